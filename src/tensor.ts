@@ -1,0 +1,22 @@
+/**
+ * Tensors in host memory: a shape and its values, row-major.
+ */
+
+/** Element types that cross between the host and a device. */
+export type ElementType = "float32" | "float16" | "int32" | "int64" | "bool";
+
+/** A float32 tensor in host memory, row-major. */
+export interface HostTensor {
+  /** Sizes of the axes, outermost first; empty for a scalar. */
+  readonly shape: readonly number[];
+  /** The values, `shape` product many. */
+  readonly data: Float32Array<ArrayBuffer>;
+}
+
+/** Named tensors, as checkpoints hold them. */
+export type TensorMap = Map<string, HostTensor>;
+
+/** Number of elements of a shape. */
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
