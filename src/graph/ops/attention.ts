@@ -1,0 +1,124 @@
+import { dims, type Value } from "../graph.ts";
+import { add } from "./add.ts";
+import { concat } from "./concat.ts";
+import { type DropoutMask, maskedBy } from "./dropout.ts";
+import { matmul } from "./matmul.ts";
+import { mul } from "./mul.ts";
+import { pad } from "./pad.ts";
+import { reduceSum } from "./reduce_sum.ts";
+import { slice } from "./slice.ts";
+import { softmax } from "./softmax.ts";
+import { sub } from "./sub.ts";
+import { transposeLast } from "./transpose.ts";
+
+/** A rectangle of the attention matrix: rows b0..b1 of the batch, queries t0..t1, keys 0..t1. */
+export interface AttentionBlock {
+  readonly b0: number;
+  readonly b1: number;
+  readonly t0: number;
+  readonly t1: number;
+}
+
+/** What causal attention needs besides queries, keys and values. */
+export interface AttentionOptions {
+  /** Added to the scores of a block; shape broadcasts to [b1-b0, H, t1-t0, t1]. It must hide keys after the query. */
+  bias(block: AttentionBlock): Value;
+  /** Largest size of one block of scores, in bytes: what stays in a CPU's cache or fits a GPU's binding. */
+  blockBytes: number;
+  /** Dropout on the probabilities. */
+  dropout?: DropoutMask;
+}
+
+/**
+ * Causal attention in blocks: with s = q k^T + bias and p = softmax(s),  o = p v;
+ * dv = p^T do, ds = p (do v^T - sum(do o)), dq = ds k, dk = ds^T q. Keys after a block's last query are never touched.
+ *
+ * @param q Queries [B, H, T, D], already scaled.
+ * @param k Keys [B, H, T, D].
+ * @param v Values [B, H, T, D].
+ * @returns [B, H, T, D]
+ */
+export function attention(q: Value, k: Value, v: Value, options: AttentionOptions): Value {
+  const { B, H, T, D } = dims(q, "B H T D");
+  dims(k, "B H T D", { B, H, T, D });
+  dims(v, "B H T D", { B, H, T, D });
+  const { graph } = q;
+  const blocks = attentionBlocks({ B, H, T, blockBytes: options.blockBytes });
+  const kT = transposeLast(k); // [B, H, D, T]
+  const part = (
+    x: Value,
+    { b0, b1 }: AttentionBlock,
+    timeAxis: number,
+    start: number,
+    end: number,
+  ) => slice(slice(x, { axis: 0, start: b0, end: b1 }), { axis: timeAxis, start, end });
+
+  const probabilities = blocks.map((block) => {
+    const scores = matmul(part(q, block, 2, block.t0, block.t1), part(kT, block, 3, 0, block.t1));
+    return softmax(add(scores, options.bias(block))); // [b, H, t1-t0, t1]
+  });
+  const weights = probabilities.map((p, i) => maskedBy(p, options.dropout, blocks[i]));
+  const outputs = blocks.map((block, i) => matmul(weights[i], part(v, block, 2, 0, block.t1)));
+  const o = joinBlocks(blocks, outputs);
+
+  graph.derive([q, k, v], [o], ({ dy }) => {
+    const vT = transposeLast(v);
+    const delta = reduceSum(mul(dy, o), { axes: [-1], keep: true }); // [B, H, T, 1]
+    const parts = blocks.map((block, i) => {
+      const dO = part(dy, block, 2, block.t0, block.t1);
+      const dP = maskedBy(matmul(dO, part(vT, block, 3, 0, block.t1)), options.dropout, block);
+      const dS = mul(probabilities[i], sub(dP, part(delta, block, 2, block.t0, block.t1)));
+      const after = { axis: 2, before: 0, after: T - block.t1 };
+      return {
+        dq: matmul(dS, part(k, block, 2, 0, block.t1)),
+        dk: pad(matmul(transposeLast(dS), part(q, block, 2, block.t0, block.t1)), after),
+        dv: pad(matmul(transposeLast(weights[i]), dO), after),
+      };
+    });
+    const sumOverQueries = (name: "dk" | "dv") => {
+      const rows = new Map<number, Value>();
+      parts.forEach((gradient, i) => {
+        const sum = rows.get(blocks[i].b0);
+        rows.set(blocks[i].b0, sum ? add(sum, gradient[name]) : gradient[name]);
+      });
+      return concat([...rows.values()], 0);
+    };
+    return [
+      joinBlocks(blocks, parts.map(({ dq }) => dq)),
+      sumOverQueries("dk"),
+      sumOverQueries("dv"),
+    ];
+  });
+  return o;
+}
+
+/** Cuts the attention matrix so that the scores of a block stay within `blockBytes`, but not into slivers. */
+export function attentionBlocks(
+  options: { B: number; H: number; T: number; blockBytes: number },
+): AttentionBlock[] {
+  const { B, H, T, blockBytes } = options;
+  const bytes = (b: number, t: number) => 4 * b * H * t * T;
+  const rows = bytes(B, T) <= blockBytes ? B : 1;
+  const fewest = Math.min(T, 64);
+  const queries = Math.min(T, Math.max(fewest, Math.floor(blockBytes / bytes(rows, 1))));
+  const count = Math.ceil(T / queries);
+  const blocks: AttentionBlock[] = [];
+  for (let b0 = 0; b0 < B; b0 += rows) {
+    for (let i = 0; i < count; i++) {
+      blocks.push({
+        b0,
+        b1: b0 + rows,
+        t0: Math.floor(i * T / count),
+        t1: Math.floor((i + 1) * T / count),
+      });
+    }
+  }
+  return blocks;
+}
+
+/** Joins the blocks' outputs [b, H, t, D] to [B, H, T, D]. */
+export function joinBlocks(blocks: readonly AttentionBlock[], outputs: readonly Value[]): Value {
+  const rows = new Map<number, Value[]>();
+  blocks.forEach(({ b0 }, i) => rows.set(b0, [...(rows.get(b0) ?? []), outputs[i]]));
+  return concat([...rows.values()].map((values) => concat(values, 2)), 0);
+}

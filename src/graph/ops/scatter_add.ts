@@ -1,0 +1,35 @@
+import { elementCount } from "../../tensor.ts";
+import type { Value } from "../graph.ts";
+import { gather } from "./gather.ts";
+import { reshape } from "./reshape.ts";
+
+/** y[i] = sum of the rows of x whose id is i, in a zero table of `shape`;  dx = rows of dy. */
+export function scatterAdd(x: Value, ids: Value, shape: readonly number[]): Value {
+  const { graph } = x;
+  const rows = elementCount(ids.shape);
+  const indices = reshape(castIds(ids), [rows, 1]);
+  const zeros = graph.node({
+    op: "Expand",
+    inputs: [graph.scalar(0), graph.int64(shape)],
+    outputs: [{ shape, type: x.type }],
+  });
+  const y = graph.node({
+    op: "ScatterND",
+    inputs: [zeros, indices, reshape(x, [rows, ...shape.slice(1)])],
+    outputs: [{ shape, type: x.type }],
+    attributes: { reduction: "add" },
+  });
+  graph.derive([x], [y], ({ dy }) => [gather(dy, ids)]);
+  return y;
+}
+
+/** ScatterND takes int64 only. */
+function castIds(ids: Value): Value {
+  if (ids.type === "int64") return ids;
+  return ids.graph.node({
+    op: "Cast",
+    inputs: [ids],
+    outputs: [{ shape: ids.shape, type: "int64" }],
+    attributes: { to: 7 },
+  });
+}

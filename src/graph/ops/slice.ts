@@ -1,0 +1,21 @@
+import type { Value } from "../graph.ts";
+import { pad } from "./pad.ts";
+
+/** Elements start .. end-1 along an axis;  dx = dy with zeros around it. */
+export function slice(x: Value, options: { axis: number; start: number; end: number }): Value {
+  const { axis, start, end } = options;
+  const size = x.shape[axis];
+  if (!(start >= 0 && start < end && end <= size)) {
+    throw new RangeError(
+      `Cannot take ${start}..${end} of axis ${axis} of ${x.name} of shape [${x.shape}]`,
+    );
+  }
+  if (start === 0 && end === size) return x;
+  const { graph } = x;
+  return graph.node({
+    op: "Slice",
+    inputs: [x, graph.int64([start]), graph.int64([end]), graph.int64([axis])],
+    outputs: [{ shape: x.shape.map((s, a) => a === axis ? end - start : s), type: x.type }],
+    gradient: ({ dy }) => [pad(dy, { axis, before: start, after: size - end })],
+  });
+}

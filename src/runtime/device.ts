@@ -1,0 +1,68 @@
+/**
+ * Devices run graphs. A tensor of a device stays there (in GPU memory on `webgpu`) until it is read or disposed.
+ */
+import type { Graph } from "../graph/graph.ts";
+import type { ElementType } from "../tensor.ts";
+
+/** The engines that run graphs. */
+export type DeviceKind = "cpu" | "webgpu" | "wasm";
+
+/** What `auto` may become. */
+export const deviceKinds = ["auto", "webgpu", "cpu", "wasm"] as const;
+
+/** Host arrays that tensors are made from and read into. float16 travels as its bits. */
+export type HostArray =
+  | Float32Array<ArrayBuffer>
+  | Int32Array<ArrayBuffer>
+  | BigInt64Array<ArrayBuffer>
+  | Uint8Array<ArrayBuffer>
+  | Uint16Array<ArrayBuffer>;
+
+/** A tensor in the memory of a device. */
+export interface DeviceTensor {
+  readonly shape: readonly number[];
+  readonly type: ElementType;
+  /** Copies the values to the host; on `cpu` and `wasm` it is the memory itself. */
+  read(): Promise<HostArray>;
+  /** Frees the memory. */
+  dispose(): void;
+}
+
+/** Tensors by the names that a graph gave its inputs or outputs. */
+export type Tensors = Record<string, DeviceTensor>;
+
+/** How a graph is compiled. */
+export interface CompileOptions {
+  /** Names of outputs that the host reads after every run (losses, norms): they are not left on the device. */
+  hostOutputs?: readonly string[];
+}
+
+/** A compiled graph. */
+export interface Session {
+  /**
+   * Runs the graph once.
+   *
+   * @param feeds One tensor for every input that the outputs need; others are ignored.
+   * @param into Tensors of the device that receive outputs; the others are made anew.
+   */
+  run(feeds: Tensors, into?: Tensors): Promise<Tensors>;
+  /** Frees the compiled graph. */
+  close(): Promise<void>;
+}
+
+/** An engine with its memory. */
+export interface Device {
+  readonly kind: DeviceKind;
+  /** What it is: processor or adapter. */
+  readonly description: string;
+  /** Why `auto` picked it, or that it was asked for. */
+  readonly reason: string;
+  /** Compiles a graph; rejects with the engine's own message and the name of the node where it fails. */
+  compile(graph: Graph, options?: CompileOptions): Promise<Session>;
+  /** Makes a tensor from host memory. On `cpu` and `wasm` it shares that memory. */
+  tensor(data: HostArray, shape: readonly number[], type?: ElementType): DeviceTensor;
+  /** Makes a tensor of zeros. */
+  zeros(shape: readonly number[], type?: ElementType): DeviceTensor;
+  /** Bytes that the device holds for tensors made here and for results not yet disposed. */
+  close(): Promise<void>;
+}

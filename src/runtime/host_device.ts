@@ -1,0 +1,184 @@
+import os from "node:os";
+import { encodeOnnx, reachable } from "../graph/onnx.ts";
+import type { Graph } from "../graph/graph.ts";
+import { elementCount, type ElementType } from "../tensor.ts";
+import type { Device, DeviceKind, DeviceTensor, HostArray, Session, Tensors } from "./device.ts";
+import { checkedFeeds } from "./feeds.ts";
+
+type Ort = typeof import("onnxruntime-node");
+type OrtTensor = import("onnxruntime-node").Tensor;
+
+/** How a host engine runs. */
+export interface HostDeviceOptions {
+  reason: string;
+  /** Threads of one operator; the default is one per core. */
+  threads?: number;
+  /** Prefix of the files that the engine writes its profile to (`cpu` only). */
+  profilePrefix?: string;
+}
+
+/** Opens onnxruntime-node (native code) or onnxruntime-web's WebAssembly build. */
+export async function openHostDevice(
+  kind: Exclude<DeviceKind, "webgpu">,
+  options: HostDeviceOptions,
+): Promise<Device> {
+  const ort = await loadOrt(kind);
+  const threads = kind === "cpu" ? options.threads ?? os.cpus().length : 1;
+  return {
+    kind,
+    description: kind === "cpu"
+      ? `${os.cpus()[0]?.model ?? "unknown processor"}, ${threads} thread${
+        threads === 1 ? "" : "s"
+      }, onnxruntime-node`
+      : "WebAssembly, 1 thread, onnxruntime-web",
+    reason: options.reason,
+    async compile(graph) {
+      const session = await createSession(ort, graph, {
+        executionProviders: [kind],
+        intraOpNumThreads: threads,
+        interOpNumThreads: 1,
+        // Reusing freed blocks by size is enough; patterns would hold the largest run's memory twice.
+        enableMemPattern: false,
+        ...(options.profilePrefix && kind === "cpu"
+          ? { enableProfiling: true, profileFilePrefix: options.profilePrefix }
+          : {}),
+      });
+      return new HostSession(ort, session, graph, options.profilePrefix !== undefined);
+    },
+    tensor: (data, shape, type) =>
+      new HostTensorOnDevice(ort, data, shape, type ?? elementType(data)),
+    zeros: (shape, type = "float32") =>
+      new HostTensorOnDevice(ort, zeroArray(shape, type), shape, type),
+    close: () => Promise.resolve(),
+  };
+}
+
+async function loadOrt(kind: "cpu" | "wasm"): Promise<Ort> {
+  if (kind === "cpu") return await import("onnxruntime-node");
+  const ort = await import("onnxruntime-web");
+  ort.env.wasm.numThreads = 1; // the threaded build starts blob workers, which Deno refuses
+  return ort as unknown as Ort;
+}
+
+/** Compiles, and turns an engine's failure into an error that says what was compiled. */
+export async function createSession(
+  ort: Pick<Ort, "InferenceSession">,
+  graph: Graph,
+  options: import("onnxruntime-node").InferenceSession.SessionOptions,
+) {
+  try {
+    return await ort.InferenceSession.create(encodeOnnx(graph), {
+      logSeverityLevel: 3,
+      ...options,
+    });
+  } catch (error) {
+    throw new Error(
+      `Cannot compile a graph with outputs ${[...graph.outputs.keys()].slice(0, 4).join(", ")}: ${
+        messageOf(error)
+      }`,
+      { cause: error },
+    );
+  }
+}
+
+/** The text of whatever an engine throws. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+class HostTensorOnDevice implements DeviceTensor {
+  readonly ortTensor: OrtTensor;
+
+  constructor(
+    ort: Ort,
+    readonly data: HostArray,
+    readonly shape: readonly number[],
+    readonly type: ElementType,
+  ) {
+    if (data.length !== elementCount(shape)) {
+      throw new RangeError(`Cannot make a tensor of shape [${shape}] from ${data.length} elements`);
+    }
+    this.ortTensor = new ort.Tensor(type, data as Float32Array, [...shape]) as OrtTensor;
+  }
+
+  read(): Promise<HostArray> {
+    return Promise.resolve(this.data);
+  }
+
+  dispose(): void {}
+}
+
+class HostSession implements Session {
+  readonly #inputs: readonly { name: string; shape: readonly number[]; type: ElementType }[];
+
+  constructor(
+    readonly ort: Ort,
+    readonly session: import("onnxruntime-node").InferenceSession,
+    graph: Graph,
+    readonly profiles: boolean,
+  ) {
+    this.#inputs = reachable(graph).inputs;
+  }
+
+  async run(feeds: Tensors, into: Tensors = {}): Promise<Tensors> {
+    const tensors = checkedFeeds(this.#inputs, feeds);
+    const ortFeeds: Record<string, OrtTensor> = {};
+    for (const [name, tensor] of Object.entries(tensors)) {
+      ortFeeds[name] = (tensor as HostTensorOnDevice).ortTensor;
+    }
+    const fetches: Record<string, OrtTensor | null> = {};
+    for (const name of this.session.outputNames) {
+      fetches[name] = (into[name] as HostTensorOnDevice | undefined)?.ortTensor ?? null;
+    }
+    let results;
+    try {
+      results = await this.session.run(ortFeeds, fetches);
+    } catch (error) {
+      throw new Error(`Cannot run a graph: ${messageOf(error)}`, { cause: error });
+    }
+    const outputs: Tensors = {};
+    for (const [name, result] of Object.entries(results)) {
+      outputs[name] = into[name] ??
+        new HostTensorOnDevice(
+          this.ort,
+          result.data as HostArray,
+          result.dims,
+          result.type as ElementType,
+        );
+    }
+    return outputs;
+  }
+
+  async close(): Promise<void> {
+    if (this.profiles) this.session.endProfiling();
+    await this.session.release();
+  }
+}
+
+/** The element type that a host array holds when nothing else is said. */
+export function elementType(data: HostArray): ElementType {
+  if (data instanceof Float32Array) return "float32";
+  if (data instanceof Int32Array) return "int32";
+  if (data instanceof BigInt64Array) return "int64";
+  if (data instanceof Uint16Array) return "float16";
+  return "bool";
+}
+
+/** Zeros of a shape. */
+export function zeroArray(shape: readonly number[], type: ElementType): HostArray {
+  const size = elementCount(shape);
+  switch (type) {
+    case "float32":
+      return new Float32Array(size);
+    case "float16":
+      return new Uint16Array(size);
+    case "int32":
+      return new Int32Array(size);
+    case "int64":
+      return new BigInt64Array(size);
+    case "bool":
+      return new Uint8Array(size);
+    default:
+      return type satisfies never;
+  }
+}

@@ -1,0 +1,270 @@
+import { reachable } from "../graph/onnx.ts";
+import { elementCount, type ElementType } from "../tensor.ts";
+import type {
+  CompileOptions,
+  Device,
+  DeviceTensor,
+  HostArray,
+  Session,
+  Tensors,
+} from "./device.ts";
+import { checkedFeeds } from "./feeds.ts";
+import { createSession, elementType, messageOf } from "./host_device.ts";
+
+type Ort = typeof import("onnxruntime-web/webgpu");
+type OrtTensor = import("onnxruntime-web").Tensor;
+
+/** A GPU device that also gives its WebGPU objects to our own kernels. */
+export interface WebGpuDevice extends Device {
+  readonly kind: "webgpu";
+  readonly gpu: GPUDevice;
+  /** A tensor in a buffer of our own. */
+  fromBuffer(buffer: GPUBuffer, shape: readonly number[], type: ElementType): DeviceTensor;
+  /** Throws what the driver reported since the last call. */
+  checkErrors(): void;
+}
+
+const bytesPerElement: Readonly<Record<ElementType, number>> = {
+  float32: 4,
+  float16: 2,
+  int32: 4,
+  int64: 8,
+  bool: 1,
+};
+
+/** ORT Web runs one call at a time, over all sessions. */
+let queue: Promise<unknown> = Promise.resolve();
+
+function exclusively<T>(run: () => Promise<T>): Promise<T> {
+  const result = queue.then(run, run);
+  queue = result.catch(() => undefined);
+  return result;
+}
+
+/** Opens onnxruntime-web's WebGPU provider on an adapter. */
+export async function openWebGpuDevice(
+  adapter: GPUAdapter,
+  options: { reason: string },
+): Promise<WebGpuDevice> {
+  const { maxStorageBufferBindingSize, maxBufferSize, maxComputeWorkgroupStorageSize } =
+    adapter.limits;
+  const gpu = await adapter.requestDevice({
+    requiredFeatures: (["shader-f16", "subgroups"] as GPUFeatureName[]).filter((name) =>
+      adapter.features.has(name)
+    ),
+    requiredLimits: {
+      maxStorageBufferBindingSize,
+      maxBufferSize,
+      maxComputeWorkgroupStorageSize,
+      maxStorageBuffersPerShaderStage: adapter.limits.maxStorageBuffersPerShaderStage,
+      maxComputeInvocationsPerWorkgroup: adapter.limits.maxComputeInvocationsPerWorkgroup,
+      maxComputeWorkgroupSizeX: adapter.limits.maxComputeWorkgroupSizeX,
+      maxComputeWorkgroupSizeY: adapter.limits.maxComputeWorkgroupSizeY,
+      maxComputeWorkgroupsPerDimension: adapter.limits.maxComputeWorkgroupsPerDimension,
+    },
+  });
+  const ort = await import("onnxruntime-web/webgpu");
+  ort.env.wasm.numThreads = 1;
+  return new OrtWebGpuDevice(ort, gpu, adapter, options.reason);
+}
+
+class OrtWebGpuDevice implements WebGpuDevice {
+  readonly kind = "webgpu";
+  readonly description: string;
+  #closed = false;
+  #error: Error | undefined;
+
+  constructor(
+    readonly ort: Ort,
+    readonly gpu: GPUDevice,
+    adapter: GPUAdapter,
+    readonly reason: string,
+  ) {
+    const { vendor, architecture, device, description } = adapter.info;
+    this.description =
+      [vendor, architecture, device, description].filter((part) => part).join(" ") ||
+      "unknown adapter";
+    gpu.addEventListener("uncapturederror", (event) => {
+      event.preventDefault();
+      this.#error ??= new Error(
+        `WebGPU reported an error: ${(event as GPUUncapturedErrorEvent).error.message}`,
+      );
+    });
+    gpu.lost.then(({ message, reason }) => {
+      if (!this.#closed) {
+        this.#error ??= new Error(`WebGPU lost its device (${reason}): ${message}`);
+      }
+    });
+  }
+
+  async compile(
+    graph: import("../graph/graph.ts").Graph,
+    options: CompileOptions = {},
+  ): Promise<Session> {
+    const locations: Record<string, "cpu" | "gpu-buffer"> = {};
+    for (const name of graph.outputs.keys()) {
+      locations[name] = options.hostOutputs?.includes(name) ? "cpu" : "gpu-buffer";
+    }
+    const session = await exclusively(() =>
+      createSession(this.ort as unknown as typeof import("onnxruntime-node"), graph, {
+        // deno-lint-ignore no-explicit-any -- the types of the native package lack this provider's options
+        executionProviders: [{ name: "webgpu", device: this.gpu } as any],
+        preferredOutputLocation: locations,
+      })
+    );
+    this.checkErrors();
+    return new WebGpuSession(this, session, reachable(graph).inputs);
+  }
+
+  tensor(
+    data: HostArray,
+    shape: readonly number[],
+    type: ElementType = elementType(data),
+  ): DeviceTensor {
+    if (data.length !== elementCount(shape)) {
+      throw new RangeError(`Cannot make a tensor of shape [${shape}] from ${data.length} elements`);
+    }
+    const buffer = this.#buffer(shape, type);
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    const aligned = bytes.length % 4 === 0
+      ? bytes
+      : new Uint8Array(Math.ceil(bytes.length / 4) * 4);
+    if (aligned !== bytes) aligned.set(bytes);
+    this.gpu.queue.writeBuffer(buffer, 0, aligned);
+    return this.fromBuffer(buffer, shape, type);
+  }
+
+  zeros(shape: readonly number[], type: ElementType = "float32"): DeviceTensor {
+    return this.fromBuffer(this.#buffer(shape, type), shape, type); // WebGPU clears new buffers
+  }
+
+  fromBuffer(buffer: GPUBuffer, shape: readonly number[], type: ElementType): DeviceTensor {
+    const tensor = this.ort.Tensor.fromGpuBuffer(buffer as never, {
+      dataType: type as "float32",
+      dims: [...shape],
+    });
+    return new WebGpuTensor(this, tensor as OrtTensor, shape, type, buffer);
+  }
+
+  #buffer(shape: readonly number[], type: ElementType): GPUBuffer {
+    const size = Math.ceil(elementCount(shape) * bytesPerElement[type] / 16) * 16;
+    if (size > this.gpu.limits.maxBufferSize) {
+      throw new RangeError(
+        `Cannot make a tensor of shape [${shape}] as the GPU's buffers end at ${this.gpu.limits.maxBufferSize} bytes: current size is ${size}`,
+      );
+    }
+    return this.gpu.createBuffer({
+      label: `tensor [${shape}]`,
+      size,
+      usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+    });
+  }
+
+  checkErrors(): void {
+    const error = this.#error;
+    this.#error = undefined;
+    if (error) throw error;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await queue;
+    this.gpu.destroy();
+  }
+}
+
+class WebGpuTensor implements DeviceTensor {
+  constructor(
+    readonly device: OrtWebGpuDevice,
+    readonly ortTensor: OrtTensor,
+    readonly shape: readonly number[],
+    readonly type: ElementType,
+    /** A buffer of our own; absent for results, which ONNX Runtime owns. */
+    readonly ownBuffer?: GPUBuffer,
+  ) {}
+
+  async read(): Promise<HostArray> {
+    if (this.ortTensor.location === "cpu") return this.ortTensor.data as HostArray;
+    const { gpu } = this.device;
+    const source = this.ortTensor.gpuBuffer as GPUBuffer;
+    const bytes = elementCount(this.shape) * bytesPerElement[this.type];
+    const size = Math.ceil(bytes / 4) * 4;
+    const staging = gpu.createBuffer({
+      label: "read",
+      size,
+      usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
+    });
+    try {
+      const encoder = gpu.createCommandEncoder();
+      encoder.copyBufferToBuffer(source, 0, staging, 0, size);
+      gpu.queue.submit([encoder.finish()]);
+      await staging.mapAsync(GPUMapMode.READ);
+      const data = staging.getMappedRange().slice(0, bytes);
+      staging.unmap();
+      this.device.checkErrors();
+      return typedArray(data, this.type);
+    } finally {
+      staging.destroy();
+    }
+  }
+
+  dispose(): void {
+    if (this.ownBuffer) this.ownBuffer.destroy();
+    else this.ortTensor.dispose();
+  }
+}
+
+class WebGpuSession implements Session {
+  constructor(
+    readonly device: OrtWebGpuDevice,
+    readonly session: import("onnxruntime-node").InferenceSession,
+    readonly inputs: readonly { name: string; shape: readonly number[]; type: ElementType }[],
+  ) {}
+
+  async run(feeds: Tensors, into: Tensors = {}): Promise<Tensors> {
+    const ortFeeds: Record<string, OrtTensor> = {};
+    for (const [name, tensor] of Object.entries(checkedFeeds(this.inputs, feeds))) {
+      ortFeeds[name] = (tensor as WebGpuTensor).ortTensor;
+    }
+    const fetches: Record<string, OrtTensor | null> = {};
+    for (const name of this.session.outputNames) {
+      fetches[name] = (into[name] as WebGpuTensor | undefined)?.ortTensor ?? null;
+    }
+    const results = await exclusively(async () => {
+      try {
+        return await this.session.run(ortFeeds as never, fetches as never);
+      } catch (error) {
+        this.device.checkErrors();
+        throw new Error(`Cannot run a graph on WebGPU: ${messageOf(error)}`, { cause: error });
+      }
+    });
+    this.device.checkErrors();
+    const outputs: Tensors = {};
+    for (const [name, result] of Object.entries(results as unknown as Record<string, OrtTensor>)) {
+      outputs[name] = into[name] ??
+        new WebGpuTensor(this.device, result, result.dims, result.type as ElementType);
+    }
+    return outputs;
+  }
+
+  async close(): Promise<void> {
+    await exclusively(() => this.session.release());
+  }
+}
+
+function typedArray(data: ArrayBuffer, type: ElementType): HostArray {
+  switch (type) {
+    case "float32":
+      return new Float32Array(data);
+    case "float16":
+      return new Uint16Array(data);
+    case "int32":
+      return new Int32Array(data);
+    case "int64":
+      return new BigInt64Array(data);
+    case "bool":
+      return new Uint8Array(data);
+    default:
+      return type satisfies never;
+  }
+}
