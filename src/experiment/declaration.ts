@@ -1,0 +1,382 @@
+/**
+ * What an experiment declares: the fields, their units and their meaning.
+ *
+ * Every configuration is described once, with all its fields filled in (`MemoryConfig`); what an
+ * author writes is the same type with the fields that have a default made optional
+ * (`MemoryDeclaration`). The defaults themselves are in `defaults.ts`, the checks in `schema.ts`
+ * (form) and `validation.ts` (meaning).
+ */
+import { validateExperiment } from "./validation.ts";
+
+/**
+ * What to do where the paper and the released code differ or are silent (specification section 17).
+ * It sets the defaults of `corpus.lines`, `memory.bank`, `memory.eviction`, `memory.reset`,
+ * `memory.missingChunks`, `memory.storage` and of every `batches`; each can be overridden alone.
+ *
+ * - `released-code` reproduces the official numbers.
+ * - `strict` is what a careful reader would expect.
+ * - `paper` follows the text where it is known, and `strict` elsewhere.
+ */
+export type Protocol = "released-code" | "strict" | "paper";
+
+/** Where graphs run; `auto` takes a GPU where there is a real one, the native CPU engine otherwise. */
+export type DeviceChoice = "auto" | "webgpu" | "cpu" | "wasm";
+
+/** Whether the sizes are the paper's, or shrunk to what a small machine trains; tables say which. */
+export type Scale = "paper" | "scaled-down";
+
+/** One part of a corpus. */
+export type Split = "train" | "valid" | "test";
+
+/** `T` as an author writes it: only the fields `Required` must be given, the others have defaults. */
+export type Declared<T, Required extends keyof T> =
+  & Pick<T, Required>
+  & Partial<Omit<T, Required>>;
+
+/** Documents: plain text files in a folder, divided into three splits. */
+export interface CorpusConfig {
+  /** Folder of the corpus, relative to the folder in which the command runs. */
+  readonly folder: string;
+  /** Subfolders or globs below `folder` whose `.txt` and `.txt.gz` files are trained on. */
+  readonly train: readonly string[];
+  /** The same for validation. */
+  readonly valid: readonly string[];
+  /** The same for the final evaluation. */
+  readonly test: readonly string[];
+  /**
+   * How lines become tokens: `plain` keeps the text as it is, one `<s>` and `</s>` a document;
+   * `released-code` strips each line and wraps it in `<s> </s>` (specification section 10).
+   */
+  readonly lines: "plain" | "released-code";
+  /** Joins the lines of a hard-wrapped paragraph. */
+  readonly unwrap: boolean;
+  /** Takes only the first documents of a split. */
+  readonly maxDocuments: Readonly<Partial<Record<Split, number>>>;
+  /** Cuts documents into parts of at most this many tokens; absent: documents stay whole. */
+  readonly maxDocumentTokens?: number;
+}
+
+/** A corpus as declared; a split may be one subfolder or glob. */
+export type CorpusDeclaration =
+  & Declared<
+    Omit<CorpusConfig, Split>,
+    "folder"
+  >
+  & Readonly<Record<Split, string | readonly string[]>>;
+
+/** Text to token ids and back. */
+export type TokenizerConfig =
+  | {
+    /** A byte-level BPE trained on the train split. */
+    readonly kind: "bpe";
+    /** Vocabulary V, the four special tokens and 256 bytes included. */
+    readonly vocabSize: number;
+    /** Trains on the first bytes of the train split only; absent: all of it. */
+    readonly maxTrainingBytes?: number;
+  }
+  | {
+    /** A `tokenizer.json`. */
+    readonly kind: "file";
+    /** The file, relative to the folder in which the command runs. */
+    readonly path: string;
+  }
+  | {
+    /** GPT-2's BPE behind the fairseq dictionary, 51,200 tokens (specification section 2). */
+    readonly kind: "gpt2";
+    /** Folder of `encoder.json`, `vocab.bpe` and `dict.txt`. */
+    readonly folder: string;
+  };
+
+/** One training: batches, AdamW, learning rate schedule (specification section 11). */
+export interface TrainingConfig {
+  /** Rows B of a batch; each row reads its own documents in order. */
+  readonly batchSize: number;
+  /** Tokens T of a segment. */
+  readonly contextTokens: number;
+  /** Updates of the parameters. */
+  readonly steps: number;
+  /** Highest learning rate. */
+  readonly learningRate: number;
+  /** How the learning rate falls from `learningRate` to `finalLearningRate` (polynomial: power 1). */
+  readonly schedule: "polynomial" | "cosine";
+  /** Steps over which the learning rate rises linearly from 0. */
+  readonly warmupSteps: number;
+  /** Learning rate after `totalSteps`. */
+  readonly finalLearningRate: number;
+  /** Step at which the schedule ends; it may lie beyond `steps`, as in an excerpt of a longer training. */
+  readonly totalSteps: number;
+  /** Decoupled weight decay, on every trained parameter. */
+  readonly weightDecay: number;
+  /** Decay of Adam's running means of the gradient and of its square. */
+  readonly betas: readonly [number, number];
+  /** Added to the square root of Adam's second mean. */
+  readonly epsilon: number;
+  /** Scales gradients down to this global norm; absent: no clipping, as the released script. */
+  readonly clipNorm?: number;
+  /** Batches whose gradients are averaged for one update. */
+  readonly accumulationSteps: number;
+  /**
+   * What a row reads: `lanes` is a contiguous part of the concatenated corpus (specification
+   * section 10), `documents` are whole documents, no segment crossing a boundary.
+   */
+  readonly batches: "lanes" | "documents";
+  /** Steps between checkpoints; an interrupted run resumes from the last one. */
+  readonly checkpointEverySteps: number;
+  /** Steps between measurements of the loss on the valid split; absent: none. */
+  readonly validateEverySteps?: number;
+}
+
+/** A training as declared. */
+export type TrainingDeclaration = Declared<
+  TrainingConfig,
+  "batchSize" | "contextTokens" | "steps" | "learningRate"
+>;
+
+/** Training of the SideNet: the backbone is frozen. */
+export interface AdaptationConfig extends TrainingConfig {
+  /** Dropout of attention probabilities and MLP outputs in the SideNet. */
+  readonly dropout: number;
+}
+
+/** An adaptation as declared. */
+export type AdaptationDeclaration =
+  & TrainingDeclaration
+  & Partial<Pick<AdaptationConfig, "dropout">>;
+
+/** A backbone trained here, from random weights. */
+export interface PretrainedBackboneConfig {
+  readonly kind: "pretrain";
+  /** Blocks L. */
+  readonly layers: number;
+  /** Width E, a multiple of `heads`. */
+  readonly hiddenDim: number;
+  /** Attention heads H. */
+  readonly heads: number;
+  /** Width of the MLP F. */
+  readonly feedForwardDim: number;
+  /** How it is trained, on the train split. */
+  readonly training: TrainingConfig;
+}
+
+/** The frozen language model. */
+export type BackboneConfig =
+  | {
+    /** Weights from a file: official fairseq `.pt`, `.safetensors`, or our own folder. */
+    readonly kind: "checkpoint";
+    /** The file or folder, relative to the folder in which the command runs. */
+    readonly path: string;
+  }
+  | PretrainedBackboneConfig;
+
+/** A backbone as declared. */
+export type BackboneDeclaration =
+  | Extract<BackboneConfig, { kind: "checkpoint" }>
+  | (
+    & Declared<
+      Omit<PretrainedBackboneConfig, "training">,
+      "kind" | "layers" | "hiddenDim" | "heads"
+    >
+    & { readonly training: TrainingDeclaration }
+  );
+
+/** Which weights the SideNet starts from (specification section 9). */
+export type SideNetInitialization =
+  | {
+    /** SideNet layer i copies backbone block `blocks[i]`. */
+    readonly kind: "blocks";
+    /** One 0-based block of the backbone for each SideNet layer. */
+    readonly blocks: readonly number[];
+  }
+  | {
+    /** SideNet layer i copies backbone block `reductionFactor * i + 1`. */
+    readonly kind: "paper";
+  }
+  | {
+    /** Random weights. */
+    readonly kind: "random";
+  };
+
+/** The trainable network beside the backbone. */
+export interface SideNetConfig {
+  /** Layer reduction factor r: the SideNet has one layer for r blocks of the backbone. */
+  readonly reductionFactor: number;
+  /** 0-based backbone block R whose keys and values are cached; SideNet layer trunc(R / r) reads them. */
+  readonly memoryBlock: number;
+  /** Which weights it starts from. */
+  readonly initialization: SideNetInitialization;
+}
+
+/** A SideNet as declared. */
+export type SideNetDeclaration = Declared<SideNetConfig, "memoryBlock">;
+
+/** How the chunks of largest inner product are found. */
+export type IndexConfig =
+  | {
+    /** All chunks are compared. */
+    readonly kind: "exact";
+  }
+  | {
+    /** A hierarchical navigable small world graph, for banks far beyond the paper's. */
+    readonly kind: "hnsw";
+    /** Neighbours of a node. */
+    readonly m: number;
+    /** Candidates kept while a node is added. */
+    readonly efConstruction: number;
+    /** Candidates kept during a search; at least the chunks retrieved. */
+    readonly efSearch: number;
+  };
+
+/** An index as declared. */
+export type IndexDeclaration =
+  | Extract<IndexConfig, { kind: "exact" }>
+  | Declared<Extract<IndexConfig, { kind: "hnsw" }>, "kind">;
+
+/** The memory bank (specification sections 5 to 7). */
+export interface MemoryConfig {
+  /** Tokens M that a bank holds. */
+  readonly capacityTokens: number;
+  /** Tokens in a chunk; a chunk is found by the mean of its keys. */
+  readonly chunkTokens: number;
+  /** Tokens K retrieved for each query and head, a multiple of `chunkTokens`. */
+  readonly retrievedTokens: number;
+  /** Number format of cached keys and values. */
+  readonly storage: "float32" | "float16";
+  /** One bank for all rows of a batch, or one for each row. */
+  readonly bank: "shared" | "per-row";
+  /** `exact`: the oldest chunks leave one by one at capacity; `coarse`: two updates at once, early (section 6). */
+  readonly eviction: "coarse" | "exact";
+  /** When a bank is emptied: at the end of each epoch, or whenever its row begins a document. */
+  readonly reset: "epoch" | "document";
+  /** What stands for chunks not stored yet: zero keys and values, or nothing (section 7). */
+  readonly missingChunks: "zero-slot" | "masked";
+  /** How chunks are found. */
+  readonly index: IndexConfig;
+}
+
+/** A memory as declared. */
+export type MemoryDeclaration = Partial<Omit<MemoryConfig, "index">> & {
+  readonly index?: IndexDeclaration;
+};
+
+/**
+ * A model that can be evaluated.
+ *
+ * - `backbone`: the frozen language model alone.
+ * - `sidenet-without-memory`: a SideNet trained like LongMem's, but never with a memory.
+ * - `longmem`: backbone, SideNet and memory, as adapted.
+ * - `longmem-memory-off`: the same weights, the memory left empty.
+ * - `longmem-other-document`: the same weights, the memory filled from another document.
+ * - `untrained-with-memory`: the SideNet as initialised, with memory.
+ */
+export type EvaluatedModel =
+  | "backbone"
+  | "sidenet-without-memory"
+  | "longmem"
+  | "longmem-memory-off"
+  | "longmem-other-document"
+  | "untrained-with-memory";
+
+/** Perplexity over whole documents, in consecutive segments that do not overlap. */
+export interface PerplexityEvaluation {
+  readonly kind: "perplexity";
+  /** Names the evaluation's results; unique in the experiment. */
+  readonly name: string;
+  /** Documents to evaluate on. */
+  readonly split: "valid" | "test";
+  /** Models to compare, all on the same documents. */
+  readonly models: readonly EvaluatedModel[];
+  /** Documents evaluated side by side. */
+  readonly batchSize: number;
+  /** Tokens T of a segment. */
+  readonly contextTokens: number;
+  /** Takes only the first documents of the split. */
+  readonly maxDocuments?: number;
+  /** The memory of the evaluation: the experiment's, with its own overrides; absent without one. */
+  readonly memory?: MemoryConfig;
+}
+
+/** An evaluation, all fields filled in. */
+export type EvaluationConfig = PerplexityEvaluation;
+
+/** An evaluation as declared; `memory` overrides fields of the experiment's memory. */
+export type EvaluationDeclaration =
+  & Declared<Omit<PerplexityEvaluation, "memory">, "kind" | "split" | "models">
+  & { readonly memory?: MemoryDeclaration };
+
+/** An experiment as its author declares it. */
+export interface Experiment {
+  /** Lower-case words joined by `_` or `-`; the folder of its results. */
+  readonly name: string;
+  /** The question it answers, for the reader of its table. */
+  readonly question?: string;
+  /** Whether tables present it at the paper's scale (default `scaled-down`). */
+  readonly scale?: Scale;
+  /** Seed of weights, order of documents and dropout (default 1). */
+  readonly seed?: number;
+  /** Defaults where paper and released code differ (default `strict`). */
+  readonly protocol?: Protocol;
+  /** Documents to train and evaluate on. */
+  readonly corpus: CorpusDeclaration;
+  /** Text to tokens. */
+  readonly tokenizer: TokenizerConfig;
+  /** The frozen language model. */
+  readonly backbone: BackboneDeclaration;
+  /** The SideNet; absent or undefined: only the backbone. */
+  readonly sidenet?: SideNetDeclaration | undefined;
+  /** The memory; absent or undefined: none, so that a baseline is `{ ...base, memory: undefined }`. */
+  readonly memory?: MemoryDeclaration | undefined;
+  /** Training of the SideNet; absent or undefined: it stays as initialised. */
+  readonly adaptation?: AdaptationDeclaration | undefined;
+  /** What is measured. */
+  readonly evaluations: readonly EvaluationDeclaration[];
+  /** Where it runs (default `auto`). */
+  readonly device?: DeviceChoice;
+  /** Threads of the CPU engines (default: theirs). */
+  readonly threads?: number;
+}
+
+/** An experiment with every default filled in: the record of what a run does. */
+export interface ResolvedExperiment {
+  readonly name: string;
+  readonly question?: string;
+  readonly scale: Scale;
+  readonly seed: number;
+  readonly protocol: Protocol;
+  readonly corpus: CorpusConfig;
+  readonly tokenizer: TokenizerConfig;
+  readonly backbone: BackboneConfig;
+  readonly sidenet?: SideNetConfig;
+  readonly memory?: MemoryConfig;
+  readonly adaptation?: AdaptationConfig;
+  readonly evaluations: readonly EvaluationConfig[];
+  readonly device: DeviceChoice;
+  readonly threads?: number;
+}
+
+/**
+ * Declares an experiment: returns its argument, so that the editor completes and checks every field,
+ * after checking what types cannot (`retrievedTokens` a multiple of `chunkTokens`, ...).
+ *
+ * @param experiment The declaration.
+ * @returns The same object.
+ * @throws {DeclarationError} Where values are wrong or do not fit together; it lists them all.
+ *
+ * @example Usage
+ * ```ts
+ * import { defineExperiment } from "@longmem/lab";
+ * import assert from "node:assert/strict";
+ *
+ * const baseline = defineExperiment({
+ *   name: "baseline",
+ *   corpus: { folder: "data/novels", train: "train", valid: "valid", test: "test" },
+ *   tokenizer: { kind: "bpe", vocabSize: 4096 },
+ *   backbone: { kind: "checkpoint", path: "data/backbone" },
+ *   evaluations: [{ kind: "perplexity", split: "test", models: ["backbone"], contextTokens: 512 }],
+ * });
+ * assert.equal(baseline.memory, undefined);
+ * ```
+ */
+export function defineExperiment(experiment: Experiment): Experiment {
+  validateExperiment(experiment);
+  return experiment;
+}

@@ -1,0 +1,219 @@
+/**
+ * Every default of an experiment, in one place, and the protocols (specification section 17).
+ */
+import type {
+  AdaptationConfig,
+  AdaptationDeclaration,
+  BackboneConfig,
+  BackboneDeclaration,
+  CorpusConfig,
+  EvaluationConfig,
+  EvaluationDeclaration,
+  Experiment,
+  IndexConfig,
+  IndexDeclaration,
+  MemoryConfig,
+  MemoryDeclaration,
+  Protocol,
+  ResolvedExperiment,
+  SideNetConfig,
+  TrainingConfig,
+  TrainingDeclaration,
+} from "./declaration.ts";
+
+/** What a protocol decides. */
+export interface ProtocolDefaults {
+  readonly lines: CorpusConfig["lines"];
+  readonly batches: TrainingConfig["batches"];
+  readonly memory: Pick<MemoryConfig, "storage" | "bank" | "eviction" | "reset" | "missingChunks">;
+}
+
+/** The defaults that follow from the protocol; the numbers are rows of specification section 17. */
+export const protocolDefaults: Readonly<Record<Protocol, ProtocolDefaults>> = {
+  "released-code": {
+    lines: "released-code",
+    batches: "lanes", // 8
+    memory: {
+      storage: "float16", // 12
+      bank: "shared", // 7
+      eviction: "coarse", // 6
+      reset: "epoch", // 7
+      missingChunks: "zero-slot", // 11
+    },
+  },
+  strict: {
+    lines: "plain",
+    batches: "documents",
+    memory: {
+      storage: "float32",
+      bank: "per-row",
+      eviction: "exact",
+      reset: "document",
+      missingChunks: "masked",
+    },
+  },
+  paper: {
+    lines: "plain",
+    // The paper concatenates documents in each row of a batch (8), so no row has a boundary at
+    // which a memory of "the latest M" tokens (6) would be emptied.
+    batches: "lanes",
+    memory: {
+      storage: "float32",
+      bank: "per-row", // 7
+      eviction: "exact", // 6
+      reset: "epoch",
+      missingChunks: "masked",
+    },
+  },
+};
+
+/** The paper's memory (65,536 tokens, 64 retrieved in chunks of 4). */
+const memoryDefaults = {
+  capacityTokens: 65_536,
+  chunkTokens: 4,
+  retrievedTokens: 64,
+  index: { kind: "exact" },
+} as const satisfies Partial<MemoryConfig>;
+
+/** The released training script's optimiser (specification section 11). */
+const trainingDefaults = {
+  schedule: "polynomial",
+  warmupSteps: 0,
+  finalLearningRate: 0,
+  weightDecay: 0.01,
+  betas: [0.9, 0.98],
+  epsilon: 1e-6,
+  accumulationSteps: 1,
+  checkpointEverySteps: 200,
+} as const satisfies Partial<TrainingConfig>;
+
+const sidenetDefaults = {
+  reductionFactor: 2,
+  initialization: { kind: "paper" },
+} as const satisfies Partial<SideNetConfig>;
+
+const hnswDefaults = { m: 16, efConstruction: 200, efSearch: 128 } as const;
+
+/** Dropout of the released SideNet. */
+const dropout = 0.1;
+
+/**
+ * Fills in the defaults of a declaration that has the right form.
+ *
+ * @throws {RangeError} Where an evaluation has no `contextTokens` and there is no training to take it from.
+ */
+export function fillDefaults(experiment: Experiment): ResolvedExperiment {
+  const { question, sidenet, adaptation, threads, corpus } = experiment;
+  const protocol = experiment.protocol ?? "strict";
+  const memory = experiment.memory && fillMemory(experiment.memory, protocol);
+  const backbone = fillBackbone(experiment.backbone, protocol);
+  const contextTokens = adaptation?.contextTokens ??
+    (backbone.kind === "pretrain" ? backbone.training.contextTokens : undefined);
+  return {
+    name: experiment.name,
+    ...(question !== undefined && { question }),
+    scale: experiment.scale ?? "scaled-down",
+    seed: experiment.seed ?? 1,
+    protocol,
+    corpus: {
+      lines: protocolDefaults[protocol].lines,
+      unwrap: false,
+      maxDocuments: {},
+      ...corpus,
+      train: [corpus.train].flat(),
+      valid: [corpus.valid].flat(),
+      test: [corpus.test].flat(),
+    },
+    tokenizer: experiment.tokenizer,
+    backbone,
+    ...(sidenet && { sidenet: { ...sidenetDefaults, ...sidenet } }),
+    ...(memory && { memory }),
+    ...(adaptation && { adaptation: fillAdaptation(adaptation, protocol) }),
+    evaluations: experiment.evaluations.map((evaluation) =>
+      fillEvaluation(evaluation, { memory, contextTokens, protocol })
+    ),
+    device: experiment.device ?? "auto",
+    ...(threads !== undefined && { threads }),
+  };
+}
+
+function fillTraining(training: TrainingDeclaration, protocol: Protocol): TrainingConfig {
+  return {
+    ...trainingDefaults,
+    totalSteps: training.steps,
+    batches: protocolDefaults[protocol].batches,
+    ...training,
+  };
+}
+
+function fillAdaptation(adaptation: AdaptationDeclaration, protocol: Protocol): AdaptationConfig {
+  return { dropout, ...adaptation, ...fillTraining(adaptation, protocol) };
+}
+
+function fillBackbone(backbone: BackboneDeclaration, protocol: Protocol): BackboneConfig {
+  switch (backbone.kind) {
+    case "checkpoint":
+      return backbone;
+    case "pretrain":
+      return {
+        feedForwardDim: 4 * backbone.hiddenDim,
+        ...backbone,
+        training: fillTraining(backbone.training, protocol),
+      };
+    default:
+      return backbone satisfies never;
+  }
+}
+
+/** Fills a memory from what it overrides: the experiment's memory, or the defaults. */
+function fillMemory(
+  memory: MemoryDeclaration,
+  protocol: Protocol,
+  base?: MemoryConfig,
+): MemoryConfig {
+  const { index, ...fields } = memory;
+  const inherited = base ?? { ...memoryDefaults, ...protocolDefaults[protocol].memory };
+  return { ...inherited, ...fields, index: index ? fillIndex(index) : inherited.index };
+}
+
+function fillIndex(index: IndexDeclaration): IndexConfig {
+  switch (index.kind) {
+    case "exact":
+      return index;
+    case "hnsw":
+      return { ...hnswDefaults, ...index };
+    default:
+      return index satisfies never;
+  }
+}
+
+function fillEvaluation(
+  evaluation: EvaluationDeclaration,
+  experiment: {
+    memory: MemoryConfig | undefined;
+    contextTokens: number | undefined;
+    protocol: Protocol;
+  },
+): EvaluationConfig {
+  switch (evaluation.kind) {
+    case "perplexity": {
+      const { memory: override, ...fields } = evaluation;
+      const memory = override || experiment.memory
+        ? fillMemory(override ?? {}, experiment.protocol, experiment.memory)
+        : undefined;
+      const contextTokens = evaluation.contextTokens ?? experiment.contextTokens;
+      if (contextTokens === undefined) {
+        throw new RangeError("Cannot fill in contextTokens as no training declares it");
+      }
+      return {
+        name: `perplexity-${evaluation.split}`,
+        batchSize: 1,
+        ...fields,
+        contextTokens,
+        ...(memory && { memory }),
+      };
+    }
+    default:
+      return evaluation.kind satisfies never;
+  }
+}

@@ -1,0 +1,259 @@
+/**
+ * The form of a declaration: which fields there are and which values each may take.
+ *
+ * Every leaf carries the words in which errors name its allowed values. That these schemas and the
+ * documented types of `declaration.ts` say the same is checked by the compiler, below.
+ */
+import { z } from "zod";
+import type { Experiment } from "./declaration.ts";
+
+const positiveInteger = z.int().positive().describe("positive integers");
+const nonNegativeInteger = z.int().nonnegative().describe("integers from 0");
+const positiveNumber = z.number().positive().describe("numbers above 0");
+const nonNegativeNumber = z.number().nonnegative().describe("numbers from 0");
+const fraction = z.number().min(0).lt(1).describe("numbers from 0, below 1");
+const trueOrFalse = z.boolean().describe("true, false");
+const text = z.string().min(1).describe("text that is not empty");
+const slug = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,79}$/).describe(
+  'lower-case letters, digits, "_" and "-", at most 80',
+);
+const seed = z.int().min(0).max(0xffff_ffff).describe("integers from 0, below 2^32");
+/** A fairseq vocabulary has 4 special tokens; byte-level BPE adds one token for each byte. */
+const vocabSize = z.int().min(260).describe("integers from 260 (4 special tokens and 256 bytes)");
+const patterns = z.union([text, z.array(text).min(1).readonly()]).describe(
+  "a subfolder or glob, or a list of them",
+);
+
+function oneOf<const V extends readonly [string, ...string[]]>(...values: V) {
+  return z.enum(values).describe(values.join(", "));
+}
+
+const corpus = z.strictObject({
+  folder: text,
+  train: patterns,
+  valid: patterns,
+  test: patterns,
+  lines: oneOf("plain", "released-code").exactOptional(),
+  unwrap: trueOrFalse.exactOptional(),
+  maxDocuments: z.strictObject({
+    train: positiveInteger.exactOptional(),
+    valid: positiveInteger.exactOptional(),
+    test: positiveInteger.exactOptional(),
+  }).exactOptional(),
+  maxDocumentTokens: positiveInteger.exactOptional(),
+});
+
+const tokenizer = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("bpe"),
+    vocabSize,
+    maxTrainingBytes: positiveInteger.exactOptional(),
+  }),
+  z.strictObject({ kind: z.literal("file"), path: text }),
+  z.strictObject({ kind: z.literal("gpt2"), folder: text }),
+]);
+
+const trainingFields = {
+  batchSize: positiveInteger,
+  contextTokens: positiveInteger,
+  steps: positiveInteger,
+  learningRate: positiveNumber,
+  schedule: oneOf("polynomial", "cosine").exactOptional(),
+  warmupSteps: nonNegativeInteger.exactOptional(),
+  finalLearningRate: nonNegativeNumber.exactOptional(),
+  totalSteps: positiveInteger.exactOptional(),
+  weightDecay: nonNegativeNumber.exactOptional(),
+  betas: z.tuple([fraction, fraction]).readonly()
+    .describe("two numbers from 0, below 1").exactOptional(),
+  epsilon: positiveNumber.exactOptional(),
+  clipNorm: positiveNumber.exactOptional(),
+  accumulationSteps: positiveInteger.exactOptional(),
+  batches: oneOf("lanes", "documents").exactOptional(),
+  checkpointEverySteps: positiveInteger.exactOptional(),
+  validateEverySteps: positiveInteger.exactOptional(),
+};
+
+const backbone = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("checkpoint"), path: text }),
+  z.strictObject({
+    kind: z.literal("pretrain"),
+    layers: positiveInteger,
+    hiddenDim: positiveInteger,
+    heads: positiveInteger,
+    feedForwardDim: positiveInteger.exactOptional(),
+    training: z.strictObject(trainingFields),
+  }),
+]);
+
+const sidenet = z.strictObject({
+  reductionFactor: positiveInteger.exactOptional(),
+  memoryBlock: nonNegativeInteger,
+  initialization: z.discriminatedUnion("kind", [
+    z.strictObject({
+      kind: z.literal("blocks"),
+      blocks: z.array(nonNegativeInteger).min(1).readonly().describe("lists of integers from 0"),
+    }),
+    z.strictObject({ kind: z.literal("paper") }),
+    z.strictObject({ kind: z.literal("random") }),
+  ]).exactOptional(),
+});
+
+const memory = z.strictObject({
+  capacityTokens: positiveInteger.exactOptional(),
+  chunkTokens: positiveInteger.exactOptional(),
+  retrievedTokens: positiveInteger.exactOptional(),
+  storage: oneOf("float32", "float16").exactOptional(),
+  bank: oneOf("shared", "per-row").exactOptional(),
+  eviction: oneOf("coarse", "exact").exactOptional(),
+  reset: oneOf("epoch", "document").exactOptional(),
+  missingChunks: oneOf("zero-slot", "masked").exactOptional(),
+  index: z.discriminatedUnion("kind", [
+    z.strictObject({ kind: z.literal("exact") }),
+    z.strictObject({
+      kind: z.literal("hnsw"),
+      m: positiveInteger.exactOptional(),
+      efConstruction: positiveInteger.exactOptional(),
+      efSearch: positiveInteger.exactOptional(),
+    }),
+  ]).exactOptional(),
+});
+
+const evaluation = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("perplexity"),
+    name: slug.exactOptional(),
+    split: oneOf("valid", "test"),
+    models: z.array(oneOf(
+      "backbone",
+      "sidenet-without-memory",
+      "longmem",
+      "longmem-memory-off",
+      "longmem-other-document",
+      "untrained-with-memory",
+    )).min(1).readonly().describe("lists of models"),
+    batchSize: positiveInteger.exactOptional(),
+    contextTokens: positiveInteger.exactOptional(),
+    maxDocuments: positiveInteger.exactOptional(),
+    memory: memory.exactOptional(),
+  }),
+]);
+
+const experiment = z.strictObject({
+  name: slug,
+  question: text.exactOptional(),
+  scale: oneOf("paper", "scaled-down").exactOptional(),
+  seed: seed.exactOptional(),
+  protocol: oneOf("released-code", "strict", "paper").exactOptional(),
+  corpus,
+  tokenizer,
+  backbone,
+  sidenet: sidenet.optional(),
+  memory: memory.optional(),
+  adaptation: z.strictObject({ ...trainingFields, dropout: fraction.exactOptional() }).optional(),
+  evaluations: z.array(evaluation).readonly().describe("lists of evaluations"),
+  device: oneOf("auto", "webgpu", "cpu", "wasm").exactOptional(),
+  threads: positiveInteger.exactOptional(),
+});
+
+/** The form of a declaration. */
+export const experimentSchema: z.ZodType<Experiment> = experiment;
+
+type Assert<Condition extends true> = Condition;
+/** Does not compile where the schema refuses what the documented types allow. */
+type _SchemaAcceptsTheTypes = Assert<Experiment extends z.input<typeof experiment> ? true : false>;
+
+/** A place in the schema: the field's form, seen through wrappers such as "optional". */
+export interface SchemaNode {
+  /** What values may be, in words. */
+  readonly allowed: string;
+  /** What a value looks like; `union` is one of several forms without a `kind`. */
+  readonly type: "object" | "array" | "number" | "boolean" | "string" | "enum" | "union";
+  /** Names of an object's fields, or an enumeration's values. */
+  readonly names: readonly string[];
+  /** The node below: a field of an object, or any element of an array; undefined where there is none. */
+  child(key: string | number): SchemaNode | undefined;
+}
+
+/** The node of the whole declaration. `value` decides among the kinds of a discriminated union. */
+export function rootNode(value: unknown): SchemaNode {
+  return nodeOf(experiment, value);
+}
+
+function nodeOf(wrapped: z.core.$ZodType, value: unknown): SchemaNode {
+  const { schema, allowed } = unwrap(wrapped);
+  const leaf = (type: SchemaNode["type"], names: readonly string[] = []): SchemaNode => ({
+    allowed,
+    type,
+    names,
+    child: () => undefined,
+  });
+  if (schema instanceof z.ZodDiscriminatedUnion) return unionNode(schema, value);
+  if (schema instanceof z.ZodObject) {
+    return objectNode([schema], value);
+  }
+  if (schema instanceof z.ZodArray || schema instanceof z.ZodTuple) {
+    return {
+      ...leaf("array"),
+      child: (key) => {
+        const i = Number(key);
+        if (!Number.isInteger(i) || i < 0) return undefined;
+        const element = schema instanceof z.ZodArray ? schema.def.element : schema.def.items[i];
+        return element && nodeOf(element, Array.isArray(value) ? value[i] : undefined);
+      },
+    };
+  }
+  if (schema instanceof z.ZodEnum) return leaf("enum", schema.options.map(String));
+  if (schema instanceof z.ZodLiteral) return leaf("enum", [...schema.values].map(String));
+  if (schema instanceof z.ZodUnion) return leaf("union");
+  if (schema instanceof z.ZodBoolean) return leaf("boolean");
+  if (schema instanceof z.ZodString) return leaf("string");
+  return leaf("number");
+}
+
+/** The form behind wrappers such as "optional", and the words of the outermost that has any. */
+function unwrap(schema: z.core.$ZodType): { schema: z.core.$ZodType; allowed: string } {
+  let allowed = z.globalRegistry.get(schema)?.description;
+  while (
+    schema instanceof z.ZodOptional || schema instanceof z.ZodExactOptional ||
+    schema instanceof z.ZodReadonly
+  ) {
+    schema = schema.def.innerType;
+    allowed ??= z.globalRegistry.get(schema)?.description;
+  }
+  return { schema, allowed: allowed ?? "" };
+}
+
+/** The object that the value's `kind` chooses, or the fields of all kinds where it chooses none. */
+function unionNode(schema: z.ZodDiscriminatedUnion, value: unknown): SchemaNode {
+  const objects = schema.def.options.filter((option) => option instanceof z.ZodObject);
+  const kind = (value as { kind?: unknown } | undefined)?.kind;
+  const chosen = objects.filter((object) => kindsOf(object).includes(String(kind)));
+  const kinds = objects.flatMap(kindsOf);
+  const node = objectNode(chosen.length > 0 ? chosen : objects, value);
+  return {
+    ...node,
+    allowed: `objects whose kind is ${kinds.join(", ")}`,
+    child: (key) =>
+      key === "kind"
+        ? { allowed: kinds.join(", "), type: "enum", names: kinds, child: () => undefined }
+        : node.child(key),
+  };
+}
+
+function kindsOf(object: z.ZodObject): string[] {
+  return [...(object.shape.kind as z.ZodLiteral).values].map(String);
+}
+
+function objectNode(objects: readonly z.ZodObject[], value: unknown): SchemaNode {
+  const names = [...new Set(objects.flatMap((object) => Object.keys(object.shape)))];
+  return {
+    allowed: `objects of ${names.join(", ")}`,
+    type: "object",
+    names,
+    child: (key) => {
+      const owner = objects.find((object) => Object.hasOwn(object.shape, key));
+      return owner &&
+        nodeOf(owner.shape[key], (value as Record<string, unknown> | undefined)?.[key]);
+    },
+  };
+}

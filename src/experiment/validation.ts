@@ -1,0 +1,375 @@
+/**
+ * Checks of a declaration: its form, then whether its values fit together. All problems are reported
+ * at once, so that a declaration is corrected in one go; nothing behind this door checks again.
+ */
+import type { z } from "zod";
+import type {
+  BackboneConfig,
+  EvaluatedModel,
+  Experiment,
+  MemoryConfig,
+  ResolvedExperiment,
+  SideNetConfig,
+  TrainingConfig,
+} from "./declaration.ts";
+import { fillDefaults } from "./defaults.ts";
+import { experimentSchema, rootNode, type SchemaNode } from "./schema.ts";
+import { allowedWords } from "./suggestion.ts";
+
+/** One thing that is wrong with a declaration. */
+export interface Problem {
+  /** The field, as `--set` names it: `memory.chunkTokens`, `evaluations.0.models`. */
+  readonly path: string;
+  /** What is wrong, the current value and the allowed ones: the rest of a sentence about the field. */
+  readonly message: string;
+}
+
+/** The declaration, or what the command line makes of it, is wrong: nothing has run. */
+export class DeclarationError extends Error {
+  override readonly name = "DeclarationError";
+  /** What is wrong, field by field; empty where the message says all. */
+  readonly problems: readonly Problem[];
+
+  /** @param message The whole message. @param problems What is wrong, field by field. */
+  constructor(message: string, problems: readonly Problem[] = []) {
+    super(message);
+    this.problems = problems;
+  }
+}
+
+/**
+ * Checks a declaration and fills in its defaults.
+ *
+ * @throws {DeclarationError} It lists every problem.
+ */
+export function validateExperiment(declaration: unknown): ResolvedExperiment {
+  const present = withoutUndefined(declaration);
+  const parsed = experimentSchema.safeParse(present);
+  const problems = parsed.success
+    ? missingContexts(parsed.data)
+    : parsed.error.issues.flatMap((issue) => formProblems(issue, present));
+  if (parsed.success && problems.length === 0) {
+    const resolved = fillDefaults(parsed.data);
+    problems.push(...consistencyProblems(resolved));
+    if (problems.length === 0) return resolved;
+  }
+  const name = (present as { name?: unknown } | null)?.name;
+  const subject = typeof name === "string" ? `experiment "${name}"` : "experiment";
+  const reasons = problems.map(({ path, message }) => `${path} ${message}`.trim());
+  throw new DeclarationError(
+    reasons.length === 1
+      ? `Cannot declare ${subject} as ${reasons[0]}`
+      : `Cannot declare ${subject} as ${reasons.length} fields are wrong:\n  ${
+        reasons.join("\n  ")
+      }`,
+    problems,
+  );
+}
+
+/** A field set to undefined is absent: `{ ...base, memory: undefined }` is the baseline of `base`. */
+function withoutUndefined(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutUndefined);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).filter(([, field]) => field !== undefined)
+      .map(([key, field]) => [key, withoutUndefined(field)]),
+  );
+}
+
+/** What the form's checker found, in our words. */
+function formProblems(issue: z.core.$ZodIssue, declaration: unknown): Problem[] {
+  const path = issue.path.map(String);
+  const field = path.join(".") || "the declaration";
+  const { node, value } = find(path, declaration);
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => ({
+      path: [...path, key].join("."),
+      message: `is unknown: ${allowedWords(key, node.names)}`,
+    }));
+  }
+  if (value === undefined) {
+    return [{ path: field, message: `is missing: allowed are ${node.allowed}` }];
+  }
+  const allowed = node.type === "enum" && typeof value === "string"
+    ? allowedWords(value, node.names)
+    : `allowed are ${node.allowed}`;
+  return [{
+    path: field,
+    message: `has a wrong value: current value is ${show(value)}, ${allowed}`,
+  }];
+}
+
+/** The schema and the value at a path. */
+function find(
+  path: readonly string[],
+  declaration: unknown,
+): { node: SchemaNode; value: unknown } {
+  let node = rootNode(declaration), value = declaration;
+  for (const key of path) {
+    node = node.child(key) ?? node;
+    value = (value as Record<string, unknown> | undefined)?.[key];
+  }
+  return { node, value };
+}
+
+function show(value: unknown): string {
+  return typeof value === "number" || typeof value === "bigint"
+    ? String(value)
+    : JSON.stringify(value) ?? typeof value;
+}
+
+function wrong(path: string, rule: string, current: unknown, allowed: string): Problem {
+  return { path, message: `${rule}: current value is ${show(current)}, allowed are ${allowed}` };
+}
+
+/** Evaluations that cannot take their segment length from a training. */
+function missingContexts(experiment: Experiment): Problem[] {
+  if (experiment.adaptation || experiment.backbone.kind === "pretrain") return [];
+  return experiment.evaluations.flatMap((evaluation, i) =>
+    evaluation.contextTokens === undefined
+      ? [{
+        path: `evaluations.${i}.contextTokens`,
+        message: "is missing, as no training declares it: allowed are positive integers",
+      }]
+      : []
+  );
+}
+
+/** What each model needs of the declaration. */
+const modelNeeds: Readonly<
+  Record<EvaluatedModel, readonly ("sidenet" | "memory" | "adaptation")[]>
+> = {
+  "backbone": [],
+  "sidenet-without-memory": ["sidenet", "adaptation"],
+  "longmem": ["sidenet", "memory", "adaptation"],
+  "longmem-memory-off": ["sidenet", "memory", "adaptation"],
+  "longmem-other-document": ["sidenet", "memory", "adaptation"],
+  "untrained-with-memory": ["sidenet", "memory"],
+};
+
+/** Values that are allowed alone, but not together. */
+function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
+  const { backbone, sidenet, memory, adaptation, evaluations } = experiment;
+  const problems = [
+    ...backboneProblems(backbone),
+    ...(sidenet ? sidenetProblems(sidenet, backbone) : []),
+    ...(memory ? memoryProblems(memory, "memory") : []),
+    ...(adaptation ? trainingProblems(adaptation, "adaptation") : []),
+  ];
+  if (memory && adaptation) {
+    problems.push(...updateProblems(memory, adaptation, "memory"));
+    if (memory.reset === "document" && adaptation.batches === "lanes") {
+      problems.push(wrong(
+        "memory.reset",
+        'must be "epoch" where adaptation.batches is "lanes", whose segments cross documents',
+        memory.reset,
+        "epoch",
+      ));
+    }
+  }
+  for (const [name, part] of Object.entries({ memory, adaptation })) {
+    if (part && !sidenet) {
+      problems.push({ path: "sidenet", message: `is missing, but ${name} is declared for it` });
+    }
+  }
+  const names = new Set<string>();
+  for (const [i, evaluation] of evaluations.entries()) {
+    const path = `evaluations.${i}`;
+    if (names.has(evaluation.name)) {
+      problems.push(
+        wrong(`${path}.name`, "is taken already", evaluation.name, "names used once"),
+      );
+    }
+    names.add(evaluation.name);
+    for (const [j, model] of evaluation.models.entries()) {
+      if (evaluation.models.indexOf(model) < j) {
+        problems.push(wrong(`${path}.models.${j}`, "is listed twice", model, "models listed once"));
+      }
+      const missing = modelNeeds[model].filter((need) => experiment[need] === undefined);
+      if (missing.length > 0) {
+        const possible = (Object.keys(modelNeeds) as EvaluatedModel[])
+          .filter((other) => modelNeeds[other].every((need) => experiment[need] !== undefined));
+        problems.push(wrong(
+          `${path}.models.${j}`,
+          `needs ${missing.join(" and ")}, not declared`,
+          model,
+          `${possible.join(", ")}, or a declaration with ${missing.join(" and ")}`,
+        ));
+      }
+    }
+    if (evaluation.memory === undefined) continue;
+    if (memory === undefined) {
+      problems.push({
+        path: `${path}.memory`,
+        message: "overrides a memory that is not declared: allowed is none, or declare memory",
+      });
+    } else if (JSON.stringify(evaluation.memory) !== JSON.stringify(memory)) {
+      problems.push(...memoryProblems(evaluation.memory, `${path}.memory`));
+      problems.push(...updateProblems(evaluation.memory, evaluation, `${path}.memory`));
+    } else if (!problems.some((problem) => problem.path.startsWith("memory."))) {
+      problems.push(...updateProblems(memory, evaluation, `${path}.memory`));
+    }
+  }
+  return problems;
+}
+
+function backboneProblems(backbone: BackboneConfig): Problem[] {
+  if (backbone.kind !== "pretrain") return [];
+  const { hiddenDim, heads } = backbone;
+  const problems = trainingProblems(backbone.training, "backbone.training");
+  if (hiddenDim % heads !== 0) {
+    problems.push(wrong(
+      "backbone.hiddenDim",
+      "must be a multiple of backbone.heads",
+      hiddenDim,
+      `multiples of ${heads}`,
+    ));
+  }
+  return problems;
+}
+
+/** The blocks of a backbone from a file are known, and checked, only once it is read. */
+function sidenetProblems(sidenet: SideNetConfig, backbone: BackboneConfig): Problem[] {
+  const { reductionFactor, memoryBlock, initialization } = sidenet;
+  const problems: Problem[] = [];
+  if (initialization.kind === "paper" && reductionFactor === 1) {
+    problems.push(wrong(
+      "sidenet.initialization.kind",
+      "must not be paper where sidenet.reductionFactor is 1: blocks r*i+1 end beyond the backbone",
+      "paper",
+      "blocks, random",
+    ));
+  }
+  if (backbone.kind !== "pretrain") return problems;
+  const { layers } = backbone;
+  if (layers % reductionFactor !== 0) {
+    const divisors = Array.from({ length: layers }, (_, i) => i + 1).filter((r) =>
+      layers % r === 0
+    );
+    problems.push(wrong(
+      "sidenet.reductionFactor",
+      "must divide backbone.layers",
+      reductionFactor,
+      `${divisors.join(", ")} for ${layers} layers`,
+    ));
+  }
+  if (memoryBlock >= layers) {
+    problems.push(wrong(
+      "sidenet.memoryBlock",
+      "must be below backbone.layers",
+      memoryBlock,
+      `integers from 0 to ${layers - 1}`,
+    ));
+  }
+  if (initialization.kind === "blocks") {
+    const { blocks } = initialization;
+    if (layers % reductionFactor === 0 && blocks.length !== layers / reductionFactor) {
+      problems.push(wrong(
+        "sidenet.initialization.blocks",
+        "must name one block for each SideNet layer",
+        blocks,
+        `lists of ${layers / reductionFactor} blocks`,
+      ));
+    }
+    const outside = blocks.findIndex((block) => block >= layers);
+    if (outside >= 0) {
+      problems.push(wrong(
+        `sidenet.initialization.blocks.${outside}`,
+        "must be below backbone.layers",
+        blocks[outside],
+        `integers from 0 to ${layers - 1}`,
+      ));
+    }
+  }
+  return problems;
+}
+
+function trainingProblems(training: TrainingConfig, path: string): Problem[] {
+  const { steps, totalSteps, warmupSteps } = training;
+  const last = Math.min(steps, totalSteps);
+  return warmupSteps <= last ? [] : [wrong(
+    `${path}.warmupSteps`,
+    `must not exceed ${path}.${totalSteps < steps ? "totalSteps" : "steps"}`,
+    warmupSteps,
+    `integers from 0 to ${last}`,
+  )];
+}
+
+function memoryProblems(memory: MemoryConfig, path: string): Problem[] {
+  const { capacityTokens, chunkTokens, retrievedTokens, index } = memory;
+  const problems: Problem[] = [];
+  if (retrievedTokens % chunkTokens !== 0) {
+    problems.push(wrong(
+      `${path}.retrievedTokens`,
+      `must be a multiple of ${path}.chunkTokens`,
+      retrievedTokens,
+      `multiples of ${chunkTokens}`,
+    ));
+  }
+  if (retrievedTokens > capacityTokens) {
+    problems.push(wrong(
+      `${path}.retrievedTokens`,
+      `must not exceed ${path}.capacityTokens`,
+      retrievedTokens,
+      `integers up to ${capacityTokens}`,
+    ));
+  }
+  if (index.kind === "hnsw" && index.efSearch < retrievedTokens / chunkTokens) {
+    problems.push(wrong(
+      `${path}.index.efSearch`,
+      "must not be below the chunks retrieved",
+      index.efSearch,
+      `integers from ${Math.ceil(retrievedTokens / chunkTokens)}`,
+    ));
+  }
+  return problems;
+}
+
+/** Whether a bank can take what one batch writes (specification section 6). */
+function updateProblems(
+  memory: MemoryConfig,
+  batch: { readonly batchSize: number; readonly contextTokens: number },
+  path: string,
+): Problem[] {
+  const { capacityTokens, chunkTokens, bank, eviction, reset } = memory;
+  const rows = bank === "shared" ? batch.batchSize : 1;
+  const problems: Problem[] = [];
+  if (rows > 1 && reset === "document") {
+    problems.push(wrong(
+      `${path}.reset`,
+      `must be "epoch" where ${batch.batchSize} rows, whose documents begin at different times, ` +
+        "share a bank",
+      reset,
+      "epoch",
+    ));
+  }
+  const updateTokens = rows * batch.contextTokens;
+  const lowest = lowestCapacityTokens(updateTokens, chunkTokens, eviction);
+  if (capacityTokens < lowest) {
+    const rule = eviction === "coarse"
+      ? "must exceed two updates, as coarse eviction drops two at once"
+      : "must hold one update";
+    problems.push(wrong(
+      `${path}.capacityTokens`,
+      `${rule}, of ${updateTokens} tokens each`,
+      capacityTokens,
+      `integers from ${lowest}`,
+    ));
+  }
+  return problems;
+}
+
+/** The smallest bank that an update of so many tokens never breaks, in tokens. */
+export function lowestCapacityTokens(
+  updateTokens: number,
+  chunkTokens: number,
+  eviction: MemoryConfig["eviction"],
+): number {
+  const chunks = Math.floor(updateTokens / chunkTokens);
+  if (eviction === "exact") return Math.max(1, chunks) * chunkTokens;
+  // Eviction starts at count + chunks >= capacity and drops floor(2 * tokens / chunkTokens): two
+  // updates exactly, unless updates leave a remainder, when one chunk more can be dropped than two
+  // updates stored; a third update makes up for it.
+  const dropsMore = Math.floor(2 * updateTokens / chunkTokens) > 2 * chunks;
+  return ((dropsMore ? 3 : 2) * chunks + 1) * chunkTokens;
+}
