@@ -145,6 +145,7 @@ export type AdaptationDeclaration =
 
 /** A backbone trained here, from random weights. */
 export interface PretrainedBackboneConfig {
+  /** Distinguishes it from weights that are read from a file. */
   readonly kind: "pretrain";
   /** Blocks L. */
   readonly layers: number;
@@ -278,6 +279,7 @@ export type EvaluatedModel =
 
 /** Perplexity over whole documents, in consecutive segments that do not overlap. */
 export interface PerplexityEvaluation {
+  /** Distinguishes it from other kinds of evaluation. */
   readonly kind: "perplexity";
   /** Names the evaluation's results; unique in the experiment. */
   readonly name: string;
@@ -336,21 +338,22 @@ export interface Experiment {
 }
 
 /** An experiment with every default filled in: the record of what a run does. */
-export interface ResolvedExperiment {
-  readonly name: string;
-  readonly question?: string;
-  readonly scale: Scale;
-  readonly seed: number;
-  readonly protocol: Protocol;
+export interface ResolvedExperiment
+  extends
+    Pick<Experiment, "name" | "question" | "tokenizer" | "threads">,
+    Required<Pick<Experiment, "scale" | "seed" | "protocol" | "device">> {
+  /** Documents to train and evaluate on. */
   readonly corpus: CorpusConfig;
-  readonly tokenizer: TokenizerConfig;
+  /** The frozen language model. */
   readonly backbone: BackboneConfig;
+  /** The SideNet; absent: only the backbone. */
   readonly sidenet?: SideNetConfig;
+  /** The memory of the adaptation; absent: none. */
   readonly memory?: MemoryConfig;
+  /** Training of the SideNet; absent: it stays as initialised. */
   readonly adaptation?: AdaptationConfig;
+  /** What is measured. */
   readonly evaluations: readonly EvaluationConfig[];
-  readonly device: DeviceChoice;
-  readonly threads?: number;
 }
 
 /**

@@ -26,11 +26,12 @@ export interface Problem {
 
 /** The declaration, or what the command line makes of it, is wrong: nothing has run. */
 export class DeclarationError extends Error {
-  override readonly name = "DeclarationError";
+  /** Distinguishes it from other errors in logs. */
+  override readonly name: string = "DeclarationError";
   /** What is wrong, field by field; empty where the message says all. */
   readonly problems: readonly Problem[];
 
-  /** @param message The whole message. @param problems What is wrong, field by field. */
+  /** Says what is wrong: the whole message, and the same field by field. */
   constructor(message: string, problems: readonly Problem[] = []) {
     super(message);
     this.problems = problems;

@@ -1,0 +1,209 @@
+/**
+ * From declaration files and the command line to runs: loading, `--set`, `--limit`, `--device`, and
+ * the identity of each run.
+ */
+import { createHash } from "node:crypto";
+import { join, relative, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { assign } from "./assignment.ts";
+import type {
+  DeviceChoice,
+  EvaluationConfig,
+  Experiment,
+  ResolvedExperiment,
+} from "./declaration.ts";
+import { DeclarationError, validateExperiment } from "./validation.ts";
+
+/** One run to do: an experiment with nothing left open. */
+export interface ResolvedRun {
+  /** Names the run within its experiment; derived from the declaration, see {@link runId}. */
+  readonly id: string;
+  /** What to do. */
+  readonly experiment: ResolvedExperiment;
+  /** File that declares it. */
+  readonly file: string;
+  /** Items per evaluation at most, where the command line limits them. */
+  readonly limit?: number;
+}
+
+/** What the command line changes about the declarations. */
+export interface ResolveOptions {
+  /** `path=value` pairs, applied in order to every experiment. */
+  readonly assignments?: readonly string[];
+  /** Items per evaluation at most. */
+  readonly limit?: number;
+  /** Where to run. */
+  readonly device?: DeviceChoice;
+}
+
+/**
+ * Loads declarations from files and folders and resolves them into runs, in the order of the paths
+ * and, in a folder, of file names. Equal runs are listed once.
+ *
+ * @throws {DeclarationError} Where a path, a declaration or an assignment is wrong.
+ */
+export async function resolveRuns(
+  paths: readonly string[],
+  options: ResolveOptions = {},
+): Promise<ResolvedRun[]> {
+  const runs = new Map<string, ResolvedRun>();
+  for (const { file, experiment } of await loadExperiments(paths)) {
+    const run = resolveRun(file, experiment, options);
+    const key = `${run.experiment.name}/${run.id}`;
+    if (!runs.has(key)) runs.set(key, run);
+  }
+  return [...runs.values()];
+}
+
+function resolveRun(file: string, declared: Experiment, options: ResolveOptions): ResolvedRun {
+  const { assignments = [], limit, device } = options;
+  const resolved = inFile(file, () => validateExperiment(assign(declared, assignments)));
+  const experiment: ResolvedExperiment = {
+    ...resolved,
+    evaluations: resolved.evaluations.map((evaluation) => limited(evaluation, limit)),
+    ...(device !== undefined && { device }),
+  };
+  return { id: runId(experiment), experiment, file, ...(limit !== undefined && { limit }) };
+}
+
+/** The limit becomes part of the declaration: its numbers are not those of the whole evaluation. */
+function limited(evaluation: EvaluationConfig, limit: number | undefined): EvaluationConfig {
+  if (limit === undefined) return evaluation;
+  switch (evaluation.kind) {
+    case "perplexity":
+      return { ...evaluation, maxDocuments: Math.min(limit, evaluation.maxDocuments ?? limit) };
+    default:
+      return evaluation.kind satisfies never;
+  }
+}
+
+/**
+ * Names a run: its memory and seed to read, and a hash of its declaration to tell it from others.
+ *
+ * Left out of the hash are the fields that do not change what is measured: `name` (runs lie in a
+ * folder of that name), `question`, `scale` (labels), `device`, `threads` (rounding apart, all devices
+ * compute the same) and every `checkpointEverySteps` (a resumed run equals one that was not
+ * interrupted). So an interrupted run may be resumed on another device.
+ */
+export function runId(experiment: ResolvedExperiment): string {
+  const { memory, seed } = experiment;
+  const readable = memory
+    ? `m${memory.capacityTokens}-c${memory.chunkTokens}-k${memory.retrievedTokens}`
+    : "no-memory";
+  const hash = createHash("sha256").update(canonicalJson(measured(experiment))).digest("hex");
+  return `${readable}-seed${seed}-${hash.slice(0, 8)}`;
+}
+
+/** The fields that decide what is measured. */
+function measured(experiment: ResolvedExperiment): unknown {
+  const { name: _name, question: _question, scale: _scale, ...rest } = experiment;
+  const { device: _device, threads: _threads, ...fields } = rest;
+  return withoutKey(fields, "checkpointEverySteps");
+}
+
+function withoutKey(value: unknown, key: string): unknown {
+  return JSON.parse(JSON.stringify(value, (name, field) => name === key ? undefined : field));
+}
+
+/** JSON that does not depend on the order in which keys were written. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(
+    value,
+    (_key, field) =>
+      typeof field === "object" && field !== null && !Array.isArray(field)
+        ? Object.fromEntries(Object.entries(field).sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0))
+        : field,
+  );
+}
+
+/** An experiment and the file that declares it. */
+export interface LoadedExperiment {
+  /** The file, relative to the folder in which the command runs. */
+  readonly file: string;
+  /** The declaration, not checked. */
+  readonly experiment: Experiment;
+}
+
+/**
+ * Loads what files declare as their default export: one experiment, or a list of them. Of a folder, all
+ * `.ts` files below it are loaded, and those without a default export passed over.
+ *
+ * @throws {DeclarationError} Where a path is missing or declares nothing.
+ */
+export async function loadExperiments(paths: readonly string[]): Promise<LoadedExperiment[]> {
+  const loaded: LoadedExperiment[] = [];
+  for (const path of paths) {
+    const files = await declarationFiles(path);
+    const before = loaded.length;
+    for (const file of files) {
+      const declared = await defaultExport(file);
+      if (declared === undefined) {
+        if (file !== path) continue;
+        throw new DeclarationError(
+          `Cannot load "${file}" as it has no default export: allowed are an experiment or a list ` +
+            "of them, as in `export default defineExperiment({ ... })`",
+        );
+      }
+      for (const experiment of [declared].flat()) {
+        if (typeof experiment !== "object" || experiment === null) {
+          throw new DeclarationError(
+            `Cannot load "${file}" as its default export is no experiment: current value is ` +
+              `${typeof experiment}, allowed are an experiment or a list of them`,
+          );
+        }
+        loaded.push({
+          file: relative(Deno.cwd(), resolve(file)),
+          experiment: experiment as Experiment,
+        });
+      }
+    }
+    if (loaded.length === before) {
+      throw new DeclarationError(
+        `Cannot load "${path}" as no .ts file in it declares an experiment`,
+      );
+    }
+  }
+  return loaded;
+}
+
+/** The file itself, or the `.ts` files of a folder, in order of their names. */
+async function declarationFiles(path: string): Promise<string[]> {
+  let information: Deno.FileInfo;
+  try {
+    information = await Deno.stat(path);
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+    throw new DeclarationError(`Cannot load "${path}" as there is no such file or folder`);
+  }
+  if (!information.isDirectory) return [path];
+  const files: string[] = [];
+  const entries = await Array.fromAsync(Deno.readDir(path));
+  entries.sort((a, b) => a.name < b.name ? -1 : 1);
+  for (const entry of entries) {
+    const inner = join(path, entry.name);
+    if (entry.isDirectory) files.push(...await declarationFiles(inner));
+    else if (entry.name.endsWith(".ts")) files.push(inner);
+  }
+  return files;
+}
+
+async function defaultExport(file: string): Promise<unknown> {
+  try {
+    return (await import(pathToFileURL(resolve(file)).href)).default;
+  } catch (cause) {
+    if (cause instanceof DeclarationError) {
+      throw new DeclarationError(`${file}: ${cause.message}`, cause.problems);
+    }
+    throw new DeclarationError(`Cannot load "${file}": ${(cause as Error).message}`);
+  }
+}
+
+/** Names the file in the errors of one of its declarations. */
+function inFile<T>(file: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    if (!(error instanceof DeclarationError)) throw error;
+    throw new DeclarationError(`${file}: ${error.message}`, error.problems);
+  }
+}

@@ -1,0 +1,427 @@
+/**
+ * The folder of a run, `results/<experiment>/<run>/`: what was asked, where it ran, every step,
+ * every scored item, and the summary from which tables are made.
+ *
+ *     experiment.json     the resolved declaration
+ *     environment.json    commit, versions, machine, device, hashes of data and weights
+ *     metrics.jsonl       one line per recorded training step
+ *     samples/NAME.jsonl  one line per scored item of an evaluation
+ *     summary.json        state and metrics
+ *     checkpoint/         written and read by the training
+ *
+ * Whole files are replaced atomically and `metrics.jsonl` is only appended to, so that whenever a run
+ * is killed, its folder can be opened again and nothing finished is lost.
+ */
+import { join } from "node:path";
+import type { Environment } from "./environment.ts";
+
+/** What a run has come to. `running` in a folder that nobody writes is a run that was killed. */
+export type RunState = "planned" | "running" | "completed" | "failed" | "interrupted";
+
+/** One number that a run measured, with its uncertainty. */
+export interface Metric {
+  /** Evaluation that measured it. */
+  readonly evaluation: string;
+  /** Model that was measured. */
+  readonly model: string;
+  /** What was measured: `perplexity`. */
+  readonly name: string;
+  /** The number. */
+  readonly value: number;
+  /** Standard error over items; absent where a single item gives none. */
+  readonly stderr?: number;
+  /** 95 % confidence interval; absent likewise. */
+  readonly ci95?: readonly [number, number];
+  /** Items that were scored. */
+  readonly n: number;
+  /** Items there are; absent where all were scored. */
+  readonly total?: number;
+  /** Unit of the value; empty for a plain number. */
+  readonly unit: string;
+  /** Direction of improvement. */
+  readonly higherIsBetter: boolean;
+  /** Changes whenever the same model would get another number; numbers of two versions are never compared. */
+  readonly metricVersion: number;
+}
+
+/** The contents of `summary.json`. */
+export interface RunSummary {
+  /** What the run has come to. */
+  readonly state: RunState;
+  /** Name of the experiment. */
+  readonly experiment: string;
+  /** Identity of the run within it. */
+  readonly run: string;
+  /** The question the experiment asks. */
+  readonly question?: string;
+  /** Whether sizes are the paper's. */
+  readonly scale: "paper" | "scaled-down";
+  /** Items per evaluation at most, where the command line limited them. */
+  readonly limit?: number;
+  /** Message of the error that ended a failed run. */
+  readonly error?: string;
+  /** What was measured so far. */
+  readonly metrics: readonly Metric[];
+}
+
+/** One training step, or one measurement of the validation loss, as `metrics.jsonl` holds it. */
+export interface MetricsRecord {
+  /** What is trained: `backbone`, `longmem`, ...; steps count from 1 in each. */
+  readonly phase: string;
+  /** Updates done. */
+  readonly step: number;
+  /** Whether the loss is that of the batch trained on, or of the valid split. */
+  readonly split: "train" | "valid";
+  /** Tokens trained on so far in this phase. */
+  readonly tokens: number;
+  /** Mean negative log-likelihood of a token, in nats. */
+  readonly loss: number;
+  /** Learning rate of the update. */
+  readonly learningRate?: number;
+  /** Global norm of the gradient, before clipping. */
+  readonly gradientNorm?: number;
+  /** Tokens held by the memory, all banks together. */
+  readonly memoryTokens?: number;
+  /** Measured times: the only part that differs between two runs of the same declaration. */
+  readonly timing?: {
+    /** Tokens trained on per second, lately. */
+    readonly tokensPerSecond: number;
+    /** Milliseconds since the phase began, or was resumed. */
+    readonly elapsedMs: number;
+  };
+}
+
+/** Order of the keys in a line of `metrics.jsonl`; times come last. */
+const recordKeys = [
+  "phase",
+  "step",
+  "split",
+  "tokens",
+  "loss",
+  "learningRate",
+  "gradientNorm",
+  "memoryTokens",
+  "timing",
+] as const satisfies readonly (keyof MetricsRecord)[];
+
+/** What was computed for one item of an evaluation; `item` names it, the rest is the evaluation's own. */
+export interface SampleRecord {
+  /** Name of the item: a document, a question. */
+  readonly item: string;
+  /** Its scores. */
+  readonly [score: string]: string | number | boolean | readonly number[];
+}
+
+/** The contents of `environment.json`. */
+export interface RunEnvironment extends Environment {
+  /** Device and adapter that the run opened. */
+  readonly device?: string;
+  /** SHA-256 of what the run read: data, tokenizer, weights. */
+  readonly hashes: Readonly<Record<string, string>>;
+  /** Where the run began, if it was interrupted and resumed, oldest first. */
+  readonly earlier: readonly Omit<RunEnvironment, "hashes" | "earlier">[];
+}
+
+/** What a run folder is opened for. */
+export interface RunFolderOptions {
+  /** Folder of all results. */
+  readonly results: string;
+  /** The run's identity and labels, as its summary begins. */
+  readonly identity: Omit<RunSummary, "state" | "error" | "metrics">;
+  /** The resolved declaration, written to `experiment.json`. */
+  readonly declaration: unknown;
+  /** Where this part of the run runs. */
+  readonly environment: Environment;
+  /** Forgets an earlier run of the same declaration. */
+  readonly fresh?: boolean;
+}
+
+/** What a fresh start removes. */
+const runFiles = ["summary.json", "environment.json", "metrics.jsonl", "samples", "checkpoint"];
+
+/** An open run folder. */
+export class RunFolder {
+  /** The folder. */
+  readonly path: string;
+  #summary: RunSummary;
+  #environment: RunEnvironment;
+
+  private constructor(path: string, summary: RunSummary, environment: RunEnvironment) {
+    this.path = path;
+    this.#summary = summary;
+    this.#environment = environment;
+  }
+
+  /**
+   * Opens the folder of a run, creating it where it is missing. An earlier run's summary, metrics and
+   * samples are kept, unless `fresh`.
+   *
+   * @throws {Error} Where the folder cannot be written, or its summary is not one.
+   */
+  static async open(options: RunFolderOptions): Promise<RunFolder> {
+    const { identity, declaration } = options;
+    const path = join(options.results, identity.experiment, identity.run);
+    await writing(path, () => Deno.mkdir(path, { recursive: true }));
+    if (options.fresh) {
+      for (const name of runFiles) {
+        await writing(path, () => removeIfThere(join(path, name)));
+      }
+    }
+    const earlier = await readSummary(join(path, "summary.json"));
+    const { state = "planned", metrics = [], error } = earlier ?? {};
+    const folder = new RunFolder(
+      path,
+      { state, ...identity, ...(error !== undefined && { error }), metrics },
+      await continuedEnvironment(join(path, "environment.json"), options.environment),
+    );
+    await writeAtomically(join(path, "experiment.json"), toJson(declaration));
+    await folder.#writeEnvironment(folder.#environment);
+    await folder.#writeSummary(folder.#summary);
+    return folder;
+  }
+
+  /** State and metrics so far. */
+  get summary(): RunSummary {
+    return this.#summary;
+  }
+
+  /** Folder in which the training keeps its checkpoint; the training creates it. */
+  get checkpointFolder(): string {
+    return join(this.path, "checkpoint");
+  }
+
+  /** Records what the run has come to; `error` belongs to the state `failed`. */
+  async setState(state: RunState, error?: string): Promise<void> {
+    const { error: _earlier, metrics, state: _state, ...identity } = this.#summary;
+    await this.#writeSummary({
+      state,
+      ...identity,
+      ...(error !== undefined && { error }),
+      metrics,
+    });
+  }
+
+  /** Records metrics; one of the same evaluation, model and name replaces the earlier. */
+  async recordMetrics(metrics: readonly Metric[]): Promise<void> {
+    for (const metric of metrics) {
+      const { evaluation, model, name, value, stderr = 0, ci95 = [0, 0] } = metric;
+      checkFinite(`${evaluation} ${model} ${name}`, { value, stderr, low: ci95[0], high: ci95[1] });
+    }
+    const key = ({ evaluation, model, name }: Metric) => JSON.stringify([evaluation, model, name]);
+    const replaced = new Set(metrics.map(key));
+    const kept = this.#summary.metrics.filter((metric) => !replaced.has(key(metric)));
+    await this.#writeSummary({ ...this.#summary, metrics: [...kept, ...metrics] });
+  }
+
+  async #writeSummary(summary: RunSummary): Promise<void> {
+    await writeAtomically(join(this.path, "summary.json"), toJson(summary));
+    this.#summary = summary;
+  }
+
+  /**
+   * Appends one line to `metrics.jsonl`.
+   *
+   * @throws {RangeError} Where a number is not finite, which JSON cannot say.
+   */
+  async appendMetrics(record: MetricsRecord): Promise<void> {
+    const { phase, step, split: _split, timing, ...numbers } = record;
+    checkFinite(`${phase} step ${step}`, { ...numbers, ...timing });
+    const ordered = Object.fromEntries(recordKeys.map((key) => [key, record[key]]));
+    const path = join(this.path, "metrics.jsonl");
+    await writing(
+      path,
+      () => Deno.writeTextFile(path, JSON.stringify(ordered) + "\n", { append: true }),
+    );
+  }
+
+  /**
+   * The recorded lines, in order. A half-written last line, left by a kill, is not among them.
+   *
+   * @throws {SyntaxError} Where another line is not JSON.
+   */
+  async readMetrics(): Promise<MetricsRecord[]> {
+    return (await readLines(join(this.path, "metrics.jsonl"))) as MetricsRecord[];
+  }
+
+  /**
+   * Takes `metrics.jsonl` back to a step of a phase, from which a checkpoint resumes: drops the later
+   * lines of that phase and a half-written last line; other phases are kept. `step` 0 drops the phase.
+   */
+  async truncateMetrics(phase: string, step: number): Promise<void> {
+    const kept = (await this.readMetrics()).filter((line) =>
+      line.phase !== phase || line.step <= step
+    );
+    await writeAtomically(join(this.path, "metrics.jsonl"), toLines(kept));
+  }
+
+  /** Replaces a model's lines in `samples/<evaluation>.jsonl`; other models' lines are kept. */
+  async writeSamples(
+    evaluation: string,
+    model: string,
+    samples: readonly SampleRecord[],
+  ): Promise<void> {
+    const others = (await this.readSamples(evaluation)).filter((line) => line.model !== model);
+    const lines = [...others, ...samples.map((sample) => ({ model, ...sample }))];
+    await writing(this.path, () => Deno.mkdir(join(this.path, "samples"), { recursive: true }));
+    await writeAtomically(this.#samplesPath(evaluation), toLines(lines));
+  }
+
+  /** The scored items of an evaluation, each with its `model`. */
+  async readSamples(evaluation: string): Promise<(SampleRecord & { model: string })[]> {
+    return await readLines(this.#samplesPath(evaluation)) as (SampleRecord & { model: string })[];
+  }
+
+  #samplesPath(evaluation: string): string {
+    return join(this.path, "samples", `${evaluation}.jsonl`);
+  }
+
+  /** Records the device and adapter that the run opened. */
+  async recordDevice(device: string): Promise<void> {
+    await this.#writeEnvironment({ ...this.#environment, device });
+  }
+
+  /**
+   * Records the SHA-256 of something the run read.
+   *
+   * @throws {Error} Where the run, before it was interrupted, read something else under this name.
+   */
+  async recordHash(name: string, sha256: string): Promise<void> {
+    const { hashes } = this.#environment;
+    if (hashes[name] !== undefined && hashes[name] !== sha256) {
+      throw new Error(
+        `Cannot resume run "${this.path}" as ${name} has changed since: current SHA-256 is ` +
+          `${sha256}, allowed is ${hashes[name]}; --fresh starts the run anew`,
+      );
+    }
+    await this.#writeEnvironment({ ...this.#environment, hashes: { ...hashes, [name]: sha256 } });
+  }
+
+  async #writeEnvironment(environment: RunEnvironment): Promise<void> {
+    await writeAtomically(join(this.path, "environment.json"), toJson(environment));
+    this.#environment = environment;
+  }
+}
+
+/** The environment of a run that begins, or goes on after another part of it. */
+async function continuedEnvironment(
+  path: string,
+  environment: Environment,
+): Promise<RunEnvironment> {
+  const text = await readIfThere(path);
+  if (text === undefined) return { ...environment, hashes: {}, earlier: [] };
+  const { hashes, earlier, ...last } = parseFile(path, text) as RunEnvironment;
+  return { ...environment, hashes, earlier: [...earlier, last] };
+}
+
+/**
+ * Reads a `summary.json`; undefined where there is none.
+ *
+ * @throws {SyntaxError} Where the file is not a summary.
+ */
+export async function readSummary(path: string): Promise<RunSummary | undefined> {
+  const text = await readIfThere(path);
+  if (text === undefined) return undefined;
+  const summary = parseFile(path, text) as Partial<RunSummary> | null;
+  if (typeof summary?.state !== "string" || !Array.isArray(summary.metrics)) {
+    throw new SyntaxError(`Cannot read "${path}" as a summary: state or metrics is missing`);
+  }
+  return summary as RunSummary;
+}
+
+/** The lines of a `.jsonl` file; a last line that was cut off by a kill is left out. */
+async function readLines(path: string): Promise<unknown[]> {
+  const lines = (await readIfThere(path) ?? "").split("\n");
+  const last = lines.pop() ?? "";
+  const records = lines.map((line, i) => parseFile(path, line, i + 1));
+  try {
+    // Only the line break may be missing: an object without its closing brace does not parse.
+    return last === "" ? records : [...records, JSON.parse(last)];
+  } catch {
+    return records;
+  }
+}
+
+function parseFile(path: string, text: string, line?: number): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const place = line === undefined ? `"${path}"` : `line ${line} of "${path}"`;
+    throw new SyntaxError(`Cannot read ${place} as it is not JSON: ${text.slice(0, 80)}`, {
+      cause,
+    });
+  }
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+async function removeIfThere(path: string): Promise<void> {
+  try {
+    await Deno.remove(path, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+function toJson(value: unknown): string {
+  return JSON.stringify(value, null, 2) + "\n";
+}
+
+function toLines(records: readonly unknown[]): string {
+  return records.map((record) => JSON.stringify(record) + "\n").join("");
+}
+
+function checkFinite(subject: string, numbers: Record<string, number | undefined>): void {
+  for (const [key, value] of Object.entries(numbers)) {
+    if (value !== undefined && !Number.isFinite(value)) {
+      throw new RangeError(
+        `Cannot record ${subject} as ${key} is not finite: current value is ${value}`,
+      );
+    }
+  }
+}
+
+/** Replaces a file by way of a neighbour, so that readers and kills see the old or the new one whole. */
+async function writeAtomically(path: string, text: string): Promise<void> {
+  const neighbour = `${path}.part`;
+  await writing(path, async () => {
+    using file = await Deno.open(neighbour, { write: true, create: true, truncate: true });
+    const bytes = new TextEncoder().encode(text);
+    for (let written = 0; written < bytes.length;) {
+      written += await file.write(bytes.subarray(written));
+    }
+    await file.syncData();
+  });
+  await writing(path, () => Deno.rename(neighbour, path));
+}
+
+/** Why the system refuses to write, by its error code. */
+const reasons: Readonly<Record<string, string>> = {
+  ENOSPC: "the disk is full",
+  EDQUOT: "the disk quota is used up",
+  EROFS: "the file system is read-only",
+  EACCES: "permission is denied",
+  EPERM: "permission is denied",
+  ENOTDIR: "a file stands where a folder is needed",
+  EEXIST: "a file stands where a folder is needed",
+  EISDIR: "a folder stands where a file is needed",
+};
+
+/** Runs something that writes; says which path could not be written and why. */
+async function writing<T>(path: string, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (cause) {
+    const { code, message } = cause as { code?: string; message: string };
+    const reason = cause instanceof Deno.errors.NotCapable
+      ? `Deno was not allowed to: run it with --allow-write`
+      : reasons[code ?? ""] ?? message;
+    throw new Error(`Cannot write "${path}" as ${reason}`, { cause });
+  }
+}
