@@ -1,0 +1,70 @@
+import { createHash } from "node:crypto";
+
+/** Ids of the special tokens; no text encodes to one, except to `unk` where a vocabulary has gaps. */
+export interface SpecialIds {
+  /** `<s>`: a document, or a line of it, begins. */
+  readonly bos: number;
+  /** `<pad>`: no token; the loss ignores targets equal to it. */
+  readonly pad: number;
+  /** `</s>`: a document, or a line of it, ends. */
+  readonly eos: number;
+  /** `<unk>`: something that the vocabulary does not know. */
+  readonly unk: number;
+}
+
+/** Turns text into token ids and back. */
+export interface Tokenizer {
+  /** Number of ids: every id is below it. */
+  readonly vocabSize: number;
+  /** Ids of the special tokens. */
+  readonly specialIds: SpecialIds;
+  /** SHA-256 (hexadecimal) of the definition: tokenizers of equal hash encode alike. */
+  readonly hash: string;
+  /** Encodes text, without adding special tokens: `<s>` in the text is three characters like any others. */
+  encode(text: string): number[];
+  /**
+   * Decodes ids; `bos` and `eos` become nothing, `unk` becomes `<unk>`, bytes that are not UTF-8 become U+FFFD.
+   *
+   * @throws {RangeError} If an id is no token of the vocabulary, or stands for no text (`pad`, fillers).
+   */
+  decode(ids: ArrayLike<number>): string;
+}
+
+/**
+ * Checks that every id is an integer in 0 .. vocabSize - 1.
+ *
+ * @param ids Token ids.
+ * @param vocabSize Number of tokens in the vocabulary.
+ * @param purpose What the ids are for, to complete "Cannot ...".
+ * @throws {RangeError} If one is not, naming its position.
+ */
+export function checkTokenIds(ids: ArrayLike<number>, vocabSize: number, purpose: string): void {
+  for (let i = 0; i < ids.length; i++) {
+    const id = ids[i];
+    if (!(id >= 0 && id < vocabSize && Number.isInteger(id))) {
+      throw new RangeError(
+        `Cannot ${purpose} as the token id at position ${i} must be an integer in 0 .. ${
+          vocabSize - 1
+        }: current value is ${id}`,
+      );
+    }
+  }
+}
+
+/** SHA-256, hexadecimal, of texts: of their lengths, too, so that a boundary that moves changes it. */
+export function hashOf(parts: readonly string[]): string {
+  const hash = createHash("sha256");
+  for (const part of parts) hash.update(`${part.length}\n`).update(part);
+  return hash.digest("hex");
+}
+
+/** Decodes UTF-8, keeping U+FEFF and replacing what is not UTF-8 by U+FFFD. */
+export function decodeUtf8(chunks: readonly Uint8Array[]): string {
+  const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
+  let offset = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+}

@@ -1,0 +1,317 @@
+/**
+ * Vocabularies in the format of Hugging Face's `tokenizer.json`.
+ */
+import { Tokenizer as LibraryModel } from "@huggingface/tokenizers";
+import { z } from "zod";
+import { type BpeDefinition, byteCharacters, ByteLevelBpe, tokenBytes } from "./byte_level_bpe.ts";
+import { checkTokenIds, decodeUtf8, hashOf, type SpecialIds, type Tokenizer } from "./tokenizer.ts";
+
+/** How a `tokenizer.json` is to be read. */
+export interface TokenizerJsonOptions {
+  /** Name of the file, for errors. */
+  readonly name?: string;
+  /** Which tokens play the special parts; `<s>`, `<pad>`, `</s>` and `<unk>` where not given. */
+  readonly specialTokens?: Partial<Readonly<Record<keyof SpecialIds, string>>>;
+}
+
+const tokenId = z.int().nonnegative();
+const addedToken = z.looseObject({
+  id: tokenId,
+  content: z.string().min(1),
+  special: z.boolean().default(false),
+});
+
+const tokenizerJson = z.looseObject({
+  added_tokens: z.array(addedToken).default([]),
+  normalizer: z.unknown().default(null),
+  pre_tokenizer: z.unknown().default(null),
+  decoder: z.unknown().default(null),
+  model: z.looseObject({
+    type: z.string().optional(),
+    vocab: z.union([
+      z.record(z.string(), tokenId),
+      z.array(z.tuple([z.string(), z.number()])), // Unigram: scores by id.
+    ]),
+  }),
+});
+
+/** What our own encoder does: GPT-2's pre-tokenisation, a vocabulary with all bytes, merges, nothing else. */
+const byteLevelBpe = z.looseObject({
+  added_tokens: z.array(z.looseObject({ special: z.literal(true) })),
+  normalizer: z.null(),
+  pre_tokenizer: z.looseObject({
+    type: z.literal("ByteLevel"),
+    add_prefix_space: z.literal(false),
+    use_regex: z.literal(true).optional(),
+  }),
+  decoder: z.looseObject({ type: z.literal("ByteLevel") }),
+  model: z.looseObject({
+    type: z.literal("BPE"),
+    dropout: z.null().optional(),
+    continuing_subword_prefix: z.union([z.null(), z.literal("")]).optional(),
+    end_of_word_suffix: z.union([z.null(), z.literal("")]).optional(),
+    byte_fallback: z.literal(false).optional(),
+    ignore_merges: z.literal(false).optional(),
+    vocab: z.record(z.string(), tokenId).refine((vocab) =>
+      byteCharacters.every((character) => Object.hasOwn(vocab, character))
+    ),
+    merges: z.array(z.union([
+      z.tuple([z.string(), z.string()]),
+      z.string().regex(/^\S+ \S+$/).transform((merge) => merge.split(" ") as [string, string]),
+    ])),
+  }),
+});
+
+/**
+ * Reads a `tokenizer.json`. A byte-level BPE runs on our own encoder, which is several times faster; every
+ * other kind runs on the library `@huggingface/tokenizers`. Both leave special tokens in text alone, and
+ * give the same ids but for text with U+0085 or U+FEFF, where ours follows GPT-2 and the library JavaScript's `\s`.
+ *
+ * @param text What the file holds.
+ * @throws {SyntaxError} If it is no `tokenizer.json`.
+ * @throws {TypeError} If a special token is missing, or padding shares its token.
+ */
+export function parseTokenizerJson(text: string, options: TokenizerJsonOptions = {}): Tokenizer {
+  const vocabulary = parseVocabulary(text, options);
+  const plain = byteLevelBpe.safeParse(vocabulary.definition);
+  if (!plain.success) return new LibraryTokenizer(vocabulary);
+  const { vocab, merges } = plain.data.model;
+  return new ByteLevelTokenizer(
+    vocabulary,
+    new ByteLevelBpe({ vocab: new Map(Object.entries(vocab)), merges }),
+  );
+}
+
+/** Reads a `tokenizer.json` as `parseTokenizerJson` does, but always runs it on the library. */
+export function parseTokenizerJsonWithLibrary(
+  text: string,
+  options: TokenizerJsonOptions = {},
+): Tokenizer {
+  return new LibraryTokenizer(parseVocabulary(text, options));
+}
+
+/**
+ * Writes a byte-level BPE as a `tokenizer.json`.
+ *
+ * @param specialTokens Those tokens of the vocabulary that no text encodes to.
+ */
+export function formatTokenizerJson(
+  definition: BpeDefinition,
+  specialTokens: readonly string[] = ["<s>", "<pad>", "</s>", "<unk>"],
+): string {
+  const { vocab, merges } = definition;
+  const byteLevel = {
+    type: "ByteLevel",
+    "add_prefix_space": false,
+    "trim_offsets": false,
+    "use_regex": true,
+  };
+  return JSON.stringify({
+    version: "1.0",
+    truncation: null,
+    padding: null,
+    added_tokens: specialTokens.map((content) => ({
+      id: vocab.get(content),
+      content,
+      single_word: false,
+      lstrip: false,
+      rstrip: false,
+      normalized: false,
+      special: true,
+    })),
+    normalizer: null,
+    pre_tokenizer: byteLevel,
+    post_processor: null,
+    decoder: byteLevel,
+    model: {
+      type: "BPE",
+      dropout: null,
+      unk_token: null,
+      continuing_subword_prefix: null,
+      end_of_word_suffix: null,
+      fuse_unk: false,
+      byte_fallback: false,
+      ignore_merges: false,
+      vocab: Object.fromEntries(vocab),
+      merges,
+    },
+  });
+}
+
+interface Vocabulary {
+  readonly definition: z.output<typeof tokenizerJson>;
+  readonly hash: string;
+  readonly vocabSize: number;
+  readonly specialIds: SpecialIds;
+  /** Tokens by id; ids may have gaps. */
+  readonly tokens: readonly (string | undefined)[];
+  /** Text that special ids stand for; undefined for padding, which stands for none. */
+  readonly specialText: ReadonlyMap<number, string | undefined>;
+}
+
+function parseVocabulary(text: string, options: TokenizerJsonOptions): Vocabulary {
+  const name = options.name ?? "tokenizer.json";
+  const definition = parseDefinition(text, name);
+  const { model, added_tokens: added } = definition;
+  const ids = Array.isArray(model.vocab)
+    ? new Map(model.vocab.map(([token], id) => [token, id]))
+    : new Map(Object.entries(model.vocab));
+  for (const { content, id } of added) ids.set(content, id);
+  const tokens: string[] = [];
+  for (const [token, id] of ids) tokens[id] = token;
+
+  const names = { bos: "<s>", pad: "<pad>", eos: "</s>", unk: "<unk>", ...options.specialTokens };
+  const special = (part: keyof SpecialIds) => {
+    const id = ids.get(names[part]);
+    if (id === undefined) {
+      throw new TypeError(
+        `Cannot use tokenizer "${name}" as its special token ${part} is missing: current value is ` +
+          `"${names[part]}", special tokens of the file are ${
+            JSON.stringify(added.filter((token) => token.special).map((token) => token.content))
+          }`,
+      );
+    }
+    return id;
+  };
+  const specialIds: SpecialIds = {
+    bos: special("bos"),
+    pad: special("pad"),
+    eos: special("eos"),
+    unk: special("unk"),
+  };
+  if ([specialIds.bos, specialIds.eos, specialIds.unk].includes(specialIds.pad)) {
+    // The loss would ignore that token wherever it is a target.
+    throw new TypeError(
+      `Cannot use tokenizer "${name}" as pad must differ from bos, eos and unk: current value is "${names.pad}"`,
+    );
+  }
+  const specialText = new Map<number, string | undefined>();
+  for (const { content, id, special } of added) if (special) specialText.set(id, content);
+  specialText.set(specialIds.unk, "<unk>").set(specialIds.bos, "").set(specialIds.eos, "");
+  specialText.set(specialIds.pad, undefined);
+  return {
+    definition,
+    hash: hashOf([text]),
+    vocabSize: tokens.length,
+    specialIds,
+    tokens,
+    specialText,
+  };
+}
+
+function parseDefinition(text: string, name: string): z.output<typeof tokenizerJson> {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new SyntaxError(
+      `Cannot read tokenizer "${name}" as it must be JSON: ${(error as Error).message}`,
+      { cause: error },
+    );
+  }
+  const parsed = tokenizerJson.safeParse(json);
+  if (!parsed.success) {
+    const [{ path, message }] = parsed.error.issues;
+    throw new SyntaxError(
+      `Cannot read tokenizer "${name}" as ${path.join(".") || "the file"} is wrong: ${message}`,
+      { cause: parsed.error },
+    );
+  }
+  return parsed.data;
+}
+
+/** What the tokenizers of this file share: special ids are decoded here, never by the vocabulary. */
+abstract class JsonTokenizer implements Tokenizer {
+  readonly vocabSize: number;
+  readonly specialIds: SpecialIds;
+  readonly hash: string;
+  protected readonly vocabulary: Vocabulary;
+
+  constructor(vocabulary: Vocabulary) {
+    this.vocabulary = vocabulary;
+    this.vocabSize = vocabulary.vocabSize;
+    this.specialIds = vocabulary.specialIds;
+    this.hash = vocabulary.hash;
+  }
+
+  abstract encode(text: string): number[];
+
+  /** Text of ids none of which is special. */
+  protected abstract decodeOrdinary(ids: number[]): string;
+
+  decode(ids: ArrayLike<number>): string {
+    const { tokens, specialText } = this.vocabulary;
+    checkTokenIds(ids, this.vocabSize, "decode tokens");
+    let text = "", ordinary: number[] = [];
+    const flush = () => {
+      if (ordinary.length > 0) text += this.decodeOrdinary(ordinary);
+      ordinary = [];
+    };
+    for (let i = 0; i < ids.length; i++) {
+      const id = ids[i];
+      const special = specialText.get(id);
+      if (tokens[id] === undefined || (special === undefined && specialText.has(id))) {
+        throw new RangeError(
+          `Cannot decode tokens as "${tokens[id]}" stands for no text: ` +
+            `current token id at position ${i} is ${id}`,
+        );
+      }
+      if (special === undefined) {
+        ordinary.push(id);
+      } else if (special !== "") {
+        flush();
+        text += special;
+      }
+    }
+    flush();
+    return text;
+  }
+}
+
+class ByteLevelTokenizer extends JsonTokenizer {
+  readonly #bpe: ByteLevelBpe;
+  readonly #bytes: Uint8Array[];
+
+  constructor(vocabulary: Vocabulary, bpe: ByteLevelBpe) {
+    super(vocabulary);
+    this.#bpe = bpe;
+    const utf8 = new TextEncoder();
+    this.#bytes = Array.from(
+      vocabulary.tokens,
+      (token) => tokenBytes(token ?? "") ?? utf8.encode(token),
+    );
+  }
+
+  override encode(text: string): number[] {
+    return this.#bpe.encode(text);
+  }
+
+  protected override decodeOrdinary(ids: number[]): string {
+    return decodeUtf8(ids.map((id) => this.#bytes[id]));
+  }
+}
+
+class LibraryTokenizer extends JsonTokenizer {
+  readonly #model: LibraryModel;
+
+  constructor(vocabulary: Vocabulary) {
+    super(vocabulary);
+    const { definition, specialIds, tokens } = vocabulary;
+    // Without its special tokens the library takes them for ordinary text; the post-processor only adds some.
+    const ordinary = definition.added_tokens.filter((token) => !token.special);
+    this.#model = new LibraryModel(
+      { ...definition, added_tokens: ordinary, post_processor: null },
+      { clean_up_tokenization_spaces: false, eos_token: tokens[specialIds.eos] },
+    );
+  }
+
+  override encode(text: string): number[] {
+    const { ids } = this.#model.encode(text, { add_special_tokens: false });
+    checkTokenIds(ids, this.vocabSize, "encode text");
+    return ids;
+  }
+
+  protected override decodeOrdinary(ids: number[]): string {
+    return this.#model.decode(ids);
+  }
+}

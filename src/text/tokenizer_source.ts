@@ -1,0 +1,50 @@
+import { FairseqTokenizer } from "./fairseq_tokenizer.ts";
+import type { SpecialIds, Tokenizer } from "./tokenizer.ts";
+import { parseTokenizerJson } from "./tokenizer_json.ts";
+
+/** Where a tokenizer comes from. */
+export type TokenizerSource =
+  /** A folder of the official vocabulary: `encoder.json`, `vocab.bpe` and `dict.txt`. */
+  | { readonly kind: "fairseq"; readonly folder: string }
+  /** A `tokenizer.json`; `specialTokens` where it does not call them `<s>`, `<pad>`, `</s>` and `<unk>`. */
+  | {
+    readonly kind: "tokenizer-json";
+    readonly file: string;
+    readonly specialTokens?: Partial<Readonly<Record<keyof SpecialIds, string>>>;
+  };
+
+/**
+ * Opens a tokenizer.
+ *
+ * @throws {Deno.errors.NotFound} If a file is missing.
+ * @throws {SyntaxError} If a file is not in its format.
+ * @throws {TypeError} If the vocabulary lacks a token that it needs.
+ */
+export async function openTokenizer(source: TokenizerSource): Promise<Tokenizer> {
+  switch (source.kind) {
+    case "fairseq": {
+      const [encoder, merges, dictionary] = await Promise.all(
+        ["encoder.json", "vocab.bpe", "dict.txt"].map((name) => read(`${source.folder}/${name}`)),
+      );
+      return new FairseqTokenizer({ encoder, merges, dictionary });
+    }
+    case "tokenizer-json":
+      return parseTokenizerJson(await read(source.file), {
+        name: source.file,
+        ...(source.specialTokens && { specialTokens: source.specialTokens }),
+      });
+    default:
+      return source satisfies never;
+  }
+}
+
+async function read(file: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(file);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new Deno.errors.NotFound(`Cannot open tokenizer as file "${file}" is missing`, {
+      cause: error,
+    });
+  }
+}

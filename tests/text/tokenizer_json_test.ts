@@ -1,0 +1,214 @@
+import { trainByteLevelBpe } from "../../src/text/bpe_trainer.ts";
+import { Random } from "../../src/text/random.ts";
+import {
+  formatTokenizerJson,
+  parseTokenizerJson,
+  parseTokenizerJsonWithLibrary,
+} from "../../src/text/tokenizer_json.ts";
+import { openTokenizer } from "../../src/text/tokenizer_source.ts";
+import { checkTokenIds } from "../../src/text/tokenizer.ts";
+import { assert, fixturePath, sharedPath, sharedTest, test } from "../testing.ts";
+
+const prose =
+  "The memory keeps what the reader has read; the reader's eye finds what the memory kept. It wasn't in 1823, " +
+  "nor in 1824, that the old house's door was opened again -- they'd waited 1,000 days!\n\n  \u201cNa\u00efve?\u201d ";
+const trained = formatTokenizerJson(trainByteLevelBpe([prose.repeat(3)], { vocabSize: 330 }));
+
+const odd = [
+  "",
+  " ",
+  "   leading and trailing   ",
+  "\n\n\t \r\n x\u00a0y\u3000z",
+  "we'll they'D CAN'T ' 's",
+  "\0\x01\x7f\u0080\u00ad",
+  "\u{1f468}\u200d\u{1f469}\u200d\u{1f467} \u{1d4d0}\u{10ffff}",
+  "\u65e5\u672c\u8a9e\u306e\u30c6\u30ad\u30b9\u30c8 \u041f\u0440\u0438\u0432\u0435\u0442 e\u0301\u0300",
+  "<s> </s><pad> <unk>",
+  "\u0120 \u010a \ufffd",
+  "1823\u00bd\u2167 x_y",
+  prose,
+];
+
+test("A trained vocabulary encodes as the library does and loses nothing", () => {
+  const ours = parseTokenizerJson(trained), library = parseTokenizerJsonWithLibrary(trained);
+  assert.notEqual(ours.constructor, library.constructor);
+  assert.equal(ours.vocabSize, 330);
+  assert.deepEqual(ours.specialIds, { bos: 0, pad: 1, eos: 2, unk: 3 });
+  assert.equal(ours.hash, library.hash);
+  for (const text of odd) {
+    const ids = ours.encode(text);
+    assert.deepEqual(ids, library.encode(text), JSON.stringify(text));
+    assert.equal(ours.decode(ids), text);
+    assert.equal(library.decode(ids), text);
+  }
+  // Fewer tokens than bytes: the merges were read and used.
+  assert.ok(ours.encode(prose).length < 0.6 * prose.length);
+});
+
+test("A trained vocabulary loses nothing of random text, white space of every kind included", () => {
+  const tokenizer = parseTokenizerJson(trained), random = new Random("odd");
+  for (let round = 0; round < 200; round++) {
+    let text = "";
+    for (let i = 0; i < 40; i++) {
+      const bits = [5, 7, 8, 11, 16, 20][random.below(6)];
+      const point = random.below(2 ** bits);
+      text += point >= 0xd800 && point < 0xe000 ? "\ufeff\u0085" : String.fromCodePoint(point);
+    }
+    assert.equal(tokenizer.decode(tokenizer.encode(text)), text);
+  }
+});
+
+test("Text never encodes to special tokens, and special tokens decode as in a fairseq vocabulary", () => {
+  for (const parse of [parseTokenizerJson, parseTokenizerJsonWithLibrary]) {
+    const tokenizer = parse(trained);
+    assert.ok(tokenizer.encode("a</s><pad>").every((id) => id > 3));
+    const [a, b] = tokenizer.encode("ab");
+    assert.equal(tokenizer.decode([0, a, 3, b, 2]), "a<unk>b");
+    assert.equal(tokenizer.decode([]), "");
+    assert.throws(() => tokenizer.decode([a, 1]), {
+      name: "RangeError",
+      message:
+        'Cannot decode tokens as "<pad>" stands for no text: current token id at position 1 is 1',
+    });
+    assert.throws(() => tokenizer.decode([a, b, 330]), {
+      name: "RangeError",
+      message: /position 2 must be .* 0 \.\. 329: current value is 330/,
+    });
+  }
+});
+
+test("parseTokenizerJson() gives other kinds of vocabularies to the library", () => {
+  const vocab = {
+    "<s>": 0,
+    "<pad>": 1,
+    "</s>": 2,
+    "<unk>": 3,
+    read: 4,
+    "##er": 5,
+    "the": 6,
+    "##s": 7,
+    "[extra]": 8,
+  };
+  const wordPiece = JSON.stringify({
+    added_tokens: [{ id: 8, content: "[extra]", special: false }, {
+      id: 3,
+      content: "<unk>",
+      special: true,
+    }],
+    normalizer: { type: "Lowercase" },
+    pre_tokenizer: { type: "Whitespace" },
+    post_processor: null,
+    decoder: { type: "WordPiece", prefix: "##", cleanup: false },
+    model: {
+      type: "WordPiece",
+      unk_token: "<unk>",
+      continuing_subword_prefix: "##",
+      max_input_chars_per_word: 100,
+      vocab,
+    },
+  });
+  const tokenizer = parseTokenizerJson(wordPiece);
+  assert.deepEqual(tokenizer.encode("The readers [extra] Ox"), [6, 4, 5, 7, 8, 3]);
+  assert.equal(tokenizer.decode([6, 4, 5, 7]), "the readers");
+});
+
+test("parseTokenizerJson() does not take a vocabulary for GPT-2's that differs in one setting", () => {
+  for (
+    const change of [
+      {
+        pre_tokenizer: {
+          type: "ByteLevel",
+          add_prefix_space: true,
+          trim_offsets: false,
+          use_regex: true,
+        },
+      },
+      { normalizer: { type: "Lowercase" } },
+    ]
+  ) {
+    const definition = JSON.stringify({ ...JSON.parse(trained), ...change });
+    const tokenizer = parseTokenizerJson(definition);
+    assert.equal(tokenizer.constructor, parseTokenizerJsonWithLibrary(definition).constructor);
+    assert.notDeepEqual(
+      tokenizer.encode("The Memory"),
+      parseTokenizerJson(trained).encode("The Memory"),
+    );
+  }
+});
+
+test("parseTokenizerJson() needs every special token, and padding of its own", () => {
+  const without = JSON.parse(trained);
+  delete without.model.vocab["<pad>"];
+  without.added_tokens.splice(1, 1);
+  assert.throws(() => parseTokenizerJson(JSON.stringify(without), { name: "my.json" }), {
+    name: "TypeError",
+    message:
+      'Cannot use tokenizer "my.json" as its special token pad is missing: current value is "<pad>", ' +
+      'special tokens of the file are ["<s>","</s>","<unk>"]',
+  });
+  assert.throws(() => parseTokenizerJson(trained, { specialTokens: { pad: "</s>" } }), {
+    name: "TypeError",
+    message: /pad must differ from bos, eos and unk: current value is "<\/s>"/,
+  });
+  const renamed = parseTokenizerJson(trained, { specialTokens: { bos: "</s>", unk: "</s>" } });
+  assert.deepEqual(renamed.specialIds, { bos: 2, pad: 1, eos: 2, unk: 2 });
+});
+
+test("parseTokenizerJson() names the file and the field that it cannot read", () => {
+  assert.throws(() => parseTokenizerJson("{", { name: "my.json" }), {
+    name: "SyntaxError",
+    message: /^Cannot read tokenizer "my.json" as it must be JSON: /,
+  });
+  assert.throws(() => parseTokenizerJson('{"model": {"vocab": {"a": 0.5}}}', { name: "my.json" }), {
+    name: "SyntaxError",
+    message: /^Cannot read tokenizer "my.json" as model\.vocab/,
+  });
+});
+
+test("checkTokenIds() names position and id", () => {
+  checkTokenIds(Int32Array.of(0, 96), 97, "read tokens");
+  for (
+    const [ids, message] of [
+      [[5, 97], "position 1 must be an integer in 0 .. 96: current value is 97"],
+      [[-1, 5], "position 0 must be an integer in 0 .. 96: current value is -1"],
+      [[5, 1, 1.5], "position 2 must be an integer in 0 .. 96: current value is 1.5"],
+      [[NaN], "position 0 must be an integer in 0 .. 96: current value is NaN"],
+    ] as const
+  ) {
+    assert.throws(() => checkTokenIds(ids, 97, "read tokens"), {
+      name: "RangeError",
+      message: `Cannot read tokens as the token id at ${message}`,
+    });
+  }
+});
+
+test("openTokenizer() reads a tokenizer.json from disk", async () => {
+  const file = await Deno.makeTempFile();
+  try {
+    await Deno.writeTextFile(file, trained);
+    const tokenizer = await openTokenizer({ kind: "tokenizer-json", file });
+    assert.equal(tokenizer.hash, parseTokenizerJson(trained).hash);
+  } finally {
+    await Deno.remove(file);
+  }
+});
+
+sharedTest("GPT-2's vocabulary as a tokenizer.json gives the official ids", async () => {
+  const read = (name: string) => Deno.readTextFile(sharedPath(`data/gpt2_bpe/${name}`));
+  const vocab = new Map<string, number>(Object.entries(JSON.parse(await read("encoder.json"))));
+  vocab.set("<pad>", vocab.size);
+  const merges = (await read("vocab.bpe")).trimEnd().split("\n").slice(1).map((line) =>
+    line.split(" ") as [string, string]
+  );
+  const endOfText = "<|endoftext|>";
+  const file = formatTokenizerJson({ vocab, merges }, [endOfText, "<pad>"]);
+  const options = { specialTokens: { bos: endOfText, eos: endOfText, unk: endOfText } };
+  const ours = parseTokenizerJson(file, options),
+    library = parseTokenizerJsonWithLibrary(file, options);
+  for (
+    const { text, gpt2_ids: ids } of JSON.parse(await Deno.readTextFile(fixturePath("bpe.json")))
+  ) {
+    assert.deepEqual(ours.encode(text), ids, text);
+    assert.deepEqual(library.encode(text), ids, text);
+  }
+});
