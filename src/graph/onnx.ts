@@ -7,15 +7,87 @@ import {
   TensorProtoSchema,
   ValueInfoProtoSchema,
 } from "onnx-buf";
-import type { Attributes, Graph, GraphNode, Value } from "./graph.ts";
+import type { Attributes, ConstantData, Graph, GraphNode, Value } from "./graph.ts";
 import { onnxType } from "./ops/cast.ts";
 
 /** IR version 9 and operator set 20: the newest that all engines run (Gelu came with 20). */
 const irVersion = 9n, opset = 20n;
 
-/** Encodes what the outputs of a graph need as an ONNX model. */
-export function encodeOnnx(graph: Graph): Uint8Array {
-  const { nodes, inputs, constants } = reachable(graph);
+/** What an engine runs: nodes in order of execution, the values that are fed and those that come back. */
+export interface Program {
+  readonly nodes: readonly GraphNode[];
+  readonly inputs: readonly Value[];
+  readonly constants: readonly { value: Value; data: ConstantData }[];
+  readonly outputs: ReadonlyMap<string, Value>;
+}
+
+/** The part of a graph that its outputs depend on. */
+export function programOf(graph: Graph): Program {
+  return program(graph, graph.outputs, new Set());
+}
+
+/** Domain of nodes that no engine runs: the host computes their outputs between two programs. */
+export const hostDomain = "host";
+
+/**
+ * Cuts a graph at its host node: `before` computes the node's inputs and everything that needs no output of the node, as
+ * far as `after` uses it; what crosses becomes outputs of the one and inputs of the other. Undefined if there is no such node.
+ */
+export function splitProgram(
+  graph: Graph,
+): { before: Program; host: GraphNode; after: Program } | undefined {
+  const whole = programOf(graph);
+  const hosts = whole.nodes.filter((node) => node.domain === hostDomain);
+  if (hosts.length === 0) return undefined;
+  if (hosts.length > 1) {
+    throw new RangeError(`Cannot split a graph at ${hosts.length} host nodes: allowed is 1`);
+  }
+  const [host] = hosts;
+  const named = (values: Iterable<Value>) =>
+    new Map([...values].map((value) => [value.name, value]));
+  const inputs = host.inputs.filter((value) => value !== undefined);
+  const early = new Set(program(graph, named(inputs), new Set()).nodes);
+  const crossing = new Set<Value>(host.outputs);
+  const used = [
+    ...graph.outputs.values(),
+    ...whole.nodes.filter((node) => !early.has(node)).flatMap((node) => node.inputs),
+  ];
+  for (const value of used) if (value?.node && early.has(value.node)) crossing.add(value);
+  const computed = [...crossing].filter((value) => value.node !== host);
+  return {
+    before: program(graph, named([...inputs, ...computed]), new Set()),
+    host,
+    after: program(graph, graph.outputs, crossing),
+  };
+}
+
+/** What `outputs` depend on, going back to inputs, constants and the values `given`. */
+function program(
+  graph: Graph,
+  outputs: ReadonlyMap<string, Value>,
+  given: ReadonlySet<Value>,
+): Program {
+  const nodes = new Set<GraphNode>();
+  const leaves = new Set<Value>();
+  const stack = [...outputs.values()];
+  while (stack.length > 0) {
+    const value = stack.pop()!;
+    if (!value.node || given.has(value)) leaves.add(value);
+    else if (!nodes.has(value.node)) {
+      nodes.add(value.node);
+      for (const input of value.node.inputs) if (input) stack.push(input);
+    }
+  }
+  return {
+    nodes: graph.nodes.filter((node) => nodes.has(node)),
+    inputs: [...graph.inputs.values(), ...given].filter((value) => leaves.has(value)),
+    constants: [...graph.constants.values()].filter(({ value }) => leaves.has(value)),
+    outputs,
+  };
+}
+
+/** Encodes a program as an ONNX model. */
+export function encodeOnnx({ nodes, inputs, constants, outputs }: Program): Uint8Array {
   return toBinary(
     ModelProtoSchema,
     create(ModelProtoSchema, {
@@ -24,61 +96,42 @@ export function encodeOnnx(graph: Graph): Uint8Array {
       opsetImport: [{ domain: "", version: opset }, { domain: "com.microsoft", version: 1n }],
       graph: {
         name: "graph",
-        node: nodes.map(encodeNode),
-        initializer: constants.map(({ value, data }) =>
-          ({
-            name: value.name,
-            dims: value.shape.map(BigInt),
-            dataType: onnxType[value.type],
-            rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
-          }) as MessageInitShape<typeof TensorProtoSchema>
-        ),
+        node: [...nodes.map(encodeNode), ...outputCopies(outputs)],
+        initializer: constants.map((
+          { value, data },
+        ): MessageInitShape<typeof TensorProtoSchema> => ({
+          name: value.name,
+          dims: value.shape.map(BigInt),
+          dataType: onnxType[value.type],
+          rawData: new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength),
+        })),
         input: inputs.map((value) => encodeValue(value.name, value)),
-        output: [...graph.outputs].map(([name, value]) => encodeValue(name, value)),
+        output: [...outputs].map(([name, value]) => encodeValue(name, value)),
       },
     }),
   );
-
-  function encodeNode(node: GraphNode): MessageInitShape<typeof NodeProtoSchema> {
-    return {
-      name: node.outputs[0].name,
-      opType: node.op,
-      domain: node.domain,
-      input: node.inputs.map((value) => value?.name ?? ""),
-      output: node.outputs.map((value) => value.name),
-      attribute: encodeAttributes(node.attributes),
-    };
-  }
 }
 
-/** The nodes, inputs and constants that the outputs of a graph depend on, in order of execution. */
-export function reachable(graph: Graph) {
-  const nodes = new Set<GraphNode>();
-  const leaves = new Set<Value>();
-  const stack = [...graph.outputs.values()];
-  while (stack.length > 0) {
-    const value = stack.pop()!;
-    if (!value.node) leaves.add(value);
-    else if (!nodes.has(value.node)) {
-      nodes.add(value.node);
-      for (const input of value.node.inputs) if (input) stack.push(input);
-    }
-  }
+function encodeNode(node: GraphNode): MessageInitShape<typeof NodeProtoSchema> {
   return {
-    nodes: [...graph.nodes.filter((node) => nodes.has(node)), ...outputCopies(graph)],
-    inputs: [...graph.inputs.values()].filter((value) => leaves.has(value)),
-    constants: [...graph.constants.values()].filter(({ value }) => leaves.has(value)),
+    name: node.outputs[0].name,
+    opType: node.op,
+    domain: node.domain,
+    input: node.inputs.map((value) => value?.name ?? ""),
+    output: node.outputs.map((value) => value.name),
+    attribute: encodeAttributes(node.attributes),
   };
 }
 
 /** ONNX names outputs by the value itself; a copy gives each the name that the caller chose. */
-function outputCopies(graph: Graph): GraphNode[] {
-  return [...graph.outputs].filter(([name, value]) => name !== value.name).map(([name, value]) => ({
-    op: "Identity",
-    domain: "",
-    inputs: [value],
-    outputs: [{ name, shape: value.shape, type: value.type } as Value],
-    attributes: {},
+function outputCopies(
+  outputs: ReadonlyMap<string, Value>,
+): MessageInitShape<typeof NodeProtoSchema>[] {
+  return [...outputs].filter(([name, value]) => name !== value.name).map(([name, value]) => ({
+    name: `output ${name}`,
+    opType: "Identity",
+    input: [value.name],
+    output: [name],
   }));
 }
 

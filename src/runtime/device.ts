@@ -1,7 +1,7 @@
 /**
  * Devices run graphs. A tensor of a device stays there (in GPU memory on `webgpu`) until it is read or disposed.
  */
-import type { Graph } from "../graph/graph.ts";
+import type { Program } from "../graph/onnx.ts";
 import type { ElementType } from "../tensor.ts";
 
 /** The engines that run graphs. */
@@ -57,12 +57,17 @@ export interface Device {
   readonly description: string;
   /** Why `auto` picked it, or that it was asked for. */
   readonly reason: string;
-  /** Compiles a graph; rejects with the engine's own message and the name of the node where it fails. */
-  compile(graph: Graph, options?: CompileOptions): Promise<Session>;
+  /**
+   * Bytes that one block of attention scores, retrieval scores or logits should take: what stays in a processor's
+   * cache, or what one binding of a GPU holds.
+   */
+  readonly blockBytes: number;
+  /** Compiles a program; rejects with the engine's own message. {@linkcode compile} takes graphs. */
+  compile(program: Program, options?: CompileOptions): Promise<Session>;
   /** Makes a tensor from host memory. On `cpu` and `wasm` it shares that memory. */
   tensor(data: HostArray, shape: readonly number[], type?: ElementType): DeviceTensor;
   /** Makes a tensor of zeros. */
   zeros(shape: readonly number[], type?: ElementType): DeviceTensor;
-  /** Bytes that the device holds for tensors made here and for results not yet disposed. */
+  /** Frees everything. */
   close(): Promise<void>;
 }

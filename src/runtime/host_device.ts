@@ -1,6 +1,5 @@
 import os from "node:os";
-import { encodeOnnx, reachable } from "../graph/onnx.ts";
-import type { Graph } from "../graph/graph.ts";
+import { encodeOnnx, type Program } from "../graph/onnx.ts";
 import { elementCount, type ElementType } from "../tensor.ts";
 import type { Device, DeviceKind, DeviceTensor, HostArray, Session, Tensors } from "./device.ts";
 import { checkedFeeds } from "./feeds.ts";
@@ -32,8 +31,9 @@ export async function openHostDevice(
       }, onnxruntime-node`
       : "WebAssembly, 1 thread, onnxruntime-web",
     reason: options.reason,
-    async compile(graph) {
-      const session = await createSession(ort, graph, {
+    blockBytes: 2 * 2 ** 20, // two cores' second-level caches
+    async compile(program) {
+      const session = await createSession(ort, program, {
         executionProviders: [kind],
         intraOpNumThreads: threads,
         interOpNumThreads: 1,
@@ -43,7 +43,7 @@ export async function openHostDevice(
           ? { enableProfiling: true, profileFilePrefix: options.profilePrefix }
           : {}),
       });
-      return new HostSession(ort, session, graph, options.profilePrefix !== undefined);
+      return new HostSession(ort, session, program, options.profilePrefix !== undefined);
     },
     tensor: (data, shape, type) =>
       new HostTensorOnDevice(ort, data, shape, type ?? elementType(data)),
@@ -63,17 +63,17 @@ async function loadOrt(kind: "cpu" | "wasm"): Promise<Ort> {
 /** Compiles, and turns an engine's failure into an error that says what was compiled. */
 export async function createSession(
   ort: Pick<Ort, "InferenceSession">,
-  graph: Graph,
+  program: Program,
   options: import("onnxruntime-node").InferenceSession.SessionOptions,
 ) {
   try {
-    return await ort.InferenceSession.create(encodeOnnx(graph), {
+    return await ort.InferenceSession.create(encodeOnnx(program), {
       logSeverityLevel: 3,
       ...options,
     });
   } catch (error) {
     throw new Error(
-      `Cannot compile a graph with outputs ${[...graph.outputs.keys()].slice(0, 4).join(", ")}: ${
+      `Cannot compile a graph with outputs ${[...program.outputs.keys()].slice(0, 4).join(", ")}: ${
         messageOf(error)
       }`,
       { cause: error },
@@ -114,10 +114,10 @@ class HostSession implements Session {
   constructor(
     readonly ort: Ort,
     readonly session: import("onnxruntime-node").InferenceSession,
-    graph: Graph,
+    program: Program,
     readonly profiles: boolean,
   ) {
-    this.#inputs = reachable(graph).inputs;
+    this.#inputs = program.inputs;
   }
 
   async run(feeds: Tensors, into: Tensors = {}): Promise<Tensors> {

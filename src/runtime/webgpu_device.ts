@@ -1,4 +1,4 @@
-import { reachable } from "../graph/onnx.ts";
+import type { Program } from "../graph/onnx.ts";
 import { elementCount, type ElementType } from "../tensor.ts";
 import type {
   CompileOptions,
@@ -71,6 +71,7 @@ export async function openWebGpuDevice(
 class OrtWebGpuDevice implements WebGpuDevice {
   readonly kind = "webgpu";
   readonly description: string;
+  readonly blockBytes: number;
   #closed = false;
   #error: Error | undefined;
 
@@ -84,6 +85,7 @@ class OrtWebGpuDevice implements WebGpuDevice {
     this.description =
       [vendor, architecture, device, description].filter((part) => part).join(" ") ||
       "unknown adapter";
+    this.blockBytes = Math.min(gpu.limits.maxStorageBufferBindingSize, 128 * 2 ** 20);
     gpu.addEventListener("uncapturederror", (event) => {
       event.preventDefault();
       this.#error ??= new Error(
@@ -98,22 +100,22 @@ class OrtWebGpuDevice implements WebGpuDevice {
   }
 
   async compile(
-    graph: import("../graph/graph.ts").Graph,
+    program: Program,
     options: CompileOptions = {},
   ): Promise<Session> {
     const locations: Record<string, "cpu" | "gpu-buffer"> = {};
-    for (const name of graph.outputs.keys()) {
+    for (const name of program.outputs.keys()) {
       locations[name] = options.hostOutputs?.includes(name) ? "cpu" : "gpu-buffer";
     }
     const session = await exclusively(() =>
-      createSession(this.ort as unknown as typeof import("onnxruntime-node"), graph, {
+      createSession(this.ort as unknown as typeof import("onnxruntime-node"), program, {
         // deno-lint-ignore no-explicit-any -- the types of the native package lack this provider's options
         executionProviders: [{ name: "webgpu", device: this.gpu } as any],
         preferredOutputLocation: locations,
       })
     );
     this.checkErrors();
-    return new WebGpuSession(this, session, reachable(graph).inputs);
+    return new WebGpuSession(this, session, program.inputs);
   }
 
   tensor(

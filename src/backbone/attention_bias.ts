@@ -1,0 +1,96 @@
+import type { Graph, Value } from "../graph/graph.ts";
+import { add } from "../graph/ops/add.ts";
+import type { AttentionBlock } from "../graph/ops/attention.ts";
+import { mul } from "../graph/ops/mul.ts";
+import { reshape } from "../graph/ops/reshape.ts";
+import { slice } from "../graph/ops/slice.ts";
+
+/** Score of a pair that must not be attended: softmax turns it into 0, and it is finite so that gradients stay so. */
+const hidden = -1e30;
+
+/** ALiBi slopes m_h of `heads` heads (specification section 3), for any number of heads. */
+export function alibiSlopes(heads: number): number[] {
+  const p = 2 ** Math.floor(Math.log2(heads));
+  const powers = Array.from({ length: p }, (_, h) => 2 ** (-8 * (h + 1) / p));
+  const between = Array.from({ length: heads - p }, (_, i) => 2 ** (-8 * (2 * i + 1) / (2 * p)));
+  return [...powers, ...between];
+}
+
+/** The biases of causal attention with ALiBi, shared by all layers of a graph. */
+export interface AttentionBias {
+  /** Bias of a block of scores; hides later keys and, if the batch is padded, pad keys. */
+  block(block: AttentionBlock): Value;
+  /** The same without hiding pad keys: the official joint attention leaves them visible. */
+  withoutPadding(block: AttentionBlock): Value;
+}
+
+/** Inputs of a padded graph; {@linkcode paddedInputs} computes them. */
+const positionsInput = "positions", keyBiasInput = "keyBias";
+
+/**
+ * Bias m_h * (j - t) for keys j <= t, `hidden` for later ones. Padded batches take the official absolute form m_h * pos[b, j],
+ * pos counting the tokens that are not padding, as inputs of the graph.
+ */
+export function attentionBias(
+  graph: Graph,
+  options: { heads: number; contextTokens: number; rows: number; padded: boolean },
+): AttentionBias {
+  const { heads: H, contextTokens: T, rows: B } = options;
+  const slopes = graph.constant(Float32Array.from(alibiSlopes(H)), [1, H, 1, 1]);
+  const positions = options.padded
+    ? reshape(graph.input(positionsInput, [B, T]), [B, 1, 1, T])
+    : undefined;
+  const keyBias = options.padded
+    ? reshape(graph.input(keyBiasInput, [B, T]), [B, 1, 1, T])
+    : undefined;
+  const known = new Map<string, Value>();
+  const once = (key: string, make: () => Value) => {
+    const value = known.get(key) ?? make();
+    known.set(key, value);
+    return value;
+  };
+  const rectangle = ({ t0, t1 }: AttentionBlock, visible: (t: number, j: number) => number) => {
+    const data = new Float32Array((t1 - t0) * t1);
+    for (let t = t0, i = 0; t < t1; t++) {
+      for (let j = 0; j < t1; j++, i++) {
+        data[i] = j <= t ? visible(t, j) : hidden;
+      }
+    }
+    return graph.constant(data, [1, 1, t1 - t0, t1]);
+  };
+  const take = (x: Value, { b0, b1, t1 }: AttentionBlock) =>
+    slice(slice(x, { axis: 0, start: b0, end: b1 }), { axis: 3, start: 0, end: t1 });
+  const withoutPadding = (block: AttentionBlock) => {
+    if (!positions) {
+      return once(`${block.t0},${block.t1}`, () => mul(slopes, rectangle(block, (t, j) => j - t)));
+    }
+    return once(
+      `unmasked ${JSON.stringify(block)}`,
+      () => add(mul(slopes, take(positions, block)), rectangle(block, () => 0)),
+    );
+  };
+  return {
+    withoutPadding,
+    block: (block) =>
+      keyBias
+        ? once(JSON.stringify(block), () => add(withoutPadding(block), take(keyBias, block)))
+        : withoutPadding(block),
+  };
+}
+
+/** Values for the inputs of a padded graph [B, T]: positions, and 0 or `hidden` for each key. */
+export function paddedInputs(
+  tokens: Int32Array,
+  options: { rows: number; contextTokens: number; pad: number },
+): { positions: Float32Array<ArrayBuffer>; keyBias: Float32Array<ArrayBuffer> } {
+  const { rows, contextTokens: T, pad } = options;
+  const positions = new Float32Array(rows * T), keyBias = new Float32Array(rows * T);
+  for (let b = 0; b < rows; b++) {
+    let count = 0;
+    for (let i = b * T; i < (b + 1) * T; i++) {
+      if (tokens[i] === pad) keyBias[i] = hidden;
+      else positions[i] = count++;
+    }
+  }
+  return { positions, keyBias };
+}

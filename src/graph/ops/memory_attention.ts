@@ -1,0 +1,89 @@
+import { dims, type Value } from "../graph.ts";
+import { add } from "./add.ts";
+import { joinBlocks } from "./attention.ts";
+import { cast } from "./cast.ts";
+import { expand } from "./expand.ts";
+import { gather } from "./gather.ts";
+import { matmul } from "./matmul.ts";
+import { mul } from "./mul.ts";
+import { reduceSum } from "./reduce_sum.ts";
+import { reshape } from "./reshape.ts";
+import { slice } from "./slice.ts";
+import { softmax } from "./softmax.ts";
+import { sub } from "./sub.ts";
+
+/** What attention over retrieved tokens reads. */
+export interface MemoryAttentionOptions {
+  /** Chosen rows of the tables for every query: int32 [B, H, T, n]. */
+  readonly ids: Value;
+  /** Keys, c tokens a row: [R, c*D]; float32 or float16. */
+  readonly keys: Value;
+  /** Values, likewise. */
+  readonly values: Value;
+  /** Added to the scores of every token of a chunk [B, H, T, n]: very negative where a chunk does not count. */
+  readonly chunkBias?: Value;
+  /** Largest size of the gathered keys of one block, in bytes. */
+  readonly blockBytes: number;
+}
+
+/**
+ * Attention of every query over tokens of its own, K = n c of them, in blocks of queries: with the gathered
+ * kr, vr [K, D] of a query, s = kr q + bias, p = softmax(s),  o = vr^T p;
+ * ds = p (vr do - sum(do o)), dq = kr^T ds. Keys, values and ids take no gradient: memory is frozen. The gradient
+ * gathers again, so that no more than a block of [.., K, D] exists at a time.
+ *
+ * @param q Queries [B, H, T, D], already scaled.
+ * @returns [B, H, T, D]
+ */
+export function memoryAttention(q: Value, options: MemoryAttentionOptions): Value {
+  const { ids, keys, values, chunkBias } = options;
+  const { B, H, T, D } = dims(q, "B H T D");
+  const { n } = dims(ids, "B H T n", { B, H, T });
+  const { width } = dims(keys, "R width");
+  dims(values, "R width", { width });
+  const K = n * width / D, c = width / D;
+  const { graph } = q;
+  const perQuery = 4 * H * K * D;
+  const queries = Math.max(1, Math.min(T, Math.floor(options.blockBytes / perQuery)));
+  const rows = perQuery * B * T <= options.blockBytes ? B : 1;
+  const count = Math.ceil(T / queries);
+  const blocks = Array.from({ length: Math.ceil(B / rows) * count }, (_, i) => {
+    const b0 = Math.floor(i / count) * rows, part = i % count;
+    return {
+      b0,
+      b1: b0 + rows,
+      t0: Math.floor(part * T / count),
+      t1: Math.floor((part + 1) * T / count),
+    };
+  });
+  type Block = typeof blocks[number];
+  const size = ({ b0, b1, t0, t1 }: Block) => (b1 - b0) * H * (t1 - t0);
+  const take = (x: Value, { b0, b1, t0, t1 }: Block) =>
+    slice(slice(x, { axis: 0, start: b0, end: b1 }), { axis: 2, start: t0, end: t1 });
+  const gathered = (table: Value, block: Block) =>
+    reshape(cast(gather(table, take(ids, block)), "float32"), [size(block), K, D]);
+  const column = (x: Value, block: Block) => reshape(take(x, block), [size(block), x.shape[3], 1]);
+  const back = (x: Value, { b0, b1, t0, t1 }: Block) => reshape(x, [b1 - b0, H, t1 - t0, D]);
+
+  const probabilities = blocks.map((block) => {
+    const scores = reshape(matmul(gathered(keys, block), column(q, block)), [size(block), 1, K]);
+    if (!chunkBias) return softmax(scores);
+    const perToken = expand(column(chunkBias, block), [size(block), n, c]);
+    return softmax(add(scores, reshape(perToken, [size(block), 1, K])));
+  });
+  const outputs = blocks.map((block, i) =>
+    back(matmul(probabilities[i], gathered(values, block)), block)
+  );
+  const o = joinBlocks(blocks, outputs);
+
+  graph.derive([q], [o], ({ dy }) => {
+    const delta = reduceSum(mul(dy, o), { axes: [-1], keep: true }); // [B, H, T, 1]
+    const dqs = blocks.map((block, i) => {
+      const dP = reshape(matmul(gathered(values, block), column(dy, block)), [size(block), 1, K]);
+      const dS = mul(probabilities[i], sub(dP, column(delta, block)));
+      return back(matmul(dS, gathered(keys, block)), block);
+    });
+    return [joinBlocks(blocks, dqs)];
+  });
+  return o;
+}

@@ -1,0 +1,96 @@
+import {
+  type BackboneOutputs,
+  type BatchOptions,
+  mergeHeads,
+  splitHeads,
+  type Weights,
+} from "../backbone/backbone_graph.ts";
+import type { BackboneShape } from "../backbone/shape.ts";
+import type { Value } from "../graph/graph.ts";
+import { add } from "../graph/ops/add.ts";
+import { attention } from "../graph/ops/attention.ts";
+import { dropout, type DropoutMask } from "../graph/ops/dropout.ts";
+import { gelu } from "../graph/ops/gelu.ts";
+import { layerNorm } from "../graph/ops/layer_norm.ts";
+import { linear } from "../graph/ops/linear.ts";
+import { mul } from "../graph/ops/mul.ts";
+import { sub } from "../graph/ops/sub.ts";
+import { jointAttention, type MemoryReader } from "./joint_attention.ts";
+import { memoryLayer, type SideNetShape } from "./shape.ts";
+
+/** LayerNorm epsilon of the SideNet; the backbone's is smaller. */
+const epsilon = 1e-5;
+
+/** How a SideNet computes. */
+export interface SideNetOptions extends BatchOptions {
+  /** Reads the memory in layer Mx; absent for a SideNet without memory. */
+  readonly memory?: MemoryReader;
+  /** Dropout of layer i, in training. */
+  readonly dropout?: (layer: number) => { attention: DropoutMask; mlp: DropoutMask } | undefined;
+}
+
+/** What a SideNet computes. */
+export interface SideNetOutputs {
+  /** The stream before each layer and after the last: S+1 values [N, E]. */
+  readonly hiddenStates: readonly Value[];
+  /** Attention outputs of the layers, after the output projection [N, E]. */
+  readonly attentionOutputs: readonly Value[];
+  /** After the final LayerNorm [N, E]: what the frozen head reads. */
+  readonly features: Value;
+}
+
+/** The SideNet (specification section 4) beside a backbone's forward pass. */
+export function sideNetForward(
+  backbone: BackboneOutputs,
+  weights: Weights,
+  shape: SideNetShape & { backbone: BackboneShape },
+  options: SideNetOptions,
+): SideNetOutputs {
+  const { layers: S, reductionFactor: r } = shape;
+  const { heads: H, hiddenDim: E } = shape.backbone;
+  const hs = backbone.hiddenStates;
+  const { graph } = hs[0];
+  const scale = graph.scalar((E / H) ** -0.5);
+  const hiddenStates = [hs[0]];
+  const attentionOutputs: Value[] = [];
+  for (let i = 0; i < S; i++) {
+    const next = graph.scope(`sidenet.${i}`, () => {
+      const weight = (name: string) => weights(`layers.${i}.${name}`);
+      const x = hiddenStates[i];
+      const residual = sub(hs[r * i + r], hs[r * i]); // cross-network residual
+      const u = layerNorm(x, weight("ln_1.weight"), weight("ln_1.bias"), epsilon);
+      const query = linear(u, weight("self_attn.q_proj.weight")); // unscaled: retrieval uses it so
+      const q = splitHeads(mul(query, scale), options, H);
+      const k = splitHeads(linear(u, weight("self_attn.k_proj.weight")), options, H);
+      const v = splitHeads(linear(u, weight("self_attn.v_proj.weight")), options, H);
+      const masks = options.dropout?.(i);
+      const joint = options.memory !== undefined && i === memoryLayer(shape);
+      const local = attention(q, k, v, {
+        bias: joint ? options.bias.withoutPadding : options.bias.block,
+        blockBytes: options.blockBytes,
+        ...(masks ? { dropout: masks.attention } : {}),
+      });
+      const o = joint
+        ? jointAttention(
+          local,
+          { q, query: splitHeads(query, options, H) },
+          weight("self_attn.memory_bias"),
+          options.memory!,
+        )
+        : local;
+      const a = linear(mergeHeads(o), weight("self_attn.out_proj.weight"));
+      attentionOutputs.push(a);
+      const inner = gelu(linear(u, weight("fc1.weight"), weight("fc1.bias")));
+      const f = dropout(linear(inner, weight("fc2.weight"), weight("fc2.bias")), masks?.mlp);
+      return add(add(f, a), add(residual, x));
+    });
+    hiddenStates.push(next);
+  }
+  const features = layerNorm(
+    hiddenStates[S],
+    weights("layer_norm.weight"),
+    weights("layer_norm.bias"),
+    epsilon,
+  );
+  return { hiddenStates, attentionOutputs, features };
+}

@@ -1,0 +1,68 @@
+// Writes and clears chunks of a memory bank whose slots form a ring (specification sections 5 and 6).
+//   keys, values  [G*H*P, c*D]      chunk c of head h of bank g in slot s is row (g*H + h)*P + s
+//   mean_keys     [G, H, D+1, P]    column s: the mean key, then 0 for a stored chunk and the empty score for an empty slot
+//   new_keys, new_values [N, H*D]   tokens in order
+
+override H: u32;
+override D: u32;
+override P: u32;
+override C: u32;       // tokens of a chunk
+override ROUND: bool;  // keep float16 values
+
+struct Range {
+  bank: u32,
+  start: u32,        // first slot
+  count: u32,        // chunks
+  first_token: u32,  // of the source
+  empty_score: f32,
+}
+
+@group(0) @binding(0) var<uniform> range: Range;
+@group(0) @binding(1) var<storage, read_write> keys: array<f32>;
+@group(0) @binding(2) var<storage, read_write> values: array<f32>;
+@group(0) @binding(3) var<storage, read_write> mean_keys: array<f32>;
+@group(0) @binding(4) var<storage, read> new_keys: array<f32>;
+@group(0) @binding(5) var<storage, read> new_values: array<f32>;
+
+fn stored(x: f32) -> f32 {
+  return select(x, unpack2x16float(pack2x16float(vec2(x, 0.0))).x, ROUND);
+}
+
+// One invocation for each chunk, head and component.
+@compute @workgroup_size(64)
+fn write(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.x + id.y * groups.x * 64u;
+  if (i >= range.count * H * D) { return; }
+  let d = i % D;
+  let h = (i / D) % H;
+  let chunk = i / (D * H);
+  let head = range.bank * H + h;
+  let slot = (range.start + chunk) % P;
+  var sum = 0.0;
+  for (var j = 0u; j < C; j++) {
+    let source = (range.first_token + chunk * C + j) * H * D + h * D + d;
+    let target_index = (head * P + slot) * C * D + j * D + d;
+    keys[target_index] = stored(new_keys[source]);
+    values[target_index] = stored(new_values[source]);
+    sum += new_keys[source];
+  }
+  mean_keys[(head * (D + 1u) + d) * P + slot] = sum / f32(C);
+  if (d == 0u) { mean_keys[(head * (D + 1u) + D) * P + slot] = 0.0; }
+}
+
+@compute @workgroup_size(64)
+fn clear(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.x + id.y * groups.x * 64u;
+  if (i >= range.count * H * D) { return; }
+  let d = i % D;
+  let h = (i / D) % H;
+  let head = range.bank * H + h;
+  let slot = (range.start + i / (D * H)) % P;
+  for (var j = 0u; j < C; j++) {
+    let target_index = (head * P + slot) * C * D + j * D + d;
+    keys[target_index] = 0.0;
+    values[target_index] = 0.0;
+  }
+  mean_keys[(head * (D + 1u) + d) * P + slot] = 0.0;
+  if (d == 0u) { mean_keys[(head * (D + 1u) + D) * P + slot] = range.empty_score; }
+}

@@ -1,0 +1,96 @@
+/** The memory bank and how it is read and written (specification sections 5-7). */
+export interface MemoryConfig {
+  /** Memory size M in tokens: for the whole bank if shared, for each row's if per row. */
+  readonly capacityTokens: number;
+  /** Tokens per chunk c. */
+  readonly chunkTokens: number;
+  /** Retrieved tokens per query and head K; a multiple of `chunkTokens`. */
+  readonly retrievedTokens: number;
+  /** Keys and values are kept in, or rounded to, this type. The official code has float16, whatever the model's type. */
+  readonly storage: "float32" | "float16";
+  /** One bank for all rows of a batch (official), or one for each row. */
+  readonly bank: "shared" | "per-row";
+  /**
+   * When the bank overflows: "coarse" drops the two oldest updates as soon as it would become exactly full (official);
+   * "exact" drops only the oldest chunks that have no room.
+   */
+  readonly eviction: "coarse" | "exact";
+  /** Where fewer chunks are stored than are asked for: "zero-slot" adds keys and values of zero (official), "masked" leaves them out. */
+  readonly missingChunks: "zero-slot" | "masked";
+  /** How chunks are found. */
+  readonly index: IndexConfig;
+}
+
+/** How the chunks nearest to a query are found. */
+export type IndexConfig =
+  | { readonly kind: "exact" }
+  | {
+    readonly kind: "hnsw";
+    /** Links of a node. */
+    readonly m: number;
+    /** Candidates while building. */
+    readonly efConstruction: number;
+    /** Candidates while searching. */
+    readonly efSearch: number;
+  };
+
+/** Chunks that a bank holds: P = floor(M / c). */
+export function capacityChunks(config: MemoryConfig): number {
+  return Math.floor(config.capacityTokens / config.chunkTokens);
+}
+
+/** Chunks that a query retrieves: n = K / c. */
+export function retrievedChunks(config: MemoryConfig): number {
+  return config.retrievedTokens / config.chunkTokens;
+}
+
+/** Sizes of a bank. */
+export interface BankShape {
+  /** Separate banks G: 1 if shared, else one for each of the B rows. */
+  readonly banks: number;
+  readonly heads: number;
+  readonly headDim: number;
+  readonly capacityChunks: number;
+  readonly chunkTokens: number;
+}
+
+/**
+ * Checks a memory against the batches that are written to it.
+ *
+ * @throws RangeError naming the field, its value and what is allowed.
+ */
+export function checkMemoryConfig(
+  config: MemoryConfig,
+  batch: { rows: number; contextTokens: number },
+): void {
+  const { capacityTokens, chunkTokens, retrievedTokens } = config;
+  for (const [name, value] of Object.entries({ capacityTokens, chunkTokens, retrievedTokens })) {
+    if (!Number.isSafeInteger(value) || value < 1) {
+      throw new RangeError(
+        `Cannot make a memory as memory.${name} must be a positive integer: current value is ${value}`,
+      );
+    }
+  }
+  if (retrievedTokens % chunkTokens !== 0) {
+    throw new RangeError(
+      `Cannot make a memory as memory.retrievedTokens must be a multiple of memory.chunkTokens: current values are ${retrievedTokens} and ${chunkTokens}`,
+    );
+  }
+  if (retrievedChunks(config) > capacityChunks(config)) {
+    throw new RangeError(
+      `Cannot make a memory as memory.retrievedTokens must not exceed memory.capacityTokens: current values are ${retrievedTokens} and ${capacityTokens}`,
+    );
+  }
+  const written = (config.bank === "shared" ? batch.rows : 1) * batch.contextTokens;
+  const newChunks = Math.floor(written / chunkTokens);
+  const least = config.eviction === "coarse" ? 2 * newChunks + 1 : newChunks;
+  if (capacityChunks(config) < least || newChunks < 1) {
+    throw new RangeError(
+      `Cannot make a memory as memory.capacityTokens must hold ${
+        config.eviction === "coarse" ? "more than two updates" : "one update"
+      } of ${written} tokens: current value is ${capacityTokens}, allowed are ${
+        least * chunkTokens
+      } and more`,
+    );
+  }
+}

@@ -1,0 +1,114 @@
+import type { Device, DeviceTensor } from "../runtime/device.ts";
+import type { HostTensor } from "../tensor.ts";
+import type { BankShape } from "./config.ts";
+import type { BankStorage } from "./memory_bank.ts";
+import { emptyScore } from "./memory_graph.ts";
+import type { SlotRange } from "./ring.ts";
+
+/** Keys and values in arrays of the host, in float16 or float32; engines on the host read them in place. */
+export function createHostStorage(
+  device: Device,
+  shape: BankShape,
+  options: { rounded: boolean },
+): BankStorage {
+  const { banks: G, heads: H, headDim: D, capacityChunks: P, chunkTokens: c } = shape;
+  const size = G * H * P * c * D;
+  const table = () => options.rounded ? new Float16Array(size) : new Float32Array(size);
+  const keys = table(), values = table();
+  const meanKeys = new Float32Array(G * H * (D + 1) * P);
+  const onDevice = (data: Float16Array | Float32Array): DeviceTensor =>
+    data instanceof Float32Array
+      ? device.tensor(data as Float32Array<ArrayBuffer>, [G * H * P, c * D])
+      : device.tensor(new Uint16Array(data.buffer as ArrayBuffer), [G * H * P, c * D], "float16");
+  const tensors = {
+    keys: onDevice(keys),
+    values: onDevice(values),
+    meanKeys: device.tensor(meanKeys, [G, H, D + 1, P]),
+  };
+  for (let bank = 0; bank < G; bank++) clear(bank, { start: 0, count: P });
+
+  function clear(bank: number, { start, count }: SlotRange): void {
+    for (let i = 0; i < count; i++) {
+      const slot = (start + i) % P;
+      for (let h = 0; h < H; h++) {
+        const head = bank * H + h;
+        const first = (head * P + slot) * c * D;
+        keys.fill(0, first, first + c * D);
+        values.fill(0, first, first + c * D);
+        for (let d = 0; d < D; d++) meanKeys[(head * (D + 1) + d) * P + slot] = 0;
+        meanKeys[(head * (D + 1) + D) * P + slot] = emptyScore;
+      }
+    }
+  }
+
+  function write(
+    bank: number,
+    { start, count }: SlotRange,
+    source: { keys: DeviceTensor; values: DeviceTensor; firstToken: number },
+  ): void {
+    const newKeys = hostData(source.keys), newValues = hostData(source.values);
+    const E = H * D;
+    for (let h = 0; h < H; h++) {
+      const head = bank * H + h;
+      for (let i = 0; i < count; i++) {
+        const slot = (start + i) % P;
+        const to = (head * P + slot) * c * D;
+        const from = (source.firstToken + i * c) * E + h * D;
+        for (let j = 0; j < c; j++) {
+          for (let d = 0; d < D; d++) {
+            keys[to + j * D + d] = newKeys[from + j * E + d];
+            values[to + j * D + d] = newValues[from + j * E + d];
+          }
+        }
+        for (let d = 0; d < D; d++) {
+          let sum = 0; // of unrounded keys
+          for (let j = 0; j < c; j++) sum += newKeys[from + j * E + d];
+          meanKeys[(head * (D + 1) + d) * P + slot] = sum / c;
+        }
+        meanKeys[(head * (D + 1) + D) * P + slot] = 0;
+      }
+    }
+  }
+
+  return {
+    tensors,
+    clear,
+    write,
+    save: () =>
+      Promise.resolve({
+        keys: { shape: tensors.keys.shape, data: Float32Array.from(keys) },
+        values: { shape: tensors.values.shape, data: Float32Array.from(values) },
+        meanKeys: { shape: tensors.meanKeys.shape, data: meanKeys.slice() },
+      }),
+    restore(saved) {
+      for (
+        const [to, from] of [[keys, saved.keys], [values, saved.values], [
+          meanKeys,
+          saved.meanKeys,
+        ]] as const
+      ) {
+        checkSize(to.length, from);
+        to.set(from.data);
+      }
+    },
+    dispose() {},
+  };
+}
+
+/** Values of a tensor that lies in host memory. */
+function hostData(tensor: DeviceTensor): Float32Array {
+  const { data } = tensor as unknown as { data?: unknown };
+  if (!(data instanceof Float32Array)) {
+    throw new TypeError("Cannot cache keys and values that are not float32 in host memory");
+  }
+  return data;
+}
+
+/** Refuses a saved tensor of another size. */
+export function checkSize(size: number, saved: HostTensor): void {
+  if (saved.data.length !== size) {
+    throw new RangeError(
+      `Cannot restore a memory of ${saved.data.length} elements: current size is ${size}`,
+    );
+  }
+}

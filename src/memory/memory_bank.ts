@@ -1,0 +1,162 @@
+import type { Device, DeviceTensor, Tensors } from "../runtime/device.ts";
+import type { HostTensor } from "../tensor.ts";
+import { type BankShape, capacityChunks, type MemoryConfig } from "./config.ts";
+import { createHostStorage } from "./host_storage.ts";
+import { bankInputNames } from "./memory_graph.ts";
+import { Ring, type SlotRange } from "./ring.ts";
+import { createWebGpuStorage } from "./webgpu_storage.ts";
+
+/** Where the keys and values of a bank lie: arrays of the host, or buffers of a GPU. */
+export interface BankStorage {
+  /** Keys and values [G*H*P, c*D], mean keys [G, H, D+1, P]. */
+  readonly tensors: { keys: DeviceTensor; values: DeviceTensor; meanKeys: DeviceTensor };
+  /** Empties slots of a bank: zero keys and values, `emptyScore` for retrieval. */
+  clear(bank: number, slots: SlotRange): void;
+  /** Stores the chunks of tokens firstToken.. of keys and values [N, E] in slots of a bank. */
+  write(
+    bank: number,
+    slots: SlotRange,
+    source: { keys: DeviceTensor; values: DeviceTensor; firstToken: number },
+  ): void;
+  /** Copies of the three tensors on the host, as float32. */
+  save(): Promise<Record<"keys" | "values" | "meanKeys", HostTensor>>;
+  restore(saved: Record<"keys" | "values" | "meanKeys", HostTensor>): void;
+  dispose(): void;
+}
+
+/** A bank as a checkpoint holds it. */
+export interface SavedBank {
+  readonly rings: readonly { first: number; count: number }[];
+  readonly tensors: Record<"keys" | "values" | "meanKeys", HostTensor>;
+}
+
+/** What follows the contents of a bank, such as an index outside the graph. */
+export interface BankObserver {
+  /** `tensors` still hold what was in the slots. */
+  cleared(bank: number, slots: SlotRange): void;
+  written(bank: number, slots: SlotRange): Promise<void>;
+}
+
+/**
+ * Keys and values cached from the frozen backbone (specification sections 5 and 6). Rows of a batch share one bank or have one each;
+ * the oldest chunks leave first. Slots form a ring, so that nothing is moved when they leave.
+ */
+export class MemoryBank {
+  readonly shape: BankShape;
+  readonly storage: BankStorage;
+  readonly #rings: Ring[];
+  readonly #device: Device;
+  readonly #observers: BankObserver[] = [];
+
+  constructor(
+    device: Device,
+    readonly config: MemoryConfig,
+    options: { rows: number; heads: number; headDim: number },
+  ) {
+    const banks = config.bank === "shared" ? 1 : options.rows;
+    this.shape = {
+      banks,
+      heads: options.heads,
+      headDim: options.headDim,
+      capacityChunks: capacityChunks(config),
+      chunkTokens: config.chunkTokens,
+    };
+    this.#device = device;
+    this.#rings = Array.from({ length: banks }, () => new Ring(this.shape.capacityChunks));
+    const rounded = config.storage === "float16";
+    this.storage = device.kind === "webgpu"
+      ? createWebGpuStorage(device, this.shape, { rounded })
+      : createHostStorage(device, this.shape, { rounded });
+  }
+
+  /** Chunks stored in each bank. */
+  get fillChunks(): number[] {
+    return this.#rings.map((ring) => ring.count);
+  }
+
+  /** Slots of each bank from the oldest chunk to the newest. */
+  get occupied(): SlotRange[] {
+    return this.#rings.map(({ first, count }) => ({ start: first, count }));
+  }
+
+  /** Lets something follow the contents. */
+  observe(observer: BankObserver): void {
+    this.#observers.push(observer);
+  }
+
+  /** What a graph reads for batches of `rows` rows. */
+  inputs(rows: number): Tensors {
+    const active = Float32Array.from({ length: rows }, (_, b) => this.#ringOf(b).count > 0 ? 1 : 0);
+    return {
+      [bankInputNames.keys]: this.storage.tensors.keys,
+      [bankInputNames.values]: this.storage.tensors.values,
+      [bankInputNames.meanKeys]: this.storage.tensors.meanKeys,
+      [bankInputNames.active]: this.#device.tensor(active, [rows, 1, 1, 1]),
+    };
+  }
+
+  #ringOf(row: number): Ring {
+    return this.#rings[this.shape.banks === 1 ? 0 : row];
+  }
+
+  /**
+   * Caches the keys and values of a batch, [B*T, E] each: tokens in order, rows one after the other, in chunks; tokens
+   * that fill no chunk are lost, in a shared bank once, else once a row.
+   *
+   * @throws RangeError if the bank has no room after eviction.
+   */
+  async write(keys: DeviceTensor, values: DeviceTensor): Promise<void> {
+    const { banks, chunkTokens: c } = this.shape;
+    const tokens = keys.shape[0] / banks;
+    const added = Math.floor(tokens / c);
+    for (let bank = 0; bank < banks; bank++) {
+      const coarse = this.config.eviction === "coarse"
+        ? { coarseDrop: Math.floor(2 * tokens / c) }
+        : {};
+      const { dropped, taken } = this.#rings[bank].advance(added, coarse);
+      this.#clear(bank, dropped);
+      this.storage.write(bank, taken, { keys, values, firstToken: bank * tokens });
+      for (const observer of this.#observers) await observer.written(bank, taken);
+    }
+  }
+
+  /** Forgets what the banks of some rows hold; of all rows by default. A shared bank forgets all if it has any row. */
+  reset(rows?: readonly number[]): void {
+    const banks = this.shape.banks === 1 ? [0] : rows ?? this.#rings.map((_, bank) => bank);
+    if (rows?.length === 0) return;
+    for (const bank of banks) this.#clear(bank, this.#rings[bank].clear());
+  }
+
+  #clear(bank: number, slots: SlotRange): void {
+    if (slots.count === 0) return;
+    for (const observer of this.#observers) observer.cleared(bank, slots);
+    this.storage.clear(bank, slots);
+  }
+
+  /** Copies everything to the host. */
+  async save(): Promise<SavedBank> {
+    return {
+      rings: this.#rings.map(({ first, count }) => ({ first, count })),
+      tensors: await this.storage.save(),
+    };
+  }
+
+  /** Puts back what {@linkcode save} returned for a bank of the same shape. */
+  async restore(saved: SavedBank): Promise<void> {
+    if (saved.rings.length !== this.#rings.length) {
+      throw new RangeError(
+        `Cannot restore a memory of ${saved.rings.length} banks: current number is ${this.#rings.length}`,
+      );
+    }
+    this.reset();
+    this.storage.restore(saved.tensors);
+    for (const [bank, { first, count }] of saved.rings.entries()) {
+      Object.assign(this.#rings[bank], { first, count });
+      for (const observer of this.#observers) await observer.written(bank, { start: first, count });
+    }
+  }
+
+  dispose(): void {
+    this.storage.dispose();
+  }
+}

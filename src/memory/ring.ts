@@ -1,0 +1,57 @@
+/** Slots of a bank that holds chunks first in, first out: which are taken, in order of age. */
+export class Ring {
+  /** Slot of the oldest chunk. */
+  first = 0;
+  /** Chunks stored. */
+  count = 0;
+
+  constructor(readonly capacity: number) {}
+
+  /**
+   * Makes room for `added` chunks and takes their slots.
+   *
+   * @param options coarse: the official rule, which drops `coarseDrop` chunks as soon as the bank would become exactly full.
+   * @returns Slots that became free, and slots of the new chunks; slot numbers wrap around at the capacity.
+   */
+  advance(
+    added: number,
+    options: { coarseDrop?: number },
+  ): { dropped: SlotRange; taken: SlotRange } {
+    const overflow = this.count + added - this.capacity;
+    const drop = options.coarseDrop === undefined
+      ? Math.max(0, overflow)
+      : overflow >= 0
+      ? options.coarseDrop
+      : 0;
+    if (drop > this.count || this.count - drop + added > this.capacity) {
+      throw new RangeError(
+        `Cannot cache ${added} chunks as dropping ${drop} of ${this.count} makes no room in a bank of ${this.capacity}`,
+      );
+    }
+    const dropped = { start: this.first, count: drop };
+    this.first = (this.first + drop) % this.capacity;
+    this.count -= drop;
+    const taken = { start: (this.first + this.count) % this.capacity, count: added };
+    this.count += added;
+    return { dropped, taken };
+  }
+
+  /** Forgets all chunks. */
+  clear(): SlotRange {
+    const dropped = { start: this.first, count: this.count };
+    this.first = 0;
+    this.count = 0;
+    return dropped;
+  }
+}
+
+/** Consecutive slots, wrapping around at the capacity. */
+export interface SlotRange {
+  readonly start: number;
+  readonly count: number;
+}
+
+/** The slots of a range as numbers. */
+export function slotsOf(range: SlotRange, capacity: number): Int32Array<ArrayBuffer> {
+  return Int32Array.from({ length: range.count }, (_, i) => (range.start + i) % capacity);
+}

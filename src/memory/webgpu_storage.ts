@@ -1,0 +1,128 @@
+import type { Device, DeviceTensor } from "../runtime/device.ts";
+import type { WebGpuDevice } from "../runtime/webgpu_device.ts";
+import type { BankShape } from "./config.ts";
+import { checkSize } from "./host_storage.ts";
+import type { BankStorage } from "./memory_bank.ts";
+import { emptyScore } from "./memory_graph.ts";
+import type { SlotRange } from "./ring.ts";
+import code from "./bank.wgsl" with { type: "text" };
+
+/** Keys and values in buffers of a GPU, float32 (rounded to float16 where the configuration asks for it). */
+export function createWebGpuStorage(
+  device: Device,
+  shape: BankShape,
+  options: { rounded: boolean },
+): BankStorage {
+  const { gpu, checkErrors } = gpuOf(device);
+  const { banks: G, heads: H, headDim: D, capacityChunks: P, chunkTokens: c } = shape;
+  const tensors = {
+    keys: device.zeros([G * H * P, c * D]),
+    values: device.zeros([G * H * P, c * D]),
+    meanKeys: device.zeros([G, H, D + 1, P]),
+  };
+  const module = gpu.createShaderModule({ label: "bank.wgsl", code });
+  const entry = (stage: GPUShaderStageFlags, type: GPUBufferBindingType) => (binding: number) => ({
+    binding,
+    visibility: stage,
+    buffer: { type },
+  });
+  const readWrite = entry(GPUShaderStage.COMPUTE, "storage");
+  const read = entry(GPUShaderStage.COMPUTE, "read-only-storage");
+  const layout = gpu.createBindGroupLayout({
+    entries: [
+      entry(GPUShaderStage.COMPUTE, "uniform")(0),
+      readWrite(1),
+      readWrite(2),
+      readWrite(3),
+      read(4),
+      read(5),
+    ],
+  });
+  const pipeline = (entryPoint: string) =>
+    gpu.createComputePipeline({
+      label: `bank.wgsl ${entryPoint}`,
+      layout: gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),
+      compute: { module, entryPoint, constants: { H, D, P, C: c, ROUND: options.rounded ? 1 : 0 } },
+    });
+  const pipelines = { write: pipeline("write"), clear: pipeline("clear") };
+  const nothing = [0, 1].map(() =>
+    gpu.createBuffer({ label: "no source", size: 16, usage: GPUBufferUsage.STORAGE })
+  );
+
+  function dispatch(
+    kernel: keyof typeof pipelines,
+    bank: number,
+    slots: SlotRange,
+    source?: { keys: DeviceTensor; values: DeviceTensor; firstToken: number },
+  ): void {
+    if (slots.count === 0) return;
+    const range = new ArrayBuffer(32);
+    new Uint32Array(range).set([bank, slots.start, slots.count, source?.firstToken ?? 0]);
+    new Float32Array(range)[4] = emptyScore;
+    const uniform = gpu.createBuffer({
+      label: "range",
+      size: 32,
+      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+    });
+    gpu.queue.writeBuffer(uniform, 0, range);
+    const buffers = [
+      uniform,
+      ...[tensors.keys, tensors.values, tensors.meanKeys].map(bufferOf),
+      source ? bufferOf(source.keys) : nothing[0],
+      source ? bufferOf(source.values) : nothing[1],
+    ];
+    const bindGroup = gpu.createBindGroup({
+      layout,
+      entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
+    });
+    const encoder = gpu.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    pass.setPipeline(pipelines[kernel]);
+    pass.setBindGroup(0, bindGroup);
+    const groups = Math.ceil(slots.count * H * D / 64);
+    const x = Math.min(groups, 65_535);
+    pass.dispatchWorkgroups(x, Math.ceil(groups / x));
+    pass.end();
+    gpu.queue.submit([encoder.finish()]);
+    uniform.destroy();
+    checkErrors();
+  }
+
+  for (let bank = 0; bank < G; bank++) dispatch("clear", bank, { start: 0, count: P });
+  return {
+    tensors,
+    clear: (bank, slots) => dispatch("clear", bank, slots),
+    write: (bank, slots, source) => dispatch("write", bank, slots, source),
+    async save() {
+      const copy = async (tensor: DeviceTensor) => ({
+        shape: tensor.shape,
+        data: await tensor.read() as Float32Array<ArrayBuffer>,
+      });
+      return {
+        keys: await copy(tensors.keys),
+        values: await copy(tensors.values),
+        meanKeys: await copy(tensors.meanKeys),
+      };
+    },
+    restore(saved) {
+      for (const name of ["keys", "values", "meanKeys"] as const) {
+        checkSize(tensors[name].shape.reduce((a, b) => a * b, 1), saved[name]);
+        gpu.queue.writeBuffer(bufferOf(tensors[name]), 0, saved[name].data);
+      }
+    },
+    dispose() {
+      for (const tensor of Object.values(tensors)) tensor.dispose();
+      for (const buffer of nothing) buffer.destroy();
+    },
+  };
+}
+
+function gpuOf(device: Device): { gpu: GPUDevice; checkErrors: () => void } {
+  const webGpu = device as WebGpuDevice;
+  return { gpu: webGpu.gpu, checkErrors: () => webGpu.checkErrors() };
+}
+
+/** The buffer in which a tensor of the GPU lies. */
+function bufferOf(tensor: DeviceTensor): GPUBuffer {
+  return (tensor as unknown as { ortTensor: { gpuBuffer: GPUBuffer } }).ortTensor.gpuBuffer;
+}
