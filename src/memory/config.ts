@@ -17,9 +17,54 @@ export interface MemoryConfig {
   readonly eviction: "coarse" | "exact";
   /** Where fewer chunks are stored than are asked for: "zero-slot" adds keys and values of zero (official), "masked" leaves them out. */
   readonly missingChunks: "zero-slot" | "masked";
+  /** When a bank is emptied: at the end of each epoch (official), or whenever its row begins a document. */
+  readonly reset: "epoch" | "document";
   /** How chunks are found. */
   readonly index: IndexConfig;
 }
+
+/** Presets for what paper and released code leave open (specification section 17). */
+export type Protocol = "released-code" | "strict" | "paper";
+
+/** What a protocol says about the memory; the numbers are rows of specification section 17. */
+export const memoryProtocols: Readonly<
+  Record<Protocol, Pick<MemoryConfig, "storage" | "bank" | "eviction" | "reset" | "missingChunks">>
+> = {
+  "released-code": {
+    storage: "float16", // 12
+    bank: "shared", // 7
+    eviction: "coarse", // 6
+    reset: "epoch", // 7
+    missingChunks: "zero-slot", // 11
+  },
+  strict: {
+    storage: "float32",
+    bank: "per-row",
+    eviction: "exact",
+    reset: "document",
+    missingChunks: "masked",
+  },
+  // The paper concatenates documents in each row of a batch (8), so no row has a boundary at which a memory of
+  // "the latest M" tokens (6) would be emptied.
+  paper: {
+    storage: "float32",
+    bank: "per-row", // 7
+    eviction: "exact", // 6
+    reset: "epoch",
+    missingChunks: "masked",
+  },
+};
+
+/** The paper's memory: 65,536 tokens, 64 retrieved in chunks of 4, found exactly. */
+export const paperMemory: Pick<
+  MemoryConfig,
+  "capacityTokens" | "chunkTokens" | "retrievedTokens" | "index"
+> = {
+  capacityTokens: 65_536,
+  chunkTokens: 4,
+  retrievedTokens: 64,
+  index: { kind: "exact" },
+};
 
 /** How the chunks nearest to a query are found. */
 export type IndexConfig =

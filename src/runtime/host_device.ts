@@ -99,6 +99,8 @@ class HostTensorOnDevice implements DeviceTensor {
       throw new RangeError(`Cannot make a tensor of shape [${shape}] from ${data.length} elements`);
     }
     this.ortTensor = new ort.Tensor(type, data as Float32Array, [...shape]) as OrtTensor;
+    // The package wraps the bits in a Float16Array, which the native binding cannot read.
+    if (type === "float16") Object.assign(this.ortTensor, { cpuData: data });
   }
 
   read(): Promise<HostArray> {

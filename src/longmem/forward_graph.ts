@@ -1,0 +1,139 @@
+/**
+ * The forward passes that evaluations and programs run, as graphs.
+ */
+import { attentionBias } from "../backbone/attention_bias.ts";
+import {
+  backboneForward,
+  backboneWeights,
+  weightInputs,
+  type Weights,
+} from "../backbone/backbone_graph.ts";
+import type { BackboneShape } from "../backbone/shape.ts";
+import { Graph, type Value } from "../graph/graph.ts";
+import type { DropoutMask } from "../graph/ops/dropout.ts";
+import { crossEntropy } from "../graph/ops/cross_entropy.ts";
+import { linear } from "../graph/ops/linear.ts";
+import { reshape } from "../graph/ops/reshape.ts";
+import type { BankShape, MemoryConfig } from "../memory/config.ts";
+import { bankInputs } from "../memory/memory_graph.ts";
+import { retrieve } from "../memory/retriever.ts";
+import type { ElementType } from "../tensor.ts";
+import type { MemoryReader } from "./joint_attention.ts";
+import { type SideNetShape, sideNetTensorShapes } from "./shape.ts";
+import { sideNetForward } from "./sidenet_graph.ts";
+
+/** Prefix of the SideNet's weights among the inputs of a graph. */
+export const sideNetPrefix = "sidenet.";
+
+/** The memory as a graph reads it. */
+export interface GraphMemory {
+  readonly bank: BankShape;
+  readonly config: MemoryConfig;
+  /** Element type in which the bank's keys and values lie on the device. */
+  readonly type: ElementType;
+}
+
+/** What a graph computes and for which batches. */
+export interface ForwardOptions {
+  readonly backbone: BackboneShape;
+  /** Absent: the backbone alone. */
+  readonly sideNet?: SideNetShape;
+  /** Absent: a SideNet without memory. */
+  readonly memory?: GraphMemory;
+  readonly rows: number;
+  readonly contextTokens: number;
+  /** Whether pad tokens may stand anywhere; otherwise only at the end of rows, where nothing sees them. */
+  readonly padded: boolean;
+  readonly blockBytes: number;
+  /** Dropout of SideNet layers, in training. */
+  readonly dropout?: (
+    graph: Graph,
+    layer: number,
+  ) => { attention: DropoutMask; mlp: DropoutMask } | undefined;
+}
+
+/** Values of a forward pass. */
+export interface Forward {
+  readonly graph: Graph;
+  /** Input "tokens", int32 [B, T]. */
+  readonly tokens: Value;
+  readonly backboneWeights: Weights;
+  readonly sideNetWeights: Weights;
+  /** Backbone hidden states and projections. */
+  readonly backbone: ReturnType<typeof backboneForward>;
+  /** SideNet states, where there is one. */
+  readonly sideNet: ReturnType<typeof sideNetForward> | undefined;
+  /** What the head reads [N, E]. */
+  readonly features: Value;
+}
+
+/** Builds the values of a forward pass; the caller chooses outputs. */
+export function buildForward(options: ForwardOptions): Forward {
+  const { backbone, sideNet, rows: B, contextTokens: T, blockBytes } = options;
+  const graph = new Graph();
+  const tokens = graph.input("tokens", [B, T], "int32");
+  const bias = attentionBias(graph, {
+    heads: backbone.heads,
+    contextTokens: T,
+    rows: B,
+    padded: options.padded,
+  });
+  const batch = { rows: B, contextTokens: T, bias, blockBytes };
+  const frozen = backboneWeights(graph, backbone);
+  const trained = weightInputs(
+    graph,
+    sideNet ? sideNetTensorShapes(sideNet, backbone) : new Map(),
+    sideNetPrefix,
+  );
+  const base = backboneForward(tokens, frozen, backbone, batch);
+  const common = {
+    graph,
+    tokens,
+    backboneWeights: frozen,
+    sideNetWeights: trained,
+    backbone: base,
+  };
+  if (!sideNet) {
+    return { ...common, sideNet: undefined, features: base.hiddenStates[backbone.layers] };
+  }
+  const { memory, dropout } = options;
+  const side = sideNetForward(base, trained, { ...sideNet, backbone }, {
+    ...batch,
+    ...(memory ? { memory: memoryReader(graph, memory, options) } : {}),
+    ...(dropout ? { dropout: (layer) => dropout(graph, layer) } : {}),
+  });
+  return { ...common, sideNet: side, features: side.features };
+}
+
+function memoryReader(graph: Graph, memory: GraphMemory, options: ForwardOptions): MemoryReader {
+  const { bank, config, type } = memory;
+  const { blockBytes } = options;
+  return {
+    bank: bankInputs(graph, bank, { rows: options.rows, type }),
+    missingChunks: config.missingChunks,
+    blockBytes,
+    retrieve: (queries) => retrieve(queries, bank, config, { blockBytes }),
+  };
+}
+
+/** Logits of the frozen head [N, V]. */
+export function headLogits({ features, backboneWeights: weights }: Forward): Value {
+  return linear(features, weights("lm_head.weight"), weights("lm_head.bias"));
+}
+
+/** Negative log-likelihoods of the input "targets", int32 [B, T], under the head: [N], in nats. */
+export function headLoss(
+  { graph, tokens, features, backboneWeights: weights }: Forward,
+  options: { blockBytes: number; frozen: boolean },
+): Value {
+  const targets = graph.input("targets", tokens.shape, "int32");
+  const head = {
+    weight: weights("lm_head.weight"),
+    bias: weights("lm_head.bias"),
+    targets: reshape(targets, [features.shape[0]]),
+  };
+  return crossEntropy(features, head, {
+    blockBytes: 2 * options.blockBytes,
+    frozen: options.frozen,
+  });
+}

@@ -1,0 +1,250 @@
+import { paddedInputs } from "../backbone/attention_bias.ts";
+import { backbonePrefix } from "../backbone/backbone_graph.ts";
+import type { BackboneCheckpoint, SideNetCheckpoint } from "../backbone/checkpoint/content.ts";
+import { checkMemoryConfig, type MemoryConfig } from "../memory/config.ts";
+import { MemoryBank } from "../memory/memory_bank.ts";
+import { followBank, type OutsideIndex, retrieveFunction } from "../memory/retriever.ts";
+import { compile } from "../runtime/compile.ts";
+import type { Device, Session, Tensors } from "../runtime/device.ts";
+import type { TensorMap } from "../tensor.ts";
+import { checkTokenIds } from "../text/tokenizer.ts";
+import { buildForward, headLogits, headLoss, sideNetPrefix } from "./forward_graph.ts";
+
+/** Id of `<pad>` in every vocabulary of the project (specification section 1). */
+export const padId = 1;
+
+/** Which part of the model answers. */
+export type Network = "backbone" | "sidenet" | "longmem";
+
+/** A batch of segments. */
+export interface Batch {
+  /** Rows B; the tokens are [B, T], row by row. */
+  batch?: number;
+  /** Reads the memory but writes nothing to it. */
+  readOnly?: boolean;
+}
+
+/** What a LongMem is made of. */
+export interface LongMemParts {
+  readonly backbone: BackboneCheckpoint;
+  /** Absent: the backbone alone can be asked. */
+  readonly sideNet?: SideNetCheckpoint;
+  readonly memory?: MemoryConfig;
+}
+
+/**
+ * A frozen backbone with a SideNet and a memory, on a device: the model that evaluations and programs use. Every pass
+ * retrieves from the memory as the passes before left it, then writes its own keys and values.
+ */
+export class LongMem {
+  readonly #sessions = new Map<string, Promise<Session>>();
+  readonly #weights: Tensors = {};
+  #bank: MemoryBank | undefined;
+  #index: OutsideIndex | undefined;
+  #rows: number | undefined;
+
+  constructor(readonly device: Device, readonly parts: LongMemParts) {
+    this.#upload(backbonePrefix, parts.backbone.weights);
+    if (parts.sideNet) this.#upload(sideNetPrefix, parts.sideNet.weights);
+  }
+
+  #upload(prefix: string, weights: TensorMap): void {
+    for (const [name, { data, shape }] of weights) {
+      this.#weights[prefix + name] = this.device.tensor(data, shape);
+    }
+  }
+
+  /** Tensors of the weights by their names in graphs. */
+  get weights(): Tensors {
+    return this.#weights;
+  }
+
+  /** Chunks stored in each bank; empty before the first pass with memory. */
+  get memoryFillChunks(): number[] {
+    return this.#bank?.fillChunks ?? [];
+  }
+
+  /** The bank, once a pass has made it. */
+  get bank(): MemoryBank | undefined {
+    return this.#bank;
+  }
+
+  /**
+   * Logits of every position.
+   *
+   * @param tokens Token ids [B, T], row by row.
+   * @returns Logits [B, T, V].
+   * @throws RangeError for ids outside the vocabulary or a number of tokens that B does not divide.
+   */
+  async forward(
+    tokens: Int32Array,
+    options: Batch & { network?: Network } = {},
+  ): Promise<{ logits: Float32Array }> {
+    const { outputs } = await this.#run("logits", tokens, undefined, options);
+    return { logits: await outputs.logits.read() as Float32Array };
+  }
+
+  /**
+   * Negative log-likelihood of every target, in nats [B, T].
+   *
+   * @param tokens Token ids [B, T].
+   * @param targets The token that follows each, [B, T].
+   */
+  async score(
+    tokens: Int32Array,
+    targets: Int32Array,
+    options: Batch & { network?: Network } = {},
+  ): Promise<Float32Array> {
+    const { outputs } = await this.#run("nll", tokens, targets, options);
+    return await outputs.nll.read() as Float32Array;
+  }
+
+  /** Writes a segment [B, T] to the memory without computing anything else. */
+  async remember(tokens: Int32Array, options: { batch?: number } = {}): Promise<void> {
+    await this.#run("cache", tokens, undefined, options);
+  }
+
+  /** Forgets what the memory holds: all of it, or that of some rows where each has a bank of its own. */
+  resetMemory(rows?: readonly number[]): Promise<void> {
+    this.#bank?.reset(rows);
+    return Promise.resolve();
+  }
+
+  /** Frees the sessions, weights and memory on the device; the device itself stays open. */
+  async close(): Promise<void> {
+    for (const session of this.#sessions.values()) await (await session).close();
+    this.#sessions.clear();
+    for (const tensor of Object.values(this.#weights)) tensor.dispose();
+    this.#bank?.dispose();
+  }
+
+  async #run(
+    want: "logits" | "nll" | "cache",
+    tokens: Int32Array,
+    targets: Int32Array | undefined,
+    options: Batch & { network?: Network },
+  ): Promise<{ outputs: Tensors }> {
+    const { backbone, sideNet, memory } = this.parts;
+    const network = options.network ?? (sideNet ? memory ? "longmem" : "sidenet" : "backbone");
+    const rows = options.batch ?? 1;
+    if (
+      !Number.isSafeInteger(rows) || rows < 1 || tokens.length === 0 || tokens.length % rows !== 0
+    ) {
+      throw new RangeError(
+        `Cannot run as the tokens must be [batch, T]: current values are ${tokens.length} tokens and batch ${rows}`,
+      );
+    }
+    const contextTokens = tokens.length / rows;
+    checkTokenIds(tokens, backbone.shape.vocabSize, "run the model");
+    if (targets) {
+      checkTokenIds(targets, backbone.shape.vocabSize, "score the targets");
+      if (targets.length !== tokens.length) {
+        throw new RangeError(
+          `Cannot score as targets must be as many as tokens: current numbers are ${targets.length} and ${tokens.length}`,
+        );
+      }
+    }
+    if (network !== "backbone" && !sideNet) {
+      throw new TypeError(`Cannot run network "${network}" as there is no SideNet`);
+    }
+    if ((network === "longmem" || want === "cache") && !memory) {
+      throw new TypeError(`Cannot run network "${network}" as there is no memory`);
+    }
+    const usesMemory = network === "longmem";
+    if (usesMemory) await this.#openBank(rows, contextTokens);
+    const writes = usesMemory && !options.readOnly;
+    // At the end of rows padding disturbs no score, but the official logits at pad positions themselves depend on it.
+    const padded = want === "logits" ? tokens.includes(padId) : hasInnerPadding(tokens, rows);
+
+    const feeds: Tensors = {
+      ...this.#weights,
+      tokens: this.device.tensor(Int32Array.from(tokens), [rows, contextTokens]),
+    };
+    if (targets) {
+      feeds.targets = this.device.tensor(Int32Array.from(targets), [rows, contextTokens]);
+    }
+    if (padded) {
+      const { positions, keyBias } = paddedInputs(tokens, { rows, contextTokens, pad: padId });
+      feeds.positions = this.device.tensor(positions, [rows, contextTokens]);
+      feeds.keyBias = this.device.tensor(keyBias, [rows, contextTokens]);
+    }
+    if (usesMemory) Object.assign(feeds, this.#bank!.inputs(rows));
+    const session = await this.#session({ want, network, rows, contextTokens, padded, writes });
+    const outputs = await session.run(feeds);
+    if (writes) await this.#bank!.write(outputs.keys, outputs.values);
+    return { outputs };
+  }
+
+  async #openBank(rows: number, contextTokens: number): Promise<void> {
+    const memory = this.parts.memory!;
+    if (this.#bank) {
+      if (memory.bank === "per-row" && rows !== this.#rows) {
+        throw new RangeError(
+          `Cannot run ${rows} rows as every row has a memory of its own: allowed is ${this.#rows}`,
+        );
+      }
+    } else {
+      const { heads, hiddenDim } = this.parts.backbone.shape;
+      this.#rows = rows;
+      this.#bank = new MemoryBank(this.device, memory, { rows, heads, headDim: hiddenDim / heads });
+      this.#index = await followBank(this.#bank, this.device, { seed: 1 });
+    }
+    checkMemoryConfig(memory, { rows, contextTokens });
+  }
+
+  #session(key: {
+    want: "logits" | "nll" | "cache";
+    network: Network;
+    rows: number;
+    contextTokens: number;
+    padded: boolean;
+    writes: boolean;
+  }): Promise<Session> {
+    const name = JSON.stringify(key);
+    const known = this.#sessions.get(name);
+    if (known) return known;
+    const { backbone, sideNet } = this.parts;
+    const { blockBytes } = this.device;
+    const bank = this.#bank;
+    const forward = buildForward({
+      backbone: backbone.shape,
+      ...(sideNet && key.network !== "backbone" ? { sideNet: sideNet.shape } : {}),
+      ...(bank && key.network === "longmem"
+        ? {
+          memory: { bank: bank.shape, config: bank.config, type: bank.storage.tensors.keys.type },
+        }
+        : {}),
+      rows: key.rows,
+      contextTokens: key.contextTokens,
+      padded: key.padded,
+      blockBytes,
+    });
+    const { graph } = forward;
+    if (key.want === "logits") graph.output("logits", headLogits(forward));
+    if (key.want === "nll") graph.output("nll", headLoss(forward, { blockBytes, frozen: true }));
+    if (key.writes) {
+      const { k, v } = forward.backbone.projections[sideNet!.shape.memoryBlock];
+      graph.output("keys", k);
+      graph.output("values", v);
+    }
+    const session = compile(this.device, graph, {
+      hostOutputs: ["logits", "nll"],
+      ...(this.#index ? { hostFunctions: { [retrieveFunction]: this.#index.search } } : {}),
+    });
+    this.#sessions.set(name, session);
+    return session;
+  }
+}
+
+/** Whether a pad token stands before another token of its row: then it changes positions and must be hidden. */
+function hasInnerPadding(tokens: Int32Array, rows: number): boolean {
+  const T = tokens.length / rows;
+  for (let b = 0; b < rows; b++) {
+    let seen = false;
+    for (let i = b * T; i < (b + 1) * T; i++) {
+      if (tokens[i] === padId) seen = true;
+      else if (seen) return true;
+    }
+  }
+  return false;
+}
