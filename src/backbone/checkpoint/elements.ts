@@ -7,7 +7,7 @@
 export type FloatFormat = "float64" | "float32" | "float16" | "bfloat16";
 
 /** Integer formats that are read. */
-export type IntegerFormat = "int64" | "int32";
+export type IntegerFormat = "int64" | "int32" | "uint8";
 
 /** The values as float32; a new buffer only where the format differs. `bytes` must own its buffer from 0 on. */
 export function decodeFloats(
@@ -42,6 +42,8 @@ export function decodeIntegers(
   switch (format) {
     case "int32":
       return new Int32Array(bytes.buffer);
+    case "uint8":
+      return new Int32Array(bytes);
     case "int64": {
       const wide = new BigInt64Array(bytes.buffer);
       const narrow = new Int32Array(wide.length);
