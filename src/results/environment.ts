@@ -6,7 +6,7 @@ import configuration from "../../deno.json" with { type: "json" };
 
 /** The contents of `environment.json`, but for what the run itself finds out. */
 export interface Environment {
-  /** When this part of the run began, ISO 8601. */
+  /** When the command began that ran this part of the run, ISO 8601. */
   readonly startedAt: string;
   /** Commit of the code; absent where git cannot tell. */
   readonly commit?: string;

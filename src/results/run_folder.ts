@@ -114,6 +114,8 @@ export interface SampleRecord {
 
 /** The contents of `environment.json`. */
 export interface RunEnvironment extends Environment {
+  /** File that declares the experiment. */
+  readonly declarationFile: string;
   /** Device and adapter that the run opened. */
   readonly device?: string;
   /** SHA-256 of what the run read: data, tokenizer, weights. */
@@ -131,7 +133,7 @@ export interface RunFolderOptions {
   /** The resolved declaration, written to `experiment.json`. */
   readonly declaration: unknown;
   /** Where this part of the run runs. */
-  readonly environment: Environment;
+  readonly environment: Environment & Pick<RunEnvironment, "declarationFile">;
   /** Forgets an earlier run of the same declaration. */
   readonly fresh?: boolean;
 }
@@ -172,7 +174,7 @@ export class RunFolder {
     const folder = new RunFolder(
       path,
       { state, ...identity, ...(error !== undefined && { error }), metrics },
-      await continuedEnvironment(join(path, "environment.json"), options.environment),
+      await continuedEnvironment(join(path, "environment.json"), options.environment, state),
     );
     await writeAtomically(join(path, "experiment.json"), toJson(declaration));
     await folder.#writeEnvironment(folder.#environment);
@@ -305,12 +307,14 @@ export class RunFolder {
 /** The environment of a run that begins, or goes on after another part of it. */
 async function continuedEnvironment(
   path: string,
-  environment: Environment,
+  environment: RunFolderOptions["environment"],
+  state: RunState,
 ): Promise<RunEnvironment> {
   const text = await readIfThere(path);
   if (text === undefined) return { ...environment, hashes: {}, earlier: [] };
   const { hashes, earlier, ...last } = parseFile(path, text) as RunEnvironment;
-  return { ...environment, hashes, earlier: [...earlier, last] };
+  // A run that was only planned has no earlier part.
+  return { ...environment, hashes, earlier: state === "planned" ? earlier : [...earlier, last] };
 }
 
 /**

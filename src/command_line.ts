@@ -1,0 +1,128 @@
+/**
+ * Commands, their flags and their help: one description of each, from which arguments are read.
+ */
+import { allowedWords } from "./experiment/suggestion.ts";
+
+/** A flag of a command. */
+export interface Flag {
+  /** Name, without dashes. */
+  readonly name: string;
+  /** What its value is called in the help; absent: it takes none. */
+  readonly value?: string;
+  /** Values it may have; absent: any. */
+  readonly allowed?: readonly string[];
+  /** What it does, in a few words. */
+  readonly help: string;
+}
+
+/** A command of the command line. */
+export interface Command {
+  /** What follows the command, besides flags: `PATH...`. */
+  readonly operands: string;
+  /** What it does, in one sentence. */
+  readonly help: string;
+  /** Its flags; every command also has `--help`. */
+  readonly flags: readonly Flag[];
+  /** Does it. Returns the exit code. */
+  readonly execute: (args: CommandArguments) => Promise<number>;
+}
+
+/** What was given to a command. */
+export interface CommandArguments {
+  /** What is not a flag. */
+  readonly operands: readonly string[];
+  /** Values of each flag that was given; an empty text for a flag without a value. */
+  readonly flags: ReadonlyMap<string, readonly string[]>;
+}
+
+/** The command line is wrong: nothing has been done. */
+export class UsageError extends Error {
+  override readonly name: string = "UsageError";
+}
+
+/**
+ * Reads the arguments of a command: `--flag value` or `--flag=value`; what follows `--` is no flag.
+ *
+ * @throws {UsageError} Where a flag is unknown, or its value is missing or not allowed.
+ */
+export function readArguments(command: Command, args: readonly string[]): CommandArguments {
+  const operands: string[] = [];
+  const flags = new Map<string, string[]>();
+  for (let i = 0; i < args.length; i++) {
+    const [, name, , inline] = /^--([^=]+)(=(.*))?$/s.exec(args[i]) ?? [];
+    if (args[i] === "--") {
+      operands.push(...args.slice(i + 1));
+      break;
+    }
+    if (name === undefined) {
+      if (/^-./.test(args[i])) throw unknownFlag(args[i], command);
+      operands.push(args[i]);
+      continue;
+    }
+    const flag = command.flags.find((candidate) => candidate.name === name);
+    if (flag === undefined) throw unknownFlag(`--${name}`, command);
+    let value = "";
+    if (flag.value === undefined) {
+      if (inline !== undefined) throw new UsageError(`Cannot read --${name} as it takes no value`);
+    } else {
+      value = inline ?? args[++i];
+      if (value === undefined) {
+        throw new UsageError(`Cannot read --${name} as its value is missing: ${flag.value}`);
+      }
+      if (flag.allowed && !flag.allowed.includes(value)) {
+        throw new UsageError(
+          `Cannot read --${name}: current value is "${value}", ${
+            allowedWords(value, flag.allowed)
+          }`,
+        );
+      }
+    }
+    flags.set(name, [...flags.get(name) ?? [], value]);
+  }
+  return { operands, flags };
+}
+
+function unknownFlag(flag: string, command: Command): UsageError {
+  const known = [...command.flags.map(({ name }) => `--${name}`), "--help"];
+  return new UsageError(`Cannot read ${flag} as it is unknown: ${allowedWords(flag, known)}`);
+}
+
+/**
+ * The last value of a flag as a positive integer; undefined where the flag was not given.
+ *
+ * @throws {UsageError} Where it is none.
+ */
+export function positiveInteger(args: CommandArguments, flag: string): number | undefined {
+  const text = args.flags.get(flag)?.at(-1);
+  if (text === undefined) return undefined;
+  if (!/^[1-9]\d*$/.test(text)) {
+    throw new UsageError(
+      `Cannot read --${flag}: current value is "${text}", allowed are positive integers`,
+    );
+  }
+  return Number(text);
+}
+
+/** The help of one command. */
+export function commandHelp(name: string, { operands, help, flags }: Command): string {
+  const lines = [
+    ...flags.map((flag) => {
+      const allowed = flag.allowed ? `: ${flag.allowed.join(", ")}` : "";
+      return [`--${flag.name}${flag.value ? ` ${flag.value}` : ""}`, flag.help + allowed];
+    }),
+    ["--help", "show this"],
+  ];
+  return `deno task ${name} ${operands}\n\n${help}\n\n${columns(lines)}`;
+}
+
+/** The help of all commands. */
+export function overview(commands: Readonly<Record<string, Command>>): string {
+  const lines = Object.entries(commands)
+    .map(([name, { operands, help }]) => [`deno task ${name} ${operands}`, help]);
+  return `${columns(lines)}\nEach has --help.\n`;
+}
+
+function columns(lines: readonly string[][]): string {
+  const width = Math.max(...lines.map(([left]) => left.length));
+  return lines.map(([left, right]) => `  ${left.padEnd(width)}  ${right}\n`).join("");
+}

@@ -1,0 +1,133 @@
+/**
+ * What a run will take, known before it starts: parameters, tokens, arithmetic, and data that is missing.
+ */
+import { type BackboneShape, backboneTensorShapes } from "../backbone/shape.ts";
+import { sideNetTensorShapes } from "../longmem/shape.ts";
+import { elementCount } from "../tensor.ts";
+import type { ResolvedExperiment, Split, TokenizerConfig, TrainingConfig } from "./declaration.ts";
+
+/** What a run will take; what depends on a file that is not read yet is absent. */
+export interface Estimate {
+  /** Parameters of the frozen backbone. */
+  readonly backboneParameters?: number;
+  /** Parameters of the SideNet, the trained ones. */
+  readonly sidenetParameters?: number;
+  /** Trainings in order, by what is trained. */
+  readonly trainings: readonly TrainingEstimate[];
+  /** Paths that the declaration names and that are not there. */
+  readonly missing: readonly string[];
+}
+
+/** What one training will take. */
+export interface TrainingEstimate {
+  /** What is trained. */
+  readonly phase: "backbone" | "sidenet-without-memory" | "longmem";
+  /** Updates. */
+  readonly steps: number;
+  /** Tokens to be processed, padding included. */
+  readonly tokens: number;
+  /** Floating-point operations of the matrices, without attention and retrieval. */
+  readonly operations?: number;
+}
+
+/** Vocabulary of the fairseq dictionary of GPT-2's tokens (specification section 1). */
+const gpt2VocabSize = 51_200;
+
+/** Estimates a run and looks whether its data is there. */
+export async function estimateRun(experiment: ResolvedExperiment): Promise<Estimate> {
+  const { backbone, sidenet, adaptation, evaluations } = experiment;
+  const vocabSize = vocabSizeOf(experiment.tokenizer);
+  const shape: BackboneShape | undefined = backbone.kind === "pretrain" && vocabSize !== undefined
+    ? { ...backbone, vocabSize }
+    : undefined;
+  const backboneParameters = shape && countParameters(backboneTensorShapes(shape));
+  const sidenetParameters = shape && sidenet && countParameters(sideNetTensorShapes({
+    layers: shape.layers / sidenet.reductionFactor,
+    reductionFactor: sidenet.reductionFactor,
+    memoryBlock: sidenet.memoryBlock,
+  }, shape));
+  const trainings: TrainingEstimate[] = [];
+  if (backbone.kind === "pretrain") {
+    // Forward 2 operations a parameter and token, backward 4; looking up an embedding is none.
+    const perToken = shape && 6 * (backboneParameters! - shape.vocabSize * shape.hiddenDim);
+    trainings.push(trainingEstimate("backbone", backbone.training, perToken));
+  }
+  if (adaptation) {
+    // The frozen backbone runs forward without its head; the head runs forward, and backward to its
+    // input only; the SideNet is trained.
+    const head = shape && shape.vocabSize * shape.hiddenDim;
+    const perToken = shape &&
+      2 * (backboneParameters! - 2 * head!) + 4 * head! + 6 * sidenetParameters!;
+    const models = new Set(evaluations.flatMap((evaluation) => evaluation.models));
+    if (models.has("sidenet-without-memory") || !experiment.memory) {
+      trainings.push(trainingEstimate("sidenet-without-memory", adaptation, perToken));
+    }
+    if (experiment.memory) trainings.push(trainingEstimate("longmem", adaptation, perToken));
+  }
+  return {
+    ...(backboneParameters !== undefined && { backboneParameters }),
+    ...(sidenetParameters !== undefined && { sidenetParameters }),
+    trainings,
+    missing: await missingPaths(experiment),
+  };
+}
+
+/** The size of the vocabulary, unless only a file knows it. */
+function vocabSizeOf(tokenizer: TokenizerConfig): number | undefined {
+  switch (tokenizer.kind) {
+    case "bpe":
+      return tokenizer.vocabSize;
+    case "gpt2":
+      return gpt2VocabSize;
+    case "file":
+      return undefined;
+    default:
+      return tokenizer satisfies never;
+  }
+}
+
+function countParameters(shapes: Map<string, number[]>): number {
+  return [...shapes.values()].reduce((total, shape) => total + elementCount(shape), 0);
+}
+
+function trainingEstimate(
+  phase: TrainingEstimate["phase"],
+  training: TrainingConfig,
+  operationsPerToken: number | undefined,
+): TrainingEstimate {
+  const { steps, batchSize, contextTokens, accumulationSteps } = training;
+  const tokens = steps * batchSize * contextTokens * accumulationSteps;
+  return {
+    phase,
+    steps,
+    tokens,
+    ...(operationsPerToken !== undefined && { operations: operationsPerToken * tokens }),
+  };
+}
+
+/** Paths of the declaration that are not there; whether a glob matches shows when the corpus is opened. */
+async function missingPaths(experiment: ResolvedExperiment): Promise<string[]> {
+  const { corpus, tokenizer, backbone } = experiment;
+  const paths = new Set([corpus.folder]);
+  if (await exists(corpus.folder)) {
+    for (const pattern of (["train", "valid", "test"] as Split[]).flatMap((part) => corpus[part])) {
+      if (!/[*?[{]/.test(pattern)) paths.add(`${corpus.folder}/${pattern}`);
+    }
+  }
+  if (tokenizer.kind === "file") paths.add(tokenizer.path);
+  if (tokenizer.kind === "gpt2") paths.add(tokenizer.folder);
+  if (backbone.kind === "checkpoint") paths.add(backbone.path);
+  const missing: string[] = [];
+  for (const path of paths) if (!await exists(path)) missing.push(path);
+  return missing;
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

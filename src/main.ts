@@ -1,0 +1,320 @@
+/**
+ * The command line: `deno task run`, `deno task table`.
+ *
+ * Exit codes: 0 all done; 1 a run failed; 2 the declaration or the command line is wrong; 130 stopped
+ * by Ctrl-C.
+ */
+// deno-lint-ignore-file no-console -- this is where results and errors reach the person who asked
+import {
+  type Command,
+  type CommandArguments,
+  commandHelp,
+  overview,
+  positiveInteger,
+  readArguments,
+  UsageError,
+} from "./command_line.ts";
+import type { DeviceChoice } from "./experiment/declaration.ts";
+import { estimateRun } from "./experiment/estimate.ts";
+import { type ResolvedRun, resolveRuns } from "./experiment/resolve.ts";
+import { allowedWords } from "./experiment/suggestion.ts";
+import { DeclarationError } from "./experiment/validation.ts";
+import { currentEnvironment, type Environment } from "./results/environment.ts";
+import { readSummary, RunFolder, type RunState, type RunSummary } from "./results/run_folder.ts";
+import { formatTables, readSummaries, type TableFormat, tableFormats } from "./results/table.ts";
+import { Progress } from "./runner/progress.ts";
+import type { RunExecutor } from "./runner/run.ts";
+
+/** Every command; a new one is one line here. */
+function commandTable(executor: () => Promise<RunExecutor>): Record<string, Command> {
+  return { run: runCommand(executor), table: tableCommand };
+}
+
+/**
+ * Runs the command line and returns its exit code.
+ *
+ * @param args Arguments, the command first.
+ * @param executor Loads what executes a run; tests put their own here.
+ */
+export async function main(
+  args: readonly string[],
+  executor: () => Promise<RunExecutor> = loadExecutor,
+): Promise<number> {
+  const commands = commandTable(executor);
+  const [name, ...rest] = args;
+  if (name === "--help" || name === undefined) {
+    (name ? console.log : console.error)(overview(commands));
+    return name ? 0 : 2;
+  }
+  try {
+    if (!Object.hasOwn(commands, name)) {
+      const allowed = allowedWords(name, Object.keys(commands));
+      throw new UsageError(`Cannot run command "${name}" as it is unknown: ${allowed}`);
+    }
+    const command = commands[name];
+    if (rest.includes("--help")) {
+      console.log(commandHelp(name, command));
+      return 0;
+    }
+    return await command.execute(readArguments(command, rest));
+  } catch (error) {
+    if (!(error instanceof UsageError || error instanceof DeclarationError)) throw error;
+    console.error(error.message);
+    return 2;
+  }
+}
+
+/** Engines are loaded only when something runs, so that `table` needs none of their permissions. */
+async function loadExecutor(): Promise<RunExecutor> {
+  return (await import("./runner/run.ts")).executeRun;
+}
+
+function runCommand(executor: () => Promise<RunExecutor>): Command {
+  return {
+    operands: "PATH...",
+    help:
+      "Runs the experiments that files or folders declare. Finished runs are kept, unfinished " +
+      "ones resume.",
+    flags: [
+      {
+        name: "set",
+        value: "path=value",
+        help: "override a field of every experiment; repeatable",
+      },
+      {
+        name: "device",
+        value: "DEVICE",
+        allowed: ["auto", "webgpu", "cpu", "wasm"],
+        help: "where to run",
+      },
+      { name: "results", value: "DIR", help: "folder of the results (default results)" },
+      { name: "limit", value: "N", help: "items per evaluation at most; recorded" },
+      {
+        name: "dry-run",
+        help: "show runs, parameters, cost and missing data; run and write nothing",
+      },
+      { name: "fresh", help: "start anew, whatever earlier runs left" },
+      { name: "jobs", value: "N", help: "runs at once (default 1)" },
+    ],
+    execute: async (args) => {
+      if (args.operands.length === 0) {
+        throw new UsageError("Cannot run as no file or folder of experiments is given");
+      }
+      const limit = positiveInteger(args, "limit");
+      const device = args.flags.get("device")?.at(-1) as DeviceChoice | undefined;
+      const runs = await resolveRuns(args.operands, {
+        assignments: args.flags.get("set") ?? [],
+        ...(limit !== undefined && { limit }),
+        ...(device !== undefined && { device }),
+      });
+      const results = args.flags.get("results")?.at(-1) ?? "results";
+      if (args.flags.has("dry-run")) return await dryRun(runs, results);
+      return await executeRuns(runs, await executor(), {
+        results,
+        fresh: args.flags.has("fresh"),
+        jobs: positiveInteger(args, "jobs") ?? 1,
+      });
+    },
+  };
+}
+
+/** Shows what would run; writes nothing. */
+async function dryRun(runs: readonly ResolvedRun[], results: string): Promise<number> {
+  for (const run of runs) {
+    const { experiment } = run;
+    const { backboneParameters, sidenetParameters, trainings, missing } = await estimateRun(
+      experiment,
+    );
+    const parameters = (count: number | undefined) =>
+      count === undefined ? "unknown until its files are read" : count.toLocaleString("en");
+    const state = (await readSummary(`${runPath(results, run)}/summary.json`))?.state ?? "planned";
+    console.log(`${experiment.name}/${run.id} (${run.file}): ${state}`);
+    console.log(`  protocol ${experiment.protocol}, device ${experiment.device}`);
+    console.log(`  backbone parameters: ${parameters(backboneParameters)}`);
+    if (experiment.sidenet) console.log(`  SideNet parameters: ${parameters(sidenetParameters)}`);
+    for (const { phase, steps, tokens, operations } of trainings) {
+      const cost = operations === undefined ? "" : `, ${(operations / 1e12).toPrecision(3)} TFLOP`;
+      console.log(
+        `  train ${phase}: ${steps.toLocaleString("en")} steps, ` +
+          `${tokens.toLocaleString("en")} tokens${cost}`,
+      );
+    }
+    for (const { name, split, models, maxDocuments } of experiment.evaluations) {
+      const documents = maxDocuments === undefined
+        ? "all documents"
+        : `at most ${maxDocuments} documents`;
+      console.log(`  evaluate ${name}: ${documents} of ${split}, ${models.join(", ")}`);
+    }
+    for (const path of missing) console.log(`  missing: ${path}`);
+  }
+  console.log(`${runs.length} run${runs.length === 1 ? "" : "s"}`);
+  return 0;
+}
+
+function runPath(results: string, { experiment, id }: ResolvedRun): string {
+  return `${results}/${experiment.name}/${id}`;
+}
+
+interface ExecutionOptions {
+  readonly results: string;
+  readonly fresh: boolean;
+  readonly jobs: number;
+}
+
+/** Executes runs that are not finished, some at once; one that fails does not stop the others. */
+async function executeRuns(
+  runs: readonly ResolvedRun[],
+  executor: RunExecutor,
+  options: ExecutionOptions,
+): Promise<number> {
+  const interruption = new AbortController();
+  const interrupt = () => {
+    // The second time, whatever is being saved is given up.
+    if (interruption.signal.aborted) Deno.exit(130);
+    console.error("\nStopping after a checkpoint; once more to stop at once");
+    interruption.abort(new DOMException("The run was interrupted", "AbortError"));
+  };
+  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
+  for (const signal of signals) Deno.addSignalListener(signal, interrupt);
+  try {
+    const environment = await currentEnvironment();
+    const states: RunState[] = [];
+    const waiting: OpenRun[] = [];
+    for (const run of runs) {
+      const opened = await openRun(run, environment, options);
+      if (typeof opened === "string") states.push(opened);
+      else waiting.push(opened);
+    }
+    const work = async () => {
+      while (waiting.length > 0 && !interruption.signal.aborted) {
+        states.push(await executeOne(waiting.shift()!, executor, interruption.signal));
+      }
+    };
+    await Promise.all(Array.from({ length: options.jobs }, work));
+    if (waiting.length > 0 || states.includes("interrupted")) return 130;
+    return states.includes("failed") ? 1 : 0;
+  } finally {
+    for (const signal of signals) Deno.removeSignalListener(signal, interrupt);
+  }
+}
+
+/** A run whose folder is ready. */
+interface OpenRun {
+  readonly run: ResolvedRun;
+  readonly results: RunFolder;
+  readonly progress: Progress;
+}
+
+/** Prepares the folder of a run; tells its state where there is nothing to execute. */
+async function openRun(
+  run: ResolvedRun,
+  environment: Environment,
+  options: ExecutionOptions,
+): Promise<OpenRun | "completed" | "failed"> {
+  const { experiment, id, file, limit } = run;
+  const progress = new Progress({
+    label: `${experiment.name}/${id}`,
+    write: writeOut,
+    overwrites: Deno.stdout.isTerminal() && options.jobs === 1,
+  });
+  try {
+    const earlier = await readSummary(`${runPath(options.results, run)}/summary.json`);
+    if (!options.fresh && earlier?.state === "completed") {
+      progress.note("completed earlier");
+      return "completed";
+    }
+    const results = await RunFolder.open({
+      results: options.results,
+      identity: {
+        experiment: experiment.name,
+        run: id,
+        ...(experiment.question !== undefined && { question: experiment.question }),
+        scale: experiment.scale,
+        ...(limit !== undefined && { limit }),
+      },
+      declaration: experiment,
+      environment: { ...environment, declarationFile: file },
+      fresh: options.fresh,
+    });
+    return { run, results, progress };
+  } catch (error) {
+    console.error(`${experiment.name}/${id} failed: ${(error as Error).message}`);
+    return "failed";
+  }
+}
+
+/** Executes one run and records what it came to. */
+async function executeOne(
+  { run, results, progress }: OpenRun,
+  executor: RunExecutor,
+  signal: AbortSignal,
+): Promise<RunState> {
+  const { experiment, id, limit } = run;
+  try {
+    await results.setState("running");
+    await executor(run, {
+      results,
+      progress,
+      signal,
+      device: experiment.device,
+      checkpointFolder: results.checkpointFolder,
+      ...(limit !== undefined && { limit }),
+    });
+    await results.setState("completed");
+    progress.note(`completed: ${results.path}`);
+    return "completed";
+  } catch (error) {
+    // An error of its own kind is a failure even while the run is being stopped.
+    if (signal.aborted && error === signal.reason) {
+      await results.setState("interrupted");
+      progress.note("interrupted; the same command resumes it");
+      return "interrupted";
+    }
+    const { message, stack } = error instanceof Error ? error : new Error(String(error));
+    console.error(`\n${experiment.name}/${id} failed: ${stack ?? message}`);
+    // Where the folder cannot be written, the message above is all there can be.
+    await results.setState("failed", message).catch(() => undefined);
+    return "failed";
+  }
+}
+
+/** Writes text as it is, also where a pipe takes only part of it at once. */
+function writeOut(text: string): void {
+  let bytes = new TextEncoder().encode(text);
+  while (bytes.length > 0) bytes = bytes.subarray(Deno.stdout.writeSync(bytes));
+}
+
+const tableCommand: Command = {
+  operands: "[PATH...]",
+  help: "Prints the tables of what is in results folders (default results).",
+  flags: [
+    { name: "format", value: "FORMAT", allowed: tableFormats, help: "how to print (default md)" },
+  ],
+  execute: printTables,
+};
+
+async function printTables({ operands, flags }: CommandArguments): Promise<number> {
+  const folders = operands.length > 0 ? operands : ["results"];
+  for (const folder of folders) {
+    const information = await Deno.stat(folder).catch(() => undefined);
+    if (!information?.isDirectory) {
+      throw new UsageError(`Cannot print tables of "${folder}" as there is no such folder`);
+    }
+  }
+  let summaries: RunSummary[];
+  try {
+    summaries = await readSummaries(folders);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    console.error(error.message);
+    return 1;
+  }
+  if (summaries.length === 0) {
+    throw new UsageError(`Cannot print tables as no run is in ${folders.join(", ")}`);
+  }
+  const format = (flags.get("format")?.at(-1) ?? "md") as TableFormat;
+  console.log(formatTables(summaries, format).trimEnd());
+  return 0;
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

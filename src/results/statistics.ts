@@ -1,0 +1,195 @@
+/**
+ * Numbers with their uncertainty. The items (documents, questions) are a sample of those that could
+ * have been asked, and are independent of each other; the tokens of one document are not.
+ */
+
+/** A number with its uncertainty. */
+export interface Estimate {
+  /** The number. */
+  readonly value: number;
+  /** Standard error over items; absent where a single item gives none. */
+  readonly stderr?: number;
+  /** 95 % confidence interval; absent likewise. */
+  readonly ci95?: readonly [number, number];
+  /** Items it was computed from. */
+  readonly n: number;
+}
+
+/**
+ * The mean over items, with the standard error s / sqrt(n), s the sample standard deviation.
+ *
+ * @throws {RangeError} Where there are no values.
+ */
+export function mean(values: ArrayLike<number>): Estimate {
+  return ratio(values, new Float64Array(values.length).fill(1));
+}
+
+/**
+ * The mean of values weighted by, say, the tokens of each document: sum(w x) / sum(w), with the
+ * standard error of a ratio, since another sample of documents would have other weights too.
+ *
+ * @throws {RangeError} Where lengths differ, there are no values, or weights do not add up to more than 0.
+ */
+export function weightedMean(values: ArrayLike<number>, weights: ArrayLike<number>): Estimate {
+  checkLengths(values, weights);
+  return ratio(Float64Array.from(values, (value, i) => value * weights[i]), weights);
+}
+
+/**
+ * The ratio of two sums over items, R = sum(a) / sum(b), as negative log-likelihood per token.
+ *
+ * Its standard error is that of the delta method, R linearised in the two sums: with the residuals
+ * d = a - R b, which add up to 0, stderr(R) = sqrt(n / (n - 1) * sum(d^2)) / sum(b). The interval is
+ * R +- t * stderr(R), t the 97.5 % quantile of Student's distribution with n - 1 degrees of freedom.
+ *
+ * @throws {RangeError} Where lengths differ, there are no items, or denominators do not add up to more than 0.
+ */
+export function ratio(
+  numerators: ArrayLike<number>,
+  denominators: ArrayLike<number>,
+): Estimate {
+  checkLengths(numerators, denominators);
+  const n = numerators.length;
+  const denominator = sum(denominators);
+  if (n === 0 || !(denominator > 0)) {
+    throw new RangeError(
+      `Cannot divide sums over items as there is nothing to divide by: current values are ${n} ` +
+        `items with denominators adding up to ${denominator}, allowed are sums above 0`,
+    );
+  }
+  const value = sum(numerators) / denominator;
+  if (n === 1) return { value, n };
+  const squares = Float64Array.from(
+    numerators,
+    (numerator, i) => (numerator - value * denominators[i]) ** 2,
+  );
+  const stderr = Math.sqrt(n / (n - 1) * sum(squares)) / denominator;
+  const margin = studentQuantile(n - 1) * stderr;
+  return { value, stderr, ci95: [value - margin, value + margin], n };
+}
+
+/**
+ * Perplexity over documents, exp(sum nll / sum tokens), from the negative log-likelihood (nats) and the
+ * tokens of each. The standard error follows from that of the exponent r by the delta method,
+ * stderr(exp r) = exp(r) * stderr(r); the interval is that of r, exponentiated, and so not symmetric.
+ */
+export function perplexity(nats: ArrayLike<number>, tokens: ArrayLike<number>): Estimate {
+  const { value, stderr, ci95, n } = ratio(nats, tokens);
+  const result = Math.exp(value);
+  if (stderr === undefined || ci95 === undefined) return { value: result, n };
+  return {
+    value: result,
+    stderr: result * stderr,
+    ci95: [Math.exp(ci95[0]), Math.exp(ci95[1])],
+    n,
+  };
+}
+
+/**
+ * How much more a first model scores than a second on the same items in the same order: the weighted
+ * mean of first - second. What makes an item hard for both cancels, so this is far less uncertain than
+ * the difference of two means. For perplexities take nats per token, weighted by tokens: exp of the
+ * result is the ratio of the perplexities.
+ *
+ * @param first Scores of the first model.
+ * @param second Scores of the second model.
+ * @param weights Weight of each item; absent: all alike.
+ */
+export function pairedDifference(
+  first: ArrayLike<number>,
+  second: ArrayLike<number>,
+  weights?: ArrayLike<number>,
+): Estimate {
+  checkLengths(first, second);
+  const differences = Float64Array.from(first, (value, i) => value - second[i]);
+  return weights ? weightedMean(differences, weights) : mean(differences);
+}
+
+/** How a bootstrap draws. */
+export interface BootstrapOptions {
+  /** Equal seeds give equal intervals. */
+  readonly seed: number;
+  /** Samples drawn (default 2000). */
+  readonly resamples?: number;
+}
+
+/**
+ * The 95 % interval of any statistic over items by the percentile bootstrap: items are drawn with
+ * replacement, n of n, again and again; the interval leaves out 2.5 % of the results on each side.
+ *
+ * @param n Number of items.
+ * @param statistic The statistic of the items with these indices, n of them.
+ * @param options Seed and number of samples.
+ */
+export function bootstrapInterval(
+  n: number,
+  statistic: (indices: Uint32Array<ArrayBuffer>) => number,
+  options: BootstrapOptions,
+): [number, number] {
+  if (!(n > 0)) {
+    throw new RangeError(
+      `Cannot draw from no items: current value is ${n}, allowed are 1 and more`,
+    );
+  }
+  const { seed, resamples = 2000 } = options;
+  const next = randomFractions(seed);
+  const indices = new Uint32Array(n);
+  const results = new Float64Array(resamples);
+  for (let i = 0; i < resamples; i++) {
+    for (let j = 0; j < n; j++) indices[j] = Math.floor(next() * n);
+    results[i] = statistic(indices);
+  }
+  results.sort();
+  return [quantile(results, 0.025), quantile(results, 0.975)];
+}
+
+/** Quantile of sorted values, linear between neighbours. */
+function quantile(sorted: ArrayLike<number>, fraction: number): number {
+  const position = fraction * (sorted.length - 1);
+  const below = Math.floor(position), above = Math.ceil(position);
+  return sorted[below] + (position - below) * (sorted[above] - sorted[below]);
+}
+
+/** Sum by pairs: the error does not grow with the number of values. */
+function sum(values: ArrayLike<number>, from = 0, to = values.length): number {
+  if (to - from <= 8) {
+    let total = 0;
+    for (let i = from; i < to; i++) total += values[i];
+    return total;
+  }
+  const middle = (from + to) >> 1;
+  return sum(values, from, middle) + sum(values, middle, to);
+}
+
+function checkLengths(a: ArrayLike<number>, b: ArrayLike<number>): void {
+  if (a.length !== b.length) {
+    throw new RangeError(
+      `Cannot pair items as their numbers differ: current values are ${a.length} and ${b.length}`,
+    );
+  }
+}
+
+/** 97.5 % quantiles of Student's distribution for 1 to 10 degrees of freedom. */
+// deno-fmt-ignore
+const studentQuantiles = [12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281];
+
+/** 97.5 % quantile of Student's distribution: 1.96 for many degrees of freedom, more for few. */
+export function studentQuantile(freedom: number): number {
+  if (freedom <= studentQuantiles.length) return studentQuantiles[freedom - 1];
+  // Expansion around the normal quantile z (Abramowitz and Stegun 26.7.5), right to 4 digits here.
+  const z = 1.959964;
+  return z + (z ** 3 + z) / (4 * freedom) +
+    (5 * z ** 5 + 16 * z ** 3 + 3 * z) / (96 * freedom ** 2) +
+    (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / (384 * freedom ** 3);
+}
+
+/** Fractions in [0, 1): a counter through the finaliser of MurmurHash3, ample for a bootstrap. */
+function randomFractions(seed: number): () => number {
+  let counter = seed | 0;
+  return () => {
+    counter = (counter + 0x9e3779b9) | 0;
+    let hash = Math.imul(counter ^ (counter >>> 16), 0x85ebca6b);
+    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+    return ((hash ^ (hash >>> 16)) >>> 0) / 0x1_0000_0000;
+  };
+}
