@@ -1,0 +1,62 @@
+/** One training: batches, AdamW, learning rate schedule (specification section 11). */
+export interface TrainingConfig {
+  /** Rows B of a batch; each row reads its own documents in order. */
+  readonly batchSize: number;
+  /** Tokens T of a segment. */
+  readonly contextTokens: number;
+  /** Updates of the parameters. */
+  readonly steps: number;
+  /** Highest learning rate. */
+  readonly learningRate: number;
+  /** How the learning rate falls from `learningRate` to `finalLearningRate` (polynomial: power 1). */
+  readonly schedule: "polynomial" | "cosine";
+  /** Steps over which the learning rate rises linearly from 0. */
+  readonly warmupSteps: number;
+  /** Learning rate after `totalSteps`. */
+  readonly finalLearningRate: number;
+  /** Step at which the schedule ends; it may lie beyond `steps`, as in an excerpt of a longer training. */
+  readonly totalSteps: number;
+  /** Decoupled weight decay, on every trained parameter. */
+  readonly weightDecay: number;
+  /** Decay of Adam's running means of the gradient and of its square. */
+  readonly betas: readonly [number, number];
+  /** Added to the square root of Adam's second mean. */
+  readonly epsilon: number;
+  /** Scales gradients down to this global norm; absent: no clipping, as the released script. */
+  readonly clipNorm?: number;
+  /** Batches whose gradients are averaged for one update. */
+  readonly accumulationSteps: number;
+  /**
+   * What a row reads: `lanes` is a contiguous part of the concatenated corpus (specification
+   * section 10), `documents` are whole documents, no segment crossing a boundary.
+   */
+  readonly batches: "lanes" | "documents";
+  /** Steps between checkpoints; an interrupted run resumes from the last one. */
+  readonly checkpointEverySteps: number;
+  /** Steps between measurements of the loss on the valid split; absent: none. */
+  readonly validateEverySteps?: number;
+}
+
+/** Training of the SideNet: the backbone is frozen. */
+export interface AdaptationConfig extends TrainingConfig {
+  /** Dropout of attention probabilities and MLP outputs in the SideNet. */
+  readonly dropout: number;
+}
+
+/** Learning rate of an update. */
+export type ScheduleConfig = Pick<
+  TrainingConfig,
+  "learningRate" | "schedule" | "warmupSteps" | "finalLearningRate" | "totalSteps"
+>;
+
+/**
+ * Learning rate of update u, counted from 1: rises linearly over the warm-up, then falls to `finalLearningRate` at
+ * `totalSteps`. Without warm-up the polynomial schedule is the released one, lr (1 - (u-1)/total).
+ */
+export function learningRateAt(update: number, config: ScheduleConfig): number {
+  const { learningRate, finalLearningRate, warmupSteps, totalSteps } = config;
+  if (update <= warmupSteps) return learningRate * update / warmupSteps;
+  const done = Math.min(1, (update - 1 - warmupSteps) / Math.max(1, totalSteps - warmupSteps));
+  const remaining = config.schedule === "cosine" ? (1 + Math.cos(Math.PI * done)) / 2 : 1 - done;
+  return finalLearningRate + (learningRate - finalLearningRate) * remaining;
+}

@@ -1,0 +1,62 @@
+import type { Device, DeviceTensor, Tensors } from "../runtime/device.ts";
+import type { TensorMap } from "../tensor.ts";
+import { stepNames } from "./step_graph.ts";
+
+/**
+ * Tensors that every step replaces: parameters and their optimiser state. They stay on the device, each in two buffers: a
+ * step reads one and writes the other, so that a step that fails leaves the last good values.
+ */
+export class ReplacedTensors {
+  #current: Tensors = {};
+  #spare: Tensors = {};
+
+  constructor(readonly device: Device) {}
+
+  /** Adds a tensor. */
+  add(name: string, data: Float32Array<ArrayBuffer>, shape: readonly number[]): void {
+    // A copy: on the host a tensor is the memory that it was made from, and the step writes to it.
+    this.#current[name] = this.device.tensor(data.slice(), shape);
+    this.#spare[name] = this.device.zeros(shape);
+  }
+
+  /** What a step reads. */
+  get feeds(): Tensors {
+    return this.#current;
+  }
+
+  /** Where a step writes, by the names of its outputs. */
+  get targets(): Tensors {
+    return Object.fromEntries(
+      Object.entries(this.#spare).map(([name, tensor]) => [stepNames.updated(name), tensor]),
+    );
+  }
+
+  /** Accepts what the last step wrote. */
+  swap(): void {
+    [this.#current, this.#spare] = [this.#spare, this.#current];
+  }
+
+  /** One tensor. */
+  get(name: string): DeviceTensor {
+    return this.#current[name];
+  }
+
+  /** Copies tensors to the host. */
+  async read(names: Iterable<string>): Promise<TensorMap> {
+    const tensors: TensorMap = new Map();
+    for (const name of names) {
+      const { shape } = this.#current[name];
+      tensors.set(name, {
+        shape,
+        data: (await this.#current[name].read() as Float32Array<ArrayBuffer>).slice(),
+      });
+    }
+    return tensors;
+  }
+
+  dispose(): void {
+    for (const tensor of [...Object.values(this.#current), ...Object.values(this.#spare)]) {
+      tensor.dispose();
+    }
+  }
+}

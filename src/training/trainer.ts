@@ -1,0 +1,418 @@
+import { backbonePrefix } from "../backbone/backbone_graph.ts";
+import type { BackboneCheckpoint, SideNetCheckpoint } from "../backbone/checkpoint/content.ts";
+import { Graph, type Value } from "../graph/graph.ts";
+import { dropoutMask, dropoutRandoms } from "../graph/ops/dropout.ts";
+import { buildForward, headLoss, sideNetPrefix } from "../longmem/forward_graph.ts";
+import { padId } from "../longmem/longmem.ts";
+import { checkMemoryConfig, type MemoryConfig } from "../memory/config.ts";
+import { MemoryBank, type SavedBank } from "../memory/memory_bank.ts";
+import { followBank, retrieveFunction } from "../memory/retriever.ts";
+import { compile } from "../runtime/compile.ts";
+import type { Device, Session, Tensors } from "../runtime/device.ts";
+import type { TensorMap } from "../tensor.ts";
+import { Random } from "../text/random.ts";
+import type { SegmentBatch } from "../text/segments.ts";
+import { learningRateAt, type TrainingConfig } from "./config.ts";
+import { ReplacedTensors } from "./parameters.ts";
+import { addAccumulation, addStep, addUpdate, parameterGroup, stepNames } from "./step_graph.ts";
+
+/** What is trained, and how. */
+export type TrainerOptions =
+  & {
+    readonly device: Device;
+    readonly config: TrainingConfig;
+    readonly seed: number;
+    readonly backbone: BackboneCheckpoint;
+  }
+  & (
+    | { readonly trains: "backbone" }
+    | {
+      /** Memory-augmented adaptation: the SideNet alone learns. */
+      readonly trains: "sidenet";
+      readonly sideNet: SideNetCheckpoint;
+      /** Absent: a SideNet without memory. */
+      readonly memory?: MemoryConfig;
+      readonly dropout?: number;
+    }
+  );
+
+/** What one update did. */
+export interface StepMetrics {
+  /** Update, counted from 1. */
+  readonly step: number;
+  /** Targets of this update; padding does not count. */
+  readonly targets: number;
+  /** Mean negative log-likelihood of a target, in nats. */
+  readonly loss: number;
+  readonly learningRate: number;
+  /** Global norm of the gradient before clipping. */
+  readonly gradientNorm: number;
+  /** Chunks in the fullest bank after the step. */
+  readonly memoryFillChunks: number;
+}
+
+/** Everything that a continued training needs besides its data position. */
+export interface TrainerState {
+  readonly step: number;
+  /** Updates of each group of parameters: the gates skip steps without memory. */
+  readonly updates: { readonly always: number; readonly withMemory: number };
+  /** Parameters and Adam's means, by name. */
+  readonly parameters: TensorMap;
+  readonly means: TensorMap;
+  readonly squares: TensorMap;
+  readonly memory: SavedBank | undefined;
+}
+
+/**
+ * Trains a backbone from scratch or a SideNet on a frozen one (specification sections 8, 10, 11). Parameters, optimiser state
+ * and memory stay on the device between steps.
+ */
+export class Trainer {
+  readonly #options: TrainerOptions;
+  readonly #parameterShapes: ReadonlyMap<string, readonly number[]>;
+  readonly #state: ReplacedTensors;
+  readonly #frozen: Tensors = {};
+  readonly #sums: ReplacedTensors | undefined;
+  #session!: Session;
+  #update: Session | undefined;
+  #bank: MemoryBank | undefined;
+  #step = 0;
+  #updates = { always: 0, withMemory: 0 };
+
+  private constructor(options: TrainerOptions) {
+    this.#options = options;
+    const { device, backbone, config } = options;
+    this.#state = new ReplacedTensors(device);
+    const trained = options.trains === "backbone"
+      ? prefixed(backbonePrefix, backbone.weights)
+      : prefixed(sideNetPrefix, options.sideNet.weights);
+    const hasMemory = options.trains === "sidenet" && options.memory !== undefined;
+    this.#parameterShapes = new Map(
+      [...trained].filter(([name]) => hasMemory || parameterGroup(name) === "always").map((
+        [name, { shape }],
+      ) => [name, shape]),
+    );
+    this.#sums = config.accumulationSteps > 1 ? new ReplacedTensors(device) : undefined;
+    for (const [name, shape] of this.#parameterShapes) {
+      const { data } = trained.get(name)!;
+      this.#state.add(name, data, shape);
+      this.#state.add(stepNames.mean(name), new Float32Array(data.length), shape);
+      this.#state.add(stepNames.square(name), new Float32Array(data.length), shape);
+      this.#sums?.add(stepNames.gradient(name), new Float32Array(data.length), shape);
+    }
+    if (options.trains === "sidenet") {
+      for (const [name, { data, shape }] of prefixed(backbonePrefix, backbone.weights)) {
+        this.#frozen[name] = device.tensor(data, shape);
+      }
+    }
+  }
+
+  /**
+   * Compiles the step.
+   *
+   * @throws RangeError if the memory does not fit the batches.
+   */
+  static async open(options: TrainerOptions): Promise<Trainer> {
+    const { device, config } = options;
+    const { batchSize: rows, contextTokens } = config;
+    const memory = options.trains === "sidenet" ? options.memory : undefined;
+    if (memory) checkMemoryConfig(memory, { rows, contextTokens });
+    const trainer = new Trainer(options);
+    const { heads, hiddenDim } = options.backbone.shape;
+    const bank = memory &&
+      new MemoryBank(device, memory, { rows, heads, headDim: hiddenDim / heads });
+    trainer.#bank = bank;
+    const index = bank && await followBank(bank, device, { seed: options.seed });
+
+    const graph = trainer.#graph();
+    trainer.#session = await compile(device, graph, {
+      hostOutputs: [stepNames.loss, stepNames.gradientSquares],
+      ...(index ? { hostFunctions: { [retrieveFunction]: index.search } } : {}),
+    });
+    if (trainer.#sums) {
+      const update = new Graph();
+      addUpdate(update, trainer.#parameterShapes, config);
+      trainer.#update = await compile(device, update, { hostOutputs: [stepNames.gradientSquares] });
+    }
+    return trainer;
+  }
+
+  #graph(): Graph {
+    const options = this.#options;
+    const { backbone, config, device } = options;
+    const { batchSize: rows, contextTokens } = config;
+    const dropout = options.trains === "sidenet" && options.dropout ? options.dropout : 0;
+    const bank = this.#bank;
+    const forward = buildForward({
+      backbone: backbone.shape,
+      ...(options.trains === "sidenet" ? { sideNet: options.sideNet.shape } : {}),
+      ...(bank
+        ? {
+          memory: { bank: bank.shape, config: bank.config, type: bank.storage.tensors.keys.type },
+        }
+        : {}),
+      rows,
+      contextTokens,
+      padded: false, // padding stands only at the end of rows
+      blockBytes: device.blockBytes,
+      ...(dropout > 0
+        ? { dropout: (graph: Graph, layer: number) => this.#dropoutMasks(graph, layer, dropout) }
+        : {}),
+    });
+    const { graph } = forward;
+    const nll = headLoss(forward, {
+      blockBytes: device.blockBytes,
+      frozen: options.trains === "sidenet",
+    });
+    const parameters = new Map<string, Value>(
+      [...this.#parameterShapes.keys()].map((name) => [name, graph.inputs.get(name)!]),
+    );
+    for (const [name, value] of parameters) {
+      if (!value) throw new TypeError(`Cannot train "${name}" as the model does not use it`);
+    }
+    if (this.#sums) addAccumulation(graph, nll, parameters);
+    else addStep(graph, nll, parameters, config);
+    if (bank && options.trains === "sidenet") {
+      const { k, v } = forward.backbone.projections[options.sideNet.shape.memoryBlock];
+      graph.output("keys", k);
+      graph.output("values", v);
+    }
+    return graph;
+  }
+
+  #dropoutMasks(graph: Graph, layer: number, p: number) {
+    const { batchSize: B, contextTokens: T } = this.#options.config;
+    const { heads: H, hiddenDim: E } = this.#options.backbone.shape;
+    return {
+      attention: dropoutMask(graph, dropoutName(layer, "attention"), {
+        p,
+        rowShape: [B, H, T],
+        columns: T,
+      }),
+      mlp: dropoutMask(graph, dropoutName(layer, "mlp"), { p, rowShape: [B * T], columns: E }),
+    };
+  }
+
+  /** Fresh randoms for every mask of a batch: a function of seed, step and batch, so that resuming needs no state. */
+  #dropoutFeeds(micro: number): Tensors {
+    const options = this.#options;
+    if (options.trains !== "sidenet" || !options.dropout) return {};
+    const { batchSize: B, contextTokens: T } = options.config;
+    const { heads: H, hiddenDim: E } = options.backbone.shape;
+    const feeds: Tensors = {};
+    for (let layer = 0; layer < options.sideNet.shape.layers; layer++) {
+      for (
+        const [kind, rowShape, columns] of [["attention", [B, H, T], T], [
+          "mlp",
+          [B * T],
+          E,
+        ]] as const
+      ) {
+        const name = dropoutName(layer, kind);
+        const random = new Random(`${options.seed}/${name}/${this.#step}/${micro}`);
+        const rows = rowShape.reduce((a, b) => a * b, 1);
+        const drawn = dropoutRandoms(() => random.nextUint32(), { rows, columns });
+        feeds[`${name}.rowFactors`] = options.device.tensor(drawn.rowFactors, [...rowShape, 1]);
+        feeds[`${name}.rowOffsets`] = options.device.tensor(drawn.rowOffsets, [...rowShape, 1]);
+        feeds[`${name}.columns`] = options.device.tensor(drawn.columns, [columns]);
+      }
+    }
+    return feeds;
+  }
+
+  /** Updates done so far. */
+  get step(): number {
+    return this.#step;
+  }
+
+  /**
+   * One update from `accumulationSteps` batches: each retrieves, learns and is written to the memory before the next.
+   *
+   * @throws Error at a non-finite loss or gradient, naming step and tensor; the parameters keep their last good values.
+   */
+  async update(next: () => SegmentBatch): Promise<StepMetrics> {
+    const { config, device } = this.#options;
+    const scalar = (value: number) => device.tensor(Float32Array.of(value), []);
+    const learningRate = learningRateAt(this.#step + 1, config);
+    let loss = 0, targets = 0, gated = false, squares: Float32Array | undefined;
+
+    for (let micro = 0; micro < config.accumulationSteps; micro++) {
+      const batch = next();
+      if (this.#bank?.config.reset === "document") {
+        this.#bank.reset(batch.starts.flatMap((starts, row) => starts ? [row] : []));
+      }
+      const counted = Float32Array.from(batch.targets, (id) => id === padId ? 0 : 1);
+      const count = counted.reduce((sum, weight) => sum + weight, 0);
+      targets += count;
+      const active = this.#bank?.fillChunks.some((chunks) => chunks > 0) ?? false;
+      gated ||= active;
+      const shape = [config.batchSize, config.contextTokens];
+      const feeds: Tensors = {
+        ...this.#frozen,
+        ...this.#state.feeds,
+        ...this.#sums?.feeds,
+        ...this.#bank?.inputs(config.batchSize),
+        ...this.#dropoutFeeds(micro),
+        tokens: device.tensor(Int32Array.from(batch.tokens), shape),
+        targets: device.tensor(Int32Array.from(batch.targets), shape),
+        [stepNames.lossWeights]: device.tensor(counted, [counted.length]),
+        [stepNames.lossScale]: scalar(this.#sums ? 1 : 1 / Math.max(1, count)),
+        ...this.#optimiserFeeds(learningRate, active),
+      };
+      const outputs = await this.#session.run(feeds, (this.#sums ?? this.#state).targets);
+      loss += (await outputs[stepNames.loss].read() as Float32Array)[0];
+      if (this.#sums) this.#sums.swap();
+      else squares = await outputs[stepNames.gradientSquares].read() as Float32Array;
+      this.#checkLoss(loss);
+      if (this.#bank) {
+        await this.#bank.write(outputs.keys, outputs.values);
+        outputs.keys.dispose();
+        outputs.values.dispose();
+        if (this.#bank.config.reset === "epoch" && batch.endsEpoch) this.#bank.reset();
+      }
+    }
+    if (this.#update && this.#sums) {
+      const feeds = {
+        ...this.#state.feeds,
+        ...this.#sums.feeds,
+        [stepNames.lossScale]: scalar(1 / Math.max(1, targets)),
+        ...this.#optimiserFeeds(learningRate, gated),
+      };
+      const outputs = await this.#update.run(feeds, this.#state.targets);
+      squares = await outputs[stepNames.gradientSquares].read() as Float32Array;
+    }
+    this.#checkGradients(squares!);
+    this.#state.swap();
+    if (this.#sums) this.#clearSums();
+    this.#step++;
+    this.#updates.always++;
+    if (gated) this.#updates.withMemory++;
+    return {
+      step: this.#step,
+      targets,
+      loss: loss / Math.max(1, targets),
+      learningRate,
+      gradientNorm: Math.sqrt(squares!.reduce((sum, square) => sum + square, 0)),
+      memoryFillChunks: Math.max(0, ...this.#bank?.fillChunks ?? []),
+    };
+  }
+
+  #optimiserFeeds(learningRate: number, gated: boolean): Tensors {
+    const { device, config } = this.#options;
+    const [beta1, beta2] = config.betas;
+    const stepSize = (updates: number) =>
+      learningRate * Math.sqrt(1 - beta2 ** updates) / (1 - beta1 ** updates);
+    const scalar = (value: number) => device.tensor(Float32Array.of(value), []);
+    return {
+      [stepNames.stepSize("always")]: scalar(stepSize(this.#updates.always + 1)),
+      [stepNames.stepSize("withMemory")]: scalar(stepSize(this.#updates.withMemory + 1)),
+      [stepNames.decay]: scalar(1 - learningRate * config.weightDecay),
+      [stepNames.active]: device.tensor(Uint8Array.of(gated ? 1 : 0), [], "bool"),
+    };
+  }
+
+  #checkLoss(loss: number): void {
+    if (Number.isFinite(loss)) return;
+    throw new Error(
+      `Cannot continue training as the loss of step ${
+        this.#step + 1
+      } is ${loss}: the parameters keep their values after step ${this.#step}`,
+    );
+  }
+
+  #checkGradients(squares: Float32Array): void {
+    const bad = squares.findIndex((square) => !Number.isFinite(square));
+    if (bad < 0) return;
+    const name = [...this.#parameterShapes.keys()][bad];
+    throw new Error(
+      `Cannot continue training as the gradient of "${name}" in step ${
+        this.#step + 1
+      } is not finite: the parameters keep their values after step ${this.#step}`,
+    );
+  }
+
+  #clearSums(): void {
+    for (const [name, shape] of this.#parameterShapes) {
+      this.#sums!.add(
+        stepNames.gradient(name),
+        new Float32Array(shape.reduce((a, b) => a * b, 1)),
+        shape,
+      );
+    }
+  }
+
+  /** The trained tensors by their official names. */
+  async weights(): Promise<TensorMap> {
+    const prefix = this.#options.trains === "backbone" ? backbonePrefix : sideNetPrefix;
+    const read = await this.#state.read(this.#parameterShapes.keys());
+    const trained: TensorMap = new Map(
+      [...read].map(([name, tensor]) => [name.slice(prefix.length), tensor]),
+    );
+    // Gates of a SideNet that was trained without memory stay as they were.
+    if (this.#options.trains === "sidenet") {
+      for (const [name, tensor] of this.#options.sideNet.weights) {
+        if (!trained.has(name)) trained.set(name, tensor);
+      }
+    }
+    return trained;
+  }
+
+  /** Copies everything that a continued training needs. */
+  async save(): Promise<TrainerState> {
+    const names = [...this.#parameterShapes.keys()];
+    const renamed = async (rename: (name: string) => string) => {
+      const tensors = await this.#state.read(names.map(rename));
+      return new Map(names.map((name) => [name, tensors.get(rename(name))!]));
+    };
+    return {
+      step: this.#step,
+      updates: { ...this.#updates },
+      parameters: await renamed((name) => name),
+      means: await renamed(stepNames.mean),
+      squares: await renamed(stepNames.square),
+      memory: await this.#bank?.save(),
+    };
+  }
+
+  /** Continues where {@linkcode save} stopped. */
+  async restore(state: TrainerState): Promise<void> {
+    for (const [name, shape] of this.#parameterShapes) {
+      for (
+        const [to, from] of [[name, state.parameters], [stepNames.mean(name), state.means], [
+          stepNames.square(name),
+          state.squares,
+        ]] as const
+      ) {
+        const tensor = from.get(name);
+        if (!tensor || String(tensor.shape) !== String(shape)) {
+          throw new RangeError(
+            `Cannot resume as tensor "${name}" must be [${shape}]: current shape is ${
+              tensor ? `[${tensor.shape}]` : "absent"
+            }`,
+          );
+        }
+        this.#state.add(to, tensor.data, shape);
+      }
+    }
+    this.#step = state.step;
+    this.#updates = { ...state.updates };
+    if (this.#bank && state.memory) await this.#bank.restore(state.memory);
+  }
+
+  async close(): Promise<void> {
+    await this.#session.close();
+    await this.#update?.close();
+    this.#state.dispose();
+    this.#sums?.dispose();
+    this.#bank?.dispose();
+    for (const tensor of Object.values(this.#frozen)) tensor.dispose();
+  }
+}
+
+function dropoutName(layer: number, kind: "attention" | "mlp"): string {
+  return `dropout.${layer}.${kind}`;
+}
+
+function prefixed(prefix: string, tensors: TensorMap): TensorMap {
+  return new Map([...tensors].map(([name, tensor]) => [prefix + name, tensor]));
+}
