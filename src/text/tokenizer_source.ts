@@ -5,11 +5,11 @@ import { parseTokenizerJson } from "./tokenizer_json.ts";
 /** Where a tokenizer comes from. */
 export type TokenizerSource =
   /** A folder of the official vocabulary: `encoder.json`, `vocab.bpe` and `dict.txt`. */
-  | { readonly kind: "fairseq"; readonly folder: string }
+  | { readonly kind: "gpt2"; readonly folder: string }
   /** A `tokenizer.json`; `specialTokens` where it does not call them `<s>`, `<pad>`, `</s>` and `<unk>`. */
   | {
-    readonly kind: "tokenizer-json";
-    readonly file: string;
+    readonly kind: "file";
+    readonly path: string;
     readonly specialTokens?: Partial<Readonly<Record<keyof SpecialIds, string>>>;
   };
 
@@ -22,15 +22,15 @@ export type TokenizerSource =
  */
 export async function openTokenizer(source: TokenizerSource): Promise<Tokenizer> {
   switch (source.kind) {
-    case "fairseq": {
+    case "gpt2": {
       const [encoder, merges, dictionary] = await Promise.all(
         ["encoder.json", "vocab.bpe", "dict.txt"].map((name) => read(`${source.folder}/${name}`)),
       );
       return new FairseqTokenizer({ encoder, merges, dictionary });
     }
-    case "tokenizer-json":
-      return parseTokenizerJson(await read(source.file), {
-        name: source.file,
+    case "file":
+      return parseTokenizerJson(await read(source.path), {
+        name: source.path,
         ...(source.specialTokens && { specialTokens: source.specialTokens }),
       });
     default:

@@ -15,7 +15,7 @@ interface BpeCase {
 
 async function official(): Promise<FairseqTokenizer> {
   const folder = sharedPath("data/gpt2_bpe");
-  return await openTokenizer({ kind: "fairseq", folder }) as FairseqTokenizer;
+  return await openTokenizer({ kind: "gpt2", folder }) as FairseqTokenizer;
 }
 
 /** Two words and a filler over all bytes; the symbol 2 of the encoder is not in the dictionary. */
@@ -146,7 +146,7 @@ test("parseDictionary() names the file and line that it cannot read", () => {
 });
 
 test("openTokenizer() names the file that is missing", async () => {
-  await assert.rejects(openTokenizer({ kind: "fairseq", folder: "no-such-folder" }), {
+  await assert.rejects(openTokenizer({ kind: "gpt2", folder: "no-such-folder" }), {
     name: "NotFound",
     message: /^Cannot open tokenizer as file "no-such-folder\/[a-z.]+" is missing$/,
   });

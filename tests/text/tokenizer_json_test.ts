@@ -186,7 +186,7 @@ test("openTokenizer() reads a tokenizer.json from disk", async () => {
   const file = await Deno.makeTempFile();
   try {
     await Deno.writeTextFile(file, trained);
-    const tokenizer = await openTokenizer({ kind: "tokenizer-json", file });
+    const tokenizer = await openTokenizer({ kind: "file", path: file });
     assert.equal(tokenizer.hash, parseTokenizerJson(trained).hash);
   } finally {
     await Deno.remove(file);

@@ -1,0 +1,175 @@
+/**
+ * Corpora: plain text files, one a document.
+ */
+import { createHash } from "node:crypto";
+import { promisify } from "node:util";
+import { gunzip } from "node:zlib";
+
+/** A text with a name. */
+export interface Document {
+  /** Name of the file, without its extension. */
+  readonly name: string;
+  /** The text; line ends as in the file, a leading byte order mark removed. */
+  readonly text: string;
+  /** SHA-256 (hexadecimal) of the file's bytes, uncompressed. */
+  readonly sha256: string;
+}
+
+/** A file that holds a document. */
+export interface DocumentFile {
+  /** Name of the document: that of the file, without its extension. */
+  readonly name: string;
+  /** Where it lies. */
+  readonly path: string;
+}
+
+const extension = /\.txt(\.gz)?$/;
+const patterns = "*.txt, *.txt.gz";
+
+/**
+ * Finds the documents of a corpus without reading them, in the order of their names (by code unit, so that
+ * the order is the same everywhere).
+ *
+ * @param sources Files; folders, whose `.txt` and `.txt.gz` files count, not their subfolders; or paths whose
+ * last part has `*` for any characters and `?` for any one.
+ * @throws {Deno.errors.NotFound} If a source is missing, or nothing there matches.
+ * @throws {RangeError} If two files have one name, or wildcards stand before the last part of a path.
+ */
+export async function findDocuments(sources: string | readonly string[]): Promise<DocumentFile[]> {
+  const paths = new Set<string>();
+  for (const source of typeof sources === "string" ? [sources] : sources) {
+    const found = await filesOf(source.replace(/(?<=.)\/+$/, ""));
+    if (found.length === 0) {
+      throw new Deno.errors.NotFound(
+        `Cannot open corpus as "${source}" has no documents: names must match ${patterns}`,
+      );
+    }
+    for (const path of found) paths.add(path);
+  }
+  const files = Array.from(paths, (path) => ({ name: nameOf(path), path }));
+  files.sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+  for (let i = 1; i < files.length; i++) {
+    if (files[i].name === files[i - 1].name) {
+      throw new RangeError(
+        `Cannot open corpus as two documents have the name "${files[i].name}": ` +
+          `current files are "${files[i - 1].path}" and "${files[i].path}"`,
+      );
+    }
+  }
+  return files;
+}
+
+/**
+ * Opens a corpus: finds its documents, as `findDocuments` does, and reads them in that order.
+ *
+ * @param sources Files, folders or paths with wildcards.
+ * @param options `maxDocuments`: reads only the first so many.
+ * @throws Whatever `findDocuments` and `readDocument` throw.
+ */
+export async function openCorpus(
+  sources: string | readonly string[],
+  options: { readonly maxDocuments?: number } = {},
+): Promise<Document[]> {
+  const documents: Document[] = [];
+  for (const file of (await findDocuments(sources)).slice(0, options.maxDocuments)) {
+    documents.push(await readDocument(file));
+  }
+  return documents;
+}
+
+/**
+ * Reads one document.
+ *
+ * @throws {RangeError} If it has no text but white space.
+ * @throws {TypeError} If it is not UTF-8, or its gzip data is cut off or damaged.
+ */
+export async function readDocument(file: DocumentFile): Promise<Document> {
+  const { name, path } = file;
+  let bytes: Uint8Array = await Deno.readFile(path);
+  if (path.endsWith(".gz")) {
+    try {
+      bytes = await promisify(gunzip)(bytes);
+    } catch (error) {
+      throw new TypeError(
+        `Cannot read document "${path}" as its gzip data is cut off or damaged: ${
+          (error as Error).message
+        }`,
+        { cause: error },
+      );
+    }
+  }
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw new TypeError(`Cannot read document "${path}" as its bytes must be UTF-8`, {
+      cause: error,
+    });
+  }
+  if (!/\S/.test(text)) {
+    throw new RangeError(
+      `Cannot read document "${path}" as it is empty: current length is ${text.length}`,
+    );
+  }
+  return { name, text, sha256: createHash("sha256").update(bytes).digest("hex") };
+}
+
+async function filesOf(source: string): Promise<string[]> {
+  const slash = source.lastIndexOf("/");
+  const folder = source.slice(0, slash + 1), last = source.slice(slash + 1);
+  if (/[*?]/.test(folder)) {
+    throw new RangeError(
+      `Cannot open corpus as wildcards may stand in the last part of a path only: current value is "${source}"`,
+    );
+  }
+  if (/[*?]/.test(last)) {
+    const pattern = new RegExp(
+      `^${last.replace(/[.+^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*").replaceAll("?", ".")}$`,
+      "su",
+    );
+    const found: string[] = [];
+    for (const entry of await list(folder || ".", source)) {
+      if (!pattern.test(entry.name)) continue;
+      const path = folder + entry.name;
+      if (extension.test(entry.name)) found.push(path);
+      else if (await isFolder(path, source)) found.push(...await documentsIn(path, source));
+    }
+    return found;
+  }
+  if (await isFolder(source, source)) return await documentsIn(source, source);
+  if (extension.test(source)) return [source];
+  throw new Deno.errors.NotFound(
+    `Cannot open corpus as "${source}" is not a document: names must match ${patterns}`,
+  );
+}
+
+async function documentsIn(folder: string, source: string): Promise<string[]> {
+  const entries = await list(folder, source);
+  return entries.filter((entry) => !entry.isDirectory && extension.test(entry.name))
+    .map((entry) => `${folder}/${entry.name}`);
+}
+
+async function list(folder: string, source: string): Promise<Deno.DirEntry[]> {
+  return await found(source, () => Array.fromAsync(Deno.readDir(folder)));
+}
+
+async function isFolder(path: string, source: string): Promise<boolean> {
+  return (await found(source, () => Deno.stat(path))).isDirectory;
+}
+
+/** Runs a look-up on the disk, and names the source of the corpus where something is missing. */
+async function found<T>(source: string, lookUp: () => Promise<T>): Promise<T> {
+  try {
+    return await lookUp();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new Deno.errors.NotFound(
+      `Cannot open corpus as "${source}" is missing: current folder is "${Deno.cwd()}"`,
+      { cause: error },
+    );
+  }
+}
+
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1).replace(extension, "");
+}

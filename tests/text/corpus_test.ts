@@ -1,0 +1,157 @@
+import { gzipSync } from "node:zlib";
+import { findDocuments, openCorpus } from "../../src/text/corpus.ts";
+import { assert, sharedPath, sharedTest, test } from "../testing.ts";
+
+type Files = Readonly<Record<string, string | Uint8Array>>;
+
+/** Runs a test in a temporary folder that holds the files; folders of their paths are made. */
+function corpusTest(name: string, files: Files, fn: (folder: string) => Promise<void>): void {
+  test(name, async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      for (const [path, content] of Object.entries(files)) {
+        await Deno.mkdir(`${folder}/${path}`.replace(/\/[^/]*$/, ""), { recursive: true });
+        await Deno.writeFile(
+          `${folder}/${path}`,
+          typeof content === "string" ? new TextEncoder().encode(content) : content,
+        );
+      }
+      await fn(folder);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+}
+
+const plainFiles = {
+  "train/b.txt": "second\r\n",
+  "train/B.txt": "capitals come first\n",
+  "train/a.txt.gz": gzipSync("\ufefffirst \u00e9\n"),
+  "train/index.json": "{}",
+  "train/deeper/c.txt": "in a subfolder",
+  "trained.txt": "beside the folder",
+  "valid/v.txt": "valid",
+};
+
+corpusTest(
+  "openCorpus() reads a folder's documents in the order of their names",
+  plainFiles,
+  async (folder) => {
+    const documents = await openCorpus(`${folder}/train`);
+    assert.deepEqual(documents.map(({ name, text }) => [name, text]), [
+      ["B", "capitals come first\n"],
+      ["a", "first \u00e9\n"],
+      ["b", "second\r\n"],
+    ]);
+    // sha256sum of "second\r\n".
+    assert.equal(
+      documents[2].sha256,
+      "37b3eb22cd7722d9a009f7def5765a4f4caddbc7373ed999842bf84a55bcddd5",
+    );
+    assert.deepEqual(
+      (await openCorpus(`${folder}/train/`, { maxDocuments: 2 })).map((d) => d.name),
+      ["B", "a"],
+    );
+  },
+);
+
+corpusTest(
+  "findDocuments() takes files, folders and wildcards, each file once",
+  plainFiles,
+  async (folder) => {
+    const names = async (...sources: string[]) =>
+      (await findDocuments(sources.map((s) => `${folder}/${s}`))).map((f) => f.name);
+    assert.deepEqual(await names("valid/v.txt", "train/b.txt", "train"), ["B", "a", "b", "v"]);
+    // Matches the folder train and the file trained.txt.
+    assert.deepEqual(await names("trai*"), ["B", "a", "b", "trained"]);
+    assert.deepEqual(await names("train/?.txt"), ["B", "b"]);
+    assert.deepEqual(await names("train/a.*"), ["a"]);
+  },
+);
+
+corpusTest("findDocuments() names what is missing", plainFiles, async (folder) => {
+  const rejects = (source: string, name: string, message: RegExp) =>
+    assert.rejects(findDocuments(source && `${folder}/${source}`), { name, message });
+  await rejects(
+    "test",
+    "NotFound",
+    /^Cannot open corpus as ".*\/test" is missing: current folder is "/,
+  );
+  await rejects("nothing/x*", "NotFound", /".*\/nothing\/x\*" is missing/);
+  await rejects(
+    "train/z*",
+    "NotFound",
+    /".*\/z\*" has no documents: names must match \*\.txt, \*\.txt\.gz$/,
+  );
+  await rejects(
+    "train/index.json",
+    "NotFound",
+    /index.json" is not a document: names must match \*\.txt/,
+  );
+  await rejects("tr*/b.txt", "RangeError", /wildcards may stand in the last part of a path only/);
+});
+
+corpusTest(
+  "findDocuments() rejects a folder without documents",
+  { "empty/notes.md": "x" },
+  async (folder) => {
+    await assert.rejects(findDocuments(`${folder}/empty`), {
+      name: "NotFound",
+      message:
+        `Cannot open corpus as "${folder}/empty" has no documents: names must match *.txt, *.txt.gz`,
+    });
+  },
+);
+
+corpusTest(
+  "findDocuments() rejects two documents of one name",
+  { "a.txt": "x", "b/a.txt": "y" },
+  async (folder) => {
+    await assert.rejects(findDocuments([`${folder}/a.txt`, `${folder}/b`]), {
+      name: "RangeError",
+      message:
+        `Cannot open corpus as two documents have the name "a": current files are "${folder}/a.txt" and "${folder}/b/a.txt"`,
+    });
+  },
+);
+
+corpusTest("openCorpus() names a document that it cannot read", {
+  "cut/x.txt.gz": gzipSync("a text that is long enough to be cut off somewhere").subarray(0, 25),
+  "flipped/x.txt.gz": gzipSync("a text that is long enough").map((byte, i) =>
+    i === 20 ? byte ^ 1 : byte
+  ),
+  "empty/x.txt": " \n\t\n",
+  "nothing/x.txt": "",
+  "latin1/x.txt": Uint8Array.of(0x63, 0x61, 0x66, 0xe9),
+}, async (folder) => {
+  const rejects = (source: string, name: string, message: RegExp) =>
+    assert.rejects(openCorpus(`${folder}/${source}`), { name, message });
+  await rejects(
+    "cut",
+    "TypeError",
+    /cut\/x\.txt\.gz" as its gzip data is cut off or damaged: unexpected end of file$/,
+  );
+  await rejects(
+    "flipped",
+    "TypeError",
+    /flipped\/x\.txt\.gz" as its gzip data is cut off or damaged: /,
+  );
+  await rejects("empty", "RangeError", /empty\/x\.txt" as it is empty: current length is 4$/);
+  await rejects("nothing", "RangeError", /nothing\/x\.txt" as it is empty: current length is 0$/);
+  await rejects("latin1", "TypeError", /latin1\/x\.txt" as its bytes must be UTF-8$/);
+});
+
+sharedTest("openCorpus() reads the novels with the hashes of their index", async () => {
+  const index: { id: string; split: string; sha256: string; words: number }[] = JSON.parse(
+    await Deno.readTextFile(sharedPath("data/novels/index.json")),
+  );
+  const expected = index.filter((entry) => entry.split === "valid").map(({ id, sha256 }) => ({
+    id,
+    sha256,
+  }));
+  const documents = await openCorpus(sharedPath("data/novels/valid"));
+  assert.deepEqual(
+    documents.map(({ name, sha256 }) => ({ id: name, sha256 })),
+    expected.sort((a, b) => a.id < b.id ? -1 : 1),
+  );
+});
