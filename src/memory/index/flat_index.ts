@@ -13,14 +13,20 @@ export interface FlatIndexOptions {
  * The slow truth that the other indexes are tested against. Equal scores: the lower slot comes first.
  */
 export class FlatIndex implements ChunkIndex {
+  /** Size D of the head. */
   readonly headDim: number;
+  /** Number of slots. */
   readonly capacityChunks: number;
   /** [capacityChunks, D]: rows of free slots hold what was there before. */
   readonly #keys: Float32Array;
   readonly #isStored: Uint8Array;
   #size = 0;
 
-  /** @throws {RangeError} Where a size is not a positive integer. */
+  /**
+   * An empty index.
+   *
+   * @throws {RangeError} Where a size is not a positive integer.
+   */
   constructor({ headDim, capacityChunks }: FlatIndexOptions) {
     for (const [name, value] of Object.entries({ headDim, capacityChunks })) {
       if (!Number.isInteger(value) || value < 1) {

@@ -1,17 +1,16 @@
 /**
  * Approximate search by a hierarchical navigable small world graph (hnswlib-wasm), for banks far beyond the paper's.
  *
- * What was measured (two CPU cores, 16,000 chunks, D = 64, recall@16), and what follows from it:
- * - The graph is built on inner products as they are. Reducing them to cosines by one more dimension, sqrt(M^2 - |k|^2),
- *   was worse by far where norms vary (log-normal norms: 0.14 against 0.996 at efSearch 256) or keys are gaussian
- *   (0.74 against 0.98), and better only for tight clusters (1.00 against 0.99).
- * - m = 32 is better spent than efConstruction: gaussian keys, efSearch 128: m 16 gives 0.91, m 32 0.98 at no more time.
- *   With m 16, some keys of clusters are reached by no path, whatever efSearch is.
- * - Removed chunks are only marked. Putting new ones in their place (the library's `replaceDeleted`) made adding 4 to 16 times as slow
- *   as a new node, and so the graph has room for more nodes than the bank has chunks and is built anew when they are used up.
+ * What was measured (two shared CPU cores, 16,000 chunks, D = 64, recall@16), and what follows from it:
+ * - The graph is built on inner products as they are. Reducing them to cosines by one more dimension, sqrt(M^2 - |k|^2), with m 16
+ *   and efSearch 256 gave 0.14 instead of 0.996 where norms are log-normal, 0.74 instead of 0.98 for gaussian keys, and was better
+ *   only for clustered keys (1.000 against 0.994).
+ * - More links serve better than more candidates, at no more time: with efSearch 128, m 16 gives 0.91 for gaussian and 0.987 for
+ *   clustered keys, m 32 0.98 and 0.998; efConstruction 200 instead of 100 changes them by less than 0.01.
+ * - Removed chunks are only marked. Putting new ones in their place (the library's `replaceDeleted`) took 5 to 16 times as long as
+ *   a new node, so the graph has room for more nodes than the bank has chunks, and is built anew when they are used up.
  */
-import type { ChunkIndex } from "./chunk_index.ts";
-import { countQueries } from "./chunk_index.ts";
+import { type ChunkIndex, countQueries } from "./chunk_index.ts";
 import { FlatIndex, type FlatIndexOptions } from "./flat_index.ts";
 
 /** Sizes and accuracy of an HNSW index. */
@@ -128,9 +127,9 @@ class GraphIndex implements HnswIndex {
   readonly #start: () => void;
   /** Frees the graph. */
   readonly #free: () => void;
-  /** [capacityNodes]; of removed chunks too. */
+  /** [capacityNodes]: where a node's chunk lies or lay. */
   readonly #slotOfLabel: Int32Array;
-  /** [capacityChunks]; -1 where no node holds the slot. */
+  /** [capacityChunks]: the node of a stored chunk; -1 once it was removed. */
   readonly #labelOfSlot: Int32Array;
   /** Nodes of the graph, removed ones included: the next label. */
   #nodes = 0;
@@ -151,7 +150,7 @@ class GraphIndex implements HnswIndex {
     this.#start = start;
     this.#free = free;
     this.#slotOfLabel = new Int32Array(capacityNodes);
-    this.#labelOfSlot = new Int32Array(stored.capacityChunks).fill(-1);
+    this.#labelOfSlot = new Int32Array(stored.capacityChunks);
     dropped.register(this, free, this);
   }
 
@@ -172,7 +171,7 @@ class GraphIndex implements HnswIndex {
   remove(slots: Int32Array): void {
     this.#stored.remove(slots);
     for (const slot of slots) this.#unlink(slot);
-    // A graph of removed nodes only would lead new ones nowhere.
+    // Nothing but removed nodes: cheaper to forget than to search through.
     if (this.size === 0) this.clear();
   }
 
@@ -191,7 +190,6 @@ class GraphIndex implements HnswIndex {
 
   clear(): void {
     this.#stored.clear();
-    this.#labelOfSlot.fill(-1);
     this.#nodes = 0;
     this.#start();
   }

@@ -72,6 +72,9 @@ for (const [name, create] of Object.entries(indexes)) {
     index.add(Int32Array.of(2, 5, 6), Float32Array.of(1, 3, 2, 2, 3, 1));
     index.search(Float32Array.of(1, 0, 0, 1), 5, found);
     assert.deepEqual([...found], [6, 5, 2, -1, -1, 2, 5, 6, -1, -1]);
+    const many = new Int32Array(100);
+    index.search(Float32Array.of(1, 0), 100, many);
+    assert.deepEqual([...many], [6, 5, 2, ...new Array(97).fill(-1)]);
     const two = new Int32Array(4);
     index.search(Float32Array.of(1, 0, 0, 1), 2, two);
     assert.deepEqual([...two], [6, 5, 2, 5]);

@@ -89,11 +89,11 @@ test("HnswIndex gives equal results for equal seeds and equal calls, also after 
   assert.notDeepEqual(await run(8), first);
 });
 
-test("HnswIndex.clear() starts from the seed again", async () => {
+test("HnswIndex starts from the seed again once it is emptied, by clear() or by remove()", async () => {
   const D = 16, chunks = 300;
   using index = await createHnswIndex({
     headDim: D,
-    capacityChunks: chunks,
+    capacityChunks: 2 * chunks, // room for a second filling without a rebuild
     m: 3,
     efConstruction: 4,
     efSearch: 4,
@@ -103,9 +103,11 @@ test("HnswIndex.clear() starts from the seed again", async () => {
   const keys = draw(chunks), queries = draw(R), slots = ringSlots(0, chunks, chunks);
   index.add(slots, keys);
   const first = search(index, queries, R, 4);
-  index.clear();
-  index.add(slots, keys);
-  assert.deepEqual(search(index, queries, R, 4), first);
+  for (const empty of [() => index.clear(), () => index.remove(slots)]) {
+    empty();
+    index.add(slots, keys);
+    assert.deepEqual(search(index, queries, R, 4), first);
+  }
 });
 
 test("HnswIndex gets more recall from more candidates, and never keeps fewer than n", async () => {
@@ -145,14 +147,28 @@ test("HnswIndex answers in full where its graph falls apart", async () => {
 });
 
 test("HnswIndex gives its memory back when disposed of", async () => {
-  const sizes = { headDim: 64, capacityChunks: 16_384, seed: 1 };
+  const options = { headDim: 64, seed: 1 };
+  // The memory that holds this one has room for 7 of the others at once.
+  using held = await createHnswIndex({ ...options, capacityChunks: 50_000 });
   const heapBytes: number[] = [];
-  for (let i = 0; i < 20; i++) {
-    using index = await createHnswIndex(sizes);
+  for (let i = 0; i < 12; i++) {
+    using index = await createHnswIndex({ ...options, capacityChunks: 200_000 });
     index.add(Int32Array.of(i), new Float32Array(64).fill(1));
     heapBytes.push(index.wasmHeapBytes);
   }
-  assert.equal(heapBytes[19], heapBytes[2]);
+  assert.ok(heapBytes[0] > 2e8);
+  assert.deepEqual(heapBytes.slice(2), new Array(10).fill(heapBytes[2]));
+  assert.equal(held.wasmHeapBytes, heapBytes[2]);
+});
+
+test("HnswIndex lies in another WebAssembly memory where one is full", async () => {
+  const options = { headDim: 64, capacityChunks: 1_000_000, seed: 1 };
+  using first = await createHnswIndex(options);
+  using second = await createHnswIndex(options);
+  for (const index of [first, second]) {
+    index.add(Int32Array.of(5, 6), keySource("gaussian", 64, new Random("full"))(2));
+    assert.ok(index.wasmHeapBytes > 8e8 && index.wasmHeapBytes < 1.6e9);
+  }
 });
 
 test("createHnswIndex() leaves no window behind, by which others would take this for a browser", async () => {
