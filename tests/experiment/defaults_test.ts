@@ -1,0 +1,128 @@
+import type { Experiment, Protocol } from "../../src/experiment/declaration.ts";
+import { validateExperiment } from "../../src/experiment/validation.ts";
+import { assert, test } from "../testing.ts";
+import { smallExperiment as small } from "./small_experiment.ts";
+
+test("every field left out has its documented default", () => {
+  const adaptation = {
+    batchSize: 2,
+    contextTokens: 128,
+    steps: 10,
+    learningRate: 1e-3,
+    schedule: "polynomial",
+    warmupSteps: 0,
+    finalLearningRate: 0,
+    totalSteps: 10,
+    weightDecay: 0.01,
+    betas: [0.9, 0.98],
+    epsilon: 1e-6,
+    accumulationSteps: 1,
+    batches: "documents",
+    checkpointEverySteps: 200,
+  };
+  const memory = {
+    capacityTokens: 65_536,
+    chunkTokens: 4,
+    retrievedTokens: 64,
+    storage: "float32",
+    bank: "per-row",
+    eviction: "exact",
+    reset: "document",
+    missingChunks: "masked",
+    index: { kind: "exact" },
+  };
+  assert.deepEqual(validateExperiment({ ...small, memory: {} }), {
+    name: "small",
+    scale: "scaled-down",
+    seed: 1,
+    protocol: "strict",
+    corpus: {
+      folder: "corpus",
+      train: ["train"],
+      valid: ["valid"],
+      test: ["test"],
+      lines: "plain",
+      unwrap: false,
+      maxDocuments: {},
+    },
+    tokenizer: { kind: "bpe", vocabSize: 512 },
+    backbone: {
+      kind: "pretrain",
+      layers: 4,
+      hiddenDim: 64,
+      heads: 4,
+      feedForwardDim: 256,
+      training: adaptation,
+    },
+    sidenet: { memoryBlock: 1, reductionFactor: 2, initialization: { kind: "paper" } },
+    memory,
+    adaptation: { ...adaptation, dropout: 0.1 },
+    evaluations: [{
+      kind: "perplexity",
+      name: "perplexity-test",
+      split: "test",
+      models: ["backbone", "longmem"],
+      batchSize: 1,
+      contextTokens: 128,
+      memory,
+    }],
+    device: "auto",
+  });
+});
+
+const protocols: Record<Protocol, unknown[]> = {
+  "released-code": ["released-code", "lanes", "float16", "shared", "coarse", "epoch", "zero-slot"],
+  strict: ["plain", "documents", "float32", "per-row", "exact", "document", "masked"],
+  paper: ["plain", "lanes", "float32", "per-row", "exact", "epoch", "masked"],
+};
+
+for (const [protocol, expected] of Object.entries(protocols) as [Protocol, unknown[]][]) {
+  test(`protocol "${protocol}" decides what paper and released code leave open`, () => {
+    const { corpus, memory, adaptation, backbone } = validateExperiment({ ...small, protocol });
+    const { storage, bank, eviction, reset, missingChunks } = memory!;
+    const found = [
+      corpus.lines,
+      adaptation!.batches,
+      storage,
+      bank,
+      eviction,
+      reset,
+      missingChunks,
+    ];
+    assert.deepEqual(found, expected);
+    assert.equal(backbone.kind === "pretrain" && backbone.training.batches, expected[1]);
+  });
+}
+
+test("what is declared goes before the protocol and every default", () => {
+  const experiment: Experiment = {
+    ...small,
+    protocol: "released-code",
+    seed: 7,
+    corpus: { ...small.corpus, lines: "plain", unwrap: true },
+    backbone: { ...small.backbone, feedForwardDim: 100 },
+    memory: { ...small.memory, bank: "per-row", index: { kind: "hnsw", m: 8 } },
+    adaptation: { ...small.adaptation, dropout: 0, totalSteps: 100, clipNorm: 1 },
+    evaluations: [{
+      ...small.evaluations[0],
+      name: "fine",
+      contextTokens: 64,
+      memory: { chunkTokens: 2 },
+    }],
+  };
+  const resolved = validateExperiment(experiment);
+  assert.equal(resolved.seed, 7);
+  assert.equal(resolved.corpus.lines, "plain");
+  assert.equal(resolved.corpus.unwrap, true);
+  assert.equal(resolved.backbone.kind === "pretrain" && resolved.backbone.feedForwardDim, 100);
+  const index = { kind: "hnsw", m: 8, efConstruction: 200, efSearch: 128 };
+  assert.deepEqual(resolved.memory!.index, index);
+  assert.equal(resolved.memory!.bank, "per-row");
+  assert.equal(resolved.adaptation!.dropout, 0);
+  assert.equal(resolved.adaptation!.totalSteps, 100);
+  assert.equal(resolved.adaptation!.clipNorm, 1);
+  const [evaluation] = resolved.evaluations;
+  assert.equal(evaluation.contextTokens, 64);
+  // The override changes one field; the others are the experiment's.
+  assert.deepEqual(evaluation.memory, { ...resolved.memory, chunkTokens: 2 });
+});

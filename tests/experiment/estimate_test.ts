@@ -1,0 +1,69 @@
+import type { Experiment } from "../../src/experiment/declaration.ts";
+import { estimateRun } from "../../src/experiment/estimate.ts";
+import { validateExperiment } from "../../src/experiment/validation.ts";
+import { assert, repositoryPath, test } from "../testing.ts";
+import { smallExperiment as small } from "./small_experiment.ts";
+
+function estimate(change: Partial<Experiment>) {
+  return estimateRun(validateExperiment({ ...small, ...change }));
+}
+
+test("estimateRun() counts the parameters of the released shape", async () => {
+  const { backboneParameters, sidenetParameters } = await estimate({
+    tokenizer: { kind: "gpt2", folder: "gpt2_bpe" },
+    backbone: { ...small.backbone, layers: 24, hiddenDim: 1024, heads: 16 },
+    sidenet: { memoryBlock: 17 },
+  });
+  assert.equal(backboneParameters, 407_072_768); // specification section 1
+  assert.equal(sidenetParameters, 151_083_024);
+});
+
+test("estimateRun() leaves open what only a file knows", async () => {
+  const { backboneParameters, trainings } = await estimate({
+    tokenizer: { kind: "file", path: "tokenizer.json" },
+  });
+  assert.equal(backboneParameters, undefined);
+  assert.deepEqual(trainings[0], { phase: "backbone", steps: 10, tokens: 2560 });
+});
+
+test("estimateRun() counts tokens, and a SideNet without memory as a training of its own", async () => {
+  const { trainings } = await estimate({
+    adaptation: { ...small.adaptation, accumulationSteps: 3 },
+    evaluations: [{
+      kind: "perplexity",
+      split: "test",
+      models: ["sidenet-without-memory", "longmem"],
+    }],
+  });
+  assert.deepEqual(trainings.map(({ phase, tokens }) => [phase, tokens]), [
+    ["backbone", 2 * 128 * 10],
+    ["sidenet-without-memory", 2 * 128 * 10 * 3],
+    ["longmem", 2 * 128 * 10 * 3],
+  ]);
+});
+
+test("estimateRun() counts the operations of a step of the measured configuration", async () => {
+  // design.md: about 48 MFLOP a token with attention at T = 512; without it, by hand:
+  // backbone 2 * 8 * 12 * 256^2, SideNet 6 * 4 * 12 * 256^2, head 4 * 8192 * 256; biases are under 1 %.
+  const { trainings } = await estimate({
+    tokenizer: { kind: "bpe", vocabSize: 8192 },
+    backbone: { ...small.backbone, layers: 8, hiddenDim: 256, heads: 8 },
+  });
+  const { operations, tokens } = trainings.find(({ phase }) => phase === "longmem")!;
+  const expected = (2 * 8 + 6 * 4) * 12 * 256 ** 2 + 4 * 8192 * 256;
+  assert.ok(Math.abs(operations! / tokens / expected - 1) < 0.01);
+});
+
+test("estimateRun() lists the paths that are not there", async () => {
+  const folder = repositoryPath("tests");
+  const { missing } = await estimate({
+    corpus: { folder, train: ["experiment", "nowhere"], valid: "*.txt", test: "results" },
+    tokenizer: { kind: "file", path: "no_tokenizer.json" },
+    backbone: { kind: "checkpoint", path: `${folder}/no_backbone.pt` },
+  });
+  assert.deepEqual(missing, [
+    `${folder}/nowhere`,
+    "no_tokenizer.json",
+    `${folder}/no_backbone.pt`,
+  ]);
+});

@@ -1,0 +1,160 @@
+import type { Experiment } from "../../src/experiment/declaration.ts";
+import { canonicalJson, resolveRuns, runId } from "../../src/experiment/resolve.ts";
+import { DeclarationError, validateExperiment } from "../../src/experiment/validation.ts";
+import { assert, repositoryPath, test } from "../testing.ts";
+import { smallExperiment as small } from "./small_experiment.ts";
+
+const declarations = repositoryPath("tests/experiment/declarations");
+
+function idOf(change: Partial<Experiment>): string {
+  return runId(validateExperiment({ ...small, ...change }));
+}
+
+/** Reverses the order of the keys of every object. */
+function reversed(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(reversed);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).reverse().map(([key, field]) => [key, reversed(field)]),
+  );
+}
+
+test("runId() is stable, readable, and does not depend on the order of keys", () => {
+  // A change of this value makes every finished run run again: it is to be intended.
+  assert.equal(idOf({}), "m1024-c4-k64-seed1-e064af0e");
+  assert.equal(runId(validateExperiment(reversed(small))), idOf({}));
+});
+
+test("runId() is the same for a default written out", () => {
+  assert.equal(
+    idOf({ seed: 1, protocol: "strict", memory: { ...small.memory, chunkTokens: 4 } }),
+    idOf({}),
+  );
+});
+
+test("runId() leaves out what does not change the numbers", () => {
+  const { backbone, adaptation } = small;
+  const changes: Partial<Experiment>[] = [
+    { name: "other" },
+    { question: "Why?" },
+    { scale: "paper" },
+    { device: "wasm" },
+    { threads: 2 },
+    { adaptation: { ...adaptation, checkpointEverySteps: 1 } },
+    { backbone: { ...backbone, training: { ...backbone.training, checkpointEverySteps: 1 } } },
+  ];
+  for (const change of changes) assert.equal(idOf(change), idOf({}), JSON.stringify(change));
+});
+
+test("runId() tells apart all that changes the numbers", () => {
+  const { backbone, adaptation, memory, corpus, evaluations: [evaluation] } = small;
+  const changes: Partial<Experiment>[] = [
+    {},
+    { seed: 2 },
+    { protocol: "paper" },
+    { corpus: { ...corpus, folder: "other" } },
+    { tokenizer: { kind: "bpe", vocabSize: 513 } },
+    { backbone: { ...backbone, layers: 6 } },
+    { sidenet: { memoryBlock: 2 } },
+    { memory: { ...memory, storage: "float16" } },
+    { adaptation: { ...adaptation, learningRate: 2e-3 } },
+    { evaluations: [{ ...evaluation, maxDocuments: 3 }] },
+  ];
+  assert.equal(new Set(changes.map(idOf)).size, changes.length);
+});
+
+test("canonicalJson() sorts keys at every depth and keeps the order of lists", () => {
+  assert.equal(
+    canonicalJson({ b: [2, 1], a: { d: 1, c: [{ z: 0, y: 0 }] } }),
+    '{"a":{"c":[{"y":0,"z":0}],"d":1},"b":[2,1]}',
+  );
+});
+
+test("resolveRuns() finds the experiments of a folder, in order, and passes over shared parts", async () => {
+  const runs = await resolveRuns([declarations]);
+  assert.deepEqual(
+    runs.map(({ experiment, id, file }) => [
+      experiment.name,
+      id.replace(/-[0-9a-f]{8}$/, ""),
+      file.split("/").at(-1),
+    ]),
+    [
+      ["baseline", "no-memory-seed1", "baseline.ts"],
+      ["two_sizes", "m1024-c4-k64-seed1", "two_sizes.ts"],
+      ["two_sizes", "m2048-c4-k64-seed1", "two_sizes.ts"],
+    ],
+  );
+});
+
+test("resolveRuns() lists equal runs once", async () => {
+  const file = `${declarations}/two_sizes.ts`;
+  const same = ["memory.capacityTokens=4096"];
+  assert.equal((await resolveRuns([file, file, declarations])).length, 3);
+  assert.equal((await resolveRuns([file], { assignments: same })).length, 1);
+});
+
+test("resolveRuns() applies assignments, device and limit; only the device leaves the id alone", async () => {
+  const file = `${declarations}/baseline.ts`;
+  const [plain] = await resolveRuns([file]);
+  const [seeded] = await resolveRuns([file], { assignments: ["seed=5"] });
+  assert.equal(seeded.experiment.seed, 5);
+  assert.notEqual(seeded.id, plain.id);
+  const [onWasm] = await resolveRuns([file], { device: "wasm" });
+  assert.equal(onWasm.experiment.device, "wasm");
+  assert.equal(onWasm.id, plain.id);
+  const [limited] = await resolveRuns([file], { limit: 2 });
+  assert.equal(limited.limit, 2);
+  assert.equal(limited.experiment.evaluations[0].maxDocuments, 2);
+  assert.notEqual(limited.id, plain.id);
+  const declared = ["evaluations.0.maxDocuments=1"];
+  const [fewer] = await resolveRuns([file], { limit: 2, assignments: declared });
+  assert.equal(fewer.experiment.evaluations[0].maxDocuments, 1);
+});
+
+const refused: [path: string, message: RegExp][] = [
+  ["nowhere.ts", /^Cannot load "nowhere.ts" as there is no such file or folder$/],
+  [
+    `${declarations}/inner/shared_part.ts`,
+    /^Cannot load ".*shared_part.ts" as it has no default export: allowed are an experiment or a list/,
+  ],
+  [`${declarations}/inner`, /^Cannot load ".*inner" as no .ts file in it declares an experiment$/],
+  [
+    repositoryPath("tests/experiment/malformed"),
+    /malformed\/indivisible.ts: Cannot declare experiment "small" as memory.retrievedTokens must be a multiple/,
+  ],
+];
+
+for (const [path, message] of refused) {
+  test(`resolveRuns() names the file that is wrong: ${path.split("/").at(-1)}`, async () => {
+    await assert.rejects(resolveRuns([path]), (error) => {
+      assert.ok(error instanceof DeclarationError);
+      assert.match(error.message, message);
+      return true;
+    });
+  });
+}
+
+test("resolveRuns() reports a file that does not load, or whose export is no experiment", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const sources: [string, RegExp][] = [
+      ["export default ;", /^Cannot load ".*broken0.ts": /],
+      [
+        "export default () => 1;",
+        /as its default export is no experiment: current value is function/,
+      ],
+      ["throw new Error('no data')", /^Cannot load ".*broken2.ts": no data$/],
+    ];
+    for (const [i, [source, message]] of sources.entries()) {
+      const file = `${folder}/broken${i}.ts`;
+      await Deno.writeTextFile(file, source);
+      await assert.rejects(resolveRuns([file]), (error) => {
+        assert.ok(error instanceof DeclarationError);
+        assert.match(error.message, message);
+        return true;
+      });
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

@@ -1,0 +1,424 @@
+import type { Experiment } from "../../src/experiment/declaration.ts";
+import { defineExperiment } from "../../src/experiment/declaration.ts";
+import {
+  DeclarationError,
+  lowestCapacityTokens,
+  validateExperiment,
+} from "../../src/experiment/validation.ts";
+import { assert, test } from "../testing.ts";
+import { smallExperiment as small } from "./small_experiment.ts";
+
+/** A malformed declaration, as changes of the small one, and every line that its error has to list. */
+interface Malformed {
+  name: string;
+  change: Record<string, unknown>;
+  problems: string[];
+}
+
+const { sidenet, memory, adaptation, backbone, corpus, evaluations } = small;
+const [evaluation] = evaluations;
+
+const malformed: Malformed[] = [
+  {
+    name: "name that is no slug",
+    change: { name: "Memory size" },
+    problems: [
+      'name has a wrong value: current value is "Memory size", allowed are lower-case letters, digits, "_" and "-", at most 80',
+    ],
+  },
+  {
+    name: "unknown field at the top",
+    change: { corups: {} },
+    problems: [
+      'corups is unknown: allowed are name, question, scale, seed, protocol, corpus, tokenizer, backbone, sidenet, memory, adaptation, evaluations, device, threads (did you mean "corpus"?)',
+    ],
+  },
+  {
+    name: "misspelled field of the memory",
+    change: { memory: { retreivedTokens: 64 } },
+    problems: [
+      'memory.retreivedTokens is unknown: allowed are capacityTokens, chunkTokens, retrievedTokens, storage, bank, eviction, reset, missingChunks, index (did you mean "retrievedTokens"?)',
+    ],
+  },
+  {
+    name: "field of another kind",
+    change: { tokenizer: { kind: "file", path: "tokenizer.json", vocabSize: 512 } },
+    problems: ["tokenizer.vocabSize is unknown: allowed are kind, path"],
+  },
+  {
+    name: "missing part",
+    change: { tokenizer: undefined },
+    problems: ["tokenizer is missing: allowed are objects whose kind is bpe, file, gpt2"],
+  },
+  {
+    name: "missing field",
+    change: { sidenet: {} },
+    problems: ["sidenet.memoryBlock is missing: allowed are integers from 0"],
+  },
+  {
+    name: "missing kind",
+    change: { backbone: { path: "backbone.pt" } },
+    problems: ["backbone.kind is missing: allowed are checkpoint, pretrain"],
+  },
+  {
+    name: "misspelled kind",
+    change: { memory: { index: { kind: "hsnw" } } },
+    problems: [
+      'memory.index.kind has a wrong value: current value is "hsnw", allowed are exact, hnsw (did you mean "hnsw"?)',
+    ],
+  },
+  {
+    name: "misspelled enumeration",
+    change: { memory: { bank: "per_row" } },
+    problems: [
+      'memory.bank has a wrong value: current value is "per_row", allowed are shared, per-row (did you mean "per-row"?)',
+    ],
+  },
+  {
+    name: "enumeration far from any",
+    change: { protocol: "loose" },
+    problems: [
+      'protocol has a wrong value: current value is "loose", allowed are released-code, strict, paper',
+    ],
+  },
+  {
+    name: "negative seed",
+    change: { seed: -1 },
+    problems: [
+      "seed has a wrong value: current value is -1, allowed are integers from 0, below 2^32",
+    ],
+  },
+  {
+    name: "fraction of a step",
+    change: { adaptation: { ...adaptation, steps: 1.5 } },
+    problems: [
+      "adaptation.steps has a wrong value: current value is 1.5, allowed are positive integers",
+    ],
+  },
+  {
+    name: "text for a number",
+    change: { adaptation: { ...adaptation, learningRate: "2e-4" } },
+    problems: [
+      'adaptation.learningRate has a wrong value: current value is "2e-4", allowed are numbers above 0',
+    ],
+  },
+  {
+    name: "infinite learning rate",
+    change: { adaptation: { ...adaptation, learningRate: Infinity } },
+    problems: [
+      "adaptation.learningRate has a wrong value: current value is Infinity, allowed are numbers above 0",
+    ],
+  },
+  {
+    name: "one beta",
+    change: { adaptation: { ...adaptation, betas: [0.9] } },
+    problems: [
+      "adaptation.betas has a wrong value: current value is [0.9], allowed are two numbers from 0, below 1",
+    ],
+  },
+  {
+    name: "beta of 1",
+    change: { adaptation: { ...adaptation, betas: [0.9, 1] } },
+    problems: [
+      "adaptation.betas.1 has a wrong value: current value is 1, allowed are numbers from 0, below 1",
+    ],
+  },
+  {
+    name: "dropout of everything",
+    change: { adaptation: { ...adaptation, dropout: 1 } },
+    problems: [
+      "adaptation.dropout has a wrong value: current value is 1, allowed are numbers from 0, below 1",
+    ],
+  },
+  {
+    name: "vocabulary without room for bytes",
+    change: { tokenizer: { kind: "bpe", vocabSize: 256 } },
+    problems: [
+      "tokenizer.vocabSize has a wrong value: current value is 256, allowed are integers from 260 (4 special tokens and 256 bytes)",
+    ],
+  },
+  {
+    name: "empty list of subfolders",
+    change: { corpus: { ...corpus, train: [] } },
+    problems: [
+      "corpus.train has a wrong value: current value is [], allowed are a subfolder or glob, or a list of them",
+    ],
+  },
+  {
+    name: "evaluation without models",
+    change: { evaluations: [{ ...evaluation, models: [] }] },
+    problems: [
+      "evaluations.0.models has a wrong value: current value is [], allowed are lists of models",
+    ],
+  },
+  {
+    name: "evaluation of an unknown model",
+    change: { evaluations: [{ ...evaluation, models: ["longmen"] }] },
+    problems: [
+      'evaluations.0.models.0 has a wrong value: current value is "longmen", allowed are backbone, sidenet-without-memory, longmem, longmem-memory-off, longmem-other-document, untrained-with-memory (did you mean "longmem"?)',
+    ],
+  },
+  {
+    name: "K no multiple of the chunk",
+    change: { memory: { ...memory, retrievedTokens: 6 } },
+    problems: [
+      "memory.retrievedTokens must be a multiple of memory.chunkTokens: current value is 6, allowed are multiples of 4",
+    ],
+  },
+  {
+    name: "K beyond the capacity",
+    change: { memory: { capacityTokens: 256, retrievedTokens: 512 } },
+    problems: [
+      "memory.retrievedTokens must not exceed memory.capacityTokens: current value is 512, allowed are integers up to 256",
+    ],
+  },
+  {
+    name: "bank smaller than a segment",
+    change: { memory: { capacityTokens: 64 } },
+    problems: [
+      "memory.capacityTokens must hold one update, of 128 tokens each: current value is 64, allowed are integers from 128",
+    ],
+  },
+  {
+    name: "coarse bank of two updates",
+    change: { protocol: "released-code", memory: { capacityTokens: 512 } },
+    problems: [
+      "memory.capacityTokens must exceed two updates, as coarse eviction drops two at once, of 256 tokens each: current value is 512, allowed are integers from 516",
+    ],
+  },
+  {
+    name: "evaluation whose memory is too small for its segment",
+    change: { evaluations: [{ ...evaluation, contextTokens: 2048 }] },
+    problems: [
+      "evaluations.0.memory.capacityTokens must hold one update, of 2048 tokens each: current value is 1024, allowed are integers from 2048",
+    ],
+  },
+  {
+    name: "override of an evaluation that does not fit",
+    change: { evaluations: [{ ...evaluation, memory: { chunkTokens: 5 } }] },
+    problems: [
+      "evaluations.0.memory.retrievedTokens must be a multiple of evaluations.0.memory.chunkTokens: current value is 64, allowed are multiples of 5",
+    ],
+  },
+  {
+    name: "search narrower than the chunks retrieved",
+    change: { memory: { ...memory, index: { kind: "hnsw", efSearch: 15 } } },
+    problems: [
+      "memory.index.efSearch must not be below the chunks retrieved: current value is 15, allowed are integers from 16",
+    ],
+  },
+  {
+    name: "reset at boundaries that lanes do not see",
+    change: { adaptation: { ...adaptation, batches: "lanes" } },
+    problems: [
+      'memory.reset must be "epoch" where adaptation.batches is "lanes", whose segments cross documents: current value is "document", allowed are epoch',
+    ],
+  },
+  {
+    name: "shared bank reset by one row",
+    change: { memory: { ...memory, bank: "shared" } },
+    problems: [
+      'memory.reset must be "epoch" where 2 rows, whose documents begin at different times, share a bank: current value is "document", allowed are epoch',
+    ],
+  },
+  {
+    name: "width no multiple of the heads",
+    change: { backbone: { ...backbone, heads: 5 } },
+    problems: [
+      "backbone.hiddenDim must be a multiple of backbone.heads: current value is 64, allowed are multiples of 5",
+    ],
+  },
+  {
+    name: "reduction factor that does not divide the layers",
+    change: { sidenet: { ...sidenet, reductionFactor: 3 } },
+    problems: [
+      "sidenet.reductionFactor must divide backbone.layers: current value is 3, allowed are 1, 2, 4 for 4 layers",
+    ],
+  },
+  {
+    name: "cached block beyond the backbone",
+    change: { sidenet: { memoryBlock: 4 } },
+    problems: [
+      "sidenet.memoryBlock must be below backbone.layers: current value is 4, allowed are integers from 0 to 3",
+    ],
+  },
+  {
+    name: "too few blocks to initialise from",
+    change: { sidenet: { ...sidenet, initialization: { kind: "blocks", blocks: [0] } } },
+    problems: [
+      "sidenet.initialization.blocks must name one block for each SideNet layer: current value is [0], allowed are lists of 2 blocks",
+    ],
+  },
+  {
+    name: "block to initialise from beyond the backbone",
+    change: { sidenet: { ...sidenet, initialization: { kind: "blocks", blocks: [0, 4] } } },
+    problems: [
+      "sidenet.initialization.blocks.1 must be below backbone.layers: current value is 4, allowed are integers from 0 to 3",
+    ],
+  },
+  {
+    name: "the paper's blocks without a reduction",
+    change: { sidenet: { ...sidenet, reductionFactor: 1 } },
+    problems: [
+      'sidenet.initialization.kind must not be paper where sidenet.reductionFactor is 1: blocks r*i+1 end beyond the backbone: current value is "paper", allowed are blocks, random',
+    ],
+  },
+  {
+    name: "warm-up longer than the training",
+    change: { adaptation: { ...adaptation, warmupSteps: 11 } },
+    problems: [
+      "adaptation.warmupSteps must not exceed adaptation.steps: current value is 11, allowed are integers from 0 to 10",
+    ],
+  },
+  {
+    name: "warm-up longer than the schedule",
+    change: {
+      backbone: { ...backbone, training: { ...adaptation, totalSteps: 5, warmupSteps: 6 } },
+    },
+    problems: [
+      "backbone.training.warmupSteps must not exceed backbone.training.totalSteps: current value is 6, allowed are integers from 0 to 5",
+    ],
+  },
+  {
+    name: "LongMem without memory",
+    change: { memory: undefined },
+    problems: [
+      'evaluations.0.models.1 needs memory, not declared: current value is "longmem", allowed are backbone, sidenet-without-memory, or a declaration with memory',
+    ],
+  },
+  {
+    name: "LongMem without adaptation",
+    change: { adaptation: undefined },
+    problems: [
+      'evaluations.0.models.1 needs adaptation, not declared: current value is "longmem", allowed are backbone, untrained-with-memory, or a declaration with adaptation',
+    ],
+  },
+  {
+    name: "memory and adaptation of no SideNet",
+    change: { sidenet: undefined, evaluations: [] },
+    problems: [
+      "sidenet is missing, but memory is declared for it",
+      "sidenet is missing, but adaptation is declared for it",
+    ],
+  },
+  {
+    name: "override of no memory",
+    change: {
+      memory: undefined,
+      evaluations: [{ ...evaluation, models: ["backbone"], memory: { chunkTokens: 2 } }],
+    },
+    problems: [
+      "evaluations.0.memory overrides a memory that is not declared: allowed is none, or declare memory",
+    ],
+  },
+  {
+    name: "two evaluations of one name",
+    change: { evaluations: [evaluation, evaluation] },
+    problems: [
+      'evaluations.1.name is taken already: current value is "perplexity-test", allowed are names used once',
+    ],
+  },
+  {
+    name: "model listed twice",
+    change: { evaluations: [{ ...evaluation, models: ["backbone", "backbone"] }] },
+    problems: [
+      'evaluations.0.models.1 is listed twice: current value is "backbone", allowed are models listed once',
+    ],
+  },
+  {
+    name: "segment length known from nowhere",
+    change: {
+      backbone: { kind: "checkpoint", path: "backbone.pt" },
+      adaptation: undefined,
+      evaluations: [{ ...evaluation, models: ["backbone"] }],
+    },
+    problems: [
+      "evaluations.0.contextTokens is missing, as no training declares it: allowed are positive integers",
+    ],
+  },
+  {
+    name: "several at once",
+    change: { memory: { ...memory, retrievedTokens: 6 }, backbone: { ...backbone, heads: 5 } },
+    problems: [
+      "backbone.hiddenDim must be a multiple of backbone.heads: current value is 64, allowed are multiples of 5",
+      "memory.retrievedTokens must be a multiple of memory.chunkTokens: current value is 6, allowed are multiples of 4",
+    ],
+  },
+];
+
+for (const { name, change, problems } of malformed) {
+  test(`validateExperiment() refuses a declaration: ${name}`, () => {
+    const error = errorOf({ ...small, ...change });
+    const listed = error.problems.map(({ path, message }) => `${path} ${message}`);
+    assert.deepEqual(listed, problems);
+    const subject = `Cannot declare experiment "${change.name ?? "small"}" as `;
+    assert.equal(
+      error.message,
+      problems.length === 1
+        ? subject + problems[0]
+        : `${subject}${problems.length} fields are wrong:\n  ${problems.join("\n  ")}`,
+    );
+  });
+}
+
+test("validateExperiment() refuses what is no object", () => {
+  assert.match(
+    errorOf("memory").message,
+    /^Cannot declare experiment as the declaration has a wrong value: current value is "memory", /,
+  );
+});
+
+function errorOf(declaration: unknown): DeclarationError {
+  try {
+    validateExperiment(declaration);
+  } catch (error) {
+    if (error instanceof DeclarationError) return error;
+    throw error;
+  }
+  throw new assert.AssertionError({ message: "the declaration was accepted" });
+}
+
+test("defineExperiment() returns its argument, and throws what is wrong with it", () => {
+  assert.equal(defineExperiment(small), small);
+  assert.throws(() => defineExperiment({ ...small, seed: 0.5 }), DeclarationError);
+});
+
+test("a misspelled field does not compile, an undefined part does", () => {
+  // @ts-expect-error -- the compiler has to name the field
+  const misspelled: Experiment = { ...small, memory: { retreivedTokens: 64 } };
+  assert.throws(() => validateExperiment(misspelled), DeclarationError);
+  const baseline: Experiment = {
+    ...small,
+    memory: undefined,
+    evaluations: [{ ...evaluation, models: ["backbone"] }],
+  };
+  assert.ok(!("memory" in validateExperiment(baseline)));
+});
+
+test("lowestCapacityTokens() is what the official eviction needs to never drop more than it holds", () => {
+  for (let updateTokens = 5; updateTokens <= 40; updateTokens++) {
+    for (let chunkTokens = 1; chunkTokens <= 5; chunkTokens++) {
+      const lowest = lowestCapacityTokens(updateTokens, chunkTokens, "coarse") / chunkTokens;
+      for (let capacity = lowest; capacity < lowest + 30; capacity++) {
+        assert.ok(coarseBankSurvives(capacity, updateTokens, chunkTokens));
+      }
+      if (updateTokens % chunkTokens === 0) {
+        assert.ok(!coarseBankSurvives(lowest - 1, updateTokens, chunkTokens));
+      }
+    }
+  }
+  // Specification section 6: with updates of 8 chunks, banks of 8 and 16 chunks raise, 17 work.
+  assert.equal(lowestCapacityTokens(32, 4, "coarse"), 17 * 4);
+});
+
+/** Specification section 6, steps 1 and 2, in chunks. */
+function coarseBankSurvives(capacity: number, updateTokens: number, chunkTokens: number): boolean {
+  const added = Math.floor(updateTokens / chunkTokens);
+  let count = 0;
+  for (let update = 0; update < 200; update++) {
+    if (count + added >= capacity) count -= Math.floor(2 * updateTokens / chunkTokens);
+    if (count < 0) return false;
+    count += added;
+  }
+  return true;
+}

@@ -1,0 +1,27 @@
+import { currentEnvironment } from "../../src/results/environment.ts";
+import { assert, repositoryPath, test } from "../testing.ts";
+
+test("currentEnvironment() tells the exact versions of the packages that deno.json imports", async () => {
+  const { packages, deno, cores } = await currentEnvironment();
+  const { imports } = JSON.parse(await Deno.readTextFile(repositoryPath("deno.json")));
+  for (const specifier of Object.values(imports) as string[]) {
+    const exact = /^npm:((?:@[^/]+\/)?[^@/]+)@(\d[^/]*)/.exec(specifier);
+    if (exact) assert.equal(packages[exact[1]], exact[2]);
+  }
+  assert.match(packages["zod"], /^\^?\d+\.\d+\.\d+$/);
+  assert.equal(deno, Deno.version.deno);
+  assert.ok(cores >= 1);
+});
+
+test("currentEnvironment() tells the commit where git may be asked", async () => {
+  const { state } = await Deno.permissions.query({ name: "run", command: "git" });
+  const { commit, dirty } = await currentEnvironment();
+  if (state !== "granted") return assert.equal(commit, undefined);
+  const command = new Deno.Command("git", {
+    args: ["rev-parse", "HEAD"],
+    cwd: repositoryPath("."),
+  });
+  const head = new TextDecoder().decode((await command.output()).stdout).trim();
+  assert.equal(commit, head);
+  assert.equal(typeof dirty, "boolean");
+});

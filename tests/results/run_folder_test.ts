@@ -1,0 +1,288 @@
+import { type Metric, RunFolder, type RunFolderOptions } from "../../src/results/run_folder.ts";
+import { assert, test } from "../testing.ts";
+
+const environment = {
+  startedAt: "2026-01-01T00:00:00.000Z",
+  declarationFile: "experiments/small.ts",
+  commit: "abc",
+  dirty: false,
+  deno: "2.9.6",
+  v8: "15",
+  packages: {},
+  system: "linux",
+  cpu: "cpu",
+  cores: 2,
+  memoryBytes: 1,
+};
+
+const identity = { experiment: "small", run: "r1", scale: "scaled-down" } as const;
+
+/** Runs a test in a results folder of its own. */
+function folderTest(
+  name: string,
+  body: (
+    open: (change?: Partial<RunFolderOptions>) => Promise<RunFolder>,
+    path: string,
+  ) => Promise<void>,
+): void {
+  test(name, async () => {
+    const results = await Deno.makeTempDir();
+    const options: RunFolderOptions = { results, identity, declaration: { seed: 1 }, environment };
+    try {
+      await body((change) => RunFolder.open({ ...options, ...change }), `${results}/small/r1`);
+    } finally {
+      await Deno.remove(results, { recursive: true });
+    }
+  });
+}
+
+async function readJson(path: string) {
+  return JSON.parse(await Deno.readTextFile(path));
+}
+
+function step(step: number, phase = "longmem") {
+  return { phase, step, split: "train", tokens: 256 * step, loss: 5 / step } as const;
+}
+
+function metric(model: string, value: number): Metric {
+  return {
+    evaluation: "perplexity-test",
+    model,
+    name: "perplexity",
+    value,
+    stderr: 0.1,
+    ci95: [value - 0.2, value + 0.2],
+    n: 7,
+    unit: "",
+    higherIsBetter: false,
+    metricVersion: 1,
+  };
+}
+
+folderTest(
+  "RunFolder.open() records declaration, environment and a planned summary",
+  async (open, path) => {
+    const folder = await open();
+    assert.equal(folder.path, path);
+    assert.deepEqual(await readJson(`${path}/experiment.json`), { seed: 1 });
+    assert.deepEqual(await readJson(`${path}/environment.json`), {
+      ...environment,
+      hashes: {},
+      earlier: [],
+    });
+    const summary = { state: "planned", ...identity, metrics: [] };
+    assert.deepEqual(await readJson(`${path}/summary.json`), summary);
+    assert.deepEqual(folder.summary, summary);
+  },
+);
+
+folderTest("RunFolder writes nothing beside its documented files", async (open, path) => {
+  const folder = await open();
+  await folder.appendMetrics(step(1));
+  await folder.writeSamples("perplexity-test", "backbone", [{ item: "a", nats: 1 }]);
+  const names = (await Array.fromAsync(Deno.readDir(path))).map(({ name }) => name).sort();
+  const files = ["environment.json", "experiment.json", "metrics.jsonl", "samples", "summary.json"];
+  assert.deepEqual(names, files);
+});
+
+folderTest("RunFolder.setState() keeps an error with the state failed only", async (open, path) => {
+  const folder = await open();
+  await folder.setState("failed", "Cannot do it");
+  const { state, error } = await readJson(`${path}/summary.json`);
+  assert.deepEqual([state, error], ["failed", "Cannot do it"]);
+  const reopened = await open();
+  assert.equal(reopened.summary.error, "Cannot do it");
+  await reopened.setState("running");
+  assert.ok(!("error" in await readJson(`${path}/summary.json`)));
+});
+
+folderTest(
+  "RunFolder.recordMetrics() replaces equal ones, keeps others, survives reopening",
+  async (open, path) => {
+    const folder = await open();
+    await folder.recordMetrics([metric("backbone", 9), metric("longmem", 8)]);
+    const reopened = await open();
+    await reopened.recordMetrics([metric("backbone", 7)]);
+    const { metrics } = await readJson(`${path}/summary.json`);
+    assert.deepEqual(metrics, [metric("longmem", 8), metric("backbone", 7)]);
+    await assert.rejects(
+      reopened.recordMetrics([metric("backbone", NaN)]),
+      /Cannot record perplexity-test backbone perplexity as value is not finite: current value is NaN/,
+    );
+  },
+);
+
+folderTest("RunFolder.appendMetrics() writes keys in one order, times last", async (open, path) => {
+  const folder = await open();
+  const timing = { tokensPerSecond: 10, elapsedMs: 5 };
+  await folder.appendMetrics({ timing, gradientNorm: 2, ...step(1) });
+  assert.equal(
+    await Deno.readTextFile(`${path}/metrics.jsonl`),
+    '{"phase":"longmem","step":1,"split":"train","tokens":256,"loss":5,"gradientNorm":2,' +
+      '"timing":{"tokensPerSecond":10,"elapsedMs":5}}\n',
+  );
+  await assert.rejects(
+    folder.appendMetrics({ ...step(2), loss: Infinity }),
+    /Cannot record longmem step 2 as loss is not finite: current value is Infinity/,
+  );
+  assert.equal((await folder.readMetrics()).length, 1);
+});
+
+folderTest("RunFolder.truncateMetrics() goes back to a step of one phase", async (open) => {
+  const folder = await open();
+  for (const i of [1, 2, 3]) await folder.appendMetrics(step(i, "backbone"));
+  for (const i of [1, 2, 3]) await folder.appendMetrics(step(i));
+  await folder.truncateMetrics("longmem", 2);
+  await folder.appendMetrics({ ...step(3), loss: 1 });
+  assert.deepEqual(
+    (await folder.readMetrics()).map(({ phase, step, loss }) => [phase, step, loss]),
+    [
+      ["backbone", 1, 5],
+      ["backbone", 2, 2.5],
+      ["backbone", 3, 5 / 3],
+      ["longmem", 1, 5],
+      ["longmem", 2, 2.5],
+      ["longmem", 3, 1],
+    ],
+  );
+});
+
+folderTest(
+  "a half-written last line is dropped, whatever its length, and nothing else",
+  async (open, path) => {
+    const folder = await open();
+    await folder.appendMetrics(step(1));
+    await folder.appendMetrics(step(2));
+    const whole = await Deno.readTextFile(`${path}/metrics.jsonl`);
+    const first = whole.indexOf("\n") + 1;
+    for (let length = first; length < whole.length - 1; length++) {
+      await Deno.writeTextFile(`${path}/metrics.jsonl`, whole.slice(0, length));
+      await folder.truncateMetrics("longmem", 5);
+      assert.equal(await Deno.readTextFile(`${path}/metrics.jsonl`), whole.slice(0, first));
+      await folder.appendMetrics(step(2));
+      assert.equal(await Deno.readTextFile(`${path}/metrics.jsonl`), whole);
+    }
+    // Only the line break is missing: the step is whole, and kept.
+    await Deno.writeTextFile(`${path}/metrics.jsonl`, whole.slice(0, -1));
+    await folder.truncateMetrics("longmem", 5);
+    assert.equal(await Deno.readTextFile(`${path}/metrics.jsonl`), whole);
+  },
+);
+
+folderTest("a broken line in the middle is an error that names it", async (open, path) => {
+  const folder = await open();
+  await Deno.writeTextFile(`${path}/metrics.jsonl`, '{"phase":"a"}\n{"pha\n{"phase":"a"}\n');
+  await assert.rejects(
+    folder.readMetrics(),
+    /Cannot read line 2 of ".*metrics.jsonl" as it is not JSON: \{"pha/,
+  );
+});
+
+folderTest(
+  "RunFolder.writeSamples() replaces one model's lines and keeps the others'",
+  async (open, path) => {
+    const folder = await open();
+    await folder.writeSamples("perplexity-test", "backbone", [{ item: "a", nats: 1 }]);
+    await folder.writeSamples("perplexity-test", "longmem", [{ item: "a", nats: 2 }]);
+    await folder.writeSamples("perplexity-test", "backbone", [{ item: "a", nats: 3 }]);
+    assert.equal(
+      await Deno.readTextFile(`${path}/samples/perplexity-test.jsonl`),
+      '{"model":"longmem","item":"a","nats":2}\n{"model":"backbone","item":"a","nats":3}\n',
+    );
+  },
+);
+
+folderTest(
+  "a resumed run keeps its results and tells where its earlier parts ran",
+  async (open, path) => {
+    const first = await open();
+    await first.setState("running");
+    await first.recordDevice("cpu: first");
+    await first.recordHash("corpus", "aa");
+    await first.appendMetrics(step(1));
+    const second = await open({ environment: { ...environment, cpu: "other" } });
+    await second.recordDevice("cpu: second");
+    await second.recordHash("corpus", "aa");
+    assert.equal((await second.readMetrics()).length, 1);
+    const { cpu, device, hashes, earlier } = await readJson(`${path}/environment.json`);
+    assert.deepEqual([cpu, device, hashes], ["other", "cpu: second", { corpus: "aa" }]);
+    assert.deepEqual(earlier, [{ ...environment, device: "cpu: first" }]);
+  },
+);
+
+folderTest("a run that was only planned has no earlier part", async (open, path) => {
+  await open();
+  await open();
+  assert.deepEqual((await readJson(`${path}/environment.json`)).earlier, []);
+});
+
+folderTest("RunFolder.recordHash() refuses to resume on data that has changed", async (open) => {
+  await (await open()).recordHash("corpus", "aa");
+  await assert.rejects(
+    (await open()).recordHash("corpus", "bb"),
+    /Cannot resume run ".*r1" as corpus has changed since: current SHA-256 is bb, allowed is aa/,
+  );
+});
+
+folderTest(
+  "RunFolder.open() with fresh forgets the earlier run, checkpoint included",
+  async (open, path) => {
+    const folder = await open();
+    await folder.setState("completed");
+    await folder.recordHash("corpus", "aa");
+    await folder.appendMetrics(step(1));
+    await folder.writeSamples("perplexity-test", "backbone", [{ item: "a", nats: 1 }]);
+    await Deno.mkdir(folder.checkpointFolder);
+    await Deno.writeTextFile(`${path}/notes.txt`, "of the user");
+    const fresh = await open({ fresh: true });
+    assert.equal(fresh.summary.state, "planned");
+    assert.deepEqual(await fresh.readMetrics(), []);
+    assert.deepEqual(await fresh.readSamples("perplexity-test"), []);
+    await assert.rejects(Deno.stat(folder.checkpointFolder), Deno.errors.NotFound);
+    await fresh.recordHash("corpus", "bb");
+    assert.equal(await Deno.readTextFile(`${path}/notes.txt`), "of the user");
+  },
+);
+
+folderTest("a summary that is none is an error, not an empty run", async (open, path) => {
+  await open();
+  await Deno.writeTextFile(`${path}/summary.json`, '{"metrics": []}');
+  await assert.rejects(
+    open(),
+    /Cannot read ".*summary.json" as a summary: state or metrics is missing/,
+  );
+  await Deno.writeTextFile(`${path}/summary.json`, '{"state": "comp');
+  await assert.rejects(open(), /Cannot read ".*summary.json" as it is not JSON/);
+});
+
+folderTest("RunFolder says why it cannot write", async (open, path) => {
+  const folder = await open();
+  await Deno.symlink("/dev/full", `${path}/metrics.jsonl`);
+  await assert.rejects(
+    folder.appendMetrics(step(1)),
+    /Cannot write ".*metrics.jsonl" as the disk is full/,
+  );
+  await Deno.mkdir(`${path}/summary.json.part`);
+  await assert.rejects(
+    folder.setState("running"),
+    /Cannot write ".*summary.json" as a folder stands where a file is needed/,
+  );
+  assert.equal(folder.summary.state, "planned");
+  await assert.rejects(
+    open({ results: `${path}/experiment.json` }),
+    /Cannot write ".*" as a file stands where a folder is needed/,
+  );
+});
+
+folderTest(
+  "summary.json is replaced whole: the earlier stays until the later is complete",
+  async (open, path) => {
+    const folder = await open();
+    await folder.recordMetrics([metric("backbone", 9)]);
+    const before = await Deno.readTextFile(`${path}/summary.json`);
+    // The neighbour cannot be written, as on a full disk; the summary must not have been opened for it.
+    await Deno.symlink("/dev/full", `${path}/summary.json.part`);
+    await assert.rejects(folder.setState("completed"), /as the disk is full/);
+    assert.equal(await Deno.readTextFile(`${path}/summary.json`), before);
+  },
+);

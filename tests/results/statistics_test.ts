@@ -1,0 +1,149 @@
+import {
+  bootstrapInterval,
+  mean,
+  pairedDifference,
+  perplexity,
+  ratio,
+  studentQuantile,
+  weightedMean,
+} from "../../src/results/statistics.ts";
+import { assert, assertClose, test } from "../testing.ts";
+
+/** Deterministic fractions in [0, 1), another generator than the one under test (Park and Miller). */
+function fractions(seed: number): () => number {
+  let state = seed;
+  return () => (state = state * 16807 % 2147483647) / 2147483647;
+}
+
+/** A standard normal number, by Box and Muller. */
+function normal(next: () => number): number {
+  return Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next());
+}
+
+test("mean() of 2, 4, 6 worked by hand", () => {
+  // s^2 = (4 + 0 + 4) / 2 = 4, stderr = 2 / sqrt(3), t(2) = 4.3027
+  const { value, stderr, ci95, n } = mean([2, 4, 6]);
+  assert.equal(value, 4);
+  assert.equal(n, 3);
+  const margin = 4.3027 * 2 / Math.sqrt(3);
+  assertClose([stderr!, ...ci95!], [2 / Math.sqrt(3), 4 - margin, 4 + margin], {
+    tolerance: 1e-12,
+  });
+});
+
+test("mean() of a single value has no uncertainty to tell, of none no value", () => {
+  assert.deepEqual(mean([5]), { value: 5, n: 1 });
+  assert.throws(() => mean([]), /Cannot divide sums over items as there is nothing to divide by/);
+});
+
+test("ratio() of sums worked by hand", () => {
+  // R = 12 / 6 = 2; residuals 2 - 2, 6 - 4, 4 - 6 = 0, 2, -2; sqrt(3/2 * 8) / 6
+  const { value, stderr } = ratio([2, 6, 4], [1, 2, 3]);
+  assert.equal(value, 2);
+  assertClose([stderr!], [Math.sqrt(12) / 6], { tolerance: 1e-12 });
+});
+
+test("weightedMean() of values worked by hand, and equal weights are none", () => {
+  // (1 * 1 + 3 * 3) / 4 = 2.5; residuals 1 * -1.5, 3 * 0.5; sqrt(2 * 4.5) / 4
+  const { value, stderr } = weightedMean([1, 3], [1, 3]);
+  assert.equal(value, 2.5);
+  assertClose([stderr!], [0.75], { tolerance: 1e-12 });
+  assert.deepEqual(weightedMean([1, 2, 4], [5, 5, 5]).value, mean([1, 2, 4]).value);
+  assertClose([weightedMean([1, 2, 4], [5, 5, 5]).stderr!], [mean([1, 2, 4]).stderr!], {
+    tolerance: 1e-12,
+  });
+});
+
+test("perplexity() is exp of nats per token, long documents counting more", () => {
+  const nats = [200 * 3, 100 * 2.1];
+  const { value, stderr, ci95, n } = perplexity(nats, [200, 100]);
+  const r = ratio(nats, [200, 100]);
+  assert.equal(n, 2);
+  assertClose([value, stderr!], [Math.exp(2.7), Math.exp(2.7) * r.stderr!], { tolerance: 1e-9 });
+  assertClose(ci95!, [Math.exp(r.ci95![0]), Math.exp(r.ci95![1])], { tolerance: 1e-9 });
+  assert.ok(ci95![1] - value > value - ci95![0], "the interval is wider above");
+});
+
+test("perplexity() estimates the spread that new samples of documents have", () => {
+  const next = fractions(1);
+  const values: number[] = [];
+  const stderrs: number[] = [];
+  let covered = 0;
+  const experiments = 2000, documents = 15;
+  // Short documents are harder, so that numerator and denominator are correlated.
+  const difficulty = (tokens: number) => 3 - 0.5 * (tokens - 550) / 450;
+  let natsTotal = 0, tokensTotal = 0;
+  for (let tokens = 100; tokens < 1000; tokens++) {
+    natsTotal += tokens * difficulty(tokens);
+    tokensTotal += tokens;
+  }
+  const truth = Math.exp(natsTotal / tokensTotal);
+  for (let i = 0; i < experiments; i++) {
+    const tokens = Array.from({ length: documents }, () => 100 + Math.floor(next() * 900));
+    const nats = tokens.map((t) => t * (difficulty(t) + 0.3 * normal(next)));
+    const { value, stderr, ci95 } = perplexity(nats, tokens);
+    values.push(value);
+    stderrs.push(stderr!);
+    if (ci95![0] <= truth && truth <= ci95![1]) covered++;
+  }
+  const spread = mean(values).stderr! * Math.sqrt(experiments);
+  const estimated = mean(stderrs).value;
+  assert.ok(Math.abs(estimated / spread - 1) < 0.1, `estimated ${estimated}, found ${spread}`);
+  assert.ok(Math.abs(covered / experiments - 0.95) < 0.025, `covered ${covered / experiments}`);
+});
+
+test("pairedDifference() cancels what is hard for both models", () => {
+  // The documents differ by 100, the models by 1, 2, 3.
+  const { value, stderr } = pairedDifference([101, 202, 303], [100, 200, 300]);
+  assert.equal(value, 2);
+  assertClose([stderr!], [1 / Math.sqrt(3)], { tolerance: 1e-12 });
+  const weighted = pairedDifference([2, 5], [1, 1], [3, 1]);
+  assert.equal(weighted.value, (3 * 1 + 1 * 4) / 4);
+  assert.throws(
+    () => pairedDifference([1, 2], [1]),
+    /Cannot pair items as their numbers differ: current values are 2 and 1/,
+  );
+});
+
+test("exp of the weighted paired difference is the ratio of perplexities", () => {
+  const tokens = [100, 300, 50], first = [310, 840, 160], second = [290, 850, 150];
+  const perToken = (nats: number[]) => nats.map((value, i) => value / tokens[i]);
+  const { value } = pairedDifference(perToken(first), perToken(second), tokens);
+  const expected = perplexity(first, tokens).value / perplexity(second, tokens).value;
+  assertClose([Math.exp(value)], [expected], { tolerance: 1e-12 });
+});
+
+test("bootstrapInterval() agrees with the normal interval of a mean of many values", () => {
+  const next = fractions(7);
+  const values = Array.from({ length: 400 }, () => 10 + 2 * normal(next));
+  const meanOf = (indices: Uint32Array) => {
+    let total = 0;
+    for (const i of indices) total += values[i];
+    return total / indices.length;
+  };
+  const found = bootstrapInterval(values.length, meanOf, { seed: 3 });
+  const { ci95, stderr } = mean(values);
+  assertClose(found, ci95!, { tolerance: 0.2 * stderr! });
+  assert.deepEqual(bootstrapInterval(values.length, meanOf, { seed: 3 }), found);
+  assert.notDeepEqual(bootstrapInterval(values.length, meanOf, { seed: 4 }), found);
+});
+
+test("bootstrapInterval() draws all items equally often, and with replacement", () => {
+  const counts = new Float64Array(10);
+  let repeated = 0;
+  bootstrapInterval(10, (indices) => {
+    for (const i of indices) counts[i]++;
+    if (new Set(indices).size < 10) repeated++;
+    return 0;
+  }, { seed: 1, resamples: 10_000 });
+  assertClose(counts, new Float64Array(10).fill(10_000), { tolerance: 400 }); // 4 sigma
+  assert.ok(repeated > 9_900);
+  assert.throws(() => bootstrapInterval(0, () => 0, { seed: 1 }), /Cannot draw from no items/);
+});
+
+test("studentQuantile() equals the table of Student's distribution", () => {
+  // 97.5 % quantiles from the standard table.
+  const freedoms = [1, 2, 10, 11, 12, 20, 30, 60, 120, 1e9];
+  const table = [12.7062, 4.3027, 2.2281, 2.2010, 2.1788, 2.0860, 2.0423, 2.0003, 1.9799, 1.9600];
+  assertClose(freedoms.map(studentQuantile), table, { tolerance: 1e-4 });
+});
