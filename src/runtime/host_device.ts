@@ -43,7 +43,7 @@ export async function openHostDevice(
           ? { enableProfiling: true, profileFilePrefix: options.profilePrefix }
           : {}),
       });
-      return new HostSession(ort, session, program, options.profilePrefix !== undefined);
+      return new HostSession(ort, session, program, kind, options.profilePrefix !== undefined);
     },
     tensor: (data, shape, type) =>
       new HostTensorOnDevice(ort, data, shape, type ?? elementType(data)),
@@ -117,6 +117,7 @@ class HostSession implements Session {
     readonly ort: Ort,
     readonly session: import("onnxruntime-node").InferenceSession,
     program: Program,
+    readonly kind: "cpu" | "wasm",
     readonly profiles: boolean,
   ) {
     this.#inputs = program.inputs;
@@ -128,9 +129,11 @@ class HostSession implements Session {
     for (const [name, tensor] of Object.entries(tensors)) {
       ortFeeds[name] = (tensor as HostTensorOnDevice).ortTensor;
     }
+    // Native code writes into given tensors; WebAssembly has a heap of its own and copies results out of it.
+    const shares = this.kind === "cpu";
     const fetches: Record<string, OrtTensor | null> = {};
     for (const name of this.session.outputNames) {
-      fetches[name] = (into[name] as HostTensorOnDevice | undefined)?.ortTensor ?? null;
+      fetches[name] = shares && into[name] ? (into[name] as HostTensorOnDevice).ortTensor : null;
     }
     let results;
     try {
@@ -140,7 +143,9 @@ class HostSession implements Session {
     }
     const outputs: Tensors = {};
     for (const [name, result] of Object.entries(results)) {
-      outputs[name] = into[name] ??
+      const target = into[name] as HostTensorOnDevice | undefined;
+      if (target && !shares) target.data.set(result.data as never);
+      outputs[name] = target ??
         new HostTensorOnDevice(
           this.ort,
           result.data as HostArray,
