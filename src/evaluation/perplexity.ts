@@ -1,0 +1,154 @@
+/**
+ * Perplexity on whole documents (the paper's Table 2): each document is read from its beginning in segments that do not overlap;
+ * every segment is scored with the memory of the segments before it, then written to the memory, which is empty where
+ * a document begins. Every token but the first `<s>` is a target once. Version 1.
+ */
+import type { Metric, SampleRecord } from "../results/run_folder.ts";
+import { pairedDifference, perplexity } from "../results/statistics.ts";
+import type { DocumentSegments } from "../text/segments.ts";
+import type { LanguageModel } from "./language_model.ts";
+
+/** Version of the metrics of this file. */
+export const perplexityVersion = 1;
+
+/** A document to score. */
+export interface PerplexityDocument extends DocumentSegments {
+  /** Length in GPT-2 tokens, by which documents fall into buckets. */
+  readonly gpt2Tokens: number;
+}
+
+/** Scores of one document. */
+export interface DocumentScore {
+  readonly document: PerplexityDocument;
+  /** Sum of the negative log-likelihoods, in nats. */
+  readonly nats: number;
+}
+
+/** The paper's buckets: lengths in GPT-2 tokens from `from` up to below `to`. */
+export const lengthBuckets = [
+  { name: "<5K", from: 0, to: 5_000 },
+  { name: "5K-10K", from: 5_000, to: 10_000 },
+  { name: "10K-100K", from: 10_000, to: 100_000 },
+  { name: "100K-500K", from: 100_000, to: 500_000 },
+  { name: "500K-1M", from: 500_000, to: 1_000_000 },
+  { name: ">1M", from: 1_000_000, to: Infinity },
+] as const;
+
+/** The bucket of a document. */
+export function bucketOf(gpt2Tokens: number): string {
+  return lengthBuckets.find(({ to }) => gpt2Tokens < to)!.name;
+}
+
+/** How documents are scored. */
+export interface ScoreOptions {
+  /** Documents read side by side. */
+  readonly rows: number;
+  /** Token that stands in rows without a document. */
+  readonly pad: number;
+  readonly signal?: AbortSignal;
+  /** Told after each segment batch: targets scored so far. */
+  readonly onTargets?: (scored: number, total: number) => void;
+}
+
+/**
+ * Scores all documents, long ones first so that rows stay busy; the result is in the order of the documents and does
+ * not depend on how they were dealt to rows.
+ */
+export async function scoreDocuments(
+  model: LanguageModel,
+  documents: readonly PerplexityDocument[],
+  options: ScoreOptions,
+): Promise<DocumentScore[]> {
+  const { rows, pad, signal } = options;
+  const waiting = documents.map((_, i) => i).sort((a, b) =>
+    documents[b].targetTokens - documents[a].targetTokens
+  );
+  const nats = new Float64Array(documents.length);
+  const reading: ({ document: number; segment: number } | undefined)[] = Array.from({
+    length: rows,
+  }, () => undefined);
+  const T = documents[0]?.segments[0].tokens.length ?? 0;
+  const total = documents.reduce((sum, { targetTokens }) => sum + targetTokens, 0);
+  let scored = 0;
+
+  while (true) {
+    for (let row = 0; row < rows; row++) {
+      if (reading[row] || waiting.length === 0) continue;
+      const document = waiting.shift()!;
+      reading[row] = { document, segment: 0 };
+      await model.startDocument(row, document);
+    }
+    if (reading.every((place) => !place)) break;
+    signal?.throwIfAborted();
+    const tokens = new Int32Array(rows * T).fill(pad), targets = new Int32Array(rows * T).fill(pad);
+    reading.forEach((place, row) => {
+      if (!place) return;
+      const segment = documents[place.document].segments[place.segment];
+      tokens.set(segment.tokens, row * T);
+      targets.set(segment.targets, row * T);
+    });
+    const nll = await model.score({ tokens, targets, rows });
+    reading.forEach((place, row) => {
+      if (!place) return;
+      const { segments } = documents[place.document];
+      const { targetTokens } = segments[place.segment];
+      for (let i = 0; i < targetTokens; i++) nats[place.document] += nll[row * T + i];
+      scored += targetTokens;
+      if (++place.segment === segments.length) reading[row] = undefined;
+    });
+    options.onTargets?.(scored, total);
+  }
+  return documents.map((document, i) => ({ document, nats: nats[i] }));
+}
+
+/** One line for each document. */
+export function perplexitySamples(scores: readonly DocumentScore[]): SampleRecord[] {
+  return scores.map(({ document: { name, targetTokens, words, gpt2Tokens }, nats }) => ({
+    item: name,
+    bucket: bucketOf(gpt2Tokens),
+    gpt2Tokens,
+    tokens: targetTokens,
+    words,
+    nats,
+    perplexity: Math.exp(nats / targetTokens),
+  }));
+}
+
+/**
+ * Metrics of one model: perplexity of a token (in all and by bucket) and of a word, with the standard error over documents;
+ * and, paired by document, how many nats a token it gains over a baseline.
+ */
+export function perplexityMetrics(
+  labels: { evaluation: string; model: string; total?: number },
+  samples: readonly SampleRecord[],
+  baseline?: { model: string; samples: readonly SampleRecord[] },
+): Metric[] {
+  const common = { ...labels, unit: "", higherIsBetter: false, metricVersion: perplexityVersion };
+  const column = (records: readonly SampleRecord[], name: string) =>
+    records.map((record) => Number(record[name]));
+  const over = (records: readonly SampleRecord[], denominator: "tokens" | "words") =>
+    perplexity(column(records, "nats"), column(records, denominator));
+  const metrics: Metric[] = [{ ...common, name: "perplexity", ...over(samples, "tokens") }];
+  for (const { name } of lengthBuckets) {
+    const inBucket = samples.filter(({ bucket }) => bucket === name);
+    if (inBucket.length > 0) {
+      metrics.push({ ...common, name: `perplexity ${name}`, ...over(inBucket, "tokens") });
+    }
+  }
+  // Perplexity of a word: an average over words of many tokens may not fit a number; its logarithm always does.
+  const word = over(samples, "words");
+  if (Number.isFinite(word.value)) metrics.push({ ...common, name: "word perplexity", ...word });
+  if (baseline) {
+    const tokens = column(samples, "tokens");
+    const perToken = (records: readonly SampleRecord[]) =>
+      column(records, "nats").map((nats, i) => nats / tokens[i]);
+    metrics.push({
+      ...common,
+      name: `gain over ${baseline.model}`,
+      ...pairedDifference(perToken(baseline.samples), perToken(samples), tokens),
+      unit: "nats/token",
+      higherIsBetter: true,
+    });
+  }
+  return metrics;
+}

@@ -1,0 +1,68 @@
+import type { TensorMap } from "../tensor.ts";
+import type { SegmentStream } from "../text/segments.ts";
+import { type BestWeights, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
+import type { TrainingConfig } from "./config.ts";
+import type { StepMetrics, Trainer } from "./trainer.ts";
+
+/** What surrounds a training. */
+export interface TrainOptions {
+  readonly config: TrainingConfig;
+  /** Folder of its checkpoints. */
+  readonly checkpointFolder: string;
+  /** Aborted when the training should save a checkpoint and stop. */
+  readonly signal: AbortSignal;
+  /** Measures the loss of weights on the valid split, in nats a token; absent: the last weights win. */
+  readonly validate?: (weights: TensorMap) => Promise<number>;
+  /** Told the step that a resumed training continues from; 0 for a new one. */
+  readonly onStart?: (step: number) => Promise<void>;
+  readonly onStep?: (metrics: StepMetrics) => Promise<void>;
+  readonly onValidation?: (step: number, loss: number) => Promise<void>;
+}
+
+/**
+ * Trains to the end of the schedule, continuing from the newest checkpoint, and returns the weights that were best on the
+ * valid split (the last ones where nothing validates).
+ *
+ * @throws The signal's reason once aborted, after a checkpoint; errors of the trainer at non-finite losses.
+ */
+export async function train(
+  trainer: Trainer,
+  stream: SegmentStream,
+  options: TrainOptions,
+): Promise<BestWeights> {
+  const { config, checkpointFolder, signal, validate } = options;
+  const saved = await loadCheckpoint(checkpointFolder);
+  let best = saved?.best;
+  if (saved) {
+    await trainer.restore(saved.trainer);
+    stream.seek(saved.position);
+  }
+  await options.onStart?.(trainer.step);
+  const save = async () =>
+    await saveCheckpoint(checkpointFolder, {
+      trainer: await trainer.save(),
+      position: stream.position(),
+      best,
+    });
+
+  while (trainer.step < config.steps) {
+    if (signal.aborted) {
+      await save();
+      signal.throwIfAborted();
+    }
+    const metrics = await trainer.update(() => stream.next());
+    await options.onStep?.(metrics);
+    const { step } = metrics;
+    const isLast = step === config.steps;
+    if (
+      validate && config.validateEverySteps && (isLast || step % config.validateEverySteps === 0)
+    ) {
+      const weights = await trainer.weights();
+      const loss = await validate(weights);
+      await options.onValidation?.(step, loss);
+      if (!best || loss < best.loss) best = { step, loss, weights };
+    }
+    if (isLast || step % config.checkpointEverySteps === 0) await save();
+  }
+  return best ?? { step: trainer.step, loss: NaN, weights: await trainer.weights() };
+}
