@@ -1,0 +1,278 @@
+import { assert, repositoryPath, test } from "./testing.ts";
+
+const fake = repositoryPath("tests/experiment/main_with_recording_executor.ts");
+const real = repositoryPath("src/main.ts");
+const declarations = repositoryPath("tests/experiment/declarations");
+const twoSizes = `${declarations}/two_sizes.ts`;
+const malformed = repositoryPath("tests/experiment/malformed/indivisible.ts");
+
+interface Outcome {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** The command line as a process of its own; the permissions are those of its task. */
+function command(script: string, args: readonly string[]): Deno.Command {
+  const task = args[0] === "run" ? ["--allow-write", "--allow-env", "--allow-sys"] : [];
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--no-prompt", "--allow-read", ...task, script, ...args],
+    cwd: repositoryPath("."),
+    stdout: "piped",
+    stderr: "piped",
+    env: { NO_COLOR: "1" },
+  });
+}
+
+async function cli(script: string, ...args: string[]): Promise<Outcome> {
+  const { code, stdout, stderr } = await command(script, args).output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+/** Runs a test with a results folder of its own. */
+function resultsTest(name: string, body: (results: string) => Promise<void>): void {
+  test(name, async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      await body(`${folder}/results`);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+}
+
+/** Paths below a folder with the contents of files. */
+async function snapshot(folder: string): Promise<Map<string, string>> {
+  const files = new Map<string, string>();
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    const path = `${folder}/${name}`;
+    if (!isDirectory) files.set(path, await Deno.readTextFile(path));
+    else for (const [inner, text] of await snapshot(path)) files.set(inner, text);
+  }
+  return files;
+}
+
+async function summaries(results: string) {
+  const files = [...await snapshot(results)].filter(([path]) => path.endsWith("summary.json"));
+  return files.map(([, text]) => JSON.parse(text)).sort((a, b) => a.run < b.run ? -1 : 1);
+}
+
+const wrongCommandLines: [args: string[], message: RegExp][] = [
+  [[], /deno task run PATH\.\.\./],
+  [
+    ["rnu"],
+    /Cannot run command "rnu" as it is unknown: allowed are run, table \(did you mean "run"\?\)/,
+  ],
+  [["run"], /Cannot run as no file or folder of experiments is given/],
+  [
+    ["run", "--dvice", "cpu"],
+    /Cannot read --dvice as it is unknown: .*\(did you mean "--device"\?\)/,
+  ],
+  [["run", "-x"], /Cannot read -x as it is unknown/],
+  [
+    ["run", twoSizes, "--device", "gpu"],
+    /Cannot read --device: current value is "gpu", allowed are auto, /,
+  ],
+  [
+    ["run", twoSizes, "--limit", "0"],
+    /Cannot read --limit: current value is "0", allowed are positive integers/,
+  ],
+  [["run", twoSizes, "--jobs=two"], /Cannot read --jobs: current value is "two"/],
+  [["run", twoSizes, "--limit"], /Cannot read --limit as its value is missing: N/],
+  [["run", twoSizes, "--fresh=yes"], /Cannot read --fresh as it takes no value/],
+  [["run", "nowhere.ts"], /Cannot load "nowhere.ts" as there is no such file or folder/],
+  [
+    ["run", malformed],
+    /indivisible.ts: Cannot declare experiment "small" as memory.retrievedTokens must be/,
+  ],
+  [["run", twoSizes, "--set", "memory.chunkToken=4"], /did you mean "chunkTokens"\?/],
+  [
+    ["run", twoSizes, "--set", "memory.chunkTokens=5"],
+    /must be a multiple of memory.chunkTokens: current value is 64/,
+  ],
+  [
+    ["table", "--format", "html"],
+    /Cannot read --format: current value is "html", allowed are md, csv, json/,
+  ],
+  [["table", "nowhere"], /Cannot print tables of "nowhere" as there is no such folder/],
+  [["table", declarations], /Cannot print tables as no run is in/],
+];
+
+for (const [args, message] of wrongCommandLines) {
+  const shown = args.map((arg) => arg.split("/").at(-1)).join(" ");
+  test(`exit code 2, nothing on stdout and the reason on stderr: "${shown}"`, async () => {
+    const { code, stdout, stderr } = await cli(real, ...args);
+    assert.match(stderr, message);
+    assert.equal(code, 2, stderr);
+    assert.equal(stdout, "");
+    assert.doesNotMatch(stderr, /\n {4}at /, "a wrong command line is no reason for a stack trace");
+  });
+}
+
+test("--help tells every command, and each command its flags", async () => {
+  const all = await cli(real, "--help");
+  assert.equal(all.code, 0);
+  assert.match(all.stdout, /deno task run PATH\.\.\./);
+  assert.match(all.stdout, /deno task table \[PATH\.\.\.\]/);
+  const run = await cli(real, "run", "--help");
+  assert.equal(run.code, 0);
+  const flags = ["set", "device", "results", "limit", "dry-run", "fresh", "jobs", "help"];
+  for (const flag of flags) assert.match(run.stdout, new RegExp(`--${flag}\\b`));
+  assert.match((await cli(real, "table", "--help")).stdout, /--format FORMAT .*md, csv, json/);
+});
+
+resultsTest(
+  "run --dry-run shows runs, parameters and tokens, and writes nothing",
+  async (results) => {
+    const { code, stdout } = await cli(
+      real,
+      "run",
+      declarations,
+      "--dry-run",
+      "--results",
+      results,
+    );
+    assert.equal(code, 0);
+    assert.match(
+      stdout,
+      /^baseline\/no-memory-seed1-[0-9a-f]{8} \(tests\/.*baseline.ts\): planned$/m,
+    );
+    // 4 blocks of width 64, vocabulary 512: 4 * (12 * 64^2 + 7 * 64) + 128 + 2 * 512 * 64 + 512
+    assert.match(stdout, /backbone parameters: 264,576/);
+    assert.match(stdout, /train longmem: 10 steps, 2,560 tokens, /);
+    assert.match(stdout, /missing: corpus$/m);
+    assert.match(stdout, /^3 runs$/m);
+    await assert.rejects(Deno.stat(results), Deno.errors.NotFound);
+  },
+);
+
+resultsTest("run writes the documented folder, table prints it", async (results) => {
+  const { code, stdout, stderr } = await cli(fake, "run", twoSizes, "--results", results);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /longmem step 3\/3 {2}loss 0.3333/);
+  const [first, second] = await summaries(results);
+  assert.deepEqual([first.state, second.state], ["completed", "completed"]);
+  const folder = `${results}/two_sizes/${first.run}`;
+  const environment = JSON.parse(await Deno.readTextFile(`${folder}/environment.json`));
+  assert.equal(environment.device, "recording on auto");
+  assert.match(environment.declarationFile, /two_sizes.ts$/);
+  const declared = JSON.parse(await Deno.readTextFile(`${folder}/experiment.json`));
+  assert.equal(declared.memory.capacityTokens, 1024);
+  assert.equal(declared.memory.bank, "per-row");
+
+  const table = await cli(real, "table", results);
+  assert.equal(table.code, 0);
+  assert.match(table.stdout, /^## two_sizes \(scaled-down\)$/m);
+  assert.match(table.stdout, /\| longmem {2}\| 19\.00 \u00b1 0\.50 \(n = 13\)/);
+  const csv = await cli(real, "table", results, "--format=csv");
+  assert.equal(csv.stdout.trim().split("\n").length, 5);
+});
+
+resultsTest("run keeps finished runs, --fresh does not", async (results) => {
+  await cli(fake, "run", twoSizes, "--results", results);
+  const before = await snapshot(results);
+  const again = await cli(fake, "run", twoSizes, "--results", results, "--device", "wasm");
+  assert.equal(again.code, 0);
+  assert.match(again.stdout, /completed earlier/);
+  assert.deepEqual(await snapshot(results), before);
+  const fresh = await cli(
+    fake,
+    "run",
+    twoSizes,
+    "--results",
+    results,
+    "--device",
+    "wasm",
+    "--fresh",
+  );
+  assert.equal(fresh.code, 0);
+  const after = await snapshot(results);
+  const environment = [...after].find(([path]) => path.endsWith("environment.json"))!;
+  assert.equal(JSON.parse(environment[1]).device, "recording on wasm");
+  const metrics = [...after].filter(([path]) => path.endsWith("metrics.jsonl"));
+  for (const [, text] of metrics) assert.equal(text.trim().split("\n").length, 3);
+});
+
+resultsTest(
+  "a failing run is recorded, the others go on, exit code 1; then it resumes",
+  async (results) => {
+    const seed = ["--set", "seed=13", "--jobs", "2"];
+    const failing = await cli(fake, "run", twoSizes, "--results", results, ...seed);
+    assert.equal(failing.code, 1);
+    assert.match(
+      failing.stderr,
+      /two_sizes\/m1024-.* failed: Error: Cannot go on as 13 is unlucky/,
+    );
+    const failed = await summaries(results);
+    assert.deepEqual(failed.map(({ state, error }) => [state, error]), [
+      ["failed", "Cannot go on as 13 is unlucky"],
+      ["failed", "Cannot go on as 13 is unlucky"],
+    ]);
+    // Each attempt gets one step further: the third has nothing left to fail at.
+    for (const expected of [1, 1, 0]) {
+      assert.equal(
+        (await cli(fake, "run", twoSizes, "--results", results, ...seed)).code,
+        expected,
+      );
+    }
+    const [first] = await summaries(results);
+    assert.equal(first.state, "completed");
+    assert.ok(!("error" in first));
+    const lines = await Deno.readTextFile(`${results}/two_sizes/${first.run}/metrics.jsonl`);
+    const steps = lines.trim().split("\n").map((line) => JSON.parse(line).step);
+    assert.deepEqual(steps, [1, 2, 3]);
+  },
+);
+
+resultsTest("one failing run of several gives exit code 1", async (results) => {
+  await Deno.mkdir(`${results}/baseline`, { recursive: true });
+  // A file where the folder of one run would be.
+  const { stdout } = await cli(real, "run", `${declarations}/baseline.ts`, "--dry-run");
+  const id = /^baseline\/(\S+)/.exec(stdout)![1];
+  await Deno.writeTextFile(`${results}/baseline/${id}`, "");
+  const { code, stderr } = await cli(fake, "run", declarations, "--results", results);
+  assert.equal(code, 1);
+  assert.match(
+    stderr,
+    /baseline\/no-memory.* failed: Cannot write ".*" as a file stands where a folder/,
+  );
+  const done = (await summaries(results)).map(({ experiment, state }) => `${experiment} ${state}`);
+  assert.deepEqual(done, ["two_sizes completed", "two_sizes completed"]);
+});
+
+resultsTest("run --limit is recorded, in a folder of its own", async (results) => {
+  await cli(fake, "run", `${declarations}/baseline.ts`, "--results", results);
+  await cli(fake, "run", `${declarations}/baseline.ts`, "--results", results, "--limit", "2");
+  const limits = (await summaries(results)).map(({ limit, metrics }) => [limit, metrics[0].n]);
+  assert.deepEqual(new Set(limits.map(String)), new Set([",13", "2,2"]));
+  assert.match((await cli(real, "table", results)).stdout, /limited to 2 items per evaluation/);
+});
+
+resultsTest("Ctrl-C leaves an interrupted run that the same command resumes", async (results) => {
+  const args = ["run", `${declarations}/baseline.ts`, "--results", results, "--set", "seed=99"];
+  const process = command(fake, args).spawn();
+  const stderr = new Response(process.stderr).text();
+  let shown = "";
+  for await (const text of process.stdout.pipeThrough(new TextDecoderStream())) {
+    if (!shown.includes("waiting") && (shown + text).includes("waiting")) process.kill("SIGINT");
+    shown += text;
+  }
+  const { code } = await process.status;
+  assert.equal(code, 130, await stderr);
+  assert.match(shown, /interrupted; the same command resumes it/);
+  assert.match(await stderr, /Stopping after a checkpoint/);
+  const [interrupted] = await summaries(results);
+  assert.equal(interrupted.state, "interrupted");
+  assert.ok(!("error" in interrupted));
+
+  const { code: resumed } = await command(fake, args).output();
+  assert.equal(resumed, 0);
+  const [completed] = await summaries(results);
+  assert.equal(completed.state, "completed");
+  const folder = `${results}/baseline/${completed.run}`;
+  const lines = (await Deno.readTextFile(`${folder}/metrics.jsonl`)).trim().split("\n");
+  assert.deepEqual(lines.map((line) => JSON.parse(line).step), [1, 2, 3]);
+  const environment = JSON.parse(await Deno.readTextFile(`${folder}/environment.json`));
+  assert.equal(environment.earlier.length, 1);
+});
