@@ -126,3 +126,9 @@ test("what is declared goes before the protocol and every default", () => {
   // The override changes one field; the others are the experiment's.
   assert.deepEqual(evaluation.memory, { ...resolved.memory, chunkTokens: 2 });
 });
+
+test("a field set to undefined is absent, at every depth, and takes its default", () => {
+  const corpus = { ...small.corpus, lines: undefined, maxDocumentTokens: undefined };
+  const resolved = validateExperiment({ ...small, seed: undefined, corpus });
+  assert.deepEqual(resolved, validateExperiment(small));
+});
