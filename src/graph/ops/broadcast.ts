@@ -3,9 +3,9 @@ import { reduceSum } from "./reduce_sum.ts";
 import { reshape } from "./reshape.ts";
 
 /** Shape of an elementwise result by ONNX (NumPy) broadcasting. */
-export function broadcastShape(op: string, a: Value, b: Value): number[] {
-  const rank = Math.max(a.rank, b.rank);
-  const size = (value: Value, axis: number) => value.shape[axis - rank + value.rank] ?? 1;
+export function broadcastShape(op: string, a: Operand, b: Operand): number[] {
+  const rank = Math.max(a.shape.length, b.shape.length);
+  const size = ({ shape }: Operand, axis: number) => shape[axis - rank + shape.length] ?? 1;
   return Array.from({ length: rank }, (_, axis) => {
     const [left, right] = [size(a, axis), size(b, axis)];
     if (left !== right && left !== 1 && right !== 1) {
@@ -16,6 +16,8 @@ export function broadcastShape(op: string, a: Value, b: Value): number[] {
     return Math.max(left, right);
   });
 }
+
+type Operand = Pick<Value, "name" | "shape">;
 
 /** Gradient of a broadcast: sums `dy` over the axes along which an operand of `shape` was repeated. */
 export function unbroadcast(dy: Value, shape: readonly number[]): Value {

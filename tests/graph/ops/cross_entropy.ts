@@ -1,0 +1,86 @@
+import { Graph } from "../../../src/graph/graph.ts";
+import { crossEntropy } from "../../../src/graph/ops/cross_entropy.ts";
+import { assert, test } from "../../testing.ts";
+import { testOperation } from "../operation_test_case.ts";
+import type { Tensor64 } from "../tensor64.ts";
+
+/** -log softmax(x W^T + b)[target] of every row. */
+function reference(inputs: Record<"x" | "weight" | "bias" | "targets", Tensor64>): Tensor64 {
+  const { x, weight, bias, targets } = inputs;
+  const [N, E] = x.shape, [V] = weight.shape;
+  const nll = new Float64Array(N), logits = new Float64Array(V);
+  for (let n = 0; n < N; n++) {
+    let largest = -Infinity;
+    for (let v = 0; v < V; v++) {
+      logits[v] = bias.data[v];
+      for (let e = 0; e < E; e++) logits[v] += x.data[n * E + e] * weight.data[v * E + e];
+      largest = Math.max(largest, logits[v]);
+    }
+    let sum = 0;
+    for (let v = 0; v < V; v++) sum += Math.exp(logits[v] - largest);
+    nll[n] = Math.log(sum) + largest - logits[targets.data[n]];
+  }
+  return { shape: [N], data: nll };
+}
+
+const oneBlock = 2 ** 30, smallest = 1;
+
+for (
+  const { N, E, V, blockBytes } of [
+    { N: 5, E: 7, V: 37, blockBytes: oneBlock },
+    { N: 70, E: 3, V: 11, blockBytes: oneBlock },
+    { N: 70, E: 3, V: 11, blockBytes: smallest }, // 3 blocks, not of one size
+    { N: 37, E: 2, V: 5, blockBytes: smallest },
+    { N: 1, E: 5, V: 7, blockBytes: smallest },
+  ]
+) {
+  for (const frozen of [true, false]) {
+    const head = frozen ? { gradient: false } as const : {};
+    testOperation(
+      `crossEntropy() of [${N}, ${E}] with a ${
+        frozen ? "frozen" : "trained"
+      } head of ${V} words in ${blockBytes === oneBlock ? "one block" : "blocks"}`,
+      {
+        inputs: {
+          x: [N, E],
+          weight: { shape: [V, E], ...head },
+          bias: { shape: [V], ...head },
+          // Every block repeats targets, and the last word is never one.
+          targets: { shape: [N], type: "int32", values: (random) => random.below(V - 1) },
+        },
+        build: ({ x, weight, bias, targets }) =>
+          crossEntropy(x, { weight, bias, targets }, { blockBytes, frozen }),
+        reference,
+      },
+    );
+  }
+}
+
+testOperation("crossEntropy() of logits whose exponentials overflow", {
+  inputs: {
+    x: { shape: [37, 3], values: (random) => 300 * random.normal() },
+    weight: { shape: [11, 3], values: (random) => 10 * random.normal() },
+    bias: [11],
+    targets: { shape: [37], type: "int32", values: (random) => random.below(11) },
+  },
+  build: ({ x, weight, bias, targets }) =>
+    crossEntropy(x, { weight, bias, targets }, { blockBytes: smallest, frozen: false }),
+  reference,
+});
+
+test("crossEntropy() rejects heads and targets of other sizes", () => {
+  const graph = new Graph();
+  const x = graph.input("x", [5, 7]), weight = graph.input("weight", [11, 7]);
+  const bias = graph.input("bias", [11]), targets = graph.input("targets", [5], "int32");
+  const options = { blockBytes: 1, frozen: true };
+  const narrow = graph.input("narrow", [11, 6]), short = graph.input("short", [4], "int32");
+  for (
+    const [head, message] of [
+      [{ weight: narrow, bias, targets }, /Cannot read narrow as \[V, E=7\]/],
+      [{ weight, bias: short, targets }, /Cannot read short as \[V=11\]/],
+      [{ weight, bias, targets: short }, /Cannot read short as \[N=5\]/],
+    ] as const
+  ) {
+    assert.throws(() => crossEntropy(x, head, options), message);
+  }
+});
