@@ -52,6 +52,26 @@ test("TorchFile.read() respects shape, stride, offset and shared storages", () =
     });
   }));
 
+test("TorchTensor.sameView() is true only for the same elements in the same order", () =>
+  withFolder(async (folder) => {
+    const [first, second] = ["0", "1"].map((key) => floatStorage(key, new Float32Array(8)));
+    const views = {
+      a: new TensorToWrite(first, [2, 2]),
+      otherStorage: new TensorToWrite(second, [2, 2]),
+      otherOffset: new TensorToWrite(first, [2, 2], [2, 1], 4),
+      otherShape: new TensorToWrite(first, [4, 1], [2, 1]),
+      otherStride: new TensorToWrite(first, [2, 2], [1, 2]),
+    };
+    const content = { ...views, same: new TensorToWrite(first, [2, 2]) };
+    await Deno.writeFile(`${folder}/some.pt`, torchBytes(content, [first, second]));
+    using file = await openTorchFile(`${folder}/some.pt`);
+    const tensors = file.content as Map<string, TorchTensor>;
+    const same = [...tensors.keys()].filter((name) =>
+      tensors.get(name)!.sameView(tensors.get("a")!)
+    );
+    assert.deepEqual(same, ["a", "same"]);
+  }));
+
 test("TorchFile.read() converts every element type", () =>
   withFolder(async (folder) => {
     const storages = [

@@ -1,0 +1,50 @@
+import { ByteFile, writeAtomically } from "../../../src/backbone/checkpoint/byte_file.ts";
+import { assert, test } from "../../testing.ts";
+import { withFolder } from "./temporary.ts";
+
+test("ByteFile.read() refuses a range beyond the file before it reserves memory", () =>
+  withFolder(async (folder) => {
+    await Deno.writeFile(`${folder}/file`, new Uint8Array(10));
+    using file = await ByteFile.open(`${folder}/file`);
+    assert.equal((await file.read(10, 0)).length, 0);
+    await assert.rejects(file.read(4, 7), {
+      name: "RangeError",
+      message: `Cannot read "${folder}/file" as it is too short: bytes 4 to 11 are needed, ` +
+        `the file has 10`,
+    });
+    await assert.rejects(
+      file.read(0, 2 ** 52),
+      /too short: bytes 0 to 4503599627370496 are needed/,
+    );
+  }));
+
+test("ByteFile.read() says that the file became shorter, and reads on afterwards", () =>
+  withFolder(async (folder) => {
+    await Deno.writeFile(`${folder}/file`, new Uint8Array(10).fill(7));
+    using file = await ByteFile.open(`${folder}/file`);
+    await Deno.truncate(`${folder}/file`, 6);
+    await assert.rejects(
+      file.read(4, 4),
+      /became shorter .*: 4 bytes at 4 are needed, 2 were found/,
+    );
+    assert.deepEqual(await file.read(5, 1), new Uint8Array([7]));
+  }));
+
+test("ByteFile.open() refuses a folder", () =>
+  withFolder(async (folder) => {
+    await assert.rejects(ByteFile.open(folder), /as it is not a regular file/);
+  }));
+
+test("writeAtomically() keeps the earlier file when a part fails", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/file`;
+    await writeAtomically(path, [new Uint8Array([1, 2]), new Uint8Array(0), new Uint8Array([3])]);
+    assert.deepEqual(await Deno.readFile(path), new Uint8Array([1, 2, 3]));
+    function* failing() {
+      yield new Uint8Array([9]);
+      throw new Error("no more parts");
+    }
+    await assert.rejects(writeAtomically(path, failing()), /no more parts/);
+    assert.deepEqual(await Deno.readFile(path), new Uint8Array([1, 2, 3]));
+    assert.equal((await Array.fromAsync(Deno.readDir(folder))).length, 1);
+  }));
