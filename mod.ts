@@ -33,3 +33,17 @@ export type {
   TrainingConfig,
   TrainingDeclaration,
 } from "./src/experiment/declaration.ts";
+
+export { initializeBackbone } from "./src/backbone/initialization.ts";
+export type { BackboneCheckpoint, SideNetCheckpoint } from "./src/backbone/checkpoint/content.ts";
+export type { BackboneShape } from "./src/backbone/shape.ts";
+export { initializeSideNet } from "./src/longmem/initialization.ts";
+export {
+  defaultSideNetShape,
+  loadLongMem,
+  type LoadLongMemOptions,
+  type LongMemModel,
+} from "./src/longmem/load.ts";
+export type { Batch, Network } from "./src/longmem/longmem.ts";
+export type { SideNetShape } from "./src/longmem/shape.ts";
+export type { HostTensor, TensorMap } from "./src/tensor.ts";

@@ -6,18 +6,11 @@
  * (`MemoryDeclaration`). The defaults themselves are in `defaults.ts`, the checks in `schema.ts`
  * (form) and `validation.ts` (meaning).
  */
+import type { SideNetInitialization } from "../longmem/initialization.ts";
+import type { IndexConfig, MemoryConfig, Protocol } from "../memory/config.ts";
 import { validateExperiment } from "./validation.ts";
 
-/**
- * What to do where the paper and the released code differ or are silent (specification section 17).
- * It sets the defaults of `corpus.lines`, `memory.bank`, `memory.eviction`, `memory.reset`,
- * `memory.missingChunks`, `memory.storage` and of every `batches`; each can be overridden alone.
- *
- * - `released-code` reproduces the official numbers.
- * - `strict` is what a careful reader would expect.
- * - `paper` follows the text where it is known, and `strict` elsewhere.
- */
-export type Protocol = "released-code" | "strict" | "paper";
+export type { IndexConfig, MemoryConfig, Protocol, SideNetInitialization };
 
 /** Where graphs run; `auto` takes a GPU where there is a real one, the native CPU engine otherwise. */
 export type DeviceChoice = "auto" | "webgpu" | "cpu" | "wasm";
@@ -180,23 +173,6 @@ export type BackboneDeclaration =
     & { readonly training: TrainingDeclaration }
   );
 
-/** Which weights the SideNet starts from (specification section 9). */
-export type SideNetInitialization =
-  | {
-    /** SideNet layer i copies backbone block `blocks[i]`. */
-    readonly kind: "blocks";
-    /** One 0-based block of the backbone for each SideNet layer. */
-    readonly blocks: readonly number[];
-  }
-  | {
-    /** SideNet layer i copies backbone block `reductionFactor * i + 1`. */
-    readonly kind: "paper";
-  }
-  | {
-    /** Random weights. */
-    readonly kind: "random";
-  };
-
 /** The trainable network beside the backbone. */
 export interface SideNetConfig {
   /** Layer reduction factor r: the SideNet has one layer for r blocks of the backbone. */
@@ -210,49 +186,10 @@ export interface SideNetConfig {
 /** A SideNet as declared. */
 export type SideNetDeclaration = Declared<SideNetConfig, "memoryBlock">;
 
-/** How the chunks of largest inner product are found. */
-export type IndexConfig =
-  | {
-    /** All chunks are compared. */
-    readonly kind: "exact";
-  }
-  | {
-    /** A hierarchical navigable small world graph, for banks far beyond the paper's. */
-    readonly kind: "hnsw";
-    /** Neighbours of a node. */
-    readonly m: number;
-    /** Candidates kept while a node is added. */
-    readonly efConstruction: number;
-    /** Candidates kept during a search; at least the chunks retrieved. */
-    readonly efSearch: number;
-  };
-
 /** An index as declared. */
 export type IndexDeclaration =
   | Extract<IndexConfig, { kind: "exact" }>
   | Declared<Extract<IndexConfig, { kind: "hnsw" }>, "kind">;
-
-/** The memory bank (specification sections 5 to 7). */
-export interface MemoryConfig {
-  /** Tokens M that a bank holds. */
-  readonly capacityTokens: number;
-  /** Tokens in a chunk; a chunk is found by the mean of its keys. */
-  readonly chunkTokens: number;
-  /** Tokens K retrieved for each query and head, a multiple of `chunkTokens`. */
-  readonly retrievedTokens: number;
-  /** Number format of cached keys and values. */
-  readonly storage: "float32" | "float16";
-  /** One bank for all rows of a batch, or one for each row. */
-  readonly bank: "shared" | "per-row";
-  /** `exact`: the oldest chunks leave one by one at capacity; `coarse`: two updates at once, early (section 6). */
-  readonly eviction: "coarse" | "exact";
-  /** When a bank is emptied: at the end of each epoch, or whenever its row begins a document. */
-  readonly reset: "epoch" | "document";
-  /** What stands for chunks not stored yet: zero keys and values, or nothing (section 7). */
-  readonly missingChunks: "zero-slot" | "masked";
-  /** How chunks are found. */
-  readonly index: IndexConfig;
-}
 
 /** A memory as declared. */
 export type MemoryDeclaration = Partial<Omit<MemoryConfig, "index">> & {

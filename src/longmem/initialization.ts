@@ -5,12 +5,20 @@ import { type SideNetShape, sideNetTensorShapes } from "./shape.ts";
 
 /** Which weights a SideNet starts from (specification section 9). */
 export type SideNetInitialization =
-  /** Layer i copies backbone block `r*i + 1`, as the paper does. */
-  | { readonly kind: "paper" }
-  /** Layer i copies backbone block `blocks[i]`. */
-  | { readonly kind: "blocks"; readonly blocks: readonly number[] }
-  /** Random weights, as the official code has them without `--reload-ptm-layer`. */
-  | { readonly kind: "random" };
+  | {
+    /** SideNet layer i copies backbone block `r*i + 1`, r being the reduction factor. */
+    readonly kind: "paper";
+  }
+  | {
+    /** SideNet layer i copies backbone block `blocks[i]`. */
+    readonly kind: "blocks";
+    /** One 0-based block of the backbone for each SideNet layer. */
+    readonly blocks: readonly number[];
+  }
+  | {
+    /** Random weights, as the official code has them without `--reload-ptm-layer`. */
+    readonly kind: "random";
+  };
 
 /**
  * Weights that a SideNet starts from. The memory's gate starts at sigmoid(0) = 0.5 for every head.
@@ -54,7 +62,10 @@ function copiedBlocks(
   blocks: readonly number[],
 ): TensorMap {
   const { layers: L } = backbone.shape;
-  if (blocks.length !== shape.layers || blocks.some((block) => !(block >= 0 && block < L))) {
+  if (
+    blocks.length !== shape.layers ||
+    blocks.some((block) => !Number.isSafeInteger(block) || block < 0 || block >= L)
+  ) {
     throw new RangeError(
       `Cannot initialise a SideNet as its ${shape.layers} layers must copy one block each: ` +
         `current blocks are ${blocks.join(", ")}, allowed are 0 to ${L - 1}`,

@@ -43,7 +43,15 @@ export class LongMem {
   #index: OutsideIndex | undefined;
   #rows: number | undefined;
 
-  constructor(readonly device: Device, readonly parts: LongMemParts) {
+  readonly #ownsDevice: boolean;
+
+  /** @param options `ownsDevice`: closing the model closes the device, too. */
+  constructor(
+    readonly device: Device,
+    readonly parts: LongMemParts,
+    options: { ownsDevice?: boolean } = {},
+  ) {
+    this.#ownsDevice = options.ownsDevice ?? false;
     this.#upload(backbonePrefix, parts.backbone.weights);
     if (parts.sideNet) this.#upload(sideNetPrefix, parts.sideNet.weights);
   }
@@ -110,12 +118,13 @@ export class LongMem {
     return Promise.resolve();
   }
 
-  /** Frees the sessions, weights and memory on the device; the device itself stays open. */
+  /** Frees the sessions, weights and memory on the device; and the device itself if the model opened it. */
   async close(): Promise<void> {
     for (const session of this.#sessions.values()) await (await session).close();
     this.#sessions.clear();
     for (const tensor of Object.values(this.#weights)) tensor.dispose();
     this.#bank?.dispose();
+    if (this.#ownsDevice) await this.device.close();
   }
 
   async #run(
@@ -147,36 +156,51 @@ export class LongMem {
     if (network !== "backbone" && !sideNet) {
       throw new TypeError(`Cannot run network "${network}" as there is no SideNet`);
     }
-    if ((network === "longmem" || want === "cache") && !memory) {
+    if (network === "longmem" && !memory) {
       throw new TypeError(`Cannot run network "${network}" as there is no memory`);
     }
-    const usesMemory = network === "longmem";
-    if (usesMemory) await this.#openBank(rows, contextTokens);
-    const writes = usesMemory && !options.readOnly;
-    // At the end of rows padding disturbs no score, but the official logits at pad positions themselves depend on it.
-    const padded = want === "logits" ? tokens.includes(padId) : hasInnerPadding(tokens, rows);
-
-    const feeds: Tensors = {
-      ...this.#weights,
-      tokens: this.device.tensor(Int32Array.from(tokens), [rows, contextTokens]),
-    };
-    if (targets) {
-      feeds.targets = this.device.tensor(Int32Array.from(targets), [rows, contextTokens]);
+    if (want === "cache" && network !== "longmem") {
+      throw new TypeError("Cannot remember as there is no SideNet or no memory");
     }
+    const usesMemory = network === "longmem";
+    const writes = usesMemory && !options.readOnly;
+    if (usesMemory) await this.#openBank(rows, writes ? contextTokens : undefined);
+    // At the end of rows padding disturbs no score, but logits, keys and values of the pad positions themselves do depend on it.
+    const padded = want === "nll" && !writes
+      ? hasInnerPadding(tokens, rows)
+      : tokens.includes(padId);
+
+    const shape = [rows, contextTokens];
+    const batch: Tensors = { tokens: this.device.tensor(Int32Array.from(tokens), shape) };
+    if (targets) batch.targets = this.device.tensor(Int32Array.from(targets), shape);
     if (padded) {
       const { positions, keyBias } = paddedInputs(tokens, { rows, contextTokens, pad: padId });
-      feeds.positions = this.device.tensor(positions, [rows, contextTokens]);
-      feeds.keyBias = this.device.tensor(keyBias, [rows, contextTokens]);
+      batch.positions = this.device.tensor(positions, shape);
+      batch.keyBias = this.device.tensor(keyBias, shape);
     }
-    if (usesMemory) Object.assign(feeds, this.#bank!.inputs(rows));
     const session = await this.#session({ want, network, rows, contextTokens, padded, writes });
-    const outputs = await session.run(feeds);
-    if (writes) await this.#bank!.write(outputs.keys, outputs.values);
+    const bank = usesMemory ? this.#bank!.inputs(rows) : {};
+    const outputs = await session.run({ ...this.#weights, ...batch, ...bank });
+    if (writes) {
+      const { keys, values } = outputs;
+      await this.#bank!.write(keys, values);
+      batch.keys = keys;
+      batch.values = values;
+    }
+    // The garbage collector does not see how much of a GPU these hold.
+    for (const tensor of Object.values(batch)) tensor.dispose();
     return { outputs };
   }
 
-  async #openBank(rows: number, contextTokens: number): Promise<void> {
+  /** @param contextTokens Tokens of a row that are to be written; undefined if none. */
+  async #openBank(rows: number, contextTokens: number | undefined): Promise<void> {
     const memory = this.parts.memory!;
+    checkMemoryConfig(
+      memory,
+      contextTokens === undefined
+        ? { rows: 1, contextTokens: memory.chunkTokens } // the smallest write
+        : { rows, contextTokens },
+    );
     if (this.#bank) {
       if (memory.bank === "per-row" && rows !== this.#rows) {
         throw new RangeError(
@@ -189,7 +213,6 @@ export class LongMem {
       this.#bank = new MemoryBank(this.device, memory, { rows, heads, headDim: hiddenDim / heads });
       this.#index = await followBank(this.#bank, this.device, { seed: 1 });
     }
-    checkMemoryConfig(memory, { rows, contextTokens });
   }
 
   #session(key: {

@@ -23,7 +23,15 @@ export interface MemoryConfig {
   readonly index: IndexConfig;
 }
 
-/** Presets for what paper and released code leave open (specification section 17). */
+/**
+ * What to do where the paper and the released code differ or are silent (specification section 17).
+ * It sets the defaults of `corpus.lines`, `memory.bank`, `memory.eviction`, `memory.reset`,
+ * `memory.missingChunks`, `memory.storage` and of every `batches`; each can be overridden alone.
+ *
+ * - `released-code` reproduces the official numbers.
+ * - `strict` is what a careful reader would expect.
+ * - `paper` follows the text where it is known, and `strict` elsewhere.
+ */
 export type Protocol = "released-code" | "strict" | "paper";
 
 /** What a protocol says about the memory; the numbers are rows of specification section 17. */
@@ -68,14 +76,18 @@ export const paperMemory: Pick<
 
 /** How the chunks nearest to a query are found. */
 export type IndexConfig =
-  | { readonly kind: "exact" }
   | {
+    /** All chunks are compared. */
+    readonly kind: "exact";
+  }
+  | {
+    /** A hierarchical navigable small world graph, for banks far beyond the paper's. */
     readonly kind: "hnsw";
     /** Links of a node. */
     readonly m: number;
-    /** Candidates while building. */
+    /** Candidates kept while a node is added. */
     readonly efConstruction: number;
-    /** Candidates while searching. */
+    /** Candidates kept during a search; at least the chunks retrieved. */
     readonly efSearch: number;
   };
 
