@@ -88,8 +88,7 @@ export class ByteLevelBpe {
     for (const [rank, [left, right]] of merges.entries()) {
       const pair = idOf(left, `the left side of merge ${rank}`) * packing +
         idOf(right, `the right side of merge ${rank}`);
-      // The first of two equal merges has won before the second could apply.
-      if (!this.#ranks.has(pair)) this.#ranks.set(pair, rank);
+      this.#ranks.set(pair, rank);
       this.#merged[rank] = idOf(left + right, `the result of merge ${rank}`);
     }
   }
@@ -133,8 +132,8 @@ export class ByteLevelBpe {
     while (candidates.length > 0) {
       const candidate = popNumber(candidates);
       const left = candidate % packing, rank = (candidate - left) / packing;
-      // Stale where an earlier merge has consumed or changed one of the two symbols.
-      if (symbols[left] < 0 || rankAt(left) !== rank) continue;
+      // Stale where an earlier merge has consumed (-1, in no pair) or changed one of the two symbols.
+      if (rankAt(left) !== rank) continue;
       const right = next[left];
       symbols[left] = this.#merged[rank];
       symbols[right] = -1;

@@ -28,9 +28,10 @@ const plainFiles = {
   "train/B.txt": "capitals come first\n",
   "train/a.txt.gz": gzipSync("\ufefffirst \u00e9\n"),
   "train/index.json": "{}",
-  "train/deeper/c.txt": "in a subfolder",
+  "train/deeper.txt/c.txt": "in a subfolder",
   "trained.txt": "beside the folder",
   "valid/v.txt": "valid",
+  "valid/vat.txt": "its name has no point after the v",
 };
 
 corpusTest(
@@ -65,7 +66,7 @@ corpusTest(
     // Matches the folder train and the file trained.txt.
     assert.deepEqual(await names("trai*"), ["B", "a", "b", "trained"]);
     assert.deepEqual(await names("train/?.txt"), ["B", "b"]);
-    assert.deepEqual(await names("train/a.*"), ["a"]);
+    assert.deepEqual(await names("valid/v.t*"), ["v"]);
   },
 );
 

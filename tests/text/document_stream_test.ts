@@ -107,6 +107,12 @@ test("DocumentStream.seek() continues where position() was taken, wherever that 
     stream.next();
     later.seek(stream.position());
   }
+  const position = stream.position();
+  const next = [stream.next(), stream.next(), stream.next()];
+  for (let again = 0; again < 2; again++) {
+    stream.seek(position);
+    assert.deepEqual([stream.next(), stream.next(), stream.next()], next);
+  }
   stream.seek(open().position());
   assert.deepEqual(stream.next(), open().next());
 });
@@ -151,7 +157,20 @@ test("DocumentStream.seek() rejects a position of another stream", () => {
     other.next();
     wider.next();
   }
-  for (const position of [undefined, {}, other.position(), wider.position()]) {
+  const position = other.position() as { rows: { part: number; segment: number }[] };
+  const here = { ...position, parts: 7, stepsPerEpoch: 9 };
+  stream.seek({ ...here, rows: [{ part: 0, segment: 2 }, { part: 6, segment: 1 }] });
+  for (
+    const position of [
+      undefined,
+      {},
+      other.position(),
+      wider.position(),
+      { ...here, rows: [] },
+      { ...here, rows: [{ part: 0, segment: 3 }, { part: 6, segment: 1 }] },
+      { ...here, rows: [{ part: 0, segment: 2 }, { part: 7, segment: 1 }] },
+    ]
+  ) {
     assert.throws(() => stream.seek(position), {
       name: "RangeError",
       message:

@@ -43,6 +43,7 @@ test("tokenizeDocument() joins wrapped lines first", () => {
 
 test("unwrapLines() joins lines within paragraphs only", () => {
   assert.equal(unwrapLines("\na \n  b\r\nc\n\n \t\n  d\ne\n"), "\na b c\n\n \t\n  d e\n");
+  assert.equal(unwrapLines("a\nb"), "a b");
   assert.equal(unwrapLines(""), "");
 });
 

@@ -6,7 +6,7 @@ import {
   parseTokenizerJsonWithLibrary,
 } from "../../src/text/tokenizer_json.ts";
 import { openTokenizer } from "../../src/text/tokenizer_source.ts";
-import { checkTokenIds } from "../../src/text/tokenizer.ts";
+import { checkTokenIds, hashOf } from "../../src/text/tokenizer.ts";
 import { assert, fixturePath, sharedPath, sharedTest, test } from "../testing.ts";
 
 const prose =
@@ -180,6 +180,10 @@ test("checkTokenIds() names position and id", () => {
       message: `Cannot read tokens as the token id at ${message}`,
     });
   }
+});
+
+test("hashOf() changes when a boundary between texts moves", () => {
+  assert.notEqual(hashOf(["ab", "c"]), hashOf(["a", "bc"]));
 });
 
 test("openTokenizer() reads a tokenizer.json from disk", async () => {
