@@ -4,7 +4,11 @@
 import type { DeviceChoice } from "../experiment/declaration.ts";
 import type { ResolvedRun } from "../experiment/resolve.ts";
 import type { RunFolder } from "../results/run_folder.ts";
+import { openDevice } from "../runtime/open_device.ts";
+import { runEvaluations } from "./evaluation.ts";
+import { adaptSideNets, obtainBackbone } from "./models.ts";
 import type { Progress } from "./progress.ts";
+import { openText } from "./text.ts";
 
 /** What surrounds a run while it executes. */
 export interface RunContext {
@@ -30,6 +34,20 @@ export type RunExecutor = (run: ResolvedRun, context: RunContext) => Promise<voi
  *
  * @throws {Error} Where the run fails, or stops because the context's signal was aborted.
  */
-export function executeRun(run: ResolvedRun, _context: RunContext): Promise<void> {
-  return Promise.reject(new Error(`Cannot execute run "${run.id}" as training is not built yet`));
+export async function executeRun(run: ResolvedRun, context: RunContext): Promise<void> {
+  const { experiment } = run;
+  const { threads } = experiment;
+  const device = await openDevice(context.device, threads === undefined ? {} : { threads });
+  try {
+    const description = `${device.kind}: ${device.description} (${device.reason})`;
+    context.progress.note(`device ${description}`);
+    await context.results.recordDevice(description);
+
+    const text = await openText(experiment, context);
+    const backbone = await obtainBackbone(experiment, text, device, context);
+    const sideNets = await adaptSideNets(experiment, backbone, text, device, context);
+    await runEvaluations(experiment, { backbone, sideNets }, text, device, context);
+  } finally {
+    await device.close();
+  }
 }

@@ -1,0 +1,125 @@
+import { loadBackboneWeights } from "../backbone/checkpoint/checkpoint.ts";
+import type { BackboneCheckpoint, SideNetCheckpoint } from "../backbone/checkpoint/content.ts";
+import { hashTensors } from "../backbone/checkpoint/tensor_hash.ts";
+import { initializeBackbone } from "../backbone/initialization.ts";
+import type { ResolvedExperiment } from "../experiment/declaration.ts";
+import { initializeSideNet } from "../longmem/initialization.ts";
+import { LongMem } from "../longmem/longmem.ts";
+import type { Device } from "../runtime/device.ts";
+import { runPhase } from "./training.ts";
+import type { RunContext } from "./run.ts";
+import type { RunText } from "./text.ts";
+
+/** The frozen language model of a run: read from a checkpoint, or pretrained here. */
+export async function obtainBackbone(
+  experiment: ResolvedExperiment,
+  text: RunText,
+  device: Device,
+  context: RunContext,
+): Promise<BackboneCheckpoint> {
+  const { backbone: config, seed } = experiment;
+  const backbone = config.kind === "checkpoint"
+    ? await loadBackboneWeights(config.path)
+    : await pretrain(config);
+  if (backbone.shape.vocabSize < text.tokenizer.vocabSize) {
+    throw new RangeError(
+      `Cannot use the backbone as its vocabulary must hold the tokenizer's ${text.tokenizer.vocabSize} tokens: current size is ${backbone.shape.vocabSize}`,
+    );
+  }
+  await context.results.recordHash("backbone", hashTensors(backbone.weights));
+  return backbone;
+
+  async function pretrain(
+    { training, ...sizes }: Extract<ResolvedExperiment["backbone"], { kind: "pretrain" }>,
+  ): Promise<BackboneCheckpoint> {
+    const { layers, hiddenDim, heads, feedForwardDim } = sizes;
+    const shape = { layers, hiddenDim, heads, feedForwardDim, vocabSize: text.tokenizer.vocabSize };
+    const weights = await runPhase(
+      {
+        name: "backbone",
+        config: training,
+        trainer: {
+          device,
+          config: training,
+          seed,
+          trains: "backbone",
+          backbone: { shape, weights: initializeBackbone(shape, seed) },
+        },
+        validated: (weights) => new LongMem(device, { backbone: { shape, weights } }),
+        network: "backbone",
+      },
+      text,
+      experiment,
+      context,
+    );
+    return { shape, contextTokens: training.contextTokens, weights };
+  }
+}
+
+/** The SideNets of a run, as far as its evaluations ask for them. */
+export interface SideNets {
+  /** As initialised. */
+  readonly untrained: SideNetCheckpoint;
+  /** Trained with memory. */
+  readonly longmem?: SideNetCheckpoint;
+  /** Trained likewise, but without memory. */
+  readonly withoutMemory?: SideNetCheckpoint;
+}
+
+/** Initialises the SideNet and adapts it: with memory, and without where an evaluation compares the two. */
+export async function adaptSideNets(
+  experiment: ResolvedExperiment,
+  backbone: BackboneCheckpoint,
+  text: RunText,
+  device: Device,
+  context: RunContext,
+): Promise<SideNets | undefined> {
+  const { sidenet, adaptation, memory, seed } = experiment;
+  if (!sidenet) return undefined;
+  const shape = {
+    layers: backbone.shape.layers / sidenet.reductionFactor,
+    reductionFactor: sidenet.reductionFactor,
+    memoryBlock: sidenet.memoryBlock,
+  };
+  const untrained = {
+    shape,
+    weights: initializeSideNet(shape, backbone, sidenet.initialization, seed),
+  };
+  if (!adaptation) return { untrained };
+  const adapt = async (name: string, withMemory: boolean): Promise<SideNetCheckpoint> => {
+    const remembers = withMemory && memory ? { memory } : {};
+    const weights = await runPhase(
+      {
+        name,
+        config: adaptation,
+        trainer: {
+          device,
+          config: adaptation,
+          seed,
+          trains: "sidenet",
+          backbone,
+          sideNet: untrained,
+          ...remembers,
+          dropout: adaptation.dropout,
+        },
+        validated: (weights) =>
+          new LongMem(device, { backbone, sideNet: { shape, weights }, ...remembers }),
+        network: withMemory ? "longmem" : "sidenet",
+        ...remembers,
+      },
+      text,
+      experiment,
+      context,
+    );
+    await context.results.recordHash(`SideNet ${name}`, hashTensors(weights));
+    return { shape, weights };
+  };
+  const asked = new Set(experiment.evaluations.flatMap(({ models }) => models));
+  return {
+    untrained,
+    ...(memory ? { longmem: await adapt("longmem", true) } : {}),
+    ...(!memory || asked.has("sidenet-without-memory")
+      ? { withoutMemory: await adapt("sidenet-without-memory", false) }
+      : {}),
+  };
+}

@@ -1,0 +1,157 @@
+import { join } from "node:path";
+import { readSafetensors, writeSafetensors } from "../backbone/checkpoint/safetensors.ts";
+import { cutDocument } from "../text/segments.ts";
+import { languageModel } from "../evaluation/language_model.ts";
+import { scoreDocuments } from "../evaluation/perplexity.ts";
+import type { LongMem, Network } from "../longmem/longmem.ts";
+import type { MemoryConfig } from "../memory/config.ts";
+import type { TensorMap } from "../tensor.ts";
+import { padId } from "../longmem/longmem.ts";
+import type { TrainingConfig } from "../training/config.ts";
+import { train } from "../training/train.ts";
+import { Trainer, type TrainerOptions } from "../training/trainer.ts";
+import type { ResolvedExperiment } from "../experiment/declaration.ts";
+import type { RunContext } from "./run.ts";
+import { type RunText, trainingStream } from "./text.ts";
+
+/** Tokens of each valid document that a validation during training reads. */
+const validationTokens = 8192;
+
+/** One training of a run. */
+export interface Phase {
+  /** Name in `metrics.jsonl`, and folder of its checkpoints: `backbone`, `longmem`, ... */
+  readonly name: string;
+  readonly config: TrainingConfig;
+  readonly trainer: TrainerOptions;
+  /** The model with the weights trained so far, to validate, and the network of it that answers. */
+  readonly validated: (weights: TensorMap) => LongMem;
+  readonly network: Network;
+  readonly memory?: MemoryConfig;
+}
+
+/**
+ * Runs a training, or takes the weights of one that has finished: those that were best on the valid split. Every step is
+ * a line of `metrics.jsonl`.
+ */
+export async function runPhase(
+  phase: Phase,
+  text: RunText,
+  experiment: ResolvedExperiment,
+  context: RunContext,
+): Promise<TensorMap> {
+  const folder = join(context.checkpointFolder, phase.name);
+  const finished = join(folder, "weights.safetensors");
+  try {
+    return (await readSafetensors(finished)).tensors;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  const { config, name } = phase;
+  const stream = await trainingStream(text, experiment, config);
+  const trainer = await Trainer.open(phase.trainer);
+  try {
+    const recorder = stepRecorder(phase, context);
+    const best = await train(trainer, stream, {
+      config,
+      checkpointFolder: folder,
+      signal: context.signal,
+      onStart: recorder.start,
+      onStep: recorder.step,
+      ...(config.validateEverySteps
+        ? {
+          validate: (weights: TensorMap) => validationLoss(phase, weights, text),
+          onValidation: recorder.validation,
+        }
+        : {}),
+    });
+    if (config.validateEverySteps) {
+      context.progress.note(
+        `${name}: the weights of step ${best.step} are best on the valid split (loss ${
+          best.loss.toFixed(4)
+        })`,
+      );
+    }
+    await writeSafetensors(finished, best.weights);
+    return best.weights;
+  } finally {
+    await trainer.close();
+  }
+}
+
+/** Records steps in `metrics.jsonl` and on the terminal. */
+function stepRecorder({ name, config, memory }: Phase, context: RunContext) {
+  const startedAt = performance.now();
+  let tokens = 0, recentTokens = 0, recentAt = startedAt, tokensPerSecond = 0;
+  const perStep = config.batchSize * config.contextTokens * config.accumulationSteps;
+  const banks = memory?.bank === "per-row" ? config.batchSize : 1;
+  return {
+    async start(step: number) {
+      await context.results.truncateMetrics(name, step);
+      tokens = step * perStep;
+      recentAt = performance.now();
+    },
+    async step(metrics: import("../training/trainer.ts").StepMetrics) {
+      tokens += perStep;
+      recentTokens += perStep;
+      const now = performance.now();
+      if (now - recentAt > 2000 || tokensPerSecond === 0) {
+        tokensPerSecond = 1000 * recentTokens / (now - recentAt);
+        recentTokens = 0;
+        recentAt = now;
+      }
+      const memoryTokens = memory && metrics.memoryFillChunks * memory.chunkTokens;
+      await context.results.appendMetrics({
+        phase: name,
+        step: metrics.step,
+        split: "train",
+        tokens,
+        loss: metrics.loss,
+        learningRate: metrics.learningRate,
+        gradientNorm: metrics.gradientNorm,
+        ...(memoryTokens === undefined ? {} : { memoryTokens: memoryTokens * banks }),
+        timing: { tokensPerSecond, elapsedMs: now - startedAt },
+      });
+      context.progress.step({
+        phase: name,
+        step: metrics.step,
+        steps: config.steps,
+        loss: metrics.loss,
+        tokensPerSecond,
+        ...(memory
+          ? { memory: { tokens: memoryTokens!, capacityTokens: memory.capacityTokens } }
+          : {}),
+      });
+    },
+    async validation(step: number, loss: number) {
+      await context.results.appendMetrics({ phase: name, step, split: "valid", tokens, loss });
+      context.progress.note(`${name} step ${step}: loss on the valid split ${loss.toFixed(4)}`);
+      recentAt = performance.now();
+      recentTokens = 0;
+    },
+  };
+}
+
+/** Mean loss on the beginnings of the valid documents, each read with a memory of its own. */
+async function validationLoss(phase: Phase, weights: TensorMap, text: RunText): Promise<number> {
+  const { contextTokens, batchSize } = phase.config;
+  const documents = (await text.documents("valid")).map((document) => ({
+    ...cutDocument({ ...document, tokens: document.tokens.slice(0, validationTokens + 1) }, {
+      contextTokens,
+      pad: padId,
+    }),
+    gpt2Tokens: document.gpt2Tokens,
+  }));
+  const model = phase.validated(weights);
+  try {
+    const rows = phase.memory?.bank === "shared" ? 1 : Math.min(batchSize, documents.length);
+    const scores = await scoreDocuments(
+      languageModel(phase.name, model, phase.network),
+      documents,
+      { rows, pad: padId },
+    );
+    const nats = scores.reduce((sum, score) => sum + score.nats, 0);
+    return nats / documents.reduce((sum, { targetTokens }) => sum + targetTokens, 0);
+  } finally {
+    await model.close();
+  }
+}
