@@ -22,7 +22,7 @@ function adamSession(device: Device) {
     betas,
     epsilon,
   });
-  for (const name of names) graph.output(name, next[name]);
+  for (const name of names) graph.output(`next.${name}`, next[name]);
   return compile(device, graph);
 }
 
@@ -52,13 +52,18 @@ deviceTest(
         square[i] = betas[1] * square[i] + (1 - betas[1]) * gradient[i] ** 2;
         parameter[i] = parameter[i] * decay - stepSize * mean[i] / (Math.sqrt(square[i]) + epsilon);
       }
-      state = await session.run({
+      const next = await session.run({
         ...state,
         gradient: device.tensor(gradient, [size]),
         stepSize: device.tensor(Float32Array.of(stepSize), []),
         decay: device.tensor(Float32Array.of(decay), []),
         active: device.tensor(Uint8Array.of(active ? 1 : 0), [1]),
-      }) as typeof state;
+      });
+      state = {
+        parameter: next["next.parameter"],
+        mean: next["next.mean"],
+        square: next["next.square"],
+      };
     }
     for (const name of names) {
       assertClose(Array.from(await state[name].read(), Number), expected[name], {

@@ -31,12 +31,20 @@ if (ignoresGpu) {
   );
 }
 
-/** Registers a test once for every device. */
-export function deviceTest(name: string, run: (device: Device) => Promise<void>): void {
-  for (const kind of testedDevices) {
+/**
+ * Registers a test once for every device.
+ *
+ * @param options `kinds`: only these devices; `ignore`: registers it as ignored.
+ */
+export function deviceTest(
+  name: string,
+  run: (device: Device) => Promise<void>,
+  options: { kinds?: readonly (typeof testedDevices[number])[]; ignore?: boolean } = {},
+): void {
+  for (const kind of options.kinds ?? testedDevices) {
     test({
       name: `${name} on ${kind}`,
-      ignore: kind === "webgpu" && ignoresGpu,
+      ignore: options.ignore || (kind === "webgpu" && ignoresGpu),
       // The shared device outlives the test that opened it.
       sanitizeOps: false,
       sanitizeResources: false,
