@@ -43,12 +43,12 @@ const FORMATS = {
   BF16: "bfloat16",
   I64: "int64",
   I32: "int32",
-} as const satisfies Record<string, FloatFormat | IntegerFormat>;
+} as const satisfies Record<SafetensorsDtype, FloatFormat | IntegerFormat>;
 
 const ELEMENT_BYTES = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4 } as const;
 
 /** Element types that are read; F32 and I32 are written. */
-export type SafetensorsDtype = keyof typeof FORMATS;
+export type SafetensorsDtype = "F64" | "F32" | "F16" | "BF16" | "I64" | "I32";
 
 /** The format's own bound: a longer header is a sign of another kind of file. */
 const MAX_HEADER_BYTES = 100_000_000;

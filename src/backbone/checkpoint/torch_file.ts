@@ -28,7 +28,8 @@ const STORAGES = {
   "torch.BoolStorage": { format: "uint8", elementBytes: 1 },
 } as const satisfies Record<string, { format: FloatFormat | IntegerFormat; elementBytes: number }>;
 
-type StorageFormat = typeof STORAGES[keyof typeof STORAGES]["format"];
+/** Element format of a storage. */
+export type StorageFormat = FloatFormat | IntegerFormat;
 
 /** The structure of the largest model is some hundred kilobytes; this leaves room and bounds the work. */
 const MAX_PICKLE_BYTES = 2 ** 26;
@@ -37,11 +38,16 @@ const MAX_PICKLE_BYTES = 2 ** 26;
 const MAX_DIMENSIONS = 64;
 
 /** A run of numbers in the archive; several tensors may look at one. */
-class TorchStorage extends PickleOpaque {
+export class TorchStorage extends PickleOpaque {
+  /** Made by the pickle; the size is checked against the archive. */
   constructor(
+    /** Where its bytes are. */
     readonly entry: ZipEntry,
+    /** Element format. */
     readonly format: StorageFormat,
+    /** Bytes of one element. */
     readonly elementBytes: number,
+    /** Number of elements. */
     readonly elements: number,
   ) {
     super();

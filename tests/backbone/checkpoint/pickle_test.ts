@@ -174,6 +174,11 @@ const refused: { name: string; bytes: Uint8Array<ArrayBuffer>; message: RegExp }
     message: /calls argparse.Namespace, which is no allowed function/,
   },
   {
+    name: "an OrderedDict with arguments",
+    bytes: raw(...globalInstruction("collections", "OrderedDict"), 0x5d, 0x85, 0x52, 0x2e),
+    message: /an OrderedDict is made empty: arguments were given/,
+  },
+  {
     name: "calling with a list",
     bytes: raw(...globalInstruction("collections", "OrderedDict"), 0x5d, 0x52, 0x2e),
     message: /calls with a list of 0/,
