@@ -30,7 +30,8 @@ export function fixturePath(name: string): string {
   return sharedPath(`reference/fixtures/${name}`);
 }
 
-const hasShared = exists(fixturePath("config.json"));
+/** Whether the reference material is there. */
+export const hasShared = exists(fixturePath("config.json"));
 if (!hasShared) {
   console.warn(
     `\n*** Reference material is missing at ${sharedFolder}: every test named "(needs shared)" is ignored. ***\n` +
@@ -71,7 +72,9 @@ export function assertClose(
   }
   assert.ok(
     worst < 0 || worstDifference <= options.tolerance,
-    `${name}: element ${worst} of ${actual.length} is ${actual[worst]}, expected ${expected[worst]}: ` +
+    `${name}: element ${worst} of ${actual.length} is ${actual[worst]}, expected ${
+      expected[worst]
+    }: ` +
       `difference ${worstDifference}, tolerance ${options.tolerance}`,
   );
 }

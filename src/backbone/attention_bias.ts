@@ -4,6 +4,7 @@ import type { AttentionBlock } from "../graph/ops/attention.ts";
 import { mul } from "../graph/ops/mul.ts";
 import { reshape } from "../graph/ops/reshape.ts";
 import { slice } from "../graph/ops/slice.ts";
+import { sub } from "../graph/ops/sub.ts";
 
 /** Score of a pair that must not be attended: softmax turns it into 0, and it is finite so that gradients stay so. */
 const hidden = -1e30;
@@ -20,8 +21,8 @@ export function alibiSlopes(heads: number): number[] {
 export interface AttentionBias {
   /** Bias of a block of scores; hides later keys and, if the batch is padded, pad keys. */
   block(block: AttentionBlock): Value;
-  /** The same without hiding pad keys: the official joint attention leaves them visible. */
-  withoutPadding(block: AttentionBlock): Value;
+  /** The same, but pad keys stay visible in rows where `visible` [B, 1, 1, 1] is 1: the official joint attention does not hide them. */
+  blockWithPadsVisible(block: AttentionBlock, visible: Value): Value;
 }
 
 /** Inputs of a padded graph; {@linkcode paddedInputs} computes them. */
@@ -70,7 +71,14 @@ export function attentionBias(
     );
   };
   return {
-    withoutPadding,
+    blockWithPadsVisible(block, visible) {
+      if (!keyBias) return withoutPadding(block);
+      const hides = sub(
+        graph.scalar(1),
+        slice(visible, { axis: 0, start: block.b0, end: block.b1 }),
+      );
+      return add(withoutPadding(block), mul(take(keyBias, block), hides));
+    },
     block: (block) =>
       keyBias
         ? once(JSON.stringify(block), () => add(withoutPadding(block), take(keyBias, block)))

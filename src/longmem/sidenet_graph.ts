@@ -64,18 +64,21 @@ export function sideNetForward(
       const k = splitHeads(linear(u, weight("self_attn.k_proj.weight")), options, H);
       const v = splitHeads(linear(u, weight("self_attn.v_proj.weight")), options, H);
       const masks = options.dropout?.(i);
-      const joint = options.memory !== undefined && i === memoryLayer(shape);
+      const memory = i === memoryLayer(shape) ? options.memory : undefined;
       const local = attention(q, k, v, {
-        bias: joint ? options.bias.withoutPadding : options.bias.block,
+        bias: (block) =>
+          memory
+            ? options.bias.blockWithPadsVisible(block, memory.bank.active)
+            : options.bias.block(block),
         blockBytes: options.blockBytes,
         ...(masks ? { dropout: masks.attention } : {}),
       });
-      const o = joint
+      const o = memory
         ? jointAttention(
           local,
           { q, query: splitHeads(query, options, H) },
           weight("self_attn.memory_bias"),
-          options.memory!,
+          memory,
         )
         : local;
       const a = linear(mergeHeads(o), weight("self_attn.out_proj.weight"));
