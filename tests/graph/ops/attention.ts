@@ -54,9 +54,9 @@ const oneBlock = 2 ** 30, smallest = 1;
 
 for (
   const { B, H, T, D, blockBytes, blocks } of [
-    { B: 2, H: 2, T: 37, D: 3, blockBytes: oneBlock, blocks: 1 },
-    { B: 2, H: 2, T: 37, D: 3, blockBytes: smallest, blocks: 2 }, // one for each row of the batch
-    { B: 2, H: 1, T: 67, D: 2, blockBytes: smallest, blocks: 4 },
+    { B: 2, H: 2, T: 37, D: 2, blockBytes: oneBlock, blocks: 1 },
+    { B: 2, H: 2, T: 37, D: 2, blockBytes: smallest, blocks: 2 }, // one for each row of the batch
+    { B: 2, H: 1, T: 67, D: 1, blockBytes: smallest, blocks: 4 },
     { B: 1, H: 1, T: 130, D: 1, blockBytes: smallest, blocks: 3 },
   ]
 ) {
@@ -71,7 +71,7 @@ for (
 }
 
 for (const blockBytes of [oneBlock, smallest]) {
-  const B = 2, H = 1, T = 67, D = 2, p = 0.25;
+  const B = 2, H = 1, T = 67, D = 1, p = 0.25;
   const shape = [B, H, T, D];
   const random = new Random("attention dropout");
   const randoms = dropoutRandoms(() => random.nextUint32(), { rows: B * H * T, columns: T });
