@@ -271,7 +271,9 @@ async function executeOne(
       return "interrupted";
     }
     const { message, stack } = error instanceof Error ? error : new Error(String(error));
-    console.error(`\n${experiment.name}/${id} failed: ${stack ?? message}`);
+    // A missing file is the user's to name, not a fault of the code to be looked for.
+    const shown = error instanceof Deno.errors.NotFound ? message : stack ?? message;
+    console.error(`\n${experiment.name}/${id} failed: ${shown}`);
     // Where the folder cannot be written, the message above is all there can be.
     await results.setState("failed", message).catch(() => undefined);
     return "failed";

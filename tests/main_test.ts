@@ -241,6 +241,19 @@ resultsTest("one failing run of several gives exit code 1", async (results) => {
   assert.deepEqual(done, ["two_sizes completed", "two_sizes completed"]);
 });
 
+resultsTest("run names a corpus that is missing and how to name another", async (results) => {
+  const args = ["run", `${declarations}/baseline.ts`, "--results", results];
+  const { code, stderr } = await cli(real, ...args, "--set", "corpus.folder=no/novels");
+  assert.equal(code, 1);
+  assert.match(
+    stderr,
+    /Cannot run "baseline" as corpus.folder is missing: current value is "no\/novels", .*--set corpus.folder=/,
+  );
+  assert.doesNotMatch(stderr, /\n {4}at /, "a missing file is no reason for a stack trace");
+  const [failed] = await summaries(results);
+  assert.equal(failed.state, "failed");
+});
+
 resultsTest("run --limit is recorded, in a folder of its own", async (results) => {
   await cli(fake, "run", `${declarations}/baseline.ts`, "--results", results);
   await cli(fake, "run", `${declarations}/baseline.ts`, "--results", results, "--limit", "2");

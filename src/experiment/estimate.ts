@@ -4,7 +4,7 @@
 import { type BackboneShape, backboneTensorShapes } from "../backbone/shape.ts";
 import { sideNetTensorShapes } from "../longmem/shape.ts";
 import { elementCount } from "../tensor.ts";
-import type { ResolvedExperiment, Split, TokenizerConfig, TrainingConfig } from "./declaration.ts";
+import type { ResolvedExperiment, TokenizerConfig, TrainingConfig } from "./declaration.ts";
 
 /** What a run will take; what depends on a file that is not read yet is absent. */
 export interface Estimate {
@@ -68,7 +68,7 @@ export async function estimateRun(experiment: ResolvedExperiment): Promise<Estim
     ...(backboneParameters !== undefined && { backboneParameters }),
     ...(sidenetParameters !== undefined && { sidenetParameters }),
     trainings,
-    missing: await missingPaths(experiment),
+    missing: [...new Set((await missingPaths(experiment)).map(({ path }) => path))],
   };
 }
 
@@ -105,20 +105,25 @@ function trainingEstimate(
   };
 }
 
-/** Paths of the declaration that are not there; whether a glob matches shows when the corpus is opened. */
-async function missingPaths(experiment: ResolvedExperiment): Promise<string[]> {
+/** Files and folders of a declaration that are not there, by the field that names them; whether a glob matches shows when the corpus is opened. */
+export async function missingPaths(
+  experiment: ResolvedExperiment,
+): Promise<{ field: string; path: string }[]> {
   const { corpus, tokenizer, backbone } = experiment;
-  const paths = new Set([corpus.folder]);
+  const named = [{ field: "corpus.folder", path: corpus.folder }];
   if (await exists(corpus.folder)) {
-    for (const pattern of (["train", "valid", "test"] as Split[]).flatMap((part) => corpus[part])) {
-      if (!/[*?[{]/.test(pattern)) paths.add(`${corpus.folder}/${pattern}`);
+    for (const split of ["train", "valid", "test"] as const) {
+      for (const pattern of corpus[split]) {
+        if (/[*?[{]/.test(pattern)) continue;
+        named.push({ field: `corpus.${split}`, path: `${corpus.folder}/${pattern}` });
+      }
     }
   }
-  if (tokenizer.kind === "file") paths.add(tokenizer.path);
-  if (tokenizer.kind === "gpt2") paths.add(tokenizer.folder);
-  if (backbone.kind === "checkpoint") paths.add(backbone.path);
-  const missing: string[] = [];
-  for (const path of paths) if (!await exists(path)) missing.push(path);
+  if (tokenizer.kind === "file") named.push({ field: "tokenizer.path", path: tokenizer.path });
+  if (tokenizer.kind === "gpt2") named.push({ field: "tokenizer.folder", path: tokenizer.folder });
+  if (backbone.kind === "checkpoint") named.push({ field: "backbone.path", path: backbone.path });
+  const missing: typeof named = [];
+  for (const entry of named) if (!await exists(entry.path)) missing.push(entry);
   return missing;
 }
 

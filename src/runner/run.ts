@@ -1,7 +1,8 @@
 /**
  * A run, from declaration to results.
  */
-import type { DeviceChoice } from "../experiment/declaration.ts";
+import type { DeviceChoice, ResolvedExperiment } from "../experiment/declaration.ts";
+import { missingPaths } from "../experiment/estimate.ts";
 import type { ResolvedRun } from "../experiment/resolve.ts";
 import type { RunFolder } from "../results/run_folder.ts";
 import { openDevice } from "../runtime/open_device.ts";
@@ -37,6 +38,7 @@ export type RunExecutor = (run: ResolvedRun, context: RunContext) => Promise<voi
 export async function executeRun(run: ResolvedRun, context: RunContext): Promise<void> {
   const { experiment } = run;
   const { threads } = experiment;
+  await checkFiles(experiment);
   const device = await openDevice(context.device, threads === undefined ? {} : { threads });
   try {
     const description = `${device.kind}: ${device.description} (${device.reason})`;
@@ -50,4 +52,22 @@ export async function executeRun(run: ResolvedRun, context: RunContext): Promise
   } finally {
     await device.close();
   }
+}
+
+/**
+ * Checks that the files which an experiment names are there, before a device is opened.
+ *
+ * @throws {Deno.errors.NotFound} Naming the first that is missing, and how to name another.
+ */
+async function checkFiles(experiment: ResolvedExperiment): Promise<void> {
+  const [missing] = await missingPaths(experiment);
+  if (missing === undefined) return;
+  const { field, path } = missing;
+  throw new Deno.errors.NotFound(
+    `Cannot run "${experiment.name}" as ${field} is missing: current value is "${path}", current folder is ` +
+      `"${Deno.cwd()}"; name another with --set ${field}=PATH` +
+      (field === "corpus.folder"
+        ? " (train, valid and test in it hold plain texts), or see what deno task data says of it"
+        : ""),
+  );
 }

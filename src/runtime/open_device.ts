@@ -57,7 +57,17 @@ async function openBest(options: OpenDeviceOptions): Promise<Device> {
 }
 
 async function requestAdapter(): Promise<GPUAdapter | null> {
+  nameRuntimeFolder();
   return await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" }) ?? null;
+}
+
+/** Where nothing names a folder for the sockets of a desktop, Mesa prints an error to stderr, although it needs none here. */
+function nameRuntimeFolder(): void {
+  const name = "env", variable = "XDG_RUNTIME_DIR";
+  if (Deno.build.os !== "linux") return;
+  // Programs that do not grant the variable are not asked for it.
+  if (Deno.permissions.querySync({ name, variable }).state !== "granted") return;
+  if (!Deno.env.get(variable)) Deno.env.set(variable, "/tmp");
 }
 
 /** Whether an adapter computes on the CPU (Mesa's llvmpipe, SwiftShader, WARP). */
