@@ -35,9 +35,31 @@ export interface CommandArguments {
   readonly flags: ReadonlyMap<string, readonly string[]>;
 }
 
+/** Where a command says something. */
+export interface Output {
+  /** Prints what was asked for. */
+  readonly print: (text: string) => void;
+  /** Says what is going on, apart from what was asked for. */
+  readonly note: (text: string) => void;
+}
+
 /** The command line is wrong: nothing has been done. */
 export class UsageError extends Error {
   override readonly name: string = "UsageError";
+}
+
+/** A file or server that a command was pointed to is not what it should be; the message says all there is to know. */
+export class InputError extends Error {
+  override readonly name: string = "InputError";
+}
+
+/** Does what depends on files that the user named: where it fails, the reason is theirs to mend. */
+export async function reading<T>(read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (cause) {
+    throw new InputError((cause as Error).message, { cause });
+  }
 }
 
 /**
@@ -101,6 +123,19 @@ export function positiveInteger(args: CommandArguments, flag: string): number | 
     );
   }
   return Number(text);
+}
+
+/**
+ * The last value of a flag that must be given.
+ *
+ * @throws {UsageError} Where it was not.
+ */
+export function requiredFlag(args: CommandArguments, flag: string): string {
+  const value = args.flags.get(flag)?.at(-1);
+  if (value === undefined || value === "") {
+    throw new UsageError(`Cannot go on as --${flag} is missing`);
+  }
+  return value;
 }
 
 /** The help of one command. */

@@ -1,7 +1,7 @@
 /**
- * The command line: `deno task run`, `deno task table`.
+ * The command line: `deno task run`, `deno task table`, ...
  *
- * Exit codes: 0 all done; 1 a run failed; 2 the declaration or the command line is wrong; 130 stopped
+ * Exit codes: 0 all done; 1 a run failed, or a file that was named cannot be used; 2 the declaration or the command line is wrong; 130 stopped
  * by Ctrl-C.
  */
 // deno-lint-ignore-file no-console -- this is where results and errors reach the person who asked
@@ -9,11 +9,14 @@ import {
   type Command,
   type CommandArguments,
   commandHelp,
+  InputError,
+  type Output,
   overview,
   positiveInteger,
   readArguments,
   UsageError,
 } from "./command_line.ts";
+import { dataCommand } from "./commands/data.ts";
 import type { DeviceChoice } from "./experiment/declaration.ts";
 import { estimateRun } from "./experiment/estimate.ts";
 import { type ResolvedRun, resolveRuns } from "./experiment/resolve.ts";
@@ -25,9 +28,19 @@ import { formatTables, readSummaries, type TableFormat, tableFormats } from "./r
 import { Progress } from "./runner/progress.ts";
 import type { RunExecutor } from "./runner/run.ts";
 
+/** Commands print to the terminal. */
+const terminal: Output = {
+  print: (text) => console.log(text),
+  note: (text) => console.error(text),
+};
+
 /** Every command; a new one is one line here. */
 function commandTable(executor: () => Promise<RunExecutor>): Record<string, Command> {
-  return { run: runCommand(executor), table: tableCommand };
+  return {
+    run: runCommand(executor),
+    table: tableCommand,
+    data: dataCommand(terminal),
+  };
 }
 
 /**
@@ -58,9 +71,14 @@ export async function main(
     }
     return await command.execute(readArguments(command, rest));
   } catch (error) {
-    if (!(error instanceof UsageError || error instanceof DeclarationError)) throw error;
-    console.error(error.message);
-    return 2;
+    const code = error instanceof InputError
+      ? 1
+      : error instanceof UsageError || error instanceof DeclarationError
+      ? 2
+      : undefined;
+    if (code === undefined) throw error;
+    console.error((error as Error).message);
+    return code;
   }
 }
 

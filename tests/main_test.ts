@@ -62,7 +62,7 @@ const wrongCommandLines: [args: string[], message: RegExp][] = [
   [[], /deno task run PATH\.\.\./],
   [
     ["rnu"],
-    /Cannot run command "rnu" as it is unknown: allowed are run, table \(did you mean "run"\?\)/,
+    /Cannot run command "rnu" as it is unknown: allowed are run, table, .* \(did you mean "run"\?\)/,
   ],
   [["run"], /Cannot run as no file or folder of experiments is given/],
   [

@@ -1,0 +1,114 @@
+import { fileURLToPath } from "node:url";
+import {
+  type Command,
+  type CommandArguments,
+  type Output,
+  reading,
+  UsageError,
+} from "../command_line.ts";
+import { allowedWords } from "../experiment/suggestion.ts";
+import {
+  checkDataSet,
+  type DataSet,
+  type DataSetState,
+  fetchDataFile,
+  readDataSets,
+} from "../text/data_set.ts";
+
+/** Where data sets are listed and where they lie. */
+export interface DataPlaces {
+  /** The list. */
+  readonly list: string;
+  /** Folders that hold a folder for each data set, the first for what is fetched. */
+  readonly folders: readonly string[];
+}
+
+const repositoryPlaces: DataPlaces = {
+  list: fileURLToPath(new URL("../../data/datasets.json", import.meta.url)),
+  folders: ["data", "../shared/data"],
+};
+
+/** `data [NAME...]`: lists the data sets and whether they are there; fetches those that are named. */
+export function dataCommand(output: Output, places: DataPlaces = repositoryPlaces): Command {
+  return {
+    operands: "[NAME...]",
+    help:
+      "Lists the data sets that experiments read and verifies them; fetches those that are named.",
+    flags: [],
+    execute: (args) => listDataSets(args, output, places),
+  };
+}
+
+async function listDataSets(
+  { operands }: CommandArguments,
+  output: Output,
+  { list, folders }: DataPlaces,
+): Promise<number> {
+  const dataSets = await reading(() => readDataSets(list));
+  const names = dataSets.map(({ name }) => name);
+  const unknown = operands.find((name) => !names.includes(name));
+  if (unknown !== undefined) {
+    throw new UsageError(
+      `Cannot fetch data set "${unknown}" as it is unknown: ${allowedWords(unknown, names)}`,
+    );
+  }
+  let allWhole = true;
+  for (const dataSet of dataSets) {
+    const isNamed = operands.includes(dataSet.name);
+    if (operands.length > 0 && !isNamed) continue;
+    let { folder, state } = await findDataSet(dataSet, folders);
+    const fetchable = state.missing.filter(({ url }) => url !== undefined);
+    if (isNamed && fetchable.length > 0) {
+      folder = `${folders[0]}/${dataSet.name}`;
+      for (const file of (await checkDataSet(dataSet, folder)).missing) {
+        if (file.url === undefined) continue;
+        output.note(`fetching ${file.url}`);
+        await reading(() => fetchDataFile(file, folder));
+      }
+      state = await checkDataSet(dataSet, folder);
+    }
+    output.print(describe(dataSet, folder, state));
+    // Unnamed data sets may be missing, but what is there must be what it should be.
+    if (state.different.length > 0 || (isNamed && state.missing.length > 0)) allWhole = false;
+  }
+  return allWhole ? 0 : 1;
+}
+
+/** The first folder that has files of a data set; where none has, the one that they belong in. */
+async function findDataSet(
+  dataSet: DataSet,
+  folders: readonly string[],
+): Promise<{ folder: string; state: DataSetState }> {
+  const looked = [];
+  for (const parent of folders) {
+    const folder = `${parent}/${dataSet.name}`;
+    const state = await checkDataSet(dataSet, folder);
+    if (state.missing.length < dataSet.files.length) return { folder, state };
+    looked.push({ folder, state });
+  }
+  return looked[0];
+}
+
+function describe(dataSet: DataSet, folder: string, state: DataSetState): string {
+  const { name, what, licence, files, field, get } = dataSet;
+  const { whole, different, missing } = state;
+  const isWhole = whole.length === files.length;
+  const lines = [
+    `${name}: ${
+      isWhole
+        ? `complete, ${files.length} files verified`
+        : missing.length === files.length
+        ? "missing"
+        : `incomplete, ${whole.length} of ${files.length} files verified`
+    }`,
+    `  ${what}`,
+    `  licence: ${licence}`,
+    `  folder: ${folder} (--set ${field}=${folder})`,
+  ];
+  for (const { path } of different) lines.push(`  other bytes than expected: ${path}`);
+  if (missing.length < files.length) {
+    for (const { path } of missing) lines.push(`  missing: ${path}`);
+  }
+  if (!isWhole) lines.push(`  to get it: ${get}`);
+  return lines.join("\n");
+}

@@ -1,0 +1,163 @@
+/**
+ * Data sets that experiments read but that are not part of the repository: what they are, whether their files are
+ * there and whole, and how to get them.
+ */
+import { createHash } from "node:crypto";
+import { dirname } from "node:path";
+import { promisify } from "node:util";
+import { gunzip } from "node:zlib";
+import * as z from "zod";
+import { writeAtomically } from "../backbone/checkpoint/byte_file.ts";
+
+const file = z.strictObject({
+  path: z.string().regex(/^[\w-][\w.-]*(\/[\w-][\w.-]*)*$/),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  url: z.url({ protocol: /^https?$/ }).optional(),
+});
+
+const dataSet = z.strictObject({
+  name: z.string().regex(/^[a-z0-9_]+$/),
+  what: z.string(),
+  licence: z.string(),
+  get: z.string(),
+  field: z.string(),
+  files: z.array(file).min(1),
+});
+
+const manifest = z.strictObject({ dataSets: z.array(dataSet) });
+
+/** A file of a data set. */
+export interface DataFile {
+  /** Path below the folder of the data set; on the disk it may end in `.gz`. */
+  readonly path: string;
+  /** SHA-256 (hexadecimal) of its bytes, uncompressed. */
+  readonly sha256: string;
+  /** Where it can be fetched; absent where no place is known that is sure to hold these bytes. */
+  readonly url?: string | undefined;
+}
+
+/** A data set. */
+export interface DataSet {
+  /** Name, and the folder below `data/`. */
+  readonly name: string;
+  /** What it is, in one line. */
+  readonly what: string;
+  /** Under which terms it can be used. */
+  readonly licence: string;
+  /** How to get what cannot be fetched. */
+  readonly get: string;
+  /** Field of a declaration that names its folder. */
+  readonly field: string;
+  /** Its files. */
+  readonly files: readonly DataFile[];
+}
+
+/** What is on the disk of a data set. */
+export interface DataSetState {
+  /** Files that are there with the bytes they should have. */
+  readonly whole: readonly DataFile[];
+  /** Files that are there with other bytes. */
+  readonly different: readonly DataFile[];
+  /** Files that are not there. */
+  readonly missing: readonly DataFile[];
+}
+
+/**
+ * Reads a list of data sets.
+ *
+ * @param path A JSON file such as `data/datasets.json`.
+ * @throws {TypeError} Where it is none, naming the field.
+ */
+export async function readDataSets(path: string): Promise<DataSet[]> {
+  let value: unknown;
+  try {
+    value = JSON.parse(await Deno.readTextFile(path));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new TypeError(`Cannot read data sets from "${path}" as it is not JSON: ${error.message}`);
+  }
+  const result = manifest.safeParse(value);
+  if (result.success) return result.data.dataSets;
+  const [{ path: field, message }] = result.error.issues;
+  throw new TypeError(
+    `Cannot read data sets from "${path}" as ${field.join(".")} is not allowed: ${message}`,
+  );
+}
+
+/** Compares the files in a folder with those of a data set; a folder that is not there has none. */
+export async function checkDataSet({ files }: DataSet, folder: string): Promise<DataSetState> {
+  const state = { whole: [], different: [], missing: [] } as Record<keyof DataSetState, DataFile[]>;
+  for (const file of files) {
+    const found = await contentHash(`${folder}/${file.path}`);
+    state[found === undefined ? "missing" : found === file.sha256 ? "whole" : "different"].push(
+      file,
+    );
+  }
+  return state;
+}
+
+/**
+ * Fetches a file and writes it, whole or not at all, if it has the bytes that it should have.
+ *
+ * @throws {TypeError} Where no URL is known or the server cannot be reached.
+ * @throws {RangeError} Where the server answers with an error or with other bytes.
+ */
+export async function fetchDataFile(file: DataFile, folder: string): Promise<void> {
+  const { path, sha256, url } = file;
+  if (url === undefined) {
+    throw new TypeError(`Cannot fetch "${path}" as no place is known that has it`);
+  }
+  let response: Response;
+  try {
+    response = await fetch(url);
+  } catch (cause) {
+    throw new TypeError(
+      `Cannot fetch "${url}" as its server cannot be reached: ${(cause as Error).message}`,
+      { cause },
+    );
+  }
+  const bytes = await response.bytes();
+  if (!response.ok) {
+    throw new RangeError(
+      `Cannot fetch "${url}" as the server refuses: its status is ${response.status}`,
+    );
+  }
+  const found = hash(bytes);
+  if (found !== sha256) {
+    throw new RangeError(
+      `Cannot keep "${url}" as it is not the file that it was: expected SHA-256 ${sha256}, found ${found} ` +
+        `(${bytes.length} bytes)`,
+    );
+  }
+  const target = `${folder}/${path}`;
+  await Deno.mkdir(dirname(target), { recursive: true });
+  await writeAtomically(target, [bytes]);
+}
+
+/** Hash of a file, or of what its compressed form beside it holds; undefined where there is neither. */
+async function contentHash(path: string): Promise<string | undefined> {
+  const plain = await readIfThere(path);
+  if (plain) return hash(plain);
+  const compressed = await readIfThere(`${path}.gz`);
+  if (!compressed) return undefined;
+  try {
+    return hash(await promisify(gunzip)(compressed));
+  } catch {
+    return hash(compressed); // cut off or damaged: another hash
+  }
+}
+
+async function readIfThere(path: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  try {
+    return await Deno.readFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+function hash(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
