@@ -12,8 +12,10 @@ export class ReplacedTensors {
 
   constructor(readonly device: Device) {}
 
-  /** Adds a tensor. */
+  /** Adds a tensor, in place of an earlier one of its name. */
   add(name: string, data: Float32Array<ArrayBuffer>, shape: readonly number[]): void {
+    this.#current[name]?.dispose();
+    this.#spare[name]?.dispose();
     // A copy: on the host a tensor is the memory that it was made from, and the step writes to it.
     this.#current[name] = this.device.tensor(data.slice(), shape);
     this.#spare[name] = this.device.zeros(shape);

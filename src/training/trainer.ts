@@ -6,6 +6,7 @@ import { buildForward, headLoss, sideNetPrefix } from "../longmem/forward_graph.
 import { padId } from "../longmem/longmem.ts";
 import { checkMemoryConfig, type MemoryConfig } from "../memory/config.ts";
 import { MemoryBank, type SavedBank } from "../memory/memory_bank.ts";
+import { bankInputNames } from "../memory/memory_graph.ts";
 import { followBank, retrieveFunction } from "../memory/retriever.ts";
 import { compile } from "../runtime/compile.ts";
 import type { Device, Session, Tensors } from "../runtime/device.ts";
@@ -247,11 +248,8 @@ export class Trainer {
       const active = this.#bank?.fillChunks.some((chunks) => chunks > 0) ?? false;
       gated ||= active;
       const shape = [config.batchSize, config.contextTokens];
-      const feeds: Tensors = {
-        ...this.#frozen,
-        ...this.#state.feeds,
-        ...this.#sums?.feeds,
-        ...this.#bank?.inputs(config.batchSize),
+      const remembered = this.#bank?.inputs(config.batchSize);
+      const fresh: Tensors = {
         ...this.#dropoutFeeds(micro),
         tokens: device.tensor(Int32Array.from(batch.tokens), shape),
         targets: device.tensor(Int32Array.from(batch.targets), shape),
@@ -259,7 +257,16 @@ export class Trainer {
         [stepNames.lossScale]: scalar(this.#sums ? 1 : 1 / Math.max(1, count)),
         ...this.#optimiserFeeds(learningRate, active),
       };
+      const feeds = {
+        ...this.#frozen,
+        ...this.#state.feeds,
+        ...this.#sums?.feeds,
+        ...remembered,
+        ...fresh,
+      };
       const outputs = await this.#session.run(feeds, (this.#sums ?? this.#state).targets);
+      disposeAll(fresh);
+      remembered?.[bankInputNames.active].dispose();
       loss += (await outputs[stepNames.loss].read() as Float32Array)[0];
       if (this.#sums) this.#sums.swap();
       else squares = await outputs[stepNames.gradientSquares].read() as Float32Array;
@@ -272,13 +279,13 @@ export class Trainer {
       }
     }
     if (this.#update && this.#sums) {
-      const feeds = {
-        ...this.#state.feeds,
-        ...this.#sums.feeds,
+      const fresh = {
         [stepNames.lossScale]: scalar(1 / Math.max(1, targets)),
         ...this.#optimiserFeeds(learningRate, gated),
       };
+      const feeds = { ...this.#state.feeds, ...this.#sums.feeds, ...fresh };
       const outputs = await this.#update.run(feeds, this.#state.targets);
+      disposeAll(fresh);
       squares = await outputs[stepNames.gradientSquares].read() as Float32Array;
     }
     this.#checkGradients(squares!);
@@ -405,8 +412,13 @@ export class Trainer {
     this.#state.dispose();
     this.#sums?.dispose();
     this.#bank?.dispose();
-    for (const tensor of Object.values(this.#frozen)) tensor.dispose();
+    disposeAll(this.#frozen);
   }
+}
+
+/** The garbage collector does not see how much of a GPU tensors hold. */
+function disposeAll(tensors: Tensors): void {
+  for (const tensor of Object.values(tensors)) tensor.dispose();
 }
 
 function dropoutName(layer: number, kind: "attention" | "mlp"): string {

@@ -1,0 +1,550 @@
+import { hashTensors } from "../../src/backbone/checkpoint/tensor_hash.ts";
+import type { Device, DeviceTensor } from "../../src/runtime/device.ts";
+import type { TensorMap } from "../../src/tensor.ts";
+import { Random } from "../../src/text/random.ts";
+import type { SegmentBatch } from "../../src/text/segments.ts";
+import type { TrainingConfig } from "../../src/training/config.ts";
+import { Trainer, type TrainerOptions, type TrainerState } from "../../src/training/trainer.ts";
+import { deviceTest } from "../graph/devices.ts";
+import { ReferenceMemory, type ReferenceParts, referencePass } from "../longmem/reference_model.ts";
+import { assert, assertClose } from "../testing.ts";
+import {
+  inOrder,
+  randomBatches,
+  releasedTraining,
+  smallBackbone,
+  smallMemory,
+  smallSideNet,
+} from "./small_training.ts";
+
+const padId = 1;
+const onCpu = { kinds: ["cpu"] } as const;
+
+/** Weights stay, and Adam's mean is the (clipped) gradient of the last update itself. */
+const showsGradients = { learningRate: 0, betas: [0, 0.98] } as const;
+
+type SideNetOptions = Partial<
+  Pick<Extract<TrainerOptions, { trains: "sidenet" }>, "memory" | "dropout" | "seed" | "sideNet">
+>;
+
+async function openSideNet(
+  device: Device,
+  config: Partial<TrainingConfig> = {},
+  options: SideNetOptions = {},
+): Promise<Trainer> {
+  const backbone = smallBackbone();
+  return await Trainer.open({
+    device,
+    config: { ...releasedTraining, ...config },
+    seed: 1,
+    trains: "sidenet",
+    backbone,
+    sideNet: smallSideNet(backbone),
+    ...options,
+  });
+}
+
+/** Makes updates from batches, one after the other, and tells what came of it. */
+async function updates(trainer: Trainer, batches: readonly SegmentBatch[], count: number) {
+  const next = inOrder(batches), metrics = [];
+  for (let i = 0; i < count; i++) metrics.push(await trainer.update(next));
+  return metrics;
+}
+
+/** Opens, updates, saves, closes. */
+async function trained(
+  opening: Promise<Trainer>,
+  batches: readonly SegmentBatch[],
+  count: number,
+): Promise<{ metrics: Awaited<ReturnType<typeof updates>>; state: TrainerState }> {
+  const trainer = await opening;
+  try {
+    return { metrics: await updates(trainer, batches, count), state: await trainer.save() };
+  } finally {
+    await trainer.close();
+  }
+}
+
+/** Ends rows of a batch early: their last tokens and targets become `<pad>`. */
+function endRows(batch: SegmentBatch, ends: readonly number[]): SegmentBatch {
+  const T = batch.tokens.length / ends.length;
+  const cut = (ids: Int32Array) =>
+    Int32Array.from(ids, (id, i) => i % T < ends[Math.floor(i / T)] ? id : padId);
+  return { ...batch, tokens: cut(batch.tokens), targets: cut(batch.targets) };
+}
+
+function assertSame(actual: TensorMap, expected: TensorMap): void {
+  assert.deepEqual([...actual.keys()], [...expected.keys()]);
+  for (const [name, { data }] of actual) assert.deepEqual(data, expected.get(name)!.data, name);
+}
+
+// Gradients and losses against plain loops in double precision.
+
+/** Mean loss of the targets that are not padding, by the reference. */
+function referenceLoss(
+  parts: ReferenceParts,
+  memory: ReferenceMemory,
+  batch: SegmentBatch,
+  options: { network?: "backbone" | "longmem"; readOnly?: boolean } = {},
+): number {
+  const pass = referencePass(parts, memory, batch.tokens, {
+    rows: batch.starts.length,
+    readOnly: options.readOnly ?? false,
+  });
+  const logits = options.network === "backbone" ? pass.backboneLogits : pass.logits;
+  let loss = 0, count = 0;
+  batch.targets.forEach((target, n) => {
+    if (target === padId) return;
+    const largest = logits[n].reduce((a, b) => Math.max(a, b));
+    const total = logits[n].reduce((sum, x) => sum + Math.exp(x - largest), 0);
+    loss += largest + Math.log(total) - logits[n][target];
+    count++;
+  });
+  return loss / count;
+}
+
+/**
+ * Compares gradients with central differences of the reference's loss at a few elements of each tensor: where the
+ * gradient is largest, and anywhere.
+ */
+function assertGradients(
+  gradients: TensorMap,
+  weights: TensorMap,
+  prefix: string,
+  loss: () => number,
+): void {
+  const random = new Random("elements");
+  assert.equal(gradients.size, weights.size);
+  for (const [name, { data: gradient }] of gradients) {
+    const { data } = weights.get(name.slice(prefix.length))!;
+    const largest = gradient.reduce((at, g, i) => Math.abs(g) > Math.abs(gradient[at]) ? i : at, 0);
+    assert.ok(Math.abs(gradient[largest]) > 1e-4, `${name}: a gradient of 0 proves nothing`);
+    for (const i of new Set([largest, random.below(data.length), random.below(data.length)])) {
+      const value = data[i];
+      data[i] = value + 1e-3;
+      const above = data[i], lossAbove = loss();
+      data[i] = value - 1e-3;
+      const slope = (lossAbove - loss()) / (above - data[i]);
+      data[i] = value;
+      assertClose([gradient[i]], [slope], { tolerance: 1e-5, name: `${name}[${i}]` });
+    }
+  }
+}
+
+deviceTest("Trainer pretrains by the gradients of double precision", async (device) => {
+  const backbone = smallBackbone();
+  const batch = endRows(randomBatches(1)[0], [8, 5]);
+  const { metrics: [{ loss, targets }], state } = await trained(
+    Trainer.open({
+      device,
+      config: { ...releasedTraining, ...showsGradients },
+      seed: 1,
+      trains: "backbone",
+      backbone,
+    }),
+    [batch],
+    1,
+  );
+  const parts = { backbone, sideNet: smallSideNet(backbone), memory: smallMemory };
+  const reference = () =>
+    referenceLoss(parts, new ReferenceMemory(smallMemory, 2), batch, { network: "backbone" });
+  assert.equal(targets, 13);
+  assertClose([loss], [reference()], { tolerance: 1e-5 });
+  assertGradients(state.means, backbone.weights, "backbone.", reference);
+}, onCpu);
+
+deviceTest(
+  "Trainer adapts by the gradients of double precision, rows that remember different lengths",
+  async (device) => {
+    const backbone = smallBackbone(), sideNet = smallSideNet(backbone);
+    // Row 0 begins a document at the third batch, when row 1 remembers two segments of its own.
+    const [first, second, third] = randomBatches(3);
+    const batches = [first, second, endRows({ ...third, starts: [true, false] }, [8, 5])];
+    const { metrics, state } = await trained(
+      openSideNet(device, showsGradients, { memory: smallMemory }),
+      batches,
+      3,
+    );
+    const parts = { backbone, sideNet, memory: smallMemory };
+    const memory = new ReferenceMemory(smallMemory, 2);
+    const expected = [first, second].map((batch) => referenceLoss(parts, memory, batch));
+    memory.reset([0]);
+    const reference = () => referenceLoss(parts, memory, batches[2], { readOnly: true });
+    assertClose(metrics.map(({ loss }) => loss), [...expected, reference()], { tolerance: 1e-5 });
+    assert.deepEqual(metrics.map(({ targets }) => targets), [16, 16, 13]);
+    // 8 tokens are 4 chunks a row and segment.
+    assert.deepEqual(state.memory!.rings.map(({ count }) => count), [4, 12]);
+    assertGradients(state.means, sideNet.weights, "sidenet.", reference);
+  },
+  onCpu,
+);
+
+deviceTest("Trainer empties a memory of epochs after the last batch of one", async (device) => {
+  const batches = randomBatches(4).map((batch, i) => ({
+    ...batch,
+    starts: [true, true], // a memory of epochs does not mind documents
+    endsEpoch: i === 1,
+  }));
+  const trainer = await openSideNet(device, showsGradients, {
+    memory: { ...smallMemory, reset: "epoch" },
+  });
+  const metrics = await updates(trainer, batches, 4);
+  assert.deepEqual(metrics.map(({ memoryFillChunks }) => memoryFillChunks), [4, 0, 4, 8]);
+  // Steps 1 and 3 had nothing to remember, so that the gates had no gradient.
+  assert.deepEqual((await trainer.save()).updates, { always: 4, withMemory: 2 });
+  await trainer.close();
+}, onCpu);
+
+// Updates.
+
+deviceTest("Trainer moves every parameter as AdamW with decay on all of them", async (device) => {
+  const config = { learningRate: 0.01, weightDecay: 5, totalSteps: 4 };
+  const batches = randomBatches(3);
+  const trainer = await openSideNet(device, config, { memory: smallMemory });
+  const next = inOrder(batches);
+  let before = await trainer.save();
+  for (let step = 1; step <= 3; step++) {
+    await trainer.update(next);
+    const after = await trainer.save();
+    const rate = 0.01 * (1 - (step - 1) / 4);
+    for (const [name, { data }] of after.parameters) {
+      const gate = name.endsWith("memory_bias");
+      const old = before.parameters.get(name)!.data;
+      if (gate && step === 1) {
+        assert.deepEqual(data, old, "gates rest without memory");
+        continue;
+      }
+      const n = gate ? step - 1 : step;
+      const mean = after.means.get(name)!.data, square = after.squares.get(name)!.data;
+      const expected = Float64Array.from(old, (p, i) =>
+        p * (1 - rate * 5) -
+        rate * Math.sqrt(1 - 0.98 ** n) / (1 - 0.9 ** n) * mean[i] / (Math.sqrt(square[i]) + 1e-6));
+      assertClose(data, expected, { tolerance: 1e-6, name: `step ${step} ${name}` });
+      assert.ok(expected.some((p, i) => Math.abs(p - old[i]) > 1e-3), `${name} does not move`);
+    }
+    before = after;
+  }
+  await trainer.close();
+}, onCpu);
+
+deviceTest(
+  "Trainer with two batches to an update averages over their targets; memory moves between them",
+  async (device) => {
+    const batches = randomBatches(4);
+    batches[0] = endRows(batches[0], [3, 8]);
+    batches[3] = endRows(batches[3], [6, 2]);
+    const single = await openSideNet(device, showsGradients, { memory: smallMemory });
+    const next = inOrder(batches);
+    const alone = [];
+    for (let i = 0; i < 4; i++) {
+      alone.push({ metrics: await single.update(next), gradients: (await single.save()).means });
+    }
+    await single.close();
+
+    const trainer = await openSideNet(
+      device,
+      { ...showsGradients, accumulationSteps: 2 },
+      { memory: smallMemory },
+    );
+    const accumulated = inOrder(batches);
+    for (const [first, second] of [[alone[0], alone[1]], [alone[2], alone[3]]]) {
+      const metrics = await trainer.update(accumulated);
+      const n = first.metrics.targets, m = second.metrics.targets;
+      assert.equal(metrics.targets, n + m);
+      const loss = (first.metrics.loss * n + second.metrics.loss * m) / (n + m);
+      assertClose([metrics.loss], [loss], { tolerance: 1e-5 });
+      let squares = 0;
+      for (const [name, { data }] of (await trainer.save()).means) {
+        const a = first.gradients.get(name)!.data, b = second.gradients.get(name)!.data;
+        const expected = Float64Array.from(data, (_, i) => (a[i] * n + b[i] * m) / (n + m));
+        assertClose(data, expected, { tolerance: 1e-6, name });
+        squares += expected.reduce((sum, g) => sum + g * g, 0);
+      }
+      assertClose([metrics.gradientNorm], [Math.sqrt(squares)], { tolerance: 1e-5 });
+      assert.equal(metrics.memoryFillChunks, second.metrics.memoryFillChunks);
+    }
+    const state = await trainer.save();
+    assert.equal(state.step, 2);
+    // The gates had a gradient in the second batch of the first update.
+    assert.deepEqual(state.updates, { always: 2, withMemory: 2 });
+    await trainer.close();
+  },
+);
+
+for (const accumulationSteps of [1, 2]) {
+  deviceTest(
+    `Trainer clips to clipNorm / (norm + 1e-6), ${accumulationSteps} batches to an update`,
+    async (device) => {
+      const batches = randomBatches(2);
+      const gradientsWith = async (clipNorm?: number) => {
+        const clip = clipNorm === undefined ? {} : { clipNorm };
+        const config = { ...showsGradients, accumulationSteps, ...clip };
+        const { metrics, state } = await trained(openSideNet(device, config), batches, 1);
+        return { norm: metrics[0].gradientNorm, gradients: state.means };
+      };
+      const free = await gradientsWith();
+      assert.ok(free.norm > 0.5);
+      const loose = await gradientsWith(free.norm * 1.01);
+      assertSame(loose.gradients, free.gradients);
+      // The 1e-6 of the formula shows where the norm to clip to is not far above it.
+      for (const clipNorm of [free.norm / 3, free.norm * (1 + 1e-7)]) {
+        const clipped = await gradientsWith(clipNorm);
+        assertClose([clipped.norm], [free.norm], { tolerance: 1e-6, name: "norm before clipping" });
+        const factor = Math.min(1, clipNorm / (free.norm + 1e-6));
+        for (const [name, { data }] of clipped.gradients) {
+          const expected = free.gradients.get(name)!.data.map((g) => g * factor);
+          assertClose(data, expected, { tolerance: 1e-7, name });
+        }
+      }
+    },
+    onCpu,
+  );
+}
+
+// Dropout and determinism.
+
+deviceTest("Trainer draws dropout from seed, step and batch", async (device) => {
+  const config = { learningRate: 1e-2 };
+  const batches = randomBatches(4);
+  const run = (options: SideNetOptions) =>
+    trained(openSideNet(device, config, { memory: smallMemory, ...options }), batches, 4);
+  const first = await run({ dropout: 0.3 });
+  const again = await run({ dropout: 0.3 });
+  assert.deepEqual(again.metrics, first.metrics);
+  assertSame(again.state.parameters, first.state.parameters);
+  const otherSeed = await run({ dropout: 0.3, seed: 2 });
+  assert.notEqual(otherSeed.metrics[0].loss, first.metrics[0].loss);
+  const none = await run({}), zero = await run({ dropout: 0 });
+  assert.deepEqual(zero.metrics, none.metrics);
+  assertSame(zero.state.parameters, none.state.parameters);
+  assert.notEqual(none.metrics[0].loss, first.metrics[0].loss);
+
+  // The same batch again, without memory and learning: only the masks differ.
+  const [batch] = batches;
+  const still = { learningRate: 0 };
+  const steps = await trained(openSideNet(device, still, { dropout: 0.3 }), [batch, batch], 2);
+  const [{ loss }, { loss: second }] = steps.metrics;
+  assert.notEqual(second, loss);
+  const together = { ...still, accumulationSteps: 2 };
+  const both = await trained(openSideNet(device, together, { dropout: 0.3 }), [batch, batch], 1);
+  assert.ok(Math.abs(both.metrics[0].loss - loss) > 1e-4, "both batches of an update have a mask");
+}, onCpu);
+
+deviceTest("Trainer goes on after restore() as if never stopped", async (device) => {
+  const config = { learningRate: 1e-2, accumulationSteps: 2, clipNorm: 1 };
+  const options = { memory: smallMemory, dropout: 0.3 };
+  const batches = randomBatches(8);
+  const whole = await trained(openSideNet(device, config, options), batches, 4);
+  const half = await trained(openSideNet(device, config, options), batches, 2);
+  const resumed = await openSideNet(device, config, options);
+  await resumed.restore(half.state);
+  const metrics = await updates(resumed, batches.slice(4), 2);
+  assert.deepEqual(metrics, whole.metrics.slice(2));
+  const state = await resumed.save();
+  for (const part of ["parameters", "means", "squares"] as const) {
+    assertSame(state[part], whole.state[part]);
+  }
+  assert.deepEqual(state.memory, whole.state.memory);
+  assert.deepEqual(state.updates, whole.state.updates);
+  await resumed.close();
+});
+
+// Invariants.
+
+/** A device that remembers the tensors it makes from host memory, as long as they are not freed. */
+function watched(device: Device): { device: Device; made: Set<DeviceTensor> } {
+  const made = new Set<DeviceTensor>();
+  const watch = (tensor: DeviceTensor) => {
+    made.add(tensor);
+    const dispose = tensor.dispose.bind(tensor);
+    tensor.dispose = () => {
+      made.delete(tensor);
+      dispose();
+    };
+    return tensor;
+  };
+  const proxy = new Proxy(device, {
+    get(target, key) {
+      if (key === "tensor") {
+        return (...args: Parameters<Device["tensor"]>) => watch(target.tensor(...args));
+      }
+      if (key === "zeros") {
+        return (...args: Parameters<Device["zeros"]>) => watch(target.zeros(...args));
+      }
+      const value = Reflect.get(target, key, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+  return { device: proxy, made };
+}
+
+deviceTest("Trainer leaves the frozen backbone on the device as it was", async (device) => {
+  const backbone = smallBackbone(), sideNet = smallSideNet(backbone);
+  const untouched = hashTensors(smallBackbone().weights);
+  const { device: watching, made } = watched(device);
+  const trainer = await Trainer.open({
+    device: watching,
+    config: { ...releasedTraining, learningRate: 0.1 },
+    seed: 1,
+    trains: "sidenet",
+    backbone,
+    sideNet,
+    memory: smallMemory,
+    dropout: 0.1,
+  });
+  await updates(trainer, randomBatches(3), 3);
+
+  const onDevice = [];
+  for (const tensor of made) onDevice.push({ tensor, data: await tensor.read() });
+  for (const [name, { data, shape }] of smallBackbone().weights) {
+    const found = onDevice.find(({ tensor, data: read }) =>
+      String(tensor.shape) === String(shape) &&
+      read.every((value, i) => value === data[i])
+    );
+    assert.ok(found, `${name} is not on the device as it was`);
+  }
+  assert.equal(hashTensors(backbone.weights), untouched);
+  assert.equal(hashTensors(sideNet.weights), hashTensors(smallSideNet(backbone).weights));
+
+  const weights = await trainer.weights();
+  assert.deepEqual([...weights.keys()].sort(), [...sideNet.weights.keys()].sort());
+  for (const [name, { data }] of weights) {
+    const start = sideNet.weights.get(name)!.data;
+    assert.ok(data.some((value, i) => value !== start[i]), `${name} has not been trained`);
+  }
+  await trainer.close();
+});
+
+deviceTest("Trainer frees what a step made, and at the end everything", async (device) => {
+  const { device: watching, made } = watched(device);
+  const config = { accumulationSteps: 2 };
+  const trainer = await openSideNet(watching, config, { memory: smallMemory, dropout: 0.1 });
+  const batches = randomBatches(6);
+  const next = inOrder(batches);
+  await trainer.update(next);
+  const afterOne = made.size;
+  await trainer.update(next);
+  assert.equal(made.size, afterOne);
+  await trainer.restore(await trainer.save());
+  assert.equal(made.size, afterOne);
+  await trainer.close();
+  assert.equal(made.size, 0);
+}, { kinds: ["webgpu"] });
+
+deviceTest("Trainer without memory leaves the gates alone", async (device) => {
+  const trainer = await openSideNet(device, { learningRate: 0.1 });
+  await updates(trainer, randomBatches(2), 2);
+  const weights = await trainer.weights();
+  const gate = [...weights].find(([name]) => name.endsWith("memory_bias"))!;
+  assert.deepEqual(gate[1].data, Float32Array.of(0.4, -0.7));
+  assert.ok(!(await trainer.save()).parameters.has(`sidenet.${gate[0]}`));
+  await trainer.close();
+}, onCpu);
+
+deviceTest("Trainer learns a text that repeats itself", async (device) => {
+  const text = Array.from({ length: 200 }, (_, i) => [4, 7, 5, 12, 6, 9, 4, 8][i % 8]);
+  const batches = Array.from({ length: 60 }, (_, i) => ({
+    tokens: Int32Array.from({ length: 16 }, (_, n) => text[i + n]),
+    targets: Int32Array.from({ length: 16 }, (_, n) => text[i + n + 1]),
+    starts: [i === 0, i === 0],
+    epoch: 0,
+    endsEpoch: false,
+  }));
+  const { metrics } = await trained(
+    Trainer.open({
+      device,
+      config: { ...releasedTraining, learningRate: 0.03, totalSteps: 60 },
+      seed: 1,
+      trains: "backbone",
+      backbone: smallBackbone(),
+    }),
+    batches,
+    60,
+  );
+  assert.ok(metrics[0].loss > 2, `first loss ${metrics[0].loss}`); // uniform: ln 13 = 2.56
+  assert.ok(metrics[59].loss < 0.2, `last loss ${metrics[59].loss}`);
+}, onCpu);
+
+// What cannot go on.
+
+for (const accumulationSteps of [1, 2]) {
+  deviceTest(
+    `Trainer stops at a loss that is no number, ${accumulationSteps} batches to an update`,
+    async (device) => {
+      const config = { learningRate: 0.1, accumulationSteps };
+      const trainer = await openSideNet(device, config, { memory: smallMemory });
+      const batches = randomBatches(2 * accumulationSteps);
+      const next = inOrder(batches);
+      await trainer.update(next);
+      const good = await trainer.save();
+      good.parameters.get("sidenet.layers.0.fc1.bias")!.data[3] = NaN;
+      await trainer.restore(good);
+      await assert.rejects(
+        trainer.update(next),
+        /^Error: Cannot continue training as the loss of step 2 is NaN: .* values after step 1$/,
+      );
+      const left = await trainer.save();
+      assert.equal(left.step, 1);
+      assertSame(left.parameters, good.parameters);
+      assertSame(left.means, good.means);
+      await trainer.close();
+    },
+    onCpu,
+  );
+
+  deviceTest(
+    `Trainer names the gradient that is not finite, ${accumulationSteps} batches to an update`,
+    async (device) => {
+      // Logits are those of a modest model, but the square of d loss / d gain is beyond float32.
+      const backbone = smallBackbone();
+      for (const [name, factor] of [["lm_head.weight", 1e25], ["transformer.ln_f.weight", 1e-25]]) {
+        const { data } = backbone.weights.get(name as string)!;
+        data.forEach((value, i) => data[i] = value * (factor as number));
+      }
+      backbone.weights.get("transformer.ln_f.bias")!.data.fill(0);
+      const trainer = await Trainer.open({
+        device,
+        config: { ...releasedTraining, accumulationSteps },
+        seed: 1,
+        trains: "backbone",
+        backbone,
+      });
+      const start = await trainer.save();
+      await assert.rejects(
+        trainer.update(inOrder(randomBatches(2))),
+        /^Error: Cannot continue training as the gradient of "backbone\.transformer\.ln_f\.weight" in step 1 is not finite: .* after step 0$/,
+      );
+      const left = await trainer.save();
+      assert.equal(left.step, 0);
+      assertSame(left.parameters, start.parameters);
+      await trainer.close();
+    },
+    onCpu,
+  );
+}
+
+deviceTest("Trainer.restore() refuses tensors of another model", async (device) => {
+  const trainer = await openSideNet(device);
+  const state = await trainer.save();
+  const name = "sidenet.layers.1.fc1.weight";
+  const means = new Map(state.means);
+  means.set(name, { shape: [8, 16], data: new Float32Array(128) });
+  await assert.rejects(
+    trainer.restore({ ...state, means }),
+    /^RangeError: Cannot resume as tensor "sidenet.layers.1.fc1.weight" must be \[16,8\]: current shape is \[8,16\]$/,
+  );
+  const parameters = new Map(state.parameters);
+  parameters.delete(name);
+  await assert.rejects(
+    trainer.restore({ ...state, parameters }),
+    /must be \[16,8\]: current shape is absent$/,
+  );
+  await trainer.close();
+}, onCpu);
+
+deviceTest("Trainer.open() refuses a memory that an update does not fit into", async (device) => {
+  await assert.rejects(
+    openSideNet(device, {}, { memory: { ...smallMemory, capacityTokens: 6 } }),
+    /^RangeError: Cannot make a memory as memory.capacityTokens must hold one update of 8 tokens: current value is 6, allowed are 8 and more$/,
+  );
+}, onCpu);
