@@ -33,6 +33,7 @@ export function fixturePath(name: string): string {
 /** Whether the reference material is there. */
 export const hasShared = exists(fixturePath("config.json"));
 if (!hasShared) {
+  // deno-lint-ignore no-console -- what is left out must be seen
   console.warn(
     `\n*** Reference material is missing at ${sharedFolder}: every test named "(needs shared)" is ignored. ***\n` +
       `*** Set LONGMEM_SHARED to its folder to run them. ***\n`,

@@ -2,21 +2,15 @@
  * LongMem in double precision and plain loops, written from the specification: what the graphs are compared with on
  * sizes that the golden fixtures do not have.
  */
-import type { BackboneShape } from "../../src/backbone/shape.ts";
-import type { SideNetShape } from "../../src/longmem/shape.ts";
+import type { LongMemParts } from "../../src/longmem/longmem.ts";
 import type { MemoryConfig } from "../../src/memory/config.ts";
-import type { HostTensor } from "../../src/tensor.ts";
 import { erf64 } from "../graph/tensor64.ts";
 
 /** Values [rows, width] of doubles, a row for each token of a batch. */
 export type Rows = Float64Array[];
 
 /** A model in host memory. */
-export interface ReferenceParts {
-  readonly backbone: { shape: BackboneShape; weights: ReadonlyMap<string, HostTensor> };
-  readonly sideNet: { shape: SideNetShape; weights: ReadonlyMap<string, HostTensor> };
-  readonly memory: MemoryConfig;
-}
+export type ReferenceParts = Required<LongMemParts>;
 
 /** One stored chunk: keys and values of its tokens [c][E], and the mean key of all heads [E]. */
 export interface ReferenceChunk {
@@ -40,6 +34,8 @@ export interface ReferencePass {
   readonly logits: Rows;
   /** Ages of the retrieved chunks by token and head, 0 the oldest, best first, -1 where none is left; undefined if the token's bank was empty. */
   readonly retrieved: (number[][] | undefined)[];
+  /** Smallest difference between the scores of two neighbours among the retrieved chunks and the next best: below float32's resolution order is chance. */
+  readonly margin: number;
 }
 
 const padId = 1;
@@ -155,6 +151,7 @@ export function referencePass(
   let x = hiddenStates[0];
   const sideStates = [x], attentionOutputs: Rows[] = [];
   const retrieved: (number[][] | undefined)[] = Array.from({ length: N }, () => undefined);
+  let margin = Infinity;
   for (let i = 0; i < S; i++) {
     const w = (name: string) => sn(`layers.${i}.${name}`);
     const u = normalize(x, w("ln_1.weight"), w("ln_1.bias"), 1e-5);
@@ -165,8 +162,9 @@ export function referencePass(
     const o = hidden.map((local, n) => {
       const bank = memory.bankOf(Math.floor(n / T));
       if (!reads || bank.length === 0) return local;
-      const { out, ages } = readMemory(q[n], bank, H, parts.memory);
+      const { out, ages, margin: gap } = readMemory(q[n], bank, H, parts.memory);
       retrieved[n] = ages;
+      margin = Math.min(margin, gap);
       return out.map((m, e) => {
         const gate = 1 / (1 + Math.exp(-w("self_attn.memory_bias")[Math.floor(e / D)]));
         return (1 - gate) * visible[n][e] + gate * m;
@@ -197,6 +195,7 @@ export function referencePass(
     features,
     logits,
     retrieved,
+    margin,
   };
 }
 
@@ -206,12 +205,17 @@ function readMemory(
   bank: readonly ReferenceChunk[],
   H: number,
   config: MemoryConfig,
-): { out: Float64Array; ages: number[][] } {
+): { out: Float64Array; ages: number[][]; margin: number } {
   const { chunkTokens: c, retrievedTokens: K, missingChunks } = config;
   const E = query.length, D = E / H, out = new Float64Array(E), ages: number[][] = [];
+  let margin = Infinity;
   for (let h = 0; h < H; h++) {
     const scores = bank.map(({ mean }) => dotHead(query, mean, h, D));
-    const best = scores.map((_, age) => age).sort((a, b) => scores[b] - scores[a]).slice(0, K / c);
+    const ranked = scores.map((_, age) => age).sort((a, b) => scores[b] - scores[a]);
+    for (let i = 0; i < Math.min(K / c, bank.length - 1); i++) {
+      margin = Math.min(margin, scores[ranked[i]] - scores[ranked[i + 1]]);
+    }
+    const best = ranked.slice(0, K / c);
     const keys = best.flatMap((age) => bank[age].keys);
     const values = best.flatMap((age) => bank[age].values);
     if (missingChunks === "zero-slot") {
@@ -225,7 +229,7 @@ function readMemory(
     });
     ages.push([...best, ...Array(K / c - best.length).fill(-1)]);
   }
-  return { out, ages };
+  return { out, ages, margin };
 }
 
 /** Slopes from the halving rule: the heads of the next power of two below, then every other slope of twice as many. */

@@ -1,0 +1,319 @@
+/** What must hold for every LongMem, whatever its weights. */
+import { LongMem, type LongMemParts, type Network } from "../../src/longmem/longmem.ts";
+import type { MemoryConfig } from "../../src/memory/config.ts";
+import type { Device } from "../../src/runtime/device.ts";
+import { deviceTest } from "../graph/devices.ts";
+import { assert, assertClose } from "../testing.ts";
+import { randomTokens, smallBackbone, smallParts } from "./random_model.ts";
+
+const { vocabSize: V } = smallBackbone;
+const tolerance = 1e-5;
+
+deviceTest("Logits before a token do not depend on it, with memory", async (device) => {
+  const T = 12, changed = 7;
+  await withModel(device, {}, async (model) => {
+    await model.remember(randomTokens(2 * T, "history"), { batch: 2 });
+    const tokens = randomTokens(2 * T, "tokens");
+    const options = { batch: 2, readOnly: true };
+    const { logits: before } = await model.forward(tokens, options);
+    tokens[changed] = tokens[changed] === 5 ? 6 : 5;
+    const { logits: after } = await model.forward(tokens, options);
+    assert.deepEqual(after.slice(0, changed * V), before.slice(0, changed * V));
+    for (let t = changed; t < T; t++) {
+      assert.notDeepEqual(
+        after.slice(t * V, (t + 1) * V),
+        before.slice(t * V, (t + 1) * V),
+        `position ${t} sees token ${changed}`,
+      );
+    }
+    assert.deepEqual(after.slice(T * V), before.slice(T * V), "the other row is untouched");
+  });
+});
+
+hostTest("An empty memory is no memory, also in padded rows", async (device) => {
+  for (const bank of ["per-row", "shared"] as const) {
+    for (const missingChunks of ["masked", "zero-slot"] as const) {
+      await withModel(device, { bank, missingChunks }, async (model) => {
+        const plain = randomTokens(24, "tokens"), padded = plain.slice();
+        padded[5] = padded[23] = 1;
+        for (const tokens of [plain, padded]) {
+          const options = { batch: 2, readOnly: true };
+          const { logits } = await model.forward(tokens, options);
+          const without = await model.forward(tokens, { ...options, network: "sidenet" });
+          assertClose(logits, without.logits, { tolerance, name: `${bank} ${missingChunks}` });
+        }
+      });
+    }
+  }
+});
+
+hostTest("A memory changes logits; a read-only pass leaves it as it is", async (device) => {
+  await withModel(device, {}, async (model) => {
+    const tokens = randomTokens(24, "tokens"), batch = 2;
+    const { logits: empty } = await model.forward(tokens, { batch, readOnly: true });
+    assert.deepEqual(model.memoryFillChunks, [0, 0]);
+    await model.forward(randomTokens(24, "history"), { batch });
+    const saved = await model.bank!.save();
+    const { logits: first } = await model.forward(tokens, { batch, readOnly: true });
+    const { logits: second } = await model.forward(tokens, { batch, readOnly: true });
+    assert.ok(largestDifference(first, empty) > 1e-2, "memory changes logits");
+    assert.deepEqual(second, first);
+    assert.deepEqual(await model.bank!.save(), saved);
+    await model.score(tokens, tokens, { batch, readOnly: true });
+    await model.forward(tokens, { batch, network: "sidenet" });
+    await model.forward(tokens, { batch, network: "backbone" });
+    assert.deepEqual(await model.bank!.save(), saved);
+  });
+});
+
+hostTest("A pass does not read what it writes itself", async (device) => {
+  await withModel(device, {}, async (model) => {
+    const tokens = randomTokens(24, "tokens"), batch = 2;
+    await model.forward(randomTokens(24, "history"), { batch });
+    const { logits: readOnly } = await model.forward(tokens, { batch, readOnly: true });
+    const { logits: writing } = await model.forward(tokens, { batch });
+    assertClose(writing, readOnly, { tolerance });
+  });
+});
+
+deviceTest("Reset memories are as new ones", async (device) => {
+  // An index outside the graph is on the host whatever the device.
+  const indexes = device.kind === "cpu" ? [exact, hnsw] : [exact];
+  for (const index of indexes) {
+    await withModel(device, { index }, async (model) => {
+      const options = { batch: 2 };
+      const run = async () => {
+        const results: Float32Array[] = [];
+        for (const seed of ["a", "b", "c", "d"]) {
+          results.push((await model.forward(randomTokens(24, seed), options)).logits);
+        }
+        return results;
+      };
+      const first = await run();
+      await model.resetMemory();
+      assert.deepEqual(model.memoryFillChunks, [0, 0]);
+      (await run()).forEach((logits, i) => assertClose(logits, first[i], { tolerance }));
+    });
+  }
+});
+
+hostTest("Rows of a per-row memory never see each other", async (device) => {
+  for (const index of [exact, hnsw]) {
+    const logitsOfRow1 = (others: string, resetsOthers: boolean) =>
+      withModel(device, { index }, async (model) => {
+        let logits = new Float32Array();
+        for (let pass = 0; pass < 5; pass++) {
+          if (resetsOthers && pass === 3) await model.resetMemory([0, 2]);
+          const tokens = randomTokens(36, `${others} ${pass}`);
+          tokens.set(randomTokens(12, `row 1, pass ${pass}`), 12);
+          logits = Float32Array.from((await model.forward(tokens, { batch: 3 })).logits);
+        }
+        return logits.slice(12 * V, 24 * V);
+      });
+    const alone = await logitsOfRow1("x", false);
+    assertClose(await logitsOfRow1("y", false), alone, { tolerance });
+    assertClose(await logitsOfRow1("z", true), alone, { tolerance });
+  }
+});
+
+hostTest("Rows of a shared memory do see each other", async (device) => {
+  const logitsOfRow0 = (other: string) =>
+    withModel(device, shared, async (model) => {
+      const tokens = randomTokens(24, "history");
+      tokens.set(randomTokens(12, other), 12);
+      await model.forward(tokens, { batch: 2 });
+      const { logits } = await model.forward(randomTokens(24, "query"), { batch: 2 });
+      return logits.slice(0, 12 * V);
+    });
+  assert.ok(largestDifference(await logitsOfRow0("x"), await logitsOfRow0("y")) > 1e-3);
+});
+
+hostTest("The order of rows does not matter where each has its own memory", async (device) => {
+  const rows = 3, T = 12, order = [2, 0, 1];
+  const run = (permutation: readonly number[]) =>
+    withModel(device, {}, async (model) => {
+      let logits = new Float32Array();
+      for (let pass = 0; pass < 4; pass++) {
+        const drawn = randomTokens(rows * T, pass), tokens = drawn.slice();
+        permutation.forEach((from, to) =>
+          tokens.set(drawn.subarray(from * T, (from + 1) * T), to * T)
+        );
+        logits = Float32Array.from((await model.forward(tokens, { batch: rows })).logits);
+      }
+      return logits;
+    });
+  const straight = await run([0, 1, 2]), permuted = await run(order);
+  order.forEach((from, to) => {
+    assertClose(
+      permuted.slice(to * T * V, (to + 1) * T * V),
+      straight.slice(from * T * V, (from + 1) * T * V),
+      { tolerance, name: `row ${from}` },
+    );
+  });
+});
+
+hostTest("Retrieval outside the graph gives what exact retrieval gives", async (device) => {
+  for (const bank of ["per-row", "shared"] as const) {
+    for (const missingChunks of ["masked", "zero-slot"] as const) {
+      const run = (index: MemoryConfig["index"]) =>
+        withModel(device, { bank, missingChunks, capacityTokens: 80, index }, async (model) => {
+          const results: Float32Array[] = [];
+          for (let pass = 0; pass < 5; pass++) {
+            results.push((await model.forward(randomTokens(24, pass), { batch: 2 })).logits);
+          }
+          return results;
+        });
+      const inside = await run(exact), outside = await run(hnsw);
+      outside.forEach((logits, pass) => {
+        assertClose(logits, inside[pass], { tolerance, name: `${bank} ${missingChunks} ${pass}` });
+      });
+    }
+  }
+});
+
+hostTest("score() is the negative log-likelihood of forward()'s logits", async (device) => {
+  await withModel(device, {}, async (model) => {
+    const tokens = randomTokens(24, "tokens"), targets = randomTokens(24, "targets");
+    await model.remember(randomTokens(24, "history"), { batch: 2 });
+    for (const network of ["backbone", "sidenet", "longmem"] as const) {
+      const options = { batch: 2, readOnly: true, network };
+      const { logits } = await model.forward(tokens, options);
+      const nll = await model.score(tokens, targets, options);
+      const expected = Array.from(targets, (target, i) => {
+        const row = logits.subarray(i * V, (i + 1) * V);
+        const sum = row.reduce((total, x) => total + Math.exp(x), 0);
+        return Math.log(sum) - row[target];
+      });
+      assertClose(nll, expected, { tolerance, name: network });
+    }
+  });
+});
+
+hostTest(
+  "forward(), score() and remember() write the same, also of padded rows",
+  async (device) => {
+    for (const pads of [[], [23], [4, 23]]) {
+      const tokens = randomTokens(24, "tokens");
+      for (const pad of pads) tokens[pad] = 1;
+      const written = await Promise.all([
+        (model: LongMem) => model.forward(tokens, { batch: 2 }),
+        (model: LongMem) => model.score(tokens, tokens, { batch: 2 }),
+        (model: LongMem) => model.remember(tokens, { batch: 2 }),
+      ].map((write) =>
+        withModel(device, {}, async (model) => {
+          await write(model);
+          return await model.bank!.save();
+        })
+      ));
+      for (const { rings, tensors } of written.slice(1)) {
+        assert.deepEqual(rings, written[0].rings);
+        for (const name of ["keys", "values", "meanKeys"] as const) {
+          assertClose(tensors[name].data, written[0].tensors[name].data, { tolerance: 1e-6, name });
+        }
+      }
+    }
+  },
+);
+
+hostTest(
+  "A read-only pass may be shorter than a chunk and longer than the memory",
+  async (device) => {
+    await withModel(device, {}, async (model) => {
+      await model.remember(randomTokens(24, "history"), { batch: 2 });
+      for (const T of [1, 3, 40]) {
+        const tokens = randomTokens(2 * T, "query");
+        const { logits } = await model.forward(tokens, { batch: 2, readOnly: true });
+        assert.ok(logits.length === 2 * T * V && logits.every(Number.isFinite));
+      }
+      assert.deepEqual(model.memoryFillChunks, [3, 3]);
+    });
+  },
+);
+
+hostTest("Wrong batches are refused, and the memory stays as it is", async (device) => {
+  await withModel(device, {}, async (model) => {
+    const good = randomTokens(24, "tokens");
+    await model.forward(good, { batch: 2 });
+    const saved = await model.bank!.save();
+    const wrong: [() => Promise<unknown>, ErrorConstructor, RegExp][] = [
+      [() => model.forward(Int32Array.of(3, 31), {}), RangeError, /position 1 .* 0 \.\. 30: .* 31/],
+      [() => model.forward(Int32Array.of(-1, 3), {}), RangeError, /position 0 .* -1/],
+      [() => model.forward(good, { batch: 5 }), RangeError, /24 tokens and batch 5/],
+      [() => model.forward(good, { batch: 0 }), RangeError, /batch 0/],
+      [() => model.forward(good, { batch: 1.5 }), RangeError, /batch 1.5/],
+      [() => model.forward(new Int32Array(), {}), RangeError, /0 tokens and batch 1/],
+      [() => model.forward(good, { batch: 3 }), RangeError, /3 rows .* allowed is 2/],
+      [() => model.score(good, good.slice(1), { batch: 2 }), RangeError, /are 23 and 24/],
+      [
+        () => model.score(good, good.map((_, i) => i === 4 ? 99 : 3), { batch: 2 }),
+        RangeError,
+        /score the targets .* position 4 .* 99/,
+      ],
+      [() => model.forward(randomTokens(6, 1), { batch: 2 }), RangeError, /update of 3 tokens/],
+      [() => model.remember(randomTokens(64, 1), { batch: 2 }), RangeError, /32 and more/],
+    ];
+    for (const [run, kind, message] of wrong) {
+      await assert.rejects(run(), (error) => {
+        assert.ok(error instanceof kind, String(error));
+        assert.match(error.message, message);
+        return true;
+      });
+    }
+    assert.deepEqual(await model.bank!.save(), saved);
+    await model.forward(good, { batch: 2 });
+  });
+});
+
+hostTest("A refused first batch does not fix the number of rows", async (device) => {
+  await withModel(device, {}, async (model) => {
+    await assert.rejects(model.forward(randomTokens(6, 1), { batch: 2 }), RangeError);
+    await model.forward(randomTokens(12, 1), { batch: 1 });
+    assert.deepEqual(model.memoryFillChunks, [3]);
+  });
+});
+
+hostTest("Networks that a model lacks are refused", async (device) => {
+  const { backbone, sideNet, memory } = smallParts();
+  const tokens = randomTokens(12, "tokens");
+  const cases: [LongMemParts, Network, RegExp][] = [
+    [{ backbone }, "sidenet", /"sidenet" as there is no SideNet/],
+    [{ backbone, memory }, "longmem", /"longmem" as there is no SideNet/],
+    [{ backbone, sideNet }, "longmem", /"longmem" as there is no memory/],
+  ];
+  for (const [parts, network, message] of cases) {
+    const model = new LongMem(device, parts);
+    await assert.rejects(model.forward(tokens, { network }), { name: "TypeError", message });
+    await assert.rejects(model.remember(tokens), {
+      name: "TypeError",
+      message: "Cannot remember as there is no SideNet or no memory",
+    });
+    await model.forward(tokens); // the largest network that it has
+    await model.close();
+  }
+});
+
+const exact = { kind: "exact" } as const;
+const hnsw = { kind: "hnsw", m: 16, efConstruction: 200, efSearch: 200 } as const;
+const shared = { bank: "shared", capacityTokens: 80 } as const;
+
+/** Tests of what happens on the host, or of what the WebGPU engine does as the others do. */
+function hostTest(name: string, run: (device: Device) => Promise<void>): void {
+  deviceTest(name, run, { kinds: ["cpu"] });
+}
+
+async function withModel<Result>(
+  device: Device,
+  memory: Partial<MemoryConfig>,
+  use: (model: LongMem) => Promise<Result>,
+): Promise<Result> {
+  const model = new LongMem(device, smallParts(memory));
+  try {
+    return await use(model);
+  } finally {
+    await model.close();
+  }
+}
+
+function largestDifference(a: Float32Array, b: Float32Array): number {
+  return a.reduce((largest, x, i) => Math.max(largest, Math.abs(x - b[i])), 0);
+}
