@@ -5,8 +5,8 @@ import type { Graph, Value } from "../graph/graph.ts";
 import { dims } from "../graph/graph.ts";
 import { add } from "../graph/ops/add.ts";
 import { attentionBlocks, joinBlocks } from "../graph/ops/attention.ts";
-import { cast } from "../graph/ops/cast.ts";
 import { concat } from "../graph/ops/concat.ts";
+import { gather } from "../graph/ops/gather.ts";
 import { expand } from "../graph/ops/expand.ts";
 import { matmul } from "../graph/ops/matmul.ts";
 import { slice } from "../graph/ops/slice.ts";
@@ -89,7 +89,9 @@ export function retrieveExactly(
     const keys = G === 1 ? meanKeys : slice(meanKeys, { axis: 0, start: b0, end: b1 });
     return topK(matmul(block, keys), options.retrievedChunks); // [b, H, t, n]
   });
-  const slots = cast(joinBlocks(blocks, found.map(({ ids }) => cast(ids, "int32"))), "int32");
+  // TopK says int64, for which WebGPU has hardly a kernel: looking the ids up makes them int32 there.
+  const numbers = graph.int32(Int32Array.from({ length: P }, (_, slot) => slot), [P]);
+  const slots = joinBlocks(blocks, found.map(({ ids }) => gather(numbers, ids)));
   const firstRow = Int32Array.from({ length: G * H }, (_, bankAndHead) => bankAndHead * P);
   return {
     ids: add(slots, graph.int32(firstRow, [G, H, 1, 1])),

@@ -68,25 +68,26 @@ export function attention(q: Value, k: Value, v: Value, options: AttentionOption
       const dO = part(dy, block, 2, block.t0, block.t1);
       const dP = maskedBy(matmul(dO, part(vT, block, 3, 0, block.t1)), options.dropout, block);
       const dS = mul(probabilities[i], sub(dP, part(delta, block, 2, block.t0, block.t1)));
-      const after = { axis: 2, before: 0, after: T - block.t1 };
+      // As [.., D, keys]: then the large factor is not transposed, and the sums over queries are transposed once.
+      const after = { axis: 3, before: 0, after: T - block.t1 };
       return {
         dq: matmul(dS, part(k, block, 2, 0, block.t1)),
-        dk: pad(matmul(transposeLast(dS), part(q, block, 2, block.t0, block.t1)), after),
-        dv: pad(matmul(transposeLast(weights[i]), dO), after),
+        dkT: pad(matmul(transposeLast(part(q, block, 2, block.t0, block.t1)), dS), after),
+        dvT: pad(matmul(transposeLast(dO), weights[i]), after),
       };
     });
-    const sumOverQueries = (name: "dk" | "dv") => {
+    const sumOverQueries = (name: "dkT" | "dvT") => {
       const rows = new Map<number, Value>();
       parts.forEach((gradient, i) => {
         const sum = rows.get(blocks[i].b0);
         rows.set(blocks[i].b0, sum ? add(sum, gradient[name]) : gradient[name]);
       });
-      return concat([...rows.values()], 0);
+      return transposeLast(concat([...rows.values()], 0));
     };
     return [
       joinBlocks(blocks, parts.map(({ dq }) => dq)),
-      sumOverQueries("dk"),
-      sumOverQueries("dv"),
+      sumOverQueries("dkT"),
+      sumOverQueries("dvT"),
     ];
   });
   return o;

@@ -1,16 +1,16 @@
 import { dims, type Value } from "../graph.ts";
 import { add } from "./add.ts";
 import { concat } from "./concat.ts";
-import { exp } from "./exp.ts";
 import { gather } from "./gather.ts";
 import { linear } from "./linear.ts";
+import { log } from "./log.ts";
 import { matmul } from "./matmul.ts";
 import { mul } from "./mul.ts";
-import { neg } from "./neg.ts";
 import { reduceSum } from "./reduce_sum.ts";
 import { reshape } from "./reshape.ts";
 import { scatterAdd } from "./scatter_add.ts";
 import { slice } from "./slice.ts";
+import { softmax } from "./softmax.ts";
 import { sub } from "./sub.ts";
 
 /**
@@ -45,16 +45,24 @@ export function crossEntropy(
       end: Math.floor((i + 1) * N / count),
     };
     const features = slice(x, range), ids = slice(targets, range);
-    const logProbabilities = logSoftmax(linear(features, weight, bias)); // [n, V]
-    return { range, features, ids, logProbabilities, nll: neg(chosen(logProbabilities, ids)) };
+    const logits = linear(features, weight, bias); // [n, V]
+    const p = softmax(logits);
+    // log p of the largest is at most log V below 0, so that log sum e^l = max l - log max p loses nothing.
+    const logSum = sub(rowMaximum(logits), log(rowMaximum(p))); // [n, 1]
+    return {
+      range,
+      features,
+      ids,
+      p,
+      nll: reshape(sub(logSum, chosen(logits, ids)), [p.shape[0]]),
+    };
   });
   const nll = concat(blocks.map((block) => block.nll), 0);
 
   graph.derive(options.frozen ? [x] : [x, weight, bias], [nll], ({ dy }) => {
-    const parts = blocks.map(({ range, features, ids, logProbabilities }) => {
+    const parts = blocks.map(({ range, features, ids, p }) => {
       const n = range.end - range.start;
       const dys = slice(dy, range), column = reshape(dys, [n, 1]);
-      const p = exp(logProbabilities);
       return {
         dx: mul(sub(matmul(p, weight), gather(weight, ids)), column),
         dWeight: (sum: Value | undefined) => {
@@ -82,23 +90,23 @@ export function crossEntropy(
   return nll;
 }
 
-function logSoftmax(x: Value): Value {
+/** Largest element of every row: [n, V] -> [n, 1]. */
+function rowMaximum(x: Value): Value {
   return x.graph.node({
-    op: "LogSoftmax",
-    inputs: [x],
-    outputs: [{ shape: x.shape, type: x.type }],
-    attributes: { axis: -1 },
+    op: "ReduceMax",
+    inputs: [x, x.graph.int64([-1])],
+    outputs: [{ shape: [x.shape[0], 1], type: x.type }],
+    attributes: { keepdims: 1 },
   });
 }
 
-/** Element ids[i] of row i: [n, V], [n] -> [n]. */
+/** Element ids[i] of row i: [n, V], [n] -> [n, 1]. */
 function chosen(x: Value, ids: Value): Value {
   const [n] = ids.shape;
-  const picked = x.graph.node({
+  return x.graph.node({
     op: "GatherElements",
     inputs: [x, reshape(ids, [n, 1])],
     outputs: [{ shape: [n, 1], type: x.type }],
     attributes: { axis: 1 },
   });
-  return reshape(picked, [n]);
 }

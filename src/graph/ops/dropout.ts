@@ -55,8 +55,18 @@ export function dropoutRandoms(
   return {
     rowFactors: draw(options.rows, (bits) => (bits | 1) / dropoutSteps),
     rowOffsets: draw(options.rows, (bits) => bits / dropoutSteps),
-    columns: draw(options.columns, (bits) => bits),
+    columns: shuffledSteps(nextUint32, options.columns),
   };
+}
+
+/** Integers below 2^12 in random order, over and over: no two of up to 2^12 columns are dropped alike. */
+function shuffledSteps(nextUint32: () => number, count: number): Float32Array<ArrayBuffer> {
+  const steps = Float32Array.from({ length: dropoutSteps }, (_, i) => i);
+  for (let i = 0; i < Math.min(count, dropoutSteps - 1); i++) {
+    const j = i + nextUint32() % (dropoutSteps - i);
+    [steps[i], steps[j]] = [steps[j], steps[i]];
+  }
+  return Float32Array.from({ length: count }, (_, i) => steps[i % dropoutSteps]);
 }
 
 /** y = x m / (1 - p), m the mask over the last axis of x;  dx = dy m / (1 - p). */

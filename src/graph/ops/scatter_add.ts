@@ -7,7 +7,7 @@ import { reshape } from "./reshape.ts";
 export function scatterAdd(x: Value, ids: Value, shape: readonly number[]): Value {
   const { graph } = x;
   const rows = elementCount(ids.shape);
-  const indices = reshape(castIds(ids), [rows, 1]);
+  const indices = castIds(reshape(ids, [rows, 1]));
   const zeros = graph.node({
     op: "Expand",
     inputs: [graph.scalar(0), graph.int64(shape)],
@@ -23,7 +23,7 @@ export function scatterAdd(x: Value, ids: Value, shape: readonly number[]): Valu
   return y;
 }
 
-/** ScatterND takes int64 only. */
+/** ScatterND takes int64 only; the cast comes last, as WebGPU has no other kernels for int64. */
 function castIds(ids: Value): Value {
   if (ids.type === "int64") return ids;
   return ids.graph.node({

@@ -12,10 +12,21 @@ export function slice(x: Value, options: { axis: number; start: number; end: num
   }
   if (start === 0 && end === size) return x;
   const { graph } = x;
+  const shape = x.shape.map((s, a) => a === axis ? end - start : s);
+  if (x.type === "int32") {
+    // WebGPU slices floats only, and would take the ids to the CPU and back.
+    const places = Int32Array.from({ length: end - start }, (_, i) => start + i);
+    return graph.node({
+      op: "Gather",
+      inputs: [x, graph.int32(places, [places.length])],
+      outputs: [{ shape, type: x.type }],
+      attributes: { axis },
+    });
+  }
   return graph.node({
     op: "Slice",
     inputs: [x, graph.int64([start]), graph.int64([end]), graph.int64([axis])],
-    outputs: [{ shape: x.shape.map((s, a) => a === axis ? end - start : s), type: x.type }],
+    outputs: [{ shape, type: x.type }],
     gradient: ({ dy }) => [pad(dy, { axis, before: start, after: size - end })],
   });
 }
