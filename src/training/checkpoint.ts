@@ -81,7 +81,7 @@ export async function saveCheckpoint(
 /**
  * Reads the newest whole checkpoint of a folder; undefined where there is none.
  *
- * @throws SyntaxError where its `state.json` is not one.
+ * @throws SyntaxError where its `state.json` is not one, RangeError where a file of tensors is cut off; both name the file.
  */
 export async function loadCheckpoint(folder: string): Promise<TrainingCheckpoint | undefined> {
   const steps = (await savedSteps(folder)).sort((a, b) => b.step - a.step);
@@ -104,7 +104,7 @@ export async function loadCheckpoint(folder: string): Promise<TrainingCheckpoint
         parameters: await read("parameters"),
         means: await read("adam_means"),
         squares: await read("adam_squares"),
-        memory: state.rings ? savedBank(state.rings, await read("memory")) : undefined,
+        memory: state.rings ? savedBank(state.rings, await read("memory"), path) : undefined,
       },
       position: state.position,
       best: state.best ? { ...state.best, weights: await read("best") } : undefined,
@@ -116,10 +116,13 @@ export async function loadCheckpoint(folder: string): Promise<TrainingCheckpoint
 function savedBank(
   rings: NonNullable<SavedState["rings"]>,
   tensors: TensorMap,
+  path: string,
 ): NonNullable<TrainerState["memory"]> {
   const tensor = (name: string) => {
     const found = tensors.get(name);
-    if (!found) throw new SyntaxError(`Cannot resume as the checkpoint's memory lacks "${name}"`);
+    if (!found) {
+      throw new SyntaxError(`Cannot resume from "${path}" as its memory lacks tensor "${name}"`);
+    }
     return found;
   };
   return {
@@ -139,6 +142,20 @@ function parseState(path: string, text: string): SavedState {
     throw new SyntaxError(
       `Cannot resume from "${path}" as it must be a training checkpoint of version 1: current values are ${state?.format} and ${state?.version}`,
     );
+  }
+  const { step, updates } = state;
+  for (
+    const [name, value] of Object.entries({
+      step,
+      "updates.always": updates?.always,
+      "updates.withMemory": updates?.withMemory,
+    })
+  ) {
+    if (!Number.isSafeInteger(value) || value! < 0) {
+      throw new SyntaxError(
+        `Cannot resume from "${path}" as ${name} must be a count: current value is ${value}`,
+      );
+    }
   }
   return state as SavedState;
 }

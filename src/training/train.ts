@@ -38,12 +38,17 @@ export async function train(
     stream.seek(saved.position);
   }
   await options.onStart?.(trainer.step);
-  const save = async () =>
+  let savedStep = saved?.trainer.step;
+  const save = async () => {
+    // Writing the newest checkpoint once more would risk it: there is no other.
+    if (savedStep === trainer.step) return;
     await saveCheckpoint(checkpointFolder, {
       trainer: await trainer.save(),
       position: stream.position(),
       best,
     });
+    savedStep = trainer.step;
+  };
 
   while (trainer.step < config.steps) {
     if (signal.aborted) {

@@ -1,0 +1,164 @@
+import { join } from "node:path";
+import {
+  loadCheckpoint,
+  saveCheckpoint,
+  type TrainingCheckpoint,
+} from "../../src/training/checkpoint.ts";
+import type { TensorMap } from "../../src/tensor.ts";
+import { assert, test } from "../testing.ts";
+
+function tensors(...values: number[]): TensorMap {
+  return new Map([["sidenet.weight", {
+    shape: [values.length],
+    data: Float32Array.from(values),
+  }]]);
+}
+
+function vector(...values: number[]) {
+  return { shape: [values.length], data: Float32Array.from(values) };
+}
+
+/** A checkpoint in which everything depends on the step. */
+function checkpoint(step: number): TrainingCheckpoint {
+  return {
+    trainer: {
+      step,
+      updates: { always: step, withMemory: step - 1 },
+      parameters: tensors(step, -0, 1e-42), // a negative zero, a subnormal number
+      means: tensors(step + 0.1),
+      squares: tensors(step + 0.2),
+      memory: {
+        rings: [{ first: 3, count: step }, { first: 0, count: 1 }],
+        tensors: { keys: vector(step, 1), values: vector(step, 2), meanKeys: vector(step, 3) },
+      },
+    },
+    position: { step, rows: [{ part: 1, segment: step }] },
+    best: { step: step - 1, loss: 2.5, weights: tensors(step + 0.5) },
+  };
+}
+
+function checkpointTest(name: string, body: (folder: string) => Promise<void>): void {
+  test(name, async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      await body(join(folder, "longmem"));
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+}
+
+async function entries(folder: string): Promise<string[]> {
+  return (await Array.fromAsync(Deno.readDir(folder), ({ name }) => name)).sort();
+}
+
+checkpointTest("loadCheckpoint() returns what saveCheckpoint() was given", async (folder) => {
+  assert.equal(await loadCheckpoint(folder), undefined);
+  await saveCheckpoint(folder, checkpoint(7));
+  assert.deepEqual(await loadCheckpoint(folder), checkpoint(7));
+});
+
+checkpointTest("saveCheckpoint() writes what is absent as absent", async (folder) => {
+  const { trainer, position } = checkpoint(7);
+  const bare = { trainer: { ...trainer, memory: undefined }, position, best: undefined };
+  await saveCheckpoint(folder, bare);
+  assert.deepEqual(await loadCheckpoint(folder), bare);
+  assert.deepEqual(await entries(join(folder, "step_000007")), [
+    "adam_means.safetensors",
+    "adam_squares.safetensors",
+    "parameters.safetensors",
+    "state.json",
+  ]);
+});
+
+checkpointTest("saveCheckpoint() removes earlier checkpoints, and nothing else", async (folder) => {
+  await saveCheckpoint(folder, checkpoint(7));
+  await Deno.writeTextFile(join(folder, "weights.safetensors"), "");
+  await saveCheckpoint(folder, checkpoint(1_000_000));
+  assert.deepEqual(await entries(folder), ["step_1000000", "weights.safetensors"]);
+  assert.deepEqual(await loadCheckpoint(folder), checkpoint(1_000_000));
+});
+
+checkpointTest("loadCheckpoint() takes the newest by number", async (folder) => {
+  const other = `${folder}_other`;
+  await saveCheckpoint(folder, checkpoint(999_999));
+  await saveCheckpoint(other, checkpoint(1_000_000));
+  await Deno.rename(join(other, "step_1000000"), join(folder, "step_1000000"));
+  assert.equal((await loadCheckpoint(folder))?.trainer.step, 1_000_000);
+});
+
+checkpointTest("loadCheckpoint() ignores a checkpoint that a kill cut off", async (folder) => {
+  await saveCheckpoint(folder, checkpoint(7));
+  const cut = join(folder, "step_000009");
+  await Deno.mkdir(cut);
+  await Deno.copyFile(
+    join(folder, "step_000007", "parameters.safetensors"),
+    join(cut, "parameters.safetensors"),
+  );
+  await Deno.writeTextFile(join(cut, "state.json.part"), '{"format": "longmem');
+  assert.deepEqual(await loadCheckpoint(folder), checkpoint(7));
+  // The next one of that step is whole.
+  await saveCheckpoint(folder, checkpoint(9));
+  assert.deepEqual(await loadCheckpoint(folder), checkpoint(9));
+});
+
+/** What may have happened to a checkpoint, and what is said then. */
+const damages: [name: string, damage: (path: string) => Promise<void>, message: RegExp][] = [
+  [
+    "a state that is not JSON",
+    (path) => Deno.writeTextFile(join(path, "state.json"), '{"format": "longmem-lab tr'),
+    /^SyntaxError: Cannot resume from ".*step_000007\/state.json" as it is not JSON$/,
+  ],
+  [
+    "a state of another version",
+    async (path) => {
+      const state = JSON.parse(await Deno.readTextFile(join(path, "state.json")));
+      await Deno.writeTextFile(join(path, "state.json"), JSON.stringify({ ...state, version: 2 }));
+    },
+    /as it must be a training checkpoint of version 1: current values are longmem-lab training and 2$/,
+  ],
+  [
+    "an empty state",
+    (path) => Deno.writeTextFile(join(path, "state.json"), "null"),
+    /state.json" as it must be a training checkpoint/,
+  ],
+  [
+    "a state without its fields",
+    (path) =>
+      Deno.writeTextFile(
+        join(path, "state.json"),
+        '{"format": "longmem-lab training", "version": 1}',
+      ),
+    /state.json" as step must be a count: current value is undefined$/,
+  ],
+  [
+    "a truncated tensor file",
+    async (path) => {
+      const file = join(path, "adam_means.safetensors");
+      await Deno.truncate(file, (await Deno.stat(file)).size - 2);
+    },
+    /Cannot read safetensors file ".*step_000007\/adam_means.safetensors" as it is truncated/,
+  ],
+  [
+    "a missing tensor file",
+    (path) => Deno.remove(join(path, "memory.safetensors")),
+    /Cannot read ".*step_000007\/memory.safetensors"/,
+  ],
+  [
+    "a memory without its values",
+    (path) =>
+      Deno.copyFile(
+        join(path, "adam_means.safetensors"),
+        join(path, "memory.safetensors"),
+      ),
+    /^SyntaxError: Cannot resume from ".*step_000007" as its memory lacks tensor "keys"$/,
+  ],
+];
+
+for (const [name, damage, message] of damages) {
+  checkpointTest(`loadCheckpoint() says what is wrong: ${name}`, async (folder) => {
+    await saveCheckpoint(folder, checkpoint(7));
+    await damage(join(folder, "step_000007"));
+    await assert.rejects(loadCheckpoint(folder), message);
+  });
+}

@@ -1,0 +1,28 @@
+import { ReplacedTensors } from "../../src/training/parameters.ts";
+import { stepNames } from "../../src/training/step_graph.ts";
+import { deviceTest } from "../graph/devices.ts";
+import { assert } from "../testing.ts";
+
+deviceTest("ReplacedTensors shows what a step wrote only after swap()", async (device) => {
+  const tensors = new ReplacedTensors(device);
+  const given = Float32Array.of(1, 2);
+  tensors.add("weight", given, [2]);
+  const read = async () => [...(await tensors.read(["weight"])).get("weight")!.data];
+
+  const target = tensors.targets[stepNames.updated("weight")];
+  (await target.read()).set([3, 4] as never); // what a step does on the host
+  assert.deepEqual(await read(), [1, 2]);
+  tensors.swap();
+  assert.deepEqual(await read(), [3, 4]);
+  assert.notEqual(tensors.targets[stepNames.updated("weight")], target);
+
+  // What was read, and what it was made from, are copies.
+  const copy = (await tensors.read(["weight"])).get("weight")!.data;
+  (await tensors.get("weight").read()).set([5, 6] as never);
+  assert.deepEqual([...copy], [3, 4]);
+  assert.deepEqual([...given], [1, 2]);
+
+  tensors.add("weight", Float32Array.of(7, 8), [2]);
+  assert.deepEqual(await read(), [7, 8]);
+  tensors.dispose();
+}, { kinds: ["cpu"] });
