@@ -22,8 +22,15 @@ export interface LanguageModel {
   score(segment: { tokens: Int32Array; targets: Int32Array; rows: number }): Promise<Float32Array>;
 }
 
+/** What an evaluation asks of a LongMem. */
+export type ScoredLongMem = Pick<LongMem, "score" | "remember" | "resetMemory">;
+
 /** Scores with one network of a LongMem; memory is reset where a document begins. */
-export function languageModel(name: string, model: LongMem, network: Network): LanguageModel {
+export function languageModel(
+  name: string,
+  model: ScoredLongMem,
+  network: Network,
+): LanguageModel {
   return {
     name,
     startDocument: (row) => model.resetMemory([row]),
@@ -32,19 +39,30 @@ export function languageModel(name: string, model: LongMem, network: Network): L
 }
 
 /**
- * A control: every document is scored with the memory of another one, of which as much has been written as the
- * document itself would have written by then.
+ * A control: every document is scored with the memory of the next one of the list, of which as much has been written as
+ * the document itself would have written by then; a shorter one is read again and again, without its padded end.
+ *
+ * @throws RangeError if there is no other document.
  */
 export function otherDocumentModel(
   name: string,
-  model: LongMem,
+  model: ScoredLongMem,
   documents: readonly { readonly segments: readonly Segment[] }[],
 ): LanguageModel {
+  if (documents.length < 2) {
+    throw new RangeError(
+      `Cannot score "${name}" as there is no other document: current number of documents is ${documents.length}, allowed are 2 and more`,
+    );
+  }
+  const written = documents.map(({ segments }) => {
+    const whole = segments.filter(({ tokens, targetTokens }) => targetTokens === tokens.length);
+    return whole.length > 0 ? whole : segments;
+  });
   const reading = new Map<number, { other: readonly Segment[]; segment: number }>();
   return {
     name,
     async startDocument(row, document) {
-      const other = documents[(document + 1) % documents.length].segments;
+      const other = written[(document + 1) % documents.length];
       reading.set(row, { other, segment: 0 });
       await model.resetMemory([row]);
     },
@@ -55,11 +73,11 @@ export function otherDocumentModel(
         readOnly: true,
       });
       const T = tokens.length / rows;
-      const written = Int32Array.from(tokens);
+      const remembered = Int32Array.from(tokens);
       for (const [row, place] of reading) {
-        written.set(place.other[place.segment++ % place.other.length].tokens, row * T);
+        remembered.set(place.other[place.segment++ % place.other.length].tokens, row * T);
       }
-      await model.remember(written, { batch: rows });
+      await model.remember(remembered, { batch: rows });
       return nll;
     },
   };

@@ -1,0 +1,109 @@
+import {
+  languageModel,
+  otherDocumentModel,
+  type ScoredLongMem,
+} from "../../src/evaluation/language_model.ts";
+import { scoreDocuments } from "../../src/evaluation/perplexity.ts";
+import { LongMem } from "../../src/longmem/longmem.ts";
+import { testedDevice } from "../graph/devices.ts";
+import { assert, assertClose, test } from "../testing.ts";
+import { smallBackbone, smallMemory, smallSideNet } from "../training/small_training.ts";
+import { pad, randomDocuments } from "./small_documents.ts";
+
+/** A LongMem that writes down what is asked of it. */
+function recordingLongMem(): { model: ScoredLongMem; calls: unknown[][] } {
+  const calls: unknown[][] = [];
+  const model: ScoredLongMem = {
+    score: (tokens, targets, options) => {
+      calls.push(["score", [...tokens], [...targets], options]);
+      return Promise.resolve(new Float32Array(tokens.length));
+    },
+    remember: (tokens, options) => {
+      calls.push(["remember", [...tokens], options]);
+      return Promise.resolve();
+    },
+    resetMemory: (rows) => {
+      calls.push(["resetMemory", rows]);
+      return Promise.resolve();
+    },
+  };
+  return { model, calls };
+}
+
+test("languageModel() resets a row's memory where its document begins, and lets score() write", async () => {
+  const { model, calls } = recordingLongMem();
+  const scored = languageModel("longmem", model, "longmem");
+  await scored.startDocument(1, 5);
+  const tokens = Int32Array.of(4, 5, 6, 7), targets = Int32Array.of(5, 6, 7, 8);
+  await scored.score({ tokens, targets, rows: 2 });
+  assert.deepEqual(calls, [
+    ["resetMemory", [1]],
+    ["score", [4, 5, 6, 7], [5, 6, 7, 8], { batch: 2, network: "longmem" }],
+  ]);
+});
+
+test("otherDocumentModel() scores without writing, then writes the next document's segment", async () => {
+  const documents = randomDocuments([6, 4, 9], { contextTokens: 3 });
+  const { model, calls } = recordingLongMem();
+  await scoreDocuments(otherDocumentModel("other", model, documents), documents, { rows: 1, pad });
+  const tokens = (document: number, segment: number) => [
+    ...documents[document].segments[segment].tokens,
+  ];
+  const resets = calls.filter(([name]) => name === "resetMemory");
+  assert.equal(resets.length, 3);
+  for (const [, , , options] of calls.filter(([name]) => name === "score")) {
+    assert.deepEqual(options, { batch: 1, network: "longmem", readOnly: true });
+  }
+  // Longest first: 2 remembers 0, 0 remembers 1, 1 remembers 2.
+  assert.deepEqual(
+    calls.map(([name, of]) => name === "resetMemory" ? name : [name, of]),
+    [
+      "resetMemory",
+      ...[["score", tokens(2, 0)], ["remember", tokens(0, 0)]],
+      ...[["score", tokens(2, 1)], ["remember", tokens(0, 1)]],
+      ...[["score", tokens(2, 2)], ["remember", tokens(0, 0)]], // read again
+      "resetMemory",
+      ...[["score", tokens(0, 0)], ["remember", tokens(1, 0)]],
+      ...[["score", tokens(0, 1)], ["remember", tokens(1, 0)]], // its end is padded
+      "resetMemory",
+      ...[["score", tokens(1, 0)], ["remember", tokens(2, 0)]],
+      ...[["score", tokens(1, 1)], ["remember", tokens(2, 1)]],
+    ],
+  );
+});
+
+test("otherDocumentModel() needs another document", () => {
+  const { model } = recordingLongMem();
+  assert.throws(
+    () => otherDocumentModel("other", model, randomDocuments([6], { contextTokens: 3 })),
+    /^RangeError: Cannot score "other" as there is no other document: current number of documents is 1, allowed are 2 and more$/,
+  );
+});
+
+test({
+  name: "otherDocumentModel() with copies of one document is LongMem itself",
+  // The shared device outlives the test.
+  sanitizeOps: false,
+  sanitizeResources: false,
+  fn: async () => {
+    const backbone = smallBackbone();
+    const model = new LongMem(await testedDevice("cpu"), {
+      backbone,
+      sideNet: smallSideNet(backbone),
+      memory: smallMemory,
+    });
+    const [document] = randomDocuments([32], { contextTokens: 8 });
+    const [another] = randomDocuments([32], { contextTokens: 8, seed: "another" });
+    const options = { rows: 1, pad };
+    const own = languageModel("longmem", model, "longmem");
+    const [{ nats }] = await scoreDocuments(own, [document], options);
+    const natsBeside = async (other: typeof document) => {
+      const documents = [document, other];
+      const control = otherDocumentModel("other", model, documents);
+      return (await scoreDocuments(control, documents, options))[0].nats;
+    };
+    assertClose([await natsBeside(document)], [nats], { tolerance: 1e-4 });
+    assert.ok(Math.abs(await natsBeside(another) - nats) > 1e-2);
+    await model.close();
+  },
+});
