@@ -2,6 +2,9 @@
  * The official code's own numbers: every tensor of the golden fixtures that a forward pass has, within the tolerances of
  * their description.
  */
+import { Graph } from "../../src/graph/graph.ts";
+import { gelu, geluTanh } from "../../src/graph/ops/gelu.ts";
+import { compile } from "../../src/runtime/compile.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import { emptyScore } from "../../src/memory/memory_graph.ts";
 import { LongMem } from "../../src/longmem/longmem.ts";
@@ -169,6 +172,22 @@ fixtureTest("Queries of in-context learning retrieve the official chunks", async
   }
   await model.close();
 }, ["cpu"]);
+
+fixtureTest("Both GELUs are the official ones on a grid", async (device) => {
+  const { activations } = JSON.parse(await Deno.readTextFile(fixturePath("misc.json")));
+  const grid = Float32Array.from(activations.x as number[]);
+  const graph = new Graph();
+  const x = graph.input("x", [grid.length]);
+  graph.output("sidenet_gelu_erf", gelu(x));
+  graph.output("backbone_gelu_new", geluTanh(x));
+  const session = await compile(device, graph);
+  const outputs = await session.run({ x: device.tensor(grid, [grid.length]) });
+  for (const [name, tensor] of Object.entries(outputs)) {
+    const actual = await tensor.read() as Float32Array;
+    assertClose(actual, activations[name], { tolerance: 2e-6, name });
+  }
+  await session.close();
+});
 
 async function observed(
   device: Device,

@@ -1,0 +1,118 @@
+import { generate, rememberDocument } from "../../src/longmem/generation.ts";
+import { initializeBackbone } from "../../src/backbone/initialization.ts";
+import { loadLongMem, type LongMemModel } from "../../src/longmem/load.ts";
+import { Random } from "../../src/text/random.ts";
+import { assert, test } from "../testing.ts";
+
+const V = 40,
+  contextTokens = 48,
+  memory = {
+    capacityTokens: 256,
+    chunkTokens: 4,
+    retrievedTokens: 16,
+  };
+
+/** A small random model that has read a document of 90 tokens. */
+async function withModel(use: (model: LongMemModel) => Promise<void>): Promise<void> {
+  const shape = { layers: 4, hiddenDim: 16, heads: 2, feedForwardDim: 64, vocabSize: V };
+  const weights = initializeBackbone(shape, 7);
+  // Larger weights than a training starts from, so that tokens are not all about equally probable.
+  for (const { data } of weights.values()) for (let i = 0; i < data.length; i++) data[i] *= 8;
+  const model = await loadLongMem({ backbone: { shape, weights }, memory, device: "cpu" });
+  try {
+    const random = new Random(3);
+    const document = Int32Array.from({ length: 90 }, () => 4 + random.below(V - 4));
+    await rememberDocument(model, document, { contextTokens: 32, chunkTokens: 4 });
+    await use(model);
+  } finally {
+    await model.close();
+  }
+}
+
+/** Greedy generation without padding, one window after the other. */
+async function greedy(model: LongMemModel, prompt: number[], tokens: number): Promise<number[]> {
+  const all = [...prompt];
+  for (let i = 0; i < tokens; i++) {
+    const window = Int32Array.from(all.slice(-contextTokens));
+    const { logits } = await model.forward(window, { readOnly: true });
+    const last = logits.subarray(logits.length - V);
+    all.push(last.indexOf(Math.max(...last)));
+  }
+  return all.slice(prompt.length);
+}
+
+const prompt = [0, 9, 21, 30, 5];
+const collect = (model: LongMemModel, more: object = {}) =>
+  Array.fromAsync(generate(model, { prompt, tokens: 12, contextTokens, ...more }));
+
+test("generate() at temperature 0 takes what unpadded windows find most probable", async () => {
+  await withModel(async (model) => {
+    const long = Array.from({ length: 45 }, (_, i) => 4 + (7 * i) % 31);
+    assert.deepEqual(
+      await collect(model, { prompt: long, temperature: 0 }),
+      await greedy(model, long, 12), // the window slides after 3 of them
+    );
+  });
+});
+
+test("generate() depends on the seed alone, and leaves the memory as it is", async () => {
+  await withModel(async (model) => {
+    assert.deepEqual(model.memoryFillChunks, [22]); // 8 + 8 + 6 chunks; 2 tokens fill none
+    const first = await collect(model, { seed: 1 });
+    assert.deepEqual(await collect(model, { seed: 1 }), first);
+    assert.notDeepEqual(await collect(model, { seed: 2 }), first);
+    assert.deepEqual(model.memoryFillChunks, [22]);
+  });
+});
+
+test("generate() reads the memory", async () => {
+  await withModel(async (model) => {
+    const window = Int32Array.from(prompt);
+    const { logits } = await model.forward(window, { readOnly: true });
+    await model.resetMemory();
+    const without = await model.forward(window, { readOnly: true });
+    assert.notDeepEqual(without.logits, logits);
+    assert.deepEqual(await collect(model, { temperature: 0 }), await greedy(model, prompt, 12));
+  });
+});
+
+/** A model whose logits do not depend on what it reads. */
+function constantModel(logits: number[]): Pick<LongMemModel, "forward"> {
+  return {
+    forward: (tokens) =>
+      Promise.resolve({ logits: Float32Array.from(Array(tokens.length).fill(logits).flat()) }),
+  };
+}
+
+test("generate() draws by softmax(logits / temperature), among the allowed ids", async () => {
+  const model = constantModel([9, Math.log(1), Math.log(4), Math.log(16)]);
+  const options = { prompt: [1], tokens: 4000, contextTokens: 8, allows: (id: number) => id > 0 };
+  const share = async (temperature: number, id: number) => {
+    const ids = await Array.fromAsync(generate(model, { ...options, temperature }));
+    return ids.filter((found) => found === id).length / ids.length;
+  };
+  // Three standard deviations of a share of 4,000 draws are 0.02 at most.
+  assert.ok(Math.abs(await share(1, 2) - 4 / 21) < 0.02);
+  assert.ok(Math.abs(await share(1, 3) - 16 / 21) < 0.02);
+  assert.ok(Math.abs(await share(2, 1) - 1 / 7) < 0.02);
+  assert.equal(await share(1, 0), 0);
+  assert.equal(await share(0, 3), 1);
+});
+
+test("generate() ends at the end id and keeps it out", async () => {
+  const ids = await Array.fromAsync(
+    generate(constantModel([0, 0, 0, 0]), { prompt: [1], tokens: 1000, contextTokens: 8, end: 2 }),
+  );
+  assert.ok(ids.length > 0 && ids.length < 100 && !ids.includes(2), `${ids}`);
+});
+
+test("generate() refuses options that mean nothing", async () => {
+  const run = (more: object) =>
+    Array.fromAsync(
+      generate(constantModel([0]), { prompt: [0], tokens: 1, contextTokens: 8, ...more }),
+    );
+  await assert.rejects(run({ prompt: [] }), /the prompt has no token/);
+  await assert.rejects(run({ temperature: -1 }), /temperature must be 0 or more.*-1/);
+  await assert.rejects(run({ temperature: NaN }), /temperature must be 0 or more.*NaN/);
+  await assert.rejects(run({ allows: () => false }), /no id is allowed/);
+});
