@@ -17,6 +17,9 @@ import {
   UsageError,
 } from "./command_line.ts";
 import { dataCommand } from "./commands/data.ts";
+import { exportCommand } from "./commands/export.ts";
+import { generateCommand } from "./commands/generate.ts";
+import { importCommand } from "./commands/import.ts";
 import type { DeviceChoice } from "./experiment/declaration.ts";
 import { estimateRun } from "./experiment/estimate.ts";
 import { type ResolvedRun, resolveRuns } from "./experiment/resolve.ts";
@@ -40,6 +43,9 @@ function commandTable(executor: () => Promise<RunExecutor>): Record<string, Comm
     run: runCommand(executor),
     table: tableCommand,
     data: dataCommand(terminal),
+    import: importCommand(terminal),
+    export: exportCommand(terminal),
+    generate: generateCommand(terminal),
   };
 }
 

@@ -12,8 +12,8 @@ import {
   readFloats,
   type SideNetCheckpoint,
 } from "./content.ts";
-import { readFairseqBackbone, readFairseqSideNet } from "./fairseq.ts";
-import { readBackboneFolder, readLongMemFolder } from "./folder.ts";
+import { readFairseq, readFairseqBackbone, readFairseqSideNet } from "./fairseq.ts";
+import { type LongMemFolder, readBackboneFolder, readFolder, readLongMemFolder } from "./folder.ts";
 import { openSafetensors, type SafetensorsFile } from "./safetensors.ts";
 
 /** Formats that are read: torch's zip archive, one safetensors file, the project's folder. */
@@ -31,12 +31,40 @@ export interface LoadedSideNet extends SideNetCheckpoint {
 const START_BYTES = 512;
 
 /**
+ * Reads all that a checkpoint holds: a backbone alone, or a LongMem.
+ *
+ * @param path A file or folder, as for `loadBackboneWeights`; of bare safetensors files, that of a backbone.
+ */
+export async function loadCheckpoint(
+  path: string,
+  options: { shape?: Partial<BackboneShape> } = {},
+): Promise<BackboneCheckpoint | LongMemFolder> {
+  const format = await recogniseCheckpoint(path);
+  let checkpoint: BackboneCheckpoint | LongMemFolder;
+  switch (format) {
+    case "torch":
+      checkpoint = await readFairseq(path);
+      break;
+    case "folder":
+      checkpoint = await readFolder(path);
+      break;
+    case "safetensors":
+      return await loadBackboneWeights(path, options);
+    default:
+      return format satisfies never;
+  }
+  const { shape } = "sideNet" in checkpoint ? checkpoint.backbone : checkpoint;
+  checkGiven(options.shape, shape, path);
+  return checkpoint;
+}
+
+/**
  * Reads a backbone from an official fairseq checkpoint (its own or a LongMem that contains it), a folder
  * of this project, or a bare safetensors file with the official names.
  *
  * @param path A file or folder.
  * @param options `shape`: sizes that the checkpoint must have. A bare safetensors file does not say how
- * many heads it has, so `shape.heads` is needed for one.
+ * many heads it has, so `shape.heads` is needed for one that was not written with `backboneMetadata`.
  * @throws errors that name the file, what was expected and what was found.
  */
 export async function loadBackboneWeights(
@@ -68,7 +96,7 @@ export async function loadBackboneWeights(
  * @param path A file or folder.
  * @param backbone Sizes of the backbone it is to work with.
  * @param options `shape`: sizes that the checkpoint must have; a bare safetensors file does not say which
- * backbone block is cached, so `shape.memoryBlock` is needed for one. `backboneHash`: `hashTensors` of the
+ * backbone block is cached, so `shape.memoryBlock` is needed for one that was not written with `sideNetMetadata`. `backboneHash`: `hashTensors` of the
  * backbone, which must be the recorded one where the checkpoint records it.
  */
 export async function loadSideNetWeights(
@@ -170,6 +198,7 @@ async function readBareBackbone(
         `"[decoder.model.]transformer.wte.weight" and so on, found ${names(file)}`,
     );
   }
+  heads ??= recordedSize(file, "heads");
   if (heads === undefined) {
     throw new TypeError(
       `Cannot read a backbone from "${path}" as bare tensors do not say how many heads they have: ` +
@@ -205,6 +234,7 @@ async function readBareSideNet(
         `"[decoder.]layers.0.ln_1.weight" and so on, found ${names(file)}`,
     );
   }
+  memoryBlock ??= recordedSize(file, "memoryBlock");
   if (memoryBlock === undefined) {
     throw new TypeError(
       `Cannot read a SideNet from "${path}" as bare tensors do not say which block of the backbone ` +
@@ -222,7 +252,45 @@ async function readBareSideNet(
   const expected = sideNetTensorShapes(shape, backbone);
   checkTensorShapes(file.entries, expected, { path, prefix });
   const weights = await readFloats(path, expected.keys(), (name) => file.read(prefix + name));
-  return { shape, weights };
+  const memory = recordedMemory(file);
+  const backboneHash = file.metadata.backboneHash;
+  return {
+    shape,
+    weights,
+    ...(memory ? { memory } : {}),
+    ...(backboneHash ? { backboneHash } : {}),
+  };
+}
+
+/** Metadata of a bare safetensors file of a backbone: what its tensors do not say. */
+export function backboneMetadata({ heads }: BackboneShape): Record<string, string> {
+  return { heads: `${heads}` };
+}
+
+/** Metadata of a bare safetensors file of a SideNet: what its tensors do not say. */
+export function sideNetMetadata(
+  { shape, memory, backboneHash }: LoadedSideNet,
+): Record<string, string> {
+  const sizes = Object.entries(memory ?? {}).map(([name, value]) => [name, `${value}`]);
+  return {
+    ...Object.fromEntries(sizes),
+    memoryBlock: `${shape.memoryBlock}`,
+    ...(backboneHash ? { backboneHash } : {}),
+  };
+}
+
+/** A size in the metadata of a file, if the file was written with one. */
+function recordedSize({ metadata }: SafetensorsFile, name: string): number | undefined {
+  const text = metadata[name];
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
+function recordedMemory(file: SafetensorsFile): MemoryShape | undefined {
+  const capacityTokens = recordedSize(file, "capacityTokens");
+  const chunkTokens = recordedSize(file, "chunkTokens");
+  const retrievedTokens = recordedSize(file, "retrievedTokens");
+  if (!capacityTokens || !chunkTokens || !retrievedTokens) return undefined;
+  return { capacityTokens, chunkTokens, retrievedTokens };
 }
 
 /** The first prefix under which the file has a tensor; none where it has not. */

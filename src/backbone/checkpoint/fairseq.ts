@@ -66,8 +66,13 @@ export async function readFairseqSideNet(path: string): Promise<{
 /** Reads an official LongMem checkpoint; the backbone it contains comes with it. */
 export async function readFairseqLongMem(path: string): Promise<LongMemCheckpoint> {
   using fairseq = await openFairseq(path);
-  const { sideNet, memory } = await readSideNet(fairseq);
-  return { backbone: await readBackbone(fairseq), sideNet, memory };
+  return await readLongMem(fairseq);
+}
+
+/** Reads an official checkpoint, whichever of the two it is. */
+export async function readFairseq(path: string): Promise<BackboneCheckpoint | LongMemCheckpoint> {
+  using fairseq = await openFairseq(path);
+  return fairseq.kind === "backbone" ? await readBackbone(fairseq) : await readLongMem(fairseq);
 }
 
 async function openFairseq(path: string): Promise<FairseqFile> {
@@ -143,6 +148,11 @@ async function readBackbone(fairseq: FairseqFile): Promise<BackboneCheckpoint> {
     ...(typeof contextTokens === "number" ? { contextTokens } : {}),
     weights: await readWeights(fairseq, expected, prefix),
   };
+}
+
+async function readLongMem(fairseq: FairseqFile): Promise<LongMemCheckpoint> {
+  const { sideNet, memory } = await readSideNet(fairseq);
+  return { backbone: await readBackbone(fairseq), sideNet, memory };
 }
 
 async function readSideNet(fairseq: FairseqFile): Promise<{

@@ -178,6 +178,14 @@ export async function readLongMemFolder(
   };
 }
 
+/** Reads a folder, whichever of the two it is. */
+export async function readFolder(path: string): Promise<BackboneCheckpoint | LongMemFolder> {
+  const config = await readConfig(path);
+  return config.kind === "backbone"
+    ? await readBackboneOf(path, config)
+    : await readLongMemFolder(path);
+}
+
 async function readBackboneOf(
   path: string,
   config: BackboneConfig | LongMemConfig,

@@ -1,0 +1,101 @@
+import {
+  backboneMetadata,
+  loadCheckpoint,
+  sideNetMetadata,
+} from "../backbone/checkpoint/checkpoint.ts";
+import type { BackboneCheckpoint } from "../backbone/checkpoint/content.ts";
+import type { LongMemFolder } from "../backbone/checkpoint/folder.ts";
+import { writeSafetensors } from "../backbone/checkpoint/safetensors.ts";
+import { hashTensors } from "../backbone/checkpoint/tensor_hash.ts";
+import {
+  type Command,
+  type CommandArguments,
+  type Output,
+  reading,
+  requiredFlag,
+  UsageError,
+} from "../command_line.ts";
+import type { TensorMap } from "../tensor.ts";
+
+/** `export FOLDER --out FILE.safetensors`: official tensor names, for other programs. */
+export function exportCommand(output: Output): Command {
+  return {
+    operands: "FOLDER --out FILE.safetensors",
+    help:
+      "Writes backbone or SideNet of a checkpoint folder as a safetensors file with the official names.",
+    flags: [
+      { name: "out", value: "FILE", help: "where to write; must not exist" },
+      {
+        name: "what",
+        value: "PART",
+        allowed: ["backbone", "sidenet"],
+        help: "which part (default sidenet where there is one)",
+      },
+    ],
+    execute: (args) => exportCheckpoint(args, output),
+  };
+}
+
+async function exportCheckpoint(args: CommandArguments, output: Output): Promise<number> {
+  const [folder, ...more] = args.operands;
+  if (folder === undefined || more.length > 0) {
+    throw new UsageError(
+      `Cannot export as one checkpoint is needed: current number is ${args.operands.length}`,
+    );
+  }
+  const out = requiredFlag(args, "out");
+  if (await Deno.stat(out).catch(() => undefined)) {
+    throw new UsageError(`Cannot export to "${out}" as it is there already`);
+  }
+  const checkpoint = await reading(() => loadCheckpoint(folder));
+  const asked = args.flags.get("what")?.at(-1);
+  const { tensors, metadata } = await reading(() =>
+    Promise.resolve(
+      (asked ?? ("sideNet" in checkpoint ? "sidenet" : "backbone")) === "backbone"
+        ? backboneTensors(folder, checkpoint)
+        : sideNetTensors(folder, checkpoint),
+    )
+  );
+  await reading(() => writeSafetensors(out, tensors, metadata));
+  output.print(
+    `${out}: ${tensors.size} tensors, ${[...tensors.keys()][0]} and so on, SHA-256 of tensors ${
+      hashTensors(tensors)
+    }`,
+  );
+  return 0;
+}
+
+interface Exported {
+  readonly tensors: TensorMap;
+  readonly metadata: Record<string, string>;
+}
+
+function backboneTensors(
+  folder: string,
+  checkpoint: BackboneCheckpoint | LongMemFolder,
+): Exported {
+  const { shape, weights } = "sideNet" in checkpoint ? checkpoint.backbone : checkpoint;
+  if (!weights) {
+    throw new TypeError(`Cannot export the backbone of "${folder}" as it leaves its backbone out`);
+  }
+  return { tensors: prefixed("decoder.model.", weights), metadata: backboneMetadata(shape) };
+}
+
+function sideNetTensors(
+  folder: string,
+  checkpoint: BackboneCheckpoint | LongMemFolder,
+): Exported {
+  if (!("sideNet" in checkpoint)) {
+    throw new TypeError(`Cannot export the SideNet of "${folder}" as it is a backbone alone`);
+  }
+  const { sideNet, memory, backbone, backboneHash } = checkpoint;
+  const hash = backbone.weights ? hashTensors(backbone.weights) : backboneHash;
+  return {
+    tensors: prefixed("decoder.", sideNet.weights),
+    metadata: sideNetMetadata({ ...sideNet, memory, ...(hash ? { backboneHash: hash } : {}) }),
+  };
+}
+
+function prefixed(prefix: string, tensors: TensorMap): TensorMap {
+  return new Map([...tensors].map(([name, tensor]) => [prefix + name, tensor]));
+}

@@ -1,0 +1,138 @@
+import {
+  loadBackboneWeights,
+  loadCheckpoint,
+  loadSideNetWeights,
+} from "../backbone/checkpoint/checkpoint.ts";
+import type { BackboneCheckpoint, MemoryShape } from "../backbone/checkpoint/content.ts";
+import {
+  type LongMemFolder,
+  writeBackboneFolder,
+  writeLongMemFolder,
+} from "../backbone/checkpoint/folder.ts";
+import { parameterCount } from "../backbone/checkpoint/parameter_count.ts";
+import { hashTensors } from "../backbone/checkpoint/tensor_hash.ts";
+import {
+  type Command,
+  type CommandArguments,
+  type Output,
+  positiveInteger,
+  reading,
+  requiredFlag,
+  UsageError,
+} from "../command_line.ts";
+import { paperMemory } from "../memory/config.ts";
+import { isRunFolder, readFinishedRun } from "../runner/finished_run.ts";
+import type { TensorMap } from "../tensor.ts";
+
+/** `import PATH --out FOLDER`: a checkpoint of another format becomes a folder of this project. */
+export function importCommand(output: Output): Command {
+  return {
+    operands: "PATH --out FOLDER",
+    help:
+      "Reads an official fairseq checkpoint (.pt), a safetensors file with the official names, or the folder of a " +
+      "finished run, and writes it as a checkpoint folder of this project.",
+    flags: [
+      { name: "out", value: "FOLDER", help: "where to write; must not exist" },
+      { name: "heads", value: "N", help: "attention heads, which a safetensors file does not say" },
+      {
+        name: "backbone",
+        value: "PATH",
+        help: "the backbone of a SideNet that is alone in a safetensors file",
+      },
+      {
+        name: "memory-block",
+        value: "N",
+        help: "block of the backbone that is cached, which a safetensors file does not say",
+      },
+    ],
+    execute: (args) => importCheckpoint(args, output),
+  };
+}
+
+async function importCheckpoint(args: CommandArguments, output: Output): Promise<number> {
+  const [path, ...more] = args.operands;
+  if (path === undefined || more.length > 0) {
+    throw new UsageError(
+      `Cannot import as one path is needed: current number is ${args.operands.length}`,
+    );
+  }
+  const folder = requiredFlag(args, "out");
+  const heads = positiveInteger(args, "heads");
+  const memoryBlock = wholeNumber(args, "memory-block");
+  if (await Deno.stat(folder).catch(() => undefined)) {
+    throw new UsageError(`Cannot import to "${folder}" as it is there already`);
+  }
+  const checkpoint = await reading(() =>
+    readForImport(path, {
+      backbone: args.flags.get("backbone")?.at(-1),
+      heads,
+      memoryBlock,
+    }, output)
+  );
+  await reading(async () => {
+    if ("sideNet" in checkpoint) await writeLongMemFolder(folder, checkpoint);
+    else await writeBackboneFolder(folder, checkpoint);
+  });
+  const { shape, weights } = "sideNet" in checkpoint ? checkpoint.backbone : checkpoint;
+  if (weights) output.print(describe("backbone", shape, weights));
+  if ("sideNet" in checkpoint) {
+    const { sideNet, memory } = checkpoint;
+    output.print(describe("SideNet", sideNet.shape, sideNet.weights));
+    output.print(`memory: ${fields(memory)}`);
+  }
+  output.print(`written to ${folder}`);
+  return 0;
+}
+
+interface Given {
+  readonly backbone: string | undefined;
+  readonly heads: number | undefined;
+  readonly memoryBlock: number | undefined;
+}
+
+async function readForImport(
+  path: string,
+  { backbone: backbonePath, heads, memoryBlock }: Given,
+  output: Output,
+): Promise<BackboneCheckpoint | LongMemFolder> {
+  if (await isRunFolder(path)) {
+    const { backbone, sideNet, memory } = await readFinishedRun(path);
+    return { backbone, sideNet, memory: memorySizes(memory) };
+  }
+  const shape = heads === undefined ? {} : { shape: { heads } };
+  if (backbonePath === undefined) return await loadCheckpoint(path, shape);
+  const backbone = await loadBackboneWeights(backbonePath, shape);
+  const { shape: sizes, weights, memory } = await loadSideNetWeights(path, backbone.shape, {
+    ...(memoryBlock === undefined ? {} : { shape: { memoryBlock } }),
+    backboneHash: hashTensors(backbone.weights),
+  });
+  if (!memory) {
+    output.note(`"${path}" does not say which memory it was trained with: taking the paper's`);
+  }
+  return {
+    backbone,
+    sideNet: { shape: sizes, weights },
+    memory: memory ?? memorySizes(paperMemory),
+  };
+}
+
+function memorySizes({ capacityTokens, chunkTokens, retrievedTokens }: MemoryShape): MemoryShape {
+  return { capacityTokens, chunkTokens, retrievedTokens };
+}
+
+/** Blocks are counted from 0, so that 0 is allowed. */
+function wholeNumber(args: CommandArguments, flag: string): number | undefined {
+  return args.flags.get(flag)?.at(-1) === "0" ? 0 : positiveInteger(args, flag);
+}
+
+function describe(what: string, shape: object, weights: TensorMap): string {
+  const count = parameterCount(new Map([...weights].map(([name, { shape }]) => [name, shape])));
+  return `${what}: ${fields(shape)}\n` +
+    `  ${count.toLocaleString("en")} parameters in ${weights.size} tensors, SHA-256 ${
+      hashTensors(weights)
+    }`;
+}
+
+function fields(sizes: object): string {
+  return Object.entries(sizes).map(([name, size]) => `${name} ${size}`).join(", ");
+}

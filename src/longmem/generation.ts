@@ -1,0 +1,110 @@
+import { Random } from "../text/random.ts";
+import { type LongMemModel } from "./load.ts";
+import { padId } from "./longmem.ts";
+
+/** What {@linkcode generate} continues, and how. */
+export interface GenerateOptions {
+  /** Token ids to continue; at least one. */
+  readonly prompt: ArrayLike<number>;
+  /** Tokens to generate at most. */
+  readonly tokens: number;
+  /** Tokens T of the window: the model sees so many of the last tokens directly, and others only in its memory. */
+  readonly contextTokens: number;
+  /** Divides the logits (default 1); 0 takes the most probable token each time. */
+  readonly temperature?: number;
+  /** Seed of the sampling (default 1). */
+  readonly seed?: number | string;
+  /** Whether an id may be generated (default every one). */
+  readonly allows?: (id: number) => boolean;
+  /** Id after which generation ends; it is not part of the result. */
+  readonly end?: number;
+}
+
+/** Windows are padded to multiples of this, so that few shapes have to be compiled while a window grows. */
+const windowStep = 32;
+
+/**
+ * Writes a document to the memory of a model, segment by segment.
+ *
+ * @param document Token ids; of the last segment, tokens that fill no chunk are left out, as always.
+ * @param sizes `contextTokens`: tokens of a segment, `chunkTokens`: tokens of a chunk of the model's memory.
+ */
+export async function rememberDocument(
+  model: Pick<LongMemModel, "remember">,
+  document: Int32Array,
+  { contextTokens, chunkTokens }: { contextTokens: number; chunkTokens: number },
+): Promise<void> {
+  for (let start = 0; start + chunkTokens <= document.length; start += contextTokens) {
+    await model.remember(document.subarray(start, start + contextTokens));
+  }
+}
+
+/**
+ * Generates tokens one by one, each from the window's last position. The memory is read and not written: what leaves the
+ * window is forgotten, what was remembered before stays.
+ *
+ * @returns The ids in order; equal models, memories and options give equal ids.
+ * @throws RangeError Where an option is out of range, or no id is allowed.
+ */
+export async function* generate(
+  model: Pick<LongMemModel, "forward">,
+  options: GenerateOptions,
+): AsyncGenerator<number, void> {
+  const { tokens, contextTokens, temperature = 1, seed = 1, allows = () => true, end } = options;
+  if (!(temperature >= 0 && temperature < Infinity)) {
+    throw new RangeError(
+      `Cannot generate as temperature must be 0 or more: current value is ${temperature}`,
+    );
+  }
+  const window = Array.from(options.prompt).slice(-contextTokens);
+  if (window.length === 0) throw new RangeError("Cannot generate as the prompt has no token");
+  const random = new Random(`generate/${seed}`);
+  for (let generated = 0; generated < tokens; generated++) {
+    const logits = await lastLogits(model, window, contextTokens); // [V]
+    const id = sample(logits, { temperature, random, allows });
+    if (id === end) return;
+    yield id;
+    window.push(id);
+    if (window.length > contextTokens) window.shift();
+  }
+}
+
+/** Logits [V] of a window's last token; the padding after it, which causal attention does not see, changes nothing. */
+async function lastLogits(
+  model: Pick<LongMemModel, "forward">,
+  window: readonly number[],
+  contextTokens: number,
+): Promise<Float32Array> {
+  const T = Math.min(Math.ceil(window.length / windowStep) * windowStep, contextTokens);
+  const tokens = new Int32Array(T).fill(padId);
+  tokens.set(window);
+  const { logits } = await model.forward(tokens, { readOnly: true }); // [1, T, V]
+  const V = logits.length / T;
+  return logits.subarray((window.length - 1) * V, window.length * V);
+}
+
+function sample(
+  logits: Float32Array,
+  { temperature, random, allows }: {
+    temperature: number;
+    random: Random;
+    allows: (id: number) => boolean;
+  },
+): number {
+  let best = -1;
+  for (let id = 0; id < logits.length; id++) {
+    if (allows(id) && (best < 0 || logits[id] > logits[best])) best = id;
+  }
+  if (best < 0) throw new RangeError("Cannot generate as no id is allowed");
+  if (temperature === 0) return best;
+  const weights = Float64Array.from(
+    logits,
+    (logit, id) => allows(id) ? Math.exp((logit - logits[best]) / temperature) : 0,
+  );
+  let rest = random.uniform() * weights.reduce((sum, weight) => sum + weight, 0);
+  for (let id = 0; id < weights.length; id++) {
+    rest -= weights[id];
+    if (rest < 0) return id;
+  }
+  return best; // rounding left nothing
+}

@@ -1,0 +1,42 @@
+import type { BackboneCheckpoint } from "../../src/backbone/checkpoint/content.ts";
+import { writeSafetensors } from "../../src/backbone/checkpoint/safetensors.ts";
+import { initializeBackbone } from "../../src/backbone/initialization.ts";
+import { validateExperiment } from "../../src/experiment/validation.ts";
+import { initializeSideNet } from "../../src/longmem/initialization.ts";
+import { trainByteLevelBpe } from "../../src/text/bpe_trainer.ts";
+import { formatTokenizerJson } from "../../src/text/tokenizer_json.ts";
+
+/** Text of which the tiny tokenizer is made. */
+export const tinyText = "The cat sat on the mat, and the hat of the cat was flat. ".repeat(40);
+
+const shape = { layers: 4, hiddenDim: 16, heads: 2, feedForwardDim: 64, vocabSize: 280 };
+const training = { batchSize: 1, contextTokens: 32, steps: 1, learningRate: 1e-3 };
+
+/** Writes the folder of a run that has finished, with random weights, as the runner leaves it. */
+export async function writeTinyRun(folder: string): Promise<void> {
+  const experiment = validateExperiment({
+    name: "tiny",
+    corpus: { folder: "nowhere", train: "train", valid: "valid", test: "test" },
+    tokenizer: { kind: "bpe", vocabSize: shape.vocabSize },
+    backbone: { kind: "pretrain", layers: 4, hiddenDim: 16, heads: 2, training },
+    sidenet: { memoryBlock: 3 },
+    memory: { capacityTokens: 256, chunkTokens: 4, retrievedTokens: 16 },
+    adaptation: training,
+    evaluations: [],
+  });
+  const backbone: BackboneCheckpoint = { shape, weights: initializeBackbone(shape, 5) };
+  for (const { data } of backbone.weights.values()) {
+    for (let i = 0; i < data.length; i++) data[i] *= 8; // so that tokens differ in probability
+  }
+  const sideNetShape = { layers: 2, reductionFactor: 2, memoryBlock: 3 };
+  const sideNet = initializeSideNet(sideNetShape, backbone, { kind: "paper" }, 6);
+  await Deno.mkdir(`${folder}/checkpoint/backbone`, { recursive: true });
+  await Deno.mkdir(`${folder}/checkpoint/longmem`);
+  await Deno.writeTextFile(`${folder}/experiment.json`, JSON.stringify(experiment));
+  await writeSafetensors(`${folder}/checkpoint/backbone/weights.safetensors`, backbone.weights);
+  await writeSafetensors(`${folder}/checkpoint/longmem/weights.safetensors`, sideNet);
+  await Deno.writeTextFile(
+    `${folder}/tokenizer.json`,
+    formatTokenizerJson(trainByteLevelBpe([tinyText], { vocabSize: shape.vocabSize })),
+  );
+}
