@@ -8,9 +8,17 @@
  */
 import type { SideNetInitialization } from "../longmem/initialization.ts";
 import type { IndexConfig, MemoryConfig, Protocol } from "../memory/config.ts";
+import type { AdaptationConfig, TrainingConfig } from "../training/config.ts";
 import { validateExperiment } from "./validation.ts";
 
-export type { IndexConfig, MemoryConfig, Protocol, SideNetInitialization };
+export type {
+  AdaptationConfig,
+  IndexConfig,
+  MemoryConfig,
+  Protocol,
+  SideNetInitialization,
+  TrainingConfig,
+};
 
 /** Where graphs run; `auto` takes a GPU where there is a real one, the native CPU engine otherwise. */
 export type DeviceChoice = "auto" | "webgpu" | "cpu" | "wasm";
@@ -80,56 +88,11 @@ export type TokenizerConfig =
     readonly folder: string;
   };
 
-/** One training: batches, AdamW, learning rate schedule (specification section 11). */
-export interface TrainingConfig {
-  /** Rows B of a batch; each row reads its own documents in order. */
-  readonly batchSize: number;
-  /** Tokens T of a segment. */
-  readonly contextTokens: number;
-  /** Updates of the parameters. */
-  readonly steps: number;
-  /** Highest learning rate. */
-  readonly learningRate: number;
-  /** How the learning rate falls from `learningRate` to `finalLearningRate` (polynomial: power 1). */
-  readonly schedule: "polynomial" | "cosine";
-  /** Steps over which the learning rate rises linearly from 0. */
-  readonly warmupSteps: number;
-  /** Learning rate after `totalSteps`. */
-  readonly finalLearningRate: number;
-  /** Step at which the schedule ends; it may lie beyond `steps`, as in an excerpt of a longer training. */
-  readonly totalSteps: number;
-  /** Decoupled weight decay, on every trained parameter. */
-  readonly weightDecay: number;
-  /** Decay of Adam's running means of the gradient and of its square. */
-  readonly betas: readonly [number, number];
-  /** Added to the square root of Adam's second mean. */
-  readonly epsilon: number;
-  /** Scales gradients down to this global norm; absent: no clipping, as the released script. */
-  readonly clipNorm?: number;
-  /** Batches whose gradients are averaged for one update. */
-  readonly accumulationSteps: number;
-  /**
-   * What a row reads: `lanes` is a contiguous part of the concatenated corpus (specification
-   * section 10), `documents` are whole documents, no segment crossing a boundary.
-   */
-  readonly batches: "lanes" | "documents";
-  /** Steps between checkpoints; an interrupted run resumes from the last one. */
-  readonly checkpointEverySteps: number;
-  /** Steps between measurements of the loss on the valid split; absent: none. */
-  readonly validateEverySteps?: number;
-}
-
 /** A training as declared. */
 export type TrainingDeclaration = Declared<
   TrainingConfig,
   "batchSize" | "contextTokens" | "steps" | "learningRate"
 >;
-
-/** Training of the SideNet: the backbone is frozen. */
-export interface AdaptationConfig extends TrainingConfig {
-  /** Dropout of attention probabilities and MLP outputs in the SideNet. */
-  readonly dropout: number;
-}
 
 /** An adaptation as declared. */
 export type AdaptationDeclaration =

@@ -20,6 +20,7 @@ import type {
   TrainingConfig,
   TrainingDeclaration,
 } from "./declaration.ts";
+import { memoryProtocols, paperMemory } from "../memory/config.ts";
 
 /** What a protocol decides. */
 export interface ProtocolDefaults {
@@ -33,47 +34,11 @@ export const protocolDefaults: Readonly<Record<Protocol, ProtocolDefaults>> = {
   "released-code": {
     lines: "released-code",
     batches: "lanes", // 8
-    memory: {
-      storage: "float16", // 12
-      bank: "shared", // 7
-      eviction: "coarse", // 6
-      reset: "epoch", // 7
-      missingChunks: "zero-slot", // 11
-    },
+    memory: memoryProtocols["released-code"],
   },
-  strict: {
-    lines: "plain",
-    batches: "documents",
-    memory: {
-      storage: "float32",
-      bank: "per-row",
-      eviction: "exact",
-      reset: "document",
-      missingChunks: "masked",
-    },
-  },
-  paper: {
-    lines: "plain",
-    // The paper concatenates documents in each row of a batch (8), so no row has a boundary at
-    // which a memory of "the latest M" tokens (6) would be emptied.
-    batches: "lanes",
-    memory: {
-      storage: "float32",
-      bank: "per-row", // 7
-      eviction: "exact", // 6
-      reset: "epoch",
-      missingChunks: "masked",
-    },
-  },
+  strict: { lines: "plain", batches: "documents", memory: memoryProtocols.strict },
+  paper: { lines: "plain", batches: "lanes", memory: memoryProtocols.paper },
 };
-
-/** The paper's memory (65,536 tokens, 64 retrieved in chunks of 4). */
-const memoryDefaults = {
-  capacityTokens: 65_536,
-  chunkTokens: 4,
-  retrievedTokens: 64,
-  index: { kind: "exact" },
-} as const satisfies Partial<MemoryConfig>;
 
 /** The released training script's optimiser (specification section 11). */
 const trainingDefaults = {
@@ -172,7 +137,7 @@ function fillMemory(
   base?: MemoryConfig,
 ): MemoryConfig {
   const { index, ...fields } = memory;
-  const inherited = base ?? { ...memoryDefaults, ...protocolDefaults[protocol].memory };
+  const inherited = base ?? { ...paperMemory, ...protocolDefaults[protocol].memory };
   return { ...inherited, ...fields, index: index ? fillIndex(index) : inherited.index };
 }
 

@@ -12,6 +12,7 @@ import type {
   SideNetConfig,
   TrainingConfig,
 } from "./declaration.ts";
+import { lowestCapacityTokens } from "../memory/config.ts";
 import { fillDefaults } from "./defaults.ts";
 import { experimentSchema, rootNode, type SchemaNode } from "./schema.ts";
 import { allowedWords } from "./suggestion.ts";
@@ -358,19 +359,4 @@ function updateProblems(
     ));
   }
   return problems;
-}
-
-/** The smallest bank that an update of so many tokens never breaks, in tokens. */
-export function lowestCapacityTokens(
-  updateTokens: number,
-  chunkTokens: number,
-  eviction: MemoryConfig["eviction"],
-): number {
-  const chunks = Math.floor(updateTokens / chunkTokens);
-  if (eviction === "exact") return Math.max(1, chunks) * chunkTokens;
-  // Eviction starts at count + chunks >= capacity and drops floor(2 * tokens / chunkTokens): two
-  // updates exactly, unless updates leave a remainder, when one chunk more can be dropped than two
-  // updates stored; a third update makes up for it.
-  const dropsMore = Math.floor(2 * updateTokens / chunkTokens) > 2 * chunks;
-  return ((dropsMore ? 3 : 2) * chunks + 1) * chunkTokens;
 }

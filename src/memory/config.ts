@@ -139,15 +139,27 @@ export function checkMemoryConfig(
     );
   }
   const written = (config.bank === "shared" ? batch.rows : 1) * batch.contextTokens;
-  const newChunks = Math.floor(written / chunkTokens);
-  const least = config.eviction === "coarse" ? 2 * newChunks + 1 : newChunks;
-  if (capacityChunks(config) < least || newChunks < 1) {
+  const least = lowestCapacityTokens(written, chunkTokens, config.eviction);
+  if (capacityTokens < least || written < chunkTokens) {
     throw new RangeError(
       `Cannot make a memory as memory.capacityTokens must hold ${
         config.eviction === "coarse" ? "more than two updates" : "one update"
-      } of ${written} tokens: current value is ${capacityTokens}, allowed are ${
-        least * chunkTokens
-      } and more`,
+      } of ${written} tokens: current value is ${capacityTokens}, allowed are ${least} and more`,
     );
   }
+}
+
+/** The smallest bank that an update of so many tokens never breaks, in tokens. */
+export function lowestCapacityTokens(
+  updateTokens: number,
+  chunkTokens: number,
+  eviction: MemoryConfig["eviction"],
+): number {
+  const chunks = Math.floor(updateTokens / chunkTokens);
+  if (eviction === "exact") return Math.max(1, chunks) * chunkTokens;
+  // Eviction starts at count + chunks >= capacity and drops floor(2 * tokens / chunkTokens): two
+  // updates exactly, unless updates leave a remainder, when one chunk more can be dropped than two
+  // updates stored; a third update makes up for it.
+  const dropsMore = Math.floor(2 * updateTokens / chunkTokens) > 2 * chunks;
+  return ((dropsMore ? 3 : 2) * chunks + 1) * chunkTokens;
 }
