@@ -38,7 +38,7 @@ const blocks: AttentionBlock[] = [
 deviceTest(
   "attentionBias() falls by the slope for each token back and hides the future",
   async (device) => {
-    const H = 3, T = 5, slopes = alibiSlopes(H);
+    const H = 3, slopes = alibiSlopes(H);
     const found = await biases(device, undefined);
     for (const [i, { t0, t1 }] of blocks.entries()) {
       for (const visible of [true, false]) {

@@ -1,0 +1,105 @@
+import {
+  capacityChunks,
+  checkMemoryConfig,
+  type MemoryConfig,
+  memoryProtocols,
+  paperMemory,
+  retrievedChunks,
+} from "../../src/memory/config.ts";
+import { Ring } from "../../src/memory/ring.ts";
+import { assert, test } from "../testing.ts";
+
+const released: MemoryConfig = { ...paperMemory, ...memoryProtocols["released-code"] };
+const strict: MemoryConfig = { ...paperMemory, ...memoryProtocols.strict };
+
+test("The paper's memory has 16,384 chunks, of which a query retrieves 16", () => {
+  assert.equal(capacityChunks(released), 16_384);
+  assert.equal(retrievedChunks(released), 16);
+  assert.equal(capacityChunks({ ...released, capacityTokens: 130, chunkTokens: 3 }), 43);
+  checkMemoryConfig(released, { rows: 8, contextTokens: 1024 });
+});
+
+test("checkMemoryConfig() allows just the banks that updates of one size never break", () => {
+  const never = (capacity: number, tokens: number, c: number, coarse: boolean) => {
+    const ring = new Ring(capacity);
+    try {
+      for (let update = 0; update < 100; update++) {
+        const options = coarse ? { coarseDrop: Math.floor(2 * tokens / c) } : {};
+        ring.advance(Math.floor(tokens / c), options);
+      }
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  for (const eviction of ["coarse", "exact"] as const) {
+    for (const bank of ["shared", "per-row"] as const) {
+      for (
+        const [rows, contextTokens, chunkTokens] of [[2, 10, 4], [1, 7, 4], [3, 5, 2], [2, 8, 4]]
+      ) {
+        const tokens = bank === "shared" ? rows * contextTokens : contextTokens;
+        let allowed = 0;
+        for (let capacity = 1; capacity < 30; capacity++) {
+          const config: MemoryConfig = {
+            ...strict,
+            eviction,
+            bank,
+            chunkTokens,
+            retrievedTokens: chunkTokens,
+            capacityTokens: capacity * chunkTokens,
+          };
+          let allows = true;
+          try {
+            checkMemoryConfig(config, { rows, contextTokens });
+          } catch (error) {
+            assert.ok(error instanceof RangeError);
+            assert.match(error.message, /current value is \d+, allowed are \d+ and more$/);
+            allows = false;
+          }
+          const works = never(capacity, tokens, chunkTokens, eviction === "coarse");
+          const setting = JSON.stringify({ ...config, rows, contextTokens });
+          if (allows) assert.ok(works, `allowed, but breaks: ${setting}`);
+          if (allows) allowed ||= capacity;
+          // Beyond the smallest every larger one is allowed.
+          assert.equal(allows, allowed > 0, setting);
+        }
+        assert.ok(!never(allowed - 1, tokens, chunkTokens, eviction === "coarse") || allowed === 1);
+      }
+    }
+  }
+});
+
+test("checkMemoryConfig() wants more than two of the official updates", () => {
+  // Specification section 6: P = 8 and 16 raise with 8 new chunks, 17 and up work.
+  const of = (capacityChunks: number) => ({
+    ...released,
+    chunkTokens: 4,
+    retrievedTokens: 4,
+    capacityTokens: 4 * capacityChunks,
+  });
+  const batch = { rows: 2, contextTokens: 16 };
+  for (const P of [17, 18, 32]) checkMemoryConfig(of(P), batch);
+  for (const P of [8, 16]) {
+    assert.throws(() => checkMemoryConfig(of(P), batch), {
+      name: "RangeError",
+      message: `Cannot make a memory as memory.capacityTokens must hold more than two updates of ` +
+        `32 tokens: current value is ${4 * P}, allowed are 68 and more`,
+    });
+  }
+});
+
+test("checkMemoryConfig() names the field that is wrong and its value", () => {
+  const batch = { rows: 1, contextTokens: 8 };
+  const cases: [Partial<MemoryConfig>, RegExp][] = [
+    [{ chunkTokens: 0 }, /memory.chunkTokens must be a positive integer: current value is 0/],
+    [{ capacityTokens: 1.5 }, /memory.capacityTokens must be a positive integer: .* 1.5/],
+    [{ retrievedTokens: NaN }, /memory.retrievedTokens must be a positive integer: .* NaN/],
+    [{ retrievedTokens: 10 }, /multiple of memory.chunkTokens: current values are 10 and 4/],
+    [{ capacityTokens: 63 }, /must not exceed memory.capacityTokens: .* 64 and 63/],
+    [{ chunkTokens: 16 }, /one update of 8 tokens/],
+  ];
+  for (const [fields, message] of cases) {
+    const config = { ...strict, ...fields };
+    assert.throws(() => checkMemoryConfig(config, batch), { name: "RangeError", message });
+  }
+});

@@ -1,0 +1,191 @@
+/** Keys that encode their own identity: whatever happens to a bank, a value stays with its key. */
+import { type MemoryConfig, memoryProtocols } from "../../src/memory/config.ts";
+import { MemoryBank } from "../../src/memory/memory_bank.ts";
+import { bankInputNames, emptyScore } from "../../src/memory/memory_graph.ts";
+import type { Device } from "../../src/runtime/device.ts";
+import { Random } from "../../src/text/random.ts";
+import { deviceTest } from "../graph/devices.ts";
+import { assert } from "../testing.ts";
+
+const H = 2, D = 3, E = H * D;
+const config: MemoryConfig = {
+  capacityTokens: 22,
+  chunkTokens: 2,
+  retrievedTokens: 4,
+  index: { kind: "exact" },
+  ...memoryProtocols.strict,
+};
+
+deviceTest(
+  "MemoryBank keeps values with their keys through evictions and resets",
+  async (device) => {
+    for (const bank of ["per-row", "shared"] as const) {
+      for (const eviction of ["exact", "coarse"] as const) {
+        const rows = 2, memory = open(device, { bank, eviction }, rows);
+        const lists: number[][] = Array.from({ length: bank === "shared" ? 1 : rows }, () => []);
+        const random = new Random(`${bank} ${eviction}`);
+        let token = 1;
+        const passes = device.kind === "webgpu" ? 12 : 40;
+        for (let pass = 0; pass < passes; pass++) {
+          if (pass % 9 === 8) {
+            const forgotten = random.below(rows);
+            memory.reset([forgotten]);
+            lists[bank === "shared" ? 0 : forgotten].length = 0;
+          }
+          const T = eviction === "coarse" ? 4 : 2 + random.below(4), tokens = rows * T;
+          await write(device, memory, token, tokens);
+          lists.forEach((list, b) => {
+            const written = tokens / lists.length, added = Math.floor(written / 2);
+            const capacity = 11;
+            const drop = eviction === "coarse"
+              ? list.length + added >= capacity ? written : 0
+              : Math.max(0, list.length + added - capacity);
+            list.splice(0, drop);
+            for (let i = 0; i < added; i++) list.push(token + b * written + 2 * i);
+          });
+          token += tokens;
+          await checkContents(memory, lists);
+        }
+        assert.ok(token > 3 * 22, "the banks were filled several times");
+        memory.dispose();
+      }
+    }
+  },
+);
+
+deviceTest("MemoryBank rounds what it stores, but not the means, to float16", async (device) => {
+  const memory = open(device, { storage: "float16" }, 1);
+  // Halves between two float16 numbers go to the even one; 70000 is beyond them.
+  const keys = Float32Array.of(...[1 / 3, 2049, 2051, -1e-7, 6e-5, 65504], ...[1, 2, 3, 4, 5, 6]);
+  const tensor = device.tensor(keys, [2, E]);
+  await memory.write(tensor, tensor);
+  const { tensors: { keys: stored, meanKeys } } = await memory.save();
+  const P = 11;
+  for (let h = 0; h < H; h++) {
+    for (let d = 0; d < D; d++) {
+      for (let j = 0; j < 2; j++) {
+        const found = stored.data[(h * P * 2 + j) * D + d], wanted = keys[j * E + h * D + d];
+        assert.equal(found, Math.f16round(wanted), `${wanted} is stored as ${found}`);
+      }
+      const mean = Math.fround((keys[h * D + d] + keys[E + h * D + d]) / 2);
+      assert.ok(Math.abs(meanKeys.data[(h * (D + 1) + d) * P] - mean) <= 1e-6 * Math.abs(mean));
+    }
+  }
+  memory.dispose();
+});
+
+deviceTest("MemoryBank.inputs() says which rows have anything to retrieve", async (device) => {
+  const active = async (memory: MemoryBank, rows: number) => [
+    ...await memory.inputs(rows)[bankInputNames.active].read() as Float32Array,
+  ];
+  const perRow = open(device, {}, 3);
+  assert.deepEqual(await active(perRow, 3), [0, 0, 0]);
+  await write(device, perRow, 1, 12);
+  assert.deepEqual(await active(perRow, 3), [1, 1, 1]);
+  perRow.reset([1]);
+  assert.deepEqual(await active(perRow, 3), [1, 0, 1]);
+  perRow.reset([]);
+  assert.deepEqual(perRow.fillChunks, [2, 0, 2]);
+  perRow.dispose();
+
+  const shared = open(device, { bank: "shared" }, 3);
+  await write(device, shared, 1, 4);
+  assert.deepEqual(await active(shared, 1), [1]);
+  assert.deepEqual(await active(shared, 3), [1, 1, 1]);
+  shared.reset();
+  assert.deepEqual(await active(shared, 2), [0, 0]);
+  shared.dispose();
+});
+
+deviceTest(
+  "MemoryBank.restore() puts back what save() returned, and observers follow",
+  async (device) => {
+    const memory = open(device, {}, 2);
+    for (const [first, tokens] of [[1, 16], [17, 12], [29, 4]]) {
+      await write(device, memory, first, tokens);
+    }
+    memory.reset([0]);
+    await write(device, memory, 33, 4);
+    const saved = await memory.save();
+
+    const other = open(device, {}, 2);
+    const stored = [new Set<number>(), new Set<number>()];
+    other.observe({
+      cleared(bank, { start, count }) {
+        for (let i = 0; i < count; i++) assert.ok(stored[bank].delete((start + i) % 11));
+      },
+      written(bank, { start, count }) {
+        for (let i = 0; i < count; i++) stored[bank].add((start + i) % 11);
+        return Promise.resolve();
+      },
+    });
+    await write(device, other, 100, 20);
+    await other.restore(saved);
+    assert.deepEqual(await other.save(), saved);
+    assert.deepEqual(stored.map((slots) => slots.size), other.fillChunks);
+    for (const [bank, { start, count }] of other.occupied.entries()) {
+      for (let i = 0; i < count; i++) assert.ok(stored[bank].has((start + i) % 11));
+    }
+    // Both go on alike.
+    for (const bank of [memory, other]) await write(device, bank, 200, 14);
+    assert.deepEqual(await other.save(), await memory.save());
+
+    await assert.rejects(open(device, {}, 3).restore(saved), {
+      name: "RangeError",
+      message: "Cannot restore a memory of 2 banks: current number is 3",
+    });
+    await assert.rejects(open(device, { capacityTokens: 24 }, 2).restore(saved), {
+      name: "RangeError",
+      message: /Cannot restore a memory of \d+ elements: current size is \d+/,
+    });
+    memory.dispose();
+    other.dispose();
+  },
+);
+
+function open(device: Device, fields: Partial<MemoryConfig>, rows: number): MemoryBank {
+  return new MemoryBank(device, { ...config, ...fields }, { rows, heads: H, headDim: D });
+}
+
+/** Component e of the key of a token; its value is the negative. */
+function keyOf(token: number, e: number): number {
+  return token + e / 16;
+}
+
+/** Writes tokens first, first + 1, ... */
+async function write(device: Device, memory: MemoryBank, first: number, tokens: number) {
+  const keys = Float32Array.from(
+    { length: tokens * E },
+    (_, i) => keyOf(first + Math.floor(i / E), i % E),
+  );
+  await memory.write(
+    device.tensor(keys, [tokens, E]),
+    device.tensor(keys.map((key) => -key), [tokens, E]),
+  );
+}
+
+/** Every bank holds the chunks that begin with the listed tokens, the oldest first, and nothing else. */
+async function checkContents(memory: MemoryBank, lists: readonly number[][]): Promise<void> {
+  const { rings, tensors: { keys, values, meanKeys } } = await memory.save();
+  const P = memory.shape.capacityChunks, c = 2;
+  assert.deepEqual(memory.fillChunks, lists.map((list) => list.length));
+  lists.forEach((list, bank) => {
+    for (let age = 0; age < P; age++) {
+      const slot = (rings[bank].first + age) % P;
+      for (let h = 0; h < H; h++) {
+        const head = bank * H + h;
+        const mean = (d: number) => meanKeys.data[(head * (D + 1) + d) * P + slot];
+        assert.equal(mean(D), age < list.length ? 0 : Math.fround(emptyScore));
+        for (let d = 0; d < D; d++) {
+          for (let j = 0; j < c; j++) {
+            const i = ((head * P + slot) * c + j) * D + d;
+            const key = age < list.length ? keyOf(list[age] + j, h * D + d) : 0;
+            assert.equal(keys.data[i], key);
+            assert.equal(values.data[i] + key, 0);
+          }
+          assert.equal(mean(d), age < list.length ? keyOf(list[age] + 0.5, h * D + d) : 0);
+        }
+      }
+    }
+  });
+}
