@@ -1,0 +1,116 @@
+/**
+ * Runs of the command line as processes of their own, each in a folder with a corpus of its own.
+ */
+import { join } from "node:path";
+import { Random } from "../../src/text/random.ts";
+import { assert, repositoryPath, test } from "../testing.ts";
+
+/** How a process ended. */
+export interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A process of `deno task run` in a folder, with exactly the permissions of the task. */
+export function spawnRun(folder: string, args: readonly string[]): Deno.ChildProcess {
+  const config = repositoryPath("deno.json");
+  const { tasks } = JSON.parse(Deno.readTextFileSync(config));
+  const [, permissions] = /^deno run (.*) src\/main.ts run$/.exec(tasks.run)!;
+  return new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "--quiet", "--no-prompt", "--no-check", "--config", config],
+      ...permissions.split(" "),
+      ...[repositoryPath("src/main.ts"), "run", ...args],
+    ],
+    cwd: folder,
+    stdout: "piped",
+    stderr: "piped",
+    env: { NO_COLOR: "1" },
+  }).spawn();
+}
+
+/** Waits for the end of a process. */
+export async function outcomeOf(process: Deno.ChildProcess): Promise<Outcome> {
+  const [{ code }, stdout, stderr] = await Promise.all([
+    process.status,
+    new Response(process.stdout).text(),
+    new Response(process.stderr).text(),
+  ]);
+  return { code, stdout, stderr };
+}
+
+/** Runs declarations in a folder to the end. */
+export function run(folder: string, ...args: string[]): Promise<Outcome> {
+  return outcomeOf(spawnRun(folder, args));
+}
+
+/** Path of a declaration beside this file. */
+export function declaration(name: string): string {
+  return repositoryPath(`tests/runner/declarations/${name}`);
+}
+
+/** Registers a test with a folder of its own, which has a `corpus`. */
+export function runTest(name: string, body: (folder: string) => Promise<void>): void {
+  test(name, async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      await writeCorpus(join(folder, "corpus"));
+      await body(folder);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+}
+
+const words = "the old king sailed his ship across a cold green sea and found no land but stars"
+  .split(" ");
+
+/** Writes documents of sentences about a king; always the same. */
+export async function writeCorpus(folder: string): Promise<void> {
+  for (
+    const [split, lengths] of Object.entries({
+      train: [700, 500, 300],
+      valid: [90, 60],
+      test: [150, 90, 40],
+    })
+  ) {
+    await Deno.mkdir(join(folder, split), { recursive: true });
+    for (const [i, length] of lengths.entries()) {
+      const random = new Random(`${split}/${i}`);
+      const text = Array.from({ length }, () => words[random.below(words.length)]).join(" ");
+      await Deno.writeTextFile(join(folder, split, `${split}_${i}.txt`), `${text}.\n`);
+    }
+  }
+}
+
+/** Folders of all runs below a folder of results, by `<experiment>/<run>`. */
+export async function runFolders(results: string): Promise<string[]> {
+  const folders: string[] = [];
+  for await (const experiment of Deno.readDir(results)) {
+    for await (const run of Deno.readDir(join(results, experiment.name))) {
+      folders.push(join(results, experiment.name, run.name));
+    }
+  }
+  return folders.sort();
+}
+
+/** The folder of the only run of a folder of results. */
+export async function onlyRun(results: string): Promise<string> {
+  const folders = await runFolders(results);
+  assert.equal(folders.length, 1);
+  return folders[0];
+}
+
+/** A JSON file. */
+// deno-lint-ignore no-explicit-any -- what is read is what the assertions are about
+export async function readJson(...path: string[]): Promise<any> {
+  return JSON.parse(await Deno.readTextFile(join(...path)));
+}
+
+/** Lines of a `.jsonl` file; none where it is missing. */
+// deno-lint-ignore no-explicit-any -- likewise
+export async function readLines(...path: string[]): Promise<any[]> {
+  const text = await Deno.readTextFile(join(...path)).catch(() => "");
+  return text.trim().split("\n").filter((line) => line).map((line) => JSON.parse(line));
+}

@@ -1,0 +1,187 @@
+import { join } from "node:path";
+import { assert, test } from "../testing.ts";
+import {
+  declaration,
+  onlyRun,
+  outcomeOf,
+  readJson,
+  readLines,
+  run,
+  runTest,
+  spawnRun,
+  writeCorpus,
+} from "./command_line_run.ts";
+
+const tiny = declaration("tiny.ts");
+
+/** What a run leaves that may not depend on when it was killed. */
+interface Results {
+  /** Lines of `metrics.jsonl` without their times. */
+  readonly metrics: string[];
+  /** Files as they are, by name. */
+  readonly files: Record<string, string>;
+  readonly hashes: Record<string, string>;
+}
+
+async function resultsOf(folder: string): Promise<Results> {
+  const path = await onlyRun(join(folder, "results"));
+  const files: Record<string, string> = {};
+  for (
+    const name of [
+      "summary.json",
+      "experiment.json",
+      "tokenizer.json",
+      "samples/perplexity-test.jsonl",
+    ]
+  ) files[name] = await Deno.readTextFile(join(path, name));
+  const metrics = await readLines(path, "metrics.jsonl");
+  return {
+    metrics: metrics.map(({ timing: _timing, ...line }) => JSON.stringify(line)),
+    files,
+    hashes: (await readJson(path, "environment.json")).hashes,
+  };
+}
+
+let uninterrupted: Promise<Results> | undefined;
+
+/** The results of a run that nothing disturbs. */
+function expectedResults(): Promise<Results> {
+  uninterrupted ??= (async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      await writeCorpus(join(folder, "corpus"));
+      const { code, stderr } = await run(folder, tiny);
+      assert.equal(code, 0, stderr);
+      return await resultsOf(folder);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  })();
+  return uninterrupted;
+}
+
+/** How far a run has got: steps and validations recorded, and models evaluated. */
+async function progressOf(folder: string): Promise<{ lines: number; models: number }> {
+  try {
+    const path = await onlyRun(join(folder, "results"));
+    const text = await Deno.readTextFile(join(path, "metrics.jsonl")).catch(() => "");
+    const { metrics } = await readJson(path, "summary.json");
+    const models = new Set(metrics.map(({ model }: { model: string }) => model)).size;
+    return { lines: text.split("\n").length - 1, models };
+  } catch {
+    return { lines: 0, models: 0 }; // nothing there yet
+  }
+}
+
+const pause = (milliseconds: number) => new Promise((done) => setTimeout(done, milliseconds));
+
+/** Runs until a moment, a few random milliseconds later sends a signal, and waits for the end. */
+async function runUntil(
+  folder: string,
+  reached: (progress: { lines: number; models: number }) => boolean,
+  signal: Deno.Signal,
+) {
+  const process = spawnRun(folder, [tiny]);
+  const outcome = outcomeOf(process);
+  let ended = false;
+  outcome.then(() => ended = true);
+  while (!ended && !reached(await progressOf(folder))) await pause(2);
+  await pause(Math.random() * 12);
+  if (!ended) process.kill(signal);
+  return await outcome;
+}
+
+test("an uninterrupted run records every step, item and metric", async () => {
+  const { metrics, files, hashes } = await expectedResults();
+  const steps = metrics.map((line) => JSON.parse(line)).map(({ phase, split, step }) =>
+    `${phase} ${split} ${step}`
+  );
+  const each = [1, 2, 3].flatMap((third) => [
+    ...[3 * third - 2, 3 * third - 1, 3 * third].map((step) => `train ${step}`),
+    `valid ${3 * third}`,
+  ]);
+  assert.deepEqual(
+    steps,
+    ["backbone", "longmem", "sidenet-without-memory"].flatMap((phase) =>
+      each.map((rest) => `${phase} ${rest}`)
+    ),
+  );
+  const summary = JSON.parse(files["summary.json"]);
+  assert.equal(summary.state, "completed");
+  const models = new Map<string, number>();
+  for (const { model, name, value } of summary.metrics) {
+    if (name === "perplexity") models.set(model, value);
+  }
+  assert.equal(models.size, 6);
+  assert.equal(new Set(models.values()).size, 6, "six models are six different models");
+  const samples = files["samples/perplexity-test.jsonl"].trim().split("\n");
+  assert.equal(samples.length, 6 * 3);
+  assert.deepEqual(Object.keys(hashes), [
+    "tokenizer",
+    "corpus train",
+    "corpus valid",
+    "backbone",
+    "SideNet longmem",
+    "SideNet sidenet-without-memory",
+    "corpus test",
+  ]);
+});
+
+runTest("a run that is killed again and again comes to the same results", async (folder) => {
+  const moments: ((progress: { lines: number; models: number }) => boolean)[] = [
+    ({ lines }) => lines >= 2 + Math.floor(4 * Math.random()), // the backbone's first checkpoint
+    ({ lines }) => lines >= 7 + Math.floor(5 * Math.random()),
+    ({ lines }) => lines >= 14 + Math.floor(10 * Math.random()), // with memory
+    ({ lines }) => lines >= 26 + Math.floor(10 * Math.random()),
+    ({ models }) => models >= 2, // evaluating
+  ];
+  let kills = 0;
+  for (const moment of moments) {
+    const { code } = await runUntil(folder, moment, "SIGKILL");
+    if (code !== 0) kills++;
+  }
+  assert.ok(kills >= 3, `only ${kills} kills came in time`);
+  const { code, stderr } = await run(folder, tiny);
+  assert.equal(code, 0, stderr);
+  assert.deepEqual(await resultsOf(folder), await expectedResults());
+});
+
+runTest(
+  "a run that is interrupted saves the step it is at, and goes on from there",
+  async (folder) => {
+    const { code, stdout } = await runUntil(folder, ({ lines }) => lines >= 2, "SIGINT");
+    assert.equal(code, 130, stdout);
+    const path = await onlyRun(join(folder, "results"));
+    assert.equal((await readJson(path, "summary.json")).state, "interrupted");
+    const before = await Deno.readTextFile(join(path, "metrics.jsonl"));
+    const { phase, step } = JSON.parse(before.trim().split("\n").at(-1)!);
+    const checkpoint = `step_${String(step).padStart(6, "0")}`;
+    const state = await readJson(path, "checkpoint", phase, checkpoint, "state.json");
+    assert.equal(state.step, step);
+
+    const resumed = await run(folder, tiny);
+    assert.equal(resumed.code, 0, resumed.stderr);
+    // Nothing that was recorded is computed again: the lines are the same, times included.
+    const after = await Deno.readTextFile(join(path, "metrics.jsonl"));
+    assert.ok(after.startsWith(before));
+    assert.deepEqual(await resultsOf(folder), await expectedResults());
+  },
+);
+
+runTest("a run does not go on with a corpus that has changed, unless --fresh", async (folder) => {
+  const { code } = await runUntil(folder, ({ lines }) => lines >= 14, "SIGKILL");
+  assert.notEqual(code, 0);
+  const path = await onlyRun(join(folder, "results"));
+  await Deno.writeTextFile(join(folder, "corpus/train/train_1.txt"), "zebras ".repeat(400));
+  const changed = await run(folder, tiny);
+  assert.equal(changed.code, 1);
+  assert.match(
+    (await readJson(path, "summary.json")).error,
+    /^Cannot resume run ".*" as corpus train has changed since: .*; --fresh starts the run anew$/,
+  );
+  const { hashes } = await readJson(path, "environment.json");
+  const fresh = await run(folder, tiny, "--fresh");
+  assert.equal(fresh.code, 0, fresh.stderr);
+  const anew = (await readJson(path, "environment.json")).hashes;
+  for (const name of ["corpus train", "backbone"]) assert.notEqual(anew[name], hashes[name], name);
+});

@@ -1,0 +1,79 @@
+import type { Experiment } from "../../src/experiment/declaration.ts";
+import { runExperiment } from "../../src/runner/run_experiment.ts";
+import { withFolder } from "../backbone/checkpoint/temporary.ts";
+import { assert, test } from "../testing.ts";
+
+/** A declaration of the smallest LongMem, with a corpus in a folder. */
+async function declare(folder: string): Promise<Experiment> {
+  for (const [split, times] of [["train", 40], ["valid", 8], ["test", 8]] as const) {
+    await Deno.mkdir(`${folder}/corpus/${split}`, { recursive: true });
+    const text = "It was the age of wisdom, it was the age of foolishness. ".repeat(times);
+    await Deno.writeTextFile(`${folder}/corpus/${split}/${split}.txt`, text);
+  }
+  const training = { batchSize: 1, contextTokens: 16, steps: 3, learningRate: 1e-3 };
+  return {
+    name: "ages",
+    corpus: { folder: `${folder}/corpus`, train: "train", valid: "valid", test: "test" },
+    tokenizer: { kind: "bpe", vocabSize: 280 },
+    backbone: { kind: "pretrain", layers: 2, hiddenDim: 8, heads: 2, training },
+    sidenet: { memoryBlock: 1 },
+    memory: { capacityTokens: 64, chunkTokens: 4, retrievedTokens: 8 },
+    adaptation: training,
+    evaluations: [{ kind: "perplexity", split: "test", models: ["backbone", "longmem"] }],
+  };
+}
+
+test("runExperiment() returns the metrics that it records, and keeps a finished run", async () => {
+  await withFolder(async (folder) => {
+    const experiment = await declare(folder);
+    const options = { results: `${folder}/results`, device: "cpu" } as const;
+    const lines: string[] = [];
+    const write = (text: string) => void lines.push(text);
+    const summary = await runExperiment(experiment, { ...options, write });
+    assert.equal(summary.state, "completed");
+    const models = summary.metrics.filter(({ name }) => name === "perplexity")
+      .map(({ model }) => model);
+    assert.deepEqual(models, ["backbone", "longmem"]);
+    assert.match(lines.join(""), /ages\/m64-c4-k8-seed1-\w+ .*longmem/);
+
+    const file = `${options.results}/ages/${summary.run}/summary.json`;
+    assert.deepEqual(JSON.parse(await Deno.readTextFile(file)), summary);
+    lines.length = 0;
+    assert.deepEqual(await runExperiment(experiment, { ...options, write }), summary);
+    assert.deepEqual(lines, [], "nothing runs again");
+  });
+});
+
+test("runExperiment() records that it was aborted, throws the reason, and resumes", async () => {
+  await withFolder(async (folder) => {
+    const experiment = await declare(folder);
+    const options = { results: `${folder}/results`, device: "cpu" } as const;
+    const stop = new AbortController();
+    const write = (text: string) => {
+      if (text.includes("longmem step")) stop.abort(new Error("Enough"));
+    };
+    await assert.rejects(runExperiment(experiment, { ...options, write, signal: stop.signal }), {
+      message: "Enough",
+    });
+    const [run] = await Array.fromAsync(Deno.readDir(`${options.results}/ages`));
+    const file = `${options.results}/ages/${run.name}/summary.json`;
+    assert.equal(JSON.parse(await Deno.readTextFile(file)).state, "interrupted");
+    assert.equal((await runExperiment(experiment, options)).state, "completed");
+  });
+});
+
+test("runExperiment() records why it failed, and says so", async () => {
+  await withFolder(async (folder) => {
+    const experiment = await declare(folder);
+    await Deno.remove(`${folder}/corpus`, { recursive: true });
+    const results = `${folder}/results`;
+    await assert.rejects(
+      runExperiment(experiment, { results }),
+      /Cannot run "ages" as corpus.folder is missing/,
+    );
+    const [run] = await Array.fromAsync(Deno.readDir(`${results}/ages`));
+    const summary = JSON.parse(await Deno.readTextFile(`${results}/ages/${run.name}/summary.json`));
+    assert.equal(summary.state, "failed");
+    assert.match(summary.error, /corpus.folder is missing/);
+  });
+});
