@@ -34,6 +34,9 @@ export type {
   TrainingDeclaration,
 } from "./src/experiment/declaration.ts";
 
+export { runExperiment, type RunExperimentOptions } from "./src/runner/run_experiment.ts";
+export type { Metric, RunState, RunSummary } from "./src/results/run_folder.ts";
+
 export { initializeBackbone } from "./src/backbone/initialization.ts";
 export type { BackboneCheckpoint, SideNetCheckpoint } from "./src/backbone/checkpoint/content.ts";
 export type { BackboneShape } from "./src/backbone/shape.ts";
@@ -44,6 +47,9 @@ export {
   type LoadLongMemOptions,
   type LongMemModel,
 } from "./src/longmem/load.ts";
+export { generate, type GenerateOptions, rememberDocument } from "./src/longmem/generation.ts";
 export type { Batch, Network } from "./src/longmem/longmem.ts";
 export type { SideNetShape } from "./src/longmem/shape.ts";
 export type { HostTensor, TensorMap } from "./src/tensor.ts";
+export type { SpecialIds, Tokenizer } from "./src/text/tokenizer.ts";
+export { openTokenizer, type TokenizerSource } from "./src/text/tokenizer_source.ts";

@@ -26,9 +26,15 @@ import { type ResolvedRun, resolveRuns } from "./experiment/resolve.ts";
 import { allowedWords } from "./experiment/suggestion.ts";
 import { DeclarationError } from "./experiment/validation.ts";
 import { currentEnvironment, type Environment } from "./results/environment.ts";
-import { readSummary, RunFolder, type RunState, type RunSummary } from "./results/run_folder.ts";
+import {
+  readSummary,
+  type RunFolder,
+  type RunState,
+  type RunSummary,
+} from "./results/run_folder.ts";
 import { formatTables, readSummaries, type TableFormat, tableFormats } from "./results/table.ts";
 import { Progress } from "./runner/progress.ts";
+import { openRunFolder, recordRun } from "./runner/recorded_run.ts";
 import type { RunExecutor } from "./runner/run.ts";
 
 /** Commands print to the terminal. */
@@ -235,7 +241,7 @@ async function openRun(
   environment: Environment,
   options: ExecutionOptions,
 ): Promise<OpenRun | "completed" | "failed"> {
-  const { experiment, id, file, limit } = run;
+  const { experiment, id } = run;
   const progress = new Progress({
     label: `${experiment.name}/${id}`,
     write: writeOut,
@@ -247,19 +253,7 @@ async function openRun(
       progress.note("completed earlier");
       return "completed";
     }
-    const results = await RunFolder.open({
-      results: options.results,
-      identity: {
-        experiment: experiment.name,
-        run: id,
-        ...(experiment.question !== undefined && { question: experiment.question }),
-        scale: experiment.scale,
-        ...(limit !== undefined && { limit }),
-      },
-      declaration: experiment,
-      environment: { ...environment, declarationFile: file },
-      fresh: options.fresh,
-    });
+    const results = await openRunFolder(run, { ...options, environment });
     return { run, results, progress };
   } catch (error) {
     console.error(`${experiment.name}/${id} failed: ${(error as Error).message}`);
@@ -273,24 +267,13 @@ async function executeOne(
   executor: RunExecutor,
   signal: AbortSignal,
 ): Promise<RunState> {
-  const { experiment, id, limit } = run;
+  const { experiment, id } = run;
   try {
-    await results.setState("running");
-    await executor(run, {
-      results,
-      progress,
-      signal,
-      device: experiment.device,
-      checkpointFolder: results.checkpointFolder,
-      ...(limit !== undefined && { limit }),
-    });
-    await results.setState("completed");
+    await recordRun(run, executor, { results, progress, signal });
     progress.note(`completed: ${results.path}`);
     return "completed";
   } catch (error) {
-    // An error of its own kind is a failure even while the run is being stopped.
-    if (signal.aborted && error === signal.reason) {
-      await results.setState("interrupted");
+    if (results.summary.state === "interrupted") {
       progress.note("interrupted; the same command resumes it");
       return "interrupted";
     }
@@ -298,8 +281,6 @@ async function executeOne(
     // A missing file is the user's to name, not a fault of the code to be looked for.
     const shown = error instanceof Deno.errors.NotFound ? message : stack ?? message;
     console.error(`\n${experiment.name}/${id} failed: ${shown}`);
-    // Where the folder cannot be written, the message above is all there can be.
-    await results.setState("failed", message).catch(() => undefined);
     return "failed";
   }
 }

@@ -55,7 +55,17 @@ export async function resolveRuns(
   return [...runs.values()];
 }
 
-function resolveRun(file: string, declared: Experiment, options: ResolveOptions): ResolvedRun {
+/**
+ * Resolves one declaration into a run.
+ *
+ * @param file What declares it, for errors and for the run's record.
+ * @throws {DeclarationError} Where the declaration or an assignment is wrong.
+ */
+export function resolveRun(
+  file: string,
+  declared: Experiment,
+  options: ResolveOptions = {},
+): ResolvedRun {
   const { assignments = [], limit, device } = options;
   const resolved = inFile(file, () => validateExperiment(assign(declared, assignments)));
   const experiment: ResolvedExperiment = {

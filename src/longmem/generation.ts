@@ -45,6 +45,28 @@ export async function rememberDocument(
  *
  * @returns The ids in order; equal models, memories and options give equal ids.
  * @throws RangeError Where an option is out of range, or no id is allowed.
+ *
+ * @example A random model with a document in its memory
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { generate, initializeBackbone, loadLongMem, rememberDocument } from "@longmem/lab";
+ *
+ * const shape = { layers: 4, hiddenDim: 16, heads: 2, feedForwardDim: 64, vocabSize: 50 };
+ * const model = await loadLongMem({
+ *   backbone: { shape, weights: initializeBackbone(shape, 1) }, // or the path of a checkpoint
+ *   memory: { capacityTokens: 64, chunkTokens: 4, retrievedTokens: 8 },
+ *   device: "cpu",
+ * });
+ * const document = Int32Array.from({ length: 40 }, (_, t) => 4 + t); // from a tokenizer
+ * await rememberDocument(model, document, { contextTokens: 16, chunkTokens: 4 });
+ *
+ * const ids: number[] = [];
+ * const options = { prompt: [0, 5, 6], tokens: 8, contextTokens: 16, seed: 7 };
+ * for await (const id of generate(model, options)) ids.push(id);
+ * assert.equal(ids.length, 8);
+ * assert.deepEqual(await Array.fromAsync(generate(model, options)), ids);
+ * await model.close();
+ * ```
  */
 export async function* generate(
   model: Pick<LongMemModel, "forward">,

@@ -1,0 +1,59 @@
+import type { ResolvedRun } from "../experiment/resolve.ts";
+import type { Environment } from "../results/environment.ts";
+import { RunFolder } from "../results/run_folder.ts";
+import type { RunContext, RunExecutor } from "./run.ts";
+
+/** Opens the folder of a run below a folder of results, where its identity and its environment are recorded. */
+export async function openRunFolder(
+  { experiment, id, file, limit }: ResolvedRun,
+  options: { results: string; environment: Environment; fresh?: boolean },
+): Promise<RunFolder> {
+  const { results, environment, fresh = false } = options;
+  return await RunFolder.open({
+    results,
+    identity: {
+      experiment: experiment.name,
+      run: id,
+      ...(experiment.question !== undefined && { question: experiment.question }),
+      scale: experiment.scale,
+      ...(limit !== undefined && { limit }),
+    },
+    declaration: experiment,
+    environment: { ...environment, declarationFile: file },
+    fresh,
+  });
+}
+
+/**
+ * Executes a run and records what it comes to: completed, interrupted or failed.
+ *
+ * @throws What the executor throws, after it has been recorded.
+ */
+export async function recordRun(
+  run: ResolvedRun,
+  executor: RunExecutor,
+  context: Pick<RunContext, "results" | "progress" | "signal">,
+): Promise<void> {
+  const { results, signal } = context;
+  const { experiment: { device }, limit } = run;
+  try {
+    await results.setState("running");
+    await executor(run, {
+      ...context,
+      device,
+      checkpointFolder: results.checkpointFolder,
+      ...(limit !== undefined && { limit }),
+    });
+    await results.setState("completed");
+  } catch (error) {
+    // An error of its own kind is a failure even while the run is being stopped.
+    if (signal.aborted && error === signal.reason) await results.setState("interrupted");
+    // Where the folder cannot be written, the error itself is all there can be.
+    else await results.setState("failed", messageOf(error)).catch(() => undefined);
+    throw error;
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

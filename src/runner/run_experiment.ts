@@ -1,0 +1,86 @@
+import type { DeviceChoice, Experiment } from "../experiment/declaration.ts";
+import { resolveRun } from "../experiment/resolve.ts";
+import { currentEnvironment } from "../results/environment.ts";
+import { readSummary, type RunSummary } from "../results/run_folder.ts";
+import { Progress } from "./progress.ts";
+import { openRunFolder, recordRun } from "./recorded_run.ts";
+import { executeRun } from "./run.ts";
+
+/** How {@linkcode runExperiment} runs. */
+export interface RunExperimentOptions {
+  /** Folder of all results (default `results`). */
+  readonly results?: string;
+  /** Where it runs, instead of the declaration's choice. */
+  readonly device?: DeviceChoice;
+  /** Items per evaluation at most; recorded. */
+  readonly limit?: number;
+  /** Starts anew, whatever an earlier run left. */
+  readonly fresh?: boolean;
+  /** Stops the run when aborted: it leaves a checkpoint, and the same call resumes it. */
+  readonly signal?: AbortSignal;
+  /** Takes lines that say how far the run is; absent: nothing is said. */
+  readonly write?: (text: string) => void;
+}
+
+/**
+ * Runs an experiment as `deno task run` does: trains and evaluates what it declares, resumes what an interruption left,
+ * and records everything in `results/<experiment>/<run>/`. A run that has finished is not run again.
+ *
+ * @param experiment The declaration, such as `defineExperiment` returns.
+ * @returns What is in the run's `summary.json`: state and metrics.
+ * @throws {DeclarationError} Where the declaration is wrong.
+ * @throws {Deno.errors.NotFound} Where files that it names are missing.
+ * @throws {Error} Where the run fails, or the signal's reason where it was aborted; the folder says so, too.
+ *
+ * @example A backbone on a corpus of three sentences
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { defineExperiment, runExperiment } from "@longmem/lab";
+ *
+ * const folder = await Deno.makeTempDir();
+ * for (const split of ["train", "valid", "test"]) {
+ *   await Deno.mkdir(`${folder}/corpus/${split}`, { recursive: true });
+ *   const text = "It was the best of times, it was the worst of times. ".repeat(20);
+ *   await Deno.writeTextFile(`${folder}/corpus/${split}/${split}.txt`, text);
+ * }
+ * const { state, metrics } = await runExperiment(
+ *   defineExperiment({
+ *     name: "sentences",
+ *     corpus: { folder: `${folder}/corpus`, train: "train", valid: "valid", test: "test" },
+ *     tokenizer: { kind: "bpe", vocabSize: 280 },
+ *     backbone: {
+ *       kind: "pretrain",
+ *       layers: 2,
+ *       hiddenDim: 16,
+ *       heads: 2,
+ *       training: { batchSize: 1, contextTokens: 32, steps: 20, learningRate: 1e-2 },
+ *     },
+ *     evaluations: [{ kind: "perplexity", split: "test", models: ["backbone"], contextTokens: 32 }],
+ *   }),
+ *   { results: `${folder}/results`, device: "cpu" },
+ * );
+ * assert.equal(state, "completed");
+ * const { value } = metrics.find(({ name }) => name === "perplexity")!;
+ * assert.ok(value < 280); // an untrained one would have to guess
+ * await Deno.remove(folder, { recursive: true });
+ * ```
+ */
+export async function runExperiment(
+  experiment: Experiment,
+  options: RunExperimentOptions = {},
+): Promise<RunSummary> {
+  const { results: folder = "results", device, limit, fresh = false, write = () => {} } = options;
+  const run = resolveRun("a program", experiment, {
+    ...(device === undefined ? {} : { device }),
+    ...(limit === undefined ? {} : { limit }),
+  });
+  const label = `${run.experiment.name}/${run.id}`;
+  const earlier = await readSummary(`${folder}/${label}/summary.json`);
+  if (!fresh && earlier?.state === "completed") return earlier;
+  const environment = await currentEnvironment();
+  const results = await openRunFolder(run, { results: folder, environment, fresh });
+  const progress = new Progress({ label, write, overwrites: false });
+  const signal = options.signal ?? new AbortController().signal;
+  await recordRun(run, executeRun, { results, progress, signal });
+  return results.summary;
+}
