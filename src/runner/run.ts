@@ -1,9 +1,11 @@
 /**
  * A run, from declaration to results.
  */
+import { join } from "node:path";
 import type { DeviceChoice, ResolvedExperiment } from "../experiment/declaration.ts";
 import { missingPaths } from "../experiment/estimate.ts";
 import type { ResolvedRun } from "../experiment/resolve.ts";
+import { findDocuments } from "../text/corpus.ts";
 import type { RunFolder } from "../results/run_folder.ts";
 import { openDevice } from "../runtime/open_device.ts";
 import { runEvaluations } from "./evaluation.ts";
@@ -55,19 +57,30 @@ export async function executeRun(run: ResolvedRun, context: RunContext): Promise
 }
 
 /**
- * Checks that the files which an experiment names are there, before a device is opened.
+ * Checks that what an experiment reads is there, before a device is opened.
  *
- * @throws {Deno.errors.NotFound} Naming the first that is missing, and how to name another.
+ * @throws {Deno.errors.NotFound} Naming the first field whose files are missing, and how to name others.
  */
 async function checkFiles(experiment: ResolvedExperiment): Promise<void> {
+  const { name, corpus } = experiment;
   const [missing] = await missingPaths(experiment);
-  if (missing === undefined) return;
-  const { field, path } = missing;
-  throw new Deno.errors.NotFound(
-    `Cannot run "${experiment.name}" as ${field} is missing: current value is "${path}", current folder is ` +
-      `"${Deno.cwd()}"; name another with --set ${field}=PATH` +
-      (field === "corpus.folder"
-        ? " (train, valid and test in it hold plain texts), or see what deno task data says of it"
-        : ""),
-  );
+  if (missing) {
+    const { field, path } = missing;
+    throw new Deno.errors.NotFound(
+      `Cannot run "${name}" as ${field} is missing: current value is "${path}", current folder is ` +
+        `"${Deno.cwd()}"; name another with --set ${field}=PATH` +
+        (field.startsWith("corpus.") ? ', or see what "deno task data" says of it' : ""),
+    );
+  }
+  for (const split of ["train", "valid", "test"] as const) {
+    try {
+      await findDocuments(corpus[split].map((part) => join(corpus.folder, part)));
+    } catch (cause) {
+      if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+      throw new Deno.errors.NotFound(
+        `${cause.message}; name others with --set corpus.${split}=PATTERN`,
+        { cause },
+      );
+    }
+  }
 }
