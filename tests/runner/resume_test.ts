@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { assert, test } from "../testing.ts";
+import { assert, assertClose, test } from "../testing.ts";
 import {
   declaration,
   onlyRun,
@@ -114,6 +114,14 @@ test("an uninterrupted run records every step, item and metric", async () => {
   }
   assert.equal(models.size, 6);
   assert.equal(new Set(models.values()).size, 6, "six models are six different models");
+  const gains = summary.metrics.filter(({ name }: { name: string }) =>
+    name === "gain over backbone"
+  );
+  assert.deepEqual(gains.map(({ model }: { model: string }) => model), [...models.keys()].slice(1));
+  for (const { model, value } of gains) {
+    const expected = Math.log(models.get("backbone")! / models.get(model)!);
+    assertClose([value], [expected], { tolerance: 1e-9, name: model });
+  }
   const samples = files["samples/perplexity-test.jsonl"].trim().split("\n");
   assert.equal(samples.length, 6 * 3);
   assert.deepEqual(Object.keys(hashes), [

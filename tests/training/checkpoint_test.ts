@@ -102,6 +102,18 @@ checkpointTest("loadCheckpoint() ignores a checkpoint that a kill cut off", asyn
   assert.deepEqual(await loadCheckpoint(folder), checkpoint(9));
 });
 
+checkpointTest("saveCheckpoint() that fails over an earlier one leaves none", async (folder) => {
+  await saveCheckpoint(folder, checkpoint(7));
+  const { trainer, ...rest } = checkpoint(7);
+  const squares: TensorMap = new Map([["sidenet.weight", {
+    shape: [3],
+    data: new Float32Array(2),
+  }]]);
+  await assert.rejects(saveCheckpoint(folder, { trainer: { ...trainer, squares }, ...rest }));
+  // Half of it is of the later one.
+  assert.equal(await loadCheckpoint(folder), undefined);
+});
+
 /** What may have happened to a checkpoint, and what is said then. */
 const damages: [name: string, damage: (path: string) => Promise<void>, message: RegExp][] = [
   [

@@ -14,7 +14,10 @@ deviceTest("ReplacedTensors shows what a step wrote only after swap()", async (d
   assert.deepEqual(await read(), [1, 2]);
   tensors.swap();
   assert.deepEqual(await read(), [3, 4]);
-  assert.notEqual(tensors.targets[stepNames.updated("weight")], target);
+  const next = tensors.targets[stepNames.updated("weight")];
+  assert.notEqual(next, target);
+  (await next.read()).set([0, 0] as never);
+  assert.deepEqual(await read(), [3, 4]);
 
   // What was read, and what it was made from, are copies.
   const copy = (await tensors.read(["weight"])).get("weight")!.data;

@@ -126,6 +126,9 @@ trainTest("train() goes on where it was interrupted, at any step, to the same en
   assert.deepEqual(whole.starts, [0]);
   assert.deepEqual(whole.steps.map(({ step }) => step), [1, 2, 3, 4, 5, 6, 7]);
   assert.deepEqual(whole.validations.map(([step]) => step), [3, 6, 7]);
+  const finished = await trainSmall(`${dir}/whole`, { validate: weightSum });
+  assert.deepEqual([finished.starts, finished.steps], [[7], []]);
+  assert.deepEqual(finished.weights, whole.weights);
   for (const abortAfter of [1, 4, 6]) {
     const folder = `${dir}/${abortAfter}`, part: Partial<Recorded> = {};
     const interrupted = trainSmall(folder, { validate: weightSum, abortAfter }, part);
