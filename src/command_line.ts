@@ -126,6 +126,33 @@ export function positiveInteger(args: CommandArguments, flag: string): number | 
 }
 
 /**
+ * The only operand of a command that takes one.
+ *
+ * @throws {UsageError} Where there is none, or more than one.
+ */
+export function onlyOperand({ operands }: CommandArguments, action: string): string {
+  if (operands.length !== 1) {
+    throw new UsageError(
+      `Cannot ${action} as one path is needed: current number is ${operands.length}`,
+    );
+  }
+  return operands[0];
+}
+
+/**
+ * The value of a flag that names what a command is to write.
+ *
+ * @throws {UsageError} Where it was not given, or something of that name is there already.
+ */
+export async function newPath(args: CommandArguments, flag: string): Promise<string> {
+  const path = requiredFlag(args, flag);
+  if (await Deno.stat(path).catch(() => undefined)) {
+    throw new UsageError(`Cannot write "${path}" as it is there already`);
+  }
+  return path;
+}
+
+/**
  * The last value of a flag that must be given.
  *
  * @throws {UsageError} Where it was not.

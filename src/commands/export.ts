@@ -10,10 +10,10 @@ import { hashTensors } from "../backbone/checkpoint/tensor_hash.ts";
 import {
   type Command,
   type CommandArguments,
+  newPath,
+  onlyOperand,
   type Output,
   reading,
-  requiredFlag,
-  UsageError,
 } from "../command_line.ts";
 import type { TensorMap } from "../tensor.ts";
 
@@ -37,16 +37,8 @@ export function exportCommand(output: Output): Command {
 }
 
 async function exportCheckpoint(args: CommandArguments, output: Output): Promise<number> {
-  const [folder, ...more] = args.operands;
-  if (folder === undefined || more.length > 0) {
-    throw new UsageError(
-      `Cannot export as one checkpoint is needed: current number is ${args.operands.length}`,
-    );
-  }
-  const out = requiredFlag(args, "out");
-  if (await Deno.stat(out).catch(() => undefined)) {
-    throw new UsageError(`Cannot export to "${out}" as it is there already`);
-  }
+  const folder = onlyOperand(args, "export");
+  const out = await newPath(args, "out");
   const checkpoint = await reading(() => loadCheckpoint(folder));
   const asked = args.flags.get("what")?.at(-1);
   const { tensors, metadata } = await reading(() =>

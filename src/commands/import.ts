@@ -14,11 +14,11 @@ import { hashTensors } from "../backbone/checkpoint/tensor_hash.ts";
 import {
   type Command,
   type CommandArguments,
+  newPath,
+  onlyOperand,
   type Output,
   positiveInteger,
   reading,
-  requiredFlag,
-  UsageError,
 } from "../command_line.ts";
 import { paperMemory } from "../memory/config.ts";
 import { isRunFolder, readFinishedRun } from "../runner/finished_run.ts";
@@ -50,18 +50,10 @@ export function importCommand(output: Output): Command {
 }
 
 async function importCheckpoint(args: CommandArguments, output: Output): Promise<number> {
-  const [path, ...more] = args.operands;
-  if (path === undefined || more.length > 0) {
-    throw new UsageError(
-      `Cannot import as one path is needed: current number is ${args.operands.length}`,
-    );
-  }
-  const folder = requiredFlag(args, "out");
+  const path = onlyOperand(args, "import");
+  const folder = await newPath(args, "out");
   const heads = positiveInteger(args, "heads");
   const memoryBlock = wholeNumber(args, "memory-block");
-  if (await Deno.stat(folder).catch(() => undefined)) {
-    throw new UsageError(`Cannot import to "${folder}" as it is there already`);
-  }
   const checkpoint = await reading(() =>
     readForImport(path, {
       backbone: args.flags.get("backbone")?.at(-1),

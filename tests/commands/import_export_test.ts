@@ -144,15 +144,21 @@ test("import and export overwrite nothing and say what is missing", async () => 
     const usage = (message: RegExp) => ({ name: "UsageError", message });
     await assert.rejects(
       run.import(`${folder}/backbone.pt`, "--out", `${folder}/a`),
-      usage(/Cannot import to ".*" as it is there already/),
+      usage(/Cannot write ".*" as it is there already/),
     );
     await assert.rejects(
       run.export(`${folder}/a`, "--out", `${folder}/backbone.pt`),
-      usage(/Cannot export to ".*" as it is there already/),
+      usage(/Cannot write ".*" as it is there already/),
     );
     await assert.rejects(run.import(`${folder}/a`), usage(/--out is missing/));
-    await assert.rejects(run.import("--out", `${folder}/x`), usage(/one path is needed/));
-    await assert.rejects(run.export("--out", `${folder}/x`), usage(/one checkpoint is needed/));
+    await assert.rejects(
+      run.import("--out", `${folder}/x`),
+      usage(/Cannot import as one path is needed: current number is 0/),
+    );
+    await assert.rejects(
+      run.export("--out", `${folder}/x`),
+      usage(/Cannot export as one path is needed: current number is 0/),
+    );
     await assert.rejects(
       run.export(`${folder}/a`, "--what", "sidenet", "--out", `${folder}/x`),
       { name: "InputError", message: /it is a backbone alone/ },

@@ -3,6 +3,7 @@ import { writeSafetensors } from "../../src/backbone/checkpoint/safetensors.ts";
 import { initializeBackbone } from "../../src/backbone/initialization.ts";
 import { validateExperiment } from "../../src/experiment/validation.ts";
 import { initializeSideNet } from "../../src/longmem/initialization.ts";
+import type { TensorMap } from "../../src/tensor.ts";
 import { trainByteLevelBpe } from "../../src/text/bpe_trainer.ts";
 import { formatTokenizerJson } from "../../src/text/tokenizer_json.ts";
 
@@ -25,11 +26,10 @@ export async function writeTinyRun(folder: string): Promise<void> {
     evaluations: [],
   });
   const backbone: BackboneCheckpoint = { shape, weights: initializeBackbone(shape, 5) };
-  for (const { data } of backbone.weights.values()) {
-    for (let i = 0; i < data.length; i++) data[i] *= 8; // so that tokens differ in probability
-  }
+  scale(backbone.weights, 8); // so that tokens differ in probability
   const sideNetShape = { layers: 2, reductionFactor: 2, memoryBlock: 3 };
   const sideNet = initializeSideNet(sideNetShape, backbone, { kind: "paper" }, 6);
+  scale(sideNet, 1.5); // another SideNet than an untrained one
   await Deno.mkdir(`${folder}/checkpoint/backbone`, { recursive: true });
   await Deno.mkdir(`${folder}/checkpoint/longmem`);
   await Deno.writeTextFile(`${folder}/experiment.json`, JSON.stringify(experiment));
@@ -39,4 +39,8 @@ export async function writeTinyRun(folder: string): Promise<void> {
     `${folder}/tokenizer.json`,
     formatTokenizerJson(trainByteLevelBpe([tinyText], { vocabSize: shape.vocabSize })),
   );
+}
+
+function scale(weights: TensorMap, factor: number): void {
+  for (const { data } of weights.values()) for (let i = 0; i < data.length; i++) data[i] *= factor;
 }
