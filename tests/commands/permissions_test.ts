@@ -1,0 +1,68 @@
+import { withFolder } from "../backbone/checkpoint/temporary.ts";
+import { assert, repositoryPath, test } from "../testing.ts";
+import { tinyText, writeTinyRun } from "./tiny_run.ts";
+
+const config = repositoryPath("deno.json");
+const tasks: Record<string, string> = JSON.parse(await Deno.readTextFile(config)).tasks;
+
+/** Runs a command in a folder with exactly the permissions of its task. */
+async function run(
+  folder: string,
+  name: string,
+  ...args: string[]
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  const [, permissions] = new RegExp(`^deno run (.*) src/main.ts ${name}$`).exec(tasks[name])!;
+  const process = new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "--quiet", "--no-prompt", "--no-check", "--config", config],
+      ...permissions.split(" "),
+      ...[repositoryPath("src/main.ts"), name, ...args],
+    ],
+    cwd: folder,
+    env: { NO_COLOR: "1" },
+  });
+  const { code, stdout, stderr } = await process.output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+test("import, export, generate and data need no more than their tasks allow", async () => {
+  await withFolder(async (folder) => {
+    await writeTinyRun(`${folder}/run`);
+    await Deno.writeTextFile(`${folder}/document.txt`, tinyText);
+    const imported = await run(folder, "import", "run", "--out", "longmem");
+    assert.equal(imported.code, 0, imported.stderr);
+    assert.match(imported.stdout, /^written to longmem$/m);
+
+    const exported = await run(folder, "export", "longmem", "--out", "sidenet.safetensors");
+    assert.equal(exported.code, 0, exported.stderr);
+    assert.match(exported.stdout, /^sidenet.safetensors: \d+ tensors, decoder.layers.0/);
+
+    const args = ["--run", "run", "--document", "document.txt", "--prompt", "The", "--tokens", "4"];
+    const generated = await run(folder, "generate", ...args);
+    assert.equal(generated.code, 0, generated.stderr);
+    assert.match(generated.stdout, /^The/);
+    assert.match(generated.stderr, /^document.txt: \d+ tokens/, "notes are no part of the text");
+
+    const listed = await run(folder, "data");
+    assert.equal(listed.code, 0, listed.stderr);
+    assert.match(listed.stdout, /^novels: missing$/m);
+  });
+});
+
+test("a file that cannot be used is exit code 1 and one sentence", async () => {
+  await withFolder(async (folder) => {
+    const { code, stdout, stderr } = await run(folder, "import", "none.pt", "--out", "longmem");
+    assert.deepEqual([code, stdout], [1, ""]);
+    assert.match(stderr, /^Cannot read "none.pt" as there is no such file\n$/);
+  });
+});
+
+test("only data may use the network, and generate may write nothing", () => {
+  for (const [name, task] of Object.entries(tasks)) {
+    if (!task.includes("src/main.ts")) continue;
+    assert.equal(/--allow-(net|all)/.test(task), name === "data", name);
+    assert.doesNotMatch(task, /--allow-net( |$)|--allow-import| -A /, name);
+  }
+  assert.doesNotMatch(tasks.generate, /--allow-write/);
+});
