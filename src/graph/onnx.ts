@@ -88,6 +88,22 @@ function program(
 
 /** Encodes a program as an ONNX model. */
 export function encodeOnnx({ nodes, inputs, constants, outputs }: Program): Uint8Array {
+  // A value that a node computes takes the name of its output; one that has a name already is copied.
+  const names = new Map<Value, string>();
+  const copies: MessageInitShape<typeof NodeProtoSchema>[] = [];
+  const given = new Set<Value | undefined>(inputs);
+  for (const [name, value] of outputs) {
+    if (value.node && !given.has(value) && !names.has(value)) names.set(value, name);
+    else {copies.push({
+        name: `output ${name}`,
+        opType: "Identity",
+        input: [nameOf(value)],
+        output: [name],
+      });}
+  }
+  function nameOf(value: Value | undefined): string {
+    return value ? names.get(value) ?? value.name : "";
+  }
   return toBinary(
     ModelProtoSchema,
     create(ModelProtoSchema, {
@@ -96,7 +112,17 @@ export function encodeOnnx({ nodes, inputs, constants, outputs }: Program): Uint
       opsetImport: [{ domain: "", version: opset }, { domain: "com.microsoft", version: 1n }],
       graph: {
         name: "graph",
-        node: [...nodes.map(encodeNode), ...outputCopies(outputs)],
+        node: [
+          ...nodes.map((node) => ({
+            name: node.outputs[0].name,
+            opType: node.op,
+            domain: node.domain,
+            input: node.inputs.map(nameOf),
+            output: node.outputs.map(nameOf),
+            attribute: encodeAttributes(node.attributes),
+          })),
+          ...copies,
+        ],
         initializer: constants.map((
           { value, data },
         ): MessageInitShape<typeof TensorProtoSchema> => ({
@@ -110,29 +136,6 @@ export function encodeOnnx({ nodes, inputs, constants, outputs }: Program): Uint
       },
     }),
   );
-}
-
-function encodeNode(node: GraphNode): MessageInitShape<typeof NodeProtoSchema> {
-  return {
-    name: node.outputs[0].name,
-    opType: node.op,
-    domain: node.domain,
-    input: node.inputs.map((value) => value?.name ?? ""),
-    output: node.outputs.map((value) => value.name),
-    attribute: encodeAttributes(node.attributes),
-  };
-}
-
-/** ONNX names outputs by the value itself; a copy gives each the name that the caller chose. */
-function outputCopies(
-  outputs: ReadonlyMap<string, Value>,
-): MessageInitShape<typeof NodeProtoSchema>[] {
-  return [...outputs].filter(([name, value]) => name !== value.name).map(([name, value]) => ({
-    name: `output ${name}`,
-    opType: "Identity",
-    input: [value.name],
-    output: [name],
-  }));
 }
 
 function encodeValue(name: string, value: Value): MessageInitShape<typeof ValueInfoProtoSchema> {

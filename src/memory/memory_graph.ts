@@ -4,7 +4,6 @@
 import type { Graph, Value } from "../graph/graph.ts";
 import { dims } from "../graph/graph.ts";
 import { add } from "../graph/ops/add.ts";
-import { attentionBlocks, joinBlocks } from "../graph/ops/attention.ts";
 import { concat } from "../graph/ops/concat.ts";
 import { gather } from "../graph/ops/gather.ts";
 import { expand } from "../graph/ops/expand.ts";
@@ -74,27 +73,40 @@ export function retrieveExactly(
   const ones = expand(graph.constant(Float32Array.of(1), [1, 1, 1, 1]), [B, H, T, 1]);
   const extended = concat([queries, ones], 3); // [B, H, T, D+1]
 
-  const blocks = attentionBlocks({
-    B,
-    H,
-    T: Math.max(T, 1),
-    blockBytes: options.blockBytes * T / P,
-  });
-  const found = blocks.map(({ b0, b1, t0, t1 }) => {
-    const block = slice(slice(extended, { axis: 0, start: b0, end: b1 }), {
-      axis: 2,
-      start: t0,
-      end: t1,
-    });
-    const keys = G === 1 ? meanKeys : slice(meanKeys, { axis: 0, start: b0, end: b1 });
-    return topK(matmul(block, keys), options.retrievedChunks); // [b, H, t, n]
-  });
   // TopK says int64, for which WebGPU has hardly a kernel: looking the ids up makes them int32 there.
   const numbers = graph.int32(Int32Array.from({ length: P }, (_, slot) => slot), [P]);
-  const slots = joinBlocks(blocks, found.map(({ ids }) => gather(numbers, ids)));
+  const search = (rows: Value, keys: Value): Retrieved => {
+    const { values, ids } = topK(matmul(rows, keys), options.retrievedChunks);
+    return { ids: gather(numbers, ids), scores: values };
+  };
+  const join = (parts: readonly Retrieved[], axis: number): Retrieved => ({
+    ids: concat(parts.map(({ ids }) => ids), axis),
+    scores: concat(parts.map(({ scores }) => scores), axis),
+  });
+  // In blocks, one head comes after the other: many queries against the same keys make an efficient matrix product.
+  const queriesAtOnce = Math.min(T, Math.max(256, Math.floor(options.blockBytes / (4 * P))));
+  const count = Math.ceil(T / queriesAtOnce);
+  const one = (x: Value, b: number, h: number) =>
+    slice(slice(x, { axis: 0, start: b, end: b + 1 }), { axis: 1, start: h, end: h + 1 });
+  const searchHead = (b: number, h: number) => {
+    const rows = one(extended, b, h), keys = one(meanKeys, G === 1 ? 0 : b, h);
+    const ranges = Array.from(
+      { length: count },
+      (_, i) => [Math.floor(i * T / count), Math.floor((i + 1) * T / count)],
+    );
+    return join(
+      ranges.map(([start, end]) => search(slice(rows, { axis: 2, start, end }), keys)),
+      2,
+    );
+  };
+  const numbersTo = (size: number) => Array.from({ length: size }, (_, i) => i);
+  const fits = 4 * B * H * T * P <= options.blockBytes;
+  const { ids, scores } = fits
+    ? search(extended, meanKeys)
+    : join(numbersTo(B).map((b) => join(numbersTo(H).map((h) => searchHead(b, h)), 1)), 0);
   const firstRow = Int32Array.from({ length: G * H }, (_, bankAndHead) => bankAndHead * P);
   return {
-    ids: add(slots, graph.int32(firstRow, [G, H, 1, 1])),
-    scores: joinBlocks(blocks, found.map(({ values }) => values)),
+    ids: add(ids, graph.int32(firstRow, [G, H, 1, 1])),
+    scores,
   };
 }

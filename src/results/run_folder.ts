@@ -4,6 +4,7 @@
  *
  *     experiment.json     the resolved declaration
  *     environment.json    commit, versions, machine, device, hashes of data and weights
+ *     tokenizer.json      the vocabulary, where the run trained one
  *     metrics.jsonl       one line per recorded training step
  *     samples/NAME.jsonl  one line per scored item of an evaluation
  *     summary.json        state and metrics
@@ -139,7 +140,14 @@ export interface RunFolderOptions {
 }
 
 /** What a fresh start removes. */
-const runFiles = ["summary.json", "environment.json", "metrics.jsonl", "samples", "checkpoint"];
+const runFiles = [
+  "summary.json",
+  "environment.json",
+  "tokenizer.json",
+  "metrics.jsonl",
+  "samples",
+  "checkpoint",
+];
 
 /** An open run folder. */
 export class RunFolder {

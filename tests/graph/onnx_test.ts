@@ -35,14 +35,15 @@ test("encodeOnnx() writes operators with attributes, constants and named outputs
     ["", 20n],
     ["com.microsoft", 1n],
   ]);
-  const [norm, copy] = model!.node;
+  assert.equal(model!.node.length, 1);
+  const [norm] = model!.node;
   assert.equal(norm.opType, "LayerNormalization");
   assert.deepEqual(norm.input, ["x", weight.name, "bias"]);
   assert.deepEqual(norm.attribute.map(({ name, i, f }) => [name, i, f]), [
     ["axis", -1n, 0],
     ["epsilon", 0n, 0.125],
   ]);
-  assert.deepEqual([copy.opType, copy.input, copy.output], ["Identity", [norm.output[0]], ["y"]]);
+  assert.equal(norm.output[0], "y"); // not a copy of it
   const [constant] = model!.initializer;
   assert.deepEqual(
     new Float32Array(constant.rawData.slice().buffer),

@@ -192,4 +192,5 @@ runTest("a run does not go on with a corpus that has changed, unless --fresh", a
   assert.equal(fresh.code, 0, fresh.stderr);
   const anew = (await readJson(path, "environment.json")).hashes;
   for (const name of ["corpus train", "backbone"]) assert.notEqual(anew[name], hashes[name], name);
+  assert.match(await Deno.readTextFile(join(path, "tokenizer.json")), /zebras/);
 });

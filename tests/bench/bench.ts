@@ -1,0 +1,352 @@
+/**
+ * Benchmarks at the official code's configuration on a CPU (width 256, 8 heads, 8 + 4 layers, vocabulary 8192, 2 x 512 tokens a
+ * step, memory 4096, chunk 4, K 64; 13,662,216 parameters, of which 3,153,416 train):
+ *
+ *     deno task bench [--device cpu|webgpu|wasm] [--threads N] [--config bench|released] [--write]
+ *
+ * Every part runs in a process of its own, so that its peak memory is its own. Each process first measures the engine's roof, the
+ * rate of its largest matrix product, and rates are quoted against it: absolute times say little on a shared machine.
+ */
+import os from "node:os";
+import { parseArgs } from "node:util";
+import { initializeBackbone } from "../../src/backbone/initialization.ts";
+import type { BackboneShape } from "../../src/backbone/shape.ts";
+import { Graph } from "../../src/graph/graph.ts";
+import { matmul } from "../../src/graph/ops/matmul.ts";
+import { initializeSideNet } from "../../src/longmem/initialization.ts";
+import { LongMem } from "../../src/longmem/longmem.ts";
+import type { SideNetShape } from "../../src/longmem/shape.ts";
+import type { MemoryConfig } from "../../src/memory/config.ts";
+import { bankInputNames, retrieveExactly } from "../../src/memory/memory_graph.ts";
+import { compile } from "../../src/runtime/compile.ts";
+import type { Device, DeviceKind } from "../../src/runtime/device.ts";
+import { openDevice } from "../../src/runtime/open_device.ts";
+import { Random } from "../../src/text/random.ts";
+import { Trainer } from "../../src/training/trainer.ts";
+
+/** A model and a batch to measure. */
+interface BenchConfig {
+  readonly backbone: BackboneShape;
+  readonly sideNet: SideNetShape;
+  readonly memory: MemoryConfig;
+  readonly rows: number;
+  readonly contextTokens: number;
+}
+
+const official = {
+  storage: "float32",
+  bank: "shared",
+  eviction: "coarse",
+  reset: "epoch",
+  missingChunks: "zero-slot",
+} as const;
+
+const configs: Readonly<Record<string, BenchConfig>> = {
+  bench: {
+    backbone: { layers: 8, hiddenDim: 256, heads: 8, feedForwardDim: 1024, vocabSize: 8192 },
+    sideNet: { layers: 4, reductionFactor: 2, memoryBlock: 5 },
+    memory: {
+      ...official,
+      capacityTokens: 4096,
+      chunkTokens: 4,
+      retrievedTokens: 64,
+      index: { kind: "exact" },
+    },
+    rows: 2,
+    contextTokens: 512,
+  },
+  released: {
+    backbone: { layers: 24, hiddenDim: 1024, heads: 16, feedForwardDim: 4096, vocabSize: 51_200 },
+    sideNet: { layers: 12, reductionFactor: 2, memoryBlock: 17 },
+    memory: {
+      ...official,
+      capacityTokens: 65_536,
+      chunkTokens: 4,
+      retrievedTokens: 64,
+      index: { kind: "exact" },
+    },
+    rows: 1,
+    contextTokens: 1024,
+  },
+};
+
+/** What one part measured. */
+interface Measurement {
+  readonly part: string;
+  readonly roofGflops: number;
+  readonly peakMiB: number;
+  readonly rows: readonly { readonly what: string; readonly value: string }[];
+}
+
+/** Useful floating-point operations a token: what the method needs, whatever the program does beside it. */
+function usefulFlops(
+  { backbone, sideNet, memory, contextTokens: T }: BenchConfig,
+  training: boolean,
+): number {
+  const { layers: L, hiddenDim: E, vocabSize: V } = backbone;
+  const block = 24 * E * E, attention = 4 * T * E, head = 2 * V * E;
+  const retrieval = 2 * Math.floor(memory.capacityTokens / memory.chunkTokens) * E +
+    4 * memory.retrievedTokens * E;
+  return L * (block + attention) + sideNet.layers * ((training ? 3 : 1) * block + attention) +
+    (training ? 2 : 1) * head + retrieval;
+}
+
+/** Milliseconds of the fastest of `count` runs after `warmUp`. */
+async function fastest(
+  run: () => Promise<unknown>,
+  options: { count: number; warmUp: number },
+): Promise<number> {
+  let best = Infinity;
+  for (let i = -options.warmUp; i < options.count; i++) {
+    const start = performance.now();
+    await run();
+    if (i >= 0) best = Math.min(best, performance.now() - start);
+  }
+  return best;
+}
+
+async function measureRoof(device: Device): Promise<number> {
+  const n = device.kind === "webgpu" ? 4096 : 2048;
+  const graph = new Graph();
+  graph.output("y", matmul(graph.input("a", [n, n]), graph.input("b", [n, n])));
+  const session = await compile(device, graph);
+  const random = randomArray(n * n, 1);
+  const a = device.tensor(random, [n, n]);
+  const ms = await fastest(async () => {
+    const { y } = await session.run({ a, b: a });
+    if (device.kind === "webgpu") await y.read();
+    y.dispose();
+  }, { count: 4, warmUp: 1 });
+  await session.close();
+  return 2 * n ** 3 / ms / 1e6;
+}
+
+function randomArray(size: number, seed: number): Float32Array<ArrayBuffer> {
+  const random = new Random(seed);
+  return Float32Array.from({ length: size }, () => random.nextUint32() / 2 ** 32 - 0.5);
+}
+
+function randomIds(config: BenchConfig, seed: number): Int32Array<ArrayBuffer> {
+  const random = new Random(seed);
+  return Int32Array.from(
+    { length: config.rows * config.contextTokens },
+    () => 4 + random.below(config.backbone.vocabSize - 4),
+  );
+}
+
+function parts(config: BenchConfig) {
+  const backbone = { shape: config.backbone, weights: initializeBackbone(config.backbone, 1) };
+  const sideNet = {
+    shape: config.sideNet,
+    weights: initializeSideNet(config.sideNet, backbone, { kind: "paper" }, 1),
+  };
+  return { backbone, sideNet };
+}
+
+const tokensOf = (config: BenchConfig) => config.rows * config.contextTokens;
+const rate = (config: BenchConfig, ms: number, training: boolean, roof: number) => {
+  const gflops = usefulFlops(config, training) * tokensOf(config) / ms / 1e6;
+  return [
+    { what: "ms a step", value: ms.toFixed(0) },
+    { what: "tokens/s", value: (1000 * tokensOf(config) / ms).toFixed(0) },
+    { what: "useful GFLOP/s", value: gflops.toFixed(1) },
+    { what: "share of the roof", value: (gflops / roof).toFixed(2) },
+  ];
+};
+
+async function benchTraining(device: Device, config: BenchConfig, roof: number) {
+  const trainer = await Trainer.open({
+    device,
+    seed: 1,
+    trains: "sidenet",
+    ...parts(config),
+    memory: config.memory,
+    config: {
+      batchSize: config.rows,
+      contextTokens: config.contextTokens,
+      steps: 100,
+      learningRate: 2e-4,
+      schedule: "polynomial",
+      warmupSteps: 0,
+      finalLearningRate: 0,
+      totalSteps: 100_000,
+      weightDecay: 0.01,
+      betas: [0.9, 0.98],
+      epsilon: 1e-6,
+      accumulationSteps: 1,
+      batches: "lanes",
+      checkpointEverySteps: 100,
+    },
+  });
+  let step = 0;
+  const ms = await fastest(
+    () =>
+      trainer.update(() => ({
+        tokens: randomIds(config, step++),
+        targets: randomIds(config, step),
+        starts: Array.from({ length: config.rows }, () => false),
+        epoch: 0,
+        endsEpoch: false,
+      })),
+    { count: 8, warmUp: 4 },
+  );
+  await trainer.close();
+  return rate(config, ms, true, roof);
+}
+
+async function benchForward(device: Device, config: BenchConfig, roof: number) {
+  const model = new LongMem(device, { ...parts(config), memory: config.memory });
+  let step = 0;
+  const ms = await fastest(
+    () => model.score(randomIds(config, step++), randomIds(config, step), { batch: config.rows }),
+    { count: 8, warmUp: 4 },
+  );
+  await model.close();
+  return rate(config, ms, false, roof);
+}
+
+/** Exact retrieval of 16 chunks for 1,024 queries of 16 heads from a full bank of 65,536 tokens. */
+async function benchRetrieval(device: Device, _config: BenchConfig) {
+  const rows = [];
+  for (const P of [1024, 16_384]) {
+    const H = 16, T = 1024, D = 64;
+    const bank = { banks: 1, heads: H, headDim: D, capacityChunks: P, chunkTokens: 4 };
+    const graph = new Graph();
+    const found = retrieveExactly(graph.input("queries", [1, H, T, D]), bank, {
+      retrievedChunks: 16,
+      blockBytes: device.blockBytes,
+    });
+    graph.output("ids", found.ids);
+    const session = await compile(device, graph, { hostOutputs: ["ids"] });
+    const feeds = {
+      queries: device.tensor(randomArray(H * T * D, 1), [1, H, T, D]),
+      [bankInputNames.meanKeys]: device.tensor(randomArray(H * (D + 1) * P, 2), [1, H, D + 1, P]),
+    };
+    const before = peakMiB();
+    const ms = await fastest(async () => (await session.run(feeds)).ids.dispose(), {
+      count: 2,
+      warmUp: 1,
+    });
+    rows.push(
+      { what: `us a query (16 heads) among ${P} chunks`, value: (1000 * ms / T).toFixed(1) },
+      { what: `MiB of scratch among ${P} chunks`, value: (peakMiB() - before).toFixed(0) },
+    );
+    await session.close();
+  }
+  return rows;
+}
+
+const benchmarks = {
+  training: benchTraining,
+  forward: benchForward,
+  retrieval: benchRetrieval,
+} as const;
+
+/** Peak resident memory of this process; the present one where the system does not say. */
+function peakMiB(): number {
+  try {
+    const peak = /VmHWM:\s+(\d+) kB/.exec(Deno.readTextFileSync("/proc/self/status"));
+    if (peak) return Number(peak[1]) / 1024;
+  } catch { /* not Linux */ }
+  return Deno.memoryUsage().rss / 2 ** 20;
+}
+
+async function runPart(
+  part: keyof typeof benchmarks,
+  kind: DeviceKind,
+  config: BenchConfig,
+  threads?: number,
+) {
+  const device = await openDevice(kind, threads === undefined ? {} : { threads });
+  const before = await measureRoof(device);
+  const rows = await benchmarks[part](device, config, before);
+  const peak = peakMiB();
+  const roofGflops = Math.max(before, await measureRoof(device));
+  const scaled = rows.map((row) =>
+    row.what === "share of the roof"
+      ? { ...row, value: (Number(row.value) * before / roofGflops).toFixed(2) }
+      : row
+  );
+  await device.close();
+  return { part, roofGflops, peakMiB: peak, rows: scaled, device: device.description };
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({
+    args: Deno.args,
+    options: {
+      device: { type: "string", default: "cpu" },
+      config: { type: "string", default: "bench" },
+      threads: { type: "string" },
+      part: { type: "string" },
+      write: { type: "boolean", default: false },
+    },
+  });
+  const config = configs[values.config];
+  if (!config) {
+    throw new RangeError(
+      `Cannot measure configuration "${values.config}": allowed are ${
+        Object.keys(configs).join(", ")
+      }`,
+    );
+  }
+  const kind = values.device as DeviceKind;
+  const threads = values.threads === undefined ? undefined : Number(values.threads);
+  if (values.part) {
+    console.log(
+      JSON.stringify(await runPart(values.part as keyof typeof benchmarks, kind, config, threads)),
+    );
+    Deno.exit(0);
+  }
+  const lines = [
+    `# Benchmark "${values.config}" on ${kind}`,
+    "",
+    `${os.cpus()[0]?.model}, ${os.cpus().length} cores, ${
+      Math.round(os.totalmem() / 2 ** 30)
+    } GiB, load ${os.loadavg()[0].toFixed(2)} at the start, ` +
+    `Deno ${Deno.version.deno}, ${new Date().toISOString().slice(0, 10)}.`,
+    "Fastest of 8 steps after 4 (retrieval: of 2 after 1); the roof is the larger of two measurements of the largest matrix product, before and after, in the same process.",
+    "",
+    "| part | quantity | value |",
+    "|---|---|---|",
+  ];
+  for (const part of Object.keys(benchmarks)) {
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "-A",
+        import.meta.url,
+        "--part",
+        part,
+        "--device",
+        kind,
+        "--config",
+        values.config,
+        ...(values.threads ? ["--threads", values.threads] : []),
+      ],
+    }).output();
+    if (code !== 0) {
+      lines.push(
+        `| ${part} | failed | ${
+          new TextDecoder().decode(stderr).split("\n").find((line) => line.includes("rror")) ?? code
+        } |`,
+      );
+      continue;
+    }
+    const found = JSON.parse(new TextDecoder().decode(stdout).trim().split("\n").at(-1)!) as
+      & Measurement
+      & { device: string };
+    if (lines.length === 7) lines.splice(3, 0, `Device: ${found.device}.`);
+    for (const { what, value } of found.rows) lines.push(`| ${part} | ${what} | ${value} |`);
+    lines.push(
+      `| ${part} | roof GFLOP/s | ${found.roofGflops.toFixed(0)} |`,
+      `| ${part} | peak MiB of the process | ${found.peakMiB.toFixed(0)} |`,
+    );
+  }
+  const text = lines.join("\n") + "\n";
+  console.log(text);
+  if (values.write) {
+    await Deno.mkdir("results/bench", { recursive: true });
+    await Deno.writeTextFile(`results/bench/${values.config}_${kind}.md`, text);
+  }
+}
