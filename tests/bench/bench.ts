@@ -7,6 +7,7 @@
  * Every part runs in a process of its own, so that its peak memory is its own. Each process first measures the engine's roof, the
  * rate of its largest matrix product, and rates are quoted against it: absolute times say little on a shared machine.
  */
+// deno-lint-ignore-file no-console -- a benchmark prints what it measured
 import os from "node:os";
 import { parseArgs } from "node:util";
 import { initializeBackbone } from "../../src/backbone/initialization.ts";
