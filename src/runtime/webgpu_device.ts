@@ -150,9 +150,11 @@ class OrtWebGpuDevice implements WebGpuDevice {
 
   #buffer(shape: readonly number[], type: ElementType): GPUBuffer {
     const size = Math.ceil(elementCount(shape) * bytesPerElement[type] / 16) * 16;
-    if (size > this.gpu.limits.maxBufferSize) {
+    const { maxBufferSize, maxStorageBufferBindingSize } = this.gpu.limits;
+    const largest = Math.min(maxBufferSize, maxStorageBufferBindingSize);
+    if (size > largest) {
       throw new RangeError(
-        `Cannot make a tensor of shape [${shape}] as the GPU's buffers end at ${this.gpu.limits.maxBufferSize} bytes: current size is ${size}`,
+        `Cannot make a tensor of shape [${shape}] as this GPU reads at most ${largest} bytes of a buffer: current size is ${size}`,
       );
     }
     return this.gpu.createBuffer({
