@@ -1,0 +1,59 @@
+import { join } from "node:path";
+import type { Metric, RunSummary } from "../../src/results/run_folder.ts";
+import { outcomeOf, spawnRun } from "../runner/command_line_run.ts";
+import { assert, repositoryPath, sharedPath, sharedTest } from "../testing.ts";
+
+sharedTest(
+  "language_modeling_small.ts trains and evaluates on real novels, as a user runs it",
+  async () => {
+    const results = await Deno.makeTempDir();
+    try {
+      const outcome = await outcomeOf(spawnRun(repositoryPath("."), [
+        "experiments/novels/language_modeling_small.ts",
+        ...[
+          "--results",
+          results,
+          "--device",
+          "cpu",
+          "--set",
+          `corpus.folder=${sharedPath("data/novels")}`,
+        ],
+      ]));
+      assert.equal(outcome.code, 0, outcome.stderr);
+      const experiment = join(results, "novels_language_modeling_small");
+      const [run] = [...Deno.readDirSync(experiment)];
+      const summary: RunSummary = JSON.parse(
+        await Deno.readTextFile(join(experiment, run.name, "summary.json")),
+      );
+      assert.equal(summary.state, "completed");
+      const metric = (model: string, name: string): Metric => {
+        const found = summary.metrics.find((metric) =>
+          metric.model === model && metric.name === name
+        );
+        return found ?? assert.fail(`${model} has no ${name}`);
+      };
+      const perplexity = (model: string) => metric(model, "perplexity").value;
+      // A model that knows nothing has the vocabulary's 1024; letter frequencies alone bring it to some 400.
+      assert.ok(perplexity("backbone") < 300, `backbone: ${perplexity("backbone")}`);
+      for (
+        const model of [
+          "longmem",
+          "sidenet-without-memory",
+          "longmem-memory-off",
+          "longmem-other-document",
+        ]
+      ) {
+        assert.equal(metric(model, "perplexity").n, 4);
+        assert.ok(
+          metric(model, "gain over backbone").value > 0.003,
+          `${model} gains by adaptation`,
+        );
+      }
+      assert.ok(perplexity("untrained-with-memory") > perplexity("longmem") + 1);
+      assert.notEqual(perplexity("longmem"), perplexity("longmem-memory-off"));
+      assert.notEqual(perplexity("longmem"), perplexity("longmem-other-document"));
+    } finally {
+      await Deno.remove(results, { recursive: true });
+    }
+  },
+);
