@@ -57,7 +57,8 @@ const sidenetDefaults = {
   initialization: { kind: "paper" },
 } as const satisfies Partial<SideNetConfig>;
 
-const hnswDefaults = { m: 16, efConstruction: 200, efSearch: 128 } as const;
+/** As measured in `src/memory/index/hnsw_index.ts`. */
+const hnswDefaults = { m: 32, efConstruction: 100, efSearch: 128 } as const;
 
 /** Dropout of the released SideNet. */
 const dropout = 0.1;

@@ -115,7 +115,7 @@ test("what is declared goes before the protocol and every default", () => {
   assert.equal(resolved.corpus.lines, "plain");
   assert.equal(resolved.corpus.unwrap, true);
   assert.equal(resolved.backbone.kind === "pretrain" && resolved.backbone.feedForwardDim, 100);
-  const index = { kind: "hnsw", m: 8, efConstruction: 200, efSearch: 128 };
+  const index = { kind: "hnsw", m: 8, efConstruction: 100, efSearch: 128 };
   assert.deepEqual(resolved.memory!.index, index);
   assert.equal(resolved.memory!.bank, "per-row");
   assert.equal(resolved.adaptation!.dropout, 0);
