@@ -48,7 +48,10 @@ export interface LoadLongMemOptions {
   readonly memory?: Partial<MemoryConfig>;
   /** What decides the other fields of the memory (default `strict`). */
   readonly protocol?: Protocol;
-  /** Engine (default `auto`: a GPU where there is one). */
+  /**
+   * Engine (default `auto`: a GPU where there is one). Once `cpu` is in use, arithmetic of the whole thread takes
+   * denormal numbers (below 2.2e-308, in a Float32Array below 1.2e-38) for 0.
+   */
   readonly device?: "auto" | "webgpu" | "cpu" | "wasm";
   /** Threads of the `cpu` engine (default one per core). */
   readonly threads?: number;

@@ -34,7 +34,8 @@ export interface LongMemParts {
 
 /**
  * A frozen backbone with a SideNet and a memory, on a device: the model that evaluations and programs use. Every pass
- * retrieves from the memory as the passes before left it, then writes its own keys and values.
+ * retrieves from the memory as the passes before left it, then writes its own keys and values; calls that do not wait
+ * for each other run one after the other, in their order.
  */
 export class LongMem {
   readonly #sessions = new Map<string, Promise<Session>>();
@@ -42,6 +43,8 @@ export class LongMem {
   #bank: MemoryBank | undefined;
   #index: OutsideIndex | undefined;
   #rows: number | undefined;
+  /** The last of the calls that follow one another. */
+  #last: Promise<unknown> = Promise.resolve();
 
   readonly #ownsDevice: boolean;
 
@@ -114,20 +117,41 @@ export class LongMem {
 
   /** Forgets what the memory holds: all of it, or that of some rows where each has a bank of its own. */
   resetMemory(rows?: readonly number[]): Promise<void> {
-    this.#bank?.reset(rows);
-    return Promise.resolve();
+    return this.#afterOthers(() => {
+      this.#bank?.reset(rows);
+      return Promise.resolve();
+    });
   }
 
   /** Frees the sessions, weights and memory on the device; and the device itself if the model opened it. */
-  async close(): Promise<void> {
-    for (const session of this.#sessions.values()) await (await session).close();
-    this.#sessions.clear();
-    for (const tensor of Object.values(this.#weights)) tensor.dispose();
-    this.#bank?.dispose();
-    if (this.#ownsDevice) await this.device.close();
+  close(): Promise<void> {
+    return this.#afterOthers(async () => {
+      for (const session of this.#sessions.values()) await (await session).close();
+      this.#sessions.clear();
+      for (const tensor of Object.values(this.#weights)) tensor.dispose();
+      this.#bank?.dispose();
+      this.#index?.dispose();
+      if (this.#ownsDevice) await this.device.close();
+    });
   }
 
-  async #run(
+  /** Runs a call once those before it have ended, well or not. */
+  #afterOthers<Result>(call: () => Promise<Result>): Promise<Result> {
+    const result = this.#last.then(call, call);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+
+  #run(
+    want: "logits" | "nll" | "cache",
+    tokens: Int32Array,
+    targets: Int32Array | undefined,
+    options: Batch & { network?: Network },
+  ): Promise<{ outputs: Tensors }> {
+    return this.#afterOthers(() => this.#pass(want, tokens, targets, options));
+  }
+
+  async #pass(
     want: "logits" | "nll" | "cache",
     tokens: Int32Array,
     targets: Int32Array | undefined,
@@ -164,7 +188,7 @@ export class LongMem {
     }
     const usesMemory = network === "longmem";
     const writes = usesMemory && !options.readOnly;
-    if (usesMemory) await this.#openBank(rows, writes ? contextTokens : undefined);
+    if (usesMemory) await this.#openBank(rows, writes ? contextTokens : 0);
     // At the end of rows padding disturbs no score, but logits, keys and values of the pad positions themselves do depend on it.
     const padded = want === "nll" && !writes
       ? hasInnerPadding(tokens, rows)
@@ -192,13 +216,14 @@ export class LongMem {
     return { outputs };
   }
 
-  /** @param contextTokens Tokens of a row that are to be written; undefined if none. */
-  async #openBank(rows: number, contextTokens: number | undefined): Promise<void> {
+  /** @param contextTokens Tokens of a row that are to be written; 0 if none. */
+  async #openBank(rows: number, contextTokens: number): Promise<void> {
     const memory = this.parts.memory!;
+    const written = (memory.bank === "shared" ? rows : 1) * contextTokens;
     checkMemoryConfig(
       memory,
-      contextTokens === undefined
-        ? { rows: 1, contextTokens: memory.chunkTokens } // the smallest write
+      written < memory.chunkTokens // fills no chunk: what counts is the smallest that does
+        ? { rows: 1, contextTokens: memory.chunkTokens }
         : { rows, contextTokens },
     );
     if (this.#bank) {
@@ -255,6 +280,7 @@ export class LongMem {
       ...(this.#index ? { hostFunctions: { [retrieveFunction]: this.#index.search } } : {}),
     });
     this.#sessions.set(name, session);
+    session.catch(() => this.#sessions.delete(name)); // the caller hears of it; the next call tries again
     return session;
   }
 }

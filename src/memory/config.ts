@@ -81,7 +81,10 @@ export type IndexConfig =
     readonly kind: "exact";
   }
   | {
-    /** A hierarchical navigable small world graph, for banks far beyond the paper's. */
+    /**
+     * A hierarchical navigable small world graph, for banks far beyond the paper's. It is not part of checkpoints: a
+     * resumed training builds it anew from the bank, and may find other chunks where the search is not exact.
+     */
     readonly kind: "hnsw";
     /** Links of a node. */
     readonly m: number;
@@ -139,8 +142,13 @@ export function checkMemoryConfig(
     );
   }
   const written = (config.bank === "shared" ? batch.rows : 1) * batch.contextTokens;
+  if (written < chunkTokens) {
+    throw new RangeError(
+      `Cannot make a memory as memory.chunkTokens must not exceed one update of ${written} tokens: current value is ${chunkTokens}`,
+    );
+  }
   const least = lowestCapacityTokens(written, chunkTokens, config.eviction);
-  if (capacityTokens < least || written < chunkTokens) {
+  if (capacityTokens < least) {
     throw new RangeError(
       `Cannot make a memory as memory.capacityTokens must hold ${
         config.eviction === "coarse" ? "more than two updates" : "one update"

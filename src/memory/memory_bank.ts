@@ -120,8 +120,20 @@ export class MemoryBank {
     }
   }
 
-  /** Forgets what the banks of some rows hold; of all rows by default. A shared bank forgets all if it has any row. */
+  /**
+   * Forgets what the banks of some rows hold; of all rows by default. A shared bank forgets all if it has any row.
+   *
+   * @throws RangeError for a row that has no bank; nothing is forgotten then.
+   */
   reset(rows?: readonly number[]): void {
+    const unknown = this.shape.banks === 1 ? undefined : rows?.find((row) => !this.#rings[row]);
+    if (unknown !== undefined) {
+      throw new RangeError(
+        `Cannot reset the memory of row ${unknown} as there is none: allowed are 0 to ${
+          this.#rings.length - 1
+        }`,
+      );
+    }
     const banks = this.shape.banks === 1 ? [0] : rows ?? this.#rings.map((_, bank) => bank);
     if (rows?.length === 0) return;
     for (const bank of banks) this.#clear(bank, this.#rings[bank].clear());

@@ -48,6 +48,8 @@ function hostRetrieve(graph: Graph, queries: Value, n: number): Retrieved {
 /** Indexes that follow a bank, and the host function that searches them. */
 export interface OutsideIndex {
   readonly search: HostFunction;
+  /** Frees the indexes, which lie where the garbage collector does not see their size. */
+  dispose(): void;
 }
 
 /**
@@ -62,7 +64,7 @@ export async function followBank(
   const { index } = bank.config;
   if (index.kind === "exact") return undefined;
   const { banks: G, heads: H, headDim: D, capacityChunks: P } = bank.shape;
-  const indexes: ChunkIndex[] = [];
+  const indexes: (ChunkIndex & Disposable)[] = [];
   for (let i = 0; i < G * H; i++) {
     indexes.push(await openIndex(index, { headDim: D, capacityChunks: P, seed: options.seed + i }));
   }
@@ -103,7 +105,12 @@ export async function followBank(
     const shape = [B, H, T, n];
     return [device.tensor(ids, shape), device.tensor(scores, shape)] as DeviceTensor[];
   };
-  return { search };
+  return {
+    search,
+    dispose() {
+      for (const index of indexes) index[Symbol.dispose]();
+    },
+  };
 }
 
 /** A slot without a chunk, which reads as zeros; where there is none (an approximate search found too few), any slot. */
@@ -115,7 +122,7 @@ function emptySlot(bank: MemoryBank, head: number): number {
 function openIndex(
   index: Exclude<IndexConfig, { kind: "exact" }>,
   options: { headDim: number; capacityChunks: number; seed: number },
-): Promise<ChunkIndex> {
+): Promise<ChunkIndex & Disposable> {
   const { m, efConstruction, efSearch } = index;
   return createHnswIndex({ ...options, m, efConstruction, efSearch });
 }

@@ -25,7 +25,10 @@ export class Ring {
       : 0;
     if (drop > this.count || this.count - drop + added > this.capacity) {
       throw new RangeError(
-        `Cannot cache ${added} chunks as dropping ${drop} of ${this.count} makes no room in a bank of ${this.capacity}`,
+        options.coarseDrop === undefined
+          ? `Cannot cache ${added} chunks as they do not fit into a bank of ${this.capacity}`
+          : `Cannot cache ${added} chunks as coarse eviction would drop two updates of this size, ${drop} chunks, ` +
+            `from a bank of ${this.capacity}: current number is ${this.count}; smaller batches, a larger bank or a reset would help`,
       );
     }
     const dropped = { start: this.first, count: drop };

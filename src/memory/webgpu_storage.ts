@@ -7,7 +7,11 @@ import { emptyScore } from "./memory_graph.ts";
 import type { SlotRange } from "./ring.ts";
 import code from "./bank.wgsl" with { type: "text" };
 
-/** Keys and values in buffers of a GPU, float32 (rounded to float16 where the configuration asks for it). */
+/**
+ * Keys and values in buffers of a GPU, float32 (rounded to float16 where the configuration asks for it).
+ *
+ * @throws RangeError where a kernel of this adapter cannot bind so much at once.
+ */
 export function createWebGpuStorage(
   device: Device,
   shape: BankShape,
@@ -15,6 +19,16 @@ export function createWebGpuStorage(
 ): BankStorage {
   const { gpu, checkErrors } = gpuOf(device);
   const { banks: G, heads: H, headDim: D, capacityChunks: P, chunkTokens: c } = shape;
+  const { maxStorageBufferBindingSize } = gpu.limits;
+  const largestBytes = 4 * G * H * P * Math.max(c * D, D + 1);
+  if (largestBytes > maxStorageBufferBindingSize) {
+    throw new RangeError(
+      `Cannot make a memory of ${G} x ${
+        P * c
+      } tokens on this GPU as its keys take ${largestBytes} bytes: ` +
+        `allowed are ${maxStorageBufferBindingSize}; a smaller memory.capacityTokens or device cpu would help`,
+    );
+  }
   const tensors = {
     keys: device.zeros([G * H * P, c * D]),
     values: device.zeros([G * H * P, c * D]),

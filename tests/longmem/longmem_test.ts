@@ -230,6 +230,60 @@ hostTest(
   },
 );
 
+hostTest("A segment that fills no chunk is not remembered, and not refused", async (device) => {
+  for (const memory of [{}, { index: hnsw }, { ...shared, eviction: "coarse" }] as const) {
+    await withModel(device, memory, async (model) => {
+      const short = randomTokens("bank" in memory ? 3 : 6, "short");
+      const batch = "bank" in memory ? 1 : 2;
+      await model.remember(short, { batch });
+      assert.deepEqual(model.memoryFillChunks, Array(model.memoryFillChunks.length).fill(0));
+      await model.forward(randomTokens(24, "history"), { batch: 2 });
+      const { rings, tensors } = await model.bank!.save();
+      await model.forward(short, { batch });
+      assert.deepEqual(await model.bank!.save(), { rings, tensors });
+    });
+  }
+});
+
+hostTest("Calls that do not wait for each other run in their order", async (device) => {
+  for (const index of [exact, hnsw]) {
+    const segments = ["a", "b", "c", "d"].map((seed) => randomTokens(24, seed));
+    const run = (waits: boolean) =>
+      withModel(device, { index }, async (model) => {
+        const results: Float32Array[] = [];
+        const calls: Promise<void>[] = [];
+        for (const [i, tokens] of segments.entries()) {
+          const call = model.forward(tokens, { batch: 2 }).then(({ logits }) => {
+            results[i] = logits;
+          });
+          calls.push(call);
+          if (waits) await call;
+          if (i === 2) calls.push(model.resetMemory([1]));
+        }
+        await Promise.all(calls);
+        return { results, rings: (await model.bank!.save()).rings };
+      });
+    assert.deepEqual(await run(false), await run(true));
+  }
+});
+
+hostTest("A pass that could not be compiled is compiled by the next call", async (device) => {
+  let fails = true;
+  const engine: Device = {
+    ...device,
+    compile: (...given) =>
+      fails ? Promise.reject(new Error("no memory left")) : device.compile(...given),
+  };
+  const model = new LongMem(engine, smallParts());
+  const tokens = randomTokens(12, "tokens");
+  await assert.rejects(model.forward(tokens), /no memory left/);
+  fails = false;
+  assert.equal((await model.forward(tokens)).logits.length, 12 * V);
+  fails = true;
+  await assert.rejects(model.forward(tokens.slice(4)), /no memory left/);
+  await model.close();
+});
+
 hostTest("Wrong batches are refused, and the memory stays as it is", async (device) => {
   await withModel(device, {}, async (model) => {
     const good = randomTokens(24, "tokens");
@@ -249,7 +303,7 @@ hostTest("Wrong batches are refused, and the memory stays as it is", async (devi
         RangeError,
         /score the targets .* position 4 .* 99/,
       ],
-      [() => model.forward(randomTokens(6, 1), { batch: 2 }), RangeError, /update of 3 tokens/],
+      [() => model.resetMemory([0, 2]), RangeError, /row 2 as there is none: allowed are 0 to 1/],
       [() => model.remember(randomTokens(64, 1), { batch: 2 }), RangeError, /32 and more/],
     ];
     for (const [run, kind, message] of wrong) {
@@ -266,7 +320,7 @@ hostTest("Wrong batches are refused, and the memory stays as it is", async (devi
 
 hostTest("A refused first batch does not fix the number of rows", async (device) => {
   await withModel(device, {}, async (model) => {
-    await assert.rejects(model.forward(randomTokens(6, 1), { batch: 2 }), RangeError);
+    await assert.rejects(model.forward(randomTokens(64, 1), { batch: 2 }), RangeError);
     await model.forward(randomTokens(12, 1), { batch: 1 });
     assert.deepEqual(model.memoryFillChunks, [3]);
   });

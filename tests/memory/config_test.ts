@@ -96,7 +96,10 @@ test("checkMemoryConfig() names the field that is wrong and its value", () => {
     [{ retrievedTokens: NaN }, /memory.retrievedTokens must be a positive integer: .* NaN/],
     [{ retrievedTokens: 10 }, /multiple of memory.chunkTokens: current values are 10 and 4/],
     [{ capacityTokens: 63 }, /must not exceed memory.capacityTokens: .* 64 and 63/],
-    [{ chunkTokens: 16 }, /one update of 8 tokens/],
+    [
+      { chunkTokens: 16 },
+      /chunkTokens must not exceed one update of 8 tokens: current value is 16$/,
+    ],
   ];
   for (const [fields, message] of cases) {
     const config = { ...strict, ...fields };

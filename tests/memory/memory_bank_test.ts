@@ -3,6 +3,7 @@ import { type MemoryConfig, memoryProtocols } from "../../src/memory/config.ts";
 import { MemoryBank } from "../../src/memory/memory_bank.ts";
 import { bankInputNames, emptyScore } from "../../src/memory/memory_graph.ts";
 import type { Device } from "../../src/runtime/device.ts";
+import type { WebGpuDevice } from "../../src/runtime/webgpu_device.ts";
 import { Random } from "../../src/text/random.ts";
 import { deviceTest } from "../graph/devices.ts";
 import { assert } from "../testing.ts";
@@ -142,6 +143,18 @@ deviceTest(
     other.dispose();
   },
 );
+
+deviceTest("MemoryBank refuses a size that no kernel of the GPU can bind", (device) => {
+  const { gpu } = device as WebGpuDevice;
+  const { maxStorageBufferBindingSize } = gpu.limits;
+  const capacityTokens = 2 * Math.floor(maxStorageBufferBindingSize / (2 * 4 * E)) + 2;
+  assert.throws(() => open(device, { capacityTokens }, 1), {
+    name: "RangeError",
+    message:
+      /memory of 1 x \d+ tokens on this GPU .* allowed are \d+; a smaller memory.capacityTokens/,
+  });
+  return Promise.resolve();
+}, { kinds: ["webgpu"] });
 
 function open(device: Device, fields: Partial<MemoryConfig>, rows: number): MemoryBank {
   return new MemoryBank(device, { ...config, ...fields }, { rows, heads: H, headDim: D });

@@ -1,5 +1,6 @@
 import { Graph } from "../../src/graph/graph.ts";
 import { type IndexConfig, type MemoryConfig, memoryProtocols } from "../../src/memory/config.ts";
+import { createHnswIndex } from "../../src/memory/index/hnsw_index.ts";
 import { MemoryBank } from "../../src/memory/memory_bank.ts";
 import { emptyScore } from "../../src/memory/memory_graph.ts";
 import { followBank, retrieve, retrieveFunction } from "../../src/memory/retriever.ts";
@@ -107,6 +108,23 @@ async function check(
   }
   return missing;
 }
+
+deviceTest("followBank() gives back the memory that its indexes take", async (device) => {
+  const sizes = { capacityTokens: 10_000, chunkTokens: 1, retrievedTokens: 1 };
+  const index = { kind: "hnsw", m: 64, efConstruction: 2, efSearch: 1 } as const;
+  const config: MemoryConfig = { ...memoryProtocols["released-code"], ...sizes, index };
+  const heads = 4, headDim = 2;
+  const heapBytes: number[] = [];
+  for (let i = 0; i < 5; i++) {
+    const memory = new MemoryBank(device, config, { rows: 1, heads, headDim }); // graphs of 38 MB
+    const outside = await followBank(memory, device, { seed: 1 });
+    using other = await createHnswIndex({ headDim, capacityChunks: 8, seed: 1 });
+    heapBytes.push(other.wasmHeapBytes);
+    outside!.dispose();
+    memory.dispose();
+  }
+  assert.deepEqual(heapBytes, Array(5).fill(heapBytes[0]));
+}, { kinds: ["cpu"] });
 
 function normal(random: Random, count: number): Float32Array<ArrayBuffer> {
   return Float32Array.from({ length: count }, () => random.normal());

@@ -58,11 +58,13 @@ test("Ring.advance() refuses what does not fit, and stays as it is", () => {
   ring.advance(3, {});
   assert.throws(() => ring.advance(9, {}), {
     name: "RangeError",
-    message: "Cannot cache 9 chunks as dropping 4 of 3 makes no room in a bank of 8",
+    message: "Cannot cache 9 chunks as they do not fit into a bank of 8",
   });
   assert.throws(() => ring.advance(5, { coarseDrop: 10 }), {
     name: "RangeError",
-    message: "Cannot cache 5 chunks as dropping 10 of 3 makes no room in a bank of 8",
+    message:
+      "Cannot cache 5 chunks as coarse eviction would drop two updates of this size, 10 chunks, from a bank of 8: " +
+      "current number is 3; smaller batches, a larger bank or a reset would help",
   });
   assert.deepEqual([ring.first, ring.count], [0, 3]);
 });
