@@ -112,7 +112,6 @@ async function openModel(
     const model = new LongMem(device, { backbone, ...parts });
     return Promise.resolve({ model: wrap(model), [Symbol.asyncDispose]: () => model.close() });
   };
-  const trained = sideNets?.longmem ?? sideNets?.untrained;
   switch (name) {
     case "backbone":
       return await open({}, (model) => languageModel(name, model, "backbone"));
@@ -123,18 +122,18 @@ async function openModel(
       );
     case "longmem":
       return await open(
-        { sideNet: needed(trained, name), ...memory },
+        { sideNet: needed(sideNets?.longmem, name), ...memory },
         (model) => languageModel(name, model, "longmem"),
       );
     case "longmem-memory-off":
       // With an empty memory the joint attention is the local one (specification section 7).
       return await open(
-        { sideNet: needed(trained, name) },
+        { sideNet: needed(sideNets?.longmem, name) },
         (model) => languageModel(name, model, "sidenet"),
       );
     case "longmem-other-document":
       return await open(
-        { sideNet: needed(trained, name), ...memory },
+        { sideNet: needed(sideNets?.longmem, name), ...memory },
         (model) => otherDocumentModel(name, model, documents),
       );
     case "untrained-with-memory":

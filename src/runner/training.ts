@@ -83,7 +83,6 @@ function stepRecorder({ name, config, memory }: Phase, context: RunContext) {
   const startedAt = performance.now();
   let tokens = 0, recentTokens = 0, recentAt = startedAt, tokensPerSecond = 0;
   const perStep = config.batchSize * config.contextTokens * config.accumulationSteps;
-  const banks = memory?.bank === "per-row" ? config.batchSize : 1;
   return {
     async start(step: number) {
       await context.results.truncateMetrics(name, step);
@@ -99,7 +98,7 @@ function stepRecorder({ name, config, memory }: Phase, context: RunContext) {
         recentTokens = 0;
         recentAt = now;
       }
-      const memoryTokens = memory && metrics.memoryFillChunks * memory.chunkTokens;
+      const fillTokens = metrics.memoryFillChunks.map((chunks) => chunks * memory!.chunkTokens);
       await context.results.appendMetrics({
         phase: name,
         step: metrics.step,
@@ -108,7 +107,7 @@ function stepRecorder({ name, config, memory }: Phase, context: RunContext) {
         loss: metrics.loss,
         learningRate: metrics.learningRate,
         gradientNorm: metrics.gradientNorm,
-        ...(memoryTokens === undefined ? {} : { memoryTokens: memoryTokens * banks }),
+        ...(memory ? { memoryTokens: fillTokens.reduce((sum, tokens) => sum + tokens, 0) } : {}),
         timing: { tokensPerSecond, elapsedMs: now - startedAt },
       });
       context.progress.step({
@@ -118,7 +117,7 @@ function stepRecorder({ name, config, memory }: Phase, context: RunContext) {
         loss: metrics.loss,
         tokensPerSecond,
         ...(memory
-          ? { memory: { tokens: memoryTokens!, capacityTokens: memory.capacityTokens } }
+          ? { memory: { tokens: Math.max(...fillTokens), capacityTokens: memory.capacityTokens } }
           : {}),
       });
     },

@@ -21,6 +21,14 @@ export class ReplacedTensors {
     this.#spare[name] = this.device.zeros(shape);
   }
 
+  /** Makes all tensors zero. */
+  clear(): void {
+    for (const [name, { shape }] of Object.entries(this.#current)) {
+      this.#current[name].dispose();
+      this.#current[name] = this.device.zeros(shape);
+    }
+  }
+
   /** What a step reads. */
   get feeds(): Tensors {
     return this.#current;

@@ -64,6 +64,13 @@ export async function train(
     ) {
       const weights = await trainer.weights();
       const loss = await validate(weights);
+      if (!Number.isFinite(loss)) {
+        throw new Error(
+          `Cannot continue training as the loss on the valid split after step ${step} is ${loss}: the last checkpoint is of step ${
+            savedStep ?? 0
+          }`,
+        );
+      }
       await options.onValidation?.(step, loss);
       if (!best || loss < best.loss) best = { step, loss, weights };
     }

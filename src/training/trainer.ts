@@ -7,7 +7,7 @@ import { padId } from "../longmem/longmem.ts";
 import { checkMemoryConfig, type MemoryConfig } from "../memory/config.ts";
 import { MemoryBank, type SavedBank } from "../memory/memory_bank.ts";
 import { bankInputNames } from "../memory/memory_graph.ts";
-import { followBank, retrieveFunction } from "../memory/retriever.ts";
+import { followBank, type OutsideIndex, retrieveFunction } from "../memory/retriever.ts";
 import { compile } from "../runtime/compile.ts";
 import type { Device, Session, Tensors } from "../runtime/device.ts";
 import type { TensorMap } from "../tensor.ts";
@@ -48,8 +48,8 @@ export interface StepMetrics {
   readonly learningRate: number;
   /** Global norm of the gradient before clipping. */
   readonly gradientNorm: number;
-  /** Chunks in the fullest bank after the step. */
-  readonly memoryFillChunks: number;
+  /** Chunks in each bank after the step; empty without memory. */
+  readonly memoryFillChunks: readonly number[];
 }
 
 /** Everything that a continued training needs besides its data position. */
@@ -77,6 +77,7 @@ export class Trainer {
   #session!: Session;
   #update: Session | undefined;
   #bank: MemoryBank | undefined;
+  #index: OutsideIndex | undefined;
   #step = 0;
   #updates = { always: 0, withMemory: 0 };
 
@@ -124,6 +125,7 @@ export class Trainer {
       new MemoryBank(device, memory, { rows, heads, headDim: hiddenDim / heads });
     trainer.#bank = bank;
     const index = bank && await followBank(bank, device, { seed: options.seed });
+    trainer.#index = index;
 
     const graph = trainer.#graph();
     trainer.#session = await compile(device, graph, {
@@ -290,7 +292,7 @@ export class Trainer {
     }
     this.#checkGradients(squares!);
     this.#state.swap();
-    if (this.#sums) this.#clearSums();
+    this.#sums?.clear();
     this.#step++;
     this.#updates.always++;
     if (gated) this.#updates.withMemory++;
@@ -300,7 +302,7 @@ export class Trainer {
       loss: loss / Math.max(1, targets),
       learningRate,
       gradientNorm: Math.sqrt(squares!.reduce((sum, square) => sum + square, 0)),
-      memoryFillChunks: Math.max(0, ...this.#bank?.fillChunks ?? []),
+      memoryFillChunks: this.#bank?.fillChunks ?? [],
     };
   }
 
@@ -336,16 +338,6 @@ export class Trainer {
         this.#step + 1
       } is not finite: the parameters keep their values after step ${this.#step}`,
     );
-  }
-
-  #clearSums(): void {
-    for (const [name, shape] of this.#parameterShapes) {
-      this.#sums!.add(
-        stepNames.gradient(name),
-        new Float32Array(shape.reduce((a, b) => a * b, 1)),
-        shape,
-      );
-    }
   }
 
   /** The trained tensors by their official names. */
@@ -412,6 +404,7 @@ export class Trainer {
     this.#state.dispose();
     this.#sums?.dispose();
     this.#bank?.dispose();
+    this.#index?.dispose();
     disposeAll(this.#frozen);
   }
 }

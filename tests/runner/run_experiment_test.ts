@@ -44,6 +44,24 @@ test("runExperiment() returns the metrics that it records, and keeps a finished 
   });
 });
 
+test("runExperiment() records how much all memories together hold", async () => {
+  await withFolder(async (folder) => {
+    const experiment = await declare(folder);
+    await Deno.writeTextFile(`${folder}/corpus/train/short.txt`, "It was the age of wisdom. ");
+    const training = { batchSize: 2, contextTokens: 16, steps: 4, learningRate: 1e-3 };
+    const results = `${folder}/results`;
+    const { run } = await runExperiment({ ...experiment, adaptation: training }, {
+      results,
+      device: "cpu",
+    });
+    const lines = (await Deno.readTextFile(`${results}/ages/${run}/metrics.jsonl`)).trim();
+    const held = lines.split("\n").map((line) => JSON.parse(line))
+      .filter(({ phase }) => phase === "longmem").map(({ memoryTokens }) => memoryTokens);
+    // One row reads the long document, the other the short one of one segment, then the long one, too.
+    assert.deepEqual(held, [16 + 16, 32 + 16, 48 + 32, 64 + 48]);
+  });
+});
+
 test("runExperiment() records that it was aborted, throws the reason, and resumes", async () => {
   await withFolder(async (folder) => {
     const experiment = await declare(folder);

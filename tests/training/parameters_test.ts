@@ -27,5 +27,7 @@ deviceTest("ReplacedTensors shows what a step wrote only after swap()", async (d
 
   tensors.add("weight", Float32Array.of(7, 8), [2]);
   assert.deepEqual(await read(), [7, 8]);
+  tensors.clear();
+  assert.deepEqual(await read(), [0, 0]);
   tensors.dispose();
 }, { kinds: ["cpu"] });

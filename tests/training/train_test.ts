@@ -143,6 +143,21 @@ trainTest("train() goes on where it was interrupted, at any step, to the same en
   }
 });
 
+trainTest("train() stops where the valid split's loss is no number", async (dir) => {
+  for (const loss of [NaN, Infinity]) {
+    const folder = `${dir}/${loss}`;
+    const training = trainSmall(folder, { validate: givenLosses([0.5, loss, 0.4]) });
+    await assert.rejects(
+      training,
+      new RegExp(
+        `loss on the valid split after step 6 is ${loss}: the last checkpoint is of step `,
+      ),
+    );
+    const { best } = await trainSmall(folder, { validate: givenLosses([0.6, 0.7]) });
+    assert.deepEqual([best.step, best.loss], [3, 0.5]);
+  }
+});
+
 trainTest(
   "train() loses only what came after the last checkpoint when it is killed",
   async (dir) => {
