@@ -62,10 +62,23 @@ const byteLevelBpe = z.looseObject({
   }),
 });
 
+/** A closed vocabulary of words that white space separates, nothing else; the library has none of that kind. */
+const wordLevel = z.looseObject({
+  added_tokens: z.array(z.looseObject({ special: z.literal(true) })),
+  normalizer: z.null(),
+  pre_tokenizer: z.looseObject({ type: z.literal("WhitespaceSplit") }),
+  decoder: z.null(),
+  model: z.looseObject({
+    type: z.literal("WordLevel"),
+    vocab: z.record(z.string().regex(/^\P{White_Space}+$/u), tokenId),
+  }),
+});
+
 /**
- * Reads a `tokenizer.json`. A byte-level BPE runs on our own encoder, which is several times faster; every
- * other kind runs on the library `@huggingface/tokenizers`. Both leave special tokens in text alone, and
- * give the same ids but for text with U+0085 or U+FEFF, where ours follows GPT-2 and the library JavaScript's `\s`.
+ * Reads a `tokenizer.json`. A byte-level BPE runs on our own encoder, which is several times faster, and so do
+ * words that white space separates (`WordLevel` with `WhitespaceSplit`); every other kind runs on the library
+ * `@huggingface/tokenizers`. All leave special tokens in text alone. A byte-level BPE has the same ids on both
+ * but for text with U+0085 or U+FEFF, where ours follows GPT-2 and the library JavaScript's `\s`.
  *
  * @param text What the file holds.
  * @throws {SyntaxError} If it is no `tokenizer.json`.
@@ -73,6 +86,8 @@ const byteLevelBpe = z.looseObject({
  */
 export function parseTokenizerJson(text: string, options: TokenizerJsonOptions = {}): Tokenizer {
   const vocabulary = parseVocabulary(text, options);
+  const byWords = wordLevel.safeParse(vocabulary.definition);
+  if (byWords.success) return new WordTokenizer(vocabulary, byWords.data.model.vocab);
   const plain = byteLevelBpe.safeParse(vocabulary.definition);
   if (!plain.success) return new LibraryTokenizer(vocabulary);
   const { vocab, merges } = plain.data.model;
@@ -239,12 +254,16 @@ abstract class JsonTokenizer implements Tokenizer {
   /** Text of ids none of which is special. */
   protected abstract decodeOrdinary(ids: number[]): string;
 
+  /** What stands between the text of ordinary ids and that of special ones. */
+  protected readonly separator: string = "";
+
   decode(ids: ArrayLike<number>): string {
     const { tokens, specialText } = this.vocabulary;
     checkTokenIds(ids, this.vocabSize, "decode tokens");
-    let text = "", ordinary: number[] = [];
+    const texts: string[] = [];
+    let ordinary: number[] = [];
     const flush = () => {
-      if (ordinary.length > 0) text += this.decodeOrdinary(ordinary);
+      if (ordinary.length > 0) texts.push(this.decodeOrdinary(ordinary));
       ordinary = [];
     };
     for (let i = 0; i < ids.length; i++) {
@@ -260,11 +279,11 @@ abstract class JsonTokenizer implements Tokenizer {
         ordinary.push(id);
       } else if (special !== "") {
         flush();
-        text += special;
+        texts.push(special);
       }
     }
     flush();
-    return text;
+    return texts.join(this.separator);
   }
 }
 
@@ -288,6 +307,29 @@ class ByteLevelTokenizer extends JsonTokenizer {
 
   protected override decodeOrdinary(ids: number[]): string {
     return decodeUtf8(ids.map((id) => this.#bytes[id]));
+  }
+}
+
+class WordTokenizer extends JsonTokenizer {
+  /** Ids of the words that are not special: special tokens in text are words that the vocabulary lacks. */
+  readonly #ids: ReadonlyMap<string, number>;
+  protected override readonly separator = " ";
+
+  constructor(vocabulary: Vocabulary, vocab: Readonly<Record<string, number>>) {
+    super(vocabulary);
+    const { specialText } = vocabulary;
+    this.#ids = new Map(Object.entries(vocab).filter(([, id]) => !specialText.has(id)));
+  }
+
+  override encode(text: string): number[] {
+    const { unk } = this.specialIds;
+    const ids: number[] = [];
+    for (const [word] of text.matchAll(/\P{White_Space}+/gu)) ids.push(this.#ids.get(word) ?? unk);
+    return ids;
+  }
+
+  protected override decodeOrdinary(ids: number[]): string {
+    return ids.map((id) => this.vocabulary.tokens[id]).join(" ");
   }
 }
 

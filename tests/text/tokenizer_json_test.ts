@@ -112,6 +112,36 @@ test("parseTokenizerJson() gives other kinds of vocabularies to the library", ()
   assert.equal(tokenizer.decode([6, 4, 5, 7]), "the readers");
 });
 
+test("parseTokenizerJson() reads words that white space separates, special tokens in text being unknown words", () => {
+  const words = (change: Record<string, unknown> = {}) =>
+    JSON.stringify({
+      added_tokens: ["<s>", "<pad>", "</s>", "<unk>"].map((content, id) => ({
+        id,
+        content,
+        special: true,
+      })),
+      pre_tokenizer: { type: "WhitespaceSplit" },
+      model: {
+        type: "WordLevel",
+        unk_token: "<unk>",
+        vocab: { "<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "Review:": 4, ".": 5, "toString": 6 },
+      },
+      ...change,
+    });
+  const tokenizer = parseTokenizerJson(words());
+  assert.equal(tokenizer.vocabSize, 7);
+  assert.deepEqual(tokenizer.encode(" Review:\u2003.\n\n. toString"), [4, 5, 5, 6]);
+  assert.deepEqual(tokenizer.encode(""), []);
+  // Not split at punctuation; words that every JavaScript object knows are not words of the vocabulary.
+  assert.deepEqual(tokenizer.encode("Review:. valueOf review: <s> <unk>"), [3, 3, 3, 3, 3]);
+  assert.equal(tokenizer.decode([0, 4, 6, 3, 5, 2]), "Review: toString <unk> .");
+  assert.throws(() => tokenizer.decode([4, 1]), /"<pad>" stands for no text/);
+  // What our reader would not follow is left to the library.
+  for (const change of [{ normalizer: { type: "Lowercase" } }, { decoder: { type: "Fuse" } }]) {
+    assert.notEqual(parseTokenizerJson(words(change)).constructor, tokenizer.constructor);
+  }
+});
+
 test("parseTokenizerJson() does not take a vocabulary for GPT-2's that differs in one setting", () => {
   for (
     const change of [
