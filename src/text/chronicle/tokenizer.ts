@@ -1,0 +1,59 @@
+/**
+ * The tokenizer of the chronicle: words that white space separates.
+ */
+import type { Tokenizer } from "../tokenizer.ts";
+import { parseTokenizerJson } from "../tokenizer_json.ts";
+import { idOf, specialIds, specialTokens, vocabulary } from "./vocabulary.ts";
+
+/** Writes the vocabulary of the chronicle as a `tokenizer.json`; `data/chronicle/tokenizer.json` holds it. */
+export function formatChronicleTokenizer(): string {
+  const json = JSON.stringify(
+    {
+      version: "1.0",
+      truncation: null,
+      padding: null,
+      added_tokens: specialTokens.map((content, id) => ({
+        id,
+        content,
+        single_word: false,
+        lstrip: false,
+        rstrip: false,
+        normalized: false,
+        special: true,
+      })),
+      normalizer: null,
+      pre_tokenizer: { type: "WhitespaceSplit" },
+      post_processor: null,
+      decoder: null,
+      model: {
+        type: "WordLevel",
+        vocab: Object.fromEntries(vocabulary.map((word, id) => [word, id])),
+        unk_token: specialTokens[specialIds.unk],
+      },
+    },
+    undefined,
+    1,
+  );
+  return `${json}\n`;
+}
+
+/** Opens the tokenizer of the chronicle, as `data/chronicle/tokenizer.json` would be opened. */
+export function openChronicleTokenizer(): Tokenizer {
+  return parseTokenizerJson(formatChronicleTokenizer(), { name: "chronicle" });
+}
+
+const sentenceEnd = idOf(".");
+
+/** Text of a chronicle's tokens: a line for each sentence; `<s>` and `</s>` become nothing. */
+export function formatText(tokens: ArrayLike<number>): string {
+  let text = "", line = "";
+  for (let i = 0; i < tokens.length; i++) {
+    const id = tokens[i];
+    if (id === specialIds.bos || id === specialIds.eos) continue;
+    line += line === "" ? vocabulary[id] : ` ${vocabulary[id]}`;
+    if (id !== sentenceEnd) continue;
+    text += `${line}\n`;
+    line = "";
+  }
+  return text + line;
+}

@@ -1,0 +1,113 @@
+import { openingTokens, writeBook, writeBooks } from "../../../src/text/chronicle/book.ts";
+import { writeChapterBreak } from "../../../src/text/chronicle/chapter_break.ts";
+import { defaultChronicle } from "../../../src/text/chronicle/config.ts";
+import { openChronicleTokenizer } from "../../../src/text/chronicle/tokenizer.ts";
+import { assert, test } from "../../testing.ts";
+import { mentionsOf } from "./replay.ts";
+
+const books = writeBooks(defaultChronicle, { seed: "chapter break test", count: 12 });
+const file = writeChapterBreak(books, { seed: 1 });
+const tokenizer = openChronicleTokenizer();
+
+test("Instances are the official format's: chapters 4 to 15 of each book, six different candidates", () => {
+  assert.deepEqual(Object.keys(file), ["chronicle"]);
+  assert.deepEqual(Object.keys(file.chronicle), books.map((book) => book.name));
+  for (const book of books) {
+    const instances = file.chronicle[book.name];
+    assert.equal(instances.length, 12);
+    instances.forEach(({ ctx, pos, negs, ...rest }, i) => {
+      assert.deepEqual(rest, {});
+      const start = book.chapters[4 + i];
+      assert.deepEqual([0, ...tokenizer.encode(ctx)], [...book.tokens.subarray(0, start)]);
+      assert.deepEqual(
+        tokenizer.encode(pos),
+        [...book.tokens.subarray(start, start + openingTokens)],
+      );
+      assert.equal(negs.length, 5);
+      assert.equal(new Set([pos, ...negs]).size, 6);
+    });
+  }
+  assert.deepEqual(JSON.parse(JSON.stringify(file)), file);
+});
+
+test("The right opening tells the facts of the ship that rested, the wrong ones are other chapters' of the book", () => {
+  for (const book of books) {
+    const openings = new Set(
+      book.chapters.slice(1).map((start) =>
+        book.tokens.subarray(start, start + openingTokens).join()
+      ),
+    );
+    for (const { ctx, pos, negs } of file.chronicle[book.name]) {
+      const ship = ctx.trimEnd().split("\n").at(-1)!.split(" ")[2];
+      const told = mentionsOf(Int32Array.from(tokenizer.encode(ctx)));
+      const fact = (relation: string) =>
+        told.find((mention) => mention.entity === ship && mention.relation === relation)!.value;
+      const [cargo, captain, goal] = ["cargo", "captain", "goal"].map(fact);
+      assert.equal(pos, `chapter bearing ${cargo} , obeying ${captain} , seeking ${goal} .\n`);
+      // The local context, 118 tokens and the opening, tells none of it.
+      const local = ctx.split(/\s+/).slice(-119).join(" ");
+      assert.ok(!local.includes(`${ship} ${cargo}`) && !local.includes(`${ship} ${goal}`));
+      for (const negative of negs) assert.ok(openings.has(tokenizer.encode(negative).join()));
+    }
+  }
+});
+
+test("Wrong openings are as likely an earlier chapter's as a later one's", () => {
+  let earlier = 0, expected = 0, all = 0;
+  for (const book of books) {
+    const order = book.chapters.map((start) =>
+      book.tokens.subarray(start, start + openingTokens).join()
+    );
+    file.chronicle[book.name].forEach(({ negs }, i) => {
+      expected += negs.length * (i + 3) / 14;
+      for (const negative of negs) {
+        all++;
+        if (order.indexOf(tokenizer.encode(negative).join()) < i + 4) earlier++;
+      }
+    });
+  }
+  assert.ok(Math.abs(earlier - expected) < 0.06 * all, `${earlier} of ${all}, not ${expected}`);
+});
+
+test("The seed decides the wrong openings; options cut the context and choose the chapters", () => {
+  assert.deepEqual(writeChapterBreak(books, { seed: 1 }), file);
+  assert.notDeepEqual(writeChapterBreak(books, { seed: 2 }), file);
+  const [book] = books;
+  const short = writeChapterBreak([book], { seed: 1, firstChapter: 15, prefixTokens: 512 });
+  const [instance, ...others] = short.chronicle[book.name];
+  assert.deepEqual(others, []);
+  assert.deepEqual(
+    tokenizer.encode(instance.ctx),
+    [...book.tokens.subarray(book.chapters[15] - 512, book.chapters[15])],
+  );
+});
+
+test("writeChapterBreak() says what does not fit", () => {
+  const short = writeBook(
+    {
+      ...defaultChronicle,
+      book: { ...defaultChronicle.book, chapters: 6 },
+    },
+    1,
+    "short",
+  );
+  const cases: [() => unknown, string][] = [
+    [
+      () => writeChapterBreak([short], { seed: 1 }),
+      'Cannot make ChapterBreak instances of "short" as it must have 5 other openings: current number of chapters is 6',
+    ],
+    [
+      () => writeChapterBreak([short], { seed: 1, firstChapter: 6 }),
+      'Cannot make ChapterBreak instances of "short" as firstChapter must be a chapter in 1 .. 5: current value is 6',
+    ],
+    [
+      () => writeChapterBreak([short], { seed: 1, prefixTokens: 0 }),
+      'Cannot make ChapterBreak instances of "short" as prefixTokens must be at least 1: current value is 0',
+    ],
+    [
+      () => writeChapterBreak([books[0], books[0]], { seed: 1 }),
+      "Cannot make ChapterBreak instances as books must have different names: current names are book_0, book_0",
+    ],
+  ];
+  for (const [write, message] of cases) assert.throws(write, { name: "RangeError", message });
+});
