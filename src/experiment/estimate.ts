@@ -59,10 +59,10 @@ export async function estimateRun(experiment: ResolvedExperiment): Promise<Estim
     const perToken = shape &&
       2 * (backboneParameters! - 2 * head!) + 4 * head! + 6 * sidenetParameters!;
     const models = new Set(evaluations.flatMap((evaluation) => evaluation.models));
+    if (experiment.memory) trainings.push(trainingEstimate("longmem", adaptation, perToken));
     if (models.has("sidenet-without-memory") || !experiment.memory) {
       trainings.push(trainingEstimate("sidenet-without-memory", adaptation, perToken));
     }
-    if (experiment.memory) trainings.push(trainingEstimate("longmem", adaptation, perToken));
   }
   return {
     ...(backboneParameters !== undefined && { backboneParameters }),

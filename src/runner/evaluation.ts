@@ -1,5 +1,4 @@
 import type { BackboneCheckpoint } from "../backbone/checkpoint/content.ts";
-import { hashTensors } from "../backbone/checkpoint/tensor_hash.ts";
 import {
   type LanguageModel,
   languageModel,
@@ -19,7 +18,7 @@ import type {
 import { LongMem, type LongMemParts, padId } from "../longmem/longmem.ts";
 import type { Device } from "../runtime/device.ts";
 import { cutDocument } from "../text/segments.ts";
-import type { SideNets } from "./models.ts";
+import { type SideNets, withFrozen } from "./models.ts";
 import type { RunContext } from "./run.ts";
 import type { RunText } from "./text.ts";
 
@@ -37,21 +36,17 @@ export async function runEvaluations(
   device: Device,
   context: RunContext,
 ): Promise<void> {
-  const frozen = hashTensors(evaluated.backbone.weights);
-  for (const evaluation of experiment.evaluations) {
-    switch (evaluation.kind) {
-      case "perplexity":
-        await evaluatePerplexity(evaluation, evaluated, text, device, context);
-        break;
-      default:
-        evaluation.kind satisfies never;
+  await withFrozen(evaluated.backbone, "evaluation", async () => {
+    for (const evaluation of experiment.evaluations) {
+      switch (evaluation.kind) {
+        case "perplexity":
+          await evaluatePerplexity(evaluation, evaluated, text, device, context);
+          break;
+        default:
+          evaluation.kind satisfies never;
+      }
     }
-  }
-  if (hashTensors(evaluated.backbone.weights) !== frozen) {
-    throw new Error(
-      "Cannot trust the results as the frozen backbone has changed during the evaluation",
-    );
-  }
+  });
 }
 
 async function evaluatePerplexity(

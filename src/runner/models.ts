@@ -56,6 +56,27 @@ export async function obtainBackbone(
   }
 }
 
+/**
+ * Runs what must leave a backbone's weights as they are.
+ *
+ * @param what Names it in the error.
+ * @throws {Error} Where the weights have changed.
+ */
+export async function withFrozen<Result>(
+  { weights }: Pick<BackboneCheckpoint, "weights">,
+  what: string,
+  use: () => Promise<Result>,
+): Promise<Result> {
+  const before = hashTensors(weights);
+  const result = await use();
+  if (hashTensors(weights) !== before) {
+    throw new Error(
+      `Cannot trust the results as the frozen backbone has changed during the ${what}`,
+    );
+  }
+  return result;
+}
+
 /** The SideNets of a run, as far as its evaluations ask for them. */
 export interface SideNets {
   /** As initialised. */
@@ -88,29 +109,31 @@ export async function adaptSideNets(
   if (!adaptation) return { untrained };
   const adapt = async (name: string, withMemory: boolean): Promise<SideNetCheckpoint> => {
     const remembers = withMemory && memory ? { memory } : {};
-    const weights = await runPhase(
-      {
-        name,
-        config: adaptation,
-        trainer: {
-          device,
+    const phase = () =>
+      runPhase(
+        {
+          name,
           config: adaptation,
-          seed,
-          trains: "sidenet",
-          backbone,
-          sideNet: untrained,
+          trainer: {
+            device,
+            config: adaptation,
+            seed,
+            trains: "sidenet",
+            backbone,
+            sideNet: untrained,
+            ...remembers,
+            dropout: adaptation.dropout,
+          },
+          validated: (weights) =>
+            new LongMem(device, { backbone, sideNet: { shape, weights }, ...remembers }),
+          network: withMemory ? "longmem" : "sidenet",
           ...remembers,
-          dropout: adaptation.dropout,
         },
-        validated: (weights) =>
-          new LongMem(device, { backbone, sideNet: { shape, weights }, ...remembers }),
-        network: withMemory ? "longmem" : "sidenet",
-        ...remembers,
-      },
-      text,
-      experiment,
-      context,
-    );
+        text,
+        experiment,
+        context,
+      );
+    const weights = await withFrozen(backbone, "adaptation", phase);
     await context.results.recordHash(`SideNet ${name}`, hashTensors(weights));
     return { shape, weights };
   };

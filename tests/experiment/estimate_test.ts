@@ -37,8 +37,8 @@ test("estimateRun() counts tokens, and a SideNet without memory as a training of
   });
   assert.deepEqual(trainings.map(({ phase, tokens }) => [phase, tokens]), [
     ["backbone", 2 * 128 * 10],
-    ["sidenet-without-memory", 2 * 128 * 10 * 3],
     ["longmem", 2 * 128 * 10 * 3],
+    ["sidenet-without-memory", 2 * 128 * 10 * 3],
   ]);
 });
 

@@ -62,6 +62,33 @@ test("runExperiment() records how much all memories together hold", async () => 
   });
 });
 
+test("runExperiment() lets no document see another in a bank that rows share", async () => {
+  await withFolder(async (folder) => {
+    const experiment = await declare(folder);
+    const text = "It was the epoch of belief, it was the epoch of incredulity. ".repeat(7);
+    await Deno.writeTextFile(`${folder}/corpus/test/other.txt`, text);
+    const results = `${folder}/results`;
+    const samples = [];
+    for (const batchSize of [1, 2]) {
+      const { run } = await runExperiment({
+        ...experiment,
+        protocol: "released-code",
+        memory: { ...experiment.memory, capacityTokens: 128 },
+        evaluations: [{
+          kind: "perplexity",
+          name: "all",
+          split: "test",
+          batchSize,
+          models: ["longmem"],
+        }],
+      }, { results, device: "cpu" });
+      samples.push(await Deno.readTextFile(`${results}/ages/${run}/samples/all.jsonl`));
+    }
+    assert.equal(samples[0].trim().split("\n").length, 2);
+    assert.equal(samples[1], samples[0]);
+  });
+});
+
 test("runExperiment() records that it was aborted, throws the reason, and resumes", async () => {
   await withFolder(async (folder) => {
     const experiment = await declare(folder);

@@ -15,6 +15,7 @@ import {
 import { readFairseq, readFairseqBackbone, readFairseqSideNet } from "./fairseq.ts";
 import { type LongMemFolder, readBackboneFolder, readFolder, readLongMemFolder } from "./folder.ts";
 import { openSafetensors, type SafetensorsFile } from "./safetensors.ts";
+import { hashTensors } from "./tensor_hash.ts";
 
 /** Formats that are read: torch's zip archive, one safetensors file, the project's folder. */
 export type CheckpointFormat = "torch" | "safetensors" | "folder";
@@ -97,7 +98,7 @@ export async function loadBackboneWeights(
  * @param backbone Sizes of the backbone it is to work with.
  * @param options `shape`: sizes that the checkpoint must have; a bare safetensors file does not say which
  * backbone block is cached, so `shape.memoryBlock` is needed for one that was not written with `sideNetMetadata`. `backboneHash`: `hashTensors` of the
- * backbone, which must be the recorded one where the checkpoint records it.
+ * backbone, which must be the recorded one where the checkpoint records it, or the one that an official checkpoint contains.
  */
 export async function loadSideNetWeights(
   path: string,
@@ -111,6 +112,11 @@ export async function loadSideNetWeights(
       const { sideNet, memory, backboneShape } = await readFairseqSideNet(path);
       checkGiven(backbone, backboneShape, path);
       loaded = { ...sideNet, memory };
+      if (options.backboneHash) {
+        // The official loader replaces the given backbone by the one inside, which may have been rounded to float16.
+        const inner = await readFairseqBackbone(path);
+        loaded = { ...loaded, backboneHash: hashTensors(inner.weights) };
+      }
       break;
     }
     case "folder": {
@@ -133,7 +139,8 @@ export async function loadSideNetWeights(
   if (backboneHash && options.backboneHash && backboneHash !== options.backboneHash) {
     throw new RangeError(
       `Cannot use the SideNet of "${path}" as it was trained on another backbone: ` +
-        `expected one with hash ${backboneHash}, found ${options.backboneHash}`,
+        `expected one with hash ${backboneHash}, found ${options.backboneHash}` +
+        (format === "torch" ? `; "${path}" contains its own, which can be loaded as backbone` : ""),
     );
   }
   return loaded;

@@ -124,6 +124,24 @@ test("loadSideNetWeights() reads every format by content", () =>
     }
   }));
 
+test("loadSideNetWeights() refuses an official SideNet beside another backbone than its own", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/longmem.pt`;
+    await Deno.writeFile(path, fairseqLongMemBytes());
+    assert.deepEqual(
+      await loadSideNetWeights(path, backboneShape, { backboneHash }),
+      { ...sideNet, memory, backboneHash },
+    );
+    const name = "transformer.h.1.attn.k_proj.weight";
+    const { shape, data } = backboneWeights.get(name)!;
+    const rounded = { shape, data: data.map((x) => Math.fround(x + 1e-3)) };
+    const other = new Map(backboneWeights).set(name, rounded);
+    await assert.rejects(
+      loadSideNetWeights(path, backboneShape, { backboneHash: hashTensors(other) }),
+      /longmem\.pt" as it was trained on another backbone: .* contains its own, which can be loaded as backbone$/,
+    );
+  }));
+
 test("loadSideNetWeights() refuses what does not fit the backbone or the request", () =>
   withFolder(async (folder) => {
     const path = `${folder}/sidenet`;
