@@ -11,7 +11,7 @@ import {
 import type { BackboneShape } from "../backbone/shape.ts";
 import { Graph, type Value } from "../graph/graph.ts";
 import type { DropoutMask } from "../graph/ops/dropout.ts";
-import { crossEntropy } from "../graph/ops/cross_entropy.ts";
+import { crossEntropy, type LogitBlock, logitBlocks } from "../graph/ops/cross_entropy.ts";
 import { linear } from "../graph/ops/linear.ts";
 import { reshape } from "../graph/ops/reshape.ts";
 import type { BankShape, MemoryConfig } from "../memory/config.ts";
@@ -121,10 +121,19 @@ export function headLogits({ features, backboneWeights: weights }: Forward): Val
   return linear(features, weights("lm_head.weight"), weights("lm_head.bias"));
 }
 
+/** The same, in blocks of rows [n, V]. */
+export function headBlocks(
+  { features, backboneWeights: weights }: Forward,
+  { blockBytes }: { blockBytes: number },
+): LogitBlock[] {
+  const head = { weight: weights("lm_head.weight"), bias: weights("lm_head.bias") };
+  return logitBlocks(features, head, 2 * blockBytes);
+}
+
 /** Negative log-likelihoods of the input "targets", int32 [B, T], under the head: [N], in nats. */
 export function headLoss(
   { graph, tokens, features, backboneWeights: weights }: Forward,
-  options: { blockBytes: number; frozen: boolean },
+  options: { blocks: readonly LogitBlock[]; frozen: boolean },
 ): Value {
   const targets = graph.input("targets", tokens.shape, "int32");
   const head = {
@@ -132,8 +141,5 @@ export function headLoss(
     bias: weights("lm_head.bias"),
     targets: reshape(targets, [features.shape[0]]),
   };
-  return crossEntropy(features, head, {
-    blockBytes: 2 * options.blockBytes,
-    frozen: options.frozen,
-  });
+  return crossEntropy(features, head, options);
 }

@@ -77,6 +77,12 @@ export interface LongMemModel {
     targets: Int32Array,
     options?: Batch & { network?: Network },
   ): Promise<Float32Array>;
+  /** Scores, and says which token is most likely to follow each (the first of equally likely ones): ids [B, T]. */
+  choose(
+    tokens: Int32Array,
+    targets: Int32Array,
+    options?: Batch & { network?: Network },
+  ): Promise<{ nll: Float32Array; choices: Int32Array }>;
   /** Writes segments [B, T] to the memory without computing anything else. */
   remember(tokens: Int32Array, options?: { batch?: number }): Promise<void>;
   /** Chunks stored in each bank; empty before the first pass. */

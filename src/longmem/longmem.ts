@@ -1,6 +1,7 @@
 import { paddedInputs } from "../backbone/attention_bias.ts";
 import { backbonePrefix } from "../backbone/backbone_graph.ts";
 import type { BackboneCheckpoint, SideNetCheckpoint } from "../backbone/checkpoint/content.ts";
+import { mostLikely } from "../graph/ops/most_likely.ts";
 import { checkMemoryConfig, type MemoryConfig } from "../memory/config.ts";
 import { MemoryBank } from "../memory/memory_bank.ts";
 import { followBank, type OutsideIndex, retrieveFunction } from "../memory/retriever.ts";
@@ -8,10 +9,13 @@ import { compile } from "../runtime/compile.ts";
 import type { Device, Session, Tensors } from "../runtime/device.ts";
 import type { TensorMap } from "../tensor.ts";
 import { checkTokenIds } from "../text/tokenizer.ts";
-import { buildForward, headLogits, headLoss, sideNetPrefix } from "./forward_graph.ts";
+import { buildForward, headBlocks, headLogits, headLoss, sideNetPrefix } from "./forward_graph.ts";
 
 /** Id of `<pad>` in every vocabulary of the project (specification section 1). */
 export const padId = 1;
+
+/** What a pass computes. */
+type Want = "logits" | "nll" | "choices" | "cache";
 
 /** Which part of the model answers. */
 export type Network = "backbone" | "sidenet" | "longmem";
@@ -110,6 +114,26 @@ export class LongMem {
     return await outputs.nll.read() as Float32Array;
   }
 
+  /**
+   * Scores as `score` does and says, from the same pass, which token of the whole vocabulary the model holds most likely
+   * to follow each: the first of equally likely ones.
+   *
+   * @param tokens Token ids [B, T].
+   * @param targets The token that follows each, [B, T].
+   * @returns Negative log-likelihoods in nats, and the most likely ids, [B, T] each.
+   */
+  async choose(
+    tokens: Int32Array,
+    targets: Int32Array,
+    options: Batch & { network?: Network } = {},
+  ): Promise<{ nll: Float32Array; choices: Int32Array }> {
+    const { outputs } = await this.#run("choices", tokens, targets, options);
+    return {
+      nll: await outputs.nll.read() as Float32Array,
+      choices: await outputs.choices.read() as Int32Array,
+    };
+  }
+
   /** Writes a segment [B, T] to the memory without computing anything else. */
   async remember(tokens: Int32Array, options: { batch?: number } = {}): Promise<void> {
     await this.#run("cache", tokens, undefined, options);
@@ -143,7 +167,7 @@ export class LongMem {
   }
 
   #run(
-    want: "logits" | "nll" | "cache",
+    want: Want,
     tokens: Int32Array,
     targets: Int32Array | undefined,
     options: Batch & { network?: Network },
@@ -152,7 +176,7 @@ export class LongMem {
   }
 
   async #pass(
-    want: "logits" | "nll" | "cache",
+    want: Want,
     tokens: Int32Array,
     targets: Int32Array | undefined,
     options: Batch & { network?: Network },
@@ -190,7 +214,7 @@ export class LongMem {
     const writes = usesMemory && !options.readOnly;
     if (usesMemory) await this.#openBank(rows, writes ? contextTokens : 0);
     // At the end of rows padding disturbs no score, but logits, keys and values of the pad positions themselves do depend on it.
-    const padded = want === "nll" && !writes
+    const padded = (want === "nll" || want === "choices") && !writes
       ? hasInnerPadding(tokens, rows)
       : tokens.includes(padId);
 
@@ -241,7 +265,7 @@ export class LongMem {
   }
 
   #session(key: {
-    want: "logits" | "nll" | "cache";
+    want: Want;
     network: Network;
     rows: number;
     contextTokens: number;
@@ -269,14 +293,18 @@ export class LongMem {
     });
     const { graph } = forward;
     if (key.want === "logits") graph.output("logits", headLogits(forward));
-    if (key.want === "nll") graph.output("nll", headLoss(forward, { blockBytes, frozen: true }));
+    if (key.want === "nll" || key.want === "choices") {
+      const blocks = headBlocks(forward, { blockBytes });
+      graph.output("nll", headLoss(forward, { blocks, frozen: true }));
+      if (key.want === "choices") graph.output("choices", mostLikely(blocks));
+    }
     if (key.writes) {
       const { k, v } = forward.backbone.projections[sideNet!.shape.memoryBlock];
       graph.output("keys", k);
       graph.output("values", v);
     }
     const session = compile(this.device, graph, {
-      hostOutputs: ["logits", "nll"],
+      hostOutputs: ["logits", "nll", "choices"],
       ...(this.#index ? { hostFunctions: { [retrieveFunction]: this.#index.search } } : {}),
     });
     this.#sessions.set(name, session);

@@ -2,7 +2,7 @@ import { backbonePrefix } from "../backbone/backbone_graph.ts";
 import type { BackboneCheckpoint, SideNetCheckpoint } from "../backbone/checkpoint/content.ts";
 import { Graph, type Value } from "../graph/graph.ts";
 import { dropoutMask, dropoutRandoms } from "../graph/ops/dropout.ts";
-import { buildForward, headLoss, sideNetPrefix } from "../longmem/forward_graph.ts";
+import { buildForward, headBlocks, headLoss, sideNetPrefix } from "../longmem/forward_graph.ts";
 import { padId } from "../longmem/longmem.ts";
 import { checkMemoryConfig, type MemoryConfig } from "../memory/config.ts";
 import { MemoryBank, type SavedBank } from "../memory/memory_bank.ts";
@@ -164,7 +164,7 @@ export class Trainer {
     });
     const { graph } = forward;
     const nll = headLoss(forward, {
-      blockBytes: device.blockBytes,
+      blocks: headBlocks(forward, device),
       frozen: options.trains === "sidenet",
     });
     const parameters = new Map<string, Value>(

@@ -189,6 +189,38 @@ hostTest("score() is the negative log-likelihood of forward()'s logits", async (
   });
 });
 
+deviceTest("choose() scores and names the largest of forward()'s logits", async (device) => {
+  await withModel(device, {}, async (model) => {
+    const tokens = randomTokens(48, "tokens"), targets = randomTokens(48, "targets");
+    tokens[23] = 1;
+    const history = randomTokens(24, "history");
+    for (const network of ["backbone", "sidenet", "longmem"] as const) {
+      await model.resetMemory();
+      await model.remember(history, { batch: 2 });
+      const { logits } = await model.forward(tokens, { batch: 2, readOnly: true, network });
+      const scores = await model.score(tokens, targets, { batch: 2, readOnly: true, network });
+      const expected = Array.from(tokens, (_, i) => {
+        const row = logits.subarray(i * V, (i + 1) * V);
+        return row.indexOf(Math.max(...row));
+      });
+      assert.ok(new Set(expected).size > 3, "choices differ");
+      for (const readOnly of [true, false]) {
+        const { nll, choices } = await model.choose(tokens, targets, {
+          batch: 2,
+          readOnly,
+          network,
+        });
+        // What stands in the place of a pad token depends on whether padding is hidden.
+        const scored = (values: ArrayLike<number>) => Array.from(values).toSpliced(23, 1);
+        assert.deepEqual(scored(choices), scored(expected), network);
+        assertClose(scored(nll), scored(scores), { tolerance, name: network });
+        const written = network === "longmem" && !readOnly ? 7 : 3; // it holds 7
+        assert.deepEqual(model.memoryFillChunks, [written, written]);
+      }
+    }
+  });
+});
+
 hostTest(
   "forward(), score() and remember() write the same, also of padded rows",
   async (device) => {

@@ -13,6 +13,44 @@ import { slice } from "./slice.ts";
 import { softmax } from "./softmax.ts";
 import { sub } from "./sub.ts";
 
+/** Logits of some rows: those of all rows together may not fit a device's buffers. */
+export interface LogitBlock {
+  /** The rows, as `slice` takes them. */
+  readonly range: { readonly axis: number; readonly start: number; readonly end: number };
+  /** Their features [n, E]. */
+  readonly features: Value;
+  /** x W^T + b [n, V]. */
+  readonly logits: Value;
+}
+
+/**
+ * Logits of a linear head, a block of rows at a time.
+ *
+ * @param x Features [N, E].
+ * @param head weight [V, E], bias [V].
+ * @param blockBytes Largest size of a block of logits, unless 32 rows are larger.
+ */
+export function logitBlocks(
+  x: Value,
+  { weight, bias }: { weight: Value; bias: Value },
+  blockBytes: number,
+): LogitBlock[] {
+  const { N, E } = dims(x, "N E");
+  const { V } = dims(weight, "V E", { E });
+  dims(bias, "V", { V });
+  const rows = Math.min(N, Math.max(32, Math.floor(blockBytes / (4 * V))));
+  const count = Math.ceil(N / rows);
+  return Array.from({ length: count }, (_, i) => {
+    const range = {
+      axis: 0,
+      start: Math.floor(i * N / count),
+      end: Math.floor((i + 1) * N / count),
+    };
+    const features = slice(x, range);
+    return { range, features, logits: linear(features, weight, bias) };
+  });
+}
+
 /**
  * Cross-entropy of a linear head, a block of rows at a time: with l = log softmax(x W^T + b) and targets t,
  * y_i = -l_i[t_i];  p = e^l, dx_i = dy_i (p_i W - W[t_i]), dW = sum over i of dy_i (p_i - e(t_i)) x_i^T,
@@ -22,30 +60,21 @@ import { sub } from "./sub.ts";
  * @param weight [V, E]
  * @param bias [V]
  * @param targets int32 [N]
- * @param options blockBytes: largest size of a block of logits; frozen: the head takes no gradient.
+ * @param options blocks: the logits of x under this head, from `logitBlocks`; frozen: the head takes no gradient.
  * @returns Negative log-likelihoods in nats [N].
  */
 export function crossEntropy(
   x: Value,
   head: { weight: Value; bias: Value; targets: Value },
-  options: { blockBytes: number; frozen: boolean },
+  options: { blocks: readonly LogitBlock[]; frozen: boolean },
 ): Value {
   const { weight, bias, targets } = head;
   const { N, E } = dims(x, "N E");
   const { V } = dims(weight, "V E", { E });
-  dims(bias, "V", { V });
   dims(targets, "N", { N });
   const { graph } = x;
-  const rows = Math.min(N, Math.max(32, Math.floor(options.blockBytes / (4 * V))));
-  const count = Math.ceil(N / rows);
-  const blocks = Array.from({ length: count }, (_, i) => {
-    const range = {
-      axis: 0,
-      start: Math.floor(i * N / count),
-      end: Math.floor((i + 1) * N / count),
-    };
-    const features = slice(x, range), ids = slice(targets, range);
-    const logits = linear(features, weight, bias); // [n, V]
+  const blocks = options.blocks.map(({ range, features, logits }) => {
+    const ids = slice(targets, range);
     const p = softmax(logits);
     // log p of the largest is at most log V below 0, so that log sum e^l = max l - log max p loses nothing.
     const logSum = sub(rowMaximum(logits), log(rowMaximum(p))); // [n, 1]

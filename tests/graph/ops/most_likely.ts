@@ -1,0 +1,33 @@
+import { logitBlocks } from "../../../src/graph/ops/cross_entropy.ts";
+import { mostLikely } from "../../../src/graph/ops/most_likely.ts";
+import { testOperation } from "../operation_test_case.ts";
+
+for (
+  const { N, E, V, blockBytes } of [
+    { N: 5, E: 7, V: 37, blockBytes: 2 ** 30 },
+    { N: 70, E: 3, V: 1000, blockBytes: 1 }, // 3 blocks, not of one size
+    { N: 1, E: 3, V: 11, blockBytes: 1 },
+  ]
+) {
+  testOperation(`mostLikely() of [${N}, ${E}] among ${V} words`, {
+    inputs: {
+      // Small integers: equal logits are equal in every precision.
+      x: { shape: [N, E], gradient: false, values: (random) => random.below(7) - 3 },
+      weight: { shape: [V, E], gradient: false, values: (random) => random.below(5) - 2 },
+      bias: { shape: [V], gradient: false, values: () => 0 },
+    },
+    build: ({ x, weight, bias }) => mostLikely(logitBlocks(x, { weight, bias }, blockBytes)),
+    reference: ({ x, weight }) => {
+      const data = Float64Array.from({ length: N }, (_, n) => {
+        let best = 0, largest = -Infinity;
+        for (let v = 0; v < V; v++) {
+          let logit = 0;
+          for (let e = 0; e < E; e++) logit += x.data[n * E + e] * weight.data[v * E + e];
+          if (logit > largest) [best, largest] = [v, logit]; // the first of equal ones
+        }
+        return best;
+      });
+      return { shape: [N], data };
+    },
+  });
+}
