@@ -4,6 +4,16 @@
 import type { LongMem, Network } from "../longmem/longmem.ts";
 import type { Segment } from "../text/segments.ts";
 
+/** The next segment of every row. */
+export interface SegmentRows {
+  /** Token ids [B, T], row by row. */
+  readonly tokens: Int32Array;
+  /** The id that follows each [B, T]. */
+  readonly targets: Int32Array;
+  /** Rows B. */
+  readonly rows: number;
+}
+
 /** A model that reads documents side by side, each in a row of its own. */
 export interface LanguageModel {
   /** Name in results. */
@@ -19,22 +29,37 @@ export interface LanguageModel {
    *
    * @returns Negative log-likelihood of each target given everything the row has read, in nats [B, T].
    */
-  score(segment: { tokens: Int32Array; targets: Int32Array; rows: number }): Promise<Float32Array>;
+  score(segment: SegmentRows): Promise<Float32Array>;
+}
+
+/** What a model says of the targets of a batch. */
+export interface Choices {
+  /** Negative log-likelihood of each target, in nats [B, T]. */
+  readonly nll: Float32Array;
+  /** The most likely token of the whole vocabulary in the place of each target [B, T]. */
+  readonly choices: Int32Array;
+}
+
+/** A model that can also be asked which token it would have named. */
+export interface ChoosingModel extends LanguageModel {
+  /** Reads the next segment of every row, as `score` does. */
+  choose(segment: SegmentRows): Promise<Choices>;
 }
 
 /** What an evaluation asks of a LongMem. */
-export type ScoredLongMem = Pick<LongMem, "score" | "remember" | "resetMemory">;
+export type ScoredLongMem = Pick<LongMem, "score" | "choose" | "remember" | "resetMemory">;
 
 /** Scores with one network of a LongMem; memory is reset where a document begins. */
 export function languageModel(
   name: string,
   model: ScoredLongMem,
   network: Network,
-): LanguageModel {
+): ChoosingModel {
   return {
     name,
     startDocument: (row) => model.resetMemory([row]),
     score: ({ tokens, targets, rows }) => model.score(tokens, targets, { batch: rows, network }),
+    choose: ({ tokens, targets, rows }) => model.choose(tokens, targets, { batch: rows, network }),
   };
 }
 
@@ -48,7 +73,7 @@ export function otherDocumentModel(
   name: string,
   model: ScoredLongMem,
   documents: readonly { readonly segments: readonly Segment[] }[],
-): LanguageModel {
+): ChoosingModel {
   if (documents.length < 2) {
     throw new RangeError(
       `Cannot score "${name}" as there is no other document: current number of documents is ${documents.length}, allowed are 2 and more`,
@@ -59,6 +84,15 @@ export function otherDocumentModel(
     return whole.length > 0 ? whole : segments;
   });
   const reading = new Map<number, { other: readonly Segment[]; segment: number }>();
+  const options = (rows: number) => ({ batch: rows, network: "longmem", readOnly: true } as const);
+  const rememberOthers = async ({ tokens, rows }: SegmentRows) => {
+    const T = tokens.length / rows;
+    const remembered = Int32Array.from(tokens);
+    for (const [row, place] of reading) {
+      remembered.set(place.other[place.segment++ % place.other.length].tokens, row * T);
+    }
+    await model.remember(remembered, { batch: rows });
+  };
   return {
     name,
     async startDocument(row, document) {
@@ -66,19 +100,15 @@ export function otherDocumentModel(
       reading.set(row, { other, segment: 0 });
       await model.resetMemory([row]);
     },
-    async score({ tokens, targets, rows }) {
-      const nll = await model.score(tokens, targets, {
-        batch: rows,
-        network: "longmem",
-        readOnly: true,
-      });
-      const T = tokens.length / rows;
-      const remembered = Int32Array.from(tokens);
-      for (const [row, place] of reading) {
-        remembered.set(place.other[place.segment++ % place.other.length].tokens, row * T);
-      }
-      await model.remember(remembered, { batch: rows });
+    async score(segment) {
+      const nll = await model.score(segment.tokens, segment.targets, options(segment.rows));
+      await rememberOthers(segment);
       return nll;
+    },
+    async choose(segment) {
+      const scores = await model.choose(segment.tokens, segment.targets, options(segment.rows));
+      await rememberOthers(segment);
+      return scores;
     },
   };
 }

@@ -7,6 +7,7 @@ import type { Metric, SampleRecord } from "../results/run_folder.ts";
 import { pairedDifference, perplexity } from "../results/statistics.ts";
 import type { DocumentSegments } from "../text/segments.ts";
 import type { LanguageModel } from "./language_model.ts";
+import { readDocuments, type ReadOptions } from "./reading.ts";
 
 /** Version of the metrics of this file. */
 export const perplexityVersion = 1;
@@ -39,65 +40,21 @@ export function bucketOf(gpt2Tokens: number): string {
   return lengthBuckets.find(({ to }) => gpt2Tokens < to)!.name;
 }
 
-/** How documents are scored. */
-export interface ScoreOptions {
-  /** Documents read side by side. */
-  readonly rows: number;
-  /** Token that stands in rows without a document. */
-  readonly pad: number;
-  readonly signal?: AbortSignal;
-  /** Told after each segment batch: targets scored so far. */
-  readonly onTargets?: (scored: number, total: number) => void;
-}
-
 /**
- * Scores all documents, long ones first so that rows stay busy; the result is in the order of the documents and does
- * not depend on how they were dealt to rows.
+ * Scores all documents; the result is in the order of the documents and does not depend on how they were dealt to rows.
  */
 export async function scoreDocuments(
   model: LanguageModel,
   documents: readonly PerplexityDocument[],
-  options: ScoreOptions,
+  options: ReadOptions,
 ): Promise<DocumentScore[]> {
-  const { rows, pad, signal } = options;
-  const waiting = documents.map((_, i) => i).sort((a, b) =>
-    documents[b].targetTokens - documents[a].targetTokens
-  );
   const nats = new Float64Array(documents.length);
-  const reading: ({ document: number; segment: number } | undefined)[] = Array.from({
-    length: rows,
-  }, () => undefined);
-  const T = documents[0]?.segments[0].tokens.length ?? 0;
-  const total = documents.reduce((sum, { targetTokens }) => sum + targetTokens, 0);
-  let scored = 0;
-
-  while (true) {
-    for (let row = 0; row < rows; row++) {
-      if (reading[row] || waiting.length === 0) continue;
-      const document = waiting.shift()!;
-      reading[row] = { document, segment: 0 };
-      await model.startDocument(row, document);
-    }
-    if (reading.every((place) => !place)) break;
-    signal?.throwIfAborted();
-    const tokens = new Int32Array(rows * T).fill(pad), targets = new Int32Array(rows * T).fill(pad);
-    reading.forEach((place, row) => {
-      if (!place) return;
-      const segment = documents[place.document].segments[place.segment];
-      tokens.set(segment.tokens, row * T);
-      targets.set(segment.targets, row * T);
-    });
-    const nll = await model.score({ tokens, targets, rows });
-    reading.forEach((place, row) => {
-      if (!place) return;
-      const { segments } = documents[place.document];
-      const { targetTokens } = segments[place.segment];
-      for (let i = 0; i < targetTokens; i++) nats[place.document] += nll[row * T + i];
-      scored += targetTokens;
-      if (++place.segment === segments.length) reading[row] = undefined;
-    });
-    options.onTargets?.(scored, total);
-  }
+  await readDocuments(model, documents, options, {
+    read: (batch) => model.score(batch),
+    take: (nll, { document, content, offset }) => {
+      for (let i = 0; i < content.targetTokens; i++) nats[document] += nll[offset + i];
+    },
+  });
   return documents.map((document, i) => ({ document, nats: nats[i] }));
 }
 
@@ -124,8 +81,6 @@ export function perplexityMetrics(
   baseline?: { model: string; samples: readonly SampleRecord[] },
 ): Metric[] {
   const common = { ...labels, unit: "", higherIsBetter: false, metricVersion: perplexityVersion };
-  const column = (records: readonly SampleRecord[], name: string) =>
-    records.map((record) => Number(record[name]));
   const over = (records: readonly SampleRecord[], denominator: "tokens" | "words") =>
     perplexity(column(records, "nats"), column(records, denominator));
   const metrics: Metric[] = [{ ...common, name: "perplexity", ...over(samples, "tokens") }];
@@ -138,17 +93,33 @@ export function perplexityMetrics(
   // Perplexity of a word: an average over words of many tokens may not fit a number; its logarithm always does.
   const word = over(samples, "words");
   if (Number.isFinite(word.value)) metrics.push({ ...common, name: "word perplexity", ...word });
-  if (baseline) {
-    const tokens = column(samples, "tokens");
-    const perToken = (records: readonly SampleRecord[]) =>
-      column(records, "nats").map((nats, i) => nats / tokens[i]);
-    metrics.push({
-      ...common,
-      name: `gain over ${baseline.model}`,
-      ...pairedDifference(perToken(baseline.samples), perToken(samples), tokens),
-      unit: "nats/token",
-      higherIsBetter: true,
-    });
-  }
+  if (baseline) metrics.push(gain(labels, samples, baseline));
   return metrics;
+}
+
+/**
+ * How many nats a token a model gains over a baseline, paired by document.
+ *
+ * @param samples Records with `tokens` and `nats`, of the same documents as the baseline's.
+ */
+export function gain(
+  labels: { evaluation: string; model: string; total?: number },
+  samples: readonly SampleRecord[],
+  baseline: { model: string; samples: readonly SampleRecord[] },
+): Metric {
+  const tokens = column(samples, "tokens");
+  const perToken = (records: readonly SampleRecord[]) =>
+    column(records, "nats").map((nats, i) => nats / tokens[i]);
+  return {
+    ...labels,
+    name: `gain over ${baseline.model}`,
+    ...pairedDifference(perToken(baseline.samples), perToken(samples), tokens),
+    unit: "nats/token",
+    higherIsBetter: true,
+    metricVersion: perplexityVersion,
+  };
+}
+
+function column(records: readonly SampleRecord[], name: string): number[] {
+  return records.map((record) => Number(record[name]));
 }

@@ -4,6 +4,7 @@ import {
   type ScoredLongMem,
 } from "../../src/evaluation/language_model.ts";
 import { scoreDocuments } from "../../src/evaluation/perplexity.ts";
+import { readDocuments } from "../../src/evaluation/reading.ts";
 import { LongMem } from "../../src/longmem/longmem.ts";
 import { testedDevice } from "../graph/devices.ts";
 import { assert, assertClose, test } from "../testing.ts";
@@ -17,6 +18,13 @@ function recordingLongMem(): { model: ScoredLongMem; calls: unknown[][] } {
     score: (tokens, targets, options) => {
       calls.push(["score", [...tokens], [...targets], options]);
       return Promise.resolve(new Float32Array(tokens.length));
+    },
+    choose: (tokens, targets, options) => {
+      calls.push(["choose", [...tokens], [...targets], options]);
+      return Promise.resolve({
+        nll: new Float32Array(tokens.length),
+        choices: new Int32Array(tokens.length),
+      });
     },
     remember: (tokens, options) => {
       calls.push(["remember", [...tokens], options]);
@@ -36,9 +44,11 @@ test("languageModel() resets a row's memory where its document begins, and lets 
   await scored.startDocument(1, 5);
   const tokens = Int32Array.of(4, 5, 6, 7), targets = Int32Array.of(5, 6, 7, 8);
   await scored.score({ tokens, targets, rows: 2 });
+  await scored.choose({ tokens, targets, rows: 2 });
   assert.deepEqual(calls, [
     ["resetMemory", [1]],
     ["score", [4, 5, 6, 7], [5, 6, 7, 8], { batch: 2, network: "longmem" }],
+    ["choose", [4, 5, 6, 7], [5, 6, 7, 8], { batch: 2, network: "longmem" }],
   ]);
 });
 
@@ -70,6 +80,20 @@ test("otherDocumentModel() scores without writing, then writes the next document
       ...[["score", tokens(1, 1)], ["remember", tokens(2, 1)]],
     ],
   );
+});
+
+test("otherDocumentModel() chooses from the memory that it would score with", async () => {
+  const documents = randomDocuments([6, 4, 9], { contextTokens: 3 });
+  const read = async (asks: "score" | "choose") => {
+    const { model, calls } = recordingLongMem();
+    const other = otherDocumentModel("other", model, documents);
+    await readDocuments<unknown>(other, documents, { rows: 2, pad }, {
+      read: (batch) => other[asks](batch),
+      take: () => {},
+    });
+    return calls.map(([name, ...of]) => [name === "choose" ? "score" : name, ...of]);
+  };
+  assert.deepEqual(await read("choose"), await read("score"));
 });
 
 test("otherDocumentModel() needs another document", () => {
