@@ -85,10 +85,12 @@ function writePrompt(
   },
 ): Int32Array<ArrayBuffer> {
   const { localDemonstrations, random, sentence } = options;
-  const draft = new Draft(random, sentence);
+  const draft = new Draft(random, sentence), query = new Draft(random, sentence);
+  // The query first, so that its words do not depend on how many reviews come before it.
+  query.tellReview(fact);
   const order = random.shuffle([...others]);
   for (let i = 0; i < localDemonstrations; i++) draft.tellReview(order[i % order.length]);
-  draft.tellReview(fact);
+  const local = draft.finish("local").tokens.slice(1, -1);
   // Without <s>, and without the label, the full stop and </s>.
-  return draft.finish("query").tokens.slice(1, -3);
+  return Int32Array.from([...local, ...query.finish("query").tokens.slice(1, -3)]);
 }

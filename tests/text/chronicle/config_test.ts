@@ -133,8 +133,9 @@ test("checkChronicle() takes the default, and what only just fits", () => {
       personsPerChapter: 2,
       goodsPerChapter: 2,
       sentencesPerChapter: 6,
-      recentPersonShare: 0.7,
-      anyPersonShare: 0.2,
+      // Their sum in floating point is above one.
+      recentPersonShare: 0.34,
+      anyPersonShare: 0.56,
       reviewShare: 0.1,
     }),
     contextTokens: 1399,

@@ -12,7 +12,8 @@ test("writePretrainingDocuments() mixes books and drills, more than half of the 
   assert.equal(new Set(names).size, 18);
   assert.equal(names.filter((name) => /^book_[0-5]$/.test(name)).length, 6);
   assert.equal(names.filter((name) => /^drill_\d+$/.test(name)).length, 12);
-  assert.notDeepEqual(names, [...names].sort(), "books and drills are not mixed");
+  const books = names.flatMap((name, i) => name.startsWith("book") ? [i] : []);
+  assert.ok(books[0] < 6 && books[5] > 9, `books come at ${books} of 18`);
   const tokens = (part: TokenizedDocument[]) =>
     part.reduce((sum, document) => sum + document.tokens.length, 0);
   const drills = tokens(documents.filter(({ name }) => name.startsWith("drill")));

@@ -89,7 +89,10 @@ test("The number of local demonstrations changes nothing else; the seed changes 
     none.queries.map(({ good, answer }) => [good, answer]),
     task.queries.map(({ good, answer }) => [good, answer]),
   );
-  for (const { prompt } of none.queries) assert.equal(linesOf(prompt).length, 1);
+  none.queries.forEach(({ prompt }, i) => {
+    assert.equal(linesOf(prompt).length, 1);
+    assert.deepEqual(task.queries[i].prompt.slice(-prompt.length), prompt);
+  });
   assert.deepEqual(writeReviewTask(defaultChronicle, { seed, localDemonstrations: 4 }), task);
   assert.notDeepEqual(tasks[1].demonstrations, task.demonstrations);
 });
