@@ -84,7 +84,14 @@ export function retrieveExactly(
     scores: concat(parts.map(({ scores }) => scores), axis),
   });
   // In blocks, one head comes after the other: many queries against the same keys make an efficient matrix product.
-  const queriesAtOnce = Math.min(T, Math.max(256, Math.floor(options.blockBytes / (4 * P))));
+  const largestBytes = Math.max(options.blockBytes, 32 * 2 ** 20);
+  const queriesAtOnce = Math.min(
+    T,
+    Math.max(
+      Math.min(256, Math.ceil(largestBytes / (4 * P))),
+      Math.floor(options.blockBytes / (4 * P)),
+    ),
+  );
   const count = Math.ceil(T / queriesAtOnce);
   const one = (x: Value, b: number, h: number) =>
     slice(slice(x, { axis: 0, start: b, end: b + 1 }), { axis: 1, start: h, end: h + 1 });

@@ -85,7 +85,9 @@ class OrtWebGpuDevice implements WebGpuDevice {
     this.description =
       [vendor, architecture, device, description].filter((part) => part).join(" ") ||
       "unknown adapter";
-    this.blockBytes = Math.min(gpu.limits.maxStorageBufferBindingSize, 128 * 2 ** 20);
+    // Half of a binding, as blocks of logits are twice as large. Beyond a binding some operators of onnxruntime-web 1.30 (Softmax,
+    // Where) compute nonsense without an error.
+    this.blockBytes = Math.min(gpu.limits.maxStorageBufferBindingSize / 2, 128 * 2 ** 20);
     gpu.addEventListener("uncapturederror", (event) => {
       event.preventDefault();
       this.#error ??= new Error(
