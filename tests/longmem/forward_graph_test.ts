@@ -1,5 +1,5 @@
 /** Sizes of what a forward pass computes at a time. */
-import { buildForward, headBlocks } from "../../src/longmem/forward_graph.ts";
+import { buildForward, headBlocks, headLoss } from "../../src/longmem/forward_graph.ts";
 import { memoryProtocols, paperMemory } from "../../src/memory/config.ts";
 import type { WebGpuDevice } from "../../src/runtime/webgpu_device.ts";
 import { elementCount } from "../../src/tensor.ts";
@@ -34,7 +34,7 @@ deviceTest("At the released sizes no operator sees more than a GPU's shaders can
       padded: false,
       blockBytes,
     });
-    headBlocks(forward, { blockBytes });
+    headLoss(forward, { blocks: headBlocks(forward, { blockBytes }), frozen: true });
     for (const { op, inputs, outputs } of forward.graph.nodes) {
       if (!["Softmax", "Where", "TopK"].includes(op)) continue; // those that fail silently
       for (const value of [...inputs, ...outputs]) {
