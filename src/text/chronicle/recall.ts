@@ -45,6 +45,9 @@ export function segmentStart(position: number, contextTokens: number): number {
 }
 
 /** Whether a recall's last mention lies before the segment, where only a memory reaches. */
-export function isFar(recall: Recall, contextTokens: number): boolean {
-  return recall.lastMention < segmentStart(recall.position, contextTokens);
+export function isFar(
+  { position, lastMention }: Pick<Recall, "position" | "lastMention">,
+  contextTokens: number,
+): boolean {
+  return lastMention < segmentStart(position, contextTokens);
 }
