@@ -8,6 +8,10 @@ export type {
   AdaptationDeclaration,
   BackboneConfig,
   BackboneDeclaration,
+  BackboneInitialization,
+  ChronicleCorpusConfig,
+  ChronicleCorpusDeclaration,
+  ChronicleWriting,
   CorpusConfig,
   CorpusDeclaration,
   Declared,
@@ -16,6 +20,8 @@ export type {
   EvaluationConfig,
   EvaluationDeclaration,
   Experiment,
+  FileCorpusConfig,
+  FileCorpusDeclaration,
   IndexConfig,
   IndexDeclaration,
   MemoryConfig,
@@ -51,5 +57,14 @@ export { generate, type GenerateOptions, rememberDocument } from "./src/longmem/
 export type { Batch, Network } from "./src/longmem/longmem.ts";
 export type { SideNetShape } from "./src/longmem/shape.ts";
 export type { HostTensor, TensorMap } from "./src/tensor.ts";
+export type {
+  BookConfig,
+  ChronicleConfig,
+  CountRange,
+  DrillConfig,
+  PretrainingConfig,
+  ReviewsConfig,
+  SentenceConfig,
+} from "./src/text/chronicle/config.ts";
 export type { SpecialIds, Tokenizer } from "./src/text/tokenizer.ts";
 export { openTokenizer, type TokenizerSource } from "./src/text/tokenizer_source.ts";

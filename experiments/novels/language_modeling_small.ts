@@ -2,14 +2,16 @@
 import { defineExperiment } from "@longmem/lab";
 import base from "./language_modeling.ts";
 
-const { backbone, adaptation } = base;
-if (backbone.kind !== "pretrain" || !adaptation) throw new TypeError("The base experiment trains");
+const { corpus, backbone, adaptation } = base;
+if (corpus.kind === "chronicle" || backbone.kind !== "pretrain" || !adaptation) {
+  throw new TypeError("The base experiment trains on files");
+}
 
 export default defineExperiment({
   ...base,
   name: "novels_language_modeling_small",
   corpus: {
-    ...base.corpus,
+    ...corpus,
     train: [
       "train/ABronte_Agnes*",
       "train/Bennet_Helen*",

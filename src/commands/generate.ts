@@ -121,7 +121,10 @@ async function openSource(args: CommandArguments): Promise<Source> {
   }
   return await reading(async () => {
     const { experiment, backbone, sideNet, memory, contextTokens } = await readFinishedRun(run);
-    const { threads, corpus: { lines, unwrap } } = experiment;
+    const { threads, corpus } = experiment;
+    const { lines, unwrap } = corpus.kind === "chronicle"
+      ? { lines: "plain" as const, unwrap: false }
+      : corpus;
     return {
       options: {
         backbone,

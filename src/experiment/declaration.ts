@@ -6,13 +6,16 @@
  * (`MemoryDeclaration`). The defaults themselves are in `defaults.ts`, the checks in `schema.ts`
  * (form) and `validation.ts` (meaning).
  */
+import type { BackboneInitialization } from "../backbone/initialization.ts";
 import type { SideNetInitialization } from "../longmem/initialization.ts";
 import type { IndexConfig, MemoryConfig, Protocol } from "../memory/config.ts";
+import type { ChronicleConfig } from "../text/chronicle/config.ts";
 import type { AdaptationConfig, TrainingConfig } from "../training/config.ts";
 import { validateExperiment } from "./validation.ts";
 
 export type {
   AdaptationConfig,
+  BackboneInitialization,
   IndexConfig,
   MemoryConfig,
   Protocol,
@@ -35,7 +38,9 @@ export type Declared<T, Required extends keyof T> =
   & Partial<Omit<T, Required>>;
 
 /** Documents: plain text files in a folder, divided into three splits. */
-export interface CorpusConfig {
+export interface FileCorpusConfig {
+  /** Distinguishes it from other kinds of corpus. */
+  readonly kind: "files";
   /** Folder of the corpus, relative to the folder in which the command runs. */
   readonly folder: string;
   /** Subfolders or globs below `folder` whose `.txt` and `.txt.gz` files are trained on. */
@@ -57,13 +62,54 @@ export interface CorpusConfig {
   readonly maxDocumentTokens?: number;
 }
 
-/** A corpus as declared; a split may be one subfolder or glob. */
-export type CorpusDeclaration =
+/** How books and drills of the chronicle are written; how many there are is the corpus's to say. */
+export type ChronicleWriting = Omit<ChronicleConfig, "pretraining">;
+
+/** Documents: books of the chronicle, written when they are needed, whose tokens are ids of the built-in vocabulary. */
+export interface ChronicleCorpusConfig {
+  /** Distinguishes it from other kinds of corpus. */
+  readonly kind: "chronicle";
+  /** Seed of all that is written; each split has books of its own. */
+  readonly seed: number;
+  /** Books of each split. */
+  readonly books: Readonly<Record<Split, number>>;
+  /** Drills among the books on which the backbone is pretrained; adaptations and evaluations read books alone. */
+  readonly drills: number;
+  /** How they are written. */
+  readonly config: ChronicleWriting;
+}
+
+/** Documents to train and evaluate on. */
+export type CorpusConfig = FileCorpusConfig | ChronicleCorpusConfig;
+
+/** A corpus of files as declared; a split may be one subfolder or glob. */
+export type FileCorpusDeclaration =
   & Declared<
-    Omit<CorpusConfig, Split>,
+    Omit<FileCorpusConfig, Split | "kind">,
     "folder"
   >
-  & Readonly<Record<Split, string | readonly string[]>>;
+  & Readonly<Record<Split, string | readonly string[]>>
+  & { readonly kind?: "files" | undefined };
+
+/** The chronicle as declared: only what differs from the defaults. */
+export interface ChronicleCorpusDeclaration {
+  /** Distinguishes it from files. */
+  readonly kind: "chronicle";
+  /** Seed of all that is written (default: the experiment's). */
+  readonly seed?: number;
+  /** Books of each split (default 750, 8 and 24). */
+  readonly books?: Readonly<Partial<Record<Split, number>>>;
+  /** Drills among the books on which the backbone is pretrained (default 1,500). */
+  readonly drills?: number;
+  /** How they are written. */
+  readonly config?: {
+    readonly [K in keyof ChronicleWriting]?: ChronicleWriting[K] extends number ? number
+      : Partial<ChronicleWriting[K]>;
+  };
+}
+
+/** A corpus as declared; of files, unless its kind says otherwise. */
+export type CorpusDeclaration = FileCorpusDeclaration | ChronicleCorpusDeclaration;
 
 /** Text to token ids and back. */
 export type TokenizerConfig =
@@ -86,6 +132,10 @@ export type TokenizerConfig =
     readonly kind: "gpt2";
     /** Folder of `encoder.json`, `vocab.bpe` and `dict.txt`. */
     readonly folder: string;
+  }
+  | {
+    /** The words of the chronicle, whose corpus has no other tokenizer. */
+    readonly kind: "chronicle";
   };
 
 /** A training as declared. */
@@ -111,6 +161,8 @@ export interface PretrainedBackboneConfig {
   readonly heads: number;
   /** Width of the MLP F. */
   readonly feedForwardDim: number;
+  /** Which random weights it starts from. */
+  readonly initialization: BackboneInitialization;
   /** How it is trained, on the train split. */
   readonly training: TrainingConfig;
 }

@@ -6,10 +6,14 @@ import type {
   AdaptationDeclaration,
   BackboneConfig,
   BackboneDeclaration,
+  ChronicleCorpusConfig,
+  ChronicleCorpusDeclaration,
   CorpusConfig,
+  CorpusDeclaration,
   EvaluationConfig,
   EvaluationDeclaration,
   Experiment,
+  FileCorpusConfig,
   IndexConfig,
   IndexDeclaration,
   MemoryConfig,
@@ -21,10 +25,11 @@ import type {
   TrainingDeclaration,
 } from "./declaration.ts";
 import { memoryProtocols, paperMemory } from "../memory/config.ts";
+import { defaultChronicle } from "../text/chronicle/config.ts";
 
 /** What a protocol decides. */
 export interface ProtocolDefaults {
-  readonly lines: CorpusConfig["lines"];
+  readonly lines: FileCorpusConfig["lines"];
   readonly batches: TrainingConfig["batches"];
   readonly memory: Pick<MemoryConfig, "storage" | "bank" | "eviction" | "reset" | "missingChunks">;
 }
@@ -60,6 +65,9 @@ const sidenetDefaults = {
 /** As measured in `src/memory/index/hnsw_index.ts`. */
 const hnswDefaults = { m: 32, efConstruction: 100, efSearch: 128 } as const;
 
+/** Books of the chronicle: as many to train on as the default configuration has for pretraining. */
+const chronicleBooks = { train: defaultChronicle.pretraining.books, valid: 8, test: 24 } as const;
+
 /** Dropout of the released SideNet. */
 const dropout = 0.1;
 
@@ -69,7 +77,7 @@ const dropout = 0.1;
  * @throws {RangeError} Where an evaluation has no `contextTokens` and there is no training to take it from.
  */
 export function fillDefaults(experiment: Experiment): ResolvedExperiment {
-  const { question, sidenet, adaptation, threads, corpus } = experiment;
+  const { question, sidenet, adaptation, threads, seed = 1 } = experiment;
   const protocol = experiment.protocol ?? "strict";
   const memory = experiment.memory && fillMemory(experiment.memory, protocol);
   const backbone = fillBackbone(experiment.backbone, protocol);
@@ -79,17 +87,9 @@ export function fillDefaults(experiment: Experiment): ResolvedExperiment {
     name: experiment.name,
     ...(question !== undefined && { question }),
     scale: experiment.scale ?? "scaled-down",
-    seed: experiment.seed ?? 1,
+    seed,
     protocol,
-    corpus: {
-      lines: protocolDefaults[protocol].lines,
-      unwrap: false,
-      maxDocuments: {},
-      ...corpus,
-      train: [corpus.train].flat(),
-      valid: [corpus.valid].flat(),
-      test: [corpus.test].flat(),
-    },
+    corpus: fillCorpus(experiment.corpus, { protocol, seed }),
     tokenizer: experiment.tokenizer,
     backbone,
     ...(sidenet && { sidenet: { ...sidenetDefaults, ...sidenet } }),
@@ -100,6 +100,48 @@ export function fillDefaults(experiment: Experiment): ResolvedExperiment {
     ),
     device: experiment.device ?? "auto",
     ...(threads !== undefined && { threads }),
+  };
+}
+
+function fillCorpus(
+  corpus: CorpusDeclaration,
+  { protocol, seed }: { readonly protocol: Protocol; readonly seed: number },
+): CorpusConfig {
+  switch (corpus.kind) {
+    case undefined:
+    case "files":
+      return {
+        lines: protocolDefaults[protocol].lines,
+        unwrap: false,
+        maxDocuments: {},
+        ...corpus,
+        kind: "files",
+        train: [corpus.train].flat(),
+        valid: [corpus.valid].flat(),
+        test: [corpus.test].flat(),
+      };
+    case "chronicle":
+      return fillChronicle(corpus, seed);
+    default:
+      return corpus satisfies never;
+  }
+}
+
+function fillChronicle(corpus: ChronicleCorpusDeclaration, seed: number): ChronicleCorpusConfig {
+  const { pretraining: { drills }, ...defaults } = defaultChronicle;
+  const { config = {} } = corpus;
+  return {
+    seed,
+    drills,
+    ...corpus,
+    books: { ...chronicleBooks, ...corpus.books },
+    config: {
+      contextTokens: config.contextTokens ?? defaults.contextTokens,
+      book: { ...defaults.book, ...config.book },
+      sentence: { ...defaults.sentence, ...config.sentence },
+      drill: { ...defaults.drill, ...config.drill },
+      reviews: { ...defaults.reviews, ...config.reviews },
+    },
   };
 }
 
@@ -123,6 +165,7 @@ function fillBackbone(backbone: BackboneDeclaration, protocol: Protocol): Backbo
     case "pretrain":
       return {
         feedForwardDim: 4 * backbone.hiddenDim,
+        initialization: { kind: "official" },
         ...backbone,
         training: fillTraining(backbone.training, protocol),
       };

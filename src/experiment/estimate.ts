@@ -4,6 +4,7 @@
 import { type BackboneShape, backboneTensorShapes } from "../backbone/shape.ts";
 import { sideNetTensorShapes } from "../longmem/shape.ts";
 import { elementCount } from "../tensor.ts";
+import { vocabulary } from "../text/chronicle/vocabulary.ts";
 import type { ResolvedExperiment, TokenizerConfig, TrainingConfig } from "./declaration.ts";
 
 /** What a run will take; what depends on a file that is not read yet is absent. */
@@ -79,6 +80,8 @@ function vocabSizeOf(tokenizer: TokenizerConfig): number | undefined {
       return tokenizer.vocabSize;
     case "gpt2":
       return gpt2VocabSize;
+    case "chronicle":
+      return vocabulary.length;
     case "file":
       return undefined;
     default:
@@ -110,8 +113,9 @@ export async function missingPaths(
   experiment: ResolvedExperiment,
 ): Promise<{ field: string; path: string }[]> {
   const { corpus, tokenizer, backbone } = experiment;
-  const named = [{ field: "corpus.folder", path: corpus.folder }];
-  if (await exists(corpus.folder)) {
+  const named: { field: string; path: string }[] = [];
+  if (corpus.kind === "files") named.push({ field: "corpus.folder", path: corpus.folder });
+  if (corpus.kind === "files" && await exists(corpus.folder)) {
     for (const split of ["train", "valid", "test"] as const) {
       for (const pattern of corpus[split]) {
         if (/[*?[{]/.test(pattern)) continue;

@@ -93,7 +93,8 @@ function limited(evaluation: EvaluationConfig, limit: number | undefined): Evalu
  * Left out of the hash are the fields that do not change what is measured: `name` (runs lie in a
  * folder of that name), `question`, `scale` (labels), `device`, `threads` (rounding apart, all devices
  * compute the same) and every `checkpointEverySteps` (a resumed run equals one that was not
- * interrupted). So an interrupted run may be resumed on another device.
+ * interrupted). So an interrupted run may be resumed on another device. Values that once were the only ones are left
+ * out, too, so that a field that is new does not rename runs without it.
  */
 export function runId(experiment: ResolvedExperiment): string {
   const { memory, seed } = experiment;
@@ -108,7 +109,17 @@ export function runId(experiment: ResolvedExperiment): string {
 function measured(experiment: ResolvedExperiment): unknown {
   const { name: _name, question: _question, scale: _scale, ...rest } = experiment;
   const { device: _device, threads: _threads, ...fields } = rest;
-  return withoutKey(fields, "checkpointEverySteps");
+  return withoutKey({ ...fields, ...withoutOnlyChoices(experiment) }, "checkpointEverySteps");
+}
+
+/** Corpus and backbone without fields that declarations have not always had, where they change nothing. */
+function withoutOnlyChoices({ corpus, backbone }: ResolvedExperiment): object {
+  const { kind, ...files } = corpus;
+  if (backbone.kind !== "pretrain" || backbone.initialization.kind !== "official") {
+    return { corpus: kind === "files" ? files : corpus };
+  }
+  const { initialization: _official, ...pretrained } = backbone;
+  return { corpus: kind === "files" ? files : corpus, backbone: pretrained };
 }
 
 function withoutKey(value: unknown, key: string): unknown {

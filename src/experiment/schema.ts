@@ -28,7 +28,52 @@ function oneOf<const V extends readonly [string, ...string[]]>(...values: V) {
   return z.enum(values).describe(values.join(", "));
 }
 
-const corpus = z.strictObject({
+const wholeNumber = z.int().describe("whole numbers");
+const finiteNumber = z.number().describe("numbers");
+const countRange = z.strictObject({ from: wholeNumber, to: wholeNumber }).exactOptional();
+
+/** Which of these values go together the generator itself knows. */
+const chronicleWriting = z.strictObject({
+  contextTokens: wholeNumber.exactOptional(),
+  book: z.strictObject({
+    chapters: wholeNumber.exactOptional(),
+    sentencesPerChapter: wholeNumber.exactOptional(),
+    personsPerChapter: wholeNumber.exactOptional(),
+    goodsPerChapter: wholeNumber.exactOptional(),
+    shipShare: finiteNumber.exactOptional(),
+    shipMentions: wholeNumber.exactOptional(),
+    recentPersonShare: finiteNumber.exactOptional(),
+    anyPersonShare: finiteNumber.exactOptional(),
+    reviewShare: finiteNumber.exactOptional(),
+    recentReviewShare: finiteNumber.exactOptional(),
+    recentMentions: wholeNumber.exactOptional(),
+  }).exactOptional(),
+  sentence: z.strictObject({
+    twoFactShare: finiteNumber.exactOptional(),
+    timeShare: finiteNumber.exactOptional(),
+    twoAdjectiveShare: finiteNumber.exactOptional(),
+  }).exactOptional(),
+  drill: z.strictObject({
+    scenes: wholeNumber.exactOptional(),
+    sceneTokens: wholeNumber.exactOptional(),
+    songShare: finiteNumber.exactOptional(),
+    songWords: countRange,
+    rollShare: finiteNumber.exactOptional(),
+    rollPairs: countRange,
+    repetitions: countRange,
+    entities: countRange,
+    goodShare: finiteNumber.exactOptional(),
+    ships: wholeNumber.exactOptional(),
+  }).exactOptional(),
+  reviews: z.strictObject({
+    goods: wholeNumber.exactOptional(),
+    demonstrations: wholeNumber.exactOptional(),
+  }).exactOptional(),
+});
+
+const fileCorpus = z.strictObject({
+  // Not exactOptional(), with which a declaration without it would match no form.
+  kind: z.literal("files").optional(),
   folder: text,
   train: patterns,
   valid: patterns,
@@ -43,6 +88,21 @@ const corpus = z.strictObject({
   maxDocumentTokens: positiveInteger.exactOptional(),
 });
 
+const corpus = z.discriminatedUnion("kind", [
+  fileCorpus,
+  z.strictObject({
+    kind: z.literal("chronicle"),
+    seed: seed.exactOptional(),
+    books: z.strictObject({
+      train: positiveInteger.exactOptional(),
+      valid: positiveInteger.exactOptional(),
+      test: positiveInteger.exactOptional(),
+    }).exactOptional(),
+    drills: nonNegativeInteger.exactOptional(),
+    config: chronicleWriting.exactOptional(),
+  }),
+]);
+
 const tokenizer = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("bpe"),
@@ -51,6 +111,7 @@ const tokenizer = z.discriminatedUnion("kind", [
   }),
   z.strictObject({ kind: z.literal("file"), path: text }),
   z.strictObject({ kind: z.literal("gpt2"), folder: text }),
+  z.strictObject({ kind: z.literal("chronicle") }),
 ]);
 
 const trainingFields = {
@@ -81,6 +142,10 @@ const backbone = z.discriminatedUnion("kind", [
     hiddenDim: positiveInteger,
     heads: positiveInteger,
     feedForwardDim: positiveInteger.exactOptional(),
+    initialization: z.discriminatedUnion("kind", [
+      z.strictObject({ kind: z.literal("official") }),
+      z.strictObject({ kind: z.literal("scaled") }),
+    ]).exactOptional(),
     training: z.strictObject(trainingFields),
   }),
 ]);
@@ -227,7 +292,11 @@ function unwrap(schema: z.core.$ZodType): { schema: z.core.$ZodType; allowed: st
 function unionNode(schema: z.ZodDiscriminatedUnion, value: unknown): SchemaNode {
   const objects = schema.def.options.filter((option) => option instanceof z.ZodObject);
   const kind = (value as { kind?: unknown } | undefined)?.kind;
-  const chosen = objects.filter((object) => kindsOf(object).includes(String(kind)));
+  const chosen = objects.filter((object) =>
+    kind === undefined
+      ? object.shape.kind instanceof z.ZodOptional
+      : kindsOf(object).includes(String(kind))
+  );
   const kinds = objects.flatMap(kindsOf);
   const node = objectNode(chosen.length > 0 ? chosen : objects, value);
   return {
@@ -241,7 +310,7 @@ function unionNode(schema: z.ZodDiscriminatedUnion, value: unknown): SchemaNode 
 }
 
 function kindsOf(object: z.ZodObject): string[] {
-  return [...(object.shape.kind as z.ZodLiteral).values].map(String);
+  return [...(unwrap(object.shape.kind).schema as z.ZodLiteral).values].map(String);
 }
 
 function objectNode(objects: readonly z.ZodObject[], value: unknown): SchemaNode {

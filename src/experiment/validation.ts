@@ -5,14 +5,17 @@
 import type { z } from "zod";
 import type {
   BackboneConfig,
+  CorpusConfig,
   EvaluatedModel,
   Experiment,
   MemoryConfig,
   ResolvedExperiment,
   SideNetConfig,
+  TokenizerConfig,
   TrainingConfig,
 } from "./declaration.ts";
 import { lowestCapacityTokens } from "../memory/config.ts";
+import { checkChronicle } from "../text/chronicle/config.ts";
 import { fillDefaults } from "./defaults.ts";
 import { experimentSchema, rootNode, type SchemaNode } from "./schema.ts";
 import { allowedWords } from "./suggestion.ts";
@@ -151,8 +154,9 @@ const modelNeeds: Readonly<
 
 /** Values that are allowed alone, but not together. */
 function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
-  const { backbone, sidenet, memory, adaptation, evaluations } = experiment;
+  const { corpus, tokenizer, backbone, sidenet, memory, adaptation, evaluations } = experiment;
   const problems = [
+    ...corpusProblems(corpus, tokenizer),
     ...backboneProblems(backbone),
     ...(sidenet ? sidenetProblems(sidenet, backbone) : []),
     ...(memory ? memoryProblems(memory, "memory") : []),
@@ -211,6 +215,35 @@ function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
     } else if (!problems.some((problem) => problem.path.startsWith("memory."))) {
       problems.push(...updateProblems(memory, evaluation, `${path}.memory`));
     }
+  }
+  return problems;
+}
+
+/** The chronicle and its vocabulary belong together, and its generator says what it can write. */
+function corpusProblems(corpus: CorpusConfig, tokenizer: TokenizerConfig): Problem[] {
+  if (corpus.kind === "files") {
+    return tokenizer.kind !== "chronicle" ? [] : [wrong(
+      "tokenizer.kind",
+      'must not be "chronicle" where corpus.kind is "files"',
+      tokenizer.kind,
+      "bpe, file, gpt2",
+    )];
+  }
+  const problems: Problem[] = [];
+  if (tokenizer.kind !== "chronicle") {
+    problems.push(wrong(
+      "tokenizer.kind",
+      'must be "chronicle" where corpus.kind is "chronicle"',
+      tokenizer.kind,
+      "chronicle",
+    ));
+  }
+  const { books, drills } = corpus;
+  try {
+    checkChronicle({ ...corpus.config, pretraining: { books: books.train, drills } });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    problems.push({ path: "corpus.config", message: `is impossible: ${error.message}` });
   }
   return problems;
 }

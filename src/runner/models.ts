@@ -32,7 +32,7 @@ export async function obtainBackbone(
   async function pretrain(
     { training, ...sizes }: Extract<ResolvedExperiment["backbone"], { kind: "pretrain" }>,
   ): Promise<BackboneCheckpoint> {
-    const { layers, hiddenDim, heads, feedForwardDim } = sizes;
+    const { layers, hiddenDim, heads, feedForwardDim, initialization } = sizes;
     const shape = { layers, hiddenDim, heads, feedForwardDim, vocabSize: text.tokenizer.vocabSize };
     const weights = await runPhase(
       {
@@ -43,7 +43,7 @@ export async function obtainBackbone(
           config: training,
           seed,
           trains: "backbone",
-          backbone: { shape, weights: initializeBackbone(shape, seed) },
+          backbone: { shape, weights: initializeBackbone(shape, seed, initialization) },
         },
         validated: (weights) => new LongMem(device, { backbone: { shape, weights } }),
         network: "backbone",

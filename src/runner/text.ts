@@ -1,12 +1,15 @@
 import { join } from "node:path";
 import type {
-  CorpusConfig,
+  ChronicleCorpusConfig,
+  FileCorpusConfig,
   ResolvedExperiment,
   Split,
   TokenizerConfig,
 } from "../experiment/declaration.ts";
 import type { TrainingConfig } from "../training/config.ts";
 import { trainByteLevelBpe } from "../text/bpe_trainer.ts";
+import { type ChronicleBook, writeBooks } from "../text/chronicle/book.ts";
+import { writePretrainingDocuments } from "../text/chronicle/pretraining.ts";
 import { type Document, type DocumentFile, findDocuments, readDocument } from "../text/corpus.ts";
 import { DocumentStream } from "../text/document_stream.ts";
 import { type TokenizedDocument, tokenizeDocument } from "../text/document_tokens.ts";
@@ -23,10 +26,18 @@ export interface RunDocument extends TokenizedDocument {
   readonly gpt2Tokens: number;
 }
 
-/** The text of a run: its tokenizer, and the documents of each split, tokenised when first asked for. */
+/** The text of a run: its tokenizer, and the documents of each split, read or written when first asked for. */
 export interface RunText {
   readonly tokenizer: Tokenizer;
   documents(split: Split): Promise<readonly RunDocument[]>;
+  /** What a backbone is pretrained on: the train split, and what the corpus has for backbones alone. */
+  pretrainingDocuments(): Promise<readonly RunDocument[]>;
+  /**
+   * The documents of a split with their recalls.
+   *
+   * @throws {TypeError} If the corpus is not the chronicle, of which alone recalls are known.
+   */
+  books(split: Split): Promise<readonly ChronicleBook[]>;
 }
 
 /** Opens corpus and tokenizer; records the hashes of both. */
@@ -35,12 +46,28 @@ export async function openText(
   context: RunContext,
 ): Promise<RunText> {
   const { corpus } = experiment;
-  const lengths = await knownLengths(corpus.folder);
-  const tokenizer = await tokenizerOf(experiment, context);
-  await context.results.recordHash("tokenizer", tokenizer.hash);
-  const splits = new Map<Split, Promise<readonly RunDocument[]>>();
+  switch (corpus.kind) {
+    case "files":
+      return await openFiles(corpus, experiment, context);
+    case "chronicle":
+      return await openChronicle(corpus, context);
+    default:
+      return corpus satisfies never;
+  }
+}
 
-  const load = async (split: Split): Promise<readonly RunDocument[]> => {
+async function openFiles(
+  corpus: FileCorpusConfig,
+  { name, tokenizer: config }: ResolvedExperiment,
+  context: RunContext,
+): Promise<RunText> {
+  const lengths = await knownLengths(corpus.folder);
+  const tokenizer = config.kind === "bpe"
+    ? await trainedTokenizer(config, corpus, context)
+    : await openTokenizer(config);
+  await context.results.recordHash("tokenizer", tokenizer.hash);
+
+  const documents = once(async (split: Split): Promise<readonly RunDocument[]> => {
     context.progress.note(`reading the ${split} split`);
     const documents: RunDocument[] = [];
     const hashes: string[] = [];
@@ -53,33 +80,86 @@ export async function openText(
       });
     }
     await context.results.recordHash(`corpus ${split}`, hashOf(hashes));
-    const tokens = documents.reduce((sum, document) => sum + document.tokens.length, 0);
-    context.progress.note(`${split} split: ${documents.length} documents, ${tokens} tokens`);
+    context.progress.note(`${split} split: ${sizeOf(documents)}`);
     return documents;
-  };
+  });
   return {
     tokenizer,
-    documents(split) {
-      if (!splits.has(split)) splits.set(split, load(split));
-      return splits.get(split)!;
+    documents,
+    pretrainingDocuments: () => documents("train"),
+    books() {
+      throw new TypeError(
+        `Cannot find recalls in the corpus of "${name}" as only those of the chronicle are known: ` +
+          `current value of corpus.kind is "files", allowed is chronicle`,
+      );
     },
   };
 }
 
-/** Cuts the train split into the batches of a training. */
-export async function trainingStream(
-  text: RunText,
+async function openChronicle(
+  { seed, books: counts, drills, config }: ChronicleCorpusConfig,
+  context: RunContext,
+): Promise<RunText> {
+  const writing = { ...config, pretraining: { books: counts.train, drills } };
+  const tokenizer = await openTokenizer({ kind: "chronicle" });
+  await context.results.recordHash("tokenizer", tokenizer.hash);
+
+  /** Records what has been written, and leaves it without its recalls, of which a long corpus has many. */
+  const record = async (name: string, written: Iterable<TokenizedDocument>) => {
+    context.progress.note(`writing the ${name} documents`);
+    const documents: RunDocument[] = [];
+    const hashes: string[] = [];
+    for (const { name, tokens, words } of written) {
+      hashes.push(name, tokens.join(" "));
+      documents.push({ name, tokens, words, gpt2Tokens: tokens.length });
+    }
+    await context.results.recordHash(`corpus ${name}`, hashOf(hashes));
+    context.progress.note(`${name}: ${sizeOf(documents)}`);
+    return documents;
+  };
+  const books = (split: Split) => {
+    // The books of the train split are those of the pretraining, which draws their seeds so.
+    const name = split === "train" ? "pretraining" : split;
+    return writeBooks(writing, { seed: `${seed}/${name}`, count: counts[split] });
+  };
+  const pretraining = once(() => record("pretraining", writePretrainingDocuments(writing, seed)));
+  return {
+    tokenizer,
+    documents: once((split: Split) => record(split, books(split))),
+    pretrainingDocuments: () => pretraining("train"),
+    books: once((split: Split) => Promise.resolve(books(split))),
+  };
+}
+
+/** Loads the documents of a split when it is first asked for. */
+function once<T>(load: (split: Split) => Promise<T>): (split: Split) => Promise<T> {
+  const loaded = new Map<Split, Promise<T>>();
+  return (split) => {
+    if (!loaded.has(split)) loaded.set(split, load(split));
+    return loaded.get(split)!;
+  };
+}
+
+function sizeOf(documents: readonly RunDocument[]): string {
+  const tokens = documents.reduce((sum, document) => sum + document.tokens.length, 0);
+  return `${documents.length} documents, ${tokens} tokens`;
+}
+
+/** Cuts documents into the batches of a training. */
+export function trainingStream(
+  documents: readonly RunDocument[],
+  tokenizer: Tokenizer,
   experiment: ResolvedExperiment,
   training: TrainingConfig,
-): Promise<SegmentStream> {
-  const documents = await text.documents("train");
+): SegmentStream {
   const { batchSize, contextTokens } = training;
-  const { eos, pad } = text.tokenizer.specialIds;
+  const { eos, pad } = tokenizer.specialIds;
   switch (training.batches) {
     case "lanes":
       return new LaneStream(concatenateDocuments(documents), { batchSize, contextTokens, eos });
     case "documents": {
-      const { maxDocumentTokens } = experiment.corpus;
+      const { corpus } = experiment;
+      const maxDocumentTokens = corpus.kind === "files" ? corpus.maxDocumentTokens : undefined;
       return new DocumentStream(documents, {
         batchSize,
         contextTokens,
@@ -93,35 +173,19 @@ export async function trainingStream(
   }
 }
 
-async function filesOf(corpus: CorpusConfig, split: Split): Promise<DocumentFile[]> {
+async function filesOf(corpus: FileCorpusConfig, split: Split): Promise<DocumentFile[]> {
   const files = await findDocuments(corpus[split].map((part) => join(corpus.folder, part)));
   return files.slice(0, corpus.maxDocuments[split]);
 }
 
-async function* documentsOf(corpus: CorpusConfig, split: Split): AsyncGenerator<Document> {
+async function* documentsOf(corpus: FileCorpusConfig, split: Split): AsyncGenerator<Document> {
   for (const file of await filesOf(corpus, split)) yield await readDocument(file);
 }
 
-/** The declared tokenizer; one that is trained is kept as `tokenizer.json` in the run's folder. */
-async function tokenizerOf(
-  experiment: ResolvedExperiment,
-  context: RunContext,
-): Promise<Tokenizer> {
-  const { tokenizer, corpus } = experiment;
-  switch (tokenizer.kind) {
-    case "bpe":
-      return await trainedTokenizer(tokenizer, corpus, context);
-    case "file":
-    case "gpt2":
-      return await openTokenizer(tokenizer);
-    default:
-      return tokenizer satisfies never;
-  }
-}
-
+/** A tokenizer trained on the train split, which is kept as `tokenizer.json` in the run's folder. */
 async function trainedTokenizer(
   config: Extract<TokenizerConfig, { kind: "bpe" }>,
-  corpus: CorpusConfig,
+  corpus: FileCorpusConfig,
   context: RunContext,
 ): Promise<Tokenizer> {
   const path = join(context.results.path, "tokenizer.json");

@@ -47,7 +47,10 @@ export async function runPhase(
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   const { config, name } = phase;
-  const stream = await trainingStream(text, experiment, config);
+  const documents = phase.trainer.trains === "backbone"
+    ? await text.pretrainingDocuments()
+    : await text.documents("train");
+  const stream = trainingStream(documents, text.tokenizer, experiment, config);
   const trainer = await Trainer.open(phase.trainer);
   try {
     const recorder = stepRecorder(phase, context);

@@ -1,3 +1,4 @@
+import { openChronicleTokenizer } from "./chronicle/tokenizer.ts";
 import { FairseqTokenizer } from "./fairseq_tokenizer.ts";
 import type { SpecialIds, Tokenizer } from "./tokenizer.ts";
 import { parseTokenizerJson } from "./tokenizer_json.ts";
@@ -11,7 +12,9 @@ export type TokenizerSource =
     readonly kind: "file";
     readonly path: string;
     readonly specialTokens?: Partial<Readonly<Record<keyof SpecialIds, string>>>;
-  };
+  }
+  /** The words of the chronicle, built in. */
+  | { readonly kind: "chronicle" };
 
 /**
  * Opens a tokenizer.
@@ -33,6 +36,8 @@ export async function openTokenizer(source: TokenizerSource): Promise<Tokenizer>
         name: source.path,
         ...(source.specialTokens && { specialTokens: source.specialTokens }),
       });
+    case "chronicle":
+      return openChronicleTokenizer();
     default:
       return source satisfies never;
   }

@@ -1,8 +1,13 @@
 import { assign } from "../../src/experiment/assignment.ts";
-import type { Experiment } from "../../src/experiment/declaration.ts";
+import type { Experiment, FileCorpusDeclaration } from "../../src/experiment/declaration.ts";
 import { DeclarationError, validateExperiment } from "../../src/experiment/validation.ts";
 import { assert, test } from "../testing.ts";
 import { smallExperiment as small } from "./small_experiment.ts";
+
+/** The corpus of a declaration that has one of files. */
+function files({ corpus }: Experiment): FileCorpusDeclaration {
+  return corpus.kind === "chronicle" ? assert.fail("the corpus is no files") : corpus;
+}
 
 /** What an assignment puts where. */
 const assignments: [assignment: string, read: (e: Experiment) => unknown, expected: unknown][] = [
@@ -16,11 +21,11 @@ const assignments: [assignment: string, read: (e: Experiment) => unknown, expect
   ["adaptation.learningRate=2e-4", (e) => e.adaptation?.learningRate, 2e-4],
   ["adaptation.betas=0.9,0.95", (e) => e.adaptation?.betas, [0.9, 0.95]],
   ["adaptation.betas.1=0.99", (e) => e.adaptation?.betas, [0.9, 0.99]],
-  ["corpus.unwrap=true", (e) => e.corpus.unwrap, true],
-  ["corpus.unwrap=false", (e) => e.corpus.unwrap, false],
-  ["corpus.train=novels/*", (e) => e.corpus.train, "novels/*"],
-  ['corpus.train=["a","b"]', (e) => e.corpus.train, ["a", "b"]],
-  ["corpus.maxDocuments.train=3", (e) => e.corpus.maxDocuments, { train: 3 }],
+  ["corpus.unwrap=true", (e) => files(e).unwrap, true],
+  ["corpus.unwrap=false", (e) => files(e).unwrap, false],
+  ["corpus.train=novels/*", (e) => files(e).train, "novels/*"],
+  ['corpus.train=["a","b"]', (e) => files(e).train, ["a", "b"]],
+  ["corpus.maxDocuments.train=3", (e) => files(e).maxDocuments, { train: 3 }],
   ["evaluations.0.split=valid", (e) => e.evaluations[0].split, "valid"],
   [
     "evaluations.0.models=backbone, longmem-memory-off",
@@ -34,9 +39,31 @@ const assignments: [assignment: string, read: (e: Experiment) => unknown, expect
   ],
 ];
 
+/** The same, where the declaration is of the chronicle. */
+const chronicleAssignments: typeof assignments = [
+  ["corpus.books.test=3", (e) => e.corpus, { kind: "chronicle", books: { test: 3 } }],
+  ["corpus.drills=0", (e) => e.corpus, { kind: "chronicle", drills: 0 }],
+  [
+    "corpus.config.book.chapters=4",
+    (e) => e.corpus,
+    { kind: "chronicle", config: { book: { chapters: 4 } } },
+  ],
+];
+
 const base: Experiment = { ...small, adaptation: { ...small.adaptation, betas: [0.9, 0.98] } };
 
-for (const [assignment, read, expected] of assignments) {
+const chronicle: Experiment = {
+  ...base,
+  corpus: { kind: "chronicle" },
+  tokenizer: { kind: "chronicle" },
+};
+
+const cases = [
+  ...assignments.map((assigned) => [base, ...assigned] as const),
+  ...chronicleAssignments.map((assigned) => [chronicle, ...assigned] as const),
+];
+
+for (const [base, assignment, read, expected] of cases) {
   test(`assign() sets ${assignment} with the type of the field`, () => {
     const before = structuredClone(base);
     const changed = assign(base, [assignment]);

@@ -1,5 +1,6 @@
 import type { Experiment, Protocol } from "../../src/experiment/declaration.ts";
 import { validateExperiment } from "../../src/experiment/validation.ts";
+import { defaultChronicle } from "../../src/text/chronicle/config.ts";
 import { assert, test } from "../testing.ts";
 import { smallExperiment as small } from "./small_experiment.ts";
 
@@ -37,6 +38,7 @@ test("every field left out has its documented default", () => {
     seed: 1,
     protocol: "strict",
     corpus: {
+      kind: "files",
       folder: "corpus",
       train: ["train"],
       valid: ["valid"],
@@ -52,6 +54,7 @@ test("every field left out has its documented default", () => {
       hiddenDim: 64,
       heads: 4,
       feedForwardDim: 256,
+      initialization: { kind: "official" },
       training: adaptation,
     },
     sidenet: { memoryBlock: 1, reductionFactor: 2, initialization: { kind: "paper" } },
@@ -81,7 +84,7 @@ for (const [protocol, expected] of Object.entries(protocols) as [Protocol, unkno
     const { corpus, memory, adaptation, backbone } = validateExperiment({ ...small, protocol });
     const { storage, bank, eviction, reset, missingChunks } = memory!;
     const found = [
-      corpus.lines,
+      corpus.kind === "files" && corpus.lines,
       adaptation!.batches,
       storage,
       bank,
@@ -112,6 +115,7 @@ test("what is declared goes before the protocol and every default", () => {
   };
   const resolved = validateExperiment(experiment);
   assert.equal(resolved.seed, 7);
+  assert.ok(resolved.corpus.kind === "files");
   assert.equal(resolved.corpus.lines, "plain");
   assert.equal(resolved.corpus.unwrap, true);
   assert.equal(resolved.backbone.kind === "pretrain" && resolved.backbone.feedForwardDim, 100);
@@ -125,6 +129,46 @@ test("what is declared goes before the protocol and every default", () => {
   assert.equal(evaluation.contextTokens, 64);
   // The override changes one field; the others are the experiment's.
   assert.deepEqual(evaluation.memory, { ...resolved.memory, chunkTokens: 2 });
+});
+
+test("a chronicle is written as its generator defaults to, but for what is declared", () => {
+  const tokenizer = { kind: "chronicle" } as const;
+  const { pretraining, ...defaults } = defaultChronicle;
+  assert.deepEqual(
+    validateExperiment({ ...small, seed: 7, tokenizer, corpus: { kind: "chronicle" } }).corpus,
+    {
+      kind: "chronicle",
+      seed: 7,
+      books: { train: pretraining.books, valid: 8, test: 24 },
+      drills: pretraining.drills,
+      config: defaults,
+    },
+  );
+  const songWords = { from: 2, to: 3 };
+  const declared: Experiment = {
+    ...small,
+    tokenizer,
+    corpus: {
+      kind: "chronicle",
+      seed: 3,
+      books: { train: 5 },
+      drills: 0,
+      config: { contextTokens: 64, book: { chapters: 4 }, drill: { songWords } },
+    },
+  };
+  assert.deepEqual(validateExperiment(declared).corpus, {
+    kind: "chronicle",
+    seed: 3,
+    books: { train: 5, valid: 8, test: 24 },
+    drills: 0,
+    config: {
+      contextTokens: 64,
+      book: { ...defaults.book, chapters: 4 },
+      sentence: defaults.sentence,
+      drill: { ...defaults.drill, songWords },
+      reviews: defaults.reviews,
+    },
+  });
 });
 
 test("a field set to undefined is absent, at every depth, and takes its default", () => {

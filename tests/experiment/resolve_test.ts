@@ -30,6 +30,9 @@ test("runId() is the same for a default written out", () => {
     idOf({ seed: 1, protocol: "strict", memory: { ...small.memory, chunkTokens: 4 } }),
     idOf({}),
   );
+  const { backbone, corpus } = small;
+  assert.equal(idOf({ corpus: { kind: "files", ...corpus } }), idOf({}));
+  assert.equal(idOf({ backbone: { ...backbone, initialization: { kind: "official" } } }), idOf({}));
 });
 
 test("runId() leaves out what does not change the numbers", () => {
@@ -55,6 +58,10 @@ test("runId() tells apart all that changes the numbers", () => {
     { corpus: { ...corpus, folder: "other" } },
     { tokenizer: { kind: "bpe", vocabSize: 513 } },
     { backbone: { ...backbone, layers: 6 } },
+    { backbone: { ...backbone, initialization: { kind: "scaled" } } },
+    { tokenizer: { kind: "chronicle" }, corpus: { kind: "chronicle" } },
+    { tokenizer: { kind: "chronicle" }, corpus: { kind: "chronicle", seed: 2 } },
+    { tokenizer: { kind: "chronicle" }, corpus: { kind: "chronicle", drills: 0 } },
     { sidenet: { memoryBlock: 2 } },
     { memory: { ...memory, storage: "float16" } },
     { adaptation: { ...adaptation, learningRate: 2e-3 } },

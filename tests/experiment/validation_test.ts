@@ -14,6 +14,7 @@ interface Malformed {
 
 const { sidenet, memory, adaptation, backbone, corpus, evaluations } = small;
 const [evaluation] = evaluations;
+const chronicle = { kind: "chronicle" } as const;
 
 const malformed: Malformed[] = [
   {
@@ -45,7 +46,9 @@ const malformed: Malformed[] = [
   {
     name: "missing part",
     change: { tokenizer: undefined },
-    problems: ["tokenizer is missing: allowed are objects whose kind is bpe, file, gpt2"],
+    problems: [
+      "tokenizer is missing: allowed are objects whose kind is bpe, file, gpt2, chronicle",
+    ],
   },
   {
     name: "missing field",
@@ -331,6 +334,67 @@ const malformed: Malformed[] = [
     },
     problems: [
       "evaluations.0.contextTokens is missing, as no training declares it: allowed are positive integers",
+    ],
+  },
+  {
+    name: "misspelled field of a corpus that names no kind",
+    change: { corpus: { ...corpus, unwarp: true } },
+    problems: [
+      'corpus.unwarp is unknown: allowed are kind, folder, train, valid, test, lines, unwrap, maxDocuments, maxDocumentTokens (did you mean "unwrap"?)',
+    ],
+  },
+  {
+    name: "misspelled kind of corpus",
+    change: { corpus: { kind: "chronicel" } },
+    problems: [
+      'corpus.kind has a wrong value: current value is "chronicel", allowed are files, chronicle (did you mean "chronicle"?)',
+    ],
+  },
+  {
+    name: "misspelled field of the chronicle",
+    change: { tokenizer: chronicle, corpus: { ...chronicle, folder: "books" } },
+    problems: ["corpus.folder is unknown: allowed are kind, seed, books, drills, config"],
+  },
+  {
+    name: "misspelled setting of the chronicle",
+    change: { tokenizer: chronicle, corpus: { ...chronicle, config: { drill: { songShar: 1 } } } },
+    problems: [
+      'corpus.config.drill.songShar is unknown: allowed are scenes, sceneTokens, songShare, songWords, rollShare, rollPairs, repetitions, entities, goodShare, ships (did you mean "songShare"?)',
+    ],
+  },
+  {
+    name: "half a chapter",
+    change: { tokenizer: chronicle, corpus: { ...chronicle, config: { book: { chapters: 2.5 } } } },
+    problems: [
+      "corpus.config.book.chapters has a wrong value: current value is 2.5, allowed are whole numbers",
+    ],
+  },
+  {
+    name: "chronicle with more ships than names",
+    change: { tokenizer: chronicle, corpus: { ...chronicle, config: { book: { chapters: 25 } } } },
+    problems: [
+      "corpus.config is impossible: Cannot write chronicles as there are 24 names of ships and book.chapters needs one each: current value is 25",
+    ],
+  },
+  {
+    name: "chronicle without its words",
+    change: { corpus: chronicle },
+    problems: [
+      'tokenizer.kind must be "chronicle" where corpus.kind is "chronicle": current value is "bpe", allowed are chronicle',
+    ],
+  },
+  {
+    name: "words of the chronicle for other texts",
+    change: { tokenizer: chronicle },
+    problems: [
+      'tokenizer.kind must not be "chronicle" where corpus.kind is "files": current value is "chronicle", allowed are bpe, file, gpt2',
+    ],
+  },
+  {
+    name: "unknown initialisation of the backbone",
+    change: { backbone: { ...backbone, initialization: { kind: "scale" } } },
+    problems: [
+      'backbone.initialization.kind has a wrong value: current value is "scale", allowed are official, scaled (did you mean "scaled"?)',
     ],
   },
   {
