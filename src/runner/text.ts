@@ -110,7 +110,7 @@ async function openChronicle(
     const documents: RunDocument[] = [];
     const hashes: string[] = [];
     for (const { name, tokens, words } of written) {
-      hashes.push(name, tokens.join(" "));
+      hashes.push(name, hashOf([tokens.join(" ")]));
       documents.push({ name, tokens, words, gpt2Tokens: tokens.length });
     }
     await context.results.recordHash(`corpus ${name}`, hashOf(hashes));

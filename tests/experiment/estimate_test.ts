@@ -67,3 +67,14 @@ test("estimateRun() lists the paths that are not there", async () => {
     `${folder}/no_backbone.pt`,
   ]);
 });
+
+test("estimateRun() knows the words of the chronicle, and misses no files of it", async () => {
+  const { backboneParameters, missing } = await estimate({
+    corpus: { kind: "chronicle" },
+    tokenizer: { kind: "chronicle" },
+  });
+  // Four blocks, the last LayerNorm, embeddings, and a head with bias.
+  const block = 4 * 64 * 64 + 2 * 64 + (64 + 1) * 256 + (256 + 1) * 64;
+  assert.equal(backboneParameters, 4 * block + 2 * 64 + 322 * 64 + 322 * (64 + 1));
+  assert.deepEqual(missing, []);
+});
