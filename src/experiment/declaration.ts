@@ -229,10 +229,8 @@ export type EvaluatedModel =
   | "longmem-other-document"
   | "untrained-with-memory";
 
-/** Perplexity over whole documents, in consecutive segments that do not overlap. */
-export interface PerplexityEvaluation {
-  /** Distinguishes it from other kinds of evaluation. */
-  readonly kind: "perplexity";
+/** What evaluations that read whole documents have in common: consecutive segments that do not overlap. */
+export interface DocumentEvaluation {
   /** Names the evaluation's results; unique in the experiment. */
   readonly name: string;
   /** Documents to evaluate on. */
@@ -249,12 +247,27 @@ export interface PerplexityEvaluation {
   readonly memory?: MemoryConfig;
 }
 
+/** Perplexity over whole documents. */
+export interface PerplexityEvaluation extends DocumentEvaluation {
+  /** Distinguishes it from other kinds of evaluation. */
+  readonly kind: "perplexity";
+}
+
+/** Whether a model names what a book of the chronicle has told before, near and far; and perplexity. */
+export interface RecallEvaluation extends DocumentEvaluation {
+  /** Distinguishes it from other kinds of evaluation. */
+  readonly kind: "recall";
+}
+
 /** An evaluation, all fields filled in. */
-export type EvaluationConfig = PerplexityEvaluation;
+export type EvaluationConfig = PerplexityEvaluation | RecallEvaluation;
 
 /** An evaluation as declared; `memory` overrides fields of the experiment's memory. */
 export type EvaluationDeclaration =
-  & Declared<Omit<PerplexityEvaluation, "memory">, "kind" | "split" | "models">
+  & (
+    | Declared<Omit<PerplexityEvaluation, "memory">, "kind" | "split" | "models">
+    | Declared<Omit<RecallEvaluation, "memory">, "kind" | "split" | "models">
+  )
   & { readonly memory?: MemoryDeclaration };
 
 /** An experiment as its author declares it. */

@@ -205,7 +205,8 @@ function fillEvaluation(
   },
 ): EvaluationConfig {
   switch (evaluation.kind) {
-    case "perplexity": {
+    case "perplexity":
+    case "recall": {
       const { memory: override, ...fields } = evaluation;
       const memory = override || experiment.memory
         ? fillMemory(override ?? {}, experiment.protocol, experiment.memory)
@@ -215,7 +216,7 @@ function fillEvaluation(
         throw new RangeError("Cannot fill in contextTokens as no training declares it");
       }
       return {
-        name: `perplexity-${evaluation.split}`,
+        name: `${evaluation.kind}-${evaluation.split}`,
         batchSize: 1,
         ...fields,
         contextTokens,
@@ -223,6 +224,6 @@ function fillEvaluation(
       };
     }
     default:
-      return evaluation.kind satisfies never;
+      return evaluation satisfies never;
   }
 }

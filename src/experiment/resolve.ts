@@ -81,9 +81,10 @@ function limited(evaluation: EvaluationConfig, limit: number | undefined): Evalu
   if (limit === undefined) return evaluation;
   switch (evaluation.kind) {
     case "perplexity":
+    case "recall":
       return { ...evaluation, maxDocuments: Math.min(limit, evaluation.maxDocuments ?? limit) };
     default:
-      return evaluation.kind satisfies never;
+      return evaluation satisfies never;
   }
 }
 

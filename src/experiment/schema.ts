@@ -183,24 +183,26 @@ const memory = z.strictObject({
   ]).exactOptional(),
 });
 
+const documentEvaluation = {
+  name: slug.exactOptional(),
+  split: oneOf("valid", "test"),
+  models: z.array(oneOf(
+    "backbone",
+    "sidenet-without-memory",
+    "longmem",
+    "longmem-memory-off",
+    "longmem-other-document",
+    "untrained-with-memory",
+  )).min(1).readonly().describe("lists of models"),
+  batchSize: positiveInteger.exactOptional(),
+  contextTokens: positiveInteger.exactOptional(),
+  maxDocuments: positiveInteger.exactOptional(),
+  memory: memory.exactOptional(),
+};
+
 const evaluation = z.discriminatedUnion("kind", [
-  z.strictObject({
-    kind: z.literal("perplexity"),
-    name: slug.exactOptional(),
-    split: oneOf("valid", "test"),
-    models: z.array(oneOf(
-      "backbone",
-      "sidenet-without-memory",
-      "longmem",
-      "longmem-memory-off",
-      "longmem-other-document",
-      "untrained-with-memory",
-    )).min(1).readonly().describe("lists of models"),
-    batchSize: positiveInteger.exactOptional(),
-    contextTokens: positiveInteger.exactOptional(),
-    maxDocuments: positiveInteger.exactOptional(),
-    memory: memory.exactOptional(),
-  }),
+  z.strictObject({ kind: z.literal("perplexity"), ...documentEvaluation }),
+  z.strictObject({ kind: z.literal("recall"), ...documentEvaluation }),
 ]);
 
 const experiment = z.strictObject({

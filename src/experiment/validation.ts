@@ -187,6 +187,14 @@ function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
       );
     }
     names.add(evaluation.name);
+    if (evaluation.kind === "recall" && corpus.kind !== "chronicle") {
+      problems.push(wrong(
+        `${path}.kind`,
+        `must not be "recall" where corpus.kind is "${corpus.kind}", whose recalls are not known`,
+        evaluation.kind,
+        "perplexity, or a corpus whose kind is chronicle",
+      ));
+    }
     for (const [j, model] of evaluation.models.entries()) {
       if (evaluation.models.indexOf(model) < j) {
         problems.push(wrong(`${path}.models.${j}`, "is listed twice", model, "models listed once"));

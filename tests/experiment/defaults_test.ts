@@ -131,6 +131,23 @@ test("what is declared goes before the protocol and every default", () => {
   assert.deepEqual(evaluation.memory, { ...resolved.memory, chunkTokens: 2 });
 });
 
+test("an evaluation that has no name has that of its kind and split", () => {
+  const { evaluations } = validateExperiment({
+    ...small,
+    tokenizer: { kind: "chronicle" },
+    corpus: { kind: "chronicle" },
+    evaluations: (["recall", "perplexity"] as const).flatMap((kind) =>
+      (["valid", "test"] as const).map((split) => ({ kind, split, models: ["longmem"] as const }))
+    ),
+  });
+  assert.deepEqual(evaluations.map(({ name, kind, memory }) => [name, kind, memory?.bank]), [
+    ["recall-valid", "recall", "per-row"],
+    ["recall-test", "recall", "per-row"],
+    ["perplexity-valid", "perplexity", "per-row"],
+    ["perplexity-test", "perplexity", "per-row"],
+  ]);
+});
+
 test("a chronicle is written as its generator defaults to, but for what is declared", () => {
   const tokenizer = { kind: "chronicle" } as const;
   const { pretraining, ...defaults } = defaultChronicle;

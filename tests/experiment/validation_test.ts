@@ -326,6 +326,24 @@ const malformed: Malformed[] = [
     ],
   },
   {
+    name: "recall of documents whose recalls are not known",
+    change: { evaluations: [evaluation, { ...evaluation, kind: "recall", name: "recall" }] },
+    problems: [
+      'evaluations.1.kind must not be "recall" where corpus.kind is "files", whose recalls are not known: current value is "recall", allowed are perplexity, or a corpus whose kind is chronicle',
+    ],
+  },
+  {
+    name: "misspelled field of an evaluation of recall",
+    change: {
+      tokenizer: chronicle,
+      corpus: chronicle,
+      evaluations: [{ ...evaluation, kind: "recall", maxBooks: 2 }],
+    },
+    problems: [
+      "evaluations.0.maxBooks is unknown: allowed are kind, name, split, models, batchSize, contextTokens, maxDocuments, memory",
+    ],
+  },
+  {
     name: "segment length known from nowhere",
     change: {
       backbone: { kind: "checkpoint", path: "backbone.pt" },

@@ -1,0 +1,92 @@
+import type { Experiment } from "../../src/experiment/declaration.ts";
+import { recallMetrics } from "../../src/evaluation/recall.ts";
+import { resolveRun } from "../../src/experiment/resolve.ts";
+import type { SampleRecord } from "../../src/results/run_folder.ts";
+import { runExperiment } from "../../src/runner/run_experiment.ts";
+import { writeBooks } from "../../src/text/chronicle/book.ts";
+import { withFolder } from "../backbone/checkpoint/temporary.ts";
+import { assert, assertClose, test } from "../testing.ts";
+
+const training = { batchSize: 1, contextTokens: 16, steps: 3, learningRate: 1e-3 };
+const models = ["backbone", "longmem", "longmem-memory-off", "longmem-other-document"] as const;
+
+/** The smallest LongMem on the smallest books. */
+const experiment = {
+  name: "voyage",
+  corpus: {
+    kind: "chronicle",
+    books: { train: 1, valid: 2, test: 3 },
+    drills: 1,
+    config: {
+      contextTokens: 16,
+      book: { chapters: 3, sentencesPerChapter: 8 },
+      drill: { scenes: 2, sceneTokens: 60 },
+    },
+  },
+  tokenizer: { kind: "chronicle" },
+  backbone: { kind: "pretrain", layers: 2, hiddenDim: 8, heads: 2, training },
+  sidenet: { memoryBlock: 1 },
+  memory: { capacityTokens: 64, chunkTokens: 4, retrievedTokens: 8 },
+  adaptation: training,
+  evaluations: [
+    { kind: "recall", split: "test", models, batchSize: 2, maxDocuments: 2 },
+    { kind: "perplexity", split: "test", models, batchSize: 2, maxDocuments: 2 },
+  ],
+} as const satisfies Experiment;
+
+test("runExperiment() measures recall and, in the same pass, what perplexity measures", async () => {
+  await withFolder(async (results) => {
+    const { state, metrics, run } = await runExperiment(experiment, { results, device: "cpu" });
+    assert.equal(state, "completed");
+
+    const { corpus } = resolveRun("voyage.ts", experiment).experiment;
+    assert.ok(corpus.kind === "chronicle");
+    const books = writeBooks({ ...corpus.config, pretraining: { books: 1, drills: 1 } }, {
+      seed: `${corpus.seed}/test`,
+      count: 3,
+    });
+    const recalls = books.map((book) => book.recalls.length);
+    const path = `${results}/voyage/${run}/samples/recall-test.jsonl`;
+    const samples: (SampleRecord & { model: string })[] = (await Deno.readTextFile(path)).trim()
+      .split("\n").map((line) => JSON.parse(line));
+    const of = (wanted: string) => samples.filter(({ model }) => model === wanted);
+    for (const model of models) {
+      const own = metrics.filter((metric) => metric.model === model);
+      const recall = own.filter(({ evaluation }) => evaluation === "recall-test");
+      const asked = recall.filter(({ name }) => /^recall all /.test(name));
+      const sum = (values: readonly number[]) => values.reduce((total, x) => total + x, 0);
+      assert.equal(sum(asked.map(({ n }) => n)), recalls[0] + recalls[1]);
+      assert.equal(sum(asked.map(({ total }) => total!)), sum(recalls));
+
+      // The records say what was asked and answered: the books' answers, in their places.
+      const [first, second, ...others] = of(model);
+      assert.deepEqual(others, []);
+      [first, second].forEach(({ item, positions, answers, choices }, i) => {
+        assert.equal(item, books[i].name);
+        assert.deepEqual(positions, books[i].recalls.map(({ position }) => position));
+        assert.deepEqual(answers, books[i].recalls.map(({ answer }) => answer));
+        assert.equal((choices as number[]).length, recalls[i]);
+      });
+      const baseline = model === "backbone"
+        ? {}
+        : { baseline: { model: "backbone", samples: of("backbone") } };
+      assert.deepEqual(
+        recall,
+        recallMetrics({ evaluation: "recall-test", model }, of(model), { all: books, ...baseline }),
+      );
+
+      for (const name of ["perplexity", "gain over backbone"]) {
+        const [fromRecall, fromPerplexity] = ["recall-test", "perplexity-test"].map((evaluation) =>
+          own.find((metric) => metric.evaluation === evaluation && metric.name === name)
+        );
+        assert.equal(fromRecall === undefined, model === "backbone" && name !== "perplexity");
+        if (fromRecall === undefined) continue;
+        assertClose([fromRecall.value], [fromPerplexity!.value], { tolerance: 1e-4, name });
+        assert.deepEqual(
+          [fromRecall.n, fromRecall.total, fromRecall.metricVersion],
+          [fromPerplexity!.n, fromPerplexity!.total, fromPerplexity!.metricVersion],
+        );
+      }
+    }
+  });
+});
