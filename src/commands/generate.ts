@@ -78,7 +78,7 @@ async function generateText(args: CommandArguments, output: Output): Promise<num
     await reading(() => rememberDocument(model, document.tokens, { contextTokens, chunkTokens }));
     output.note(
       `${path}: ${document.tokens.length} tokens, ${
-        model.memoryFillChunks[0] * chunkTokens
+        (model.memoryFillChunks[0] ?? 0) * chunkTokens
       } of them in memory`,
     );
     const { bos, eos } = tokenizer.specialIds;

@@ -152,11 +152,10 @@ class OrtWebGpuDevice implements WebGpuDevice {
 
   #buffer(shape: readonly number[], type: ElementType): GPUBuffer {
     const size = Math.ceil(elementCount(shape) * bytesPerElement[type] / 16) * 16;
-    const { maxBufferSize, maxStorageBufferBindingSize } = this.gpu.limits;
-    const largest = Math.min(maxBufferSize, maxStorageBufferBindingSize);
-    if (size > largest) {
+    // Beyond one binding ONNX Runtime splits what it reads; Softmax and Where do not, and graphs keep theirs below it.
+    if (size > this.gpu.limits.maxBufferSize) {
       throw new RangeError(
-        `Cannot make a tensor of shape [${shape}] as this GPU reads at most ${largest} bytes of a buffer: current size is ${size}`,
+        `Cannot make a tensor of shape [${shape}] as this GPU's buffers end at ${this.gpu.limits.maxBufferSize} bytes: current size is ${size}`,
       );
     }
     return this.gpu.createBuffer({
