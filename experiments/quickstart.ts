@@ -23,9 +23,9 @@ export default defineExperiment({
   adaptation: {
     batchSize: 8,
     contextTokens: 128,
-    steps: 400,
+    steps: 800, // 0.8 M tokens
     learningRate: 1e-3,
-    warmupSteps: 20,
+    warmupSteps: 40,
     finalLearningRate: 5e-5,
     clipNorm: 1,
     dropout: 0,
