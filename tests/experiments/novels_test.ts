@@ -1,6 +1,5 @@
-import { join } from "node:path";
 import type { Metric, RunSummary } from "../../src/results/run_folder.ts";
-import { outcomeOf, spawnRun } from "../runner/command_line_run.ts";
+import { onlyRun, outcomeOf, readJson, spawnRun } from "../runner/command_line_run.ts";
 import { assert, repositoryPath, sharedPath, sharedTest } from "../testing.ts";
 
 sharedTest(
@@ -20,11 +19,7 @@ sharedTest(
         ],
       ]));
       assert.equal(outcome.code, 0, outcome.stderr);
-      const experiment = join(results, "novels_language_modeling_small");
-      const [run] = [...Deno.readDirSync(experiment)];
-      const summary: RunSummary = JSON.parse(
-        await Deno.readTextFile(join(experiment, run.name, "summary.json")),
-      );
+      const summary: RunSummary = await readJson(await onlyRun(results), "summary.json");
       assert.equal(summary.state, "completed");
       const metric = (model: string, name: string): Metric => {
         const found = summary.metrics.find((metric) =>

@@ -1,6 +1,5 @@
-import { join } from "node:path";
 import type { RunSummary } from "../../src/results/run_folder.ts";
-import { outcomeOf, spawnRun } from "../runner/command_line_run.ts";
+import { onlyRun, outcomeOf, readJson, spawnRun } from "../runner/command_line_run.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
 
 test("quickstart.ts: after 100 steps a memory recalls far facts, and only the book's own does", async () => {
@@ -19,11 +18,7 @@ test("quickstart.ts: after 100 steps a memory recalls far facts, and only the bo
       ],
     ]));
     assert.equal(outcome.code, 0, outcome.stderr);
-    const experiment = join(results, "quickstart");
-    const [run] = [...Deno.readDirSync(experiment)];
-    const summary: RunSummary = JSON.parse(
-      await Deno.readTextFile(join(experiment, run.name, "summary.json")),
-    );
+    const summary: RunSummary = await readJson(await onlyRun(results), "summary.json");
     assert.equal(summary.state, "completed");
     const value = (model: string, name: string) =>
       summary.metrics.find((metric) => metric.model === model && metric.name === name)?.value ??
