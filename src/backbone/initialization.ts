@@ -1,6 +1,6 @@
 import { elementCount, type TensorMap } from "../tensor.ts";
 import { Random } from "../text/random.ts";
-import { type BackboneShape, backboneTensorShapes } from "./shape.ts";
+import { type BackboneShape, backboneTensorShapes, padId } from "./shape.ts";
 
 /**
  * Which random weights a backbone starts from. Biases are 0, LayerNorms 1 and 0, and the embedding of `<pad>` is 0
@@ -15,9 +15,6 @@ export type BackboneInitialization = { readonly kind: "official" } | { readonly 
 
 /** Standard deviation of the official matrices. */
 const officialDeviation = 0.02;
-
-/** Id of `<pad>` (specification section 1), whose embedding starts as zero. */
-const padId = 1;
 
 const embeddings = "transformer.wte.weight", head = "lm_head.weight";
 

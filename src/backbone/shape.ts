@@ -1,3 +1,6 @@
+/** Id of `<pad>` in every vocabulary of the project (specification section 1). */
+export const padId = 1;
+
 /** Sizes of the frozen backbone (specification section 3). */
 export interface BackboneShape {
   /** Blocks L. */

@@ -1,6 +1,6 @@
 import { Random } from "../text/random.ts";
 import { type LongMemModel } from "./load.ts";
-import { padId } from "./longmem.ts";
+import { padId } from "../backbone/shape.ts";
 
 /** What {@linkcode generate} continues, and how. */
 export interface GenerateOptions {

@@ -1,5 +1,6 @@
 import { paddedInputs } from "../backbone/attention_bias.ts";
 import { backbonePrefix } from "../backbone/backbone_graph.ts";
+import { padId } from "../backbone/shape.ts";
 import type { BackboneCheckpoint, SideNetCheckpoint } from "../backbone/checkpoint/content.ts";
 import { mostLikely } from "../graph/ops/most_likely.ts";
 import { checkMemoryConfig, type MemoryConfig } from "../memory/config.ts";
@@ -10,9 +11,6 @@ import type { Device, Session, Tensors } from "../runtime/device.ts";
 import type { TensorMap } from "../tensor.ts";
 import { checkTokenIds } from "../text/tokenizer.ts";
 import { buildForward, headBlocks, headLogits, headLoss, sideNetPrefix } from "./forward_graph.ts";
-
-/** Id of `<pad>` in every vocabulary of the project (specification section 1). */
-export const padId = 1;
 
 /** What a pass computes. */
 type Want = "logits" | "nll" | "choices" | "cache";

@@ -19,7 +19,8 @@ import type {
   RecallEvaluation,
   ResolvedExperiment,
 } from "../experiment/declaration.ts";
-import { LongMem, type LongMemParts, padId } from "../longmem/longmem.ts";
+import { padId } from "../backbone/shape.ts";
+import { LongMem, type LongMemParts } from "../longmem/longmem.ts";
 import type { Metric, SampleRecord } from "../results/run_folder.ts";
 import type { Device } from "../runtime/device.ts";
 import { cutDocument, type DocumentSegments } from "../text/segments.ts";

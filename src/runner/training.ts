@@ -6,7 +6,7 @@ import { scoreDocuments } from "../evaluation/perplexity.ts";
 import type { LongMem, Network } from "../longmem/longmem.ts";
 import type { MemoryConfig } from "../memory/config.ts";
 import type { TensorMap } from "../tensor.ts";
-import { padId } from "../longmem/longmem.ts";
+import { padId } from "../backbone/shape.ts";
 import type { TrainingConfig } from "../training/config.ts";
 import { train } from "../training/train.ts";
 import { Trainer, type TrainerOptions } from "../training/trainer.ts";

@@ -3,7 +3,7 @@ import type { BackboneCheckpoint, SideNetCheckpoint } from "../backbone/checkpoi
 import { Graph, type Value } from "../graph/graph.ts";
 import { dropoutMask, dropoutRandoms } from "../graph/ops/dropout.ts";
 import { buildForward, headBlocks, headLoss, sideNetPrefix } from "../longmem/forward_graph.ts";
-import { padId } from "../longmem/longmem.ts";
+import { padId } from "../backbone/shape.ts";
 import { checkMemoryConfig, type MemoryConfig } from "../memory/config.ts";
 import { MemoryBank, type SavedBank } from "../memory/memory_bank.ts";
 import { bankInputNames } from "../memory/memory_graph.ts";

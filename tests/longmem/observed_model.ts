@@ -11,7 +11,8 @@ import {
 import { Graph, type Value } from "../../src/graph/graph.ts";
 import { linear } from "../../src/graph/ops/linear.ts";
 import { sideNetPrefix } from "../../src/longmem/forward_graph.ts";
-import { type LongMemParts, padId } from "../../src/longmem/longmem.ts";
+import { padId } from "../../src/backbone/shape.ts";
+import type { LongMemParts } from "../../src/longmem/longmem.ts";
 import { memoryLayer, sideNetTensorShapes } from "../../src/longmem/shape.ts";
 import { sideNetForward } from "../../src/longmem/sidenet_graph.ts";
 import { retrievedChunks } from "../../src/memory/config.ts";

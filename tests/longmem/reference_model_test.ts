@@ -3,7 +3,8 @@
  * that the fixtures do not have.
  */
 import type { BackboneShape } from "../../src/backbone/shape.ts";
-import { LongMem, padId } from "../../src/longmem/longmem.ts";
+import { padId } from "../../src/backbone/shape.ts";
+import { LongMem } from "../../src/longmem/longmem.ts";
 import type { SideNetShape } from "../../src/longmem/shape.ts";
 import type { MemoryConfig } from "../../src/memory/config.ts";
 import type { Device } from "../../src/runtime/device.ts";
