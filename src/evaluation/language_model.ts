@@ -46,6 +46,17 @@ export interface ChoosingModel extends LanguageModel {
   choose(segment: SegmentRows): Promise<Choices>;
 }
 
+/**
+ * A model that can be asked about what it has read: prompts are answered from all that a row has read, one after the
+ * other, and change nothing of it.
+ */
+export interface PromptedModel extends ChoosingModel {
+  /** Reads the next segment of every row without saying anything of it: its `targets` are not looked at. */
+  read(segment: Pick<SegmentRows, "tokens" | "rows">): Promise<void>;
+  /** Says what follows in a prompt of every row, as `choose` does, but leaves what the rows have read as it is. */
+  ask(prompt: SegmentRows): Promise<Choices>;
+}
+
 /** What an evaluation asks of a LongMem. */
 export type ScoredLongMem = Pick<LongMem, "score" | "choose" | "remember" | "resetMemory">;
 
@@ -54,14 +65,21 @@ export function languageModel(
   name: string,
   model: ScoredLongMem,
   network: Network,
-): ChoosingModel {
+): PromptedModel {
   return {
     name,
     startDocument: (row) => model.resetMemory([row]),
     score: ({ tokens, targets, rows }) => model.score(tokens, targets, { batch: rows, network }),
     choose: ({ tokens, targets, rows }) => model.choose(tokens, targets, { batch: rows, network }),
+    read: ({ tokens, rows }) =>
+      network === "longmem" ? model.remember(tokens, { batch: rows }) : Promise.resolve(),
+    ask: ({ tokens, targets, rows }) =>
+      model.choose(tokens, targets, { batch: rows, network, readOnly: true }),
   };
 }
+
+/** What of a segment can be read: its tokens [T], as far as they are not padding. */
+type ReadableSegment = Pick<Segment, "targetTokens"> & { readonly tokens: Int32Array };
 
 /**
  * A control: every document is scored with the memory of the next one of the list, of which as much has been written as
@@ -72,8 +90,8 @@ export function languageModel(
 export function otherDocumentModel(
   name: string,
   model: ScoredLongMem,
-  documents: readonly { readonly segments: readonly Segment[] }[],
-): ChoosingModel {
+  documents: readonly { readonly segments: readonly ReadableSegment[] }[],
+): PromptedModel {
   if (documents.length < 2) {
     throw new RangeError(
       `Cannot score "${name}" as there is no other document: current number of documents is ${documents.length}, allowed are 2 and more`,
@@ -83,9 +101,9 @@ export function otherDocumentModel(
     const whole = segments.filter(({ tokens, targetTokens }) => targetTokens === tokens.length);
     return whole.length > 0 ? whole : segments;
   });
-  const reading = new Map<number, { other: readonly Segment[]; segment: number }>();
+  const reading = new Map<number, { other: readonly ReadableSegment[]; segment: number }>();
   const options = (rows: number) => ({ batch: rows, network: "longmem", readOnly: true } as const);
-  const rememberOthers = async ({ tokens, rows }: SegmentRows) => {
+  const rememberOthers = async ({ tokens, rows }: Pick<SegmentRows, "tokens" | "rows">) => {
     const T = tokens.length / rows;
     const remembered = Int32Array.from(tokens);
     for (const [row, place] of reading) {
@@ -110,5 +128,7 @@ export function otherDocumentModel(
       await rememberOthers(segment);
       return scores;
     },
+    read: rememberOthers,
+    ask: ({ tokens, targets, rows }) => model.choose(tokens, targets, options(rows)),
   };
 }

@@ -1,9 +1,4 @@
-import type { BackboneCheckpoint } from "../backbone/checkpoint/content.ts";
-import {
-  type ChoosingModel,
-  languageModel,
-  otherDocumentModel,
-} from "../evaluation/language_model.ts";
+import type { PromptedModel } from "../evaluation/language_model.ts";
 import {
   type PerplexityDocument,
   perplexityMetrics,
@@ -20,19 +15,13 @@ import type {
   ResolvedExperiment,
 } from "../experiment/declaration.ts";
 import { padId } from "../backbone/shape.ts";
-import { LongMem, type LongMemParts } from "../longmem/longmem.ts";
 import type { Metric, SampleRecord } from "../results/run_folder.ts";
 import type { Device } from "../runtime/device.ts";
 import { cutDocument, type DocumentSegments } from "../text/segments.ts";
-import { type SideNets, withFrozen } from "./models.ts";
+import { type Evaluated, openModel } from "./evaluated_model.ts";
+import { withFrozen } from "./models.ts";
 import type { RunContext } from "./run.ts";
 import type { RunText } from "./text.ts";
-
-/** What is evaluated. */
-export interface Evaluated {
-  readonly backbone: BackboneCheckpoint;
-  readonly sideNets: SideNets | undefined;
-}
 
 /** Where models are evaluated. */
 interface Setting {
@@ -117,7 +106,7 @@ async function evaluateModels(
   { evaluated, device, context }: Setting,
   steps: {
     /** Has a model read all documents: a record for each. */
-    score: (model: ChoosingModel, options: ReadOptions) => Promise<SampleRecord[]>;
+    score: (model: PromptedModel, options: ReadOptions) => Promise<SampleRecord[]>;
     /** Metrics from the records. */
     measure: (
       model: EvaluatedModel,
@@ -148,60 +137,4 @@ async function evaluateModels(
     const baseline = model === first ? undefined : { model: first, samples: of(first) };
     await results.recordMetrics(steps.measure(model, of(model), baseline));
   }
-}
-
-/** A model by its name in the declaration, and what to free after its evaluation. */
-async function openModel(
-  name: EvaluatedModel,
-  evaluation: EvaluationConfig,
-  { backbone, sideNets }: Evaluated,
-  documents: readonly DocumentSegments[],
-  device: Device,
-): Promise<{ model: ChoosingModel } & AsyncDisposable> {
-  const memory = evaluation.memory ? { memory: evaluation.memory } : {};
-  const open = (parts: Omit<LongMemParts, "backbone">, wrap: (model: LongMem) => ChoosingModel) => {
-    const model = new LongMem(device, { backbone, ...parts });
-    return Promise.resolve({ model: wrap(model), [Symbol.asyncDispose]: () => model.close() });
-  };
-  switch (name) {
-    case "backbone":
-      return await open({}, (model) => languageModel(name, model, "backbone"));
-    case "sidenet-without-memory":
-      return await open(
-        { sideNet: needed(sideNets?.withoutMemory, name) },
-        (model) => languageModel(name, model, "sidenet"),
-      );
-    case "longmem":
-      return await open(
-        { sideNet: needed(sideNets?.longmem, name), ...memory },
-        (model) => languageModel(name, model, "longmem"),
-      );
-    case "longmem-memory-off":
-      // With an empty memory the joint attention is the local one (specification section 7).
-      return await open(
-        { sideNet: needed(sideNets?.longmem, name) },
-        (model) => languageModel(name, model, "sidenet"),
-      );
-    case "longmem-other-document":
-      return await open(
-        { sideNet: needed(sideNets?.longmem, name), ...memory },
-        (model) => otherDocumentModel(name, model, documents),
-      );
-    case "untrained-with-memory":
-      return await open(
-        { sideNet: needed(sideNets?.untrained, name), ...memory },
-        (model) => languageModel(name, model, "longmem"),
-      );
-    default:
-      return name satisfies never;
-  }
-}
-
-function needed<T>(sideNet: T | undefined, model: EvaluatedModel): T {
-  if (!sideNet) {
-    throw new TypeError(
-      `Cannot evaluate model "${model}" as the experiment trains no such SideNet`,
-    );
-  }
-  return sideNet;
 }

@@ -1,0 +1,76 @@
+import type { BackboneCheckpoint } from "../backbone/checkpoint/content.ts";
+import {
+  languageModel,
+  otherDocumentModel,
+  type PromptedModel,
+} from "../evaluation/language_model.ts";
+import type { EvaluatedModel, EvaluationConfig } from "../experiment/declaration.ts";
+import { LongMem, type LongMemParts } from "../longmem/longmem.ts";
+import type { Device } from "../runtime/device.ts";
+import type { SideNets } from "./models.ts";
+
+/** What is evaluated. */
+export interface Evaluated {
+  readonly backbone: BackboneCheckpoint;
+  readonly sideNets: SideNets | undefined;
+}
+
+/**
+ * Opens a model by its name in the declaration; to be disposed of after its evaluation.
+ *
+ * @param documents What the evaluation reads, in its order: the control takes the next one's.
+ */
+export async function openModel(
+  name: EvaluatedModel,
+  evaluation: Pick<EvaluationConfig, "memory">,
+  { backbone, sideNets }: Evaluated,
+  documents: Parameters<typeof otherDocumentModel>[2],
+  device: Device,
+): Promise<{ model: PromptedModel } & AsyncDisposable> {
+  const memory = evaluation.memory ? { memory: evaluation.memory } : {};
+  const open = (parts: Omit<LongMemParts, "backbone">, wrap: (model: LongMem) => PromptedModel) => {
+    const model = new LongMem(device, { backbone, ...parts });
+    return Promise.resolve({ model: wrap(model), [Symbol.asyncDispose]: () => model.close() });
+  };
+  switch (name) {
+    case "backbone":
+      return await open({}, (model) => languageModel(name, model, "backbone"));
+    case "sidenet-without-memory":
+      return await open(
+        { sideNet: needed(sideNets?.withoutMemory, name) },
+        (model) => languageModel(name, model, "sidenet"),
+      );
+    case "longmem":
+      return await open(
+        { sideNet: needed(sideNets?.longmem, name), ...memory },
+        (model) => languageModel(name, model, "longmem"),
+      );
+    case "longmem-memory-off":
+      // With an empty memory the joint attention is the local one (specification section 7).
+      return await open(
+        { sideNet: needed(sideNets?.longmem, name) },
+        (model) => languageModel(name, model, "sidenet"),
+      );
+    case "longmem-other-document":
+      return await open(
+        { sideNet: needed(sideNets?.longmem, name), ...memory },
+        (model) => otherDocumentModel(name, model, documents),
+      );
+    case "untrained-with-memory":
+      return await open(
+        { sideNet: needed(sideNets?.untrained, name), ...memory },
+        (model) => languageModel(name, model, "longmem"),
+      );
+    default:
+      return name satisfies never;
+  }
+}
+
+function needed<T>(sideNet: T | undefined, model: EvaluatedModel): T {
+  if (!sideNet) {
+    throw new TypeError(
+      `Cannot evaluate model "${model}" as the experiment trains no such SideNet`,
+    );
+  }
+  return sideNet;
+}
