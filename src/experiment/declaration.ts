@@ -218,6 +218,9 @@ export type MemoryDeclaration = Partial<Omit<MemoryConfig, "index">> & {
  * - `sidenet-without-memory`: a SideNet trained like LongMem's, but never with a memory.
  * - `longmem`: backbone, SideNet and memory, as adapted.
  * - `longmem-memory-off`: the same weights, the memory left empty.
+ * - `longmem-recent-memory`: the same weights, but the memory is the smallest allowed and holds only what was read last: the
+ *   segment before, or `memory.retrievedTokens` tokens where those are more (the last one or two segments where
+ *   `memory.eviction` is `coarse`). What `longmem` does better it does by retrieving older text.
  * - `longmem-other-document`: the same weights, the memory filled from another document.
  * - `untrained-with-memory`: the SideNet as initialised, with memory.
  */
@@ -226,6 +229,7 @@ export type EvaluatedModel =
   | "sidenet-without-memory"
   | "longmem"
   | "longmem-memory-off"
+  | "longmem-recent-memory"
   | "longmem-other-document"
   | "untrained-with-memory";
 

@@ -191,6 +191,7 @@ const documentEvaluation = {
     "sidenet-without-memory",
     "longmem",
     "longmem-memory-off",
+    "longmem-recent-memory",
     "longmem-other-document",
     "untrained-with-memory",
   )).min(1).readonly().describe("lists of models"),

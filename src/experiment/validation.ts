@@ -148,6 +148,7 @@ const modelNeeds: Readonly<
   "sidenet-without-memory": ["sidenet", "adaptation"],
   "longmem": ["sidenet", "memory", "adaptation"],
   "longmem-memory-off": ["sidenet", "memory", "adaptation"],
+  "longmem-recent-memory": ["sidenet", "memory", "adaptation"],
   "longmem-other-document": ["sidenet", "memory", "adaptation"],
   "untrained-with-memory": ["sidenet", "memory"],
 };

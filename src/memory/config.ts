@@ -157,6 +157,18 @@ export function checkMemoryConfig(
   }
 }
 
+/**
+ * A memory that holds only what was read last: the smallest that segments of `contextTokens` tokens, one row at a time, may
+ * be written to and that has the tokens to be retrieved. With exact eviction it is the last segment, or the last
+ * `retrievedTokens` tokens where those are more; coarse eviction needs room for more than two updates, of which it keeps the
+ * last one or two.
+ */
+export function recentMemory(memory: MemoryConfig, contextTokens: number): MemoryConfig {
+  const { chunkTokens, retrievedTokens, eviction } = memory;
+  const least = lowestCapacityTokens(contextTokens, chunkTokens, eviction);
+  return { ...memory, capacityTokens: Math.max(least, retrievedTokens) };
+}
+
 /** The smallest bank that an update of so many tokens never breaks, in tokens. */
 export function lowestCapacityTokens(
   updateTokens: number,

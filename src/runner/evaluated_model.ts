@@ -6,6 +6,7 @@ import {
 } from "../evaluation/language_model.ts";
 import type { EvaluatedModel, EvaluationConfig } from "../experiment/declaration.ts";
 import { LongMem, type LongMemParts } from "../longmem/longmem.ts";
+import { recentMemory } from "../memory/config.ts";
 import type { Device } from "../runtime/device.ts";
 import type { SideNets } from "./models.ts";
 
@@ -22,7 +23,7 @@ export interface Evaluated {
  */
 export async function openModel(
   name: EvaluatedModel,
-  evaluation: Pick<EvaluationConfig, "memory">,
+  evaluation: Pick<EvaluationConfig, "memory" | "contextTokens">,
   { backbone, sideNets }: Evaluated,
   documents: Parameters<typeof otherDocumentModel>[2],
   device: Device,
@@ -50,6 +51,16 @@ export async function openModel(
       return await open(
         { sideNet: needed(sideNets?.longmem, name) },
         (model) => languageModel(name, model, "sidenet"),
+      );
+    case "longmem-recent-memory":
+      return await open(
+        {
+          sideNet: needed(sideNets?.longmem, name),
+          ...(evaluation.memory
+            ? { memory: recentMemory(evaluation.memory, evaluation.contextTokens) }
+            : {}),
+        },
+        (model) => languageModel(name, model, "longmem"),
       );
     case "longmem-other-document":
       return await open(

@@ -155,7 +155,7 @@ const malformed: Malformed[] = [
     name: "evaluation of an unknown model",
     change: { evaluations: [{ ...evaluation, models: ["longmen"] }] },
     problems: [
-      'evaluations.0.models.0 has a wrong value: current value is "longmen", allowed are backbone, sidenet-without-memory, longmem, longmem-memory-off, longmem-other-document, untrained-with-memory (did you mean "longmem"?)',
+      'evaluations.0.models.0 has a wrong value: current value is "longmen", allowed are backbone, sidenet-without-memory, longmem, longmem-memory-off, longmem-recent-memory, longmem-other-document, untrained-with-memory (did you mean "longmem"?)',
     ],
   },
   {

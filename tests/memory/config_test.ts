@@ -4,6 +4,7 @@ import {
   type MemoryConfig,
   memoryProtocols,
   paperMemory,
+  recentMemory,
   retrievedChunks,
 } from "../../src/memory/config.ts";
 import { Ring } from "../../src/memory/ring.ts";
@@ -105,4 +106,23 @@ test("checkMemoryConfig() names the field that is wrong and its value", () => {
     const config = { ...strict, ...fields };
     assert.throws(() => checkMemoryConfig(config, batch), { name: "RangeError", message });
   }
+});
+
+test("recentMemory() is the smallest bank that takes a segment and has what is retrieved", () => {
+  const capacityWith = (change: Partial<MemoryConfig>, contextTokens: number) => {
+    const memory = recentMemory({ ...strict, retrievedTokens: 8, ...change }, contextTokens);
+    checkMemoryConfig(memory, { rows: 1, contextTokens });
+    assert.deepEqual({ ...memory, capacityTokens: 0 }, {
+      ...strict,
+      retrievedTokens: 8,
+      ...change,
+      capacityTokens: 0,
+    });
+    return memory.capacityTokens;
+  };
+  assert.equal(capacityWith({}, 16), 16);
+  assert.equal(capacityWith({}, 18), 16); // the last two tokens fill no chunk
+  assert.equal(capacityWith({ retrievedTokens: 64 }, 16), 64);
+  assert.equal(capacityWith({ bank: "shared" }, 16), 16);
+  assert.equal(capacityWith({ eviction: "coarse" }, 16), 36); // two updates and a chunk
 });

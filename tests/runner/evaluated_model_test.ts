@@ -1,0 +1,54 @@
+import type { PromptedModel } from "../../src/evaluation/language_model.ts";
+import type { EvaluatedModel } from "../../src/experiment/declaration.ts";
+import { type Evaluated, openModel } from "../../src/runner/evaluated_model.ts";
+import type { Device } from "../../src/runtime/device.ts";
+import { deviceTest } from "../graph/devices.ts";
+import { assert, assertClose } from "../testing.ts";
+import {
+  randomBatches,
+  smallBackbone,
+  smallMemory,
+  smallSideNet,
+} from "../training/small_training.ts";
+
+const onCpu = { kinds: ["cpu"] } as const;
+const contextTokens = 8, rows = 2;
+
+/** What the models of a small experiment are made of. */
+function smallModels(): Evaluated {
+  const backbone = smallBackbone(), sideNet = smallSideNet(backbone);
+  return { backbone, sideNets: { untrained: sideNet, longmem: sideNet, withoutMemory: sideNet } };
+}
+
+/** Opens a model for evaluations with segments of 8 tokens, and closes it after use. */
+async function withModel<Result>(
+  device: Device,
+  model: EvaluatedModel,
+  use: (model: PromptedModel) => Promise<Result>,
+): Promise<Result> {
+  const evaluation = { contextTokens, memory: smallMemory };
+  await using opened = await openModel(model, evaluation, smallModels(), [], device);
+  return await use(opened.model);
+}
+
+const [first, second, asked] = randomBatches(3).map((batch) => ({ ...batch, rows }));
+
+/** Starts a document in both rows, reads segments, and asks the last one. */
+async function answer(model: PromptedModel, read: readonly typeof first[]): Promise<Float32Array> {
+  for (let row = 0; row < rows; row++) await model.startDocument(row, row);
+  for (const segment of read) await model.read(segment);
+  return Float32Array.from((await model.ask(asked)).nll);
+}
+
+deviceTest(
+  "longmem-recent-memory remembers the segment before, and nothing older",
+  async (device) => {
+    const asks = (model: EvaluatedModel, read: readonly typeof first[]) =>
+      withModel(device, model, (opened) => answer(opened, read));
+    const last = await asks("longmem", [second]);
+    assertClose(await asks("longmem-recent-memory", [first, second]), last, { tolerance: 1e-5 });
+    const both = await asks("longmem", [first, second]);
+    assert.ok(both.some((nll, i) => Math.abs(nll - last[i]) > 1e-3), "older text matters");
+  },
+  onCpu,
+);
