@@ -2,6 +2,7 @@
  * LongMem Lab: language models with a long memory, declared, trained and evaluated.
  */
 export { defineExperiment } from "./src/experiment/declaration.ts";
+export { expandSweep, type Variant } from "./src/experiment/sweep.ts";
 export { DeclarationError, type Problem } from "./src/experiment/validation.ts";
 export type {
   AdaptationConfig,
@@ -37,13 +38,15 @@ export type {
   SideNetDeclaration,
   SideNetInitialization,
   Split,
+  Sweep,
+  SweptFields,
   TokenizerConfig,
   TrainingConfig,
   TrainingDeclaration,
 } from "./src/experiment/declaration.ts";
 
 export { runExperiment, type RunExperimentOptions } from "./src/runner/run_experiment.ts";
-export type { Metric, RunState, RunSummary } from "./src/results/run_folder.ts";
+export type { Metric, RunState, RunSummary, Variation } from "./src/results/run_folder.ts";
 
 export { initializeBackbone } from "./src/backbone/initialization.ts";
 export type { BackboneCheckpoint, SideNetCheckpoint } from "./src/backbone/checkpoint/content.ts";

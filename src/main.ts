@@ -27,6 +27,7 @@ import { allowedWords } from "./experiment/suggestion.ts";
 import { DeclarationError } from "./experiment/validation.ts";
 import { currentEnvironment, type Environment } from "./results/environment.ts";
 import {
+  formatVariation,
   readSummary,
   type RunFolder,
   type RunState,
@@ -159,6 +160,7 @@ async function dryRun(runs: readonly ResolvedRun[], results: string): Promise<nu
       count === undefined ? "unknown until its files are read" : count.toLocaleString("en");
     const state = (await readSummary(`${runPath(results, run)}/summary.json`))?.state ?? "planned";
     console.log(`${experiment.name}/${run.id} (${run.file}): ${state}`);
+    if (run.variation) console.log(`  varies: ${formatVariation(run.variation)}`);
     console.log(`  protocol ${experiment.protocol}, device ${experiment.device}`);
     console.log(`  backbone parameters: ${parameters(backboneParameters)}`);
     if (experiment.sidenet) console.log(`  SideNet parameters: ${parameters(sidenetParameters)}`);

@@ -4,23 +4,38 @@
 import type { Experiment } from "./declaration.ts";
 import { rootNode, type SchemaNode } from "./schema.ts";
 import { allowedWords } from "./suggestion.ts";
+import { sweptAround, withoutSwept } from "./sweep.ts";
 import { DeclarationError } from "./validation.ts";
 
 /**
  * A copy of a declaration with fields overridden. A value is read as the field's type asks: numbers
  * (`65_536`, `2e-4`), `true` and `false`, words, lists (`0.9,0.98`), or JSON for lists and objects.
  *
+ * A field that is set is no longer swept, nor are fields within it: the others are.
+ *
  * @param experiment The declaration; it is not changed.
  * @param assignments `path=value` pairs, a path as in `memory.chunkTokens` or `evaluations.0.split`.
  * @throws {DeclarationError} Where a path is unknown or a value is not of the field's type.
  */
 export function assign(experiment: Experiment, assignments: readonly string[]): Experiment {
-  const copy = structuredClone(experiment);
-  for (const assignment of assignments) assignOne(copy, assignment);
-  return copy;
+  const { sweep: declared, ...copy }: Experiment = structuredClone(experiment);
+  let sweep = declared;
+  for (const assignment of assignments) {
+    const path = assignOne(copy, assignment);
+    const around = sweptAround(sweep, path);
+    if (around !== undefined) {
+      throw new DeclarationError(
+        `Cannot set ${path} as ${around} is swept, of which it is part: set ${around} itself, ` +
+          "which takes the place of its sweep",
+      );
+    }
+    sweep = withoutSwept(sweep, path);
+  }
+  return sweep === undefined ? copy : { ...copy, sweep };
 }
 
-function assignOne(experiment: Experiment, assignment: string): void {
+/** Returns the path that was set. */
+function assignOne(experiment: Experiment, assignment: string): string {
   const separator = assignment.indexOf("=");
   if (separator <= 0) {
     throw new DeclarationError(
@@ -31,38 +46,68 @@ function assignOne(experiment: Experiment, assignment: string): void {
   const path = assignment.slice(0, separator);
   const text = assignment.slice(separator + 1);
   const keys = path.split(".");
-  let node = rootNode(experiment);
-  let owner = experiment as unknown as Record<string, unknown>;
-  for (const [depth, key] of keys.entries()) {
-    const child = node.child(key);
-    if (child === undefined) throw unknownField(keys.slice(0, depth + 1), node);
-    const existing = Array.isArray(owner) ? owner.length : Infinity;
-    if (Number(key) >= existing) {
-      throw new DeclarationError(
-        `Cannot set ${path} as ${keys.slice(0, depth).join(".")} has ${existing} elements: ` +
-          `current value is ${key}, allowed are integers below ${existing}`,
-      );
-    }
-    if (depth === keys.length - 1) {
-      owner[key] = readValue(path, child, text);
-    } else {
-      // An optional part that is not declared comes into being with its first field.
-      owner[key] ??= {};
-      owner = owner[key] as Record<string, unknown>;
-      node = child;
-    }
+  if (keys[0] === "sweep") {
+    throw new DeclarationError(
+      `Cannot set ${path} as a sweep cannot be set: set the field itself, as in ` +
+        "memory.chunkTokens=4, which takes the place of its sweep",
+    );
   }
+  const located = locateField(experiment, keys);
+  if ("reason" in located) {
+    throw new DeclarationError(`Cannot set ${located.path} as ${located.reason}`);
+  }
+  setField(experiment, keys, readValue(path, located.node, text));
+  return path;
 }
 
-function unknownField(keys: readonly string[], node: SchemaNode): DeclarationError {
-  const parent = keys.slice(0, -1).join(".") || "an experiment";
-  const key = keys.at(-1)!;
-  const reason = node.type === "object"
-    ? `is no field of ${parent}: ${allowedWords(key, node.names)}`
-    : node.type === "array"
-    ? `is no element of ${parent}: allowed are integers from 0`
-    : `is not there: ${parent} has no fields`;
-  return new DeclarationError(`Cannot set ${keys.join(".")} as "${key}" ${reason}`);
+/**
+ * Finds a field in the form of a declaration, whether or not it has a value.
+ *
+ * @returns The form of the field; or why there is none, and how far the path leads to one.
+ */
+export function locateField(
+  experiment: Experiment,
+  keys: readonly string[],
+): { readonly node: SchemaNode } | { readonly path: string; readonly reason: string } {
+  let node = rootNode(experiment);
+  let owner: unknown = experiment;
+  for (const [depth, key] of keys.entries()) {
+    const child = node.child(key);
+    if (child === undefined) {
+      return { path: keys.slice(0, depth + 1).join("."), reason: unknownField(keys, depth, node) };
+    }
+    if (Array.isArray(owner) && Number(key) >= owner.length) {
+      return {
+        path: keys.join("."),
+        reason: `${keys.slice(0, depth).join(".")} has ${owner.length} elements: ` +
+          `current value is ${key}, allowed are integers below ${owner.length}`,
+      };
+    }
+    owner = (owner as Record<string, unknown> | undefined)?.[key];
+    node = child;
+  }
+  return { node };
+}
+
+function unknownField(keys: readonly string[], depth: number, node: SchemaNode): string {
+  const parent = keys.slice(0, depth).join(".") || "an experiment";
+  const key = keys[depth];
+  return `"${key}" ` +
+    (node.type === "object"
+      ? `is no field of ${parent}: ${allowedWords(key, node.names)}`
+      : node.type === "array"
+      ? `is no element of ${parent}: allowed are integers from 0`
+      : `is not there: ${parent} has no fields`);
+}
+
+/** Sets a field that {@linkcode locateField} has found; optional parts come into being with their first field. */
+export function setField(experiment: Experiment, keys: readonly string[], value: unknown): void {
+  let owner = experiment as unknown as Record<string, unknown>;
+  for (const key of keys.slice(0, -1)) {
+    owner[key] ??= {};
+    owner = owner[key] as Record<string, unknown>;
+  }
+  owner[keys.at(-1)!] = value;
 }
 
 /** Reads a value as its field's type asks; whether it is allowed is checked with the declaration. */

@@ -11,7 +11,7 @@ import type { SideNetInitialization } from "../longmem/initialization.ts";
 import type { IndexConfig, MemoryConfig, Protocol } from "../memory/config.ts";
 import type { ChronicleConfig } from "../text/chronicle/config.ts";
 import type { AdaptationConfig, TrainingConfig } from "../training/config.ts";
-import { validateExperiment } from "./validation.ts";
+import { resolveVariants, type Sweep, type SweptFields } from "./sweep.ts";
 
 export type {
   AdaptationConfig,
@@ -20,6 +20,8 @@ export type {
   MemoryConfig,
   Protocol,
   SideNetInitialization,
+  Sweep,
+  SweptFields,
   TrainingConfig,
 };
 
@@ -304,6 +306,12 @@ export interface Experiment {
   readonly device?: DeviceChoice;
   /** Threads of the CPU engines (default: theirs). */
   readonly threads?: number;
+  /**
+   * Fields that take several values, a run for each combination: `{ "memory.chunkTokens": [1, 2, 4], seed: [1, 2] }`
+   * are six runs. Lists in `zip` advance in step: `{ zip: { "memory.capacityTokens": [1024, 4096],
+   * "memory.retrievedTokens": [16, 64] } }` are two. Absent: one run.
+   */
+  readonly sweep?: Sweep | undefined;
 }
 
 /** An experiment with every default filled in: the record of what a run does. */
@@ -327,7 +335,7 @@ export interface ResolvedExperiment
 
 /**
  * Declares an experiment: returns its argument, so that the editor completes and checks every field,
- * after checking what types cannot (`retrievedTokens` a multiple of `chunkTokens`, ...).
+ * after checking what types cannot (`retrievedTokens` a multiple of `chunkTokens`, ...), for each run of its sweep.
  *
  * @param experiment The declaration.
  * @returns The same object.
@@ -349,6 +357,6 @@ export interface ResolvedExperiment
  * ```
  */
 export function defineExperiment(experiment: Experiment): Experiment {
-  validateExperiment(experiment);
+  resolveVariants(experiment);
   return experiment;
 }

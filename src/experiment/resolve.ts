@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { join, relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import type { Variation } from "../results/run_folder.ts";
 import { assign } from "./assignment.ts";
 import type {
   DeviceChoice,
@@ -12,7 +13,8 @@ import type {
   Experiment,
   ResolvedExperiment,
 } from "./declaration.ts";
-import { DeclarationError, validateExperiment } from "./validation.ts";
+import { type ResolvedVariant, resolveVariants, unmeasuredFields } from "./sweep.ts";
+import { DeclarationError } from "./validation.ts";
 
 /** One run to do: an experiment with nothing left open. */
 export interface ResolvedRun {
@@ -24,6 +26,8 @@ export interface ResolvedRun {
   readonly file: string;
   /** Items per evaluation at most, where the command line limits them. */
   readonly limit?: number;
+  /** The fields that its sweep varies, with their values; absent where nothing is swept. */
+  readonly variation?: Variation;
 }
 
 /** What the command line changes about the declarations. */
@@ -48,32 +52,70 @@ export async function resolveRuns(
 ): Promise<ResolvedRun[]> {
   const runs = new Map<string, ResolvedRun>();
   for (const { file, experiment } of await loadExperiments(paths)) {
-    const run = resolveRun(file, experiment, options);
-    const key = `${run.experiment.name}/${run.id}`;
-    if (!runs.has(key)) runs.set(key, run);
+    for (const run of resolveSweep(file, experiment, options)) {
+      const key = `${run.experiment.name}/${run.id}`;
+      const earlier = runs.get(key) ?? run;
+      const variation = { ...earlier.variation, ...run.variation };
+      runs.set(key, Object.keys(variation).length > 0 ? { ...earlier, variation } : earlier);
+    }
   }
   return [...runs.values()];
 }
 
 /**
- * Resolves one declaration into a run.
+ * Resolves one declaration into its runs: one, or those of its sweep.
+ *
+ * @param file What declares it, for errors and for the runs' records.
+ * @throws {DeclarationError} Where the declaration or an assignment is wrong.
+ */
+export function resolveSweep(
+  file: string,
+  declared: Experiment,
+  options: ResolveOptions = {},
+): ResolvedRun[] {
+  const { assignments = [] } = options;
+  const variants = inFile(file, () => resolveVariants(assign(declared, assignments)));
+  return variants.map((variant) => resolveVariant(file, variant, options));
+}
+
+/**
+ * Resolves a declaration of one run.
  *
  * @param file What declares it, for errors and for the run's record.
- * @throws {DeclarationError} Where the declaration or an assignment is wrong.
+ * @throws {DeclarationError} Where the declaration or an assignment is wrong, or its sweep has several runs.
  */
 export function resolveRun(
   file: string,
   declared: Experiment,
   options: ResolveOptions = {},
 ): ResolvedRun {
-  const { assignments = [], limit, device } = options;
-  const resolved = inFile(file, () => validateExperiment(assign(declared, assignments)));
+  const runs = resolveSweep(file, declared, options);
+  if (runs.length > 1) {
+    throw new DeclarationError(
+      `Cannot run "${declared.name}" as one run as its sweep has ${runs.length}: allowed are the ` +
+        "experiments that expandSweep() makes of it",
+    );
+  }
+  return runs[0];
+}
+
+function resolveVariant(
+  file: string,
+  { experiment: resolved, variation }: ResolvedVariant,
+  { limit, device }: ResolveOptions,
+): ResolvedRun {
   const experiment: ResolvedExperiment = {
     ...resolved,
     evaluations: resolved.evaluations.map((evaluation) => limited(evaluation, limit)),
     ...(device !== undefined && { device }),
   };
-  return { id: runId(experiment), experiment, file, ...(limit !== undefined && { limit }) };
+  return {
+    id: runId(experiment),
+    experiment,
+    file,
+    ...(limit !== undefined && { limit }),
+    ...(Object.keys(variation).length > 0 && { variation }),
+  };
 }
 
 /** The limit becomes part of the declaration: its numbers are not those of the whole evaluation. */
@@ -108,9 +150,9 @@ export function runId(experiment: ResolvedExperiment): string {
 
 /** The fields that decide what is measured. */
 function measured(experiment: ResolvedExperiment): unknown {
-  const { name: _name, question: _question, scale: _scale, ...rest } = experiment;
-  const { device: _device, threads: _threads, ...fields } = rest;
-  return withoutKey({ ...fields, ...withoutOnlyChoices(experiment) }, "checkpointEverySteps");
+  const fields: Record<string, unknown> = { ...experiment, ...withoutOnlyChoices(experiment) };
+  for (const field of unmeasuredFields) delete fields[field];
+  return withoutKey(fields, "checkpointEverySteps");
 }
 
 /** Corpus and backbone without fields that declarations have not always had, where they change nothing. */

@@ -6,6 +6,7 @@
  */
 import { z } from "zod";
 import type { Experiment } from "./declaration.ts";
+import type { Sweep } from "./sweep.ts";
 
 const positiveInteger = z.int().positive().describe("positive integers");
 const nonNegativeInteger = z.int().nonnegative().describe("integers from 0");
@@ -221,6 +222,8 @@ const experiment = z.strictObject({
   evaluations: z.array(evaluation).readonly().describe("lists of evaluations"),
   device: oneOf("auto", "webgpu", "cpu", "wasm").exactOptional(),
   threads: positiveInteger.exactOptional(),
+  // Its lists are checked in sweep.ts, and their values as those of the fields they are for.
+  sweep: z.custom<Sweep>().optional(),
 });
 
 /** The form of a declaration. */

@@ -48,6 +48,15 @@ export class DeclarationError extends Error {
  * @throws {DeclarationError} It lists every problem.
  */
 export function validateExperiment(declaration: unknown): ResolvedExperiment {
+  const { resolved, problems } = checkExperiment(declaration);
+  if (resolved) return resolved;
+  throw declarationError(declaration, problems);
+}
+
+/** What is wrong with a declaration of one run; where nothing is, the run. */
+export function checkExperiment(
+  declaration: unknown,
+): { readonly resolved?: ResolvedExperiment; readonly problems: readonly Problem[] } {
   const present = withoutUndefined(declaration);
   const parsed = experimentSchema.safeParse(present);
   const problems = parsed.success
@@ -56,12 +65,20 @@ export function validateExperiment(declaration: unknown): ResolvedExperiment {
   if (parsed.success && problems.length === 0) {
     const resolved = fillDefaults(parsed.data);
     problems.push(...consistencyProblems(resolved));
-    if (problems.length === 0) return resolved;
+    if (problems.length === 0) return { resolved, problems };
   }
-  const name = (present as { name?: unknown } | null)?.name;
+  return { problems };
+}
+
+/** The error that lists the problems of a declaration. */
+export function declarationError(
+  declaration: unknown,
+  problems: readonly Problem[],
+): DeclarationError {
+  const name = (declaration as { name?: unknown } | null)?.name;
   const subject = typeof name === "string" ? `experiment "${name}"` : "experiment";
   const reasons = problems.map(({ path, message }) => `${path} ${message}`.trim());
-  throw new DeclarationError(
+  return new DeclarationError(
     reasons.length === 1
       ? `Cannot declare ${subject} as ${reasons[0]}`
       : `Cannot declare ${subject} as ${reasons.length} fields are wrong:\n  ${
@@ -72,7 +89,7 @@ export function validateExperiment(declaration: unknown): ResolvedExperiment {
 }
 
 /** A field set to undefined is absent: `{ ...base, memory: undefined }` is the baseline of `base`. */
-function withoutUndefined(value: unknown): unknown {
+export function withoutUndefined(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutUndefined);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(
@@ -117,7 +134,8 @@ function find(
   return { node, value };
 }
 
-function show(value: unknown): string {
+/** A value as errors show it. */
+export function show(value: unknown): string {
   return typeof value === "number" || typeof value === "bigint"
     ? String(value)
     : JSON.stringify(value) ?? typeof value;

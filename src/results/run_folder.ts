@@ -45,6 +45,9 @@ export interface Metric {
   readonly metricVersion: number;
 }
 
+/** What tells the runs of a sweep apart: the values of the swept fields by their paths. */
+export type Variation = Readonly<Record<string, unknown>>;
+
 /** The contents of `summary.json`. */
 export interface RunSummary {
   /** What the run has come to. */
@@ -59,6 +62,8 @@ export interface RunSummary {
   readonly scale: "paper" | "scaled-down";
   /** Items per evaluation at most, where the command line limited them. */
   readonly limit?: number;
+  /** What tells it from the other runs of its sweep; absent where it was never part of one. */
+  readonly variation?: Variation;
   /** Message of the error that ended a failed run. */
   readonly error?: string;
   /** What was measured so far. */
@@ -179,9 +184,16 @@ export class RunFolder {
     }
     const earlier = await readSummary(join(path, "summary.json"));
     const { state = "planned", metrics = [], error } = earlier ?? {};
+    const variation = { ...earlier?.variation, ...identity.variation };
     const folder = new RunFolder(
       path,
-      { state, ...identity, ...(error !== undefined && { error }), metrics },
+      {
+        state,
+        ...identity,
+        ...(Object.keys(variation).length > 0 && { variation }),
+        ...(error !== undefined && { error }),
+        metrics,
+      },
       await continuedEnvironment(join(path, "environment.json"), options.environment, state),
     );
     await writeAtomically(join(path, "experiment.json"), toJson(declaration));
@@ -323,6 +335,28 @@ async function continuedEnvironment(
   const { hashes, earlier, ...last } = parseFile(path, text) as RunEnvironment;
   // A run that was only planned has no earlier part.
   return { ...environment, hashes, earlier: state === "planned" ? earlier : [...earlier, last] };
+}
+
+/** Records what tells a run from others, in the summary that an earlier part of it, or another declaration, left. */
+export async function recordVariation(path: string, variation: Variation): Promise<void> {
+  const { metrics, error, ...summary } = (await readSummary(path))!;
+  const merged = { ...summary.variation, ...variation };
+  if (JSON.stringify(merged) === JSON.stringify(summary.variation ?? {})) return;
+  await writeAtomically(
+    path,
+    toJson({ ...summary, variation: merged, ...(error !== undefined && { error }), metrics }),
+  );
+}
+
+/** What tells a run from the others of its sweep, to read: `memory.chunkTokens=4 seed=1`. */
+export function formatVariation(variation: Variation): string {
+  return Object.entries(variation)
+    .map(([path, value]) => `${path}=${formatSwept(value)}`).join(" ");
+}
+
+/** A swept value, to read. */
+export function formatSwept(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value) ?? "";
 }
 
 /**

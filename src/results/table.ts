@@ -2,7 +2,13 @@
  * Tables of what is in a results folder: for each experiment one, models by metrics.
  */
 import { join } from "node:path";
-import { type Metric, readSummary, type RunSummary } from "./run_folder.ts";
+import {
+  formatSwept,
+  formatVariation,
+  type Metric,
+  readSummary,
+  type RunSummary,
+} from "./run_folder.ts";
 
 /** Formats of a table. */
 export const tableFormats = ["md", "csv", "json"] as const;
@@ -62,6 +68,7 @@ const metricColumns = [
   "experiment",
   "scale",
   "run",
+  "variation",
   "state",
   "limit",
   "evaluation",
@@ -81,13 +88,14 @@ const metricColumns = [
 type MetricRow = Partial<Record<(typeof metricColumns)[number], string | number | boolean>>;
 
 function metricRows(summaries: readonly RunSummary[]): MetricRow[] {
-  return summaries.flatMap(({ experiment, scale, run, state, limit, metrics }) =>
+  return summaries.flatMap(({ experiment, scale, run, variation, state, limit, metrics }) =>
     metrics.map((metric) => {
       const { name, ci95, ...fields } = metric;
       return {
         experiment,
         scale,
         run,
+        ...(variation && { variation: formatVariation(variation) }),
         state,
         ...(limit !== undefined && { limit }),
         metric: name,
@@ -115,15 +123,15 @@ function markdownTable(runs: readonly RunSummary[]): string {
     );
     columns.set(columnKey(metric), { metric, versioned });
   }
-  const named = runs.length > 1;
+  const labels = runLabels(runs);
   const header = [
-    ...(named ? ["run"] : []),
+    ...labels.columns,
     "model",
     ...[...columns.values()].map(({ metric, versioned }) => columnTitle(metric, versioned)),
   ];
   const rows = runs.flatMap((run) =>
     [...Map.groupBy(run.metrics, ({ model }) => model)].map(([model, measured]) => [
-      ...(named ? [run.run] : []),
+      ...labels.cells(run),
       model,
       ...[...columns.keys()].map((key) => {
         const metric = measured.find((candidate) => columnKey(candidate) === key);
@@ -150,6 +158,21 @@ function markdownTable(runs: readonly RunSummary[]): string {
       ]
       : []),
   ].join("\n\n") + "\n";
+}
+
+/** What tells runs apart: the fields that they vary, or else their ids; nothing where there is one run. */
+function runLabels(
+  runs: readonly RunSummary[],
+): { columns: string[]; cells: (run: RunSummary) => string[] } {
+  const paths = [...new Set(runs.flatMap(({ variation = {} }) => Object.keys(variation)))];
+  const varied = ({ variation = {} }: RunSummary) =>
+    paths.map((path) => path in variation ? formatSwept(variation[path]) : "");
+  if (runs.length === 1) return { columns: [], cells: () => [] };
+  // Runs of two sweeps, or of none, may agree in all that is varied.
+  if (new Set(runs.map((run) => JSON.stringify(varied(run)))).size < runs.length) {
+    return { columns: ["run"], cells: ({ run }) => [run] };
+  }
+  return { columns: paths, cells: varied };
 }
 
 function columnKey({ evaluation, name, metricVersion }: Metric): string {

@@ -5,7 +5,7 @@ import type { RunContext, RunExecutor } from "./run.ts";
 
 /** Opens the folder of a run below a folder of results, where its identity and its environment are recorded. */
 export async function openRunFolder(
-  { experiment, id, file, limit }: ResolvedRun,
+  { experiment, id, file, limit, variation }: ResolvedRun,
   options: { results: string; environment: Environment; fresh?: boolean },
 ): Promise<RunFolder> {
   const { results, environment, fresh = false } = options;
@@ -17,6 +17,7 @@ export async function openRunFolder(
       ...(experiment.question !== undefined && { question: experiment.question }),
       scale: experiment.scale,
       ...(limit !== undefined && { limit }),
+      ...(variation && { variation }),
     },
     declaration: experiment,
     environment: { ...environment, declarationFile: file },

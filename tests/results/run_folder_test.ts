@@ -1,4 +1,9 @@
-import { type Metric, RunFolder, type RunFolderOptions } from "../../src/results/run_folder.ts";
+import {
+  type Metric,
+  recordVariation,
+  RunFolder,
+  type RunFolderOptions,
+} from "../../src/results/run_folder.ts";
 import { assert, test } from "../testing.ts";
 
 const environment = {
@@ -292,3 +297,18 @@ folderTest(
   },
   withFullDisk,
 );
+
+folderTest("what tells a run from others is kept, whichever sweep says it", async (open, path) => {
+  const folder = await open({ identity: { ...identity, variation: { seed: 1 } } });
+  await folder.recordMetrics([metric("backbone", 9)]);
+  assert.deepEqual((await open()).summary.variation, { seed: 1 });
+  await recordVariation(`${path}/summary.json`, { "memory.chunkTokens": 4 });
+  const recorded = await Deno.readTextFile(`${path}/summary.json`);
+  const { variation, metrics } = JSON.parse(recorded);
+  assert.deepEqual(variation, { seed: 1, "memory.chunkTokens": 4 });
+  assert.deepEqual(metrics, [metric("backbone", 9)]);
+  // A part that goes on writes the same bytes as one that knew it from the beginning.
+  const reopened = await open({ identity: { ...identity, variation: { seed: 1 } } });
+  assert.deepEqual(reopened.summary, JSON.parse(recorded));
+  assert.equal(await Deno.readTextFile(`${path}/summary.json`), recorded);
+});

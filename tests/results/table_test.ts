@@ -131,8 +131,8 @@ test("formatTables() as csv has one metric a line, quoted where needed", () => {
   const runs = [summary({ limit: 2, metrics: [metric({ unit: 'nats, "natural"' })] })];
   assert.equal(
     formatTables(runs, "csv"),
-    "experiment,scale,run,state,limit,evaluation,model,metric,value,stderr,ci95Low,ci95High,n,total,unit,higherIsBetter,metricVersion\n" +
-      'novels,scaled-down,m1024-seed1,completed,2,perplexity-test,backbone,perplexity,24.1234,0.3456,23.2,25.1,13,,"nats, ""natural""",false,1\n',
+    "experiment,scale,run,variation,state,limit,evaluation,model,metric,value,stderr,ci95Low,ci95High,n,total,unit,higherIsBetter,metricVersion\n" +
+      'novels,scaled-down,m1024-seed1,,completed,2,perplexity-test,backbone,perplexity,24.1234,0.3456,23.2,25.1,13,,"nats, ""natural""",false,1\n',
   );
 });
 
@@ -175,4 +175,31 @@ test("readSummaries() finds every run below folders, in order, once", async () =
   } finally {
     await Deno.remove(results, { recursive: true });
   }
+});
+
+test("formatTables() labels the runs of a sweep by what they vary, where that tells them apart", () => {
+  const varied = (run: string, variation: NonNullable<RunSummary["variation"]>) =>
+    summary({ run, variation, metrics: [metric({})] });
+  const labels = (runs: RunSummary[]) =>
+    formatTables(runs, "md").split("\n").filter((line) => line.startsWith("|"))
+      .map((line) => line.split("|").slice(1, -2).map((cell) => cell.trim()));
+  const runs = [
+    varied("a", { "memory.chunkTokens": 4, seed: 1 }),
+    varied("b", { "memory.chunkTokens": 4, seed: 2 }),
+    varied("c", { "memory.chunkTokens": 8, "memory.index": { kind: "exact" } }),
+  ];
+  assert.deepEqual(labels(runs).filter((_, i) => i !== 1), [
+    ["memory.chunkTokens", "seed", "memory.index", "model"],
+    ["4", "1", "", "backbone"],
+    ["4", "2", "", "backbone"],
+    ["8", "", '{"kind":"exact"}', "backbone"],
+  ]);
+  const ambiguous = [runs[0], varied("d", { "memory.chunkTokens": 4, seed: 1 })];
+  assert.deepEqual(labels(ambiguous).filter((_, i) => i !== 1), [
+    ["run", "model"],
+    ["a", "backbone"],
+    ["d", "backbone"],
+  ]);
+  const [, line] = formatTables(runs, "csv").split("\n");
+  assert.match(line, /^novels,scaled-down,a,memory\.chunkTokens=4 seed=1,completed,/);
 });
