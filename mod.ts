@@ -2,7 +2,8 @@
  * LongMem Lab: language models with a long memory, declared, trained and evaluated.
  */
 export { defineExperiment } from "./src/experiment/declaration.ts";
-export { expandSweep, type Variant } from "./src/experiment/sweep.ts";
+export { expandSweep } from "./src/experiment/sweep.ts";
+export type { FieldPath, FieldValue, Sweepable, Variant } from "./src/experiment/sweep.ts";
 export { DeclarationError, type Problem } from "./src/experiment/validation.ts";
 export type {
   AdaptationConfig,

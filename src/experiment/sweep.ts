@@ -24,10 +24,10 @@ import {
 export const unmeasuredFields = ["name", "question", "scale", "device", "threads"] as const;
 
 /** The fields of which each run of a sweep has its own value. */
-type Sweepable = Omit<Experiment, (typeof unmeasuredFields)[number] | "sweep">;
+export type Sweepable = Omit<Experiment, (typeof unmeasuredFields)[number] | "sweep">;
 
 /** Paths of the fields of `T`, as `--set` names them; of an element of a list with its number. */
-type FieldPath<T, Prefix extends string = ""> = T extends readonly (infer Element)[]
+export type FieldPath<T, Prefix extends string = ""> = T extends readonly (infer Element)[]
   ? FieldPath<Element, `${Prefix}${number}.`>
   : T extends object ? {
       [K in keyof T & string]-?:
@@ -37,7 +37,7 @@ type FieldPath<T, Prefix extends string = ""> = T extends readonly (infer Elemen
   : never;
 
 /** The type of the field at a path, in any of the forms of `T` that has it. */
-type FieldValue<T, Path extends string> = T extends object ? Path extends keyof T ? T[Path]
+export type FieldValue<T, Path extends string> = T extends object ? Path extends keyof T ? T[Path]
   : Path extends `${infer Key}.${infer Rest}`
     ? T extends readonly (infer Element)[] ? FieldValue<Element, Rest>
     : Key extends keyof T ? FieldValue<NonNullable<T[Key]>, Rest>
