@@ -20,11 +20,20 @@ import {
   withoutUndefined,
 } from "./validation.ts";
 
-/** Fields that decide nothing that is measured, so that runs could not be told apart by them. */
-export const unmeasuredFields = ["name", "question", "scale", "device", "threads"] as const;
+/** The fields of which each run of a sweep may have its own value. */
+export type Sweepable = Omit<
+  Experiment,
+  "name" | "question" | "scale" | "device" | "threads" | "sweep"
+>;
 
-/** The fields of which each run of a sweep has its own value. */
-export type Sweepable = Omit<Experiment, (typeof unmeasuredFields)[number] | "sweep">;
+/** Fields that decide nothing that is measured, so that runs could not be told apart by them. */
+export const unmeasuredFields = [
+  "name",
+  "question",
+  "scale",
+  "device",
+  "threads",
+] as const satisfies readonly Exclude<keyof Experiment, keyof Sweepable>[];
 
 /** Paths of the fields of `T`, as `--set` names them; of an element of a list with its number. */
 export type FieldPath<T, Prefix extends string = ""> = T extends readonly (infer Element)[]
