@@ -29,6 +29,7 @@ export type {
   IndexDeclaration,
   MemoryConfig,
   MemoryDeclaration,
+  ModelEvaluation,
   PerplexityEvaluation,
   PretrainedBackboneConfig,
   Protocol,

@@ -21,7 +21,7 @@ import { exportCommand } from "./commands/export.ts";
 import { generateCommand } from "./commands/generate.ts";
 import { importCommand } from "./commands/import.ts";
 import type { DeviceChoice } from "./experiment/declaration.ts";
-import { estimateRun } from "./experiment/estimate.ts";
+import { describeItems, estimateRun } from "./experiment/estimate.ts";
 import { type ResolvedRun, resolveRuns } from "./experiment/resolve.ts";
 import { allowedWords } from "./experiment/suggestion.ts";
 import { DeclarationError } from "./experiment/validation.ts";
@@ -171,11 +171,9 @@ async function dryRun(runs: readonly ResolvedRun[], results: string): Promise<nu
           `${tokens.toLocaleString("en")} tokens${cost}`,
       );
     }
-    for (const { name, split, models, maxDocuments } of experiment.evaluations) {
-      const documents = maxDocuments === undefined
-        ? "all documents"
-        : `at most ${maxDocuments} documents`;
-      console.log(`  evaluate ${name}: ${documents} of ${split}, ${models.join(", ")}`);
+    for (const evaluation of experiment.evaluations) {
+      const { name, models } = evaluation;
+      console.log(`  evaluate ${name}: ${describeItems(evaluation)}, ${models.join(", ")}`);
     }
     for (const path of missing) console.log(`  missing: ${path}`);
   }

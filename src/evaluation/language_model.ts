@@ -79,25 +79,39 @@ export function languageModel(
 }
 
 /** What of a segment can be read: its tokens [T], as far as they are not padding. */
-type ReadableSegment = Pick<Segment, "targetTokens"> & { readonly tokens: Int32Array };
+export type ReadableSegment = Pick<Segment, "targetTokens"> & { readonly tokens: Int32Array };
+
+/** What can be read in a document's place. */
+export interface ReadableDocument {
+  readonly segments: readonly ReadableSegment[];
+}
 
 /**
- * A control: every document is scored with the memory of the next one of the list, of which as much has been written as
- * the document itself would have written by then; a shorter one is read again and again, without its padded end.
+ * The document that follows each in a list; the first one follows the last.
  *
  * @throws RangeError if there is no other document.
+ */
+export function nextDocuments<Document>(documents: readonly Document[]): Document[] {
+  if (documents.length < 2) {
+    throw new RangeError(
+      `Cannot read another document as there is none: current number of documents is ${documents.length}, allowed are 2 and more`,
+    );
+  }
+  return documents.map((_, i) => documents[(i + 1) % documents.length]);
+}
+
+/**
+ * A control: every document is scored with the memory of another one, of which as much has been written as
+ * the document itself would have written by then; a shorter one is read again and again, without its padded end.
+ *
+ * @param others What is read in the place of each document.
  */
 export function otherDocumentModel(
   name: string,
   model: ScoredLongMem,
-  documents: readonly { readonly segments: readonly ReadableSegment[] }[],
+  others: readonly ReadableDocument[],
 ): PromptedModel {
-  if (documents.length < 2) {
-    throw new RangeError(
-      `Cannot score "${name}" as there is no other document: current number of documents is ${documents.length}, allowed are 2 and more`,
-    );
-  }
-  const written = documents.map(({ segments }) => {
+  const written = others.map(({ segments }) => {
     const whole = segments.filter(({ tokens, targetTokens }) => targetTokens === tokens.length);
     return whole.length > 0 ? whole : segments;
   });
@@ -114,8 +128,7 @@ export function otherDocumentModel(
   return {
     name,
     async startDocument(row, document) {
-      const other = written[(document + 1) % documents.length];
-      reading.set(row, { other, segment: 0 });
+      reading.set(row, { other: written[document], segment: 0 });
       await model.resetMemory([row]);
     },
     async score(segment) {

@@ -235,22 +235,26 @@ export type EvaluatedModel =
   | "longmem-other-document"
   | "untrained-with-memory";
 
-/** What evaluations that read whole documents have in common: consecutive segments that do not overlap. */
-export interface DocumentEvaluation {
+/** What all evaluations have in common. */
+export interface ModelEvaluation {
   /** Names the evaluation's results; unique in the experiment. */
   readonly name: string;
-  /** Documents to evaluate on. */
-  readonly split: "valid" | "test";
-  /** Models to compare, all on the same documents. */
+  /** Models to compare, all on the same items; the first is the baseline of the others. */
   readonly models: readonly EvaluatedModel[];
-  /** Documents evaluated side by side. */
+  /** Items (documents, or prompted texts) evaluated side by side. */
   readonly batchSize: number;
-  /** Tokens T of a segment. */
+  /** Tokens T of a segment, and of what a model sees without memory. */
   readonly contextTokens: number;
-  /** Takes only the first documents of the split. */
-  readonly maxDocuments?: number;
   /** The memory of the evaluation: the experiment's, with its own overrides; absent without one. */
   readonly memory?: MemoryConfig;
+}
+
+/** What evaluations that read whole documents have in common: consecutive segments that do not overlap. */
+export interface DocumentEvaluation extends ModelEvaluation {
+  /** Documents to evaluate on. */
+  readonly split: "valid" | "test";
+  /** Takes only the first documents of the split. */
+  readonly maxDocuments?: number;
 }
 
 /** Perplexity over whole documents. */

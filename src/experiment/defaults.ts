@@ -18,6 +18,7 @@ import type {
   IndexDeclaration,
   MemoryConfig,
   MemoryDeclaration,
+  ModelEvaluation,
   Protocol,
   ResolvedExperiment,
   SideNetConfig,
@@ -196,34 +197,41 @@ function fillIndex(index: IndexDeclaration): IndexConfig {
   }
 }
 
+/** What an evaluation takes from its experiment. */
+interface EvaluationSurroundings {
+  readonly memory: MemoryConfig | undefined;
+  readonly contextTokens: number | undefined;
+  readonly protocol: Protocol;
+}
+
 function fillEvaluation(
   evaluation: EvaluationDeclaration,
-  experiment: {
-    memory: MemoryConfig | undefined;
-    contextTokens: number | undefined;
-    protocol: Protocol;
-  },
+  experiment: EvaluationSurroundings,
 ): EvaluationConfig {
-  switch (evaluation.kind) {
+  const { memory: _override, ...fields } = evaluation;
+  switch (fields.kind) {
     case "perplexity":
-    case "recall": {
-      const { memory: override, ...fields } = evaluation;
-      const memory = override || experiment.memory
-        ? fillMemory(override ?? {}, experiment.protocol, experiment.memory)
-        : undefined;
-      const contextTokens = evaluation.contextTokens ?? experiment.contextTokens;
-      if (contextTokens === undefined) {
-        throw new RangeError("Cannot fill in contextTokens as no training declares it");
-      }
+    case "recall":
       return {
-        name: `${evaluation.kind}-${evaluation.split}`,
-        batchSize: 1,
+        name: `${fields.kind}-${fields.split}`,
         ...fields,
-        contextTokens,
-        ...(memory && { memory }),
+        ...fillModelEvaluation(evaluation, experiment),
       };
-    }
     default:
-      return evaluation satisfies never;
+      return fields satisfies never;
   }
+}
+
+/** The fields that all evaluations have in common and that have a default. */
+function fillModelEvaluation(
+  { memory: override, batchSize = 1, contextTokens: declared }: EvaluationDeclaration,
+  experiment: EvaluationSurroundings,
+): Pick<ModelEvaluation, "batchSize" | "contextTokens" | "memory"> {
+  const contextTokens = declared ?? experiment.contextTokens;
+  if (contextTokens === undefined) {
+    throw new RangeError("Cannot fill in contextTokens as no training declares it");
+  }
+  if (!override && !experiment.memory) return { batchSize, contextTokens };
+  const memory = fillMemory(override ?? {}, experiment.protocol, experiment.memory);
+  return { batchSize, contextTokens, memory };
 }

@@ -5,7 +5,12 @@ import { type BackboneShape, backboneTensorShapes } from "../backbone/shape.ts";
 import { sideNetTensorShapes } from "../longmem/shape.ts";
 import { elementCount } from "../tensor.ts";
 import { vocabulary } from "../text/chronicle/vocabulary.ts";
-import type { ResolvedExperiment, TokenizerConfig, TrainingConfig } from "./declaration.ts";
+import type {
+  EvaluationConfig,
+  ResolvedExperiment,
+  TokenizerConfig,
+  TrainingConfig,
+} from "./declaration.ts";
 
 /** What a run will take; what depends on a file that is not read yet is absent. */
 export interface Estimate {
@@ -106,6 +111,21 @@ function trainingEstimate(
     tokens,
     ...(operationsPerToken !== undefined && { operations: operationsPerToken * tokens }),
   };
+}
+
+/** Which items an evaluation asks for, in words: "at most 3 documents of test". */
+export function describeItems(evaluation: EvaluationConfig): string {
+  switch (evaluation.kind) {
+    case "perplexity":
+    case "recall":
+      return `${atMost(evaluation.maxDocuments, "documents")} of ${evaluation.split}`;
+    default:
+      return evaluation satisfies never;
+  }
+}
+
+function atMost(count: number | undefined, things: string): string {
+  return count === undefined ? `all ${things}` : `at most ${count} ${things}`;
 }
 
 /** Files and folders of a declaration that are not there, by the field that names them; whether a glob matches shows when the corpus is opened. */

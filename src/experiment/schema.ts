@@ -184,9 +184,8 @@ const memory = z.strictObject({
   ]).exactOptional(),
 });
 
-const documentEvaluation = {
+const modelEvaluation = {
   name: slug.exactOptional(),
-  split: oneOf("valid", "test"),
   models: z.array(oneOf(
     "backbone",
     "sidenet-without-memory",
@@ -198,8 +197,13 @@ const documentEvaluation = {
   )).min(1).readonly().describe("lists of models"),
   batchSize: positiveInteger.exactOptional(),
   contextTokens: positiveInteger.exactOptional(),
-  maxDocuments: positiveInteger.exactOptional(),
   memory: memory.exactOptional(),
+};
+
+const documentEvaluation = {
+  ...modelEvaluation,
+  split: oneOf("valid", "test"),
+  maxDocuments: positiveInteger.exactOptional(),
 };
 
 const evaluation = z.discriminatedUnion("kind", [

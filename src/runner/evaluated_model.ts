@@ -3,8 +3,9 @@ import {
   languageModel,
   otherDocumentModel,
   type PromptedModel,
+  type ReadableDocument,
 } from "../evaluation/language_model.ts";
-import type { EvaluatedModel, EvaluationConfig } from "../experiment/declaration.ts";
+import type { EvaluatedModel, ModelEvaluation } from "../experiment/declaration.ts";
 import { LongMem, type LongMemParts } from "../longmem/longmem.ts";
 import { recentMemory } from "../memory/config.ts";
 import type { Device } from "../runtime/device.ts";
@@ -19,13 +20,13 @@ export interface Evaluated {
 /**
  * Opens a model by its name in the declaration; to be disposed of after its evaluation.
  *
- * @param documents What the evaluation reads, in its order: the control takes the next one's.
+ * @param others What the control reads in the place of each item.
  */
 export async function openModel(
   name: EvaluatedModel,
-  evaluation: Pick<EvaluationConfig, "memory" | "contextTokens">,
+  evaluation: Pick<ModelEvaluation, "memory" | "contextTokens">,
   { backbone, sideNets }: Evaluated,
-  documents: Parameters<typeof otherDocumentModel>[2],
+  others: () => readonly ReadableDocument[],
   device: Device,
 ): Promise<{ model: PromptedModel } & AsyncDisposable> {
   const memory = evaluation.memory ? { memory: evaluation.memory } : {};
@@ -65,7 +66,7 @@ export async function openModel(
     case "longmem-other-document":
       return await open(
         { sideNet: needed(sideNets?.longmem, name), ...memory },
-        (model) => otherDocumentModel(name, model, documents),
+        (model) => otherDocumentModel(name, model, others()),
       );
     case "untrained-with-memory":
       return await open(

@@ -1,4 +1,8 @@
-import type { PromptedModel } from "../evaluation/language_model.ts";
+import {
+  nextDocuments,
+  type PromptedModel,
+  type ReadableDocument,
+} from "../evaluation/language_model.ts";
 import {
   type PerplexityDocument,
   perplexityMetrics,
@@ -9,7 +13,7 @@ import type { ReadOptions } from "../evaluation/reading.ts";
 import { recallMetrics, recallSamples, scoreRecalls } from "../evaluation/recall.ts";
 import type {
   EvaluatedModel,
-  EvaluationConfig,
+  ModelEvaluation,
   PerplexityEvaluation,
   RecallEvaluation,
   ResolvedExperiment,
@@ -17,7 +21,7 @@ import type {
 import { padId } from "../backbone/shape.ts";
 import type { Metric, SampleRecord } from "../results/run_folder.ts";
 import type { Device } from "../runtime/device.ts";
-import { cutDocument, type DocumentSegments } from "../text/segments.ts";
+import { cutDocument } from "../text/segments.ts";
 import { type Evaluated, openModel } from "./evaluated_model.ts";
 import { withFrozen } from "./models.ts";
 import type { RunContext } from "./run.ts";
@@ -69,9 +73,12 @@ async function evaluatePerplexity(
     evaluation: name,
     ...(documents.length < all.length ? { total: all.length } : {}),
   };
-  await evaluateModels(evaluation, documents, setting, {
-    score: async (model, options) =>
-      perplexitySamples(await scoreDocuments(model, documents, options)),
+  await evaluateModels(evaluation, setting, {
+    score: async (model, scoring) =>
+      perplexitySamples(
+        await scoreDocuments(model, documents, readOptions(evaluation, documents, scoring)),
+      ),
+    others: () => nextDocuments(documents),
     measure: (model, samples, baseline) =>
       perplexityMetrics({ ...labels, model }, samples, baseline),
   });
@@ -89,8 +96,12 @@ async function evaluateRecall(
     ...cutDocument(document, { contextTokens, pad: padId }),
     recalls: books[i].recalls,
   }));
-  await evaluateModels(evaluation, documents, setting, {
-    score: async (model, options) => recallSamples(await scoreRecalls(model, documents, options)),
+  await evaluateModels(evaluation, setting, {
+    score: async (model, scoring) =>
+      recallSamples(
+        await scoreRecalls(model, documents, readOptions(evaluation, documents, scoring)),
+      ),
+    others: () => nextDocuments(documents),
     measure: (model, samples, baseline) =>
       recallMetrics({ evaluation: name, model }, samples, {
         ...(documents.length < all.length ? { all: books } : {}),
@@ -99,42 +110,57 @@ async function evaluateRecall(
   });
 }
 
-/** Evaluates one model after the other on the same documents; the first is the baseline of the others. */
+/** While a model is scored. */
+interface Scoring {
+  readonly signal: AbortSignal;
+  /** Told how much is done, of how much: of the targets of all documents, or of all prompts. */
+  readonly report: (done: number, total: number) => void;
+}
+
+/** How an evaluation reads whole documents. */
+function readOptions(
+  { batchSize, memory }: ModelEvaluation,
+  documents: readonly unknown[],
+  { signal, report }: Scoring,
+): ReadOptions {
+  const rows = memory?.bank === "shared" ? 1 : Math.min(batchSize, documents.length);
+  return { rows, pad: padId, signal, onTargets: report };
+}
+
+/** What an evaluation does with each of its models. */
+interface EvaluationSteps {
+  /** Has a model read and answer all items: a record for each. */
+  readonly score: (model: PromptedModel, scoring: Scoring) => Promise<SampleRecord[]>;
+  /** What the control reads in the place of each item. */
+  readonly others: () => readonly ReadableDocument[];
+  /** Metrics from the records of a model, and from those of the first one, to which it is compared. */
+  readonly measure: (
+    model: EvaluatedModel,
+    samples: readonly SampleRecord[],
+    baseline: { model: string; samples: readonly SampleRecord[] } | undefined,
+  ) => Metric[];
+}
+
+/** Evaluates one model after the other on the same items; the first is the baseline of the others. */
 async function evaluateModels(
-  evaluation: EvaluationConfig,
-  documents: readonly DocumentSegments[],
+  evaluation: ModelEvaluation,
   { evaluated, device, context }: Setting,
-  steps: {
-    /** Has a model read all documents: a record for each. */
-    score: (model: PromptedModel, options: ReadOptions) => Promise<SampleRecord[]>;
-    /** Metrics from the records. */
-    measure: (
-      model: EvaluatedModel,
-      samples: readonly SampleRecord[],
-      baseline: { model: string; samples: readonly SampleRecord[] } | undefined,
-    ) => Metric[];
-  },
+  { score, others, measure }: EvaluationSteps,
 ): Promise<void> {
-  const { results, progress } = context;
+  const { results, progress, signal } = context;
   const { name, models } = evaluation;
   for (const model of models) {
     if (
       results.summary.metrics.some((metric) => metric.evaluation === name && metric.model === model)
     ) continue;
-    await using opened = await openModel(model, evaluation, evaluated, documents, device);
-    const scored = await steps.score(opened.model, {
-      rows: evaluation.memory?.bank === "shared"
-        ? 1
-        : Math.min(evaluation.batchSize, documents.length),
-      pad: padId,
-      signal: context.signal,
-      onTargets: (items, total) => progress.item({ evaluation: name, model, items, total }),
-    });
-    await results.writeSamples(name, model, scored);
+    await using opened = await openModel(model, evaluation, evaluated, others, device);
+    const report = (items: number, total: number) =>
+      progress.item({ evaluation: name, model, items, total });
+    await results.writeSamples(name, model, await score(opened.model, { signal, report }));
     const samples = await results.readSamples(name);
     const of = (wanted: string) => samples.filter((sample) => sample.model === wanted);
     const [first] = models;
     const baseline = model === first ? undefined : { model: first, samples: of(first) };
-    await results.recordMetrics(steps.measure(model, of(model), baseline));
+    await results.recordMetrics(measure(model, of(model), baseline));
   }
 }

@@ -1,5 +1,6 @@
 import {
   languageModel,
+  nextDocuments,
   otherDocumentModel,
   type ScoredLongMem,
 } from "../../src/evaluation/language_model.ts";
@@ -55,7 +56,10 @@ test("languageModel() resets a row's memory where its document begins, and lets 
 test("otherDocumentModel() scores without writing, then writes the next document's segment", async () => {
   const documents = randomDocuments([6, 4, 9], { contextTokens: 3 });
   const { model, calls } = recordingLongMem();
-  await scoreDocuments(otherDocumentModel("other", model, documents), documents, { rows: 1, pad });
+  await scoreDocuments(otherDocumentModel("other", model, nextDocuments(documents)), documents, {
+    rows: 1,
+    pad,
+  });
   const tokens = (document: number, segment: number) => [
     ...documents[document].segments[segment].tokens,
   ];
@@ -86,7 +90,7 @@ test("otherDocumentModel() chooses from the memory that it would score with", as
   const documents = randomDocuments([6, 4, 9], { contextTokens: 3 });
   const read = async (asks: "score" | "choose") => {
     const { model, calls } = recordingLongMem();
-    const other = otherDocumentModel("other", model, documents);
+    const other = otherDocumentModel("other", model, nextDocuments(documents));
     await readDocuments<unknown>(other, documents, { rows: 2, pad }, {
       read: (batch) => other[asks](batch),
       take: () => {},
@@ -96,11 +100,11 @@ test("otherDocumentModel() chooses from the memory that it would score with", as
   assert.deepEqual(await read("choose"), await read("score"));
 });
 
-test("otherDocumentModel() needs another document", () => {
-  const { model } = recordingLongMem();
+test("nextDocuments() needs another document", () => {
+  assert.deepEqual(nextDocuments(["a", "b", "c"]), ["b", "c", "a"]);
   assert.throws(
-    () => otherDocumentModel("other", model, randomDocuments([6], { contextTokens: 3 })),
-    /^RangeError: Cannot score "other" as there is no other document: current number of documents is 1, allowed are 2 and more$/,
+    () => nextDocuments(["a"]),
+    /^RangeError: Cannot read another document as there is none: current number of documents is 1, allowed are 2 and more$/,
   );
 });
 
@@ -123,7 +127,7 @@ test({
     const [{ nats }] = await scoreDocuments(own, [document], options);
     const natsBeside = async (other: typeof document) => {
       const documents = [document, other];
-      const control = otherDocumentModel("other", model, documents);
+      const control = otherDocumentModel("other", model, nextDocuments(documents));
       return (await scoreDocuments(control, documents, options))[0].nats;
     };
     assertClose([await natsBeside(document)], [nats], { tolerance: 1e-4 });

@@ -1,4 +1,8 @@
-import { languageModel, otherDocumentModel } from "../../src/evaluation/language_model.ts";
+import {
+  languageModel,
+  nextDocuments,
+  otherDocumentModel,
+} from "../../src/evaluation/language_model.ts";
 import { askPrompts, type PromptedItem } from "../../src/evaluation/prompting.ts";
 import { LongMem } from "../../src/longmem/longmem.ts";
 import type { MemoryConfig } from "../../src/memory/config.ts";
@@ -130,7 +134,7 @@ test({
     const texts = two.map(({ reading }) => ({
       segments: reading.map((tokens) => ({ tokens, targetTokens: tokens.length })),
     }));
-    const scores = await askPrompts(otherDocumentModel("other", model, texts), two, {
+    const scores = await askPrompts(otherDocumentModel("other", model, nextDocuments(texts)), two, {
       rows: 2,
       memory: "per-row",
       pad,

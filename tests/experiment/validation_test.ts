@@ -340,7 +340,7 @@ const malformed: Malformed[] = [
       evaluations: [{ ...evaluation, kind: "recall", maxBooks: 2 }],
     },
     problems: [
-      "evaluations.0.maxBooks is unknown: allowed are kind, name, split, models, batchSize, contextTokens, maxDocuments, memory",
+      "evaluations.0.maxBooks is unknown: allowed are kind, name, models, batchSize, contextTokens, memory, split, maxDocuments",
     ],
   },
   {

@@ -27,7 +27,7 @@ async function withModel<Result>(
   use: (model: PromptedModel) => Promise<Result>,
 ): Promise<Result> {
   const evaluation = { contextTokens, memory: smallMemory };
-  await using opened = await openModel(model, evaluation, smallModels(), [], device);
+  await using opened = await openModel(model, evaluation, smallModels(), () => [], device);
   return await use(opened.model);
 }
 
