@@ -1,0 +1,323 @@
+import { parseHTML } from "linkedom";
+import {
+  barChart,
+  dotChart,
+  type HeatMap,
+  heatMap,
+  type LineChart,
+  lineChart,
+} from "../../src/results/figure.ts";
+import { assert, assertClose, test } from "../testing.ts";
+
+/** What tests look at of a parsed figure. */
+interface Node {
+  readonly children: readonly Node[];
+  readonly textContent: string;
+  readonly tagName: string;
+  getAttribute(name: string): string | null;
+  querySelectorAll(selector: string): Iterable<Node>;
+}
+
+function parse(svg: string): Node {
+  const { document } = parseHTML(svg) as unknown as { document: { documentElement: Node } };
+  return document.documentElement;
+}
+
+function all(node: Node, selector: string): Node[] {
+  return [...node.querySelectorAll(selector)];
+}
+
+function numbers(nodes: readonly Node[], attribute: string): number[] {
+  return nodes.map((node) => Number(node.getAttribute(attribute)));
+}
+
+/** Where the marks of dots are [x, y], those of the legend left out. */
+function dots(svg: Node): [number, number][][] {
+  const groups = all(svg, 'g[aria-label="dot"]').filter((group) =>
+    all(group, "circle, path").length > 1
+  );
+  return groups.map((group) =>
+    all(group, "circle, path").map((mark) =>
+      mark.tagName.toLowerCase() === "circle"
+        ? [Number(mark.getAttribute("cx")), Number(mark.getAttribute("cy"))]
+        : /\(([^)]*)\)/.exec(mark.getAttribute("transform")!)![1].split(",").map(Number) as [
+          number,
+          number,
+        ]
+    )
+  );
+}
+
+const text = { title: "Recall & <memory>", description: "It grows & grows." };
+
+const lines: LineChart = {
+  ...text,
+  note: "24 books",
+  x: { label: "memory", unit: "tokens", scale: "log2" },
+  y: { label: "recall", domain: [0, 1] },
+  series: [
+    {
+      name: "with",
+      points: [
+        { x: 128, value: 0.5, stderr: 0.1, ci95: [0.2, 0.9] },
+        { x: 256, value: 0.75 },
+        { x: 1024, value: 1, stderr: 0 },
+      ],
+    },
+    { name: "without", points: [{ x: 128, value: 0.25 }, { x: 1024, value: 0.5 }] },
+  ],
+};
+
+const cells: HeatMap = {
+  ...text,
+  columns: { label: "head", names: ["0", "1"] },
+  rows: { label: "block", names: ["0", "1", "2"] },
+  value: { label: "attention", domain: [0, 0.5] },
+  panels: [
+    { name: "first", values: [[0, 0.1], [0.25, 0.5], [0.75, 0.004]] },
+    { name: "second", values: [[0, 0], [0, 0], [0, 0.125]] },
+  ],
+};
+
+const categories = {
+  ...text,
+  value: { label: "recall" },
+  series: [
+    {
+      name: "with",
+      values: [
+        { category: "persons", value: 0.8, stderr: 0.1 },
+        { category: "labels", value: 0.4, ci95: [0.1, 0.5] as const },
+      ],
+    },
+    { name: "without", values: [{ category: "labels", value: 0.2 }] },
+  ],
+};
+
+const figures = {
+  lines: lineChart(lines),
+  band: lineChart({ ...lines, shownAs: "band" }),
+  bars: barChart(categories),
+  dots: dotChart({ ...categories, uncertainty: "ci95" }),
+  cells: heatMap(cells),
+};
+
+test("lineChart puts points where their numbers are, on a logarithmic axis", () => {
+  const [first, second] = dots(parse(figures.lines));
+  const [[x, y]] = first;
+  const octave = first[1][0] - x, one = 4 * (y - first[1][1]);
+  assert.ok(octave > 50 && one > 100, "to the right and upwards");
+  assertClose(first.map(([x]) => x), [x, x + octave, x + 3 * octave], { tolerance: 0.01 });
+  assertClose(first.map(([, y]) => y), [y, y - one / 4, y - one / 2], { tolerance: 0.01 });
+  assertClose(second.flat(), [x, y + one / 4, x + 3 * octave, y], { tolerance: 0.01 });
+  const ticks = all(parse(figures.lines), 'g[aria-label="x-axis tick label"] text');
+  assert.deepEqual(ticks.map(({ textContent }) => textContent), ["128", "256", "512", "1024"]);
+
+  const linear = dots(parse(lineChart({ ...lines, x: { label: "memory" } })))[0];
+  const share = (linear[1][0] - linear[0][0]) / (linear[2][0] - linear[0][0]);
+  assertClose([share], [128 / 896], { tolerance: 1e-4 });
+});
+
+test("lineChart draws the uncertainty that was asked for, where it is known, and says which", () => {
+  const one = (svg: Node) => 4 * (dots(svg)[0][0][1] - dots(svg)[0][1][1]);
+  const bars = (svg: Node) => all(svg, 'g[aria-label="rule"] line');
+  for (const [uncertainty, share] of [["stderr", 0.2], ["ci95", 0.7]] as const) {
+    const svg = parse(lineChart({ ...lines, uncertainty }));
+    const [bar] = bars(svg);
+    assert.equal(bars(svg).length, uncertainty === "stderr" ? 2 : 1);
+    const [[y1], [y2]] = [numbers([bar], "y1"), numbers([bar], "y2")];
+    assertClose([Math.abs(y1 - y2)], [share * one(svg)], { tolerance: 0.01 });
+    assertClose(numbers([bar], "x1"), [dots(svg)[0][0][0]], { tolerance: 0.01 });
+    assert.match(
+      svg.textContent,
+      uncertainty === "stderr"
+        ? /24 books; error bars: one standard error/
+        : /error bars: 95 % confidence intervals/,
+    );
+  }
+  const band = parse(figures.band);
+  assert.equal(bars(band).length, 0);
+  assert.equal(all(band, 'g[aria-label="area"] path').length, 1);
+  assert.match(band.textContent, /error bands/);
+  const { stderr: _, ci95: __, ...bare } = lines.series[0].points[0];
+  const unknown = lineChart({ ...lines, series: [{ name: "with", points: [bare] }] });
+  assert.doesNotMatch(unknown, /error/, "nothing is said of uncertainty that is not there");
+});
+
+test("series differ without their colours, and the legend shows each as it is drawn", () => {
+  const many = lineChart({
+    ...lines,
+    series: ["a", "b", "c", "d", "e", "f"].map((name) => ({ ...lines.series[0], name })),
+  });
+  const svg = parse(many);
+  const paths = all(svg, 'g[aria-label="line"]');
+  const dashes = paths.map((line) => line.getAttribute("stroke-dasharray"));
+  assert.equal(dashes.length, 12, "six lines and six entries");
+  assert.equal(new Set(dashes).size, 6);
+  assert.deepEqual(dashes.slice(6), dashes.slice(0, 6));
+  const shapes = all(svg, 'g[aria-label="dot"]').map((group) => {
+    const mark = group.children[0];
+    return mark.getAttribute("d") ?? "circle";
+  });
+  assert.equal(new Set(shapes).size, 6);
+  assert.deepEqual(shapes.slice(6), shapes.slice(0, 6));
+  const single = lineChart({ ...lines, series: [lines.series[0]] });
+  assert.doesNotMatch(single, />with</, "one series needs no legend");
+});
+
+test("barChart draws bars from 0, dotChart dots, a line for each category", () => {
+  const bars = parse(figures.bars);
+  const [first, second] = all(bars, 'g[aria-label="bar"]').map((group) => all(group, "rect"));
+  const [width] = numbers(first, "width");
+  assertClose(numbers([...first, ...second], "width"), [width, width / 2, width / 4], {
+    tolerance: 0.01,
+  });
+  assert.equal(new Set(numbers([...first, ...second], "x")).size, 1);
+  const [error] = all(bars, 'g[aria-label="rule"] line').filter((line) =>
+    line.getAttribute("x1") !== line.getAttribute("x2")
+  );
+  const [[x1], [x2]] = [numbers([error], "x1"), numbers([error], "x2")];
+  assertClose([Math.abs(x1 - x2)], [width / 4], { tolerance: 0.01 });
+
+  const labels = all(bars, 'g[aria-label="text"] text').map(({ textContent }) => textContent);
+  assert.deepEqual(labels, ["persons", "labels"]);
+  const [[persons], [other]] = [
+    dots(parse(figures.dots))[0],
+    dots(parse(figures.dots))[0].slice(1),
+  ];
+  assert.ok(persons[0] > other[0], "0.8 lies right of 0.4");
+  assert.match(figures.dots, /error bars: 95 % confidence intervals/);
+});
+
+test("heatMap prints each number in a cell whose strength is its share of the domain", () => {
+  const svg = parse(figures.cells);
+  const rects = all(svg, 'g[aria-label="cell"] rect');
+  assertClose(numbers(rects, "fill-opacity"), [0, 0.2, 0.5, 1, 1, 0.008, 0, 0, 0, 0, 0, 0.25], {
+    tolerance: 1e-6,
+  });
+  const printed = all(svg, 'g[aria-label="text"] text').map(({ textContent }) => textContent);
+  const expected = "0.00 0.10 0.25 0.50 0.75 0.00 0.00 0.00 0.00 0.00 0.00 0.13".split(" ");
+  assert.deepEqual(printed, expected);
+  const [x, nextX] = numbers(rects, "x"), ys = numbers(rects, "y");
+  assert.ok(nextX > x && ys[1] === ys[0] && ys[2] > ys[0], "columns are heads, rows are blocks");
+  assert.match(svg.textContent, /attention, coloured from 0.00 to 0.50/);
+  for (const name of ["first", "second", "head", "block"]) {
+    assert.match(svg.textContent, new RegExp(name));
+  }
+  const undeclared = heatMap({ ...cells, value: { label: "attention" } });
+  assert.match(undeclared, /attention, coloured from 0.00 to 0.75/);
+});
+
+test("figures are well-formed, the same for the same data, and say what they show", () => {
+  const ids = new Set<string>();
+  for (const [name, svg] of Object.entries(figures)) {
+    checkWellFormed(svg);
+    assert.match(svg, /^<svg [^>]*xmlns="http:\/\/www.w3.org\/2000\/svg"/);
+    const root = parse(svg);
+    const [title, description] = root.children;
+    assert.equal(root.getAttribute("role"), "img");
+    assert.deepEqual([title.tagName, description.tagName].map((tag) => tag.toLowerCase()), [
+      "title",
+      "desc",
+    ]);
+    assert.equal(title.textContent, text.title, name);
+    assert.equal(description.textContent, text.description);
+    assert.equal(root.getAttribute("aria-labelledby"), title.getAttribute("id"));
+    assert.equal(root.getAttribute("aria-describedby"), description.getAttribute("id"));
+    ids.add(title.getAttribute("id")!);
+  }
+  const other = parse(lineChart({ ...lines, description: "Not alike." })).children[0];
+  ids.add(other.getAttribute("id")!);
+  assert.equal(ids.size, 6, "several figures may be put into one page");
+  assert.equal(lineChart(lines), figures.lines);
+  assert.equal(heatMap(cells), figures.cells);
+  assert.match(figures.lines, />memory \(tokens\)</);
+});
+
+test("figures are legible in both themes", () => {
+  for (const svg of Object.values(figures)) {
+    const [, light, dark] =
+      /\.figure {([^}]*)}\s*@media \(prefers-color-scheme: dark\) {\s*\.figure {([^}]*)}/
+        .exec(svg)!;
+    for (const theme of [light, dark]) {
+      const colours = new Map(
+        [...theme.matchAll(/([a-z-]*[a-z0-9]+): (#[0-9a-f]+)/g)].map(([, name, colour]) =>
+          [name, luminance(colour)] as const
+        ),
+      );
+      const contrast = (a: string, b: string) => {
+        const [low, high] = [colours.get(a)!, colours.get(b)!].sort((x, y) => x - y);
+        return (high + 0.05) / (low + 0.05);
+      };
+      for (const [, used] of svg.matchAll(/var\(([^)]*)\)/g)) {
+        assert.ok(colours.has(used), `${used} has a colour in both themes`);
+      }
+      // Bounds of the Web Content Accessibility Guidelines 2.2: 4.5 for text, 3 for graphics.
+      assert.ok(contrast("color", "background") > 4.5);
+      assert.ok(contrast("color", "--figure-cell") > 4.5, "numbers in the strongest cell");
+      for (const name of colours.keys()) {
+        if (name.includes("series")) assert.ok(contrast(name, "background") > 3, name);
+      }
+    }
+  }
+});
+
+test("figures say what they cannot draw", () => {
+  const [first] = lines.series;
+  const range = (message: RegExp) => ({ name: "RangeError", message });
+  const drawn = (series: LineChart["series"]) => () => lineChart({ ...lines, series });
+  assert.throws(drawn([]), range(/Cannot draw "Recall & <memory>" as there must be 1 to 6 series/));
+  const seven = Array.from({ length: 7 }, (_, i) => ({ ...first, name: `${i}` }));
+  assert.throws(drawn(seven), range(/1 to 6 series: current number is 7/));
+  assert.throws(drawn([first, first]), range(/the same name: current name is "with"/));
+  assert.throws(drawn([{ name: "none", points: [] }]), range(/series "none" has no points/));
+  assert.throws(
+    drawn([{ name: "a", points: [{ x: 0, value: 1 }] }]),
+    range(/x cannot be shown: current value is 0, allowed are finite numbers above 0/),
+  );
+  assert.throws(
+    drawn([{ name: "a", points: [{ x: 1, value: NaN }] }]),
+    range(/recall cannot be shown: current value is NaN, allowed are finite numbers$/),
+  );
+  assert.throws(
+    () => barChart({ ...categories, value: { label: "recall", scale: "log2" } }),
+    range(/bars begin at 0/),
+  );
+  assert.throws(() => heatMap({ ...cells, panels: [] }), range(/nothing to draw/));
+  assert.throws(
+    () => heatMap({ ...cells, panels: [{ name: "first", values: [[1, 2]] }] }),
+    range(/"first" must have 3 rows of 2: current lengths are 2$/),
+  );
+  assert.throws(
+    () => heatMap({ ...cells, panels: [{ name: "a", values: [[1, 2], [3, Infinity], [5, 6]] }] }),
+    range(/a cell cannot be shown: current value is Infinity/),
+  );
+});
+
+/** Asserts that tags are closed in order and nothing is left unescaped, as XML demands. */
+function checkWellFormed(svg: string): void {
+  const open: string[] = [];
+  let rest = svg;
+  while (rest !== "") {
+    const [whole, entity, closing, name, attributes, selfClosing] =
+      /^(?:[^<&]+|(&(?:amp|lt|gt|quot|#\d+);)|<(\/?)([a-zA-Z]+)((?:\s+[\w:-]+="[^"<]*")*)\s*(\/?)>)/
+        .exec(rest) ?? assert.fail(`not XML: ${rest.slice(0, 80)}`);
+    void entity, void attributes;
+    if (closing) assert.equal(open.pop(), name);
+    else if (name && !selfClosing) open.push(name);
+    rest = rest.slice(whole.length);
+  }
+  assert.deepEqual(open, []);
+}
+
+/** Relative luminance of a colour, #rgb or #rrggbb. */
+function luminance(colour: string): number {
+  const digits = colour.slice(1).length === 3
+    ? colour.slice(1).replace(/./g, "$&$&")
+    : colour.slice(1);
+  const [r, g, b] = [0, 2, 4].map((i) => {
+    const share = parseInt(digits.slice(i, i + 2), 16) / 255;
+    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+}
