@@ -65,6 +65,7 @@ const chronicleWriting = z.strictObject({
     entities: countRange,
     goodShare: finiteNumber.exactOptional(),
     ships: wholeNumber.exactOptional(),
+    openingShare: finiteNumber.exactOptional(),
   }).exactOptional(),
   reviews: z.strictObject({
     goods: wholeNumber.exactOptional(),

@@ -377,7 +377,7 @@ const malformed: Malformed[] = [
     name: "misspelled setting of the chronicle",
     change: { tokenizer: chronicle, corpus: { ...chronicle, config: { drill: { songShar: 1 } } } },
     problems: [
-      'corpus.config.drill.songShar is unknown: allowed are scenes, sceneTokens, songShare, songWords, rollShare, rollPairs, repetitions, entities, goodShare, ships (did you mean "songShare"?)',
+      'corpus.config.drill.songShar is unknown: allowed are scenes, sceneTokens, songShare, songWords, rollShare, rollPairs, repetitions, entities, goodShare, ships, openingShare (did you mean "songShare"?)',
     ],
   },
   {

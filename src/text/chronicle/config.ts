@@ -69,6 +69,8 @@ export interface DrillConfig {
   readonly goodShare: number;
   /** Ships of a scene that tells facts. */
   readonly ships: number;
+  /** Share of what is told of them that is an opening, as after the rest of a ship in books: its name stands some words before. */
+  readonly openingShare: number;
 }
 
 /** How reviews for in-context learning are written. */
@@ -131,6 +133,7 @@ export const defaultChronicle: ChronicleConfig = {
     entities: { from: 3, to: 8 },
     goodShare: 0.4,
     ships: 2,
+    openingShare: 0.3,
   },
   reviews: { goods: 32, demonstrations: 256 },
   pretraining: { books: 750, drills: 1500 },
@@ -156,7 +159,7 @@ export function checkChronicle(config: ChronicleConfig): ChronicleConfig {
   ]);
   checkShares("sentence", sentence, ["twoFactShare", "timeShare", "twoAdjectiveShare"]);
   checkCounts("drill", drill, ["scenes", "sceneTokens", "ships"], 1);
-  checkShares("drill", drill, ["songShare", "rollShare", "goodShare"]);
+  checkShares("drill", drill, ["songShare", "rollShare", "goodShare", "openingShare"]);
   checkRange("drill.songWords", drill.songWords, Infinity);
   checkRange("drill.repetitions", drill.repetitions, Infinity);
   checkRange("drill.rollPairs", drill.rollPairs, words.ships.length);

@@ -96,6 +96,7 @@ function tellRoll(draft: Draft, drill: DrillConfig, names: Names, random: Random
   const relation = pick(Object.keys(relations) as Relation[], random);
   const entities = names[pick(nameClasses, random)].take(drawCount(drill.rollPairs, random));
   const facts = entities.map((entity) => drawFact(entity, relation, random));
+  draft.forget(); // a roll before it may have had other values for these names
   for (let i = drawCount(drill.repetitions, random); i > 0; i--) {
     draft.tellRoll(random.shuffle(facts));
   }
@@ -123,7 +124,11 @@ function tellFacts(
   }
   for (const ship of names.ships.take(drill.ships)) {
     const facts: Fact[] = drawFacts(ship, shipRelations, random);
-    subjects.push(() => draft.tellShip(pick(facts, random)));
+    subjects.push(() => {
+      if (random.uniform() >= drill.openingShare) return draft.tellShip(pick(facts, random));
+      draft.tellRest(ship);
+      draft.tellOpening(facts);
+    });
   }
   while (draft.length < end) pick(subjects, random)();
 }

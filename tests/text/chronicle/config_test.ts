@@ -73,6 +73,10 @@ test("checkChronicle() names what is wrong", () => {
       "drill.goodShare must be in 0 .. 1: current value is -0.1",
     ],
     [
+      changed("drill", { openingShare: 2 }),
+      "drill.openingShare must be in 0 .. 1: current value is 2",
+    ],
+    [
       changed("book", { reviewShare: 0.5 }),
       "book.recentPersonShare + book.anyPersonShare + book.reviewShare must be at most 1: " +
       "current values are 0.4, 0.17, 0.5",
