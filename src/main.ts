@@ -7,7 +7,6 @@
 // deno-lint-ignore-file no-console -- this is where results and errors reach the person who asked
 import {
   type Command,
-  type CommandArguments,
   commandHelp,
   InputError,
   type Output,
@@ -20,6 +19,7 @@ import { dataCommand } from "./commands/data.ts";
 import { exportCommand } from "./commands/export.ts";
 import { generateCommand } from "./commands/generate.ts";
 import { importCommand } from "./commands/import.ts";
+import { tableCommand } from "./commands/table.ts";
 import type { DeviceChoice } from "./experiment/declaration.ts";
 import { describeItems, estimateRun } from "./experiment/estimate.ts";
 import { type ResolvedRun, resolveRuns } from "./experiment/resolve.ts";
@@ -31,9 +31,7 @@ import {
   readSummary,
   type RunFolder,
   type RunState,
-  type RunSummary,
 } from "./results/run_folder.ts";
-import { formatTables, readSummaries, type TableFormat, tableFormats } from "./results/table.ts";
 import { Progress } from "./runner/progress.ts";
 import { openRunFolder, recordRun } from "./runner/recorded_run.ts";
 import type { RunExecutor } from "./runner/run.ts";
@@ -48,7 +46,7 @@ const terminal: Output = {
 function commandTable(executor: () => Promise<RunExecutor>): Record<string, Command> {
   return {
     run: runCommand(executor),
-    table: tableCommand,
+    table: tableCommand(terminal),
     data: dataCommand(terminal),
     import: importCommand(terminal),
     export: exportCommand(terminal),
@@ -289,39 +287,6 @@ async function executeOne(
 function writeOut(text: string): void {
   let bytes = new TextEncoder().encode(text);
   while (bytes.length > 0) bytes = bytes.subarray(Deno.stdout.writeSync(bytes));
-}
-
-const tableCommand: Command = {
-  operands: "[PATH...]",
-  help: "Prints the tables of what is in results folders (default results).",
-  flags: [
-    { name: "format", value: "FORMAT", allowed: tableFormats, help: "how to print (default md)" },
-  ],
-  execute: printTables,
-};
-
-async function printTables({ operands, flags }: CommandArguments): Promise<number> {
-  const folders = operands.length > 0 ? operands : ["results"];
-  for (const folder of folders) {
-    const information = await Deno.stat(folder).catch(() => undefined);
-    if (!information?.isDirectory) {
-      throw new UsageError(`Cannot print tables of "${folder}" as there is no such folder`);
-    }
-  }
-  let summaries: RunSummary[];
-  try {
-    summaries = await readSummaries(folders);
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    console.error(error.message);
-    return 1;
-  }
-  if (summaries.length === 0) {
-    throw new UsageError(`Cannot print tables as no run is in ${folders.join(", ")}`);
-  }
-  const format = (flags.get("format")?.at(-1) ?? "md") as TableFormat;
-  console.log(formatTables(summaries, format).trimEnd());
-  return 0;
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

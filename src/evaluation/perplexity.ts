@@ -3,6 +3,7 @@
  * every segment is scored with the memory of the segments before it, then written to the memory, which is empty where
  * a document begins. Every token but the first `<s>` is a target once. Version 1.
  */
+import type { ItemSums } from "../results/comparison.ts";
 import type { Metric, SampleRecord } from "../results/run_folder.ts";
 import { pairedDifference, perplexity } from "../results/statistics.ts";
 import type { DocumentSegments } from "../text/segments.ts";
@@ -95,6 +96,25 @@ export function perplexityMetrics(
   if (Number.isFinite(word.value)) metrics.push({ ...common, name: "word perplexity", ...word });
   if (baseline) metrics.push(gain(labels, samples, baseline));
   return metrics;
+}
+
+/** The sums of a perplexity over documents; undefined for other metrics, and for records of something else. */
+export function perplexitySums(
+  name: string,
+  samples: readonly SampleRecord[],
+): ItemSums | undefined {
+  const [matched, perWord, bucket] = /^(word )?perplexity(?: (.+))?$/.exec(name) ?? [];
+  const denominator = perWord === undefined ? "tokens" : "words";
+  const isPerplexity = matched !== undefined &&
+    samples.every((sample) => Number(sample[denominator]) > 0 && "nats" in sample);
+  if (!isPerplexity) return undefined;
+  const records = samples.filter((sample) => bucket === undefined || sample.bucket === bucket);
+  return {
+    items: records.map(({ item }) => item),
+    numerators: column(records, "nats"),
+    denominators: column(records, denominator),
+    exponential: true,
+  };
 }
 
 /**

@@ -8,6 +8,7 @@
  * Accuracy is correct / recalls over all books. The recalls of a book are not independent of each other, so that its
  * standard error is that of a ratio of sums over books.
  */
+import type { ItemSums } from "../results/comparison.ts";
 import type { Metric, SampleRecord } from "../results/run_folder.ts";
 import { perplexity, ratio } from "../results/statistics.ts";
 import { isFar, type Recall, type RecallKind } from "../text/chronicle/recall.ts";
@@ -125,6 +126,9 @@ const accuracies: readonly { name: string; includes: (recall: Asked) => boolean 
   })),
 ];
 
+/** Names of all accuracies. */
+export const accuracyNames: readonly string[] = accuracies.map(({ name }) => name);
+
 /**
  * Metrics of one model: accuracy by kind and reach ("recall person far"), over all kinds ("recall all near") and of far
  * recalls by distance ("recall far 256-512"), each with the number of recalls asked for and left out where there are
@@ -179,6 +183,23 @@ export function recallMetrics(
   });
   if (baseline) metrics.push(gain(ofBooks, samples, baseline));
   return metrics;
+}
+
+/** The sums of an accuracy over the books that ask for such recalls; undefined for other metrics. */
+export function recallSums(name: string, samples: readonly SampleRecord[]): ItemSums | undefined {
+  const includes = accuracies.find((accuracy) => accuracy.name === name)?.includes;
+  if (!includes) return undefined;
+  const books = samples.map((sample) => {
+    const recalls = scoredRecalls(sample).filter(includes);
+    const correct = recalls.filter((recall) => recall.correct).length;
+    return { item: sample.item, correct, asked: recalls.length };
+  }).filter(({ asked }) => asked > 0);
+  return {
+    items: books.map(({ item }) => item),
+    numerators: books.map(({ correct }) => correct),
+    denominators: books.map(({ asked }) => asked),
+    exponential: false,
+  };
 }
 
 function reachOf(

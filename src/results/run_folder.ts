@@ -262,7 +262,7 @@ export class RunFolder {
    * @throws {SyntaxError} Where another line is not JSON.
    */
   async readMetrics(): Promise<MetricsRecord[]> {
-    return (await readLines(join(this.path, "metrics.jsonl"))) as MetricsRecord[];
+    return await readMetricsRecords(this.path);
   }
 
   /**
@@ -285,16 +285,12 @@ export class RunFolder {
     const others = (await this.readSamples(evaluation)).filter((line) => line.model !== model);
     const lines = [...others, ...samples.map((sample) => ({ model, ...sample }))];
     await writing(this.path, () => Deno.mkdir(join(this.path, "samples"), { recursive: true }));
-    await writeAtomically(this.#samplesPath(evaluation), toLines(lines));
+    await writeAtomically(samplesPath(this.path, evaluation), toLines(lines));
   }
 
   /** The scored items of an evaluation, each with its `model`. */
   async readSamples(evaluation: string): Promise<(SampleRecord & { model: string })[]> {
-    return await readLines(this.#samplesPath(evaluation)) as (SampleRecord & { model: string })[];
-  }
-
-  #samplesPath(evaluation: string): string {
-    return join(this.path, "samples", `${evaluation}.jsonl`);
+    return await readSampleRecords(this.path, evaluation);
   }
 
   /** Records the device and adapter that the run opened. */
@@ -372,6 +368,29 @@ export async function readSummary(path: string): Promise<RunSummary | undefined>
     throw new SyntaxError(`Cannot read "${path}" as a summary: state or metrics is missing`);
   }
   return summary as RunSummary;
+}
+
+/** The lines of a run's `metrics.jsonl`, in order; none where there was no training. */
+export async function readMetricsRecords(run: string): Promise<MetricsRecord[]> {
+  return await readLines(join(run, "metrics.jsonl")) as MetricsRecord[];
+}
+
+/** The scored items of an evaluation, each with its `model`; none where nothing was scored. */
+export async function readSampleRecords(
+  run: string,
+  evaluation: string,
+): Promise<(SampleRecord & { model: string })[]> {
+  return await readLines(samplesPath(run, evaluation)) as (SampleRecord & { model: string })[];
+}
+
+function samplesPath(run: string, evaluation: string): string {
+  return join(run, "samples", `${evaluation}.jsonl`);
+}
+
+/** A JSON file of a run; undefined where it is missing. */
+export async function readRunFile(path: string): Promise<unknown> {
+  const text = await readIfThere(path);
+  return text === undefined ? undefined : parseFile(path, text);
 }
 
 /** The lines of a `.jsonl` file; a last line that was cut off by a kill is left out. */

@@ -1,205 +1,191 @@
-import type { Metric, RunSummary } from "../../src/results/run_folder.ts";
-import { formatTables, readSummaries } from "../../src/results/table.ts";
+import { experimentTables } from "../../src/results/evaluation_table.ts";
+import type { RunRecord } from "../../src/results/run_record.ts";
+import { formatTables, type TableFormat } from "../../src/results/table.ts";
 import { assert, test } from "../testing.ts";
+import { metric, run, scoredRun, scoreSums } from "./run_records.ts";
 
-function metric(change: Partial<Metric>): Metric {
-  return {
-    evaluation: "perplexity-test",
-    model: "backbone",
-    name: "perplexity",
-    value: 24.1234,
-    stderr: 0.3456,
-    ci95: [23.2, 25.1],
-    n: 13,
-    unit: "",
-    higherIsBetter: false,
-    metricVersion: 1,
-    ...change,
-  };
+function format(runs: readonly RunRecord[], format: TableFormat): string {
+  return formatTables(experimentTables(runs, scoreSums), format);
 }
 
-function summary(change: Partial<RunSummary>): RunSummary {
-  return {
-    state: "completed",
-    experiment: "novels",
-    run: "m1024-seed1",
-    scale: "scaled-down",
-    metrics: [metric({}), metric({ model: "longmem", value: 21.5, stderr: 0.012 })],
-    ...change,
-  };
+/** Cells of the lines of Markdown tables. */
+function cells(text: string): string[][] {
+  return text.split("\n").filter((line) => line.startsWith("|"))
+    .map((line) => line.split(/(?<!\\)\|/).slice(1, -1).map((cell) => cell.trim()));
 }
 
-test("formatTables() prints models by metrics, with standard error and n", () => {
+const better = Array.from({ length: 12 }, (_, i) => i < 10 ? 1 : 0);
+const worse = Array.from({ length: 12 }, (_, i) => i < 3 ? 1 : 0);
+const alike = Array.from({ length: 12 }, (_, i) => i < 4 ? 1 : 0);
+
+test("formatTables() prints models by metrics, with what is needed to judge them", () => {
+  const quiz = scoredRun({ backbone: worse, longmem: better, other: alike }, {
+    summary: { question: "Does memory help?" },
+  });
   assert.equal(
-    formatTables([summary({ question: "Does memory help?" })], "md"),
+    format([quiz], "md"),
     `## novels (scaled-down)
 
 Does memory help?
 
-| model    | perplexity-test: perplexity (lower is better) |
-| -------- | --------------------------------------------- |
-| backbone | 24.12 \u00b1 0.35 (n = 13)                         |
-| longmem  | 21.500 \u00b1 0.012 (n = 13)                       |
+### quiz; n = 12; higher is better; scaled-down
+
+| model    |          accuracy |           vs backbone |
+| -------- | ----------------: | --------------------: |
+| backbone |     0.250 ± 0.050 |                       |
+| longmem  | **0.833 ± 0.050** |    +0.58 [0.33, 0.83] |
+| other    |   ≈ 0.333 ± 0.050 | +0.083 [0.000, 0.250] |
+
+n: items scored. ±: standard error over items. vs: difference from the first model, paired by item, and its 95 % ` +
+      `interval (bootstrap over items). ≈: that difference is inside the noise: its interval holds 0, or there are ` +
+      `fewer than 6 items. Bold: the best of its column, where the difference from the next is outside the noise.
 `,
   );
 });
 
-test("formatTables() titles: only the paper's scale goes unlabelled, a limit is told", () => {
-  const title = (change: Partial<RunSummary>) =>
-    formatTables([summary(change)], "md").split("\n")[0];
-  assert.equal(title({ scale: "paper" }), "## novels");
-  assert.equal(title({}), "## novels (scaled-down)");
-  assert.equal(title({ limit: 2 }), "## novels (scaled-down, limited to 2 items per evaluation)");
-});
-
-test("formatTables() gives each run its rows and each metric its column", () => {
-  const runs = [
-    summary({ metrics: [metric({ unit: "nats", n: 2, total: 13 })] }),
-    summary({
-      run: "m2048-seed1",
-      metrics: [metric({ evaluation: "icl", name: "accuracy", higherIsBetter: true, value: 0.5 })],
-    }),
-  ];
-  const lines = formatTables(runs, "md").split("\n").slice(2).map((line) =>
-    line.split("|").map((cell) => cell.trim())
-  );
-  assert.deepEqual(lines[0].slice(1, -1), [
-    "run",
-    "model",
-    "perplexity-test: perplexity (nats, lower is better)",
-    "icl: accuracy (higher is better)",
-  ]);
-  assert.deepEqual(lines[2].slice(1, -1), [
-    "m1024-seed1",
-    "backbone",
-    "24.12 \u00b1 0.35 (n = 2 of 13)",
-    "",
-  ]);
-  assert.deepEqual(lines[3].slice(1, -1), [
-    "m2048-seed1",
-    "backbone",
-    "",
-    "0.50 \u00b1 0.35 (n = 13)",
-  ]);
-});
-
-test("formatTables() never puts two versions of a metric into one column", () => {
-  const runs = [
-    summary({ metrics: [metric({})] }),
-    summary({ run: "later", metrics: [metric({ metricVersion: 2 })] }),
-  ];
-  const header = formatTables(runs, "md").split("\n")[2];
-  assert.match(
-    header,
-    /perplexity \(lower is better, version 1\).*perplexity \(lower is better, version 2\)/,
+test("formatTables() captions: only the paper's scale goes unlabelled, a limit is told", () => {
+  const title = (summary: RunRecord["summary"]) => format([run({ summary })], "md").split("\n")[0];
+  const { summary } = run();
+  assert.equal(title({ ...summary, scale: "paper" }), "## novels");
+  assert.equal(title(summary), "## novels (scaled-down)");
+  assert.equal(
+    title({ ...summary, limit: 2 }),
+    "## novels (scaled-down, limited to 2 items per evaluation)",
   );
 });
 
-test("formatTables() lists what is not completed", () => {
-  const runs = [
-    summary({}),
-    summary({ run: "second", state: "failed", error: "Cannot go on\n  at x", metrics: [] }),
-    summary({ run: "third", state: "interrupted", metrics: [] }),
-  ];
-  const text = formatTables(runs, "md");
-  assert.ok(text.endsWith("\n\n- second: failed: Cannot go on\n- third: interrupted\n"), text);
-  const none = formatTables([summary({ state: "planned", metrics: [] })], "md");
-  assert.equal(none, "## novels (scaled-down)\n\n- m1024-seed1: planned\n");
+test("formatTables() says unit, direction and n once where all columns agree, else by column", () => {
+  const one = run({
+    summary: { metrics: [metric({ unit: "nats" }), metric({ unit: "nats", name: "loss" })] },
+  });
+  assert.match(format([one], "md"), /^### perplexity-test; n = 13; nats; lower is better; /m);
+  const mixed = run({
+    summary: {
+      metrics: [
+        metric({ unit: "nats", n: 2, total: 13 }),
+        metric({ name: "accuracy", higherIsBetter: true, n: 1234 }),
+      ],
+    },
+  });
+  const text = format([mixed], "md");
+  assert.match(text, /^### perplexity-test; scaled-down$/m);
+  assert.match(text, /\u2191, \u2193: higher or lower is better/);
+  assert.deepEqual(cells(text), [
+    ["model", "perplexity (nats) \u2193", "accuracy \u2191"],
+    cells(text)[1],
+    ["backbone", "24.12 \u00b1 0.35", "24.12 \u00b1 0.35"],
+    ["n", "2 of 13", "1,234"],
+  ]);
+});
+
+test("formatTables() tells seeds' spread apart from the items'", () => {
+  const seeds = [1, 2].map((seed) =>
+    scoredRun({ backbone: seed === 1 ? worse : alike }, {
+      declaration: { seed },
+      summary: { run: `seed${seed}` },
+    })
+  );
+  const text = format(seeds, "md");
+  // 3 / 12 and 4 / 12: s = 1 / 12 / sqrt(2)
+  assert.deepEqual(cells(text).at(-1), ["backbone", "2", "0.292 \u00b1 0.050, \u03c3 0.059"]);
+  assert.match(text, /\u03c3: sample standard deviation over seeds/);
+  const rows = JSON.parse(format(seeds, "json"));
+  assert.deepEqual(
+    rows.map(({ run, seed, seeds }: Record<string, unknown>) => [run, seed, seeds]),
+    [["seed1", 1, 1], ["seed2", 2, 1], [undefined, undefined, 2]],
+  );
+  assert.ok(Math.abs(rows[2].seedDeviation - Math.SQRT1_2 / 12) < 1e-12);
+  assert.equal(rows[2].stderr, 0.05);
+});
+
+test("formatTables() has what a sweep varies as its first columns", () => {
+  const runs = [64, 8].map((size) =>
+    scoredRun({ longmem: better }, {
+      declaration: { seed: 1, memory: { size } },
+      summary: { run: `m${size}`, variation: { "memory.size": size, seed: 1 } },
+    })
+  );
+  assert.deepEqual(cells(format(runs, "md")).map((row) => row.slice(0, 2)).toSpliced(1, 1), [
+    ["memory.size", "model"],
+    ["64", "longmem"],
+    ["8", "longmem"],
+  ]);
+  const [, line] = format(runs, "csv").split("\n");
+  assert.match(line, /^novels,scaled-down,m64,memory\.size=64 seed=1,completed,/);
+});
+
+test("formatTables() lists what is not completed, with what to do", () => {
+  const environment = { declarationFile: "a.ts" } as never;
+  const unfinished = (["failed", "interrupted", "running", "planned"] as const).map((state) =>
+    run({
+      environment,
+      summary: {
+        run: state,
+        state,
+        metrics: [],
+        ...(state === "failed" && { error: "Cannot go on" }),
+      },
+    })
+  );
+  const lines = format(unfinished, "md").split("\n").filter((line) => line.startsWith("-"));
+  assert.deepEqual(lines, [
+    "- failed failed: Cannot go on; once that is mended, `deno task run a.ts` goes on",
+    "- interrupted was interrupted; `deno task run a.ts` resumes it",
+    "- running is running, or was killed; then `deno task run a.ts` resumes it",
+    "- planned has not begun; `deno task run a.ts` runs it",
+  ]);
 });
 
 test("formatTables() separates experiments", () => {
-  const titles = formatTables([
-    summary({}),
-    summary({ experiment: "other" }),
-    summary({ run: "2" }),
-  ], "md")
-    .split("\n").filter((line) => line.startsWith("##"));
+  const titles = format([run(), run({ summary: { experiment: "other" } })], "md")
+    .split("\n").filter((line) => line.startsWith("## "));
   assert.deepEqual(titles, ["## novels (scaled-down)", "## other (scaled-down)"]);
 });
 
 test("formatTables() prints a value without standard error by its own digits", () => {
   const { stderr: _stderr, ci95: _ci95, ...single } = metric({ n: 1 });
   const cell = (value: number) =>
-    formatTables([summary({ metrics: [{ ...single, value }] })], "md").split("\n")[4]
-      .split("|")[2].trim();
-  assert.equal(cell(24.12345), "24.12 (n = 1)");
-  assert.equal(cell(51200.4), "51200 (n = 1)");
-  assert.equal(cell(0.0123456), "0.01235 (n = 1)");
+    cells(format([run({ summary: { metrics: [{ ...single, value }] } })], "md"))[2][1];
+  assert.equal(cell(24.12345), "24.12");
+  assert.equal(cell(51200.4), "51200");
+  assert.equal(cell(0.0123456), "0.01235");
 });
 
-test("formatTables() as csv has one metric a line, quoted where needed", () => {
-  const runs = [summary({ limit: 2, metrics: [metric({ unit: 'nats, "natural"' })] })];
+test("formatTables() as csv has one number a line, quoted where needed", () => {
+  const quiz = run({
+    declaration: { seed: 7 },
+    summary: { limit: 2, metrics: [metric({ unit: 'nats, "natural"' })] },
+  });
   assert.equal(
-    formatTables(runs, "csv"),
-    "experiment,scale,run,variation,state,limit,evaluation,model,metric,value,stderr,ci95Low,ci95High,n,total,unit,higherIsBetter,metricVersion\n" +
-      'novels,scaled-down,m1024-seed1,,completed,2,perplexity-test,backbone,perplexity,24.1234,0.3456,23.2,25.1,13,,"nats, ""natural""",false,1\n',
+    format([quiz], "csv"),
+    "experiment,scale,run,variation,state,limit,seed,seeds,evaluation,model,metric,value,stderr,seedDeviation," +
+      "ci95Low,ci95High,n,total,unit,higherIsBetter,metricVersion,baseline,difference,differenceLow,differenceHigh,insideNoise\n" +
+      "novels,scaled-down,m1024-seed1,,completed,2,7,1,perplexity-test,backbone,perplexity,24.1234,0.3456,," +
+      '23.2,25.1,13,,"nats, ""natural""",false,1,,,,,\n',
   );
 });
 
-test("formatTables() as json has the same rows, with every digit", () => {
-  const rows = JSON.parse(formatTables([summary({})], "json"));
+test("formatTables() as json has every digit, and paired differences", () => {
+  const rows = JSON.parse(format([scoredRun({ backbone: worse, longmem: better })], "json"));
   assert.equal(rows.length, 2);
-  assert.deepEqual(rows[0], {
-    experiment: "novels",
-    scale: "scaled-down",
-    run: "m1024-seed1",
-    state: "completed",
-    metric: "perplexity",
-    evaluation: "perplexity-test",
-    model: "backbone",
-    value: 24.1234,
-    stderr: 0.3456,
-    n: 13,
-    unit: "",
-    higherIsBetter: false,
-    metricVersion: 1,
-    ci95Low: 23.2,
-    ci95High: 25.1,
+  assert.equal(rows[0].difference, undefined);
+  const { value, baseline, difference, differenceLow, differenceHigh, insideNoise } = rows[1];
+  assert.deepEqual([value, baseline, insideNoise], [10 / 12, "backbone", false]);
+  assert.ok(Math.abs(difference - 7 / 12) < 1e-12);
+  assert.ok(0 < differenceLow && differenceLow < difference && difference < differenceHigh);
+});
+
+test("formatTables() as html has captions, headings of columns and rows, and escapes", () => {
+  const quiz = scoredRun({ "a<b>": worse, longmem: better }, {
+    summary: { question: 'Is "1 < 2" & so on?' },
   });
-});
-
-test("readSummaries() finds every run below folders, in order, once", async () => {
-  const results = await Deno.makeTempDir();
-  try {
-    for (const [experiment, run] of [["b", "1"], ["a", "2"], ["a", "1"]]) {
-      const folder = `${results}/${experiment}/${run}`;
-      await Deno.mkdir(folder, { recursive: true });
-      await Deno.writeTextFile(
-        `${folder}/summary.json`,
-        JSON.stringify(summary({ experiment, run })),
-      );
-    }
-    await Deno.mkdir(`${results}/empty`);
-    const found = await readSummaries([results, `${results}/a`]);
-    assert.deepEqual(found.map(({ experiment, run }) => experiment + run), ["a1", "a2", "b1"]);
-  } finally {
-    await Deno.remove(results, { recursive: true });
-  }
-});
-
-test("formatTables() labels the runs of a sweep by what they vary, where that tells them apart", () => {
-  const varied = (run: string, variation: NonNullable<RunSummary["variation"]>) =>
-    summary({ run, variation, metrics: [metric({})] });
-  const labels = (runs: RunSummary[]) =>
-    formatTables(runs, "md").split("\n").filter((line) => line.startsWith("|"))
-      .map((line) => line.split("|").slice(1, -2).map((cell) => cell.trim()));
-  const runs = [
-    varied("a", { "memory.chunkTokens": 4, seed: 1 }),
-    varied("b", { "memory.chunkTokens": 4, seed: 2 }),
-    varied("c", { "memory.chunkTokens": 8, "memory.index": { kind: "exact" } }),
-  ];
-  assert.deepEqual(labels(runs).filter((_, i) => i !== 1), [
-    ["memory.chunkTokens", "seed", "memory.index", "model"],
-    ["4", "1", "", "backbone"],
-    ["4", "2", "", "backbone"],
-    ["8", "", '{"kind":"exact"}', "backbone"],
-  ]);
-  const ambiguous = [runs[0], varied("d", { "memory.chunkTokens": 4, seed: 1 })];
-  assert.deepEqual(labels(ambiguous).filter((_, i) => i !== 1), [
-    ["run", "model"],
-    ["a", "backbone"],
-    ["d", "backbone"],
-  ]);
-  const [, line] = formatTables(runs, "csv").split("\n");
-  assert.match(line, /^novels,scaled-down,a,memory\.chunkTokens=4 seed=1,completed,/);
+  const html = format([quiz], "html");
+  assert.match(html, /<p>Is &quot;1 &lt; 2&quot; &amp; so on\?<\/p>/);
+  assert.match(html, /<caption>quiz; n = 12; higher is better; scaled-down<\/caption>/);
+  assert.match(html, /<th scope="col">model<\/th><th scope="col" class="number">accuracy<\/th>/);
+  assert.match(html, /<th scope="row">a&lt;b&gt;<\/th>/);
+  assert.match(
+    html,
+    /<th scope="row">longmem<\/th><td class="number" data-value="0\.8333333333333334"><strong>0\.833 \u00b1 0\.050<\/strong>/,
+  );
 });

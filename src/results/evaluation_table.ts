@@ -1,0 +1,360 @@
+/**
+ * What runs have measured, arranged: for each evaluation of an experiment models by metrics, seeds together.
+ */
+import { dirname } from "node:path";
+import { compare, type Difference, fewestItems, holdsZero, type ItemSums } from "./comparison.ts";
+import { metricLabel } from "./metric_label.ts";
+import { formatSwept, type Metric, type RunState, type SampleRecord } from "./run_folder.ts";
+import { replicationKey, type RunRecord, seedOf } from "./run_record.ts";
+import { mean } from "./statistics.ts";
+
+/** Tells of which sums over items a metric was computed; undefined where it was not, or nobody knows. */
+export type SumsOf = (metric: Metric, samples: readonly SampleRecord[]) => ItemSums | undefined;
+
+/** A number of a table: of one model, by one metric, over all seeds. */
+export interface TableCell {
+  /** The value; over several seeds their mean. */
+  readonly value: number;
+  /** Standard error over items; over several seeds that of one of them (their root mean square). */
+  readonly stderr?: number;
+  /** Sample standard deviation over seeds; absent for one. */
+  readonly seedDeviation?: number;
+  /** 95 % interval: over items, or over several seeds. */
+  readonly ci95?: readonly [number, number];
+  /** What each seed measured, in the order of the row's seeds. */
+  readonly metrics: readonly Metric[];
+  /** How much more than the first model of the same runs; absent for that one, and where items cannot be paired. */
+  readonly difference?: Difference;
+  /** Whether no other row of the column is better, and the next is worse by more than noise. */
+  readonly best: boolean;
+}
+
+/** A column: a metric. */
+export interface TableColumn {
+  /** The metric's name. */
+  readonly name: string;
+  /** The same in short. */
+  readonly header: string;
+  /** Unit of the values. */
+  readonly unit: string;
+  /** Direction of improvement. */
+  readonly higherIsBetter: boolean;
+  /** Version of all its numbers. */
+  readonly metricVersion: number;
+}
+
+/** A row: a model, in runs that differ in nothing but their seed. */
+export interface TableRow {
+  /** The runs, by seed. */
+  readonly runs: readonly RunRecord[];
+  /** What distinguishes the runs from those of other rows, by heading. */
+  readonly variation: Readonly<Record<string, string>>;
+  /** The model. */
+  readonly model: string;
+  /** A number for each column; undefined where it was not measured. */
+  readonly cells: readonly (TableCell | undefined)[];
+}
+
+/** A table of models by metrics. */
+export interface EvaluationTable {
+  /** The evaluation. */
+  readonly evaluation: string;
+  /** Which part of its metrics; empty: the main ones. */
+  readonly part: string;
+  /** Model of the first row of each group, with which the others are compared. */
+  readonly baseline: string;
+  /** Headings of what varies between runs. */
+  readonly varied: readonly string[];
+  /** The metrics. */
+  readonly columns: readonly TableColumn[];
+  /** The models. */
+  readonly rows: readonly TableRow[];
+}
+
+/** A run that has not come to its end. */
+export interface UnfinishedRun {
+  /** The run. */
+  readonly run: string;
+  /** What it has come to. */
+  readonly state: RunState;
+  /** First line of the error that ended it. */
+  readonly error?: string;
+  /** What goes on with it. */
+  readonly command: string;
+}
+
+/** All that is to be said of an experiment's numbers. */
+export interface ExperimentTables {
+  /** Its name. */
+  readonly experiment: string;
+  /** The question it asks. */
+  readonly question?: string;
+  /** What is to be known before its numbers are read: `scaled-down`, ... */
+  readonly labels: readonly string[];
+  /** Its runs. */
+  readonly runs: readonly RunRecord[];
+  /** The tables. */
+  readonly tables: readonly EvaluationTable[];
+  /** What is left out of them, and what to do about it. */
+  readonly remarks: readonly string[];
+  /** Runs that are not completed. */
+  readonly unfinished: readonly UnfinishedRun[];
+}
+
+/** Arranges runs by experiment, in the order in which they come. */
+export function experimentTables(
+  records: readonly RunRecord[],
+  sumsOf: SumsOf,
+): ExperimentTables[] {
+  return [...Map.groupBy(records, ({ summary }) => summary.experiment)].map(
+    ([experiment, runs]) => {
+      const { question } = runs[0].summary;
+      return {
+        experiment,
+        ...(question !== undefined && { question }),
+        labels: labelsOf(runs),
+        runs,
+        tables: tablesOf(runs, sumsOf),
+        remarks: staleRemarks(runs),
+        unfinished: runs.flatMap(unfinishedRun),
+      };
+    },
+  );
+}
+
+function labelsOf(runs: readonly RunRecord[]): string[] {
+  const scaledDown = runs.some(({ summary }) => summary.scale === "scaled-down");
+  const limits = [...new Set(runs.flatMap(({ summary }) => summary.limit ?? []))];
+  return [
+    ...(scaledDown ? ["scaled-down"] : []),
+    ...(limits.length > 0 ? [`limited to ${limits.join(" or ")} items per evaluation`] : []),
+  ];
+}
+
+/** The command that runs what a run's declaration declares. */
+export function runCommandOf({ path, environment }: RunRecord): string {
+  const results = dirname(dirname(path));
+  const file = environment?.declarationFile ?? "FILE";
+  return `deno task run ${file}${results === "results" ? "" : ` --results ${results}`}`;
+}
+
+function unfinishedRun(record: RunRecord): UnfinishedRun[] {
+  const { run, state, error } = record.summary;
+  if (state === "completed") return [];
+  return [{
+    run,
+    state,
+    ...(error !== undefined && { error: error.split("\n")[0] }),
+    command: runCommandOf(record),
+  }];
+}
+
+/** The newest version of each metric, by evaluation and name: numbers of two versions are never compared. */
+function newestVersions(runs: readonly RunRecord[]): Map<string, number> {
+  const newest = new Map<string, number>();
+  for (const metric of runs.flatMap(({ summary }) => summary.metrics)) {
+    const key = metricKey(metric);
+    newest.set(key, Math.max(metric.metricVersion, newest.get(key) ?? -Infinity));
+  }
+  return newest;
+}
+
+function metricKey({ evaluation, name }: Pick<Metric, "evaluation" | "name">): string {
+  return JSON.stringify([evaluation, name]);
+}
+
+function staleRemarks(runs: readonly RunRecord[]): string[] {
+  const newest = newestVersions(runs);
+  return runs.flatMap((record) => {
+    const stale = record.summary.metrics.filter((metric) =>
+      metric.metricVersion < newest.get(metricKey(metric))!
+    );
+    const names = [...new Set(stale.map(({ evaluation, name }) => `${name} of ${evaluation}`))];
+    if (names.length === 0) return [];
+    return [
+      `Run ${record.summary.run} is left out of ${
+        names.join(", ")
+      }: it was measured by an earlier ` +
+      `version of the metric, whose numbers are not comparable; \`${
+        runCommandOf(record)
+      } --fresh\` ` +
+      "measures anew",
+    ];
+  });
+}
+
+/** Runs that differ in nothing but their seed, by seed. */
+function replicaGroups(runs: readonly RunRecord[]): RunRecord[][] {
+  const groups = new Map<string, RunRecord[]>();
+  for (const run of runs) {
+    let key = replicationKey(run);
+    // The same seed twice is no replica.
+    while (groups.get(key)?.some((other) => seedOf(other) === seedOf(run))) key += "+";
+    groups.set(key, [...groups.get(key) ?? [], run]);
+  }
+  return [...groups.values()].map((group) => group.toSorted((a, b) => seedOf(a) - seedOf(b)));
+}
+
+/** What tells groups apart: what a sweep varies and, where that does not, the names of runs. */
+function variations(groups: readonly (readonly RunRecord[])[]): Record<string, string>[] {
+  if (groups.length === 1) return [{}];
+  const varied = groups.map(([{ summary }]) => {
+    const { seed: _seed, ...fields } = summary.variation ?? {};
+    const shown = Object.entries(fields).map(([field, value]) => [field, formatSwept(value)]);
+    return Object.fromEntries(shown) as Record<string, string>;
+  });
+  const distinct = new Set(varied.map((fields) => JSON.stringify(fields))).size;
+  if (distinct === groups.length) return varied;
+  return groups.map(([{ summary }], i) => ({ ...varied[i], run: summary.run }));
+}
+
+function tablesOf(runs: readonly RunRecord[], sumsOf: SumsOf): EvaluationTable[] {
+  const newest = newestVersions(runs);
+  const groups = replicaGroups(runs);
+  const labels = variations(groups);
+  const all = runs.flatMap(({ summary }) => summary.metrics)
+    .filter((metric) => metric.metricVersion === newest.get(metricKey(metric)));
+  const byEvaluation = Map.groupBy(all, ({ evaluation }) => evaluation);
+  return [...byEvaluation].flatMap(([evaluation, metrics]) =>
+    [...Map.groupBy(metrics, ({ name }) => metricLabel(name).part)].map(([part, ofPart]) => {
+      const columns = columnsOf(ofPart);
+      const rows = groups.flatMap((group, i) =>
+        groupRows(group, { evaluation, columns, sumsOf, variation: labels[i] })
+      );
+      return {
+        evaluation,
+        part,
+        baseline: metrics[0].model,
+        varied: [...new Set(labels.flatMap((label) => Object.keys(label)))],
+        columns,
+        rows: withBest(rows, columns),
+      };
+    })
+  );
+}
+
+function columnsOf(metrics: readonly Metric[]): TableColumn[] {
+  const columns = new Map<string, TableColumn>();
+  for (const { name, unit, higherIsBetter, metricVersion } of metrics) {
+    const { header } = metricLabel(name);
+    columns.set(name, { name, header, unit, higherIsBetter, metricVersion });
+  }
+  return [...columns.values()];
+}
+
+/** A cell with the sums of each seed, by which it is compared. */
+interface MeasuredCell extends Omit<TableCell, "best"> {
+  readonly sums: readonly ItemSums[] | undefined;
+}
+
+interface MeasuredRow extends Omit<TableRow, "cells"> {
+  readonly cells: readonly (MeasuredCell | undefined)[];
+}
+
+/** The rows of runs that differ in nothing but their seed: one for each model. */
+function groupRows(
+  group: readonly RunRecord[],
+  table: {
+    evaluation: string;
+    columns: readonly TableColumn[];
+    sumsOf: SumsOf;
+    variation: Record<string, string>;
+  },
+): MeasuredRow[] {
+  const { evaluation, columns, sumsOf, variation } = table;
+  const models = new Set(
+    group.flatMap(({ summary }) => summary.metrics)
+      .filter((metric) => metric.evaluation === evaluation)
+      .map(({ model }) => model),
+  );
+  const rows: MeasuredRow[] = [];
+  for (const model of models) {
+    const cells = columns.map((column, i) => {
+      const measured = group.flatMap((run) => {
+        const metric = run.summary.metrics.find((candidate) =>
+          candidate.evaluation === evaluation && candidate.model === model &&
+          candidate.name === column.name && candidate.metricVersion === column.metricVersion
+        );
+        return metric ? [{ run, metric }] : [];
+      });
+      if (measured.length === 0) return undefined;
+      const sums = measured.map(({ run, metric }) =>
+        sumsOf(
+          metric,
+          (run.samples.get(evaluation) ?? []).filter((sample) => sample.model === model),
+        )
+      );
+      const known = sums.every((sum) => sum !== undefined) ? sums : undefined;
+      const baseline = rows[0]?.cells[i];
+      const difference = known && baseline?.sums
+        ? compare(known, baseline.sums)
+        : ownDifference(measured.map(({ metric }) => metric));
+      return {
+        ...aggregate(measured.map(({ metric }) => metric)),
+        ...(difference && { difference }),
+        sums: known,
+      };
+    });
+    if (cells.some((cell) => cell)) rows.push({ runs: group, variation, model, cells });
+  }
+  return rows;
+}
+
+function aggregate(metrics: readonly Metric[]): Omit<TableCell, "best"> {
+  const [first] = metrics;
+  if (metrics.length === 1) {
+    const { value, stderr, ci95 } = first;
+    return {
+      value,
+      metrics,
+      ...(stderr !== undefined && { stderr }),
+      ...(ci95 !== undefined && { ci95 }),
+    };
+  }
+  const { value, stderr: ofMean, ci95 } = mean(metrics.map(({ value }) => value));
+  const squares = metrics.flatMap(({ stderr }) => stderr === undefined ? [] : [stderr ** 2]);
+  return {
+    value,
+    metrics,
+    ...(squares.length === metrics.length && { stderr: Math.sqrt(mean(squares).value) }),
+    seedDeviation: ofMean! * Math.sqrt(metrics.length),
+    ci95: ci95!,
+  };
+}
+
+/** A gain over a baseline is a paired difference already. */
+function ownDifference(metrics: readonly Metric[]): Difference | undefined {
+  if (!metrics.every(({ name, ci95 }) => name.startsWith("gain over ") && ci95)) return undefined;
+  const { value, ci95: overSeeds } = mean(metrics.map(({ value }) => value));
+  const items = Math.min(...metrics.map(({ n }) => n));
+  // Student's interval knows of few items; it stands as it was recorded.
+  const overItems = metrics.length === 1 ? metrics[0].ci95! : undefined;
+  const intervals = [...(overItems ? [overItems] : []), ...(overSeeds ? [overSeeds] : [])];
+  return {
+    value,
+    ...(overItems && { overItems }),
+    ...(overSeeds && { overSeeds }),
+    items,
+    seeds: metrics.length,
+    insideNoise: items < fewestItems || intervals.some(holdsZero),
+  };
+}
+
+function withBest(rows: readonly MeasuredRow[], columns: readonly TableColumn[]): TableRow[] {
+  const best = columns.map(({ higherIsBetter }, i) => {
+    const ranked = rows.flatMap(({ cells }) => cells[i] ?? [])
+      .sort((a, b) => higherIsBetter ? b.value - a.value : a.value - b.value);
+    const [first, second] = ranked;
+    if (!first?.sums || !second?.sums) return undefined;
+    const difference = compare(first.sums, second.sums);
+    return difference && !difference.insideNoise ? first : undefined;
+  });
+  return rows.map(({ cells, ...row }) => ({
+    ...row,
+    cells: cells.map((cell, i) => {
+      if (!cell) return undefined;
+      const { sums: _sums, ...shown } = cell;
+      return { ...shown, best: cell === best[i] };
+    }),
+  }));
+}

@@ -1,0 +1,37 @@
+/**
+ * How metrics are called in tables: short headers, in tables of few columns.
+ */
+
+/** A metric's place in the tables of its evaluation. */
+export interface MetricLabel {
+  /** Which table of the evaluation it stands in; empty: the first. */
+  readonly part: string;
+  /** Header of its column. */
+  readonly header: string;
+}
+
+/** Names of metrics that are one of a kind, and where they stand; all others stand in the first table by their name. */
+const labels: readonly [RegExp, (...groups: string[]) => MetricLabel][] = [
+  [/^recall all (far|near)$/, (reach) => ({ part: "", header: `${reach} facts` })],
+  [/^recall (\w+) (far|near)$/, (kind, reach) => ({
+    part: `${reach} facts by kind`,
+    header: kind,
+  })],
+  [/^recall far (.*\d.*)$/, (distance) => ({
+    part: "far facts by distance in tokens",
+    header: distance,
+  })],
+  [/^perplexity (.*\d.*)$/, (length) => ({
+    part: "perplexity by length in GPT-2 tokens",
+    header: length,
+  })],
+];
+
+/** The place of a metric by its name. */
+export function metricLabel(name: string): MetricLabel {
+  for (const [pattern, label] of labels) {
+    const match = pattern.exec(name);
+    if (match) return label(...match.slice(1));
+  }
+  return { part: "", header: name };
+}

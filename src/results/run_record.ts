@@ -1,0 +1,116 @@
+/**
+ * Runs as they lie in results folders, for those who only read them.
+ */
+import { join } from "node:path";
+import {
+  type MetricsRecord,
+  readMetricsRecords,
+  readRunFile,
+  readSampleRecords,
+  readSummary,
+  type RunEnvironment,
+  type RunSummary,
+  type SampleRecord,
+} from "./run_folder.ts";
+
+/** What a run's folder holds. */
+export interface RunRecord {
+  /** The folder. */
+  readonly path: string;
+  /** State and metrics. */
+  readonly summary: RunSummary;
+  /** The resolved declaration; undefined where its file is missing. */
+  readonly declaration?: Readonly<Record<string, unknown>>;
+  /** Where it ran; undefined where its file is missing. */
+  readonly environment?: RunEnvironment;
+  /** Scored items by evaluation, each with the `model` that was scored. */
+  readonly samples: ReadonlyMap<string, readonly SampleRecord[]>;
+  /** Lines of the trainings. */
+  readonly training: readonly MetricsRecord[];
+}
+
+/**
+ * Reads every run below some folders, in order of their paths, each once.
+ *
+ * @throws {Deno.errors.NotFound} Where a folder is missing.
+ * @throws {SyntaxError} Where a file cannot be read.
+ */
+export async function readRunRecords(folders: readonly string[]): Promise<RunRecord[]> {
+  const records = new Map<string, RunRecord>();
+  for (const folder of folders) {
+    for (const path of await runPaths(folder)) {
+      if (!records.has(path)) records.set(path, await readRunRecord(path));
+    }
+  }
+  return [...records.values()];
+}
+
+/** Folders with a `summary.json`, the folder itself or below it. */
+async function runPaths(folder: string): Promise<string[]> {
+  const entries = await Array.fromAsync(Deno.readDir(folder));
+  if (entries.some(({ name }) => name === "summary.json")) return [join(folder)];
+  entries.sort((a, b) => a.name < b.name ? -1 : 1);
+  const paths: string[] = [];
+  for (const entry of entries) {
+    if (entry.isDirectory) paths.push(...await runPaths(join(folder, entry.name)));
+  }
+  return paths;
+}
+
+/**
+ * Reads one run.
+ *
+ * @throws {Deno.errors.NotFound} Where the folder has no `summary.json`.
+ * @throws {SyntaxError} Where a file cannot be read.
+ */
+export async function readRunRecord(path: string): Promise<RunRecord> {
+  const summary = await readSummary(join(path, "summary.json"));
+  if (!summary) throw new Deno.errors.NotFound(`Cannot read run "${path}" as it has no summary`);
+  const declaration = await readRunFile(join(path, "experiment.json"));
+  const environment = await readRunFile(join(path, "environment.json"));
+  const samples = new Map<string, readonly SampleRecord[]>();
+  for (const evaluation of new Set(summary.metrics.map(({ evaluation }) => evaluation))) {
+    samples.set(evaluation, await readSampleRecords(path, evaluation));
+  }
+  return {
+    path,
+    summary,
+    ...(declaration !== undefined && { declaration: declaration as Record<string, unknown> }),
+    ...(environment !== undefined && { environment: environment as RunEnvironment }),
+    samples,
+    training: await readMetricsRecords(path),
+  };
+}
+
+/** The seed of a run; 1 where its declaration is missing. */
+export function seedOf({ declaration }: RunRecord): number {
+  return Number(declaration?.seed ?? 1);
+}
+
+/** What a declaration holds beside what is measured. */
+const labels = new Set([
+  "name",
+  "question",
+  "scale",
+  "seed",
+  "device",
+  "threads",
+  "reproduces",
+  "sweep",
+]);
+
+/** Equal for runs that differ in nothing but their seed: their numbers are replicas of each other. */
+export function replicationKey({ declaration, summary, path }: RunRecord): string {
+  if (!declaration) return path;
+  const fields = Object.entries(declaration).filter(([name]) => !labels.has(name));
+  const { seed: _seed, ...corpus } = (declaration.corpus ?? {}) as Record<string, unknown>;
+  return JSON.stringify(
+    { ...Object.fromEntries(fields), corpus, limit: summary.limit },
+    (key, value) =>
+      key === "checkpointEverySteps"
+        ? undefined
+        : typeof value === "object" && value !== null && !Array.isArray(value)
+        ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1))
+        : value,
+  );
+}

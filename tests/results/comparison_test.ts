@@ -1,0 +1,80 @@
+import { compare, fewestItems, type ItemSums, metricOf } from "../../src/results/comparison.ts";
+import { pairedDifference } from "../../src/results/statistics.ts";
+import { assert, assertClose, test } from "../testing.ts";
+
+function scores(values: readonly number[], change: Partial<ItemSums> = {}): ItemSums {
+  return {
+    items: values.map((_, i) => `item ${i}`),
+    numerators: values,
+    denominators: values.map(() => 1),
+    exponential: false,
+    ...change,
+  };
+}
+
+/** What makes items hard for everybody: far more than any difference between models. */
+const difficulty = Array.from({ length: 40 }, (_, i) => 10 * Math.sin(5 * i));
+
+test("metricOf() divides sums, and takes a perplexity from the exponent", () => {
+  const sums = scores([2, 6, 4], { denominators: [1, 2, 3] });
+  assert.equal(metricOf(sums), 2);
+  assert.equal(metricOf(sums, [0, 0, 1]), 10 / 4);
+  assert.equal(metricOf({ ...sums, exponential: true }), Math.exp(2));
+});
+
+test("compare() finds a small difference between models that scored the same hard items", () => {
+  const first = difficulty.map((value, i) => value + 0.1 + 0.05 * Math.cos(3 * i));
+  const difference = compare([scores(first)], [scores(difficulty)])!;
+  const { value, ci95, stderr } = pairedDifference(first, difficulty);
+  assertClose([difference.value], [value], { tolerance: 1e-12 });
+  assertClose(difference.overItems!, ci95!, { tolerance: 0.3 * stderr! });
+  assert.equal(difference.overSeeds, undefined);
+  assert.equal(difference.insideNoise, false);
+  assert.deepEqual([difference.items, difference.seeds], [40, 1]);
+});
+
+test("compare() calls a difference noise whose interval holds 0, in either direction", () => {
+  const other = difficulty.map((value, i) => value + (i % 2 ? 1 : -1) + 0.02);
+  assert.equal(compare([scores(other)], [scores(difficulty)])!.insideNoise, true);
+  assert.equal(compare([scores(difficulty)], [scores(other)])!.insideNoise, true);
+  const worse = compare([scores(difficulty)], [scores(difficulty.map((value) => value + 1))])!;
+  assert.equal(worse.insideNoise, false);
+  assertClose([worse.value, ...worse.overItems!], [-1, -1, -1], { tolerance: 1e-12 });
+});
+
+test("compare() claims nothing of fewer items than could prove it", () => {
+  const wins = (n: number) => compare([scores(Array(n).fill(1))], [scores(Array(n).fill(0))])!;
+  assert.equal(wins(fewestItems - 1).overItems, undefined);
+  assert.equal(wins(fewestItems - 1).insideNoise, true);
+  assert.equal(wins(fewestItems).insideNoise, false);
+  // All of n on one side: by chance in 2 of 2^n, which must be below 5 %.
+  assert.ok(2 / 2 ** fewestItems < 0.05 && 2 / 2 ** (fewestItems - 1) > 0.05);
+});
+
+test("compare() over seeds wants both items and seeds to say so", () => {
+  const base = scores(difficulty);
+  const by = (gain: number) => scores(difficulty.map((value) => value + gain));
+  const steady = compare([by(1), by(1.1), by(0.9)], [base, base, base])!;
+  assertClose([steady.value], [1], { tolerance: 1e-12 });
+  // s = 0.1, t(2) = 4.3027
+  const margin = 4.3027 * 0.1 / Math.sqrt(3);
+  assertClose(steady.overSeeds!, [1 - margin, 1 + margin], { tolerance: 1e-4 });
+  assert.equal(steady.insideNoise, false);
+  // Over items each seed alone is certain, yet seeds disagree.
+  const unsteady = compare([by(1), by(3), by(-0.5)], [base, base, base])!;
+  assert.ok(unsteady.overItems![0] > 0);
+  assert.equal(unsteady.insideNoise, true);
+  // Seeds agree, items do not.
+  const few = scores(difficulty.map((value, i) => value + (i === 0 ? 40 : 0)));
+  const oneItem = compare([few, few, few], [base, base, base])!;
+  assert.ok(oneItem.overSeeds![0] > 0);
+  assert.equal(oneItem.insideNoise, true);
+});
+
+test("compare() pairs only the same items of the same seeds", () => {
+  const base = scores(difficulty);
+  const renamed = { ...base, items: base.items.map((item) => `other ${item}`) };
+  assert.equal(compare([renamed], [base]), undefined);
+  assert.equal(compare([base], [base, base]), undefined);
+  assert.equal(compare([scores(difficulty.slice(1))], [base]), undefined);
+});

@@ -1,0 +1,180 @@
+import { experimentTables } from "../../src/results/evaluation_table.ts";
+import { mean } from "../../src/results/statistics.ts";
+import { assert, assertClose, test } from "../testing.ts";
+import { metric, run, type RunChange, scoredRun, scoreSums } from "./run_records.ts";
+
+const none = () => undefined;
+
+/** Scores of twenty questions: `right` of them are answered, the first ones. */
+function answers(right: number): number[] {
+  return Array.from({ length: 20 }, (_, i) => i < right ? 1 : 0);
+}
+
+function declared(seed: number, fields: object = {}): RunChange {
+  return {
+    declaration: { name: "novels", seed, corpus: { kind: "chronicle", seed }, ...fields },
+    summary: { run: `seed${seed}${JSON.stringify(fields)}` },
+  };
+}
+
+test("experimentTables() has a table for each evaluation and part, a row for each model", () => {
+  const metrics = [
+    metric({}),
+    metric({ name: "perplexity <5K" }),
+    metric({ model: "longmem", value: 20 }),
+    metric({ evaluation: "recall-test", name: "recall all far", higherIsBetter: true }),
+    metric({ evaluation: "recall-test", name: "recall person far", higherIsBetter: true }),
+    metric({ evaluation: "recall-test", name: "recall far 128-256", higherIsBetter: true }),
+  ];
+  const [{ tables }] = experimentTables([run({ summary: { metrics } })], none);
+  assert.deepEqual(
+    tables.map(({ evaluation, part, columns, rows }) => [
+      evaluation,
+      part,
+      columns.map(({ header }) => header).join(),
+      rows.map(({ model }) => model).join(),
+    ]),
+    [
+      ["perplexity-test", "", "perplexity", "backbone,longmem"],
+      ["perplexity-test", "perplexity by length in GPT-2 tokens", "<5K", "backbone"],
+      ["recall-test", "", "far facts", "backbone"],
+      ["recall-test", "far facts by kind", "person", "backbone"],
+      ["recall-test", "far facts by distance in tokens", "128-256", "backbone"],
+    ],
+  );
+});
+
+test("experimentTables() takes runs that differ only in their seed together", () => {
+  const runs = [
+    scoredRun({ backbone: answers(8), longmem: answers(14) }, declared(2)),
+    scoredRun({ backbone: answers(6), longmem: answers(13) }, declared(1)),
+    scoredRun({ backbone: answers(7), longmem: answers(15) }, declared(3)),
+  ];
+  const [{ tables: [{ rows, varied }] }] = experimentTables(runs, scoreSums);
+  assert.deepEqual(varied, []);
+  assert.deepEqual(rows.map(({ model, runs }) => [model, runs.length]), [
+    ["backbone", 3],
+    ["longmem", 3],
+  ]);
+  const [{ cells: [backbone] }, { cells: [longmem] }] = rows;
+  assertClose([backbone!.value, longmem!.value], [0.35, 0.7], { tolerance: 1e-12 });
+  // 0.3, 0.4, 0.35: s = 0.05; every seed's standard error over items is 0.05.
+  assertClose([backbone!.seedDeviation!, backbone!.stderr!], [0.05, 0.05], { tolerance: 1e-12 });
+  const expected = mean([13 - 6, 14 - 8, 15 - 7].map((won) => won / 20));
+  assertClose([longmem!.difference!.value], [expected.value], { tolerance: 1e-12 });
+  assertClose(longmem!.difference!.overSeeds!, expected.ci95!, { tolerance: 1e-12 });
+  assert.deepEqual(backbone!.metrics.map(({ value }) => value), [0.3, 0.4, 0.35]);
+});
+
+test("experimentTables() keeps apart runs that differ in more than their seed", () => {
+  const runs = [2, 4].flatMap((chunkTokens) =>
+    [1, 2].map((seed) => {
+      const { summary, ...change } = declared(seed, { memory: { chunkTokens } });
+      const variation = { "memory.chunkTokens": chunkTokens, seed };
+      return scoredRun({ longmem: answers(10 + chunkTokens + seed) }, {
+        ...change,
+        summary: { ...summary!, variation },
+      });
+    })
+  );
+  const [{ tables: [{ rows, varied }] }] = experimentTables(runs, scoreSums);
+  assert.deepEqual(varied, ["memory.chunkTokens"]);
+  assert.deepEqual(
+    rows.map(({ variation, runs, cells }) => [
+      variation["memory.chunkTokens"],
+      runs.length,
+      Number(cells[0]!.value.toFixed(6)),
+    ]),
+    [["2", 2, 0.675], ["4", 2, 0.775]],
+  );
+});
+
+test("experimentTables() names runs by themselves where nothing else tells them apart", () => {
+  const runs = [1, 2].map((steps) => {
+    const { summary, ...change } = declared(1, { steps });
+    return scoredRun({ longmem: answers(10) }, { ...change, summary: { ...summary! } });
+  });
+  const [{ tables: [{ rows, varied }] }] = experimentTables(runs, scoreSums);
+  assert.deepEqual(varied, ["run"]);
+  assert.deepEqual(rows.map(({ variation }) => variation.run), [
+    'seed1{"steps":1}',
+    'seed1{"steps":2}',
+  ]);
+});
+
+test("experimentTables() marks the best only where the next is worse by more than noise", () => {
+  const best = (scores: Record<string, number[]>) => {
+    const [{ tables: [{ rows }] }] = experimentTables([scoredRun(scores)], scoreSums);
+    return rows.filter(({ cells }) => cells[0]!.best).map(({ model }) => model);
+  };
+  const backbone = answers(4);
+  assert.deepEqual(best({ backbone, longmem: answers(15) }), ["longmem"]);
+  assert.deepEqual(best({ backbone, longmem: answers(5) }), []);
+  assert.deepEqual(best({ backbone, longmem: answers(15), other: answers(14) }), []);
+  assert.deepEqual(best({ backbone: answers(15), longmem: backbone }), ["backbone"]);
+});
+
+test("experimentTables() never takes numbers of two versions of a metric together", () => {
+  const path = "results/novels/old";
+  const environment = { declarationFile: "experiments/novels.ts" } as never;
+  const old = scoredRun({ backbone: answers(20), longmem: answers(1) }, {
+    ...declared(1),
+    path,
+    environment,
+    metricVersion: 1,
+  });
+  const recent = scoredRun({ backbone: answers(5), longmem: answers(16) }, {
+    ...declared(2),
+    metricVersion: 2,
+  });
+  const [{ tables, remarks }] = experimentTables([old, recent], scoreSums);
+  assert.equal(tables.length, 1);
+  const [{ rows, columns }] = tables;
+  assert.deepEqual(columns.map(({ metricVersion }) => metricVersion), [2]);
+  assert.deepEqual(rows.map(({ cells }) => cells[0]!.metrics.length), [1, 1]);
+  assertClose([rows[1].cells[0]!.value, rows[1].cells[0]!.difference!.value], [0.8, 0.55], {
+    tolerance: 1e-12,
+  });
+  assert.equal(remarks.length, 1);
+  assert.match(
+    remarks[0],
+    /^Run seed1\{\} is left out of accuracy of quiz: .*`deno task run experiments\/novels.ts --fresh`/,
+  );
+  assert.deepEqual(experimentTables([old], scoreSums)[0].remarks, []);
+});
+
+test("experimentTables() judges a gain by its own interval", () => {
+  const gain = (model: string, ci95: [number, number], n = 13) =>
+    metric({ model, name: "gain over backbone", value: 0.1, ci95, n });
+  const metrics = [
+    gain("a", [0.05, 0.15]),
+    gain("b", [-0.05, 0.25]),
+    gain("c", [0.05, 0.15], 3),
+  ];
+  const [{ tables: [{ rows }] }] = experimentTables([run({ summary: { metrics } })], none);
+  assert.deepEqual(rows.map(({ cells }) => cells[0]!.difference!.insideNoise), [
+    false,
+    true,
+    true,
+  ]);
+});
+
+test("experimentTables() says how unfinished runs go on, and where their results are", () => {
+  const environment = { declarationFile: "experiments/novels.ts" } as never;
+  const runs = [
+    run({}),
+    run({
+      path: "elsewhere/novels/second",
+      environment,
+      summary: { run: "second", state: "failed", error: "Cannot go on\n at x", metrics: [] },
+    }),
+  ];
+  const [{ unfinished, labels }] = experimentTables(runs, none);
+  assert.deepEqual(unfinished, [{
+    run: "second",
+    state: "failed",
+    error: "Cannot go on",
+    command: "deno task run experiments/novels.ts --results elsewhere",
+  }]);
+  assert.deepEqual(labels, ["scaled-down"]);
+});

@@ -1,0 +1,23 @@
+import { accuracyNames } from "../../src/evaluation/recall.ts";
+import { metricLabel } from "../../src/results/metric_label.ts";
+import { assert, test } from "../testing.ts";
+
+test("metricLabel() gives each accuracy of recall a place of its own", () => {
+  const places = accuracyNames.map((name) => JSON.stringify(metricLabel(name)));
+  assert.equal(new Set(places).size, accuracyNames.length);
+  for (const name of accuracyNames) {
+    const { part, header } = metricLabel(name);
+    assert.ok(header.length <= 10, `${header} is not short`);
+    assert.equal(part === "", name.startsWith("recall all "), name);
+  }
+  assert.deepEqual(metricLabel("recall far <128"), {
+    part: "far facts by distance in tokens",
+    header: "<128",
+  });
+});
+
+test("metricLabel() leaves what it does not know in the first table", () => {
+  for (const name of ["perplexity", "word perplexity", "gain over backbone", "accuracy"]) {
+    assert.deepEqual(metricLabel(name), { part: "", header: name });
+  }
+});
