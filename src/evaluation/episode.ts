@@ -1,0 +1,57 @@
+/**
+ * What in-context learning asks: demonstrations in memory, demonstrations before the query, and the query.
+ */
+
+/** A query whose answer is one of the episode's labels. */
+export interface Query {
+  /** Name of the evaluated example, the same in every episode of its task. */
+  readonly item: string;
+  /** Token ids: demonstrations, and the example up to its answer. */
+  readonly prompt: Int32Array;
+  /** Number of the right label. */
+  readonly label: number;
+}
+
+/** A task with one draw of its demonstrations. */
+export interface Episode<Asked = Query> {
+  /** Name of the task. */
+  readonly task: string;
+  /** Seed of the draw. */
+  readonly seed: number;
+  /** Demonstrations in memory, as segments that are read one after the other; empty: none. */
+  readonly memory: readonly Int32Array[];
+  /** What is asked, all of it with the same memory. */
+  readonly queries: readonly Asked[];
+}
+
+/** What the answers of an episode can be. */
+export interface LabelledEpisode extends Episode {
+  /** Words of the labels. */
+  readonly labels: readonly string[];
+  /** Token ids of each label as they follow a prompt. */
+  readonly labelTokens: readonly Int32Array[];
+  /** The label that is commonest among what demonstrations are drawn from, the first of equally common ones. */
+  readonly commonestLabel: number;
+  /** A prompt with the same demonstrations whose example says nothing; absent where there is none. */
+  readonly contentFreePrompt?: Int32Array;
+}
+
+/** Joins texts in the form of token ids and cuts them into segments; `remainder`: what to do with a shorter last one. */
+export function cutDemonstrations(
+  demonstrations: readonly (readonly number[])[],
+  { contextTokens, remainder }: { contextTokens: number; remainder: "kept" | "dropped" },
+): Int32Array[] {
+  const tokens = Int32Array.from(demonstrations.flat());
+  const end = remainder === "kept" ? tokens.length : tokens.length - tokens.length % contextTokens;
+  const segments: Int32Array[] = [];
+  for (let start = 0; start < end; start += contextTokens) {
+    segments.push(tokens.slice(start, Math.min(start + contextTokens, end)));
+  }
+  return segments;
+}
+
+/** At most so many items, evenly spaced over a list, so that a list in the order of its labels stays balanced. */
+export function spreadEvenly<Item>(items: readonly Item[], most = Infinity): Item[] {
+  if (items.length <= most) return [...items];
+  return Array.from({ length: most }, (_, i) => items[Math.floor(i * items.length / most)]);
+}
