@@ -25,6 +25,8 @@ import { describeItems, estimateRun } from "./experiment/estimate.ts";
 import { type ResolvedRun, resolveRuns } from "./experiment/resolve.ts";
 import { allowedWords } from "./experiment/suggestion.ts";
 import { DeclarationError } from "./experiment/validation.ts";
+import { itemSums } from "./evaluation/item_sums.ts";
+import { closingText } from "./results/closing.ts";
 import { currentEnvironment, type Environment } from "./results/environment.ts";
 import {
   formatVariation,
@@ -32,6 +34,7 @@ import {
   type RunFolder,
   type RunState,
 } from "./results/run_folder.ts";
+import { readRunRecord } from "./results/run_record.ts";
 import { Progress } from "./runner/progress.ts";
 import { openRunFolder, recordRun } from "./runner/recorded_run.ts";
 import type { RunExecutor } from "./runner/run.ts";
@@ -269,6 +272,7 @@ async function executeOne(
   try {
     await recordRun(run, executor, { results, progress, signal });
     progress.note(`completed: ${results.path}`);
+    writeOut(`\n${closingText(await readRunRecord(results.path), itemSums)}\n`);
     return "completed";
   } catch (error) {
     if (results.summary.state === "interrupted") {

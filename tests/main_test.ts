@@ -154,6 +154,8 @@ resultsTest("run writes the documented folder, table prints it", async (results)
   const { code, stdout, stderr } = await cli(fake, "run", twoSizes, "--results", results);
   assert.equal(code, 0, stderr);
   assert.match(stdout, /longmem step 3\/3 {2}loss 0.3333/);
+  assert.match(stdout, /^\| longmem {2}\| 19\.00 \u00b1 0\.50 \|$/m);
+  assert.match(stdout, /^perplexity-test: LongMem's perplexity is 19\.00, that of the backbone /m);
   const [first, second] = await summaries(results);
   assert.deepEqual([first.state, second.state], ["completed", "completed"]);
   const folder = `${results}/two_sizes/${first.run}`;

@@ -270,34 +270,55 @@ function groupRows(
   const rows: MeasuredRow[] = [];
   for (const model of models) {
     const cells = columns.map((column, i) => {
-      const measured = group.flatMap((run) => {
-        const metric = run.summary.metrics.find((candidate) =>
-          candidate.evaluation === evaluation && candidate.model === model &&
-          candidate.name === column.name && candidate.metricVersion === column.metricVersion
-        );
-        return metric ? [{ run, metric }] : [];
-      });
-      if (measured.length === 0) return undefined;
-      const sums = measured.map(({ run, metric }) =>
-        sumsOf(
-          metric,
-          (run.samples.get(evaluation) ?? []).filter((sample) => sample.model === model),
-        )
-      );
-      const known = sums.every((sum) => sum !== undefined) ? sums : undefined;
+      const { metrics, sums } = measurements(group, { evaluation, column, model }, sumsOf);
+      if (metrics.length === 0) return undefined;
       const baseline = rows[0]?.cells[i];
-      const difference = known && baseline?.sums
-        ? compare(known, baseline.sums)
-        : ownDifference(measured.map(({ metric }) => metric));
-      return {
-        ...aggregate(measured.map(({ metric }) => metric)),
-        ...(difference && { difference }),
-        sums: known,
-      };
+      const difference = sums && baseline?.sums
+        ? compare(sums, baseline.sums)
+        : ownDifference(metrics);
+      return { ...aggregate(metrics), ...(difference && { difference }), sums };
     });
     if (cells.some((cell) => cell)) rows.push({ runs: group, variation, model, cells });
   }
   return rows;
+}
+
+/** What a model's runs measured by a metric, and of which sums; these are undefined where those of one run are unknown. */
+function measurements(
+  group: readonly RunRecord[],
+  wanted: { evaluation: string; column: TableColumn; model: string },
+  sumsOf: SumsOf,
+): { metrics: Metric[]; sums: ItemSums[] | undefined } {
+  const { evaluation, column, model } = wanted;
+  const metrics: Metric[] = [], sums: ItemSums[] = [];
+  for (const { summary, samples } of group) {
+    const metric = summary.metrics.find((candidate) =>
+      candidate.evaluation === evaluation && candidate.model === model &&
+      candidate.name === column.name && candidate.metricVersion === column.metricVersion
+    );
+    if (!metric) continue;
+    metrics.push(metric);
+    const scored = (samples.get(evaluation) ?? []).filter((sample) => sample.model === model);
+    const sum = sumsOf(metric, scored);
+    if (sum) sums.push(sum);
+  }
+  return { metrics, sums: sums.length === metrics.length ? sums : undefined };
+}
+
+/**
+ * How much more a first model has of a metric than a second, in runs that differ in nothing but their seed.
+ *
+ * @returns undefined where one of them was not measured, or not on the same items.
+ */
+export function compareModels(
+  group: readonly RunRecord[],
+  wanted: { evaluation: string; column: TableColumn; first: string; second: string },
+  sumsOf: SumsOf,
+): Difference | undefined {
+  const [first, second] = [wanted.first, wanted.second].map((model) =>
+    measurements(group, { ...wanted, model }, sumsOf).sums
+  );
+  return first && second && compare(first, second);
 }
 
 function aggregate(metrics: readonly Metric[]): Omit<TableCell, "best"> {

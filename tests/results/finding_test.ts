@@ -1,0 +1,155 @@
+import { experimentTables } from "../../src/results/evaluation_table.ts";
+import { findings } from "../../src/results/finding.ts";
+import { assert, test } from "../testing.ts";
+import { metric, run, scoredRun, scoreSums } from "./run_records.ts";
+
+/** Scores of twenty questions: `right` of them are answered, the first ones. */
+function answers(right: number): number[] {
+  return Array.from({ length: 20 }, (_, i) => i < right ? 1 : 0);
+}
+
+/** What is found where each model answered so many of twenty questions. */
+function found(right: Readonly<Record<string, number>>): string {
+  const scores = Object.entries(right).map(([model, count]) => [model, answers(count)]);
+  const record = scoredRun(Object.fromEntries(scores));
+  const [{ tables: [table] }] = experimentTables([record], scoreSums);
+  const [sentence, ...others] = findings(table, scoreSums);
+  assert.deepEqual(others, []);
+  return sentence;
+}
+
+test("findings() of a gain that only the document's own memory gives", () => {
+  const sentence = found({
+    "backbone": 2,
+    "longmem": 18,
+    "longmem-memory-off": 2,
+    "longmem-other-document": 3,
+  });
+  assert.match(
+    sentence,
+    /^quiz: LongMem's accuracy is 0\.900, that of the backbone alone 0\.100, with its memory off 0\.100, with another document's memory 0\.150: it is better than the backbone alone \(\+0\.800 \[0\.\d{3}, 0\.950\], 20 items\), and what helps is the memory of the document itself\.$/,
+  );
+});
+
+test("findings() does not praise a memory whose contents do not matter", () => {
+  assert.match(
+    found({ "backbone": 2, "longmem": 18, "longmem-other-document": 17 }),
+    /but so it is with another document's memory: what the memory holds has not been shown to help\.$/,
+  );
+  assert.match(
+    found({ "backbone": 2, "longmem": 12, "longmem-other-document": 19 }),
+    /but better still with another document's memory: what the memory holds does not help\.$/,
+  );
+  assert.match(
+    found({ "backbone": 2, "longmem": 18, "longmem-memory-off": 18 }),
+    /but so it is with its memory off: that the memory helps has not been shown\.$/,
+  );
+  assert.match(
+    found({ "backbone": 2, "longmem": 18 }),
+    /is better than the backbone alone .*, but no control says whether by its memory\.$/,
+  );
+});
+
+test("findings() tells of a SideNet without memory that gains as much", () => {
+  const models = { "backbone": 2, "longmem": 18, "longmem-memory-off": 2 };
+  assert.match(
+    found({ ...models, "sidenet-without-memory": 17 }),
+    /; a SideNet that never had a memory does no worse, as far as can be told\.$/,
+  );
+  assert.match(found({ ...models, "sidenet-without-memory": 5 }), /what helps is the memory\.$/);
+});
+
+test("findings() of a loss says so, and what the memory does all the same", () => {
+  const models = { "backbone": 18, "longmem": 10 };
+  assert.match(
+    found(models),
+    /: it is worse than the backbone alone \(-0\.40 \[-0\.\d\d, -0\.20\], 20 items\)\.$/,
+  );
+  assert.match(
+    found({ ...models, "longmem-other-document": 2 }),
+    /worse than the backbone alone .*, although it gains from its memory's being the same document's\.$/,
+  );
+  assert.match(
+    found({ ...models, "longmem-memory-off": 10 }),
+    /worse than the backbone alone .*, and with its memory off it does as well, as far as can be told\.$/,
+  );
+  assert.match(
+    found({ ...models, "longmem-memory-off": 17 }),
+    /worse than the backbone alone .*, and with its memory off it does better\.$/,
+  );
+});
+
+test("findings() of noise claims nothing", () => {
+  for (const longmem of [11, 10, 9]) {
+    assert.match(
+      found({ backbone: 10, longmem }),
+      /: its difference from the backbone alone \(.*, 20 items\) is inside the noise\.$/,
+    );
+  }
+});
+
+test("findings() knows in which direction a metric improves", () => {
+  const record = scoredRun({ backbone: answers(18), longmem: answers(2) });
+  const metrics = record.summary.metrics.map((metric) => ({ ...metric, higherIsBetter: false }));
+  const lower = { ...record, summary: { ...record.summary, metrics } };
+  const [{ tables: [table] }] = experimentTables([lower], scoreSums);
+  assert.match(findings(table, scoreSums)[0], /it is better than the backbone alone \(-0\.80/);
+});
+
+test("findings() tells whether older text helps", () => {
+  const models = { "backbone": 2, "longmem": 18, "longmem-other-document": 2 };
+  assert.match(
+    found({ ...models, "longmem-recent-memory": 8 }),
+    /the document itself; it gains from text older than the latest \(\+0\.50 /,
+  );
+  assert.match(
+    found({ ...models, "longmem-recent-memory": 17 }),
+    /; that it gains from text older than the latest has not been shown\.$/,
+  );
+  assert.match(
+    found({ "backbone": 2, "longmem": 9, "longmem-recent-memory": 18 }),
+    /; text older than the latest does it harm \(-0\.45 /,
+  );
+});
+
+test("findings() without a LongMem, or without what to compare it with, only tells the numbers", () => {
+  assert.equal(found({ backbone: 5 }), "quiz: The accuracy of the backbone alone is 0.250.");
+  assert.equal(
+    found({ "backbone": 5, "sidenet-without-memory": 6 }),
+    "quiz: The accuracy of the backbone alone is 0.250, of a SideNet that never had a memory 0.300; " +
+      "no difference between the best two is known to be more than noise.",
+  );
+  assert.match(
+    found({ "backbone": 2, "mine": 18 }),
+    /; the one of mine is the best by more than noise\.$/,
+  );
+  assert.match(
+    found({ longmem: 18 }),
+    /: nothing without memory was measured on the same items to compare it with\.$/,
+  );
+  // Without records of items there is no pair.
+  const [{ tables: [table] }] = experimentTables([run()], () => undefined);
+  assert.match(
+    findings(table, () => undefined)[0],
+    /: nothing without memory was measured on the same/,
+  );
+});
+
+test("findings() has a sentence for each variation", () => {
+  const runs = [2, 4].map((size) =>
+    run({
+      declaration: { memory: { size } },
+      summary: {
+        run: `m${size}`,
+        variation: { "memory.size": size },
+        metrics: [metric({ value: size, name: "recall all far", model: "longmem" })],
+      },
+    })
+  );
+  const [{ tables: [table] }] = experimentTables(runs, scoreSums);
+  assert.deepEqual(findings(table, scoreSums).map((sentence) => sentence.split(":")[0]), [
+    "perplexity-test, memory.size 2",
+    "perplexity-test, memory.size 4",
+  ]);
+  assert.match(findings(table, scoreSums)[0], /LongMem's recall of far facts is 2\.00/);
+});
