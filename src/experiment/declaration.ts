@@ -198,6 +198,8 @@ export interface SideNetConfig {
   readonly memoryBlock: number;
   /** Which weights it starts from. */
   readonly initialization: SideNetInitialization;
+  /** Whether layers add the backbone's residual; absent: they do. */
+  readonly crossNetworkResidual?: boolean;
 }
 
 /** A SideNet as declared. */

@@ -22,6 +22,7 @@ import type {
   Protocol,
   ResolvedExperiment,
   SideNetConfig,
+  SideNetDeclaration,
   TrainingConfig,
   TrainingDeclaration,
 } from "./declaration.ts";
@@ -93,7 +94,7 @@ export function fillDefaults(experiment: Experiment): ResolvedExperiment {
     corpus: fillCorpus(experiment.corpus, { protocol, seed }),
     tokenizer: experiment.tokenizer,
     backbone,
-    ...(sidenet && { sidenet: { ...sidenetDefaults, ...sidenet } }),
+    ...(sidenet && { sidenet: fillSideNet(sidenet) }),
     ...(memory && { memory }),
     ...(adaptation && { adaptation: fillAdaptation(adaptation, protocol) }),
     evaluations: experiment.evaluations.map((evaluation) =>
@@ -173,6 +174,15 @@ function fillBackbone(backbone: BackboneDeclaration, protocol: Protocol): Backbo
     default:
       return backbone satisfies never;
   }
+}
+
+/** What is so by default anyway is left out, so that equal declarations are one run. */
+function fillSideNet({ crossNetworkResidual, ...sidenet }: SideNetDeclaration): SideNetConfig {
+  return {
+    ...sidenetDefaults,
+    ...sidenet,
+    ...(crossNetworkResidual === false ? { crossNetworkResidual } : {}),
+  };
 }
 
 /** Fills a memory from what it overrides: the experiment's memory, or the defaults. */

@@ -155,6 +155,7 @@ const backbone = z.discriminatedUnion("kind", [
 const sidenet = z.strictObject({
   reductionFactor: positiveInteger.exactOptional(),
   memoryBlock: nonNegativeInteger,
+  crossNetworkResidual: trueOrFalse.exactOptional(),
   initialization: z.discriminatedUnion("kind", [
     z.strictObject({
       kind: z.literal("blocks"),

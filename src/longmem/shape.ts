@@ -8,6 +8,8 @@ export interface SideNetShape {
   readonly reductionFactor: number;
   /** Backbone block R whose keys and values are cached (official `retrieval_layer_index`). */
   readonly memoryBlock: number;
+  /** Whether layers add the backbone's residual; absent: they do, as in the paper. Without it the backbone enters by its embeddings alone. */
+  readonly crossNetworkResidual?: boolean;
 }
 
 /** SideNet layer that reads the memory: trunc(R / r). */

@@ -57,7 +57,6 @@ export function sideNetForward(
     const next = graph.scope(`sidenet.${i}`, () => {
       const weight = (name: string) => weights(`layers.${i}.${name}`);
       const x = hiddenStates[i];
-      const residual = sub(hs[r * i + r], hs[r * i]); // cross-network residual
       const u = layerNorm(x, weight("ln_1.weight"), weight("ln_1.bias"), epsilon);
       const query = linear(u, weight("self_attn.q_proj.weight")); // unscaled: retrieval uses it so
       const q = splitHeads(mul(query, scale), options, H);
@@ -85,7 +84,8 @@ export function sideNetForward(
       attentionOutputs.push(a);
       const inner = gelu(linear(u, weight("fc1.weight"), weight("fc1.bias")));
       const f = dropout(linear(inner, weight("fc2.weight"), weight("fc2.bias")), masks?.mlp);
-      return add(add(f, a), add(residual, x));
+      if (shape.crossNetworkResidual === false) return add(add(f, a), x);
+      return add(add(f, a), add(sub(hs[r * i + r], hs[r * i]), x));
     });
     hiddenStates.push(next);
   }

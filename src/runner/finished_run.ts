@@ -45,11 +45,17 @@ export async function readFinishedRun(path: string): Promise<FinishedRun> {
   const backbone = config.kind === "checkpoint"
     ? await loadBackboneWeights(config.path)
     : await loadBackboneWeights(weights("backbone"), { shape: { heads: config.heads } });
-  const { memoryBlock, reductionFactor } = sidenet;
+  const { memoryBlock, reductionFactor, crossNetworkResidual } = sidenet;
   const { shape, weights: trained } = await loadSideNetWeights(
     weights("longmem"),
     backbone.shape,
-    { shape: { memoryBlock, reductionFactor } },
+    {
+      shape: {
+        memoryBlock,
+        reductionFactor,
+        ...(crossNetworkResidual === undefined ? {} : { crossNetworkResidual }),
+      },
+    },
   );
   const { contextTokens } = adaptation;
   return { experiment, backbone, sideNet: { shape, weights: trained }, memory, contextTokens };

@@ -101,6 +101,7 @@ export async function adaptSideNets(
     layers: backbone.shape.layers / sidenet.reductionFactor,
     reductionFactor: sidenet.reductionFactor,
     memoryBlock: sidenet.memoryBlock,
+    ...(sidenet.crossNetworkResidual === false ? { crossNetworkResidual: false } : {}),
   };
   const untrained = {
     shape,

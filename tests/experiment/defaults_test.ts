@@ -131,6 +131,13 @@ test("what is declared goes before the protocol and every default", () => {
   assert.deepEqual(evaluation.memory, { ...resolved.memory, chunkTokens: 2 });
 });
 
+test("a cross-network residual is what a SideNet has anyway, so that declaring it makes no other run", () => {
+  const resolved = (sidenet: Partial<Experiment["sidenet"]>) =>
+    validateExperiment({ ...small, sidenet: { ...small.sidenet!, ...sidenet } });
+  assert.deepEqual(resolved({ crossNetworkResidual: true }), resolved({}));
+  assert.equal(resolved({ crossNetworkResidual: false }).sidenet?.crossNetworkResidual, false);
+});
+
 test("an evaluation that has no name has that of its kind and split", () => {
   const { evaluations } = validateExperiment({
     ...small,

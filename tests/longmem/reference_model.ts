@@ -177,7 +177,7 @@ export function referencePass(
     const residual = hiddenStates[r * i + r].map((row, n) =>
       row.map((y, e) => y - hiddenStates[r * i][n][e])
     );
-    x = sum(f, a, residual, x);
+    x = sideNet.shape.crossNetworkResidual === false ? sum(f, a, x) : sum(f, a, residual, x);
     sideStates.push(x);
   }
   const features = normalize(x, sn("layer_norm.weight"), sn("layer_norm.bias"), 1e-5);

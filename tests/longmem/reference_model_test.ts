@@ -189,6 +189,16 @@ const settings: readonly Setting[] = [
     resets: { 3: [1], 6: [0, 2] },
   },
   {
+    name: "no cross-network residual",
+    shape: smallBackbone,
+    sideNet: { ...smallSideNet, crossNetworkResidual: false },
+    memory: { ...perRow, capacityTokens: 28, chunkTokens: 4, retrievedTokens: 16 },
+    rows: 2,
+    contextTokens: 10,
+    passes: 4,
+    seed: 1,
+  },
+  {
     name: "several blocks of rows and queries, T = 37",
     shape: smallBackbone,
     sideNet: smallSideNet,

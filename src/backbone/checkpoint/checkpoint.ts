@@ -129,7 +129,7 @@ export async function loadSideNetWeights(
       break;
     }
     case "safetensors":
-      loaded = await readBareSideNet(path, backbone, options.shape?.memoryBlock);
+      loaded = await readBareSideNet(path, backbone, options.shape);
       break;
     default:
       return format satisfies never;
@@ -230,7 +230,7 @@ async function readBareBackbone(
 async function readBareSideNet(
   path: string,
   backbone: BackboneShape,
-  memoryBlock: number | undefined,
+  given: Partial<SideNetShape> = {},
 ): Promise<LoadedSideNet> {
   using file = await openSafetensors(path);
   const prefix = findPrefix(file, ["decoder.", ""], "layer_norm.weight");
@@ -241,7 +241,7 @@ async function readBareSideNet(
         `"[decoder.]layers.0.ln_1.weight" and so on, found ${names(file)}`,
     );
   }
-  memoryBlock ??= recordedSize(file, "memoryBlock");
+  const memoryBlock = given.memoryBlock ?? recordedSize(file, "memoryBlock");
   if (memoryBlock === undefined) {
     throw new TypeError(
       `Cannot read a SideNet from "${path}" as bare tensors do not say which block of the backbone ` +
@@ -254,7 +254,14 @@ async function readBareSideNet(
         `current values are ${layers} and ${backbone.layers}`,
     );
   }
-  const shape: SideNetShape = { layers, reductionFactor: backbone.layers / layers, memoryBlock };
+  const shape: SideNetShape = {
+    layers,
+    reductionFactor: backbone.layers / layers,
+    memoryBlock,
+    ...((given.crossNetworkResidual ?? file.metadata.crossNetworkResidual !== "false")
+      ? {}
+      : { crossNetworkResidual: false }),
+  };
   checkSideNetShape(shape, backbone, path);
   const expected = sideNetTensorShapes(shape, backbone);
   checkTensorShapes(file.entries, expected, { path, prefix });
@@ -282,6 +289,7 @@ export function sideNetMetadata(
   return {
     ...Object.fromEntries(sizes),
     memoryBlock: `${shape.memoryBlock}`,
+    ...(shape.crossNetworkResidual === false ? { crossNetworkResidual: "false" } : {}),
     ...(backboneHash ? { backboneHash } : {}),
   };
 }

@@ -61,7 +61,12 @@ const backboneConfig = z.strictObject({
 const longMemConfig = z.strictObject({
   ...common,
   kind: z.literal("longmem"),
-  sideNet: z.strictObject({ layers: size, reductionFactor: size, memoryBlock: z.int().min(0) }),
+  sideNet: z.strictObject({
+    layers: size,
+    reductionFactor: size,
+    memoryBlock: z.int().min(0),
+    crossNetworkResidual: z.boolean().exactOptional(),
+  }),
   memory: z.strictObject({ capacityTokens: size, chunkTokens: size, retrievedTokens: size }),
   backboneHash: sha256.optional(),
   files: z.strictObject({ [BACKBONE_FILE]: sha256.optional(), [SIDE_NET_FILE]: sha256.optional() })

@@ -2,6 +2,7 @@ import {
   loadBackboneWeights,
   loadSideNetWeights,
   recogniseCheckpoint,
+  sideNetMetadata,
 } from "../../../src/backbone/checkpoint/checkpoint.ts";
 import {
   writeBackboneFolder,
@@ -122,6 +123,20 @@ test("loadSideNetWeights() reads every format by content", () =>
       const shape = { memoryBlock: 3 };
       assert.deepEqual(await loadSideNetWeights(path, backboneShape, { shape }), sideNet);
     }
+  }));
+
+test("A SideNet without the cross-network residual is read as such, from a folder and from bare tensors", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/sidenet`;
+    const shape = { ...sideNet.shape, crossNetworkResidual: false };
+    const without = { shape, weights: sideNetWeights };
+    const backbone = { shape: backboneShape, weights: backboneWeights };
+    await writeLongMemFolder(`${path}.folder`, { backbone, sideNet: without, memory });
+    assert.deepEqual((await loadSideNetWeights(`${path}.folder`, backboneShape)).shape, shape);
+    await writeSafetensors(path, sideNetWeights, sideNetMetadata(without));
+    assert.deepEqual((await loadSideNetWeights(path, backboneShape)).shape, shape);
+    await writeSafetensors(path, sideNetWeights);
+    assert.deepEqual((await loadSideNetWeights(path, backboneShape, { shape })).shape, shape);
   }));
 
 test("loadSideNetWeights() refuses an official SideNet beside another backbone than its own", () =>
