@@ -14,6 +14,7 @@ import type { DropoutMask } from "../graph/ops/dropout.ts";
 import { crossEntropy, type LogitBlock, logitBlocks } from "../graph/ops/cross_entropy.ts";
 import { linear } from "../graph/ops/linear.ts";
 import { reshape } from "../graph/ops/reshape.ts";
+import { slice } from "../graph/ops/slice.ts";
 import type { BankShape, MemoryConfig } from "../memory/config.ts";
 import { bankInputs } from "../memory/memory_graph.ts";
 import { retrieve } from "../memory/retriever.ts";
@@ -45,6 +46,8 @@ export interface ForwardOptions {
   /** Whether pad tokens may stand anywhere; otherwise only at the end of rows, where nothing sees them. */
   readonly padded: boolean;
   readonly blockBytes: number;
+  /** Tokens at the end of each row whose features the head reads; absent: all. */
+  readonly scoredTokens?: number;
   /** Dropout of SideNet layers, in training. */
   readonly dropout?: (
     graph: Graph,
@@ -63,7 +66,7 @@ export interface Forward {
   readonly backbone: ReturnType<typeof backboneForward>;
   /** SideNet states, where there is one. */
   readonly sideNet: ReturnType<typeof sideNetForward> | undefined;
-  /** What the head reads [N, E]. */
+  /** What the head reads, of the scored tokens of each row [n, E]. */
   readonly features: Value;
 }
 
@@ -94,7 +97,8 @@ export function buildForward(options: ForwardOptions): Forward {
     backbone: base,
   };
   if (!sideNet) {
-    return { ...common, sideNet: undefined, features: base.hiddenStates[backbone.layers] };
+    const features = scoredFeatures(base.hiddenStates[backbone.layers], options);
+    return { ...common, sideNet: undefined, features };
   }
   const { memory, dropout } = options;
   const side = sideNetForward(base, trained, { ...sideNet, backbone }, {
@@ -102,7 +106,18 @@ export function buildForward(options: ForwardOptions): Forward {
     ...(memory ? { memory: memoryReader(graph, memory, options) } : {}),
     ...(dropout ? { dropout: (layer) => dropout(graph, layer) } : {}),
   });
-  return { ...common, sideNet: side, features: side.features };
+  return { ...common, sideNet: side, features: scoredFeatures(side.features, options) };
+}
+
+/** Features [N, E] of the tokens at the end of each row. */
+function scoredFeatures(
+  features: Value,
+  { rows: B, contextTokens: T, scoredTokens = T }: ForwardOptions,
+): Value {
+  if (scoredTokens === T) return features;
+  const [, E] = features.shape;
+  const rows = reshape(features, [B, T, E]);
+  return reshape(slice(rows, { axis: 1, start: T - scoredTokens, end: T }), [B * scoredTokens, E]);
 }
 
 function memoryReader(graph: Graph, memory: GraphMemory, options: ForwardOptions): MemoryReader {
@@ -130,16 +145,17 @@ export function headBlocks(
   return logitBlocks(features, head, 2 * blockBytes);
 }
 
-/** Negative log-likelihoods of the input "targets", int32 [B, T], under the head: [N], in nats. */
+/** Negative log-likelihoods of the input "targets", int32 [B, T] of scored tokens, under the head: [n], in nats. */
 export function headLoss(
   { graph, tokens, features, backboneWeights: weights }: Forward,
   options: { blocks: readonly LogitBlock[]; frozen: boolean },
 ): Value {
-  const targets = graph.input("targets", tokens.shape, "int32");
+  const [B] = tokens.shape, [n] = features.shape;
+  const targets = graph.input("targets", [B, n / B], "int32");
   const head = {
     weight: weights("lm_head.weight"),
     bias: weights("lm_head.bias"),
-    targets: reshape(targets, [features.shape[0]]),
+    targets: reshape(targets, [n]),
   };
   return crossEntropy(features, head, options);
 }

@@ -101,7 +101,8 @@ export class LongMem {
    * Negative log-likelihood of every target, in nats [B, T].
    *
    * @param tokens Token ids [B, T].
-   * @param targets The token that follows each, [B, T].
+   * @param targets The token that follows each, [B, T]; or, where they are fewer, each of the last of a row, [B, n].
+   * @returns As many as there are targets.
    */
   async score(
     tokens: Int32Array,
@@ -117,8 +118,8 @@ export class LongMem {
    * to follow each: the first of equally likely ones.
    *
    * @param tokens Token ids [B, T].
-   * @param targets The token that follows each, [B, T].
-   * @returns Negative log-likelihoods in nats, and the most likely ids, [B, T] each.
+   * @param targets The token that follows each, [B, T]; or, where they are fewer, each of the last of a row, [B, n].
+   * @returns Negative log-likelihoods in nats, and the most likely ids, as many as there are targets.
    */
   async choose(
     tokens: Int32Array,
@@ -193,9 +194,12 @@ export class LongMem {
     checkTokenIds(tokens, backbone.shape.vocabSize, "run the model");
     if (targets) {
       checkTokenIds(targets, backbone.shape.vocabSize, "score the targets");
-      if (targets.length !== tokens.length) {
+      if (
+        targets.length > tokens.length || targets.length === 0 || targets.length % rows !== 0
+      ) {
         throw new RangeError(
-          `Cannot score as targets must be as many as tokens: current numbers are ${targets.length} and ${tokens.length}`,
+          `Cannot score as targets must be as many as tokens, or the last of each row: ` +
+            `current numbers are ${targets.length} and ${tokens.length} in ${rows} rows`,
         );
       }
     }
@@ -217,14 +221,23 @@ export class LongMem {
       : tokens.includes(padId);
 
     const shape = [rows, contextTokens];
+    const scoredTokens = targets ? targets.length / rows : contextTokens;
     const batch: Tensors = { tokens: this.device.tensor(Int32Array.from(tokens), shape) };
-    if (targets) batch.targets = this.device.tensor(Int32Array.from(targets), shape);
+    if (targets) batch.targets = this.device.tensor(Int32Array.from(targets), [rows, scoredTokens]);
     if (padded) {
       const { positions, keyBias } = paddedInputs(tokens, { rows, contextTokens, pad: padId });
       batch.positions = this.device.tensor(positions, shape);
       batch.keyBias = this.device.tensor(keyBias, shape);
     }
-    const session = await this.#session({ want, network, rows, contextTokens, padded, writes });
+    const session = await this.#session({
+      want,
+      network,
+      rows,
+      contextTokens,
+      scoredTokens,
+      padded,
+      writes,
+    });
     const bank = usesMemory ? this.#bank!.inputs(rows) : {};
     const outputs = await session.run({ ...this.#weights, ...batch, ...bank });
     if (writes) {
@@ -267,6 +280,7 @@ export class LongMem {
     network: Network;
     rows: number;
     contextTokens: number;
+    scoredTokens: number;
     padded: boolean;
     writes: boolean;
   }): Promise<Session> {
@@ -286,6 +300,7 @@ export class LongMem {
         : {}),
       rows: key.rows,
       contextTokens: key.contextTokens,
+      scoredTokens: key.scoredTokens,
       padded: key.padded,
       blockBytes,
     });

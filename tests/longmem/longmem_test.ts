@@ -221,6 +221,27 @@ deviceTest("choose() scores and names the largest of forward()'s logits", async 
   });
 });
 
+deviceTest("Fewer targets than tokens are those of the last tokens of each row", async (device) => {
+  await withModel(device, {}, async (model) => {
+    await model.remember(randomTokens(24, "history"), { batch: 2 });
+    const tokens = randomTokens(24, "tokens"), targets = randomTokens(24, "targets");
+    tokens[3] = 1;
+    const lastOf = (
+      values: Float32Array | Int32Array,
+    ) => [...values.slice(7, 12), ...values.slice(19)];
+    for (const network of ["backbone", "sidenet", "longmem"] as const) {
+      const options = { batch: 2, readOnly: true, network };
+      const all = await model.choose(tokens, targets, options);
+      const last = Int32Array.from(lastOf(targets));
+      const chosen = await model.choose(tokens, last, options);
+      assertClose(chosen.nll, lastOf(all.nll), { tolerance, name: network });
+      assert.deepEqual([...chosen.choices], lastOf(all.choices), network);
+      const nll = await model.score(tokens, last, options);
+      assertClose(nll, lastOf(all.nll), { tolerance, name: network });
+    }
+  });
+});
+
 hostTest(
   "forward(), score() and remember() write the same, also of padded rows",
   async (device) => {
@@ -330,6 +351,12 @@ hostTest("Wrong batches are refused, and the memory stays as it is", async (devi
       [() => model.forward(new Int32Array(), {}), RangeError, /0 tokens and batch 1/],
       [() => model.forward(good, { batch: 3 }), RangeError, /3 rows .* allowed is 2/],
       [() => model.score(good, good.slice(1), { batch: 2 }), RangeError, /are 23 and 24/],
+      [
+        () => model.score(good, randomTokens(26, 1), { batch: 2 }),
+        RangeError,
+        /must be as many as tokens, or the last of each row: current numbers are 26 and 24 in 2 rows/,
+      ],
+      [() => model.choose(good, new Int32Array(), { batch: 2 }), RangeError, /are 0 and 24/],
       [
         () => model.score(good, good.map((_, i) => i === 4 ? 99 : 3), { batch: 2 }),
         RangeError,

@@ -1,0 +1,89 @@
+import { padId } from "../backbone/shape.ts";
+import type { LongMem } from "../longmem/longmem.ts";
+import type { PromptedModel, SegmentRows } from "./language_model.ts";
+
+/** What a language model sees of what a row has read. */
+export interface WindowOptions {
+  /** Tokens T of a segment. */
+  readonly contextTokens: number;
+  /** Tokens W of the window: a segment is scored after the W - T tokens before it; at least T. */
+  readonly windowTokens: number;
+  /** Whether what row 0 has read is what all rows are asked about. */
+  readonly shared: boolean;
+}
+
+/**
+ * The frozen backbone alone with a window longer than a segment: what it was trained on is extrapolated by ALiBi. Every
+ * segment, and every prompt, is read together with the tokens before it, of its document only, and these anew for every
+ * segment: nothing is cached. At the beginning of a document the window grows, then it slides.
+ *
+ * The tokens before are padded on the left, hidden from attention, to T times a power of two: rows that hold unlike numbers
+ * of tokens run together, and few lengths have to be compiled.
+ *
+ * @param model Asked for its network `backbone` only.
+ */
+export function slidingWindowModel(
+  name: string,
+  model: Pick<LongMem, "score" | "choose">,
+  options: WindowOptions,
+): PromptedModel {
+  const { contextTokens, shared } = options;
+  const mostBefore = options.windowTokens - contextTokens;
+  const read = new Map<number, Int32Array>();
+  const before = (row: number) => read.get(shared ? 0 : row) ?? new Int32Array();
+
+  /** The tokens of every row behind those that it has read [B, P + T]. */
+  const inWindow = ({ tokens, rows }: Pick<SegmentRows, "tokens" | "rows">) => {
+    const T = tokens.length / rows;
+    const longest = Math.max(...Array.from({ length: rows }, (_, row) => before(row).length));
+    const P = paddedLength(longest, contextTokens, mostBefore);
+    const all = new Int32Array(rows * (P + T)).fill(padId);
+    for (let row = 0; row < rows; row++) {
+      const start = row * (P + T) + P;
+      all.set(before(row), start - before(row).length);
+      all.set(tokens.subarray(row * T, (row + 1) * T), start);
+    }
+    return all;
+  };
+  const remember = ({ tokens, rows }: Pick<SegmentRows, "tokens" | "rows">) => {
+    const T = tokens.length / rows;
+    for (let row = 0; row < rows; row++) {
+      const added = tokens.subarray(row * T, (row + 1) * T).filter((id) => id !== padId);
+      const all = Int32Array.of(...before(row), ...added);
+      read.set(row, all.subarray(Math.max(0, all.length - mostBefore)));
+    }
+  };
+  const batch = (rows: number) => ({ batch: rows, network: "backbone" } as const);
+  const choose = (segment: SegmentRows) =>
+    model.choose(inWindow(segment), segment.targets, batch(segment.rows));
+  return {
+    name,
+    startDocument(row) {
+      read.delete(row);
+      return Promise.resolve();
+    },
+    async score(segment) {
+      const nll = await model.score(inWindow(segment), segment.targets, batch(segment.rows));
+      remember(segment);
+      return nll;
+    },
+    async choose(segment) {
+      const choices = await choose(segment);
+      remember(segment);
+      return choices;
+    },
+    read(segment) {
+      remember(segment);
+      return Promise.resolve();
+    },
+    ask: choose,
+  };
+}
+
+/** The smallest of 0, T, 2T, 4T, ..., `most` that holds so many tokens. */
+function paddedLength(tokens: number, contextTokens: number, most: number): number {
+  if (tokens === 0) return 0;
+  let length = contextTokens;
+  while (length < tokens) length *= 2;
+  return Math.min(length, most);
+}
