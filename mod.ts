@@ -14,6 +14,7 @@ export type {
   ChronicleCorpusConfig,
   ChronicleCorpusDeclaration,
   ChronicleWriting,
+  ConfiguredModel,
   CorpusConfig,
   CorpusDeclaration,
   Declared,
@@ -29,7 +30,9 @@ export type {
   IndexDeclaration,
   MemoryConfig,
   MemoryDeclaration,
+  ModelDeclaration,
   ModelEvaluation,
+  NamedModel,
   PerplexityEvaluation,
   PretrainedBackboneConfig,
   Protocol,
@@ -45,6 +48,7 @@ export type {
   TokenizerConfig,
   TrainingConfig,
   TrainingDeclaration,
+  WindowedModel,
 } from "./src/experiment/declaration.ts";
 
 export { runExperiment, type RunExperimentOptions } from "./src/runner/run_experiment.ts";

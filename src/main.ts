@@ -22,6 +22,7 @@ import { importCommand } from "./commands/import.ts";
 import { tableCommand } from "./commands/table.ts";
 import type { DeviceChoice } from "./experiment/declaration.ts";
 import { describeItems, estimateRun } from "./experiment/estimate.ts";
+import { modelName } from "./experiment/model_name.ts";
 import { type ResolvedRun, resolveRuns } from "./experiment/resolve.ts";
 import { allowedWords } from "./experiment/suggestion.ts";
 import { DeclarationError } from "./experiment/validation.ts";
@@ -174,7 +175,9 @@ async function dryRun(runs: readonly ResolvedRun[], results: string): Promise<nu
     }
     for (const evaluation of experiment.evaluations) {
       const { name, models } = evaluation;
-      console.log(`  evaluate ${name}: ${describeItems(evaluation)}, ${models.join(", ")}`);
+      console.log(
+        `  evaluate ${name}: ${describeItems(evaluation)}, ${models.map(modelName).join(", ")}`,
+      );
     }
     for (const path of missing) console.log(`  missing: ${path}`);
   }

@@ -216,7 +216,7 @@ export type MemoryDeclaration = Partial<Omit<MemoryConfig, "index">> & {
 };
 
 /**
- * A model that can be evaluated.
+ * A model that is evaluated as it is, without settings of its own.
  *
  * - `backbone`: the frozen language model alone.
  * - `sidenet-without-memory`: a SideNet trained like LongMem's, but never with a memory.
@@ -228,7 +228,7 @@ export type MemoryDeclaration = Partial<Omit<MemoryConfig, "index">> & {
  * - `longmem-other-document`: the same weights, the memory filled from another document.
  * - `untrained-with-memory`: the SideNet as initialised, with memory.
  */
-export type EvaluatedModel =
+export type NamedModel =
   | "backbone"
   | "sidenet-without-memory"
   | "longmem"
@@ -236,6 +236,32 @@ export type EvaluatedModel =
   | "longmem-recent-memory"
   | "longmem-other-document"
   | "untrained-with-memory";
+
+/**
+ * The frozen language model alone, with a window that is longer than the segments it was trained on: ALiBi extrapolates.
+ * Every segment is read together with those before it, as far as the window reaches, and anew each time.
+ */
+export interface WindowedModel {
+  /** Two sizes to compare with: that of a window a little longer, and that of all that LongMem can see. */
+  readonly model: "backbone-sliding-window" | "backbone-full-context";
+  /**
+   * Tokens W of the window, the segment's own `contextTokens` included (default: `2 contextTokens` of a sliding window,
+   * `contextTokens + memory.capacityTokens` of the full context).
+   */
+  readonly windowTokens: number;
+}
+
+/** A model with settings; results name it by its kind and the settings that tell it from others: `backbone-sliding-window-512`. */
+export type ConfiguredModel = WindowedModel;
+
+/** A model that can be evaluated. */
+export type EvaluatedModel = NamedModel | ConfiguredModel;
+
+/** A model as declared: its name, or an object with the settings that differ from the defaults. */
+export type ModelDeclaration =
+  | NamedModel
+  | ConfiguredModel["model"]
+  | Declared<WindowedModel, "model">;
 
 /** What all evaluations have in common. */
 export interface ModelEvaluation {
@@ -277,10 +303,10 @@ export type EvaluationConfig = PerplexityEvaluation | RecallEvaluation;
 /** An evaluation as declared; `memory` overrides fields of the experiment's memory. */
 export type EvaluationDeclaration =
   & (
-    | Declared<Omit<PerplexityEvaluation, "memory">, "kind" | "split" | "models">
-    | Declared<Omit<RecallEvaluation, "memory">, "kind" | "split" | "models">
+    | Declared<Omit<PerplexityEvaluation, "memory" | "models">, "kind" | "split">
+    | Declared<Omit<RecallEvaluation, "memory" | "models">, "kind" | "split">
   )
-  & { readonly memory?: MemoryDeclaration };
+  & { readonly models: readonly ModelDeclaration[]; readonly memory?: MemoryDeclaration };
 
 /** An experiment as its author declares it. */
 export interface Experiment {

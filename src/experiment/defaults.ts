@@ -8,8 +8,10 @@ import type {
   BackboneDeclaration,
   ChronicleCorpusConfig,
   ChronicleCorpusDeclaration,
+  ConfiguredModel,
   CorpusConfig,
   CorpusDeclaration,
+  EvaluatedModel,
   EvaluationConfig,
   EvaluationDeclaration,
   Experiment,
@@ -18,6 +20,7 @@ import type {
   IndexDeclaration,
   MemoryConfig,
   MemoryDeclaration,
+  ModelDeclaration,
   ModelEvaluation,
   Protocol,
   ResolvedExperiment,
@@ -76,7 +79,8 @@ const dropout = 0.1;
 /**
  * Fills in the defaults of a declaration that has the right form.
  *
- * @throws {RangeError} Where an evaluation has no `contextTokens` and there is no training to take it from.
+ * @throws {RangeError} Where an evaluation has no `contextTokens` and there is no training to take it from, or a full
+ *   context no `windowTokens` and there is no memory.
  */
 export function fillDefaults(experiment: Experiment): ResolvedExperiment {
   const { question, sidenet, adaptation, threads, seed = 1 } = experiment;
@@ -234,14 +238,55 @@ function fillEvaluation(
 
 /** The fields that all evaluations have in common and that have a default. */
 function fillModelEvaluation(
-  { memory: override, batchSize = 1, contextTokens: declared }: EvaluationDeclaration,
+  { memory: override, batchSize = 1, contextTokens: declared, models }: EvaluationDeclaration,
   experiment: EvaluationSurroundings,
-): Pick<ModelEvaluation, "batchSize" | "contextTokens" | "memory"> {
+): Pick<ModelEvaluation, "models" | "batchSize" | "contextTokens" | "memory"> {
   const contextTokens = declared ?? experiment.contextTokens;
   if (contextTokens === undefined) {
     throw new RangeError("Cannot fill in contextTokens as no training declares it");
   }
-  if (!override && !experiment.memory) return { batchSize, contextTokens };
-  const memory = fillMemory(override ?? {}, experiment.protocol, experiment.memory);
-  return { batchSize, contextTokens, memory };
+  const memory = override || experiment.memory
+    ? fillMemory(override ?? {}, experiment.protocol, experiment.memory)
+    : undefined;
+  return {
+    models: models.map((model) => fillModel(model, { contextTokens, memory })),
+    batchSize,
+    contextTokens,
+    ...(memory && { memory }),
+  };
+}
+
+/** What the settings of a model follow. */
+type ModelSurroundings = Pick<ModelEvaluation, "contextTokens"> & {
+  readonly memory: MemoryConfig | undefined;
+};
+
+function fillModel(declared: ModelDeclaration, evaluation: ModelSurroundings): EvaluatedModel {
+  switch (declared) {
+    case "backbone-sliding-window":
+    case "backbone-full-context":
+      return fillSettings({ model: declared }, evaluation);
+    default:
+      return typeof declared === "string" ? declared : fillSettings(declared, evaluation);
+  }
+}
+
+function fillSettings(
+  declared: Exclude<ModelDeclaration, string>,
+  { contextTokens, memory }: ModelSurroundings,
+): ConfiguredModel {
+  switch (declared.model) {
+    case "backbone-sliding-window":
+      return { windowTokens: 2 * contextTokens, ...declared };
+    case "backbone-full-context": {
+      const windowTokens = declared.windowTokens ??
+        (memory && contextTokens + memory.capacityTokens);
+      if (windowTokens === undefined) {
+        throw new RangeError("Cannot fill in windowTokens as there is no memory to match");
+      }
+      return { ...declared, windowTokens };
+    }
+    default:
+      return declared.model satisfies never;
+  }
 }

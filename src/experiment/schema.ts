@@ -186,9 +186,8 @@ const memory = z.strictObject({
   ]).exactOptional(),
 });
 
-const modelEvaluation = {
-  name: slug.exactOptional(),
-  models: z.array(oneOf(
+const model = z.union([
+  oneOf(
     "backbone",
     "sidenet-without-memory",
     "longmem",
@@ -196,7 +195,20 @@ const modelEvaluation = {
     "longmem-recent-memory",
     "longmem-other-document",
     "untrained-with-memory",
-  )).min(1).readonly().describe("lists of models"),
+    "backbone-sliding-window",
+    "backbone-full-context",
+  ),
+  z.discriminatedUnion("model", [
+    z.strictObject({
+      model: z.literal(["backbone-sliding-window", "backbone-full-context"]),
+      windowTokens: positiveInteger.exactOptional(),
+    }),
+  ]),
+]).describe("names of models, or objects of a model and its settings");
+
+const modelEvaluation = {
+  name: slug.exactOptional(),
+  models: z.array(model).min(1).readonly().describe("lists of models"),
   batchSize: positiveInteger.exactOptional(),
   contextTokens: positiveInteger.exactOptional(),
   memory: memory.exactOptional(),
@@ -243,7 +255,7 @@ type _SchemaAcceptsTheTypes = Assert<Experiment extends z.input<typeof experimen
 export interface SchemaNode {
   /** What values may be, in words. */
   readonly allowed: string;
-  /** What a value looks like; `union` is one of several forms without a `kind`. */
+  /** What a value looks like; `union` is one of several forms that the value does not decide. */
   readonly type: "object" | "array" | "number" | "boolean" | "string" | "enum" | "union";
   /** Names of an object's fields, or an enumeration's values. */
   readonly names: readonly string[];
@@ -281,10 +293,19 @@ function nodeOf(wrapped: z.core.$ZodType, value: unknown): SchemaNode {
   }
   if (schema instanceof z.ZodEnum) return leaf("enum", schema.options.map(String));
   if (schema instanceof z.ZodLiteral) return leaf("enum", [...schema.values].map(String));
-  if (schema instanceof z.ZodUnion) return leaf("union");
+  if (schema instanceof z.ZodUnion) {
+    const form = schema.options.find((option) => takes(option, value));
+    return form ? nodeOf(form, value) : leaf("union");
+  }
   if (schema instanceof z.ZodBoolean) return leaf("boolean");
   if (schema instanceof z.ZodString) return leaf("string");
   return leaf("number");
+}
+
+/** Whether a form of a union is the one for values like this: names for text, settings for objects. */
+function takes(form: z.core.$ZodType, value: unknown): boolean {
+  return form instanceof z.ZodEnum && typeof value === "string" ||
+    form instanceof z.ZodDiscriminatedUnion && typeof value === "object" && value !== null;
 }
 
 /** The form behind wrappers such as "optional", and the words of the outermost that has any. */
@@ -300,29 +321,28 @@ function unwrap(schema: z.core.$ZodType): { schema: z.core.$ZodType; allowed: st
   return { schema, allowed: allowed ?? "" };
 }
 
-/** The object that the value's `kind` chooses, or the fields of all kinds where it chooses none. */
+/** The object that the value's discriminator, such as `kind`, chooses, or the fields of all where it chooses none. */
 function unionNode(schema: z.ZodDiscriminatedUnion, value: unknown): SchemaNode {
+  const { discriminator } = schema.def;
   const objects = schema.def.options.filter((option) => option instanceof z.ZodObject);
-  const kind = (value as { kind?: unknown } | undefined)?.kind;
+  const kindsOf = (object: z.ZodObject) =>
+    [...(unwrap(object.shape[discriminator]).schema as z.ZodLiteral).values].map(String);
+  const kind = (value as Record<string, unknown> | undefined)?.[discriminator];
   const chosen = objects.filter((object) =>
     kind === undefined
-      ? object.shape.kind instanceof z.ZodOptional
+      ? object.shape[discriminator] instanceof z.ZodOptional
       : kindsOf(object).includes(String(kind))
   );
   const kinds = objects.flatMap(kindsOf);
   const node = objectNode(chosen.length > 0 ? chosen : objects, value);
   return {
     ...node,
-    allowed: `objects whose kind is ${kinds.join(", ")}`,
+    allowed: `objects whose ${discriminator} is ${kinds.join(", ")}`,
     child: (key) =>
-      key === "kind"
+      key === discriminator
         ? { allowed: kinds.join(", "), type: "enum", names: kinds, child: () => undefined }
         : node.child(key),
   };
-}
-
-function kindsOf(object: z.ZodObject): string[] {
-  return [...(unwrap(object.shape.kind).schema as z.ZodLiteral).values].map(String);
 }
 
 function objectNode(objects: readonly z.ZodObject[], value: unknown): SchemaNode {

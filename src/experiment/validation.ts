@@ -5,10 +5,11 @@
 import type { z } from "zod";
 import type {
   BackboneConfig,
+  ConfiguredModel,
   CorpusConfig,
-  EvaluatedModel,
   Experiment,
   MemoryConfig,
+  NamedModel,
   ResolvedExperiment,
   SideNetConfig,
   TokenizerConfig,
@@ -17,6 +18,7 @@ import type {
 import { lowestCapacityTokens } from "../memory/config.ts";
 import { checkChronicle } from "../text/chronicle/config.ts";
 import { fillDefaults } from "./defaults.ts";
+import { modelName } from "./model_name.ts";
 import { experimentSchema, rootNode, type SchemaNode } from "./schema.ts";
 import { allowedWords } from "./suggestion.ts";
 
@@ -60,7 +62,7 @@ export function checkExperiment(
   const present = withoutUndefined(declaration);
   const parsed = experimentSchema.safeParse(present);
   const problems = parsed.success
-    ? missingContexts(parsed.data)
+    ? [...missingContexts(parsed.data), ...missingWindows(parsed.data)]
     : parsed.error.issues.flatMap((issue) => formProblems(issue, present));
   if (parsed.success && problems.length === 0) {
     const resolved = fillDefaults(parsed.data);
@@ -100,6 +102,15 @@ export function withoutUndefined(value: unknown): unknown {
 
 /** What the form's checker found, in our words. */
 function formProblems(issue: z.core.$ZodIssue, declaration: unknown): Problem[] {
+  if (issue.code === "invalid_union") {
+    // Of several forms, the one whose fields are wrong, and not the whole.
+    const within = issue.errors.find((issues) => issues.every(({ path }) => path.length > 0));
+    if (within) {
+      return within.flatMap((inner) =>
+        formProblems({ ...inner, path: [...issue.path, ...inner.path] }, declaration)
+      );
+    }
+  }
   const path = issue.path.map(String);
   const field = path.join(".") || "the declaration";
   const { node, value } = find(path, declaration);
@@ -158,9 +169,28 @@ function missingContexts(experiment: Experiment): Problem[] {
   );
 }
 
+/** Full contexts that cannot take their length from a memory. */
+function missingWindows({ memory, evaluations }: Experiment): Problem[] {
+  return evaluations.flatMap((evaluation, i) =>
+    evaluation.models.flatMap((model, j) => {
+      const { model: kind, windowTokens = undefined } = typeof model === "string"
+        ? { model }
+        : model;
+      const unknown = kind === "backbone-full-context" && windowTokens === undefined &&
+        memory === undefined && evaluation.memory === undefined;
+      return unknown
+        ? [{
+          path: `evaluations.${i}.models.${j}.windowTokens`,
+          message: "is missing, as there is no memory to match: allowed are positive integers",
+        }]
+        : [];
+    })
+  );
+}
+
 /** What each model needs of the declaration. */
 const modelNeeds: Readonly<
-  Record<EvaluatedModel, readonly ("sidenet" | "memory" | "adaptation")[]>
+  Record<NamedModel | ConfiguredModel["model"], readonly ("sidenet" | "memory" | "adaptation")[]>
 > = {
   "backbone": [],
   "sidenet-without-memory": ["sidenet", "adaptation"],
@@ -169,6 +199,8 @@ const modelNeeds: Readonly<
   "longmem-recent-memory": ["sidenet", "memory", "adaptation"],
   "longmem-other-document": ["sidenet", "memory", "adaptation"],
   "untrained-with-memory": ["sidenet", "memory"],
+  "backbone-sliding-window": [],
+  "backbone-full-context": [],
 };
 
 /** Values that are allowed alone, but not together. */
@@ -215,17 +247,21 @@ function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
       ));
     }
     for (const [j, model] of evaluation.models.entries()) {
-      if (evaluation.models.indexOf(model) < j) {
-        problems.push(wrong(`${path}.models.${j}`, "is listed twice", model, "models listed once"));
+      const name = modelName(model), kind = typeof model === "string" ? model : model.model;
+      if (evaluation.models.findIndex((other) => modelName(other) === name) < j) {
+        problems.push(wrong(`${path}.models.${j}`, "is listed twice", name, "models listed once"));
       }
-      const missing = modelNeeds[model].filter((need) => experiment[need] === undefined);
+      if (typeof model !== "string") {
+        problems.push(...settingProblems(model, evaluation, `${path}.models.${j}`));
+      }
+      const missing = modelNeeds[kind].filter((need) => experiment[need] === undefined);
       if (missing.length > 0) {
-        const possible = (Object.keys(modelNeeds) as EvaluatedModel[])
+        const possible = (Object.keys(modelNeeds) as (keyof typeof modelNeeds)[])
           .filter((other) => modelNeeds[other].every((need) => experiment[need] !== undefined));
         problems.push(wrong(
           `${path}.models.${j}`,
           `needs ${missing.join(" and ")}, not declared`,
-          model,
+          kind,
           `${possible.join(", ")}, or a declaration with ${missing.join(" and ")}`,
         ));
       }
@@ -244,6 +280,26 @@ function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
     }
   }
   return problems;
+}
+
+/** Settings of a model that do not fit its evaluation. */
+function settingProblems(
+  model: ConfiguredModel,
+  { contextTokens }: { readonly contextTokens: number },
+  path: string,
+): Problem[] {
+  switch (model.model) {
+    case "backbone-sliding-window":
+    case "backbone-full-context":
+      return model.windowTokens >= contextTokens ? [] : [wrong(
+        `${path}.windowTokens`,
+        "must hold the evaluation's contextTokens",
+        model.windowTokens,
+        `integers from ${contextTokens}`,
+      )];
+    default:
+      return model.model satisfies never;
+  }
 }
 
 /** The chronicle and its vocabulary belong together, and its generator says what it can write. */

@@ -5,7 +5,9 @@ import {
   type PromptedModel,
   type ReadableDocument,
 } from "../evaluation/language_model.ts";
+import { slidingWindowModel } from "../evaluation/sliding_window.ts";
 import type { EvaluatedModel, ModelEvaluation } from "../experiment/declaration.ts";
+import { modelName } from "../experiment/model_name.ts";
 import { LongMem, type LongMemParts } from "../longmem/longmem.ts";
 import { recentMemory } from "../memory/config.ts";
 import type { Device } from "../runtime/device.ts";
@@ -18,12 +20,12 @@ export interface Evaluated {
 }
 
 /**
- * Opens a model by its name in the declaration; to be disposed of after its evaluation.
+ * Opens a model of the declaration; to be disposed of after its evaluation.
  *
  * @param others What the control reads in the place of each item.
  */
 export async function openModel(
-  name: EvaluatedModel,
+  declared: EvaluatedModel,
   evaluation: Pick<ModelEvaluation, "memory" | "contextTokens">,
   { backbone, sideNets }: Evaluated,
   others: () => readonly ReadableDocument[],
@@ -34,7 +36,21 @@ export async function openModel(
     const model = new LongMem(device, { backbone, ...parts });
     return Promise.resolve({ model: wrap(model), [Symbol.asyncDispose]: () => model.close() });
   };
-  switch (name) {
+  const name = modelName(declared);
+  if (typeof declared !== "string") {
+    switch (declared.model) {
+      case "backbone-sliding-window":
+      case "backbone-full-context": {
+        const shared = evaluation.memory?.bank === "shared";
+        const { contextTokens } = evaluation, { windowTokens } = declared;
+        const window = { contextTokens, windowTokens, shared };
+        return await open({}, (model) => slidingWindowModel(name, model, window));
+      }
+      default:
+        return declared.model satisfies never;
+    }
+  }
+  switch (declared) {
     case "backbone":
       return await open({}, (model) => languageModel(name, model, "backbone"));
     case "sidenet-without-memory":
@@ -74,11 +90,11 @@ export async function openModel(
         (model) => languageModel(name, model, "longmem"),
       );
     default:
-      return name satisfies never;
+      return declared satisfies never;
   }
 }
 
-function needed<T>(sideNet: T | undefined, model: EvaluatedModel): T {
+function needed<T>(sideNet: T | undefined, model: string): T {
   if (!sideNet) {
     throw new TypeError(
       `Cannot evaluate model "${model}" as the experiment trains no such SideNet`,

@@ -12,13 +12,13 @@ import {
 import type { ReadOptions } from "../evaluation/reading.ts";
 import { recallMetrics, recallSamples, scoreRecalls } from "../evaluation/recall.ts";
 import type {
-  EvaluatedModel,
   ModelEvaluation,
   PerplexityEvaluation,
   RecallEvaluation,
   ResolvedExperiment,
 } from "../experiment/declaration.ts";
 import { padId } from "../backbone/shape.ts";
+import { modelName } from "../experiment/model_name.ts";
 import type { Metric, SampleRecord } from "../results/run_folder.ts";
 import type { Device } from "../runtime/device.ts";
 import { cutDocument } from "../text/segments.ts";
@@ -135,7 +135,7 @@ interface EvaluationSteps {
   readonly others: () => readonly ReadableDocument[];
   /** Metrics from the records of a model, and from those of the first one, to which it is compared. */
   readonly measure: (
-    model: EvaluatedModel,
+    model: string,
     samples: readonly SampleRecord[],
     baseline: { model: string; samples: readonly SampleRecord[] } | undefined,
   ) => Metric[];
@@ -149,17 +149,18 @@ async function evaluateModels(
 ): Promise<void> {
   const { results, progress, signal } = context;
   const { name, models } = evaluation;
-  for (const model of models) {
+  const first = modelName(models[0]);
+  for (const declared of models) {
+    const model = modelName(declared);
     if (
       results.summary.metrics.some((metric) => metric.evaluation === name && metric.model === model)
     ) continue;
-    await using opened = await openModel(model, evaluation, evaluated, others, device);
+    await using opened = await openModel(declared, evaluation, evaluated, others, device);
     const report = (items: number, total: number) =>
       progress.item({ evaluation: name, model, items, total });
     await results.writeSamples(name, model, await score(opened.model, { signal, report }));
     const samples = await results.readSamples(name);
     const of = (wanted: string) => samples.filter((sample) => sample.model === wanted);
-    const [first] = models;
     const baseline = model === first ? undefined : { model: first, samples: of(first) };
     await results.recordMetrics(measure(model, of(model), baseline));
   }

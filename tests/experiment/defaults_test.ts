@@ -1,4 +1,5 @@
 import type { Experiment, Protocol } from "../../src/experiment/declaration.ts";
+import { modelName } from "../../src/experiment/model_name.ts";
 import { validateExperiment } from "../../src/experiment/validation.ts";
 import { defaultChronicle } from "../../src/text/chronicle/config.ts";
 import { assert, test } from "../testing.ts";
@@ -136,6 +137,39 @@ test("a cross-network residual is what a SideNet has anyway, so that declaring i
     validateExperiment({ ...small, sidenet: { ...small.sidenet!, ...sidenet } });
   assert.deepEqual(resolved({ crossNetworkResidual: true }), resolved({}));
   assert.equal(resolved({ crossNetworkResidual: false }).sidenet?.crossNetworkResidual, false);
+});
+
+test("a window of the backbone is as long as declared, or as what it is to be compared with", () => {
+  const { evaluations: [{ models }] } = validateExperiment({
+    ...small,
+    evaluations: [{
+      kind: "perplexity",
+      split: "test",
+      models: [
+        "longmem",
+        "backbone-sliding-window",
+        { model: "backbone-sliding-window", windowTokens: 1000 },
+        "backbone-full-context",
+        { model: "backbone-full-context", windowTokens: 128 },
+      ],
+      contextTokens: 64,
+      memory: { capacityTokens: 2048 },
+    }],
+  });
+  assert.deepEqual(models, [
+    "longmem",
+    { model: "backbone-sliding-window", windowTokens: 128 },
+    { model: "backbone-sliding-window", windowTokens: 1000 },
+    { model: "backbone-full-context", windowTokens: 64 + 2048 },
+    { model: "backbone-full-context", windowTokens: 128 },
+  ]);
+  assert.deepEqual(models.map(modelName), [
+    "longmem",
+    "backbone-sliding-window-128",
+    "backbone-sliding-window-1000",
+    "backbone-full-context-2112",
+    "backbone-full-context-128",
+  ]);
 });
 
 test("an evaluation that has no name has that of its kind and split", () => {

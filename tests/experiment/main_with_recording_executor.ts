@@ -2,6 +2,7 @@
  * The command line with an executor that trains nothing: three steps, a checkpoint after each, one
  * metric. Seeds choose what else happens: 13 fails after the first step; 99 waits to be interrupted.
  */
+import { modelName } from "../../src/experiment/model_name.ts";
 import { main } from "../../src/main.ts";
 import type { RunExecutor } from "../../src/runner/run.ts";
 
@@ -37,7 +38,7 @@ const recordingExecutor: RunExecutor = async ({ experiment }, context) => {
   const { models, name } = experiment.evaluations[0];
   await results.recordMetrics(models.map((model, i) => ({
     evaluation: name,
-    model,
+    model: modelName(model),
     name: "perplexity",
     value: 20 - i,
     stderr: 0.5,

@@ -155,7 +155,7 @@ const malformed: Malformed[] = [
     name: "evaluation of an unknown model",
     change: { evaluations: [{ ...evaluation, models: ["longmen"] }] },
     problems: [
-      'evaluations.0.models.0 has a wrong value: current value is "longmen", allowed are backbone, sidenet-without-memory, longmem, longmem-memory-off, longmem-recent-memory, longmem-other-document, untrained-with-memory (did you mean "longmem"?)',
+      'evaluations.0.models.0 has a wrong value: current value is "longmen", allowed are backbone, sidenet-without-memory, longmem, longmem-memory-off, longmem-recent-memory, longmem-other-document, untrained-with-memory, backbone-sliding-window, backbone-full-context (did you mean "longmem"?)',
     ],
   },
   {
@@ -283,14 +283,14 @@ const malformed: Malformed[] = [
     name: "LongMem without memory",
     change: { memory: undefined },
     problems: [
-      'evaluations.0.models.1 needs memory, not declared: current value is "longmem", allowed are backbone, sidenet-without-memory, or a declaration with memory',
+      'evaluations.0.models.1 needs memory, not declared: current value is "longmem", allowed are backbone, sidenet-without-memory, backbone-sliding-window, backbone-full-context, or a declaration with memory',
     ],
   },
   {
     name: "LongMem without adaptation",
     change: { adaptation: undefined },
     problems: [
-      'evaluations.0.models.1 needs adaptation, not declared: current value is "longmem", allowed are backbone, untrained-with-memory, or a declaration with adaptation',
+      'evaluations.0.models.1 needs adaptation, not declared: current value is "longmem", allowed are backbone, untrained-with-memory, backbone-sliding-window, backbone-full-context, or a declaration with adaptation',
     ],
   },
   {
@@ -323,6 +323,88 @@ const malformed: Malformed[] = [
     change: { evaluations: [{ ...evaluation, models: ["backbone", "backbone"] }] },
     problems: [
       'evaluations.0.models.1 is listed twice: current value is "backbone", allowed are models listed once',
+    ],
+  },
+  {
+    name: "model listed twice, by its name and by its default",
+    change: {
+      evaluations: [{
+        ...evaluation,
+        models: [
+          "backbone-sliding-window",
+          { model: "backbone-sliding-window", windowTokens: 512 },
+          { model: "backbone-sliding-window", windowTokens: 256 },
+        ],
+      }],
+    },
+    problems: [
+      'evaluations.0.models.2 is listed twice: current value is "backbone-sliding-window-256", allowed are models listed once',
+    ],
+  },
+  {
+    name: "model that is neither a name nor an object",
+    change: { evaluations: [{ ...evaluation, models: [7] }] },
+    problems: [
+      "evaluations.0.models.0 has a wrong value: current value is 7, allowed are names of models, or objects of a model and its settings",
+    ],
+  },
+  {
+    name: "settings of an unknown model",
+    change: { evaluations: [{ ...evaluation, models: [{ model: "backbone-full-contxt" }] }] },
+    problems: [
+      'evaluations.0.models.0.model has a wrong value: current value is "backbone-full-contxt", allowed are backbone-sliding-window, backbone-full-context (did you mean "backbone-full-context"?)',
+    ],
+  },
+  {
+    name: "settings of no model",
+    change: { evaluations: [{ ...evaluation, models: [{ windowTokens: 512 }] }] },
+    problems: [
+      "evaluations.0.models.0.model is missing: allowed are backbone-sliding-window, backbone-full-context",
+    ],
+  },
+  {
+    name: "misspelled and wrong settings of a model",
+    change: {
+      evaluations: [{
+        ...evaluation,
+        models: [
+          { model: "backbone-full-context", windowToken: 512 },
+          { model: "backbone-full-context", windowTokens: 0 },
+        ],
+      }],
+    },
+    problems: [
+      'evaluations.0.models.0.windowToken is unknown: allowed are model, windowTokens (did you mean "windowTokens"?)',
+      "evaluations.0.models.1.windowTokens has a wrong value: current value is 0, allowed are positive integers",
+    ],
+  },
+  {
+    name: "window shorter than a segment",
+    change: {
+      evaluations: [{
+        ...evaluation,
+        models: [{ model: "backbone-sliding-window", windowTokens: 127 }],
+      }],
+    },
+    problems: [
+      "evaluations.0.models.0.windowTokens must hold the evaluation's contextTokens: current value is 127, allowed are integers from 128",
+    ],
+  },
+  {
+    name: "full context of no memory",
+    change: {
+      memory: undefined,
+      evaluations: [{
+        ...evaluation,
+        models: ["backbone-full-context", { model: "backbone-full-context" }, {
+          model: "backbone-full-context",
+          windowTokens: 512,
+        }],
+      }],
+    },
+    problems: [
+      "evaluations.0.models.0.windowTokens is missing, as there is no memory to match: allowed are positive integers",
+      "evaluations.0.models.1.windowTokens is missing, as there is no memory to match: allowed are positive integers",
     ],
   },
   {

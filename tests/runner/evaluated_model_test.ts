@@ -1,6 +1,7 @@
 import type { PromptedModel } from "../../src/evaluation/language_model.ts";
 import type { EvaluatedModel } from "../../src/experiment/declaration.ts";
 import { type Evaluated, openModel } from "../../src/runner/evaluated_model.ts";
+import type { MemoryConfig } from "../../src/memory/config.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import { deviceTest } from "../graph/devices.ts";
 import { assert, assertClose } from "../testing.ts";
@@ -25,8 +26,9 @@ async function withModel<Result>(
   device: Device,
   model: EvaluatedModel,
   use: (model: PromptedModel) => Promise<Result>,
+  memory: MemoryConfig = smallMemory,
 ): Promise<Result> {
-  const evaluation = { contextTokens, memory: smallMemory };
+  const evaluation = { contextTokens, memory };
   await using opened = await openModel(model, evaluation, smallModels(), () => [], device);
   return await use(opened.model);
 }
@@ -49,6 +51,52 @@ deviceTest(
     assertClose(await asks("longmem-recent-memory", [first, second]), last, { tolerance: 1e-5 });
     const both = await asks("longmem", [first, second]);
     assert.ok(both.some((nll, i) => Math.abs(nll - last[i]) > 1e-3), "older text matters");
+  },
+  onCpu,
+);
+
+deviceTest(
+  "a backbone with a window sees as many tokens before a segment as declared",
+  async (device) => {
+    for (const model of ["backbone-sliding-window", "backbone-full-context"] as const) {
+      const asks = (windowTokens: number, read: readonly typeof first[]) =>
+        withModel(device, { model, windowTokens }, async (opened) => {
+          assert.equal(opened.name, `${model}-${windowTokens}`);
+          return await answer(opened, read);
+        });
+      const last = await asks(24, [second]);
+      assertClose(await asks(16, [first, second]), last, { tolerance: 1e-5 });
+      const both = await asks(24, [first, second]);
+      assert.ok(both.some((nll, i) => Math.abs(nll - last[i]) > 1e-3), "older text matters");
+      assertClose(
+        await asks(8, [first]),
+        await withModel(device, "backbone", (m) => answer(m, [])),
+        {
+          tolerance: 1e-5,
+        },
+      );
+    }
+    const shared = { ...smallMemory, bank: "shared" } as const;
+    const { nll } = await withModel(
+      device,
+      { model: "backbone-full-context", windowTokens: 16 },
+      async (opened) => {
+        await opened.startDocument(0, 0);
+        await opened.read({ tokens: first.tokens.subarray(0, 8), rows: 1 });
+        const twice = (ids: Int32Array) =>
+          Int32Array.of(...ids.subarray(0, 8), ...ids.subarray(0, 8));
+        return await opened.ask({
+          tokens: twice(asked.tokens),
+          targets: twice(asked.targets),
+          rows,
+        });
+      },
+      shared,
+    );
+    assertClose(nll.slice(8), nll.slice(0, 8), {
+      tolerance: 1e-6,
+      name: "rows of a shared memory",
+    });
   },
   onCpu,
 );

@@ -1,5 +1,6 @@
 import type { Experiment } from "../../src/experiment/declaration.ts";
 import { recallMetrics } from "../../src/evaluation/recall.ts";
+import { modelName } from "../../src/experiment/model_name.ts";
 import { resolveRun } from "../../src/experiment/resolve.ts";
 import type { SampleRecord } from "../../src/results/run_folder.ts";
 import { runExperiment } from "../../src/runner/run_experiment.ts";
@@ -8,7 +9,13 @@ import { withFolder } from "../backbone/checkpoint/temporary.ts";
 import { assert, assertClose, test } from "../testing.ts";
 
 const training = { batchSize: 1, contextTokens: 16, steps: 3, learningRate: 1e-3 };
-const models = ["backbone", "longmem", "longmem-memory-off", "longmem-other-document"] as const;
+const models = [
+  "backbone",
+  "longmem",
+  "longmem-memory-off",
+  "longmem-other-document",
+  { model: "backbone-sliding-window", windowTokens: 40 },
+] as const;
 
 /** The smallest LongMem on the smallest books. */
 const experiment = {
@@ -50,7 +57,7 @@ test("runExperiment() measures recall and, in the same pass, what perplexity mea
     const samples: (SampleRecord & { model: string })[] = (await Deno.readTextFile(path)).trim()
       .split("\n").map((line) => JSON.parse(line));
     const of = (wanted: string) => samples.filter(({ model }) => model === wanted);
-    for (const model of models) {
+    for (const model of models.map(modelName)) {
       const own = metrics.filter((metric) => metric.model === model);
       const recall = own.filter(({ evaluation }) => evaluation === "recall-test");
       const asked = recall.filter(({ name }) => /^recall all /.test(name));
