@@ -1,8 +1,8 @@
 /**
  * The command line: `deno task run`, `deno task table`, ...
  *
- * Exit codes: 0 all done; 1 a run failed, or a file that was named cannot be used; 2 the declaration or the command line is wrong; 130 stopped
- * by Ctrl-C.
+ * Exit codes: 0 all done; 1 a run failed or was left to another process, or a file that was named cannot be used;
+ * 2 the declaration or the command line is wrong; 130 stopped by Ctrl-C.
  */
 // deno-lint-ignore-file no-console -- this is where results and errors reach the person who asked
 import {
@@ -28,17 +28,14 @@ import { allowedWords } from "./experiment/suggestion.ts";
 import { DeclarationError } from "./experiment/validation.ts";
 import { itemSums } from "./evaluation/item_sums.ts";
 import { closingText } from "./results/closing.ts";
-import { currentEnvironment, type Environment } from "./results/environment.ts";
-import {
-  formatVariation,
-  readSummary,
-  type RunFolder,
-  type RunState,
-} from "./results/run_folder.ts";
+import { currentEnvironment } from "./results/environment.ts";
+import { formatVariation, readSummary } from "./results/run_folder.ts";
 import { readRunRecord } from "./results/run_record.ts";
-import { Progress } from "./runner/progress.ts";
-import { openRunFolder, recordRun } from "./runner/recorded_run.ts";
+import { isForeseen } from "./runner/failure.ts";
+import { Display } from "./runner/progress.ts";
+import { runPath } from "./runner/recorded_run.ts";
 import type { RunExecutor } from "./runner/run.ts";
+import { executeQueue, type QueueOptions, summarizeQueue } from "./runner/run_queue.ts";
 
 /** Commands print to the terminal. */
 const terminal: Output = {
@@ -86,10 +83,10 @@ export async function main(
     }
     return await command.execute(readArguments(command, rest));
   } catch (error) {
-    const code = error instanceof InputError
-      ? 1
-      : error instanceof UsageError || error instanceof DeclarationError
+    const code = error instanceof UsageError || error instanceof DeclarationError
       ? 2
+      : error instanceof InputError || isForeseen(error)
+      ? 1
       : undefined;
     if (code === undefined) throw error;
     console.error((error as Error).message);
@@ -107,7 +104,7 @@ function runCommand(executor: () => Promise<RunExecutor>): Command {
     operands: "PATH...",
     help:
       "Runs the experiments that files or folders declare. Finished runs are kept, unfinished " +
-      "ones resume.",
+      "ones resume; what another process executes is left to it.",
     flags: [
       {
         name: "set",
@@ -128,6 +125,8 @@ function runCommand(executor: () => Promise<RunExecutor>): Command {
       },
       { name: "fresh", help: "start anew, whatever earlier runs left" },
       { name: "jobs", value: "N", help: "runs at once (default 1)" },
+      { name: "retry-failed", help: "resume runs that have failed; else they are only listed" },
+      { name: "fail-fast", help: "begin no other run after one has failed" },
     ],
     execute: async (args) => {
       if (args.operands.length === 0) {
@@ -146,6 +145,8 @@ function runCommand(executor: () => Promise<RunExecutor>): Command {
         results,
         fresh: args.flags.has("fresh"),
         jobs: positiveInteger(args, "jobs") ?? 1,
+        retryFailed: args.flags.has("retry-failed"),
+        failFast: args.flags.has("fail-fast"),
       });
     },
   };
@@ -185,21 +186,11 @@ async function dryRun(runs: readonly ResolvedRun[], results: string): Promise<nu
   return 0;
 }
 
-function runPath(results: string, { experiment, id }: ResolvedRun): string {
-  return `${results}/${experiment.name}/${id}`;
-}
-
-interface ExecutionOptions {
-  readonly results: string;
-  readonly fresh: boolean;
-  readonly jobs: number;
-}
-
-/** Executes runs that are not finished, some at once; one that fails does not stop the others. */
+/** Executes runs that are not finished. Ctrl-C stops them after a checkpoint, and begins no other. */
 async function executeRuns(
   runs: readonly ResolvedRun[],
   executor: RunExecutor,
-  options: ExecutionOptions,
+  options: Pick<QueueOptions, "results" | "fresh" | "jobs" | "retryFailed" | "failFast">,
 ): Promise<number> {
   const interruption = new AbortController();
   const interrupt = () => {
@@ -211,82 +202,24 @@ async function executeRuns(
   const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
   for (const signal of signals) Deno.addSignalListener(signal, interrupt);
   try {
-    const environment = await currentEnvironment();
-    const states: RunState[] = [];
-    const waiting: OpenRun[] = [];
-    for (const run of runs) {
-      const opened = await openRun(run, environment, options);
-      if (typeof opened === "string") states.push(opened);
-      else waiting.push(opened);
-    }
-    const work = async () => {
-      while (waiting.length > 0 && !interruption.signal.aborted) {
-        states.push(await executeOne(waiting.shift()!, executor, interruption.signal));
-      }
-    };
-    await Promise.all(Array.from({ length: options.jobs }, work));
-    if (waiting.length > 0 || states.includes("interrupted")) return 130;
-    return states.includes("failed") ? 1 : 0;
+    const states = await executeQueue(runs, executor, {
+      ...options,
+      environment: await currentEnvironment(),
+      signal: interruption.signal,
+      display: new Display({
+        write: writeOut,
+        overwrites: Deno.stdout.isTerminal(),
+        columns: () => Deno.consoleSize().columns,
+      }),
+      report: (text) => console.error(text),
+      closing: async (folder) => closingText(await readRunRecord(folder), itemSums),
+    });
+    console.log(summarizeQueue(states, options.results));
+    const stopped = interruption.signal.aborted && states.includes("waiting");
+    if (stopped || states.includes("interrupted")) return 130;
+    return states.every((state) => state === "completed" || state === "completed earlier") ? 0 : 1;
   } finally {
     for (const signal of signals) Deno.removeSignalListener(signal, interrupt);
-  }
-}
-
-/** A run whose folder is ready. */
-interface OpenRun {
-  readonly run: ResolvedRun;
-  readonly results: RunFolder;
-  readonly progress: Progress;
-}
-
-/** Prepares the folder of a run; tells its state where there is nothing to execute. */
-async function openRun(
-  run: ResolvedRun,
-  environment: Environment,
-  options: ExecutionOptions,
-): Promise<OpenRun | "completed" | "failed"> {
-  const { experiment, id } = run;
-  const progress = new Progress({
-    label: `${experiment.name}/${id}`,
-    write: writeOut,
-    overwrites: Deno.stdout.isTerminal() && options.jobs === 1,
-  });
-  try {
-    const earlier = await readSummary(`${runPath(options.results, run)}/summary.json`);
-    if (!options.fresh && earlier?.state === "completed") {
-      progress.note("completed earlier");
-      return "completed";
-    }
-    const results = await openRunFolder(run, { ...options, environment });
-    return { run, results, progress };
-  } catch (error) {
-    console.error(`${experiment.name}/${id} failed: ${(error as Error).message}`);
-    return "failed";
-  }
-}
-
-/** Executes one run and records what it came to. */
-async function executeOne(
-  { run, results, progress }: OpenRun,
-  executor: RunExecutor,
-  signal: AbortSignal,
-): Promise<RunState> {
-  const { experiment, id } = run;
-  try {
-    await recordRun(run, executor, { results, progress, signal });
-    progress.note(`completed: ${results.path}`);
-    writeOut(`\n${closingText(await readRunRecord(results.path), itemSums)}\n`);
-    return "completed";
-  } catch (error) {
-    if (results.summary.state === "interrupted") {
-      progress.note("interrupted; the same command resumes it");
-      return "interrupted";
-    }
-    const { message, stack } = error instanceof Error ? error : new Error(String(error));
-    // A missing file is the user's to name, not a fault of the code to be looked for.
-    const shown = error instanceof Deno.errors.NotFound ? message : stack ?? message;
-    console.error(`\n${experiment.name}/${id} failed: ${shown}`);
-    return "failed";
   }
 }
 

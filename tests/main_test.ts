@@ -117,7 +117,18 @@ test("--help tells every command, and each command its flags", async () => {
   assert.match(all.stdout, /deno task table \[PATH\.\.\.\]/);
   const run = await cli(real, "run", "--help");
   assert.equal(run.code, 0);
-  const flags = ["set", "device", "results", "limit", "dry-run", "fresh", "jobs", "help"];
+  const flags = [
+    "set",
+    "device",
+    "results",
+    "limit",
+    "dry-run",
+    "fresh",
+    "jobs",
+    "retry-failed",
+    "fail-fast",
+    "help",
+  ];
   for (const flag of flags) assert.match(run.stdout, new RegExp(`--${flag}\\b`));
   assert.match(
     (await cli(real, "table", "--help")).stdout,
@@ -207,20 +218,37 @@ resultsTest(
     assert.equal(failing.code, 1);
     assert.match(
       failing.stderr,
-      /two_sizes\/m1024-.* failed: Error: Cannot go on as 13 is unlucky/,
+      /two_sizes\/m1024-.* failed: Cannot go on as 13 is unlucky$/m,
     );
+    assert.doesNotMatch(failing.stderr, /\n {4}at /, "the sentence says all");
+    assert.match(failing.stdout, /^2 runs: 2 failed; results are in /m);
     const failed = await summaries(results);
     assert.deepEqual(failed.map(({ state, error }) => [state, error]), [
       ["failed", "Cannot go on as 13 is unlucky"],
       ["failed", "Cannot go on as 13 is unlucky"],
     ]);
+    const folder = `${results}/two_sizes/${failed[0].run}`;
+    assert.match(await Deno.readTextFile(`${folder}/failure.txt`), /13 is unlucky\n {4}at /);
+
+    // Only where it is asked for is a failed run resumed.
+    const before = await snapshot(results);
+    const listed = await cli(fake, "run", twoSizes, "--results", results, ...seed);
+    assert.equal(listed.code, 1);
+    assert.match(
+      listed.stderr,
+      /two_sizes\/m1024-.* failed earlier: Cannot go on as 13 is unlucky; --retry-failed resumes it/,
+    );
+    assert.match(listed.stdout, /^2 runs: 2 failed \(2 earlier\); results are in /m);
+    assert.deepEqual(await snapshot(results), before);
     // Each attempt gets one step further: the third has nothing left to fail at.
+    const retry = [...seed, "--retry-failed"];
     for (const expected of [1, 1, 0]) {
       assert.equal(
-        (await cli(fake, "run", twoSizes, "--results", results, ...seed)).code,
+        (await cli(fake, "run", twoSizes, "--results", results, ...retry)).code,
         expected,
       );
     }
+    await assert.rejects(Deno.stat(`${folder}/failure.txt`), Deno.errors.NotFound);
     const [first] = await summaries(results);
     assert.equal(first.state, "completed");
     assert.ok(!("error" in first));

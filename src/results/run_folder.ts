@@ -8,7 +8,9 @@
  *     metrics.jsonl       one line per recorded training step
  *     samples/NAME.jsonl  one line per scored item of an evaluation
  *     summary.json        state and metrics
+ *     failure.txt         where the code was when the run failed, for those who look into it
  *     checkpoint/         written and read by the training
+ *     lock                locked by the process that executes the run
  *
  * Whole files are replaced atomically and `metrics.jsonl` is only appended to, so that whenever a run
  * is killed, its folder can be opened again and nothing finished is lost.
@@ -151,6 +153,7 @@ const runFiles = [
   "tokenizer.json",
   "metrics.jsonl",
   "samples",
+  "failure.txt",
   "checkpoint",
 ];
 
@@ -212,8 +215,13 @@ export class RunFolder {
     return join(this.path, "checkpoint");
   }
 
-  /** Records what the run has come to; `error` belongs to the state `failed`. */
-  async setState(state: RunState, error?: string): Promise<void> {
+  /**
+   * Records what the run has come to; `error` belongs to the state `failed`, as do the `details` of `failure.txt`.
+   */
+  async setState(state: RunState, error?: string, details?: string): Promise<void> {
+    const path = join(this.path, "failure.txt");
+    if (details === undefined) await writing(path, () => removeIfThere(path));
+    else await writeAtomically(path, details);
     const { error: _earlier, metrics, state: _state, ...identity } = this.#summary;
     await this.#writeSummary({
       state,
@@ -233,6 +241,12 @@ export class RunFolder {
     const replaced = new Set(metrics.map(key));
     const kept = this.#summary.metrics.filter((metric) => !replaced.has(key(metric)));
     await this.#writeSummary({ ...this.#summary, metrics: [...kept, ...metrics] });
+  }
+
+  /** Forgets the metrics of an evaluation that is to be measured anew; its samples are replaced one model at a time. */
+  async dropMetrics(evaluation: string): Promise<void> {
+    const metrics = this.#summary.metrics.filter((metric) => metric.evaluation !== evaluation);
+    await this.#writeSummary({ ...this.#summary, metrics });
   }
 
   async #writeSummary(summary: RunSummary): Promise<void> {
@@ -481,7 +495,7 @@ const reasons: Readonly<Record<string, string>> = {
 };
 
 /** Runs something that writes; says which path could not be written and why. */
-async function writing<T>(path: string, write: () => Promise<T>): Promise<T> {
+export async function writing<T>(path: string, write: () => Promise<T>): Promise<T> {
   try {
     return await write();
   } catch (cause) {

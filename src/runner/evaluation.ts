@@ -9,6 +9,7 @@ import {
   perplexitySamples,
   scoreDocuments,
 } from "../evaluation/perplexity.ts";
+import { outdatedEvaluations } from "../evaluation/metric_version.ts";
 import type { ReadOptions } from "../evaluation/reading.ts";
 import { recallMetrics, recallSamples, scoreRecalls } from "../evaluation/recall.ts";
 import type {
@@ -34,7 +35,10 @@ interface Setting {
   readonly context: RunContext;
 }
 
-/** Runs the evaluations of an experiment; models that an interrupted run has scored are not scored again. */
+/**
+ * Runs the evaluations of an experiment; models that an interrupted run has scored are not scored again, unless by an
+ * older version of the metrics.
+ */
 export async function runEvaluations(
   experiment: ResolvedExperiment,
   evaluated: Evaluated,
@@ -43,7 +47,12 @@ export async function runEvaluations(
   context: RunContext,
 ): Promise<void> {
   await withFrozen(evaluated.backbone, "evaluation", async () => {
-    for (const evaluation of experiment.evaluations) {
+    const { evaluations } = experiment;
+    for (const { name } of outdatedEvaluations(evaluations, context.results.summary.metrics)) {
+      context.progress.note(`${name} was measured by an older version of its metrics`);
+      await context.results.dropMetrics(name);
+    }
+    for (const evaluation of evaluations) {
       switch (evaluation.kind) {
         case "perplexity":
           await evaluatePerplexity(evaluation, text, { evaluated, device, context });

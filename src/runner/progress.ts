@@ -1,6 +1,6 @@
 /**
- * Progress of a run for the person who waits for it: one line, overwritten on a terminal, or a plain
- * line every ten seconds where output goes to a file.
+ * Progress of runs for the person who waits for them: one line, overwritten on a terminal, that all
+ * runs of the moment share; or, where output goes to a file, a plain line of each every ten seconds.
  */
 
 /** What a training reports after each step. */
@@ -31,14 +31,65 @@ export interface EvaluationProgress {
   readonly total: number;
 }
 
-/** Where progress is shown. */
-export interface ProgressOptions {
-  /** Name of the run, before each line. */
-  readonly label: string;
+/** Where lines are shown. */
+export interface DisplayOptions {
   /** Shows text as it is, line breaks and carriage returns included. */
   readonly write: (text: string) => void;
   /** Whether a line can be overwritten. */
   readonly overwrites: boolean;
+  /** Characters that fit a line that is overwritten; a longer one is cut off. */
+  readonly columns?: () => number;
+}
+
+/** Shows lines of several runs: those that stay below each other, those of the moment beside each other in the last line. */
+export class Display {
+  readonly #options: DisplayOptions;
+  /** What each run is at, by its label. */
+  readonly #current = new Map<string, string>();
+  /** Characters on the terminal's current line. */
+  #width = 0;
+
+  /** Shows nothing yet. */
+  constructor(options: DisplayOptions) {
+    this.#options = options;
+  }
+
+  /** Whether lines are overwritten, so that one may be shown often. */
+  get overwrites(): boolean {
+    return this.#options.overwrites;
+  }
+
+  /** Shows a line of a run; where it `stays`, it is the last about what the run was at. */
+  show(label: string, line: string, stays: boolean): void {
+    const { write, overwrites } = this.#options;
+    if (!overwrites) return write(line + "\n");
+    if (stays) {
+      this.#current.delete(label);
+      const [first, ...rest] = line.split("\n");
+      write("\r" + [first.padEnd(this.#width), ...rest].join("\n") + "\n");
+      this.#width = 0;
+      if (this.#current.size === 0) return;
+    } else {
+      this.#current.set(label, line);
+    }
+    const columns = this.#options.columns?.() ?? Infinity;
+    // In the last column some terminals begin a new line.
+    const shown = [...this.#current.values()].join(" | ").slice(0, columns - 1);
+    write("\r" + shown.padEnd(this.#width));
+    this.#width = shown.length;
+  }
+}
+
+/** How the progress of a run is shown. */
+export interface ProgressOptions {
+  /** Name of the run, before each line. */
+  readonly label: string;
+  /** A shorter name for lines that are overwritten, where several runs share one; default the label. */
+  readonly place?: string;
+  /** Where lines are shown. */
+  readonly display: Display;
+  /** What else to say in each line of the moment: how long all runs will take. */
+  readonly remark?: () => string | undefined;
   /** Milliseconds since some moment; tests put their own clock here. */
   readonly now?: () => number;
 }
@@ -52,8 +103,6 @@ export class Progress {
   #options: ProgressOptions;
   #now: () => number;
   #shownAt = -Infinity;
-  /** Characters on the terminal's current line. */
-  #width = 0;
   /** Where the current phase began, to tell how long the rest takes. */
   #start = { phase: "", done: 0, at: 0 };
 
@@ -92,18 +141,16 @@ export class Progress {
   }
 
   #due(last: boolean): boolean {
-    const interval = this.#options.overwrites ? overwriteIntervalMs : plainIntervalMs;
+    const interval = this.#options.display.overwrites ? overwriteIntervalMs : plainIntervalMs;
     return last || this.#now() - this.#shownAt >= interval;
   }
 
-  /** Ends the line where it `stays`; else the next one overwrites it, if lines can be. */
   #show(text: string, stays: boolean): void {
-    const { label, write, overwrites } = this.#options;
-    const line = `${label}  ${text}`;
+    const { label, place = label, display, remark } = this.#options;
     this.#shownAt = this.#now();
-    if (!overwrites) return write(line + "\n");
-    write("\r" + line.padEnd(this.#width) + (stays ? "\n" : ""));
-    this.#width = stays ? 0 : line.length;
+    const name = stays || !display.overwrites ? label : place;
+    const other = stays ? undefined : remark?.();
+    display.show(label, [name, text, ...other === undefined ? [] : [other]].join("  "), stays);
   }
 
   /** The time that the rest of a phase takes at the pace so far; nothing at its first and last report. */

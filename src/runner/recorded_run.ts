@@ -1,7 +1,29 @@
+import { join } from "node:path";
 import type { ResolvedRun } from "../experiment/resolve.ts";
 import type { Environment } from "../results/environment.ts";
-import { RunFolder } from "../results/run_folder.ts";
+import { RunFolder, writing } from "../results/run_folder.ts";
+import { failureDetails } from "./failure.ts";
+import { FileLock, type LockHolder } from "./lock.ts";
 import type { RunContext, RunExecutor } from "./run.ts";
+
+/** The folder of a run below a folder of results. */
+export function runPath(results: string, { experiment, id }: ResolvedRun): string {
+  return join(results, experiment.name, id);
+}
+
+/**
+ * Takes the lock of a run, so that no other process executes it at the same time.
+ *
+ * @throws {Error} Where the run's folder cannot be written.
+ */
+export async function lockRun(
+  results: string,
+  run: ResolvedRun,
+): Promise<{ lock: FileLock } | { holder: LockHolder }> {
+  const path = runPath(results, run);
+  await writing(path, () => Deno.mkdir(path, { recursive: true }));
+  return await writing(path, () => FileLock.take(join(path, "lock")));
+}
 
 /** Opens the folder of a run below a folder of results, where its identity and its environment are recorded. */
 export async function openRunFolder(
@@ -50,7 +72,10 @@ export async function recordRun(
     // An error of its own kind is a failure even while the run is being stopped.
     if (signal.aborted && error === signal.reason) await results.setState("interrupted");
     // Where the folder cannot be written, the error itself is all there can be.
-    else await results.setState("failed", messageOf(error)).catch(() => undefined);
+    else {
+      await results.setState("failed", messageOf(error), failureDetails(error))
+        .catch(() => undefined);
+    }
     throw error;
   }
 }

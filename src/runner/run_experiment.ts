@@ -2,9 +2,11 @@ import type { DeviceChoice, Experiment } from "../experiment/declaration.ts";
 import { resolveRun } from "../experiment/resolve.ts";
 import { currentEnvironment } from "../results/environment.ts";
 import { readSummary, type RunSummary } from "../results/run_folder.ts";
-import { Progress } from "./progress.ts";
-import { openRunFolder, recordRun } from "./recorded_run.ts";
+import { Display, Progress } from "./progress.ts";
+import { describeHolder } from "./lock.ts";
+import { lockRun, openRunFolder, recordRun } from "./recorded_run.ts";
 import { executeRun } from "./run.ts";
+import { outdatedNames } from "./run_queue.ts";
 
 /** How {@linkcode runExperiment} runs. */
 export interface RunExperimentOptions {
@@ -24,13 +26,15 @@ export interface RunExperimentOptions {
 
 /**
  * Runs an experiment as `deno task run` does: trains and evaluates what it declares, resumes what an interruption left,
- * and records everything in `results/<experiment>/<run>/`. A run that has finished is not run again.
+ * and records everything in `results/<experiment>/<run>/`. A run that has finished is not run again, but for
+ * evaluations whose metrics have a newer version now; one that has failed is resumed.
  *
  * @param experiment The declaration, such as `defineExperiment` returns.
  * @returns What is in the run's `summary.json`: state and metrics.
- * @throws {DeclarationError} Where the declaration is wrong.
+ * @throws {DeclarationError} Where the declaration is wrong, or its sweep has several runs: run those of
+ * {@linkcode expandSweep}.
  * @throws {Deno.errors.NotFound} Where files that it names are missing.
- * @throws {Error} Where the run fails, or the signal's reason where it was aborted; the folder says so, too.
+ * @throws {Error} Where another process executes the run, where it fails, or the signal's reason where it was aborted; the folder says so, too.
  *
  * @example A backbone on a corpus of three sentences
  * ```ts
@@ -75,11 +79,24 @@ export async function runExperiment(
     ...(limit === undefined ? {} : { limit }),
   });
   const label = `${run.experiment.name}/${run.id}`;
-  const earlier = await readSummary(`${folder}/${label}/summary.json`);
-  if (!fresh && earlier?.state === "completed") return earlier;
+  const finished = async () => {
+    const earlier = fresh ? undefined : await readSummary(`${folder}/${label}/summary.json`);
+    return earlier?.state === "completed" && outdatedNames(run, earlier).length === 0
+      ? earlier
+      : undefined;
+  };
+  const earlier = await finished();
+  if (earlier) return earlier;
+  const locked = await lockRun(folder, run);
+  if ("holder" in locked) {
+    throw new Error(`Cannot run "${label}" as ${describeHolder(locked.holder)} executes it`);
+  }
+  using _lock = locked.lock;
+  const meanwhile = await finished();
+  if (meanwhile) return meanwhile;
   const environment = await currentEnvironment();
   const results = await openRunFolder(run, { results: folder, environment, fresh });
-  const progress = new Progress({ label, write, overwrites: false });
+  const progress = new Progress({ label, display: new Display({ write, overwrites: false }) });
   const signal = options.signal ?? new AbortController().signal;
   await recordRun(run, executeRun, { results, progress, signal });
   return results.summary;

@@ -98,7 +98,13 @@ runTest(
     const adapted = lines.filter(({ phase }) => phase === "longmem");
     assert.deepEqual(adapted.map(({ step }) => step), [1]);
     // Once more, it fails likewise, without training the backbone again.
-    const again = await run(folder, tiny, "--set", "adaptation.learningRate=1e30");
+    const again = await run(
+      folder,
+      tiny,
+      "--set",
+      "adaptation.learningRate=1e30",
+      "--retry-failed",
+    );
     assert.equal(again.code, 1);
     assert.deepEqual((await readLines(path, "metrics.jsonl")).slice(0, 12), lines.slice(0, 12));
   },
@@ -110,7 +116,13 @@ runTest("a damaged checkpoint fails the run, naming the file", async (folder) =>
   const path = await onlyRun(join(folder, "results"));
   const finished = join(path, "checkpoint/backbone/weights.safetensors");
   await Deno.truncate(finished, 100);
-  const { code } = await run(folder, tiny, "--set", "adaptation.learningRate=1e30");
+  const { code } = await run(
+    folder,
+    tiny,
+    "--set",
+    "adaptation.learningRate=1e30",
+    "--retry-failed",
+  );
   assert.equal(code, 1);
   assert.match(
     (await readJson(path, "summary.json")).error,
@@ -118,12 +130,12 @@ runTest("a damaged checkpoint fails the run, naming the file", async (folder) =>
   );
   // Without it, the newest checkpoint of the training has all that is needed.
   await Deno.remove(finished);
-  await run(folder, tiny, "--set", "adaptation.learningRate=1e30");
+  await run(folder, tiny, "--set", "adaptation.learningRate=1e30", "--retry-failed");
   assert.match((await readJson(path, "summary.json")).error, /the loss of step 2 is NaN/);
   const newest = join(path, "checkpoint/longmem/step_000001");
   await Deno.mkdir(newest, { recursive: true });
   await Deno.writeTextFile(join(newest, "state.json"), "{");
-  await run(folder, tiny, "--set", "adaptation.learningRate=1e30");
+  await run(folder, tiny, "--set", "adaptation.learningRate=1e30", "--retry-failed");
   assert.match(
     (await readJson(path, "summary.json")).error,
     /^Cannot resume from ".*longmem\/step_000001\/state.json" as it is not JSON$/,

@@ -1,4 +1,4 @@
-import { formatDuration, Progress } from "../../src/runner/progress.ts";
+import { Display, formatDuration, Progress } from "../../src/runner/progress.ts";
 import { assert, test } from "../testing.ts";
 
 /** A progress with a clock of its own; `shown` is what it wrote. */
@@ -7,8 +7,7 @@ function observed(overwrites: boolean) {
   const shown: string[] = [];
   const progress = new Progress({
     label: "run",
-    write: (text) => shown.push(text),
-    overwrites,
+    display: new Display({ write: (text) => shown.push(text), overwrites }),
     now: () => clock.ms,
   });
   return { progress, shown, clock };
@@ -45,6 +44,29 @@ test("Progress overwrites its line, blanking what a shorter one leaves, and ends
     "\rrun  perplexity-test longmem  1/2",
     "\rrun  p m  2/3  1 s left".padEnd("\rrun  perplexity-test longmem  1/2".length),
     "\r" + "run  done".padEnd("run  p m  2/3  1 s left".length) + "\n",
+  ]);
+});
+
+test("Display shows what several runs are at side by side, cut to the terminal, below what stays", () => {
+  const shown: string[] = [];
+  const display = new Display({
+    write: (text) => shown.push(text),
+    overwrites: true,
+    columns: () => 31,
+  });
+  const of = (label: string, place: string) =>
+    new Progress({ label, place, display, remark: () => "9 s left for all", now: () => Infinity });
+  const first = of("first", "1/2"), second = of("second", "2/2");
+  first.item({ evaluation: "e", model: "m", items: 1, total: 9 });
+  second.item({ evaluation: "e", model: "m", items: 2, total: 9 });
+  first.note("done");
+  second.note("done");
+  assert.deepEqual(shown, [
+    "\r1/2  e m  1/9  9 s left for al",
+    "\r1/2  e m  1/9  9 s left for al",
+    "\r" + "first  done".padEnd(30) + "\n",
+    "\r2/2  e m  2/9  9 s left for al",
+    "\r" + "second  done".padEnd(30) + "\n",
   ]);
 });
 

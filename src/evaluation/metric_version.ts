@@ -1,0 +1,31 @@
+import type { EvaluationConfig } from "../experiment/declaration.ts";
+import type { Metric } from "../results/run_folder.ts";
+import { perplexityVersion } from "./perplexity.ts";
+import { recallVersion } from "./recall.ts";
+
+/** Whether a metric was measured by an older version of its evaluation, so that it would be another number now. */
+export function isOutdated(
+  { name, metricVersion }: Metric,
+  { kind }: Pick<EvaluationConfig, "kind">,
+): boolean {
+  switch (kind) {
+    case "perplexity":
+      return metricVersion < perplexityVersion;
+    case "recall":
+      return metricVersion < (name.startsWith("recall ") ? recallVersion : perplexityVersion);
+    default:
+      return kind satisfies never;
+  }
+}
+
+/** The evaluations whose metrics, or some of them, are outdated. */
+export function outdatedEvaluations<E extends Pick<EvaluationConfig, "kind" | "name">>(
+  evaluations: readonly E[],
+  metrics: readonly Metric[],
+): E[] {
+  return evaluations.filter((evaluation) =>
+    metrics.some((metric) =>
+      metric.evaluation === evaluation.name && isOutdated(metric, evaluation)
+    )
+  );
+}

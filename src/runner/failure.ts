@@ -1,0 +1,30 @@
+/**
+ * Whether an error is for the person who ran something to mend, or a fault of the code to be looked for.
+ *
+ * Errors that the code foresees say so in one sentence, "Cannot <action> as <reason>"; the system's
+ * about files name the file. Whatever else is thrown nobody has thought of.
+ */
+export function isForeseen(error: unknown): boolean {
+  return error instanceof Error && (isSentence(error.message) || isSystemError(error));
+}
+
+/** V8 has one sentence of this form, too: "Cannot destructure property 'a' of 'b' as it is undefined." */
+function isSentence(message: string): boolean {
+  return /^Cannot .* as /s.test(message) && !message.startsWith("Cannot destructure ");
+}
+
+/** What the operating system refuses has its code. */
+function isSystemError(error: Error): boolean {
+  return Object.values(Deno.errors).some((kind) => error instanceof kind) && "code" in error;
+}
+
+/** The sentence about an error, or the whole stack where it was not foreseen. */
+export function failureText(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return isForeseen(error) ? error.message : error.stack ?? error.message;
+}
+
+/** An error with its stack and those of its causes, for a file. */
+export function failureDetails(error: unknown): string {
+  return Deno.inspect(error, { colors: false, depth: 6 }) + "\n";
+}
