@@ -183,10 +183,12 @@ test("executeQueue() does not execute again what another process completes befor
 test("executeQueue() holds a run's lock while it executes, and several at once", async () => {
   await queueTest(async (run, { results }) => {
     let atOnce = 0, most = 0;
+    const three = Promise.withResolvers<void>();
     const states = await run(async (seed) => {
       most = Math.max(most, ++atOnce);
+      if (atOnce === 3) three.resolve();
       assert.ok("holder" in await lockRun(results, runs[seed - 1]));
-      await new Promise((done) => setTimeout(done, 5));
+      await three.promise;
       atOnce--;
     }, { jobs: 3 });
     assert.deepEqual(states, Array(4).fill("completed"));
