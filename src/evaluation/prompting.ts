@@ -14,7 +14,7 @@ export interface Prompt {
 
 /** A text, and prompts about it. */
 export interface PromptedItem {
-  /** What is read first: segments of one length T; empty: nothing. */
+  /** What is read first: segments of one length T, of which the last may be shorter where memory is shared; empty: nothing. */
   readonly reading: readonly Int32Array[];
   /** What is then asked. */
   readonly prompts: readonly Prompt[];
@@ -58,7 +58,7 @@ export async function askPrompts(
   items: readonly PromptedItem[],
   options: PromptOptions,
 ): Promise<PromptScore[][]> {
-  items.forEach(checkItem);
+  items.forEach((item, i) => checkItem(item, i, options.memory));
   const total = items.reduce((sum, { prompts }) => sum + prompts.length, 0);
   const scores: PromptScore[][] = items.map(() => []);
   let asked = 0;
@@ -100,10 +100,7 @@ export async function askPrompts(
     case "shared":
       for (const [item, { prompts }] of items.entries()) {
         await readItems(model, [item], items, options);
-        // Prompts of about one length side by side, so that few tokens are padding.
-        const order = [...prompts.keys()].sort((a, b) =>
-          prompts[b].tokens.length - prompts[a].tokens.length || a - b
-        );
+        const order = byLength(prompts);
         for (let start = 0; start < order.length; start += rows) {
           await ask(order.slice(start, start + rows).map((prompt) => ({ item, prompt })));
         }
@@ -113,6 +110,82 @@ export async function askPrompts(
       memory satisfies never;
   }
   return scores;
+}
+
+/** Numbers of prompts, long ones first: prompts of about one length side by side have few tokens of padding. */
+function byLength(prompts: readonly { readonly tokens: Int32Array }[]): number[] {
+  return [...prompts.keys()].sort((a, b) =>
+    prompts[b].tokens.length - prompts[a].tokens.length || a - b
+  );
+}
+
+/** A text, and prompts that are to be continued. */
+export interface ContinuedItem {
+  /** What is read first, as in {@linkcode PromptedItem}. */
+  readonly reading: readonly Int32Array[];
+  /** Token ids of each prompt, at least one. */
+  readonly prompts: readonly Int32Array[];
+}
+
+/** How prompts are continued. */
+export interface ContinueOptions extends Omit<PromptOptions, "memory"> {
+  /** Tokens of a continuation at most. */
+  readonly maxTokens: number;
+  /** Whether a continuation ends with these tokens, the last of which was just named. */
+  readonly ends: (tokens: readonly number[]) => boolean;
+}
+
+/**
+ * Continues all prompts of all items greedily, token by token, the most likely one of the whole vocabulary each time.
+ * Every item is read once, and all its prompts read that memory. There is no cache of keys: every token takes a pass over
+ * its prompt, so that continuations had better be short.
+ *
+ * @returns For each item, in order, the continuations of its prompts, in order, with the token that ended them.
+ * @throws {RangeError} If a prompt is empty, or segments differ in length.
+ */
+export async function continuePrompts(
+  model: PromptedModel,
+  items: readonly ContinuedItem[],
+  options: ContinueOptions,
+): Promise<number[][][]> {
+  const { rows, pad, maxTokens, ends, signal, onPrompts } = options;
+  const asked = items.map(({ reading, prompts }): PromptedItem => ({
+    reading,
+    prompts: prompts.map((tokens) => ({ tokens: withNext(tokens, [], pad), scored: 1 })),
+  }));
+  asked.forEach((item, i) => checkItem(item, i, "shared"));
+  const total = items.reduce((sum, { prompts }) => sum + prompts.length, 0);
+  const continued = items.map(({ prompts }) => prompts.map((): number[] => []));
+  let done = 0;
+  for (const [item, { prompts }] of asked.entries()) {
+    await readItems(model, [item], asked, options);
+    const order = byLength(prompts);
+    for (let start = 0; start < order.length; start += rows) {
+      const batch = order.slice(start, start + rows);
+      let open = batch;
+      for (let token = 0; token < maxTokens && open.length > 0; token++) {
+        signal?.throwIfAborted();
+        const answers = await askBatch(
+          model,
+          open.map((prompt) => ({
+            tokens: withNext(items[item].prompts[prompt], continued[item][prompt], pad),
+            scored: 1,
+          })),
+          pad,
+        );
+        open.forEach((prompt, row) => continued[item][prompt].push(answers[row]!.choices[0]));
+        open = open.filter((prompt) => !ends(continued[item][prompt]));
+      }
+      done += batch.length;
+      onPrompts?.(done, total);
+    }
+  }
+  return continued;
+}
+
+/** A prompt with its continuation so far, and a place for the next token, in which it does not matter what stands. */
+function withNext(prompt: Int32Array, continued: readonly number[], pad: number): Int32Array {
+  return Int32Array.of(...prompt, ...continued, pad);
 }
 
 /** A prompt by its numbers. */
@@ -126,11 +199,10 @@ async function readItems(
   model: PromptedModel,
   rows: readonly (number | undefined)[],
   items: readonly PromptedItem[],
-  { pad, signal }: PromptOptions,
+  { pad, signal }: Pick<PromptOptions, "pad" | "signal">,
 ): Promise<void> {
   const readings = rows.map((item) => item === undefined ? undefined : items[item].reading);
   const steps = Math.max(...readings.map((reading) => reading?.length ?? 0));
-  const T = readings.find((reading) => reading?.length)?.[0].length ?? 0;
   for (let step = 0; step <= steps; step++) {
     for (const [row, reading] of readings.entries()) {
       // What the row has read before, if anything, is of another item.
@@ -138,11 +210,10 @@ async function readItems(
     }
     if (step === steps) break;
     signal?.throwIfAborted();
+    const segments = readings.map((reading) => reading?.[step - (steps - reading.length)]);
+    const T = segments.find((segment) => segment)!.length;
     const tokens = new Int32Array(rows.length * T).fill(pad);
-    readings.forEach((reading, row) => {
-      const segment = reading?.[step - (steps - reading.length)];
-      if (segment) tokens.set(segment, row * T);
-    });
+    segments.forEach((segment, row) => segment && tokens.set(segment, row * T));
     await model.read({ tokens, rows: rows.length });
   }
 }
@@ -169,11 +240,20 @@ async function askBatch(
   });
 }
 
-function checkItem({ reading, prompts }: PromptedItem, item: number): void {
-  const other = reading.find(({ length }) => length !== reading[0].length || length === 0);
+function checkItem(
+  { reading, prompts }: PromptedItem,
+  item: number,
+  memory: PromptOptions["memory"],
+): void {
+  const other = reading.find(({ length }, i) =>
+    length === 0 || length > reading[0].length ||
+    (length < reading[0].length && !(memory === "shared" && i === reading.length - 1))
+  );
   if (other) {
     throw new RangeError(
-      `Cannot read item ${item} as its segments must have one length: ` +
+      `Cannot read item ${item} as its segments must have one length${
+        memory === "shared" ? ", or the last a shorter one" : ""
+      }: ` +
         `current lengths are ${reading[0].length} and ${other.length}`,
     );
   }

@@ -4,7 +4,7 @@ import { padId } from "../backbone/shape.ts";
 import type { BackboneCheckpoint, SideNetCheckpoint } from "../backbone/checkpoint/content.ts";
 import { mostLikely } from "../graph/ops/most_likely.ts";
 import { checkMemoryConfig, type MemoryConfig } from "../memory/config.ts";
-import { MemoryBank } from "../memory/memory_bank.ts";
+import { MemoryBank, type SavedBank } from "../memory/memory_bank.ts";
 import { followBank, type OutsideIndex, retrieveFunction } from "../memory/retriever.ts";
 import { compile } from "../runtime/compile.ts";
 import type { Device, Session, Tensors } from "../runtime/device.ts";
@@ -143,6 +143,24 @@ export class LongMem {
     return this.#afterOthers(() => {
       this.#bank?.reset(rows);
       return Promise.resolve();
+    });
+  }
+
+  /** Copies what the memory holds to the host; undefined where no pass has opened it. */
+  saveMemory(): Promise<SavedBank | undefined> {
+    return this.#afterOthers(async () => await this.#bank?.save());
+  }
+
+  /**
+   * Puts back what {@linkcode saveMemory} returned, of a model with the same memory.
+   *
+   * @param options `batch`: rows of the batches that wrote it, and will read it where each has a bank of its own.
+   */
+  restoreMemory(saved: SavedBank, options: { batch?: number } = {}): Promise<void> {
+    return this.#afterOthers(async () => {
+      if (!this.parts.memory) throw new TypeError("Cannot restore the memory as there is none");
+      await this.#openBank(options.batch ?? 1, 0);
+      await this.#bank!.restore(saved);
     });
   }
 

@@ -3,7 +3,8 @@ import {
   nextDocuments,
   otherDocumentModel,
 } from "../../src/evaluation/language_model.ts";
-import { askPrompts, type PromptedItem } from "../../src/evaluation/prompting.ts";
+import { askPrompts, continuePrompts, type PromptedItem } from "../../src/evaluation/prompting.ts";
+import { generate } from "../../src/longmem/generation.ts";
 import { LongMem } from "../../src/longmem/longmem.ts";
 import type { MemoryConfig } from "../../src/memory/config.ts";
 import { Random } from "../../src/text/random.ts";
@@ -164,4 +165,94 @@ test("askPrompts() refuses prompts without a context, and segments of two length
     askPrompts(model, [{ reading: [], prompts: [prompt] }, { reading, prompts: [] }], options),
     /^RangeError: Cannot read item 1 .* current lengths are 8 and 7$/,
   );
+});
+
+test({
+  name: "askPrompts() reads a last, shorter segment into a shared memory, and into no other",
+  ...withDevice,
+  fn: async () => {
+    const model = await openSmall({ bank: "shared", reset: "epoch" });
+    const longmem = languageModel("longmem", model, "longmem");
+    const texts = [{ reading: [tokens(8), tokens(8), tokens(5)], prompts: items[0].prompts }];
+    const scores = await askPrompts(longmem, texts, { rows: 2, memory: "shared", pad });
+    await model.close();
+    for (const [i, answers] of (await askedAlone(texts)).entries()) {
+      answers.forEach((nll, j) => assertClose(scores[i][j].nll, nll, { tolerance: 1e-4 }));
+    }
+    await assert.rejects(
+      askPrompts(longmem, texts, { rows: 1, memory: "per-row", pad }),
+      /^RangeError: Cannot read item 0 as its segments must have one length: current lengths are 8 and 5$/,
+    );
+    const lengths = [[8, 5, 8], [5, 8], [8, 0]];
+    for (const reading of lengths) {
+      await assert.rejects(
+        askPrompts(longmem, [{ reading: reading.map(tokens), prompts: [] }], {
+          rows: 1,
+          memory: "shared",
+          pad,
+        }),
+        /^RangeError: Cannot read item 0 .* must have one length, or the last a shorter one: /,
+      );
+    }
+  },
+});
+
+test({
+  name: "continuePrompts() gives, side by side, what generating from each prompt alone gives",
+  ...withDevice,
+  fn: async () => {
+    const model = await openSmall({ bank: "shared", reset: "epoch" });
+    const longmem = languageModel("longmem", model, "longmem");
+    let reads = 0;
+    const counting = {
+      ...longmem,
+      read: (segment: Parameters<typeof longmem.read>[0]) => {
+        reads++;
+        return longmem.read(segment);
+      },
+    };
+    const texts = items.map(({ reading }, i) => ({
+      reading,
+      prompts: Array.from({ length: 3 - i % 2 }, (_, j) => tokens(1 + 2 * j + i)),
+    }));
+    // Ends after an even token, or after five.
+    const ends = (named: readonly number[]) => named.at(-1)! % 2 === 0;
+    const progress: [number, number][] = [];
+    const continued = await continuePrompts(counting, texts, {
+      rows: 2,
+      pad,
+      maxTokens: 5,
+      ends,
+      onPrompts: (done, total) => progress.push([done, total]),
+    });
+    assert.equal(reads, 2 + 0 + 4 + 1);
+    assert.deepEqual(progress.at(-1), [10, 10]);
+    const lengths = new Set<number>();
+    for (const [i, { reading, prompts }] of texts.entries()) {
+      await model.resetMemory();
+      for (const segment of reading) await model.remember(segment);
+      for (const [j, prompt] of prompts.entries()) {
+        const expected: number[] = [];
+        for await (
+          const id of generate(model, { prompt, tokens: 5, contextTokens: 64, temperature: 0 })
+        ) {
+          expected.push(id);
+          if (ends(expected)) break;
+        }
+        assert.deepEqual(continued[i][j], expected, `item ${i}, prompt ${j}`);
+        lengths.add(expected.length);
+      }
+    }
+    assert.ok(lengths.size > 1, "all continuations have one length");
+    await assert.rejects(
+      continuePrompts(longmem, [{ reading: [], prompts: [new Int32Array()] }], {
+        rows: 1,
+        pad,
+        maxTokens: 1,
+        ends,
+      }),
+      /^RangeError: Cannot ask a prompt of item 0 .* 1 scored of 1 tokens$/,
+    );
+    await model.close();
+  },
 });
