@@ -9,6 +9,8 @@
 import type { BackboneInitialization } from "../backbone/initialization.ts";
 import type { SideNetInitialization } from "../longmem/initialization.ts";
 import type { IndexConfig, MemoryConfig, Protocol } from "../memory/config.ts";
+import type { PublishedTableName } from "../results/published.ts";
+import type { ReproductionConfig } from "../results/reproduction.ts";
 import type { ChronicleConfig } from "../text/chronicle/config.ts";
 import type { AdaptationConfig, TrainingConfig } from "../training/config.ts";
 import { resolveVariants, type Sweep, type SweptFields } from "./sweep.ts";
@@ -19,6 +21,8 @@ export type {
   IndexConfig,
   MemoryConfig,
   Protocol,
+  PublishedTableName,
+  ReproductionConfig,
   SideNetInitialization,
   Sweep,
   SweptFields,
@@ -308,12 +312,34 @@ export type EvaluationDeclaration =
   )
   & { readonly models: readonly ModelDeclaration[]; readonly memory?: MemoryDeclaration };
 
+/** Which published table an experiment is about, as declared. */
+export interface ReproductionDeclaration {
+  /** The published table; its numbers and how far each can be trusted are in `src/results/published.ts`. */
+  readonly table: PublishedTableName;
+  /**
+   * Our models, as results name them, that stand for published rows (default: the backbone for GPT-2* and LongMem for
+   * itself, where a table has one of each and an evaluation measures them).
+   */
+  readonly rows?: readonly { readonly row: string; readonly model: string }[];
+  /**
+   * Our metrics that are published columns, of the evaluation named or of the first that has them (default: perplexity by
+   * length for `table-2`).
+   */
+  readonly columns?: readonly {
+    readonly column: string;
+    readonly metric: string;
+    readonly evaluation?: string;
+  }[];
+}
+
 /** An experiment as its author declares it. */
 export interface Experiment {
   /** Lower-case words joined by `_` or `-`; the folder of its results. */
   readonly name: string;
   /** The question it answers, for the reader of its table. */
   readonly question?: string;
+  /** The published table beside which `deno task table` prints its numbers; absent: none. */
+  readonly reproduces?: ReproductionDeclaration | undefined;
   /** Whether tables present it at the paper's scale (default `scaled-down`). */
   readonly scale?: Scale;
   /** Seed of weights, order of documents and dropout (default 1). */
@@ -351,6 +377,8 @@ export interface ResolvedExperiment
   extends
     Pick<Experiment, "name" | "question" | "tokenizer" | "threads">,
     Required<Pick<Experiment, "scale" | "seed" | "protocol" | "device">> {
+  /** The published table beside which its numbers are printed; absent: none. */
+  readonly reproduces?: ReproductionConfig;
   /** Documents to train and evaluate on. */
   readonly corpus: CorpusConfig;
   /** The frozen language model. */

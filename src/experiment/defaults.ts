@@ -23,6 +23,8 @@ import type {
   ModelDeclaration,
   ModelEvaluation,
   Protocol,
+  ReproductionConfig,
+  ReproductionDeclaration,
   ResolvedExperiment,
   SideNetConfig,
   SideNetDeclaration,
@@ -30,6 +32,8 @@ import type {
   TrainingDeclaration,
 } from "./declaration.ts";
 import { memoryProtocols, paperMemory } from "../memory/config.ts";
+import { modelName } from "./model_name.ts";
+import { publishedTable } from "../results/published.ts";
 import { defaultChronicle } from "../text/chronicle/config.ts";
 
 /** What a protocol decides. */
@@ -89,9 +93,15 @@ export function fillDefaults(experiment: Experiment): ResolvedExperiment {
   const backbone = fillBackbone(experiment.backbone, protocol);
   const contextTokens = adaptation?.contextTokens ??
     (backbone.kind === "pretrain" ? backbone.training.contextTokens : undefined);
+  const evaluations = experiment.evaluations.map((evaluation) =>
+    fillEvaluation(evaluation, { memory, contextTokens, protocol })
+  );
   return {
     name: experiment.name,
     ...(question !== undefined && { question }),
+    ...(experiment.reproduces && {
+      reproduces: fillReproduction(experiment.reproduces, evaluations),
+    }),
     scale: experiment.scale ?? "scaled-down",
     seed,
     protocol,
@@ -101,11 +111,24 @@ export function fillDefaults(experiment: Experiment): ResolvedExperiment {
     ...(sidenet && { sidenet: fillSideNet(sidenet) }),
     ...(memory && { memory }),
     ...(adaptation && { adaptation: fillAdaptation(adaptation, protocol) }),
-    evaluations: experiment.evaluations.map((evaluation) =>
-      fillEvaluation(evaluation, { memory, contextTokens, protocol })
-    ),
+    evaluations,
     device: experiment.device ?? "auto",
     ...(threads !== undefined && { threads }),
+  };
+}
+
+/** What stands for what where that is the same for every experiment about the table. */
+function fillReproduction(
+  { table, rows, columns }: ReproductionDeclaration,
+  evaluations: readonly EvaluationConfig[],
+): ReproductionConfig {
+  const { models, metrics } = publishedTable(table);
+  const evaluated = new Set(evaluations.flatMap(({ models }) => models.map(modelName)));
+  const standing = Object.entries(models).filter(([, model]) => evaluated.has(model));
+  return {
+    table,
+    rows: rows ?? standing.map(([row, model]) => ({ row, model })),
+    columns: columns ?? Object.entries(metrics).map(([column, metric]) => ({ column, metric })),
   };
 }
 

@@ -134,7 +134,7 @@ function limited(evaluation: EvaluationConfig, limit: number | undefined): Evalu
  * Names a run: its memory and seed to read, and a hash of its declaration to tell it from others.
  *
  * Left out of the hash are the fields that do not change what is measured: `name` (runs lie in a
- * folder of that name), `question`, `scale` (labels), `device`, `threads` (rounding apart, all devices
+ * folder of that name), `question`, `reproduces`, `scale` (labels), `device`, `threads` (rounding apart, all devices
  * compute the same) and every `checkpointEverySteps` (a resumed run equals one that was not
  * interrupted). So an interrupted run may be resumed on another device. Values that once were the only ones are left
  * out, too, so that a field that is new does not rename runs without it.

@@ -5,6 +5,7 @@
  * documented types of `declaration.ts` say the same is checked by the compiler, below.
  */
 import { z } from "zod";
+import { publishedTableNames } from "../results/published.ts";
 import type { Experiment } from "./declaration.ts";
 import type { Sweep } from "./sweep.ts";
 
@@ -228,6 +229,15 @@ const evaluation = z.discriminatedUnion("kind", [
 const experiment = z.strictObject({
   name: slug,
   question: text.exactOptional(),
+  reproduces: z.strictObject({
+    table: oneOf(...publishedTableNames),
+    rows: z.array(z.strictObject({ row: text, model: text })).readonly()
+      .describe("lists of rows and models").exactOptional(),
+    columns: z.array(
+      z.strictObject({ column: text, metric: text, evaluation: slug.exactOptional() }),
+    )
+      .readonly().describe("lists of columns and metrics").exactOptional(),
+  }).optional(),
   scale: oneOf("paper", "scaled-down").exactOptional(),
   seed: seed.exactOptional(),
   protocol: oneOf("released-code", "strict", "paper").exactOptional(),

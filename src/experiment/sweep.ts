@@ -23,13 +23,14 @@ import {
 /** The fields of which each run of a sweep may have its own value. */
 export type Sweepable = Omit<
   Experiment,
-  "name" | "question" | "scale" | "device" | "threads" | "sweep"
+  "name" | "question" | "reproduces" | "scale" | "device" | "threads" | "sweep"
 >;
 
 /** Fields that decide nothing that is measured, so that runs could not be told apart by them. */
 export const unmeasuredFields = [
   "name",
   "question",
+  "reproduces",
   "scale",
   "device",
   "threads",

@@ -16,6 +16,7 @@ import type {
   TrainingConfig,
 } from "./declaration.ts";
 import { lowestCapacityTokens } from "../memory/config.ts";
+import { publishedTable } from "../results/published.ts";
 import { checkChronicle } from "../text/chronicle/config.ts";
 import { fillDefaults } from "./defaults.ts";
 import { modelName } from "./model_name.ts";
@@ -204,9 +205,47 @@ const modelNeeds: Readonly<
 };
 
 /** Values that are allowed alone, but not together. */
+function reproductionProblems({ reproduces, evaluations }: ResolvedExperiment): Problem[] {
+  if (!reproduces) return [];
+  const published = publishedTable(reproduces.table);
+  const unknown = (path: string, word: string, allowed: readonly string[]): Problem[] =>
+    allowed.includes(word) ? [] : [{
+      path: `reproduces.${path}`,
+      message: `is unknown: current value is "${word}", ${allowedWords(word, allowed)}`,
+    }];
+  const { rows, columns } = reproduces;
+  return [
+    ...(rows.length === 0 ? [empty("rows", published.rows)] : []),
+    ...(columns.length === 0 ? [empty("columns", published.columns)] : []),
+    ...rows.flatMap(({ row }, i) => unknown(`rows.${i}.row`, row, published.rows)),
+    ...rows.flatMap(({ model }, i) =>
+      unknown(`rows.${i}.model`, model, evaluations.flatMap(({ models }) => models.map(modelName)))
+    ),
+    ...columns.flatMap(({ column }, i) =>
+      unknown(`columns.${i}.column`, column, published.columns)
+    ),
+    ...columns.flatMap(({ evaluation }, i) =>
+      evaluation === undefined
+        ? []
+        : unknown(`columns.${i}.evaluation`, evaluation, evaluations.map(({ name }) => name))
+    ),
+  ];
+}
+
+/** Only some tables say by themselves what stands for what. */
+function empty(field: string, headings: readonly string[]): Problem {
+  return {
+    path: `reproduces.${field}`,
+    message: `is missing, as the table does not say what stands for it: its ${field} are ${
+      headings.join(", ")
+    }`,
+  };
+}
+
 function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
   const { corpus, tokenizer, backbone, sidenet, memory, adaptation, evaluations } = experiment;
   const problems = [
+    ...reproductionProblems(experiment),
     ...corpusProblems(corpus, tokenizer),
     ...backboneProblems(backbone),
     ...(sidenet ? sidenetProblems(sidenet, backbone) : []),

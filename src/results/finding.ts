@@ -8,7 +8,7 @@ import {
   type SumsOf,
   type TableRow,
 } from "./evaluation_table.ts";
-import { differenceInWords, uncertain } from "./table.ts";
+import { differenceInWords, uncertain } from "./table_text.ts";
 
 /** How a model is called beside LongMem. */
 const names: Readonly<Record<string, string>> = {

@@ -1,7 +1,7 @@
 /**
  * The few pieces of HTML that tables and reports are made of.
  */
-import type { TableText } from "./table.ts";
+import type { TableText } from "./table_text.ts";
 
 /** Text that shows as it is, in elements and in attributes. */
 export function escapeHtml(text: string): string {

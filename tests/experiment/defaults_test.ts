@@ -1,4 +1,5 @@
 import type { Experiment, Protocol } from "../../src/experiment/declaration.ts";
+import { lengthBuckets } from "../../src/evaluation/perplexity.ts";
 import { modelName } from "../../src/experiment/model_name.ts";
 import { validateExperiment } from "../../src/experiment/validation.ts";
 import { defaultChronicle } from "../../src/text/chronicle/config.ts";
@@ -233,4 +234,19 @@ test("a field set to undefined is absent, at every depth, and takes its default"
   const corpus = { ...small.corpus, lines: undefined, maxDocumentTokens: undefined };
   const resolved = validateExperiment({ ...small, seed: undefined, corpus });
   assert.deepEqual(resolved, validateExperiment(small));
+});
+
+test("the reproduction of Table 2 knows by itself what stands for what", () => {
+  const { reproduces } = validateExperiment({ ...small, reproduces: { table: "table-2" } });
+  assert.deepEqual(reproduces?.rows, [
+    { row: "GPT-2*", model: "backbone" },
+    { row: "LongMem", model: "longmem" },
+  ]);
+  // Metrics as src/evaluation/perplexity.ts names them.
+  const metrics = lengthBuckets.slice(1).map(({ name }) => `perplexity ${name}`);
+  assert.deepEqual(reproduces?.columns.map(({ metric }) => metric), metrics);
+  const rows = [{ row: "MemTRM", model: "longmem" }];
+  const own = validateExperiment({ ...small, reproduces: { table: "table-2", rows } });
+  assert.deepEqual(own.reproduces?.rows, rows);
+  assert.ok(!("reproduces" in validateExperiment(small)));
 });

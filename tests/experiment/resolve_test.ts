@@ -40,6 +40,7 @@ test("runId() leaves out what does not change the numbers", () => {
   const changes: Partial<Experiment>[] = [
     { name: "other" },
     { question: "Why?" },
+    { reproduces: { table: "table-2" } },
     { scale: "paper" },
     { device: "wasm" },
     { threads: 2 },

@@ -28,7 +28,40 @@ const malformed: Malformed[] = [
     name: "unknown field at the top",
     change: { corups: {} },
     problems: [
-      'corups is unknown: allowed are name, question, scale, seed, protocol, corpus, tokenizer, backbone, sidenet, memory, adaptation, evaluations, device, threads, sweep (did you mean "corpus"?)',
+      'corups is unknown: allowed are name, question, reproduces, scale, seed, protocol, corpus, tokenizer, backbone, sidenet, memory, adaptation, evaluations, device, threads, sweep (did you mean "corpus"?)',
+    ],
+  },
+  {
+    name: "reproduction of a table that is unknown",
+    change: { reproduces: { table: "table-6" } },
+    problems: [
+      'reproduces.table has a wrong value: current value is "table-6", allowed are table-2, table-3, table-4, table-5, efficiency (did you mean "table-2"?)',
+    ],
+  },
+  {
+    name: "reproduction of rows, columns and evaluations that are unknown",
+    change: {
+      reproduces: {
+        table: "table-5",
+        rows: [{ row: "LongMen", model: "longmen" }],
+        columns: [
+          { column: "EM", metric: "exact match", evaluation: "sqaud" },
+          { column: "F2", metric: "f1" },
+        ],
+      },
+    },
+    problems: [
+      'reproduces.rows.0.row is unknown: current value is "LongMen", allowed are GPT-2*, MemTRM, LongMem (did you mean "LongMem"?)',
+      'reproduces.rows.0.model is unknown: current value is "longmen", allowed are backbone, longmem (did you mean "longmem"?)',
+      'reproduces.columns.1.column is unknown: current value is "F2", allowed are EM, F1 (did you mean "F1"?)',
+      'reproduces.columns.0.evaluation is unknown: current value is "sqaud", allowed are perplexity-test',
+    ],
+  },
+  {
+    name: "reproduction of a table that does not say what stands for what",
+    change: { reproduces: { table: "table-5" } },
+    problems: [
+      "reproduces.columns is missing, as the table does not say what stands for it: its columns are EM, F1",
     ],
   },
   {

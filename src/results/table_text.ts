@@ -1,0 +1,154 @@
+/**
+ * Tables in words: captions, headings and cells, before they become Markdown or HTML.
+ */
+import type { Difference } from "./comparison.ts";
+import type { EvaluationTable, TableCell, TableColumn, TableRow } from "./evaluation_table.ts";
+
+/** A table in words, before it is given a form. */
+export interface TableText {
+  /** What the numbers are. */
+  readonly caption: string;
+  /** Headings; the first `labels` are of columns that say what a row is. */
+  readonly headers: readonly string[];
+  /** Columns of labels. */
+  readonly labels: number;
+  /** The rows. */
+  readonly rows: readonly (readonly CellText[])[];
+  /** A last row that is no model: the numbers of items, where they differ by column. */
+  readonly footer?: readonly string[];
+}
+
+/** A cell in words. */
+export interface CellText {
+  /** What it says. */
+  readonly text: string;
+  /** By what rows are sorted; absent: by the text. */
+  readonly value?: number;
+  /** Whether it is the best of its column by more than noise. */
+  readonly best?: boolean;
+}
+
+/** The words of a table. */
+export function tableText(
+  table: EvaluationTable,
+  labels: readonly string[],
+): TableText {
+  const { evaluation, part, varied, columns, rows, baseline } = table;
+  const counts = columns.map((_, i) => countsOf(rows, i));
+  const oneCount = new Set(counts).size === 1 ? counts[0] : undefined;
+  const units = new Set(columns.map(({ unit }) => unit).filter((unit) => unit !== ""));
+  const oneUnit = units.size === 1 && columns.every(({ unit }) => unit !== "")
+    ? [...units][0]
+    : undefined;
+  const directions = new Set(columns.map(({ higherIsBetter }) => higherIsBetter));
+  const seeded = rows.some(({ runs }) => runs.length > 1);
+  const differing = part === "" && rows.some(({ cells }) => cells[0]?.difference) ? 0 : -1;
+  const caption = [
+    part === "" ? evaluation : `${evaluation}, ${part}`,
+    ...(oneCount === undefined ? [] : [`n = ${oneCount}`]),
+    ...(oneUnit === undefined ? [] : [oneUnit]),
+    ...(directions.size === 1 ? [`${directionOf(columns[0])} is better`] : []),
+    ...labels,
+  ].join("; ");
+  const header = (column: TableColumn) =>
+    [
+      column.header,
+      ...(column.unit !== "" && oneUnit === undefined ? [`(${column.unit})`] : []),
+      ...(directions.size > 1 ? [column.higherIsBetter ? "\u2191" : "\u2193"] : []),
+    ].join(" ");
+  const withDifference = <T>(cells: readonly T[], added: () => T) =>
+    cells.flatMap((cell, i) => i === differing ? [cell, added()] : [cell]);
+  const rowLabels = [...varied, "model", ...(seeded ? ["seeds"] : [])];
+  return {
+    caption,
+    headers: [...rowLabels, ...withDifference(columns.map(header), () => `vs ${baseline}`)],
+    labels: rowLabels.length,
+    rows: rows.map(({ variation, model, runs, cells }) => [
+      ...varied.map((name) => labelCell(variation[name] ?? "")),
+      { text: model },
+      ...(seeded ? [labelCell(String(runs.length))] : []),
+      ...withDifference(cells.map(valueText), () => differenceText(cells[differing])),
+    ]),
+    ...(oneCount === undefined && {
+      footer: [
+        ...rowLabels.map((_, i) => i === varied.length ? "n" : ""),
+        ...withDifference(counts, () => ""),
+      ],
+    }),
+  };
+}
+
+function labelCell(text: string): CellText {
+  return text !== "" && Number.isFinite(Number(text)) ? { text, value: Number(text) } : { text };
+}
+
+function directionOf({ higherIsBetter }: TableColumn): string {
+  return higherIsBetter ? "higher" : "lower";
+}
+
+/** Items of a column: `11`, `2 of 13`, `8-11` where rows differ. */
+function countsOf(rows: readonly TableRow[], column: number): string {
+  const metrics = rows.flatMap(({ cells }) => cells[column]?.metrics ?? []);
+  const counts = metrics.map(({ n }) => n), totals = metrics.map(({ n, total }) => total ?? n);
+  const range = (values: readonly number[]) => {
+    const low = Math.min(...values), high = Math.max(...values);
+    return low === high
+      ? low.toLocaleString("en")
+      : `${low.toLocaleString("en")}\u2013${high.toLocaleString("en")}`;
+  };
+  const some = metrics.some(({ n, total }) => total !== undefined && total !== n);
+  return some ? `${range(counts)} of ${range(totals)}` : range(counts);
+}
+
+function valueText(cell: TableCell | undefined): CellText {
+  if (!cell) return { text: "" };
+  const { value, stderr, seedDeviation, difference, best } = cell;
+  const spread = seedDeviation === undefined ? "" : `, \u03c3 ${significant(seedDeviation, 2)}`;
+  const noise = difference?.insideNoise ? "\u2248 " : "";
+  return { text: `${noise}${uncertain(value, stderr)}${spread}`, value, best };
+}
+
+function differenceText(cell: TableCell | undefined): CellText {
+  const difference = cell?.difference;
+  if (!difference) return { text: "" };
+  return { text: differenceInWords(difference), value: difference.value };
+}
+
+/** `+0.841 [0.832, 0.850]`, with as many digits as the interval makes sense of. */
+export function differenceInWords({ value, overItems, overSeeds }: Difference): string {
+  const interval = overSeeds ?? overItems;
+  if (!interval) return signed(value, significant(value, 2));
+  const [low, high] = interval;
+  const digits = digitsFor((high - low) / 4);
+  return `${signed(value, value.toFixed(digits))} [${low.toFixed(digits)}, ${
+    high.toFixed(digits)
+  }]`;
+}
+
+/** A difference with its sign, with as many digits as an uncertainty makes sense of. */
+export function signedBy(value: number, uncertainty: number | undefined): string {
+  const text = uncertainty ? value.toFixed(digitsFor(uncertainty)) : significant(value, 3);
+  return Number(text) === 0 ? text.replace("-", "") : signed(value, text);
+}
+
+function signed(value: number, text: string): string {
+  return value > 0 ? `+${text}` : text;
+}
+
+/** `12.34 +- 0.56`, with as many digits as the standard error makes sense of. */
+export function uncertain(value: number, stderr: number | undefined): string {
+  if (stderr === undefined || stderr === 0) return significant(value, 4);
+  const digits = digitsFor(stderr);
+  return `${value.toFixed(digits)} \u00b1 ${stderr.toFixed(digits)}`;
+}
+
+/** Digits after the point that show two figures of an uncertainty. */
+function digitsFor(uncertainty: number): number {
+  if (!(uncertainty > 0)) return 4;
+  return Math.min(12, Math.max(0, 1 - Math.floor(Math.log10(uncertainty))));
+}
+
+/** A number by its own digits. */
+export function significant(value: number, digits: number): string {
+  return Math.abs(value) >= 1000 ? value.toFixed(0) : value.toPrecision(digits);
+}
