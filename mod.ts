@@ -57,6 +57,15 @@ export type {
 export { runExperiment, type RunExperimentOptions } from "./src/runner/run_experiment.ts";
 export type { Metric, RunState, RunSummary, Variation } from "./src/results/run_folder.ts";
 
+export {
+  type InductionMeasure,
+  type InductionOptions,
+  type InductionRecommendation,
+  type InductionScores,
+  inductionScores,
+} from "./src/evaluation/induction.ts";
+export type { Estimate } from "./src/results/statistics.ts";
+
 export { initializeBackbone } from "./src/backbone/initialization.ts";
 export type { BackboneCheckpoint, SideNetCheckpoint } from "./src/backbone/checkpoint/content.ts";
 export type { BackboneShape } from "./src/backbone/shape.ts";

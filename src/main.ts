@@ -19,6 +19,7 @@ import { dataCommand } from "./commands/data.ts";
 import { exportCommand } from "./commands/export.ts";
 import { generateCommand } from "./commands/generate.ts";
 import { importCommand } from "./commands/import.ts";
+import { inductionCommand } from "./commands/induction.ts";
 import { tableCommand } from "./commands/table.ts";
 import type { DeviceChoice } from "./experiment/declaration.ts";
 import { describeItems, estimateRun } from "./experiment/estimate.ts";
@@ -52,6 +53,7 @@ function commandTable(executor: () => Promise<RunExecutor>): Record<string, Comm
     import: importCommand(terminal),
     export: exportCommand(terminal),
     generate: generateCommand(terminal),
+    induction: inductionCommand(terminal),
   };
 }
 

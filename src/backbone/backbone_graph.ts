@@ -48,6 +48,8 @@ export interface BackboneOutputs {
   readonly hiddenStates: readonly Value[];
   /** Query, key and value projections of each block [N, E], without position, before the split into heads. */
   readonly projections: readonly { q: Value; k: Value; v: Value }[];
+  /** The same as the attention of each block takes them: heads apart [B, H, T, D], queries scaled. */
+  readonly heads: readonly { q: Value; k: Value; v: Value }[];
 }
 
 /** Sizes of a batch and how to compute it. */
@@ -74,6 +76,7 @@ export function backboneForward(
   let h = gather(weights("transformer.wte.weight"), reshape(tokens, [N])); // [N, E]
   const hiddenStates = [h];
   const projections: { q: Value; k: Value; v: Value }[] = [];
+  const heads: { q: Value; k: Value; v: Value }[] = [];
   for (let i = 0; i < L; i++) {
     h = graph.scope(`backbone.${i}`, () => {
       const weight = (name: string) => weights(`transformer.h.${i}.${name}`);
@@ -82,15 +85,16 @@ export function backboneForward(
       const k = linear(u, weight("attn.k_proj.weight"));
       const v = linear(u, weight("attn.v_proj.weight"));
       projections.push({ q, k, v });
-      const o = attention(
-        splitHeads(mul(q, scale), options, H),
-        splitHeads(k, options, H),
-        splitHeads(v, options, H),
-        {
-          bias: options.bias.block,
-          blockBytes: options.blockBytes,
-        },
-      );
+      const split = {
+        q: splitHeads(mul(q, scale), options, H),
+        k: splitHeads(k, options, H),
+        v: splitHeads(v, options, H),
+      };
+      heads.push(split);
+      const o = attention(split.q, split.k, split.v, {
+        bias: options.bias.block,
+        blockBytes: options.blockBytes,
+      });
       const a = linear(mergeHeads(o), weight("attn.out_proj.weight"));
       const inner = geluTanh(linear(u, weight("mlp.fc_in.weight"), weight("mlp.fc_in.bias")));
       const f = linear(inner, weight("mlp.fc_out.weight"), weight("mlp.fc_out.bias"));
@@ -104,7 +108,7 @@ export function backboneForward(
     weights("transformer.ln_f.bias"),
     epsilon,
   );
-  return { hiddenStates, projections };
+  return { hiddenStates, projections, heads };
 }
 
 /** [N, E] -> [B, H, T, D] */

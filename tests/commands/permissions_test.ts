@@ -26,7 +26,7 @@ async function run(
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
 
-test("import, export, generate and data need no more than their tasks allow", async () => {
+test("import, export, generate, induction and data need no more than their tasks allow", async () => {
   await withFolder(async (folder) => {
     await writeTinyRun(`${folder}/run`);
     await Deno.writeTextFile(`${folder}/document.txt`, tinyText);
@@ -43,6 +43,12 @@ test("import, export, generate and data need no more than their tasks allow", as
     assert.equal(generated.code, 0, generated.stderr);
     assert.match(generated.stdout, /^The/);
     assert.match(generated.stderr, /^document.txt: \d+ tokens/, "notes are no part of the text");
+
+    const figure = ["--context", "32", "--figure", "heads.svg"];
+    const measured = await run(folder, "induction", "longmem", ...figure);
+    assert.equal(measured.code, 0, measured.stderr);
+    assert.match(measured.stdout, /^Induction heads, 4 blocks of 2 heads/);
+    assert.match(await Deno.readTextFile(`${folder}/heads.svg`), /^<svg /);
 
     const listed = await run(folder, "data");
     assert.equal(listed.code, 0, listed.stderr);

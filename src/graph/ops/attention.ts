@@ -30,6 +30,27 @@ export interface AttentionOptions {
 }
 
 /**
+ * The probabilities of causal attention, p = softmax(q k^T + bias), block by block.
+ *
+ * @param q Queries [B, H, T, D], already scaled.
+ * @param k Keys [B, H, T, D].
+ * @returns Blocks with their probabilities [b1-b0, H, t1-t0, t1].
+ */
+export function attentionProbabilities(
+  q: Value,
+  k: Value,
+  options: AttentionOptions,
+): { block: AttentionBlock; probabilities: Value }[] {
+  const { B, H, T, D } = dims(q, "B H T D");
+  dims(k, "B H T D", { B, H, T, D });
+  const kT = transposeLast(k); // [B, H, D, T]
+  return attentionBlocks({ B, H, T, blockBytes: options.blockBytes }).map((block) => {
+    const scores = matmul(part(q, block, 2, block.t0, block.t1), part(kT, block, 3, 0, block.t1));
+    return { block, probabilities: softmax(add(scores, options.bias(block))) };
+  });
+}
+
+/**
  * Causal attention in blocks: with s = q k^T + bias and p = softmax(s),  o = p v;
  * dv = p^T do, ds = p (do v^T - sum(do o)), dq = ds k, dk = ds^T q. Keys after a block's last query are never touched.
  *
@@ -40,23 +61,11 @@ export interface AttentionOptions {
  */
 export function attention(q: Value, k: Value, v: Value, options: AttentionOptions): Value {
   const { B, H, T, D } = dims(q, "B H T D");
-  dims(k, "B H T D", { B, H, T, D });
   dims(v, "B H T D", { B, H, T, D });
   const { graph } = q;
-  const blocks = attentionBlocks({ B, H, T, blockBytes: options.blockBytes });
-  const kT = transposeLast(k); // [B, H, D, T]
-  const part = (
-    x: Value,
-    { b0, b1 }: AttentionBlock,
-    timeAxis: number,
-    start: number,
-    end: number,
-  ) => slice(slice(x, { axis: 0, start: b0, end: b1 }), { axis: timeAxis, start, end });
-
-  const probabilities = blocks.map((block) => {
-    const scores = matmul(part(q, block, 2, block.t0, block.t1), part(kT, block, 3, 0, block.t1));
-    return softmax(add(scores, options.bias(block))); // [b, H, t1-t0, t1]
-  });
+  const parts = attentionProbabilities(q, k, options);
+  const blocks = parts.map(({ block }) => block);
+  const probabilities = parts.map(({ probabilities }) => probabilities);
   const weights = probabilities.map((p, i) => maskedBy(p, options.dropout, blocks[i]));
   const outputs = blocks.map((block, i) => matmul(weights[i], part(v, block, 2, 0, block.t1)));
   const o = joinBlocks(blocks, outputs);
@@ -64,7 +73,7 @@ export function attention(q: Value, k: Value, v: Value, options: AttentionOption
   graph.derive([q, k, v], [o], ({ dy }) => {
     const vT = transposeLast(v);
     const delta = reduceSum(mul(dy, o), { axes: [-1], keep: true }); // [B, H, T, 1]
-    const parts = blocks.map((block, i) => {
+    const gradients = blocks.map((block, i) => {
       const dO = part(dy, block, 2, block.t0, block.t1);
       const dP = maskedBy(matmul(dO, part(vT, block, 3, 0, block.t1)), options.dropout, block);
       const dS = mul(probabilities[i], sub(dP, part(delta, block, 2, block.t0, block.t1)));
@@ -78,19 +87,30 @@ export function attention(q: Value, k: Value, v: Value, options: AttentionOption
     });
     const sumOverQueries = (name: "dkT" | "dvT") => {
       const rows = new Map<number, Value>();
-      parts.forEach((gradient, i) => {
+      gradients.forEach((gradient, i) => {
         const sum = rows.get(blocks[i].b0);
         rows.set(blocks[i].b0, sum ? add(sum, gradient[name]) : gradient[name]);
       });
       return transposeLast(concat([...rows.values()], 0));
     };
     return [
-      joinBlocks(blocks, parts.map(({ dq }) => dq)),
+      joinBlocks(blocks, gradients.map(({ dq }) => dq)),
       sumOverQueries("dkT"),
       sumOverQueries("dvT"),
     ];
   });
   return o;
+}
+
+/** What a block sees of a tensor whose first axis is the batch: from `start` to `end` of the axis of time. */
+function part(
+  x: Value,
+  { b0, b1 }: AttentionBlock,
+  timeAxis: number,
+  start: number,
+  end: number,
+): Value {
+  return slice(slice(x, { axis: 0, start: b0, end: b1 }), { axis: timeAxis, start, end });
 }
 
 /** Cuts the attention matrix so that the scores of a block stay within `blockBytes`, but not into slivers. */

@@ -1,0 +1,207 @@
+import { loadBackboneWeights } from "../backbone/checkpoint/checkpoint.ts";
+import { hashTensors } from "../backbone/checkpoint/tensor_hash.ts";
+import {
+  type Command,
+  type CommandArguments,
+  InputError,
+  newPath,
+  onlyOperand,
+  type Output,
+  positiveInteger,
+  reading,
+  UsageError,
+} from "../command_line.ts";
+import {
+  type InductionMeasure,
+  type InductionOptions,
+  type InductionScores,
+  inductionScores,
+  inductionThreshold,
+} from "../evaluation/induction.ts";
+import type { DeviceChoice } from "../experiment/declaration.ts";
+import { vocabulary } from "../text/chronicle/vocabulary.ts";
+import type { Estimate } from "../results/statistics.ts";
+
+/** `induction`: which heads of a backbone are induction heads, and which block a memory should cache. */
+export function inductionCommand(output: Output): Command {
+  return {
+    operands: "BACKBONE",
+    help:
+      "Measures the induction heads of a backbone, any checkpoint, and says which of its blocks a memory should cache.",
+    flags: [
+      {
+        name: "corpus",
+        value: "CORPUS",
+        allowed: ["chronicle", "none"],
+        help:
+          "books in which recalls are looked at (default the chronicle's, if it has its vocabulary)",
+      },
+      { name: "context", value: "N", help: "tokens of the window (default as trained)" },
+      { name: "seed", value: "N", help: "seed of sequences and books (default 1)" },
+      {
+        name: "reduction-factor",
+        value: "R",
+        help: "backbone blocks for each SideNet layer (default 2)",
+      },
+      {
+        name: "format",
+        value: "FORMAT",
+        allowed: ["md", "json"],
+        help: "how to print (default md)",
+      },
+      { name: "figure", value: "FILE.svg", help: "write a heat map, too" },
+      {
+        name: "device",
+        value: "DEVICE",
+        allowed: ["auto", "webgpu", "cpu", "wasm"],
+        help: "where to run (default auto)",
+      },
+    ],
+    execute: (args) => measureInduction(args, output),
+  };
+}
+
+async function measureInduction(args: CommandArguments, output: Output): Promise<number> {
+  const path = onlyOperand(args, "measure induction");
+  const figure = args.flags.has("figure") ? await newPath(args, "figure") : undefined;
+  const flag = (name: string) => args.flags.get(name)?.at(-1);
+  const corpus = flag("corpus") as InductionOptions["corpus"];
+  const device = flag("device") as DeviceChoice | undefined;
+  const contextTokens = positiveInteger(args, "context");
+  const seed = positiveInteger(args, "seed");
+  const reductionFactor = positiveInteger(args, "reduction-factor");
+  const backbone = await reading(() => loadBackboneWeights(path));
+  const measured = await inductionScores(backbone, {
+    ...(corpus === undefined ? {} : { corpus }),
+    ...(device === undefined ? {} : { device }),
+    ...(contextTokens === undefined ? {} : { contextTokens }),
+    ...(seed === undefined ? {} : { seed }),
+    ...(reductionFactor === undefined ? {} : { reductionFactor }),
+  }).catch((cause: Error) => {
+    // What was asked for is not possible for this backbone, which is itself in order; or there is no such device.
+    const Kind = cause instanceof RangeError ? UsageError : InputError;
+    throw new Kind(cause.message, { cause });
+  });
+  const scores = { backbone: hashTensors(backbone.weights), ...measured };
+  if (figure !== undefined) {
+    const svg = await inductionFigure(scores);
+    await reading(() => Deno.writeTextFile(figure, svg));
+    output.note(`written to ${figure}`);
+  }
+  output.print(
+    flag("format") === "json" ? JSON.stringify(scores, undefined, 2) : formatInduction(scores),
+  );
+  return 0;
+}
+
+/** What each measure is about. */
+const measures = [
+  {
+    key: "repeated",
+    title: "Repeated random tokens",
+    about: "attention from a token's second occurrence to what followed the first",
+    items: "sequences",
+  },
+  {
+    key: "recalls",
+    title: "Recalls within a segment of the chronicle",
+    about: "attention from the token before a fact's answer to its earlier mention",
+    items: "books",
+  },
+] as const;
+
+/** Markdown: a table of blocks and heads for each measure, and what follows for a memory. */
+export function formatInduction(scores: InductionScores): string {
+  const { shape, contextTokens, seed } = scores;
+  const parts = [
+    `Induction heads, ${shape.layers} blocks of ${shape.heads} heads, windows of ${contextTokens} tokens, seed ${seed}`,
+  ];
+  for (const { key, title, about, items } of measures) {
+    const measure = scores[key];
+    if (!measure) {
+      const reason = shape.vocabSize === vocabulary.length
+        ? "as no corpus was asked for"
+        : `as the backbone's ${shape.vocabSize} tokens are not the ${vocabulary.length} of the chronicle`;
+      parts.push(`${title}: not measured, ${reason}`);
+      continue;
+    }
+    parts.push(
+      `${title}: ${about}; ${sampleOf(measure, items)}, \u00b1 standard error over ${items}`,
+      tableOf(measure),
+    );
+  }
+  return [...parts, recommendationOf(scores)].join("\n\n");
+}
+
+function sampleOf({ pairs, blocks }: InductionMeasure, items: string): string {
+  return `n = ${pairs} in ${blocks[0].n} ${items}`;
+}
+
+function tableOf({ heads, blocks }: InductionMeasure): string {
+  const header = ["block", ...heads[0].map((_, h) => `head ${h}`), "mean"];
+  const rows = heads.map((row, i) => [`${i}`, ...[...row, blocks[i]].map(formatEstimate)]);
+  return [header, header.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`)
+    .join("\n");
+}
+
+function formatEstimate({ value, stderr }: Estimate): string {
+  return stderr === undefined
+    ? value.toFixed(3)
+    : `${value.toFixed(3)} \u00b1 ${stderr.toFixed(3)}`;
+}
+
+function recommendationOf(scores: InductionScores): string {
+  const { measure, isInductionBlock, sidenet } = scores.recommendation;
+  const { memoryBlock, reductionFactor: r, initialization } = sidenet;
+  const best = Math.max(...scores[measure]!.heads[memoryBlock].map(({ value }) => value));
+  if (!isInductionBlock) {
+    return `No block is an induction block: in the best, block ${memoryBlock}, no head reaches ${inductionThreshold} ` +
+      `(the highest is ${best.toFixed(3)}). A memory of this backbone cannot be expected to work.`;
+  }
+  const blocks = initialization.kind === "blocks" ? initialization.blocks.join(", ") : "";
+  const declared = [
+    ...(r === 2 ? [] : [`reductionFactor: ${r}`]),
+    `memoryBlock: ${memoryBlock}`,
+    `initialization: { kind: "blocks", blocks: [${blocks}] }`,
+  ];
+  const layer = Math.trunc(memoryBlock / r);
+  return `Block ${memoryBlock} is the induction block (its best head: ${
+    best.toFixed(3)
+  }). Cache it, and let SideNet layer ` +
+    `${layer}, which reads the memory, begin as its copy:\n\n    sidenet: { ${
+      declared.join(", ")
+    } }`;
+}
+
+/** The heat map of all measures. Plotting is loaded where a figure is asked for. */
+export async function inductionFigure(scores: InductionScores): Promise<string> {
+  const { heatMap } = await import("../results/figure.ts");
+  const { shape, contextTokens, seed, recommendation } = scores;
+  const { memoryBlock } = recommendation.sidenet;
+  const known = measures.flatMap((measure) => {
+    const found = scores[measure.key];
+    return found ? [{ ...measure, found }] : [];
+  });
+  const samples = known.map(({ title, found, items }) =>
+    `${title.toLowerCase()}: ${sampleOf(found, items)}`
+  );
+  const names = (count: number) => Array.from({ length: count }, (_, i) => `${i}`);
+  return heatMap({
+    title: recommendation.isInductionBlock
+      ? `Block ${memoryBlock} is the induction block`
+      : "No block is an induction block",
+    description: known.map(({ title, about, found }) =>
+      `${title}: ${about}. Means over the heads of each block: ${
+        found.blocks.map(({ value }, i) => `block ${i} ${value.toFixed(2)}`).join(", ")
+      }.`
+    ).join(" "),
+    note: `windows of ${contextTokens} tokens, seed ${seed}; ${samples.join("; ")}`,
+    columns: { label: "head", names: names(shape.heads) },
+    rows: { label: "block", names: names(shape.layers) },
+    value: { label: "mean attention probability", domain: [0, 1] },
+    panels: known.map(({ title, found }) => ({
+      name: title,
+      values: found.heads.map((heads) => heads.map(({ value }) => value)),
+    })),
+  });
+}
