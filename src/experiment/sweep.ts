@@ -188,7 +188,7 @@ function readSweep(
     return { axes, refused, problems: [{ path: "sweep", message }] };
   }
   const read = (name: string, path: string, values: unknown): SweptField | undefined => {
-    const message = fieldProblem(path, base, seen) ?? valuesProblem(values);
+    const message = fieldProblem(path, base, seen) ?? listProblem(values);
     if (message === undefined) {
       seen.push(path);
       return { path, name, values: values as unknown[] };
@@ -199,7 +199,9 @@ function readSweep(
   for (const [key, values] of Object.entries(sweep)) {
     if (key !== "zip") {
       const field = read(`sweep.${key}`, key, values);
-      if (field) axes.push({ fields: [field], length: field.values.length });
+      const message = field && repetitionProblem(field.values);
+      if (message) problems.push({ path: field.name, message });
+      else if (field) axes.push({ fields: [field], length: field.values.length });
     } else if (!isObject(values)) {
       problems.push({
         path: "sweep.zip",
@@ -220,10 +222,13 @@ function readSweep(
         });
         refused.push(path);
       }
-      axes.push({
-        fields: fields.filter((field) => !unequal.includes(field)),
-        length: first.values.length,
-      });
+      const equal = fields.filter((field) => !unequal.includes(field));
+      // One field may have a value twice, beside different values of another.
+      const message = repetitionProblem(
+        first.values.map((_, i) => equal.map(({ values }) => values[i])),
+      );
+      if (message && unequal.length === 0) problems.push({ path: "sweep.zip", message });
+      else axes.push({ fields: equal, length: first.values.length });
     }
   }
   return { axes, problems, refused };
@@ -248,10 +253,14 @@ function fieldProblem(
 }
 
 /** Why something is no list of values to sweep. */
-function valuesProblem(values: unknown): string | undefined {
+function listProblem(values: unknown): string | undefined {
   if (!Array.isArray(values) || values.length === 0 || values.includes(undefined)) {
     return `has a wrong value: current value is ${show(values)}, allowed are lists of values`;
   }
+}
+
+/** Why two runs of a list of values would be the same. */
+function repetitionProblem(values: readonly unknown[]): string | undefined {
   const texts = values.map((value) => JSON.stringify(value));
   const twice = texts.find((text, i) => texts.indexOf(text) < i);
   return twice && `lists a value twice: current value is ${twice}, allowed are values listed once`;

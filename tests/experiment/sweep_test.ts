@@ -30,6 +30,15 @@ test("expandSweep() combines lists, the first varying slowest, and takes zipped 
   assert.deepEqual(variations(small), [{}]);
 });
 
+test("expandSweep() allows a zipped field to have a value twice, beside others", () => {
+  const sweep = { zip: { seed: [1, 1, 2], "memory.chunkTokens": [2, 4, 4] } };
+  assert.deepEqual(variations({ ...small, sweep }), [
+    { seed: 1, "memory.chunkTokens": 2 },
+    { seed: 1, "memory.chunkTokens": 4 },
+    { seed: 2, "memory.chunkTokens": 4 },
+  ]);
+});
+
 test("expandSweep() sets fields, also those of parts that the declaration lacks, in copies", () => {
   const sweep: NonNullable<Experiment["sweep"]> = {
     "memory.index": [{ kind: "exact" }, { kind: "hnsw", m: 8 }],
@@ -133,6 +142,13 @@ const malformed: { name: string; sweep: unknown; change?: object; problems: stri
     sweep: { seed: [1, 2, 1] },
     problems: [
       "sweep.seed lists a value twice: current value is 1, allowed are values listed once",
+    ],
+  },
+  {
+    name: "values zipped twice",
+    sweep: { zip: { seed: [1, 2, 1], "memory.chunkTokens": [2, 2, 2] } },
+    problems: [
+      "sweep.zip lists a value twice: current value is [1,2], allowed are values listed once",
     ],
   },
   {
