@@ -128,8 +128,18 @@ export interface RunEnvironment extends Environment {
   readonly device?: string;
   /** SHA-256 of what the run read: data, tokenizer, weights. */
   readonly hashes: Readonly<Record<string, string>>;
+  /** Trainings that were taken from other runs, by phase: the run, and the SHA-256 of the weights. */
+  readonly taken?: Readonly<Record<string, TakenPhase>>;
   /** Where the run began, if it was interrupted and resumed, oldest first. */
-  readonly earlier: readonly Omit<RunEnvironment, "hashes" | "earlier">[];
+  readonly earlier: readonly Omit<RunEnvironment, "hashes" | "taken" | "earlier">[];
+}
+
+/** A training that was taken from another run. */
+export interface TakenPhase {
+  /** The run, `<experiment>/<run>`. */
+  readonly run: string;
+  /** SHA-256 of the weights. */
+  readonly weights: string;
 }
 
 /** What a run folder is opened for. */
@@ -279,6 +289,12 @@ export class RunFolder {
     return await readMetricsRecords(this.path);
   }
 
+  /** Replaces the lines of a phase in `metrics.jsonl`. */
+  async replaceMetrics(phase: string, lines: readonly MetricsRecord[]): Promise<void> {
+    const others = (await this.readMetrics()).filter((line) => line.phase !== phase);
+    await writeAtomically(join(this.path, "metrics.jsonl"), toLines([...others, ...lines]));
+  }
+
   /**
    * Takes `metrics.jsonl` back to a step of a phase, from which a checkpoint resumes: drops the later
    * lines of that phase and a half-written last line; other phases are kept. `step` 0 drops the phase.
@@ -305,6 +321,17 @@ export class RunFolder {
   /** The scored items of an evaluation, each with its `model`. */
   async readSamples(evaluation: string): Promise<(SampleRecord & { model: string })[]> {
     return await readSampleRecords(this.path, evaluation);
+  }
+
+  /** Where the run runs, and what it has read so far. */
+  get environment(): RunEnvironment {
+    return this.#environment;
+  }
+
+  /** Records that a training was taken from another run. */
+  async recordTaken(phase: string, from: TakenPhase): Promise<void> {
+    const { taken } = this.#environment;
+    await this.#writeEnvironment({ ...this.#environment, taken: { ...taken, [phase]: from } });
   }
 
   /** Records the device and adapter that the run opened. */
@@ -342,9 +369,14 @@ async function continuedEnvironment(
 ): Promise<RunEnvironment> {
   const text = await readIfThere(path);
   if (text === undefined) return { ...environment, hashes: {}, earlier: [] };
-  const { hashes, earlier, ...last } = parseFile(path, text) as RunEnvironment;
+  const { hashes, taken, earlier, ...last } = parseFile(path, text) as RunEnvironment;
   // A run that was only planned has no earlier part.
-  return { ...environment, hashes, earlier: state === "planned" ? earlier : [...earlier, last] };
+  return {
+    ...environment,
+    hashes,
+    ...(taken && { taken }),
+    earlier: state === "planned" ? earlier : [...earlier, last],
+  };
 }
 
 /** Records what tells a run from others, in the summary that an earlier part of it, or another declaration, left. */

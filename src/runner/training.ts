@@ -11,6 +11,13 @@ import type { TrainingConfig } from "../training/config.ts";
 import { train } from "../training/train.ts";
 import { Trainer, type TrainerOptions } from "../training/trainer.ts";
 import type { ResolvedExperiment } from "../experiment/declaration.ts";
+import {
+  identifyPhase,
+  lockPhase,
+  recordPhaseEnd,
+  recordPhaseStart,
+  takeFinishedPhase,
+} from "./finished_phase.ts";
 import type { RunContext } from "./run.ts";
 import { type RunText, trainingStream } from "./text.ts";
 
@@ -30,8 +37,8 @@ export interface Phase {
 }
 
 /**
- * Runs a training, or takes the weights of one that has finished: those that were best on the valid split. Every step is
- * a line of `metrics.jsonl`.
+ * Runs a training, or takes the weights of one that has finished, in this run or in another that trained the same: those
+ * that were best on the valid split. Every step is a line of `metrics.jsonl`.
  */
 export async function runPhase(
   phase: Phase,
@@ -47,6 +54,10 @@ export async function runPhase(
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   const { config, name } = phase;
+  const identity = await identifyPhase(phase, text, experiment, context);
+  using _lock = await lockPhase(identity, name, context);
+  const taken = await takeFinishedPhase(phase, identity, context);
+  if (taken) return taken;
   const documents = phase.trainer.trains === "backbone"
     ? await text.pretrainingDocuments()
     : await text.documents("train");
@@ -58,7 +69,10 @@ export async function runPhase(
       config,
       checkpointFolder: folder,
       signal: context.signal,
-      onStart: recorder.start,
+      onStart: async (step) => {
+        if (step === 0) await recordPhaseStart(folder, identity);
+        await recorder.start(step);
+      },
       onStep: recorder.step,
       ...(config.validateEverySteps
         ? {
@@ -74,6 +88,7 @@ export async function runPhase(
         })`,
       );
     }
+    await recordPhaseEnd(folder, identity, best.weights);
     await writeSafetensors(finished, best.weights);
     return best.weights;
   } finally {

@@ -88,6 +88,7 @@ export async function writeCorpus(folder: string): Promise<void> {
 export async function runFolders(results: string): Promise<string[]> {
   const folders: string[] = [];
   for await (const experiment of Deno.readDir(results)) {
+    if (experiment.name.startsWith(".")) continue; // locks
     for await (const run of Deno.readDir(join(results, experiment.name))) {
       folders.push(join(results, experiment.name, run.name));
     }
