@@ -20,6 +20,7 @@ import { exportCommand } from "./commands/export.ts";
 import { generateCommand } from "./commands/generate.ts";
 import { importCommand } from "./commands/import.ts";
 import { inductionCommand } from "./commands/induction.ts";
+import { reportCommand } from "./commands/report.ts";
 import { tableCommand } from "./commands/table.ts";
 import type { DeviceChoice } from "./experiment/declaration.ts";
 import { describeItems, estimateRun } from "./experiment/estimate.ts";
@@ -49,6 +50,7 @@ function commandTable(executor: () => Promise<RunExecutor>): Record<string, Comm
   return {
     run: runCommand(executor),
     table: tableCommand(terminal),
+    report: reportCommand(terminal),
     data: dataCommand(terminal),
     import: importCommand(terminal),
     export: exportCommand(terminal),

@@ -14,7 +14,11 @@ interface Outcome {
 
 /** The command line as a process of its own; the permissions are those of its task. */
 function command(script: string, args: readonly string[]): Deno.Command {
-  const task = args[0] === "run" ? ["--allow-write", "--allow-env", "--allow-sys"] : [];
+  const tasks: Record<string, string[]> = {
+    run: ["--allow-write", "--allow-env", "--allow-sys"],
+    report: ["--allow-write"],
+  };
+  const task = tasks[args[0]] ?? [];
   return new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "--no-prompt", "--allow-read", ...task, script, ...args],
     cwd: repositoryPath("."),
@@ -173,6 +177,8 @@ resultsTest("run writes the documented folder, table prints it", async (results)
   const environment = JSON.parse(await Deno.readTextFile(`${folder}/environment.json`));
   assert.equal(environment.device, "recording on auto");
   assert.match(environment.declarationFile, /two_sizes.ts$/);
+  assert.ok(environment.wallSeconds > 0 && environment.wallSeconds < 600);
+  assert.ok(environment.peakMemoryBytes > 2 ** 24 && environment.peakMemoryBytes < 2 ** 34);
   const declared = JSON.parse(await Deno.readTextFile(`${folder}/experiment.json`));
   assert.equal(declared.memory.capacityTokens, 1024);
   assert.equal(declared.memory.bank, "per-row");
@@ -183,6 +189,20 @@ resultsTest("run writes the documented folder, table prints it", async (results)
   assert.match(table.stdout, /\| longmem {2}\| 19\.00 \u00b1 0\.50 \|/);
   const csv = await cli(real, "table", results, "--format=csv");
   assert.equal(csv.stdout.trim().split("\n").length, 5);
+});
+
+resultsTest("report writes a page and its figures beside the runs", async (results) => {
+  await cli(fake, "run", twoSizes, "--results", results);
+  const { code, stdout, stderr } = await cli(real, "report", results);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /two_sizes\/report\.html: 1 figure$/m);
+  const page = await Deno.readTextFile(`${results}/two_sizes/report.html`);
+  assert.match(page, /<h1>two_sizes<\/h1>/);
+  const figure = await Deno.readTextFile(`${results}/two_sizes/figures/training-longmem.svg`);
+  assert.ok(page.includes(figure.trim()));
+  const nothing = await cli(real, "report", declarations);
+  assert.equal(nothing.code, 2);
+  assert.match(nothing.stderr, /Cannot write reports of .* as no run is in there/);
 });
 
 resultsTest("run keeps finished runs, --fresh does not", async (results) => {

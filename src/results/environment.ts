@@ -2,6 +2,7 @@
  * Where a run ran: the code, the versions below it and the machine.
  */
 import { cpus, release, totalmem } from "node:os";
+import process from "node:process";
 import configuration from "../../deno.json" with { type: "json" };
 
 /** The contents of `environment.json`, but for what the run itself finds out. */
@@ -41,6 +42,11 @@ export async function currentEnvironment(): Promise<Environment> {
     cores: navigator.hardwareConcurrency,
     memoryBytes: totalmem(),
   };
+}
+
+/** Most main memory that this process has held so far. */
+export function peakMemoryBytes(): number {
+  return process.resourceUsage().maxRSS * 1024;
 }
 
 /** The repository's folder; undefined where the code is not run from a disk. */

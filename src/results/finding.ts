@@ -8,6 +8,7 @@ import {
   type SumsOf,
   type TableRow,
 } from "./evaluation_table.ts";
+import { metricNoun } from "./metric_label.ts";
 import { differenceInWords, uncertain } from "./table_text.ts";
 
 /** How a model is called beside LongMem. */
@@ -20,9 +21,6 @@ const names: Readonly<Record<string, string>> = {
   "longmem-other-document": "with another document's memory",
   "untrained-with-memory": "before its training",
 };
-
-/** The metrics of which sentences speak by other words than their names. */
-const nouns: Readonly<Record<string, string>> = { "recall all far": "recall of far facts" };
 
 /** How LongMem does beside another model. */
 interface Comparison {
@@ -47,7 +45,7 @@ export function findings(table: EvaluationTable, sumsOf: SumsOf): string[] {
 
 function findingOf(table: EvaluationTable, rows: readonly TableRow[], sumsOf: SumsOf): string {
   const [column] = table.columns;
-  const noun = nouns[column.name] ?? column.name;
+  const noun = metricNoun(column.name);
   const measured = rows.filter(({ cells }) => cells[0]);
   const value = ({ cells: [cell] }: TableRow) => uncertain(cell!.value, cell!.stderr).split(" ")[0];
   const longmem = measured.find(({ model }) => model === "longmem");

@@ -35,3 +35,11 @@ export function metricLabel(name: string): MetricLabel {
   }
   return { part: "", header: name };
 }
+
+/** The metrics of which sentences and figures speak by other words than their names. */
+const nouns: Readonly<Record<string, string>> = { "recall all far": "recall of far facts" };
+
+/** What a metric is called in a sentence. */
+export function metricNoun(name: string): string {
+  return nouns[name] ?? name;
+}

@@ -126,6 +126,10 @@ export interface RunEnvironment extends Environment {
   readonly declarationFile: string;
   /** Device and adapter that the run opened. */
   readonly device?: string;
+  /** Seconds from the beginning of this part of the run to its end; absent where it was killed. */
+  readonly wallSeconds?: number;
+  /** Most main memory that the process has held until then, other runs at once included. */
+  readonly peakMemoryBytes?: number;
   /** SHA-256 of what the run read: data, tokenizer, weights. */
   readonly hashes: Readonly<Record<string, string>>;
   /** Trainings that were taken from other runs, by phase: the run, and the SHA-256 of the weights. */
@@ -337,6 +341,13 @@ export class RunFolder {
   /** Records the device and adapter that the run opened. */
   async recordDevice(device: string): Promise<void> {
     await this.#writeEnvironment({ ...this.#environment, device });
+  }
+
+  /** Records what this part of the run has taken. */
+  async recordResources(
+    resources: Required<Pick<RunEnvironment, "wallSeconds" | "peakMemoryBytes">>,
+  ): Promise<void> {
+    await this.#writeEnvironment({ ...this.#environment, ...resources });
   }
 
   /**

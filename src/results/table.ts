@@ -109,7 +109,7 @@ export function unfinishedText({ run, state, error, command }: UnfinishedRun): s
     case "failed":
       return `${run} failed: ${
         error ?? "no reason recorded"
-      }; once that is mended, \`${command}\` goes on`;
+      }; once that is mended, \`${command} --retry-failed\` goes on`;
     case "interrupted":
       return `${run} was interrupted; \`${command}\` resumes it`;
     case "running":

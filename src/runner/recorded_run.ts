@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { ResolvedRun } from "../experiment/resolve.ts";
-import type { Environment } from "../results/environment.ts";
+import { type Environment, peakMemoryBytes } from "../results/environment.ts";
 import { RunFolder, writing } from "../results/run_folder.ts";
 import { failureDetails } from "./failure.ts";
 import { FileLock, type LockHolder } from "./lock.ts";
@@ -59,6 +59,12 @@ export async function recordRun(
 ): Promise<void> {
   const { results, signal } = context;
   const { experiment: { device }, limit } = run;
+  const startedAt = performance.now();
+  const recordResources = () =>
+    results.recordResources({
+      wallSeconds: Math.ceil(performance.now() - startedAt) / 1000,
+      peakMemoryBytes: peakMemoryBytes(),
+    });
   try {
     await results.setState("running");
     await executor(run, {
@@ -67,8 +73,10 @@ export async function recordRun(
       checkpointFolder: results.checkpointFolder,
       ...(limit !== undefined && { limit }),
     });
+    await recordResources();
     await results.setState("completed");
   } catch (error) {
+    await recordResources().catch(() => undefined);
     // An error of its own kind is a failure even while the run is being stopped.
     if (signal.aborted && error === signal.reason) await results.setState("interrupted");
     // Where the folder cannot be written, the error itself is all there can be.

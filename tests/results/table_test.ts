@@ -129,7 +129,7 @@ test("formatTables() lists what is not completed, with what to do", () => {
   );
   const lines = format(unfinished, "md").split("\n").filter((line) => line.startsWith("-"));
   assert.deepEqual(lines, [
-    "- failed failed: Cannot go on; once that is mended, `deno task run a.ts` goes on",
+    "- failed failed: Cannot go on; once that is mended, `deno task run a.ts --retry-failed` goes on",
     "- interrupted was interrupted; `deno task run a.ts` resumes it",
     "- running is running, or was killed; then `deno task run a.ts` resumes it",
     "- planned has not begun; `deno task run a.ts` runs it",

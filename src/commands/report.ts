@@ -1,0 +1,38 @@
+import { dirname, join } from "node:path";
+import { type Command, type Output } from "../command_line.ts";
+import { itemSums } from "../evaluation/item_sums.ts";
+import { experimentTables } from "../results/evaluation_table.ts";
+import { experimentReport } from "../results/report.ts";
+import { recordsIn } from "./table.ts";
+
+/** `report [PATH...]`: for each experiment a page beside its runs, and its figures. */
+export function reportCommand(output: Output): Command {
+  return {
+    operands: "[PATH...]",
+    help:
+      "Writes report.html and figures/ beside the runs of each experiment of results folders (default results).",
+    flags: [],
+    execute: async (args) => {
+      const experiments = Map.groupBy(
+        await recordsIn(args, "write reports of"),
+        ({ path }) => dirname(path),
+      );
+      for (const [folder, records] of experiments) {
+        for (const tables of experimentTables(records, itemSums)) {
+          const { html, figures } = experimentReport(tables, itemSums);
+          await Deno.writeTextFile(join(folder, "report.html"), html);
+          if (figures.length > 0) await Deno.mkdir(join(folder, "figures"), { recursive: true });
+          for (const { name, svg } of figures) {
+            await Deno.writeTextFile(join(folder, "figures", `${name}.svg`), svg);
+          }
+          output.print(
+            `${join(folder, "report.html")}: ${figures.length} figure${
+              figures.length === 1 ? "" : "s"
+            }`,
+          );
+        }
+      }
+      return 0;
+    },
+  };
+}
