@@ -63,6 +63,7 @@ export {
   type InductionRecommendation,
   type InductionScores,
   inductionScores,
+  inductionThreshold,
 } from "./src/evaluation/induction.ts";
 export type { Estimate } from "./src/results/statistics.ts";
 

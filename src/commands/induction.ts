@@ -36,6 +36,11 @@ export function inductionCommand(output: Output): Command {
         help:
           "books in which recalls are looked at (default the chronicle's, if it has its vocabulary)",
       },
+      {
+        name: "heads",
+        value: "N",
+        help: "heads of the backbone, for bare tensors, which do not say",
+      },
       { name: "context", value: "N", help: "tokens of the window (default as trained)" },
       { name: "seed", value: "N", help: "seed of sequences and books (default 1)" },
       {
@@ -70,7 +75,10 @@ async function measureInduction(args: CommandArguments, output: Output): Promise
   const contextTokens = positiveInteger(args, "context");
   const seed = positiveInteger(args, "seed");
   const reductionFactor = positiveInteger(args, "reduction-factor");
-  const backbone = await reading(() => loadBackboneWeights(path));
+  const heads = positiveInteger(args, "heads");
+  const backbone = await reading(() =>
+    loadBackboneWeights(path, heads === undefined ? {} : { shape: { heads } })
+  );
   const measured = await inductionScores(backbone, {
     ...(corpus === undefined ? {} : { corpus }),
     ...(device === undefined ? {} : { device }),

@@ -1,4 +1,5 @@
 import { writeBackboneFolder } from "../../src/backbone/checkpoint/folder.ts";
+import { writeSafetensors } from "../../src/backbone/checkpoint/safetensors.ts";
 import { hashTensors } from "../../src/backbone/checkpoint/tensor_hash.ts";
 import { inductionCommand, inductionFigure } from "../../src/commands/induction.ts";
 import type { InductionScores } from "../../src/evaluation/induction.ts";
@@ -48,6 +49,16 @@ engineTest("induction prints heads by block, n, and which block to cache", async
     const other = await induction("--context", "26", "--reduction-factor", "1");
     assert.match(other, /SideNet layer 1/);
     assert.match(other, /sidenet: { reductionFactor: 1, memoryBlock: 1, .* blocks: \[0, 1\] } }$/);
+  });
+});
+
+engineTest("induction takes bare tensors with the number of their heads", async () => {
+  await withBackbone(async (folder, induction) => {
+    const bare = `${folder}/bare.safetensors`;
+    await writeSafetensors(bare, inductionBackbone().weights);
+    await assert.rejects(induction(bare, "--context", "26"), { name: "InputError" });
+    const printed = await induction(bare, "--context", "26", "--heads", "8");
+    assert.equal(printed, await induction("--context", "26"));
   });
 });
 

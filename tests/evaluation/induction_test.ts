@@ -8,6 +8,7 @@ import {
 } from "../../src/evaluation/induction.ts";
 import { initializeSideNet } from "../../src/longmem/initialization.ts";
 import { memoryLayer } from "../../src/longmem/shape.ts";
+import { ratio } from "../../src/results/statistics.ts";
 import { writeBooks } from "../../src/text/chronicle/book.ts";
 import { defaultChronicle } from "../../src/text/chronicle/config.ts";
 import { assert, assertClose, repositoryPath, test } from "../testing.ts";
@@ -81,9 +82,10 @@ engineTest(
     const { recalls } = await inductionScores(contentFreeBackbone(shape), {
       ...{ contextTokens: T, books, sequences: 1, seed: 3, device },
     });
-    const sums = new Float64Array(4);
+    const sums = new Float64Array(4), ofBook: number[] = [], counts: number[] = [];
     let pairs = 0;
     for (const book of writeBooks(defaultChronicle, { seed: "3/induction", count: books })) {
+      const before = { sum: sums[3], pairs };
       for (const { position, lastMention } of book.recalls) {
         const start = T * Math.floor((position - 1) / T);
         if (lastMention < start) continue;
@@ -92,13 +94,17 @@ engineTest(
           sums[h] += distanceAttention(slope, position - 1 - start, lastMention - start)
         );
       }
+      ofBook.push(sums[3] - before.sum);
+      counts.push(pairs - before.pairs);
     }
     assert.ok(pairs > 100);
     assert.equal(recalls!.pairs, pairs);
     assert.equal(recalls!.heads[1][3].n, books);
     const expected = [...sums, ...sums].map((sum) => sum / pairs);
     assertClose(values(recalls!), expected, { tolerance: 1e-6 });
-    assert.ok(recalls!.heads[0][2].stderr! > 0);
+    assertClose([recalls!.heads[0][3].stderr!], [ratio(ofBook, counts).stderr!], {
+      tolerance: 1e-7,
+    });
   },
 );
 
