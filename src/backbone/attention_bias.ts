@@ -2,6 +2,7 @@ import type { Graph, Value } from "../graph/graph.ts";
 import { add } from "../graph/ops/add.ts";
 import type { AttentionBlock } from "../graph/ops/attention.ts";
 import { mul } from "../graph/ops/mul.ts";
+import { neg } from "../graph/ops/neg.ts";
 import { reshape } from "../graph/ops/reshape.ts";
 import { slice } from "../graph/ops/slice.ts";
 import { sub } from "../graph/ops/sub.ts";
@@ -23,6 +24,8 @@ export interface AttentionBias {
   block(block: AttentionBlock): Value;
   /** The same, but pad keys stay visible in rows where `visible` [B, 1, 1, 1] is 1: the official joint attention does not hide them. */
   blockWithPadsVisible(block: AttentionBlock, visible: Value): Value;
+  /** Bias of keys that lie a distance of so many tokens before each query of a block [b1-b0 or 1, H, t1-t0 or 1, 1]. */
+  atDistance(block: AttentionBlock, tokens: number): Value;
 }
 
 /** Inputs of a padded graph; {@linkcode paddedInputs} computes them. */
@@ -71,6 +74,13 @@ export function attentionBias(
     );
   };
   return {
+    atDistance(block, tokens) {
+      const distance = graph.scalar(tokens);
+      if (!positions) return mul(slopes, neg(distance));
+      const { b0, b1, t0, t1 } = block;
+      const rows = slice(reshape(positions, [B, 1, T, 1]), { axis: 0, start: b0, end: b1 });
+      return mul(slopes, sub(slice(rows, { axis: 2, start: t0, end: t1 }), distance));
+    },
     blockWithPadsVisible(block, visible) {
       if (!keyBias) return withoutPadding(block);
       const hides = sub(

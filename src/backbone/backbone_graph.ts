@@ -48,8 +48,8 @@ export interface BackboneOutputs {
   readonly hiddenStates: readonly Value[];
   /** Query, key and value projections of each block [N, E], without position, before the split into heads. */
   readonly projections: readonly { q: Value; k: Value; v: Value }[];
-  /** The same as the attention of each block takes them: heads apart [B, H, T, D], queries scaled. */
-  readonly heads: readonly { q: Value; k: Value; v: Value }[];
+  /** The same as the attention of each block takes them. */
+  readonly heads: readonly AttentionHeads[];
 }
 
 /** Sizes of a batch and how to compute it. */
@@ -62,12 +62,28 @@ export interface BatchOptions {
   readonly blockBytes: number;
 }
 
+/** Queries, keys and values of a block's heads [B, H, T, D]. */
+export interface AttentionHeads {
+  /** Queries, scaled. */
+  readonly q: Value;
+  /** Queries, not scaled: retrieval uses them so. */
+  readonly query: Value;
+  readonly k: Value;
+  readonly v: Value;
+}
+
+/** How a backbone computes. */
+export interface BackboneOptions extends BatchOptions {
+  /** Attention of block i [B, H, T, D]; absent: to the segment alone. */
+  readonly attention?: (i: number, heads: AttentionHeads) => Value;
+}
+
 /** The backbone (specification section 3) on tokens int32 [B, T]: one LayerNorm feeds attention and MLP of a block. */
 export function backboneForward(
   tokens: Value,
   weights: Weights,
   shape: BackboneShape,
-  options: BatchOptions,
+  options: BackboneOptions,
 ): BackboneOutputs {
   const { graph } = tokens;
   const { layers: L, hiddenDim: E, heads: H } = shape;
@@ -76,7 +92,7 @@ export function backboneForward(
   let h = gather(weights("transformer.wte.weight"), reshape(tokens, [N])); // [N, E]
   const hiddenStates = [h];
   const projections: { q: Value; k: Value; v: Value }[] = [];
-  const heads: { q: Value; k: Value; v: Value }[] = [];
+  const heads: AttentionHeads[] = [];
   for (let i = 0; i < L; i++) {
     h = graph.scope(`backbone.${i}`, () => {
       const weight = (name: string) => weights(`transformer.h.${i}.${name}`);
@@ -87,14 +103,12 @@ export function backboneForward(
       projections.push({ q, k, v });
       const split = {
         q: splitHeads(mul(q, scale), options, H),
+        query: splitHeads(q, options, H),
         k: splitHeads(k, options, H),
         v: splitHeads(v, options, H),
       };
       heads.push(split);
-      const o = attention(split.q, split.k, split.v, {
-        bias: options.bias.block,
-        blockBytes: options.blockBytes,
-      });
+      const o = options.attention?.(i, split) ?? localAttention(split, options);
       const a = linear(mergeHeads(o), weight("attn.out_proj.weight"));
       const inner = geluTanh(linear(u, weight("mlp.fc_in.weight"), weight("mlp.fc_in.bias")));
       const f = linear(inner, weight("mlp.fc_out.weight"), weight("mlp.fc_out.bias"));
@@ -109,6 +123,11 @@ export function backboneForward(
     epsilon,
   );
   return { hiddenStates, projections, heads };
+}
+
+/** Attention to the segment alone. */
+export function localAttention({ q, k, v }: AttentionHeads, options: BatchOptions): Value {
+  return attention(q, k, v, { bias: options.bias.block, blockBytes: options.blockBytes });
 }
 
 /** [N, E] -> [B, H, T, D] */

@@ -45,6 +45,7 @@ export class EncodedMemories {
     if (model.parts.backbone !== this.#backbone) {
       throw new TypeError("Cannot keep the memories of a model that has another backbone");
     }
+    if (model.parts.blockMemory) return model; // each block of it has a memory
     /** What is to be read since the memory was emptied; undefined once the model has read it. */
     let waiting: Int32Array[] | undefined;
     const read = async () => {

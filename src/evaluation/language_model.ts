@@ -72,7 +72,9 @@ export function languageModel(
     score: ({ tokens, targets, rows }) => model.score(tokens, targets, { batch: rows, network }),
     choose: ({ tokens, targets, rows }) => model.choose(tokens, targets, { batch: rows, network }),
     read: ({ tokens, rows }) =>
-      network === "longmem" ? model.remember(tokens, { batch: rows }) : Promise.resolve(),
+      network === "longmem" || network === "infllm"
+        ? model.remember(tokens, { batch: rows })
+        : Promise.resolve(),
     ask: ({ tokens, targets, rows }) =>
       model.choose(tokens, targets, { batch: rows, network, readOnly: true }),
   };

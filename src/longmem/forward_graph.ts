@@ -19,6 +19,7 @@ import type { BankShape, MemoryConfig } from "../memory/config.ts";
 import { bankInputs } from "../memory/memory_graph.ts";
 import { retrieve } from "../memory/retriever.ts";
 import type { ElementType } from "../tensor.ts";
+import { blockMemoryAttention } from "./block_memory_graph.ts";
 import type { MemoryReader } from "./joint_attention.ts";
 import { type SideNetShape, sideNetTensorShapes } from "./shape.ts";
 import { sideNetForward } from "./sidenet_graph.ts";
@@ -34,6 +35,17 @@ export interface GraphMemory {
   readonly type: ElementType;
 }
 
+/** How the blocks of a backbone read memories of their own: an InfLLM-like baseline, see {@linkcode blockMemoryAttention}. */
+export interface BlockMemory {
+  /** Distance before the query, in tokens, at which all retrieved tokens stand. */
+  readonly distanceTokens: number;
+}
+
+/** Prefix of a bank's inputs in a graph of several: one for each block. */
+export function blockPrefix(block: number): string {
+  return `block.${block}.`;
+}
+
 /** What a graph computes and for which batches. */
 export interface ForwardOptions {
   readonly backbone: BackboneShape;
@@ -41,6 +53,8 @@ export interface ForwardOptions {
   readonly sideNet?: SideNetShape;
   /** Absent: a SideNet without memory. */
   readonly memory?: GraphMemory;
+  /** Memories of the backbone's blocks, one for each, all alike; absent: the blocks see the segment alone. */
+  readonly blockMemory?: GraphMemory & BlockMemory;
   readonly rows: number;
   readonly contextTokens: number;
   /** Whether pad tokens may stand anywhere; otherwise only at the end of rows, where nothing sees them. */
@@ -66,6 +80,8 @@ export interface Forward {
   readonly backbone: ReturnType<typeof backboneForward>;
   /** SideNet states, where there is one. */
   readonly sideNet: ReturnType<typeof sideNetForward> | undefined;
+  /** Keys and values [N, E] that are to be cached, for each bank of the graph. */
+  readonly cached: readonly { readonly k: Value; readonly v: Value }[];
   /** What the head reads, of the scored tokens of each row [n, E]. */
   readonly features: Value;
 }
@@ -88,7 +104,19 @@ export function buildForward(options: ForwardOptions): Forward {
     sideNet ? sideNetTensorShapes(sideNet, backbone) : new Map(),
     sideNetPrefix,
   );
-  const base = backboneForward(tokens, frozen, backbone, batch);
+  const { blockMemory } = options;
+  const base = backboneForward(tokens, frozen, backbone, {
+    ...batch,
+    ...(blockMemory
+      ? {
+        attention: (i, heads) =>
+          blockMemoryAttention(heads, memoryReader(graph, blockMemory, options, blockPrefix(i)), {
+            ...batch,
+            distanceTokens: blockMemory.distanceTokens,
+          }),
+      }
+      : {}),
+  });
   const common = {
     graph,
     tokens,
@@ -98,7 +126,8 @@ export function buildForward(options: ForwardOptions): Forward {
   };
   if (!sideNet) {
     const features = scoredFeatures(base.hiddenStates[backbone.layers], options);
-    return { ...common, sideNet: undefined, features };
+    const cached = blockMemory ? base.projections : [];
+    return { ...common, sideNet: undefined, cached, features };
   }
   const { memory, dropout } = options;
   const side = sideNetForward(base, trained, { ...sideNet, backbone }, {
@@ -106,7 +135,12 @@ export function buildForward(options: ForwardOptions): Forward {
     ...(memory ? { memory: memoryReader(graph, memory, options) } : {}),
     ...(dropout ? { dropout: (layer) => dropout(graph, layer) } : {}),
   });
-  return { ...common, sideNet: side, features: scoredFeatures(side.features, options) };
+  return {
+    ...common,
+    sideNet: side,
+    cached: memory ? [base.projections[sideNet.memoryBlock]] : [],
+    features: scoredFeatures(side.features, options),
+  };
 }
 
 /** Features [N, E] of the tokens at the end of each row. */
@@ -120,14 +154,18 @@ function scoredFeatures(
   return reshape(slice(rows, { axis: 1, start: T - scoredTokens, end: T }), [B * scoredTokens, E]);
 }
 
-function memoryReader(graph: Graph, memory: GraphMemory, options: ForwardOptions): MemoryReader {
+function memoryReader(
+  graph: Graph,
+  memory: GraphMemory,
+  { rows, blockBytes }: ForwardOptions,
+  prefix = "",
+): MemoryReader {
   const { bank, config, type } = memory;
-  const { blockBytes } = options;
   return {
-    bank: bankInputs(graph, bank, { rows: options.rows, type }),
+    bank: bankInputs(graph, bank, { rows, type, prefix }),
     missingChunks: config.missingChunks,
     blockBytes,
-    retrieve: (queries) => retrieve(queries, bank, config, { blockBytes }),
+    retrieve: (queries) => retrieve(queries, bank, config, { blockBytes, prefix }),
   };
 }
 

@@ -5,9 +5,7 @@ import { mul } from "../graph/ops/mul.ts";
 import { reshape } from "../graph/ops/reshape.ts";
 import { sigmoid } from "../graph/ops/sigmoid.ts";
 import { sub } from "../graph/ops/sub.ts";
-import { where } from "../graph/ops/where.ts";
-import { greaterOrEqual } from "../graph/ops/greater_or_equal.ts";
-import { type BankInputs, emptyScore, type Retrieved } from "../memory/memory_graph.ts";
+import { type BankInputs, emptyChunkBias, type Retrieved } from "../memory/memory_graph.ts";
 
 /** Reads the memory bank for the layer Mx. */
 export interface MemoryReader {
@@ -36,16 +34,10 @@ export function jointAttention(
 ): Value {
   const { graph } = local;
   const { bank } = memory;
-  const { ids, scores } = memory.retrieve(queries.query);
-  const chunkBias = memory.missingChunks === "masked"
-    ? where(
-      greaterOrEqual(scores, graph.scalar(emptyScore / 2)),
-      graph.scalar(0),
-      graph.scalar(emptyScore),
-    )
-    : undefined;
+  const retrieved = memory.retrieve(queries.query);
+  const chunkBias = memory.missingChunks === "masked" ? emptyChunkBias(retrieved) : undefined;
   const remembered = memoryAttention(queries.q, {
-    ids,
+    ids: retrieved.ids,
     keys: bank.keys,
     values: bank.values,
     ...(chunkBias ? { chunkBias } : {}),

@@ -10,13 +10,24 @@ import { compile } from "../runtime/compile.ts";
 import type { Device, Session, Tensors } from "../runtime/device.ts";
 import type { TensorMap } from "../tensor.ts";
 import { checkTokenIds } from "../text/tokenizer.ts";
-import { buildForward, headBlocks, headLogits, headLoss, sideNetPrefix } from "./forward_graph.ts";
+import {
+  type BlockMemory,
+  blockPrefix,
+  buildForward,
+  headBlocks,
+  headLogits,
+  headLoss,
+  sideNetPrefix,
+} from "./forward_graph.ts";
 
 /** What a pass computes. */
 type Want = "logits" | "nll" | "choices" | "cache";
 
-/** Which part of the model answers. */
-export type Network = "backbone" | "sidenet" | "longmem";
+/**
+ * Which part of the model answers: the backbone alone, the SideNet without memory, or with it. `infllm` is a baseline:
+ * the backbone alone, whose blocks read memories of their own.
+ */
+export type Network = "backbone" | "sidenet" | "longmem" | "infllm";
 
 /** A batch of segments. */
 export interface Batch {
@@ -32,6 +43,8 @@ export interface LongMemParts {
   /** Absent: the backbone alone can be asked. */
   readonly sideNet?: SideNetCheckpoint;
   readonly memory?: MemoryConfig;
+  /** The memory is that of the backbone's blocks, one for each; not together with a SideNet. */
+  readonly blockMemory?: BlockMemory;
 }
 
 /**
@@ -42,7 +55,8 @@ export interface LongMemParts {
 export class LongMem {
   readonly #sessions = new Map<string, Promise<Session>>();
   readonly #weights: Tensors = {};
-  #bank: MemoryBank | undefined;
+  /** One for the SideNet, or one for each block of the backbone; none before the first pass with memory. */
+  #banks: MemoryBank[] = [];
   #index: OutsideIndex | undefined;
   #rows: number | undefined;
   /** The last of the calls that follow one another. */
@@ -56,6 +70,9 @@ export class LongMem {
     readonly parts: LongMemParts,
     options: { ownsDevice?: boolean } = {},
   ) {
+    if (parts.sideNet && parts.blockMemory) {
+      throw new TypeError("Cannot give the backbone's blocks a memory as the SideNet has it");
+    }
     this.#ownsDevice = options.ownsDevice ?? false;
     this.#upload(backbonePrefix, parts.backbone.weights);
     if (parts.sideNet) this.#upload(sideNetPrefix, parts.sideNet.weights);
@@ -74,12 +91,12 @@ export class LongMem {
 
   /** Chunks stored in each bank; empty before the first pass with memory. */
   get memoryFillChunks(): number[] {
-    return this.#bank?.fillChunks ?? [];
+    return this.bank?.fillChunks ?? [];
   }
 
-  /** The bank, once a pass has made it. */
+  /** The bank, once a pass has made it; that of the first block, where each has one. */
   get bank(): MemoryBank | undefined {
-    return this.#bank;
+    return this.#banks[0];
   }
 
   /**
@@ -141,14 +158,17 @@ export class LongMem {
   /** Forgets what the memory holds: all of it, or that of some rows where each has a bank of its own. */
   resetMemory(rows?: readonly number[]): Promise<void> {
     return this.#afterOthers(() => {
-      this.#bank?.reset(rows);
+      for (const bank of this.#banks) bank.reset(rows);
       return Promise.resolve();
     });
   }
 
-  /** Copies what the memory holds to the host; undefined where no pass has opened it. */
+  /** Copies what the memory holds to the host; undefined where no pass has opened it. Not for memories of blocks. */
   saveMemory(): Promise<SavedBank | undefined> {
-    return this.#afterOthers(async () => await this.#bank?.save());
+    return this.#afterOthers(async () => {
+      if (this.parts.blockMemory) throw new TypeError("Cannot save the memories of several blocks");
+      return await this.bank?.save();
+    });
   }
 
   /**
@@ -160,7 +180,7 @@ export class LongMem {
     return this.#afterOthers(async () => {
       if (!this.parts.memory) throw new TypeError("Cannot restore the memory as there is none");
       await this.#openBank(options.batch ?? 1, 0);
-      await this.#bank!.restore(saved);
+      await this.bank!.restore(saved);
     });
   }
 
@@ -170,7 +190,7 @@ export class LongMem {
       for (const session of this.#sessions.values()) await (await session).close();
       this.#sessions.clear();
       for (const tensor of Object.values(this.#weights)) tensor.dispose();
-      this.#bank?.dispose();
+      for (const bank of this.#banks) bank.dispose();
       this.#index?.dispose();
       if (this.#ownsDevice) await this.device.close();
     });
@@ -198,8 +218,9 @@ export class LongMem {
     targets: Int32Array | undefined,
     options: Batch & { network?: Network },
   ): Promise<{ outputs: Tensors }> {
-    const { backbone, sideNet, memory } = this.parts;
-    const network = options.network ?? (sideNet ? memory ? "longmem" : "sidenet" : "backbone");
+    const { backbone, sideNet, memory, blockMemory } = this.parts;
+    const network = options.network ??
+      (sideNet ? memory ? "longmem" : "sidenet" : blockMemory ? "infllm" : "backbone");
     const rows = options.batch ?? 1;
     if (
       !Number.isSafeInteger(rows) || rows < 1 || tokens.length === 0 || tokens.length % rows !== 0
@@ -221,16 +242,16 @@ export class LongMem {
         );
       }
     }
-    if (network !== "backbone" && !sideNet) {
+    const usesMemory = network === "longmem" || network === "infllm";
+    if ((network === "sidenet" || network === "longmem") && !sideNet) {
       throw new TypeError(`Cannot run network "${network}" as there is no SideNet`);
     }
-    if (network === "longmem" && !memory) {
+    if (usesMemory && !memory || network === "infllm" && !blockMemory) {
       throw new TypeError(`Cannot run network "${network}" as there is no memory`);
     }
-    if (want === "cache" && network !== "longmem") {
+    if (want === "cache" && !usesMemory) {
       throw new TypeError("Cannot remember as there is no SideNet or no memory");
     }
-    const usesMemory = network === "longmem";
     const writes = usesMemory && !options.readOnly;
     if (usesMemory) await this.#openBank(rows, writes ? contextTokens : 0);
     // At the end of rows padding disturbs no score, but logits, keys and values of the pad positions themselves do depend on it.
@@ -256,13 +277,19 @@ export class LongMem {
       padded,
       writes,
     });
-    const bank = usesMemory ? this.#bank!.inputs(rows) : {};
-    const outputs = await session.run({ ...this.#weights, ...batch, ...bank });
+    const banks = usesMemory ? this.#banks : [];
+    const remembered: Tensors = Object.assign(
+      {},
+      ...banks.map((bank, i) => bank.inputs(rows, { prefix: this.#prefix(i) })),
+    );
+    const outputs = await session.run({ ...this.#weights, ...batch, ...remembered });
     if (writes) {
-      const { keys, values } = outputs;
-      await this.#bank!.write(keys, values);
-      batch.keys = keys;
-      batch.values = values;
+      for (const [i, bank] of banks.entries()) {
+        const { [cachedNames(i).keys]: keys, [cachedNames(i).values]: values } = outputs;
+        await bank.write(keys, values);
+        batch[cachedNames(i).keys] = keys;
+        batch[cachedNames(i).values] = values;
+      }
     }
     // The garbage collector does not see how much of a GPU these hold.
     for (const tensor of Object.values(batch)) tensor.dispose();
@@ -279,18 +306,26 @@ export class LongMem {
         ? { rows: 1, contextTokens: memory.chunkTokens }
         : { rows, contextTokens },
     );
-    if (this.#bank) {
+    if (this.#banks.length > 0) {
       if (memory.bank === "per-row" && rows !== this.#rows) {
         throw new RangeError(
           `Cannot run ${rows} rows as every row has a memory of its own: allowed is ${this.#rows}`,
         );
       }
     } else {
-      const { heads, hiddenDim } = this.parts.backbone.shape;
+      const { blockMemory, backbone: { shape: { heads, hiddenDim, layers } } } = this.parts;
       this.#rows = rows;
-      this.#bank = new MemoryBank(this.device, memory, { rows, heads, headDim: hiddenDim / heads });
-      this.#index = await followBank(this.#bank, this.device, { seed: 1 });
+      this.#banks = Array.from(
+        { length: blockMemory ? layers : 1 },
+        () => new MemoryBank(this.device, memory, { rows, heads, headDim: hiddenDim / heads }),
+      );
+      if (!blockMemory) this.#index = await followBank(this.#banks[0], this.device, { seed: 1 });
     }
+  }
+
+  /** Prefix of a bank's inputs. */
+  #prefix(bank: number): string {
+    return this.parts.blockMemory ? blockPrefix(bank) : "";
   }
 
   #session(key: {
@@ -305,16 +340,20 @@ export class LongMem {
     const name = JSON.stringify(key);
     const known = this.#sessions.get(name);
     if (known) return known;
-    const { backbone, sideNet } = this.parts;
+    const { backbone, sideNet, blockMemory } = this.parts;
     const { blockBytes } = this.device;
-    const bank = this.#bank;
+    const [bank] = this.#banks;
+    const memory = bank && {
+      bank: bank.shape,
+      config: bank.config,
+      type: bank.storage.tensors.keys.type,
+    };
     const forward = buildForward({
       backbone: backbone.shape,
       ...(sideNet && key.network !== "backbone" ? { sideNet: sideNet.shape } : {}),
-      ...(bank && key.network === "longmem"
-        ? {
-          memory: { bank: bank.shape, config: bank.config, type: bank.storage.tensors.keys.type },
-        }
+      ...(memory && key.network === "longmem" ? { memory } : {}),
+      ...(memory && key.network === "infllm"
+        ? { blockMemory: { ...memory, ...blockMemory! } }
         : {}),
       rows: key.rows,
       contextTokens: key.contextTokens,
@@ -330,9 +369,10 @@ export class LongMem {
       if (key.want === "choices") graph.output("choices", mostLikely(blocks));
     }
     if (key.writes) {
-      const { k, v } = forward.backbone.projections[sideNet!.shape.memoryBlock];
-      graph.output("keys", k);
-      graph.output("values", v);
+      for (const [i, { k, v }] of forward.cached.entries()) {
+        graph.output(cachedNames(i).keys, k);
+        graph.output(cachedNames(i).values, v);
+      }
     }
     const session = compile(this.device, graph, {
       hostOutputs: ["logits", "nll", "choices"],
@@ -342,6 +382,11 @@ export class LongMem {
     session.catch(() => this.#sessions.delete(name)); // the caller hears of it; the next call tries again
     return session;
   }
+}
+
+/** Names of the outputs that are written to a bank. */
+function cachedNames(bank: number): { keys: string; values: string } {
+  return { keys: `keys.${bank}`, values: `values.${bank}` };
 }
 
 /** Whether a pad token stands before another token of its row: then it changes positions and must be hidden. */

@@ -84,14 +84,14 @@ export class MemoryBank {
     this.#observers.push(observer);
   }
 
-  /** What a graph reads for batches of `rows` rows. */
-  inputs(rows: number): Tensors {
+  /** What a graph reads for batches of `rows` rows; `prefix` as where the graph declares its inputs. */
+  inputs(rows: number, { prefix = "" }: { prefix?: string } = {}): Tensors {
     const active = Float32Array.from({ length: rows }, (_, b) => this.#ringOf(b).count > 0 ? 1 : 0);
     return {
-      [bankInputNames.keys]: this.storage.tensors.keys,
-      [bankInputNames.values]: this.storage.tensors.values,
-      [bankInputNames.meanKeys]: this.storage.tensors.meanKeys,
-      [bankInputNames.active]: this.#device.tensor(active, [rows, 1, 1, 1]),
+      [prefix + bankInputNames.keys]: this.storage.tensors.keys,
+      [prefix + bankInputNames.values]: this.storage.tensors.values,
+      [prefix + bankInputNames.meanKeys]: this.storage.tensors.meanKeys,
+      [prefix + bankInputNames.active]: this.#device.tensor(active, [rows, 1, 1, 1]),
     };
   }
 

@@ -7,9 +7,11 @@ import { add } from "../graph/ops/add.ts";
 import { concat } from "../graph/ops/concat.ts";
 import { gather } from "../graph/ops/gather.ts";
 import { expand } from "../graph/ops/expand.ts";
+import { greaterOrEqual } from "../graph/ops/greater_or_equal.ts";
 import { matmul } from "../graph/ops/matmul.ts";
 import { slice } from "../graph/ops/slice.ts";
 import { topK } from "../graph/ops/top_k.ts";
+import { where } from "../graph/ops/where.ts";
 import type { ElementType } from "../tensor.ts";
 import type { BankShape } from "./config.ts";
 
@@ -34,18 +36,26 @@ export const bankInputNames = {
   active: "memory.active",
 } as const;
 
-/** Declares the bank as inputs of a graph that reads it for batches of B rows. */
+/** Declares the bank as inputs of a graph that reads it for batches of B rows; `prefix` tells several banks apart. */
 export function bankInputs(
   graph: Graph,
   bank: BankShape,
-  options: { rows: number; type: ElementType },
+  options: { rows: number; type: ElementType; prefix?: string },
 ): BankInputs {
+  const { prefix = "" } = options;
   const { banks: G, heads: H, headDim: D, capacityChunks: P, chunkTokens: c } = bank;
   return {
-    keys: graph.input(bankInputNames.keys, [G * H * P, c * D], options.type),
-    values: graph.input(bankInputNames.values, [G * H * P, c * D], options.type),
-    active: graph.input(bankInputNames.active, [options.rows, 1, 1, 1]),
+    keys: graph.input(prefix + bankInputNames.keys, [G * H * P, c * D], options.type),
+    values: graph.input(prefix + bankInputNames.values, [G * H * P, c * D], options.type),
+    active: graph.input(prefix + bankInputNames.active, [options.rows, 1, 1, 1]),
   };
+}
+
+/** What to add to the scores of retrieved chunks so that those that are none do not count: 0 or `emptyScore` [B, H, T, n]. */
+export function emptyChunkBias({ scores }: Retrieved): Value {
+  const { graph } = scores;
+  const stored = greaterOrEqual(scores, graph.scalar(emptyScore / 2));
+  return where(stored, graph.scalar(0), graph.scalar(emptyScore));
 }
 
 /** The n best chunks of every query. */
@@ -64,12 +74,12 @@ export interface Retrieved {
 export function retrieveExactly(
   queries: Value,
   bank: BankShape,
-  options: { retrievedChunks: number; blockBytes: number },
+  options: { retrievedChunks: number; blockBytes: number; prefix?: string },
 ): Retrieved {
   const { graph } = queries;
   const { B, H, T, D } = dims(queries, "B H T D");
   const { banks: G, capacityChunks: P } = bank;
-  const meanKeys = graph.input(bankInputNames.meanKeys, [G, H, D + 1, P]);
+  const meanKeys = graph.input((options.prefix ?? "") + bankInputNames.meanKeys, [G, H, D + 1, P]);
   const ones = expand(graph.constant(Float32Array.of(1), [1, 1, 1, 1]), [B, H, T, 1]);
   const extended = concat([queries, ones], 3); // [B, H, T, D+1]
 

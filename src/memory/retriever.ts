@@ -21,12 +21,12 @@ export function retrieve(
   queries: Value,
   bank: BankShape,
   config: Pick<MemoryConfig, "index" | "retrievedTokens" | "chunkTokens">,
-  options: { blockBytes: number },
+  options: { blockBytes: number; prefix?: string },
 ): Retrieved {
   const n = config.retrievedTokens / config.chunkTokens;
   switch (config.index.kind) {
     case "exact":
-      return retrieveExactly(queries, bank, { retrievedChunks: n, blockBytes: options.blockBytes });
+      return retrieveExactly(queries, bank, { ...options, retrievedChunks: n });
     case "hnsw":
       return hostRetrieve(queries.graph, queries, n);
     default:

@@ -175,8 +175,7 @@ export class Trainer {
     }
     if (this.#sums) addAccumulation(graph, nll, parameters);
     else addStep(graph, nll, parameters, config);
-    if (bank && options.trains === "sidenet") {
-      const { k, v } = forward.backbone.projections[options.sideNet.shape.memoryBlock];
+    for (const { k, v } of forward.cached) {
       graph.output("keys", k);
       graph.output("values", v);
     }

@@ -12,7 +12,7 @@ import { Graph, type Value } from "../../src/graph/graph.ts";
 import { linear } from "../../src/graph/ops/linear.ts";
 import { sideNetPrefix } from "../../src/longmem/forward_graph.ts";
 import { padId } from "../../src/backbone/shape.ts";
-import type { LongMemParts } from "../../src/longmem/longmem.ts";
+import type { ReferenceParts } from "./reference_model.ts";
 import { memoryLayer, sideNetTensorShapes } from "../../src/longmem/shape.ts";
 import { sideNetForward } from "../../src/longmem/sidenet_graph.ts";
 import { retrievedChunks } from "../../src/memory/config.ts";
@@ -51,7 +51,11 @@ export class ObservedModel {
   readonly #weights: Tensors = {};
   readonly #sessions = new Map<string, Session>();
 
-  constructor(readonly device: Device, readonly parts: Required<LongMemParts>, rows: number) {
+  constructor(
+    readonly device: Device,
+    readonly parts: ReferenceParts,
+    rows: number,
+  ) {
     const { heads, hiddenDim } = parts.backbone.shape;
     this.bank = new MemoryBank(device, parts.memory, { rows, heads, headDim: hiddenDim / heads });
     for (const [name, { data, shape }] of parts.backbone.weights) {

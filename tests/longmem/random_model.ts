@@ -4,11 +4,11 @@
 import { initializeBackbone } from "../../src/backbone/initialization.ts";
 import type { BackboneShape } from "../../src/backbone/shape.ts";
 import { initializeSideNet } from "../../src/longmem/initialization.ts";
-import type { LongMemParts } from "../../src/longmem/longmem.ts";
 import type { SideNetShape } from "../../src/longmem/shape.ts";
 import { type MemoryConfig, memoryProtocols } from "../../src/memory/config.ts";
 import type { TensorMap } from "../../src/tensor.ts";
 import { Random } from "../../src/text/random.ts";
+import type { ReferenceParts } from "./reference_model.ts";
 
 /** Sizes for tests that look at one property. */
 export const smallBackbone: BackboneShape = {
@@ -32,7 +32,9 @@ export const smallMemory: MemoryConfig = {
 };
 
 /** A small model with another memory. */
-export function smallParts(memory: Partial<MemoryConfig> = {}): Required<LongMemParts> {
+export function smallParts(
+  memory: Partial<MemoryConfig> = {},
+): ReferenceParts {
   return randomParts({
     shape: smallBackbone,
     sideNet: smallSideNet,
@@ -49,7 +51,7 @@ export function randomTokens(count: number, seed: number | string): Int32Array<A
 /** Weights of every kind that are large enough to matter; gates, biases and LayerNorms are not trivial. */
 export function randomParts(
   { shape, sideNet, memory }: { shape: BackboneShape; sideNet: SideNetShape; memory: MemoryConfig },
-): Required<LongMemParts> {
+): ReferenceParts {
   const random = new Random("weights");
   const disturb = (weights: TensorMap, matrices: number) => {
     for (const { data, shape: sizes } of weights.values()) {

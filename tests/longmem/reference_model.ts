@@ -10,7 +10,7 @@ import { erf64 } from "../graph/tensor64.ts";
 export type Rows = Float64Array[];
 
 /** A model in host memory. */
-export type ReferenceParts = Required<LongMemParts>;
+export type ReferenceParts = Required<Pick<LongMemParts, "backbone" | "sideNet" | "memory">>;
 
 /** One stored chunk: keys and values of its tokens [c][E], and the mean key of all heads [E]. */
 export interface ReferenceChunk {
@@ -200,7 +200,7 @@ export function referencePass(
 }
 
 /** Attention of one unscaled query [E] over the chunks that each of its heads retrieves. */
-function readMemory(
+export function readMemory(
   query: Float64Array,
   bank: readonly ReferenceChunk[],
   H: number,
@@ -233,7 +233,7 @@ function readMemory(
 }
 
 /** Slopes from the halving rule: the heads of the next power of two below, then every other slope of twice as many. */
-function slopesOf(H: number): number[] {
+export function slopesOf(H: number): number[] {
   const isPower = (H & (H - 1)) === 0;
   if (isPower) return Array.from({ length: H }, (_, h) => Math.pow(Math.pow(2, -8 / H), h + 1));
   let p = 1;
@@ -241,13 +241,13 @@ function slopesOf(H: number): number[] {
   return [...slopesOf(p), ...slopesOf(2 * p).filter((_, h) => h % 2 === 0).slice(0, H - p)];
 }
 
-function dotHead(a: Float64Array, b: Float64Array, h: number, D: number): number {
+export function dotHead(a: Float64Array, b: Float64Array, h: number, D: number): number {
   let sum = 0;
   for (let d = h * D; d < (h + 1) * D; d++) sum += a[d] * b[d];
   return sum;
 }
 
-function softmax(scores: readonly number[]): number[] {
+export function softmax(scores: readonly number[]): number[] {
   const largest = Math.max(...scores);
   const powers = scores.map((s) => Math.exp(s - largest));
   const total = powers.reduce((a, b) => a + b, 0);
@@ -255,7 +255,7 @@ function softmax(scores: readonly number[]): number[] {
 }
 
 /** x W^T + b with W [O, I]. */
-function affine(x: Rows, weight: Float32Array, bias?: Float32Array): Rows {
+export function affine(x: Rows, weight: Float32Array, bias?: Float32Array): Rows {
   const I = x[0].length, O = weight.length / I;
   return x.map((row) => {
     const y = new Float64Array(O);
@@ -268,7 +268,7 @@ function affine(x: Rows, weight: Float32Array, bias?: Float32Array): Rows {
   });
 }
 
-function normalize(x: Rows, gain: Float32Array, bias: Float32Array, epsilon: number): Rows {
+export function normalize(x: Rows, gain: Float32Array, bias: Float32Array, epsilon: number): Rows {
   return x.map((row) => {
     const mean = row.reduce((a, b) => a + b, 0) / row.length;
     const variance = row.reduce((a, b) => a + (b - mean) ** 2, 0) / row.length;
@@ -276,15 +276,15 @@ function normalize(x: Rows, gain: Float32Array, bias: Float32Array, epsilon: num
   });
 }
 
-function each(x: Rows, f: (value: number) => number): Rows {
+export function each(x: Rows, f: (value: number) => number): Rows {
   return x.map((row) => row.map((value) => f(value)));
 }
 
-function sum(...terms: Rows[]): Rows {
+export function sum(...terms: Rows[]): Rows {
   return terms[0].map((row, n) => row.map((_, e) => terms.reduce((s, term) => s + term[n][e], 0)));
 }
 
-function geluTanh(x: number): number {
+export function geluTanh(x: number): number {
   return 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
 }
 

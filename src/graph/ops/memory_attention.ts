@@ -1,6 +1,6 @@
 import { dims, type Value } from "../graph.ts";
 import { add } from "./add.ts";
-import { joinBlocks } from "./attention.ts";
+import { type AttentionBlock, joinBlocks } from "./attention.ts";
 import { cast } from "./cast.ts";
 import { expand } from "./expand.ts";
 import { gather } from "./gather.ts";
@@ -43,26 +43,13 @@ export function memoryAttention(q: Value, options: MemoryAttentionOptions): Valu
   dims(values, "R width", { width });
   const K = n * width / D, c = width / D;
   const { graph } = q;
-  const perQuery = 4 * H * K * D;
-  const queries = Math.max(1, Math.min(T, Math.floor(options.blockBytes / perQuery)));
-  const rows = perQuery * B * T <= options.blockBytes ? B : 1;
-  const count = Math.ceil(T / queries);
-  const blocks = Array.from({ length: Math.ceil(B / rows) * count }, (_, i) => {
-    const b0 = Math.floor(i / count) * rows, part = i % count;
-    return {
-      b0,
-      b1: b0 + rows,
-      t0: Math.floor(part * T / count),
-      t1: Math.floor((part + 1) * T / count),
-    };
-  });
-  type Block = typeof blocks[number];
+  const blocks = queryBlocks({ B, T, queryBytes: 4 * H * K * D, blockBytes: options.blockBytes });
+  type Block = AttentionBlock;
   const size = ({ b0, b1, t0, t1 }: Block) => (b1 - b0) * H * (t1 - t0);
-  const take = (x: Value, { b0, b1, t0, t1 }: Block) =>
-    slice(slice(x, { axis: 0, start: b0, end: b1 }), { axis: 2, start: t0, end: t1 });
   const gathered = (table: Value, block: Block) =>
-    reshape(cast(gather(table, take(ids, block)), "float32"), [size(block), K, D]);
-  const column = (x: Value, block: Block) => reshape(take(x, block), [size(block), x.shape[3], 1]);
+    reshape(cast(gather(table, takeQueries(ids, block)), "float32"), [size(block), K, D]);
+  const column = (x: Value, block: Block) =>
+    reshape(takeQueries(x, block), [size(block), x.shape[3], 1]);
   const back = (x: Value, { b0, b1, t0, t1 }: Block) => reshape(x, [b1 - b0, H, t1 - t0, D]);
 
   const probabilities = blocks.map((block) => {
@@ -86,4 +73,28 @@ export function memoryAttention(q: Value, options: MemoryAttentionOptions): Valu
     return [joinBlocks(blocks, dqs)];
   });
   return o;
+}
+
+/** Cuts the queries of a batch so that what is gathered for those of a block, `queryBytes` each, stays within `blockBytes`. */
+export function queryBlocks(
+  options: { B: number; T: number; queryBytes: number; blockBytes: number },
+): AttentionBlock[] {
+  const { B, T, queryBytes, blockBytes } = options;
+  const queries = Math.max(1, Math.min(T, Math.floor(blockBytes / queryBytes)));
+  const rows = queryBytes * B * T <= blockBytes ? B : 1;
+  const count = Math.ceil(T / queries);
+  return Array.from({ length: Math.ceil(B / rows) * count }, (_, i) => {
+    const b0 = Math.floor(i / count) * rows, part = i % count;
+    return {
+      b0,
+      b1: b0 + rows,
+      t0: Math.floor(part * T / count),
+      t1: Math.floor((part + 1) * T / count),
+    };
+  });
+}
+
+/** A block's part of values of queries [B, H, T, ..]. */
+export function takeQueries(x: Value, { b0, b1, t0, t1 }: AttentionBlock): Value {
+  return slice(slice(x, { axis: 0, start: b0, end: b1 }), { axis: 2, start: t0, end: t1 });
 }

@@ -1,0 +1,78 @@
+import { type AttentionHeads, type BatchOptions } from "../backbone/backbone_graph.ts";
+import { dims, type Value } from "../graph/graph.ts";
+import { add } from "../graph/ops/add.ts";
+import { joinBlocks } from "../graph/ops/attention.ts";
+import { cast } from "../graph/ops/cast.ts";
+import { concat } from "../graph/ops/concat.ts";
+import { expand } from "../graph/ops/expand.ts";
+import { gather } from "../graph/ops/gather.ts";
+import { matmul } from "../graph/ops/matmul.ts";
+import { queryBlocks, takeQueries } from "../graph/ops/memory_attention.ts";
+import { reshape } from "../graph/ops/reshape.ts";
+import { slice } from "../graph/ops/slice.ts";
+import { softmax } from "../graph/ops/softmax.ts";
+import { transposeLast } from "../graph/ops/transpose.ts";
+import { emptyChunkBias } from "../memory/memory_graph.ts";
+import type { MemoryReader } from "./joint_attention.ts";
+
+/**
+ * Attention of an InfLLM-like block memory (arXiv 2402.04617): every block of a frozen backbone caches keys and values of its
+ * own, and attends to the segment and to what it retrieves in ONE softmax, without gate and without training. All retrieved
+ * tokens stand at one distance before the query, whatever theirs is.
+ *
+ * It differs from InfLLM where this project has one way for all memories: every token and head retrieves for itself (there:
+ * a block of queries, all heads together), a chunk is represented by its mean key (there: by its tokens that attention chose),
+ * the local context is the segment (there: a sliding window), no initial tokens are always attended to, and
+ * the position is ALiBi's: a bias of -m_h times the distance. A row whose memory is empty has its local attention alone.
+ * There is no gradient.
+ *
+ * @param heads Queries, keys and values [B, H, T, D].
+ * @param options `distanceTokens`: distance of all retrieved tokens.
+ * @returns [B, H, T, D]
+ */
+export function blockMemoryAttention(
+  heads: AttentionHeads,
+  memory: MemoryReader,
+  options: BatchOptions & { distanceTokens: number },
+): Value {
+  const { q, query, k, v } = heads;
+  const { B, H, T, D } = dims(q, "B H T D");
+  const { bank, blockBytes } = memory;
+  const retrieved = memory.retrieve(query);
+  const [, , , n] = retrieved.ids.shape;
+  const c = bank.keys.shape[1] / D, K = n * c;
+  const chunkBias = emptyChunkBias(retrieved);
+  const kT = transposeLast(k);
+  const blocks = queryBlocks({ B, T, queryBytes: 4 * H * (T + K * D), blockBytes });
+  const outputs = blocks.map((block) => {
+    const { b0, b1, t0, t1 } = block;
+    const size = (b1 - b0) * H * (t1 - t0);
+    const ids = takeQueries(retrieved.ids, block);
+    const gathered = (table: Value) => reshape(cast(gather(table, ids), "float32"), [size, K, D]);
+    const past = (x: Value, axis: number) =>
+      slice(slice(x, { axis: 0, start: b0, end: b1 }), { axis, start: 0, end: t1 });
+    const local = add(
+      matmul(takeQueries(q, block), past(kT, 3)),
+      options.bias.block(block),
+    ); // [b, H, t, t1]
+    const column = reshape(takeQueries(q, block), [size, D, 1]);
+    const bias = add(
+      takeQueries(chunkBias, block),
+      options.bias.atDistance(block, options.distanceTokens),
+    ); // [b, H, t, n]
+    const perToken = expand(reshape(bias, [size, n, 1]), [size, n, c]);
+    const far = add(
+      reshape(matmul(gathered(bank.keys), column), [b1 - b0, H, t1 - t0, K]),
+      reshape(perToken, [b1 - b0, H, t1 - t0, K]),
+    );
+    const p = softmax(concat([local, far], 3)); // [b, H, t, t1+K]
+    const ofPast = slice(p, { axis: 3, start: 0, end: t1 });
+    const ofFar = reshape(slice(p, { axis: 3, start: t1, end: t1 + K }), [size, 1, K]);
+    const remembered = matmul(ofFar, gathered(bank.values));
+    return add(
+      matmul(ofPast, past(v, 2)),
+      reshape(remembered, [b1 - b0, H, t1 - t0, D]),
+    );
+  });
+  return joinBlocks(blocks, outputs);
+}
