@@ -11,6 +11,7 @@ export type {
   BackboneConfig,
   BackboneDeclaration,
   BackboneInitialization,
+  BlockMemoryModel,
   ChronicleCorpusConfig,
   ChronicleCorpusDeclaration,
   ChronicleWriting,

@@ -255,8 +255,29 @@ export interface WindowedModel {
   readonly windowTokens: number;
 }
 
+/**
+ * The frozen language model with an InfLLM-like memory (arXiv 2402.04617), without any training: every block caches keys and
+ * values of its own, and attends to what it retrieves and to the segment in one softmax. `src/longmem/block_memory_graph.ts`
+ * says where it differs from InfLLM.
+ */
+export interface BlockMemoryModel {
+  /** Which model. */
+  readonly model: "infllm";
+  /** Size of each block's memory in tokens (default: the evaluation's memory's, or the paper's 65,536). */
+  readonly capacityTokens: number;
+  /** Tokens per chunk, found by their mean key (default 16). */
+  readonly chunkTokens: number;
+  /** Retrieved tokens per query and head; a multiple of `chunkTokens` (default 64). */
+  readonly retrievedTokens: number;
+  /**
+   * Distance before the query at which ALiBi sees every retrieved token (default: the evaluation's `contextTokens`, as far as
+   * a segment reaches; the larger it is, the fewer heads look there).
+   */
+  readonly distanceTokens: number;
+}
+
 /** A model with settings; results name it by its kind and the settings that tell it from others: `backbone-sliding-window-512`. */
-export type ConfiguredModel = WindowedModel;
+export type ConfiguredModel = WindowedModel | BlockMemoryModel;
 
 /** A model that can be evaluated. */
 export type EvaluatedModel = NamedModel | ConfiguredModel;
@@ -265,7 +286,8 @@ export type EvaluatedModel = NamedModel | ConfiguredModel;
 export type ModelDeclaration =
   | NamedModel
   | ConfiguredModel["model"]
-  | Declared<WindowedModel, "model">;
+  | Declared<WindowedModel, "model">
+  | Declared<BlockMemoryModel, "model">;
 
 /** What all evaluations have in common. */
 export interface ModelEvaluation {

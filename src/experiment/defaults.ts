@@ -289,6 +289,8 @@ function fillModel(declared: ModelDeclaration, evaluation: ModelSurroundings): E
     case "backbone-sliding-window":
     case "backbone-full-context":
       return fillSettings({ model: declared }, evaluation);
+    case "infllm":
+      return fillSettings({ model: declared }, evaluation);
     default:
       return typeof declared === "string" ? declared : fillSettings(declared, evaluation);
   }
@@ -309,7 +311,13 @@ function fillSettings(
       }
       return { ...declared, windowTokens };
     }
+    case "infllm": {
+      const { retrievedTokens } = paperMemory;
+      const { capacityTokens } = memory ?? paperMemory;
+      const chunkTokens = 16, distanceTokens = contextTokens;
+      return { capacityTokens, chunkTokens, retrievedTokens, distanceTokens, ...declared };
+    }
     default:
-      return declared.model satisfies never;
+      return declared satisfies never;
   }
 }

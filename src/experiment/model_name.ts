@@ -7,7 +7,11 @@ export function modelName(model: EvaluatedModel): string {
     case "backbone-sliding-window":
     case "backbone-full-context":
       return `${model.model}-${model.windowTokens}`;
+    case "infllm": {
+      const { capacityTokens: m, chunkTokens: c, retrievedTokens: k, distanceTokens: d } = model;
+      return `${model.model}-m${m}-c${c}-k${k}-d${d}`;
+    }
     default:
-      return model.model satisfies never;
+      return model satisfies never;
   }
 }

@@ -198,11 +198,19 @@ const model = z.union([
     "untrained-with-memory",
     "backbone-sliding-window",
     "backbone-full-context",
+    "infllm",
   ),
   z.discriminatedUnion("model", [
     z.strictObject({
       model: z.literal(["backbone-sliding-window", "backbone-full-context"]),
       windowTokens: positiveInteger.exactOptional(),
+    }),
+    z.strictObject({
+      model: z.literal("infllm"),
+      capacityTokens: positiveInteger.exactOptional(),
+      chunkTokens: positiveInteger.exactOptional(),
+      retrievedTokens: positiveInteger.exactOptional(),
+      distanceTokens: nonNegativeInteger.exactOptional(),
     }),
   ]),
 ]).describe("names of models, or objects of a model and its settings");

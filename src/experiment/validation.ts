@@ -9,13 +9,14 @@ import type {
   CorpusConfig,
   Experiment,
   MemoryConfig,
+  ModelEvaluation,
   NamedModel,
   ResolvedExperiment,
   SideNetConfig,
   TokenizerConfig,
   TrainingConfig,
 } from "./declaration.ts";
-import { lowestCapacityTokens } from "../memory/config.ts";
+import { lowestCapacityTokens, memoryOfSizes } from "../memory/config.ts";
 import { publishedTable } from "../results/published.ts";
 import { checkChronicle } from "../text/chronicle/config.ts";
 import { fillDefaults } from "./defaults.ts";
@@ -174,11 +175,9 @@ function missingContexts(experiment: Experiment): Problem[] {
 function missingWindows({ memory, evaluations }: Experiment): Problem[] {
   return evaluations.flatMap((evaluation, i) =>
     evaluation.models.flatMap((model, j) => {
-      const { model: kind, windowTokens = undefined } = typeof model === "string"
-        ? { model }
-        : model;
-      const unknown = kind === "backbone-full-context" && windowTokens === undefined &&
-        memory === undefined && evaluation.memory === undefined;
+      const settings = typeof model === "string" ? { model } : model;
+      const unknown = settings.model === "backbone-full-context" &&
+        !("windowTokens" in settings) && memory === undefined && evaluation.memory === undefined;
       return unknown
         ? [{
           path: `evaluations.${i}.models.${j}.windowTokens`,
@@ -202,6 +201,7 @@ const modelNeeds: Readonly<
   "untrained-with-memory": ["sidenet", "memory"],
   "backbone-sliding-window": [],
   "backbone-full-context": [],
+  "infllm": [],
 };
 
 /** Values that are allowed alone, but not together. */
@@ -324,9 +324,10 @@ function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
 /** Settings of a model that do not fit its evaluation. */
 function settingProblems(
   model: ConfiguredModel,
-  { contextTokens }: { readonly contextTokens: number },
+  evaluation: Pick<ModelEvaluation, "contextTokens" | "memory">,
   path: string,
 ): Problem[] {
+  const { contextTokens } = evaluation;
   switch (model.model) {
     case "backbone-sliding-window":
     case "backbone-full-context":
@@ -336,8 +337,23 @@ function settingProblems(
         model.windowTokens,
         `integers from ${contextTokens}`,
       )];
+    case "infllm": {
+      const memory = memoryOfSizes(model, evaluation.memory?.bank ?? "per-row");
+      const tooLong = model.chunkTokens <= contextTokens ? [] : [wrong(
+        `${path}.chunkTokens`,
+        "must not exceed the evaluation's contextTokens",
+        model.chunkTokens,
+        `integers from 1 to ${contextTokens}`,
+      )];
+      const rowByRow = { batchSize: 1, contextTokens };
+      return [
+        ...memoryProblems(memory, path),
+        ...tooLong,
+        ...updateProblems(memory, rowByRow, path),
+      ];
+    }
     default:
-      return model.model satisfies never;
+      return model satisfies never;
   }
 }
 

@@ -169,6 +169,19 @@ export function recentMemory(memory: MemoryConfig, contextTokens: number): Memor
   return { ...memory, capacityTokens: Math.max(least, retrievedTokens) };
 }
 
+/** A memory of the sizes that a model declares for itself, empty slots masked and the oldest chunks leaving first. */
+export function memoryOfSizes(
+  { capacityTokens, chunkTokens, retrievedTokens }: Pick<
+    MemoryConfig,
+    "capacityTokens" | "chunkTokens" | "retrievedTokens"
+  >,
+  bank: MemoryConfig["bank"],
+): MemoryConfig {
+  const index = { kind: "exact" } as const;
+  const sizes = { capacityTokens, chunkTokens, retrievedTokens };
+  return { ...memoryProtocols.paper, ...sizes, bank, index };
+}
+
 /** The smallest bank that an update of so many tokens never breaks, in tokens. */
 export function lowestCapacityTokens(
   updateTokens: number,

@@ -9,7 +9,7 @@ import { slidingWindowModel } from "../evaluation/sliding_window.ts";
 import type { EvaluatedModel, ModelEvaluation } from "../experiment/declaration.ts";
 import { modelName } from "../experiment/model_name.ts";
 import { LongMem, type LongMemParts } from "../longmem/longmem.ts";
-import { recentMemory } from "../memory/config.ts";
+import { memoryOfSizes, recentMemory } from "../memory/config.ts";
 import type { Device } from "../runtime/device.ts";
 import type { SideNets } from "./models.ts";
 
@@ -46,8 +46,16 @@ export async function openModel(
         const window = { contextTokens, windowTokens, shared };
         return await open({}, (model) => slidingWindowModel(name, model, window));
       }
+      case "infllm": {
+        const memory = memoryOfSizes(declared, evaluation.memory?.bank ?? "per-row");
+        const { distanceTokens } = declared;
+        return await open(
+          { memory, blockMemory: { distanceTokens } },
+          (model) => languageModel(name, model, "infllm"),
+        );
+      }
       default:
-        return declared.model satisfies never;
+        return declared satisfies never;
     }
   }
   switch (declared) {

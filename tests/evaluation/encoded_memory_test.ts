@@ -114,6 +114,15 @@ deviceTest(
       () => new EncodedMemories(smallBackbone(2)).keep(model),
       /^TypeError: Cannot keep the memories of a model that has another backbone$/,
     );
+    const { memory } = model.parts;
+    const blocks = new LongMem(device, {
+      backbone,
+      memory: memory!,
+      blockMemory: { distanceTokens: 1 },
+    });
+    assert.equal(memories.keep(blocks), blocks, "memories of several blocks are not kept");
+    await assert.rejects(blocks.saveMemory(), /Cannot save the memories of several blocks$/);
+    await blocks.close();
     await model.close();
   },
   { kinds: ["cpu"] },

@@ -140,7 +140,7 @@ test("a cross-network residual is what a SideNet has anyway, so that declaring i
   assert.equal(resolved({ crossNetworkResidual: false }).sidenet?.crossNetworkResidual, false);
 });
 
-test("a window of the backbone is as long as declared, or as what it is to be compared with", () => {
+test("settings of a model are as declared, or fit what it is to be compared with", () => {
   const { evaluations: [{ models }] } = validateExperiment({
     ...small,
     evaluations: [{
@@ -152,6 +152,8 @@ test("a window of the backbone is as long as declared, or as what it is to be co
         { model: "backbone-sliding-window", windowTokens: 1000 },
         "backbone-full-context",
         { model: "backbone-full-context", windowTokens: 128 },
+        "infllm",
+        { model: "infllm", chunkTokens: 8, distanceTokens: 0 },
       ],
       contextTokens: 64,
       memory: { capacityTokens: 2048 },
@@ -163,6 +165,20 @@ test("a window of the backbone is as long as declared, or as what it is to be co
     { model: "backbone-sliding-window", windowTokens: 1000 },
     { model: "backbone-full-context", windowTokens: 64 + 2048 },
     { model: "backbone-full-context", windowTokens: 128 },
+    {
+      model: "infllm",
+      capacityTokens: 2048,
+      chunkTokens: 16,
+      retrievedTokens: 64,
+      distanceTokens: 64,
+    },
+    {
+      model: "infllm",
+      capacityTokens: 2048,
+      chunkTokens: 8,
+      retrievedTokens: 64,
+      distanceTokens: 0,
+    },
   ]);
   assert.deepEqual(models.map(modelName), [
     "longmem",
@@ -170,6 +186,8 @@ test("a window of the backbone is as long as declared, or as what it is to be co
     "backbone-sliding-window-1000",
     "backbone-full-context-2112",
     "backbone-full-context-128",
+    "infllm-m2048-c16-k64-d64",
+    "infllm-m2048-c8-k64-d0",
   ]);
 });
 

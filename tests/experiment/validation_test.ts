@@ -188,7 +188,7 @@ const malformed: Malformed[] = [
     name: "evaluation of an unknown model",
     change: { evaluations: [{ ...evaluation, models: ["longmen"] }] },
     problems: [
-      'evaluations.0.models.0 has a wrong value: current value is "longmen", allowed are backbone, sidenet-without-memory, longmem, longmem-memory-off, longmem-recent-memory, longmem-other-document, untrained-with-memory, backbone-sliding-window, backbone-full-context (did you mean "longmem"?)',
+      'evaluations.0.models.0 has a wrong value: current value is "longmen", allowed are backbone, sidenet-without-memory, longmem, longmem-memory-off, longmem-recent-memory, longmem-other-document, untrained-with-memory, backbone-sliding-window, backbone-full-context, infllm (did you mean "longmem"?)',
     ],
   },
   {
@@ -316,14 +316,14 @@ const malformed: Malformed[] = [
     name: "LongMem without memory",
     change: { memory: undefined },
     problems: [
-      'evaluations.0.models.1 needs memory, not declared: current value is "longmem", allowed are backbone, sidenet-without-memory, backbone-sliding-window, backbone-full-context, or a declaration with memory',
+      'evaluations.0.models.1 needs memory, not declared: current value is "longmem", allowed are backbone, sidenet-without-memory, backbone-sliding-window, backbone-full-context, infllm, or a declaration with memory',
     ],
   },
   {
     name: "LongMem without adaptation",
     change: { adaptation: undefined },
     problems: [
-      'evaluations.0.models.1 needs adaptation, not declared: current value is "longmem", allowed are backbone, untrained-with-memory, backbone-sliding-window, backbone-full-context, or a declaration with adaptation',
+      'evaluations.0.models.1 needs adaptation, not declared: current value is "longmem", allowed are backbone, untrained-with-memory, backbone-sliding-window, backbone-full-context, infllm, or a declaration with adaptation',
     ],
   },
   {
@@ -385,14 +385,14 @@ const malformed: Malformed[] = [
     name: "settings of an unknown model",
     change: { evaluations: [{ ...evaluation, models: [{ model: "backbone-full-contxt" }] }] },
     problems: [
-      'evaluations.0.models.0.model has a wrong value: current value is "backbone-full-contxt", allowed are backbone-sliding-window, backbone-full-context (did you mean "backbone-full-context"?)',
+      'evaluations.0.models.0.model has a wrong value: current value is "backbone-full-contxt", allowed are backbone-sliding-window, backbone-full-context, infllm (did you mean "backbone-full-context"?)',
     ],
   },
   {
     name: "settings of no model",
     change: { evaluations: [{ ...evaluation, models: [{ windowTokens: 512 }] }] },
     problems: [
-      "evaluations.0.models.0.model is missing: allowed are backbone-sliding-window, backbone-full-context",
+      "evaluations.0.models.0.model is missing: allowed are backbone-sliding-window, backbone-full-context, infllm",
     ],
   },
   {
@@ -421,6 +421,24 @@ const malformed: Malformed[] = [
     },
     problems: [
       "evaluations.0.models.0.windowTokens must hold the evaluation's contextTokens: current value is 127, allowed are integers from 128",
+    ],
+  },
+  {
+    name: "block memories that no segment fills, or that hold too little",
+    change: {
+      evaluations: [{
+        ...evaluation,
+        models: [
+          { model: "infllm", chunkTokens: 24, distanceTokens: 0 },
+          { model: "infllm", chunkTokens: 256, retrievedTokens: 256 },
+          { model: "infllm", capacityTokens: 64 },
+        ],
+      }],
+    },
+    problems: [
+      "evaluations.0.models.0.retrievedTokens must be a multiple of evaluations.0.models.0.chunkTokens: current value is 64, allowed are multiples of 24",
+      "evaluations.0.models.1.chunkTokens must not exceed the evaluation's contextTokens: current value is 256, allowed are integers from 1 to 128",
+      "evaluations.0.models.2.capacityTokens must hold one update, of 128 tokens each: current value is 64, allowed are integers from 128",
     ],
   },
   {

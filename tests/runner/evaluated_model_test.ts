@@ -100,3 +100,31 @@ deviceTest(
   },
   onCpu,
 );
+
+deviceTest(
+  "infllm reads what it retrieves, at the declared distance, and the backbone otherwise",
+  async (device) => {
+    const infllm = {
+      model: "infllm",
+      capacityTokens: 32,
+      chunkTokens: 4,
+      retrievedTokens: 8,
+      distanceTokens: 8,
+    } as const;
+    const asks = (model: EvaluatedModel, read: readonly typeof first[]) =>
+      withModel(device, model, (opened) => answer(opened, read));
+    const backbone = await asks("backbone", []);
+    assertClose(await asks(infllm, []), backbone, { tolerance: 1e-5 });
+    const differs = (a: Float32Array, b: Float32Array) =>
+      a.some((nll, i) => Math.abs(nll - b[i]) > 1e-3);
+    const remembering = await asks(infllm, [first, second]);
+    assert.ok(differs(remembering, backbone), "memory matters");
+    const changes = [{ distanceTokens: 0 }, { retrievedTokens: 4 }, { capacityTokens: 8 }];
+    for (const change of changes) {
+      const other = await asks({ ...infllm, ...change }, [first, second]);
+      assert.ok(differs(other, remembering), JSON.stringify(change));
+    }
+    assert.ok(differs(await asks({ ...infllm, chunkTokens: 2 }, [first, second]), remembering));
+  },
+  onCpu,
+);
