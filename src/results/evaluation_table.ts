@@ -175,9 +175,7 @@ function staleRemarks(runs: readonly RunRecord[]): string[] {
       `Run ${record.summary.run} is left out of ${
         names.join(", ")
       }: it was measured by an earlier ` +
-      `version of the metric, whose numbers are not comparable; \`${
-        runCommandOf(record)
-      } --fresh\` ` +
+      `version of the metric, whose numbers are not comparable; \`${runCommandOf(record)}\` ` +
       "measures anew",
     ];
   });
