@@ -48,12 +48,15 @@ function findingOf(table: EvaluationTable, rows: readonly TableRow[], sumsOf: Su
   const noun = metricNoun(column.name);
   const measured = rows.filter(({ cells }) => cells[0]);
   const value = ({ cells: [cell] }: TableRow) => uncertain(cell!.value, cell!.stderr).split(" ")[0];
+  const whole = ({ cells: [cell] }: TableRow) => uncertain(cell!.value, cell!.stderr);
   const longmem = measured.find(({ model }) => model === "longmem");
   if (!longmem) {
     const [first, ...others] = measured;
     if (!first) return `${noun} was not measured.`;
-    return `The ${noun} ${nameOf(first)} is ${value(first)}` +
-      others.map((row) => `, ${nameOf(row)} ${value(row)}`).join("") + `${best(measured)}.`;
+    const items = Math.min(...first.cells[0]!.metrics.map(({ n }) => n));
+    return `The ${noun} ${nameOf(first)} is ${whole(first)}` +
+      others.map((row) => `, ${nameOf(row)} ${whole(row)}`).join("") +
+      ` (n = ${items})${best(measured)}.`;
   }
   const shown = measured.filter(({ model }) => model in names && model !== "longmem");
   const numbers = `LongMem's ${noun} is ${value(longmem)}` +

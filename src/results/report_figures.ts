@@ -187,11 +187,14 @@ function trainingFigures(runs: readonly RunRecord[]): ReportFigure[] {
       svg: lineChart({
         title: `Training of ${phase}: loss by step`,
         description: describeLines(series),
-        note: `each point of more than ${curvePoints} steps is the mean of several; ${
-          trained.length > mostSeries
-            ? `the first ${mostSeries} of ${trained.length} runs`
-            : "no standard errors"
-        }`,
+        note: [
+          ...(trained.some(({ training }) => training.length > curvePoints * phases.length)
+            ? ["each point is the mean of neighbouring steps where there are many"]
+            : []),
+          ...(trained.length > mostSeries
+            ? [`the first ${mostSeries} of ${trained.length} runs`]
+            : []),
+        ].join("; "),
         x: { label: "step" },
         y: { label: "loss", unit: "nats/token" },
         series,

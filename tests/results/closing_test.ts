@@ -10,7 +10,10 @@ test("closingText() has the main table, what it means, and where the rest is", (
   );
   assert.match(text, /^## novels \(scaled-down\)$/m);
   assert.match(text, /^\| backbone \| 24\.12 \u00b1 0\.35 \|$/m);
-  assert.match(text, /^perplexity-test: The perplexity of the backbone alone is 24\.12\.$/m);
+  assert.match(
+    text,
+    /^perplexity-test: The perplexity of the backbone alone is 24\.12 \u00b1 0\.35 \(n = 13\)\.$/m,
+  );
   assert.match(text, /results\/novels\/m1\/samples$/m);
   assert.match(text, /deno task table results\/novels\/m1$/m);
   assert.doesNotMatch(text, /<5K/, "parts are left to the whole tables");

@@ -113,10 +113,13 @@ test("findings() tells whether older text helps", () => {
 });
 
 test("findings() without a LongMem, or without what to compare it with, only tells the numbers", () => {
-  assert.equal(found({ backbone: 5 }), "quiz: The accuracy of the backbone alone is 0.250.");
+  assert.equal(
+    found({ backbone: 5 }),
+    "quiz: The accuracy of the backbone alone is 0.250 \u00b1 0.050 (n = 20).",
+  );
   assert.equal(
     found({ "backbone": 5, "sidenet-without-memory": 6 }),
-    "quiz: The accuracy of the backbone alone is 0.250, of a SideNet that never had a memory 0.300; " +
+    "quiz: The accuracy of the backbone alone is 0.250 \u00b1 0.050, of a SideNet that never had a memory 0.300 \u00b1 0.050 (n = 20); " +
       "no difference between the best two is known to be more than noise.",
   );
   assert.match(
