@@ -38,7 +38,7 @@ export function generateCommand(output: Output): Command {
         value: "PATH",
         help: "a tokenizer.json, or a folder of encoder.json, vocab.bpe and dict.txt",
       },
-      { name: "document", value: "FILE", help: "plain text, .txt or .txt.gz, to remember" },
+      { name: "document", value: "FILE", help: "plain text, also gzipped (.gz), to remember" },
       { name: "prompt", value: "TEXT", help: "text to continue (default none)" },
       { name: "tokens", value: "N", help: "tokens to generate at most (default 100)" },
       { name: "context", value: "N", help: "tokens of the window (default as trained)" },

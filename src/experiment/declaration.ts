@@ -43,13 +43,13 @@ export type Declared<T, Required extends keyof T> =
   & Pick<T, Required>
   & Partial<Omit<T, Required>>;
 
-/** Documents: plain text files in a folder, divided into three splits. */
+/** Documents: files of plain text or LaTeX source in a folder, divided into three splits. */
 export interface FileCorpusConfig {
   /** Distinguishes it from other kinds of corpus. */
   readonly kind: "files";
   /** Folder of the corpus, relative to the folder in which the command runs. */
   readonly folder: string;
-  /** Subfolders or globs below `folder` whose `.txt` and `.txt.gz` files are trained on. */
+  /** Subfolders or globs below `folder` whose `.txt` and `.tex` files, or such with `.gz`, are trained on. */
   readonly train: readonly string[];
   /** The same for validation. */
   readonly valid: readonly string[];

@@ -10,7 +10,13 @@ import type { TrainingConfig } from "../training/config.ts";
 import { trainByteLevelBpe } from "../text/bpe_trainer.ts";
 import { type ChronicleBook, writeBooks } from "../text/chronicle/book.ts";
 import { writePretrainingDocuments } from "../text/chronicle/pretraining.ts";
-import { type Document, type DocumentFile, findDocuments, readDocument } from "../text/corpus.ts";
+import {
+  type Document,
+  type DocumentFile,
+  documentName,
+  findDocuments,
+  readDocument,
+} from "../text/corpus.ts";
 import { DocumentStream } from "../text/document_stream.ts";
 import { type TokenizedDocument, tokenizeDocument } from "../text/document_tokens.ts";
 import { concatenateDocuments, LaneStream } from "../text/lane_stream.ts";
@@ -223,7 +229,7 @@ async function knownLengths(folder: string): Promise<Map<string, number>> {
   for (const entry of Array.isArray(entries) ? entries : []) {
     const { file, "gpt2_tokens": tokens } = entry as { file?: unknown; gpt2_tokens?: unknown };
     if (typeof file !== "string" || typeof tokens !== "number") continue;
-    lengths.set(file.split("/").at(-1)!.replace(/\.txt(\.gz)?$/, ""), tokens);
+    lengths.set(documentName(file), tokens);
   }
   return lengths;
 }

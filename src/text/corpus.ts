@@ -1,5 +1,5 @@
 /**
- * Corpora: plain text files, one a document.
+ * Corpora: files of plain text or LaTeX source, which is read as it is, one a document.
  */
 import { createHash } from "node:crypto";
 import { promisify } from "node:util";
@@ -23,14 +23,14 @@ export interface DocumentFile {
   readonly path: string;
 }
 
-const extension = /\.txt(\.gz)?$/;
-const patterns = "*.txt, *.txt.gz";
+const extension = /\.(txt|tex)(\.gz)?$/;
+const patterns = "*.txt, *.txt.gz, *.tex, *.tex.gz";
 
 /**
  * Finds the documents of a corpus without reading them, in the order of their names (by code unit, so that
  * the order is the same everywhere).
  *
- * @param sources Files; folders, whose `.txt` and `.txt.gz` files count, not their subfolders; or paths whose
+ * @param sources Files; folders, whose `.txt`, `.tex`, `.txt.gz` and `.tex.gz` files count, not their subfolders; or paths whose
  * last part has `*` for any characters and `?` for any one.
  * @throws {Deno.errors.NotFound} If a source is missing, or nothing there matches.
  * @throws {RangeError} If two files have one name, or wildcards stand before the last part of a path.
@@ -46,7 +46,7 @@ export async function findDocuments(sources: string | readonly string[]): Promis
     }
     for (const path of found) paths.add(path);
   }
-  const files = Array.from(paths, (path) => ({ name: nameOf(path), path }));
+  const files = Array.from(paths, (path) => ({ name: documentName(path), path }));
   files.sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
   for (let i = 1; i < files.length; i++) {
     if (files[i].name === files[i - 1].name) {
@@ -170,6 +170,7 @@ async function found<T>(source: string, lookUp: () => Promise<T>): Promise<T> {
   }
 }
 
-function nameOf(path: string): string {
+/** Name of the document of a file: that of the file, without folder and extension. */
+export function documentName(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1).replace(extension, "");
 }

@@ -70,6 +70,33 @@ corpusTest(
   },
 );
 
+corpusTest(
+  "openCorpus() reads LaTeX source as it is, beside plain text",
+  {
+    "papers/b.tex": "\\section{One} % not a word is left out\n",
+    "papers/a.tex.gz": gzipSync("$x^2$\n"),
+    "papers/c.txt": "plain\n",
+    "papers/figure.pdf.tex.png": "no document",
+  },
+  async (folder) => {
+    const documents = await openCorpus(`${folder}/papers`);
+    assert.deepEqual(documents.map(({ name, text }) => [name, text]), [
+      ["a", "$x^2$\n"],
+      ["b", "\\section{One} % not a word is left out\n"],
+      ["c", "plain\n"],
+    ]);
+  },
+);
+
+sharedTest("openCorpus() reads a book in LaTeX", async () => {
+  const documents = await openCorpus(sharedPath("data/latex/hott-book"));
+  assert.equal(documents.length, 17);
+  // In bytes; data/README.md counts the files so.
+  const bytes = documents.map(({ text }) => new TextEncoder().encode(text).length);
+  assert.equal(bytes.reduce((sum, length) => sum + length, 0), 1_606_573);
+  assert.ok(documents.every(({ name }) => !name.includes(".")));
+});
+
 corpusTest("findDocuments() names what is missing", plainFiles, async (folder) => {
   const rejects = (source: string, name: string, message: RegExp) =>
     assert.rejects(findDocuments(source && `${folder}/${source}`), { name, message });
@@ -82,7 +109,7 @@ corpusTest("findDocuments() names what is missing", plainFiles, async (folder) =
   await rejects(
     "train/z*",
     "NotFound",
-    /".*\/z\*" has no documents: names must match \*\.txt, \*\.txt\.gz$/,
+    /".*\/z\*" has no documents: names must match \*\.txt, \*\.txt\.gz, \*\.tex, \*\.tex\.gz$/,
   );
   await rejects(
     "train/index.json",
@@ -99,7 +126,7 @@ corpusTest(
     await assert.rejects(findDocuments(`${folder}/empty`), {
       name: "NotFound",
       message:
-        `Cannot open corpus as "${folder}/empty" has no documents: names must match *.txt, *.txt.gz`,
+        `Cannot open corpus as "${folder}/empty" has no documents: names must match *.txt, *.txt.gz, *.tex, *.tex.gz`,
     });
   },
 );
