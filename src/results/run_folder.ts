@@ -16,6 +16,7 @@
  * is killed, its folder can be opened again and nothing finished is lost.
  */
 import { join } from "node:path";
+import { writing } from "../writing.ts";
 import type { Environment } from "./environment.ts";
 
 /** What a run has come to. `running` in a folder that nobody writes is a run that was killed. */
@@ -523,29 +524,4 @@ async function writeAtomically(path: string, text: string): Promise<void> {
     await file.syncData();
   });
   await writing(path, () => Deno.rename(neighbour, path));
-}
-
-/** Why the system refuses to write, by its error code. */
-const reasons: Readonly<Record<string, string>> = {
-  ENOSPC: "the disk is full",
-  EDQUOT: "the disk quota is used up",
-  EROFS: "the file system is read-only",
-  EACCES: "permission is denied",
-  EPERM: "permission is denied",
-  ENOTDIR: "a file stands where a folder is needed",
-  EEXIST: "a file stands where a folder is needed",
-  EISDIR: "a folder stands where a file is needed",
-};
-
-/** Runs something that writes; says which path could not be written and why. */
-export async function writing<T>(path: string, write: () => Promise<T>): Promise<T> {
-  try {
-    return await write();
-  } catch (cause) {
-    const { code, message } = cause as { code?: string; message: string };
-    const reason = cause instanceof Deno.errors.NotCapable
-      ? `Deno was not allowed to: run it with --allow-write`
-      : reasons[code ?? ""] ?? message;
-    throw new Error(`Cannot write "${path}" as ${reason}`, { cause });
-  }
 }

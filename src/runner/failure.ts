@@ -13,9 +13,10 @@ function isSentence(message: string): boolean {
   return /^Cannot .* as /s.test(message) && !message.startsWith("Cannot destructure ");
 }
 
-/** What the operating system refuses has its code. */
+/** What the operating system refuses has its code, `ENOENT` or `(os error 27)`; what Deno may not do, a class. */
 function isSystemError(error: Error): boolean {
-  return Object.values(Deno.errors).some((kind) => error instanceof kind) && "code" in error;
+  return "code" in error && /^E[A-Z0-9]+$/.test(String(error.code)) ||
+    /\(os error \d+\)/.test(error.message) || error instanceof Deno.errors.NotCapable;
 }
 
 /** The sentence about an error, or the whole stack where it was not foreseen. */

@@ -13,8 +13,9 @@ import { readSafetensors } from "../backbone/checkpoint/safetensors.ts";
 import { hashTensors } from "../backbone/checkpoint/tensor_hash.ts";
 import type { ResolvedExperiment } from "../experiment/declaration.ts";
 import { canonicalJson } from "../experiment/resolve.ts";
-import { type MetricsRecord, readMetricsRecords, writing } from "../results/run_folder.ts";
+import { type MetricsRecord, readMetricsRecords } from "../results/run_folder.ts";
 import type { TensorMap } from "../tensor.ts";
+import { writing } from "../writing.ts";
 import { describeHolder, FileLock } from "./lock.ts";
 import type { RunContext } from "./run.ts";
 import type { RunDocument, RunText } from "./text.ts";
@@ -169,7 +170,7 @@ async function copyFile(from: string, to: string): Promise<void> {
 
 /** Records what a training is before its first step; one that goes on keeps what it was begun as. */
 export async function recordPhaseStart(folder: string, identity: PhaseIdentity): Promise<void> {
-  await Deno.mkdir(folder, { recursive: true });
+  await writing(folder, () => Deno.mkdir(folder, { recursive: true }));
   await writeRecord(folder, identity);
 }
 

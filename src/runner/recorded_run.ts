@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import type { ResolvedRun } from "../experiment/resolve.ts";
 import { type Environment, peakMemoryBytes } from "../results/environment.ts";
-import { RunFolder, writing } from "../results/run_folder.ts";
+import { RunFolder } from "../results/run_folder.ts";
+import { writing } from "../writing.ts";
 import { failureDetails } from "./failure.ts";
 import { FileLock, type LockHolder } from "./lock.ts";
 import type { RunContext, RunExecutor } from "./run.ts";

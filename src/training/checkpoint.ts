@@ -10,6 +10,7 @@
 import { join } from "node:path";
 import { readSafetensors, writeSafetensors } from "../backbone/checkpoint/safetensors.ts";
 import type { TensorMap } from "../tensor.ts";
+import { writing } from "../writing.ts";
 import type { TrainerState } from "./trainer.ts";
 
 /** Weights that scored best on the valid split so far. */
@@ -49,7 +50,7 @@ export async function saveCheckpoint(
   const { trainer, position, best } = checkpoint;
   const name = `step_${String(trainer.step).padStart(6, "0")}`;
   const path = join(folder, name);
-  await Deno.mkdir(path, { recursive: true });
+  await writing(path, () => Deno.mkdir(path, { recursive: true }));
   await removeIfThere(join(path, "state.json"));
   await writeSafetensors(join(path, "parameters.safetensors"), trainer.parameters);
   await writeSafetensors(join(path, "adam_means.safetensors"), trainer.means);
@@ -71,7 +72,7 @@ export async function saveCheckpoint(
     best: best ? { step: best.step, loss: best.loss } : null,
   };
   const part = join(path, "state.json.part");
-  await Deno.writeTextFile(part, JSON.stringify(state, null, 2) + "\n");
+  await writing(part, () => Deno.writeTextFile(part, JSON.stringify(state, null, 2) + "\n"));
   await Deno.rename(part, join(path, "state.json"));
   for (const step of await savedSteps(folder)) {
     if (step.name !== name) await Deno.remove(join(folder, step.name), { recursive: true });

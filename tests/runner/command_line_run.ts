@@ -12,17 +12,34 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** A process of `deno task run` in a folder, with exactly the permissions of the task. */
-export function spawnRun(folder: string, args: readonly string[]): Deno.ChildProcess {
+/**
+ * A process of `deno task run` in a folder, with exactly the permissions of the task.
+ *
+ * @param options `fileKiB`: writing beyond this size of a file fails, as on a disk that is full;
+ * `readOnly`: the folder `results` is on a file system that cannot be written.
+ */
+export function spawnRun(
+  folder: string,
+  args: readonly string[],
+  { fileKiB, readOnly = false }: { readonly fileKiB?: number; readonly readOnly?: boolean } = {},
+): Deno.ChildProcess {
   const config = repositoryPath("deno.json");
   const { tasks } = JSON.parse(Deno.readTextFileSync(config));
   const [, permissions] = /^deno run (.*) src\/main.ts run$/.exec(tasks.run)!;
-  return new Deno.Command(Deno.execPath(), {
-    args: [
-      ...["run", "--quiet", "--no-prompt", "--no-check", "--config", config],
-      ...permissions.split(" "),
-      ...[repositoryPath("src/main.ts"), "run", ...args],
-    ],
+  const command = [
+    ...[Deno.execPath(), "run", "--quiet", "--no-prompt", "--no-check", "--config", config],
+    ...permissions.split(" "),
+    ...[repositoryPath("src/main.ts"), "run", ...args],
+  ];
+  const shell = (script: string) => ["bash", "-c", `${script}; exec "$@"`, "bash", ...command];
+  const [program, ...rest] = fileKiB !== undefined
+    // The signal that would end the process is ignored, so that the write itself fails.
+    ? shell(`trap '' XFSZ; ulimit -f ${fileKiB}`)
+    : readOnly
+    ? ["unshare", "-rm", ...shell("mount -t tmpfs -o ro tmpfs results")]
+    : command;
+  return new Deno.Command(program, {
+    args: rest,
     cwd: folder,
     stdout: "piped",
     stderr: "piped",
@@ -52,15 +69,18 @@ export function declaration(name: string): string {
 
 /** Registers a test with a folder of its own, which has a `corpus`. */
 export function runTest(name: string, body: (folder: string) => Promise<void>): void {
-  test(name, async () => {
-    const folder = await Deno.makeTempDir();
-    try {
-      await writeCorpus(join(folder, "corpus"));
-      await body(folder);
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
-  });
+  test(name, () => withCorpus(body));
+}
+
+/** Does something in a folder of its own, which has a `corpus`. */
+export async function withCorpus(body: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await writeCorpus(join(folder, "corpus"));
+    await body(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 }
 
 const words = "the old king sailed his ship across a cold green sea and found no land but stars"

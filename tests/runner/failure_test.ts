@@ -1,16 +1,21 @@
 import { join } from "node:path";
 import { writeBackboneFolder } from "../../src/backbone/checkpoint/folder.ts";
-import { assert } from "../testing.ts";
+import { assert, test } from "../testing.ts";
 import { smallBackbone } from "../training/small_training.ts";
 import {
   declaration,
   onlyRun,
+  outcomeOf,
   readJson,
   readLines,
   run,
   runFolders,
   runTest,
+  spawnRun,
+  withCorpus,
 } from "./command_line_run.ts";
+
+const tiny = declaration("tiny.ts");
 
 /** Files that do not do what their declaration needs. */
 async function writeUnusableFiles(folder: string): Promise<void> {
@@ -51,6 +56,7 @@ runTest(
     await writeUnusableFiles(folder);
     const { code, stderr } = await run(folder, declaration("unusable.ts"));
     assert.equal(code, 1, stderr);
+    assert.doesNotMatch(stderr, /\n {4}at /, "a foreseen error is one sentence");
     const errors = new Map<string, string>();
     for (const path of await runFolders(join(folder, "results"))) {
       const { experiment, state, error, metrics } = await readJson(path, "summary.json");
@@ -65,7 +71,6 @@ runTest(
 );
 
 runTest("a memory that is smaller than a segment is a wrong declaration", async (folder) => {
-  const tiny = declaration("tiny.ts");
   const settings = ["--set", "memory.capacityTokens=12", "--set", "memory.retrievedTokens=4"];
   const { code, stderr } = await run(folder, tiny, ...settings);
   assert.equal(code, 2);
@@ -79,7 +84,6 @@ runTest("a memory that is smaller than a segment is a wrong declaration", async 
 runTest(
   "a loss that is no number fails the run and keeps the last good checkpoint",
   async (folder) => {
-    const tiny = declaration("tiny.ts");
     const { code, stderr } = await run(folder, tiny, "--set", "adaptation.learningRate=1e30");
     assert.equal(code, 1);
     const path = await onlyRun(join(folder, "results"));
@@ -111,7 +115,6 @@ runTest(
 );
 
 runTest("a damaged checkpoint fails the run, naming the file", async (folder) => {
-  const tiny = declaration("tiny.ts");
   await run(folder, tiny, "--set", "adaptation.learningRate=1e30"); // fails after the backbone
   const path = await onlyRun(join(folder, "results"));
   const finished = join(path, "checkpoint/backbone/weights.safetensors");
@@ -141,3 +144,84 @@ runTest("a damaged checkpoint fails the run, naming the file", async (folder) =>
     /^Cannot resume from ".*longmem\/step_000001\/state.json" as it is not JSON$/,
   );
 });
+
+/** Limits of files are the shell's to set, and only these systems let writes fail instead of the process. */
+const withLimits = { ignore: Deno.build.os === "windows" };
+
+test({
+  ...withLimits,
+  name: "a full disk fails the run in one sentence, and what there was resumes to the same results",
+  fn: () =>
+    withCorpus(async (folder) => {
+      // Checkpoints are larger than 16 KiB, all else is smaller.
+      const full = await outcomeOf(spawnRun(folder, [tiny], { fileKiB: 16 }));
+      assert.equal(full.code, 1, full.stderr);
+      const path = await onlyRun(join(folder, "results"));
+      const { state, error } = await readJson(path, "summary.json");
+      assert.equal(state, "failed");
+      assert.match(
+        error,
+        /^Cannot write ".*\/parameters.safetensors" as File too large \(os error 27\)$/,
+      );
+      assert.ok(full.stderr.includes(` failed: ${error}`));
+      assert.doesNotMatch(full.stderr, /\n {4}at /);
+      assert.match(await Deno.readTextFile(join(path, "failure.txt")), /\n {4}at /);
+      const resumed = await run(folder, tiny, "--retry-failed");
+      assert.equal(resumed.code, 0, resumed.stderr);
+      const again = (await readLines(path, "metrics.jsonl")).map(({ timing: _timing, ...l }) => l);
+      await Deno.remove(join(folder, "results"), { recursive: true });
+      await run(folder, tiny);
+      const lines = (await readLines(path, "metrics.jsonl")).map(({ timing: _timing, ...l }) => l);
+      assert.deepEqual(again, lines);
+    }),
+});
+
+/** Whether a process can be given a file system of its own, as root or in a user's own namespace. */
+async function hasNamespaces(): Promise<boolean> {
+  try {
+    const { success } = await new Deno.Command("unshare", { args: ["-rm", "true"], stderr: "null" })
+      .output();
+    return success;
+  } catch {
+    return false;
+  }
+}
+
+test({
+  name: "a results folder that cannot be written fails every run in one sentence",
+  ignore: !await hasNamespaces(),
+  fn: () =>
+    withCorpus(async (folder) => {
+      await Deno.mkdir(join(folder, "results"));
+      const { code, stdout, stderr } = await outcomeOf(
+        spawnRun(folder, [tiny], { readOnly: true }),
+      );
+      assert.equal(code, 1);
+      assert.match(
+        stderr,
+        /^tiny\/\S+ failed: Cannot write "results\/tiny\/\S+" as the file system is read-only\n$/,
+      );
+      assert.match(stdout, /^1 run: 1 failed; results are in results\n$/);
+    }),
+});
+
+runTest(
+  "a run that was killed within a line of its metrics goes on before that line",
+  async (folder) => {
+    await run(folder, tiny, "--set", "adaptation.learningRate=1e30"); // fails after the backbone
+    const path = await onlyRun(join(folder, "results"));
+    const before = await Deno.readTextFile(join(path, "metrics.jsonl"));
+    await Deno.writeTextFile(join(path, "metrics.jsonl"), '{"phase":"longmem","st', {
+      append: true,
+    });
+    const { stderr } = await run(
+      folder,
+      tiny,
+      ...["--set", "adaptation.learningRate=1e30", "--retry-failed"],
+    );
+    assert.match(stderr, /the loss of step 2 is NaN/);
+    const after = await Deno.readTextFile(join(path, "metrics.jsonl"));
+    assert.deepEqual(after.split("\n").slice(0, 12), before.split("\n").slice(0, 12));
+    assert.equal((await readLines(path, "metrics.jsonl")).length, 13);
+  },
+);

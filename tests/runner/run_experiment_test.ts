@@ -44,6 +44,26 @@ test("runExperiment() returns the metrics that it records, and keeps a finished 
   });
 });
 
+test("runExperiment() measures again what an older version measured, without training again", async () => {
+  await withFolder(async (folder) => {
+    const experiment = await declare(folder);
+    const options = { results: `${folder}/results`, device: "cpu" } as const;
+    const summary = await runExperiment(experiment, options);
+    const path = `${options.results}/ages/${summary.run}`;
+    const trained = await Deno.readTextFile(`${path}/metrics.jsonl`);
+    const samples = await Deno.readTextFile(`${path}/samples/perplexity-test.jsonl`);
+    // As an older version might have left them: another number, and one that is measured no more.
+    const [first, ...rest] = summary.metrics;
+    const old = { ...first, value: 1, metricVersion: 0 };
+    const outdated = { ...summary, metrics: [old, { ...old, name: "gone" }, ...rest] };
+    await Deno.writeTextFile(`${path}/summary.json`, JSON.stringify(outdated));
+    await Deno.writeTextFile(`${path}/samples/perplexity-test.jsonl`, "");
+    assert.deepEqual(await runExperiment(experiment, options), summary);
+    assert.equal(await Deno.readTextFile(`${path}/metrics.jsonl`), trained);
+    assert.equal(await Deno.readTextFile(`${path}/samples/perplexity-test.jsonl`), samples);
+  });
+});
+
 test("runExperiment() records how much all memories together hold", async () => {
   await withFolder(async (folder) => {
     const experiment = await declare(folder);

@@ -2,6 +2,7 @@
  * Files of bytes: read by range, so that a checkpoint of gigabytes is never in memory as a whole, and
  * written whole or not at all.
  */
+import { writing } from "../../writing.ts";
 
 /** Most bytes asked of the system at once; Linux itself stops a little short of 2 GiB. */
 const MAX_TRANSFER_BYTES = 2 ** 28;
@@ -84,6 +85,8 @@ export class ByteFile implements Disposable {
 /**
  * Writes a file from parts, whole or not at all: the parts go to a temporary file beside it, which then
  * takes its name. After a failure, an earlier file of that name is as it was.
+ *
+ * @throws {Error} Where the file cannot be written, with the reason.
  */
 export async function writeAtomically(
   path: string,
@@ -105,6 +108,6 @@ export async function writeAtomically(
     await Deno.rename(temporary, path);
   } catch (error) {
     await Deno.remove(temporary).catch(() => {});
-    throw error;
+    await writing(path, () => Promise.reject(error));
   }
 }
