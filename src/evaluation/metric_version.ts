@@ -1,5 +1,6 @@
 import type { EvaluationConfig } from "../experiment/declaration.ts";
 import type { Metric } from "../results/run_folder.ts";
+import { chapterBreakVersion } from "./chapter_break.ts";
 import { perplexityVersion } from "./perplexity.ts";
 import { recallVersion } from "./recall.ts";
 
@@ -13,6 +14,8 @@ export function isOutdated(
       return metricVersion < perplexityVersion;
     case "recall":
       return metricVersion < (name.startsWith("recall ") ? recallVersion : perplexityVersion);
+    case "chapter-break":
+      return metricVersion < chapterBreakVersion;
     default:
       return kind satisfies never;
   }

@@ -323,14 +323,85 @@ export interface RecallEvaluation extends DocumentEvaluation {
   readonly kind: "recall";
 }
 
+/** Where the items of an evaluation of ChapterBreak come from. */
+export type ChapterBreakSource =
+  | {
+    /** Chapters of books of the chronicle: which of six openings tells of the ship that rested last? */
+    readonly kind: "chronicle";
+    /** Books of this split. */
+    readonly split: "valid" | "test";
+    /** First chapter, from 0, whose opening is asked for. */
+    readonly firstChapter: number;
+    /** Seed of the choice of wrong openings. */
+    readonly seed: number;
+  }
+  | {
+    /** Chapters of the corpus's files, found as its `index.json` says, in texts that it does not list by their headings. */
+    readonly kind: "books";
+    /** Documents of this split. */
+    readonly split: "valid" | "test";
+    /** Tokens before a break that are needed, so that all prefixes are whole. */
+    readonly minPrefixTokens: number;
+    /** Seed of the choice of wrong openings. */
+    readonly seed: number;
+    /** Regular expression of a whole heading; absent: "Chapter IV", "LETTER 12.", "XIV" and the like. */
+    readonly headings?: string;
+  }
+  | {
+    /** A file in the official format. */
+    readonly kind: "file";
+    /** The file, relative to the folder in which the command runs. */
+    readonly path: string;
+    /** One of its splits: in the official files `pg19` or `ao3`. */
+    readonly split: string;
+  };
+
+/** A source of items as declared. */
+export type ChapterBreakSourceDeclaration =
+  | Declared<Extract<ChapterBreakSource, { kind: "chronicle" }>, "kind">
+  | Declared<Extract<ChapterBreakSource, { kind: "books" }>, "kind">
+  | Extract<ChapterBreakSource, { kind: "file" }>;
+
+/** Which of six texts begins the next chapter, with more or less of the work in memory (the paper's Table 3). */
+export interface ChapterBreakEvaluation extends ModelEvaluation {
+  /** Distinguishes it from other kinds of evaluation. */
+  readonly kind: "chapter-break";
+  /** Where the items come from. */
+  readonly source: ChapterBreakSource;
+  /** Tokens before the break that count: in memory, but for the last ones in the local context. Each has its own metrics. */
+  readonly prefixTokens: readonly number[];
+  /** Tokens of a candidate at most; longer ones are cut on the right. */
+  readonly suffixTokens: number;
+  /** A candidate's score: log-likelihood of its tokens, all cut to the shortest's length; or of a token on average. */
+  readonly scoring: "sum" | "per-token";
+  /** Whether an item is correct where a wrong candidate scores exactly as the right one. */
+  readonly ties: "wrong" | "right";
+  /** Takes only so many items, spread evenly over the works. */
+  readonly maxItems?: number;
+}
+
+/** An evaluation of ChapterBreak as declared; without a source its items are those of the corpus. */
+export type ChapterBreakDeclaration =
+  & Declared<
+    Omit<ChapterBreakEvaluation, "source" | "prefixTokens" | "memory" | "models">,
+    "kind"
+  >
+  & {
+    /** Where the items come from (default: the test split of the corpus). */
+    readonly source?: ChapterBreakSourceDeclaration;
+    /** Tokens before the break that count: one number, or several (default 4096, 6144 and 8192; of the chronicle 4096). */
+    readonly prefixTokens?: number | readonly number[];
+  };
+
 /** An evaluation, all fields filled in. */
-export type EvaluationConfig = PerplexityEvaluation | RecallEvaluation;
+export type EvaluationConfig = PerplexityEvaluation | RecallEvaluation | ChapterBreakEvaluation;
 
 /** An evaluation as declared; `memory` overrides fields of the experiment's memory. */
 export type EvaluationDeclaration =
   & (
     | Declared<Omit<PerplexityEvaluation, "memory" | "models">, "kind" | "split">
     | Declared<Omit<RecallEvaluation, "memory" | "models">, "kind" | "split">
+    | ChapterBreakDeclaration
   )
   & { readonly models: readonly ModelDeclaration[]; readonly memory?: MemoryDeclaration };
 

@@ -6,6 +6,9 @@ import type {
   AdaptationDeclaration,
   BackboneConfig,
   BackboneDeclaration,
+  ChapterBreakEvaluation,
+  ChapterBreakSource,
+  ChapterBreakSourceDeclaration,
   ChronicleCorpusConfig,
   ChronicleCorpusDeclaration,
   ConfiguredModel,
@@ -41,6 +44,7 @@ export interface ProtocolDefaults {
   readonly lines: FileCorpusConfig["lines"];
   readonly batches: TrainingConfig["batches"];
   readonly memory: Pick<MemoryConfig, "storage" | "bank" | "eviction" | "reset" | "missingChunks">;
+  readonly chapterBreakTies: ChapterBreakEvaluation["ties"];
 }
 
 /** The defaults that follow from the protocol; the numbers are rows of specification section 17. */
@@ -49,9 +53,20 @@ export const protocolDefaults: Readonly<Record<Protocol, ProtocolDefaults>> = {
     lines: "released-code",
     batches: "lanes", // 8
     memory: memoryProtocols["released-code"],
+    chapterBreakTies: "right", // as in ChapterBreak's own evaluator
   },
-  strict: { lines: "plain", batches: "documents", memory: memoryProtocols.strict },
-  paper: { lines: "plain", batches: "lanes", memory: memoryProtocols.paper },
+  strict: {
+    lines: "plain",
+    batches: "documents",
+    memory: memoryProtocols.strict,
+    chapterBreakTies: "wrong",
+  },
+  paper: {
+    lines: "plain",
+    batches: "lanes",
+    memory: memoryProtocols.paper,
+    chapterBreakTies: "right",
+  },
 };
 
 /** The released training script's optimiser (specification section 11). */
@@ -90,11 +105,12 @@ export function fillDefaults(experiment: Experiment): ResolvedExperiment {
   const { question, sidenet, adaptation, threads, seed = 1 } = experiment;
   const protocol = experiment.protocol ?? "strict";
   const memory = experiment.memory && fillMemory(experiment.memory, protocol);
+  const corpus = fillCorpus(experiment.corpus, { protocol, seed });
   const backbone = fillBackbone(experiment.backbone, protocol);
   const contextTokens = adaptation?.contextTokens ??
     (backbone.kind === "pretrain" ? backbone.training.contextTokens : undefined);
   const evaluations = experiment.evaluations.map((evaluation) =>
-    fillEvaluation(evaluation, { memory, contextTokens, protocol })
+    fillEvaluation(evaluation, { corpus: corpus.kind, memory, contextTokens, protocol })
   );
   return {
     name: experiment.name,
@@ -105,7 +121,7 @@ export function fillDefaults(experiment: Experiment): ResolvedExperiment {
     scale: experiment.scale ?? "scaled-down",
     seed,
     protocol,
-    corpus: fillCorpus(experiment.corpus, { protocol, seed }),
+    corpus,
     tokenizer: experiment.tokenizer,
     backbone,
     ...(sidenet && { sidenet: fillSideNet(sidenet) }),
@@ -236,6 +252,7 @@ function fillIndex(index: IndexDeclaration): IndexConfig {
 
 /** What an evaluation takes from its experiment. */
 interface EvaluationSurroundings {
+  readonly corpus: CorpusConfig["kind"];
   readonly memory: MemoryConfig | undefined;
   readonly contextTokens: number | undefined;
   readonly protocol: Protocol;
@@ -254,8 +271,46 @@ function fillEvaluation(
         ...fields,
         ...fillModelEvaluation(evaluation, experiment),
       };
+    case "chapter-break": {
+      const common = fillModelEvaluation(evaluation, experiment);
+      const prefixTokens = [fields.prefixTokens ?? chapterBreakPrefixes[experiment.corpus]].flat();
+      const source = fillChapterBreakSource(
+        fields.source ?? { kind: experiment.corpus === "chronicle" ? "chronicle" : "books" },
+        prefixTokens,
+      );
+      return {
+        name: `${fields.kind}-${source.split}`,
+        // A window that is not much longer than the paper's suffixes has room for a local context, too.
+        suffixTokens: Math.min(128, Math.ceil(common.contextTokens / 2)),
+        scoring: "sum",
+        ties: protocolDefaults[experiment.protocol].chapterBreakTies,
+        ...fields,
+        ...common,
+        source,
+        prefixTokens,
+      };
+    }
     default:
       return fields satisfies never;
+  }
+}
+
+/** The paper's numbers of prefix tokens; books of the chronicle have about 5,000. */
+const chapterBreakPrefixes = { files: [4096, 6144, 8192], chronicle: [4096] } as const;
+
+function fillChapterBreakSource(
+  source: ChapterBreakSourceDeclaration,
+  prefixTokens: readonly number[],
+): ChapterBreakSource {
+  switch (source.kind) {
+    case "chronicle":
+      return { split: "test", firstChapter: 4, seed: 1, ...source };
+    case "books":
+      return { split: "test", minPrefixTokens: Math.max(...prefixTokens), seed: 1, ...source };
+    case "file":
+      return source;
+    default:
+      return source satisfies never;
   }
 }
 

@@ -119,6 +119,11 @@ export function describeItems(evaluation: EvaluationConfig): string {
     case "perplexity":
     case "recall":
       return `${atMost(evaluation.maxDocuments, "documents")} of ${evaluation.split}`;
+    case "chapter-break": {
+      const { source, prefixTokens, maxItems } = evaluation;
+      const items = `${atMost(maxItems, "chapter breaks")} of ${source.split}`;
+      return `${items}, after ${prefixTokens.join(", ")} tokens`;
+    }
     default:
       return evaluation satisfies never;
   }
@@ -132,7 +137,7 @@ function atMost(count: number | undefined, things: string): string {
 export async function missingPaths(
   experiment: ResolvedExperiment,
 ): Promise<{ field: string; path: string }[]> {
-  const { corpus, tokenizer, backbone } = experiment;
+  const { corpus, tokenizer, backbone, evaluations } = experiment;
   const named: { field: string; path: string }[] = [];
   if (corpus.kind === "files") named.push({ field: "corpus.folder", path: corpus.folder });
   if (corpus.kind === "files" && await exists(corpus.folder)) {
@@ -146,6 +151,10 @@ export async function missingPaths(
   if (tokenizer.kind === "file") named.push({ field: "tokenizer.path", path: tokenizer.path });
   if (tokenizer.kind === "gpt2") named.push({ field: "tokenizer.folder", path: tokenizer.folder });
   if (backbone.kind === "checkpoint") named.push({ field: "backbone.path", path: backbone.path });
+  for (const [i, evaluation] of evaluations.entries()) {
+    if (evaluation.kind !== "chapter-break" || evaluation.source.kind !== "file") continue;
+    named.push({ field: `evaluations.${i}.source.path`, path: evaluation.source.path });
+  }
   const missing: typeof named = [];
   for (const entry of named) if (!await exists(entry.path)) missing.push(entry);
   return missing;

@@ -125,6 +125,8 @@ function limited(evaluation: EvaluationConfig, limit: number | undefined): Evalu
     case "perplexity":
     case "recall":
       return { ...evaluation, maxDocuments: Math.min(limit, evaluation.maxDocuments ?? limit) };
+    case "chapter-break":
+      return { ...evaluation, maxItems: Math.min(limit, evaluation.maxItems ?? limit) };
     default:
       return evaluation satisfies never;
   }

@@ -229,9 +229,37 @@ const documentEvaluation = {
   maxDocuments: positiveInteger.exactOptional(),
 };
 
+const chapterBreakSource = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("chronicle"),
+    split: oneOf("valid", "test").exactOptional(),
+    firstChapter: positiveInteger.exactOptional(),
+    seed: seed.exactOptional(),
+  }),
+  z.strictObject({
+    kind: z.literal("books"),
+    split: oneOf("valid", "test").exactOptional(),
+    minPrefixTokens: positiveInteger.exactOptional(),
+    seed: seed.exactOptional(),
+    headings: text.exactOptional(),
+  }),
+  z.strictObject({ kind: z.literal("file"), path: text, split: slug }),
+]);
+
 const evaluation = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("perplexity"), ...documentEvaluation }),
   z.strictObject({ kind: z.literal("recall"), ...documentEvaluation }),
+  z.strictObject({
+    kind: z.literal("chapter-break"),
+    ...modelEvaluation,
+    source: chapterBreakSource.exactOptional(),
+    prefixTokens: z.union([positiveInteger, z.array(positiveInteger).min(1).readonly()])
+      .describe("a positive integer, or a list of them").exactOptional(),
+    suffixTokens: positiveInteger.exactOptional(),
+    scoring: oneOf("sum", "per-token").exactOptional(),
+    ties: oneOf("wrong", "right").exactOptional(),
+    maxItems: positiveInteger.exactOptional(),
+  }),
 ]);
 
 const experiment = z.strictObject({

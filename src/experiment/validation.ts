@@ -5,6 +5,7 @@
 import type { z } from "zod";
 import type {
   BackboneConfig,
+  ChapterBreakEvaluation,
   ConfiguredModel,
   CorpusConfig,
   Experiment,
@@ -285,6 +286,9 @@ function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
         "perplexity, or a corpus whose kind is chronicle",
       ));
     }
+    if (evaluation.kind === "chapter-break") {
+      problems.push(...chapterBreakProblems(evaluation, corpus, path));
+    }
     for (const [j, model] of evaluation.models.entries()) {
       const name = modelName(model), kind = typeof model === "string" ? model : model.model;
       if (evaluation.models.findIndex((other) => modelName(other) === name) < j) {
@@ -306,6 +310,8 @@ function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
       }
     }
     if (evaluation.memory === undefined) continue;
+    // Where rows share a bank, they are asked about one text, which is read once.
+    const written = { ...evaluation, ...(evaluation.kind === "chapter-break" && { batchSize: 1 }) };
     if (memory === undefined) {
       problems.push({
         path: `${path}.memory`,
@@ -313,9 +319,57 @@ function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
       });
     } else if (JSON.stringify(evaluation.memory) !== JSON.stringify(memory)) {
       problems.push(...memoryProblems(evaluation.memory, `${path}.memory`));
-      problems.push(...updateProblems(evaluation.memory, evaluation, `${path}.memory`));
+      problems.push(...updateProblems(evaluation.memory, written, `${path}.memory`));
     } else if (!problems.some((problem) => problem.path.startsWith("memory."))) {
-      problems.push(...updateProblems(memory, evaluation, `${path}.memory`));
+      problems.push(...updateProblems(memory, written, `${path}.memory`));
+    }
+  }
+  return problems;
+}
+
+/** A window must have room for a candidate and a token before it, and items are made of the corpus that is declared. */
+function chapterBreakProblems(
+  { source, prefixTokens, suffixTokens, contextTokens }: ChapterBreakEvaluation,
+  corpus: CorpusConfig,
+  path: string,
+): Problem[] {
+  const problems: Problem[] = [];
+  if (suffixTokens >= contextTokens) {
+    problems.push(wrong(
+      `${path}.suffixTokens`,
+      "must be below contextTokens, so that a token of the prefix stands before a candidate",
+      suffixTokens,
+      `integers from 1 to ${contextTokens - 1}`,
+    ));
+  }
+  for (const [i, tokens] of prefixTokens.entries()) {
+    if (prefixTokens.indexOf(tokens) < i) {
+      problems.push(
+        wrong(`${path}.prefixTokens`, "lists a number twice", tokens, "numbers listed once"),
+      );
+    }
+  }
+  if (source.kind !== "file") {
+    const madeOf = source.kind === "chronicle" ? "chronicle" : "files";
+    if (corpus.kind !== madeOf) {
+      problems.push(wrong(
+        `${path}.source.kind`,
+        `must not be "${source.kind}" where corpus.kind is "${corpus.kind}"`,
+        source.kind,
+        `file, ${corpus.kind === "chronicle" ? "chronicle" : "books"}`,
+      ));
+    }
+  }
+  if (source.kind === "books" && source.headings !== undefined) {
+    try {
+      new RegExp(source.headings, "u");
+    } catch (error) {
+      problems.push(wrong(
+        `${path}.source.headings`,
+        `is no regular expression (${(error as Error).message})`,
+        source.headings,
+        "regular expressions of a whole heading",
+      ));
     }
   }
   return problems;

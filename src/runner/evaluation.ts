@@ -1,4 +1,11 @@
 import {
+  chapterBreakMetrics,
+  chapterBreakQuestions,
+  chapterBreakSamples,
+  scoreChapterBreak,
+  textsOfOtherWorks,
+} from "../evaluation/chapter_break.ts";
+import {
   nextDocuments,
   type PromptedModel,
   type ReadableDocument,
@@ -10,9 +17,12 @@ import {
   scoreDocuments,
 } from "../evaluation/perplexity.ts";
 import { outdatedEvaluations } from "../evaluation/metric_version.ts";
+import type { PromptOptions } from "../evaluation/prompting.ts";
 import type { ReadOptions } from "../evaluation/reading.ts";
 import { recallMetrics, recallSamples, scoreRecalls } from "../evaluation/recall.ts";
 import type {
+  ChapterBreakEvaluation,
+  CorpusConfig,
   ModelEvaluation,
   PerplexityEvaluation,
   RecallEvaluation,
@@ -23,6 +33,7 @@ import { modelName } from "../experiment/model_name.ts";
 import type { Metric, SampleRecord } from "../results/run_folder.ts";
 import type { Device } from "../runtime/device.ts";
 import { cutDocument } from "../text/segments.ts";
+import { chapterBreakItems, spread } from "./chapter_break.ts";
 import { type Evaluated, openModel } from "./evaluated_model.ts";
 import { withFrozen } from "./models.ts";
 import type { RunContext } from "./run.ts";
@@ -59,6 +70,13 @@ export async function runEvaluations(
           break;
         case "recall":
           await evaluateRecall(evaluation, text, { evaluated, device, context });
+          break;
+        case "chapter-break":
+          await evaluateChapterBreak(evaluation, experiment.corpus, text, {
+            evaluated,
+            device,
+            context,
+          });
           break;
         default:
           evaluation satisfies never;
@@ -119,6 +137,31 @@ async function evaluateRecall(
   });
 }
 
+async function evaluateChapterBreak(
+  evaluation: ChapterBreakEvaluation,
+  corpus: CorpusConfig,
+  text: RunText,
+  setting: Setting,
+): Promise<void> {
+  const { name, maxItems } = evaluation;
+  const all = await chapterBreakItems(evaluation, corpus, text, setting.context);
+  const items = spread(all, maxItems);
+  const labels = { evaluation: name, ...(items.length < all.length ? { total: all.length } : {}) };
+  const questions = chapterBreakQuestions(items, evaluation);
+  await evaluateModels(evaluation, setting, {
+    score: async (model, scoring) =>
+      chapterBreakSamples(
+        await scoreChapterBreak(model, questions, {
+          ...evaluation,
+          ...promptOptions(evaluation, questions, scoring),
+        }),
+      ),
+    others: () => textsOfOtherWorks(questions),
+    measure: (model, samples, baseline) =>
+      chapterBreakMetrics({ ...labels, model }, samples, baseline),
+  });
+}
+
 /** While a model is scored. */
 interface Scoring {
   readonly signal: AbortSignal;
@@ -134,6 +177,22 @@ function readOptions(
 ): ReadOptions {
   const rows = memory?.bank === "shared" ? 1 : Math.min(batchSize, documents.length);
   return { rows, pad: padId, signal, onTargets: report };
+}
+
+/** How an evaluation asks prompts of texts that are read into a memory each. */
+function promptOptions(
+  { batchSize, memory }: ModelEvaluation,
+  items: readonly unknown[],
+  { signal, report }: Scoring,
+): PromptOptions {
+  const shared = memory?.bank === "shared";
+  return {
+    rows: shared ? batchSize : Math.min(batchSize, items.length),
+    memory: shared ? "shared" : "per-row",
+    pad: padId,
+    signal,
+    onPrompts: report,
+  };
 }
 
 /** What an evaluation does with each of its models. */

@@ -37,6 +37,12 @@ export interface RunDocument extends TokenizedDocument {
 export interface RunText {
   readonly tokenizer: Tokenizer;
   documents(split: Split): Promise<readonly RunDocument[]>;
+  /**
+   * The documents of a split as text, read anew each time.
+   *
+   * @throws {TypeError} If the corpus is not one of files.
+   */
+  texts(split: Split): Promise<readonly Document[]>;
   /** What a backbone is pretrained on: the train split, and what the corpus has for backbones alone. */
   pretrainingDocuments(): Promise<readonly RunDocument[]>;
   /**
@@ -57,7 +63,7 @@ export async function openText(
     case "files":
       return await openFiles(corpus, experiment, context);
     case "chronicle":
-      return await openChronicle(corpus, context);
+      return await openChronicle(experiment.name, corpus, context);
     default:
       return corpus satisfies never;
   }
@@ -93,6 +99,12 @@ async function openFiles(
   return {
     tokenizer,
     documents,
+    async texts(split) {
+      const texts = await Array.fromAsync(documentsOf(corpus, split));
+      const hashes = texts.flatMap(({ name, sha256 }) => [name, sha256]);
+      await context.results.recordHash(`corpus ${split}`, hashOf(hashes));
+      return texts;
+    },
     pretrainingDocuments: () => documents("train"),
     books() {
       throw new TypeError(
@@ -104,6 +116,7 @@ async function openFiles(
 }
 
 async function openChronicle(
+  name: string,
   { seed, books: counts, drills, config }: ChronicleCorpusConfig,
   context: RunContext,
 ): Promise<RunText> {
@@ -134,6 +147,12 @@ async function openChronicle(
     tokenizer,
     documents: once((split: Split) => record(split, books(split))),
     pretrainingDocuments: () => pretraining("train"),
+    texts() {
+      throw new TypeError(
+        `Cannot read the texts of the corpus of "${name}" as they are written as tokens: ` +
+          `current value of corpus.kind is "chronicle", allowed is files`,
+      );
+    },
     books: once((split: Split) => Promise.resolve(books(split))),
   };
 }

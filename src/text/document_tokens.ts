@@ -31,27 +31,32 @@ export function tokenizeDocument(
 ): TokenizedDocument {
   const { bos, eos } = tokenizer.specialIds;
   const text = treatment.unwrap ? unwrapLines(document.text) : document.text;
-  const tokens: number[] = [];
-  const append = (part: string) => {
-    tokens.push(bos);
-    for (const id of tokenizer.encode(part)) tokens.push(id);
-    tokens.push(eos);
+  const ids = tokenizeLines(text, tokenizer, treatment.lines);
+  const tokens = treatment.lines === "plain" ? [[bos], ids, [eos]] : [ids, [bos, eos]];
+  return {
+    name: document.name,
+    tokens: Int32Array.from(tokens.flat()),
+    words: countWords(document.text),
   };
-  switch (treatment.lines) {
+}
+
+/** Turns a part of a document into token ids: what `tokenizeDocument` adds for the whole is left out. */
+export function tokenizeLines(
+  text: string,
+  tokenizer: Tokenizer,
+  lines: LineTreatment["lines"],
+): number[] {
+  switch (lines) {
     case "plain":
-      append(text);
-      break;
-    case "released-code":
-      for (const line of text.split("\n")) {
-        const stripped = strip(line);
-        if (stripped !== "") append(stripped);
-      }
-      append("");
-      break;
+      return tokenizer.encode(text);
+    case "released-code": {
+      const { bos, eos } = tokenizer.specialIds;
+      return text.split("\n").map(strip).filter((line) => line !== "")
+        .flatMap((line) => [bos, ...tokenizer.encode(line), eos]);
+    }
     default:
-      treatment.lines satisfies never;
+      return lines satisfies never;
   }
-  return { name: document.name, tokens: Int32Array.from(tokens), words: countWords(document.text) };
 }
 
 /** Counts words: what white space separates. */
@@ -70,9 +75,18 @@ const longestMeanParagraph = 5_000;
  * lines from the ends of its paragraphs.
  */
 export function unwrapLines(text: string): string {
+  return separatesParagraphs(text) ? joinLines(text) : text;
+}
+
+/** Whether blank lines separate the paragraphs of a text, so that its other line breaks can be joined; a short text may have none. */
+export function separatesParagraphs(text: string): boolean {
   let gaps = 0;
   for (const _ of text.matchAll(/\n[ \t\r]*\n/g)) gaps++;
-  if (gaps * longestMeanParagraph < text.length && text.length > longestMeanParagraph) return text;
+  return gaps * longestMeanParagraph >= text.length || text.length <= longestMeanParagraph;
+}
+
+/** Joins hard-wrapped lines of a text, or of a part of one, whose paragraphs blank lines separate. */
+export function joinLines(text: string): string {
   // Line breaks with the blanks around them; one break alone is a wrapped line.
   return text.replace(/[ \t]*\r?\n[ \t\r\n]*/g, (gap, offset: number) => {
     const atEdge = offset === 0 || offset + gap.length === text.length;

@@ -26,7 +26,7 @@ const assignments: [assignment: string, read: (e: Experiment) => unknown, expect
   ["corpus.train=novels/*", (e) => files(e).train, "novels/*"],
   ['corpus.train=["a","b"]', (e) => files(e).train, ["a", "b"]],
   ["corpus.maxDocuments.train=3", (e) => files(e).maxDocuments, { train: 3 }],
-  ["evaluations.0.split=valid", (e) => e.evaluations[0].split, "valid"],
+  ["evaluations.0.split=valid", (e) => Reflect.get(e.evaluations[0], "split"), "valid"],
   [
     "evaluations.0.models=backbone, longmem-memory-off",
     (e) => e.evaluations[0].models,

@@ -2,25 +2,10 @@
  * ChapterBreak on books of the chronicle: which of six openings begins the next chapter? The right one tells the
  * facts of the ship that rested last, the others those of other ships of the book.
  */
+import { type ChapterBreakInstance, type ChapterBreakWorks, negatives } from "../chapter_break.ts";
 import { Random } from "../random.ts";
 import { type ChronicleBook, openingTokens } from "./book.ts";
 import { formatText } from "./tokenizer.ts";
-
-/** An instance in the official format. */
-export interface ChapterBreakInstance {
-  /** The book before the chapter break. */
-  readonly ctx: string;
-  /** The opening that follows. */
-  readonly pos: string;
-  /** Five openings of other chapters of the book. */
-  readonly negs: readonly string[];
-}
-
-/** A file in the official format: splits, of which this has one; their works; the instances of each. */
-export interface ChapterBreakFile {
-  /** Instances of each book, by its name. */
-  readonly chronicle: Readonly<Record<string, readonly ChapterBreakInstance[]>>;
-}
 
 /** Which instances are made of a book. */
 export interface ChapterBreakOptions {
@@ -32,18 +17,15 @@ export interface ChapterBreakOptions {
   readonly prefixTokens?: number;
 }
 
-/** Wrong openings of an instance, as the official format has them. */
-const negatives = 5;
-
 /**
- * Makes instances of books.
+ * Makes a file in the official format of books: one split, `chronicle`.
  *
  * @throws {RangeError} If a book has too few chapters, or the options do not fit it.
  */
 export function writeChapterBreak(
   books: readonly ChronicleBook[],
   options: ChapterBreakOptions,
-): ChapterBreakFile {
+): { readonly chronicle: ChapterBreakWorks } {
   const works = books.map((book) => [book.name, instancesOf(book, options)] as const);
   const chronicle = Object.fromEntries(works);
   if (Object.keys(chronicle).length < books.length) {

@@ -1,0 +1,281 @@
+/**
+ * ChapterBreak (the paper's Table 3): which of six texts begins the next chapter? A model reads what comes before the break and is
+ * asked for the likelihood of each candidate, the right one and five others of the same work.
+ *
+ * Of the text before the break the last `prefixTokens` count. Of these, the last tokens are the local context, which stands
+ * before each candidate: as many as leave the longest candidate of the item room in a window of `contextTokens`. What lies
+ * before the local context, and only that, is read into memory: in segments of `contextTokens` of which the last ends where the
+ * local context begins, so that the oldest tokens, fewer than a segment, are left out. Where the memory holds fewer
+ * tokens than are read, the oldest leave it. Memory is empty where an item begins, and read-only while candidates are scored.
+ *
+ * Candidates are cut on the right to `suffixTokens`; where they are scored by the sum over their tokens, to the shortest of the
+ * item's, too, since a longer text is less likely. A candidate's score is the log-likelihood of its tokens, or the mean of
+ * a token. An item is correct if no other candidate scores better than the right one; where ties count as wrong, nor as well.
+ *
+ * Accuracy is correct / items. Items of one work are not independent of each other, so that standard errors are
+ * those of a ratio of sums over works. Version 1.
+ */
+import type { ItemSums } from "../results/comparison.ts";
+import type { Metric, SampleRecord } from "../results/run_folder.ts";
+import { ratio } from "../results/statistics.ts";
+import type { PromptedModel, ReadableDocument } from "./language_model.ts";
+import { askPrompts, type PromptedItem, type PromptOptions } from "./prompting.ts";
+
+/** Version of the metrics of this file. */
+export const chapterBreakVersion = 1;
+
+/** How candidates are compared. */
+export interface ChapterBreakScoring {
+  /** Whether a candidate's score is the log-likelihood of all its tokens, or of a token on average. */
+  readonly scoring: "sum" | "per-token";
+  /** Whether an item is correct where a wrong candidate scores exactly as the right one. */
+  readonly ties: "wrong" | "right";
+}
+
+/** How items are asked. */
+export interface ChapterBreakProtocol extends ChapterBreakScoring {
+  /** Tokens before the break that count; each is a question of its own. */
+  readonly prefixTokens: readonly number[];
+  /** Tokens of a candidate at most. */
+  readonly suffixTokens: number;
+  /** Tokens of the window, and of the segments that are read. */
+  readonly contextTokens: number;
+}
+
+/** An item as token ids. */
+export interface ChapterBreakItem {
+  /** Name of the item, in all works. */
+  readonly name: string;
+  /** Name of its work. */
+  readonly work: string;
+  /** Tokens before the break: at least as many as count, if there are as many. */
+  readonly prefix: Int32Array;
+  /** The candidates, the right one first. */
+  readonly candidates: readonly Int32Array[];
+}
+
+/** An item as it is asked with some number of prefix tokens. */
+export interface ChapterBreakQuestion extends PromptedItem {
+  readonly item: ChapterBreakItem;
+  /** Tokens before the break that were to count. */
+  readonly prefixTokens: number;
+}
+
+/** What a model said of a question. */
+export interface ChapterBreakScore {
+  readonly question: ChapterBreakQuestion;
+  /** Score of each candidate, higher for a more likely one; the right one's first. */
+  readonly scores: readonly number[];
+  /** Rank of the right candidate, from 1; 1 is correct. */
+  readonly rank: number;
+}
+
+/**
+ * Makes the questions of all items: all with the first number of prefix tokens, then all with the next.
+ *
+ * @throws {RangeError} If a window has no room for a token before a candidate, or there is none.
+ */
+export function chapterBreakQuestions(
+  items: readonly ChapterBreakItem[],
+  protocol: ChapterBreakProtocol,
+): ChapterBreakQuestion[] {
+  return protocol.prefixTokens.flatMap((prefixTokens) =>
+    items.map((item) => questionOf(item, { ...protocol, prefixTokens }))
+  );
+}
+
+function questionOf(
+  item: ChapterBreakItem,
+  options: Omit<ChapterBreakProtocol, "prefixTokens"> & { readonly prefixTokens: number },
+): ChapterBreakQuestion {
+  const { prefixTokens, suffixTokens, contextTokens: T, scoring } = options;
+  const lengths = item.candidates.map(({ length }) => length);
+  const longest = Math.min(
+    suffixTokens,
+    scoring === "sum" ? Math.min(...lengths) : Math.max(...lengths),
+  );
+  const prefix = item.prefix.subarray(-prefixTokens);
+  const localStart = Math.max(0, prefix.length - (T - longest));
+  const local = prefix.subarray(localStart);
+  if (longest >= T || local.length === 0 || Math.min(...lengths) === 0) {
+    throw new RangeError(
+      `Cannot ask item "${item.name}" as a window of ${T} tokens must hold a candidate and a token before it: ` +
+        `current numbers are ${prefix.length} tokens before the break and candidates of ${
+          lengths.join(", ")
+        }`,
+    );
+  }
+  const segments = Math.floor(localStart / T), first = localStart - segments * T;
+  return {
+    item,
+    prefixTokens,
+    reading: Array.from(
+      { length: segments },
+      (_, i) => prefix.subarray(first + i * T, first + (i + 1) * T),
+    ),
+    prompts: item.candidates.map((candidate) => {
+      const scored = candidate.subarray(0, longest);
+      const tokens = new Int32Array(local.length + scored.length);
+      tokens.set(local);
+      tokens.set(scored, local.length);
+      return { tokens, scored: scored.length };
+    }),
+  };
+}
+
+/**
+ * What the control reads in the place of each question: the text of a question with as many prefix tokens, of the next work
+ * that has one; of the works' questions the one in the same place, so that about as much was told.
+ *
+ * @throws {RangeError} If a question has a text to read, but there is no other work's.
+ */
+export function textsOfOtherWorks(
+  questions: readonly ChapterBreakQuestion[],
+): ReadableDocument[] {
+  const byWork = new Map<string, ChapterBreakQuestion[]>();
+  const keyOf = ({ item, prefixTokens }: ChapterBreakQuestion) => `${prefixTokens} ${item.work}`;
+  for (const question of questions) {
+    if (question.reading.length === 0) continue;
+    const key = keyOf(question);
+    byWork.set(key, [...byWork.get(key) ?? [], question]);
+  }
+  const works = [...byWork.values()];
+  return questions.map((question) => {
+    if (question.reading.length === 0) return { segments: [] };
+    const own = byWork.get(keyOf(question))!, place = works.indexOf(own);
+    const other = [...works.slice(place + 1), ...works.slice(0, place)]
+      .find(([{ prefixTokens }]) => prefixTokens === question.prefixTokens);
+    if (!other) {
+      throw new RangeError(
+        `Cannot read another work in the place of "${question.item.work}" as there is none: ` +
+          "current number of works with a text to read is 1, allowed are 2 and more",
+      );
+    }
+    const { reading } = other[own.indexOf(question) % other.length];
+    return {
+      segments: reading.map((tokens) => ({ tokens, targetTokens: tokens.length })),
+    };
+  });
+}
+
+/** Asks all questions. */
+export async function scoreChapterBreak(
+  model: PromptedModel,
+  questions: readonly ChapterBreakQuestion[],
+  { scoring, ties, ...options }: ChapterBreakScoring & PromptOptions,
+): Promise<ChapterBreakScore[]> {
+  const answers = await askPrompts(model, questions, options);
+  return questions.map((question, i) => {
+    const scores = answers[i].map(({ nll }) => {
+      const nats = nll.reduce((sum, value) => sum + value, 0);
+      return -nats / (scoring === "sum" ? 1 : nll.length);
+    });
+    return { question, scores, rank: rankOfFirst(scores, ties) };
+  });
+}
+
+/**
+ * Rank of the first of some scores, from 1; those that equal it stand before it if ties are wrong.
+ *
+ * @throws {RangeError} If a score is not a number.
+ */
+export function rankOfFirst(
+  scores: readonly number[],
+  ties: ChapterBreakScoring["ties"],
+): number {
+  if (scores.some(Number.isNaN)) {
+    throw new RangeError(`Cannot rank candidates as a score is not a number: ${scores.join(", ")}`);
+  }
+  const [right, ...wrong] = scores;
+  return 1 + wrong.filter((score) => score > right || (ties === "wrong" && score === right)).length;
+}
+
+/** One line for each question, with the scores of all six candidates, the right one's first. */
+export function chapterBreakSamples(scores: readonly ChapterBreakScore[]): SampleRecord[] {
+  return scores.map(({ question: { item, prefixTokens, reading, prompts }, scores, rank }) => ({
+    item: item.name,
+    work: item.work,
+    prefixTokens,
+    readTokens: reading.reduce((sum, { length }) => sum + length, 0),
+    localTokens: prompts[0].tokens.length - prompts[0].scored,
+    scoredTokens: prompts.map(({ scored }) => scored),
+    scores,
+    rank,
+    correct: rank === 1,
+  }));
+}
+
+/**
+ * Metrics of one model, each for every number of prefix tokens: accuracy ("accuracy 4096"), the mean rank of the right candidate
+ * ("mean rank 4096"), and how much more accurate it is than a baseline, paired by item ("accuracy 4096 over backbone").
+ *
+ * @param samples Records of the questions, in one order for all models.
+ */
+export function chapterBreakMetrics(
+  labels: { evaluation: string; model: string; total?: number },
+  samples: readonly SampleRecord[],
+  baseline?: { model: string; samples: readonly SampleRecord[] },
+): Metric[] {
+  const common = { ...labels, unit: "", metricVersion: chapterBreakVersion };
+  return [...new Set(samples.map(({ prefixTokens }) => Number(prefixTokens)))].flatMap((tokens) => {
+    const of = (records: readonly SampleRecord[]) =>
+      records.filter(({ prefixTokens }) => prefixTokens === tokens);
+    const own = of(samples);
+    const others = baseline && of(baseline.samples);
+    const correct = own.map((sample) => Number(sample.correct));
+    return [
+      {
+        ...common,
+        name: `accuracy ${tokens}`,
+        ...meanByWork(own, correct),
+        higherIsBetter: true,
+      },
+      {
+        ...common,
+        name: `mean rank ${tokens}`,
+        ...meanByWork(own, own.map(({ rank }) => Number(rank))),
+        higherIsBetter: false,
+      },
+      ...(others
+        ? [{
+          ...common,
+          name: `accuracy ${tokens} over ${baseline.model}`,
+          ...meanByWork(own, correct.map((value, i) => value - Number(others[i].correct))),
+          higherIsBetter: true,
+        }]
+        : []),
+    ];
+  });
+}
+
+/** The mean over items, with the standard error of a ratio of sums over works; n counts items. */
+function meanByWork(records: readonly SampleRecord[], values: readonly number[]) {
+  const { sums, counts } = byWork(records, values);
+  return { ...ratio(sums, counts), n: records.length };
+}
+
+function byWork(records: readonly SampleRecord[], values: readonly number[]) {
+  const sums = new Map<string, { sum: number; count: number }>();
+  records.forEach(({ work }, i) => {
+    const { sum, count } = sums.get(String(work)) ?? { sum: 0, count: 0 };
+    sums.set(String(work), { sum: sum + values[i], count: count + 1 });
+  });
+  return {
+    works: [...sums.keys()],
+    sums: [...sums.values()].map(({ sum }) => sum),
+    counts: [...sums.values()].map(({ count }) => count),
+  };
+}
+
+/** The sums of an accuracy or a mean rank over works; undefined for other metrics, and for records of something else. */
+export function chapterBreakSums(
+  name: string,
+  samples: readonly SampleRecord[],
+): ItemSums | undefined {
+  const [, metric, tokens] = /^(accuracy|mean rank) (\d+)$/.exec(name) ?? [];
+  const records = samples.filter(({ prefixTokens }) => prefixTokens === Number(tokens));
+  if (metric === undefined || records.length === 0) return undefined;
+  const key = metric === "accuracy" ? "correct" : "rank";
+  const { works, sums, counts } = byWork(records, records.map((sample) => Number(sample[key])));
+  return { items: works, numerators: sums, denominators: counts, exponential: false };
+}
