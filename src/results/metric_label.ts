@@ -25,6 +25,14 @@ const labels: readonly [RegExp, (...groups: string[]) => MetricLabel][] = [
     part: "perplexity by length in GPT-2 tokens",
     header: length,
   })],
+  [/^mean rank (\d+)$/, (tokens) => ({
+    part: "mean rank of the right text, by tokens before the break",
+    header: tokens,
+  })],
+  [/^accuracy (\d+) over (.+)$/, (tokens, model) => ({
+    part: `accuracy more than that of ${model}, by tokens before the break`,
+    header: tokens,
+  })],
 ];
 
 /** The place of a metric by its name. */

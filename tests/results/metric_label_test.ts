@@ -21,3 +21,12 @@ test("metricLabel() leaves what it does not know in the first table", () => {
     assert.deepEqual(metricLabel(name), { part: "", header: name });
   }
 });
+
+test("metricLabel() keeps the accuracies of ChapterBreak in the first table and puts the rest by prefix", () => {
+  assert.deepEqual(metricLabel("accuracy 4096"), { part: "", header: "accuracy 4096" });
+  const { part, header } = metricLabel("mean rank 8192");
+  assert.deepEqual([part !== "", header], [true, "8192"]);
+  const over = metricLabel("accuracy 4096 over backbone");
+  assert.match(over.part, /\bbackbone\b/);
+  assert.equal(over.header, "4096");
+});
