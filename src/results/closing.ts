@@ -1,7 +1,7 @@
 /**
  * What a person is told when a run has come to its end.
  */
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { experimentTables, type SumsOf } from "./evaluation_table.ts";
 import { findings } from "./finding.ts";
 import type { RunRecord } from "./run_record.ts";
@@ -18,6 +18,7 @@ export function closingText(record: RunRecord, sumsOf: SumsOf): string {
     [
       `Items one by one: ${join(record.path, "samples")}`,
       `All tables: deno task table ${record.path}`,
+      `The experiment as a page: deno task report ${dirname(record.path)}`,
     ].join("\n"),
   ].join("\n\n") + "\n";
 }

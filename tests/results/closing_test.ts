@@ -16,5 +16,6 @@ test("closingText() has the main table, what it means, and where the rest is", (
   );
   assert.match(text, /results\/novels\/m1\/samples$/m);
   assert.match(text, /deno task table results\/novels\/m1$/m);
+  assert.match(text, /deno task report results\/novels$/m);
   assert.doesNotMatch(text, /<5K/, "parts are left to the whole tables");
 });

@@ -112,6 +112,11 @@ test("experimentTables() marks the best only where the next is worse by more tha
   assert.deepEqual(best({ backbone, longmem: answers(5) }), []);
   assert.deepEqual(best({ backbone, longmem: answers(15), other: answers(14) }), []);
   assert.deepEqual(best({ backbone: answers(15), longmem: backbone }), ["backbone"]);
+  const { summary, ...record } = scoredRun({ backbone, longmem: answers(15) });
+  const metrics = summary.metrics.map((metric) => ({ ...metric, higherIsBetter: false }));
+  const lower = { ...record, summary: { ...summary, metrics } };
+  const [{ tables: [{ rows }] }] = experimentTables([lower], scoreSums);
+  assert.deepEqual(rows.map(({ cells }) => cells[0]!.best), [true, false]);
 });
 
 test("experimentTables() never takes numbers of two versions of a metric together", () => {
@@ -131,6 +136,8 @@ test("experimentTables() never takes numbers of two versions of a metric togethe
   assert.equal(tables.length, 1);
   const [{ rows, columns }] = tables;
   assert.deepEqual(columns.map(({ metricVersion }) => metricVersion), [2]);
+  const [reversed] = experimentTables([recent, old], scoreSums);
+  assert.deepEqual(reversed.tables, tables);
   assert.deepEqual(rows.map(({ cells }) => cells[0]!.metrics.length), [1, 1]);
   assertClose([rows[1].cells[0]!.value, rows[1].cells[0]!.difference!.value], [0.8, 0.55], {
     tolerance: 1e-12,
