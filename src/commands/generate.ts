@@ -16,7 +16,7 @@ import { paperMemory } from "../memory/config.ts";
 import { openRunTokenizer, readFinishedRun } from "../runner/finished_run.ts";
 import { type DocumentFile, readDocument } from "../text/corpus.ts";
 import { tokenizeDocument } from "../text/document_tokens.ts";
-import type { Tokenizer } from "../text/tokenizer.ts";
+import { textOf, type Tokenizer } from "../text/tokenizer.ts";
 import { openTokenizer } from "../text/tokenizer_source.ts";
 
 /** Tokens of a window where the checkpoint does not say on how many it was trained. */
@@ -169,12 +169,7 @@ function textIds(tokenizer: Tokenizer): (id: number) => boolean {
   const { vocabSize, specialIds } = tokenizer;
   const allowed = new Uint8Array(vocabSize);
   for (let id = 0; id < vocabSize; id++) {
-    try {
-      tokenizer.decode([id]);
-      allowed[id] = 1;
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-    }
+    if (textOf(tokenizer, id) !== undefined) allowed[id] = 1;
   }
   allowed[specialIds.bos] = allowed[specialIds.unk] = 0;
   return (id) => allowed[id] === 1;

@@ -5,6 +5,7 @@ import type { ItemSums } from "../results/comparison.ts";
 import { metricOf } from "../results/comparison.ts";
 import type { Metric, SampleRecord } from "../results/run_folder.ts";
 import { chapterBreakSums } from "./chapter_break.ts";
+import { drawnSums } from "./drawn_metrics.ts";
 import { perplexitySums } from "./perplexity.ts";
 import { recallSums } from "./recall.ts";
 
@@ -15,7 +16,8 @@ import { recallSums } from "./recall.ts";
  */
 export function itemSums(metric: Metric, samples: readonly SampleRecord[]): ItemSums | undefined {
   const sums = perplexitySums(metric.name, samples) ?? recallSums(metric.name, samples) ??
-    chapterBreakSums(metric.name, samples) ?? scoreSums(metric.name, samples);
+    chapterBreakSums(metric.name, samples) ?? drawnSums(metric.name, samples) ??
+    scoreSums(metric.name, samples);
   if (!sums || sums.items.length === 0) return undefined;
   const computed = metricOf(sums);
   return Math.abs(computed - metric.value) <= 1e-9 * Math.abs(metric.value) ? sums : undefined;

@@ -1,6 +1,7 @@
 import type { EvaluationConfig } from "../experiment/declaration.ts";
 import type { Metric } from "../results/run_folder.ts";
 import { chapterBreakVersion } from "./chapter_break.ts";
+import { inContextLearningVersion } from "./in_context_learning.ts";
 import { perplexityVersion } from "./perplexity.ts";
 import { recallVersion } from "./recall.ts";
 
@@ -16,6 +17,8 @@ export function isOutdated(
       return metricVersion < (name.startsWith("recall ") ? recallVersion : perplexityVersion);
     case "chapter-break":
       return metricVersion < chapterBreakVersion;
+    case "in-context-learning":
+      return metricVersion < inContextLearningVersion;
     default:
       return kind satisfies never;
   }

@@ -7,22 +7,29 @@
  * (form) and `validation.ts` (meaning).
  */
 import type { BackboneInitialization } from "../backbone/initialization.ts";
+import type { LabelCalibration, LabelScoring } from "../evaluation/in_context_learning.ts";
+import type { DemonstrationDraw } from "../evaluation/sentence_episodes.ts";
 import type { SideNetInitialization } from "../longmem/initialization.ts";
 import type { IndexConfig, MemoryConfig, Protocol } from "../memory/config.ts";
 import type { PublishedTableName } from "../results/published.ts";
 import type { ReproductionConfig } from "../results/reproduction.ts";
 import type { ChronicleConfig } from "../text/chronicle/config.ts";
+import type { SentenceTask } from "../text/sentence_tasks.ts";
 import type { AdaptationConfig, TrainingConfig } from "../training/config.ts";
 import { resolveVariants, type Sweep, type SweptFields } from "./sweep.ts";
 
 export type {
   AdaptationConfig,
   BackboneInitialization,
+  DemonstrationDraw,
   IndexConfig,
+  LabelCalibration,
+  LabelScoring,
   MemoryConfig,
   Protocol,
   PublishedTableName,
   ReproductionConfig,
+  SentenceTask,
   SideNetInitialization,
   Sweep,
   SweptFields,
@@ -393,8 +400,71 @@ export type ChapterBreakDeclaration =
     readonly prefixTokens?: number | readonly number[];
   };
 
+/** In-context learning from labelled sentences, in the files of the released evaluation (specification section 14). */
+export interface SentenceSource {
+  /** Distinguishes it from other sources. */
+  readonly kind: "sentences";
+  /** Folder of the five sets, relative to the folder in which the command runs. */
+  readonly folder: string;
+  /** Sets to ask; all by default. */
+  readonly tasks: readonly SentenceTask[];
+  /** Seeds, each of a draw of demonstrations for each task (default 1 to 6). */
+  readonly seeds: readonly number[];
+  /**
+   * How demonstrations are drawn: `released-code`, as the official script does; or `balanced`, as many of each label, none
+   * twice and none of the evaluated ones. Follows the protocol.
+   */
+  readonly draw: DemonstrationDraw;
+  /** Demonstrations that are read into the memory (default 2,000). */
+  readonly memoryDemonstrations: number;
+}
+
+/**
+ * In-context learning from reviews of the chronicle, whose goods have other labels in every task; the corpus's
+ * `config.reviews` says how many goods and demonstrations there are.
+ */
+export interface ReviewSource {
+  /** Distinguishes it from other sources. */
+  readonly kind: "chronicle";
+  /** Tasks (default 24). */
+  readonly tasks: number;
+}
+
+/** Where tasks of in-context learning come from. */
+export type DemonstrationSource = SentenceSource | ReviewSource;
+
+/** A source of tasks as declared. */
+export type DemonstrationSourceDeclaration =
+  | Declared<SentenceSource, "kind" | "folder">
+  | Declared<ReviewSource, "kind">;
+
+/** Whether a model learns from demonstrations in its memory how to label another example. */
+export interface InContextLearningEvaluation extends ModelEvaluation {
+  /** Distinguishes it from other kinds of evaluation. */
+  readonly kind: "in-context-learning";
+  /** What is to be labelled. */
+  readonly source: DemonstrationSource;
+  /** Demonstrations before each query (default 20 sentences, 0 reviews). */
+  readonly shots: number;
+  /**
+   * `open-vocabulary` takes the most likely token of the whole vocabulary, and a label that begins with it as told (default
+   * of the released code, and of reviews); `label-likelihood` takes the likeliest label.
+   */
+  readonly scoring: LabelScoring;
+  /** What label likelihoods are divided by: nothing, or those after a prompt that says nothing (default `none`). */
+  readonly calibration: LabelCalibration;
+  /** A control: whether demonstrations in memory have their own labels (`true`, default), or one another's (`shuffled`). */
+  readonly memoryLabels: "true" | "shuffled";
+  /** Asks so many examples of each task at most, evenly spaced (default: all sentences, 16 reviews). */
+  readonly maxItems?: number;
+}
+
 /** An evaluation, all fields filled in. */
-export type EvaluationConfig = PerplexityEvaluation | RecallEvaluation | ChapterBreakEvaluation;
+export type EvaluationConfig =
+  | PerplexityEvaluation
+  | RecallEvaluation
+  | ChapterBreakEvaluation
+  | InContextLearningEvaluation;
 
 /** An evaluation as declared; `memory` overrides fields of the experiment's memory. */
 export type EvaluationDeclaration =
@@ -402,6 +472,10 @@ export type EvaluationDeclaration =
     | Declared<Omit<PerplexityEvaluation, "memory" | "models">, "kind" | "split">
     | Declared<Omit<RecallEvaluation, "memory" | "models">, "kind" | "split">
     | ChapterBreakDeclaration
+    | (
+      & Declared<Omit<InContextLearningEvaluation, "memory" | "models" | "source">, "kind">
+      & { readonly source: DemonstrationSourceDeclaration }
+    )
   )
   & { readonly models: readonly ModelDeclaration[]; readonly memory?: MemoryDeclaration };
 

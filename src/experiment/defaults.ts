@@ -14,11 +14,14 @@ import type {
   ConfiguredModel,
   CorpusConfig,
   CorpusDeclaration,
+  DemonstrationSource,
+  DemonstrationSourceDeclaration,
   EvaluatedModel,
   EvaluationConfig,
   EvaluationDeclaration,
   Experiment,
   FileCorpusConfig,
+  InContextLearningEvaluation,
   IndexConfig,
   IndexDeclaration,
   MemoryConfig,
@@ -29,6 +32,7 @@ import type {
   ReproductionConfig,
   ReproductionDeclaration,
   ResolvedExperiment,
+  SentenceSource,
   SideNetConfig,
   SideNetDeclaration,
   TrainingConfig,
@@ -37,6 +41,7 @@ import type {
 import { memoryProtocols, paperMemory } from "../memory/config.ts";
 import { modelName } from "./model_name.ts";
 import { publishedTable } from "../results/published.ts";
+import { sentenceTasks } from "../text/sentence_tasks.ts";
 import { defaultChronicle } from "../text/chronicle/config.ts";
 
 /** What a protocol decides. */
@@ -45,7 +50,17 @@ export interface ProtocolDefaults {
   readonly batches: TrainingConfig["batches"];
   readonly memory: Pick<MemoryConfig, "storage" | "bank" | "eviction" | "reset" | "missingChunks">;
   readonly chapterBreakTies: ChapterBreakEvaluation["ties"];
+  readonly inContextLearning:
+    & Pick<InContextLearningEvaluation, "scoring">
+    & Pick<SentenceSource, "draw">
+    & { readonly memory: Partial<Pick<MemoryConfig, "chunkTokens">> };
 }
+
+const strictInContextLearning = {
+  scoring: "label-likelihood",
+  draw: "balanced",
+  memory: {},
+} as const satisfies ProtocolDefaults["inContextLearning"];
 
 /** The defaults that follow from the protocol; the numbers are rows of specification section 17. */
 export const protocolDefaults: Readonly<Record<Protocol, ProtocolDefaults>> = {
@@ -54,18 +69,25 @@ export const protocolDefaults: Readonly<Record<Protocol, ProtocolDefaults>> = {
     batches: "lanes", // 8
     memory: memoryProtocols["released-code"],
     chapterBreakTies: "right", // as in ChapterBreak's own evaluator
+    inContextLearning: {
+      scoring: "open-vocabulary", // 14
+      draw: "released-code",
+      memory: { chunkTokens: 2 }, // 10
+    },
   },
   strict: {
     lines: "plain",
     batches: "documents",
     memory: memoryProtocols.strict,
     chapterBreakTies: "wrong",
+    inContextLearning: strictInContextLearning,
   },
   paper: {
     lines: "plain",
     batches: "lanes",
     memory: memoryProtocols.paper,
     chapterBreakTies: "right",
+    inContextLearning: strictInContextLearning,
   },
 };
 
@@ -91,6 +113,17 @@ const hnswDefaults = { m: 32, efConstruction: 100, efSearch: 128 } as const;
 
 /** Books of the chronicle: as many to train on as the default configuration has for pretraining. */
 const chronicleBooks = { train: defaultChronicle.pretraining.books, valid: 8, test: 24 } as const;
+
+/** The released evaluation's demonstrations (specification section 14). */
+const sentenceDefaults = {
+  tasks: sentenceTasks,
+  seeds: [1, 2, 3, 4, 5, 6],
+  memoryDemonstrations: 2000,
+} as const satisfies Partial<SentenceSource>;
+const sentenceShots = 20;
+
+/** As many tasks as there are test books, and half of the goods of each. */
+const reviewTasks = 24, reviewItems = 16;
 
 /** Dropout of the released SideNet. */
 const dropout = 0.1;
@@ -290,6 +323,24 @@ function fillEvaluation(
         prefixTokens,
       };
     }
+    case "in-context-learning": {
+      const reviews = fields.source.kind === "chronicle";
+      const { scoring, draw, memory } = protocolDefaults[experiment.protocol].inContextLearning;
+      return {
+        name: fields.kind,
+        shots: reviews ? 0 : sentenceShots,
+        scoring: reviews ? "open-vocabulary" : scoring,
+        calibration: "none",
+        memoryLabels: "true",
+        ...(reviews && { maxItems: reviewItems }),
+        ...fields,
+        source: fillSource(fields.source, draw),
+        ...fillModelEvaluation(evaluation, experiment, {
+          ...(reviews ? {} : memory),
+          ...onceReadMemory,
+        }),
+      };
+    }
     default:
       return fields satisfies never;
   }
@@ -314,17 +365,39 @@ function fillChapterBreakSource(
   }
 }
 
-/** The fields that all evaluations have in common and that have a default. */
+/** What is read once is read by one row, for all rows that ask. */
+const onceReadMemory = { bank: "shared", reset: "epoch" } as const;
+
+function fillSource(
+  source: DemonstrationSourceDeclaration,
+  draw: SentenceSource["draw"],
+): DemonstrationSource {
+  switch (source.kind) {
+    case "sentences":
+      return { ...sentenceDefaults, draw, ...source };
+    case "chronicle":
+      return { tasks: reviewTasks, ...source };
+    default:
+      return source satisfies never;
+  }
+}
+
+/**
+ * The fields that all evaluations have in common and that have a default.
+ *
+ * @param ownMemory The evaluation kind's own defaults of the memory, before the experiment's.
+ */
 function fillModelEvaluation(
   { memory: override, batchSize = 1, contextTokens: declared, models }: EvaluationDeclaration,
   experiment: EvaluationSurroundings,
+  ownMemory: MemoryDeclaration = {},
 ): Pick<ModelEvaluation, "models" | "batchSize" | "contextTokens" | "memory"> {
   const contextTokens = declared ?? experiment.contextTokens;
   if (contextTokens === undefined) {
     throw new RangeError("Cannot fill in contextTokens as no training declares it");
   }
   const memory = override || experiment.memory
-    ? fillMemory(override ?? {}, experiment.protocol, experiment.memory)
+    ? fillMemory({ ...ownMemory, ...override }, experiment.protocol, experiment.memory)
     : undefined;
   return {
     models: models.map((model) => fillModel(model, { contextTokens, memory })),

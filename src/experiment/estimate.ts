@@ -5,6 +5,7 @@ import { type BackboneShape, backboneTensorShapes } from "../backbone/shape.ts";
 import { sideNetTensorShapes } from "../longmem/shape.ts";
 import { elementCount } from "../tensor.ts";
 import { vocabulary } from "../text/chronicle/vocabulary.ts";
+import { sentenceTaskFormats } from "../text/sentence_tasks.ts";
 import type {
   EvaluationConfig,
   ResolvedExperiment,
@@ -124,6 +125,13 @@ export function describeItems(evaluation: EvaluationConfig): string {
       const items = `${atMost(maxItems, "chapter breaks")} of ${source.split}`;
       return `${items}, after ${prefixTokens.join(", ")} tokens`;
     }
+    case "in-context-learning": {
+      const { source, maxItems } = evaluation;
+      const items = atMost(maxItems, "examples");
+      return source.kind === "chronicle"
+        ? `${items} of ${source.tasks} tasks of reviews`
+        : `${items} of ${source.tasks.join(", ")}, ${source.seeds.length} seeds`;
+    }
     default:
       return evaluation satisfies never;
   }
@@ -152,8 +160,21 @@ export async function missingPaths(
   if (tokenizer.kind === "gpt2") named.push({ field: "tokenizer.folder", path: tokenizer.folder });
   if (backbone.kind === "checkpoint") named.push({ field: "backbone.path", path: backbone.path });
   for (const [i, evaluation] of evaluations.entries()) {
-    if (evaluation.kind !== "chapter-break" || evaluation.source.kind !== "file") continue;
-    named.push({ field: `evaluations.${i}.source.path`, path: evaluation.source.path });
+    if (evaluation.kind === "chapter-break" && evaluation.source.kind === "file") {
+      named.push({ field: `evaluations.${i}.source.path`, path: evaluation.source.path });
+    }
+    if (evaluation.kind !== "in-context-learning" || evaluation.source.kind !== "sentences") {
+      continue;
+    }
+    const { folder, tasks } = evaluation.source, field = `evaluations.${i}.source.folder`;
+    if (!await exists(folder)) {
+      named.push({ field, path: folder });
+      continue;
+    }
+    for (const task of tasks) {
+      const { train, evaluated } = sentenceTaskFormats[task];
+      for (const file of [train, evaluated]) named.push({ field, path: `${folder}/${file}` });
+    }
   }
   const missing: typeof named = [];
   for (const entry of named) if (!await exists(entry.path)) missing.push(entry);

@@ -126,6 +126,7 @@ function limited(evaluation: EvaluationConfig, limit: number | undefined): Evalu
     case "recall":
       return { ...evaluation, maxDocuments: Math.min(limit, evaluation.maxDocuments ?? limit) };
     case "chapter-break":
+    case "in-context-learning":
       return { ...evaluation, maxItems: Math.min(limit, evaluation.maxItems ?? limit) };
     default:
       return evaluation satisfies never;

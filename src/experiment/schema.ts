@@ -6,6 +6,7 @@
  */
 import { z } from "zod";
 import { publishedTableNames } from "../results/published.ts";
+import { sentenceTasks } from "../text/sentence_tasks.ts";
 import type { Experiment } from "./declaration.ts";
 import type { Sweep } from "./sweep.ts";
 
@@ -246,6 +247,20 @@ const chapterBreakSource = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("file"), path: text, split: slug }),
 ]);
 
+const demonstrationSource = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("sentences"),
+    folder: text,
+    tasks: z.array(oneOf(...sentenceTasks)).min(1).readonly()
+      .describe(`lists of ${sentenceTasks.join(", ")}`).exactOptional(),
+    seeds: z.array(seed).min(1).readonly().describe("lists of integers from 0, below 2^32")
+      .exactOptional(),
+    draw: oneOf("released-code", "balanced").exactOptional(),
+    memoryDemonstrations: nonNegativeInteger.exactOptional(),
+  }),
+  z.strictObject({ kind: z.literal("chronicle"), tasks: positiveInteger.exactOptional() }),
+]);
+
 const evaluation = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("perplexity"), ...documentEvaluation }),
   z.strictObject({ kind: z.literal("recall"), ...documentEvaluation }),
@@ -258,6 +273,16 @@ const evaluation = z.discriminatedUnion("kind", [
     suffixTokens: positiveInteger.exactOptional(),
     scoring: oneOf("sum", "per-token").exactOptional(),
     ties: oneOf("wrong", "right").exactOptional(),
+    maxItems: positiveInteger.exactOptional(),
+  }),
+  z.strictObject({
+    kind: z.literal("in-context-learning"),
+    ...modelEvaluation,
+    source: demonstrationSource,
+    shots: nonNegativeInteger.exactOptional(),
+    scoring: oneOf("open-vocabulary", "label-likelihood").exactOptional(),
+    calibration: oneOf("none", "content-free").exactOptional(),
+    memoryLabels: oneOf("true", "shuffled").exactOptional(),
     maxItems: positiveInteger.exactOptional(),
   }),
 ]);

@@ -9,6 +9,7 @@ import type {
   ConfiguredModel,
   CorpusConfig,
   Experiment,
+  InContextLearningEvaluation,
   MemoryConfig,
   ModelEvaluation,
   NamedModel,
@@ -289,6 +290,9 @@ function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
     if (evaluation.kind === "chapter-break") {
       problems.push(...chapterBreakProblems(evaluation, corpus, path));
     }
+    if (evaluation.kind === "in-context-learning") {
+      problems.push(...inContextLearningProblems(evaluation, experiment, path));
+    }
     for (const [j, model] of evaluation.models.entries()) {
       const name = modelName(model), kind = typeof model === "string" ? model : model.model;
       if (evaluation.models.findIndex((other) => modelName(other) === name) < j) {
@@ -311,7 +315,8 @@ function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
     }
     if (evaluation.memory === undefined) continue;
     // Where rows share a bank, they are asked about one text, which is read once.
-    const written = { ...evaluation, ...(evaluation.kind === "chapter-break" && { batchSize: 1 }) };
+    const readsOnce = ["chapter-break", "in-context-learning"].includes(evaluation.kind);
+    const written = { ...evaluation, ...(readsOnce && { batchSize: 1 }) };
     if (memory === undefined) {
       problems.push({
         path: `${path}.memory`,
@@ -371,6 +376,66 @@ function chapterBreakProblems(
         "regular expressions of a whole heading",
       ));
     }
+  }
+  return problems;
+}
+
+function inContextLearningProblems(
+  evaluation: InContextLearningEvaluation,
+  { corpus }: Pick<ResolvedExperiment, "corpus">,
+  path: string,
+): Problem[] {
+  const { source, scoring, calibration, memory, models } = evaluation;
+  const problems: Problem[] = [];
+  if ((source.kind === "chronicle") !== (corpus.kind === "chronicle")) {
+    problems.push(wrong(
+      `${path}.source.kind`,
+      `must fit the words of a corpus whose kind is "${corpus.kind}"`,
+      source.kind,
+      corpus.kind === "chronicle" ? "chronicle" : "sentences",
+    ));
+  }
+  if (source.kind === "sentences") {
+    for (const field of ["tasks", "seeds"] as const) {
+      const values: readonly (string | number)[] = source[field];
+      const twice = values.findIndex((value, i) => values.indexOf(value) < i);
+      if (twice < 0) continue;
+      const place = `${path}.source.${field}.${twice}`;
+      problems.push(wrong(place, "is listed twice", values[twice], `${field} listed once`));
+    }
+  }
+  const control = models.indexOf("longmem-other-document");
+  const others = source.kind === "chronicle" ? source.tasks : source.tasks.length;
+  if (control >= 0 && others < 2) {
+    problems.push(wrong(
+      `${path}.models.${control}`,
+      `reads the demonstrations of another task, of which ${path}.source.tasks has none`,
+      "longmem-other-document",
+      "other models, or two tasks and more",
+    ));
+  }
+  if (calibration === "content-free" && scoring !== "label-likelihood") {
+    problems.push(wrong(
+      `${path}.calibration`,
+      `must be "none" where ${path}.scoring is "${scoring}", which knows no likelihoods of labels`,
+      calibration,
+      "none, or label-likelihood as the scoring",
+    ));
+  } else if (calibration === "content-free" && source.kind === "chronicle") {
+    problems.push(wrong(
+      `${path}.calibration`,
+      `must be "none" where ${path}.source.kind is "chronicle", whose words all say something`,
+      calibration,
+      "none",
+    ));
+  }
+  if (memory && memory.bank !== "shared") {
+    problems.push(wrong(
+      `${path}.memory.bank`,
+      'must be "shared", as all queries read what was read once',
+      memory.bank,
+      "shared",
+    ));
   }
   return problems;
 }

@@ -33,6 +33,25 @@ const labels: readonly [RegExp, (...groups: string[]) => MetricLabel][] = [
     part: `accuracy more than that of ${model}, by tokens before the break`,
     header: tokens,
   })],
+  [/^(accuracy|exact match|F1)(?: (\S+))? seed (\d+)$/, (measure, task, seed) => ({
+    part: `${measure} of each seed`,
+    header: task ? `${task} ${seed}` : seed,
+  })],
+  [
+    /^(accuracy|exact match|F1)(?: (\S+))? seed deviation \((\w+)\)$/,
+    (measure, task, kind) => ({
+      part: `standard deviation over seeds (${kind})`,
+      header: measure === "accuracy" && task ? task : measure,
+    }),
+  ],
+  [
+    /^gain over \S+ (accuracy|exact match|F1)(?: (\S+))? by (seed|item|task)$/,
+    (measure, task, by) => ({
+      part: `gains over the first model, paired by ${by}`,
+      header: measure === "accuracy" && task ? task : measure,
+    }),
+  ],
+  [/^accuracy ([a-z]\S*)$/, (task) => ({ part: "", header: task })],
 ];
 
 /** The place of a metric by its name. */

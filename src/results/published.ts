@@ -152,8 +152,15 @@ const published: Readonly<Record<PublishedTableName, PublishedTable>> = {
       "TRIME, 4 shots",
       "TRIME, 20 shots",
     ],
-    models: {},
-    metrics: {},
+    models: { majority: "commonest-label" },
+    metrics: {
+      "SST-2": "accuracy sst-2",
+      MR: "accuracy mr",
+      Subj: "accuracy subj",
+      "SST-5": "accuracy sst-5",
+      MPQA: "accuracy mpqa",
+      average: "accuracy average",
+    },
     numbers: [
       [50.9, 50, 50, 20, 50, 44.2],
       [[68.3, 11.6], [64.7, 12.5], [51.4, 4.3], [31.4, 4.4], [61.5, 11.8], 55.5],

@@ -25,6 +25,25 @@ export function mean(values: ArrayLike<number>): Estimate {
 }
 
 /**
+ * The standard deviation of values: `sample` divides by n - 1 (and needs two values), `population` by n.
+ *
+ * @throws {RangeError} Where there are too few values.
+ */
+export function standardDeviation(
+  values: ArrayLike<number>,
+  kind: "sample" | "population",
+): number {
+  const n = values.length, divisor = kind === "sample" ? n - 1 : n;
+  if (divisor < 1) {
+    throw new RangeError(
+      `Cannot take a ${kind} standard deviation as there are too few values: current number is ${n}`,
+    );
+  }
+  const average = sum(values) / n;
+  return Math.sqrt(sum(Float64Array.from(values, (value) => (value - average) ** 2)) / divisor);
+}
+
+/**
  * The mean of values weighted by, say, the tokens of each document: sum(w x) / sum(w), with the
  * standard error of a ratio, since another sample of documents would have other weights too.
  *

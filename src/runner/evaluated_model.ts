@@ -1,9 +1,11 @@
 import type { BackboneCheckpoint } from "../backbone/checkpoint/content.ts";
+import type { EncodedMemories } from "../evaluation/encoded_memory.ts";
 import {
   languageModel,
   otherDocumentModel,
   type PromptedModel,
   type ReadableDocument,
+  type ScoredLongMem,
 } from "../evaluation/language_model.ts";
 import { slidingWindowModel } from "../evaluation/sliding_window.ts";
 import type { EvaluatedModel, ModelEvaluation } from "../experiment/declaration.ts";
@@ -22,26 +24,36 @@ export interface Evaluated {
 /**
  * Opens a model of the declaration; to be disposed of after its evaluation.
  *
- * @param others What the control reads in the place of each item.
+ * @param options `others`: what the control reads in the place of each item; `memories`: given where row 0 alone reads
+ * texts, about which all rows are asked, and what it reads is encoded once.
  */
 export async function openModel(
   declared: EvaluatedModel,
   evaluation: Pick<ModelEvaluation, "memory" | "contextTokens">,
   { backbone, sideNets }: Evaluated,
-  others: () => readonly ReadableDocument[],
-  device: Device,
+  { device, others, memories }: {
+    readonly device: Device;
+    readonly others: () => readonly ReadableDocument[];
+    readonly memories?: EncodedMemories | undefined;
+  },
 ): Promise<{ model: PromptedModel } & AsyncDisposable> {
   const memory = evaluation.memory ? { memory: evaluation.memory } : {};
-  const open = (parts: Omit<LongMemParts, "backbone">, wrap: (model: LongMem) => PromptedModel) => {
+  const open = (
+    parts: Omit<LongMemParts, "backbone">,
+    wrap: (model: ScoredLongMem) => PromptedModel,
+  ) => {
     const model = new LongMem(device, { backbone, ...parts });
-    return Promise.resolve({ model: wrap(model), [Symbol.asyncDispose]: () => model.close() });
+    return Promise.resolve({
+      model: wrap(memories ? memories.keep(model) : model),
+      [Symbol.asyncDispose]: () => model.close(),
+    });
   };
   const name = modelName(declared);
   if (typeof declared !== "string") {
     switch (declared.model) {
       case "backbone-sliding-window":
       case "backbone-full-context": {
-        const shared = evaluation.memory?.bank === "shared";
+        const shared = memories !== undefined || evaluation.memory?.bank === "shared";
         const { contextTokens } = evaluation, { windowTokens } = declared;
         const window = { contextTokens, windowTokens, shared };
         return await open({}, (model) => slidingWindowModel(name, model, window));

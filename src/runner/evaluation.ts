@@ -1,3 +1,4 @@
+import { EncodedMemories } from "../evaluation/encoded_memory.ts";
 import {
   chapterBreakMetrics,
   chapterBreakQuestions,
@@ -35,6 +36,7 @@ import type { Device } from "../runtime/device.ts";
 import { cutDocument } from "../text/segments.ts";
 import { chapterBreakItems, spread } from "./chapter_break.ts";
 import { type Evaluated, openModel } from "./evaluated_model.ts";
+import { inContextLearningSteps } from "./in_context_learning.ts";
 import { withFrozen } from "./models.ts";
 import type { RunContext } from "./run.ts";
 import type { RunText } from "./text.ts";
@@ -44,6 +46,8 @@ interface Setting {
   readonly evaluated: Evaluated;
   readonly device: Device;
   readonly context: RunContext;
+  /** What models with the run's backbone have read. */
+  readonly memories: EncodedMemories;
 }
 
 /**
@@ -63,20 +67,25 @@ export async function runEvaluations(
       context.progress.note(`${name} was measured by an older version of its metrics`);
       await context.results.dropMetrics(name);
     }
+    const memories = new EncodedMemories(evaluated.backbone);
+    const setting: Setting = { evaluated, device, context, memories };
     for (const evaluation of evaluations) {
       switch (evaluation.kind) {
         case "perplexity":
-          await evaluatePerplexity(evaluation, text, { evaluated, device, context });
+          await evaluatePerplexity(evaluation, text, setting);
           break;
         case "recall":
-          await evaluateRecall(evaluation, text, { evaluated, device, context });
+          await evaluateRecall(evaluation, text, setting);
+          break;
+        case "in-context-learning":
+          await evaluateModels(
+            evaluation,
+            setting,
+            await inContextLearningSteps(evaluation, experiment, text, context),
+          );
           break;
         case "chapter-break":
-          await evaluateChapterBreak(evaluation, experiment.corpus, text, {
-            evaluated,
-            device,
-            context,
-          });
+          await evaluateChapterBreak(evaluation, experiment.corpus, text, setting);
           break;
         default:
           evaluation satisfies never;
@@ -163,7 +172,7 @@ async function evaluateChapterBreak(
 }
 
 /** While a model is scored. */
-interface Scoring {
+export interface Scoring {
   readonly signal: AbortSignal;
   /** Told how much is done, of how much: of the targets of all documents, or of all prompts. */
   readonly report: (done: number, total: number) => void;
@@ -196,7 +205,9 @@ function promptOptions(
 }
 
 /** What an evaluation does with each of its models. */
-interface EvaluationSteps {
+export interface EvaluationSteps {
+  /** Whether texts are read once, about which all rows are asked; absent: each row reads for itself. */
+  readonly readsOnce?: true;
   /** Has a model read and answer all items: a record for each. */
   readonly score: (model: PromptedModel, scoring: Scoring) => Promise<SampleRecord[]>;
   /** What the control reads in the place of each item. */
@@ -212,8 +223,8 @@ interface EvaluationSteps {
 /** Evaluates one model after the other on the same items; the first is the baseline of the others. */
 async function evaluateModels(
   evaluation: ModelEvaluation,
-  { evaluated, device, context }: Setting,
-  { score, others, measure }: EvaluationSteps,
+  { evaluated, device, context, memories }: Setting,
+  { readsOnce, score, others, measure }: EvaluationSteps,
 ): Promise<void> {
   const { results, progress, signal } = context;
   const { name, models } = evaluation;
@@ -223,7 +234,11 @@ async function evaluateModels(
     if (
       results.summary.metrics.some((metric) => metric.evaluation === name && metric.model === model)
     ) continue;
-    await using opened = await openModel(declared, evaluation, evaluated, others, device);
+    await using opened = await openModel(declared, evaluation, evaluated, {
+      device,
+      others,
+      ...(readsOnce ? { memories } : {}),
+    });
     const report = (items: number, total: number) =>
       progress.item({ evaluation: name, model, items, total });
     await results.writeSamples(name, model, await score(opened.model, { signal, report }));

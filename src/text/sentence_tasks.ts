@@ -6,11 +6,17 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 
-/** Names of the tasks, in the paper's order. */
-export const sentenceTasks = ["sst-2", "mr", "subj", "sst-5", "mpqa"] as const;
-
 /** A set of labelled sentences. */
-export type SentenceTask = typeof sentenceTasks[number];
+export type SentenceTask = "sst-2" | "mr" | "subj" | "sst-5" | "mpqa";
+
+/** All sets, in the paper's order. */
+export const sentenceTasks = [
+  "sst-2",
+  "mr",
+  "subj",
+  "sst-5",
+  "mpqa",
+] as const satisfies readonly SentenceTask[];
 
 /** A sentence with its label. */
 export interface LabelledSentence {

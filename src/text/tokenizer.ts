@@ -51,6 +51,16 @@ export function checkTokenIds(ids: ArrayLike<number>, vocabSize: number, purpose
   }
 }
 
+/** The text of a single token; undefined where it stands for none, or is none of the tokenizer's. */
+export function textOf(tokenizer: Pick<Tokenizer, "decode">, id: number): string | undefined {
+  try {
+    return tokenizer.decode([id]);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return undefined;
+  }
+}
+
 /** SHA-256, hexadecimal, of texts: of their lengths, too, so that a boundary that moves changes it. */
 export function hashOf(parts: readonly string[]): string {
   const hash = createHash("sha256");

@@ -191,6 +191,89 @@ test("settings of a model are as declared, or fit what it is to be compared with
   ]);
 });
 
+for (
+  const [protocol, expected] of [
+    ["released-code", ["open-vocabulary", "released-code", 2, "coarse"]],
+    ["strict", ["label-likelihood", "balanced", 4, "exact"]],
+    ["paper", ["label-likelihood", "balanced", 4, "exact"]],
+  ] as const
+) {
+  test(`protocol "${protocol}" decides how in-context learning from sentences is asked`, () => {
+    const { memory, evaluations: [evaluation] } = validateExperiment({
+      ...small,
+      protocol,
+      memory: { capacityTokens: 65_536 },
+      evaluations: [{
+        kind: "in-context-learning",
+        source: { kind: "sentences", folder: "icl" },
+        models: ["backbone", "longmem"],
+      }],
+    });
+    assert.ok(evaluation.kind === "in-context-learning" && evaluation.source.kind === "sentences");
+    const { scoring, source, memory: asked } = evaluation;
+    assert.deepEqual([scoring, source.draw, asked!.chunkTokens, asked!.eviction], expected);
+    // Read by one row, for all that ask; otherwise the experiment's memory.
+    assert.deepEqual(asked, {
+      ...memory,
+      chunkTokens: asked!.chunkTokens,
+      bank: "shared",
+      reset: "epoch",
+    });
+    assert.deepEqual(source, {
+      kind: "sentences",
+      folder: "icl",
+      tasks: ["sst-2", "mr", "subj", "sst-5", "mpqa"],
+      seeds: [1, 2, 3, 4, 5, 6],
+      draw: source.draw,
+      memoryDemonstrations: 2000,
+    });
+    const { name, shots, calibration, memoryLabels, maxItems } = evaluation;
+    assert.deepEqual([name, shots, calibration, memoryLabels, maxItems], [
+      "in-context-learning",
+      20,
+      "none",
+      "true",
+      undefined,
+    ]);
+  });
+}
+
+test("in-context learning from reviews has defaults of its own, and what is declared goes before them", () => {
+  const chronicle = { tokenizer: { kind: "chronicle" }, corpus: { kind: "chronicle" } } as const;
+  const asked = { kind: "in-context-learning", models: ["longmem"] } as const;
+  const { evaluations: [plain, declared] } = validateExperiment({
+    ...small,
+    ...chronicle,
+    protocol: "released-code",
+    evaluations: [{ ...asked, source: { kind: "chronicle" } }, {
+      ...asked,
+      name: "few",
+      source: { kind: "chronicle", tasks: 3 },
+      shots: 4,
+      scoring: "label-likelihood",
+      memoryLabels: "shuffled",
+      maxItems: 2,
+      memory: { chunkTokens: 8 },
+    }],
+  });
+  const fields = (evaluation: typeof plain) => {
+    assert.ok(evaluation.kind === "in-context-learning");
+    const { source, shots, scoring, memoryLabels, maxItems, memory } = evaluation;
+    return [source, shots, scoring, memoryLabels, maxItems, memory!.chunkTokens, memory!.bank];
+  };
+  const tasks = (count: number) => ({ kind: "chronicle", tasks: count });
+  assert.deepEqual(fields(plain), [tasks(24), 0, "open-vocabulary", "true", 16, 4, "shared"]);
+  assert.deepEqual(fields(declared), [
+    tasks(3),
+    4,
+    "label-likelihood",
+    "shuffled",
+    2,
+    8,
+    "shared",
+  ]);
+});
+
 test("an evaluation that has no name has that of its kind and split", () => {
   const { evaluations } = validateExperiment({
     ...small,

@@ -1,6 +1,7 @@
-import type { Experiment } from "../../src/experiment/declaration.ts";
-import { estimateRun } from "../../src/experiment/estimate.ts";
+import type { EvaluationDeclaration, Experiment } from "../../src/experiment/declaration.ts";
+import { describeItems, estimateRun } from "../../src/experiment/estimate.ts";
 import { validateExperiment } from "../../src/experiment/validation.ts";
+import { withFolder } from "../backbone/checkpoint/temporary.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
 import { smallExperiment as small } from "./small_experiment.ts";
 
@@ -66,6 +67,56 @@ test("estimateRun() lists the paths that are not there", async () => {
     "no_tokenizer.json",
     `${folder}/no_backbone.pt`,
   ]);
+});
+
+test("estimateRun() lists the sets of sentences that are not there, of those asked alone", async () => {
+  const missing = async (folder: string) =>
+    (await estimate({
+      backbone: { kind: "checkpoint", path: repositoryPath("tests") },
+      evaluations: [{
+        kind: "in-context-learning",
+        source: { kind: "sentences", folder, tasks: ["sst-2", "mr"] },
+        models: ["backbone"],
+      }],
+    })).missing.slice(1); // without the corpus
+  assert.deepEqual(await missing("no_folder"), ["no_folder"]);
+  await withFolder(async (folder) => {
+    await Deno.mkdir(`${folder}/SST-2`);
+    await Deno.writeTextFile(`${folder}/SST-2/train.tsv`, "");
+    assert.deepEqual(await missing(folder), [
+      `${folder}/SST-2/dev.tsv`,
+      `${folder}/mr/train.csv`,
+      `${folder}/mr/test.csv`,
+    ]);
+  });
+});
+
+test("describeItems() says how many examples are asked, and of what", () => {
+  const described = (
+    fields: Partial<Extract<EvaluationDeclaration, { kind: "in-context-learning" }>>,
+    change: Partial<Experiment> = {},
+  ) => {
+    const { evaluations: [evaluation] } = validateExperiment({
+      ...small,
+      ...change,
+      evaluations: [{
+        kind: "in-context-learning",
+        source: { kind: "sentences", folder: "icl", tasks: ["mr", "subj"], seeds: [1, 2] },
+        models: ["backbone"],
+        ...fields,
+      }],
+    });
+    return describeItems(evaluation);
+  };
+  assert.equal(described({}), "all examples of mr, subj, 2 seeds");
+  assert.equal(described({ maxItems: 7 }), "at most 7 examples of mr, subj, 2 seeds");
+  assert.equal(
+    described({ source: { kind: "chronicle" } }, {
+      corpus: { kind: "chronicle" },
+      tokenizer: { kind: "chronicle" },
+    }),
+    "at most 16 examples of 24 tasks of reviews",
+  );
 });
 
 test("estimateRun() knows the words of the chronicle, and misses no files of it", async () => {

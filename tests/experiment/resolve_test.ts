@@ -1,5 +1,5 @@
 import type { Experiment } from "../../src/experiment/declaration.ts";
-import { canonicalJson, resolveRuns, runId } from "../../src/experiment/resolve.ts";
+import { canonicalJson, resolveRun, resolveRuns, runId } from "../../src/experiment/resolve.ts";
 import { DeclarationError, validateExperiment } from "../../src/experiment/validation.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
 import { smallExperiment as small } from "./small_experiment.ts";
@@ -117,6 +117,23 @@ test("resolveRuns() applies assignments, device and limit; only the device leave
   const declared = ["evaluations.0.maxDocuments=1"];
   const [fewer] = await resolveRuns([file], { limit: 2, assignments: declared });
   assert.equal(Reflect.get(fewer.experiment.evaluations[0], "maxDocuments"), 1);
+});
+
+test("resolveRun() limits the examples of in-context learning", () => {
+  const items = (maxItems?: number) => {
+    const { experiment } = resolveRun("program", {
+      ...small,
+      evaluations: [{
+        kind: "in-context-learning",
+        source: { kind: "sentences", folder: "icl" },
+        models: ["backbone"],
+        ...(maxItems && { maxItems }),
+      }],
+    }, { limit: 5 });
+    const [evaluation] = experiment.evaluations;
+    return evaluation.kind === "in-context-learning" && evaluation.maxItems;
+  };
+  assert.deepEqual([items(), items(9), items(3)], [5, 5, 3]);
 });
 
 const refused: [path: string, message: RegExp][] = [

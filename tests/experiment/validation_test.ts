@@ -16,6 +16,12 @@ const { sidenet, memory, adaptation, backbone, corpus, evaluations } = small;
 const [evaluation] = evaluations;
 const chronicle = { kind: "chronicle" } as const;
 
+const sentences = {
+  kind: "in-context-learning",
+  source: { kind: "sentences", folder: "icl" },
+  models: ["backbone"],
+};
+
 const malformed: Malformed[] = [
   {
     name: "name that is no slug",
@@ -463,6 +469,100 @@ const malformed: Malformed[] = [
     change: { evaluations: [evaluation, { ...evaluation, kind: "recall", name: "recall" }] },
     problems: [
       'evaluations.1.kind must not be "recall" where corpus.kind is "files", whose recalls are not known: current value is "recall", allowed are perplexity, or a corpus whose kind is chronicle',
+    ],
+  },
+  {
+    name: "in-context learning without a source",
+    change: { evaluations: [{ kind: "in-context-learning", models: ["backbone"] }] },
+    problems: [
+      "evaluations.0.source is missing: allowed are objects whose kind is sentences, chronicle",
+    ],
+  },
+  {
+    name: "misspelled set and field of sentences",
+    change: {
+      evaluations: [{
+        ...sentences,
+        source: { ...sentences.source, tasks: ["sst2"], seed: [1] },
+        scoring: "labels",
+      }],
+    },
+    problems: [
+      'evaluations.0.source.tasks.0 has a wrong value: current value is "sst2", allowed are sst-2, mr, subj, sst-5, mpqa (did you mean "sst-2"?)',
+      'evaluations.0.source.seed is unknown: allowed are kind, folder, tasks, seeds, draw, memoryDemonstrations (did you mean "seeds"?)',
+      'evaluations.0.scoring has a wrong value: current value is "labels", allowed are open-vocabulary, label-likelihood',
+    ],
+  },
+  {
+    name: "a set and a seed listed twice",
+    change: {
+      evaluations: [{
+        ...sentences,
+        source: { ...sentences.source, tasks: ["mr", "mr"], seeds: [1, 2, 1] },
+      }],
+    },
+    problems: [
+      'evaluations.0.source.tasks.1 is listed twice: current value is "mr", allowed are tasks listed once',
+      "evaluations.0.source.seeds.2 is listed twice: current value is 1, allowed are seeds listed once",
+    ],
+  },
+  {
+    name: "sentences in the words of the chronicle",
+    change: { corpus: { kind: "chronicle" }, tokenizer: chronicle, evaluations: [sentences] },
+    problems: [
+      'evaluations.0.source.kind must fit the words of a corpus whose kind is "chronicle": current value is "sentences", allowed are chronicle',
+    ],
+  },
+  {
+    name: "reviews where the corpus has none",
+    change: { evaluations: [{ ...sentences, source: { kind: "chronicle" } }] },
+    problems: [
+      'evaluations.0.source.kind must fit the words of a corpus whose kind is "files": current value is "chronicle", allowed are sentences',
+    ],
+  },
+  {
+    name: "control without another task",
+    change: {
+      evaluations: [{
+        ...sentences,
+        models: ["longmem", "longmem-other-document"],
+        source: { ...sentences.source, tasks: ["mr"] },
+      }],
+    },
+    problems: [
+      'evaluations.0.models.1 reads the demonstrations of another task, of which evaluations.0.source.tasks has none: current value is "longmem-other-document", allowed are other models, or two tasks and more',
+    ],
+  },
+  {
+    name: "calibration of what has no likelihoods",
+    change: {
+      evaluations: [{ ...sentences, scoring: "open-vocabulary", calibration: "content-free" }],
+    },
+    problems: [
+      'evaluations.0.calibration must be "none" where evaluations.0.scoring is "open-vocabulary", which knows no likelihoods of labels: current value is "content-free", allowed are none, or label-likelihood as the scoring',
+    ],
+  },
+  {
+    name: "calibration of reviews",
+    change: {
+      corpus: { kind: "chronicle" },
+      tokenizer: chronicle,
+      evaluations: [{
+        ...sentences,
+        source: { kind: "chronicle" },
+        scoring: "label-likelihood",
+        calibration: "content-free",
+      }],
+    },
+    problems: [
+      'evaluations.0.calibration must be "none" where evaluations.0.source.kind is "chronicle", whose words all say something: current value is "content-free", allowed are none',
+    ],
+  },
+  {
+    name: "memory for each row of queries",
+    change: { evaluations: [{ ...sentences, memory: { bank: "per-row" } }] },
+    problems: [
+      'evaluations.0.memory.bank must be "shared", as all queries read what was read once: current value is "per-row", allowed are shared',
     ],
   },
   {

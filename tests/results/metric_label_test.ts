@@ -30,3 +30,24 @@ test("metricLabel() keeps the accuracies of ChapterBreak in the first table and 
   assert.match(over.part, /\bbackbone\b/);
   assert.equal(over.header, "4096");
 });
+
+test("metricLabel() sets metrics over draws apart from those of each seed, deviations and gains", () => {
+  const places: Record<string, [part: string, header: string]> = {
+    "accuracy sst-2": ["", "sst-2"],
+    "accuracy average": ["", "average"],
+    "F1": ["", "F1"],
+    "accuracy sst-2 seed 3": ["accuracy of each seed", "sst-2 3"],
+    "exact match seed 3": ["exact match of each seed", "3"],
+    "accuracy mr seed deviation (sample)": ["standard deviation over seeds (sample)", "mr"],
+    "F1 seed deviation (population)": ["standard deviation over seeds (population)", "F1"],
+    "gain over backbone accuracy mr by item": ["gains over the first model, paired by item", "mr"],
+    "gain over backbone F1 by seed": ["gains over the first model, paired by seed", "F1"],
+    "gain over longmem accuracy reviews by task": [
+      "gains over the first model, paired by task",
+      "reviews",
+    ],
+  };
+  for (const [name, [part, header]] of Object.entries(places)) {
+    assert.deepEqual(metricLabel(name), { part, header });
+  }
+});

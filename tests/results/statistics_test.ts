@@ -4,6 +4,7 @@ import {
   pairedDifference,
   perplexity,
   ratio,
+  standardDeviation,
   studentQuantile,
   weightedMean,
 } from "../../src/results/statistics.ts";
@@ -146,4 +147,18 @@ test("studentQuantile() equals the table of Student's distribution", () => {
   const freedoms = [1, 2, 10, 11, 12, 20, 30, 60, 120, 1e9];
   const table = [12.7062, 4.3027, 2.2281, 2.2010, 2.1788, 2.0860, 2.0423, 2.0003, 1.9799, 1.9600];
   assertClose(freedoms.map(studentQuantile), table, { tolerance: 1e-4 });
+});
+
+test("standardDeviation() divides by n - 1 or by n", () => {
+  assertClose([standardDeviation([1, 2, 3, 6], "sample")], [Math.sqrt(14 / 3)], {
+    tolerance: 1e-12,
+  });
+  assertClose([standardDeviation([1, 2, 3, 6], "population")], [Math.sqrt(14 / 4)], {
+    tolerance: 1e-12,
+  });
+  assert.equal(standardDeviation([5], "population"), 0);
+  assert.throws(
+    () => standardDeviation([5], "sample"),
+    /^RangeError: Cannot take a sample standard deviation as there are too few values: current number is 1$/,
+  );
 });

@@ -29,7 +29,10 @@ async function withModel<Result>(
   memory: MemoryConfig = smallMemory,
 ): Promise<Result> {
   const evaluation = { contextTokens, memory };
-  await using opened = await openModel(model, evaluation, smallModels(), () => [], device);
+  await using opened = await openModel(model, evaluation, smallModels(), {
+    device,
+    others: () => [],
+  });
   return await use(opened.model);
 }
 

@@ -1,6 +1,7 @@
 import { FairseqTokenizer } from "../../src/text/fairseq_tokenizer.ts";
 import { byteCharacters } from "../../src/text/byte_level_bpe.ts";
 import { parseDictionary } from "../../src/text/dictionary.ts";
+import { textOf } from "../../src/text/tokenizer.ts";
 import { openTokenizer } from "../../src/text/tokenizer_source.ts";
 import { assert, fixturePath, sharedPath, sharedTest, test } from "../testing.ts";
 
@@ -150,4 +151,18 @@ test("openTokenizer() names the file that is missing", async () => {
     name: "NotFound",
     message: /^Cannot open tokenizer as file "no-such-folder\/[a-z.]+" is missing$/,
   });
+});
+
+test("textOf() gives a token's text, and undefined where it stands for none", () => {
+  const tokenizer = tiny();
+  const { bos, pad, unk } = tokenizer.specialIds;
+  assert.equal(textOf(tokenizer, tokenizer.encode("abc")[0]), "abc");
+  assert.equal(textOf(tokenizer, bos), "");
+  assert.equal(textOf(tokenizer, unk), "<unk>");
+  assert.equal(textOf(tokenizer, pad), undefined);
+  assert.equal(textOf(tokenizer, tokenizer.vocabSize), undefined);
+  const broken = () => {
+    throw new TypeError("broken");
+  };
+  assert.throws(() => textOf({ decode: broken }, 4), /^TypeError: broken$/);
 });

@@ -1,0 +1,176 @@
+import { padId } from "../backbone/shape.ts";
+import { drawnMetrics } from "../evaluation/drawn_metrics.ts";
+import type { Episode, LabelledEpisode } from "../evaluation/episode.ts";
+import {
+  askEpisodes,
+  commonestLabelSamples,
+  inContextLearningVersion,
+} from "../evaluation/in_context_learning.ts";
+import type { ReadableDocument } from "../evaluation/language_model.ts";
+import { reviewTask, writeReviewEpisode } from "../evaluation/review_episodes.ts";
+import { writeSentenceEpisode } from "../evaluation/sentence_episodes.ts";
+import type {
+  InContextLearningEvaluation,
+  ResolvedExperiment,
+  SentenceSource,
+} from "../experiment/declaration.ts";
+import { modelName } from "../experiment/model_name.ts";
+import { readSentenceTask } from "../text/sentence_tasks.ts";
+import { hashOf } from "../text/tokenizer.ts";
+import type { EvaluationSteps } from "./evaluation.ts";
+import type { RunContext } from "./run.ts";
+import type { RunText } from "./text.ts";
+
+/** Name under which the baseline without a model is recorded: it always tells the label that is commonest. */
+const commonestLabel = "commonest-label";
+
+/** The episodes of an evaluation. */
+interface Written {
+  readonly episodes: readonly LabelledEpisode[];
+  /** Items of each task, where not all are asked. */
+  readonly totals: Readonly<Record<string, number>>;
+}
+
+/** Writes the episodes of an evaluation, and says how models are asked and measured. */
+export async function inContextLearningSteps(
+  evaluation: InContextLearningEvaluation,
+  experiment: ResolvedExperiment,
+  text: RunText,
+  context: RunContext,
+): Promise<EvaluationSteps> {
+  const { name, source, batchSize, scoring, calibration, models } = evaluation;
+  const { episodes, totals } = source.kind === "sentences"
+    ? await writeSentences(evaluation, source, text, context)
+    : writeReviews(evaluation, experiment);
+  const fields = {
+    measures: [{ name: "accuracy", field: "correct" }],
+    metricVersion: inContextLearningVersion,
+    namesTasks: true,
+    draw: source.kind === "sentences" ? "seed" : "task",
+    total: totals,
+  } as const;
+  const alone = drawnMetrics(commonestLabelSamples(firstDraws(episodes)), {
+    ...fields,
+    labels: { evaluation: name, model: commonestLabel },
+  });
+  return {
+    readsOnce: true,
+    score: (model, { signal, report }) =>
+      askEpisodes(model, episodes, {
+        rows: batchSize,
+        pad: padId,
+        tokenizer: text.tokenizer,
+        scoring,
+        calibration,
+        signal,
+        onPrompts: report,
+      }),
+    others: () => otherTasks(episodes),
+    measure: (model, samples, baseline) => [
+      ...drawnMetrics(samples, {
+        ...fields,
+        labels: { evaluation: name, model },
+        ...(baseline ? { baseline } : {}),
+      }),
+      ...(model === modelName(models[0]) ? alone : []),
+    ],
+  };
+}
+
+async function writeSentences(
+  evaluation: InContextLearningEvaluation,
+  { folder, tasks, seeds, draw, memoryDemonstrations }: SentenceSource,
+  { tokenizer }: RunText,
+  context: RunContext,
+): Promise<Written> {
+  const { shots, memoryLabels, contextTokens, maxItems } = evaluation;
+  const episodes: LabelledEpisode[] = [];
+  const totals: Record<string, number> = {};
+  for (const task of tasks) {
+    const data = await readSentenceTask(folder, task);
+    await context.results.recordHash(task, hashOf([data.hashes.train, data.hashes.evaluated]));
+    if (maxItems !== undefined && maxItems < data.evaluated.length) {
+      totals[task] = data.evaluated.length;
+    }
+    for (const seed of seeds) {
+      episodes.push(writeSentenceEpisode(task, data, {
+        tokenizer,
+        seed,
+        draw,
+        shots,
+        memoryDemonstrations,
+        memoryLabels,
+        contextTokens,
+        ...(maxItems === undefined ? {} : { maxItems }),
+      }));
+    }
+  }
+  return { episodes, totals };
+}
+
+function writeReviews(
+  { source, shots, memoryLabels, contextTokens, maxItems }: InContextLearningEvaluation,
+  { corpus }: ResolvedExperiment,
+): Written {
+  if (source.kind !== "chronicle" || corpus.kind !== "chronicle") {
+    throw new TypeError("Cannot write reviews as they need a corpus whose kind is chronicle");
+  }
+  const { books, drills, seed } = corpus;
+  const config = { ...corpus.config, pretraining: { books: books.train, drills } };
+  const episodes = Array.from({ length: source.tasks }, (_, i) =>
+    writeReviewEpisode(config, {
+      task: i + 1,
+      seed,
+      shots,
+      memoryLabels,
+      contextTokens,
+      ...(maxItems === undefined ? {} : { maxItems }),
+    }));
+  const { goods } = config.reviews;
+  return { episodes, totals: (maxItems ?? goods) < goods ? { [reviewTask]: goods } : {} };
+}
+
+/** Of tasks that are drawn with several seeds, the first draw of each. */
+function firstDraws(episodes: readonly LabelledEpisode[]): LabelledEpisode[] {
+  const items = new Set<string>();
+  return episodes.filter(({ queries }) => {
+    const isNew = queries.some(({ item }) => !items.has(item));
+    queries.forEach(({ item }) => items.add(item));
+    return isNew;
+  });
+}
+
+/**
+ * What the control reads in the place of each episode's demonstrations: as many tokens of those of another task, the next
+ * one with the same seed; of tasks that are drawn once, the next one.
+ *
+ * @throws {RangeError} If there is no other task.
+ */
+export function otherTasks<Asked>(episodes: readonly Episode<Asked>[]): ReadableDocument[] {
+  const tasks = [...new Set(episodes.map(({ task }) => task))];
+  return episodes.map((episode, i) => {
+    const next = tasks[(tasks.indexOf(episode.task) + 1) % tasks.length];
+    const other = tasks.length === 1
+      ? episodes[(i + 1) % episodes.length]
+      : episodes.find(({ task, seed }) => task === next && seed === episode.seed)!;
+    if (other === episode) {
+      throw new RangeError(
+        `Cannot read demonstrations of another task as there is only "${episode.task}": allowed are two tasks and more`,
+      );
+    }
+    return { segments: cutLike(episode.memory, other.memory) };
+  });
+}
+
+/** Another text in segments of the same lengths; a shorter one is read again and again. */
+function cutLike(
+  segments: readonly Int32Array[],
+  others: readonly Int32Array[],
+): ReadableDocument["segments"] {
+  const other = Int32Array.from(others.flatMap((segment) => [...segment]));
+  let read = 0;
+  return segments.map(({ length }) => {
+    const tokens = Int32Array.from({ length }, () => other[read++ % other.length]);
+    return { tokens, targetTokens: length };
+  });
+}
