@@ -7,9 +7,11 @@
  * (form) and `validation.ts` (meaning).
  */
 import type { BackboneInitialization } from "../backbone/initialization.ts";
+import type { BackboneShape } from "../backbone/shape.ts";
 import type { LabelCalibration, LabelScoring } from "../evaluation/in_context_learning.ts";
 import type { DemonstrationDraw } from "../evaluation/sentence_episodes.ts";
 import type { SideNetInitialization } from "../longmem/initialization.ts";
+import type { SideNetShape } from "../longmem/shape.ts";
 import type { IndexConfig, MemoryConfig, Protocol } from "../memory/config.ts";
 import type { PublishedTableName } from "../results/published.ts";
 import type { ReproductionConfig } from "../results/reproduction.ts";
@@ -187,6 +189,11 @@ export type BackboneConfig =
     readonly kind: "checkpoint";
     /** The file or folder, relative to the folder in which the command runs. */
     readonly path: string;
+    /**
+     * Sizes that the checkpoint must have. With all of them costs can be told before there is a file; a bare safetensors
+     * file does not say its `heads`.
+     */
+    readonly shape?: Partial<BackboneShape>;
   }
   | PretrainedBackboneConfig;
 
@@ -201,8 +208,8 @@ export type BackboneDeclaration =
     & { readonly training: TrainingDeclaration }
   );
 
-/** The trainable network beside the backbone. */
-export interface SideNetConfig {
+/** A SideNet whose first weights are made here. */
+export interface InitializedSideNetConfig {
   /** Layer reduction factor r: the SideNet has one layer for r blocks of the backbone. */
   readonly reductionFactor: number;
   /** 0-based backbone block R whose keys and values are cached; SideNet layer trunc(R / r) reads them. */
@@ -211,10 +218,33 @@ export interface SideNetConfig {
   readonly initialization: SideNetInitialization;
   /** Whether layers add the backbone's residual; absent: they do. */
   readonly crossNetworkResidual?: boolean;
+  /** Distinguishes it from weights that are read from a file; absent, as it was when there were no others. */
+  readonly kind?: undefined;
 }
 
-/** A SideNet as declared. */
-export type SideNetDeclaration = Declared<SideNetConfig, "memoryBlock">;
+/** A SideNet that has been trained with a memory; an adaptation trains it further. */
+export interface CheckpointSideNetConfig {
+  /** Weights from a file: official LongMem `.pt`, `.safetensors`, or our own folder. */
+  readonly kind: "checkpoint";
+  /** The file or folder, relative to the folder in which the command runs. */
+  readonly path: string;
+  /**
+   * Sizes that the checkpoint must have. With all of them costs can be told before there is a file; a bare safetensors file
+   * does not say its `memoryBlock`.
+   */
+  readonly shape?: Partial<SideNetShape>;
+}
+
+/** The trainable network beside the backbone. */
+export type SideNetConfig = InitializedSideNetConfig | CheckpointSideNetConfig;
+
+/** A SideNet as declared; initialised here, unless its kind says otherwise. */
+export type SideNetDeclaration =
+  | (
+    & Declared<Omit<InitializedSideNetConfig, "kind">, "memoryBlock">
+    & { readonly kind?: "initialized" | undefined }
+  )
+  | CheckpointSideNetConfig;
 
 /** An index as declared. */
 export type IndexDeclaration =
@@ -238,6 +268,9 @@ export type MemoryDeclaration = Partial<Omit<MemoryConfig, "index">> & {
  *   `memory.eviction` is `coarse`). What `longmem` does better it does by retrieving older text.
  * - `longmem-other-document`: the same weights, the memory filled from another document.
  * - `untrained-with-memory`: the SideNet as initialised, with memory.
+ *
+ * All `longmem` models need a SideNet that an adaptation trains, or one from a checkpoint; `sidenet-without-memory` and
+ * `untrained-with-memory` need one that is initialised here.
  */
 export type NamedModel =
   | "backbone"
@@ -523,7 +556,7 @@ export interface Experiment {
   readonly sidenet?: SideNetDeclaration | undefined;
   /** The memory; absent or undefined: none, so that a baseline is `{ ...base, memory: undefined }`. */
   readonly memory?: MemoryDeclaration | undefined;
-  /** Training of the SideNet; absent or undefined: it stays as initialised. */
+  /** Training of the SideNet; absent or undefined: it stays as initialised, or as its checkpoint has it. */
   readonly adaptation?: AdaptationDeclaration | undefined;
   /** What is measured. */
   readonly evaluations: readonly EvaluationDeclaration[];
@@ -554,7 +587,7 @@ export interface ResolvedExperiment
   readonly sidenet?: SideNetConfig;
   /** The memory of the adaptation; absent: none. */
   readonly memory?: MemoryConfig;
-  /** Training of the SideNet; absent: it stays as initialised. */
+  /** Training of the SideNet; absent: it stays as initialised, or as its checkpoint has it. */
   readonly adaptation?: AdaptationConfig;
   /** What is measured. */
   readonly evaluations: readonly EvaluationConfig[];

@@ -24,6 +24,7 @@ import type {
   InContextLearningEvaluation,
   IndexConfig,
   IndexDeclaration,
+  InitializedSideNetConfig,
   MemoryConfig,
   MemoryDeclaration,
   ModelDeclaration,
@@ -106,7 +107,7 @@ const trainingDefaults = {
 const sidenetDefaults = {
   reductionFactor: 2,
   initialization: { kind: "paper" },
-} as const satisfies Partial<SideNetConfig>;
+} as const satisfies Partial<InitializedSideNetConfig>;
 
 /** As measured in `src/memory/index/hnsw_index.ts`. */
 const hnswDefaults = { m: 32, efConstruction: 100, efSearch: 128 } as const;
@@ -253,12 +254,22 @@ function fillBackbone(backbone: BackboneDeclaration, protocol: Protocol): Backbo
 }
 
 /** What is so by default anyway is left out, so that equal declarations are one run. */
-function fillSideNet({ crossNetworkResidual, ...sidenet }: SideNetDeclaration): SideNetConfig {
-  return {
-    ...sidenetDefaults,
-    ...sidenet,
-    ...(crossNetworkResidual === false ? { crossNetworkResidual } : {}),
-  };
+function fillSideNet(sidenet: SideNetDeclaration): SideNetConfig {
+  switch (sidenet.kind) {
+    case undefined:
+    case "initialized": {
+      const { kind: _initialized, crossNetworkResidual, ...fields } = sidenet;
+      return {
+        ...sidenetDefaults,
+        ...fields,
+        ...(crossNetworkResidual === false ? { crossNetworkResidual } : {}),
+      };
+    }
+    case "checkpoint":
+      return sidenet;
+    default:
+      return sidenet satisfies never;
+  }
 }
 
 /** Fills a memory from what it overrides: the experiment's memory, or the defaults. */

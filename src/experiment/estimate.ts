@@ -2,13 +2,15 @@
  * What a run will take, known before it starts: parameters, tokens, arithmetic, and data that is missing.
  */
 import { type BackboneShape, backboneTensorShapes } from "../backbone/shape.ts";
-import { sideNetTensorShapes } from "../longmem/shape.ts";
+import { type SideNetShape, sideNetTensorShapes } from "../longmem/shape.ts";
 import { elementCount } from "../tensor.ts";
 import { vocabulary } from "../text/chronicle/vocabulary.ts";
 import { sentenceTaskFormats } from "../text/sentence_tasks.ts";
 import type {
+  BackboneConfig,
   EvaluationConfig,
   ResolvedExperiment,
+  SideNetConfig,
   TokenizerConfig,
   TrainingConfig,
 } from "./declaration.ts";
@@ -44,15 +46,11 @@ const gpt2VocabSize = 51_200;
 export async function estimateRun(experiment: ResolvedExperiment): Promise<Estimate> {
   const { backbone, sidenet, adaptation, evaluations } = experiment;
   const vocabSize = vocabSizeOf(experiment.tokenizer);
-  const shape: BackboneShape | undefined = backbone.kind === "pretrain" && vocabSize !== undefined
-    ? { ...backbone, vocabSize }
-    : undefined;
+  const shape = backboneShape(backbone, vocabSize);
+  const sidenetShape = shape && sidenet && sideNetShape(sidenet, shape);
   const backboneParameters = shape && countParameters(backboneTensorShapes(shape));
-  const sidenetParameters = shape && sidenet && countParameters(sideNetTensorShapes({
-    layers: shape.layers / sidenet.reductionFactor,
-    reductionFactor: sidenet.reductionFactor,
-    memoryBlock: sidenet.memoryBlock,
-  }, shape));
+  const sidenetParameters = sidenetShape &&
+    countParameters(sideNetTensorShapes(sidenetShape, shape));
   const trainings: TrainingEstimate[] = [];
   if (backbone.kind === "pretrain") {
     // Forward 2 operations a parameter and token, backward 4; looking up an embedding is none.
@@ -63,8 +61,8 @@ export async function estimateRun(experiment: ResolvedExperiment): Promise<Estim
     // The frozen backbone runs forward without its head; the head runs forward, and backward to its
     // input only; the SideNet is trained.
     const head = shape && shape.vocabSize * shape.hiddenDim;
-    const perToken = shape &&
-      2 * (backboneParameters! - 2 * head!) + 4 * head! + 6 * sidenetParameters!;
+    const perToken = sidenetParameters &&
+      2 * (backboneParameters! - 2 * head!) + 4 * head! + 6 * sidenetParameters;
     const models = new Set(evaluations.flatMap((evaluation) => evaluation.models));
     if (experiment.memory) trainings.push(trainingEstimate("longmem", adaptation, perToken));
     if (models.has("sidenet-without-memory") || !experiment.memory) {
@@ -77,6 +75,35 @@ export async function estimateRun(experiment: ResolvedExperiment): Promise<Estim
     trainings,
     missing: [...new Set((await missingPaths(experiment)).map(({ path }) => path))],
   };
+}
+
+/** Sizes of the backbone, as far as the declaration says all of them. */
+function backboneShape(
+  backbone: BackboneConfig,
+  vocabSize: number | undefined,
+): BackboneShape | undefined {
+  switch (backbone.kind) {
+    case "pretrain":
+      return vocabSize === undefined ? undefined : { ...backbone, vocabSize };
+    case "checkpoint": {
+      const { layers, hiddenDim, heads, feedForwardDim, vocabSize } = backbone.shape ?? {};
+      return layers && hiddenDim && heads && feedForwardDim && vocabSize
+        ? { layers, hiddenDim, heads, feedForwardDim, vocabSize }
+        : undefined;
+    }
+    default:
+      return backbone satisfies never;
+  }
+}
+
+/** Sizes of the SideNet, as far as the declaration says them. */
+function sideNetShape(sidenet: SideNetConfig, { layers }: BackboneShape): SideNetShape | undefined {
+  const { memoryBlock, reductionFactor } = sidenet.kind === "checkpoint"
+    ? sidenet.shape ?? {}
+    : sidenet;
+  return memoryBlock === undefined || reductionFactor === undefined
+    ? undefined
+    : { layers: layers / reductionFactor, reductionFactor, memoryBlock };
 }
 
 /** The size of the vocabulary, unless only a file knows it. */
@@ -145,7 +172,7 @@ function atMost(count: number | undefined, things: string): string {
 export async function missingPaths(
   experiment: ResolvedExperiment,
 ): Promise<{ field: string; path: string }[]> {
-  const { corpus, tokenizer, backbone, evaluations } = experiment;
+  const { corpus, tokenizer, backbone, sidenet, evaluations } = experiment;
   const named: { field: string; path: string }[] = [];
   if (corpus.kind === "files") named.push({ field: "corpus.folder", path: corpus.folder });
   if (corpus.kind === "files" && await exists(corpus.folder)) {
@@ -159,6 +186,7 @@ export async function missingPaths(
   if (tokenizer.kind === "file") named.push({ field: "tokenizer.path", path: tokenizer.path });
   if (tokenizer.kind === "gpt2") named.push({ field: "tokenizer.folder", path: tokenizer.folder });
   if (backbone.kind === "checkpoint") named.push({ field: "backbone.path", path: backbone.path });
+  if (sidenet?.kind === "checkpoint") named.push({ field: "sidenet.path", path: sidenet.path });
   for (const [i, evaluation] of evaluations.entries()) {
     if (evaluation.kind === "chapter-break" && evaluation.source.kind === "file") {
       named.push({ field: `evaluations.${i}.source.path`, path: evaluation.source.path });

@@ -139,7 +139,17 @@ const trainingFields = {
 };
 
 const backbone = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("checkpoint"), path: text }),
+  z.strictObject({
+    kind: z.literal("checkpoint"),
+    path: text,
+    shape: z.strictObject({
+      layers: positiveInteger.exactOptional(),
+      hiddenDim: positiveInteger.exactOptional(),
+      heads: positiveInteger.exactOptional(),
+      feedForwardDim: positiveInteger.exactOptional(),
+      vocabSize: positiveInteger.exactOptional(),
+    }).exactOptional(),
+  }),
   z.strictObject({
     kind: z.literal("pretrain"),
     layers: positiveInteger,
@@ -154,7 +164,9 @@ const backbone = z.discriminatedUnion("kind", [
   }),
 ]);
 
-const sidenet = z.strictObject({
+const initializedSideNet = z.strictObject({
+  // Not exactOptional(), with which a declaration without it would match no form.
+  kind: z.literal("initialized").optional(),
   reductionFactor: positiveInteger.exactOptional(),
   memoryBlock: nonNegativeInteger,
   crossNetworkResidual: trueOrFalse.exactOptional(),
@@ -167,6 +179,20 @@ const sidenet = z.strictObject({
     z.strictObject({ kind: z.literal("random") }),
   ]).exactOptional(),
 });
+
+const sidenet = z.discriminatedUnion("kind", [
+  initializedSideNet,
+  z.strictObject({
+    kind: z.literal("checkpoint"),
+    path: text,
+    shape: z.strictObject({
+      layers: positiveInteger.exactOptional(),
+      reductionFactor: positiveInteger.exactOptional(),
+      memoryBlock: nonNegativeInteger.exactOptional(),
+      crossNetworkResidual: trueOrFalse.exactOptional(),
+    }).exactOptional(),
+  }),
+]);
 
 const memory = z.strictObject({
   capacityTokens: positiveInteger.exactOptional(),

@@ -190,21 +190,67 @@ function missingWindows({ memory, evaluations }: Experiment): Problem[] {
   );
 }
 
+/** What a model may need of the declaration. */
+type Need = "sidenet" | "initialized SideNet" | "memory" | "adaptation" | "trained SideNet";
+
 /** What each model needs of the declaration. */
 const modelNeeds: Readonly<
-  Record<NamedModel | ConfiguredModel["model"], readonly ("sidenet" | "memory" | "adaptation")[]>
+  Record<NamedModel | ConfiguredModel["model"], readonly Need[]>
 > = {
   "backbone": [],
-  "sidenet-without-memory": ["sidenet", "adaptation"],
-  "longmem": ["sidenet", "memory", "adaptation"],
-  "longmem-memory-off": ["sidenet", "memory", "adaptation"],
-  "longmem-recent-memory": ["sidenet", "memory", "adaptation"],
-  "longmem-other-document": ["sidenet", "memory", "adaptation"],
-  "untrained-with-memory": ["sidenet", "memory"],
+  "sidenet-without-memory": ["sidenet", "initialized SideNet", "adaptation"],
+  "longmem": ["sidenet", "memory", "trained SideNet"],
+  "longmem-memory-off": ["sidenet", "memory", "trained SideNet"],
+  "longmem-recent-memory": ["sidenet", "memory", "trained SideNet"],
+  "longmem-other-document": ["sidenet", "memory", "trained SideNet"],
+  "untrained-with-memory": ["sidenet", "initialized SideNet", "memory"],
   "backbone-sliding-window": [],
   "backbone-full-context": [],
   "infllm": [],
 };
+
+function isMet(need: Need, { sidenet, memory, adaptation }: ResolvedExperiment): boolean {
+  const isRead = sidenet?.kind === "checkpoint";
+  switch (need) {
+    case "sidenet":
+      return sidenet !== undefined;
+    case "initialized SideNet":
+      return !isRead;
+    case "memory":
+      return memory !== undefined;
+    case "adaptation":
+      return adaptation !== undefined;
+    case "trained SideNet":
+      return isRead || adaptation !== undefined;
+    default:
+      return need satisfies never;
+  }
+}
+
+/** What of a declaration does not suit a model. */
+function needProblems(
+  kind: keyof typeof modelNeeds,
+  experiment: ResolvedExperiment,
+  path: string,
+): Problem[] {
+  const unmet = modelNeeds[kind].filter((need) => !isMet(need, experiment));
+  if (unmet.length === 0) return [];
+  const possible = (Object.keys(modelNeeds) as (keyof typeof modelNeeds)[])
+    .filter((other) => modelNeeds[other].every((need) => isMet(need, experiment))).join(", ");
+  if (unmet.includes("initialized SideNet")) {
+    const rule = 'must not be listed where sidenet.kind is "checkpoint", as that SideNet was ' +
+      "trained with a memory and its first weights are not known";
+    return [wrong(path, rule, kind, possible)];
+  }
+  const missing = unmet.map((need) => need === "trained SideNet" ? "adaptation" : need)
+    .join(" and ");
+  return [wrong(
+    path,
+    `needs ${missing}, not declared`,
+    kind,
+    `${possible}, or a declaration with ${missing}`,
+  )];
+}
 
 /** Values that are allowed alone, but not together. */
 function reproductionProblems({ reproduces, evaluations }: ResolvedExperiment): Problem[] {
@@ -265,6 +311,12 @@ function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
       ));
     }
   }
+  if (sidenet?.kind === "checkpoint" && !memory) {
+    problems.push({
+      path: "memory",
+      message: 'is missing, but sidenet.kind is "checkpoint": such a SideNet reads one',
+    });
+  }
   for (const [name, part] of Object.entries({ memory, adaptation })) {
     if (part && !sidenet) {
       problems.push({ path: "sidenet", message: `is missing, but ${name} is declared for it` });
@@ -301,17 +353,7 @@ function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
       if (typeof model !== "string") {
         problems.push(...settingProblems(model, evaluation, `${path}.models.${j}`));
       }
-      const missing = modelNeeds[kind].filter((need) => experiment[need] === undefined);
-      if (missing.length > 0) {
-        const possible = (Object.keys(modelNeeds) as (keyof typeof modelNeeds)[])
-          .filter((other) => modelNeeds[other].every((need) => experiment[need] !== undefined));
-        problems.push(wrong(
-          `${path}.models.${j}`,
-          `needs ${missing.join(" and ")}, not declared`,
-          kind,
-          `${possible.join(", ")}, or a declaration with ${missing.join(" and ")}`,
-        ));
-      }
+      problems.push(...needProblems(kind, experiment, `${path}.models.${j}`));
     }
     if (evaluation.memory === undefined) continue;
     // Where rows share a bank, they are asked about one text, which is read once.
@@ -520,8 +562,9 @@ function backboneProblems(backbone: BackboneConfig): Problem[] {
   return problems;
 }
 
-/** The blocks of a backbone from a file are known, and checked, only once it is read. */
+/** The blocks of a backbone from a file, and all of a SideNet from one, are known and checked only once they are read. */
 function sidenetProblems(sidenet: SideNetConfig, backbone: BackboneConfig): Problem[] {
+  if (sidenet.kind === "checkpoint") return [];
   const { reductionFactor, memoryBlock, initialization } = sidenet;
   const problems: Problem[] = [];
   if (initialization.kind === "paper" && reductionFactor === 1) {

@@ -1,7 +1,9 @@
 import { join } from "node:path";
 import { loadBackboneWeights, loadSideNetWeights } from "../backbone/checkpoint/checkpoint.ts";
 import type { BackboneCheckpoint, SideNetCheckpoint } from "../backbone/checkpoint/content.ts";
-import type { ResolvedExperiment } from "../experiment/declaration.ts";
+import type { BackboneShape } from "../backbone/shape.ts";
+import type { ResolvedExperiment, SideNetConfig } from "../experiment/declaration.ts";
+import type { SideNetShape } from "../longmem/shape.ts";
 import type { MemoryConfig } from "../memory/config.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { openTokenizer } from "../text/tokenizer_source.ts";
@@ -43,22 +45,38 @@ export async function readFinishedRun(path: string): Promise<FinishedRun> {
   }
   const weights = (phase: string) => join(path, "checkpoint", phase, "weights.safetensors");
   const backbone = config.kind === "checkpoint"
-    ? await loadBackboneWeights(config.path)
+    ? await loadBackboneWeights(config.path, config.shape ? { shape: config.shape } : {})
     : await loadBackboneWeights(weights("backbone"), { shape: { heads: config.heads } });
-  const { memoryBlock, reductionFactor, crossNetworkResidual } = sidenet;
   const { shape, weights: trained } = await loadSideNetWeights(
     weights("longmem"),
     backbone.shape,
-    {
-      shape: {
-        memoryBlock,
-        reductionFactor,
-        ...(crossNetworkResidual === undefined ? {} : { crossNetworkResidual }),
-      },
-    },
+    { shape: await trainedShape(sidenet, backbone.shape) },
   );
   const { contextTokens } = adaptation;
   return { experiment, backbone, sideNet: { shape, weights: trained }, memory, contextTokens };
+}
+
+/** What the weights that a run has trained do not say themselves: the wiring they were trained in. */
+async function trainedShape(
+  sidenet: SideNetConfig,
+  backbone: BackboneShape,
+): Promise<Partial<SideNetShape>> {
+  switch (sidenet.kind) {
+    case undefined: {
+      const { memoryBlock, reductionFactor, crossNetworkResidual } = sidenet;
+      return {
+        memoryBlock,
+        reductionFactor,
+        ...(crossNetworkResidual === undefined ? {} : { crossNetworkResidual }),
+      };
+    }
+    case "checkpoint": {
+      const { path, shape } = sidenet;
+      return (await loadSideNetWeights(path, backbone, shape ? { shape } : {})).shape;
+    }
+    default:
+      return sidenet satisfies never;
+  }
 }
 
 /** Opens the tokenizer of a run: the one that it trained, or the one that it was given. */

@@ -1,8 +1,8 @@
-import { loadBackboneWeights } from "../backbone/checkpoint/checkpoint.ts";
+import { loadBackboneWeights, loadSideNetWeights } from "../backbone/checkpoint/checkpoint.ts";
 import type { BackboneCheckpoint, SideNetCheckpoint } from "../backbone/checkpoint/content.ts";
 import { hashTensors } from "../backbone/checkpoint/tensor_hash.ts";
 import { initializeBackbone } from "../backbone/initialization.ts";
-import type { ResolvedExperiment } from "../experiment/declaration.ts";
+import type { ResolvedExperiment, SideNetConfig } from "../experiment/declaration.ts";
 import { initializeSideNet } from "../longmem/initialization.ts";
 import { LongMem } from "../longmem/longmem.ts";
 import type { Device } from "../runtime/device.ts";
@@ -19,7 +19,7 @@ export async function obtainBackbone(
 ): Promise<BackboneCheckpoint> {
   const { backbone: config, seed } = experiment;
   const backbone = config.kind === "checkpoint"
-    ? await loadBackboneWeights(config.path)
+    ? await loadBackboneWeights(config.path, config.shape ? { shape: config.shape } : {})
     : await pretrain(config);
   if (backbone.shape.vocabSize < text.tokenizer.vocabSize) {
     throw new RangeError(
@@ -79,15 +79,19 @@ export async function withFrozen<Result>(
 
 /** The SideNets of a run, as far as its evaluations ask for them. */
 export interface SideNets {
-  /** As initialised. */
-  readonly untrained: SideNetCheckpoint;
-  /** Trained with memory. */
+  /** As initialised; absent where it is read from a checkpoint. */
+  readonly untrained?: SideNetCheckpoint;
+  /** Trained with memory, here or before. */
   readonly longmem?: SideNetCheckpoint;
   /** Trained likewise, but without memory. */
   readonly withoutMemory?: SideNetCheckpoint;
 }
 
-/** Initialises the SideNet and adapts it: with memory, and without where an evaluation compares the two. */
+/**
+ * Initialises or reads the SideNet and adapts it: with memory, and without where an evaluation compares the two.
+ *
+ * @throws {RangeError} Where a SideNet was trained on another backbone.
+ */
 export async function adaptSideNets(
   experiment: ResolvedExperiment,
   backbone: BackboneCheckpoint,
@@ -97,17 +101,11 @@ export async function adaptSideNets(
 ): Promise<SideNets | undefined> {
   const { sidenet, adaptation, memory, seed } = experiment;
   if (!sidenet) return undefined;
-  const shape = {
-    layers: backbone.shape.layers / sidenet.reductionFactor,
-    reductionFactor: sidenet.reductionFactor,
-    memoryBlock: sidenet.memoryBlock,
-    ...(sidenet.crossNetworkResidual === false ? { crossNetworkResidual: false } : {}),
-  };
-  const untrained = {
-    shape,
-    weights: initializeSideNet(shape, backbone, sidenet.initialization, seed),
-  };
-  if (!adaptation) return { untrained };
+  const start = await startOf(sidenet, backbone, seed, context);
+  const { shape } = start;
+  const isRead = sidenet.kind === "checkpoint";
+  const untrained = isRead ? {} : { untrained: start };
+  if (!adaptation) return isRead ? { longmem: start } : untrained;
   const adapt = async (name: string, withMemory: boolean): Promise<SideNetCheckpoint> => {
     const remembers = withMemory && memory ? { memory } : {};
     const phase = () =>
@@ -121,7 +119,7 @@ export async function adaptSideNets(
             seed,
             trains: "sidenet",
             backbone,
-            sideNet: untrained,
+            sideNet: start,
             ...remembers,
             dropout: adaptation.dropout,
           },
@@ -140,10 +138,41 @@ export async function adaptSideNets(
   };
   const asked = new Set(experiment.evaluations.flatMap(({ models }) => models));
   return {
-    untrained,
+    ...untrained,
     ...(memory ? { longmem: await adapt("longmem", true) } : {}),
     ...(!memory || asked.has("sidenet-without-memory")
       ? { withoutMemory: await adapt("sidenet-without-memory", false) }
       : {}),
   };
+}
+
+/** The SideNet before any adaptation. */
+async function startOf(
+  sidenet: SideNetConfig,
+  backbone: BackboneCheckpoint,
+  seed: number,
+  { results }: RunContext,
+): Promise<SideNetCheckpoint> {
+  switch (sidenet.kind) {
+    case undefined: {
+      const { reductionFactor, memoryBlock, crossNetworkResidual, initialization } = sidenet;
+      const shape = {
+        layers: backbone.shape.layers / reductionFactor,
+        reductionFactor,
+        memoryBlock,
+        ...(crossNetworkResidual === false ? { crossNetworkResidual } : {}),
+      };
+      return { shape, weights: initializeSideNet(shape, backbone, initialization, seed) };
+    }
+    case "checkpoint": {
+      const { shape, weights } = await loadSideNetWeights(sidenet.path, backbone.shape, {
+        ...(sidenet.shape ? { shape: sidenet.shape } : {}),
+        backboneHash: hashTensors(backbone.weights),
+      });
+      await results.recordHash("SideNet checkpoint", hashTensors(weights));
+      return { shape, weights };
+    }
+    default:
+      return sidenet satisfies never;
+  }
 }

@@ -137,7 +137,21 @@ test("a cross-network residual is what a SideNet has anyway, so that declaring i
   const resolved = (sidenet: Partial<Experiment["sidenet"]>) =>
     validateExperiment({ ...small, sidenet: { ...small.sidenet!, ...sidenet } });
   assert.deepEqual(resolved({ crossNetworkResidual: true }), resolved({}));
-  assert.equal(resolved({ crossNetworkResidual: false }).sidenet?.crossNetworkResidual, false);
+  const without = { ...resolved({}).sidenet, crossNetworkResidual: false };
+  assert.deepEqual(resolved({ crossNetworkResidual: false }).sidenet, without);
+});
+
+test("a SideNet is initialised unless its kind says otherwise, and saying so makes no other run", () => {
+  const { sidenet } = validateExperiment(small);
+  assert.deepEqual(sidenet, {
+    reductionFactor: 2,
+    initialization: { kind: "paper" },
+    memoryBlock: 1,
+  });
+  const said = { ...small, sidenet: { kind: "initialized", memoryBlock: 1 } };
+  assert.deepEqual(validateExperiment(said).sidenet, sidenet);
+  const read = { kind: "checkpoint", path: "longmem.pt" };
+  assert.deepEqual(validateExperiment({ ...small, sidenet: read }).sidenet, read);
 });
 
 test("settings of a model are as declared, or fit what it is to be compared with", () => {

@@ -333,6 +333,36 @@ const malformed: Malformed[] = [
     ],
   },
   {
+    name: "models of an initialised SideNet beside one from a checkpoint",
+    change: {
+      sidenet: { kind: "checkpoint", path: "longmem.pt" },
+      evaluations: [{
+        ...evaluation,
+        models: ["longmem", "sidenet-without-memory", "untrained-with-memory"],
+      }],
+    },
+    problems: [
+      'evaluations.0.models.1 must not be listed where sidenet.kind is "checkpoint", as that SideNet was trained with a memory and its first weights are not known: current value is "sidenet-without-memory", allowed are backbone, longmem, longmem-memory-off, longmem-recent-memory, longmem-other-document, backbone-sliding-window, backbone-full-context, infllm',
+      'evaluations.0.models.2 must not be listed where sidenet.kind is "checkpoint", as that SideNet was trained with a memory and its first weights are not known: current value is "untrained-with-memory", allowed are backbone, longmem, longmem-memory-off, longmem-recent-memory, longmem-other-document, backbone-sliding-window, backbone-full-context, infllm',
+    ],
+  },
+  {
+    name: "SideNet from a checkpoint without memory",
+    change: {
+      sidenet: { kind: "checkpoint", path: "longmem.pt" },
+      memory: undefined,
+      evaluations: [],
+    },
+    problems: [
+      'memory is missing, but sidenet.kind is "checkpoint": such a SideNet reads one',
+    ],
+  },
+  {
+    name: "fields of an initialised SideNet in one from a checkpoint",
+    change: { sidenet: { kind: "checkpoint", path: "longmem.pt", memoryBlock: 1 } },
+    problems: ["sidenet.memoryBlock is unknown: allowed are kind, path, shape"],
+  },
+  {
     name: "memory and adaptation of no SideNet",
     change: { sidenet: undefined, evaluations: [] },
     problems: [

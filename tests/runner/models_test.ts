@@ -1,6 +1,21 @@
+import {
+  loadBackboneWeights,
+  loadSideNetWeights,
+} from "../../src/backbone/checkpoint/checkpoint.ts";
+import type { LongMemCheckpoint } from "../../src/backbone/checkpoint/content.ts";
+import { writeBackboneFolder, writeLongMemFolder } from "../../src/backbone/checkpoint/folder.ts";
+import { hashTensors } from "../../src/backbone/checkpoint/tensor_hash.ts";
 import { initializeBackbone } from "../../src/backbone/initialization.ts";
+import type { Experiment } from "../../src/experiment/declaration.ts";
+import { loadLongMem } from "../../src/longmem/load.ts";
+import { readFinishedRun } from "../../src/runner/finished_run.ts";
 import { withFrozen } from "../../src/runner/models.ts";
-import { assert, test } from "../testing.ts";
+import { runExperiment } from "../../src/runner/run_experiment.ts";
+import { Random } from "../../src/text/random.ts";
+import { withFolder } from "../backbone/checkpoint/temporary.ts";
+import { assert, assertClose, fixturePath, sharedTest, test } from "../testing.ts";
+import { smallBackbone, smallMemory, smallSideNet } from "../training/small_training.ts";
+import { readJson } from "./command_line_run.ts";
 
 test("withFrozen() refuses results of what changed a weight", async () => {
   const shape = { layers: 1, hiddenDim: 4, heads: 1, feedForwardDim: 4, vocabSize: 5 };
@@ -12,5 +27,210 @@ test("withFrozen() refuses results of what changed a weight", async () => {
   };
   await assert.rejects(withFrozen({ weights }, "adaptation", changing), {
     message: "Cannot trust the results as the frozen backbone has changed during the adaptation",
+  });
+});
+
+const contextTokens = 16, documentTokens = 90;
+
+/** Writes a corpus of the words of a vocabulary, and the tokenizer that gives each its id. */
+async function writeWords(folder: string, vocabSize: number): Promise<Int32Array> {
+  const special = ["<s>", "<pad>", "</s>", "<unk>"];
+  const words = Array.from({ length: vocabSize - special.length }, (_, i) => `w${i + 4}`);
+  const tokenizer = {
+    "added_tokens": special.map((content, id) => ({ id, content, special: true })),
+    "pre_tokenizer": { type: "WhitespaceSplit" },
+    model: {
+      type: "WordLevel",
+      vocab: Object.fromEntries([...special, ...words].map((word, id) => [word, id])),
+    },
+  };
+  await Deno.writeTextFile(`${folder}/tokenizer.json`, JSON.stringify(tokenizer));
+  let tokens = Int32Array.of();
+  for (const split of ["train", "valid", "test"]) {
+    const random = new Random(split);
+    const ids = Array.from({ length: documentTokens }, () => 4 + random.below(words.length));
+    await Deno.mkdir(`${folder}/corpus/${split}`, { recursive: true });
+    await Deno.writeTextFile(
+      `${folder}/corpus/${split}/only.txt`,
+      ids.map((id) => `w${id}`).join(" "),
+    );
+    tokens = Int32Array.of(0, ...ids, 2);
+  }
+  return tokens;
+}
+
+const models = [
+  "backbone",
+  "longmem",
+  "longmem-memory-off",
+  "longmem-recent-memory",
+] as const;
+
+/** Evaluates the models of a backbone and a SideNet that are read, without any training. */
+function declare(
+  folder: string,
+  paths: { backbone: string; sidenet: string },
+  { memory }: Pick<LongMemCheckpoint, "memory">,
+): Experiment {
+  return {
+    name: "read",
+    corpus: { folder: `${folder}/corpus`, train: "train", valid: "valid", test: "test" },
+    tokenizer: { kind: "file", path: `${folder}/tokenizer.json` },
+    backbone: { kind: "checkpoint", path: paths.backbone },
+    sidenet: { kind: "checkpoint", path: paths.sidenet },
+    memory,
+    evaluations: [{ kind: "perplexity", split: "test", models, contextTokens }],
+  };
+}
+
+/** Nats of the test document by model: as the run measures them. */
+async function measuredNats(experiment: Experiment, results: string) {
+  const { run, state } = await runExperiment(experiment, { results, device: "cpu" });
+  assert.equal(state, "completed");
+  const folder = `${results}/${experiment.name}/${run}`;
+  const lines = (await Deno.readTextFile(`${folder}/samples/perplexity-test.jsonl`)).trim();
+  const samples = lines.split("\n").map((line) => JSON.parse(line));
+  return {
+    folder,
+    nats: Object.fromEntries(samples.map(({ model, nats }) => [model, nats as number])),
+  };
+}
+
+/** The same, from passes over the document's segments. */
+async function expectedNats(
+  tokens: Int32Array,
+  parts: Parameters<typeof loadLongMem>[0],
+  network: "backbone" | "sidenet" | "longmem",
+  forgets = false,
+): Promise<number> {
+  const model = await loadLongMem({ ...parts, device: "cpu" });
+  let nats = 0;
+  for (let start = 0; start < tokens.length - 1; start += contextTokens) {
+    const end = Math.min(start + contextTokens, tokens.length - 1);
+    if (forgets && start >= 2 * contextTokens) {
+      await model.resetMemory();
+      await model.remember(tokens.slice(start - contextTokens, start));
+    }
+    const scores = await model.score(
+      tokens.slice(start, end),
+      tokens.slice(start + 1, end + 1),
+      { network },
+    );
+    nats += scores.reduce((sum, nll) => sum + nll, 0);
+  }
+  await model.close();
+  return nats;
+}
+
+/** Evaluates checkpoints as a run does and checks every model against passes over the same tokens. */
+async function checkReadModels(
+  folder: string,
+  paths: { backbone: string; sidenet: string },
+  checkpoint: LongMemCheckpoint,
+): Promise<void> {
+  const tokens = await writeWords(folder, checkpoint.backbone.shape.vocabSize);
+  const experiment = declare(folder, paths, checkpoint);
+  const { nats, folder: run } = await measuredNats(experiment, `${folder}/results`);
+  const parts = { ...paths, memory: checkpoint.memory };
+  const expected = {
+    "backbone": await expectedNats(tokens, parts, "backbone"),
+    "longmem": await expectedNats(tokens, parts, "longmem"),
+    "longmem-memory-off": await expectedNats(tokens, parts, "sidenet"),
+    "longmem-recent-memory": await expectedNats(tokens, parts, "longmem", true),
+  };
+  for (const model of models) {
+    assertClose([nats[model]], [expected[model]], { tolerance: 1e-3, name: model });
+  }
+  assert.equal(new Set(models.map((model) => nats[model].toFixed(2))).size, models.length);
+  const { hashes } = await readJson(run, "environment.json");
+  assert.equal(hashes["backbone"], hashTensors(checkpoint.backbone.weights));
+  assert.equal(hashes["SideNet checkpoint"], hashTensors(checkpoint.sideNet.weights));
+}
+
+/** A LongMem with weights that are not as initialised. */
+function smallLongMem(): LongMemCheckpoint {
+  const backbone = smallBackbone(), sideNet = smallSideNet(backbone);
+  const random = new Random("trained");
+  for (const { data } of sideNet.weights.values()) {
+    for (let i = 0; i < data.length; i++) data[i] += 0.1 * random.normal();
+  }
+  const { capacityTokens, chunkTokens, retrievedTokens } = smallMemory;
+  return { backbone, sideNet, memory: { capacityTokens, chunkTokens, retrievedTokens } };
+}
+
+test("a SideNet from a checkpoint is evaluated without an adaptation, as its passes have it", async () => {
+  await withFolder(async (folder) => {
+    const checkpoint = smallLongMem();
+    await writeLongMemFolder(`${folder}/longmem`, checkpoint);
+    const path = `${folder}/longmem`;
+    await checkReadModels(folder, { backbone: path, sidenet: path }, checkpoint);
+  });
+});
+
+sharedTest("the official files of a backbone and a LongMem are evaluated as they are", async () => {
+  await withFolder(async (folder) => {
+    const paths = { backbone: fixturePath("backbone.pt"), sidenet: fixturePath("longmem.pt") };
+    const backbone = await loadBackboneWeights(paths.backbone);
+    const { memory, ...sideNet } = await loadSideNetWeights(paths.sidenet, backbone.shape);
+    await checkReadModels(folder, paths, { backbone, sideNet, memory: memory! });
+  });
+});
+
+test("a SideNet from a checkpoint is refused beside another backbone, and in another shape", async () => {
+  await withFolder(async (folder) => {
+    const checkpoint = smallLongMem();
+    await writeLongMemFolder(`${folder}/longmem`, checkpoint);
+    const other = smallBackbone(2);
+    await writeBackboneFolder(`${folder}/other`, other);
+    await writeWords(folder, other.shape.vocabSize);
+    const paths = { backbone: `${folder}/other`, sidenet: `${folder}/longmem` };
+    const experiment = declare(folder, paths, checkpoint);
+    const options = { results: `${folder}/results`, device: "cpu" } as const;
+    await assert.rejects(
+      runExperiment(experiment, options),
+      /Cannot use the SideNet of ".*longmem" as it was trained on another backbone/,
+    );
+    const { sidenet } = paths;
+    const mistaken = {
+      ...experiment,
+      backbone: { kind: "checkpoint", path: sidenet },
+      sidenet: { kind: "checkpoint", path: sidenet, shape: { memoryBlock: 1 } },
+    } as const;
+    await assert.rejects(runExperiment(mistaken, options), /memoryBlock .* expected 1, found 3/);
+    const larger = {
+      ...mistaken,
+      backbone: { kind: "checkpoint", path: sidenet, shape: { layers: 24 } },
+    } as const;
+    await assert.rejects(runExperiment(larger, options), /layers .* expected 24, found 4/);
+  });
+});
+
+test("an adaptation goes on from a SideNet's checkpoint", async () => {
+  await withFolder(async (folder) => {
+    const checkpoint = smallLongMem();
+    const path = `${folder}/longmem`;
+    await writeLongMemFolder(path, checkpoint);
+    await writeWords(folder, checkpoint.backbone.shape.vocabSize);
+    const read = declare(folder, { backbone: path, sidenet: path }, checkpoint);
+    const results = `${folder}/results`;
+    const before = await measuredNats(read, results);
+    const adapted = (learningRate: number) => {
+      const adaptation = { batchSize: 1, contextTokens, steps: 2, learningRate, dropout: 0 };
+      return measuredNats({ ...read, name: "adapted", adaptation }, results);
+    };
+    const { nats: hardly } = await adapted(1e-12);
+    assertClose([hardly.longmem], [before.nats.longmem], { tolerance: 1e-3 });
+    const { nats, folder: run } = await adapted(1e-2);
+    assert.ok(Math.abs(nats.longmem - before.nats.longmem) > 0.1, "training changes it");
+
+    const finished = await readFinishedRun(run);
+    assert.deepEqual(finished.sideNet.shape, checkpoint.sideNet.shape);
+    const { hashes } = await readJson(run, "environment.json");
+    assert.equal(hashes["SideNet longmem"], hashTensors(finished.sideNet.weights));
+    assert.notEqual(hashes["SideNet longmem"], hashes["SideNet checkpoint"]);
+    await assert.rejects(
+      readFinishedRun(before.folder),
+      /Cannot take a LongMem from run ".*" as it trains none/,
+    );
   });
 });
