@@ -14,7 +14,7 @@ const defaultMaxBytes = 2 ** 31;
 /** What of a LongMem is used to encode once. */
 type RememberingLongMem =
   & ScoredLongMem
-  & Pick<LongMem, "parts" | "saveMemory" | "restoreMemory">;
+  & Pick<LongMem, "parts" | "saveMemory" | "restoreMemory" | "retrieved">;
 
 /** The memories that one backbone has encoded in this process. */
 export class EncodedMemories {
@@ -74,6 +74,10 @@ export class EncodedMemories {
       async choose(tokens, targets, options) {
         await read();
         return await model.choose(tokens, targets, options);
+      },
+      async retrieved(tokens, options) {
+        await read();
+        return await model.retrieved(tokens, options);
       },
     };
   }

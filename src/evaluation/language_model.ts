@@ -1,7 +1,7 @@
 /**
  * What evaluations see of a model: rows that read documents segment by segment. They never know which model they score.
  */
-import type { LongMem, Network } from "../longmem/longmem.ts";
+import type { LongMem, Network, RetrievedChunks } from "../longmem/longmem.ts";
 import type { Segment } from "../text/segments.ts";
 
 /** The next segment of every row. */
@@ -38,6 +38,8 @@ export interface Choices {
   readonly nll: Float32Array;
   /** The most likely token of the whole vocabulary in the place of each target [B, T]. */
   readonly choices: Int32Array;
+  /** Rank of each target in the whole vocabulary, from 1: one more than the tokens that are more likely [B, T]. */
+  readonly ranks?: Int32Array;
 }
 
 /** A model that can also be asked which token it would have named. */
@@ -55,10 +57,18 @@ export interface PromptedModel extends ChoosingModel {
   read(segment: Pick<SegmentRows, "tokens" | "rows">): Promise<void>;
   /** Says what follows in a prompt of every row, as `choose` does, but leaves what the rows have read as it is. */
   ask(prompt: SegmentRows): Promise<Choices>;
+  /**
+   * Which chunks of what the rows have read a memory returns at each position of the prompts; absent where the model has no
+   * such memory, or what is in it is not what the row has read.
+   */
+  retrieves?(prompt: Pick<SegmentRows, "tokens" | "rows">): Promise<RetrievedChunks>;
 }
 
 /** What an evaluation asks of a LongMem. */
-export type ScoredLongMem = Pick<LongMem, "score" | "choose" | "remember" | "resetMemory">;
+export type ScoredLongMem =
+  & Pick<LongMem, "score" | "remember" | "resetMemory">
+  & Partial<Pick<LongMem, "retrieved">>
+  & { choose(...request: Parameters<LongMem["choose"]>): Promise<Choices> };
 
 /** Scores with one network of a LongMem; memory is reset where a document begins. */
 export function languageModel(
@@ -77,6 +87,9 @@ export function languageModel(
         : Promise.resolve(),
     ask: ({ tokens, targets, rows }) =>
       model.choose(tokens, targets, { batch: rows, network, readOnly: true }),
+    ...(network === "longmem" && model.retrieved && {
+      retrieves: ({ tokens, rows }) => model.retrieved!(tokens, { batch: rows }),
+    }),
   };
 }
 

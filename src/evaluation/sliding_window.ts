@@ -1,6 +1,5 @@
 import { padId } from "../backbone/shape.ts";
-import type { LongMem } from "../longmem/longmem.ts";
-import type { PromptedModel, SegmentRows } from "./language_model.ts";
+import type { PromptedModel, ScoredLongMem, SegmentRows } from "./language_model.ts";
 
 /** What a language model sees of what a row has read. */
 export interface WindowOptions {
@@ -24,7 +23,7 @@ export interface WindowOptions {
  */
 export function slidingWindowModel(
   name: string,
-  model: Pick<LongMem, "score" | "choose">,
+  model: Pick<ScoredLongMem, "score" | "choose">,
   options: WindowOptions,
 ): PromptedModel {
   const { contextTokens, shared } = options;

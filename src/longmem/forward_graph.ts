@@ -16,7 +16,7 @@ import { linear } from "../graph/ops/linear.ts";
 import { reshape } from "../graph/ops/reshape.ts";
 import { slice } from "../graph/ops/slice.ts";
 import type { BankShape, MemoryConfig } from "../memory/config.ts";
-import { bankInputs } from "../memory/memory_graph.ts";
+import { bankInputs, type Retrieved } from "../memory/memory_graph.ts";
 import { retrieve } from "../memory/retriever.ts";
 import type { ElementType } from "../tensor.ts";
 import { blockMemoryAttention } from "./block_memory_graph.ts";
@@ -82,6 +82,8 @@ export interface Forward {
   readonly sideNet: ReturnType<typeof sideNetForward> | undefined;
   /** Keys and values [N, E] that are to be cached, for each bank of the graph. */
   readonly cached: readonly { readonly k: Value; readonly v: Value }[];
+  /** The chunks that queries find, for each bank of the graph. */
+  readonly retrieved: readonly Retrieved[];
   /** What the head reads, of the scored tokens of each row [n, E]. */
   readonly features: Value;
 }
@@ -105,12 +107,15 @@ export function buildForward(options: ForwardOptions): Forward {
     sideNetPrefix,
   );
   const { blockMemory } = options;
+  const retrieved: Retrieved[] = [];
+  const readerOf = (memory: GraphMemory, prefix?: string) =>
+    memoryReader(graph, memory, options, { retrieved, ...(prefix !== undefined && { prefix }) });
   const base = backboneForward(tokens, frozen, backbone, {
     ...batch,
     ...(blockMemory
       ? {
         attention: (i, heads) =>
-          blockMemoryAttention(heads, memoryReader(graph, blockMemory, options, blockPrefix(i)), {
+          blockMemoryAttention(heads, readerOf(blockMemory, blockPrefix(i)), {
             ...batch,
             distanceTokens: blockMemory.distanceTokens,
           }),
@@ -123,6 +128,7 @@ export function buildForward(options: ForwardOptions): Forward {
     backboneWeights: frozen,
     sideNetWeights: trained,
     backbone: base,
+    retrieved,
   };
   if (!sideNet) {
     const features = scoredFeatures(base.hiddenStates[backbone.layers], options);
@@ -132,7 +138,7 @@ export function buildForward(options: ForwardOptions): Forward {
   const { memory, dropout } = options;
   const side = sideNetForward(base, trained, { ...sideNet, backbone }, {
     ...batch,
-    ...(memory ? { memory: memoryReader(graph, memory, options) } : {}),
+    ...(memory ? { memory: readerOf(memory) } : {}),
     ...(dropout ? { dropout: (layer) => dropout(graph, layer) } : {}),
   });
   return {
@@ -154,18 +160,23 @@ function scoredFeatures(
   return reshape(slice(rows, { axis: 1, start: T - scoredTokens, end: T }), [B * scoredTokens, E]);
 }
 
+/** @param noted Takes note of what is retrieved. */
 function memoryReader(
   graph: Graph,
   memory: GraphMemory,
   { rows, blockBytes }: ForwardOptions,
-  prefix = "",
+  { retrieved, prefix = "" }: { retrieved: Retrieved[]; prefix?: string },
 ): MemoryReader {
   const { bank, config, type } = memory;
   return {
     bank: bankInputs(graph, bank, { rows, type, prefix }),
     missingChunks: config.missingChunks,
     blockBytes,
-    retrieve: (queries) => retrieve(queries, bank, config, { blockBytes, prefix }),
+    retrieve(queries) {
+      const found = retrieve(queries, bank, config, { blockBytes, prefix });
+      retrieved.push(found);
+      return found;
+    },
   };
 }
 

@@ -3,6 +3,8 @@ import { backbonePrefix } from "../backbone/backbone_graph.ts";
 import { padId } from "../backbone/shape.ts";
 import type { BackboneCheckpoint, SideNetCheckpoint } from "../backbone/checkpoint/content.ts";
 import { mostLikely } from "../graph/ops/most_likely.ts";
+import { targetRank } from "../graph/ops/target_rank.ts";
+import { reshape } from "../graph/ops/reshape.ts";
 import { checkMemoryConfig, type MemoryConfig } from "../memory/config.ts";
 import { MemoryBank, type SavedBank } from "../memory/memory_bank.ts";
 import { followBank, type OutsideIndex, retrieveFunction } from "../memory/retriever.ts";
@@ -21,7 +23,7 @@ import {
 } from "./forward_graph.ts";
 
 /** What a pass computes. */
-type Want = "logits" | "nll" | "choices" | "cache";
+type Want = "logits" | "nll" | "choices" | "retrieved" | "cache";
 
 /**
  * Which part of the model answers: the backbone alone, the SideNet without memory, or with it. `infllm` is a baseline:
@@ -35,6 +37,18 @@ export interface Batch {
   batch?: number;
   /** Reads the memory but writes nothing to it. */
   readOnly?: boolean;
+}
+
+/** What queries retrieve from a memory. */
+export interface RetrievedChunks {
+  /** Ages of chunks [B, H, T, n], 0 the newest of the row's bank; -1 where there is no chunk left to retrieve. */
+  readonly ages: Int32Array;
+  /** Heads H. */
+  readonly heads: number;
+  /** Positions T of a row. */
+  readonly positions: number;
+  /** Chunks n of a query. */
+  readonly chunks: number;
 }
 
 /** What a LongMem is made of. */
@@ -132,22 +146,53 @@ export class LongMem {
 
   /**
    * Scores as `score` does and says, from the same pass, which token of the whole vocabulary the model holds most likely
-   * to follow each: the first of equally likely ones.
+   * to follow each: the first of equally likely ones; and how many tokens it holds more likely than the target.
    *
    * @param tokens Token ids [B, T].
    * @param targets The token that follows each, [B, T]; or, where they are fewer, each of the last of a row, [B, n].
-   * @returns Negative log-likelihoods in nats, and the most likely ids, as many as there are targets.
+   * @returns Negative log-likelihoods in nats, the most likely ids, and the ranks of the targets, from 1, as many as there
+   * are targets.
    */
   async choose(
     tokens: Int32Array,
     targets: Int32Array,
     options: Batch & { network?: Network } = {},
-  ): Promise<{ nll: Float32Array; choices: Int32Array }> {
+  ): Promise<{ nll: Float32Array; choices: Int32Array; ranks: Int32Array }> {
     const { outputs } = await this.#run("choices", tokens, targets, options);
     return {
       nll: await outputs.nll.read() as Float32Array,
       choices: await outputs.choices.read() as Int32Array,
+      ranks: await outputs.ranks.read() as Int32Array,
     };
+  }
+
+  /**
+   * Asks the memory, without reading it further or writing to it: which chunks do the queries of a segment find?
+   *
+   * Slots are used again when chunks leave, so that chunks are told apart by their age: 0 is the one that was written
+   * last, 1 the one before, and what has been evicted or reset has no age.
+   *
+   * @param tokens Token ids [B, T].
+   * @returns For every row, head and position the n chunks that it retrieves, best first; at padding, what padding finds.
+   * @throws TypeError where there is no SideNet with a memory.
+   */
+  retrieved(tokens: Int32Array, options: { batch?: number } = {}): Promise<RetrievedChunks> {
+    return this.#afterOthers(async () => {
+      const request = { ...options, readOnly: true, network: "longmem" } as const;
+      const { outputs: { ids, scores } } = await this.#pass(
+        "retrieved",
+        tokens,
+        undefined,
+        request,
+      );
+      const ages = this.bank!.agesOf(
+        await ids.read() as Int32Array,
+        await scores.read() as Float32Array,
+        options.batch ?? 1,
+      );
+      const [, heads, positions, chunks] = ids.shape;
+      return { ages, heads, positions, chunks };
+    });
   }
 
   /** Writes a segment [B, T] to the memory without computing anything else. */
@@ -255,7 +300,7 @@ export class LongMem {
     const writes = usesMemory && !options.readOnly;
     if (usesMemory) await this.#openBank(rows, writes ? contextTokens : 0);
     // At the end of rows padding disturbs no score, but logits, keys and values of the pad positions themselves do depend on it.
-    const padded = (want === "nll" || want === "choices") && !writes
+    const padded = (want !== "logits" && want !== "cache") && !writes
       ? hasInnerPadding(tokens, rows)
       : tokens.includes(padId);
 
@@ -366,7 +411,19 @@ export class LongMem {
     if (key.want === "nll" || key.want === "choices") {
       const blocks = headBlocks(forward, { blockBytes });
       graph.output("nll", headLoss(forward, { blocks, frozen: true }));
-      if (key.want === "choices") graph.output("choices", mostLikely(blocks));
+      if (key.want === "choices") {
+        const targets = graph.inputs.get("targets")!;
+        graph.output("choices", mostLikely(blocks));
+        graph.output(
+          "ranks",
+          targetRank(blocks, reshape(targets, forward.features.shape.slice(0, 1))),
+        );
+      }
+    }
+    if (key.want === "retrieved") {
+      const [{ ids, scores }] = forward.retrieved;
+      graph.output("ids", ids);
+      graph.output("scores", scores);
     }
     if (key.writes) {
       for (const [i, { k, v }] of forward.cached.entries()) {
@@ -375,7 +432,7 @@ export class LongMem {
       }
     }
     const session = compile(this.device, graph, {
-      hostOutputs: ["logits", "nll", "choices"],
+      hostOutputs: ["logits", "nll", "choices", "ranks", "ids", "scores"],
       ...(this.#index ? { hostFunctions: { [retrieveFunction]: this.#index.search } } : {}),
     });
     this.#sessions.set(name, session);

@@ -2,7 +2,7 @@ import type { Device, DeviceTensor, Tensors } from "../runtime/device.ts";
 import type { HostTensor } from "../tensor.ts";
 import { type BankShape, capacityChunks, type MemoryConfig } from "./config.ts";
 import { createHostStorage } from "./host_storage.ts";
-import { bankInputNames } from "./memory_graph.ts";
+import { bankInputNames, emptyScore } from "./memory_graph.ts";
 import { Ring, type SlotRange } from "./ring.ts";
 import { createWebGpuStorage } from "./webgpu_storage.ts";
 
@@ -77,6 +77,22 @@ export class MemoryBank {
   /** Slots of each bank from the oldest chunk to the newest. */
   get occupied(): SlotRange[] {
     return this.#rings.map(({ first, count }) => ({ start: first, count }));
+  }
+
+  /**
+   * Ages of retrieved chunks, 0 the newest of their bank; -1 where there was none left to retrieve.
+   *
+   * @param ids Rows of the bank's keys and values, as {@linkcode Retrieved} has them, for batches of `rows` rows [B, H, T, n].
+   * @param scores Their scores, likewise.
+   */
+  agesOf(ids: Int32Array, scores: Float32Array, rows: number): Int32Array<ArrayBuffer> {
+    const { capacityChunks: P, heads: H } = this.shape;
+    return Int32Array.from(ids, (id, i) => {
+      if (scores[i] < emptyScore / 2) return -1;
+      const { first, count } = this.#ringOf(Math.floor(i * rows / ids.length));
+      const fromOldest = (id % P - first + P) % P;
+      return count - 1 - fromOldest;
+    });
   }
 
   /** Lets something follow the contents. */

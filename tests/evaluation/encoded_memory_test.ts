@@ -1,4 +1,5 @@
 import { EncodedMemories } from "../../src/evaluation/encoded_memory.ts";
+import type { ScoredLongMem } from "../../src/evaluation/language_model.ts";
 import { LongMem } from "../../src/longmem/longmem.ts";
 import type { MemoryConfig } from "../../src/memory/config.ts";
 import type { Device } from "../../src/runtime/device.ts";
@@ -24,7 +25,7 @@ const readOnly = { network: "longmem", readOnly: true } as const;
 
 /** What a model says once it has read a text. */
 async function answer(
-  model: Pick<LongMem, "resetMemory" | "remember" | "choose">,
+  model: Pick<ScoredLongMem, "resetMemory" | "remember" | "choose">,
   text: readonly Int32Array[],
 ): Promise<Float32Array> {
   await model.resetMemory();

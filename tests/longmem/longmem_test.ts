@@ -385,6 +385,24 @@ hostTest("A refused first batch does not fix the number of rows", async (device)
   });
 });
 
+hostTest("choose() ranks targets as the logits do", async (device) => {
+  await withModel(device, {}, async (model) => {
+    await model.remember(randomTokens(24, "history"), { batch: 2 });
+    const tokens = randomTokens(24, "tokens"), targets = randomTokens(10, "targets");
+    const options = { batch: 2, readOnly: true };
+    const { logits } = await model.forward(tokens, options);
+    const { ranks } = await model.choose(tokens, targets, options);
+    const expected = Array.from(targets, (target, i) => {
+      // Five targets a row: those of its last positions.
+      const position = Math.floor(i / 5) * 12 + 7 + i % 5;
+      const row = logits.slice(position * V, (position + 1) * V);
+      return 1 + row.filter((logit) => logit > row[target]).length;
+    });
+    assert.deepEqual([...ranks], expected);
+    assert.ok(new Set(expected).size > 5, "targets have many ranks");
+  });
+});
+
 hostTest("Networks that a model lacks are refused", async (device) => {
   const { backbone, sideNet, memory } = smallParts();
   const tokens = randomTokens(12, "tokens");
@@ -396,6 +414,9 @@ hostTest("Networks that a model lacks are refused", async (device) => {
   for (const [parts, network, message] of cases) {
     const model = new LongMem(device, parts);
     await assert.rejects(model.forward(tokens, { network }), { name: "TypeError", message });
+    if (network === "longmem") {
+      await assert.rejects(model.retrieved(tokens), { name: "TypeError", message });
+    }
     await assert.rejects(model.remember(tokens), {
       name: "TypeError",
       message: "Cannot remember as there is no SideNet or no memory",

@@ -285,6 +285,57 @@ for (const setting of settings.slice(0, 4)) {
   }, { kinds: ["cpu"] });
 }
 
+for (const setting of settings) {
+  deviceTest(
+    `LongMem.retrieved() tells the reference's chunks with ${setting.name}`,
+    async (device) => {
+      const { rows, contextTokens: T, memory: config } = setting;
+      const parts = randomParts(setting);
+      const engine: Device = setting.blockBytes === undefined
+        ? device
+        : { ...device, blockBytes: setting.blockBytes };
+      const model = new LongMem(engine, parts);
+      const memory = new ReferenceMemory(config, rows);
+      const random = new Random(setting.seed);
+      const { heads: H } = setting.shape, n = config.retrievedTokens / config.chunkTokens;
+      const seen = new Set<number>();
+      for (let pass = 0; pass < setting.passes; pass++) {
+        const reset = setting.resets?.[pass];
+        if (reset) {
+          await model.resetMemory(reset);
+          memory.reset(reset);
+        }
+        const tokens = tokensOfPass(setting, random, pass);
+        const { ages, heads, positions, chunks } = await model.retrieved(tokens, { batch: rows });
+        assert.deepEqual([ages.length, heads, positions, chunks], [rows * H * T * n, H, T, n]);
+        const { retrieved } = referencePass(parts, memory, tokens, { rows, readOnly: true });
+        for (let token = 0; token < rows * T; token++) {
+          const stored = memory.bankOf(Math.floor(token / T)).length;
+          for (let h = 0; h < H; h++) {
+            const first = ((Math.floor(token / T) * H + h) * T + token % T) * n;
+            const found = [...ages.subarray(first, first + n)];
+            // The reference counts from the oldest.
+            const expected = retrieved[token]?.[h].map((age) => age < 0 ? -1 : stored - 1 - age) ??
+              Array(n).fill(-1);
+            assert.deepEqual(found, expected, `pass ${pass}, token ${token}, head ${h}`);
+            for (const age of found) seen.add(age);
+          }
+        }
+        // Asking has written nothing; now the segment is read.
+        assert.deepEqual(
+          model.memoryFillChunks,
+          memory.banks.map((bank) => bank.length),
+        );
+        await model.remember(tokens, { batch: rows });
+        referencePass(parts, memory, tokens, { rows });
+      }
+      assert.ok(seen.size > 3, "chunks of several ages were retrieved");
+      await model.close();
+    },
+    { kinds: setting.kinds ?? ["cpu"] },
+  );
+}
+
 /** Every bank holds the reference's chunks in the reference's order, and zeros behind them. */
 async function checkBanks(model: ObservedModel, memory: ReferenceMemory): Promise<void> {
   const { heads: H, headDim: D, capacityChunks: P, chunkTokens: c } = model.bank.shape;

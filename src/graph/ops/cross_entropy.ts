@@ -83,7 +83,7 @@ export function crossEntropy(
       features,
       ids,
       p,
-      nll: reshape(sub(logSum, chosen(logits, ids)), [p.shape[0]]),
+      nll: reshape(sub(logSum, targetLogits(logits, ids)), [p.shape[0]]),
     };
   });
   const nll = concat(blocks.map((block) => block.nll), 0);
@@ -130,7 +130,7 @@ function rowMaximum(x: Value): Value {
 }
 
 /** Element ids[i] of row i: [n, V], [n] -> [n, 1]. */
-function chosen(x: Value, ids: Value): Value {
+export function targetLogits(x: Value, ids: Value): Value {
   const [n] = ids.shape;
   return x.graph.node({
     op: "GatherElements",
