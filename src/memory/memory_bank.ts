@@ -86,7 +86,7 @@ export class MemoryBank {
    * @param scores Their scores, likewise.
    */
   agesOf(ids: Int32Array, scores: Float32Array, rows: number): Int32Array<ArrayBuffer> {
-    const { capacityChunks: P, heads: H } = this.shape;
+    const { capacityChunks: P } = this.shape;
     return Int32Array.from(ids, (id, i) => {
       if (scores[i] < emptyScore / 2) return -1;
       const { first, count } = this.#ringOf(Math.floor(i * rows / ids.length));

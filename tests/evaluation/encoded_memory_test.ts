@@ -46,6 +46,12 @@ deviceTest(
       for (const text of [0, 1, 0]) {
         assertClose(await answer(kept, texts[text]), expected[text], { tolerance: 1e-5 });
       }
+      // Asked first, before anything has made it read.
+      await kept.resetMemory();
+      for (const segment of texts[1]) await kept.remember(segment);
+      const { ages } = await kept.retrieved!(texts[0][0]);
+      await answer(plain, texts[1]);
+      assert.deepEqual(ages, (await plain.retrieved(texts[0][0])).ages);
     }
     assert.equal(memories.encoded, 2);
 
