@@ -15,6 +15,7 @@ import {
   readArguments,
   UsageError,
 } from "./command_line.ts";
+import { chapterBreakCommand } from "./commands/chapter_break.ts";
 import { dataCommand } from "./commands/data.ts";
 import { exportCommand } from "./commands/export.ts";
 import { generateCommand } from "./commands/generate.ts";
@@ -52,6 +53,7 @@ function commandTable(executor: () => Promise<RunExecutor>): Record<string, Comm
     table: tableCommand(terminal),
     report: reportCommand(terminal),
     data: dataCommand(terminal),
+    "chapter-break": chapterBreakCommand(terminal),
     import: importCommand(terminal),
     export: exportCommand(terminal),
     generate: generateCommand(terminal),

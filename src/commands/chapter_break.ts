@@ -1,0 +1,81 @@
+import {
+  type Command,
+  type CommandArguments,
+  newPath,
+  onlyOperand,
+  type Output,
+  positiveInteger,
+  reading,
+} from "../command_line.ts";
+import { writeBookChapterBreak } from "../text/chapter_break.ts";
+import { chapteredBooks } from "../text/chapters.ts";
+import { openCorpus } from "../text/corpus.ts";
+
+/** Words before a break, unless the command line says otherwise: more than 8,192 tokens. */
+const defaultWords = 8192;
+
+/** `chapter-break FOLDER --out FILE.json`: instances of ChapterBreak from books with chapters, in the official format. */
+export function chapterBreakCommand(output: Output): Command {
+  return {
+    operands: "FOLDER --out FILE.json",
+    help: "Writes instances of ChapterBreak in the official format, made of a corpus of books: " +
+      "chapters are found as its index.json says, or by their headings.",
+    flags: [
+      { name: "out", value: "FILE", help: "where to write; must not exist" },
+      {
+        name: "split",
+        value: "NAME",
+        help: "subfolder with the books, and the file's split (default test)",
+      },
+      {
+        name: "words",
+        value: "N",
+        help: `words before a break at most (default ${defaultWords})`,
+      },
+      { name: "seed", value: "N", help: "seed of the choice of wrong openings (default 1)" },
+      { name: "headings", value: "REGEX", help: "what a whole heading looks like" },
+    ],
+    execute: (args) => writeInstances(args, output),
+  };
+}
+
+async function writeInstances(args: CommandArguments, output: Output): Promise<number> {
+  const folder = onlyOperand(args, "make instances");
+  const out = await newPath(args, "out");
+  const split = args.flags.get("split")?.at(-1) ?? "test";
+  const words = positiveInteger(args, "words") ?? defaultWords;
+  const seed = positiveInteger(args, "seed") ?? 1;
+  const headings = args.flags.get("headings")?.at(-1);
+  const works = await reading(async () => {
+    const documents = await openCorpus(`${folder}/${split}`);
+    const books = await chapteredBooks(folder, documents, { ...(headings && { headings }) });
+    const made = Object.entries(writeBookChapterBreak(books, { seed }));
+    if (made.length === 0) {
+      throw new RangeError(
+        `Cannot make instances of "${folder}/${split}" as no book has a chapter with five later ones of ` +
+          `150 words each: current number of books is ${books.length}`,
+      );
+    }
+    return made.map(([work, instances]) =>
+      [
+        work,
+        instances.map(({ ctx, ...rest }) => ({ ctx: lastWords(ctx, words), ...rest })),
+      ] as const
+    );
+  });
+  const json = JSON.stringify({ [split]: Object.fromEntries(works) });
+  await reading(() => Deno.writeTextFile(out, json, { createNew: true }));
+  const count = works.reduce((sum, [, instances]) => sum + instances.length, 0);
+  output.print(`${out}: ${count} chapter breaks of ${works.length} works`);
+  return 0;
+}
+
+/** The last words of a text, at most so many, with the white space between and after them. */
+function lastWords(text: string, count: number): string {
+  let start = text.length;
+  for (let words = 0; words < count && start > 0; words++) {
+    while (start > 0 && /\s/.test(text[start - 1])) start--;
+    while (start > 0 && /\S/.test(text[start - 1])) start--;
+  }
+  return text.slice(start);
+}
