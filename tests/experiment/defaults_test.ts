@@ -1,4 +1,8 @@
-import type { Experiment, Protocol } from "../../src/experiment/declaration.ts";
+import type {
+  ChapterBreakEvaluation,
+  Experiment,
+  Protocol,
+} from "../../src/experiment/declaration.ts";
 import { lengthBuckets } from "../../src/evaluation/perplexity.ts";
 import { modelName } from "../../src/experiment/model_name.ts";
 import { validateExperiment } from "../../src/experiment/validation.ts";
@@ -364,4 +368,41 @@ test("the reproduction of Table 2 knows by itself what stands for what", () => {
   const own = validateExperiment({ ...small, reproduces: { table: "table-2", rows } });
   assert.deepEqual(own.reproduces?.rows, rows);
   assert.ok(!("reproduces" in validateExperiment(small)));
+});
+
+test("fillDefaults() asks chapter breaks of the corpus as the paper does, and in the way of the protocol", () => {
+  const breaks = (change: Partial<Experiment>, evaluation: object = {}) =>
+    validateExperiment({
+      ...small,
+      ...change,
+      evaluations: [{ kind: "chapter-break", models: ["backbone"], ...evaluation }],
+    }).evaluations[0];
+  const { memory: _memory, ...ofFiles } = breaks({}, { contextTokens: 1024 });
+  assert.deepEqual(ofFiles, {
+    kind: "chapter-break",
+    name: "chapter-break-test",
+    models: ["backbone"],
+    batchSize: 1,
+    contextTokens: 1024,
+    source: { kind: "books", split: "test", minPrefixTokens: 8192, seed: 1 },
+    prefixTokens: [4096, 6144, 8192],
+    suffixTokens: 128,
+    scoring: "sum",
+    ties: "wrong",
+  });
+  for (const protocol of ["paper", "released-code"] as const) {
+    const memory = { ...small.memory, reset: "epoch" } as const;
+    assert.equal(Reflect.get(breaks({ protocol, memory }), "ties"), "right");
+  }
+  const chronicle = breaks({
+    corpus: { kind: "chronicle" },
+    tokenizer: { kind: "chronicle" },
+  }, { prefixTokens: 512, source: { kind: "chronicle", split: "valid" } });
+  const { name, source, prefixTokens, suffixTokens } = chronicle as ChapterBreakEvaluation;
+  assert.deepEqual({ name, source, prefixTokens, suffixTokens }, {
+    name: "chapter-break-valid",
+    source: { kind: "chronicle", split: "valid", firstChapter: 4, seed: 1 },
+    prefixTokens: [512],
+    suffixTokens: 64, // half of the window
+  });
 });

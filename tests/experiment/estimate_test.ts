@@ -129,3 +129,30 @@ test("estimateRun() knows the words of the chronicle, and misses no files of it"
   assert.equal(backboneParameters, 4 * block + 2 * 64 + 322 * 64 + 322 * (64 + 1));
   assert.deepEqual(missing, []);
 });
+
+test("estimateRun() misses a file of chapter breaks, and describeItems() says what each evaluation asks", async () => {
+  const change: Partial<Experiment> = {
+    evaluations: [
+      { kind: "perplexity", split: "valid", models: ["backbone"], maxDocuments: 3 },
+      {
+        kind: "chapter-break",
+        models: ["backbone"],
+        source: { kind: "file", path: "no_breaks.json", split: "ao3" },
+        maxItems: 9,
+      },
+      { kind: "chapter-break", models: ["backbone"], prefixTokens: 512 },
+    ],
+  };
+  const { missing } = await estimate({
+    ...change,
+    corpus: { kind: "chronicle" },
+    tokenizer: { kind: "chronicle" },
+  });
+  assert.deepEqual(missing, ["no_breaks.json"]);
+  const { evaluations } = validateExperiment({ ...small, ...change });
+  assert.deepEqual(evaluations.map(describeItems), [
+    "at most 3 documents of valid",
+    "at most 9 chapter breaks of ao3, after 4096, 6144, 8192 tokens",
+    "all chapter breaks of test, after 512 tokens",
+  ]);
+});

@@ -596,6 +596,71 @@ const malformed: Malformed[] = [
     ],
   },
   {
+    name: "chapter breaks of a corpus that is another",
+    change: {
+      evaluations: [{
+        kind: "chapter-break",
+        models: ["backbone"],
+        source: { kind: "chronicle" },
+      }],
+    },
+    problems: [
+      'evaluations.0.source.kind must not be "chronicle" where corpus.kind is "files": current value is "chronicle", allowed are file, books',
+    ],
+  },
+  {
+    name:
+      "candidates as long as the window, a prefix listed twice and headings that are no pattern",
+    change: {
+      evaluations: [{
+        kind: "chapter-break",
+        models: ["backbone"],
+        suffixTokens: 128,
+        prefixTokens: [4096, 8192, 4096],
+        source: { kind: "books", headings: "(Chapter" },
+      }],
+    },
+    problems: [
+      "evaluations.0.suffixTokens must be below contextTokens, so that a token of the prefix stands before a candidate: current value is 128, allowed are integers from 1 to 127",
+      "evaluations.0.prefixTokens lists a number twice: current value is 4096, allowed are numbers listed once",
+      'evaluations.0.source.headings is no regular expression (Invalid regular expression: /(Chapter/u: Unterminated group): current value is "(Chapter", allowed are regular expressions of a whole heading',
+    ],
+  },
+  {
+    name: "misspelled fields of an evaluation of chapter breaks",
+    change: {
+      evaluations: [{
+        kind: "chapter-break",
+        models: ["backbone"],
+        prefixTokens: [0],
+        ties: "both",
+        source: { kind: "file", path: "breaks.json", splits: "ao3" },
+      }],
+    },
+    problems: [
+      'evaluations.0.source.split is missing: allowed are lower-case letters, digits, "_" and "-", at most 80',
+      'evaluations.0.source.splits is unknown: allowed are kind, path, split (did you mean "split"?)',
+      "evaluations.0.prefixTokens.0 has a wrong value: current value is 0, allowed are a positive integer, or a list of them",
+      'evaluations.0.ties has a wrong value: current value is "both", allowed are wrong, right',
+    ],
+  },
+  {
+    name: "memory of chapter breaks that is too small for a segment",
+    change: {
+      memory: { capacityTokens: 1024, bank: "shared", reset: "epoch" },
+      evaluations: [{
+        kind: "chapter-break",
+        models: ["longmem"],
+        batchSize: 64, // of which only one is read
+        contextTokens: 512,
+        memory: { capacityTokens: 256 },
+      }],
+    },
+    problems: [
+      "evaluations.0.memory.capacityTokens must hold one update, of 512 tokens each: current value is 256, allowed are integers from 512",
+    ],
+  },
+  {
     name: "misspelled field of an evaluation of recall",
     change: {
       tokenizer: chronicle,
