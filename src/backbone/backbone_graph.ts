@@ -1,6 +1,7 @@
 import type { Graph, Value } from "../graph/graph.ts";
 import { add } from "../graph/ops/add.ts";
 import { attention } from "../graph/ops/attention.ts";
+import { dropout, type DropoutMask } from "../graph/ops/dropout.ts";
 import { gather } from "../graph/ops/gather.ts";
 import { geluTanh } from "../graph/ops/gelu.ts";
 import { layerNorm } from "../graph/ops/layer_norm.ts";
@@ -76,6 +77,8 @@ export interface AttentionHeads {
 export interface BackboneOptions extends BatchOptions {
   /** Attention of block i [B, H, T, D]; absent: to the segment alone. */
   readonly attention?: (i: number, heads: AttentionHeads) => Value;
+  /** Dropout on the output of the MLP of block i, in training. */
+  readonly mlpDropout?: (i: number) => DropoutMask | undefined;
 }
 
 /** The backbone (specification section 3) on tokens int32 [B, T]: one LayerNorm feeds attention and MLP of a block. */
@@ -111,7 +114,10 @@ export function backboneForward(
       const o = options.attention?.(i, split) ?? localAttention(split, options);
       const a = linear(mergeHeads(o), weight("attn.out_proj.weight"));
       const inner = geluTanh(linear(u, weight("mlp.fc_in.weight"), weight("mlp.fc_in.bias")));
-      const f = linear(inner, weight("mlp.fc_out.weight"), weight("mlp.fc_out.bias"));
+      const f = dropout(
+        linear(inner, weight("mlp.fc_out.weight"), weight("mlp.fc_out.bias")),
+        options.mlpDropout?.(i),
+      );
       return add(add(h, a), f);
     });
     hiddenStates.push(h);
@@ -125,9 +131,17 @@ export function backboneForward(
   return { hiddenStates, projections, heads };
 }
 
-/** Attention to the segment alone. */
-export function localAttention({ q, k, v }: AttentionHeads, options: BatchOptions): Value {
-  return attention(q, k, v, { bias: options.bias.block, blockBytes: options.blockBytes });
+/** Attention to the segment alone; `mask`: dropout on its probabilities. */
+export function localAttention(
+  { q, k, v }: AttentionHeads,
+  { bias, blockBytes }: BatchOptions,
+  mask?: DropoutMask,
+): Value {
+  return attention(q, k, v, {
+    bias: bias.block,
+    blockBytes,
+    ...(mask ? { dropout: mask } : {}),
+  });
 }
 
 /** [N, E] -> [B, H, T, D] */

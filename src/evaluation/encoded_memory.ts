@@ -45,7 +45,8 @@ export class EncodedMemories {
     if (model.parts.backbone !== this.#backbone) {
       throw new TypeError("Cannot keep the memories of a model that has another backbone");
     }
-    if (model.parts.blockMemory) return model; // each block of it has a memory
+    const { blockMemory, memorizing } = model.parts;
+    if (blockMemory || memorizing) return model; // several memories, or one that trained weights write
     /** What is to be read since the memory was emptied; undefined once the model has read it. */
     let waiting: Int32Array[] | undefined;
     const read = async () => {

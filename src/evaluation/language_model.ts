@@ -1,7 +1,7 @@
 /**
  * What evaluations see of a model: rows that read documents segment by segment. They never know which model they score.
  */
-import type { LongMem, Network, RetrievedChunks } from "../longmem/longmem.ts";
+import { type LongMem, type Network, remembers, type RetrievedChunks } from "../longmem/longmem.ts";
 import type { Segment } from "../text/segments.ts";
 
 /** The next segment of every row. */
@@ -82,9 +82,7 @@ export function languageModel(
     score: ({ tokens, targets, rows }) => model.score(tokens, targets, { batch: rows, network }),
     choose: ({ tokens, targets, rows }) => model.choose(tokens, targets, { batch: rows, network }),
     read: ({ tokens, rows }) =>
-      network === "longmem" || network === "infllm"
-        ? model.remember(tokens, { batch: rows })
-        : Promise.resolve(),
+      remembers(network) ? model.remember(tokens, { batch: rows }) : Promise.resolve(),
     ask: ({ tokens, targets, rows }) =>
       model.choose(tokens, targets, { batch: rows, network, readOnly: true }),
     ...(network === "longmem" && model.retrieved && {

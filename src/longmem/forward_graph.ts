@@ -5,6 +5,8 @@ import { attentionBias } from "../backbone/attention_bias.ts";
 import {
   backboneForward,
   backboneWeights,
+  type BatchOptions,
+  localAttention,
   weightInputs,
   type Weights,
 } from "../backbone/backbone_graph.ts";
@@ -20,12 +22,20 @@ import { bankInputs, type Retrieved } from "../memory/memory_graph.ts";
 import { retrieve } from "../memory/retriever.ts";
 import type { ElementType } from "../tensor.ts";
 import { blockMemoryAttention } from "./block_memory_graph.ts";
-import type { MemoryReader } from "./joint_attention.ts";
+import { jointAttention, type MemoryReader } from "./joint_attention.ts";
+import {
+  gateName,
+  type MemorizingShape,
+  memorizingTensorShapes,
+} from "./memorizing_transformer.ts";
 import { type SideNetShape, sideNetTensorShapes } from "./shape.ts";
 import { sideNetForward } from "./sidenet_graph.ts";
 
 /** Prefix of the SideNet's weights among the inputs of a graph. */
 export const sideNetPrefix = "sidenet.";
+
+/** Prefix of a Memorizing Transformer's trained weights among the inputs of a graph. */
+export const memorizingPrefix = "memorizing.";
 
 /** The memory as a graph reads it. */
 export interface GraphMemory {
@@ -51,7 +61,9 @@ export interface ForwardOptions {
   readonly backbone: BackboneShape;
   /** Absent: the backbone alone. */
   readonly sideNet?: SideNetShape;
-  /** Absent: a SideNet without memory. */
+  /** The upper blocks are trained ones; not together with a SideNet. */
+  readonly memorizing?: MemorizingShape;
+  /** Absent: a SideNet, or upper blocks, without memory. */
   readonly memory?: GraphMemory;
   /** Memories of the backbone's blocks, one for each, all alike; absent: the blocks see the segment alone. */
   readonly blockMemory?: GraphMemory & BlockMemory;
@@ -62,7 +74,7 @@ export interface ForwardOptions {
   readonly blockBytes: number;
   /** Tokens at the end of each row whose features the head reads; absent: all. */
   readonly scoredTokens?: number;
-  /** Dropout of SideNet layers, in training. */
+  /** Dropout of SideNet layers, or of trained blocks, in training. */
   readonly dropout?: (
     graph: Graph,
     layer: number,
@@ -75,6 +87,7 @@ export interface Forward {
   /** Input "tokens", int32 [B, T]. */
   readonly tokens: Value;
   readonly backboneWeights: Weights;
+  /** The SideNet's weights, or those of the trained blocks. */
   readonly sideNetWeights: Weights;
   /** Backbone hidden states and projections. */
   readonly backbone: ReturnType<typeof backboneForward>;
@@ -101,6 +114,9 @@ export function buildForward(options: ForwardOptions): Forward {
   });
   const batch = { rows: B, contextTokens: T, bias, blockBytes };
   const frozen = backboneWeights(graph, backbone);
+  if (options.memorizing) {
+    return memorizingForward(tokens, frozen, batch, { ...options, shape: options.memorizing });
+  }
   const trained = weightInputs(
     graph,
     sideNet ? sideNetTensorShapes(sideNet, backbone) : new Map(),
@@ -146,6 +162,55 @@ export function buildForward(options: ForwardOptions): Forward {
     sideNet: side,
     cached: memory ? [base.projections[sideNet.memoryBlock]] : [],
     features: scoredFeatures(side.features, options),
+  };
+}
+
+/** A Memorizing Transformer: frozen blocks below, trained ones above, of which the lowest reads what it has written. */
+function memorizingForward(
+  tokens: Value,
+  frozen: Weights,
+  batch: BatchOptions,
+  options: ForwardOptions & { shape: MemorizingShape },
+): Forward {
+  const { graph } = tokens;
+  const { backbone, shape, memory, dropout } = options;
+  const shapes = memorizingTensorShapes(shape, backbone);
+  const trained = weightInputs(graph, shapes, memorizingPrefix);
+  const masks = Array.from(
+    { length: backbone.layers },
+    (_, i) => i >= shape.memoryBlock ? dropout?.(graph, i) : undefined,
+  );
+  const retrieved: Retrieved[] = [];
+  const base = backboneForward(
+    tokens,
+    (name) => shapes.has(name) ? trained(name) : frozen(name),
+    backbone,
+    {
+      ...batch,
+      attention(i, heads) {
+        const local = localAttention(heads, batch, masks[i]?.attention);
+        return i === shape.memoryBlock && memory
+          ? jointAttention(
+            local,
+            heads,
+            trained(gateName(shape)),
+            memoryReader(graph, memory, options, { retrieved }),
+          )
+          : local;
+      },
+      mlpDropout: (i) => masks[i]?.mlp,
+    },
+  );
+  return {
+    graph,
+    tokens,
+    backboneWeights: frozen,
+    sideNetWeights: trained,
+    backbone: base,
+    sideNet: undefined,
+    retrieved,
+    cached: memory ? [base.projections[shape.memoryBlock]] : [],
+    features: scoredFeatures(base.hiddenStates[backbone.layers], options),
   };
 }
 

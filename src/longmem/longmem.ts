@@ -19,17 +19,19 @@ import {
   headBlocks,
   headLogits,
   headLoss,
+  memorizingPrefix,
   sideNetPrefix,
 } from "./forward_graph.ts";
+import type { MemorizingCheckpoint } from "./memorizing_transformer.ts";
 
 /** What a pass computes. */
 type Want = "logits" | "nll" | "choices" | "retrieved" | "cache";
 
 /**
- * Which part of the model answers: the backbone alone, the SideNet without memory, or with it. `infllm` is a baseline:
- * the backbone alone, whose blocks read memories of their own.
+ * Which part of the model answers: the backbone alone, the SideNet without memory, or with it. The others are baselines:
+ * the backbone alone, whose blocks read memories of their own, and the backbone with trained blocks, one of which reads one.
  */
-export type Network = "backbone" | "sidenet" | "longmem" | "infllm";
+export type Network = "backbone" | "sidenet" | "longmem" | "infllm" | "memorizing-transformer";
 
 /** A batch of segments. */
 export interface Batch {
@@ -59,6 +61,8 @@ export interface LongMemParts {
   readonly memory?: MemoryConfig;
   /** The memory is that of the backbone's blocks, one for each; not together with a SideNet. */
   readonly blockMemory?: BlockMemory;
+  /** The trained part of a Memorizing Transformer, whose memory it is; not together with a SideNet. */
+  readonly memorizing?: MemorizingCheckpoint;
 }
 
 /**
@@ -84,12 +88,16 @@ export class LongMem {
     readonly parts: LongMemParts,
     options: { ownsDevice?: boolean } = {},
   ) {
-    if (parts.sideNet && parts.blockMemory) {
-      throw new TypeError("Cannot give the backbone's blocks a memory as the SideNet has it");
+    const readers = [parts.sideNet, parts.blockMemory, parts.memorizing];
+    if (readers.filter((reader) => reader !== undefined).length > 1) {
+      throw new TypeError(
+        "Cannot have more than one of a SideNet, block memories and trained blocks as all would have the memory",
+      );
     }
     this.#ownsDevice = options.ownsDevice ?? false;
     this.#upload(backbonePrefix, parts.backbone.weights);
     if (parts.sideNet) this.#upload(sideNetPrefix, parts.sideNet.weights);
+    if (parts.memorizing) this.#upload(memorizingPrefix, parts.memorizing.weights);
   }
 
   #upload(prefix: string, weights: TensorMap): void {
@@ -263,9 +271,8 @@ export class LongMem {
     targets: Int32Array | undefined,
     options: Batch & { network?: Network },
   ): Promise<{ outputs: Tensors }> {
-    const { backbone, sideNet, memory, blockMemory } = this.parts;
-    const network = options.network ??
-      (sideNet ? memory ? "longmem" : "sidenet" : blockMemory ? "infllm" : "backbone");
+    const { backbone, sideNet, memory, blockMemory, memorizing } = this.parts;
+    const network = options.network ?? defaultNetwork(this.parts);
     const rows = options.batch ?? 1;
     if (
       !Number.isSafeInteger(rows) || rows < 1 || tokens.length === 0 || tokens.length % rows !== 0
@@ -287,9 +294,12 @@ export class LongMem {
         );
       }
     }
-    const usesMemory = network === "longmem" || network === "infllm";
+    const usesMemory = remembers(network);
     if ((network === "sidenet" || network === "longmem") && !sideNet) {
       throw new TypeError(`Cannot run network "${network}" as there is no SideNet`);
+    }
+    if (network === "memorizing-transformer" && !memorizing) {
+      throw new TypeError(`Cannot run network "${network}" as there are no trained blocks`);
     }
     if (usesMemory && !memory || network === "infllm" && !blockMemory) {
       throw new TypeError(`Cannot run network "${network}" as there is no memory`);
@@ -385,7 +395,7 @@ export class LongMem {
     const name = JSON.stringify(key);
     const known = this.#sessions.get(name);
     if (known) return known;
-    const { backbone, sideNet, blockMemory } = this.parts;
+    const { backbone, sideNet, blockMemory, memorizing } = this.parts;
     const { blockBytes } = this.device;
     const [bank] = this.#banks;
     const memory = bank && {
@@ -396,7 +406,8 @@ export class LongMem {
     const forward = buildForward({
       backbone: backbone.shape,
       ...(sideNet && key.network !== "backbone" ? { sideNet: sideNet.shape } : {}),
-      ...(memory && key.network === "longmem" ? { memory } : {}),
+      ...(key.network === "memorizing-transformer" ? { memorizing: memorizing!.shape } : {}),
+      ...(memory && remembers(key.network) && !blockMemory ? { memory } : {}),
       ...(memory && key.network === "infllm"
         ? { blockMemory: { ...memory, ...blockMemory! } }
         : {}),
@@ -439,6 +450,28 @@ export class LongMem {
     session.catch(() => this.#sessions.delete(name)); // the caller hears of it; the next call tries again
     return session;
   }
+}
+
+/** Whether a network reads a memory and writes to it. */
+export function remembers(network: Network): boolean {
+  switch (network) {
+    case "backbone":
+    case "sidenet":
+      return false;
+    case "longmem":
+    case "infllm":
+    case "memorizing-transformer":
+      return true;
+    default:
+      return network satisfies never;
+  }
+}
+
+/** The network that all parts of a model make. */
+function defaultNetwork({ sideNet, memory, blockMemory, memorizing }: LongMemParts): Network {
+  if (sideNet) return memory ? "longmem" : "sidenet";
+  if (memorizing) return "memorizing-transformer";
+  return blockMemory ? "infllm" : "backbone";
 }
 
 /** Names of the outputs that are written to a bank. */

@@ -2,7 +2,15 @@ import { backbonePrefix } from "../backbone/backbone_graph.ts";
 import type { BackboneCheckpoint, SideNetCheckpoint } from "../backbone/checkpoint/content.ts";
 import { Graph, type Value } from "../graph/graph.ts";
 import { dropoutMask, dropoutRandoms } from "../graph/ops/dropout.ts";
-import { buildForward, headBlocks, headLoss, sideNetPrefix } from "../longmem/forward_graph.ts";
+import {
+  buildForward,
+  type ForwardOptions,
+  headBlocks,
+  headLoss,
+  memorizingPrefix,
+  sideNetPrefix,
+} from "../longmem/forward_graph.ts";
+import type { MemorizingCheckpoint } from "../longmem/memorizing_transformer.ts";
 import { padId } from "../backbone/shape.ts";
 import { checkMemoryConfig, type MemoryConfig } from "../memory/config.ts";
 import { MemoryBank, type SavedBank } from "../memory/memory_bank.ts";
@@ -35,7 +43,58 @@ export type TrainerOptions =
       readonly memory?: MemoryConfig;
       readonly dropout?: number;
     }
+    | {
+      /** The baseline that has its memory within the backbone: block R and those above learn. */
+      readonly trains: "memorizing-transformer";
+      readonly memorizing: MemorizingCheckpoint;
+      readonly memory: MemoryConfig;
+      readonly dropout?: number;
+    }
   );
+
+/** The part of a model that learns. */
+interface TrainedPart {
+  /** Prefix of its weights among the inputs of a graph. */
+  readonly prefix: string;
+  /** As they start. */
+  readonly weights: TensorMap;
+  readonly memory?: MemoryConfig | undefined;
+  /** Dropout of its layers, and their numbers. */
+  readonly dropout: number;
+  readonly layers: readonly number[];
+  /** What the graph is built from besides the backbone. */
+  readonly shapes: Pick<ForwardOptions, "sideNet" | "memorizing">;
+}
+
+function trainedPart(options: TrainerOptions): TrainedPart {
+  switch (options.trains) {
+    case "backbone": {
+      const { weights } = options.backbone;
+      return { prefix: backbonePrefix, weights, dropout: 0, layers: [], shapes: {} };
+    }
+    case "sidenet": {
+      const { sideNet: { shape, weights }, memory, dropout = 0 } = options;
+      const layers = Array.from({ length: shape.layers }, (_, i) => i);
+      return {
+        prefix: sideNetPrefix,
+        weights,
+        memory,
+        dropout,
+        layers,
+        shapes: { sideNet: shape },
+      };
+    }
+    case "memorizing-transformer": {
+      const { memorizing: { shape, weights }, memory, dropout = 0 } = options;
+      const layers = Array.from({ length: options.backbone.shape.layers }, (_, i) => i)
+        .slice(shape.memoryBlock);
+      const shapes = { memorizing: shape };
+      return { prefix: memorizingPrefix, weights, memory, dropout, layers, shapes };
+    }
+    default:
+      return options satisfies never;
+  }
+}
 
 /** What one update did. */
 export interface StepMetrics {
@@ -65,11 +124,12 @@ export interface TrainerState {
 }
 
 /**
- * Trains a backbone from scratch or a SideNet on a frozen one (specification sections 8, 10, 11). Parameters, optimiser state
+ * Trains a backbone from scratch, or a SideNet or upper blocks on a frozen one (specification sections 8, 10, 11). Parameters, optimiser state
  * and memory stay on the device between steps.
  */
 export class Trainer {
   readonly #options: TrainerOptions;
+  readonly #part: TrainedPart;
   readonly #parameterShapes: ReadonlyMap<string, readonly number[]>;
   readonly #state: ReplacedTensors;
   readonly #frozen: Tensors = {};
@@ -84,11 +144,10 @@ export class Trainer {
   private constructor(options: TrainerOptions) {
     this.#options = options;
     const { device, backbone, config } = options;
+    this.#part = trainedPart(options);
     this.#state = new ReplacedTensors(device);
-    const trained = options.trains === "backbone"
-      ? prefixed(backbonePrefix, backbone.weights)
-      : prefixed(sideNetPrefix, options.sideNet.weights);
-    const hasMemory = options.trains === "sidenet" && options.memory !== undefined;
+    const trained = prefixed(this.#part.prefix, this.#part.weights);
+    const hasMemory = this.#part.memory !== undefined;
     this.#parameterShapes = new Map(
       [...trained].filter(([name]) => hasMemory || parameterGroup(name) === "always").map((
         [name, { shape }],
@@ -102,7 +161,7 @@ export class Trainer {
       this.#state.add(stepNames.square(name), new Float32Array(data.length), shape);
       this.#sums?.add(stepNames.gradient(name), new Float32Array(data.length), shape);
     }
-    if (options.trains === "sidenet") {
+    if (options.trains !== "backbone") {
       for (const [name, { data, shape }] of prefixed(backbonePrefix, backbone.weights)) {
         this.#frozen[name] = device.tensor(data, shape);
       }
@@ -117,7 +176,7 @@ export class Trainer {
   static async open(options: TrainerOptions): Promise<Trainer> {
     const { device, config } = options;
     const { batchSize: rows, contextTokens } = config;
-    const memory = options.trains === "sidenet" ? options.memory : undefined;
+    const { memory } = trainedPart(options);
     if (memory) checkMemoryConfig(memory, { rows, contextTokens });
     const trainer = new Trainer(options);
     const { heads, hiddenDim } = options.backbone.shape;
@@ -144,11 +203,11 @@ export class Trainer {
     const options = this.#options;
     const { backbone, config, device } = options;
     const { batchSize: rows, contextTokens } = config;
-    const dropout = options.trains === "sidenet" && options.dropout ? options.dropout : 0;
+    const { dropout, shapes } = this.#part;
     const bank = this.#bank;
     const forward = buildForward({
       backbone: backbone.shape,
-      ...(options.trains === "sidenet" ? { sideNet: options.sideNet.shape } : {}),
+      ...shapes,
       ...(bank
         ? {
           memory: { bank: bank.shape, config: bank.config, type: bank.storage.tensors.keys.type },
@@ -165,7 +224,7 @@ export class Trainer {
     const { graph } = forward;
     const nll = headLoss(forward, {
       blocks: headBlocks(forward, device),
-      frozen: options.trains === "sidenet",
+      frozen: options.trains !== "backbone",
     });
     const parameters = new Map<string, Value>(
       [...this.#parameterShapes.keys()].map((name) => [name, graph.inputs.get(name)!]),
@@ -198,11 +257,11 @@ export class Trainer {
   /** Fresh randoms for every mask of a batch: a function of seed, step and batch, so that resuming needs no state. */
   #dropoutFeeds(micro: number): Tensors {
     const options = this.#options;
-    if (options.trains !== "sidenet" || !options.dropout) return {};
+    if (this.#part.dropout === 0) return {};
     const { batchSize: B, contextTokens: T } = options.config;
     const { heads: H, hiddenDim: E } = options.backbone.shape;
     const feeds: Tensors = {};
-    for (let layer = 0; layer < options.sideNet.shape.layers; layer++) {
+    for (const layer of this.#part.layers) {
       for (
         const [kind, rowShape, columns] of [["attention", [B, H, T], T], [
           "mlp",
@@ -341,16 +400,14 @@ export class Trainer {
 
   /** The trained tensors by their official names. */
   async weights(): Promise<TensorMap> {
-    const prefix = this.#options.trains === "backbone" ? backbonePrefix : sideNetPrefix;
+    const { prefix, weights } = this.#part;
     const read = await this.#state.read(this.#parameterShapes.keys());
     const trained: TensorMap = new Map(
       [...read].map(([name, tensor]) => [name.slice(prefix.length), tensor]),
     );
     // Gates of a SideNet that was trained without memory stay as they were.
-    if (this.#options.trains === "sidenet") {
-      for (const [name, tensor] of this.#options.sideNet.weights) {
-        if (!trained.has(name)) trained.set(name, tensor);
-      }
+    for (const [name, tensor] of weights) {
+      if (!trained.has(name)) trained.set(name, tensor);
     }
     return trained;
   }

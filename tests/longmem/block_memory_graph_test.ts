@@ -96,7 +96,10 @@ deviceTest("A block memory is not also the SideNet's", async (device) => {
   const blockMemory = { distanceTokens: 1 };
   assert.throws(
     () => new LongMem(device, { backbone, sideNet, memory, blockMemory }),
-    { name: "TypeError", message: /blocks a memory as the SideNet has it/ },
+    {
+      name: "TypeError",
+      message: /^Cannot have more than one of a SideNet, block memories and trained blocks/,
+    },
   );
   const model = new LongMem(device, { backbone, memory });
   await assert.rejects(

@@ -9,6 +9,7 @@ import {
   each,
   geluTanh,
   normalize,
+  readMemory,
   type ReferenceMemory,
   type Rows,
   slopesOf,
@@ -120,4 +121,49 @@ export function referenceBlockMemory(
       }
       return out;
     });
+}
+
+/** Attention to the segment alone. */
+export function referenceLocal(H: number): ReferenceAttention {
+  const slopes = slopesOf(H);
+  return (_, { q, k, v }, { T, isPad, position }) =>
+    q.map((query, n) => {
+      const E = query.length, D = E / H, out = new Float64Array(E);
+      const first = n - n % T;
+      const seen = Array.from({ length: n - first + 1 }, (_, j) => first + j)
+        .filter((j) => !isPad(j));
+      for (let h = 0; h < H; h++) {
+        const scores = seen.map((j) =>
+          dotHead(query, k[j], h, D) / Math.sqrt(D) - slopes[h] * (position[n] - position[j])
+        );
+        softmax(scores).forEach((p, j) => {
+          for (let d = h * D; d < (h + 1) * D; d++) out[d] += p * v[seen[j]][d];
+        });
+      }
+      return out;
+    });
+}
+
+/** Attention of a Memorizing Transformer: block R mixes the segment and its memory by a gate for each head. */
+export function referenceMemorizing(
+  H: number,
+  R: number,
+  memory: ReferenceMemory,
+  gates: ArrayLike<number>,
+): ReferenceAttention {
+  const attendLocally = referenceLocal(H);
+  return (i, heads, batch) => {
+    const local = attendLocally(i, heads, batch);
+    if (i !== R) return local;
+    return local.map((own, n) => {
+      const bank = memory.bankOf(Math.floor(n / batch.T));
+      if (bank.length === 0) return own;
+      const { out } = readMemory(heads.q[n], bank, H, memory.config);
+      const D = own.length / H;
+      return own.map((x, e) => {
+        const gate = 1 / (1 + Math.exp(-gates[Math.floor(e / D)]));
+        return (1 - gate) * x + gate * out[e];
+      });
+    });
+  };
 }

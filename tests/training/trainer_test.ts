@@ -1,4 +1,9 @@
+import type { BackboneCheckpoint } from "../../src/backbone/checkpoint/content.ts";
 import { hashTensors } from "../../src/backbone/checkpoint/tensor_hash.ts";
+import {
+  initializeMemorizing,
+  type MemorizingCheckpoint,
+} from "../../src/longmem/memorizing_transformer.ts";
 import type { Device, DeviceTensor } from "../../src/runtime/device.ts";
 import type { TensorMap } from "../../src/tensor.ts";
 import { Random } from "../../src/text/random.ts";
@@ -6,6 +11,7 @@ import type { SegmentBatch } from "../../src/text/segments.ts";
 import type { TrainingConfig } from "../../src/training/config.ts";
 import { Trainer, type TrainerOptions, type TrainerState } from "../../src/training/trainer.ts";
 import { deviceTest } from "../graph/devices.ts";
+import { referenceBackbone, referenceMemorizing } from "../longmem/reference_backbone.ts";
 import { ReferenceMemory, type ReferenceParts, referencePass } from "../longmem/reference_model.ts";
 import { assert, assertClose } from "../testing.ts";
 import {
@@ -91,9 +97,16 @@ function referenceLoss(
     rows: batch.starts.length,
     readOnly: options.readOnly ?? false,
   });
-  const logits = options.network === "backbone" ? pass.backboneLogits : pass.logits;
+  return meanLoss(
+    options.network === "backbone" ? pass.backboneLogits : pass.logits,
+    batch.targets,
+  );
+}
+
+/** Mean loss of the targets that are not padding, from logits. */
+function meanLoss(logits: readonly Float64Array[], targets: Int32Array): number {
   let loss = 0, count = 0;
-  batch.targets.forEach((target, n) => {
+  targets.forEach((target, n) => {
     if (target === padId) return;
     const largest = logits[n].reduce((a, b) => Math.max(a, b));
     const total = logits[n].reduce((sum, x) => sum + Math.exp(x - largest), 0);
@@ -175,6 +188,94 @@ deviceTest(
     // 8 tokens are 4 chunks a row and segment.
     assert.deepEqual(state.memory!.rings.map(({ count }) => count), [4, 12]);
     assertGradients(state.means, sideNet.weights, "sidenet.", reference);
+  },
+  onCpu,
+);
+
+/** Opens the training of a Memorizing Transformer, gates away from 0. */
+function openMemorizing(
+  device: Device,
+  config: Partial<TrainingConfig>,
+  dropout = 0,
+): { trainer: Promise<Trainer>; backbone: BackboneCheckpoint; memorizing: MemorizingCheckpoint } {
+  const backbone = smallBackbone(), shape = { memoryBlock: 2 };
+  const memorizing = { shape, weights: initializeMemorizing(shape, backbone) };
+  memorizing.weights.get("transformer.h.2.attn.memory_bias")!.data.set([0.4, -0.7]);
+  const trainer = Trainer.open({
+    device,
+    config: { ...releasedTraining, ...config },
+    seed: 1,
+    trains: "memorizing-transformer",
+    backbone,
+    memorizing,
+    memory: smallMemory,
+    dropout,
+  });
+  return { trainer, backbone, memorizing };
+}
+
+deviceTest(
+  "Trainer trains a Memorizing Transformer by the gradients of double precision, none through the memory",
+  async (device) => {
+    const [first, second] = randomBatches(2);
+    const batches = [first, endRows(second, [8, 5])];
+    const { trainer, backbone, memorizing } = openMemorizing(device, showsGradients);
+    const { metrics, state } = await trained(trainer, batches, 2);
+    const memory = new ReferenceMemory(smallMemory, 2);
+    const gates = memorizing.weights.get("transformer.h.2.attn.memory_bias")!.data;
+    const pass = ({ tokens }: SegmentBatch) =>
+      referenceBackbone(
+        backbone.shape,
+        (name) => (memorizing.weights.get(name) ?? backbone.weights.get(name)!).data,
+        tokens,
+        {
+          rows: 2,
+          attention: referenceMemorizing(backbone.shape.heads, 2, memory, gates),
+        },
+      );
+    const written = pass(first).projections[2];
+    const losses = [meanLoss(pass(first).logits, first.targets)];
+    // Written once, by the weights as they are: central differences do not change it.
+    memory.write(written.k, written.v);
+    const reference = () => meanLoss(pass(batches[1]).logits, batches[1].targets);
+    assertClose(metrics.map(({ loss }) => loss), [...losses, reference()], { tolerance: 1e-5 });
+    assert.deepEqual(state.memory!.rings.map(({ count }) => count), [8, 8]);
+    assertGradients(state.means, memorizing.weights, "memorizing.", reference);
+  },
+  onCpu,
+);
+
+deviceTest(
+  "Trainer leaves the backbone below and beside a Memorizing Transformer as it is, and resumes to the same bytes",
+  async (device) => {
+    const config = { learningRate: 1e-2, clipNorm: 1 };
+    const batches = randomBatches(6);
+    const whole = openMemorizing(device, config, 0.3);
+    const before = hashTensors(whole.backbone.weights);
+    const starts = new Map(
+      [...whole.memorizing.weights].map(([name, { data }]) => [name, data.slice()]),
+    );
+    const trainer = await whole.trainer;
+    const metrics = await updates(trainer, batches, 6);
+    const weights = await trainer.weights(), state = await trainer.save();
+    await trainer.close();
+    assert.equal(hashTensors(whole.backbone.weights), before);
+    assert.deepEqual([...weights.keys()].sort(), [...starts.keys()].sort());
+    for (const [name, { data }] of weights) {
+      assert.ok(data.some((x, i) => Math.abs(x - starts.get(name)![i]) > 1e-3), `${name} learns`);
+    }
+    const half = await trained(openMemorizing(device, config, 0.3).trainer, batches, 3);
+    const resumed = await openMemorizing(device, config, 0.3).trainer;
+    await resumed.restore(half.state);
+    assert.deepEqual(await updates(resumed, batches.slice(3), 3), metrics.slice(3));
+    const again = await resumed.save();
+    for (const part of ["parameters", "means", "squares"] as const) {
+      assertSame(again[part], state[part]);
+    }
+    assert.deepEqual(again.memory, state.memory);
+    await resumed.close();
+    const { metrics: without } = await trained(openMemorizing(device, config).trainer, batches, 1);
+    assert.notEqual(without[0].loss, metrics[0].loss, "dropout is at work");
   },
   onCpu,
 );

@@ -1,0 +1,72 @@
+/**
+ * The Memorizing Transformer as the paper compares it (MemTRM): no network beside the language model, but a memory layer
+ * within it. Blocks 0 .. R-1 of the backbone are frozen; block R, all above it and the final LayerNorm are trained, from
+ * copies of the backbone's weights; embeddings and head stay frozen. Block R reads the memory by the joint attention of
+ * LongMem's memory layer (two softmaxes, a gate for each head), but keys and values are those of block R ITSELF: it is trained,
+ * so that what the memory holds was written by older weights, the staleness that LongMem's frozen encoder avoids. No gradient
+ * flows into the memory. Retrieval, bank, protocol and training are LongMem's.
+ *
+ * The original (arXiv 2203.08913) trains the whole model from scratch, retrieves single tokens and normalises keys.
+ */
+import { type BackboneShape, backboneTensorShapes } from "../backbone/shape.ts";
+import { elementCount, type HostTensor, type TensorMap } from "../tensor.ts";
+
+/** Where the memory is within the backbone. */
+export interface MemorizingShape {
+  /** Block R that caches its keys and values and reads the memory; it and all above are trained. */
+  readonly memoryBlock: number;
+}
+
+/** The trained part of a Memorizing Transformer. */
+export interface MemorizingCheckpoint {
+  /** Where the memory is. */
+  readonly shape: MemorizingShape;
+  /** Tensors by their names: the backbone's own, and the gates'. */
+  readonly weights: TensorMap;
+}
+
+/** Name of the gates [H]: the share of memory is their sigmoid. */
+export function gateName({ memoryBlock }: MemorizingShape): string {
+  return `transformer.h.${memoryBlock}.attn.memory_bias`;
+}
+
+/** Names of the trained tensors, those of the backbone that they are copies of, and their shapes. */
+export function memorizingTensorShapes(
+  shape: MemorizingShape,
+  backbone: BackboneShape,
+): Map<string, number[]> {
+  const shapes = new Map(
+    [...backboneTensorShapes(backbone)].filter(([name]) => {
+      const block = /^transformer\.h\.(\d+)\./.exec(name)?.[1];
+      return block === undefined
+        ? name.startsWith("transformer.ln_f.")
+        : Number(block) >= shape.memoryBlock;
+    }),
+  );
+  return shapes.set(gateName(shape), [backbone.heads]);
+}
+
+/**
+ * Copies what is to be trained from a backbone; gates start at sigmoid(0) = 0.5.
+ *
+ * @throws RangeError if the backbone has no such block.
+ */
+export function initializeMemorizing(
+  shape: MemorizingShape,
+  backbone: { shape: BackboneShape; weights: ReadonlyMap<string, HostTensor> },
+): TensorMap {
+  const { memoryBlock } = shape, { layers } = backbone.shape;
+  if (!(Number.isSafeInteger(memoryBlock) && memoryBlock >= 0 && memoryBlock < layers)) {
+    throw new RangeError(
+      `Cannot give block ${memoryBlock} a memory as the backbone has none: allowed are 0 to ${
+        layers - 1
+      }`,
+    );
+  }
+  return new Map(
+    [...memorizingTensorShapes(shape, backbone.shape)].map(([name, sizes]) => [name, {
+      shape: sizes,
+      data: backbone.weights.get(name)?.data.slice() ?? new Float32Array(elementCount(sizes)),
+    }]),
+  );
+}
