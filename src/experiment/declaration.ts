@@ -268,6 +268,9 @@ export type MemoryDeclaration = Partial<Omit<MemoryConfig, "index">> & {
  *   `memory.eviction` is `coarse`). What `longmem` does better it does by retrieving older text.
  * - `longmem-other-document`: the same weights, the memory filled from another document.
  * - `untrained-with-memory`: the SideNet as initialised, with memory.
+ * - `memorizing-transformer`: the paper's MemTRM, no SideNet but a memory within the language model: block `sidenet.memoryBlock`
+ *   and all above are trained like the SideNet, from copies of the backbone's, with the same memory, whose keys and values
+ *   are the trained block's own. It is trained only for evaluations that list it.
  *
  * All `longmem` models need a SideNet that an adaptation trains, or one from a checkpoint; `sidenet-without-memory` and
  * `untrained-with-memory` need one that is initialised here.
@@ -279,7 +282,8 @@ export type NamedModel =
   | "longmem-memory-off"
   | "longmem-recent-memory"
   | "longmem-other-document"
-  | "untrained-with-memory";
+  | "untrained-with-memory"
+  | "memorizing-transformer";
 
 /**
  * The frozen language model alone, with a window that is longer than the segments it was trained on: ALiBi extrapolates.

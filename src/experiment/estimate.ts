@@ -2,6 +2,7 @@
  * What a run will take, known before it starts: parameters, tokens, arithmetic, and data that is missing.
  */
 import { type BackboneShape, backboneTensorShapes } from "../backbone/shape.ts";
+import { memorizingTensorShapes } from "../longmem/memorizing_transformer.ts";
 import { type SideNetShape, sideNetTensorShapes } from "../longmem/shape.ts";
 import { elementCount } from "../tensor.ts";
 import { vocabulary } from "../text/chronicle/vocabulary.ts";
@@ -30,7 +31,7 @@ export interface Estimate {
 /** What one training will take. */
 export interface TrainingEstimate {
   /** What is trained. */
-  readonly phase: "backbone" | "sidenet-without-memory" | "longmem";
+  readonly phase: "backbone" | "sidenet-without-memory" | "longmem" | "memorizing-transformer";
   /** Updates. */
   readonly steps: number;
   /** Tokens to be processed, padding included. */
@@ -67,6 +68,12 @@ export async function estimateRun(experiment: ResolvedExperiment): Promise<Estim
     if (experiment.memory) trainings.push(trainingEstimate("longmem", adaptation, perToken));
     if (models.has("sidenet-without-memory") || !experiment.memory) {
       trainings.push(trainingEstimate("sidenet-without-memory", adaptation, perToken));
+    }
+    if (models.has("memorizing-transformer")) {
+      // Frozen blocks run forward, trained ones forward and backward; the head as above.
+      const trained = sidenetShape && countParameters(memorizingTensorShapes(sidenetShape, shape));
+      const operations = trained && 2 * (backboneParameters! - 2 * head!) + 4 * trained + 4 * head!;
+      trainings.push(trainingEstimate("memorizing-transformer", adaptation, operations));
     }
   }
   return {

@@ -223,6 +223,7 @@ const model = z.union([
     "longmem-recent-memory",
     "longmem-other-document",
     "untrained-with-memory",
+    "memorizing-transformer",
     "backbone-sliding-window",
     "backbone-full-context",
     "infllm",

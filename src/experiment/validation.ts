@@ -204,6 +204,7 @@ const modelNeeds: Readonly<
   "longmem-recent-memory": ["sidenet", "memory", "trained SideNet"],
   "longmem-other-document": ["sidenet", "memory", "trained SideNet"],
   "untrained-with-memory": ["sidenet", "initialized SideNet", "memory"],
+  "memorizing-transformer": ["sidenet", "memory", "adaptation"],
   "backbone-sliding-window": [],
   "backbone-full-context": [],
   "infllm": [],

@@ -12,6 +12,7 @@ import type { EvaluatedModel, ModelEvaluation } from "../experiment/declaration.
 import { modelName } from "../experiment/model_name.ts";
 import { LongMem, type LongMemParts } from "../longmem/longmem.ts";
 import { memoryOfSizes, recentMemory } from "../memory/config.ts";
+import type { MemorizingCheckpoint } from "../longmem/memorizing_transformer.ts";
 import type { Device } from "../runtime/device.ts";
 import type { SideNets } from "./models.ts";
 
@@ -19,6 +20,8 @@ import type { SideNets } from "./models.ts";
 export interface Evaluated {
   readonly backbone: BackboneCheckpoint;
   readonly sideNets: SideNets | undefined;
+  /** The trained part of a Memorizing Transformer, where an evaluation asks for it. */
+  readonly memorizing?: MemorizingCheckpoint;
 }
 
 /**
@@ -30,7 +33,7 @@ export interface Evaluated {
 export async function openModel(
   declared: EvaluatedModel,
   evaluation: Pick<ModelEvaluation, "memory" | "contextTokens">,
-  { backbone, sideNets }: Evaluated,
+  { backbone, sideNets, memorizing }: Evaluated,
   { device, others, memories }: {
     readonly device: Device;
     readonly others: () => readonly ReadableDocument[];
@@ -59,7 +62,8 @@ export async function openModel(
         return await open({}, (model) => slidingWindowModel(name, model, window));
       }
       case "infllm": {
-        const memory = memoryOfSizes(declared, evaluation.memory?.bank ?? "per-row");
+        const bank = memories ? "shared" : evaluation.memory?.bank ?? "per-row";
+        const memory = memoryOfSizes(declared, bank);
         const { distanceTokens } = declared;
         return await open(
           { memory, blockMemory: { distanceTokens } },
@@ -109,16 +113,21 @@ export async function openModel(
         { sideNet: needed(sideNets?.untrained, name), ...memory },
         (model) => languageModel(name, model, "longmem"),
       );
+    case "memorizing-transformer":
+      return await open(
+        { memorizing: needed(memorizing, name), ...memory },
+        (model) => languageModel(name, model, declared),
+      );
     default:
       return declared satisfies never;
   }
 }
 
-function needed<T>(sideNet: T | undefined, model: string): T {
-  if (!sideNet) {
+function needed<T>(trained: T | undefined, model: string): T {
+  if (!trained) {
     throw new TypeError(
-      `Cannot evaluate model "${model}" as the experiment trains no such SideNet`,
+      `Cannot evaluate model "${model}" as the experiment trains no such network`,
     );
   }
-  return sideNet;
+  return trained;
 }

@@ -73,6 +73,16 @@ export async function identifyPhase(
         dropout: trainer.dropout,
       }
       : {}),
+    ...(trainer.trains === "memorizing-transformer"
+      ? {
+        memorizing: {
+          shape: trainer.memorizing.shape,
+          weights: hashTensors(trainer.memorizing.weights),
+        },
+        memory,
+        dropout: trainer.dropout,
+      }
+      : {}),
     device: `${kind}: ${description}`,
     engines: Object.entries(packages).filter(([name]) => name.startsWith("onnxruntime")),
   };

@@ -4,6 +4,10 @@ import { hashTensors } from "../backbone/checkpoint/tensor_hash.ts";
 import { initializeBackbone } from "../backbone/initialization.ts";
 import type { ResolvedExperiment, SideNetConfig } from "../experiment/declaration.ts";
 import { initializeSideNet } from "../longmem/initialization.ts";
+import {
+  initializeMemorizing,
+  type MemorizingCheckpoint,
+} from "../longmem/memorizing_transformer.ts";
 import { LongMem } from "../longmem/longmem.ts";
 import type { Device } from "../runtime/device.ts";
 import { runPhase } from "./training.ts";
@@ -175,4 +179,50 @@ async function startOf(
     default:
       return sidenet satisfies never;
   }
+}
+
+/**
+ * Trains the Memorizing Transformer, where an evaluation compares it; undefined where none does.
+ *
+ * @param models.sideNet What it is compared with: its memory is the same block's.
+ */
+export async function adaptMemorizingTransformer(
+  experiment: ResolvedExperiment,
+  { backbone, sideNet }: { backbone: BackboneCheckpoint; sideNet: SideNetCheckpoint | undefined },
+  text: RunText,
+  device: Device,
+  context: RunContext,
+): Promise<MemorizingCheckpoint | undefined> {
+  const name = "memorizing-transformer";
+  const { adaptation, memory, seed, evaluations } = experiment;
+  const asked = evaluations.some(({ models }) => models.includes(name));
+  if (!asked || !sideNet || !adaptation || !memory) return undefined;
+  const shape = { memoryBlock: sideNet.shape.memoryBlock };
+  const trained = () =>
+    runPhase(
+      {
+        name,
+        config: adaptation,
+        trainer: {
+          device,
+          config: adaptation,
+          seed,
+          trains: name,
+          backbone,
+          memorizing: { shape, weights: initializeMemorizing(shape, backbone) },
+          memory,
+          dropout: adaptation.dropout,
+        },
+        validated: (weights) =>
+          new LongMem(device, { backbone, memorizing: { shape, weights }, memory }),
+        network: name,
+        memory,
+      },
+      text,
+      experiment,
+      context,
+    );
+  const weights = await withFrozen(backbone, "adaptation", trained);
+  await context.results.recordHash(name, hashTensors(weights));
+  return { shape, weights };
 }

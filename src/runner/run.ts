@@ -9,7 +9,7 @@ import { findDocuments } from "../text/corpus.ts";
 import type { RunFolder } from "../results/run_folder.ts";
 import { openDevice } from "../runtime/open_device.ts";
 import { runEvaluations } from "./evaluation.ts";
-import { adaptSideNets, obtainBackbone } from "./models.ts";
+import { adaptMemorizingTransformer, adaptSideNets, obtainBackbone } from "./models.ts";
 import type { Progress } from "./progress.ts";
 import { openText } from "./text.ts";
 
@@ -50,7 +50,15 @@ export async function executeRun(run: ResolvedRun, context: RunContext): Promise
     const text = await openText(experiment, context);
     const backbone = await obtainBackbone(experiment, text, device, context);
     const sideNets = await adaptSideNets(experiment, backbone, text, device, context);
-    await runEvaluations(experiment, { backbone, sideNets }, text, device, context);
+    const memorizing = await adaptMemorizingTransformer(
+      experiment,
+      { backbone, sideNet: sideNets?.longmem },
+      text,
+      device,
+      context,
+    );
+    const evaluated = { backbone, sideNets, ...(memorizing ? { memorizing } : {}) };
+    await runEvaluations(experiment, evaluated, text, device, context);
   } finally {
     await device.close();
   }

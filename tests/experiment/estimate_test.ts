@@ -55,6 +55,27 @@ test("estimateRun() counts the operations of a step of the measured configuratio
   assert.ok(Math.abs(operations! / tokens / expected - 1) < 0.01);
 });
 
+test("estimateRun() counts the training of a Memorizing Transformer where one is asked for", async () => {
+  const { trainings } = await estimate({
+    tokenizer: { kind: "bpe", vocabSize: 8192 },
+    backbone: { ...small.backbone, layers: 8, hiddenDim: 256, heads: 8 },
+    sidenet: { memoryBlock: 5 },
+    evaluations: [{
+      kind: "perplexity",
+      split: "test",
+      models: ["longmem", "memorizing-transformer"],
+    }],
+  });
+  assert.deepEqual(trainings.map(({ phase }) => phase), [
+    "backbone",
+    "longmem",
+    "memorizing-transformer",
+  ]);
+  const { operations, tokens } = trainings[2];
+  const expected = (2 * 5 + 6 * 3) * 12 * 256 ** 2 + 4 * 8192 * 256; // blocks 5, 6, 7 are trained
+  assert.ok(Math.abs(operations! / tokens / expected - 1) < 0.01);
+});
+
 test("estimateRun() lists the paths that are not there", async () => {
   const folder = repositoryPath("tests");
   const { missing } = await estimate({

@@ -194,7 +194,7 @@ const malformed: Malformed[] = [
     name: "evaluation of an unknown model",
     change: { evaluations: [{ ...evaluation, models: ["longmen"] }] },
     problems: [
-      'evaluations.0.models.0 has a wrong value: current value is "longmen", allowed are backbone, sidenet-without-memory, longmem, longmem-memory-off, longmem-recent-memory, longmem-other-document, untrained-with-memory, backbone-sliding-window, backbone-full-context, infllm (did you mean "longmem"?)',
+      'evaluations.0.models.0 has a wrong value: current value is "longmen", allowed are backbone, sidenet-without-memory, longmem, longmem-memory-off, longmem-recent-memory, longmem-other-document, untrained-with-memory, memorizing-transformer, backbone-sliding-window, backbone-full-context, infllm (did you mean "longmem"?)',
     ],
   },
   {
@@ -342,8 +342,8 @@ const malformed: Malformed[] = [
       }],
     },
     problems: [
-      'evaluations.0.models.1 must not be listed where sidenet.kind is "checkpoint", as that SideNet was trained with a memory and its first weights are not known: current value is "sidenet-without-memory", allowed are backbone, longmem, longmem-memory-off, longmem-recent-memory, longmem-other-document, backbone-sliding-window, backbone-full-context, infllm',
-      'evaluations.0.models.2 must not be listed where sidenet.kind is "checkpoint", as that SideNet was trained with a memory and its first weights are not known: current value is "untrained-with-memory", allowed are backbone, longmem, longmem-memory-off, longmem-recent-memory, longmem-other-document, backbone-sliding-window, backbone-full-context, infllm',
+      'evaluations.0.models.1 must not be listed where sidenet.kind is "checkpoint", as that SideNet was trained with a memory and its first weights are not known: current value is "sidenet-without-memory", allowed are backbone, longmem, longmem-memory-off, longmem-recent-memory, longmem-other-document, memorizing-transformer, backbone-sliding-window, backbone-full-context, infllm',
+      'evaluations.0.models.2 must not be listed where sidenet.kind is "checkpoint", as that SideNet was trained with a memory and its first weights are not known: current value is "untrained-with-memory", allowed are backbone, longmem, longmem-memory-off, longmem-recent-memory, longmem-other-document, memorizing-transformer, backbone-sliding-window, backbone-full-context, infllm',
     ],
   },
   {

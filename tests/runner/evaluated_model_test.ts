@@ -1,5 +1,6 @@
 import type { PromptedModel } from "../../src/evaluation/language_model.ts";
 import type { EvaluatedModel } from "../../src/experiment/declaration.ts";
+import { initializeMemorizing } from "../../src/longmem/memorizing_transformer.ts";
 import { type Evaluated, openModel } from "../../src/runner/evaluated_model.ts";
 import type { MemoryConfig } from "../../src/memory/config.ts";
 import type { Device } from "../../src/runtime/device.ts";
@@ -18,7 +19,11 @@ const contextTokens = 8, rows = 2;
 /** What the models of a small experiment are made of. */
 function smallModels(): Evaluated {
   const backbone = smallBackbone(), sideNet = smallSideNet(backbone);
-  return { backbone, sideNets: { untrained: sideNet, longmem: sideNet, withoutMemory: sideNet } };
+  const shape = { memoryBlock: 2 };
+  const memorizing = { shape, weights: initializeMemorizing(shape, backbone) };
+  for (const { data } of memorizing.weights.values()) data.forEach((x, i) => data[i] = x + 0.05);
+  const sideNets = { untrained: sideNet, longmem: sideNet, withoutMemory: sideNet };
+  return { backbone, sideNets, memorizing };
 }
 
 /** Opens a model for evaluations with segments of 8 tokens, and closes it after use. */
@@ -128,6 +133,29 @@ deviceTest(
       assert.ok(differs(other, remembering), JSON.stringify(change));
     }
     assert.ok(differs(await asks({ ...infllm, chunkTokens: 2 }, [first, second]), remembering));
+  },
+  onCpu,
+);
+
+deviceTest(
+  "memorizing-transformer answers with its trained blocks from what it has read",
+  async (device) => {
+    const asks = (model: EvaluatedModel, read: readonly typeof first[]) =>
+      withModel(device, model, (opened) => answer(opened, read));
+    const differs = (a: Float32Array, b: Float32Array) =>
+      a.some((nll, i) => Math.abs(nll - b[i]) > 1e-3);
+    const forgetful = await asks("memorizing-transformer", []);
+    assert.ok(differs(forgetful, await asks("backbone", [])), "its blocks are not the backbone's");
+    assert.ok(differs(await asks("memorizing-transformer", [first]), forgetful), "it remembers");
+    const evaluation = { contextTokens, memory: smallMemory };
+    const { backbone, sideNets } = smallModels();
+    await assert.rejects(
+      openModel("memorizing-transformer", evaluation, { backbone, sideNets }, {
+        device,
+        others: () => [],
+      }),
+      /^TypeError: Cannot evaluate model "memorizing-transformer" as the experiment trains no such network$/,
+    );
   },
   onCpu,
 );

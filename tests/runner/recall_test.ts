@@ -14,6 +14,7 @@ const models = [
   "longmem",
   "longmem-memory-off",
   "longmem-other-document",
+  "memorizing-transformer",
   { model: "backbone-sliding-window", windowTokens: 40 },
 ] as const;
 

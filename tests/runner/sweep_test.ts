@@ -145,6 +145,39 @@ runTest("runs at once and two processes train what they share once", async (fold
   assert.deepEqual(environments.map(({ earlier }) => earlier.length), [0, 0, 0, 0]);
 });
 
+runTest(
+  "a Memorizing Transformer is trained where one is asked for, and taken where its memory is the same",
+  async (folder) => {
+    const runWith = async (chunkTokens: number, retrievedTokens: number, models: string) => {
+      const { code, stderr } = await run(
+        folder,
+        sweep,
+        ...["--set", `memory.chunkTokens=${chunkTokens}`],
+        ...["--set", `evaluations.0.memory.retrievedTokens=${retrievedTokens}`],
+        ...["--set", `evaluations.0.models=${models}`],
+      );
+      assert.equal(code, 0, stderr);
+      return (await takenOf(folder)).map((phases) => phases.toSorted().join());
+    };
+    const both = "backbone, memorizing-transformer";
+    assert.deepEqual(await runWith(2, 16, "backbone"), [""]);
+    assert.deepEqual(await runWith(2, 16, both), ["", "backbone,longmem"]);
+    assert.deepEqual(await runWith(4, 16, both), ["", "backbone", "backbone,longmem"]);
+    assert.deepEqual(await runWith(4, 32, both), [
+      "",
+      "backbone",
+      "backbone,longmem",
+      "backbone,longmem,memorizing-transformer",
+    ]);
+    const trained = [];
+    for (const path of await runFolders(join(folder, "results"))) {
+      const lines = await readLines(path, "metrics.jsonl");
+      trained.push(lines.filter(({ phase }) => phase === "memorizing-transformer").length);
+    }
+    assert.deepEqual(trained.toSorted(), [0, 12, 12, 12]); // 9 steps and 3 validations
+  },
+);
+
 runTest("weights that are cut off are not taken, nor those of another training", async (folder) => {
   const one = ["--set", "memory.chunkTokens=2", "--set", "evaluations.0.memory.retrievedTokens=16"];
   await run(folder, sweep, ...one);
