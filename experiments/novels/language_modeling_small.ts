@@ -3,7 +3,7 @@ import { defineExperiment } from "@longmem/lab";
 import base from "./language_modeling.ts";
 
 const { corpus, backbone, adaptation } = base;
-if (corpus.kind === "chronicle" || backbone.kind !== "pretrain" || !adaptation) {
+if (!("folder" in corpus) || backbone.kind !== "pretrain" || !adaptation) {
   throw new TypeError("The base experiment trains on files");
 }
 

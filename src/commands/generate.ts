@@ -122,9 +122,9 @@ async function openSource(args: CommandArguments): Promise<Source> {
   return await reading(async () => {
     const { experiment, backbone, sideNet, memory, contextTokens } = await readFinishedRun(run);
     const { threads, corpus } = experiment;
-    const { lines, unwrap } = corpus.kind === "chronicle"
-      ? { lines: "plain" as const, unwrap: false }
-      : corpus;
+    const { lines, unwrap } = corpus.kind === "files"
+      ? corpus
+      : { lines: "plain" as const, unwrap: false };
     return {
       options: {
         backbone,

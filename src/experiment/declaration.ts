@@ -94,8 +94,14 @@ export interface ChronicleCorpusConfig {
   readonly config: ChronicleWriting;
 }
 
+/** No documents: nothing is trained, and evaluations bring their own texts. */
+export interface NoCorpusConfig {
+  /** Distinguishes it from documents. */
+  readonly kind: "none";
+}
+
 /** Documents to train and evaluate on. */
-export type CorpusConfig = FileCorpusConfig | ChronicleCorpusConfig;
+export type CorpusConfig = FileCorpusConfig | ChronicleCorpusConfig | NoCorpusConfig;
 
 /** A corpus of files as declared; a split may be one subfolder or glob. */
 export type FileCorpusDeclaration =
@@ -124,7 +130,10 @@ export interface ChronicleCorpusDeclaration {
 }
 
 /** A corpus as declared; of files, unless its kind says otherwise. */
-export type CorpusDeclaration = FileCorpusDeclaration | ChronicleCorpusDeclaration;
+export type CorpusDeclaration =
+  | FileCorpusDeclaration
+  | ChronicleCorpusDeclaration
+  | NoCorpusConfig;
 
 /** Text to token ids and back. */
 export type TokenizerConfig =
@@ -524,7 +533,12 @@ export interface ReproductionDeclaration {
    * Our models, as results name them, that stand for published rows (default: the backbone for GPT-2* and LongMem for
    * itself, where a table has one of each and an evaluation measures them).
    */
-  readonly rows?: readonly { readonly row: string; readonly model: string }[];
+  readonly rows?: readonly {
+    readonly row: string;
+    readonly model: string;
+    /** The evaluation whose metrics the row has; absent: the column's. */
+    readonly evaluation?: string;
+  }[];
   /**
    * Our metrics that are published columns, of the evaluation named or of the first that has them (default: perplexity by
    * length for `table-2`).

@@ -40,7 +40,7 @@ import type {
   TrainingDeclaration,
 } from "./declaration.ts";
 import { memoryProtocols, paperMemory } from "../memory/config.ts";
-import { modelName } from "./model_name.ts";
+import { measuredModels } from "./model_name.ts";
 import { publishedTable } from "../results/published.ts";
 import { sentenceTasks } from "../text/sentence_tasks.ts";
 import { defaultChronicle } from "../text/chronicle/config.ts";
@@ -173,7 +173,7 @@ function fillReproduction(
   evaluations: readonly EvaluationConfig[],
 ): ReproductionConfig {
   const { models, metrics } = publishedTable(table);
-  const evaluated = new Set(evaluations.flatMap(({ models }) => models.map(modelName)));
+  const evaluated = new Set(evaluations.flatMap(measuredModels));
   const standing = Object.entries(models).filter(([, model]) => evaluated.has(model));
   return {
     table,
@@ -201,6 +201,8 @@ function fillCorpus(
       };
     case "chronicle":
       return fillChronicle(corpus, seed);
+    case "none":
+      return corpus;
     default:
       return corpus satisfies never;
   }
@@ -358,7 +360,8 @@ function fillEvaluation(
 }
 
 /** The paper's numbers of prefix tokens; books of the chronicle have about 5,000. */
-const chapterBreakPrefixes = { files: [4096, 6144, 8192], chronicle: [4096] } as const;
+const paperPrefixes = [4096, 6144, 8192];
+const chapterBreakPrefixes = { files: paperPrefixes, none: paperPrefixes, chronicle: [4096] };
 
 function fillChapterBreakSource(
   source: ChapterBreakSourceDeclaration,

@@ -1,4 +1,4 @@
-import type { EvaluatedModel } from "./declaration.ts";
+import type { EvaluatedModel, EvaluationConfig } from "./declaration.ts";
 
 /** The name of a model in results: its kind, and the settings that tell it from others of the kind. */
 export function modelName(model: EvaluatedModel): string {
@@ -14,4 +14,12 @@ export function modelName(model: EvaluatedModel): string {
     default:
       return model satisfies never;
   }
+}
+
+/** Name under which in-context learning records the baseline without a model: it always tells the label that is commonest. */
+export const commonestLabel = "commonest-label";
+
+/** The models whose metrics an evaluation records, by their names in results. */
+export function measuredModels({ kind, models }: EvaluationConfig): string[] {
+  return [...models.map(modelName), ...(kind === "in-context-learning" ? [commonestLabel] : [])];
 }

@@ -105,6 +105,7 @@ const corpus = z.discriminatedUnion("kind", [
     drills: nonNegativeInteger.exactOptional(),
     config: chronicleWriting.exactOptional(),
   }),
+  z.strictObject({ kind: z.literal("none") }),
 ]);
 
 const tokenizer = z.discriminatedUnion("kind", [
@@ -319,7 +320,9 @@ const experiment = z.strictObject({
   question: text.exactOptional(),
   reproduces: z.strictObject({
     table: oneOf(...publishedTableNames),
-    rows: z.array(z.strictObject({ row: text, model: text })).readonly()
+    rows: z.array(
+      z.strictObject({ row: text, model: text, evaluation: slug.exactOptional() }),
+    ).readonly()
       .describe("lists of rows and models").exactOptional(),
     columns: z.array(
       z.strictObject({ column: text, metric: text, evaluation: slug.exactOptional() }),

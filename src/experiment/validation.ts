@@ -22,7 +22,7 @@ import { lowestCapacityTokens, memoryOfSizes } from "../memory/config.ts";
 import { publishedTable } from "../results/published.ts";
 import { checkChronicle } from "../text/chronicle/config.ts";
 import { fillDefaults } from "./defaults.ts";
-import { modelName } from "./model_name.ts";
+import { measuredModels, modelName } from "./model_name.ts";
 import { experimentSchema, rootNode, type SchemaNode } from "./schema.ts";
 import { allowedWords } from "./suggestion.ts";
 
@@ -268,15 +268,17 @@ function reproductionProblems({ reproduces, evaluations }: ResolvedExperiment): 
     ...(columns.length === 0 ? [empty("columns", published.columns)] : []),
     ...rows.flatMap(({ row }, i) => unknown(`rows.${i}.row`, row, published.rows)),
     ...rows.flatMap(({ model }, i) =>
-      unknown(`rows.${i}.model`, model, evaluations.flatMap(({ models }) => models.map(modelName)))
+      unknown(`rows.${i}.model`, model, evaluations.flatMap(measuredModels))
     ),
     ...columns.flatMap(({ column }, i) =>
       unknown(`columns.${i}.column`, column, published.columns)
     ),
-    ...columns.flatMap(({ evaluation }, i) =>
-      evaluation === undefined
-        ? []
-        : unknown(`columns.${i}.evaluation`, evaluation, evaluations.map(({ name }) => name))
+    ...Object.entries({ rows, columns }).flatMap(([list, entries]) =>
+      entries.flatMap(({ evaluation }, i) =>
+        evaluation === undefined
+          ? []
+          : unknown(`${list}.${i}.evaluation`, evaluation, evaluations.map(({ name }) => name))
+      )
     ),
   ];
 }
@@ -292,10 +294,10 @@ function empty(field: string, headings: readonly string[]): Problem {
 }
 
 function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
-  const { corpus, tokenizer, backbone, sidenet, memory, adaptation, evaluations } = experiment;
+  const { corpus, backbone, sidenet, memory, adaptation, evaluations } = experiment;
   const problems = [
     ...reproductionProblems(experiment),
-    ...corpusProblems(corpus, tokenizer),
+    ...corpusProblems(experiment),
     ...backboneProblems(backbone),
     ...(sidenet ? sidenetProblems(sidenet, backbone) : []),
     ...(memory ? memoryProblems(memory, "memory") : []),
@@ -332,7 +334,14 @@ function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
       );
     }
     names.add(evaluation.name);
-    if (evaluation.kind === "recall" && corpus.kind !== "chronicle") {
+    if ("split" in evaluation && corpus.kind === "none") {
+      problems.push(wrong(
+        `${path}.kind`,
+        'must bring its own texts where corpus.kind is "none"',
+        evaluation.kind,
+        "chapter-break, in-context-learning, or a corpus of another kind",
+      ));
+    } else if (evaluation.kind === "recall" && corpus.kind !== "chronicle") {
       problems.push(wrong(
         `${path}.kind`,
         `must not be "recall" where corpus.kind is "${corpus.kind}", whose recalls are not known`,
@@ -404,7 +413,7 @@ function chapterBreakProblems(
         `${path}.source.kind`,
         `must not be "${source.kind}" where corpus.kind is "${corpus.kind}"`,
         source.kind,
-        `file, ${corpus.kind === "chronicle" ? "chronicle" : "books"}`,
+        { files: "file, books", chronicle: "file, chronicle", none: "file" }[corpus.kind],
       ));
     }
   }
@@ -520,14 +529,26 @@ function settingProblems(
 }
 
 /** The chronicle and its vocabulary belong together, and its generator says what it can write. */
-function corpusProblems(corpus: CorpusConfig, tokenizer: TokenizerConfig): Problem[] {
-  if (corpus.kind === "files") {
-    return tokenizer.kind !== "chronicle" ? [] : [wrong(
+function corpusProblems(
+  { corpus, tokenizer, backbone, adaptation }: ResolvedExperiment,
+): Problem[] {
+  if (corpus.kind !== "chronicle") {
+    const allowed = corpus.kind === "files" ? ["bpe", "file", "gpt2"] : ["file", "gpt2"];
+    const problems = allowed.includes(tokenizer.kind) ? [] : [wrong(
       "tokenizer.kind",
-      'must not be "chronicle" where corpus.kind is "files"',
+      `must not be "${tokenizer.kind}" where corpus.kind is "${corpus.kind}"`,
       tokenizer.kind,
-      "bpe, file, gpt2",
+      allowed.join(", "),
     )];
+    const trains = { backbone: backbone.kind === "pretrain", adaptation: adaptation !== undefined };
+    for (const [part, isTrained] of Object.entries(trains)) {
+      if (!isTrained || corpus.kind === "files") continue;
+      problems.push({
+        path: "corpus.kind",
+        message: `must not be "none" where ${part} is trained: allowed are files, chronicle`,
+      });
+    }
+    return problems;
   }
   const problems: Problem[] = [];
   if (tokenizer.kind !== "chronicle") {

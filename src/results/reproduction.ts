@@ -22,8 +22,12 @@ export interface ReproductionConfig {
   /** The published table. */
   readonly table: PublishedTableName;
   /** Our models that stand for published rows. */
-  readonly rows: readonly { readonly row: string; readonly model: string }[];
-  /** Our metrics that are published columns; without an evaluation, that of the first which has the metric. */
+  readonly rows: readonly {
+    readonly row: string;
+    readonly model: string;
+    readonly evaluation?: string;
+  }[];
+  /** Our metrics that are published columns, of the row's evaluation, or else this one, or else the first which has the metric. */
   readonly columns: readonly {
     readonly column: string;
     readonly metric: string;
@@ -88,8 +92,9 @@ function reproductionOf(
   const atScale = runs.every(({ summary }) =>
     summary.scale === "paper" && summary.limit === undefined && summary.state === "completed"
   );
-  const cells = config.rows.flatMap(({ row, model }) =>
-    config.columns.flatMap(({ column, metric, evaluation }): ReproducedCell[] => {
+  const cells = config.rows.flatMap(({ row, model, evaluation: ofRow }) =>
+    config.columns.flatMap(({ column, metric, evaluation: ofColumn }): ReproducedCell[] => {
+      const evaluation = ofRow ?? ofColumn;
       const published = values.find((value) => value.row === row && value.column === column)!;
       const found = findCells(tables, { model, metric, ...(evaluation && { evaluation }) })
         .filter(({ row }) => row.runs.some((run) => runs.includes(run)));

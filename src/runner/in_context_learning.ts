@@ -14,15 +14,12 @@ import type {
   ResolvedExperiment,
   SentenceSource,
 } from "../experiment/declaration.ts";
-import { modelName } from "../experiment/model_name.ts";
+import { commonestLabel, modelName } from "../experiment/model_name.ts";
 import { readSentenceTask } from "../text/sentence_tasks.ts";
 import { hashOf } from "../text/tokenizer.ts";
 import type { EvaluationSteps } from "./evaluation.ts";
 import type { RunContext } from "./run.ts";
 import type { RunText } from "./text.ts";
-
-/** Name under which the baseline without a model is recorded: it always tells the label that is commonest. */
-const commonestLabel = "commonest-label";
 
 /** The episodes of an evaluation. */
 interface Written {

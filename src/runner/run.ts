@@ -80,7 +80,7 @@ async function checkFiles(experiment: ResolvedExperiment): Promise<void> {
         (field.startsWith("corpus.") ? ', or see what "deno task data" says of it' : ""),
     );
   }
-  if (corpus.kind === "chronicle") return;
+  if (corpus.kind !== "files") return;
   for (const split of ["train", "valid", "test"] as const) {
     try {
       await findDocuments(corpus[split].map((part) => join(corpus.folder, part)));

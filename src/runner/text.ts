@@ -64,6 +64,8 @@ export async function openText(
       return await openFiles(corpus, experiment, context);
     case "chronicle":
       return await openChronicle(experiment.name, corpus, context);
+    case "none":
+      return await openTokenizerAlone(experiment, context);
     default:
       return corpus satisfies never;
   }
@@ -154,6 +156,31 @@ async function openChronicle(
       );
     },
     books: once((split: Split) => Promise.resolve(books(split))),
+  };
+}
+
+/** The text of a run without documents. */
+async function openTokenizerAlone(
+  { name, tokenizer: config }: ResolvedExperiment,
+  context: RunContext,
+): Promise<RunText> {
+  if (config.kind === "bpe") {
+    throw new TypeError(`Cannot train a tokenizer for "${name}" as it has no corpus`);
+  }
+  const tokenizer = await openTokenizer(config);
+  await context.results.recordHash("tokenizer", tokenizer.hash);
+  const missing = () => {
+    throw new TypeError(
+      `Cannot read documents for "${name}" as it has none: current value of corpus.kind is "none", ` +
+        "allowed are files, chronicle",
+    );
+  };
+  return {
+    tokenizer,
+    documents: missing,
+    texts: missing,
+    pretrainingDocuments: missing,
+    books: missing,
   };
 }
 

@@ -6,7 +6,7 @@ import { smallExperiment as small } from "./small_experiment.ts";
 
 /** The corpus of a declaration that has one of files. */
 function files({ corpus }: Experiment): FileCorpusDeclaration {
-  return corpus.kind === "chronicle" ? assert.fail("the corpus is no files") : corpus;
+  return "folder" in corpus ? corpus : assert.fail("the corpus is no files");
 }
 
 /** What an assignment puts where. */

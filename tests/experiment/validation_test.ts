@@ -49,7 +49,7 @@ const malformed: Malformed[] = [
     change: {
       reproduces: {
         table: "table-5",
-        rows: [{ row: "LongMen", model: "longmen" }],
+        rows: [{ row: "LongMen", model: "longmen", evaluation: "squda" }],
         columns: [
           { column: "EM", metric: "exact match", evaluation: "sqaud" },
           { column: "F2", metric: "f1" },
@@ -60,6 +60,7 @@ const malformed: Malformed[] = [
       'reproduces.rows.0.row is unknown: current value is "LongMen", allowed are GPT-2*, MemTRM, LongMem (did you mean "LongMem"?)',
       'reproduces.rows.0.model is unknown: current value is "longmen", allowed are backbone, longmem (did you mean "longmem"?)',
       'reproduces.columns.1.column is unknown: current value is "F2", allowed are EM, F1 (did you mean "F1"?)',
+      'reproduces.rows.0.evaluation is unknown: current value is "squda", allowed are perplexity-test',
       'reproduces.columns.0.evaluation is unknown: current value is "sqaud", allowed are perplexity-test',
     ],
   },
@@ -693,7 +694,7 @@ const malformed: Malformed[] = [
     name: "misspelled kind of corpus",
     change: { corpus: { kind: "chronicel" } },
     problems: [
-      'corpus.kind has a wrong value: current value is "chronicel", allowed are files, chronicle (did you mean "chronicle"?)',
+      'corpus.kind has a wrong value: current value is "chronicel", allowed are files, chronicle, none (did you mean "chronicle"?)',
     ],
   },
   {
@@ -734,6 +735,29 @@ const malformed: Malformed[] = [
     change: { tokenizer: chronicle },
     problems: [
       'tokenizer.kind must not be "chronicle" where corpus.kind is "files": current value is "chronicle", allowed are bpe, file, gpt2',
+    ],
+  },
+  {
+    name: "trainings and documents where there is no corpus",
+    change: {
+      corpus: { kind: "none" },
+      evaluations: [
+        evaluation,
+        { kind: "chapter-break", models: ["longmem"] },
+        {
+          kind: "chapter-break",
+          name: "file",
+          source: { kind: "file", path: "a", split: "ao3" },
+          models: ["longmem"],
+        },
+      ],
+    },
+    problems: [
+      'tokenizer.kind must not be "bpe" where corpus.kind is "none": current value is "bpe", allowed are file, gpt2',
+      'corpus.kind must not be "none" where backbone is trained: allowed are files, chronicle',
+      'corpus.kind must not be "none" where adaptation is trained: allowed are files, chronicle',
+      'evaluations.0.kind must bring its own texts where corpus.kind is "none": current value is "perplexity", allowed are chapter-break, in-context-learning, or a corpus of another kind',
+      'evaluations.1.source.kind must not be "books" where corpus.kind is "none": current value is "books", allowed are file',
     ],
   },
   {

@@ -132,6 +132,29 @@ test("reproductionNotes() names what is missing and the command that measures it
   );
 });
 
+test("rows may have metrics of an evaluation of their own", () => {
+  const { reproduction: { cells } } = reproduced(
+    [
+      measured("longmem", "accuracy sst-2", 0.6, { evaluation: "four" }),
+      measured("longmem", "accuracy sst-2", 0.7, { evaluation: "twenty" }),
+    ],
+    {},
+    {
+      table: "table-4",
+      rows: [
+        { row: "LongMem, 20 shots", model: "longmem", evaluation: "twenty" },
+        { row: "LongMem, 4 shots", model: "longmem", evaluation: "four" },
+      ],
+      columns: [{ column: "SST-2", metric: "accuracy sst-2" }],
+    },
+  );
+  assert.deepEqual(cells.map(({ published: { row } }) => row), [
+    "LongMem, 20 shots",
+    "LongMem, 4 shots",
+  ]);
+  assertClose(cells.map(({ measured }) => measured!.value), [70, 60], { tolerance: 1e-9 });
+});
+
 test("formatTables() prints the comparison below the tables, as Markdown and HTML", () => {
   const { tables } = reproduced(metrics);
   const text = formatTables([tables], "md");
