@@ -91,19 +91,22 @@ async function findDataSet(
 
 function describe(dataSet: DataSet, folder: string, state: DataSetState): string {
   const { name, what, licence, files, field, get } = dataSet;
-  const { whole, different, missing } = state;
-  const isWhole = whole.length === files.length;
+  const { whole, unverified, different, missing } = state;
+  const isWhole = whole.length + unverified.length === files.length;
+  const verified = unverified.length === 0
+    ? "verified"
+    : `verified, ${unverified.length} there whose bytes are not known`;
   const lines = [
     `${name}: ${
       isWhole
-        ? `complete, ${files.length} files verified`
+        ? `complete, ${whole.length} files ${verified}`
         : missing.length === files.length
         ? "missing"
-        : `incomplete, ${whole.length} of ${files.length} files verified`
+        : `incomplete, ${whole.length} of ${files.length} files ${verified}`
     }`,
     `  ${what}`,
     `  licence: ${licence}`,
-    `  folder: ${folder} (--set ${field}=${folder})`,
+    `  folder: ${folder}${field === undefined ? "" : ` (--set ${field}=${folder})`}`,
   ];
   for (const { path } of different) lines.push(`  other bytes than expected: ${path}`);
   if (missing.length < files.length) {

@@ -9,10 +9,13 @@ import { gunzip } from "node:zlib";
 import * as z from "zod";
 import { writeAtomically } from "../backbone/checkpoint/byte_file.ts";
 
-const file = z.strictObject({
+const fileFields = z.strictObject({
   path: z.string().regex(/^[\w-][\w.-]*(\/[\w-][\w.-]*)*$/),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/).optional(),
   url: z.url({ protocol: /^https?$/ }).optional(),
+});
+const file = fileFields.refine(({ sha256, url }) => url === undefined || sha256 !== undefined, {
+  error: "a file that is fetched must have a sha256",
 });
 
 const dataSet = z.strictObject({
@@ -20,7 +23,7 @@ const dataSet = z.strictObject({
   what: z.string(),
   licence: z.string(),
   get: z.string(),
-  field: z.string(),
+  field: z.string().optional(),
   files: z.array(file).min(1),
 });
 
@@ -30,8 +33,8 @@ const manifest = z.strictObject({ dataSets: z.array(dataSet) });
 export interface DataFile {
   /** Path below the folder of the data set; on the disk it may end in `.gz`. */
   readonly path: string;
-  /** SHA-256 (hexadecimal) of its bytes, uncompressed. */
-  readonly sha256: string;
+  /** SHA-256 (hexadecimal) of its bytes, uncompressed; absent where they are not known. */
+  readonly sha256?: string | undefined;
   /** Where it can be fetched; absent where no place is known that is sure to hold these bytes. */
   readonly url?: string | undefined;
 }
@@ -46,8 +49,8 @@ export interface DataSet {
   readonly licence: string;
   /** How to get what cannot be fetched. */
   readonly get: string;
-  /** Field of a declaration that names its folder. */
-  readonly field: string;
+  /** Field of a declaration that names its folder; absent where declarations name its files. */
+  readonly field?: string | undefined;
   /** Its files. */
   readonly files: readonly DataFile[];
 }
@@ -56,6 +59,8 @@ export interface DataSet {
 export interface DataSetState {
   /** Files that are there with the bytes they should have. */
   readonly whole: readonly DataFile[];
+  /** Files that are there, with bytes that nothing is known of. */
+  readonly unverified: readonly DataFile[];
   /** Files that are there with other bytes. */
   readonly different: readonly DataFile[];
   /** Files that are not there. */
@@ -86,14 +91,20 @@ export async function readDataSets(path: string): Promise<DataSet[]> {
 
 /** Compares the files in a folder with those of a data set; a folder that is not there has none. */
 export async function checkDataSet({ files }: DataSet, folder: string): Promise<DataSetState> {
-  const state = { whole: [], different: [], missing: [] } as Record<keyof DataSetState, DataFile[]>;
-  for (const file of files) {
-    const found = await contentHash(`${folder}/${file.path}`);
-    state[found === undefined ? "missing" : found === file.sha256 ? "whole" : "different"].push(
-      file,
-    );
-  }
+  const state: Record<keyof DataSetState, DataFile[]> = {
+    whole: [],
+    unverified: [],
+    different: [],
+    missing: [],
+  };
+  for (const file of files) state[await stateOf(file, `${folder}/${file.path}`)].push(file);
   return state;
+}
+
+async function stateOf({ sha256 }: DataFile, path: string): Promise<keyof DataSetState> {
+  if (sha256 === undefined) return await isThere(path) ? "unverified" : "missing";
+  const found = await contentHash(path);
+  return found === undefined ? "missing" : found === sha256 ? "whole" : "different";
 }
 
 /**
@@ -104,7 +115,7 @@ export async function checkDataSet({ files }: DataSet, folder: string): Promise<
  */
 export async function fetchDataFile(file: DataFile, folder: string): Promise<void> {
   const { path, sha256, url } = file;
-  if (url === undefined) {
+  if (url === undefined || sha256 === undefined) {
     throw new TypeError(`Cannot fetch "${path}" as no place is known that has it`);
   }
   let response: Response;
@@ -145,6 +156,14 @@ async function contentHash(path: string): Promise<string | undefined> {
   } catch {
     return hash(compressed); // cut off or damaged: another hash
   }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  const found = await Deno.stat(path).catch((error) => {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return;
+    throw error;
+  });
+  return found?.isFile ?? false;
 }
 
 async function readIfThere(path: string): Promise<Uint8Array<ArrayBuffer> | undefined> {

@@ -154,6 +154,40 @@ test("data names a data set that is unknown, and a list that is none", async () 
   });
 });
 
+test("data says of a file whose bytes are not known that it is there, and no more", async () => {
+  await withLetters("", async ({ folder, run, requests }) => {
+    const dataSet = {
+      name: "letters",
+      what: "two letters",
+      licence: "none",
+      get: "ask for them",
+      files: [{ path: "model/a.pt" }, { path: "b.txt", sha256: sha256("beta") }],
+    };
+    await Deno.writeTextFile(`${folder}/list.json`, JSON.stringify({ dataSets: [dataSet] }));
+    await Deno.mkdir(`${folder}/data/letters/model`, { recursive: true });
+    await Deno.writeTextFile(`${folder}/data/letters/b.txt`, "beta");
+    const without = await run("letters");
+    assert.equal(without.code, 1);
+    assert.match(without.text, /^letters: incomplete, 1 of 2 files verified$/m);
+    assert.match(without.text, /missing: model\/a.pt\n {2}to get it: ask for them/);
+    assert.match(without.text, /folder: .*letters$/m);
+
+    await Deno.writeTextFile(`${folder}/data/letters/model/a.pt`, "anything");
+    const { code, text } = await run("letters");
+    assert.equal(code, 0);
+    assert.match(
+      text,
+      /^letters: complete, 1 files verified, 1 there whose bytes are not known$/m,
+    );
+    assert.deepEqual(requests, []);
+
+    const [{ path }] = dataSet.files;
+    const fetched = { ...dataSet, files: [{ path, url: "http://127.0.0.1/a.pt" }] };
+    await Deno.writeTextFile(`${folder}/list.json`, JSON.stringify({ dataSets: [fetched] }));
+    await assert.rejects(run(), /dataSets.0.files.0 is not allowed: .* must have a sha256/);
+  });
+});
+
 test("readDataSets() refuses a path that leads out of the folder", async () => {
   await withFolder(async (folder) => {
     for (const path of ["../a.txt", "/a.txt", "a/../../b.txt"]) {
@@ -167,7 +201,9 @@ test("readDataSets() refuses a path that leads out of the folder", async () => {
 
 test("data/datasets.json lists data sets whose files git ignores", async () => {
   const ignored = await Deno.readTextFile(repositoryPath(".gitignore"));
-  for (const { name } of await readDataSets(repositoryPath("data/datasets.json"))) {
+  const dataSets = await readDataSets(repositoryPath("data/datasets.json"));
+  assert.equal(new Set(dataSets.map(({ name }) => name)).size, dataSets.length);
+  for (const { name } of dataSets) {
     assert.match(ignored, new RegExp(`^/data/${name}/$`, "m"));
   }
 });
