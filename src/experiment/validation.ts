@@ -15,7 +15,6 @@ import type {
   NamedModel,
   ResolvedExperiment,
   SideNetConfig,
-  TokenizerConfig,
   TrainingConfig,
 } from "./declaration.ts";
 import { lowestCapacityTokens, memoryOfSizes } from "../memory/config.ts";
