@@ -45,5 +45,7 @@ export default defineExperiment({
     { kind: "recall", split: "test", batchSize: 8, models },
     // Which of six openings begins the next chapter? It follows from facts of the ship that rested last.
     { kind: "chapter-break", batchSize: 8, suffixTokens: 10, maxItems: 96, models },
+    // Labels of goods, whose 256 reviews are in memory alone.
+    { kind: "in-context-learning", batchSize: 8, source: { kind: "chronicle" }, models },
   ],
 });

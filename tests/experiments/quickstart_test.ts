@@ -7,15 +7,15 @@ test("quickstart.ts: after 100 steps a memory recalls far facts, and only the bo
   try {
     const outcome = await outcomeOf(spawnRun(repositoryPath("."), [
       "experiments/quickstart.ts",
-      ...["--results", results, "--device", "cpu", "--limit", "4"],
+      ...["--results", results, "--device", "cpu"],
       ...[
-        "--set",
         "adaptation.steps=100",
-        "--set",
         "adaptation.warmupSteps=10",
-        "--set",
         "corpus.books.train=60",
-      ],
+        "evaluations.0.maxDocuments=4",
+        "evaluations.1.maxItems=24",
+        "evaluations.2.maxItems=4",
+      ].flatMap((assignment) => ["--set", assignment]),
     ]));
     assert.equal(outcome.code, 0, outcome.stderr);
     const summary: RunSummary = await readJson(await onlyRun(results), "summary.json");
@@ -23,14 +23,19 @@ test("quickstart.ts: after 100 steps a memory recalls far facts, and only the bo
     const value = (model: string, name: string) =>
       summary.metrics.find((metric) => metric.model === model && metric.name === name)?.value ??
         assert.fail(`${model} has no ${name}`);
-    assert.ok(
-      value("longmem", "recall person far") > 0.9,
-      `${value("longmem", "recall person far")}`,
-    );
-    assert.ok(
-      value("longmem", "recall label far") > 0.8,
-      `${value("longmem", "recall label far")}`,
-    );
+    // After 400 steps, three seeds gave more than these (results/chronicle_seeds).
+    const least = {
+      "recall all far": 0.85,
+      "recall person far": 0.9,
+      "recall label far": 0.8,
+      "recall opening far": 0.7,
+      "accuracy 4096": 0.75,
+      accuracy: 0.75,
+    };
+    for (const [name, bound] of Object.entries(least)) {
+      const measured = value("longmem", name);
+      assert.ok(measured > bound, `LongMem's ${name} is ${measured}, not above ${bound}`);
+    }
     for (
       const model of [
         "backbone",
@@ -41,6 +46,8 @@ test("quickstart.ts: after 100 steps a memory recalls far facts, and only the bo
     ) {
       const far = value(model, "recall person far");
       assert.ok(far < 0.08, `${model} recalls ${far} of far persons, which it cannot know`);
+      const labels = value(model, "accuracy");
+      assert.ok(labels < 0.3, `${model} tells ${labels} of labels, which it cannot know`);
     }
     assert.ok(value("backbone", "recall person near") > 0.95);
     assert.ok(value("longmem", "gain over backbone") > 0.1);
