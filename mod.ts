@@ -63,6 +63,7 @@ export type {
   SideNetDeclaration,
   SideNetInitialization,
   Split,
+  SquadEvaluation,
   Sweep,
   SweptFields,
   TokenizerConfig,

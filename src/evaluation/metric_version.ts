@@ -4,6 +4,7 @@ import { chapterBreakVersion } from "./chapter_break.ts";
 import { inContextLearningVersion } from "./in_context_learning.ts";
 import { perplexityVersion } from "./perplexity.ts";
 import { recallVersion } from "./recall.ts";
+import { squadVersion } from "./squad.ts";
 
 /** Whether a metric was measured by an older version of its evaluation, so that it would be another number now. */
 export function isOutdated(
@@ -19,6 +20,8 @@ export function isOutdated(
       return metricVersion < chapterBreakVersion;
     case "in-context-learning":
       return metricVersion < inContextLearningVersion;
+    case "squad":
+      return metricVersion < squadVersion;
     default:
       return kind satisfies never;
   }

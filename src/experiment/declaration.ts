@@ -505,12 +505,37 @@ export interface InContextLearningEvaluation extends ModelEvaluation {
   readonly maxItems?: number;
 }
 
+/**
+ * Whether a model answers questions of SQuAD 1.1 in its own words, having read others with their answers into its memory.
+ * Demonstrations and evaluated questions come from different articles.
+ */
+export interface SquadEvaluation extends ModelEvaluation {
+  /** Distinguishes it from other kinds of evaluation. */
+  readonly kind: "squad";
+  /**
+   * Folder of `dev-v1.1.json` or `dev-v1.1.json.gz`, and of `dev-article-split.json` where the parts are not to be drawn;
+   * relative to the folder in which the command runs.
+   */
+  readonly folder: string;
+  /** Seeds, each of a draw of demonstrations (default 1 to 6). */
+  readonly seeds: readonly number[];
+  /** Questions with answers before each question (default 3); the first are left out where they have no room. */
+  readonly shots: number;
+  /** Questions with answers that are read into the memory (default 200). */
+  readonly memoryDemonstrations: number;
+  /** Tokens of an answer at most (default 16); every one takes a pass over the whole prompt. */
+  readonly maxAnswerTokens: number;
+  /** Asks so many questions at most, evenly spaced. */
+  readonly maxItems?: number;
+}
+
 /** An evaluation, all fields filled in. */
 export type EvaluationConfig =
   | PerplexityEvaluation
   | RecallEvaluation
   | ChapterBreakEvaluation
-  | InContextLearningEvaluation;
+  | InContextLearningEvaluation
+  | SquadEvaluation;
 
 /** An evaluation as declared; `memory` overrides fields of the experiment's memory. */
 export type EvaluationDeclaration =
@@ -522,6 +547,7 @@ export type EvaluationDeclaration =
       & Declared<Omit<InContextLearningEvaluation, "memory" | "models" | "source">, "kind">
       & { readonly source: DemonstrationSourceDeclaration }
     )
+    | Declared<Omit<SquadEvaluation, "memory" | "models">, "kind" | "folder">
   )
   & { readonly models: readonly ModelDeclaration[]; readonly memory?: MemoryDeclaration };
 

@@ -115,13 +115,19 @@ const hnswDefaults = { m: 32, efConstruction: 100, efSearch: 128 } as const;
 /** Books of the chronicle: as many to train on as the default configuration has for pretraining. */
 const chronicleBooks = { train: defaultChronicle.pretraining.books, valid: 8, test: 24 } as const;
 
+/** Seeds of draws of demonstrations: those of the released evaluation. */
+const drawSeeds = [1, 2, 3, 4, 5, 6] as const;
+
 /** The released evaluation's demonstrations (specification section 14). */
 const sentenceDefaults = {
   tasks: sentenceTasks,
-  seeds: [1, 2, 3, 4, 5, 6],
+  seeds: drawSeeds,
   memoryDemonstrations: 2000,
 } as const satisfies Partial<SentenceSource>;
 const sentenceShots = 20;
+
+/** As many demonstrations as the paper has. */
+const squadDefaults = { shots: 3, memoryDemonstrations: 200, maxAnswerTokens: 16 } as const;
 
 /** As many tasks as there are test books, and half of the goods of each. */
 const reviewTasks = 24, reviewItems = 16;
@@ -354,6 +360,14 @@ function fillEvaluation(
         }),
       };
     }
+    case "squad":
+      return {
+        name: fields.kind,
+        seeds: drawSeeds,
+        ...squadDefaults,
+        ...fields,
+        ...fillModelEvaluation(evaluation, experiment, onceReadMemory),
+      };
     default:
       return fields satisfies never;
   }

@@ -7,6 +7,7 @@ import { type SideNetShape, sideNetTensorShapes } from "../longmem/shape.ts";
 import { elementCount } from "../tensor.ts";
 import { vocabulary } from "../text/chronicle/vocabulary.ts";
 import { sentenceTaskFormats } from "../text/sentence_tasks.ts";
+import { squadFiles } from "../text/squad.ts";
 import type {
   BackboneConfig,
   EvaluationConfig,
@@ -166,6 +167,10 @@ export function describeItems(evaluation: EvaluationConfig): string {
         ? `${items} of ${source.tasks} tasks of reviews`
         : `${items} of ${source.tasks.join(", ")}, ${source.seeds.length} seeds`;
     }
+    case "squad": {
+      const { maxItems, seeds } = evaluation;
+      return `${atMost(maxItems, "questions")}, ${seeds.length} seeds`;
+    }
     default:
       return evaluation satisfies never;
   }
@@ -197,6 +202,12 @@ export async function missingPaths(
   for (const [i, evaluation] of evaluations.entries()) {
     if (evaluation.kind === "chapter-break" && evaluation.source.kind === "file") {
       named.push({ field: `evaluations.${i}.source.path`, path: evaluation.source.path });
+    }
+    if (evaluation.kind === "squad") {
+      const { folder } = evaluation, path = `${folder}/${squadFiles.questions}`;
+      const compressed = await exists(`${path}.gz`);
+      const wanted = !await exists(folder) ? folder : compressed ? `${path}.gz` : path;
+      named.push({ field: `evaluations.${i}.folder`, path: wanted });
     }
     if (evaluation.kind !== "in-context-learning" || evaluation.source.kind !== "sentences") {
       continue;

@@ -127,6 +127,7 @@ function limited(evaluation: EvaluationConfig, limit: number | undefined): Evalu
       return { ...evaluation, maxDocuments: Math.min(limit, evaluation.maxDocuments ?? limit) };
     case "chapter-break":
     case "in-context-learning":
+    case "squad":
       return { ...evaluation, maxItems: Math.min(limit, evaluation.maxItems ?? limit) };
     default:
       return evaluation satisfies never;

@@ -275,14 +275,15 @@ const chapterBreakSource = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("file"), path: text, split: slug }),
 ]);
 
+const seeds = z.array(seed).min(1).readonly().describe("lists of integers from 0, below 2^32");
+
 const demonstrationSource = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("sentences"),
     folder: text,
     tasks: z.array(oneOf(...sentenceTasks)).min(1).readonly()
       .describe(`lists of ${sentenceTasks.join(", ")}`).exactOptional(),
-    seeds: z.array(seed).min(1).readonly().describe("lists of integers from 0, below 2^32")
-      .exactOptional(),
+    seeds: seeds.exactOptional(),
     draw: oneOf("released-code", "balanced").exactOptional(),
     memoryDemonstrations: nonNegativeInteger.exactOptional(),
   }),
@@ -311,6 +312,16 @@ const evaluation = z.discriminatedUnion("kind", [
     scoring: oneOf("open-vocabulary", "label-likelihood").exactOptional(),
     calibration: oneOf("none", "content-free").exactOptional(),
     memoryLabels: oneOf("true", "shuffled").exactOptional(),
+    maxItems: positiveInteger.exactOptional(),
+  }),
+  z.strictObject({
+    kind: z.literal("squad"),
+    ...modelEvaluation,
+    folder: text,
+    seeds: seeds.exactOptional(),
+    shots: nonNegativeInteger.exactOptional(),
+    memoryDemonstrations: nonNegativeInteger.exactOptional(),
+    maxAnswerTokens: positiveInteger.exactOptional(),
     maxItems: positiveInteger.exactOptional(),
   }),
 ]);

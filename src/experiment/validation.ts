@@ -15,6 +15,7 @@ import type {
   NamedModel,
   ResolvedExperiment,
   SideNetConfig,
+  SquadEvaluation,
   TrainingConfig,
 } from "./declaration.ts";
 import { lowestCapacityTokens, memoryOfSizes } from "../memory/config.ts";
@@ -354,6 +355,9 @@ function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
     if (evaluation.kind === "in-context-learning") {
       problems.push(...inContextLearningProblems(evaluation, experiment, path));
     }
+    if (evaluation.kind === "squad") {
+      problems.push(...squadProblems(evaluation, experiment, path));
+    }
     for (const [j, model] of evaluation.models.entries()) {
       const name = modelName(model), kind = typeof model === "string" ? model : model.model;
       if (evaluation.models.findIndex((other) => modelName(other) === name) < j) {
@@ -366,7 +370,7 @@ function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
     }
     if (evaluation.memory === undefined) continue;
     // Where rows share a bank, they are asked about one text, which is read once.
-    const readsOnce = ["chapter-break", "in-context-learning"].includes(evaluation.kind);
+    const readsOnce = ["chapter-break", "in-context-learning", "squad"].includes(evaluation.kind);
     const written = { ...evaluation, ...(readsOnce && { batchSize: 1 }) };
     if (memory === undefined) {
       problems.push({
@@ -448,11 +452,7 @@ function inContextLearningProblems(
   }
   if (source.kind === "sentences") {
     for (const field of ["tasks", "seeds"] as const) {
-      const values: readonly (string | number)[] = source[field];
-      const twice = values.findIndex((value, i) => values.indexOf(value) < i);
-      if (twice < 0) continue;
-      const place = `${path}.source.${field}.${twice}`;
-      problems.push(wrong(place, "is listed twice", values[twice], `${field} listed once`));
+      problems.push(...repetitions(source[field], `${path}.source.${field}`, field));
     }
   }
   const control = models.indexOf("longmem-other-document");
@@ -480,15 +480,63 @@ function inContextLearningProblems(
       "none",
     ));
   }
-  if (memory && memory.bank !== "shared") {
+  problems.push(...bankProblems(memory, path));
+  return problems;
+}
+
+function squadProblems(
+  { seeds, memory, models, contextTokens, maxAnswerTokens }: SquadEvaluation,
+  { corpus }: Pick<ResolvedExperiment, "corpus">,
+  path: string,
+): Problem[] {
+  const problems = [...repetitions(seeds, `${path}.seeds`, "seeds"), ...bankProblems(memory, path)];
+  if (corpus.kind === "chronicle") {
     problems.push(wrong(
-      `${path}.memory.bank`,
-      'must be "shared", as all queries read what was read once',
-      memory.bank,
-      "shared",
+      `${path}.kind`,
+      'must not be "squad" where corpus.kind is "chronicle", which has other words',
+      "squad",
+      "other evaluations, or a corpus whose kind is files or none",
+    ));
+  }
+  const control = models.indexOf("longmem-other-document");
+  if (control >= 0) {
+    problems.push(wrong(
+      `${path}.models.${control}`,
+      "reads the demonstrations of another task, and SQuAD is a single one",
+      "longmem-other-document",
+      "other models",
+    ));
+  }
+  if (maxAnswerTokens >= contextTokens) {
+    problems.push(wrong(
+      `${path}.maxAnswerTokens`,
+      "must leave room for a question within contextTokens",
+      maxAnswerTokens,
+      `integers from 1 to ${contextTokens - 1}`,
     ));
   }
   return problems;
+}
+
+/** A value that a list has twice. */
+function repetitions(
+  values: readonly (string | number)[],
+  path: string,
+  name: string,
+): Problem[] {
+  const twice = values.findIndex((value, i) => values.indexOf(value) < i);
+  if (twice < 0) return [];
+  return [wrong(`${path}.${twice}`, "is listed twice", values[twice], `${name} listed once`)];
+}
+
+/** The bank of an evaluation whose queries all read one memory. */
+function bankProblems(memory: MemoryConfig | undefined, path: string): Problem[] {
+  return !memory || memory.bank === "shared" ? [] : [wrong(
+    `${path}.memory.bank`,
+    'must be "shared", as all queries read what was read once',
+    memory.bank,
+    "shared",
+  )];
 }
 
 /** Settings of a model that do not fit its evaluation. */

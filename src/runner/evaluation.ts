@@ -39,6 +39,7 @@ import { type Evaluated, openModel } from "./evaluated_model.ts";
 import { inContextLearningSteps } from "./in_context_learning.ts";
 import { withFrozen } from "./models.ts";
 import type { RunContext } from "./run.ts";
+import { squadSteps } from "./squad.ts";
 import type { RunText } from "./text.ts";
 
 /** Where models are evaluated. */
@@ -83,6 +84,9 @@ export async function runEvaluations(
             setting,
             await inContextLearningSteps(evaluation, experiment, text, context),
           );
+          break;
+        case "squad":
+          await evaluateModels(evaluation, setting, await squadSteps(evaluation, text, context));
           break;
         case "chapter-break":
           await evaluateChapterBreak(evaluation, experiment.corpus, text, setting);

@@ -62,7 +62,7 @@ export async function inContextLearningSteps(
         signal,
         onPrompts: report,
       }),
-    others: () => otherTasks(episodes),
+    others: () => otherTasks(episodes, fields.draw),
     measure: (model, samples, baseline) => [
       ...drawnMetrics(samples, {
         ...fields,
@@ -138,16 +138,20 @@ function firstDraws(episodes: readonly LabelledEpisode[]): LabelledEpisode[] {
 }
 
 /**
- * What the control reads in the place of each episode's demonstrations: as many tokens of those of another task, the next
- * one with the same seed; of tasks that are drawn once, the next one.
+ * What the control reads in the place of each episode's demonstrations: as many tokens of those of another task.
  *
+ * @param draw What tells draws apart, as metrics have it: `seed`, then it is the next task with the same seed; or `task`, each
+ * of which is drawn once, then it is the next draw.
  * @throws {RangeError} If there is no other task.
  */
-export function otherTasks<Asked>(episodes: readonly Episode<Asked>[]): ReadableDocument[] {
+export function otherTasks<Asked>(
+  episodes: readonly Episode<Asked>[],
+  draw: "seed" | "task",
+): ReadableDocument[] {
   const tasks = [...new Set(episodes.map(({ task }) => task))];
   return episodes.map((episode, i) => {
     const next = tasks[(tasks.indexOf(episode.task) + 1) % tasks.length];
-    const other = tasks.length === 1
+    const other = draw === "task"
       ? episodes[(i + 1) % episodes.length]
       : episodes.find(({ task, seed }) => task === next && seed === episode.seed)!;
     if (other === episode) {

@@ -256,6 +256,28 @@ for (
   });
 }
 
+test("SQuAD is asked as the paper did, from one memory for all questions", () => {
+  const { memory, evaluations: [evaluation] } = validateExperiment({
+    ...small,
+    protocol: "released-code",
+    evaluations: [{ kind: "squad", folder: "squad", models: ["longmem"], maxItems: 9 }],
+  });
+  const { models: _models, ...fields } = evaluation;
+  assert.deepEqual(fields, {
+    kind: "squad",
+    name: "squad",
+    folder: "squad",
+    seeds: [1, 2, 3, 4, 5, 6],
+    shots: 3,
+    memoryDemonstrations: 200,
+    maxAnswerTokens: 16,
+    maxItems: 9,
+    batchSize: 1,
+    contextTokens: 128,
+    memory: { ...memory, bank: "shared", reset: "epoch" },
+  });
+});
+
 test("in-context learning from reviews has defaults of its own, and what is declared goes before them", () => {
   const chronicle = { tokenizer: { kind: "chronicle" }, corpus: { kind: "chronicle" } } as const;
   const asked = { kind: "in-context-learning", models: ["longmem"] } as const;

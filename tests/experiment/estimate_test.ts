@@ -112,6 +112,22 @@ test("estimateRun() lists the sets of sentences that are not there, of those ask
   });
 });
 
+test("estimateRun() lists the questions that are not there, compressed or not", async () => {
+  const missing = async (folder: string) =>
+    (await estimate({
+      backbone: { kind: "checkpoint", path: repositoryPath("tests") },
+      evaluations: [{ kind: "squad", folder, models: ["backbone"] }],
+    })).missing.slice(1); // without the corpus
+  assert.deepEqual(await missing("no_folder"), ["no_folder"]);
+  await withFolder(async (folder) => {
+    assert.deepEqual(await missing(folder), [`${folder}/dev-v1.1.json`]);
+    await Deno.writeTextFile(`${folder}/dev-v1.1.json.gz`, "");
+    assert.deepEqual(await missing(folder), []);
+    await Deno.rename(`${folder}/dev-v1.1.json.gz`, `${folder}/dev-v1.1.json`);
+    assert.deepEqual(await missing(folder), []);
+  });
+});
+
 test("describeItems() says how many examples are asked, and of what", () => {
   const described = (
     fields: Partial<Extract<EvaluationDeclaration, { kind: "in-context-learning" }>>,
@@ -131,6 +147,11 @@ test("describeItems() says how many examples are asked, and of what", () => {
   };
   assert.equal(described({}), "all examples of mr, subj, 2 seeds");
   assert.equal(described({ maxItems: 7 }), "at most 7 examples of mr, subj, 2 seeds");
+  const { evaluations: [squad] } = validateExperiment({
+    ...small,
+    evaluations: [{ kind: "squad", folder: "squad", models: ["backbone"] }],
+  });
+  assert.equal(describeItems(squad), "all questions, 6 seeds");
   assert.equal(
     described({ source: { kind: "chronicle" } }, {
       corpus: { kind: "chronicle" },

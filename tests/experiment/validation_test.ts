@@ -66,9 +66,10 @@ const malformed: Malformed[] = [
   },
   {
     name: "reproduction of a table that does not say what stands for what",
-    change: { reproduces: { table: "table-5" } },
+    change: { reproduces: { table: "efficiency" } },
     problems: [
-      "reproduces.columns is missing, as the table does not say what stands for it: its columns are EM, F1",
+      "reproduces.rows is missing, as the table does not say what stands for it: its rows are GPT-2*, 4k in context, GPT-2*, 8k in context, LongMem, 1k in context and 3k in memory, LongMem, 1k in context and 7k in memory",
+      "reproduces.columns is missing, as the table does not say what stands for it: its columns are tokens/s, GPU memory",
     ],
   },
   {
@@ -587,6 +588,41 @@ const malformed: Malformed[] = [
     },
     problems: [
       'evaluations.0.calibration must be "none" where evaluations.0.source.kind is "chronicle", whose words all say something: current value is "content-free", allowed are none',
+    ],
+  },
+  {
+    name: "SQuAD without a folder",
+    change: { evaluations: [{ kind: "squad", models: ["backbone"] }] },
+    problems: ["evaluations.0.folder is missing: allowed are text that is not empty"],
+  },
+  {
+    name: "SQuAD with the control, a seed twice, long answers and a bank for each row",
+    change: {
+      evaluations: [{
+        kind: "squad",
+        folder: "squad",
+        models: ["longmem", "longmem-other-document"],
+        seeds: [4, 4],
+        maxAnswerTokens: 128,
+        memory: { bank: "per-row" },
+      }],
+    },
+    problems: [
+      "evaluations.0.seeds.1 is listed twice: current value is 4, allowed are seeds listed once",
+      'evaluations.0.memory.bank must be "shared", as all queries read what was read once: current value is "per-row", allowed are shared',
+      'evaluations.0.models.1 reads the demonstrations of another task, and SQuAD is a single one: current value is "longmem-other-document", allowed are other models',
+      "evaluations.0.maxAnswerTokens must leave room for a question within contextTokens: current value is 128, allowed are integers from 1 to 127",
+    ],
+  },
+  {
+    name: "SQuAD in the words of the chronicle",
+    change: {
+      corpus: { kind: "chronicle" },
+      tokenizer: chronicle,
+      evaluations: [{ kind: "squad", folder: "squad", models: ["backbone"] }],
+    },
+    problems: [
+      'evaluations.0.kind must not be "squad" where corpus.kind is "chronicle", which has other words: current value is "squad", allowed are other evaluations, or a corpus whose kind is files or none',
     ],
   },
   {

@@ -225,8 +225,8 @@ test("otherTasks() gives the control the next task's demonstrations, as many tok
     memory: memory.map((tokens) => Int32Array.from(tokens)),
     queries: [],
   });
-  const read = (episodes: Parameters<typeof otherTasks>[0]) =>
-    otherTasks(episodes).map(({ segments }) =>
+  const read = (episodes: Parameters<typeof otherTasks>[0], draw: "seed" | "task") =>
+    otherTasks(episodes, draw).map(({ segments }) =>
       segments.map(({ tokens, targetTokens }) => {
         assert.equal(targetTokens, tokens.length);
         return [...tokens];
@@ -238,7 +238,7 @@ test("otherTasks() gives the control the next task's demonstrations, as many tok
       episode("a", 2, [[6, 7, 8]]),
       episode("b", 1, [[11, 12, 13]]),
       episode("b", 2, [[14, 15, 16], [17, 18, 19], [20]]),
-    ]),
+    ], "seed"),
     [
       [[11, 12, 13], [11, 12]],
       [[14, 15, 16]],
@@ -247,11 +247,15 @@ test("otherTasks() gives the control the next task's demonstrations, as many tok
     ],
   );
   const reviews = [1, 2, 3].map((task) => episode("reviews", task, [[task, task]]));
-  assert.deepEqual(read(reviews), [[[2, 2]], [[3, 3]], [[1, 1]]]);
-  assert.throws(
-    () => otherTasks(reviews.slice(0, 1)),
-    /^RangeError: Cannot read demonstrations of another task as there is only "reviews": /,
-  );
+  assert.deepEqual(read(reviews, "task"), [[[2, 2]], [[3, 3]], [[1, 1]]]);
+  for (
+    const [few, draw] of [[reviews.slice(0, 1), "task"], [reviews, "seed"]] as const
+  ) {
+    assert.throws(
+      () => otherTasks(few, draw),
+      /^RangeError: Cannot read demonstrations of another task as there is only "reviews": /,
+    );
+  }
 });
 
 sharedTest("runExperiment() asks all five sets in GPT-2's tokens", async () => {

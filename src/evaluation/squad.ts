@@ -1,0 +1,224 @@
+/**
+ * SQuAD as open-ended generation (the paper's Table 5): a model reads questions with their answers into its memory, sees
+ * others before a question, and writes the answer. Version 1.
+ *
+ * The official script was not released; what follows is ours, in the manner of the one for labelled sentences. An example
+ * is `Context: CONTEXT Question: QUESTION Answer: ANSWER`, white space made single spaces, tokenised alone between `<s>` and
+ * `</s>`; the question that is asked ends at `Answer:`. Demonstrations are drawn from other articles than the questions, one
+ * question of a paragraph at most, and none is both in memory and before the question. Where a prompt has no room in the
+ * window, the first demonstrations before it are left out; records say how many are left. The answer is continued greedily
+ * until a line ends, `<s>` or `</s>`, and is scored by exact match and F1 as the official evaluation of SQuAD 1.1 does.
+ */
+import type { SampleRecord } from "../results/run_folder.ts";
+import { Random } from "../text/random.ts";
+import type { SquadData, SquadParagraph, SquadQuestion } from "../text/squad.ts";
+import { textOf, type Tokenizer } from "../text/tokenizer.ts";
+import { cutDemonstrations, type Episode, spreadEvenly } from "./episode.ts";
+import type { PromptedModel } from "./language_model.ts";
+import { type ContinueOptions, continuePrompts } from "./prompting.ts";
+
+/** Version of the metrics of this file. */
+export const squadVersion = 1;
+
+/** Name of the task in records. */
+const squadTask = "squad";
+
+/** A question that is asked. */
+export interface SquadQuery {
+  /** Id of the question. */
+  readonly item: string;
+  /** Token ids: demonstrations, and the question up to "Answer:". */
+  readonly prompt: Int32Array;
+  /** Demonstrations before the question, as many as have room. */
+  readonly shots: number;
+  /** Right answers. */
+  readonly answers: readonly string[];
+}
+
+/** What an episode is made from. */
+export interface SquadEpisodeOptions {
+  readonly tokenizer: Tokenizer;
+  readonly seed: number;
+  /** Demonstrations before each question at most. */
+  readonly shots: number;
+  /** Demonstrations in memory. */
+  readonly memoryDemonstrations: number;
+  /** Tokens of a segment, and of a prompt with its answer at most. */
+  readonly contextTokens: number;
+  /** Tokens of an answer at most. */
+  readonly maxAnswerTokens: number;
+  /** Asks so many questions at most, evenly spaced. */
+  readonly maxItems?: number;
+}
+
+/**
+ * Draws demonstrations and writes the memory and the prompts.
+ *
+ * @throws {RangeError} If there are too few paragraphs to draw from, or a question alone is too long for the window.
+ */
+export function writeSquadEpisode(
+  data: Pick<SquadData, "demonstrations" | "evaluated">,
+  options: SquadEpisodeOptions,
+): Episode<SquadQuery> {
+  const { tokenizer, seed, contextTokens, maxAnswerTokens } = options;
+  const { bos, eos } = tokenizer.specialIds;
+  const { context, memory } = drawDemonstrations(data.demonstrations, options);
+  const demonstrationTokens = ({ paragraph, question }: Shown) => {
+    const text = `${formatQuestion(paragraph, question)} ${oneLine(question.answers[0])}`;
+    return [bos, ...tokenizer.encode(text), eos];
+  };
+  const before = context.map(demonstrationTokens);
+  const asked = data.evaluated.flatMap((paragraph) =>
+    paragraph.questions.map((question) => ({ paragraph, question }))
+  );
+  const queries = spreadEvenly(asked, options.maxItems).map(({ paragraph, question }) => {
+    const query = [bos, ...tokenizer.encode(formatQuestion(paragraph, question))];
+    // The last token of an answer is not read.
+    const room = contextTokens - (maxAnswerTokens - 1);
+    if (query.length > room) {
+      throw new RangeError(
+        `Cannot ask question "${question.id}" as it must fit contextTokens with its answer: current values are ` +
+          `${query.length} tokens, ${maxAnswerTokens} of the answer, and ${contextTokens}`,
+      );
+    }
+    const fitting = [...before];
+    while (fitting.flat().length + query.length > room) fitting.shift();
+    return {
+      item: question.id,
+      prompt: Int32Array.from([...fitting.flat(), ...query]),
+      shots: fitting.length,
+      answers: question.answers,
+    };
+  });
+  return {
+    task: squadTask,
+    seed,
+    memory: cutDemonstrations(memory.map(demonstrationTokens), {
+      contextTokens,
+      remainder: "kept",
+    }),
+    queries,
+  };
+}
+
+/** A question that is shown with its answer. */
+interface Shown {
+  readonly paragraph: SquadParagraph;
+  readonly question: SquadQuestion;
+}
+
+function drawDemonstrations(
+  paragraphs: readonly SquadParagraph[],
+  { seed, shots, memoryDemonstrations }: SquadEpisodeOptions,
+): { context: Shown[]; memory: Shown[] } {
+  if (shots + memoryDemonstrations > paragraphs.length) {
+    throw new RangeError(
+      `Cannot draw demonstrations of SQuAD as shots and memoryDemonstrations must not exceed the ${paragraphs.length} ` +
+        `paragraphs that there are: current values are ${shots} and ${memoryDemonstrations}`,
+    );
+  }
+  const random = new Random(`${seed}/squad/demonstrations`);
+  const order = random.shuffle(paragraphs.map((paragraph): Shown => ({
+    paragraph,
+    question: paragraph.questions[random.below(paragraph.questions.length)],
+  })));
+  // From both ends, so that neither part depends on the size of the other.
+  return {
+    context: order.slice(order.length - shots),
+    memory: order.slice(0, memoryDemonstrations),
+  };
+}
+
+function formatQuestion({ context }: SquadParagraph, { question }: SquadQuestion): string {
+  return `Context: ${oneLine(context)} Question: ${oneLine(question)} Answer:`;
+}
+
+function oneLine(text: string): string {
+  return text.trim().replace(/\s+/g, " ");
+}
+
+/** How questions are asked. */
+export interface AskQuestionsOptions extends Omit<ContinueOptions, "ends" | "maxTokens"> {
+  readonly tokenizer: Tokenizer;
+  /** Tokens of an answer at most. */
+  readonly maxAnswerTokens: number;
+}
+
+/**
+ * Asks all questions of all episodes.
+ *
+ * @returns A record for each question, episodes and questions in their order: `item`, `task`, `seed`, `answers`,
+ * `prediction`, `exactMatch`, `f1`, and the `shots` before it.
+ */
+export async function askQuestions(
+  model: PromptedModel,
+  episodes: readonly Episode<SquadQuery>[],
+  options: AskQuestionsOptions,
+): Promise<SampleRecord[]> {
+  const { tokenizer, maxAnswerTokens, ...asking } = options;
+  const { bos, eos } = tokenizer.specialIds;
+  const endsLine = (token: number) =>
+    token === bos || token === eos || (textOf(tokenizer, token)?.includes("\n") ?? true);
+  const answers = await continuePrompts(
+    model,
+    episodes.map(({ memory, queries }) => ({
+      reading: memory,
+      prompts: queries.map(({ prompt }) => prompt),
+    })),
+    { ...asking, maxTokens: maxAnswerTokens, ends: (tokens) => endsLine(tokens.at(-1)!) },
+  );
+  return episodes.flatMap(({ task, seed, queries }, i) =>
+    queries.map(({ item, answers: gold, shots }, j) => {
+      const named = answers[i][j].filter((token) => textOf(tokenizer, token) !== undefined);
+      const prediction = tokenizer.decode(named).split("\n")[0].trim();
+      return {
+        item,
+        task,
+        seed,
+        answers: gold.join(" | "),
+        prediction,
+        exactMatch: exactMatch(prediction, gold),
+        f1: f1(prediction, gold),
+        shots,
+      };
+    })
+  );
+}
+
+/** ASCII punctuation, as Python's `string.punctuation`. */
+const punctuation = /[!-/:-@[-`{-~]/g;
+/** Articles between Python's word boundaries, which know letters and digits of all scripts. */
+const articles = /(?<![\p{L}\p{N}_])(?:a|an|the)(?![\p{L}\p{N}_])/gu;
+
+/** An answer as the official evaluation compares it: lower case, without punctuation, articles and surplus white space. */
+export function normalizeAnswer(answer: string): string {
+  return answer.toLowerCase().replace(punctuation, "").replace(articles, " ")
+    .trim().replace(/\s+/g, " ");
+}
+
+/** Whether an answer is one of the right ones, normalised. */
+export function exactMatch(answer: string, gold: readonly string[]): boolean {
+  const normalized = normalizeAnswer(answer);
+  return gold.some((right) => normalizeAnswer(right) === normalized);
+}
+
+/** The best harmonic mean of precision and recall of an answer's words, of those with each right answer. */
+export function f1(answer: string, gold: readonly string[]): number {
+  return Math.max(...gold.map((right) => wordOverlap(wordsOf(answer), wordsOf(right))));
+}
+
+function wordsOf(answer: string): string[] {
+  return normalizeAnswer(answer).split(" ").filter((word) => word !== "");
+}
+
+function wordOverlap(words: readonly string[], right: readonly string[]): number {
+  const left = [...right];
+  let common = 0;
+  for (const word of words) {
+    const i = left.indexOf(word);
+    if (i < 0) continue;
+    left.splice(i, 1);
+    common++;
+  }
+  return common === 0 ? 0 : 2 * common / (words.length + right.length);
+}

@@ -1,0 +1,59 @@
+import { padId } from "../backbone/shape.ts";
+import { drawnMetrics } from "../evaluation/drawn_metrics.ts";
+import { askQuestions, squadVersion, writeSquadEpisode } from "../evaluation/squad.ts";
+import type { SquadEvaluation } from "../experiment/declaration.ts";
+import { readSquad } from "../text/squad.ts";
+import type { EvaluationSteps } from "./evaluation.ts";
+import type { RunContext } from "./run.ts";
+import type { RunText } from "./text.ts";
+
+/** Writes the episodes of an evaluation of SQuAD, and says how models are asked and measured. */
+export async function squadSteps(
+  evaluation: SquadEvaluation,
+  { tokenizer }: RunText,
+  context: RunContext,
+): Promise<EvaluationSteps> {
+  const { name, folder, seeds, batchSize, maxItems, maxAnswerTokens } = evaluation;
+  const { shots, memoryDemonstrations, contextTokens } = evaluation;
+  const data = await readSquad(folder);
+  await context.results.recordHash("squad", data.hash);
+  const episodes = seeds.map((seed) =>
+    writeSquadEpisode(data, {
+      tokenizer,
+      seed,
+      shots,
+      memoryDemonstrations,
+      contextTokens,
+      maxAnswerTokens,
+      ...(maxItems === undefined ? {} : { maxItems }),
+    })
+  );
+  const questions = data.evaluated.reduce((sum, { questions }) => sum + questions.length, 0);
+  return {
+    readsOnce: true,
+    score: (model, { signal, report }) =>
+      askQuestions(model, episodes, {
+        rows: batchSize,
+        pad: padId,
+        tokenizer,
+        maxAnswerTokens,
+        signal,
+        onPrompts: report,
+      }),
+    others: () => {
+      throw new TypeError(
+        "Cannot read the demonstrations of another task as SQuAD is a single one",
+      );
+    },
+    measure: (model, samples, baseline) =>
+      drawnMetrics(samples, {
+        labels: { evaluation: name, model },
+        measures: [{ name: "exact match", field: "exactMatch" }, { name: "F1", field: "f1" }],
+        metricVersion: squadVersion,
+        namesTasks: false,
+        draw: "seed",
+        ...((maxItems ?? questions) < questions ? { total: { squad: questions } } : {}),
+        ...(baseline ? { baseline } : {}),
+      }),
+  };
+}
