@@ -1,7 +1,7 @@
 /**
  * The command line: `deno task run`, `deno task table`, ...
  *
- * Exit codes: 0 all done; 1 a run failed or was left to another process, or a file that was named cannot be used;
+ * Exit codes: 0 all done, but for runs of a folder whose data is missing; 1 a run failed or was left to another process, or a file that was named cannot be used;
  * 2 the declaration or the command line is wrong; 130 stopped by Ctrl-C.
  */
 // deno-lint-ignore-file no-console -- this is where results and errors reach the person who asked
@@ -17,6 +17,7 @@ import {
 } from "./command_line.ts";
 import { chapterBreakCommand } from "./commands/chapter_break.ts";
 import { dataCommand } from "./commands/data.ts";
+import { describeMissing, describeSources } from "./commands/missing_data.ts";
 import { exportCommand } from "./commands/export.ts";
 import { generateCommand } from "./commands/generate.ts";
 import { importCommand } from "./commands/import.ts";
@@ -110,7 +111,8 @@ function runCommand(executor: () => Promise<RunExecutor>): Command {
     operands: "PATH...",
     help:
       "Runs the experiments that files or folders declare. Finished runs are kept, unfinished " +
-      "ones resume; what another process executes is left to it.",
+      "ones resume; what another process executes is left to it. Of a folder, runs whose data is " +
+      "missing are left out and listed: 0 where all others are completed, unless there are none.",
     flags: [
       {
         name: "set",
@@ -188,6 +190,7 @@ async function dryRun(runs: readonly ResolvedRun[], results: string): Promise<nu
     }
     for (const path of missing) console.log(`  missing: ${path}`);
   }
+  for (const line of sourceLines(await describeSources(runs))) console.log(line);
   console.log(`${runs.length} run${runs.length === 1 ? "" : "s"}`);
   return 0;
 }
@@ -223,10 +226,27 @@ async function executeRuns(
     console.log(summarizeQueue(states, options.results));
     const stopped = interruption.signal.aborted && states.includes("waiting");
     if (stopped || states.includes("interrupted")) return 130;
-    return states.every((state) => state === "completed" || state === "completed earlier") ? 0 : 1;
+    const done = states.filter((state) => state === "completed" || state === "completed earlier");
+    const leftOut = runs.filter((_, i) => states[i] === "left out");
+    if (leftOut.length > 0) console.log(await leftOutText(leftOut));
+    return done.length > 0 && done.length + leftOut.length === states.length ? 0 : 1;
   } finally {
     for (const signal of signals) Deno.removeSignalListener(signal, interrupt);
   }
+}
+
+/** What is said of runs that were left out. */
+async function leftOutText(runs: readonly ResolvedRun[]): Promise<string> {
+  const sources = await describeSources(runs);
+  return [
+    "Left out, as files are missing:",
+    ...(await describeMissing(runs)).map((line) => `  ${line}`),
+    ...sourceLines(sources),
+  ].join("\n");
+}
+
+function sourceLines(sources: readonly string[]): string[] {
+  return sources.length === 0 ? [] : ["How to get them:", ...sources.map((line) => `  ${line}`)];
 }
 
 /** Writes text as it is, also where a pipe takes only part of it at once. */

@@ -23,8 +23,13 @@ export interface DataPlaces {
   readonly folders: readonly string[];
 }
 
+/** The list of the data sets that experiments of this project read. */
+export const dataSetList: string = fileURLToPath(
+  new URL("../../data/datasets.json", import.meta.url),
+);
+
 const repositoryPlaces: DataPlaces = {
-  list: fileURLToPath(new URL("../../data/datasets.json", import.meta.url)),
+  list: dataSetList,
   folders: ["data", "../shared/data"],
 };
 

@@ -26,6 +26,8 @@ export interface ResolvedRun {
   readonly file: string;
   /** Items per evaluation at most, where the command line limits them. */
   readonly limit?: number;
+  /** Declared by a file of a folder, and not by one that was named itself: where data is missing, it is left out. */
+  readonly optional?: true;
   /** The fields that its sweep varies, with their values; absent where nothing is swept. */
   readonly variation?: Variation;
 }
@@ -51,12 +53,16 @@ export async function resolveRuns(
   options: ResolveOptions = {},
 ): Promise<ResolvedRun[]> {
   const runs = new Map<string, ResolvedRun>();
-  for (const { file, experiment } of await loadExperiments(paths)) {
+  for (const { file, experiment, inFolder } of await loadExperiments(paths)) {
     for (const run of resolveSweep(file, experiment, options)) {
       const key = `${run.experiment.name}/${run.id}`;
-      const earlier = runs.get(key) ?? run;
+      const { optional = inFolder, ...earlier } = runs.get(key) ?? run;
       const variation = { ...earlier.variation, ...run.variation };
-      runs.set(key, Object.keys(variation).length > 0 ? { ...earlier, variation } : earlier);
+      runs.set(key, {
+        ...earlier,
+        ...(optional && inFolder && { optional }),
+        ...(Object.keys(variation).length > 0 && { variation }),
+      });
     }
   }
   return [...runs.values()];
@@ -190,6 +196,8 @@ export interface LoadedExperiment {
   readonly file: string;
   /** The declaration, not checked. */
   readonly experiment: Experiment;
+  /** Whether the file was found in a folder, and not named itself. */
+  readonly inFolder: boolean;
 }
 
 /**
@@ -222,6 +230,7 @@ export async function loadExperiments(paths: readonly string[]): Promise<LoadedE
         loaded.push({
           file: relative(Deno.cwd(), resolve(file)),
           experiment: experiment as Experiment,
+          inFolder: file !== path,
         });
       }
     }

@@ -19,6 +19,12 @@ function isSystemError(error: Error): boolean {
     /\(os error \d+\)/.test(error.message) || error instanceof Deno.errors.NotCapable;
 }
 
+/** Files that a run reads are not there. */
+export class MissingDataError extends Deno.errors.NotFound {
+  /** Distinguishes it from other errors in logs. */
+  override readonly name: string = "MissingDataError";
+}
+
 /** The sentence about an error, or the whole stack where it was not foreseen. */
 export function failureText(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

@@ -3,7 +3,7 @@ import type { ResolvedRun } from "../experiment/resolve.ts";
 import { type Environment, peakMemoryBytes } from "../results/environment.ts";
 import { RunFolder } from "../results/run_folder.ts";
 import { writing } from "../writing.ts";
-import { failureDetails } from "./failure.ts";
+import { failureDetails, MissingDataError } from "./failure.ts";
 import { FileLock, type LockHolder } from "./lock.ts";
 import type { RunContext, RunExecutor } from "./run.ts";
 
@@ -49,7 +49,8 @@ export async function openRunFolder(
 }
 
 /**
- * Executes a run and records what it comes to: completed, interrupted or failed.
+ * Executes a run and records what it comes to: completed, interrupted or failed; or still planned, where data is missing
+ * for one that may be left out.
  *
  * @throws What the executor throws, after it has been recorded.
  */
@@ -78,6 +79,10 @@ export async function recordRun(
     await results.setState("completed");
   } catch (error) {
     await recordResources().catch(() => undefined);
+    if (run.optional && error instanceof MissingDataError) {
+      await results.setState("planned", error.message);
+      throw error;
+    }
     // An error of its own kind is a failure even while the run is being stopped.
     if (signal.aborted && error === signal.reason) await results.setState("interrupted");
     // Where the folder cannot be written, the error itself is all there can be.

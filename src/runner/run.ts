@@ -9,6 +9,7 @@ import { findDocuments } from "../text/corpus.ts";
 import type { RunFolder } from "../results/run_folder.ts";
 import { openDevice } from "../runtime/open_device.ts";
 import { runEvaluations } from "./evaluation.ts";
+import { MissingDataError } from "./failure.ts";
 import { adaptMemorizingTransformer, adaptSideNets, obtainBackbone } from "./models.ts";
 import type { Progress } from "./progress.ts";
 import { openText } from "./text.ts";
@@ -67,17 +68,17 @@ export async function executeRun(run: ResolvedRun, context: RunContext): Promise
 /**
  * Checks that what an experiment reads is there, before a device is opened.
  *
- * @throws {Deno.errors.NotFound} Naming the first field whose files are missing, and how to name others.
+ * @throws {MissingDataError} Naming the first field whose files are missing, and how to name others.
  */
 async function checkFiles(experiment: ResolvedExperiment): Promise<void> {
   const { name, corpus } = experiment;
   const [missing] = await missingPaths(experiment);
   if (missing) {
     const { field, path } = missing;
-    throw new Deno.errors.NotFound(
+    throw new MissingDataError(
       `Cannot run "${name}" as ${field} is missing: current value is "${path}", current folder is ` +
         `"${Deno.cwd()}"; name another with --set ${field}=PATH` +
-        (field.startsWith("corpus.") ? ', or see what "deno task data" says of it' : ""),
+        ', or see what "deno task data" says of it',
     );
   }
   if (corpus.kind !== "files") return;
@@ -86,7 +87,7 @@ async function checkFiles(experiment: ResolvedExperiment): Promise<void> {
       await findDocuments(corpus[split].map((part) => join(corpus.folder, part)));
     } catch (cause) {
       if (!(cause instanceof Deno.errors.NotFound)) throw cause;
-      throw new Deno.errors.NotFound(
+      throw new MissingDataError(
         `${cause.message}; name others with --set corpus.${split}=PATTERN`,
         { cause },
       );

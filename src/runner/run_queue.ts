@@ -42,7 +42,7 @@ export interface QueueOptions {
 
 /**
  * What a run has come to in a queue. Earlier: before the queue began. `locked`: another process executes it.
- * `waiting`: it has not begun.
+ * `left out`: its data is missing. `waiting`: it has not begun.
  */
 export type QueuedState =
   | "completed"
@@ -50,6 +50,7 @@ export type QueuedState =
   | "failed"
   | "failed earlier"
   | "interrupted"
+  | "left out"
   | "locked"
   | "waiting";
 
@@ -188,6 +189,11 @@ async function executeOne(
       progress.note("interrupted; the same command resumes it");
       return;
     }
+    if (results.summary.state === "planned") {
+      queued.state = "left out";
+      progress.note("left out, as its data is missing");
+      return;
+    }
     queued.state = "failed";
     const recorded = results.summary.state === "failed";
     progress.note(recorded ? `failed; details are in ${results.path}/failure.txt` : "failed");
@@ -249,6 +255,7 @@ export function summarizeQueue(states: readonly QueuedState[], results: string):
   const parts = [
     ...part("completed", "completed", "completed earlier"),
     ...part("failed", "failed", "failed earlier"),
+    ...part("left out, as their data is missing", "left out"),
     ...part("skipped, as other processes execute them", "locked"),
     ...part("interrupted", "interrupted"),
     ...part("not begun", "waiting"),

@@ -89,6 +89,14 @@ export async function readDataSets(path: string): Promise<DataSet[]> {
   );
 }
 
+/** The data set to which a path of a declaration belongs: that of the folder `data/NAME` in it. */
+export function dataSetOf(path: string, dataSets: readonly DataSet[]): DataSet | undefined {
+  const folders = path.split(/[\\/]/);
+  return dataSets.find(({ name }) =>
+    folders.some((folder, i) => folder === name && folders[i - 1] === "data")
+  );
+}
+
 /** Compares the files in a folder with those of a data set; a folder that is not there has none. */
 export async function checkDataSet({ files }: DataSet, folder: string): Promise<DataSetState> {
   const state: Record<keyof DataSetState, DataFile[]> = {

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { writeBackboneFolder } from "../../src/backbone/checkpoint/folder.ts";
 import { assert, test } from "../testing.ts";
 import { smallBackbone } from "../training/small_training.ts";
@@ -67,6 +68,55 @@ runTest(
     }
     assert.deepEqual([...errors.keys()].sort(), Object.keys(reasons).sort());
     for (const [name, reason] of Object.entries(reasons)) assert.match(errors.get(name)!, reason);
+  },
+);
+
+/** Two declarations in a folder, of which one reads a corpus that is not there. */
+async function writeDeclarations(folder: string): Promise<string> {
+  const path = join(folder, "experiments");
+  await Deno.mkdir(path);
+  const base = `import base from ${JSON.stringify(pathToFileURL(tiny).href)};\n`;
+  await Deno.writeTextFile(join(path, "here.ts"), `${base}export default base;\n`);
+  const corpus = "corpus: { ...base.corpus, folder: 'data/novels' }";
+  await Deno.writeTextFile(
+    join(path, "there.ts"),
+    `${base}export default { ...base, name: "there", ${corpus} };\n`,
+  );
+  return path;
+}
+
+runTest(
+  "runs of a folder whose data is missing are left out, until it is there",
+  async (folder) => {
+    const declarations = await writeDeclarations(folder);
+    const { code, stdout, stderr } = await run(folder, declarations);
+    assert.equal(code, 0, stderr);
+    assert.equal(stderr, "");
+    assert.match(stdout, /^2 runs: 1 completed, 1 left out, as their data is missing; /m);
+    assert.match(
+      stdout,
+      /^Left out, as files are missing:\n {2}there: data\/novels\nHow to get them:\n {2}novels: Plain texts/m,
+    );
+    const results = join(folder, "results");
+    const stateOf = async (name: string) => {
+      const [path] = (await runFolders(results)).filter((path) => path.includes(`/${name}/`));
+      return await readJson(path, "summary.json");
+    };
+    const { state, error } = await stateOf("there");
+    assert.equal(state, "planned");
+    assert.match(error, /^Cannot run "there" as corpus.folder is missing: .* "deno task data"/);
+
+    await Deno.remove(join(declarations, "here.ts"));
+    assert.equal((await run(folder, declarations)).code, 1, "nothing is completed");
+    const named = await run(folder, join(declarations, "there.ts"), "--results", "named");
+    assert.equal(named.code, 1);
+    assert.match(named.stderr, /^there\/.* failed: Cannot run "there" as corpus.folder is missing/);
+
+    await Deno.mkdir(join(folder, "data"));
+    await Deno.rename(join(folder, "corpus"), join(folder, "data/novels"));
+    assert.equal((await run(folder, declarations)).code, 0);
+    const completed = await stateOf("there");
+    assert.deepEqual([completed.state, completed.error], ["completed", undefined]);
   },
 );
 

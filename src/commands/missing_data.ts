@@ -1,0 +1,32 @@
+/**
+ * Which data is missing for which runs, and how to get it, in words.
+ */
+import type { ResolvedRun } from "../experiment/resolve.ts";
+import { missingPaths } from "../experiment/estimate.ts";
+import { dataSetOf, readDataSets } from "../text/data_set.ts";
+import { dataSetList } from "./data.ts";
+
+/** Experiments with the paths that are missing for their runs; nothing for those of which nothing is. */
+export async function describeMissing(runs: readonly ResolvedRun[]): Promise<string[]> {
+  const lines: string[] = [];
+  for (const [name, ofName] of Map.groupBy(runs, ({ experiment }) => experiment.name)) {
+    const missing = await Promise.all(ofName.map(({ experiment }) => missingPaths(experiment)));
+    const paths = new Set(missing.flat().map(({ path }) => path));
+    const count = ofName.length === 1 ? "" : ` (${ofName.length} runs)`;
+    if (paths.size > 0) lines.push(`${name}${count}: ${[...paths].join(", ")}`);
+  }
+  return lines;
+}
+
+/** How to get what is missing, a line for each data set that the project knows. */
+export async function describeSources(runs: readonly ResolvedRun[]): Promise<string[]> {
+  const dataSets = await readDataSets(dataSetList);
+  const sources = new Map<string, string>();
+  for (const { experiment } of runs) {
+    for (const { path } of await missingPaths(experiment)) {
+      const dataSet = dataSetOf(path, dataSets);
+      if (dataSet) sources.set(dataSet.name, dataSet.get);
+    }
+  }
+  return [...sources].map(([name, get]) => `${name}: ${get}`);
+}
