@@ -46,6 +46,7 @@ export type {
   ModelDeclaration,
   ModelEvaluation,
   NamedModel,
+  NeedleEvaluation,
   NoCorpusConfig,
   PerplexityEvaluation,
   PretrainedBackboneConfig,

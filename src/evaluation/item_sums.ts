@@ -6,6 +6,7 @@ import { metricOf } from "../results/comparison.ts";
 import type { Metric, SampleRecord } from "../results/run_folder.ts";
 import { chapterBreakSums } from "./chapter_break.ts";
 import { drawnSums } from "./drawn_metrics.ts";
+import { needleSums } from "./needle.ts";
 import { perplexitySums } from "./perplexity.ts";
 import { recallSums } from "./recall.ts";
 
@@ -15,7 +16,8 @@ import { recallSums } from "./recall.ts";
  * @returns undefined where the metric is no such ratio, or the records do not give its value.
  */
 export function itemSums(metric: Metric, samples: readonly SampleRecord[]): ItemSums | undefined {
-  const sums = perplexitySums(metric.name, samples) ?? recallSums(metric.name, samples) ??
+  const sums = needleSums(metric.name, samples) ?? perplexitySums(metric.name, samples) ??
+    recallSums(metric.name, samples) ??
     chapterBreakSums(metric.name, samples) ?? drawnSums(metric.name, samples) ??
     scoreSums(metric.name, samples);
   if (!sums || sums.items.length === 0) return undefined;

@@ -2,6 +2,7 @@ import type { EvaluationConfig } from "../experiment/declaration.ts";
 import type { Metric } from "../results/run_folder.ts";
 import { chapterBreakVersion } from "./chapter_break.ts";
 import { inContextLearningVersion } from "./in_context_learning.ts";
+import { needleVersion } from "./needle.ts";
 import { perplexityVersion } from "./perplexity.ts";
 import { recallVersion } from "./recall.ts";
 import { squadVersion } from "./squad.ts";
@@ -22,6 +23,8 @@ export function isOutdated(
       return metricVersion < inContextLearningVersion;
     case "squad":
       return metricVersion < squadVersion;
+    case "needle":
+      return metricVersion < needleVersion;
     default:
       return kind satisfies never;
   }

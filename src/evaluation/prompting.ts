@@ -2,6 +2,7 @@
  * Prompting for evaluations: a model reads a text, segment by segment, and is then asked prompts about it, none of which
  * changes what it has read. What a model answers depends on the item alone, not on those beside it.
  */
+import type { RetrievedChunks } from "../longmem/longmem.ts";
 import type { PromptedModel } from "./language_model.ts";
 
 /** Tokens of which the likelihood is asked, behind a local context. */
@@ -26,6 +27,10 @@ export interface PromptScore {
   readonly nll: Float32Array;
   /** The most likely token of the whole vocabulary in the place of each scored token. */
   readonly choices: Int32Array;
+  /** Rank of each scored token in the whole vocabulary, from 1, where the model says it. */
+  readonly ranks?: Int32Array;
+  /** What the positions before the scored tokens retrieve [H, scored, n], where it was asked for. */
+  readonly retrieved?: RetrievedChunks;
 }
 
 /** How prompts are asked. */
@@ -39,6 +44,8 @@ export interface PromptOptions {
   readonly memory: "per-row" | "shared";
   /** Token that stands where a row has no more tokens. */
   readonly pad: number;
+  /** Whether a model that retrieves is asked for what it retrieves, too. */
+  readonly retrieved?: boolean;
   readonly signal?: AbortSignal;
   /** Told after each batch of prompts: prompts asked so far. */
   readonly onPrompts?: (asked: number, total: number) => void;
@@ -68,7 +75,7 @@ export async function askPrompts(
     const answers = await askBatch(
       model,
       rows.map((row) => row && items[row.item].prompts[row.prompt]),
-      options.pad,
+      options,
     );
     rows.forEach((row, i) => {
       if (!row) return;
@@ -171,7 +178,7 @@ export async function continuePrompts(
             tokens: withNext(items[item].prompts[prompt], continued[item][prompt], pad),
             scored: 1,
           })),
-          pad,
+          { pad },
         );
         open.forEach((prompt, row) => continued[item][prompt].push(answers[row]!.choices[0]));
         open = open.filter((prompt) => !ends(continued[item][prompt]));
@@ -222,7 +229,7 @@ async function readItems(
 async function askBatch(
   model: PromptedModel,
   prompts: readonly (Prompt | undefined)[],
-  pad: number,
+  { pad, retrieved: asksRetrieved }: Pick<PromptOptions, "pad" | "retrieved">,
 ): Promise<(PromptScore | undefined)[]> {
   const longest = Math.max(...prompts.map((prompt) => prompt?.tokens.length ?? 0));
   const T = Math.ceil((longest - 1) / lengthStep) * lengthStep, rows = prompts.length;
@@ -232,12 +239,33 @@ async function askBatch(
     tokens.set(prompt.tokens.subarray(0, -1), row * T);
     targets.set(prompt.tokens.subarray(1), row * T);
   });
-  const { nll, choices } = await model.ask({ tokens, targets, rows });
+  const { nll, choices, ranks } = await model.ask({ tokens, targets, rows });
+  const retrieved = asksRetrieved ? await model.retrieves?.({ tokens, rows }) : undefined;
   return prompts.map((prompt, row) => {
     if (!prompt) return undefined;
     const end = row * T + prompt.tokens.length - 1, start = end - prompt.scored;
-    return { nll: nll.slice(start, end), choices: choices.slice(start, end) };
+    return {
+      nll: nll.slice(start, end),
+      choices: choices.slice(start, end),
+      ...(ranks && { ranks: ranks.slice(start, end) }),
+      ...(retrieved && {
+        retrieved: retrievedAt(retrieved, row, { start: start - row * T, end: end - row * T }),
+      }),
+    };
   });
+}
+
+/** What some positions of a row retrieve. */
+function retrievedAt(
+  { ages, heads, positions, chunks }: RetrievedChunks,
+  row: number,
+  { start, end }: { start: number; end: number },
+): RetrievedChunks {
+  const ofHeads = Array.from({ length: heads }, (_, h) => {
+    const first = (row * heads + h) * positions;
+    return [...ages.subarray((first + start) * chunks, (first + end) * chunks)];
+  });
+  return { ages: Int32Array.from(ofHeads.flat()), heads, positions: end - start, chunks };
 }
 
 function checkItem(

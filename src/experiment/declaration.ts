@@ -529,13 +529,34 @@ export interface SquadEvaluation extends ModelEvaluation {
   readonly maxItems?: number;
 }
 
+/**
+ * Whether a model names facts that were told once, at chosen distances, in texts that otherwise tell nothing; and whether
+ * the memory retrieves them. Nothing is downloaded: the facts are those of persons in the chronicle, pass keys elsewhere.
+ */
+export interface NeedleEvaluation extends ModelEvaluation {
+  /** Distinguishes it from other kinds of evaluation. */
+  readonly kind: "needle";
+  /**
+   * Tokens from a fact to the answer at least, and no more than a sentence beyond; each has its own metrics (default 64,
+   * 256, 512, 1024, 2048 and 4096). Texts are as long as the largest needs.
+   */
+  readonly distances: readonly number[];
+  /** Facts of a text, dealt to the distances and all asked for; each number has texts of its own (default 1 alone). */
+  readonly needles: readonly number[];
+  /** How many times a fact of each distance is asked for, each in another text (default 24). */
+  readonly instances: number;
+  /** Seed of the texts (default 1). */
+  readonly seed: number;
+}
+
 /** An evaluation, all fields filled in. */
 export type EvaluationConfig =
   | PerplexityEvaluation
   | RecallEvaluation
   | ChapterBreakEvaluation
   | InContextLearningEvaluation
-  | SquadEvaluation;
+  | SquadEvaluation
+  | NeedleEvaluation;
 
 /** An evaluation as declared; `memory` overrides fields of the experiment's memory. */
 export type EvaluationDeclaration =
@@ -543,6 +564,7 @@ export type EvaluationDeclaration =
     | Declared<Omit<PerplexityEvaluation, "memory" | "models">, "kind" | "split">
     | Declared<Omit<RecallEvaluation, "memory" | "models">, "kind" | "split">
     | ChapterBreakDeclaration
+    | Declared<Omit<NeedleEvaluation, "memory" | "models">, "kind">
     | (
       & Declared<Omit<InContextLearningEvaluation, "memory" | "models" | "source">, "kind">
       & { readonly source: DemonstrationSourceDeclaration }

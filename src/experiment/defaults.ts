@@ -342,6 +342,13 @@ function fillEvaluation(
         prefixTokens,
       };
     }
+    case "needle":
+      return {
+        name: fields.kind,
+        ...needleDefaults,
+        ...fields,
+        ...fillModelEvaluation(evaluation, experiment),
+      };
     case "in-context-learning": {
       const reviews = fields.source.kind === "chronicle";
       const { scoring, draw, memory } = protocolDefaults[experiment.protocol].inContextLearning;
@@ -372,6 +379,14 @@ function fillEvaluation(
       return fields satisfies never;
   }
 }
+
+/** Distances within a short segment, and as far as the chronicle's memory reaches. */
+const needleDefaults = {
+  distances: [64, 256, 512, 1024, 2048, 4096],
+  needles: [1],
+  instances: 24,
+  seed: 1,
+} as const;
 
 /** The paper's numbers of prefix tokens; books of the chronicle have about 5,000. */
 const paperPrefixes = [4096, 6144, 8192];

@@ -160,6 +160,12 @@ export function describeItems(evaluation: EvaluationConfig): string {
       const items = `${atMost(maxItems, "chapter breaks")} of ${source.split}`;
       return `${items}, after ${prefixTokens.join(", ")} tokens`;
     }
+    case "needle": {
+      const { instances, needles, distances } = evaluation;
+      return `${instances} instances of ${needles.join(", ")} facts, told ${
+        distances.join(", ")
+      } tokens before`;
+    }
     case "in-context-learning": {
       const { source, maxItems } = evaluation;
       const items = atMost(maxItems, "examples");

@@ -11,6 +11,8 @@ import type { Experiment } from "./declaration.ts";
 import type { Sweep } from "./sweep.ts";
 
 const positiveInteger = z.int().positive().describe("positive integers");
+const positiveIntegers = z.array(positiveInteger).min(1).readonly()
+  .describe("lists of positive integers");
 const nonNegativeInteger = z.int().nonnegative().describe("integers from 0");
 const positiveNumber = z.number().positive().describe("numbers above 0");
 const nonNegativeNumber = z.number().nonnegative().describe("numbers from 0");
@@ -303,6 +305,14 @@ const evaluation = z.discriminatedUnion("kind", [
     scoring: oneOf("sum", "per-token").exactOptional(),
     ties: oneOf("wrong", "right").exactOptional(),
     maxItems: positiveInteger.exactOptional(),
+  }),
+  z.strictObject({
+    kind: z.literal("needle"),
+    ...modelEvaluation,
+    distances: positiveIntegers.exactOptional(),
+    needles: positiveIntegers.exactOptional(),
+    instances: positiveInteger.exactOptional(),
+    seed: seed.exactOptional(),
   }),
   z.strictObject({
     kind: z.literal("in-context-learning"),

@@ -13,6 +13,7 @@ import type {
   MemoryConfig,
   ModelEvaluation,
   NamedModel,
+  NeedleEvaluation,
   ResolvedExperiment,
   SideNetConfig,
   SquadEvaluation,
@@ -21,6 +22,7 @@ import type {
 import { lowestCapacityTokens, memoryOfSizes } from "../memory/config.ts";
 import { publishedTable } from "../results/published.ts";
 import { checkChronicle } from "../text/chronicle/config.ts";
+import { mostNeedles } from "../text/needle.ts";
 import { fillDefaults } from "./defaults.ts";
 import { measuredModels, modelName } from "./model_name.ts";
 import { experimentSchema, rootNode, type SchemaNode } from "./schema.ts";
@@ -352,6 +354,7 @@ function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
     if (evaluation.kind === "chapter-break") {
       problems.push(...chapterBreakProblems(evaluation, corpus, path));
     }
+    if (evaluation.kind === "needle") problems.push(...needleProblems(evaluation, path));
     if (evaluation.kind === "in-context-learning") {
       problems.push(...inContextLearningProblems(evaluation, experiment, path));
     }
@@ -370,7 +373,8 @@ function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
     }
     if (evaluation.memory === undefined) continue;
     // Where rows share a bank, they are asked about one text, which is read once.
-    const readsOnce = ["chapter-break", "in-context-learning", "squad"].includes(evaluation.kind);
+    const readsOnce = ["chapter-break", "in-context-learning", "squad", "needle"]
+      .includes(evaluation.kind);
     const written = { ...evaluation, ...(readsOnce && { batchSize: 1 }) };
     if (memory === undefined) {
       problems.push({
@@ -433,6 +437,25 @@ function chapterBreakProblems(
     }
   }
   return problems;
+}
+
+function needleProblems({ distances, needles }: NeedleEvaluation, path: string): Problem[] {
+  const twice = Object.entries({ distances, needles }).flatMap(([field, values]) => {
+    const i = values.findIndex((value, i) => values.indexOf(value) < i);
+    return i < 0 ? [] : [
+      wrong(`${path}.${field}.${i}`, "is listed twice", values[i], "numbers listed once"),
+    ];
+  });
+  const tooMany = needles.findIndex((count) => count > mostNeedles);
+  return [
+    ...twice,
+    ...(tooMany < 0 ? [] : [wrong(
+      `${path}.needles.${tooMany}`,
+      "must not exceed the names there are",
+      needles[tooMany],
+      `integers from 1 to ${mostNeedles}`,
+    )]),
+  ];
 }
 
 function inContextLearningProblems(

@@ -33,6 +33,23 @@ const labels: readonly [RegExp, (...groups: string[]) => MetricLabel][] = [
     part: `accuracy more than that of ${model}, by tokens before the break`,
     header: tokens,
   })],
+  [
+    /^(accuracy|reciprocal rank|retrieved by .+?)( of \d+)? at (\d+)$/,
+    (measure, count, tokens) => ({
+      part: `${measure}${count ? `${count} facts` : ""}, by distance in tokens`,
+      header: tokens,
+    }),
+  ],
+  [/^(accuracy|reciprocal rank|retrieved by .+?) of (\d+)$/, (measure, count) => ({
+    part: `${measure}, by facts told`,
+    header: count,
+  })],
+  [/^accuracy( of \d+)?(?: at (\d+))? over (.+)$/, (count, tokens, model) => ({
+    part: `accuracy${
+      count ? `${count} facts` : ""
+    } more than that of ${model}, by distance in tokens`,
+    header: tokens ?? "all",
+  })],
   [/^(accuracy|exact match|F1)(?: (\S+))? seed (\d+)$/, (measure, task, seed) => ({
     part: `${measure} of each seed`,
     header: task ? `${task} ${seed}` : seed,

@@ -17,6 +17,7 @@ import {
   perplexitySamples,
   scoreDocuments,
 } from "../evaluation/perplexity.ts";
+import { askNeedles, needleMetrics } from "../evaluation/needle.ts";
 import { outdatedEvaluations } from "../evaluation/metric_version.ts";
 import type { PromptOptions } from "../evaluation/prompting.ts";
 import type { ReadOptions } from "../evaluation/reading.ts";
@@ -25,6 +26,7 @@ import type {
   ChapterBreakEvaluation,
   CorpusConfig,
   ModelEvaluation,
+  NeedleEvaluation,
   PerplexityEvaluation,
   RecallEvaluation,
   ResolvedExperiment,
@@ -33,6 +35,8 @@ import { padId } from "../backbone/shape.ts";
 import { modelName } from "../experiment/model_name.ts";
 import type { Metric, SampleRecord } from "../results/run_folder.ts";
 import type { Device } from "../runtime/device.ts";
+import { defaultChronicle } from "../text/chronicle/config.ts";
+import { chronicleWording, englishWording, writeNeedleTexts } from "../text/needle.ts";
 import { cutDocument } from "../text/segments.ts";
 import { chapterBreakItems, spread } from "./chapter_break.ts";
 import { type Evaluated, openModel } from "./evaluated_model.ts";
@@ -87,6 +91,9 @@ export async function runEvaluations(
           break;
         case "squad":
           await evaluateModels(evaluation, setting, await squadSteps(evaluation, text, context));
+          break;
+        case "needle":
+          await evaluateNeedle(evaluation, experiment, text, setting);
           break;
         case "chapter-break":
           await evaluateChapterBreak(evaluation, experiment.corpus, text, setting);
@@ -172,6 +179,33 @@ async function evaluateChapterBreak(
     others: () => textsOfOtherWorks(questions),
     measure: (model, samples, baseline) =>
       chapterBreakMetrics({ ...labels, model }, samples, baseline),
+  });
+}
+
+async function evaluateNeedle(
+  evaluation: NeedleEvaluation,
+  { corpus, tokenizer }: ResolvedExperiment,
+  text: RunText,
+  setting: Setting,
+): Promise<void> {
+  const { name, memory } = evaluation;
+  const { sentence } = corpus.kind === "chronicle" ? corpus.config : defaultChronicle;
+  const wording = tokenizer.kind === "chronicle"
+    ? chronicleWording(sentence)
+    : englishWording(text.tokenizer);
+  const texts = writeNeedleTexts({ ...evaluation, wording });
+  await evaluateModels(evaluation, setting, {
+    score: (model, scoring) =>
+      askNeedles(model, texts, {
+        ...promptOptions(evaluation, texts, scoring),
+        chunkTokens: memory?.chunkTokens,
+      }),
+    others: () =>
+      nextDocuments(texts.map(({ reading }) => ({
+        segments: reading.map((tokens) => ({ tokens, targetTokens: tokens.length })),
+      }))),
+    measure: (model, samples, baseline) =>
+      needleMetrics({ evaluation: name, model }, samples, baseline),
   });
 }
 

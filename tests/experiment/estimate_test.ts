@@ -128,6 +128,17 @@ test("estimateRun() lists the questions that are not there, compressed or not", 
   });
 });
 
+test("describeItems() says how many facts are asked for, and from where", () => {
+  const { evaluations: [evaluation] } = validateExperiment({
+    ...small,
+    evaluations: [{ kind: "needle", models: ["backbone"], needles: [1, 4], distances: [64, 9] }],
+  });
+  assert.equal(
+    describeItems(evaluation),
+    "24 instances of 1, 4 facts, told 64, 9 tokens before",
+  );
+});
+
 test("describeItems() says how many examples are asked, and of what", () => {
   const described = (
     fields: Partial<Extract<EvaluationDeclaration, { kind: "in-context-learning" }>>,

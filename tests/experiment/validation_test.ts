@@ -504,6 +504,35 @@ const malformed: Malformed[] = [
     ],
   },
   {
+    name: "needles at no distance, never asked for, and a misspelled field",
+    change: {
+      evaluations: [
+        { kind: "needle", name: "none", models: ["backbone"], distances: [], instances: 0 },
+        { kind: "needle", models: ["backbone"], distance: [64] },
+      ],
+    },
+    problems: [
+      "evaluations.0.distances has a wrong value: current value is [], allowed are lists of positive integers",
+      "evaluations.0.instances has a wrong value: current value is 0, allowed are positive integers",
+      'evaluations.1.distance is unknown: allowed are kind, name, models, batchSize, contextTokens, memory, distances, needles, instances, seed (did you mean "distances"?)',
+    ],
+  },
+  {
+    name: "needles of more names than there are, and a distance listed twice",
+    change: {
+      evaluations: [{
+        kind: "needle",
+        models: ["backbone"],
+        distances: [64, 128, 64],
+        needles: [1, 41],
+      }],
+    },
+    problems: [
+      "evaluations.0.distances.2 is listed twice: current value is 64, allowed are numbers listed once",
+      "evaluations.0.needles.1 must not exceed the names there are: current value is 41, allowed are integers from 1 to 40",
+    ],
+  },
+  {
     name: "in-context learning without a source",
     change: { evaluations: [{ kind: "in-context-learning", models: ["backbone"] }] },
     problems: [

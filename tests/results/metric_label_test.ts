@@ -31,6 +31,27 @@ test("metricLabel() keeps the accuracies of ChapterBreak in the first table and 
   assert.equal(over.header, "4096");
 });
 
+test("metricLabel() sets the measures of needles apart by distance", () => {
+  const places: Record<string, [part: string, header: string]> = {
+    "accuracy": ["", "accuracy"],
+    "retrieved by any head": ["", "retrieved by any head"],
+    "accuracy of 4": ["accuracy, by facts told", "4"],
+    "accuracy at 64": ["accuracy, by distance in tokens", "64"],
+    "retrieved by a head of 4 at 64": [
+      "retrieved by a head of 4 facts, by distance in tokens",
+      "64",
+    ],
+    "accuracy over backbone": ["accuracy more than that of backbone, by distance in tokens", "all"],
+    "accuracy of 4 at 64 over longmem-memory-off": [
+      "accuracy of 4 facts more than that of longmem-memory-off, by distance in tokens",
+      "64",
+    ],
+  };
+  for (const [name, [part, header]] of Object.entries(places)) {
+    assert.deepEqual(metricLabel(name), { part, header }, name);
+  }
+});
+
 test("metricLabel() sets metrics over draws apart from those of each seed, deviations and gains", () => {
   const places: Record<string, [part: string, header: string]> = {
     "accuracy sst-2": ["", "sst-2"],

@@ -1,0 +1,73 @@
+import type { Experiment } from "../../src/experiment/declaration.ts";
+import { resolveRun } from "../../src/experiment/resolve.ts";
+import type { SampleRecord } from "../../src/results/run_folder.ts";
+import { runExperiment } from "../../src/runner/run_experiment.ts";
+import { withFolder } from "../backbone/checkpoint/temporary.ts";
+import { assert, test } from "../testing.ts";
+
+const training = { batchSize: 1, contextTokens: 16, steps: 2, learningRate: 1e-3 };
+
+/** The smallest LongMem on the smallest books. */
+const experiment = {
+  name: "haystack",
+  corpus: {
+    kind: "chronicle",
+    books: { train: 1, valid: 1, test: 1 },
+    drills: 1,
+    config: {
+      contextTokens: 16,
+      book: { chapters: 3, sentencesPerChapter: 8 },
+      drill: { scenes: 2, sceneTokens: 60 },
+    },
+  },
+  tokenizer: { kind: "chronicle" },
+  backbone: { kind: "pretrain", layers: 2, hiddenDim: 8, heads: 2, training },
+  sidenet: { memoryBlock: 1 },
+  memory: { capacityTokens: 64, chunkTokens: 4, retrievedTokens: 64 },
+  evaluations: [{
+    kind: "needle",
+    models: ["backbone", "untrained-with-memory", "backbone-full-context"],
+    distances: [8, 40, 120],
+    needles: [1, 3],
+    instances: 2,
+    batchSize: 2,
+  }],
+} as const satisfies Experiment;
+
+test("runExperiment() asks for needles, and says which of them the memory returns", async () => {
+  for (const bank of ["per-row", "shared"] as const) {
+    await withFolder(async (results) => {
+      const memory = { ...experiment.memory, bank, reset: "epoch" } as const;
+      const run = await runExperiment({ ...experiment, memory }, { results, device: "cpu" });
+      assert.equal(run.state, "completed");
+      const value = (model: string, name: string) =>
+        run.metrics.find((metric) => metric.model === model && metric.name === name)?.value;
+      // All of the memory is retrieved: what is in the prompt does not count, what is in the memory is found, what has left
+      // it is not.
+      for (const head of ["any head", "a head"]) {
+        assert.equal(value("untrained-with-memory", `retrieved by ${head} at 8`), undefined);
+        assert.equal(value("untrained-with-memory", `retrieved by ${head} at 40`), 1, bank);
+        assert.equal(value("untrained-with-memory", `retrieved by ${head} at 120`), 0, bank);
+      }
+      for (const model of ["backbone", "backbone-full-context-80"]) {
+        assert.equal(value(model, "retrieved by any head"), undefined);
+        assert.ok(value(model, "accuracy at 120")! <= 1);
+        assert.ok(value(model, "reciprocal rank of 3 at 8")! > 0);
+      }
+      const path = `${results}/haystack/${run.run}/samples/needle.jsonl`;
+      const samples: (SampleRecord & { model: string })[] = (await Deno.readTextFile(path)).trim()
+        .split("\n").map((line) => JSON.parse(line));
+      assert.deepEqual(
+        samples.filter(({ model }) => model === "backbone").map(({ item }) => item),
+        ["1/0", "1/1", "3/0", "3/1"],
+      );
+    });
+  }
+});
+
+test("a limited run asks for fewer instances, and is another run", () => {
+  const limited = resolveRun("haystack.ts", experiment, { limit: 1 });
+  const [evaluation] = limited.experiment.evaluations;
+  assert.ok(evaluation.kind === "needle" && evaluation.instances === 1);
+  assert.notEqual(limited.id, resolveRun("haystack.ts", experiment).id);
+});
