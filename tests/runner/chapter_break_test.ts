@@ -1,7 +1,9 @@
 import type { EvaluationDeclaration, Experiment } from "../../src/experiment/declaration.ts";
 import { resolveRun } from "../../src/experiment/resolve.ts";
 import type { SampleRecord } from "../../src/results/run_folder.ts";
-import { spread } from "../../src/runner/chapter_break.ts";
+import { chapterBreakItems, spread } from "../../src/runner/chapter_break.ts";
+import type { RunContext } from "../../src/runner/run.ts";
+import type { RunText } from "../../src/runner/text.ts";
 import { runExperiment } from "../../src/runner/run_experiment.ts";
 import { openingTokens, writeBooks } from "../../src/text/chronicle/book.ts";
 import { writeChapterBreak } from "../../src/text/chronicle/chapter_break.ts";
@@ -141,6 +143,84 @@ test("runExperiment() takes items evenly from all works where it may not take al
     assert.deepEqual(fewer(model).map(({ item }) => item), ["book_0/0", "book_1/0", "book_2/0"]);
   }
   for (const { n, total } of metrics) assert.deepEqual([n, total], [6, 18]);
+});
+
+/** Items of a file with one instance, made by a run of words as tokens and some corpus of files. */
+async function itemsOf(
+  { ctx, treatment, prefixTokens }: {
+    ctx: string;
+    treatment?: { lines?: "plain" | "released-code"; unwrap?: boolean };
+    prefixTokens: number;
+  },
+) {
+  return await withFolder(async (folder) => {
+    const path = `${folder}/breaks.json`;
+    const texts = { ctx, pos: "it\nbegan", negs: ["a", "b", "c", "d", "e f"] };
+    await Deno.writeTextFile(path, JSON.stringify({ ao3: { work: [texts] } }));
+    const { corpus, evaluations: [evaluation] } = resolveRun("breaks.ts", {
+      ...small,
+      corpus: { folder, train: "train", valid: "valid", test: "test", ...treatment },
+      tokenizer: { kind: "bpe", vocabSize: 300 },
+      evaluations: [{
+        kind: "chapter-break",
+        models: ["backbone"],
+        prefixTokens,
+        source: { kind: "file", path, split: "ao3" },
+      }],
+    }).experiment;
+    assert.ok(evaluation.kind === "chapter-break");
+    // Every character is a token.
+    const tokenizer = {
+      specialIds: { bos: 1, pad: 0, eos: 2, unk: 3 },
+      encode: (text: string) => {
+        assert.ok(!ctx.slice(1).endsWith(text) || /^\s/.test(text), `a word is cut: ${text}`);
+        return Array.from(text, (character) => character.charCodeAt(0));
+      },
+    };
+    const [{ prefix, candidates, ...names }] = await chapterBreakItems(
+      evaluation,
+      corpus,
+      { tokenizer } as unknown as RunText,
+      { results: { recordHash: () => Promise.resolve() } } as unknown as RunContext,
+    );
+    assert.deepEqual(names, { name: "work/0", work: "work" });
+    const textOf = (tokens: Int32Array) =>
+      Array.from(tokens, (id) => id === 1 ? "<s>" : id === 2 ? "</s>" : String.fromCharCode(id));
+    return [prefix, ...candidates].map((tokens) => textOf(tokens).join(""));
+  });
+}
+
+test("chapterBreakItems() takes the last tokens before the break, without the ends of a document", async () => {
+  const words = Array.from({ length: 400 }, (_, i) => `word${i}`).join(" ");
+  for (const prefixTokens of [5, 100, 300, 2000]) {
+    const [prefix, right, ...wrong] = await itemsOf({ ctx: words, prefixTokens });
+    assert.equal(prefix, words.slice(-prefixTokens));
+    assert.deepEqual([right, ...wrong], ["it\nbegan", "a", "b", "c", "d", "e f"]);
+  }
+  assert.equal((await itemsOf({ ctx: words, prefixTokens: 10_000 }))[0], words);
+});
+
+test("chapterBreakItems() treats lines of texts as the corpus treats those of documents", async () => {
+  const released = await itemsOf({
+    ctx: "one\n\n two ",
+    treatment: { lines: "released-code" },
+    prefixTokens: 100,
+  });
+  assert.deepEqual(released.slice(0, 3), [
+    "<s>one</s><s>two</s>",
+    "<s>it</s><s>began</s>",
+    "<s>a</s>",
+  ]);
+  const unwrapped = await itemsOf({
+    ctx: "one\ntwo\n\nthree",
+    treatment: { unwrap: true },
+    prefixTokens: 100,
+  });
+  assert.deepEqual(unwrapped.slice(0, 2), ["one two\n\nthree", "it began"]);
+  // Lines of a text whose paragraphs no blank lines separate stay, also those of its candidates.
+  const lines = "one\n".repeat(2000);
+  const kept = await itemsOf({ ctx: lines, treatment: { unwrap: true }, prefixTokens: 9 });
+  assert.deepEqual(kept.slice(0, 2), ["\none\none\n", "it\nbegan"]);
 });
 
 test("spread() takes all of a list, or so many from all over it", () => {

@@ -142,6 +142,7 @@ test("writeBookChapterBreak() passes over chapters that are short, hold a headin
   assert.equal(known.length, 6);
   assert.equal(countOf(hidden, known), 0);
   assert.equal(countOf(text.replaceAll("w4.", "w5.")), 0);
+  assert.equal(countOf(text.replaceAll("w5.", "w0.")), 0); // as the right one begins
   // Nothing before the first chapter: nothing to continue.
   assert.equal(countOf(text.replace("A book.\n\n", "")), 0);
 });
