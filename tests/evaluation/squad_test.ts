@@ -13,7 +13,7 @@ import { ScriptedModel } from "./scripted_model.ts";
 
 const pad = 1;
 
-/** A token for each character; 3 stands for no text. */
+/** A token for each character; 3 stands for no text, 200 for the end of a line and the beginning of the next. */
 const characters: Tokenizer = {
   vocabSize: 256,
   specialIds: { bos: 0, pad, eos: 2, unk: 4 },
@@ -22,7 +22,7 @@ const characters: Tokenizer = {
   decode: (ids) =>
     Array.from(ids, (id) => {
       if (id === pad || id === 3) throw new RangeError(`no text: ${id}`);
-      return id < 4 ? "" : String.fromCharCode(id);
+      return id < 4 ? "" : id === 200 ? "!\nmore" : String.fromCharCode(id);
     }).join(""),
 };
 
@@ -145,7 +145,7 @@ test("writeSquadEpisode() asks questions evenly spaced, and refuses to draw more
 });
 
 test("askQuestions() continues each prompt until its line ends, and scores the answer", async () => {
-  const eos = 2, none = 3, newline = 10;
+  const eos = 2, none = 3;
   const answers: Record<
     string,
     { tokens: number[]; prediction: string; exact: boolean; overlap: number }
@@ -157,8 +157,8 @@ test("askQuestions() continues each prompt until its line ends, and scores the a
       overlap: 1,
     },
     e0b: {
-      tokens: [...characters.encode(" b"), newline, 99],
-      prediction: "b",
+      tokens: [...characters.encode(" b"), 200, 99],
+      prediction: "b!",
       exact: false,
       overlap: 2 / 3,
     },
