@@ -29,6 +29,7 @@ export type {
   DemonstrationSourceDeclaration,
   DeviceChoice,
   DocumentEvaluation,
+  EfficiencyEvaluation,
   EvaluatedModel,
   EvaluationConfig,
   EvaluationDeclaration,

@@ -1,6 +1,7 @@
 import type { EvaluationConfig } from "../experiment/declaration.ts";
 import type { Metric } from "../results/run_folder.ts";
 import { chapterBreakVersion } from "./chapter_break.ts";
+import { efficiencyVersion } from "./efficiency.ts";
 import { inContextLearningVersion } from "./in_context_learning.ts";
 import { needleVersion } from "./needle.ts";
 import { perplexityVersion } from "./perplexity.ts";
@@ -23,6 +24,8 @@ export function isOutdated(
       return metricVersion < inContextLearningVersion;
     case "squad":
       return metricVersion < squadVersion;
+    case "efficiency":
+      return metricVersion < efficiencyVersion;
     case "needle":
       return metricVersion < needleVersion;
     default:

@@ -549,6 +549,22 @@ export interface NeedleEvaluation extends ModelEvaluation {
   readonly seed: number;
 }
 
+/**
+ * Tokens a second and peak memory with so many tokens in sight (the paper's table of efficiency): `backbone` attends to all of them,
+ * `longmem` and `untrained-with-memory` to `contextTokens` of them, with the others in a memory that is full. Which
+ * weights they have makes no difference. `src/evaluation/efficiency.ts` says what is measured and how.
+ */
+export interface EfficiencyEvaluation extends ModelEvaluation {
+  /** Distinguishes it from other kinds of evaluation. */
+  readonly kind: "efficiency";
+  /** Tokens in sight, each a point (default 1024, 2048, 4096 and 8192); the memory's own capacity does not count. */
+  readonly totalTokens: readonly number[];
+  /** Passes before those that are timed (default 3). */
+  readonly warmupPasses: number;
+  /** Passes that are timed (default 9). */
+  readonly repetitions: number;
+}
+
 /** An evaluation, all fields filled in. */
 export type EvaluationConfig =
   | PerplexityEvaluation
@@ -556,7 +572,8 @@ export type EvaluationConfig =
   | ChapterBreakEvaluation
   | InContextLearningEvaluation
   | SquadEvaluation
-  | NeedleEvaluation;
+  | NeedleEvaluation
+  | EfficiencyEvaluation;
 
 /** An evaluation as declared; `memory` overrides fields of the experiment's memory. */
 export type EvaluationDeclaration =
@@ -565,6 +582,7 @@ export type EvaluationDeclaration =
     | Declared<Omit<RecallEvaluation, "memory" | "models">, "kind" | "split">
     | ChapterBreakDeclaration
     | Declared<Omit<NeedleEvaluation, "memory" | "models">, "kind">
+    | Declared<Omit<EfficiencyEvaluation, "memory" | "models">, "kind">
     | (
       & Declared<Omit<InContextLearningEvaluation, "memory" | "models" | "source">, "kind">
       & { readonly source: DemonstrationSourceDeclaration }

@@ -342,6 +342,13 @@ function fillEvaluation(
         prefixTokens,
       };
     }
+    case "efficiency":
+      return {
+        name: fields.kind,
+        ...efficiencyDefaults,
+        ...fields,
+        ...fillModelEvaluation(evaluation, experiment),
+      };
     case "needle":
       return {
         name: fields.kind,
@@ -379,6 +386,12 @@ function fillEvaluation(
       return fields satisfies never;
   }
 }
+
+const efficiencyDefaults = {
+  totalTokens: [1024, 2048, 4096, 8192],
+  warmupPasses: 3,
+  repetitions: 9,
+} as const;
 
 /** Distances within a short segment, and as far as the chronicle's memory reaches. */
 const needleDefaults = {

@@ -160,6 +160,12 @@ export function describeItems(evaluation: EvaluationConfig): string {
       const items = `${atMost(maxItems, "chapter breaks")} of ${source.split}`;
       return `${items}, after ${prefixTokens.join(", ")} tokens`;
     }
+    case "efficiency": {
+      const { totalTokens, warmupPasses, repetitions } = evaluation;
+      return `${
+        totalTokens.join(", ")
+      } tokens in sight, ${repetitions} passes each after ${warmupPasses}`;
+    }
     case "needle": {
       const { instances, needles, distances } = evaluation;
       return `${instances} instances of ${needles.join(", ")} facts, told ${

@@ -131,6 +131,8 @@ function limited(evaluation: EvaluationConfig, limit: number | undefined): Evalu
     case "perplexity":
     case "recall":
       return { ...evaluation, maxDocuments: Math.min(limit, evaluation.maxDocuments ?? limit) };
+    case "efficiency":
+      return { ...evaluation, repetitions: Math.min(limit, evaluation.repetitions) };
     case "needle":
       return { ...evaluation, instances: Math.min(limit, evaluation.instances) };
     case "chapter-break":

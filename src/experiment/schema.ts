@@ -307,6 +307,13 @@ const evaluation = z.discriminatedUnion("kind", [
     maxItems: positiveInteger.exactOptional(),
   }),
   z.strictObject({
+    kind: z.literal("efficiency"),
+    ...modelEvaluation,
+    totalTokens: positiveIntegers.exactOptional(),
+    warmupPasses: nonNegativeInteger.exactOptional(),
+    repetitions: positiveInteger.exactOptional(),
+  }),
+  z.strictObject({
     kind: z.literal("needle"),
     ...modelEvaluation,
     distances: positiveIntegers.exactOptional(),

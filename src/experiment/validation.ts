@@ -8,6 +8,8 @@ import type {
   ChapterBreakEvaluation,
   ConfiguredModel,
   CorpusConfig,
+  EfficiencyEvaluation,
+  EvaluatedModel,
   Experiment,
   InContextLearningEvaluation,
   MemoryConfig,
@@ -354,6 +356,7 @@ function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
     if (evaluation.kind === "chapter-break") {
       problems.push(...chapterBreakProblems(evaluation, corpus, path));
     }
+    if (evaluation.kind === "efficiency") problems.push(...efficiencyProblems(evaluation, path));
     if (evaluation.kind === "needle") problems.push(...needleProblems(evaluation, path));
     if (evaluation.kind === "in-context-learning") {
       problems.push(...inContextLearningProblems(evaluation, experiment, path));
@@ -437,6 +440,48 @@ function chapterBreakProblems(
     }
   }
   return problems;
+}
+
+/** Only some models have all tokens in sight; the others' memories must hold what the segment does not. */
+function efficiencyProblems(
+  { models, totalTokens, contextTokens, batchSize, memory }: EfficiencyEvaluation,
+  path: string,
+): Problem[] {
+  const measured: readonly EvaluatedModel[] = ["backbone", "longmem", "untrained-with-memory"];
+  const other = models.findIndex((model) => !measured.includes(model));
+  const twice = totalTokens.findIndex((tokens, i) => totalTokens.indexOf(tokens) < i);
+  const hasMemory = memory && models.some((model) => model !== "backbone");
+  return [
+    ...(other < 0 ? [] : [wrong(
+      `${path}.models.${other}`,
+      "is a model whose efficiency is not measured",
+      modelName(models[other]),
+      measured.join(", "),
+    )]),
+    ...(twice < 0 ? [] : [wrong(
+      `${path}.totalTokens.${twice}`,
+      "is listed twice",
+      totalTokens[twice],
+      "numbers listed once",
+    )]),
+    ...(hasMemory
+      ? totalTokens.flatMap((tokens, i) => {
+        const rows = memory.bank === "shared" ? batchSize : 1;
+        const least = contextTokens + Math.max(
+          Math.ceil(
+            lowestCapacityTokens(rows * contextTokens, memory.chunkTokens, memory.eviction) / rows,
+          ),
+          Math.ceil(memory.retrievedTokens / rows),
+        );
+        return tokens >= least ? [] : [wrong(
+          `${path}.totalTokens.${i}`,
+          "must be contextTokens and what the smallest memory holds",
+          tokens,
+          `integers from ${least}`,
+        )];
+      })
+      : []),
+  ];
 }
 
 function needleProblems({ distances, needles }: NeedleEvaluation, path: string): Problem[] {

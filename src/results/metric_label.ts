@@ -40,6 +40,10 @@ const labels: readonly [RegExp, (...groups: string[]) => MetricLabel][] = [
       header: tokens,
     }),
   ],
+  [/^(speed|peak memory) (\d+)( relative to .+)?$/, (measure, tokens, relative = "") => ({
+    part: `${measure}${relative}, by tokens in sight`,
+    header: tokens,
+  })],
   [/^(accuracy|reciprocal rank|retrieved by .+?) of (\d+)$/, (measure, count) => ({
     part: `${measure}, by facts told`,
     header: count,

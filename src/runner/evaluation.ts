@@ -39,6 +39,7 @@ import { defaultChronicle } from "../text/chronicle/config.ts";
 import { chronicleWording, englishWording, writeNeedleTexts } from "../text/needle.ts";
 import { cutDocument } from "../text/segments.ts";
 import { chapterBreakItems, spread } from "./chapter_break.ts";
+import { evaluateEfficiency } from "./efficiency.ts";
 import { type Evaluated, openModel } from "./evaluated_model.ts";
 import { inContextLearningSteps } from "./in_context_learning.ts";
 import { withFrozen } from "./models.ts";
@@ -91,6 +92,13 @@ export async function runEvaluations(
           break;
         case "squad":
           await evaluateModels(evaluation, setting, await squadSteps(evaluation, text, context));
+          break;
+        case "efficiency":
+          await evaluateEfficiency(evaluation, evaluated, {
+            device: device.kind,
+            threads: experiment.threads,
+            context,
+          });
           break;
         case "needle":
           await evaluateNeedle(evaluation, experiment, text, setting);

@@ -504,6 +504,22 @@ const malformed: Malformed[] = [
     ],
   },
   {
+    name: "efficiency of other models, and of contexts that leave too little for a memory",
+    change: {
+      evaluations: [{
+        kind: "efficiency",
+        models: ["backbone", "infllm", "untrained-with-memory"],
+        contextTokens: 512,
+        totalTokens: [1023, 2048, 2048],
+      }],
+    },
+    problems: [
+      'evaluations.0.models.1 is a model whose efficiency is not measured: current value is "infllm-m1024-c16-k64-d512", allowed are backbone, longmem, untrained-with-memory',
+      "evaluations.0.totalTokens.2 is listed twice: current value is 2048, allowed are numbers listed once",
+      "evaluations.0.totalTokens.0 must be contextTokens and what the smallest memory holds: current value is 1023, allowed are integers from 1024",
+    ],
+  },
+  {
     name: "needles at no distance, never asked for, and a misspelled field",
     change: {
       evaluations: [

@@ -1,6 +1,7 @@
 import {
   bootstrapInterval,
   mean,
+  median,
   pairedDifference,
   perplexity,
   ratio,
@@ -161,4 +162,16 @@ test("standardDeviation() divides by n - 1 or by n", () => {
     () => standardDeviation([5], "sample"),
     /^RangeError: Cannot take a sample standard deviation as there are too few values: current number is 1$/,
   );
+});
+
+test("median() is the middle, with the order statistics between which it lies 95 % of the time", () => {
+  assert.deepEqual(median([5, 1, 4]), { value: 4, n: 3 });
+  assert.deepEqual(median([4, 1, 2, 3]), { value: 2.5, n: 4 });
+  assert.equal(median([1, 2, 3, 4, 5]).ci95, undefined); // 93.75 % between the outermost
+  assert.deepEqual(median([3, 1, 2, 6, 5, 4]).ci95, [1, 6]); // 96.9 %
+  assert.deepEqual(median([3, 1, 2, 6, 5, 4, 8, 7]).ci95, [1, 8]); // 93 % without the outermost
+  assert.deepEqual(median([3, 1, 2, 6, 5, 4, 8, 7, 9]).ci95, [2, 8]); // 96.1 %
+  const many = Float64Array.from({ length: 100 }, (_, i) => i + 1);
+  assert.deepEqual(median(many), { value: 50.5, ci95: [40, 61], n: 100 }); // as tables have it
+  assert.throws(() => median([]), RangeError);
 });

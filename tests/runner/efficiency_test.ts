@@ -1,0 +1,144 @@
+import type { EfficiencyEvaluation, Experiment } from "../../src/experiment/declaration.ts";
+import { validateExperiment } from "../../src/experiment/validation.ts";
+import { RunFolder } from "../../src/results/run_folder.ts";
+import { currentEnvironment } from "../../src/results/environment.ts";
+import { evaluateEfficiency } from "../../src/runner/efficiency.ts";
+import { type EfficiencyTask, measurePoint } from "../../src/runner/efficiency_process.ts";
+import type { Evaluated } from "../../src/runner/evaluated_model.ts";
+import { Display, Progress } from "../../src/runner/progress.ts";
+import { runExperiment } from "../../src/runner/run_experiment.ts";
+import { withFolder } from "../backbone/checkpoint/temporary.ts";
+import { smallParts } from "../longmem/random_model.ts";
+import benchmark from "../bench/efficiency.ts";
+import { assert, test } from "../testing.ts";
+
+const training = { batchSize: 1, contextTokens: 16, steps: 1, learningRate: 1e-3 };
+
+const experiment = {
+  name: "stopwatch",
+  corpus: {
+    kind: "chronicle",
+    books: { train: 1, valid: 1, test: 1 },
+    drills: 1,
+    config: {
+      contextTokens: 16,
+      book: { chapters: 3, sentencesPerChapter: 8 },
+      drill: { scenes: 2, sceneTokens: 60 },
+    },
+  },
+  tokenizer: { kind: "chronicle" },
+  backbone: { kind: "pretrain", layers: 2, hiddenDim: 8, heads: 2, training },
+  sidenet: { memoryBlock: 1 },
+  memory: { capacityTokens: 64, chunkTokens: 4, retrievedTokens: 8 },
+  evaluations: [{
+    kind: "efficiency",
+    models: ["backbone", "untrained-with-memory"],
+    totalTokens: [32, 64],
+    batchSize: 2,
+    warmupPasses: 1,
+    repetitions: 2,
+  }],
+} as const satisfies Experiment;
+
+function evaluationOf(declared: Experiment): EfficiencyEvaluation {
+  const [evaluation] = validateExperiment(declared).evaluations;
+  assert.ok(evaluation.kind === "efficiency");
+  return evaluation;
+}
+
+test("evaluateEfficiency() measures each point of each model once, also when it goes on", async () => {
+  await withFolder(async (results) => {
+    const { backbone, sideNet } = smallParts();
+    const evaluated: Evaluated = { backbone, sideNets: { untrained: sideNet } };
+    const open = async () =>
+      await RunFolder.open({
+        results,
+        identity: { experiment: "stopwatch", run: "run", scale: "scaled-down" },
+        declaration: {},
+        environment: { ...await currentEnvironment(), declarationFile: "none" },
+      });
+    const display = new Display({ write: () => {}, overwrites: false });
+    const tasks: EfficiencyTask[] = [];
+    const run = async (milliseconds: number) => {
+      const folder = await open();
+      await evaluateEfficiency(evaluationOf(experiment), evaluated, {
+        device: "cpu",
+        context: {
+          results: folder,
+          progress: new Progress({ label: "stopwatch", display }),
+          signal: new AbortController().signal,
+        },
+        measure(task) {
+          tasks.push(task);
+          return Promise.resolve({ milliseconds: [milliseconds], peakMebibytes: 10 });
+        },
+      });
+      return folder.summary.metrics;
+    };
+    const metrics = await run(100);
+    assert.deepEqual(
+      tasks.map(({ point, memory, sideNet }) => [point, memory?.capacityTokens, !!sideNet]),
+      [
+        [{ totalTokens: 32, contextTokens: 32, rows: 2 }, undefined, false],
+        [{ totalTokens: 64, contextTokens: 64, rows: 2 }, undefined, false],
+        [{ totalTokens: 32, contextTokens: 16, memoryTokens: 16, rows: 2 }, 16, true],
+        [{ totalTokens: 64, contextTokens: 16, memoryTokens: 48, rows: 2 }, 48, true],
+      ],
+    );
+    const value = (model: string, name: string) =>
+      metrics.find((metric) => metric.model === model && metric.name === name)?.value;
+    assert.equal(value("backbone", "speed 64"), 1280);
+    assert.equal(value("untrained-with-memory", "speed 64"), 320);
+    assert.equal(value("untrained-with-memory", "speed 64 relative to backbone"), 0.25);
+
+    // A finished evaluation keeps its times: they are not measured again.
+    assert.deepEqual(await run(999), metrics);
+    assert.equal(tasks.length, 4);
+  });
+});
+
+test("the benchmark by length of context is a declaration", () => {
+  const { totalTokens, memory, models } = evaluationOf(benchmark);
+  assert.deepEqual([totalTokens.length, memory!.chunkTokens, models.length], [4, 4, 2]);
+});
+
+test("measurePoint() times passes of a model whose memory is full", async () => {
+  const { backbone, sideNet, memory } = smallParts();
+  const passes = {
+    warmupPasses: 1,
+    repetitions: 2,
+    device: "cpu",
+    backbone: backbone.shape,
+  } as const;
+  for (
+    const task of [
+      { ...passes, point: { totalTokens: 40, contextTokens: 40, rows: 2 } },
+      {
+        ...passes,
+        sideNet: sideNet.shape,
+        memory: { ...memory, capacityTokens: 28 },
+        point: { totalTokens: 40, contextTokens: 12, memoryTokens: 28, rows: 2 },
+      },
+    ]
+  ) {
+    const { milliseconds, filledTokens, peakMebibytes } = await measurePoint(task);
+    assert.deepEqual(filledTokens, "memory" in task ? [28, 28] : undefined);
+    assert.equal(milliseconds.length, 2);
+    assert.ok(milliseconds.every((ms) => ms > 0) && peakMebibytes! > 1);
+  }
+});
+
+test("runExperiment() measures efficiency in processes of their own", async () => {
+  await withFolder(async (results) => {
+    const { state, metrics } = await runExperiment(experiment, { results, device: "cpu" });
+    assert.equal(state, "completed");
+    for (const tokens of [32, 64]) {
+      for (const name of [`speed ${tokens}`, `peak memory ${tokens}`]) {
+        assert.equal(
+          metrics.filter((metric) => metric.name === name && metric.value > 0).length,
+          2,
+        );
+      }
+    }
+  });
+});
