@@ -424,7 +424,11 @@ function nodeOf(wrapped: z.core.$ZodType, value: unknown): SchemaNode {
   if (schema instanceof z.ZodLiteral) return leaf("enum", [...schema.values].map(String));
   if (schema instanceof z.ZodUnion) {
     const form = schema.options.find((option) => takes(option, value));
-    return form ? nodeOf(form, value) : leaf("union");
+    if (form) return nodeOf(form, value);
+    // One number or a list of them is a list, of one perhaps; text may look like anything.
+    const list = schema.options.map((option) => nodeOf(option, value))
+      .find((node) => node.type === "array" && node.child(0)?.type === "number");
+    return list ? { ...list, allowed } : leaf("union");
   }
   if (schema instanceof z.ZodBoolean) return leaf("boolean");
   if (schema instanceof z.ZodString) return leaf("string");

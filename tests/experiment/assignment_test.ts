@@ -24,6 +24,7 @@ const assignments: [assignment: string, read: (e: Experiment) => unknown, expect
   ["corpus.unwrap=true", (e) => files(e).unwrap, true],
   ["corpus.unwrap=false", (e) => files(e).unwrap, false],
   ["corpus.train=novels/*", (e) => files(e).train, "novels/*"],
+  ["corpus.train=1900", (e) => files(e).train, "1900"],
   ['corpus.train=["a","b"]', (e) => files(e).train, ["a", "b"]],
   ["corpus.maxDocuments.train=3", (e) => files(e).maxDocuments, { train: 3 }],
   ["evaluations.0.split=valid", (e) => Reflect.get(e.evaluations[0], "split"), "valid"],
@@ -42,6 +43,16 @@ const assignments: [assignment: string, read: (e: Experiment) => unknown, expect
 /** The same, where the declaration is of the chronicle. */
 const chronicleAssignments: typeof assignments = [
   ["corpus.books.test=3", (e) => e.corpus, { kind: "chronicle", books: { test: 3 } }],
+  [
+    "evaluations.0.prefixTokens=512",
+    (e) => Reflect.get(e.evaluations[0], "prefixTokens"),
+    [512],
+  ],
+  [
+    "evaluations.0.prefixTokens=512, 1024",
+    (e) => Reflect.get(e.evaluations[0], "prefixTokens"),
+    [512, 1024],
+  ],
   ["corpus.drills=0", (e) => e.corpus, { kind: "chronicle", drills: 0 }],
   [
     "corpus.config.book.chapters=4",
@@ -56,6 +67,7 @@ const chronicle: Experiment = {
   ...base,
   corpus: { kind: "chronicle" },
   tokenizer: { kind: "chronicle" },
+  evaluations: [{ kind: "chapter-break", models: ["backbone"] }],
 };
 
 const cases = [

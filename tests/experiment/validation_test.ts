@@ -722,7 +722,7 @@ const malformed: Malformed[] = [
     problems: [
       'evaluations.0.source.split is missing: allowed are lower-case letters, digits, "_" and "-", at most 80',
       'evaluations.0.source.splits is unknown: allowed are kind, path, split (did you mean "split"?)',
-      "evaluations.0.prefixTokens.0 has a wrong value: current value is 0, allowed are a positive integer, or a list of them",
+      "evaluations.0.prefixTokens.0 has a wrong value: current value is 0, allowed are positive integers",
       'evaluations.0.ties has a wrong value: current value is "both", allowed are wrong, right',
     ],
   },
