@@ -343,7 +343,7 @@ function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
         `${path}.kind`,
         'must bring its own texts where corpus.kind is "none"',
         evaluation.kind,
-        "chapter-break, in-context-learning, or a corpus of another kind",
+        "chapter-break, in-context-learning, squad, or a corpus of another kind",
       ));
     } else if (evaluation.kind === "recall" && corpus.kind !== "chronicle") {
       problems.push(wrong(

@@ -837,7 +837,7 @@ const malformed: Malformed[] = [
       'tokenizer.kind must not be "bpe" where corpus.kind is "none": current value is "bpe", allowed are file, gpt2',
       'corpus.kind must not be "none" where backbone is trained: allowed are files, chronicle',
       'corpus.kind must not be "none" where adaptation is trained: allowed are files, chronicle',
-      'evaluations.0.kind must bring its own texts where corpus.kind is "none": current value is "perplexity", allowed are chapter-break, in-context-learning, or a corpus of another kind',
+      'evaluations.0.kind must bring its own texts where corpus.kind is "none": current value is "perplexity", allowed are chapter-break, in-context-learning, squad, or a corpus of another kind',
       'evaluations.1.source.kind must not be "books" where corpus.kind is "none": current value is "books", allowed are file',
     ],
   },
