@@ -239,7 +239,7 @@ async function executeRuns(
 async function leftOutText(runs: readonly ResolvedRun[]): Promise<string> {
   const sources = await describeSources(runs);
   return [
-    "Left out, as files are missing:",
+    "Left out, as something is missing:",
     ...(await describeMissing(runs)).map((line) => `  ${line}`),
     ...sourceLines(sources),
   ].join("\n");

@@ -1,21 +1,31 @@
 /**
  * Which data is missing for which runs, and how to get it, in words.
  */
+import type { ResolvedExperiment } from "../experiment/declaration.ts";
 import type { ResolvedRun } from "../experiment/resolve.ts";
 import { missingPaths } from "../experiment/estimate.ts";
 import { dataSetOf, readDataSets } from "../text/data_set.ts";
 import { dataSetList } from "./data.ts";
 
-/** Experiments with the paths that are missing for their runs; nothing for those of which nothing is. */
+/** Experiments with the paths that are missing for their runs; or else what they need to be run by. */
 export async function describeMissing(runs: readonly ResolvedRun[]): Promise<string[]> {
   const lines: string[] = [];
   for (const [name, ofName] of Map.groupBy(runs, ({ experiment }) => experiment.name)) {
     const missing = await Promise.all(ofName.map(({ experiment }) => missingPaths(experiment)));
     const paths = new Set(missing.flat().map(({ path }) => path));
     const count = ofName.length === 1 ? "" : ` (${ofName.length} runs)`;
-    if (paths.size > 0) lines.push(`${name}${count}: ${[...paths].join(", ")}`);
+    const what = paths.size > 0
+      ? [...paths].join(", ")
+      : ofName.some(({ experiment }) => measuresEfficiency(experiment))
+      ? `permission to start processes, which "deno task measure ${ofName[0].file}" has`
+      : "documents of its corpus";
+    lines.push(`${name}${count}: ${what}`);
   }
   return lines;
+}
+
+function measuresEfficiency({ evaluations }: ResolvedExperiment): boolean {
+  return evaluations.some(({ kind }) => kind === "efficiency");
 }
 
 /** How to get what is missing, a line for each data set that the project knows. */

@@ -14,6 +14,7 @@ import type { SampleRecord } from "../results/run_folder.ts";
 import type { DeviceKind } from "../runtime/device.ts";
 import type { EfficiencyTask } from "./efficiency_process.ts";
 import type { Evaluated } from "./evaluated_model.ts";
+import { MissingPermissionError } from "./failure.ts";
 import type { RunContext } from "./run.ts";
 
 /** Measures a point; tests give one that starts no process. */
@@ -80,19 +81,28 @@ export async function evaluateEfficiency(
 }
 
 /**
- * Measures a point in a process of its own.
+ * Checks that this process may start others.
  *
- * @throws {Deno.errors.NotCapable} If this process may not start one.
+ * @throws {MissingPermissionError} If it may not.
  */
-async function measureInProcess(task: EfficiencyTask): Promise<EfficiencyMeasurement> {
+export async function checkMayStartProcesses(): Promise<void> {
   const deno = Deno.execPath();
   const { state } = await Deno.permissions.query({ name: "run", command: deno });
-  if (state !== "granted") {
-    throw new Deno.errors.NotCapable(
-      `Cannot measure efficiency as every point needs a process of its own, and this one may not start any: ` +
-        `"deno task measure" may, or allow ${deno} to be run`,
-    );
-  }
+  if (state === "granted") return;
+  throw new MissingPermissionError(
+    `Cannot measure efficiency as every point needs a process of its own, and this one may not start any: ` +
+      `"deno task measure" may, or allow ${deno} to be run`,
+  );
+}
+
+/**
+ * Measures a point in a process of its own.
+ *
+ * @throws {MissingPermissionError} If this process may not start one.
+ */
+async function measureInProcess(task: EfficiencyTask): Promise<EfficiencyMeasurement> {
+  await checkMayStartProcesses();
+  const deno = Deno.execPath();
   const process = new Deno.Command(deno, {
     args: [
       ...["run", "--quiet", "--no-prompt", "--no-check", "--allow-read", "--allow-env"],

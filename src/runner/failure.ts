@@ -19,6 +19,17 @@ function isSystemError(error: Error): boolean {
     /\(os error \d+\)/.test(error.message) || error instanceof Deno.errors.NotCapable;
 }
 
+/** A run that measures efficiency may not start the processes that it needs. */
+export class MissingPermissionError extends Deno.errors.NotCapable {
+  /** Distinguishes it from other errors in logs. */
+  override readonly name: string = "MissingPermissionError";
+}
+
+/** Whether a run could not begin for want of files or permissions, and nothing else is wrong. */
+export function isUnready(error: unknown): error is Error {
+  return error instanceof MissingDataError || error instanceof MissingPermissionError;
+}
+
 /** Files that a run reads are not there. */
 export class MissingDataError extends Deno.errors.NotFound {
   /** Distinguishes it from other errors in logs. */

@@ -3,7 +3,7 @@ import type { ResolvedRun } from "../experiment/resolve.ts";
 import { type Environment, peakMemoryBytes } from "../results/environment.ts";
 import { RunFolder } from "../results/run_folder.ts";
 import { writing } from "../writing.ts";
-import { failureDetails, MissingDataError } from "./failure.ts";
+import { failureDetails, isUnready } from "./failure.ts";
 import { FileLock, type LockHolder } from "./lock.ts";
 import type { RunContext, RunExecutor } from "./run.ts";
 
@@ -49,8 +49,8 @@ export async function openRunFolder(
 }
 
 /**
- * Executes a run and records what it comes to: completed, interrupted or failed; or still planned, where data is missing
- * for one that may be left out.
+ * Executes a run and records what it comes to: completed, interrupted or failed; or still planned, where files or
+ * permissions are missing for one that may be left out.
  *
  * @throws What the executor throws, after it has been recorded.
  */
@@ -79,7 +79,7 @@ export async function recordRun(
     await results.setState("completed");
   } catch (error) {
     await recordResources().catch(() => undefined);
-    if (run.optional && error instanceof MissingDataError) {
+    if (run.optional && isUnready(error)) {
       await results.setState("planned", error.message);
       throw error;
     }

@@ -8,6 +8,7 @@ import type { ResolvedRun } from "../experiment/resolve.ts";
 import { findDocuments } from "../text/corpus.ts";
 import type { RunFolder } from "../results/run_folder.ts";
 import { openDevice } from "../runtime/open_device.ts";
+import { checkMayStartProcesses } from "./efficiency.ts";
 import { runEvaluations } from "./evaluation.ts";
 import { MissingDataError } from "./failure.ts";
 import { adaptMemorizingTransformer, adaptSideNets, obtainBackbone } from "./models.ts";
@@ -41,7 +42,7 @@ export type RunExecutor = (run: ResolvedRun, context: RunContext) => Promise<voi
 export async function executeRun(run: ResolvedRun, context: RunContext): Promise<void> {
   const { experiment } = run;
   const { threads } = experiment;
-  await checkFiles(experiment);
+  await checkReadiness(experiment);
   const device = await openDevice(context.device, threads === undefined ? {} : { threads });
   try {
     const description = `${device.kind}: ${device.description} (${device.reason})`;
@@ -66,12 +67,14 @@ export async function executeRun(run: ResolvedRun, context: RunContext): Promise
 }
 
 /**
- * Checks that what an experiment reads is there, before a device is opened.
+ * Checks that what an experiment reads is there, and that it may do what it does, before a device is opened.
  *
  * @throws {MissingDataError} Naming the first field whose files are missing, and how to name others.
+ * @throws {MissingPermissionError} If it measures efficiency and may not start the processes for it.
  */
-async function checkFiles(experiment: ResolvedExperiment): Promise<void> {
-  const { name, corpus } = experiment;
+async function checkReadiness(experiment: ResolvedExperiment): Promise<void> {
+  const { name, corpus, evaluations } = experiment;
+  if (evaluations.some(({ kind }) => kind === "efficiency")) await checkMayStartProcesses();
   const [missing] = await missingPaths(experiment);
   if (missing) {
     const { field, path } = missing;

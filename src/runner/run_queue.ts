@@ -42,7 +42,7 @@ export interface QueueOptions {
 
 /**
  * What a run has come to in a queue. Earlier: before the queue began. `locked`: another process executes it.
- * `left out`: its data is missing. `waiting`: it has not begun.
+ * `left out`: its files, or permissions, are missing. `waiting`: it has not begun.
  */
 export type QueuedState =
   | "completed"
@@ -191,7 +191,7 @@ async function executeOne(
     }
     if (results.summary.state === "planned") {
       queued.state = "left out";
-      progress.note("left out, as its data is missing");
+      progress.note(`left out: ${failureText(error)}`);
       return;
     }
     queued.state = "failed";
@@ -255,7 +255,7 @@ export function summarizeQueue(states: readonly QueuedState[], results: string):
   const parts = [
     ...part("completed", "completed", "completed earlier"),
     ...part("failed", "failed", "failed earlier"),
-    ...part("left out, as their data is missing", "left out"),
+    ...part("left out", "left out"),
     ...part("skipped, as other processes execute them", "locked"),
     ...part("interrupted", "interrupted"),
     ...part("not begun", "waiting"),

@@ -71,7 +71,7 @@ runTest(
   },
 );
 
-/** Two declarations in a folder, of which one reads a corpus that is not there. */
+/** Declarations in a folder, of which one reads a corpus that is not there, and one is to start processes. */
 async function writeDeclarations(folder: string): Promise<string> {
   const path = join(folder, "experiments");
   await Deno.mkdir(path);
@@ -81,6 +81,13 @@ async function writeDeclarations(folder: string): Promise<string> {
   await Deno.writeTextFile(
     join(path, "there.ts"),
     `${base}export default { ...base, name: "there", ${corpus} };\n`,
+  );
+  const evaluation = { kind: "efficiency", models: ["backbone"], totalTokens: [32] };
+  await Deno.writeTextFile(
+    join(path, "timed.ts"),
+    `${base}export default { ...base, name: "timed", evaluations: [${
+      JSON.stringify(evaluation)
+    }] };\n`,
   );
   return path;
 }
@@ -92,10 +99,10 @@ runTest(
     const { code, stdout, stderr } = await run(folder, declarations);
     assert.equal(code, 0, stderr);
     assert.equal(stderr, "");
-    assert.match(stdout, /^2 runs: 1 completed, 1 left out, as their data is missing; /m);
+    assert.match(stdout, /^3 runs: 1 completed, 2 left out; /m);
     assert.match(
       stdout,
-      /^Left out, as files are missing:\n {2}there: data\/novels\nHow to get them:\n {2}novels: Plain texts/m,
+      /^Left out, as something is missing:\n {2}there: data\/novels\n {2}timed: permission to start processes, which "deno task measure experiments\/timed.ts" has\nHow to get them:\n {2}novels: Plain texts/m,
     );
     const results = join(folder, "results");
     const stateOf = async (name: string) => {
