@@ -164,9 +164,8 @@ function runCommand(executor: () => Promise<RunExecutor>): Command {
 async function dryRun(runs: readonly ResolvedRun[], results: string): Promise<number> {
   for (const run of runs) {
     const { experiment } = run;
-    const { backboneParameters, sidenetParameters, trainings, missing } = await estimateRun(
-      experiment,
-    );
+    const { backboneParameters, sidenetParameters, trainings, evaluations, missing } =
+      await estimateRun(experiment);
     const parameters = (count: number | undefined) =>
       count === undefined ? "unknown until its files are read" : count.toLocaleString("en");
     const state = (await readSummary(`${runPath(results, run)}/summary.json`))?.state ?? "planned";
@@ -176,16 +175,22 @@ async function dryRun(runs: readonly ResolvedRun[], results: string): Promise<nu
     console.log(`  backbone parameters: ${parameters(backboneParameters)}`);
     if (experiment.sidenet) console.log(`  SideNet parameters: ${parameters(sidenetParameters)}`);
     for (const { phase, steps, tokens, operations } of trainings) {
-      const cost = operations === undefined ? "" : `, ${(operations / 1e12).toPrecision(3)} TFLOP`;
       console.log(
         `  train ${phase}: ${steps.toLocaleString("en")} steps, ` +
-          `${tokens.toLocaleString("en")} tokens${cost}`,
+          `${tokens.toLocaleString("en")} tokens${teraOperations(operations)}`,
       );
     }
-    for (const evaluation of experiment.evaluations) {
+    for (const [i, evaluation] of experiment.evaluations.entries()) {
       const { name, models } = evaluation;
+      const { tokens, operations } = evaluations[i];
+      const cost = tokens === undefined
+        ? "; cost unknown until its texts are read"
+        : `; about ${Number(tokens.toPrecision(2)).toLocaleString("en")} tokens` +
+          teraOperations(operations);
       console.log(
-        `  evaluate ${name}: ${describeItems(evaluation)}, ${models.map(modelName).join(", ")}`,
+        `  evaluate ${name}: ${describeItems(evaluation)}, ${
+          models.map(modelName).join(", ")
+        }${cost}`,
       );
     }
     for (const path of missing) console.log(`  missing: ${path}`);
@@ -193,6 +198,11 @@ async function dryRun(runs: readonly ResolvedRun[], results: string): Promise<nu
   for (const line of sourceLines(await describeSources(runs))) console.log(line);
   console.log(`${runs.length} run${runs.length === 1 ? "" : "s"}`);
   return 0;
+}
+
+/** Arithmetic of matrices, in words that go on; nothing where it is not known. */
+function teraOperations(operations: number | undefined): string {
+  return operations === undefined ? "" : `, ${(operations / 1e12).toPrecision(3)} TFLOP`;
 }
 
 /** Executes runs that are not finished. Ctrl-C stops them after a checkpoint, and begins no other. */

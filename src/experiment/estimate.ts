@@ -8,6 +8,7 @@ import { elementCount } from "../tensor.ts";
 import { vocabulary } from "../text/chronicle/vocabulary.ts";
 import { sentenceTaskFormats } from "../text/sentence_tasks.ts";
 import { squadFiles } from "../text/squad.ts";
+import { estimateEvaluation, type EvaluationEstimate } from "./evaluation_estimate.ts";
 import type {
   BackboneConfig,
   EvaluationConfig,
@@ -25,6 +26,8 @@ export interface Estimate {
   readonly sidenetParameters?: number;
   /** Trainings in order, by what is trained. */
   readonly trainings: readonly TrainingEstimate[];
+  /** Evaluations in order. */
+  readonly evaluations: readonly EvaluationEstimate[];
   /** Paths that the declaration names and that are not there. */
   readonly missing: readonly string[];
 }
@@ -53,10 +56,14 @@ export async function estimateRun(experiment: ResolvedExperiment): Promise<Estim
   const backboneParameters = shape && countParameters(backboneTensorShapes(shape));
   const sidenetParameters = sidenetShape &&
     countParameters(sideNetTensorShapes(sidenetShape, shape));
+  // 2 operations a parameter and token; looking up an embedding is none.
+  const forward = shape && {
+    backbone: 2 * (backboneParameters! - shape.vocabSize * shape.hiddenDim),
+    ...(sidenetParameters !== undefined && { sidenet: 2 * sidenetParameters }),
+  };
   const trainings: TrainingEstimate[] = [];
   if (backbone.kind === "pretrain") {
-    // Forward 2 operations a parameter and token, backward 4; looking up an embedding is none.
-    const perToken = shape && 6 * (backboneParameters! - shape.vocabSize * shape.hiddenDim);
+    const perToken = forward && 3 * forward.backbone; // backward takes twice as many
     trainings.push(trainingEstimate("backbone", backbone.training, perToken));
   }
   if (adaptation) {
@@ -81,6 +88,9 @@ export async function estimateRun(experiment: ResolvedExperiment): Promise<Estim
     ...(backboneParameters !== undefined && { backboneParameters }),
     ...(sidenetParameters !== undefined && { sidenetParameters }),
     trainings,
+    evaluations: await Promise.all(
+      evaluations.map((evaluation) => estimateEvaluation(evaluation, experiment.corpus, forward)),
+    ),
     missing: [...new Set((await missingPaths(experiment)).map(({ path }) => path))],
   };
 }
