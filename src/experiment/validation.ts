@@ -701,7 +701,17 @@ function backboneProblems(backbone: BackboneConfig): Problem[] {
 
 /** The blocks of a backbone from a file, and all of a SideNet from one, are known and checked only once they are read. */
 function sidenetProblems(sidenet: SideNetConfig, backbone: BackboneConfig): Problem[] {
-  if (sidenet.kind === "checkpoint") return [];
+  if (sidenet.kind === "checkpoint") {
+    const { layers, reductionFactor } = sidenet.shape ?? {};
+    const { layers: blocks } = backbone.kind === "pretrain" ? backbone : backbone.shape ?? {};
+    if (!layers || !reductionFactor || !blocks || layers * reductionFactor === blocks) return [];
+    return [wrong(
+      "sidenet.shape.layers",
+      "must be the backbone's layers divided by sidenet.shape.reductionFactor",
+      layers,
+      `${blocks / reductionFactor} for ${blocks} layers`,
+    )];
+  }
   const { reductionFactor, memoryBlock, initialization } = sidenet;
   const problems: Problem[] = [];
   if (initialization.kind === "paper" && reductionFactor === 1) {

@@ -349,6 +349,16 @@ const malformed: Malformed[] = [
     ],
   },
   {
+    name: "SideNet from a checkpoint whose layers are not those of the backbone",
+    change: {
+      sidenet: { kind: "checkpoint", path: "a.pt", shape: { layers: 6, reductionFactor: 2 } },
+      evaluations: [],
+    },
+    problems: [
+      "sidenet.shape.layers must be the backbone's layers divided by sidenet.shape.reductionFactor: current value is 6, allowed are 2 for 4 layers",
+    ],
+  },
+  {
     name: "SideNet from a checkpoint without memory",
     change: {
       sidenet: { kind: "checkpoint", path: "longmem.pt" },

@@ -1,5 +1,7 @@
+import { estimateRun } from "../../src/experiment/estimate.ts";
 import { resolveRuns } from "../../src/experiment/resolve.ts";
-import { assert, test } from "../testing.ts";
+import { dataSetOf, readDataSets } from "../../src/text/data_set.ts";
+import { assert, repositoryPath, test } from "../testing.ts";
 
 test("every experiment that ships is declared without a mistake, under a name of its own", async () => {
   const runs = await resolveRuns(["experiments"], { assignments: [] });
@@ -8,4 +10,38 @@ test("every experiment that ships is declared without a mistake, under a name of
     assert.equal(new Set(declared.map(({ file }) => file)).size, 1, `${name} is declared twice`);
   }
   assert.ok(files.size >= 12, `${files.size} experiments`);
+});
+
+test("whatever an experiment misses, data/datasets.json says where it comes from", async () => {
+  const dataSets = await readDataSets(repositoryPath("data/datasets.json"));
+  for (const { experiment } of await resolveRuns(["experiments"])) {
+    for (const path of (await estimateRun(experiment)).missing) {
+      const dataSet = dataSetOf(path, dataSets);
+      assert.ok(dataSet, `${experiment.name} reads ${path}, which is in no data set`);
+    }
+  }
+});
+
+test("the paper's experiments have the released model's sizes and train nothing", async () => {
+  const runs = await resolveRuns(["experiments/paper"]);
+  assert.ok(runs.length >= 14, `${runs.length} runs`);
+  for (const { experiment } of runs) {
+    const { backboneParameters, sidenetParameters, trainings } = await estimateRun(experiment);
+    assert.deepEqual(
+      [experiment.scale, backboneParameters, sidenetParameters, trainings],
+      ["paper", 407_072_768, 151_083_024, []],
+      experiment.name,
+    );
+  }
+});
+
+test("the novels' experiments share the training of one", async () => {
+  const runs = await resolveRuns(["experiments/novels"]);
+  const trained = runs.filter(({ experiment }) => !experiment.name.endsWith("_small"));
+  assert.ok(new Set(trained.map(({ experiment }) => experiment.name)).size >= 5);
+  const trainings = trained.map(({ experiment }) => {
+    const { corpus, tokenizer, backbone, sidenet, memory, adaptation, seed } = experiment;
+    return JSON.stringify({ corpus, tokenizer, backbone, sidenet, memory, adaptation, seed });
+  });
+  assert.equal(new Set(trainings).size, 1);
 });

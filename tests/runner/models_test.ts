@@ -234,3 +234,45 @@ test("an adaptation goes on from a SideNet's checkpoint", async () => {
     );
   });
 });
+
+test("an experiment without documents is asked about the texts that its evaluation brings", async () => {
+  await withFolder(async (folder) => {
+    const checkpoint = smallLongMem();
+    const path = `${folder}/longmem`;
+    await writeLongMemFolder(path, checkpoint);
+    await writeWords(folder, checkpoint.backbone.shape.vocabSize);
+    await Deno.remove(`${folder}/corpus`, { recursive: true });
+    const text = (length: number, from: number) =>
+      Array.from({ length }, (_, i) => `w${4 + (from + i * i) % 9}`).join(" ");
+    const items = [1, 2, 3].map((i) => ({
+      ctx: text(80, i),
+      pos: text(8, 3 * i),
+      negs: [4, 5, 6, 7, 8].map((from) => text(8, from + 5 * i)),
+    }));
+    await Deno.writeTextFile(`${folder}/items.json`, JSON.stringify({ ao3: { one: items } }));
+    const experiment: Experiment = {
+      ...declare(folder, { backbone: path, sidenet: path }, checkpoint),
+      name: "without_documents",
+      corpus: { kind: "none" },
+      evaluations: [{
+        kind: "chapter-break",
+        source: { kind: "file", path: `${folder}/items.json`, split: "ao3" },
+        prefixTokens: 64,
+        models: ["backbone", "longmem"],
+        contextTokens,
+      }],
+    };
+    const { run, state, metrics } = await runExperiment(experiment, {
+      results: `${folder}/results`,
+      device: "cpu",
+    });
+    assert.equal(state, "completed");
+    const accuracy = metrics.filter(({ name }) => name === "accuracy 64");
+    assert.deepEqual(accuracy.map(({ model, n }) => [model, n]), [["backbone", 3], ["longmem", 3]]);
+    const { hashes } = await readJson(
+      `${folder}/results/without_documents/${run}`,
+      "environment.json",
+    );
+    assert.match(hashes.tokenizer, /^[0-9a-f]{64}$/);
+  });
+});
