@@ -198,7 +198,11 @@ function variations(groups: readonly (readonly RunRecord[])[]): Record<string, s
   if (groups.length === 1) return [{}];
   const varied = groups.map(([{ summary }]) => {
     const { seed: _seed, ...fields } = summary.variation ?? {};
-    const shown = Object.entries(fields).map(([field, value]) => [field, formatSwept(value)]);
+    const names = Object.keys(fields).map(sweptName);
+    const shown = Object.entries(fields).map(([field, value], i) => [
+      names.indexOf(names[i]) === names.lastIndexOf(names[i]) ? names[i] : field,
+      formatSwept(value),
+    ]);
     return Object.fromEntries(shown) as Record<string, string>;
   });
   const distinct = new Set(varied.map((fields) => JSON.stringify(fields))).size;
@@ -206,9 +210,34 @@ function variations(groups: readonly (readonly RunRecord[])[]): Record<string, s
   return groups.map(([{ summary }], i) => ({ ...varied[i], run: summary.run }));
 }
 
+/** A swept field as tables name it: that of an evaluation without the evaluation's number. */
+function sweptName(field: string): string {
+  return field.replace(/^evaluations\.\d+\.(.*)$/, "evaluated $1");
+}
+
+/** Orders runs of a sweep by the values of its fields, numbers by size; others as they are. */
+function bySweptValues(
+  [{ summary: { variation: a = {} } }]: readonly RunRecord[],
+  [{ summary: { variation: b = {} } }]: readonly RunRecord[],
+): number {
+  for (const [field, first] of Object.entries(a)) {
+    const second = b[field];
+    if (field === "seed" || second === undefined) continue;
+    const order = typeof first === "number" && typeof second === "number"
+      ? first - second
+      : formatSwept(first) < formatSwept(second)
+      ? -1
+      : formatSwept(first) > formatSwept(second)
+      ? 1
+      : 0;
+    if (order !== 0) return order;
+  }
+  return 0;
+}
+
 function tablesOf(runs: readonly RunRecord[], sumsOf: SumsOf): EvaluationTable[] {
   const newest = newestVersions(runs);
-  const groups = replicaGroups(runs);
+  const groups = replicaGroups(runs).toSorted(bySweptValues);
   const labels = variations(groups);
   const all = runs.flatMap(({ summary }) => summary.metrics)
     .filter((metric) => metric.metricVersion === newest.get(metricKey(metric)));

@@ -1,4 +1,6 @@
 import { experimentTables } from "../../src/results/evaluation_table.ts";
+import type { Variation } from "../../src/results/run_folder.ts";
+import type { RunRecord } from "../../src/results/run_record.ts";
 import { mean } from "../../src/results/statistics.ts";
 import { assert, assertClose, test } from "../testing.ts";
 import { metric, run, type RunChange, scoredRun, scoreSums } from "./run_records.ts";
@@ -15,6 +17,14 @@ function declared(seed: number, fields: object = {}): RunChange {
     declaration: { name: "novels", seed, corpus: { kind: "chronicle", seed }, ...fields },
     summary: { run: `seed${seed}${JSON.stringify(fields)}` },
   };
+}
+
+/** A run of a sweep with one number. */
+function metricsRun(name: string, variation: Variation): RunRecord {
+  return run({
+    declaration: { name: "novels", run: name },
+    summary: { run: name, variation, metrics: [metric({})] },
+  });
 }
 
 test("experimentTables() has a table for each evaluation and part, a row for each model", () => {
@@ -87,6 +97,36 @@ test("experimentTables() keeps apart runs that differ in more than their seed", 
     ]),
     [["2", 2, 0.675], ["4", 2, 0.775]],
   );
+});
+
+test("experimentTables() orders runs by what is swept, and names evaluated fields for short", () => {
+  const swept = (capacityTokens: number, chunkTokens: number) =>
+    metricsRun(`${capacityTokens} ${chunkTokens}`, {
+      "evaluations.0.memory.capacityTokens": capacityTokens,
+      "memory.chunkTokens": chunkTokens,
+    });
+  const runs = [swept(1024, 8), swept(128, 8), swept(1024, 16), swept(512, 8)];
+  const [{ tables: [{ rows, varied }] }] = experimentTables(runs, none);
+  assert.deepEqual(varied, ["evaluated memory.capacityTokens", "memory.chunkTokens"]);
+  assert.deepEqual(rows.map(({ variation }) => Object.values(variation).join(" ")), [
+    "128 8",
+    "512 8",
+    "1024 8",
+    "1024 16",
+  ]);
+});
+
+test("experimentTables() keeps the whole names of fields of two evaluations", () => {
+  const swept = (capacityTokens: number) =>
+    metricsRun(`${capacityTokens}`, {
+      "evaluations.0.memory.capacityTokens": capacityTokens,
+      "evaluations.1.memory.capacityTokens": 2 * capacityTokens,
+    });
+  const [{ tables: [{ varied }] }] = experimentTables([swept(128), swept(256)], none);
+  assert.deepEqual(varied, [
+    "evaluations.0.memory.capacityTokens",
+    "evaluations.1.memory.capacityTokens",
+  ]);
 });
 
 test("experimentTables() names runs by themselves where nothing else tells them apart", () => {

@@ -242,18 +242,18 @@ chromiumTest("tables are sorted by their headings, numbers as numbers, and back"
     );
   const unsorted = await inPage<string[]>(report().html, readRows);
   assert.deepEqual(unsorted.result.slice(0, 4), [
+    "16 backbone",
+    "16 longmem",
+    "16 longmem-memory-off",
     "64 backbone",
-    "64 longmem",
-    "64 longmem-memory-off",
-    "256 backbone",
   ]);
-  // As texts, 256 would come before 64.
-  const sizes = await clicked(0, 1);
+  // As texts, 64 would come before 256.
+  const sizes = await clicked(0, 2);
   assert.deepEqual(
     sizes.result.rows.map((row) => row.split(" ")[0]).join(),
-    "16,16,16,64,64,64,256,256,256",
+    "256,256,256,64,64,64,16,16,16",
   );
-  assert.equal(sizes.result.sorted[0], "ascending");
+  assert.equal(sizes.result.sorted[0], "descending");
   assert.deepEqual(sizes.errors, []);
   const accuracy = await clicked(2, 2);
   assert.deepEqual(accuracy.result.rows.slice(0, 3), ["256 longmem", "64 longmem", "16 longmem"]);

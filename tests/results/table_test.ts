@@ -107,8 +107,8 @@ test("formatTables() has what a sweep varies as its first columns", () => {
   );
   assert.deepEqual(cells(format(runs, "md")).map((row) => row.slice(0, 2)).toSpliced(1, 1), [
     ["memory.size", "model"],
-    ["64", "longmem"],
     ["8", "longmem"],
+    ["64", "longmem"],
   ]);
   const [, line] = format(runs, "csv").split("\n");
   assert.match(line, /^novels,scaled-down,m64,memory\.size=64 seed=1,completed,/);
