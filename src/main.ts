@@ -31,15 +31,20 @@ import { type ResolvedRun, resolveRuns } from "./experiment/resolve.ts";
 import { allowedWords } from "./experiment/suggestion.ts";
 import { DeclarationError } from "./experiment/validation.ts";
 import { itemSums } from "./evaluation/item_sums.ts";
-import { closingText } from "./results/closing.ts";
+import { closingText, foundText } from "./results/closing.ts";
 import { currentEnvironment } from "./results/environment.ts";
 import { formatVariation, readSummary } from "./results/run_folder.ts";
 import { readRunRecord } from "./results/run_record.ts";
-import { isForeseen } from "./runner/failure.ts";
+import { failureText, isForeseen } from "./runner/failure.ts";
 import { Display } from "./runner/progress.ts";
 import { runPath } from "./runner/recorded_run.ts";
 import type { RunExecutor } from "./runner/run.ts";
-import { executeQueue, type QueueOptions, summarizeQueue } from "./runner/run_queue.ts";
+import {
+  executeQueue,
+  type QueuedState,
+  type QueueOptions,
+  summarizeQueue,
+} from "./runner/run_queue.ts";
 
 /** Commands print to the terminal. */
 const terminal: Output = {
@@ -231,8 +236,14 @@ async function executeRuns(
         columns: () => Deno.consoleSize().columns,
       }),
       report: (text) => console.error(text),
-      closing: async (folder) => closingText(await readRunRecord(folder), itemSums),
+      closing: async (folder) => {
+        const record = await readRunRecord(folder);
+        return several(runs, record.summary.experiment)
+          ? foundText(record, itemSums)
+          : closingText([record], itemSums);
+      },
     });
+    if (!interruption.signal.aborted) await showExperiments(runs, states, options.results);
     console.log(summarizeQueue(states, options.results));
     const stopped = interruption.signal.aborted && states.includes("waiting");
     if (stopped || states.includes("interrupted")) return 130;
@@ -242,6 +253,33 @@ async function executeRuns(
     return done.length > 0 && done.length + leftOut.length === states.length ? 0 : 1;
   } finally {
     for (const signal of signals) Deno.removeSignalListener(signal, interrupt);
+  }
+}
+
+/** Whether an experiment has several of the runs, whose tables are then shown together. */
+function several(runs: readonly ResolvedRun[], name: string): boolean {
+  return runs.filter(({ experiment }) => experiment.name === name).length > 1;
+}
+
+/** Shows the tables of each experiment of several runs, if one of these has just been completed. */
+async function showExperiments(
+  runs: readonly ResolvedRun[],
+  states: readonly QueuedState[],
+  results: string,
+): Promise<void> {
+  const completed = runs.filter((_, i) => states[i] === "completed");
+  for (const name of new Set(completed.map(({ experiment }) => experiment.name))) {
+    if (!several(runs, name)) continue;
+    const shown = runs.filter((run, i) =>
+      run.experiment.name === name && ["completed", "completed earlier"].includes(states[i])
+    );
+    try {
+      const records = await Promise.all(shown.map((run) => readRunRecord(runPath(results, run))));
+      writeOut(`\n${closingText(records, itemSums)}\n`);
+    } catch (error) {
+      // They are completed, whether or not they can be read.
+      console.error(failureText(error));
+    }
   }
 }
 

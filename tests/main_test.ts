@@ -169,8 +169,13 @@ resultsTest("run writes the documented folder, table prints it", async (results)
   const { code, stdout, stderr } = await cli(fake, "run", twoSizes, "--results", results);
   assert.equal(code, 0, stderr);
   assert.match(stdout, /longmem step 3\/3 {2}loss 0.3333/);
-  assert.match(stdout, /^\| longmem {2}\| 19\.00 \u00b1 0\.50 \|$/m);
   assert.match(stdout, /^perplexity-test: LongMem's perplexity is 19\.00, that of the backbone /m);
+  // Tables of several runs come once, at the end, together.
+  assert.match(
+    stdout,
+    /^two_sizes.* run 2 of 2$[^]*^\| run +\| model +\| +perplexity \|$[^]*^\| m2048.* \| longmem {2}\| 19\.00 \u00b1 0\.50 \|$/m,
+  );
+  assert.equal(stdout.match(/^## two_sizes/gm)?.length, 1);
   const [first, second] = await summaries(results);
   assert.deepEqual([first.state, second.state], ["completed", "completed"]);
   const folder = `${results}/two_sizes/${first.run}`;

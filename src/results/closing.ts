@@ -1,24 +1,46 @@
 /**
- * What a person is told when a run has come to its end.
+ * What a person is told when runs have come to their end.
  */
 import { dirname, join } from "node:path";
-import { experimentTables, type SumsOf } from "./evaluation_table.ts";
+import { type ExperimentTables, experimentTables, type SumsOf } from "./evaluation_table.ts";
 import { findings } from "./finding.ts";
 import type { RunRecord } from "./run_record.ts";
 import { formatTables } from "./table.ts";
 
-/** The run's main tables, for each evaluation a sentence that says what it found, and where everything is. */
-export function closingText(record: RunRecord, sumsOf: SumsOf): string {
-  const [experiment] = experimentTables([record], sumsOf);
-  const tables = experiment.tables.filter(({ part }) => part === "");
-  const found = tables.flatMap((table) => findings(table, sumsOf));
+/**
+ * The main tables of an experiment's runs, for each evaluation a sentence that says what it found, and where everything is.
+ *
+ * @param records A run, or several of one experiment.
+ */
+export function closingText(records: readonly RunRecord[], sumsOf: SumsOf): string {
+  const [experiment] = mainTables(records, sumsOf);
+  const found = foundIn(experiment, sumsOf);
+  const [{ path }] = records;
+  const folder = dirname(path);
   return [
-    formatTables([{ ...experiment, tables }], "md").trimEnd(),
+    formatTables([experiment], "md").trimEnd(),
     ...(found.length > 0 ? [found.join("\n")] : []),
     [
-      `Items one by one: ${join(record.path, "samples")}`,
-      `All tables: deno task table ${record.path}`,
-      `The experiment as a page: deno task report ${dirname(record.path)}`,
+      ...(records.length === 1 ? [`Items one by one: ${join(path, "samples")}`] : []),
+      `All tables: deno task table ${records.length === 1 ? path : folder}`,
+      `The experiment as a page: deno task report ${folder}`,
     ].join("\n"),
   ].join("\n\n") + "\n";
+}
+
+/** What one of several runs found, in sentences; their tables follow when all have come to their end. */
+export function foundText(record: RunRecord, sumsOf: SumsOf): string {
+  const [experiment] = mainTables([record], sumsOf);
+  return foundIn(experiment, sumsOf).join("\n");
+}
+
+function mainTables(records: readonly RunRecord[], sumsOf: SumsOf): ExperimentTables[] {
+  return experimentTables(records, sumsOf).map((experiment) => ({
+    ...experiment,
+    tables: experiment.tables.filter(({ part }) => part === ""),
+  }));
+}
+
+function foundIn({ tables }: ExperimentTables, sumsOf: SumsOf): string[] {
+  return tables.flatMap((table) => findings(table, sumsOf));
 }

@@ -1,11 +1,11 @@
-import { closingText } from "../../src/results/closing.ts";
+import { closingText, foundText } from "../../src/results/closing.ts";
 import { assert, test } from "../testing.ts";
 import { metric, run } from "./run_records.ts";
 
 test("closingText() has the main table, what it means, and where the rest is", () => {
   const metrics = [metric({}), metric({ name: "perplexity <5K" })];
   const text = closingText(
-    run({ path: "results/novels/m1", summary: { metrics } }),
+    [run({ path: "results/novels/m1", summary: { metrics } })],
     () => undefined,
   );
   assert.match(text, /^## novels \(scaled-down\)$/m);
@@ -18,4 +18,26 @@ test("closingText() has the main table, what it means, and where the rest is", (
   assert.match(text, /deno task table results\/novels\/m1$/m);
   assert.match(text, /deno task report results\/novels$/m);
   assert.doesNotMatch(text, /<5K/, "parts are left to the whole tables");
+});
+
+const swept = [64, 8].map((size) =>
+  run({
+    declaration: { memory: { size } },
+    summary: { run: `m${size}`, variation: { "memory.size": size } },
+  })
+);
+
+test("closingText() has all runs of an experiment in one table", () => {
+  const text = closingText(swept, () => undefined);
+  assert.match(text, /^\| 64 +\| backbone [^]*^\| 8 +\| backbone /m);
+  assert.match(text, /^perplexity-test, memory\.size 64: [^]*^perplexity-test, memory\.size 8: /m);
+  assert.match(text, /deno task table results\/novels$/m);
+  assert.doesNotMatch(text, /samples/);
+});
+
+test("foundText() of one of several runs has its sentences alone", () => {
+  assert.match(
+    foundText(swept[0], () => undefined),
+    /^perplexity-test: LongMem's perplexity is 21\.500[^\n]*\.$/,
+  );
 });
