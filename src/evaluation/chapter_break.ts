@@ -277,5 +277,11 @@ export function chapterBreakSums(
   if (metric === undefined || records.length === 0) return undefined;
   const key = metric === "accuracy" ? "correct" : "rank";
   const { works, sums, counts } = byWork(records, records.map((sample) => Number(sample[key])));
-  return { items: works, numerators: sums, denominators: counts, exponential: false };
+  return {
+    items: works,
+    unit: "books",
+    numerators: sums,
+    denominators: counts,
+    exponential: false,
+  };
 }

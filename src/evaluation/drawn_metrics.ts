@@ -184,6 +184,7 @@ export function drawnSums(name: string, samples: readonly SampleRecord[]): ItemS
   const draws = bySeed(records, { name: measure, field: measureFields[measure] });
   return {
     items: draws.map(({ seed }) => `draw ${seed}`),
+    unit: "draws",
     numerators: draws.map(({ scores }) => sumOf(scores)),
     denominators: draws.map(({ scores }) => scores.length),
     exponential: false,

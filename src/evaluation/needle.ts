@@ -185,6 +185,7 @@ export function needleSums(name: string, samples: readonly SampleRecord[]): Item
   if (instances.length === 0) return undefined;
   return {
     items: instances.map(({ item }) => item),
+    unit: "texts",
     numerators: instances.map(({ values }) => values.reduce((sum, value) => sum + value, 0)),
     denominators: instances.map(({ values }) => values.length),
     exponential: false,

@@ -111,6 +111,7 @@ export function perplexitySums(
   const records = samples.filter((sample) => bucket === undefined || sample.bucket === bucket);
   return {
     items: records.map(({ item }) => item),
+    unit: "documents",
     numerators: column(records, "nats"),
     denominators: column(records, denominator),
     exponential: true,

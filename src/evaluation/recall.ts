@@ -196,6 +196,7 @@ export function recallSums(name: string, samples: readonly SampleRecord[]): Item
   }).filter(({ asked }) => asked > 0);
   return {
     items: books.map(({ item }) => item),
+    unit: "documents",
     numerators: books.map(({ correct }) => correct),
     denominators: books.map(({ asked }) => asked),
     exponential: false,

@@ -10,6 +10,8 @@ import { bootstrapInterval, mean } from "./statistics.ts";
 export interface ItemSums {
   /** Names of the items. */
   readonly items: readonly string[];
+  /** What they are, in the plural: `documents` (default `items`). */
+  readonly unit?: string;
   /** What is summed above the line. */
   readonly numerators: readonly number[];
   /** What is summed below it. */
@@ -26,25 +28,35 @@ export interface Difference {
   readonly overItems?: readonly [number, number];
   /** 95 % interval over seeds, by Student's distribution; absent for a single seed. */
   readonly overSeeds?: readonly [number, number];
+  /**
+   * 95 % interval over all that there is, items and seeds: on each side the root of the sum of their squares, as chances that
+   * are independent add up. Where each seed has items of its own, seeds vary by these, too, and it is wider than it need be.
+   */
+  readonly interval?: readonly [number, number];
   /** Items of each seed. */
   readonly items: number;
+  /** What they are, in the plural: `documents`. */
+  readonly unit: string;
+  /** Items on which the models differ, in any of the seeds. */
+  readonly differing: number;
   /** Seeds. */
   readonly seeds: number;
-  /** Whether chance alone may have made it: an interval holds 0, or there is none. */
+  /** Whether chance alone may have made it: the interval holds 0, or the models differ on too few items to tell. */
   readonly insideNoise: boolean;
 }
 
 /**
- * Fewer items prove nothing: if the first model wins on all of five, chance does the same to a coin in 2 of 32 tries, which
- * is more than 5 %. The bootstrap, which then never draws a loss, would not say so.
+ * Fewer items on which two models differ prove nothing: if the first model wins on all of five, chance does the same to a coin
+ * in 2 of 32 tries, which is more than 5 %, however many items they agree on. The bootstrap, which then hardly ever draws a
+ * loss, would not say so.
  */
 export const fewestItems = 6;
 
 /**
  * Compares two models by the same metric, item by item.
  *
- * Over items, all seeds' items are drawn alike, so that what the seeds share is not taken for independent. A difference is
- * outside the noise only if no interval that there is holds 0.
+ * Over items, all seeds' items are drawn alike, so that what the seeds share is not taken for independent. Where seeds differ
+ * in their number of items, these are items of their own, and drawn for each seed.
  *
  * @param first The first model: sums of each seed.
  * @param second The second, of the same seeds in the same order.
@@ -60,28 +72,77 @@ export function compare(
       items.every((item, j) => item === second[i].items[j])
     );
   if (!paired) return undefined;
-  const perSeed = first.map((sums, i) => metricOf(sums) - metricOf(second[i]));
+  const pairs = first.map((sums, i) => ({ sums, others: second[i] }));
+  const perSeed = pairs.map(({ sums, others }) => metricOf(sums) - metricOf(others));
   const items = Math.min(...first.map((sums) => sums.items.length));
   const { value, ci95: overSeeds } = mean(perSeed);
-  const drawable = items >= fewestItems && first.every((sums) => sums.items.length === items);
-  const overItems = drawable
-    ? bootstrapInterval(items, (indices) => {
-      let total = 0;
-      for (const [i, sums] of first.entries()) {
-        total += metricOf(sums, indices) - metricOf(second[i], indices);
-      }
-      return total / first.length;
-    }, { seed: 1 })
-    : undefined;
-  const intervals = [...(overItems ? [overItems] : []), ...(overSeeds ? [overSeeds] : [])];
+  const overItems = items < fewestItems
+    ? undefined
+    : first.every((sums) => sums.items.length === items)
+    ? bootstrapInterval(items, (indices) => differenceOf(pairs, indices), { seed: 1 })
+    : combined(pairs.map((pair, i) => ({
+      value: perSeed[i],
+      interval: bootstrapInterval(
+        pair.sums.items.length,
+        (indices) => differenceOf([pair], indices),
+        { seed: i + 1 },
+      ),
+    })));
+  const interval = overItems && withBoth(value, overItems, overSeeds);
+  const differing = Math.max(...pairs.map(differingItems));
   return {
     value,
     ...(overItems && { overItems }),
     ...(overSeeds && { overSeeds }),
+    ...(interval && { interval }),
     items,
+    unit: first[0].unit ?? "items",
+    differing,
     seeds: first.length,
-    insideNoise: intervals.length === 0 || intervals.some(holdsZero),
+    insideNoise: !interval || differing < fewestItems || holdsZero(interval),
   };
+}
+
+/** The sums of two models of one seed. */
+interface Pair {
+  readonly sums: ItemSums;
+  readonly others: ItemSums;
+}
+
+/** The mean difference of some draw of items. */
+function differenceOf(pairs: readonly Pair[], indices: ArrayLike<number>): number {
+  let total = 0;
+  for (const { sums, others } of pairs) {
+    total += metricOf(sums, indices) - metricOf(others, indices);
+  }
+  return total / pairs.length;
+}
+
+/** The interval of a mean of independent differences, each with its own. */
+function combined(
+  parts: readonly { readonly value: number; readonly interval: readonly [number, number] }[],
+): [number, number] {
+  const value = mean(parts.map((part) => part.value)).value;
+  const margin = (side: 0 | 1) =>
+    Math.hypot(...parts.map((part) => part.interval[side] - part.value)) / parts.length;
+  return [value - margin(0), value + margin(1)];
+}
+
+/** The interval over items and, where there are several, seeds. */
+export function withBoth(
+  value: number,
+  overItems: readonly [number, number],
+  overSeeds: readonly [number, number] | undefined,
+): readonly [number, number] {
+  if (!overSeeds) return overItems;
+  const margin = (side: 0 | 1) => Math.hypot(overItems[side] - value, overSeeds[side] - value);
+  return [value - margin(0), value + margin(1)];
+}
+
+function differingItems({ sums, others }: Pair): number {
+  return sums.items.filter((_, i) =>
+    sums.numerators[i] * others.denominators[i] !== others.numerators[i] * sums.denominators[i]
+  ).length;
 }
 
 /** Whether an interval does not tell the sign of a difference. */

@@ -2,7 +2,14 @@
  * What runs have measured, arranged: for each evaluation of an experiment models by metrics, seeds together.
  */
 import { dirname } from "node:path";
-import { compare, type Difference, fewestItems, holdsZero, type ItemSums } from "./comparison.ts";
+import {
+  compare,
+  type Difference,
+  fewestItems,
+  holdsZero,
+  type ItemSums,
+  withBoth,
+} from "./comparison.ts";
 import { metricLabel } from "./metric_label.ts";
 import { formatSwept, type Metric, type RunState, type SampleRecord } from "./run_folder.ts";
 import { replicationKey, type RunRecord, seedOf } from "./run_record.ts";
@@ -21,6 +28,8 @@ export interface TableCell {
   readonly seedDeviation?: number;
   /** 95 % interval: over items, or over several seeds. */
   readonly ci95?: readonly [number, number];
+  /** What is independent of each other, over which the standard error is: `8 documents` of each seed; absent where nobody knows. */
+  readonly over?: { readonly count: number; readonly unit: string };
   /** What each seed measured, in the order of the row's seeds. */
   readonly metrics: readonly Metric[];
   /** How much more than the first model of the same runs; absent for that one, and where items cannot be paired. */
@@ -303,7 +312,16 @@ function groupRows(
       const difference = sums && baseline?.sums
         ? compare(sums, baseline.sums)
         : ownDifference(metrics);
-      return { ...aggregate(metrics), ...(difference && { difference }), sums };
+      const over = sums && {
+        count: Math.min(...sums.map(({ items }) => items.length)),
+        unit: sums[0].unit ?? "items",
+      };
+      return {
+        ...aggregate(metrics),
+        ...(over && { over }),
+        ...(difference && { difference }),
+        sums,
+      };
     });
     if (cells.some((cell) => cell)) rows.push({ runs: group, variation, model, cells });
   }
@@ -375,16 +393,24 @@ function ownDifference(metrics: readonly Metric[]): Difference | undefined {
   if (!metrics.every(({ name, ci95 }) => name.startsWith("gain over ") && ci95)) return undefined;
   const { value, ci95: overSeeds } = mean(metrics.map(({ value }) => value));
   const items = Math.min(...metrics.map(({ n }) => n));
-  // Student's interval knows of few items; it stands as it was recorded.
-  const overItems = metrics.length === 1 ? metrics[0].ci95! : undefined;
-  const intervals = [...(overItems ? [overItems] : []), ...(overSeeds ? [overSeeds] : [])];
+  // Student's intervals know of few items; one stands as it was recorded, several are as wide as one of them, by root mean square.
+  const margin = Math.sqrt(
+    mean(metrics.map(({ value, ci95 }) => (ci95![1] - value) ** 2)).value,
+  );
+  const overItems: [number, number] = metrics.length === 1
+    ? [...metrics[0].ci95!]
+    : [value - margin, value + margin];
+  const interval = withBoth(value, overItems, overSeeds);
   return {
     value,
-    ...(overItems && { overItems }),
+    overItems,
     ...(overSeeds && { overSeeds }),
+    interval,
     items,
+    unit: "items",
+    differing: items,
     seeds: metrics.length,
-    insideNoise: items < fewestItems || intervals.some(holdsZero),
+    insideNoise: items < fewestItems || holdsZero(interval),
   };
 }
 

@@ -1,7 +1,7 @@
 /**
  * What an evaluation found, in a sentence: said of measured values alone, and no more than they show.
  */
-import type { Difference } from "./comparison.ts";
+import { type Difference, fewestItems } from "./comparison.ts";
 import {
   compareModels,
   type EvaluationTable,
@@ -24,7 +24,7 @@ const names: Readonly<Record<string, string>> = {
 
 /** How LongMem does beside another model. */
 interface Comparison {
-  readonly outcome: "better" | "worse" | "noise";
+  readonly outcome: "better" | "worse" | "noise" | "too few";
   readonly difference: Difference;
 }
 
@@ -74,7 +74,13 @@ function findingOf(table: EvaluationTable, rows: readonly TableRow[], sumsOf: Su
     if (!difference) return undefined;
     const gained = column.higherIsBetter ? difference.value : -difference.value;
     return {
-      outcome: difference.insideNoise ? "noise" : gained > 0 ? "better" : "worse",
+      outcome: difference.items < fewestItems
+        ? "too few"
+        : difference.insideNoise
+        ? "noise"
+        : gained > 0
+        ? "better"
+        : "worse",
       difference,
     };
   };
@@ -122,14 +128,18 @@ function againstBaseline(beside: (model: string) => Comparison | undefined): str
       return `its difference from ${than} (${by}) is inside the noise${
         help(control?.outcome, other !== undefined)
       }`;
+    case "too few":
+      return `whether its difference from ${than} (${by}) is more than chance cannot be told of fewer than ${fewestItems} ${baseline.difference.unit}`;
     default:
       return baseline.outcome satisfies never;
   }
 }
 
 function amount(difference: Difference): string {
-  const { items, seeds } = difference;
-  return `${differenceInWords(difference)}, ${items} items${seeds > 1 ? `, ${seeds} seeds` : ""}`;
+  const { items, unit, seeds } = difference;
+  return `${differenceInWords(difference)}, ${items} ${
+    items === 1 ? unit.replace(/s$/, "") : unit
+  }${seeds > 1 ? `, ${seeds} seeds` : ""}`;
 }
 
 /** Why LongMem is better than the baseline, by how it does without its own memory. */
@@ -147,6 +157,8 @@ function reason(outcome: Comparison["outcome"], othersMemory: boolean): string {
       return othersMemory
         ? "but better still with another document's memory: what the memory holds does not help"
         : "but better still with its memory off: the memory does not help";
+    case "too few":
+      return "but whether by its memory, too little was measured to say";
     default:
       return outcome satisfies never;
   }
@@ -167,6 +179,7 @@ function help(outcome: Comparison["outcome"] | undefined, othersMemory: boolean)
       return othersMemory
         ? ", and another document's memory does better"
         : ", and with its memory off it does better";
+    case "too few":
     case undefined:
       return "";
     default:
@@ -185,6 +198,8 @@ function ofOlderText(recent: Comparison | undefined): string | undefined {
       return "that it gains from text older than the latest has not been shown";
     case "worse":
       return `text older than the latest does it harm (${amount(difference)})`;
+    case "too few":
+      return undefined;
     default:
       return outcome satisfies never;
   }

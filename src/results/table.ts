@@ -58,17 +58,27 @@ export function legend(experiments: readonly ExperimentTables[]): string[] {
   const mixed = tables.some(({ columns }) =>
     new Set(columns.map(({ higherIsBetter }) => higherIsBetter)).size > 1
   );
+  const certain = cells.some(({ stderr }) => stderr === 0);
   return [
-    "n: items scored.",
-    `\u00b1: standard error over items${seeded ? " of one seed" : ""}.`,
-    ...(seeded ? ["\u03c3: sample standard deviation over seeds; values are their means."] : []),
+    "n: what was scored.",
+    `\u00b1: standard error${seeded ? " of one seed" : ""}, over the items or, where a caption ` +
+    "names them, over the documents, books or draws that these belong to.",
+    ...(certain ? ["A number without \u00b1: the same for all of them."] : []),
+    ...(seeded
+      ? [
+        "\u03c3: sample standard deviation over seeds, in the first table of an evaluation; " +
+        "values are means over seeds.",
+      ]
+      : []),
     ...(mixed ? ["\u2191, \u2193: higher or lower is better."] : []),
     ...(compared
       ? [
-        "vs: difference from the first model, paired by item, and its 95 % interval " +
-        `(bootstrap over items${seeded ? "; Student's over seeds, where there are several" : ""}).`,
+        "vs: difference from the first model on the same items, and its 95 % interval: " +
+        `bootstrap over what \u00b1 is over${
+          seeded ? ", and Student's over seeds, where there are several, added to it" : ""
+        }.`,
         "\u2248: that difference is inside the noise: its interval " +
-        `holds 0, or there are fewer than ${fewestItems} items.`,
+        `holds 0, or fewer than ${fewestItems} of what \u00b1 is over differ.`,
       ]
       : []),
     ...(cells.some(({ best }) => best)
@@ -124,7 +134,7 @@ export function unfinishedText({ run, state, error, command }: UnfinishedRun): s
 }
 
 function markdownLegend(experiments: readonly ExperimentTables[]): string {
-  return legend(experiments).join(" ");
+  return legend(experiments).map((line) => `- ${line}`).join("\n");
 }
 
 /** A Markdown table whose columns also line up as plain text. */
@@ -283,8 +293,7 @@ function meanRow(
 }
 
 function differenceColumns(baseline: string, difference: Difference): MetricRow {
-  const { value, overItems, overSeeds, insideNoise } = difference;
-  const interval = overSeeds ?? overItems;
+  const { value, interval, insideNoise } = difference;
   return {
     baseline,
     difference: value,

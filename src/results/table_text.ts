@@ -36,6 +36,7 @@ export function tableText(
   const { evaluation, part, varied, columns, rows, baseline } = table;
   const counts = columns.map((_, i) => countsOf(rows, i));
   const oneCount = new Set(counts).size === 1 ? counts[0] : undefined;
+  const over = overOf(rows);
   const units = new Set(columns.map(({ unit }) => unit).filter((unit) => unit !== ""));
   const oneUnit = units.size === 1 && columns.every(({ unit }) => unit !== "")
     ? [...units][0]
@@ -46,6 +47,7 @@ export function tableText(
   const caption = [
     part === "" ? evaluation : `${evaluation}, ${part}`,
     ...(oneCount === undefined ? [] : [`n = ${oneCount}`]),
+    ...(over === undefined || over === oneCount ? [] : [`\u00b1 over ${over}`]),
     ...(oneUnit === undefined ? [] : [oneUnit]),
     ...(directions.size === 1 ? [`${directionOf(columns[0])} is better`] : []),
     ...labels,
@@ -67,7 +69,10 @@ export function tableText(
       ...varied.map((name) => labelCell(variation[name] ?? "")),
       { text: model },
       ...(seeded ? [labelCell(String(runs.length))] : []),
-      ...withDifference(cells.map(valueText), () => differenceText(cells[differing])),
+      ...withDifference(
+        cells.map((cell) => valueText(cell, part === "")),
+        () => differenceText(cells[differing]),
+      ),
     ]),
     ...(oneCount === undefined && {
       footer: [
@@ -100,10 +105,27 @@ function countsOf(rows: readonly TableRow[], column: number): string {
   return some ? `${range(counts)} of ${range(totals)}` : range(counts);
 }
 
-function valueText(cell: TableCell | undefined): CellText {
+/** What standard errors are over, `8 documents`, where that is the same in all columns but for its number; else undefined. */
+function overOf(rows: readonly TableRow[]): string | undefined {
+  const over = rows.flatMap(({ cells }) => cells.flatMap((cell) => cell?.over ?? []));
+  const units = new Set(over.map(({ unit }) => unit));
+  if (units.size !== 1) return undefined;
+  const [unit] = units;
+  const counts = over.map(({ count }) => count);
+  const low = Math.min(...counts), high = Math.max(...counts);
+  const text = `${low === high ? "" : `${low.toLocaleString("en")}\u2013`}${
+    high.toLocaleString("en")
+  }`;
+  return unit === "items" ? text : `${text} ${high === 1 ? unit.replace(/s$/, "") : unit}`;
+}
+
+/** A number with its standard error and, of main metrics, how it varies with the seed. */
+function valueText(cell: TableCell | undefined, main: boolean): CellText {
   if (!cell) return { text: "" };
   const { value, stderr, seedDeviation, difference, best } = cell;
-  const spread = seedDeviation === undefined ? "" : `, \u03c3 ${significant(seedDeviation, 2)}`;
+  const spread = seedDeviation === undefined || !main
+    ? ""
+    : `, \u03c3 ${significant(seedDeviation, 2)}`;
   const noise = difference?.insideNoise ? "\u2248 " : "";
   return { text: `${noise}${uncertain(value, stderr)}${spread}`, value, best };
 }
@@ -115,8 +137,7 @@ function differenceText(cell: TableCell | undefined): CellText {
 }
 
 /** `+0.841 [0.832, 0.850]`, with as many digits as the interval makes sense of. */
-export function differenceInWords({ value, overItems, overSeeds }: Difference): string {
-  const interval = overSeeds ?? overItems;
+export function differenceInWords({ value, interval }: Difference): string {
   if (!interval) return signed(value, significant(value, 2));
   const [low, high] = interval;
   const digits = digitsFor((high - low) / 4);

@@ -169,6 +169,7 @@ test("itemSums() of a metric over draws are sums of each draw", () => {
   const sums = itemSums(found(metrics, "accuracy subj"), [...mr, ...subj])!;
   assert.deepEqual(sums, {
     items: ["draw 1", "draw 2", "draw 3"],
+    unit: "draws",
     numerators: [2, 1, 0],
     denominators: [2, 2, 2],
     exponential: false,

@@ -51,6 +51,66 @@ test("compare() claims nothing of fewer items than could prove it", () => {
   assert.ok(2 / 2 ** fewestItems < 0.05 && 2 / 2 ** (fewestItems - 1) > 0.05);
 });
 
+test("compare() claims nothing where models differ on fewer items than could prove it, however many there are", () => {
+  const items = 200, none = scores(Array(items).fill(0));
+  const wins = (n: number) =>
+    compare([scores(Array.from({ length: items }, (_, i) => i < n ? 1 : 0))], [none])!;
+  const five = wins(fewestItems - 1);
+  assert.equal(five.differing, 5);
+  assert.ok(five.overItems![0] > 0, "the bootstrap alone does not know");
+  assert.equal(five.insideNoise, true);
+  assert.equal(wins(fewestItems).insideNoise, false);
+});
+
+test("compare() claims nothing of few items, whatever seeds say", () => {
+  const [win, loss] = [scores([1, 1, 1]), scores([0, 0, 0])];
+  const difference = compare([win, win, win], [loss, loss, loss])!;
+  assert.equal(difference.interval, undefined);
+  assert.equal(difference.insideNoise, true);
+});
+
+test("compare() adds the squares of what items and seeds leave uncertain", () => {
+  const base = scores(difficulty);
+  const by = (gain: number) => scores(difficulty.map((value, i) => value + gain + Math.sin(i)));
+  const { value, overItems, overSeeds, interval } = compare(
+    [by(1), by(1.1), by(0.9)],
+    [base, base, base],
+  )!;
+  for (const side of [0, 1]) {
+    const margins = [overItems!, overSeeds!].map((bounds) => bounds[side] - value);
+    assert.ok(margins.every((margin) => Math.abs(margin) > 0.1), "both count");
+    assertClose([(interval![side] - value) ** 2], [margins[0] ** 2 + margins[1] ** 2], {
+      tolerance: 1e-12,
+    });
+  }
+  // Each alone would call it certain.
+  const unsure = compare([by(0.5), by(0.6), by(0.4)], [base, base, base])!;
+  assert.ok(unsure.overItems![0] > 0 && unsure.overSeeds![0] > 0);
+  assert.ok(unsure.interval![0] < Math.min(unsure.overItems![0], unsure.overSeeds![0]));
+});
+
+test("compare() draws the items of each seed by themselves where their numbers differ", () => {
+  const others = difficulty.map((value, i) => value + 1 + Math.sin(i));
+  const seeds = [40, 30].map((n) => ({
+    first: scores(others.slice(0, n)),
+    second: scores(difficulty.slice(0, n)),
+  }));
+  const both = compare(seeds.map(({ first }) => first), seeds.map(({ second }) => second))!;
+  const widths = seeds.map(({ first, second }) => {
+    const [low, high] = compare([first], [second])!.overItems!;
+    return high - low;
+  });
+  const [low, high] = both.overItems!;
+  assertClose([high - low], [Math.hypot(...widths) / 2], { tolerance: 0.05 * (high - low) });
+  assert.equal(both.items, 30);
+});
+
+test("compare() says what items are", () => {
+  const books = scores(difficulty, { unit: "books" });
+  assert.equal(compare([books], [books])!.unit, "books");
+  assert.equal(compare([scores(difficulty)], [scores(difficulty)])!.unit, "items");
+});
+
 test("compare() over seeds wants both items and seeds to say so", () => {
   const base = scores(difficulty);
   const by = (gain: number) => scores(difficulty.map((value) => value + gain));

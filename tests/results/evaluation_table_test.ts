@@ -206,6 +206,34 @@ test("experimentTables() judges a gain by its own interval", () => {
   ]);
 });
 
+test("experimentTables() judges a gain of several seeds by its items and by its seeds", () => {
+  const seeds = (values: readonly number[], margin: number) => {
+    const runs = values.map((value, i) =>
+      run({
+        declaration: { seed: i },
+        summary: {
+          run: `seed${i}`,
+          metrics: [
+            metric({
+              name: "gain over backbone",
+              value,
+              ci95: [value - margin, value + margin],
+            }),
+          ],
+        },
+      })
+    );
+    return experimentTables(runs, none)[0].tables[0].rows[0].cells[0]!.difference!;
+  };
+  // Seeds: s = 0.01, t(2) = 4.3027.
+  const { value, interval, insideNoise } = seeds([0.1, 0.11, 0.09], 0.05);
+  const margin = Math.hypot(0.05, 4.3027 * 0.01 / Math.sqrt(3));
+  assertClose([value, ...interval!], [0.1, 0.1 - margin, 0.1 + margin], { tolerance: 1e-6 });
+  assert.equal(insideNoise, false);
+  assert.equal(seeds([0.1, 0.11, 0.09], 0.15).insideNoise, true, "items do not tell");
+  assert.equal(seeds([0.1, 0.3, -0.1], 0.05).insideNoise, true, "seeds disagree");
+});
+
 test("experimentTables() says how unfinished runs go on, and where their results are", () => {
   const environment = { declarationFile: "experiments/novels.ts" } as never;
   const runs = [

@@ -88,6 +88,24 @@ test("findings() of noise claims nothing", () => {
   }
 });
 
+test("findings() of too few items says that, and nothing of the memory", () => {
+  const record = scoredRun({
+    "backbone": [0, 0],
+    "longmem": [1, 1],
+    "longmem-other-document": [0, 0],
+    "longmem-recent-memory": [0, 0],
+  });
+  const sums: typeof scoreSums = (metric, samples) => {
+    const found = scoreSums(metric, samples);
+    return found && { ...found, unit: "books" };
+  };
+  const [{ tables: [table] }] = experimentTables([record], sums);
+  assert.match(
+    findings(table, sums)[0],
+    /: whether its difference from the backbone alone \(\+1\.0, 2 books\) is more than chance cannot be told of fewer than 6 books\.$/,
+  );
+});
+
 test("findings() knows in which direction a metric improves", () => {
   const record = scoredRun({ backbone: answers(18), longmem: answers(2) });
   const metrics = record.summary.metrics.map((metric) => ({ ...metric, higherIsBetter: false }));

@@ -130,6 +130,20 @@ test("bootstrapInterval() agrees with the normal interval of a mean of many valu
   assert.notDeepEqual(bootstrapInterval(values.length, meanOf, { seed: 4 }), found);
 });
 
+test("bootstrapInterval() of eight items holds the truth as often as it says", () => {
+  const next = fractions(5), tries = 1000;
+  let held = 0;
+  for (let i = 0; i < tries; i++) {
+    const values = Array.from({ length: 8 }, () => normal(next));
+    const meanOf = (indices: Uint32Array) =>
+      indices.reduce((total, index) => total + values[index], 0) / 8;
+    const [low, high] = bootstrapInterval(8, meanOf, { seed: i, resamples: 1000 });
+    if (low <= 0 && high >= 0) held++;
+  }
+  // The percentile bootstrap holds it 900 times; a standard deviation of 950 is 7.
+  assert.ok(held > 925 && held < 975, `${held} of ${tries}`);
+});
+
 test("bootstrapInterval() draws all items equally often, and with replacement", () => {
   const counts = new Float64Array(10);
   let repeated = 0;

@@ -33,12 +33,14 @@ Does memory help?
 | model    |          accuracy |           vs backbone |
 | -------- | ----------------: | --------------------: |
 | backbone |     0.250 ± 0.050 |                       |
-| longmem  | **0.833 ± 0.050** |    +0.58 [0.33, 0.83] |
-| other    |   ≈ 0.333 ± 0.050 | +0.083 [0.000, 0.250] |
+| longmem  | **0.833 ± 0.050** |    +0.58 [0.25, 0.92] |
+| other    |   ≈ 0.333 ± 0.050 | +0.083 [0.000, 0.333] |
 
-n: items scored. ±: standard error over items. vs: difference from the first model, paired by item, and its 95 % ` +
-      `interval (bootstrap over items). ≈: that difference is inside the noise: its interval holds 0, or there are ` +
-      `fewer than 6 items. Bold: the best of its column, where the difference from the next is outside the noise.
+- n: what was scored.
+- ±: standard error, over the items or, where a caption names them, over the documents, books or draws that these belong to.
+- vs: difference from the first model on the same items, and its 95 % interval: bootstrap over what ± is over.
+- ≈: that difference is inside the noise: its interval holds 0, or fewer than 6 of what ± is over differ.
+- Bold: the best of its column, where the difference from the next is outside the noise.
 `,
   );
 });
@@ -52,6 +54,47 @@ test("formatTables() captions: only the paper's scale goes unlabelled, a limit i
     title({ ...summary, limit: 2 }),
     "## novels (scaled-down, limited to 2 items per evaluation)",
   );
+});
+
+test("formatTables() captions say what standard errors are over, where that is not what was counted", () => {
+  const quiz = scoredRun({ backbone: worse, longmem: better });
+  const caption = (items: number, unit?: string) =>
+    formatTables(
+      experimentTables([quiz], (metric, samples) => {
+        const sums = scoreSums(metric, samples.slice(0, items));
+        return sums && { ...sums, ...(unit && { unit }) };
+      }),
+      "md",
+    ).split("\n").find((line) => line.startsWith("###"));
+  assert.equal(caption(12), "### quiz; n = 12; higher is better; scaled-down");
+  assert.equal(
+    caption(3, "books"),
+    "### quiz; n = 12; \u00b1 over 3 books; higher is better; scaled-down",
+  );
+  assert.equal(
+    caption(1, "books"),
+    "### quiz; n = 12; \u00b1 over 1 book; higher is better; scaled-down",
+  );
+});
+
+test("formatTables() says what a missing standard error means", () => {
+  const certain = run({ summary: { metrics: [metric({ value: 1, stderr: 0 })] } });
+  assert.match(format([certain], "md"), / 1\.000 \|[^]*A number without \u00b1/);
+  assert.doesNotMatch(format([run()], "md"), /A number without/);
+});
+
+test("formatTables() tells seeds' spread in an evaluation's first table alone, which are wide enough", () => {
+  const seeds = [1, 2].map((seed) =>
+    run({
+      declaration: { seed },
+      summary: { run: `seed${seed}`, metrics: [metric({}), metric({ name: "perplexity <5K" })] },
+    })
+  );
+  const values = cells(format(seeds, "md")).filter(([model]) => model === "backbone");
+  assert.deepEqual(values.map((row) => row.at(-1)), [
+    "24.12 \u00b1 0.35, \u03c3 0.0",
+    "24.12 \u00b1 0.35",
+  ]);
 });
 
 test("formatTables() says unit, direction and n once where all columns agree, else by column", () => {
