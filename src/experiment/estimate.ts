@@ -1,6 +1,7 @@
 /**
  * What a run will take, known before it starts: parameters, tokens, arithmetic, and data that is missing.
  */
+import { readFolderShape } from "../backbone/checkpoint/folder.ts";
 import { type BackboneShape, backboneTensorShapes } from "../backbone/shape.ts";
 import { memorizingTensorShapes } from "../longmem/memorizing_transformer.ts";
 import { type SideNetShape, sideNetTensorShapes } from "../longmem/shape.ts";
@@ -51,7 +52,8 @@ const gpt2VocabSize = 51_200;
 export async function estimateRun(experiment: ResolvedExperiment): Promise<Estimate> {
   const { backbone, sidenet, adaptation, evaluations } = experiment;
   const vocabSize = vocabSizeOf(experiment.tokenizer);
-  const shape = backboneShape(backbone, vocabSize);
+  const shape = backboneShape(backbone, vocabSize) ??
+    (backbone.kind === "checkpoint" ? await readFolderShape(backbone.path) : undefined);
   const sidenetShape = shape && sidenet && sideNetShape(sidenet, shape);
   const backboneParameters = shape && countParameters(backboneTensorShapes(shape));
   const sidenetParameters = sidenetShape &&

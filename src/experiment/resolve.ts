@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { join, relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { readFolderShape } from "../backbone/checkpoint/folder.ts";
 import type { Variation } from "../results/run_folder.ts";
 import { assign } from "./assignment.ts";
 import type {
@@ -14,7 +15,7 @@ import type {
   ResolvedExperiment,
 } from "./declaration.ts";
 import { type ResolvedVariant, resolveVariants, unmeasuredFields } from "./sweep.ts";
-import { DeclarationError } from "./validation.ts";
+import { checkBlocks, DeclarationError } from "./validation.ts";
 
 /** One run to do: an experiment with nothing left open. */
 export interface ResolvedRun {
@@ -55,6 +56,8 @@ export async function resolveRuns(
   const runs = new Map<string, ResolvedRun>();
   for (const { file, experiment, inFolder } of await loadExperiments(paths)) {
     for (const run of resolveSweep(file, experiment, options)) {
+      const layers = await layersOnFile(run.experiment);
+      if (layers !== undefined) inFile(file, () => checkBlocks(run.experiment, layers));
       const key = `${run.experiment.name}/${run.id}`;
       const { optional = inFolder, ...earlier } = runs.get(key) ?? run;
       const variation = { ...earlier.variation, ...run.variation };
@@ -66,6 +69,13 @@ export async function resolveRuns(
     }
   }
   return [...runs.values()];
+}
+
+/** Blocks of a backbone whose checkpoint is a folder that can be read; of any other, what is wrong is said by the run. */
+async function layersOnFile({ backbone }: ResolvedExperiment): Promise<number | undefined> {
+  if (backbone.kind !== "checkpoint") return undefined;
+  const shape = await readFolderShape(backbone.path).catch(() => undefined);
+  return shape?.layers;
 }
 
 /**
@@ -269,14 +279,30 @@ async function declarationFiles(path: string): Promise<string[]> {
 }
 
 async function defaultExport(file: string): Promise<unknown> {
+  const url = pathToFileURL(resolve(file)).href;
   try {
-    return (await import(pathToFileURL(resolve(file)).href)).default;
+    return (await import(url)).default;
   } catch (cause) {
     if (cause instanceof DeclarationError) {
       throw new DeclarationError(`${file}: ${cause.message}`, cause.problems);
     }
-    throw new DeclarationError(`Cannot load "${file}": ${(cause as Error).message}`);
+    const line = cause instanceof Error ? lineOf(cause, url) : undefined;
+    throw new DeclarationError(
+      line === undefined
+        ? `Cannot load "${file}": ${cause instanceof Error ? cause.message : String(cause)}`
+        : `Cannot load "${file}" as its line ${line} throws ${(cause as Error).name}: ${
+          (cause as Error).message
+        }`,
+    );
   }
+}
+
+/** The line of a file in which an error was thrown, or which called what threw it; undefined where the file did not run. */
+function lineOf({ message, stack }: Error, url: string): string | undefined {
+  // What cannot be parsed says where.
+  if (message.includes(url)) return undefined;
+  const frame = stack?.split("\n").find((line) => /^\s+at /.test(line) && line.includes(`${url}:`));
+  return frame?.match(/:(\d+):\d+\)?$/)?.[1];
 }
 
 /** Names the file in the errors of one of its declarations. */

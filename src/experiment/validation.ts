@@ -12,6 +12,7 @@ import type {
   EvaluatedModel,
   Experiment,
   InContextLearningEvaluation,
+  InitializedSideNetConfig,
   MemoryConfig,
   ModelEvaluation,
   NamedModel,
@@ -699,7 +700,20 @@ function backboneProblems(backbone: BackboneConfig): Problem[] {
   return problems;
 }
 
-/** The blocks of a backbone from a file, and all of a SideNet from one, are known and checked only once they are read. */
+/**
+ * Checks a new SideNet against the blocks of a backbone whose file says how many they are.
+ *
+ * @param layers Blocks of the backbone.
+ * @throws {DeclarationError} It lists every problem.
+ */
+export function checkBlocks(experiment: ResolvedExperiment, layers: number): void {
+  const { sidenet } = experiment;
+  if (!sidenet || sidenet.kind === "checkpoint") return;
+  const problems = blockProblems(sidenet, layers, "the backbone's layers");
+  if (problems.length > 0) throw declarationError(experiment, problems);
+}
+
+/** All of a SideNet from a file is checked once it is read, the blocks of a backbone from one by {@linkcode checkBlocks}. */
 function sidenetProblems(sidenet: SideNetConfig, backbone: BackboneConfig): Problem[] {
   if (sidenet.kind === "checkpoint") {
     const { layers, reductionFactor } = sidenet.shape ?? {};
@@ -712,7 +726,7 @@ function sidenetProblems(sidenet: SideNetConfig, backbone: BackboneConfig): Prob
       `${blocks / reductionFactor} for ${blocks} layers`,
     )];
   }
-  const { reductionFactor, memoryBlock, initialization } = sidenet;
+  const { reductionFactor, initialization } = sidenet;
   const problems: Problem[] = [];
   if (initialization.kind === "paper" && reductionFactor === 1) {
     problems.push(wrong(
@@ -722,15 +736,26 @@ function sidenetProblems(sidenet: SideNetConfig, backbone: BackboneConfig): Prob
       "blocks, random",
     ));
   }
-  if (backbone.kind !== "pretrain") return problems;
-  const { layers } = backbone;
+  const declared = backbone.kind === "pretrain" ? backbone.layers : backbone.shape?.layers;
+  if (declared === undefined) return problems;
+  const field = backbone.kind === "pretrain" ? "backbone.layers" : "backbone.shape.layers";
+  return [...problems, ...blockProblems(sidenet, declared, field)];
+}
+
+/** What a new SideNet and the blocks of its backbone do not agree in. */
+function blockProblems(
+  { reductionFactor, memoryBlock, initialization }: InitializedSideNetConfig,
+  layers: number,
+  field: string,
+): Problem[] {
+  const problems: Problem[] = [];
   if (layers % reductionFactor !== 0) {
     const divisors = Array.from({ length: layers }, (_, i) => i + 1).filter((r) =>
       layers % r === 0
     );
     problems.push(wrong(
       "sidenet.reductionFactor",
-      "must divide backbone.layers",
+      `must divide ${field}`,
       reductionFactor,
       `${divisors.join(", ")} for ${layers} layers`,
     ));
@@ -738,7 +763,7 @@ function sidenetProblems(sidenet: SideNetConfig, backbone: BackboneConfig): Prob
   if (memoryBlock >= layers) {
     problems.push(wrong(
       "sidenet.memoryBlock",
-      "must be below backbone.layers",
+      `must be below ${field}`,
       memoryBlock,
       `integers from 0 to ${layers - 1}`,
     ));
@@ -757,7 +782,7 @@ function sidenetProblems(sidenet: SideNetConfig, backbone: BackboneConfig): Prob
     if (outside >= 0) {
       problems.push(wrong(
         `sidenet.initialization.blocks.${outside}`,
-        "must be below backbone.layers",
+        `must be below ${field}`,
         blocks[outside],
         `integers from 0 to ${layers - 1}`,
       ));

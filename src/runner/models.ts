@@ -3,6 +3,7 @@ import type { BackboneCheckpoint, SideNetCheckpoint } from "../backbone/checkpoi
 import { hashTensors } from "../backbone/checkpoint/tensor_hash.ts";
 import { initializeBackbone } from "../backbone/initialization.ts";
 import type { ResolvedExperiment, SideNetConfig } from "../experiment/declaration.ts";
+import { checkBlocks } from "../experiment/validation.ts";
 import { initializeSideNet } from "../longmem/initialization.ts";
 import {
   initializeMemorizing,
@@ -30,6 +31,7 @@ export async function obtainBackbone(
       `Cannot use the backbone as its vocabulary must hold the tokenizer's ${text.tokenizer.vocabSize} tokens: current size is ${backbone.shape.vocabSize}`,
     );
   }
+  checkBlocks(experiment, backbone.shape.layers);
   await context.results.recordHash("backbone", hashTensors(backbone.weights));
   return backbone;
 

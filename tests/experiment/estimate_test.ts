@@ -27,6 +27,18 @@ test("estimateRun() leaves open what only a file knows", async () => {
   assert.deepEqual(trainings[0], { phase: "backbone", steps: 10, tokens: 2560 });
 });
 
+test("estimateRun() knows the sizes of a backbone whose folder is there", async () => {
+  const { backboneParameters, sidenetParameters } = await estimate({
+    tokenizer: { kind: "chronicle" },
+    corpus: { kind: "chronicle" },
+    backbone: { kind: "checkpoint", path: repositoryPath("data/chronicle/backbone") },
+    sidenet: { memoryBlock: 2 },
+  });
+  // Layer by layer, weights and biases: 4 * (12 * 128^2 + 7 * 128) + 2 * 128 + 2 * 322 * 128 + 322
+  assert.equal(backboneParameters, 873_026);
+  assert.equal(sidenetParameters, 395_268);
+});
+
 test("estimateRun() counts tokens, and a SideNet without memory as a training of its own", async () => {
   const { trainings } = await estimate({
     adaptation: { ...small.adaptation, accumulationSteps: 3 },

@@ -159,16 +159,48 @@ for (const [path, message] of refused) {
   });
 }
 
+test("resolveRuns() checks a SideNet against the blocks of a backbone whose folder is there", async () => {
+  const file = await Deno.makeTempFile({ suffix: ".ts" });
+  const resolving = async (memoryBlock: number, path: string) => {
+    const backbone = { kind: "checkpoint", path };
+    const experiment = { ...small, backbone, sidenet: { memoryBlock } };
+    const source = `${file.slice(0, -3)}_${memoryBlock}_${path.length}.ts`;
+    await Deno.writeTextFile(source, `export default ${JSON.stringify(experiment)};`);
+    return await resolveRuns([source]).finally(() => Deno.remove(source));
+  };
+  try {
+    const backbone = repositoryPath("data/chronicle/backbone");
+    assert.equal((await resolving(3, backbone)).length, 1);
+    await assert.rejects(resolving(4, backbone), {
+      name: "DeclarationError",
+      message:
+        /Cannot declare experiment "small" as sidenet.memoryBlock must be below the backbone's layers: current value is 4, allowed are integers from 0 to 3$/,
+    });
+    // What is not there, or cannot be read, the run says.
+    assert.equal((await resolving(4, "nowhere")).length, 1);
+  } finally {
+    await Deno.remove(file);
+  }
+});
+
 test("resolveRuns() reports a file that does not load, or whose export is no experiment", async () => {
   const folder = await Deno.makeTempDir();
   try {
     const sources: [string, RegExp][] = [
-      ["export default ;", /^Cannot load ".*broken0.ts": /],
+      ["export default ;", /^Cannot load ".*broken0.ts": [^]*broken0.ts:1:/],
       [
         "export default () => 1;",
         /as its default export is no experiment: current value is function/,
       ],
-      ["throw new Error('no data')", /^Cannot load ".*broken2.ts": no data$/],
+      [
+        "throw new Error('no data')",
+        /^Cannot load ".*broken2.ts" as its line 1 throws Error: no data$/,
+      ],
+      [
+        "function declare() {\n  return undefined.name;\n}\n\nexport default declare();",
+        /^Cannot load ".*broken3.ts" as its line 2 throws TypeError: /,
+      ],
+      ["throw 'a word'", /^Cannot load ".*broken4.ts": a word$/],
     ];
     for (const [i, [source, message]] of sources.entries()) {
       const file = `${folder}/broken${i}.ts`;

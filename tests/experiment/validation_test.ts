@@ -284,6 +284,16 @@ const malformed: Malformed[] = [
     ],
   },
   {
+    name: "cached block beyond a backbone from a file whose shape is declared",
+    change: {
+      backbone: { kind: "checkpoint", path: "gpt2.pt", shape: { layers: 4 } },
+      sidenet: { memoryBlock: 4 },
+    },
+    problems: [
+      "sidenet.memoryBlock must be below backbone.shape.layers: current value is 4, allowed are integers from 0 to 3",
+    ],
+  },
+  {
     name: "too few blocks to initialise from",
     change: { sidenet: { ...sidenet, initialization: { kind: "blocks", blocks: [0] } } },
     problems: [

@@ -276,3 +276,36 @@ test("an experiment without documents is asked about the texts that its evaluati
     assert.match(hashes.tokenizer, /^[0-9a-f]{64}$/);
   });
 });
+
+test("runs with a backbone whose blocks only its weights tell refuse a SideNet that needs others", async () => {
+  await withFolder(async (folder) => {
+    const backbone = { ...smallBackbone(), contextTokens };
+    await writeBackboneFolder(`${folder}/model`, backbone);
+    await writeWords(folder, backbone.shape.vocabSize);
+    const { layers, heads } = backbone.shape;
+    const experiment: Experiment = {
+      name: "blocks",
+      corpus: { folder: `${folder}/corpus`, train: "train", valid: "valid", test: "test" },
+      tokenizer: { kind: "file", path: `${folder}/tokenizer.json` },
+      backbone: {
+        kind: "checkpoint",
+        path: `${folder}/model/backbone.safetensors`,
+        shape: { heads },
+      },
+      sidenet: { memoryBlock: layers },
+      memory: smallMemory,
+      device: "cpu",
+      evaluations: [{
+        kind: "perplexity",
+        split: "test",
+        contextTokens,
+        models: ["untrained-with-memory"],
+      }],
+    };
+    await assert.rejects(runExperiment(experiment, { results: `${folder}/results` }), {
+      message:
+        `Cannot declare experiment "blocks" as sidenet.memoryBlock must be below the backbone's layers: ` +
+        `current value is ${layers}, allowed are integers from 0 to ${layers - 1}`,
+    });
+  });
+});

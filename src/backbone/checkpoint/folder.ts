@@ -111,6 +111,22 @@ export async function writeBackboneFolder(
   });
 }
 
+/**
+ * The sizes of the backbone of a folder, without its weights.
+ *
+ * @returns undefined where the path is no folder of this format, or not there.
+ */
+export async function readFolderShape(path: string): Promise<BackboneShape | undefined> {
+  try {
+    return (await readConfig(path)).backbone;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
 /** Reads what `writeBackboneFolder` wrote, or the backbone of a LongMem folder that has it. */
 export async function readBackboneFolder(path: string): Promise<BackboneCheckpoint> {
   const config = await readConfig(path);
