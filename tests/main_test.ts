@@ -347,3 +347,23 @@ resultsTest("Ctrl-C leaves an interrupted run that the same command resumes", as
   const environment = JSON.parse(await Deno.readTextFile(`${folder}/environment.json`));
   assert.equal(environment.earlier.length, 1);
 });
+
+resultsTest("a damaged record is named with what mends it, and --fresh does", async (results) => {
+  const args = ["run", twoSizes, "--results", results, "--set", "seed=7", "--limit", "2"];
+  await cli(fake, ...args);
+  const [{ run }] = await summaries(results);
+  const folder = `${results}/two_sizes/${run}`;
+  const environment = JSON.parse(await Deno.readTextFile(`${folder}/environment.json`));
+  assert.deepEqual(environment.assignments, ["seed=7"]);
+  for (const name of ["summary.json", "environment.json", "metrics.jsonl"]) {
+    await Deno.writeTextFile(`${folder}/${name}`, '{\n  "half\n');
+    const table = await cli(real, "table", results);
+    assert.equal(table.code, 1);
+    assert.match(
+      table.stderr,
+      new RegExp(`^Cannot read .*${name}" as it is not JSON: .*--fresh writes it anew\n$`),
+    );
+    assert.equal((await cli(fake, ...args, "--fresh")).code, 0, name);
+    assert.equal((await cli(real, "table", results)).code, 0, name);
+  }
+});

@@ -27,6 +27,8 @@ export interface ResolvedRun {
   readonly file: string;
   /** Items per evaluation at most, where the command line limits them. */
   readonly limit?: number;
+  /** What the command line sets anew, `path=value` each; absent where that is nothing. */
+  readonly assignments?: readonly string[];
   /** Declared by a file of a folder, and not by one that was named itself: where data is missing, it is left out. */
   readonly optional?: true;
   /** The fields that its sweep varies, with their values; absent where nothing is swept. */
@@ -118,7 +120,7 @@ export function resolveRun(
 function resolveVariant(
   file: string,
   { experiment: resolved, variation }: ResolvedVariant,
-  { limit, device }: ResolveOptions,
+  { limit, device, assignments = [] }: ResolveOptions,
 ): ResolvedRun {
   const experiment: ResolvedExperiment = {
     ...resolved,
@@ -130,6 +132,7 @@ function resolveVariant(
     experiment,
     file,
     ...(limit !== undefined && { limit }),
+    ...(assignments.length > 0 && { assignments }),
     ...(Object.keys(variation).length > 0 && { variation }),
   };
 }

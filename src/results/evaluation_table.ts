@@ -141,10 +141,21 @@ function labelsOf(runs: readonly RunRecord[]): string[] {
 }
 
 /** The command that runs what a run's declaration declares. */
-export function runCommandOf({ path, environment }: RunRecord): string {
+export function runCommandOf({ path, environment, summary }: RunRecord): string {
   const results = dirname(dirname(path));
-  const file = environment?.declarationFile ?? "FILE";
-  return `deno task run ${file}${results === "results" ? "" : ` --results ${results}`}`;
+  const { declarationFile = "FILE", assignments = [] } = environment ?? {};
+  const { limit } = summary;
+  return [
+    `deno task run ${quoted(declarationFile)}`,
+    ...assignments.map((assignment) => `--set ${quoted(assignment)}`),
+    ...(limit === undefined ? [] : [`--limit ${limit}`]),
+    ...(results === "results" ? [] : [`--results ${quoted(results)}`]),
+  ].join(" ");
+}
+
+/** A word as a shell reads it. */
+function quoted(word: string): string {
+  return /^[\w./=:,+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 function unfinishedRun(record: RunRecord): UnfinishedRun[] {

@@ -125,6 +125,8 @@ export interface SampleRecord {
 export interface RunEnvironment extends Environment {
   /** File that declares the experiment. */
   readonly declarationFile: string;
+  /** What the command line set anew, `path=value` each; absent where that was nothing. */
+  readonly assignments?: readonly string[];
   /** Device and adapter that the run opened. */
   readonly device?: string;
   /** Seconds from the beginning of this part of the run to its end; absent where it was killed. */
@@ -156,7 +158,7 @@ export interface RunFolderOptions {
   /** The resolved declaration, written to `experiment.json`. */
   readonly declaration: unknown;
   /** Where this part of the run runs. */
-  readonly environment: Environment & Pick<RunEnvironment, "declarationFile">;
+  readonly environment: Environment & Pick<RunEnvironment, "declarationFile" | "assignments">;
   /** Forgets an earlier run of the same declaration. */
   readonly fresh?: boolean;
 }
@@ -469,9 +471,11 @@ function parseFile(path: string, text: string, line?: number): unknown {
     return JSON.parse(text);
   } catch (cause) {
     const place = line === undefined ? `"${path}"` : `line ${line} of "${path}"`;
-    throw new SyntaxError(`Cannot read ${place} as it is not JSON: ${text.slice(0, 80)}`, {
-      cause,
-    });
+    const begins = JSON.stringify(text.trim().replace(/\s+/g, " ").slice(0, 40));
+    throw new SyntaxError(
+      `Cannot read ${place} as it is not JSON: it begins with ${begins}; running it with --fresh writes it anew`,
+      { cause },
+    );
   }
 }
 

@@ -28,7 +28,7 @@ export async function lockRun(
 
 /** Opens the folder of a run below a folder of results, where its identity and its environment are recorded. */
 export async function openRunFolder(
-  { experiment, id, file, limit, variation }: ResolvedRun,
+  { experiment, id, file, limit, assignments, variation }: ResolvedRun,
   options: { results: string; environment: Environment; fresh?: boolean },
 ): Promise<RunFolder> {
   const { results, environment, fresh = false } = options;
@@ -43,7 +43,11 @@ export async function openRunFolder(
       ...(variation && { variation }),
     },
     declaration: experiment,
-    environment: { ...environment, declarationFile: file },
+    environment: {
+      ...environment,
+      declarationFile: file,
+      ...(assignments && { assignments }),
+    },
     fresh,
   });
 }

@@ -234,6 +234,22 @@ test("experimentTables() judges a gain of several seeds by its items and by its 
   assert.equal(seeds([0.1, 0.3, -0.1], 0.05).insideNoise, true, "seeds disagree");
 });
 
+test("experimentTables() repeats what the command line said of an unfinished run", () => {
+  const interrupted = run({
+    path: "my results/novels/m1",
+    environment: {
+      declarationFile: "experiments/novels.ts",
+      assignments: ["adaptation.steps=20", 'sweep={"seed":[1,2]}', "question=What's this?"],
+    } as never,
+    summary: { state: "interrupted", limit: 3, metrics: [] },
+  });
+  assert.equal(
+    experimentTables([interrupted], none)[0].unfinished[0].command,
+    `deno task run experiments/novels.ts --set adaptation.steps=20 --set 'sweep={"seed":[1,2]}' ` +
+      `--set 'question=What'\\''s this?' --limit 3 --results 'my results'`,
+  );
+});
+
 test("experimentTables() says how unfinished runs go on, and where their results are", () => {
   const environment = { declarationFile: "experiments/novels.ts" } as never;
   const runs = [
