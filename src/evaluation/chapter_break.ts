@@ -18,7 +18,7 @@
 import type { ItemSums } from "../results/comparison.ts";
 import type { Metric, SampleRecord } from "../results/run_folder.ts";
 import { ratio } from "../results/statistics.ts";
-import type { PromptedModel, ReadableDocument } from "./language_model.ts";
+import { type PromptedModel, type ReadableDocument, readableText } from "./language_model.ts";
 import { askPrompts, type PromptedItem, type PromptOptions } from "./prompting.ts";
 
 /** Version of the metrics of this file. */
@@ -151,10 +151,7 @@ export function textsOfOtherWorks(
           "current number of works with a text to read is 1, allowed are 2 and more",
       );
     }
-    const { reading } = other[own.indexOf(question) % other.length];
-    return {
-      segments: reading.map((tokens) => ({ tokens, targetTokens: tokens.length })),
-    };
+    return readableText(other[own.indexOf(question) % other.length].reading);
   });
 }
 

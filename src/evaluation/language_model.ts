@@ -99,6 +99,11 @@ export interface ReadableDocument {
   readonly segments: readonly ReadableSegment[];
 }
 
+/** A text of segments without padding. */
+export function readableText(segments: readonly Int32Array[]): ReadableDocument {
+  return { segments: segments.map((tokens) => ({ tokens, targetTokens: tokens.length })) };
+}
+
 /**
  * The document that follows each in a list; the first one follows the last.
  *

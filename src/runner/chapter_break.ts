@@ -1,13 +1,22 @@
 /**
- * The items of an evaluation of ChapterBreak: where they come from, as token ids.
+ * Evaluating ChapterBreak: where the items come from, as token ids, and how they are asked.
  */
 import { createHash } from "node:crypto";
-import type { ChapterBreakItem } from "../evaluation/chapter_break.ts";
+import {
+  type ChapterBreakItem,
+  chapterBreakMetrics,
+  chapterBreakQuestions,
+  chapterBreakSamples,
+  scoreChapterBreak,
+  textsOfOtherWorks,
+} from "../evaluation/chapter_break.ts";
+import { spreadEvenly } from "../evaluation/episode.ts";
 import type {
   ChapterBreakEvaluation,
   ChapterBreakSource,
   CorpusConfig,
   FileCorpusConfig,
+  ResolvedExperiment,
 } from "../experiment/declaration.ts";
 import {
   type ChapterBreakWorks,
@@ -17,8 +26,36 @@ import {
 import { chapteredBooks } from "../text/chapters.ts";
 import { writeChapterBreak } from "../text/chronicle/chapter_break.ts";
 import { joinLines, separatesParagraphs, tokenizeLines } from "../text/document_tokens.ts";
+import { type EvaluationSteps, promptOptions } from "./evaluation_steps.ts";
 import type { RunContext } from "./run.ts";
 import type { RunText } from "./text.ts";
+
+/** Makes the questions of an evaluation, and says how models are asked and measured. */
+export async function chapterBreakSteps(
+  evaluation: ChapterBreakEvaluation,
+  { corpus }: Pick<ResolvedExperiment, "corpus">,
+  text: RunText,
+  context: RunContext,
+): Promise<EvaluationSteps> {
+  const { name, maxItems, scoring: comparison, ties } = evaluation;
+  const all = await chapterBreakItems(evaluation, corpus, text, context);
+  const items = spreadEvenly(all, maxItems);
+  const labels = { evaluation: name, ...(items.length < all.length ? { total: all.length } : {}) };
+  const questions = chapterBreakQuestions(items, evaluation);
+  return {
+    score: async (model, scoring) =>
+      chapterBreakSamples(
+        await scoreChapterBreak(model, questions, {
+          ...promptOptions(evaluation, questions, scoring),
+          scoring: comparison,
+          ties,
+        }),
+      ),
+    others: () => textsOfOtherWorks(questions),
+    measure: (model, samples, baseline) =>
+      chapterBreakMetrics({ ...labels, model }, samples, baseline),
+  };
+}
 
 /**
  * The items of an evaluation, work by work. Texts become tokens as those of the corpus do, without `<s>` and `</s>` around
@@ -108,10 +145,4 @@ function lastTokens(
     const tokens = encode(text.slice(start));
     if (start === 0 || tokens.length >= count) return Int32Array.from(tokens.slice(-count));
   }
-}
-
-/** So many of a list, spread evenly over it, in order; all where there are not more. */
-export function spread<T>(items: readonly T[], count: number = items.length): readonly T[] {
-  if (count >= items.length) return items;
-  return Array.from({ length: count }, (_, i) => items[Math.floor(i * items.length / count)]);
 }

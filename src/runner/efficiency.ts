@@ -9,12 +9,12 @@ import {
   efficiencySample,
 } from "../evaluation/efficiency.ts";
 import type { EfficiencyEvaluation, EvaluatedModel } from "../experiment/declaration.ts";
-import { modelName } from "../experiment/model_name.ts";
 import type { SampleRecord } from "../results/run_folder.ts";
 import type { DeviceKind } from "../runtime/device.ts";
 import type { EfficiencyTask } from "./efficiency_process.ts";
 import type { Evaluated } from "./evaluated_model.ts";
 import { MissingPermissionError } from "./failure.ts";
+import { measureModels } from "./evaluation_steps.ts";
 import type { RunContext } from "./run.ts";
 
 /** Measures a point; tests give one that starts no process. */
@@ -31,9 +31,7 @@ export async function evaluateEfficiency(
     readonly measure?: MeasurePoint;
   },
 ): Promise<void> {
-  const { name, models, totalTokens, memory, batchSize, warmupPasses, repetitions } = evaluation;
-  const { results, progress, signal } = context;
-  const first = modelName(models[0]);
+  const { name, totalTokens, memory, batchSize, warmupPasses, repetitions } = evaluation;
   const taskOf = (declared: EvaluatedModel, point: EfficiencyPoint): EfficiencyTask => {
     const sideNet = (declared === "longmem" ? sideNets?.longmem : sideNets?.untrained)?.shape;
     const { memoryTokens } = point;
@@ -53,31 +51,24 @@ export async function evaluateEfficiency(
       repetitions,
     };
   };
-  for (const declared of models) {
-    const model = modelName(declared);
-    const measured = results.summary.metrics.some((metric) =>
-      metric.evaluation === name && metric.model === model
-    );
-    if (measured) continue;
-    const records: SampleRecord[] = [];
-    for (const [i, tokens] of totalTokens.entries()) {
-      signal.throwIfAborted();
-      const point = efficiencyPoint(tokens, {
-        contextTokens: evaluation.contextTokens,
-        rows: batchSize,
-        hasMemory: declared !== "backbone",
-      });
-      records.push(efficiencySample(point, await measure(taskOf(declared, point))));
-      progress.item({ evaluation: name, model, items: i + 1, total: totalTokens.length });
-    }
-    await results.writeSamples(name, model, records);
-    const samples = await results.readSamples(name);
-    const of = (wanted: string) => samples.filter((sample) => sample.model === wanted);
-    const baseline = model === first ? undefined : { model: first, samples: of(first) };
-    await results.recordMetrics(
-      efficiencyMetrics({ evaluation: name, model }, of(model), baseline),
-    );
-  }
+  await measureModels(evaluation, context, {
+    async score(declared, { signal, report }) {
+      const records: SampleRecord[] = [];
+      for (const [i, tokens] of totalTokens.entries()) {
+        signal.throwIfAborted();
+        const point = efficiencyPoint(tokens, {
+          contextTokens: evaluation.contextTokens,
+          rows: batchSize,
+          hasMemory: declared !== "backbone",
+        });
+        records.push(efficiencySample(point, await measure(taskOf(declared, point))));
+        report(i + 1, totalTokens.length);
+      }
+      return records;
+    },
+    measure: (model, samples, baseline) =>
+      efficiencyMetrics({ evaluation: name, model }, samples, baseline),
+  });
 }
 
 /**

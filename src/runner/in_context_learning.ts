@@ -1,4 +1,3 @@
-import { padId } from "../backbone/shape.ts";
 import { drawnMetrics } from "../evaluation/drawn_metrics.ts";
 import type { Episode, LabelledEpisode } from "../evaluation/episode.ts";
 import {
@@ -6,7 +5,7 @@ import {
   commonestLabelSamples,
   inContextLearningVersion,
 } from "../evaluation/in_context_learning.ts";
-import type { ReadableDocument } from "../evaluation/language_model.ts";
+import { type ReadableDocument, readableText } from "../evaluation/language_model.ts";
 import { reviewTask, writeReviewEpisode } from "../evaluation/review_episodes.ts";
 import { writeSentenceEpisode } from "../evaluation/sentence_episodes.ts";
 import type {
@@ -17,7 +16,7 @@ import type {
 import { commonestLabel, modelName } from "../experiment/model_name.ts";
 import { readSentenceTask } from "../text/sentence_tasks.ts";
 import { hashOf } from "../text/tokenizer.ts";
-import type { EvaluationSteps } from "./evaluation.ts";
+import { type EvaluationSteps, onceReadOptions } from "./evaluation_steps.ts";
 import type { RunContext } from "./run.ts";
 import type { RunText } from "./text.ts";
 
@@ -35,7 +34,7 @@ export async function inContextLearningSteps(
   text: RunText,
   context: RunContext,
 ): Promise<EvaluationSteps> {
-  const { name, source, batchSize, scoring, calibration, models } = evaluation;
+  const { name, source, scoring: labelScoring, calibration, models } = evaluation;
   const { episodes, totals } = source.kind === "sentences"
     ? await writeSentences(evaluation, source, text, context)
     : writeReviews(evaluation, experiment);
@@ -52,15 +51,12 @@ export async function inContextLearningSteps(
   });
   return {
     readsOnce: true,
-    score: (model, { signal, report }) =>
+    score: (model, scoring) =>
       askEpisodes(model, episodes, {
-        rows: batchSize,
-        pad: padId,
+        ...onceReadOptions(evaluation, scoring),
         tokenizer: text.tokenizer,
-        scoring,
+        scoring: labelScoring,
         calibration,
-        signal,
-        onPrompts: report,
       }),
     others: () => otherTasks(episodes, fields.draw),
     measure: (model, samples, baseline) => [
@@ -159,7 +155,7 @@ export function otherTasks<Asked>(
         `Cannot read demonstrations of another task as there is only "${episode.task}": allowed are two tasks and more`,
       );
     }
-    return { segments: cutLike(episode.memory, other.memory) };
+    return readableText(cutLike(episode.memory, other.memory));
   });
 }
 
@@ -167,11 +163,10 @@ export function otherTasks<Asked>(
 function cutLike(
   segments: readonly Int32Array[],
   others: readonly Int32Array[],
-): ReadableDocument["segments"] {
+): Int32Array[] {
   const other = Int32Array.from(others.flatMap((segment) => [...segment]));
   let read = 0;
-  return segments.map(({ length }) => {
-    const tokens = Int32Array.from({ length }, () => other[read++ % other.length]);
-    return { tokens, targetTokens: length };
-  });
+  return segments.map(({ length }) =>
+    Int32Array.from({ length }, () => other[read++ % other.length])
+  );
 }

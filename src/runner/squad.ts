@@ -1,9 +1,8 @@
-import { padId } from "../backbone/shape.ts";
 import { drawnMetrics } from "../evaluation/drawn_metrics.ts";
 import { askQuestions, squadVersion, writeSquadEpisode } from "../evaluation/squad.ts";
 import type { SquadEvaluation } from "../experiment/declaration.ts";
 import { readSquad } from "../text/squad.ts";
-import type { EvaluationSteps } from "./evaluation.ts";
+import { type EvaluationSteps, onceReadOptions } from "./evaluation_steps.ts";
 import type { RunContext } from "./run.ts";
 import type { RunText } from "./text.ts";
 
@@ -13,7 +12,7 @@ export async function squadSteps(
   { tokenizer }: RunText,
   context: RunContext,
 ): Promise<EvaluationSteps> {
-  const { name, folder, seeds, batchSize, maxItems, maxAnswerTokens } = evaluation;
+  const { name, folder, seeds, maxItems, maxAnswerTokens } = evaluation;
   const { shots, memoryDemonstrations, contextTokens } = evaluation;
   const data = await readSquad(folder);
   await context.results.recordHash("squad", data.hash);
@@ -31,14 +30,11 @@ export async function squadSteps(
   const questions = data.evaluated.reduce((sum, { questions }) => sum + questions.length, 0);
   return {
     readsOnce: true,
-    score: (model, { signal, report }) =>
+    score: (model, scoring) =>
       askQuestions(model, episodes, {
-        rows: batchSize,
-        pad: padId,
+        ...onceReadOptions(evaluation, scoring),
         tokenizer,
         maxAnswerTokens,
-        signal,
-        onPrompts: report,
       }),
     others: () => {
       throw new TypeError(

@@ -1,7 +1,7 @@
 import type { EvaluationDeclaration, Experiment } from "../../src/experiment/declaration.ts";
 import { resolveRun } from "../../src/experiment/resolve.ts";
 import type { SampleRecord } from "../../src/results/run_folder.ts";
-import { chapterBreakItems, spread } from "../../src/runner/chapter_break.ts";
+import { chapterBreakItems } from "../../src/runner/chapter_break.ts";
 import type { RunContext } from "../../src/runner/run.ts";
 import type { RunText } from "../../src/runner/text.ts";
 import { runExperiment } from "../../src/runner/run_experiment.ts";
@@ -221,14 +221,6 @@ test("chapterBreakItems() treats lines of texts as the corpus treats those of do
   const lines = "one\n".repeat(2000);
   const kept = await itemsOf({ ctx: lines, treatment: { unwrap: true }, prefixTokens: 9 });
   assert.deepEqual(kept.slice(0, 2), ["\none\none\n", "it\nbegan"]);
-});
-
-test("spread() takes all of a list, or so many from all over it", () => {
-  const items = [0, 1, 2, 3, 4, 5, 6];
-  assert.deepEqual(spread(items), items);
-  assert.deepEqual(spread(items, 9), items);
-  assert.deepEqual(spread(items, 3), [0, 2, 4]);
-  assert.deepEqual(spread(items, 1), [0]);
 });
 
 test("runExperiment() reads a file in the official format as if its instances were made for the run", async () => {

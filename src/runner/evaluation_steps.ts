@@ -1,0 +1,94 @@
+/**
+ * What an evaluation does with each of its models, whichever they are.
+ */
+import { padId } from "../backbone/shape.ts";
+import type { PromptedModel, ReadableDocument } from "../evaluation/language_model.ts";
+import type { PromptOptions } from "../evaluation/prompting.ts";
+import type { ReadOptions } from "../evaluation/reading.ts";
+import type { EvaluatedModel, ModelEvaluation } from "../experiment/declaration.ts";
+import { modelName } from "../experiment/model_name.ts";
+import type { Metric, SampleRecord } from "../results/run_folder.ts";
+import type { RunContext } from "./run.ts";
+
+/** While a model is scored. */
+export interface Scoring {
+  readonly signal: AbortSignal;
+  /** Told how much is done, of how much: of the targets of all documents, or of all prompts or points. */
+  readonly report: (done: number, total: number) => void;
+}
+
+/** Metrics from the records of a model, and from those of the first one, to which it is compared. */
+export type MeasureModel = (
+  model: string,
+  samples: readonly SampleRecord[],
+  baseline: { model: string; samples: readonly SampleRecord[] } | undefined,
+) => Metric[];
+
+/** What an evaluation does with each of its models. */
+export interface EvaluationSteps {
+  /** Whether texts are read once, about which all rows are asked; absent: each row reads for itself. */
+  readonly readsOnce?: true;
+  /** Has a model read and answer all items: a record for each. */
+  readonly score: (model: PromptedModel, scoring: Scoring) => Promise<SampleRecord[]>;
+  /** What the control reads in the place of each item. */
+  readonly others: () => readonly ReadableDocument[];
+  /** Metrics of a model. */
+  readonly measure: MeasureModel;
+}
+
+/** How an evaluation reads whole documents. */
+export function readOptions(
+  { batchSize, memory }: Pick<ModelEvaluation, "batchSize" | "memory">,
+  documents: readonly unknown[],
+  { signal, report }: Scoring,
+): ReadOptions {
+  const rows = memory?.bank === "shared" ? 1 : Math.min(batchSize, documents.length);
+  return { rows, pad: padId, signal, onTargets: report };
+}
+
+/** How an evaluation asks prompts of texts that are read once, for all rows. */
+export function onceReadOptions(
+  { batchSize }: Pick<ModelEvaluation, "batchSize">,
+  { signal, report }: Scoring,
+): Omit<PromptOptions, "memory"> {
+  return { rows: batchSize, pad: padId, signal, onPrompts: report };
+}
+
+/** How an evaluation asks prompts of texts that are read into a memory each. */
+export function promptOptions(
+  evaluation: Pick<ModelEvaluation, "batchSize" | "memory">,
+  items: readonly unknown[],
+  scoring: Scoring,
+): PromptOptions {
+  const options = onceReadOptions(evaluation, scoring);
+  return evaluation.memory?.bank === "shared"
+    ? { ...options, memory: "shared" }
+    : { ...options, memory: "per-row", rows: Math.min(options.rows, items.length) };
+}
+
+/** Measures the models of an evaluation that have not been measured, one after the other; the first is the baseline of the others. */
+export async function measureModels(
+  { name, models }: Pick<ModelEvaluation, "name" | "models">,
+  { results, progress, signal }: Pick<RunContext, "results" | "progress" | "signal">,
+  { score, measure }: {
+    /** Scores all items of a model: a record for each. */
+    readonly score: (declared: EvaluatedModel, scoring: Scoring) => Promise<SampleRecord[]>;
+    readonly measure: MeasureModel;
+  },
+): Promise<void> {
+  const first = modelName(models[0]);
+  for (const declared of models) {
+    const model = modelName(declared);
+    const isMeasured = results.summary.metrics.some((metric) =>
+      metric.evaluation === name && metric.model === model
+    );
+    if (isMeasured) continue;
+    const report = (items: number, total: number) =>
+      progress.item({ evaluation: name, model, items, total });
+    await results.writeSamples(name, model, await score(declared, { signal, report }));
+    const samples = await results.readSamples(name);
+    const of = (wanted: string) => samples.filter((sample) => sample.model === wanted);
+    const baseline = model === first ? undefined : { model: first, samples: of(first) };
+    await results.recordMetrics(measure(model, of(model), baseline));
+  }
+}
