@@ -158,7 +158,8 @@ function signed(value: number, text: string): string {
 
 /** `12.34 +- 0.56`, with as many digits as the standard error makes sense of. */
 export function uncertain(value: number, stderr: number | undefined): string {
-  if (stderr === undefined || stderr === 0) return significant(value, 4);
+  // Numbers that are all alike may differ by rounding.
+  if (stderr === undefined || stderr <= 1e-12) return significant(value, 4);
   const digits = digitsFor(stderr);
   return `${value.toFixed(digits)} \u00b1 ${stderr.toFixed(digits)}`;
 }
@@ -171,5 +172,6 @@ function digitsFor(uncertainty: number): number {
 
 /** A number by its own digits. */
 export function significant(value: number, digits: number): string {
+  if (Math.abs(value) <= 1e-12) return (0).toPrecision(digits);
   return Math.abs(value) >= 1000 ? value.toFixed(0) : value.toPrecision(digits);
 }

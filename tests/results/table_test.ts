@@ -194,6 +194,13 @@ test("formatTables() prints a value without standard error by its own digits", (
   assert.equal(cell(0.0123456), "0.01235");
 });
 
+test("formatTables() takes what rounding leaves for nothing", () => {
+  const cell = (value: number, stderr: number) =>
+    cells(format([run({ summary: { metrics: [metric({ value, stderr })] } })], "md"))[2][1];
+  assert.equal(cell(0.5, 6e-17), "0.5000");
+  assert.equal(cell(6e-17, 0), "0.000");
+});
+
 test("formatTables() as csv has one number a line, quoted where needed", () => {
   const quiz = run({
     declaration: { seed: 7 },
