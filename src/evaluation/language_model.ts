@@ -122,7 +122,8 @@ export function nextDocuments<Document>(documents: readonly Document[]): Documen
  * A control: every document is scored with the memory of another one, of which as much has been written as
  * the document itself would have written by then; a shorter one is read again and again, without its padded end.
  *
- * @param others What is read in the place of each document.
+ * @param others What is read in the place of each document, in segments as long as the document's own. Reading throws a
+ * RangeError where they are not, or where there are none: else the memory would hold what the document itself tells.
  */
 export function otherDocumentModel(
   name: string,
@@ -131,15 +132,25 @@ export function otherDocumentModel(
 ): PromptedModel {
   const written = others.map(({ segments }) => {
     const whole = segments.filter(({ tokens, targetTokens }) => targetTokens === tokens.length);
-    return whole.length > 0 ? whole : segments;
+    if (whole.length > 0) return whole.map(({ tokens }) => tokens);
+    return segments.map(({ tokens, targetTokens }) =>
+      tokens.map((_, t) => tokens[t % targetTokens])
+    );
   });
-  const reading = new Map<number, { other: readonly ReadableSegment[]; segment: number }>();
+  const reading = new Map<number, { other: readonly Int32Array[]; segment: number }>();
   const options = (rows: number) => ({ batch: rows, network: "longmem", readOnly: true } as const);
   const rememberOthers = async ({ tokens, rows }: Pick<SegmentRows, "tokens" | "rows">) => {
     const T = tokens.length / rows;
     const remembered = Int32Array.from(tokens);
     for (const [row, place] of reading) {
-      remembered.set(place.other[place.segment++ % place.other.length].tokens, row * T);
+      const segment: Int32Array | undefined = place.other[place.segment++ % place.other.length];
+      if (segment?.length !== T) {
+        throw new RangeError(
+          `Cannot read another document as its segments must be as long as the document's own: ` +
+            `current lengths are ${segment?.length ?? "none"} and ${T}`,
+        );
+      }
+      remembered.set(segment, row * T);
     }
     await model.remember(remembered, { batch: rows });
   };

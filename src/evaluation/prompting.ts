@@ -15,7 +15,10 @@ export interface Prompt {
 
 /** A text, and prompts about it. */
 export interface PromptedItem {
-  /** What is read first: segments of one length T, of which the last may be shorter where memory is shared; empty: nothing. */
+  /**
+   * What is read first: segments of one length T, the same for all items, of which the last may be shorter where memory is
+   * shared, and T another for each item; empty: nothing.
+   */
   readonly reading: readonly Int32Array[];
   /** What is then asked. */
   readonly prompts: readonly Prompt[];
@@ -58,14 +61,15 @@ const lengthStep = 64;
  * Asks all prompts of all items.
  *
  * @returns For each item, in order, the scores of its prompts, in order.
- * @throws {RangeError} If a prompt has nothing to score, or nothing before it, or segments differ in length.
+ * @throws {RangeError} If a prompt has nothing to score, or nothing before it, segments differ in length, or a likelihood is
+ * not a number.
  */
 export async function askPrompts(
   model: PromptedModel,
   items: readonly PromptedItem[],
   options: PromptOptions,
 ): Promise<PromptScore[][]> {
-  items.forEach((item, i) => checkItem(item, i, options.memory));
+  checkItems(items, options.memory);
   const total = items.reduce((sum, { prompts }) => sum + prompts.length, 0);
   const scores: PromptScore[][] = items.map(() => []);
   let asked = 0;
@@ -148,7 +152,7 @@ export interface ContinueOptions extends Omit<PromptOptions, "memory"> {
  * its prompt, so that continuations had better be short.
  *
  * @returns For each item, in order, the continuations of its prompts, in order, with the token that ended them.
- * @throws {RangeError} If a prompt is empty, or segments differ in length.
+ * @throws {RangeError} If a prompt is empty, segments differ in length, or a likelihood is not a number.
  */
 export async function continuePrompts(
   model: PromptedModel,
@@ -160,7 +164,7 @@ export async function continuePrompts(
     reading,
     prompts: prompts.map((tokens) => ({ tokens: withNext(tokens, [], pad), scored: 1 })),
   }));
-  asked.forEach((item, i) => checkItem(item, i, "shared"));
+  checkItems(asked, "shared");
   const total = items.reduce((sum, { prompts }) => sum + prompts.length, 0);
   const continued = items.map(({ prompts }) => prompts.map((): number[] => []));
   let done = 0;
@@ -244,8 +248,15 @@ async function askBatch(
   return prompts.map((prompt, row) => {
     if (!prompt) return undefined;
     const end = row * T + prompt.tokens.length - 1, start = end - prompt.scored;
+    const scored = nll.slice(start, end);
+    if (scored.some(Number.isNaN)) {
+      throw new RangeError(
+        `Cannot take the answer of a model as a likelihood that it gives is not a number: ` +
+          `current values are ${scored.join(", ")} nats`,
+      );
+    }
     return {
-      nll: nll.slice(start, end),
+      nll: scored,
       choices: choices.slice(start, end),
       ...(ranks && { ranks: ranks.slice(start, end) }),
       ...(retrieved && {
@@ -266,6 +277,18 @@ function retrievedAt(
     return [...ages.subarray((first + start) * chunks, (first + end) * chunks)];
   });
   return { ages: Int32Array.from(ofHeads.flat()), heads, positions: end - start, chunks };
+}
+
+function checkItems(items: readonly PromptedItem[], memory: PromptOptions["memory"]): void {
+  items.forEach((item, i) => checkItem(item, i, memory));
+  if (memory === "shared") return;
+  const read = items.filter(({ reading }) => reading.length > 0);
+  const other = read.find(({ reading }) => reading[0].length !== read[0].reading[0].length);
+  if (!other) return;
+  throw new RangeError(
+    `Cannot read items side by side as their segments must have one length: ` +
+      `current lengths are ${read[0].reading[0].length} and ${other.reading[0].length}`,
+  );
 }
 
 function checkItem(

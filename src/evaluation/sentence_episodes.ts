@@ -47,7 +47,8 @@ export interface SentenceEpisodeOptions {
 /**
  * Draws the demonstrations of a task and writes its memory and its prompts.
  *
- * @throws {RangeError} If there are too few examples to draw from, or a prompt is longer than `contextTokens`.
+ * @throws {RangeError} If there are too few examples to draw from, those for the memory fill no segment and a shorter one is
+ * dropped, or a prompt is longer than `contextTokens`.
  */
 export function writeSentenceEpisode(
   task: SentenceTask,
@@ -79,13 +80,22 @@ export function writeSentenceEpisode(
     }
     return { item, prompt: tokens, label };
   });
+  const shownTokens = shown.map(tokensOf);
+  const memory = cutDemonstrations(shownTokens, {
+    contextTokens,
+    remainder: draw === "released-code" ? "dropped" : "kept",
+  });
+  if (shown.length > 0 && memory.length === 0) {
+    throw new RangeError(
+      `Cannot show a memory ${shown.length} demonstrations of "${task}", seed ${seed}, as they must fill a segment of ` +
+        `contextTokens, of which the released code drops a shorter one: current values are ` +
+        `${shownTokens.flat().length} tokens and ${contextTokens}`,
+    );
+  }
   return {
     task,
     seed,
-    memory: cutDemonstrations(shown.map(tokensOf), {
-      contextTokens,
-      remainder: draw === "released-code" ? "dropped" : "kept",
-    }),
+    memory,
     queries,
     labels: format.labels,
     labelTokens: format.labels.map((word) => Int32Array.from(tokenizer.encode(` ${word}`))),

@@ -348,7 +348,10 @@ export interface ModelEvaluation {
   readonly name: string;
   /** Models to compare, all on the same items; the first is the baseline of the others. */
   readonly models: readonly EvaluatedModel[];
-  /** Items (documents, or prompted texts) evaluated side by side. */
+  /**
+   * Items (documents, or prompted texts) evaluated side by side. Where rows share a bank, texts are read one at a time, and
+   * it is prompts that are asked side by side.
+   */
   readonly batchSize: number;
   /** Tokens T of a segment, and of what a model sees without memory. */
   readonly contextTokens: number;

@@ -344,7 +344,7 @@ function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
         `${path}.kind`,
         'must bring its own texts where corpus.kind is "none"',
         evaluation.kind,
-        "chapter-break, in-context-learning, squad, or a corpus of another kind",
+        "chapter-break, in-context-learning, squad, needle, efficiency, or a corpus of another kind",
       ));
     } else if (evaluation.kind === "recall" && corpus.kind !== "chronicle") {
       problems.push(wrong(
@@ -376,10 +376,8 @@ function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
       problems.push(...needProblems(kind, experiment, `${path}.models.${j}`));
     }
     if (evaluation.memory === undefined) continue;
-    // Where rows share a bank, they are asked about one text, which is read once.
-    const readsOnce = ["chapter-break", "in-context-learning", "squad", "needle"]
-      .includes(evaluation.kind);
-    const written = { ...evaluation, ...(readsOnce && { batchSize: 1 }) };
+    // Where rows share a bank, texts are read into it one at a time; only efficiency writes all rows at once.
+    const written = { ...evaluation, ...(evaluation.kind !== "efficiency" && { batchSize: 1 }) };
     if (memory === undefined) {
       problems.push({
         path: `${path}.memory`,
@@ -485,7 +483,10 @@ function efficiencyProblems(
   ];
 }
 
-function needleProblems({ distances, needles }: NeedleEvaluation, path: string): Problem[] {
+function needleProblems(
+  { distances, needles, instances, models }: NeedleEvaluation,
+  path: string,
+): Problem[] {
   const twice = Object.entries({ distances, needles }).flatMap(([field, values]) => {
     const i = values.findIndex((value, i) => values.indexOf(value) < i);
     return i < 0 ? [] : [
@@ -493,8 +494,18 @@ function needleProblems({ distances, needles }: NeedleEvaluation, path: string):
     ];
   });
   const tooMany = needles.findIndex((count) => count > mostNeedles);
+  const control = models.indexOf("longmem-other-document");
+  const isAlone = instances === 1 && needles.length === 1 && needles[0] >= distances.length;
   return [
     ...twice,
+    ...(control >= 0 && isAlone
+      ? [wrong(
+        `${path}.models.${control}`,
+        `reads another text, of which ${path}.instances makes none`,
+        "longmem-other-document",
+        "other models, or two instances and more",
+      )]
+      : []),
     ...(tooMany < 0 ? [] : [wrong(
       `${path}.needles.${tooMany}`,
       "must not exceed the names there are",

@@ -159,12 +159,13 @@ export function otherTasks<Asked>(
   });
 }
 
-/** Another text in segments of the same lengths; a shorter one is read again and again. */
+/** Another text in segments of the same lengths; a shorter one is read again and again, and one without tokens has none. */
 function cutLike(
   segments: readonly Int32Array[],
   others: readonly Int32Array[],
 ): Int32Array[] {
   const other = Int32Array.from(others.flatMap((segment) => [...segment]));
+  if (other.length === 0) return [];
   let read = 0;
   return segments.map(({ length }) =>
     Int32Array.from({ length }, () => other[read++ % other.length])

@@ -100,6 +100,37 @@ test("otherDocumentModel() chooses from the memory that it would score with", as
   assert.deepEqual(await read("choose"), await read("score"));
 });
 
+test("otherDocumentModel() remembers no padding, and nothing of the document itself", async () => {
+  const other = (lengths: readonly number[][], T = 4) =>
+    lengths.map((segments) => ({
+      segments: segments.map((targetTokens) => ({
+        tokens: Int32Array.from({ length: T }, (_, t) => t < targetTokens ? 10 * T + t : pad),
+        targetTokens,
+      })),
+    }));
+  const remembered = async (others: ReturnType<typeof other>) => {
+    const { model, calls } = recordingLongMem();
+    const control = otherDocumentModel("other", model, others);
+    for (let row = 0; row < others.length; row++) await control.startDocument(row, row);
+    await control.read({
+      tokens: Int32Array.from({ length: 4 * others.length }, () => 5),
+      rows: others.length,
+    });
+    return calls.at(-1)![1];
+  };
+  // Shorter than a segment: told again and again, as longer ones are.
+  assert.deepEqual(await remembered(other([[3], [4, 1]])), [40, 41, 42, 40, 40, 41, 42, 43]);
+  for (const [others, current] of [[other([[3]], 3), "3"], [other([[]]), "none"]] as const) {
+    await assert.rejects(
+      remembered(others),
+      new RegExp(
+        "^RangeError: Cannot read another document as its segments must be as long as the document's own: " +
+          `current lengths are ${current} and 4$`,
+      ),
+    );
+  }
+});
+
 test("nextDocuments() needs another document", () => {
   assert.deepEqual(nextDocuments(["a", "b", "c"]), ["b", "c", "a"]);
   assert.throws(

@@ -11,6 +11,7 @@ import { Random } from "../../src/text/random.ts";
 import { testedDevice } from "../graph/devices.ts";
 import { assert, assertClose, test } from "../testing.ts";
 import { smallBackbone, smallMemory, smallSideNet } from "../training/small_training.ts";
+import { ScriptedModel } from "./scripted_model.ts";
 import { pad } from "./small_documents.ts";
 
 const random = new Random("prompts");
@@ -165,6 +166,33 @@ test("askPrompts() refuses prompts without a context, and segments of two length
     askPrompts(model, [{ reading: [], prompts: [prompt] }, { reading, prompts: [] }], options),
     /^RangeError: Cannot read item 1 .* current lengths are 8 and 7$/,
   );
+  const unlike = [8, 6].map((length) => ({ reading: [tokens(length)], prompts: [prompt] }));
+  await assert.rejects(
+    askPrompts(model, unlike, { ...options, rows: 2 }),
+    /^RangeError: Cannot read items side by side .* current lengths are 8 and 6$/,
+  );
+});
+
+test("askPrompts() takes no answer that is no number, but does not look at padding", async () => {
+  const prompts = [{ tokens: tokens(4), scored: 2 }];
+  for (const [place, fails] of [[0, false], [1, true], [2, true], [3, false]] as const) {
+    const model = new ScriptedModel({
+      nats: (before) => before.length === place + 1 ? NaN : 1,
+    }, pad);
+    const asked = askPrompts(model, [{ reading: [], prompts }], {
+      rows: 1,
+      memory: "per-row",
+      pad,
+    });
+    if (fails) {
+      await assert.rejects(
+        asked,
+        /^RangeError: Cannot take the answer of a model as a likelihood that it gives is not a number: /,
+      );
+    } else {
+      assert.deepEqual([...(await asked)[0][0].nll], [1, 1]);
+    }
+  }
 });
 
 test({

@@ -124,6 +124,18 @@ test("writeSentenceEpisode() refuses a prompt that is longer than the window", (
   );
 });
 
+test("writeSentenceEpisode() refuses demonstrations that leave the memory empty", () => {
+  const few = { ...options, draw: "released-code", memoryDemonstrations: 3 } as const;
+  assert.throws(
+    () => writeSentenceEpisode("sst-5", data, few),
+    /^RangeError: Cannot show a memory 3 demonstrations of "sst-5", seed 1, as they must fill a segment .* current values are \d+ tokens and 160$/,
+  );
+  const none = writeSentenceEpisode("sst-5", data, { ...few, memoryDemonstrations: 0 });
+  assert.deepEqual(none.memory, []);
+  const kept = writeSentenceEpisode("sst-5", data, { ...few, draw: "balanced" });
+  assert.equal(kept.memory.length, 1);
+});
+
 test("drawDemonstrations() balanced: as many of each label, and nothing twice", () => {
   // Three texts that are evaluated, two that occur twice, one that is empty: none of these is free.
   const train = [

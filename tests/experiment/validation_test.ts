@@ -569,6 +569,24 @@ const malformed: Malformed[] = [
     ],
   },
   {
+    name: "needles of a single text, which has no other",
+    change: {
+      evaluations: [
+        ...[2, 3].map((needles) => ({
+          kind: "needle" as const,
+          name: `needle-${needles}`,
+          models: ["longmem", "longmem-other-document"] as const,
+          distances: [64, 128, 256],
+          needles: [needles],
+          instances: 1,
+        })),
+      ],
+    },
+    problems: [
+      'evaluations.1.models.1 reads another text, of which evaluations.1.instances makes none: current value is "longmem-other-document", allowed are other models, or two instances and more',
+    ],
+  },
+  {
     name: "in-context learning without a source",
     change: { evaluations: [{ kind: "in-context-learning", models: ["backbone"] }] },
     problems: [
@@ -857,7 +875,7 @@ const malformed: Malformed[] = [
       'tokenizer.kind must not be "bpe" where corpus.kind is "none": current value is "bpe", allowed are file, gpt2',
       'corpus.kind must not be "none" where backbone is trained: allowed are files, chronicle',
       'corpus.kind must not be "none" where adaptation is trained: allowed are files, chronicle',
-      'evaluations.0.kind must bring its own texts where corpus.kind is "none": current value is "perplexity", allowed are chapter-break, in-context-learning, squad, or a corpus of another kind',
+      'evaluations.0.kind must bring its own texts where corpus.kind is "none": current value is "perplexity", allowed are chapter-break, in-context-learning, squad, needle, efficiency, or a corpus of another kind',
       'evaluations.1.source.kind must not be "books" where corpus.kind is "none": current value is "books", allowed are file',
     ],
   },
@@ -892,6 +910,26 @@ for (const { name, change, problems } of malformed) {
     );
   });
 }
+
+test("validateExperiment() knows that texts are read into a shared bank one at a time", () => {
+  const memory = { capacityTokens: 128, bank: "shared", reset: "document" } as const;
+  const { evaluations } = validateExperiment({
+    ...small,
+    evaluations: [{ ...evaluation, batchSize: 4, memory }],
+  });
+  assert.equal(evaluations[0].memory?.bank, "shared");
+  // Of efficiency all rows are written at once.
+  const { problems } = errorOf({
+    ...small,
+    evaluations: [{
+      kind: "efficiency",
+      models: ["backbone", "longmem"],
+      batchSize: 4,
+      memory: { ...memory, reset: "epoch" },
+    }],
+  });
+  assert.deepEqual(problems.map(({ path }) => path), ["evaluations.0.memory.capacityTokens"]);
+});
 
 test("validateExperiment() refuses what is no object", () => {
   assert.match(

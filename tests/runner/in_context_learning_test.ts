@@ -246,6 +246,8 @@ test("otherTasks() gives the control the next task's demonstrations, as many tok
       [[6, 7, 8], [6, 7, 8], [6]],
     ],
   );
+  // Nothing to read stays nothing, of which the control makes an error.
+  assert.deepEqual(read([episode("a", 1, [[1]]), episode("b", 1, [])], "seed"), [[], []]);
   const reviews = [1, 2, 3].map((task) => episode("reviews", task, [[task, task]]));
   assert.deepEqual(read(reviews, "task"), [[[2, 2]], [[3, 3]], [[1, 1]]]);
   for (
