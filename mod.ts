@@ -86,6 +86,22 @@ export {
   inductionThreshold,
 } from "./src/evaluation/induction.ts";
 export type { Estimate } from "./src/results/statistics.ts";
+export {
+  askPrompts,
+  type Prompt,
+  type PromptedItem,
+  type PromptOptions,
+  type PromptScore,
+} from "./src/evaluation/prompting.ts";
+export {
+  type Choices,
+  type ChoosingModel,
+  type LanguageModel,
+  languageModel,
+  type PromptedModel,
+  type ScoredLongMem,
+  type SegmentRows,
+} from "./src/evaluation/language_model.ts";
 
 export { initializeBackbone } from "./src/backbone/initialization.ts";
 export type { BackboneCheckpoint, SideNetCheckpoint } from "./src/backbone/checkpoint/content.ts";
@@ -98,7 +114,7 @@ export {
   type LongMemModel,
 } from "./src/longmem/load.ts";
 export { generate, type GenerateOptions, rememberDocument } from "./src/longmem/generation.ts";
-export type { Batch, Network } from "./src/longmem/longmem.ts";
+export type { Batch, Network, RetrievedChunks } from "./src/longmem/longmem.ts";
 export type { SideNetShape } from "./src/longmem/shape.ts";
 export type { HostTensor, TensorMap } from "./src/tensor.ts";
 export type {

@@ -1,7 +1,8 @@
 /**
  * What evaluations see of a model: rows that read documents segment by segment. They never know which model they score.
  */
-import { type LongMem, type Network, remembers, type RetrievedChunks } from "../longmem/longmem.ts";
+import type { LongMemModel } from "../longmem/load.ts";
+import { type Batch, type Network, remembers, type RetrievedChunks } from "../longmem/longmem.ts";
 import type { Segment } from "../text/segments.ts";
 
 /** The next segment of every row. */
@@ -65,12 +66,22 @@ export interface PromptedModel extends ChoosingModel {
 }
 
 /** What an evaluation asks of a LongMem. */
-export type ScoredLongMem =
-  & Pick<LongMem, "score" | "remember" | "resetMemory">
-  & Partial<Pick<LongMem, "retrieved">>
-  & { choose(...request: Parameters<LongMem["choose"]>): Promise<Choices> };
+export interface ScoredLongMem extends Pick<LongMemModel, "score" | "remember" | "resetMemory"> {
+  /** Scores, and says which token is most likely to follow each. */
+  choose(
+    tokens: Int32Array,
+    targets: Int32Array,
+    options?: Batch & { network?: Network },
+  ): Promise<Choices>;
+  /** Says which chunks of its memory the tokens of a batch would read; absent where that is not asked. */
+  retrieved?(tokens: Int32Array, options?: { batch?: number }): Promise<RetrievedChunks>;
+}
 
-/** Scores with one network of a LongMem; memory is reset where a document begins. */
+/**
+ * What evaluations ask of one network of a LongMem; memory is reset where a document begins.
+ *
+ * @param name Name in results.
+ */
 export function languageModel(
   name: string,
   model: ScoredLongMem,

@@ -9,7 +9,7 @@ import { recallVersion } from "./recall.ts";
 import { squadVersion } from "./squad.ts";
 
 /** Whether a metric was measured by an older version of its evaluation, so that it would be another number now. */
-export function isOutdated(
+function isOutdated(
   { name, metricVersion }: Metric,
   { kind }: Pick<EvaluationConfig, "kind">,
 ): boolean {

@@ -49,6 +49,7 @@ export interface PromptOptions {
   readonly pad: number;
   /** Whether a model that retrieves is asked for what it retrieves, too. */
   readonly retrieved?: boolean;
+  /** Aborts between batches; its reason is thrown. */
   readonly signal?: AbortSignal;
   /** Told after each batch of prompts: prompts asked so far. */
   readonly onPrompts?: (asked: number, total: number) => void;
@@ -63,6 +64,29 @@ const lengthStep = 64;
  * @returns For each item, in order, the scores of its prompts, in order.
  * @throws {RangeError} If a prompt has nothing to score, or nothing before it, segments differ in length, or a likelihood is
  * not a number.
+ *
+ * @example Which of two endings is likelier, with a text in memory
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { askPrompts, initializeBackbone, languageModel, loadLongMem } from "@longmem/lab";
+ *
+ * const shape = { layers: 4, hiddenDim: 16, heads: 2, feedForwardDim: 64, vocabSize: 50 };
+ * const model = await loadLongMem({
+ *   backbone: { shape, weights: initializeBackbone(shape, 1) }, // or the path of a checkpoint
+ *   memory: { capacityTokens: 64, chunkTokens: 4, retrievedTokens: 8 },
+ *   device: "cpu",
+ * });
+ * const text = [4, 20].map((first) => Int32Array.from({ length: 16 }, (_, t) => first + t));
+ * const prompts = [[7, 8], [30, 31]].map((end) => ({ tokens: Int32Array.of(5, 6, ...end), scored: 2 }));
+ * const [answers] = await askPrompts(
+ *   languageModel("mine", model, "longmem"),
+ *   [{ reading: text, prompts }],
+ *   { rows: 1, memory: "per-row", pad: 1 },
+ * );
+ * const nats = answers.map(({ nll }) => nll[0] + nll[1]);
+ * assert.ok(nats[0] > 0 && nats[0] !== nats[1]);
+ * await model.close();
+ * ```
  */
 export async function askPrompts(
   model: PromptedModel,

@@ -50,7 +50,7 @@ export interface ProtocolDefaults {
   readonly lines: FileCorpusConfig["lines"];
   readonly batches: TrainingConfig["batches"];
   readonly memory: Pick<MemoryConfig, "storage" | "bank" | "eviction" | "reset" | "missingChunks">;
-  readonly chapterBreakTies: ChapterBreakEvaluation["ties"];
+  readonly chapterBreak: Pick<ChapterBreakEvaluation, "ties">;
   readonly inContextLearning:
     & Pick<InContextLearningEvaluation, "scoring">
     & Pick<SentenceSource, "draw">
@@ -69,7 +69,7 @@ export const protocolDefaults: Readonly<Record<Protocol, ProtocolDefaults>> = {
     lines: "released-code",
     batches: "lanes", // 8
     memory: memoryProtocols["released-code"],
-    chapterBreakTies: "right", // as in ChapterBreak's own evaluator
+    chapterBreak: { ties: "right" }, // as in ChapterBreak's own evaluator
     inContextLearning: {
       scoring: "open-vocabulary", // 14
       draw: "released-code",
@@ -80,14 +80,14 @@ export const protocolDefaults: Readonly<Record<Protocol, ProtocolDefaults>> = {
     lines: "plain",
     batches: "documents",
     memory: memoryProtocols.strict,
-    chapterBreakTies: "wrong",
+    chapterBreak: { ties: "wrong" },
     inContextLearning: strictInContextLearning,
   },
   paper: {
     lines: "plain",
     batches: "lanes",
     memory: memoryProtocols.paper,
-    chapterBreakTies: "right",
+    chapterBreak: { ties: "right" },
     inContextLearning: strictInContextLearning,
   },
 };
@@ -335,7 +335,7 @@ function fillEvaluation(
         // A window that is not much longer than the paper's suffixes has room for a local context, too.
         suffixTokens: Math.min(128, Math.ceil(common.contextTokens / 2)),
         scoring: "sum",
-        ties: protocolDefaults[experiment.protocol].chapterBreakTies,
+        ...protocolDefaults[experiment.protocol].chapterBreak,
         ...fields,
         ...common,
         source,
@@ -441,7 +441,7 @@ function fillSource(
 /**
  * The fields that all evaluations have in common and that have a default.
  *
- * @param ownMemory The evaluation kind's own defaults of the memory, before the experiment's.
+ * @param ownMemory What the evaluation kind takes in the place of the experiment's memory, unless the evaluation says otherwise.
  */
 function fillModelEvaluation(
   { memory: override, batchSize = 1, contextTokens: declared, models }: EvaluationDeclaration,

@@ -26,7 +26,8 @@ export interface MemoryConfig {
 /**
  * What to do where the paper and the released code differ or are silent (specification section 17).
  * It sets the defaults of `corpus.lines`, `memory.bank`, `memory.eviction`, `memory.reset`,
- * `memory.missingChunks`, `memory.storage` and of every `batches`; each can be overridden alone.
+ * `memory.missingChunks`, `memory.storage` and of every `batches`; of evaluations, ChapterBreak's `ties` and, where sentences
+ * are labelled in context, `scoring`, `source.draw` and `memory.chunkTokens`. Each can be overridden alone.
  *
  * - `released-code` reproduces the official numbers.
  * - `strict` is what a careful reader would expect.

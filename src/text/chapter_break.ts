@@ -18,14 +18,12 @@ export interface ChapterBreakInstance {
 /** Instances of each work, by its name. */
 export type ChapterBreakWorks = Readonly<Record<string, readonly ChapterBreakInstance[]>>;
 
-/** A file in the official format: its splits (`pg19` and `ao3` in the official ones), and their works. */
-export type ChapterBreakFile = Readonly<Record<string, ChapterBreakWorks>>;
-
 /** Wrong texts of an instance. */
 export const negatives = 5;
 
 /**
- * Reads a split of a file in the official format.
+ * Reads a split of a file in the official format: an object of splits (`pg19` and `ao3` in the official ones), each an object
+ * of works.
  *
  * @param json Content of the file.
  * @param name Name of the file, for errors.

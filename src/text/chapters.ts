@@ -21,7 +21,7 @@ const numerals = "[ivxlcdm]+|\\d+|(?:the\\s+)?(?:(?:twenty|thirty|forty|fifty)(?
  * "chapter", "letter", "canto" or "stave" and its number ("CHAPTER IV", "Chapter 12.", "Chapter Two HOW IT ENDED", "LETTER THE
  * FIRST"), or a Roman numeral in capitals alone ("XII", "IV.").
  */
-export const headingPattern: string =
+const headingPattern: string =
   `(?i:(?:chapter|letter|canto|stave)\\s+(?:${numerals})(?![\\w'])(?!-\\w).{0,60})|[IVXLC]+\\.?`;
 
 /**
@@ -138,7 +138,7 @@ export async function chapteredBooks(
  *
  * @throws {TypeError} If the index is no JSON, or the offsets of a document are not integers in rising order.
  */
-export async function readChapterIndex(folder: string): Promise<Map<string, number[]>> {
+async function readChapterIndex(folder: string): Promise<Map<string, number[]>> {
   const path = join(folder, "index.json");
   let entries: unknown;
   try {
