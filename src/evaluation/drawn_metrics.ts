@@ -52,71 +52,112 @@ export function drawnMetrics(
   options: DrawnMetricsOptions,
 ): Metric[] {
   const { labels, measures, metricVersion, namesTasks, draw, total, baseline } = options;
-  const metrics: Metric[] = [];
-  const tasks = [...Map.groupBy(samples, ({ task }) => String(task))];
+  const common = { ...labels, unit: "", higherIsBetter: true, metricVersion };
   const baselineTasks = baseline && Map.groupBy(baseline.samples, ({ task }) => String(task));
-  for (const measure of measures) {
-    const add = (name: string, estimate: Estimate, fields: Partial<Metric> = {}) => {
-      const common = { ...labels, unit: "", higherIsBetter: true, metricVersion };
-      metrics.push({ ...common, name, ...estimate, ...fields });
-    };
-    const addDeviations = (name: string, values: readonly number[]) => {
-      if (values.length < 2) return;
-      for (const kind of ["sample", "population"] as const) {
-        const value = standardDeviation(values, kind);
-        add(`${name} seed deviation (${kind})`, { value, n: values.length }, {
-          higherIsBetter: false,
-        });
-      }
-    };
-    /** Of each task, what each seed comes to, and the baseline's. */
-    const values: number[][] = [], baselineValues: number[][] = [];
-    for (const [task, records] of tasks) {
-      const name = namesTasks ? `${measure.name} ${task}` : measure.name;
-      const draws = bySeed(records, measure);
-      values.push(draws.map(accuracy));
-      add(name, ratioOf(draws), {
-        n: records.length,
-        ...(total?.[task] === undefined ? {} : { total: total[task] * draws.length }),
-      });
-      if (draw === "seed") {
-        addDeviations(name, draws.map(accuracy));
-        for (const { seed, scores } of draws) add(`${name} seed ${seed}`, mean(scores));
-      }
-      const others = baselineTasks?.get(task);
-      if (!others) continue;
-      const baselineDraws = bySeed(others, measure);
-      baselineValues.push(baselineDraws.map(accuracy));
-      const gain = `gain over ${baseline!.model} ${name}`;
-      const difference = draws.map(({ scores }, i) => {
-        checkPaired(draws[i], baselineDraws[i]);
-        return scores.map((score, j) => score - baselineDraws[i].scores[j]);
-      });
-      const counts = draws.map(({ scores }) => scores.length);
-      add(`${gain} by ${draw}`, ratio(difference.map(sumOf), counts));
-      if (draw === "seed") {
-        const items = draws[0].items.map((_, j) => mean(difference.map((d) => d[j])).value);
-        add(`${gain} by item`, mean(items));
-      }
-    }
-    const seeds = values[0]?.length ?? 0;
-    if (draw !== "seed" || tasks.length < 2 || values.some(({ length }) => length !== seeds)) {
-      continue;
-    }
-    const average = averages(values), name = `${measure.name} average`;
-    add(name, mean(average), { n: samples.length });
-    addDeviations(name, average);
-    average.forEach((value, i) =>
-      add(`${name} seed ${bySeed(tasks[0][1], measure)[i].seed}`, { value, n: tasks.length })
+  const tasks = [...Map.groupBy(samples, ({ task }) => String(task))];
+  return measures.flatMap((measure) => {
+    const drawnTasks = tasks.map(([task, records]): DrawnTask => ({
+      name: namesTasks ? `${measure.name} ${task}` : measure.name,
+      draws: bySeed(records, measure),
+      ...(baselineTasks && { baseline: bySeed(baselineTasks.get(task) ?? [], measure) }),
+      ...(total?.[task] !== undefined && { total: total[task] }),
+    }));
+    const named: Named = { draw, gainOver: baseline && `gain over ${baseline.model}` };
+    return [
+      ...drawnTasks.flatMap((task) => taskMetrics(task, named)),
+      ...averageMetrics(`${measure.name} average`, drawnTasks, named),
+    ].map((metric) => ({ ...common, ...metric }));
+  });
+}
+
+/** A task of which several draws were asked, and the first model's answers to the same. */
+interface DrawnTask {
+  readonly name: string;
+  readonly draws: readonly Draw[];
+  readonly baseline?: readonly Draw[];
+  /** Items of a draw, where not all were asked. */
+  readonly total?: number;
+}
+
+/** What stands in the names of metrics. */
+interface Named extends Pick<DrawnMetricsOptions, "draw"> {
+  /** Begins the names of differences to the first model. */
+  readonly gainOver: string | undefined;
+}
+
+/** A metric without what all have in common. */
+type NamedEstimate = Estimate & Pick<Metric, "name"> & Partial<Metric>;
+
+function taskMetrics({ name, draws, baseline, total }: DrawnTask, named: Named): NamedEstimate[] {
+  const { draw, gainOver } = named, isSeeded = draw === "seed";
+  const metrics: NamedEstimate[] = [{
+    name,
+    ...ratioOf(draws),
+    n: draws.reduce((sum, { scores }) => sum + scores.length, 0),
+    ...(total !== undefined && { total: total * draws.length }),
+  }];
+  if (isSeeded) {
+    metrics.push(
+      ...deviations(name, draws.map(accuracy)),
+      ...draws.map(({ seed, scores }) => ({ name: `${name} seed ${seed}`, ...mean(scores) })),
     );
-    if (baseline) {
-      add(
-        `gain over ${baseline.model} ${name} by seed`,
-        pairedDifference(average, averages(baselineValues)),
-      );
-    }
+  }
+  if (!baseline) return metrics;
+  const differences = draws.map((own, i) => {
+    checkPaired(own, baseline[i]);
+    return own.scores.map((score, j) => score - baseline[i].scores[j]);
+  });
+  const counts = draws.map(({ scores }) => scores.length);
+  metrics.push({
+    name: `${gainOver} ${name} by ${draw}`,
+    ...ratio(differences.map(sumOf), counts),
+  });
+  if (isSeeded) {
+    const ofItems = draws[0].items.map((_, j) => mean(differences.map((d) => d[j])).value);
+    metrics.push({ name: `${gainOver} ${name} by item`, ...mean(ofItems) });
   }
   return metrics;
+}
+
+/** The average of tasks, each counted alike; none where draws are tasks, or tasks have not as many draws. */
+function averageMetrics(
+  name: string,
+  tasks: readonly DrawnTask[],
+  { draw, gainOver }: Named,
+): NamedEstimate[] {
+  const [first] = tasks;
+  const isAverage = draw === "seed" && tasks.length > 1 &&
+    tasks.every(({ draws }) => draws.length === first.draws.length);
+  if (!isAverage) return [];
+  const average = averages(tasks.map(({ draws }) => draws));
+  const n = tasks.flatMap(({ draws }) => draws)
+    .reduce((sum, { scores }) => sum + scores.length, 0);
+  return [
+    { name, ...mean(average), n },
+    ...deviations(name, average),
+    ...first.draws.map(({ seed }, i) => ({
+      name: `${name} seed ${seed}`,
+      value: average[i],
+      n: tasks.length,
+    })),
+    ...(first.baseline
+      ? [{
+        name: `${gainOver} ${name} by seed`,
+        ...pairedDifference(average, averages(tasks.map(({ baseline }) => baseline!))),
+      }]
+      : []),
+  ];
+}
+
+/** How far draws lie apart, by both definitions; nothing of a single one. */
+function deviations(name: string, values: readonly number[]): NamedEstimate[] {
+  if (values.length < 2) return [];
+  return (["sample", "population"] as const).map((kind) => ({
+    name: `${name} seed deviation (${kind})`,
+    value: standardDeviation(values, kind),
+    n: values.length,
+    higherIsBetter: false,
+  }));
 }
 
 /** What a draw scored. */
@@ -157,8 +198,8 @@ function accuracy({ scores }: Draw): number {
 }
 
 /** For each seed the mean over tasks. */
-function averages(values: readonly (readonly number[])[]): number[] {
-  return values[0].map((_, seed) => mean(values.map((ofTask) => ofTask[seed])).value);
+function averages(tasks: readonly (readonly Draw[])[]): number[] {
+  return tasks[0].map((_, i) => mean(tasks.map((draws) => accuracy(draws[i]))).value);
 }
 
 function sumOf(values: readonly number[]): number {

@@ -10,6 +10,7 @@ import type {
   CorpusConfig,
   EfficiencyEvaluation,
   EvaluatedModel,
+  EvaluationConfig,
   Experiment,
   InContextLearningEvaluation,
   InitializedSideNetConfig,
@@ -17,6 +18,8 @@ import type {
   ModelEvaluation,
   NamedModel,
   NeedleEvaluation,
+  PerplexityEvaluation,
+  RecallEvaluation,
   ResolvedExperiment,
   SideNetConfig,
   SquadEvaluation,
@@ -299,7 +302,7 @@ function empty(field: string, headings: readonly string[]): Problem {
 }
 
 function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
-  const { corpus, backbone, sidenet, memory, adaptation, evaluations } = experiment;
+  const { backbone, sidenet, memory, adaptation, evaluations } = experiment;
   const problems = [
     ...reproductionProblems(experiment),
     ...corpusProblems(experiment),
@@ -330,67 +333,115 @@ function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
       problems.push({ path: "sidenet", message: `is missing, but ${name} is declared for it` });
     }
   }
-  const names = new Set<string>();
+  const isMemoryWrong = problems.some(({ path }) => path.startsWith("memory."));
   for (const [i, evaluation] of evaluations.entries()) {
-    const path = `evaluations.${i}`;
-    if (names.has(evaluation.name)) {
-      problems.push(
-        wrong(`${path}.name`, "is taken already", evaluation.name, "names used once"),
-      );
+    const path = `evaluations.${i}`, { name } = evaluation;
+    if (evaluations.findIndex((other) => other.name === name) < i) {
+      problems.push(wrong(`${path}.name`, "is taken already", name, "names used once"));
     }
-    names.add(evaluation.name);
-    if ("split" in evaluation && corpus.kind === "none") {
-      problems.push(wrong(
-        `${path}.kind`,
-        'must bring its own texts where corpus.kind is "none"',
-        evaluation.kind,
-        "chapter-break, in-context-learning, squad, needle, efficiency, or a corpus of another kind",
-      ));
-    } else if (evaluation.kind === "recall" && corpus.kind !== "chronicle") {
-      problems.push(wrong(
-        `${path}.kind`,
-        `must not be "recall" where corpus.kind is "${corpus.kind}", whose recalls are not known`,
-        evaluation.kind,
-        "perplexity, or a corpus whose kind is chronicle",
-      ));
-    }
-    if (evaluation.kind === "chapter-break") {
-      problems.push(...chapterBreakProblems(evaluation, corpus, path));
-    }
-    if (evaluation.kind === "efficiency") problems.push(...efficiencyProblems(evaluation, path));
-    if (evaluation.kind === "needle") problems.push(...needleProblems(evaluation, path));
-    if (evaluation.kind === "in-context-learning") {
-      problems.push(...inContextLearningProblems(evaluation, experiment, path));
-    }
-    if (evaluation.kind === "squad") {
-      problems.push(...squadProblems(evaluation, experiment, path));
-    }
-    for (const [j, model] of evaluation.models.entries()) {
-      const name = modelName(model), kind = typeof model === "string" ? model : model.model;
-      if (evaluation.models.findIndex((other) => modelName(other) === name) < j) {
-        problems.push(wrong(`${path}.models.${j}`, "is listed twice", name, "models listed once"));
-      }
-      if (typeof model !== "string") {
-        problems.push(...settingProblems(model, evaluation, `${path}.models.${j}`));
-      }
-      problems.push(...needProblems(kind, experiment, `${path}.models.${j}`));
-    }
-    if (evaluation.memory === undefined) continue;
-    // Where rows share a bank, texts are read into it one at a time; only efficiency writes all rows at once.
-    const written = { ...evaluation, ...(evaluation.kind !== "efficiency" && { batchSize: 1 }) };
-    if (memory === undefined) {
-      problems.push({
-        path: `${path}.memory`,
-        message: "overrides a memory that is not declared: allowed is none, or declare memory",
-      });
-    } else if (JSON.stringify(evaluation.memory) !== JSON.stringify(memory)) {
-      problems.push(...memoryProblems(evaluation.memory, `${path}.memory`));
-      problems.push(...updateProblems(evaluation.memory, written, `${path}.memory`));
-    } else if (!problems.some((problem) => problem.path.startsWith("memory."))) {
-      problems.push(...updateProblems(memory, written, `${path}.memory`));
-    }
+    problems.push(
+      ...evaluationProblems(evaluation, experiment, path),
+      ...modelProblems(evaluation, experiment, path),
+      ...evaluationMemoryProblems(evaluation, { memory, isMemoryWrong }, path),
+    );
   }
   return problems;
+}
+
+/** What is wrong with the fields of one kind of evaluation. */
+function evaluationProblems(
+  evaluation: EvaluationConfig,
+  experiment: ResolvedExperiment,
+  path: string,
+): Problem[] {
+  const { corpus } = experiment, { kind } = evaluation;
+  switch (kind) {
+    case "perplexity":
+    case "recall":
+      return documentProblems(evaluation, corpus, path);
+    case "chapter-break":
+      return chapterBreakProblems(evaluation, corpus, path);
+    case "efficiency":
+      return efficiencyProblems(evaluation, path);
+    case "needle":
+      return needleProblems(evaluation, path);
+    case "in-context-learning":
+      return inContextLearningProblems(evaluation, experiment, path);
+    case "squad":
+      return squadProblems(evaluation, experiment, path);
+    default:
+      return kind satisfies never;
+  }
+}
+
+/** Documents are those of the corpus. */
+function documentProblems(
+  { kind }: PerplexityEvaluation | RecallEvaluation,
+  corpus: CorpusConfig,
+  path: string,
+): Problem[] {
+  if (corpus.kind === "none") {
+    return [wrong(
+      `${path}.kind`,
+      'must bring its own texts where corpus.kind is "none"',
+      kind,
+      "chapter-break, in-context-learning, squad, needle, efficiency, or a corpus of another kind",
+    )];
+  }
+  return kind === "perplexity" || corpus.kind === "chronicle" ? [] : [wrong(
+    `${path}.kind`,
+    `must not be "recall" where corpus.kind is "${corpus.kind}", whose recalls are not known`,
+    kind,
+    "perplexity, or a corpus whose kind is chronicle",
+  )];
+}
+
+/** Models that are listed twice, whose settings do not fit, or for which something is not declared. */
+function modelProblems(
+  evaluation: ModelEvaluation,
+  experiment: ResolvedExperiment,
+  path: string,
+): Problem[] {
+  const { models } = evaluation;
+  return [
+    ...repetitions(models.map(modelName), `${path}.models`, "models"),
+    ...models.flatMap((model, i) => {
+      const place = `${path}.models.${i}`;
+      return typeof model === "string" ? needProblems(model, experiment, place) : [
+        ...settingProblems(model, evaluation, place),
+        ...needProblems(model.model, experiment, place),
+      ];
+    }),
+  ];
+}
+
+/** What of an evaluation's memory does not fit; `isMemoryWrong`: whether the experiment's own is reported already. */
+function evaluationMemoryProblems(
+  evaluation: EvaluationConfig,
+  { memory, isMemoryWrong }: {
+    readonly memory: MemoryConfig | undefined;
+    readonly isMemoryWrong: boolean;
+  },
+  path: string,
+): Problem[] {
+  const own = evaluation.memory;
+  if (own === undefined) return [];
+  if (memory === undefined) {
+    return [{
+      path: `${path}.memory`,
+      message: "overrides a memory that is not declared: allowed is none, or declare memory",
+    }];
+  }
+  const isAnother = JSON.stringify(own) !== JSON.stringify(memory);
+  if (isMemoryWrong && !isAnother) return [];
+  const { kind, contextTokens } = evaluation;
+  return [
+    ...(isAnother ? memoryProblems(own, `${path}.memory`) : []),
+    // Where rows share a bank, texts are read into it one at a time; efficiency, which writes all rows at once, makes the room.
+    ...(kind === "efficiency"
+      ? []
+      : updateProblems(own, { batchSize: 1, contextTokens }, `${path}.memory`)),
+  ];
 }
 
 /** A window must have room for a candidate and a token before it, and items are made of the corpus that is declared. */
@@ -408,13 +459,7 @@ function chapterBreakProblems(
       `integers from 1 to ${contextTokens - 1}`,
     ));
   }
-  for (const [i, tokens] of prefixTokens.entries()) {
-    if (prefixTokens.indexOf(tokens) < i) {
-      problems.push(
-        wrong(`${path}.prefixTokens`, "lists a number twice", tokens, "numbers listed once"),
-      );
-    }
-  }
+  problems.push(...repetitions(prefixTokens, `${path}.prefixTokens`, "numbers"));
   if (source.kind !== "file") {
     const madeOf = source.kind === "chronicle" ? "chronicle" : "files";
     if (corpus.kind !== madeOf) {
@@ -448,7 +493,6 @@ function efficiencyProblems(
 ): Problem[] {
   const measured: readonly EvaluatedModel[] = ["backbone", "longmem", "untrained-with-memory"];
   const other = models.findIndex((model) => !measured.includes(model));
-  const twice = totalTokens.findIndex((tokens, i) => totalTokens.indexOf(tokens) < i);
   const hasMemory = memory && models.some((model) => model !== "backbone");
   return [
     ...(other < 0 ? [] : [wrong(
@@ -457,12 +501,7 @@ function efficiencyProblems(
       modelName(models[other]),
       measured.join(", "),
     )]),
-    ...(twice < 0 ? [] : [wrong(
-      `${path}.totalTokens.${twice}`,
-      "is listed twice",
-      totalTokens[twice],
-      "numbers listed once",
-    )]),
+    ...repetitions(totalTokens, `${path}.totalTokens`, "numbers"),
     ...(hasMemory
       ? totalTokens.flatMap((tokens, i) => {
         const rows = memory.bank === "shared" ? batchSize : 1;
@@ -487,17 +526,12 @@ function needleProblems(
   { distances, needles, instances, models }: NeedleEvaluation,
   path: string,
 ): Problem[] {
-  const twice = Object.entries({ distances, needles }).flatMap(([field, values]) => {
-    const i = values.findIndex((value, i) => values.indexOf(value) < i);
-    return i < 0 ? [] : [
-      wrong(`${path}.${field}.${i}`, "is listed twice", values[i], "numbers listed once"),
-    ];
-  });
   const tooMany = needles.findIndex((count) => count > mostNeedles);
   const control = models.indexOf("longmem-other-document");
   const isAlone = instances === 1 && needles.length === 1 && needles[0] >= distances.length;
   return [
-    ...twice,
+    ...repetitions(distances, `${path}.distances`, "numbers"),
+    ...repetitions(needles, `${path}.needles`, "numbers"),
     ...(control >= 0 && isAlone
       ? [wrong(
         `${path}.models.${control}`,
@@ -598,15 +632,17 @@ function squadProblems(
   return problems;
 }
 
-/** A value that a list has twice. */
+/** Values that a list has had before. */
 function repetitions(
   values: readonly (string | number)[],
   path: string,
   name: string,
 ): Problem[] {
-  const twice = values.findIndex((value, i) => values.indexOf(value) < i);
-  if (twice < 0) return [];
-  return [wrong(`${path}.${twice}`, "is listed twice", values[twice], `${name} listed once`)];
+  return values.flatMap((value, i) =>
+    values.indexOf(value) === i
+      ? []
+      : [wrong(`${path}.${i}`, "is listed twice", value, `${name} listed once`)]
+  );
 }
 
 /** The bank of an evaluation whose queries all read one memory. */

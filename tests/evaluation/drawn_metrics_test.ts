@@ -156,7 +156,8 @@ test("drawnMetrics() of several measures without tasks names them alone", () => 
 });
 
 test("drawnMetrics() refuses to compare other items or other seeds", () => {
-  for (const samples of [mrBefore.toReversed(), mrBefore.slice(0, -1), mrBefore.slice(0, 8)]) {
+  const few = [mrBefore.toReversed(), mrBefore.slice(0, -1), mrBefore.slice(0, 8), []];
+  for (const samples of few) {
     assert.throws(
       () => drawnMetrics(mr, { ...options, baseline: { model: "backbone", samples } }),
       /^RangeError: Cannot compare with the first model as its items of draw \d must be the same: current numbers are 4 and \d$/,
