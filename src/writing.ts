@@ -1,6 +1,9 @@
 /**
- * Errors of files that cannot be written, in words.
+ * Writing files: whole or not at all, and with errors that say in words why it was not possible.
  */
+
+/** Most bytes asked of the system at once; Linux itself stops a little short of 2 GiB. */
+export const maxTransferBytes = 2 ** 28;
 
 /** Why the system refuses to write, by its error code. */
 const reasons: Readonly<Record<string, string>> = {
@@ -31,5 +34,48 @@ export async function writing<T>(path: string, write: () => Promise<T>): Promise
       ? `Deno was not allowed to: run it with --allow-write`
       : reasons[code ?? ""] ?? message;
     throw new Error(`Cannot write "${path}" as ${reason}`, { cause });
+  }
+}
+
+/**
+ * Writes a file whole or not at all: the content goes to a temporary file beside it, which then takes its
+ * name. After a failure, an earlier file of that name is as it was.
+ *
+ * @param content Text, or bytes in parts.
+ * @throws {Error} Where the file cannot be written, with the reason.
+ */
+export async function writeAtomically(
+  path: string,
+  content: string | Iterable<Uint8Array<ArrayBuffer>>,
+): Promise<void> {
+  // Of this process alone, and of the same name when it writes again: a kill leaves one behind at most.
+  const temporary = `${path}.${Deno.pid}.part`;
+  await writing(path, async () => {
+    try {
+      {
+        using file = await Deno.open(temporary, { write: true, create: true, truncate: true });
+        const parts = typeof content === "string" ? [new TextEncoder().encode(content)] : content;
+        for (const part of parts) {
+          for (let written = 0; written < part.length;) {
+            written += await file.write(part.subarray(written, written + maxTransferBytes));
+          }
+        }
+        // Without this a power cut could leave the new name on an empty file.
+        await file.syncData();
+      }
+      await Deno.rename(temporary, path);
+    } catch (error) {
+      await Deno.remove(temporary).catch(() => {});
+      throw error;
+    }
+  });
+}
+
+/** Removes a file, or a folder with all it holds; does nothing where there is none. */
+export async function removeIfThere(path: string): Promise<void> {
+  try {
+    await Deno.remove(path, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }

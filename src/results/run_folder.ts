@@ -16,7 +16,7 @@
  * is killed, its folder can be opened again and nothing finished is lost.
  */
 import { join } from "node:path";
-import { writing } from "../writing.ts";
+import { removeIfThere, writeAtomically, writing } from "../writing.ts";
 import type { Environment } from "./environment.ts";
 
 /** What a run has come to. `running` in a folder that nobody writes is a run that was killed. */
@@ -490,14 +490,6 @@ async function readIfThere(path: string): Promise<string | undefined> {
   }
 }
 
-async function removeIfThere(path: string): Promise<void> {
-  try {
-    await Deno.remove(path, { recursive: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-}
-
 function toJson(value: unknown): string {
   return JSON.stringify(value, null, 2) + "\n";
 }
@@ -514,18 +506,4 @@ function checkFinite(subject: string, numbers: Record<string, number | undefined
       );
     }
   }
-}
-
-/** Replaces a file by way of a neighbour, so that readers and kills see the old or the new one whole. */
-async function writeAtomically(path: string, text: string): Promise<void> {
-  const neighbour = `${path}.part`;
-  await writing(path, async () => {
-    using file = await Deno.open(neighbour, { write: true, create: true, truncate: true });
-    const bytes = new TextEncoder().encode(text);
-    for (let written = 0; written < bytes.length;) {
-      written += await file.write(bytes.subarray(written));
-    }
-    await file.syncData();
-  });
-  await writing(path, () => Deno.rename(neighbour, path));
 }

@@ -15,7 +15,7 @@ import type { ResolvedExperiment } from "../experiment/declaration.ts";
 import { canonicalJson } from "../experiment/resolve.ts";
 import { type MetricsRecord, readMetricsRecords } from "../results/run_folder.ts";
 import type { TensorMap } from "../tensor.ts";
-import { writing } from "../writing.ts";
+import { writeAtomically, writing } from "../writing.ts";
 import { describeHolder, FileLock } from "./lock.ts";
 import type { RunContext } from "./run.ts";
 import type { RunDocument, RunText } from "./text.ts";
@@ -198,11 +198,7 @@ export async function recordPhaseEnd(
 }
 
 async function writeRecord(folder: string, record: PhaseRecord): Promise<void> {
-  const path = join(folder, "phase.json");
-  await writing(path, async () => {
-    await Deno.writeTextFile(`${path}.part`, JSON.stringify(record, null, 2) + "\n");
-    await Deno.rename(`${path}.part`, path);
-  });
+  await writeAtomically(join(folder, "phase.json"), JSON.stringify(record, null, 2) + "\n");
 }
 
 async function readRecord(folder: string): Promise<PhaseRecord | undefined> {

@@ -24,7 +24,7 @@ import type { SegmentStream } from "../text/segments.ts";
 import { hashOf, type Tokenizer } from "../text/tokenizer.ts";
 import { formatTokenizerJson, parseTokenizerJson } from "../text/tokenizer_json.ts";
 import { openTokenizer } from "../text/tokenizer_source.ts";
-import { writing } from "../writing.ts";
+import { writeAtomically } from "../writing.ts";
 import type { RunContext } from "./run.ts";
 
 /** A document as token ids, with its length in the unit of the paper's buckets. */
@@ -256,10 +256,7 @@ async function trainedTokenizer(
     left -= text.length;
   }
   const json = formatTokenizerJson(trainByteLevelBpe(texts, { vocabSize: config.vocabSize }));
-  await writing(path, async () => {
-    await Deno.writeTextFile(`${path}.part`, json);
-    await Deno.rename(`${path}.part`, path);
-  });
+  await writeAtomically(path, json);
   return parseTokenizerJson(json, { name: path });
 }
 

@@ -7,7 +7,7 @@ import { dirname } from "node:path";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import * as z from "zod";
-import { writeAtomically } from "../backbone/checkpoint/byte_file.ts";
+import { writeAtomically } from "../writing.ts";
 
 const fileFields = z.strictObject({
   path: z.string().regex(/^[\w-][\w.-]*(\/[\w-][\w.-]*)*$/),

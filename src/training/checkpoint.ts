@@ -10,7 +10,7 @@
 import { join } from "node:path";
 import { readSafetensors, writeSafetensors } from "../backbone/checkpoint/safetensors.ts";
 import type { TensorMap } from "../tensor.ts";
-import { writing } from "../writing.ts";
+import { removeIfThere, writeAtomically, writing } from "../writing.ts";
 import type { TrainerState } from "./trainer.ts";
 
 /** Weights that scored best on the valid split so far. */
@@ -71,9 +71,7 @@ export async function saveCheckpoint(
     rings: trainer.memory?.rings ?? null,
     best: best ? { step: best.step, loss: best.loss } : null,
   };
-  const part = join(path, "state.json.part");
-  await writing(part, () => Deno.writeTextFile(part, JSON.stringify(state, null, 2) + "\n"));
-  await Deno.rename(part, join(path, "state.json"));
+  await writeAtomically(join(path, "state.json"), JSON.stringify(state, null, 2) + "\n");
   for (const step of await savedSteps(folder)) {
     if (step.name !== name) await Deno.remove(join(folder, step.name), { recursive: true });
   }
@@ -172,12 +170,4 @@ async function savedSteps(folder: string): Promise<{ name: string; step: number 
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   return steps;
-}
-
-async function removeIfThere(path: string): Promise<void> {
-  try {
-    await Deno.remove(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
 }

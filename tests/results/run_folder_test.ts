@@ -272,7 +272,7 @@ folderTest("RunFolder says why it cannot write", async (open, path) => {
     folder.appendMetrics(step(1)),
     /Cannot write ".*metrics.jsonl" as the disk is full/,
   );
-  await Deno.mkdir(`${path}/summary.json.part`);
+  await Deno.mkdir(`${path}/summary.json.${Deno.pid}.part`);
   await assert.rejects(
     folder.setState("running"),
     /Cannot write ".*summary.json" as a folder stands where a file is needed/,
@@ -291,7 +291,7 @@ folderTest(
     await folder.recordMetrics([metric("backbone", 9)]);
     const before = await Deno.readTextFile(`${path}/summary.json`);
     // The neighbour cannot be written, as on a full disk; the summary must not have been opened for it.
-    await Deno.symlink("/dev/full", `${path}/summary.json.part`);
+    await Deno.symlink("/dev/full", `${path}/summary.json.${Deno.pid}.part`);
     await assert.rejects(folder.setState("completed"), /as the disk is full/);
     assert.equal(await Deno.readTextFile(`${path}/summary.json`), before);
   },

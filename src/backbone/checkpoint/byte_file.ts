@@ -1,11 +1,7 @@
 /**
- * Files of bytes: read by range, so that a checkpoint of gigabytes is never in memory as a whole, and
- * written whole or not at all.
+ * Files of bytes, read by range, so that a checkpoint of gigabytes is never in memory as a whole.
  */
-import { writing } from "../../writing.ts";
-
-/** Most bytes asked of the system at once; Linux itself stops a little short of 2 GiB. */
-const MAX_TRANSFER_BYTES = 2 ** 28;
+import { maxTransferBytes } from "../../writing.ts";
 
 /** An open file read by ranges; close it with `using`. */
 export class ByteFile implements Disposable {
@@ -60,7 +56,7 @@ export class ByteFile implements Disposable {
       if (lengthBytes > 0) await this.#file.seek(offset, Deno.SeekMode.Start);
       let filled = 0;
       while (filled < lengthBytes) {
-        const end = Math.min(filled + MAX_TRANSFER_BYTES, lengthBytes);
+        const end = Math.min(filled + maxTransferBytes, lengthBytes);
         const count = await this.#file.read(bytes.subarray(filled, end));
         if (count === null) {
           throw new RangeError(
@@ -79,35 +75,5 @@ export class ByteFile implements Disposable {
   /** Closes the file. */
   [Symbol.dispose](): void {
     this.#file.close();
-  }
-}
-
-/**
- * Writes a file from parts, whole or not at all: the parts go to a temporary file beside it, which then
- * takes its name. After a failure, an earlier file of that name is as it was.
- *
- * @throws {Error} Where the file cannot be written, with the reason.
- */
-export async function writeAtomically(
-  path: string,
-  parts: Iterable<Uint8Array<ArrayBuffer>>,
-): Promise<void> {
-  const temporary = `${path}.${crypto.randomUUID()}.tmp`;
-  try {
-    {
-      using file = await Deno.open(temporary, { write: true, createNew: true });
-      for (const part of parts) {
-        let written = 0;
-        while (written < part.length) {
-          written += await file.write(part.subarray(written, written + MAX_TRANSFER_BYTES));
-        }
-      }
-      // Without this a power cut could leave the new name on an empty file.
-      await file.syncData();
-    }
-    await Deno.rename(temporary, path);
-  } catch (error) {
-    await Deno.remove(temporary).catch(() => {});
-    await writing(path, () => Promise.reject(error));
   }
 }

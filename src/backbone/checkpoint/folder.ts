@@ -11,7 +11,7 @@ import * as z from "zod";
 import { type BackboneShape, backboneTensorShapes } from "../shape.ts";
 import { sideNetTensorShapes } from "../../longmem/shape.ts";
 import type { TensorMap } from "../../tensor.ts";
-import { writeAtomically } from "./byte_file.ts";
+import { writeAtomically } from "../../writing.ts";
 import {
   type BackboneCheckpoint,
   checkBackboneShape,
@@ -257,8 +257,7 @@ function checkWeights(
 }
 
 async function writeConfig(path: string, config: BackboneConfig | LongMemConfig): Promise<void> {
-  const text = JSON.stringify(config, null, 2) + "\n";
-  await writeAtomically(`${path}/${CONFIG_FILE}`, [new TextEncoder().encode(text)]);
+  await writeAtomically(`${path}/${CONFIG_FILE}`, JSON.stringify(config, null, 2) + "\n");
 }
 
 async function readConfig(path: string): Promise<BackboneConfig | LongMemConfig> {

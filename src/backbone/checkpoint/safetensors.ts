@@ -3,7 +3,8 @@
  * `{ name: { dtype, shape, data_offsets } }`, then the tensors' bytes, row-major and without gaps.
  */
 import { elementCount, type HostTensor, type TensorMap } from "../../tensor.ts";
-import { ByteFile, writeAtomically } from "./byte_file.ts";
+import { writeAtomically } from "../../writing.ts";
+import { ByteFile } from "./byte_file.ts";
 import { decodeFloats, decodeIntegers, type FloatFormat, type IntegerFormat } from "./elements.ts";
 
 /** A tensor of integers in host memory, row-major: token ids, labels, chunk ids. */

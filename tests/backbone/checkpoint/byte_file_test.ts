@@ -1,4 +1,4 @@
-import { ByteFile, writeAtomically } from "../../../src/backbone/checkpoint/byte_file.ts";
+import { ByteFile } from "../../../src/backbone/checkpoint/byte_file.ts";
 import { assert, test } from "../../testing.ts";
 import { withFolder } from "./temporary.ts";
 
@@ -33,18 +33,4 @@ test("ByteFile.read() says that the file became shorter, and reads on afterwards
 test("ByteFile.open() refuses a folder", () =>
   withFolder(async (folder) => {
     await assert.rejects(ByteFile.open(folder), /as it is not a regular file/);
-  }));
-
-test("writeAtomically() keeps the earlier file when a part fails", () =>
-  withFolder(async (folder) => {
-    const path = `${folder}/file`;
-    await writeAtomically(path, [new Uint8Array([1, 2]), new Uint8Array(0), new Uint8Array([3])]);
-    assert.deepEqual(await Deno.readFile(path), new Uint8Array([1, 2, 3]));
-    function* failing() {
-      yield new Uint8Array([9]);
-      throw new Error("no more parts");
-    }
-    await assert.rejects(writeAtomically(path, failing()), /no more parts/);
-    assert.deepEqual(await Deno.readFile(path), new Uint8Array([1, 2, 3]));
-    assert.equal((await Array.fromAsync(Deno.readDir(folder))).length, 1);
   }));
