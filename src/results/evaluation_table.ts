@@ -10,10 +10,10 @@ import {
   type ItemSums,
   withBoth,
 } from "./comparison.ts";
-import { metricLabel } from "./metric_label.ts";
+import { isProportion, metricLabel } from "./metric_label.ts";
 import { formatSwept, type Metric, type RunState, type SampleRecord } from "./run_folder.ts";
 import { replicationKey, type RunRecord, seedOf } from "./run_record.ts";
-import { mean } from "./statistics.ts";
+import { mean, proportionInterval } from "./statistics.ts";
 
 /** Tells of which sums over items a metric was computed; undefined where it was not, or nobody knows. */
 export type SumsOf = (metric: Metric, samples: readonly SampleRecord[]) => ItemSums | undefined;
@@ -22,11 +22,14 @@ export type SumsOf = (metric: Metric, samples: readonly SampleRecord[]) => ItemS
 export interface TableCell {
   /** The value; over several seeds their mean. */
   readonly value: number;
-  /** Standard error over items; over several seeds that of one of them (their root mean square). */
+  /**
+   * Standard error over items; over several seeds that of one of them (their root mean square); absent of a proportion that
+   * is exactly 0 or 1, of which it would say that there is no doubt.
+   */
   readonly stderr?: number;
   /** Sample standard deviation over seeds; absent for one. */
   readonly seedDeviation?: number;
-  /** 95 % interval: over items, or over several seeds. */
+  /** 95 % interval: over items, or over several seeds; of a proportion that is exactly 0 or 1, Wilson's. */
   readonly ci95?: readonly [number, number];
   /** What is independent of each other, over which the standard error is: `8 documents` of each seed; absent where nobody knows. */
   readonly over?: { readonly count: number; readonly unit: string };
@@ -328,7 +331,7 @@ function groupRows(
         unit: sums[0].unit ?? "items",
       };
       return {
-        ...aggregate(metrics),
+        ...aggregate(metrics, over?.count),
         ...(over && { over }),
         ...(difference && { difference }),
         sums,
@@ -377,16 +380,33 @@ export function compareModels(
   return first && second && compare(first, second);
 }
 
-function aggregate(metrics: readonly Metric[]): Omit<TableCell, "best"> {
+/**
+ * How uncertain a metric is. Items of a proportion that is exactly 0 or 1 are all alike, so that its recorded standard error
+ * is 0; what may be said of others is Wilson's interval, of a mean of fractions, too: no fraction is farther from the end than
+ * the wrong answer that it would be.
+ *
+ * @param count How many independent parts its items belong to, where that is known.
+ */
+export function uncertaintyOf(
+  metric: Metric,
+  count: number = metric.n,
+): Pick<TableCell, "stderr" | "ci95"> {
+  const { value, stderr, ci95 } = metric;
+  if (isAllAlike(metric)) return { ci95: proportionInterval(value * count, count) };
+  return { ...(stderr !== undefined && { stderr }), ...(ci95 !== undefined && { ci95 }) };
+}
+
+/** Whether a metric is a proportion of which all items, or the only one, are right, or all wrong. */
+function isAllAlike({ name, value, stderr }: Metric): boolean {
+  return (value === 0 || value === 1) && !stderr && isProportion(name);
+}
+
+function aggregate(metrics: readonly Metric[], count: number | undefined): Omit<TableCell, "best"> {
   const [first] = metrics;
-  if (metrics.length === 1) {
-    const { value, stderr, ci95 } = first;
-    return {
-      value,
-      metrics,
-      ...(stderr !== undefined && { stderr }),
-      ...(ci95 !== undefined && { ci95 }),
-    };
+  const ofFirst = { value: first.value, metrics, ...uncertaintyOf(first, count) };
+  if (metrics.length === 1) return ofFirst;
+  if (metrics.every((metric) => isAllAlike(metric) && metric.value === first.value)) {
+    return { ...ofFirst, seedDeviation: 0 };
   }
   const { value, stderr: ofMean, ci95 } = mean(metrics.map(({ value }) => value));
   const squares = metrics.flatMap(({ stderr }) => stderr === undefined ? [] : [stderr ** 2]);

@@ -47,8 +47,8 @@ function findingOf(table: EvaluationTable, rows: readonly TableRow[], sumsOf: Su
   const [column] = table.columns;
   const noun = metricNoun(column.name);
   const measured = rows.filter(({ cells }) => cells[0]);
-  const value = ({ cells: [cell] }: TableRow) => uncertain(cell!.value, cell!.stderr).split(" ")[0];
-  const whole = ({ cells: [cell] }: TableRow) => uncertain(cell!.value, cell!.stderr);
+  const value = ({ cells: [cell] }: TableRow) => uncertain(cell!).split(" ")[0];
+  const whole = ({ cells: [cell] }: TableRow) => uncertain(cell!);
   const longmem = measured.find(({ model }) => model === "longmem");
   if (!longmem) {
     const [first, ...others] = measured;

@@ -84,6 +84,12 @@ export function metricLabel(name: string): MetricLabel {
   return { part: "", header: name };
 }
 
+/** Whether a metric is the mean of scores of 0 to 1, and no difference of two such means. */
+export function isProportion(name: string): boolean {
+  return /^(recall |accuracy|exact match|F1|reciprocal rank|retrieved by )/.test(name) &&
+    !/ over | seed deviation /.test(name);
+}
+
 /** The metrics of which sentences and figures speak by other words than their names. */
 const nouns: Readonly<Record<string, string>> = { "recall all far": "recall of far facts" };
 

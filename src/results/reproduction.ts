@@ -204,7 +204,7 @@ export function reproductionText(reproduction: Reproduction): TableText {
         { text: published.column },
         ...varied.map((name) => ({ text: row?.variation[name] ?? "" })),
         measured
-          ? { text: uncertain(measured.value, measured.stderr) + suffix, value: measured.value }
+          ? { text: uncertain(measured) + suffix, value: measured.value }
           : { text: "not measured" },
         measured
           ? {

@@ -124,6 +124,29 @@ export function pairedDifference(
   return weights ? weightedMean(differences, weights) : mean(differences);
 }
 
+/**
+ * The 95 % interval of a proportion by Wilson's score: never empty, also where all items are alike and a standard error
+ * is 0. Of n successes in n it is [n / (n + z^2), 1], z = 1.96.
+ *
+ * @param successes How many items are right.
+ * @param n How many items there are, independent of each other.
+ * @throws {RangeError} Where there are no items, or more successes than items.
+ */
+export function proportionInterval(successes: number, n: number): [number, number] {
+  if (!(n > 0 && successes >= 0 && successes <= n)) {
+    throw new RangeError(
+      `Cannot tell the interval of a proportion as there must be 0 to n successes of n items: ` +
+        `current values are ${successes} of ${n}`,
+    );
+  }
+  const p = successes / n, squared = normalQuantile ** 2;
+  const centre = p + squared / (2 * n);
+  const margin = normalQuantile * Math.sqrt(p * (1 - p) / n + squared / (4 * n * n));
+  const scale = 1 + squared / n;
+  // What rounding leaves must not leave the possible numbers.
+  return [Math.max(0, (centre - margin) / scale), Math.min(1, (centre + margin) / scale)];
+}
+
 /** How a bootstrap draws. */
 export interface BootstrapOptions {
   /** Equal seeds give equal intervals. */
@@ -202,6 +225,9 @@ function checkLengths(a: ArrayLike<number>, b: ArrayLike<number>): void {
   }
 }
 
+/** 97.5 % quantile of the normal distribution. */
+const normalQuantile = 1.959964;
+
 /** 97.5 % quantiles of Student's distribution for 1 to 10 degrees of freedom. */
 // deno-fmt-ignore
 const studentQuantiles = [12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281];
@@ -210,7 +236,7 @@ const studentQuantiles = [12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.364
 export function studentQuantile(freedom: number): number {
   if (freedom <= studentQuantiles.length) return studentQuantiles[freedom - 1];
   // Expansion around the normal quantile z (Abramowitz and Stegun 26.7.5), right to 4 digits here.
-  const z = 1.959964;
+  const z = normalQuantile;
   return z + (z ** 3 + z) / (4 * freedom) +
     (5 * z ** 5 + 16 * z ** 3 + 3 * z) / (96 * freedom ** 2) +
     (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / (384 * freedom ** 3) +

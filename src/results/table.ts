@@ -2,13 +2,14 @@
  * Tables of what runs have measured, as Markdown, HTML, CSV or JSON.
  */
 import { type Difference, fewestItems } from "./comparison.ts";
-import type {
-  EvaluationTable,
-  ExperimentTables,
-  TableCell,
-  TableColumn,
-  TableRow,
-  UnfinishedRun,
+import {
+  type EvaluationTable,
+  type ExperimentTables,
+  type TableCell,
+  type TableColumn,
+  type TableRow,
+  uncertaintyOf,
+  type UnfinishedRun,
 } from "./evaluation_table.ts";
 import {
   type Reproduction,
@@ -59,10 +60,17 @@ export function legend(experiments: readonly ExperimentTables[]): string[] {
     new Set(columns.map(({ higherIsBetter }) => higherIsBetter)).size > 1
   );
   const certain = cells.some(({ stderr }) => stderr === 0);
+  const bounded = cells.some(({ stderr, ci95 }) => stderr === undefined && ci95);
   return [
     "n: what was scored.",
     `\u00b1: standard error${seeded ? " of one seed" : ""}, over the items or, where a caption ` +
     "names them, over the documents, books or draws that these belong to.",
+    ...(bounded
+      ? [
+        "[low, high]: 95 % interval in place of \u00b1; of a proportion of exactly 0 or 1, whose items are all alike, it is " +
+        "Wilson's over what \u00b1 would be over, or else over n.",
+      ]
+      : []),
     ...(certain ? ["A number without \u00b1: the same for all of them."] : []),
     ...(seeded
       ? [
@@ -241,14 +249,14 @@ function seedRow(
   tables: readonly EvaluationTable[],
 ): MetricRow {
   const { experiment, scale, run: id, state, limit, variation } = run.summary;
-  const { name, ci95, ...fields } = metric;
+  const { name, stderr: _stderr, ci95: _ci95, ...fields } = metric;
   const table = tables.find(({ rows }) =>
-    rows.some(({ runs, cells }) =>
-      runs.length === 1 && cells.some((cell) => cell?.metrics.includes(metric))
-    )
+    rows.some(({ cells }) => cells.some((cell) => cell?.metrics.includes(metric)))
   );
   const cell = table?.rows.flatMap(({ cells }) => cells)
     .find((candidate) => candidate?.metrics.includes(metric));
+  const { stderr, ci95 } = uncertaintyOf(metric, cell?.over?.count);
+  const isAlone = cell?.metrics.length === 1;
   return {
     experiment,
     scale,
@@ -260,8 +268,9 @@ function seedRow(
     seeds: 1,
     metric: name,
     ...fields,
+    ...(stderr !== undefined && { stderr }),
     ...(ci95 && { ci95Low: ci95[0], ci95High: ci95[1] }),
-    ...(cell?.difference && differenceColumns(table!.baseline, cell.difference)),
+    ...(isAlone && cell.difference && differenceColumns(table!.baseline, cell.difference)),
   };
 }
 

@@ -2,6 +2,7 @@
  * Tables in words: captions, headings and cells, before they become Markdown or HTML.
  */
 import type { Difference } from "./comparison.ts";
+import type { Measured } from "./figure.ts";
 import type { EvaluationTable, TableCell, TableColumn, TableRow } from "./evaluation_table.ts";
 
 /** A table in words, before it is given a form. */
@@ -122,12 +123,12 @@ function overOf(rows: readonly TableRow[]): string | undefined {
 /** A number with its standard error and, of main metrics, how it varies with the seed. */
 function valueText(cell: TableCell | undefined, main: boolean): CellText {
   if (!cell) return { text: "" };
-  const { value, stderr, seedDeviation, difference, best } = cell;
+  const { value, seedDeviation, difference, best } = cell;
   const spread = seedDeviation === undefined || !main
     ? ""
     : `, \u03c3 ${significant(seedDeviation, 2)}`;
   const noise = difference?.insideNoise ? "\u2248 " : "";
-  return { text: `${noise}${uncertain(value, stderr)}${spread}`, value, best };
+  return { text: `${noise}${uncertain(cell)}${spread}`, value, best };
 }
 
 function differenceText(cell: TableCell | undefined): CellText {
@@ -139,11 +140,13 @@ function differenceText(cell: TableCell | undefined): CellText {
 /** `+0.841 [0.832, 0.850]`, with as many digits as the interval makes sense of. */
 export function differenceInWords({ value, interval }: Difference): string {
   if (!interval) return signed(value, significant(value, 2));
-  const [low, high] = interval;
+  return signed(value, withInterval(value, interval));
+}
+
+/** `0.841 [0.832, 0.850]`, with as many digits as the interval makes sense of. */
+function withInterval(value: number, [low, high]: readonly [number, number]): string {
   const digits = digitsFor((high - low) / 4);
-  return `${signed(value, value.toFixed(digits))} [${low.toFixed(digits)}, ${
-    high.toFixed(digits)
-  }]`;
+  return `${value.toFixed(digits)} [${low.toFixed(digits)}, ${high.toFixed(digits)}]`;
 }
 
 /** A difference with its sign, with as many digits as an uncertainty makes sense of. */
@@ -156,8 +159,9 @@ function signed(value: number, text: string): string {
   return value > 0 ? `+${text}` : text;
 }
 
-/** `12.34 +- 0.56`, with as many digits as the standard error makes sense of. */
-export function uncertain(value: number, stderr: number | undefined): string {
+/** `12.34 +- 0.56`, or `1.000 [0.990, 1.000]` where there is no standard error, with as many digits as make sense. */
+export function uncertain({ value, stderr, ci95 }: Measured): string {
+  if (stderr === undefined && ci95) return withInterval(value, ci95);
   // Numbers that are all alike may differ by rounding.
   if (stderr === undefined || stderr <= 1e-12) return significant(value, 4);
   const digits = digitsFor(stderr);

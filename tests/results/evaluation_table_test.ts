@@ -1,7 +1,7 @@
 import { experimentTables } from "../../src/results/evaluation_table.ts";
-import type { Variation } from "../../src/results/run_folder.ts";
+import type { Metric, Variation } from "../../src/results/run_folder.ts";
 import type { RunRecord } from "../../src/results/run_record.ts";
-import { mean } from "../../src/results/statistics.ts";
+import { mean, proportionInterval } from "../../src/results/statistics.ts";
 import { assert, assertClose, test } from "../testing.ts";
 import { metric, run, type RunChange, scoredRun, scoreSums } from "./run_records.ts";
 
@@ -232,6 +232,49 @@ test("experimentTables() judges a gain of several seeds by its items and by its 
   assert.equal(insideNoise, false);
   assert.equal(seeds([0.1, 0.11, 0.09], 0.15).insideNoise, true, "items do not tell");
   assert.equal(seeds([0.1, 0.3, -0.1], 0.05).insideNoise, true, "seeds disagree");
+});
+
+/** The cell of an accuracy of all or none, over so many books. */
+function alike(change: Partial<Metric>, books?: number) {
+  const certain = metric({
+    ...{ name: "accuracy", value: 1, stderr: 0, ci95: [1, 1], n: 96, higherIsBetter: true },
+    ...change,
+  });
+  const seeds = [1, 2].map((seed) =>
+    run({ declaration: { seed }, summary: { run: `seed${seed}`, metrics: [certain] } })
+  );
+  const sums = { items: Array(books), numerators: [], denominators: [], exponential: false };
+  const cells = (runs: RunRecord[]) =>
+    experimentTables(runs, () => books === undefined ? undefined : sums)[0].tables[0].rows[0]
+      .cells[0]!;
+  return [cells([seeds[0]]), cells(seeds)];
+}
+
+test("experimentTables() does not take a proportion of all or none for certain", () => {
+  for (const cell of alike({}, 24)) {
+    assert.equal(cell.stderr, undefined);
+    assert.deepEqual(cell.ci95, proportionInterval(24, 24), "books are independent, not answers");
+  }
+  const [unknown] = alike({});
+  assert.deepEqual(unknown.ci95, proportionInterval(96, 96));
+  assert.equal(alike({})[1].seedDeviation, 0);
+  const { ci95: _ci95, stderr: _stderr, ...single } = metric({
+    name: "recall far >4096",
+    value: 0,
+  });
+  const [{ tables: [table] }] = experimentTables(
+    [run({ summary: { metrics: [{ ...single, n: 1 }] } })],
+    () => undefined,
+  );
+  assert.deepEqual(table.rows[0].cells[0]!.ci95, proportionInterval(0, 1));
+});
+
+test("experimentTables() leaves other numbers that do not vary as they are", () => {
+  for (const change of [{ value: 0.5 }, { name: "accuracy 4096 over backbone" }, { stderr: 0.1 }]) {
+    const [cell] = alike(change, 24);
+    assert.equal(cell.stderr, change.stderr ?? 0, JSON.stringify(change));
+    assert.deepEqual(cell.ci95, [1, 1]);
+  }
 });
 
 test("experimentTables() repeats what the command line said of an unfinished run", () => {

@@ -1,5 +1,5 @@
 import { accuracyNames } from "../../src/evaluation/recall.ts";
-import { metricLabel } from "../../src/results/metric_label.ts";
+import { isProportion, metricLabel } from "../../src/results/metric_label.ts";
 import { assert, test } from "../testing.ts";
 
 test("metricLabel() gives each accuracy of recall a place of its own", () => {
@@ -14,6 +14,23 @@ test("metricLabel() gives each accuracy of recall a place of its own", () => {
     part: "far facts by distance in tokens",
     header: "<128",
   });
+});
+
+test("isProportion() tells means of fractions from their differences and from all else", () => {
+  for (
+    const name of ["accuracy", "accuracy sst-2", "recall far 128-256", "retrieved by a head at 64"]
+  ) {
+    assert.ok(isProportion(name), name);
+  }
+  for (
+    const name of [
+      "accuracy 4096 over backbone",
+      "accuracy seed deviation (sample)",
+      "gain over backbone accuracy by seed",
+      "perplexity",
+      "speed 512",
+    ]
+  ) assert.ok(!isProportion(name), name);
 });
 
 test("metricLabel() leaves what it does not know in the first table", () => {

@@ -4,6 +4,7 @@ import {
   median,
   pairedDifference,
   perplexity,
+  proportionInterval,
   ratio,
   standardDeviation,
   studentQuantile,
@@ -176,6 +177,17 @@ test("standardDeviation() divides by n - 1 or by n", () => {
     () => standardDeviation([5], "sample"),
     /^RangeError: Cannot take a sample standard deviation as there are too few values: current number is 1$/,
   );
+});
+
+test("proportionInterval() is Wilson's, and never empty", () => {
+  // 8 of 10 by hand: (0.8 + 0.19207) / 1.38415 = 0.71674, and 1.959964 sqrt(0.016 + 0.0096037) / 1.38415 = 0.22658.
+  const [low, high] = proportionInterval(8, 10);
+  assertClose([low, high], [0.49016, 0.94332], { tolerance: 2e-5 });
+  // All of 384 alike: n / (n + z^2), and its mirror image.
+  assertClose(proportionInterval(24, 24), [0.86202, 1], { tolerance: 1e-5 });
+  assertClose(proportionInterval(0, 24), [0, 0.13798], { tolerance: 1e-5 });
+  assert.throws(() => proportionInterval(0, 0), /there must be 0 to n successes of n items/);
+  assert.throws(() => proportionInterval(3, 2), RangeError);
 });
 
 test("median() is the middle, with the order statistics between which it lies 95 % of the time", () => {

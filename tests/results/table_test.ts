@@ -80,7 +80,13 @@ test("formatTables() captions say what standard errors are over, where that is n
 test("formatTables() says what a missing standard error means", () => {
   const certain = run({ summary: { metrics: [metric({ value: 1, stderr: 0 })] } });
   assert.match(format([certain], "md"), / 1\.000 \|[^]*A number without \u00b1/);
-  assert.doesNotMatch(format([run()], "md"), /A number without/);
+  assert.doesNotMatch(format([run()], "md"), /A number without|in place of/);
+  const all = run({
+    summary: { metrics: [metric({ name: "accuracy", value: 1, stderr: 0, n: 96 })] },
+  });
+  assert.match(format([all], "md"), / 1\.0000 \[0\.9615, 1\.0000\] \|[^]*Wilson's/);
+  const [, line] = format([all], "csv").split("\n");
+  assert.match(line, /,accuracy,1,,,0\.9615\d*,1,96,/);
 });
 
 test("formatTables() tells seeds' spread in an evaluation's first table alone, which are wide enough", () => {
