@@ -1,13 +1,13 @@
 import { type AttentionHeads, type BatchOptions } from "../backbone/backbone_graph.ts";
 import { dims, type Value } from "../graph/graph.ts";
 import { add } from "../graph/ops/add.ts";
-import { joinBlocks } from "../graph/ops/attention.ts";
+import { joinBlocks, takeQueries } from "../graph/ops/attention.ts";
 import { cast } from "../graph/ops/cast.ts";
 import { concat } from "../graph/ops/concat.ts";
 import { expand } from "../graph/ops/expand.ts";
 import { gather } from "../graph/ops/gather.ts";
 import { matmul } from "../graph/ops/matmul.ts";
-import { queryBlocks, takeQueries } from "../graph/ops/memory_attention.ts";
+import { queryBlocks } from "../graph/ops/memory_attention.ts";
 import { reshape } from "../graph/ops/reshape.ts";
 import { slice } from "../graph/ops/slice.ts";
 import { softmax } from "../graph/ops/softmax.ts";

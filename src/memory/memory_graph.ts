@@ -1,6 +1,7 @@
 /**
  * Retrieval as nodes of a graph (specification section 7): scores of all chunks, the n best, their tokens.
  */
+import { evenRanges } from "../graph/even_ranges.ts";
 import type { Graph, Value } from "../graph/graph.ts";
 import { dims } from "../graph/graph.ts";
 import { add } from "../graph/ops/add.ts";
@@ -102,19 +103,12 @@ export function retrieveExactly(
       Math.floor(options.blockBytes / (4 * P)),
     ),
   );
-  const count = Math.ceil(T / queriesAtOnce);
   const one = (x: Value, b: number, h: number) =>
     slice(slice(x, { axis: 0, start: b, end: b + 1 }), { axis: 1, start: h, end: h + 1 });
   const searchHead = (b: number, h: number) => {
     const rows = one(extended, b, h), keys = one(meanKeys, G === 1 ? 0 : b, h);
-    const ranges = Array.from(
-      { length: count },
-      (_, i) => [Math.floor(i * T / count), Math.floor((i + 1) * T / count)],
-    );
-    return join(
-      ranges.map(([start, end]) => search(slice(rows, { axis: 2, start, end }), keys)),
-      2,
-    );
+    const parts = evenRanges(T, queriesAtOnce).map((range) => slice(rows, { axis: 2, ...range }));
+    return join(parts.map((part) => search(part, keys)), 2);
   };
   const numbersTo = (size: number) => Array.from({ length: size }, (_, i) => i);
   const fits = 4 * B * H * T * P <= options.blockBytes;

@@ -17,13 +17,14 @@ import { matmul } from "../../src/graph/ops/matmul.ts";
 import { initializeSideNet } from "../../src/longmem/initialization.ts";
 import { LongMem } from "../../src/longmem/longmem.ts";
 import type { SideNetShape } from "../../src/longmem/shape.ts";
-import type { MemoryConfig } from "../../src/memory/config.ts";
+import { type MemoryConfig, memoryProtocols } from "../../src/memory/config.ts";
 import { bankInputNames, retrieveExactly } from "../../src/memory/memory_graph.ts";
 import { compile } from "../../src/runtime/compile.ts";
 import type { Device, DeviceKind } from "../../src/runtime/device.ts";
 import { openDevice } from "../../src/runtime/open_device.ts";
 import { Random } from "../../src/text/random.ts";
 import { Trainer } from "../../src/training/trainer.ts";
+import { releasedTraining } from "../training/small_training.ts";
 
 /** A model and a batch to measure. */
 interface BenchConfig {
@@ -39,24 +40,18 @@ interface BenchConfig {
 }
 
 const official = {
+  ...memoryProtocols["released-code"],
   storage: "float32",
-  bank: "shared",
-  eviction: "coarse",
-  reset: "epoch",
-  missingChunks: "zero-slot",
+  chunkTokens: 4,
+  retrievedTokens: 64,
+  index: { kind: "exact" },
 } as const;
 
 const configs: Readonly<Record<string, BenchConfig>> = {
   bench: {
     backbone: { layers: 8, hiddenDim: 256, heads: 8, feedForwardDim: 1024, vocabSize: 8192 },
     sideNet: { layers: 4, reductionFactor: 2, memoryBlock: 5 },
-    memory: {
-      ...official,
-      capacityTokens: 4096,
-      chunkTokens: 4,
-      retrievedTokens: 64,
-      index: { kind: "exact" },
-    },
+    memory: { ...official, capacityTokens: 4096 },
     rows: 2,
     contextTokens: 512,
     roofSize: 2048,
@@ -65,13 +60,7 @@ const configs: Readonly<Record<string, BenchConfig>> = {
   released: {
     backbone: { layers: 24, hiddenDim: 1024, heads: 16, feedForwardDim: 4096, vocabSize: 51_200 },
     sideNet: { layers: 12, reductionFactor: 2, memoryBlock: 17 },
-    memory: {
-      ...official,
-      capacityTokens: 65_536,
-      chunkTokens: 4,
-      retrievedTokens: 64,
-      index: { kind: "exact" },
-    },
+    memory: { ...official, capacityTokens: 65_536 },
     rows: 1,
     contextTokens: 1024,
     roofSize: 4096,
@@ -81,13 +70,7 @@ const configs: Readonly<Record<string, BenchConfig>> = {
   tiny: {
     backbone: { layers: 2, hiddenDim: 32, heads: 2, feedForwardDim: 128, vocabSize: 64 },
     sideNet: { layers: 1, reductionFactor: 2, memoryBlock: 1 },
-    memory: {
-      ...official,
-      capacityTokens: 256,
-      chunkTokens: 4,
-      retrievedTokens: 16,
-      index: { kind: "exact" },
-    },
+    memory: { ...official, capacityTokens: 256, retrievedTokens: 16 },
     rows: 2,
     contextTokens: 16,
     roofSize: 128,
@@ -187,20 +170,10 @@ async function benchTraining(device: Device, config: BenchConfig, roof: number) 
     ...parts(config),
     memory: config.memory,
     config: {
+      ...releasedTraining,
       batchSize: config.rows,
       contextTokens: config.contextTokens,
-      steps: 100,
-      learningRate: 2e-4,
-      schedule: "polynomial",
-      warmupSteps: 0,
-      finalLearningRate: 0,
-      totalSteps: 100_000,
-      weightDecay: 0.01,
-      betas: [0.9, 0.98],
-      epsilon: 1e-6,
-      accumulationSteps: 1,
       batches: "lanes",
-      checkpointEverySteps: 100,
     },
   });
   let step = 0;

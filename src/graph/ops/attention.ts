@@ -1,3 +1,4 @@
+import { evenRanges } from "../even_ranges.ts";
 import { dims, type Value } from "../graph.ts";
 import { add } from "./add.ts";
 import { concat } from "./concat.ts";
@@ -45,7 +46,7 @@ export function attentionProbabilities(
   dims(k, "B H T D", { B, H, T, D });
   const kT = transposeLast(k); // [B, H, D, T]
   return attentionBlocks({ B, H, T, blockBytes: options.blockBytes }).map((block) => {
-    const scores = matmul(part(q, block, 2, block.t0, block.t1), part(kT, block, 3, 0, block.t1));
+    const scores = matmul(takeQueries(q, block), part(kT, block, 3, 0, block.t1));
     return { block, probabilities: softmax(add(scores, options.bias(block))) };
   });
 }
@@ -74,14 +75,14 @@ export function attention(q: Value, k: Value, v: Value, options: AttentionOption
     const vT = transposeLast(v);
     const delta = reduceSum(mul(dy, o), { axes: [-1], keep: true }); // [B, H, T, 1]
     const gradients = blocks.map((block, i) => {
-      const dO = part(dy, block, 2, block.t0, block.t1);
+      const dO = takeQueries(dy, block);
       const dP = maskedBy(matmul(dO, part(vT, block, 3, 0, block.t1)), options.dropout, block);
-      const dS = mul(probabilities[i], sub(dP, part(delta, block, 2, block.t0, block.t1)));
+      const dS = mul(probabilities[i], sub(dP, takeQueries(delta, block)));
       // As [.., D, keys]: then the large factor is not transposed, and the sums over queries are transposed once.
       const after = { axis: 3, before: 0, after: T - block.t1 };
       return {
         dq: matmul(dS, part(k, block, 2, 0, block.t1)),
-        dkT: pad(matmul(transposeLast(part(q, block, 2, block.t0, block.t1)), dS), after),
+        dkT: pad(matmul(transposeLast(takeQueries(q, block)), dS), after),
         dvT: pad(matmul(transposeLast(dO), weights[i]), after),
       };
     });
@@ -100,6 +101,11 @@ export function attention(q: Value, k: Value, v: Value, options: AttentionOption
     ];
   });
   return o;
+}
+
+/** A block's part of values of queries [B, H, T, ..]. */
+export function takeQueries(x: Value, block: AttentionBlock): Value {
+  return part(x, block, 2, block.t0, block.t1);
 }
 
 /** What a block sees of a tensor whose first axis is the batch: from `start` to `end` of the axis of time. */
@@ -122,19 +128,17 @@ export function attentionBlocks(
   const rows = bytes(B, T) <= blockBytes ? B : 1;
   const fewest = Math.min(T, 64);
   const queries = Math.min(T, Math.max(fewest, Math.floor(blockBytes / bytes(rows, 1))));
-  const count = Math.ceil(T / queries);
-  const blocks: AttentionBlock[] = [];
-  for (let b0 = 0; b0 < B; b0 += rows) {
-    for (let i = 0; i < count; i++) {
-      blocks.push({
-        b0,
-        b1: b0 + rows,
-        t0: Math.floor(i * T / count),
-        t1: Math.floor((i + 1) * T / count),
-      });
-    }
-  }
-  return blocks;
+  return blocksOf({ B, T, rows, queries });
+}
+
+/** Blocks of `rows` rows of the batch, which divide it, and at most `queries` queries. */
+export function blocksOf(
+  { B, T, rows, queries }: { B: number; T: number; rows: number; queries: number },
+): AttentionBlock[] {
+  const ranges = evenRanges(T, queries);
+  return Array.from({ length: B / rows }, (_, i) => i * rows).flatMap((b0) =>
+    ranges.map(({ start, end }) => ({ b0, b1: b0 + rows, t0: start, t1: end }))
+  );
 }
 
 /** Joins the blocks' outputs [b, H, t, D] to [B, H, T, D]. */

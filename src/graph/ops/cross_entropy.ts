@@ -1,3 +1,4 @@
+import { evenRanges } from "../even_ranges.ts";
 import { dims, type Value } from "../graph.ts";
 import { add } from "./add.ts";
 import { concat } from "./concat.ts";
@@ -39,13 +40,8 @@ export function logitBlocks(
   const { V } = dims(weight, "V E", { E });
   dims(bias, "V", { V });
   const rows = Math.min(N, Math.max(32, Math.floor(blockBytes / (4 * V))));
-  const count = Math.ceil(N / rows);
-  return Array.from({ length: count }, (_, i) => {
-    const range = {
-      axis: 0,
-      start: Math.floor(i * N / count),
-      end: Math.floor((i + 1) * N / count),
-    };
+  return evenRanges(N, rows).map((part) => {
+    const range = { axis: 0, ...part };
     const features = slice(x, range);
     return { range, features, logits: linear(features, weight, bias) };
   });

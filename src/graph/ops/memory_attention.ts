@@ -1,6 +1,6 @@
 import { dims, type Value } from "../graph.ts";
 import { add } from "./add.ts";
-import { type AttentionBlock, joinBlocks } from "./attention.ts";
+import { type AttentionBlock, blocksOf, joinBlocks, takeQueries } from "./attention.ts";
 import { cast } from "./cast.ts";
 import { expand } from "./expand.ts";
 import { gather } from "./gather.ts";
@@ -8,7 +8,6 @@ import { matmul } from "./matmul.ts";
 import { mul } from "./mul.ts";
 import { reduceSum } from "./reduce_sum.ts";
 import { reshape } from "./reshape.ts";
-import { slice } from "./slice.ts";
 import { softmax } from "./softmax.ts";
 import { sub } from "./sub.ts";
 
@@ -82,19 +81,5 @@ export function queryBlocks(
   const { B, T, queryBytes, blockBytes } = options;
   const queries = Math.max(1, Math.min(T, Math.floor(blockBytes / queryBytes)));
   const rows = queryBytes * B * T <= blockBytes ? B : 1;
-  const count = Math.ceil(T / queries);
-  return Array.from({ length: Math.ceil(B / rows) * count }, (_, i) => {
-    const b0 = Math.floor(i / count) * rows, part = i % count;
-    return {
-      b0,
-      b1: b0 + rows,
-      t0: Math.floor(part * T / count),
-      t1: Math.floor((part + 1) * T / count),
-    };
-  });
-}
-
-/** A block's part of values of queries [B, H, T, ..]. */
-export function takeQueries(x: Value, { b0, b1, t0, t1 }: AttentionBlock): Value {
-  return slice(slice(x, { axis: 0, start: b0, end: b1 }), { axis: 2, start: t0, end: t1 });
+  return blocksOf({ B, T, rows, queries });
 }
