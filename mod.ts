@@ -4,7 +4,7 @@
 export { defineExperiment } from "./src/experiment/declaration.ts";
 export { expandSweep } from "./src/experiment/sweep.ts";
 export type { FieldPath, FieldValue, Sweepable, Variant } from "./src/experiment/sweep.ts";
-export { DeclarationError, type Problem } from "./src/experiment/validation.ts";
+export { DeclarationError, type Problem } from "./src/experiment/problem.ts";
 export type {
   AdaptationConfig,
   AdaptationDeclaration,

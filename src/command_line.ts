@@ -1,7 +1,7 @@
 /**
  * Commands, their flags and their help: one description of each, from which arguments are read.
  */
-import { allowedWords } from "./experiment/suggestion.ts";
+import { allowedWords } from "./suggestion.ts";
 
 /** A flag of a command. */
 export interface Flag {

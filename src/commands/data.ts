@@ -6,7 +6,7 @@ import {
   reading,
   UsageError,
 } from "../command_line.ts";
-import { allowedWords } from "../experiment/suggestion.ts";
+import { allowedWords } from "../suggestion.ts";
 import {
   checkDataSet,
   type DataSet,

@@ -2,10 +2,10 @@
  * `--set path=value`: overrides a field of a declaration from the command line.
  */
 import type { Experiment } from "./declaration.ts";
+import { DeclarationError } from "./problem.ts";
 import { rootNode, type SchemaNode } from "./schema.ts";
-import { allowedWords } from "./suggestion.ts";
+import { allowedWords } from "../suggestion.ts";
 import { sweptAround, withoutSwept } from "./sweep.ts";
-import { DeclarationError } from "./validation.ts";
 
 /**
  * A copy of a declaration with fields overridden. A value is read as the field's type asks: numbers

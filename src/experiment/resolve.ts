@@ -14,8 +14,9 @@ import type {
   Experiment,
   ResolvedExperiment,
 } from "./declaration.ts";
+import { DeclarationError } from "./problem.ts";
 import { type ResolvedVariant, resolveVariants, unmeasuredFields } from "./sweep.ts";
-import { checkBlocks, DeclarationError } from "./validation.ts";
+import { checkBlocks } from "./validation.ts";
 
 /** One run to do: an experiment with nothing left open. */
 export interface ResolvedRun {

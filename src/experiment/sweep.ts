@@ -12,13 +12,8 @@
 import type { Variation } from "../results/run_folder.ts";
 import { locateField, setField } from "./assignment.ts";
 import type { Experiment, ResolvedExperiment } from "./declaration.ts";
-import {
-  checkExperiment,
-  declarationError,
-  type Problem,
-  show,
-  withoutUndefined,
-} from "./validation.ts";
+import { declarationError, type Problem, show } from "./problem.ts";
+import { checkExperiment, withoutUndefined } from "./validation.ts";
 
 /** The fields of which each run of a sweep may have its own value. */
 export type Sweepable = Omit<

@@ -12,7 +12,7 @@ import {
 } from "../backbone/checkpoint/content.ts";
 import { hashTensors } from "../backbone/checkpoint/tensor_hash.ts";
 import { type BackboneShape, backboneTensorShapes } from "../backbone/shape.ts";
-import { allowedWords } from "../experiment/suggestion.ts";
+import { allowedWords } from "../suggestion.ts";
 import {
   checkMemoryConfig,
   type IndexConfig,

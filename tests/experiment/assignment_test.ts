@@ -1,6 +1,7 @@
 import { assign } from "../../src/experiment/assignment.ts";
 import type { Experiment, FileCorpusDeclaration } from "../../src/experiment/declaration.ts";
-import { DeclarationError, validateExperiment } from "../../src/experiment/validation.ts";
+import { DeclarationError } from "../../src/experiment/problem.ts";
+import { validateExperiment } from "../../src/experiment/validation.ts";
 import { assert, test } from "../testing.ts";
 import { smallExperiment as small } from "./small_experiment.ts";
 

@@ -1,6 +1,7 @@
 import type { Experiment } from "../../src/experiment/declaration.ts";
 import { canonicalJson, resolveRun, resolveRuns, runId } from "../../src/experiment/resolve.ts";
-import { DeclarationError, validateExperiment } from "../../src/experiment/validation.ts";
+import { DeclarationError } from "../../src/experiment/problem.ts";
+import { validateExperiment } from "../../src/experiment/validation.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
 import { smallExperiment as small } from "./small_experiment.ts";
 

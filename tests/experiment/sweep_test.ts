@@ -2,7 +2,7 @@ import { defineExperiment, type Experiment } from "../../src/experiment/declarat
 import { assign } from "../../src/experiment/assignment.ts";
 import { resolveRun, resolveSweep } from "../../src/experiment/resolve.ts";
 import { expandSweep } from "../../src/experiment/sweep.ts";
-import { DeclarationError } from "../../src/experiment/validation.ts";
+import { DeclarationError } from "../../src/experiment/problem.ts";
 import { assert, test } from "../testing.ts";
 import { smallExperiment as small } from "./small_experiment.ts";
 

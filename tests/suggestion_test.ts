@@ -1,5 +1,5 @@
-import { allowedWords, closestWord } from "../../src/experiment/suggestion.ts";
-import { assert, test } from "../testing.ts";
+import { allowedWords, closestWord } from "../src/suggestion.ts";
+import { assert, test } from "./testing.ts";
 
 const words = ["retrievedTokens", "chunkTokens", "bank", "index"];
 

@@ -1,0 +1,52 @@
+/**
+ * What is wrong with the form of a declaration: fields that are unknown or missing, and values of another type.
+ */
+import type { z } from "zod";
+import { allowedWords } from "../suggestion.ts";
+import { type Problem, show } from "./problem.ts";
+import { rootNode, type SchemaNode } from "./schema.ts";
+
+/** What the form's checker found, in our words. */
+export function formProblems(issue: z.core.$ZodIssue, declaration: unknown): Problem[] {
+  if (issue.code === "invalid_union") {
+    // Of several forms, the one whose fields are wrong, and not the whole.
+    const within = issue.errors.find((issues) => issues.every(({ path }) => path.length > 0));
+    if (within) {
+      return within.flatMap((inner) =>
+        formProblems({ ...inner, path: [...issue.path, ...inner.path] }, declaration)
+      );
+    }
+  }
+  const path = issue.path.map(String);
+  const field = path.join(".") || "the declaration";
+  const { node, value } = find(path, declaration);
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => ({
+      path: [...path, key].join("."),
+      message: `is unknown: ${allowedWords(key, node.names)}`,
+    }));
+  }
+  if (value === undefined) {
+    return [{ path: field, message: `is missing: allowed are ${node.allowed}` }];
+  }
+  const allowed = node.type === "enum" && typeof value === "string"
+    ? allowedWords(value, node.names)
+    : `allowed are ${node.allowed}`;
+  return [{
+    path: field,
+    message: `has a wrong value: current value is ${show(value)}, ${allowed}`,
+  }];
+}
+
+/** The schema and the value at a path. */
+function find(
+  path: readonly string[],
+  declaration: unknown,
+): { node: SchemaNode; value: unknown } {
+  let node = rootNode(declaration), value = declaration;
+  for (const key of path) {
+    node = node.child(key) ?? node;
+    value = (value as Record<string, unknown> | undefined)?.[key];
+  }
+  return { node, value };
+}
