@@ -171,7 +171,7 @@ export type TrainingDeclaration = Declared<
 /** An adaptation as declared. */
 export type AdaptationDeclaration =
   & TrainingDeclaration
-  & Partial<Pick<AdaptationConfig, "dropout">>;
+  & Partial<Pick<AdaptationConfig, "dropout" | "gate">>;
 
 /** A backbone trained here, from random weights. */
 export interface PretrainedBackboneConfig {

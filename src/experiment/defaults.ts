@@ -241,8 +241,15 @@ function fillTraining(training: TrainingDeclaration, protocol: Protocol): Traini
   };
 }
 
+/** A gate that is learned, as it is by default anyway, is left out, so that equal declarations are one run. */
 function fillAdaptation(adaptation: AdaptationDeclaration, protocol: Protocol): AdaptationConfig {
-  return { dropout, ...adaptation, ...fillTraining(adaptation, protocol) };
+  const { gate, ...training } = adaptation;
+  return {
+    dropout,
+    ...training,
+    ...fillTraining(training, protocol),
+    ...(gate === "fixed" ? { gate } : {}),
+  };
 }
 
 function fillBackbone(backbone: BackboneDeclaration, protocol: Protocol): BackboneConfig {

@@ -365,7 +365,11 @@ const experiment = z.strictObject({
   backbone,
   sidenet: sidenet.optional(),
   memory: memory.optional(),
-  adaptation: z.strictObject({ ...trainingFields, dropout: fraction.exactOptional() }).optional(),
+  adaptation: z.strictObject({
+    ...trainingFields,
+    dropout: fraction.exactOptional(),
+    gate: oneOf("learned", "fixed").exactOptional(),
+  }).optional(),
   evaluations: z.array(evaluation).readonly().describe("lists of evaluations"),
   device: oneOf("auto", "webgpu", "cpu", "wasm").exactOptional(),
   threads: positiveInteger.exactOptional(),

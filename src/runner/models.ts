@@ -128,6 +128,7 @@ export async function adaptSideNets(
             sideNet: start,
             ...remembers,
             dropout: adaptation.dropout,
+            ...(adaptation.gate ? { gate: adaptation.gate } : {}),
           },
           validated: (weights) =>
             new LongMem(device, { backbone, sideNet: { shape, weights }, ...remembers }),
@@ -214,6 +215,7 @@ export async function adaptMemorizingTransformer(
           memorizing: { shape, weights: initializeMemorizing(shape, backbone) },
           memory,
           dropout: adaptation.dropout,
+          ...(adaptation.gate ? { gate: adaptation.gate } : {}),
         },
         validated: (weights) =>
           new LongMem(device, { backbone, memorizing: { shape, weights }, memory }),

@@ -41,6 +41,12 @@ export interface TrainingConfig {
 export interface AdaptationConfig extends TrainingConfig {
   /** Dropout of attention probabilities and MLP outputs in the SideNet. */
   readonly dropout: number;
+  /**
+   * Whether each head learns its gate between segment and memory (specification section 7), or it stays as it starts: half of
+   * each, where the SideNet is initialised here; absent: learned. That the paper gates the segment and the released code the
+   * memory makes no difference: it turns the sign of a number that starts at 0.
+   */
+  readonly gate?: "learned" | "fixed";
 }
 
 /** Learning rate of an update. */

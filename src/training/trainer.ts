@@ -21,7 +21,7 @@ import type { Device, Session, Tensors } from "../runtime/device.ts";
 import type { TensorMap } from "../tensor.ts";
 import { Random } from "../text/random.ts";
 import type { SegmentBatch } from "../text/segments.ts";
-import { learningRateAt, type TrainingConfig } from "./config.ts";
+import { type AdaptationConfig, learningRateAt, type TrainingConfig } from "./config.ts";
 import { ReplacedTensors } from "./parameters.ts";
 import { addAccumulation, addStep, addUpdate, parameterGroup, stepNames } from "./step_graph.ts";
 
@@ -42,6 +42,8 @@ export type TrainerOptions =
       /** Absent: a SideNet without memory. */
       readonly memory?: MemoryConfig;
       readonly dropout?: number;
+      /** Absent: the gates learn. */
+      readonly gate?: AdaptationConfig["gate"];
     }
     | {
       /** The baseline that has its memory within the backbone: block R and those above learn. */
@@ -49,6 +51,7 @@ export type TrainerOptions =
       readonly memorizing: MemorizingCheckpoint;
       readonly memory: MemoryConfig;
       readonly dropout?: number;
+      readonly gate?: AdaptationConfig["gate"];
     }
   );
 
@@ -61,6 +64,7 @@ interface TrainedPart {
   readonly memory?: MemoryConfig | undefined;
   /** Dropout of its layers, and their numbers. */
   readonly dropout: number;
+  readonly gate?: AdaptationConfig["gate"];
   readonly layers: readonly number[];
   /** What the graph is built from besides the backbone. */
   readonly shapes: Pick<ForwardOptions, "sideNet" | "memorizing">;
@@ -73,23 +77,24 @@ function trainedPart(options: TrainerOptions): TrainedPart {
       return { prefix: backbonePrefix, weights, dropout: 0, layers: [], shapes: {} };
     }
     case "sidenet": {
-      const { sideNet: { shape, weights }, memory, dropout = 0 } = options;
+      const { sideNet: { shape, weights }, memory, dropout = 0, gate = "learned" } = options;
       const layers = Array.from({ length: shape.layers }, (_, i) => i);
       return {
         prefix: sideNetPrefix,
         weights,
         memory,
         dropout,
+        gate,
         layers,
         shapes: { sideNet: shape },
       };
     }
     case "memorizing-transformer": {
-      const { memorizing: { shape, weights }, memory, dropout = 0 } = options;
+      const { memorizing: { shape, weights }, memory, dropout = 0, gate = "learned" } = options;
       const layers = Array.from({ length: options.backbone.shape.layers }, (_, i) => i)
         .slice(shape.memoryBlock);
       const shapes = { memorizing: shape };
-      return { prefix: memorizingPrefix, weights, memory, dropout, layers, shapes };
+      return { prefix: memorizingPrefix, weights, memory, dropout, gate, layers, shapes };
     }
     default:
       return options satisfies never;
@@ -147,12 +152,15 @@ export class Trainer {
     this.#part = trainedPart(options);
     this.#state = new ReplacedTensors(device);
     const trained = prefixed(this.#part.prefix, this.#part.weights);
-    const hasMemory = this.#part.memory !== undefined;
+    const learnsGates = this.#part.memory !== undefined && this.#part.gate !== "fixed";
     this.#parameterShapes = new Map(
-      [...trained].filter(([name]) => hasMemory || parameterGroup(name) === "always").map((
+      [...trained].filter(([name]) => learnsGates || parameterGroup(name) === "always").map((
         [name, { shape }],
       ) => [name, shape]),
     );
+    for (const [name, { data, shape }] of trained) {
+      if (!this.#parameterShapes.has(name)) this.#frozen[name] = device.tensor(data, shape);
+    }
     this.#sums = config.accumulationSteps > 1 ? new ReplacedTensors(device) : undefined;
     for (const [name, shape] of this.#parameterShapes) {
       const { data } = trained.get(name)!;

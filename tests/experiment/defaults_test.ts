@@ -145,6 +145,13 @@ test("a cross-network residual is what a SideNet has anyway, so that declaring i
   assert.deepEqual(resolved({ crossNetworkResidual: false }).sidenet, without);
 });
 
+test("a gate is learned anyway, so that declaring it makes no other run", () => {
+  const resolved = (gate?: "learned" | "fixed") =>
+    validateExperiment({ ...small, adaptation: { ...small.adaptation!, ...gate && { gate } } });
+  assert.deepEqual(resolved("learned"), resolved());
+  assert.deepEqual(resolved("fixed").adaptation, { ...resolved().adaptation, gate: "fixed" });
+});
+
 test("a SideNet is initialised unless its kind says otherwise, and saying so makes no other run", () => {
   const { sidenet } = validateExperiment(small);
   assert.deepEqual(sidenet, {

@@ -4,6 +4,7 @@ import {
 } from "../../src/backbone/checkpoint/checkpoint.ts";
 import type { LongMemCheckpoint } from "../../src/backbone/checkpoint/content.ts";
 import { writeBackboneFolder, writeLongMemFolder } from "../../src/backbone/checkpoint/folder.ts";
+import { readSafetensors } from "../../src/backbone/checkpoint/safetensors.ts";
 import { hashTensors } from "../../src/backbone/checkpoint/tensor_hash.ts";
 import { initializeBackbone } from "../../src/backbone/initialization.ts";
 import type { Experiment } from "../../src/experiment/declaration.ts";
@@ -232,6 +233,41 @@ test("an adaptation goes on from a SideNet's checkpoint", async () => {
       readFinishedRun(before.folder),
       /Cannot take a LongMem from run ".*" as it trains none/,
     );
+  });
+});
+
+test("gates that are declared fixed stay as the checkpoint has them, of both models that have some", async () => {
+  await withFolder(async (folder) => {
+    const checkpoint = smallLongMem();
+    const path = `${folder}/longmem`;
+    await writeLongMemFolder(path, checkpoint);
+    await writeWords(folder, checkpoint.backbone.shape.vocabSize);
+    const read = declare(folder, { backbone: path, sidenet: path }, checkpoint);
+    const [evaluation] = read.evaluations;
+    const results = `${folder}/results`;
+    const training = { batchSize: 1, contextTokens, steps: 2, learningRate: 1e-2, dropout: 0 };
+    const gatesAfter = async (gate: "learned" | "fixed") => {
+      const { run } = await runExperiment({
+        ...read,
+        adaptation: { ...training, gate },
+        evaluations: [{ ...evaluation, models: ["longmem", "memorizing-transformer"] }],
+      }, { results, device: "cpu" });
+      const gates = [];
+      for (const phase of ["longmem", "memorizing-transformer"]) {
+        const weights = `${results}/read/${run}/checkpoint/${phase}/weights.safetensors`;
+        const { tensors } = await readSafetensors(weights);
+        gates.push([...tensors].find(([name]) => name.endsWith("memory_bias"))![1].data);
+      }
+      return gates;
+    };
+    const before = [...checkpoint.sideNet.weights]
+      .find(([name]) => name.endsWith("memory_bias"))![1].data;
+    // A Memorizing Transformer has no checkpoint: its gates begin at 0.
+    const fixed = [before, new Float32Array(before.length)];
+    assert.deepEqual(await gatesAfter("fixed"), fixed);
+    for (const [i, gates] of (await gatesAfter("learned")).entries()) {
+      assert.ok(gates.every((gate, h) => gate !== fixed[i][h]));
+    }
   });
 });
 

@@ -30,7 +30,10 @@ const onCpu = { kinds: ["cpu"] } as const;
 const showsGradients = { learningRate: 0, betas: [0, 0.98] } as const;
 
 type SideNetOptions = Partial<
-  Pick<Extract<TrainerOptions, { trains: "sidenet" }>, "memory" | "dropout" | "seed" | "sideNet">
+  Pick<
+    Extract<TrainerOptions, { trains: "sidenet" }>,
+    "memory" | "dropout" | "gate" | "seed" | "sideNet"
+  >
 >;
 
 async function openSideNet(
@@ -198,6 +201,7 @@ function openMemorizing(
   config: Partial<TrainingConfig>,
   dropout = 0,
   zeros: RegExp = /^$/,
+  gate: "learned" | "fixed" = "learned",
 ): { trainer: Promise<Trainer>; backbone: BackboneCheckpoint; memorizing: MemorizingCheckpoint } {
   const backbone = smallBackbone(), shape = { memoryBlock: 2 };
   const memorizing = { shape, weights: initializeMemorizing(shape, backbone) };
@@ -212,6 +216,7 @@ function openMemorizing(
     memorizing,
     memory: smallMemory,
     dropout,
+    gate,
   });
   return { trainer, backbone, memorizing };
 }
@@ -551,6 +556,46 @@ deviceTest("Trainer without memory leaves the gates alone", async (device) => {
   assert.ok(!(await trainer.save()).parameters.has(`sidenet.${gate[0]}`));
   await trainer.close();
 }, onCpu);
+
+deviceTest(
+  "Trainer with a fixed gate adapts all else by the same gradients, through a gate that stays",
+  async (device) => {
+    const batches = randomBatches(2);
+    const options = { memory: smallMemory, dropout: 0 };
+    const openFixed = (config: Partial<TrainingConfig>) =>
+      openSideNet(device, config, { ...options, gate: "fixed" });
+    const learned = await trained(openSideNet(device, showsGradients, options), batches, 2);
+    const fixed = await trained(openFixed(showsGradients), batches, 2);
+    assert.deepEqual(
+      fixed.metrics.map(({ loss }) => loss),
+      learned.metrics.map(({ loss }) => loss),
+    );
+    const isGate = (name: string) => name.endsWith("memory_bias");
+    assert.deepEqual(
+      [...fixed.state.means.keys()],
+      [...learned.state.means.keys()].filter((name) => !isGate(name)),
+    );
+    for (const [name, { data }] of fixed.state.means) {
+      assertClose(data, learned.state.means.get(name)!.data, { tolerance: 1e-7, name });
+    }
+    for (const accumulationSteps of [1, 2]) {
+      const trainer = await openFixed({ learningRate: 0.1, accumulationSteps });
+      await updates(trainer, randomBatches(2 * accumulationSteps), 2);
+      for (const [name, { data }] of await trainer.weights()) {
+        const start = smallSideNet(smallBackbone()).weights.get(name)!.data;
+        assert.equal(data.some((value, i) => value !== start[i]), !isGate(name), name);
+      }
+      await trainer.close();
+    }
+    const { trainer: opening } = openMemorizing(device, { learningRate: 0.1 }, 0, /^$/, "fixed");
+    const memorizing = await opening;
+    await updates(memorizing, batches, 2);
+    const [, { data }] = [...await memorizing.weights()].find(([name]) => isGate(name))!;
+    assert.deepEqual(data, Float32Array.of(0.4, -0.7));
+    await memorizing.close();
+  },
+  onCpu,
+);
 
 deviceTest("Trainer learns a text that repeats itself", async (device) => {
   const text = Array.from({ length: 200 }, (_, i) => [4, 7, 5, 12, 6, 9, 4, 8][i % 8]);
