@@ -119,7 +119,7 @@ const measures = [
 ] as const;
 
 /** Markdown: a table of blocks and heads for each measure, and what follows for a memory. */
-export function formatInduction(scores: InductionScores): string {
+function formatInduction(scores: InductionScores): string {
   const { shape, contextTokens, seed } = scores;
   const parts = [
     `Induction heads, ${shape.layers} blocks of ${shape.heads} heads, windows of ${contextTokens} tokens, seed ${seed}`,

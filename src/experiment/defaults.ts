@@ -64,7 +64,7 @@ const strictInContextLearning = {
 } as const satisfies ProtocolDefaults["inContextLearning"];
 
 /** The defaults that follow from the protocol; the numbers are rows of specification section 17. */
-export const protocolDefaults: Readonly<Record<Protocol, ProtocolDefaults>> = {
+const protocolDefaults: Readonly<Record<Protocol, ProtocolDefaults>> = {
   "released-code": {
     lines: "released-code",
     batches: "lanes", // 8

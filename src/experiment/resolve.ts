@@ -1,10 +1,8 @@
 /**
- * From declaration files and the command line to runs: loading, `--set`, `--limit`, `--device`, and
+ * From declarations and the command line to runs: `--set`, `--limit`, `--device`, and
  * the identity of each run.
  */
 import { createHash } from "node:crypto";
-import { join, relative, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import { readFolderShape } from "../backbone/checkpoint/folder.ts";
 import type { Variation } from "../results/run_folder.ts";
 import { assign } from "./assignment.ts";
@@ -14,6 +12,7 @@ import type {
   Experiment,
   ResolvedExperiment,
 } from "./declaration.ts";
+import { loadExperiments } from "./declaration_file.ts";
 import { DeclarationError } from "./problem.ts";
 import { type ResolvedVariant, resolveVariants, unmeasuredFields } from "./sweep.ts";
 import { checkBlocks } from "./validation.ts";
@@ -206,107 +205,6 @@ export function canonicalJson(value: unknown): string {
         ? Object.fromEntries(Object.entries(field).sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0))
         : field,
   );
-}
-
-/** An experiment and the file that declares it. */
-export interface LoadedExperiment {
-  /** The file, relative to the folder in which the command runs. */
-  readonly file: string;
-  /** The declaration, not checked. */
-  readonly experiment: Experiment;
-  /** Whether the file was found in a folder, and not named itself. */
-  readonly inFolder: boolean;
-}
-
-/**
- * Loads what files declare as their default export: one experiment, or a list of them. Of a folder, all
- * `.ts` files below it are loaded, and those without a default export passed over.
- *
- * @throws {DeclarationError} Where a path is missing or declares nothing.
- */
-export async function loadExperiments(paths: readonly string[]): Promise<LoadedExperiment[]> {
-  const loaded: LoadedExperiment[] = [];
-  for (const path of paths) {
-    const files = await declarationFiles(path);
-    const before = loaded.length;
-    for (const file of files) {
-      const declared = await defaultExport(file);
-      if (declared === undefined) {
-        if (file !== path) continue;
-        throw new DeclarationError(
-          `Cannot load "${file}" as it has no default export: allowed are an experiment or a list ` +
-            "of them, as in `export default defineExperiment({ ... })`",
-        );
-      }
-      for (const experiment of [declared].flat()) {
-        if (typeof experiment !== "object" || experiment === null) {
-          throw new DeclarationError(
-            `Cannot load "${file}" as its default export is no experiment: current value is ` +
-              `${typeof experiment}, allowed are an experiment or a list of them`,
-          );
-        }
-        loaded.push({
-          file: relative(Deno.cwd(), resolve(file)),
-          experiment: experiment as Experiment,
-          inFolder: file !== path,
-        });
-      }
-    }
-    if (loaded.length === before) {
-      throw new DeclarationError(
-        `Cannot load "${path}" as no .ts file in it declares an experiment`,
-      );
-    }
-  }
-  return loaded;
-}
-
-/** The file itself, or the `.ts` files of a folder, in order of their names. */
-async function declarationFiles(path: string): Promise<string[]> {
-  let information: Deno.FileInfo;
-  try {
-    information = await Deno.stat(path);
-  } catch (cause) {
-    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
-    throw new DeclarationError(`Cannot load "${path}" as there is no such file or folder`);
-  }
-  if (!information.isDirectory) return [path];
-  const files: string[] = [];
-  const entries = await Array.fromAsync(Deno.readDir(path));
-  entries.sort((a, b) => a.name < b.name ? -1 : 1);
-  for (const entry of entries) {
-    const inner = join(path, entry.name);
-    if (entry.isDirectory) files.push(...await declarationFiles(inner));
-    else if (entry.name.endsWith(".ts")) files.push(inner);
-  }
-  return files;
-}
-
-async function defaultExport(file: string): Promise<unknown> {
-  const url = pathToFileURL(resolve(file)).href;
-  try {
-    return (await import(url)).default;
-  } catch (cause) {
-    if (cause instanceof DeclarationError) {
-      throw new DeclarationError(`${file}: ${cause.message}`, cause.problems);
-    }
-    const line = cause instanceof Error ? lineOf(cause, url) : undefined;
-    throw new DeclarationError(
-      line === undefined
-        ? `Cannot load "${file}": ${cause instanceof Error ? cause.message : String(cause)}`
-        : `Cannot load "${file}" as its line ${line} throws ${(cause as Error).name}: ${
-          (cause as Error).message
-        }`,
-    );
-  }
-}
-
-/** The line of a file in which an error was thrown, or which called what threw it; undefined where the file did not run. */
-function lineOf({ message, stack }: Error, url: string): string | undefined {
-  // What cannot be parsed says where.
-  if (message.includes(url)) return undefined;
-  const frame = stack?.split("\n").find((line) => /^\s+at /.test(line) && line.includes(`${url}:`));
-  return frame?.match(/:(\d+):\d+\)?$/)?.[1];
 }
 
 /** Names the file in the errors of one of its declarations. */

@@ -20,17 +20,6 @@ import { declarationError, type Problem, wrong } from "./problem.ts";
 import { experimentSchema } from "./schema.ts";
 import { blockProblems, sidenetProblems } from "./sidenet_problems.ts";
 
-/**
- * Checks a declaration and fills in its defaults.
- *
- * @throws {DeclarationError} It lists every problem.
- */
-export function validateExperiment(declaration: unknown): ResolvedExperiment {
-  const { resolved, problems } = checkExperiment(declaration);
-  if (resolved) return resolved;
-  throw declarationError(declaration, problems);
-}
-
 /** What is wrong with a declaration of one run; where nothing is, the run. */
 export function checkExperiment(
   declaration: unknown,

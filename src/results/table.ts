@@ -168,7 +168,7 @@ function alignedTable({ headers, rows, footer, labels }: TableText): string {
 }
 
 /** The tables of one experiment as a part of a page. */
-export function htmlTables(tables: ExperimentTables): string {
+function htmlTables(tables: ExperimentTables): string {
   const { experiment, labels, question, remarks, unfinished } = tables;
   const notes = [...remarks, ...unfinished.map(unfinishedText)];
   return [
@@ -183,7 +183,7 @@ export function htmlTables(tables: ExperimentTables): string {
 }
 
 /** A comparison with published numbers as a part of a page. */
-export function htmlReproduction(reproduction: Reproduction): string {
+function htmlReproduction(reproduction: Reproduction): string {
   return htmlTable(reproductionText(reproduction)) + "\n" +
     htmlList(reproductionNotes(reproduction));
 }
@@ -194,7 +194,7 @@ export function htmlList(lines: readonly string[]): string {
 }
 
 /** The legend as a part of a page. */
-export function htmlLegend(experiments: readonly ExperimentTables[]): string {
+function htmlLegend(experiments: readonly ExperimentTables[]): string {
   const entries = legend(experiments);
   return entries.length === 0 ? "" : `<p class="legend">${escapeHtml(entries.join(" "))}</p>\n`;
 }

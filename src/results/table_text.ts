@@ -175,7 +175,7 @@ function digitsFor(uncertainty: number): number {
 }
 
 /** A number by its own digits. */
-export function significant(value: number, digits: number): string {
+function significant(value: number, digits: number): string {
   if (Math.abs(value) <= 1e-12) return (0).toPrecision(digits);
   return Math.abs(value) >= 1000 ? value.toFixed(0) : value.toPrecision(digits);
 }

@@ -176,7 +176,7 @@ export function elementType(data: HostArray): ElementType {
 }
 
 /** Zeros of a shape. */
-export function zeroArray(shape: readonly number[], type: ElementType): HostArray {
+function zeroArray(shape: readonly number[], type: ElementType): HostArray {
   const size = elementCount(shape);
   switch (type) {
     case "float32":

@@ -1,7 +1,7 @@
 import type { BackboneCheckpoint } from "../../src/backbone/checkpoint/content.ts";
 import { writeSafetensors } from "../../src/backbone/checkpoint/safetensors.ts";
 import { initializeBackbone } from "../../src/backbone/initialization.ts";
-import { validateExperiment } from "../../src/experiment/validation.ts";
+import { resolvedExperiment } from "../experiment/resolved.ts";
 import { initializeSideNet } from "../../src/longmem/initialization.ts";
 import type { TensorMap } from "../../src/tensor.ts";
 import { trainByteLevelBpe } from "../../src/text/bpe_trainer.ts";
@@ -15,7 +15,7 @@ const training = { batchSize: 1, contextTokens: 32, steps: 1, learningRate: 1e-3
 
 /** Writes the folder of a run that has finished, with random weights, as the runner leaves it. */
 export async function writeTinyRun(folder: string): Promise<void> {
-  const experiment = validateExperiment({
+  const experiment = resolvedExperiment({
     name: "tiny",
     corpus: { folder: "nowhere", train: "train", valid: "valid", test: "test" },
     tokenizer: { kind: "bpe", vocabSize: shape.vocabSize },

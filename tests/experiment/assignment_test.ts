@@ -1,7 +1,7 @@
 import { assign } from "../../src/experiment/assignment.ts";
 import type { Experiment, FileCorpusDeclaration } from "../../src/experiment/declaration.ts";
 import { DeclarationError } from "../../src/experiment/problem.ts";
-import { validateExperiment } from "../../src/experiment/validation.ts";
+import { resolvedExperiment } from "./resolved.ts";
 import { assert, test } from "../testing.ts";
 import { smallExperiment as small } from "./small_experiment.ts";
 
@@ -81,7 +81,7 @@ for (const [base, assignment, read, expected] of cases) {
     const before = structuredClone(base);
     const changed = assign(base, [assignment]);
     assert.deepEqual(read(changed), expected);
-    validateExperiment(changed);
+    resolvedExperiment(changed);
     assert.deepEqual(base, before, "the declaration itself was changed");
   });
 }

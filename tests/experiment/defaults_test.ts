@@ -5,7 +5,7 @@ import type {
 } from "../../src/experiment/declaration.ts";
 import { lengthBuckets } from "../../src/evaluation/perplexity.ts";
 import { modelName } from "../../src/experiment/model_name.ts";
-import { validateExperiment } from "../../src/experiment/validation.ts";
+import { resolvedExperiment } from "./resolved.ts";
 import { defaultChronicle } from "../../src/text/chronicle/config.ts";
 import { assert, test } from "../testing.ts";
 import { smallExperiment as small } from "./small_experiment.ts";
@@ -38,7 +38,7 @@ test("every field left out has its documented default", () => {
     missingChunks: "masked",
     index: { kind: "exact" },
   };
-  assert.deepEqual(validateExperiment({ ...small, memory: {} }), {
+  assert.deepEqual(resolvedExperiment({ ...small, memory: {} }), {
     name: "small",
     scale: "scaled-down",
     seed: 1,
@@ -87,7 +87,7 @@ const protocols: Record<Protocol, unknown[]> = {
 
 for (const [protocol, expected] of Object.entries(protocols) as [Protocol, unknown[]][]) {
   test(`protocol "${protocol}" decides what paper and released code leave open`, () => {
-    const { corpus, memory, adaptation, backbone } = validateExperiment({ ...small, protocol });
+    const { corpus, memory, adaptation, backbone } = resolvedExperiment({ ...small, protocol });
     const { storage, bank, eviction, reset, missingChunks } = memory!;
     const found = [
       corpus.kind === "files" && corpus.lines,
@@ -119,7 +119,7 @@ test("what is declared goes before the protocol and every default", () => {
       memory: { chunkTokens: 2 },
     }],
   };
-  const resolved = validateExperiment(experiment);
+  const resolved = resolvedExperiment(experiment);
   assert.equal(resolved.seed, 7);
   assert.ok(resolved.corpus.kind === "files");
   assert.equal(resolved.corpus.lines, "plain");
@@ -139,7 +139,7 @@ test("what is declared goes before the protocol and every default", () => {
 
 test("a cross-network residual is what a SideNet has anyway, so that declaring it makes no other run", () => {
   const resolved = (sidenet: Partial<Experiment["sidenet"]>) =>
-    validateExperiment({ ...small, sidenet: { ...small.sidenet!, ...sidenet } });
+    resolvedExperiment({ ...small, sidenet: { ...small.sidenet!, ...sidenet } });
   assert.deepEqual(resolved({ crossNetworkResidual: true }), resolved({}));
   const without = { ...resolved({}).sidenet, crossNetworkResidual: false };
   assert.deepEqual(resolved({ crossNetworkResidual: false }).sidenet, without);
@@ -147,26 +147,26 @@ test("a cross-network residual is what a SideNet has anyway, so that declaring i
 
 test("a gate is learned anyway, so that declaring it makes no other run", () => {
   const resolved = (gate?: "learned" | "fixed") =>
-    validateExperiment({ ...small, adaptation: { ...small.adaptation!, ...gate && { gate } } });
+    resolvedExperiment({ ...small, adaptation: { ...small.adaptation!, ...gate && { gate } } });
   assert.deepEqual(resolved("learned"), resolved());
   assert.deepEqual(resolved("fixed").adaptation, { ...resolved().adaptation, gate: "fixed" });
 });
 
 test("a SideNet is initialised unless its kind says otherwise, and saying so makes no other run", () => {
-  const { sidenet } = validateExperiment(small);
+  const { sidenet } = resolvedExperiment(small);
   assert.deepEqual(sidenet, {
     reductionFactor: 2,
     initialization: { kind: "paper" },
     memoryBlock: 1,
   });
   const said = { ...small, sidenet: { kind: "initialized", memoryBlock: 1 } };
-  assert.deepEqual(validateExperiment(said).sidenet, sidenet);
+  assert.deepEqual(resolvedExperiment(said).sidenet, sidenet);
   const read = { kind: "checkpoint", path: "longmem.pt" };
-  assert.deepEqual(validateExperiment({ ...small, sidenet: read }).sidenet, read);
+  assert.deepEqual(resolvedExperiment({ ...small, sidenet: read }).sidenet, read);
 });
 
 test("settings of a model are as declared, or fit what it is to be compared with", () => {
-  const { evaluations: [{ models }] } = validateExperiment({
+  const { evaluations: [{ models }] } = resolvedExperiment({
     ...small,
     evaluations: [{
       kind: "perplexity",
@@ -224,7 +224,7 @@ for (
   ] as const
 ) {
   test(`protocol "${protocol}" decides how in-context learning from sentences is asked`, () => {
-    const { memory, evaluations: [evaluation] } = validateExperiment({
+    const { memory, evaluations: [evaluation] } = resolvedExperiment({
       ...small,
       protocol,
       memory: { capacityTokens: 65_536 },
@@ -264,7 +264,7 @@ for (
 }
 
 test("SQuAD is asked as the paper did, from one memory for all questions", () => {
-  const { memory, evaluations: [evaluation] } = validateExperiment({
+  const { memory, evaluations: [evaluation] } = resolvedExperiment({
     ...small,
     protocol: "released-code",
     evaluations: [{ kind: "squad", folder: "squad", models: ["longmem"], maxItems: 9 }],
@@ -288,7 +288,7 @@ test("SQuAD is asked as the paper did, from one memory for all questions", () =>
 test("in-context learning from reviews has defaults of its own, and what is declared goes before them", () => {
   const chronicle = { tokenizer: { kind: "chronicle" }, corpus: { kind: "chronicle" } } as const;
   const asked = { kind: "in-context-learning", models: ["longmem"] } as const;
-  const { evaluations: [plain, declared] } = validateExperiment({
+  const { evaluations: [plain, declared] } = resolvedExperiment({
     ...small,
     ...chronicle,
     protocol: "released-code",
@@ -322,7 +322,7 @@ test("in-context learning from reviews has defaults of its own, and what is decl
 });
 
 test("an evaluation that has no name has that of its kind and split", () => {
-  const { evaluations } = validateExperiment({
+  const { evaluations } = resolvedExperiment({
     ...small,
     tokenizer: { kind: "chronicle" },
     corpus: { kind: "chronicle" },
@@ -342,7 +342,7 @@ test("a chronicle is written as its generator defaults to, but for what is decla
   const tokenizer = { kind: "chronicle" } as const;
   const { pretraining, ...defaults } = defaultChronicle;
   assert.deepEqual(
-    validateExperiment({ ...small, seed: 7, tokenizer, corpus: { kind: "chronicle" } }).corpus,
+    resolvedExperiment({ ...small, seed: 7, tokenizer, corpus: { kind: "chronicle" } }).corpus,
     {
       kind: "chronicle",
       seed: 7,
@@ -363,7 +363,7 @@ test("a chronicle is written as its generator defaults to, but for what is decla
       config: { contextTokens: 64, book: { chapters: 4 }, drill: { songWords } },
     },
   };
-  assert.deepEqual(validateExperiment(declared).corpus, {
+  assert.deepEqual(resolvedExperiment(declared).corpus, {
     kind: "chronicle",
     seed: 3,
     books: { train: 5, valid: 8, test: 24 },
@@ -380,12 +380,12 @@ test("a chronicle is written as its generator defaults to, but for what is decla
 
 test("a field set to undefined is absent, at every depth, and takes its default", () => {
   const corpus = { ...small.corpus, lines: undefined, maxDocumentTokens: undefined };
-  const resolved = validateExperiment({ ...small, seed: undefined, corpus });
-  assert.deepEqual(resolved, validateExperiment(small));
+  const resolved = resolvedExperiment({ ...small, seed: undefined, corpus });
+  assert.deepEqual(resolved, resolvedExperiment(small));
 });
 
 test("the reproduction of Table 2 knows by itself what stands for what", () => {
-  const { reproduces } = validateExperiment({ ...small, reproduces: { table: "table-2" } });
+  const { reproduces } = resolvedExperiment({ ...small, reproduces: { table: "table-2" } });
   assert.deepEqual(reproduces?.rows, [
     { row: "GPT-2*", model: "backbone" },
     { row: "LongMem", model: "longmem" },
@@ -394,14 +394,14 @@ test("the reproduction of Table 2 knows by itself what stands for what", () => {
   const metrics = lengthBuckets.slice(1).map(({ name }) => `perplexity ${name}`);
   assert.deepEqual(reproduces?.columns.map(({ metric }) => metric), metrics);
   const rows = [{ row: "MemTRM", model: "longmem" }];
-  const own = validateExperiment({ ...small, reproduces: { table: "table-2", rows } });
+  const own = resolvedExperiment({ ...small, reproduces: { table: "table-2", rows } });
   assert.deepEqual(own.reproduces?.rows, rows);
-  assert.ok(!("reproduces" in validateExperiment(small)));
+  assert.ok(!("reproduces" in resolvedExperiment(small)));
 });
 
 test("fillDefaults() asks chapter breaks of the corpus as the paper does, and in the way of the protocol", () => {
   const breaks = (change: Partial<Experiment>, evaluation: object = {}) =>
-    validateExperiment({
+    resolvedExperiment({
       ...small,
       ...change,
       evaluations: [{ kind: "chapter-break", models: ["backbone"], ...evaluation }],

@@ -1,12 +1,12 @@
 import type { EvaluationDeclaration, Experiment } from "../../src/experiment/declaration.ts";
 import { describeItems, estimateRun } from "../../src/experiment/estimate.ts";
-import { validateExperiment } from "../../src/experiment/validation.ts";
+import { resolvedExperiment } from "./resolved.ts";
 import { withFolder } from "../backbone/checkpoint/temporary.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
 import { smallExperiment as small } from "./small_experiment.ts";
 
 function estimate(change: Partial<Experiment>) {
-  return estimateRun(validateExperiment({ ...small, ...change }));
+  return estimateRun(resolvedExperiment({ ...small, ...change }));
 }
 
 test("estimateRun() counts the parameters of the released shape", async () => {
@@ -141,7 +141,7 @@ test("estimateRun() lists the questions that are not there, compressed or not", 
 });
 
 test("describeItems() says how many facts are asked for, and from where", () => {
-  const { evaluations: [evaluation] } = validateExperiment({
+  const { evaluations: [evaluation] } = resolvedExperiment({
     ...small,
     evaluations: [{ kind: "needle", models: ["backbone"], needles: [1, 4], distances: [64, 9] }],
   });
@@ -156,7 +156,7 @@ test("describeItems() says how many examples are asked, and of what", () => {
     fields: Partial<Extract<EvaluationDeclaration, { kind: "in-context-learning" }>>,
     change: Partial<Experiment> = {},
   ) => {
-    const { evaluations: [evaluation] } = validateExperiment({
+    const { evaluations: [evaluation] } = resolvedExperiment({
       ...small,
       ...change,
       evaluations: [{
@@ -170,7 +170,7 @@ test("describeItems() says how many examples are asked, and of what", () => {
   };
   assert.equal(described({}), "all examples of mr, subj, 2 seeds");
   assert.equal(described({ maxItems: 7 }), "at most 7 examples of mr, subj, 2 seeds");
-  const { evaluations: [squad] } = validateExperiment({
+  const { evaluations: [squad] } = resolvedExperiment({
     ...small,
     evaluations: [{ kind: "squad", folder: "squad", models: ["backbone"] }],
   });
@@ -214,7 +214,7 @@ test("estimateRun() misses a file of chapter breaks, and describeItems() says wh
     tokenizer: { kind: "chronicle" },
   });
   assert.deepEqual(missing, ["no_breaks.json"]);
-  const { evaluations } = validateExperiment({ ...small, ...change });
+  const { evaluations } = resolvedExperiment({ ...small, ...change });
   assert.deepEqual(evaluations.map(describeItems), [
     "at most 3 documents of valid",
     "at most 9 chapter breaks of ao3, after 4096, 6144, 8192 tokens",

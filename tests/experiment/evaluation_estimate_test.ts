@@ -1,7 +1,7 @@
 import { gzipSync } from "node:zlib";
 import type { EvaluationDeclaration } from "../../src/experiment/declaration.ts";
 import { estimateEvaluation } from "../../src/experiment/evaluation_estimate.ts";
-import { validateExperiment } from "../../src/experiment/validation.ts";
+import { resolvedExperiment } from "./resolved.ts";
 import { withFolder } from "../backbone/checkpoint/temporary.ts";
 import { assert, test } from "../testing.ts";
 import { smallExperiment as small } from "./small_experiment.ts";
@@ -11,7 +11,7 @@ const forward = { backbone: 10, sidenet: 7 };
 /** Estimates an evaluation of the small experiment, whose segments have 128 tokens. */
 function estimate(evaluation: EvaluationDeclaration, folder: string, known = forward) {
   const corpus = { ...small.corpus, folder };
-  const resolved = validateExperiment({ ...small, corpus, evaluations: [evaluation] });
+  const resolved = resolvedExperiment({ ...small, corpus, evaluations: [evaluation] });
   return estimateEvaluation(resolved.evaluations[0], resolved.corpus, known);
 }
 

@@ -1,14 +1,14 @@
 import type { Experiment } from "../../src/experiment/declaration.ts";
 import { canonicalJson, resolveRun, resolveRuns, runId } from "../../src/experiment/resolve.ts";
 import { DeclarationError } from "../../src/experiment/problem.ts";
-import { validateExperiment } from "../../src/experiment/validation.ts";
+import { resolvedExperiment } from "./resolved.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
 import { smallExperiment as small } from "./small_experiment.ts";
 
 const declarations = repositoryPath("tests/experiment/declarations");
 
 function idOf(change: Partial<Experiment>): string {
-  return runId(validateExperiment({ ...small, ...change }));
+  return runId(resolvedExperiment({ ...small, ...change }));
 }
 
 /** Reverses the order of the keys of every object. */
@@ -23,7 +23,7 @@ function reversed(value: unknown): unknown {
 test("runId() is stable, readable, and does not depend on the order of keys", () => {
   // A change of this value makes every finished run run again: it is to be intended.
   assert.equal(idOf({}), "m1024-c4-k64-seed1-e064af0e");
-  assert.equal(runId(validateExperiment(reversed(small))), idOf({}));
+  assert.equal(runId(resolvedExperiment(reversed(small))), idOf({}));
 });
 
 test("runId() is the same for a default written out", () => {

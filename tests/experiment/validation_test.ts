@@ -1,7 +1,7 @@
 import type { Experiment } from "../../src/experiment/declaration.ts";
 import { defineExperiment } from "../../src/experiment/declaration.ts";
 import { DeclarationError } from "../../src/experiment/problem.ts";
-import { validateExperiment } from "../../src/experiment/validation.ts";
+import { resolvedExperiment } from "./resolved.ts";
 import { lowestCapacityTokens } from "../../src/memory/config.ts";
 import { assert, test } from "../testing.ts";
 import { smallExperiment as small } from "./small_experiment.ts";
@@ -898,7 +898,7 @@ const malformed: Malformed[] = [
 ];
 
 for (const { name, change, problems } of malformed) {
-  test(`validateExperiment() refuses a declaration: ${name}`, () => {
+  test(`checkExperiment() refuses a declaration: ${name}`, () => {
     const error = errorOf({ ...small, ...change });
     const listed = error.problems.map(({ path, message }) => `${path} ${message}`);
     assert.deepEqual(listed, problems);
@@ -912,16 +912,16 @@ for (const { name, change, problems } of malformed) {
   });
 }
 
-test("validateExperiment() knows that texts are read into a shared bank one at a time", () => {
+test("checkExperiment() knows that texts are read into a shared bank one at a time", () => {
   const memory = { capacityTokens: 128, bank: "shared", reset: "document" } as const;
-  const { evaluations } = validateExperiment({
+  const { evaluations } = resolvedExperiment({
     ...small,
     evaluations: [{ ...evaluation, batchSize: 4, memory }],
   });
   assert.equal(evaluations[0].memory?.bank, "shared");
   // Efficiency writes all rows at once, into a bank that it makes as large as they need.
   assert.doesNotThrow(() =>
-    validateExperiment({
+    resolvedExperiment({
       ...small,
       evaluations: [{
         kind: "efficiency",
@@ -933,7 +933,7 @@ test("validateExperiment() knows that texts are read into a shared bank one at a
   );
 });
 
-test("validateExperiment() refuses what is no object", () => {
+test("checkExperiment() refuses what is no object", () => {
   assert.match(
     errorOf("memory").message,
     /^Cannot declare experiment as the declaration has a wrong value: current value is "memory", /,
@@ -942,7 +942,7 @@ test("validateExperiment() refuses what is no object", () => {
 
 function errorOf(declaration: unknown): DeclarationError {
   try {
-    validateExperiment(declaration);
+    resolvedExperiment(declaration);
   } catch (error) {
     if (error instanceof DeclarationError) return error;
     throw error;
@@ -958,13 +958,13 @@ test("defineExperiment() returns its argument, and throws what is wrong with it"
 test("a misspelled field does not compile, an undefined part does", () => {
   // @ts-expect-error -- the compiler has to name the field
   const misspelled: Experiment = { ...small, memory: { retreivedTokens: 64 } };
-  assert.throws(() => validateExperiment(misspelled), DeclarationError);
+  assert.throws(() => resolvedExperiment(misspelled), DeclarationError);
   const baseline: Experiment = {
     ...small,
     memory: undefined,
     evaluations: [{ ...evaluation, models: ["backbone"] }],
   };
-  assert.ok(!("memory" in validateExperiment(baseline)));
+  assert.ok(!("memory" in resolvedExperiment(baseline)));
 });
 
 test("lowestCapacityTokens() is what the official eviction needs to never drop more than it holds", () => {

@@ -1,7 +1,7 @@
 import { readSafetensors } from "../../src/backbone/checkpoint/safetensors.ts";
 import { initializeBackbone } from "../../src/backbone/initialization.ts";
 import type { Experiment } from "../../src/experiment/declaration.ts";
-import { validateExperiment } from "../../src/experiment/validation.ts";
+import { resolvedExperiment } from "../experiment/resolved.ts";
 import type { RunContext } from "../../src/runner/run.ts";
 import { runExperiment } from "../../src/runner/run_experiment.ts";
 import { openText } from "../../src/runner/text.ts";
@@ -49,7 +49,7 @@ async function open(change: Partial<Experiment> = {}) {
   } as unknown as RunContext;
   return {
     hashes,
-    text: await openText(validateExperiment({ ...experiment, ...change }), context),
+    text: await openText(resolvedExperiment({ ...experiment, ...change }), context),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { EfficiencyEvaluation, Experiment } from "../../src/experiment/declaration.ts";
-import { validateExperiment } from "../../src/experiment/validation.ts";
+import { resolvedExperiment } from "../experiment/resolved.ts";
 import { RunFolder } from "../../src/results/run_folder.ts";
 import { currentEnvironment } from "../../src/results/environment.ts";
 import { evaluateEfficiency } from "../../src/runner/efficiency.ts";
@@ -41,7 +41,7 @@ const experiment = {
 } as const satisfies Experiment;
 
 function evaluationOf(declared: Experiment): EfficiencyEvaluation {
-  const [evaluation] = validateExperiment(declared).evaluations;
+  const [evaluation] = resolvedExperiment(declared).evaluations;
   assert.ok(evaluation.kind === "efficiency");
   return evaluation;
 }

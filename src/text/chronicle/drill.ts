@@ -61,27 +61,6 @@ export function writeDrill(
   return draft.finish(name);
 }
 
-/**
- * Writes one roll, a probe of how well a model finds values by their names: nothing else tells the value.
- *
- * @param options `pairs` of a person and a home, given `repetitions` times, each time in another order.
- */
-export function writeShuffledPairs(
-  config: ChronicleConfig,
-  options: {
-    readonly seed: number | string;
-    readonly pairs: number;
-    readonly repetitions: number;
-  },
-): ChronicleDocument {
-  const random = new Random(`${options.seed}/pairs`);
-  const draft = new Draft(random, checkChronicle(config).sentence);
-  const persons = new NameSupply(wordIds.persons, random);
-  const facts = persons.take(options.pairs).map((person) => drawFact(person, "home", random));
-  for (let i = 0; i < options.repetitions; i++) draft.tellRoll(random.shuffle([...facts]));
-  return draft.finish(`pairs ${options.seed}`);
-}
-
 type Names = Readonly<Record<typeof nameClasses[number], NameSupply>>;
 
 function tellSong(draft: Draft, drill: DrillConfig, random: Random): void {

@@ -1,4 +1,4 @@
-import { recallAt } from "../../../src/memory/index/recall.ts";
+import { recallAt } from "./recall.ts";
 import { assert, test } from "../../testing.ts";
 
 test("recallAt() is the share of the exact ids found, whatever their order", () => {

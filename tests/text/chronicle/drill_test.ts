@@ -1,7 +1,7 @@
 import { defaultChronicle } from "../../../src/text/chronicle/config.ts";
-import { writeDrill, writeShuffledPairs } from "../../../src/text/chronicle/drill.ts";
+import { writeDrill } from "../../../src/text/chronicle/drill.ts";
 import { isFar, type Recall } from "../../../src/text/chronicle/recall.ts";
-import { idOf, idsOf, vocabulary } from "../../../src/text/chronicle/vocabulary.ts";
+import { idOf, idsOf } from "../../../src/text/chronicle/vocabulary.ts";
 import { assert, test } from "../../testing.ts";
 
 const drills = Array.from(
@@ -95,17 +95,6 @@ test("Drills tell of ships as configured, in openings after they rested too", ()
   const { drill } = defaultChronicle;
   const without = writeDrill({ ...defaultChronicle, drill: { ...drill, openingShare: 0 } }, 1);
   assert.ok(!without.text().includes("chapter"));
-});
-
-test("writeShuffledPairs() writes pairs that only their names tell", () => {
-  const probe = writeShuffledPairs(defaultChronicle, { seed: 1, pairs: 8, repetitions: 3 });
-  assert.equal(probe.tokens.length, 2 + 3 * (8 * 2 + 2));
-  assert.equal(probe.recalls.length, 16);
-  assert.ok(probe.recalls.every((recall) => recall.kind === "pair"));
-  const order = (i: number) =>
-    Array.from(probe.tokens.subarray(1 + 18 * i, 19 + 18 * i)).map((id) => vocabulary[id]);
-  assert.notDeepEqual(order(0), order(1));
-  assert.deepEqual(order(0).sort(), order(1).sort());
 });
 
 /**
