@@ -1,7 +1,7 @@
 /**
  * Differences between models that were scored on the same items, and whether they are more than noise.
  */
-import { bootstrapInterval, mean } from "./statistics.ts";
+import { bootstrapInterval, type Estimate, mean, simultaneousFactor } from "./statistics.ts";
 
 /**
  * A metric as a ratio of two sums over items, so that any draw of the items gives it anew: nats and tokens of documents,
@@ -37,6 +37,8 @@ export interface Difference {
   readonly items: number;
   /** What they are, in the plural: `documents`. */
   readonly unit: string;
+  /** True where numbers were compared, and not item by item. */
+  readonly isApart?: true;
   /** Items on which the models differ, in any of the seeds. */
   readonly differing: number;
   /** Seeds. */
@@ -100,6 +102,48 @@ export function compare(
     differing,
     seeds: first.length,
     insideNoise: !interval || differing < fewestItems || holdsZero(interval),
+  };
+}
+
+/**
+ * Compares two numbers that were measured each by itself, or of whose items there are no records. What makes an item hard for
+ * both models does not cancel, so that the interval is wider than it need be: on each side the root of the sum of the squares
+ * of the parts of theirs that lie there (Zou and Donner 2008).
+ *
+ * @returns undefined where one has no interval.
+ */
+export function compareApart(
+  first: Pick<Estimate, "value" | "ci95" | "n">,
+  second: Pick<Estimate, "value" | "ci95" | "n">,
+): Difference | undefined {
+  if (!first.ci95 || !second.ci95) return undefined;
+  const value = first.value - second.value, items = Math.min(first.n, second.n);
+  const interval = [
+    value - Math.hypot(first.value - first.ci95[0], second.ci95[1] - second.value),
+    value + Math.hypot(first.ci95[1] - first.value, second.value - second.ci95[0]),
+  ] as const;
+  return {
+    value,
+    interval,
+    items,
+    unit: "items",
+    isApart: true,
+    differing: items,
+    seeds: 1,
+    insideNoise: items < fewestItems || holdsZero(interval),
+  };
+}
+
+/** A difference that is one of several, of which the largest is spoken of: its interval holds for all of them at once. */
+export function amongSeveral(difference: Difference, comparisons: number): Difference {
+  const { value, interval, insideNoise } = difference;
+  if (!interval) return difference;
+  const factor = simultaneousFactor(comparisons);
+  const [low, high] = interval.map((end) => value + factor * (end - value));
+  return {
+    ...difference,
+    interval: [low, high],
+    insideNoise: insideNoise || holdsZero([low, high]),
   };
 }
 

@@ -4,6 +4,7 @@
 import { dirname } from "node:path";
 import {
   compare,
+  compareApart,
   type Difference,
   fewestItems,
   holdsZero,
@@ -47,6 +48,8 @@ export interface TableColumn {
   readonly name: string;
   /** The same in short. */
   readonly header: string;
+  /** What the header does not say. */
+  readonly meaning?: string;
   /** Unit of the values. */
   readonly unit: string;
   /** Direction of improvement. */
@@ -77,6 +80,8 @@ export interface EvaluationTable {
   readonly baseline: string;
   /** Headings of what varies between runs. */
   readonly varied: readonly string[];
+  /** What headings are short for: the path of a swept field in the declaration. */
+  readonly fields: Readonly<Record<string, string>>;
   /** The metrics. */
   readonly columns: readonly TableColumn[];
   /** The models. */
@@ -217,25 +222,42 @@ function replicaGroups(runs: readonly RunRecord[]): RunRecord[][] {
 }
 
 /** What tells groups apart: what a sweep varies and, where that does not, the names of runs. */
-function variations(groups: readonly (readonly RunRecord[])[]): Record<string, string>[] {
+function variations(
+  groups: readonly (readonly RunRecord[])[],
+  headings: ReadonlyMap<string, string>,
+): Record<string, string>[] {
   if (groups.length === 1) return [{}];
-  const varied = groups.map(([{ summary }]) => {
-    const { seed: _seed, ...fields } = summary.variation ?? {};
-    const names = Object.keys(fields).map(sweptName);
-    const shown = Object.entries(fields).map(([field, value], i) => [
-      names.indexOf(names[i]) === names.lastIndexOf(names[i]) ? names[i] : field,
-      formatSwept(value),
-    ]);
-    return Object.fromEntries(shown) as Record<string, string>;
-  });
+  const varied = groups.map(([{ summary }]) =>
+    Object.fromEntries(
+      sweptFields(summary).map(([field, value]) => [headings.get(field)!, sweptLabel(value)]),
+    ) as Record<string, string>
+  );
   const distinct = new Set(varied.map((fields) => JSON.stringify(fields))).size;
   if (distinct === groups.length) return varied;
   return groups.map(([{ summary }], i) => ({ ...varied[i], run: summary.run }));
 }
 
-/** A swept field as tables name it: that of an evaluation without the evaluation's number. */
-function sweptName(field: string): string {
-  return field.replace(/^evaluations\.\d+\.(.*)$/, "evaluated $1");
+function sweptFields({ variation }: RunRecord["summary"]): [string, unknown][] {
+  return Object.entries(variation ?? {}).filter(([field]) => field !== "seed");
+}
+
+/** Headings of swept fields by their paths: the last name of each, `capacityTokens`, but where two have the same. */
+function sweptHeadings(runs: readonly RunRecord[]): Map<string, string> {
+  const fields = [
+    ...new Set(runs.flatMap(({ summary }) => sweptFields(summary).map(([field]) => field))),
+  ];
+  const last = (field: string) => field.split(".").at(-1)!;
+  return new Map(fields.map((field) => {
+    const isAlone = fields.filter((other) => last(other) === last(field)).length === 1;
+    return [field, isAlone ? last(field) : field];
+  }));
+}
+
+/** A swept value as tables show it: a variant by its kind, `blocks [0,2]`. */
+function sweptLabel(value: unknown): string {
+  if (typeof value !== "object" || value === null || !("kind" in value)) return formatSwept(value);
+  const { kind, ...fields } = value;
+  return [kind, ...Object.values(fields)].map(formatSwept).join(" ");
 }
 
 /** Orders runs of a sweep by the values of its fields, numbers by size; others as they are. */
@@ -261,7 +283,8 @@ function bySweptValues(
 function tablesOf(runs: readonly RunRecord[], sumsOf: SumsOf): EvaluationTable[] {
   const newest = newestVersions(runs);
   const groups = replicaGroups(runs).toSorted(bySweptValues);
-  const labels = variations(groups);
+  const headings = sweptHeadings(runs);
+  const labels = variations(groups, headings);
   const all = runs.flatMap(({ summary }) => summary.metrics)
     .filter((metric) => metric.metricVersion === newest.get(metricKey(metric)));
   const byEvaluation = Map.groupBy(all, ({ evaluation }) => evaluation);
@@ -276,6 +299,7 @@ function tablesOf(runs: readonly RunRecord[], sumsOf: SumsOf): EvaluationTable[]
         part,
         baseline: metrics[0].model,
         varied: [...new Set(labels.flatMap((label) => Object.keys(label)))],
+        fields: Object.fromEntries([...headings].map(([field, heading]) => [heading, field])),
         columns,
         rows: withBest(rows, columns),
       };
@@ -286,10 +310,19 @@ function tablesOf(runs: readonly RunRecord[], sumsOf: SumsOf): EvaluationTable[]
 function columnsOf(metrics: readonly Metric[]): TableColumn[] {
   const columns = new Map<string, TableColumn>();
   for (const { name, unit, higherIsBetter, metricVersion } of metrics) {
-    const { header } = metricLabel(name);
-    columns.set(name, { name, header, unit, higherIsBetter, metricVersion });
+    columns.set(name, { name, ...metricLabel(name), unit, higherIsBetter, metricVersion });
   }
-  return [...columns.values()];
+  const headers = [...columns.values()].map(({ header }) => header);
+  return [...columns.values()].map((
+    { name, header, meaning, unit, higherIsBetter, metricVersion },
+  ) => ({
+    name,
+    header: headers.indexOf(header) === headers.lastIndexOf(header) ? header : name,
+    ...(meaning !== undefined && { meaning }),
+    unit,
+    higherIsBetter,
+    metricVersion,
+  }));
 }
 
 /** A cell with the sums of each seed, by which it is compared. */
@@ -365,19 +398,30 @@ function measurements(
 }
 
 /**
- * How much more a first model has of a metric than a second, in runs that differ in nothing but their seed.
+ * How much more the model of one row has of a metric than that of another: item by item where there are records of the same
+ * items, or else by their intervals.
  *
- * @returns undefined where one of them was not measured, or not on the same items.
+ * @param column Number of the metric's column.
+ * @returns undefined where one of them was not measured, or without an interval.
  */
-export function compareModels(
-  group: readonly RunRecord[],
-  wanted: { evaluation: string; column: TableColumn; first: string; second: string },
+export function compareRows(
+  { evaluation, columns }: EvaluationTable,
+  { first, second, column }: { first: TableRow; second: TableRow; column: number },
   sumsOf: SumsOf,
 ): Difference | undefined {
-  const [first, second] = [wanted.first, wanted.second].map((model) =>
-    measurements(group, { ...wanted, model }, sumsOf).sums
+  const cells = [first.cells[column], second.cells[column]];
+  if (!cells[0] || !cells[1]) return undefined;
+  const [sums, others] = [first, second].map(({ runs, model }) =>
+    measurements(runs, { evaluation, column: columns[column], model }, sumsOf).sums
   );
-  return first && second && compare(first, second);
+  const paired = sums && others && compare(sums, others);
+  if (paired) return paired;
+  const [estimate, other] = [cells[0], cells[1]].map(({ value, ci95, metrics }) => ({
+    value,
+    ...(ci95 && { ci95 }),
+    n: Math.min(...metrics.map(({ n }) => n)),
+  }));
+  return compareApart(estimate, other);
 }
 
 /**

@@ -1,9 +1,9 @@
 /**
  * What an evaluation found, in a sentence: said of measured values alone, and no more than they show.
  */
-import { type Difference, fewestItems } from "./comparison.ts";
+import { amongSeveral, type Difference, fewestItems } from "./comparison.ts";
 import {
-  compareModels,
+  compareRows,
   type EvaluationTable,
   type SumsOf,
   type TableRow,
@@ -11,68 +11,186 @@ import {
 import { metricNoun } from "./metric_label.ts";
 import { differenceInWords, uncertain } from "./table_text.ts";
 
-/** How a model is called beside LongMem. */
-const names: Readonly<Record<string, string>> = {
-  "backbone": "of the backbone alone",
-  "sidenet-without-memory": "of a SideNet that never had a memory",
-  "longmem": "of LongMem",
-  "longmem-memory-off": "with its memory off",
-  "longmem-recent-memory": "with a memory of the latest text only",
-  "longmem-other-document": "with another document's memory",
-  "untrained-with-memory": "before its training",
+/** How a model is called beside LongMem: where its number is told, and where LongMem is compared with it. */
+const names: Readonly<Record<string, readonly [beside: string, than: string]>> = {
+  "backbone": ["of the backbone alone", "the backbone alone"],
+  "sidenet-without-memory": [
+    "of a SideNet that never had a memory",
+    "a SideNet that never had a memory",
+  ],
+  "longmem": ["of LongMem", "LongMem"],
+  "longmem-memory-off": ["with its memory off", "with its memory off"],
+  "longmem-recent-memory": [
+    "with a memory of the latest text only",
+    "with a memory of the latest text only",
+  ],
+  "longmem-other-document": ["with another document's memory", "with another document's memory"],
+  "untrained-with-memory": ["before its training", "before its training"],
 };
 
-/** How LongMem does beside another model. */
+/** What LongMem is compared with first, the first that was measured. */
+const baselines = [
+  "backbone",
+  "sidenet-without-memory",
+  "longmem-memory-off",
+  "longmem-other-document",
+  "untrained-with-memory",
+];
+
+/** How a model does beside another. */
 interface Comparison {
   readonly outcome: "better" | "worse" | "noise" | "too few";
   readonly difference: Difference;
 }
 
+/** The rows of runs that differ in nothing but their seed, and what tells them from others. */
+interface Group {
+  readonly rows: readonly TableRow[];
+  readonly setting: string;
+}
+
+/** As many settings of a sweep have a sentence each; more have one together. */
+const mostSentences = 2;
+
 /**
- * One sentence for each group of runs of an evaluation's main table: LongMem's number beside the others', whether the
- * differences are outside the noise, and what follows about the memory.
+ * What an evaluation's main table says: what the settings of a sweep do to its first metric; LongMem's number beside the others',
+ * whether the differences are outside the noise, and what follows about the memory.
  *
  * @param table A table of an evaluation; its first column is what is spoken of.
  */
 export function findings(table: EvaluationTable, sumsOf: SumsOf): string[] {
-  const groups = Map.groupBy(table.rows, ({ runs }) => runs);
-  return [...groups.values()].map((rows) => {
-    const varied = Object.entries(rows[0].variation).map(([name, value]) => `${name} ${value}`);
-    const where = [table.evaluation, ...varied].join(", ");
-    return `${where}: ${findingOf(table, rows, sumsOf)}`;
-  });
+  const telling = tellingFields(table);
+  const groups = [...Map.groupBy(table.rows, ({ runs }) => runs).values()].map((rows): Group => ({
+    rows: rows.filter(({ cells }) => cells[0]),
+    setting: telling.filter((name) => rows[0].variation[name] !== undefined)
+      .map((name) => `${name} ${rows[0].variation[name]}`).join(", "),
+  }));
+  const swept = sweepFinding(table, groups, sumsOf);
+  const each = groups.length > mostSentences && swept !== undefined
+    ? [settingsFinding(table, groups, sumsOf)]
+    : groups.filter(({ rows }) => swept === undefined || rows.length > 1).map((group) => ({
+      where: [table.evaluation, ...(group.setting === "" ? [] : [group.setting])].join(", "),
+      text: findingOf(table, group.rows, sumsOf),
+    })).map(({ where, text }) => `${where}: ${text}`);
+  return [swept, ...each].filter((sentence) => sentence !== undefined);
 }
 
-function findingOf(table: EvaluationTable, rows: readonly TableRow[], sumsOf: SumsOf): string {
-  const [column] = table.columns;
-  const noun = metricNoun(column.name);
-  const measured = rows.filter(({ cells }) => cells[0]);
-  const value = ({ cells: [cell] }: TableRow) => uncertain(cell!).split(" ")[0];
-  const whole = ({ cells: [cell] }: TableRow) => uncertain(cell!);
-  const longmem = measured.find(({ model }) => model === "longmem");
-  if (!longmem) {
-    const [first, ...others] = measured;
-    if (!first) return `${noun} was not measured.`;
-    const items = Math.min(...first.cells[0]!.metrics.map(({ n }) => n));
-    return `The ${noun} ${nameOf(first)} is ${whole(first)}` +
-      others.map((row) => `, ${nameOf(row)} ${whole(row)}`).join("") +
-      ` (n = ${items})${best(measured)}.`;
+/** The headings that tell runs apart, without those whose values follow from the ones before, as of lists swept side by side. */
+function tellingFields({ varied, rows }: EvaluationTable): string[] {
+  const kept: string[] = [];
+  for (const name of varied) {
+    const key = ({ variation }: TableRow) => JSON.stringify(kept.map((other) => variation[other]));
+    const follows = kept.length > 0 &&
+      [...Map.groupBy(rows, key).values()].every((alike) =>
+        new Set(alike.map(({ variation }) => variation[name])).size === 1
+      );
+    if (!follows) kept.push(name);
   }
-  const shown = measured.filter(({ model }) => model in names && model !== "longmem");
-  const numbers = `LongMem's ${noun} is ${value(longmem)}` +
-    shown.map((row, i) =>
-      `, ${i === 0 && /^of/.test(nameOf(row)) ? "that " : ""}${nameOf(row)} ${value(row)}`
-    )
-      .join("");
-  const beside = (model: string): Comparison | undefined => {
-    const difference = compareModels(longmem.runs, {
-      evaluation: table.evaluation,
-      column,
-      first: "longmem",
-      second: model,
-    }, sumsOf);
+  return kept;
+}
+
+/** Which settings of a sweep are best and worst, and whether by more than chance; undefined where nothing is swept. */
+function sweepFinding(
+  table: EvaluationTable,
+  groups: readonly Group[],
+  sumsOf: SumsOf,
+): string | undefined {
+  const [column] = table.columns;
+  const telling = tellingFields(table);
+  const fields = telling.filter((name) => name !== "run");
+  const following = table.varied.filter((name) => !telling.includes(name));
+  const models = groups.flatMap(({ rows }) => rows.map(({ model }) => model));
+  const model = models.includes("longmem") ? "longmem" : models.at(-1);
+  const rows = ranked(
+    table,
+    groups.flatMap(({ rows }) => rows.filter((row) => row.model === model)),
+  );
+  const best = rows[0], worst = rows.at(-1);
+  if (fields.length === 0 || !best || !worst || rows.length < 2) return undefined;
+  const setting = (row: TableRow) =>
+    fields.filter((field) => row.variation[field] !== undefined)
+      .map((field) =>
+        fields.length === 1 ? row.variation[field] : `${field} ${row.variation[field]}`
+      )
+      .join(", ");
+  const pairs = rows.length * (rows.length - 1) / 2;
+  const beside = (first: TableRow, second: TableRow) => {
+    const difference = compareRows(table, { first, second, column: 0 }, sumsOf);
+    return difference && amongSeveral(difference, pairs);
+  };
+  const most = beside(best, worst);
+  const alike = rows.slice(1).filter((row) => beside(best, row)?.insideNoise ?? true);
+  const whose = model === "longmem" ? "LongMem's " : "the ";
+  const of = model === "longmem" ? "" : ` ${nameOf(best)}`;
+  const several = pairs > 1 ? `, an interval for all ${pairs} differences at once` : "";
+  const verdict = most === undefined
+    ? "; whether the difference is more than chance, too little was measured to say"
+    : `; the difference (${amount(most)}${several}) is ${
+      most.insideNoise ? "inside the noise" : "more than chance"
+    }`;
+  const swept = fields.join(" and ") +
+    (following.length === 0 ? "" : ` (and ${following.join(" and ")} with it)`);
+  return `${table.evaluation}, by ${swept}: ${whose}${metricNoun(column.name)}${of} ` +
+    `is best at ${setting(best)} (${uncertain(best.cells[0]!)}) and worst at ${setting(worst)} (${
+      uncertain(worst.cells[0]!)
+    })${verdict}${
+      alike.length === 0 || most === undefined || most.insideNoise
+        ? ""
+        : `; ${alike.map(setting).join("; ")} ${
+          alike.length === 1 ? "does" : "do"
+        } as well, as far as can be told`
+    }.`;
+}
+
+/** How LongMem does beside the first baseline, over all settings of a sweep. */
+function settingsFinding(
+  table: EvaluationTable,
+  groups: readonly Group[],
+  sumsOf: SumsOf,
+): string | undefined {
+  const models = new Set(groups.flatMap(({ rows }) => rows.map(({ model }) => model)));
+  const baseline = baselines.find((model) => models.has(model));
+  if (baseline === undefined || !models.has("longmem")) return undefined;
+  const settings = Map.groupBy(
+    groups.flatMap(({ rows, setting }) => {
+      const compared = comparisons(table, rows, sumsOf)(baseline);
+      return compared ? [{ setting, ...compared }] : [];
+    }),
+    ({ outcome }) => outcome,
+  );
+  const count = [...settings.values()].reduce((sum, { length }) => sum + length, 0);
+  if (count === 0) return undefined;
+  const words = {
+    better: "better than",
+    worse: "worse than",
+    noise: "not known to differ from",
+    "too few": "measured on too little to be compared with",
+  } as const;
+  const clauses = (["better", "worse", "noise", "too few"] as const).flatMap((outcome) => {
+    const of = settings.get(outcome) ?? [];
+    if (of.length === 0) return [];
+    const where = of.length === count
+      ? `in all ${count} settings`
+      : `in ${of.length} of ${count} (${of.map(({ setting }) => setting).join("; ")})`;
+    return [`${words[outcome]} ${names[baseline][1]} ${where}`];
+  });
+  return `${table.evaluation}: by ${metricNoun(table.columns[0].name)}, LongMem is ${
+    clauses.join(", ")
+  }.`;
+}
+
+/** How the LongMem of some rows does beside other models of them; nothing where one of them is missing. */
+function comparisons(
+  table: EvaluationTable,
+  rows: readonly TableRow[],
+  sumsOf: SumsOf,
+): (model: string) => Comparison | undefined {
+  return (model) => {
+    const first = rows.find((row) => row.model === "longmem");
+    const second = rows.find((row) => row.model === model);
+    const difference = first && second && compareRows(table, { first, second, column: 0 }, sumsOf);
     if (!difference) return undefined;
-    const gained = column.higherIsBetter ? difference.value : -difference.value;
+    const gained = table.columns[0].higherIsBetter ? difference.value : -difference.value;
     return {
       outcome: difference.items < fewestItems
         ? "too few"
@@ -84,29 +202,74 @@ function findingOf(table: EvaluationTable, rows: readonly TableRow[], sumsOf: Su
       difference,
     };
   };
-  const clauses = [againstBaseline(beside), ofOlderText(beside("longmem-recent-memory"))];
-  return `${numbers}: ${clauses.filter((clause) => clause !== undefined).join("; ")}.`;
+}
+
+function findingOf(table: EvaluationTable, measured: readonly TableRow[], sumsOf: SumsOf): string {
+  const [column] = table.columns;
+  const noun = metricNoun(column.name);
+  const value = ({ cells: [cell] }: TableRow) => uncertain(cell!).split(" ")[0];
+  const whole = ({ cells: [cell] }: TableRow) => uncertain(cell!);
+  const items = (row: TableRow) => {
+    const n = Math.min(...row.cells[0]!.metrics.map(({ n }) => n));
+    return `n = ${n.toLocaleString("en")}`;
+  };
+  const longmem = measured.find(({ model }) => model === "longmem");
+  if (!longmem) {
+    const [first, ...others] = measured;
+    if (!first) return `${noun} was not measured.`;
+    return `The ${noun} ${nameOf(first)} is ${whole(first)}` +
+      others.map((row) => `, ${nameOf(row)} ${whole(row)}`).join("") +
+      ` (${items(first)})${best(table, measured, sumsOf)}.`;
+  }
+  const shown = measured.filter(({ model }) => model in names && model !== "longmem");
+  if (shown.length === 0) return `LongMem's ${noun} is ${whole(longmem)} (${items(longmem)}).`;
+  const numbers = `LongMem's ${noun} is ${value(longmem)}` +
+    shown.map((row, i) =>
+      `, ${i === 0 && /^of/.test(nameOf(row)) ? "that " : ""}${nameOf(row)} ${value(row)}`
+    )
+      .join("");
+  const beside = comparisons(table, measured, sumsOf);
+  const clauses = [againstBaseline(beside), ofOlderText(beside("longmem-recent-memory"))]
+    .filter((clause) => clause !== undefined);
+  return `${numbers}${clauses.length === 0 ? "" : ": "}${clauses.join("; ")}.`;
 }
 
 function nameOf({ model }: TableRow): string {
-  return names[model] ?? `of ${model}`;
+  return names[model]?.[0] ?? `of ${model}`;
 }
 
-function best(rows: readonly TableRow[]): string {
-  if (rows.length < 2) return "";
-  const winner = rows.find(({ cells: [cell] }) => cell!.best);
-  return winner
-    ? `; the one ${nameOf(winner)} is the best by more than noise`
+function best(table: EvaluationTable, rows: readonly TableRow[], sumsOf: SumsOf): string {
+  const [first, second] = ranked(table, rows);
+  if (!second) return "";
+  const difference = compareRows(table, { first, second, column: 0 }, sumsOf);
+  return difference && !difference.insideNoise
+    ? `; the one ${nameOf(first)} is the best by more than noise`
     : "; no difference between the best two is known to be more than noise";
 }
 
-/** Whether LongMem gains over the model without memory, and whether it is its memory that does it. */
-function againstBaseline(beside: (model: string) => Comparison | undefined): string {
+/** Rows from the best to the worst by the first metric. */
+function ranked({ columns: [column] }: EvaluationTable, rows: readonly TableRow[]): TableRow[] {
+  return rows.toSorted((a, b) => {
+    const [first, second] = [a.cells[0]!.value, b.cells[0]!.value];
+    return column.higherIsBetter ? second - first : first - second;
+  });
+}
+
+/**
+ * Whether LongMem gains over the model without memory, and whether it is its memory that does it; where no such model was
+ * measured, what its parts do.
+ */
+function againstBaseline(beside: (model: string) => Comparison | undefined): string | undefined {
   const alone = beside("backbone"), untaught = beside("sidenet-without-memory");
   const baseline = alone ?? untaught;
   const other = beside("longmem-other-document"), off = beside("longmem-memory-off");
   if (!baseline) {
-    return "nothing without memory was measured on the same items to compare it with";
+    const parts = [
+      ofPart("its memory", off),
+      ofPart("its memory's being the same document's", other),
+      ofPart("its training", beside("untrained-with-memory")),
+    ].filter((part) => part !== undefined);
+    return parts.length === 0 ? undefined : parts.join("; ");
   }
   const than = alone ? "the backbone alone" : "a SideNet that never had a memory";
   const by = amount(baseline.difference);
@@ -135,8 +298,27 @@ function againstBaseline(beside: (model: string) => Comparison | undefined): str
   }
 }
 
+/** What a part of LongMem does, by how it does without. */
+function ofPart(part: string, without: Comparison | undefined): string | undefined {
+  if (!without) return undefined;
+  const { outcome, difference } = without, by = amount(difference);
+  switch (outcome) {
+    case "better":
+      return `${part} helps (${by})`;
+    case "worse":
+      return `${part} does harm (${by})`;
+    case "noise":
+      return `that ${part} helps has not been shown (${by})`;
+    case "too few":
+      return `what ${part} does cannot be told of fewer than ${fewestItems} ${difference.unit}`;
+    default:
+      return outcome satisfies never;
+  }
+}
+
 function amount(difference: Difference): string {
-  const { items, unit, seeds } = difference;
+  const { items, unit, seeds, isApart } = difference;
+  if (isApart) return `${differenceInWords(difference)}, not item by item`;
   return `${differenceInWords(difference)}, ${items} ${
     items === 1 ? unit.replace(/s$/, "") : unit
   }${seeds > 1 ? `, ${seeds} seeds` : ""}`;

@@ -15,7 +15,7 @@ export function escapeHtml(text: string): string {
 }
 
 /** A table whose headings say what they head; `data-value` is what a column is sorted by. */
-export function htmlTable({ caption, headers, labels, rows, footer }: TableText): string {
+export function htmlTable({ caption, notes, headers, labels, rows, footer }: TableText): string {
   const kind = (i: number) => i < labels ? "" : ' class="number"';
   const head = headers.map((text, i) => `<th scope="col"${kind(i)}>${escapeHtml(text)}</th>`);
   const body = rows.map((row) => {
@@ -39,5 +39,5 @@ export function htmlTable({ caption, headers, labels, rows, footer }: TableText)
 <tbody>
 ${body.join("\n")}
 </tbody>${foot ? `\n<tfoot><tr>${foot.join("")}</tr></tfoot>` : ""}
-</table>`;
+</table>${notes.length === 0 ? "" : `\n<p class="note">${escapeHtml(`${notes.join("; ")}.`)}</p>`}`;
 }

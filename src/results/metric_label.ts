@@ -8,6 +8,8 @@ export interface MetricLabel {
   readonly part: string;
   /** Header of its column. */
   readonly header: string;
+  /** What the header does not say. */
+  readonly meaning?: string;
 }
 
 /** Names of metrics that are one of a kind, and where they stand; all others stand in the first table by their name. */
@@ -72,6 +74,7 @@ const labels: readonly [RegExp, (...groups: string[]) => MetricLabel][] = [
       header: measure === "accuracy" && task ? task : measure,
     }),
   ],
+  [/^gain over (\S+)$/, (model) => ({ part: "", header: "gain", meaning: `over ${model}` })],
   [/^accuracy ([a-z]\S*)$/, (task) => ({ part: "", header: task })],
 ];
 

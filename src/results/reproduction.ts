@@ -181,8 +181,13 @@ export function reproductionText(reproduction: Reproduction): TableText {
   const { table, cells, scale } = reproduction;
   const varied = [...new Set(cells.flatMap(({ row }) => Object.keys(row?.variation ?? {})))];
   return {
-    caption: `${publishedTable(table).title}: ${table} as published, beside what was measured; ` +
+    caption: `${publishedTable(table).title}: ours beside ${table}`,
+    notes: [
       `scale of ours: ${scale}`,
+      ...(cells.some(({ published }) => published.std !== undefined)
+        ? ["s: standard deviation over seeds, as published"]
+        : []),
+    ],
     headers: [
       "row",
       "column",

@@ -191,6 +191,23 @@ export function bootstrapInterval(
   return [quantile(results, leftOut), quantile(results, 1 - leftOut)];
 }
 
+/**
+ * How many times wider 95 % intervals must be for all of several to hold at once: each of p leaves out 5 % / p (Bonferroni), by
+ * the normal distribution.
+ *
+ * @param comparisons How many there are.
+ */
+export function simultaneousFactor(comparisons: number): number {
+  const leftOut = 0.025 / comparisons;
+  let low = 0, high = 10;
+  while (high - low > 1e-6) {
+    const middle = (low + high) / 2;
+    if (normalTail(middle) > leftOut) low = middle;
+    else high = middle;
+  }
+  return low / normalQuantile;
+}
+
 /** How much of the normal distribution is above z >= 0, within 1e-7 (Abramowitz and Stegun 26.2.17). */
 function normalTail(z: number): number {
   const t = 1 / (1 + 0.2316419 * z);

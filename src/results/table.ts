@@ -63,8 +63,8 @@ export function legend(experiments: readonly ExperimentTables[]): string[] {
   const bounded = cells.some(({ stderr, ci95 }) => stderr === undefined && ci95);
   return [
     "n: what was scored.",
-    `\u00b1: standard error${seeded ? " of one seed" : ""}, over the items or, where a caption ` +
-    "names them, over the documents, books or draws that these belong to.",
+    `\u00b1: standard error${seeded ? " of one seed" : ""}, over the items or, where they are ` +
+    "named below a table, over the documents, books or draws that these belong to.",
     ...(bounded
       ? [
         "[low, high]: 95 % interval in place of \u00b1; of a proportion of exactly 0 or 1, whose items are all alike, it is " +
@@ -102,19 +102,24 @@ function markdownTables(tables: ExperimentTables): string {
     ...(question === undefined ? [] : [question]),
     ...tables.tables.flatMap((table) => {
       const text = tableText(table, labels);
-      return [`### ${text.caption}`, alignedTable(text)];
+      return [`### ${text.caption}`, alignedTable(text), ...notesText(text)];
     }),
     ...reproductionsOf(tables).flatMap((reproduction) => {
       const text = reproductionText(reproduction);
       return [
         `### ${text.caption}`,
         alignedTable(text),
+        ...notesText(text),
         bulletList(reproductionNotes(reproduction)),
       ];
     }),
     ...(remarks.length > 0 ? [bulletList(remarks)] : []),
     ...(unfinished.length > 0 ? [bulletList(unfinished.map(unfinishedText))] : []),
   ].join("\n\n") + "\n";
+}
+
+function notesText({ notes }: TableText): string[] {
+  return notes.length === 0 ? [] : [`${notes.join("; ")}.`];
 }
 
 function bulletList(lines: readonly string[]): string {
@@ -276,18 +281,19 @@ function seedRow(
 
 function meanRow(
   { evaluation, baseline }: EvaluationTable,
-  { runs, model, variation }: TableRow,
+  { runs, model }: TableRow,
   cell: TableCell,
   column: TableColumn,
 ): MetricRow {
-  const { experiment, scale } = runs[0].summary;
+  const { experiment, scale, variation } = runs[0].summary;
+  const { seed: _seed, ...fields } = variation ?? {};
   const { value, stderr, seedDeviation, ci95, metrics, difference } = cell;
-  const { header: _header, name, ...units } = column;
+  const { header: _header, meaning: _meaning, name, ...units } = column;
   return {
     experiment,
     scale,
     seeds: metrics.length,
-    ...(Object.keys(variation).length > 0 && { variation: formatVariation(variation) }),
+    ...(Object.keys(fields).length > 0 && { variation: formatVariation(fields) }),
     evaluation,
     model,
     metric: name,

@@ -7,8 +7,10 @@ import type { EvaluationTable, TableCell, TableColumn, TableRow } from "./evalua
 
 /** A table in words, before it is given a form. */
 export interface TableText {
-  /** What the numbers are. */
+  /** What the numbers are, above the table. */
   readonly caption: string;
+  /** What else is to be known of all of them, below it. */
+  readonly notes: readonly string[];
   /** Headings; the first `labels` are of columns that say what a row is. */
   readonly headers: readonly string[];
   /** Columns of labels. */
@@ -45,25 +47,35 @@ export function tableText(
   const directions = new Set(columns.map(({ higherIsBetter }) => higherIsBetter));
   const seeded = rows.some(({ runs }) => runs.length > 1);
   const differing = part === "" && rows.some(({ cells }) => cells[0]?.difference) ? 0 : -1;
-  const caption = [
-    part === "" ? evaluation : `${evaluation}, ${part}`,
-    ...(oneCount === undefined ? [] : [`n = ${oneCount}`]),
-    ...(over === undefined || over === oneCount ? [] : [`\u00b1 over ${over}`]),
-    ...(oneUnit === undefined ? [] : [oneUnit]),
-    ...(directions.size === 1 ? [`${directionOf(columns[0])} is better`] : []),
-    ...labels,
-  ].join("; ");
+  const notes = [
+    [
+      ...(oneCount === undefined ? [] : [`n = ${oneCount}`]),
+      ...(over === undefined || over === oneCount ? [] : [`\u00b1 over ${over}`]),
+      ...(oneUnit === undefined ? [] : [`in ${oneUnit}`]),
+      ...(directions.size === 1 ? [`${directionOf(columns[0])} is better`] : []),
+      ...labels,
+    ].join("; "),
+    ...columns.flatMap(({ header, meaning, unit }) => {
+      const said = [meaning, ...(unit !== "" && oneUnit === undefined ? [`in ${unit}`] : [])]
+        .filter((part) => part !== undefined);
+      return said.length === 0 ? [] : [`${header}: ${said.join(", ")}`];
+    }),
+    ...varied.flatMap((heading) => {
+      const field = table.fields[heading];
+      return field === undefined || field === heading ? [] : [`${heading}: ${field}`];
+    }),
+  ].filter((note) => note !== "");
   const header = (column: TableColumn) =>
     [
       column.header,
-      ...(column.unit !== "" && oneUnit === undefined ? [`(${column.unit})`] : []),
       ...(directions.size > 1 ? [column.higherIsBetter ? "\u2191" : "\u2193"] : []),
     ].join(" ");
   const withDifference = <T>(cells: readonly T[], added: () => T) =>
     cells.flatMap((cell, i) => i === differing ? [cell, added()] : [cell]);
   const rowLabels = [...varied, "model", ...(seeded ? ["seeds"] : [])];
   return {
-    caption,
+    caption: part === "" ? evaluation : `${evaluation}, ${part}`,
+    notes,
     headers: [...rowLabels, ...withDifference(columns.map(header), () => `vs ${baseline}`)],
     labels: rowLabels.length,
     rows: rows.map(({ variation, model, runs, cells }) => [

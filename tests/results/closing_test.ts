@@ -30,7 +30,10 @@ const swept = [64, 8].map((size) =>
 test("closingText() has all runs of an experiment in one table", () => {
   const text = closingText(swept, () => undefined);
   assert.match(text, /^\| 8 +\| backbone [^]*^\| 64 +\| backbone /m);
-  assert.match(text, /^perplexity-test, memory\.size 8: [^]*^perplexity-test, memory\.size 64: /m);
+  assert.match(
+    text,
+    /^perplexity-test, by size: [^]*^perplexity-test, size 8: [^]*^perplexity-test, size 64: /m,
+  );
   assert.match(text, /deno task table results\/novels$/m);
   assert.doesNotMatch(text, /samples/);
 });

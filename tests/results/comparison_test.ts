@@ -1,4 +1,11 @@
-import { compare, fewestItems, type ItemSums, metricOf } from "../../src/results/comparison.ts";
+import {
+  amongSeveral,
+  compare,
+  compareApart,
+  fewestItems,
+  type ItemSums,
+  metricOf,
+} from "../../src/results/comparison.ts";
 import { pairedDifference } from "../../src/results/statistics.ts";
 import { assert, assertClose, test } from "../testing.ts";
 
@@ -129,6 +136,36 @@ test("compare() over seeds wants both items and seeds to say so", () => {
   const oneItem = compare([few, few, few], [base, base, base])!;
   assert.ok(oneItem.overSeeds![0] > 0);
   assert.equal(oneItem.insideNoise, true);
+});
+
+test("compareApart() adds the squares of what two intervals leave uncertain on each side", () => {
+  const first = { value: 0.9, ci95: [0.8, 0.95] as const, n: 20 };
+  const second = { value: 0.5, ci95: [0.3, 0.6] as const, n: 30 };
+  const difference = compareApart(first, second)!;
+  assertClose(difference.interval!, [
+    0.4 - Math.hypot(0.1, 0.1),
+    0.4 + Math.hypot(0.05, 0.2),
+  ], { tolerance: 1e-12 });
+  assert.deepEqual([difference.insideNoise, difference.items, difference.isApart], [
+    false,
+    20,
+    true,
+  ]);
+  assert.equal(compareApart({ ...first, n: 5 }, second)!.insideNoise, true);
+  assert.equal(compareApart({ ...first, value: 0.5, ci95: [0.4, 0.6] }, second)!.insideNoise, true);
+  assert.equal(compareApart(first, { value: 0.5, n: 30 }), undefined);
+});
+
+test("amongSeveral() leaves out 5 % of all comparisons together", () => {
+  const one = compareApart({ value: 1, ci95: [0, 2], n: 9 }, { value: 0, ci95: [0, 0], n: 9 })!;
+  // Normal quantiles of 1 - 0.025 and of 1 - 0.025 / 10: 1.959964 and 2.807034.
+  const among = amongSeveral(one, 10);
+  assertClose(among.interval!, [1 - 2.807034 / 1.959964, 1 + 2.807034 / 1.959964], {
+    tolerance: 1e-4,
+  });
+  assertClose(amongSeveral(one, 1).interval!, [0, 2], { tolerance: 1e-5 });
+  const clear = { ...one, interval: [0.2, 1.8] as const, insideNoise: false };
+  assert.deepEqual([1, 10].map((count) => amongSeveral(clear, count).insideNoise), [false, true]);
 });
 
 test("compare() pairs only the same items of the same seeds", () => {

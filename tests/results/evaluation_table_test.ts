@@ -88,10 +88,10 @@ test("experimentTables() keeps apart runs that differ in more than their seed", 
     })
   );
   const [{ tables: [{ rows, varied }] }] = experimentTables(runs, scoreSums);
-  assert.deepEqual(varied, ["memory.chunkTokens"]);
+  assert.deepEqual(varied, ["chunkTokens"]);
   assert.deepEqual(
     rows.map(({ variation, runs, cells }) => [
-      variation["memory.chunkTokens"],
+      variation.chunkTokens,
       runs.length,
       Number(cells[0]!.value.toFixed(6)),
     ]),
@@ -99,21 +99,42 @@ test("experimentTables() keeps apart runs that differ in more than their seed", 
   );
 });
 
-test("experimentTables() orders runs by what is swept, and names evaluated fields for short", () => {
+test("experimentTables() orders runs by what is swept, and names fields for short", () => {
   const swept = (capacityTokens: number, chunkTokens: number) =>
     metricsRun(`${capacityTokens} ${chunkTokens}`, {
       "evaluations.0.memory.capacityTokens": capacityTokens,
       "memory.chunkTokens": chunkTokens,
     });
   const runs = [swept(1024, 8), swept(128, 8), swept(1024, 16), swept(512, 8)];
-  const [{ tables: [{ rows, varied }] }] = experimentTables(runs, none);
-  assert.deepEqual(varied, ["evaluated memory.capacityTokens", "memory.chunkTokens"]);
+  const [{ tables: [{ rows, varied, fields }] }] = experimentTables(runs, none);
+  assert.deepEqual(varied, ["capacityTokens", "chunkTokens"]);
+  assert.equal(fields.capacityTokens, "evaluations.0.memory.capacityTokens");
   assert.deepEqual(rows.map(({ variation }) => Object.values(variation).join(" ")), [
     "128 8",
     "512 8",
     "1024 8",
     "1024 16",
   ]);
+});
+
+test("experimentTables() names swept variants by their kinds", () => {
+  const runs = [{ kind: "paper" }, { kind: "blocks", blocks: [0, 2] }].map((initialization, i) =>
+    metricsRun(`${i}`, { "sidenet.initialization": initialization })
+  );
+  const [{ tables: [{ rows }] }] = experimentTables(runs, none);
+  assert.deepEqual(rows.map(({ variation }) => variation.initialization).sort(), [
+    "blocks [0,2]",
+    "paper",
+  ]);
+});
+
+test("experimentTables() keeps the whole names of columns that would be called alike", () => {
+  const gains = ["backbone", "longmem"].map((model) => metric({ name: `gain over ${model}` }));
+  const headers = (metrics: Metric[]) =>
+    experimentTables([run({ summary: { metrics } })], none)[0].tables[0].columns
+      .map(({ header }) => header);
+  assert.deepEqual(headers(gains), ["gain over backbone", "gain over longmem"]);
+  assert.deepEqual(headers(gains.slice(1)), ["gain"]);
 });
 
 test("experimentTables() keeps the whole names of fields of two evaluations", () => {

@@ -1,5 +1,6 @@
 import { experimentTables } from "../../src/results/evaluation_table.ts";
 import { findings } from "../../src/results/finding.ts";
+import type { Metric } from "../../src/results/run_folder.ts";
 import { assert, test } from "../testing.ts";
 import { metric, run, scoredRun, scoreSums } from "./run_records.ts";
 
@@ -144,33 +145,128 @@ test("findings() without a LongMem, or without what to compare it with, only tel
     found({ "backbone": 2, "mine": 18 }),
     /; the one of mine is the best by more than noise\.$/,
   );
-  assert.match(
+  assert.equal(
     found({ longmem: 18 }),
-    /: nothing without memory was measured on the same items to compare it with\.$/,
-  );
-  // Without records of items there is no pair.
-  const [{ tables: [table] }] = experimentTables([run()], () => undefined);
-  assert.match(
-    findings(table, () => undefined)[0],
-    /: nothing without memory was measured on the same/,
+    "quiz: LongMem's accuracy is 0.900 \u00b1 0.050 (n = 20).",
   );
 });
 
-test("findings() has a sentence for each variation", () => {
+test("findings() without a model of no memory says what LongMem's parts do", () => {
+  assert.match(
+    found({ "longmem": 18, "longmem-memory-off": 2 }),
+    /, with its memory off 0\.100: its memory helps \(\+0\.800 \[0\.\d{3}, 0\.950\], 20 items\)\.$/,
+  );
+  assert.match(
+    found({ "longmem": 18, "longmem-other-document": 18, "untrained-with-memory": 4 }),
+    /: that its memory's being the same document's helps has not been shown \(0\.0000 .*\); its training helps \(/,
+  );
+  assert.match(
+    found({ "longmem": 2, "longmem-memory-off": 18 }),
+    /: its memory does harm \(-0\.80/,
+  );
+});
+
+test("findings() without records of items compares the intervals of the numbers", () => {
+  const models = [
+    metric({ model: "backbone", value: 24, ci95: [23, 25.5] }),
+    metric({ model: "longmem", value: 21, ci95: [20, 21.8] }),
+  ];
+  const sentence = (metrics: readonly Metric[]) => {
+    const [{ tables: [table] }] = experimentTables(
+      [run({ summary: { metrics } })],
+      () => undefined,
+    );
+    return findings(table, () => undefined)[0];
+  };
+  // -3 - sqrt(1 + 1.5^2) and -3 + sqrt(0.8^2 + 1).
+  assert.match(
+    sentence(models),
+    /: it is better than the backbone alone \(-3\.00 \[-4\.80, -1\.72\], not item by item\)/,
+  );
+  assert.match(
+    sentence([models[0], { ...models[1], value: 23.5, ci95: [22, 25] }]),
+    /is inside the noise/,
+  );
+  assert.match(sentence([models[0], { ...models[1], n: 5 }]), /cannot be told of fewer than 6/);
+  const { ci95: _ci95, ...single } = models[1];
+  assert.match(sentence([models[0], single]), /alone 24\.12|alone 24\.00\.$/);
+});
+
+/** The table of a sweep: for each size, how many of twenty questions LongMem and, where there is one, the backbone answers. */
+function sweep(right: Readonly<Record<number, readonly [longmem: number, backbone?: number]>>) {
+  const runs = Object.entries(right).map(([size, [longmem, backbone]]) =>
+    scoredRun({
+      ...(backbone !== undefined && { backbone: answers(backbone) }),
+      longmem: answers(longmem),
+    }, {
+      declaration: { memory: { size } },
+      summary: {
+        run: `m${size}`,
+        variation: { "memory.size": Number(size), "memory.half": Number(size) / 2 },
+      },
+    })
+  );
+  return experimentTables(runs, scoreSums)[0].tables[0];
+}
+
+test("findings() of a sweep names the best and the worst setting, and whether chance may have made them", () => {
+  const [clear, ...more] = findings(sweep({ 2: [2], 4: [18], 8: [17] }), scoreSums);
+  assert.match(
+    clear,
+    /^quiz, by size \(and half with it\): LongMem's accuracy is best at 4 \(0\.900 \u00b1 0\.050\) and worst at 2 \(0\.100 \u00b1 0\.050\); the difference \(\+0\.80 \[0\.\d\d, 0\.9\d\], 20 items, an interval for all 3 differences at once\) is more than chance; 8 does as well, as far as can be told\.$/,
+  );
+  assert.deepEqual(more, [], "LongMem by itself has nothing to be compared with");
+  const [noise, ...others] = findings(sweep({ 2: [10], 4: [12] }), scoreSums);
+  assert.match(noise, /the difference \(.*, 20 items\) is inside the noise\.$/);
+  assert.deepEqual(others, []);
+  const table = sweep({ 2: [2], 4: [18] });
+  const columns = table.columns.map((column) => ({ ...column, higherIsBetter: false }));
+  assert.match(findings({ ...table, columns }, scoreSums)[0], /is best at 2 .* and worst at 4 /);
+});
+
+test("findings() widens the interval of the best and the worst of many", () => {
+  // 6 more of 20 are more than chance of two settings, and not of the extremes of five.
+  const verdict = (sizes: Parameters<typeof sweep>[0]) => findings(sweep(sizes), scoreSums)[0];
+  assert.match(verdict({ 1: [6], 2: [12] }), /is more than chance/);
+  assert.match(
+    verdict({ 1: [6], 2: [12], 4: [9], 8: [9], 16: [9], 32: [9], 64: [9], 128: [9], 256: [9] }),
+    /all 36 differences at once\) is inside the noise\.$/,
+  );
+});
+
+test("findings() of a sweep of many settings counts those in which LongMem is better", () => {
+  const [, settings, ...others] = findings(
+    sweep({ 2: [2, 3], 4: [18, 3], 8: [1, 12] }),
+    scoreSums,
+  );
+  assert.equal(
+    settings,
+    "quiz: by accuracy, LongMem is better than the backbone alone in 1 of 3 (size 4), worse than the backbone alone in " +
+      "1 of 3 (size 8), not known to differ from the backbone alone in 1 of 3 (size 2).",
+  );
+  assert.deepEqual(others, []);
+  const [, all] = findings(sweep({ 2: [15, 3], 4: [18, 3], 8: [16, 3] }), scoreSums);
+  assert.match(all, /is better than the backbone alone in all 3 settings\.$/);
+});
+
+test("findings() has a sentence for each of two variations", () => {
   const runs = [2, 4].map((size) =>
     run({
       declaration: { memory: { size } },
       summary: {
         run: `m${size}`,
         variation: { "memory.size": size },
-        metrics: [metric({ value: size, name: "recall all far", model: "longmem" })],
+        metrics: ["longmem", "backbone"].map((model) =>
+          metric({ value: size, name: "recall all far", model })
+        ),
       },
     })
   );
   const [{ tables: [table] }] = experimentTables(runs, scoreSums);
   assert.deepEqual(findings(table, scoreSums).map((sentence) => sentence.split(":")[0]), [
-    "perplexity-test, memory.size 2",
-    "perplexity-test, memory.size 4",
+    "perplexity-test, by size",
+    "perplexity-test, size 2",
+    "perplexity-test, size 4",
   ]);
-  assert.match(findings(table, scoreSums)[0], /LongMem's recall of far facts is 2\.00/);
+  assert.match(findings(table, scoreSums)[1], /LongMem's recall of far facts is 2\.00/);
 });

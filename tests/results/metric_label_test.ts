@@ -34,9 +34,17 @@ test("isProportion() tells means of fractions from their differences and from al
 });
 
 test("metricLabel() leaves what it does not know in the first table", () => {
-  for (const name of ["perplexity", "word perplexity", "gain over backbone", "accuracy"]) {
+  for (const name of ["perplexity", "word perplexity", "accuracy"]) {
     assert.deepEqual(metricLabel(name), { part: "", header: name });
   }
+});
+
+test("metricLabel() says below a table over what a gain is", () => {
+  assert.deepEqual(metricLabel("gain over backbone"), {
+    part: "",
+    header: "gain",
+    meaning: "over backbone",
+  });
 });
 
 test("metricLabel() keeps the accuracies of ChapterBreak in the first table and puts the rest by prefix", () => {

@@ -78,10 +78,10 @@ test("experimentReport() has question, findings, tables, figures and where the r
   const parts = [...page.querySelectorAll("h2")].map((heading) => heading.textContent);
   assert.deepEqual(parts, ["What was found", "Tables", "Figures", "Runs"]);
   const found = page.querySelector(".findings").textContent;
-  assert.match(found, /quiz, memory.capacityTokens 256: LongMem's accuracy is 0\.850/);
+  assert.match(found, /quiz, by capacityTokens: LongMem's accuracy is best at 256 \(0\.850/);
   assert.match(found, /m16 failed: Cannot go on; .*--retry-failed/);
   assert.deepEqual(figures.map(({ name }) => name), [
-    "quiz-memory-capacityTokens",
+    "quiz-capacityTokens",
     "training-longmem",
   ]);
   assert.equal(page.querySelectorAll("figure > svg").length, 2);

@@ -158,7 +158,8 @@ test("rows may have metrics of an evaluation of their own", () => {
 test("formatTables() prints the comparison below the tables, as Markdown and HTML", () => {
   const { tables } = reproduced(metrics);
   const text = formatTables([tables], "md");
-  assert.match(text, /^### SQuAD, .*: table-5 as published, beside .*; scale of ours: paper$/m);
+  assert.match(text, /^### SQuAD, .*: ours beside table-5$/m);
+  assert.match(text, /^scale of ours: paper; s: standard deviation over seeds, as published\.$/m);
   assert.match(text, /^- Not measured: GPT-2\* F1; `deno task run /m);
   assert.match(formatTables([tables], "html"), /<td class="number">verified<\/td>/);
 });

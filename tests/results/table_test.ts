@@ -28,7 +28,7 @@ test("formatTables() prints models by metrics, with what is needed to judge them
 
 Does memory help?
 
-### quiz; n = 12; higher is better; scaled-down
+### quiz
 
 | model    |          accuracy |           vs backbone |
 | -------- | ----------------: | --------------------: |
@@ -36,8 +36,10 @@ Does memory help?
 | longmem  | **0.833 ± 0.050** |    +0.58 [0.25, 0.92] |
 | other    |   ≈ 0.333 ± 0.050 | +0.083 [0.000, 0.333] |
 
+n = 12; higher is better; scaled-down.
+
 - n: what was scored.
-- ±: standard error, over the items or, where a caption names them, over the documents, books or draws that these belong to.
+- ±: standard error, over the items or, where they are named below a table, over the documents, books or draws that these belong to.
 - vs: difference from the first model on the same items, and its 95 % interval: bootstrap over what ± is over.
 - ≈: that difference is inside the noise: its interval holds 0, or fewer than 6 of what ± is over differ.
 - Bold: the best of its column, where the difference from the next is outside the noise.
@@ -56,25 +58,19 @@ test("formatTables() captions: only the paper's scale goes unlabelled, a limit i
   );
 });
 
-test("formatTables() captions say what standard errors are over, where that is not what was counted", () => {
+test("formatTables() says below a table what standard errors are over, where that is not what was counted", () => {
   const quiz = scoredRun({ backbone: worse, longmem: better });
-  const caption = (items: number, unit?: string) =>
+  const note = (items: number, unit?: string) =>
     formatTables(
       experimentTables([quiz], (metric, samples) => {
         const sums = scoreSums(metric, samples.slice(0, items));
         return sums && { ...sums, ...(unit && { unit }) };
       }),
       "md",
-    ).split("\n").find((line) => line.startsWith("###"));
-  assert.equal(caption(12), "### quiz; n = 12; higher is better; scaled-down");
-  assert.equal(
-    caption(3, "books"),
-    "### quiz; n = 12; \u00b1 over 3 books; higher is better; scaled-down",
-  );
-  assert.equal(
-    caption(1, "books"),
-    "### quiz; n = 12; \u00b1 over 1 book; higher is better; scaled-down",
-  );
+    ).split("\n").find((line) => line.startsWith("n = "));
+  assert.equal(note(12), "n = 12; higher is better; scaled-down.");
+  assert.equal(note(3, "books"), "n = 12; \u00b1 over 3 books; higher is better; scaled-down.");
+  assert.equal(note(1, "books"), "n = 12; \u00b1 over 1 book; higher is better; scaled-down.");
 });
 
 test("formatTables() says what a missing standard error means", () => {
@@ -107,7 +103,7 @@ test("formatTables() says unit, direction and n once where all columns agree, el
   const one = run({
     summary: { metrics: [metric({ unit: "nats" }), metric({ unit: "nats", name: "loss" })] },
   });
-  assert.match(format([one], "md"), /^### perplexity-test; n = 13; nats; lower is better; /m);
+  assert.match(format([one], "md"), /^n = 13; in nats; lower is better; /m);
   const mixed = run({
     summary: {
       metrics: [
@@ -117,10 +113,10 @@ test("formatTables() says unit, direction and n once where all columns agree, el
     },
   });
   const text = format([mixed], "md");
-  assert.match(text, /^### perplexity-test; scaled-down$/m);
+  assert.match(text, /^scaled-down; perplexity: in nats\.$/m);
   assert.match(text, /\u2191, \u2193: higher or lower is better/);
   assert.deepEqual(cells(text), [
-    ["model", "perplexity (nats) \u2193", "accuracy \u2191"],
+    ["model", "perplexity \u2193", "accuracy \u2191"],
     cells(text)[1],
     ["backbone", "24.12 \u00b1 0.35", "24.12 \u00b1 0.35"],
     ["n", "2 of 13", "1,234"],
@@ -155,12 +151,19 @@ test("formatTables() has what a sweep varies as its first columns", () => {
     })
   );
   assert.deepEqual(cells(format(runs, "md")).map((row) => row.slice(0, 2)).toSpliced(1, 1), [
-    ["memory.size", "model"],
+    ["size", "model"],
     ["8", "longmem"],
     ["64", "longmem"],
   ]);
+  assert.match(format(runs, "md"), /; size: memory\.size\.$/m);
   const [, line] = format(runs, "csv").split("\n");
   assert.match(line, /^novels,scaled-down,m64,memory\.size=64 seed=1,completed,/);
+  const seeds = [1, 2].map((seed) => ({
+    ...runs[0],
+    declaration: { seed, memory: { size: 64 } },
+    summary: { ...runs[0].summary, variation: { "memory.size": 64, seed } },
+  }));
+  assert.match(format(seeds, "csv"), /^novels,scaled-down,,memory\.size=64,,,,2,/m);
 });
 
 test("formatTables() lists what is not completed, with what to do", () => {
@@ -237,7 +240,10 @@ test("formatTables() as html has captions, headings of columns and rows, and esc
   });
   const html = format([quiz], "html");
   assert.match(html, /<p>Is &quot;1 &lt; 2&quot; &amp; so on\?<\/p>/);
-  assert.match(html, /<caption>quiz; n = 12; higher is better; scaled-down<\/caption>/);
+  assert.match(
+    html,
+    /<caption>quiz<\/caption>[^]*<\/table>\n<p class="note">n = 12; higher is better; scaled-down\.<\/p>/,
+  );
   assert.match(html, /<th scope="col">model<\/th><th scope="col" class="number">accuracy<\/th>/);
   assert.match(html, /<th scope="row">a&lt;b&gt;<\/th>/);
   assert.match(
