@@ -115,7 +115,7 @@ export {
 } from "./src/longmem/load.ts";
 export { generate, type GenerateOptions, rememberDocument } from "./src/longmem/generation.ts";
 export type { Batch, Network, RetrievedChunks } from "./src/longmem/longmem.ts";
-export type { SideNetShape } from "./src/longmem/shape.ts";
+export type { SideNetShape } from "./src/backbone/sidenet_shape.ts";
 export type { HostTensor, TensorMap } from "./src/tensor.ts";
 export type {
   BookConfig,

@@ -11,7 +11,7 @@ import type { BackboneShape } from "../backbone/shape.ts";
 import type { LabelCalibration, LabelScoring } from "../evaluation/in_context_learning.ts";
 import type { DemonstrationDraw } from "../evaluation/sentence_episodes.ts";
 import type { SideNetInitialization } from "../longmem/initialization.ts";
-import type { SideNetShape } from "../longmem/shape.ts";
+import type { SideNetShape } from "../backbone/sidenet_shape.ts";
 import type { IndexConfig, MemoryConfig, Protocol } from "../memory/config.ts";
 import type { PublishedTableName } from "../results/published.ts";
 import type { ReproductionConfig } from "../results/reproduction.ts";

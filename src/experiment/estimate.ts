@@ -4,7 +4,7 @@
 import { readFolderShape } from "../backbone/checkpoint/folder.ts";
 import { type BackboneShape, backboneTensorShapes } from "../backbone/shape.ts";
 import { memorizingTensorShapes } from "../longmem/memorizing_transformer.ts";
-import { type SideNetShape, sideNetTensorShapes } from "../longmem/shape.ts";
+import { type SideNetShape, sideNetTensorShapes } from "../backbone/sidenet_shape.ts";
 import { elementCount } from "../tensor.ts";
 import { vocabulary } from "../text/chronicle/vocabulary.ts";
 import { sentenceTaskFormats } from "../text/sentence_tasks.ts";

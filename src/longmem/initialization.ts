@@ -1,7 +1,7 @@
 import type { BackboneShape } from "../backbone/shape.ts";
 import { elementCount, type HostTensor, type TensorMap } from "../tensor.ts";
 import { Random } from "../text/random.ts";
-import { type SideNetShape, sideNetTensorShapes } from "./shape.ts";
+import { type SideNetShape, sideNetTensorShapes } from "../backbone/sidenet_shape.ts";
 
 /** Which weights a SideNet starts from (specification section 9). */
 export type SideNetInitialization =

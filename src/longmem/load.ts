@@ -25,7 +25,7 @@ import { deviceKinds } from "../runtime/device.ts";
 import { openDevice } from "../runtime/open_device.ts";
 import { initializeSideNet, type SideNetInitialization } from "./initialization.ts";
 import { type Batch, LongMem, type Network } from "./longmem.ts";
-import { type SideNetShape, sideNetTensorShapes } from "./shape.ts";
+import { type SideNetShape, sideNetTensorShapes } from "../backbone/sidenet_shape.ts";
 
 /** What {@linkcode loadLongMem} puts together. */
 export interface LoadLongMemOptions {

@@ -11,7 +11,7 @@ import {
 } from "../evaluation/efficiency.ts";
 import { initializeSideNet } from "../longmem/initialization.ts";
 import { LongMem } from "../longmem/longmem.ts";
-import type { SideNetShape } from "../longmem/shape.ts";
+import type { SideNetShape } from "../backbone/sidenet_shape.ts";
 import type { MemoryConfig } from "../memory/config.ts";
 import { peakMemoryBytes } from "../results/environment.ts";
 import type { DeviceKind } from "../runtime/device.ts";

@@ -1,5 +1,5 @@
 import { EncodedMemories } from "../evaluation/encoded_memory.ts";
-import { outdatedEvaluations } from "../evaluation/metric_version.ts";
+import { outdatedEvaluations } from "./metric_version.ts";
 import type {
   EfficiencyEvaluation,
   EvaluationConfig,

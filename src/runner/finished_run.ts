@@ -3,7 +3,7 @@ import { loadBackboneWeights, loadSideNetWeights } from "../backbone/checkpoint/
 import type { BackboneCheckpoint, SideNetCheckpoint } from "../backbone/checkpoint/content.ts";
 import type { BackboneShape } from "../backbone/shape.ts";
 import type { ResolvedExperiment, SideNetConfig } from "../experiment/declaration.ts";
-import type { SideNetShape } from "../longmem/shape.ts";
+import type { SideNetShape } from "../backbone/sidenet_shape.ts";
 import type { MemoryConfig } from "../memory/config.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { openTokenizer } from "../text/tokenizer_source.ts";

@@ -1,7 +1,7 @@
 /**
  * Several runs, some at once: what is finished is kept, what another process executes is left to it.
  */
-import { outdatedEvaluations } from "../evaluation/metric_version.ts";
+import { outdatedEvaluations } from "./metric_version.ts";
 import type { ResolvedRun } from "../experiment/resolve.ts";
 import type { Environment } from "../results/environment.ts";
 import {

@@ -16,7 +16,7 @@ import { Graph } from "../../src/graph/graph.ts";
 import { matmul } from "../../src/graph/ops/matmul.ts";
 import { initializeSideNet } from "../../src/longmem/initialization.ts";
 import { LongMem } from "../../src/longmem/longmem.ts";
-import type { SideNetShape } from "../../src/longmem/shape.ts";
+import type { SideNetShape } from "../../src/backbone/sidenet_shape.ts";
 import { type MemoryConfig, memoryProtocols } from "../../src/memory/config.ts";
 import { bankInputNames, retrieveExactly } from "../../src/memory/memory_graph.ts";
 import { compile } from "../../src/runtime/compile.ts";

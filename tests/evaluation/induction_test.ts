@@ -7,7 +7,7 @@ import {
   recommendMemoryBlock,
 } from "../../src/evaluation/induction.ts";
 import { initializeSideNet } from "../../src/longmem/initialization.ts";
-import { memoryLayer } from "../../src/longmem/shape.ts";
+import { memoryLayer } from "../../src/backbone/sidenet_shape.ts";
 import { ratio } from "../../src/results/statistics.ts";
 import { writeBooks } from "../../src/text/chronicle/book.ts";
 import { defaultChronicle } from "../../src/text/chronicle/config.ts";

@@ -4,7 +4,7 @@
 import { initializeBackbone } from "../../src/backbone/initialization.ts";
 import type { BackboneShape } from "../../src/backbone/shape.ts";
 import { initializeSideNet } from "../../src/longmem/initialization.ts";
-import type { SideNetShape } from "../../src/longmem/shape.ts";
+import type { SideNetShape } from "../../src/backbone/sidenet_shape.ts";
 import { type MemoryConfig, memoryProtocols } from "../../src/memory/config.ts";
 import type { TensorMap } from "../../src/tensor.ts";
 import { Random } from "../../src/text/random.ts";

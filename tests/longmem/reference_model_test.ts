@@ -5,7 +5,7 @@
 import type { BackboneShape } from "../../src/backbone/shape.ts";
 import { padId } from "../../src/backbone/shape.ts";
 import { LongMem } from "../../src/longmem/longmem.ts";
-import type { SideNetShape } from "../../src/longmem/shape.ts";
+import type { SideNetShape } from "../../src/backbone/sidenet_shape.ts";
 import type { MemoryConfig } from "../../src/memory/config.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import { Random } from "../../src/text/random.ts";

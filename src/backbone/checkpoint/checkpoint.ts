@@ -1,6 +1,6 @@
 /** One door to weights: recognises a checkpoint by what it contains, never by its name, and reads it. */
 import { type BackboneShape, backboneTensorShapes } from "../shape.ts";
-import { type SideNetShape, sideNetTensorShapes } from "../../longmem/shape.ts";
+import { type SideNetShape, sideNetTensorShapes } from "../sidenet_shape.ts";
 import { ByteFile } from "./byte_file.ts";
 import {
   type BackboneCheckpoint,

@@ -1,6 +1,6 @@
 /** What checkpoints hold, whatever their format, and the checks that all formats share. */
 import type { BackboneShape } from "../shape.ts";
-import type { SideNetShape } from "../../longmem/shape.ts";
+import type { SideNetShape } from "../sidenet_shape.ts";
 import type { HostTensor, TensorMap } from "../../tensor.ts";
 
 /** Sizes of the memory a SideNet was trained with. */

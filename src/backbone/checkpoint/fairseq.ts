@@ -3,7 +3,7 @@
  * ("newgpt") and for LongMem, read without Python.
  */
 import { type BackboneShape, backboneTensorShapes } from "../shape.ts";
-import { type SideNetShape, sideNetTensorShapes } from "../../longmem/shape.ts";
+import { type SideNetShape, sideNetTensorShapes } from "../sidenet_shape.ts";
 import { elementCount, type TensorMap } from "../../tensor.ts";
 import {
   type BackboneCheckpoint,

@@ -9,7 +9,7 @@
  */
 import * as z from "zod";
 import { type BackboneShape, backboneTensorShapes } from "../shape.ts";
-import { sideNetTensorShapes } from "../../longmem/shape.ts";
+import { sideNetTensorShapes } from "../sidenet_shape.ts";
 import type { TensorMap } from "../../tensor.ts";
 import { writeAtomically } from "../../writing.ts";
 import {

@@ -1,6 +1,6 @@
 import { parameterCount } from "../../../src/backbone/checkpoint/parameter_count.ts";
 import { backboneTensorShapes } from "../../../src/backbone/shape.ts";
-import { memoryLayer, sideNetTensorShapes } from "../../../src/longmem/shape.ts";
+import { memoryLayer, sideNetTensorShapes } from "../../../src/backbone/sidenet_shape.ts";
 import { assert, fixturePath, sharedTest, test } from "../../testing.ts";
 
 /** The released model (specification section 1). */

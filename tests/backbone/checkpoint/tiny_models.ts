@@ -1,7 +1,7 @@
 // deno-lint-ignore-file camelcase -- the names are fairseq's
 /** Small models with random weights, and the official checkpoints they would have. */
 import { type BackboneShape, backboneTensorShapes } from "../../../src/backbone/shape.ts";
-import { type SideNetShape, sideNetTensorShapes } from "../../../src/longmem/shape.ts";
+import { type SideNetShape, sideNetTensorShapes } from "../../../src/backbone/sidenet_shape.ts";
 import { elementCount, type TensorMap } from "../../../src/tensor.ts";
 import {
   floatStorage,

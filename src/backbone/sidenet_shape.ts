@@ -1,4 +1,4 @@
-import type { BackboneShape } from "../backbone/shape.ts";
+import type { BackboneShape } from "./shape.ts";
 
 /** Sizes and wiring of the trainable SideNet (specification section 4). */
 export interface SideNetShape {

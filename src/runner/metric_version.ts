@@ -1,12 +1,12 @@
 import type { EvaluationConfig } from "../experiment/declaration.ts";
 import type { Metric } from "../results/run_folder.ts";
-import { chapterBreakVersion } from "./chapter_break.ts";
-import { efficiencyVersion } from "./efficiency.ts";
-import { inContextLearningVersion } from "./in_context_learning.ts";
-import { needleVersion } from "./needle.ts";
-import { perplexityVersion } from "./perplexity.ts";
-import { recallVersion } from "./recall.ts";
-import { squadVersion } from "./squad.ts";
+import { chapterBreakVersion } from "../evaluation/chapter_break.ts";
+import { efficiencyVersion } from "../evaluation/efficiency.ts";
+import { inContextLearningVersion } from "../evaluation/in_context_learning.ts";
+import { needleVersion } from "../evaluation/needle.ts";
+import { perplexityVersion } from "../evaluation/perplexity.ts";
+import { recallVersion } from "../evaluation/recall.ts";
+import { squadVersion } from "../evaluation/squad.ts";
 
 /** Whether a metric was measured by an older version of its evaluation, so that it would be another number now. */
 function isOutdated(
