@@ -34,7 +34,7 @@ import { itemSums } from "./evaluation/item_sums.ts";
 import { closingText, foundText } from "./results/closing.ts";
 import { currentEnvironment } from "./results/environment.ts";
 import { formatVariation, readSummary } from "./results/run_folder.ts";
-import { readRunRecord } from "./results/run_record.ts";
+import { readRunRecord, readRunRecords } from "./results/run_record.ts";
 import { failureText, isForeseen } from "./runner/failure.ts";
 import { Display } from "./runner/progress.ts";
 import { runPath } from "./runner/recorded_run.ts";
@@ -274,8 +274,9 @@ async function showExperiments(
       run.experiment.name === name && ["completed", "completed earlier"].includes(states[i])
     );
     try {
-      const records = await Promise.all(shown.map((run) => readRunRecord(runPath(results, run))));
-      writeOut(`\n${closingText(records, itemSums)}\n`);
+      const { records, damaged } = await readRunRecords(shown.map((run) => runPath(results, run)));
+      for (const { path, reason } of damaged) console.error(`Left out ${path}: ${reason}`);
+      if (records.length > 0) writeOut(`\n${closingText(records, itemSums, damaged)}\n`);
     } catch (error) {
       // They are completed, whether or not they can be read.
       console.error(failureText(error));

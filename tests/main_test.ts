@@ -357,12 +357,18 @@ resultsTest("a damaged record is named with what mends it, and --fresh does", as
   assert.deepEqual(environment.assignments, ["seed=7"]);
   for (const name of ["summary.json", "environment.json", "metrics.jsonl"]) {
     await Deno.writeTextFile(`${folder}/${name}`, '{\n  "half\n');
-    const table = await cli(real, "table", results);
-    assert.equal(table.code, 1);
-    assert.match(
-      table.stderr,
-      new RegExp(`^Cannot read .*${name}" as it is not JSON: .*--fresh writes it anew\n$`),
-    );
+    for (const command of name === "summary.json" ? ["table", "report"] : ["table"]) {
+      const { code, stdout, stderr } = await cli(real, command, results);
+      assert.equal(code, 1);
+      const reason = `Cannot read .*${name}" as it is not JSON: .*; without `;
+      assert.match(stderr, new RegExp(`^Left out .*/${run}: ${reason}.*\n$`));
+      const told = command === "table"
+        ? stdout
+        : await Deno.readTextFile(`${results}/two_sizes/report.html`);
+      // The other run is there, and that this one is not.
+      assert.match(told, /longmem/);
+      assert.match(told, new RegExp(`Run ${run} is left out: Cannot read `));
+    }
     assert.equal((await cli(fake, ...args, "--fresh")).code, 0, name);
     assert.equal((await cli(real, "table", results)).code, 0, name);
   }

@@ -3,7 +3,7 @@ import { type Command, type Output } from "../command_line.ts";
 import { itemSums } from "../evaluation/item_sums.ts";
 import { experimentTables } from "../results/evaluation_table.ts";
 import { experimentReport } from "../results/report.ts";
-import { recordsIn } from "./table.ts";
+import { runsIn } from "./table.ts";
 
 /** `report [PATH...]`: for each experiment a page beside its runs, and its figures. */
 export function reportCommand(output: Output): Command {
@@ -13,12 +13,9 @@ export function reportCommand(output: Output): Command {
       "Writes report.html and figures/ beside the runs of each experiment of results folders (default results).",
     flags: [],
     execute: async (args) => {
-      const experiments = Map.groupBy(
-        await recordsIn(args, "write reports of"),
-        ({ path }) => dirname(path),
-      );
-      for (const [folder, records] of experiments) {
-        for (const tables of experimentTables(records, itemSums)) {
+      const { records, damaged } = await runsIn(args, "write reports of", output);
+      for (const [folder, runs] of Map.groupBy(records, ({ path }) => dirname(path))) {
+        for (const tables of experimentTables(runs, itemSums, damaged)) {
           const { html, figures } = experimentReport(tables, itemSums);
           await Deno.writeTextFile(join(folder, "report.html"), html);
           if (figures.length > 0) await Deno.mkdir(join(folder, "figures"), { recursive: true });
@@ -32,7 +29,7 @@ export function reportCommand(output: Output): Command {
           );
         }
       }
-      return 0;
+      return damaged.length > 0 ? 1 : 0;
     },
   };
 }

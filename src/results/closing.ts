@@ -4,16 +4,21 @@
 import { dirname, join } from "node:path";
 import { type ExperimentTables, experimentTables, type SumsOf } from "./evaluation_table.ts";
 import { findings } from "./finding.ts";
-import type { RunRecord } from "./run_record.ts";
+import type { DamagedRun, RunRecord } from "./run_record.ts";
 import { formatTables } from "./table.ts";
 
 /**
  * The main tables of an experiment's runs, for each evaluation a sentence that says what it found, and where everything is.
  *
  * @param records A run, or several of one experiment.
+ * @param damaged Runs of the experiment that could not be read.
  */
-export function closingText(records: readonly RunRecord[], sumsOf: SumsOf): string {
-  const [experiment] = mainTables(records, sumsOf);
+export function closingText(
+  records: readonly RunRecord[],
+  sumsOf: SumsOf,
+  damaged: readonly DamagedRun[] = [],
+): string {
+  const [experiment] = mainTables(records, sumsOf, damaged);
   const found = foundIn(experiment, sumsOf);
   const [{ path }] = records;
   const folder = dirname(path);
@@ -34,8 +39,12 @@ export function foundText(record: RunRecord, sumsOf: SumsOf): string {
   return foundIn(experiment, sumsOf).join("\n");
 }
 
-function mainTables(records: readonly RunRecord[], sumsOf: SumsOf): ExperimentTables[] {
-  return experimentTables(records, sumsOf).map((experiment) => ({
+function mainTables(
+  records: readonly RunRecord[],
+  sumsOf: SumsOf,
+  damaged: readonly DamagedRun[] = [],
+): ExperimentTables[] {
+  return experimentTables(records, sumsOf, damaged).map((experiment) => ({
     ...experiment,
     tables: experiment.tables.filter(({ part }) => part === ""),
   }));

@@ -1,7 +1,7 @@
 /**
  * What runs have measured, arranged: for each evaluation of an experiment models by metrics, seeds together.
  */
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import {
   compare,
   compareApart,
@@ -13,7 +13,7 @@ import {
 } from "./comparison.ts";
 import { isProportion, metricLabel } from "./metric_label.ts";
 import { formatSwept, type Metric, type RunState, type SampleRecord } from "./run_folder.ts";
-import { replicationKey, type RunRecord, seedOf } from "./run_record.ts";
+import { type DamagedRun, replicationKey, type RunRecord, seedOf } from "./run_record.ts";
 import { mean, proportionInterval } from "./statistics.ts";
 
 /** Tells of which sums over items a metric was computed; undefined where it was not, or nobody knows. */
@@ -118,10 +118,15 @@ export interface ExperimentTables {
   readonly unfinished: readonly UnfinishedRun[];
 }
 
-/** Arranges runs by experiment, in the order in which they come. */
+/**
+ * Arranges runs by experiment, in the order in which they come.
+ *
+ * @param damaged Runs that could not be read: a remark beside the tables of the others of their folder.
+ */
 export function experimentTables(
   records: readonly RunRecord[],
   sumsOf: SumsOf,
+  damaged: readonly DamagedRun[] = [],
 ): ExperimentTables[] {
   return [...Map.groupBy(records, ({ summary }) => summary.experiment)].map(
     ([experiment, runs]) => {
@@ -132,7 +137,7 @@ export function experimentTables(
         labels: labelsOf(runs),
         runs,
         tables: tablesOf(runs, sumsOf),
-        remarks: staleRemarks(runs),
+        remarks: [...damageRemarks(runs, damaged), ...staleRemarks(runs)],
         unfinished: runs.flatMap(unfinishedRun),
       };
     },
@@ -189,6 +194,12 @@ function newestVersions(runs: readonly RunRecord[]): Map<string, number> {
 
 function metricKey({ evaluation, name }: Pick<Metric, "evaluation" | "name">): string {
   return JSON.stringify([evaluation, name]);
+}
+
+function damageRemarks(runs: readonly RunRecord[], damaged: readonly DamagedRun[]): string[] {
+  const folders = new Set(runs.map(({ path }) => dirname(path)));
+  return damaged.filter(({ path }) => folders.has(dirname(path)))
+    .map(({ path, reason }) => `Run ${basename(path)} is left out: ${reason}`);
 }
 
 function staleRemarks(runs: readonly RunRecord[]): string[] {

@@ -15,7 +15,7 @@
  * Whole files are replaced atomically and `metrics.jsonl` is only appended to, so that whenever a run
  * is killed, its folder can be opened again and nothing finished is lost.
  */
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { removeIfThere, writeAtomically, writing } from "../writing.ts";
 import type { Environment } from "./environment.ts";
 
@@ -325,7 +325,11 @@ export class RunFolder {
     await writeAtomically(samplesPath(this.path, evaluation), toLines(lines));
   }
 
-  /** The scored items of an evaluation, each with its `model`. */
+  /**
+   * The scored items of an evaluation, each with its `model`.
+   *
+   * @throws {SyntaxError} Where a line is not JSON.
+   */
   async readSamples(evaluation: string): Promise<(SampleRecord & { model: string })[]> {
     return await readSampleRecords(this.path, evaluation);
   }
@@ -425,14 +429,25 @@ export async function readSummary(path: string): Promise<RunSummary | undefined>
   if (text === undefined) return undefined;
   const summary = parseFile(path, text) as Partial<RunSummary> | null;
   if (typeof summary?.state !== "string" || !Array.isArray(summary.metrics)) {
-    throw new SyntaxError(`Cannot read "${path}" as a summary: state or metrics is missing`);
+    throw new SyntaxError(
+      `Cannot read "${path}" as state or metrics is missing in it; ${remedy(path)}`,
+    );
   }
   return summary as RunSummary;
 }
 
-/** The lines of a run's `metrics.jsonl`, in order; none where there was no training. */
-export async function readMetricsRecords(run: string): Promise<MetricsRecord[]> {
-  return await readLines(join(run, "metrics.jsonl")) as MetricsRecord[];
+/**
+ * The lines of a run's `metrics.jsonl`, in order; none where there was no training. A half-written last line, left by a
+ * kill, is not among them; a run that is completed has none.
+ *
+ * @throws {SyntaxError} Where another line is not JSON.
+ */
+export async function readMetricsRecords(
+  run: string,
+  { isCompleted = false }: { readonly isCompleted?: boolean } = {},
+): Promise<MetricsRecord[]> {
+  const lines = await readLines(join(run, "metrics.jsonl"), { mayBeCutOff: !isCompleted });
+  return lines as MetricsRecord[];
 }
 
 /** The scored items of an evaluation, each with its `model`; none where nothing was scored. */
@@ -440,7 +455,8 @@ export async function readSampleRecords(
   run: string,
   evaluation: string,
 ): Promise<(SampleRecord & { model: string })[]> {
-  return await readLines(samplesPath(run, evaluation)) as (SampleRecord & { model: string })[];
+  const lines = await readLines(samplesPath(run, evaluation), { mayBeCutOff: false });
+  return lines as (SampleRecord & { model: string })[];
 }
 
 function samplesPath(run: string, evaluation: string): string {
@@ -453,29 +469,50 @@ export async function readRunFile(path: string): Promise<unknown> {
   return text === undefined ? undefined : parseFile(path, text);
 }
 
-/** The lines of a `.jsonl` file; a last line that was cut off by a kill is left out. */
-async function readLines(path: string): Promise<unknown[]> {
+/** The lines of a `.jsonl` file; a last line that was cut off is left out where that may be, as by a kill. */
+async function readLines(
+  path: string,
+  { mayBeCutOff }: { readonly mayBeCutOff: boolean },
+): Promise<unknown[]> {
   const lines = (await readIfThere(path) ?? "").split("\n");
   const last = lines.pop() ?? "";
   const records = lines.map((line, i) => parseFile(path, line, i + 1));
+  if (last === "") return records;
   try {
     // Only the line break may be missing: an object without its closing brace does not parse.
-    return last === "" ? records : [...records, JSON.parse(last)];
-  } catch {
-    return records;
+    return [...records, parseFile(path, last, lines.length + 1)];
+  } catch (error) {
+    if (mayBeCutOff) return records;
+    throw error;
   }
 }
 
 function parseFile(path: string, text: string, line?: number): unknown {
+  const place = line === undefined ? `"${path}"` : `line ${line} of "${path}"`;
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = JSON.parse(text);
   } catch (cause) {
-    const place = line === undefined ? `"${path}"` : `line ${line} of "${path}"`;
     const begins = JSON.stringify(text.trim().replace(/\s+/g, " ").slice(0, 40));
     throw new SyntaxError(
-      `Cannot read ${place} as it is not JSON: it begins with ${begins}; running it with --fresh writes it anew`,
+      `Cannot read ${place} as it is not JSON: it begins with ${begins}; ${remedy(path)}`,
       { cause },
     );
+  }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+  throw new SyntaxError(`Cannot read ${place} as it is not a JSON object; ${remedy(path)}`);
+}
+
+/** What mends a damaged file of a run. */
+function remedy(path: string): string {
+  const folder = dirname(path);
+  switch (basename(path)) {
+    case "summary.json":
+      return "without the file, running the experiment again evaluates what is trained anew";
+    default:
+      return `without the folder "${
+        basename(folder) === "samples" ? dirname(folder) : folder
+      }", running the experiment again does the run anew`;
   }
 }
 

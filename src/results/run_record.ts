@@ -29,20 +29,48 @@ export interface RunRecord {
   readonly training: readonly MetricsRecord[];
 }
 
+/** A run that cannot be read. */
+export interface DamagedRun {
+  /** The folder. */
+  readonly path: string;
+  /** Which file is damaged, and what to do about it: a sentence. */
+  readonly reason: string;
+}
+
+/** Runs that were read, and those that could not be. */
+export interface FoundRuns {
+  /** The runs. */
+  readonly records: readonly RunRecord[];
+  /** Those to be left out. */
+  readonly damaged: readonly DamagedRun[];
+}
+
 /**
- * Reads every run below some folders, in order of their paths, each once.
+ * Reads every run below some folders, in order of their paths, each once. One that is damaged does not hide the others.
  *
  * @throws {Deno.errors.NotFound} Where a folder is missing.
- * @throws {SyntaxError} Where a file cannot be read.
  */
-export async function readRunRecords(folders: readonly string[]): Promise<RunRecord[]> {
-  const records = new Map<string, RunRecord>();
-  for (const folder of folders) {
-    for (const path of await runPaths(folder)) {
-      if (!records.has(path)) records.set(path, await readRunRecord(path));
+export async function findRunRecords(folders: readonly string[]): Promise<FoundRuns> {
+  const paths = new Set<string>();
+  for (const folder of folders) for (const path of await runPaths(folder)) paths.add(path);
+  return await readRunRecords([...paths]);
+}
+
+/** Reads some runs, in their order. */
+export async function readRunRecords(paths: readonly string[]): Promise<FoundRuns> {
+  const records: RunRecord[] = [];
+  const damaged: DamagedRun[] = [];
+  for (const path of paths) {
+    try {
+      records.push(await readRunRecord(path));
+    } catch (error) {
+      const isDamage = error instanceof SyntaxError || error instanceof Deno.errors.NotFound ||
+        error instanceof Deno.errors.PermissionDenied;
+      if (!isDamage) throw error;
+      damaged.push({ path, reason: error.message });
     }
   }
-  return [...records.values()];
+  return { records, damaged };
 }
 
 /** Folders with a `summary.json`, the folder itself or below it. */
@@ -66,6 +94,7 @@ async function runPaths(folder: string): Promise<string[]> {
 export async function readRunRecord(path: string): Promise<RunRecord> {
   const summary = await readSummary(join(path, "summary.json"));
   if (!summary) throw new Deno.errors.NotFound(`Cannot read run "${path}" as it has no summary`);
+  const isCompleted = summary.state === "completed";
   const declaration = await readRunFile(join(path, "experiment.json"));
   const environment = await readRunFile(join(path, "environment.json"));
   const samples = new Map<string, readonly SampleRecord[]>();
@@ -78,7 +107,7 @@ export async function readRunRecord(path: string): Promise<RunRecord> {
     ...(declaration !== undefined && { declaration: declaration as Record<string, unknown> }),
     ...(environment !== undefined && { environment: environment as RunEnvironment }),
     samples,
-    training: await readMetricsRecords(path),
+    training: await readMetricsRecords(path, { isCompleted }),
   };
 }
 

@@ -184,7 +184,7 @@ folderTest("a broken line in the middle is an error that names it", async (open,
   await Deno.writeTextFile(`${path}/metrics.jsonl`, '{"phase":"a"}\n{"pha\n{"phase":"a"}\n');
   await assert.rejects(
     folder.readMetrics(),
-    /Cannot read line 2 of ".*metrics.jsonl" as it is not JSON: it begins with "\{\\"pha[^\n]*; running it with --fresh writes it anew$/,
+    /Cannot read line 2 of ".*metrics.jsonl" as it is not JSON: it begins with "\{\\"pha[^\n]*; without the folder ".*\/r1", running the experiment again does the run anew$/,
   );
 });
 
@@ -259,7 +259,7 @@ folderTest("a summary that is none is an error, not an empty run", async (open, 
   await Deno.writeTextFile(`${path}/summary.json`, '{"metrics": []}');
   await assert.rejects(
     open(),
-    /Cannot read ".*summary.json" as a summary: state or metrics is missing/,
+    /Cannot read ".*summary.json" as state or metrics is missing in it; without the file, /,
   );
   await Deno.writeTextFile(`${path}/summary.json`, '{"state": "comp');
   await assert.rejects(open(), /Cannot read ".*summary.json" as it is not JSON/);

@@ -1,8 +1,8 @@
-import { readRunRecords, replicationKey } from "../../src/results/run_record.ts";
+import { findRunRecords, replicationKey } from "../../src/results/run_record.ts";
 import { assert, test } from "../testing.ts";
 import { run } from "./run_records.ts";
 
-test("readRunRecords() finds every run below folders, in order, once, with all it holds", async () => {
+test("findRunRecords() finds every run below folders, in order, once, with all it holds", async () => {
   const results = await Deno.makeTempDir();
   try {
     for (const [experiment, name] of [["b", "1"], ["a", "2"], ["a", "1"]]) {
@@ -15,13 +15,66 @@ test("readRunRecords() finds every run below folders, in order, once, with all i
       await Deno.writeTextFile(`${folder}/metrics.jsonl`, '{"step":1}\n{"step":2}\n');
     }
     await Deno.mkdir(`${results}/empty`);
-    const found = await readRunRecords([results, `${results}/a`]);
-    assert.deepEqual(found.map(({ path }) => path.slice(results.length)), ["/a/1", "/a/2", "/b/1"]);
-    const [{ declaration, samples, training, environment }] = found;
+    const { records, damaged } = await findRunRecords([results, `${results}/a`]);
+    const paths = records.map(({ path }) => path.slice(results.length));
+    assert.deepEqual(paths, ["/a/1", "/a/2", "/b/1"]);
+    assert.deepEqual(damaged, []);
+    const [{ declaration, samples, training, environment }] = records;
     assert.deepEqual(declaration, { seed: 1 });
     assert.deepEqual([...samples], [["perplexity-test", [{ item: "x" }]]]);
     assert.equal(training.length, 2);
     assert.equal(environment, undefined);
+  } finally {
+    await Deno.remove(results, { recursive: true });
+  }
+});
+
+test("findRunRecords() leaves out a run that is damaged, and says which file and what to do", async () => {
+  const results = await Deno.makeTempDir();
+  const folder = `${results}/a/1`;
+  const files: Record<string, string> = {
+    "summary.json": JSON.stringify(run({ summary: { experiment: "a", run: "1" } }).summary),
+    "experiment.json": '{"seed": 1}',
+    "environment.json": "{}",
+    "samples/perplexity-test.jsonl": '{"item":"x"}\n{"item":"y"}\n',
+    "metrics.jsonl": '{"step":1}\n{"step":2}\n',
+  };
+  const write = async (changed: Record<string, string>) => {
+    for (const [name, text] of Object.entries({ ...files, ...changed })) {
+      await Deno.writeTextFile(`${folder}/${name}`, text);
+    }
+    await Deno.writeTextFile(`${results}/a/2/summary.json`, files["summary.json"]);
+    const { records, damaged } = await findRunRecords([results]);
+    assert.deepEqual(
+      [...records, ...damaged].map(({ path }) => path).sort(),
+      [folder, `${results}/a/2`],
+      "each is read or damaged",
+    );
+    return damaged.map(({ path, reason }) => `${path === folder}: ${reason}`);
+  };
+  try {
+    await Deno.mkdir(`${folder}/samples`, { recursive: true });
+    await Deno.mkdir(`${results}/a/2`);
+    const anew = `without the folder "${folder}", running the experiment again does the run anew`;
+    for (const [name, text] of Object.entries(files)) {
+      const [reason, ...others] = await write({ [name]: text.slice(0, -3) });
+      assert.deepEqual(others, []);
+      const remedy = name === "summary.json"
+        ? "without the file, running the experiment again evaluates what is trained anew"
+        : anew;
+      assert.ok(reason.startsWith("true: Cannot read "), reason);
+      assert.ok(reason.includes(`"${folder}/${name}" as it is not JSON: it begins with `), reason);
+      assert.ok(reason.endsWith(`; ${remedy}`), reason);
+    }
+    assert.match((await write({ "experiment.json": "[]" }))[0], /json" as it is not a JSON object/);
+    assert.match(
+      (await write({ "summary.json": "{}" }))[0],
+      /as state or metrics is missing in it/,
+    );
+    // Of a run that goes on, the last line of its metrics may be on its way.
+    const running = files["summary.json"].replace('"completed"', '"running"');
+    const cut = files["metrics.jsonl"].slice(0, -3);
+    assert.deepEqual(await write({ "summary.json": running, "metrics.jsonl": cut }), []);
   } finally {
     await Deno.remove(results, { recursive: true });
   }
