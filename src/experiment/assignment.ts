@@ -3,7 +3,7 @@
  */
 import type { Experiment } from "./declaration.ts";
 import { DeclarationError } from "./problem.ts";
-import { rootNode, type SchemaNode } from "./schema.ts";
+import { rootNode, type SchemaNode } from "./schema_node.ts";
 import { allowedWords } from "../suggestion.ts";
 import { sweptAround, withoutSwept } from "./sweep.ts";
 

@@ -4,7 +4,7 @@
 import type { z } from "zod";
 import { allowedWords } from "../suggestion.ts";
 import { type Problem, show } from "./problem.ts";
-import { rootNode, type SchemaNode } from "./schema.ts";
+import { rootNode, type SchemaNode } from "./schema_node.ts";
 
 /** What the form's checker found, in our words. */
 export function formProblems(issue: z.core.$ZodIssue, declaration: unknown): Problem[] {

@@ -2,18 +2,24 @@ import { loadBackboneWeights, loadSideNetWeights } from "../backbone/checkpoint/
 import type { BackboneCheckpoint, SideNetCheckpoint } from "../backbone/checkpoint/content.ts";
 import { hashTensors } from "../backbone/checkpoint/tensor_hash.ts";
 import { initializeBackbone } from "../backbone/initialization.ts";
-import type { ResolvedExperiment, SideNetConfig } from "../experiment/declaration.ts";
+import type {
+  AdaptationConfig,
+  ResolvedExperiment,
+  SideNetConfig,
+} from "../experiment/declaration.ts";
 import { checkBlocks } from "../experiment/validation.ts";
 import { initializeSideNet } from "../longmem/initialization.ts";
 import {
   initializeMemorizing,
   type MemorizingCheckpoint,
 } from "../longmem/memorizing_transformer.ts";
-import { LongMem } from "../longmem/longmem.ts";
+import { LongMem, type LongMemParts, type Network } from "../longmem/longmem.ts";
 import type { Device } from "../runtime/device.ts";
-import { runPhase } from "./training.ts";
+import type { TensorMap } from "../tensor.ts";
+import type { TrainerOptions } from "../training/trainer.ts";
 import type { RunContext } from "./run.ts";
 import type { RunText } from "./text.ts";
+import { runPhase } from "./training.ts";
 
 /** The frozen language model of a run: read from a checkpoint, or pretrained here. */
 export async function obtainBackbone(
@@ -114,32 +120,12 @@ export async function adaptSideNets(
   if (!adaptation) return isRead ? { longmem: start } : untrained;
   const adapt = async (name: string, withMemory: boolean): Promise<SideNetCheckpoint> => {
     const remembers = withMemory && memory ? { memory } : {};
-    const phase = () =>
-      runPhase(
-        {
-          name,
-          config: adaptation,
-          trainer: {
-            device,
-            config: adaptation,
-            seed,
-            trains: "sidenet",
-            backbone,
-            sideNet: start,
-            ...remembers,
-            dropout: adaptation.dropout,
-            ...(adaptation.gate ? { gate: adaptation.gate } : {}),
-          },
-          validated: (weights) =>
-            new LongMem(device, { backbone, sideNet: { shape, weights }, ...remembers }),
-          network: withMemory ? "longmem" : "sidenet",
-          ...remembers,
-        },
-        text,
-        experiment,
-        context,
-      );
-    const weights = await withFrozen(backbone, "adaptation", phase);
+    const weights = await adapted({
+      name,
+      part: { trains: "sidenet", sideNet: start, ...remembers },
+      parts: (weights) => ({ sideNet: { shape, weights }, ...remembers }),
+      network: withMemory ? "longmem" : "sidenet",
+    }, { experiment, adaptation, backbone, text, device, context });
     await context.results.recordHash(`SideNet ${name}`, hashTensors(weights));
     return { shape, weights };
   };
@@ -197,36 +183,70 @@ export async function adaptMemorizingTransformer(
   context: RunContext,
 ): Promise<MemorizingCheckpoint | undefined> {
   const name = "memorizing-transformer";
-  const { adaptation, memory, seed, evaluations } = experiment;
+  const { adaptation, memory, evaluations } = experiment;
   const asked = evaluations.some(({ models }) => models.includes(name));
   if (!asked || !sideNet || !adaptation || !memory) return undefined;
   const shape = { memoryBlock: sideNet.shape.memoryBlock };
-  const trained = () =>
-    runPhase(
-      {
-        name,
-        config: adaptation,
-        trainer: {
-          device,
-          config: adaptation,
-          seed,
-          trains: name,
-          backbone,
-          memorizing: { shape, weights: initializeMemorizing(shape, backbone) },
-          memory,
-          dropout: adaptation.dropout,
-          ...(adaptation.gate ? { gate: adaptation.gate } : {}),
-        },
-        validated: (weights) =>
-          new LongMem(device, { backbone, memorizing: { shape, weights }, memory }),
-        network: name,
-        memory,
-      },
-      text,
-      experiment,
-      context,
-    );
-  const weights = await withFrozen(backbone, "adaptation", trained);
+  const start = initializeMemorizing(shape, backbone);
+  const weights = await adapted({
+    name,
+    part: { trains: name, memorizing: { shape, weights: start }, memory },
+    parts: (weights) => ({ memorizing: { shape, weights }, memory }),
+    network: name,
+  }, { experiment, adaptation, backbone, text, device, context });
   await context.results.recordHash(name, hashTensors(weights));
   return { shape, weights };
+}
+
+/** What an adaptation trains beside, or within, a frozen backbone. */
+interface Adaptation {
+  /** Name in `metrics.jsonl`, and folder of its checkpoints. */
+  readonly name: string;
+  readonly part:
+    | Pick<Extract<TrainerOptions, { trains: "sidenet" }>, "trains" | "sideNet" | "memory">
+    | Pick<
+      Extract<TrainerOptions, { trains: "memorizing-transformer" }>,
+      "trains" | "memorizing" | "memory"
+    >;
+  /** The parts of the model with the weights trained so far, to validate, and the network of it that answers. */
+  readonly parts: (weights: TensorMap) => Omit<LongMemParts, "backbone">;
+  readonly network: Network;
+}
+
+/** Weights of a part that was adapted to a backbone, which stays as it is. */
+async function adapted(
+  { name, part, parts, network }: Adaptation,
+  { experiment, adaptation, backbone, text, device, context }: {
+    readonly experiment: ResolvedExperiment;
+    readonly adaptation: AdaptationConfig;
+    readonly backbone: BackboneCheckpoint;
+    readonly text: RunText;
+    readonly device: Device;
+    readonly context: RunContext;
+  },
+): Promise<TensorMap> {
+  const { dropout, gate } = adaptation, { memory } = part;
+  const trainer = {
+    device,
+    config: adaptation,
+    seed: experiment.seed,
+    backbone,
+    ...part,
+    dropout,
+    ...(gate && { gate }),
+  };
+  const validated = (weights: TensorMap) => new LongMem(device, { backbone, ...parts(weights) });
+  const phase = {
+    name,
+    config: adaptation,
+    trainer,
+    validated,
+    network,
+    ...(memory && { memory }),
+  };
+  return await withFrozen(
+    backbone,
+    "adaptation",
+    () => runPhase(phase, text, experiment, context),
+  );
 }

@@ -9,7 +9,7 @@ import type { TensorMap } from "../tensor.ts";
 import { padId } from "../backbone/shape.ts";
 import type { TrainingConfig } from "../training/config.ts";
 import { train } from "../training/train.ts";
-import { Trainer, type TrainerOptions } from "../training/trainer.ts";
+import { type StepMetrics, Trainer, type TrainerOptions } from "../training/trainer.ts";
 import type { ResolvedExperiment } from "../experiment/declaration.ts";
 import {
   identifyPhase,
@@ -107,7 +107,7 @@ function stepRecorder({ name, config, memory }: Phase, context: RunContext) {
       tokens = step * perStep;
       recentAt = performance.now();
     },
-    async step(metrics: import("../training/trainer.ts").StepMetrics) {
+    async step(metrics: StepMetrics) {
       tokens += perStep;
       recentTokens += perStep;
       const now = performance.now();
