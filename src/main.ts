@@ -37,7 +37,7 @@ import { formatVariation, readSummary } from "./results/run_folder.ts";
 import { readRunRecord, readRunRecords } from "./results/run_record.ts";
 import { failureText, isForeseen } from "./runner/failure.ts";
 import { Display } from "./runner/progress.ts";
-import { runPath } from "./runner/recorded_run.ts";
+import { repetitionRemarks, runPath } from "./runner/recorded_run.ts";
 import type { RunExecutor } from "./runner/run.ts";
 import {
   executeQueue,
@@ -115,7 +115,7 @@ function runCommand(executor: () => Promise<RunExecutor>): Command {
   return {
     operands: "PATH...",
     help:
-      "Runs the experiments that files or folders declare. Finished runs are kept, unfinished " +
+      "Runs the experiments that files or folders declare, or a recorded run again from its folder. Finished runs are kept, unfinished " +
       "ones resume; what another process executes is left to it. Of a folder, runs whose data is " +
       "missing are left out and listed: 0 where all others are completed, unless there are none.",
     flags: [
@@ -167,6 +167,7 @@ function runCommand(executor: () => Promise<RunExecutor>): Command {
 
 /** Shows what would run; writes nothing. */
 async function dryRun(runs: readonly ResolvedRun[], results: string): Promise<number> {
+  const environment = await currentEnvironment();
   for (const run of runs) {
     const { experiment } = run;
     const { backboneParameters, sidenetParameters, trainings, evaluations, missing } =
@@ -199,6 +200,7 @@ async function dryRun(runs: readonly ResolvedRun[], results: string): Promise<nu
       );
     }
     for (const path of missing) console.log(`  missing: ${path}`);
+    for (const text of repetitionRemarks(run, environment)) console.log(`  again: ${text}`);
   }
   for (const line of sourceLines(await describeSources(runs))) console.log(line);
   console.log(`${runs.length} run${runs.length === 1 ? "" : "s"}`);

@@ -1,8 +1,9 @@
 /**
  * Files that declare experiments: their default exports, and errors that name the file and the line.
  */
-import { join, relative, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { readRecordedRun, type RecordedRun } from "../results/repetition.ts";
 import type { Experiment } from "./declaration.ts";
 import { DeclarationError } from "./problem.ts";
 
@@ -14,11 +15,17 @@ export interface LoadedExperiment {
   readonly experiment: Experiment;
   /** Whether the file was found in a folder, and not named itself. */
   readonly inFolder: boolean;
+  /** The record that the declaration is part of. */
+  readonly recorded?: RecordedRun;
 }
+
+/** The declaration in the folder of a run. */
+const recordedFile = "experiment.json";
 
 /**
  * Loads what files declare as their default export: one experiment, or a list of them. Of a folder, all
- * `.ts` files below it are loaded, and those without a default export passed over.
+ * `.ts` files below it are loaded, and those without a default export passed over. The folder of a run,
+ * or the `experiment.json` in it, declares that run; other JSON declares as such, too.
  *
  * @throws {DeclarationError} Where a path is missing or declares nothing.
  */
@@ -28,7 +35,8 @@ export async function loadExperiments(paths: readonly string[]): Promise<LoadedE
     const files = await declarationFiles(path);
     const before = loaded.length;
     for (const file of files) {
-      const declared = await defaultExport(file);
+      const isRecorded = basename(file) === recordedFile;
+      const declared = file.endsWith(".json") ? await readJson(file) : await defaultExport(file);
       if (declared === undefined) {
         if (file !== path) continue;
         throw new DeclarationError(
@@ -36,30 +44,32 @@ export async function loadExperiments(paths: readonly string[]): Promise<LoadedE
             "of them, as in `export default defineExperiment({ ... })`",
         );
       }
+      const what = file.endsWith(".json") ? "it" : "its default export";
       for (const experiment of [declared].flat()) {
         if (typeof experiment !== "object" || experiment === null) {
           throw new DeclarationError(
-            `Cannot load "${file}" as its default export is no experiment: current value is ` +
+            `Cannot load "${file}" as ${what} is no experiment: current value is ` +
               `${typeof experiment}, allowed are an experiment or a list of them`,
           );
         }
         loaded.push({
           file: relative(Deno.cwd(), resolve(file)),
           experiment: experiment as Experiment,
-          inFolder: file !== path,
+          inFolder: file !== path && file !== join(path, recordedFile),
+          ...(isRecorded && { recorded: await readRecordedRun(dirname(file)) }),
         });
       }
     }
     if (loaded.length === before) {
       throw new DeclarationError(
-        `Cannot load "${path}" as no .ts file in it declares an experiment`,
+        `Cannot load "${path}" as no .ts file in it declares an experiment, and no run lies in it`,
       );
     }
   }
   return loaded;
 }
 
-/** The file itself, or the `.ts` files of a folder, in order of their names. */
+/** The file itself, the declaration of a run's folder, or the `.ts` files and runs of another, in order of their names. */
 async function declarationFiles(path: string): Promise<string[]> {
   let information: Deno.FileInfo;
   try {
@@ -71,6 +81,7 @@ async function declarationFiles(path: string): Promise<string[]> {
   if (!information.isDirectory) return [path];
   const files: string[] = [];
   const entries = await Array.fromAsync(Deno.readDir(path));
+  if (entries.some(({ name }) => name === recordedFile)) return [join(path, recordedFile)];
   entries.sort((a, b) => a.name < b.name ? -1 : 1);
   for (const entry of entries) {
     const inner = join(path, entry.name);
@@ -78,6 +89,15 @@ async function declarationFiles(path: string): Promise<string[]> {
     else if (entry.name.endsWith(".ts")) files.push(inner);
   }
   return files;
+}
+
+async function readJson(file: string): Promise<unknown> {
+  try {
+    return JSON.parse(await Deno.readTextFile(file));
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause;
+    throw new DeclarationError(`Cannot load "${file}" as it is no JSON: ${cause.message}`);
+  }
 }
 
 async function defaultExport(file: string): Promise<unknown> {

@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { readFolderShape } from "../backbone/checkpoint/folder.ts";
+import { readRecordedRun, type RecordedRun } from "../results/repetition.ts";
 import type { Variation } from "../results/run_folder.ts";
 import { assign } from "./assignment.ts";
 import type {
@@ -33,6 +34,8 @@ export interface ResolvedRun {
   readonly optional?: true;
   /** The fields that its sweep varies, with their values; absent where nothing is swept. */
   readonly variation?: Variation;
+  /** The record from which it is run again; absent where its declaration is not that of a record, or has been changed. */
+  readonly recorded?: RecordedRun;
 }
 
 /** What the command line changes about the declarations. */
@@ -56,8 +59,10 @@ export async function resolveRuns(
   options: ResolveOptions = {},
 ): Promise<ResolvedRun[]> {
   const runs = new Map<string, ResolvedRun>();
-  for (const { file, experiment, inFolder } of await loadExperiments(paths)) {
-    for (const run of resolveSweep(file, experiment, options)) {
+  for (const { file, experiment, inFolder, recorded } of await loadExperiments(paths)) {
+    for (const resolved of resolveSweep(file, experiment, options)) {
+      const repeats = recorded && resolveRun(file, experiment).id === resolved.id;
+      const run = repeats ? again(resolved, recorded) : resolved;
       const layers = await layersOnFile(run.experiment);
       if (layers !== undefined) inFile(file, () => checkBlocks(run.experiment, layers));
       const key = `${run.experiment.name}/${run.id}`;
@@ -71,6 +76,17 @@ export async function resolveRuns(
     }
   }
   return [...runs.values()];
+}
+
+/** A run with the record that it repeats, and the labels that are recorded. */
+function again(run: ResolvedRun, recorded: RecordedRun): ResolvedRun {
+  const { limit, variation } = { ...recorded.summary, ...run };
+  return {
+    ...run,
+    ...(limit !== undefined && { limit }),
+    ...(variation && { variation }),
+    recorded,
+  };
 }
 
 /** Blocks of a backbone whose checkpoint is a folder that can be read; of any other, what is wrong is said by the run. */

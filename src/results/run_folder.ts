@@ -161,6 +161,16 @@ export interface RunFolderOptions {
   readonly environment: Environment & Pick<RunEnvironment, "declarationFile" | "assignments">;
   /** Forgets an earlier run of the same declaration. */
   readonly fresh?: boolean;
+  /** Told of what the run reads and where it runs, as soon as that is known. */
+  readonly watch?: RecordWatch;
+}
+
+/** Takes what is recorded of a run while it runs. */
+export interface RecordWatch {
+  /** The device that was opened. */
+  device(device: string): void;
+  /** SHA-256 of data, tokenizer or weights, when it is first known. */
+  hash(name: string, sha256: string): void;
 }
 
 /** What a fresh start removes. */
@@ -180,11 +190,18 @@ export class RunFolder {
   readonly path: string;
   #summary: RunSummary;
   #environment: RunEnvironment;
+  readonly #watch: RecordWatch | undefined;
 
-  private constructor(path: string, summary: RunSummary, environment: RunEnvironment) {
+  private constructor(
+    path: string,
+    summary: RunSummary,
+    environment: RunEnvironment,
+    watch: RecordWatch | undefined,
+  ) {
     this.path = path;
     this.#summary = summary;
     this.#environment = environment;
+    this.#watch = watch;
   }
 
   /**
@@ -215,6 +232,7 @@ export class RunFolder {
         metrics,
       },
       await continuedEnvironment(join(path, "environment.json"), options.environment, state),
+      options.watch,
     );
     await writeAtomically(join(path, "experiment.json"), toJson(declaration));
     await folder.#writeEnvironment(folder.#environment);
@@ -348,6 +366,7 @@ export class RunFolder {
   /** Records the device and adapter that the run opened. */
   async recordDevice(device: string): Promise<void> {
     await this.#writeEnvironment({ ...this.#environment, device });
+    this.#watch?.device(device);
   }
 
   /** Records what this part of the run has taken. */
@@ -371,6 +390,7 @@ export class RunFolder {
       );
     }
     await this.#writeEnvironment({ ...this.#environment, hashes: { ...hashes, [name]: sha256 } });
+    if (hashes[name] === undefined) this.#watch?.hash(name, sha256);
   }
 
   async #writeEnvironment(environment: RunEnvironment): Promise<void> {

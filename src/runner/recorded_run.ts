@@ -1,7 +1,13 @@
 import { join } from "node:path";
 import type { ResolvedRun } from "../experiment/resolve.ts";
 import { type Environment, peakMemoryBytes } from "../results/environment.ts";
-import { RunFolder } from "../results/run_folder.ts";
+import {
+  deviceDifference,
+  environmentDifferences,
+  hashDifference,
+  metricDifference,
+} from "../results/repetition.ts";
+import { type RecordWatch, type RunEnvironment, RunFolder } from "../results/run_folder.ts";
 import { writing } from "../writing.ts";
 import { failureDetails, isUnready } from "./failure.ts";
 import { FileLock, type LockHolder } from "./lock.ts";
@@ -28,10 +34,17 @@ export async function lockRun(
 
 /** Opens the folder of a run below a folder of results, where its identity and its environment are recorded. */
 export async function openRunFolder(
-  { experiment, id, file, limit, assignments, variation }: ResolvedRun,
-  options: { results: string; environment: Environment; fresh?: boolean },
+  { experiment, id, file, limit, assignments, variation, recorded }: ResolvedRun,
+  options: {
+    results: string;
+    environment: Environment;
+    fresh?: boolean;
+    /** Takes what differs from the record that is run again. */
+    remark?: (text: string) => void;
+  },
 ): Promise<RunFolder> {
-  const { results, environment, fresh = false } = options;
+  const { results, environment, fresh = false, remark } = options;
+  const watch = remark && recorded?.environment && watching(recorded.environment, remark);
   return await RunFolder.open({
     results,
     identity: {
@@ -49,7 +62,33 @@ export async function openRunFolder(
       ...(assignments && { assignments }),
     },
     fresh,
+    ...(watch && { watch }),
   });
+}
+
+/** Tells what a run reads, or where it runs, that its record has otherwise. */
+function watching(recorded: RunEnvironment, remark: (text: string) => void): RecordWatch {
+  const tell = (difference: string | undefined) => {
+    if (difference !== undefined) remark(difference);
+  };
+  return {
+    device: (device) => tell(deviceDifference(recorded, device)),
+    hash: (name, sha256) => tell(hashDifference(recorded, name, sha256)),
+  };
+}
+
+/** What is otherwise about code and machine than in the record that a run repeats. */
+export function repetitionRemarks({ id, recorded }: ResolvedRun, current: Environment): string[] {
+  if (!recorded) return [];
+  const { environment, summary, path } = recorded;
+  return [
+    ...(summary && summary.run !== id
+      ? [`the code reads its declaration otherwise: the run is ${id}, recorded was ${summary.run}`]
+      : []),
+    ...(environment
+      ? environmentDifferences(environment, current)
+      : [`${path} has no environment.json to compare with`]),
+  ];
 }
 
 /**
@@ -63,8 +102,9 @@ export async function recordRun(
   executor: RunExecutor,
   context: Pick<RunContext, "results" | "progress" | "signal">,
 ): Promise<void> {
-  const { results, signal } = context;
-  const { experiment: { device }, limit } = run;
+  const { results, progress, signal } = context;
+  const { experiment: { device }, limit, recorded } = run;
+  for (const text of repetitionRemarks(run, results.environment)) progress.note(`again: ${text}`);
   const startedAt = performance.now();
   const recordResources = () =>
     results.recordResources({
@@ -81,6 +121,8 @@ export async function recordRun(
     });
     await recordResources();
     await results.setState("completed");
+    const compared = recorded?.summary && metricDifference(recorded.summary, results.summary);
+    if (compared !== undefined) progress.note(`again: ${compared}`);
   } catch (error) {
     await recordResources().catch(() => undefined);
     if (run.optional && isUnready(error)) {

@@ -138,7 +138,8 @@ async function isSettled(queued: QueuedRun, options: QueueOptions): Promise<bool
     const outdated = outdatedNames(run, earlier);
     if (outdated.length > 0) return false;
     if (run.variation) await recordVariation(summaryPath(results, run), run.variation);
-    progress.note("completed earlier");
+    const again = run.recorded ? "; --results FOLDER runs it again there" : "";
+    progress.note(`completed earlier${again}`);
     queued.state = "completed earlier";
     return true;
   }
@@ -179,7 +180,8 @@ async function executeOne(
   if (!anew && await isSettled(queued, options)) return;
   const varies = run.variation ? `: ${formatVariation(run.variation)}` : "";
   if (total > 1) progress.note(`run ${place} of ${total}${varies}`);
-  const results = await openRunFolder(run, { ...options, fresh: anew });
+  const remark = (text: string) => progress.note(`again: ${text}`);
+  const results = await openRunFolder(run, { ...options, fresh: anew, remark });
   try {
     await recordRun(run, executor, { results, progress, signal });
     queued.state = "completed";

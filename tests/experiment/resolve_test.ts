@@ -143,7 +143,10 @@ const refused: [path: string, message: RegExp][] = [
     `${declarations}/inner/shared_part.ts`,
     /^Cannot load ".*shared_part.ts" as it has no default export: allowed are an experiment or a list/,
   ],
-  [`${declarations}/inner`, /^Cannot load ".*inner" as no .ts file in it declares an experiment$/],
+  [
+    `${declarations}/inner`,
+    /^Cannot load ".*inner" as no .ts file in it declares an experiment, and no run lies in it$/,
+  ],
   [
     repositoryPath("tests/experiment/malformed"),
     /malformed\/indivisible.ts: Cannot declare experiment "small" as memory.retrievedTokens must be a multiple/,
@@ -181,6 +184,68 @@ test("resolveRuns() checks a SideNet against the blocks of a backbone whose fold
     assert.equal((await resolving(4, "nowhere")).length, 1);
   } finally {
     await Deno.remove(file);
+  }
+});
+
+test("resolveRuns() takes every record that ships as the declaration of its own run", async () => {
+  const results = repositoryPath("results");
+  const runs = await resolveRuns([results]);
+  assert.ok(runs.length >= 43, `${runs.length} runs`);
+  for (const { experiment, id, recorded, optional } of runs) {
+    assert.equal(recorded?.path, `${results}/${experiment.name}/${id}`);
+    assert.equal(recorded.summary?.run, id);
+    assert.match(recorded.environment?.commit ?? "", /^[0-9a-f]{40}$/);
+    assert.equal(optional, true); // as of any folder
+  }
+});
+
+test("resolveRuns() takes one record with its labels, unless another run is made of it", async () => {
+  const name = "ablation_memory_size/m4096-c4-k64-seed1-e2747846";
+  const folder = repositoryPath(`results/${name}`);
+  const capacity = "evaluations.0.memory.capacityTokens";
+  for (const path of [folder, `${folder}/experiment.json`]) {
+    const [run, ...others] = await resolveRuns([path], { device: "wasm" });
+    assert.deepEqual(others, []);
+    assert.equal(`${run.experiment.name}/${run.id}`, name);
+    assert.equal(run.experiment.device, "wasm");
+    assert.equal(run.recorded?.path, folder);
+    assert.deepEqual(run.variation, run.recorded.summary?.variation);
+    assert.deepEqual(Object.keys(run.variation ?? {}), [capacity]);
+    assert.equal(run.optional, undefined);
+  }
+  const [other] = await resolveRuns([folder], { assignments: [`${capacity}=640`] });
+  assert.deepEqual([other.recorded, other.variation], [undefined, undefined]);
+  const [limited] = await resolveRuns([folder], { limit: 2 });
+  assert.equal(limited.recorded, undefined);
+});
+
+test("resolveRuns() says what is wrong with a declaration in JSON", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const refused = async (name: string, text: string, message: RegExp) => {
+      await Deno.writeTextFile(`${folder}/${name}`, text);
+      await assert.rejects(resolveRuns([`${folder}/${name}`]), (error) => {
+        assert.ok(error instanceof DeclarationError);
+        assert.match(error.message, message);
+        return true;
+      });
+    };
+    await refused("cut.json", '{"name": ', /^Cannot load ".*cut\.json" as it is no JSON: /);
+    await refused(
+      "words.json",
+      '"words"',
+      /words\.json" as it is no experiment: current value is string/,
+    );
+    await refused(
+      "misspelled.json",
+      JSON.stringify({ ...small, seeed: 1 }),
+      /misspelled\.json: Cannot declare .*seeed is unknown: .*\(did you mean "seed"\?\)/,
+    );
+    await Deno.writeTextFile(`${folder}/plain.json`, JSON.stringify(small));
+    const [plain] = await resolveRuns([`${folder}/plain.json`]);
+    assert.deepEqual([plain.id, plain.recorded], [idOf({}), undefined]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
   }
 });
 

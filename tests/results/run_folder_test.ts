@@ -234,6 +234,19 @@ folderTest("RunFolder.recordHash() refuses to resume on data that has changed", 
   );
 });
 
+folderTest("a watch is told of the device, and of each hash once", async (open) => {
+  const told: string[] = [];
+  const folder = await open({
+    watch: {
+      device: (device) => void told.push(device),
+      hash: (name, sha256) => void told.push(`${name} ${sha256}`),
+    },
+  });
+  await folder.recordDevice("cpu: first");
+  for (const name of ["corpus", "tokenizer", "corpus"]) await folder.recordHash(name, "aa");
+  assert.deepEqual(told, ["cpu: first", "corpus aa", "tokenizer aa"]);
+});
+
 folderTest(
   "RunFolder.open() with fresh forgets the earlier run, checkpoint included",
   async (open, path) => {
