@@ -1,3 +1,4 @@
+import { withFolder } from "./temporary_folder.ts";
 import { assert, repositoryPath, test } from "./testing.ts";
 
 const fake = repositoryPath("tests/experiment/main_with_recording_executor.ts");
@@ -36,14 +37,7 @@ async function cli(script: string, ...args: string[]): Promise<Outcome> {
 
 /** Runs a test with a results folder of its own. */
 function resultsTest(name: string, body: (results: string) => Promise<void>): void {
-  test(name, async () => {
-    const folder = await Deno.makeTempDir();
-    try {
-      await body(`${folder}/results`);
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
-  });
+  test(name, () => withFolder((folder) => body(`${folder}/results`)));
 }
 
 /** Paths below a folder with the contents of files. */

@@ -1,5 +1,5 @@
 import { writeAtomically } from "../src/writing.ts";
-import { withFolder } from "./backbone/checkpoint/temporary.ts";
+import { withFolder } from "./temporary_folder.ts";
 import { assert, test } from "./testing.ts";
 
 test("writeAtomically() keeps the earlier file when a part fails", () =>

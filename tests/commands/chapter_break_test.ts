@@ -1,7 +1,7 @@
 import { InputError, UsageError } from "../../src/command_line.ts";
 import { chapterBreakCommand } from "../../src/commands/chapter_break.ts";
 import { parseChapterBreak } from "../../src/text/chapter_break.ts";
-import { withFolder } from "../backbone/checkpoint/temporary.ts";
+import { withFolder } from "../temporary_folder.ts";
 import { assert, test } from "../testing.ts";
 import { execute, recordedOutput } from "./recorded_output.ts";
 

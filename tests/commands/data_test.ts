@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { dataCommand } from "../../src/commands/data.ts";
 import { readDataSets } from "../../src/text/data_set.ts";
-import { withFolder } from "../backbone/checkpoint/temporary.ts";
+import { withFolder } from "../temporary_folder.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
 import { execute, recordedOutput } from "./recorded_output.ts";
 

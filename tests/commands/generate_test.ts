@@ -1,7 +1,7 @@
 import { exportCommand } from "../../src/commands/export.ts";
 import { generateCommand } from "../../src/commands/generate.ts";
 import { importCommand } from "../../src/commands/import.ts";
-import { withFolder } from "../backbone/checkpoint/temporary.ts";
+import { withFolder } from "../temporary_folder.ts";
 import { assert, test } from "../testing.ts";
 import { execute, recordedOutput } from "./recorded_output.ts";
 import { tinyText, writeTinyRun } from "./tiny_run.ts";

@@ -17,7 +17,7 @@ import {
   sideNetShape,
   sideNetWeights,
 } from "../backbone/checkpoint/tiny_models.ts";
-import { withFolder } from "../backbone/checkpoint/temporary.ts";
+import { withFolder } from "../temporary_folder.ts";
 import { assert, fixturePath, sharedTest, test } from "../testing.ts";
 import { execute, recordedOutput } from "./recorded_output.ts";
 import { writeTinyRun } from "./tiny_run.ts";

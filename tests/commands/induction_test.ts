@@ -3,7 +3,7 @@ import { writeSafetensors } from "../../src/backbone/checkpoint/safetensors.ts";
 import { hashTensors } from "../../src/backbone/checkpoint/tensor_hash.ts";
 import { inductionCommand, inductionFigure } from "../../src/commands/induction.ts";
 import type { InductionScores } from "../../src/evaluation/induction.ts";
-import { withFolder } from "../backbone/checkpoint/temporary.ts";
+import { withFolder } from "../temporary_folder.ts";
 import { contentFreeBackbone, inductionBackbone } from "../evaluation/induction_backbone.ts";
 import { assert, assertClose, repositoryPath, test } from "../testing.ts";
 import { execute, recordedOutput } from "./recorded_output.ts";

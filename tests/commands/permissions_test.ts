@@ -1,4 +1,4 @@
-import { withFolder } from "../backbone/checkpoint/temporary.ts";
+import { withFolder } from "../temporary_folder.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
 import { tinyText, writeTinyRun } from "./tiny_run.ts";
 

@@ -1,7 +1,7 @@
 import type { EvaluationDeclaration, Experiment } from "../../src/experiment/declaration.ts";
 import { describeItems, estimateRun } from "../../src/experiment/estimate.ts";
 import { resolvedExperiment } from "./resolved.ts";
-import { withFolder } from "../backbone/checkpoint/temporary.ts";
+import { withFolder } from "../temporary_folder.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
 import { smallExperiment as small } from "./small_experiment.ts";
 

@@ -2,7 +2,7 @@ import { gzipSync } from "node:zlib";
 import type { EvaluationDeclaration } from "../../src/experiment/declaration.ts";
 import { estimateEvaluation } from "../../src/experiment/evaluation_estimate.ts";
 import { resolvedExperiment } from "./resolved.ts";
-import { withFolder } from "../backbone/checkpoint/temporary.ts";
+import { withFolder } from "../temporary_folder.ts";
 import { assert, test } from "../testing.ts";
 import { smallExperiment as small } from "./small_experiment.ts";
 

@@ -1,12 +1,12 @@
 import type { Metric, RunSummary } from "../../src/results/run_folder.ts";
 import { onlyRun, outcomeOf, readJson, spawnRun } from "../runner/command_line_run.ts";
+import { withFolder } from "../temporary_folder.ts";
 import { assert, repositoryPath, sharedPath, sharedTest } from "../testing.ts";
 
 sharedTest(
   "language_modeling_small.ts trains and evaluates on real novels, as a user runs it",
   async () => {
-    const results = await Deno.makeTempDir();
-    try {
+    await withFolder(async (results) => {
       const outcome = await outcomeOf(spawnRun(repositoryPath("."), [
         "experiments/novels/language_modeling_small.ts",
         ...[
@@ -47,8 +47,6 @@ sharedTest(
       assert.ok(perplexity("untrained-with-memory") > perplexity("longmem") + 1);
       assert.notEqual(perplexity("longmem"), perplexity("longmem-memory-off"));
       assert.notEqual(perplexity("longmem"), perplexity("longmem-other-document"));
-    } finally {
-      await Deno.remove(results, { recursive: true });
-    }
+    });
   },
 );

@@ -8,6 +8,7 @@ import {
 } from "../../src/longmem/load.ts";
 import { LongMem } from "../../src/longmem/longmem.ts";
 import type { MemoryConfig } from "../../src/memory/config.ts";
+import { withFolder } from "../temporary_folder.ts";
 import { assert, assertClose, fixturePath, sharedTest, test } from "../testing.ts";
 import { randomTokens, smallBackbone, smallParts } from "./random_model.ts";
 
@@ -46,8 +47,7 @@ sharedTest("loadLongMem() reads official checkpoints and gives the official logi
 
 test("loadLongMem() reads what the project writes, and its memory's sizes", async () => {
   const { backbone, sideNet } = smallParts();
-  const folder = await Deno.makeTempDir();
-  try {
+  await withFolder(async (folder) => {
     const memory = { capacityTokens: 40, chunkTokens: 2, retrievedTokens: 6 };
     await writeLongMemFolder(folder, { backbone, sideNet, memory });
     const model = await loadLongMem({ backbone: folder, sidenet: folder, device: "cpu" });
@@ -74,9 +74,7 @@ test("loadLongMem() reads what the project writes, and its memory's sizes", asyn
       name: "RangeError",
       message: /trained on another backbone/,
     });
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 });
 
 test("loadLongMem() initialises a SideNet in the paper's proportions", async () => {

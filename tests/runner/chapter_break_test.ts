@@ -7,7 +7,7 @@ import type { RunText } from "../../src/runner/text.ts";
 import { runExperiment } from "../../src/runner/run_experiment.ts";
 import { openingTokens, writeBooks } from "../../src/text/chronicle/book.ts";
 import { writeChapterBreak } from "../../src/text/chronicle/chapter_break.ts";
-import { withFolder } from "../backbone/checkpoint/temporary.ts";
+import { withFolder } from "../temporary_folder.ts";
 import { assert, test } from "../testing.ts";
 
 const training = { batchSize: 1, contextTokens: 24, steps: 3, learningRate: 1e-3 };

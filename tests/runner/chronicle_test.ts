@@ -5,7 +5,7 @@ import { resolvedExperiment } from "../experiment/resolved.ts";
 import type { RunContext } from "../../src/runner/run.ts";
 import { runExperiment } from "../../src/runner/run_experiment.ts";
 import { openText } from "../../src/runner/text.ts";
-import { withFolder } from "../backbone/checkpoint/temporary.ts";
+import { withFolder } from "../temporary_folder.ts";
 import { assert, assertClose, repositoryPath, test } from "../testing.ts";
 
 const training = { batchSize: 1, contextTokens: 16, steps: 3, learningRate: 1e-3 };

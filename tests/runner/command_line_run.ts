@@ -3,6 +3,7 @@
  */
 import { join } from "node:path";
 import { Random } from "../../src/text/random.ts";
+import { withFolder } from "../temporary_folder.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
 
 /** How a process ended. */
@@ -74,13 +75,10 @@ export function runTest(name: string, body: (folder: string) => Promise<void>): 
 
 /** Does something in a folder of its own, which has a `corpus`. */
 export async function withCorpus(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
+  await withFolder(async (folder) => {
     await writeCorpus(join(folder, "corpus"));
     await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 }
 
 const words = "the old king sailed his ship across a cold green sea and found no land but stars"

@@ -7,7 +7,7 @@ import { type EfficiencyTask, measurePoint } from "../../src/runner/efficiency_p
 import type { Evaluated } from "../../src/runner/evaluated_model.ts";
 import { Display, Progress } from "../../src/runner/progress.ts";
 import { runExperiment } from "../../src/runner/run_experiment.ts";
-import { withFolder } from "../backbone/checkpoint/temporary.ts";
+import { withFolder } from "../temporary_folder.ts";
 import { smallParts } from "../longmem/random_model.ts";
 import benchmark from "../bench/efficiency.ts";
 import { assert, test } from "../testing.ts";

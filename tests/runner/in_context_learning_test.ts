@@ -4,7 +4,7 @@ import { otherTasks } from "../../src/runner/in_context_learning.ts";
 import type { SampleRecord } from "../../src/results/run_folder.ts";
 import { runExperiment } from "../../src/runner/run_experiment.ts";
 import { sentenceTasks } from "../../src/text/sentence_tasks.ts";
-import { withFolder } from "../backbone/checkpoint/temporary.ts";
+import { withFolder } from "../temporary_folder.ts";
 import { assert, sharedPath, sharedTest, test } from "../testing.ts";
 
 const training = { batchSize: 1, contextTokens: 128, steps: 2, learningRate: 1e-3 };

@@ -1,5 +1,5 @@
 import { describeHolder, FileLock } from "../../src/runner/lock.ts";
-import { withFolder } from "../backbone/checkpoint/temporary.ts";
+import { withFolder } from "../temporary_folder.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
 
 /** A process that takes a lock, says so, and keeps it until it is killed. */

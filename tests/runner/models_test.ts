@@ -13,7 +13,7 @@ import { readFinishedRun } from "../../src/runner/finished_run.ts";
 import { withFrozen } from "../../src/runner/models.ts";
 import { runExperiment } from "../../src/runner/run_experiment.ts";
 import { Random } from "../../src/text/random.ts";
-import { withFolder } from "../backbone/checkpoint/temporary.ts";
+import { withFolder } from "../temporary_folder.ts";
 import { assert, assertClose, fixturePath, sharedTest, test } from "../testing.ts";
 import { smallBackbone, smallMemory, smallSideNet } from "../training/small_training.ts";
 import { readJson } from "./command_line_run.ts";

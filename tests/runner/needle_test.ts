@@ -2,7 +2,7 @@ import type { Experiment } from "../../src/experiment/declaration.ts";
 import { resolveRun } from "../../src/experiment/resolve.ts";
 import type { SampleRecord } from "../../src/results/run_folder.ts";
 import { runExperiment } from "../../src/runner/run_experiment.ts";
-import { withFolder } from "../backbone/checkpoint/temporary.ts";
+import { withFolder } from "../temporary_folder.ts";
 import { assert, test } from "../testing.ts";
 
 const training = { batchSize: 1, contextTokens: 16, steps: 2, learningRate: 1e-3 };

@@ -5,7 +5,7 @@ import { resolveRun } from "../../src/experiment/resolve.ts";
 import type { SampleRecord } from "../../src/results/run_folder.ts";
 import { runExperiment } from "../../src/runner/run_experiment.ts";
 import { writeBooks } from "../../src/text/chronicle/book.ts";
-import { withFolder } from "../backbone/checkpoint/temporary.ts";
+import { withFolder } from "../temporary_folder.ts";
 import { assert, assertClose, test } from "../testing.ts";
 
 const training = { batchSize: 1, contextTokens: 16, steps: 3, learningRate: 1e-3 };

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { withFolder } from "../temporary_folder.ts";
 import { assert, assertClose, test } from "../testing.ts";
 import {
   declaration,
@@ -46,17 +47,12 @@ let uninterrupted: Promise<Results> | undefined;
 
 /** The results of a run that nothing disturbs. */
 function expectedResults(): Promise<Results> {
-  uninterrupted ??= (async () => {
-    const folder = await Deno.makeTempDir();
-    try {
-      await writeCorpus(join(folder, "corpus"));
-      const { code, stderr } = await run(folder, tiny);
-      assert.equal(code, 0, stderr);
-      return await resultsOf(folder);
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
-  })();
+  uninterrupted ??= withFolder(async (folder) => {
+    await writeCorpus(join(folder, "corpus"));
+    const { code, stderr } = await run(folder, tiny);
+    assert.equal(code, 0, stderr);
+    return await resultsOf(folder);
+  });
   return uninterrupted;
 }
 

@@ -1,6 +1,6 @@
 import type { Experiment } from "../../src/experiment/declaration.ts";
 import { runExperiment } from "../../src/runner/run_experiment.ts";
-import { withFolder } from "../backbone/checkpoint/temporary.ts";
+import { withFolder } from "../temporary_folder.ts";
 import { assert, test } from "../testing.ts";
 
 /** A declaration of the smallest LongMem, with a corpus in a folder. */

@@ -11,7 +11,7 @@ import {
   summarizeQueue,
 } from "../../src/runner/run_queue.ts";
 import { failureText, isForeseen } from "../../src/runner/failure.ts";
-import { withFolder } from "../backbone/checkpoint/temporary.ts";
+import { withFolder } from "../temporary_folder.ts";
 import { smallExperiment } from "../experiment/small_experiment.ts";
 import { assert, test } from "../testing.ts";
 

@@ -9,7 +9,7 @@ import type { RunText } from "../../src/runner/text.ts";
 import { openTokenizer } from "../../src/text/tokenizer_source.ts";
 import { ScriptedModel } from "../evaluation/scripted_model.ts";
 import { runExperiment } from "../../src/runner/run_experiment.ts";
-import { withFolder } from "../backbone/checkpoint/temporary.ts";
+import { withFolder } from "../temporary_folder.ts";
 import { assert, sharedPath, sharedTest, test } from "../testing.ts";
 
 const training = { batchSize: 1, contextTokens: 128, steps: 2, learningRate: 1e-3 };

@@ -1,5 +1,5 @@
 import { chapteredBooks, chaptersAt, findChapters, holdsHeading } from "../../src/text/chapters.ts";
-import { withFolder } from "../backbone/checkpoint/temporary.ts";
+import { withFolder } from "../temporary_folder.ts";
 import { assert, test } from "../testing.ts";
 
 /** What stands before and after each chapter's text begins. */

@@ -1,5 +1,6 @@
 import { gzipSync } from "node:zlib";
 import { findDocuments, openCorpus } from "../../src/text/corpus.ts";
+import { withFolder } from "../temporary_folder.ts";
 import { assert, sharedPath, sharedTest, test } from "../testing.ts";
 
 type Files = Readonly<Record<string, string | Uint8Array>>;
@@ -7,8 +8,7 @@ type Files = Readonly<Record<string, string | Uint8Array>>;
 /** Runs a test in a temporary folder that holds the files; folders of their paths are made. */
 function corpusTest(name: string, files: Files, fn: (folder: string) => Promise<void>): void {
   test(name, async () => {
-    const folder = await Deno.makeTempDir();
-    try {
+    await withFolder(async (folder) => {
       for (const [path, content] of Object.entries(files)) {
         await Deno.mkdir(`${folder}/${path}`.replace(/\/[^/]*$/, ""), { recursive: true });
         await Deno.writeFile(
@@ -17,9 +17,7 @@ function corpusTest(name: string, files: Files, fn: (folder: string) => Promise<
         );
       }
       await fn(folder);
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
+    });
   });
 }
 

@@ -6,7 +6,7 @@ import {
   sentenceTaskFormats,
   sentenceTasks,
 } from "../../src/text/sentence_tasks.ts";
-import { withFolder } from "../backbone/checkpoint/temporary.ts";
+import { withFolder } from "../temporary_folder.ts";
 import { officialNames } from "./official_names.ts";
 import { assert, fixturePath, sharedPath, sharedTest, test } from "../testing.ts";
 

@@ -1,7 +1,7 @@
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { readSquad } from "../../src/text/squad.ts";
-import { withFolder } from "../backbone/checkpoint/temporary.ts";
+import { withFolder } from "../temporary_folder.ts";
 import { assert, sharedPath, sharedTest, test } from "../testing.ts";
 
 const article = (title: string, answer = "rain") => ({

@@ -5,6 +5,7 @@ import {
   type TrainingCheckpoint,
 } from "../../src/training/checkpoint.ts";
 import type { TensorMap } from "../../src/tensor.ts";
+import { withFolder } from "../temporary_folder.ts";
 import { assert, test } from "../testing.ts";
 
 function tensors(...values: number[]): TensorMap {
@@ -38,14 +39,7 @@ function checkpoint(step: number): TrainingCheckpoint {
 }
 
 function checkpointTest(name: string, body: (folder: string) => Promise<void>): void {
-  test(name, async () => {
-    const folder = await Deno.makeTempDir();
-    try {
-      await body(join(folder, "longmem"));
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
-  });
+  test(name, () => withFolder((folder) => body(join(folder, "longmem"))));
 }
 
 async function entries(folder: string): Promise<string[]> {

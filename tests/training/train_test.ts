@@ -6,6 +6,7 @@ import type { SegmentStream } from "../../src/text/segments.ts";
 import { train, type TrainOptions } from "../../src/training/train.ts";
 import { type StepMetrics, Trainer } from "../../src/training/trainer.ts";
 import { testedDevice } from "../graph/devices.ts";
+import { withFolder } from "../temporary_folder.ts";
 import { assert, assertClose, test } from "../testing.ts";
 import {
   randomBatches,
@@ -102,14 +103,7 @@ function trainTest(name: string, body: (folder: string) => Promise<void>): void 
     // The device outlives the test.
     sanitizeOps: false,
     sanitizeResources: false,
-    fn: async () => {
-      const folder = await Deno.makeTempDir();
-      try {
-        await body(join(folder, "longmem"));
-      } finally {
-        await Deno.remove(folder, { recursive: true });
-      }
-    },
+    fn: () => withFolder((folder) => body(join(folder, "longmem"))),
   });
 }
 

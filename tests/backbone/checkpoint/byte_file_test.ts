@@ -1,6 +1,6 @@
 import { ByteFile } from "../../../src/backbone/checkpoint/byte_file.ts";
 import { assert, test } from "../../testing.ts";
-import { withFolder } from "./temporary.ts";
+import { withFolder } from "../../temporary_folder.ts";
 
 test("ByteFile.read() refuses a range beyond the file before it reserves memory", () =>
   withFolder(async (folder) => {

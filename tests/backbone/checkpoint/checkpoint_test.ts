@@ -15,7 +15,7 @@ import {
 import { hashTensors } from "../../../src/backbone/checkpoint/tensor_hash.ts";
 import type { HostTensor, TensorMap } from "../../../src/tensor.ts";
 import { assert, fixturePath, sharedTest, test } from "../../testing.ts";
-import { withFolder } from "./temporary.ts";
+import { withFolder } from "../../temporary_folder.ts";
 import {
   backboneShape,
   backboneWeights,

@@ -7,7 +7,7 @@ import {
 import { readSafetensors } from "../../../src/backbone/checkpoint/safetensors.ts";
 import type { TensorMap } from "../../../src/tensor.ts";
 import { assert, fixturePath, sharedTest, test } from "../../testing.ts";
-import { withFolder } from "./temporary.ts";
+import { withFolder } from "../../temporary_folder.ts";
 import {
   backboneShape,
   backboneWeights,

@@ -7,7 +7,7 @@ import {
 import { writeSafetensors } from "../../../src/backbone/checkpoint/safetensors.ts";
 import { hashTensors } from "../../../src/backbone/checkpoint/tensor_hash.ts";
 import { assert, test } from "../../testing.ts";
-import { withFolder } from "./temporary.ts";
+import { withFolder } from "../../temporary_folder.ts";
 import {
   backboneShape,
   backboneWeights,

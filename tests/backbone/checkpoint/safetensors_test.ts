@@ -6,7 +6,7 @@ import {
 } from "../../../src/backbone/checkpoint/safetensors.ts";
 import type { HostTensor } from "../../../src/tensor.ts";
 import { assert, fixturePath, sharedTest, test } from "../../testing.ts";
-import { withFolder } from "./temporary.ts";
+import { withFolder } from "../../temporary_folder.ts";
 
 /** A safetensors file by hand: header text and data bytes. */
 function safetensorsBytes(header: string, data: ArrayBuffer | Uint8Array): Uint8Array {

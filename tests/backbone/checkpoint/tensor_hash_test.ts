@@ -1,7 +1,7 @@
 import { hashFile, hashTensors } from "../../../src/backbone/checkpoint/tensor_hash.ts";
 import type { HostTensor, TensorMap } from "../../../src/tensor.ts";
 import { assert, test } from "../../testing.ts";
-import { withFolder } from "./temporary.ts";
+import { withFolder } from "../../temporary_folder.ts";
 
 const tensor = (shape: number[], ...values: number[]): HostTensor => {
   return { shape, data: Float32Array.from(values) };

@@ -1,7 +1,7 @@
 import { openTorchFile, TorchTensor } from "../../../src/backbone/checkpoint/torch_file.ts";
 import { readSafetensors } from "../../../src/backbone/checkpoint/safetensors.ts";
 import { assert, fixturePath, sharedTest, test } from "../../testing.ts";
-import { withFolder } from "./temporary.ts";
+import { withFolder } from "../../temporary_folder.ts";
 import {
   floatStorage,
   globalInstruction,

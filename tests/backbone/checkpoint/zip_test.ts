@@ -1,7 +1,7 @@
 import { ByteFile } from "../../../src/backbone/checkpoint/byte_file.ts";
 import { readZipDirectory, readZipEntry } from "../../../src/backbone/checkpoint/zip.ts";
 import { assert, test } from "../../testing.ts";
-import { withFolder } from "./temporary.ts";
+import { withFolder } from "../../temporary_folder.ts";
 import { zipBytes } from "./torch_archive.ts";
 
 const entries = [
