@@ -11,7 +11,7 @@ import {
   type ItemSums,
   withBoth,
 } from "./comparison.ts";
-import { isProportion, metricLabel } from "./metric_label.ts";
+import { isProportion, type MetricAxis, metricLabel } from "./metric_label.ts";
 import { formatSwept, type Metric, type RunState, type SampleRecord } from "./run_folder.ts";
 import { type DamagedRun, replicationKey, type RunRecord, seedOf } from "./run_record.ts";
 import { mean, proportionInterval } from "./statistics.ts";
@@ -82,6 +82,8 @@ export interface EvaluationTable {
   readonly varied: readonly string[];
   /** What headings are short for: the path of a swept field in the declaration. */
   readonly fields: Readonly<Record<string, string>>;
+  /** What its columns are points of, where they are numbers. */
+  readonly axis?: MetricAxis;
   /** The metrics. */
   readonly columns: readonly TableColumn[];
   /** The models. */
@@ -271,6 +273,22 @@ function sweptLabel(value: unknown): string {
   return [kind, ...Object.values(fields)].map(formatSwept).join(" ");
 }
 
+/** The headings that tell runs apart, without those whose values follow from the ones before, as of lists swept side by side. */
+export function tellingFields(
+  { varied, rows }: Pick<EvaluationTable, "varied" | "rows">,
+): string[] {
+  const kept: string[] = [];
+  for (const name of varied) {
+    const key = ({ variation }: TableRow) => JSON.stringify(kept.map((other) => variation[other]));
+    const follows = kept.length > 0 &&
+      [...Map.groupBy(rows, key).values()].every((alike) =>
+        new Set(alike.map(({ variation }) => variation[name])).size === 1
+      );
+    if (!follows) kept.push(name);
+  }
+  return kept;
+}
+
 /** Orders runs of a sweep by the values of its fields, numbers by size; others as they are. */
 function bySweptValues(
   [{ summary: { variation: a = {} } }]: readonly RunRecord[],
@@ -302,6 +320,7 @@ function tablesOf(runs: readonly RunRecord[], sumsOf: SumsOf): EvaluationTable[]
   return [...byEvaluation].flatMap(([evaluation, metrics]) =>
     [...Map.groupBy(metrics, ({ name }) => metricLabel(name).part)].map(([part, ofPart]) => {
       const columns = columnsOf(ofPart);
+      const { axis } = metricLabel(ofPart[0].name);
       const rows = groups.flatMap((group, i) =>
         groupRows(group, { evaluation, columns, sumsOf, variation: labels[i] })
       );
@@ -311,6 +330,7 @@ function tablesOf(runs: readonly RunRecord[], sumsOf: SumsOf): EvaluationTable[]
         baseline: metrics[0].model,
         varied: [...new Set(labels.flatMap((label) => Object.keys(label)))],
         fields: Object.fromEntries([...headings].map(([field, heading]) => [heading, field])),
+        ...(axis && { axis }),
         columns,
         rows: withBest(rows, columns),
       };

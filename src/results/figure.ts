@@ -23,8 +23,12 @@ export interface FigureAxis {
   readonly label: string;
   /** Its unit, printed in brackets; absent where it has none. */
   readonly unit?: string;
-  /** How numbers become distances (default linear); log2 takes positive numbers alone. */
-  readonly scale?: "linear" | "log2";
+  /** How numbers become distances (default linear); log2 takes positive numbers alone, symlog 0 too, at a step's distance. */
+  readonly scale?: "linear" | "log2" | "symlog";
+  /** Where numbers are printed, and what else than the number; absent: wherever they are round. */
+  readonly ticks?: readonly { readonly at: number; readonly name?: string }[];
+  /** Whether it begins at 0, so that lengths are what they stand for. */
+  readonly fromZero?: true;
   /** The ends of the axis; absent: those of the data. */
   readonly domain?: readonly [number, number];
 }
@@ -58,6 +62,8 @@ export interface LineChart extends FigureText {
   readonly y: FigureAxis;
   /** The lines, of which there may be as many as there are marks: six. */
   readonly series: readonly LineSeries[];
+  /** What the names of the series are values of. */
+  readonly legendTitle?: string;
   /** Which uncertainty is drawn (default stderr). */
   readonly uncertainty?: Uncertainty;
   /** How it is drawn (default bars). */
@@ -78,6 +84,8 @@ export interface CategoryChart extends FigureText {
   readonly value: FigureAxis;
   /** The series, six at most. */
   readonly series: readonly CategorySeries[];
+  /** What the names of the series are values of. */
+  readonly legendTitle?: string;
   /** Which uncertainty is drawn (default stderr). */
   readonly uncertainty?: Uncertainty;
 }
@@ -127,8 +135,9 @@ function seriesColours(theme: "light" | "dark"): string {
   return seriesStyles.map((style, i) => `--figure-series-${i}: ${style[theme]};`).join(" ");
 }
 
-/** Sizes in pixels. */
-const plotWidth = 460, plotHeight = 280, margin = 16;
+/** Sizes in pixels: charts are as wide as each other, so that their texts are of one size beside each other. */
+const chartWidth = 560, plotWidth = 240, plotHeight = 280, margin = 16;
+const legendLine = 20, legendGap = 18;
 const titleSize = 15, textSize = 12;
 /** Width of a character, as a share of the font's size: there is no font to measure. */
 const characterWidth = 0.6;
@@ -166,6 +175,13 @@ export function lineChart(chart: LineChart): string {
     for (const point of points) checkNumber(chart, "x", point.x, x);
     checkMeasured(chart, points, y, uncertainty);
   }
+  // The label stands left of the widest number, which is that of the values, or the power of ten above them.
+  const values = series.flatMap(({ points }) => points.map(({ value }) => value));
+  const above = 10 ** Math.ceil(Math.log10(Math.max(1, ...values)));
+  const labelOffset = 18 + widest(
+    [above, ...values].map((value) => Number(value.toPrecision(3)).toLocaleString("en")),
+  );
+  const { name: lastTick = "" } = x.ticks?.at(-1) ?? {};
   const marks = series.map(({ points }, i) => {
     const style = seriesStyle(i);
     const data = points.map((point) => ({ ...point, ...ends(point, uncertainty) }));
@@ -183,7 +199,7 @@ export function lineChart(chart: LineChart): string {
     ];
   });
   return figure({ ...chart, note: noteOf(chart, series.flatMap(({ points }) => points)) }, {
-    legend: legendOf(series, (i) => [
+    legend: legendOf(chart, (i) => [
       Plot.line([[0, 0], [28, 0]], {
         stroke: seriesStyle(i).colour,
         strokeWidth: 2,
@@ -192,11 +208,15 @@ export function lineChart(chart: LineChart): string {
       Plot.dot([[14, 0]], seriesStyle(i).dot),
     ]),
     plot: {
+      width: chartWidth,
       height: plotHeight,
-      marginLeft: margin + 50,
+      marginLeft: margin + labelOffset + 4,
+      marginRight: Math.max(margin + 6, widest([lastTick]) / 2),
+      insetLeft: 8,
+      insetRight: 8,
       marginBottom: 44,
       x: { ...scaleOf(x), labelAnchor: "center", labelOffset: 38 },
-      y: { ...scaleOf(y), labelAnchor: "center", labelOffset: 46 },
+      y: { ...scaleOf(y), labelAnchor: "center", labelOffset },
       marks: [grid("y"), ...marks.flat()],
     },
   });
@@ -240,12 +260,13 @@ function categoryChart(chart: CategoryChart, mark: "bar" | "dot"): string {
       : [range, Plot.dot(data, { ...place, x: "value", ...style.dot })];
   });
   return figure({ ...chart, note: noteOf(chart, series.flatMap(({ values }) => values)) }, {
-    legend: legendOf(series, (i) => [
+    legend: legendOf(chart, (i) => [
       mark === "bar"
         ? Plot.rect([0], { x1: 0, x2: 28, y1: -5, y2: 5, fill: seriesStyle(i).colour })
         : Plot.dot([[14, 0]], seriesStyle(i).dot),
     ]),
     plot: {
+      width: Math.max(chartWidth, margin + widest(categories) + 8 + plotWidth + margin),
       height: categories.length * (12 + 16 * series.length) + 48,
       marginLeft: margin + widest(categories) + 8,
       marginBottom: 44,
@@ -311,7 +332,7 @@ export function heatMap(chart: HeatMap): string {
   }, {
     legend: undefined,
     plot: {
-      width: marginLeft + (panelWidth + 24) * panels.length - 24,
+      width: marginLeft + (panelWidth + 24) * panels.length - 24 + margin,
       height: 30 * rows.names.length + 70,
       marginLeft,
       marginTop: 24,
@@ -344,11 +365,13 @@ export function heatMap(chart: HeatMap): string {
 
 /** What a figure consists of, besides its text. */
 interface FigureParts {
-  readonly plot: Plot.PlotOptions;
+  readonly plot: Plot.PlotOptions & { readonly width: number };
   readonly legend: Legend | undefined;
 }
 
 interface Legend {
+  /** What stands before the names. */
+  readonly title: string | undefined;
   readonly names: readonly string[];
   /** Marks of an entry in a field of 28 x 10 pixels around the origin's height. */
   readonly marks: readonly (readonly Plot.Markish[])[];
@@ -359,21 +382,21 @@ function figure(text: FigureText, { plot, legend }: FigureParts): string {
   const { document } = parseHTML("<!doctype html><html><body></body></html>") as unknown as {
     document: SvgDocument;
   };
-  const legendWidth = legend ? 52 + widest(legend.names) : 0;
-  const inner = plot.width ?? plotWidth + Number(plot.marginLeft);
-  const width = Math.ceil(Math.max(inner + legendWidth + margin, 360));
+  const width = Math.ceil(Math.max(plot.width, 360));
   const lines = [
     ...wrapped(text.title, width, titleSize).map((line) => ({ line, size: titleSize })),
     ...wrapped(text.note ?? "", width, textSize).map((line) => ({ line, size: textSize })),
   ];
   const headHeight = lines.reduce((sum, { size }) => sum + size * 1.4, margin + 6);
-  const marginTop = Math.ceil(headHeight + Number(plot.marginTop ?? 24));
+  const entries = legend ? placed(legend, width) : [];
+  const legendHeight = entries.length === 0 ? 0 : entries.at(-1)!.y + legendLine;
+  const marginTop = Math.ceil(headHeight + legendHeight + Number(plot.marginTop ?? 24));
   const svg = plotted(document, {
     ...plot,
     width,
     height: marginTop + Number(plot.height),
     marginTop,
-    marginRight: width - inner,
+    marginRight: width - plot.width + Number(plot.marginRight ?? margin),
   });
   let y = margin;
   for (const { line, size } of lines) {
@@ -384,9 +407,7 @@ function figure(text: FigureText, { plot, legend }: FigureParts): string {
     }));
     y += size * 0.4;
   }
-  if (legend) {
-    svg.append(drawnLegend(document, legend, { x: inner + 16, y: marginTop + 8 }));
-  }
+  if (legend) svg.append(drawnLegend(document, legend, { entries, y: headHeight + 12 }));
   const id = createHash("sha256").update(svg.outerHTML + text.description).digest("hex")
     .slice(0, 12);
   // First children, as accessibility programs look for them there; ids, since not all of them do.
@@ -416,14 +437,34 @@ function plotted(document: SvgDocument, options: Plot.PlotOptions): SvgElement {
   return svg;
 }
 
+/** Where the entries of a legend stand: side by side, in as many lines as they need. */
+function placed({ title, names }: Legend, width: number): { x: number; y: number }[] {
+  let x = title === undefined ? 0 : widest([title]) + 10, y = 0;
+  return names.map((name) => {
+    const entryWidth = 36 + widest([name]);
+    if (x > 0 && x + entryWidth > width - 2 * margin) {
+      x = 0;
+      y += legendLine;
+    }
+    const place = { x, y };
+    x += entryWidth + legendGap;
+    return place;
+  });
+}
+
 function drawnLegend(
   document: SvgDocument,
-  { names, marks }: Legend,
-  { x, y }: { x: number; y: number },
+  { title, names, marks }: Legend,
+  { entries, y }: { entries: readonly { readonly x: number; readonly y: number }[]; y: number },
 ): SvgElement {
-  const group = element(document, "g", "", { transform: `translate(${x},${y})` });
+  const group = element(document, "g", "", { transform: `translate(${margin},${y.toFixed(1)})` });
+  if (title !== undefined) {
+    group.append(element(document, "text", title, { dy: "0.35em", "text-anchor": "start" }));
+  }
   names.forEach((name, i) => {
-    const entry = element(document, "g", "", { transform: `translate(0,${i * 20})` });
+    const entry = element(document, "g", "", {
+      transform: `translate(${entries[i].x},${entries[i].y})`,
+    });
     const identity = { type: "identity", axis: null } as const;
     const drawn = plotted(document, {
       ...{ width: 28, height: 10, margin: 0, x: identity, y: identity },
@@ -458,12 +499,15 @@ function seriesStyle(i: number) {
 }
 
 function legendOf(
-  series: readonly { readonly name: string }[],
+  { series, legendTitle: title }: {
+    readonly series: readonly { readonly name: string }[];
+    readonly legendTitle?: string;
+  },
   marks: (i: number) => readonly Plot.Markish[],
 ): Legend | undefined {
   // A single series needs no name: the title is its name.
   if (series.length === 1) return undefined;
-  return { names: series.map(({ name }) => name), marks: series.map((_, i) => marks(i)) };
+  return { title, names: series.map(({ name }) => name), marks: series.map((_, i) => marks(i)) };
 }
 
 function grid(axis: "x" | "y"): Plot.Markish {
@@ -475,9 +519,33 @@ function scaleOf(axis: FigureAxis): Plot.ScaleOptions {
   return {
     label: labelOf(axis),
     labelArrow: "none",
-    ...(axis.scale === "log2" ? { type: "log", base: 2, tickFormat: String } : {}),
-    ...(axis.domain ? { domain: axis.domain } : { nice: axis.scale !== "log2" }),
+    ...scaleType(axis),
+    ...(axis.ticks && { ticks: axis.ticks.map(({ at }) => at) }),
+    ...(axis.fromZero && { zero: true }),
+    ...(axis.domain ? { domain: axis.domain } : { nice: axis.ticks === undefined }),
   };
+}
+
+function scaleType({ scale = "linear", ticks = [] }: FigureAxis): Plot.ScaleOptions {
+  const tickFormat = (number: number) =>
+    ticks.find(({ at }) => at === number)?.name ?? number.toLocaleString("en");
+  switch (scale) {
+    case "linear":
+      return ticks.length > 0 ? { tickFormat } : {};
+    case "log2":
+      return { type: "log", base: 2, tickFormat };
+    case "symlog": {
+      // 0 is as far from the first number above it as that is from its double.
+      const positive = ticks.map(({ at }) => at).filter((at) => at > 0);
+      return {
+        type: "symlog",
+        constant: positive.length > 0 ? Math.min(...positive) : 1,
+        tickFormat,
+      };
+    }
+    default:
+      return scale satisfies never;
+  }
 }
 
 function labelOf({ label, unit }: FigureAxis): string {

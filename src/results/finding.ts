@@ -7,6 +7,7 @@ import {
   type EvaluationTable,
   type SumsOf,
   type TableRow,
+  tellingFields,
 } from "./evaluation_table.ts";
 import { metricNoun } from "./metric_label.ts";
 import { differenceInWords, uncertain } from "./table_text.ts";
@@ -73,20 +74,6 @@ export function findings(table: EvaluationTable, sumsOf: SumsOf): string[] {
       text: findingOf(table, group.rows, sumsOf),
     })).map(({ where, text }) => `${where}: ${text}`);
   return [swept, ...each].filter((sentence) => sentence !== undefined);
-}
-
-/** The headings that tell runs apart, without those whose values follow from the ones before, as of lists swept side by side. */
-function tellingFields({ varied, rows }: EvaluationTable): string[] {
-  const kept: string[] = [];
-  for (const name of varied) {
-    const key = ({ variation }: TableRow) => JSON.stringify(kept.map((other) => variation[other]));
-    const follows = kept.length > 0 &&
-      [...Map.groupBy(rows, key).values()].every((alike) =>
-        new Set(alike.map(({ variation }) => variation[name])).size === 1
-      );
-    if (!follows) kept.push(name);
-  }
-  return kept;
 }
 
 /** Which settings of a sweep are best and worst, and whether by more than chance; undefined where nothing is swept. */

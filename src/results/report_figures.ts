@@ -1,10 +1,23 @@
 /**
  * The figures of a report.
  */
-import type { EvaluationTable, ExperimentTables, TableCell, TableRow } from "./evaluation_table.ts";
-import { dotChart, lineChart, type LineSeries } from "./figure.ts";
-import { metricNoun } from "./metric_label.ts";
-import type { MetricsRecord } from "./run_folder.ts";
+import {
+  type EvaluationTable,
+  type ExperimentTables,
+  type TableCell,
+  type TableColumn,
+  type TableRow,
+  tellingFields,
+} from "./evaluation_table.ts";
+import {
+  type CategorySeries,
+  dotChart,
+  type FigureAxis,
+  lineChart,
+  type LineSeries,
+} from "./figure.ts";
+import { fieldNoun, isProportion, metricNoun } from "./metric_label.ts";
+import { formatSwept, type MetricsRecord } from "./run_folder.ts";
 import type { RunRecord } from "./run_record.ts";
 
 /** A figure and the name of its file. */
@@ -18,13 +31,13 @@ export interface ReportFigure {
 /** As many series as a figure tells apart. */
 const mostSeries = 6;
 
-/** Draws what there is to see of an experiment: models, what is swept, distances, trainings. */
+/** Draws what there is to see of an experiment: models, what is swept, distances and lengths, trainings. */
 export function reportFigures(experiment: ExperimentTables): ReportFigure[] {
   return [
     ...experiment.tables.flatMap((table) => [
       ...(table.part === "" ? modelFigure(table) : []),
       ...(table.part === "" ? sweptFigures(table) : []),
-      ...(table.part.startsWith("far facts by distance") ? distanceFigures(table) : []),
+      ...columnFigure(table),
     ]),
     ...trainingFigures(experiment.runs),
   ];
@@ -37,15 +50,35 @@ function mainFirst<T>(items: readonly T[], modelOf: (item: T) => string): T[] {
   return items.toSorted((a, b) => rank(a) - rank(b)).slice(0, mostSeries);
 }
 
+/** The model that a sweep is about: LongMem, or else the last that was measured. */
+function mainModel(rows: readonly TableRow[]): string {
+  return rows.some(({ model }) => model === "longmem") ? "longmem" : rows.at(-1)!.model;
+}
+
+/** The metric that figures of models and of sweeps show: the average of tasks where there is one, or else the first. */
+function mainColumn({ columns }: EvaluationTable): number {
+  return Math.max(0, columns.findIndex(({ name }) => name.endsWith(" average")));
+}
+
 function measured({ value, stderr, ci95 }: TableCell) {
   return { value, ...(stderr !== undefined && { stderr }), ...(ci95 && { ci95 }) };
 }
 
+function valueAxis({ name, unit }: TableColumn, label = metricNoun(name)): FigureAxis {
+  return { label, ...(unit !== "" && { unit }), ...(isProportion(name) && { domain: [0, 1] }) };
+}
+
+/** Part of a file's name. */
+function slug(text: string): string {
+  return text.replaceAll(/[^A-Za-z0-9]+/g, "-");
+}
+
 /** The main metric of each model; nothing where there is one model, or rows are of several variations. */
-function modelFigure({ evaluation, columns, rows, varied }: EvaluationTable): ReportFigure[] {
-  const [column] = columns;
-  const values = rows.flatMap(({ model, cells: [cell] }) =>
-    cell ? [{ category: model, ...measured(cell) }] : []
+function modelFigure(table: EvaluationTable): ReportFigure[] {
+  const { evaluation, columns, rows, varied } = table;
+  const main = mainColumn(table), column = columns[main];
+  const values = rows.flatMap(({ model, cells }) =>
+    cells[main] ? [{ category: model, ...measured(cells[main]) }] : []
   );
   if (varied.length > 0 || values.length < 2) return [];
   const numbers = values.map(({ value }) => value);
@@ -54,60 +87,130 @@ function modelFigure({ evaluation, columns, rows, varied }: EvaluationTable): Re
   return [{
     name: `${evaluation}-models`,
     svg: dotChart({
-      title: `${evaluation}: ${metricNoun(column.name)} of each model`,
-      description: values.map(({ category, value }) => `${category} ${value.toPrecision(4)}`)
-        .join(", ") + ".",
-      value: {
-        label: metricNoun(column.name),
-        ...unitOf(column.unit),
-        ...(wide && { scale: "log2" }),
-      },
+      title: `${evaluation}: ${metricNoun(column.name)}`,
+      description: describeCategories([{ name: "", values }]),
+      value: { ...valueAxis(column), ...(wide && { scale: "log2" }) },
       series: [{ name: column.name, values }],
       uncertainty: "ci95",
     }),
   }];
 }
 
-function unitOf(unit: string): { unit?: string } {
-  return unit === "" ? {} : { unit };
-}
-
-/** The main metric against each field of numbers that is swept. */
+/**
+ * The main metric against each field that a sweep varies: a line for each model, or, where other fields vary too, for each of
+ * their values; dots where values are no numbers. Fields whose values follow from another's have no figure of their own.
+ */
 function sweptFigures(table: EvaluationTable): ReportFigure[] {
-  const { evaluation, columns: [column], rows, varied } = table;
-  return varied.flatMap((field) => {
-    const xs = rows.map(({ variation }) => Number(variation[field] || NaN));
-    if (xs.some((x) => !Number.isFinite(x)) || new Set(xs).size < 2) return [];
-    const others = (row: TableRow) =>
-      varied.filter((other) => other !== field && other !== "run")
-        .map((other) => `, ${other} ${row.variation[other]}`).join("");
-    const groups = Map.groupBy(rows, (row) => row.model + others(row));
-    const series = [...groups].map(([name, ofSeries]): LineSeries & { model: string } => ({
-      name,
-      model: ofSeries[0].model,
-      points: ofSeries.flatMap((row) =>
-        row.cells[0] ? [{ x: Number(row.variation[field]), ...measured(row.cells[0]) }] : []
-      ).sort((a, b) => a.x - b.x),
-    })).filter(({ points }) => points.length > 0);
-    if (series.length === 0) return [];
-    const shown = mainFirst(series, ({ model }) => model);
-    return [{
-      name: `${evaluation}-${field.replaceAll(/[^A-Za-z0-9]+/g, "-")}`,
-      svg: lineChart({
-        title: `${evaluation}: ${metricNoun(column.name)} by ${field}`,
-        description: describeLines(shown),
-        ...leftOut(series.length - shown.length),
-        x: { label: field, scale: Math.min(...xs) > 0 ? "log2" : "linear" },
-        y: { label: metricNoun(column.name), ...unitOf(column.unit) },
-        series: shown,
-        uncertainty: "ci95",
+  const { evaluation, columns, rows } = table;
+  const main = mainColumn(table), column = columns[main];
+  const fields = tellingFields(table).filter((name) => name !== "run");
+  return fields.flatMap((field) => {
+    const swept = rows.filter((row) => row.cells[main] && row.variation[field] !== undefined);
+    const values = [...new Set(swept.map(({ variation }) => variation[field]))];
+    if (values.length < 2) return [];
+    const others = fields.filter((other) => other !== field);
+    const model = mainModel(swept);
+    const series = others.length === 0
+      ? mainFirst(
+        [...Map.groupBy(swept, (row) => row.model)],
+        ([name]) => name,
+      )
+      : spread([
+        ...Map.groupBy(
+          swept.filter((row) => row.model === model),
+          (row) => others.map((other) => row.variation[other]).join(", "),
+        ),
+      ]);
+    const { label, unit } = fieldNoun(table.fields[field] ?? field);
+    const text = {
+      title: `${evaluation}: ${metricNoun(column.name)} by ${label}`,
+      ...(others.length > 0 && {
+        legendTitle: others.map((other) => fieldNoun(table.fields[other] ?? other).label).join(
+          ", ",
+        ),
+        note: model,
       }),
-    }];
+      uncertainty: "ci95" as const,
+    };
+    const xs = values.map(Number);
+    const isNumeric = values.every((value, i) => value.trim() !== "" && Number.isFinite(xs[i]));
+    const drawn = isNumeric
+      ? lineChart({
+        ...text,
+        ...numbered(
+          series.map(([name, ofSeries]) => ({
+            name,
+            points: ofSeries.map((row) => ({
+              x: Number(row.variation[field]),
+              ...measured(row.cells[main]!),
+            })),
+          })),
+          { label, ...(unit !== undefined && { unit }) },
+        ),
+        y: valueAxis(column),
+      })
+      : dotChart({
+        ...text,
+        ...categorized(series.map(([name, ofSeries]) => ({
+          name,
+          values: ofSeries.map((row) => ({
+            category: row.variation[field],
+            ...measured(row.cells[main]!),
+          })),
+        }))),
+        value: valueAxis(column),
+      });
+    return [{ name: `${evaluation}-${slug(field)}`, svg: drawn }];
   });
 }
 
-function leftOut(count: number): { note?: string } {
-  return count > 0 ? { note: `${count} more are in the table` } : {};
+function categorized(series: readonly CategorySeries[]) {
+  return { series, description: describeCategories(series) };
+}
+
+/** Lines over numbers: from left to right, with an axis that prints each number, in steps that suit them. */
+function numbered(
+  series: readonly LineSeries[],
+  axis: Pick<FigureAxis, "label" | "unit">,
+  nameOf?: (x: number) => string,
+) {
+  const sorted = series.map(({ name, points }) => ({
+    name,
+    points: points.toSorted((a, b) => a.x - b.x),
+  }));
+  const xs = [...new Set(sorted.flatMap(({ points }) => points.map(({ x }) => x)))]
+    .sort((a, b) => a - b);
+  return {
+    series: sorted,
+    description: describeLines(sorted),
+    x: {
+      ...axis,
+      ticks: xs.map((at) => ({ at, ...(nameOf && { name: nameOf(at) }) })),
+      scale: scaleOf(xs),
+    },
+  };
+}
+
+/** The scale on which sorted numbers are the more evenly spread: a logarithmic one where they grow by factors. */
+function scaleOf(numbers: readonly number[]): "linear" | "log2" | "symlog" {
+  const [first] = numbers;
+  const positive = numbers.filter((number) => number > 0);
+  if (first < 0 || positive.length < 2 || positive.at(-1)! < 4 * positive[0]) return "linear";
+  const steps = (of: (number: number) => number) => {
+    const distances = positive.slice(1).map((number, i) => of(number) - of(positive[i]));
+    return Math.max(...distances) / Math.min(...distances);
+  };
+  if (positive.length > 2 && steps(Math.log) >= steps((number) => number)) return "linear";
+  return first === 0 ? "symlog" : "log2";
+}
+
+/** As many of a sweep's settings as a figure tells apart, evenly spread, the first and the last among them. */
+function spread<T>(items: readonly T[]): T[] {
+  if (items.length <= mostSeries) return [...items];
+  return Array.from(
+    { length: mostSeries },
+    (_, i) => items[Math.round(i * (items.length - 1) / (mostSeries - 1))],
+  );
 }
 
 function describeLines(series: readonly LineSeries[]): string {
@@ -119,88 +222,152 @@ function describeLines(series: readonly LineSeries[]): string {
   }).join("; ") + ".";
 }
 
-/** Fewest questions of a distance that are worth a point. */
-const fewestQuestions = 20;
-
-/** Accuracy by the distance to what is recalled, for each variation. */
-function distanceFigures(table: EvaluationTable): ReportFigure[] {
-  const { evaluation, columns, rows } = table;
-  const groups = [...Map.groupBy(rows, ({ variation }) => JSON.stringify(variation)).values()];
-  return groups.slice(0, mostSeries).flatMap((group, i) => {
-    const series = group.map(({ model, cells }) => ({
-      name: model,
-      points: cells.flatMap((cell, j) => {
-        const asked = Math.min(...cell?.metrics.map(({ n }) => n) ?? [0]);
-        return cell && asked >= fewestQuestions
-          ? [{ x: distanceOf(columns[j].header), ...measured(cell) }]
-          : [];
-      }).sort((a, b) => a.x - b.x),
-    })).filter(({ points }) => points.length > 1);
-    if (series.length === 0) return [];
-    const varied = Object.entries(group[0].variation).map(([name, value]) => `${name} ${value}`);
-    return [{
-      name: `${evaluation}-distance${groups.length > 1 ? `-${i + 1}` : ""}`,
-      svg: lineChart({
-        title: [`${evaluation}: recall by distance`, ...varied].join(", "),
-        description: describeLines(mainFirst(series, ({ name }) => name)),
-        note: "middles of the distances' ranges; standard errors over books",
-        x: { label: "distance to the last mention", unit: "tokens", scale: "log2" },
-        y: { label: "recall of far facts", domain: [0, 1] },
-        series: mainFirst(series, ({ name }) => name),
-      }),
-    }];
-  });
+function describeCategories(series: readonly CategorySeries[]): string {
+  return series.map(({ name, values }) =>
+    (name === "" ? "" : `${name}: `) +
+    values.map(({ category, value }) => `${category} ${value.toPrecision(4)}`).join(", ")
+  ).join("; ") + ".";
 }
 
-/** The middle of a range, on a logarithmic scale: 181 of `128-256`; an open end is as wide as a doubling. */
-function distanceOf(header: string): number {
+/** Fewest questions that are worth a point, where points are shares of them. */
+const fewestQuestions = 20;
+
+/**
+ * What a table's columns are points of, as recall by distance or speed by length: a line for each model or, in a sweep, for
+ * each setting of the model that it is about.
+ */
+function columnFigure(table: EvaluationTable): ReportFigure[] {
+  const { evaluation, columns, rows, axis } = table;
+  if (!axis) return [];
+  const { figure, label, unit, measure } = axis;
+  const fields = tellingFields(table);
+  const model = mainModel(rows);
+  const shown = fields.length === 0
+    ? mainFirst(rows, (row) => row.model)
+    : spread(rows.filter((row) => row.model === model));
+  const all = fields.length === 0 ? rows : rows.filter((row) => row.model === model);
+  const headers = columns.map(({ header }) => header);
+  const series = shown.map((row) => ({
+    name: fields.length === 0
+      ? row.model
+      : fields.map((field) => row.variation[field] ?? "").join(", "),
+    points: row.cells.flatMap((cell, i) => {
+      const asked = Math.min(...cell?.metrics.map(({ n }) => n) ?? [0]);
+      const isKnown = !isProportion(columns[i].name) || asked >= fewestQuestions;
+      return cell && isKnown ? [{ x: middleOf(headers[i]), ...measured(cell) }] : [];
+    }),
+  })).filter(({ points }) => points.length > 1);
+  if (series.length === 0) return [];
+  const notes = [
+    ...(fields.length === 0 ? [] : [model]),
+
+    ...leftOut(all.length - shown.length),
+  ];
+  return [{
+    name: `${evaluation}-${slug(figure)}`,
+    svg: lineChart({
+      title: `${evaluation}: ${measure} by ${label}`,
+      ...numbered(
+        series,
+        { label, ...(unit !== undefined && { unit }) },
+        (x) => headers.map(headerText)[headers.map(middleOf).indexOf(x)],
+      ),
+      ...(notes.length > 0 && { note: notes.join("; ") }),
+      ...(fields.length > 0 && {
+        legendTitle: fields.map((field) => fieldNoun(table.fields[field] ?? field).label).join(
+          ", ",
+        ),
+      }),
+      y: { ...valueAxis(columns[0], measure), ...(columns[0].unit !== "" && { fromZero: true }) },
+      uncertainty: "ci95",
+    }),
+  }];
+}
+
+function leftOut(count: number): string[] {
+  return count > 0 ? [`${count} more ${count === 1 ? "is" : "are"} in the table`] : [];
+}
+
+/** A number as axes print it, a range as it is. */
+function headerText(header: string): string {
+  return /^\d+$/.test(header) ? Number(header).toLocaleString("en") : header;
+}
+
+/** The middle of a range, on a logarithmic scale: 181 of `128-256`; an open end is as wide as a doubling; a number is itself. */
+function middleOf(header: string): number {
   const bounds = header.match(/\d+/g)!.map(Number);
   if (bounds.length === 2) return Math.round(Math.sqrt(bounds[0] * bounds[1]));
+  if (/^\d+$/.test(header)) return bounds[0];
   return Math.round(header.startsWith("<") ? bounds[0] / Math.SQRT2 : bounds[0] * Math.SQRT2);
 }
 
 /** Points of a curve: more could not be told apart. */
 const curvePoints = 32;
 
-/** The loss of each training: of one run on both splits, of several on the valid split. */
+/** The loss of each training: of one run on both splits, of several on the valid split. Runs that share a training share its line. */
 function trainingFigures(runs: readonly RunRecord[]): ReportFigure[] {
-  const trained = runs.filter(({ training }) => training.length > 0);
+  const names = runNames(runs);
   const phases = [
-    ...new Set(trained.flatMap(({ training }) => training.map(({ phase }) => phase))),
+    ...new Set(runs.flatMap(({ training }) => training.map(({ phase }) => phase))),
   ];
   return phases.flatMap((phase) => {
-    const series = trained.slice(0, mostSeries).flatMap(({ training, summary }) => {
-      const ofPhase = training.filter((record) => record.phase === phase);
-      const split = (name: MetricsRecord["split"]) => ofPhase.filter(({ split }) => split === name);
-      const several = trained.length > 1;
-      const splits = several
-        ? [split("valid").length > 0 ? "valid" as const : "train" as const]
-        : (["train", "valid"] as const);
-      return splits.map((name) => ({
-        name: several ? `${summary.run} ${name}` : name,
-        points: thinned(split(name)),
-      }));
-    }).filter(({ points }) => points.length > 0);
-    if (series.length === 0) return [];
+    const trained = new Map<string, { name: string; records: readonly MetricsRecord[] }>();
+    for (const [i, { training }] of runs.entries()) {
+      const records = training.filter((record) => record.phase === phase);
+      const key = JSON.stringify(records.map(({ step, split, loss }) => [step, split, loss]));
+      if (records.length > 0) trained.set(key, { name: names[i], records });
+    }
+    const curves = spread([...trained.values()]), several = curves.length > 1;
+    const isValidated = curves.every(({ records }) =>
+      records.some(({ split }) => split === "valid")
+    );
+    const series = curves.flatMap(({ name, records }) =>
+      (["train", "valid"] as const).filter((split) =>
+        !several || split === (isValidated ? "valid" : "train")
+      ).map((split) => ({
+        name: several ? name : split,
+        points: thinned(records.filter((record) => record.split === split)),
+      }))
+    ).filter(({ points }) => points.length > 0);
+    const note = [
+      ...(several ? [`loss of the ${isValidated ? "valid" : "train"} split`] : []),
+      ...(curves.some(({ records }) => records.length > 2 * curvePoints)
+        ? ["each point is the mean of neighbouring steps where there are many"]
+        : []),
+      ...leftOut(trained.size - curves.length).map((text) =>
+        text.replace("in the table", "not shown")
+      ),
+    ].join("; ");
     return [{
       name: `training-${phase}`,
       svg: lineChart({
         title: `Training of ${phase}: loss by step`,
         description: describeLines(series),
-        note: [
-          ...(trained.some(({ training }) => training.length > curvePoints * phases.length)
-            ? ["each point is the mean of neighbouring steps where there are many"]
-            : []),
-          ...(trained.length > mostSeries
-            ? [`the first ${mostSeries} of ${trained.length} runs`]
-            : []),
-        ].join("; "),
-        x: { label: "step" },
+        ...(note !== "" && { note }),
+        x: { label: "training step" },
         y: { label: "loss", unit: "nats/token" },
         series,
       }),
     }];
   });
+}
+
+/** What tells runs apart, in few words: `chunkTokens 4, seed 2`; their own names where nothing else does. */
+function runNames(runs: readonly RunRecord[]): string[] {
+  const settings = runs.map(({ summary, declaration }) => ({
+    ...summary.variation,
+    seed: declaration?.seed ?? 1,
+  }));
+  const fields = [...new Set(settings.flatMap((setting) => Object.keys(setting)))];
+  const texts = settings.map((setting) =>
+    new Map(Object.entries(setting).map(([field, value]) => [field, formatSwept(value)]))
+  );
+  const varied = fields.filter((field) => new Set(texts.map((text) => text.get(field))).size > 1);
+  const names = texts.map((text) =>
+    varied.filter((field) => text.has(field))
+      .map((field) => `${field.split(".").at(-1)} ${text.get(field)}`).join(", ")
+  );
+  return new Set(names).size === runs.length ? names : runs.map(({ summary }) => summary.run);
 }
 
 /** As many points as a figure can show: means of steps side by side. */

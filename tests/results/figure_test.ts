@@ -111,11 +111,53 @@ test("lineChart puts points where their numbers are, on a logarithmic axis", () 
   assertClose(first.map(([, y]) => y), [y, y - one / 4, y - one / 2], { tolerance: 0.01 });
   assertClose(second.flat(), [x, y + one / 4, x + 3 * octave, y], { tolerance: 0.01 });
   const ticks = all(parse(figures.lines), 'g[aria-label="x-axis tick label"] text');
-  assert.deepEqual(ticks.map(({ textContent }) => textContent), ["128", "256", "512", "1024"]);
+  assert.deepEqual(ticks.map(({ textContent }) => textContent), ["128", "256", "512", "1,024"]);
 
   const linear = dots(parse(lineChart({ ...lines, x: { label: "memory" } })))[0];
   const share = (linear[1][0] - linear[0][0]) / (linear[2][0] - linear[0][0]);
   assertClose([share], [128 / 896], { tolerance: 1e-4 });
+});
+
+test("lineChart prints what its axis says, has room for 0 among factors, and begins at 0 where lengths count", () => {
+  const drawn = (change: Partial<LineChart["x"]>, y: Partial<LineChart["y"]> = {}) =>
+    parse(lineChart({
+      ...lines,
+      x: { label: "demonstrations", ...change },
+      y: { label: "speed", ...y },
+      series: [{ name: "with", points: [0, 8, 16].map((x) => ({ x, value: 50 + x })) }],
+    }));
+  const printed = (svg: Node, axis: string) =>
+    all(svg, `g[aria-label="${axis}-axis tick label"] text`).map(({ textContent }) => textContent);
+  const ticks = [{ at: 0 }, { at: 8 }, { at: 16, name: "all" }];
+  const svg = drawn({ scale: "symlog", ticks });
+  assert.deepEqual(printed(svg, "x"), ["0", "8", "all"]);
+  const [[[zero], [first], [second]]] = dots(svg);
+  // log(1 + x / 8): 0, log 2, log 3.
+  assertClose([(second - zero) / (first - zero)], [Math.log(3) / Math.log(2)], { tolerance: 1e-3 });
+  assert.ok(!printed(svg, "y").includes("0"));
+  assert.ok(printed(drawn({}, { fromZero: true }), "y").includes("0"));
+});
+
+test("charts are equally wide, whatever their legends, and legends take as many lines as they need", () => {
+  const of = (names: readonly string[], legendTitle?: string) =>
+    parse(lineChart({
+      ...lines,
+      ...(legendTitle && { legendTitle }),
+      series: names.map((name) => ({ ...lines.series[0], name })),
+    }));
+  const long = ["backbone-sliding-window-256", "backbone-full-context-1024", "infllm-m4096-c4-k64"];
+  const [short, wide] = [of(["1", "2", "4"], "chunk length"), of(long)];
+  assert.equal(short.getAttribute("width"), wide.getAttribute("width"));
+  assert.equal(parse(figures.dots).getAttribute("width"), wide.getAttribute("width"));
+  const lineHeight = 20;
+  assert.equal(
+    Number(wide.getAttribute("height")) - Number(short.getAttribute("height")),
+    lineHeight,
+  );
+  assert.match(short.textContent, /chunk length/);
+  const places = (svg: Node) =>
+    all(svg, "g[transform] > g[transform] > text").map((name) => name.textContent);
+  assert.deepEqual(places(wide), long);
 });
 
 test("lineChart draws the uncertainty that was asked for, where it is known, and says which", () => {

@@ -1,5 +1,10 @@
 import { accuracyNames } from "../../src/evaluation/recall.ts";
-import { isProportion, metricLabel } from "../../src/results/metric_label.ts";
+import {
+  fieldNoun,
+  isProportion,
+  metricLabel,
+  metricNoun,
+} from "../../src/results/metric_label.ts";
 import { assert, test } from "../testing.ts";
 
 test("metricLabel() gives each accuracy of recall a place of its own", () => {
@@ -10,10 +15,8 @@ test("metricLabel() gives each accuracy of recall a place of its own", () => {
     assert.ok(header.length <= 10, `${header} is not short`);
     assert.equal(part === "", name.startsWith("recall all "), name);
   }
-  assert.deepEqual(metricLabel("recall far <128"), {
-    part: "far facts by distance in tokens",
-    header: "<128",
-  });
+  const { part, header } = metricLabel("recall far <128");
+  assert.deepEqual([part, header], ["far facts by distance in tokens", "<128"]);
 });
 
 test("isProportion() tells means of fractions from their differences and from all else", () => {
@@ -72,9 +75,46 @@ test("metricLabel() sets the measures of needles apart by distance", () => {
       "64",
     ],
   };
-  for (const [name, [part, header]] of Object.entries(places)) {
-    assert.deepEqual(metricLabel(name), { part, header }, name);
+  for (const [name, place] of Object.entries(places)) {
+    const { part, header } = metricLabel(name);
+    assert.deepEqual([part, header], place, name);
   }
+});
+
+test("metricLabel() knows of which metrics a figure has points, and each figure by its own name", () => {
+  const figureOf = (name: string) => metricLabel(name).axis?.figure;
+  const drawn = [
+    "recall far <128",
+    "accuracy at 64",
+    "accuracy of 4 at 64",
+    "retrieved by any head at 64",
+    "speed 512",
+    "peak memory 512",
+    "mean rank 4096",
+  ];
+  const figures = drawn.map(figureOf);
+  assert.ok(figures.every((figure) => figure !== undefined));
+  assert.equal(new Set(figures).size, drawn.length);
+  for (
+    const name of [
+      "speed 512 relative to backbone",
+      "reciprocal rank at 64",
+      "accuracy",
+      "accuracy at 64 over backbone",
+    ]
+  ) assert.equal(figureOf(name), undefined, name);
+});
+
+test("figures call metrics and swept fields by words where there are any", () => {
+  assert.equal(metricNoun("recall all far"), "recall of far facts");
+  assert.equal(metricNoun("accuracy 4096"), "accuracy after 4,096 tokens");
+  assert.equal(metricNoun("accuracy sst-2"), "accuracy on sst-2");
+  assert.equal(metricNoun("perplexity"), "perplexity");
+  assert.deepEqual(fieldNoun("evaluations.0.memory.chunkTokens"), {
+    label: "chunk length",
+    unit: "tokens",
+  });
+  assert.deepEqual(fieldNoun("sidenet.memoryBlock"), { label: "memoryBlock" });
 });
 
 test("metricLabel() sets metrics over draws apart from those of each seed, deviations and gains", () => {

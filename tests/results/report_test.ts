@@ -1,5 +1,6 @@
 import { parseHTML } from "linkedom";
 import { experimentTables } from "../../src/results/evaluation_table.ts";
+import type { Metric } from "../../src/results/run_folder.ts";
 import { experimentReport } from "../../src/results/report.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
 import { chromiumTest, inPage } from "./chromium.ts";
@@ -177,23 +178,175 @@ test("experimentReport() has figures of models, of distances, and of what is swe
   assert.deepEqual(names([scoredRun({ backbone: answers(4), longmem: answers(12) })]), [
     "quiz-models",
   ]);
-  const recalls = ["128-256", "256-512", ">4096"].map((distance, i) =>
-    metric({
-      evaluation: "recall-test",
-      model: "longmem",
-      name: `recall far ${distance}`,
-      value: 0.9 - i / 10,
-      ci95: [0.5, 0.95],
-      n: i === 2 ? 3 : 100,
-      higherIsBetter: true,
-    })
-  );
-  const { figures } = report([run({ summary: { metrics: recalls } })]);
+  const recalled = (model: string) =>
+    ["128-256", "256-512", ">4096"].map((distance, i) =>
+      metric({
+        evaluation: "recall-test",
+        model,
+        name: `recall far ${distance}`,
+        value: 0.9 - i / 10,
+        ci95: [0.5, 0.95],
+        n: i === 2 ? 3 : 100,
+        higherIsBetter: true,
+      })
+    );
+  const { figures } = report([run({ summary: { metrics: recalled("longmem") } })]);
   assert.deepEqual(figures.map(({ name }) => name), ["recall-test-distance"]);
   // 181 and 362 are the middles; the third distance has too few questions.
   assert.match(figures[0].svg, /longmem: 0\.900 at 181, 0\.800 at 362\./);
   assert.doesNotMatch(figures[0].svg, /0\.700/);
+  assert.match(figures[0].svg, />128-256</, "the axis names ranges, not their middles");
   assert.deepEqual(report([run({ summary: { metrics: [metric({})] } })]).figures, []);
+});
+
+/** Runs of a sweep of one field, of the metrics of each value. */
+function sweptRuns<T>(
+  field: string,
+  values: readonly T[],
+  metrics: (value: T) => readonly Metric[],
+) {
+  return values.map((value) =>
+    run({
+      declaration: { swept: value },
+      summary: { run: `${value}`, variation: { [field]: value }, metrics: metrics(value) },
+    })
+  );
+}
+
+/** An accuracy of in-context learning. */
+function learned(model: string, name: string, value: number): Metric {
+  return metric({
+    ...{ evaluation: "in-context-learning", model, name, value, higherIsBetter: true },
+    ...{ stderr: 0.02, ci95: [value - 0.04, value + 0.04], n: 600 },
+  });
+}
+
+test("experimentReport() draws the average of tasks by demonstrations in memory, 0 among them", () => {
+  const runs = sweptRuns("evaluations.0.source.memoryDemonstrations", [0, 20, 200], (count) => [
+    learned("backbone", "accuracy sst-2", 0.9),
+    learned("backbone", "accuracy average", 0.5),
+    learned("longmem", "accuracy average", 0.5 + count / 1000),
+  ]);
+  const [figure, ...others] = report(runs).figures;
+  assert.deepEqual([figure.name, others], ["in-context-learning-memoryDemonstrations", []]);
+  assert.match(figure.svg, /longmem: 0\.500 at 0, 0\.700 at 200; backbone: 0\.500 at 0/);
+  assert.match(figure.svg, />demonstrations in memory</);
+  assert.match(figure.svg, /error bars: 95 %/);
+  const { document } = parseHTML(figure.svg) as unknown as {
+    document: {
+      querySelectorAll: (selector: string) => Iterable<{ getAttribute(name: string): string }>;
+    };
+  };
+  const [zero, twenty, most] = [...document.querySelectorAll('g[aria-label="dot"] circle')]
+    .map((mark) => Number(mark.getAttribute("cx")));
+  assert.ok(twenty - zero > (most - zero) / 5, "20 of 200 is more than a tenth of the way");
+});
+
+test("experimentReport() draws speed and memory by length, a line for each model", () => {
+  const metrics = ["backbone", "longmem"].flatMap((model) =>
+    [512, 4096].flatMap((length) => [
+      metric({
+        ...{ evaluation: "efficiency", model, name: `speed ${length}`, value: 9e6 / length },
+        ...{ unit: "tokens/s", ci95: [8e6 / length, 9.5e6 / length], n: 9 },
+      }),
+      metric({
+        ...{ evaluation: "efficiency", model, name: `peak memory ${length}`, value: length / 4 },
+        ...{ unit: "MiB", n: 1 },
+      }),
+    ])
+  );
+  const { figures } = report([run({ summary: { metrics } })]);
+  assert.deepEqual(figures.map(({ name }) => name), [
+    "efficiency-speed",
+    "efficiency-peak-memory",
+  ]);
+  const [speed, memory] = figures.map(({ svg }) => svg);
+  assert.match(speed, /longmem: 1\.76e\+4 at 512, 2\.20e\+3 at 4096; backbone: /);
+  assert.match(speed, />speed \(tokens\/s\)<[^]*error bars|error bars[^]*>speed \(tokens\/s\)</);
+  assert.match(memory, />peak memory \(MiB\)</);
+  assert.match(memory, />context in sight \(tokens\)</);
+});
+
+test("experimentReport() draws a sweep's distances in one figure, and a sweep of names as dots", () => {
+  const recalls = (model: string, value: number) => [
+    metric({ evaluation: "recall-test", model, name: "recall all far", value, n: 100 }),
+    ...["128-256", "256-512"].map((distance) =>
+      metric({ evaluation: "recall-test", model, name: `recall far ${distance}`, value, n: 100 })
+    ),
+  ];
+  const sizes = [1, 2, 4, 8, 16, 32, 64, 128];
+  const { figures } = report(
+    sweptRuns("memory.capacityTokens", sizes, (size) => [
+      ...recalls("backbone", 0.1),
+      ...recalls("longmem", size / 128),
+    ]),
+  );
+  assert.deepEqual(figures.map(({ name }) => name), [
+    "recall-test-capacityTokens",
+    "recall-test-distance",
+  ]);
+  const [, distance] = figures.map(({ svg }) => svg);
+  // Six of eight, the ends among them; of LongMem alone.
+  assert.match(distance, /longmem; 2 more are in the table/);
+  const described = /<desc[^>]*>([^<]*)</.exec(distance)![1];
+  assert.deepEqual(described.match(/(?<=^|; )[^:;]+(?=:)/g), ["1", "2", "8", "16", "64", "128"]);
+  assert.match(distance, />1: 0\.00781 at 181.*; 2: 0\.0156 at 181/);
+  const single = sweptRuns(
+    "memory.capacityTokens",
+    [1, 2],
+    (size) => size === 1 ? recalls("longmem", 0.5).slice(0, 1) : [],
+  );
+  assert.deepEqual(report(single).figures, [], "one value is no sweep");
+  const [dots, ...others] = report(
+    sweptRuns(
+      "sidenet.initialization",
+      ["paper", "random"],
+      () => recalls("longmem", 0.5).slice(0, 1),
+    ),
+  ).figures;
+  assert.deepEqual([dots.name, others], ["recall-test-initialization", []]);
+  assert.match(dots.svg, /longmem: paper 0\.5000, random 0\.5000\./);
+});
+
+test("experimentReport() draws no field whose values follow from another's, and each of a grid for one model", () => {
+  const of = (settings: readonly (readonly [number, number])[]) =>
+    report(settings.map(([a, b]) =>
+      run({
+        declaration: { a, b },
+        summary: {
+          run: `${a} ${b}`,
+          variation: { "memory.chunkTokens": a, "memory.capacityTokens": b },
+          metrics: [metric({}), metric({ model: "longmem", value: 21 })],
+        },
+      })
+    )).figures;
+  assert.deepEqual(of([[2, 64], [4, 128]]).map(({ name }) => name), [
+    "perplexity-test-chunkTokens",
+  ]);
+  const grid = of([[2, 64], [4, 64], [2, 128], [4, 128]]);
+  assert.deepEqual(grid.map(({ name }) => name), [
+    "perplexity-test-chunkTokens",
+    "perplexity-test-capacityTokens",
+  ]);
+  assert.match(grid[0].svg, />memory size<[^]*>64<[^]*>128</);
+  assert.doesNotMatch(grid[0].svg, />backbone</);
+  assert.match(grid[0].svg, />64: 21\.0 at 2, 21\.0 at 4; 128: /);
+});
+
+test("runs that share a training have one curve, others are named by what tells them apart", () => {
+  const curves = (runs: Parameters<typeof report>[0]) =>
+    report(runs).figures.find(({ name }) => name === "training-longmem")!.svg;
+  const untrained = run({ summary: { experiment: "sizes" } });
+  assert.match(curves([...sweep(), untrained]), /<desc[^>]*>train: /);
+  const seeds = [1, 2].map((seed) =>
+    run({
+      declaration: { seed },
+      training: training.map((record) => ({ ...record, loss: record.loss + seed })),
+      summary: { run: `m4096-c4-k64-seed${seed}-0a1b2c3d` },
+    })
+  );
+  assert.match(curves(seeds), /<desc[^>]*>seed 1: .*; seed 2: /);
+  assert.match(curves(seeds), /loss of the train split/);
 });
 
 test("a curve of many steps is drawn as means of neighbours, up to the last step", () => {

@@ -186,6 +186,9 @@ test("proportionInterval() is Wilson's, and never empty", () => {
   // All of 384 alike: n / (n + z^2), and its mirror image.
   assertClose(proportionInterval(24, 24), [0.86202, 1], { tolerance: 1e-5 });
   assertClose(proportionInterval(0, 24), [0, 0.13798], { tolerance: 1e-5 });
+  for (let n = 1; n <= 2000; n++) {
+    assert.ok(proportionInterval(n, n)[1] <= 1 && proportionInterval(0, n)[0] >= 0, `${n}`);
+  }
   assert.throws(() => proportionInterval(0, 0), /there must be 0 to n successes of n items/);
   assert.throws(() => proportionInterval(3, 2), RangeError);
 });
