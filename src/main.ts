@@ -36,7 +36,8 @@ import { currentEnvironment } from "./results/environment.ts";
 import { formatVariation, readSummary } from "./results/run_folder.ts";
 import { readRunRecord, readRunRecords } from "./results/run_record.ts";
 import { failureText, isForeseen } from "./runner/failure.ts";
-import { Display } from "./runner/progress.ts";
+import { Display } from "./runner/display.ts";
+import { worksOf } from "./runner/pace.ts";
 import { repetitionRemarks, runPath } from "./runner/recorded_run.ts";
 import type { RunExecutor } from "./runner/run.ts";
 import {
@@ -219,10 +220,21 @@ async function executeRuns(
   options: Pick<QueueOptions, "results" | "fresh" | "jobs" | "retryFailed" | "failFast">,
 ): Promise<number> {
   const interruption = new AbortController();
+  const display = new Display({
+    write: writeOut,
+    overwrites: isAnimated(),
+    size: () => Deno.consoleSize(),
+  });
+  const sameCommand = options.fresh ? "without --fresh, the same command" : "the same command";
+  const complain = (text: string) => display.beside(() => console.error(text));
   const interrupt = () => {
-    // The second time, whatever is being saved is given up.
-    if (interruption.signal.aborted) Deno.exit(130);
-    console.error("\nStopping after a checkpoint; once more to stop at once");
+    if (interruption.signal.aborted) {
+      // Whatever is being saved is given up.
+      display.end();
+      complain(`Stopped at once: ${sameCommand} goes on from the last checkpoints`);
+      Deno.exit(130);
+    }
+    complain("Stopping after a checkpoint; once more to stop at once");
     interruption.abort(new DOMException("The run was interrupted", "AbortError"));
   };
   const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
@@ -232,12 +244,9 @@ async function executeRuns(
       ...options,
       environment: await currentEnvironment(),
       signal: interruption.signal,
-      display: new Display({
-        write: writeOut,
-        overwrites: Deno.stdout.isTerminal(),
-        columns: () => Deno.consoleSize().columns,
-      }),
-      report: (text) => console.error(text),
+      display,
+      report: complain,
+      worksOf: async ({ experiment }) => worksOf(await estimateRun(experiment)),
       closing: async (folder) => {
         const record = await readRunRecord(folder);
         return several(runs, record.summary.experiment)
@@ -248,13 +257,17 @@ async function executeRuns(
     if (!interruption.signal.aborted) await showExperiments(runs, states, options.results);
     console.log(summarizeQueue(states, options.results));
     const stopped = interruption.signal.aborted && states.includes("waiting");
-    if (stopped || states.includes("interrupted")) return 130;
+    if (stopped || states.includes("interrupted")) {
+      console.log(`Interrupted: ${sameCommand} goes on from the last checkpoints`);
+      return 130;
+    }
     const done = states.filter((state) => state === "completed" || state === "completed earlier");
     const leftOut = runs.filter((_, i) => states[i] === "left out");
     if (leftOut.length > 0) console.log(await leftOutText(leftOut));
     return done.length > 0 && done.length + leftOut.length === states.length ? 0 : 1;
   } finally {
     for (const signal of signals) Deno.removeSignalListener(signal, interrupt);
+    display.end();
   }
 }
 
@@ -294,6 +307,11 @@ async function leftOutText(runs: readonly ResolvedRun[]): Promise<string> {
     ...(await describeMissing(runs)).map((line) => `  ${line}`),
     ...sourceLines(sources),
   ].join("\n");
+}
+
+/** Whether lines can be drawn anew: on a terminal, unless it keeps what is written as a log does. */
+function isAnimated(): boolean {
+  return Deno.stdout.isTerminal() && Deno.env.get("TERM") !== "dumb" && !Deno.env.get("CI");
 }
 
 function sourceLines(sources: readonly string[]): string[] {

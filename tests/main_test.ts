@@ -325,7 +325,7 @@ resultsTest("Ctrl-C leaves an interrupted run that the same command resumes", as
   }
   const { code } = await process.status;
   assert.equal(code, 130, await stderr);
-  assert.match(shown, /interrupted; the same command resumes it/);
+  assert.match(shown, /\nInterrupted: the same command goes on from the last checkpoints\n$/);
   assert.match(await stderr, /Stopping after a checkpoint/);
   const [interrupted] = await summaries(results);
   assert.equal(interrupted.state, "interrupted");

@@ -7,6 +7,7 @@ import { memorizingTensorShapes } from "../longmem/memorizing_transformer.ts";
 import { type SideNetShape, sideNetTensorShapes } from "../backbone/sidenet_shape.ts";
 import { elementCount } from "../tensor.ts";
 import { vocabulary } from "../text/chronicle/vocabulary.ts";
+import { canonicalJson } from "./resolve.ts";
 import { sentenceTaskFormats } from "../text/sentence_tasks.ts";
 import { squadFiles } from "../text/squad.ts";
 import { estimateEvaluation, type EvaluationEstimate } from "./evaluation_estimate.ts";
@@ -37,6 +38,8 @@ export interface Estimate {
 export interface TrainingEstimate {
   /** What is trained. */
   readonly phase: "backbone" | "sidenet-without-memory" | "longmem" | "memorizing-transformer";
+  /** Equal for trainings that come to the same weights: of the runs of one results folder only one does them. */
+  readonly key: string;
   /** Updates. */
   readonly steps: number;
   /** Tokens to be processed, padding included. */
@@ -64,9 +67,14 @@ export async function estimateRun(experiment: ResolvedExperiment): Promise<Estim
     ...(sidenetParameters !== undefined && { sidenet: 2 * sidenetParameters }),
   };
   const trainings: TrainingEstimate[] = [];
+  const add = (
+    phase: TrainingEstimate["phase"],
+    training: TrainingConfig,
+    operationsPerToken: number | undefined,
+  ) => trainings.push(trainingEstimate(phase, experiment, training, operationsPerToken));
   if (backbone.kind === "pretrain") {
     const perToken = forward && 3 * forward.backbone; // backward takes twice as many
-    trainings.push(trainingEstimate("backbone", backbone.training, perToken));
+    add("backbone", backbone.training, perToken);
   }
   if (adaptation) {
     // The frozen backbone runs forward without its head; the head runs forward, and backward to its
@@ -75,15 +83,15 @@ export async function estimateRun(experiment: ResolvedExperiment): Promise<Estim
     const perToken = sidenetParameters &&
       2 * (backboneParameters! - 2 * head!) + 4 * head! + 6 * sidenetParameters;
     const models = new Set(evaluations.flatMap((evaluation) => evaluation.models));
-    if (experiment.memory) trainings.push(trainingEstimate("longmem", adaptation, perToken));
+    if (experiment.memory) add("longmem", adaptation, perToken);
     if (models.has("sidenet-without-memory") || !experiment.memory) {
-      trainings.push(trainingEstimate("sidenet-without-memory", adaptation, perToken));
+      add("sidenet-without-memory", adaptation, perToken);
     }
     if (models.has("memorizing-transformer")) {
       // Frozen blocks run forward, trained ones forward and backward; the head as above.
       const trained = sidenetShape && countParameters(memorizingTensorShapes(sidenetShape, shape));
       const operations = trained && 2 * (backboneParameters! - 2 * head!) + 4 * trained + 4 * head!;
-      trainings.push(trainingEstimate("memorizing-transformer", adaptation, operations));
+      add("memorizing-transformer", adaptation, operations);
     }
   }
   return {
@@ -148,6 +156,7 @@ function countParameters(shapes: Map<string, number[]>): number {
 
 function trainingEstimate(
   phase: TrainingEstimate["phase"],
+  experiment: ResolvedExperiment,
   training: TrainingConfig,
   operationsPerToken: number | undefined,
 ): TrainingEstimate {
@@ -155,10 +164,29 @@ function trainingEstimate(
   const tokens = steps * batchSize * contextTokens * accumulationSteps;
   return {
     phase,
+    key: trainingKey(phase, experiment),
     steps,
     tokens,
     ...(operationsPerToken !== undefined && { operations: operationsPerToken * tokens }),
   };
+}
+
+/** What decides the weights of a training, as far as declarations say it. */
+function trainingKey(
+  phase: TrainingEstimate["phase"],
+  { seed, tokenizer, corpus, backbone, sidenet, adaptation, memory }: ResolvedExperiment,
+): string {
+  const adapted = phase === "backbone" ? {} : { sidenet, adaptation };
+  const remembered = phase === "longmem" || phase === "memorizing-transformer" ? { memory } : {};
+  const deciding = { phase, seed, tokenizer, corpus, backbone, ...adapted, ...remembered };
+  return canonicalJson(
+    JSON.parse(
+      JSON.stringify(
+        deciding,
+        (name, value) => name === "checkpointEverySteps" ? undefined : value,
+      ),
+    ),
+  );
 }
 
 /** Which items an evaluation asks for, in words: "at most 3 documents of test". */

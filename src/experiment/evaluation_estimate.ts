@@ -26,9 +26,15 @@ export interface ForwardOperations {
 }
 
 /** What one evaluation will take. */
-export interface EvaluationEstimate {
+export interface EvaluationEstimate extends EvaluationCost {
   /** Its name. */
   readonly name: string;
+  /** What each of its models takes of it. */
+  readonly models: readonly (EvaluationCost & { readonly model: EvaluatedModel })[];
+}
+
+/** What is known of how much an evaluation will take. */
+export interface EvaluationCost {
   /** Tokens that pass through its models, padding included, all together; absent where only the texts themselves would say. */
   readonly tokens?: number;
   /** Floating-point operations of the matrices, without attention and retrieval. */
@@ -49,16 +55,20 @@ export async function estimateEvaluation(
 ): Promise<EvaluationEstimate> {
   const { name, models } = evaluation;
   const tokensOf = await tokensByModel(evaluation, corpus);
-  if (tokensOf === undefined) return { name };
-  const total = (of: (model: EvaluatedModel) => number) =>
-    models.reduce((sum, model) => sum + of(model), 0);
   const operationsOf = (model: EvaluatedModel): number | undefined =>
     !hasSideNet(model) ? forward?.backbone : forward?.sidenet && forward.backbone + forward.sidenet;
-  const known = models.every((model) => operationsOf(model) !== undefined);
+  const costs = models.map((model): EvaluationCost & { model: EvaluatedModel } => {
+    if (tokensOf === undefined) return { model };
+    const tokens = tokensOf(model), perToken = operationsOf(model);
+    return { model, tokens, ...(perToken !== undefined && { operations: tokens * perToken }) };
+  });
+  if (tokensOf === undefined) return { name, models: costs };
+  const known = costs.every(({ operations }) => operations !== undefined);
   return {
     name,
-    tokens: Math.round(total(tokensOf)),
-    ...(known && { operations: total((model) => tokensOf(model) * operationsOf(model)!) }),
+    models: costs,
+    tokens: Math.round(costs.reduce((sum, { tokens }) => sum + tokens!, 0)),
+    ...(known && { operations: costs.reduce((sum, { operations }) => sum + operations!, 0) }),
   };
 }
 

@@ -62,7 +62,7 @@ export async function evaluateEfficiency(
           hasMemory: declared !== "backbone",
         });
         records.push(efficiencySample(point, await measure(taskOf(declared, point))));
-        report(i + 1, totalTokens.length);
+        report(i + 1, totalTokens.length, "lengths");
       }
       return records;
     },

@@ -8,13 +8,14 @@ import type { ReadOptions } from "../evaluation/reading.ts";
 import type { EvaluatedModel, ModelEvaluation } from "../experiment/declaration.ts";
 import { modelName } from "../experiment/model_name.ts";
 import type { Metric, SampleRecord } from "../results/run_folder.ts";
+import type { EvaluationUnit } from "./progress.ts";
 import type { RunContext } from "./run.ts";
 
 /** While a model is scored. */
 export interface Scoring {
   readonly signal: AbortSignal;
-  /** Told how much is done, of how much: of the targets of all documents, or of all prompts or points. */
-  readonly report: (done: number, total: number) => void;
+  /** Told how much is done, of how much, and of what. */
+  readonly report: (done: number, total: number, unit: EvaluationUnit) => void;
 }
 
 /** Metrics from the records of a model, and from those of the first one, to which it is compared. */
@@ -43,7 +44,7 @@ export function readOptions(
   { signal, report }: Scoring,
 ): ReadOptions {
   const rows = memory?.bank === "shared" ? 1 : Math.min(batchSize, documents.length);
-  return { rows, pad: padId, signal, onTargets: report };
+  return { rows, pad: padId, signal, onTargets: (read, total) => report(read, total, "tokens") };
 }
 
 /** How an evaluation asks prompts of texts that are read once, for all rows. */
@@ -51,7 +52,8 @@ export function onceReadOptions(
   { batchSize }: Pick<ModelEvaluation, "batchSize">,
   { signal, report }: Scoring,
 ): Omit<PromptOptions, "memory"> {
-  return { rows: batchSize, pad: padId, signal, onPrompts: report };
+  const onPrompts = (asked: number, total: number) => report(asked, total, "prompts");
+  return { rows: batchSize, pad: padId, signal, onPrompts };
 }
 
 /** How an evaluation asks prompts of texts that are read into a memory each. */
@@ -83,8 +85,8 @@ export async function measureModels(
       metric.evaluation === name && metric.model === model
     );
     if (isMeasured) continue;
-    const report = (items: number, total: number) =>
-      progress.item({ evaluation: name, model, items, total });
+    const report: Scoring["report"] = (items, total, unit) =>
+      progress.item({ evaluation: name, model, items, total, unit });
     await results.writeSamples(name, model, await score(declared, { signal, report }));
     const samples = await results.readSamples(name);
     const of = (wanted: string) => samples.filter((sample) => sample.model === wanted);

@@ -115,7 +115,9 @@ export async function lockPhase(
     const path = join(folder, key.slice(0, 16));
     const taken = await writing(path, () => FileLock.take(path));
     if ("lock" in taken) return taken.lock;
-    if (!told) progress.note(`waiting for the same ${name} from ${describeHolder(taken.holder)}`);
+    const { holder } = taken;
+    const who = holder.pid === Deno.pid ? "another of these runs" : describeHolder(holder);
+    if (!told) progress.doing(`waiting for the same ${name} from ${who}`);
     await new Promise<void>((done) => {
       const timer = setTimeout(finish, 250);
       signal.addEventListener("abort", finish);

@@ -1,7 +1,10 @@
 /**
- * Progress of runs for the person who waits for them: one line, overwritten on a terminal, that all
- * runs of the moment share; or, where output goes to a file, a plain line of each every ten seconds.
+ * Progress of runs for the person who waits for them: drawn anew in place on a terminal; or, where
+ * output goes to a file, plain lines of each run, fewer the longer a phase takes.
  */
+import type { Display } from "./display.ts";
+import { formatDuration } from "./duration.ts";
+import { evaluationPhase, type Pace } from "./pace.ts";
 
 /** What a training reports after each step. */
 export interface TrainingProgress {
@@ -19,6 +22,9 @@ export interface TrainingProgress {
   readonly memory?: { readonly tokens: number; readonly capacityTokens: number };
 }
 
+/** What an evaluation counts: tokens that are read or asked for, prompts that are asked, lengths that are measured. */
+export type EvaluationUnit = "tokens" | "prompts" | "lengths";
+
 /** What an evaluation reports after each item. */
 export interface EvaluationProgress {
   /** Name of the evaluation. */
@@ -29,74 +35,29 @@ export interface EvaluationProgress {
   readonly items: number;
   /** Items there will be. */
   readonly total: number;
-}
-
-/** Where lines are shown. */
-export interface DisplayOptions {
-  /** Shows text as it is, line breaks and carriage returns included. */
-  readonly write: (text: string) => void;
-  /** Whether a line can be overwritten. */
-  readonly overwrites: boolean;
-  /** Characters that fit a line that is overwritten; a longer one is cut off. */
-  readonly columns?: () => number;
-}
-
-/** Shows lines of several runs: those that stay below each other, those of the moment beside each other in the last line. */
-export class Display {
-  readonly #options: DisplayOptions;
-  /** What each run is at, by its label. */
-  readonly #current = new Map<string, string>();
-  /** Characters on the terminal's current line. */
-  #width = 0;
-
-  /** Shows nothing yet. */
-  constructor(options: DisplayOptions) {
-    this.#options = options;
-  }
-
-  /** Whether lines are overwritten, so that one may be shown often. */
-  get overwrites(): boolean {
-    return this.#options.overwrites;
-  }
-
-  /** Shows a line of a run; where it `stays`, it is the last about what the run was at. */
-  show(label: string, line: string, stays: boolean): void {
-    const { write, overwrites } = this.#options;
-    if (!overwrites) return write(line + "\n");
-    if (stays) {
-      this.#current.delete(label);
-      const [first, ...rest] = line.split("\n");
-      write("\r" + [first.padEnd(this.#width), ...rest].join("\n") + "\n");
-      this.#width = 0;
-      if (this.#current.size === 0) return;
-    } else {
-      this.#current.set(label, line);
-    }
-    const columns = this.#options.columns?.() ?? Infinity;
-    // In the last column some terminals begin a new line.
-    const shown = [...this.#current.values()].join(" | ").slice(0, columns - 1);
-    write("\r" + shown.padEnd(this.#width));
-    this.#width = shown.length;
-  }
+  /** What the items are. */
+  readonly unit: EvaluationUnit;
 }
 
 /** How the progress of a run is shown. */
 export interface ProgressOptions {
   /** Name of the run, before each line. */
   readonly label: string;
-  /** A shorter name for lines that are overwritten, where several runs share one; default the label. */
+  /** A shorter name on a terminal; default the label. */
   readonly place?: string;
   /** Where lines are shown. */
   readonly display: Display;
-  /** What else to say in each line of the moment: how long all runs will take. */
-  readonly remark?: () => string | undefined;
+  /** Tells how long the run and all runs will take; absent: only of the present phase that is said. */
+  readonly pace?: Pace;
   /** Milliseconds since some moment; tests put their own clock here. */
   readonly now?: () => number;
 }
 
-/** Shortest time between two lines that are not overwritten, and between two that are. */
-const plainIntervalMs = 10_000;
+/** Shortest time between two lines that are drawn anew. */
 const overwriteIntervalMs = 100;
+
+/** Shortest and longest time between two lines that are not; between these, a tenth of what the phase has taken. */
+const plainIntervalMs = { shortest: 10_000, longest: 300_000 };
 
 /** Shows where a run is and how long it will take. */
 export class Progress {
@@ -115,60 +76,97 @@ export class Progress {
   /** Reports a training step; most are not shown. */
   step(training: TrainingProgress): void {
     const { phase, step, steps, loss, tokensPerSecond, memory } = training;
-    const left = this.#timeLeft(phase, step, steps);
-    if (!this.#due(step === steps)) return;
-    const parts = [
+    const { left } = this.#follow(phase, step, steps);
+    this.#report([
       `${phase} step ${step}/${steps}`,
       `loss ${loss.toFixed(4)}`,
       `${Math.round(tokensPerSecond)} tokens/s`,
-      ...(memory ? [`memory ${memory.tokens}/${memory.capacityTokens}`] : []),
+      ...(memory ? [`memory ${memory.tokens}/${memory.capacityTokens} tokens`] : []),
       ...left,
-    ];
-    this.#show(parts.join("  "), step === steps);
+    ], step === steps);
   }
 
   /** Reports an evaluated item; most are not shown. */
-  item({ evaluation, model, items, total }: EvaluationProgress): void {
-    const phase = `${evaluation} ${model}`;
-    const left = this.#timeLeft(phase, items, total);
-    if (!this.#due(items === total)) return;
-    this.#show([`${phase}  ${items}/${total}`, ...left].join("  "), items === total);
+  item({ evaluation, model, items, total, unit }: EvaluationProgress): void {
+    const phase = evaluationPhase(evaluation, model);
+    const { left, perSecond } = this.#follow(phase, items, total);
+    this.#report([
+      `${phase} ${items}/${total} ${unit}`,
+      ...(perSecond === undefined ? [] : [`${formatRate(perSecond)} ${unit}/s`]),
+      ...left,
+    ], items === total);
+  }
+
+  /** Says what the run does until it says something else. */
+  doing(text: string): void {
+    if (this.#options.display.overwrites) this.#at([text]);
+    else this.note(text);
   }
 
   /** Shows a line that stays. */
   note(text: string): void {
-    this.#show(text, true);
+    const { label, place = label, display } = this.#options;
+    this.#stay(display.overwrites ? place : label, [text]);
   }
 
-  #due(last: boolean): boolean {
-    const interval = this.#options.display.overwrites ? overwriteIntervalMs : plainIntervalMs;
-    return last || this.#now() - this.#shownAt >= interval;
+  /** Shows the first line of a run, which stays, with its whole name. */
+  begin(text: string): void {
+    this.#stay(this.#options.label, [text]);
   }
 
-  #show(text: string, stays: boolean): void {
-    const { label, place = label, display, remark } = this.#options;
+  #report(parts: readonly string[], last: boolean): void {
+    const { label, place = label, display, pace } = this.#options;
+    const { overwrites } = display;
+    const sinceMs = this.#now() - this.#shownAt;
+    if (!last && sinceMs < (overwrites ? overwriteIntervalMs : this.#plainIntervalMs())) return;
+    const remark = pace?.remark();
+    if (last) this.#stay(overwrites ? place : label, parts);
+    else if (overwrites) this.#at(parts);
+    else this.#stay(label, remark === undefined ? parts : [...parts, remark]);
+  }
+
+  #at(parts: readonly string[]): void {
+    const { label, place = label, display, pace } = this.#options;
     this.#shownAt = this.#now();
-    const name = stays || !display.overwrites ? label : place;
-    const other = stays ? undefined : remark?.();
-    display.show(label, [name, text, ...other === undefined ? [] : [other]].join("  "), stays);
+    const [first, ...rest] = parts;
+    display.at(label, [`${place}  ${first}`, ...rest], pace?.remark());
   }
 
-  /** The time that the rest of a phase takes at the pace so far; nothing at its first and last report. */
-  #timeLeft(phase: string, done: number, total: number): string[] {
+  #stay(name: string, parts: readonly string[]): void {
+    this.#shownAt = this.#now();
+    this.#options.display.stay(this.#options.label, [name, ...parts].join("  "));
+  }
+
+  #plainIntervalMs(): number {
+    const { shortest, longest } = plainIntervalMs;
+    return Math.min(longest, Math.max(shortest, (this.#now() - this.#start.at) / 10));
+  }
+
+  /** What a phase and the run will take at the pace so far, and items a second; nothing at its first report. */
+  #follow(
+    phase: string,
+    done: number,
+    total: number,
+  ): { left: string[]; perSecond?: number } {
     const now = this.#now();
+    const { label, pace } = this.#options;
+    pace?.report(label, phase, done / total);
     if (phase !== this.#start.phase) this.#start = { phase, done, at: now };
-    const progressed = done - this.#start.done;
-    if (progressed <= 0 || done >= total) return [];
-    const leftMs = (now - this.#start.at) / progressed * (total - done);
-    return [`${formatDuration(leftMs)} left`];
+    const progressed = done - this.#start.done, elapsedMs = now - this.#start.at;
+    if (progressed <= 0 || elapsedMs <= 0) return { left: [] };
+    const leftMs = elapsedMs / progressed * (total - done);
+    const run = pace?.restOf(label, leftMs);
+    return {
+      left: done >= total ? [] : [
+        `${formatDuration(leftMs)} left`,
+        ...(run === undefined ? [] : [`run: ${run} left`]),
+      ],
+      perSecond: 1000 * progressed / elapsedMs,
+    };
   }
 }
 
-/** A duration as people say it: `42 s`, `3 min`, `2 h 05 min`. */
-export function formatDuration(milliseconds: number): string {
-  const seconds = Math.ceil(milliseconds / 1000);
-  if (seconds < 60) return `${seconds} s`;
-  const minutes = Math.ceil(seconds / 60);
-  if (minutes < 60) return `${minutes} min`;
-  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
+/** A rate with two digits that say something. */
+function formatRate(perSecond: number): string {
+  return perSecond < 10 ? String(Number(perSecond.toPrecision(2))) : String(Math.round(perSecond));
 }

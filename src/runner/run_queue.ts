@@ -12,7 +12,9 @@ import {
 } from "../results/run_folder.ts";
 import { failureText } from "./failure.ts";
 import { describeHolder } from "./lock.ts";
-import { type Display, formatDuration, Progress } from "./progress.ts";
+import type { Display } from "./display.ts";
+import { Pace, type Work } from "./pace.ts";
+import { Progress } from "./progress.ts";
 import { lockRun, openRunFolder, recordRun, runPath } from "./recorded_run.ts";
 import type { RunExecutor } from "./run.ts";
 
@@ -36,6 +38,8 @@ export interface QueueOptions {
   readonly display: Display;
   /** Takes what is said about failures. */
   readonly report: (text: string) => void;
+  /** The parts of a run, to tell how long it will take. */
+  readonly worksOf: (run: ResolvedRun) => Promise<readonly Work[]>;
   /** What to show of a run that has been completed, from its folder. */
   readonly closing: (folder: string) => Promise<string>;
 }
@@ -77,14 +81,18 @@ export async function executeQueue(
   const pace = new Pace();
   const queue = runs.map((run, i): QueuedRun => {
     const label = `${run.experiment.name}/${run.id}`;
-    const several = runs.length > 1 ? { place: `${i + 1}/${runs.length}` } : {};
-    const remark = () => pace.remark();
-    const progress = new Progress({ label, ...several, display: options.display, remark });
+    const place = runs.length > 1 ? `${i + 1}/${runs.length}` : run.experiment.name;
+    const progress = new Progress({ label, place, display: options.display, pace });
     return { run, progress, state: "waiting", prepared: false };
   });
   for (const queued of queue) await attempt(queued, options, () => prepare(queued, options));
   const waiting = queue.filter(({ state }) => state === "waiting");
-  pace.begin(waiting.length);
+  const works = new Map<string, readonly Work[]>();
+  for (const { run } of waiting) {
+    // A run whose sizes cannot be told says so itself.
+    works.set(labelOf(run), await options.worksOf(run).catch(() => []));
+  }
+  pace.plan(works);
   let next = 0;
   const work = async () => {
     while (next < waiting.length && !signal.aborted) {
@@ -92,9 +100,9 @@ export async function executeQueue(
       const queued = waiting[next++];
       const place = queue.indexOf(queued) + 1;
       await attempt(queued, options, () => executeOne(queued, place, queue, executor, options));
-      pace.finish(queued.state === "completed");
-      const left = pace.remark();
-      if (queued.state === "completed" && left) queued.progress.note(left);
+      pace.finish(labelOf(queued.run));
+      const remark = pace.remark();
+      if (remark && !options.display.overwrites) queued.progress.note(remark);
     }
   };
   await Promise.all(Array.from({ length: jobs }, work));
@@ -179,7 +187,7 @@ async function executeOne(
   const anew = fresh && !queued.prepared;
   if (!anew && await isSettled(queued, options)) return;
   const varies = run.variation ? `: ${formatVariation(run.variation)}` : "";
-  if (total > 1) progress.note(`run ${place} of ${total}${varies}`);
+  progress.begin(`run ${place} of ${total}${varies}`);
   const remark = (text: string) => progress.note(`again: ${text}`);
   const results = await openRunFolder(run, { ...options, fresh: anew, remark });
   try {
@@ -188,7 +196,7 @@ async function executeOne(
   } catch (error) {
     if (results.summary.state === "interrupted") {
       queued.state = "interrupted";
-      progress.note("interrupted; the same command resumes it");
+      progress.note("interrupted");
       return;
     }
     if (results.summary.state === "planned") {
@@ -205,7 +213,7 @@ async function executeOne(
   progress.note(`completed: ${results.path}`);
   // It is completed, whether or not it can be read.
   const closing = await options.closing(results.path).catch(failureText);
-  options.display.show(labelOf(run), `\n${closing}`, true);
+  options.display.stay(labelOf(run), `\n${closing}`);
 }
 
 function labelOf({ experiment, id }: ResolvedRun): string {
@@ -214,36 +222,6 @@ function labelOf({ experiment, id }: ResolvedRun): string {
 
 function summaryPath(results: string, run: ResolvedRun): string {
   return `${runPath(results, run)}/summary.json`;
-}
-
-/** How long the rest of the runs takes, judged by those that have been executed. */
-class Pace {
-  #startedAt = 0;
-  #total = 0;
-  #finished = 0;
-  #executed = 0;
-  #endsAt: number | undefined;
-
-  begin(total: number): void {
-    this.#startedAt = performance.now();
-    this.#total = total;
-  }
-
-  /** Runs that were left to others took no time, and say nothing of those to come. */
-  finish(executed: boolean): void {
-    this.#finished++;
-    if (executed) this.#executed++;
-    const now = performance.now();
-    const left = this.#total - this.#finished;
-    this.#endsAt = this.#executed === 0 || left === 0
-      ? undefined
-      : now + (now - this.#startedAt) / this.#executed * left;
-  }
-
-  remark(): string | undefined {
-    if (this.#endsAt === undefined) return undefined;
-    return `all runs: ${formatDuration(Math.max(0, this.#endsAt - performance.now()))} left`;
-  }
 }
 
 /** One line about all runs of a queue, and where their results are. */

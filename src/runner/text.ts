@@ -83,7 +83,7 @@ async function openFiles(
   await context.results.recordHash("tokenizer", tokenizer.hash);
 
   const documents = once(async (split: Split): Promise<readonly RunDocument[]> => {
-    context.progress.note(`reading the ${split} split`);
+    context.progress.doing(`reading the ${split} split`);
     const documents: RunDocument[] = [];
     const hashes: string[] = [];
     for await (const document of documentsOf(corpus, split)) {
@@ -128,7 +128,7 @@ async function openChronicle(
 
   /** Records what has been written, and leaves it without its recalls, of which a long corpus has many. */
   const record = async (name: string, written: Iterable<TokenizedDocument>) => {
-    context.progress.note(`writing the ${name} documents`);
+    context.progress.doing(`writing the ${name} documents`);
     const documents: RunDocument[] = [];
     const hashes: string[] = [];
     for (const { name, tokens, words } of written) {
@@ -247,7 +247,7 @@ async function trainedTokenizer(
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
-  context.progress.note(`training a vocabulary of ${config.vocabSize} tokens`);
+  context.progress.doing(`training a vocabulary of ${config.vocabSize} tokens`);
   const texts: string[] = [];
   let left = config.maxTrainingBytes ?? Infinity;
   for await (const { text } of documentsOf(corpus, "train")) {

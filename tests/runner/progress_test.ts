@@ -1,20 +1,27 @@
-import { Display, formatDuration, Progress } from "../../src/runner/progress.ts";
+import { Display } from "../../src/runner/display.ts";
+import { formatDuration } from "../../src/runner/duration.ts";
+import { Pace } from "../../src/runner/pace.ts";
+import { Progress } from "../../src/runner/progress.ts";
 import { assert, test } from "../testing.ts";
 
 /** A progress with a clock of its own; `shown` is what it wrote. */
 function observed(overwrites: boolean) {
   const clock = { ms: 0 };
   const shown: string[] = [];
+  const now = () => clock.ms;
+  const pace = new Pace(now);
   const progress = new Progress({
-    label: "run",
+    label: "experiment/run",
+    place: "1/2",
     display: new Display({ write: (text) => shown.push(text), overwrites }),
-    now: () => clock.ms,
+    pace,
+    now,
   });
-  return { progress, shown, clock };
+  return { progress, shown, clock, pace };
 }
 
-function training(step: number) {
-  return { phase: "longmem", step, steps: 100, loss: 3.14159, tokensPerSecond: 999.6 };
+function training(step: number, steps = 100) {
+  return { phase: "longmem", step, steps, loss: 3.14159, tokensPerSecond: 999.6 };
 }
 
 test("Progress writes plain lines, one in ten seconds and the last, where none can be overwritten", () => {
@@ -24,50 +31,64 @@ test("Progress writes plain lines, one in ten seconds and the last, where none c
     progress.step({ ...training(step), memory: { tokens: 64 * step, capacityTokens: 9999 } });
   }
   assert.equal(shown.length, 11);
-  assert.equal(shown[0], "run  longmem step 1/100  loss 3.1416  1000 tokens/s  memory 64/9999\n");
-  assert.equal(
-    shown[1],
-    "run  longmem step 11/100  loss 3.1416  1000 tokens/s  memory 704/9999  2 min left\n",
+  const line = "experiment/run  longmem step";
+  const rest = "loss 3.1416  1000 tokens/s  memory";
+  assert.equal(shown[0], `${line} 1/100  ${rest} 64/9999 tokens\n`);
+  assert.equal(shown[1], `${line} 11/100  ${rest} 704/9999 tokens  2 min left\n`);
+  assert.match(shown[10], /^experiment\/run {2}longmem step 100\/100 .*9999 tokens\n$/);
+});
+
+test("Progress writes fewer lines the longer a phase takes", () => {
+  const { progress, shown, clock } = observed(false);
+  const day = 86_400;
+  for (let second = 1; second <= day; second++) {
+    clock.ms += 1000;
+    progress.step(training(second, day));
+  }
+  const first = shown.filter((_, i) => i < 11).at(-1)!;
+  assert.match(first, / step 101\//, "every 10 s at first");
+  assert.ok(shown.length > day / 300 && shown.length < 350, `${shown.length} lines`);
+});
+
+test("Progress says on a terminal what a run is at, of all runs, too, and keeps what is done", () => {
+  const { progress, shown, clock, pace } = observed(true);
+  pace.plan(
+    new Map([
+      ["experiment/run", [{ phase: "longmem", operations: 100 }, {
+        phase: "e longmem",
+        operations: 5,
+      }]],
+      ["experiment/other", [{ phase: "e longmem", operations: 5 }]],
+    ]),
   );
-  assert.match(shown[10], /^run {2}longmem step 100\/100 .*9999\n$/);
-});
-
-test("Progress overwrites its line, blanking what a shorter one leaves, and ends it when done", () => {
-  const { progress, shown, clock } = observed(true);
-  progress.item({ evaluation: "perplexity-test", model: "longmem", items: 1, total: 2 });
+  progress.begin("run 1 of 2: seed=1");
+  progress.doing("reading");
+  clock.ms += 1000;
+  progress.step(training(1));
   clock.ms += 50; // too soon to show
-  progress.item({ evaluation: "p", model: "m", items: 1, total: 3 });
-  clock.ms += 100;
-  progress.item({ evaluation: "p", model: "m", items: 2, total: 3 });
+  progress.step(training(2));
+  clock.ms += 950;
+  progress.step(training(2));
+  progress.step(training(100));
+  progress.item({ evaluation: "e", model: "longmem", items: 1, total: 4, unit: "tokens" });
+  clock.ms += 4000;
+  progress.item({ evaluation: "e", model: "longmem", items: 2, total: 4, unit: "tokens" });
   progress.note("done");
-  assert.deepEqual(shown, [
-    "\rrun  perplexity-test longmem  1/2",
-    "\rrun  p m  2/3  1 s left".padEnd("\rrun  perplexity-test longmem  1/2".length),
-    "\r" + "run  done".padEnd("run  p m  2/3  1 s left".length) + "\n",
-  ]);
-});
-
-test("Display shows what several runs are at side by side, cut to the terminal, below what stays", () => {
-  const shown: string[] = [];
-  const display = new Display({
-    write: (text) => shown.push(text),
-    overwrites: true,
-    columns: () => 31,
-  });
-  const of = (label: string, place: string) =>
-    new Progress({ label, place, display, remark: () => "9 s left for all", now: () => Infinity });
-  const first = of("first", "1/2"), second = of("second", "2/2");
-  first.item({ evaluation: "e", model: "m", items: 1, total: 9 });
-  second.item({ evaluation: "e", model: "m", items: 2, total: 9 });
-  first.note("done");
-  second.note("done");
-  assert.deepEqual(shown, [
-    "\r1/2  e m  1/9  9 s left for al",
-    "\r1/2  e m  1/9  9 s left for al",
-    "\r" + "first  done".padEnd(30) + "\n",
-    "\r2/2  e m  2/9  9 s left for al",
-    "\r" + "second  done".padEnd(30) + "\n",
-  ]);
+  const text = shown.join("").replaceAll("\x1b[1A", "").replaceAll("\r\x1b[J", "<");
+  const all = "all runs: 0 of 2 done";
+  assert.equal(
+    text,
+    [
+      "experiment/run  run 1 of 2: seed=1",
+      `1/2  reading\n${all}<1/2  longmem step 1/100  loss 3.1416  1000 tokens/s`,
+      // 1 operation a second: 98 and 5 of this run, 5 of the other
+      `${all}<1/2  longmem step 2/100  loss 3.1416  1000 tokens/s  2 min left  run: about 2 min left`,
+      `${all}, about 2 min left<1/2  longmem step 100/100  loss 3.1416  1000 tokens/s`,
+      "1/2  e longmem 2/4 tokens  0.25 tokens/s  8 s left",
+      `${all}, about 1 s left<1/2  done`,
+      "",
+    ].join("\n"),
+  );
 });
 
 test("Progress starts to count anew with each phase", () => {
