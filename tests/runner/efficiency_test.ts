@@ -12,25 +12,11 @@ import { withFolder } from "../temporary_folder.ts";
 import { smallParts } from "../longmem/random_model.ts";
 import benchmark from "../bench/efficiency.ts";
 import { assert, test } from "../testing.ts";
-
-const training = { batchSize: 1, contextTokens: 16, steps: 1, learningRate: 1e-3 };
+import { smallChronicle } from "./small_chronicle.ts";
 
 const experiment = {
   name: "stopwatch",
-  corpus: {
-    kind: "chronicle",
-    books: { train: 1, valid: 1, test: 1 },
-    drills: 1,
-    config: {
-      contextTokens: 16,
-      book: { chapters: 3, sentencesPerChapter: 8 },
-      drill: { scenes: 2, sceneTokens: 60 },
-    },
-  },
-  tokenizer: { kind: "chronicle" },
-  backbone: { kind: "pretrain", layers: 2, hiddenDim: 8, heads: 2, training },
-  sidenet: { memoryBlock: 1 },
-  memory: { capacityTokens: 64, chunkTokens: 4, retrievedTokens: 8 },
+  ...smallChronicle,
   evaluations: [{
     kind: "efficiency",
     models: ["backbone", "untrained-with-memory"],

@@ -6,6 +6,7 @@ import { runExperiment } from "../../src/runner/run_experiment.ts";
 import { sentenceTasks } from "../../src/text/sentence_tasks.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { assert, sharedPath, sharedTest, test } from "../testing.ts";
+import { smallBooks, smallChronicle, smallTraining } from "./small_chronicle.ts";
 
 const training = { batchSize: 1, contextTokens: 128, steps: 2, learningRate: 1e-3 };
 const models = [
@@ -178,28 +179,13 @@ test("runExperiment() asks reviews of the chronicle", async () => {
   await withFolder(async (results) => {
     const { metrics } = await runExperiment({
       name: "goods",
+      ...smallChronicle,
       corpus: {
-        kind: "chronicle",
-        books: { train: 1, valid: 1, test: 1 },
-        drills: 1,
-        config: {
-          contextTokens: 16,
-          book: { chapters: 3, sentencesPerChapter: 8 },
-          drill: { scenes: 2, sceneTokens: 60 },
-          reviews: { goods: 8, demonstrations: 16 },
-        },
+        ...smallBooks,
+        config: { ...smallBooks.config, reviews: { goods: 8, demonstrations: 16 } },
       },
-      tokenizer: { kind: "chronicle" },
-      backbone: {
-        kind: "pretrain",
-        layers: 2,
-        hiddenDim: 8,
-        heads: 2,
-        training: { ...training, contextTokens: 16 },
-      },
-      sidenet: { memoryBlock: 1 },
-      memory: { capacityTokens: 128, chunkTokens: 4, retrievedTokens: 8 },
-      adaptation: { ...training, contextTokens: 16 },
+      memory: { ...smallChronicle.memory, capacityTokens: 128 },
+      adaptation: smallTraining,
       evaluations: [{
         kind: "in-context-learning",
         source: { kind: "chronicle", tasks: 3 },

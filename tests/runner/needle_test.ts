@@ -4,26 +4,12 @@ import type { SampleRecord } from "../../src/results/run_folder.ts";
 import { runExperiment } from "../../src/runner/run_experiment.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { assert, test } from "../testing.ts";
+import { smallChronicle } from "./small_chronicle.ts";
 
-const training = { batchSize: 1, contextTokens: 16, steps: 2, learningRate: 1e-3 };
-
-/** The smallest LongMem on the smallest books. */
 const experiment = {
   name: "haystack",
-  corpus: {
-    kind: "chronicle",
-    books: { train: 1, valid: 1, test: 1 },
-    drills: 1,
-    config: {
-      contextTokens: 16,
-      book: { chapters: 3, sentencesPerChapter: 8 },
-      drill: { scenes: 2, sceneTokens: 60 },
-    },
-  },
-  tokenizer: { kind: "chronicle" },
-  backbone: { kind: "pretrain", layers: 2, hiddenDim: 8, heads: 2, training },
-  sidenet: { memoryBlock: 1 },
-  memory: { capacityTokens: 64, chunkTokens: 4, retrievedTokens: 64 },
+  ...smallChronicle,
+  memory: { ...smallChronicle.memory, retrievedTokens: 64 },
   evaluations: [{
     kind: "needle",
     models: ["backbone", "untrained-with-memory", "backbone-full-context"],

@@ -7,8 +7,8 @@ import { runExperiment } from "../../src/runner/run_experiment.ts";
 import { writeBooks } from "../../src/text/chronicle/book.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { assert, assertClose, test } from "../testing.ts";
+import { smallBooks, smallChronicle, smallTraining } from "./small_chronicle.ts";
 
-const training = { batchSize: 1, contextTokens: 16, steps: 3, learningRate: 1e-3 };
 const models = [
   "backbone",
   "longmem",
@@ -18,24 +18,11 @@ const models = [
   { model: "backbone-sliding-window", windowTokens: 40 },
 ] as const;
 
-/** The smallest LongMem on the smallest books. */
 const experiment = {
   name: "voyage",
-  corpus: {
-    kind: "chronicle",
-    books: { train: 1, valid: 2, test: 3 },
-    drills: 1,
-    config: {
-      contextTokens: 16,
-      book: { chapters: 3, sentencesPerChapter: 8 },
-      drill: { scenes: 2, sceneTokens: 60 },
-    },
-  },
-  tokenizer: { kind: "chronicle" },
-  backbone: { kind: "pretrain", layers: 2, hiddenDim: 8, heads: 2, training },
-  sidenet: { memoryBlock: 1 },
-  memory: { capacityTokens: 64, chunkTokens: 4, retrievedTokens: 8 },
-  adaptation: training,
+  ...smallChronicle,
+  corpus: { ...smallBooks, books: { train: 1, valid: 2, test: 3 } },
+  adaptation: smallTraining,
   evaluations: [
     { kind: "recall", split: "test", models, batchSize: 2, maxDocuments: 2 },
     { kind: "perplexity", split: "test", models, batchSize: 2, maxDocuments: 2 },
