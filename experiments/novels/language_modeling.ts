@@ -28,9 +28,7 @@ export default defineExperiment({
   tokenizer: { kind: "bpe", vocabSize: 4096 },
   backbone: {
     kind: "pretrain",
-    layers: 6,
-    hiddenDim: 128,
-    heads: 4,
+    size: "small",
     training: {
       batchSize: 4,
       contextTokens: 256,
@@ -45,7 +43,7 @@ export default defineExperiment({
     },
   },
   // Block 3 of 0..5 is the paper's 17 of 0..23 in proportion, and odd, so that layer 1 starts as a copy of it.
-  sidenet: { reductionFactor: 2, memoryBlock: 3 },
+  sidenet: { size: "small" },
   memory: { capacityTokens: 16_384, chunkTokens: 4, retrievedTokens: 64 },
   adaptation: {
     batchSize: 4,

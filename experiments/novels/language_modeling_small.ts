@@ -26,9 +26,7 @@ export default defineExperiment({
   tokenizer: { kind: "bpe", vocabSize: 1024 },
   backbone: {
     ...backbone,
-    layers: 4,
-    hiddenDim: 64,
-    heads: 4,
+    size: "tiny",
     training: {
       ...backbone.training,
       steps: 120,
@@ -38,7 +36,7 @@ export default defineExperiment({
       checkpointEverySteps: 40,
     },
   },
-  sidenet: { reductionFactor: 2, memoryBlock: 3 },
+  sidenet: { size: "tiny" },
   memory: { ...base.memory, capacityTokens: 4096 },
   adaptation: {
     ...adaptation,

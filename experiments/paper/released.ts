@@ -11,12 +11,12 @@ export const released = {
   backbone: {
     kind: "checkpoint",
     path: "data/longmem_558m/gpt2_medium/checkpoint_last.pt",
-    shape: { layers: 24, hiddenDim: 1024, heads: 16, feedForwardDim: 4096, vocabSize: 51_200 },
+    shape: { size: "gpt2-medium", vocabSize: 51_200 },
   },
   sidenet: {
     kind: "checkpoint",
     path: "data/longmem_558m/longmem_gpt2_medium/checkpoint_last.pt",
-    shape: { layers: 12, reductionFactor: 2, memoryBlock: 17 },
+    shape: { size: "gpt2-medium" },
   },
   memory: { capacityTokens: 65_536, chunkTokens: 4, retrievedTokens: 64 },
 } as const satisfies Partial<Experiment>;

@@ -14,9 +14,7 @@ export default defineExperiment({
   tokenizer: { kind: "chronicle" },
   backbone: {
     kind: "pretrain",
-    layers: 4,
-    hiddenDim: 128,
-    heads: 4,
+    size: "mini",
     // The official 0.02 is less than a quarter of 1/sqrt(128).
     initialization: { kind: "scaled" },
     training: {

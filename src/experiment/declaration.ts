@@ -206,14 +206,31 @@ export type BackboneConfig =
   }
   | PretrainedBackboneConfig;
 
-/** A backbone as declared. */
+/**
+ * Names of model sizes; what each stands for is in `modelSizes` of `defaults.ts`.
+ *
+ * - `tiny`: 4 blocks of width 64, seconds of training; that of `experiments/novels/language_modeling_small.ts`.
+ * - `mini`: 4 blocks of width 128; that of the chronicle's backbone.
+ * - `small`: 6 blocks of width 128, an hour on a processor core; that of `experiments/novels/`.
+ * - `gpt2-medium`: 24 blocks of width 1024; the paper's and the released model's, whose SideNet caches block 17.
+ */
+export type ModelSize = "tiny" | "mini" | "small" | "gpt2-medium";
+
+/** A size that is named; each field beside it that is declared, too, counts more. */
+export interface NamedSize {
+  /** The size whose fields are the defaults of those beside it; absent: they are to be declared. */
+  readonly size?: ModelSize;
+}
+
+/** A backbone as declared; `layers`, `hiddenDim` and `heads` may be left out where a `size` is named. */
 export type BackboneDeclaration =
-  | Extract<BackboneConfig, { kind: "checkpoint" }>
   | (
-    & Declared<
-      Omit<PretrainedBackboneConfig, "training">,
-      "kind" | "layers" | "hiddenDim" | "heads"
-    >
+    & Omit<Extract<BackboneConfig, { kind: "checkpoint" }>, "shape">
+    & { readonly shape?: NamedSize & Partial<BackboneShape> }
+  )
+  | (
+    & Declared<Omit<PretrainedBackboneConfig, "training">, "kind">
+    & NamedSize
     & { readonly training: TrainingDeclaration }
   );
 
@@ -247,13 +264,17 @@ export interface CheckpointSideNetConfig {
 /** The trainable network beside the backbone. */
 export type SideNetConfig = InitializedSideNetConfig | CheckpointSideNetConfig;
 
-/** A SideNet as declared; initialised here, unless its kind says otherwise. */
+/** A SideNet as declared; initialised here, unless its kind says otherwise. `memoryBlock` may be left out where a `size` is named. */
 export type SideNetDeclaration =
   | (
-    & Declared<Omit<InitializedSideNetConfig, "kind">, "memoryBlock">
+    & Partial<Omit<InitializedSideNetConfig, "kind">>
+    & NamedSize
     & { readonly kind?: "initialized" | undefined }
   )
-  | CheckpointSideNetConfig;
+  | (
+    & Omit<CheckpointSideNetConfig, "shape">
+    & { readonly shape?: NamedSize & Partial<SideNetShape> }
+  );
 
 /** An index as declared. */
 export type IndexDeclaration =

@@ -29,6 +29,8 @@ import type {
   MemoryDeclaration,
   ModelDeclaration,
   ModelEvaluation,
+  ModelSize,
+  NamedSize,
   Protocol,
   ReproductionConfig,
   ReproductionDeclaration,
@@ -39,6 +41,8 @@ import type {
   TrainingConfig,
   TrainingDeclaration,
 } from "./declaration.ts";
+import type { BackboneShape } from "../backbone/shape.ts";
+import type { SideNetShape } from "../backbone/sidenet_shape.ts";
 import { memoryProtocols, paperMemory } from "../memory/config.ts";
 import { measuredModels } from "./model_name.ts";
 import { publishedTable } from "../results/published.ts";
@@ -92,6 +96,34 @@ const protocolDefaults: Readonly<Record<Protocol, ProtocolDefaults>> = {
   },
 };
 
+/** What a size decides. */
+interface SizeDefaults {
+  readonly backbone: Pick<BackboneShape, "layers" | "hiddenDim" | "heads">;
+  /** Of the SideNet beside it; the cached block is the paper's in proportion, and odd, as those are that `paper` initialisation copies. */
+  readonly sidenet: Pick<InitializedSideNetConfig, "reductionFactor" | "memoryBlock">;
+}
+
+/** The named sizes; {@linkcode ModelSize} says whose they are. */
+export const modelSizes: Readonly<Record<ModelSize, SizeDefaults>> = {
+  tiny: {
+    backbone: { layers: 4, hiddenDim: 64, heads: 4 },
+    sidenet: { reductionFactor: 2, memoryBlock: 3 },
+  },
+  mini: {
+    backbone: { layers: 4, hiddenDim: 128, heads: 4 },
+    sidenet: { reductionFactor: 2, memoryBlock: 3 },
+  },
+  small: {
+    backbone: { layers: 6, hiddenDim: 128, heads: 4 },
+    sidenet: { reductionFactor: 2, memoryBlock: 3 },
+  },
+  // Specification section 1.
+  "gpt2-medium": {
+    backbone: { layers: 24, hiddenDim: 1024, heads: 16 },
+    sidenet: { reductionFactor: 2, memoryBlock: 17 },
+  },
+};
+
 /** The released training script's optimiser (specification section 11). */
 const trainingDefaults = {
   schedule: "polynomial",
@@ -138,7 +170,7 @@ const dropout = 0.1;
 /**
  * Fills in the defaults of a declaration that has the right form.
  *
- * @throws {RangeError} Where an evaluation has no `contextTokens` and there is no training to take it from, or a full
+ * @throws {RangeError} Where sizes are neither declared nor named, an evaluation has no `contextTokens` and there is no training to take it from, or a full
  *   context no `windowTokens` and there is no memory.
  */
 export function fillDefaults(experiment: Experiment): ResolvedExperiment {
@@ -254,18 +286,46 @@ function fillAdaptation(adaptation: AdaptationDeclaration, protocol: Protocol): 
 
 function fillBackbone(backbone: BackboneDeclaration, protocol: Protocol): BackboneConfig {
   switch (backbone.kind) {
-    case "checkpoint":
-      return backbone;
-    case "pretrain":
+    case "checkpoint": {
+      const { shape, ...fields } = backbone;
+      return { ...fields, ...(shape && { shape: fillBackboneShape(shape) }) };
+    }
+    case "pretrain": {
+      const { size, training, ...fields } = backbone;
+      const sizes = { ...(size && modelSizes[size].backbone), ...fields };
+      const { layers, hiddenDim, heads } = present(sizes, ["layers", "hiddenDim", "heads"]);
       return {
-        feedForwardDim: 4 * backbone.hiddenDim,
+        feedForwardDim: 4 * hiddenDim,
         initialization: { kind: "official" },
-        ...backbone,
-        training: fillTraining(backbone.training, protocol),
+        ...sizes,
+        layers,
+        hiddenDim,
+        heads,
+        training: fillTraining(training, protocol),
       };
+    }
     default:
       return backbone satisfies never;
   }
+}
+
+function fillBackboneShape({ size, ...given }: NamedSize & Partial<BackboneShape>) {
+  if (size === undefined) return given;
+  const { backbone } = modelSizes[size];
+  const { hiddenDim } = { ...backbone, ...given };
+  return { ...backbone, feedForwardDim: 4 * hiddenDim, ...given };
+}
+
+/** Fields that are there, as a size is named where they are not declared. */
+function present<T, K extends keyof T>(
+  fields: T,
+  keys: readonly K[],
+): { readonly [Key in K]-?: NonNullable<T[Key]> } {
+  const missing = keys.find((key) => fields[key] === undefined);
+  if (missing !== undefined) {
+    throw new RangeError(`Cannot fill in ${String(missing)} as no size is named`);
+  }
+  return fields as { readonly [Key in K]-?: NonNullable<T[Key]> };
 }
 
 /** What is so by default anyway is left out, so that equal declarations are one run. */
@@ -273,18 +333,29 @@ function fillSideNet(sidenet: SideNetDeclaration): SideNetConfig {
   switch (sidenet.kind) {
     case undefined:
     case "initialized": {
-      const { kind: _initialized, crossNetworkResidual, ...fields } = sidenet;
+      const { kind: _initialized, size, crossNetworkResidual, ...fields } = sidenet;
+      const sizes = { ...(size && modelSizes[size].sidenet), ...fields };
       return {
         ...sidenetDefaults,
-        ...fields,
+        ...sizes,
+        memoryBlock: present(sizes, ["memoryBlock"]).memoryBlock,
         ...(crossNetworkResidual === false ? { crossNetworkResidual } : {}),
       };
     }
-    case "checkpoint":
-      return sidenet;
+    case "checkpoint": {
+      const { shape, ...fields } = sidenet;
+      return { ...fields, ...(shape && { shape: fillSideNetShape(shape) }) };
+    }
     default:
       return sidenet satisfies never;
   }
+}
+
+function fillSideNetShape({ size, ...given }: NamedSize & Partial<SideNetShape>) {
+  if (size === undefined) return given;
+  const { backbone, sidenet } = modelSizes[size];
+  const { reductionFactor } = { ...sidenet, ...given };
+  return { layers: backbone.layers / reductionFactor, ...sidenet, ...given };
 }
 
 /** Fills a memory from what it overrides: the experiment's memory, or the defaults. */

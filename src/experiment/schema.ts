@@ -141,11 +141,14 @@ const trainingFields = {
   validateEverySteps: positiveInteger.exactOptional(),
 };
 
+const size = oneOf("tiny", "mini", "small", "gpt2-medium").exactOptional();
+
 const backbone = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("checkpoint"),
     path: text,
     shape: z.strictObject({
+      size,
       layers: positiveInteger.exactOptional(),
       hiddenDim: positiveInteger.exactOptional(),
       heads: positiveInteger.exactOptional(),
@@ -155,9 +158,11 @@ const backbone = z.discriminatedUnion("kind", [
   }),
   z.strictObject({
     kind: z.literal("pretrain"),
-    layers: positiveInteger,
-    hiddenDim: positiveInteger,
-    heads: positiveInteger,
+    size,
+    // Needed where no size is named, which size_problems.ts says.
+    layers: positiveInteger.exactOptional(),
+    hiddenDim: positiveInteger.exactOptional(),
+    heads: positiveInteger.exactOptional(),
     feedForwardDim: positiveInteger.exactOptional(),
     initialization: z.discriminatedUnion("kind", [
       z.strictObject({ kind: z.literal("official") }),
@@ -170,8 +175,9 @@ const backbone = z.discriminatedUnion("kind", [
 const initializedSideNet = z.strictObject({
   // Not exactOptional(), with which a declaration without it would match no form.
   kind: z.literal("initialized").optional(),
+  size,
   reductionFactor: positiveInteger.exactOptional(),
-  memoryBlock: nonNegativeInteger,
+  memoryBlock: nonNegativeInteger.exactOptional(),
   crossNetworkResidual: trueOrFalse.exactOptional(),
   initialization: z.discriminatedUnion("kind", [
     z.strictObject({
@@ -189,6 +195,7 @@ const sidenet = z.discriminatedUnion("kind", [
     kind: z.literal("checkpoint"),
     path: text,
     shape: z.strictObject({
+      size,
       layers: positiveInteger.exactOptional(),
       reductionFactor: positiveInteger.exactOptional(),
       memoryBlock: nonNegativeInteger.exactOptional(),

@@ -18,6 +18,7 @@ import { measuredModels } from "./model_name.ts";
 import { missingWindows, modelProblems } from "./model_problems.ts";
 import { declarationError, type Problem, wrong } from "./problem.ts";
 import { experimentSchema } from "./schema.ts";
+import { sizeProblems } from "./size_problems.ts";
 import { blockProblems, sidenetProblems } from "./sidenet_problems.ts";
 
 /** What is wrong with a declaration of one run; where nothing is, the run. */
@@ -27,7 +28,11 @@ export function checkExperiment(
   const present = withoutUndefined(declaration);
   const parsed = experimentSchema.safeParse(present);
   const problems = parsed.success
-    ? [...missingContexts(parsed.data), ...missingWindows(parsed.data)]
+    ? [
+      ...sizeProblems(parsed.data),
+      ...missingContexts(parsed.data),
+      ...missingWindows(parsed.data),
+    ]
     : parsed.error.issues.flatMap((issue) => formProblems(issue, present));
   if (parsed.success && problems.length === 0) {
     const resolved = fillDefaults(parsed.data);

@@ -145,6 +145,41 @@ test("a cross-network residual is what a SideNet has anyway, so that declaring i
   assert.deepEqual(resolved({ crossNetworkResidual: false }).sidenet, without);
 });
 
+test("a named size is the sizes that it stands for, but for those declared beside it", () => {
+  const { training } = small.backbone;
+  const pretrained = { kind: "pretrain", training } as const;
+  const resolved = (change: Partial<Experiment>) => resolvedExperiment({ ...small, ...change });
+  assert.deepEqual(
+    resolved({ backbone: { ...pretrained, size: "small" }, sidenet: { size: "small" } }),
+    resolved({
+      backbone: { ...pretrained, layers: 6, hiddenDim: 128, heads: 4 },
+      sidenet: { reductionFactor: 2, memoryBlock: 3 },
+    }),
+  );
+  const wider = { ...pretrained, size: "gpt2-medium", hiddenDim: 256, heads: 8 } as const;
+  assert.deepEqual(
+    resolved({ backbone: wider, sidenet: { size: "gpt2-medium", memoryBlock: 19 } }),
+    resolved({
+      backbone: { ...pretrained, layers: 24, hiddenDim: 256, heads: 8, feedForwardDim: 1024 },
+      sidenet: { reductionFactor: 2, memoryBlock: 19 },
+    }),
+  );
+  const read = { kind: "checkpoint", path: "weights.pt" } as const;
+  const { backbone, sidenet } = resolved({
+    backbone: { ...read, shape: { size: "gpt2-medium", vocabSize: 51_200 } },
+    sidenet: { ...read, shape: { size: "gpt2-medium", reductionFactor: 3 } },
+    evaluations: [{ ...small.evaluations[0], models: ["longmem"] }],
+  });
+  assert.deepEqual(backbone, {
+    ...read,
+    shape: { layers: 24, hiddenDim: 1024, heads: 16, feedForwardDim: 4096, vocabSize: 51_200 },
+  });
+  assert.deepEqual(sidenet, {
+    ...read,
+    shape: { layers: 8, reductionFactor: 3, memoryBlock: 17 },
+  });
+});
+
 test("a gate is learned anyway, so that declaring it makes no other run", () => {
   const resolved = (gate?: "learned" | "fixed") =>
     resolvedExperiment({ ...small, adaptation: { ...small.adaptation!, ...gate && { gate } } });

@@ -261,7 +261,7 @@ const malformed: { name: string; sweep: unknown; change?: object; problems: stri
     sweep: { seed: [1, -1] },
     change: { backbone: { ...small.backbone, hidenDim: 3 } },
     problems: [
-      'backbone.hidenDim is unknown: allowed are kind, layers, hiddenDim, heads, feedForwardDim, initialization, training (did you mean "hiddenDim"?)',
+      'backbone.hidenDim is unknown: allowed are kind, size, layers, hiddenDim, heads, feedForwardDim, initialization, training (did you mean "hiddenDim"?)',
       "sweep.seed has a wrong value: current value is -1, allowed are integers from 0, below 2^32",
     ],
   },

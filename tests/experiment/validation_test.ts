@@ -95,7 +95,43 @@ const malformed: Malformed[] = [
   {
     name: "missing field",
     change: { sidenet: {} },
-    problems: ["sidenet.memoryBlock is missing: allowed are integers from 0"],
+    problems: ["sidenet.memoryBlock is missing, as no size is named: allowed are integers from 0"],
+  },
+  {
+    name: "missing sizes",
+    change: { backbone: { kind: "pretrain", heads: 4, training: small.backbone.training } },
+    problems: [
+      "backbone.layers is missing, as no size is named: allowed are positive integers",
+      "backbone.hiddenDim is missing, as no size is named: allowed are positive integers",
+    ],
+  },
+  {
+    name: "misspelled sizes",
+    change: {
+      backbone: { kind: "pretrain", size: "smal", training: small.backbone.training },
+      sidenet: { kind: "checkpoint", path: "longmem.pt", shape: { size: "gpt2-medum" } },
+    },
+    problems: [
+      'backbone.size has a wrong value: current value is "smal", allowed are tiny, mini, small, gpt2-medium (did you mean "small"?)',
+      'sidenet.shape.size has a wrong value: current value is "gpt2-medum", allowed are tiny, mini, small, gpt2-medium (did you mean "gpt2-medium"?)',
+    ],
+  },
+  {
+    name: "size that decides nothing",
+    change: { backbone: { ...small.backbone, size: "small" } },
+    problems: [
+      "backbone.size must not be named beside layers, hiddenDim, heads, as it would decide nothing",
+    ],
+  },
+  {
+    name: "SideNet of a larger size",
+    change: {
+      backbone: { kind: "pretrain", size: "small", training: small.backbone.training },
+      sidenet: { size: "gpt2-medium" },
+    },
+    problems: [
+      "sidenet.memoryBlock must be below backbone.layers: current value is 17, allowed are integers from 0 to 5",
+    ],
   },
   {
     name: "missing kind",

@@ -12,6 +12,17 @@ test("every experiment that ships is declared without a mistake, under a name of
   assert.ok(files.size >= 12, `${files.size} experiments`);
 });
 
+test("the results that ship are those of the declarations as they stand", async () => {
+  const declared = await resolveRuns(["experiments", "tests/bench/efficiency.ts"]);
+  const names = new Set(declared.map(({ experiment }) => experiment.name));
+  const runs = new Set(declared.map(({ experiment, id }) => `${experiment.name}/${id}`));
+  const recorded = await resolveRuns(["results"]);
+  for (const { experiment: { name }, id } of recorded) {
+    assert.ok(names.has(name), `no experiment is called ${name}`);
+    assert.ok(runs.has(`${name}/${id}`), `${name} does not declare ${id}`);
+  }
+});
+
 test("whatever an experiment misses, data/datasets.json says where it comes from", async () => {
   const dataSets = await readDataSets(repositoryPath("data/datasets.json"));
   for (const { experiment } of await resolveRuns(["experiments"])) {
