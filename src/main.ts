@@ -18,6 +18,7 @@ import {
 import { chapterBreakCommand } from "./commands/chapter_break.ts";
 import { dataCommand } from "./commands/data.ts";
 import { describeMissing, describeSources } from "./commands/missing_data.ts";
+import { describeRuns } from "./commands/dry_run.ts";
 import { exportCommand } from "./commands/export.ts";
 import { generateCommand } from "./commands/generate.ts";
 import { importCommand } from "./commands/import.ts";
@@ -25,20 +26,18 @@ import { inductionCommand } from "./commands/induction.ts";
 import { reportCommand } from "./commands/report.ts";
 import { tableCommand } from "./commands/table.ts";
 import type { DeviceChoice } from "./experiment/declaration.ts";
-import { describeItems, estimateRun } from "./experiment/estimate.ts";
-import { modelName } from "./experiment/model_name.ts";
+import { estimateRun } from "./experiment/estimate.ts";
 import { type ResolvedRun, resolveRuns } from "./experiment/resolve.ts";
 import { allowedWords } from "./suggestion.ts";
 import { DeclarationError } from "./experiment/problem.ts";
 import { itemSums } from "./evaluation/item_sums.ts";
 import { closingText, foundText } from "./results/closing.ts";
 import { currentEnvironment } from "./results/environment.ts";
-import { formatVariation, readSummary } from "./results/run_folder.ts";
 import { readRunRecord, readRunRecords } from "./results/run_record.ts";
 import { failureText, isForeseen } from "./runner/failure.ts";
 import { Display } from "./runner/display.ts";
 import { worksOf } from "./runner/pace.ts";
-import { repetitionRemarks, runPath } from "./runner/recorded_run.ts";
+import { runPath } from "./runner/recorded_run.ts";
 import type { RunExecutor } from "./runner/run.ts";
 import {
   executeQueue,
@@ -154,7 +153,10 @@ function runCommand(executor: () => Promise<RunExecutor>): Command {
         ...(device !== undefined && { device }),
       });
       const results = args.flags.get("results")?.at(-1) ?? "results";
-      if (args.flags.has("dry-run")) return await dryRun(runs, results);
+      if (args.flags.has("dry-run")) {
+        console.log(await describeRuns(runs, results, await currentEnvironment()));
+        return 0;
+      }
       return await executeRuns(runs, await executor(), {
         results,
         fresh: args.flags.has("fresh"),
@@ -164,53 +166,6 @@ function runCommand(executor: () => Promise<RunExecutor>): Command {
       });
     },
   };
-}
-
-/** Shows what would run; writes nothing. */
-async function dryRun(runs: readonly ResolvedRun[], results: string): Promise<number> {
-  const environment = await currentEnvironment();
-  for (const run of runs) {
-    const { experiment } = run;
-    const { backboneParameters, sidenetParameters, trainings, evaluations, missing } =
-      await estimateRun(experiment);
-    const parameters = (count: number | undefined) =>
-      count === undefined ? "unknown until its files are read" : count.toLocaleString("en");
-    const state = (await readSummary(`${runPath(results, run)}/summary.json`))?.state ?? "planned";
-    console.log(`${experiment.name}/${run.id} (${run.file}): ${state}`);
-    if (run.variation) console.log(`  varies: ${formatVariation(run.variation)}`);
-    console.log(`  protocol ${experiment.protocol}, device ${experiment.device}`);
-    console.log(`  backbone parameters: ${parameters(backboneParameters)}`);
-    if (experiment.sidenet) console.log(`  SideNet parameters: ${parameters(sidenetParameters)}`);
-    for (const { phase, steps, tokens, operations } of trainings) {
-      console.log(
-        `  train ${phase}: ${steps.toLocaleString("en")} steps, ` +
-          `${tokens.toLocaleString("en")} tokens${teraOperations(operations)}`,
-      );
-    }
-    for (const [i, evaluation] of experiment.evaluations.entries()) {
-      const { name, models } = evaluation;
-      const { tokens, operations } = evaluations[i];
-      const cost = tokens === undefined
-        ? "; cost unknown until its texts are read"
-        : `; about ${Number(tokens.toPrecision(2)).toLocaleString("en")} tokens` +
-          teraOperations(operations);
-      console.log(
-        `  evaluate ${name}: ${describeItems(evaluation)}, ${
-          models.map(modelName).join(", ")
-        }${cost}`,
-      );
-    }
-    for (const path of missing) console.log(`  missing: ${path}`);
-    for (const text of repetitionRemarks(run, environment)) console.log(`  again: ${text}`);
-  }
-  for (const line of sourceLines(await describeSources(runs))) console.log(line);
-  console.log(`${runs.length} run${runs.length === 1 ? "" : "s"}`);
-  return 0;
-}
-
-/** Arithmetic of matrices, in words that go on; nothing where it is not known. */
-function teraOperations(operations: number | undefined): string {
-  return operations === undefined ? "" : `, ${(operations / 1e12).toPrecision(3)} TFLOP`;
 }
 
 /** Executes runs that are not finished. Ctrl-C stops them after a checkpoint, and begins no other. */

@@ -146,15 +146,13 @@ resultsTest(
       results,
     );
     assert.equal(code, 0);
-    assert.match(
-      stdout,
-      /^baseline\/no-memory-seed1-[0-9a-f]{8} \(tests\/.*baseline.ts\): planned$/m,
-    );
+    assert.match(stdout, /^baseline \(tests\/.*baseline.ts\)$/m);
+    assert.match(stdout, /^ {2}planned {6}no-memory-seed1-[0-9a-f]{8}$/m);
     // 4 blocks of width 64, vocabulary 512: 4 * (12 * 64^2 + 7 * 64) + 128 + 2 * 512 * 64 + 512
-    assert.match(stdout, /backbone parameters: 264,576/);
+    assert.match(stdout, /backbone of 264,576 parameters/);
     assert.match(stdout, /train longmem: 10 steps, 2,560 tokens, /);
     assert.match(stdout, /missing: corpus$/m);
-    assert.match(stdout, /^3 runs$/m);
+    assert.match(stdout, /^3 runs: 3 planned$/m);
     await assert.rejects(Deno.stat(results), Deno.errors.NotFound);
   },
 );
@@ -281,7 +279,7 @@ resultsTest("one failing run of several gives exit code 1", async (results) => {
   await Deno.mkdir(`${results}/baseline`, { recursive: true });
   // A file where the folder of one run would be.
   const { stdout } = await cli(real, "run", `${declarations}/baseline.ts`, "--dry-run");
-  const id = /^baseline\/(\S+)/.exec(stdout)![1];
+  const id = /planned +(\S+)/.exec(stdout)![1];
   await Deno.writeTextFile(`${results}/baseline/${id}`, "");
   const { code, stderr } = await cli(fake, "run", declarations, "--results", results);
   assert.equal(code, 1);

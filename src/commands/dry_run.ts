@@ -1,0 +1,166 @@
+/**
+ * What `run --dry-run` shows: experiments with what all their runs share, each run with what it alone has,
+ * and what is to be done in all.
+ */
+import { describeItems, type Estimate, estimateRun } from "../experiment/estimate.ts";
+import { modelName } from "../experiment/model_name.ts";
+import type { ResolvedRun } from "../experiment/resolve.ts";
+import type { Environment } from "../results/environment.ts";
+import { formatVariation, readSummary, type RunState } from "../results/run_folder.ts";
+import { repetitionRemarks, runPath } from "../runner/recorded_run.ts";
+import { describeSources } from "./missing_data.ts";
+
+/** A run, what it will take and what it has come to. */
+interface Prospect {
+  readonly run: ResolvedRun;
+  readonly estimate: Estimate;
+  readonly state: RunState | "damaged";
+  /** What is to be known of it alone: why it cannot be read, what is otherwise when it is run again. */
+  readonly remarks: readonly string[];
+}
+
+/**
+ * Describes runs without doing them.
+ *
+ * @param results Folder of all results, where it is looked up what has been done.
+ */
+export async function describeRuns(
+  runs: readonly ResolvedRun[],
+  results: string,
+  environment: Environment,
+): Promise<string> {
+  const prospects: Prospect[] = [];
+  for (const run of runs) prospects.push(await prospectOf(run, results, environment));
+  const experiments = Map.groupBy(
+    prospects,
+    ({ run }) => `${run.experiment.name} (${run.file})`,
+  );
+  const missing = missingLines(prospects);
+  const sources = await describeSources(runs);
+  return [
+    ...[...experiments].map(([title, ofOne]) => describeExperiment(title, ofOne).join("\n")),
+    ...(missing.length > 0 ? [["Missing:", ...missing].join("\n  ")] : []),
+    ...(sources.length > 0 ? [["How to get them:", ...sources].join("\n  ")] : []),
+    totalLines(prospects).join("\n"),
+  ].join("\n\n");
+}
+
+async function prospectOf(
+  run: ResolvedRun,
+  results: string,
+  environment: Environment,
+): Promise<Prospect> {
+  const remarks = repetitionRemarks(run, environment).map((text) => `again: ${text}`);
+  const estimate = await estimateRun(run.experiment);
+  try {
+    const summary = await readSummary(`${runPath(results, run)}/summary.json`);
+    return { run, estimate, state: summary?.state ?? "planned", remarks };
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return { run, estimate, state: "damaged", remarks: [error.message, ...remarks] };
+  }
+}
+
+function describeExperiment(title: string, prospects: readonly Prospect[]): string[] {
+  const facts = prospects.map(factsOf);
+  const shared = facts[0].filter((fact) => facts.every((others) => others.includes(fact)));
+  const { question } = prospects[0].run.experiment;
+  return [
+    title,
+    ...(question === undefined ? [] : [`  ${question}`]),
+    ...shared.map((fact) => `  ${fact}`),
+    ...prospects.flatMap(({ run, state, remarks }, i) => {
+      const varies = run.variation ? [formatVariation(run.variation)] : [];
+      const own = facts[i].filter((fact) => !shared.includes(fact));
+      return [
+        [`  ${state.padEnd("interrupted".length)}`, run.id, ...varies].join("  "),
+        ...[...own, ...remarks].map((text) => `      ${text}`),
+      ];
+    }),
+  ];
+}
+
+/** What is known of a run before it begins, a line for each. */
+function factsOf({ run: { experiment }, estimate }: Prospect): string[] {
+  const { protocol, device, sidenet } = experiment;
+  const { backboneParameters, sidenetParameters, trainings, evaluations, missing } = estimate;
+  return [
+    [
+      `protocol ${protocol}`,
+      `device ${device}`,
+      `backbone ${parameters(backboneParameters)}`,
+      ...(sidenet ? [`SideNet ${parameters(sidenetParameters)}`] : []),
+    ].join(", "),
+    ...trainings.map(({ phase, steps, tokens, operations }) =>
+      `train ${phase}: ${formatCount(steps)} steps, ${formatCount(tokens)} tokens` +
+      teraOperations(operations)
+    ),
+    ...experiment.evaluations.map((evaluation, i) => {
+      const { name, models } = evaluation;
+      const { tokens, operations } = evaluations[i];
+      const cost = tokens === undefined
+        ? "cost unknown until its texts are read"
+        : `about ${formatCount(Number(tokens.toPrecision(2)))} tokens` + teraOperations(operations);
+      const asked = `${describeItems(evaluation)}; ${models.map(modelName).join(", ")}`;
+      return `evaluate ${name}: ${asked}; ${cost}`;
+    }),
+    ...(missing.length > 0 ? [`missing: ${missing.join(", ")}`] : []),
+  ];
+}
+
+function parameters(count: number | undefined): string {
+  return count === undefined
+    ? "of unknown size until its files are read"
+    : `of ${formatCount(count)} parameters`;
+}
+
+function formatCount(count: number): string {
+  return count.toLocaleString("en");
+}
+
+/** Arithmetic of matrices, in words that go on; nothing where it is not known. */
+function teraOperations(operations: number | undefined): string {
+  if (operations === undefined) return "";
+  const tera = Number((operations / 1e12).toPrecision(3));
+  return `, ${tera.toLocaleString("en", { maximumSignificantDigits: 3 })} TFLOP`;
+}
+
+/** Paths that are not there, each with how many runs that are yet to be done read it. */
+function missingLines(prospects: readonly Prospect[]): string[] {
+  const paths = prospects.filter(isToDo).flatMap(({ estimate }) => estimate.missing);
+  return [...Map.groupBy(paths, (path) => path)]
+    .map(([path, { length }]) => `${path} (${countRuns(length)})`);
+}
+
+function isToDo({ state }: Prospect): boolean {
+  return state !== "completed";
+}
+
+/** Runs by state, and what those that are not completed will take. */
+function totalLines(prospects: readonly Prospect[]): string[] {
+  const states = [...Map.groupBy(prospects, ({ state }) => state)]
+    .map(([state, { length }]) => `${length} ${state}`);
+  const total = `${countRuns(prospects.length)}: ${states.join(", ")}`;
+  const toDo = prospects.filter(isToDo);
+  const waiting = toDo.filter(({ estimate }) => estimate.missing.length > 0).length;
+  if (toDo.length === 0) return [total];
+  const trainings = new Map(
+    toDo.flatMap(({ estimate }) =>
+      estimate.trainings.map(({ key, operations }) => [key, operations] as const)
+    ),
+  );
+  const evaluations = toDo.flatMap(({ estimate }) => estimate.evaluations);
+  const costs = [...trainings.values(), ...evaluations.map(({ operations }) => operations)];
+  const unknown = costs.filter((cost) => cost === undefined).length;
+  const known = costs.reduce((sum: number, cost) => sum + (cost ?? 0), 0);
+  return [
+    total,
+    `To do in ${countRuns(toDo.length)}${waiting > 0 ? `, ${waiting} of which miss data` : ""}: ` +
+    `${trainings.size} trainings, counting once what runs share, and ${evaluations.length} ` +
+    `evaluations${teraOperations(known)}` + (unknown > 0 ? `, and ${unknown} unknown costs` : ""),
+  ];
+}
+
+function countRuns(count: number): string {
+  return `${count} run${count === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,84 @@
+import { describeRuns } from "../../src/commands/dry_run.ts";
+import { estimateRun } from "../../src/experiment/estimate.ts";
+import { resolveSweep } from "../../src/experiment/resolve.ts";
+import type { Environment } from "../../src/results/environment.ts";
+import { smallExperiment } from "../experiment/small_experiment.ts";
+import { withFolder } from "../temporary_folder.ts";
+import { assert, assertClose, test } from "../testing.ts";
+
+const environment: Environment = {
+  startedAt: "2026-01-01T00:00:00.000Z",
+  deno: "2.9.6",
+  v8: "15",
+  packages: {},
+  system: "linux",
+  cpu: "cpu",
+  cores: 2,
+  memoryBytes: 1,
+};
+
+/** Four runs, two and two of which train the same, and read one or two books. */
+const runs = resolveSweep("experiments/a.ts", {
+  ...smallExperiment,
+  question: "Are chunks to be long?",
+  corpus: { kind: "chronicle", books: { train: 1, valid: 1, test: 2 } },
+  tokenizer: { kind: "chronicle" },
+  evaluations: [{ kind: "perplexity", split: "test", models: ["longmem"], contextTokens: 32 }],
+  sweep: { "memory.chunkTokens": [2, 4], "evaluations.0.maxDocuments": [1, 2] },
+});
+
+async function write(results: string, i: number, text: string): Promise<void> {
+  await Deno.mkdir(`${results}/small/${runs[i].id}`, { recursive: true });
+  await Deno.writeTextFile(`${results}/small/${runs[i].id}/summary.json`, text);
+}
+
+test("describeRuns() says once what the runs of an experiment share, and a line for each run", async () => {
+  await withFolder(async (results) => {
+    await write(results, 0, '{"state": "completed", "metrics": []}');
+    await write(results, 2, '{"state": ');
+    const lines = (await describeRuns(runs, results, environment)).split("\n");
+    assert.equal(lines[0], "small (experiments/a.ts)");
+    assert.equal(lines[1], "  Are chunks to be long?");
+    const [, , , backbone, longmem] = lines;
+    assert.match(backbone, /^ {2}train backbone: 10 steps, 2,560 tokens, 0\.\d+ TFLOP$/);
+    assert.match(longmem, /^ {2}train longmem: 10 steps, 2,560 tokens, 0\.\d+ TFLOP$/);
+    const rest = lines.slice(5);
+    const states = ["completed", "planned", "damaged", "planned"];
+    for (const [i, { id, variation }] of runs.entries()) {
+      const at = rest.findIndex((line) => line.includes(` ${id} `));
+      const varies = Object.entries(variation!).map(([path, value]) => `${path}=${value}`);
+      const evaluated = `at most ${1 + i % 2} documents of test; longmem; about `;
+      assert.ok(
+        rest[at + 1].startsWith(`      evaluate perplexity-test: ${evaluated}`),
+        rest[at + 1],
+      );
+      assert.equal(rest[at], `  ${states[i].padEnd(11)}  ${id}  ${varies.join(" ")}`);
+    }
+    assert.equal(lines.filter((line) => line.includes("train longmem")).length, 1);
+    const reasons = rest.filter((line) => line.startsWith("      Cannot read "));
+    assert.equal(reasons.length, 1);
+    assert.match(reasons[0], /summary.json" as it is not JSON/);
+    assert.equal(rest.at(-2), "4 runs: 1 completed, 2 planned, 1 damaged");
+    // Two chunk lengths are to be trained, with one backbone for both.
+    assert.match(
+      rest.at(-1)!,
+      /^To do in 3 runs: 3 trainings, counting once what runs share, and 3 evaluations, 0\.\d+ TFLOP$/,
+    );
+    const [, ...toDo] = await Promise.all(runs.map(({ experiment }) => estimateRun(experiment)));
+    const [trained, adapted] = toDo[0].trainings.map(({ operations }) => operations!);
+    const evaluated = toDo.reduce((sum, { evaluations: [{ operations }] }) => sum + operations!, 0);
+    const tera = Number(/([\d.]+) TFLOP/.exec(rest.at(-1)!)![1]);
+    const expected = (trained + 2 * adapted + evaluated) / 1e12;
+    assertClose([tera], [expected], { tolerance: 5e-3 * expected });
+  });
+});
+
+test("describeRuns() counts the runs that miss data, and what nobody knows the cost of", async () => {
+  const missing = resolveSweep("a.ts", { ...smallExperiment, sweep: { seed: [1, 2] } });
+  await withFolder(async (results) => {
+    const text = await describeRuns(missing, results, environment);
+    assert.match(text, /^ {2}missing: corpus$/m);
+    assert.match(text, /^Missing:\n {2}corpus \(2 runs\)$/m);
+    assert.match(text, /^To do in 2 runs, 2 of which miss data: .*, and 2 unknown costs$/m);
+  });
+});
