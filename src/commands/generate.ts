@@ -9,7 +9,6 @@ import {
   requiredFlag,
   UsageError,
 } from "../command_line.ts";
-import type { DeviceChoice } from "../experiment/declaration.ts";
 import { generate, rememberDocument } from "../longmem/generation.ts";
 import { loadLongMem, type LoadLongMemOptions } from "../longmem/load.ts";
 import { paperMemory } from "../memory/config.ts";
@@ -18,6 +17,7 @@ import { type DocumentFile, readDocument } from "../text/corpus.ts";
 import { tokenizeDocument } from "../text/document_tokens.ts";
 import { textOf, type Tokenizer } from "../text/tokenizer.ts";
 import { openTokenizer } from "../text/tokenizer_source.ts";
+import { deviceFlag, deviceOf } from "./device_flag.ts";
 
 /** Tokens of a window where the checkpoint does not say on how many it was trained. */
 const defaultContextTokens = 512;
@@ -44,12 +44,7 @@ export function generateCommand(output: Output): Command {
       { name: "context", value: "N", help: "tokens of the window (default as trained)" },
       { name: "seed", value: "N", help: "seed of the sampling (default 1)" },
       { name: "temperature", value: "X", help: "0 takes the most probable token (default 1)" },
-      {
-        name: "device",
-        value: "DEVICE",
-        allowed: ["auto", "webgpu", "cpu", "wasm"],
-        help: "where to run (default auto)",
-      },
+      deviceFlag,
     ],
     execute: (args) => generateText(args, output),
   };
@@ -62,7 +57,7 @@ async function generateText(args: CommandArguments, output: Output): Promise<num
   const path = requiredFlag(args, "document");
   const tokens = positiveInteger(args, "tokens") ?? 100;
   const temperature = readTemperature(args);
-  const device = args.flags.get("device")?.at(-1) as DeviceChoice | undefined;
+  const device = deviceOf(args);
   const given = positiveInteger(args, "context");
 
   const source = await openSource(args);

@@ -18,9 +18,9 @@ import {
   inductionScores,
   inductionThreshold,
 } from "../evaluation/induction.ts";
-import type { DeviceChoice } from "../experiment/declaration.ts";
 import { vocabulary } from "../text/chronicle/vocabulary.ts";
 import type { Estimate } from "../results/statistics.ts";
+import { deviceFlag, deviceOf } from "./device_flag.ts";
 
 /** `induction`: which heads of a backbone are induction heads, and which block a memory should cache. */
 export function inductionCommand(output: Output): Command {
@@ -55,12 +55,7 @@ export function inductionCommand(output: Output): Command {
         help: "how to print (default md)",
       },
       { name: "figure", value: "FILE.svg", help: "write a heat map, too" },
-      {
-        name: "device",
-        value: "DEVICE",
-        allowed: ["auto", "webgpu", "cpu", "wasm"],
-        help: "where to run (default auto)",
-      },
+      deviceFlag,
     ],
     execute: (args) => measureInduction(args, output),
   };
@@ -71,7 +66,7 @@ async function measureInduction(args: CommandArguments, output: Output): Promise
   const figure = args.flags.has("figure") ? await newPath(args, "figure") : undefined;
   const flag = (name: string) => args.flags.get(name)?.at(-1);
   const corpus = flag("corpus") as InductionOptions["corpus"];
-  const device = flag("device") as DeviceChoice | undefined;
+  const device = deviceOf(args);
   const contextTokens = positiveInteger(args, "context");
   const seed = positiveInteger(args, "seed");
   const reductionFactor = positiveInteger(args, "reduction-factor");

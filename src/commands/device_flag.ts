@@ -1,0 +1,16 @@
+import type { CommandArguments, Flag } from "../command_line.ts";
+import type { DeviceChoice } from "../experiment/declaration.ts";
+import { deviceKinds } from "../runtime/device.ts";
+
+/** `--device`: the engine of a command that runs a model. */
+export const deviceFlag: Flag = {
+  name: "device",
+  value: "DEVICE",
+  allowed: deviceKinds,
+  help: "where to run (default auto)",
+};
+
+/** What `--device` says; undefined where it was not given. */
+export function deviceOf({ flags }: CommandArguments): DeviceChoice | undefined {
+  return flags.get("device")?.at(-1) as DeviceChoice | undefined;
+}
