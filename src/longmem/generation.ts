@@ -28,12 +28,15 @@ const windowStep = 32;
  *
  * @param document Token ids; of the last segment, tokens that fill no chunk are left out, as always.
  * @param sizes `contextTokens`: tokens of a segment, `chunkTokens`: tokens of a chunk of the model's memory.
+ * @throws RangeError Where one of them is not a positive integer.
  */
 export async function rememberDocument(
   model: Pick<LongMemModel, "remember">,
   document: Int32Array,
   { contextTokens, chunkTokens }: { contextTokens: number; chunkTokens: number },
 ): Promise<void> {
+  checkCount("remember a document", "contextTokens", contextTokens, 1);
+  checkCount("remember a document", "chunkTokens", chunkTokens, 1);
   for (let start = 0; start + chunkTokens <= document.length; start += contextTokens) {
     await model.remember(document.subarray(start, start + contextTokens));
   }
@@ -78,6 +81,8 @@ export async function* generate(
       `Cannot generate as temperature must be 0 or more: current value is ${temperature}`,
     );
   }
+  checkCount("generate", "tokens", tokens, 0);
+  checkCount("generate", "contextTokens", contextTokens, 1);
   const window = Array.from(options.prompt).slice(-contextTokens);
   if (window.length === 0) throw new RangeError("Cannot generate as the prompt has no token");
   const random = new Random(`generate/${seed}`);
@@ -88,6 +93,14 @@ export async function* generate(
     yield id;
     window.push(id);
     if (window.length > contextTokens) window.shift();
+  }
+}
+
+function checkCount(action: string, name: string, value: number, least: number): void {
+  if (!Number.isSafeInteger(value) || value < least) {
+    throw new RangeError(
+      `Cannot ${action} as ${name} must be an integer from ${least}: current value is ${value}`,
+    );
   }
 }
 

@@ -89,8 +89,10 @@ export interface LongMemModel {
   readonly memoryFillChunks: number[];
   /** Forgets what the memory holds: all of it, or that of some rows where each has a bank of its own. */
   resetMemory(rows?: readonly number[]): Promise<void>;
-  /** Frees the model and its device. */
+  /** Frees the model and its device, once the calls before it have ended. Every later call fails, but for another `close`. */
   close(): Promise<void>;
+  /** Closes the model where an `await using` declaration ends. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** Every option, so that a misspelled one is found. */

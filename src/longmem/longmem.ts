@@ -10,6 +10,7 @@ import { MemoryBank, type SavedBank } from "../memory/memory_bank.ts";
 import { followBank, type OutsideIndex, retrieveFunction } from "../memory/retriever.ts";
 import { compile } from "../runtime/compile.ts";
 import type { Device, Session, Tensors } from "../runtime/device.ts";
+import { allowedWords } from "../suggestion.ts";
 import type { TensorMap } from "../tensor.ts";
 import { checkTokenIds } from "../text/tokenizer.ts";
 import {
@@ -32,6 +33,25 @@ type Want = "logits" | "nll" | "choices" | "retrieved" | "cache";
  * the backbone alone, whose blocks read memories of their own, and the backbone with trained blocks, one of which reads one.
  */
 export type Network = "backbone" | "sidenet" | "longmem" | "infllm" | "memorizing-transformer";
+
+/** Every network, so that a misspelled one is found. */
+const networks = Object.keys(
+  {
+    backbone: true,
+    sidenet: true,
+    longmem: true,
+    infllm: true,
+    "memorizing-transformer": true,
+  } satisfies Record<Network, true>,
+);
+
+/** Every option of a pass, likewise. */
+const passOptions = Object.keys(
+  { batch: true, readOnly: true, network: true } satisfies Record<
+    keyof Batch | "network",
+    true
+  >,
+);
 
 /** A batch of segments. */
 export interface Batch {
@@ -79,6 +99,8 @@ export class LongMem {
   #rows: number | undefined;
   /** The last of the calls that follow one another. */
   #last: Promise<unknown> = Promise.resolve();
+  /** Set by the first `close`, after which there is nothing to ask. */
+  #closing: Promise<void> | undefined;
 
   readonly #ownsDevice: boolean;
 
@@ -237,20 +259,39 @@ export class LongMem {
     });
   }
 
-  /** Frees the sessions, weights and memory on the device; and the device itself if the model opened it. */
+  /**
+   * Frees the sessions, weights and memory on the device, once the calls before it have ended; and the device itself if
+   * the model opened it. Every later call fails, but for another `close`, which does nothing.
+   */
   close(): Promise<void> {
-    return this.#afterOthers(async () => {
-      for (const session of this.#sessions.values()) await (await session).close();
-      this.#sessions.clear();
+    this.#closing ??= this.#afterOthers(async () => {
+      await this.#freeBanks();
       for (const tensor of Object.values(this.#weights)) tensor.dispose();
-      for (const bank of this.#banks) bank.dispose();
-      this.#index?.dispose();
       if (this.#ownsDevice) await this.device.close();
     });
+    return this.#closing;
+  }
+
+  /** Frees the memory, and the sessions, which may search its index. */
+  async #freeBanks(): Promise<void> {
+    for (const session of this.#sessions.values()) await (await session).close();
+    this.#sessions.clear();
+    for (const bank of this.#banks) bank.dispose();
+    this.#banks = [];
+    this.#index?.dispose();
+    this.#index = undefined;
+  }
+
+  /** Closes the model where an `await using` declaration ends. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   /** Runs a call once those before it have ended, well or not. */
   #afterOthers<Result>(call: () => Promise<Result>): Promise<Result> {
+    if (this.#closing) {
+      return Promise.reject(new ReferenceError("Cannot use the model as it has been closed"));
+    }
     const result = this.#last.then(call, call);
     this.#last = result.catch(() => undefined);
     return result;
@@ -273,6 +314,9 @@ export class LongMem {
   ): Promise<{ outputs: Tensors }> {
     const { backbone, sideNet, memory, blockMemory, memorizing } = this.parts;
     const network = options.network ?? defaultNetwork(this.parts);
+    // A misspelled readOnly would write to the memory.
+    checkWords("option", Object.keys(options), passOptions);
+    checkWords("network", [network], networks);
     const rows = options.batch ?? 1;
     if (
       !Number.isSafeInteger(rows) || rows < 1 || tokens.length === 0 || tokens.length % rows !== 0
@@ -301,7 +345,10 @@ export class LongMem {
     if (network === "memorizing-transformer" && !memorizing) {
       throw new TypeError(`Cannot run network "${network}" as there are no trained blocks`);
     }
-    if (usesMemory && !memory || network === "infllm" && !blockMemory) {
+    if (network === "infllm" && !blockMemory) {
+      throw new TypeError(`Cannot run network "${network}" as the blocks have no memories`);
+    }
+    if (usesMemory && !memory) {
       throw new TypeError(`Cannot run network "${network}" as there is no memory`);
     }
     if (want === "cache" && !usesMemory) {
@@ -361,13 +408,16 @@ export class LongMem {
         ? { rows: 1, contextTokens: memory.chunkTokens }
         : { rows, contextTokens },
     );
-    if (this.#banks.length > 0) {
-      if (memory.bank === "per-row" && rows !== this.#rows) {
+    if (memory.bank === "per-row" && this.#banks.length > 0 && rows !== this.#rows) {
+      if (this.#banks.some(({ fillChunks }) => fillChunks.some((count) => count > 0))) {
         throw new RangeError(
-          `Cannot run ${rows} rows as every row has a memory of its own: allowed is ${this.#rows}`,
+          `Cannot run ${rows} rows as every row has a memory of its own: allowed is ${this.#rows}, ` +
+            'or any number after resetMemory(), or where memory.bank is "shared"',
         );
       }
-    } else {
+      await this.#freeBanks(); // empty ones, of another number of rows
+    }
+    if (this.#banks.length === 0) {
       const { blockMemory, backbone: { shape: { heads, hiddenDim, layers } } } = this.parts;
       this.#rows = rows;
       this.#banks = Array.from(
@@ -449,6 +499,15 @@ export class LongMem {
     this.#sessions.set(name, session);
     session.catch(() => this.#sessions.delete(name)); // the caller hears of it; the next call tries again
     return session;
+  }
+}
+
+function checkWords(what: string, words: readonly string[], allowed: readonly string[]): void {
+  const unknown = words.find((word) => !allowed.includes(word));
+  if (unknown !== undefined) {
+    throw new TypeError(
+      `Cannot run as ${what} "${unknown}" is unknown: ${allowedWords(unknown, allowed)}`,
+    );
   }
 }
 

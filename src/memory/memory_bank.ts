@@ -142,7 +142,8 @@ export class MemoryBank {
    * @throws RangeError for a row that has no bank; nothing is forgotten then.
    */
   reset(rows?: readonly number[]): void {
-    const unknown = this.shape.banks === 1 ? undefined : rows?.find((row) => !this.#rings[row]);
+    const isShared = this.config.bank === "shared";
+    const unknown = isShared ? undefined : rows?.find((row) => !this.#rings[row]);
     if (unknown !== undefined) {
       throw new RangeError(
         `Cannot reset the memory of row ${unknown} as there is none: allowed are 0 to ${
@@ -150,7 +151,7 @@ export class MemoryBank {
         }`,
       );
     }
-    const banks = this.shape.banks === 1 ? [0] : rows ?? this.#rings.map((_, bank) => bank);
+    const banks = isShared ? [0] : rows ?? this.#rings.map((_, bank) => bank);
     if (rows?.length === 0) return;
     for (const bank of banks) this.#clear(bank, this.#rings[bank].clear());
   }

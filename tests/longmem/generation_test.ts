@@ -115,4 +115,15 @@ test("generate() refuses options that mean nothing", async () => {
   await assert.rejects(run({ temperature: -1 }), /temperature must be 0 or more.*-1/);
   await assert.rejects(run({ temperature: NaN }), /temperature must be 0 or more.*NaN/);
   await assert.rejects(run({ allows: () => false }), /no id is allowed/);
+  await assert.rejects(run({ tokens: NaN }), /tokens must be an integer from 0: .* NaN/);
+  await assert.rejects(run({ contextTokens: 0 }), /contextTokens must be an integer from 1: .* 0/);
+});
+
+test("rememberDocument() refuses segments of no tokens, with which it would never end", async () => {
+  const remember = () => Promise.reject(new Error("asked to remember"));
+  const sizes = { contextTokens: 0, chunkTokens: 4 };
+  await assert.rejects(rememberDocument({ remember }, new Int32Array(9), sizes), {
+    name: "RangeError",
+    message: /remember a document as contextTokens must be an integer from 1: .* 0/,
+  });
 });

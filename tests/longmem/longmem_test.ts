@@ -451,3 +451,68 @@ async function withModel<Result>(
 function largestDifference(a: Float32Array, b: Float32Array): number {
   return a.reduce((largest, x, i) => Math.max(largest, Math.abs(x - b[i])), 0);
 }
+
+hostTest("LongMem answers no more once it is closed, and closes once", async (opened) => {
+  let closed = 0;
+  const device: Device = Object.assign(Object.create(opened), {
+    close: () => Promise.resolve(void closed++),
+  });
+  const model = new LongMem(device, smallParts(), { ownsDevice: true });
+  const answer = model.forward(randomTokens(8, "closed"));
+  await Promise.all([model.close(), model.close()]);
+  assert.equal((await answer).logits.length, 8 * V, "what was asked before is answered");
+  assert.equal(closed, 1);
+  const ended = { name: "ReferenceError", message: /the model as it has been closed/ };
+  await assert.rejects(model.forward(randomTokens(8, "closed")), ended);
+  await assert.rejects(model.resetMemory(), ended);
+});
+
+hostTest("A misspelled option is an error, and writes nothing", async (device) => {
+  await withModel(device, {}, async (model) => {
+    const forward = (options: object) => model.forward(randomTokens(8, "tokens"), options);
+    await assert.rejects(forward({ readonly: true }), {
+      name: "TypeError",
+      message: /option "readonly" is unknown: .*did you mean "readOnly"/,
+    });
+    await assert.rejects(forward({ network: "longmen" }), {
+      name: "TypeError",
+      message: /network "longmen" is unknown: .*did you mean "longmem"/,
+    });
+    assert.deepEqual(model.memoryFillChunks, []);
+  });
+});
+
+hostTest("Rows may be others once the memory is empty", async (device) => {
+  for (const kind of ["exact", "hnsw"] as const) {
+    const index = kind === "exact" ? { kind } : { kind, m: 16, efConstruction: 100, efSearch: 100 };
+    await withModel(device, { index }, async (model) => {
+      const tokens = randomTokens(16, "tokens");
+      await model.forward(tokens, { batch: 2 });
+      await assert.rejects(
+        model.forward(tokens),
+        /1 rows .* allowed is 2, or any number after reset/,
+      );
+      await model.resetMemory();
+      await model.remember(tokens);
+      assert.deepEqual(model.memoryFillChunks, [4]);
+      const { logits } = await model.forward(tokens, { readOnly: true });
+      await model.resetMemory();
+      await model.forward(tokens, { batch: 2 });
+      await model.resetMemory();
+      await model.remember(tokens);
+      const { logits: again } = await model.forward(tokens, { readOnly: true });
+      assert.deepEqual(again, logits, `${kind}: it reads what was written last`);
+    });
+  }
+});
+
+hostTest("A row that has no memory cannot be reset", async (device) => {
+  await withModel(device, {}, async (model) => {
+    await model.remember(randomTokens(8, "tokens"));
+    await assert.rejects(
+      model.resetMemory([1]),
+      /memory of row 1 as there is none: allowed are 0 to 0/,
+    );
+    assert.deepEqual(model.memoryFillChunks, [2]);
+  });
+});
