@@ -1,26 +1,66 @@
 import { type Command, type CommandArguments, type Output, UsageError } from "../command_line.ts";
 import { itemSums } from "../evaluation/item_sums.ts";
+import { type DeclaredRuns, declaredRuns } from "./declared_runs.ts";
 import { experimentTables } from "../results/evaluation_table.ts";
 import { findRunRecords, type FoundRuns } from "../results/run_record.ts";
 import { formatTables, type TableFormat, tableFormats } from "../results/table.ts";
 
-/** `table [PATH...]`: the tables of what is in results folders. */
+/** `table [PATH...]`: the tables of what is in results folders, and of what declarations ask for. */
 export function tableCommand(output: Output): Command {
   return {
     operands: "[PATH...]",
-    help: "Prints the tables of what is in results folders (default results).",
+    help:
+      "Prints the tables of what is in results folders (default results), or of what the experiments of files and folders " +
+      "have there, with what is missing and how to get it.",
     flags: [
       { name: "format", value: "FORMAT", allowed: tableFormats, help: "how to print (default md)" },
     ],
     execute: async (args) => {
-      const { records, damaged } = await runsIn(args, "print tables of", output);
+      const { records, damaged, missing } = await recordedOrDeclared(args, output);
       const format = (args.flags.get("format")?.at(-1) ?? "md") as TableFormat;
       if (records.length > 0) {
-        output.print(formatTables(experimentTables(records, itemSums, damaged), format).trimEnd());
+        const tables = experimentTables(records, itemSums, damaged).map((experiment) => ({
+          ...experiment,
+          remarks: [...experiment.remarks, ...missing.get(experiment.experiment) ?? []],
+        }));
+        output.print(formatTables(tables, format).trimEnd());
       }
       return damaged.length > 0 ? 1 : 0;
     },
   };
+}
+
+/** The runs in results folders and those that declarations ask for, each once. */
+async function recordedOrDeclared(
+  args: CommandArguments,
+  output: Output,
+): Promise<DeclaredRuns> {
+  const folders: string[] = [], declared: DeclaredRuns[] = [];
+  for (const operand of args.operands) {
+    const runs = await hasRuns(operand) ? undefined : await declaredRuns(operand);
+    if (runs) declared.push(runs);
+    else folders.push(operand);
+  }
+  if (declared.length === 0 || folders.length > 0) {
+    const recorded = await runsIn({ ...args, operands: folders }, "print tables of", output);
+    declared.push({ ...recorded, missing: new Map() });
+  }
+  const records = declared.flatMap(({ records }) => records);
+  const damaged = declared.flatMap(({ damaged }) => damaged);
+  return {
+    records: records.filter(({ path }, i) =>
+      records.findIndex((other) => other.path === path) === i
+    ),
+    damaged,
+    missing: new Map(declared.flatMap(({ missing }) => [...missing])),
+  };
+}
+
+async function hasRuns(path: string): Promise<boolean> {
+  const information = await Deno.stat(path).catch(() => undefined);
+  if (!information?.isDirectory) return false;
+  const { records, damaged } = await findRunRecords([path]);
+  return records.length + damaged.length > 0;
 }
 
 /**

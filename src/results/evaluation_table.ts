@@ -94,6 +94,8 @@ export interface EvaluationTable {
 export interface UnfinishedRun {
   /** The run. */
   readonly run: string;
+  /** How many runs like it there are, where that is more than it. */
+  readonly count?: number;
   /** What it has come to. */
   readonly state: RunState;
   /** First line of the error that ended it. */
@@ -140,7 +142,7 @@ export function experimentTables(
         runs,
         tables: tablesOf(runs, sumsOf),
         remarks: [...damageRemarks(runs, damaged), ...staleRemarks(runs)],
-        unfinished: runs.flatMap(unfinishedRun),
+        unfinished: withPlannedTogether(runs.flatMap(unfinishedRun)),
       };
     },
   );
@@ -156,16 +158,24 @@ function labelsOf(runs: readonly RunRecord[]): string[] {
 }
 
 /** The command that runs what a run's declaration declares. */
-export function runCommandOf({ path, environment, summary }: RunRecord): string {
+export function runCommandOf(record: RunRecord): string {
+  const { path, environment, summary } = record;
   const results = dirname(dirname(path));
-  const { declarationFile = "FILE", assignments = [] } = environment ?? {};
+  const { declarationFile = record.declarationFile ?? "FILE", assignments = [] } = environment ??
+    {};
   const { limit } = summary;
   return [
-    `deno task run ${quoted(declarationFile)}`,
+    `deno task ${startsProcesses(record) ? "measure" : "run"} ${quoted(declarationFile)}`,
     ...assignments.map((assignment) => `--set ${quoted(assignment)}`),
     ...(limit === undefined ? [] : [`--limit ${limit}`]),
     ...(results === "results" ? [] : [`--results ${quoted(results)}`]),
   ].join(" ");
+}
+
+/** Whether a run measures efficiency, each model in a process of its own, which needs more permissions. */
+function startsProcesses({ declaration }: RunRecord): boolean {
+  const { evaluations = [] } = (declaration ?? {}) as { evaluations?: { kind?: string }[] };
+  return evaluations.some(({ kind }) => kind === "efficiency");
 }
 
 /** A word as a shell reads it. */
@@ -182,6 +192,17 @@ function unfinishedRun(record: RunRecord): UnfinishedRun[] {
     ...(error !== undefined && { error: error.split("\n")[0] }),
     command: runCommandOf(record),
   }];
+}
+
+/** Runs that have not begun, and that one command begins, are named together. */
+function withPlannedTogether(unfinished: readonly UnfinishedRun[]): UnfinishedRun[] {
+  const groups = Map.groupBy(
+    unfinished,
+    ({ run, state, command }) => state === "planned" ? command : run,
+  );
+  return [...groups.values()].map((alike) =>
+    alike.length === 1 ? alike[0] : { ...alike[0], count: alike.length }
+  );
 }
 
 /** The newest version of each metric, by evaluation and name: numbers of two versions are never compared. */

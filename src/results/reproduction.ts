@@ -61,6 +61,8 @@ export interface ReproducedCell {
 
 /** An experiment's numbers beside those of a published table. */
 export interface Reproduction {
+  /** The experiment. */
+  readonly experiment: string;
   /** The published table. */
   readonly table: PublishedTableName;
   /** Cells that the experiment declares to measure. */
@@ -107,6 +109,7 @@ function reproductionOf(
   );
   const { rows, columns } = publishedTable(table);
   return {
+    experiment: runs[0].summary.experiment,
     table,
     cells,
     undeclared: [
@@ -244,7 +247,9 @@ export function reproductionNotes({ cells, undeclared, scale, command }: Reprodu
     ),
   ];
   return [
-    ...(missing.length > 0
+    ...(missing.length === cells.length
+      ? [`Nothing of it is measured; \`${command}\` measures what it declares`]
+      : missing.length > 0
       ? [`Not measured: ${missing.join(", ")}; \`${command}\` measures what it declares`]
       : []),
     ...(undeclared.length > 0 ? [`Without a counterpart here: ${undeclared.join(", ")}`] : []),

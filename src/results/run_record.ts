@@ -23,6 +23,8 @@ export interface RunRecord {
   readonly declaration?: Readonly<Record<string, unknown>>;
   /** Where it ran; undefined where its file is missing. */
   readonly environment?: RunEnvironment;
+  /** What declares a run that has no folder yet. */
+  readonly declarationFile?: string;
   /** Scored items by evaluation, each with the `model` that was scored. */
   readonly samples: ReadonlyMap<string, readonly SampleRecord[]>;
   /** Lines of the trainings. */

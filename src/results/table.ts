@@ -127,7 +127,7 @@ function bulletList(lines: readonly string[]): string {
 }
 
 /** What a run has come to and what to do: one sentence. */
-export function unfinishedText({ run, state, error, command }: UnfinishedRun): string {
+export function unfinishedText({ run, count, state, error, command }: UnfinishedRun): string {
   switch (state) {
     case "failed":
       return `${run} failed: ${
@@ -138,7 +138,9 @@ export function unfinishedText({ run, state, error, command }: UnfinishedRun): s
     case "running":
       return `${run} is running, or was killed; then \`${command}\` resumes it`;
     case "planned":
-      return `${run} has not begun; \`${command}\` runs it`;
+      return count === undefined
+        ? `${run} has not begun; \`${command}\` runs it`
+        : `${count} runs have not begun; \`${command}\` runs them`;
     case "completed":
       return `${run} is completed`;
     default:
@@ -232,19 +234,30 @@ const metricColumns = [
   "differenceLow",
   "differenceHigh",
   "insideNoise",
+  "publishedTable",
+  "publishedRow",
+  "publishedColumn",
+  "published",
+  "publishedDeviation",
+  "trust",
+  "verdict",
 ] as const;
 
 type MetricRow = Partial<Record<(typeof metricColumns)[number], unknown>>;
 
-/** For each run its metrics; then, for seeds that belong together, their means. */
+/**
+ * For each run its metrics; then, for seeds that belong together, their means; then published numbers with ours, in their unit,
+ * where there is one.
+ */
 function metricRows(experiments: readonly ExperimentTables[]): MetricRow[] {
-  return experiments.flatMap(({ runs, tables }) => [
+  return experiments.flatMap(({ runs, tables, ...experiment }) => [
     ...runs.flatMap((run) => run.summary.metrics.map((metric) => seedRow(run, metric, tables))),
     ...tables.flatMap((table) =>
       table.rows.filter(({ runs }) => runs.length > 1).flatMap((row) =>
         row.cells.flatMap((cell, i) => cell ? [meanRow(table, row, cell, table.columns[i])] : [])
       )
     ),
+    ...reproductionsOf({ runs, tables, ...experiment }).flatMap(publishedRows),
   ]);
 }
 
@@ -305,6 +318,36 @@ function meanRow(
     ...units,
     ...(difference && differenceColumns(baseline, difference)),
   };
+}
+
+function publishedRows({ experiment, scale, cells }: Reproduction): MetricRow[] {
+  return cells.map(({ published, row, measured, verdict }): MetricRow => {
+    const { table, row: publishedRow, column, value, std, unit, trust } = published;
+    return {
+      experiment,
+      scale,
+      ...(row && { model: row.model, seeds: row.runs.length }),
+      ...(row && Object.keys(row.variation).length > 0 && {
+        variation: formatVariation(row.variation),
+      }),
+      ...(measured && {
+        value: measured.value,
+        ...(measured.stderr !== undefined && { stderr: measured.stderr }),
+        ...(measured.ci95 && { ci95Low: measured.ci95[0], ci95High: measured.ci95[1] }),
+        n: measured.n,
+        total: measured.total,
+        verdict,
+        ...(value !== undefined && { difference: measured.value - value }),
+      }),
+      unit,
+      publishedTable: table,
+      publishedRow,
+      publishedColumn: column,
+      ...(value !== undefined && { published: value }),
+      ...(std !== undefined && { publishedDeviation: std }),
+      trust,
+    };
+  });
 }
 
 function differenceColumns(baseline: string, difference: Difference): MetricRow {

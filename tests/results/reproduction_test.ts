@@ -162,4 +162,27 @@ test("formatTables() prints the comparison below the tables, as Markdown and HTM
   assert.match(text, /^scale of ours: paper; s: standard deviation over seeds, as published\.$/m);
   assert.match(text, /^- Not measured: GPT-2\* F1; `deno task run /m);
   assert.match(formatTables([tables], "html"), /<td class="number">verified<\/td>/);
+  const rows: Record<string, unknown>[] = JSON.parse(formatTables([tables], "json"))
+    .filter((row: Record<string, unknown>) => row.publishedTable);
+  const of = (row: string, column: string) =>
+    rows.find(({ publishedRow, publishedColumn }) =>
+      publishedRow === row && publishedColumn === column
+    )!;
+  const { value, published, publishedDeviation, trust, verdict, unit, model } = of("GPT-2*", "EM");
+  assert.deepEqual([value, published, publishedDeviation, trust, verdict, unit, model], [
+    23,
+    22.28,
+    2.3,
+    "verified",
+    "reproduced",
+    "%",
+    "backbone",
+  ]);
+  const missing = of("GPT-2*", "F1");
+  assert.deepEqual([missing.value, missing.verdict, missing.published, missing.trust], [
+    undefined,
+    undefined,
+    30.78,
+    "from-memory",
+  ]);
 });

@@ -188,6 +188,25 @@ test("formatTables() lists what is not completed, with what to do", () => {
   ]);
 });
 
+test("formatTables() names runs together that one command begins", () => {
+  const planned = [1, 2].map((size) =>
+    run({
+      declarationFile: "sizes.ts",
+      declaration: { evaluations: [{ kind: size === 1 ? "recall" : "efficiency" }] },
+      summary: { run: `m${size}`, state: "planned", metrics: [] },
+    })
+  );
+  const lines = (runs: RunRecord[]) =>
+    format(runs, "md").split("\n").filter((line) => line.startsWith("-"));
+  assert.deepEqual(lines([planned[0], { ...planned[0], path: "results/novels/m3" }]), [
+    "- 2 runs have not begun; `deno task run sizes.ts` runs them",
+  ]);
+  assert.deepEqual(lines(planned), [
+    "- m1 has not begun; `deno task run sizes.ts` runs it",
+    "- m2 has not begun; `deno task measure sizes.ts` runs it",
+  ], "what measures efficiency starts processes");
+});
+
 test("formatTables() separates experiments", () => {
   const titles = format([run(), run({ summary: { experiment: "other" } })], "md")
     .split("\n").filter((line) => line.startsWith("## "));
@@ -218,9 +237,10 @@ test("formatTables() as csv has one number a line, quoted where needed", () => {
   assert.equal(
     format([quiz], "csv"),
     "experiment,scale,run,variation,state,limit,seed,seeds,evaluation,model,metric,value,stderr,seedDeviation," +
-      "ci95Low,ci95High,n,total,unit,higherIsBetter,metricVersion,baseline,difference,differenceLow,differenceHigh,insideNoise\n" +
+      "ci95Low,ci95High,n,total,unit,higherIsBetter,metricVersion,baseline,difference,differenceLow,differenceHigh,insideNoise," +
+      "publishedTable,publishedRow,publishedColumn,published,publishedDeviation,trust,verdict\n" +
       "novels,scaled-down,m1024-seed1,,completed,2,7,1,perplexity-test,backbone,perplexity,24.1234,0.3456,," +
-      '23.2,25.1,13,,"nats, ""natural""",false,1,,,,,\n',
+      '23.2,25.1,13,,"nats, ""natural""",false,1,,,,,,,,,,,,\n',
   );
 });
 

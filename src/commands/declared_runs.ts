@@ -1,0 +1,103 @@
+/**
+ * Runs that declarations ask for, whether or not they have begun: so that tables say what is missing, and how to get it.
+ */
+import { basename, dirname } from "node:path";
+import { missingPaths } from "../experiment/estimate.ts";
+import { type ResolvedRun, resolveRuns } from "../experiment/resolve.ts";
+import { type FoundRuns, readRunRecords, type RunRecord } from "../results/run_record.ts";
+import { runPath } from "../runner/recorded_run.ts";
+import { describeSources } from "./missing_data.ts";
+
+/** Where this project declares its experiments. */
+const declarations = "experiments";
+
+/** Runs that were declared. */
+export interface DeclaredRuns extends FoundRuns {
+  /** By experiment, what its runs lack, and how to get it: sentences. */
+  readonly missing: ReadonlyMap<string, readonly string[]>;
+}
+
+/**
+ * The runs that a path declares: a file or folder of declarations, or else a folder of results that is not there or has no
+ * runs, `results/paper_table_4`, but the name of an experiment that this project declares.
+ *
+ * @param results Folder of the results of declarations.
+ * @returns undefined where the path is neither.
+ * @throws {DeclarationError} Where a declaration is wrong.
+ */
+export async function declaredRuns(
+  path: string,
+  results: string = "results",
+): Promise<DeclaredRuns | undefined> {
+  if (await declares(path)) return await found(await resolveRuns([path]), results);
+  if (!await declares(declarations)) return undefined;
+  const runs = (await resolveRuns([declarations]))
+    .filter(({ experiment }) => experiment.name === basename(path));
+  return runs.length === 0 ? undefined : await found(runs, dirname(path));
+}
+
+/** Whether a path is a declaration, or a folder with one at some depth. */
+async function declares(path: string): Promise<boolean> {
+  const information = await Deno.stat(path).catch(() => undefined);
+  if (!information?.isDirectory) return information !== undefined && path.endsWith(".ts");
+  for await (const { name } of Deno.readDir(path)) {
+    if (await declares(`${path}/${name}`)) return true;
+  }
+  return false;
+}
+
+/** What is recorded of runs; the others as planned ones. */
+async function found(runs: readonly ResolvedRun[], results: string): Promise<DeclaredRuns> {
+  const records: RunRecord[] = [], damaged = [];
+  const missing = new Map<string, string[]>();
+  for (const [name, ofName] of Map.groupBy(runs, ({ experiment }) => experiment.name)) {
+    const begun = await Promise.all(ofName.map(async (run) => {
+      const summary = await Deno.stat(`${runPath(results, run)}/summary.json`)
+        .catch(() => undefined);
+      return summary !== undefined;
+    }));
+    const read = await readRunRecords(
+      ofName.filter((_, i) => begun[i]).map((run) => runPath(results, run)),
+    );
+    const planned = ofName.filter((_, i) => !begun[i]);
+    records.push(...read.records, ...planned.map((run) => plannedRecord(run, results)));
+    damaged.push(...read.damaged);
+    const unfinished = ofName.filter(({ id }) =>
+      !read.records.some(({ summary }) => summary.run === id && summary.state === "completed")
+    );
+    missing.set(name, await missingSentences(unfinished));
+  }
+  return { records, damaged, missing };
+}
+
+function plannedRecord(run: ResolvedRun, results: string): RunRecord {
+  const { id, experiment, file, limit, variation } = run;
+  const { name, question, scale } = experiment;
+  return {
+    path: runPath(results, run),
+    summary: {
+      state: "planned",
+      experiment: name,
+      run: id,
+      ...(question !== undefined && { question }),
+      scale,
+      ...(limit !== undefined && { limit }),
+      ...(variation && { variation }),
+      metrics: [],
+    },
+    declaration: { ...experiment },
+    declarationFile: file,
+    samples: new Map(),
+    training: [],
+  };
+}
+
+async function missingSentences(runs: readonly ResolvedRun[]): Promise<string[]> {
+  const paths = await Promise.all(runs.map(({ experiment }) => missingPaths(experiment)));
+  const names = [...new Set(paths.flat().map(({ path }) => path))];
+  if (names.length === 0) return [];
+  return [
+    `Missing: ${names.join(", ")}`,
+    ...(await describeSources(runs)).map((source) => `How to get ${source}`),
+  ];
+}

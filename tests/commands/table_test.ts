@@ -1,0 +1,67 @@
+import { tableCommand } from "../../src/commands/table.ts";
+import { withFolder } from "../temporary_folder.ts";
+import { assert, test } from "../testing.ts";
+
+/** What `table` prints of a path. */
+async function printed(path: string, format = "md"): Promise<string> {
+  const lines: string[] = [];
+  const command = tableCommand({ print: (text) => lines.push(text), note: () => {} });
+  const code = await command.execute({ operands: [path], flags: new Map([["format", [format]]]) });
+  assert.equal(code, 0);
+  return lines.join("\n");
+}
+
+test("table of an experiment without results has the published numbers, what is missing and how to get it", async () => {
+  // A folder of results in which nothing lies: the experiment is found by its name.
+  await withFolder(async (results) => {
+    const text = await printed(`${results}/paper_table_5`);
+    assert.deepEqual(text.match(/^## .*$/gm), ["## paper_table_5"]);
+    assert.match(
+      text,
+      /^\| GPT-2\* +\| EM +\| not measured \| +\| 22\.28 \(s 2\.3\) % \| +verified \|/m,
+    );
+    assert.match(text, /^\| LongMem +\| F1 +\| not measured \| .*from memory, unverified/m);
+    assert.match(
+      text,
+      /^- Nothing of it is measured; `deno task run experiments\/paper\/table_5\.ts --results \S+` measures/m,
+    );
+    assert.match(text, /has not begun; `deno task run experiments\/paper\/table_5\.ts /m);
+    // What lies there is shown, whatever is declared now.
+    const run = `${results}/paper_table_5/earlier`;
+    await Deno.mkdir(run, { recursive: true });
+    await Deno.writeTextFile(
+      `${run}/summary.json`,
+      JSON.stringify({
+        ...{ state: "failed", experiment: "paper_table_5", run: "earlier", scale: "paper" },
+        metrics: [],
+      }),
+    );
+    assert.match(await printed(`${results}/paper_table_5`), /^- earlier failed: /m);
+  });
+});
+
+test("table of declarations has their recorded runs", async () => {
+  const text = await printed("experiments/ablations/memory_size.ts");
+  assert.match(text, /^\| 8192 +\| longmem +\| 0\.9542 /m);
+  assert.doesNotMatch(text, /not begun|Missing/);
+});
+
+test("table of declarations names the data that is missing, and where it is from", async () => {
+  await withFolder(async (folder) => {
+    const file = `${folder}/far.ts`;
+    await Deno.writeTextFile(
+      file,
+      `export default {
+        name: "far",
+        tokenizer: { kind: "gpt2", folder: "data/gpt2_bpe/nowhere" },
+        backbone: { kind: "checkpoint", path: "data/squad/nowhere" },
+        corpus: { kind: "none" },
+        evaluations: [{ kind: "squad", folder: "data/squad/not/there", contextTokens: 512, models: ["backbone"] }],
+      };`,
+    );
+    const text = await printed(folder);
+    assert.match(text, /^- Missing: .*data\/squad\/nowhere/m);
+    assert.match(text, /^- How to get squad: /m);
+    assert.match(text, /^- \S+ has not begun; `deno task run \S*far\.ts` runs it$/m);
+  });
+});
