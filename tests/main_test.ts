@@ -94,7 +94,7 @@ const wrongCommandLines: [args: string[], message: RegExp][] = [
     /Cannot read --format: current value is "xml", allowed are md, csv, json, html/,
   ],
   [["table", "nowhere"], /Cannot print tables of "nowhere" as there is no such folder/],
-  [["table", "src"], /Cannot print tables of src as no run is in there/],
+  [["table", "data"], /Cannot print tables of data as no run is in there/],
 ];
 
 for (const [args, message] of wrongCommandLines) {

@@ -135,6 +135,18 @@ test("experimentReport() can be read by those who do not see it", () => {
     const description = page.getElementById(image.getAttribute("aria-describedby"));
     assert.ok(name.textContent.length > 0 && description.textContent.length > 0);
   }
+  const levels = [...page.querySelectorAll("h1, h2, h3, h4")].map(({ tagName }) =>
+    Number(tagName.slice(1))
+  );
+  levels.forEach((level, i) => assert.ok(level <= (levels[i - 1] ?? 0) + 1, "no level is skipped"));
+  const reached = [...page.querySelectorAll("[tabindex]:not(pre)")].map((part) => {
+    assert.match(part.getAttribute("role"), /group|region/);
+    return part.getAttribute("aria-label");
+  });
+  assert.ok(reached.every((name) => name) && new Set(reached).size === reached.length);
+  for (const folded of page.querySelectorAll("details")) {
+    assert.ok(folded.querySelector("summary").textContent.length > 0);
+  }
   const ids = [...page.querySelectorAll("[id]")].map(({ id }) => id);
   assert.equal(new Set(ids).size, ids.length, "ids are unique");
   for (const link of page.querySelectorAll("nav a")) {
