@@ -139,11 +139,14 @@ test("experimentReport() can be read by those who do not see it", () => {
     Number(tagName.slice(1))
   );
   levels.forEach((level, i) => assert.ok(level <= (levels[i - 1] ?? 0) + 1, "no level is skipped"));
-  const reached = [...page.querySelectorAll("[tabindex]:not(pre)")].map((part) => {
-    assert.match(part.getAttribute("role"), /group|region/);
-    return part.getAttribute("aria-label");
-  });
-  assert.ok(reached.every((name) => name) && new Set(reached).size === reached.length);
+  const parts = [metric({}), metric({ name: "perplexity <5K" })];
+  const scrolled = documentOf(report([run({ summary: { metrics: parts } })]).html);
+  const names = [...scrolled.querySelectorAll(".scroll[tabindex][role]")]
+    .map((part) => part.getAttribute("aria-label"));
+  assert.deepEqual(names, [
+    "perplexity-test",
+    "perplexity-test, perplexity by length in GPT-2 tokens",
+  ], "what scrolls by keyboard has a name of its own");
   for (const folded of page.querySelectorAll("details")) {
     assert.ok(folded.querySelector("summary").textContent.length > 0);
   }
