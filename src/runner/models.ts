@@ -16,6 +16,7 @@ import {
 import { LongMem, type LongMemParts, type Network } from "../longmem/longmem.ts";
 import type { Device } from "../runtime/device.ts";
 import type { TensorMap } from "../tensor.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
 import type { TrainerOptions } from "../training/trainer.ts";
 import type { RunContext } from "./run.ts";
 import type { RunText } from "./text.ts";
@@ -32,11 +33,7 @@ export async function obtainBackbone(
   const backbone = config.kind === "checkpoint"
     ? await loadBackboneWeights(config.path, config.shape ? { shape: config.shape } : {})
     : await pretrain(config);
-  if (backbone.shape.vocabSize < text.tokenizer.vocabSize) {
-    throw new RangeError(
-      `Cannot use the backbone as its vocabulary must hold the tokenizer's ${text.tokenizer.vocabSize} tokens: current size is ${backbone.shape.vocabSize}`,
-    );
-  }
+  checkVocabulary(experiment, backbone, text.tokenizer);
   checkBlocks(experiment, backbone.shape.layers);
   await context.results.recordHash("backbone", hashTensors(backbone.weights));
   return backbone;
@@ -66,6 +63,30 @@ export async function obtainBackbone(
     );
     return { shape, contextTokens: training.contextTokens, weights };
   }
+}
+
+/**
+ * Checks that a backbone can have been trained on a tokenizer's ids. Its vocabulary may be padded beyond that of a tokenizer
+ * from a file; those that this project makes have exactly the backbone's.
+ *
+ * @throws {RangeError} Where it cannot.
+ */
+function checkVocabulary(
+  { tokenizer: { kind } }: ResolvedExperiment,
+  { shape }: Pick<BackboneCheckpoint, "shape">,
+  tokenizer: Pick<Tokenizer, "vocabSize">,
+): void {
+  const isMade = kind === "bpe" || kind === "chronicle";
+  const fits = isMade
+    ? shape.vocabSize === tokenizer.vocabSize
+    : shape.vocabSize >= tokenizer.vocabSize;
+  if (fits) return;
+  throw new RangeError(
+    `Cannot use the tokenizer of kind "${kind}" with the checkpoint of backbone.path as the backbone's vocabulary must ` +
+      `${
+        isMade ? "be" : "hold"
+      } the tokenizer's ${tokenizer.vocabSize} tokens: current size is ${shape.vocabSize}`,
+  );
 }
 
 /**

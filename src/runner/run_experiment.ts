@@ -2,6 +2,8 @@ import type { DeviceChoice, Experiment } from "../experiment/declaration.ts";
 import { resolveRun } from "../experiment/resolve.ts";
 import { currentEnvironment } from "../results/environment.ts";
 import { readSummary, type RunSummary } from "../results/run_folder.ts";
+import { deviceKinds } from "../runtime/device.ts";
+import { allowedWords } from "../suggestion.ts";
 import { Display } from "./display.ts";
 import { Progress } from "./progress.ts";
 import { describeHolder } from "./lock.ts";
@@ -25,6 +27,41 @@ export interface RunExperimentOptions {
   readonly write?: (text: string) => void;
 }
 
+/** Every option, so that a misspelled one is found. */
+const optionNames = Object.keys(
+  {
+    results: true,
+    device: true,
+    limit: true,
+    fresh: true,
+    signal: true,
+    write: true,
+  } satisfies Record<keyof RunExperimentOptions, true>,
+);
+
+function checkOptions({ device, limit, ...options }: RunExperimentOptions): void {
+  const unknown = Object.keys(options).find((name) => !optionNames.includes(name));
+  if (unknown !== undefined) {
+    throw new TypeError(
+      `Cannot run an experiment as option "${unknown}" is unknown: ${
+        allowedWords(unknown, optionNames)
+      }`,
+    );
+  }
+  if (device !== undefined && !deviceKinds.includes(device)) {
+    throw new TypeError(
+      `Cannot run an experiment as device is unknown: current value is "${device}", ${
+        allowedWords(device, deviceKinds)
+      }`,
+    );
+  }
+  if (limit !== undefined && !(Number.isSafeInteger(limit) && limit > 0)) {
+    throw new TypeError(
+      `Cannot run an experiment as limit has a wrong value: current value is ${limit}, allowed are positive integers`,
+    );
+  }
+}
+
 /**
  * Runs an experiment as `deno task run` does: trains and evaluates what it declares, resumes what an interruption left,
  * and records everything in `results/<experiment>/<run>/`. A run that has finished is not run again, but for
@@ -34,6 +71,7 @@ export interface RunExperimentOptions {
  * @returns What is in the run's `summary.json`: state and metrics.
  * @throws {DeclarationError} Where the declaration is wrong, or its sweep has several runs: run those of
  * {@linkcode expandSweep}.
+ * @throws {TypeError} Where an option is unknown or has a value that is not allowed.
  * @throws {Deno.errors.NotFound} Where files that it names are missing.
  * @throws {Error} Where another process executes the run, where it fails, or the signal's reason where it was aborted; the folder says so, too.
  *
@@ -43,9 +81,9 @@ export interface RunExperimentOptions {
  * import { defineExperiment, runExperiment } from "@longmem/lab";
  *
  * const folder = await Deno.makeTempDir();
- * for (const split of ["train", "valid", "test"]) {
+ * for (const [split, times] of [["train", 40], ["valid", 8], ["test", 20]] as const) {
  *   await Deno.mkdir(`${folder}/corpus/${split}`, { recursive: true });
- *   const text = "It was the best of times, it was the worst of times. ".repeat(20);
+ *   const text = "It was the best of times, it was the worst of times. ".repeat(times);
  *   await Deno.writeTextFile(`${folder}/corpus/${split}/${split}.txt`, text);
  * }
  * const { state, metrics } = await runExperiment(
@@ -74,6 +112,7 @@ export async function runExperiment(
   experiment: Experiment,
   options: RunExperimentOptions = {},
 ): Promise<RunSummary> {
+  checkOptions(options);
   const { results: folder = "results", device, limit, fresh = false, write = () => {} } = options;
   const run = resolveRun("a program", experiment, {
     ...(device === undefined ? {} : { device }),

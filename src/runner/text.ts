@@ -73,9 +73,11 @@ export async function openText(
 
 async function openFiles(
   corpus: FileCorpusConfig,
-  { name, tokenizer: config }: ResolvedExperiment,
+  experiment: ResolvedExperiment,
   context: RunContext,
 ): Promise<RunText> {
+  const { name, tokenizer: config } = experiment;
+  await checkSplits(corpus, experiment);
   const lengths = await knownLengths(corpus.folder);
   const tokenizer = config.kind === "bpe"
     ? await trainedTokenizer(config, corpus, context)
@@ -233,6 +235,43 @@ async function filesOf(corpus: FileCorpusConfig, split: Split): Promise<Document
 
 async function* documentsOf(corpus: FileCorpusConfig, split: Split): AsyncGenerator<Document> {
   for (const file of await filesOf(corpus, split)) yield await readDocument(file);
+}
+
+/**
+ * Reads every document once before anything is trained, so that one that cannot be read is found now and not after
+ * the training; and so that nothing is measured on what was trained on.
+ *
+ * @throws {RangeError} Where a text is in two of the splits that the run reads.
+ */
+async function checkSplits(
+  corpus: FileCorpusConfig,
+  { name, backbone, adaptation, evaluations }: ResolvedExperiment,
+): Promise<void> {
+  const pretraining = backbone.kind === "pretrain" ? [backbone.training] : [];
+  const trainings = adaptation ? [...pretraining, adaptation] : pretraining;
+  if (trainings.length === 0) return; // evaluations read their documents at once
+  const splits = new Set<Split>(["train"]);
+  if (trainings.some(({ validateEverySteps }) => validateEverySteps)) splits.add("valid");
+  for (const evaluation of evaluations) {
+    if ("split" in evaluation) splits.add(evaluation.split);
+    if (evaluation.kind === "chapter-break" && evaluation.source.kind === "books") {
+      splits.add(evaluation.source.split);
+    }
+  }
+  const seen = new Map<string, { readonly split: Split; readonly path: string }>();
+  for (const split of splits) {
+    for (const file of await filesOf(corpus, split)) {
+      const { sha256 } = await readDocument(file);
+      const other = seen.get(sha256);
+      if (other && other.split !== split) {
+        throw new RangeError(
+          `Cannot run "${name}" as corpus.${split} must have no text of corpus.${other.split}: ` +
+            `current files "${file.path}" and "${other.path}" are the same`,
+        );
+      }
+      seen.set(sha256, { split, path: file.path });
+    }
+  }
 }
 
 /** A tokenizer trained on the train split, which is kept as `tokenizer.json` in the run's folder. */

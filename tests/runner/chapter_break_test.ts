@@ -269,7 +269,9 @@ test("runExperiment() makes items of the corpus's books, whose prefixes are whol
           { length: 9 },
           (_, i) => `CHAPTER ${i + 1}\n\nA TITLE\n\n${chapterText(book, i)}\n\n`,
         );
-        await Deno.writeTextFile(`${folder}/${split}/${split}_${book}.txt`, chapters.join(""));
+        const end = split === "train" ? "THE END\n" : ""; // no book is in two splits
+        const text = chapters.join("") + end;
+        await Deno.writeTextFile(`${folder}/${split}/${split}_${book}.txt`, text);
       }
     }
     const corpus = { folder, train: "train", valid: "valid", test: "test", unwrap: true };

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { writeBackboneFolder } from "../../src/backbone/checkpoint/folder.ts";
+import { initializeBackbone } from "../../src/backbone/initialization.ts";
 import { assert, test } from "../testing.ts";
 import { smallBackbone } from "../training/small_training.ts";
 import {
@@ -24,7 +25,14 @@ async function writeUnusableFiles(folder: string): Promise<void> {
   await Deno.writeTextFile(join(folder, "corpus/other/readme.md"), "No document by its name.\n");
   await Deno.writeTextFile(join(folder, "corpus/blank/empty.txt"), " \n\n");
   await Deno.writeFile(join(folder, "corpus/binary/image.txt"), Uint8Array.of(0xff, 0xd8, 0xff));
+  await Deno.mkdir(join(folder, "corpus/copy"));
+  await Deno.copyFile(join(folder, "corpus/train/train_0.txt"), join(folder, "corpus/copy/a.txt"));
   const backbone = smallBackbone(); // 13 tokens
+  const shape = { ...backbone.shape, vocabSize: 301 };
+  await writeBackboneFolder(join(folder, "large"), {
+    shape,
+    weights: initializeBackbone(shape, 1),
+  });
   await writeBackboneFolder(join(folder, "small"), backbone);
   await writeBackboneFolder(join(folder, "truncated"), backbone);
   for await (const { name } of Deno.readDir(join(folder, "truncated"))) {
@@ -48,7 +56,12 @@ const reasons: Readonly<Record<string, RegExp>> = {
   "truncated-backbone": /^Cannot read safetensors file "truncated\/.*" as it is truncated/,
   "foreign-backbone": /^Cannot read "corpus\/test\/test_0.txt" as a checkpoint as it is none of/,
   "small-backbone":
-    /^Cannot use the backbone as its vocabulary must hold the tokenizer's 300 tokens: current size is 13$/,
+    /^Cannot use the tokenizer of kind "bpe" .* backbone.path .* must be the tokenizer's 300 tokens: current size is 13$/,
+  "large-backbone":
+    /backbone's vocabulary must be the tokenizer's 300 tokens: current size is 301$/,
+  "late-document": /^Cannot read document "corpus\/blank\/empty.txt" as it is empty/,
+  "test-is-train":
+    /^Cannot run "test-is-train" as corpus.test must have no text of corpus.train: current files "corpus\/copy\/\w+.txt" and "corpus\/train\/train_0.txt" are the same$/,
 };
 
 runTest(
@@ -61,6 +74,11 @@ runTest(
     const errors = new Map<string, string>();
     for (const path of await runFolders(join(folder, "results"))) {
       const { experiment, state, error, metrics } = await readJson(path, "summary.json");
+      assert.equal(
+        await Deno.readTextFile(join(path, "metrics.jsonl")).catch(() => ""),
+        "",
+        "nothing is trained",
+      );
       assert.equal(state, "failed", experiment);
       assert.deepEqual(metrics, []);
       assert.ok(stderr.includes(error), `${experiment} is not on stderr`);

@@ -142,3 +142,26 @@ test("runExperiment() records why it failed, and says so", async () => {
     assert.match(summary.error, /corpus.folder is missing/);
   });
 });
+
+test("runExperiment() names an option that is wrong, before anything runs", async () => {
+  await withFolder(async (folder) => {
+    const experiment = await declare(folder);
+    const results = `${folder}/results`;
+    const cases: [object, RegExp][] = [
+      [{ reslts: "elsewhere" }, /option "reslts" is unknown: .*did you mean "results"/],
+      [
+        { device: "gpu" },
+        /device is unknown: current value is "gpu", allowed are auto, webgpu, cpu/,
+      ],
+      [{ limit: -1 }, /limit .* current value is -1, allowed are positive integers/],
+      [{ limit: 1.5 }, /current value is 1.5/],
+    ];
+    for (const [option, message] of cases) {
+      await assert.rejects(runExperiment(experiment, { results, ...option }), {
+        name: "TypeError",
+        message,
+      });
+    }
+    await assert.rejects(Deno.stat(results), Deno.errors.NotFound);
+  });
+});

@@ -29,4 +29,7 @@ export default [
   evaluating("truncated-backbone", { backbone: "truncated" }),
   evaluating("foreign-backbone", { backbone: "corpus/test/test_0.txt" }),
   evaluating("small-backbone", { backbone: "small" }),
+  evaluating("large-backbone", { backbone: "large" }),
+  evaluating("late-document", { test: "blank" }),
+  evaluating("test-is-train", { test: "copy" }),
 ];
