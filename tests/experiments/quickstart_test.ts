@@ -6,16 +6,17 @@ import { deviceTest } from "../graph/devices.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { assert, assertClose, repositoryPath, test } from "../testing.ts";
 
-test("quickstart.ts: after 100 steps a memory recalls far facts, and only the book's own does", async () => {
+test("quickstart.ts: after 50 steps a memory recalls far facts, and only the book's own does", async () => {
   await withFolder(async (results) => {
     const outcome = await outcomeOf(spawnRun(repositoryPath("."), [
       "experiments/quickstart.ts",
       ...["--results", results, "--device", "cpu"],
       ...[
-        "adaptation.steps=100",
+        "adaptation.steps=50",
         "adaptation.warmupSteps=10",
         "corpus.books.train=60",
-        "evaluations.0.maxDocuments=4",
+        "evaluations.0.maxDocuments=3",
+        "evaluations.0.models=backbone,sidenet-without-memory,longmem,longmem-memory-off,longmem-other-document",
         // Without the SideNet that is trained without memory, which takes as long again.
         "evaluations.0.models=backbone,longmem,longmem-memory-off,longmem-other-document",
         "evaluations.1.maxItems=16",
