@@ -98,16 +98,17 @@ test("a sweep of twelve runs trains four times, and comes to a table and figures
     }
     assert.equal(rows.length, means.length);
 
-    // The figure has a point for each row, as high as its number is large.
+    // The figure has a point for each number of LongMem, as high as that is large.
     assert.equal(await execute(reportCommand(said), results), 0);
     const figures = join(results, "recall_sweep/figures");
+    const shown = means.slice(0, chunks.length * capacities.length);
     const heights = heightsOf(
       await Deno.readTextFile(join(figures, "recall-test-capacityTokens.svg")),
-    ).slice(0, means.length);
-    const top = means.indexOf(Math.max(...means)), bottom = means.indexOf(Math.min(...means));
-    const scale = (heights[top] - heights[bottom]) / (means[top] - means[bottom]);
+    ).slice(0, shown.length);
+    const top = shown.indexOf(Math.max(...shown)), bottom = shown.indexOf(Math.min(...shown));
+    const scale = (heights[top] - heights[bottom]) / (shown[top] - shown[bottom]);
     assert.ok(scale < -100, "pixels are counted downwards");
-    const expected = means.map((mean) => heights[bottom] + scale * (mean - means[bottom]));
+    const expected = shown.map((mean) => heights[bottom] + scale * (mean - shown[bottom]));
     assertClose(heights, expected, { tolerance: 1e-6, name: "heights" });
     await Deno.stat(join(figures, "recall-test-chunkTokens.svg"));
     await Deno.stat(join(figures, "training-longmem.svg"));
