@@ -101,7 +101,7 @@ export async function main(
       ? 1
       : undefined;
     if (code === undefined) throw error;
-    console.error((error as Error).message);
+    console.error(isForeseen(error) ? failureText(error) : (error as Error).message);
     return code;
   }
 }

@@ -6,6 +6,7 @@
  */
 import { z } from "zod";
 import { publishedTableNames } from "../results/published.ts";
+import { mostThreads } from "../runtime/device.ts";
 import { sentenceTasks } from "../text/sentence_tasks.ts";
 import type { Experiment } from "./declaration.ts";
 import type { Sweep } from "./sweep.ts";
@@ -379,7 +380,8 @@ const experiment = z.strictObject({
   }).optional(),
   evaluations: z.array(evaluation).readonly().describe("lists of evaluations"),
   device: oneOf("auto", "webgpu", "cpu", "wasm").exactOptional(),
-  threads: positiveInteger.exactOptional(),
+  threads: z.int().min(1).max(mostThreads).describe(`integers from 1 to ${mostThreads}`)
+    .exactOptional(),
   // Its lists are checked in sweep.ts, and their values as those of the fields they are for.
   sweep: z.custom<Sweep>().optional(),
 });

@@ -21,7 +21,7 @@ import {
   paperMemory,
   type Protocol,
 } from "../memory/config.ts";
-import { deviceKinds } from "../runtime/device.ts";
+import { deviceKinds, mostThreads } from "../runtime/device.ts";
 import { openDevice } from "../runtime/open_device.ts";
 import { initializeSideNet, type SideNetInitialization } from "./initialization.ts";
 import { type Batch, LongMem, type Network } from "./longmem.ts";
@@ -166,6 +166,15 @@ export async function loadLongMem(options: LoadLongMemOptions): Promise<LongMemM
   checkWord("protocol", protocol, Object.keys(memoryProtocols));
   const device = options.device ?? "auto";
   checkWord("device", device, deviceKinds);
+  const { threads } = options;
+  if (
+    threads !== undefined &&
+    !(Number.isSafeInteger(threads) && threads >= 1 && threads <= mostThreads)
+  ) {
+    throw new RangeError(
+      `Cannot load a LongMem as threads has a wrong value: current value is ${threads}, allowed are integers from 1 to ${mostThreads}`,
+    );
+  }
   checkMemoryFields(options.memory ?? {});
 
   const backbone = await readBackbone(options);
@@ -180,7 +189,7 @@ export async function loadLongMem(options: LoadLongMemOptions): Promise<LongMemM
   checkMemoryConfig(memory, { rows: 1, contextTokens: memory.chunkTokens });
   const opened = await openDevice(
     device,
-    options.threads === undefined ? {} : { threads: options.threads },
+    threads === undefined ? {} : { threads },
   );
   const parts = {
     backbone,

@@ -1,11 +1,16 @@
 import type { Device, DeviceTensor } from "../runtime/device.ts";
+import { gibibytes, machineMemoryBytes } from "../runtime/machine_memory.ts";
 import type { HostTensor } from "../tensor.ts";
 import type { BankShape } from "./config.ts";
 import type { BankStorage } from "./memory_bank.ts";
 import { emptyScore } from "./memory_graph.ts";
 import type { SlotRange } from "./ring.ts";
 
-/** Keys and values in arrays of the host, in float16 or float32; engines on the host read them in place. */
+/**
+ * Keys and values in arrays of the host, in float16 or float32; engines on the host read them in place.
+ *
+ * @throws RangeError where the machine does not have so much memory.
+ */
 export function createHostStorage(
   device: Device,
   shape: BankShape,
@@ -13,6 +18,7 @@ export function createHostStorage(
 ): BankStorage {
   const { banks: G, heads: H, headDim: D, capacityChunks: P, chunkTokens: c } = shape;
   const size = G * H * P * c * D;
+  checkBytes(shape, 2 * size * (options.rounded ? 2 : 4) + 4 * G * H * (D + 1) * P);
   const table = () => options.rounded ? new Float16Array(size) : new Float32Array(size);
   const keys = table(), values = table();
   const meanKeys = new Float32Array(G * H * (D + 1) * P);
@@ -93,6 +99,20 @@ export function createHostStorage(
     },
     dispose() {},
   };
+}
+
+/** An engine would get far with pages that nothing has written to yet, and end with all other processes of the machine. */
+function checkBytes({ banks, capacityChunks, chunkTokens }: BankShape, bytes: number): void {
+  const available = machineMemoryBytes();
+  if (available === undefined || bytes <= available) return;
+  throw new RangeError(
+    `Cannot make a memory of ${banks} x ${
+      capacityChunks * chunkTokens
+    } tokens as its keys and values take ` +
+      `${gibibytes(bytes)}: this machine has ${
+        gibibytes(available)
+      }; a smaller memory.capacityTokens would help`,
+  );
 }
 
 /** Values of a tensor that lies in host memory. */

@@ -5,7 +5,16 @@
  * about files name the file. Whatever else is thrown nobody has thought of.
  */
 export function isForeseen(error: unknown): boolean {
-  return error instanceof Error && (isSentence(error.message) || isSystemError(error));
+  return error instanceof Error &&
+    (isSentence(error.message) || isSystemError(error) || isOutOfMemory(error));
+}
+
+/** What V8 says of an array that the machine does not hold, or that no machine would. */
+function isOutOfMemory(error: Error): boolean {
+  return error instanceof RangeError &&
+    /^(Array buffer allocation failed|Invalid (typed array|array buffer) length)/.test(
+      error.message,
+    );
 }
 
 /** V8 has one sentence of this form, too: "Cannot destructure property 'a' of 'b' as it is undefined." */
@@ -39,6 +48,10 @@ export class MissingDataError extends Deno.errors.NotFound {
 /** The sentence about an error, or the whole stack where it was not foreseen. */
 export function failureText(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  if (isOutOfMemory(error)) {
+    return `Cannot go on as an array does not fit into the memory of this machine (${error.message}): smaller models, ` +
+      "batches or segments would help; --dry-run says how many parameters there are";
+  }
   return isForeseen(error) ? error.message : error.stack ?? error.message;
 }
 

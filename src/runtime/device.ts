@@ -10,6 +10,9 @@ export type DeviceKind = "cpu" | "webgpu" | "wasm";
 /** What `auto` may become. */
 export const deviceKinds = ["auto", "webgpu", "cpu", "wasm"] as const;
 
+/** Most threads that an engine may be asked for: of more, starting them takes all there is. */
+export const mostThreads = 1024;
+
 /** Host arrays that tensors are made from and read into. float16 travels as its bits. */
 export type HostArray =
   | Float32Array<ArrayBuffer>

@@ -74,6 +74,13 @@ const malformed: Malformed[] = [
     ],
   },
   {
+    name: "more threads than a machine starts",
+    change: { threads: 100_000 },
+    problems: [
+      "threads has a wrong value: current value is 100000, allowed are integers from 1 to 1024",
+    ],
+  },
+  {
     name: "misspelled field of the memory",
     change: { memory: { retreivedTokens: 64 } },
     problems: [

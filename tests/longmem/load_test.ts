@@ -229,6 +229,12 @@ test("loadLongMem() names an option that is wrong, its value and what is allowed
       "RangeError",
       /"sidenet" as SideNet layers/,
     ],
+    [
+      { threads: 0 },
+      "RangeError",
+      /threads .* current value is 0, allowed are integers from 1 to 1024/,
+    ],
+    [{ threads: 1e5 }, "RangeError", /threads .* current value is 100000/],
     [{ backbone: "nowhere.pt" }, "NotFound", /nowhere.pt/],
   ];
   for (const [options, name, message] of cases) {

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { writeBackboneFolder } from "../../src/backbone/checkpoint/folder.ts";
 import { initializeBackbone } from "../../src/backbone/initialization.ts";
+import { failureText } from "../../src/runner/failure.ts";
 import { assert, test } from "../testing.ts";
 import { smallBackbone } from "../training/small_training.ts";
 import {
@@ -155,6 +156,34 @@ runTest("a memory that is smaller than a segment is a wrong declaration", async 
   );
   await assert.rejects(Deno.stat(join(folder, "results")), Deno.errors.NotFound);
 });
+
+test("failureText() says what V8 means by arrays that do not fit, without a stack", () => {
+  assert.throws(() => new Float32Array(2 ** 52), (error) => {
+    assert.match(
+      failureText(error),
+      /^Cannot go on as an array does not fit into the memory of this machine \(Invalid typed array length: \d+\): [^\n]*$/,
+    );
+    return true;
+  });
+  assert.match(failureText(new RangeError("Maximum call stack size exceeded")), /\n {4}at /);
+});
+
+runTest(
+  "a memory that no machine has fails the run with a sentence that says its size",
+  async (folder) => {
+    const { code, stderr } = await run(
+      folder,
+      tiny,
+      "--set",
+      "memory.capacityTokens=1_000_000_000_000",
+    );
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      /failed: Cannot make a memory of 2 x 1000000000000 tokens as its keys and values take \d+\.\d GiB: this machine has [\d.]+ GiB; a smaller memory\.capacityTokens would help$/m,
+    );
+  },
+);
 
 runTest(
   "a loss that is no number fails the run and keeps the last good checkpoint",
