@@ -1,0 +1,195 @@
+/**
+ * `deno task run`: from paths of declarations to runs, tables and an exit code.
+ */
+import { type Command, type Output, positiveInteger, UsageError } from "../command_line.ts";
+import { itemSums } from "../evaluation/item_sums.ts";
+import { estimateRun } from "../experiment/estimate.ts";
+import { type ResolvedRun, resolveRuns } from "../experiment/resolve.ts";
+import { closingText, foundText } from "../results/closing.ts";
+import { currentEnvironment } from "../results/environment.ts";
+import { readRunRecord, readRunRecords } from "../results/run_record.ts";
+import { Display } from "../runner/display.ts";
+import { failureText } from "../runner/failure.ts";
+import { worksOf } from "../runner/pace.ts";
+import { runPath } from "../runner/recorded_run.ts";
+import type { RunExecutor } from "../runner/run.ts";
+import {
+  executeQueue,
+  type QueuedState,
+  type QueueOptions,
+  summarizeQueue,
+} from "../runner/run_queue.ts";
+import { deviceFlag, deviceOf } from "./device_flag.ts";
+import { describeRuns } from "./dry_run.ts";
+import { describeMissing, describeSources } from "./missing_data.ts";
+
+/**
+ * `run PATH...`: executes what experiments declare, and shows what came of it.
+ *
+ * @param executor Loads what executes a run.
+ */
+export function runCommand(output: Output, executor: () => Promise<RunExecutor>): Command {
+  return {
+    operands: "PATH...",
+    help:
+      "Runs the experiments that files or folders declare, or a recorded run again from its folder. Finished runs are kept, unfinished " +
+      "ones resume; what another process executes is left to it. Of a folder, runs whose data is " +
+      "missing are left out and listed: 0 where all others are completed, unless there are none.",
+    flags: [
+      {
+        name: "set",
+        value: "path=value",
+        help: "override a field of every experiment; repeatable",
+      },
+      { ...deviceFlag, help: "where to run" },
+      { name: "results", value: "DIR", help: "folder of the results (default results)" },
+      { name: "limit", value: "N", help: "items per evaluation at most; recorded" },
+      {
+        name: "dry-run",
+        help: "show runs, parameters, cost and missing data; run and write nothing",
+      },
+      { name: "fresh", help: "start anew, whatever earlier runs left" },
+      { name: "jobs", value: "N", help: "runs at once (default 1)" },
+      { name: "retry-failed", help: "resume runs that have failed; else they are only listed" },
+      { name: "fail-fast", help: "begin no other run after one has failed" },
+    ],
+    execute: async (args) => {
+      if (args.operands.length === 0) {
+        throw new UsageError("Cannot run as no file or folder of experiments is given");
+      }
+      const limit = positiveInteger(args, "limit");
+      const device = deviceOf(args);
+      const runs = await resolveRuns(args.operands, {
+        assignments: args.flags.get("set") ?? [],
+        ...(limit !== undefined && { limit }),
+        ...(device !== undefined && { device }),
+      });
+      const results = args.flags.get("results")?.at(-1) ?? "results";
+      if (args.flags.has("dry-run")) {
+        output.print(await describeRuns(runs, results, await currentEnvironment()));
+        return 0;
+      }
+      return await executeRuns(runs, await executor(), {
+        output,
+        results,
+        fresh: args.flags.has("fresh"),
+        jobs: positiveInteger(args, "jobs") ?? 1,
+        retryFailed: args.flags.has("retry-failed"),
+        failFast: args.flags.has("fail-fast"),
+      });
+    },
+  };
+}
+
+/** Executes runs that are not finished. Ctrl-C stops them after a checkpoint, and begins no other. */
+async function executeRuns(
+  runs: readonly ResolvedRun[],
+  executor: RunExecutor,
+  { output, ...options }:
+    & Pick<QueueOptions, "results" | "fresh" | "jobs" | "retryFailed" | "failFast">
+    & { readonly output: Output },
+): Promise<number> {
+  const interruption = new AbortController();
+  const display = new Display({
+    write: writeOut,
+    overwrites: isAnimated(),
+    size: () => Deno.consoleSize(),
+  });
+  const sameCommand = options.fresh ? "without --fresh, the same command" : "the same command";
+  const complain = (text: string) => display.beside(() => output.note(text));
+  const interrupt = () => {
+    if (interruption.signal.aborted) {
+      // Whatever is being saved is given up.
+      display.end();
+      complain(`Stopped at once: ${sameCommand} goes on from the last checkpoints`);
+      Deno.exit(130);
+    }
+    complain("Stopping after a checkpoint; once more to stop at once");
+    interruption.abort(new DOMException("The run was interrupted", "AbortError"));
+  };
+  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
+  for (const signal of signals) Deno.addSignalListener(signal, interrupt);
+  try {
+    const states = await executeQueue(runs, executor, {
+      ...options,
+      environment: await currentEnvironment(),
+      signal: interruption.signal,
+      display,
+      report: complain,
+      worksOf: async ({ experiment }) => worksOf(await estimateRun(experiment)),
+      closing: async (folder) => {
+        const record = await readRunRecord(folder);
+        return several(runs, record.summary.experiment)
+          ? foundText(record, itemSums)
+          : closingText([record], itemSums);
+      },
+    });
+    if (!interruption.signal.aborted) await showExperiments(runs, states, { output, ...options });
+    output.print(summarizeQueue(states, options.results));
+    const stopped = interruption.signal.aborted && states.includes("waiting");
+    if (stopped || states.includes("interrupted")) {
+      output.print(`Interrupted: ${sameCommand} goes on from the last checkpoints`);
+      return 130;
+    }
+    const done = states.filter((state) => state === "completed" || state === "completed earlier");
+    const leftOut = runs.filter((_, i) => states[i] === "left out");
+    if (leftOut.length > 0) output.print(await leftOutText(leftOut));
+    return done.length > 0 && done.length + leftOut.length === states.length ? 0 : 1;
+  } finally {
+    for (const signal of signals) Deno.removeSignalListener(signal, interrupt);
+    display.end();
+  }
+}
+
+/** Whether an experiment has several of the runs, whose tables are then shown together. */
+function several(runs: readonly ResolvedRun[], name: string): boolean {
+  return runs.filter(({ experiment }) => experiment.name === name).length > 1;
+}
+
+/** Shows the tables of each experiment of several runs, if one of these has just been completed. */
+async function showExperiments(
+  runs: readonly ResolvedRun[],
+  states: readonly QueuedState[],
+  { output, results }: { readonly output: Output; readonly results: string },
+): Promise<void> {
+  const completed = runs.filter((_, i) => states[i] === "completed");
+  for (const name of new Set(completed.map(({ experiment }) => experiment.name))) {
+    if (!several(runs, name)) continue;
+    const shown = runs.filter((run, i) =>
+      run.experiment.name === name && ["completed", "completed earlier"].includes(states[i])
+    );
+    try {
+      const { records, damaged } = await readRunRecords(shown.map((run) => runPath(results, run)));
+      for (const { path, reason } of damaged) output.note(`Left out ${path}: ${reason}`);
+      if (records.length > 0) writeOut(`\n${closingText(records, itemSums, damaged)}\n`);
+    } catch (error) {
+      // They are completed, whether or not they can be read.
+      output.note(failureText(error));
+    }
+  }
+}
+
+/** What is said of runs that were left out. */
+async function leftOutText(runs: readonly ResolvedRun[]): Promise<string> {
+  const sources = await describeSources(runs);
+  return [
+    "Left out, as something is missing:",
+    ...(await describeMissing(runs)).map((line) => `  ${line}`),
+    ...sourceLines(sources),
+  ].join("\n");
+}
+
+function sourceLines(sources: readonly string[]): string[] {
+  return sources.length === 0 ? [] : ["How to get them:", ...sources.map((line) => `  ${line}`)];
+}
+
+/** Whether lines can be drawn anew: on a terminal, unless it keeps what is written as a log does. */
+function isAnimated(): boolean {
+  return Deno.stdout.isTerminal() && Deno.env.get("TERM") !== "dumb" && !Deno.env.get("CI");
+}
+
+/** Writes text as it is, also where a pipe takes only part of it at once. */
+function writeOut(text: string): void {
+  let bytes = new TextEncoder().encode(text);
+  while (bytes.length > 0) bytes = bytes.subarray(Deno.stdout.writeSync(bytes));
+}
