@@ -36,8 +36,13 @@ const terminal: Output = {
 
 /** Every command; a new one is one line here. */
 function commandTable(executor: () => Promise<RunExecutor>): Record<string, Command> {
+  const run = runCommand(terminal, executor);
   return {
-    run: runCommand(terminal, executor),
+    run,
+    measure: {
+      ...run,
+      help: "Runs experiments as `run` does, and may also start the processes of `efficiency`.",
+    },
     table: tableCommand(terminal),
     report: reportCommand(terminal),
     data: dataCommand(terminal),
@@ -61,7 +66,7 @@ export async function main(
 ): Promise<number> {
   const commands = commandTable(executor);
   const [name, ...rest] = args;
-  if (name === "--help" || name === undefined) {
+  if (name === undefined || isHelp(name) || name === "help") {
     (name ? console.log : console.error)(overview(commands));
     return name ? 0 : 2;
   }
@@ -71,7 +76,7 @@ export async function main(
       throw new UsageError(`Cannot run command "${name}" as it is unknown: ${allowed}`);
     }
     const command = commands[name];
-    if (rest.includes("--help")) {
+    if (rest.some(isHelp)) {
       console.log(commandHelp(name, command));
       return 0;
     }
@@ -86,6 +91,10 @@ export async function main(
     console.error(isForeseen(error) ? failureText(error) : (error as Error).message);
     return code;
   }
+}
+
+function isHelp(argument: string): boolean {
+  return argument === "--help" || argument === "-h";
 }
 
 /** Engines are loaded only when something runs, so that `table` needs none of their permissions. */

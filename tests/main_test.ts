@@ -57,10 +57,14 @@ async function summaries(results: string) {
 }
 
 const wrongCommandLines: [args: string[], message: RegExp][] = [
+  [
+    ["chapter-break", "data", "--out", "nowhere.json", "--headings", "("],
+    /Cannot read --headings as it is no regular expression: current value is "\(" \(.*Unterminated group\)/,
+  ],
   [[], /deno task run PATH\.\.\./],
   [
     ["rnu"],
-    /Cannot run command "rnu" as it is unknown: allowed are run, table, .* \(did you mean "run"\?\)/,
+    /Cannot run command "rnu" as it is unknown: allowed are run, measure, table, .* \(did you mean "run"\?\)/,
   ],
   [["run"], /Cannot run as no file or folder of experiments is given/],
   [
@@ -113,8 +117,11 @@ test("--help tells every command, and each command its flags", async () => {
   assert.equal(all.code, 0);
   assert.match(all.stdout, /deno task run PATH\.\.\./);
   assert.match(all.stdout, /deno task table \[PATH\.\.\.\]/);
+  for (const asked of ["-h", "help"]) assert.deepEqual(await cli(real, asked), all);
   const run = await cli(real, "run", "--help");
   assert.equal(run.code, 0);
+  assert.deepEqual(await cli(real, "run", "-h"), run);
+  assert.match((await cli(real, "measure", "-h")).stdout, /^deno task measure PATH\.\.\.\n/);
   const flags = [
     "set",
     "device",

@@ -6,6 +6,7 @@ import {
   type Output,
   positiveInteger,
   reading,
+  UsageError,
 } from "../command_line.ts";
 import { writeBookChapterBreak } from "../text/chapter_break.ts";
 import { chapteredBooks } from "../text/chapters.ts";
@@ -39,6 +40,17 @@ export function chapterBreakCommand(output: Output): Command {
   };
 }
 
+function checkPattern(headings: string): void {
+  try {
+    new RegExp(headings, "u");
+  } catch (error) {
+    throw new UsageError(
+      `Cannot read --headings as it is no regular expression: current value is "${headings}" ` +
+        `(${(error as Error).message})`,
+    );
+  }
+}
+
 async function writeInstances(args: CommandArguments, output: Output): Promise<number> {
   const folder = onlyOperand(args, "make instances");
   const out = await newPath(args, "out");
@@ -46,6 +58,7 @@ async function writeInstances(args: CommandArguments, output: Output): Promise<n
   const words = positiveInteger(args, "words") ?? defaultWords;
   const seed = positiveInteger(args, "seed") ?? 1;
   const headings = args.flags.get("headings")?.at(-1);
+  if (headings !== undefined) checkPattern(headings);
   const works = await reading(async () => {
     const documents = await openCorpus(`${folder}/${split}`);
     const books = await chapteredBooks(folder, documents, { ...(headings && { headings }) });

@@ -11,7 +11,8 @@ import { sweptAround, withoutSwept } from "./sweep.ts";
  * A copy of a declaration with fields overridden. A value is read as the field's type asks: numbers
  * (`65_536`, `2e-4`), `true` and `false`, words, lists (`0.9,0.98`), or JSON for lists and objects.
  *
- * A field that is set is no longer swept, nor are fields within it: the others are.
+ * A field that is set is no longer swept, nor are fields within it: the others are. Where a `kind` is set, fields that
+ * only another kind has are left out.
  *
  * @param experiment The declaration; it is not changed.
  * @param assignments `path=value` pairs, a path as in `memory.chunkTokens` or `evaluations.0.split`.
@@ -57,7 +58,18 @@ function assignOne(experiment: Experiment, assignment: string): string {
     throw new DeclarationError(`Cannot set ${located.path} as ${located.reason}`);
   }
   setField(experiment, keys, readValue(path, located.node, text));
+  if (keys.length > 1 && keys.at(-1) === "kind") keepKnownFields(experiment, keys.slice(0, -1));
   return path;
+}
+
+/** Leaves of an object whose kind has been set only the fields that the kind knows: the command line cannot take others away. */
+function keepKnownFields(experiment: Experiment, keys: readonly string[]): void {
+  const located = locateField(experiment, keys);
+  if ("reason" in located || located.node.type !== "object") return;
+  const owner = keys.reduce<unknown>((value, key) => Reflect.get(value as object, key), experiment);
+  for (const name of Object.keys(owner as object)) {
+    if (!located.node.names.includes(name)) Reflect.deleteProperty(owner as object, name);
+  }
 }
 
 /**

@@ -62,7 +62,9 @@ export async function loadExperiments(paths: readonly string[]): Promise<LoadedE
     }
     if (loaded.length === before) {
       throw new DeclarationError(
-        `Cannot load "${path}" as no .ts file in it declares an experiment, and no run lies in it`,
+        files.length === 1 && files[0] === path
+          ? `Cannot load "${path}" as its list is empty: allowed are an experiment or a list of them`
+          : `Cannot load "${path}" as no .ts file in it declares an experiment, and no run lies in it`,
       );
     }
   }

@@ -41,7 +41,7 @@ export function trainByteLevelBpe(
     if (best === undefined || best.count < minimumCount) {
       throw new RangeError(
         `Cannot train a vocabulary of ${vocabSize} tokens as too few pairs occur ${minimumCount} times or more ` +
-          `in the texts: they suffice for ${tokens.length} tokens`,
+          `in the texts: they suffice for ${tokens.length} tokens; a smaller tokenizer.vocabSize or more text would help`,
       );
     }
     const left = tokens[best.left], right = tokens[best.right];

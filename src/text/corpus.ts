@@ -80,12 +80,13 @@ export async function openCorpus(
 /**
  * Reads one document.
  *
+ * @throws {Deno.errors.NotFound} If it is missing.
  * @throws {RangeError} If it has no text but white space.
  * @throws {TypeError} If it is not UTF-8, or its gzip data is cut off or damaged.
  */
 export async function readDocument(file: DocumentFile): Promise<Document> {
   const { name, path } = file;
-  let bytes: Uint8Array = await Deno.readFile(path);
+  let bytes: Uint8Array = await readBytes(path);
   if (path.endsWith(".gz")) {
     try {
       bytes = await promisify(gunzip)(bytes);
@@ -112,6 +113,18 @@ export async function readDocument(file: DocumentFile): Promise<Document> {
     );
   }
   return { name, text, sha256: createHash("sha256").update(bytes).digest("hex") };
+}
+
+async function readBytes(path: string): Promise<Uint8Array> {
+  try {
+    return await Deno.readFile(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new Deno.errors.NotFound(
+      `Cannot read document "${path}" as there is no such file: current folder is "${Deno.cwd()}"`,
+      { cause: error },
+    );
+  }
 }
 
 async function filesOf(source: string): Promise<string[]> {

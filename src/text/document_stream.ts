@@ -89,7 +89,7 @@ export class DocumentStream implements SegmentStream {
     if (this.#parts.length < B) {
       throw new RangeError(
         `Cannot deal documents to ${B} rows as every row needs one: current number of documents is ` +
-          `${this.#parts.length}; fewer rows or maxDocumentTokens, which cuts documents into parts, would help`,
+          `${this.#parts.length}; a smaller batchSize or corpus.maxDocumentTokens, which cuts documents into parts, would help`,
       );
     }
     this.stepsPerEpoch = Math.ceil(this.#parts.reduce((sum, part) => sum + part.segments, 0) / B);

@@ -3,7 +3,11 @@ import { assert, repositoryPath, test } from "../testing.ts";
 import { tinyText, writeTinyRun } from "./tiny_run.ts";
 
 const config = repositoryPath("deno.json");
-const tasks: Record<string, string> = JSON.parse(await Deno.readTextFile(config)).tasks;
+const described: Record<string, { command: string }> =
+  JSON.parse(await Deno.readTextFile(config)).tasks;
+const tasks = Object.fromEntries(
+  Object.entries(described).map(([name, { command }]) => [name, command]),
+);
 
 /** Runs a command in a folder with exactly the permissions of its task. */
 async function run(
@@ -11,7 +15,9 @@ async function run(
   name: string,
   ...args: string[]
 ): Promise<{ code: number; stdout: string; stderr: string }> {
-  const [, permissions] = new RegExp(`^deno run (.*) src/main.ts ${name}$`).exec(tasks[name])!;
+  const [, permissions] = new RegExp(`^deno run (.*) src/main.ts ${name}$`).exec(
+    tasks[name],
+  )!;
   const process = new Deno.Command(Deno.execPath(), {
     args: [
       ...["run", "--quiet", "--no-prompt", "--no-check", "--config", config],

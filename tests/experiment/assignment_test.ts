@@ -161,3 +161,13 @@ for (const [assignment, message] of refused) {
     );
   });
 }
+
+test("assign() of a kind leaves out what only the other kind has", () => {
+  const tokenizer = { kind: "bpe", vocabSize: 512 } as const;
+  const assigned = assign({ ...small, tokenizer }, [
+    "tokenizer.kind=file",
+    "tokenizer.path=t.json",
+  ]);
+  assert.deepEqual(assigned.tokenizer, { kind: "file", path: "t.json" });
+  assert.deepEqual(assign({ ...small, tokenizer }, ["tokenizer.kind=bpe"]).tokenizer, tokenizer);
+});

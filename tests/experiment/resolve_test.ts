@@ -148,6 +148,10 @@ const refused: [path: string, message: RegExp][] = [
     /^Cannot load ".*inner" as no .ts file in it declares an experiment, and no run lies in it$/,
   ],
   [
+    repositoryPath("tests/experiment/malformed/empty_list.ts"),
+    /^Cannot load ".*empty_list.ts" as its list is empty: allowed are an experiment or a list of them$/,
+  ],
+  [
     repositoryPath("tests/experiment/malformed"),
     /malformed\/indivisible.ts: Cannot declare experiment "small" as memory.retrievedTokens must be a multiple/,
   ],

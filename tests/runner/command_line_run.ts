@@ -26,7 +26,7 @@ export function spawnRun(
 ): Deno.ChildProcess {
   const config = repositoryPath("deno.json");
   const { tasks } = JSON.parse(Deno.readTextFileSync(config));
-  const [, permissions] = /^deno run (.*) src\/main.ts run$/.exec(tasks.run)!;
+  const [, permissions] = /^deno run (.*) src\/main.ts run$/.exec(tasks.run.command)!;
   const command = [
     ...[Deno.execPath(), "run", "--quiet", "--no-prompt", "--no-check", "--config", config],
     ...permissions.split(" "),

@@ -63,7 +63,7 @@ test("trainByteLevelBpe() says when the texts are too few or the vocabulary too 
   assert.throws(() => trainByteLevelBpe(["abcabc"], { vocabSize: 500 }), {
     name: "RangeError",
     message:
-      "Cannot train a vocabulary of 500 tokens as too few pairs occur 2 times or more in the texts: they suffice for 262 tokens",
+      "Cannot train a vocabulary of 500 tokens as too few pairs occur 2 times or more in the texts: they suffice for 262 tokens; a smaller tokenizer.vocabSize or more text would help",
   });
   assert.throws(() => trainByteLevelBpe(["abcabc"], { vocabSize: 259 }), {
     name: "RangeError",

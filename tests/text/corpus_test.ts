@@ -1,5 +1,5 @@
 import { gzipSync } from "node:zlib";
-import { findDocuments, openCorpus } from "../../src/text/corpus.ts";
+import { findDocuments, openCorpus, readDocument } from "../../src/text/corpus.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { assert, sharedPath, sharedTest, test } from "../testing.ts";
 
@@ -162,6 +162,11 @@ corpusTest("openCorpus() names a document that it cannot read", {
     "TypeError",
     /flipped\/x\.txt\.gz" as its gzip data is cut off or damaged: /,
   );
+  await assert.rejects(readDocument({ name: "x", path: `${folder}/nowhere.txt` }), {
+    name: "NotFound",
+    message:
+      /^Cannot read document ".*\/nowhere\.txt" as there is no such file: current folder is "/,
+  });
   await rejects("empty", "RangeError", /empty\/x\.txt" as it is empty: current length is 4$/);
   await rejects("nothing", "RangeError", /nothing\/x\.txt" as it is empty: current length is 0$/);
   await rejects("latin1", "TypeError", /latin1\/x\.txt" as its bytes must be UTF-8$/);

@@ -140,7 +140,7 @@ test("DocumentStream rejects fewer documents than rows, and empty ones", () => {
   assert.throws(() => new DocumentStream(documentsOf([9]), options), {
     name: "RangeError",
     message:
-      /^Cannot deal documents to 2 rows as every row needs one: current number of documents is 1; .*maxDocumentTokens/,
+      /^Cannot deal documents to 2 rows as every row needs one: current number of documents is 1; a smaller batchSize or corpus.maxDocumentTokens/,
   });
   assert.throws(() => new DocumentStream(documentsOf([9, 1]), options), {
     name: "RangeError",

@@ -1,0 +1,2 @@
+/** A list that its author has not filled. */
+export default [];
