@@ -1,7 +1,6 @@
 import { backbonePrefix } from "../backbone/backbone_graph.ts";
 import type { BackboneCheckpoint, SideNetCheckpoint } from "../backbone/checkpoint/content.ts";
 import { Graph, type Value } from "../graph/graph.ts";
-import { dropoutMask, dropoutRandoms } from "../graph/ops/dropout.ts";
 import {
   buildForward,
   type ForwardOptions,
@@ -17,11 +16,11 @@ import { MemoryBank, type SavedBank } from "../memory/memory_bank.ts";
 import { bankInputNames } from "../memory/memory_graph.ts";
 import { followBank, type OutsideIndex, retrieveFunction } from "../memory/retriever.ts";
 import { compile } from "../runtime/compile.ts";
-import type { Device, Session, Tensors } from "../runtime/device.ts";
+import type { Device, DeviceTensor, Session, Tensors } from "../runtime/device.ts";
 import type { TensorMap } from "../tensor.ts";
-import { Random } from "../text/random.ts";
 import type { SegmentBatch } from "../text/segments.ts";
 import { type AdaptationConfig, learningRateAt, type TrainingConfig } from "./config.ts";
+import { dropoutFeeds, type LayerDropout, layerMasks } from "./dropout.ts";
 import { ReplacedTensors } from "./parameters.ts";
 import { addAccumulation, addStep, addUpdate, parameterGroup, stepNames } from "./step_graph.ts";
 
@@ -101,6 +100,20 @@ function trainedPart(options: TrainerOptions): TrainedPart {
   }
 }
 
+/** What a batch of an update came to. */
+interface BatchResult {
+  /** Sum of the negative log-likelihoods, in nats. */
+  readonly loss: number;
+  /** Targets; padding does not count. */
+  readonly targets: number;
+  /** Whether it read a memory, so that the gates have a gradient. */
+  readonly gated: boolean;
+  /** Sum of squares of each parameter's gradient; absent where gradients are summed over batches first. */
+  readonly squares?: Float32Array;
+  /** What the session returned: keys and values for the memory among it. */
+  readonly outputs: Tensors;
+}
+
 /** What one update did. */
 export interface StepMetrics {
   /** Update, counted from 1. */
@@ -135,6 +148,7 @@ export interface TrainerState {
 export class Trainer {
   readonly #options: TrainerOptions;
   readonly #part: TrainedPart;
+  readonly #dropout: LayerDropout;
   readonly #parameterShapes: ReadonlyMap<string, readonly number[]>;
   readonly #state: ReplacedTensors;
   readonly #frozen: Tensors = {};
@@ -150,6 +164,14 @@ export class Trainer {
     this.#options = options;
     const { device, backbone, config } = options;
     this.#part = trainedPart(options);
+    this.#dropout = {
+      p: this.#part.dropout,
+      layers: this.#part.layers,
+      batchSize: config.batchSize,
+      contextTokens: config.contextTokens,
+      heads: backbone.shape.heads,
+      hiddenDim: backbone.shape.hiddenDim,
+    };
     this.#state = new ReplacedTensors(device);
     const trained = prefixed(this.#part.prefix, this.#part.weights);
     const learnsGates = this.#part.memory !== undefined && this.#part.gate !== "fixed";
@@ -211,7 +233,8 @@ export class Trainer {
     const options = this.#options;
     const { backbone, config, device } = options;
     const { batchSize: rows, contextTokens } = config;
-    const { dropout, shapes } = this.#part;
+    const { shapes } = this.#part;
+    const dropout = this.#dropout;
     const bank = this.#bank;
     const forward = buildForward({
       backbone: backbone.shape,
@@ -225,8 +248,8 @@ export class Trainer {
       contextTokens,
       padded: false, // padding stands only at the end of rows
       blockBytes: device.blockBytes,
-      ...(dropout > 0
-        ? { dropout: (graph: Graph, layer: number) => this.#dropoutMasks(graph, layer, dropout) }
+      ...(dropout.p > 0
+        ? { dropout: (graph: Graph, layer: number) => layerMasks(graph, layer, dropout) }
         : {}),
     });
     const { graph } = forward;
@@ -249,46 +272,6 @@ export class Trainer {
     return graph;
   }
 
-  #dropoutMasks(graph: Graph, layer: number, p: number) {
-    const { batchSize: B, contextTokens: T } = this.#options.config;
-    const { heads: H, hiddenDim: E } = this.#options.backbone.shape;
-    return {
-      attention: dropoutMask(graph, dropoutName(layer, "attention"), {
-        p,
-        rowShape: [B, H, T],
-        columns: T,
-      }),
-      mlp: dropoutMask(graph, dropoutName(layer, "mlp"), { p, rowShape: [B * T], columns: E }),
-    };
-  }
-
-  /** Fresh randoms for every mask of a batch: a function of seed, step and batch, so that resuming needs no state. */
-  #dropoutFeeds(micro: number): Tensors {
-    const options = this.#options;
-    if (this.#part.dropout === 0) return {};
-    const { batchSize: B, contextTokens: T } = options.config;
-    const { heads: H, hiddenDim: E } = options.backbone.shape;
-    const feeds: Tensors = {};
-    for (const layer of this.#part.layers) {
-      for (
-        const [kind, rowShape, columns] of [["attention", [B, H, T], T], [
-          "mlp",
-          [B * T],
-          E,
-        ]] as const
-      ) {
-        const name = dropoutName(layer, kind);
-        const random = new Random(`${options.seed}/${name}/${this.#step}/${micro}`);
-        const rows = rowShape.reduce((a, b) => a * b, 1);
-        const drawn = dropoutRandoms(() => random.nextUint32(), { rows, columns });
-        feeds[`${name}.rowFactors`] = options.device.tensor(drawn.rowFactors, [...rowShape, 1]);
-        feeds[`${name}.rowOffsets`] = options.device.tensor(drawn.rowOffsets, [...rowShape, 1]);
-        feeds[`${name}.columns`] = options.device.tensor(drawn.columns, [columns]);
-      }
-    }
-    return feeds;
-  }
-
   /** Updates done so far. */
   get step(): number {
     return this.#step;
@@ -300,63 +283,21 @@ export class Trainer {
    * @throws Error at a non-finite loss or gradient, naming step and tensor; the parameters keep their last good values.
    */
   async update(next: () => SegmentBatch): Promise<StepMetrics> {
-    const { config, device } = this.#options;
-    const scalar = (value: number) => device.tensor(Float32Array.of(value), []);
+    const { config } = this.#options;
     const learningRate = learningRateAt(this.#step + 1, config);
     let loss = 0, targets = 0, gated = false, squares: Float32Array | undefined;
-
     for (let micro = 0; micro < config.accumulationSteps; micro++) {
       const batch = next();
-      if (this.#bank?.config.reset === "document") {
-        this.#bank.reset(batch.starts.flatMap((starts, row) => starts ? [row] : []));
-      }
-      const counted = Float32Array.from(batch.targets, (id) => id === padId ? 0 : 1);
-      const count = counted.reduce((sum, weight) => sum + weight, 0);
-      targets += count;
-      const active = this.#bank?.fillChunks.some((chunks) => chunks > 0) ?? false;
-      gated ||= active;
-      const shape = [config.batchSize, config.contextTokens];
-      const remembered = this.#bank?.inputs(config.batchSize);
-      const fresh: Tensors = {
-        ...this.#dropoutFeeds(micro),
-        tokens: device.tensor(Int32Array.from(batch.tokens), shape),
-        targets: device.tensor(Int32Array.from(batch.targets), shape),
-        [stepNames.lossWeights]: device.tensor(counted, [counted.length]),
-        [stepNames.lossScale]: scalar(this.#sums ? 1 : 1 / Math.max(1, count)),
-        ...this.#optimiserFeeds(learningRate, active),
-      };
-      const feeds = {
-        ...this.#frozen,
-        ...this.#state.feeds,
-        ...this.#sums?.feeds,
-        ...remembered,
-        ...fresh,
-      };
-      const outputs = await this.#session.run(feeds, (this.#sums ?? this.#state).targets);
-      disposeAll(fresh);
-      remembered?.[bankInputNames.active].dispose();
-      loss += (await outputs[stepNames.loss].read() as Float32Array)[0];
-      if (this.#sums) this.#sums.swap();
-      else squares = await outputs[stepNames.gradientSquares].read() as Float32Array;
+      const learnt = await this.#learn(batch, { micro, learningRate });
+      loss += learnt.loss;
+      targets += learnt.targets;
+      gated ||= learnt.gated;
+      squares = learnt.squares;
       this.#checkLoss(loss);
-      if (this.#bank) {
-        await this.#bank.write(outputs.keys, outputs.values);
-        outputs.keys.dispose();
-        outputs.values.dispose();
-        if (this.#bank.config.reset === "epoch" && batch.endsEpoch) this.#bank.reset();
-      }
+      await this.#remember(batch, learnt.outputs);
     }
-    if (this.#update && this.#sums) {
-      const fresh = {
-        [stepNames.lossScale]: scalar(1 / Math.max(1, targets)),
-        ...this.#optimiserFeeds(learningRate, gated),
-      };
-      const feeds = { ...this.#state.feeds, ...this.#sums.feeds, ...fresh };
-      const outputs = await this.#update.run(feeds, this.#state.targets);
-      disposeAll(fresh);
-      squares = await outputs[stepNames.gradientSquares].read() as Float32Array;
-    }
-    this.#checkGradients(squares!);
+    squares ??= await this.#updateFromSums({ targets, gated, learningRate });
+    this.#checkGradients(squares);
     this.#state.swap();
     this.#sums?.clear();
     this.#step++;
@@ -367,9 +308,77 @@ export class Trainer {
       targets,
       loss: loss / Math.max(1, targets),
       learningRate,
-      gradientNorm: Math.sqrt(squares!.reduce((sum, square) => sum + square, 0)),
+      gradientNorm: Math.sqrt(squares.reduce((sum, square) => sum + square, 0)),
       memoryFillChunks: this.#bank?.fillChunks ?? [],
     };
+  }
+
+  /** Runs the step on one batch: it makes the new parameters, or adds to the sums of gradients where there are several. */
+  async #learn(
+    batch: SegmentBatch,
+    { micro, learningRate }: { micro: number; learningRate: number },
+  ): Promise<BatchResult> {
+    const { config, device, seed } = this.#options;
+    if (this.#bank?.config.reset === "document") {
+      this.#bank.reset(batch.starts.flatMap((starts, row) => starts ? [row] : []));
+    }
+    const counted = Float32Array.from(batch.targets, (id) => id === padId ? 0 : 1);
+    const targets = counted.reduce((sum, weight) => sum + weight, 0);
+    const gated = this.#bank?.fillChunks.some((chunks) => chunks > 0) ?? false;
+    const shape = [config.batchSize, config.contextTokens];
+    const remembered = this.#bank?.inputs(config.batchSize);
+    const fresh: Tensors = {
+      ...dropoutFeeds(device, this.#dropout, { seed, step: this.#step, micro }),
+      tokens: device.tensor(Int32Array.from(batch.tokens), shape),
+      targets: device.tensor(Int32Array.from(batch.targets), shape),
+      [stepNames.lossWeights]: device.tensor(counted, [counted.length]),
+      [stepNames.lossScale]: this.#scalar(this.#sums ? 1 : 1 / Math.max(1, targets)),
+      ...this.#optimiserFeeds(learningRate, gated),
+    };
+    const feeds = {
+      ...this.#frozen,
+      ...this.#state.feeds,
+      ...this.#sums?.feeds,
+      ...remembered,
+      ...fresh,
+    };
+    const outputs = await this.#session.run(feeds, (this.#sums ?? this.#state).targets);
+    disposeAll(fresh);
+    remembered?.[bankInputNames.active].dispose();
+    const [loss] = await outputs[stepNames.loss].read() as Float32Array;
+    if (!this.#sums) {
+      const squares = await outputs[stepNames.gradientSquares].read() as Float32Array;
+      return { loss, targets, gated, squares, outputs };
+    }
+    this.#sums.swap();
+    return { loss, targets, gated, outputs };
+  }
+
+  /** Writes the keys and values of a batch to the memory. */
+  async #remember(batch: SegmentBatch, { keys, values }: Tensors): Promise<void> {
+    if (!this.#bank) return;
+    await this.#bank.write(keys, values);
+    keys.dispose();
+    values.dispose();
+    if (this.#bank.config.reset === "epoch" && batch.endsEpoch) this.#bank.reset();
+  }
+
+  /** Makes the new parameters from the gradients of all batches; returns the sums of their squares. */
+  async #updateFromSums(
+    { targets, gated, learningRate }: { targets: number; gated: boolean; learningRate: number },
+  ): Promise<Float32Array> {
+    const fresh = {
+      [stepNames.lossScale]: this.#scalar(1 / Math.max(1, targets)),
+      ...this.#optimiserFeeds(learningRate, gated),
+    };
+    const feeds = { ...this.#state.feeds, ...this.#sums!.feeds, ...fresh };
+    const outputs = await this.#update!.run(feeds, this.#state.targets);
+    disposeAll(fresh);
+    return await outputs[stepNames.gradientSquares].read() as Float32Array;
+  }
+
+  #scalar(value: number): DeviceTensor {
+    return this.#options.device.tensor(Float32Array.of(value), []);
   }
 
   #optimiserFeeds(learningRate: number, gated: boolean): Tensors {
@@ -377,11 +386,10 @@ export class Trainer {
     const [beta1, beta2] = config.betas;
     const stepSize = (updates: number) =>
       learningRate * Math.sqrt(1 - beta2 ** updates) / (1 - beta1 ** updates);
-    const scalar = (value: number) => device.tensor(Float32Array.of(value), []);
     return {
-      [stepNames.stepSize("always")]: scalar(stepSize(this.#updates.always + 1)),
-      [stepNames.stepSize("withMemory")]: scalar(stepSize(this.#updates.withMemory + 1)),
-      [stepNames.decay]: scalar(1 - learningRate * config.weightDecay),
+      [stepNames.stepSize("always")]: this.#scalar(stepSize(this.#updates.always + 1)),
+      [stepNames.stepSize("withMemory")]: this.#scalar(stepSize(this.#updates.withMemory + 1)),
+      [stepNames.decay]: this.#scalar(1 - learningRate * config.weightDecay),
       [stepNames.active]: device.tensor(Uint8Array.of(gated ? 1 : 0), [], "bool"),
     };
   }
@@ -476,10 +484,6 @@ export class Trainer {
 /** The garbage collector does not see how much of a GPU tensors hold. */
 function disposeAll(tensors: Tensors): void {
   for (const tensor of Object.values(tensors)) tensor.dispose();
-}
-
-function dropoutName(layer: number, kind: "attention" | "mlp"): string {
-  return `dropout.${layer}.${kind}`;
 }
 
 function prefixed(prefix: string, tensors: TensorMap): TensorMap {

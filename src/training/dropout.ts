@@ -1,0 +1,84 @@
+/**
+ * Dropout of the layers that are trained: what of a layer is dropped, and the randoms that decide it anew at every batch.
+ */
+import type { Graph } from "../graph/graph.ts";
+import { type DropoutMask, dropoutMask, dropoutRandoms } from "../graph/ops/dropout.ts";
+import type { Device, Tensors } from "../runtime/device.ts";
+import { Random } from "../text/random.ts";
+
+/** Dropout of layers of one size. */
+export interface LayerDropout {
+  /** Probability of dropping; 0: there are no masks. */
+  readonly p: number;
+  /** Numbers of the layers. */
+  readonly layers: readonly number[];
+  /** Rows B of a batch. */
+  readonly batchSize: number;
+  /** Tokens T of a row. */
+  readonly contextTokens: number;
+  /** Heads H. */
+  readonly heads: number;
+  /** Channels E. */
+  readonly hiddenDim: number;
+}
+
+/** What decides the randoms of a batch: they are a function of it, so that resuming needs no state. */
+export interface DropoutDraw {
+  readonly seed: number;
+  /** Updates done before. */
+  readonly step: number;
+  /** Number of the batch within the update. */
+  readonly micro: number;
+}
+
+/** The parts of a layer that have a mask each. */
+const maskedParts = ["attention", "mlp"] as const;
+type MaskedPart = typeof maskedParts[number];
+
+/** Adds the masks of a layer to a graph: of the attention's probabilities [B, H, T, T] and the MLP's output [B * T, E]. */
+export function layerMasks(
+  graph: Graph,
+  layer: number,
+  dropout: LayerDropout,
+): Record<MaskedPart, DropoutMask> {
+  const mask = (part: MaskedPart) =>
+    dropoutMask(graph, maskName(layer, part), { p: dropout.p, ...maskSize(part, dropout) });
+  return { attention: mask("attention"), mlp: mask("mlp") };
+}
+
+/** Fresh randoms for every mask of a batch. */
+export function dropoutFeeds(device: Device, dropout: LayerDropout, draw: DropoutDraw): Tensors {
+  const feeds: Tensors = {};
+  if (dropout.p === 0) return feeds;
+  for (const layer of dropout.layers) {
+    for (const part of maskedParts) {
+      const { rowShape, columns } = maskSize(part, dropout);
+      const name = maskName(layer, part);
+      const random = new Random(`${draw.seed}/${name}/${draw.step}/${draw.micro}`);
+      const rows = rowShape.reduce((a, b) => a * b, 1);
+      const drawn = dropoutRandoms(() => random.nextUint32(), { rows, columns });
+      feeds[`${name}.rowFactors`] = device.tensor(drawn.rowFactors, [...rowShape, 1]);
+      feeds[`${name}.rowOffsets`] = device.tensor(drawn.rowOffsets, [...rowShape, 1]);
+      feeds[`${name}.columns`] = device.tensor(drawn.columns, [columns]);
+    }
+  }
+  return feeds;
+}
+
+function maskSize(
+  part: MaskedPart,
+  { batchSize: B, contextTokens: T, heads: H, hiddenDim: E }: LayerDropout,
+): { rowShape: readonly number[]; columns: number } {
+  switch (part) {
+    case "attention":
+      return { rowShape: [B, H, T], columns: T };
+    case "mlp":
+      return { rowShape: [B * T], columns: E };
+    default:
+      return part satisfies never;
+  }
+}
+
+function maskName(layer: number, part: MaskedPart): string {
+  return `dropout.${layer}.${part}`;
+}
