@@ -77,7 +77,7 @@ export type {
 } from "./src/experiment/declaration.ts";
 
 export { runExperiment, type RunExperimentOptions } from "./src/runner/run_experiment.ts";
-export type { Metric, RunState, RunSummary, Variation } from "./src/results/run_folder.ts";
+export type { Metric, RunState, RunSummary, Variation } from "./src/results/run_files.ts";
 
 export {
   type InductionMeasure,

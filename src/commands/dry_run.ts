@@ -6,7 +6,7 @@ import { describeItems, type Estimate, estimateRun } from "../experiment/estimat
 import { modelName } from "../experiment/model_name.ts";
 import type { ResolvedRun } from "../experiment/resolve.ts";
 import type { Environment } from "../results/environment.ts";
-import { formatVariation, readSummary, type RunState } from "../results/run_folder.ts";
+import { formatVariation, readSummary, type RunState } from "../results/run_files.ts";
 import { repetitionRemarks, runPath } from "../runner/recorded_run.ts";
 import { describeSources } from "./missing_data.ts";
 

@@ -16,7 +16,7 @@
  * those of a ratio of sums over works. Version 1.
  */
 import type { ItemSums } from "../results/comparison.ts";
-import type { Metric, SampleRecord } from "../results/run_folder.ts";
+import type { Metric, SampleRecord } from "../results/run_files.ts";
 import { ratio } from "../results/statistics.ts";
 import { type PromptedModel, type ReadableDocument, readableText } from "./language_model.ts";
 import { askPrompts, type PromptedItem, type PromptOptions } from "./prompting.ts";

@@ -3,7 +3,7 @@
  * standard errors are over draws; how one draw's accuracy varies with its items stands beside them.
  */
 import type { ItemSums } from "../results/comparison.ts";
-import type { Metric, SampleRecord } from "../results/run_folder.ts";
+import type { Metric, SampleRecord } from "../results/run_files.ts";
 import {
   type Estimate,
   mean,

@@ -9,7 +9,7 @@
  *
  * The demonstrations of an episode are read once, and all its queries read the same memory.
  */
-import type { SampleRecord } from "../results/run_folder.ts";
+import type { SampleRecord } from "../results/run_files.ts";
 import { textOf, type Tokenizer } from "../text/tokenizer.ts";
 import type { LabelledEpisode, Query } from "./episode.ts";
 import type { PromptedModel } from "./language_model.ts";

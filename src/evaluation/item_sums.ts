@@ -3,7 +3,7 @@
  */
 import type { ItemSums } from "../results/comparison.ts";
 import { metricOf } from "../results/comparison.ts";
-import type { Metric, SampleRecord } from "../results/run_folder.ts";
+import type { Metric, SampleRecord } from "../results/run_files.ts";
 import { chapterBreakSums } from "./chapter_break.ts";
 import { drawnSums } from "./drawn_metrics.ts";
 import { needleSums } from "./needle.ts";

@@ -13,7 +13,7 @@
  * over instances.
  */
 import type { ItemSums } from "../results/comparison.ts";
-import type { Metric, SampleRecord } from "../results/run_folder.ts";
+import type { Metric, SampleRecord } from "../results/run_files.ts";
 import { ratio } from "../results/statistics.ts";
 import type { NeedleText } from "../text/needle.ts";
 import type { PromptedModel } from "./language_model.ts";

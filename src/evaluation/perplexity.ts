@@ -4,7 +4,7 @@
  * a document begins. Every token but the first `<s>` is a target once. Version 1.
  */
 import type { ItemSums } from "../results/comparison.ts";
-import type { Metric, SampleRecord } from "../results/run_folder.ts";
+import type { Metric, SampleRecord } from "../results/run_files.ts";
 import { pairedDifference, perplexity } from "../results/statistics.ts";
 import type { DocumentSegments } from "../text/segments.ts";
 import type { LanguageModel } from "./language_model.ts";

@@ -9,7 +9,7 @@
  * standard error is that of a ratio of sums over books.
  */
 import type { ItemSums } from "../results/comparison.ts";
-import type { Metric, SampleRecord } from "../results/run_folder.ts";
+import type { Metric, SampleRecord } from "../results/run_files.ts";
 import { perplexity, ratio } from "../results/statistics.ts";
 import { isFar, type Recall, type RecallKind } from "../text/chronicle/recall.ts";
 import type { DocumentSegments } from "../text/segments.ts";

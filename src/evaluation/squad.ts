@@ -9,7 +9,7 @@
  * window, the first demonstrations before it are left out; records say how many are left. The answer is continued greedily
  * until a line ends, `<s>` or `</s>`, and is scored by exact match and F1 as the official evaluation of SQuAD 1.1 does.
  */
-import type { SampleRecord } from "../results/run_folder.ts";
+import type { SampleRecord } from "../results/run_files.ts";
 import { Random } from "../text/random.ts";
 import type { SquadData, SquadParagraph, SquadQuestion } from "../text/squad.ts";
 import { textOf, type Tokenizer } from "../text/tokenizer.ts";

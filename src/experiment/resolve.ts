@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { readFolderShape } from "../backbone/checkpoint/folder.ts";
 import type { RecordedRun } from "../results/repetition.ts";
-import type { Variation } from "../results/run_folder.ts";
+import type { Variation } from "../results/run_files.ts";
 import { assign } from "./assignment.ts";
 import type {
   DeviceChoice,

@@ -9,7 +9,7 @@
  * The first field varies slowest. Each run is the declaration without its sweep, so that it has the
  * id, and shares the results, of a declaration that says the same without one.
  */
-import type { Variation } from "../results/run_folder.ts";
+import type { Variation } from "../results/run_files.ts";
 import { locateField, setField } from "./assignment.ts";
 import type { Experiment, ResolvedExperiment } from "./declaration.ts";
 import { declarationError, type Problem, show } from "./problem.ts";

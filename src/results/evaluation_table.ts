@@ -12,7 +12,7 @@ import {
   withBoth,
 } from "./comparison.ts";
 import { isProportion, type MetricAxis, metricLabel } from "./metric_label.ts";
-import { formatSwept, type Metric, type RunState, type SampleRecord } from "./run_folder.ts";
+import { formatSwept, type Metric, type RunState, type SampleRecord } from "./run_files.ts";
 import { type DamagedRun, replicationKey, type RunRecord, seedOf } from "./run_record.ts";
 import { mean, proportionInterval } from "./statistics.ts";
 

@@ -3,7 +3,7 @@
  */
 import { join } from "node:path";
 import type { Environment } from "./environment.ts";
-import { readRunFile, readSummary, type RunEnvironment, type RunSummary } from "./run_folder.ts";
+import { readRunFile, readSummary, type RunEnvironment, type RunSummary } from "./run_files.ts";
 
 /** The record of a run that is to be run again. */
 export interface RecordedRun {

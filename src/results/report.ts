@@ -8,7 +8,7 @@ import styles from "./report.css" with { type: "text" };
 import script from "./report.client.js" with { type: "text" };
 import { type ReportFigure, reportFigures } from "./report_figures.ts";
 import { reproductionNotes, reproductionsOf, reproductionText } from "./reproduction.ts";
-import type { RunEnvironment } from "./run_folder.ts";
+import type { RunEnvironment } from "./run_files.ts";
 import type { RunRecord } from "./run_record.ts";
 import { htmlList, legend, unfinishedText } from "./table.ts";
 import { type TableText, tableText } from "./table_text.ts";

@@ -17,7 +17,7 @@ import {
   type LineSeries,
 } from "./figure.ts";
 import { fieldNoun, isProportion, metricNoun } from "./metric_label.ts";
-import { formatSwept, type MetricsRecord } from "./run_folder.ts";
+import { formatSwept, type MetricsRecord } from "./run_files.ts";
 import type { RunRecord } from "./run_record.ts";
 
 /** A figure and the name of its file. */

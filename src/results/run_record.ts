@@ -11,7 +11,7 @@ import {
   type RunEnvironment,
   type RunSummary,
   type SampleRecord,
-} from "./run_folder.ts";
+} from "./run_files.ts";
 
 /** What a run's folder holds. */
 export interface RunRecord {

@@ -19,7 +19,7 @@ import {
 } from "./reproduction.ts";
 import { type TableText, tableText } from "./table_text.ts";
 import { escapeHtml, htmlTable } from "./html.ts";
-import { formatVariation } from "./run_folder.ts";
+import { formatVariation } from "./run_files.ts";
 import { type RunRecord, seedOf } from "./run_record.ts";
 
 /** Formats of a table. */

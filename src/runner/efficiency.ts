@@ -9,7 +9,7 @@ import {
   efficiencySample,
 } from "../evaluation/efficiency.ts";
 import type { EfficiencyEvaluation, EvaluatedModel } from "../experiment/declaration.ts";
-import type { SampleRecord } from "../results/run_folder.ts";
+import type { SampleRecord } from "../results/run_files.ts";
 import type { DeviceKind } from "../runtime/device.ts";
 import type { EfficiencyTask } from "./efficiency_process.ts";
 import type { Evaluated } from "./evaluated_model.ts";

@@ -7,7 +7,7 @@ import type { PromptOptions } from "../evaluation/prompting.ts";
 import type { ReadOptions } from "../evaluation/reading.ts";
 import type { EvaluatedModel, ModelEvaluation } from "../experiment/declaration.ts";
 import { modelName } from "../experiment/model_name.ts";
-import type { Metric, SampleRecord } from "../results/run_folder.ts";
+import type { Metric, SampleRecord } from "../results/run_files.ts";
 import type { EvaluationUnit } from "./progress.ts";
 import type { RunContext } from "./run.ts";
 

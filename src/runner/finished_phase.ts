@@ -13,7 +13,7 @@ import { readSafetensors } from "../backbone/checkpoint/safetensors.ts";
 import { hashTensors } from "../backbone/checkpoint/tensor_hash.ts";
 import type { ResolvedExperiment } from "../experiment/declaration.ts";
 import { canonicalJson } from "../experiment/resolve.ts";
-import { type MetricsRecord, readMetricsRecords } from "../results/run_folder.ts";
+import { type MetricsRecord, readMetricsRecords } from "../results/run_files.ts";
 import type { TensorMap } from "../tensor.ts";
 import { writeAtomically, writing } from "../writing.ts";
 import { describeHolder, FileLock } from "./lock.ts";

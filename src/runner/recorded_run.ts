@@ -7,7 +7,8 @@ import {
   hashDifference,
   metricDifference,
 } from "../results/repetition.ts";
-import { type RecordWatch, type RunEnvironment, RunFolder } from "../results/run_folder.ts";
+import type { RunEnvironment } from "../results/run_files.ts";
+import { type RecordWatch, RunFolder } from "../results/run_folder.ts";
 import { writing } from "../writing.ts";
 import { failureDetails, isUnready } from "./failure.ts";
 import { FileLock, type LockHolder } from "./lock.ts";

@@ -1,7 +1,7 @@
 import type { DeviceChoice, Experiment } from "../experiment/declaration.ts";
 import { resolveRun } from "../experiment/resolve.ts";
 import { currentEnvironment } from "../results/environment.ts";
-import { readSummary, type RunSummary } from "../results/run_folder.ts";
+import { readSummary, type RunSummary } from "../results/run_files.ts";
 import { deviceKinds } from "../runtime/device.ts";
 import { allowedWords } from "../suggestion.ts";
 import { Display } from "./display.ts";

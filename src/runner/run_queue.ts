@@ -4,12 +4,8 @@
 import { outdatedEvaluations } from "./metric_version.ts";
 import type { ResolvedRun } from "../experiment/resolve.ts";
 import type { Environment } from "../results/environment.ts";
-import {
-  formatVariation,
-  readSummary,
-  recordVariation,
-  type RunSummary,
-} from "../results/run_folder.ts";
+import { formatVariation, readSummary, type RunSummary } from "../results/run_files.ts";
+import { recordVariation } from "../results/run_folder.ts";
 import { failureText } from "./failure.ts";
 import { describeHolder } from "./lock.ts";
 import type { Display } from "./display.ts";

@@ -1,7 +1,7 @@
 import { drawnMetrics, type DrawnMetricsOptions } from "../../src/evaluation/drawn_metrics.ts";
 import { itemSums } from "../../src/evaluation/item_sums.ts";
 import { metricOf } from "../../src/results/comparison.ts";
-import type { Metric, SampleRecord } from "../../src/results/run_folder.ts";
+import type { Metric, SampleRecord } from "../../src/results/run_files.ts";
 import { assert, assertClose, test } from "../testing.ts";
 
 /** Records of a task, a row of answers for each seed. */

@@ -2,7 +2,7 @@ import { languageModel, type PromptedModel } from "../../src/evaluation/language
 import { itemSums } from "../../src/evaluation/item_sums.ts";
 import { askNeedles, needleMetrics } from "../../src/evaluation/needle.ts";
 import { LongMem } from "../../src/longmem/longmem.ts";
-import type { SampleRecord } from "../../src/results/run_folder.ts";
+import type { SampleRecord } from "../../src/results/run_files.ts";
 import { type NeedleText, type NeedleWording, writeNeedleTexts } from "../../src/text/needle.ts";
 import { testedDevice } from "../graph/devices.ts";
 import { ReferenceMemory, referencePass } from "../longmem/reference_model.ts";

@@ -6,7 +6,7 @@ import {
   recallSamples,
   scoreRecalls,
 } from "../../src/evaluation/recall.ts";
-import type { Metric, SampleRecord } from "../../src/results/run_folder.ts";
+import type { Metric, SampleRecord } from "../../src/results/run_files.ts";
 import { writeBook } from "../../src/text/chronicle/book.ts";
 import { defaultChronicle } from "../../src/text/chronicle/config.ts";
 import type { Recall, RecallKind } from "../../src/text/chronicle/recall.ts";

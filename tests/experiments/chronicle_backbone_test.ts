@@ -1,7 +1,7 @@
 import { loadBackboneWeights } from "../../src/backbone/checkpoint/checkpoint.ts";
 import { hashTensors } from "../../src/backbone/checkpoint/tensor_hash.ts";
 import { resolveRuns } from "../../src/experiment/resolve.ts";
-import type { RunEnvironment, RunSummary } from "../../src/results/run_folder.ts";
+import type { RunEnvironment, RunSummary } from "../../src/results/run_files.ts";
 import { readJson } from "../runner/command_line_run.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
 

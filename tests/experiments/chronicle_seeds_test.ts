@@ -1,5 +1,5 @@
 import { resolveRuns } from "../../src/experiment/resolve.ts";
-import type { RunSummary } from "../../src/results/run_folder.ts";
+import type { RunSummary } from "../../src/results/run_files.ts";
 import { readJson } from "../runner/command_line_run.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
 

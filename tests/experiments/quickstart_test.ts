@@ -1,6 +1,6 @@
 import quickstart from "../../experiments/quickstart.ts";
 import { type Experiment, runExperiment } from "../../mod.ts";
-import type { RunSummary } from "../../src/results/run_folder.ts";
+import type { RunSummary } from "../../src/results/run_files.ts";
 import { onlyRun, outcomeOf, readJson, spawnRun } from "../runner/command_line_run.ts";
 import { deviceTest } from "../graph/devices.ts";
 import { withFolder } from "../temporary_folder.ts";

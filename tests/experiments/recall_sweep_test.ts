@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { reportCommand } from "../../src/commands/report.ts";
 import { tableCommand } from "../../src/commands/table.ts";
-import type { Metric } from "../../src/results/run_folder.ts";
+import type { Metric } from "../../src/results/run_files.ts";
 import { findRunRecords, type RunRecord } from "../../src/results/run_record.ts";
 import { execute, recordedOutput } from "../commands/recorded_output.ts";
 import { run, runFolders } from "../runner/command_line_run.ts";

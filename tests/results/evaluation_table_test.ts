@@ -1,5 +1,5 @@
 import { experimentTables } from "../../src/results/evaluation_table.ts";
-import type { Metric, Variation } from "../../src/results/run_folder.ts";
+import type { Metric, Variation } from "../../src/results/run_files.ts";
 import type { RunRecord } from "../../src/results/run_record.ts";
 import { mean, proportionInterval } from "../../src/results/statistics.ts";
 import { assert, assertClose, test } from "../testing.ts";

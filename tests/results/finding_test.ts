@@ -1,6 +1,6 @@
 import { experimentTables } from "../../src/results/evaluation_table.ts";
 import { findings } from "../../src/results/finding.ts";
-import type { Metric } from "../../src/results/run_folder.ts";
+import type { Metric } from "../../src/results/run_files.ts";
 import { assert, test } from "../testing.ts";
 import { metric, run, scoredRun, scoreSums } from "./run_records.ts";
 

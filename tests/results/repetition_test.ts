@@ -5,7 +5,7 @@ import {
   hashDifference,
   metricDifference,
 } from "../../src/results/repetition.ts";
-import type { Metric, RunSummary } from "../../src/results/run_folder.ts";
+import type { Metric, RunSummary } from "../../src/results/run_files.ts";
 import { assert, test } from "../testing.ts";
 
 const environment: Environment = {

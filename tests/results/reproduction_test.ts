@@ -5,7 +5,7 @@ import {
   reproductionsOf,
   reproductionText,
 } from "../../src/results/reproduction.ts";
-import type { Metric } from "../../src/results/run_folder.ts";
+import type { Metric } from "../../src/results/run_files.ts";
 import { formatTables } from "../../src/results/table.ts";
 import { assert, assertClose, test } from "../testing.ts";
 import { metric, run, type RunChange } from "./run_records.ts";

@@ -1,9 +1,5 @@
-import {
-  type Metric,
-  recordVariation,
-  RunFolder,
-  type RunFolderOptions,
-} from "../../src/results/run_folder.ts";
+import type { Metric } from "../../src/results/run_files.ts";
+import { recordVariation, RunFolder, type RunFolderOptions } from "../../src/results/run_folder.ts";
 import { assert, test } from "../testing.ts";
 
 const environment = {

@@ -2,7 +2,7 @@
  * Small runs for tests of tables and reports.
  */
 import type { ItemSums } from "../../src/results/comparison.ts";
-import type { Metric, RunSummary, SampleRecord } from "../../src/results/run_folder.ts";
+import type { Metric, RunSummary, SampleRecord } from "../../src/results/run_files.ts";
 import type { RunRecord } from "../../src/results/run_record.ts";
 
 /** A perplexity of a backbone, but for what changes. */

@@ -1,6 +1,6 @@
 import type { EvaluationDeclaration, Experiment } from "../../src/experiment/declaration.ts";
 import { resolveRun } from "../../src/experiment/resolve.ts";
-import type { SampleRecord } from "../../src/results/run_folder.ts";
+import type { SampleRecord } from "../../src/results/run_files.ts";
 import { chapterBreakItems } from "../../src/runner/chapter_break.ts";
 import type { RunContext } from "../../src/runner/run.ts";
 import type { RunText } from "../../src/runner/text.ts";

@@ -1,6 +1,6 @@
 import type { Experiment } from "../../src/experiment/declaration.ts";
 import { resolveRun } from "../../src/experiment/resolve.ts";
-import type { SampleRecord } from "../../src/results/run_folder.ts";
+import type { SampleRecord } from "../../src/results/run_files.ts";
 import { runExperiment } from "../../src/runner/run_experiment.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { assert, test } from "../testing.ts";

@@ -2,7 +2,7 @@ import type { Experiment } from "../../src/experiment/declaration.ts";
 import { recallMetrics } from "../../src/evaluation/recall.ts";
 import { modelName } from "../../src/experiment/model_name.ts";
 import { resolveRun } from "../../src/experiment/resolve.ts";
-import type { SampleRecord } from "../../src/results/run_folder.ts";
+import type { SampleRecord } from "../../src/results/run_files.ts";
 import { runExperiment } from "../../src/runner/run_experiment.ts";
 import { writeBooks } from "../../src/text/chronicle/book.ts";
 import { withFolder } from "../temporary_folder.ts";

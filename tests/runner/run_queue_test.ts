@@ -1,6 +1,6 @@
 import { resolveSweep } from "../../src/experiment/resolve.ts";
 import type { Environment } from "../../src/results/environment.ts";
-import type { Metric, RunSummary } from "../../src/results/run_folder.ts";
+import type { Metric, RunSummary } from "../../src/results/run_files.ts";
 import { Display } from "../../src/runner/display.ts";
 import { lockRun } from "../../src/runner/recorded_run.ts";
 import type { RunExecutor } from "../../src/runner/run.ts";

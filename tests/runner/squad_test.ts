@@ -1,7 +1,7 @@
 import type { Experiment } from "../../src/experiment/declaration.ts";
 import { drawnMetrics } from "../../src/evaluation/drawn_metrics.ts";
 import { exactMatch, f1 } from "../../src/evaluation/squad.ts";
-import type { SampleRecord } from "../../src/results/run_folder.ts";
+import type { SampleRecord } from "../../src/results/run_files.ts";
 import { resolveRun } from "../../src/experiment/resolve.ts";
 import type { RunContext } from "../../src/runner/run.ts";
 import { squadSteps } from "../../src/runner/squad.ts";
