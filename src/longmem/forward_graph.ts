@@ -43,6 +43,8 @@ export interface GraphMemory {
   readonly config: MemoryConfig;
   /** Element type in which the bank's keys and values lie on the device. */
   readonly type: ElementType;
+  /** Whether chunks are found outside of the graph, as {@linkcode followBank} decides; not for several banks. */
+  readonly outside: boolean;
 }
 
 /** How the blocks of a backbone read memories of their own: an InfLLM-like baseline, see {@linkcode blockMemoryAttention}. */
@@ -232,13 +234,13 @@ function memoryReader(
   { rows, blockBytes }: ForwardOptions,
   { retrieved, prefix = "" }: { retrieved: Retrieved[]; prefix?: string },
 ): MemoryReader {
-  const { bank, config, type } = memory;
+  const { bank, config, type, outside } = memory;
   return {
     bank: bankInputs(graph, bank, { rows, type, prefix }),
     missingChunks: config.missingChunks,
     blockBytes,
     retrieve(queries) {
-      const found = retrieve(queries, bank, config, { blockBytes, prefix });
+      const found = retrieve(queries, bank, config, { outside, blockBytes, prefix });
       retrieved.push(found);
       return found;
     },

@@ -6,8 +6,9 @@ import { mostLikely } from "../graph/ops/most_likely.ts";
 import { targetRank } from "../graph/ops/target_rank.ts";
 import { reshape } from "../graph/ops/reshape.ts";
 import { checkMemoryConfig, type MemoryConfig } from "../memory/config.ts";
+import type { OutsideIndex } from "../memory/index/chunk_index.ts";
 import { MemoryBank, type SavedBank } from "../memory/memory_bank.ts";
-import { followBank, type OutsideIndex, retrieveFunction } from "../memory/retriever.ts";
+import { followBank, retrieveFunction } from "../memory/retriever.ts";
 import { compile } from "../runtime/compile.ts";
 import type { Device, Session, Tensors } from "../runtime/device.ts";
 import { allowedWords } from "../suggestion.ts";
@@ -452,6 +453,7 @@ export class LongMem {
       bank: bank.shape,
       config: bank.config,
       type: bank.storage.tensors.keys.type,
+      outside: this.#index !== undefined,
     };
     const forward = buildForward({
       backbone: backbone.shape,

@@ -1,4 +1,5 @@
 import type { Device, DeviceTensor, Tensors } from "../runtime/device.ts";
+import type { WebGpuDevice } from "../runtime/webgpu_device.ts";
 import type { HostTensor } from "../tensor.ts";
 import { type BankShape, capacityChunks, type MemoryConfig } from "./config.ts";
 import { createHostStorage } from "./host_storage.ts";
@@ -65,7 +66,7 @@ export class MemoryBank {
     this.#rings = Array.from({ length: banks }, () => new Ring(this.shape.capacityChunks));
     const rounded = config.storage === "float16";
     this.storage = device.kind === "webgpu"
-      ? createWebGpuStorage(device, this.shape, { rounded })
+      ? createWebGpuStorage(device as WebGpuDevice, this.shape, { rounded })
       : createHostStorage(device, this.shape, { rounded });
   }
 

@@ -3,8 +3,10 @@ import { dims } from "../graph/graph.ts";
 import { hostDomain } from "../graph/onnx.ts";
 import type { HostFunction } from "../runtime/compile.ts";
 import type { Device, DeviceTensor } from "../runtime/device.ts";
+import type { WebGpuDevice } from "../runtime/webgpu_device.ts";
 import { type BankShape, type IndexConfig, type MemoryConfig, retrievedChunks } from "./config.ts";
-import type { ChunkIndex } from "./index/chunk_index.ts";
+import type { ChunkIndex, OutsideIndex } from "./index/chunk_index.ts";
+import { createExactSearch, hasExactSearch } from "./index/exact_search.ts";
 import { createHnswIndex } from "./index/hnsw_index.ts";
 import type { MemoryBank } from "./memory_bank.ts";
 import { emptyScore, type Retrieved, retrieveExactly } from "./memory_graph.ts";
@@ -16,22 +18,23 @@ export const retrieveFunction = "Retrieve";
 /**
  * Retrieval for queries [B, H, T, D]: nodes of the graph, or a host node where the index lies outside the graph.
  * The mean keys are inputs of the graph only where it searches them.
+ *
+ * @param options `outside`: whether {@linkcode followBank} returned an index, which the host node asks.
  */
 export function retrieve(
   queries: Value,
   bank: BankShape,
   config: Pick<MemoryConfig, "index" | "retrievedTokens" | "chunkTokens">,
-  options: { blockBytes: number; prefix?: string },
+  options: { outside: boolean; blockBytes: number; prefix?: string },
 ): Retrieved {
   const n = config.retrievedTokens / config.chunkTokens;
-  switch (config.index.kind) {
-    case "exact":
-      return retrieveExactly(queries, bank, { ...options, retrievedChunks: n });
-    case "hnsw":
-      return hostRetrieve(queries.graph, queries, n);
-    default:
-      return config.index satisfies never;
+  if (options.outside) return hostRetrieve(queries.graph, queries, n);
+  if (config.index.kind !== "exact") {
+    throw new TypeError(
+      `Cannot retrieve in a graph by an index of kind "${config.index.kind}": allowed is "exact"`,
+    );
   }
+  return retrieveExactly(queries, bank, { ...options, retrievedChunks: n });
 }
 
 function hostRetrieve(graph: Graph, queries: Value, n: number): Retrieved {
@@ -45,16 +48,9 @@ function hostRetrieve(graph: Graph, queries: Value, n: number): Retrieved {
   return { ids, scores };
 }
 
-/** Indexes that follow a bank, and the host function that searches them. */
-export interface OutsideIndex {
-  readonly search: HostFunction;
-  /** Frees the indexes, which lie where the garbage collector does not see their size. */
-  dispose(): void;
-}
-
 /**
- * Makes one index for each head of each bank, lets them follow the bank, and returns the host function that retrieves
- * from them; undefined for exact retrieval, which the graph does itself.
+ * Opens what retrieves from a bank outside of the graph; undefined where the graph does it: exact retrieval, but on a GPU,
+ * whose kernels ({@linkcode createExactSearch}) are faster.
  */
 export async function followBank(
   bank: MemoryBank,
@@ -62,11 +58,37 @@ export async function followBank(
   options: { seed: number },
 ): Promise<OutsideIndex | undefined> {
   const { index } = bank.config;
-  if (index.kind === "exact") return undefined;
+  switch (index.kind) {
+    case "exact": {
+      const sizes = { retrievedChunks: retrievedChunks(bank.config) };
+      if (device.kind !== "webgpu" || !hasExactSearch(bank.shape, sizes)) return undefined;
+      const { meanKeys } = bank.storage.tensors;
+      const { blockBytes } = device;
+      return await createExactSearch(device as WebGpuDevice, bank.shape, {
+        ...sizes,
+        meanKeys,
+        blockBytes,
+      });
+    }
+    case "hnsw":
+      return await followWithGraphs(bank, device, { ...options, index });
+    default:
+      return index satisfies never;
+  }
+}
+
+/** Makes one index for each head of each bank, lets them follow the bank, and returns what retrieves from them. */
+async function followWithGraphs(
+  bank: MemoryBank,
+  device: Device,
+  { seed, index }: { seed: number; index: Extract<IndexConfig, { kind: "hnsw" }> },
+): Promise<OutsideIndex> {
   const { banks: G, heads: H, headDim: D, capacityChunks: P } = bank.shape;
   const indexes: (ChunkIndex & Disposable)[] = [];
   for (let i = 0; i < G * H; i++) {
-    indexes.push(await openIndex(index, { headDim: D, capacityChunks: P, seed: options.seed + i }));
+    indexes.push(
+      await createHnswIndex({ ...index, headDim: D, capacityChunks: P, seed: seed + i }),
+    );
   }
 
   bank.observe({
@@ -117,12 +139,4 @@ export async function followBank(
 function emptySlot(bank: MemoryBank, head: number): number {
   const { start, count } = bank.occupied[Math.floor(head / bank.shape.heads)];
   return (start + count) % bank.shape.capacityChunks;
-}
-
-function openIndex(
-  index: Exclude<IndexConfig, { kind: "exact" }>,
-  options: { headDim: number; capacityChunks: number; seed: number },
-): Promise<ChunkIndex & Disposable> {
-  const { m, efConstruction, efSearch } = index;
-  return createHnswIndex({ ...options, m, efConstruction, efSearch });
 }

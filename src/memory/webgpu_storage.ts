@@ -1,5 +1,5 @@
-import type { Device, DeviceTensor } from "../runtime/device.ts";
-import type { WebGpuDevice } from "../runtime/webgpu_device.ts";
+import type { DeviceTensor } from "../runtime/device.ts";
+import { bufferOf, type WebGpuDevice } from "../runtime/webgpu_device.ts";
 import type { BankShape } from "./config.ts";
 import { checkSize } from "./host_storage.ts";
 import type { BankStorage } from "./memory_bank.ts";
@@ -13,11 +13,11 @@ import code from "./bank.wgsl" with { type: "text" };
  * @throws RangeError where a kernel of this adapter cannot bind so much at once.
  */
 export function createWebGpuStorage(
-  device: Device,
+  device: WebGpuDevice,
   shape: BankShape,
   options: { rounded: boolean },
 ): BankStorage {
-  const { gpu, checkErrors } = gpuOf(device);
+  const { gpu } = device;
   const { banks: G, heads: H, headDim: D, capacityChunks: P, chunkTokens: c } = shape;
   const { maxStorageBufferBindingSize } = gpu.limits;
   const largestBytes = 4 * G * H * P * Math.max(c * D, D + 1);
@@ -99,7 +99,7 @@ export function createWebGpuStorage(
     pass.end();
     gpu.queue.submit([encoder.finish()]);
     uniform.destroy();
-    checkErrors();
+    device.checkErrors();
   }
 
   for (let bank = 0; bank < G; bank++) dispatch("clear", bank, { start: 0, count: P });
@@ -129,14 +129,4 @@ export function createWebGpuStorage(
       for (const buffer of nothing) buffer.destroy();
     },
   };
-}
-
-function gpuOf(device: Device): { gpu: GPUDevice; checkErrors: () => void } {
-  const webGpu = device as WebGpuDevice;
-  return { gpu: webGpu.gpu, checkErrors: () => webGpu.checkErrors() };
-}
-
-/** The buffer in which a tensor of the GPU lies. */
-function bufferOf(tensor: DeviceTensor): GPUBuffer {
-  return (tensor as unknown as { ortTensor: { gpuBuffer: GPUBuffer } }).ortTensor.gpuBuffer;
 }

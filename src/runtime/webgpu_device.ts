@@ -24,6 +24,11 @@ export interface WebGpuDevice extends Device {
   checkErrors(): void;
 }
 
+/** The buffer in which a tensor of the GPU lies. */
+export function bufferOf(tensor: DeviceTensor): GPUBuffer {
+  return (tensor as WebGpuTensor).ortTensor.gpuBuffer as GPUBuffer;
+}
+
 const bytesPerElement: Readonly<Record<ElementType, number>> = {
   float32: 4,
   float16: 2,

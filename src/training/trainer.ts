@@ -12,9 +12,10 @@ import {
 import type { MemorizingCheckpoint } from "../longmem/memorizing_transformer.ts";
 import { padId } from "../backbone/shape.ts";
 import { checkMemoryConfig, type MemoryConfig } from "../memory/config.ts";
+import type { OutsideIndex } from "../memory/index/chunk_index.ts";
 import { MemoryBank, type SavedBank } from "../memory/memory_bank.ts";
 import { bankInputNames } from "../memory/memory_graph.ts";
-import { followBank, type OutsideIndex, retrieveFunction } from "../memory/retriever.ts";
+import { followBank, retrieveFunction } from "../memory/retriever.ts";
 import { compile } from "../runtime/compile.ts";
 import type { Device, DeviceTensor, Session, Tensors } from "../runtime/device.ts";
 import type { TensorMap } from "../tensor.ts";
@@ -241,7 +242,12 @@ export class Trainer {
       ...shapes,
       ...(bank
         ? {
-          memory: { bank: bank.shape, config: bank.config, type: bank.storage.tensors.keys.type },
+          memory: {
+            bank: bank.shape,
+            config: bank.config,
+            type: bank.storage.tensors.keys.type,
+            outside: this.#index !== undefined,
+          },
         }
         : {}),
       rows,

@@ -28,6 +28,7 @@ sharedTest("The graphs of the released sizes have the released parameters", asyn
         index: { kind: "exact" },
       },
       type: "float16",
+      outside: false,
     },
     rows: 1,
     contextTokens: 8,

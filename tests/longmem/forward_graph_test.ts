@@ -28,7 +28,7 @@ deviceTest("At the released sizes no operator sees more than a GPU's shaders can
     const forward = buildForward({
       backbone,
       sideNet: { layers: 12, reductionFactor: 2, memoryBlock: 17 },
-      memory: { bank, config, type: "float32" },
+      memory: { bank, config, type: "float32", outside: false },
       rows,
       contextTokens: 1024,
       padded: false,

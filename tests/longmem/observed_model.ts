@@ -16,9 +16,10 @@ import type { ReferenceParts } from "./reference_model.ts";
 import { memoryLayer, sideNetTensorShapes } from "../../src/backbone/sidenet_shape.ts";
 import { sideNetForward } from "../../src/longmem/sidenet_graph.ts";
 import { retrievedChunks } from "../../src/memory/config.ts";
+import type { OutsideIndex } from "../../src/memory/index/chunk_index.ts";
 import { MemoryBank } from "../../src/memory/memory_bank.ts";
 import { bankInputs } from "../../src/memory/memory_graph.ts";
-import { retrieve } from "../../src/memory/retriever.ts";
+import { followBank, retrieve, retrieveFunction } from "../../src/memory/retriever.ts";
 import { compile } from "../../src/runtime/compile.ts";
 import type { Device, Session, Tensors } from "../../src/runtime/device.ts";
 import { assert } from "../testing.ts";
@@ -50,6 +51,7 @@ export class ObservedModel {
   readonly bank: MemoryBank;
   readonly #weights: Tensors = {};
   readonly #sessions = new Map<string, Session>();
+  readonly #index: Promise<OutsideIndex | undefined>;
 
   constructor(
     readonly device: Device,
@@ -58,6 +60,7 @@ export class ObservedModel {
   ) {
     const { heads, hiddenDim } = parts.backbone.shape;
     this.bank = new MemoryBank(device, parts.memory, { rows, heads, headDim: hiddenDim / heads });
+    this.#index = followBank(this.bank, device, { seed: 1 });
     for (const [name, { data, shape }] of parts.backbone.weights) {
       this.#weights[backbonePrefix + name] = device.tensor(data, shape);
     }
@@ -127,11 +130,13 @@ export class ObservedModel {
     for (const session of this.#sessions.values()) await session.close();
     for (const tensor of Object.values(this.#weights)) tensor.dispose();
     this.bank.dispose();
+    (await this.#index)?.dispose();
   }
 
-  #compile(B: number, T: number, padded: boolean): Promise<Session> {
+  async #compile(B: number, T: number, padded: boolean): Promise<Session> {
     const { backbone, sideNet, memory } = this.parts;
     const { blockBytes } = this.device;
+    const index = await this.#index;
     const graph = new Graph();
     const tokens = graph.input("tokens", [B, T], "int32");
     const bias = attentionBias(graph, {
@@ -156,7 +161,10 @@ export class ObservedModel {
         missingChunks: memory.missingChunks,
         blockBytes,
         retrieve(queries) {
-          const found = retrieve(queries, shape, memory, { blockBytes });
+          const found = retrieve(queries, shape, memory, {
+            outside: index !== undefined,
+            blockBytes,
+          });
           graph.output("query", queries);
           graph.output("ids", found.ids);
           graph.output("scores", found.scores);
@@ -185,7 +193,11 @@ export class ObservedModel {
     assert.equal(softmaxes.length, 2, "attention in one block, over the segment and over memory");
     graph.output("local_probs", softmaxes[0].outputs[0]);
     graph.output("memory_probs", softmaxes[1].outputs[0]);
-    return compile(this.device, graph);
+    return compile(
+      this.device,
+      graph,
+      index ? { hostFunctions: { [retrieveFunction]: index.search } } : {},
+    );
   }
 
   #ages(ids: Int32Array, B: number): Int32Array {

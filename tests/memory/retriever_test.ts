@@ -1,21 +1,28 @@
 import { Graph } from "../../src/graph/graph.ts";
+import { add } from "../../src/graph/ops/add.ts";
 import { type IndexConfig, type MemoryConfig, memoryProtocols } from "../../src/memory/config.ts";
 import { createHnswIndex } from "../../src/memory/index/hnsw_index.ts";
 import { MemoryBank } from "../../src/memory/memory_bank.ts";
 import { emptyScore } from "../../src/memory/memory_graph.ts";
 import { followBank, retrieve, retrieveFunction } from "../../src/memory/retriever.ts";
 import { compile } from "../../src/runtime/compile.ts";
-import type { Device } from "../../src/runtime/device.ts";
 import { Random } from "../../src/text/random.ts";
 import { deviceTest } from "../graph/devices.ts";
-import { assert } from "../testing.ts";
+import { assert, test } from "../testing.ts";
 
 const B = 2, H = 3, T = 5, D = 4, c = 2, P = 9, n = 4;
 const hnsw: IndexConfig = { kind: "hnsw", m: 8, efConstruction: 100, efSearch: 100 };
 
-for (const index of [{ kind: "exact" } as const, hnsw]) {
+/** Where chunks are looked for: an index outside of the graph, if there is one, or nodes of the graph. */
+const ways = [
+  { name: "exact", index: { kind: "exact" }, kinds: ["cpu", "webgpu"] },
+  { name: "exact, in the graph", index: { kind: "exact" }, inGraph: true, kinds: ["webgpu"] },
+  { name: "hnsw", index: hnsw, kinds: ["cpu"] },
+] as const;
+
+for (const { name, index, kinds, ...way } of ways) {
   for (const bank of ["per-row", "shared"] as const) {
-    deviceTest(`retrieve() finds what every score says: ${index.kind}, ${bank}`, async (device) => {
+    deviceTest(`retrieve() finds what every score says: ${name}, ${bank}`, async (device) => {
       const config: MemoryConfig = {
         capacityTokens: P * c,
         chunkTokens: c,
@@ -25,53 +32,75 @@ for (const index of [{ kind: "exact" } as const, hnsw]) {
         index,
       };
       const memory = new MemoryBank(device, config, { rows: B, heads: H, headDim: D });
-      const outside = await followBank(memory, device, { seed: 1 });
+      const outside = "inGraph" in way ? undefined : await followBank(memory, device, { seed: 1 });
+      const graph = new Graph();
+      const doubled = add(graph.input("half", [B, H, T, D]), graph.inputs.get("half")!);
+      const { ids, scores } = retrieve(doubled, memory.shape, config, {
+        outside: outside !== undefined,
+        blockBytes: 512, // several blocks
+      });
+      graph.output("ids", ids);
+      graph.output("scores", scores);
+      const session = await compile(
+        device,
+        graph,
+        outside ? { hostFunctions: { [retrieveFunction]: outside.search } } : {},
+      );
       const random = new Random(`${index.kind} ${bank}`);
       let missing = 0;
       for (let pass = 0; pass < 9; pass++) {
         if (pass === 2) memory.reset([1]);
         if (pass === 6) memory.reset();
         const queries = normal(random, B * H * T * D);
-        const found = await search(device, memory, config, { queries, outside });
-        missing += await check(memory, queries, found);
+        const found = await session.run({
+          ...memory.inputs(B),
+          half: device.tensor(queries.map((x) => x / 2), [B, H, T, D]),
+        });
+        missing += await check(memory, queries, {
+          ids: await found.ids.read() as Int32Array,
+          scores: await found.scores.read() as Float32Array,
+        });
         const [keys, values] = [0, 1].map(() =>
           device.tensor(normal(random, B * 4 * H * D), [B * 4, H * D])
         );
         await memory.write(keys, values);
       }
       assert.ok(missing > 0, "banks that hold fewer chunks than asked for were searched");
+      await session.close();
+      outside?.dispose();
       memory.dispose();
-    }, { kinds: ["cpu"] });
+    }, { kinds });
   }
 }
 
-async function search(
-  device: Device,
-  memory: MemoryBank,
-  config: MemoryConfig,
-  { queries, outside }: {
-    queries: Float32Array<ArrayBuffer>;
-    outside: Awaited<ReturnType<typeof followBank>>;
-  },
-): Promise<{ ids: Int32Array; scores: Float32Array }> {
-  const graph = new Graph();
-  const found = retrieve(graph.input("queries", [B, H, T, D]), memory.shape, config, {
-    blockBytes: 512, // several blocks
-  });
-  if (!outside) {
-    graph.output("ids", found.ids);
-    graph.output("scores", found.scores);
-    const session = await compile(device, graph);
-    const feeds = { ...memory.inputs(B), queries: device.tensor(queries, [B, H, T, D]) };
-    const { ids, scores } = await session.run(feeds);
-    const read = { ids: await ids.read(), scores: await scores.read() };
-    await session.close();
-    return read as { ids: Int32Array; scores: Float32Array };
-  }
-  assert.equal(found.ids.node!.op, retrieveFunction);
-  const [ids, scores] = await outside.search([device.tensor(queries, [B, H, T, D])]);
-  return { ids: await ids.read() as Int32Array, scores: await scores.read() as Float32Array };
-}
+deviceTest("followBank() leaves exact retrieval to the graph except on a GPU", async (device) => {
+  const opens = async (retrievedTokens: number) => {
+    const sizes = { capacityTokens: 1000, chunkTokens: 1, retrievedTokens };
+    const config: MemoryConfig = { ...memoryProtocols.strict, ...sizes, index: { kind: "exact" } };
+    const memory = new MemoryBank(device, config, { rows: 1, heads: 1, headDim: 1 });
+    const outside = await followBank(memory, device, { seed: 1 });
+    outside?.dispose();
+    memory.dispose();
+    return outside !== undefined;
+  };
+  assert.deepEqual([await opens(512), await opens(513)], [device.kind === "webgpu", false]);
+});
+
+test("retrieve() refuses an index that no graph can search", () => {
+  const bank = { banks: 1, heads: 1, headDim: 1, capacityChunks: 9, chunkTokens: 1 };
+  const config = { chunkTokens: 1, retrievedTokens: 1, index: hnsw };
+  assert.throws(
+    () =>
+      retrieve(new Graph().input("queries", [1, 1, 1, 1]), bank, config, {
+        outside: false,
+        blockBytes: 512,
+      }),
+    {
+      name: "TypeError",
+      message: 'Cannot retrieve in a graph by an index of kind "hnsw": allowed is "exact"',
+    },
+  );
+});
 
 /** Checks ids against all scores computed one by one; returns how many were missing. */
 async function check(

@@ -1,6 +1,7 @@
 /**
  * The role of a nearest-neighbour index over the chunks of one head: sections 5 to 7 of the specification.
  */
+import type { HostFunction } from "../../runtime/compile.ts";
 
 /**
  * Finds, for one head of one bank, the stored chunks whose mean key has the largest inner product with a query.
@@ -32,6 +33,14 @@ export interface ChunkIndex {
   search(queries: Float32Array, n: number, out: Int32Array): void;
   /** Forgets all chunks. */
   clear(): void;
+}
+
+/** What retrieves from a bank, all heads of it, outside of the graph. */
+export interface OutsideIndex {
+  /** Rows of the bank's keys and values for queries [B, H, T, D], and their scores: both [B, H, T, n], as in the graph. */
+  readonly search: HostFunction;
+  /** Frees what the garbage collector does not see the size of. */
+  dispose(): void;
 }
 
 /**

@@ -1,0 +1,158 @@
+import { dims } from "../../graph/graph.ts";
+import type { DeviceTensor } from "../../runtime/device.ts";
+import { bufferOf, type WebGpuDevice } from "../../runtime/webgpu_device.ts";
+import type { BankShape } from "../config.ts";
+import type { OutsideIndex } from "./chunk_index.ts";
+import code from "./exact_search.wgsl" with { type: "text" };
+
+/** Most chunks of a query that the kernel has workgroup memory for. */
+const mostChunks = 512;
+
+/** Queries and slots of one workgroup of the kernel `score`. */
+const tile = 64;
+
+/** WebGPU's least limit of workgroups in a dimension. */
+const mostWorkgroups = 65_535;
+
+/** Whether {@linkcode createExactSearch} is made for banks of this size; the graph searches the others. */
+export function hasExactSearch(bank: BankShape, options: { retrievedChunks: number }): boolean {
+  return options.retrievedChunks <= mostChunks && bank.capacityChunks <= tile * mostWorkgroups;
+}
+
+/**
+ * Exact retrieval as kernels of our own, for all heads of a bank whose mean keys lie on a GPU. Nodes of a graph can do the
+ * same ({@linkcode retrieveExactly}), and do so on other devices; but ONNX Runtime's TopK on a GPU is a bitonic sort of all
+ * scores, some 100 passes over [queries, chunks] for 16,384 chunks. Selecting the n best reads them three times.
+ *
+ * Scores exist for a block of queries at a time. Equal scores: the lower slot comes first, as in the graph.
+ *
+ * @param options `meanKeys`: [G, H, D+1, P], read at every search; `blockBytes`: largest size of a block of scores.
+ * @throws Error with the driver's message where the kernels do not compile.
+ */
+export async function createExactSearch(
+  device: WebGpuDevice,
+  bank: BankShape,
+  options: { meanKeys: DeviceTensor; retrievedChunks: number; blockBytes: number },
+): Promise<OutsideIndex> {
+  const { gpu } = device;
+  const { banks: G, heads: H, headDim: D, capacityChunks: P } = bank;
+  const { meanKeys, retrievedChunks: n, blockBytes } = options;
+  const { maxStorageBufferBindingSize } = gpu.limits;
+
+  gpu.pushErrorScope("validation");
+  const module = gpu.createShaderModule({ label: "exact_search.wgsl", code });
+  const pipeline = (entryPoint: string, constants: Record<string, number>) =>
+    gpu.createComputePipeline({
+      label: `exact_search.wgsl ${entryPoint}`,
+      layout: "auto",
+      compute: { module, entryPoint, constants },
+    });
+  const score = pipeline("score", { D, P, HEADS: G * H });
+  const choose = pipeline("choose", { P, N: n, HEADS: G * H });
+  const failure = await gpu.popErrorScope();
+  if (failure) throw new Error(`Cannot compile exact_search.wgsl: ${failure.message}`);
+
+  let scratch: GPUBuffer | undefined;
+  function ranksOf(bytes: number): GPUBuffer {
+    if (scratch && scratch.size >= bytes) return scratch;
+    scratch?.destroy();
+    scratch = gpu.createBuffer({ label: "ranks", size: bytes, usage: GPUBufferUsage.STORAGE });
+    return scratch;
+  }
+
+  function search([queries]: readonly DeviceTensor[]): Promise<DeviceTensor[]> {
+    const { B, T } = dims(queries, "B H T D", { H, D });
+    const boundBytes = 4 * B * H * T * Math.max(D, n);
+    if (boundBytes > maxStorageBufferBindingSize) {
+      throw new RangeError(
+        `Cannot retrieve for ${B} x ${T} tokens on this GPU as queries or ids take ${boundBytes} bytes: ` +
+          `allowed are ${maxStorageBufferBindingSize}; smaller batches or device cpu would help`,
+      );
+    }
+    const ids = device.zeros([B, H, T, n], "int32"), scores = device.zeros([B, H, T, n]);
+    const blocks = searchBlocks({ heads: B * H, contextTokens: T, chunks: P, blockBytes });
+    const ranks = ranksOf(Math.max(...blocks.map((block) => 4 * block.heads * block.queries * P)));
+    for (const block of blocks) {
+      const { firstHead, firstQuery } = block;
+      const uniform = gpu.createBuffer({
+        label: "block",
+        size: 16,
+        usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+      });
+      gpu.queue.writeBuffer(uniform, 0, Uint32Array.of(firstHead, firstQuery, block.queries, T));
+      const bind = (kernel: GPUComputePipeline, buffers: Record<number, GPUBuffer>) =>
+        gpu.createBindGroup({
+          layout: kernel.getBindGroupLayout(0),
+          entries: Object.entries(buffers).map(([binding, buffer]) => ({
+            binding: Number(binding),
+            resource: { buffer },
+          })),
+        });
+      const encoder = gpu.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      pass.setPipeline(score);
+      pass.setBindGroup(
+        0,
+        bind(score, { 0: uniform, 1: bufferOf(queries), 2: bufferOf(meanKeys), 3: ranks }),
+      );
+      pass.dispatchWorkgroups(Math.ceil(block.queries / tile), Math.ceil(P / tile), block.heads);
+      pass.setPipeline(choose);
+      pass.setBindGroup(
+        0,
+        bind(choose, { 0: uniform, 4: ranks, 5: bufferOf(ids), 6: bufferOf(scores) }),
+      );
+      pass.dispatchWorkgroups(block.queries, block.heads);
+      pass.end();
+      gpu.queue.submit([encoder.finish()]);
+      uniform.destroy();
+    }
+    device.checkErrors();
+    return Promise.resolve([ids, scores]);
+  }
+
+  return {
+    search,
+    dispose: () => scratch?.destroy(),
+  };
+}
+
+/** Queries whose scores are computed at once: the same ones of consecutive heads. */
+interface SearchBlock {
+  readonly firstHead: number;
+  readonly heads: number;
+  readonly firstQuery: number;
+  readonly queries: number;
+}
+
+/**
+ * Cuts the queries of B*H heads into blocks of at most `blockBytes` of scores, or of one query. Of a head there are enough
+ * to fill workgroups, before there are several heads.
+ */
+export function searchBlocks(
+  options: { heads: number; contextTokens: number; chunks: number; blockBytes: number },
+): SearchBlock[] {
+  const { heads, contextTokens: T, chunks, blockBytes } = options;
+  const rows = Math.max(1, Math.floor(blockBytes / (4 * chunks)));
+  const headsAtOnce = Math.min(
+    heads,
+    mostWorkgroups,
+    Math.max(1, Math.floor(rows / Math.min(T, tile))),
+  );
+  const queriesAtOnce = Math.min(T, mostWorkgroups, Math.floor(rows / headsAtOnce));
+  // Whole tiles, where there is more than one.
+  const queries = queriesAtOnce < T && queriesAtOnce > tile
+    ? Math.floor(queriesAtOnce / tile) * tile
+    : queriesAtOnce;
+  const blocks: SearchBlock[] = [];
+  for (let firstHead = 0; firstHead < heads; firstHead += headsAtOnce) {
+    for (let firstQuery = 0; firstQuery < T; firstQuery += queries) {
+      blocks.push({
+        firstHead,
+        heads: Math.min(headsAtOnce, heads - firstHead),
+        firstQuery,
+        queries: Math.min(queries, T - firstQuery),
+      });
+    }
+  }
+  return blocks;
+}
