@@ -52,3 +52,20 @@ export function deviceTest(
     });
   }
 }
+
+/** A device that compiles nothing, but notes the operators that it was asked to compile. */
+export function notingDevice(device: Device): { device: Device; operators: Set<string> } {
+  const operators = new Set<string>();
+  const compile: Device["compile"] = ({ nodes }) => {
+    for (const { op } of nodes) operators.add(op);
+    return Promise.reject(new Error("Noted"));
+  };
+  const noting = new Proxy(device, {
+    get(target, key) {
+      if (key === "compile") return compile;
+      const value = Reflect.get(target, key, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+  return { device: noting, operators };
+}

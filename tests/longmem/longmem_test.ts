@@ -2,7 +2,7 @@
 import { LongMem, type LongMemParts, type Network } from "../../src/longmem/longmem.ts";
 import type { MemoryConfig } from "../../src/memory/config.ts";
 import type { Device } from "../../src/runtime/device.ts";
-import { deviceTest } from "../graph/devices.ts";
+import { deviceTest, notingDevice } from "../graph/devices.ts";
 import { assert, assertClose } from "../testing.ts";
 import { randomTokens, smallBackbone, smallParts } from "./random_model.ts";
 
@@ -74,6 +74,15 @@ hostTest("A pass does not read what it writes itself", async (device) => {
     const { logits: writing } = await model.forward(tokens, { batch });
     assertClose(writing, readOnly, { tolerance });
   });
+});
+
+deviceTest("LongMem's graphs sort no scores on a GPU", async (opened) => {
+  const { device, operators } = notingDevice(opened);
+  await withModel(device, {}, async (model) => {
+    await assert.rejects(model.forward(randomTokens(12, "tokens")), { message: "Noted" });
+  });
+  assert.ok(operators.has("Softmax"), "the graph was seen");
+  assert.equal(operators.has("TopK"), device.kind !== "webgpu");
 });
 
 deviceTest("Reset memories are as new ones", async (device) => {

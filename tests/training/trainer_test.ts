@@ -10,7 +10,7 @@ import { Random } from "../../src/text/random.ts";
 import type { SegmentBatch } from "../../src/text/segments.ts";
 import type { TrainingConfig } from "../../src/training/config.ts";
 import { Trainer, type TrainerOptions, type TrainerState } from "../../src/training/trainer.ts";
-import { deviceTest, testedDevice } from "../graph/devices.ts";
+import { deviceTest, notingDevice, testedDevice } from "../graph/devices.ts";
 import { referenceBackbone, referenceMemorizing } from "../longmem/reference_backbone.ts";
 import { ReferenceMemory, type ReferenceParts, referencePass } from "../longmem/reference_model.ts";
 import { assert, assertClose } from "../testing.ts";
@@ -552,6 +552,13 @@ deviceTest("Trainer frees what a step made, and at the end everything", async (d
   await trainer.close();
   assert.equal(made.size, 0);
 }, { kinds: ["webgpu"] });
+
+deviceTest("Trainer's graph sorts no scores on a GPU", async (opened) => {
+  const { device, operators } = notingDevice(opened);
+  await assert.rejects(openSideNet(device, {}, { memory: smallMemory }), { message: "Noted" });
+  assert.ok(operators.has("Softmax"), "the graph was seen");
+  assert.equal(operators.has("TopK"), device.kind !== "webgpu");
+});
 
 deviceTest("Trainer without memory leaves the gates alone", async (device) => {
   const trainer = await openSideNet(device, { learningRate: 0.1 });

@@ -151,6 +151,7 @@ deviceTest("exact search answers short calls and long ones", async (device) => {
   const draw = () => (random.below(17) - 8) / 8;
   const keys = meanKeys(size, draw);
   const { index, dispose } = await open(device, size, keys);
+  const { live, restore } = scoreBuffers((device as WebGpuDevice).gpu);
   for (const T of [3, longest, 5]) {
     const queries = array(H * T * D, draw);
     const tensor = device.tensor(queries, [1, H, T, D]);
@@ -158,8 +159,11 @@ deviceTest("exact search answers short calls and long ones", async (device) => {
     const expected = await searchInGraph({ ...size, T }, { queries, meanKeys: keys });
     assert.deepEqual(await ids.read(), expected.ids);
     for (const each of [tensor, ids, scores]) each.dispose();
+    assert.equal(live.size, 1);
   }
   dispose();
+  assert.equal(live.size, 0);
+  restore();
 }, gpuOnly);
 
 deviceTest("exact search refuses what the GPU cannot bind at once", async (device) => {
@@ -275,6 +279,24 @@ async function search(
   for (const tensor of [queries, ...tensors]) tensor.dispose();
   dispose();
   return { ids: ids as Int32Array, scores: scores as Float32Array };
+}
+
+/** Watches the buffers of scores that are made, and not yet destroyed. */
+function scoreBuffers(gpu: GPUDevice): { live: Set<GPUBuffer>; restore: () => void } {
+  const live = new Set<GPUBuffer>();
+  const { createBuffer } = gpu;
+  gpu.createBuffer = (descriptor) => {
+    const buffer = createBuffer.call(gpu, descriptor);
+    if (descriptor.label !== "ranks") return buffer;
+    live.add(buffer);
+    const { destroy } = buffer;
+    buffer.destroy = () => {
+      live.delete(buffer);
+      return destroy.call(buffer);
+    };
+    return buffer;
+  };
+  return { live, restore: () => gpu.createBuffer = createBuffer };
 }
 
 /** What nodes of a graph find on the CPU. */
