@@ -39,6 +39,7 @@ for (const { name, index, kinds, ...way } of ways) {
         outside: outside !== undefined,
         blockBytes: 512, // several blocks
       });
+      assert.equal(ids.node!.op === retrieveFunction, outside !== undefined);
       graph.output("ids", ids);
       graph.output("scores", scores);
       const session = await compile(
