@@ -104,7 +104,7 @@ deviceTest("A block memory is not also the SideNet's", async (device) => {
   const model = new LongMem(device, { backbone, memory });
   await assert.rejects(
     model.forward(randomTokens(24, 1), { network: "infllm" }),
-    { name: "TypeError", message: 'Cannot run network "infllm" as there is no memory' },
+    { name: "TypeError", message: 'Cannot run network "infllm" as the blocks have no memories' },
   );
   await model.close();
 }, onCpu);
