@@ -2,6 +2,7 @@ import { paddedInputs } from "../backbone/attention_bias.ts";
 import { backbonePrefix } from "../backbone/backbone_graph.ts";
 import { padId } from "../backbone/shape.ts";
 import type { BackboneCheckpoint, SideNetCheckpoint } from "../backbone/checkpoint/content.ts";
+import type { Graph } from "../graph/graph.ts";
 import { mostLikely } from "../graph/ops/most_likely.ts";
 import { targetRank } from "../graph/ops/target_rank.ts";
 import { reshape } from "../graph/ops/reshape.ts";
@@ -10,7 +11,7 @@ import type { OutsideIndex } from "../memory/index/chunk_index.ts";
 import { MemoryBank, type SavedBank } from "../memory/memory_bank.ts";
 import { followBank, retrieveFunction } from "../memory/retriever.ts";
 import { compile } from "../runtime/compile.ts";
-import type { Device, Session, Tensors } from "../runtime/device.ts";
+import type { Device, DeviceTensor, Session, Tensors } from "../runtime/device.ts";
 import { allowedWords } from "../suggestion.ts";
 import type { TensorMap } from "../tensor.ts";
 import { checkTokenIds } from "../text/tokenizer.ts";
@@ -60,6 +61,20 @@ export interface Batch {
   batch?: number;
   /** Reads the memory but writes nothing to it. */
   readOnly?: boolean;
+}
+
+/** What passes have in common that one session runs. */
+interface PassKind {
+  readonly want: Want;
+  readonly network: Network;
+  /** Rows B. */
+  readonly rows: number;
+  /** Tokens T of a row. */
+  readonly contextTokens: number;
+  /** How many of these have a target: the last. */
+  readonly scoredTokens: number;
+  readonly padded: boolean;
+  readonly writes: boolean;
 }
 
 /** What queries retrieve from a memory. */
@@ -307,54 +322,23 @@ export class LongMem {
     return this.#afterOthers(() => this.#pass(want, tokens, targets, options));
   }
 
+  /** One pass: what it is asked is checked, the memory is read, the graph run, and what it cached written. */
   async #pass(
     want: Want,
     tokens: Int32Array,
     targets: Int32Array | undefined,
     options: Batch & { network?: Network },
   ): Promise<{ outputs: Tensors }> {
-    const { backbone, sideNet, memory, blockMemory, memorizing } = this.parts;
     const network = options.network ?? defaultNetwork(this.parts);
     // A misspelled readOnly would write to the memory.
     checkWords("option", Object.keys(options), passOptions);
     checkWords("network", [network], networks);
     const rows = options.batch ?? 1;
-    if (
-      !Number.isSafeInteger(rows) || rows < 1 || tokens.length === 0 || tokens.length % rows !== 0
-    ) {
-      throw new RangeError(
-        `Cannot run as the tokens must be [batch, T]: current values are ${tokens.length} tokens and batch ${rows}`,
-      );
-    }
+    checkTokens(tokens, targets, { rows, vocabSize: this.parts.backbone.shape.vocabSize });
+    checkNetwork(network, want, this.parts);
     const contextTokens = tokens.length / rows;
-    checkTokenIds(tokens, backbone.shape.vocabSize, "run the model");
-    if (targets) {
-      checkTokenIds(targets, backbone.shape.vocabSize, "score the targets");
-      if (
-        targets.length > tokens.length || targets.length === 0 || targets.length % rows !== 0
-      ) {
-        throw new RangeError(
-          `Cannot score as targets must be as many as tokens, or the last of each row: ` +
-            `current numbers are ${targets.length} and ${tokens.length} in ${rows} rows`,
-        );
-      }
-    }
+    const scoredTokens = targets ? targets.length / rows : contextTokens;
     const usesMemory = remembers(network);
-    if ((network === "sidenet" || network === "longmem") && !sideNet) {
-      throw new TypeError(`Cannot run network "${network}" as there is no SideNet`);
-    }
-    if (network === "memorizing-transformer" && !memorizing) {
-      throw new TypeError(`Cannot run network "${network}" as there are no trained blocks`);
-    }
-    if (network === "infllm" && !blockMemory) {
-      throw new TypeError(`Cannot run network "${network}" as the blocks have no memories`);
-    }
-    if (usesMemory && !memory) {
-      throw new TypeError(`Cannot run network "${network}" as there is no memory`);
-    }
-    if (want === "cache" && !usesMemory) {
-      throw new TypeError("Cannot remember as there is no SideNet or no memory");
-    }
     const writes = usesMemory && !options.readOnly;
     if (usesMemory) await this.#openBank(rows, writes ? contextTokens : 0);
     // At the end of rows padding disturbs no score, but logits, keys and values of the pad positions themselves do depend on it.
@@ -362,15 +346,7 @@ export class LongMem {
       ? hasInnerPadding(tokens, rows)
       : tokens.includes(padId);
 
-    const shape = [rows, contextTokens];
-    const scoredTokens = targets ? targets.length / rows : contextTokens;
-    const batch: Tensors = { tokens: this.device.tensor(Int32Array.from(tokens), shape) };
-    if (targets) batch.targets = this.device.tensor(Int32Array.from(targets), [rows, scoredTokens]);
-    if (padded) {
-      const { positions, keyBias } = paddedInputs(tokens, { rows, contextTokens, pad: padId });
-      batch.positions = this.device.tensor(positions, shape);
-      batch.keyBias = this.device.tensor(keyBias, shape);
-    }
+    const batch = this.#batchFeeds(tokens, targets, { rows, padded });
     const session = await this.#session({
       want,
       network,
@@ -386,17 +362,41 @@ export class LongMem {
       ...banks.map((bank, i) => bank.inputs(rows, { prefix: this.#prefix(i) })),
     );
     const outputs = await session.run({ ...this.#weights, ...batch, ...remembered });
-    if (writes) {
-      for (const [i, bank] of banks.entries()) {
-        const { [cachedNames(i).keys]: keys, [cachedNames(i).values]: values } = outputs;
-        await bank.write(keys, values);
-        batch[cachedNames(i).keys] = keys;
-        batch[cachedNames(i).values] = values;
-      }
-    }
+    const cached = writes ? await this.#write(outputs) : [];
     // The garbage collector does not see how much of a GPU these hold.
-    for (const tensor of Object.values(batch)) tensor.dispose();
+    for (const tensor of [...Object.values(batch), ...cached]) tensor.dispose();
     return { outputs };
+  }
+
+  /** Tensors of a batch by their names in graphs. */
+  #batchFeeds(
+    tokens: Int32Array,
+    targets: Int32Array | undefined,
+    { rows, padded }: { rows: number; padded: boolean },
+  ): Tensors {
+    const contextTokens = tokens.length / rows;
+    const shape = [rows, contextTokens];
+    const feeds: Tensors = { tokens: this.device.tensor(Int32Array.from(tokens), shape) };
+    if (targets) {
+      feeds.targets = this.device.tensor(Int32Array.from(targets), [rows, targets.length / rows]);
+    }
+    if (padded) {
+      const { positions, keyBias } = paddedInputs(tokens, { rows, contextTokens, pad: padId });
+      feeds.positions = this.device.tensor(positions, shape);
+      feeds.keyBias = this.device.tensor(keyBias, shape);
+    }
+    return feeds;
+  }
+
+  /** Writes what a pass cached to each bank; returns the tensors that held it. */
+  async #write(outputs: Tensors): Promise<DeviceTensor[]> {
+    const written: DeviceTensor[] = [];
+    for (const [i, bank] of this.#banks.entries()) {
+      const { [cachedNames(i).keys]: keys, [cachedNames(i).values]: values } = outputs;
+      await bank.write(keys, values);
+      written.push(keys, values);
+    }
+    return written;
   }
 
   /** @param contextTokens Tokens of a row that are to be written; 0 if none. */
@@ -434,18 +434,21 @@ export class LongMem {
     return this.parts.blockMemory ? blockPrefix(bank) : "";
   }
 
-  #session(key: {
-    want: Want;
-    network: Network;
-    rows: number;
-    contextTokens: number;
-    scoredTokens: number;
-    padded: boolean;
-    writes: boolean;
-  }): Promise<Session> {
+  #session(key: PassKind): Promise<Session> {
     const name = JSON.stringify(key);
     const known = this.#sessions.get(name);
     if (known) return known;
+    const session = compile(this.device, this.#graph(key), {
+      hostOutputs: ["logits", "nll", "choices", "ranks", "ids", "scores"],
+      ...(this.#index ? { hostFunctions: { [retrieveFunction]: this.#index.search } } : {}),
+    });
+    this.#sessions.set(name, session);
+    session.catch(() => this.#sessions.delete(name)); // the caller hears of it; the next call tries again
+    return session;
+  }
+
+  /** The graph of a kind of pass. */
+  #graph(key: PassKind): Graph {
     const { backbone, sideNet, blockMemory, memorizing } = this.parts;
     const { blockBytes } = this.device;
     const [bank] = this.#banks;
@@ -494,13 +497,7 @@ export class LongMem {
         graph.output(cachedNames(i).values, v);
       }
     }
-    const session = compile(this.device, graph, {
-      hostOutputs: ["logits", "nll", "choices", "ranks", "ids", "scores"],
-      ...(this.#index ? { hostFunctions: { [retrieveFunction]: this.#index.search } } : {}),
-    });
-    this.#sessions.set(name, session);
-    session.catch(() => this.#sessions.delete(name)); // the caller hears of it; the next call tries again
-    return session;
+    return graph;
   }
 }
 
@@ -510,6 +507,53 @@ function checkWords(what: string, words: readonly string[], allowed: readonly st
     throw new TypeError(
       `Cannot run as ${what} "${unknown}" is unknown: ${allowedWords(unknown, allowed)}`,
     );
+  }
+}
+
+/** Checks that tokens are [B, T] and targets the last of each row, all of them of the vocabulary. */
+function checkTokens(
+  tokens: Int32Array,
+  targets: Int32Array | undefined,
+  { rows, vocabSize }: { rows: number; vocabSize: number },
+): void {
+  if (
+    !Number.isSafeInteger(rows) || rows < 1 || tokens.length === 0 || tokens.length % rows !== 0
+  ) {
+    throw new RangeError(
+      `Cannot run as the tokens must be [batch, T]: current values are ${tokens.length} tokens and batch ${rows}`,
+    );
+  }
+  checkTokenIds(tokens, vocabSize, "run the model");
+  if (!targets) return;
+  checkTokenIds(targets, vocabSize, "score the targets");
+  if (targets.length > tokens.length || targets.length === 0 || targets.length % rows !== 0) {
+    throw new RangeError(
+      `Cannot score as targets must be as many as tokens, or the last of each row: ` +
+        `current numbers are ${targets.length} and ${tokens.length} in ${rows} rows`,
+    );
+  }
+}
+
+/** Checks that a model has the parts of a network that is asked. */
+function checkNetwork(
+  network: Network,
+  want: Want,
+  { sideNet, memory, blockMemory, memorizing }: LongMemParts,
+): void {
+  if ((network === "sidenet" || network === "longmem") && !sideNet) {
+    throw new TypeError(`Cannot run network "${network}" as there is no SideNet`);
+  }
+  if (network === "memorizing-transformer" && !memorizing) {
+    throw new TypeError(`Cannot run network "${network}" as there are no trained blocks`);
+  }
+  if (network === "infllm" && !blockMemory) {
+    throw new TypeError(`Cannot run network "${network}" as the blocks have no memories`);
+  }
+  if (remembers(network) && !memory) {
+    throw new TypeError(`Cannot run network "${network}" as there is no memory`);
+  }
+  if (want === "cache" && !remembers(network)) {
+    throw new TypeError("Cannot remember as there is no SideNet or no memory");
   }
 }
 
