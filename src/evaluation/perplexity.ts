@@ -91,9 +91,11 @@ export function perplexityMetrics(
       metrics.push({ ...common, name: `perplexity ${name}`, ...over(inBucket, "tokens") });
     }
   }
-  // Perplexity of a word: an average over words of many tokens may not fit a number; its logarithm always does.
+  // Perplexity of a word: an average over words of many tokens, or its interval, may not fit a number; its logarithm always does.
   const word = over(samples, "words");
-  if (Number.isFinite(word.value)) metrics.push({ ...common, name: "word perplexity", ...word });
+  if ([word.value, ...word.ci95 ?? []].every(Number.isFinite)) {
+    metrics.push({ ...common, name: "word perplexity", ...word });
+  }
   if (baseline) metrics.push(gain(labels, samples, baseline));
   return metrics;
 }

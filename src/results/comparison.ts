@@ -134,17 +134,21 @@ export function compareApart(
   };
 }
 
-/** A difference that is one of several, of which the largest is spoken of: its interval holds for all of them at once. */
+/**
+ * A difference that is one of several, of which the largest is spoken of: its interval holds for all of them at once. What is
+ * over items and over seeds is widened each by its own degrees of freedom.
+ */
 export function amongSeveral(difference: Difference, comparisons: number): Difference {
-  const { value, interval, insideNoise } = difference;
-  if (!interval) return difference;
-  const factor = simultaneousFactor(comparisons);
-  const [low, high] = interval.map((end) => value + factor * (end - value));
-  return {
-    ...difference,
-    interval: [low, high],
-    insideNoise: insideNoise || holdsZero([low, high]),
+  const { value, overItems, overSeeds, items, seeds, insideNoise } = difference;
+  if (!difference.interval) return difference;
+  const widened = ([low, high]: readonly [number, number], n: number): [number, number] => {
+    const factor = simultaneousFactor(comparisons, n - 1);
+    return [value + factor * (low - value), value + factor * (high - value)];
   };
+  const interval = overItems
+    ? withBoth(value, widened(overItems, items), overSeeds && widened(overSeeds, seeds))
+    : widened(difference.interval, items);
+  return { ...difference, interval, insideNoise: insideNoise || holdsZero(interval) };
 }
 
 /** The sums of two models of one seed. */
@@ -191,7 +195,8 @@ function differingItems({ sums, others }: Pair): number {
 
 /** Whether an interval does not tell the sign of a difference. */
 export function holdsZero([low, high]: readonly [number, number]): boolean {
-  return low <= 0 && high >= 0;
+  // What is no number tells nothing.
+  return !(low > 0 || high < 0);
 }
 
 /** The metric of all items, or of those drawn. */

@@ -57,9 +57,14 @@ export function weightedMean(values: ArrayLike<number>, weights: ArrayLike<numbe
 /**
  * The ratio of two sums over items, R = sum(a) / sum(b), as negative log-likelihood per token.
  *
- * Its standard error is that of the delta method, R linearised in the two sums: with the residuals
- * d = a - R b, which add up to 0, stderr(R) = sqrt(n / (n - 1) * sum(d^2)) / sum(b). The interval is
- * R +- t * stderr(R), t the 97.5 % quantile of Student's distribution with n - 1 degrees of freedom.
+ * Its standard error is the jackknife's: without item i the ratio is R - d / (sum(b) - b), with the residuals d = a - R b, so
+ * that stderr(R) = sqrt((n - 1) / n * sum((d / (sum(b) - b))^2)); of equal denominators that is s / sqrt(n). The delta method,
+ * which divides by sum(b) alone, takes items that are much longer than others for as good as known.
+ *
+ * The interval is R +- t * stderr(R), t the 97.5 % quantile of Student's distribution, of as many items of equal weight as tell
+ * as much: m = sum(b)^2 / sum(b^2) (Kish), so that degrees of freedom are m - 1, at least 1.
+ *
+ * Where all that is divided by is one item's, no uncertainty is told.
  *
  * @throws {RangeError} Where lengths differ, there are no items, or denominators do not add up to more than 0.
  */
@@ -77,13 +82,14 @@ export function ratio(
     );
   }
   const value = sum(numerators) / denominator;
-  if (n === 1) return { value, n };
-  const squares = Float64Array.from(
-    numerators,
-    (numerator, i) => (numerator - value * denominators[i]) ** 2,
+  const weights = Array.from(denominators);
+  if (weights.filter((weight) => weight !== 0).length === 1) return { value, n };
+  const squares = weights.map((weight, i) =>
+    ((numerators[i] - value * weight) / (denominator - weight)) ** 2
   );
-  const stderr = Math.sqrt(n / (n - 1) * sum(squares)) / denominator;
-  const margin = studentQuantile(n - 1) * stderr;
+  const stderr = Math.sqrt((n - 1) / n * sum(squares));
+  const alike = denominator ** 2 / sum(weights.map((weight) => weight ** 2));
+  const margin = studentQuantile(Math.max(1, alike - 1)) * stderr;
   return { value, stderr, ci95: [value - margin, value + margin], n };
 }
 
@@ -192,20 +198,13 @@ export function bootstrapInterval(
 }
 
 /**
- * How many times wider 95 % intervals must be for all of several to hold at once: each of p leaves out 5 % / p (Bonferroni), by
- * the normal distribution.
+ * How many times wider 95 % intervals must be for all of several to hold at once: each of p leaves out 5 % / p (Bonferroni).
  *
  * @param comparisons How many there are.
+ * @param freedom Degrees of freedom of each: items - 1, or seeds - 1.
  */
-export function simultaneousFactor(comparisons: number): number {
-  const leftOut = 0.025 / comparisons;
-  let low = 0, high = 10;
-  while (high - low > 1e-6) {
-    const middle = (low + high) / 2;
-    if (normalTail(middle) > leftOut) low = middle;
-    else high = middle;
-  }
-  return low / normalQuantile;
+export function simultaneousFactor(comparisons: number, freedom: number): number {
+  return studentQuantile(freedom, 0.025 / comparisons) / studentQuantile(freedom);
 }
 
 /** How much of the normal distribution is above z >= 0, within 1e-7 (Abramowitz and Stegun 26.2.17). */
@@ -245,20 +244,55 @@ function checkLengths(a: ArrayLike<number>, b: ArrayLike<number>): void {
 /** 97.5 % quantile of the normal distribution. */
 const normalQuantile = 1.959964;
 
-/** 97.5 % quantiles of Student's distribution for 1 to 10 degrees of freedom. */
-// deno-fmt-ignore
-const studentQuantiles = [12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281];
+/**
+ * Quantile of Student's distribution: what is exceeded with some probability, by default 2.5 %. Within 1e-4 of itself for
+ * probabilities down to 1e-5.
+ *
+ * @param freedom Degrees of freedom, 1 or more, which need not be whole.
+ * @param tail The probability.
+ */
+export function studentQuantile(freedom: number, tail = 0.025): number {
+  if (freedom > 30) {
+    // Expansion around the normal quantile z (Abramowitz and Stegun 26.7.5).
+    const z = quantileOfNormal(tail);
+    return z + (z ** 3 + z) / (4 * freedom) +
+      (5 * z ** 5 + 16 * z ** 3 + 3 * z) / (96 * freedom ** 2) +
+      (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / (384 * freedom ** 3) +
+      (79 * z ** 9 + 776 * z ** 7 + 1482 * z ** 5 - 1920 * z ** 3 - 945 * z) /
+        (92160 * freedom ** 4);
+  }
+  // With t = sqrt(freedom) / tan(angle), what is above t is the integral of sin^(freedom - 1) from 0 to the angle. That is convex,
+  // so that Newton's method comes down from the right angle without leaving the interval.
+  const wanted = 2 * tail * sinePowerIntegral(Math.PI / 2, freedom - 1);
+  let angle = Math.PI / 2;
+  for (let step = 1; step > 1e-9 * angle;) {
+    step = (sinePowerIntegral(angle, freedom - 1) - wanted) / Math.sin(angle) ** (freedom - 1);
+    angle -= step;
+  }
+  return Math.sqrt(freedom) / Math.tan(angle);
+}
 
-/** 97.5 % quantile of Student's distribution: 1.96 for many degrees of freedom, more for few. */
-export function studentQuantile(freedom: number): number {
-  if (freedom <= studentQuantiles.length) return studentQuantiles[freedom - 1];
-  // Expansion around the normal quantile z (Abramowitz and Stegun 26.7.5), right to 4 digits here.
-  const z = normalQuantile;
-  return z + (z ** 3 + z) / (4 * freedom) +
-    (5 * z ** 5 + 16 * z ** 3 + 3 * z) / (96 * freedom ** 2) +
-    (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / (384 * freedom ** 3) +
-    (79 * z ** 9 + 776 * z ** 7 + 1482 * z ** 5 - 1920 * z ** 3 - 945 * z) /
-      (92160 * freedom ** 4);
+/** The integral of sin^power from 0 to an angle, by Simpson's rule over the angle's root, which is smooth at 0. */
+function sinePowerIntegral(angle: number, power: number): number {
+  const intervals = 200, width = Math.sqrt(angle) / intervals;
+  let total = 0;
+  for (let i = 1; i <= intervals; i++) {
+    const root = i * width;
+    const weight = i === intervals ? 1 : i % 2 === 1 ? 4 : 2;
+    total += weight * Math.sin(root * root) ** power * 2 * root;
+  }
+  return total * width / 3;
+}
+
+/** What the normal distribution exceeds with some probability below a half. */
+function quantileOfNormal(tail: number): number {
+  let low = 0, high = 10;
+  while (high - low > 1e-6) {
+    const middle = (low + high) / 2;
+    if (normalTail(middle) > tail) low = middle;
+    else high = middle;
+  }
+  return low;
 }
 
 /** Fractions in [0, 1): a counter through the finaliser of MurmurHash3, ample for a bootstrap. */
@@ -282,12 +316,12 @@ export function median(values: ArrayLike<number>): Estimate {
   const n = values.length;
   if (n === 0) throw new RangeError("Cannot take the median of no values");
   const sorted = Float64Array.from(values).sort();
-  // The largest k with P(at most k - 1 of n values are below the median) <= 2.5 %.
+  // The largest k with P(at most k - 1 of n values are below the median) <= 2.5 %; by logarithms, as 0.5^n is 0 of many values.
   let k = 0;
-  for (let below = 0.5 ** n, term = below; below <= 0.025;) {
+  for (let log = -n * Math.LN2, below = Math.exp(log); below <= 0.025;) {
     k++;
-    term *= (n - k + 1) / k;
-    below += term;
+    log += Math.log((n - k + 1) / k);
+    below += Math.exp(log);
   }
   return {
     value: quantile(sorted, 0.5),

@@ -352,10 +352,10 @@ test("chapterBreakMetrics() treats works, not items, as independent, and pairs i
       ["accuracy 30 over backbone", 0, 4, true],
     ],
   );
-  // Residuals of the works are 2 - 3 * 3/4 and 1 - 3/4: sqrt(2 / 1 * 2 / 16) / 4.
-  assertClose([metrics[0].stderr!], [Math.sqrt(1 / 4) / 4], { tolerance: 1e-12 });
-  // Of the differences, 0 in work a and 1 in work b: 0 - 3/4 and 1 - 1/4.
-  assertClose([metrics[2].stderr!], [Math.sqrt(2 * 2 * 9 / 16) / 4], { tolerance: 1e-12 });
+  // 3/4 is 1 without work a and 2/3 without work b: sqrt(1/2 * (1/16 + 1/144)).
+  assertClose([metrics[0].stderr!], [Math.sqrt(5) / 12], { tolerance: 1e-12 });
+  // The differences are 0 in work a and 1 in work b: 1/4 is 1 without a and 0 without b.
+  assertClose([metrics[2].stderr!], [Math.sqrt(1 / 2 * (9 / 16 + 1 / 16))], { tolerance: 1e-12 });
   for (const metric of metrics) {
     assert.deepEqual([metric.evaluation, metric.model, metric.total], ["break", "longmem", 9]);
   }

@@ -126,9 +126,9 @@ test("drawnMetrics() of tasks that are drawn once has no seeds", () => {
     ["gain over backbone accuracy reviews by task", 3],
   ]);
   assertClose(metrics.map(({ value }) => value), [6 / 11, 3 / 11], { tolerance: 1e-12 });
-  // Residuals 3 - 24/11, 2 - 24/11, 1 - 18/11; ratio of sums over tasks.
-  const residuals = [9 / 11, -2 / 11, -7 / 11];
-  const stderr = Math.sqrt(3 / 2 * residuals.reduce((sum, d) => sum + d * d, 0)) / 11;
+  // 6/11 without one of the tasks, a ratio of sums over the others.
+  const changes = [3 / 7, 4 / 7, 5 / 8].map((without) => without - 6 / 11);
+  const stderr = Math.sqrt(2 / 3 * changes.reduce((sum, d) => sum + d * d, 0));
   assertClose([metrics[0].stderr!], [stderr], { tolerance: 1e-12 });
 });
 

@@ -166,8 +166,8 @@ test("perplexityMetrics() averages over tokens, buckets and words", () => {
     [2 ** 1.25, 2 ** 0.5, 2 ** 1.5, 2 ** 2.5],
     { tolerance: 1e-12 },
   );
-  // Residuals nats - r tokens are -+ 1.5 ln 2: stderr r = sqrt(2 * 2 * (1.5 ln 2)^2) / 8 = 3/8 ln 2.
-  assertClose([metrics[0].stderr!], [2 ** 1.25 * 0.375 * ln2], { tolerance: 1e-12 });
+  // 5/4 ln 2 a token is 3/2 ln 2 without the first and 1/2 ln 2 without the second: sqrt(1/2 * (1/16 + 9/16)) ln 2.
+  assertClose([metrics[0].stderr!], [2 ** 1.25 * Math.sqrt(5 / 16) * ln2], { tolerance: 1e-12 });
   for (const metric of metrics) {
     assert.equal(metric.evaluation, "perplexity-test");
     assert.equal(metric.model, "longmem");
@@ -184,8 +184,8 @@ test("perplexityMetrics() pairs the gain over a baseline by document", () => {
   // Gains a token are 0.5 and 1; weighted by 2 and 6 tokens: 7 / 8.
   assert.equal(gain.name, "gain over backbone");
   assertClose([gain.value], [0.875], { tolerance: 1e-12 });
-  // Residuals w (x - r): 2 * -0.375 and 6 * 0.125 are -+ 0.75: sqrt(2 * 2 * 0.75^2) / 8.
-  assertClose([gain.stderr!], [1.5 / 8], { tolerance: 1e-12 });
+  // 7/8 is 1 without the first and 1/2 without the second: sqrt(1/2 * (1/64 + 9/64)).
+  assertClose([gain.stderr!], [Math.sqrt(5) / 8], { tolerance: 1e-12 });
   assert.equal(gain.unit, "nats/token");
   assert.equal(gain.higherIsBetter, true);
   assert.equal(gain.n, 2);
@@ -195,6 +195,9 @@ test("perplexityMetrics() leaves out a word perplexity that no number holds", ()
   const labels = { evaluation: "perplexity-test", model: "longmem" };
   const names = perplexityMetrics(labels, twoSamples([10, 3000])).map(({ name }) => name);
   assert.ok(!names.includes("word perplexity"));
+  // 200 and 100 nats a word: exp(125) is a number, but what may lie 12.7 standard errors above it is none.
+  const uncertain = perplexityMetrics(labels, twoSamples([200, 300]));
+  assert.ok(!uncertain.some(({ name }) => name === "word perplexity"));
 });
 
 // With a real model.

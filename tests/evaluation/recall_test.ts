@@ -211,11 +211,11 @@ test("recallMetrics() has errors over books, not over recalls", () => {
   const { value, stderr, ci95, n } = metricNamed(metrics, "recall person far");
   assertClose([value], [4 / 6], { tolerance: 1e-12 });
   assert.equal(n, 6);
-  // Residuals correct - 2/3 recalls are -1/3, 1 and -2/3: sqrt(3/2 * 14/9) / 6.
-  const expected = Math.sqrt(7 / 3) / 6;
+  // 4/6 of all books is 3/4, 1/3, 4/5 without one of them.
+  const expected = Math.sqrt(2 / 3 * (1 / 144 + 1 / 9 + 4 / 225));
   assertClose([stderr!], [expected], { tolerance: 1e-12 });
-  // Student's quantile for 3 books.
-  assertClose(ci95!, [value - 4.302653 * expected, value + 4.302653 * expected], {
+  // Books of 2, 3 and 1 recalls tell as much as 36 / 14 of the same length: Student's quantile for 1.5714 degrees of freedom.
+  assertClose(ci95!, [value - 5.648191 * expected, value + 5.648191 * expected], {
     tolerance: 1e-4,
   });
 });

@@ -158,14 +158,37 @@ test("compareApart() adds the squares of what two intervals leave uncertain on e
 
 test("amongSeveral() leaves out 5 % of all comparisons together", () => {
   const one = compareApart({ value: 1, ci95: [0, 2], n: 9 }, { value: 0, ci95: [0, 0], n: 9 })!;
-  // Normal quantiles of 1 - 0.025 and of 1 - 0.025 / 10: 1.959964 and 2.807034.
+  // Student's quantiles of 1 - 0.025 and of 1 - 0.025 / 10 for 8 degrees of freedom: 2.306004 and 3.832519.
   const among = amongSeveral(one, 10);
-  assertClose(among.interval!, [1 - 2.807034 / 1.959964, 1 + 2.807034 / 1.959964], {
+  assertClose(among.interval!, [1 - 3.832519 / 2.306004, 1 + 3.832519 / 2.306004], {
     tolerance: 1e-4,
   });
   assertClose(amongSeveral(one, 1).interval!, [0, 2], { tolerance: 1e-5 });
   const clear = { ...one, interval: [0.2, 1.8] as const, insideNoise: false };
   assert.deepEqual([1, 10].map((count) => amongSeveral(clear, count).insideNoise), [false, true]);
+});
+
+test("amongSeveral() widens what is over two seeds by far more than what is over forty items", () => {
+  const base = scores(difficulty);
+  const by = (gain: number) => scores(difficulty.map((value, i) => value + gain + Math.sin(i)));
+  const one = compare([by(1), by(1.02)], [base, base])!;
+  assert.equal(one.insideNoise, false);
+  const [low] = amongSeveral(one, 10).interval!;
+  // t(39) is 2.0227, and 2.9756 among ten; t(1) 12.7062, and 127.321.
+  const margins = [
+    (one.overItems![0] - one.value) * 2.9756 / 2.0227,
+    (one.overSeeds![0] - one.value) * 127.321 / 12.7062,
+  ];
+  assertClose([low], [one.value - Math.hypot(...margins)], { tolerance: 1e-3 });
+  assert.equal(amongSeveral(one, 10).insideNoise, true);
+});
+
+test("compare() claims nothing of numbers that are none", () => {
+  // A perplexity that no number holds: infinite less infinite.
+  const nats = scores(Array(8).fill(800), { exponential: true });
+  assert.equal(compare([nats], [nats])!.insideNoise, true);
+  const fewer = scores(difficulty.slice(0, 8).map((value) => 790 + value), { exponential: true });
+  assert.equal(compare([nats], [fewer])!.insideNoise, true);
 });
 
 test("compare() pairs only the same items of the same seeds", () => {

@@ -6,6 +6,7 @@ import {
   perplexity,
   proportionInterval,
   ratio,
+  simultaneousFactor,
   standardDeviation,
   studentQuantile,
   weightedMean,
@@ -24,13 +25,13 @@ function normal(next: () => number): number {
 }
 
 test("mean() of 2, 4, 6 worked by hand", () => {
-  // s^2 = (4 + 0 + 4) / 2 = 4, stderr = 2 / sqrt(3), t(2) = 4.3027
+  // s^2 = (4 + 0 + 4) / 2 = 4, stderr = 2 / sqrt(3), t(2) = 0.95 sqrt(2 / (1 - 0.95^2)) = 4.3026527
   const { value, stderr, ci95, n } = mean([2, 4, 6]);
   assert.equal(value, 4);
   assert.equal(n, 3);
-  const margin = 4.3027 * 2 / Math.sqrt(3);
+  const margin = 0.95 * Math.sqrt(2 / (1 - 0.95 ** 2)) * 2 / Math.sqrt(3);
   assertClose([stderr!, ...ci95!], [2 / Math.sqrt(3), 4 - margin, 4 + margin], {
-    tolerance: 1e-12,
+    tolerance: 1e-7,
   });
 });
 
@@ -40,17 +41,24 @@ test("mean() of a single value has no uncertainty to tell, of none no value", ()
 });
 
 test("ratio() of sums worked by hand", () => {
-  // R = 12 / 6 = 2; residuals 2 - 2, 6 - 4, 4 - 6 = 0, 2, -2; sqrt(3/2 * 8) / 6
-  const { value, stderr } = ratio([2, 6, 4], [1, 2, 3]);
+  // R = 12 / 6 = 2; without one of them 10 / 5, 6 / 4, 8 / 3; sqrt(2/3 * (0 + 1/4 + 4/9))
+  const { value, stderr, ci95 } = ratio([2, 6, 4], [1, 2, 3]);
   assert.equal(value, 2);
-  assertClose([stderr!], [Math.sqrt(12) / 6], { tolerance: 1e-12 });
+  assertClose([stderr!], [Math.sqrt(2 / 3 * (1 / 4 + 4 / 9))], { tolerance: 1e-12 });
+  // 36 / 14 items of equal weight; t(1.5714) = 5.648191 by the incomplete beta function.
+  assertClose(ci95!, [2 - 5.648191 * stderr!, 2 + 5.648191 * stderr!], { tolerance: 1e-4 });
+});
+
+test("ratio() tells no uncertainty of one item, however many there are that count for nothing", () => {
+  // One book of three asks at all, and every answer is right: the others do not make that certain.
+  assert.deepEqual(ratio([0, 12, 0], [0, 12, 0]), { value: 1, n: 3 });
 });
 
 test("weightedMean() of values worked by hand, and equal weights are none", () => {
-  // (1 * 1 + 3 * 3) / 4 = 2.5; residuals 1 * -1.5, 3 * 0.5; sqrt(2 * 4.5) / 4
+  // (1 * 1 + 3 * 3) / 4 = 2.5; without one of them 3, 1; sqrt(1/2 * (0.5^2 + 1.5^2))
   const { value, stderr } = weightedMean([1, 3], [1, 3]);
   assert.equal(value, 2.5);
-  assertClose([stderr!], [0.75], { tolerance: 1e-12 });
+  assertClose([stderr!], [Math.sqrt(1.25)], { tolerance: 1e-12 });
   assert.deepEqual(weightedMean([1, 2, 4], [5, 5, 5]).value, mean([1, 2, 4]).value);
   assertClose([weightedMean([1, 2, 4], [5, 5, 5]).stderr!], [mean([1, 2, 4]).stderr!], {
     tolerance: 1e-12,
@@ -93,6 +101,21 @@ test("perplexity() estimates the spread that new samples of documents have", () 
   const estimated = mean(stderrs).value;
   assert.ok(Math.abs(estimated / spread - 1) < 0.1, `estimated ${estimated}, found ${spread}`);
   assert.ok(Math.abs(covered / experiments - 0.95) < 0.025, `covered ${covered / experiments}`);
+});
+
+test("ratio() holds the truth as often as it says where few items have most of the weight", () => {
+  const next = fractions(9), tries = 1000;
+  for (const documents of [6, 24]) {
+    let held = 0;
+    for (let i = 0; i < tries; i++) {
+      // Lengths between which e^1.5 is one standard deviation: the longest of 24 is as long as the 12 shortest together, and more.
+      const tokens = Array.from({ length: documents }, () => Math.exp(1.5 * normal(next)));
+      const [low, high] = ratio(tokens.map((t) => t * (3 + 0.3 * normal(next))), tokens).ci95!;
+      if (low <= 3 && high >= 3) held++;
+    }
+    // The delta method with n - 1 degrees of freedom holds it 770 and 830 times.
+    assert.ok(held > 930, `${held} of ${tries}, ${documents} documents`);
+  }
 });
 
 test("pairedDifference() cancels what is hard for both models", () => {
@@ -162,7 +185,23 @@ test("studentQuantile() equals the table of Student's distribution", () => {
   // 97.5 % quantiles from the standard table.
   const freedoms = [1, 2, 10, 11, 12, 20, 30, 60, 120, 1e9];
   const table = [12.7062, 4.3027, 2.2281, 2.2010, 2.1788, 2.0860, 2.0423, 2.0003, 1.9799, 1.9600];
-  assertClose(freedoms.map(studentQuantile), table, { tolerance: 1e-4 });
+  assertClose(freedoms.map((freedom) => studentQuantile(freedom)), table, { tolerance: 1e-4 });
+  // Fractions of a degree and other tails, by the incomplete beta function.
+  assertClose([studentQuantile(1.5), studentQuantile(7.3)], [6.01666, 2.34507], {
+    tolerance: 1e-4,
+  });
+  const tails = [
+    studentQuantile(1, 0.0025),
+    studentQuantile(5, 0.0025),
+    studentQuantile(50, 0.0025),
+  ];
+  assertClose(tails, [127.32134, 4.77334, 2.93696], { tolerance: 1e-4 });
+});
+
+test("simultaneousFactor() is that of Bonferroni, of Student's distribution", () => {
+  // t(8) exceeds 3.8325 with 0.25 % (the standard table), 2.3060 with 2.5 %.
+  assertClose([simultaneousFactor(10, 8)], [3.83252 / 2.3060], { tolerance: 1e-4 });
+  assert.equal(simultaneousFactor(1, 8), 1);
 });
 
 test("standardDeviation() divides by n - 1 or by n", () => {
@@ -202,5 +241,8 @@ test("median() is the middle, with the order statistics between which it lies 95
   assert.deepEqual(median([3, 1, 2, 6, 5, 4, 8, 7, 9]).ci95, [2, 8]); // 96.1 %
   const many = Float64Array.from({ length: 100 }, (_, i) => i + 1);
   assert.deepEqual(median(many), { value: 50.5, ci95: [40, 61], n: 100 }); // as tables have it
+  // Of many, 0.5^n is no number above 0; by the normal distribution 10000 / 2 -+ 1.96 * 50.
+  const most = Float64Array.from({ length: 10_000 }, (_, i) => i + 1);
+  assert.deepEqual(median(most).ci95, [4902, 5099]);
   assert.throws(() => median([]), RangeError);
 });
