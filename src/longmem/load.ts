@@ -11,6 +11,7 @@ import {
   type SideNetCheckpoint,
 } from "../backbone/checkpoint/content.ts";
 import { hashTensors } from "../backbone/checkpoint/tensor_hash.ts";
+import type { SavedBank } from "../memory/memory_bank.ts";
 import { type BackboneShape, backboneTensorShapes } from "../backbone/shape.ts";
 import { allowedWords } from "../suggestion.ts";
 import {
@@ -21,7 +22,7 @@ import {
   paperMemory,
   type Protocol,
 } from "../memory/config.ts";
-import { deviceKinds, mostThreads } from "../runtime/device.ts";
+import { type DeviceDescription, deviceKinds, mostThreads } from "../runtime/device.ts";
 import { openDevice } from "../runtime/open_device.ts";
 import { initializeSideNet, type SideNetInitialization } from "./initialization.ts";
 import { type Batch, LongMem, type Network } from "./longmem.ts";
@@ -62,6 +63,12 @@ export interface LoadLongMemOptions {
  * and values.
  */
 export interface LongMemModel {
+  /** Where it runs: which engine, on what, and why `auto` took it. */
+  readonly device: DeviceDescription;
+  /** Sizes of the backbone: its vocabulary, layers and widths. */
+  readonly backboneShape: BackboneShape;
+  /** The memory, with every field that was left to the SideNet, the protocol or the paper. */
+  readonly memory: MemoryConfig;
   /**
    * Logits [B, T, V] of every position of token ids [B, T], row by row.
    *
@@ -89,6 +96,15 @@ export interface LongMemModel {
   readonly memoryFillChunks: number[];
   /** Forgets what the memory holds: all of it, or that of some rows where each has a bank of its own. */
   resetMemory(rows?: readonly number[]): Promise<void>;
+  /** Copies what the memory holds to the host: arrays that can be kept, cloned and sent; undefined before the first pass. */
+  saveMemory(): Promise<SavedBank | undefined>;
+  /**
+   * Puts back what `saveMemory` returned, of this model or of another with the same backbone and memory.
+   *
+   * @param options `batch`: rows of the passes that wrote it, where each row has a bank of its own (default 1).
+   * @throws RangeError where it is of another size.
+   */
+  restoreMemory(saved: SavedBank, options?: { batch?: number }): Promise<void>;
   /** Frees the model and its device, once the calls before it have ended. Every later call fails, but for another `close`. */
   close(): Promise<void>;
   /** Closes the model where an `await using` declaration ends. */
@@ -196,7 +212,10 @@ export async function loadLongMem(options: LoadLongMemOptions): Promise<LongMemM
     sideNet: { shape: sideNet.shape, weights: sideNet.weights },
     memory,
   };
-  return new LongMem(opened, parts, { ownsDevice: true });
+  return Object.assign(new LongMem(opened, parts, { ownsDevice: true }), {
+    backboneShape: backbone.shape,
+    memory,
+  });
 }
 
 /**

@@ -25,9 +25,11 @@ export interface BankStorage {
   dispose(): void;
 }
 
-/** A bank as a checkpoint holds it. */
+/** What a memory holds, on the host. */
 export interface SavedBank {
+  /** Of each bank, the slot of its oldest chunk and the number of chunks. */
   readonly rings: readonly { first: number; count: number }[];
+  /** Keys and values [G*H*P, c*D] of G banks, H heads and P slots, and the mean keys of chunks [G, H, D+1, P]. */
   readonly tensors: Record<"keys" | "values" | "meanKeys", HostTensor>;
 }
 

@@ -53,13 +53,18 @@ export interface Session {
   close(): Promise<void>;
 }
 
-/** An engine with its memory. */
-export interface Device {
+/** Which engine runs, and on what. */
+export interface DeviceDescription {
+  /** The engine. */
   readonly kind: DeviceKind;
   /** What it is: processor or adapter. */
   readonly description: string;
   /** Why `auto` picked it, or that it was asked for. */
   readonly reason: string;
+}
+
+/** An engine with its memory. */
+export interface Device extends DeviceDescription {
   /**
    * Bytes that one block of attention scores, retrieval scores or logits should take: what stays in a processor's
    * cache, or what one binding of a GPU holds.

@@ -102,8 +102,31 @@ test("loadLongMem() initialises a SideNet in the paper's proportions", async () 
   assert.deepEqual(parts(chosen).sideNet!.shape, { layers: 4, reductionFactor: 1, memoryBlock: 1 });
   assert.equal(parts(chosen).memory!.storage, "float16");
   assert.equal(parts(chosen).memory!.reset, "epoch");
-  assert.match((chosen as LongMem).device.description, /1 thread,/);
+  assert.match(chosen.device.description, /1 thread,/);
   await chosen.close();
+});
+
+test("loadLongMem() says what was left to defaults, and moves a memory to another model", async () => {
+  const memory = { capacityTokens: 32, chunkTokens: 2, retrievedTokens: 4 };
+  const load = () => loadLongMem({ backbone, memory, protocol: "paper", device: "cpu" });
+  await using model = await load();
+  assert.deepEqual([model.device.kind, model.device.reason], ["cpu", "asked for"]);
+  assert.deepEqual(model.backboneShape, smallBackbone);
+  const { capacityTokens, eviction, reset } = model.memory;
+  assert.deepEqual([capacityTokens, eviction, reset], [32, "exact", "epoch"]);
+  assert.equal(await model.saveMemory(), undefined);
+
+  await model.remember(randomTokens(48, "document"), { batch: 2 });
+  const saved = structuredClone(await model.saveMemory());
+  await using other = await load();
+  await other.restoreMemory(saved!, { batch: 2 });
+  assert.deepEqual(other.memoryFillChunks, [12, 12]);
+  const question = randomTokens(16, "question"), options = { batch: 2, readOnly: true };
+  const { logits } = await model.forward(question, options);
+  assert.deepEqual((await other.forward(question, options)).logits, logits);
+  await model.resetMemory();
+  assert.notDeepEqual((await model.forward(question, options)).logits, logits);
+  await assert.rejects(other.restoreMemory(saved!), RangeError);
 });
 
 test("defaultSideNetShape() caches the block from which the reading layer is initialised", () => {
@@ -121,7 +144,7 @@ test("defaultSideNetShape() caches the block from which the reading layer is ini
 
 test("loadLongMem() closes the device that it opened, and LongMem leaves one that it was given", async () => {
   for (const ownsDevice of [true, false]) {
-    const loaded = await loadLongMem({ backbone, device: "cpu" }) as LongMem;
+    const loaded = await loadLongMem({ backbone, device: "cpu" }) as unknown as LongMem;
     let closed = 0;
     const device = { ...loaded.device, close: () => Promise.resolve(void closed++) };
     const model = new LongMem(device, loaded.parts, { ownsDevice });
