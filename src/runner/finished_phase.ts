@@ -41,11 +41,12 @@ export interface PhaseIdentity {
 
 /** What decides the weights that a training comes to. */
 export async function identifyPhase(
-  { name, config, trainer, memory }: Phase,
+  { name, trainer }: Phase,
   text: RunText,
   { corpus, seed }: ResolvedExperiment,
   context: RunContext,
 ): Promise<PhaseIdentity> {
+  const { config } = trainer;
   const { checkpointEverySteps: _unmeasured, ...training } = config;
   const read = trainer.trains === "backbone"
     ? await text.pretrainingDocuments()
@@ -69,7 +70,7 @@ export async function identifyPhase(
           shape: trainer.sideNet.shape,
           weights: hashTensors(trainer.sideNet.weights),
         },
-        memory,
+        memory: trainer.memory,
         dropout: trainer.dropout,
       }
       : {}),
@@ -79,7 +80,7 @@ export async function identifyPhase(
           shape: trainer.memorizing.shape,
           weights: hashTensors(trainer.memorizing.weights),
         },
-        memory,
+        memory: trainer.memory,
         dropout: trainer.dropout,
       }
       : {}),
@@ -140,7 +141,7 @@ function resultsOf(runFolder: string): string {
  * fit each other are no reason to fail: then it is trained.
  */
 export async function takeFinishedPhase(
-  { name, config }: Phase,
+  { name, trainer: { config } }: Phase,
   identity: PhaseIdentity,
   { results, progress, checkpointFolder }: RunContext,
 ): Promise<TensorMap | undefined> {

@@ -46,7 +46,6 @@ export async function obtainBackbone(
     const weights = await runPhase(
       {
         name: "backbone",
-        config: training,
         trainer: {
           device,
           config: training,
@@ -246,7 +245,7 @@ async function adapted(
     readonly context: RunContext;
   },
 ): Promise<TensorMap> {
-  const { dropout, gate } = adaptation, { memory } = part;
+  const { dropout, gate } = adaptation;
   const trainer = {
     device,
     config: adaptation,
@@ -257,14 +256,7 @@ async function adapted(
     ...(gate && { gate }),
   };
   const validated = (weights: TensorMap) => new LongMem(device, { backbone, ...parts(weights) });
-  const phase = {
-    name,
-    config: adaptation,
-    trainer,
-    validated,
-    network,
-    ...(memory && { memory }),
-  };
+  const phase = { name, trainer, validated, network };
   return await withFrozen(
     backbone,
     "adaptation",

@@ -7,7 +7,6 @@ import type { LongMem, Network } from "../longmem/longmem.ts";
 import type { MemoryConfig } from "../memory/config.ts";
 import type { TensorMap } from "../tensor.ts";
 import { padId } from "../backbone/shape.ts";
-import type { TrainingConfig } from "../training/config.ts";
 import { train } from "../training/train.ts";
 import { type StepMetrics, Trainer, type TrainerOptions } from "../training/trainer.ts";
 import type { ResolvedExperiment } from "../experiment/declaration.ts";
@@ -28,12 +27,15 @@ const validationTokens = 8192;
 export interface Phase {
   /** Name in `metrics.jsonl`, and folder of its checkpoints: `backbone`, `longmem`, ... */
   readonly name: string;
-  readonly config: TrainingConfig;
   readonly trainer: TrainerOptions;
   /** The model with the weights trained so far, to validate, and the network of it that answers. */
   readonly validated: (weights: TensorMap) => LongMem;
   readonly network: Network;
-  readonly memory?: MemoryConfig;
+}
+
+/** The memory that a training fills; undefined where it has none. */
+function memoryOf(trainer: TrainerOptions): MemoryConfig | undefined {
+  return trainer.trains === "backbone" ? undefined : trainer.memory;
 }
 
 /**
@@ -53,7 +55,7 @@ export async function runPhase(
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
-  const { config, name } = phase;
+  const { name, trainer: { config } } = phase;
   const identity = await identifyPhase(phase, text, experiment, context);
   using _lock = await lockPhase(identity, name, context);
   const taken = await takeFinishedPhase(phase, identity, context);
@@ -97,7 +99,8 @@ export async function runPhase(
 }
 
 /** Records steps in `metrics.jsonl` and on the terminal. */
-function stepRecorder({ name, config, memory }: Phase, context: RunContext) {
+function stepRecorder({ name, trainer }: Phase, context: RunContext) {
+  const { config } = trainer, memory = memoryOf(trainer);
   const startedAt = performance.now();
   let tokens = 0, recentTokens = 0, recentAt = startedAt, tokensPerSecond = 0;
   const perStep = config.batchSize * config.contextTokens * config.accumulationSteps;
@@ -150,7 +153,7 @@ function stepRecorder({ name, config, memory }: Phase, context: RunContext) {
 
 /** Mean loss on the beginnings of the valid documents, each read with a memory of its own. */
 async function validationLoss(phase: Phase, weights: TensorMap, text: RunText): Promise<number> {
-  const { contextTokens, batchSize } = phase.config;
+  const { contextTokens, batchSize } = phase.trainer.config;
   const documents = (await text.documents("valid")).map((document) => ({
     ...cutDocument({ ...document, tokens: document.tokens.slice(0, validationTokens + 1) }, {
       contextTokens,
@@ -160,7 +163,9 @@ async function validationLoss(phase: Phase, weights: TensorMap, text: RunText): 
   }));
   const model = phase.validated(weights);
   try {
-    const rows = phase.memory?.bank === "shared" ? 1 : Math.min(batchSize, documents.length);
+    const rows = memoryOf(phase.trainer)?.bank === "shared"
+      ? 1
+      : Math.min(batchSize, documents.length);
     const scores = await scoreDocuments(
       languageModel(phase.name, model, phase.network),
       documents,

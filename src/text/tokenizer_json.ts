@@ -121,22 +121,9 @@ export function formatTokenizerJson(
     "trim_offsets": false,
     "use_regex": true,
   };
-  return JSON.stringify({
-    version: "1.0",
-    truncation: null,
-    padding: null,
-    added_tokens: specialTokens.map((content) => ({
-      id: vocab.get(content),
-      content,
-      single_word: false,
-      lstrip: false,
-      rstrip: false,
-      normalized: false,
-      special: true,
-    })),
-    normalizer: null,
-    pre_tokenizer: byteLevel,
-    post_processor: null,
+  return JSON.stringify(tokenizerJsonOf({
+    specialTokens: specialTokens.map((content) => ({ id: vocab.get(content), content })),
+    preTokenizer: byteLevel,
     decoder: byteLevel,
     model: {
       type: "BPE",
@@ -150,7 +137,40 @@ export function formatTokenizerJson(
       vocab: Object.fromEntries(vocab),
       merges,
     },
-  });
+  }));
+}
+
+/** The contents of a `tokenizer.json` whose special tokens are apart from text and whose text is as it is, not normalised. */
+export function tokenizerJsonOf(
+  { specialTokens, preTokenizer, decoder, model }: {
+    readonly specialTokens: readonly {
+      readonly id: number | undefined;
+      readonly content: string;
+    }[];
+    readonly preTokenizer: object;
+    /** Null: tokens are words. */
+    readonly decoder: object | null;
+    readonly model: object;
+  },
+): object {
+  return {
+    version: "1.0",
+    truncation: null,
+    padding: null,
+    added_tokens: specialTokens.map((token) => ({
+      ...token,
+      single_word: false,
+      lstrip: false,
+      rstrip: false,
+      normalized: false,
+      special: true,
+    })),
+    normalizer: null,
+    pre_tokenizer: preTokenizer,
+    post_processor: null,
+    decoder,
+    model,
+  };
 }
 
 interface Vocabulary {

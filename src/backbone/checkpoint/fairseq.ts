@@ -63,13 +63,7 @@ export async function readFairseqSideNet(path: string): Promise<{
   return await readSideNet(fairseq);
 }
 
-/** Reads an official LongMem checkpoint; the backbone it contains comes with it. */
-export async function readFairseqLongMem(path: string): Promise<LongMemCheckpoint> {
-  using fairseq = await openFairseq(path);
-  return await readLongMem(fairseq);
-}
-
-/** Reads an official checkpoint, whichever of the two it is. */
+/** Reads an official checkpoint, whichever of the two it is; with a LongMem comes the backbone it contains. */
 export async function readFairseq(path: string): Promise<BackboneCheckpoint | LongMemCheckpoint> {
   using fairseq = await openFairseq(path);
   return fairseq.kind === "backbone" ? await readBackbone(fairseq) : await readLongMem(fairseq);

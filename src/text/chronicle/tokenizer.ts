@@ -2,35 +2,22 @@
  * The tokenizer of the chronicle: words that white space separates.
  */
 import type { Tokenizer } from "../tokenizer.ts";
-import { parseTokenizerJson } from "../tokenizer_json.ts";
+import { parseTokenizerJson, tokenizerJsonOf } from "../tokenizer_json.ts";
 import { idOf, specialIds, specialTokens, vocabulary } from "./vocabulary.ts";
 
 /** Writes the vocabulary of the chronicle as a `tokenizer.json`; `data/chronicle/tokenizer.json` holds it. */
 export function formatChronicleTokenizer(): string {
   const json = JSON.stringify(
-    {
-      version: "1.0",
-      truncation: null,
-      padding: null,
-      added_tokens: specialTokens.map((content, id) => ({
-        id,
-        content,
-        single_word: false,
-        lstrip: false,
-        rstrip: false,
-        normalized: false,
-        special: true,
-      })),
-      normalizer: null,
-      pre_tokenizer: { type: "WhitespaceSplit" },
-      post_processor: null,
+    tokenizerJsonOf({
+      specialTokens: specialTokens.map((content, id) => ({ id, content })),
+      preTokenizer: { type: "WhitespaceSplit" },
       decoder: null,
       model: {
         type: "WordLevel",
         vocab: Object.fromEntries(vocabulary.map((word, id) => [word, id])),
         unk_token: specialTokens[specialIds.unk],
       },
-    },
+    }),
     undefined,
     1,
   );

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file camelcase -- the names are fairseq's
 import {
+  readFairseq,
   readFairseqBackbone,
-  readFairseqLongMem,
   readFairseqSideNet,
 } from "../../../src/backbone/checkpoint/fairseq.ts";
 import { readSafetensors } from "../../../src/backbone/checkpoint/safetensors.ts";
@@ -33,8 +33,10 @@ sharedTest("readFairseqBackbone() reads the official checkpoint bit for bit", as
   await assertEqualsFixture(backbone.weights, "backbone.safetensors", "decoder.model.");
 });
 
-sharedTest("readFairseqLongMem() reads the official checkpoint bit for bit", async () => {
-  const { backbone, sideNet, memory } = await readFairseqLongMem(fixturePath("longmem.pt"));
+sharedTest("readFairseq() reads the official checkpoint bit for bit", async () => {
+  const longMem = await readFairseq(fixturePath("longmem.pt"));
+  assert.ok("sideNet" in longMem);
+  const { backbone, sideNet, memory } = longMem;
   assert.equal(backbone.shape.vocabSize, 97);
   assert.deepEqual(sideNet.shape, { layers: 4, reductionFactor: 2, memoryBlock: 5 });
   assert.deepEqual(memory, { capacityTokens: 128, chunkTokens: 4, retrievedTokens: 8 });
@@ -57,7 +59,7 @@ async function assertEqualsFixture(weights: TensorMap, fixture: string, prefix: 
 }
 
 for (const configKind of ["dictionary", "namespace"] as const) {
-  test(`readFairseqLongMem() and readFairseqBackbone() read a configuration as ${configKind}`, () =>
+  test(`readFairseq() and readFairseqBackbone() read a configuration as ${configKind}`, () =>
     withFolder(async (folder) => {
       await Deno.writeFile(`${folder}/backbone.pt`, fairseqBackboneBytes({ configKind }));
       await Deno.writeFile(`${folder}/longmem.pt`, fairseqLongMemBytes({ configKind }));
@@ -65,7 +67,7 @@ for (const configKind of ["dictionary", "namespace"] as const) {
       const sideNet = { shape: sideNetShape, weights: sideNetWeights };
       assert.deepEqual(await readFairseqBackbone(`${folder}/backbone.pt`), backbone);
       assert.deepEqual(await readFairseqBackbone(`${folder}/longmem.pt`), backbone);
-      const longMem = await readFairseqLongMem(`${folder}/longmem.pt`);
+      const longMem = await readFairseq(`${folder}/longmem.pt`);
       assert.deepEqual(longMem, { backbone, sideNet, memory });
       const alone = await readFairseqSideNet(`${folder}/longmem.pt`);
       assert.deepEqual(alone, { sideNet, memory, backboneShape });
@@ -258,8 +260,8 @@ const refusedLongMems: { name: string; change: Change; message: RegExp }[] = [
 ];
 
 for (const { name, change, message } of refusedLongMems) {
-  test(`readFairseqLongMem() refuses ${name}`, () =>
-    refuses(readFairseqLongMem, fairseqLongMemBytes(change), message));
+  test(`readFairseq() refuses ${name}`, () =>
+    refuses(readFairseq, fairseqLongMemBytes(change), message));
 }
 
 test("readFairseqSideNet() refuses a checkpoint of the backbone alone", () =>
