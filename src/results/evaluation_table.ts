@@ -30,7 +30,10 @@ export interface TableCell {
   readonly stderr?: number;
   /** Sample standard deviation over seeds; absent for one. */
   readonly seedDeviation?: number;
-  /** 95 % interval: over items, or over several seeds; of a proportion that is exactly 0 or 1, Wilson's. */
+  /**
+   * 95 % interval over items, of a proportion that is exactly 0 or 1 Wilson's; of several seeds over all that there is, items
+   * and seeds, as {@linkcode Difference.interval} is.
+   */
   readonly ci95?: readonly [number, number];
   /** What is independent of each other, over which the standard error is: `8 documents` of each seed; absent where nobody knows. */
   readonly over?: { readonly count: number; readonly unit: string };
@@ -38,7 +41,7 @@ export interface TableCell {
   readonly metrics: readonly Metric[];
   /** How much more than the first model of the same runs; absent for that one, and where items cannot be paired. */
   readonly difference?: Difference;
-  /** Whether no other row of the column is better, and the next is worse by more than noise. */
+  /** Whether every other row of the column is worse by more than noise. */
   readonly best: boolean;
 }
 
@@ -468,10 +471,10 @@ export function compareRows(
   );
   const paired = sums && others && compare(sums, others);
   if (paired) return paired;
-  const [estimate, other] = [cells[0], cells[1]].map(({ value, ci95, metrics }) => ({
+  const [estimate, other] = [cells[0], cells[1]].map(({ value, ci95, metrics, over }) => ({
     value,
     ...(ci95 && { ci95 }),
-    n: Math.min(...metrics.map(({ n }) => n)),
+    n: over?.count ?? Math.min(...metrics.map(({ n }) => n)),
   }));
   return compareApart(estimate, other);
 }
@@ -504,15 +507,33 @@ function aggregate(metrics: readonly Metric[], count: number | undefined): Omit<
   if (metrics.every((metric) => isAllAlike(metric) && metric.value === first.value)) {
     return { ...ofFirst, seedDeviation: 0 };
   }
-  const { value, stderr: ofMean, ci95 } = mean(metrics.map(({ value }) => value));
+  const { value, stderr: ofMean, ci95: overSeeds } = mean(metrics.map(({ value }) => value));
+  const overItems = intervalOfOne(
+    metrics.map((metric) => ({ value: metric.value, ...uncertaintyOf(metric, count) })),
+  );
   const squares = metrics.flatMap(({ stderr }) => stderr === undefined ? [] : [stderr ** 2]);
   return {
     value,
     metrics,
     ...(squares.length === metrics.length && { stderr: Math.sqrt(mean(squares).value) }),
     seedDeviation: ofMean! * Math.sqrt(metrics.length),
-    ci95: ci95!,
+    ci95: overItems ? withBoth(value, overItems, overSeeds) : overSeeds!,
   };
+}
+
+/**
+ * The interval around the mean of several seeds that is as wide as that of one of them, by root mean square on each side: what
+ * seeds share, their items, does not get more certain by more of them. Undefined where one of them has none.
+ */
+function intervalOfOne(
+  seeds: readonly Pick<Metric, "value" | "ci95">[],
+): [number, number] | undefined {
+  const bounded = seeds.flatMap(({ value, ci95 }) => ci95 ? [{ value, ci95 }] : []);
+  if (bounded.length < seeds.length) return undefined;
+  const { value } = mean(bounded.map(({ value }) => value));
+  const margin = (side: 0 | 1) =>
+    Math.sqrt(mean(bounded.map(({ value, ci95 }) => (ci95[side] - value) ** 2)).value);
+  return [value - margin(0), value + margin(1)];
 }
 
 /** A gain over a baseline is a paired difference already. */
@@ -520,13 +541,8 @@ function ownDifference(metrics: readonly Metric[]): Difference | undefined {
   if (!metrics.every(({ name, ci95 }) => name.startsWith("gain over ") && ci95)) return undefined;
   const { value, ci95: overSeeds } = mean(metrics.map(({ value }) => value));
   const items = Math.min(...metrics.map(({ n }) => n));
-  // Student's intervals know of few items; one stands as it was recorded, several are as wide as one of them, by root mean square.
-  const margin = Math.sqrt(
-    mean(metrics.map(({ value, ci95 }) => (ci95![1] - value) ** 2)).value,
-  );
-  const overItems: [number, number] = metrics.length === 1
-    ? [...metrics[0].ci95!]
-    : [value - margin, value + margin];
+  // Student's intervals know of few items; that of a single seed stands as it was recorded.
+  const overItems = metrics.length === 1 ? metrics[0].ci95! : intervalOfOne(metrics)!;
   const interval = withBoth(value, overItems, overSeeds);
   return {
     value,
@@ -545,10 +561,13 @@ function withBest(rows: readonly MeasuredRow[], columns: readonly TableColumn[])
   const best = columns.map(({ higherIsBetter }, i) => {
     const ranked = rows.flatMap(({ cells }) => cells[i] ?? [])
       .sort((a, b) => higherIsBetter ? b.value - a.value : a.value - b.value);
-    const [first, second] = ranked;
-    if (!first?.sums || !second?.sums) return undefined;
-    const difference = compare(first.sums, second.sums);
-    return difference && !difference.insideNoise ? first : undefined;
+    const [first, ...others] = ranked;
+    if (!first?.sums || others.length === 0) return undefined;
+    // To be better than every other is no more than the least of these claims: chance makes it in 5 % at most, whatever their number.
+    const isBest = others.every(({ sums }) =>
+      sums && compare(first.sums!, sums)?.insideNoise === false
+    );
+    return isBest ? first : undefined;
   });
   return rows.map(({ cells, ...row }) => ({
     ...row,

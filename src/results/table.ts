@@ -90,7 +90,9 @@ export function legend(experiments: readonly ExperimentTables[]): string[] {
       ]
       : []),
     ...(cells.some(({ best }) => best)
-      ? ["Bold: the best of its column, where the difference from the next is outside the noise."]
+      ? [
+        "Bold: the best of its column, where the difference from every other is outside the noise.",
+      ]
       : []),
   ];
 }

@@ -157,13 +157,21 @@ export function differenceInWords({ value, interval }: Difference): string {
 
 /** `0.841 [0.832, 0.850]`, with as many digits as the interval makes sense of. */
 function withInterval(value: number, [low, high]: readonly [number, number]): string {
+  if (Math.abs(value) >= huge) {
+    const [text, ...ends] = [value, low, high].map((number) => inPowers(number, (high - low) / 4));
+    return `${text} [${ends.join(", ")}]`;
+  }
   const digits = digitsFor((high - low) / 4);
   return `${value.toFixed(digits)} [${low.toFixed(digits)}, ${high.toFixed(digits)}]`;
 }
 
 /** A difference with its sign, with as many digits as an uncertainty makes sense of. */
 export function signedBy(value: number, uncertainty: number | undefined): string {
-  const text = uncertainty ? value.toFixed(digitsFor(uncertainty)) : significant(value, 3);
+  const text = !uncertainty
+    ? significant(value, 3)
+    : Math.abs(value) >= huge
+    ? inPowers(value, uncertainty)
+    : value.toFixed(digitsFor(uncertainty));
   return Number(text) === 0 ? text.replace("-", "") : signed(value, text);
 }
 
@@ -176,6 +184,9 @@ export function uncertain({ value, stderr, ci95 }: Measured): string {
   if (stderr === undefined && ci95) return withInterval(value, ci95);
   // Numbers that are all alike may differ by rounding.
   if (stderr === undefined || stderr <= 1e-12) return significant(value, 4);
+  if (Math.abs(value) >= huge) {
+    return `${inPowers(value, stderr)} \u00b1 ${inPowers(stderr, stderr)}`;
+  }
   const digits = digitsFor(stderr);
   return `${value.toFixed(digits)} \u00b1 ${stderr.toFixed(digits)}`;
 }
@@ -186,8 +197,20 @@ function digitsFor(uncertainty: number): number {
   return Math.min(12, Math.max(0, 1 - Math.floor(Math.log10(uncertainty))));
 }
 
+/** Numbers as large as this are told in powers of ten. */
+const huge = 1e6;
+
+/** `9.82e13`, with the figures that two figures of an uncertainty leave, at least two. */
+function inPowers(value: number, uncertainty: number): string {
+  if (!Number.isFinite(value)) return String(value);
+  const power = (number: number) => number === 0 ? 0 : Math.floor(Math.log10(Math.abs(number)));
+  const digits = uncertainty > 0 ? power(value) - power(uncertainty) + 1 : 3;
+  return value.toExponential(Math.min(12, Math.max(1, digits))).replace("e+", "e");
+}
+
 /** A number by its own digits. */
 function significant(value: number, digits: number): string {
   if (Math.abs(value) <= 1e-12) return (0).toPrecision(digits);
+  if (Math.abs(value) >= huge) return value.toExponential(digits - 1).replace("e+", "e");
   return Math.abs(value) >= 1000 ? value.toFixed(0) : value.toPrecision(digits);
 }

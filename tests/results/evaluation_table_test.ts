@@ -163,7 +163,7 @@ test("experimentTables() names runs by themselves where nothing else tells them 
   ]);
 });
 
-test("experimentTables() marks the best only where the next is worse by more than noise", () => {
+test("experimentTables() marks the best only where every other is worse by more than noise", () => {
   const best = (scores: Record<string, number[]>) => {
     const [{ tables: [{ rows }] }] = experimentTables([scoredRun(scores)], scoreSums);
     return rows.filter(({ cells }) => cells[0]!.best).map(({ model }) => model);
@@ -173,6 +173,10 @@ test("experimentTables() marks the best only where the next is worse by more tha
   assert.deepEqual(best({ backbone, longmem: answers(5) }), []);
   assert.deepEqual(best({ backbone, longmem: answers(15), other: answers(14) }), []);
   assert.deepEqual(best({ backbone: answers(15), longmem: backbone }), ["backbone"]);
+  // The next is worse on every question; the last, on average worse still, by one question alone.
+  const next = Array(20).fill(0.9), last = Array.from({ length: 20 }, (_, i) => i ? 1 : -5);
+  assert.deepEqual(best({ backbone: next, longmem: Array(20).fill(1) }), ["longmem"]);
+  assert.deepEqual(best({ backbone: next, longmem: Array(20).fill(1), last }), []);
   const { summary, ...record } = scoredRun({ backbone, longmem: answers(15) });
   const metrics = summary.metrics.map((metric) => ({ ...metric, higherIsBetter: false }));
   const lower = { ...record, summary: { ...summary, metrics } };
@@ -253,6 +257,30 @@ test("experimentTables() judges a gain of several seeds by its items and by its 
   assert.equal(insideNoise, false);
   assert.equal(seeds([0.1, 0.11, 0.09], 0.15).insideNoise, true, "items do not tell");
   assert.equal(seeds([0.1, 0.3, -0.1], 0.05).insideNoise, true, "seeds disagree");
+});
+
+test("experimentTables() counts items in the interval of several seeds, which do not tell of other items", () => {
+  const runs = ([[0.5, 0.4, 0.7], [0.5, 0.2, 0.7]] as const).map(([value, ...ci95], i) =>
+    run({
+      declaration: { seed: i },
+      summary: { run: `seed${i}`, metrics: [metric({ value, ci95 })] },
+    })
+  );
+  const [{ tables: [{ rows: [{ cells: [cell] }] }] }] = experimentTables(runs, none);
+  // The seeds agree; items leave 0.1 or 0.3 below and 0.2 above uncertain.
+  assertClose([...cell!.ci95!], [0.5 - Math.sqrt((0.01 + 0.09) / 2), 0.7], { tolerance: 1e-12 });
+  const apart = runs.map((record, i) => ({
+    ...record,
+    summary: { ...record.summary, metrics: [metric({ value: 3 + i, ci95: [2 + i, 5 + i] })] },
+  }));
+  const [{ tables: [{ rows: [row] }] }] = experimentTables(apart, none);
+  // Half of 3 to 4 is the standard error over seeds, t(1) = 12.7062.
+  const overSeeds = 12.7062 / 2;
+  assertClose(
+    [...row.cells[0]!.ci95!],
+    [3.5 - Math.hypot(1, overSeeds), 3.5 + Math.hypot(2, overSeeds)],
+    { tolerance: 1e-4 },
+  );
 });
 
 /** The cell of an accuracy of all or none, over so many books. */

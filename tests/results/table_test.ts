@@ -42,7 +42,7 @@ n = 12; higher is better; scaled-down.
 - ±: standard error, over the items or, where they are named below a table, over the documents, books or draws that these belong to.
 - vs: difference from the first model on the same items, and its 95 % interval: bootstrap over what ± is over.
 - ≈: that difference is inside the noise: its interval holds 0, or fewer than 6 of what ± is over differ.
-- Bold: the best of its column, where the difference from the next is outside the noise.
+- Bold: the best of its column, where the difference from every other is outside the noise.
 `,
   );
 });
