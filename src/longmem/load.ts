@@ -78,7 +78,10 @@ export interface LongMemModel {
     tokens: Int32Array,
     options?: Batch & { network?: Network },
   ): Promise<{ logits: Float32Array }>;
-  /** Negative log-likelihoods [B, T], in nats, of the target that follows each token. */
+  /**
+   * Negative log-likelihoods [B, T], in nats, of the target that follows each token; or [B, n], where there are fewer
+   * targets, of those that follow the last n tokens of each row.
+   */
   score(
     tokens: Int32Array,
     targets: Int32Array,
