@@ -469,9 +469,17 @@ export function compareRows(
   const [sums, others] = [first, second].map(({ runs, model }) =>
     measurements(runs, { evaluation, column: columns[column], model }, sumsOf).sums
   );
-  const paired = sums && others && compare(sums, others);
+  return compareCells({ ...cells[0], sums }, { ...cells[1], sums: others });
+}
+
+/** Item by item, where there are records of the same items, or else by their intervals. */
+function compareCells(
+  first: Omit<MeasuredCell, "difference">,
+  second: Omit<MeasuredCell, "difference">,
+): Difference | undefined {
+  const paired = first.sums && second.sums && compare(first.sums, second.sums);
   if (paired) return paired;
-  const [estimate, other] = [cells[0], cells[1]].map(({ value, ci95, metrics, over }) => ({
+  const [estimate, other] = [first, second].map(({ value, ci95, metrics, over }) => ({
     value,
     ...(ci95 && { ci95 }),
     n: over?.count ?? Math.min(...metrics.map(({ n }) => n)),
@@ -564,9 +572,11 @@ function withBest(rows: readonly MeasuredRow[], columns: readonly TableColumn[])
     const [first, ...others] = ranked;
     if (!first?.sums || others.length === 0) return undefined;
     // To be better than every other is no more than the least of these claims: chance makes it in 5 % at most, whatever their number.
-    const isBest = others.every(({ sums }) =>
-      sums && compare(first.sums!, sums)?.insideNoise === false
-    );
+    // A number without an interval, as what the commonest label scores, is what it is of these items.
+    const isBest = others.every((other) => {
+      const { value, ci95 = [value, value] as const } = other;
+      return compareCells(first, { ...other, ci95 })?.insideNoise === false;
+    });
     return isBest ? first : undefined;
   });
   return rows.map(({ cells, ...row }) => ({

@@ -76,6 +76,30 @@ test("experimentTables() takes runs that differ only in their seed together", ()
   assert.deepEqual(backbone!.metrics.map(({ value }) => value), [0.3, 0.4, 0.35]);
 });
 
+test("experimentTables() marks the best by intervals where another was asked other items", () => {
+  const best = (ofOther?: readonly [number, number]) => {
+    const { summary, ...record } = scoredRun({
+      backbone: answers(8).slice(4),
+      longmem: answers(15),
+    });
+    const metrics = summary.metrics.map((metric) => ({
+      ...metric,
+      ...(metric.model === "longmem"
+        ? { ci95: [0.6, 0.9] as const }
+        : ofOther && { ci95: ofOther }),
+    }));
+    const [{ tables: [{ rows }] }] = experimentTables(
+      [{ ...record, summary: { ...summary, metrics } }],
+      scoreSums,
+    );
+    return rows.map(({ cells }) => cells[0]!.best);
+  };
+  // 0.75 - 0.25 = 0.5, less the root of 0.15^2 + 0.15^2 or of 0.15^2 + 0.5^2.
+  assert.deepEqual(best([0.1, 0.4]), [false, true]);
+  assert.deepEqual(best([0.1, 0.75]), [false, false]);
+  assert.deepEqual(best(), [false, true]);
+});
+
 test("experimentTables() keeps apart runs that differ in more than their seed", () => {
   const runs = [2, 4].flatMap((chunkTokens) =>
     [1, 2].map((seed) => {
