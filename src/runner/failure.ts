@@ -9,10 +9,10 @@ export function isForeseen(error: unknown): boolean {
     (isSentence(error.message) || isSystemError(error) || isOutOfMemory(error));
 }
 
-/** What V8 says of an array that the machine does not hold, or that no machine would. */
+/** What V8 says of an array that the machine does not hold, or that no machine would; a length below 0 is a fault of the code. */
 function isOutOfMemory(error: Error): boolean {
   return error instanceof RangeError &&
-    /^(Array buffer allocation failed|Invalid (typed array|array buffer) length)/.test(
+    /^(Array buffer allocation failed|Invalid (typed array|array buffer) length(?!: -))/.test(
       error.message,
     );
 }

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { writeBackboneFolder } from "../../src/backbone/checkpoint/folder.ts";
 import { initializeBackbone } from "../../src/backbone/initialization.ts";
-import { failureText } from "../../src/runner/failure.ts";
+import { failureText, isForeseen } from "../../src/runner/failure.ts";
 import { assert, test } from "../testing.ts";
 import { smallBackbone } from "../training/small_training.ts";
 import {
@@ -329,3 +329,36 @@ runTest(
     assert.equal((await readLines(path, "metrics.jsonl")).length, 13);
   },
 );
+
+test("isForeseen() tells sentences and the system's refusals from faults of the code", () => {
+  const foreseen = [
+    new RangeError("Cannot use the backbone as its vocabulary is small: current size is 13"),
+    attempt(() => Deno.readTextFileSync("nowhere")),
+    attempt(() => new Float32Array(2 ** 53)),
+    attempt(() => new ArrayBuffer(2 ** 52)),
+  ];
+  const faults = [
+    attempt(() => (undefined as unknown as { x: number }).x),
+    attempt(() => {
+      const { x } = undefined as unknown as { x: number };
+      return x;
+    }),
+    attempt(() => [].reduce((a) => a)),
+    attempt(() => new Float32Array(-1)),
+    new Error("Cannot run a graph: shapes differ"),
+    "text",
+  ];
+  assert.deepEqual(foreseen.map(isForeseen), foreseen.map(() => true));
+  assert.deepEqual(faults.map(isForeseen), faults.map(() => false));
+  assert.equal(failureText(foreseen[0]), (foreseen[0] as Error).message);
+  assert.match(failureText(faults[0]), /^TypeError: Cannot read .*\n {4}at /);
+  assert.equal(failureText("text"), "text");
+});
+
+function attempt(action: () => unknown): unknown {
+  try {
+    action();
+  } catch (error) {
+    return error;
+  }
+}

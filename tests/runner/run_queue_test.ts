@@ -10,7 +10,6 @@ import {
   type QueueOptions,
   summarizeQueue,
 } from "../../src/runner/run_queue.ts";
-import { failureText, isForeseen } from "../../src/runner/failure.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { smallExperiment } from "../experiment/small_experiment.ts";
 import { assert, test } from "../testing.ts";
@@ -237,34 +236,3 @@ test("summarizeQueue() counts what runs have come to, earlier ones apart", () =>
   );
   assert.equal(summarizeQueue(["completed"], "r"), "1 run: 1 completed; results are in r");
 });
-
-test("isForeseen() tells sentences and the system's refusals from faults of the code", () => {
-  const foreseen = [
-    new RangeError("Cannot use the backbone as its vocabulary is small: current size is 13"),
-    attempt(() => Deno.readTextFileSync("nowhere")),
-  ];
-  const faults = [
-    attempt(() => (undefined as unknown as { x: number }).x),
-    attempt(() => {
-      const { x } = undefined as unknown as { x: number };
-      return x;
-    }),
-    attempt(() => [].reduce((a) => a)),
-    attempt(() => new Float32Array(-1)),
-    new Error("Cannot run a graph: shapes differ"),
-    "text",
-  ];
-  assert.deepEqual(foreseen.map(isForeseen), [true, true]);
-  assert.deepEqual(faults.map(isForeseen), faults.map(() => false));
-  assert.equal(failureText(foreseen[0]), (foreseen[0] as Error).message);
-  assert.match(failureText(faults[0]), /^TypeError: Cannot read .*\n {4}at /);
-  assert.equal(failureText("text"), "text");
-});
-
-function attempt(action: () => unknown): unknown {
-  try {
-    action();
-  } catch (error) {
-    return error;
-  }
-}
