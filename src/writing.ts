@@ -48,8 +48,7 @@ export async function writeAtomically(
   path: string,
   content: string | Iterable<Uint8Array<ArrayBuffer>>,
 ): Promise<void> {
-  // Of this process alone, and of the same name when it writes again: a kill leaves one behind at most.
-  const temporary = `${path}.${Deno.pid}.part`;
+  const temporary = temporaryOf(path);
   await writing(path, async () => {
     try {
       {
@@ -69,6 +68,20 @@ export async function writeAtomically(
       throw error;
     }
   });
+}
+
+/** Where a file is written before it takes its name: of this process alone, so that a kill leaves one behind at most. */
+export function temporaryOf(path: string): string {
+  return `${path}.${Deno.pid}.part`;
+}
+
+/** Removes what processes were writing below a folder when they were killed; nobody may be writing there. */
+export async function removeCutOff(folder: string): Promise<void> {
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    const path = `${folder}/${name}`;
+    if (isDirectory) await removeCutOff(path);
+    else if (/\.\d+\.part$/.test(name)) await writing(path, () => removeIfThere(path));
+  }
 }
 
 /** Removes a file, or a folder with all it holds; does nothing where there is none. */

@@ -6,7 +6,8 @@ import { describeItems, type Estimate, estimateRun } from "../experiment/estimat
 import { modelName } from "../experiment/model_name.ts";
 import type { ResolvedRun } from "../experiment/resolve.ts";
 import type { Environment } from "../results/environment.ts";
-import { formatVariation, readSummary, type RunState } from "../results/run_files.ts";
+import { formatVariation, type RunState } from "../results/run_files.ts";
+import { readRunSummary } from "../results/run_record.ts";
 import { repetitionRemarks, runPath } from "../runner/recorded_run.ts";
 import { describeSources } from "./missing_data.ts";
 
@@ -53,7 +54,7 @@ async function prospectOf(
   const remarks = repetitionRemarks(run, environment).map((text) => `again: ${text}`);
   const estimate = await estimateRun(run.experiment);
   try {
-    const summary = await readSummary(`${runPath(results, run)}/summary.json`);
+    const summary = await readRunSummary(runPath(results, run));
     return { run, estimate, state: summary?.state ?? "planned", remarks };
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;

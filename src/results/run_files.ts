@@ -4,8 +4,11 @@
 import { basename, dirname, join } from "node:path";
 import type { Environment } from "./environment.ts";
 
-/** What a run has come to. `running` in a folder that nobody writes is a run that was killed. */
-export type RunState = "planned" | "running" | "completed" | "failed" | "interrupted";
+/**
+ * What a run has come to. `stopped` is never recorded, but read: a run that says it is `running` while no process has its
+ * lock was killed, or could not write what it came to, as on a full disk.
+ */
+export type RunState = "planned" | "running" | "stopped" | "completed" | "failed" | "interrupted";
 
 /** One number that a run measured, with its uncertainty. */
 export interface Metric {

@@ -16,7 +16,7 @@
  * is killed, its folder can be opened again and nothing finished is lost.
  */
 import { join } from "node:path";
-import { removeIfThere, writeAtomically, writing } from "../writing.ts";
+import { removeCutOff, removeIfThere, writeAtomically, writing } from "../writing.ts";
 import type { Environment } from "./environment.ts";
 import {
   type Metric,
@@ -104,7 +104,7 @@ export class RunFolder {
 
   /**
    * Opens the folder of a run, creating it where it is missing. An earlier run's summary, metrics and
-   * samples are kept, unless `fresh`.
+   * samples are kept, unless `fresh`; what it was writing when it was killed is removed. No other process may have the run's lock.
    *
    * @throws {Error} Where the folder cannot be written, or its summary is not one.
    */
@@ -112,6 +112,7 @@ export class RunFolder {
     const { identity, declaration } = options;
     const path = join(options.results, identity.experiment, identity.run);
     await writing(path, () => Deno.mkdir(path, { recursive: true }));
+    await removeCutOff(path);
     if (options.fresh) {
       for (const name of runFiles) {
         await writing(path, () => removeIfThere(join(path, name)));

@@ -2,6 +2,7 @@
  * Runs as they lie in results folders, for those who only read them.
  */
 import { join } from "node:path";
+import { isLocked } from "../lock.ts";
 import {
   type MetricsRecord,
   readMetricsRecords,
@@ -88,13 +89,24 @@ async function runPaths(folder: string): Promise<string[]> {
 }
 
 /**
+ * Reads the summary of a run for those who do not execute it; undefined where there is none.
+ *
+ * @throws {SyntaxError} Where the file is not a summary.
+ */
+export async function readRunSummary(path: string): Promise<RunSummary | undefined> {
+  const summary = await readSummary(join(path, "summary.json"));
+  const stopped = summary?.state === "running" && await isLocked(join(path, "lock")) === false;
+  return stopped ? { ...summary, state: "stopped" } : summary;
+}
+
+/**
  * Reads one run.
  *
  * @throws {Deno.errors.NotFound} Where the folder has no `summary.json`.
  * @throws {SyntaxError} Where a file cannot be read.
  */
 export async function readRunRecord(path: string): Promise<RunRecord> {
-  const summary = await readSummary(join(path, "summary.json"));
+  const summary = await readRunSummary(path);
   if (!summary) throw new Deno.errors.NotFound(`Cannot read run "${path}" as it has no summary`);
   const isCompleted = summary.state === "completed";
   const declaration = await readRunFile(join(path, "experiment.json"));

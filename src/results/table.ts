@@ -138,7 +138,9 @@ export function unfinishedText({ run, count, state, error, command }: Unfinished
     case "interrupted":
       return `${run} was interrupted; \`${command}\` resumes it`;
     case "running":
-      return `${run} is running, or was killed; then \`${command}\` resumes it`;
+      return `${run} is running; once it is stopped, \`${command}\` resumes it`;
+    case "stopped":
+      return `${run} was stopped; \`${command}\` resumes it`;
     case "planned":
       return count === undefined
         ? `${run} has not begun; \`${command}\` runs it`

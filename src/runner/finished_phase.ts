@@ -15,8 +15,8 @@ import type { ResolvedExperiment } from "../experiment/declaration.ts";
 import { canonicalJson } from "../experiment/resolve.ts";
 import { type MetricsRecord, readMetricsRecords } from "../results/run_files.ts";
 import type { TensorMap } from "../tensor.ts";
-import { writeAtomically, writing } from "../writing.ts";
-import { describeHolder, FileLock } from "./lock.ts";
+import { temporaryOf, writeAtomically, writing } from "../writing.ts";
+import { describeHolder, FileLock } from "../lock.ts";
 import type { RunContext } from "./run.ts";
 import type { RunDocument, RunText } from "./text.ts";
 import type { Phase } from "./training.ts";
@@ -176,8 +176,8 @@ export async function takeFinishedPhase(
 /** Writes a copy that is there whole or not at all. */
 async function copyFile(from: string, to: string): Promise<void> {
   await writing(to, async () => {
-    await Deno.copyFile(from, `${to}.part`);
-    await Deno.rename(`${to}.part`, to);
+    await Deno.copyFile(from, temporaryOf(to));
+    await Deno.rename(temporaryOf(to), to);
   });
 }
 

@@ -11,7 +11,7 @@ import type { RunEnvironment } from "../results/run_files.ts";
 import { type RecordWatch, RunFolder } from "../results/run_folder.ts";
 import { writing } from "../writing.ts";
 import { failureDetails, isUnready } from "./failure.ts";
-import { FileLock, type LockHolder } from "./lock.ts";
+import { FileLock, type LockHolder } from "../lock.ts";
 import type { RunContext, RunExecutor } from "./run.ts";
 
 /** The folder of a run below a folder of results. */

@@ -6,7 +6,7 @@ import { deviceKinds } from "../runtime/device.ts";
 import { allowedWords } from "../suggestion.ts";
 import { Display } from "./display.ts";
 import { Progress } from "./progress.ts";
-import { describeHolder } from "./lock.ts";
+import { describeHolder } from "../lock.ts";
 import { lockRun, openRunFolder, recordRun } from "./recorded_run.ts";
 import { executeRun } from "./run.ts";
 import { outdatedNames } from "./run_queue.ts";

@@ -7,7 +7,7 @@ import type { Environment } from "../results/environment.ts";
 import { formatVariation, readSummary, type RunSummary } from "../results/run_files.ts";
 import { recordVariation } from "../results/run_folder.ts";
 import { failureText } from "./failure.ts";
-import { describeHolder } from "./lock.ts";
+import { describeHolder } from "../lock.ts";
 import type { Display } from "./display.ts";
 import { Pace, type Work } from "./pace.ts";
 import { Progress } from "./progress.ts";

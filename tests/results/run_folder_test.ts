@@ -216,6 +216,21 @@ folderTest(
   },
 );
 
+folderTest("what a killed run was writing is removed, and nothing else", async (open, path) => {
+  await (await open()).writeSamples("perplexity-test", "backbone", [{ item: "a", nats: 1 }]);
+  await Deno.mkdir(`${path}/checkpoint/longmem`, { recursive: true });
+  const kept = ["notes.part", "checkpoint/longmem/weights.safetensors"];
+  const cutOff = ["samples/perplexity-test.jsonl", "checkpoint/longmem/weights.safetensors"]
+    .map((name) => `${name}.12045.part`);
+  for (const name of [...kept, ...cutOff]) await Deno.writeTextFile(`${path}/${name}`, "half");
+  const { length } = await (await open()).readSamples("perplexity-test");
+  assert.equal(length, 1);
+  for (const name of kept) assert.equal(await Deno.readTextFile(`${path}/${name}`), "half");
+  for (const name of cutOff) {
+    await assert.rejects(Deno.stat(`${path}/${name}`), Deno.errors.NotFound, name);
+  }
+});
+
 folderTest("a run that was only planned has no earlier part", async (open, path) => {
   await open();
   await open();

@@ -1,4 +1,7 @@
-import { findRunRecords, replicationKey } from "../../src/results/run_record.ts";
+import { FileLock } from "../../src/lock.ts";
+import type { RunState } from "../../src/results/run_files.ts";
+import { findRunRecords, readRunRecord, replicationKey } from "../../src/results/run_record.ts";
+import { withFolder } from "../temporary_folder.ts";
 import { assert, test } from "../testing.ts";
 import { run } from "./run_records.ts";
 
@@ -79,6 +82,27 @@ test("findRunRecords() leaves out a run that is damaged, and says which file and
     await Deno.remove(results, { recursive: true });
   }
 });
+
+test("readRunRecord() says of a run that is running without a process that it was stopped", () =>
+  withFolder(async (folder) => {
+    const state = async (state: RunState) => {
+      const { summary } = run({ summary: { state } });
+      await Deno.writeTextFile(`${folder}/summary.json`, JSON.stringify(summary));
+      return (await readRunRecord(folder)).summary.state;
+    };
+    assert.equal(await state("running"), "stopped", "copied without its lock");
+    const taken = await FileLock.take(`${folder}/lock`);
+    assert.ok("lock" in taken);
+    assert.equal(await state("running"), "running");
+    taken.lock[Symbol.dispose]();
+    assert.equal(await state("running"), "stopped");
+    for (const other of ["planned", "completed", "failed", "interrupted"] as const) {
+      assert.equal(await state(other), other);
+    }
+    const again = await FileLock.take(`${folder}/lock`);
+    assert.ok("lock" in again, "whoever reads keeps no lock");
+    again.lock[Symbol.dispose]();
+  }));
 
 test("replicationKey() is the same for other seeds and labels, and for nothing else", () => {
   const declaration = {

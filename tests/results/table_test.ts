@@ -168,7 +168,9 @@ test("formatTables() has what a sweep varies as its first columns", () => {
 
 test("formatTables() lists what is not completed, with what to do", () => {
   const environment = { declarationFile: "a.ts" } as never;
-  const unfinished = (["failed", "interrupted", "running", "planned"] as const).map((state) =>
+  const unfinished = (["failed", "interrupted", "running", "stopped", "planned"] as const).map((
+    state,
+  ) =>
     run({
       environment,
       summary: {
@@ -183,7 +185,8 @@ test("formatTables() lists what is not completed, with what to do", () => {
   assert.deepEqual(lines, [
     "- failed failed: Cannot go on; once that is mended, `deno task run a.ts --retry-failed` goes on",
     "- interrupted was interrupted; `deno task run a.ts` resumes it",
-    "- running is running, or was killed; then `deno task run a.ts` resumes it",
+    "- running is running; once it is stopped, `deno task run a.ts` resumes it",
+    "- stopped was stopped; `deno task run a.ts` resumes it",
     "- planned has not begun; `deno task run a.ts` runs it",
   ]);
 });
