@@ -39,7 +39,7 @@ export function runCommand(output: Output, executor: () => Promise<RunExecutor>)
       {
         name: "set",
         value: "path=value",
-        help: "override a field of every experiment; repeatable",
+        help: "override a field of every experiment, or sweep it: sweep.seed=1,2,3; repeatable",
       },
       { ...deviceFlag, help: "where to run" },
       { name: "results", value: "DIR", help: "folder of the results (default results)" },

@@ -325,13 +325,57 @@ test("assign() takes the place of the sweep of a field, and of fields within it"
   ]);
 });
 
-test("assign() refuses a part of a swept field, and the sweep itself", () => {
+test("assign() sweeps a field over a list of values, each read as the field's type asks", () => {
+  const sweepAfter = (...assignments: string[]) => assign(small, assignments).sweep;
+  assert.deepEqual(sweepAfter("sweep.memory.chunkTokens=2,4, 1_6"), {
+    "memory.chunkTokens": [2, 4, 16],
+  });
+  assert.deepEqual(sweepAfter("sweep.seed=[1,2]", "sweep.memory.storage=float32,float16"), {
+    seed: [1, 2],
+    "memory.storage": ["float32", "float16"],
+  });
+  const indexes = 'sweep.memory.index=[{"kind":"exact"},{"kind":"hnsw","m":8}]';
+  assert.deepEqual(sweepAfter(indexes), {
+    "memory.index": [{ kind: "exact" }, { kind: "hnsw", m: 8 }],
+  });
+  assert.deepEqual(variations(assign(small, [indexes, "sweep.seed=3,4"])).length, 4);
+  assert.equal(sweepAfter("sweep.seed=1,2", "seed=3"), undefined);
+  // A list takes the place of an earlier one of the field, and of fields within it, also where they were zipped.
+  const { "memory.index": index, zip: { seed: _, ...zip } = {} } = swept.sweep!;
+  assert.deepEqual(assign(swept, ["sweep.memory.chunkTokens=8", "sweep.seed=5,6"]).sweep, {
+    "memory.index": index,
+    zip,
+    "memory.chunkTokens": [8],
+    seed: [5, 6],
+  });
+});
+
+test("assign() refuses sweeps that are no lists of a field's values, and says how a list is swept", () => {
+  const refused = {
+    "sweep.memory.storage=float32,flot16":
+      'Cannot set memory.storage: current value is "flot16", allowed are float32, float16 (did you mean "float16"?)',
+    "sweep.sed=1":
+      /^Cannot set sed as "sed" is no field of an experiment: .* \(did you mean "seed"\?\)$/,
+    "sweep.seed=1,":
+      'Cannot set seed as its value is no number: current value is "", allowed are integers from 0, below 2^32',
+    "sweep.seed=[1,":
+      'Cannot set sweep.seed as its values are no JSON list: current value is "[1,", allowed are lists of integers from 0, below 2^32',
+    sweep: /^Cannot set a field as path=value is expected/,
+    "sweep=1":
+      "Cannot set sweep as one field's values are expected: allowed are assignments such as sweep.memory.chunkTokens=1,2,4",
+    "sweep.zip.seed=1":
+      "Cannot set sweep.zip.seed as one field's values are expected: allowed are assignments such as sweep.memory.chunkTokens=1,2,4",
+    "seed=1,2":
+      'Cannot set seed as its value is no number: current value is "1,2", allowed are integers from 0, below 2^32; a list is swept by --set sweep.seed=1,2',
+  };
+  for (const [assignment, message] of Object.entries(refused)) {
+    assert.throws(() => assign(small, [assignment]), { message }, assignment);
+  }
+});
+
+test("assign() refuses a part of a swept field", () => {
   assert.throws(() => assign(swept, ["memory.index.kind=hnsw"]), {
     message:
       "Cannot set memory.index.kind as memory.index is swept, of which it is part: set memory.index itself, which takes the place of its sweep",
-  });
-  assert.throws(() => assign(swept, ["sweep.seed=1"]), {
-    message:
-      "Cannot set sweep.seed as a sweep cannot be set: set the field itself, as in memory.chunkTokens=4, which takes the place of its sweep",
   });
 });
