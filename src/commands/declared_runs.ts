@@ -2,6 +2,7 @@
  * Runs that declarations ask for, whether or not they have begun: so that tables say what is missing, and how to get it.
  */
 import { basename, dirname } from "node:path";
+import { exportsDefault } from "../experiment/declaration_file.ts";
 import { missingPaths } from "../experiment/estimate.ts";
 import { type ResolvedRun, resolveRuns } from "../experiment/resolve.ts";
 import { type FoundRuns, readRunRecords, type RunRecord } from "../results/run_record.ts";
@@ -36,12 +37,15 @@ export async function declaredRuns(
   return runs.length === 0 ? undefined : await found(runs, dirname(path));
 }
 
-/** Whether a path is a declaration, or a folder with one at some depth. */
+/** Whether a path is a module, or a folder with one at some depth that may be a declaration. */
 async function declares(path: string): Promise<boolean> {
   const information = await Deno.stat(path).catch(() => undefined);
   if (!information?.isDirectory) return information !== undefined && path.endsWith(".ts");
-  for await (const { name } of Deno.readDir(path)) {
-    if (await declares(`${path}/${name}`)) return true;
+  for await (const { name, isDirectory } of Deno.readDir(path)) {
+    const inner = `${path}/${name}`;
+    if (isDirectory ? await declares(inner) : name.endsWith(".ts") && await exportsDefault(inner)) {
+      return true;
+    }
   }
   return false;
 }

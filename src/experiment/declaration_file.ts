@@ -24,7 +24,7 @@ const recordedFile = "experiment.json";
 
 /**
  * Loads what files declare as their default export: one experiment, or a list of them. Of a folder, all
- * `.ts` files below it are loaded, and those without a default export passed over. The folder of a run,
+ * `.ts` files below it are loaded, but for those without a default export, which are not run. The folder of a run,
  * or the `experiment.json` in it, declares that run; other JSON declares as such, too.
  *
  * @throws {DeclarationError} Where a path is missing or declares nothing.
@@ -88,9 +88,15 @@ async function declarationFiles(path: string): Promise<string[]> {
   for (const entry of entries) {
     const inner = join(path, entry.name);
     if (entry.isDirectory) files.push(...await declarationFiles(inner));
-    else if (entry.name.endsWith(".ts")) files.push(inner);
+    else if (entry.name.endsWith(".ts") && await exportsDefault(inner)) files.push(inner);
   }
   return files;
+}
+
+/** Whether a module says that it has a default export: of a folder, no other is run, whatever it may be. */
+export async function exportsDefault(file: string): Promise<boolean> {
+  const text = await Deno.readTextFile(file);
+  return /^\s*export\s+default\b|\bexport\s*\{[^}]*\bdefault\b/m.test(text);
 }
 
 async function readJson(file: string): Promise<unknown> {

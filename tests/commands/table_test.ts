@@ -65,3 +65,19 @@ test("table of declarations names the data that is missing, and where it is from
     assert.match(text, /^- \S+ has not begun; `deno task run \S*far\.ts` runs it$/m);
   });
 });
+
+test("table of a folder of other modules says that no run is in there, and runs none of them", async () => {
+  await withFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/other.ts`, `throw new Error("this module was run");\n`);
+    const none = { name: "UsageError", message: /Cannot print .* as no run is in there$/ };
+    await assert.rejects(printed(folder), none);
+    await Deno.writeTextFile(
+      `${folder}/shared.ts`,
+      "const shared = {};\nexport { shared as default };\n",
+    );
+    await assert.rejects(
+      printed(folder),
+      /shared\.ts: Cannot declare experiment as 5 fields are wrong/,
+    );
+  });
+});
