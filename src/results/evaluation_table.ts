@@ -12,9 +12,11 @@ import {
   withBoth,
 } from "./comparison.ts";
 import { isProportion, type MetricAxis, metricLabel } from "./metric_label.ts";
-import { formatSwept, type Metric, type RunState, type SampleRecord } from "./run_files.ts";
-import { type DamagedRun, replicationKey, type RunRecord, seedOf } from "./run_record.ts";
+import type { Metric, SampleRecord } from "./run_files.ts";
+import { bySweptValues, replicaGroups, sweptHeadings, variations } from "./run_groups.ts";
+import type { DamagedRun, RunRecord } from "./run_record.ts";
 import { mean, proportionInterval } from "./statistics.ts";
+import { runCommandOf, type UnfinishedRun, unfinishedRuns } from "./unfinished_run.ts";
 
 /** Tells of which sums over items a metric was computed; undefined where it was not, or nobody knows. */
 export type SumsOf = (metric: Metric, samples: readonly SampleRecord[]) => ItemSums | undefined;
@@ -93,20 +95,6 @@ export interface EvaluationTable {
   readonly rows: readonly TableRow[];
 }
 
-/** A run that has not come to its end. */
-export interface UnfinishedRun {
-  /** The run. */
-  readonly run: string;
-  /** How many runs like it there are, where that is more than it. */
-  readonly count?: number;
-  /** What it has come to. */
-  readonly state: RunState;
-  /** First line of the error that ended it. */
-  readonly error?: string;
-  /** What goes on with it. */
-  readonly command: string;
-}
-
 /** All that is to be said of an experiment's numbers. */
 export interface ExperimentTables {
   /** Its name. */
@@ -145,7 +133,7 @@ export function experimentTables(
         runs,
         tables: tablesOf(runs, sumsOf),
         remarks: [...damageRemarks(runs, damaged), ...staleRemarks(runs)],
-        unfinished: withPlannedTogether(runs.flatMap(unfinishedRun)),
+        unfinished: unfinishedRuns(runs),
       };
     },
   );
@@ -158,54 +146,6 @@ function labelsOf(runs: readonly RunRecord[]): string[] {
     ...(scaledDown ? ["scaled-down"] : []),
     ...(limits.length > 0 ? [`limited to ${limits.join(" or ")} items per evaluation`] : []),
   ];
-}
-
-/** The command that runs what a run's declaration declares. */
-export function runCommandOf(record: RunRecord): string {
-  const { path, environment, summary } = record;
-  const results = dirname(dirname(path));
-  const { declarationFile = record.declarationFile ?? "FILE", assignments = [] } = environment ??
-    {};
-  const { limit } = summary;
-  return [
-    `deno task ${startsProcesses(record) ? "measure" : "run"} ${quoted(declarationFile)}`,
-    ...assignments.map((assignment) => `--set ${quoted(assignment)}`),
-    ...(limit === undefined ? [] : [`--limit ${limit}`]),
-    ...(results === "results" ? [] : [`--results ${quoted(results)}`]),
-  ].join(" ");
-}
-
-/** Whether a run measures efficiency, each model in a process of its own, which needs more permissions. */
-function startsProcesses({ declaration }: RunRecord): boolean {
-  const { evaluations = [] } = (declaration ?? {}) as { evaluations?: { kind?: string }[] };
-  return evaluations.some(({ kind }) => kind === "efficiency");
-}
-
-/** A word as a shell reads it. */
-function quoted(word: string): string {
-  return /^[\w./=:,+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
-}
-
-function unfinishedRun(record: RunRecord): UnfinishedRun[] {
-  const { run, state, error } = record.summary;
-  if (state === "completed") return [];
-  return [{
-    run,
-    state,
-    ...(error !== undefined && { error: error.split("\n")[0] }),
-    command: runCommandOf(record),
-  }];
-}
-
-/** Runs that have not begun, and that one command begins, are named together. */
-function withPlannedTogether(unfinished: readonly UnfinishedRun[]): UnfinishedRun[] {
-  const groups = Map.groupBy(
-    unfinished,
-    ({ run, state, command }) => state === "planned" ? command : run,
-  );
-  return [...groups.values()].map((alike) =>
-    alike.length === 1 ? alike[0] : { ...alike[0], count: alike.length }
-  );
 }
 
 /** The newest version of each metric, by evaluation and name: numbers of two versions are never compared. */
@@ -246,57 +186,6 @@ function staleRemarks(runs: readonly RunRecord[]): string[] {
   });
 }
 
-/** Runs that differ in nothing but their seed, by seed. */
-function replicaGroups(runs: readonly RunRecord[]): RunRecord[][] {
-  const groups = new Map<string, RunRecord[]>();
-  for (const run of runs) {
-    let key = replicationKey(run);
-    // The same seed twice is no replica.
-    while (groups.get(key)?.some((other) => seedOf(other) === seedOf(run))) key += "+";
-    groups.set(key, [...groups.get(key) ?? [], run]);
-  }
-  return [...groups.values()].map((group) => group.toSorted((a, b) => seedOf(a) - seedOf(b)));
-}
-
-/** What tells groups apart: what a sweep varies and, where that does not, the names of runs. */
-function variations(
-  groups: readonly (readonly RunRecord[])[],
-  headings: ReadonlyMap<string, string>,
-): Record<string, string>[] {
-  if (groups.length === 1) return [{}];
-  const varied = groups.map(([{ summary }]) =>
-    Object.fromEntries(
-      sweptFields(summary).map(([field, value]) => [headings.get(field)!, sweptLabel(value)]),
-    ) as Record<string, string>
-  );
-  const distinct = new Set(varied.map((fields) => JSON.stringify(fields))).size;
-  if (distinct === groups.length) return varied;
-  return groups.map(([{ summary }], i) => ({ ...varied[i], run: summary.run }));
-}
-
-function sweptFields({ variation }: RunRecord["summary"]): [string, unknown][] {
-  return Object.entries(variation ?? {}).filter(([field]) => field !== "seed");
-}
-
-/** Headings of swept fields by their paths: the last name of each, `capacityTokens`, but where two have the same. */
-function sweptHeadings(runs: readonly RunRecord[]): Map<string, string> {
-  const fields = [
-    ...new Set(runs.flatMap(({ summary }) => sweptFields(summary).map(([field]) => field))),
-  ];
-  const last = (field: string) => field.split(".").at(-1)!;
-  return new Map(fields.map((field) => {
-    const isAlone = fields.filter((other) => last(other) === last(field)).length === 1;
-    return [field, isAlone ? last(field) : field];
-  }));
-}
-
-/** A swept value as tables show it: a variant by its kind, `blocks [0,2]`. */
-function sweptLabel(value: unknown): string {
-  if (typeof value !== "object" || value === null || !("kind" in value)) return formatSwept(value);
-  const { kind, ...fields } = value;
-  return [kind, ...Object.values(fields)].map(formatSwept).join(" ");
-}
-
 /** The headings that tell runs apart, without those whose values follow from the ones before, as of lists swept side by side. */
 export function tellingFields(
   { varied, rows }: Pick<EvaluationTable, "varied" | "rows">,
@@ -311,26 +200,6 @@ export function tellingFields(
     if (!follows) kept.push(name);
   }
   return kept;
-}
-
-/** Orders runs of a sweep by the values of its fields, numbers by size; others as they are. */
-function bySweptValues(
-  [{ summary: { variation: a = {} } }]: readonly RunRecord[],
-  [{ summary: { variation: b = {} } }]: readonly RunRecord[],
-): number {
-  for (const [field, first] of Object.entries(a)) {
-    const second = b[field];
-    if (field === "seed" || second === undefined) continue;
-    const order = typeof first === "number" && typeof second === "number"
-      ? first - second
-      : formatSwept(first) < formatSwept(second)
-      ? -1
-      : formatSwept(first) > formatSwept(second)
-      ? 1
-      : 0;
-    if (order !== 0) return order;
-  }
-  return 0;
 }
 
 function tablesOf(runs: readonly RunRecord[], sumsOf: SumsOf): EvaluationTable[] {

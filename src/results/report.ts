@@ -10,7 +10,8 @@ import { type ReportFigure, reportFigures } from "./report_figures.ts";
 import { reproductionNotes, reproductionsOf, reproductionText } from "./reproduction.ts";
 import type { RunEnvironment } from "./run_files.ts";
 import type { RunRecord } from "./run_record.ts";
-import { htmlList, legend, unfinishedText } from "./table.ts";
+import { htmlList, legend } from "./table.ts";
+import { unfinishedText } from "./unfinished_run.ts";
 import { type TableText, tableText } from "./table_text.ts";
 
 /** A report. */

@@ -4,7 +4,6 @@
 import {
   type EvaluationTable,
   type ExperimentTables,
-  runCommandOf,
   type TableCell,
   type TableRow,
 } from "./evaluation_table.ts";
@@ -16,6 +15,7 @@ import {
 } from "./published.ts";
 import type { RunRecord } from "./run_record.ts";
 import { signedBy, type TableText, uncertain } from "./table_text.ts";
+import { runCommandOf } from "./unfinished_run.ts";
 
 /** Which published table an experiment is about, and what of it stands for what. */
 export interface ReproductionConfig {

@@ -9,7 +9,6 @@ import {
   type TableColumn,
   type TableRow,
   uncertaintyOf,
-  type UnfinishedRun,
 } from "./evaluation_table.ts";
 import {
   type Reproduction,
@@ -21,6 +20,7 @@ import { type TableText, tableText } from "./table_text.ts";
 import { escapeHtml, htmlTable } from "./html.ts";
 import { formatVariation } from "./run_files.ts";
 import { type RunRecord, seedOf } from "./run_record.ts";
+import { unfinishedText } from "./unfinished_run.ts";
 
 /** Formats of a table. */
 export const tableFormats = ["md", "csv", "json", "html"] as const;
@@ -126,30 +126,6 @@ function notesText({ notes }: TableText): string[] {
 
 function bulletList(lines: readonly string[]): string {
   return lines.map((line) => `- ${line}`).join("\n");
-}
-
-/** What a run has come to and what to do: one sentence. */
-export function unfinishedText({ run, count, state, error, command }: UnfinishedRun): string {
-  switch (state) {
-    case "failed":
-      return `${run} failed: ${
-        error ?? "no reason recorded"
-      }; once that is mended, \`${command} --retry-failed\` goes on`;
-    case "interrupted":
-      return `${run} was interrupted; \`${command}\` resumes it`;
-    case "running":
-      return `${run} is running; once it is stopped, \`${command}\` resumes it`;
-    case "stopped":
-      return `${run} was stopped; \`${command}\` resumes it`;
-    case "planned":
-      return count === undefined
-        ? `${run} has not begun; \`${command}\` runs it`
-        : `${count} runs have not begun; \`${command}\` runs them`;
-    case "completed":
-      return `${run} is completed`;
-    default:
-      return state satisfies never;
-  }
 }
 
 function markdownLegend(experiments: readonly ExperimentTables[]): string {
