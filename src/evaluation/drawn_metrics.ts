@@ -213,21 +213,72 @@ const measureFields: Readonly<Record<string, string>> = {
   F1: "f1",
 };
 
-/** Sums over draws of the metrics over all draws; undefined for every other metric. */
+/**
+ * Sums over draws of the metrics over all draws, and across them over what they ask, where that is the same; undefined for
+ * every other metric.
+ */
 export function drawnSums(name: string, samples: readonly SampleRecord[]): ItemSums | undefined {
   const [measure] = Object.keys(measureFields).filter((key) =>
     name === key || name.startsWith(`${key} `)
   );
   const drawn = samples.every(({ task, seed }) => task !== undefined && seed !== undefined);
   if (measure === undefined || !drawn) return undefined;
+  const drawsOf = (records: readonly SampleRecord[]) =>
+    bySeed(records, { name: measure, field: measureFields[measure] });
   const task = name.slice(measure.length + 1);
-  const records = task === "" ? samples : samples.filter((sample) => sample.task === task);
-  const draws = bySeed(records, { name: measure, field: measureFields[measure] });
+  if (task === "average") {
+    return averageSums([...Map.groupBy(samples, ({ task }) => String(task)).values()].map(drawsOf));
+  }
+  const draws = drawsOf(task === "" ? samples : samples.filter((sample) => sample.task === task));
+  const across = sumsOfQuestions(draws);
   return {
     items: draws.map(({ seed }) => `draw ${seed}`),
     unit: "draws",
     numerators: draws.map(({ scores }) => sumOf(scores)),
     denominators: draws.map(({ scores }) => scores.length),
+    exponential: false,
+    ...(across && { across }),
+  };
+}
+
+/** The sums of an average of tasks, each counted alike; undefined where they have not as many draws. */
+function averageSums(tasks: readonly (readonly Draw[])[]): ItemSums | undefined {
+  if (tasks.some((draws) => draws.length !== tasks[0].length)) return undefined;
+  const questions = tasks.map(sumsOfQuestions);
+  const across = questions.every((sums) => sums !== undefined) && {
+    items: questions.flatMap(({ items }, i) => items.map((item) => `${i} ${item}`)),
+    unit: "questions",
+    numerators: questions.flatMap(({ numerators }) =>
+      numerators.map((sum) => sum / numerators.length)
+    ),
+    denominators: questions.flatMap(({ denominators }) =>
+      denominators.map((sum) => sum / denominators.length)
+    ),
+    exponential: false,
+  };
+  return {
+    items: tasks[0].map(({ seed }) => `draw ${seed}`),
+    unit: "draws",
+    numerators: averages(tasks),
+    denominators: tasks[0].map(() => 1),
+    exponential: false,
+    ...(across && { across }),
+  };
+}
+
+/** Sums over questions; undefined where draws do not ask the same. */
+function sumsOfQuestions(draws: readonly Draw[]): ItemSums | undefined {
+  const [first, ...others] = draws;
+  const areSame = others.length > 0 &&
+    others.every(({ items }) =>
+      items.length === first.items.length && items.every((item, i) => item === first.items[i])
+    );
+  if (!areSame) return undefined;
+  return {
+    items: first.items,
+    unit: "questions",
+    numerators: first.items.map((_, i) => sumOf(draws.map(({ scores }) => scores[i]))),
+    denominators: first.items.map(() => draws.length),
     exponential: false,
   };
 }

@@ -18,13 +18,18 @@ export interface ItemSums {
   readonly denominators: readonly number[];
   /** Whether the metric is e to the power of the ratio, as a perplexity is. */
   readonly exponential: boolean;
+  /** The same metric as sums over what each of the items asks, where all ask the same: over questions, of draws. */
+  readonly across?: ItemSums;
 }
 
 /** How much more a first model has of a metric than a second, on the same items. */
 export interface Difference {
   /** First - second; over several seeds their mean. */
   readonly value: number;
-  /** 95 % interval over items, by bootstrap; absent for fewer than {@linkcode fewestItems}. */
+  /**
+   * 95 % interval over items, by bootstrap; absent for fewer than {@linkcode fewestItems}. Where all items ask the same, over
+   * items and what they ask: on each side the root of the sum of their squares.
+   */
   readonly overItems?: readonly [number, number];
   /** 95 % interval over seeds, by Student's distribution; absent for a single seed. */
   readonly overSeeds?: readonly [number, number];
@@ -37,6 +42,8 @@ export interface Difference {
   readonly items: number;
   /** What they are, in the plural: `documents`. */
   readonly unit: string;
+  /** True where it is over what the items ask, too. */
+  readonly isCrossed?: true;
   /** True where numbers were compared, and not item by item. */
   readonly isApart?: true;
   /** Items on which the models differ, in any of the seeds. */
@@ -60,6 +67,9 @@ export const fewestItems = 6;
  * Over items, all seeds' items are drawn alike, so that what the seeds share is not taken for independent. Where seeds differ
  * in their number of items, these are items of their own, and drawn for each seed.
  *
+ * Draws that ask the same questions agree on what these questions, of all, happen to favour; so the difference is compared over
+ * questions, too, and is noise if it is noise over either.
+ *
  * @param first The first model: sums of each seed.
  * @param second The second, of the same seeds in the same order.
  * @returns undefined where seeds or items differ.
@@ -78,7 +88,7 @@ export function compare(
   const perSeed = pairs.map(({ sums, others }) => metricOf(sums) - metricOf(others));
   const items = Math.min(...first.map((sums) => sums.items.length));
   const { value, ci95: overSeeds } = mean(perSeed);
-  const overItems = items < fewestItems
+  const overDrawn = items < fewestItems
     ? undefined
     : first.every((sums) => sums.items.length === items)
     ? bootstrapInterval(items, (indices) => differenceOf(pairs, indices), { seed: 1 })
@@ -90,6 +100,13 @@ export function compare(
         { seed: i + 1 },
       ),
     })));
+  const isCrossed = [...first, ...second].every(({ across }) => across);
+  const across = isCrossed
+    ? compare(first.map(({ across }) => across!), second.map(({ across }) => across!))
+    : undefined;
+  const overItems = overDrawn && across
+    ? across.overItems && withBoth(value, overDrawn, across.overItems)
+    : overDrawn;
   const interval = overItems && withBoth(value, overItems, overSeeds);
   const differing = Math.max(...pairs.map(differingItems));
   return {
@@ -99,9 +116,11 @@ export function compare(
     ...(interval && { interval }),
     items,
     unit: first[0].unit ?? "items",
+    ...(across && { isCrossed: true as const }),
     differing,
     seeds: first.length,
-    insideNoise: !interval || differing < fewestItems || holdsZero(interval),
+    insideNoise: !interval || differing < fewestItems || holdsZero(interval) ||
+      across?.insideNoise === true,
   };
 }
 

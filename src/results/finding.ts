@@ -140,7 +140,7 @@ function settingsFinding(
   if (baseline === undefined || !models.has("longmem")) return undefined;
   const settings = Map.groupBy(
     groups.flatMap(({ rows, setting }) => {
-      const compared = comparisons(table, rows, sumsOf)(baseline);
+      const compared = comparisons(table, rows, sumsOf, groups.length)(baseline);
       return compared ? [{ setting, ...compared }] : [];
     }),
     ({ outcome }) => outcome,
@@ -163,20 +163,26 @@ function settingsFinding(
   });
   return `${table.evaluation}: by ${metricNoun(table.columns[0].name)}, LongMem is ${
     clauses.join(", ")
-  }.`;
+  }, by intervals for all at once.`;
 }
 
-/** How the LongMem of some rows does beside other models of them; nothing where one of them is missing. */
+/**
+ * How the LongMem of some rows does beside other models of them; nothing where one of them is missing.
+ *
+ * @param settings Of how many settings the same is said.
+ */
 function comparisons(
   table: EvaluationTable,
   rows: readonly TableRow[],
   sumsOf: SumsOf,
+  settings = 1,
 ): (model: string) => Comparison | undefined {
   return (model) => {
     const first = rows.find((row) => row.model === "longmem");
     const second = rows.find((row) => row.model === model);
-    const difference = first && second && compareRows(table, { first, second, column: 0 }, sumsOf);
-    if (!difference) return undefined;
+    const alone = first && second && compareRows(table, { first, second, column: 0 }, sumsOf);
+    if (!alone) return undefined;
+    const difference = amongSeveral(alone, settings);
     const gained = table.columns[0].higherIsBetter ? difference.value : -difference.value;
     return {
       outcome: difference.items < fewestItems

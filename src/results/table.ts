@@ -59,6 +59,7 @@ export function legend(experiments: readonly ExperimentTables[]): string[] {
   const mixed = tables.some(({ columns }) =>
     new Set(columns.map(({ higherIsBetter }) => higherIsBetter)).size > 1
   );
+  const crossed = cells.some(({ difference }) => difference?.isCrossed);
   const certain = cells.some(({ stderr }) => stderr === 0);
   const bounded = cells.some(({ stderr, ci95 }) => stderr === undefined && ci95);
   return [
@@ -82,7 +83,7 @@ export function legend(experiments: readonly ExperimentTables[]): string[] {
     ...(compared
       ? [
         "vs: difference from the first model on the same items, and its 95 % interval: " +
-        `bootstrap over what \u00b1 is over${
+        `bootstrap over what \u00b1 is over${crossed ? ", of draws over what they ask, too" : ""}${
           seeded ? ", and Student's over seeds, where there are several, added to it" : ""
         }.`,
         "\u2248: that difference is inside the noise: its interval " +

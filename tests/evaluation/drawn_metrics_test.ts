@@ -165,10 +165,31 @@ test("drawnMetrics() refuses to compare other items or other seeds", () => {
   }
 });
 
+test("itemSums() of a metric over draws are sums over questions, too, and of the average of tasks", () => {
+  const samples = [...mr, ...subj];
+  const metrics = drawnMetrics(samples, options);
+  const ofTask = itemSums(found(metrics, "accuracy mr"), samples)!.across!;
+  assert.deepEqual([ofTask.items.length, ofTask.numerators], [4, [2, 1, 3, 0]]);
+  const average = itemSums(found(metrics, "accuracy average"), samples)!;
+  assertClose(average.numerators, [(0.75 + 1) / 2, (0.5 + 0.5) / 2, 0.25 / 2], {
+    tolerance: 1e-12,
+  });
+  // Two questions of "subj" count as much as four of "mr".
+  assertClose([metricOf(average), metricOf(average.across!)], [0.5, 0.5], { tolerance: 1e-12 });
+  assertClose([metricOf(average.across!, [0, 4])], [(2 / 4 + 2 / 2) / (3 / 4 + 3 / 2)], {
+    tolerance: 1e-12,
+  });
+  // Draws that ask questions of their own have nothing across them.
+  const own = samples.map((sample) => ({ ...sample, item: `${sample.item} ${sample.seed}` }));
+  assert.equal(itemSums(found(metrics, "accuracy mr"), own)!.across, undefined);
+  assert.equal(itemSums(found(metrics, "accuracy average"), own)!.across, undefined);
+});
+
 test("itemSums() of a metric over draws are sums of each draw", () => {
   const metrics = drawnMetrics([...mr, ...subj], options);
   const sums = itemSums(found(metrics, "accuracy subj"), [...mr, ...subj])!;
-  assert.deepEqual(sums, {
+  const { across: _across, ...ofDraws } = sums;
+  assert.deepEqual(ofDraws, {
     items: ["draw 1", "draw 2", "draw 3"],
     unit: "draws",
     numerators: [2, 1, 0],
@@ -177,7 +198,7 @@ test("itemSums() of a metric over draws are sums of each draw", () => {
   });
   assert.equal(metricOf(sums), 0.5);
   for (const { name } of metrics) {
-    const known = ["accuracy mr", "accuracy subj"].includes(name);
+    const known = ["accuracy mr", "accuracy subj", "accuracy average"].includes(name);
     assert.equal(itemSums(found(metrics, name), [...mr, ...subj]) !== undefined, known, name);
   }
   // Without tasks in its name.

@@ -191,6 +191,28 @@ test("compare() claims nothing of numbers that are none", () => {
   assert.equal(compare([nats], [fewer])!.insideNoise, true);
 });
 
+test("compare() of draws that ask the same questions counts both draws and questions", () => {
+  // What each draw gains of 40 questions, and each question of 8 draws: 0.5 on average.
+  const draws = Array.from({ length: 8 }, (_, i) => 0.5 + 0.05 * Math.cos(3 * i));
+  const crossed = (numerators: readonly number[], questions: readonly number[]) =>
+    scores(numerators, { across: scores(questions) });
+  const zero = crossed(draws.map(() => 0), difficulty.map(() => 0));
+  const gained = difficulty.map((value) => 0.5 + value / 10);
+  const both = compare([crossed(draws, gained)], [zero])!;
+  const [over, across] = [draws, gained].map((values) =>
+    compare([scores(values)], [scores(values.map(() => 0))])!
+  );
+  assert.ok(over.interval![0] > 0 && both.isCrossed && !over.isCrossed);
+  assertClose([both.interval![0]], [
+    both.value - Math.hypot(over.interval![0] - over.value, across.interval![0] - both.value),
+  ], { tolerance: 1e-12 });
+  // Five questions of 40 that differ prove nothing, however many draws agree on them.
+  const five = difficulty.map((_, i) => i < 5 ? 4 : 0);
+  assert.equal(compare([crossed(draws, five)], [zero])!.insideNoise, true);
+  const all = difficulty.map((_, i) => 0.5 + 0.1 * Math.sin(i));
+  assert.equal(compare([crossed(draws, all)], [zero])!.insideNoise, false);
+});
+
 test("compare() pairs only the same items of the same seeds", () => {
   const base = scores(difficulty);
   const renamed = { ...base, items: base.items.map((item) => `other ${item}`) };

@@ -242,11 +242,17 @@ test("findings() of a sweep of many settings counts those in which LongMem is be
   assert.equal(
     settings,
     "quiz: by accuracy, LongMem is better than the backbone alone in 1 of 3 (size 4), worse than the backbone alone in " +
-      "1 of 3 (size 8), not known to differ from the backbone alone in 1 of 3 (size 2).",
+      "1 of 3 (size 8), not known to differ from the backbone alone in 1 of 3 (size 2), by intervals for all at once.",
   );
   assert.deepEqual(others, []);
   const [, all] = findings(sweep({ 2: [15, 3], 4: [18, 3], 8: [16, 3] }), scoreSums);
-  assert.match(all, /is better than the backbone alone in all 3 settings\.$/);
+  assert.match(all, /is better than the backbone alone in all 3 settings, by intervals for all/);
+  // 6 more of 20 are more than chance where that is said of three settings, and not where it is said of many.
+  const many = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [i + 1, [9, 3] as const]));
+  const { 1: one, 2: two, 3: three } = many;
+  const said = (sizes: Parameters<typeof sweep>[0]) => findings(sweep(sizes), scoreSums)[1];
+  assert.match(said({ 1: one, 2: two, 3: three }), /is better than .* in all 3 settings/);
+  assert.match(said(many), /is not known to differ from .* in all 40 settings/);
 });
 
 test("findings() has a sentence for each of two variations", () => {
