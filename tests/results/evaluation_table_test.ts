@@ -77,13 +77,14 @@ test("experimentTables() takes runs that differ only in their seed together", ()
 });
 
 test("experimentTables() marks the best by intervals where another was asked other items", () => {
-  const best = (ofOther?: readonly [number, number]) => {
+  const best = (ofOther?: readonly [number, number], items = 16) => {
     const { summary, ...record } = scoredRun({
-      backbone: answers(8).slice(4),
+      backbone: answers(6).slice(4, 4 + items),
       longmem: answers(15),
     });
     const metrics = summary.metrics.map((metric) => ({
       ...metric,
+      n: 400,
       ...(metric.model === "longmem"
         ? { ci95: [0.6, 0.9] as const }
         : ofOther && { ci95: ofOther }),
@@ -94,10 +95,11 @@ test("experimentTables() marks the best by intervals where another was asked oth
     );
     return rows.map(({ cells }) => cells[0]!.best);
   };
-  // 0.75 - 0.25 = 0.5, less the root of 0.15^2 + 0.15^2 or of 0.15^2 + 0.5^2.
+  // 0.75 - 0.125 = 0.625, less the root of 0.15^2 + 0.275^2 or of 0.15^2 + 0.625^2.
   assert.deepEqual(best([0.1, 0.4]), [false, true]);
   assert.deepEqual(best([0.1, 0.75]), [false, false]);
   assert.deepEqual(best(), [false, true]);
+  assert.deepEqual(best([0.1, 0.4], 5), [false, false], "of 400 answers, but of five books");
 });
 
 test("experimentTables() keeps apart runs that differ in more than their seed", () => {
