@@ -275,6 +275,7 @@ fixtureTest(
           ...open,
           rows,
         });
+        assert.equal(records.length, 3);
         for (const [i, { token, nats }] of records.entries()) {
           const name = `query${i}/`;
           if (network === "longmem") {

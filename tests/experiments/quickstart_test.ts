@@ -16,7 +16,6 @@ test("quickstart.ts: after 50 steps a memory recalls far facts, and only the boo
         "adaptation.warmupSteps=10",
         "corpus.books.train=60",
         "evaluations.0.maxDocuments=3",
-        "evaluations.0.models=backbone,sidenet-without-memory,longmem,longmem-memory-off,longmem-other-document",
         // Without the SideNet that is trained without memory, which takes as long again.
         "evaluations.0.models=backbone,longmem,longmem-memory-off,longmem-other-document",
         "evaluations.1.maxItems=16",
