@@ -9,13 +9,14 @@ import {
   fewestItems,
   holdsZero,
   type ItemSums,
+  metricOf,
   withBoth,
 } from "./comparison.ts";
 import { isProportion, type MetricAxis, metricLabel } from "./metric_label.ts";
 import type { Metric, SampleRecord } from "./run_files.ts";
 import { bySweptValues, replicaGroups, sweptHeadings, variations } from "./run_groups.ts";
 import type { DamagedRun, RunRecord } from "./run_record.ts";
-import { mean, proportionInterval } from "./statistics.ts";
+import { mean, perplexity, proportionInterval, ratio } from "./statistics.ts";
 import { runCommandOf, type UnfinishedRun, unfinishedRuns } from "./unfinished_run.ts";
 
 /** Tells of which sums over items a metric was computed; undefined where it was not, or nobody knows. */
@@ -124,7 +125,8 @@ export function experimentTables(
   damaged: readonly DamagedRun[] = [],
 ): ExperimentTables[] {
   return [...Map.groupBy(records, ({ summary }) => summary.experiment)].map(
-    ([experiment, runs]) => {
+    ([experiment, recorded]) => {
+      const runs = recorded.map((record) => withUncertainty(record, sumsOf));
       const { question } = runs[0].summary;
       return {
         experiment,
@@ -137,6 +139,56 @@ export function experimentTables(
       };
     },
   );
+}
+
+/**
+ * A run whose standard errors and intervals are computed from the records of its items, where there are any, so that runs that
+ * were recorded with others can stand beside it.
+ */
+function withUncertainty(record: RunRecord, sumsOf: SumsOf): RunRecord {
+  const metrics = record.summary.metrics.map((metric): Metric => {
+    const sums = sumsOf(metric, scoredBy(record, metric)) ?? gainSums(record, metric, sumsOf);
+    if (!sums) return metric;
+    const { stderr: _stderr, ci95: _ci95, ...measured } = metric;
+    const { numerators, denominators, exponential } = sums;
+    const { stderr, ci95 } = (exponential ? perplexity : ratio)(numerators, denominators);
+    return {
+      ...measured,
+      ...(stderr !== undefined && { stderr }),
+      ...(ci95 && { ci95: [...ci95] as const }),
+    };
+  });
+  return { ...record, summary: { ...record.summary, metrics } };
+}
+
+/** The sums of how many nats a token a model gains over another, from those of their perplexities. */
+function gainSums(
+  record: RunRecord,
+  { evaluation, model, name, value }: Metric,
+  sumsOf: SumsOf,
+): ItemSums | undefined {
+  const [, baseline] = /^gain over (\S+)$/.exec(name) ?? [];
+  const [own, other] = [model, baseline].map((of) => {
+    const perplexity = record.summary.metrics.find((metric) =>
+      metric.evaluation === evaluation && metric.model === of && metric.name === "perplexity"
+    );
+    return perplexity && sumsOf(perplexity, scoredBy(record, perplexity));
+  });
+  if (!own || own.items.join("\n") !== other?.items.join("\n")) return undefined;
+  const sums = {
+    ...own,
+    numerators: own.numerators.map((nats, i) => other.numerators[i] - nats),
+    exponential: false,
+  };
+  return Math.abs(metricOf(sums) - value) <= 1e-9 ? sums : undefined;
+}
+
+/** The records of what a metric's model was asked. */
+function scoredBy(
+  { samples }: RunRecord,
+  { evaluation, model }: Pick<Metric, "evaluation" | "model">,
+): SampleRecord[] {
+  return (samples.get(evaluation) ?? []).filter((sample) => sample.model === model);
 }
 
 function labelsOf(runs: readonly RunRecord[]): string[] {
@@ -307,15 +359,14 @@ function measurements(
 ): { metrics: Metric[]; sums: ItemSums[] | undefined } {
   const { evaluation, column, model } = wanted;
   const metrics: Metric[] = [], sums: ItemSums[] = [];
-  for (const { summary, samples } of group) {
-    const metric = summary.metrics.find((candidate) =>
+  for (const run of group) {
+    const metric = run.summary.metrics.find((candidate) =>
       candidate.evaluation === evaluation && candidate.model === model &&
       candidate.name === column.name && candidate.metricVersion === column.metricVersion
     );
     if (!metric) continue;
     metrics.push(metric);
-    const scored = (samples.get(evaluation) ?? []).filter((sample) => sample.model === model);
-    const sum = sumsOf(metric, scored);
+    const sum = sumsOf(metric, scoredBy(run, metric));
     if (sum) sums.push(sum);
   }
   return { metrics, sums: sums.length === metrics.length ? sums : undefined };
@@ -369,7 +420,18 @@ export function uncertaintyOf(
 ): Pick<TableCell, "stderr" | "ci95"> {
   const { value, stderr, ci95 } = metric;
   if (isAllAlike(metric)) return { ci95: proportionInterval(value * count, count) };
-  return { ...(stderr !== undefined && { stderr }), ...(ci95 !== undefined && { ci95 }) };
+  return {
+    ...(stderr !== undefined && { stderr }),
+    ...(ci95 && { ci95: withinReach(metric, ci95) }),
+  };
+}
+
+/** An interval without what a proportion cannot be. */
+function withinReach(
+  { name }: Metric,
+  [low, high]: readonly [number, number],
+): readonly [number, number] {
+  return isProportion(name) ? [Math.max(0, low), Math.min(1, high)] : [low, high];
 }
 
 /** Whether a metric is a proportion of which all items, or the only one, are right, or all wrong. */
@@ -394,7 +456,7 @@ function aggregate(metrics: readonly Metric[], count: number | undefined): Omit<
     metrics,
     ...(squares.length === metrics.length && { stderr: Math.sqrt(mean(squares).value) }),
     seedDeviation: ofMean! * Math.sqrt(metrics.length),
-    ci95: overItems ? withBoth(value, overItems, overSeeds) : overSeeds!,
+    ci95: withinReach(first, overItems ? withBoth(value, overItems, overSeeds) : overSeeds!),
   };
 }
 

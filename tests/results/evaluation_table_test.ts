@@ -1,4 +1,5 @@
 import { experimentTables } from "../../src/results/evaluation_table.ts";
+import { type ItemSums, metricOf } from "../../src/results/comparison.ts";
 import type { Metric, Variation } from "../../src/results/run_files.ts";
 import type { RunRecord } from "../../src/results/run_record.ts";
 import { mean, proportionInterval } from "../../src/results/statistics.ts";
@@ -68,8 +69,9 @@ test("experimentTables() takes runs that differ only in their seed together", ()
   ]);
   const [{ cells: [backbone] }, { cells: [longmem] }] = rows;
   assertClose([backbone!.value, longmem!.value], [0.35, 0.7], { tolerance: 1e-12 });
-  // 0.3, 0.4, 0.35: s = 0.05; every seed's standard error over items is 0.05.
-  assertClose([backbone!.seedDeviation!, backbone!.stderr!], [0.05, 0.05], { tolerance: 1e-12 });
+  // 0.3, 0.4, 0.35: s = 0.05; a seed's variance over items is p (1 - p) / 19: 0.21, 0.24, 0.2275 / 19.
+  const stderr = Math.sqrt((0.21 + 0.24 + 0.2275) / 3 / 19);
+  assertClose([backbone!.seedDeviation!, backbone!.stderr!], [0.05, stderr], { tolerance: 1e-12 });
   const expected = mean([13 - 6, 14 - 8, 15 - 7].map((won) => won / 20));
   assertClose([longmem!.difference!.value], [expected.value], { tolerance: 1e-12 });
   assertClose(longmem!.difference!.overSeeds!, expected.ci95!, { tolerance: 1e-12 });
@@ -77,29 +79,48 @@ test("experimentTables() takes runs that differ only in their seed together", ()
 });
 
 test("experimentTables() marks the best by intervals where another was asked other items", () => {
-  const best = (ofOther?: readonly [number, number], items = 16) => {
-    const { summary, ...record } = scoredRun({
-      backbone: answers(6).slice(4, 4 + items),
-      longmem: answers(15),
-    });
-    const metrics = summary.metrics.map((metric) => ({
+  const best = (other: readonly number[], { recorded = true } = {}) => {
+    const { summary, samples, ...record } = scoredRun({ backbone: other, longmem: answers(15) });
+    const metrics = summary.metrics.map(({ stderr: _stderr, ...metric }) => ({
       ...metric,
       n: 400,
-      ...(metric.model === "longmem"
-        ? { ci95: [0.6, 0.9] as const }
-        : ofOther && { ci95: ofOther }),
     }));
+    const kept = samples.get("quiz")!.filter(({ model }) => recorded || model === "longmem");
     const [{ tables: [{ rows }] }] = experimentTables(
-      [{ ...record, summary: { ...summary, metrics } }],
+      [{ ...record, summary: { ...summary, metrics }, samples: new Map([["quiz", kept]]) }],
       scoreSums,
     );
-    return rows.map(({ cells }) => cells[0]!.best);
+    return rows.find(({ model }) => model === "longmem")!.cells[0]!.best;
   };
-  // 0.75 - 0.125 = 0.625, less the root of 0.15^2 + 0.275^2 or of 0.15^2 + 0.625^2.
-  assert.deepEqual(best([0.1, 0.4]), [false, true]);
-  assert.deepEqual(best([0.1, 0.75]), [false, false]);
-  assert.deepEqual(best(), [false, true]);
-  assert.deepEqual(best([0.1, 0.4], 5), [false, false], "of 400 answers, but of five books");
+  // 15 of 20 are 0.75, from 0.54 to 0.96 (t(19) = 2.093); of 16, 2 are at most 0.31 and 9 at most 0.84.
+  assert.equal(best(answers(2).slice(0, 16)), true);
+  assert.equal(best(answers(9).slice(0, 16)), false);
+  assert.equal(best(answers(0).slice(0, 6)), true);
+  assert.equal(best(answers(0).slice(0, 5)), false, "of 400 answers, but of five books");
+  // A number of which no records are, nor an interval.
+  assert.equal(best(answers(9).slice(0, 18), { recorded: false }), true);
+  assert.equal(best(answers(11).slice(0, 18), { recorded: false }), false);
+});
+
+test("experimentTables() has errors of the records of items, whatever was recorded with the metric", () => {
+  const value = 2 ** 1.25;
+  const record = run({
+    summary: { metrics: [metric({ value, stderr: 0.1, ci95: [2, 3], n: 2 })] },
+  });
+  const sums = {
+    ...{ items: ["a", "b"], numerators: [Math.LN2, 9 * Math.LN2], denominators: [2, 6] },
+    exponential: true,
+  };
+  const [{ tables: [{ rows }], runs }] = experimentTables([record], () => sums);
+  const [cell] = rows[0].cells;
+  // 5/4 ln 2 a token is 3/2 ln 2 without the first and 1/2 ln 2 without the second.
+  const ofLogarithm = Math.sqrt((1 / 16 + 9 / 16) / 2) * Math.LN2;
+  assertClose([cell!.stderr!], [value * ofLogarithm], { tolerance: 1e-12 });
+  // 64 / 40 documents of one length, so that there is one degree of freedom at least.
+  assertClose([Math.log(cell!.ci95![1] / value) / ofLogarithm], [12.7062], { tolerance: 1e-4 });
+  assert.equal(runs[0].summary.metrics[0].stderr, cell!.stderr);
+  const [{ tables: [{ rows: [recorded] }] }] = experimentTables([record], none);
+  assert.deepEqual([recorded.cells[0]!.stderr, recorded.cells[0]!.ci95], [0.1, [2, 3]]);
 });
 
 test("experimentTables() keeps apart runs that differ in more than their seed", () => {
@@ -241,6 +262,30 @@ test("experimentTables() never takes numbers of two versions of a metric togethe
   assert.deepEqual(experimentTables([old], scoreSums)[0].remarks, []);
 });
 
+test("experimentTables() has errors of a gain of the records of both models' documents", () => {
+  const nats = { backbone: [3, 12], longmem: [2, 6] };
+  const sums = (model: string): ItemSums => ({
+    items: ["a", "b"],
+    numerators: nats[model as keyof typeof nats],
+    denominators: [2, 6],
+    exponential: true,
+  });
+  const metrics = ["backbone", "longmem"].map((model) =>
+    metric({ model, value: metricOf(sums(model)) })
+  );
+  const gained = (value: number) => {
+    const gain = metric({ model: "longmem", name: "gain over backbone", value, stderr: 0.3 });
+    const [{ runs: [{ summary }] }] = experimentTables(
+      [run({ summary: { metrics: [...metrics, gain] } })],
+      ({ name, model }) => name === "perplexity" ? sums(model) : undefined,
+    );
+    return summary.metrics[2];
+  };
+  // 7/8 is 1 without the first and 1/2 without the second.
+  assertClose([gained(7 / 8).stderr!], [Math.sqrt((1 / 64 + 9 / 64) / 2)], { tolerance: 1e-12 });
+  assert.equal(gained(0.8).stderr, 0.3, "another number than that of the records");
+});
+
 test("experimentTables() judges a gain by its own interval", () => {
   const gain = (model: string, ci95: [number, number], n = 13) =>
     metric({ model, name: "gain over backbone", value: 0.1, ci95, n });
@@ -318,7 +363,13 @@ function alike(change: Partial<Metric>, books?: number) {
   const seeds = [1, 2].map((seed) =>
     run({ declaration: { seed }, summary: { run: `seed${seed}`, metrics: [certain] } })
   );
-  const sums = { items: Array(books), numerators: [], denominators: [], exponential: false };
+  const each = (value: number) => Array<number>(books ?? 0).fill(value);
+  const sums = {
+    items: each(0).map(String),
+    numerators: each(certain.value),
+    denominators: each(1),
+    exponential: false,
+  };
   const cells = (runs: RunRecord[]) =>
     experimentTables(runs, () => books === undefined ? undefined : sums)[0].tables[0].rows[0]
       .cells[0]!;
@@ -344,9 +395,29 @@ test("experimentTables() does not take a proportion of all or none for certain",
   assert.deepEqual(table.rows[0].cells[0]!.ci95, proportionInterval(0, 1));
 });
 
+test("experimentTables() has no interval of a proportion beyond 0 or 1", () => {
+  const cells = (name: string) => {
+    const runs = [0.9, 0.8].map((value, i) =>
+      run({
+        declaration: { seed: i },
+        summary: {
+          run: `seed${i}`,
+          metrics: [metric({ name, value, ci95: [value - 1.5, value + 1.5] })],
+        },
+      })
+    );
+    return [[runs[0]], runs].map((some) =>
+      experimentTables(some, none)[0].tables[0].rows[0].cells[0]!.ci95!
+    );
+  };
+  assert.deepEqual(cells("recall all far"), [[0, 1], [0, 1]]);
+  const [[low], [ofSeeds]] = cells("accuracy 4096 over backbone");
+  assert.ok(low < 0 && ofSeeds < low);
+});
+
 test("experimentTables() leaves other numbers that do not vary as they are", () => {
   for (const change of [{ value: 0.5 }, { name: "accuracy 4096 over backbone" }, { stderr: 0.1 }]) {
-    const [cell] = alike(change, 24);
+    const [cell] = alike(change);
     assert.equal(cell.stderr, change.stderr ?? 0, JSON.stringify(change));
     assert.deepEqual(cell.ci95, [1, 1]);
   }

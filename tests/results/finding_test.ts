@@ -134,11 +134,11 @@ test("findings() tells whether older text helps", () => {
 test("findings() without a LongMem, or without what to compare it with, only tells the numbers", () => {
   assert.equal(
     found({ backbone: 5 }),
-    "quiz: The accuracy of the backbone alone is 0.250 \u00b1 0.050 (n = 20).",
+    "quiz: The accuracy of the backbone alone is 0.250 \u00b1 0.099 (n = 20).",
   );
   assert.equal(
     found({ "backbone": 5, "sidenet-without-memory": 6 }),
-    "quiz: The accuracy of the backbone alone is 0.250 \u00b1 0.050, of a SideNet that never had a memory 0.300 \u00b1 0.050 (n = 20); " +
+    "quiz: The accuracy of the backbone alone is 0.250 \u00b1 0.099, of a SideNet that never had a memory 0.30 \u00b1 0.11 (n = 20); " +
       "no difference between the best two is known to be more than noise.",
   );
   assert.match(
@@ -147,7 +147,7 @@ test("findings() without a LongMem, or without what to compare it with, only tel
   );
   assert.equal(
     found({ longmem: 18 }),
-    "quiz: LongMem's accuracy is 0.900 \u00b1 0.050 (n = 20).",
+    "quiz: LongMem's accuracy is 0.900 \u00b1 0.069 (n = 20).",
   );
 });
 
@@ -213,7 +213,7 @@ test("findings() of a sweep names the best and the worst setting, and whether ch
   const [clear, ...more] = findings(sweep({ 2: [2], 4: [18], 8: [17] }), scoreSums);
   assert.match(
     clear,
-    /^quiz, by size \(and half with it\): LongMem's accuracy is best at 4 \(0\.900 \u00b1 0\.050\) and worst at 2 \(0\.100 \u00b1 0\.050\); the difference \(\+0\.80 \[0\.\d\d, 0\.9\d\], 20 items, an interval for all 3 differences at once\) is more than chance; 8 does as well, as far as can be told\.$/,
+    /^quiz, by size \(and half with it\): LongMem's accuracy is best at 4 \(0\.900 \u00b1 0\.069\) and worst at 2 \(0\.100 \u00b1 0\.069\); the difference \(\+0\.80 \[0\.\d\d, 0\.9\d\], 20 items, an interval for all 3 differences at once\) is more than chance; 8 does as well, as far as can be told\.$/,
   );
   assert.deepEqual(more, [], "LongMem by itself has nothing to be compared with");
   const [noise, ...others] = findings(sweep({ 2: [10], 4: [12] }), scoreSums);

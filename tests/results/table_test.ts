@@ -1,7 +1,7 @@
 import { experimentTables } from "../../src/results/evaluation_table.ts";
 import type { RunRecord } from "../../src/results/run_record.ts";
 import { formatTables, type TableFormat } from "../../src/results/table.ts";
-import { assert, test } from "../testing.ts";
+import { assert, assertClose, test } from "../testing.ts";
 import { metric, run, scoredRun, scoreSums } from "./run_records.ts";
 
 function format(runs: readonly RunRecord[], format: TableFormat): string {
@@ -30,11 +30,11 @@ Does memory help?
 
 ### quiz
 
-| model    |          accuracy |           vs backbone |
-| -------- | ----------------: | --------------------: |
-| backbone |     0.250 ± 0.050 |                       |
-| longmem  | **0.833 ± 0.050** |    +0.58 [0.25, 0.92] |
-| other    |   ≈ 0.333 ± 0.050 | +0.083 [0.000, 0.333] |
+| model    |        accuracy |           vs backbone |
+| -------- | --------------: | --------------------: |
+| backbone |     0.25 ± 0.13 |                       |
+| longmem  | **0.83 ± 0.11** |    +0.58 [0.25, 0.92] |
+| other    |   ≈ 0.33 ± 0.14 | +0.083 [0.000, 0.333] |
 
 n = 12; higher is better; scaled-down.
 
@@ -131,8 +131,8 @@ test("formatTables() tells seeds' spread apart from the items'", () => {
     })
   );
   const text = format(seeds, "md");
-  // 3 / 12 and 4 / 12: s = 1 / 12 / sqrt(2)
-  assert.deepEqual(cells(text).at(-1), ["backbone", "2", "0.292 \u00b1 0.050, \u03c3 0.059"]);
+  // 3 / 12 and 4 / 12: s = 1 / 12 / sqrt(2); variances over items 3/16 / 11 and 2/9 / 11.
+  assert.deepEqual(cells(text).at(-1), ["backbone", "2", "0.29 \u00b1 0.14, \u03c3 0.059"]);
   assert.match(text, /\u03c3: sample standard deviation over seeds/);
   const rows = JSON.parse(format(seeds, "json"));
   assert.deepEqual(
@@ -140,7 +140,7 @@ test("formatTables() tells seeds' spread apart from the items'", () => {
     [["seed1", 1, 1], ["seed2", 2, 1], [undefined, undefined, 2]],
   );
   assert.ok(Math.abs(rows[2].seedDeviation - Math.SQRT1_2 / 12) < 1e-12);
-  assert.equal(rows[2].stderr, 0.05);
+  assertClose([rows[2].stderr], [Math.sqrt((3 / 16 + 2 / 9) / 2 / 11)], { tolerance: 1e-12 });
 });
 
 test("formatTables() has what a sweep varies as its first columns", () => {
@@ -271,6 +271,6 @@ test("formatTables() as html has captions, headings of columns and rows, and esc
   assert.match(html, /<th scope="row">a&lt;b&gt;<\/th>/);
   assert.match(
     html,
-    /<th scope="row">longmem<\/th><td class="number" data-value="0\.8333333333333334"><strong>0\.833 \u00b1 0\.050<\/strong>/,
+    /<th scope="row">longmem<\/th><td class="number" data-value="0\.8333333333333334"><strong>0\.83 \u00b1 0\.11<\/strong>/,
   );
 });
