@@ -65,8 +65,9 @@ test("findRunRecords() leaves out a run that is damaged, and says which file and
       const remedy = name === "summary.json"
         ? "without the file, running the experiment again evaluates what is trained anew"
         : anew;
-      assert.ok(reason.startsWith("true: Cannot read "), reason);
-      assert.ok(reason.includes(`"${folder}/${name}" as it is not JSON: it begins with `), reason);
+      const line = name.endsWith(".jsonl") ? "line 2 of " : "";
+      const cut = `Cannot read ${line}"${folder}/${name}" as it is not JSON: it begins with `;
+      assert.ok(reason.startsWith(`true: ${cut}`), reason);
       assert.ok(reason.endsWith(`; ${remedy}`), reason);
     }
     assert.match((await write({ "experiment.json": "[]" }))[0], /json" as it is not a JSON object/);

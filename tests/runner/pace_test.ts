@@ -5,7 +5,7 @@ import { smallExperiment } from "../experiment/small_experiment.ts";
 import { assert, test } from "../testing.ts";
 
 function observed(runs: Record<string, readonly Work[]>) {
-  const clock = { ms: 0 };
+  const clock = { ms: 3_600_000 };
   const pace = new Pace(() => clock.ms);
   pace.plan(new Map(Object.entries(runs)));
   return { pace, clock };
@@ -30,6 +30,19 @@ test("Pace tells by the arithmetic that is left what a run and all will take", (
   assert.equal(pace.restOf("a", 9000), undefined, "nothing follows");
   pace.finish("a");
   assert.equal(pace.remark(), "all runs: 1 of 2 done, about 4 s left");
+});
+
+test("Pace counts what follows the present phase, not what is done", () => {
+  const three = ["first", "second", "third"].map((phase) => ({ phase, operations: 100 }));
+  const { pace, clock } = observed({ a: three });
+  pace.report("a", "first", 0);
+  clock.ms += 10_000;
+  pace.report("a", "first", 1);
+  pace.report("a", "second", 0);
+  assert.equal(pace.restOf("a", 5000), "about 15 s"); // 5 s, and 10 s of the third
+  pace.report("a", "unknown", 0.5);
+  pace.report("unknown", "first", 0.5);
+  assert.equal(pace.restOf("a", 5000), "about 15 s", "what was not planned changes nothing");
 });
 
 test("Pace says where it will take longer than it knows, and nothing of single runs", () => {

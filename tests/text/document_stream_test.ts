@@ -139,6 +139,8 @@ test("DocumentStream cuts long documents into parts that lose no target", () => 
 });
 
 test("DocumentStream rejects fewer documents than rows, and empty ones", () => {
+  const fewest = new DocumentStream(documentsOf([9, 2]), options);
+  assert.deepEqual(fewest.next().starts, [true, true]);
   assert.throws(() => new DocumentStream(documentsOf([9]), options), {
     name: "RangeError",
     message:

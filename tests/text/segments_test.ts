@@ -22,6 +22,7 @@ test("cutDocument() adds no segment to a document that fills its last one", () =
 });
 
 test("cutDocument() rejects a document without a target", () => {
+  assert.equal(cutDocument(document(2), { contextTokens: 3, pad: 1 }).targetTokens, 1);
   assert.throws(() => cutDocument(document(1), { contextTokens: 3, pad: 1 }), {
     name: "RangeError",
     message:

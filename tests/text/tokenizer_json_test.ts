@@ -166,6 +166,17 @@ test("parseTokenizerJson() does not take a vocabulary for GPT-2's that differs i
   }
 });
 
+test("parseTokenizerJson() gives a vocabulary that lacks a byte to the library", () => {
+  const definition = JSON.parse(trained);
+  const kept = Object.entries(definition.model.vocab).filter(([token]) => token !== "~");
+  definition.model.vocab = Object.fromEntries(kept);
+  const text = JSON.stringify(definition);
+  assert.equal(
+    parseTokenizerJson(text).constructor,
+    parseTokenizerJsonWithLibrary(text).constructor,
+  );
+});
+
 test("parseTokenizerJson() needs every special token, and padding of its own", () => {
   const without = JSON.parse(trained);
   delete without.model.vocab["<pad>"];
