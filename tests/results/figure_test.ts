@@ -276,6 +276,85 @@ test("figures are well-formed, the same for the same data, and say what they sho
   assert.match(figures.lines, />memory \(tokens\)</);
 });
 
+/** Where a text is, in pixels: left, right, top and bottom, as if its font were as wide as figures take it to be. */
+interface TextBox {
+  readonly text: string;
+  readonly x: readonly [number, number];
+  readonly y: readonly [number, number];
+}
+
+/** The texts of a figure, but for those that stand upright. */
+function textBoxes(
+  node: Node,
+  at = { x: 0, y: 0, size: 12, anchor: "start" },
+): TextBox[] {
+  const transform = node.getAttribute("transform") ?? "";
+  if (transform.includes("rotate")) return [];
+  const [, dx = 0, dy = 0] = /translate\(([^,)]*),?([^)]*)\)/.exec(transform) ?? [];
+  const here = {
+    x: at.x + Number(dx),
+    y: at.y + Number(dy),
+    size: Number(node.getAttribute("font-size") ?? at.size),
+    anchor: node.getAttribute("text-anchor") ?? at.anchor,
+  };
+  if (node.tagName.toLowerCase() !== "text") {
+    return [...node.children].flatMap((child) => textBoxes(child, here));
+  }
+  const text = node.textContent, width = 0.55 * here.size * text.length;
+  const length = (name: string) => {
+    const value = node.getAttribute(name) ?? "0";
+    return parseFloat(value) * (value.endsWith("em") ? here.size : 1);
+  };
+  const x = here.x + length("x"), baseline = here.y + length("y") + length("dy");
+  const left = here.anchor === "start" ? x : here.anchor === "end" ? x - width : x - width / 2;
+  return [{ text, x: [left, left + width], y: [baseline - 0.7 * here.size, baseline] }];
+}
+
+test("the texts of figures lie within them, and none upon another", () => {
+  const long = (name: string) => `${name} of a model whose name is long`;
+  const wide = {
+    ...lines,
+    title: "A title that takes more than a line of a figure, as it says all there is to say of it",
+    note: "a note that does so, too, as it tells of all that was held fixed ".repeat(3).trim(),
+    legendTitle: "models",
+    y: { label: "perplexity" },
+    series: lines.series.map(({ name, points }) => ({
+      name: long(name),
+      points: points.map((point) => ({ ...point, value: 123_456 * point.value })),
+    })),
+  };
+  const shown = {
+    ...figures,
+    wide: lineChart(wide),
+    longCategories: barChart({
+      ...categories,
+      series: categories.series.map(({ name, values }) => ({
+        name: long(name),
+        values: values.map((value) => ({ ...value, category: long(value.category) })),
+      })),
+    }),
+    longCells: heatMap({
+      ...cells,
+      columns: { label: "head", names: ["the first of all heads", "the second"] },
+      rows: { label: "block", names: ["the first of all blocks", "1", "2"] },
+    }),
+  };
+  for (const [name, svg] of Object.entries(shown)) {
+    const root = parse(svg), boxes = textBoxes(root);
+    const [width, height] = ["width", "height"].map((size) => Number(root.getAttribute(size)));
+    assert.ok(boxes.length >= 8, `${name} has ${boxes.length} texts`);
+    for (const [i, { text, x, y }] of boxes.entries()) {
+      assert.ok(x[0] >= 0 && x[1] <= width, `${name}: "${text}" from ${x} of ${width}`);
+      assert.ok(y[0] >= 0 && y[1] <= height, `${name}: "${text}" from ${y} of ${height}`);
+      for (const other of boxes.slice(0, i)) {
+        const apart = x[1] <= other.x[0] || other.x[1] <= x[0] || y[1] <= other.y[0] ||
+          other.y[1] <= y[0];
+        assert.ok(apart, `${name}: "${text}" lies upon "${other.text}"`);
+      }
+    }
+  }
+});
+
 test("figures are legible in both themes", () => {
   for (const svg of Object.values(figures)) {
     const [, light, dark] =
@@ -329,6 +408,10 @@ test("figures say what they cannot draw", () => {
   assert.throws(
     () => heatMap({ ...cells, panels: [{ name: "first", values: [[1, 2]] }] }),
     range(/"first" must have 3 rows of 2: current lengths are 2$/),
+  );
+  assert.throws(
+    () => heatMap({ ...cells, panels: [{ name: "a", values: [[1, 2], [3], [5, 6]] }] }),
+    range(/"a" must have 3 rows of 2: current lengths are 2, 1, 2$/),
   );
   assert.throws(
     () => heatMap({ ...cells, panels: [{ name: "a", values: [[1, 2], [3, Infinity], [5, 6]] }] }),
