@@ -110,6 +110,8 @@ test("lineChart puts points where their numbers are, on a logarithmic axis", () 
   assertClose(first.map(([x]) => x), [x, x + octave, x + 3 * octave], { tolerance: 0.01 });
   assertClose(first.map(([, y]) => y), [y, y - one / 4, y - one / 2], { tolerance: 0.01 });
   assertClose(second.flat(), [x, y + one / 4, x + 3 * octave, y], { tolerance: 0.01 });
+  assert.equal(all(parse(figures.lines), 'g[aria-label="y-grid"]').length, 1);
+  assert.equal(all(parse(figures.lines), 'g[aria-label="x-grid"]').length, 0);
   const ticks = all(parse(figures.lines), 'g[aria-label="x-axis tick label"] text');
   assert.deepEqual(ticks.map(({ textContent }) => textContent), ["128", "256", "512", "1,024"]);
 
@@ -223,6 +225,7 @@ test("barChart draws bars from 0, dotChart dots, a line for each category", () =
 
   const labels = all(bars, 'g[aria-label="text"] text').map(({ textContent }) => textContent);
   assert.deepEqual(labels, ["persons", "labels"]);
+  assert.equal(all(bars, 'g[aria-label="x-grid"]').length, 1);
   const [[persons], [other]] = [
     dots(parse(figures.dots))[0],
     dots(parse(figures.dots))[0].slice(1),
@@ -246,6 +249,9 @@ test("heatMap prints each number in a cell whose strength is its share of the do
   for (const name of ["first", "second", "head", "block"]) {
     assert.match(svg.textContent, new RegExp(name));
   }
+  const raised = heatMap({ ...cells, value: { label: "attention", domain: [0.25, 0.75] } });
+  const opacities = numbers(all(parse(raised), 'g[aria-label="cell"] rect'), "fill-opacity");
+  assertClose(opacities, [0, 0, 0, 0.5, 1, 0, 0, 0, 0, 0, 0, 0], { tolerance: 1e-6 });
   const undeclared = heatMap({ ...cells, value: { label: "attention" } });
   assert.match(undeclared, /attention, coloured from 0.00 to 0.75/);
 });
