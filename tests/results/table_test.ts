@@ -1,6 +1,6 @@
 import { experimentTables } from "../../src/results/evaluation_table.ts";
 import type { RunRecord } from "../../src/results/run_record.ts";
-import { formatTables, type TableFormat } from "../../src/results/table.ts";
+import { formatTables, legend, type TableFormat } from "../../src/results/table.ts";
 import { assert, assertClose, test } from "../testing.ts";
 import { metric, run, scoredRun, scoreSums } from "./run_records.ts";
 
@@ -121,6 +121,20 @@ test("formatTables() says unit, direction and n once where all columns agree, el
     ["backbone", "24.12 \u00b1 0.35", "24.12 \u00b1 0.35"],
     ["n", "2 of 13", "1,234"],
   ]);
+});
+
+test("legend() says so where differences are over what draws ask, too", () => {
+  const quiz = scoredRun({ backbone: worse, longmem: better });
+  const said = (isCrossed: boolean) =>
+    legend(experimentTables([quiz], (metric, samples) => {
+      const sums = scoreSums(metric, samples)!;
+      return isCrossed ? { ...sums, across: sums } : sums;
+    })).join(" ");
+  assert.match(
+    said(true),
+    /bootstrap over what \u00b1 is over, of draws over what they ask, too\./,
+  );
+  assert.match(said(false), /bootstrap over what \u00b1 is over\./);
 });
 
 test("formatTables() tells seeds' spread apart from the items'", () => {
