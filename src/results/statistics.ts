@@ -58,8 +58,9 @@ export function weightedMean(values: ArrayLike<number>, weights: ArrayLike<numbe
  * The ratio of two sums over items, R = sum(a) / sum(b), as negative log-likelihood per token.
  *
  * Its standard error is the jackknife's: without item i the ratio is R - d / (sum(b) - b), with the residuals d = a - R b, so
- * that stderr(R) = sqrt((n - 1) / n * sum((d / (sum(b) - b))^2)); of equal denominators that is s / sqrt(n). The delta method,
- * which divides by sum(b) alone, takes items that are much longer than others for as good as known.
+ * that stderr(R) = sqrt((n - 1) / n * sum((d / (sum(b) - b))^2)), n the items whose b is not 0; where all b are equal, that is
+ * s / sqrt(n). The delta method, which divides by sum(b) alone, takes items that are much longer than others for as good as
+ * known.
  *
  * The interval is R +- t * stderr(R), t the 97.5 % quantile of Student's distribution, of as many items of equal weight as tell
  * as much: m = sum(b)^2 / sum(b^2) (Kish), so that degrees of freedom are m - 1, at least 1.
@@ -83,11 +84,12 @@ export function ratio(
   }
   const value = sum(numerators) / denominator;
   const weights = Array.from(denominators);
-  if (weights.filter((weight) => weight !== 0).length === 1) return { value, n };
+  const counting = weights.filter((weight) => weight !== 0).length;
+  if (counting === 1) return { value, n };
   const squares = weights.map((weight, i) =>
     ((numerators[i] - value * weight) / (denominator - weight)) ** 2
   );
-  const stderr = Math.sqrt((n - 1) / n * sum(squares));
+  const stderr = Math.sqrt((counting - 1) / counting * sum(squares));
   const alike = denominator ** 2 / sum(weights.map((weight) => weight ** 2));
   const margin = studentQuantile(Math.max(1, alike - 1)) * stderr;
   return { value, stderr, ci95: [value - margin, value + margin], n };

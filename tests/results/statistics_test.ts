@@ -52,6 +52,9 @@ test("ratio() of sums worked by hand", () => {
 test("ratio() tells no uncertainty of one item, however many there are that count for nothing", () => {
   // One book of three asks at all, and every answer is right: the others do not make that certain.
   assert.deepEqual(ratio([0, 12, 0], [0, 12, 0]), { value: 1, n: 3 });
+  // Nor do they make two others more or less certain.
+  const { stderr, ci95 } = ratio([0, 2, 6, 0], [0, 1, 1, 0]);
+  assert.deepEqual({ stderr, ci95 }, { stderr: mean([2, 6]).stderr, ci95: mean([2, 6]).ci95 });
 });
 
 test("weightedMean() of values worked by hand, and equal weights are none", () => {
