@@ -53,6 +53,7 @@ test("table of declarations names the data that is missing, and where it is from
       file,
       `export default {
         name: "far",
+        question: "Is it there?",
         tokenizer: { kind: "gpt2", folder: "data/gpt2_bpe/nowhere" },
         backbone: { kind: "checkpoint", path: "data/squad/nowhere" },
         corpus: { kind: "none" },
@@ -60,6 +61,7 @@ test("table of declarations names the data that is missing, and where it is from
       };`,
     );
     const text = await printed(folder);
+    assert.match(text, /Is it there\?/);
     assert.match(text, /^- Missing: .*data\/squad\/nowhere/m);
     assert.match(text, /^- How to get squad: /m);
     assert.match(text, /^- \S+ has not begun; `deno task run \S*far\.ts` runs it$/m);

@@ -18,6 +18,7 @@ test("findRunRecords() finds every run below folders, in order, once, with all i
       await Deno.writeTextFile(`${folder}/metrics.jsonl`, '{"step":1}\n{"step":2}\n');
     }
     await Deno.mkdir(`${results}/empty`);
+    await Deno.writeTextFile(`${results}/a/2/environment.json`, '{"cpu": "abacus"}');
     const { records, damaged } = await findRunRecords([results, `${results}/a`]);
     const paths = records.map(({ path }) => path.slice(results.length));
     assert.deepEqual(paths, ["/a/1", "/a/2", "/b/1"]);
@@ -27,6 +28,7 @@ test("findRunRecords() finds every run below folders, in order, once, with all i
     assert.deepEqual([...samples], [["perplexity-test", [{ item: "x" }]]]);
     assert.equal(training.length, 2);
     assert.equal(environment, undefined);
+    assert.deepEqual(records[1].environment, { cpu: "abacus" });
   } finally {
     await Deno.remove(results, { recursive: true });
   }
