@@ -1,7 +1,13 @@
 /**
  * Differences between models that were scored on the same items, and whether they are more than noise.
  */
-import { bootstrapInterval, type Estimate, mean, simultaneousFactor } from "./statistics.ts";
+import {
+  bootstrapInterval,
+  effectiveItems,
+  type Estimate,
+  mean,
+  simultaneousFactor,
+} from "./statistics.ts";
 
 /**
  * A metric as a ratio of two sums over items, so that any draw of the items gives it anew: nats and tokens of documents,
@@ -91,13 +97,16 @@ export function compare(
   const overDrawn = items < fewestItems
     ? undefined
     : first.every((sums) => sums.items.length === items)
-    ? bootstrapInterval(items, (indices) => differenceOf(pairs, indices), { seed: 1 })
+    ? bootstrapInterval(items, (indices) => differenceOf(pairs, indices), {
+      seed: 1,
+      effective: effectiveItemsOf(pairs),
+    })
     : combined(pairs.map((pair, i) => ({
       value: perSeed[i],
       interval: bootstrapInterval(
         pair.sums.items.length,
         (indices) => differenceOf([pair], indices),
-        { seed: i + 1 },
+        { seed: i + 1, effective: effectiveItemsOf([pair]) },
       ),
     })));
   const isCrossed = [...first, ...second].every(({ across }) => across);
@@ -174,6 +183,14 @@ export function amongSeveral(difference: Difference, comparisons: number): Diffe
 interface Pair {
   readonly sums: ItemSums;
   readonly others: ItemSums;
+}
+
+/** As how many items of equal weight those of several seeds tell: an item weighs what it adds below the line. */
+function effectiveItemsOf(pairs: readonly Pair[]): number {
+  const [{ sums }] = pairs;
+  return effectiveItems(
+    sums.items.map((_, i) => pairs.reduce((sum, { sums }) => sum + sums.denominators[i], 0)),
+  );
 }
 
 /** The mean difference of some draw of items. */

@@ -90,9 +90,13 @@ export function ratio(
     ((numerators[i] - value * weight) / (denominator - weight)) ** 2
   );
   const stderr = Math.sqrt((counting - 1) / counting * sum(squares));
-  const alike = denominator ** 2 / sum(weights.map((weight) => weight ** 2));
-  const margin = studentQuantile(Math.max(1, alike - 1)) * stderr;
+  const margin = studentQuantile(Math.max(1, effectiveItems(weights) - 1)) * stderr;
   return { value, stderr, ci95: [value - margin, value + margin], n };
+}
+
+/** Items of equal weight that tell as much as items of these weights: sum(w)^2 / sum(w^2) (Kish). */
+export function effectiveItems(weights: readonly number[]): number {
+  return sum(weights) ** 2 / sum(weights.map((weight) => weight ** 2));
 }
 
 /**
@@ -161,6 +165,8 @@ export interface BootstrapOptions {
   readonly seed: number;
   /** Samples drawn (default 2000). */
   readonly resamples?: number;
+  /** Items of equal weight that tell as much, where some count for more than others: {@linkcode effectiveItems} (default n). */
+  readonly effective?: number;
 }
 
 /**
@@ -170,7 +176,7 @@ export interface BootstrapOptions {
  * Of many items, it leaves out 2.5 % on each side. Of few, results vary too little, as those of a standard
  * deviation that divides by n rather than n - 1 and of a normal rather than Student's distribution, so that
  * less is left out: Phi(-sqrt(n / (n - 1)) t), t the 97.5 % quantile of Student's distribution with n - 1
- * degrees of freedom (the expanded percentile interval of Hesterberg, arXiv 1411.5279).
+ * degrees of freedom (the expanded percentile interval of Hesterberg, arXiv 1411.5279), n being `effective`.
  *
  * @param n Number of items.
  * @param statistic The statistic of the items with these indices, n of them.
@@ -186,7 +192,7 @@ export function bootstrapInterval(
       `Cannot draw from no items: current value is ${n}, allowed are 1 and more`,
     );
   }
-  const { seed, resamples = 2000 } = options;
+  const { seed, resamples = 2000, effective = n } = options;
   const next = randomFractions(seed);
   const indices = new Uint32Array(n);
   const results = new Float64Array(resamples);
@@ -195,7 +201,11 @@ export function bootstrapInterval(
     results[i] = statistic(indices);
   }
   results.sort();
-  const leftOut = n === 1 ? 0 : normalTail(Math.sqrt(n / (n - 1)) * studentQuantile(n - 1));
+  const leftOut = effective > 1
+    ? normalTail(
+      Math.sqrt(effective / (effective - 1)) * studentQuantile(Math.max(1, effective - 1)),
+    )
+    : 0;
   return [quantile(results, leftOut), quantile(results, 1 - leftOut)];
 }
 

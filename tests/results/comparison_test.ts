@@ -7,6 +7,7 @@ import {
   metricOf,
 } from "../../src/results/comparison.ts";
 import { pairedDifference } from "../../src/results/statistics.ts";
+import { Random } from "../../src/text/random.ts";
 import { assert, assertClose, test } from "../testing.ts";
 
 function scores(values: readonly number[], change: Partial<ItemSums> = {}): ItemSums {
@@ -219,4 +220,17 @@ test("compare() pairs only the same items of the same seeds", () => {
   assert.equal(compare([renamed], [base]), undefined);
   assert.equal(compare([base], [base, base]), undefined);
   assert.equal(compare([scores(difficulty.slice(1))], [base]), undefined);
+});
+
+test("compare() claims a difference as seldom as it says where two of eleven documents hold most of the tokens", () => {
+  const tokens = [9, 9, 10, 11, 12, 12, 40, 66, 94, 180, 232].map((thousands) => 1000 * thousands);
+  const random = new Random(11), tries = 1000;
+  const model = () => tokens.map((count) => count * (4 + 0.01 * random.normal()));
+  let claims = 0;
+  for (let i = 0; i < tries; i++) {
+    const sums = (): ItemSums => scores(model(), { denominators: tokens, exponential: true });
+    if (!compare([sums()], [sums()])!.insideNoise) claims++;
+  }
+  // It claims 20; with the tails of eleven documents of one length, 75.
+  assert.ok(claims <= 50, `${claims} of ${tries}`);
 });
