@@ -116,7 +116,7 @@ export {
   type LongMemModel,
 } from "./src/longmem/load.ts";
 export { generate, type GenerateOptions, rememberDocument } from "./src/longmem/generation.ts";
-export type { Batch, Network, RetrievedChunks } from "./src/longmem/longmem.ts";
+export type { Batch, Network, RetrievedChunks, TokenWindow } from "./src/longmem/longmem.ts";
 export type { SavedBank } from "./src/memory/memory_bank.ts";
 export type { DeviceDescription, DeviceKind } from "./src/runtime/device.ts";
 export type { SideNetShape } from "./src/backbone/sidenet_shape.ts";

@@ -96,6 +96,49 @@ export function attentionBias(
   };
 }
 
+/** Inputs of a graph that reads cached keys, beside `keyBias`; {@linkcode cachedInputs} computes them. */
+const distancesInput = "distances";
+
+/** The biases of one query a row to C cached keys and, last, its own: bias m_h * distance, as an input of the graph. */
+export function cachedAttentionBias(
+  graph: Graph,
+  options: { heads: number; cachedTokens: number; rows: number },
+): AttentionBias {
+  const { heads: H, cachedTokens: C, rows: B } = options;
+  const slopes = graph.constant(Float32Array.from(alibiSlopes(H)), [1, H, 1, 1]);
+  const input = (name: string) => reshape(graph.input(name, [B, C + 1]), [B, 1, 1, C + 1]);
+  const withoutPadding = mul(slopes, input(distancesInput)), keyBias = input(keyBiasInput);
+  const block = add(withoutPadding, keyBias);
+  return {
+    block: () => block,
+    blockWithPadsVisible: (_, visible) =>
+      add(withoutPadding, mul(keyBias, sub(graph.scalar(1), visible))),
+    atDistance: (_, tokens) => mul(slopes, graph.scalar(-tokens)),
+  };
+}
+
+/**
+ * Values for the inputs of a graph that reads cached keys [1, C+1]: the position of each key less the query's, and 0 or `hidden`
+ * for each. Places of the cache that hold no key lie too far away to be seen.
+ *
+ * @param tokens All tokens of the segment; the last is the query's, the others' keys are cached.
+ */
+export function cachedInputs(
+  tokens: Int32Array,
+  options: { cachedTokens: number; pad: number },
+): { distances: Float32Array<ArrayBuffer>; keyBias: Float32Array<ArrayBuffer> } {
+  const { cachedTokens: C, pad } = options;
+  const last = tokens.length - 1;
+  const padded = paddedInputs(tokens, { rows: 1, contextTokens: tokens.length, pad });
+  const distances = new Float32Array(C + 1).fill(hidden), keyBias = new Float32Array(C + 1);
+  for (let t = 0; t <= last; t++) {
+    const key = t < last ? t : C;
+    distances[key] = padded.positions[t] - padded.positions[last];
+    keyBias[key] = padded.keyBias[t];
+  }
+  return { distances, keyBias };
+}
+
 /** Values for the inputs of a padded graph [B, T]: positions, and 0 or `hidden` for each key. */
 export function paddedInputs(
   tokens: Int32Array,

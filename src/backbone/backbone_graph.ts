@@ -1,6 +1,7 @@
 import type { Graph, Value } from "../graph/graph.ts";
 import { add } from "../graph/ops/add.ts";
-import { attention } from "../graph/ops/attention.ts";
+import { attention, type AttentionBlock } from "../graph/ops/attention.ts";
+import { cachedAttention } from "../graph/ops/cached_attention.ts";
 import { dropout, type DropoutMask } from "../graph/ops/dropout.ts";
 import { gather } from "../graph/ops/gather.ts";
 import { geluTanh } from "../graph/ops/gelu.ts";
@@ -61,6 +62,13 @@ export interface BatchOptions {
   readonly contextTokens: number;
   readonly bias: AttentionBias;
   readonly blockBytes: number;
+  /** Keys and values [B, H, C, D] of the tokens before, which a layer has cached; absent: rows begin with their segments. */
+  readonly cache?: (layer: string) => { k: Value; v: Value };
+}
+
+/** Name of a block among the layers that attend to the segment. */
+export function blockName(i: number): string {
+  return `backbone.${i}`;
 }
 
 /** Queries, keys and values of a block's heads [B, H, T, D]. */
@@ -97,7 +105,7 @@ export function backboneForward(
   const projections: { q: Value; k: Value; v: Value }[] = [];
   const heads: AttentionHeads[] = [];
   for (let i = 0; i < L; i++) {
-    h = graph.scope(`backbone.${i}`, () => {
+    h = graph.scope(blockName(i), () => {
       const weight = (name: string) => weights(`transformer.h.${i}.${name}`);
       const u = layerNorm(h, weight("ln_1.weight"), weight("ln_1.bias"), epsilon);
       const q = linear(u, weight("attn.q_proj.weight"));
@@ -111,7 +119,8 @@ export function backboneForward(
         v: splitHeads(v, options, H),
       };
       heads.push(split);
-      const o = options.attention?.(i, split) ?? localAttention(split, options);
+      const o = options.attention?.(i, split) ??
+        localAttention(split, options, { layer: blockName(i) });
       const a = linear(mergeHeads(o), weight("attn.out_proj.weight"));
       const inner = geluTanh(linear(u, weight("mlp.fc_in.weight"), weight("mlp.fc_in.bias")));
       const f = dropout(
@@ -131,15 +140,24 @@ export function backboneForward(
   return { hiddenStates, projections, heads };
 }
 
-/** Attention to the segment alone; `mask`: dropout on its probabilities. */
+/**
+ * Attention to the segment alone.
+ *
+ * @param options `layer`: its name in a cache; `mask`: dropout on its probabilities; `bias`: another than the batch's.
+ */
 export function localAttention(
-  { q, k, v }: AttentionHeads,
-  { bias, blockBytes }: BatchOptions,
-  mask?: DropoutMask,
+  { q, k, v }: Pick<AttentionHeads, "q" | "k" | "v">,
+  batch: BatchOptions,
+  options: { layer: string; mask?: DropoutMask; bias?: (block: AttentionBlock) => Value },
 ): Value {
+  const { layer, mask, bias = batch.bias.block } = options;
+  if (batch.cache) {
+    const whole = { b0: 0, b1: batch.rows, t0: 0, t1: 1 };
+    return cachedAttention(q, { k, v }, { cache: batch.cache(layer), bias: bias(whole) });
+  }
   return attention(q, k, v, {
-    bias: bias.block,
-    blockBytes,
+    bias,
+    blockBytes: batch.blockBytes,
     ...(mask ? { dropout: mask } : {}),
   });
 }

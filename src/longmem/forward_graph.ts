@@ -1,11 +1,12 @@
 /**
  * The forward passes that evaluations and programs run, as graphs.
  */
-import { attentionBias } from "../backbone/attention_bias.ts";
+import { attentionBias, cachedAttentionBias } from "../backbone/attention_bias.ts";
 import {
   backboneForward,
   backboneWeights,
   type BatchOptions,
+  blockName,
   localAttention,
   weightInputs,
   type Weights,
@@ -29,13 +30,16 @@ import {
   memorizingTensorShapes,
 } from "./memorizing_transformer.ts";
 import { type SideNetShape, sideNetTensorShapes } from "../backbone/sidenet_shape.ts";
-import { sideNetForward } from "./sidenet_graph.ts";
+import { sideNetForward, sideNetLayerName } from "./sidenet_graph.ts";
 
 /** Prefix of the SideNet's weights among the inputs of a graph. */
 export const sideNetPrefix = "sidenet.";
 
 /** Prefix of a Memorizing Transformer's trained weights among the inputs of a graph. */
 export const memorizingPrefix = "memorizing.";
+
+/** Prefix of the cached keys and values of a segment among the inputs of a graph. */
+export const cachePrefix = "cache.";
 
 /** The memory as a graph reads it. */
 export interface GraphMemory {
@@ -73,6 +77,11 @@ export interface ForwardOptions {
   readonly contextTokens: number;
   /** Whether pad tokens may stand anywhere; otherwise only at the end of rows, where nothing sees them. */
   readonly padded: boolean;
+  /**
+   * Tokens C whose keys and values a {@linkcode SegmentCache} has room for: the one token of each row follows those in it. Absent:
+   * rows begin with their segments. Not together with memories of the blocks.
+   */
+  readonly cachedTokens?: number;
   readonly blockBytes: number;
   /** Tokens at the end of each row whose features the head reads; absent: all. */
   readonly scoredTokens?: number;
@@ -105,16 +114,21 @@ export interface Forward {
 
 /** Builds the values of a forward pass; the caller chooses outputs. */
 export function buildForward(options: ForwardOptions): Forward {
-  const { backbone, sideNet, rows: B, contextTokens: T, blockBytes } = options;
+  const { backbone, sideNet, rows: B, contextTokens: T, blockBytes, cachedTokens } = options;
   const graph = new Graph();
   const tokens = graph.input("tokens", [B, T], "int32");
-  const bias = attentionBias(graph, {
-    heads: backbone.heads,
-    contextTokens: T,
+  const sizes = { heads: backbone.heads, contextTokens: T, rows: B };
+  const batch = {
     rows: B,
-    padded: options.padded,
-  });
-  const batch = { rows: B, contextTokens: T, bias, blockBytes };
+    contextTokens: T,
+    blockBytes,
+    ...(cachedTokens === undefined
+      ? { bias: attentionBias(graph, { ...sizes, padded: options.padded }) }
+      : {
+        bias: cachedAttentionBias(graph, { ...sizes, cachedTokens }),
+        cache: cacheInputs(graph, { ...options, cachedTokens }),
+      }),
+  };
   const frozen = backboneWeights(graph, backbone);
   if (options.memorizing) {
     return memorizingForward(tokens, frozen, batch, { ...options, shape: options.memorizing });
@@ -190,7 +204,10 @@ function memorizingForward(
     {
       ...batch,
       attention(i, heads) {
-        const local = localAttention(heads, batch, masks[i]?.attention);
+        const local = localAttention(heads, batch, {
+          layer: blockName(i),
+          ...(masks[i] ? { mask: masks[i].attention } : {}),
+        });
         return i === shape.memoryBlock && memory
           ? jointAttention(
             local,
@@ -214,6 +231,40 @@ function memorizingForward(
     cached: memory ? [base.projections[shape.memoryBlock]] : [],
     features: scoredFeatures(base.hiddenStates[backbone.layers], options),
   };
+}
+
+/** Names of a layer's keys and values. */
+function keyNames(layer: string): { keys: string; values: string } {
+  return { keys: `${layer}.keys`, values: `${layer}.values` };
+}
+
+/** Declares cached keys and values of the segment as inputs of a graph, those of a layer when it asks. */
+function cacheInputs(
+  graph: Graph,
+  { backbone: { heads: H, hiddenDim: E }, rows: B, cachedTokens: C }:
+    & Pick<ForwardOptions, "backbone" | "rows">
+    & { cachedTokens: number },
+): (layer: string) => { k: Value; v: Value } {
+  return (layer) => {
+    const { keys, values } = keyNames(layer);
+    const shape = [B, H, C, E / H];
+    return {
+      k: graph.input(cachePrefix + keys, shape),
+      v: graph.input(cachePrefix + values, shape),
+    };
+  };
+}
+
+/** Keys and values [B, H, T, D] of all layers, for a {@linkcode SegmentCache}, by names. */
+export function segmentKeys({ backbone, sideNet }: Forward): Map<string, Value> {
+  const found = new Map<string, Value>();
+  const add = (layer: string, { k, v }: { k: Value; v: Value }) => {
+    const { keys, values } = keyNames(layer);
+    found.set(keys, k).set(values, v);
+  };
+  backbone.heads.forEach((heads, i) => add(blockName(i), heads));
+  sideNet?.heads.forEach((heads, i) => add(sideNetLayerName(i), heads));
+  return found;
 }
 
 /** Features [N, E] of the tokens at the end of each row. */

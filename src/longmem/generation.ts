@@ -1,6 +1,5 @@
 import { Random } from "../text/random.ts";
 import { type LongMemModel } from "./load.ts";
-import { padId } from "../backbone/shape.ts";
 
 /** What {@linkcode generate} continues, and how. */
 export interface GenerateOptions {
@@ -19,9 +18,6 @@ export interface GenerateOptions {
   /** Id after which generation ends; it is not part of the result. */
   readonly end?: number;
 }
-
-/** Windows are padded to multiples of this, so that few shapes have to be compiled while a window grows. */
-const windowStep = 32;
 
 /**
  * Writes a document to the memory of a model, segment by segment.
@@ -44,7 +40,8 @@ export async function rememberDocument(
 
 /**
  * Generates tokens one by one, each from the window's last position. The memory is read and not written: what leaves the
- * window is forgotten, what was remembered before stays.
+ * window is forgotten, what was remembered before stays. Keys and values are cached while prompt and generated tokens fit
+ * the window; from then on a token takes a pass over all of it.
  *
  * @returns The ids in order; equal models, memories and options give equal ids.
  * @throws RangeError Where an option is out of range, or no id is allowed.
@@ -72,7 +69,7 @@ export async function rememberDocument(
  * ```
  */
 export async function* generate(
-  model: Pick<LongMemModel, "forward">,
+  model: Pick<LongMemModel, "openWindow">,
   options: GenerateOptions,
 ): AsyncGenerator<number, void> {
   const { tokens, contextTokens, temperature = 1, seed = 1, allows = () => true, end } = options;
@@ -83,16 +80,21 @@ export async function* generate(
   }
   checkCount("generate", "tokens", tokens, 0);
   checkCount("generate", "contextTokens", contextTokens, 1);
-  const window = Array.from(options.prompt).slice(-contextTokens);
-  if (window.length === 0) throw new RangeError("Cannot generate as the prompt has no token");
+  const prompt = Array.from(options.prompt);
+  if (prompt.length === 0) throw new RangeError("Cannot generate as the prompt has no token");
   const random = new Random(`generate/${seed}`);
-  for (let generated = 0; generated < tokens; generated++) {
-    const logits = await lastLogits(model, window, contextTokens); // [V]
-    const id = sample(logits, { temperature, random, allows });
-    if (id === end) return;
-    yield id;
-    window.push(id);
-    if (window.length > contextTokens) window.shift();
+  const window = model.openWindow({ contextTokens });
+  try {
+    let unread = prompt;
+    for (let generated = 0; generated < tokens; generated++) {
+      const logits = await window.append(unread); // [V]
+      const id = sample(logits, { temperature, random, allows });
+      if (id === end) return;
+      yield id;
+      unread = [id];
+    }
+  } finally {
+    await window.close();
   }
 }
 
@@ -102,20 +104,6 @@ function checkCount(action: string, name: string, value: number, least: number):
       `Cannot ${action} as ${name} must be an integer from ${least}: current value is ${value}`,
     );
   }
-}
-
-/** Logits [V] of a window's last token; the padding after it, which causal attention does not see, changes nothing. */
-async function lastLogits(
-  model: Pick<LongMemModel, "forward">,
-  window: readonly number[],
-  contextTokens: number,
-): Promise<Float32Array> {
-  const T = Math.min(Math.ceil(window.length / windowStep) * windowStep, contextTokens);
-  const tokens = new Int32Array(T).fill(padId);
-  tokens.set(window);
-  const { logits } = await model.forward(tokens, { readOnly: true }); // [1, T, V]
-  const V = logits.length / T;
-  return logits.subarray((window.length - 1) * V, window.length * V);
 }
 
 function sample(

@@ -25,7 +25,7 @@ import {
 import { type DeviceDescription, deviceKinds, mostThreads } from "../runtime/device.ts";
 import { openDevice } from "../runtime/open_device.ts";
 import { initializeSideNet, type SideNetInitialization } from "./initialization.ts";
-import { type Batch, LongMem, type Network } from "./longmem.ts";
+import { type Batch, LongMem, type Network, type TokenWindow } from "./longmem.ts";
 import { type SideNetShape, sideNetTensorShapes } from "../backbone/sidenet_shape.ts";
 
 /** What {@linkcode loadLongMem} puts together. */
@@ -93,6 +93,13 @@ export interface LongMemModel {
     targets: Int32Array,
     options?: Batch & { network?: Network },
   ): Promise<{ nll: Float32Array; choices: Int32Array }>;
+  /**
+   * Opens an empty window of at most `contextTokens` tokens, for text that grows token by token; a token costs a pass of itself
+   * until the window slides, and from then on a pass over the window.
+   *
+   * @throws RangeError where `contextTokens` is not a positive integer.
+   */
+  openWindow(options: { contextTokens: number; network?: Network }): TokenWindow;
   /** Writes segments [B, T] to the memory without computing anything else. */
   remember(tokens: Int32Array, options?: { batch?: number }): Promise<void>;
   /** Chunks stored in each bank; empty before the first pass. */

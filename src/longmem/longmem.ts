@@ -1,4 +1,4 @@
-import { paddedInputs } from "../backbone/attention_bias.ts";
+import { cachedInputs, paddedInputs } from "../backbone/attention_bias.ts";
 import { backbonePrefix } from "../backbone/backbone_graph.ts";
 import { padId } from "../backbone/shape.ts";
 import type { BackboneCheckpoint, SideNetCheckpoint } from "../backbone/checkpoint/content.ts";
@@ -23,9 +23,11 @@ import {
   headLogits,
   headLoss,
   memorizingPrefix,
+  segmentKeys,
   sideNetPrefix,
 } from "./forward_graph.ts";
 import type { MemorizingCheckpoint } from "./memorizing_transformer.ts";
+import { SegmentCache } from "./segment_cache.ts";
 
 /** What a pass computes. */
 type Want = "logits" | "nll" | "choices" | "retrieved" | "cache";
@@ -63,6 +65,33 @@ export interface Batch {
   readOnly?: boolean;
 }
 
+/** The last tokens of a text that grows; the memory is read and not written. */
+export interface TokenWindow {
+  /**
+   * Appends tokens to the window, from which the first ones leave when it is full.
+   *
+   * @returns Logits [V] after the last token, as a pass over the whole window would give them.
+   * @throws RangeError for no tokens, or ids outside the vocabulary. Where it fails the window stays as it is.
+   */
+  append(tokens: ArrayLike<number>): Promise<Float32Array>;
+  /** Frees what the window holds on the device, once the calls before it have ended. */
+  close(): Promise<void>;
+}
+
+/** What a window consists of. */
+interface WindowState {
+  readonly network: Network;
+  /** Tokens C that it holds at most. */
+  readonly contextTokens: number;
+  readonly cache: SegmentCache;
+  tokens: Int32Array;
+  /** State of the memory with which the cached keys and values of all tokens were computed; absent: they are not cached. */
+  cachedWith: number | undefined;
+}
+
+/** Whole windows are padded to multiples of this, so that few shapes have to be compiled. */
+const windowStep = 32;
+
 /** What passes have in common that one session runs. */
 interface PassKind {
   readonly want: Want;
@@ -75,6 +104,10 @@ interface PassKind {
   readonly scoredTokens: number;
   readonly padded: boolean;
   readonly writes: boolean;
+  /** Whether it returns the keys and values of the segment, for a cache. */
+  readonly returnsKeys?: boolean;
+  /** Tokens C for which the cache that it reads has room; absent: it reads none. */
+  readonly cachedTokens?: number;
 }
 
 /** What queries retrieve from a memory. */
@@ -113,6 +146,8 @@ export class LongMem {
   #banks: MemoryBank[] = [];
   #index: OutsideIndex | undefined;
   #rows: number | undefined;
+  /** How often what the memory holds has changed. */
+  #memoryChanges = 0;
   /** The last of the calls that follow one another. */
   #last: Promise<unknown> = Promise.resolve();
   /** Set by the first `close`, after which there is nothing to ask. */
@@ -241,6 +276,43 @@ export class LongMem {
     });
   }
 
+  /**
+   * Opens an empty window, for text that grows token by token: a token that is appended alone costs a pass of itself, which
+   * reads the cached keys and values of those before. Whole windows are computed again where several tokens come at once; where
+   * the memory has been written or reset since; where the blocks have memories of their own; and for every token from the one on
+   * with which a full window begins to slide, as what has left it still shows in the keys and values of those that stay.
+   *
+   * @param options `contextTokens`: tokens that the window holds at most.
+   * @throws RangeError where that is not a positive integer; TypeError for a network that the model does not have.
+   */
+  openWindow(options: { contextTokens: number; network?: Network }): TokenWindow {
+    const { contextTokens, network = defaultNetwork(this.parts) } = options;
+    checkWords("option", Object.keys(options), ["contextTokens", "network"]);
+    checkWords("network", [network], networks);
+    checkNetwork(network, "logits", this.parts);
+    if (!Number.isSafeInteger(contextTokens) || contextTokens < 1) {
+      throw new RangeError(
+        `Cannot open a window as contextTokens must be an integer from 1: current value is ${contextTokens}`,
+      );
+    }
+    const window: WindowState = {
+      network,
+      contextTokens,
+      cache: new SegmentCache(this.device, contextTokens),
+      tokens: new Int32Array(),
+      cachedWith: undefined,
+    };
+    return {
+      append: (tokens) => this.#afterOthers(() => this.#append(window, Int32Array.from(tokens))),
+      close: () => {
+        // Not one of the calls that a closed model refuses: it may be the window's owner who has closed the model.
+        const closed = this.#last.then(() => window.cache.dispose());
+        this.#last = closed;
+        return closed;
+      },
+    };
+  }
+
   /** Writes a segment [B, T] to the memory without computing anything else. */
   async remember(tokens: Int32Array, options: { batch?: number } = {}): Promise<void> {
     await this.#run("cache", tokens, undefined, options);
@@ -249,6 +321,7 @@ export class LongMem {
   /** Forgets what the memory holds: all of it, or that of some rows where each has a bank of its own. */
   resetMemory(rows?: readonly number[]): Promise<void> {
     return this.#afterOthers(() => {
+      this.#memoryChanges++;
       for (const bank of this.#banks) bank.reset(rows);
       return Promise.resolve();
     });
@@ -271,6 +344,7 @@ export class LongMem {
     return this.#afterOthers(async () => {
       if (!this.parts.memory) throw new TypeError("Cannot restore the memory as there is none");
       await this.#openBank(options.batch ?? 1, 0);
+      this.#memoryChanges++;
       await this.bank!.restore(saved);
     });
   }
@@ -347,25 +421,103 @@ export class LongMem {
       : tokens.includes(padId);
 
     const batch = this.#batchFeeds(tokens, targets, { rows, padded });
-    const session = await this.#session({
-      want,
-      network,
-      rows,
-      contextTokens,
-      scoredTokens,
-      padded,
-      writes,
-    });
-    const banks = usesMemory ? this.#banks : [];
-    const remembered: Tensors = Object.assign(
-      {},
-      ...banks.map((bank, i) => bank.inputs(rows, { prefix: this.#prefix(i) })),
-    );
-    const outputs = await session.run({ ...this.#weights, ...batch, ...remembered });
+    const kind = { want, network, rows, contextTokens, scoredTokens, padded, writes };
+    const outputs = await this.#runGraph(kind, batch);
     const cached = writes ? await this.#write(outputs) : [];
     // The garbage collector does not see how much of a GPU these hold.
     for (const tensor of [...Object.values(batch), ...cached]) tensor.dispose();
     return { outputs };
+  }
+
+  /** Runs the graph of a kind of pass on a batch, the weights and the memory. */
+  async #runGraph(kind: PassKind, batch: Tensors): Promise<Tensors> {
+    const session = await this.#session(kind);
+    const banks = remembers(kind.network) ? this.#banks : [];
+    const remembered: Tensors = Object.assign(
+      {},
+      ...banks.map((bank, i) => bank.inputs(kind.rows, { prefix: this.#prefix(i) })),
+    );
+    return await session.run({ ...this.#weights, ...batch, ...remembered });
+  }
+
+  /** Logits [V] after the last token of a window, to which tokens are added. */
+  async #append(window: WindowState, added: Int32Array): Promise<Float32Array> {
+    checkTokens(added, undefined, { rows: 1, vocabSize: this.parts.backbone.shape.vocabSize });
+    if (remembers(window.network)) await this.#openBank(1, 0);
+    const { contextTokens: C, cachedWith } = window;
+    const all = new Int32Array(window.tokens.length + added.length);
+    all.set(window.tokens);
+    all.set(added, window.tokens.length);
+    const tokens = all.slice(-C);
+    const isCached = all.length <= C && added.length === 1 && cachedWith === this.#memoryChanges;
+    const { logits, keys } =
+      await (isCached ? this.#lastToken(window, tokens) : this.#wholeWindow(window, tokens));
+    if (keys) {
+      const start = isCached ? tokens.length - 1 : 0;
+      window.cache.write(keys, { start, count: tokens.length - start });
+      for (const tensor of Object.values(keys)) tensor.dispose();
+    }
+    // Not before: a window whose pass has failed stays as it is.
+    window.tokens = tokens;
+    window.cachedWith = keys && this.#memoryChanges;
+    return logits;
+  }
+
+  /** A pass of a window's last token, which reads the cached keys and values of those before. */
+  async #lastToken(
+    { network, contextTokens: C, cache }: WindowState,
+    tokens: Int32Array,
+  ): Promise<{ logits: Float32Array; keys: Tensors }> {
+    const { distances, keyBias } = cachedInputs(tokens, { cachedTokens: C, pad: padId });
+    const batch: Tensors = {
+      tokens: this.device.tensor(tokens.slice(-1), [1, 1]),
+      distances: this.device.tensor(distances, [1, C + 1]),
+      keyBias: this.device.tensor(keyBias, [1, C + 1]),
+    };
+    const { logits, ...keys } = await this.#runGraph({
+      want: "logits",
+      network,
+      rows: 1,
+      contextTokens: 1,
+      scoredTokens: 1,
+      padded: false,
+      writes: false,
+      returnsKeys: true,
+      cachedTokens: C,
+    }, { ...batch, ...cache.inputs });
+    for (const tensor of Object.values(batch)) tensor.dispose();
+    return { logits: await logits.read() as Float32Array, keys };
+  }
+
+  /** A pass over a window, padded at its end, which causal attention does not see. */
+  async #wholeWindow(
+    { network, contextTokens: C }: WindowState,
+    tokens: Int32Array,
+  ): Promise<{ logits: Float32Array; keys: Tensors | undefined }> {
+    const T = Math.min(Math.ceil(tokens.length / windowStep) * windowStep, C);
+    const filled = new Int32Array(T).fill(padId);
+    filled.set(tokens);
+    const padded = filled.includes(padId);
+    const scoredTokens = Math.min(T, windowStep); // among them is the window's last
+    const returnsKeys = tokens.length < C && network !== "infllm"; // otherwise no pass would read them
+    const batch = this.#batchFeeds(filled, undefined, { rows: 1, padded });
+    const { logits, ...keys } = await this.#runGraph({
+      want: "logits",
+      network,
+      rows: 1,
+      contextTokens: T,
+      scoredTokens,
+      padded,
+      writes: false,
+      returnsKeys,
+    }, batch);
+    for (const tensor of Object.values(batch)) tensor.dispose();
+    const { vocabSize: V } = this.parts.backbone.shape;
+    const last = tokens.length - 1 - (T - scoredTokens);
+    return {
+      logits: (await logits.read() as Float32Array).slice(last * V, (last + 1) * V),
+      keys: returnsKeys ? keys : undefined,
+    };
   }
 
   /** Tensors of a batch by their names in graphs. */
@@ -390,6 +542,7 @@ export class LongMem {
 
   /** Writes what a pass cached to each bank; returns the tensors that held it. */
   async #write(outputs: Tensors): Promise<DeviceTensor[]> {
+    this.#memoryChanges++;
     const written: DeviceTensor[] = [];
     for (const [i, bank] of this.#banks.entries()) {
       const { [cachedNames(i).keys]: keys, [cachedNames(i).values]: values } = outputs;
@@ -470,6 +623,7 @@ export class LongMem {
       contextTokens: key.contextTokens,
       scoredTokens: key.scoredTokens,
       padded: key.padded,
+      ...(key.cachedTokens === undefined ? {} : { cachedTokens: key.cachedTokens }),
       blockBytes,
     });
     const { graph } = forward;
@@ -490,6 +644,9 @@ export class LongMem {
       const [{ ids, scores }] = forward.retrieved;
       graph.output("ids", ids);
       graph.output("scores", scores);
+    }
+    if (key.returnsKeys) {
+      for (const [name, value] of segmentKeys(forward)) graph.output(name, value);
     }
     if (key.writes) {
       for (const [i, { k, v }] of forward.cached.entries()) {

@@ -1,6 +1,7 @@
 import {
   type BackboneOutputs,
   type BatchOptions,
+  localAttention,
   mergeHeads,
   splitHeads,
   type Weights,
@@ -8,7 +9,6 @@ import {
 import type { BackboneShape } from "../backbone/shape.ts";
 import type { Value } from "../graph/graph.ts";
 import { add } from "../graph/ops/add.ts";
-import { attention } from "../graph/ops/attention.ts";
 import { dropout, type DropoutMask } from "../graph/ops/dropout.ts";
 import { gelu } from "../graph/ops/gelu.ts";
 import { layerNorm } from "../graph/ops/layer_norm.ts";
@@ -33,10 +33,17 @@ export interface SideNetOptions extends BatchOptions {
 export interface SideNetOutputs {
   /** The stream before each layer and after the last: S+1 values [N, E]. */
   readonly hiddenStates: readonly Value[];
+  /** Keys and values of the layers' attention to the segment [B, H, T, D]. */
+  readonly heads: readonly { k: Value; v: Value }[];
   /** Attention outputs of the layers, after the output projection [N, E]. */
   readonly attentionOutputs: readonly Value[];
   /** After the final LayerNorm [N, E]: what the frozen head reads. */
   readonly features: Value;
+}
+
+/** Name of a SideNet layer among the layers that attend to the segment. */
+export function sideNetLayerName(i: number): string {
+  return `sidenet.${i}`;
 }
 
 /** The SideNet (specification section 4) beside a backbone's forward pass. */
@@ -52,9 +59,10 @@ export function sideNetForward(
   const { graph } = hs[0];
   const scale = graph.scalar((E / H) ** -0.5);
   const hiddenStates = [hs[0]];
+  const heads: { k: Value; v: Value }[] = [];
   const attentionOutputs: Value[] = [];
   for (let i = 0; i < S; i++) {
-    const next = graph.scope(`sidenet.${i}`, () => {
+    const next = graph.scope(sideNetLayerName(i), () => {
       const weight = (name: string) => weights(`layers.${i}.${name}`);
       const x = hiddenStates[i];
       const u = layerNorm(x, weight("ln_1.weight"), weight("ln_1.bias"), epsilon);
@@ -62,15 +70,16 @@ export function sideNetForward(
       const q = splitHeads(mul(query, scale), options, H);
       const k = splitHeads(linear(u, weight("self_attn.k_proj.weight")), options, H);
       const v = splitHeads(linear(u, weight("self_attn.v_proj.weight")), options, H);
+      heads.push({ k, v });
       const masks = options.dropout?.(i);
       const memory = i === memoryLayer(shape) ? options.memory : undefined;
-      const local = attention(q, k, v, {
+      const local = localAttention({ q, k, v }, options, {
+        layer: sideNetLayerName(i),
         bias: (block) =>
           memory
             ? options.bias.blockWithPadsVisible(block, memory.bank.active)
             : options.bias.block(block),
-        blockBytes: options.blockBytes,
-        ...(masks ? { dropout: masks.attention } : {}),
+        ...(masks ? { mask: masks.attention } : {}),
       });
       const o = memory
         ? jointAttention(
@@ -95,5 +104,5 @@ export function sideNetForward(
     weights("layer_norm.bias"),
     epsilon,
   );
-  return { hiddenStates, attentionOutputs, features };
+  return { hiddenStates, heads, attentionOutputs, features };
 }

@@ -34,6 +34,17 @@ export interface DeviceTensor {
 /** Tensors by the names that a graph gave its inputs or outputs. */
 export type Tensors = Record<string, DeviceTensor>;
 
+/** Consecutive elements to be copied from one float32 tensor of a device to another. */
+export interface ElementCopy {
+  readonly from: DeviceTensor;
+  /** First element that is copied. */
+  readonly fromElement: number;
+  readonly into: DeviceTensor;
+  /** Element that it comes to. */
+  readonly intoElement: number;
+  readonly count: number;
+}
+
 /** How a graph is compiled. */
 export interface CompileOptions {
   /** Names of outputs that the host reads after every run (losses, norms): they are not left on the device. */
@@ -76,6 +87,8 @@ export interface Device extends DeviceDescription {
   tensor(data: HostArray, shape: readonly number[], type?: ElementType): DeviceTensor;
   /** Makes a tensor of zeros. */
   zeros(shape: readonly number[], type?: ElementType): DeviceTensor;
+  /** Copies elements in the device's memory, after the runs that have ended and before those that start later. */
+  copy(copies: readonly ElementCopy[]): void;
   /** Frees everything. */
   close(): Promise<void>;
 }

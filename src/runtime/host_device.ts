@@ -53,6 +53,13 @@ export async function openHostDevice(
       new HostTensorOnDevice(ort, data, shape, type ?? elementType(data)),
     zeros: (shape, type = "float32") =>
       new HostTensorOnDevice(ort, zeroArray(shape, type), shape, type),
+    copy(copies) {
+      for (const { from, fromElement, into, intoElement, count } of copies) {
+        const source = (from as HostTensorOnDevice).data as Float32Array;
+        const target = (into as HostTensorOnDevice).data as Float32Array;
+        target.set(source.subarray(fromElement, fromElement + count), intoElement);
+      }
+    },
     close: () => Promise.resolve(),
   };
 }

@@ -4,6 +4,7 @@ import type {
   CompileOptions,
   Device,
   DeviceTensor,
+  ElementCopy,
   HostArray,
   Session,
   Tensors,
@@ -153,6 +154,21 @@ class OrtWebGpuDevice implements WebGpuDevice {
       dims: [...shape],
     });
     return new WebGpuTensor(this, tensor as OrtTensor, shape, type, buffer);
+  }
+
+  copy(copies: readonly ElementCopy[]): void {
+    const encoder = this.gpu.createCommandEncoder();
+    for (const { from, fromElement, into, intoElement, count } of copies) {
+      encoder.copyBufferToBuffer(
+        bufferOf(from),
+        4 * fromElement,
+        bufferOf(into),
+        4 * intoElement,
+        4 * count,
+      );
+    }
+    this.gpu.queue.submit([encoder.finish()]);
+    this.checkErrors();
   }
 
   #buffer(shape: readonly number[], type: ElementType): GPUBuffer {

@@ -206,6 +206,34 @@ async function benchForward(device: Device, config: BenchConfig, roof: number) {
 }
 
 /**
+ * Generation from windows that are three quarters full: by the cached keys and values of their tokens, and by a pass over all of
+ * them for each token, as it is when a full window slides.
+ */
+async function benchGeneration(device: Device, config: BenchConfig) {
+  const model = new LongMem(device, { ...parts(config), memory: config.memory });
+  const { contextTokens } = config;
+  const tokens = randomIds(config, 1);
+  const filled = Math.ceil(3 * contextTokens / 4);
+  const times = { count: Math.min(8, contextTokens - filled - 2), warmUp: 2 };
+
+  const growing = model.openWindow({ contextTokens });
+  await growing.append(tokens.subarray(0, filled));
+  let next = filled;
+  const cached = await fastest(() => growing.append([tokens[next++]]), times);
+  const sliding = model.openWindow({ contextTokens: filled });
+  await sliding.append(tokens.subarray(0, filled));
+  const whole = await fastest(() => sliding.append([tokens[0]]), times);
+
+  for (const window of [growing, sliding]) await window.close();
+  await model.close();
+  return [
+    { what: "tokens/s, keys and values cached", value: (1000 / cached).toFixed(1) },
+    { what: "tokens/s, a whole window for each", value: (1000 / whole).toFixed(1) },
+    { what: "times as fast, keys and values cached", value: (whole / cached).toFixed(1) },
+  ];
+}
+
+/**
  * Exact retrieval of 16 chunks for 1,024 queries of 16 heads from full banks: by nodes of a graph, and on a GPU by kernels of
  * our own, too. They may differ in a few ids of chunks whose scores are equal but for rounding.
  */
@@ -276,6 +304,7 @@ async function benchRetrieval(device: Device, config: BenchConfig) {
 const benchmarks = {
   training: benchTraining,
   forward: benchForward,
+  generation: benchGeneration,
   retrieval: benchRetrieval,
 } as const;
 

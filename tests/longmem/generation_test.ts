@@ -55,6 +55,29 @@ test("generate() at temperature 0 takes what unpadded windows find most probable
   });
 });
 
+test("generate() draws the ids that passes over whole windows would draw", async () => {
+  await withModel(async (model) => {
+    const whole: Pick<LongMemModel, "openWindow"> = {
+      openWindow({ contextTokens }) {
+        let window: number[] = [];
+        return {
+          async append(tokens) {
+            window = [...window, ...Array.from(tokens)].slice(-contextTokens);
+            const { logits } = await model.forward(Int32Array.from(window), { readOnly: true });
+            return logits.slice(-V);
+          },
+          close: () => Promise.resolve(),
+        };
+      },
+    };
+    const options = { prompt, tokens: 16, contextTokens: 16, temperature: 1.5, seed: 4 };
+    assert.deepEqual(
+      await Array.fromAsync(generate(model, options)),
+      await Array.fromAsync(generate(whole, options)),
+    );
+  });
+});
+
 test("generate() depends on the seed alone, and leaves the memory as it is", async () => {
   await withModel(async (model) => {
     assert.deepEqual(model.memoryFillChunks, [22]); // 8 + 8 + 6 chunks; 2 tokens fill none
@@ -77,10 +100,12 @@ test("generate() reads the memory", async () => {
 });
 
 /** A model whose logits do not depend on what it reads. */
-function constantModel(logits: number[]): Pick<LongMemModel, "forward"> {
+function constantModel(logits: number[]): Pick<LongMemModel, "openWindow"> {
   return {
-    forward: (tokens) =>
-      Promise.resolve({ logits: Float32Array.from(Array(tokens.length).fill(logits).flat()) }),
+    openWindow: () => ({
+      append: () => Promise.resolve(Float32Array.from(logits)),
+      close: () => Promise.resolve(),
+    }),
   };
 }
 

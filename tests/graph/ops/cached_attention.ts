@@ -1,0 +1,56 @@
+import { Graph } from "../../../src/graph/graph.ts";
+import { cachedAttention } from "../../../src/graph/ops/cached_attention.ts";
+import { assert, test } from "../../testing.ts";
+import { testOperation } from "../operation_test_case.ts";
+import type { Tensor64 } from "../tensor64.ts";
+
+const B = 2, H = 3, C = 6, D = 5;
+const one = [B, H, 1, D], cached = [B, H, C, D];
+/** Two places of the cache hold nothing. */
+const bias = {
+  shape: [1, H, 1, C + 1],
+  values: (random: { normal(): number }, i: number) =>
+    [4, 5].includes(i % (C + 1)) ? -1e30 : random.normal(),
+} as const;
+
+/** Attention of one query to C cached keys and its own. */
+function reference(
+  { q, k, v, keys, values, bias }: Record<"q" | "k" | "v" | "keys" | "values" | "bias", Tensor64>,
+): Tensor64 {
+  const data = new Float64Array(B * H * D), weights = new Float64Array(C + 1);
+  for (let bh = 0; bh < B * H; bh++) {
+    const at = (own: Tensor64, cache: Tensor64, j: number, d: number) =>
+      j < C ? cache.data[(bh * C + j) * D + d] : own.data[bh * D + d];
+    let sum = 0;
+    for (let j = 0; j <= C; j++) {
+      let score = bias.data[(bh % H) * (C + 1) + j];
+      for (let d = 0; d < D; d++) score += q.data[bh * D + d] * at(k, keys, j, d);
+      weights[j] = Math.exp(score);
+      sum += weights[j];
+    }
+    for (let j = 0; j <= C; j++) {
+      for (let d = 0; d < D; d++) data[bh * D + d] += weights[j] / sum * at(v, values, j, d);
+    }
+  }
+  return { shape: q.shape, data };
+}
+
+testOperation("cachedAttention()", {
+  inputs: { q: one, k: one, v: one, keys: cached, values: cached, bias },
+  build: ({ q, k, v, keys, values, bias }) =>
+    cachedAttention(q, { k, v }, {
+      cache: { k: keys, v: values },
+      bias,
+    }),
+  reference: (inputs) => reference(inputs),
+});
+
+test("cachedAttention() rejects several queries a row", () => {
+  const graph = new Graph();
+  const q = graph.input("q", [B, H, 2, D]), cache = graph.input("cache", cached);
+  assert.throws(
+    () =>
+      cachedAttention(q, { k: q, v: q }, { cache: { k: cache, v: cache }, bias: graph.scalar(0) }),
+    /Cannot read q as \[B, H, T=1, D\]: current shape is \[2, 3, 2, 5\]/,
+  );
+});
