@@ -50,6 +50,8 @@ export class MemoryBank {
   readonly #rings: Ring[];
   readonly #device: Device;
   readonly #observers: BankObserver[] = [];
+  /** Which rows have something in memory, [B, 1, 1, 1] each; a GPU would have a new one for every pass. */
+  readonly #active = new Map<string, DeviceTensor>();
 
   constructor(
     device: Device,
@@ -105,13 +107,20 @@ export class MemoryBank {
 
   /** What a graph reads for batches of `rows` rows; `prefix` as where the graph declares its inputs. */
   inputs(rows: number, { prefix = "" }: { prefix?: string } = {}): Tensors {
-    const active = Float32Array.from({ length: rows }, (_, b) => this.#ringOf(b).count > 0 ? 1 : 0);
     return {
       [prefix + bankInputNames.keys]: this.storage.tensors.keys,
       [prefix + bankInputNames.values]: this.storage.tensors.values,
       [prefix + bankInputNames.meanKeys]: this.storage.tensors.meanKeys,
-      [prefix + bankInputNames.active]: this.#device.tensor(active, [rows, 1, 1, 1]),
+      [prefix + bankInputNames.active]: this.#activeRows(rows),
     };
+  }
+
+  #activeRows(rows: number): DeviceTensor {
+    const active = Float32Array.from({ length: rows }, (_, b) => this.#ringOf(b).count > 0 ? 1 : 0);
+    const key = active.join("");
+    const known = this.#active.get(key) ?? this.#device.tensor(active, [rows, 1, 1, 1]);
+    this.#active.set(key, known);
+    return known;
   }
 
   #ringOf(row: number): Ring {
@@ -190,5 +199,7 @@ export class MemoryBank {
 
   dispose(): void {
     this.storage.dispose();
+    for (const tensor of this.#active.values()) tensor.dispose();
+    this.#active.clear();
   }
 }

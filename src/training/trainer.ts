@@ -14,7 +14,6 @@ import { padId } from "../backbone/shape.ts";
 import { checkMemoryConfig, type MemoryConfig } from "../memory/config.ts";
 import type { OutsideIndex } from "../memory/index/chunk_index.ts";
 import { MemoryBank, type SavedBank } from "../memory/memory_bank.ts";
-import { bankInputNames } from "../memory/memory_graph.ts";
 import { followBank, retrieveFunction } from "../memory/retriever.ts";
 import { compile } from "../runtime/compile.ts";
 import type { Device, DeviceTensor, Session, Tensors } from "../runtime/device.ts";
@@ -332,7 +331,6 @@ export class Trainer {
     const targets = counted.reduce((sum, weight) => sum + weight, 0);
     const gated = this.#bank?.fillChunks.some((chunks) => chunks > 0) ?? false;
     const shape = [config.batchSize, config.contextTokens];
-    const remembered = this.#bank?.inputs(config.batchSize);
     const fresh: Tensors = {
       ...dropoutFeeds(device, this.#dropout, { seed, step: this.#step, micro }),
       tokens: device.tensor(Int32Array.from(batch.tokens), shape),
@@ -345,12 +343,11 @@ export class Trainer {
       ...this.#frozen,
       ...this.#state.feeds,
       ...this.#sums?.feeds,
-      ...remembered,
+      ...this.#bank?.inputs(config.batchSize),
       ...fresh,
     };
     const outputs = await this.#session.run(feeds, (this.#sums ?? this.#state).targets);
     disposeAll(fresh);
-    remembered?.[bankInputNames.active].dispose();
     const [loss] = await outputs[stepNames.loss].read() as Float32Array;
     if (!this.#sums) {
       const squares = await outputs[stepNames.gradientSquares].read() as Float32Array;

@@ -83,10 +83,15 @@ deviceTest("MemoryBank.inputs() says which rows have anything to retrieve", asyn
   assert.deepEqual(await active(perRow, 3), [0, 0, 0]);
   await write(device, perRow, 1, 12);
   assert.deepEqual(await active(perRow, 3), [1, 1, 1]);
+  const filled = perRow.inputs(3)[bankInputNames.active];
   perRow.reset([1]);
   assert.deepEqual(await active(perRow, 3), [1, 0, 1]);
+  await write(device, perRow, 13, 12);
+  // No pass has a tensor of its own, which nobody would free.
+  assert.equal(perRow.inputs(3)[bankInputNames.active], filled);
+  perRow.reset([1]);
   perRow.reset([]);
-  assert.deepEqual(perRow.fillChunks, [2, 0, 2]);
+  assert.deepEqual(perRow.fillChunks, [4, 0, 4]);
   perRow.dispose();
 
   const shared = open(device, { bank: "shared" }, 3);
