@@ -45,7 +45,7 @@ async function open(change: Partial<Experiment> = {}) {
     results: {
       recordHash: (name: string, hash: string) => Promise.resolve(void hashes.set(name, hash)),
     },
-    progress: { note: () => {} },
+    progress: { note: () => {}, doing: () => {} },
   } as unknown as RunContext;
   return {
     hashes,
@@ -109,10 +109,13 @@ test("openText() writes the same chronicle again, and another with another seed 
 
 test("RunText.books() says that recalls of other texts are not known", async () => {
   await withFolder(async (folder) => {
-    await Deno.mkdir(`${folder}/test`);
-    await Deno.writeTextFile(`${folder}/test/one.txt`, "It was the season of Light. ".repeat(20));
+    for (const split of ["train", "valid", "test"]) {
+      await Deno.mkdir(`${folder}/${split}`);
+      const text = `It was the ${split} of Light. `.repeat(20);
+      await Deno.writeTextFile(`${folder}/${split}/one.txt`, text);
+    }
     const { text } = await open({
-      corpus: { folder, train: "test", valid: "test", test: "test" },
+      corpus: { folder, train: "train", valid: "valid", test: "test" },
       tokenizer: { kind: "file", path: repositoryPath("data/chronicle/tokenizer.json") },
     });
     assert.throws(() => text.books("test"), {
