@@ -19,6 +19,7 @@ import type {
   TokenizerConfig,
   TrainingConfig,
 } from "./declaration.ts";
+import { ifThere } from "../missing_file.ts";
 
 /** What a run will take; what depends on a file that is not read yet is absent. */
 export interface Estimate {
@@ -280,13 +281,5 @@ export async function missingPaths(
 }
 
 async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
-      return false;
-    }
-    throw error;
-  }
+  return await ifThere(Deno.stat(path)) !== undefined;
 }

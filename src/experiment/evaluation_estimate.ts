@@ -16,6 +16,7 @@ import type {
   ModelEvaluation,
   SentenceSource,
 } from "./declaration.ts";
+import { ifThere } from "../missing_file.ts";
 
 /** Operations of a forward pass for a token, without attention and retrieval. */
 export interface ForwardOperations {
@@ -121,7 +122,7 @@ async function documentLengths(
   switch (corpus.kind) {
     case "files": {
       const sources = corpus[split].map((part) => join(corpus.folder, part));
-      const files = await ifThere(() => findDocuments(sources));
+      const files = await ifThere(findDocuments(sources));
       if (files === undefined) return undefined;
       const bytes = files.slice(0, corpus.maxDocuments[split]).map(({ path }) => textBytes(path));
       return (await Promise.all(bytes)).map((count) => count / bytesPerToken);
@@ -164,7 +165,7 @@ async function sentenceTokens(
 ): Promise<TokensOf | undefined> {
   let read = 0, asked = 0;
   for (const task of tasks) {
-    const sizes = await ifThere(() => sentenceSizes(folder, task));
+    const sizes = await ifThere(sentenceSizes(folder, task));
     if (sizes === undefined) return undefined;
     const { train, evaluated, labels } = sizes;
     read += seeds.length * memoryDemonstrations * train.tokens;
@@ -227,15 +228,4 @@ async function textBytes(path: string): Promise<number> {
   const end = new Uint8Array(4);
   await file.read(end);
   return new DataView(end.buffer).getUint32(0, true);
-}
-
-async function ifThere<T>(read: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await read();
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
-      return undefined;
-    }
-    throw error;
-  }
 }

@@ -3,6 +3,7 @@
  */
 import { basename, dirname, join } from "node:path";
 import type { Environment } from "./environment.ts";
+import { ifThere } from "../missing_file.ts";
 
 /**
  * What a run has come to. `stopped` is never recorded, but read: a run that says it is `running` while no process has its
@@ -141,7 +142,7 @@ export function formatSwept(value: unknown): string {
  * @throws {SyntaxError} Where the file is not a summary.
  */
 export async function readSummary(path: string): Promise<RunSummary | undefined> {
-  const text = await readIfThere(path);
+  const text = await ifThere(Deno.readTextFile(path));
   if (text === undefined) return undefined;
   const summary = parseFile(path, text) as Partial<RunSummary> | null;
   if (typeof summary?.state !== "string" || !Array.isArray(summary.metrics)) {
@@ -182,7 +183,7 @@ export function samplesPath(run: string, evaluation: string): string {
 
 /** A JSON file of a run; undefined where it is missing. */
 export async function readRunFile(path: string): Promise<unknown> {
-  const text = await readIfThere(path);
+  const text = await ifThere(Deno.readTextFile(path));
   return text === undefined ? undefined : parseFile(path, text);
 }
 
@@ -191,7 +192,7 @@ async function readLines(
   path: string,
   { mayBeCutOff }: { readonly mayBeCutOff: boolean },
 ): Promise<unknown[]> {
-  const lines = (await readIfThere(path) ?? "").split("\n");
+  const lines = (await ifThere(Deno.readTextFile(path)) ?? "").split("\n");
   const last = lines.pop() ?? "";
   const records = lines.map((line, i) => parseFile(path, line, i + 1));
   if (last === "") return records;
@@ -230,16 +231,5 @@ function remedy(path: string): string {
       return `without the folder "${
         basename(folder) === "samples" ? dirname(folder) : folder
       }", running the experiment again does the run anew`;
-  }
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
-      return undefined;
-    }
-    throw error;
   }
 }

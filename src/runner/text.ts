@@ -26,6 +26,7 @@ import { formatTokenizerJson, parseTokenizerJson } from "../text/tokenizer_json.
 import { openTokenizer } from "../text/tokenizer_source.ts";
 import { writeAtomically } from "../writing.ts";
 import type { RunContext } from "./run.ts";
+import { ifThere } from "../missing_file.ts";
 
 /** A document as token ids, with its length in the unit of the paper's buckets. */
 export interface RunDocument extends TokenizedDocument {
@@ -301,15 +302,8 @@ async function trainedTokenizer(
 
 /** GPT-2 lengths of documents by name, where the corpus has an `index.json` that says them. */
 async function knownLengths(folder: string): Promise<Map<string, number>> {
-  let entries: unknown;
-  try {
-    entries = JSON.parse(await Deno.readTextFile(join(folder, "index.json")));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
-      return new Map();
-    }
-    throw error;
-  }
+  const text = await ifThere(Deno.readTextFile(join(folder, "index.json")));
+  const entries: unknown = text === undefined ? [] : JSON.parse(text);
   const lengths = new Map<string, number>();
   for (const entry of Array.isArray(entries) ? entries : []) {
     const { file, "gpt2_tokens": tokens } = entry as { file?: unknown; gpt2_tokens?: unknown };

@@ -8,6 +8,7 @@ import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import * as z from "zod";
 import { writeAtomically } from "../writing.ts";
+import { ifThere } from "../missing_file.ts";
 
 const fileFields = z.strictObject({
   path: z.string().regex(/^[\w-][\w.-]*(\/[\w-][\w.-]*)*$/),
@@ -155,9 +156,9 @@ export async function fetchDataFile(file: DataFile, folder: string): Promise<voi
 
 /** Hash of a file, or of what its compressed form beside it holds; undefined where there is neither. */
 async function contentHash(path: string): Promise<string | undefined> {
-  const plain = await readIfThere(path);
+  const plain = await ifThere(Deno.readFile(path));
   if (plain) return hash(plain);
-  const compressed = await readIfThere(`${path}.gz`);
+  const compressed = await ifThere(Deno.readFile(`${path}.gz`));
   if (!compressed) return undefined;
   try {
     return hash(await promisify(gunzip)(compressed));
@@ -167,22 +168,7 @@ async function contentHash(path: string): Promise<string | undefined> {
 }
 
 async function isThere(path: string): Promise<boolean> {
-  const found = await Deno.stat(path).catch((error) => {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return;
-    throw error;
-  });
-  return found?.isFile ?? false;
-}
-
-async function readIfThere(path: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  try {
-    return await Deno.readFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
-      return undefined;
-    }
-    throw error;
-  }
+  return (await ifThere(Deno.stat(path)))?.isFile ?? false;
 }
 
 function hash(bytes: Uint8Array): string {

@@ -23,6 +23,7 @@ import {
 } from "./content.ts";
 import { openSafetensors, writeSafetensors } from "./safetensors.ts";
 import { hashFile, hashTensors } from "./tensor_hash.ts";
+import { ifThere } from "../../missing_file.ts";
 
 const FORMAT = "longmem-lab", VERSION = 1;
 
@@ -117,14 +118,7 @@ export async function writeBackboneFolder(
  * @returns undefined where the path is no folder of this format, or not there.
  */
 export async function readFolderShape(path: string): Promise<BackboneShape | undefined> {
-  try {
-    return (await readConfig(path)).backbone;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
-      return undefined;
-    }
-    throw error;
-  }
+  return (await ifThere(readConfig(path)))?.backbone;
 }
 
 /** Reads what `writeBackboneFolder` wrote, or the backbone of a LongMem folder that has it. */
