@@ -3,11 +3,10 @@
  */
 import { basename, dirname } from "node:path";
 import { exportsDefault } from "../experiment/declaration_file.ts";
-import { missingPaths } from "../experiment/estimate.ts";
 import { type ResolvedRun, resolveRuns } from "../experiment/resolve.ts";
 import { type FoundRuns, readRunRecords, type RunRecord } from "../results/run_record.ts";
 import { runPath } from "../runner/recorded_run.ts";
-import { describeSources } from "./missing_data.ts";
+import { describeSources, missingNames } from "./missing_data.ts";
 
 /** Where this project declares its experiments. */
 const declarations = "experiments";
@@ -97,8 +96,7 @@ function plannedRecord(run: ResolvedRun, results: string): RunRecord {
 }
 
 async function missingSentences(runs: readonly ResolvedRun[]): Promise<string[]> {
-  const paths = await Promise.all(runs.map(({ experiment }) => missingPaths(experiment)));
-  const names = [...new Set(paths.flat().map(({ path }) => path))];
+  const names = await missingNames(runs);
   if (names.length === 0) return [];
   return [
     `Missing: ${names.join(", ")}`,

@@ -11,17 +11,22 @@ import { dataSetList } from "./data.ts";
 export async function describeMissing(runs: readonly ResolvedRun[]): Promise<string[]> {
   const lines: string[] = [];
   for (const [name, ofName] of Map.groupBy(runs, ({ experiment }) => experiment.name)) {
-    const missing = await Promise.all(ofName.map(({ experiment }) => missingPaths(experiment)));
-    const paths = new Set(missing.flat().map(({ path }) => path));
+    const paths = await missingNames(ofName);
     const count = ofName.length === 1 ? "" : ` (${ofName.length} runs)`;
-    const what = paths.size > 0
-      ? [...paths].join(", ")
+    const what = paths.length > 0
+      ? paths.join(", ")
       : ofName.some(({ experiment }) => measuresEfficiency(experiment))
       ? `permission to start processes, which "deno task measure ${ofName[0].file}" has`
       : "documents of its corpus";
     lines.push(`${name}${count}: ${what}`);
   }
   return lines;
+}
+
+/** The paths that are missing for runs, each once. */
+export async function missingNames(runs: readonly ResolvedRun[]): Promise<string[]> {
+  const missing = await Promise.all(runs.map(({ experiment }) => missingPaths(experiment)));
+  return [...new Set(missing.flat().map(({ path }) => path))];
 }
 
 function measuresEfficiency({ evaluations }: ResolvedExperiment): boolean {

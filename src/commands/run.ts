@@ -171,16 +171,11 @@ async function showExperiments(
 
 /** What is said of runs that were left out. */
 async function leftOutText(runs: readonly ResolvedRun[]): Promise<string> {
-  const sources = await describeSources(runs);
+  const missing = await describeMissing(runs), sources = await describeSources(runs);
   return [
-    "Left out, as something is missing:",
-    ...(await describeMissing(runs)).map((line) => `  ${line}`),
-    ...sourceLines(sources),
+    ["Left out, as something is missing:", ...missing].join("\n  "),
+    ...(sources.length > 0 ? [["How to get them:", ...sources].join("\n  ")] : []),
   ].join("\n");
-}
-
-function sourceLines(sources: readonly string[]): string[] {
-  return sources.length === 0 ? [] : ["How to get them:", ...sources.map((line) => `  ${line}`)];
 }
 
 /** Whether lines can be drawn anew: on a terminal, unless it keeps what is written as a log does. */

@@ -2,7 +2,7 @@ import { type Command, type CommandArguments, type Output, UsageError } from "..
 import { itemSums } from "../evaluation/item_sums.ts";
 import { type DeclaredRuns, declaredRuns } from "./declared_runs.ts";
 import { experimentTables } from "../results/evaluation_table.ts";
-import { findRunRecords, type FoundRuns } from "../results/run_record.ts";
+import { findRunRecords, type FoundRuns, runPaths } from "../results/run_record.ts";
 import { formatTables, type TableFormat, tableFormats } from "../results/table.ts";
 
 /** `table [PATH...]`: the tables of what is in results folders, and of what declarations ask for. */
@@ -58,9 +58,7 @@ async function recordedOrDeclared(
 
 async function hasRuns(path: string): Promise<boolean> {
   const information = await Deno.stat(path).catch(() => undefined);
-  if (!information?.isDirectory) return false;
-  const { records, damaged } = await findRunRecords([path]);
-  return records.length + damaged.length > 0;
+  return information?.isDirectory === true && (await runPaths(path)).length > 0;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { Random } from "../text/random.ts";
 import { type LongMemModel } from "./load.ts";
+import { checkCount } from "./longmem.ts";
 
 /** What {@linkcode generate} continues, and how. */
 export interface GenerateOptions {
@@ -95,14 +96,6 @@ export async function* generate(
     }
   } finally {
     await window.close();
-  }
-}
-
-function checkCount(action: string, name: string, value: number, least: number): void {
-  if (!Number.isSafeInteger(value) || value < least) {
-    throw new RangeError(
-      `Cannot ${action} as ${name} must be an integer from ${least}: current value is ${value}`,
-    );
   }
 }
 

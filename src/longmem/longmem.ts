@@ -290,11 +290,7 @@ export class LongMem {
     checkWords("option", Object.keys(options), ["contextTokens", "network"]);
     checkWords("network", [network], networks);
     checkNetwork(network, "logits", this.parts);
-    if (!Number.isSafeInteger(contextTokens) || contextTokens < 1) {
-      throw new RangeError(
-        `Cannot open a window as contextTokens must be an integer from 1: current value is ${contextTokens}`,
-      );
-    }
+    checkCount("open a window", "contextTokens", contextTokens, 1);
     const window: WindowState = {
       network,
       contextTokens,
@@ -752,4 +748,13 @@ function hasInnerPadding(tokens: Int32Array, rows: number): boolean {
     }
   }
   return false;
+}
+
+/** @throws RangeError where a number is not an integer from `least`. */
+export function checkCount(action: string, name: string, value: number, least: number): void {
+  if (!Number.isSafeInteger(value) || value < least) {
+    throw new RangeError(
+      `Cannot ${action} as ${name} must be an integer from ${least}: current value is ${value}`,
+    );
+  }
 }

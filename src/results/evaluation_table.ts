@@ -254,6 +254,11 @@ export function tellingFields(
   return kept;
 }
 
+/** The model that a sweep is about: LongMem, or else the last that was measured; undefined where none was. */
+export function mainModel(rows: readonly TableRow[]): string | undefined {
+  return rows.some(({ model }) => model === "longmem") ? "longmem" : rows.at(-1)?.model;
+}
+
 function tablesOf(runs: readonly RunRecord[], sumsOf: SumsOf): EvaluationTable[] {
   const newest = newestVersions(runs);
   const groups = replicaGroups(runs).toSorted(bySweptValues);

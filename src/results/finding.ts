@@ -5,6 +5,7 @@ import { amongSeveral, type Difference, fewestItems } from "./comparison.ts";
 import {
   compareRows,
   type EvaluationTable,
+  mainModel,
   type SumsOf,
   type TableRow,
   tellingFields,
@@ -86,12 +87,9 @@ function sweepFinding(
   const telling = tellingFields(table);
   const fields = telling.filter((name) => name !== "run");
   const following = table.varied.filter((name) => !telling.includes(name));
-  const models = groups.flatMap(({ rows }) => rows.map(({ model }) => model));
-  const model = models.includes("longmem") ? "longmem" : models.at(-1);
-  const rows = ranked(
-    table,
-    groups.flatMap(({ rows }) => rows.filter((row) => row.model === model)),
-  );
+  const all = groups.flatMap(({ rows }) => rows);
+  const model = mainModel(all);
+  const rows = ranked(table, all.filter((row) => row.model === model));
   const best = rows[0], worst = rows.at(-1);
   if (fields.length === 0 || !best || !worst || rows.length < 2) return undefined;
   const setting = (row: TableRow) =>

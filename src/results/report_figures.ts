@@ -4,9 +4,9 @@
 import {
   type EvaluationTable,
   type ExperimentTables,
+  mainModel,
   type TableCell,
   type TableColumn,
-  type TableRow,
   tellingFields,
 } from "./evaluation_table.ts";
 import {
@@ -48,11 +48,6 @@ function mainFirst<T>(items: readonly T[], modelOf: (item: T) => string): T[] {
   const order = ["longmem", "backbone"];
   const rank = (item: T) => (order.indexOf(modelOf(item)) + order.length + 1) % (order.length + 1);
   return items.toSorted((a, b) => rank(a) - rank(b)).slice(0, mostSeries);
-}
-
-/** The model that a sweep is about: LongMem, or else the last that was measured. */
-function mainModel(rows: readonly TableRow[]): string {
-  return rows.some(({ model }) => model === "longmem") ? "longmem" : rows.at(-1)!.model;
 }
 
 /** The metric that figures of models and of sweeps show: the average of tasks where there is one, or else the first. */
@@ -109,7 +104,7 @@ function sweptFigures(table: EvaluationTable): ReportFigure[] {
     const values = [...new Set(swept.map(({ variation }) => variation[field]))];
     if (values.length < 2) return [];
     const others = fields.filter((other) => other !== field);
-    const model = mainModel(swept);
+    const model = mainModel(swept)!;
     const series = others.length === 0
       ? mainFirst(
         [...Map.groupBy(swept, (row) => row.model)],
@@ -241,7 +236,7 @@ function columnFigure(table: EvaluationTable): ReportFigure[] {
   if (!axis) return [];
   const { figure, label, unit, measure } = axis;
   const fields = tellingFields(table);
-  const model = mainModel(rows);
+  const model = mainModel(rows)!;
   const shown = fields.length === 0
     ? mainFirst(rows, (row) => row.model)
     : spread(rows.filter((row) => row.model === model));
@@ -260,7 +255,6 @@ function columnFigure(table: EvaluationTable): ReportFigure[] {
   if (series.length === 0) return [];
   const notes = [
     ...(fields.length === 0 ? [] : [model]),
-
     ...leftOut(all.length - shown.length),
   ];
   return [{

@@ -77,7 +77,7 @@ export async function readRunRecords(paths: readonly string[]): Promise<FoundRun
 }
 
 /** Folders with a `summary.json`, the folder itself or below it. */
-async function runPaths(folder: string): Promise<string[]> {
+export async function runPaths(folder: string): Promise<string[]> {
   const entries = await Array.fromAsync(Deno.readDir(folder));
   if (entries.some(({ name }) => name === "summary.json")) return [join(folder)];
   entries.sort((a, b) => a.name < b.name ? -1 : 1);
