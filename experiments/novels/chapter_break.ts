@@ -3,7 +3,7 @@
  * language_modeling.ts, whose training is shared, about breaks in the test novels.
  */
 import { defineExperiment } from "@longmem/lab";
-import base from "./language_modeling.ts";
+import base, { trained } from "./language_modeling.ts";
 
 export default defineExperiment({
   ...base,
@@ -15,12 +15,6 @@ export default defineExperiment({
     prefixTokens: [256, 1024, 8192],
     maxItems: 120,
     batchSize: 6,
-    models: [
-      "backbone",
-      "sidenet-without-memory",
-      "longmem",
-      "longmem-memory-off",
-      "longmem-other-document",
-    ],
+    models: trained,
   }],
 });

@@ -4,7 +4,7 @@
  * what this shows is how large the noise is, and that nothing in the protocol lets a model seem to know.
  */
 import { defineExperiment } from "@longmem/lab";
-import base from "./language_modeling.ts";
+import base, { trained } from "./language_modeling.ts";
 
 export default defineExperiment({
   ...base,
@@ -19,12 +19,6 @@ export default defineExperiment({
     shots: 4,
     maxItems: 100,
     batchSize: 8,
-    models: [
-      "backbone",
-      "sidenet-without-memory",
-      "longmem",
-      "longmem-memory-off",
-      "longmem-other-document",
-    ],
+    models: trained,
   }],
 });

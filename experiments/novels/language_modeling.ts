@@ -6,6 +6,15 @@
  */
 import { defineExperiment } from "@longmem/lab";
 
+/** The models of this folder's experiments: what is trained here, and what shows that it is the memory that helps. */
+export const trained = [
+  "backbone",
+  "sidenet-without-memory",
+  "longmem",
+  "longmem-memory-off",
+  "longmem-other-document",
+] as const;
+
 export default defineExperiment({
   name: "novels_language_modeling",
   question:
@@ -60,13 +69,6 @@ export default defineExperiment({
     kind: "perplexity",
     split: "test",
     batchSize: 4,
-    models: [
-      "backbone",
-      "sidenet-without-memory",
-      "longmem",
-      "longmem-memory-off",
-      "longmem-other-document",
-      "untrained-with-memory",
-    ],
+    models: [...trained, "untrained-with-memory"],
   }],
 });

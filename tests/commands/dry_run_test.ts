@@ -1,21 +1,10 @@
 import { describeRuns } from "../../src/commands/dry_run.ts";
 import { estimateRun } from "../../src/experiment/estimate.ts";
 import { resolveSweep } from "../../src/experiment/resolve.ts";
-import type { Environment } from "../../src/results/environment.ts";
 import { smallExperiment } from "../experiment/small_experiment.ts";
+import { smallEnvironment } from "../results/small_environment.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { assert, assertClose, test } from "../testing.ts";
-
-const environment: Environment = {
-  startedAt: "2026-01-01T00:00:00.000Z",
-  deno: "2.9.6",
-  v8: "15",
-  packages: {},
-  system: "linux",
-  cpu: "cpu",
-  cores: 2,
-  memoryBytes: 1,
-};
 
 /** Four runs, two and two of which train the same, and read one or two books. */
 const runs = resolveSweep("experiments/a.ts", {
@@ -36,7 +25,7 @@ test("describeRuns() says once what the runs of an experiment share, and a line 
   await withFolder(async (results) => {
     await write(results, 0, '{"state": "completed", "metrics": []}');
     await write(results, 2, '{"state": ');
-    const lines = (await describeRuns(runs, results, environment)).split("\n");
+    const lines = (await describeRuns(runs, results, smallEnvironment)).split("\n");
     assert.equal(lines[0], "small (experiments/a.ts)");
     assert.equal(lines[1], "  Are chunks to be long?");
     const [, , , backbone, longmem] = lines;
@@ -76,7 +65,7 @@ test("describeRuns() says once what the runs of an experiment share, and a line 
 test("describeRuns() counts the runs that miss data, and what nobody knows the cost of", async () => {
   const missing = resolveSweep("a.ts", { ...smallExperiment, sweep: { seed: [1, 2] } });
   await withFolder(async (results) => {
-    const text = await describeRuns(missing, results, environment);
+    const text = await describeRuns(missing, results, smallEnvironment);
     assert.match(text, /^ {2}missing: corpus$/m);
     assert.match(text, /^Missing:\n {2}corpus \(2 runs\)$/m);
     assert.match(text, /^To do in 2 runs, 2 of which miss data: .*, and 2 unknown costs$/m);

@@ -1,19 +1,13 @@
 import type { Metric } from "../../src/results/run_files.ts";
 import { recordVariation, RunFolder, type RunFolderOptions } from "../../src/results/run_folder.ts";
 import { assert, test } from "../testing.ts";
+import { smallEnvironment } from "./small_environment.ts";
 
 const environment = {
-  startedAt: "2026-01-01T00:00:00.000Z",
+  ...smallEnvironment,
   declarationFile: "experiments/small.ts",
   commit: "abc",
   dirty: false,
-  deno: "2.9.6",
-  v8: "15",
-  packages: {},
-  system: "linux",
-  cpu: "cpu",
-  cores: 2,
-  memoryBytes: 1,
 };
 
 const identity = { experiment: "small", run: "r1", scale: "scaled-down" } as const;

@@ -159,6 +159,16 @@ function smallLongMem(): LongMemCheckpoint {
   return { backbone, sideNet, memory: { capacityTokens, chunkTokens, retrievedTokens } };
 }
 
+/** A small LongMem, words for it, and the experiment that reads both. */
+async function writeReadable(folder: string) {
+  const checkpoint = smallLongMem();
+  const path = `${folder}/longmem`;
+  await writeLongMemFolder(path, checkpoint);
+  await writeWords(folder, checkpoint.backbone.shape.vocabSize);
+  const read = declare(folder, { backbone: path, sidenet: path }, checkpoint);
+  return { checkpoint, read };
+}
+
 test("a SideNet from a checkpoint is evaluated without an adaptation, as its passes have it", async () => {
   await withFolder(async (folder) => {
     const checkpoint = smallLongMem();
@@ -208,11 +218,7 @@ test("a SideNet from a checkpoint is refused beside another backbone, and in ano
 
 test("an adaptation goes on from a SideNet's checkpoint", async () => {
   await withFolder(async (folder) => {
-    const checkpoint = smallLongMem();
-    const path = `${folder}/longmem`;
-    await writeLongMemFolder(path, checkpoint);
-    await writeWords(folder, checkpoint.backbone.shape.vocabSize);
-    const read = declare(folder, { backbone: path, sidenet: path }, checkpoint);
+    const { checkpoint, read } = await writeReadable(folder);
     const results = `${folder}/results`;
     const before = await measuredNats(read, results);
     const adapted = (learningRate: number) => {
@@ -238,11 +244,7 @@ test("an adaptation goes on from a SideNet's checkpoint", async () => {
 
 test("gates that are declared fixed stay as the checkpoint has them, of both models that have some", async () => {
   await withFolder(async (folder) => {
-    const checkpoint = smallLongMem();
-    const path = `${folder}/longmem`;
-    await writeLongMemFolder(path, checkpoint);
-    await writeWords(folder, checkpoint.backbone.shape.vocabSize);
-    const read = declare(folder, { backbone: path, sidenet: path }, checkpoint);
+    const { checkpoint, read } = await writeReadable(folder);
     const [evaluation] = read.evaluations;
     const results = `${folder}/results`;
     const training = { batchSize: 1, contextTokens, steps: 2, learningRate: 1e-2, dropout: 0 };
@@ -273,10 +275,7 @@ test("gates that are declared fixed stay as the checkpoint has them, of both mod
 
 test("an experiment without documents is asked about the texts that its evaluation brings", async () => {
   await withFolder(async (folder) => {
-    const checkpoint = smallLongMem();
-    const path = `${folder}/longmem`;
-    await writeLongMemFolder(path, checkpoint);
-    await writeWords(folder, checkpoint.backbone.shape.vocabSize);
+    const { read } = await writeReadable(folder);
     await Deno.remove(`${folder}/corpus`, { recursive: true });
     const text = (length: number, from: number) =>
       Array.from({ length }, (_, i) => `w${4 + (from + i * i) % 9}`).join(" ");
@@ -287,7 +286,7 @@ test("an experiment without documents is asked about the texts that its evaluati
     }));
     await Deno.writeTextFile(`${folder}/items.json`, JSON.stringify({ ao3: { one: items } }));
     const experiment: Experiment = {
-      ...declare(folder, { backbone: path, sidenet: path }, checkpoint),
+      ...read,
       name: "without_documents",
       corpus: { kind: "none" },
       evaluations: [{

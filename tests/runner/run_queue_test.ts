@@ -1,5 +1,4 @@
 import { resolveSweep } from "../../src/experiment/resolve.ts";
-import type { Environment } from "../../src/results/environment.ts";
 import type { Metric, RunSummary } from "../../src/results/run_files.ts";
 import { Display } from "../../src/runner/display.ts";
 import { lockRun } from "../../src/runner/recorded_run.ts";
@@ -10,20 +9,10 @@ import {
   type QueueOptions,
   summarizeQueue,
 } from "../../src/runner/run_queue.ts";
+import { smallEnvironment } from "../results/small_environment.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { smallExperiment } from "../experiment/small_experiment.ts";
 import { assert, test } from "../testing.ts";
-
-const environment: Environment = {
-  startedAt: "2026-01-01T00:00:00.000Z",
-  deno: "2.9.6",
-  v8: "15",
-  packages: {},
-  system: "linux",
-  cpu: "cpu",
-  cores: 2,
-  memoryBytes: 1,
-};
 
 const runs = resolveSweep("a.ts", { ...smallExperiment, sweep: { seed: [1, 2, 3, 4] } });
 
@@ -72,7 +61,7 @@ async function queueTest(
       };
       return await executeQueue(runs, executor, {
         results,
-        environment,
+        environment: smallEnvironment,
         fresh: false,
         jobs: 1,
         retryFailed: false,
