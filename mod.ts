@@ -1,9 +1,9 @@
 /**
  * LongMem Lab: language models with a long memory, declared, trained and evaluated.
  */
-export { defineExperiment } from "./src/experiment/declaration.ts";
+export { defineExperiment } from "./src/experiment/define_experiment.ts";
 export { expandSweep } from "./src/experiment/sweep.ts";
-export type { FieldPath, FieldValue, Sweepable, Variant } from "./src/experiment/sweep.ts";
+export type { Variant } from "./src/experiment/sweep.ts";
 export { DeclarationError, type Problem } from "./src/experiment/problem.ts";
 export type {
   AdaptationConfig,
@@ -34,6 +34,8 @@ export type {
   EvaluationConfig,
   EvaluationDeclaration,
   Experiment,
+  FieldPath,
+  FieldValue,
   FileCorpusConfig,
   FileCorpusDeclaration,
   InContextLearningEvaluation,
@@ -69,6 +71,7 @@ export type {
   Split,
   SquadEvaluation,
   Sweep,
+  Sweepable,
   SweptFields,
   TokenizerConfig,
   TrainingConfig,
@@ -76,8 +79,8 @@ export type {
   WindowedModel,
 } from "./src/experiment/declaration.ts";
 
-export { runExperiment, type RunExperimentOptions } from "./src/runner/run_experiment.ts";
-export type { Metric, RunState, RunSummary, Variation } from "./src/results/run_files.ts";
+export { runExperiment, type RunExperimentOptions } from "./src/queue/run_experiment.ts";
+export type { Metric, RunState, RunSummary, Variation } from "./src/results/records.ts";
 
 export {
   type InductionMeasure,
@@ -87,14 +90,14 @@ export {
   inductionScores,
   inductionThreshold,
 } from "./src/evaluation/induction.ts";
-export type { Estimate } from "./src/results/statistics.ts";
+export type { Estimate } from "./src/statistics/estimates.ts";
 export {
   askPrompts,
   type Prompt,
   type PromptedItem,
   type PromptOptions,
   type PromptScore,
-} from "./src/evaluation/prompting.ts";
+} from "./src/evaluation/shared/prompting.ts";
 export {
   type Choices,
   type ChoosingModel,
@@ -103,23 +106,21 @@ export {
   type PromptedModel,
   type ScoredLongMem,
   type SegmentRows,
-} from "./src/evaluation/language_model.ts";
+} from "./src/evaluation/shared/language_model.ts";
 
 export { initializeBackbone } from "./src/backbone/initialization.ts";
-export type { BackboneCheckpoint, SideNetCheckpoint } from "./src/backbone/checkpoint/content.ts";
-export type { BackboneShape } from "./src/backbone/shape.ts";
+export type { BackboneCheckpoint, BackboneShape } from "./src/backbone/shape.ts";
 export { initializeSideNet } from "./src/longmem/initialization.ts";
 export {
   defaultSideNetShape,
   loadLongMem,
   type LoadLongMemOptions,
-  type LongMemModel,
-} from "./src/longmem/load.ts";
+} from "./src/checkpoint/load.ts";
 export { generate, type GenerateOptions, rememberDocument } from "./src/longmem/generation.ts";
 export type { Batch, Network, RetrievedChunks, TokenWindow } from "./src/longmem/longmem.ts";
 export type { SavedBank } from "./src/memory/memory_bank.ts";
 export type { DeviceDescription, DeviceKind } from "./src/runtime/device.ts";
-export type { SideNetShape } from "./src/backbone/sidenet_shape.ts";
+export type { SideNetCheckpoint, SideNetShape } from "./src/longmem/sidenet_shape.ts";
 export type { HostTensor, TensorMap } from "./src/tensor.ts";
 export type {
   BookConfig,
@@ -132,3 +133,4 @@ export type {
 } from "./src/text/chronicle/config.ts";
 export type { SpecialIds, Tokenizer } from "./src/text/tokenizer.ts";
 export { openTokenizer, type TokenizerSource } from "./src/text/tokenizer_source.ts";
+export type { LongMemModel } from "./src/longmem/longmem_model.ts";

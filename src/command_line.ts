@@ -1,7 +1,8 @@
 /**
  * Commands, their flags and their help: one description of each, from which arguments are read.
  */
-import { allowedWords } from "./suggestion.ts";
+import { allowedWords } from "./did_you_mean.ts";
+import { InputError } from "./errors.ts";
 
 /** A flag of a command. */
 export interface Flag {
@@ -44,13 +45,8 @@ export interface Output {
 }
 
 /** The command line is wrong: nothing has been done. */
-export class UsageError extends Error {
+export class UsageError extends InputError {
   override readonly name: string = "UsageError";
-}
-
-/** A file or server that a command was pointed to is not what it should be; the message says all there is to know. */
-export class InputError extends Error {
-  override readonly name: string = "InputError";
 }
 
 /** Does what depends on files that the user named: where it fails, the reason is theirs to mend. */

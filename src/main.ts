@@ -8,7 +8,6 @@
 import {
   type Command,
   commandHelp,
-  InputError,
   type Output,
   overview,
   readArguments,
@@ -23,10 +22,10 @@ import { inductionCommand } from "./commands/induction.ts";
 import { reportCommand } from "./commands/report.ts";
 import { runCommand } from "./commands/run.ts";
 import { tableCommand } from "./commands/table.ts";
-import { allowedWords } from "./suggestion.ts";
+import { allowedWords } from "./did_you_mean.ts";
 import { DeclarationError } from "./experiment/problem.ts";
-import { failureText, isForeseen } from "./runner/failure.ts";
-import type { RunExecutor } from "./runner/run.ts";
+import { failureText, isForeseen } from "./errors.ts";
+import type { RunExecutor } from "./runner/run_context.ts";
 
 /** Commands print to the terminal. */
 const terminal: Output = {
@@ -84,11 +83,11 @@ export async function main(
   } catch (error) {
     const code = error instanceof UsageError || error instanceof DeclarationError
       ? 2
-      : error instanceof InputError || isForeseen(error)
+      : isForeseen(error)
       ? 1
       : undefined;
     if (code === undefined) throw error;
-    console.error(isForeseen(error) ? failureText(error) : (error as Error).message);
+    console.error(failureText(error));
     return code;
   }
 }

@@ -4,10 +4,12 @@ import { assert, repositoryPath, test } from "./testing.ts";
 /** The folders of src/, from the command line down to numbers; files beside them may be imported by all. */
 const layers = [
   "commands",
+  "queue",
   "runner",
   "experiment",
   "evaluation",
   "training",
+  "checkpoint",
   "longmem",
   "memory",
   "backbone",
@@ -15,7 +17,16 @@ const layers = [
   "runtime",
   "graph",
   "results",
+  "formats",
+  "statistics",
 ];
+
+/** The only circles of imports: each of these operations is the gradient of the other. */
+const dualOperations = [
+  ["broadcast.ts", "expand.ts", "reduce_sum.ts"],
+  ["gather.ts", "scatter_add.ts"],
+  ["pad.ts", "slice.ts"],
+].map((names) => names.map((name) => `graph/ops/${name}`));
 
 const src = repositoryPath("src");
 
@@ -37,19 +48,49 @@ function layerOf(path: string): number {
   return layer;
 }
 
-test("Files of src/ import what is below them, never what is above", async () => {
-  const upward: string[] = [];
-  let imports = 0;
+/** The files of src/ that each file imports. */
+async function readImports(): Promise<Map<string, string[]>> {
+  const imports = new Map<string, string[]>();
   for (const file of await sourceFiles(src)) {
     const path = relative(src, file);
     const text = await Deno.readTextFile(file);
-    for (const [, specifier] of text.matchAll(/\b(?:from|import)\s*\(?\s*"(\.[^"]+)"/g)) {
-      const imported = normalize(join(dirname(path), specifier));
-      if (!imported.endsWith(".ts")) continue;
-      imports++;
-      if (layerOf(imported) < layerOf(path)) upward.push(`${path} imports ${imported}`);
-    }
+    const specifiers = [...text.matchAll(/\b(?:from|import)\s*\(?\s*"(\.[^"]+)"/g)];
+    imports.set(
+      path,
+      specifiers.map(([, specifier]) => normalize(join(dirname(path), specifier)))
+        .filter((imported) => imported.endsWith(".ts")),
+    );
   }
-  assert.ok(imports > 500, `only ${imports} imports were found`);
-  assert.deepEqual(upward, []);
+  return imports;
+}
+
+/** Files that a file leads to by its imports, itself only if they lead back to it. */
+function reachableFrom(file: string, imports: ReadonlyMap<string, readonly string[]>): Set<string> {
+  const reached = new Set<string>();
+  const open = [...imports.get(file) ?? []];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (reached.has(next)) continue;
+    reached.add(next);
+    open.push(...imports.get(next) ?? []);
+  }
+  return reached;
+}
+
+test("Files of src/ import what is below them, never what is above", async () => {
+  const imports = await readImports();
+  const pairs = [...imports].flatMap(([path, imported]) => imported.map((other) => [path, other]));
+  assert.ok(pairs.length > 500, `only ${pairs.length} imports were found`);
+  const upward = pairs.filter(([path, imported]) => layerOf(imported) < layerOf(path));
+  assert.deepEqual(upward.map(([path, imported]) => `${path} imports ${imported}`), []);
+});
+
+test("No import of src/ leads back to its file, but those of dual operations", async () => {
+  const imports = await readImports();
+  const reached = new Map([...imports.keys()].map((file) => [file, reachableFrom(file, imports)]));
+  const circles = new Set(
+    [...reached].filter(([file, files]) => files.has(file)).map(([file, files]) =>
+      [...files].filter((other) => reached.get(other)?.has(file)).sort().join(" ")
+    ),
+  );
+  assert.deepEqual([...circles].sort(), dualOperations.map((files) => files.join(" ")));
 });

@@ -1,6 +1,6 @@
 import type { Graph, Value } from "../graph/graph.ts";
 import { add } from "../graph/ops/add.ts";
-import type { AttentionBlock } from "../graph/ops/attention.ts";
+import type { AttentionBlock } from "../graph/attention_block.ts";
 import { mul } from "../graph/ops/mul.ts";
 import { neg } from "../graph/ops/neg.ts";
 import { reshape } from "../graph/ops/reshape.ts";

@@ -10,7 +10,8 @@ import { compile } from "../runtime/compile.ts";
 import type { Device, Session, Tensors } from "../runtime/device.ts";
 import { attentionBias } from "./attention_bias.ts";
 import { backboneForward, backbonePrefix, backboneWeights } from "./backbone_graph.ts";
-import type { BackboneCheckpoint } from "./checkpoint/content.ts";
+import { InputRangeError } from "../errors.ts";
+import type { BackboneCheckpoint } from "./shape.ts";
 
 /** A token that attends, and one before it, or itself, that it may attend to. */
 export interface AttentionPair {
@@ -95,7 +96,7 @@ export class AttentionProbe {
     for (const { row, query, key } of pairs) {
       const place = row * T + query;
       if (!(row >= 0 && row < B && key >= 0 && key <= query && query < T) || queries.has(place)) {
-        throw new RangeError(
+        throw new InputRangeError(
           `Cannot look up attention as every query must be one of ${B} rows of ${T} tokens and have one key, not after it: ` +
             `current row, query and key are ${row}, ${query}, ${key}`,
         );

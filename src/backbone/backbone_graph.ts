@@ -1,6 +1,7 @@
 import type { Graph, Value } from "../graph/graph.ts";
 import { add } from "../graph/ops/add.ts";
-import { attention, type AttentionBlock } from "../graph/ops/attention.ts";
+import { attention } from "../graph/ops/attention.ts";
+import type { AttentionBlock } from "../graph/attention_block.ts";
 import { cachedAttention } from "../graph/ops/cached_attention.ts";
 import { dropout, type DropoutMask } from "../graph/ops/dropout.ts";
 import { gather } from "../graph/ops/gather.ts";
@@ -12,6 +13,7 @@ import { reshape } from "../graph/ops/reshape.ts";
 import { transpose } from "../graph/ops/transpose.ts";
 import type { AttentionBias } from "./attention_bias.ts";
 import { type BackboneShape, backboneTensorShapes } from "./shape.ts";
+import { InputRangeError } from "../errors.ts";
 
 /** LayerNorm epsilon of the backbone. */
 const epsilon = 1e-6;
@@ -30,7 +32,7 @@ export function weightInputs(
     if (known) return known;
     const shape = shapes.get(name);
     if (!shape) {
-      throw new RangeError(`Cannot use weight "${name}" as the model has none of this name`);
+      throw new InputRangeError(`Cannot use weight "${name}" as the model has none of this name`);
     }
     return graph.input(prefix + name, shape);
   };

@@ -1,5 +1,5 @@
 import { elementCount, type TensorMap } from "../tensor.ts";
-import { Random } from "../text/random.ts";
+import { Random } from "../random.ts";
 import { type BackboneShape, backboneTensorShapes, padId } from "./shape.ts";
 
 /**

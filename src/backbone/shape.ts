@@ -1,3 +1,5 @@
+import type { TensorMap } from "../tensor.ts";
+
 /** Id of `<pad>` in every vocabulary of the project (specification section 1). */
 export const padId = 1;
 
@@ -30,4 +32,14 @@ export function backboneTensorShapes(shape: BackboneShape): Map<string, number[]
   }
   shapes.set("transformer.ln_f.weight", [E]).set("transformer.ln_f.bias", [E]);
   return shapes.set("lm_head.weight", [V, E]).set("lm_head.bias", [V]);
+}
+
+/** A frozen language model. */
+export interface BackboneCheckpoint {
+  /** Sizes. */
+  readonly shape: BackboneShape;
+  /** Tokens of a segment it was trained on, where the checkpoint says. */
+  readonly contextTokens?: number;
+  /** Tensors by their official names, without the prefix `decoder.model.`. */
+  readonly weights: TensorMap;
 }

@@ -11,6 +11,7 @@ import {
 import { writeBookChapterBreak } from "../text/chapter_break.ts";
 import { chapteredBooks } from "../text/chapters.ts";
 import { openCorpus } from "../text/corpus.ts";
+import { InputRangeError } from "../errors.ts";
 
 /** Words before a break, unless the command line says otherwise: more than 8,192 tokens. */
 const defaultWords = 8192;
@@ -64,7 +65,7 @@ async function writeInstances(args: CommandArguments, output: Output): Promise<n
     const books = await chapteredBooks(folder, documents, { ...(headings && { headings }) });
     const made = Object.entries(writeBookChapterBreak(books, { seed }));
     if (made.length === 0) {
-      throw new RangeError(
+      throw new InputRangeError(
         `Cannot make instances of "${folder}/${split}" as no book has a chapter with five later ones of ` +
           `150 words each: current number of books is ${books.length}`,
       );

@@ -6,7 +6,7 @@ import {
   reading,
   UsageError,
 } from "../command_line.ts";
-import { allowedWords } from "../suggestion.ts";
+import { allowedWords } from "../did_you_mean.ts";
 import {
   checkDataSet,
   type DataSet,

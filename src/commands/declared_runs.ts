@@ -2,10 +2,10 @@
  * Runs that declarations ask for, whether or not they have begun: so that tables say what is missing, and how to get it.
  */
 import { basename, dirname } from "node:path";
-import { exportsDefault } from "../experiment/declaration_file.ts";
+import { exportsDefault } from "../experiment/load_experiments.ts";
 import { type ResolvedRun, resolveRuns } from "../experiment/resolve.ts";
-import { type FoundRuns, readRunRecords, type RunRecord } from "../results/run_record.ts";
-import { runPath } from "../runner/recorded_run.ts";
+import { type FoundRuns, readRunRecords, type RunRecord } from "../results/read_runs.ts";
+import { runPath } from "../queue/run_lifecycle.ts";
 import { describeSources, missingNames } from "./missing_data.ts";
 
 /** Where this project declares its experiments. */

@@ -6,9 +6,9 @@ import { describeItems, type Estimate, estimateRun } from "../experiment/estimat
 import { modelName } from "../experiment/model_name.ts";
 import type { ResolvedRun } from "../experiment/resolve.ts";
 import type { Environment } from "../results/environment.ts";
-import { formatVariation, type RunState } from "../results/run_files.ts";
-import { readRunSummary } from "../results/run_record.ts";
-import { repetitionRemarks, runPath } from "../runner/recorded_run.ts";
+import { formatVariation, type RunState } from "../results/records.ts";
+import { readRunSummary } from "../results/read_runs.ts";
+import { repetitionRemarks, runPath } from "../queue/run_lifecycle.ts";
 import { describeSources } from "./missing_data.ts";
 
 /** A run, what it will take and what it has come to. */

@@ -1,12 +1,7 @@
-import {
-  backboneMetadata,
-  loadCheckpoint,
-  sideNetMetadata,
-} from "../backbone/checkpoint/checkpoint.ts";
-import type { BackboneCheckpoint } from "../backbone/checkpoint/content.ts";
-import type { LongMemFolder } from "../backbone/checkpoint/folder.ts";
-import { writeSafetensors } from "../backbone/checkpoint/safetensors.ts";
-import { hashTensors } from "../backbone/checkpoint/tensor_hash.ts";
+import { backboneMetadata, loadCheckpoint, sideNetMetadata } from "../checkpoint/checkpoint.ts";
+import type { LongMemFolder } from "../checkpoint/folder.ts";
+import { writeSafetensors } from "../formats/safetensors.ts";
+import { hashTensors } from "../formats/tensor_hash.ts";
 import {
   type Command,
   type CommandArguments,
@@ -16,6 +11,8 @@ import {
   reading,
 } from "../command_line.ts";
 import type { TensorMap } from "../tensor.ts";
+import { InputTypeError } from "../errors.ts";
+import type { BackboneCheckpoint } from "../backbone/shape.ts";
 
 /** `export FOLDER --out FILE.safetensors`: official tensor names, for other programs. */
 export function exportCommand(output: Output): Command {
@@ -68,7 +65,9 @@ function backboneTensors(
 ): Exported {
   const { shape, weights } = "sideNet" in checkpoint ? checkpoint.backbone : checkpoint;
   if (!weights) {
-    throw new TypeError(`Cannot export the backbone of "${folder}" as it leaves its backbone out`);
+    throw new InputTypeError(
+      `Cannot export the backbone of "${folder}" as it leaves its backbone out`,
+    );
   }
   return { tensors: prefixed("decoder.model.", weights), metadata: backboneMetadata(shape) };
 }
@@ -78,7 +77,7 @@ function sideNetTensors(
   checkpoint: BackboneCheckpoint | LongMemFolder,
 ): Exported {
   if (!("sideNet" in checkpoint)) {
-    throw new TypeError(`Cannot export the SideNet of "${folder}" as it is a backbone alone`);
+    throw new InputTypeError(`Cannot export the SideNet of "${folder}" as it is a backbone alone`);
   }
   const { sideNet, memory, backbone, backboneHash } = checkpoint;
   const hash = backbone.weights ? hashTensors(backbone.weights) : backboneHash;

@@ -1,5 +1,5 @@
-import { loadBackboneWeights, loadSideNetWeights } from "../backbone/checkpoint/checkpoint.ts";
-import { hashTensors } from "../backbone/checkpoint/tensor_hash.ts";
+import { loadBackboneWeights, loadSideNetWeights } from "../checkpoint/checkpoint.ts";
+import { hashTensors } from "../formats/tensor_hash.ts";
 import {
   type Command,
   type CommandArguments,
@@ -10,9 +10,9 @@ import {
   UsageError,
 } from "../command_line.ts";
 import { generate, rememberDocument } from "../longmem/generation.ts";
-import { loadLongMem, type LoadLongMemOptions } from "../longmem/load.ts";
+import { loadLongMem, type LoadLongMemOptions } from "../checkpoint/load.ts";
 import { paperMemory } from "../memory/config.ts";
-import { openRunTokenizer, readFinishedRun } from "../runner/finished_run.ts";
+import { openRunTokenizer, readFinishedRun } from "../runner/load_trained_model.ts";
 import { type DocumentFile, readDocument } from "../text/corpus.ts";
 import { tokenizeDocument } from "../text/document_tokens.ts";
 import { textOf, type Tokenizer } from "../text/tokenizer.ts";

@@ -2,15 +2,15 @@ import {
   loadBackboneWeights,
   loadCheckpoint,
   loadSideNetWeights,
-} from "../backbone/checkpoint/checkpoint.ts";
-import type { BackboneCheckpoint, MemoryShape } from "../backbone/checkpoint/content.ts";
+} from "../checkpoint/checkpoint.ts";
+import type { MemoryShape } from "../checkpoint/content.ts";
 import {
   type LongMemFolder,
   writeBackboneFolder,
   writeLongMemFolder,
-} from "../backbone/checkpoint/folder.ts";
-import { parameterCount } from "../backbone/checkpoint/parameter_count.ts";
-import { hashTensors } from "../backbone/checkpoint/tensor_hash.ts";
+} from "../checkpoint/folder.ts";
+import { parameterCount } from "../checkpoint/parameter_count.ts";
+import { hashTensors } from "../formats/tensor_hash.ts";
 import {
   type Command,
   type CommandArguments,
@@ -21,8 +21,9 @@ import {
   reading,
 } from "../command_line.ts";
 import { paperMemory } from "../memory/config.ts";
-import { isRunFolder, readFinishedRun } from "../runner/finished_run.ts";
+import { isRunFolder, readFinishedRun } from "../runner/load_trained_model.ts";
 import type { TensorMap } from "../tensor.ts";
+import type { BackboneCheckpoint } from "../backbone/shape.ts";
 
 /** `import PATH --out FOLDER`: a checkpoint of another format becomes a folder of this project. */
 export function importCommand(output: Output): Command {

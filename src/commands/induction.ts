@@ -1,9 +1,8 @@
-import { loadBackboneWeights } from "../backbone/checkpoint/checkpoint.ts";
-import { hashTensors } from "../backbone/checkpoint/tensor_hash.ts";
+import { loadBackboneWeights } from "../checkpoint/checkpoint.ts";
+import { hashTensors } from "../formats/tensor_hash.ts";
 import {
   type Command,
   type CommandArguments,
-  InputError,
   newPath,
   onlyOperand,
   type Output,
@@ -19,8 +18,9 @@ import {
   inductionThreshold,
 } from "../evaluation/induction.ts";
 import { vocabulary } from "../text/chronicle/vocabulary.ts";
-import type { Estimate } from "../results/statistics.ts";
+import type { Estimate } from "../statistics/estimates.ts";
 import { deviceFlag, deviceOf } from "./device_flag.ts";
+import { InputError } from "../errors.ts";
 
 /** `induction`: which heads of a backbone are induction heads, and which block a memory should cache. */
 export function inductionCommand(output: Output): Command {

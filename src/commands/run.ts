@@ -5,20 +5,20 @@ import { type Command, type Output, positiveInteger, UsageError } from "../comma
 import { itemSums } from "../evaluation/item_sums.ts";
 import { estimateRun } from "../experiment/estimate.ts";
 import { type ResolvedRun, resolveRuns } from "../experiment/resolve.ts";
-import { closingText, foundText } from "../results/closing.ts";
+import { closingText, foundText } from "../results/run_summary.ts";
 import { currentEnvironment } from "../results/environment.ts";
-import { readRunRecord, readRunRecords } from "../results/run_record.ts";
-import { Display } from "../runner/display.ts";
-import { failureText } from "../runner/failure.ts";
-import { worksOf } from "../runner/pace.ts";
-import { runPath } from "../runner/recorded_run.ts";
-import type { RunExecutor } from "../runner/run.ts";
+import { readRunRecord, readRunRecords } from "../results/read_runs.ts";
+import { Display } from "../queue/terminal.ts";
+import { failureText } from "../errors.ts";
+import { worksOf } from "../queue/eta.ts";
+import { runPath } from "../queue/run_lifecycle.ts";
+import type { RunExecutor } from "../runner/run_context.ts";
 import {
   executeQueue,
   type QueuedState,
   type QueueOptions,
   summarizeQueue,
-} from "../runner/run_queue.ts";
+} from "../queue/run_queue.ts";
 import { deviceFlag, deviceOf } from "./device_flag.ts";
 import { describeRuns } from "./dry_run.ts";
 import { describeMissing, describeSources } from "./missing_data.ts";

@@ -2,7 +2,7 @@ import { type Command, type CommandArguments, type Output, UsageError } from "..
 import { itemSums } from "../evaluation/item_sums.ts";
 import { type DeclaredRuns, declaredRuns } from "./declared_runs.ts";
 import { experimentTables } from "../results/evaluation_table.ts";
-import { findRunRecords, type FoundRuns, runPaths } from "../results/run_record.ts";
+import { findRunRecords, type FoundRuns, runPaths } from "../results/read_runs.ts";
 import { formatTables, type TableFormat, tableFormats } from "../results/table.ts";
 
 /** `table [PATH...]`: the tables of what is in results folders, and of what declarations ask for. */

@@ -15,11 +15,16 @@
  * Accuracy is correct / items. Items of one work are not independent of each other, so that standard errors are
  * those of a ratio of sums over works. Version 1.
  */
-import type { ItemSums } from "../results/comparison.ts";
-import type { Metric, SampleRecord } from "../results/run_files.ts";
-import { ratio } from "../results/statistics.ts";
-import { type PromptedModel, type ReadableDocument, readableText } from "./language_model.ts";
-import { askPrompts, type PromptedItem, type PromptOptions } from "./prompting.ts";
+import type { ItemSums } from "../results/paired_comparison.ts";
+import type { Metric, SampleRecord } from "../results/records.ts";
+import { ratio } from "../statistics/estimates.ts";
+import {
+  type PromptedModel,
+  type ReadableDocument,
+  readableText,
+} from "./shared/language_model.ts";
+import { askPrompts, type PromptedItem, type PromptOptions } from "./shared/prompting.ts";
+import { InputRangeError } from "../errors.ts";
 
 /** Version of the metrics of this file. */
 export const chapterBreakVersion = 1;
@@ -98,7 +103,7 @@ function questionOf(
   const localStart = Math.max(0, prefix.length - (T - longest));
   const local = prefix.subarray(localStart);
   if (longest >= T || local.length === 0 || Math.min(...lengths) === 0) {
-    throw new RangeError(
+    throw new InputRangeError(
       `Cannot ask item "${item.name}" as a window of ${T} tokens must hold a candidate and a token before it: ` +
         `current numbers are ${prefix.length} tokens before the break and candidates of ${
           lengths.join(", ")
@@ -146,7 +151,7 @@ export function textsOfOtherWorks(
     const other = [...works.slice(place + 1), ...works.slice(0, place)]
       .find(([{ prefixTokens }]) => prefixTokens === question.prefixTokens);
     if (!other) {
-      throw new RangeError(
+      throw new InputRangeError(
         `Cannot read another work in the place of "${question.item.work}" as there is none: ` +
           "current number of works with a text to read is 1, allowed are 2 and more",
       );
@@ -181,7 +186,9 @@ export function rankOfFirst(
   ties: ChapterBreakScoring["ties"],
 ): number {
   if (scores.some(Number.isNaN)) {
-    throw new RangeError(`Cannot rank candidates as a score is not a number: ${scores.join(", ")}`);
+    throw new InputRangeError(
+      `Cannot rank candidates as a score is not a number: ${scores.join(", ")}`,
+    );
   }
   const [right, ...wrong] = scores;
   return 1 + wrong.filter((score) => score > right || (ties === "wrong" && score === right)).length;

@@ -10,8 +10,8 @@
  * process (runtime, weights, engine, memory bank) is its own. Memory of a GPU is not seen there and not reported. Absolute
  * numbers are those of one machine and of what else ran on it; ratios to the first model are what to look at. Version 1.
  */
-import type { Metric, SampleRecord } from "../results/run_files.ts";
-import { median } from "../results/statistics.ts";
+import type { Metric, SampleRecord } from "../results/records.ts";
+import { median } from "../statistics/estimates.ts";
 
 /** Version of the metrics of this file. */
 export const efficiencyVersion = 1;

@@ -9,11 +9,17 @@
  *
  * The demonstrations of an episode are read once, and all its queries read the same memory.
  */
-import type { SampleRecord } from "../results/run_files.ts";
+import type { SampleRecord } from "../results/records.ts";
 import { textOf, type Tokenizer } from "../text/tokenizer.ts";
-import type { LabelledEpisode, Query } from "./episode.ts";
-import type { PromptedModel } from "./language_model.ts";
-import { askPrompts, type Prompt, type PromptOptions, type PromptScore } from "./prompting.ts";
+import type { LabelledEpisode, Query } from "./shared/few_shot.ts";
+import type { PromptedModel } from "./shared/language_model.ts";
+import {
+  askPrompts,
+  type Prompt,
+  type PromptOptions,
+  type PromptScore,
+} from "./shared/prompting.ts";
+import { InputTypeError } from "../errors.ts";
 
 /** Version of the accuracies of this file. */
 export const inContextLearningVersion = 1;
@@ -66,7 +72,7 @@ export async function askEpisodes(
         const prompts = queries.map(({ prompt }) => prompt);
         if (calibration === "content-free") {
           if (!contentFreePrompt) {
-            throw new TypeError(
+            throw new InputTypeError(
               `Cannot calibrate the labels of "${task}" as it has no prompt without content`,
             );
           }

@@ -9,22 +9,23 @@
  * - recalls: in books of the chronicle, where a fact is told again within a segment. From the token before the fact's answer to
  *   the answer in its earlier mention.
  */
-import { loadBackboneWeights } from "../backbone/checkpoint/checkpoint.ts";
+import { loadBackboneWeights } from "../checkpoint/checkpoint.ts";
+import { checkBackboneShape, checkTensorShapes } from "../checkpoint/content.ts";
+import { AttentionProbe } from "../backbone/attention_probe.ts";
 import {
   type BackboneCheckpoint,
-  checkBackboneShape,
-  checkTensorShapes,
-} from "../backbone/checkpoint/content.ts";
-import { AttentionProbe } from "../backbone/attention_probe.ts";
-import { type BackboneShape, backboneTensorShapes } from "../backbone/shape.ts";
+  type BackboneShape,
+  backboneTensorShapes,
+} from "../backbone/shape.ts";
 import type { SideNetInitialization } from "../longmem/initialization.ts";
-import { type Estimate, ratio } from "../results/statistics.ts";
+import { type Estimate, ratio } from "../statistics/estimates.ts";
 import { openDevice } from "../runtime/open_device.ts";
 import { writeBooks } from "../text/chronicle/book.ts";
 import { defaultChronicle } from "../text/chronicle/config.ts";
 import { isFar, segmentStart } from "../text/chronicle/recall.ts";
 import { specialIds, specialTokens, vocabulary } from "../text/chronicle/vocabulary.ts";
-import { Random } from "../text/random.ts";
+import { Random } from "../random.ts";
+import { InputRangeError } from "../errors.ts";
 
 /** What is measured, and on what. */
 export interface InductionOptions {
@@ -315,5 +316,5 @@ function checkCount(name: string, value: number, least: number): void {
 }
 
 function fail(reason: string): never {
-  throw new RangeError(`Cannot measure induction as ${reason}`);
+  throw new InputRangeError(`Cannot measure induction as ${reason}`);
 }

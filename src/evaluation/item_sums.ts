@@ -1,11 +1,11 @@
 /**
  * Metrics of evaluations as ratios of sums over their items, for comparisons item by item.
  */
-import type { ItemSums } from "../results/comparison.ts";
-import { metricOf } from "../results/comparison.ts";
-import type { Metric, SampleRecord } from "../results/run_files.ts";
+import type { ItemSums } from "../results/paired_comparison.ts";
+import { metricOf } from "../results/paired_comparison.ts";
+import type { Metric, SampleRecord } from "../results/records.ts";
 import { chapterBreakSums } from "./chapter_break.ts";
-import { drawnSums } from "./drawn_metrics.ts";
+import { drawnSums } from "./shared/few_shot_metrics.ts";
 import { needleSums } from "./needle.ts";
 import { perplexitySums } from "./perplexity.ts";
 import { recallSums } from "./recall.ts";

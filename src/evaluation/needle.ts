@@ -12,12 +12,12 @@
  * Instances are independent of each other; the prompts of one are not, so that standard errors are those of a ratio of sums
  * over instances.
  */
-import type { ItemSums } from "../results/comparison.ts";
-import type { Metric, SampleRecord } from "../results/run_files.ts";
-import { ratio } from "../results/statistics.ts";
+import type { ItemSums } from "../results/paired_comparison.ts";
+import type { Metric, SampleRecord } from "../results/records.ts";
+import { ratio } from "../statistics/estimates.ts";
 import type { NeedleText } from "../text/needle.ts";
-import type { PromptedModel } from "./language_model.ts";
-import { askPrompts, type PromptOptions, type PromptScore } from "./prompting.ts";
+import type { PromptedModel } from "./shared/language_model.ts";
+import { askPrompts, type PromptOptions, type PromptScore } from "./shared/prompting.ts";
 
 /** Version of the metrics of this file. */
 export const needleVersion = 1;

@@ -3,12 +3,12 @@
  * every segment is scored with the memory of the segments before it, then written to the memory, which is empty where
  * a document begins. Every token but the first `<s>` is a target once. Version 1.
  */
-import type { ItemSums } from "../results/comparison.ts";
-import type { Metric, SampleRecord } from "../results/run_files.ts";
-import { pairedDifference, perplexity } from "../results/statistics.ts";
+import type { ItemSums } from "../results/paired_comparison.ts";
+import type { Metric, SampleRecord } from "../results/records.ts";
+import { pairedDifference, perplexity } from "../statistics/estimates.ts";
 import type { DocumentSegments } from "../text/segments.ts";
-import type { LanguageModel } from "./language_model.ts";
-import { readDocuments, type ReadOptions } from "./reading.ts";
+import type { LanguageModel } from "./shared/language_model.ts";
+import { readDocuments, type ReadOptions } from "./shared/read_documents.ts";
 
 /** Version of the metrics of this file. */
 export const perplexityVersion = 1;

@@ -8,14 +8,14 @@
  * Accuracy is correct / recalls over all books. The recalls of a book are not independent of each other, so that its
  * standard error is that of a ratio of sums over books.
  */
-import type { ItemSums } from "../results/comparison.ts";
-import type { Metric, SampleRecord } from "../results/run_files.ts";
-import { perplexity, ratio } from "../results/statistics.ts";
+import type { ItemSums } from "../results/paired_comparison.ts";
+import type { Metric, SampleRecord } from "../results/records.ts";
+import { perplexity, ratio } from "../statistics/estimates.ts";
 import { isFar, type Recall, type RecallKind } from "../text/chronicle/recall.ts";
 import type { DocumentSegments } from "../text/segments.ts";
-import type { ChoosingModel } from "./language_model.ts";
+import type { ChoosingModel } from "./shared/language_model.ts";
 import { gain, perplexityVersion } from "./perplexity.ts";
-import { readDocuments, type ReadOptions } from "./reading.ts";
+import { readDocuments, type ReadOptions } from "./shared/read_documents.ts";
 
 /** Version of the accuracies of this file. */
 export const recallVersion = 1;

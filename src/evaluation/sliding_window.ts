@@ -1,5 +1,5 @@
 import { padId } from "../backbone/shape.ts";
-import type { PromptedModel, ScoredLongMem, SegmentRows } from "./language_model.ts";
+import type { PromptedModel, ScoredLongMem, SegmentRows } from "./shared/language_model.ts";
 
 /** What a language model sees of what a row has read. */
 export interface WindowOptions {

@@ -9,13 +9,14 @@
  * window, the first demonstrations before it are left out; records say how many are left. The answer is continued greedily
  * until a line ends, `<s>` or `</s>`, and is scored by exact match and F1 as the official evaluation of SQuAD 1.1 does.
  */
-import type { SampleRecord } from "../results/run_files.ts";
-import { Random } from "../text/random.ts";
+import type { SampleRecord } from "../results/records.ts";
+import { Random } from "../random.ts";
 import type { SquadData, SquadParagraph, SquadQuestion } from "../text/squad.ts";
 import { textOf, type Tokenizer } from "../text/tokenizer.ts";
-import { cutDemonstrations, type Episode, spreadEvenly } from "./episode.ts";
-import type { PromptedModel } from "./language_model.ts";
-import { type ContinueOptions, continuePrompts } from "./prompting.ts";
+import { cutDemonstrations, type Episode, spreadEvenly } from "./shared/few_shot.ts";
+import type { PromptedModel } from "./shared/language_model.ts";
+import { type ContinueOptions, continuePrompts } from "./shared/prompting.ts";
+import { InputRangeError } from "../errors.ts";
 
 /** Version of the metrics of this file. */
 export const squadVersion = 1;
@@ -76,7 +77,7 @@ export function writeSquadEpisode(
     // The last token of an answer is not read.
     const room = contextTokens - (maxAnswerTokens - 1);
     if (query.length > room) {
-      throw new RangeError(
+      throw new InputRangeError(
         `Cannot ask question "${question.id}" as it must fit contextTokens with its answer: current values are ` +
           `${query.length} tokens, ${maxAnswerTokens} of the answer, and ${contextTokens}`,
       );
@@ -112,7 +113,7 @@ function drawDemonstrations(
   { seed, shots, memoryDemonstrations }: SquadEpisodeOptions,
 ): { context: Shown[]; memory: Shown[] } {
   if (shots + memoryDemonstrations > paragraphs.length) {
-    throw new RangeError(
+    throw new InputRangeError(
       `Cannot draw demonstrations of SQuAD as shots and memoryDemonstrations must not exceed the ${paragraphs.length} ` +
         `paragraphs that there are: current values are ${shots} and ${memoryDemonstrations}`,
     );

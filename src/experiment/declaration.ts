@@ -9,16 +9,15 @@
 import type { BackboneInitialization } from "../backbone/initialization.ts";
 import type { BackboneShape } from "../backbone/shape.ts";
 import type { LabelCalibration, LabelScoring } from "../evaluation/in_context_learning.ts";
-import type { DemonstrationDraw } from "../evaluation/sentence_episodes.ts";
+import type { DemonstrationDraw } from "../evaluation/shared/sentence_episodes.ts";
 import type { SideNetInitialization } from "../longmem/initialization.ts";
-import type { SideNetShape } from "../backbone/sidenet_shape.ts";
+import type { SideNetShape } from "../longmem/sidenet_shape.ts";
 import type { IndexConfig, MemoryConfig, Protocol } from "../memory/config.ts";
-import type { PublishedTableName } from "../results/published.ts";
-import type { ReproductionConfig } from "../results/reproduction.ts";
+import type { PublishedTableName } from "../results/paper_tables.ts";
+import type { ReproductionConfig } from "../results/paper_comparison.ts";
 import type { ChronicleConfig } from "../text/chronicle/config.ts";
 import type { SentenceTask } from "../text/sentence_tasks.ts";
 import type { AdaptationConfig, TrainingConfig } from "../training/config.ts";
-import { resolveVariants, type Sweep, type SweptFields } from "./sweep.ts";
 
 export type {
   AdaptationConfig,
@@ -33,8 +32,6 @@ export type {
   ReproductionConfig,
   SentenceTask,
   SideNetInitialization,
-  Sweep,
-  SweptFields,
   TrainingConfig,
 };
 
@@ -701,30 +698,38 @@ export interface ResolvedExperiment
   readonly evaluations: readonly EvaluationConfig[];
 }
 
-/**
- * Declares an experiment: returns its argument, so that the editor completes and checks every field,
- * after checking what types cannot (`retrievedTokens` a multiple of `chunkTokens`, ...), for each run of its sweep.
- *
- * @param experiment The declaration.
- * @returns The same object.
- * @throws {DeclarationError} Where values are wrong or do not fit together; it lists them all.
- *
- * @example Usage
- * ```ts
- * import { defineExperiment } from "@longmem/lab";
- * import assert from "node:assert/strict";
- *
- * const baseline = defineExperiment({
- *   name: "baseline",
- *   corpus: { folder: "data/novels", train: "train", valid: "valid", test: "test" },
- *   tokenizer: { kind: "bpe", vocabSize: 4096 },
- *   backbone: { kind: "checkpoint", path: "data/backbone" },
- *   evaluations: [{ kind: "perplexity", split: "test", models: ["backbone"], contextTokens: 512 }],
- * });
- * assert.equal(baseline.memory, undefined);
- * ```
- */
-export function defineExperiment(experiment: Experiment): Experiment {
-  resolveVariants(experiment);
-  return experiment;
-}
+/** The fields of which each run of a sweep may have its own value. */
+export type Sweepable = Omit<
+  Experiment,
+  "name" | "question" | "reproduces" | "scale" | "device" | "threads" | "sweep"
+>;
+
+/** Paths of the fields of `T`, as `--set` names them; of an element of a list with its number. */
+export type FieldPath<T, Prefix extends string = ""> = T extends readonly (infer Element)[]
+  ? FieldPath<Element, `${Prefix}${number}.`>
+  : T extends object ? {
+      [K in keyof T & string]-?:
+        | `${Prefix}${K}`
+        | FieldPath<NonNullable<T[K]>, `${Prefix}${K}.`>;
+    }[keyof T & string]
+  : never;
+
+/** The type of the field at a path, in any of the forms of `T` that has it. */
+export type FieldValue<T, Path extends string> = T extends object ? Path extends keyof T ? T[Path]
+  : Path extends `${infer Key}.${infer Rest}`
+    ? T extends readonly (infer Element)[] ? FieldValue<Element, Rest>
+    : Key extends keyof T ? FieldValue<NonNullable<T[Key]>, Rest>
+    : never
+  : never
+  : never;
+
+/** Lists of values by the path of their field, as `--set` names it: `memory.chunkTokens`, `seed`. */
+export type SweptFields = {
+  readonly [Path in FieldPath<Sweepable>]?: readonly NonNullable<FieldValue<Sweepable, Path>>[];
+};
+
+/** Fields and the values they take: every combination of the lists, but for those in `zip`. */
+export type Sweep = SweptFields & {
+  /** Lists of one length, whose first values belong together, then their second, ...; combined with the others. */
+  readonly zip?: SweptFields;
+};

@@ -42,12 +42,13 @@ import type {
   TrainingDeclaration,
 } from "./declaration.ts";
 import type { BackboneShape } from "../backbone/shape.ts";
-import type { SideNetShape } from "../backbone/sidenet_shape.ts";
+import type { SideNetShape } from "../longmem/sidenet_shape.ts";
 import { memoryProtocols, paperMemory } from "../memory/config.ts";
 import { measuredModels } from "./model_name.ts";
-import { publishedTable } from "../results/published.ts";
+import { publishedTable } from "../results/paper_tables.ts";
 import { sentenceTasks } from "../text/sentence_tasks.ts";
 import { defaultChronicle } from "../text/chronicle/config.ts";
+import { InputRangeError } from "../errors.ts";
 
 /** What a protocol decides. */
 export interface ProtocolDefaults {
@@ -323,7 +324,7 @@ function present<T, K extends keyof T>(
 ): { readonly [Key in K]-?: NonNullable<T[Key]> } {
   const missing = keys.find((key) => fields[key] === undefined);
   if (missing !== undefined) {
-    throw new RangeError(`Cannot fill in ${String(missing)} as no size is named`);
+    throw new InputRangeError(`Cannot fill in ${String(missing)} as no size is named`);
   }
   return fields as { readonly [Key in K]-?: NonNullable<T[Key]> };
 }
@@ -528,7 +529,7 @@ function fillModelEvaluation(
 ): Pick<ModelEvaluation, "models" | "batchSize" | "contextTokens" | "memory"> {
   const contextTokens = declared ?? experiment.contextTokens;
   if (contextTokens === undefined) {
-    throw new RangeError("Cannot fill in contextTokens as no training declares it");
+    throw new InputRangeError("Cannot fill in contextTokens as no training declares it");
   }
   const memory = override || experiment.memory
     ? fillMemory({ ...ownMemory, ...override }, experiment.protocol, experiment.memory)
@@ -569,7 +570,7 @@ function fillSettings(
       const windowTokens = declared.windowTokens ??
         (memory && contextTokens + memory.capacityTokens);
       if (windowTokens === undefined) {
-        throw new RangeError("Cannot fill in windowTokens as there is no memory to match");
+        throw new InputRangeError("Cannot fill in windowTokens as there is no memory to match");
       }
       return { ...declared, windowTokens };
     }

@@ -1,10 +1,10 @@
 /**
  * What a run will take, known before it starts: parameters, tokens, arithmetic, and data that is missing.
  */
-import { readFolderShape } from "../backbone/checkpoint/folder.ts";
+import { readFolderShape } from "../checkpoint/folder.ts";
 import { type BackboneShape, backboneTensorShapes } from "../backbone/shape.ts";
 import { memorizingTensorShapes } from "../longmem/memorizing_transformer.ts";
-import { type SideNetShape, sideNetTensorShapes } from "../backbone/sidenet_shape.ts";
+import { type SideNetShape, sideNetTensorShapes } from "../longmem/sidenet_shape.ts";
 import { elementCount } from "../tensor.ts";
 import { vocabulary } from "../text/chronicle/vocabulary.ts";
 import { canonicalJson } from "./resolve.ts";
@@ -19,7 +19,7 @@ import type {
   TokenizerConfig,
   TrainingConfig,
 } from "./declaration.ts";
-import { ifThere } from "../missing_file.ts";
+import { ifThere } from "../files.ts";
 
 /** What a run will take; what depends on a file that is not read yet is absent. */
 export interface Estimate {

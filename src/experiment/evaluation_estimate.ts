@@ -16,7 +16,7 @@ import type {
   ModelEvaluation,
   SentenceSource,
 } from "./declaration.ts";
-import { ifThere } from "../missing_file.ts";
+import { ifThere } from "../files.ts";
 
 /** Operations of a forward pass for a token, without attention and retrieval. */
 export interface ForwardOperations {

@@ -2,7 +2,7 @@
  * What is wrong with the form of a declaration: fields that are unknown or missing, and values of another type.
  */
 import type { z } from "zod";
-import { allowedWords } from "../suggestion.ts";
+import { allowedWords } from "../did_you_mean.ts";
 import { type Problem, show } from "./problem.ts";
 import { rootNode, type SchemaNode } from "./schema_node.ts";
 

@@ -1,6 +1,7 @@
 /**
  * Problems of a declaration, and the error that lists them.
  */
+import { InputError } from "../errors.ts";
 
 /** One thing that is wrong with a declaration. */
 export interface Problem {
@@ -11,7 +12,7 @@ export interface Problem {
 }
 
 /** The declaration, or what the command line makes of it, is wrong: nothing has run. */
-export class DeclarationError extends Error {
+export class DeclarationError extends InputError {
   /** Distinguishes it from other errors in logs. */
   override readonly name: string = "DeclarationError";
   /** What is wrong, field by field; empty where the message says all. */

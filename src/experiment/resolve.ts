@@ -3,17 +3,17 @@
  * the identity of each run.
  */
 import { createHash } from "node:crypto";
-import { readFolderShape } from "../backbone/checkpoint/folder.ts";
-import type { RecordedRun } from "../results/repetition.ts";
-import type { Variation } from "../results/run_files.ts";
-import { assign } from "./assignment.ts";
+import { readFolderShape } from "../checkpoint/folder.ts";
+import type { RecordedRun } from "../results/rerun_diff.ts";
+import type { Variation } from "../results/records.ts";
+import { assign } from "./overrides.ts";
 import type {
   DeviceChoice,
   EvaluationConfig,
   Experiment,
   ResolvedExperiment,
 } from "./declaration.ts";
-import { loadExperiments } from "./declaration_file.ts";
+import { loadExperiments } from "./load_experiments.ts";
 import { DeclarationError } from "./problem.ts";
 import { type ResolvedVariant, resolveVariants, unmeasuredFields } from "./sweep.ts";
 import { checkBlocks } from "./validation.ts";

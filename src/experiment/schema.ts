@@ -5,11 +5,10 @@
  * documented types of `declaration.ts` say the same is checked by the compiler, below.
  */
 import { z } from "zod";
-import { publishedTableNames } from "../results/published.ts";
+import { publishedTableNames } from "../results/paper_tables.ts";
 import { mostThreads } from "../runtime/device.ts";
 import { sentenceTasks } from "../text/sentence_tasks.ts";
-import type { Experiment } from "./declaration.ts";
-import type { Sweep } from "./sweep.ts";
+import type { Experiment, Sweep } from "./declaration.ts";
 
 const positiveInteger = z.int().positive().describe("positive integers");
 const positiveIntegers = z.array(positiveInteger).min(1).readonly()

@@ -9,17 +9,11 @@
  * The first field varies slowest. Each run is the declaration without its sweep, so that it has the
  * id, and shares the results, of a declaration that says the same without one.
  */
-import type { Variation } from "../results/run_files.ts";
-import { locateField, setField } from "./assignment.ts";
-import type { Experiment, ResolvedExperiment } from "./declaration.ts";
+import type { Variation } from "../results/records.ts";
+import { locateField, setField } from "./field_path.ts";
+import type { Experiment, ResolvedExperiment, Sweep, Sweepable } from "./declaration.ts";
 import { declarationError, type Problem, show } from "./problem.ts";
 import { checkExperiment, withoutUndefined } from "./validation.ts";
-
-/** The fields of which each run of a sweep may have its own value. */
-export type Sweepable = Omit<
-  Experiment,
-  "name" | "question" | "reproduces" | "scale" | "device" | "threads" | "sweep"
->;
 
 /** Fields that decide nothing that is measured, so that runs could not be told apart by them. */
 export const unmeasuredFields = [
@@ -30,36 +24,6 @@ export const unmeasuredFields = [
   "device",
   "threads",
 ] as const satisfies readonly Exclude<keyof Experiment, keyof Sweepable>[];
-
-/** Paths of the fields of `T`, as `--set` names them; of an element of a list with its number. */
-export type FieldPath<T, Prefix extends string = ""> = T extends readonly (infer Element)[]
-  ? FieldPath<Element, `${Prefix}${number}.`>
-  : T extends object ? {
-      [K in keyof T & string]-?:
-        | `${Prefix}${K}`
-        | FieldPath<NonNullable<T[K]>, `${Prefix}${K}.`>;
-    }[keyof T & string]
-  : never;
-
-/** The type of the field at a path, in any of the forms of `T` that has it. */
-export type FieldValue<T, Path extends string> = T extends object ? Path extends keyof T ? T[Path]
-  : Path extends `${infer Key}.${infer Rest}`
-    ? T extends readonly (infer Element)[] ? FieldValue<Element, Rest>
-    : Key extends keyof T ? FieldValue<NonNullable<T[Key]>, Rest>
-    : never
-  : never
-  : never;
-
-/** Lists of values by the path of their field, as `--set` names it: `memory.chunkTokens`, `seed`. */
-export type SweptFields = {
-  readonly [Path in FieldPath<Sweepable>]?: readonly NonNullable<FieldValue<Sweepable, Path>>[];
-};
-
-/** Fields and the values they take: every combination of the lists, but for those in `zip`. */
-export type Sweep = SweptFields & {
-  /** Lists of one length, whose first values belong together, then their second, ...; combined with the others. */
-  readonly zip?: SweptFields;
-};
 
 /** One run of a sweep. */
 export interface Variant<E = Experiment> {

@@ -2,8 +2,8 @@
  * Checks of a declaration: its form, then whether its values fit together. All problems are reported
  * at once, so that a declaration is corrected in one go; nothing behind this door checks again.
  */
-import { publishedTable } from "../results/published.ts";
-import { allowedWords } from "../suggestion.ts";
+import { publishedTable } from "../results/paper_tables.ts";
+import { allowedWords } from "../did_you_mean.ts";
 import { checkChronicle } from "../text/chronicle/config.ts";
 import type { BackboneConfig, ResolvedExperiment, TrainingConfig } from "./declaration.ts";
 import { fillDefaults } from "./defaults.ts";

@@ -6,6 +6,7 @@
  * formulae, its shape rule and its gradient.
  */
 import { elementCount, type ElementType } from "../tensor.ts";
+import { InputRangeError, InputTypeError } from "../errors.ts";
 
 /** A value of a graph: the output of a node, an input or a constant. */
 export class Value {
@@ -87,7 +88,7 @@ export class Graph {
   /** Declares an input that is fed at every run. */
   input(name: string, shape: readonly number[], type: ElementType = "float32"): Value {
     if (this.inputs.has(name)) {
-      throw new RangeError(`Cannot add input "${name}" as it exists already`);
+      throw new InputRangeError(`Cannot add input "${name}" as it exists already`);
     }
     const value = new Value(this, name, checkedShape(name, shape), type, undefined);
     this.inputs.set(name, value);
@@ -97,10 +98,10 @@ export class Graph {
   /** Names a value that a run returns. */
   output(name: string, value: Value): void {
     if (value.graph !== this) {
-      throw new TypeError(`Cannot return "${name}" as it is of another graph`);
+      throw new InputTypeError(`Cannot return "${name}" as it is of another graph`);
     }
     if (this.outputs.has(name)) {
-      throw new RangeError(`Cannot add output "${name}" as it exists already`);
+      throw new InputRangeError(`Cannot add output "${name}" as it exists already`);
     }
     this.outputs.set(name, value);
   }
@@ -127,7 +128,7 @@ export class Graph {
 
   #constant(data: ConstantData, shape: readonly number[], type: ElementType): Value {
     if (elementCount(shape) !== data.length) {
-      throw new RangeError(
+      throw new InputRangeError(
         `Cannot add constant of shape [${shape}] as it has ${data.length} elements`,
       );
     }
@@ -156,7 +157,7 @@ export class Graph {
     };
     for (const input of spec.inputs) {
       if (input && input.graph !== this) {
-        throw new TypeError(
+        throw new InputTypeError(
           `Cannot add ${spec.op} as its input "${input.name}" is of another graph`,
         );
       }
@@ -209,7 +210,7 @@ export function dims<Pattern extends string>(
     const wanted = letters.map((letter) =>
       known[letter] === undefined ? letter : `${letter}=${known[letter]}`
     );
-    throw new RangeError(
+    throw new InputRangeError(
       `Cannot read ${value.name ?? "tensor"} as [${wanted.join(", ")}]: current shape is [${
         value.shape.join(", ")
       }]`,
@@ -222,7 +223,7 @@ type Letters<S extends string> = S extends `${infer Head} ${infer Tail}` ? Head 
 
 function checkedShape(name: string, shape: readonly number[]): readonly number[] {
   if (!shape.every((size) => Number.isSafeInteger(size) && size > 0)) {
-    throw new RangeError(
+    throw new InputRangeError(
       `Cannot add "${name}" as its sizes must be positive integers: current shape is [${
         shape.join(", ")
       }]`,

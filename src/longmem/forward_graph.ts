@@ -29,7 +29,7 @@ import {
   type MemorizingShape,
   memorizingTensorShapes,
 } from "./memorizing_transformer.ts";
-import { type SideNetShape, sideNetTensorShapes } from "../backbone/sidenet_shape.ts";
+import { type SideNetShape, sideNetTensorShapes } from "./sidenet_shape.ts";
 import { sideNetForward, sideNetLayerName } from "./sidenet_graph.ts";
 
 /** Prefix of the SideNet's weights among the inputs of a graph. */

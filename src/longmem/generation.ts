@@ -1,6 +1,7 @@
-import { Random } from "../text/random.ts";
-import { type LongMemModel } from "./load.ts";
+import { Random } from "../random.ts";
 import { checkCount } from "./longmem.ts";
+import { InputRangeError } from "../errors.ts";
+import type { LongMemModel } from "./longmem_model.ts";
 
 /** What {@linkcode generate} continues, and how. */
 export interface GenerateOptions {
@@ -75,14 +76,14 @@ export async function* generate(
 ): AsyncGenerator<number, void> {
   const { tokens, contextTokens, temperature = 1, seed = 1, allows = () => true, end } = options;
   if (!(temperature >= 0 && temperature < Infinity)) {
-    throw new RangeError(
+    throw new InputRangeError(
       `Cannot generate as temperature must be 0 or more: current value is ${temperature}`,
     );
   }
   checkCount("generate", "tokens", tokens, 0);
   checkCount("generate", "contextTokens", contextTokens, 1);
   const prompt = Array.from(options.prompt);
-  if (prompt.length === 0) throw new RangeError("Cannot generate as the prompt has no token");
+  if (prompt.length === 0) throw new InputRangeError("Cannot generate as the prompt has no token");
   const random = new Random(`generate/${seed}`);
   const window = model.openWindow({ contextTokens });
   try {
@@ -111,7 +112,7 @@ function sample(
   for (let id = 0; id < logits.length; id++) {
     if (allows(id) && (best < 0 || logits[id] > logits[best])) best = id;
   }
-  if (best < 0) throw new RangeError("Cannot generate as no id is allowed");
+  if (best < 0) throw new InputRangeError("Cannot generate as no id is allowed");
   if (temperature === 0) return best;
   const weights = Float64Array.from(
     logits,

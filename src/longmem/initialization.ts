@@ -1,7 +1,8 @@
 import type { BackboneShape } from "../backbone/shape.ts";
 import { elementCount, type HostTensor, type TensorMap } from "../tensor.ts";
-import { Random } from "../text/random.ts";
-import { type SideNetShape, sideNetTensorShapes } from "../backbone/sidenet_shape.ts";
+import { Random } from "../random.ts";
+import { type SideNetShape, sideNetTensorShapes } from "./sidenet_shape.ts";
+import { InputRangeError } from "../errors.ts";
 
 /** Which weights a SideNet starts from (specification section 9). */
 export type SideNetInitialization =
@@ -66,7 +67,7 @@ function copiedBlocks(
     blocks.length !== shape.layers ||
     blocks.some((block) => !Number.isSafeInteger(block) || block < 0 || block >= L)
   ) {
-    throw new RangeError(
+    throw new InputRangeError(
       `Cannot initialise a SideNet as its ${shape.layers} layers must copy one block each: ` +
         `current blocks are ${blocks.join(", ")}, allowed are 0 to ${L - 1}`,
     );
@@ -80,7 +81,7 @@ function copiedBlocks(
     const source = sourceOf(name, blocks);
     const tensor = backbone.weights.get(source);
     if (tensor?.shape.join() !== sizes.join()) {
-      throw new RangeError(
+      throw new InputRangeError(
         `Cannot initialise "${name}" from "${source}" as the backbone's tensor must be [${sizes}]: ` +
           `current value is ${tensor ? `[${tensor.shape}]` : "missing"}`,
       );

@@ -1,7 +1,6 @@
 import { cachedInputs, paddedInputs } from "../backbone/attention_bias.ts";
 import { backbonePrefix } from "../backbone/backbone_graph.ts";
-import { padId } from "../backbone/shape.ts";
-import type { BackboneCheckpoint, SideNetCheckpoint } from "../backbone/checkpoint/content.ts";
+import { type BackboneCheckpoint, padId } from "../backbone/shape.ts";
 import type { Graph } from "../graph/graph.ts";
 import { mostLikely } from "../graph/ops/most_likely.ts";
 import { targetRank } from "../graph/ops/target_rank.ts";
@@ -12,7 +11,7 @@ import { MemoryBank, type SavedBank } from "../memory/memory_bank.ts";
 import { followBank, retrieveFunction } from "../memory/retriever.ts";
 import { compile } from "../runtime/compile.ts";
 import type { Device, DeviceTensor, Session, Tensors } from "../runtime/device.ts";
-import { allowedWords } from "../suggestion.ts";
+import { allowedWords } from "../did_you_mean.ts";
 import type { TensorMap } from "../tensor.ts";
 import { checkTokenIds } from "../text/tokenizer.ts";
 import {
@@ -28,6 +27,8 @@ import {
 } from "./forward_graph.ts";
 import type { MemorizingCheckpoint } from "./memorizing_transformer.ts";
 import { SegmentCache } from "./segment_cache.ts";
+import { InputError, InputRangeError, InputTypeError } from "../errors.ts";
+import type { SideNetCheckpoint } from "./sidenet_shape.ts";
 
 /** What a pass computes. */
 type Want = "logits" | "nll" | "choices" | "retrieved" | "cache";
@@ -163,7 +164,7 @@ export class LongMem {
   ) {
     const readers = [parts.sideNet, parts.blockMemory, parts.memorizing];
     if (readers.filter((reader) => reader !== undefined).length > 1) {
-      throw new TypeError(
+      throw new InputTypeError(
         "Cannot have more than one of a SideNet, block memories and trained blocks as all would have the memory",
       );
     }
@@ -326,7 +327,9 @@ export class LongMem {
   /** Copies what the memory holds to the host; undefined where no pass has opened it. Not for memories of blocks. */
   saveMemory(): Promise<SavedBank | undefined> {
     return this.#afterOthers(async () => {
-      if (this.parts.blockMemory) throw new TypeError("Cannot save the memories of several blocks");
+      if (this.parts.blockMemory) {
+        throw new TypeError("Cannot save the memories of several blocks");
+      }
       return await this.bank?.save();
     });
   }
@@ -338,7 +341,9 @@ export class LongMem {
    */
   restoreMemory(saved: SavedBank, options: { batch?: number } = {}): Promise<void> {
     return this.#afterOthers(async () => {
-      if (!this.parts.memory) throw new TypeError("Cannot restore the memory as there is none");
+      if (!this.parts.memory) {
+        throw new InputTypeError("Cannot restore the memory as there is none");
+      }
       await this.#openBank(options.batch ?? 1, 0);
       this.#memoryChanges++;
       await this.bank!.restore(saved);
@@ -376,7 +381,7 @@ export class LongMem {
   /** Runs a call once those before it have ended, well or not. */
   #afterOthers<Result>(call: () => Promise<Result>): Promise<Result> {
     if (this.#closing) {
-      return Promise.reject(new ReferenceError("Cannot use the model as it has been closed"));
+      return Promise.reject(new InputError("Cannot use the model as it has been closed"));
     }
     const result = this.#last.then(call, call);
     this.#last = result.catch(() => undefined);
@@ -560,7 +565,7 @@ export class LongMem {
     );
     if (memory.bank === "per-row" && this.#banks.length > 0 && rows !== this.#rows) {
       if (this.#banks.some(({ fillChunks }) => fillChunks.some((count) => count > 0))) {
-        throw new RangeError(
+        throw new InputRangeError(
           `Cannot run ${rows} rows as every row has a memory of its own: allowed is ${this.#rows}, ` +
             'or any number after resetMemory(), or where memory.bank is "shared"',
         );
@@ -657,7 +662,7 @@ export class LongMem {
 function checkWords(what: string, words: readonly string[], allowed: readonly string[]): void {
   const unknown = words.find((word) => !allowed.includes(word));
   if (unknown !== undefined) {
-    throw new TypeError(
+    throw new InputTypeError(
       `Cannot run as ${what} "${unknown}" is unknown: ${allowedWords(unknown, allowed)}`,
     );
   }
@@ -672,7 +677,7 @@ function checkTokens(
   if (
     !Number.isSafeInteger(rows) || rows < 1 || tokens.length === 0 || tokens.length % rows !== 0
   ) {
-    throw new RangeError(
+    throw new InputRangeError(
       `Cannot run as the tokens must be [batch, T]: current values are ${tokens.length} tokens and batch ${rows}`,
     );
   }
@@ -680,7 +685,7 @@ function checkTokens(
   if (!targets) return;
   checkTokenIds(targets, vocabSize, "score the targets");
   if (targets.length > tokens.length || targets.length === 0 || targets.length % rows !== 0) {
-    throw new RangeError(
+    throw new InputRangeError(
       `Cannot score as targets must be as many as tokens, or the last of each row: ` +
         `current numbers are ${targets.length} and ${tokens.length} in ${rows} rows`,
     );
@@ -694,19 +699,19 @@ function checkNetwork(
   { sideNet, memory, blockMemory, memorizing }: LongMemParts,
 ): void {
   if ((network === "sidenet" || network === "longmem") && !sideNet) {
-    throw new TypeError(`Cannot run network "${network}" as there is no SideNet`);
+    throw new InputTypeError(`Cannot run network "${network}" as there is no SideNet`);
   }
   if (network === "memorizing-transformer" && !memorizing) {
-    throw new TypeError(`Cannot run network "${network}" as there are no trained blocks`);
+    throw new InputTypeError(`Cannot run network "${network}" as there are no trained blocks`);
   }
   if (network === "infllm" && !blockMemory) {
-    throw new TypeError(`Cannot run network "${network}" as the blocks have no memories`);
+    throw new InputTypeError(`Cannot run network "${network}" as the blocks have no memories`);
   }
   if (remembers(network) && !memory) {
-    throw new TypeError(`Cannot run network "${network}" as there is no memory`);
+    throw new InputTypeError(`Cannot run network "${network}" as there is no memory`);
   }
   if (want === "cache" && !remembers(network)) {
-    throw new TypeError("Cannot remember as there is no SideNet or no memory");
+    throw new InputTypeError("Cannot remember as there is no SideNet or no memory");
   }
 }
 
@@ -753,7 +758,7 @@ function hasInnerPadding(tokens: Int32Array, rows: number): boolean {
 /** @throws RangeError where a number is not an integer from `least`. */
 export function checkCount(action: string, name: string, value: number, least: number): void {
   if (!Number.isSafeInteger(value) || value < least) {
-    throw new RangeError(
+    throw new InputRangeError(
       `Cannot ${action} as ${name} must be an integer from ${least}: current value is ${value}`,
     );
   }

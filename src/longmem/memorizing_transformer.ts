@@ -10,6 +10,7 @@
  */
 import { type BackboneShape, backboneTensorShapes } from "../backbone/shape.ts";
 import { elementCount, type HostTensor, type TensorMap } from "../tensor.ts";
+import { InputRangeError } from "../errors.ts";
 
 /** Where the memory is within the backbone. */
 export interface MemorizingShape {
@@ -57,7 +58,7 @@ export function initializeMemorizing(
 ): TensorMap {
   const { memoryBlock } = shape, { layers } = backbone.shape;
   if (!(Number.isSafeInteger(memoryBlock) && memoryBlock >= 0 && memoryBlock < layers)) {
-    throw new RangeError(
+    throw new InputRangeError(
       `Cannot give block ${memoryBlock} a memory as the backbone has none: allowed are 0 to ${
         layers - 1
       }`,

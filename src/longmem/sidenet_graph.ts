@@ -16,7 +16,7 @@ import { linear } from "../graph/ops/linear.ts";
 import { mul } from "../graph/ops/mul.ts";
 import { sub } from "../graph/ops/sub.ts";
 import { jointAttention, type MemoryReader } from "./joint_attention.ts";
-import { memoryLayer, type SideNetShape } from "../backbone/sidenet_shape.ts";
+import { memoryLayer, type SideNetShape } from "./sidenet_shape.ts";
 
 /** LayerNorm epsilon of the SideNet; the backbone's is smaller. */
 const epsilon = 1e-5;

@@ -1,3 +1,5 @@
+import { InputRangeError } from "../errors.ts";
+
 /** The memory bank and how it is read and written (specification sections 5-7). */
 export interface MemoryConfig {
   /** Memory size M in tokens: for the whole bank if shared, for each row's if per row. */
@@ -127,30 +129,30 @@ export function checkMemoryConfig(
   const { capacityTokens, chunkTokens, retrievedTokens } = config;
   for (const [name, value] of Object.entries({ capacityTokens, chunkTokens, retrievedTokens })) {
     if (!Number.isSafeInteger(value) || value < 1) {
-      throw new RangeError(
+      throw new InputRangeError(
         `Cannot make a memory as memory.${name} must be a positive integer: current value is ${value}`,
       );
     }
   }
   if (retrievedTokens % chunkTokens !== 0) {
-    throw new RangeError(
+    throw new InputRangeError(
       `Cannot make a memory as memory.retrievedTokens must be a multiple of memory.chunkTokens: current values are ${retrievedTokens} and ${chunkTokens}`,
     );
   }
   if (retrievedChunks(config) > capacityChunks(config)) {
-    throw new RangeError(
+    throw new InputRangeError(
       `Cannot make a memory as memory.retrievedTokens must not exceed memory.capacityTokens: current values are ${retrievedTokens} and ${capacityTokens}`,
     );
   }
   const written = (config.bank === "shared" ? batch.rows : 1) * batch.contextTokens;
   if (written < chunkTokens) {
-    throw new RangeError(
+    throw new InputRangeError(
       `Cannot make a memory as memory.chunkTokens must not exceed one update of ${written} tokens: current value is ${chunkTokens}`,
     );
   }
   const least = lowestCapacityTokens(written, chunkTokens, config.eviction);
   if (capacityTokens < least) {
-    throw new RangeError(
+    throw new InputRangeError(
       `Cannot make a memory as memory.capacityTokens must hold ${
         config.eviction === "coarse" ? "more than two updates" : "one update"
       } of ${written} tokens: current value is ${capacityTokens}, allowed are ${least} and more`,

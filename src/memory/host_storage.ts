@@ -2,9 +2,10 @@ import type { Device, DeviceTensor } from "../runtime/device.ts";
 import { gibibytes, machineMemoryBytes } from "../runtime/machine_memory.ts";
 import type { HostTensor } from "../tensor.ts";
 import type { BankShape } from "./config.ts";
-import type { BankStorage } from "./memory_bank.ts";
+import type { BankStorage } from "./bank_storage.ts";
 import { emptyScore } from "./memory_graph.ts";
 import type { SlotRange } from "./ring.ts";
+import { InputRangeError } from "../errors.ts";
 
 /**
  * Keys and values in arrays of the host, in float16 or float32; engines on the host read them in place.
@@ -105,7 +106,7 @@ export function createHostStorage(
 function checkBytes({ banks, capacityChunks, chunkTokens }: BankShape, bytes: number): void {
   const available = machineMemoryBytes();
   if (available === undefined || bytes <= available) return;
-  throw new RangeError(
+  throw new InputRangeError(
     `Cannot make a memory of ${banks} x ${
       capacityChunks * chunkTokens
     } tokens as its keys and values take ` +

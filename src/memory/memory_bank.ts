@@ -2,28 +2,12 @@ import type { Device, DeviceTensor, Tensors } from "../runtime/device.ts";
 import type { WebGpuDevice } from "../runtime/webgpu_device.ts";
 import type { HostTensor } from "../tensor.ts";
 import { type BankShape, capacityChunks, type MemoryConfig } from "./config.ts";
+import type { BankStorage } from "./bank_storage.ts";
 import { createHostStorage } from "./host_storage.ts";
 import { bankInputNames, emptyScore } from "./memory_graph.ts";
 import { Ring, type SlotRange } from "./ring.ts";
 import { createWebGpuStorage } from "./webgpu_storage.ts";
-
-/** Where the keys and values of a bank lie: arrays of the host, or buffers of a GPU. */
-export interface BankStorage {
-  /** Keys and values [G*H*P, c*D], mean keys [G, H, D+1, P]. */
-  readonly tensors: { keys: DeviceTensor; values: DeviceTensor; meanKeys: DeviceTensor };
-  /** Empties slots of a bank: zero keys and values, `emptyScore` for retrieval. */
-  clear(bank: number, slots: SlotRange): void;
-  /** Stores the chunks of tokens firstToken.. of keys and values [N, E] in slots of a bank. */
-  write(
-    bank: number,
-    slots: SlotRange,
-    source: { keys: DeviceTensor; values: DeviceTensor; firstToken: number },
-  ): void;
-  /** Copies of the three tensors on the host, as float32. */
-  save(): Promise<Record<"keys" | "values" | "meanKeys", HostTensor>>;
-  restore(saved: Record<"keys" | "values" | "meanKeys", HostTensor>): void;
-  dispose(): void;
-}
+import { InputRangeError } from "../errors.ts";
 
 /** What a memory holds, on the host. */
 export interface SavedBank {
@@ -157,7 +141,7 @@ export class MemoryBank {
     const isShared = this.config.bank === "shared";
     const unknown = isShared ? undefined : rows?.find((row) => !this.#rings[row]);
     if (unknown !== undefined) {
-      throw new RangeError(
+      throw new InputRangeError(
         `Cannot reset the memory of row ${unknown} as there is none: allowed are 0 to ${
           this.#rings.length - 1
         }`,

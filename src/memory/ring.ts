@@ -1,3 +1,5 @@
+import { InputRangeError } from "../errors.ts";
+
 /** Slots of a bank that holds chunks first in, first out: which are taken, in order of age. */
 export class Ring {
   /** Slot of the oldest chunk. */
@@ -24,7 +26,7 @@ export class Ring {
       ? options.coarseDrop
       : 0;
     if (drop > this.count || this.count - drop + added > this.capacity) {
-      throw new RangeError(
+      throw new InputRangeError(
         options.coarseDrop === undefined
           ? `Cannot cache ${added} chunks as they do not fit into a bank of ${this.capacity}`
           : `Cannot cache ${added} chunks as coarse eviction would drop two updates of this size, ${drop} chunks, ` +

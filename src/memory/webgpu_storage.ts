@@ -2,10 +2,11 @@ import type { DeviceTensor } from "../runtime/device.ts";
 import { bufferOf, type WebGpuDevice } from "../runtime/webgpu_device.ts";
 import type { BankShape } from "./config.ts";
 import { checkSize } from "./host_storage.ts";
-import type { BankStorage } from "./memory_bank.ts";
+import type { BankStorage } from "./bank_storage.ts";
 import { emptyScore } from "./memory_graph.ts";
 import type { SlotRange } from "./ring.ts";
 import code from "./bank.wgsl" with { type: "text" };
+import { InputRangeError } from "../errors.ts";
 
 /**
  * Keys and values in buffers of a GPU, float32 (rounded to float16 where the configuration asks for it).
@@ -22,7 +23,7 @@ export function createWebGpuStorage(
   const { maxStorageBufferBindingSize } = gpu.limits;
   const largestBytes = 4 * G * H * P * Math.max(c * D, D + 1);
   if (largestBytes > maxStorageBufferBindingSize) {
-    throw new RangeError(
+    throw new InputRangeError(
       `Cannot make a memory of ${G} x ${
         P * c
       } tokens on this GPU as its keys take ${largestBytes} bytes: ` +

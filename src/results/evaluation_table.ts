@@ -11,13 +11,13 @@ import {
   type ItemSums,
   metricOf,
   withBoth,
-} from "./comparison.ts";
+} from "./paired_comparison.ts";
 import { isProportion, type MetricAxis, metricLabel } from "./metric_label.ts";
-import type { Metric, SampleRecord } from "./run_files.ts";
-import { bySweptValues, replicaGroups, sweptHeadings, variations } from "./run_groups.ts";
-import type { DamagedRun, RunRecord } from "./run_record.ts";
-import { mean, perplexity, proportionInterval, ratio } from "./statistics.ts";
-import { runCommandOf, type UnfinishedRun, unfinishedRuns } from "./unfinished_run.ts";
+import type { Metric, SampleRecord } from "./records.ts";
+import { bySweptValues, replicaGroups, sweptHeadings, variations } from "./seed_groups.ts";
+import type { DamagedRun, RunRecord } from "./read_runs.ts";
+import { mean, perplexity, proportionInterval, ratio } from "../statistics/estimates.ts";
+import { runCommandOf, type UnfinishedRun, unfinishedRuns } from "./resume_command.ts";
 
 /** Tells of which sums over items a metric was computed; undefined where it was not, or nobody knows. */
 export type SumsOf = (metric: Metric, samples: readonly SampleRecord[]) => ItemSums | undefined;

@@ -13,6 +13,7 @@ import {
   seriesStyles,
   widest,
 } from "./figure_svg.ts";
+import { InputRangeError } from "../errors.ts";
 
 /** Sizes in pixels: charts are as wide as each other, so that their texts are of one size beside each other. */
 const chartWidth = 560, plotWidth = 240, plotHeight = 280;
@@ -425,5 +426,5 @@ function checkNumber(chart: FigureText, name: string, number: number, axis: Figu
 }
 
 function fail({ title }: FigureText, reason: string): never {
-  throw new RangeError(`Cannot draw "${title}" as ${reason}`);
+  throw new InputRangeError(`Cannot draw "${title}" as ${reason}`);
 }

@@ -2,16 +2,16 @@
  * The report of an experiment: one page that needs nothing else.
  */
 import type { ExperimentTables, SumsOf } from "./evaluation_table.ts";
-import { findings } from "./finding.ts";
+import { findings } from "./interpretation.ts";
 import { escapeHtml, htmlTable } from "./html.ts";
 import styles from "./report.css" with { type: "text" };
 import script from "./report.client.js" with { type: "text" };
 import { type ReportFigure, reportFigures } from "./report_figures.ts";
-import { reproductionNotes, reproductionsOf, reproductionText } from "./reproduction.ts";
-import type { RunEnvironment } from "./run_files.ts";
-import type { RunRecord } from "./run_record.ts";
+import { reproductionNotes, reproductionsOf, reproductionText } from "./paper_comparison.ts";
+import type { RunEnvironment } from "./records.ts";
+import type { RunRecord } from "./read_runs.ts";
 import { htmlList, legend } from "./table.ts";
-import { unfinishedText } from "./unfinished_run.ts";
+import { unfinishedText } from "./resume_command.ts";
 import { type TableText, tableText } from "./table_text.ts";
 
 /** A report. */

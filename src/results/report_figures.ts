@@ -17,8 +17,8 @@ import {
   type LineSeries,
 } from "./figure.ts";
 import { fieldNoun, isProportion, metricNoun } from "./metric_label.ts";
-import { formatSwept, type MetricsRecord } from "./run_files.ts";
-import type { RunRecord } from "./run_record.ts";
+import { formatSwept, type MetricsRecord } from "./records.ts";
+import type { RunRecord } from "./read_runs.ts";
 
 /** A figure and the name of its file. */
 export interface ReportFigure {

@@ -16,7 +16,7 @@
  * is killed, its folder can be opened again and nothing finished is lost.
  */
 import { join } from "node:path";
-import { removeCutOff, removeIfThere, writeAtomically, writing } from "../writing.ts";
+import { removeCutOff, removeIfThere, writeAtomically, writing } from "../files.ts";
 import type { Environment } from "./environment.ts";
 import {
   type Metric,
@@ -32,7 +32,8 @@ import {
   samplesPath,
   type TakenPhase,
   type Variation,
-} from "./run_files.ts";
+} from "./records.ts";
+import { InputError, InputRangeError } from "../errors.ts";
 
 /** Order of the keys in a line of `metrics.jsonl`; times come last. */
 const recordKeys = [
@@ -283,7 +284,7 @@ export class RunFolder {
   async recordHash(name: string, sha256: string): Promise<void> {
     const { hashes } = this.#environment;
     if (hashes[name] !== undefined && hashes[name] !== sha256) {
-      throw new Error(
+      throw new InputError(
         `Cannot resume run "${this.path}" as ${name} has changed since: current SHA-256 is ` +
           `${sha256}, allowed is ${hashes[name]}; --fresh starts the run anew`,
       );
@@ -338,7 +339,7 @@ function toLines(records: readonly unknown[]): string {
 function checkFinite(subject: string, numbers: Record<string, number | undefined>): void {
   for (const [key, value] of Object.entries(numbers)) {
     if (value !== undefined && !Number.isFinite(value)) {
-      throw new RangeError(
+      throw new InputRangeError(
         `Cannot record ${subject} as ${key} is not finite: current value is ${value}`,
       );
     }

@@ -1,7 +1,7 @@
 /**
  * Tables of what runs have measured, as Markdown, HTML, CSV or JSON.
  */
-import { type Difference, fewestItems } from "./comparison.ts";
+import { type Difference, fewestItems } from "./paired_comparison.ts";
 import {
   type EvaluationTable,
   type ExperimentTables,
@@ -15,12 +15,12 @@ import {
   reproductionNotes,
   reproductionsOf,
   reproductionText,
-} from "./reproduction.ts";
+} from "./paper_comparison.ts";
 import { type TableText, tableText } from "./table_text.ts";
 import { escapeHtml, htmlTable } from "./html.ts";
-import { formatVariation } from "./run_files.ts";
-import { type RunRecord, seedOf } from "./run_record.ts";
-import { unfinishedText } from "./unfinished_run.ts";
+import { formatVariation } from "./records.ts";
+import { type RunRecord, seedOf } from "./read_runs.ts";
+import { unfinishedText } from "./resume_command.ts";
 
 /** Formats of a table. */
 export const tableFormats = ["md", "csv", "json", "html"] as const;

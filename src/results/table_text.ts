@@ -1,7 +1,7 @@
 /**
  * Tables in words: captions, headings and cells, before they become Markdown or HTML.
  */
-import type { Difference } from "./comparison.ts";
+import type { Difference } from "./paired_comparison.ts";
 import type { Measured } from "./figure.ts";
 import type { EvaluationTable, TableCell, TableColumn, TableRow } from "./evaluation_table.ts";
 

@@ -10,7 +10,7 @@ import {
   scoreChapterBreak,
   textsOfOtherWorks,
 } from "../evaluation/chapter_break.ts";
-import { spreadEvenly } from "../evaluation/episode.ts";
+import { spreadEvenly } from "../evaluation/shared/few_shot.ts";
 import type {
   ChapterBreakEvaluation,
   ChapterBreakSource,
@@ -27,8 +27,9 @@ import { chapteredBooks } from "../text/chapters.ts";
 import { writeChapterBreak } from "../text/chronicle/chapter_break.ts";
 import { joinLines, separatesParagraphs, tokenizeLines } from "../text/document_tokens.ts";
 import { type EvaluationSteps, promptOptions } from "./evaluation_steps.ts";
-import type { RunContext } from "./run.ts";
-import type { RunText } from "./text.ts";
+import type { RunContext } from "./run_context.ts";
+import type { RunText } from "./corpus.ts";
+import { InputRangeError } from "../errors.ts";
 
 /** Makes the questions of an evaluation, and says how models are asked and measured. */
 export async function chapterBreakSteps(
@@ -87,7 +88,7 @@ export async function chapterBreakItems(
     }
   }
   if (items.length === 0) {
-    throw new RangeError(
+    throw new InputRangeError(
       `Cannot evaluate "${name}" as no work has a chapter break with six candidates` +
         (needed > 1 ? ` and ${needed} tokens before it` : ""),
     );

@@ -9,13 +9,13 @@ import {
   efficiencySample,
 } from "../evaluation/efficiency.ts";
 import type { EfficiencyEvaluation, EvaluatedModel } from "../experiment/declaration.ts";
-import type { SampleRecord } from "../results/run_files.ts";
+import type { SampleRecord } from "../results/records.ts";
 import type { DeviceKind } from "../runtime/device.ts";
 import type { EfficiencyTask } from "./efficiency_process.ts";
 import type { Evaluated } from "./evaluated_model.ts";
-import { MissingPermissionError } from "./failure.ts";
+import { InputError, MissingPermissionError } from "../errors.ts";
 import { measureModels } from "./evaluation_steps.ts";
-import type { RunContext } from "./run.ts";
+import type { RunContext } from "./run_context.ts";
 
 /** Measures a point; tests give one that starts no process. */
 export type MeasurePoint = (task: EfficiencyTask) => Promise<EfficiencyMeasurement>;
@@ -110,7 +110,7 @@ async function measureInProcess(task: EfficiencyTask): Promise<EfficiencyMeasure
   const { success, stdout, stderr } = await process.output();
   const [said, complained] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
   if (!success) {
-    throw new Error(
+    throw new InputError(
       `Cannot measure efficiency at ${task.point.totalTokens} tokens as the process failed: ${complained}`,
     );
   }

@@ -11,12 +11,12 @@ import {
 } from "../evaluation/efficiency.ts";
 import { initializeSideNet } from "../longmem/initialization.ts";
 import { LongMem } from "../longmem/longmem.ts";
-import type { SideNetShape } from "../backbone/sidenet_shape.ts";
+import type { SideNetShape } from "../longmem/sidenet_shape.ts";
 import type { MemoryConfig } from "../memory/config.ts";
 import { peakMemoryBytes } from "../results/environment.ts";
 import type { DeviceKind } from "../runtime/device.ts";
 import { openDevice } from "../runtime/open_device.ts";
-import { Random } from "../text/random.ts";
+import { Random } from "../random.ts";
 
 /** What is to be measured. */
 export interface EfficiencyTask {

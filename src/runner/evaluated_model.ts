@@ -1,12 +1,11 @@
-import type { BackboneCheckpoint } from "../backbone/checkpoint/content.ts";
-import type { EncodedMemories } from "../evaluation/encoded_memory.ts";
+import type { EncodedMemories } from "../evaluation/shared/memory_cache.ts";
 import {
   languageModel,
   otherDocumentModel,
   type PromptedModel,
   type ReadableDocument,
   type ScoredLongMem,
-} from "../evaluation/language_model.ts";
+} from "../evaluation/shared/language_model.ts";
 import { slidingWindowModel } from "../evaluation/sliding_window.ts";
 import type { EvaluatedModel, ModelEvaluation } from "../experiment/declaration.ts";
 import { modelName } from "../experiment/model_name.ts";
@@ -14,7 +13,9 @@ import { LongMem, type LongMemParts } from "../longmem/longmem.ts";
 import { memoryOfSizes, recentMemory } from "../memory/config.ts";
 import type { MemorizingCheckpoint } from "../longmem/memorizing_transformer.ts";
 import type { Device } from "../runtime/device.ts";
-import type { SideNets } from "./models.ts";
+import type { SideNets } from "./train_models.ts";
+import { InputTypeError } from "../errors.ts";
+import type { BackboneCheckpoint } from "../backbone/shape.ts";
 
 /** What is evaluated. */
 export interface Evaluated {
@@ -125,7 +126,7 @@ export async function openModel(
 
 function needed<T>(trained: T | undefined, model: string): T {
   if (!trained) {
-    throw new TypeError(
+    throw new InputTypeError(
       `Cannot evaluate model "${model}" as the experiment trains no such network`,
     );
   }

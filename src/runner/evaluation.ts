@@ -1,4 +1,4 @@
-import { EncodedMemories } from "../evaluation/encoded_memory.ts";
+import { EncodedMemories } from "../evaluation/shared/memory_cache.ts";
 import { outdatedEvaluations } from "./metric_version.ts";
 import type {
   EfficiencyEvaluation,
@@ -11,13 +11,13 @@ import { evaluateEfficiency } from "./efficiency.ts";
 import { type Evaluated, openModel } from "./evaluated_model.ts";
 import { type EvaluationSteps, measureModels } from "./evaluation_steps.ts";
 import { inContextLearningSteps } from "./in_context_learning.ts";
-import { withFrozen } from "./models.ts";
+import { withFrozen } from "./train_models.ts";
 import { needleSteps } from "./needle.ts";
 import { perplexitySteps } from "./perplexity.ts";
 import { recallSteps } from "./recall.ts";
-import type { RunContext } from "./run.ts";
+import type { RunContext } from "./run_context.ts";
 import { squadSteps } from "./squad.ts";
-import type { RunText } from "./text.ts";
+import type { RunText } from "./corpus.ts";
 
 /**
  * Runs the evaluations of an experiment; models that an interrupted run has scored are not scored again, unless by an

@@ -2,14 +2,14 @@
  * What an evaluation does with each of its models, whichever they are.
  */
 import { padId } from "../backbone/shape.ts";
-import type { PromptedModel, ReadableDocument } from "../evaluation/language_model.ts";
-import type { PromptOptions } from "../evaluation/prompting.ts";
-import type { ReadOptions } from "../evaluation/reading.ts";
+import type { PromptedModel, ReadableDocument } from "../evaluation/shared/language_model.ts";
+import type { PromptOptions } from "../evaluation/shared/prompting.ts";
+import type { ReadOptions } from "../evaluation/shared/read_documents.ts";
 import type { EvaluatedModel, ModelEvaluation } from "../experiment/declaration.ts";
 import { modelName } from "../experiment/model_name.ts";
-import type { Metric, SampleRecord } from "../results/run_files.ts";
-import type { EvaluationUnit } from "./progress.ts";
-import type { RunContext } from "./run.ts";
+import type { Metric, SampleRecord } from "../results/records.ts";
+import type { EvaluationUnit } from "./run_context.ts";
+import type { RunContext } from "./run_context.ts";
 
 /** While a model is scored. */
 export interface Scoring {

@@ -1,13 +1,13 @@
-import { drawnMetrics } from "../evaluation/drawn_metrics.ts";
-import type { Episode, LabelledEpisode } from "../evaluation/episode.ts";
+import { drawnMetrics } from "../evaluation/shared/few_shot_metrics.ts";
+import type { Episode, LabelledEpisode } from "../evaluation/shared/few_shot.ts";
 import {
   askEpisodes,
   commonestLabelSamples,
   inContextLearningVersion,
 } from "../evaluation/in_context_learning.ts";
-import { type ReadableDocument, readableText } from "../evaluation/language_model.ts";
-import { reviewTask, writeReviewEpisode } from "../evaluation/review_episodes.ts";
-import { writeSentenceEpisode } from "../evaluation/sentence_episodes.ts";
+import { type ReadableDocument, readableText } from "../evaluation/shared/language_model.ts";
+import { reviewTask, writeReviewEpisode } from "../evaluation/shared/review_episodes.ts";
+import { writeSentenceEpisode } from "../evaluation/shared/sentence_episodes.ts";
 import type {
   InContextLearningEvaluation,
   ResolvedExperiment,
@@ -17,8 +17,9 @@ import { commonestLabel, modelName } from "../experiment/model_name.ts";
 import { readSentenceTask } from "../text/sentence_tasks.ts";
 import { hashOf } from "../text/tokenizer.ts";
 import { type EvaluationSteps, onceReadOptions } from "./evaluation_steps.ts";
-import type { RunContext } from "./run.ts";
-import type { RunText } from "./text.ts";
+import type { RunContext } from "./run_context.ts";
+import type { RunText } from "./corpus.ts";
+import { InputRangeError, InputTypeError } from "../errors.ts";
 
 /** The episodes of an evaluation. */
 interface Written {
@@ -106,7 +107,7 @@ function writeReviews(
   { corpus }: ResolvedExperiment,
 ): Written {
   if (source.kind !== "chronicle" || corpus.kind !== "chronicle") {
-    throw new TypeError("Cannot write reviews as they need a corpus whose kind is chronicle");
+    throw new InputTypeError("Cannot write reviews as they need a corpus whose kind is chronicle");
   }
   const { books, drills, seed } = corpus;
   const config = { ...corpus.config, pretraining: { books: books.train, drills } };
@@ -151,7 +152,7 @@ export function otherTasks<Asked>(
       ? episodes[(i + 1) % episodes.length]
       : episodes.find(({ task, seed }) => task === next && seed === episode.seed)!;
     if (other === episode) {
-      throw new RangeError(
+      throw new InputRangeError(
         `Cannot read demonstrations of another task as there is only "${episode.task}": allowed are two tasks and more`,
       );
     }

@@ -1,5 +1,5 @@
 import type { EvaluationConfig } from "../experiment/declaration.ts";
-import type { Metric } from "../results/run_files.ts";
+import type { Metric } from "../results/records.ts";
 import { chapterBreakVersion } from "../evaluation/chapter_break.ts";
 import { efficiencyVersion } from "../evaluation/efficiency.ts";
 import { inContextLearningVersion } from "../evaluation/in_context_learning.ts";

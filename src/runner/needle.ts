@@ -1,10 +1,10 @@
-import { nextDocuments, readableText } from "../evaluation/language_model.ts";
+import { nextDocuments, readableText } from "../evaluation/shared/language_model.ts";
 import { askNeedles, needleMetrics } from "../evaluation/needle.ts";
 import type { NeedleEvaluation, ResolvedExperiment } from "../experiment/declaration.ts";
 import { defaultChronicle } from "../text/chronicle/config.ts";
 import { chronicleWording, englishWording, writeNeedleTexts } from "../text/needle.ts";
 import { type EvaluationSteps, promptOptions } from "./evaluation_steps.ts";
-import type { RunText } from "./text.ts";
+import type { RunText } from "./corpus.ts";
 
 /** Writes the texts of an evaluation of needles, and says how models are asked and measured. */
 export function needleSteps(

@@ -1,10 +1,10 @@
 import { padId } from "../backbone/shape.ts";
-import { nextDocuments } from "../evaluation/language_model.ts";
+import { nextDocuments } from "../evaluation/shared/language_model.ts";
 import { perplexityMetrics, perplexitySamples, scoreDocuments } from "../evaluation/perplexity.ts";
 import type { PerplexityEvaluation } from "../experiment/declaration.ts";
 import { cutDocument } from "../text/segments.ts";
 import { type EvaluationSteps, readOptions } from "./evaluation_steps.ts";
-import type { RunText } from "./text.ts";
+import type { RunText } from "./corpus.ts";
 
 /** Cuts the documents of an evaluation of perplexity, and says how models read them and are measured. */
 export async function perplexitySteps(

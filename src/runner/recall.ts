@@ -1,10 +1,10 @@
 import { padId } from "../backbone/shape.ts";
-import { nextDocuments } from "../evaluation/language_model.ts";
+import { nextDocuments } from "../evaluation/shared/language_model.ts";
 import { recallMetrics, recallSamples, scoreRecalls } from "../evaluation/recall.ts";
 import type { RecallEvaluation } from "../experiment/declaration.ts";
 import { cutDocument } from "../text/segments.ts";
 import { type EvaluationSteps, readOptions } from "./evaluation_steps.ts";
-import type { RunText } from "./text.ts";
+import type { RunText } from "./corpus.ts";
 
 /** Cuts the books of an evaluation of recall, and says how models read them and are measured. */
 export async function recallSteps(

@@ -2,37 +2,17 @@
  * A run, from declaration to results.
  */
 import { join } from "node:path";
-import type { DeviceChoice, ResolvedExperiment } from "../experiment/declaration.ts";
+import type { ResolvedExperiment } from "../experiment/declaration.ts";
 import { missingPaths } from "../experiment/estimate.ts";
 import type { ResolvedRun } from "../experiment/resolve.ts";
 import { findDocuments } from "../text/corpus.ts";
-import type { RunFolder } from "../results/run_folder.ts";
 import { openDevice } from "../runtime/open_device.ts";
 import { checkMayStartProcesses } from "./efficiency.ts";
 import { runEvaluations } from "./evaluation.ts";
-import { MissingDataError } from "./failure.ts";
-import { adaptMemorizingTransformer, adaptSideNets, obtainBackbone } from "./models.ts";
-import type { Progress } from "./progress.ts";
-import { openText } from "./text.ts";
-
-/** What surrounds a run while it executes. */
-export interface RunContext {
-  /** Where its results go. */
-  readonly results: RunFolder;
-  /** Where it says how far it is. */
-  readonly progress: Progress;
-  /** Aborted when the user wants it to stop: the training saves a checkpoint, then throws the signal's reason. */
-  readonly signal: AbortSignal;
-  /** Where it runs, the command line's choice before the declaration's. */
-  readonly device: DeviceChoice;
-  /** Folder of its checkpoint; missing before the first one. */
-  readonly checkpointFolder: string;
-  /** Items per evaluation at most; already applied to the declaration's evaluations. */
-  readonly limit?: number;
-}
-
-/** Executes a run; `executeRun` and the fakes of tests are such functions. */
-export type RunExecutor = (run: ResolvedRun, context: RunContext) => Promise<void>;
+import { MissingDataError } from "../errors.ts";
+import { adaptMemorizingTransformer, adaptSideNets, obtainBackbone } from "./train_models.ts";
+import type { RunContext } from "./run_context.ts";
+import { openText } from "./corpus.ts";
 
 /**
  * Trains and evaluates what a run declares, resuming from its checkpoint where there is one.

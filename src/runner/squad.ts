@@ -1,10 +1,11 @@
-import { drawnMetrics } from "../evaluation/drawn_metrics.ts";
+import { drawnMetrics } from "../evaluation/shared/few_shot_metrics.ts";
 import { askQuestions, squadVersion, writeSquadEpisode } from "../evaluation/squad.ts";
 import type { SquadEvaluation } from "../experiment/declaration.ts";
 import { readSquad } from "../text/squad.ts";
 import { type EvaluationSteps, onceReadOptions } from "./evaluation_steps.ts";
-import type { RunContext } from "./run.ts";
-import type { RunText } from "./text.ts";
+import type { RunContext } from "./run_context.ts";
+import type { RunText } from "./corpus.ts";
+import { InputTypeError } from "../errors.ts";
 
 /** Writes the episodes of an evaluation of SQuAD, and says how models are asked and measured. */
 export async function squadSteps(
@@ -37,7 +38,7 @@ export async function squadSteps(
         maxAnswerTokens,
       }),
     others: () => {
-      throw new TypeError(
+      throw new InputTypeError(
         "Cannot read the demonstrations of another task as SQuAD is a single one",
       );
     },

@@ -1,9 +1,8 @@
 import { join } from "node:path";
-import { readSafetensors, writeSafetensors } from "../backbone/checkpoint/safetensors.ts";
+import { readSafetensors, writeSafetensors } from "../formats/safetensors.ts";
 import { cutDocument } from "../text/segments.ts";
-import { languageModel } from "../evaluation/language_model.ts";
+import { languageModel } from "../evaluation/shared/language_model.ts";
 import { scoreDocuments } from "../evaluation/perplexity.ts";
-import type { LongMem, Network } from "../longmem/longmem.ts";
 import type { MemoryConfig } from "../memory/config.ts";
 import type { TensorMap } from "../tensor.ts";
 import { padId } from "../backbone/shape.ts";
@@ -13,25 +12,16 @@ import type { ResolvedExperiment } from "../experiment/declaration.ts";
 import {
   identifyPhase,
   lockPhase,
+  type Phase,
   recordPhaseEnd,
   recordPhaseStart,
   takeFinishedPhase,
-} from "./finished_phase.ts";
-import type { RunContext } from "./run.ts";
-import { type RunText, trainingStream } from "./text.ts";
+} from "./training_cache.ts";
+import type { RunContext } from "./run_context.ts";
+import { type RunText, trainingStream } from "./corpus.ts";
 
 /** Tokens of each valid document that a validation during training reads. */
 const validationTokens = 8192;
-
-/** One training of a run. */
-export interface Phase {
-  /** Name in `metrics.jsonl`, and folder of its checkpoints: `backbone`, `longmem`, ... */
-  readonly name: string;
-  readonly trainer: TrainerOptions;
-  /** The model with the weights trained so far, to validate, and the network of it that answers. */
-  readonly validated: (weights: TensorMap) => LongMem;
-  readonly network: Network;
-}
 
 /** The memory that a training fills; undefined where it has none. */
 function memoryOf(trainer: TrainerOptions): MemoryConfig | undefined {

@@ -1,6 +1,7 @@
 import type { Graph, GraphNode } from "../graph/graph.ts";
 import { programOf, splitProgram } from "../graph/onnx.ts";
 import type { CompileOptions, Device, DeviceTensor, Session, Tensors } from "./device.ts";
+import { InputTypeError } from "../errors.ts";
 
 /** Computes the outputs of a host node from its inputs. */
 export type HostFunction = (inputs: readonly DeviceTensor[]) => Promise<DeviceTensor[]>;
@@ -18,7 +19,9 @@ export async function compile(
   if (!parts) return device.compile(programOf(graph), options);
   const compute = options.hostFunctions?.[parts.host.op];
   if (!compute) {
-    throw new TypeError(`Cannot compile a graph as host function "${parts.host.op}" is missing`);
+    throw new InputTypeError(
+      `Cannot compile a graph as host function "${parts.host.op}" is missing`,
+    );
   }
   const before = await device.compile(parts.before);
   const after = await device.compile(parts.after, options);

@@ -1,5 +1,6 @@
 import type { ElementType } from "../tensor.ts";
 import type { Tensors } from "./device.ts";
+import { InputRangeError, InputTypeError } from "../errors.ts";
 
 /** The tensors that the inputs of a graph need; a missing one or one of another shape or type is an error. */
 export function checkedFeeds(
@@ -9,12 +10,12 @@ export function checkedFeeds(
   const needed: Tensors = {};
   for (const { name, shape, type } of inputs) {
     const tensor = feeds[name];
-    if (!tensor) throw new TypeError(`Cannot run as input "${name}" is missing`);
+    if (!tensor) throw new InputTypeError(`Cannot run as input "${name}" is missing`);
     if (
       tensor.type !== type || tensor.shape.length !== shape.length ||
       shape.some((size, i) => size !== tensor.shape[i])
     ) {
-      throw new RangeError(
+      throw new InputRangeError(
         `Cannot run as input "${name}" must be ${type}[${shape}]: current value is ${tensor.type}[${tensor.shape}]`,
       );
     }

@@ -107,7 +107,9 @@ class HostTensorOnDevice implements DeviceTensor {
     readonly type: ElementType,
   ) {
     if (data.length !== elementCount(shape)) {
-      throw new RangeError(`Cannot make a tensor of shape [${shape}] from ${data.length} elements`);
+      throw new RangeError(
+        `Cannot make a tensor of shape [${shape}] from ${data.length} elements`,
+      );
     }
     this.ortTensor = new ort.Tensor(type, data as Float32Array, [...shape]) as OrtTensor;
     // The package wraps the bits in a Float16Array, which the native binding cannot read.

@@ -1,6 +1,7 @@
 import type { Device, DeviceKind } from "./device.ts";
 import { openHostDevice } from "./host_device.ts";
 import { openWebGpuDevice } from "./webgpu_device.ts";
+import { InputError } from "../errors.ts";
 
 /** How a device is opened. */
 export interface OpenDeviceOptions {
@@ -24,7 +25,7 @@ export async function openDevice(
     case "webgpu": {
       const adapter = await requestAdapter();
       if (!adapter) {
-        throw new Error(
+        throw new InputError(
           "Cannot open device webgpu as WebGPU has no adapter here: allowed are cpu, wasm, auto",
         );
       }

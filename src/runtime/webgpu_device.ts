@@ -11,6 +11,7 @@ import type {
 } from "./device.ts";
 import { checkedFeeds } from "./feeds.ts";
 import { createSession, elementType, messageOf } from "./host_device.ts";
+import { InputRangeError } from "../errors.ts";
 
 type Ort = typeof import("onnxruntime-web/webgpu");
 type OrtTensor = import("onnxruntime-web").Tensor;
@@ -132,7 +133,9 @@ class OrtWebGpuDevice implements WebGpuDevice {
     type: ElementType = elementType(data),
   ): DeviceTensor {
     if (data.length !== elementCount(shape)) {
-      throw new RangeError(`Cannot make a tensor of shape [${shape}] from ${data.length} elements`);
+      throw new RangeError(
+        `Cannot make a tensor of shape [${shape}] from ${data.length} elements`,
+      );
     }
     const buffer = this.#buffer(shape, type);
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
@@ -175,7 +178,7 @@ class OrtWebGpuDevice implements WebGpuDevice {
     const size = Math.ceil(elementCount(shape) * bytesPerElement[type] / 16) * 16;
     // Beyond one binding ONNX Runtime splits what it reads; Softmax and Where do not, and graphs keep theirs below it.
     if (size > this.gpu.limits.maxBufferSize) {
-      throw new RangeError(
+      throw new InputRangeError(
         `Cannot make a tensor of shape [${shape}] as this GPU's buffers end at ${this.gpu.limits.maxBufferSize} bytes: current size is ${size}`,
       );
     }

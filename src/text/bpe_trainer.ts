@@ -3,6 +3,7 @@
  * token, again and again.
  */
 import { type BpeDefinition, byteCharacters, preTokens } from "./byte_level_bpe.ts";
+import { InputRangeError } from "../errors.ts";
 
 /** What a trained vocabulary should look like. */
 export interface BpeTrainingOptions {
@@ -29,7 +30,7 @@ export function trainByteLevelBpe(
   const { vocabSize, minimumCount = 2 } = options;
   const smallest = specialTokens.length + byteCharacters.length;
   if (!Number.isInteger(vocabSize) || vocabSize < smallest || vocabSize > 2 ** 20) {
-    throw new RangeError(
+    throw new InputRangeError(
       `Cannot train a vocabulary as vocabSize must be an integer in ${smallest} .. 2^20: current value is ${vocabSize}`,
     );
   }
@@ -39,7 +40,7 @@ export function trainByteLevelBpe(
   while (tokens.length < vocabSize) {
     const best = pairs.mostFrequent();
     if (best === undefined || best.count < minimumCount) {
-      throw new RangeError(
+      throw new InputRangeError(
         `Cannot train a vocabulary of ${vocabSize} tokens as too few pairs occur ${minimumCount} times or more ` +
           `in the texts: they suffice for ${tokens.length} tokens; a smaller tokenizer.vocabSize or more text would help`,
       );

@@ -2,6 +2,7 @@
  * Byte-level byte-pair encoding, as GPT-2 introduced it (specification section 2): text is cut into
  * pre-tokens, each is a sequence of UTF-8 bytes, and learnt merges join neighbours, the earliest learnt first.
  */
+import { InputTypeError } from "../errors.ts";
 
 /** Tokens and merges of a byte-level BPE; every byte is written as one printable character. */
 export interface BpeDefinition {
@@ -75,7 +76,7 @@ export class ByteLevelBpe {
     const idOf = (token: string, purpose: string) => {
       const id = vocab.get(token);
       if (id === undefined) {
-        throw new TypeError(
+        throw new InputTypeError(
           `Cannot use byte-level BPE as ${purpose} is missing in the vocabulary: missing token is ${
             JSON.stringify(token)
           }`,

@@ -3,7 +3,8 @@
  * begins the next chapter. Instances are read from files in the official format, or made of books with chapters.
  */
 import { type ChapteredBook, holdsHeading } from "./chapters.ts";
-import { Random } from "./random.ts";
+import { Random } from "../random.ts";
+import { InputRangeError, InputSyntaxError, InputTypeError } from "../errors.ts";
 
 /** An instance in the official format. */
 export interface ChapterBreakInstance {
@@ -40,15 +41,15 @@ export function parseChapterBreak(
   try {
     file = JSON.parse(json);
   } catch (cause) {
-    throw new SyntaxError(`${cannot} it is no JSON: ${(cause as Error).message}`, { cause });
+    throw new InputSyntaxError(`${cannot} it is no JSON: ${(cause as Error).message}`, { cause });
   }
   if (!isRecord(file)) {
-    throw new TypeError(
+    throw new InputTypeError(
       `${cannot} it must be an object of splits: current value is ${kindOf(file)}`,
     );
   }
   if (!Object.hasOwn(file, split)) {
-    throw new RangeError(
+    throw new InputRangeError(
       `${cannot} it has no split "${split}": its splits are ${
         Object.keys(file).join(", ") || "none"
       }`,
@@ -56,14 +57,14 @@ export function parseChapterBreak(
   }
   const works = file[split];
   if (!isRecord(works)) {
-    throw new TypeError(
+    throw new InputTypeError(
       `${cannot} split "${split}" must be an object of works: current value is ${kindOf(works)}`,
     );
   }
   for (const [work, instances] of Object.entries(works)) {
     const inWork = `of work "${work}" of split "${split}"`;
     if (!Array.isArray(instances)) {
-      throw new TypeError(
+      throw new InputTypeError(
         `${cannot} the value ${inWork} must be a list of instances: current value is ${
           kindOf(instances)
         }`,
@@ -74,7 +75,7 @@ export function parseChapterBreak(
     );
   }
   if (!Object.values(works).some((instances) => (instances as unknown[]).length > 0)) {
-    throw new RangeError(`${cannot} split "${split}" has no instances`);
+    throw new InputRangeError(`${cannot} split "${split}" has no instances`);
   }
   return works as ChapterBreakWorks;
 }
@@ -84,7 +85,7 @@ function checkInstance(
   { cannot, where }: { readonly cannot: string; readonly where: string },
 ): void {
   if (!isRecord(instance)) {
-    throw new TypeError(
+    throw new InputTypeError(
       `${cannot} the value ${where} must be an object of ctx, pos, negs: current value is ${
         kindOf(instance)
       }`,
@@ -92,23 +93,23 @@ function checkInstance(
   }
   const { ctx, pos, negs } = instance;
   if (!Array.isArray(negs)) {
-    throw new TypeError(
+    throw new InputTypeError(
       `${cannot} negs ${where} must be a list of texts: current value is ${kindOf(negs)}`,
     );
   }
   if (negs.length !== negatives) {
-    throw new RangeError(
+    throw new InputRangeError(
       `${cannot} negs ${where} must be ${negatives} texts: current number is ${negs.length}`,
     );
   }
   const texts = { ctx, pos, ...Object.fromEntries(negs.map((text, i) => [`negs.${i}`, text])) };
   for (const [field, text] of Object.entries(texts)) {
     if (typeof text !== "string") {
-      throw new TypeError(
+      throw new InputTypeError(
         `${cannot} ${field} ${where} must be text: current value is ${kindOf(text)}`,
       );
     }
-    if (!/\S/.test(text)) throw new RangeError(`${cannot} ${field} ${where} is empty`);
+    if (!/\S/.test(text)) throw new InputRangeError(`${cannot} ${field} ${where} is empty`);
   }
 }
 

@@ -3,6 +3,7 @@
  */
 import { join } from "node:path";
 import type { Document } from "./corpus.ts";
+import { InputTypeError } from "../errors.ts";
 
 /** A chapter of a text; offsets count UTF-16 units. */
 export interface Chapter {
@@ -148,7 +149,9 @@ async function readChapterIndex(folder: string): Promise<Map<string, number[]>> 
       return new Map();
     }
     if (!(error instanceof SyntaxError)) throw error;
-    throw new TypeError(`Cannot read chapters from "${path}" as it is no JSON: ${error.message}`);
+    throw new InputTypeError(
+      `Cannot read chapters from "${path}" as it is no JSON: ${error.message}`,
+    );
   }
   const offsetsByName = new Map<string, number[]>();
   for (const entry of Array.isArray(entries) ? entries : []) {
@@ -159,7 +162,7 @@ async function readChapterIndex(folder: string): Promise<Map<string, number[]>> 
       !(Number.isSafeInteger(offset) && offset >= 0 && (i === 0 || offset > offsets[i - 1]))
     );
     if (wrong >= 0) {
-      throw new TypeError(
+      throw new InputTypeError(
         `Cannot read chapters from "${path}" as offset ${wrong} of "${file}" must be an integer above ` +
           `those before it: current value is ${JSON.stringify(offsets[wrong])}`,
       );

@@ -4,6 +4,7 @@
 import { createHash } from "node:crypto";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
+import { InputRangeError, InputTypeError } from "../errors.ts";
 
 /** A text with a name. */
 export interface Document {
@@ -50,7 +51,7 @@ export async function findDocuments(sources: string | readonly string[]): Promis
   files.sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
   for (let i = 1; i < files.length; i++) {
     if (files[i].name === files[i - 1].name) {
-      throw new RangeError(
+      throw new InputRangeError(
         `Cannot open corpus as two documents have the name "${files[i].name}": ` +
           `current files are "${files[i - 1].path}" and "${files[i].path}"`,
       );
@@ -91,7 +92,7 @@ export async function readDocument(file: DocumentFile): Promise<Document> {
     try {
       bytes = await promisify(gunzip)(bytes);
     } catch (error) {
-      throw new TypeError(
+      throw new InputTypeError(
         `Cannot read document "${path}" as its gzip data is cut off or damaged: ${
           (error as Error).message
         }`,
@@ -103,12 +104,12 @@ export async function readDocument(file: DocumentFile): Promise<Document> {
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (error) {
-    throw new TypeError(`Cannot read document "${path}" as its bytes must be UTF-8`, {
+    throw new InputTypeError(`Cannot read document "${path}" as its bytes must be UTF-8`, {
       cause: error,
     });
   }
   if (!/\S/.test(text)) {
-    throw new RangeError(
+    throw new InputRangeError(
       `Cannot read document "${path}" as it is empty: current length is ${text.length}`,
     );
   }
@@ -131,7 +132,7 @@ async function filesOf(source: string): Promise<string[]> {
   const slash = source.lastIndexOf("/");
   const folder = source.slice(0, slash + 1), last = source.slice(slash + 1);
   if (/[*?]/.test(folder)) {
-    throw new RangeError(
+    throw new InputRangeError(
       `Cannot open corpus as wildcards may stand in the last part of a path only: current value is "${source}"`,
     );
   }

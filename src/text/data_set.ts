@@ -7,8 +7,8 @@ import { dirname } from "node:path";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import * as z from "zod";
-import { writeAtomically } from "../writing.ts";
-import { ifThere } from "../missing_file.ts";
+import { ifThere, writeAtomically } from "../files.ts";
+import { InputRangeError, InputTypeError } from "../errors.ts";
 
 const fileFields = z.strictObject({
   path: z.string().regex(/^[\w-][\w.-]*(\/[\w-][\w.-]*)*$/),
@@ -80,12 +80,14 @@ export async function readDataSets(path: string): Promise<DataSet[]> {
     value = JSON.parse(await Deno.readTextFile(path));
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    throw new TypeError(`Cannot read data sets from "${path}" as it is not JSON: ${error.message}`);
+    throw new InputTypeError(
+      `Cannot read data sets from "${path}" as it is not JSON: ${error.message}`,
+    );
   }
   const result = manifest.safeParse(value);
   if (result.success) return result.data.dataSets;
   const [{ path: field, message }] = result.error.issues;
-  throw new TypeError(
+  throw new InputTypeError(
     `Cannot read data sets from "${path}" as ${field.join(".")} is not allowed: ${message}`,
   );
 }
@@ -125,26 +127,26 @@ async function stateOf({ sha256 }: DataFile, path: string): Promise<keyof DataSe
 export async function fetchDataFile(file: DataFile, folder: string): Promise<void> {
   const { path, sha256, url } = file;
   if (url === undefined || sha256 === undefined) {
-    throw new TypeError(`Cannot fetch "${path}" as no place is known that has it`);
+    throw new InputTypeError(`Cannot fetch "${path}" as no place is known that has it`);
   }
   let response: Response;
   try {
     response = await fetch(url);
   } catch (cause) {
-    throw new TypeError(
+    throw new InputTypeError(
       `Cannot fetch "${url}" as its server cannot be reached: ${(cause as Error).message}`,
       { cause },
     );
   }
   const bytes = await response.bytes();
   if (!response.ok) {
-    throw new RangeError(
+    throw new InputRangeError(
       `Cannot fetch "${url}" as the server refuses: its status is ${response.status}`,
     );
   }
   const found = hash(bytes);
   if (found !== sha256) {
-    throw new RangeError(
+    throw new InputRangeError(
       `Cannot keep "${url}" as it is not the file that it was: expected SHA-256 ${sha256}, found ${found} ` +
         `(${bytes.length} bytes)`,
     );

@@ -3,8 +3,9 @@
  * emptied where a document begins.
  */
 import type { TokenizedDocument } from "./document_tokens.ts";
-import { Random } from "./random.ts";
+import { Random } from "../random.ts";
 import { countTargets, type SegmentBatch, type SegmentStream } from "./segments.ts";
+import { InputRangeError } from "../errors.ts";
 
 /** How documents are dealt to rows. */
 export interface DocumentStreamOptions {
@@ -87,7 +88,7 @@ export class DocumentStream implements SegmentStream {
       });
     });
     if (this.#parts.length < B) {
-      throw new RangeError(
+      throw new InputRangeError(
         `Cannot deal documents to ${B} rows as every row needs one: current number of documents is ` +
           `${this.#parts.length}; a smaller batchSize or corpus.maxDocumentTokens, which cuts documents into parts, would help`,
       );
@@ -129,7 +130,7 @@ export class DocumentStream implements SegmentStream {
 
   seek(position: unknown): void {
     if (!this.#isPosition(position)) {
-      throw new RangeError(
+      throw new InputRangeError(
         `Cannot seek in documents as the position must be that of a stream with ${this.batchSize} rows, ` +
           `${this.#parts.length} documents and ${this.stepsPerEpoch} steps an epoch: ` +
           `current value is ${JSON.stringify(position)}`,

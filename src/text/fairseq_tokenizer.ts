@@ -1,6 +1,7 @@
 import { ByteLevelBpe, tokenBytes } from "./byte_level_bpe.ts";
-import { type Dictionary, fairseqSpecialIds, parseDictionary } from "./dictionary.ts";
+import { type Dictionary, fairseqSpecialIds, parseDictionary } from "./fairseq_dictionary.ts";
 import { checkTokenIds, decodeUtf8, hashOf, type SpecialIds, type Tokenizer } from "./tokenizer.ts";
+import { InputRangeError, InputSyntaxError } from "../errors.ts";
 
 /** What the three files of the official vocabulary hold. */
 export interface FairseqFiles {
@@ -62,7 +63,7 @@ export class FairseqTokenizer implements Tokenizer {
     const chunks = Array.from(ids, (id, i) => {
       const bytes = this.#bytes[id];
       if (bytes === undefined) {
-        throw new RangeError(
+        throw new InputRangeError(
           `Cannot decode tokens as "${this.#dictionary.symbols[id]}" stands for no text: ` +
             `current token id at position ${i} is ${id}`,
         );
@@ -77,7 +78,7 @@ function parseEncoder(text: string): Map<string, number> {
   const vocab = new Map<string, number>(Object.entries(JSON.parse(text)));
   for (const [token, id] of vocab) {
     if (!Number.isInteger(id) || id < 0) {
-      throw new SyntaxError(
+      throw new InputSyntaxError(
         `Cannot read "encoder.json" as ids must be whole numbers: current value of ${
           JSON.stringify(token)
         } is ${JSON.stringify(id)}`,
@@ -92,7 +93,7 @@ function parseMerges(text: string): [string, string][] {
   return text.replace(/\n$/, "").split("\n").slice(1).map((line, i) => {
     const [left, right, ...rest] = line.split(" ");
     if (!left || !right || rest.length > 0) {
-      throw new SyntaxError(
+      throw new InputSyntaxError(
         `Cannot read "vocab.bpe" as line ${
           i + 2
         } must be two tokens with a space between: current value is ` +

@@ -4,6 +4,7 @@
  */
 import type { TokenizedDocument } from "./document_tokens.ts";
 import type { SegmentBatch, SegmentStream } from "./segments.ts";
+import { InputRangeError } from "../errors.ts";
 
 /** How a stream of tokens is laid out in lanes. */
 export interface LaneOptions {
@@ -61,7 +62,7 @@ export function dealLanes(
   }
   const steps = Math.min(...lengths);
   if (steps < 2) {
-    throw new RangeError(
+    throw new InputRangeError(
       `Cannot cut ${blocks} blocks into ${
         shards * B
       } lanes as every lane must have two blocks or more: ` +
@@ -128,7 +129,7 @@ export class LaneStream implements SegmentStream {
   seek(position: unknown): void {
     const { step, stepsPerEpoch } = (position ?? {}) as Partial<Record<string, unknown>>;
     if (!Number.isInteger(step) || Number(step) < 0 || stepsPerEpoch !== this.stepsPerEpoch) {
-      throw new RangeError(
+      throw new InputRangeError(
         `Cannot seek in lanes as the position must be that of a stream with ${this.stepsPerEpoch} steps an epoch: ` +
           `current value is ${JSON.stringify(position)}`,
       );

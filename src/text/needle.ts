@@ -5,8 +5,9 @@
 import type { SentenceConfig } from "./chronicle/config.ts";
 import { Draft, drawFact, pick } from "./chronicle/draft.ts";
 import { personRelations, specialIds, wordIds } from "./chronicle/vocabulary.ts";
-import { Random } from "./random.ts";
+import { Random } from "../random.ts";
 import type { Tokenizer } from "./tokenizer.ts";
+import { InputRangeError } from "../errors.ts";
 
 /** A fact in token ids. */
 export interface NeedleFact {
@@ -167,7 +168,7 @@ export function writeNeedleTexts(options: NeedleTextOptions): NeedleText[] {
   const longest = Math.max(...asked.map(({ question, answer }) => question.length + answer.length));
   const local = T + 1 - longest; // tokens of the text that every prompt has room for
   if (local < 0) {
-    throw new RangeError(
+    throw new InputRangeError(
       `Cannot ask for a fact as contextTokens must hold the question and all but the last token of the answer: ` +
         `current value is ${T}, allowed are ${longest - 1} and more`,
     );

@@ -2,6 +2,7 @@
  * The random numbers of Python's `random` module, as far as the released evaluations draw with them (specification
  * section 14), so that a seed gives the same examples here and there.
  */
+import { InputRangeError } from "../errors.ts";
 
 /** Numbers in the state of the Mersenne Twister MT19937, and how far apart those lie that are mixed. */
 const stateLength = 624, stateOffset = 397;
@@ -18,7 +19,7 @@ export class PythonRandom {
    */
   constructor(seed: number) {
     if (seed >>> 0 !== seed) {
-      throw new RangeError(
+      throw new InputRangeError(
         `Cannot seed random numbers as the seed must be an integer in 0 .. 2^32 - 1: current value is ${seed}`,
       );
     }
@@ -69,7 +70,7 @@ export class PythonRandom {
    */
   below(n: number): number {
     if (n >>> 0 !== n || n === 0) {
-      throw new RangeError(
+      throw new InputRangeError(
         `Cannot draw a number below n as n must be an integer in 1 .. 2^32 - 1: current value is ${n}`,
       );
     }
@@ -86,7 +87,7 @@ export class PythonRandom {
    */
   sample(population: number, count: number): number[] {
     if (!(Number.isInteger(count) && count >= 0 && count <= population)) {
-      throw new RangeError(
+      throw new InputRangeError(
         `Cannot draw a sample as its size must be an integer in 0 .. ${population}: current value is ${count}`,
       );
     }

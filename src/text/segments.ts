@@ -2,6 +2,7 @@
  * Segments: T consecutive tokens and, for each, the token that follows it.
  */
 import type { TokenizedDocument } from "./document_tokens.ts";
+import { InputRangeError } from "../errors.ts";
 
 /** A batch of consecutive segments: row b continues row b of the batch before, unless `starts[b]`. */
 export interface SegmentBatch {
@@ -88,7 +89,7 @@ export function cutDocument(
  */
 export function countTargets(document: TokenizedDocument): number {
   if (document.tokens.length < 2) {
-    throw new RangeError(
+    throw new InputRangeError(
       `Cannot cut document "${document.name}" into segments as it must have two tokens or more: ` +
         `current value is ${document.tokens.length}`,
     );

@@ -5,6 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { InputSyntaxError, InputTypeError } from "../errors.ts";
 
 /** A set of labelled sentences. */
 export type SentenceTask = "sst-2" | "mr" | "subj" | "sst-5" | "mpqa";
@@ -154,7 +155,7 @@ function decode(bytes: Uint8Array, path: string): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
-    throw new TypeError(`Cannot read "${path}" as its bytes must be UTF-8`, { cause });
+    throw new InputTypeError(`Cannot read "${path}" as its bytes must be UTF-8`, { cause });
   }
 }
 
@@ -178,7 +179,7 @@ export function parseSentences(
   // Python's line ends; the last line may have none.
   const lines = content.replace(/(\r\n?|\n)$/, "").split(/\r\n?|\n/);
   const refuse = (i: number, reason: string): never => {
-    throw new SyntaxError(
+    throw new InputSyntaxError(
       `Cannot read line ${i + 1} of "${path}" as ${reason}: current value is ${
         JSON.stringify(lines[i].slice(0, 80))
       }`,
@@ -189,7 +190,7 @@ export function parseSentences(
     refuse(0, `it must be the header ${JSON.stringify(header)}`);
   }
   if (lines.length === first || content === "") {
-    throw new SyntaxError(`Cannot read "${path}" as it has no examples`);
+    throw new InputSyntaxError(`Cannot read "${path}" as it has no examples`);
   }
   return lines.slice(first).map((line, i): LabelledSentence => {
     const split = splitLine(line, format.lines);

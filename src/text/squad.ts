@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { z } from "zod";
-import { Random } from "./random.ts";
+import { Random } from "../random.ts";
+import { InputRangeError, InputSyntaxError } from "../errors.ts";
 
 /** A paragraph with its questions. */
 export interface SquadParagraph {
@@ -101,12 +102,12 @@ function paragraphsOf({ data }: z.output<typeof squadFile>, path: string): Squad
       context,
       questions: qas.map(({ id, question, answers }): SquadQuestion => {
         if (ids.has(id)) {
-          throw new RangeError(`Cannot read "${path}" as two questions have the id "${id}"`);
+          throw new InputRangeError(`Cannot read "${path}" as two questions have the id "${id}"`);
         }
         ids.add(id);
         const outside = answers.find(({ text }) => !context.includes(text));
         if (outside) {
-          throw new RangeError(
+          throw new InputRangeError(
             `Cannot read "${path}" as the answers of question "${id}" must be in its paragraph: ` +
               `current value is ${JSON.stringify(outside.text)}`,
           );
@@ -126,14 +127,14 @@ function declaredSplit(
   const shown = new Set(demonstrations), asked = new Set(evaluation);
   const wrong = titles.find((title) => shown.has(title) === asked.has(title));
   if (wrong !== undefined) {
-    throw new RangeError(
+    throw new InputRangeError(
       `Cannot divide SQuAD by "${path}" as each article must be in one part: current number of parts of ` +
         `"${wrong}" is ${shown.has(wrong) ? 2 : 0}`,
     );
   }
   for (const [name, part] of Object.entries({ demonstrations: shown, evaluation: asked })) {
     if (titles.some((title) => part.has(title))) continue;
-    throw new RangeError(`Cannot divide SQuAD by "${path}" as no article is in ${name}`);
+    throw new InputRangeError(`Cannot divide SQuAD by "${path}" as no article is in ${name}`);
   }
   return shown;
 }
@@ -148,14 +149,17 @@ function parse<T>(bytes: Uint8Array, path: string, schema: z.ZodType<T>): T {
   try {
     json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (cause) {
-    throw new SyntaxError(`Cannot read "${path}" as it must be JSON: ${(cause as Error).message}`, {
-      cause,
-    });
+    throw new InputSyntaxError(
+      `Cannot read "${path}" as it must be JSON: ${(cause as Error).message}`,
+      {
+        cause,
+      },
+    );
   }
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
   const [{ path: field, message }] = parsed.error.issues;
-  throw new SyntaxError(
+  throw new InputSyntaxError(
     `Cannot read "${path}" as ${field.join(".") || "the file"} is wrong: ${message}`,
   );
 }
@@ -166,7 +170,7 @@ async function readCompressed(path: string): Promise<Uint8Array | undefined> {
   try {
     return await promisify(gunzip)(bytes);
   } catch (cause) {
-    throw new SyntaxError(
+    throw new InputSyntaxError(
       `Cannot read "${path}" as its gzip data is cut off or damaged: ${(cause as Error).message}`,
       { cause },
     );

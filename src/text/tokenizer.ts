@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { InputRangeError } from "../errors.ts";
 
 /** Ids of the special tokens; no text encodes to one, except to `unk` where a vocabulary has gaps. */
 export interface SpecialIds {
@@ -42,7 +43,7 @@ export function checkTokenIds(ids: ArrayLike<number>, vocabSize: number, purpose
   for (let i = 0; i < ids.length; i++) {
     const id = ids[i];
     if (!(id >= 0 && id < vocabSize && Number.isInteger(id))) {
-      throw new RangeError(
+      throw new InputRangeError(
         `Cannot ${purpose} as the token id at position ${i} must be an integer in 0 .. ${
           vocabSize - 1
         }: current value is ${id}`,

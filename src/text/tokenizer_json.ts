@@ -5,6 +5,7 @@ import { Tokenizer as LibraryModel } from "@huggingface/tokenizers";
 import { z } from "zod";
 import { type BpeDefinition, byteCharacters, ByteLevelBpe, tokenBytes } from "./byte_level_bpe.ts";
 import { checkTokenIds, decodeUtf8, hashOf, type SpecialIds, type Tokenizer } from "./tokenizer.ts";
+import { InputRangeError, InputSyntaxError, InputTypeError } from "../errors.ts";
 
 /** How a `tokenizer.json` is to be read. */
 export interface TokenizerJsonOptions {
@@ -199,7 +200,7 @@ function parseVocabulary(text: string, options: TokenizerJsonOptions): Vocabular
   const special = (part: keyof SpecialIds) => {
     const id = ids.get(names[part]);
     if (id === undefined) {
-      throw new TypeError(
+      throw new InputTypeError(
         `Cannot use tokenizer "${name}" as its special token ${part} is missing: current value is ` +
           `"${names[part]}", special tokens of the file are ${
             JSON.stringify(added.filter((token) => token.special).map((token) => token.content))
@@ -216,7 +217,7 @@ function parseVocabulary(text: string, options: TokenizerJsonOptions): Vocabular
   };
   if ([specialIds.bos, specialIds.eos, specialIds.unk].includes(specialIds.pad)) {
     // The loss would ignore that token wherever it is a target.
-    throw new TypeError(
+    throw new InputTypeError(
       `Cannot use tokenizer "${name}" as pad must differ from bos, eos and unk: current value is "${names.pad}"`,
     );
   }
@@ -239,7 +240,7 @@ function parseDefinition(text: string, name: string): z.output<typeof tokenizerJ
   try {
     json = JSON.parse(text);
   } catch (error) {
-    throw new SyntaxError(
+    throw new InputSyntaxError(
       `Cannot read tokenizer "${name}" as it must be JSON: ${(error as Error).message}`,
       { cause: error },
     );
@@ -247,7 +248,7 @@ function parseDefinition(text: string, name: string): z.output<typeof tokenizerJ
   const parsed = tokenizerJson.safeParse(json);
   if (!parsed.success) {
     const [{ path, message }] = parsed.error.issues;
-    throw new SyntaxError(
+    throw new InputSyntaxError(
       `Cannot read tokenizer "${name}" as ${path.join(".") || "the file"} is wrong: ${message}`,
       { cause: parsed.error },
     );
@@ -290,7 +291,7 @@ abstract class JsonTokenizer implements Tokenizer {
       const id = ids[i];
       const special = specialText.get(id);
       if (tokens[id] === undefined || (special === undefined && specialText.has(id))) {
-        throw new RangeError(
+        throw new InputRangeError(
           `Cannot decode tokens as "${tokens[id]}" stands for no text: ` +
             `current token id at position ${i} is ${id}`,
         );

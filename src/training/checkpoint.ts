@@ -8,10 +8,11 @@
  *       state.json              written last: a folder without it was cut off by a kill and does not count
  */
 import { join } from "node:path";
-import { readSafetensors, writeSafetensors } from "../backbone/checkpoint/safetensors.ts";
+import { readSafetensors, writeSafetensors } from "../formats/safetensors.ts";
 import type { TensorMap } from "../tensor.ts";
-import { removeIfThere, writeAtomically, writing } from "../writing.ts";
+import { removeIfThere, writeAtomically, writing } from "../files.ts";
 import type { TrainerState } from "./trainer.ts";
+import { InputSyntaxError } from "../errors.ts";
 
 /** Weights that scored best on the valid split so far. */
 export interface BestWeights {
@@ -120,7 +121,9 @@ function savedBank(
   const tensor = (name: string) => {
     const found = tensors.get(name);
     if (!found) {
-      throw new SyntaxError(`Cannot resume from "${path}" as its memory lacks tensor "${name}"`);
+      throw new InputSyntaxError(
+        `Cannot resume from "${path}" as its memory lacks tensor "${name}"`,
+      );
     }
     return found;
   };
@@ -135,10 +138,10 @@ function parseState(path: string, text: string): SavedState {
   try {
     state = JSON.parse(text);
   } catch (cause) {
-    throw new SyntaxError(`Cannot resume from "${path}" as it is not JSON`, { cause });
+    throw new InputSyntaxError(`Cannot resume from "${path}" as it is not JSON`, { cause });
   }
   if (state?.format !== "longmem-lab training" || state.version !== 1) {
-    throw new SyntaxError(
+    throw new InputSyntaxError(
       `Cannot resume from "${path}" as it must be a training checkpoint of version 1: current values are ${state?.format} and ${state?.version}`,
     );
   }
@@ -151,7 +154,7 @@ function parseState(path: string, text: string): SavedState {
     })
   ) {
     if (!Number.isSafeInteger(value) || value! < 0) {
-      throw new SyntaxError(
+      throw new InputSyntaxError(
         `Cannot resume from "${path}" as ${name} must be a count: current value is ${value}`,
       );
     }

@@ -4,7 +4,7 @@
 import type { Graph } from "../graph/graph.ts";
 import { type DropoutMask, dropoutMask, dropoutRandoms } from "../graph/ops/dropout.ts";
 import type { Device, Tensors } from "../runtime/device.ts";
-import { Random } from "../text/random.ts";
+import { Random } from "../random.ts";
 
 /** Dropout of layers of one size. */
 export interface LayerDropout {

@@ -13,6 +13,7 @@ import { reduceSum } from "../graph/ops/reduce_sum.ts";
 import { reshape } from "../graph/ops/reshape.ts";
 import { sqrt } from "../graph/ops/sqrt.ts";
 import { where } from "../graph/ops/where.ts";
+import { InputTypeError } from "../errors.ts";
 
 /** Names of what a step reads besides weights and batch, and returns besides the new parameters. */
 export const stepNames = {
@@ -60,7 +61,9 @@ function lossAndGradients(
   const found = gradients(loss, [...parameters.values()], graph.input(stepNames.lossScale, []));
   return new Map([...parameters.keys()].map((name, i) => {
     const gradient = found[i];
-    if (!gradient) throw new TypeError(`Cannot train "${name}" as the loss does not depend on it`);
+    if (!gradient) {
+      throw new InputTypeError(`Cannot train "${name}" as the loss does not depend on it`);
+    }
     return [name, gradient];
   }));
 }

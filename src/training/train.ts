@@ -3,6 +3,7 @@ import type { SegmentStream } from "../text/segments.ts";
 import { type BestWeights, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import type { TrainingConfig } from "./config.ts";
 import type { StepMetrics, Trainer } from "./trainer.ts";
+import { InputError } from "../errors.ts";
 
 /** What surrounds a training. */
 export interface TrainOptions {
@@ -65,7 +66,7 @@ export async function train(
       const weights = await trainer.weights();
       const loss = await validate(weights);
       if (!Number.isFinite(loss)) {
-        throw new Error(
+        throw new InputError(
           `Cannot continue training as the loss on the valid split after step ${step} is ${loss}: the last checkpoint is of step ${
             savedStep ?? 0
           }`,

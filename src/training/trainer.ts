@@ -1,5 +1,4 @@
 import { backbonePrefix } from "../backbone/backbone_graph.ts";
-import type { BackboneCheckpoint, SideNetCheckpoint } from "../backbone/checkpoint/content.ts";
 import { Graph, type Value } from "../graph/graph.ts";
 import {
   buildForward,
@@ -10,7 +9,7 @@ import {
   sideNetPrefix,
 } from "../longmem/forward_graph.ts";
 import type { MemorizingCheckpoint } from "../longmem/memorizing_transformer.ts";
-import { padId } from "../backbone/shape.ts";
+import { type BackboneCheckpoint, padId } from "../backbone/shape.ts";
 import { checkMemoryConfig, type MemoryConfig } from "../memory/config.ts";
 import type { OutsideIndex } from "../memory/index/chunk_index.ts";
 import { MemoryBank, type SavedBank } from "../memory/memory_bank.ts";
@@ -23,6 +22,8 @@ import { type AdaptationConfig, learningRateAt, type TrainingConfig } from "./co
 import { dropoutFeeds, type LayerDropout, layerMasks } from "./dropout.ts";
 import { ReplacedTensors } from "./parameters.ts";
 import { addAccumulation, addStep, addUpdate, parameterGroup, stepNames } from "./step_graph.ts";
+import { InputError, InputRangeError, InputTypeError } from "../errors.ts";
+import type { SideNetCheckpoint } from "../longmem/sidenet_shape.ts";
 
 /** What is trained, and how. */
 export type TrainerOptions =
@@ -266,7 +267,7 @@ export class Trainer {
       [...this.#parameterShapes.keys()].map((name) => [name, graph.inputs.get(name)!]),
     );
     for (const [name, value] of parameters) {
-      if (!value) throw new TypeError(`Cannot train "${name}" as the model does not use it`);
+      if (!value) throw new InputTypeError(`Cannot train "${name}" as the model does not use it`);
     }
     if (this.#sums) addAccumulation(graph, nll, parameters);
     else addStep(graph, nll, parameters, config);
@@ -399,7 +400,7 @@ export class Trainer {
 
   #checkLoss(loss: number): void {
     if (Number.isFinite(loss)) return;
-    throw new Error(
+    throw new InputError(
       `Cannot continue training as the loss of step ${
         this.#step + 1
       } is ${loss}: the parameters keep their values after step ${this.#step}`,
@@ -410,7 +411,7 @@ export class Trainer {
     const bad = squares.findIndex((square) => !Number.isFinite(square));
     if (bad < 0) return;
     const name = [...this.#parameterShapes.keys()][bad];
-    throw new Error(
+    throw new InputError(
       `Cannot continue training as the gradient of "${name}" in step ${
         this.#step + 1
       } is not finite: the parameters keep their values after step ${this.#step}`,
@@ -459,7 +460,7 @@ export class Trainer {
       ) {
         const tensor = from.get(name);
         if (!tensor || String(tensor.shape) !== String(shape)) {
-          throw new RangeError(
+          throw new InputRangeError(
             `Cannot resume as tensor "${name}" must be [${shape}]: current shape is ${
               tensor ? `[${tensor.shape}]` : "absent"
             }`,

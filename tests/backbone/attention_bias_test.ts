@@ -1,6 +1,6 @@
 import { alibiSlopes, attentionBias, paddedInputs } from "../../src/backbone/attention_bias.ts";
 import { Graph } from "../../src/graph/graph.ts";
-import type { AttentionBlock } from "../../src/graph/ops/attention.ts";
+import type { AttentionBlock } from "../../src/graph/attention_block.ts";
 import { compile } from "../../src/runtime/compile.ts";
 import type { Device, Tensors } from "../../src/runtime/device.ts";
 import { deviceTest } from "../graph/devices.ts";

@@ -16,7 +16,7 @@ import { Graph } from "../../src/graph/graph.ts";
 import { matmul } from "../../src/graph/ops/matmul.ts";
 import { initializeSideNet } from "../../src/longmem/initialization.ts";
 import { LongMem } from "../../src/longmem/longmem.ts";
-import type { SideNetShape } from "../../src/backbone/sidenet_shape.ts";
+import type { SideNetShape } from "../../src/longmem/sidenet_shape.ts";
 import { type MemoryConfig, memoryProtocols } from "../../src/memory/config.ts";
 import { createExactSearch } from "../../src/memory/index/exact_search.ts";
 import { bankInputNames, retrieveExactly } from "../../src/memory/memory_graph.ts";
@@ -24,7 +24,7 @@ import { compile } from "../../src/runtime/compile.ts";
 import type { Device, DeviceKind } from "../../src/runtime/device.ts";
 import { openDevice } from "../../src/runtime/open_device.ts";
 import type { WebGpuDevice } from "../../src/runtime/webgpu_device.ts";
-import { Random } from "../../src/text/random.ts";
+import { Random } from "../../src/random.ts";
 import { Trainer } from "../../src/training/trainer.ts";
 import { releasedTraining } from "../training/small_training.ts";
 

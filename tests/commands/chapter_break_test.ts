@@ -1,9 +1,10 @@
-import { InputError, UsageError } from "../../src/command_line.ts";
+import { UsageError } from "../../src/command_line.ts";
 import { chapterBreakCommand } from "../../src/commands/chapter_break.ts";
 import { parseChapterBreak } from "../../src/text/chapter_break.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { assert, test } from "../testing.ts";
 import { execute, recordedOutput } from "./recorded_output.ts";
+import { InputError } from "../../src/errors.ts";
 
 /** A book of chapters of 200 words each, under a heading of a kind. */
 function book(chapters: number, heading: (chapter: number) => string): string {

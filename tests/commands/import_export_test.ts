@@ -2,10 +2,10 @@ import {
   loadBackboneWeights,
   loadCheckpoint,
   loadSideNetWeights,
-} from "../../src/backbone/checkpoint/checkpoint.ts";
-import { readBackboneFolder, readLongMemFolder } from "../../src/backbone/checkpoint/folder.ts";
-import { readSafetensors, writeSafetensors } from "../../src/backbone/checkpoint/safetensors.ts";
-import { hashTensors } from "../../src/backbone/checkpoint/tensor_hash.ts";
+} from "../../src/checkpoint/checkpoint.ts";
+import { readBackboneFolder, readLongMemFolder } from "../../src/checkpoint/folder.ts";
+import { readSafetensors, writeSafetensors } from "../../src/formats/safetensors.ts";
+import { hashTensors } from "../../src/formats/tensor_hash.ts";
 import { exportCommand } from "../../src/commands/export.ts";
 import { importCommand } from "../../src/commands/import.ts";
 import {
@@ -16,7 +16,7 @@ import {
   memory,
   sideNetShape,
   sideNetWeights,
-} from "../backbone/checkpoint/tiny_models.ts";
+} from "../checkpoint/tiny_models.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { assert, fixturePath, sharedTest, test } from "../testing.ts";
 import { execute, recordedOutput } from "./recorded_output.ts";

@@ -1,6 +1,6 @@
-import { writeBackboneFolder } from "../../src/backbone/checkpoint/folder.ts";
-import { writeSafetensors } from "../../src/backbone/checkpoint/safetensors.ts";
-import { hashTensors } from "../../src/backbone/checkpoint/tensor_hash.ts";
+import { writeBackboneFolder } from "../../src/checkpoint/folder.ts";
+import { writeSafetensors } from "../../src/formats/safetensors.ts";
+import { hashTensors } from "../../src/formats/tensor_hash.ts";
 import { inductionCommand, inductionFigure } from "../../src/commands/induction.ts";
 import type { InductionScores } from "../../src/evaluation/induction.ts";
 import { withFolder } from "../temporary_folder.ts";

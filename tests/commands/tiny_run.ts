@@ -1,11 +1,11 @@
-import type { BackboneCheckpoint } from "../../src/backbone/checkpoint/content.ts";
-import { writeSafetensors } from "../../src/backbone/checkpoint/safetensors.ts";
+import { writeSafetensors } from "../../src/formats/safetensors.ts";
 import { initializeBackbone } from "../../src/backbone/initialization.ts";
 import { resolvedExperiment } from "../experiment/resolved.ts";
 import { initializeSideNet } from "../../src/longmem/initialization.ts";
 import type { TensorMap } from "../../src/tensor.ts";
 import { trainByteLevelBpe } from "../../src/text/bpe_trainer.ts";
 import { formatTokenizerJson } from "../../src/text/tokenizer_json.ts";
+import type { BackboneCheckpoint } from "../../src/backbone/shape.ts";
 
 /** Text of which the tiny tokenizer is made. */
 export const tinyText = "The cat sat on the mat, and the hat of the cat was flat. ".repeat(40);

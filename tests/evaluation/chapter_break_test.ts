@@ -9,9 +9,9 @@ import {
   scoreChapterBreak,
   textsOfOtherWorks,
 } from "../../src/evaluation/chapter_break.ts";
-import type { PromptedModel } from "../../src/evaluation/language_model.ts";
-import type { SampleRecord } from "../../src/results/run_files.ts";
-import { metricOf } from "../../src/results/comparison.ts";
+import type { PromptedModel } from "../../src/evaluation/shared/language_model.ts";
+import type { SampleRecord } from "../../src/results/records.ts";
+import { metricOf } from "../../src/results/paired_comparison.ts";
 import { assert, assertClose, test } from "../testing.ts";
 import { pad } from "./small_documents.ts";
 

@@ -1,15 +1,15 @@
-import { EncodedMemories } from "../../src/evaluation/encoded_memory.ts";
-import type { LabelledEpisode } from "../../src/evaluation/episode.ts";
+import { EncodedMemories } from "../../src/evaluation/shared/memory_cache.ts";
+import type { LabelledEpisode } from "../../src/evaluation/shared/few_shot.ts";
 import {
   askEpisodes,
   type AskEpisodesOptions,
   commonestLabelSamples,
 } from "../../src/evaluation/in_context_learning.ts";
-import { languageModel } from "../../src/evaluation/language_model.ts";
-import { writeSentenceEpisode } from "../../src/evaluation/sentence_episodes.ts";
+import { languageModel } from "../../src/evaluation/shared/language_model.ts";
+import { writeSentenceEpisode } from "../../src/evaluation/shared/sentence_episodes.ts";
 import { LongMem } from "../../src/longmem/longmem.ts";
 import { memoryProtocols } from "../../src/memory/config.ts";
-import { Random } from "../../src/text/random.ts";
+import { Random } from "../../src/random.ts";
 import { readSentenceTask, sentenceTasks } from "../../src/text/sentence_tasks.ts";
 import type { Tokenizer } from "../../src/text/tokenizer.ts";
 import { openTokenizer } from "../../src/text/tokenizer_source.ts";

@@ -1,9 +1,8 @@
 /**
  * Backbones whose attention is known by construction.
  */
-import type { BackboneCheckpoint } from "../../src/backbone/checkpoint/content.ts";
 import { initializeBackbone } from "../../src/backbone/initialization.ts";
-import type { BackboneShape } from "../../src/backbone/shape.ts";
+import type { BackboneCheckpoint, BackboneShape } from "../../src/backbone/shape.ts";
 
 /** Words of the induction backbone, special tokens included: as many as a head is wide. */
 const words = 16;

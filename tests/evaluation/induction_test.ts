@@ -7,8 +7,8 @@ import {
   recommendMemoryBlock,
 } from "../../src/evaluation/induction.ts";
 import { initializeSideNet } from "../../src/longmem/initialization.ts";
-import { memoryLayer } from "../../src/backbone/sidenet_shape.ts";
-import { ratio } from "../../src/results/statistics.ts";
+import { memoryLayer } from "../../src/longmem/sidenet_shape.ts";
+import { ratio } from "../../src/statistics/estimates.ts";
 import { writeBooks } from "../../src/text/chronicle/book.ts";
 import { defaultChronicle } from "../../src/text/chronicle/config.ts";
 import { assert, assertClose, repositoryPath, test } from "../testing.ts";

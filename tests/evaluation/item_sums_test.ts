@@ -1,8 +1,8 @@
 import { itemSums } from "../../src/evaluation/item_sums.ts";
 import { perplexityMetrics } from "../../src/evaluation/perplexity.ts";
 import { recallMetrics } from "../../src/evaluation/recall.ts";
-import { metricOf } from "../../src/results/comparison.ts";
-import type { SampleRecord } from "../../src/results/run_files.ts";
+import { metricOf } from "../../src/results/paired_comparison.ts";
+import type { SampleRecord } from "../../src/results/records.ts";
 import { assert, assertClose, test } from "../testing.ts";
 
 const labels = { evaluation: "test", model: "longmem" };

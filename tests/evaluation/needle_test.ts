@@ -1,8 +1,8 @@
-import { languageModel, type PromptedModel } from "../../src/evaluation/language_model.ts";
+import { languageModel, type PromptedModel } from "../../src/evaluation/shared/language_model.ts";
 import { itemSums } from "../../src/evaluation/item_sums.ts";
 import { askNeedles, needleMetrics } from "../../src/evaluation/needle.ts";
 import { LongMem } from "../../src/longmem/longmem.ts";
-import type { SampleRecord } from "../../src/results/run_files.ts";
+import type { SampleRecord } from "../../src/results/records.ts";
 import { type NeedleText, type NeedleWording, writeNeedleTexts } from "../../src/text/needle.ts";
 import { testedDevice } from "../graph/devices.ts";
 import { ReferenceMemory, referencePass } from "../longmem/reference_model.ts";

@@ -1,4 +1,4 @@
-import { type LanguageModel, languageModel } from "../../src/evaluation/language_model.ts";
+import { type LanguageModel, languageModel } from "../../src/evaluation/shared/language_model.ts";
 import {
   bucketOf,
   type PerplexityDocument,
@@ -7,7 +7,7 @@ import {
   scoreDocuments,
 } from "../../src/evaluation/perplexity.ts";
 import { LongMem } from "../../src/longmem/longmem.ts";
-import type { SampleRecord } from "../../src/results/run_files.ts";
+import type { SampleRecord } from "../../src/results/records.ts";
 import { testedDevice } from "../graph/devices.ts";
 import { assert, assertClose, test } from "../testing.ts";
 import { smallBackbone, smallMemory, smallSideNet } from "../training/small_training.ts";

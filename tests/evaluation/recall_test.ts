@@ -1,4 +1,8 @@
-import type { Choices, ChoosingModel, SegmentRows } from "../../src/evaluation/language_model.ts";
+import type {
+  Choices,
+  ChoosingModel,
+  SegmentRows,
+} from "../../src/evaluation/shared/language_model.ts";
 import {
   distanceBuckets,
   type RecallDocument,
@@ -6,7 +10,7 @@ import {
   recallSamples,
   scoreRecalls,
 } from "../../src/evaluation/recall.ts";
-import type { Metric, SampleRecord } from "../../src/results/run_files.ts";
+import type { Metric, SampleRecord } from "../../src/results/records.ts";
 import { writeBook } from "../../src/text/chronicle/book.ts";
 import { defaultChronicle } from "../../src/text/chronicle/config.ts";
 import type { Recall, RecallKind } from "../../src/text/chronicle/recall.ts";

@@ -1,4 +1,8 @@
-import type { Choices, PromptedModel, SegmentRows } from "../../src/evaluation/language_model.ts";
+import type {
+  Choices,
+  PromptedModel,
+  SegmentRows,
+} from "../../src/evaluation/shared/language_model.ts";
 
 /** What a scripted model says after some tokens: what it names, and what each next token costs in nats. */
 export interface Script {

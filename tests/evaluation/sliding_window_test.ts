@@ -1,4 +1,4 @@
-import type { PromptedModel, SegmentRows } from "../../src/evaluation/language_model.ts";
+import type { PromptedModel, SegmentRows } from "../../src/evaluation/shared/language_model.ts";
 import { scoreDocuments } from "../../src/evaluation/perplexity.ts";
 import { slidingWindowModel, type WindowOptions } from "../../src/evaluation/sliding_window.ts";
 import { LongMem } from "../../src/longmem/longmem.ts";

@@ -1,5 +1,5 @@
 import type { PerplexityDocument } from "../../src/evaluation/perplexity.ts";
-import { Random } from "../../src/text/random.ts";
+import { Random } from "../../src/random.ts";
 import { cutDocument } from "../../src/text/segments.ts";
 
 /** Id of `<pad>`. */

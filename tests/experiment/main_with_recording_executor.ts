@@ -2,9 +2,10 @@
  * The command line with an executor that trains nothing: three steps, a checkpoint after each, one
  * metric. Seeds choose what else happens: 13 fails after the first step; 99 waits to be interrupted.
  */
+import { InputError } from "../../src/errors.ts";
 import { modelName } from "../../src/experiment/model_name.ts";
 import { main } from "../../src/main.ts";
-import type { RunExecutor } from "../../src/runner/run.ts";
+import type { RunExecutor } from "../../src/runner/run_context.ts";
 
 const recordingExecutor: RunExecutor = async ({ experiment }, context) => {
   const { results, progress, signal, checkpointFolder } = context;
@@ -24,7 +25,7 @@ const recordingExecutor: RunExecutor = async ({ experiment }, context) => {
     });
     progress.step({ phase: "longmem", step, steps: 3, loss: 1 / step, tokensPerSecond: 1 });
     await Deno.writeTextFile(path, String(step));
-    if (experiment.seed === 13) throw new Error("Cannot go on as 13 is unlucky");
+    if (experiment.seed === 13) throw new InputError("Cannot go on as 13 is unlucky");
     if (experiment.seed === 99 && resumed === 0) {
       progress.note("waiting");
       await new Promise((resolve) => {

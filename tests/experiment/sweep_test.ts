@@ -1,5 +1,6 @@
-import { defineExperiment, type Experiment } from "../../src/experiment/declaration.ts";
-import { assign } from "../../src/experiment/assignment.ts";
+import type { Experiment } from "../../src/experiment/declaration.ts";
+import { defineExperiment } from "../../src/experiment/define_experiment.ts";
+import { assign } from "../../src/experiment/overrides.ts";
 import { resolveRun, resolveSweep } from "../../src/experiment/resolve.ts";
 import { expandSweep } from "../../src/experiment/sweep.ts";
 import { DeclarationError } from "../../src/experiment/problem.ts";

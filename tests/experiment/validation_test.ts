@@ -1,5 +1,5 @@
 import type { Experiment } from "../../src/experiment/declaration.ts";
-import { defineExperiment } from "../../src/experiment/declaration.ts";
+import { defineExperiment } from "../../src/experiment/define_experiment.ts";
 import { DeclarationError } from "../../src/experiment/problem.ts";
 import { resolvedExperiment } from "./resolved.ts";
 import { lowestCapacityTokens } from "../../src/memory/config.ts";

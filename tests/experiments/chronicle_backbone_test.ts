@@ -1,8 +1,8 @@
-import { loadBackboneWeights } from "../../src/backbone/checkpoint/checkpoint.ts";
-import { hashTensors } from "../../src/backbone/checkpoint/tensor_hash.ts";
+import { loadBackboneWeights } from "../../src/checkpoint/checkpoint.ts";
+import { hashTensors } from "../../src/formats/tensor_hash.ts";
 import { resolveRuns } from "../../src/experiment/resolve.ts";
-import type { RunEnvironment, RunSummary } from "../../src/results/run_files.ts";
-import { readJson } from "../runner/command_line_run.ts";
+import type { RunEnvironment, RunSummary } from "../../src/results/records.ts";
+import { readJson } from "../queue/command_line_run.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
 
 test("the backbone that ships is the one that its declaration, as it stands, has made", async () => {

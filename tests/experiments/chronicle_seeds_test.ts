@@ -1,6 +1,6 @@
 import { resolveRuns } from "../../src/experiment/resolve.ts";
-import type { RunSummary } from "../../src/results/run_files.ts";
-import { readJson } from "../runner/command_line_run.ts";
+import type { RunSummary } from "../../src/results/records.ts";
+import { readJson } from "../queue/command_line_run.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
 
 /** What LongMem must reach for every seed, and what no model without the book's memory may exceed, as far as it is bounded. */

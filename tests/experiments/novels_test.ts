@@ -1,5 +1,5 @@
-import type { Metric, RunSummary } from "../../src/results/run_files.ts";
-import { onlyRun, outcomeOf, readJson, spawnRun } from "../runner/command_line_run.ts";
+import type { Metric, RunSummary } from "../../src/results/records.ts";
+import { onlyRun, outcomeOf, readJson, spawnRun } from "../queue/command_line_run.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { assert, repositoryPath, sharedPath, sharedTest } from "../testing.ts";
 

@@ -1,7 +1,7 @@
 import quickstart from "../../experiments/quickstart.ts";
 import { type Experiment, runExperiment } from "../../mod.ts";
-import type { RunSummary } from "../../src/results/run_files.ts";
-import { onlyRun, outcomeOf, readJson, spawnRun } from "../runner/command_line_run.ts";
+import type { RunSummary } from "../../src/results/records.ts";
+import { onlyRun, outcomeOf, readJson, spawnRun } from "../queue/command_line_run.ts";
 import { deviceTest } from "../graph/devices.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { assert, assertClose, repositoryPath, test } from "../testing.ts";

@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { reportCommand } from "../../src/commands/report.ts";
 import { tableCommand } from "../../src/commands/table.ts";
-import type { Metric } from "../../src/results/run_files.ts";
-import { findRunRecords, type RunRecord } from "../../src/results/run_record.ts";
+import type { Metric } from "../../src/results/records.ts";
+import { findRunRecords, type RunRecord } from "../../src/results/read_runs.ts";
 import { execute, recordedOutput } from "../commands/recorded_output.ts";
-import { run, runFolders } from "../runner/command_line_run.ts";
+import { run, runFolders } from "../queue/command_line_run.ts";
 import { assert, assertClose, repositoryPath, test } from "../testing.ts";
 
 const declaration = "tests/experiments/declarations/recall_sweep.ts";

@@ -2,7 +2,7 @@ import { adam, type AdamState } from "../../src/graph/adam.ts";
 import { Graph } from "../../src/graph/graph.ts";
 import { compile } from "../../src/runtime/compile.ts";
 import type { Device } from "../../src/runtime/device.ts";
-import { Random } from "../../src/text/random.ts";
+import { Random } from "../../src/random.ts";
 import { assert, assertClose } from "../testing.ts";
 import { deviceTest } from "./devices.ts";
 

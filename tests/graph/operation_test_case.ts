@@ -10,7 +10,7 @@ import { reduceSum } from "../../src/graph/ops/reduce_sum.ts";
 import { compile } from "../../src/runtime/compile.ts";
 import type { Device, HostArray, Tensors } from "../../src/runtime/device.ts";
 import { elementCount, type ElementType } from "../../src/tensor.ts";
-import { Random } from "../../src/text/random.ts";
+import { Random } from "../../src/random.ts";
 import { assert, assertClose } from "../testing.ts";
 import { deviceTest } from "./devices.ts";
 import type { Tensor64 } from "./tensor64.ts";

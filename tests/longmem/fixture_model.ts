@@ -1,22 +1,14 @@
 /**
  * The model of the golden fixtures: its weights, and the configurations under which the official code ran it.
  */
-import {
-  loadBackboneWeights,
-  loadSideNetWeights,
-} from "../../src/backbone/checkpoint/checkpoint.ts";
-import type {
-  BackboneCheckpoint,
-  SideNetCheckpoint,
-} from "../../src/backbone/checkpoint/content.ts";
-import {
-  readSafetensors,
-  type SafetensorsContent,
-} from "../../src/backbone/checkpoint/safetensors.ts";
+import { loadBackboneWeights, loadSideNetWeights } from "../../src/checkpoint/checkpoint.ts";
+import { readSafetensors, type SafetensorsContent } from "../../src/formats/safetensors.ts";
 import { type MemoryConfig, memoryProtocols } from "../../src/memory/config.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import { deviceTest, type testedDevices } from "../graph/devices.ts";
 import { fixturePath, hasShared } from "../testing.ts";
+import type { BackboneCheckpoint } from "../../src/backbone/shape.ts";
+import type { SideNetCheckpoint } from "../../src/longmem/sidenet_shape.ts";
 
 /** The released protocol on the fixtures' sizes, with the float32 bank of the `f32mem` files. */
 export const fixtureMemory: MemoryConfig = {

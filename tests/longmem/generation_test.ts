@@ -1,8 +1,9 @@
 import { generate, rememberDocument } from "../../src/longmem/generation.ts";
 import { initializeBackbone } from "../../src/backbone/initialization.ts";
-import { loadLongMem, type LongMemModel } from "../../src/longmem/load.ts";
-import { Random } from "../../src/text/random.ts";
+import { loadLongMem } from "../../src/checkpoint/load.ts";
+import { Random } from "../../src/random.ts";
 import { assert, test } from "../testing.ts";
+import type { LongMemModel } from "../../src/longmem/longmem_model.ts";
 
 const V = 40,
   contextTokens = 48,

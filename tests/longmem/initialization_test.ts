@@ -1,6 +1,6 @@
 import { initializeBackbone } from "../../src/backbone/initialization.ts";
 import { initializeSideNet } from "../../src/longmem/initialization.ts";
-import { type SideNetShape, sideNetTensorShapes } from "../../src/backbone/sidenet_shape.ts";
+import { type SideNetShape, sideNetTensorShapes } from "../../src/longmem/sidenet_shape.ts";
 import { checkMoments, joined } from "../backbone/distribution.ts";
 import { assert, sharedTest, test } from "../testing.ts";
 import { fixtureNetworks, Golden } from "./fixture_model.ts";

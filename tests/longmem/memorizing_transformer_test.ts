@@ -4,7 +4,7 @@ import {
 } from "../../src/longmem/memorizing_transformer.ts";
 import { LongMem } from "../../src/longmem/longmem.ts";
 import type { Device } from "../../src/runtime/device.ts";
-import { Random } from "../../src/text/random.ts";
+import { Random } from "../../src/random.ts";
 import { deviceTest } from "../graph/devices.ts";
 import { assert, assertClose, test } from "../testing.ts";
 import { randomTokens, smallBackbone, smallParts } from "./random_model.ts";

@@ -13,7 +13,7 @@ import { linear } from "../../src/graph/ops/linear.ts";
 import { sideNetPrefix } from "../../src/longmem/forward_graph.ts";
 import { padId } from "../../src/backbone/shape.ts";
 import type { ReferenceParts } from "./reference_model.ts";
-import { memoryLayer, sideNetTensorShapes } from "../../src/backbone/sidenet_shape.ts";
+import { memoryLayer, sideNetTensorShapes } from "../../src/longmem/sidenet_shape.ts";
 import { sideNetForward } from "../../src/longmem/sidenet_graph.ts";
 import { retrievedChunks } from "../../src/memory/config.ts";
 import type { OutsideIndex } from "../../src/memory/index/chunk_index.ts";

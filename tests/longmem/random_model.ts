@@ -4,10 +4,10 @@
 import { initializeBackbone } from "../../src/backbone/initialization.ts";
 import type { BackboneShape } from "../../src/backbone/shape.ts";
 import { initializeSideNet } from "../../src/longmem/initialization.ts";
-import type { SideNetShape } from "../../src/backbone/sidenet_shape.ts";
+import type { SideNetShape } from "../../src/longmem/sidenet_shape.ts";
 import { type MemoryConfig, memoryProtocols } from "../../src/memory/config.ts";
 import type { TensorMap } from "../../src/tensor.ts";
-import { Random } from "../../src/text/random.ts";
+import { Random } from "../../src/random.ts";
 import type { ReferenceParts } from "./reference_model.ts";
 
 /** Sizes for tests that look at one property. */

@@ -5,10 +5,10 @@
 import type { BackboneShape } from "../../src/backbone/shape.ts";
 import { padId } from "../../src/backbone/shape.ts";
 import { LongMem } from "../../src/longmem/longmem.ts";
-import type { SideNetShape } from "../../src/backbone/sidenet_shape.ts";
+import type { SideNetShape } from "../../src/longmem/sidenet_shape.ts";
 import type { MemoryConfig } from "../../src/memory/config.ts";
 import type { Device } from "../../src/runtime/device.ts";
-import { Random } from "../../src/text/random.ts";
+import { Random } from "../../src/random.ts";
 import { deviceTest } from "../graph/devices.ts";
 import { assert, assertClose, sharedTest } from "../testing.ts";
 import { fixtureMemory, fixtureNetworks, Golden } from "./fixture_model.ts";

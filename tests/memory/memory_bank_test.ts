@@ -4,7 +4,7 @@ import { MemoryBank } from "../../src/memory/memory_bank.ts";
 import { bankInputNames, emptyScore } from "../../src/memory/memory_graph.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import type { WebGpuDevice } from "../../src/runtime/webgpu_device.ts";
-import { Random } from "../../src/text/random.ts";
+import { Random } from "../../src/random.ts";
 import { deviceTest } from "../graph/devices.ts";
 import { assert } from "../testing.ts";
 

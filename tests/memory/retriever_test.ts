@@ -6,7 +6,7 @@ import { MemoryBank } from "../../src/memory/memory_bank.ts";
 import { emptyScore } from "../../src/memory/memory_graph.ts";
 import { followBank, retrieve, retrieveFunction } from "../../src/memory/retriever.ts";
 import { compile } from "../../src/runtime/compile.ts";
-import { Random } from "../../src/text/random.ts";
+import { Random } from "../../src/random.ts";
 import { deviceTest } from "../graph/devices.ts";
 import { assert, test } from "../testing.ts";
 

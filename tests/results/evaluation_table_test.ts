@@ -1,8 +1,8 @@
 import { experimentTables } from "../../src/results/evaluation_table.ts";
-import { type ItemSums, metricOf } from "../../src/results/comparison.ts";
-import type { Metric, Variation } from "../../src/results/run_files.ts";
-import type { RunRecord } from "../../src/results/run_record.ts";
-import { mean, proportionInterval } from "../../src/results/statistics.ts";
+import { type ItemSums, metricOf } from "../../src/results/paired_comparison.ts";
+import type { Metric, Variation } from "../../src/results/records.ts";
+import type { RunRecord } from "../../src/results/read_runs.ts";
+import { mean, proportionInterval } from "../../src/statistics/estimates.ts";
 import { assert, assertClose, test } from "../testing.ts";
 import { metric, run, type RunChange, scoredRun, scoreSums } from "./run_records.ts";
 

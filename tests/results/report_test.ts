@@ -1,6 +1,6 @@
 import { parseHTML } from "linkedom";
 import { experimentTables } from "../../src/results/evaluation_table.ts";
-import type { Metric } from "../../src/results/run_files.ts";
+import type { Metric } from "../../src/results/records.ts";
 import { experimentReport } from "../../src/results/report.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
 import { chromiumTest, inPage } from "./chromium.ts";

@@ -1,4 +1,4 @@
-import type { Metric } from "../../src/results/run_files.ts";
+import type { Metric } from "../../src/results/records.ts";
 import { recordVariation, RunFolder, type RunFolderOptions } from "../../src/results/run_folder.ts";
 import { assert, test } from "../testing.ts";
 import { smallEnvironment } from "./small_environment.ts";

@@ -1,9 +1,9 @@
 /**
  * Small runs for tests of tables and reports.
  */
-import type { ItemSums } from "../../src/results/comparison.ts";
-import type { Metric, RunSummary, SampleRecord } from "../../src/results/run_files.ts";
-import type { RunRecord } from "../../src/results/run_record.ts";
+import type { ItemSums } from "../../src/results/paired_comparison.ts";
+import type { Metric, RunSummary, SampleRecord } from "../../src/results/records.ts";
+import type { RunRecord } from "../../src/results/read_runs.ts";
 
 /** A perplexity of a backbone, but for what changes. */
 export function metric(change: Partial<Metric>): Metric {

@@ -1,5 +1,5 @@
 import { experimentTables } from "../../src/results/evaluation_table.ts";
-import type { RunRecord } from "../../src/results/run_record.ts";
+import type { RunRecord } from "../../src/results/read_runs.ts";
 import { formatTables, legend, type TableFormat } from "../../src/results/table.ts";
 import { assert, assertClose, test } from "../testing.ts";
 import { metric, run, scoredRun, scoreSums } from "./run_records.ts";

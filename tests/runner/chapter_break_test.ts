@@ -1,10 +1,10 @@
 import type { EvaluationDeclaration, Experiment } from "../../src/experiment/declaration.ts";
 import { resolveRun } from "../../src/experiment/resolve.ts";
-import type { SampleRecord } from "../../src/results/run_files.ts";
+import type { SampleRecord } from "../../src/results/records.ts";
 import { chapterBreakItems } from "../../src/runner/chapter_break.ts";
-import type { RunContext } from "../../src/runner/run.ts";
-import type { RunText } from "../../src/runner/text.ts";
-import { runExperiment } from "../../src/runner/run_experiment.ts";
+import type { RunContext } from "../../src/runner/run_context.ts";
+import type { RunText } from "../../src/runner/corpus.ts";
+import { runExperiment } from "../../src/queue/run_experiment.ts";
 import { openingTokens, writeBooks } from "../../src/text/chronicle/book.ts";
 import { writeChapterBreak } from "../../src/text/chronicle/chapter_break.ts";
 import { withFolder } from "../temporary_folder.ts";

@@ -1,10 +1,10 @@
-import { readSafetensors } from "../../src/backbone/checkpoint/safetensors.ts";
+import { readSafetensors } from "../../src/formats/safetensors.ts";
 import { initializeBackbone } from "../../src/backbone/initialization.ts";
 import type { Experiment } from "../../src/experiment/declaration.ts";
 import { resolvedExperiment } from "../experiment/resolved.ts";
-import type { RunContext } from "../../src/runner/run.ts";
-import { runExperiment } from "../../src/runner/run_experiment.ts";
-import { openText } from "../../src/runner/text.ts";
+import type { RunContext } from "../../src/runner/run_context.ts";
+import { runExperiment } from "../../src/queue/run_experiment.ts";
+import { openText } from "../../src/runner/corpus.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { assert, assertClose, repositoryPath, test } from "../testing.ts";
 

@@ -1,4 +1,4 @@
-import type { PromptedModel } from "../../src/evaluation/language_model.ts";
+import type { PromptedModel } from "../../src/evaluation/shared/language_model.ts";
 import type { EvaluatedModel } from "../../src/experiment/declaration.ts";
 import { initializeMemorizing } from "../../src/longmem/memorizing_transformer.ts";
 import { type Evaluated, openModel } from "../../src/runner/evaluated_model.ts";

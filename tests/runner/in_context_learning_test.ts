@@ -1,8 +1,8 @@
 import type { Experiment } from "../../src/experiment/declaration.ts";
-import { drawnMetrics } from "../../src/evaluation/drawn_metrics.ts";
+import { drawnMetrics } from "../../src/evaluation/shared/few_shot_metrics.ts";
 import { otherTasks } from "../../src/runner/in_context_learning.ts";
-import type { SampleRecord } from "../../src/results/run_files.ts";
-import { runExperiment } from "../../src/runner/run_experiment.ts";
+import type { SampleRecord } from "../../src/results/records.ts";
+import { runExperiment } from "../../src/queue/run_experiment.ts";
 import { sentenceTasks } from "../../src/text/sentence_tasks.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { assert, sharedPath, sharedTest, test } from "../testing.ts";

@@ -1,8 +1,8 @@
 import { needleMetrics } from "../../src/evaluation/needle.ts";
 import type { Experiment } from "../../src/experiment/declaration.ts";
 import { resolveRun } from "../../src/experiment/resolve.ts";
-import type { SampleRecord } from "../../src/results/run_files.ts";
-import { runExperiment } from "../../src/runner/run_experiment.ts";
+import type { SampleRecord } from "../../src/results/records.ts";
+import { runExperiment } from "../../src/queue/run_experiment.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { assert, test } from "../testing.ts";
 import { smallChronicle } from "./small_chronicle.ts";

@@ -1,14 +1,14 @@
 import type { Experiment } from "../../src/experiment/declaration.ts";
-import { drawnMetrics } from "../../src/evaluation/drawn_metrics.ts";
+import { drawnMetrics } from "../../src/evaluation/shared/few_shot_metrics.ts";
 import { exactMatch, f1 } from "../../src/evaluation/squad.ts";
-import type { SampleRecord } from "../../src/results/run_files.ts";
+import type { SampleRecord } from "../../src/results/records.ts";
 import { resolveRun } from "../../src/experiment/resolve.ts";
-import type { RunContext } from "../../src/runner/run.ts";
+import type { RunContext } from "../../src/runner/run_context.ts";
 import { squadSteps } from "../../src/runner/squad.ts";
-import type { RunText } from "../../src/runner/text.ts";
+import type { RunText } from "../../src/runner/corpus.ts";
 import { openTokenizer } from "../../src/text/tokenizer_source.ts";
 import { ScriptedModel } from "../evaluation/scripted_model.ts";
-import { runExperiment } from "../../src/runner/run_experiment.ts";
+import { runExperiment } from "../../src/queue/run_experiment.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { assert, sharedPath, sharedTest, test } from "../testing.ts";
 

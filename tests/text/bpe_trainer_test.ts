@@ -1,6 +1,6 @@
 import { trainByteLevelBpe } from "../../src/text/bpe_trainer.ts";
 import { byteCharacters, preTokens } from "../../src/text/byte_level_bpe.ts";
-import { Random } from "../../src/text/random.ts";
+import { Random } from "../../src/random.ts";
 import { assert, test } from "../testing.ts";
 
 /** The definition of the algorithm: counts every pair anew before each merge. */

@@ -5,7 +5,7 @@ import {
   preTokens,
   tokenBytes,
 } from "../../src/text/byte_level_bpe.ts";
-import { Random } from "../../src/text/random.ts";
+import { Random } from "../../src/random.ts";
 import { assert, test } from "../testing.ts";
 
 /** A definition of all bytes and the given merges; ids in that order. */

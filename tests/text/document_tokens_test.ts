@@ -1,6 +1,6 @@
 import { countWords, tokenizeDocument, unwrapLines } from "../../src/text/document_tokens.ts";
 import type { Tokenizer } from "../../src/text/tokenizer.ts";
-import { readSafetensors } from "../../src/backbone/checkpoint/safetensors.ts";
+import { readSafetensors } from "../../src/formats/safetensors.ts";
 import { openCorpus } from "../../src/text/corpus.ts";
 import { concatenateDocuments } from "../../src/text/lane_stream.ts";
 import { assert, fixturePath, sharedPath, sharedTest, test } from "../testing.ts";

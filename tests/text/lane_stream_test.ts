@@ -1,5 +1,5 @@
 import { dealLanes, LaneStream } from "../../src/text/lane_stream.ts";
-import { readSafetensors } from "../../src/backbone/checkpoint/safetensors.ts";
+import { readSafetensors } from "../../src/formats/safetensors.ts";
 import { assert, fixturePath, sharedTest, test } from "../testing.ts";
 
 interface LaneCase {

@@ -1,5 +1,5 @@
 import { trainByteLevelBpe } from "../../src/text/bpe_trainer.ts";
-import { Random } from "../../src/text/random.ts";
+import { Random } from "../../src/random.ts";
 import {
   formatTokenizerJson,
   parseTokenizerJson,

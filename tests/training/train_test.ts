@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { TensorMap } from "../../src/tensor.ts";
 import { DocumentStream } from "../../src/text/document_stream.ts";
-import { Random } from "../../src/text/random.ts";
+import { Random } from "../../src/random.ts";
 import type { SegmentStream } from "../../src/text/segments.ts";
 import { train, type TrainOptions } from "../../src/training/train.ts";
 import { type StepMetrics, Trainer } from "../../src/training/trainer.ts";

@@ -1,12 +1,11 @@
-import type { BackboneCheckpoint } from "../../src/backbone/checkpoint/content.ts";
-import { hashTensors } from "../../src/backbone/checkpoint/tensor_hash.ts";
+import { hashTensors } from "../../src/formats/tensor_hash.ts";
 import {
   initializeMemorizing,
   type MemorizingCheckpoint,
 } from "../../src/longmem/memorizing_transformer.ts";
 import type { Device, DeviceTensor } from "../../src/runtime/device.ts";
 import type { TensorMap } from "../../src/tensor.ts";
-import { Random } from "../../src/text/random.ts";
+import { Random } from "../../src/random.ts";
 import type { SegmentBatch } from "../../src/text/segments.ts";
 import type { TrainingConfig } from "../../src/training/config.ts";
 import { Trainer, type TrainerOptions, type TrainerState } from "../../src/training/trainer.ts";
@@ -22,6 +21,7 @@ import {
   smallMemory,
   smallSideNet,
 } from "./small_training.ts";
+import type { BackboneCheckpoint } from "../../src/backbone/shape.ts";
 
 const padId = 1;
 const onCpu = { kinds: ["cpu"] } as const;

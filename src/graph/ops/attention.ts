@@ -1,6 +1,7 @@
 import { evenRanges } from "../even_ranges.ts";
 import { dims, type Value } from "../graph.ts";
 import { add } from "./add.ts";
+import type { AttentionBlock } from "../attention_block.ts";
 import { concat } from "./concat.ts";
 import { type DropoutMask, maskedBy } from "./dropout.ts";
 import { matmul } from "./matmul.ts";
@@ -11,14 +12,6 @@ import { slice } from "./slice.ts";
 import { softmax } from "./softmax.ts";
 import { sub } from "./sub.ts";
 import { transposeLast } from "./transpose.ts";
-
-/** A rectangle of the attention matrix: rows b0..b1 of the batch, queries t0..t1, keys 0..t1. */
-export interface AttentionBlock {
-  readonly b0: number;
-  readonly b1: number;
-  readonly t0: number;
-  readonly t1: number;
-}
 
 /** What causal attention needs besides queries, keys and values. */
 export interface AttentionOptions {

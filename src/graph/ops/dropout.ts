@@ -1,5 +1,5 @@
 import type { Graph, Value } from "../graph.ts";
-import type { AttentionBlock } from "./attention.ts";
+import type { AttentionBlock } from "../attention_block.ts";
 import { add } from "./add.ts";
 import { floor } from "./floor.ts";
 import { greaterOrEqual } from "./greater_or_equal.ts";

@@ -6,7 +6,9 @@ export function transpose(x: Value, permutation: readonly number[]): Value {
     [...permutation].sort((a, b) => a - b).some((axis, i) => axis !== i) ||
     permutation.length !== x.rank
   ) {
-    throw new RangeError(`Cannot transpose ${x.name} of shape [${x.shape}] by [${permutation}]`);
+    throw new RangeError(
+      `Cannot transpose ${x.name} of shape [${x.shape}] by [${permutation}]`,
+    );
   }
   return x.graph.node({
     op: "Transpose",

@@ -2,6 +2,7 @@
  * The role of a nearest-neighbour index over the chunks of one head: sections 5 to 7 of the specification.
  */
 import type { HostFunction } from "../../runtime/compile.ts";
+import { InputRangeError } from "../../errors.ts";
 
 /**
  * Finds, for one head of one bank, the stored chunks whose mean key has the largest inner product with a query.
@@ -57,26 +58,26 @@ export function countQueries(
   },
 ): number {
   if (!Number.isInteger(n) || n < 1) {
-    throw new RangeError(
+    throw new InputRangeError(
       `Cannot search chunks as n must be a positive integer: current value is ${n}`,
     );
   }
   if (queries.length % headDim !== 0) {
-    throw new RangeError(
+    throw new InputRangeError(
       `Cannot search chunks as queries must be [R, ${headDim}]: ` +
         `current length is ${queries.length}, allowed are multiples of ${headDim}`,
     );
   }
   const R = queries.length / headDim;
   if (out.length !== R * n) {
-    throw new RangeError(
+    throw new InputRangeError(
       `Cannot search chunks as out must be [${R}, ${n}]: ` +
         `current length is ${out.length}, allowed is ${R * n}`,
     );
   }
   const bad = firstNonFinite(queries);
   if (bad !== undefined) {
-    throw new RangeError(
+    throw new InputRangeError(
       `Cannot search chunks as query ${Math.floor(bad / headDim)} must be finite: ` +
         `current value is ${queries[bad]} at dimension ${bad % headDim}`,
     );

@@ -4,6 +4,7 @@ import { bufferOf, type WebGpuDevice } from "../../runtime/webgpu_device.ts";
 import type { BankShape } from "../config.ts";
 import type { OutsideIndex } from "./chunk_index.ts";
 import code from "./exact_search.wgsl" with { type: "text" };
+import { InputRangeError } from "../../errors.ts";
 
 /** Most chunks of a query that the kernel has workgroup memory for. */
 const mostChunks = 512;
@@ -64,7 +65,7 @@ export async function createExactSearch(
     const { B, T } = dims(queries, "B H T D", { H, D });
     const boundBytes = 4 * B * H * T * Math.max(D, n);
     if (boundBytes > maxStorageBufferBindingSize) {
-      throw new RangeError(
+      throw new InputRangeError(
         `Cannot retrieve for ${B} x ${T} tokens on this GPU as queries or ids take ${boundBytes} bytes: ` +
           `allowed are ${maxStorageBufferBindingSize}; smaller batches or device cpu would help`,
       );

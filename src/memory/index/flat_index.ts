@@ -1,4 +1,5 @@
 import { type ChunkIndex, countQueries, firstNonFinite } from "./chunk_index.ts";
+import { InputRangeError } from "../../errors.ts";
 
 /** Sizes of an index. */
 export interface FlatIndexOptions {
@@ -30,7 +31,7 @@ export class FlatIndex implements ChunkIndex {
   constructor({ headDim, capacityChunks }: FlatIndexOptions) {
     for (const [name, value] of Object.entries({ headDim, capacityChunks })) {
       if (!Number.isInteger(value) || value < 1) {
-        throw new RangeError(
+        throw new InputRangeError(
           `Cannot create chunk index as ${name} must be a positive integer: current value is ${value}`,
         );
       }
@@ -49,21 +50,21 @@ export class FlatIndex implements ChunkIndex {
     const N = slots.length;
     const D = this.headDim;
     if (keys.length !== N * D) {
-      throw new RangeError(
+      throw new InputRangeError(
         `Cannot add chunks as keys must be [${N}, ${D}]: current length is ${keys.length}, allowed is ${
           N * D
         }`,
       );
     }
     if (this.#size + N > this.capacityChunks) {
-      throw new RangeError(
+      throw new InputRangeError(
         `Cannot add chunks as the capacity would be exceeded: ` +
           `current values are ${this.#size} stored and ${N} new, allowed are ${this.capacityChunks} in all`,
       );
     }
     const bad = firstNonFinite(keys);
     if (bad !== undefined) {
-      throw new RangeError(
+      throw new InputRangeError(
         `Cannot add chunks as the key of slot ${slots[Math.floor(bad / D)]} must be finite: ` +
           `current value is ${keys[bad]} at dimension ${bad % D}`,
       );
@@ -72,7 +73,7 @@ export class FlatIndex implements ChunkIndex {
     for (const slot of slots) {
       this.#checkRange(slot, "add");
       if (this.#isStored[slot] || named.has(slot)) {
-        throw new RangeError(
+        throw new InputRangeError(
           `Cannot add chunks as a slot must be free: current value is ${slot}, which is taken`,
         );
       }
@@ -90,7 +91,7 @@ export class FlatIndex implements ChunkIndex {
     for (const slot of slots) {
       this.#checkRange(slot, "remove");
       if (!this.#isStored[slot] || named.has(slot)) {
-        throw new RangeError(
+        throw new InputRangeError(
           `Cannot remove chunks as a slot must be stored: current value is ${slot}, which is free`,
         );
       }
@@ -138,7 +139,7 @@ export class FlatIndex implements ChunkIndex {
   key(slot: number): Float32Array {
     this.#checkRange(slot, "read");
     if (!this.#isStored[slot]) {
-      throw new RangeError(
+      throw new InputRangeError(
         `Cannot read key as a slot must be stored: current value is ${slot}, which is free`,
       );
     }
@@ -147,7 +148,7 @@ export class FlatIndex implements ChunkIndex {
 
   #checkRange(slot: number, action: string): void {
     if (slot >= 0 && slot < this.capacityChunks) return;
-    throw new RangeError(
+    throw new InputRangeError(
       `Cannot ${action} chunks as a slot must lie in the bank: ` +
         `current value is ${slot}, allowed are 0 to ${this.capacityChunks - 1}`,
     );

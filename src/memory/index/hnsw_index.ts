@@ -12,6 +12,7 @@
  */
 import { type ChunkIndex, countQueries } from "./chunk_index.ts";
 import { FlatIndex, type FlatIndexOptions } from "./flat_index.ts";
+import { InputRangeError } from "../../errors.ts";
 
 /** Sizes and accuracy of an HNSW index. */
 export interface HnswIndexOptions extends FlatIndexOptions {
@@ -74,7 +75,7 @@ export async function createHnswIndex(options: HnswIndexOptions): Promise<HnswIn
   for (const [name, value] of Object.entries({ m, efConstruction, efSearch, seed })) {
     const low = least[name as keyof typeof least];
     if (!Number.isInteger(value) || value < low || value >= 2 ** 32) {
-      throw new RangeError(
+      throw new InputRangeError(
         `Cannot create HNSW index as ${name} is out of range: ` +
           `current value is ${value}, allowed are the integers ${low} to ${2 ** 32 - 1}`,
       );
@@ -85,7 +86,7 @@ export async function createHnswIndex(options: HnswIndexOptions): Promise<HnswIn
   // Key, links of the lowest level, and 112 bytes (measured) of label, lock, level, label map and links of upper levels.
   const graphBytes = capacityNodes * (4 * headDim + 8 * m + 112);
   if (graphBytes > arenaBytes) {
-    throw new RangeError(
+    throw new InputRangeError(
       `Cannot create HNSW index as its graph is too large: capacityChunks ${capacityChunks}, headDim ${headDim} and m ${m} ` +
         `take ${graphBytes} bytes, allowed are ${arenaBytes}`,
     );

@@ -1,7 +1,7 @@
 /**
  * Books of the chronicle: little texts in chapters that tell facts and tell them again, often much later.
  */
-import { Random } from "../random.ts";
+import { Random } from "../../random.ts";
 import { type BookConfig, checkChronicle, type ChronicleConfig } from "./config.ts";
 import { Draft, drawFact, drawFacts, type Fact, pick } from "./draft.ts";
 import type { ChronicleDocument } from "./recall.ts";

@@ -3,9 +3,10 @@
  * facts of the ship that rested last, the others those of other ships of the book.
  */
 import { type ChapterBreakInstance, type ChapterBreakWorks, negatives } from "../chapter_break.ts";
-import { Random } from "../random.ts";
+import { Random } from "../../random.ts";
 import { type ChronicleBook, openingTokens } from "./book.ts";
 import { formatText } from "./tokenizer.ts";
+import { InputRangeError } from "../../errors.ts";
 
 /** Which instances are made of a book. */
 export interface ChapterBreakOptions {
@@ -29,7 +30,7 @@ export function writeChapterBreak(
   const works = books.map((book) => [book.name, instancesOf(book, options)] as const);
   const chronicle = Object.fromEntries(works);
   if (Object.keys(chronicle).length < books.length) {
-    throw new RangeError(
+    throw new InputRangeError(
       `Cannot make ChapterBreak instances as books must have different names: current names are ${
         books.map((book) => book.name).join(", ")
       }`,
@@ -42,14 +43,14 @@ function instancesOf(book: ChronicleBook, options: ChapterBreakOptions): Chapter
   const { seed, firstChapter = 4, prefixTokens = Infinity } = options;
   const { name, tokens, chapters } = book;
   if (!(Number.isInteger(firstChapter) && firstChapter >= 1 && firstChapter < chapters.length)) {
-    throw new RangeError(
+    throw new InputRangeError(
       `Cannot make ChapterBreak instances of "${name}" as firstChapter must be a chapter in 1 .. ${
         chapters.length - 1
       }: current value is ${firstChapter}`,
     );
   }
   if (!(prefixTokens >= 1)) {
-    throw new RangeError(
+    throw new InputRangeError(
       `Cannot make ChapterBreak instances of "${name}" as prefixTokens must be at least 1: current value is ${prefixTokens}`,
     );
   }
@@ -62,7 +63,7 @@ function instancesOf(book: ChronicleBook, options: ChapterBreakOptions): Chapter
     const pos = openings[firstChapter + i]!;
     const others = new Set(openings.filter((text) => text !== undefined && text !== pos));
     if (others.size < negatives) {
-      throw new RangeError(
+      throw new InputRangeError(
         `Cannot make ChapterBreak instances of "${name}" as it must have ${negatives} other openings: ` +
           `current number of chapters is ${chapters.length}`,
       );

@@ -2,6 +2,7 @@
  * How chronicles are written: every size, density and distance.
  */
 import { words } from "./vocabulary.ts";
+import { InputRangeError } from "../../errors.ts";
 
 /** A range of whole numbers, of which each is as likely. */
 export interface CountRange {
@@ -259,5 +260,5 @@ function checkNames(kind: "persons" | "goods" | "ships", name: string, needed: n
 }
 
 function fail(reason: string): never {
-  throw new RangeError(`Cannot write chronicles as ${reason}`);
+  throw new InputRangeError(`Cannot write chronicles as ${reason}`);
 }

@@ -1,7 +1,7 @@
 /**
  * A chronicle while it is written.
  */
-import type { Random } from "../random.ts";
+import type { Random } from "../../random.ts";
 import type { SentenceConfig } from "./config.ts";
 import type { ChronicleDocument, Recall, RecallKind } from "./recall.ts";
 import { formatText } from "./tokenizer.ts";

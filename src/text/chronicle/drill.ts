@@ -1,7 +1,7 @@
 /**
  * Drills: documents from which a backbone learns, before and beside books, to find what came after an earlier mention.
  */
-import { Random } from "../random.ts";
+import { Random } from "../../random.ts";
 import {
   checkChronicle,
   type ChronicleConfig,

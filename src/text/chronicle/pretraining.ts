@@ -2,7 +2,7 @@
  * What a backbone for the chronicle is pretrained on.
  */
 import type { TokenizedDocument } from "../document_tokens.ts";
-import { Random } from "../random.ts";
+import { Random } from "../../random.ts";
 import { writeBook } from "./book.ts";
 import { checkChronicle, type ChronicleConfig } from "./config.ts";
 import { writeDrill } from "./drill.ts";

@@ -2,10 +2,11 @@
  * Reviews for in-context learning: a model reads reviews of goods, and tells the label of each good when it sees a
  * new review of it. Which good has which label is drawn for each task.
  */
-import { Random } from "../random.ts";
+import { Random } from "../../random.ts";
 import { checkChronicle, type ChronicleConfig, type SentenceConfig } from "./config.ts";
 import { Draft, type Fact } from "./draft.ts";
 import { wordIds } from "./vocabulary.ts";
+import { InputRangeError } from "../../errors.ts";
 
 /** A review whose label is to be told. */
 export interface ReviewQuery {
@@ -39,7 +40,7 @@ export function writeReviewTask(
   const { reviews, sentence } = checkChronicle(config);
   const { seed, localDemonstrations } = options;
   if (!(Number.isInteger(localDemonstrations) && localDemonstrations >= 0)) {
-    throw new RangeError(
+    throw new InputRangeError(
       `Cannot write reviews as localDemonstrations must be a whole number at least 0: ` +
         `current value is ${localDemonstrations}`,
     );

@@ -2,6 +2,7 @@
  * The closed vocabulary of the chronicle: 322 words, of which all that can be a fact or take part in one are
  * invented, so that no model can know them from elsewhere.
  */
+import { InputRangeError } from "../../errors.ts";
 
 /** Tokens that are no words, in the order of their ids. */
 export const specialTokens = ["<s>", "<pad>", "</s>", "<unk>"] as const;
@@ -132,7 +133,7 @@ export const shipRelations = ["cargo", "captain", "goal"] as const satisfies rea
 export function idOf(word: string): number {
   const id = idsByWord.get(word);
   if (id === undefined) {
-    throw new RangeError(
+    throw new InputRangeError(
       `Cannot write a chronicle as the word must be one of its vocabulary: current value is "${word}"`,
     );
   }

@@ -1,11 +1,8 @@
 import { Graph, type Value } from "../../../src/graph/graph.ts";
-import {
-  attention,
-  type AttentionBlock,
-  attentionBlocks,
-} from "../../../src/graph/ops/attention.ts";
+import { attention, attentionBlocks } from "../../../src/graph/ops/attention.ts";
+import type { AttentionBlock } from "../../../src/graph/attention_block.ts";
 import { dropoutRandoms } from "../../../src/graph/ops/dropout.ts";
-import { Random } from "../../../src/text/random.ts";
+import { Random } from "../../../src/random.ts";
 import { assert, test } from "../../testing.ts";
 import { type OperationInput, testOperation } from "../operation_test_case.ts";
 import { keptFactor } from "../dropout_reference.ts";

@@ -3,7 +3,7 @@ import { Graph } from "../../../src/graph/graph.ts";
 import { cast } from "../../../src/graph/ops/cast.ts";
 import { compile } from "../../../src/runtime/compile.ts";
 import type { WebGpuDevice } from "../../../src/runtime/webgpu_device.ts";
-import { Random } from "../../../src/text/random.ts";
+import { Random } from "../../../src/random.ts";
 import { assert, test } from "../../testing.ts";
 import { deviceTest } from "../devices.ts";
 import { testOperation } from "../operation_test_case.ts";

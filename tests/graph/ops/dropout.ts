@@ -7,7 +7,7 @@ import {
   maskedBy,
 } from "../../../src/graph/ops/dropout.ts";
 import { compile } from "../../../src/runtime/compile.ts";
-import { Random } from "../../../src/text/random.ts";
+import { Random } from "../../../src/random.ts";
 import { assert, test } from "../../testing.ts";
 import { deviceTest } from "../devices.ts";
 import { keptFactor } from "../dropout_reference.ts";

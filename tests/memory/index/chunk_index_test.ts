@@ -2,7 +2,7 @@
 import type { ChunkIndex } from "../../../src/memory/index/chunk_index.ts";
 import { FlatIndex, type FlatIndexOptions } from "../../../src/memory/index/flat_index.ts";
 import { createHnswIndex } from "../../../src/memory/index/hnsw_index.ts";
-import { Random } from "../../../src/text/random.ts";
+import { Random } from "../../../src/random.ts";
 import { assert, test } from "../../testing.ts";
 import { ringSlots } from "./keys.ts";
 

@@ -9,7 +9,7 @@ import { bankInputNames, emptyScore, retrieveExactly } from "../../../src/memory
 import { compile } from "../../../src/runtime/compile.ts";
 import type { Device, DeviceTensor } from "../../../src/runtime/device.ts";
 import type { WebGpuDevice } from "../../../src/runtime/webgpu_device.ts";
-import { Random } from "../../../src/text/random.ts";
+import { Random } from "../../../src/random.ts";
 import { deviceTest, testedDevice } from "../../graph/devices.ts";
 import { assert, test } from "../../testing.ts";
 

@@ -1,5 +1,5 @@
 import { FlatIndex } from "../../../src/memory/index/flat_index.ts";
-import { Random } from "../../../src/text/random.ts";
+import { Random } from "../../../src/random.ts";
 import { assert, test } from "../../testing.ts";
 
 test("FlatIndex.search() equals sorting all inner products, lower slots first among equals", () => {

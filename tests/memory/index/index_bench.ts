@@ -7,7 +7,7 @@ import type { ChunkIndex } from "../../../src/memory/index/chunk_index.ts";
 import { FlatIndex } from "../../../src/memory/index/flat_index.ts";
 import { createHnswIndex } from "../../../src/memory/index/hnsw_index.ts";
 import { recallAt } from "./recall.ts";
-import { Random } from "../../../src/text/random.ts";
+import { Random } from "../../../src/random.ts";
 import { keySource, ringSlots } from "./keys.ts";
 
 const D = 64, n = 16, R = 128;

@@ -1,5 +1,5 @@
 /** Keys and queries as the tests and the benchmark of the indexes draw them. */
-import type { Random } from "../../../src/text/random.ts";
+import type { Random } from "../../../src/random.ts";
 
 /** How keys lie: gaussian is hard for a graph, clustered is nearer to keys of text. */
 export type Kind = "gaussian" | "clustered";

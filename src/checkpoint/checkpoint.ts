@@ -1,0 +1,333 @@
+/** One door to weights: recognises a checkpoint by what it contains, never by its name, and reads it. */
+import {
+  type BackboneCheckpoint,
+  type BackboneShape,
+  backboneTensorShapes,
+} from "../backbone/shape.ts";
+import {
+  type SideNetCheckpoint,
+  type SideNetShape,
+  sideNetTensorShapes,
+} from "../longmem/sidenet_shape.ts";
+import { ByteFile } from "../formats/byte_file.ts";
+import {
+  checkBackboneShape,
+  checkGiven,
+  checkSideNetShape,
+  checkTensorShapes,
+  type MemoryShape,
+  readFloats,
+} from "./content.ts";
+import { readFairseq, readFairseqBackbone, readFairseqSideNet } from "./fairseq.ts";
+import { type LongMemFolder, readBackboneFolder, readFolder, readLongMemFolder } from "./folder.ts";
+import { openSafetensors, type SafetensorsFile } from "../formats/safetensors.ts";
+import { hashTensors } from "../formats/tensor_hash.ts";
+import { InputRangeError, InputTypeError } from "../errors.ts";
+
+/** Formats that are read: torch's zip archive, one safetensors file, the project's folder. */
+export type CheckpointFormat = "torch" | "safetensors" | "folder";
+
+/** A SideNet with what its checkpoint says beyond the tensors. */
+export interface LoadedSideNet extends SideNetCheckpoint {
+  /** The memory it was trained with; absent for bare tensors. */
+  readonly memory?: MemoryShape;
+  /** `hashTensors` of the backbone it was trained on, where the checkpoint says. */
+  readonly backboneHash?: string;
+}
+
+/** Bytes looked at to recognise a file. */
+const START_BYTES = 512;
+
+/**
+ * Reads all that a checkpoint holds: a backbone alone, or a LongMem.
+ *
+ * @param path A file or folder, as for `loadBackboneWeights`; of bare safetensors files, that of a backbone.
+ */
+export async function loadCheckpoint(
+  path: string,
+  options: { shape?: Partial<BackboneShape> } = {},
+): Promise<BackboneCheckpoint | LongMemFolder> {
+  const format = await recogniseCheckpoint(path);
+  let checkpoint: BackboneCheckpoint | LongMemFolder;
+  switch (format) {
+    case "torch":
+      checkpoint = await readFairseq(path);
+      break;
+    case "folder":
+      checkpoint = await readFolder(path);
+      break;
+    case "safetensors":
+      return await loadBackboneWeights(path, options);
+    default:
+      return format satisfies never;
+  }
+  const { shape } = "sideNet" in checkpoint ? checkpoint.backbone : checkpoint;
+  checkGiven(options.shape, shape, path);
+  return checkpoint;
+}
+
+/**
+ * Reads a backbone from an official fairseq checkpoint (its own or a LongMem that contains it), a folder
+ * of this project, or a bare safetensors file with the official names.
+ *
+ * @param path A file or folder.
+ * @param options `shape`: sizes that the checkpoint must have. A bare safetensors file does not say how
+ * many heads it has, so `shape.heads` is needed for one that was not written with `backboneMetadata`.
+ * @throws errors that name the file, what was expected and what was found.
+ */
+export async function loadBackboneWeights(
+  path: string,
+  options: { shape?: Partial<BackboneShape> } = {},
+): Promise<BackboneCheckpoint> {
+  const format = await recogniseCheckpoint(path);
+  let checkpoint: BackboneCheckpoint;
+  switch (format) {
+    case "torch":
+      checkpoint = await readFairseqBackbone(path);
+      break;
+    case "folder":
+      checkpoint = await readBackboneFolder(path);
+      break;
+    case "safetensors":
+      checkpoint = await readBareBackbone(path, options.shape?.heads);
+      break;
+    default:
+      return format satisfies never;
+  }
+  checkGiven(options.shape, checkpoint.shape, path);
+  return checkpoint;
+}
+
+/**
+ * Reads a SideNet from an official LongMem checkpoint, a folder of this project, or a bare safetensors file.
+ *
+ * @param path A file or folder.
+ * @param backbone Sizes of the backbone it is to work with.
+ * @param options `shape`: sizes that the checkpoint must have; a bare safetensors file does not say which
+ * backbone block is cached, so `shape.memoryBlock` is needed for one that was not written with `sideNetMetadata`. `backboneHash`: `hashTensors` of the
+ * backbone, which must be the recorded one where the checkpoint records it, or the one that an official checkpoint contains.
+ */
+export async function loadSideNetWeights(
+  path: string,
+  backbone: BackboneShape,
+  options: { shape?: Partial<SideNetShape>; backboneHash?: string } = {},
+): Promise<LoadedSideNet> {
+  const format = await recogniseCheckpoint(path);
+  let loaded: LoadedSideNet;
+  switch (format) {
+    case "torch": {
+      const { sideNet, memory, backboneShape } = await readFairseqSideNet(path);
+      checkGiven(backbone, backboneShape, path);
+      loaded = { ...sideNet, memory };
+      if (options.backboneHash) {
+        // The official loader replaces the given backbone by the one inside, which may have been rounded to float16.
+        const inner = await readFairseqBackbone(path);
+        loaded = { ...loaded, backboneHash: hashTensors(inner.weights) };
+      }
+      break;
+    }
+    case "folder": {
+      const { sideNet, memory, backbone: { shape }, backboneHash } = await readLongMemFolder(
+        path,
+        { backboneWeights: false },
+      );
+      checkGiven(backbone, shape, path);
+      loaded = { ...sideNet, memory, ...(backboneHash === undefined ? {} : { backboneHash }) };
+      break;
+    }
+    case "safetensors":
+      loaded = await readBareSideNet(path, backbone, options.shape);
+      break;
+    default:
+      return format satisfies never;
+  }
+  checkGiven(options.shape, loaded.shape, path);
+  const { backboneHash } = loaded;
+  if (backboneHash && options.backboneHash && backboneHash !== options.backboneHash) {
+    throw new InputRangeError(
+      `Cannot use the SideNet of "${path}" as it was trained on another backbone: ` +
+        `expected one with hash ${backboneHash}, found ${options.backboneHash}` +
+        (format === "torch" ? `; "${path}" contains its own, which can be loaded as backbone` : ""),
+    );
+  }
+  return loaded;
+}
+
+/** Recognises the format of a checkpoint by its content; anything else is an error that says what it is. */
+export async function recogniseCheckpoint(path: string): Promise<CheckpointFormat> {
+  // Folders cannot be opened as files; a path that does not exist is left to `ByteFile` to report.
+  const info = await Deno.stat(path).catch(() => undefined);
+  if (info?.isDirectory) return "folder";
+  using file = await ByteFile.open(path);
+  const start = await file.read(0, Math.min(START_BYTES, file.sizeBytes));
+  if (start[0] === 0x50 && start[1] === 0x4b) return "torch";
+  if (isSafetensors(start)) return "safetensors";
+  throw new InputTypeError(
+    `Cannot read "${path}" as a checkpoint as it is ${
+      describeStart(start, file.sizeBytes)
+    }: expected ` +
+      `a torch checkpoint (a zip archive, .pt), a safetensors file, or a folder with config.json`,
+  );
+}
+
+/** A header length that is no text's, then the brace of the header. */
+function isSafetensors(start: Uint8Array<ArrayBuffer>): boolean {
+  return start.length > 8 && start[8] === 0x7b &&
+    new DataView(start.buffer).getBigUint64(0, true) < 2n ** 32n;
+}
+
+function describeStart(start: Uint8Array<ArrayBuffer>, sizeBytes: number): string {
+  if (sizeBytes === 0) return "an empty file";
+  const text = new TextDecoder().decode(start).trimStart();
+  if (text.startsWith("version https://git-lfs.github.com/spec")) {
+    const declared = /^size (\d+)$/m.exec(text)?.[1];
+    return `a git-LFS pointer of ${sizeBytes} bytes` +
+      (declared ? ` to a file of ${declared} bytes` : "") + ` (fetch it with "git lfs pull")`;
+  }
+  if (/^<(!doctype|html|head|\?xml)/i.test(text)) {
+    return `an HTML or XML page of ${sizeBytes} bytes, perhaps an error message of a download`;
+  }
+  if (start[0] === 0x80 && start[1] >= 2 && start[1] <= 5) {
+    return `a bare pickle, torch's format before version 1.6 or none of torch ` +
+      `(save it again with a newer torch: torch.save(torch.load(path), path))`;
+  }
+  if (start[0] === 0x1f && start[1] === 0x8b) return "gzip data (unpack it first)";
+  if (text.startsWith("{") || text.startsWith("[")) return `JSON of ${sizeBytes} bytes`;
+  const first = [...start.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, "0"));
+  return `none of the known formats, ${sizeBytes} bytes that begin with ${first.join(" ")}`;
+}
+
+async function readBareBackbone(
+  path: string,
+  heads: number | undefined,
+): Promise<BackboneCheckpoint> {
+  using file = await openSafetensors(path);
+  const { entries } = file;
+  const prefix = findPrefix(file, ["decoder.model.", ""], "transformer.wte.weight");
+  const wte = entries.get(prefix + "transformer.wte.weight")?.shape;
+  const layers = countLayers(file, (i) => `${prefix}transformer.h.${i}.ln_1.weight`);
+  if (wte?.length !== 2 || layers === 0) {
+    throw new InputTypeError(
+      `Cannot read a backbone from "${path}" as the official names are missing: expected ` +
+        `"[decoder.model.]transformer.wte.weight" and so on, found ${names(file)}`,
+    );
+  }
+  heads ??= recordedSize(file, "heads");
+  if (heads === undefined) {
+    throw new InputTypeError(
+      `Cannot read a backbone from "${path}" as bare tensors do not say how many heads they have: ` +
+        `give shape.heads`,
+    );
+  }
+  const shape: BackboneShape = {
+    layers,
+    hiddenDim: wte[1],
+    heads,
+    feedForwardDim: entries.get(prefix + "transformer.h.0.mlp.fc_in.weight")?.shape[0] ??
+      4 * wte[1],
+    vocabSize: wte[0],
+  };
+  checkBackboneShape(shape, path);
+  const expected = backboneTensorShapes(shape);
+  checkTensorShapes(entries, expected, { path, prefix });
+  const weights = await readFloats(path, expected.keys(), (name) => file.read(prefix + name));
+  return { shape, weights };
+}
+
+async function readBareSideNet(
+  path: string,
+  backbone: BackboneShape,
+  given: Partial<SideNetShape> = {},
+): Promise<LoadedSideNet> {
+  using file = await openSafetensors(path);
+  const prefix = findPrefix(file, ["decoder.", ""], "layer_norm.weight");
+  const layers = countLayers(file, (i) => `${prefix}layers.${i}.ln_1.weight`);
+  if (layers === 0) {
+    throw new InputTypeError(
+      `Cannot read a SideNet from "${path}" as the official names are missing: expected ` +
+        `"[decoder.]layers.0.ln_1.weight" and so on, found ${names(file)}`,
+    );
+  }
+  const memoryBlock = given.memoryBlock ?? recordedSize(file, "memoryBlock");
+  if (memoryBlock === undefined) {
+    throw new InputTypeError(
+      `Cannot read a SideNet from "${path}" as bare tensors do not say which block of the backbone ` +
+        `is cached: give shape.memoryBlock`,
+    );
+  }
+  if (backbone.layers % layers !== 0) {
+    throw new InputRangeError(
+      `Cannot read a SideNet from "${path}" as its layers must divide the backbone's: ` +
+        `current values are ${layers} and ${backbone.layers}`,
+    );
+  }
+  const shape: SideNetShape = {
+    layers,
+    reductionFactor: backbone.layers / layers,
+    memoryBlock,
+    ...((given.crossNetworkResidual ?? file.metadata.crossNetworkResidual !== "false")
+      ? {}
+      : { crossNetworkResidual: false }),
+  };
+  checkSideNetShape(shape, backbone, path);
+  const expected = sideNetTensorShapes(shape, backbone);
+  checkTensorShapes(file.entries, expected, { path, prefix });
+  const weights = await readFloats(path, expected.keys(), (name) => file.read(prefix + name));
+  const memory = recordedMemory(file);
+  const backboneHash = file.metadata.backboneHash;
+  return {
+    shape,
+    weights,
+    ...(memory ? { memory } : {}),
+    ...(backboneHash ? { backboneHash } : {}),
+  };
+}
+
+/** Metadata of a bare safetensors file of a backbone: what its tensors do not say. */
+export function backboneMetadata({ heads }: BackboneShape): Record<string, string> {
+  return { heads: `${heads}` };
+}
+
+/** Metadata of a bare safetensors file of a SideNet: what its tensors do not say. */
+export function sideNetMetadata(
+  { shape, memory, backboneHash }: LoadedSideNet,
+): Record<string, string> {
+  const sizes = Object.entries(memory ?? {}).map(([name, value]) => [name, `${value}`]);
+  return {
+    ...Object.fromEntries(sizes),
+    memoryBlock: `${shape.memoryBlock}`,
+    ...(shape.crossNetworkResidual === false ? { crossNetworkResidual: "false" } : {}),
+    ...(backboneHash ? { backboneHash } : {}),
+  };
+}
+
+/** A size in the metadata of a file, if the file was written with one. */
+function recordedSize({ metadata }: SafetensorsFile, name: string): number | undefined {
+  const text = metadata[name];
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
+function recordedMemory(file: SafetensorsFile): MemoryShape | undefined {
+  const capacityTokens = recordedSize(file, "capacityTokens");
+  const chunkTokens = recordedSize(file, "chunkTokens");
+  const retrievedTokens = recordedSize(file, "retrievedTokens");
+  if (!capacityTokens || !chunkTokens || !retrievedTokens) return undefined;
+  return { capacityTokens, chunkTokens, retrievedTokens };
+}
+
+/** The first prefix under which the file has a tensor; none where it has not. */
+function findPrefix(file: SafetensorsFile, prefixes: string[], name: string): string {
+  return prefixes.find((prefix) => file.entries.has(prefix + name)) ?? "";
+}
+
+function countLayers(file: SafetensorsFile, name: (layer: number) => string): number {
+  let layers = 0;
+  while (file.entries.has(name(layers))) layers++;
+  return layers;
+}
+
+/** The first names of a file, for messages. */
+function names(file: SafetensorsFile): string {
+  const all = [...file.entries.keys()];
+  return all.slice(0, 3).join(", ") + (all.length > 3 ? ` and ${all.length - 3} more` : "");
+}

@@ -1,0 +1,148 @@
+/** What checkpoints hold, whatever their format, and the checks that all formats share. */
+import type { BackboneShape } from "../backbone/shape.ts";
+import type { SideNetShape } from "../longmem/sidenet_shape.ts";
+import type { HostTensor, TensorMap } from "../tensor.ts";
+import { InputRangeError, InputTypeError } from "../errors.ts";
+import { BackboneCheckpoint } from "../backbone/shape.ts";
+import { SideNetCheckpoint } from "../longmem/sidenet_shape.ts";
+
+/** Sizes of the memory a SideNet was trained with. */
+export interface MemoryShape {
+  /** Size of the memory M, in tokens. */
+  readonly capacityTokens: number;
+  /** Tokens per chunk. */
+  readonly chunkTokens: number;
+  /** Tokens K retrieved for each query and head. */
+  readonly retrievedTokens: number;
+}
+
+/** A whole LongMem: backbone, SideNet and the sizes of its memory. */
+export interface LongMemCheckpoint {
+  /** The frozen language model. */
+  readonly backbone: BackboneCheckpoint;
+  /** The trained part. */
+  readonly sideNet: SideNetCheckpoint;
+  /** The memory it was trained with. */
+  readonly memory: MemoryShape;
+}
+
+/** Where tensors come from. */
+export interface TensorSource {
+  /** Path of the file or folder. */
+  readonly path: string;
+  /** What the file writes before every name of the model. */
+  readonly prefix?: string;
+  /** Tensors of the file that belong to something else. */
+  readonly isOther?: (name: string) => boolean;
+}
+
+/** Checks the sizes of a backbone that a file declares, as the code below relies on them. */
+export function checkBackboneShape(shape: BackboneShape, path: string): void {
+  if (shape.hiddenDim % shape.heads !== 0) {
+    throw new InputRangeError(
+      `Cannot read "${path}" as hiddenDim must be a multiple of heads: ` +
+        `current values are ${shape.hiddenDim} and ${shape.heads}`,
+    );
+  }
+}
+
+/** Checks the wiring of a SideNet against its backbone: r*S = L and a memory block inside (specification section 1). */
+export function checkSideNetShape(
+  shape: SideNetShape,
+  backbone: BackboneShape,
+  path: string,
+): void {
+  const { layers, reductionFactor, memoryBlock } = shape;
+  if (layers * reductionFactor !== backbone.layers) {
+    throw new InputRangeError(
+      `Cannot read "${path}" as SideNet layers times reductionFactor must be the backbone's layers: ` +
+        `current values are ${layers} and ${reductionFactor}, the backbone has ${backbone.layers}`,
+    );
+  }
+  if (memoryBlock >= backbone.layers) {
+    throw new InputRangeError(
+      `Cannot read "${path}" as memoryBlock must be a block of the backbone: ` +
+        `current value is ${memoryBlock}, allowed are 0 to ${backbone.layers - 1}`,
+    );
+  }
+}
+
+/**
+ * Checks that a file has exactly the expected tensors in the expected shapes.
+ *
+ * @param found All tensors of the file by their names in the file.
+ * @param expected Tensors of the model by their names without the prefix.
+ */
+export function checkTensorShapes(
+  found: ReadonlyMap<string, { readonly shape: readonly number[] }>,
+  expected: ReadonlyMap<string, readonly number[]>,
+  source: TensorSource,
+): void {
+  const { path, prefix = "", isOther = () => false } = source;
+  const missing = [...expected].filter(([name]) => !found.has(prefix + name));
+  if (missing.length > 0) {
+    const [name, shape] = missing[0];
+    throw new InputRangeError(
+      `Cannot read "${path}" as tensor "${prefix}${name}" of shape [${shape}] is missing` +
+        andMore(missing.length - 1),
+    );
+  }
+  for (const [name, shape] of expected) {
+    const actual = found.get(prefix + name)!.shape;
+    if (actual.join() !== shape.join()) {
+      throw new InputRangeError(
+        `Cannot read "${path}" as tensor "${prefix}${name}" has another shape: ` +
+          `expected [${shape}], found [${actual}]`,
+      );
+    }
+  }
+  const unknown = [...found].filter(([name]) =>
+    !(name.startsWith(prefix) && expected.has(name.slice(prefix.length))) && !isOther(name)
+  );
+  if (unknown.length > 0) {
+    const [name, { shape }] = unknown[0];
+    throw new InputRangeError(
+      `Cannot read "${path}" as tensor "${name}" of shape [${shape}] is not part of the model` +
+        andMore(unknown.length - 1),
+    );
+  }
+}
+
+/** Reads named tensors that must be floating-point. */
+export async function readFloats(
+  path: string,
+  names: Iterable<string>,
+  read: (name: string) => Promise<{ data: ArrayBufferView; shape: readonly number[] }>,
+): Promise<TensorMap> {
+  const weights: TensorMap = new Map();
+  for (const name of names) {
+    const tensor = await read(name);
+    if (!(tensor.data instanceof Float32Array)) {
+      throw new InputTypeError(
+        `Cannot read "${path}" as tensor "${name}" must be floating-point: it is integer`,
+      );
+    }
+    weights.set(name, tensor as HostTensor);
+  }
+  return weights;
+}
+
+/** Checks values that a caller gives against those that a file says. */
+export function checkGiven<Shape extends object>(
+  given: Partial<Shape> | undefined,
+  found: Shape,
+  path: string,
+): void {
+  for (const key of Object.keys(given ?? {}) as (keyof Shape & string)[]) {
+    if (given![key] !== undefined && given![key] !== found[key]) {
+      throw new InputRangeError(
+        `Cannot read "${path}" as its ${key} is another one: ` +
+          `expected ${given![key]}, found ${found[key]}`,
+      );
+    }
+  }
+}
+
+function andMore(count: number): string {
+  return count > 0 ? `, and ${count} more` : "";
+}

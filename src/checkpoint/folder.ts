@@ -1,0 +1,366 @@
+/**
+ * The project's own format: a folder with `config.json` and safetensors files.
+ *
+ *     config.json            { "format": "longmem-lab", "version": 1, "kind": "backbone" | "longmem", ... }
+ *     backbone.safetensors   official names without `decoder.model.`
+ *     sidenet.safetensors    official names without `decoder.` (kind "longmem")
+ *
+ * A folder of kind "longmem" may leave the frozen backbone out and name it by its hash.
+ */
+import * as z from "zod";
+import {
+  type BackboneCheckpoint,
+  type BackboneShape,
+  backboneTensorShapes,
+} from "../backbone/shape.ts";
+import { type SideNetCheckpoint, sideNetTensorShapes } from "../longmem/sidenet_shape.ts";
+import type { TensorMap } from "../tensor.ts";
+import { ifThere, writeAtomically } from "../files.ts";
+import {
+  checkBackboneShape,
+  checkSideNetShape,
+  checkTensorShapes,
+  type MemoryShape,
+  readFloats,
+} from "./content.ts";
+import { openSafetensors, writeSafetensors } from "../formats/safetensors.ts";
+import { hashFile, hashTensors } from "../formats/tensor_hash.ts";
+import { InputRangeError, InputTypeError } from "../errors.ts";
+
+const FORMAT = "longmem-lab", VERSION = 1;
+
+/** File name of the declaration. */
+const CONFIG_FILE = "config.json";
+/** File name of the frozen language model's weights. */
+const BACKBONE_FILE = "backbone.safetensors";
+/** File name of the SideNet's weights. */
+const SIDE_NET_FILE = "sidenet.safetensors";
+
+const size = z.int().min(1);
+
+const backboneSizes = z.strictObject({
+  layers: size,
+  hiddenDim: size,
+  heads: size,
+  feedForwardDim: size,
+  vocabSize: size,
+});
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
+const common = {
+  format: z.literal(FORMAT),
+  version: z.literal(VERSION),
+  backbone: backboneSizes,
+  contextTokens: size.optional(),
+};
+
+const backboneConfig = z.strictObject({
+  ...common,
+  kind: z.literal("backbone"),
+  files: z.strictObject({ [BACKBONE_FILE]: sha256.optional() }).optional(),
+});
+
+const longMemConfig = z.strictObject({
+  ...common,
+  kind: z.literal("longmem"),
+  sideNet: z.strictObject({
+    layers: size,
+    reductionFactor: size,
+    memoryBlock: z.int().min(0),
+    crossNetworkResidual: z.boolean().exactOptional(),
+  }),
+  memory: z.strictObject({ capacityTokens: size, chunkTokens: size, retrievedTokens: size }),
+  backboneHash: sha256.optional(),
+  files: z.strictObject({ [BACKBONE_FILE]: sha256.optional(), [SIDE_NET_FILE]: sha256.optional() })
+    .optional(),
+});
+
+type BackboneConfig = z.infer<typeof backboneConfig>;
+type LongMemConfig = z.infer<typeof longMemConfig>;
+
+/** What a LongMem folder holds; the backbone's weights may be elsewhere. */
+export interface LongMemFolder {
+  /** The frozen language model; `weights` is absent where the folder leaves it out. */
+  readonly backbone: {
+    readonly shape: BackboneShape;
+    readonly contextTokens?: number;
+    readonly weights?: TensorMap;
+  };
+  /** The trained part. */
+  readonly sideNet: SideNetCheckpoint;
+  /** The memory it was trained with. */
+  readonly memory: MemoryShape;
+  /** `hashTensors` of the backbone it was trained on. */
+  readonly backboneHash?: string;
+}
+
+/** Writes a backbone; the declaration comes last, so that a folder that was not finished is not taken for one. */
+export async function writeBackboneFolder(
+  path: string,
+  backbone: BackboneCheckpoint,
+): Promise<void> {
+  const { shape, contextTokens, weights } = backbone;
+  checkWeights(weights, backboneTensorShapes(shape), `${path}/${BACKBONE_FILE}`);
+  await Deno.mkdir(path, { recursive: true });
+  await writeSafetensors(`${path}/${BACKBONE_FILE}`, weights);
+  await writeConfig(path, {
+    format: FORMAT,
+    version: VERSION,
+    kind: "backbone",
+    backbone: { ...shape },
+    ...(contextTokens === undefined ? {} : { contextTokens }),
+    files: { [BACKBONE_FILE]: await hashFile(`${path}/${BACKBONE_FILE}`) },
+  });
+}
+
+/**
+ * The sizes of the backbone of a folder, without its weights.
+ *
+ * @returns undefined where the path is no folder of this format, or not there.
+ */
+export async function readFolderShape(path: string): Promise<BackboneShape | undefined> {
+  return (await ifThere(readConfig(path)))?.backbone;
+}
+
+/** Reads what `writeBackboneFolder` wrote, or the backbone of a LongMem folder that has it. */
+export async function readBackboneFolder(path: string): Promise<BackboneCheckpoint> {
+  const config = await readConfig(path);
+  if (config.kind === "longmem" && !await exists(`${path}/${BACKBONE_FILE}`)) {
+    throw new Deno.errors.NotFound(
+      `Cannot read a backbone from folder "${path}" as it leaves its backbone out: ` +
+        `"${BACKBONE_FILE}" is missing` +
+        (config.backboneHash ? `, the hash of its tensors is ${config.backboneHash}` : ""),
+    );
+  }
+  return await readBackboneOf(path, config);
+}
+
+/** Writes a LongMem; without the backbone's weights, it is named by its hash only. */
+export async function writeLongMemFolder(path: string, longMem: LongMemFolder): Promise<void> {
+  const { backbone, sideNet, memory } = longMem;
+  const expected = sideNetTensorShapes(sideNet.shape, backbone.shape);
+  checkWeights(sideNet.weights, expected, `${path}/${SIDE_NET_FILE}`);
+  if (backbone.weights) {
+    const shapes = backboneTensorShapes(backbone.shape);
+    checkWeights(backbone.weights, shapes, `${path}/${BACKBONE_FILE}`);
+  }
+  const backboneHash = backbone.weights ? hashTensors(backbone.weights) : longMem.backboneHash;
+  await Deno.mkdir(path, { recursive: true });
+  const files: NonNullable<LongMemConfig["files"]> = {};
+  if (backbone.weights) {
+    await writeSafetensors(`${path}/${BACKBONE_FILE}`, backbone.weights);
+    files[BACKBONE_FILE] = await hashFile(`${path}/${BACKBONE_FILE}`);
+  }
+  await writeSafetensors(`${path}/${SIDE_NET_FILE}`, sideNet.weights);
+  files[SIDE_NET_FILE] = await hashFile(`${path}/${SIDE_NET_FILE}`);
+  await writeConfig(path, {
+    format: FORMAT,
+    version: VERSION,
+    kind: "longmem",
+    backbone: { ...backbone.shape },
+    ...(backbone.contextTokens === undefined ? {} : { contextTokens: backbone.contextTokens }),
+    sideNet: { ...sideNet.shape },
+    memory: { ...memory },
+    ...(backboneHash === undefined ? {} : { backboneHash }),
+    files,
+  });
+}
+
+/**
+ * Reads what `writeLongMemFolder` wrote.
+ *
+ * @param options `backboneWeights: false` leaves the backbone's weights unread.
+ */
+export async function readLongMemFolder(
+  path: string,
+  options: { backboneWeights?: boolean } = {},
+): Promise<LongMemFolder> {
+  const config = await readConfig(path);
+  if (config.kind !== "longmem") {
+    throw new InputTypeError(
+      `Cannot read a SideNet from folder "${path}" as kind must be "longmem": ` +
+        `current value is "${config.kind}"`,
+    );
+  }
+  const hasBackbone = options.backboneWeights !== false &&
+    (config.files?.[BACKBONE_FILE] !== undefined || await exists(`${path}/${BACKBONE_FILE}`));
+  const expected = sideNetTensorShapes(config.sideNet, config.backbone);
+  const weights = await readWeights(path, SIDE_NET_FILE, expected, config.files?.[SIDE_NET_FILE]);
+  return {
+    backbone: hasBackbone ? await readBackboneOf(path, config) : withoutWeights(config),
+    sideNet: { shape: config.sideNet, weights },
+    memory: config.memory,
+    ...(config.backboneHash === undefined ? {} : { backboneHash: config.backboneHash }),
+  };
+}
+
+/** Reads a folder, whichever of the two it is. */
+export async function readFolder(path: string): Promise<BackboneCheckpoint | LongMemFolder> {
+  const config = await readConfig(path);
+  return config.kind === "backbone"
+    ? await readBackboneOf(path, config)
+    : await readLongMemFolder(path);
+}
+
+async function readBackboneOf(
+  path: string,
+  config: BackboneConfig | LongMemConfig,
+): Promise<BackboneCheckpoint> {
+  const expected = backboneTensorShapes(config.backbone);
+  const weights = await readWeights(path, BACKBONE_FILE, expected, config.files?.[BACKBONE_FILE]);
+  return { ...withoutWeights(config), weights };
+}
+
+function withoutWeights(
+  config: BackboneConfig | LongMemConfig,
+): { shape: BackboneShape; contextTokens?: number } {
+  const { backbone: shape, contextTokens } = config;
+  return { shape, ...(contextTokens === undefined ? {} : { contextTokens }) };
+}
+
+async function readWeights(
+  folder: string,
+  fileName: string,
+  expected: ReadonlyMap<string, readonly number[]>,
+  recordedHash: string | undefined,
+): Promise<TensorMap> {
+  const path = `${folder}/${fileName}`;
+  using file = await openSafetensors(path);
+  checkTensorShapes(file.entries, expected, { path });
+  if (recordedHash !== undefined) {
+    const found = await hashFile(path);
+    if (found !== recordedHash) {
+      throw new InputRangeError(
+        `Cannot read "${path}" as it is not the file that "${CONFIG_FILE}" records: ` +
+          `expected SHA-256 ${recordedHash}, found ${found}`,
+      );
+    }
+  }
+  return await readFloats(path, expected.keys(), (name) => file.read(name));
+}
+
+function checkWeights(
+  weights: TensorMap,
+  expected: ReadonlyMap<string, readonly number[]>,
+  path: string,
+): void {
+  try {
+    checkTensorShapes(weights, expected, { path });
+  } catch (error) {
+    throw new InputRangeError((error as Error).message.replace("Cannot read", "Cannot write"));
+  }
+}
+
+async function writeConfig(path: string, config: BackboneConfig | LongMemConfig): Promise<void> {
+  await writeAtomically(`${path}/${CONFIG_FILE}`, JSON.stringify(config, null, 2) + "\n");
+}
+
+async function readConfig(path: string): Promise<BackboneConfig | LongMemConfig> {
+  const file = `${path}/${CONFIG_FILE}`;
+  let text: string;
+  try {
+    text = await Deno.readTextFile(file);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new Deno.errors.NotFound(
+      `Cannot read folder "${path}" as a checkpoint as "${CONFIG_FILE}" is missing`,
+    );
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new InputTypeError(
+      `Cannot read "${file}" as it is not JSON: ${(error as Error).message}`,
+    );
+  }
+  const { format, version, kind } = (value ?? {}) as Record<string, unknown>;
+  // Before the other fields: of a foreign format, every one of them would be wrong.
+  expectOneOf(file, "format", format, [FORMAT]);
+  expectOneOf(file, "version", version, [VERSION]);
+  expectOneOf(file, "kind", kind, ["backbone", "longmem"]);
+  const result = kind === "backbone"
+    ? backboneConfig.safeParse(value)
+    : longMemConfig.safeParse(value);
+  if (!result.success) throw refuse(file, value, result.error.issues[0], kind as string);
+  const config = result.data;
+  checkBackboneShape(config.backbone, file);
+  if (config.kind === "longmem") checkSideNetShape(config.sideNet, config.backbone, file);
+  return config;
+}
+
+function expectOneOf(file: string, key: string, value: unknown, allowed: unknown[]): void {
+  if (allowed.includes(value)) return;
+  throw new InputTypeError(
+    `Cannot read "${file}" as ${key} is not supported: current value is ${
+      JSON.stringify(value)
+    }, ` +
+      `allowed are ${allowed.map((one) => JSON.stringify(one)).join(", ")}`,
+  );
+}
+
+function refuse(
+  file: string,
+  config: unknown,
+  issue: z.core.$ZodIssue,
+  kind: string,
+): TypeError {
+  const path = issue.path.map(String);
+  if (issue.code === "unrecognized_keys") {
+    const allowed = keysAt(kind === "backbone" ? backboneConfig : longMemConfig, path);
+    const key = issue.keys[0];
+    const near = nearest(key, allowed);
+    return new InputTypeError(
+      `Cannot read "${file}" as key "${[...path, key].join(".")}" is unknown` +
+        (near ? `, did you mean "${near}"` : "") + `: allowed are ${allowed.join(", ")}`,
+    );
+  }
+  let value = config;
+  for (const key of path) value = (value as Record<string, unknown> | undefined)?.[key];
+  return new InputTypeError(
+    `Cannot read "${file}" as ${path.join(".")} is not allowed (${issue.message}): ` +
+      `current value is ${JSON.stringify(value)}`,
+  );
+}
+
+/** Keys that a configuration allows at a path. */
+function keysAt(schema: z.ZodObject, path: string[]): string[] {
+  let inner: unknown = schema;
+  for (const key of path) {
+    inner = (inner as z.ZodObject).shape[key];
+    if (inner instanceof z.ZodOptional) inner = inner.unwrap();
+  }
+  return Object.keys((inner as z.ZodObject).shape);
+}
+
+/** The allowed word that a misspelled one was meant to be: at most a third of it differs. */
+function nearest(word: string, allowed: string[]): string | undefined {
+  const ranked = allowed
+    .map((other) => ({ other, edits: editDistance(word.toLowerCase(), other.toLowerCase()) }))
+    .sort((a, b) => a.edits - b.edits);
+  return ranked.length > 0 && ranked[0].edits <= word.length / 3 ? ranked[0].other : undefined;
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next[j] = Math.min(replaced, row[j] + 1, next[j - 1] + 1);
+    }
+    row = next;
+  }
+  return row[b.length];
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

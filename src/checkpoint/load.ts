@@ -1,0 +1,278 @@
+import { loadBackboneWeights, type LoadedSideNet, loadSideNetWeights } from "./checkpoint.ts";
+import { checkBackboneShape, checkSideNetShape, checkTensorShapes } from "./content.ts";
+import { hashTensors } from "../formats/tensor_hash.ts";
+import {
+  type BackboneCheckpoint,
+  type BackboneShape,
+  backboneTensorShapes,
+} from "../backbone/shape.ts";
+import { allowedWords } from "../did_you_mean.ts";
+import {
+  checkMemoryConfig,
+  type IndexConfig,
+  type MemoryConfig,
+  memoryProtocols,
+  paperMemory,
+  type Protocol,
+} from "../memory/config.ts";
+import { deviceKinds, mostThreads } from "../runtime/device.ts";
+import { openDevice } from "../runtime/open_device.ts";
+import { initializeSideNet, type SideNetInitialization } from "../longmem/initialization.ts";
+import { LongMem } from "../longmem/longmem.ts";
+import {
+  type SideNetCheckpoint,
+  type SideNetShape,
+  sideNetTensorShapes,
+} from "../longmem/sidenet_shape.ts";
+import { InputRangeError, InputTypeError } from "../errors.ts";
+import { LongMemModel } from "../longmem/longmem_model.ts";
+
+/** What {@linkcode loadLongMem} puts together. */
+export interface LoadLongMemOptions {
+  /** The frozen language model: an official fairseq file, a folder or safetensors file of this project, or a read one. */
+  readonly backbone: string | BackboneCheckpoint;
+  /** Sizes that the backbone must have; a bare safetensors file does not say its `heads`. */
+  readonly backboneShape?: Partial<BackboneShape>;
+  /** The trained SideNet: an official LongMem file, a folder, a safetensors file, or a read one. By default it is initialised. */
+  readonly sidenet?: string | SideNetCheckpoint;
+  /**
+   * Sizes of the SideNet. One that is read must have them, and a bare safetensors file does not say its `memoryBlock`;
+   * for one that is initialised the defaults are {@linkcode defaultSideNetShape}'s.
+   */
+  readonly sideNetShape?: Partial<SideNetShape>;
+  /** Weights of a SideNet that is not read (default `paper`). */
+  readonly initialization?: SideNetInitialization;
+  /** Seed of a random SideNet (default 1). */
+  readonly seed?: number | string;
+  /** Fields of the memory, over the sizes that the SideNet was trained with, or else the paper's. */
+  readonly memory?: Partial<MemoryConfig>;
+  /** What decides the other fields of the memory (default `strict`). */
+  readonly protocol?: Protocol;
+  /**
+   * Engine (default `auto`: a GPU where there is one). Once `cpu` is in use, arithmetic of the whole thread takes
+   * denormal numbers (below 2.2e-308, in a Float32Array below 1.2e-38) for 0.
+   */
+  readonly device?: "auto" | "webgpu" | "cpu" | "wasm";
+  /** Threads of the `cpu` engine (default one per core). */
+  readonly threads?: number;
+}
+
+/** Every option, so that a misspelled one is found. */
+const optionNames = Object.keys(
+  {
+    backbone: true,
+    backboneShape: true,
+    sidenet: true,
+    sideNetShape: true,
+    initialization: true,
+    seed: true,
+    memory: true,
+    protocol: true,
+    device: true,
+    threads: true,
+  } satisfies Record<keyof LoadLongMemOptions, true>,
+);
+
+/** Allowed values of the memory's fields that are words. */
+const memoryWords = {
+  storage: ["float32", "float16"],
+  bank: ["shared", "per-row"],
+  eviction: ["coarse", "exact"],
+  missingChunks: ["zero-slot", "masked"],
+  reset: ["epoch", "document"],
+} as const satisfies { [Name in keyof MemoryConfig]?: readonly MemoryConfig[Name][] };
+
+/** Every field of the memory. */
+const memoryNames = ["capacityTokens", "chunkTokens", "retrievedTokens", "index"].concat(
+  Object.keys(memoryWords),
+);
+
+/** Fields of each kind of index. */
+const indexNames = {
+  exact: ["kind"],
+  hnsw: ["kind", "m", "efConstruction", "efSearch"],
+} as const satisfies Record<IndexConfig["kind"], readonly string[]>;
+
+/**
+ * Loads a LongMem: a frozen backbone, the SideNet beside it and an empty memory, on a device.
+ *
+ * @returns A model whose passes read the memory and write to it.
+ * @throws TypeError or RangeError naming the option or the file, its value and what is allowed.
+ *
+ * @example A random model remembers what it has read
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { initializeBackbone, loadLongMem } from "@longmem/lab";
+ *
+ * const shape = { layers: 4, hiddenDim: 16, heads: 2, feedForwardDim: 64, vocabSize: 50 };
+ * const model = await loadLongMem({
+ *   backbone: { shape, weights: initializeBackbone(shape, 1) }, // or the path of a checkpoint
+ *   memory: { capacityTokens: 64, chunkTokens: 4, retrievedTokens: 8 },
+ *   device: "cpu",
+ * });
+ * const tokens = Int32Array.from({ length: 16 }, (_, t) => 4 + t);
+ * const { logits } = await model.forward(tokens); // [1, 16, 50]
+ * assert.equal(logits.length, 16 * 50);
+ * assert.deepEqual(model.memoryFillChunks, [4]);
+ *
+ * await model.forward(tokens, { readOnly: true });
+ * assert.deepEqual(model.memoryFillChunks, [4]);
+ * await model.resetMemory();
+ * assert.deepEqual(model.memoryFillChunks, [0]);
+ * await model.close();
+ * ```
+ */
+export async function loadLongMem(options: LoadLongMemOptions): Promise<LongMemModel> {
+  checkNames("options", Object.keys(options), optionNames);
+  const protocol = options.protocol ?? "strict";
+  checkWord("protocol", protocol, Object.keys(memoryProtocols));
+  const device = options.device ?? "auto";
+  checkWord("device", device, deviceKinds);
+  const { threads } = options;
+  if (
+    threads !== undefined &&
+    !(Number.isSafeInteger(threads) && threads >= 1 && threads <= mostThreads)
+  ) {
+    throw new InputRangeError(
+      `Cannot load a LongMem as threads has a wrong value: current value is ${threads}, allowed are integers from 1 to ${mostThreads}`,
+    );
+  }
+  checkMemoryFields(options.memory ?? {});
+
+  const backbone = await readBackbone(options);
+  const sideNet = await readSideNet(options, backbone);
+  const memory: MemoryConfig = {
+    ...paperMemory,
+    ...memoryProtocols[protocol],
+    ...sideNet.memory,
+    ...options.memory,
+  };
+  // Batches are not known yet: the smallest that is ever written is one chunk.
+  checkMemoryConfig(memory, { rows: 1, contextTokens: memory.chunkTokens });
+  const opened = await openDevice(
+    device,
+    threads === undefined ? {} : { threads },
+  );
+  const parts = {
+    backbone,
+    sideNet: { shape: sideNet.shape, weights: sideNet.weights },
+    memory,
+  };
+  return Object.assign(new LongMem(opened, parts, { ownsDevice: true }), {
+    backboneShape: backbone.shape,
+    memory,
+  });
+}
+
+/**
+ * The SideNet's sizes in the paper's proportions: one layer for two blocks, memory read by the layer at 17/24 of its
+ * depth (rounded down: layer 8 of 12), and the block cached from which that layer is initialised (17 of 24), so that its
+ * queries meet keys of their own space.
+ *
+ * @param given Sizes that are to be others.
+ */
+export function defaultSideNetShape(
+  backbone: BackboneShape,
+  given: Partial<SideNetShape> = {},
+): SideNetShape {
+  const reductionFactor = given.reductionFactor ?? 2;
+  const layers = given.layers ?? Math.trunc(backbone.layers / reductionFactor);
+  const reader = Math.trunc(17 * layers / 24);
+  const memoryBlock = given.memoryBlock ??
+    reductionFactor * reader + Math.min(1, reductionFactor - 1);
+  return { layers, reductionFactor, memoryBlock };
+}
+
+async function readBackbone(options: LoadLongMemOptions): Promise<BackboneCheckpoint> {
+  const { backbone, backboneShape } = options;
+  if (typeof backbone === "string") {
+    return await loadBackboneWeights(backbone, backboneShape ? { shape: backboneShape } : {});
+  }
+  if (!(backbone?.weights instanceof Map)) {
+    throw new InputTypeError(
+      `Cannot load a LongMem as backbone must be a path or { shape, weights }: ` +
+        `current value is ${JSON.stringify(backbone)}`,
+    );
+  }
+  checkBackboneShape(backbone.shape, "backbone");
+  checkTensorShapes(backbone.weights, backboneTensorShapes(backbone.shape), { path: "backbone" });
+  return backbone;
+}
+
+async function readSideNet(
+  options: LoadLongMemOptions,
+  backbone: BackboneCheckpoint,
+): Promise<LoadedSideNet> {
+  const { sidenet, sideNetShape = {}, initialization, seed = 1 } = options;
+  if (sidenet === undefined) {
+    const shape = defaultSideNetShape(backbone.shape, sideNetShape);
+    checkSideNetShape(shape, backbone.shape, "sideNetShape");
+    return {
+      shape,
+      weights: initializeSideNet(shape, backbone, initialization ?? { kind: "paper" }, seed),
+    };
+  }
+  if (initialization !== undefined) {
+    throw new InputTypeError(
+      `Cannot load a LongMem as initialization must be left out where sidenet is given: ` +
+        `current value is ${JSON.stringify(initialization)}`,
+    );
+  }
+  if (typeof sidenet === "string") {
+    return await loadSideNetWeights(sidenet, backbone.shape, {
+      shape: sideNetShape,
+      backboneHash: hashTensors(backbone.weights),
+    });
+  }
+  if (!(sidenet?.weights instanceof Map)) {
+    throw new InputTypeError(
+      `Cannot load a LongMem as sidenet must be a path or { shape, weights }: ` +
+        `current value is ${JSON.stringify(sidenet)}`,
+    );
+  }
+  checkSideNetShape(sidenet.shape, backbone.shape, "sidenet");
+  const shapes = sideNetTensorShapes(sidenet.shape, backbone.shape);
+  checkTensorShapes(sidenet.weights, shapes, { path: "sidenet" });
+  return sidenet;
+}
+
+function checkMemoryFields(memory: Partial<MemoryConfig>): void {
+  checkNames("memory", Object.keys(memory), memoryNames);
+  for (const [name, words] of Object.entries(memoryWords)) {
+    const value = memory[name as keyof typeof memoryWords];
+    if (value !== undefined) checkWord(`memory.${name}`, value, words);
+  }
+  const { index } = memory;
+  if (index === undefined) return;
+  checkWord("memory.index.kind", index.kind, Object.keys(indexNames));
+  checkNames("memory.index", Object.keys(index), indexNames[index.kind]);
+  for (const name of indexNames[index.kind].slice(1)) {
+    const value = (index as unknown as Record<string, unknown>)[name];
+    if (!Number.isSafeInteger(value) || value as number < 1) {
+      throw new InputRangeError(
+        `Cannot load a LongMem as memory.index.${name} must be a positive integer: current value is ${value}`,
+      );
+    }
+  }
+}
+
+function checkNames(where: string, names: readonly string[], allowed: readonly string[]): void {
+  const unknown = names.find((name) => !allowed.includes(name));
+  if (unknown !== undefined) {
+    throw new InputTypeError(
+      `Cannot load a LongMem as ${where} have no field "${unknown}": ${
+        allowedWords(unknown, allowed)
+      }`,
+    );
+  }
+}
+
+function checkWord(name: string, value: string, allowed: readonly string[]): void {
+  if (!allowed.includes(value)) {
+    throw new InputTypeError(
+      `Cannot load a LongMem as ${name} is unknown: current value is ${JSON.stringify(value)}, ${
+        allowedWords(String(value), allowed)
+      }`,
+    );
+  }
+}

@@ -1,0 +1,193 @@
+/**
+ * What evaluations see of a model: rows that read documents segment by segment. They never know which model they score.
+ */
+import {
+  type Batch,
+  type Network,
+  remembers,
+  type RetrievedChunks,
+} from "../../longmem/longmem.ts";
+import type { Segment } from "../../text/segments.ts";
+import { InputRangeError } from "../../errors.ts";
+import type { LongMemModel } from "../../longmem/longmem_model.ts";
+
+/** The next segment of every row. */
+export interface SegmentRows {
+  /** Token ids [B, T], row by row. */
+  readonly tokens: Int32Array;
+  /** The id that follows each [B, T]. */
+  readonly targets: Int32Array;
+  /** Rows B. */
+  readonly rows: number;
+}
+
+/** A model that reads documents side by side, each in a row of its own. */
+export interface LanguageModel {
+  /** Name in results. */
+  readonly name: string;
+  /**
+   * Begins a document in a row: what the row has read before is forgotten.
+   *
+   * @param document Number of the document in the evaluation's list.
+   */
+  startDocument(row: number, document: number): Promise<void>;
+  /**
+   * Reads the next segment of every row.
+   *
+   * @returns Negative log-likelihood of each target given everything the row has read, in nats [B, T].
+   */
+  score(segment: SegmentRows): Promise<Float32Array>;
+}
+
+/** What a model says of the targets of a batch. */
+export interface Choices {
+  /** Negative log-likelihood of each target, in nats [B, T]. */
+  readonly nll: Float32Array;
+  /** The most likely token of the whole vocabulary in the place of each target [B, T]. */
+  readonly choices: Int32Array;
+  /** Rank of each target in the whole vocabulary, from 1: one more than the tokens that are more likely [B, T]. */
+  readonly ranks?: Int32Array;
+}
+
+/** A model that can also be asked which token it would have named. */
+export interface ChoosingModel extends LanguageModel {
+  /** Reads the next segment of every row, as `score` does. */
+  choose(segment: SegmentRows): Promise<Choices>;
+}
+
+/**
+ * A model that can be asked about what it has read: prompts are answered from all that a row has read, one after the
+ * other, and change nothing of it.
+ */
+export interface PromptedModel extends ChoosingModel {
+  /** Reads the next segment of every row without saying anything of it: its `targets` are not looked at. */
+  read(segment: Pick<SegmentRows, "tokens" | "rows">): Promise<void>;
+  /** Says what follows in a prompt of every row, as `choose` does, but leaves what the rows have read as it is. */
+  ask(prompt: SegmentRows): Promise<Choices>;
+  /**
+   * Which chunks of what the rows have read a memory returns at each position of the prompts; absent where the model has no
+   * such memory, or what is in it is not what the row has read.
+   */
+  retrieves?(prompt: Pick<SegmentRows, "tokens" | "rows">): Promise<RetrievedChunks>;
+}
+
+/** What an evaluation asks of a LongMem. */
+export interface ScoredLongMem extends Pick<LongMemModel, "score" | "remember" | "resetMemory"> {
+  /** Scores, and says which token is most likely to follow each. */
+  choose(
+    tokens: Int32Array,
+    targets: Int32Array,
+    options?: Batch & { network?: Network },
+  ): Promise<Choices>;
+  /** Says which chunks of its memory the tokens of a batch would read; absent where that is not asked. */
+  retrieved?(tokens: Int32Array, options?: { batch?: number }): Promise<RetrievedChunks>;
+}
+
+/**
+ * What evaluations ask of one network of a LongMem; memory is reset where a document begins.
+ *
+ * @param name Name in results.
+ */
+export function languageModel(
+  name: string,
+  model: ScoredLongMem,
+  network: Network,
+): PromptedModel {
+  return {
+    name,
+    startDocument: (row) => model.resetMemory([row]),
+    score: ({ tokens, targets, rows }) => model.score(tokens, targets, { batch: rows, network }),
+    choose: ({ tokens, targets, rows }) => model.choose(tokens, targets, { batch: rows, network }),
+    read: ({ tokens, rows }) =>
+      remembers(network) ? model.remember(tokens, { batch: rows }) : Promise.resolve(),
+    ask: ({ tokens, targets, rows }) =>
+      model.choose(tokens, targets, { batch: rows, network, readOnly: true }),
+    ...(network === "longmem" && model.retrieved && {
+      retrieves: ({ tokens, rows }) => model.retrieved!(tokens, { batch: rows }),
+    }),
+  };
+}
+
+/** What of a segment can be read: its tokens [T], as far as they are not padding. */
+export type ReadableSegment = Pick<Segment, "targetTokens"> & { readonly tokens: Int32Array };
+
+/** What can be read in a document's place. */
+export interface ReadableDocument {
+  readonly segments: readonly ReadableSegment[];
+}
+
+/** A text of segments without padding. */
+export function readableText(segments: readonly Int32Array[]): ReadableDocument {
+  return { segments: segments.map((tokens) => ({ tokens, targetTokens: tokens.length })) };
+}
+
+/**
+ * The document that follows each in a list; the first one follows the last.
+ *
+ * @throws RangeError if there is no other document.
+ */
+export function nextDocuments<Document>(documents: readonly Document[]): Document[] {
+  if (documents.length < 2) {
+    throw new InputRangeError(
+      `Cannot read another document as there is none: current number of documents is ${documents.length}, allowed are 2 and more`,
+    );
+  }
+  return documents.map((_, i) => documents[(i + 1) % documents.length]);
+}
+
+/**
+ * A control: every document is scored with the memory of another one, of which as much has been written as
+ * the document itself would have written by then; a shorter one is read again and again, without its padded end.
+ *
+ * @param others What is read in the place of each document, in segments as long as the document's own. Reading throws a
+ * RangeError where they are not, or where there are none: else the memory would hold what the document itself tells.
+ */
+export function otherDocumentModel(
+  name: string,
+  model: ScoredLongMem,
+  others: readonly ReadableDocument[],
+): PromptedModel {
+  const written = others.map(({ segments }) => {
+    const whole = segments.filter(({ tokens, targetTokens }) => targetTokens === tokens.length);
+    if (whole.length > 0) return whole.map(({ tokens }) => tokens);
+    return segments.map(({ tokens, targetTokens }) =>
+      tokens.map((_, t) => tokens[t % targetTokens])
+    );
+  });
+  const reading = new Map<number, { other: readonly Int32Array[]; segment: number }>();
+  const options = (rows: number) => ({ batch: rows, network: "longmem", readOnly: true } as const);
+  const rememberOthers = async ({ tokens, rows }: Pick<SegmentRows, "tokens" | "rows">) => {
+    const T = tokens.length / rows;
+    const remembered = Int32Array.from(tokens);
+    for (const [row, place] of reading) {
+      const segment: Int32Array | undefined = place.other[place.segment++ % place.other.length];
+      if (segment?.length !== T) {
+        throw new InputRangeError(
+          `Cannot read another document as its segments must be as long as the document's own: ` +
+            `current lengths are ${segment?.length ?? "none"} and ${T}`,
+        );
+      }
+      remembered.set(segment, row * T);
+    }
+    await model.remember(remembered, { batch: rows });
+  };
+  return {
+    name,
+    async startDocument(row, document) {
+      reading.set(row, { other: written[document], segment: 0 });
+      await model.resetMemory([row]);
+    },
+    async score(segment) {
+      const nll = await model.score(segment.tokens, segment.targets, options(segment.rows));
+      await rememberOthers(segment);
+      return nll;
+    },
+    async choose(segment) {
+      const scores = await model.choose(segment.tokens, segment.targets, options(segment.rows));
+      await rememberOthers(segment);
+      return scores;
+    },
+    read: rememberOthers,
+    ask: ({ tokens, targets, rows }) => model.choose(tokens, targets, options(rows)),
+  };
+}

@@ -1,0 +1,106 @@
+/**
+ * Memories that are encoded once. What a text leaves in a memory depends on the frozen backbone and on nothing that is
+ * trained, so that every SideNet beside it, and every question about the text, can read the same.
+ */
+import { createHash } from "node:crypto";
+import type { LongMem } from "../../longmem/longmem.ts";
+import type { SavedBank } from "../../memory/memory_bank.ts";
+import type { ScoredLongMem } from "./language_model.ts";
+import type { BackboneCheckpoint } from "../../backbone/shape.ts";
+
+/** Bytes that encoded memories take at most on the host; those beyond are encoded each time. */
+const defaultMaxBytes = 2 ** 31;
+
+/** What of a LongMem is used to encode once. */
+type RememberingLongMem =
+  & ScoredLongMem
+  & Pick<LongMem, "parts" | "saveMemory" | "restoreMemory" | "retrieved">;
+
+/** The memories that one backbone has encoded in this process. */
+export class EncodedMemories {
+  readonly #backbone: BackboneCheckpoint;
+  readonly #maxBytes: number;
+  readonly #saved = new Map<string, SavedBank>();
+  #bytes = 0;
+  #encoded = 0;
+
+  /** Begins with none; `maxBytes` bounds what all together may take (default 2 GiB). */
+  constructor(backbone: BackboneCheckpoint, options: { maxBytes?: number } = {}) {
+    this.#backbone = backbone;
+    this.#maxBytes = options.maxBytes ?? defaultMaxBytes;
+  }
+
+  /** How many texts have been encoded, rather than put back. */
+  get encoded(): number {
+    return this.#encoded;
+  }
+
+  /**
+   * A model that encodes only what no model of this backbone has encoded before with the same memory. It remembers one
+   * text at a time, in batches of one row, and encodes it when it is first asked.
+   *
+   * @throws {TypeError} If the model has another backbone.
+   */
+  keep(model: RememberingLongMem): ScoredLongMem {
+    if (model.parts.backbone !== this.#backbone) {
+      throw new TypeError("Cannot keep the memories of a model that has another backbone");
+    }
+    const { blockMemory, memorizing } = model.parts;
+    if (blockMemory || memorizing) return model; // several memories, or one that trained weights write
+    /** What is to be read since the memory was emptied; undefined once the model has read it. */
+    let waiting: Int32Array[] | undefined;
+    const read = async () => {
+      if (!waiting) return;
+      const segments = waiting;
+      waiting = undefined;
+      await this.#read(model, segments);
+    };
+    return {
+      async resetMemory(rows) {
+        waiting = [];
+        await model.resetMemory(rows);
+      },
+      async remember(tokens, options = {}) {
+        if (waiting && (options.batch ?? 1) === 1) {
+          waiting.push(tokens.slice());
+          return;
+        }
+        await read();
+        await model.remember(tokens, options);
+      },
+      async score(tokens, targets, options) {
+        await read();
+        return await model.score(tokens, targets, options);
+      },
+      async choose(tokens, targets, options) {
+        await read();
+        return await model.choose(tokens, targets, options);
+      },
+      async retrieved(tokens, options) {
+        await read();
+        return await model.retrieved(tokens, options);
+      },
+    };
+  }
+
+  async #read(model: RememberingLongMem, segments: readonly Int32Array[]): Promise<void> {
+    if (segments.length === 0) return;
+    const { sideNet, memory } = model.parts;
+    const hash = createHash("sha256").update(JSON.stringify([sideNet?.shape.memoryBlock, memory]));
+    for (const { buffer, byteOffset, byteLength, length } of segments) {
+      hash.update(`${length}\n`).update(new Uint8Array(buffer, byteOffset, byteLength));
+    }
+    const key = hash.digest("hex");
+    const known = this.#saved.get(key);
+    if (known) return await model.restoreMemory(known);
+    for (const segment of segments) await model.remember(segment);
+    this.#encoded++;
+    const saved = await model.saveMemory();
+    if (!saved) return;
+    const bytes = Object.values(saved.tensors).reduce((sum, { data }) => sum + data.byteLength, 0);
+    // The first are kept, not the last: evaluations go through their texts from the first to the last, again and again.
+    if (this.#bytes + bytes > this.#maxBytes) return;
+    this.#bytes += bytes;
+    this.#saved.set(key, saved);
+  }
+}

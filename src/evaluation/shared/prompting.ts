@@ -1,0 +1,344 @@
+/**
+ * Prompting for evaluations: a model reads a text, segment by segment, and is then asked prompts about it, none of which
+ * changes what it has read. What a model answers depends on the item alone, not on those beside it.
+ */
+import type { RetrievedChunks } from "../../longmem/longmem.ts";
+import type { PromptedModel } from "./language_model.ts";
+import { InputRangeError } from "../../errors.ts";
+
+/** Tokens of which the likelihood is asked, behind a local context. */
+export interface Prompt {
+  /** Local context and scored tokens, one after the other; at least one token is not scored. */
+  readonly tokens: Int32Array;
+  /** Tokens at the end that are scored. */
+  readonly scored: number;
+}
+
+/** A text, and prompts about it. */
+export interface PromptedItem {
+  /**
+   * What is read first: segments of one length T, the same for all items, of which the last may be shorter where memory is
+   * shared, and T another for each item; empty: nothing.
+   */
+  readonly reading: readonly Int32Array[];
+  /** What is then asked. */
+  readonly prompts: readonly Prompt[];
+}
+
+/** What a model says of the scored tokens of a prompt. */
+export interface PromptScore {
+  /** Negative log-likelihood of each scored token given all before it, in nats. */
+  readonly nll: Float32Array;
+  /** The most likely token of the whole vocabulary in the place of each scored token. */
+  readonly choices: Int32Array;
+  /** Rank of each scored token in the whole vocabulary, from 1, where the model says it. */
+  readonly ranks?: Int32Array;
+  /** What the positions before the scored tokens retrieve [H, scored, n], where it was asked for. */
+  readonly retrieved?: RetrievedChunks;
+}
+
+/** How prompts are asked. */
+export interface PromptOptions {
+  /**
+   * Rows side by side. Where `memory` is per-row, each has an item of its own; where it is shared, all ask about the
+   * same item, which is read once.
+   */
+  readonly rows: number;
+  /** Whether a row reads for itself alone, or for all. */
+  readonly memory: "per-row" | "shared";
+  /** Token that stands where a row has no more tokens. */
+  readonly pad: number;
+  /** Whether a model that retrieves is asked for what it retrieves, too. */
+  readonly retrieved?: boolean;
+  /** Aborts between batches; its reason is thrown. */
+  readonly signal?: AbortSignal;
+  /** Told after each batch of prompts: prompts asked so far. */
+  readonly onPrompts?: (asked: number, total: number) => void;
+}
+
+/** Prompts are padded to a multiple of this, so that those of many lengths share a graph. */
+const lengthStep = 64;
+
+/**
+ * Asks all prompts of all items.
+ *
+ * @returns For each item, in order, the scores of its prompts, in order.
+ * @throws {RangeError} If a prompt has nothing to score, or nothing before it, segments differ in length, or a likelihood is
+ * not a number.
+ *
+ * @example Which of two endings is likelier, with a text in memory
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { askPrompts, initializeBackbone, languageModel, loadLongMem } from "@longmem/lab";
+ *
+ * const shape = { layers: 4, hiddenDim: 16, heads: 2, feedForwardDim: 64, vocabSize: 50 };
+ * const model = await loadLongMem({
+ *   backbone: { shape, weights: initializeBackbone(shape, 1) }, // or the path of a checkpoint
+ *   memory: { capacityTokens: 64, chunkTokens: 4, retrievedTokens: 8 },
+ *   device: "cpu",
+ * });
+ * const text = [4, 20].map((first) => Int32Array.from({ length: 16 }, (_, t) => first + t));
+ * const prompts = [[7, 8], [30, 31]].map((end) => ({ tokens: Int32Array.of(5, 6, ...end), scored: 2 }));
+ * const [answers] = await askPrompts(
+ *   languageModel("mine", model, "longmem"),
+ *   [{ reading: text, prompts }],
+ *   { rows: 1, memory: "per-row", pad: 1 },
+ * );
+ * const nats = answers.map(({ nll }) => nll[0] + nll[1]);
+ * assert.ok(nats[0] > 0 && nats[0] !== nats[1]);
+ * await model.close();
+ * ```
+ */
+export async function askPrompts(
+  model: PromptedModel,
+  items: readonly PromptedItem[],
+  options: PromptOptions,
+): Promise<PromptScore[][]> {
+  checkItems(items, options.memory);
+  const total = items.reduce((sum, { prompts }) => sum + prompts.length, 0);
+  const scores: PromptScore[][] = items.map(() => []);
+  let asked = 0;
+  /** Asks one prompt in each row, or none. */
+  const ask = async (rows: readonly (Asked | undefined)[]) => {
+    options.signal?.throwIfAborted();
+    const answers = await askBatch(
+      model,
+      rows.map((row) => row && items[row.item].prompts[row.prompt]),
+      options,
+    );
+    rows.forEach((row, i) => {
+      if (!row) return;
+      scores[row.item][row.prompt] = answers[i]!;
+      asked++;
+    });
+    options.onPrompts?.(asked, total);
+  };
+
+  const { rows, memory } = options;
+  switch (memory) {
+    case "per-row": {
+      // Texts of one length side by side, so that no row waits for another.
+      const order = [...items.keys()].sort((a, b) =>
+        items[b].reading.length - items[a].reading.length || a - b
+      );
+      for (let start = 0; start < order.length; start += rows) {
+        const group = Array.from({ length: rows }, (_, row) => order.at(start + row));
+        await readItems(model, group, items, options);
+        const prompts = group.map((item) => item === undefined ? 0 : items[item].prompts.length);
+        for (let prompt = 0; prompt < Math.max(...prompts); prompt++) {
+          await ask(
+            group.map((item, row) => prompt < prompts[row] ? { item: item!, prompt } : undefined),
+          );
+        }
+      }
+      break;
+    }
+    case "shared":
+      for (const [item, { prompts }] of items.entries()) {
+        await readItems(model, [item], items, options);
+        const order = byLength(prompts);
+        for (let start = 0; start < order.length; start += rows) {
+          await ask(order.slice(start, start + rows).map((prompt) => ({ item, prompt })));
+        }
+      }
+      break;
+    default:
+      memory satisfies never;
+  }
+  return scores;
+}
+
+/** Numbers of prompts, long ones first: prompts of about one length side by side have few tokens of padding. */
+function byLength(prompts: readonly { readonly tokens: Int32Array }[]): number[] {
+  return [...prompts.keys()].sort((a, b) =>
+    prompts[b].tokens.length - prompts[a].tokens.length || a - b
+  );
+}
+
+/** A text, and prompts that are to be continued. */
+export interface ContinuedItem {
+  /** What is read first, as in {@linkcode PromptedItem}. */
+  readonly reading: readonly Int32Array[];
+  /** Token ids of each prompt, at least one. */
+  readonly prompts: readonly Int32Array[];
+}
+
+/** How prompts are continued. */
+export interface ContinueOptions extends Omit<PromptOptions, "memory"> {
+  /** Tokens of a continuation at most. */
+  readonly maxTokens: number;
+  /** Whether a continuation ends with these tokens, the last of which was just named. */
+  readonly ends: (tokens: readonly number[]) => boolean;
+}
+
+/**
+ * Continues all prompts of all items greedily, token by token, the most likely one of the whole vocabulary each time.
+ * Every item is read once, and all its prompts read that memory. There is no cache of keys: every token takes a pass over
+ * its prompt, so that continuations had better be short.
+ *
+ * @returns For each item, in order, the continuations of its prompts, in order, with the token that ended them.
+ * @throws {RangeError} If a prompt is empty, segments differ in length, or a likelihood is not a number.
+ */
+export async function continuePrompts(
+  model: PromptedModel,
+  items: readonly ContinuedItem[],
+  options: ContinueOptions,
+): Promise<number[][][]> {
+  const { rows, pad, maxTokens, ends, signal, onPrompts } = options;
+  const asked = items.map(({ reading, prompts }): PromptedItem => ({
+    reading,
+    prompts: prompts.map((tokens) => ({ tokens: withNext(tokens, [], pad), scored: 1 })),
+  }));
+  checkItems(asked, "shared");
+  const total = items.reduce((sum, { prompts }) => sum + prompts.length, 0);
+  const continued = items.map(({ prompts }) => prompts.map((): number[] => []));
+  let done = 0;
+  for (const [item, { prompts }] of asked.entries()) {
+    await readItems(model, [item], asked, options);
+    const order = byLength(prompts);
+    for (let start = 0; start < order.length; start += rows) {
+      const batch = order.slice(start, start + rows);
+      let open = batch;
+      for (let token = 0; token < maxTokens && open.length > 0; token++) {
+        signal?.throwIfAborted();
+        const answers = await askBatch(
+          model,
+          open.map((prompt) => ({
+            tokens: withNext(items[item].prompts[prompt], continued[item][prompt], pad),
+            scored: 1,
+          })),
+          { pad },
+        );
+        open.forEach((prompt, row) => continued[item][prompt].push(answers[row]!.choices[0]));
+        open = open.filter((prompt) => !ends(continued[item][prompt]));
+      }
+      done += batch.length;
+      onPrompts?.(done, total);
+    }
+  }
+  return continued;
+}
+
+/** A prompt with its continuation so far, and a place for the next token, in which it does not matter what stands. */
+function withNext(prompt: Int32Array, continued: readonly number[], pad: number): Int32Array {
+  return Int32Array.of(...prompt, ...continued, pad);
+}
+
+/** A prompt by its numbers. */
+interface Asked {
+  readonly item: number;
+  readonly prompt: number;
+}
+
+/** Reads the texts of items side by side; all end together, so that the last of them is read just before the prompts. */
+async function readItems(
+  model: PromptedModel,
+  rows: readonly (number | undefined)[],
+  items: readonly PromptedItem[],
+  { pad, signal }: Pick<PromptOptions, "pad" | "signal">,
+): Promise<void> {
+  const readings = rows.map((item) => item === undefined ? undefined : items[item].reading);
+  const steps = Math.max(...readings.map((reading) => reading?.length ?? 0));
+  for (let step = 0; step <= steps; step++) {
+    for (const [row, reading] of readings.entries()) {
+      // What the row has read before, if anything, is of another item.
+      if (reading && step === steps - reading.length) await model.startDocument(row, rows[row]!);
+    }
+    if (step === steps) break;
+    signal?.throwIfAborted();
+    const segments = readings.map((reading) => reading?.[step - (steps - reading.length)]);
+    const T = segments.find((segment) => segment)!.length;
+    const tokens = new Int32Array(rows.length * T).fill(pad);
+    segments.forEach((segment, row) => segment && tokens.set(segment, row * T));
+    await model.read({ tokens, rows: rows.length });
+  }
+}
+
+/** Asks a prompt in each row, or none. */
+async function askBatch(
+  model: PromptedModel,
+  prompts: readonly (Prompt | undefined)[],
+  { pad, retrieved: asksRetrieved }: Pick<PromptOptions, "pad" | "retrieved">,
+): Promise<(PromptScore | undefined)[]> {
+  const longest = Math.max(...prompts.map((prompt) => prompt?.tokens.length ?? 0));
+  const T = Math.ceil((longest - 1) / lengthStep) * lengthStep, rows = prompts.length;
+  const tokens = new Int32Array(rows * T).fill(pad), targets = new Int32Array(rows * T).fill(pad);
+  prompts.forEach((prompt, row) => {
+    if (!prompt) return;
+    tokens.set(prompt.tokens.subarray(0, -1), row * T);
+    targets.set(prompt.tokens.subarray(1), row * T);
+  });
+  const { nll, choices, ranks } = await model.ask({ tokens, targets, rows });
+  const retrieved = asksRetrieved ? await model.retrieves?.({ tokens, rows }) : undefined;
+  return prompts.map((prompt, row) => {
+    if (!prompt) return undefined;
+    const end = row * T + prompt.tokens.length - 1, start = end - prompt.scored;
+    const scored = nll.slice(start, end);
+    if (scored.some(Number.isNaN)) {
+      throw new InputRangeError(
+        `Cannot take the answer of a model as a likelihood that it gives is not a number: ` +
+          `current values are ${scored.join(", ")} nats`,
+      );
+    }
+    return {
+      nll: scored,
+      choices: choices.slice(start, end),
+      ...(ranks && { ranks: ranks.slice(start, end) }),
+      ...(retrieved && {
+        retrieved: retrievedAt(retrieved, row, { start: start - row * T, end: end - row * T }),
+      }),
+    };
+  });
+}
+
+/** What some positions of a row retrieve. */
+function retrievedAt(
+  { ages, heads, positions, chunks }: RetrievedChunks,
+  row: number,
+  { start, end }: { start: number; end: number },
+): RetrievedChunks {
+  const ofHeads = Array.from({ length: heads }, (_, h) => {
+    const first = (row * heads + h) * positions;
+    return [...ages.subarray((first + start) * chunks, (first + end) * chunks)];
+  });
+  return { ages: Int32Array.from(ofHeads.flat()), heads, positions: end - start, chunks };
+}
+
+function checkItems(items: readonly PromptedItem[], memory: PromptOptions["memory"]): void {
+  items.forEach((item, i) => checkItem(item, i, memory));
+  if (memory === "shared") return;
+  const read = items.filter(({ reading }) => reading.length > 0);
+  const other = read.find(({ reading }) => reading[0].length !== read[0].reading[0].length);
+  if (!other) return;
+  throw new InputRangeError(
+    `Cannot read items side by side as their segments must have one length: ` +
+      `current lengths are ${read[0].reading[0].length} and ${other.reading[0].length}`,
+  );
+}
+
+function checkItem(
+  { reading, prompts }: PromptedItem,
+  item: number,
+  memory: PromptOptions["memory"],
+): void {
+  const other = reading.find(({ length }, i) =>
+    length === 0 || length > reading[0].length ||
+    (length < reading[0].length && !(memory === "shared" && i === reading.length - 1))
+  );
+  if (other) {
+    throw new InputRangeError(
+      `Cannot read item ${item} as its segments must have one length${
+        memory === "shared" ? ", or the last a shorter one" : ""
+      }: ` +
+        `current lengths are ${reading[0].length} and ${other.length}`,
+    );
+  }
+  for (const { tokens, scored } of prompts) {
+    if (!(Number.isInteger(scored) && scored >= 1 && scored < tokens.length)) {
+      throw new InputRangeError(
+        `Cannot ask a prompt of item ${item} as it must have a token to score and one before it: ` +
+          `current values are ${scored} scored of ${tokens.length} tokens`,
+      );
+    }
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * Reading for evaluations: whole documents from their beginning, in segments that do not overlap, several side by side.
+ * What each row reads depends on its document alone.
+ */
+import type { DocumentSegments, Segment } from "../../text/segments.ts";
+import type { LanguageModel, SegmentRows } from "./language_model.ts";
+
+/** How documents are read. */
+export interface ReadOptions {
+  /** Documents read side by side. */
+  readonly rows: number;
+  /** Token that stands in rows without a document. */
+  readonly pad: number;
+  readonly signal?: AbortSignal;
+  /** Told after each batch of segments: targets read so far. */
+  readonly onTargets?: (read: number, total: number) => void;
+}
+
+/** A segment that has been read. */
+export interface ReadSegment {
+  /** Number of its document in the list. */
+  readonly document: number;
+  /** Number of the segment in its document. */
+  readonly segment: number;
+  /** The segment itself. */
+  readonly content: Segment;
+  /** Its first position in the batch [B*T]. */
+  readonly offset: number;
+}
+
+/**
+ * Reads all documents, long ones first so that rows stay busy. The model is told where a document begins, and
+ * reads its segments in order.
+ *
+ * @param documents Documents whose segments have the same number of tokens T.
+ * @param pass.read Has the model read the next segment of every row.
+ * @param pass.take Told of each segment that a batch held, with what `read` gave for the batch.
+ */
+export async function readDocuments<Scores>(
+  model: Pick<LanguageModel, "startDocument">,
+  documents: readonly DocumentSegments[],
+  options: ReadOptions,
+  pass: {
+    read: (batch: SegmentRows) => Promise<Scores>;
+    take: (scores: Scores, segment: ReadSegment) => void;
+  },
+): Promise<void> {
+  const { rows, pad, signal } = options;
+  const waiting = documents.map((_, i) => i).sort((a, b) =>
+    documents[b].targetTokens - documents[a].targetTokens
+  );
+  const reading: ({ document: number; segment: number } | undefined)[] = Array.from({
+    length: rows,
+  }, () => undefined);
+  const T = documents[0]?.segments[0].tokens.length ?? 0;
+  const total = documents.reduce((sum, { targetTokens }) => sum + targetTokens, 0);
+  let read = 0;
+
+  while (true) {
+    for (let row = 0; row < rows; row++) {
+      if (reading[row] || waiting.length === 0) continue;
+      const document = waiting.shift()!;
+      reading[row] = { document, segment: 0 };
+      await model.startDocument(row, document);
+    }
+    if (reading.every((place) => !place)) break;
+    signal?.throwIfAborted();
+    const tokens = new Int32Array(rows * T).fill(pad), targets = new Int32Array(rows * T).fill(pad);
+    reading.forEach((place, row) => {
+      if (!place) return;
+      const segment = documents[place.document].segments[place.segment];
+      tokens.set(segment.tokens, row * T);
+      targets.set(segment.targets, row * T);
+    });
+    const scores = await pass.read({ tokens, targets, rows });
+    reading.forEach((place, row) => {
+      if (!place) return;
+      const { segments } = documents[place.document];
+      const content = segments[place.segment];
+      pass.take(scores, { ...place, content, offset: row * T });
+      read += content.targetTokens;
+      if (++place.segment === segments.length) reading[row] = undefined;
+    });
+    options.onTargets?.(read, total);
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * Files of bytes, read by range, so that a checkpoint of gigabytes is never in memory as a whole.
+ */
+import { maxTransferBytes } from "../files.ts";
+import { InputRangeError, InputTypeError } from "../errors.ts";
+
+/** An open file read by ranges; close it with `using`. */
+export class ByteFile implements Disposable {
+  /** Path as it was given, for messages. */
+  readonly path: string;
+  /** Size in bytes when it was opened. */
+  readonly sizeBytes: number;
+  #file: Deno.FsFile;
+  /** Reads share one file position, so they queue. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  private constructor(path: string, sizeBytes: number, file: Deno.FsFile) {
+    this.path = path;
+    this.sizeBytes = sizeBytes;
+    this.#file = file;
+  }
+
+  /** Opens a file; a missing one and a folder are `Deno.errors.NotFound` and a `TypeError` that name it. */
+  static async open(path: string): Promise<ByteFile> {
+    let file: Deno.FsFile;
+    try {
+      file = await Deno.open(path, { read: true });
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) {
+        throw new Deno.errors.NotFound(`Cannot read "${path}" as there is no such file`);
+      }
+      throw error;
+    }
+    try {
+      const { size, isFile } = await file.stat();
+      if (!isFile) throw new InputTypeError(`Cannot read "${path}" as it is not a regular file`);
+      return new ByteFile(path, size, file);
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+  }
+
+  /** Reads exactly `lengthBytes` bytes at an offset into a new buffer; a file that ends before is a `RangeError`. */
+  async read(offset: number, lengthBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+    // Checked before the buffer is made: a hostile length must not reserve memory.
+    if (offset < 0 || lengthBytes < 0 || offset + lengthBytes > this.sizeBytes) {
+      throw new InputRangeError(
+        `Cannot read "${this.path}" as it is too short: bytes ${offset} to ${
+          offset + lengthBytes
+        } ` +
+          `are needed, the file has ${this.sizeBytes}`,
+      );
+    }
+    const result = this.#last.then(async () => {
+      const bytes = new Uint8Array(lengthBytes);
+      if (lengthBytes > 0) await this.#file.seek(offset, Deno.SeekMode.Start);
+      let filled = 0;
+      while (filled < lengthBytes) {
+        const end = Math.min(filled + maxTransferBytes, lengthBytes);
+        const count = await this.#file.read(bytes.subarray(filled, end));
+        if (count === null) {
+          throw new InputRangeError(
+            `Cannot read "${this.path}" as it became shorter while it was read: ` +
+              `${lengthBytes} bytes at ${offset} are needed, ${filled} were found`,
+          );
+        }
+        filled += count;
+      }
+      return bytes;
+    });
+    this.#last = result.catch(() => {});
+    return await result;
+  }
+
+  /** Closes the file. */
+  [Symbol.dispose](): void {
+    this.#file.close();
+  }
+}

@@ -1,0 +1,413 @@
+/**
+ * Reads the pickles inside torch checkpoints as data. A pickle is a program for a stack machine; this
+ * machine knows the instructions that `torch.save` emits (protocol 2) and no function but those it is
+ * given. Nothing is looked up or executed: every other name and instruction is refused with its position.
+ */
+import { InputTypeError } from "../errors.ts";
+
+/** A value of a pickle. Dictionaries are maps, so that no key can reach a prototype. */
+export type PickleValue =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | PickleValue[]
+  | Map<PickleValue, PickleValue>
+  | PickleTuple
+  | PickleNamespace
+  | PickleGlobal
+  | PickleOpaque;
+
+/** A Python tuple. */
+export class PickleTuple {
+  /** Makes a tuple of items. */
+  constructor(readonly items: readonly PickleValue[]) {}
+}
+
+/** An `argparse.Namespace`: attributes by name. */
+export class PickleNamespace {
+  /** The attributes. */
+  readonly attributes: Map<PickleValue, PickleValue> = new Map();
+}
+
+/** Something a caller's function made, such as a tensor; this machine only carries it. */
+export abstract class PickleOpaque {}
+
+/** A name of a Python module that a pickle may use. */
+export class PickleGlobal {
+  /** Makes a global. */
+  constructor(
+    /** Full name, module and all. */
+    readonly name: string,
+    /** What a call of it gives; absent where it is no function. */
+    readonly call?: (args: readonly PickleValue[]) => PickleValue,
+  ) {}
+}
+
+/** What a pickle may use beside plain data. */
+export interface UnpickleOptions {
+  /** Name of the pickle in messages. */
+  source: string;
+  /** Allowed globals beside `collections.OrderedDict` and `argparse.Namespace`, by their full name. */
+  globals?: readonly PickleGlobal[];
+  /** Resolves a persistent id, torch's way to refer to a storage. */
+  persistent?: (id: PickleValue) => PickleValue;
+}
+
+const ORDERED_DICT = new PickleGlobal("collections.OrderedDict", (args) => {
+  if (args.length > 0) throw new TypeError("an OrderedDict is made empty: arguments were given");
+  return new Map();
+});
+const NAMESPACE = new PickleGlobal("argparse.Namespace");
+
+/** Bytes of one integer: torch's own are storage sizes of 8 bytes and less. */
+const MAX_INTEGER_BYTES = 32;
+
+/** Numbers of dimensions and nested calls are small; the stack of a real checkpoint holds thousands of values. */
+const MAX_STACK = 2 ** 20;
+
+/**
+ * Reads a pickle.
+ *
+ * Time and memory are proportional to its length: instructions run once, in order, and shared values
+ * are references. A value may contain itself, so callers follow the keys they want and never walk all.
+ *
+ * @throws `TypeError` naming the source, the position and what is refused.
+ */
+export function unpickle(
+  bytes: Uint8Array<ArrayBuffer>,
+  options: UnpickleOptions,
+): PickleValue {
+  return new Machine(bytes, options).run();
+}
+
+class Machine {
+  #bytes: Uint8Array<ArrayBuffer>;
+  #view: DataView;
+  #options: UnpickleOptions;
+  #globals: Map<string, PickleGlobal>;
+  #at = 0;
+  /** Position of the instruction that runs, for messages. */
+  #instruction = 0;
+  #stack: PickleValue[] = [];
+  /** Stack heights at the open marks. */
+  #marks: number[] = [];
+  #memo = new Map<number, PickleValue>();
+
+  constructor(bytes: Uint8Array<ArrayBuffer>, options: UnpickleOptions) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#options = options;
+    this.#globals = new Map(
+      [ORDERED_DICT, NAMESPACE, ...options.globals ?? []].map((global) => [global.name, global]),
+    );
+  }
+
+  run(): PickleValue {
+    while (true) {
+      this.#instruction = this.#at;
+      const opcode = this.#uint8();
+      switch (opcode) {
+        case 0x80: { // PROTO
+          const protocol = this.#uint8();
+          if (protocol !== 2) throw this.#refuse(`it has protocol ${protocol}: allowed is 2`);
+          break;
+        }
+        case 0x2e: { // STOP
+          const result = this.#pop();
+          if (this.#stack.length > 0 || this.#marks.length > 0) {
+            throw this.#refuse(`it stops with ${this.#stack.length} values left over`);
+          }
+          return result;
+        }
+        case 0x28: // MARK
+          if (this.#marks.length >= MAX_STACK) throw this.#refuse("it nests too deeply");
+          this.#marks.push(this.#stack.length);
+          break;
+        case 0x4e: // NONE
+          this.#push(null);
+          break;
+        case 0x88: // NEWTRUE
+          this.#push(true);
+          break;
+        case 0x89: // NEWFALSE
+          this.#push(false);
+          break;
+        case 0x4a: // BININT
+          this.#push(this.#view.getInt32(this.#take(4), true));
+          break;
+        case 0x4b: // BININT1
+          this.#push(this.#uint8());
+          break;
+        case 0x4d: // BININT2
+          this.#push(this.#view.getUint16(this.#take(2), true));
+          break;
+        case 0x8a: // LONG1
+          this.#push(this.#integer(this.#uint8()));
+          break;
+        case 0x47: // BINFLOAT, the one big-endian number
+          this.#push(this.#view.getFloat64(this.#take(8), false));
+          break;
+        case 0x58: // BINUNICODE
+          this.#push(this.#text(this.#uint32()));
+          break;
+        case 0x5d: // EMPTY_LIST
+          this.#push([]);
+          break;
+        case 0x61: { // APPEND
+          const item = this.#pop();
+          this.#list().push(item);
+          break;
+        }
+        case 0x65: { // APPENDS
+          const items = this.#popToMark();
+          const list = this.#list();
+          for (const item of items) list.push(item);
+          break;
+        }
+        case 0x29: // EMPTY_TUPLE
+          this.#push(new PickleTuple([]));
+          break;
+        case 0x85: // TUPLE1
+        case 0x86: // TUPLE2
+        case 0x87: { // TUPLE3
+          const items = Array.from({ length: opcode - 0x84 }, () => this.#pop()).reverse();
+          this.#push(new PickleTuple(items));
+          break;
+        }
+        case 0x74: // TUPLE
+          this.#push(new PickleTuple(this.#popToMark()));
+          break;
+        case 0x7d: // EMPTY_DICT
+          this.#push(new Map());
+          break;
+        case 0x73: { // SETITEM
+          const value = this.#pop(), key = this.#pop();
+          this.#dictionary().set(key, value);
+          break;
+        }
+        case 0x75: { // SETITEMS
+          const items = this.#popToMark();
+          if (items.length % 2 !== 0) throw this.#refuse("a key of a dictionary has no value");
+          const dictionary = this.#dictionary();
+          for (let i = 0; i < items.length; i += 2) dictionary.set(items[i], items[i + 1]);
+          break;
+        }
+        case 0x71: // BINPUT
+          this.#memo.set(this.#uint8(), this.#top());
+          break;
+        case 0x72: // LONG_BINPUT
+          this.#memo.set(this.#uint32(), this.#top());
+          break;
+        case 0x68: // BINGET
+          this.#push(this.#remembered(this.#uint8()));
+          break;
+        case 0x6a: // LONG_BINGET
+          this.#push(this.#remembered(this.#uint32()));
+          break;
+        case 0x63: // GLOBAL
+          this.#push(this.#global());
+          break;
+        case 0x51: // BINPERSID
+          this.#push(this.#persistent(this.#pop()));
+          break;
+        case 0x52: { // REDUCE
+          const args = this.#arguments();
+          this.#push(this.#call(this.#pop(), args));
+          break;
+        }
+        case 0x81: { // NEWOBJ
+          const args = this.#arguments();
+          const made = this.#pop();
+          if (made !== NAMESPACE || args.length > 0) {
+            throw this.#refuse(
+              `it makes an object of ${describe(made)}: allowed is argparse.Namespace`,
+            );
+          }
+          this.#push(new PickleNamespace());
+          break;
+        }
+        case 0x62: // BUILD
+          this.#build(this.#pop());
+          break;
+        default:
+          throw this.#refuse(
+            `instruction 0x${opcode.toString(16).padStart(2, "0")} ` +
+              `("${String.fromCharCode(opcode)}") is not one that torch.save writes`,
+          );
+      }
+    }
+  }
+
+  #refuse(reason: string): TypeError {
+    return new InputTypeError(
+      `Cannot read the pickle of ${this.#options.source} as ${reason}, at byte ${this.#instruction}`,
+    );
+  }
+
+  /** Steps over `count` bytes and returns where they start. */
+  #take(count: number): number {
+    const start = this.#at;
+    if (count > this.#bytes.length - start) {
+      throw this.#refuse(
+        `it ends early: ${start + count} bytes are needed, it has ${this.#bytes.length}`,
+      );
+    }
+    this.#at += count;
+    return start;
+  }
+
+  #uint8(): number {
+    return this.#view.getUint8(this.#take(1));
+  }
+
+  #uint32(): number {
+    return this.#view.getUint32(this.#take(4), true);
+  }
+
+  /** A little-endian two's complement integer; bigint where a number would lose digits. */
+  #integer(lengthBytes: number): number | bigint {
+    if (lengthBytes > MAX_INTEGER_BYTES) {
+      throw this.#refuse(
+        `it has an integer of ${lengthBytes} bytes: allowed are ${MAX_INTEGER_BYTES}`,
+      );
+    }
+    const start = this.#take(lengthBytes);
+    let value = 0n;
+    for (let i = lengthBytes - 1; i >= 0; i--) {
+      value = (value << 8n) | BigInt(this.#bytes[start + i]);
+    }
+    value = BigInt.asIntN(8 * lengthBytes, value);
+    const number = Number(value);
+    return Number.isSafeInteger(number) ? number : value;
+  }
+
+  #text(lengthBytes: number): string {
+    const start = this.#take(lengthBytes);
+    try {
+      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+        .decode(this.#bytes.subarray(start, start + lengthBytes));
+    } catch {
+      throw this.#refuse("it has a text that is not UTF-8");
+    }
+  }
+
+  #line(): string {
+    const end = this.#bytes.indexOf(0x0a, this.#at);
+    if (end < 0) throw this.#refuse("it ends early: a name is not finished");
+    const text = this.#text(end - this.#at);
+    this.#at = end + 1;
+    return text;
+  }
+
+  #push(value: PickleValue): void {
+    if (this.#stack.length >= MAX_STACK) {
+      throw this.#refuse("it keeps too many values on its stack");
+    }
+    this.#stack.push(value);
+  }
+
+  #top(): PickleValue {
+    // Values below the last mark belong to an unfinished collection and are out of reach.
+    if (this.#stack.length <= (this.#marks.at(-1) ?? 0)) {
+      throw this.#refuse("it takes a value from an empty stack");
+    }
+    return this.#stack.at(-1)!;
+  }
+
+  #pop(): PickleValue {
+    const value = this.#top();
+    this.#stack.pop();
+    return value;
+  }
+
+  #popToMark(): PickleValue[] {
+    const mark = this.#marks.pop();
+    if (mark === undefined) throw this.#refuse("it ends a collection that was not begun");
+    return this.#stack.splice(mark);
+  }
+
+  #list(): PickleValue[] {
+    const list = this.#top();
+    if (!Array.isArray(list)) throw this.#refuse(`it appends to ${describe(list)}`);
+    return list;
+  }
+
+  #dictionary(): Map<PickleValue, PickleValue> {
+    const dictionary = this.#top();
+    if (!(dictionary instanceof Map)) {
+      throw this.#refuse(`it sets items of ${describe(dictionary)}`);
+    }
+    return dictionary;
+  }
+
+  #remembered(index: number): PickleValue {
+    const value = this.#memo.get(index);
+    if (value === undefined) throw this.#refuse(`it recalls value ${index}, which it did not keep`);
+    return value;
+  }
+
+  #global(): PickleGlobal {
+    const module = this.#line();
+    const name = `${module}.${this.#line()}`;
+    const global = this.#globals.get(name);
+    if (!global) {
+      throw this.#refuse(
+        `global ${JSON.stringify(name)} is not allowed: allowed are ${
+          [...this.#globals.keys()].join(", ")
+        }`,
+      );
+    }
+    return global;
+  }
+
+  #persistent(id: PickleValue): PickleValue {
+    if (!this.#options.persistent) throw this.#refuse("it refers to data outside of it");
+    try {
+      return this.#options.persistent(id);
+    } catch (error) {
+      throw this.#refuse((error as Error).message);
+    }
+  }
+
+  #arguments(): readonly PickleValue[] {
+    const args = this.#pop();
+    if (!(args instanceof PickleTuple)) throw this.#refuse(`it calls with ${describe(args)}`);
+    return args.items;
+  }
+
+  #call(called: PickleValue, args: readonly PickleValue[]): PickleValue {
+    if (!(called instanceof PickleGlobal) || !called.call) {
+      throw this.#refuse(`it calls ${describe(called)}, which is no allowed function`);
+    }
+    try {
+      return called.call(args);
+    } catch (error) {
+      throw this.#refuse((error as Error).message);
+    }
+  }
+
+  #build(state: PickleValue): void {
+    const target = this.#top();
+    if (!(state instanceof Map)) throw this.#refuse(`it sets attributes from ${describe(state)}`);
+    if (target instanceof PickleNamespace) {
+      for (const [name, value] of state) target.attributes.set(name, value);
+      return;
+    }
+    // A state dict's OrderedDict carries `_metadata`, versions of modules, as an attribute: not data.
+    if (!(target instanceof Map)) throw this.#refuse(`it sets attributes of ${describe(target)}`);
+  }
+}
+
+/** A value in a few words, for messages. */
+export function describe(value: PickleValue | undefined): string {
+  if (value instanceof PickleGlobal) return value.name;
+  if (value instanceof PickleTuple) return `a tuple of ${value.items.length}`;
+  if (value instanceof PickleNamespace) return "a namespace";
+  if (value instanceof Map) return `a dictionary of ${value.size}`;
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof value === "string") return JSON.stringify(value.slice(0, 80));
+  if (typeof value === "object" && value !== null) return value.constructor.name;
+  return value === undefined ? "nothing" : value === null ? "None" : String(value);
+}

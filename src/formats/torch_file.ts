@@ -1,0 +1,315 @@
+/**
+ * Checkpoints of `torch.save`: a zip archive with one pickle (`data.pkl`), the structure, and one entry
+ * per storage (`data/<key>`), the numbers. The pickle is read as data; tensors are read when asked for.
+ */
+import { elementCount, type HostTensor } from "../tensor.ts";
+import { ByteFile } from "./byte_file.ts";
+import { decodeFloats, decodeIntegers, type FloatFormat, type IntegerFormat } from "./elements.ts";
+import {
+  describe,
+  PickleGlobal,
+  PickleOpaque,
+  PickleTuple,
+  type PickleValue,
+  unpickle,
+} from "./pickle.ts";
+import type { IntegerTensor } from "./safetensors.ts";
+import { readZipDirectory, readZipEntry, type ZipEntry } from "./zip.ts";
+import { InputRangeError, InputTypeError } from "../errors.ts";
+
+/** Element types of storages by torch's class; `bool` is stored as bytes 0 and 1. */
+const STORAGES = {
+  "torch.FloatStorage": { format: "float32", elementBytes: 4 },
+  "torch.DoubleStorage": { format: "float64", elementBytes: 8 },
+  "torch.HalfStorage": { format: "float16", elementBytes: 2 },
+  "torch.BFloat16Storage": { format: "bfloat16", elementBytes: 2 },
+  "torch.LongStorage": { format: "int64", elementBytes: 8 },
+  "torch.IntStorage": { format: "int32", elementBytes: 4 },
+  "torch.ByteStorage": { format: "uint8", elementBytes: 1 },
+  "torch.BoolStorage": { format: "uint8", elementBytes: 1 },
+} as const satisfies Record<string, { format: FloatFormat | IntegerFormat; elementBytes: number }>;
+
+/** Element format of a storage. */
+export type StorageFormat = FloatFormat | IntegerFormat;
+
+/** The structure of the largest model is some hundred kilobytes; this leaves room and bounds the work. */
+const MAX_PICKLE_BYTES = 2 ** 26;
+
+/** torch itself allows 64 dimensions. */
+const MAX_DIMENSIONS = 64;
+
+/** A run of numbers in the archive; several tensors may look at one. */
+export class TorchStorage extends PickleOpaque {
+  /** Made by the pickle; the size is checked against the archive. */
+  constructor(
+    /** Where its bytes are. */
+    readonly entry: ZipEntry,
+    /** Element format. */
+    readonly format: StorageFormat,
+    /** Bytes of one element. */
+    readonly elementBytes: number,
+    /** Number of elements. */
+    readonly elements: number,
+  ) {
+    super();
+  }
+}
+
+/** A tensor of a checkpoint that is not read yet: a strided view of a storage. */
+export class TorchTensor extends PickleOpaque {
+  /** Made by the pickle; sizes are checked against the storage. */
+  constructor(
+    /** The numbers it looks at. */
+    readonly storage: TorchStorage,
+    /** First element in the storage. */
+    readonly offset: number,
+    /** Sizes of the axes, outermost first. */
+    readonly shape: readonly number[],
+    /** Steps of the axes, in elements. */
+    readonly stride: readonly number[],
+  ) {
+    super();
+  }
+
+  /** Whether both look at the same elements, so that they are equal without being read. */
+  sameView(other: TorchTensor): boolean {
+    return this.storage.entry === other.storage.entry && this.offset === other.offset &&
+      this.shape.join() === other.shape.join() && this.stride.join() === other.stride.join();
+  }
+}
+
+/** An open torch checkpoint; close it with `using`. */
+export class TorchFile implements Disposable {
+  /** What was saved; tensors in it are `TorchTensor`. */
+  readonly content: PickleValue;
+  #file: ByteFile;
+
+  /** Takes over an open file; use `openTorchFile`. */
+  constructor(file: ByteFile, content: PickleValue) {
+    this.#file = file;
+    this.content = content;
+  }
+
+  /** Path of the file, for messages. */
+  get path(): string {
+    return this.#file.path;
+  }
+
+  /** Size of the file. */
+  get sizeBytes(): number {
+    return this.#file.sizeBytes;
+  }
+
+  /** Reads a tensor, row-major and contiguous: float32 for the floating-point types, int32 for the others. */
+  async read(tensor: TorchTensor): Promise<HostTensor | IntegerTensor> {
+    const { storage, offset, shape, stride } = tensor;
+    const { format, elementBytes, entry } = storage;
+    const bytes = await readZipEntry(this.#file, entry, {
+      offset: offset * elementBytes,
+      lengthBytes: spanElements(shape, stride) * elementBytes,
+    });
+    switch (format) {
+      case "float32":
+      case "float64":
+      case "float16":
+      case "bfloat16": {
+        const span = decodeFloats(bytes, format);
+        if (isContiguous(shape, stride)) return { shape, data: span };
+        const data = new Float32Array(elementCount(shape));
+        gather(span, data, shape, stride);
+        return { shape, data };
+      }
+      case "int64":
+      case "int32":
+      case "uint8": {
+        const span = decodeIntegers(bytes, format, `entry "${entry.name}" of "${this.path}"`);
+        if (isContiguous(shape, stride)) return { shape, data: span };
+        const data = new Int32Array(elementCount(shape));
+        gather(span, data, shape, stride);
+        return { shape, data };
+      }
+      default:
+        return format satisfies never;
+    }
+  }
+
+  /** Closes the file. */
+  [Symbol.dispose](): void {
+    this.#file[Symbol.dispose]();
+  }
+}
+
+/**
+ * Opens a torch checkpoint and reads its structure, no tensor yet. Nothing in the file is executed.
+ *
+ * @throws `TypeError` where the file is of another kind or its pickle uses anything but tensors and plain
+ * data, `RangeError` where sizes disagree; all name the file.
+ */
+export async function openTorchFile(path: string): Promise<TorchFile> {
+  const file = await ByteFile.open(path);
+  try {
+    await checkZip(file);
+    const entries = await readZipDirectory(file);
+    const root = findRoot(file, entries);
+    await checkByteOrder(file, entries.get(`${root}/byteorder`));
+    const pickle = entries.get(`${root}/data.pkl`)!;
+    if (pickle.lengthBytes > MAX_PICKLE_BYTES) {
+      throw new InputRangeError(
+        `Cannot read "${path}" as its data.pkl has ${pickle.lengthBytes} bytes: ` +
+          `allowed are ${MAX_PICKLE_BYTES}`,
+      );
+    }
+    const content = unpickle(await readZipEntry(file, pickle), {
+      source: `"${path}"`,
+      globals: [
+        new PickleGlobal("torch._utils._rebuild_tensor_v2", rebuildTensor),
+        ...Object.keys(STORAGES).map((name) => new PickleGlobal(name)),
+      ],
+      persistent: (id) => findStorage(id, (key) => entries.get(`${root}/data/${key}`)),
+    });
+    return new TorchFile(file, content);
+  } catch (error) {
+    file[Symbol.dispose]();
+    throw error;
+  }
+}
+
+async function checkZip(file: ByteFile): Promise<void> {
+  const start = await file.read(0, Math.min(4, file.sizeBytes));
+  if (start[0] === 0x80) {
+    throw new InputTypeError(
+      `Cannot read "${file.path}" as it is a bare pickle, torch's format before version 1.6: save it ` +
+        `again with a newer torch, torch.save(torch.load(path), path)`,
+    );
+  }
+  if (start.length < 4 || start[0] !== 0x50 || start[1] !== 0x4b) {
+    throw new InputTypeError(
+      `Cannot read "${file.path}" as it is no torch checkpoint: expected a zip archive, which starts ` +
+        `with "PK", found ${start.length < 4 ? `${file.sizeBytes} bytes` : `[${start}]`}`,
+    );
+  }
+}
+
+function findRoot(file: ByteFile, entries: Map<string, ZipEntry>): string {
+  const roots = [...entries.keys()].filter((name) => /^[^/]*\/data\.pkl$/.test(name));
+  if (roots.length !== 1) {
+    const names = [...entries.keys()].slice(0, 5).join(", ");
+    throw new InputTypeError(
+      `Cannot read "${file.path}" as a zip archive of torch must have one "<name>/data.pkl": ` +
+        `it has ${roots.length}; its ${entries.size} entries begin with ${names || "nothing"}`,
+    );
+  }
+  return roots[0].slice(0, -"/data.pkl".length);
+}
+
+async function checkByteOrder(file: ByteFile, entry: ZipEntry | undefined): Promise<void> {
+  // Files of torch before 2.1 do not say; they are little-endian wherever torch is used.
+  if (!entry) return;
+  const order = new TextDecoder().decode(
+    await readZipEntry(file, entry, {
+      offset: 0,
+      lengthBytes: Math.min(entry.lengthBytes, "little".length),
+    }),
+  );
+  if (order !== "little") {
+    throw new InputTypeError(
+      `Cannot read "${file.path}" as its byte order must be "little": current value is "${order}"`,
+    );
+  }
+}
+
+/** Resolves `("storage", storage class, key, device, elements)`. Errors get file and position from the pickle reader. */
+function findStorage(
+  id: PickleValue,
+  find: (key: string) => ZipEntry | undefined,
+): TorchStorage {
+  const [kind, storageClass, key, , elements] = id instanceof PickleTuple ? id.items : [];
+  if (
+    kind !== "storage" || !(storageClass instanceof PickleGlobal) || typeof key !== "string" ||
+    !Object.hasOwn(STORAGES, storageClass.name) || !isSize(elements)
+  ) {
+    throw new TypeError(
+      `a storage must be (storage, class, key, device, elements): it is ${
+        id instanceof PickleTuple ? id.items.map(describe).join(", ") : describe(id)
+      }`,
+    );
+  }
+  const { format, elementBytes } = STORAGES[storageClass.name as keyof typeof STORAGES];
+  const entry = find(key);
+  if (!entry) throw new RangeError(`storage "${key}" is not in the archive`);
+  if (entry.lengthBytes !== elements * elementBytes) {
+    throw new RangeError(
+      `the sizes of storage "${key}" disagree: expected ${elements * elementBytes} bytes for ` +
+        `${elements} elements of ${format}, found ${entry.lengthBytes}`,
+    );
+  }
+  return new TorchStorage(entry, format, elementBytes, elements);
+}
+
+/** `_rebuild_tensor_v2(storage, offset, shape, stride, requires_grad, hooks[, metadata])`. */
+function rebuildTensor(args: readonly PickleValue[]): TorchTensor {
+  const [storage, offset, shape, stride] = args;
+  if (args.length < 6 || args.length > 7 || !(storage instanceof TorchStorage)) {
+    throw new TypeError(`a tensor must be rebuilt from a storage: it is from ${describe(storage)}`);
+  }
+  if (
+    !isSize(offset) || !(shape instanceof PickleTuple) || !(stride instanceof PickleTuple) ||
+    !shape.items.every(isSize) || !stride.items.every(isSize) ||
+    shape.items.length !== stride.items.length || shape.items.length > MAX_DIMENSIONS
+  ) {
+    throw new TypeError(
+      `offset, shape and stride of a tensor must be whole numbers, as many strides as sizes`,
+    );
+  }
+  const sizes = shape.items as number[], steps = stride.items as number[];
+  // A view that repeats elements (stride 0) could be far larger than the file; weights are none.
+  if (
+    elementCount(sizes) > storage.elements || offset + spanElements(sizes, steps) > storage.elements
+  ) {
+    throw new RangeError(
+      `a tensor of shape [${sizes}], stride [${steps}] and offset ${offset} does not fit its ` +
+        `storage of ${storage.elements} elements`,
+    );
+  }
+  return new TorchTensor(storage, offset, sizes, steps);
+}
+
+function isSize(value: PickleValue | undefined): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
+
+/** Elements of the storage from the first to the last that a view touches. */
+function spanElements(shape: readonly number[], stride: readonly number[]): number {
+  if (shape.includes(0)) return 0;
+  return shape.reduce((last, size, axis) => last + (size - 1) * stride[axis], 0) + 1;
+}
+
+function isContiguous(shape: readonly number[], stride: readonly number[]): boolean {
+  let step = 1;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    // The stride of an axis of size 1 is never used, and torch leaves odd values there.
+    if (shape[axis] !== 1 && stride[axis] !== step) return shape.includes(0);
+    step *= shape[axis];
+  }
+  return true;
+}
+
+/** Copies a strided view into a row-major buffer. */
+function gather<Data extends Float32Array | Int32Array>(
+  source: Data,
+  target: Data,
+  shape: readonly number[],
+  stride: readonly number[],
+): void {
+  const index = new Array(shape.length).fill(0);
+  let from = 0;
+  for (let to = 0; to < target.length; to++) {
+    target[to] = source[from];
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      from += stride[axis];
+      if (++index[axis] < shape[axis]) break;
+      from -= shape[axis] * stride[axis];
+      index[axis] = 0;
+    }
+  }
+}

@@ -1,0 +1,201 @@
+/**
+ * Zip archives as torch writes them: stored entries (not compressed), with the 64-bit extension for
+ * sizes beyond 4 GiB. Only the directory is read at first; entries are read by range.
+ */
+import { crc32 } from "node:zlib";
+import type { ByteFile } from "./byte_file.ts";
+import { InputRangeError } from "../errors.ts";
+
+/** One stored entry of an archive. */
+export interface ZipEntry {
+  /** Name, with its folders. */
+  readonly name: string;
+  /** Offset of its local header in the file. */
+  readonly headerOffset: number;
+  /** Length of its bytes. */
+  readonly lengthBytes: number;
+  /** CRC-32 of its bytes. */
+  readonly crc: number;
+}
+
+const LOCAL_HEADER = 0x04034b50, LOCAL_HEADER_BYTES = 30;
+const DIRECTORY_ENTRY = 0x02014b50, DIRECTORY_ENTRY_BYTES = 46;
+const END = 0x06054b50, END_BYTES = 22;
+const END_LOCATOR_64 = 0x07064b50, END_LOCATOR_64_BYTES = 20;
+const END_64 = 0x06064b50, END_64_BYTES = 56;
+
+/** A comment of the archive is at most this long. */
+const MAX_COMMENT_BYTES = 0xffff;
+
+/** A checkpoint has hundreds of entries; a directory of a size like this is hostile. */
+const MAX_DIRECTORY_BYTES = 2 ** 26;
+
+/** Values of a 32-bit or 16-bit field that say "see the 64-bit extension". */
+const IN_EXTENSION_32 = 0xffffffff, IN_EXTENSION_16 = 0xffff;
+
+/** Reads the directory of an archive: entries by name. Damage and compressed entries are errors that name the file. */
+export async function readZipDirectory(file: ByteFile): Promise<Map<string, ZipEntry>> {
+  const { count, offset, lengthBytes } = await findDirectory(file);
+  if (lengthBytes > MAX_DIRECTORY_BYTES) {
+    throw refuse(
+      file,
+      `its directory has ${lengthBytes} bytes, allowed are ${MAX_DIRECTORY_BYTES}`,
+    );
+  }
+  const bytes = await file.read(offset, lengthBytes);
+  const view = new DataView(bytes.buffer);
+  const entries = new Map<string, ZipEntry>();
+  let at = 0;
+  for (let i = 0; i < count; i++) {
+    if (at + DIRECTORY_ENTRY_BYTES > lengthBytes || view.getUint32(at, true) !== DIRECTORY_ENTRY) {
+      throw refuse(file, `its directory is damaged: expected ${count} entries, found ${i}`);
+    }
+    const nameBytes = view.getUint16(at + 28, true);
+    const extraBytes = view.getUint16(at + 30, true);
+    const next = at + DIRECTORY_ENTRY_BYTES + nameBytes + extraBytes +
+      view.getUint16(at + 32, true);
+    if (next > lengthBytes) throw refuse(file, `entry ${i} of its directory runs past the end`);
+    const name = new TextDecoder().decode(
+      bytes.subarray(at + DIRECTORY_ENTRY_BYTES, at + DIRECTORY_ENTRY_BYTES + nameBytes),
+    );
+    const extraStart = at + DIRECTORY_ENTRY_BYTES + nameBytes;
+    const wide = extension64(view, extraStart, extraStart + extraBytes);
+    // The extension holds only the fields that are marked, in this order.
+    const field = (value: number) => value === IN_EXTENSION_32 ? wide() : value;
+    const fullBytes = field(view.getUint32(at + 24, true));
+    const storedBytes = field(view.getUint32(at + 20, true));
+    const headerOffset = field(view.getUint32(at + 42, true));
+    const flags = view.getUint16(at + 8, true), method = view.getUint16(at + 10, true);
+    if (method !== 0 || (flags & 1) !== 0 || fullBytes !== storedBytes) {
+      throw refuse(
+        file,
+        `entry "${name}" is ${
+          (flags & 1) !== 0 ? "encrypted" : "compressed"
+        } (method ${method}): ` +
+          `allowed are stored entries`,
+      );
+    }
+    if (headerOffset + LOCAL_HEADER_BYTES + fullBytes > offset) {
+      throw refuse(
+        file,
+        `entry "${name}" of ${fullBytes} bytes at ${headerOffset} runs into the directory at ${offset}`,
+      );
+    }
+    if (entries.has(name)) throw refuse(file, `entry "${name}" occurs twice`);
+    const crc = view.getUint32(at + 16, true);
+    entries.set(name, { name, headerOffset, lengthBytes: fullBytes, crc });
+    at = next;
+  }
+  if (at !== lengthBytes) {
+    throw refuse(file, `its directory is damaged: expected ${at} bytes, found ${lengthBytes}`);
+  }
+  return entries;
+}
+
+/** Reads a range of an entry; a whole entry is checked against its CRC-32. */
+export async function readZipEntry(
+  file: ByteFile,
+  entry: ZipEntry,
+  range: { offset: number; lengthBytes: number } = { offset: 0, lengthBytes: entry.lengthBytes },
+): Promise<Uint8Array<ArrayBuffer>> {
+  const header = new DataView((await file.read(entry.headerOffset, LOCAL_HEADER_BYTES)).buffer);
+  if (header.getUint32(0, true) !== LOCAL_HEADER) {
+    throw refuse(file, `entry "${entry.name}" does not start at byte ${entry.headerOffset}`);
+  }
+  // The local extra field differs from the directory's: torch pads it so that the data is aligned.
+  const start = entry.headerOffset + LOCAL_HEADER_BYTES +
+    header.getUint16(26, true) + header.getUint16(28, true);
+  if (range.offset < 0 || range.offset + range.lengthBytes > entry.lengthBytes) {
+    throw refuse(
+      file,
+      `entry "${entry.name}" has ${entry.lengthBytes} bytes: bytes ${range.offset} to ` +
+        `${range.offset + range.lengthBytes} are needed`,
+    );
+  }
+  const bytes = await file.read(start + range.offset, range.lengthBytes);
+  if (range.lengthBytes === entry.lengthBytes && crc32(bytes) !== entry.crc) {
+    throw refuse(
+      file,
+      `the bytes of entry "${entry.name}" are damaged: expected CRC-32 ${hex(entry.crc)}, ` +
+        `found ${hex(crc32(bytes))}`,
+    );
+  }
+  return bytes;
+}
+
+async function findDirectory(
+  file: ByteFile,
+): Promise<{ count: number; offset: number; lengthBytes: number }> {
+  const tailBytes = Math.min(file.sizeBytes, END_BYTES + MAX_COMMENT_BYTES);
+  const tailStart = file.sizeBytes - tailBytes;
+  const tail = new DataView((await file.read(tailStart, tailBytes)).buffer);
+  let at = tailBytes - END_BYTES;
+  // The comment's length must lead exactly to the end, or the signature is part of some data.
+  while (
+    at >= 0 &&
+    !(tail.getUint32(at, true) === END &&
+      at + END_BYTES + tail.getUint16(at + 20, true) === tailBytes)
+  ) at--;
+  if (at < 0) {
+    throw new InputRangeError(
+      `Cannot read "${file.path}" as it is truncated: a zip archive ends with its directory, ` +
+        `and none is found in its ${file.sizeBytes} bytes`,
+    );
+  }
+  let end = tailStart + at;
+  let count = tail.getUint16(at + 10, true);
+  let lengthBytes = tail.getUint32(at + 12, true);
+  let offset = tail.getUint32(at + 16, true);
+  const hasLocator = at >= END_LOCATOR_64_BYTES &&
+    tail.getUint32(at - END_LOCATOR_64_BYTES, true) === END_LOCATOR_64;
+  if (hasLocator) {
+    const end64 = Number(tail.getBigUint64(at - END_LOCATOR_64_BYTES + 8, true));
+    const record = new DataView((await file.read(end64, END_64_BYTES)).buffer);
+    if (record.getUint32(0, true) !== END_64) {
+      throw refuse(file, `its 64-bit directory is not at byte ${end64}, where it should be`);
+    }
+    count = Number(record.getBigUint64(32, true));
+    lengthBytes = Number(record.getBigUint64(40, true));
+    offset = Number(record.getBigUint64(48, true));
+    end = end64;
+  } else if (
+    count === IN_EXTENSION_16 || lengthBytes === IN_EXTENSION_32 || offset === IN_EXTENSION_32
+  ) {
+    throw refuse(file, "its directory refers to a 64-bit extension that is missing");
+  }
+  if (offset + lengthBytes !== end) {
+    throw refuse(
+      file,
+      `its directory is misplaced: expected an end at byte ${end}, found ${offset + lengthBytes}`,
+    );
+  }
+  return { count, offset, lengthBytes };
+}
+
+/** Gives the 64-bit fields of an entry's extension one after the other. */
+function extension64(view: DataView, start: number, end: number): () => number {
+  let at = start, fieldsEnd = start;
+  for (let record = start; record + 4 <= end;) {
+    const dataEnd = record + 4 + view.getUint16(record + 2, true);
+    if (view.getUint16(record, true) === 1 && dataEnd <= end) {
+      at = record + 4;
+      fieldsEnd = dataEnd;
+      break;
+    }
+    record = dataEnd;
+  }
+  return () => {
+    // Without the extension, the marked value stands for itself and fails the checks against the file.
+    if (at + 8 > fieldsEnd) return IN_EXTENSION_32;
+    at += 8;
+    return Number(view.getBigUint64(at - 8, true));
+  };
+}
+
+function refuse(file: ByteFile, reason: string): RangeError {
+  return new InputRangeError(`Cannot read zip archive "${file.path}" as ${reason}`);
+}
+
+function hex(value: number): string {
+  return value.toString(16).padStart(8, "0");
+}

@@ -1,0 +1,68 @@
+import type { BackboneShape } from "../backbone/shape.ts";
+import type { MemoryConfig } from "../memory/config.ts";
+import type { SavedBank } from "../memory/memory_bank.ts";
+import type { DeviceDescription } from "../runtime/device.ts";
+import type { Batch, Network, TokenWindow } from "./longmem.ts";
+
+/**
+ * A model with a long memory. Every pass retrieves from the memory as the passes before left it, then writes its own keys
+ * and values.
+ */
+export interface LongMemModel {
+  /** Where it runs: which engine, on what, and why `auto` took it. */
+  readonly device: DeviceDescription;
+  /** Sizes of the backbone: its vocabulary, layers and widths. */
+  readonly backboneShape: BackboneShape;
+  /** The memory, with every field that was left to the SideNet, the protocol or the paper. */
+  readonly memory: MemoryConfig;
+  /**
+   * Logits [B, T, V] of every position of token ids [B, T], row by row.
+   *
+   * @throws RangeError for ids outside the vocabulary or a number of tokens that B does not divide.
+   */
+  forward(
+    tokens: Int32Array,
+    options?: Batch & { network?: Network },
+  ): Promise<{ logits: Float32Array }>;
+  /**
+   * Negative log-likelihoods [B, T], in nats, of the target that follows each token; or [B, n], where there are fewer
+   * targets, of those that follow the last n tokens of each row.
+   */
+  score(
+    tokens: Int32Array,
+    targets: Int32Array,
+    options?: Batch & { network?: Network },
+  ): Promise<Float32Array>;
+  /** Scores, and says which token is most likely to follow each (the first of equally likely ones): ids [B, T]. */
+  choose(
+    tokens: Int32Array,
+    targets: Int32Array,
+    options?: Batch & { network?: Network },
+  ): Promise<{ nll: Float32Array; choices: Int32Array }>;
+  /**
+   * Opens an empty window of at most `contextTokens` tokens, for text that grows token by token; a token costs a pass of itself
+   * until the window slides, and from then on a pass over the window.
+   *
+   * @throws RangeError where `contextTokens` is not a positive integer.
+   */
+  openWindow(options: { contextTokens: number; network?: Network }): TokenWindow;
+  /** Writes segments [B, T] to the memory without computing anything else. */
+  remember(tokens: Int32Array, options?: { batch?: number }): Promise<void>;
+  /** Chunks stored in each bank; empty before the first pass. */
+  readonly memoryFillChunks: number[];
+  /** Forgets what the memory holds: all of it, or that of some rows where each has a bank of its own. */
+  resetMemory(rows?: readonly number[]): Promise<void>;
+  /** Copies what the memory holds to the host: arrays that can be kept, cloned and sent; undefined before the first pass. */
+  saveMemory(): Promise<SavedBank | undefined>;
+  /**
+   * Puts back what `saveMemory` returned, of this model or of another with the same backbone and memory.
+   *
+   * @param options `batch`: rows of the passes that wrote it, where each row has a bank of its own (default 1).
+   * @throws RangeError where it is of another size.
+   */
+  restoreMemory(saved: SavedBank, options?: { batch?: number }): Promise<void>;
+  /** Frees the model and its device, once the calls before it have ended. Every later call fails, but for another `close`. */
+  close(): Promise<void>;
+  /** Closes the model where an `await using` declaration ends. */
+  [Symbol.asyncDispose](): Promise<void>;
+}

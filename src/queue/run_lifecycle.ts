@@ -1,0 +1,146 @@
+import { join } from "node:path";
+import type { ResolvedRun } from "../experiment/resolve.ts";
+import { type Environment, peakMemoryBytes } from "../results/environment.ts";
+import {
+  deviceDifference,
+  environmentDifferences,
+  hashDifference,
+  metricDifference,
+} from "../results/rerun_diff.ts";
+import type { RunEnvironment } from "../results/records.ts";
+import { type RecordWatch, RunFolder } from "../results/run_folder.ts";
+import { writing } from "../files.ts";
+import { failureDetails, isUnready } from "../errors.ts";
+import { FileLock, type LockHolder } from "../lock.ts";
+import type { RunContext, RunExecutor } from "../runner/run_context.ts";
+
+/** The folder of a run below a folder of results. */
+export function runPath(results: string, { experiment, id }: ResolvedRun): string {
+  return join(results, experiment.name, id);
+}
+
+/**
+ * Takes the lock of a run, so that no other process executes it at the same time.
+ *
+ * @throws {Error} Where the run's folder cannot be written.
+ */
+export async function lockRun(
+  results: string,
+  run: ResolvedRun,
+): Promise<{ lock: FileLock } | { holder: LockHolder }> {
+  const path = runPath(results, run);
+  await writing(path, () => Deno.mkdir(path, { recursive: true }));
+  return await writing(path, () => FileLock.take(join(path, "lock")));
+}
+
+/** Opens the folder of a run below a folder of results, where its identity and its environment are recorded. */
+export async function openRunFolder(
+  { experiment, id, file, limit, assignments, variation, recorded }: ResolvedRun,
+  options: {
+    results: string;
+    environment: Environment;
+    fresh?: boolean;
+    /** Takes what differs from the record that is run again. */
+    remark?: (text: string) => void;
+  },
+): Promise<RunFolder> {
+  const { results, environment, fresh = false, remark } = options;
+  const watch = remark && recorded?.environment && watching(recorded.environment, remark);
+  return await RunFolder.open({
+    results,
+    identity: {
+      experiment: experiment.name,
+      run: id,
+      ...(experiment.question !== undefined && { question: experiment.question }),
+      scale: experiment.scale,
+      ...(limit !== undefined && { limit }),
+      ...(variation && { variation }),
+    },
+    declaration: experiment,
+    environment: {
+      ...environment,
+      declarationFile: file,
+      ...(assignments && { assignments }),
+    },
+    fresh,
+    ...(watch && { watch }),
+  });
+}
+
+/** Tells what a run reads, or where it runs, that its record has otherwise. */
+function watching(recorded: RunEnvironment, remark: (text: string) => void): RecordWatch {
+  const tell = (difference: string | undefined) => {
+    if (difference !== undefined) remark(difference);
+  };
+  return {
+    device: (device) => tell(deviceDifference(recorded, device)),
+    hash: (name, sha256) => tell(hashDifference(recorded, name, sha256)),
+  };
+}
+
+/** What is otherwise about code and machine than in the record that a run repeats. */
+export function repetitionRemarks({ id, recorded }: ResolvedRun, current: Environment): string[] {
+  if (!recorded) return [];
+  const { environment, summary, path } = recorded;
+  return [
+    ...(summary && summary.run !== id
+      ? [`the code reads its declaration otherwise: the run is ${id}, recorded was ${summary.run}`]
+      : []),
+    ...(environment
+      ? environmentDifferences(environment, current)
+      : [`${path} has no environment.json to compare with`]),
+  ];
+}
+
+/**
+ * Executes a run and records what it comes to: completed, interrupted or failed; or still planned, where files or
+ * permissions are missing for one that may be left out.
+ *
+ * @throws What the executor throws, after it has been recorded.
+ */
+export async function recordRun(
+  run: ResolvedRun,
+  executor: RunExecutor,
+  context: Pick<RunContext, "results" | "progress" | "signal">,
+): Promise<void> {
+  const { results, progress, signal } = context;
+  const { experiment: { device }, limit, recorded } = run;
+  for (const text of repetitionRemarks(run, results.environment)) progress.note(`again: ${text}`);
+  const startedAt = performance.now();
+  const recordResources = () =>
+    results.recordResources({
+      wallSeconds: Math.ceil(performance.now() - startedAt) / 1000,
+      peakMemoryBytes: peakMemoryBytes(),
+    });
+  try {
+    await results.setState("running");
+    await executor(run, {
+      ...context,
+      device,
+      checkpointFolder: results.checkpointFolder,
+      ...(limit !== undefined && { limit }),
+    });
+    await recordResources();
+    await results.setState("completed");
+    const compared = recorded?.summary && metricDifference(recorded.summary, results.summary);
+    if (compared !== undefined) progress.note(`again: ${compared}`);
+  } catch (error) {
+    await recordResources().catch(() => undefined);
+    if (run.optional && isUnready(error)) {
+      await results.setState("planned", error.message);
+      throw error;
+    }
+    // An error of its own kind is a failure even while the run is being stopped.
+    if (signal.aborted && error === signal.reason) await results.setState("interrupted");
+    // Where the folder cannot be written, the error itself is all there can be.
+    else {
+      await results.setState("failed", messageOf(error), failureDetails(error))
+        .catch(() => undefined);
+    }
+    throw error;
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

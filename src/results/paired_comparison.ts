@@ -1,0 +1,250 @@
+/**
+ * Differences between models that were scored on the same items, and whether they are more than noise.
+ */
+import {
+  bootstrapInterval,
+  effectiveItems,
+  type Estimate,
+  mean,
+  simultaneousFactor,
+} from "../statistics/estimates.ts";
+
+/**
+ * A metric as a ratio of two sums over items, so that any draw of the items gives it anew: nats and tokens of documents,
+ * correct answers and questions of books.
+ */
+export interface ItemSums {
+  /** Names of the items. */
+  readonly items: readonly string[];
+  /** What they are, in the plural: `documents` (default `items`). */
+  readonly unit?: string;
+  /** What is summed above the line. */
+  readonly numerators: readonly number[];
+  /** What is summed below it. */
+  readonly denominators: readonly number[];
+  /** Whether the metric is e to the power of the ratio, as a perplexity is. */
+  readonly exponential: boolean;
+  /** The same metric as sums over what each of the items asks, where all ask the same: over questions, of draws. */
+  readonly across?: ItemSums;
+}
+
+/** How much more a first model has of a metric than a second, on the same items. */
+export interface Difference {
+  /** First - second; over several seeds their mean. */
+  readonly value: number;
+  /**
+   * 95 % interval over items, by bootstrap; absent for fewer than {@linkcode fewestItems}. Where all items ask the same, over
+   * items and what they ask: on each side the root of the sum of their squares.
+   */
+  readonly overItems?: readonly [number, number];
+  /** 95 % interval over seeds, by Student's distribution; absent for a single seed. */
+  readonly overSeeds?: readonly [number, number];
+  /**
+   * 95 % interval over all that there is, items and seeds: on each side the root of the sum of their squares, as chances that
+   * are independent add up. Where each seed has items of its own, seeds vary by these, too, and it is wider than it need be.
+   */
+  readonly interval?: readonly [number, number];
+  /** Items of each seed. */
+  readonly items: number;
+  /** What they are, in the plural: `documents`. */
+  readonly unit: string;
+  /** True where it is over what the items ask, too. */
+  readonly isCrossed?: true;
+  /** True where numbers were compared, and not item by item. */
+  readonly isApart?: true;
+  /** Items on which the models differ, in any of the seeds. */
+  readonly differing: number;
+  /** Seeds. */
+  readonly seeds: number;
+  /** Whether chance alone may have made it: the interval holds 0, or the models differ on too few items to tell. */
+  readonly insideNoise: boolean;
+}
+
+/**
+ * Fewer items on which two models differ prove nothing: if the first model wins on all of five, chance does the same to a coin
+ * in 2 of 32 tries, which is more than 5 %, however many items they agree on. The bootstrap, which then hardly ever draws a
+ * loss, would not say so.
+ */
+export const fewestItems = 6;
+
+/**
+ * Compares two models by the same metric, item by item.
+ *
+ * Over items, all seeds' items are drawn alike, so that what the seeds share is not taken for independent. Where seeds differ
+ * in their number of items, these are items of their own, and drawn for each seed.
+ *
+ * Draws that ask the same questions agree on what these questions, of all, happen to favour; so the difference is compared over
+ * questions, too, and is noise if it is noise over either.
+ *
+ * @param first The first model: sums of each seed.
+ * @param second The second, of the same seeds in the same order.
+ * @returns undefined where seeds or items differ.
+ */
+export function compare(
+  first: readonly ItemSums[],
+  second: readonly ItemSums[],
+): Difference | undefined {
+  const paired = first.length === second.length && first.length > 0 &&
+    first.every(({ items }, i) =>
+      items.length === second[i].items.length &&
+      items.every((item, j) => item === second[i].items[j])
+    );
+  if (!paired) return undefined;
+  const pairs = first.map((sums, i) => ({ sums, others: second[i] }));
+  const perSeed = pairs.map(({ sums, others }) => metricOf(sums) - metricOf(others));
+  const items = Math.min(...first.map((sums) => sums.items.length));
+  const { value, ci95: overSeeds } = mean(perSeed);
+  const overDrawn = items < fewestItems
+    ? undefined
+    : first.every((sums) => sums.items.length === items)
+    ? bootstrapInterval(items, (indices) => differenceOf(pairs, indices), {
+      seed: 1,
+      effective: effectiveItemsOf(pairs),
+    })
+    : combined(pairs.map((pair, i) => ({
+      value: perSeed[i],
+      interval: bootstrapInterval(
+        pair.sums.items.length,
+        (indices) => differenceOf([pair], indices),
+        { seed: i + 1, effective: effectiveItemsOf([pair]) },
+      ),
+    })));
+  const isCrossed = [...first, ...second].every(({ across }) => across);
+  const across = isCrossed
+    ? compare(first.map(({ across }) => across!), second.map(({ across }) => across!))
+    : undefined;
+  const overItems = overDrawn && across
+    ? across.overItems && withBoth(value, overDrawn, across.overItems)
+    : overDrawn;
+  const interval = overItems && withBoth(value, overItems, overSeeds);
+  const differing = Math.max(...pairs.map(differingItems));
+  return {
+    value,
+    ...(overItems && { overItems }),
+    ...(overSeeds && { overSeeds }),
+    ...(interval && { interval }),
+    items,
+    unit: first[0].unit ?? "items",
+    ...(across && { isCrossed: true as const }),
+    differing,
+    seeds: first.length,
+    insideNoise: !interval || differing < fewestItems || holdsZero(interval) ||
+      across?.insideNoise === true,
+  };
+}
+
+/**
+ * Compares two numbers that were measured each by itself, or of whose items there are no records. What makes an item hard for
+ * both models does not cancel, so that the interval is wider than it need be: on each side the root of the sum of the squares
+ * of the parts of theirs that lie there (Zou and Donner 2008).
+ *
+ * @returns undefined where one has no interval.
+ */
+export function compareApart(
+  first: Pick<Estimate, "value" | "ci95" | "n">,
+  second: Pick<Estimate, "value" | "ci95" | "n">,
+): Difference | undefined {
+  if (!first.ci95 || !second.ci95) return undefined;
+  const value = first.value - second.value, items = Math.min(first.n, second.n);
+  const interval = [
+    value - Math.hypot(first.value - first.ci95[0], second.ci95[1] - second.value),
+    value + Math.hypot(first.ci95[1] - first.value, second.value - second.ci95[0]),
+  ] as const;
+  return {
+    value,
+    interval,
+    items,
+    unit: "items",
+    isApart: true,
+    differing: items,
+    seeds: 1,
+    insideNoise: items < fewestItems || holdsZero(interval),
+  };
+}
+
+/**
+ * A difference that is one of several, of which the largest is spoken of: its interval holds for all of them at once. What is
+ * over items and over seeds is widened each by its own degrees of freedom.
+ */
+export function amongSeveral(difference: Difference, comparisons: number): Difference {
+  const { value, overItems, overSeeds, items, seeds, insideNoise } = difference;
+  if (!difference.interval) return difference;
+  const widened = ([low, high]: readonly [number, number], n: number): [number, number] => {
+    const factor = simultaneousFactor(comparisons, n - 1);
+    return [value + factor * (low - value), value + factor * (high - value)];
+  };
+  const interval = overItems
+    ? withBoth(value, widened(overItems, items), overSeeds && widened(overSeeds, seeds))
+    : widened(difference.interval, items);
+  return { ...difference, interval, insideNoise: insideNoise || holdsZero(interval) };
+}
+
+/** The sums of two models of one seed. */
+interface Pair {
+  readonly sums: ItemSums;
+  readonly others: ItemSums;
+}
+
+/** As how many items of equal weight those of several seeds tell: an item weighs what it adds below the line. */
+function effectiveItemsOf(pairs: readonly Pair[]): number {
+  const [{ sums }] = pairs;
+  return effectiveItems(
+    sums.items.map((_, i) => pairs.reduce((sum, { sums }) => sum + sums.denominators[i], 0)),
+  );
+}
+
+/** The mean difference of some draw of items. */
+function differenceOf(pairs: readonly Pair[], indices: ArrayLike<number>): number {
+  let total = 0;
+  for (const { sums, others } of pairs) {
+    total += metricOf(sums, indices) - metricOf(others, indices);
+  }
+  return total / pairs.length;
+}
+
+/** The interval of a mean of independent differences, each with its own. */
+function combined(
+  parts: readonly { readonly value: number; readonly interval: readonly [number, number] }[],
+): [number, number] {
+  const value = mean(parts.map((part) => part.value)).value;
+  const margin = (side: 0 | 1) =>
+    Math.hypot(...parts.map((part) => part.interval[side] - part.value)) / parts.length;
+  return [value - margin(0), value + margin(1)];
+}
+
+/** The interval over items and, where there are several, seeds. */
+export function withBoth(
+  value: number,
+  overItems: readonly [number, number],
+  overSeeds: readonly [number, number] | undefined,
+): readonly [number, number] {
+  if (!overSeeds) return overItems;
+  const margin = (side: 0 | 1) => Math.hypot(overItems[side] - value, overSeeds[side] - value);
+  return [value - margin(0), value + margin(1)];
+}
+
+function differingItems({ sums, others }: Pair): number {
+  return sums.items.filter((_, i) =>
+    sums.numerators[i] * others.denominators[i] !== others.numerators[i] * sums.denominators[i]
+  ).length;
+}
+
+/** Whether an interval does not tell the sign of a difference. */
+export function holdsZero([low, high]: readonly [number, number]): boolean {
+  // What is no number tells nothing.
+  return !(low > 0 || high < 0);
+}
+
+/** The metric of all items, or of those drawn. */
+export function metricOf(sums: ItemSums, indices?: ArrayLike<number>): number {
+  const { numerators, denominators, exponential } = sums;
+  const n = indices?.length ?? numerators.length;
+  let numerator = 0, denominator = 0;
+  for (let i = 0; i < n; i++) {
+    const item = indices ? indices[i] : i;
+    numerator += numerators[item];
+    denominator += denominators[item];
+  }
+  const value = numerator / denominator;
+  return exponential ? Math.exp(value) : value;
+}

@@ -1,0 +1,236 @@
+/**
+ * What the files of a run's folder hold, and how they are read.
+ */
+import { basename, dirname, join } from "node:path";
+import type { Environment } from "./environment.ts";
+import { ifThere } from "../files.ts";
+import { InputSyntaxError } from "../errors.ts";
+
+/**
+ * What a run has come to. `stopped` is never recorded, but read: a run that says it is `running` while no process has its
+ * lock was killed, or could not write what it came to, as on a full disk.
+ */
+export type RunState = "planned" | "running" | "stopped" | "completed" | "failed" | "interrupted";
+
+/** One number that a run measured, with its uncertainty. */
+export interface Metric {
+  /** Evaluation that measured it. */
+  readonly evaluation: string;
+  /** Model that was measured. */
+  readonly model: string;
+  /** What was measured: `perplexity`. */
+  readonly name: string;
+  /** The number. */
+  readonly value: number;
+  /** Standard error over items; absent where a single item gives none. */
+  readonly stderr?: number;
+  /** 95 % confidence interval; absent likewise. */
+  readonly ci95?: readonly [number, number];
+  /** Items that were scored. */
+  readonly n: number;
+  /** Items there are; absent where all were scored. */
+  readonly total?: number;
+  /** Unit of the value; empty for a plain number. */
+  readonly unit: string;
+  /** Direction of improvement. */
+  readonly higherIsBetter: boolean;
+  /** Changes whenever the same model would get another number; numbers of two versions are never compared. */
+  readonly metricVersion: number;
+}
+
+/** What tells the runs of a sweep apart: the values of the swept fields by their paths. */
+export type Variation = Readonly<Record<string, unknown>>;
+
+/** The contents of `summary.json`. */
+export interface RunSummary {
+  /** What the run has come to. */
+  readonly state: RunState;
+  /** Name of the experiment. */
+  readonly experiment: string;
+  /** Identity of the run within it. */
+  readonly run: string;
+  /** The question the experiment asks. */
+  readonly question?: string;
+  /** Whether sizes are the paper's. */
+  readonly scale: "paper" | "scaled-down";
+  /** Items per evaluation at most, where the command line limited them. */
+  readonly limit?: number;
+  /** What tells it from the other runs of its sweep; absent where it was never part of one. */
+  readonly variation?: Variation;
+  /** Message of the error that ended a failed run. */
+  readonly error?: string;
+  /** What was measured so far. */
+  readonly metrics: readonly Metric[];
+}
+
+/** One training step, or one measurement of the validation loss, as `metrics.jsonl` holds it. */
+export interface MetricsRecord {
+  /** What is trained: `backbone`, `longmem`, ...; steps count from 1 in each. */
+  readonly phase: string;
+  /** Updates done. */
+  readonly step: number;
+  /** Whether the loss is that of the batch trained on, or of the valid split. */
+  readonly split: "train" | "valid";
+  /** Tokens trained on so far in this phase. */
+  readonly tokens: number;
+  /** Mean negative log-likelihood of a token, in nats. */
+  readonly loss: number;
+  /** Learning rate of the update. */
+  readonly learningRate?: number;
+  /** Global norm of the gradient, before clipping. */
+  readonly gradientNorm?: number;
+  /** Tokens held by the memory, all banks together. */
+  readonly memoryTokens?: number;
+  /** Measured times: the only part that differs between two runs of the same declaration. */
+  readonly timing?: {
+    /** Tokens trained on per second, lately. */
+    readonly tokensPerSecond: number;
+    /** Milliseconds since the phase began, or was resumed. */
+    readonly elapsedMs: number;
+  };
+}
+
+/** What was computed for one item of an evaluation; `item` names it, the rest is the evaluation's own. */
+export interface SampleRecord {
+  /** Name of the item: a document, a question. */
+  readonly item: string;
+  /** Its scores. */
+  readonly [score: string]: string | number | boolean | readonly number[];
+}
+
+/** The contents of `environment.json`. */
+export interface RunEnvironment extends Environment {
+  /** File that declares the experiment. */
+  readonly declarationFile: string;
+  /** What the command line set anew, `path=value` each; absent where that was nothing. */
+  readonly assignments?: readonly string[];
+  /** Device and adapter that the run opened. */
+  readonly device?: string;
+  /** Seconds from the beginning of this part of the run to its end; absent where it was killed. */
+  readonly wallSeconds?: number;
+  /** Most main memory that the process has held until then, other runs at once included. */
+  readonly peakMemoryBytes?: number;
+  /** SHA-256 of what the run read: data, tokenizer, weights. */
+  readonly hashes: Readonly<Record<string, string>>;
+  /** Trainings that were taken from other runs, by phase: the run, and the SHA-256 of the weights. */
+  readonly taken?: Readonly<Record<string, TakenPhase>>;
+  /** Where the run began, if it was interrupted and resumed, oldest first. */
+  readonly earlier: readonly Omit<RunEnvironment, "hashes" | "taken" | "earlier">[];
+}
+
+/** A training that was taken from another run. */
+export interface TakenPhase {
+  /** The run, `<experiment>/<run>`. */
+  readonly run: string;
+  /** SHA-256 of the weights. */
+  readonly weights: string;
+}
+
+/** What tells a run from the others of its sweep, to read: `memory.chunkTokens=4 seed=1`. */
+export function formatVariation(variation: Variation): string {
+  return Object.entries(variation)
+    .map(([path, value]) => `${path}=${formatSwept(value)}`).join(" ");
+}
+
+/** A swept value, to read. */
+export function formatSwept(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value) ?? "";
+}
+
+/**
+ * Reads a `summary.json`; undefined where there is none.
+ *
+ * @throws {SyntaxError} Where the file is not a summary.
+ */
+export async function readSummary(path: string): Promise<RunSummary | undefined> {
+  const text = await ifThere(Deno.readTextFile(path));
+  if (text === undefined) return undefined;
+  const summary = parseFile(path, text) as Partial<RunSummary> | null;
+  if (typeof summary?.state !== "string" || !Array.isArray(summary.metrics)) {
+    throw new InputSyntaxError(
+      `Cannot read "${path}" as state or metrics is missing in it; ${remedy(path)}`,
+    );
+  }
+  return summary as RunSummary;
+}
+
+/**
+ * The lines of a run's `metrics.jsonl`, in order; none where there was no training. A half-written last line, left by a
+ * kill, is not among them; a run that is completed has none.
+ *
+ * @throws {SyntaxError} Where another line is not JSON.
+ */
+export async function readMetricsRecords(
+  run: string,
+  { isCompleted = false }: { readonly isCompleted?: boolean } = {},
+): Promise<MetricsRecord[]> {
+  const lines = await readLines(join(run, "metrics.jsonl"), { mayBeCutOff: !isCompleted });
+  return lines as MetricsRecord[];
+}
+
+/** The scored items of an evaluation, each with its `model`; none where nothing was scored. */
+export async function readSampleRecords(
+  run: string,
+  evaluation: string,
+): Promise<(SampleRecord & { model: string })[]> {
+  const lines = await readLines(samplesPath(run, evaluation), { mayBeCutOff: false });
+  return lines as (SampleRecord & { model: string })[];
+}
+
+/** Where the scored items of an evaluation lie. */
+export function samplesPath(run: string, evaluation: string): string {
+  return join(run, "samples", `${evaluation}.jsonl`);
+}
+
+/** A JSON file of a run; undefined where it is missing. */
+export async function readRunFile(path: string): Promise<unknown> {
+  const text = await ifThere(Deno.readTextFile(path));
+  return text === undefined ? undefined : parseFile(path, text);
+}
+
+/** The lines of a `.jsonl` file; a last line that was cut off is left out where that may be, as by a kill. */
+async function readLines(
+  path: string,
+  { mayBeCutOff }: { readonly mayBeCutOff: boolean },
+): Promise<unknown[]> {
+  const lines = (await ifThere(Deno.readTextFile(path)) ?? "").split("\n");
+  const last = lines.pop() ?? "";
+  const records = lines.map((line, i) => parseFile(path, line, i + 1));
+  if (last === "") return records;
+  try {
+    // Only the line break may be missing: an object without its closing brace does not parse.
+    return [...records, parseFile(path, last, lines.length + 1)];
+  } catch (error) {
+    if (mayBeCutOff) return records;
+    throw error;
+  }
+}
+
+function parseFile(path: string, text: string, line?: number): unknown {
+  const place = line === undefined ? `"${path}"` : `line ${line} of "${path}"`;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    const begins = JSON.stringify(text.trim().replace(/\s+/g, " ").slice(0, 40));
+    throw new InputSyntaxError(
+      `Cannot read ${place} as it is not JSON: it begins with ${begins}; ${remedy(path)}`,
+      { cause },
+    );
+  }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+  throw new InputSyntaxError(`Cannot read ${place} as it is not a JSON object; ${remedy(path)}`);
+}
+
+/** What mends a damaged file of a run. */
+function remedy(path: string): string {
+  const folder = dirname(path);
+  switch (basename(path)) {
+    case "summary.json":
+      return "without the file, running the experiment again evaluates what is trained anew";
+    default:
+      return `without the folder "${
+        basename(folder) === "samples" ? dirname(folder) : folder
+      }", running the experiment again does the run anew`;
+  }
+}

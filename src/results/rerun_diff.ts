@@ -1,0 +1,120 @@
+/**
+ * What is otherwise where a recorded run is run again: the code, the machine, what was read, what was measured.
+ */
+import { join } from "node:path";
+import type { Environment } from "./environment.ts";
+import { readRunFile, readSummary, type RunEnvironment, type RunSummary } from "./records.ts";
+
+/** The record of a run that is to be run again. */
+export interface RecordedRun {
+  /** Its folder. */
+  readonly path: string;
+  /** Where it ran; undefined where its file is missing. */
+  readonly environment?: RunEnvironment;
+  /** What it measured, and its labels; undefined where its file is missing. */
+  readonly summary?: RunSummary;
+}
+
+/**
+ * Reads the record beside a recorded declaration.
+ *
+ * @throws {SyntaxError} Where a file is none of a record.
+ */
+export async function readRecordedRun(path: string): Promise<RecordedRun> {
+  const environment = await readRunFile(join(path, "environment.json"));
+  const summary = await readSummary(join(path, "summary.json"));
+  return {
+    path,
+    ...(environment !== undefined && { environment: environment as RunEnvironment }),
+    ...(summary && { summary }),
+  };
+}
+
+/** What is otherwise before the run begins, a sentence for each; none where the code and the machine are those of the record. */
+export function environmentDifferences(recorded: Environment, current: Environment): string[] {
+  const remarks = codeDifferences(recorded, current);
+  for (const name of ["deno", "v8", "system", "cpu"] as const) {
+    if (recorded[name] !== current[name]) remarks.push(otherwise(name, recorded, current));
+  }
+  const packages = Object.keys({ ...recorded.packages, ...current.packages });
+  for (const name of packages) {
+    if (recorded.packages[name] !== current.packages[name]) {
+      remarks.push(otherwise(name, recorded.packages, current.packages));
+    }
+  }
+  return remarks;
+}
+
+function codeDifferences(recorded: Environment, current: Environment): string[] {
+  if (recorded.commit === undefined) return ["the record does not say the commit of its code"];
+  const remarks: string[] = [];
+  if (recorded.commit !== current.commit) {
+    const then = recorded.commit.slice(0, 12);
+    remarks.push(
+      `commit is ${current.commit?.slice(0, 12) ?? "unknown"}, recorded was ${then}: ` +
+        `git checkout ${then} has the recorded code`,
+    );
+  }
+  if (recorded.dirty) remarks.push("the recorded code had changes that are in no commit");
+  if (current.dirty) remarks.push("the code has changes that are in no commit");
+  return remarks;
+}
+
+function otherwise(
+  name: string,
+  recorded: { readonly [name: string]: unknown } | Environment,
+  current: { readonly [name: string]: unknown } | Environment,
+): string {
+  const of = (values: object) => (values as Record<string, unknown>)[name] ?? "missing";
+  return `${name} is ${of(current)}, recorded was ${of(recorded)}`;
+}
+
+/** What is otherwise about the device that a run has opened; undefined where it is the recorded one, whyever it was chosen. */
+export function deviceDifference(
+  { device: recorded }: Pick<RunEnvironment, "device">,
+  device: string,
+): string | undefined {
+  if (recorded === undefined || withoutReason(recorded) === withoutReason(device)) return undefined;
+  return `device is ${withoutReason(device)}, recorded was ${withoutReason(recorded)}`;
+}
+
+/** Why a device was chosen stands last, in parentheses. */
+function withoutReason(device: string): string {
+  return device.replace(/ \([^()]*\)$/, "");
+}
+
+/** What is otherwise about data, a tokenizer or weights; undefined where it is what the record has, or the record has none. */
+export function hashDifference(
+  { hashes }: Pick<RunEnvironment, "hashes">,
+  name: string,
+  sha256: string,
+): string | undefined {
+  const recorded = hashes[name];
+  if (recorded === undefined || recorded === sha256) return undefined;
+  return `${name} differs: SHA-256 is ${sha256.slice(0, 12)}, recorded was ${
+    recorded.slice(0, 12)
+  }`;
+}
+
+/** Whether the numbers are the recorded ones, in a sentence; undefined where nothing is recorded. */
+export function metricDifference(recorded: RunSummary, current: RunSummary): string | undefined {
+  const pairs = recorded.metrics.flatMap((then) => {
+    const now = current.metrics.find((metric) =>
+      metric.evaluation === then.evaluation && metric.model === then.model &&
+      metric.name === then.name && metric.metricVersion === then.metricVersion
+    );
+    return now ? [{ then, now, label: `${then.model} ${then.name}` }] : [];
+  });
+  if (recorded.metrics.length === 0) return undefined;
+  const missing = recorded.metrics.length - pairs.length;
+  const unlike = missing === 0 ? "" : `; ${missing} more cannot be compared`;
+  const different = pairs.filter(({ then, now }) => then.value !== now.value);
+  if (different.length === 0) {
+    return `all ${pairs.length} numbers are the recorded ones${unlike}`;
+  }
+  const distance = ({ then, now }: typeof pairs[number]) =>
+    Math.abs(now.value - then.value) / Math.max(Math.abs(then.value), Number.MIN_VALUE);
+  const worst = different.reduce((a, b) => distance(b) > distance(a) ? b : a);
+  return `${different.length} of ${pairs.length} numbers differ from the recorded ones, ` +
+    `${worst.label} most: ${worst.now.value}, recorded was ${worst.then.value}${unlike}`;
+}

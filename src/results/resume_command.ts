@@ -1,0 +1,92 @@
+/**
+ * Runs that have not come to their end, and the commands that go on with them.
+ */
+import { dirname } from "node:path";
+import type { RunState } from "./records.ts";
+import type { RunRecord } from "./read_runs.ts";
+
+/** A run that has not come to its end. */
+export interface UnfinishedRun {
+  /** The run. */
+  readonly run: string;
+  /** How many runs like it there are, where that is more than it. */
+  readonly count?: number;
+  /** What it has come to. */
+  readonly state: RunState;
+  /** First line of the error that ended it. */
+  readonly error?: string;
+  /** What goes on with it. */
+  readonly command: string;
+}
+
+/** The command that runs what a run's declaration declares. */
+export function runCommandOf(record: RunRecord): string {
+  const { path, environment, summary } = record;
+  const results = dirname(dirname(path));
+  const { declarationFile = record.declarationFile ?? "FILE", assignments = [] } = environment ??
+    {};
+  const { limit } = summary;
+  return [
+    `deno task ${startsProcesses(record) ? "measure" : "run"} ${quoted(declarationFile)}`,
+    ...assignments.map((assignment) => `--set ${quoted(assignment)}`),
+    ...(limit === undefined ? [] : [`--limit ${limit}`]),
+    ...(results === "results" ? [] : [`--results ${quoted(results)}`]),
+  ].join(" ");
+}
+
+/** Whether a run measures efficiency, each model in a process of its own, which needs more permissions. */
+function startsProcesses({ declaration }: RunRecord): boolean {
+  const { evaluations = [] } = (declaration ?? {}) as { evaluations?: { kind?: string }[] };
+  return evaluations.some(({ kind }) => kind === "efficiency");
+}
+
+/** A word as a shell reads it. */
+function quoted(word: string): string {
+  return /^[\w./=:,+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+/** Runs that are not completed; those that have not begun, and that one command begins, together. */
+export function unfinishedRuns(runs: readonly RunRecord[]): UnfinishedRun[] {
+  const groups = Map.groupBy(
+    runs.flatMap(unfinishedRun),
+    ({ run, state, command }) => state === "planned" ? command : run,
+  );
+  return [...groups.values()].map((alike) =>
+    alike.length === 1 ? alike[0] : { ...alike[0], count: alike.length }
+  );
+}
+
+function unfinishedRun(record: RunRecord): UnfinishedRun[] {
+  const { run, state, error } = record.summary;
+  if (state === "completed") return [];
+  return [{
+    run,
+    state,
+    ...(error !== undefined && { error: error.split("\n")[0] }),
+    command: runCommandOf(record),
+  }];
+}
+
+/** What a run has come to and what to do: one sentence. */
+export function unfinishedText({ run, count, state, error, command }: UnfinishedRun): string {
+  switch (state) {
+    case "failed":
+      return `${run} failed: ${
+        error ?? "no reason recorded"
+      }; once that is mended, \`${command} --retry-failed\` goes on`;
+    case "interrupted":
+      return `${run} was interrupted; \`${command}\` resumes it`;
+    case "running":
+      return `${run} is running; once it is stopped, \`${command}\` resumes it`;
+    case "stopped":
+      return `${run} was stopped; \`${command}\` resumes it`;
+    case "planned":
+      return count === undefined
+        ? `${run} has not begun; \`${command}\` runs it`
+        : `${count} runs have not begun; \`${command}\` runs them`;
+    case "completed":
+      return `${run} is completed`;
+    default:
+      return state satisfies never;
+  }
+}

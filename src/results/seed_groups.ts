@@ -1,0 +1,76 @@
+/**
+ * Runs of an experiment by what tells them apart: replicas, which differ in nothing but their seed, and the settings of a sweep.
+ */
+import { formatSwept } from "./records.ts";
+import { replicationKey, type RunRecord, seedOf } from "./read_runs.ts";
+
+/** Runs that differ in nothing but their seed, by seed. */
+export function replicaGroups(runs: readonly RunRecord[]): RunRecord[][] {
+  const groups = new Map<string, RunRecord[]>();
+  for (const run of runs) {
+    let key = replicationKey(run);
+    // The same seed twice is no replica.
+    while (groups.get(key)?.some((other) => seedOf(other) === seedOf(run))) key += "+";
+    groups.set(key, [...groups.get(key) ?? [], run]);
+  }
+  return [...groups.values()].map((group) => group.toSorted((a, b) => seedOf(a) - seedOf(b)));
+}
+
+/** What tells groups apart: what a sweep varies and, where that does not, the names of runs. */
+export function variations(
+  groups: readonly (readonly RunRecord[])[],
+  headings: ReadonlyMap<string, string>,
+): Record<string, string>[] {
+  if (groups.length === 1) return [{}];
+  const varied = groups.map(([{ summary }]) =>
+    Object.fromEntries(
+      sweptFields(summary).map(([field, value]) => [headings.get(field)!, sweptLabel(value)]),
+    ) as Record<string, string>
+  );
+  const distinct = new Set(varied.map((fields) => JSON.stringify(fields))).size;
+  if (distinct === groups.length) return varied;
+  return groups.map(([{ summary }], i) => ({ ...varied[i], run: summary.run }));
+}
+
+function sweptFields({ variation }: RunRecord["summary"]): [string, unknown][] {
+  return Object.entries(variation ?? {}).filter(([field]) => field !== "seed");
+}
+
+/** Headings of swept fields by their paths: the last name of each, `capacityTokens`, but where two have the same. */
+export function sweptHeadings(runs: readonly RunRecord[]): Map<string, string> {
+  const fields = [
+    ...new Set(runs.flatMap(({ summary }) => sweptFields(summary).map(([field]) => field))),
+  ];
+  const last = (field: string) => field.split(".").at(-1)!;
+  return new Map(fields.map((field) => {
+    const isAlone = fields.filter((other) => last(other) === last(field)).length === 1;
+    return [field, isAlone ? last(field) : field];
+  }));
+}
+
+/** A swept value as tables show it: a variant by its kind, `blocks [0,2]`. */
+function sweptLabel(value: unknown): string {
+  if (typeof value !== "object" || value === null || !("kind" in value)) return formatSwept(value);
+  const { kind, ...fields } = value;
+  return [kind, ...Object.values(fields)].map(formatSwept).join(" ");
+}
+
+/** Orders runs of a sweep by the values of its fields, numbers by size; others as they are. */
+export function bySweptValues(
+  [{ summary: { variation: a = {} } }]: readonly RunRecord[],
+  [{ summary: { variation: b = {} } }]: readonly RunRecord[],
+): number {
+  for (const [field, first] of Object.entries(a)) {
+    const second = b[field];
+    if (field === "seed" || second === undefined) continue;
+    const order = typeof first === "number" && typeof second === "number"
+      ? first - second
+      : formatSwept(first) < formatSwept(second)
+      ? -1
+      : formatSwept(first) > formatSwept(second)
+      ? 1
+      : 0;
+    if (order !== 0) return order;
+  }
+  return 0;
+}

@@ -1,0 +1,108 @@
+import { join } from "node:path";
+import { loadBackboneWeights, loadSideNetWeights } from "../checkpoint/checkpoint.ts";
+import type { BackboneCheckpoint, BackboneShape } from "../backbone/shape.ts";
+import type { ResolvedExperiment, SideNetConfig } from "../experiment/declaration.ts";
+import type { SideNetCheckpoint, SideNetShape } from "../longmem/sidenet_shape.ts";
+import type { MemoryConfig } from "../memory/config.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+import { openTokenizer } from "../text/tokenizer_source.ts";
+import { InputTypeError } from "../errors.ts";
+
+/** The model that a run has trained. */
+export interface FinishedRun {
+  /** The declaration of the run. */
+  readonly experiment: ResolvedExperiment;
+  /** The frozen language model. */
+  readonly backbone: BackboneCheckpoint;
+  /** The SideNet, adapted with memory. */
+  readonly sideNet: SideNetCheckpoint;
+  /** The memory it was adapted with. */
+  readonly memory: MemoryConfig;
+  /** Tokens of a segment. */
+  readonly contextTokens: number;
+}
+
+/** Whether a path is the folder of a run. */
+export async function isRunFolder(path: string): Promise<boolean> {
+  const found = await Deno.stat(join(path, "experiment.json")).catch(() => undefined);
+  return found?.isFile ?? false;
+}
+
+/**
+ * Reads the LongMem that a run has trained from its folder `results/<experiment>/<run>`.
+ *
+ * @throws {Deno.errors.NotFound} Where weights are missing, as in a run that has not finished.
+ * @throws {TypeError} Where the run trains no LongMem.
+ */
+export async function readFinishedRun(path: string): Promise<FinishedRun> {
+  const experiment = await readDeclaration(path);
+  const { sidenet, memory, adaptation, backbone: config } = experiment;
+  if (!sidenet || !memory || !adaptation) {
+    throw new InputTypeError(
+      `Cannot take a LongMem from run "${path}" as it trains none: ` +
+        `its experiment must have sidenet, memory and adaptation`,
+    );
+  }
+  const weights = (phase: string) => join(path, "checkpoint", phase, "weights.safetensors");
+  const backbone = config.kind === "checkpoint"
+    ? await loadBackboneWeights(config.path, config.shape ? { shape: config.shape } : {})
+    : await loadBackboneWeights(weights("backbone"), { shape: { heads: config.heads } });
+  const { shape, weights: trained } = await loadSideNetWeights(
+    weights("longmem"),
+    backbone.shape,
+    { shape: await trainedShape(sidenet, backbone.shape) },
+  );
+  const { contextTokens } = adaptation;
+  return { experiment, backbone, sideNet: { shape, weights: trained }, memory, contextTokens };
+}
+
+/** What the weights that a run has trained do not say themselves: the wiring they were trained in. */
+async function trainedShape(
+  sidenet: SideNetConfig,
+  backbone: BackboneShape,
+): Promise<Partial<SideNetShape>> {
+  switch (sidenet.kind) {
+    case undefined: {
+      const { memoryBlock, reductionFactor, crossNetworkResidual } = sidenet;
+      return {
+        memoryBlock,
+        reductionFactor,
+        ...(crossNetworkResidual === undefined ? {} : { crossNetworkResidual }),
+      };
+    }
+    case "checkpoint": {
+      const { path, shape } = sidenet;
+      return (await loadSideNetWeights(path, backbone, shape ? { shape } : {})).shape;
+    }
+    default:
+      return sidenet satisfies never;
+  }
+}
+
+/** Opens the tokenizer of a run: the one that it trained, or the one that it was given. */
+export async function openRunTokenizer(
+  path: string,
+  { tokenizer }: ResolvedExperiment,
+): Promise<Tokenizer> {
+  return await openTokenizer(
+    tokenizer.kind === "bpe" ? { kind: "file", path: join(path, "tokenizer.json") } : tokenizer,
+  );
+}
+
+async function readDeclaration(path: string): Promise<ResolvedExperiment> {
+  const file = join(path, "experiment.json");
+  try {
+    return JSON.parse(await Deno.readTextFile(file));
+  } catch (error) {
+    if (error instanceof SyntaxError) {
+      throw new InputTypeError(
+        `Cannot read run "${path}" as "${file}" is not JSON: ${error.message}`,
+      );
+    }
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new Deno.errors.NotFound(
+      `Cannot read run "${path}" as "experiment.json" is missing: ` +
+        `expected the folder of a run, results/<experiment>/<run>`,
+    );
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * The surroundings of a run: where its results go, its progress, its signal, its device.
+ */
+import type { DeviceChoice } from "../experiment/declaration.ts";
+import type { ResolvedRun } from "../experiment/resolve.ts";
+import type { RunFolder } from "../results/run_folder.ts";
+
+/** What a training reports after each step. */
+export interface TrainingProgress {
+  /** What is trained: `backbone`, `longmem`, ... */
+  readonly phase: string;
+  /** Updates done. */
+  readonly step: number;
+  /** Updates there will be. */
+  readonly steps: number;
+  /** Loss of the last batch, in nats a token. */
+  readonly loss: number;
+  /** Tokens trained on per second, lately. */
+  readonly tokensPerSecond: number;
+  /** Tokens the memory holds, of those it has room for. */
+  readonly memory?: { readonly tokens: number; readonly capacityTokens: number };
+}
+
+/** What an evaluation counts: tokens that are read or asked for, prompts that are asked, lengths that are measured. */
+export type EvaluationUnit = "tokens" | "prompts" | "lengths";
+
+/** What an evaluation reports after each item. */
+export interface EvaluationProgress {
+  /** Name of the evaluation. */
+  readonly evaluation: string;
+  /** Model that is evaluated. */
+  readonly model: string;
+  /** Items done. */
+  readonly items: number;
+  /** Items there will be. */
+  readonly total: number;
+  /** What the items are. */
+  readonly unit: EvaluationUnit;
+}
+
+/** Where a run reports how far it is. */
+export interface RunProgress {
+  /** Reports a training step. */
+  step(training: TrainingProgress): void;
+  /** Reports an evaluated item. */
+  item(evaluation: EvaluationProgress): void;
+  /** Shows the run's present activity until the next report. */
+  doing(text: string): void;
+  /** Shows a line that stays. */
+  note(text: string): void;
+}
+
+/** What surrounds a run while it executes. */
+export interface RunContext {
+  /** Where its results go. */
+  readonly results: RunFolder;
+  /** Where it says how far it is. */
+  readonly progress: RunProgress;
+  /** Aborted when the user wants it to stop: the training saves a checkpoint, then throws the signal's reason. */
+  readonly signal: AbortSignal;
+  /** Where it runs, the command line's choice before the declaration's. */
+  readonly device: DeviceChoice;
+  /** Folder of its checkpoint; missing before the first one. */
+  readonly checkpointFolder: string;
+  /** Items per evaluation at most; already applied to the declaration's evaluations. */
+  readonly limit?: number;
+}
+
+/** Executes a run; `executeRun` and the fakes of tests are such functions. */
+export type RunExecutor = (run: ResolvedRun, context: RunContext) => Promise<void>;

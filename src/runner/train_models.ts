@@ -1,0 +1,267 @@
+import { loadBackboneWeights, loadSideNetWeights } from "../checkpoint/checkpoint.ts";
+import { hashTensors } from "../formats/tensor_hash.ts";
+import { initializeBackbone } from "../backbone/initialization.ts";
+import type {
+  AdaptationConfig,
+  ResolvedExperiment,
+  SideNetConfig,
+} from "../experiment/declaration.ts";
+import { checkBlocks } from "../experiment/validation.ts";
+import { initializeSideNet } from "../longmem/initialization.ts";
+import {
+  initializeMemorizing,
+  type MemorizingCheckpoint,
+} from "../longmem/memorizing_transformer.ts";
+import { LongMem, type LongMemParts, type Network } from "../longmem/longmem.ts";
+import type { Device } from "../runtime/device.ts";
+import type { TensorMap } from "../tensor.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+import type { TrainerOptions } from "../training/trainer.ts";
+import type { RunContext } from "./run_context.ts";
+import type { RunText } from "./corpus.ts";
+import { runPhase } from "./training.ts";
+import { InputError, InputRangeError } from "../errors.ts";
+import type { BackboneCheckpoint } from "../backbone/shape.ts";
+import type { SideNetCheckpoint } from "../longmem/sidenet_shape.ts";
+
+/** The frozen language model of a run: read from a checkpoint, or pretrained here. */
+export async function obtainBackbone(
+  experiment: ResolvedExperiment,
+  text: RunText,
+  device: Device,
+  context: RunContext,
+): Promise<BackboneCheckpoint> {
+  const { backbone: config, seed } = experiment;
+  const backbone = config.kind === "checkpoint"
+    ? await loadBackboneWeights(config.path, config.shape ? { shape: config.shape } : {})
+    : await pretrain(config);
+  checkVocabulary(experiment, backbone, text.tokenizer);
+  checkBlocks(experiment, backbone.shape.layers);
+  await context.results.recordHash("backbone", hashTensors(backbone.weights));
+  return backbone;
+
+  async function pretrain(
+    { training, ...sizes }: Extract<ResolvedExperiment["backbone"], { kind: "pretrain" }>,
+  ): Promise<BackboneCheckpoint> {
+    const { layers, hiddenDim, heads, feedForwardDim, initialization } = sizes;
+    const shape = { layers, hiddenDim, heads, feedForwardDim, vocabSize: text.tokenizer.vocabSize };
+    const weights = await runPhase(
+      {
+        name: "backbone",
+        trainer: {
+          device,
+          config: training,
+          seed,
+          trains: "backbone",
+          backbone: { shape, weights: initializeBackbone(shape, seed, initialization) },
+        },
+        validated: (weights) => new LongMem(device, { backbone: { shape, weights } }),
+        network: "backbone",
+      },
+      text,
+      experiment,
+      context,
+    );
+    return { shape, contextTokens: training.contextTokens, weights };
+  }
+}
+
+/**
+ * Checks that a backbone can have been trained on a tokenizer's ids. Its vocabulary may be padded beyond that of a tokenizer
+ * from a file; those that this project makes have exactly the backbone's.
+ *
+ * @throws {RangeError} Where it cannot.
+ */
+function checkVocabulary(
+  { tokenizer: { kind } }: ResolvedExperiment,
+  { shape }: Pick<BackboneCheckpoint, "shape">,
+  tokenizer: Pick<Tokenizer, "vocabSize">,
+): void {
+  const isMade = kind === "bpe" || kind === "chronicle";
+  const fits = isMade
+    ? shape.vocabSize === tokenizer.vocabSize
+    : shape.vocabSize >= tokenizer.vocabSize;
+  if (fits) return;
+  throw new InputRangeError(
+    `Cannot use the tokenizer of kind "${kind}" with the checkpoint of backbone.path as the backbone's vocabulary must ` +
+      `${
+        isMade ? "be" : "hold"
+      } the tokenizer's ${tokenizer.vocabSize} tokens: current size is ${shape.vocabSize}`,
+  );
+}
+
+/**
+ * Runs what must leave a backbone's weights as they are.
+ *
+ * @param what Names it in the error.
+ * @throws {Error} Where the weights have changed.
+ */
+export async function withFrozen<Result>(
+  { weights }: Pick<BackboneCheckpoint, "weights">,
+  what: string,
+  use: () => Promise<Result>,
+): Promise<Result> {
+  const before = hashTensors(weights);
+  const result = await use();
+  if (hashTensors(weights) !== before) {
+    throw new InputError(
+      `Cannot trust the results as the frozen backbone has changed during the ${what}`,
+    );
+  }
+  return result;
+}
+
+/** The SideNets of a run, as far as its evaluations ask for them. */
+export interface SideNets {
+  /** As initialised; absent where it is read from a checkpoint. */
+  readonly untrained?: SideNetCheckpoint;
+  /** Trained with memory, here or before. */
+  readonly longmem?: SideNetCheckpoint;
+  /** Trained likewise, but without memory. */
+  readonly withoutMemory?: SideNetCheckpoint;
+}
+
+/**
+ * Initialises or reads the SideNet and adapts it: with memory, and without where an evaluation compares the two.
+ *
+ * @throws {RangeError} Where a SideNet was trained on another backbone.
+ */
+export async function adaptSideNets(
+  experiment: ResolvedExperiment,
+  backbone: BackboneCheckpoint,
+  text: RunText,
+  device: Device,
+  context: RunContext,
+): Promise<SideNets | undefined> {
+  const { sidenet, adaptation, memory, seed } = experiment;
+  if (!sidenet) return undefined;
+  const start = await startOf(sidenet, backbone, seed, context);
+  const { shape } = start;
+  const isRead = sidenet.kind === "checkpoint";
+  const untrained = isRead ? {} : { untrained: start };
+  if (!adaptation) return isRead ? { longmem: start } : untrained;
+  const adapt = async (name: string, withMemory: boolean): Promise<SideNetCheckpoint> => {
+    const remembers = withMemory && memory ? { memory } : {};
+    const weights = await adapted({
+      name,
+      part: { trains: "sidenet", sideNet: start, ...remembers },
+      parts: (weights) => ({ sideNet: { shape, weights }, ...remembers }),
+      network: withMemory ? "longmem" : "sidenet",
+    }, { experiment, adaptation, backbone, text, device, context });
+    await context.results.recordHash(`SideNet ${name}`, hashTensors(weights));
+    return { shape, weights };
+  };
+  const asked = new Set(experiment.evaluations.flatMap(({ models }) => models));
+  return {
+    ...untrained,
+    ...(memory ? { longmem: await adapt("longmem", true) } : {}),
+    ...(!memory || asked.has("sidenet-without-memory")
+      ? { withoutMemory: await adapt("sidenet-without-memory", false) }
+      : {}),
+  };
+}
+
+/** The SideNet before any adaptation. */
+async function startOf(
+  sidenet: SideNetConfig,
+  backbone: BackboneCheckpoint,
+  seed: number,
+  { results }: RunContext,
+): Promise<SideNetCheckpoint> {
+  switch (sidenet.kind) {
+    case undefined: {
+      const { reductionFactor, memoryBlock, crossNetworkResidual, initialization } = sidenet;
+      const shape = {
+        layers: backbone.shape.layers / reductionFactor,
+        reductionFactor,
+        memoryBlock,
+        ...(crossNetworkResidual === false ? { crossNetworkResidual } : {}),
+      };
+      return { shape, weights: initializeSideNet(shape, backbone, initialization, seed) };
+    }
+    case "checkpoint": {
+      const { shape, weights } = await loadSideNetWeights(sidenet.path, backbone.shape, {
+        ...(sidenet.shape ? { shape: sidenet.shape } : {}),
+        backboneHash: hashTensors(backbone.weights),
+      });
+      await results.recordHash("SideNet checkpoint", hashTensors(weights));
+      return { shape, weights };
+    }
+    default:
+      return sidenet satisfies never;
+  }
+}
+
+/**
+ * Trains the Memorizing Transformer, where an evaluation compares it; undefined where none does.
+ *
+ * @param models.sideNet What it is compared with: its memory is the same block's.
+ */
+export async function adaptMemorizingTransformer(
+  experiment: ResolvedExperiment,
+  { backbone, sideNet }: { backbone: BackboneCheckpoint; sideNet: SideNetCheckpoint | undefined },
+  text: RunText,
+  device: Device,
+  context: RunContext,
+): Promise<MemorizingCheckpoint | undefined> {
+  const name = "memorizing-transformer";
+  const { adaptation, memory, evaluations } = experiment;
+  const asked = evaluations.some(({ models }) => models.includes(name));
+  if (!asked || !sideNet || !adaptation || !memory) return undefined;
+  const shape = { memoryBlock: sideNet.shape.memoryBlock };
+  const start = initializeMemorizing(shape, backbone);
+  const weights = await adapted({
+    name,
+    part: { trains: name, memorizing: { shape, weights: start }, memory },
+    parts: (weights) => ({ memorizing: { shape, weights }, memory }),
+    network: name,
+  }, { experiment, adaptation, backbone, text, device, context });
+  await context.results.recordHash(name, hashTensors(weights));
+  return { shape, weights };
+}
+
+/** What an adaptation trains beside, or within, a frozen backbone. */
+interface Adaptation {
+  /** Name in `metrics.jsonl`, and folder of its checkpoints. */
+  readonly name: string;
+  readonly part:
+    | Pick<Extract<TrainerOptions, { trains: "sidenet" }>, "trains" | "sideNet" | "memory">
+    | Pick<
+      Extract<TrainerOptions, { trains: "memorizing-transformer" }>,
+      "trains" | "memorizing" | "memory"
+    >;
+  /** The parts of the model with the weights trained so far, to validate, and the network of it that answers. */
+  readonly parts: (weights: TensorMap) => Omit<LongMemParts, "backbone">;
+  readonly network: Network;
+}
+
+/** Weights of a part that was adapted to a backbone, which stays as it is. */
+async function adapted(
+  { name, part, parts, network }: Adaptation,
+  { experiment, adaptation, backbone, text, device, context }: {
+    readonly experiment: ResolvedExperiment;
+    readonly adaptation: AdaptationConfig;
+    readonly backbone: BackboneCheckpoint;
+    readonly text: RunText;
+    readonly device: Device;
+    readonly context: RunContext;
+  },
+): Promise<TensorMap> {
+  const { dropout, gate } = adaptation;
+  const trainer = {
+    device,
+    config: adaptation,
+    seed: experiment.seed,
+    backbone,
+    ...part,
+    dropout,
+    ...(gate && { gate }),
+  };
+  const validated = (weights: TensorMap) => new LongMem(device, { backbone, ...parts(weights) });
+  const phase = { name, trainer, validated, network };
+  return await withFrozen(
+    backbone,
+    "adaptation",
+    () => runPhase(phase, text, experiment, context),
+  );
+}

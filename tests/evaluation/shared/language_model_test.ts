@@ -1,0 +1,168 @@
+import {
+  languageModel,
+  nextDocuments,
+  otherDocumentModel,
+  type ScoredLongMem,
+} from "../../../src/evaluation/shared/language_model.ts";
+import { scoreDocuments } from "../../../src/evaluation/perplexity.ts";
+import { readDocuments } from "../../../src/evaluation/shared/read_documents.ts";
+import { LongMem } from "../../../src/longmem/longmem.ts";
+import { testedDevice } from "../../graph/devices.ts";
+import { assert, assertClose, test } from "../../testing.ts";
+import { smallBackbone, smallMemory, smallSideNet } from "../../training/small_training.ts";
+import { pad, randomDocuments } from "../small_documents.ts";
+
+/** A LongMem that writes down what is asked of it. */
+function recordingLongMem(): { model: ScoredLongMem; calls: unknown[][] } {
+  const calls: unknown[][] = [];
+  const model: ScoredLongMem = {
+    score: (tokens, targets, options) => {
+      calls.push(["score", [...tokens], [...targets], options]);
+      return Promise.resolve(new Float32Array(tokens.length));
+    },
+    choose: (tokens, targets, options) => {
+      calls.push(["choose", [...tokens], [...targets], options]);
+      return Promise.resolve({
+        nll: new Float32Array(tokens.length),
+        choices: new Int32Array(tokens.length),
+      });
+    },
+    remember: (tokens, options) => {
+      calls.push(["remember", [...tokens], options]);
+      return Promise.resolve();
+    },
+    resetMemory: (rows) => {
+      calls.push(["resetMemory", rows]);
+      return Promise.resolve();
+    },
+  };
+  return { model, calls };
+}
+
+test("languageModel() resets a row's memory where its document begins, and lets score() write", async () => {
+  const { model, calls } = recordingLongMem();
+  const scored = languageModel("longmem", model, "longmem");
+  await scored.startDocument(1, 5);
+  const tokens = Int32Array.of(4, 5, 6, 7), targets = Int32Array.of(5, 6, 7, 8);
+  await scored.score({ tokens, targets, rows: 2 });
+  await scored.choose({ tokens, targets, rows: 2 });
+  assert.deepEqual(calls, [
+    ["resetMemory", [1]],
+    ["score", [4, 5, 6, 7], [5, 6, 7, 8], { batch: 2, network: "longmem" }],
+    ["choose", [4, 5, 6, 7], [5, 6, 7, 8], { batch: 2, network: "longmem" }],
+  ]);
+});
+
+test("otherDocumentModel() scores without writing, then writes the next document's segment", async () => {
+  const documents = randomDocuments([6, 4, 9], { contextTokens: 3 });
+  const { model, calls } = recordingLongMem();
+  await scoreDocuments(otherDocumentModel("other", model, nextDocuments(documents)), documents, {
+    rows: 1,
+    pad,
+  });
+  const tokens = (document: number, segment: number) => [
+    ...documents[document].segments[segment].tokens,
+  ];
+  const resets = calls.filter(([name]) => name === "resetMemory");
+  assert.equal(resets.length, 3);
+  for (const [, , , options] of calls.filter(([name]) => name === "score")) {
+    assert.deepEqual(options, { batch: 1, network: "longmem", readOnly: true });
+  }
+  // Longest first: 2 remembers 0, 0 remembers 1, 1 remembers 2.
+  assert.deepEqual(
+    calls.map(([name, of]) => name === "resetMemory" ? name : [name, of]),
+    [
+      "resetMemory",
+      ...[["score", tokens(2, 0)], ["remember", tokens(0, 0)]],
+      ...[["score", tokens(2, 1)], ["remember", tokens(0, 1)]],
+      ...[["score", tokens(2, 2)], ["remember", tokens(0, 0)]], // read again
+      "resetMemory",
+      ...[["score", tokens(0, 0)], ["remember", tokens(1, 0)]],
+      ...[["score", tokens(0, 1)], ["remember", tokens(1, 0)]], // its end is padded
+      "resetMemory",
+      ...[["score", tokens(1, 0)], ["remember", tokens(2, 0)]],
+      ...[["score", tokens(1, 1)], ["remember", tokens(2, 1)]],
+    ],
+  );
+});
+
+test("otherDocumentModel() chooses from the memory that it would score with", async () => {
+  const documents = randomDocuments([6, 4, 9], { contextTokens: 3 });
+  const read = async (asks: "score" | "choose") => {
+    const { model, calls } = recordingLongMem();
+    const other = otherDocumentModel("other", model, nextDocuments(documents));
+    await readDocuments<unknown>(other, documents, { rows: 2, pad }, {
+      read: (batch) => other[asks](batch),
+      take: () => {},
+    });
+    return calls.map(([name, ...of]) => [name === "choose" ? "score" : name, ...of]);
+  };
+  assert.deepEqual(await read("choose"), await read("score"));
+});
+
+test("otherDocumentModel() remembers no padding, and nothing of the document itself", async () => {
+  const other = (lengths: readonly number[][], T = 4) =>
+    lengths.map((segments) => ({
+      segments: segments.map((targetTokens) => ({
+        tokens: Int32Array.from({ length: T }, (_, t) => t < targetTokens ? 10 * T + t : pad),
+        targetTokens,
+      })),
+    }));
+  const remembered = async (others: ReturnType<typeof other>) => {
+    const { model, calls } = recordingLongMem();
+    const control = otherDocumentModel("other", model, others);
+    for (let row = 0; row < others.length; row++) await control.startDocument(row, row);
+    await control.read({
+      tokens: Int32Array.from({ length: 4 * others.length }, () => 5),
+      rows: others.length,
+    });
+    return calls.at(-1)![1];
+  };
+  // Shorter than a segment: told again and again, as longer ones are.
+  assert.deepEqual(await remembered(other([[3], [4, 1]])), [40, 41, 42, 40, 40, 41, 42, 43]);
+  for (const [others, current] of [[other([[3]], 3), "3"], [other([[]]), "none"]] as const) {
+    await assert.rejects(
+      remembered(others),
+      new RegExp(
+        "^RangeError: Cannot read another document as its segments must be as long as the document's own: " +
+          `current lengths are ${current} and 4$`,
+      ),
+    );
+  }
+});
+
+test("nextDocuments() needs another document", () => {
+  assert.deepEqual(nextDocuments(["a", "b", "c"]), ["b", "c", "a"]);
+  assert.throws(
+    () => nextDocuments(["a"]),
+    /^RangeError: Cannot read another document as there is none: current number of documents is 1, allowed are 2 and more$/,
+  );
+});
+
+test({
+  name: "otherDocumentModel() with copies of one document is LongMem itself",
+  // The shared device outlives the test.
+  sanitizeOps: false,
+  sanitizeResources: false,
+  fn: async () => {
+    const backbone = smallBackbone();
+    const model = new LongMem(await testedDevice("cpu"), {
+      backbone,
+      sideNet: smallSideNet(backbone),
+      memory: smallMemory,
+    });
+    const [document] = randomDocuments([32], { contextTokens: 8 });
+    const [another] = randomDocuments([32], { contextTokens: 8, seed: "another" });
+    const options = { rows: 1, pad };
+    const own = languageModel("longmem", model, "longmem");
+    const [{ nats }] = await scoreDocuments(own, [document], options);
+    const natsBeside = async (other: typeof document) => {
+      const documents = [document, other];
+      const control = otherDocumentModel("other", model, nextDocuments(documents));
+      return (await scoreDocuments(control, documents, options))[0].nats;
+    };
+    assertClose([await natsBeside(document)], [nats], { tolerance: 1e-4 });
+    assert.ok(Math.abs(await natsBeside(another) - nats) > 1e-2);
+    await model.close();
+  },
+});

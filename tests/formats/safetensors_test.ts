@@ -1,0 +1,243 @@
+import {
+  type IntegerTensor,
+  openSafetensors,
+  readSafetensors,
+  writeSafetensors,
+} from "../../src/formats/safetensors.ts";
+import type { HostTensor } from "../../src/tensor.ts";
+import { assert, fixturePath, sharedTest, test } from "../testing.ts";
+import { withFolder } from "../temporary_folder.ts";
+
+/** A safetensors file by hand: header text and data bytes. */
+function safetensorsBytes(header: string, data: ArrayBuffer | Uint8Array): Uint8Array {
+  const text = new TextEncoder().encode(header);
+  const bytes = new Uint8Array(8 + text.length + data.byteLength);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(text.length), true);
+  bytes.set(text, 8);
+  bytes.set(data instanceof Uint8Array ? data : new Uint8Array(data), 8 + text.length);
+  return bytes;
+}
+
+const someTensors = new Map<string, HostTensor | IntegerTensor>([
+  ["z", { shape: [2, 3], data: new Float32Array([1, -0, NaN, Infinity, 1e-42, 6]) }],
+  ["10", { shape: [], data: new Float32Array([0.1]) }],
+  ["2", { shape: [0, 4], data: new Float32Array(0) }],
+  ["ids", { shape: [2], data: new Int32Array([-1, 2 ** 31 - 1]) }],
+]);
+
+test("readSafetensors() returns what writeSafetensors() wrote, bit for bit", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/a.safetensors`;
+    await writeSafetensors(path, someTensors, { source: "a test", é: "ü" });
+    const { tensors, integers, metadata } = await readSafetensors(path);
+    assert.deepEqual(metadata, { source: "a test", é: "ü" });
+    assert.deepEqual([...tensors.keys()].sort(), ["10", "2", "z"]);
+    for (const [name, { shape, data }] of someTensors) {
+      const found = (tensors.get(name) ?? integers.get(name))!;
+      assert.deepEqual(found.shape, shape);
+      assert.equal(found.data.constructor, data.constructor);
+      assert.deepEqual(new Uint8Array(found.data.buffer), new Uint8Array(data.buffer));
+    }
+  }));
+
+test("writeSafetensors() gives equal bytes for equal input, and data aligned to 8 bytes", () =>
+  withFolder(async (folder) => {
+    const [a, b] = [`${folder}/a`, `${folder}/b`];
+    await writeSafetensors(a, someTensors, { x: "1", y: "2" });
+    await writeSafetensors(b, new Map([...someTensors].reverse()), { y: "2", x: "1" });
+    const bytes = await Deno.readFile(a);
+    assert.deepEqual(bytes, await Deno.readFile(b));
+    assert.equal(new DataView(bytes.buffer).getBigUint64(0, true) % 8n, 0n);
+  }));
+
+test("writeSafetensors() writes the view's part of a larger buffer only", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/a`;
+    const data = new Float32Array([9, 1, 2, 9]).subarray(1, 3);
+    await writeSafetensors(path, new Map([["x", { shape: [2], data }]]));
+    assert.deepEqual((await readSafetensors(path)).tensors.get("x")!.data, Float32Array.of(1, 2));
+  }));
+
+test("writeSafetensors() leaves the earlier file and nothing else when it fails", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/a`;
+    await writeSafetensors(path, someTensors);
+    const before = await Deno.readFile(path);
+    await assert.rejects(
+      writeSafetensors(path, new Map([["x", { shape: [3], data: new Float32Array(2) }]])),
+      /tensor "x" of shape \[3\] must have 3 values: it has 2/,
+    );
+    // A folder of that name: the rename fails after the temporary file was written.
+    await Deno.mkdir(`${folder}/taken/inside`, { recursive: true });
+    await assert.rejects(writeSafetensors(`${folder}/taken`, someTensors));
+    assert.deepEqual(await Deno.readFile(path), before);
+    assert.deepEqual((await Array.fromAsync(Deno.readDir(folder), ({ name }) => name)).sort(), [
+      "a",
+      "taken",
+    ]);
+  }));
+
+test("readSafetensors() converts half, bfloat16, double and int64 values", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/a`;
+    const data = new Uint8Array(4 + 4 + 8 + 16);
+    const view = new DataView(data.buffer);
+    view.setUint16(0, 0x3555, true); // 0.333251953125
+    view.setUint16(2, 0x8001, true); // the smallest negative half, -2^-24
+    view.setUint16(4, 0x3f80, true); // 1
+    view.setUint16(6, 0xc049, true); // -3.140625
+    view.setFloat64(8, 0.1, true);
+    view.setBigInt64(16, -5n, true);
+    view.setBigInt64(24, 7n, true);
+    const header = `{"h":{"dtype":"F16","shape":[2],"data_offsets":[0,4]},` +
+      `"b":{"dtype":"BF16","shape":[2],"data_offsets":[4,8]},` +
+      `"d":{"dtype":"F64","shape":[],"data_offsets":[8,16]},` +
+      `"i":{"dtype":"I64","shape":[2],"data_offsets":[16,32]}}`;
+    await Deno.writeFile(path, safetensorsBytes(header, data));
+    const { tensors, integers } = await readSafetensors(path);
+    assert.deepEqual([...tensors.get("h")!.data], [0.333251953125, -(2 ** -24)]);
+    assert.deepEqual([...tensors.get("b")!.data], [1, -3.140625]);
+    assert.deepEqual([...tensors.get("d")!.data], [Math.fround(0.1)]);
+    assert.deepEqual([...integers.get("i")!.data], [-5, 7]);
+
+    view.setBigInt64(24, 2n ** 31n, true);
+    await Deno.writeFile(path, safetensorsBytes(header, data));
+    await assert.rejects(
+      readSafetensors(path),
+      /tensor "i" of ".*a" as int32 as value 1 does not fit: it is 2147483648/,
+    );
+  }));
+
+test("SafetensorsFile.read() reads one tensor, also when several are asked for at once", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/a`;
+    await writeSafetensors(path, someTensors);
+    using file = await openSafetensors(path);
+    const names = [...someTensors.keys()];
+    const found = await Promise.all(names.map((name) => file.read(name)));
+    found.forEach((tensor, i) => assert.deepEqual(tensor, someTensors.get(names[i])));
+    await assert.rejects(
+      file.read("y"),
+      /Cannot read tensor "y" as ".*a" does not have it: its tensors/,
+    );
+    const { tensors } = await readSafetensors(path, { names: ["z"] });
+    assert.deepEqual([...tensors.keys()], ["z"]);
+  }));
+
+const entry = (shape: string, offsets: string, dtype = "F32") =>
+  `{"dtype":"${dtype}","shape":${shape},"data_offsets":${offsets}}`;
+
+const malformed: { name: string; bytes: Uint8Array; message: RegExp }[] = [
+  {
+    name: "an empty file",
+    bytes: new Uint8Array(0),
+    message: /expected at least 8 bytes, found 0/,
+  },
+  {
+    name: "a truncated file",
+    bytes: safetensorsBytes(`{"x":${entry("[2]", "[0,8]")}}`, new Uint8Array(7)),
+    message: /is truncated: expected 70 bytes, found 69/,
+  },
+  {
+    name: "a file with bytes behind the data",
+    bytes: safetensorsBytes(`{"x":${entry("[2]", "[0,8]")}}`, new Uint8Array(9)),
+    message: /bytes follow its last tensor: expected 70 bytes, found 71/,
+  },
+  {
+    name: "a truncated header",
+    bytes: safetensorsBytes(`{"x":${entry("[2]", "[0,8]")}}`, new Uint8Array(8)).subarray(0, 30),
+    message: /truncated in its header: expected at least 62 bytes, found 30/,
+  },
+  {
+    name: "a page of text",
+    bytes: new TextEncoder().encode("<!doctype html><title>Not found</title>"),
+    message: /not a safetensors file: its first 8 bytes give a header of/,
+  },
+  {
+    name: "a header that is not JSON",
+    bytes: safetensorsBytes(`{"x":`, new Uint8Array(0)),
+    message: /its safetensors header is not JSON/,
+  },
+  {
+    name: "a header that is a list",
+    bytes: safetensorsBytes(`[1]`, new Uint8Array(0)),
+    message: /header must be an object: current value is \[1\]/,
+  },
+  {
+    name: "an unknown dtype",
+    bytes: safetensorsBytes(`{"x":${entry("[2]", "[0,2]", "F8_E4M3")}}`, new Uint8Array(2)),
+    message: /tensor "x" .*current value is "F8_E4M3", allowed are F64, F32/,
+  },
+  {
+    name: "a dtype that names a property of every object",
+    bytes: safetensorsBytes(`{"x":${entry("[2]", "[0,2]", "constructor")}}`, new Uint8Array(2)),
+    message: /tensor "x" .*current value is "constructor"/,
+  },
+  {
+    name: "a negative size",
+    bytes: safetensorsBytes(`{"x":${entry("[-2]", "[0,8]")}}`, new Uint8Array(8)),
+    message: /shape must be a list of sizes: current value is \[-2\]/,
+  },
+  {
+    name: "offsets that run backwards",
+    bytes: safetensorsBytes(`{"x":${entry("[2]", "[8,0]")}}`, new Uint8Array(8)),
+    message: /data_offsets must be \[begin, end\]: current value is \[8,0\]/,
+  },
+  {
+    name: "offsets that disagree with the shape",
+    bytes: safetensorsBytes(`{"x":${entry("[3]", "[0,8]")}}`, new Uint8Array(8)),
+    message: /F32 of shape \[3\] needs 12 bytes, found 8/,
+  },
+  {
+    name: "a gap between tensors",
+    bytes: safetensorsBytes(
+      `{"x":${entry("[1]", "[0,4]")},"y":${entry("[1]", "[8,12]")}}`,
+      new Uint8Array(12),
+    ),
+    message: /tensor "y" starts at byte 8 of the data, expected 4/,
+  },
+  {
+    name: "tensors that overlap",
+    bytes: safetensorsBytes(
+      `{"x":${entry("[2]", "[0,8]")},"y":${entry("[1]", "[4,8]")}}`,
+      new Uint8Array(8),
+    ),
+    message: /tensor "y" starts at byte 4 of the data, expected 8/,
+  },
+  {
+    name: "metadata that is not text",
+    bytes: safetensorsBytes(`{"__metadata__":{"a":1}}`, new Uint8Array(0)),
+    message: /"__metadata__" must map texts to texts/,
+  },
+];
+
+for (const { name, bytes, message } of malformed) {
+  test(`readSafetensors() refuses ${name}, naming the file`, () =>
+    withFolder(async (folder) => {
+      const path = `${folder}/some.safetensors`;
+      await Deno.writeFile(path, bytes);
+      await assert.rejects(readSafetensors(path), (error: Error) => {
+        assert.match(error.message, message);
+        assert.ok(error.message.includes(path), error.message);
+        return true;
+      });
+    }));
+}
+
+test("readSafetensors() says that there is no such file", async () => {
+  await assert.rejects(readSafetensors("/nowhere/a.safetensors"), {
+    name: "NotFound",
+    message: 'Cannot read "/nowhere/a.safetensors" as there is no such file',
+  });
+});
+
+sharedTest("readSafetensors() reads the fixtures' floats, integers and metadata", async () => {
+  const backbone = await readSafetensors(fixturePath("backbone.safetensors"));
+  assert.equal(backbone.tensors.size, 85);
+  assert.equal(backbone.metadata.keys, "as in backbone.pt['model']");
+  const { integers } = await readSafetensors(fixturePath("data.safetensors"));
+  // Targets are the sources one token later (specification section 10).
+  const source = integers.get("src_tokens")!, target = integers.get("target")!;
+  assert.deepEqual(source.shape, [7, 2, 16]);
+  for (let t = 0; t < 15; t++) assert.equal(target.data[t], source.data[t + 1]);
+});

@@ -1,0 +1,135 @@
+/**
+ * Runs of the command line as processes of their own, each in a folder with a corpus of its own.
+ */
+import { join } from "node:path";
+import { Random } from "../../src/random.ts";
+import { withFolder } from "../temporary_folder.ts";
+import { assert, repositoryPath, test } from "../testing.ts";
+
+/** How a process ended. */
+export interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/**
+ * A process of `deno task run` in a folder, with exactly the permissions of the task.
+ *
+ * @param options `fileKiB`: writing beyond this size of a file fails, as on a disk that is full;
+ * `readOnly`: the folder `results` is on a file system that cannot be written.
+ */
+export function spawnRun(
+  folder: string,
+  args: readonly string[],
+  { fileKiB, readOnly = false }: { readonly fileKiB?: number; readonly readOnly?: boolean } = {},
+): Deno.ChildProcess {
+  const config = repositoryPath("deno.json");
+  const { tasks } = JSON.parse(Deno.readTextFileSync(config));
+  const [, permissions] = /^deno run (.*) src\/main.ts run$/.exec(tasks.run.command)!;
+  const command = [
+    ...[Deno.execPath(), "run", "--quiet", "--no-prompt", "--no-check", "--config", config],
+    ...permissions.split(" "),
+    ...[repositoryPath("src/main.ts"), "run", ...args],
+  ];
+  const shell = (script: string) => ["bash", "-c", `${script}; exec "$@"`, "bash", ...command];
+  const [program, ...rest] = fileKiB !== undefined
+    // The signal that would end the process is ignored, so that the write itself fails.
+    ? shell(`trap '' XFSZ; ulimit -f ${fileKiB}`)
+    : readOnly
+    ? ["unshare", "-rm", ...shell("mount -t tmpfs -o ro tmpfs results")]
+    : command;
+  return new Deno.Command(program, {
+    args: rest,
+    cwd: folder,
+    stdout: "piped",
+    stderr: "piped",
+    env: { NO_COLOR: "1" },
+  }).spawn();
+}
+
+/** Waits for the end of a process. */
+export async function outcomeOf(process: Deno.ChildProcess): Promise<Outcome> {
+  const [{ code }, stdout, stderr] = await Promise.all([
+    process.status,
+    new Response(process.stdout).text(),
+    new Response(process.stderr).text(),
+  ]);
+  return { code, stdout, stderr };
+}
+
+/** Runs declarations in a folder to the end. */
+export function run(folder: string, ...args: string[]): Promise<Outcome> {
+  return outcomeOf(spawnRun(folder, args));
+}
+
+/** Path of a declaration beside this file. */
+export function declaration(name: string): string {
+  return repositoryPath(`tests/runner/declarations/${name}`);
+}
+
+/** Registers a test with a folder of its own, which has a `corpus`. */
+export function runTest(name: string, body: (folder: string) => Promise<void>): void {
+  test(name, () => withCorpus(body));
+}
+
+/** Does something in a folder of its own, which has a `corpus`. */
+export async function withCorpus(body: (folder: string) => Promise<void>): Promise<void> {
+  await withFolder(async (folder) => {
+    await writeCorpus(join(folder, "corpus"));
+    await body(folder);
+  });
+}
+
+const words = "the old king sailed his ship across a cold green sea and found no land but stars"
+  .split(" ");
+
+/** Writes documents of sentences about a king; always the same. */
+export async function writeCorpus(folder: string): Promise<void> {
+  for (
+    const [split, lengths] of Object.entries({
+      train: [700, 500, 300],
+      valid: [90, 60],
+      test: [150, 90, 40],
+    })
+  ) {
+    await Deno.mkdir(join(folder, split), { recursive: true });
+    for (const [i, length] of lengths.entries()) {
+      const random = new Random(`${split}/${i}`);
+      const text = Array.from({ length }, () => words[random.below(words.length)]).join(" ");
+      await Deno.writeTextFile(join(folder, split, `${split}_${i}.txt`), `${text}.\n`);
+    }
+  }
+}
+
+/** Folders of all runs below a folder of results, by `<experiment>/<run>`. */
+export async function runFolders(results: string): Promise<string[]> {
+  const folders: string[] = [];
+  for await (const experiment of Deno.readDir(results)) {
+    if (experiment.name.startsWith(".")) continue; // locks
+    for await (const run of Deno.readDir(join(results, experiment.name))) {
+      folders.push(join(results, experiment.name, run.name));
+    }
+  }
+  return folders.sort();
+}
+
+/** The folder of the only run of a folder of results. */
+export async function onlyRun(results: string): Promise<string> {
+  const folders = await runFolders(results);
+  assert.equal(folders.length, 1);
+  return folders[0];
+}
+
+/** A JSON file. */
+// deno-lint-ignore no-explicit-any -- what is read is what the assertions are about
+export async function readJson(...path: string[]): Promise<any> {
+  return JSON.parse(await Deno.readTextFile(join(...path)));
+}
+
+/** Lines of a `.jsonl` file; none where it is missing. */
+// deno-lint-ignore no-explicit-any -- likewise
+export async function readLines(...path: string[]): Promise<any[]> {
+  const text = await Deno.readTextFile(join(...path)).catch(() => "");
+  return text.trim().split("\n").filter((line) => line).map((line) => JSON.parse(line));
+}

@@ -1,0 +1,128 @@
+import { FileLock } from "../../src/lock.ts";
+import type { RunState } from "../../src/results/records.ts";
+import { findRunRecords, readRunRecord, replicationKey } from "../../src/results/read_runs.ts";
+import { withFolder } from "../temporary_folder.ts";
+import { assert, test } from "../testing.ts";
+import { run } from "./run_records.ts";
+
+test("findRunRecords() finds every run below folders, in order, once, with all it holds", async () => {
+  const results = await Deno.makeTempDir();
+  try {
+    for (const [experiment, name] of [["b", "1"], ["a", "2"], ["a", "1"]]) {
+      const folder = `${results}/${experiment}/${name}`;
+      await Deno.mkdir(`${folder}/samples`, { recursive: true });
+      const { summary } = run({ summary: { experiment, run: name } });
+      await Deno.writeTextFile(`${folder}/summary.json`, JSON.stringify(summary));
+      await Deno.writeTextFile(`${folder}/experiment.json`, `{"seed": ${name}}`);
+      await Deno.writeTextFile(`${folder}/samples/perplexity-test.jsonl`, '{"item":"x"}\n');
+      await Deno.writeTextFile(`${folder}/metrics.jsonl`, '{"step":1}\n{"step":2}\n');
+    }
+    await Deno.mkdir(`${results}/empty`);
+    await Deno.writeTextFile(`${results}/a/2/environment.json`, '{"cpu": "abacus"}');
+    const { records, damaged } = await findRunRecords([results, `${results}/a`]);
+    const paths = records.map(({ path }) => path.slice(results.length));
+    assert.deepEqual(paths, ["/a/1", "/a/2", "/b/1"]);
+    assert.deepEqual(damaged, []);
+    const [{ declaration, samples, training, environment }] = records;
+    assert.deepEqual(declaration, { seed: 1 });
+    assert.deepEqual([...samples], [["perplexity-test", [{ item: "x" }]]]);
+    assert.equal(training.length, 2);
+    assert.equal(environment, undefined);
+    assert.deepEqual(records[1].environment, { cpu: "abacus" });
+  } finally {
+    await Deno.remove(results, { recursive: true });
+  }
+});
+
+test("findRunRecords() leaves out a run that is damaged, and says which file and what to do", async () => {
+  const results = await Deno.makeTempDir();
+  const folder = `${results}/a/1`;
+  const files: Record<string, string> = {
+    "summary.json": JSON.stringify(run({ summary: { experiment: "a", run: "1" } }).summary),
+    "experiment.json": '{"seed": 1}',
+    "environment.json": "{}",
+    "samples/perplexity-test.jsonl": '{"item":"x"}\n{"item":"y"}\n',
+    "metrics.jsonl": '{"step":1}\n{"step":2}\n',
+  };
+  const write = async (changed: Record<string, string>) => {
+    for (const [name, text] of Object.entries({ ...files, ...changed })) {
+      await Deno.writeTextFile(`${folder}/${name}`, text);
+    }
+    await Deno.writeTextFile(`${results}/a/2/summary.json`, files["summary.json"]);
+    const { records, damaged } = await findRunRecords([results]);
+    assert.deepEqual(
+      [...records, ...damaged].map(({ path }) => path).sort(),
+      [folder, `${results}/a/2`],
+      "each is read or damaged",
+    );
+    return damaged.map(({ path, reason }) => `${path === folder}: ${reason}`);
+  };
+  try {
+    await Deno.mkdir(`${folder}/samples`, { recursive: true });
+    await Deno.mkdir(`${results}/a/2`);
+    const anew = `without the folder "${folder}", running the experiment again does the run anew`;
+    for (const [name, text] of Object.entries(files)) {
+      const [reason, ...others] = await write({ [name]: text.slice(0, -3) });
+      assert.deepEqual(others, []);
+      const remedy = name === "summary.json"
+        ? "without the file, running the experiment again evaluates what is trained anew"
+        : anew;
+      const line = name.endsWith(".jsonl") ? "line 2 of " : "";
+      const cut = `Cannot read ${line}"${folder}/${name}" as it is not JSON: it begins with `;
+      assert.ok(reason.startsWith(`true: ${cut}`), reason);
+      assert.ok(reason.endsWith(`; ${remedy}`), reason);
+    }
+    assert.match((await write({ "experiment.json": "[]" }))[0], /json" as it is not a JSON object/);
+    assert.match(
+      (await write({ "summary.json": "{}" }))[0],
+      /as state or metrics is missing in it/,
+    );
+    // Of a run that goes on, the last line of its metrics may be on its way.
+    const running = files["summary.json"].replace('"completed"', '"running"');
+    const cut = files["metrics.jsonl"].slice(0, -3);
+    assert.deepEqual(await write({ "summary.json": running, "metrics.jsonl": cut }), []);
+  } finally {
+    await Deno.remove(results, { recursive: true });
+  }
+});
+
+test("readRunRecord() says of a run that is running without a process that it was stopped", () =>
+  withFolder(async (folder) => {
+    const state = async (state: RunState) => {
+      const { summary } = run({ summary: { state } });
+      await Deno.writeTextFile(`${folder}/summary.json`, JSON.stringify(summary));
+      return (await readRunRecord(folder)).summary.state;
+    };
+    assert.equal(await state("running"), "stopped", "copied without its lock");
+    const taken = await FileLock.take(`${folder}/lock`);
+    assert.ok("lock" in taken);
+    assert.equal(await state("running"), "running");
+    taken.lock[Symbol.dispose]();
+    assert.equal(await state("running"), "stopped");
+    for (const other of ["planned", "completed", "failed", "interrupted"] as const) {
+      assert.equal(await state(other), other);
+    }
+    const again = await FileLock.take(`${folder}/lock`);
+    assert.ok("lock" in again, "whoever reads keeps no lock");
+    again.lock[Symbol.dispose]();
+  }));
+
+test("replicationKey() is the same for other seeds and labels, and for nothing else", () => {
+  const declaration = {
+    name: "a",
+    seed: 1,
+    corpus: { kind: "chronicle", seed: 1, drills: 3 },
+    backbone: { training: { steps: 10, checkpointEverySteps: 5 } },
+  };
+  const key = (change: object) =>
+    replicationKey(run({ declaration: { ...declaration, ...change } }));
+  const { corpus, backbone: { training } } = declaration;
+  assert.equal(key({ seed: 2, corpus: { ...corpus, seed: 2 } }), key({}));
+  assert.equal(key({ corpus: { drills: 3, seed: 1, kind: "chronicle" } }), key({}));
+  assert.equal(key({ question: "Why?", device: "wasm", scale: "paper" }), key({}));
+  assert.equal(key({ backbone: { training: { ...training, checkpointEverySteps: 7 } } }), key({}));
+  assert.notEqual(key({ backbone: { training: { ...training, steps: 11 } } }), key({}));
+  assert.notEqual(key({ corpus: { ...corpus, drills: 4 } }), key({}));
+  const limited = run({ declaration, summary: { limit: 2 } });
+  assert.notEqual(replicationKey(limited), key({}));
+});

@@ -1,0 +1,46 @@
+import { closingText, foundText } from "../../src/results/run_summary.ts";
+import { assert, test } from "../testing.ts";
+import { metric, run } from "./run_records.ts";
+
+test("closingText() has the main table, what it means, and where the rest is", () => {
+  const metrics = [metric({}), metric({ name: "perplexity <5K" })];
+  const text = closingText(
+    [run({ path: "results/novels/m1", summary: { metrics } })],
+    () => undefined,
+  );
+  assert.match(text, /^## novels \(scaled-down\)$/m);
+  assert.match(text, /^\| backbone \| 24\.12 \u00b1 0\.35 \|$/m);
+  assert.match(
+    text,
+    /^perplexity-test: The perplexity of the backbone alone is 24\.12 \u00b1 0\.35 \(n = 13\)\.$/m,
+  );
+  assert.match(text, /results\/novels\/m1\/samples$/m);
+  assert.match(text, /deno task table results\/novels\/m1$/m);
+  assert.match(text, /deno task report results\/novels$/m);
+  assert.doesNotMatch(text, /<5K/, "parts are left to the whole tables");
+});
+
+const swept = [64, 8].map((size) =>
+  run({
+    declaration: { memory: { size } },
+    summary: { run: `m${size}`, variation: { "memory.size": size } },
+  })
+);
+
+test("closingText() has all runs of an experiment in one table", () => {
+  const text = closingText(swept, () => undefined);
+  assert.match(text, /^\| 8 +\| backbone [^]*^\| 64 +\| backbone /m);
+  assert.match(
+    text,
+    /^perplexity-test, by size: [^]*^perplexity-test, size 8: [^]*^perplexity-test, size 64: /m,
+  );
+  assert.match(text, /deno task table results\/novels$/m);
+  assert.doesNotMatch(text, /samples/);
+});
+
+test("foundText() of one of several runs has its sentences alone", () => {
+  assert.match(
+    foundText(swept[0], () => undefined),
+    /^perplexity-test: LongMem's perplexity is 21\.500[^\n]*\.$/,
+  );
+});

@@ -1,0 +1,251 @@
+import {
+  bootstrapInterval,
+  mean,
+  median,
+  pairedDifference,
+  perplexity,
+  proportionInterval,
+  ratio,
+  simultaneousFactor,
+  standardDeviation,
+  studentQuantile,
+  weightedMean,
+} from "../../src/statistics/estimates.ts";
+import { assert, assertClose, test } from "../testing.ts";
+
+/** Deterministic fractions in [0, 1), another generator than the one under test (Park and Miller). */
+function fractions(seed: number): () => number {
+  let state = seed;
+  return () => (state = state * 16807 % 2147483647) / 2147483647;
+}
+
+/** A standard normal number, by Box and Muller. */
+function normal(next: () => number): number {
+  return Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next());
+}
+
+test("mean() of 2, 4, 6 worked by hand", () => {
+  // s^2 = (4 + 0 + 4) / 2 = 4, stderr = 2 / sqrt(3), t(2) = 0.95 sqrt(2 / (1 - 0.95^2)) = 4.3026527
+  const { value, stderr, ci95, n } = mean([2, 4, 6]);
+  assert.equal(value, 4);
+  assert.equal(n, 3);
+  const margin = 0.95 * Math.sqrt(2 / (1 - 0.95 ** 2)) * 2 / Math.sqrt(3);
+  assertClose([stderr!, ...ci95!], [2 / Math.sqrt(3), 4 - margin, 4 + margin], {
+    tolerance: 1e-7,
+  });
+});
+
+test("mean() of a single value has no uncertainty to tell, of none no value", () => {
+  assert.deepEqual(mean([5]), { value: 5, n: 1 });
+  assert.throws(() => mean([]), /Cannot divide sums over items as there is nothing to divide by/);
+});
+
+test("ratio() of sums worked by hand", () => {
+  // R = 12 / 6 = 2; without one of them 10 / 5, 6 / 4, 8 / 3; sqrt(2/3 * (0 + 1/4 + 4/9))
+  const { value, stderr, ci95 } = ratio([2, 6, 4], [1, 2, 3]);
+  assert.equal(value, 2);
+  assertClose([stderr!], [Math.sqrt(2 / 3 * (1 / 4 + 4 / 9))], { tolerance: 1e-12 });
+  // 36 / 14 items of equal weight; t(1.5714) = 5.648191 by the incomplete beta function.
+  assertClose(ci95!, [2 - 5.648191 * stderr!, 2 + 5.648191 * stderr!], { tolerance: 1e-4 });
+});
+
+test("ratio() tells no uncertainty of one item, however many there are that count for nothing", () => {
+  // One book of three asks at all, and every answer is right: the others do not make that certain.
+  assert.deepEqual(ratio([0, 12, 0], [0, 12, 0]), { value: 1, n: 3 });
+  // Nor do they make two others more or less certain.
+  const { stderr, ci95 } = ratio([0, 2, 6, 0], [0, 1, 1, 0]);
+  assert.deepEqual({ stderr, ci95 }, { stderr: mean([2, 6]).stderr, ci95: mean([2, 6]).ci95 });
+});
+
+test("weightedMean() of values worked by hand, and equal weights are none", () => {
+  // (1 * 1 + 3 * 3) / 4 = 2.5; without one of them 3, 1; sqrt(1/2 * (0.5^2 + 1.5^2))
+  const { value, stderr } = weightedMean([1, 3], [1, 3]);
+  assert.equal(value, 2.5);
+  assertClose([stderr!], [Math.sqrt(1.25)], { tolerance: 1e-12 });
+  assert.deepEqual(weightedMean([1, 2, 4], [5, 5, 5]).value, mean([1, 2, 4]).value);
+  assertClose([weightedMean([1, 2, 4], [5, 5, 5]).stderr!], [mean([1, 2, 4]).stderr!], {
+    tolerance: 1e-12,
+  });
+});
+
+test("perplexity() is exp of nats per token, long documents counting more", () => {
+  const nats = [200 * 3, 100 * 2.1];
+  const { value, stderr, ci95, n } = perplexity(nats, [200, 100]);
+  const r = ratio(nats, [200, 100]);
+  assert.equal(n, 2);
+  assertClose([value, stderr!], [Math.exp(2.7), Math.exp(2.7) * r.stderr!], { tolerance: 1e-9 });
+  assertClose(ci95!, [Math.exp(r.ci95![0]), Math.exp(r.ci95![1])], { tolerance: 1e-9 });
+  assert.ok(ci95![1] - value > value - ci95![0], "the interval is wider above");
+});
+
+test("perplexity() estimates the spread that new samples of documents have", () => {
+  const next = fractions(1);
+  const values: number[] = [];
+  const stderrs: number[] = [];
+  let covered = 0;
+  const experiments = 2000, documents = 15;
+  // Short documents are harder, so that numerator and denominator are correlated.
+  const difficulty = (tokens: number) => 3 - 0.5 * (tokens - 550) / 450;
+  let natsTotal = 0, tokensTotal = 0;
+  for (let tokens = 100; tokens < 1000; tokens++) {
+    natsTotal += tokens * difficulty(tokens);
+    tokensTotal += tokens;
+  }
+  const truth = Math.exp(natsTotal / tokensTotal);
+  for (let i = 0; i < experiments; i++) {
+    const tokens = Array.from({ length: documents }, () => 100 + Math.floor(next() * 900));
+    const nats = tokens.map((t) => t * (difficulty(t) + 0.3 * normal(next)));
+    const { value, stderr, ci95 } = perplexity(nats, tokens);
+    values.push(value);
+    stderrs.push(stderr!);
+    if (ci95![0] <= truth && truth <= ci95![1]) covered++;
+  }
+  const spread = mean(values).stderr! * Math.sqrt(experiments);
+  const estimated = mean(stderrs).value;
+  assert.ok(Math.abs(estimated / spread - 1) < 0.1, `estimated ${estimated}, found ${spread}`);
+  assert.ok(Math.abs(covered / experiments - 0.95) < 0.025, `covered ${covered / experiments}`);
+});
+
+test("ratio() holds the truth as often as it says where few items have most of the weight", () => {
+  const next = fractions(9), tries = 1000;
+  for (const documents of [6, 24]) {
+    let held = 0;
+    for (let i = 0; i < tries; i++) {
+      // Lengths between which e^1.5 is one standard deviation: the longest of 24 is as long as the 12 shortest together, and more.
+      const tokens = Array.from({ length: documents }, () => Math.exp(1.5 * normal(next)));
+      const [low, high] = ratio(tokens.map((t) => t * (3 + 0.3 * normal(next))), tokens).ci95!;
+      if (low <= 3 && high >= 3) held++;
+    }
+    // The delta method with n - 1 degrees of freedom holds it 770 and 830 times.
+    assert.ok(held > 930, `${held} of ${tries}, ${documents} documents`);
+  }
+});
+
+test("pairedDifference() cancels what is hard for both models", () => {
+  // The documents differ by 100, the models by 1, 2, 3.
+  const { value, stderr } = pairedDifference([101, 202, 303], [100, 200, 300]);
+  assert.equal(value, 2);
+  assertClose([stderr!], [1 / Math.sqrt(3)], { tolerance: 1e-12 });
+  const weighted = pairedDifference([2, 5], [1, 1], [3, 1]);
+  assert.equal(weighted.value, (3 * 1 + 1 * 4) / 4);
+  assert.throws(
+    () => pairedDifference([1, 2], [1]),
+    /Cannot pair items as their numbers differ: current values are 2 and 1/,
+  );
+});
+
+test("exp of the weighted paired difference is the ratio of perplexities", () => {
+  const tokens = [100, 300, 50], first = [310, 840, 160], second = [290, 850, 150];
+  const perToken = (nats: number[]) => nats.map((value, i) => value / tokens[i]);
+  const { value } = pairedDifference(perToken(first), perToken(second), tokens);
+  const expected = perplexity(first, tokens).value / perplexity(second, tokens).value;
+  assertClose([Math.exp(value)], [expected], { tolerance: 1e-12 });
+});
+
+test("bootstrapInterval() agrees with the normal interval of a mean of many values", () => {
+  const next = fractions(7);
+  const values = Array.from({ length: 400 }, () => 10 + 2 * normal(next));
+  const meanOf = (indices: Uint32Array) => {
+    let total = 0;
+    for (const i of indices) total += values[i];
+    return total / indices.length;
+  };
+  const found = bootstrapInterval(values.length, meanOf, { seed: 3 });
+  const { ci95, stderr } = mean(values);
+  assertClose(found, ci95!, { tolerance: 0.2 * stderr! });
+  assert.deepEqual(bootstrapInterval(values.length, meanOf, { seed: 3 }), found);
+  assert.notDeepEqual(bootstrapInterval(values.length, meanOf, { seed: 4 }), found);
+});
+
+test("bootstrapInterval() of eight items holds the truth as often as it says", () => {
+  const next = fractions(5), tries = 1000;
+  let held = 0;
+  for (let i = 0; i < tries; i++) {
+    const values = Array.from({ length: 8 }, () => normal(next));
+    const meanOf = (indices: Uint32Array) =>
+      indices.reduce((total, index) => total + values[index], 0) / 8;
+    const [low, high] = bootstrapInterval(8, meanOf, { seed: i, resamples: 1000 });
+    if (low <= 0 && high >= 0) held++;
+  }
+  // The percentile bootstrap holds it 900 times; a standard deviation of 950 is 7.
+  assert.ok(held > 925 && held < 975, `${held} of ${tries}`);
+});
+
+test("bootstrapInterval() draws all items equally often, and with replacement", () => {
+  const counts = new Float64Array(10);
+  let repeated = 0;
+  bootstrapInterval(10, (indices) => {
+    for (const i of indices) counts[i]++;
+    if (new Set(indices).size < 10) repeated++;
+    return 0;
+  }, { seed: 1, resamples: 10_000 });
+  assertClose(counts, new Float64Array(10).fill(10_000), { tolerance: 400 }); // 4 sigma
+  assert.ok(repeated > 9_900);
+  assert.throws(() => bootstrapInterval(0, () => 0, { seed: 1 }), /Cannot draw from no items/);
+});
+
+test("studentQuantile() equals the table of Student's distribution", () => {
+  // 97.5 % quantiles from the standard table.
+  const freedoms = [1, 2, 10, 11, 12, 20, 30, 60, 120, 1e9];
+  const table = [12.7062, 4.3027, 2.2281, 2.2010, 2.1788, 2.0860, 2.0423, 2.0003, 1.9799, 1.9600];
+  assertClose(freedoms.map((freedom) => studentQuantile(freedom)), table, { tolerance: 1e-4 });
+  // Fractions of a degree and other tails, by the incomplete beta function.
+  assertClose([studentQuantile(1.5), studentQuantile(7.3)], [6.01666, 2.34507], {
+    tolerance: 1e-4,
+  });
+  const tails = [
+    studentQuantile(1, 0.0025),
+    studentQuantile(5, 0.0025),
+    studentQuantile(50, 0.0025),
+  ];
+  assertClose(tails, [127.32134, 4.77334, 2.93696], { tolerance: 1e-4 });
+});
+
+test("simultaneousFactor() is that of Bonferroni, of Student's distribution", () => {
+  // t(8) exceeds 3.8325 with 0.25 % (the standard table), 2.3060 with 2.5 %.
+  assertClose([simultaneousFactor(10, 8)], [3.83252 / 2.3060], { tolerance: 1e-4 });
+  assert.equal(simultaneousFactor(1, 8), 1);
+});
+
+test("standardDeviation() divides by n - 1 or by n", () => {
+  assertClose([standardDeviation([1, 2, 3, 6], "sample")], [Math.sqrt(14 / 3)], {
+    tolerance: 1e-12,
+  });
+  assertClose([standardDeviation([1, 2, 3, 6], "population")], [Math.sqrt(14 / 4)], {
+    tolerance: 1e-12,
+  });
+  assert.equal(standardDeviation([5], "population"), 0);
+  assert.throws(
+    () => standardDeviation([5], "sample"),
+    /^RangeError: Cannot take a sample standard deviation as there are too few values: current number is 1$/,
+  );
+});
+
+test("proportionInterval() is Wilson's, and never empty", () => {
+  // 8 of 10 by hand: (0.8 + 0.19207) / 1.38415 = 0.71674, and 1.959964 sqrt(0.016 + 0.0096037) / 1.38415 = 0.22658.
+  const [low, high] = proportionInterval(8, 10);
+  assertClose([low, high], [0.49016, 0.94332], { tolerance: 2e-5 });
+  // All of 384 alike: n / (n + z^2), and its mirror image.
+  assertClose(proportionInterval(24, 24), [0.86202, 1], { tolerance: 1e-5 });
+  assertClose(proportionInterval(0, 24), [0, 0.13798], { tolerance: 1e-5 });
+  for (let n = 1; n <= 2000; n++) {
+    assert.ok(proportionInterval(n, n)[1] <= 1 && proportionInterval(0, n)[0] >= 0, `${n}`);
+  }
+  assert.throws(() => proportionInterval(0, 0), /there must be 0 to n successes of n items/);
+  assert.throws(() => proportionInterval(3, 2), RangeError);
+});
+
+test("median() is the middle, with the order statistics between which it lies 95 % of the time", () => {
+  assert.deepEqual(median([5, 1, 4]), { value: 4, n: 3 });
+  assert.deepEqual(median([4, 1, 2, 3]), { value: 2.5, n: 4 });
+  assert.equal(median([1, 2, 3, 4, 5]).ci95, undefined); // 93.75 % between the outermost
+  assert.deepEqual(median([3, 1, 2, 6, 5, 4]).ci95, [1, 6]); // 96.9 %
+  assert.deepEqual(median([3, 1, 2, 6, 5, 4, 8, 7]).ci95, [1, 8]); // 93 % without the outermost
+  assert.deepEqual(median([3, 1, 2, 6, 5, 4, 8, 7, 9]).ci95, [2, 8]); // 96.1 %
+  const many = Float64Array.from({ length: 100 }, (_, i) => i + 1);
+  assert.deepEqual(median(many), { value: 50.5, ci95: [40, 61], n: 100 }); // as tables have it
+  // Of many, 0.5^n is no number above 0; by the normal distribution 10000 / 2 -+ 1.96 * 50.
+  const most = Float64Array.from({ length: 10_000 }, (_, i) => i + 1);
+  assert.deepEqual(median(most).ci95, [4902, 5099]);
+  assert.throws(() => median([]), RangeError);
+});
