@@ -42,10 +42,11 @@ function isOutOfMemory(error: Error): boolean {
     );
 }
 
-/** What the operating system refuses has its code, `ENOENT` or `(os error 27)`; what Deno may not do, a class. */
+/** What the operating system refuses has its code, `ENOENT` or `(os error 27)`; missing files and what Deno may not do, a class. */
 function isSystemError(error: Error): boolean {
   return "code" in error && /^E[A-Z0-9]+$/.test(String(error.code)) ||
-    /\(os error \d+\)/.test(error.message) || error instanceof Deno.errors.NotCapable;
+    /\(os error \d+\)/.test(error.message) || error instanceof Deno.errors.NotCapable ||
+    error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
 }
 
 /** A run that measures efficiency may not start the processes that it needs. */

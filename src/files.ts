@@ -1,7 +1,7 @@
 /**
- * Writing files: whole or not at all, and with errors that say in words why it was not possible.
+ * Reading regular files, writing files whole or not at all, and errors that name the path and the reason in words.
  */
-import { InputError, isInputError } from "./errors.ts";
+import { InputError, InputTypeError, isInputError } from "./errors.ts";
 
 /** Most bytes asked of the system at once; Linux itself stops a little short of 2 GiB. */
 export const maxTransferBytes = 2 ** 28;
@@ -17,6 +17,79 @@ const reasons: Readonly<Record<string, string>> = {
   EEXIST: "a file stands where a folder is needed",
   EISDIR: "a folder stands where a file is needed",
 };
+
+/** Why the system refuses to read, by its error code. */
+const readingReasons: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file",
+  ENOTDIR: "a part of its path is a file, not a folder",
+  EACCES: "permission is denied",
+  EPERM: "permission is denied",
+  EISDIR: "it is a folder",
+  ELOOP: "its symbolic links form a circle",
+  ENAMETOOLONG: "its name is too long",
+  EIO: "the disk reports an error",
+};
+
+/** Words for what is neither a regular file nor a folder. */
+const specialKinds = {
+  isFifo: "a named pipe",
+  isSocket: "a socket",
+  isCharDevice: "a device",
+  isBlockDevice: "a device",
+} as const;
+
+/**
+ * Opens a regular file for reading. Anything else is refused before it is opened: a pipe would wait for a writer, and a
+ * device may never end.
+ *
+ * @throws {Error} Naming the path and the reason; `Deno.errors.NotFound` where there is no such file.
+ */
+export async function openRegularFile(path: string): Promise<Deno.FsFile> {
+  let file: Deno.FsFile | undefined;
+  try {
+    checkRegular(path, await Deno.stat(path));
+    file = await Deno.open(path, { read: true });
+    // Another file may have taken the name in between.
+    checkRegular(path, await file.stat());
+    return file;
+  } catch (cause) {
+    file?.close();
+    throw readingError(path, cause);
+  }
+}
+
+/** Reads a regular file whole; errors as for {@linkcode openRegularFile}. */
+export async function readRegularFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  const file = await openRegularFile(path);
+  try {
+    return await new Response(file.readable).bytes(); // closes the file
+  } catch (cause) {
+    throw readingError(path, cause);
+  }
+}
+
+function checkRegular(path: string, info: Deno.FileInfo): void {
+  if (info.isFile) return;
+  const kinds = Object.keys(specialKinds) as (keyof typeof specialKinds)[];
+  const special = kinds.find((kind) => info[kind]);
+  const kind = info.isDirectory ? "a folder" : special ? specialKinds[special] : "of another kind";
+  throw new InputTypeError(`Cannot read "${path}" as it is not a regular file: it is ${kind}`);
+}
+
+/** The error about a file that cannot be read; what says that it is missing keeps its class for {@linkcode ifThere}. */
+function readingError(path: string, cause: unknown): unknown {
+  if (!(cause instanceof Error) || isInputError(cause)) return cause;
+  const { code, message } = cause as { code?: string; message: string };
+  const reason = cause instanceof Deno.errors.NotCapable
+    ? "Deno was not allowed to: run it with --allow-read"
+    : readingReasons[code ?? ""] ?? message;
+  const text = `Cannot read "${path}" as ${reason}`;
+  if (cause instanceof Deno.errors.NotFound) return new Deno.errors.NotFound(text, { cause });
+  if (cause instanceof Deno.errors.NotADirectory) {
+    return new Deno.errors.NotADirectory(text, { cause });
+  }
+  return new InputError(text, { cause });
+}
 
 /**
  * Runs something that writes.

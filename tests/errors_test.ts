@@ -334,6 +334,7 @@ test("isForeseen() tells sentences and the system's refusals from faults of the 
   const foreseen = [
     new InputRangeError("Cannot use the backbone as its vocabulary is small: current size is 13"),
     attempt(() => Deno.readTextFileSync("nowhere")),
+    new Deno.errors.NotFound('Cannot read "x" as there is no such file'),
     attempt(() => new Float32Array(2 ** 53)),
     attempt(() => new ArrayBuffer(2 ** 52)),
   ];

@@ -15,7 +15,7 @@ import {
 } from "../backbone/shape.ts";
 import { type SideNetCheckpoint, sideNetTensorShapes } from "../longmem/sidenet_shape.ts";
 import type { TensorMap } from "../tensor.ts";
-import { ifThere, writeAtomically } from "../files.ts";
+import { ifThere, readRegularFile, writeAtomically } from "../files.ts";
 import {
   checkBackboneShape,
   checkSideNetShape,
@@ -258,9 +258,9 @@ async function writeConfig(path: string, config: BackboneConfig | LongMemConfig)
 
 async function readConfig(path: string): Promise<BackboneConfig | LongMemConfig> {
   const file = `${path}/${CONFIG_FILE}`;
-  let text: string;
+  let bytes: Uint8Array;
   try {
-    text = await Deno.readTextFile(file);
+    bytes = await readRegularFile(file);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     throw new Deno.errors.NotFound(
@@ -269,7 +269,7 @@ async function readConfig(path: string): Promise<BackboneConfig | LongMemConfig>
   }
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (error) {
     throw new InputTypeError(
       `Cannot read "${file}" as it is not JSON: ${(error as Error).message}`,

@@ -1,8 +1,8 @@
 /**
  * Files of bytes, read by range, so that a checkpoint of gigabytes is never in memory as a whole.
  */
-import { maxTransferBytes } from "../files.ts";
-import { InputRangeError, InputTypeError } from "../errors.ts";
+import { maxTransferBytes, openRegularFile } from "../files.ts";
+import { InputRangeError } from "../errors.ts";
 
 /** An open file read by ranges; close it with `using`. */
 export class ByteFile implements Disposable {
@@ -20,25 +20,10 @@ export class ByteFile implements Disposable {
     this.#file = file;
   }
 
-  /** Opens a file; a missing one and a folder are `Deno.errors.NotFound` and a `TypeError` that name it. */
+  /** Opens a regular file; errors as for {@linkcode openRegularFile}. */
   static async open(path: string): Promise<ByteFile> {
-    let file: Deno.FsFile;
-    try {
-      file = await Deno.open(path, { read: true });
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) {
-        throw new Deno.errors.NotFound(`Cannot read "${path}" as there is no such file`);
-      }
-      throw error;
-    }
-    try {
-      const { size, isFile } = await file.stat();
-      if (!isFile) throw new InputTypeError(`Cannot read "${path}" as it is not a regular file`);
-      return new ByteFile(path, size, file);
-    } catch (error) {
-      file.close();
-      throw error;
-    }
+    const file = await openRegularFile(path);
+    return new ByteFile(path, (await file.stat()).size, file);
   }
 
   /** Reads exactly `lengthBytes` bytes at an offset into a new buffer; a file that ends before is a `RangeError`. */
