@@ -272,21 +272,18 @@ abstract class JsonTokenizer implements Tokenizer {
 
   abstract encode(text: string): number[];
 
-  /** Text of ids none of which is special. */
-  protected abstract decodeOrdinary(ids: number[]): string;
+  /** Text of ids in one piece; those that become nothing are left out. */
+  protected abstract decodeTokens(ids: number[]): string;
 
-  /** What stands between the text of ordinary ids and that of special ones. */
-  protected readonly separator: string = "";
+  /** What an id is decoded from: the text that a special id stands for, or the token. */
+  protected tokenOf(id: number): string {
+    return this.vocabulary.specialText.get(id) ?? this.vocabulary.tokens[id]!;
+  }
 
   decode(ids: ArrayLike<number>): string {
     const { tokens, specialText } = this.vocabulary;
     checkTokenIds(ids, this.vocabSize, "decode tokens");
-    const texts: string[] = [];
-    let ordinary: number[] = [];
-    const flush = () => {
-      if (ordinary.length > 0) texts.push(this.decodeOrdinary(ordinary));
-      ordinary = [];
-    };
+    const kept: number[] = [];
     for (let i = 0; i < ids.length; i++) {
       const id = ids[i];
       const special = specialText.get(id);
@@ -296,15 +293,9 @@ abstract class JsonTokenizer implements Tokenizer {
             `current token id at position ${i} is ${id}`,
         );
       }
-      if (special === undefined) {
-        ordinary.push(id);
-      } else if (special !== "") {
-        flush();
-        texts.push(special);
-      }
+      if (special !== "") kept.push(id);
     }
-    flush();
-    return texts.join(this.separator);
+    return kept.length === 0 ? "" : this.decodeTokens(kept);
   }
 }
 
@@ -316,17 +307,18 @@ class ByteLevelTokenizer extends JsonTokenizer {
     super(vocabulary);
     this.#bpe = bpe;
     const utf8 = new TextEncoder();
-    this.#bytes = Array.from(
-      vocabulary.tokens,
-      (token) => tokenBytes(token ?? "") ?? utf8.encode(token),
-    );
+    const { tokens, specialText } = vocabulary;
+    this.#bytes = Array.from(tokens, (token = "", id) => {
+      const special = specialText.get(id);
+      return special === undefined ? tokenBytes(token) ?? utf8.encode(token) : utf8.encode(special);
+    });
   }
 
   override encode(text: string): number[] {
     return this.#bpe.encode(text);
   }
 
-  protected override decodeOrdinary(ids: number[]): string {
+  protected override decodeTokens(ids: number[]): string {
     return decodeUtf8(ids.map((id) => this.#bytes[id]));
   }
 }
@@ -334,7 +326,6 @@ class ByteLevelTokenizer extends JsonTokenizer {
 class WordTokenizer extends JsonTokenizer {
   /** Ids of the words that are not special: special tokens in text are words that the vocabulary lacks. */
   readonly #ids: ReadonlyMap<string, number>;
-  protected override readonly separator = " ";
 
   constructor(vocabulary: Vocabulary, vocab: Readonly<Record<string, number>>) {
     super(vocabulary);
@@ -349,8 +340,8 @@ class WordTokenizer extends JsonTokenizer {
     return ids;
   }
 
-  protected override decodeOrdinary(ids: number[]): string {
-    return ids.map((id) => this.vocabulary.tokens[id]).join(" ");
+  protected override decodeTokens(ids: number[]): string {
+    return ids.map((id) => this.tokenOf(id)).join(" ");
   }
 }
 
@@ -366,6 +357,10 @@ class LibraryTokenizer extends JsonTokenizer {
       { ...definition, added_tokens: ordinary, post_processor: null },
       { clean_up_tokenization_spaces: false, eos_token: tokens[specialIds.eos] },
     );
+    // Decoded with their neighbours: alone, tokens lose the spaces around them.
+    const written = isByteLevel(definition.decoder) ? byteLevelForm : (text: string) => text;
+    const { vocab } = this.#model.model!;
+    for (const id of vocabulary.specialText.keys()) vocab[id] = written(this.tokenOf(id));
   }
 
   override encode(text: string): number[] {
@@ -374,7 +369,18 @@ class LibraryTokenizer extends JsonTokenizer {
     return ids;
   }
 
-  protected override decodeOrdinary(ids: number[]): string {
+  protected override decodeTokens(ids: number[]): string {
     return this.#model.decode(ids);
   }
+}
+
+/** Whether a decoder turns the characters of tokens into bytes. */
+function isByteLevel(decoder: unknown): boolean {
+  const { type, decoders } = (decoder ?? {}) as { type?: unknown; decoders?: unknown };
+  return type === "ByteLevel" || Array.isArray(decoders) && decoders.some(isByteLevel);
+}
+
+/** A text as tokens of byte-level vocabularies are written. */
+function byteLevelForm(text: string): string {
+  return Array.from(new TextEncoder().encode(text), (byte) => byteCharacters[byte]).join("");
 }
