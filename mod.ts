@@ -4,7 +4,7 @@
 export { defineExperiment } from "./src/experiment/define_experiment.ts";
 export { expandSweep } from "./src/experiment/sweep.ts";
 export type { Variant } from "./src/experiment/sweep.ts";
-export { DeclarationError, type Problem } from "./src/experiment/problem.ts";
+export { DeclarationError, type Problem } from "./src/declaration/problem.ts";
 export type {
   AdaptationConfig,
   AdaptationDeclaration,

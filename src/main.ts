@@ -23,7 +23,7 @@ import { reportCommand } from "./commands/report.ts";
 import { runCommand } from "./commands/run.ts";
 import { tableCommand } from "./commands/table.ts";
 import { allowedWords } from "./did_you_mean.ts";
-import { DeclarationError } from "./experiment/problem.ts";
+import { DeclarationError } from "./declaration/problem.ts";
 import { failureText, isForeseen } from "./errors.ts";
 import type { RunExecutor } from "./runner/run_context.ts";
 

@@ -18,6 +18,7 @@ const layers = [
   "graph",
   "results",
   "formats",
+  "declaration",
   "statistics",
 ];
 

@@ -13,8 +13,8 @@ import {
   type MemoryConfig,
   memoryProtocols,
   paperMemory,
-  type Protocol,
 } from "../memory/config.ts";
+import { type Protocol, protocols } from "../declaration/protocol.ts";
 import { deviceKinds, mostThreads } from "../runtime/device.ts";
 import { openDevice } from "../runtime/open_device.ts";
 import { initializeSideNet, type SideNetInitialization } from "../longmem/initialization.ts";
@@ -125,7 +125,7 @@ const indexNames = {
 export async function loadLongMem(options: LoadLongMemOptions): Promise<LongMemModel> {
   checkNames("options", Object.keys(options), optionNames);
   const protocol = options.protocol ?? "strict";
-  checkWord("protocol", protocol, Object.keys(memoryProtocols));
+  checkWord("protocol", protocol, protocols);
   const device = options.device ?? "auto";
   checkWord("device", device, deviceKinds);
   const { threads } = options;

@@ -12,7 +12,9 @@ import type { LabelCalibration, LabelScoring } from "../evaluation/in_context_le
 import type { DemonstrationDraw } from "../evaluation/shared/sentence_episodes.ts";
 import type { SideNetInitialization } from "../longmem/initialization.ts";
 import type { SideNetShape } from "../longmem/sidenet_shape.ts";
-import type { IndexConfig, MemoryConfig, Protocol } from "../memory/config.ts";
+import type { Declared } from "../declaration/part.ts";
+import type { Protocol } from "../declaration/protocol.ts";
+import type { IndexConfig, MemoryConfig } from "../memory/config.ts";
 import type { PublishedTableName } from "../results/paper_tables.ts";
 import type { ReproductionConfig } from "../results/paper_comparison.ts";
 import type { ChronicleConfig } from "../text/chronicle/config.ts";
@@ -22,6 +24,7 @@ import type { AdaptationConfig, TrainingConfig } from "../training/config.ts";
 export type {
   AdaptationConfig,
   BackboneInitialization,
+  Declared,
   DemonstrationDraw,
   IndexConfig,
   LabelCalibration,
@@ -43,11 +46,6 @@ export type Scale = "paper" | "scaled-down";
 
 /** One part of a corpus. */
 export type Split = "train" | "valid" | "test";
-
-/** `T` as an author writes it: only the fields `Required` must be given, the others have defaults. */
-export type Declared<T, Required extends keyof T> =
-  & Pick<T, Required>
-  & Partial<Omit<T, Required>>;
 
 /** Documents: files of plain text or LaTeX source in a folder, divided into three splits. */
 export interface FileCorpusConfig {

@@ -7,7 +7,7 @@ import { memorizingTensorShapes } from "../longmem/memorizing_transformer.ts";
 import { type SideNetShape, sideNetTensorShapes } from "../longmem/sidenet_shape.ts";
 import { elementCount } from "../tensor.ts";
 import { vocabulary } from "../text/chronicle/vocabulary.ts";
-import { canonicalJson } from "./resolve.ts";
+import { canonicalJson } from "../declaration/identity.ts";
 import { sentenceTaskFormats } from "../text/sentence_tasks.ts";
 import { squadFiles } from "../text/squad.ts";
 import { estimateEvaluation, type EvaluationEstimate } from "./evaluation_estimate.ts";

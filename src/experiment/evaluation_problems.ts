@@ -20,7 +20,7 @@ import type {
 } from "./declaration.ts";
 import { memoryProblems, updateProblems } from "./memory_problems.ts";
 import { modelName } from "./model_name.ts";
-import { type Problem, repetitions, wrong } from "./problem.ts";
+import { type Problem, repetitions, wrong } from "../declaration/problem.ts";
 
 /** Evaluations that cannot take their segment length from a training. */
 export function missingContexts(experiment: Experiment): Problem[] {

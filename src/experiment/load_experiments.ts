@@ -5,7 +5,7 @@ import { basename, dirname, join, relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { readRecordedRun, type RecordedRun } from "../results/rerun_diff.ts";
 import type { Experiment } from "./declaration.ts";
-import { DeclarationError } from "./problem.ts";
+import { DeclarationError } from "../declaration/problem.ts";
 
 /** An experiment and the file that declares it. */
 export interface LoadedExperiment {

@@ -3,7 +3,7 @@
  */
 import { lowestCapacityTokens } from "../memory/config.ts";
 import type { MemoryConfig } from "./declaration.ts";
-import { type Problem, wrong } from "./problem.ts";
+import { type Problem, wrong } from "../declaration/problem.ts";
 
 /** Sizes that do not fit each other. */
 export function memoryProblems(memory: MemoryConfig, path: string): Problem[] {

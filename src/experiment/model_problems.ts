@@ -11,7 +11,7 @@ import type {
 } from "./declaration.ts";
 import { memoryProblems, updateProblems } from "./memory_problems.ts";
 import { modelName } from "./model_name.ts";
-import { type Problem, repetitions, wrong } from "./problem.ts";
+import { type Problem, repetitions, wrong } from "../declaration/problem.ts";
 
 /** Full contexts that cannot take their length from a memory. */
 export function missingWindows({ memory, evaluations }: Experiment): Problem[] {

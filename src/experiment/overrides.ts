@@ -2,10 +2,11 @@
  * `--set path=value`: overrides a field of a declaration from the command line.
  */
 import type { Experiment, Sweep } from "./declaration.ts";
-import { DeclarationError } from "./problem.ts";
-import { locateField, setField } from "./field_path.ts";
-import type { SchemaNode } from "./schema_node.ts";
+import { DeclarationError } from "../declaration/problem.ts";
+import { locateField, setField } from "../declaration/field_path.ts";
+import type { SchemaNode } from "../declaration/schema_node.ts";
 import { allowedWords } from "../did_you_mean.ts";
+import { inExperiment } from "./schema.ts";
 import { sweptAround, withoutSwept } from "./sweep.ts";
 
 /**
@@ -84,7 +85,7 @@ function sweepOne(
 }
 
 function nodeOf(experiment: Experiment, path: string): SchemaNode {
-  const located = locateField(experiment, path.split("."));
+  const located = locateField(inExperiment(experiment), path.split("."));
   if ("reason" in located) {
     throw new DeclarationError(`Cannot set ${located.path} as ${located.reason}`);
   }
@@ -93,7 +94,7 @@ function nodeOf(experiment: Experiment, path: string): SchemaNode {
 
 /** Leaves of an object whose kind has been set only the fields that the kind knows: the command line cannot take others away. */
 function keepKnownFields(experiment: Experiment, keys: readonly string[]): void {
-  const located = locateField(experiment, keys);
+  const located = locateField(inExperiment(experiment), keys);
   if ("reason" in located || located.node.type !== "object") return;
   const owner = keys.reduce<unknown>((value, key) => Reflect.get(value as object, key), experiment);
   for (const name of Object.keys(owner as object)) {

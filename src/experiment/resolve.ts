@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { readFolderShape } from "../checkpoint/folder.ts";
 import type { RecordedRun } from "../results/rerun_diff.ts";
 import type { Variation } from "../results/records.ts";
+import { canonicalJson, identityOf } from "../declaration/identity.ts";
 import { assign } from "./overrides.ts";
 import type {
   DeviceChoice,
@@ -14,8 +15,9 @@ import type {
   ResolvedExperiment,
 } from "./declaration.ts";
 import { loadExperiments } from "./load_experiments.ts";
-import { DeclarationError } from "./problem.ts";
-import { type ResolvedVariant, resolveVariants, unmeasuredFields } from "./sweep.ts";
+import { DeclarationError } from "../declaration/problem.ts";
+import { type ResolvedVariant, resolveVariants } from "./sweep.ts";
+import { experimentSchema } from "./schema.ts";
 import { checkBlocks } from "./validation.ts";
 
 /** One run to do: an experiment with nothing left open. */
@@ -176,51 +178,19 @@ function limited(evaluation: EvaluationConfig, limit: number | undefined): Evalu
 /**
  * Names a run: its memory and seed to read, and a hash of its declaration to tell it from others.
  *
- * Left out of the hash are the fields that do not change what is measured: `name` (runs lie in a
- * folder of that name), `question`, `reproduces`, `scale` (labels), `device`, `threads` (rounding apart, all devices
- * compute the same) and every `checkpointEverySteps` (a resumed run equals one that was not
- * interrupted). So an interrupted run may be resumed on another device. Values that once were the only ones are left
- * out, too, so that a field that is new does not rename runs without it.
+ * Left out of the hash are the fields that their parts declare as unmeasured: `name` (runs lie in a folder of that name),
+ * `question`, `reproduces`, `scale` (labels), `device`, `threads` (rounding apart, all devices compute the same) and every
+ * `checkpointEverySteps` (a resumed run equals one that was not interrupted). So an interrupted run may be resumed on another
+ * device. Fields that are newer than recorded runs are left out, too, where they change nothing.
  */
 export function runId(experiment: ResolvedExperiment): string {
   const { memory, seed } = experiment;
   const readable = memory
     ? `m${memory.capacityTokens}-c${memory.chunkTokens}-k${memory.retrievedTokens}`
     : "no-memory";
-  const hash = createHash("sha256").update(canonicalJson(measured(experiment))).digest("hex");
+  const identity = canonicalJson(identityOf(experimentSchema, experiment));
+  const hash = createHash("sha256").update(identity).digest("hex");
   return `${readable}-seed${seed}-${hash.slice(0, 8)}`;
-}
-
-/** The fields that decide what is measured. */
-function measured(experiment: ResolvedExperiment): unknown {
-  const fields: Record<string, unknown> = { ...experiment, ...withoutOnlyChoices(experiment) };
-  for (const field of unmeasuredFields) delete fields[field];
-  return withoutKey(fields, "checkpointEverySteps");
-}
-
-/** Corpus and backbone without fields that declarations have not always had, where they change nothing. */
-function withoutOnlyChoices({ corpus, backbone }: ResolvedExperiment): object {
-  const { kind, ...files } = corpus;
-  if (backbone.kind !== "pretrain" || backbone.initialization.kind !== "official") {
-    return { corpus: kind === "files" ? files : corpus };
-  }
-  const { initialization: _official, ...pretrained } = backbone;
-  return { corpus: kind === "files" ? files : corpus, backbone: pretrained };
-}
-
-function withoutKey(value: unknown, key: string): unknown {
-  return JSON.parse(JSON.stringify(value, (name, field) => name === key ? undefined : field));
-}
-
-/** JSON that does not depend on the order in which keys were written. */
-export function canonicalJson(value: unknown): string {
-  return JSON.stringify(
-    value,
-    (_key, field) =>
-      typeof field === "object" && field !== null && !Array.isArray(field)
-        ? Object.fromEntries(Object.entries(field).sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0))
-        : field,
-  );
 }
 
 /** Names the file in the errors of one of its declarations. */

@@ -5,36 +5,38 @@
  * documented types of `declaration.ts` say the same is checked by the compiler, below.
  */
 import { z } from "zod";
+import {
+  finiteNumber,
+  fraction,
+  nonNegativeInteger,
+  nonNegativeIntegers,
+  nonNegativeNumber,
+  oneOf,
+  positiveInteger,
+  positiveIntegers,
+  positiveNumber,
+  seed,
+  seeds,
+  slug,
+  text,
+  trueOrFalse,
+  wholeNumber,
+} from "../declaration/fields.ts";
+import type { Located } from "../declaration/field_path.ts";
+import { introducedAt, unmeasured } from "../declaration/identity.ts";
+import type { Accepts, Assert } from "../declaration/part.ts";
+import { protocols } from "../declaration/protocol.ts";
 import { publishedTableNames } from "../results/paper_tables.ts";
 import { mostThreads } from "../runtime/device.ts";
 import { sentenceTasks } from "../text/sentence_tasks.ts";
 import type { Experiment, Sweep } from "./declaration.ts";
 
-const positiveInteger = z.int().positive().describe("positive integers");
-const positiveIntegers = z.array(positiveInteger).min(1).readonly()
-  .describe("lists of positive integers");
-const nonNegativeInteger = z.int().nonnegative().describe("integers from 0");
-const positiveNumber = z.number().positive().describe("numbers above 0");
-const nonNegativeNumber = z.number().nonnegative().describe("numbers from 0");
-const fraction = z.number().min(0).lt(1).describe("numbers from 0, below 1");
-const trueOrFalse = z.boolean().describe("true, false");
-const text = z.string().min(1).describe("text that is not empty");
-const slug = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,79}$/).describe(
-  'lower-case letters, digits, "_" and "-", at most 80',
-);
-const seed = z.int().min(0).max(0xffff_ffff).describe("integers from 0, below 2^32");
 /** A fairseq vocabulary has 4 special tokens; byte-level BPE adds one token for each byte. */
 const vocabSize = z.int().min(260).describe("integers from 260 (4 special tokens and 256 bytes)");
 const patterns = z.union([text, z.array(text).min(1).readonly()]).describe(
   "a subfolder or glob, or a list of them",
 );
 
-function oneOf<const V extends readonly [string, ...string[]]>(...values: V) {
-  return z.enum(values).describe(values.join(", "));
-}
-
-const wholeNumber = z.int().describe("whole numbers");
-const finiteNumber = z.number().describe("numbers");
 const countRange = z.strictObject({ from: wholeNumber, to: wholeNumber }).exactOptional();
 
 /** Which of these values go together the generator itself knows. */
@@ -79,7 +81,7 @@ const chronicleWriting = z.strictObject({
 
 const fileCorpus = z.strictObject({
   // Not exactOptional(), with which a declaration without it would match no form.
-  kind: z.literal("files").optional(),
+  kind: introducedAt(z.literal("files").optional(), "files"),
   folder: text,
   train: patterns,
   valid: patterns,
@@ -137,7 +139,7 @@ const trainingFields = {
   clipNorm: positiveNumber.exactOptional(),
   accumulationSteps: positiveInteger.exactOptional(),
   batches: oneOf("lanes", "documents").exactOptional(),
-  checkpointEverySteps: positiveInteger.exactOptional(),
+  checkpointEverySteps: unmeasured(positiveInteger).exactOptional(),
   validateEverySteps: positiveInteger.exactOptional(),
 };
 
@@ -164,10 +166,13 @@ const backbone = z.discriminatedUnion("kind", [
     hiddenDim: positiveInteger.exactOptional(),
     heads: positiveInteger.exactOptional(),
     feedForwardDim: positiveInteger.exactOptional(),
-    initialization: z.discriminatedUnion("kind", [
-      z.strictObject({ kind: z.literal("official") }),
-      z.strictObject({ kind: z.literal("scaled") }),
-    ]).exactOptional(),
+    initialization: introducedAt(
+      z.discriminatedUnion("kind", [
+        z.strictObject({ kind: z.literal("official") }),
+        z.strictObject({ kind: z.literal("scaled") }),
+      ]),
+      { kind: "official" },
+    ).exactOptional(),
     training: z.strictObject(trainingFields),
   }),
 ]);
@@ -182,7 +187,7 @@ const initializedSideNet = z.strictObject({
   initialization: z.discriminatedUnion("kind", [
     z.strictObject({
       kind: z.literal("blocks"),
-      blocks: z.array(nonNegativeInteger).min(1).readonly().describe("lists of integers from 0"),
+      blocks: nonNegativeIntegers,
     }),
     z.strictObject({ kind: z.literal("paper") }),
     z.strictObject({ kind: z.literal("random") }),
@@ -284,8 +289,6 @@ const chapterBreakSource = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("file"), path: text, split: slug }),
 ]);
 
-const seeds = z.array(seed).min(1).readonly().describe("lists of integers from 0, below 2^32");
-
 const demonstrationSource = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("sentences"),
@@ -351,9 +354,9 @@ const evaluation = z.discriminatedUnion("kind", [
 ]);
 
 const experiment = z.strictObject({
-  name: slug,
-  question: text.exactOptional(),
-  reproduces: z.strictObject({
+  name: unmeasured(slug),
+  question: unmeasured(text).exactOptional(),
+  reproduces: unmeasured(z.strictObject({
     table: oneOf(...publishedTableNames),
     rows: z.array(
       z.strictObject({ row: text, model: text, evaluation: slug.exactOptional() }),
@@ -363,10 +366,10 @@ const experiment = z.strictObject({
       z.strictObject({ column: text, metric: text, evaluation: slug.exactOptional() }),
     )
       .readonly().describe("lists of columns and metrics").exactOptional(),
-  }).optional(),
-  scale: oneOf("paper", "scaled-down").exactOptional(),
+  })).optional(),
+  scale: unmeasured(oneOf("paper", "scaled-down")).exactOptional(),
   seed: seed.exactOptional(),
-  protocol: oneOf("released-code", "strict", "paper").exactOptional(),
+  protocol: oneOf(...protocols).exactOptional(),
   corpus,
   tokenizer,
   backbone,
@@ -378,9 +381,10 @@ const experiment = z.strictObject({
     gate: oneOf("learned", "fixed").exactOptional(),
   }).optional(),
   evaluations: z.array(evaluation).readonly().describe("lists of evaluations"),
-  device: oneOf("auto", "webgpu", "cpu", "wasm").exactOptional(),
-  threads: z.int().min(1).max(mostThreads).describe(`integers from 1 to ${mostThreads}`)
-    .exactOptional(),
+  device: unmeasured(oneOf("auto", "webgpu", "cpu", "wasm")).exactOptional(),
+  threads: unmeasured(
+    z.int().min(1).max(mostThreads).describe(`integers from 1 to ${mostThreads}`),
+  ).exactOptional(),
   // Its lists are checked in sweep.ts, and their values as those of the fields they are for.
   sweep: z.custom<Sweep>().optional(),
 });
@@ -388,6 +392,10 @@ const experiment = z.strictObject({
 /** The form of a declaration. */
 export const experimentSchema: z.ZodType<Experiment> = experiment;
 
-type Assert<Condition extends true> = Condition;
 /** Does not compile where the schema refuses what the documented types allow. */
-type _SchemaAcceptsTheTypes = Assert<Experiment extends z.input<typeof experiment> ? true : false>;
+type _SchemaAcceptsTheTypes = Assert<Accepts<typeof experiment, Experiment>>;
+
+/** A declaration, in which a field is to be found by its path. */
+export function inExperiment(value: unknown): Located {
+  return { schema: experimentSchema, value, name: "an experiment" };
+}

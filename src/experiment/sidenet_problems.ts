@@ -2,7 +2,7 @@
  * What a SideNet and the blocks of its backbone do not agree in.
  */
 import type { BackboneConfig, InitializedSideNetConfig, SideNetConfig } from "./declaration.ts";
-import { type Problem, wrong } from "./problem.ts";
+import { type Problem, wrong } from "../declaration/problem.ts";
 
 /** All of a SideNet from a file is checked once it is read, the blocks of a backbone from one by {@linkcode checkBlocks}. */
 export function sidenetProblems(sidenet: SideNetConfig, backbone: BackboneConfig): Problem[] {

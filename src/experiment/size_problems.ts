@@ -1,5 +1,5 @@
 import type { Experiment } from "./declaration.ts";
-import type { Problem } from "./problem.ts";
+import type { Problem } from "../declaration/problem.ts";
 
 /** Sizes of a backbone, and the block that a SideNet caches: with the values that each may have. */
 const neededSizes = {

@@ -10,20 +10,12 @@
  * id, and shares the results, of a declaration that says the same without one.
  */
 import type { Variation } from "../results/records.ts";
-import { locateField, setField } from "./field_path.ts";
-import type { Experiment, ResolvedExperiment, Sweep, Sweepable } from "./declaration.ts";
-import { declarationError, type Problem, show } from "./problem.ts";
+import { locateField, setField } from "../declaration/field_path.ts";
+import { isUnmeasured } from "../declaration/identity.ts";
+import type { Experiment, ResolvedExperiment, Sweep } from "./declaration.ts";
+import { declarationError, type Problem, show } from "../declaration/problem.ts";
+import { inExperiment } from "./schema.ts";
 import { checkExperiment, withoutUndefined } from "./validation.ts";
-
-/** Fields that decide nothing that is measured, so that runs could not be told apart by them. */
-export const unmeasuredFields = [
-  "name",
-  "question",
-  "reproduces",
-  "scale",
-  "device",
-  "threads",
-] as const satisfies readonly Exclude<keyof Experiment, keyof Sweepable>[];
 
 /** One run of a sweep. */
 export interface Variant<E = Experiment> {
@@ -200,11 +192,12 @@ function fieldProblem(
   seen: readonly string[],
 ): string | undefined {
   const keys = path.split(".");
-  const located = locateField(base as unknown as Experiment, keys);
+  const located = locateField(inExperiment(base), keys);
   if ("reason" in located) return `is unknown: ${located.reason}`;
-  if (
-    (unmeasuredFields as readonly string[]).includes(path) || keys.at(-1) === "checkpointEverySteps"
-  ) return "must not be swept: allowed are fields that change what is measured";
+  // Runs could not be told apart by it.
+  if (isUnmeasured(located.node)) {
+    return "must not be swept: allowed are fields that change what is measured";
+  }
   if (keys[0] === "sweep") return "must not be swept: allowed are fields of one run";
   const other = seen.find((earlier) => isWithin(earlier, path) || isWithin(path, earlier));
   if (other === path) return "is swept twice";

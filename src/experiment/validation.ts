@@ -12,11 +12,11 @@ import {
   evaluationProblems,
   missingContexts,
 } from "./evaluation_problems.ts";
-import { formProblems } from "./form_problems.ts";
+import { formProblems } from "../declaration/form_problems.ts";
 import { memoryProblems, updateProblems } from "./memory_problems.ts";
 import { measuredModels } from "./model_name.ts";
 import { missingWindows, modelProblems } from "./model_problems.ts";
-import { declarationError, type Problem, wrong } from "./problem.ts";
+import { declarationError, type Problem, wrong } from "../declaration/problem.ts";
 import { experimentSchema } from "./schema.ts";
 import { sizeProblems } from "./size_problems.ts";
 import { blockProblems, sidenetProblems } from "./sidenet_problems.ts";
@@ -33,7 +33,7 @@ export function checkExperiment(
       ...missingContexts(parsed.data),
       ...missingWindows(parsed.data),
     ]
-    : parsed.error.issues.flatMap((issue) => formProblems(issue, present));
+    : parsed.error.issues.flatMap((issue) => formProblems(experimentSchema, issue, present));
   if (parsed.success && problems.length === 0) {
     const resolved = fillDefaults(parsed.data);
     problems.push(...consistencyProblems(resolved));

@@ -1,3 +1,4 @@
+import type { ByProtocol } from "../declaration/protocol.ts";
 import { InputRangeError } from "../errors.ts";
 
 /** The memory bank and how it is read and written (specification sections 5-7). */
@@ -25,21 +26,9 @@ export interface MemoryConfig {
   readonly index: IndexConfig;
 }
 
-/**
- * What to do where the paper and the released code differ or are silent (specification section 17).
- * It sets the defaults of `corpus.lines`, `memory.bank`, `memory.eviction`, `memory.reset`,
- * `memory.missingChunks`, `memory.storage` and of every `batches`; of evaluations, ChapterBreak's `ties` and, where sentences
- * are labelled in context, `scoring`, `source.draw` and `memory.chunkTokens`. Each can be overridden alone.
- *
- * - `released-code` reproduces the official numbers.
- * - `strict` is what a careful reader would expect.
- * - `paper` follows the text where it is known, and `strict` elsewhere.
- */
-export type Protocol = "released-code" | "strict" | "paper";
-
 /** What a protocol says about the memory; the numbers are rows of specification section 17. */
-export const memoryProtocols: Readonly<
-  Record<Protocol, Pick<MemoryConfig, "storage" | "bank" | "eviction" | "reset" | "missingChunks">>
+export const memoryProtocols: ByProtocol<
+  Pick<MemoryConfig, "storage" | "bank" | "eviction" | "reset" | "missingChunks">
 > = {
   "released-code": {
     storage: "float16", // 12

@@ -12,7 +12,7 @@ import { join, relative } from "node:path";
 import { readSafetensors } from "../formats/safetensors.ts";
 import { hashTensors } from "../formats/tensor_hash.ts";
 import type { ResolvedExperiment } from "../experiment/declaration.ts";
-import { canonicalJson } from "../experiment/resolve.ts";
+import { canonicalJson } from "../declaration/identity.ts";
 import { type MetricsRecord, readMetricsRecords } from "../results/records.ts";
 import type { TensorMap } from "../tensor.ts";
 import { temporaryOf, writeAtomically, writing } from "../files.ts";

@@ -1,6 +1,6 @@
 import { assign } from "../../src/experiment/overrides.ts";
 import type { Experiment, FileCorpusDeclaration } from "../../src/experiment/declaration.ts";
-import { DeclarationError } from "../../src/experiment/problem.ts";
+import { DeclarationError } from "../../src/declaration/problem.ts";
 import { resolvedExperiment } from "./resolved.ts";
 import { assert, test } from "../testing.ts";
 import { smallExperiment as small } from "./small_experiment.ts";

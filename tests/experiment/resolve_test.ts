@@ -1,6 +1,6 @@
 import type { Experiment } from "../../src/experiment/declaration.ts";
-import { canonicalJson, resolveRun, resolveRuns, runId } from "../../src/experiment/resolve.ts";
-import { DeclarationError } from "../../src/experiment/problem.ts";
+import { resolveRun, resolveRuns, runId } from "../../src/experiment/resolve.ts";
+import { DeclarationError } from "../../src/declaration/problem.ts";
 import { resolvedExperiment } from "./resolved.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
 import { smallExperiment as small } from "./small_experiment.ts";
@@ -70,13 +70,6 @@ test("runId() tells apart all that changes the numbers", () => {
     { evaluations: [{ ...evaluation, maxDocuments: 3 }] },
   ];
   assert.equal(new Set(changes.map(idOf)).size, changes.length);
-});
-
-test("canonicalJson() sorts keys at every depth and keeps the order of lists", () => {
-  assert.equal(
-    canonicalJson({ b: [2, 1], a: { d: 1, c: [{ z: 0, y: 0 }] } }),
-    '{"a":{"c":[{"y":0,"z":0}],"d":1},"b":[2,1]}',
-  );
 });
 
 test("resolveRuns() finds the experiments of a folder, in order, and passes over shared parts", async () => {

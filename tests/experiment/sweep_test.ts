@@ -3,7 +3,7 @@ import { defineExperiment } from "../../src/experiment/define_experiment.ts";
 import { assign } from "../../src/experiment/overrides.ts";
 import { resolveRun, resolveSweep } from "../../src/experiment/resolve.ts";
 import { expandSweep } from "../../src/experiment/sweep.ts";
-import { DeclarationError } from "../../src/experiment/problem.ts";
+import { DeclarationError } from "../../src/declaration/problem.ts";
 import { assert, test } from "../testing.ts";
 import { smallExperiment as small } from "./small_experiment.ts";
 

@@ -1,6 +1,6 @@
 import type { Experiment } from "../../src/experiment/declaration.ts";
 import { defineExperiment } from "../../src/experiment/define_experiment.ts";
-import { DeclarationError } from "../../src/experiment/problem.ts";
+import { DeclarationError } from "../../src/declaration/problem.ts";
 import { resolvedExperiment } from "./resolved.ts";
 import { lowestCapacityTokens } from "../../src/memory/config.ts";
 import { assert, test } from "../testing.ts";

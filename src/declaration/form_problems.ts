@@ -7,19 +7,23 @@ import { type Problem, show } from "./problem.ts";
 import { rootNode, type SchemaNode } from "./schema_node.ts";
 
 /** What the form's checker found, in our words. */
-export function formProblems(issue: z.core.$ZodIssue, declaration: unknown): Problem[] {
+export function formProblems(
+  schema: z.ZodType,
+  issue: z.core.$ZodIssue,
+  declaration: unknown,
+): Problem[] {
   if (issue.code === "invalid_union") {
     // Of several forms, the one whose fields are wrong, and not the whole.
     const within = issue.errors.find((issues) => issues.every(({ path }) => path.length > 0));
     if (within) {
       return within.flatMap((inner) =>
-        formProblems({ ...inner, path: [...issue.path, ...inner.path] }, declaration)
+        formProblems(schema, { ...inner, path: [...issue.path, ...inner.path] }, declaration)
       );
     }
   }
   const path = issue.path.map(String);
   const field = path.join(".") || "the declaration";
-  const { node, value } = find(path, declaration);
+  const { node, value } = find(schema, path, declaration);
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key) => ({
       path: [...path, key].join("."),
@@ -40,10 +44,11 @@ export function formProblems(issue: z.core.$ZodIssue, declaration: unknown): Pro
 
 /** The schema and the value at a path. */
 function find(
+  schema: z.ZodType,
   path: readonly string[],
   declaration: unknown,
 ): { node: SchemaNode; value: unknown } {
-  let node = rootNode(declaration), value = declaration;
+  let node = rootNode(schema, declaration), value = declaration;
   for (const key of path) {
     node = node.child(key) ?? node;
     value = (value as Record<string, unknown> | undefined)?.[key];

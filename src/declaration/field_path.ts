@@ -1,9 +1,16 @@
 /**
  * Finds and sets fields of a declaration by their paths: `memory.chunkTokens`, `evaluations.0.models`.
  */
-import type { Experiment } from "./declaration.ts";
+import type { z } from "zod";
 import { rootNode, type SchemaNode } from "./schema_node.ts";
 import { allowedWords } from "../did_you_mean.ts";
+
+/** A declaration, the schema of its form, and what it is, as errors name it: `an experiment`. */
+export interface Located {
+  readonly schema: z.ZodType;
+  readonly value: unknown;
+  readonly name: string;
+}
 
 /**
  * Finds a field in the form of a declaration, whether or not it has a value.
@@ -11,15 +18,18 @@ import { allowedWords } from "../did_you_mean.ts";
  * @returns The form of the field; or why there is none, and how far the path leads to one.
  */
 export function locateField(
-  experiment: Experiment,
+  { schema, value, name }: Located,
   keys: readonly string[],
 ): { readonly node: SchemaNode } | { readonly path: string; readonly reason: string } {
-  let node = rootNode(experiment);
-  let owner: unknown = experiment;
+  let node = rootNode(schema, value);
+  let owner: unknown = value;
   for (const [depth, key] of keys.entries()) {
     const child = node.child(key);
     if (child === undefined) {
-      return { path: keys.slice(0, depth + 1).join("."), reason: unknownField(keys, depth, node) };
+      return {
+        path: keys.slice(0, depth + 1).join("."),
+        reason: unknownField(keys, { depth, node, name }),
+      };
     }
     if (Array.isArray(owner) && Number(key) >= owner.length) {
       return {
@@ -34,8 +44,15 @@ export function locateField(
   return { node };
 }
 
-function unknownField(keys: readonly string[], depth: number, node: SchemaNode): string {
-  const parent = keys.slice(0, depth).join(".") || "an experiment";
+function unknownField(
+  keys: readonly string[],
+  { depth, node, name }: {
+    readonly depth: number;
+    readonly node: SchemaNode;
+    readonly name: string;
+  },
+): string {
+  const parent = keys.slice(0, depth).join(".") || name;
   const key = keys[depth];
   return `"${key}" ` +
     (node.type === "object"
@@ -46,8 +63,8 @@ function unknownField(keys: readonly string[], depth: number, node: SchemaNode):
 }
 
 /** Sets a field that {@linkcode locateField} has found; optional parts come into being with their first field. */
-export function setField(experiment: Experiment, keys: readonly string[], value: unknown): void {
-  let owner = experiment as unknown as Record<string, unknown>;
+export function setField(declaration: object, keys: readonly string[], value: unknown): void {
+  let owner = declaration as Record<string, unknown>;
   for (const key of keys.slice(0, -1)) {
     owner[key] ??= {};
     owner = owner[key] as Record<string, unknown>;

@@ -1,0 +1,34 @@
+/**
+ * A part of a declaration: the file of the code that uses its fields declares them, once.
+ */
+import type { z } from "zod";
+import type { Problem } from "./problem.ts";
+
+/** `T` as an author writes it: only the fields `Required` must be given, the others have defaults. */
+export type Declared<T, Required extends keyof T> =
+  & Pick<T, Required>
+  & Partial<Omit<T, Required>>;
+
+/**
+ * The fields of one part: `Declaration` is what an author writes, `Config` the same with every default filled in, `From`
+ * what the defaults follow, such as the protocol, and `Beside` what the values must fit.
+ */
+export interface Part<Declaration, Config, From = unknown, Beside = unknown> {
+  /** Names, types and ranges of the fields. */
+  readonly schema: z.ZodType<Declaration>;
+  /** Fills in the defaults of a declaration that has the schema's form. */
+  fill(declaration: Declaration, from: From): Config;
+  /** Values that are allowed alone, but not together; `path` is where the part stands: `memory`, `evaluations.0.memory`. */
+  check?(config: Config, path: string, beside: Beside): Problem[];
+}
+
+/** Fails to compile where a condition does not hold. */
+export type Assert<Condition extends true> = Condition;
+
+/**
+ * Whether a schema accepts all that a documented type allows. Types are written by hand, so that editors show their comments;
+ * `Assert<Accepts<typeof schema, Declaration>>` beside the two keeps them alike.
+ */
+export type Accepts<Schema extends z.ZodType, Declaration> = Declaration extends z.input<Schema>
+  ? true
+  : false;
