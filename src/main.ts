@@ -1,7 +1,7 @@
 /**
  * The command line: `deno task run`, `deno task table`, ...
  *
- * Exit codes: 0 all done, but for runs of a folder whose data is missing; 1 a run failed or was left to another process, or a file that was named cannot be used;
+ * Exit codes: 0 nothing failed: runs are done, left to another process, or of a folder and without data; 1 a run failed, or a file that was named cannot be used;
  * 2 the declaration or the command line is wrong; 130 stopped by Ctrl-C.
  */
 // deno-lint-ignore-file no-console -- this is where results and errors reach the person who asked

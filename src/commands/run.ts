@@ -11,10 +11,12 @@ import { readRunRecord, readRunRecords } from "../results/read_runs.ts";
 import { Display } from "../queue/terminal.ts";
 import { failureText } from "../errors.ts";
 import { worksOf } from "../queue/eta.ts";
+import { Interruption } from "../queue/interruption.ts";
 import { runPath } from "../queue/run_lifecycle.ts";
 import type { RunExecutor } from "../runner/run_context.ts";
 import {
   executeQueue,
+  isCompleted,
   type QueuedState,
   type QueueOptions,
   summarizeQueue,
@@ -34,7 +36,7 @@ export function runCommand(output: Output, executor: () => Promise<RunExecutor>)
     help:
       "Runs the experiments that files or folders declare, or a recorded run again from its folder. Finished runs are kept, unfinished " +
       "ones resume; what another process executes is left to it. Of a folder, runs whose data is " +
-      "missing are left out and listed: 0 where all others are completed, unless there are none.",
+      "missing are left out and listed. Exit code 0: all others are completed, or another process executes them.",
     flags: [
       {
         name: "set",
@@ -89,7 +91,6 @@ async function executeRuns(
     & Pick<QueueOptions, "results" | "fresh" | "jobs" | "retryFailed" | "failFast">
     & { readonly output: Output },
 ): Promise<number> {
-  const interruption = new AbortController();
   const display = new Display({
     write: writeOut,
     overwrites: isAnimated(),
@@ -97,18 +98,14 @@ async function executeRuns(
   });
   const sameCommand = options.fresh ? "without --fresh, the same command" : "the same command";
   const complain = (text: string) => display.beside(() => output.note(text));
-  const interrupt = () => {
-    if (interruption.signal.aborted) {
-      // Whatever is being saved is given up.
+  using interruption = new Interruption({
+    onStop: () => complain("Stopping after a checkpoint; a second Ctrl-C stops at once"),
+    onStopAtOnce: () => {
       display.end();
       complain(`Stopped at once: ${sameCommand} goes on from the last checkpoints`);
       Deno.exit(130);
-    }
-    complain("Stopping after a checkpoint; once more to stop at once");
-    interruption.abort(new DOMException("The run was interrupted", "AbortError"));
-  };
-  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
-  for (const signal of signals) Deno.addSignalListener(signal, interrupt);
+    },
+  });
   try {
     const states = await executeQueue(runs, executor, {
       ...options,
@@ -131,12 +128,12 @@ async function executeRuns(
       output.print(`Interrupted: ${sameCommand} goes on from the last checkpoints`);
       return 130;
     }
-    const done = states.filter((state) => state === "completed" || state === "completed earlier");
     const leftOut = runs.filter((_, i) => states[i] === "left out");
     if (leftOut.length > 0) output.print(await leftOutText(leftOut));
+    // What another process still executes is its own to report.
+    const done = states.filter((state) => isCompleted(state) || state === "locked");
     return done.length > 0 && done.length + leftOut.length === states.length ? 0 : 1;
   } finally {
-    for (const signal of signals) Deno.removeSignalListener(signal, interrupt);
     display.end();
   }
 }
@@ -146,18 +143,18 @@ function several(runs: readonly ResolvedRun[], name: string): boolean {
   return runs.filter(({ experiment }) => experiment.name === name).length > 1;
 }
 
-/** Shows the tables of each experiment of several runs, if one of these has just been completed. */
+/** Shows the tables of each experiment of several runs, if one of these has just been completed, here or elsewhere. */
 async function showExperiments(
   runs: readonly ResolvedRun[],
   states: readonly QueuedState[],
   { output, results }: { readonly output: Output; readonly results: string },
 ): Promise<void> {
-  const completed = runs.filter((_, i) => states[i] === "completed");
+  const completed = runs.filter((_, i) =>
+    states[i] === "completed" || states[i] === "completed elsewhere"
+  );
   for (const name of new Set(completed.map(({ experiment }) => experiment.name))) {
     if (!several(runs, name)) continue;
-    const shown = runs.filter((run, i) =>
-      run.experiment.name === name && ["completed", "completed earlier"].includes(states[i])
-    );
+    const shown = runs.filter((run, i) => run.experiment.name === name && isCompleted(states[i]));
     try {
       const { records, damaged } = await readRunRecords(shown.map((run) => runPath(results, run)));
       for (const { path, reason } of damaged) output.note(`Left out ${path}: ${reason}`);
@@ -183,8 +180,12 @@ function isAnimated(): boolean {
   return Deno.stdout.isTerminal() && Deno.env.get("TERM") !== "dumb" && !Deno.env.get("CI");
 }
 
-/** Writes text as it is, also where a pipe takes only part of it at once. */
+/** Writes text as it is, also where a pipe takes only part of it at once; a terminal that was closed shows nothing. */
 function writeOut(text: string): void {
   let bytes = new TextEncoder().encode(text);
-  while (bytes.length > 0) bytes = bytes.subarray(Deno.stdout.writeSync(bytes));
+  try {
+    while (bytes.length > 0) bytes = bytes.subarray(Deno.stdout.writeSync(bytes));
+  } catch (error) {
+    if ((error as { code?: string }).code !== "EIO") throw error;
+  }
 }

@@ -41,12 +41,13 @@ export interface QueueOptions {
 }
 
 /**
- * What a run has come to in a queue. Earlier: before the queue began. `locked`: another process executes it.
- * `left out`: its files, or permissions, are missing. `waiting`: it has not begun.
+ * What a run has come to in a queue. Earlier: before the queue began. Elsewhere: in another process, while the queue ran.
+ * `locked`: another process still executes it. `left out`: its files, or permissions, are missing. `waiting`: it has not begun.
  */
 export type QueuedState =
   | "completed"
   | "completed earlier"
+  | "completed elsewhere"
   | "failed"
   | "failed earlier"
   | "interrupted"
@@ -59,8 +60,13 @@ interface QueuedRun {
   readonly run: ResolvedRun;
   readonly progress: Progress;
   state: QueuedState;
-  /** Whether its folder has been prepared, so that nothing is to be removed from it any more. */
+  /** Whether nothing is to be removed from its folder any more: it has been prepared, or another process has it. */
   prepared: boolean;
+}
+
+/** Whether a run's metrics are there. */
+export function isCompleted(state: QueuedState): boolean {
+  return state === "completed" || state === "completed earlier" || state === "completed elsewhere";
 }
 
 /**
@@ -81,7 +87,11 @@ export async function executeQueue(
     const progress = new Progress({ label, place, display: options.display, pace });
     return { run, progress, state: "waiting", prepared: false };
   });
-  for (const queued of queue) await attempt(queued, options, () => prepare(queued, options));
+  for (const queued of queue) {
+    // Runs that begin at once need no preparation.
+    const begins = queue.filter(({ state }) => state === "waiting").indexOf(queued) < jobs;
+    await attempt(queued, options, () => prepare(queued, begins, options));
+  }
   const waiting = queue.filter(({ state }) => state === "waiting");
   const works = new Map<string, readonly Work[]>();
   for (const { run } of waiting) {
@@ -89,19 +99,24 @@ export async function executeQueue(
     works.set(labelOf(run), await options.worksOf(run).catch(() => []));
   }
   pace.plan(works);
-  let next = 0;
-  const work = async () => {
-    while (next < waiting.length && !signal.aborted) {
-      if (failFast && waiting.some(({ state }) => state === "failed")) break;
-      const queued = waiting[next++];
-      const place = queue.indexOf(queued) + 1;
-      await attempt(queued, options, () => executeOne(queued, place, queue, executor, options));
-      pace.finish(labelOf(queued.run));
-      const remark = pace.remark();
-      if (remark && !options.display.overwrites) queued.progress.note(remark);
-    }
+  const executeAll = async (pending: readonly QueuedRun[]) => {
+    let next = 0;
+    const work = async () => {
+      while (next < pending.length && !signal.aborted) {
+        if (failFast && waiting.some(({ state }) => state === "failed")) break;
+        const queued = pending[next++];
+        const place = queue.indexOf(queued) + 1;
+        await attempt(queued, options, () => executeOne(queued, place, queue, executor, options));
+        pace.finish(labelOf(queued.run));
+        const remark = pace.remark();
+        if (remark && !options.display.overwrites) queued.progress.note(remark);
+      }
+    };
+    await Promise.all(Array.from({ length: jobs }, work));
   };
-  await Promise.all(Array.from({ length: jobs }, work));
+  await executeAll(waiting);
+  // Meanwhile other processes may have completed what they had, or ended without completing it.
+  await executeAll(queue.filter(({ state }) => state === "locked"));
   return queue.map(({ state }) => state);
 }
 
@@ -120,10 +135,15 @@ async function attempt(
 }
 
 /** Makes the folder of a run that is to be executed; tells the state of one that is not. */
-async function prepare(queued: QueuedRun, options: QueueOptions): Promise<void> {
+async function prepare(
+  queued: QueuedRun,
+  beginsAtOnce: boolean,
+  options: QueueOptions,
+): Promise<void> {
   const { run } = queued;
   const { fresh, results } = options;
-  if (!fresh && await isSettled(queued, options)) return;
+  if (!fresh && await isSettled(queued, "earlier", options)) return;
+  if (beginsAtOnce) return;
   const locked = await lockRun(results, run);
   // Whether another process still has it is asked again when its turn comes.
   if ("holder" in locked) return;
@@ -134,7 +154,11 @@ async function prepare(queued: QueuedRun, options: QueueOptions): Promise<void> 
 }
 
 /** Whether there is nothing to do for a run, as far as its summary says; then the state is what it has come to. */
-async function isSettled(queued: QueuedRun, options: QueueOptions): Promise<boolean> {
+async function isSettled(
+  queued: QueuedRun,
+  completed: "earlier" | "elsewhere",
+  options: QueueOptions,
+): Promise<boolean> {
   const { run, progress } = queued;
   const { results, retryFailed, report } = options;
   const earlier = await readSummary(summaryPath(results, run));
@@ -143,8 +167,10 @@ async function isSettled(queued: QueuedRun, options: QueueOptions): Promise<bool
     if (outdated.length > 0) return false;
     if (run.variation) await recordVariation(summaryPath(results, run), run.variation);
     const again = run.recorded ? "; --results FOLDER runs it again there" : "";
-    progress.note(`completed earlier${again}`);
-    queued.state = "completed earlier";
+    progress.note(
+      completed === "earlier" ? `completed earlier${again}` : "completed by another process",
+    );
+    queued.state = `completed ${completed}`;
     return true;
   }
   if (earlier?.state === "failed" && !retryFailed) {
@@ -163,7 +189,7 @@ export function outdatedNames({ experiment }: ResolvedRun, { metrics }: RunSumma
   return outdatedEvaluations(experiment.evaluations, metrics).map(({ name }) => name);
 }
 
-/** Executes a run, unless another process does, or has meanwhile. */
+/** Executes a run, unless another process does, or has done so meanwhile. */
 async function executeOne(
   queued: QueuedRun,
   place: number,
@@ -175,13 +201,19 @@ async function executeOne(
   const { results: folder, fresh, signal, report } = options;
   const locked = await lockRun(folder, run);
   if ("holder" in locked) {
+    const holder = describeHolder(locked.holder);
+    progress.note(
+      queued.state === "locked"
+        ? `still executed by ${holder}`
+        : `left to ${holder}, which executes it`,
+    );
     queued.state = "locked";
-    progress.note(`left to ${describeHolder(locked.holder)}, which executes it`);
+    queued.prepared = true;
     return;
   }
   using _lock = locked.lock;
   const anew = fresh && !queued.prepared;
-  if (!anew && await isSettled(queued, options)) return;
+  if (!anew && await isSettled(queued, "elsewhere", options)) return;
   const varies = run.variation ? `: ${formatVariation(run.variation)}` : "";
   progress.begin(`run ${place} of ${total}${varies}`);
   const remark = (text: string) => progress.note(`again: ${text}`);
@@ -222,17 +254,22 @@ function summaryPath(results: string, run: ResolvedRun): string {
 
 /** One line about all runs of a queue, and where their results are. */
 export function summarizeQueue(states: readonly QueuedState[], results: string): string {
-  const count = (...wanted: QueuedState[]) => states.filter((s) => wanted.includes(s)).length;
-  const part = (text: string, now: QueuedState, earlier?: QueuedState) => {
-    const all = count(...earlier ? [now, earlier] : [now]);
-    const before = earlier ? count(earlier) : 0;
-    return all === 0 ? [] : [`${all} ${text}${before > 0 ? ` (${before} earlier)` : ""}`];
+  const count = (wanted: QueuedState) => states.filter((state) => state === wanted).length;
+  const part = (text: string, now: QueuedState, others: Record<string, QueuedState> = {}) => {
+    const among = Object.entries(others).map(([where, state]) => ({ where, runs: count(state) }))
+      .filter(({ runs }) => runs > 0);
+    const all = count(now) + among.reduce((sum, { runs }) => sum + runs, 0);
+    const details = among.map(({ where, runs }) => `${runs} ${where}`).join(", ");
+    return all === 0 ? [] : [`${all} ${text}${details && ` (${details})`}`];
   };
   const parts = [
-    ...part("completed", "completed", "completed earlier"),
-    ...part("failed", "failed", "failed earlier"),
+    ...part("completed", "completed", {
+      earlier: "completed earlier",
+      "by other processes": "completed elsewhere",
+    }),
+    ...part("failed", "failed", { earlier: "failed earlier" }),
     ...part("left out", "left out"),
-    ...part("skipped, as other processes execute them", "locked"),
+    ...part("still executed by other processes", "locked"),
     ...part("interrupted", "interrupted"),
     ...part("not begun", "waiting"),
   ];

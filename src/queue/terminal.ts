@@ -13,6 +13,9 @@ export interface DisplayOptions {
   readonly size?: () => { readonly columns: number; readonly rows: number };
 }
 
+/** Size of a terminal that does not know its own. */
+const unknownSize = { columns: 80, rows: 24 };
+
 /** What one run is at: words that are kept together where a line is too long. */
 export type Parts = readonly string[];
 
@@ -66,13 +69,16 @@ export class Display {
     if (!this.#options.overwrites || this.#current.size === 0) return [];
     const { columns, rows } = this.#size();
     // Not to the end, where a terminal would begin a new line, also for the ^C that it shows.
-    const lay = (parts: Parts) => layOut(parts, columns - 3);
+    const lay = (parts: Parts) => layOut(parts, Math.max(1, columns - 3));
     const lines = [...this.#current.values()].flatMap(lay);
-    return [...lines, ...this.#remark ? lay([this.#remark]) : []].slice(0, rows - 1);
+    return [...lines, ...this.#remark ? lay([this.#remark]) : []].slice(0, Math.max(1, rows - 1));
   }
 
+  /** A terminal that nobody has given a size, as one of a container, reports 0 by 0. */
   #size(): { columns: number; rows: number } {
-    return this.#options.size?.() ?? { columns: Infinity, rows: Infinity };
+    if (!this.#options.size) return { columns: Infinity, rows: Infinity };
+    const { columns, rows } = this.#options.size();
+    return { columns: columns || unknownSize.columns, rows: rows || unknownSize.rows };
   }
 
   /** Replaces the lines at the end. */

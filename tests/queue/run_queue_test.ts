@@ -171,9 +171,61 @@ test("executeQueue() does not execute again what another process completes befor
       assert.equal(planned.state, "planned");
       await Deno.writeTextFile(path, JSON.stringify({ ...planned, state: "completed" }));
     });
-    assert.deepEqual(states, ["completed", "completed", "completed earlier", "completed"]);
+    assert.deepEqual(states, ["completed", "completed", "completed elsewhere", "completed"]);
     assert.deepEqual(executed, [1, 2, 4]);
   });
+});
+
+/** What another process, which had a run when the queue began, leaves of it, and what the queue makes of that. */
+const leftByOthers: [state: string, queued: QueuedState, executed: number[], fresh: boolean][] = [
+  ["completed", "completed elsewhere", [1, 3, 4], false],
+  ["completed", "completed elsewhere", [1, 3, 4], true],
+  ["failed", "failed earlier", [1, 3, 4], false],
+  ["interrupted", "completed", [1, 3, 4, 2], false],
+  ["running", "completed", [1, 3, 4, 2], false], // killed
+];
+
+for (const [state, queued, wanted, fresh] of leftByOthers) {
+  const name = `executeQueue() looks at the end after a run that another process left ${state}` +
+    (fresh ? ", also with --fresh" : "");
+  test(name, async () => {
+    await queueTest(async (run, { executed, results }) => {
+      const path = `${results}/small/${runs[1].id}/summary.json`;
+      const taken = await lockRun(results, runs[1]);
+      assert.ok("lock" in taken);
+      const states = await run(async (seed) => {
+        if (seed !== 4) return;
+        await Deno.writeTextFile(path, JSON.stringify({ state, metrics: [] }));
+        taken.lock[Symbol.dispose]();
+      }, { fresh });
+      assert.deepEqual(states, ["completed", queued, "completed", "completed"]);
+      assert.deepEqual(executed, wanted);
+    });
+  });
+}
+
+test("executeQueue() opens the folders of runs that begin at once a single time, of others to plan them", async () => {
+  for (const [jobs, wanted] of [[1, 1 + 2 * 3], [3, 3 + 2 * 1], [9, 4]]) {
+    await queueTest(async (run, { results }) => {
+      let opened = 0;
+      const environment = {
+        ...smallEnvironment,
+        get startedAt() {
+          opened++;
+          return "2026-01-01T00:00:00.000Z";
+        },
+      };
+      await run(async (seed) => {
+        if (seed !== 1) return;
+        for (const [i, { id }] of runs.entries()) {
+          if (i < jobs) continue;
+          const path = `${results}/small/${id}/summary.json`;
+          assert.equal(JSON.parse(await Deno.readTextFile(path)).state, "planned");
+        }
+      }, { environment, jobs });
+      assert.equal(opened, wanted, `${jobs} at once`);
+    });
+  }
 });
 
 test("executeQueue() holds a run's lock while it executes, and several at once", async () => {
@@ -214,6 +266,7 @@ test("summarizeQueue() counts what runs have come to, earlier ones apart", () =>
         "completed earlier",
         "failed",
         "failed earlier",
+        "completed elsewhere",
         "locked",
         "interrupted",
         "waiting",
@@ -221,8 +274,8 @@ test("summarizeQueue() counts what runs have come to, earlier ones apart", () =>
       ],
       "results",
     ),
-    "8 runs: 2 completed (1 earlier), 2 failed (1 earlier), " +
-      "1 skipped, as other processes execute them, 1 interrupted, 2 not begun; results are in results",
+    "9 runs: 3 completed (1 earlier, 1 by other processes), 2 failed (1 earlier), " +
+      "1 still executed by other processes, 1 interrupted, 2 not begun; results are in results",
   );
   assert.equal(summarizeQueue(["completed"], "r"), "1 run: 1 completed; results are in r");
 });

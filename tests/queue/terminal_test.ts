@@ -72,6 +72,35 @@ test("Display leaves nothing of lines that a narrower terminal has broken, nor d
   assert.equal(screen().length, 3);
 });
 
+test("Display draws in a terminal of any size, also of none", () => {
+  for (const columns of [0, 1, 2, 3, 4, 5, 10, 1000]) {
+    for (const rows of [0, 1, 2, 3]) {
+      const written: string[] = [];
+      const size = () => ({ columns, rows });
+      const display = new Display({ write: (text) => written.push(text), overwrites: true, size });
+      for (let step = 1; step <= 3; step++) {
+        display.at("a", [`1/1  longmem step ${step}/9`, "loss 3.1416"], "all runs: 9 s left");
+      }
+      display.stay("a", "a  done");
+      const all = written.join(""), name = `${columns} x ${rows}`;
+      // deno-lint-ignore no-control-regex -- what moves the cursor begins with one
+      const moves = all.match(/\x1b\[[^AJ]*[AJ]/g) ?? [];
+      assert.ok(moves.length > 0, name);
+      for (const move of moves) assert.match(move.slice(1), /^\[(J|[1-9]\d*A)$/, name);
+      const shown = screenOf(written, columns || 80);
+      assert.equal(shown.join("").replaceAll(" ", ""), "adone", name);
+    }
+  }
+  const written: string[] = [];
+  const size = () => ({ columns: 0, rows: 0 });
+  const display = new Display({ write: (text) => written.push(text), overwrites: true, size });
+  display.at("a", ["1/1  longmem step 1/9", "loss 3.1416"], "all runs: 9 s left");
+  assert.deepEqual(screenOf(written, 80), [
+    "1/1  longmem step 1/9  loss 3.1416",
+    "all runs: 9 s left",
+  ]);
+});
+
 test("Display writes plain lines where none can be drawn anew", () => {
   const written: string[] = [];
   const display = new Display({ write: (text) => written.push(text), overwrites: false });
