@@ -20,3 +20,19 @@ export type TensorMap = Map<string, HostTensor>;
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
+
+/** Position of the first value that is infinite or not a number; undefined where all are finite. */
+export function firstNonFinite(values: Float32Array): number | undefined {
+  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return i;
+  return undefined;
+}
+
+/** Indices by axis of the value at a row-major position; empty for a scalar. */
+export function indicesOf(position: number, shape: readonly number[]): number[] {
+  const indices = new Array<number>(shape.length);
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    indices[axis] = position % shape[axis];
+    position = Math.floor(position / shape[axis]);
+  }
+  return indices;
+}

@@ -230,7 +230,7 @@ async function readBareBackbone(
   checkBackboneShape(shape, path);
   const expected = backboneTensorShapes(shape);
   checkTensorShapes(entries, expected, { path, prefix });
-  const weights = await readFloats(path, expected.keys(), (name) => file.read(prefix + name));
+  const weights = await readFloats({ path, prefix }, expected.keys(), (name) => file.read(name));
   return { shape, weights };
 }
 
@@ -272,7 +272,7 @@ async function readBareSideNet(
   checkSideNetShape(shape, backbone, path);
   const expected = sideNetTensorShapes(shape, backbone);
   checkTensorShapes(file.entries, expected, { path, prefix });
-  const weights = await readFloats(path, expected.keys(), (name) => file.read(prefix + name));
+  const weights = await readFloats({ path, prefix }, expected.keys(), (name) => file.read(name));
   const memory = recordedMemory(file);
   const backboneHash = file.metadata.backboneHash;
   return {

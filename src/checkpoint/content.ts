@@ -1,7 +1,7 @@
 /** What checkpoints hold, whatever their format, and the checks that all formats share. */
 import type { BackboneShape } from "../backbone/shape.ts";
 import type { SideNetShape } from "../longmem/sidenet_shape.ts";
-import type { HostTensor, TensorMap } from "../tensor.ts";
+import { firstNonFinite, type HostTensor, indicesOf, type TensorMap } from "../tensor.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
 import { BackboneCheckpoint } from "../backbone/shape.ts";
 import { SideNetCheckpoint } from "../longmem/sidenet_shape.ts";
@@ -108,23 +108,49 @@ export function checkTensorShapes(
   }
 }
 
-/** Reads named tensors that must be floating-point. */
+/**
+ * Reads named tensors that must be floating-point and finite.
+ *
+ * @param names Names without the prefix of the file, as the result has them.
+ * @param read Reads a tensor by its name in the file.
+ */
 export async function readFloats(
-  path: string,
+  { path, prefix = "" }: Pick<TensorSource, "path" | "prefix">,
   names: Iterable<string>,
   read: (name: string) => Promise<{ data: ArrayBufferView; shape: readonly number[] }>,
 ): Promise<TensorMap> {
   const weights: TensorMap = new Map();
   for (const name of names) {
-    const tensor = await read(name);
+    const tensor = await read(prefix + name);
     if (!(tensor.data instanceof Float32Array)) {
       throw new InputTypeError(
-        `Cannot read "${path}" as tensor "${name}" must be floating-point: it is integer`,
+        `Cannot read "${path}" as tensor "${prefix}${name}" must be floating-point: it is integer`,
       );
     }
+    checkFinite(prefix + name, tensor as HostTensor, path);
     weights.set(name, tensor as HostTensor);
   }
   return weights;
+}
+
+/** Checks tensors that a caller gives: exactly the expected ones, in the expected shapes, and finite. */
+export function checkWeights(
+  weights: Readonly<TensorMap>,
+  expected: ReadonlyMap<string, readonly number[]>,
+  path: string,
+): void {
+  checkTensorShapes(weights, expected, { path });
+  for (const [name, tensor] of weights) checkFinite(name, tensor, path);
+}
+
+/** Checks that a tensor holds finite numbers: one NaN in a weight makes every likelihood NaN. */
+function checkFinite(name: string, { data, shape }: HostTensor, path: string): void {
+  const position = firstNonFinite(data);
+  if (position === undefined) return;
+  throw new InputRangeError(
+    `Cannot read "${path}" as the numbers of tensor "${name}" must be finite float32: ` +
+      `current value at [${indicesOf(position, shape)}] is ${data[position]}`,
+  );
 }
 
 /** Checks values that a caller gives against those that a file says. */

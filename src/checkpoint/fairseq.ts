@@ -288,8 +288,8 @@ async function readWeights(
         `the file has ${file.sizeBytes}`,
     );
   }
-  const read = (name: string) => file.read(model.get(prefix + name)!);
-  return await readFloats(file.path, expected.keys(), read);
+  const read = (name: string) => file.read(model.get(name)!);
+  return await readFloats({ path: file.path, prefix }, expected.keys(), read);
 }
 
 function sizeField({ file, config }: FairseqFile, key: string, least = 1): number {

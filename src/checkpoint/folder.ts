@@ -20,6 +20,7 @@ import {
   checkBackboneShape,
   checkSideNetShape,
   checkTensorShapes,
+  checkWeights,
   type MemoryShape,
   readFloats,
 } from "./content.ts";
@@ -101,7 +102,7 @@ export async function writeBackboneFolder(
   backbone: BackboneCheckpoint,
 ): Promise<void> {
   const { shape, contextTokens, weights } = backbone;
-  checkWeights(weights, backboneTensorShapes(shape), `${path}/${BACKBONE_FILE}`);
+  checkWritten(weights, backboneTensorShapes(shape), `${path}/${BACKBONE_FILE}`);
   await Deno.mkdir(path, { recursive: true });
   await writeSafetensors(`${path}/${BACKBONE_FILE}`, weights);
   await writeConfig(path, {
@@ -140,10 +141,10 @@ export async function readBackboneFolder(path: string): Promise<BackboneCheckpoi
 export async function writeLongMemFolder(path: string, longMem: LongMemFolder): Promise<void> {
   const { backbone, sideNet, memory } = longMem;
   const expected = sideNetTensorShapes(sideNet.shape, backbone.shape);
-  checkWeights(sideNet.weights, expected, `${path}/${SIDE_NET_FILE}`);
+  checkWritten(sideNet.weights, expected, `${path}/${SIDE_NET_FILE}`);
   if (backbone.weights) {
     const shapes = backboneTensorShapes(backbone.shape);
-    checkWeights(backbone.weights, shapes, `${path}/${BACKBONE_FILE}`);
+    checkWritten(backbone.weights, shapes, `${path}/${BACKBONE_FILE}`);
   }
   const backboneHash = backbone.weights ? hashTensors(backbone.weights) : longMem.backboneHash;
   await Deno.mkdir(path, { recursive: true });
@@ -237,16 +238,16 @@ async function readWeights(
       );
     }
   }
-  return await readFloats(path, expected.keys(), (name) => file.read(name));
+  return await readFloats({ path }, expected.keys(), (name) => file.read(name));
 }
 
-function checkWeights(
+function checkWritten(
   weights: TensorMap,
   expected: ReadonlyMap<string, readonly number[]>,
   path: string,
 ): void {
   try {
-    checkTensorShapes(weights, expected, { path });
+    checkWeights(weights, expected, path);
   } catch (error) {
     throw new InputRangeError((error as Error).message.replace("Cannot read", "Cannot write"));
   }

@@ -1,5 +1,5 @@
 import { loadBackboneWeights, type LoadedSideNet, loadSideNetWeights } from "./checkpoint.ts";
-import { checkBackboneShape, checkSideNetShape, checkTensorShapes } from "./content.ts";
+import { checkBackboneShape, checkSideNetShape, checkWeights } from "./content.ts";
 import { hashTensors } from "../formats/tensor_hash.ts";
 import {
   type BackboneCheckpoint,
@@ -195,7 +195,7 @@ async function readBackbone(options: LoadLongMemOptions): Promise<BackboneCheckp
     );
   }
   checkBackboneShape(backbone.shape, "backbone");
-  checkTensorShapes(backbone.weights, backboneTensorShapes(backbone.shape), { path: "backbone" });
+  checkWeights(backbone.weights, backboneTensorShapes(backbone.shape), "backbone");
   return backbone;
 }
 
@@ -232,7 +232,7 @@ async function readSideNet(
   }
   checkSideNetShape(sidenet.shape, backbone.shape, "sidenet");
   const shapes = sideNetTensorShapes(sidenet.shape, backbone.shape);
-  checkTensorShapes(sidenet.weights, shapes, { path: "sidenet" });
+  checkWeights(sidenet.weights, shapes, "sidenet");
   return sidenet;
 }
 

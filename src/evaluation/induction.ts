@@ -10,7 +10,7 @@
  *   the answer in its earlier mention.
  */
 import { loadBackboneWeights } from "../checkpoint/checkpoint.ts";
-import { checkBackboneShape, checkTensorShapes } from "../checkpoint/content.ts";
+import { checkBackboneShape, checkWeights } from "../checkpoint/content.ts";
 import { AttentionProbe } from "../backbone/attention_probe.ts";
 import {
   type BackboneCheckpoint,
@@ -277,7 +277,16 @@ async function measure(
     pairs.forEach(({ item }, i) => {
       counts[item]++;
       sums.forEach((heads, block) =>
-        heads.forEach((head, h) => head[item] += attention[block][h][i])
+        heads.forEach((head, h) => {
+          const probability = attention[block][h][i];
+          if (!Number.isFinite(probability)) {
+            fail(
+              `the attention of block ${block}, head ${h} is ${probability}: the backbone's weights are finite, ` +
+                `but what they compute leaves float32's range`,
+            );
+          }
+          head[item] += probability;
+        })
       );
     });
   }
@@ -296,7 +305,7 @@ async function measure(
 
 function checkedBackbone(backbone: BackboneCheckpoint): BackboneCheckpoint {
   checkBackboneShape(backbone.shape, "backbone");
-  checkTensorShapes(backbone.weights, backboneTensorShapes(backbone.shape), { path: "backbone" });
+  checkWeights(backbone.weights, backboneTensorShapes(backbone.shape), "backbone");
   return backbone;
 }
 

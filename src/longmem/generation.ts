@@ -1,6 +1,7 @@
 import { Random } from "../random.ts";
 import { checkCount } from "./longmem.ts";
 import { InputRangeError } from "../errors.ts";
+import { firstNonFinite } from "../tensor.ts";
 import type { LongMemModel } from "./longmem_model.ts";
 
 /** What {@linkcode generate} continues, and how. */
@@ -46,7 +47,7 @@ export async function rememberDocument(
  * the window; from then on a token takes a pass over all of it.
  *
  * @returns The ids in order; equal models, memories and options give equal ids.
- * @throws RangeError Where an option is out of range, or no id is allowed.
+ * @throws RangeError Where an option is out of range, no id is allowed, or a logit is not finite.
  *
  * @example A random model with a document in its memory
  * ```ts
@@ -90,6 +91,14 @@ export async function* generate(
     let unread = prompt;
     for (let generated = 0; generated < tokens; generated++) {
       const logits = await window.append(unread); // [V]
+      const bad = firstNonFinite(logits);
+      if (bad !== undefined) {
+        throw new InputRangeError(
+          `Cannot generate token ${generated} as the model's logits must be finite: current value is ${
+            logits[bad]
+          } for id ${bad}, after ${prompt.length + generated} tokens`,
+        );
+      }
       const id = sample(logits, { temperature, random, allows });
       if (id === end) return;
       yield id;

@@ -438,7 +438,9 @@ export class LongMem {
       {},
       ...banks.map((bank, i) => bank.inputs(kind.rows, { prefix: this.#prefix(i) })),
     );
-    return await session.run({ ...this.#weights, ...batch, ...remembered });
+    const outputs = await session.run({ ...this.#weights, ...batch, ...remembered });
+    for (const bank of banks) await bank.verify();
+    return outputs;
   }
 
   /** Logits [V] after the last token of a window, to which tokens are added. */
@@ -573,11 +575,18 @@ export class LongMem {
       await this.#freeBanks(); // empty ones, of another number of rows
     }
     if (this.#banks.length === 0) {
-      const { blockMemory, backbone: { shape: { heads, hiddenDim, layers } } } = this.parts;
+      const { blockMemory, sideNet, memorizing, backbone } = this.parts;
+      const { heads, hiddenDim, layers } = backbone.shape;
       this.#rows = rows;
       this.#banks = Array.from(
         { length: blockMemory ? layers : 1 },
-        () => new MemoryBank(this.device, memory, { rows, heads, headDim: hiddenDim / heads }),
+        (_, i) =>
+          new MemoryBank(this.device, memory, {
+            rows,
+            heads,
+            headDim: hiddenDim / heads,
+            block: sideNet?.shape.memoryBlock ?? memorizing?.shape.memoryBlock ?? i,
+          }),
       );
       if (!blockMemory) this.#index = await followBank(this.#banks[0], this.device, { seed: 1 });
     }

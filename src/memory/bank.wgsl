@@ -2,12 +2,14 @@
 //   keys, values  [G*H*P, c*D]      chunk c of head h of bank g in slot s is row (g*H + h)*P + s
 //   mean_keys     [G, H, D+1, P]    column s: the mean key, then 0 for a stored chunk and the empty score for an empty slot
 //   new_keys, new_values [N, H*D]   tokens in order
+//   refusals      [3, 2]           of keys, values and mean keys that cannot be stored: the first element, the largest size's bits
 
 override H: u32;
 override D: u32;
 override P: u32;
 override C: u32;       // tokens of a chunk
 override ROUND: bool;  // keep float16 values
+override REFUSED_SIZE: u32;  // bits of the least size that cannot be stored
 
 struct Range {
   bank: u32,
@@ -24,8 +26,19 @@ struct Range {
 @group(0) @binding(4) var<storage, read> new_keys: array<f32>;
 @group(0) @binding(5) var<storage, read> new_values: array<f32>;
 
+@group(0) @binding(6) var<storage, read_write> refusals: array<atomic<u32>, 6>;
+
+// Packing what float16 rounds to infinity gives any number.
 fn stored(x: f32) -> f32 {
-  return select(x, unpack2x16float(pack2x16float(vec2(x, 0.0))).x, ROUND);
+  return select(x, unpack2x16float(pack2x16float(vec2(clamp(x, -65504.0, 65504.0), 0.0))).x, ROUND);
+}
+
+// Sizes are in the order of their bits, those of infinity and NaN last; comparing NaN itself may be optimised away.
+fn check_size(kind: u32, x: f32, element: u32, least: u32) {
+  let size = bitcast<u32>(x) & 0x7fffffffu;
+  if (size < least) { return; }
+  atomicMin(&refusals[2u * kind], element);
+  atomicMax(&refusals[2u * kind + 1u], size);
 }
 
 // One invocation for each chunk, head and component.
@@ -44,8 +57,13 @@ fn write(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grou
     let target_index = (head * P + slot) * C * D + j * D + d;
     keys[target_index] = stored(new_keys[source]);
     values[target_index] = stored(new_values[source]);
+    check_size(0u, new_keys[source], source, REFUSED_SIZE);
+    check_size(1u, new_values[source], source, REFUSED_SIZE);
     sum += new_keys[source];
   }
+  // A mean is float32 in every storage; its element is that of the chunk's first token.
+  let first = (range.first_token + chunk * C) * H * D + h * D + d;
+  check_size(2u, sum, first, 0x7f800000u);
   mean_keys[(head * (D + 1u) + d) * P + slot] = sum / f32(C);
   if (d == 0u) { mean_keys[(head * (D + 1u) + D) * P + slot] = 0.0; }
 }

@@ -2,10 +2,34 @@ import type { DeviceTensor } from "../runtime/device.ts";
 import type { HostTensor } from "../tensor.ts";
 import type { SlotRange } from "./ring.ts";
 
+/** What a storage is made for. */
+export interface StorageOptions {
+  /** Whether keys and values are rounded to float16. */
+  readonly rounded: boolean;
+  /** Block of the backbone whose keys and values it holds, for messages. */
+  readonly block: number | undefined;
+}
+
 /** Where the keys and values of a bank lie: arrays of the host, or buffers of a GPU. */
 export interface BankStorage {
   /** Keys and values [G*H*P, c*D], mean keys [G, H, D+1, P]. */
   readonly tensors: { keys: DeviceTensor; values: DeviceTensor; meanKeys: DeviceTensor };
+  /**
+   * Refuses keys and values [N, E] that it cannot hold, before they are written. Those in buffers of a GPU are looked at by
+   * the kernel that writes them, and refused by {@linkcode verify}.
+   *
+   * @throws RangeError naming key or value, its size and its place.
+   */
+  check(source: { keys: DeviceTensor; values: DeviceTensor }): void;
+  /**
+   * Resolves when everything written so far is known to be in range. A storage that has written something else holds
+   * infinities: it refuses until all of its banks have been emptied.
+   *
+   * @throws RangeError as {@linkcode check}.
+   */
+  verify(): Promise<void>;
+  /** Ends the refusals of {@linkcode verify}: all banks are empty. */
+  forgive(): void;
   /** Empties slots of a bank: zero keys and values, `emptyScore` for retrieval. */
   clear(bank: number, slots: SlotRange): void;
   /** Stores the chunks of tokens firstToken.. of keys and values [N, E] in slots of a bank. */

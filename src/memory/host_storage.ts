@@ -2,7 +2,8 @@ import type { Device, DeviceTensor } from "../runtime/device.ts";
 import { gibibytes, machineMemoryBytes } from "../runtime/machine_memory.ts";
 import type { HostTensor } from "../tensor.ts";
 import type { BankShape } from "./config.ts";
-import type { BankStorage } from "./bank_storage.ts";
+import type { BankStorage, StorageOptions } from "./bank_storage.ts";
+import { findOutOfRange, rangeError, storedLimit } from "./stored_range.ts";
 import { emptyScore } from "./memory_graph.ts";
 import type { SlotRange } from "./ring.ts";
 import { InputRangeError } from "../errors.ts";
@@ -15,7 +16,7 @@ import { InputRangeError } from "../errors.ts";
 export function createHostStorage(
   device: Device,
   shape: BankShape,
-  options: { rounded: boolean },
+  options: StorageOptions,
 ): BankStorage {
   const { banks: G, heads: H, headDim: D, capacityChunks: P, chunkTokens: c } = shape;
   const size = G * H * P * c * D;
@@ -45,6 +46,14 @@ export function createHostStorage(
         for (let d = 0; d < D; d++) meanKeys[(head * (D + 1) + d) * P + slot] = 0;
         meanKeys[(head * (D + 1) + D) * P + slot] = emptyScore;
       }
+    }
+  }
+
+  const limit = storedLimit(options);
+  function refuse(what: "key" | "value", values: ArrayLike<number>): void {
+    const found = findOutOfRange(values, limit);
+    if (found) {
+      throw rangeError({ what, ...found }, { ...options, heads: H, headDim: D });
     }
   }
 
@@ -79,6 +88,13 @@ export function createHostStorage(
 
   return {
     tensors,
+    // Means need no check: they lie between the keys, and are float32 in every storage.
+    check(source) {
+      refuse("key", hostData(source.keys));
+      refuse("value", hostData(source.values));
+    },
+    verify: () => Promise.resolve(),
+    forgive() {},
     clear,
     write,
     save: () =>
@@ -88,15 +104,13 @@ export function createHostStorage(
         meanKeys: { shape: tensors.meanKeys.shape, data: meanKeys.slice() },
       }),
     restore(saved) {
-      for (
-        const [to, from] of [[keys, saved.keys], [values, saved.values], [
-          meanKeys,
-          saved.meanKeys,
-        ]] as const
-      ) {
-        checkSize(to.length, from);
-        to.set(from.data);
+      const tables = { keys, values, meanKeys };
+      const names = ["keys", "values", "meanKeys"] as const;
+      for (const name of names) {
+        const { length: size } = tables[name];
+        checkSaved(saved[name], { size, rounded: tables[name] instanceof Float16Array });
       }
+      for (const name of names) tables[name].set(saved[name].data);
     },
     dispose() {},
   };
@@ -125,11 +139,22 @@ function hostData(tensor: DeviceTensor): Float32Array {
   return data;
 }
 
-/** Refuses a saved tensor of another size. */
-export function checkSize(size: number, saved: HostTensor): void {
+/** Refuses a saved tensor of another size, or one with numbers that the storage cannot hold. */
+export function checkSaved(
+  saved: HostTensor,
+  { size, rounded }: { size: number; rounded: boolean },
+): void {
   if (saved.data.length !== size) {
     throw new RangeError(
       `Cannot restore a memory of ${saved.data.length} elements: current size is ${size}`,
+    );
+  }
+  const found = findOutOfRange(saved.data, storedLimit({ rounded }));
+  if (found) {
+    throw new InputRangeError(
+      `Cannot restore a memory as ${
+        rounded && Number.isFinite(found.largest) ? "float16 does not hold" : "it must not have"
+      } element ${found.element} of it: current value is ${saved.data[found.element]}`,
     );
   }
 }

@@ -34,13 +34,16 @@ export class MemoryBank {
   readonly #rings: Ring[];
   readonly #device: Device;
   readonly #observers: BankObserver[] = [];
+  /** The check of the last write. */
+  #verified: Promise<void> = Promise.resolve();
   /** Which rows have something in memory, [B, 1, 1, 1] each; a GPU would have a new one for every pass. */
   readonly #active = new Map<string, DeviceTensor>();
 
   constructor(
     device: Device,
     readonly config: MemoryConfig,
-    options: { rows: number; heads: number; headDim: number },
+    /** `block`: block of the backbone whose keys and values it holds, for messages. */
+    options: { rows: number; heads: number; headDim: number; block?: number },
   ) {
     const banks = config.bank === "shared" ? 1 : options.rows;
     this.shape = {
@@ -52,10 +55,10 @@ export class MemoryBank {
     };
     this.#device = device;
     this.#rings = Array.from({ length: banks }, () => new Ring(this.shape.capacityChunks));
-    const rounded = config.storage === "float16";
+    const stored = { rounded: config.storage === "float16", block: options.block };
     this.storage = device.kind === "webgpu"
-      ? createWebGpuStorage(device as WebGpuDevice, this.shape, { rounded })
-      : createHostStorage(device, this.shape, { rounded });
+      ? createWebGpuStorage(device as WebGpuDevice, this.shape, stored)
+      : createHostStorage(device, this.shape, stored);
   }
 
   /** Chunks stored in each bank. */
@@ -115,9 +118,12 @@ export class MemoryBank {
    * Caches the keys and values of a batch, [B*T, E] each: tokens in order, rows one after the other, in chunks; tokens
    * that fill no chunk are lost, in a shared bank once, else once a row.
    *
-   * @throws RangeError if the bank has no room after eviction.
+   * @throws RangeError if the bank has no room after eviction, or where a number of this or the write before it is not
+   * finite or beyond float16; the bank is then as it was, or on a GPU of no use until it is reset.
    */
   async write(keys: DeviceTensor, values: DeviceTensor): Promise<void> {
+    await this.verify();
+    this.storage.check({ keys, values });
     const { banks, chunkTokens: c } = this.shape;
     const tokens = keys.shape[0] / banks;
     const added = Math.floor(tokens / c);
@@ -128,8 +134,26 @@ export class MemoryBank {
       const { dropped, taken } = this.#rings[bank].advance(added, coarse);
       this.#clear(bank, dropped);
       this.storage.write(bank, taken, { keys, values, firstToken: bank * tokens });
+      if (this.#observers.length > 0) await this.storage.verify();
       for (const observer of this.#observers) await observer.written(bank, taken);
     }
+    // Not awaited: the pass that reads them first has more to wait for.
+    this.#verify();
+  }
+
+  #verify(): void {
+    this.#verified = this.storage.verify();
+    this.#verified.catch(() => {}); // reported to whoever waits for it
+  }
+
+  /**
+   * Resolves when everything that was written is known to be finite and in the range of the storage. Whoever returns what was
+   * computed from the memory waits for it; on a GPU it has ended by then.
+   *
+   * @throws RangeError naming what is not, with its size and place.
+   */
+  verify(): Promise<void> {
+    return this.#verified;
   }
 
   /**
@@ -150,6 +174,10 @@ export class MemoryBank {
     const banks = isShared ? [0] : rows ?? this.#rings.map((_, bank) => bank);
     if (rows?.length === 0) return;
     for (const bank of banks) this.#clear(bank, this.#rings[bank].clear());
+    if (this.#rings.every(({ count }) => count === 0)) {
+      this.storage.forgive();
+      this.#verify();
+    }
   }
 
   #clear(bank: number, slots: SlotRange): void {
@@ -160,6 +188,7 @@ export class MemoryBank {
 
   /** Copies everything to the host. */
   async save(): Promise<SavedBank> {
+    await this.verify();
     return {
       rings: this.#rings.map(({ first, count }) => ({ first, count })),
       tensors: await this.storage.save(),

@@ -1,12 +1,26 @@
 import type { DeviceTensor } from "../runtime/device.ts";
 import { bufferOf, type WebGpuDevice } from "../runtime/webgpu_device.ts";
 import type { BankShape } from "./config.ts";
-import { checkSize } from "./host_storage.ts";
-import type { BankStorage } from "./bank_storage.ts";
+import { checkSaved } from "./host_storage.ts";
+import type { BankStorage, StorageOptions } from "./bank_storage.ts";
+import { type OutOfRange, rangeError, storedLimit } from "./stored_range.ts";
 import { emptyScore } from "./memory_graph.ts";
 import type { SlotRange } from "./ring.ts";
 import code from "./bank.wgsl" with { type: "text" };
 import { InputRangeError } from "../errors.ts";
+import { elementCount } from "../tensor.ts";
+
+/** What the kernel `write` refuses, in the order of its buffer. */
+const refusable = ["key", "value", "mean key"] as const satisfies OutOfRange["what"][];
+
+/** Stands for no element in that buffer. */
+const noElement = 0xffff_ffff;
+
+/** The buffer at first: for each, no element and size 0. */
+const noRefusals = Uint32Array.from(
+  { length: 2 * refusable.length },
+  (_, i) => i % 2 === 0 ? noElement : 0,
+);
 
 /**
  * Keys and values in buffers of a GPU, float32 (rounded to float16 where the configuration asks for it).
@@ -16,7 +30,7 @@ import { InputRangeError } from "../errors.ts";
 export function createWebGpuStorage(
   device: WebGpuDevice,
   shape: BankShape,
-  options: { rounded: boolean },
+  options: StorageOptions,
 ): BankStorage {
   const { gpu } = device;
   const { banks: G, heads: H, headDim: D, capacityChunks: P, chunkTokens: c } = shape;
@@ -35,6 +49,17 @@ export function createWebGpuStorage(
     values: device.zeros([G * H * P, c * D]),
     meanKeys: device.zeros([G, H, D + 1, P]),
   };
+  const refusedBits = new Uint32Array(Float32Array.of(storedLimit(options)).buffer)[0];
+  const refusals = gpu.createBuffer({
+    label: "refusals",
+    size: 4 * noRefusals.length,
+    usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+  });
+  const refusalsOnHost = gpu.createBuffer({
+    label: "refusals on the host",
+    size: refusals.size,
+    usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+  });
   const module = gpu.createShaderModule({ label: "bank.wgsl", code });
   const entry = (stage: GPUShaderStageFlags, type: GPUBufferBindingType) => (binding: number) => ({
     binding,
@@ -51,13 +76,18 @@ export function createWebGpuStorage(
       readWrite(3),
       read(4),
       read(5),
+      readWrite(6),
     ],
   });
   const pipeline = (entryPoint: string) =>
     gpu.createComputePipeline({
       label: `bank.wgsl ${entryPoint}`,
       layout: gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),
-      compute: { module, entryPoint, constants: { H, D, P, C: c, ROUND: options.rounded ? 1 : 0 } },
+      compute: {
+        module,
+        entryPoint,
+        constants: { H, D, P, C: c, ROUND: options.rounded ? 1 : 0, REFUSED_SIZE: refusedBits },
+      },
     });
   const pipelines = { write: pipeline("write"), clear: pipeline("clear") };
   const nothing = [0, 1].map(() =>
@@ -85,6 +115,7 @@ export function createWebGpuStorage(
       ...[tensors.keys, tensors.values, tensors.meanKeys].map(bufferOf),
       source ? bufferOf(source.keys) : nothing[0],
       source ? bufferOf(source.values) : nothing[1],
+      refusals,
     ];
     const bindGroup = gpu.createBindGroup({
       layout,
@@ -103,9 +134,40 @@ export function createWebGpuStorage(
     device.checkErrors();
   }
 
+  function forgive(): void {
+    gpu.queue.writeBuffer(refusals, 0, noRefusals);
+  }
+
+  /** The checks follow one another, as they have one buffer on the host. */
+  let lastVerified: Promise<void> = Promise.resolve();
+  function verify(): Promise<void> {
+    return lastVerified = lastVerified.then(readRefusals, readRefusals);
+  }
+
+  async function readRefusals(): Promise<void> {
+    const encoder = gpu.createCommandEncoder();
+    encoder.copyBufferToBuffer(refusals, 0, refusalsOnHost, 0, refusals.size);
+    gpu.queue.submit([encoder.finish()]);
+    await refusalsOnHost.mapAsync(GPUMapMode.READ);
+    const found = refusalsOnHost.getMappedRange().slice(0);
+    refusalsOnHost.unmap();
+    const elements = new Uint32Array(found), sizes = new Float32Array(found);
+    for (const [i, what] of refusable.entries()) {
+      if (elements[2 * i] === noElement) continue;
+      throw rangeError(
+        { what, element: elements[2 * i], largest: sizes[2 * i + 1] },
+        { ...options, heads: H, headDim: D },
+      );
+    }
+  }
+
+  forgive();
   for (let bank = 0; bank < G; bank++) dispatch("clear", bank, { start: 0, count: P });
   return {
     tensors,
+    check() {},
+    verify,
+    forgive,
     clear: (bank, slots) => dispatch("clear", bank, slots),
     write: (bank, slots, source) => dispatch("write", bank, slots, source),
     async save() {
@@ -120,14 +182,20 @@ export function createWebGpuStorage(
       };
     },
     restore(saved) {
-      for (const name of ["keys", "values", "meanKeys"] as const) {
-        checkSize(tensors[name].shape.reduce((a, b) => a * b, 1), saved[name]);
+      const names = ["keys", "values", "meanKeys"] as const;
+      for (const name of names) {
+        checkSaved(saved[name], {
+          size: elementCount(tensors[name].shape),
+          rounded: options.rounded && name !== "meanKeys",
+        });
+      }
+      for (const name of names) {
         gpu.queue.writeBuffer(bufferOf(tensors[name]), 0, saved[name].data);
       }
     },
     dispose() {
       for (const tensor of Object.values(tensors)) tensor.dispose();
-      for (const buffer of nothing) buffer.destroy();
+      for (const buffer of [...nothing, refusals, refusalsOnHost]) buffer.destroy();
     },
   };
 }

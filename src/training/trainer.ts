@@ -207,12 +207,18 @@ export class Trainer {
   static async open(options: TrainerOptions): Promise<Trainer> {
     const { device, config } = options;
     const { batchSize: rows, contextTokens } = config;
-    const { memory } = trainedPart(options);
+    const { memory, shapes } = trainedPart(options);
+    const memoryBlock = (shapes.sideNet ?? shapes.memorizing)?.memoryBlock;
     if (memory) checkMemoryConfig(memory, { rows, contextTokens });
     const trainer = new Trainer(options);
     const { heads, hiddenDim } = options.backbone.shape;
     const bank = memory &&
-      new MemoryBank(device, memory, { rows, heads, headDim: hiddenDim / heads });
+      new MemoryBank(device, memory, {
+        rows,
+        heads,
+        headDim: hiddenDim / heads,
+        ...(memoryBlock === undefined ? {} : { block: memoryBlock }),
+      });
     trainer.#bank = bank;
     const index = bank && await followBank(bank, device, { seed: options.seed });
     trainer.#index = index;
@@ -348,6 +354,7 @@ export class Trainer {
       ...fresh,
     };
     const outputs = await this.#session.run(feeds, (this.#sums ?? this.#state).targets);
+    await this.#bank?.verify();
     disposeAll(fresh);
     const [loss] = await outputs[stepNames.loss].read() as Float32Array;
     if (!this.#sums) {

@@ -229,3 +229,21 @@ engineTest("inductionScores says what is not possible", async () => {
     range(/tensor "transformer.wte.weight" has another shape/),
   );
 });
+
+engineTest(
+  "inductionScores fails where finite weights compute an attention that is not",
+  async () => {
+    const backbone = inductionBackbone();
+    for (const [name, { data }] of backbone.weights) {
+      if (/h\.1\.attn\.[qk]_proj/.test(name)) {
+        for (let i = 0; i < data.length; i++) {
+          data[i] *= 1e25;
+        }
+      }
+    }
+    await assert.rejects(
+      inductionScores(backbone, { contextTokens: 26, sequences: 2, device }),
+      /Cannot measure induction as the attention of block 1, head 7 is NaN: .* float32/,
+    );
+  },
+);

@@ -153,3 +153,34 @@ test("rememberDocument() refuses segments of no tokens, with which it would neve
     message: /remember a document as contextTokens must be an integer from 1: .* 0/,
   });
 });
+
+test("generate() fails where a logit is not finite, naming the token and its position", async () => {
+  for (const bad of [NaN, Infinity, -Infinity]) {
+    for (const temperature of [0, 1]) {
+      let appended = 0;
+      const model: Pick<LongMemModel, "openWindow"> = {
+        openWindow: () => ({
+          append() {
+            const logits = new Float32Array(V).fill(1);
+            if (++appended === 3) logits[17] = bad;
+            return Promise.resolve(logits);
+          },
+          close: () => Promise.resolve(),
+        }),
+      };
+      const ids: number[] = [];
+      await assert.rejects(
+        async () => {
+          const options = { prompt, tokens: 12, contextTokens, temperature };
+          for await (const id of generate(model, options)) ids.push(id);
+        },
+        {
+          name: "RangeError",
+          message: `Cannot generate token 2 as the model's logits must be finite: ` +
+            `current value is ${bad} for id 17, after ${prompt.length + 2} tokens`,
+        },
+      );
+      assert.equal(ids.length, 2);
+    }
+  }
+});

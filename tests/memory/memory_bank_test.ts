@@ -161,8 +161,14 @@ deviceTest("MemoryBank refuses a size that no kernel of the GPU can bind", (devi
   return Promise.resolve();
 }, { kinds: ["webgpu"] });
 
-function open(device: Device, fields: Partial<MemoryConfig>, rows: number): MemoryBank {
-  return new MemoryBank(device, { ...config, ...fields }, { rows, heads: H, headDim: D });
+function open(
+  device: Device,
+  fields: Partial<MemoryConfig>,
+  rows: number,
+  options: { block?: number } = {},
+): MemoryBank {
+  const sizes = { rows, heads: H, headDim: D, ...options };
+  return new MemoryBank(device, { ...config, ...fields }, sizes);
 }
 
 /** Component e of the key of a token; its value is the negative. */
@@ -207,3 +213,96 @@ async function checkContents(memory: MemoryBank, lists: readonly number[][]): Pr
     }
   });
 }
+
+/** Keys and values of two tokens, all 1, but for one number. */
+function oneOff(what: "key" | "value", number: number) {
+  const ordinary = new Float32Array(2 * E).fill(1);
+  const off = ordinary.slice();
+  off[E + 1 * D + 2] = number; // token 1, head 1, dimension 2
+  return what === "key" ? [off, ordinary] : [ordinary, off];
+}
+
+deviceTest(
+  "MemoryBank refuses what float16 rounds to infinity, and in any storage what is not finite",
+  async (device) => {
+    const cases = [
+      { storage: "float16", number: 65519, allowed: true },
+      { storage: "float16", number: 65520, allowed: false },
+      { storage: "float16", number: -1e6, allowed: false },
+      { storage: "float16", number: NaN, allowed: false },
+      { storage: "float32", number: 1e6, allowed: true },
+      { storage: "float32", number: Infinity, allowed: false },
+      { storage: "float32", number: NaN, allowed: false },
+    ] as const;
+    for (const { storage, number, allowed } of cases) {
+      for (const what of ["key", "value"] as const) {
+        const memory = open(device, { storage }, 1, { block: 5 });
+        await write(device, memory, 1, 2);
+        const [keys, values] = oneOff(what, number).map((data) => device.tensor(data, [2, E]));
+        const name = `${what} ${number} in ${storage}`;
+        const pass = async () => {
+          await memory.write(keys, values);
+          await memory.verify();
+        };
+        if (allowed) {
+          await pass();
+          const { tensors } = await memory.save();
+          const expected = storage === "float16" ? Math.sign(number) * 65504 : number;
+          const stored = tensors[what === "key" ? "keys" : "values"].data;
+          assert.ok(stored.includes(expected), `${name}: [${stored.filter((x) => x !== 1)}]`);
+        } else {
+          const isFinite = Number.isFinite(number);
+          const message = isFinite
+            ? new RegExp(
+              `^Cannot cache ${what}s in the memory as float16 does not hold them: the largest is ${
+                Math.abs(number)
+              } in size, .*the first such ${what} is at block 5, head 1, dimension 2, token 1 of .*memory.storage "float32"`,
+            )
+            : new RegExp(
+              `^Cannot cache ${what}s .* must be finite: current value is ${number}; .* ${what} is at block 5, head 1, dimension 2, token 1 of`,
+            );
+          await assert.rejects(pass(), { message }, name);
+          // A reset ends it.
+          memory.reset();
+          await write(device, memory, 3, 4);
+          await memory.verify();
+          await checkContents(memory, [[3, 5]]);
+        }
+        memory.dispose();
+      }
+    }
+  },
+);
+
+deviceTest("MemoryBank refuses mean keys that are not finite", async (device) => {
+  const memory = open(device, {}, 1);
+  const large = device.tensor(new Float32Array(2 * E).fill(3e38), [2, E]);
+  const pass = async () => {
+    await memory.write(large, large);
+    await memory.verify();
+  };
+  // On the host the sum of two such keys is a float64, and their mean is in range.
+  if (device.kind === "webgpu") {
+    await assert.rejects(
+      pass(),
+      /Cannot cache mean keys .* finite: .* head 0, dimension 0, token 0/,
+    );
+  } else {
+    await pass();
+    const { tensors: { meanKeys } } = await memory.save();
+    assert.equal(meanKeys.data[0], Math.fround(3e38));
+  }
+  memory.dispose();
+});
+
+deviceTest("MemoryBank.restore() refuses what its storage cannot hold", async (device) => {
+  const exact = open(device, {}, 1);
+  const [keys, values] = oneOff("key", 1e6).map((data) => device.tensor(data, [2, E]));
+  await exact.write(keys, values);
+  const saved = await exact.save();
+  const rounded = open(device, { storage: "float16" }, 1);
+  await assert.rejects(rounded.restore(saved), /float16 does not hold element \d+ .* is 1000000$/);
+  saved.tensors.values.data[0] = NaN;
+  await assert.rejects(exact.restore(saved), /must not have element 0 .* is NaN$/);
+  for (const memory of [exact, rounded]) memory.dispose();
+});

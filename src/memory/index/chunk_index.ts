@@ -3,6 +3,7 @@
  */
 import type { HostFunction } from "../../runtime/compile.ts";
 import { InputRangeError } from "../../errors.ts";
+import { firstNonFinite } from "../../tensor.ts";
 
 /**
  * Finds, for one head of one bank, the stored chunks whose mean key has the largest inner product with a query.
@@ -83,10 +84,4 @@ export function countQueries(
     );
   }
   return R;
-}
-
-/** Position of the first value that is infinite or not a number; undefined where all are finite. */
-export function firstNonFinite(values: Float32Array): number | undefined {
-  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return i;
-  return undefined;
 }

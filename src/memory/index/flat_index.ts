@@ -1,5 +1,6 @@
-import { type ChunkIndex, countQueries, firstNonFinite } from "./chunk_index.ts";
+import { type ChunkIndex, countQueries } from "./chunk_index.ts";
 import { InputRangeError } from "../../errors.ts";
+import { firstNonFinite } from "../../tensor.ts";
 
 /** Sizes of an index. */
 export interface FlatIndexOptions {
