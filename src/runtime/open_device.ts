@@ -57,7 +57,8 @@ async function openBest(options: OpenDeviceOptions): Promise<Device> {
   }
 }
 
-async function requestAdapter(): Promise<GPUAdapter | null> {
+/** The adapter of WebGPU, the fastest one; null where there is none. */
+export async function requestAdapter(): Promise<GPUAdapter | null> {
   nameRuntimeFolder();
   return await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" }) ?? null;
 }
@@ -72,7 +73,7 @@ function nameRuntimeFolder(): void {
 }
 
 /** Whether an adapter computes on the CPU (Mesa's llvmpipe, SwiftShader, WARP). */
-export function isSoftware(adapter: GPUAdapter): boolean {
+export function isSoftware(adapter: Pick<GPUAdapter, "info">): boolean {
   const { vendor, architecture, device, description } = adapter.info;
   return /llvmpipe|lavapipe|swiftshader|software|basic render|\bwarp\b/i.test(
     [vendor, architecture, device, description].join(" "),

@@ -1,5 +1,5 @@
 import { isSoftware, openDevice } from "../../src/runtime/open_device.ts";
-import { deviceTest, testedDevice } from "../graph/devices.ts";
+import { deviceTest, testedDevice, unusableAdapter } from "../graph/devices.ts";
 import { assert, test } from "../testing.ts";
 
 test("isSoftware() tells adapters that compute on the CPU", () => {
@@ -66,4 +66,20 @@ deviceTest("A device that is asked for is the one that opens", async (device) =>
   assert.equal(device.reason, "asked for");
   assert.equal(await testedDevice(device.kind), device);
   assert.ok(device.blockBytes >= 2 ** 20);
+});
+
+test("unusableAdapter() names the reason and the package that helps", () => {
+  const adapter = (description: string, ...features: string[]) =>
+    ({
+      info: { vendor: "", architecture: "", device: "", description },
+      features: new Set(features),
+    }) as unknown as GPUAdapter;
+  const vulkan = ["shader-f16", "float32-filterable"];
+  assert.equal(unusableAdapter(adapter("llvmpipe (LLVM 15.0.6, 256 bits)", ...vulkan)), undefined);
+  assert.equal(unusableAdapter(adapter("NVIDIA H100 80GB HBM3")), undefined);
+  assert.match(
+    unusableAdapter(adapter("llvmpipe (LLVM 15.0.6, 256 bits)"))!,
+    /OpenGL's software one \("llvmpipe .*apt-get install mesa-vulkan-drivers/,
+  );
+  assert.match(unusableAdapter(null)!, /no adapter here; .*apt-get install mesa-vulkan-drivers/);
 });
