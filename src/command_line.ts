@@ -1,6 +1,8 @@
 /**
- * Commands, their flags and their help: one description of each, from which arguments are read.
+ * Commands, their flags and their help: one description of each, by which arguments are read.
  */
+import { isAbsolute, relative, resolve } from "node:path";
+import { parseArgs } from "node:util";
 import { allowedWords } from "./did_you_mean.ts";
 import { InputError } from "./errors.ts";
 
@@ -8,40 +10,50 @@ import { InputError } from "./errors.ts";
 export interface Flag {
   /** Name, without dashes. */
   readonly name: string;
-  /** What its value is called in the help; absent: it takes none. */
+  /** Name of its value in the help; absent: it takes none. */
   readonly value?: string;
+  /** Whether the value is a path, relative to the folder where the user stands. */
+  readonly isPath?: true;
   /** Values it may have; absent: any. */
   readonly allowed?: readonly string[];
   /** What it does, in a few words. */
   readonly help: string;
 }
 
-/** A command of the command line. */
-export interface Command {
+/** A command in the list of all commands. */
+export interface CommandSummary {
   /** What follows the command, besides flags: `PATH...`. */
   readonly operands: string;
   /** What it does, in one sentence. */
   readonly help: string;
+}
+
+/** A command of the command line. */
+export interface Command extends CommandSummary {
+  /** Whether operands are paths, relative to the folder where the user stands. */
+  readonly operandsArePaths?: true;
   /** Its flags; every command also has `--help`. */
   readonly flags: readonly Flag[];
   /** Does it. Returns the exit code. */
   readonly execute: (args: CommandArguments) => Promise<number>;
 }
 
-/** What was given to a command. */
+/** The arguments given to a command. */
 export interface CommandArguments {
-  /** What is not a flag. */
+  /** Arguments that are not flags. */
   readonly operands: readonly string[];
   /** Values of each flag that was given; an empty text for a flag without a value. */
   readonly flags: ReadonlyMap<string, readonly string[]>;
 }
 
-/** Where a command says something. */
+/** Where a command writes. */
 export interface Output {
-  /** Prints what was asked for. */
+  /** Prints the result, a line or more. */
   readonly print: (text: string) => void;
-  /** Says what is going on, apart from what was asked for. */
+  /** Reports progress and warnings, apart from the result. */
   readonly note: (text: string) => void;
+  /** Prints a part of the result without ending the line; absent: results come whole. */
+  readonly write?: (text: string) => void;
 }
 
 /** The command line is wrong: nothing has been done. */
@@ -58,49 +70,83 @@ export async function reading<T>(read: () => Promise<T>): Promise<T> {
   }
 }
 
-/**
- * Reads the arguments of a command: `--flag value` or `--flag=value`; what follows `--` is no flag.
- *
- * @throws {UsageError} Where a flag is unknown, or its value is missing or not allowed.
- */
-export function readArguments(command: Command, args: readonly string[]): CommandArguments {
-  const operands: string[] = [];
-  const flags = new Map<string, string[]>();
-  for (let i = 0; i < args.length; i++) {
-    const [, name, , inline] = /^--([^=]+)(=(.*))?$/s.exec(args[i]) ?? [];
-    if (args[i] === "--") {
-      operands.push(...args.slice(i + 1));
-      break;
-    }
-    if (name === undefined) {
-      if (/^-./.test(args[i])) throw unknownFlag(args[i], command);
-      operands.push(args[i]);
-      continue;
-    }
-    const flag = command.flags.find((candidate) => candidate.name === name);
-    if (flag === undefined) throw unknownFlag(`--${name}`, command);
-    let value = "";
-    if (flag.value === undefined) {
-      if (inline !== undefined) throw new UsageError(`Cannot read --${name} as it takes no value`);
-    } else {
-      value = inline ?? args[++i];
-      if (value === undefined) {
-        throw new UsageError(`Cannot read --${name} as its value is missing: ${flag.value}`);
-      }
-      if (flag.allowed && !flag.allowed.includes(value)) {
-        throw new UsageError(
-          `Cannot read --${name}: current value is "${value}", ${
-            allowedWords(value, flag.allowed)
-          }`,
-        );
-      }
-    }
-    flags.set(name, [...flags.get(name) ?? [], value]);
-  }
-  return { operands, flags };
+const helpFlag = { type: "boolean", short: "h" } as const;
+
+/** Splits arguments into flags, by the command's list of them, and operands; nothing is checked. */
+function tokenize({ flags }: Pick<Command, "flags">, args: readonly string[]) {
+  const options = flags.map(({ name, value }) =>
+    [name, { type: value === undefined ? "boolean" : "string" } as const] as const
+  );
+  return parseArgs({
+    args: [...args],
+    options: { ...Object.fromEntries(options), help: helpFlag },
+    strict: false,
+    tokens: true,
+  });
 }
 
-function unknownFlag(flag: string, command: Command): UsageError {
+/** Whether the arguments of a command contain `--help` or `-h`. */
+export function asksForHelp(command: Pick<Command, "flags">, args: readonly string[]): boolean {
+  return tokenize(command, args).tokens
+    .some((token) => token.kind === "option" && token.name === "help");
+}
+
+/**
+ * Reads the arguments of a command: `--flag value` or `--flag=value`; what follows `--` is not a flag.
+ *
+ * @param folder Folder to which paths are relative; absent: the current one.
+ * @throws {UsageError} Where a flag is unknown, or its value is missing or not allowed.
+ */
+export function readArguments(
+  command: Pick<Command, "flags" | "operandsArePaths">,
+  args: readonly string[],
+  folder?: string,
+): CommandArguments {
+  const { tokens, positionals } = tokenize(command, args);
+  const flags = new Map<string, string[]>();
+  for (const token of tokens) {
+    if (token.kind !== "option") continue;
+    const flag = command.flags.find(({ name }) => name === token.name);
+    if (flag === undefined || !token.rawName.startsWith("--")) {
+      throw unknownFlag(token.rawName, command);
+    }
+    const value = checkValue(flag, token.value);
+    flags.set(flag.name, [
+      ...flags.get(flag.name) ?? [],
+      flag.isPath ? fromFolder(value, folder) : value,
+    ]);
+  }
+  return {
+    operands: command.operandsArePaths
+      ? positionals.map((path) => fromFolder(path, folder))
+      : positionals,
+    flags,
+  };
+}
+
+function checkValue({ name, value: kind, allowed }: Flag, value: string | undefined): string {
+  if (kind === undefined) {
+    if (value === undefined) return "";
+    throw new UsageError(`Cannot read --${name} as it takes no value`);
+  }
+  if (value === undefined) {
+    throw new UsageError(`Cannot read --${name} as its value is missing: ${kind}`);
+  }
+  if (allowed && !allowed.includes(value)) {
+    throw new UsageError(
+      `Cannot read --${name}: current value is "${value}", ${allowedWords(value, allowed)}`,
+    );
+  }
+  return value;
+}
+
+/** A path that is relative to a folder, as one that is relative to the current folder. */
+function fromFolder(path: string, folder: string | undefined): string {
+  if (folder === undefined || path === "" || isAbsolute(path)) return path;
+  return relative(Deno.cwd(), resolve(folder, path)) || ".";
+}
+
+function unknownFlag(flag: string, command: Pick<Command, "flags">): UsageError {
   const known = [...command.flags.map(({ name }) => `--${name}`), "--help"];
   return new UsageError(`Cannot read ${flag} as it is unknown: ${allowedWords(flag, known)}`);
 }
@@ -108,7 +154,7 @@ function unknownFlag(flag: string, command: Command): UsageError {
 /**
  * The last value of a flag as a positive integer; undefined where the flag was not given.
  *
- * @throws {UsageError} Where it is none.
+ * @throws {UsageError} Where it is not one.
  */
 export function positiveInteger(args: CommandArguments, flag: string): number | undefined {
   const text = args.flags.get(flag)?.at(-1);
@@ -138,11 +184,11 @@ export function onlyOperand({ operands }: CommandArguments, action: string): str
 /**
  * The value of a flag that names what a command is to write.
  *
- * @throws {UsageError} Where it was not given, or something of that name is there already.
+ * @throws {UsageError} Where it was not given, or something of that name exists.
  */
 export async function newPath(args: CommandArguments, flag: string): Promise<string> {
   const path = requiredFlag(args, flag);
-  if (await Deno.stat(path).catch(() => undefined)) {
+  if (await Deno.lstat(path).catch(() => undefined)) {
     throw new UsageError(`Cannot write "${path}" as it is there already`);
   }
   return path;
@@ -161,26 +207,70 @@ export function requiredFlag(args: CommandArguments, flag: string): string {
   return value;
 }
 
-/** The help of one command. */
-export function commandHelp(name: string, { operands, help, flags }: Command): string {
+/** The help of one command, in lines of at most `width` characters. */
+export function commandHelp(
+  name: string,
+  { operands, help, flags }: Pick<Command, "operands" | "help" | "flags">,
+  width: number,
+): string {
   const lines = [
-    ...flags.map((flag) => {
+    ...flags.map((flag): [string, string] => {
       const allowed = flag.allowed ? `: ${flag.allowed.join(", ")}` : "";
       return [`--${flag.name}${flag.value ? ` ${flag.value}` : ""}`, flag.help + allowed];
     }),
-    ["--help", "show this"],
+    ["--help", "show this"] as [string, string],
   ];
-  return `deno task ${name} ${operands}\n\n${help}\n\n${columns(lines)}`;
+  const usage = `deno task ${name} ${operands}`.trimEnd();
+  return `${usage}\n\n${wrap(help, width).join("\n")}\n\n${twoColumns(lines, width)}`;
 }
 
-/** The help of all commands. */
-export function overview(commands: Readonly<Record<string, Command>>): string {
-  const lines = Object.entries(commands)
-    .map(([name, { operands, help }]) => [`deno task ${name} ${operands}`, help]);
-  return `${columns(lines)}\nEach has --help.\n`;
+/** The help of all commands, in lines of at most `width` characters. */
+export function overview(
+  commands: Readonly<Record<string, CommandSummary>>,
+  width: number,
+): string {
+  const entries = Object.entries(commands).map(([name, { operands, help }]) => {
+    const text = wrap(help, width - 6).map((line) => `      ${line}\n`).join("");
+    return `  ${`deno task ${name} ${operands}`.trimEnd()}\n${text}`;
+  });
+  return `${entries.join("")}\nEach has --help.\n`;
 }
 
-function columns(lines: readonly string[][]): string {
-  const width = Math.max(...lines.map(([left]) => left.length));
-  return lines.map(([left, right]) => `  ${left.padEnd(width)}  ${right}\n`).join("");
+/** Names with their explanations beside them; the longest names have them below. */
+function twoColumns(lines: readonly (readonly [string, string])[], width: number): string {
+  const column = Math.min(22, Math.max(...lines.map(([left]) => left.length)));
+  const indent = " ".repeat(column + 4);
+  return lines.map(([left, right]) => {
+    const wrapped = wrap(right, width - indent.length);
+    const text = wrapped.join(`\n${indent}`);
+    return left.length > column
+      ? `  ${left}\n${indent}${text}\n`
+      : `  ${left.padEnd(column)}  ${text}\n`;
+  }).join("");
+}
+
+/** Breaks text between words into lines of at most `width` characters; a longer word has a line of its own. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= width) {
+      lines[lines.length - 1] = `${last} ${word}`;
+    } else lines.push(word);
+  }
+  return lines;
+}
+
+/** Characters a line of the terminal holds: COLUMNS, else the terminal's own size, else 80; never fewer than 60. */
+export function terminalWidth(
+  environment: Pick<typeof Deno.env, "get">,
+  size: () => { columns: number },
+): number {
+  const columns = Number(environment.get("COLUMNS"));
+  if (Number.isInteger(columns) && columns > 0) return Math.max(60, columns);
+  try {
+    return Math.max(60, size().columns || 80);
+  } catch {
+    return 80; // not a terminal
+  }
 }

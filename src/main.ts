@@ -1,57 +1,57 @@
 /**
  * The command line: `deno task run`, `deno task table`, ...
  *
- * Exit codes: 0 nothing failed: runs are done, left to another process, or of a folder and without data; 1 a run failed, or a file that was named cannot be used;
- * 2 the declaration or the command line is wrong; 130 stopped by Ctrl-C.
+ * Exit codes: 0 nothing failed: runs are done, left to another process, or of a folder and without data; 1 a run failed, or a file
+ * that was named cannot be used; 2 the declaration or the command line is wrong; 130 stopped by Ctrl-C.
  */
 // deno-lint-ignore-file no-console -- this is where results and errors reach the person who asked
+import { dirname } from "node:path";
 import {
+  asksForHelp,
   type Command,
   commandHelp,
   type Output,
   overview,
   readArguments,
+  terminalWidth,
   UsageError,
 } from "./command_line.ts";
-import { chapterBreakCommand } from "./commands/chapter_break.ts";
-import { dataCommand } from "./commands/data.ts";
-import { exportCommand } from "./commands/export.ts";
-import { generateCommand } from "./commands/generate.ts";
-import { importCommand } from "./commands/import.ts";
-import { inductionCommand } from "./commands/induction.ts";
-import { reportCommand } from "./commands/report.ts";
-import { runCommand } from "./commands/run.ts";
-import { tableCommand } from "./commands/table.ts";
+import { type CommandName, summaries } from "./commands/summaries.ts";
 import { allowedWords } from "./did_you_mean.ts";
 import { DeclarationError } from "./declaration/problem.ts";
 import { failureText, isForeseen } from "./errors.ts";
+import { writeOut } from "./standard_output.ts";
 import type { RunExecutor } from "./runner/run_context.ts";
 
 /** Commands print to the terminal. */
 const terminal: Output = {
   print: (text) => console.log(text),
   note: (text) => console.error(text),
+  write: writeOut,
 };
 
-/** Every command; a new one is one line here. */
-function commandTable(executor: () => Promise<RunExecutor>): Record<string, Command> {
-  const run = runCommand(terminal, executor);
-  return {
-    run,
-    measure: {
-      ...run,
-      help: "Runs experiments as `run` does, and may also start the processes of `efficiency`.",
-    },
-    table: tableCommand(terminal),
-    report: reportCommand(terminal),
-    data: dataCommand(terminal),
-    "chapter-break": chapterBreakCommand(terminal),
-    import: importCommand(terminal),
-    export: exportCommand(terminal),
-    generate: generateCommand(terminal),
-    induction: inductionCommand(terminal),
-  };
-}
+/**
+ * Loads a module. Deno downloads the packages of every module whose name it can read in the source, but not of one that is
+ * a variable: so a command downloads what it needs itself.
+ */
+const load = (path: string) => import(path);
+
+/** Each command's module; a new one is one line here, and one in the list of summaries. */
+const commands: Readonly<
+  Record<CommandName, (executor: () => Promise<RunExecutor>) => Promise<Command>>
+> = {
+  run: async (executor) => (await load("./commands/run.ts")).runCommand(terminal, executor),
+  measure: (executor) => commands.run(executor),
+  table: async () => (await load("./commands/table.ts")).tableCommand(terminal),
+  report: async () => (await load("./commands/report.ts")).reportCommand(terminal),
+  data: async () => (await load("./commands/data.ts")).dataCommand(terminal),
+  "chapter-break": async () =>
+    (await load("./commands/chapter_break.ts")).chapterBreakCommand(terminal),
+  import: async () => (await load("./commands/import.ts")).importCommand(terminal),
+  export: async () => (await load("./commands/export.ts")).exportCommand(terminal),
+  generate: async () => (await load("./commands/generate.ts")).generateCommand(terminal),
+  induction: async () => (await load("./commands/induction.ts")).inductionCommand(terminal),
+};
 
 /**
  * Runs the command line and returns its exit code.
@@ -63,10 +63,9 @@ export async function main(
   args: readonly string[],
   executor: () => Promise<RunExecutor> = loadExecutor,
 ): Promise<number> {
-  const commands = commandTable(executor);
   const [name, ...rest] = args;
-  if (name === undefined || isHelp(name) || name === "help") {
-    (name ? console.log : console.error)(overview(commands));
+  if (name === undefined || ["--help", "-h", "help"].includes(name)) {
+    (name ? console.log : console.error)(overview(summaries, helpWidth()).trimEnd());
     return name ? 0 : 2;
   }
   try {
@@ -74,12 +73,17 @@ export async function main(
       const allowed = allowedWords(name, Object.keys(commands));
       throw new UsageError(`Cannot run command "${name}" as it is unknown: ${allowed}`);
     }
-    const command = commands[name];
-    if (rest.some(isHelp)) {
-      console.log(commandHelp(name, command));
+    const command = {
+      ...await commands[name as CommandName](executor),
+      ...summaries[name as CommandName],
+    };
+    if (asksForHelp(command, rest)) {
+      console.log(commandHelp(name, command, helpWidth()).trimEnd());
       return 0;
     }
-    return await command.execute(readArguments(command, rest));
+    const folder = startFolder();
+    if (folder !== undefined) terminal.note(`Paths in the output are relative to ${Deno.cwd()}`);
+    return await command.execute(readArguments(command, rest, folder));
   } catch (error) {
     const code = error instanceof UsageError || error instanceof DeclarationError
       ? 2
@@ -92,13 +96,31 @@ export async function main(
   }
 }
 
-function isHelp(argument: string): boolean {
-  return argument === "--help" || argument === "-h";
+/** Environment variables that the task may read; those that it may not read are taken for unset. */
+const environment = {
+  get: (variable: string) =>
+    Deno.permissions.querySync({ name: "env", variable }).state === "granted"
+      ? Deno.env.get(variable)
+      : undefined,
+};
+
+function helpWidth(): number {
+  return terminalWidth(environment, Deno.consoleSize);
+}
+
+/**
+ * The folder in which the user typed `deno task`, which goes to the repository's; undefined where that is the same, or the command is
+ * not run as a task.
+ */
+function startFolder(): string | undefined {
+  const folder = environment.get("INIT_CWD");
+  const repository = import.meta.dirname && dirname(import.meta.dirname);
+  return folder && Deno.cwd() === repository && folder !== repository ? folder : undefined;
 }
 
 /** Engines are loaded only when something runs, so that `table` needs none of their permissions. */
 async function loadExecutor(): Promise<RunExecutor> {
-  return (await import("./runner/run.ts")).executeRun;
+  return (await load("./runner/run.ts")).executeRun;
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

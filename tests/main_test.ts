@@ -14,7 +14,11 @@ interface Outcome {
 }
 
 /** The command line as a process of its own; the permissions are those of its task. */
-function command(script: string, args: readonly string[]): Deno.Command {
+function command(
+  script: string,
+  args: readonly string[],
+  environment: Record<string, string> = {},
+): Deno.Command {
   const tasks: Record<string, string[]> = {
     run: ["--allow-write", "--allow-env", "--allow-sys"],
     report: ["--allow-write"],
@@ -25,7 +29,7 @@ function command(script: string, args: readonly string[]): Deno.Command {
     cwd: repositoryPath("."),
     stdout: "piped",
     stderr: "piped",
-    env: { NO_COLOR: "1" },
+    env: { NO_COLOR: "1", INIT_CWD: "", COLUMNS: "", ...environment },
   });
 }
 
@@ -139,6 +143,32 @@ test("--help tells every command, and each command its flags", async () => {
     (await cli(real, "table", "--help")).stdout,
     /--format FORMAT .*md, csv, json, html/,
   );
+});
+
+resultsTest("a task reads paths from the folder in which it was typed", async (results) => {
+  const from = async (folder: string, ...args: string[]) => {
+    const environment = { INIT_CWD: repositoryPath(folder) };
+    const { code, stdout, stderr } = await command(real, args, environment).output();
+    const decoder = new TextDecoder();
+    return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+  };
+  const dry = await from("tests/experiment", "run", "declarations", "--dry-run");
+  assert.equal(dry.code, 0, dry.stderr);
+  assert.match(dry.stdout, /^baseline \(tests\/experiment\/declarations\/baseline.ts\)$/m);
+  assert.match(dry.stderr, /^Paths in the output are relative to \//);
+  const inner = await from("tests", "run", "nowhere.ts");
+  assert.equal(inner.code, 2);
+  assert.match(inner.stderr, /Cannot load "tests\/nowhere.ts" as there is no such file or folder/);
+  const outer = await cli(real, "run", "declarations", "--dry-run");
+  assert.equal(outer.code, 2, "in the repository's folder there are none");
+
+  // The folder of results is read from there, too.
+  const name = `${results}/two_sizes`.slice(results.lastIndexOf("/") + 1);
+  const ran = await command(fake, ["run", twoSizes, "--results", name], {
+    INIT_CWD: results.slice(0, results.lastIndexOf("/")),
+  }).output();
+  assert.equal(ran.code, 0);
+  assert.equal((await summaries(results)).length, 2);
 });
 
 resultsTest(

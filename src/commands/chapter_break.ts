@@ -12,6 +12,7 @@ import { writeBookChapterBreak } from "../text/chapter_break.ts";
 import { chapteredBooks } from "../text/chapters.ts";
 import { openCorpus } from "../text/corpus.ts";
 import { InputRangeError } from "../errors.ts";
+import { summaries } from "./summaries.ts";
 
 /** Words before a break, unless the command line says otherwise: more than 8,192 tokens. */
 const defaultWords = 8192;
@@ -19,11 +20,10 @@ const defaultWords = 8192;
 /** `chapter-break FOLDER --out FILE.json`: instances of ChapterBreak from books with chapters, in the official format. */
 export function chapterBreakCommand(output: Output): Command {
   return {
-    operands: "FOLDER --out FILE.json",
-    help: "Writes instances of ChapterBreak in the official format, made of a corpus of books: " +
-      "chapters are found as its index.json says, or by their headings.",
+    ...summaries["chapter-break"],
+    operandsArePaths: true,
     flags: [
-      { name: "out", value: "FILE", help: "where to write; must not exist" },
+      { name: "out", value: "FILE", isPath: true, help: "where to write; must not exist" },
       {
         name: "split",
         value: "NAME",

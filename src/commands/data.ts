@@ -14,6 +14,7 @@ import {
   fetchDataFile,
   readDataSets,
 } from "../text/data_set.ts";
+import { summaries } from "./summaries.ts";
 
 /** Where data sets are listed and where they lie. */
 export interface DataPlaces {
@@ -36,9 +37,7 @@ const repositoryPlaces: DataPlaces = {
 /** `data [NAME...]`: lists the data sets and whether they are there; fetches those that are named. */
 export function dataCommand(output: Output, places: DataPlaces = repositoryPlaces): Command {
   return {
-    operands: "[NAME...]",
-    help:
-      "Lists the data sets that experiments read and verifies them; fetches those that are named.",
+    ...summaries.data,
     flags: [],
     execute: (args) => listDataSets(args, output, places),
   };

@@ -13,15 +13,15 @@ import {
 import type { TensorMap } from "../tensor.ts";
 import { InputTypeError } from "../errors.ts";
 import type { BackboneCheckpoint } from "../backbone/shape.ts";
+import { summaries } from "./summaries.ts";
 
 /** `export FOLDER --out FILE.safetensors`: official tensor names, for other programs. */
 export function exportCommand(output: Output): Command {
   return {
-    operands: "FOLDER --out FILE.safetensors",
-    help:
-      "Writes backbone or SideNet of a checkpoint folder as a safetensors file with the official names.",
+    ...summaries.export,
+    operandsArePaths: true,
     flags: [
-      { name: "out", value: "FILE", help: "where to write; must not exist" },
+      { name: "out", value: "FILE", isPath: true, help: "where to write; must not exist" },
       {
         name: "what",
         value: "PART",

@@ -18,6 +18,7 @@ import { tokenizeDocument } from "../text/document_tokens.ts";
 import { textOf, type Tokenizer } from "../text/tokenizer.ts";
 import { openTokenizer } from "../text/tokenizer_source.ts";
 import { deviceFlag, deviceOf } from "./device_flag.ts";
+import { summaries } from "./summaries.ts";
 
 /** Tokens of a window where the checkpoint does not say on how many it was trained. */
 const defaultContextTokens = 512;
@@ -25,20 +26,28 @@ const defaultContextTokens = 512;
 /** `generate`: text from a model that has a long document in its memory. */
 export function generateCommand(output: Output): Command {
   return {
-    operands: "--run FOLDER --document FILE",
-    help:
-      "Generates text with a long document in the memory of a model: that of a finished run, or one given by " +
-      "--backbone, --sidenet and --tokenizer.",
+    ...summaries.generate,
     flags: [
-      { name: "run", value: "FOLDER", help: "a finished run, results/<experiment>/<run>" },
-      { name: "backbone", value: "PATH", help: "checkpoint of the backbone" },
-      { name: "sidenet", value: "PATH", help: "checkpoint of the SideNet" },
+      {
+        name: "run",
+        value: "FOLDER",
+        isPath: true,
+        help: "a finished run, results/<experiment>/<run>",
+      },
+      { name: "backbone", value: "PATH", isPath: true, help: "checkpoint of the backbone" },
+      { name: "sidenet", value: "PATH", isPath: true, help: "checkpoint of the SideNet" },
       {
         name: "tokenizer",
         value: "PATH",
+        isPath: true,
         help: "a tokenizer.json, or a folder of encoder.json, vocab.bpe and dict.txt",
       },
-      { name: "document", value: "FILE", help: "plain text, also gzipped (.gz), to remember" },
+      {
+        name: "document",
+        value: "FILE",
+        isPath: true,
+        help: "plain text, also gzipped (.gz), to remember",
+      },
       { name: "prompt", value: "TEXT", help: "text to continue (default none)" },
       { name: "tokens", value: "N", help: "tokens to generate at most (default 100)" },
       { name: "context", value: "N", help: "tokens of the window (default as trained)" },

@@ -24,20 +24,20 @@ import { paperMemory } from "../memory/config.ts";
 import { isRunFolder, readFinishedRun } from "../runner/load_trained_model.ts";
 import type { TensorMap } from "../tensor.ts";
 import type { BackboneCheckpoint } from "../backbone/shape.ts";
+import { summaries } from "./summaries.ts";
 
 /** `import PATH --out FOLDER`: a checkpoint of another format becomes a folder of this project. */
 export function importCommand(output: Output): Command {
   return {
-    operands: "PATH --out FOLDER",
-    help:
-      "Reads an official fairseq checkpoint (.pt), a safetensors file with the official names, or the folder of a " +
-      "finished run, and writes it as a checkpoint folder of this project.",
+    ...summaries.import,
+    operandsArePaths: true,
     flags: [
-      { name: "out", value: "FOLDER", help: "where to write; must not exist" },
+      { name: "out", value: "FOLDER", isPath: true, help: "where to write; must not exist" },
       { name: "heads", value: "N", help: "attention heads, which a safetensors file does not say" },
       {
         name: "backbone",
         value: "PATH",
+        isPath: true,
         help: "the backbone of a SideNet that is alone in a safetensors file",
       },
       {

@@ -21,13 +21,13 @@ import { vocabulary } from "../text/chronicle/vocabulary.ts";
 import type { Estimate } from "../statistics/estimates.ts";
 import { deviceFlag, deviceOf } from "./device_flag.ts";
 import { InputError } from "../errors.ts";
+import { summaries } from "./summaries.ts";
 
 /** `induction`: which heads of a backbone are induction heads, and which block a memory should cache. */
 export function inductionCommand(output: Output): Command {
   return {
-    operands: "BACKBONE",
-    help:
-      "Measures the induction heads of a backbone, any checkpoint, and says which of its blocks a memory should cache.",
+    ...summaries.induction,
+    operandsArePaths: true,
     flags: [
       {
         name: "corpus",
@@ -54,7 +54,7 @@ export function inductionCommand(output: Output): Command {
         allowed: ["md", "json"],
         help: "how to print (default md)",
       },
-      { name: "figure", value: "FILE.svg", help: "write a heat map, too" },
+      { name: "figure", value: "FILE.svg", isPath: true, help: "write a heat map, too" },
       deviceFlag,
     ],
     execute: (args) => measureInduction(args, output),

@@ -4,13 +4,13 @@ import { itemSums } from "../evaluation/item_sums.ts";
 import { experimentTables } from "../results/evaluation_table.ts";
 import { experimentReport } from "../results/report.ts";
 import { runsIn } from "./table.ts";
+import { summaries } from "./summaries.ts";
 
 /** `report [PATH...]`: for each experiment a page beside its runs, and its figures. */
 export function reportCommand(output: Output): Command {
   return {
-    operands: "[PATH...]",
-    help:
-      "Writes report.html and figures/ beside the runs of each experiment of results folders (default results).",
+    ...summaries.report,
+    operandsArePaths: true,
     flags: [],
     execute: async (args) => {
       const { records, damaged } = await runsIn(args, "write reports of", output);

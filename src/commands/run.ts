@@ -24,6 +24,8 @@ import {
 import { deviceFlag, deviceOf } from "./device_flag.ts";
 import { describeRuns } from "./dry_run.ts";
 import { describeMissing, describeSources } from "./missing_data.ts";
+import { writeOut } from "../standard_output.ts";
+import { summaries } from "./summaries.ts";
 
 /**
  * `run PATH...`: executes what experiments declare, and shows what came of it.
@@ -32,11 +34,8 @@ import { describeMissing, describeSources } from "./missing_data.ts";
  */
 export function runCommand(output: Output, executor: () => Promise<RunExecutor>): Command {
   return {
-    operands: "PATH...",
-    help:
-      "Runs the experiments that files or folders declare, or a recorded run again from its folder. Finished runs are kept, unfinished " +
-      "ones resume; what another process executes is left to it. Of a folder, runs whose data is " +
-      "missing are left out and listed. Exit code 0: all others are completed, or another process executes them.",
+    ...summaries.run,
+    operandsArePaths: true,
     flags: [
       {
         name: "set",
@@ -44,7 +43,12 @@ export function runCommand(output: Output, executor: () => Promise<RunExecutor>)
         help: "override a field of every experiment, or sweep it: sweep.seed=1,2,3; repeatable",
       },
       { ...deviceFlag, help: "where to run" },
-      { name: "results", value: "DIR", help: "folder of the results (default results)" },
+      {
+        name: "results",
+        value: "DIR",
+        isPath: true,
+        help: "folder of the results (default results)",
+      },
       { name: "limit", value: "N", help: "items per evaluation at most; recorded" },
       {
         name: "dry-run",
@@ -178,14 +182,4 @@ async function leftOutText(runs: readonly ResolvedRun[]): Promise<string> {
 /** Whether lines can be drawn anew: on a terminal, unless it keeps what is written as a log does. */
 function isAnimated(): boolean {
   return Deno.stdout.isTerminal() && Deno.env.get("TERM") !== "dumb" && !Deno.env.get("CI");
-}
-
-/** Writes text as it is, also where a pipe takes only part of it at once; a terminal that was closed shows nothing. */
-function writeOut(text: string): void {
-  let bytes = new TextEncoder().encode(text);
-  try {
-    while (bytes.length > 0) bytes = bytes.subarray(Deno.stdout.writeSync(bytes));
-  } catch (error) {
-    if ((error as { code?: string }).code !== "EIO") throw error;
-  }
 }

@@ -4,14 +4,13 @@ import { type DeclaredRuns, declaredRuns } from "./declared_runs.ts";
 import { experimentTables } from "../results/evaluation_table.ts";
 import { findRunRecords, type FoundRuns, runPaths } from "../results/read_runs.ts";
 import { formatTables, type TableFormat, tableFormats } from "../results/table.ts";
+import { summaries } from "./summaries.ts";
 
 /** `table [PATH...]`: the tables of what is in results folders, and of what declarations ask for. */
 export function tableCommand(output: Output): Command {
   return {
-    operands: "[PATH...]",
-    help:
-      "Prints the tables of what is in results folders (default results), or of what the experiments of files and folders " +
-      "have there, with what is missing and how to get it.",
+    ...summaries.table,
+    operandsArePaths: true,
     flags: [
       { name: "format", value: "FORMAT", allowed: tableFormats, help: "how to print (default md)" },
     ],

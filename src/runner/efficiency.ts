@@ -96,7 +96,15 @@ async function measureInProcess(task: EfficiencyTask): Promise<EfficiencyMeasure
   const deno = Deno.execPath();
   const process = new Deno.Command(deno, {
     args: [
-      ...["run", "--quiet", "--no-prompt", "--no-check", "--allow-read", "--allow-env"],
+      ...[
+        "run",
+        "--quiet",
+        "--no-prompt",
+        "--no-check",
+        "--lock=deno.lock",
+        "--allow-read",
+        "--allow-env",
+      ],
       ...["--allow-ffi", "--allow-sys", new URL("./efficiency_process.ts", import.meta.url).href],
     ],
     cwd: new URL("../..", import.meta.url),

@@ -1,11 +1,14 @@
 import os from "node:os";
+import { type EngineModules, importEngine } from "../engine_packages.ts";
 import { encodeOnnx, type Program } from "../graph/onnx.ts";
 import { elementCount, type ElementType } from "../tensor.ts";
 import type { Device, DeviceKind, DeviceTensor, HostArray, Session, Tensors } from "./device.ts";
 import { checkedFeeds } from "./feeds.ts";
 
-type Ort = typeof import("onnxruntime-node");
-type OrtTensor = import("onnxruntime-node").Tensor;
+type Ort = EngineModules["cpu"];
+type OrtTensor = InstanceType<Ort["Tensor"]>;
+/** What a session is created with. */
+type SessionOptions = NonNullable<Parameters<Ort["InferenceSession"]["create"]>[1]>;
 
 /** How a host engine runs. */
 export interface HostDeviceOptions {
@@ -65,8 +68,8 @@ export async function openHostDevice(
 }
 
 async function loadOrt(kind: "cpu" | "wasm"): Promise<Ort> {
-  if (kind === "cpu") return await import("onnxruntime-node");
-  const ort = await import("onnxruntime-web");
+  if (kind === "cpu") return await importEngine("cpu");
+  const ort = await importEngine("wasm");
   ort.env.wasm.numThreads = 1; // the threaded build starts blob workers, which Deno refuses
   return ort as unknown as Ort;
 }
@@ -75,7 +78,7 @@ async function loadOrt(kind: "cpu" | "wasm"): Promise<Ort> {
 export async function createSession(
   ort: Pick<Ort, "InferenceSession">,
   program: Program,
-  options: import("onnxruntime-node").InferenceSession.SessionOptions,
+  options: SessionOptions,
 ) {
   try {
     return await ort.InferenceSession.create(encodeOnnx(program), {
@@ -128,7 +131,7 @@ class HostSession implements Session {
 
   constructor(
     readonly ort: Ort,
-    readonly session: import("onnxruntime-node").InferenceSession,
+    readonly session: Awaited<ReturnType<Ort["InferenceSession"]["create"]>>,
     program: Program,
     readonly kind: "cpu" | "wasm",
     readonly profiles: boolean,

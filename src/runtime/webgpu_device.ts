@@ -1,3 +1,4 @@
+import { type EngineModules, importEngine } from "../engine_packages.ts";
 import type { Program } from "../graph/onnx.ts";
 import { elementCount, type ElementType } from "../tensor.ts";
 import type {
@@ -13,8 +14,8 @@ import { checkedFeeds } from "./feeds.ts";
 import { createSession, elementType, messageOf } from "./host_device.ts";
 import { InputRangeError } from "../errors.ts";
 
-type Ort = typeof import("onnxruntime-web/webgpu");
-type OrtTensor = import("onnxruntime-web").Tensor;
+type Ort = EngineModules["webgpu"];
+type OrtTensor = InstanceType<Ort["Tensor"]>;
 
 /** A GPU device that also gives its WebGPU objects to our own kernels. */
 export interface WebGpuDevice extends Device {
@@ -70,7 +71,7 @@ export async function openWebGpuDevice(
       maxComputeWorkgroupsPerDimension: adapter.limits.maxComputeWorkgroupsPerDimension,
     },
   });
-  const ort = await import("onnxruntime-web/webgpu");
+  const ort = await importEngine("webgpu");
   ort.env.wasm.numThreads = 1;
   return new OrtWebGpuDevice(ort, gpu, adapter, options.reason);
 }
@@ -117,7 +118,7 @@ class OrtWebGpuDevice implements WebGpuDevice {
       locations[name] = options.hostOutputs?.includes(name) ? "cpu" : "gpu-buffer";
     }
     const session = await exclusively(() =>
-      createSession(this.ort as unknown as typeof import("onnxruntime-node"), program, {
+      createSession(this.ort as unknown as EngineModules["cpu"], program, {
         // deno-lint-ignore no-explicit-any -- the types of the native package lack this provider's options
         executionProviders: [{ name: "webgpu", device: this.gpu } as any],
         preferredOutputLocation: locations,
@@ -246,7 +247,7 @@ class WebGpuTensor implements DeviceTensor {
 class WebGpuSession implements Session {
   constructor(
     readonly device: OrtWebGpuDevice,
-    readonly session: import("onnxruntime-node").InferenceSession,
+    readonly session: Awaited<ReturnType<EngineModules["cpu"]["InferenceSession"]["create"]>>,
     readonly inputs: readonly { name: string; shape: readonly number[]; type: ElementType }[],
   ) {}
 

@@ -33,7 +33,10 @@ async function run(
 }
 
 test("import, export, generate, induction and data need no more than their tasks allow", async () => {
-  await withFolder(async (folder) => {
+  await withFolder(async (parent) => {
+    // A folder beside which there is no ../shared.
+    const folder = `${parent}/inner`;
+    await Deno.mkdir(folder);
     await writeTinyRun(`${folder}/run`);
     await Deno.writeTextFile(`${folder}/document.txt`, tinyText);
     const imported = await run(folder, "import", "run", "--out", "longmem");

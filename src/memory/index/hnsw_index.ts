@@ -231,7 +231,8 @@ function reserve(graphBytes: number): Arena {
 }
 
 async function loadHnswlib(): Promise<Hnswlib> {
-  const { default: factory } = await import("hnswlib-wasm");
+  const specifier: string = "hnswlib-wasm"; // a variable, so that commands without an index do not download it
+  const { default: factory }: typeof import("hnswlib-wasm") = await import(specifier);
   // Built for browsers: it looks for `window` when called. Others take a window for a browser, so it goes away at once.
   const inBrowser = "window" in globalThis;
   const scope = globalThis as { window?: unknown };

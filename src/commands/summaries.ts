@@ -1,0 +1,65 @@
+/**
+ * What the list of all commands shows. It is apart from the commands, so that help loads none of them.
+ */
+import type { CommandSummary } from "../command_line.ts";
+
+/** Operands and help of each command, by its name, in the order of the list. */
+export const summaries = {
+  run: {
+    operands: "PATH...",
+    help:
+      "Runs the experiments that files or folders declare, or a recorded run again from its folder. Finished runs are kept, " +
+      "unfinished ones resume, and runs that another process executes are left to it. Of a folder, runs whose data is missing are left " +
+      "out and listed. The exit code is 0 where all others are completed, or another process executes them.",
+  },
+  measure: {
+    operands: "PATH...",
+    help: "Runs experiments as `run` does, and may also start the processes of `efficiency`.",
+  },
+  table: {
+    operands: "[PATH...]",
+    help:
+      "Prints the tables of the runs in results folders (default results), or of the experiments that files and folders declare, " +
+      "with the missing data and how to get it.",
+  },
+  report: {
+    operands: "[PATH...]",
+    help:
+      "Writes report.html and figures/ beside the runs of each experiment of results folders (default results).",
+  },
+  data: {
+    operands: "[NAME...]",
+    help: "Lists the data sets that experiments read and verifies them; fetches the named ones.",
+  },
+  "chapter-break": {
+    operands: "FOLDER --out FILE.json",
+    help:
+      "Writes instances of ChapterBreak in the official format, made of a corpus of books: chapters are found by its index.json, " +
+      "or by their headings.",
+  },
+  import: {
+    operands: "PATH --out FOLDER",
+    help:
+      "Reads an official fairseq checkpoint (.pt), a safetensors file with the official names, or the folder of a " +
+      "finished run, and writes it as a checkpoint folder of this project.",
+  },
+  export: {
+    operands: "FOLDER --out FILE.safetensors",
+    help:
+      "Writes the backbone or the SideNet of a checkpoint folder as a safetensors file with the official names.",
+  },
+  generate: {
+    operands: "--run FOLDER --document FILE",
+    help:
+      "Generates text with a long document in the memory of a model: that of a finished run, or one given by " +
+      "--backbone, --sidenet and --tokenizer.",
+  },
+  induction: {
+    operands: "BACKBONE",
+    help:
+      "Measures the induction heads of a backbone, any checkpoint, and recommends the block that a memory should cache.",
+  },
+} as const satisfies Readonly<Record<string, CommandSummary>>;
+
+/** Name of a command. */
+export type CommandName = keyof typeof summaries;
