@@ -112,6 +112,7 @@ function questionOf(
   }
   const segments = Math.floor(localStart / T), first = localStart - segments * T;
   return {
+    name: item.name,
     item,
     prefixTokens,
     reading: Array.from(

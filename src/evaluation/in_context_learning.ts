@@ -58,8 +58,8 @@ export async function askEpisodes(
     case "open-vocabulary": {
       const items = episodes.map(({ memory, queries, labelTokens }) => ({
         reading: memory,
-        prompts: queries.map(({ prompt, label }) =>
-          continued(prompt, labelTokens[label].slice(0, 1))
+        prompts: queries.map(({ item, prompt, label }) =>
+          continued(item, prompt, labelTokens[label].slice(0, 1))
         ),
       }));
       const answers = await askPrompts(model, items, shared);
@@ -69,19 +69,19 @@ export async function askEpisodes(
     }
     case "label-likelihood": {
       const items = episodes.map(({ memory, queries, labelTokens, contentFreePrompt, task }) => {
-        const prompts = queries.map(({ prompt }) => prompt);
+        const prompts = queries.map(({ item, prompt }) => ({ item, prompt }));
         if (calibration === "content-free") {
           if (!contentFreePrompt) {
             throw new InputTypeError(
               `Cannot calibrate the labels of "${task}" as it has no prompt without content`,
             );
           }
-          prompts.push(contentFreePrompt);
+          prompts.push({ item: `${task} without content`, prompt: contentFreePrompt });
         }
         return {
           reading: memory,
-          prompts: prompts.flatMap((prompt) =>
-            labelTokens.map((label) => continued(prompt, label))
+          prompts: prompts.flatMap(({ item, prompt }) =>
+            labelTokens.map((label) => continued(item, prompt, label))
           ),
         };
       });
@@ -104,8 +104,8 @@ export async function askEpisodes(
   }
 }
 
-function continued(prompt: Int32Array, answer: Int32Array): Prompt {
-  return { tokens: Int32Array.of(...prompt, ...answer), scored: answer.length };
+function continued(name: string, prompt: Int32Array, answer: Int32Array): Prompt {
+  return { name, tokens: Int32Array.of(...prompt, ...answer), scored: answer.length };
 }
 
 function namedRecord(

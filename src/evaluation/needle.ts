@@ -37,11 +37,12 @@ export async function askNeedles(
   { chunkTokens, ...options }: PromptOptions & { readonly chunkTokens?: number | undefined },
 ): Promise<SampleRecord[]> {
   const retrieves = model.retrieves !== undefined && chunkTokens !== undefined;
-  const answers = await askPrompts(model, texts, { ...options, retrieved: retrieves });
+  const named = texts.map((text) => ({ ...text, name: itemOf(text) }));
+  const answers = await askPrompts(model, named, { ...options, retrieved: retrieves });
   const asked = texts.flatMap((text, i) =>
     text.prompts.map((question, j) => ({ text, question, score: answers[i][j] }))
   );
-  const byInstance = Map.groupBy(asked, ({ text }) => `${text.needles}/${text.instance}`);
+  const byInstance = Map.groupBy(asked, ({ text }) => itemOf(text));
   return [...byInstance].map(([item, questions]) => {
     const found = retrieves
       ? questions.map(({ text, question: { places }, score }) =>
@@ -69,6 +70,11 @@ export async function askNeedles(
       }),
     };
   });
+}
+
+/** Name of an instance in records. */
+function itemOf({ needles, instance }: NeedleText): string {
+  return `${needles}/${instance}`;
 }
 
 /**

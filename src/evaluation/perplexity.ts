@@ -52,6 +52,7 @@ export async function scoreDocuments(
   const nats = new Float64Array(documents.length);
   await readDocuments(model, documents, options, {
     read: (batch) => model.score(batch),
+    nll: (nll) => nll,
     take: (nll, { document, content, offset }) => {
       for (let i = 0; i < content.targetTokens; i++) nats[document] += nll[offset + i];
     },

@@ -68,6 +68,7 @@ export async function scoreRecalls(
   const chosen: number[][] = documents.map(() => []);
   await readDocuments(model, documents, options, {
     read: (batch) => model.choose(batch),
+    nll: ({ nll }) => nll,
     take: ({ nll, choices }, { document, segment, content, offset }) => {
       for (let i = 0; i < content.targetTokens; i++) nats[document] += nll[offset + i];
       const { recalls } = documents[document], answered = chosen[document];

@@ -162,7 +162,8 @@ export async function askQuestions(
     token === bos || token === eos || (textOf(tokenizer, token)?.includes("\n") ?? true);
   const answers = await continuePrompts(
     model,
-    episodes.map(({ memory, queries }) => ({
+    episodes.map(({ task, seed, memory, queries }) => ({
+      name: `${task} seed ${seed}`,
       reading: memory,
       prompts: queries.map(({ prompt }) => prompt),
     })),

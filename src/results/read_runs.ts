@@ -113,7 +113,7 @@ export async function readRunRecord(path: string): Promise<RunRecord> {
   const environment = await readRunFile(join(path, "environment.json"));
   const samples = new Map<string, readonly SampleRecord[]>();
   for (const evaluation of new Set(summary.metrics.map(({ evaluation }) => evaluation))) {
-    samples.set(evaluation, await readSampleRecords(path, evaluation));
+    samples.set(evaluation, await readSampleRecords(path, evaluation, { isCompleted }));
   }
   return {
     path,

@@ -2,9 +2,10 @@
  * What the files of a run's folder hold, and how they are read.
  */
 import { basename, dirname, join } from "node:path";
+import { z } from "zod";
 import type { Environment } from "./environment.ts";
 import { ifThere } from "../files.ts";
-import { InputSyntaxError } from "../errors.ts";
+import { InputRangeError, InputSyntaxError } from "../errors.ts";
 
 /**
  * What a run has come to. `stopped` is never recorded, but read: a run that says it is `running` while no process has its
@@ -98,6 +99,41 @@ export interface SampleRecord {
   readonly [score: string]: string | number | boolean | readonly number[];
 }
 
+/** Numbers are finite: JSON writes NaN and infinities as null, which is no score. */
+const sampleSchema: z.ZodType<SampleRecord> = z.object({ item: z.string() })
+  .catchall(z.union([z.string(), z.number(), z.boolean(), z.array(z.number()).readonly()]));
+
+/** Why a record is not one of a scored item, with the field and its value; undefined where it is one. */
+function sampleProblem(record: unknown): string | undefined {
+  const parsed = sampleSchema.safeParse(record);
+  if (parsed.success) return undefined;
+  const { item } = record as { item?: unknown };
+  const name = typeof item === "string" ? `of item "${item}" ` : "";
+  const [field, value] = Object.entries({ item, ...record as object })
+    .find(([field, value]) => !sampleSchema.safeParse({ item: "", [field]: value }).success)!;
+  const list = Array.isArray(value) ? value : [value];
+  const i = list.findIndex((entry) =>
+    !["string", "boolean"].includes(typeof entry) && !Number.isFinite(entry)
+  );
+  const place = Array.isArray(value) ? `${field}[${i}]` : field;
+  return `${name}${place} must be text, true, false, or finite numbers: current value is ${
+    list[i]
+  }`;
+}
+
+/**
+ * Checks records of scored items before they are written.
+ *
+ * @param subject What they are of, for the error: `evaluation model`.
+ * @throws {RangeError} If a number is not finite, which JSON cannot say, or a field has another type.
+ */
+export function checkSamples(subject: string, samples: readonly SampleRecord[]): void {
+  for (const sample of samples) {
+    const problem = sampleProblem(sample);
+    if (problem) throw new InputRangeError(`Cannot record samples of ${subject} as ${problem}`);
+  }
+}
+
 /** The contents of `environment.json`. */
 export interface RunEnvironment extends Environment {
   /** File that declares the experiment. */
@@ -168,12 +204,26 @@ export async function readMetricsRecords(
   return lines as MetricsRecord[];
 }
 
-/** The scored items of an evaluation, each with its `model`; none where nothing was scored. */
+/**
+ * The scored items of an evaluation, each with its `model`; none where nothing was scored. A half-written last line, left by
+ * a kill, is not among them; a run that is completed has none.
+ *
+ * @throws {SyntaxError} Where another line is not the record of a scored item.
+ */
 export async function readSampleRecords(
   run: string,
   evaluation: string,
+  { isCompleted = false }: { readonly isCompleted?: boolean } = {},
 ): Promise<(SampleRecord & { model: string })[]> {
-  const lines = await readLines(samplesPath(run, evaluation), { mayBeCutOff: false });
+  const path = samplesPath(run, evaluation);
+  const lines = await readLines(path, { mayBeCutOff: !isCompleted });
+  lines.forEach((line, i) => {
+    const problem = sampleProblem(line);
+    if (!problem) return;
+    throw new InputSyntaxError(
+      `Cannot read line ${i + 1} of "${path}" as it is no scored item: ${problem}; ${remedy(path)}`,
+    );
+  });
   return lines as (SampleRecord & { model: string })[];
 }
 

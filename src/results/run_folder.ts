@@ -16,9 +16,10 @@
  * is killed, its folder can be opened again and nothing finished is lost.
  */
 import { join } from "node:path";
-import { removeCutOff, removeIfThere, writeAtomically, writing } from "../files.ts";
+import { ifThere, removeCutOff, removeIfThere, writeAtomically, writing } from "../files.ts";
 import type { Environment } from "./environment.ts";
 import {
+  checkSamples,
   type Metric,
   type MetricsRecord,
   readMetricsRecords,
@@ -231,16 +232,38 @@ export class RunFolder {
     await writeAtomically(join(this.path, "metrics.jsonl"), toLines(kept));
   }
 
-  /** Replaces a model's lines in `samples/<evaluation>.jsonl`; other models' lines are kept. */
-  async writeSamples(
+  /**
+   * Appends a model's lines to `samples/<evaluation>.jsonl`.
+   *
+   * @throws {RangeError} Where a number is not finite, which JSON cannot say.
+   */
+  async appendSamples(
     evaluation: string,
     model: string,
     samples: readonly SampleRecord[],
   ): Promise<void> {
-    const others = (await this.readSamples(evaluation)).filter((line) => line.model !== model);
-    const lines = [...others, ...samples.map((sample) => ({ model, ...sample }))];
+    checkSamples(`${evaluation} ${model}`, samples);
+    const path = samplesPath(this.path, evaluation);
+    const lines = toLines(samples.map((sample) => ({ model, ...sample })));
     await writing(this.path, () => Deno.mkdir(join(this.path, "samples"), { recursive: true }));
-    await writeAtomically(samplesPath(this.path, evaluation), toLines(lines));
+    await writing(path, () => Deno.writeTextFile(path, lines, { append: true }));
+  }
+
+  /**
+   * Takes `samples/<evaluation>.jsonl` back to the lines of some models: what others left, or a kill cut off, is dropped.
+   *
+   * @returns The lines that are kept, each with its `model`.
+   * @throws {SyntaxError} Where a line is not the record of a scored item.
+   */
+  async keepSamples(
+    evaluation: string,
+    models: readonly string[],
+  ): Promise<(SampleRecord & { model: string })[]> {
+    const path = samplesPath(this.path, evaluation);
+    const kept = (await this.readSamples(evaluation)).filter(({ model }) => models.includes(model));
+    const text = await ifThere(Deno.readTextFile(path));
+    if (text !== undefined && text !== toLines(kept)) await writeAtomically(path, toLines(kept));
+    return kept;
   }
 
   /**

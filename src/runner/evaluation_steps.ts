@@ -39,26 +39,32 @@ export interface EvaluationSteps {
 
 /** How an evaluation reads whole documents. */
 export function readOptions(
-  { batchSize, memory }: Pick<ModelEvaluation, "batchSize" | "memory">,
+  { name, batchSize, memory }: Pick<ModelEvaluation, "name" | "batchSize" | "memory">,
   documents: readonly unknown[],
   { signal, report }: Scoring,
 ): ReadOptions {
   const rows = memory?.bank === "shared" ? 1 : Math.min(batchSize, documents.length);
-  return { rows, pad: padId, signal, onTargets: (read, total) => report(read, total, "tokens") };
+  return {
+    evaluation: name,
+    rows,
+    pad: padId,
+    signal,
+    onTargets: (read, total) => report(read, total, "tokens"),
+  };
 }
 
 /** How an evaluation asks prompts of texts that are read once, for all rows. */
 export function onceReadOptions(
-  { batchSize }: Pick<ModelEvaluation, "batchSize">,
+  { name, batchSize }: Pick<ModelEvaluation, "name" | "batchSize">,
   { signal, report }: Scoring,
 ): Omit<PromptOptions, "memory"> {
   const onPrompts = (asked: number, total: number) => report(asked, total, "prompts");
-  return { rows: batchSize, pad: padId, signal, onPrompts };
+  return { evaluation: name, rows: batchSize, pad: padId, signal, onPrompts };
 }
 
 /** How an evaluation asks prompts of texts that are read into a memory each. */
 export function promptOptions(
-  evaluation: Pick<ModelEvaluation, "batchSize" | "memory">,
+  evaluation: Pick<ModelEvaluation, "name" | "batchSize" | "memory">,
   items: readonly unknown[],
   scoring: Scoring,
 ): PromptOptions {
@@ -79,18 +85,20 @@ export async function measureModels(
   },
 ): Promise<void> {
   const first = modelName(models[0]);
+  const measured = models.map(modelName).filter((model) =>
+    results.summary.metrics.some((metric) => metric.evaluation === name && metric.model === model)
+  );
+  const recorded = await results.keepSamples(name, measured);
+  const scored = Map.groupBy<string, SampleRecord>(recorded, ({ model }) => String(model));
   for (const declared of models) {
     const model = modelName(declared);
-    const isMeasured = results.summary.metrics.some((metric) =>
-      metric.evaluation === name && metric.model === model
-    );
-    if (isMeasured) continue;
+    if (scored.has(model)) continue;
     const report: Scoring["report"] = (items, total, unit) =>
       progress.item({ evaluation: name, model, items, total, unit });
-    await results.writeSamples(name, model, await score(declared, { signal, report }));
-    const samples = await results.readSamples(name);
-    const of = (wanted: string) => samples.filter((sample) => sample.model === wanted);
-    const baseline = model === first ? undefined : { model: first, samples: of(first) };
-    await results.recordMetrics(measure(model, of(model), baseline));
+    const samples = await score(declared, { signal, report });
+    await results.appendSamples(name, model, samples);
+    scored.set(model, samples);
+    const baseline = model === first ? undefined : { model: first, samples: scored.get(first)! };
+    await results.recordMetrics(measure(model, samples, baseline));
   }
 }

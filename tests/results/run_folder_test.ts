@@ -79,7 +79,7 @@ folderTest(
 folderTest("RunFolder writes nothing beside its documented files", async (open, path) => {
   const folder = await open();
   await folder.appendMetrics(step(1));
-  await folder.writeSamples("perplexity-test", "backbone", [{ item: "a", nats: 1 }]);
+  await folder.appendSamples("perplexity-test", "backbone", [{ item: "a", nats: 1 }]);
   const names = (await Array.fromAsync(Deno.readDir(path))).map(({ name }) => name).sort();
   const files = ["environment.json", "experiment.json", "metrics.jsonl", "samples", "summary.json"];
   assert.deepEqual(names, files);
@@ -179,16 +179,69 @@ folderTest("a broken line in the middle is an error that names it", async (open,
 });
 
 folderTest(
-  "RunFolder.writeSamples() replaces one model's lines and keeps the others'",
+  "RunFolder.keepSamples() drops other models' lines and one that a kill cut off, appendSamples() appends",
   async (open, path) => {
     const folder = await open();
-    await folder.writeSamples("perplexity-test", "backbone", [{ item: "a", nats: 1 }]);
-    await folder.writeSamples("perplexity-test", "longmem", [{ item: "a", nats: 2 }]);
-    await folder.writeSamples("perplexity-test", "backbone", [{ item: "a", nats: 3 }]);
+    assert.deepEqual(await folder.keepSamples("perplexity-test", ["longmem"]), []);
+    await folder.appendSamples("perplexity-test", "backbone", [{ item: "a", nats: 1 }]);
+    await folder.appendSamples("perplexity-test", "longmem", [{ item: "a", nats: 2 }]);
+    const file = `${path}/samples/perplexity-test.jsonl`;
+    await Deno.writeTextFile(file, '{"model":"third","it', { append: true });
+    assert.deepEqual(await folder.keepSamples("perplexity-test", ["longmem", "third"]), [
+      { model: "longmem", item: "a", nats: 2 },
+    ]);
+    await folder.appendSamples("perplexity-test", "backbone", [{ item: "a", nats: 3 }]);
     assert.equal(
-      await Deno.readTextFile(`${path}/samples/perplexity-test.jsonl`),
+      await Deno.readTextFile(file),
       '{"model":"longmem","item":"a","nats":2}\n{"model":"backbone","item":"a","nats":3}\n',
     );
+  },
+);
+
+folderTest(
+  "samples must be finite when they are written, and when they are read",
+  async (open, path) => {
+    const folder = await open();
+    for (
+      const [sample, problem] of [
+        [{ item: "a", nats: NaN }, /of item "a" nats must be .*: current value is NaN$/],
+        [{ item: "a", nats: -Infinity }, /nats must be .*: current value is -Infinity$/],
+        [{ item: "a", ranks: [1, Infinity] }, /ranks\[1\] must be .*: current value is Infinity$/],
+        [{ item: "a", nats: undefined! }, /nats must be .*: current value is undefined$/],
+      ] as const
+    ) {
+      await assert.rejects(
+        folder.appendSamples("perplexity-test", "backbone", [{ item: "b", nats: 1 }, sample]),
+        (error: Error) => {
+          assert.match(error.message, /^Cannot record samples of perplexity-test backbone as /);
+          assert.match(error.message, problem);
+          return error instanceof RangeError;
+        },
+      );
+    }
+    assert.deepEqual(await folder.readSamples("perplexity-test"), []);
+    for (
+      const [line, problem] of [
+        ['{"model":"backbone","item":"b","nats":null}', /nats must be .*: current value is null/],
+        ['{"model":"backbone","item":"b","nats":[1,null]}', /nats\[1\] must be .* value is null/],
+        ['{"model":"backbone","item":"b","nats":{}}', /nats must be .*: current value is/],
+        ['{"model":"backbone","nats":1}', /item must be .*: current value is undefined/],
+      ] as const
+    ) {
+      await Deno.mkdir(`${path}/samples`, { recursive: true });
+      await Deno.writeTextFile(
+        `${path}/samples/perplexity-test.jsonl`,
+        `{"model":"backbone","item":"a","nats":1}\n${line}\n`,
+      );
+      await assert.rejects(folder.readSamples("perplexity-test"), (error: Error) => {
+        assert.match(
+          error.message,
+          /^Cannot read line 2 of ".*perplexity-test.jsonl" as it is no /,
+        );
+        assert.match(error.message, problem);
+        return error instanceof SyntaxError;
+      });
+    }
   },
 );
 
@@ -211,7 +264,7 @@ folderTest(
 );
 
 folderTest("what a killed run was writing is removed, and nothing else", async (open, path) => {
-  await (await open()).writeSamples("perplexity-test", "backbone", [{ item: "a", nats: 1 }]);
+  await (await open()).appendSamples("perplexity-test", "backbone", [{ item: "a", nats: 1 }]);
   await Deno.mkdir(`${path}/checkpoint/longmem`, { recursive: true });
   const kept = ["notes.part", "checkpoint/longmem/weights.safetensors"];
   const cutOff = ["samples/perplexity-test.jsonl", "checkpoint/longmem/weights.safetensors"]
@@ -259,7 +312,7 @@ folderTest(
     await folder.setState("completed");
     await folder.recordHash("corpus", "aa");
     await folder.appendMetrics(step(1));
-    await folder.writeSamples("perplexity-test", "backbone", [{ item: "a", nats: 1 }]);
+    await folder.appendSamples("perplexity-test", "backbone", [{ item: "a", nats: 1 }]);
     await Deno.mkdir(folder.checkpointFolder);
     await Deno.writeTextFile(`${path}/notes.txt`, "of the user");
     const fresh = await open({ fresh: true });

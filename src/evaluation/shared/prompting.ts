@@ -4,10 +4,13 @@
  */
 import type { RetrievedChunks } from "../../longmem/longmem.ts";
 import type { PromptedModel } from "./language_model.ts";
+import { checkLikelihoods } from "./likelihoods.ts";
 import { InputRangeError } from "../../errors.ts";
 
 /** Tokens of which the likelihood is asked, behind a local context. */
 export interface Prompt {
+  /** Names it in errors; absent: its item and its number do. */
+  readonly name?: string;
   /** Local context and scored tokens, one after the other; at least one token is not scored. */
   readonly tokens: Int32Array;
   /** Tokens at the end that are scored. */
@@ -16,6 +19,8 @@ export interface Prompt {
 
 /** A text, and prompts about it. */
 export interface PromptedItem {
+  /** Names it in errors; absent: its number does. */
+  readonly name?: string;
   /**
    * What is read first: segments of one length T, the same for all items, of which the last may be shorter where memory is
    * shared, and T another for each item; empty: nothing.
@@ -48,6 +53,8 @@ export interface PromptOptions {
   readonly memory: "per-row" | "shared";
   /** Token that stands where a row has no more tokens. */
   readonly pad: number;
+  /** Name of the evaluation, for errors. */
+  readonly evaluation?: string;
   /** Whether a model that retrieves is asked for what it retrieves, too. */
   readonly retrieved?: boolean;
   /** Aborts between batches; its reason is thrown. */
@@ -64,7 +71,7 @@ const lengthStep = 64;
  *
  * @returns For each item, in order, the scores of its prompts, in order.
  * @throws {RangeError} If a prompt has nothing to score, or nothing before it, segments differ in length, or a likelihood is
- * not a number.
+ * not finite.
  *
  * @example Which of two endings is likelier, with a text in memory
  * ```ts
@@ -103,7 +110,7 @@ export async function askPrompts(
     options.signal?.throwIfAborted();
     const answers = await askBatch(
       model,
-      rows.map((row) => row && items[row.item].prompts[row.prompt]),
+      rows.map((row) => row && promptOf(items, row)),
       options,
     );
     rows.forEach((row, i) => {
@@ -157,6 +164,8 @@ function byLength(prompts: readonly { readonly tokens: Int32Array }[]): number[]
 
 /** A text, and prompts that are to be continued. */
 export interface ContinuedItem {
+  /** Names it in errors; absent: its number does. */
+  readonly name?: string;
   /** What is read first, as in {@linkcode PromptedItem}. */
   readonly reading: readonly Int32Array[];
   /** Token ids of each prompt, at least one. */
@@ -177,7 +186,7 @@ export interface ContinueOptions extends Omit<PromptOptions, "memory"> {
  * its prompt, so that continuations had better be short.
  *
  * @returns For each item, in order, the continuations of its prompts, in order, with the token that ended them.
- * @throws {RangeError} If a prompt is empty, segments differ in length, or a likelihood is not a number.
+ * @throws {RangeError} If a prompt is empty, segments differ in length, or a likelihood is not finite.
  */
 export async function continuePrompts(
   model: PromptedModel,
@@ -185,8 +194,8 @@ export async function continuePrompts(
   options: ContinueOptions,
 ): Promise<number[][][]> {
   const { rows, pad, maxTokens, ends, signal, onPrompts } = options;
-  const asked = items.map(({ reading, prompts }): PromptedItem => ({
-    reading,
+  const asked = items.map(({ prompts, ...item }): PromptedItem => ({
+    ...item,
     prompts: prompts.map((tokens) => ({ tokens: withNext(tokens, [], pad), scored: 1 })),
   }));
   checkItems(asked, "shared");
@@ -204,10 +213,10 @@ export async function continuePrompts(
         const answers = await askBatch(
           model,
           open.map((prompt) => ({
+            ...promptOf(asked, { item, prompt }),
             tokens: withNext(items[item].prompts[prompt], continued[item][prompt], pad),
-            scored: 1,
           })),
-          { pad },
+          options,
         );
         open.forEach((prompt, row) => continued[item][prompt].push(answers[row]!.choices[0]));
         open = open.filter((prompt) => !ends(continued[item][prompt]));
@@ -228,6 +237,21 @@ function withNext(prompt: Int32Array, continued: readonly number[], pad: number)
 interface Asked {
   readonly item: number;
   readonly prompt: number;
+}
+
+/** A prompt, and which it is. */
+interface NamedPrompt extends Prompt {
+  readonly text: string;
+}
+
+function promptOf(items: readonly PromptedItem[], { item, prompt }: Asked): NamedPrompt {
+  const { name, prompts } = items[item];
+  const owner = name === undefined ? `item ${item}` : `item "${name}"`;
+  const asked = prompts[prompt];
+  return {
+    ...asked,
+    text: asked.name === undefined ? `prompt ${prompt} of ${owner}` : `"${asked.name}"`,
+  };
 }
 
 /** Reads the texts of items side by side; all end together, so that the last of them is read just before the prompts. */
@@ -257,8 +281,11 @@ async function readItems(
 /** Asks a prompt in each row, or none. */
 async function askBatch(
   model: PromptedModel,
-  prompts: readonly (Prompt | undefined)[],
-  { pad, retrieved: asksRetrieved }: Pick<PromptOptions, "pad" | "retrieved">,
+  prompts: readonly (NamedPrompt | undefined)[],
+  { pad, evaluation, retrieved: asksRetrieved }: Pick<
+    PromptOptions,
+    "pad" | "evaluation" | "retrieved"
+  >,
 ): Promise<(PromptScore | undefined)[]> {
   const longest = Math.max(...prompts.map((prompt) => prompt?.tokens.length ?? 0));
   const T = Math.ceil((longest - 1) / lengthStep) * lengthStep, rows = prompts.length;
@@ -274,12 +301,12 @@ async function askBatch(
     if (!prompt) return undefined;
     const end = row * T + prompt.tokens.length - 1, start = end - prompt.scored;
     const scored = nll.slice(start, end);
-    if (scored.some(Number.isNaN)) {
-      throw new InputRangeError(
-        `Cannot take the answer of a model as a likelihood that it gives is not a number: ` +
-          `current values are ${scored.join(", ")} nats`,
-      );
-    }
+    checkLikelihoods(scored, {
+      evaluation,
+      model: model.name,
+      text: prompt.text,
+      position: prompt.tokens.length - prompt.scored,
+    });
     return {
       nll: scored,
       choices: choices.slice(start, end),

@@ -4,6 +4,7 @@
  */
 import type { DocumentSegments, Segment } from "../../text/segments.ts";
 import type { LanguageModel, SegmentRows } from "./language_model.ts";
+import { checkLikelihoods } from "./likelihoods.ts";
 
 /** How documents are read. */
 export interface ReadOptions {
@@ -11,6 +12,8 @@ export interface ReadOptions {
   readonly rows: number;
   /** Token that stands in rows without a document. */
   readonly pad: number;
+  /** Name of the evaluation, for errors. */
+  readonly evaluation?: string;
   readonly signal?: AbortSignal;
   /** Told after each batch of segments: targets read so far. */
   readonly onTargets?: (read: number, total: number) => void;
@@ -34,14 +37,17 @@ export interface ReadSegment {
  *
  * @param documents Documents whose segments have the same number of tokens T.
  * @param pass.read Has the model read the next segment of every row.
+ * @param pass.nll The likelihoods among what `read` returned, which must all be finite.
  * @param pass.take Told of each segment that a batch held, with what `read` gave for the batch.
+ * @throws {RangeError} If the likelihood of a target is not finite.
  */
 export async function readDocuments<Scores>(
-  model: Pick<LanguageModel, "startDocument">,
+  model: Pick<LanguageModel, "name" | "startDocument">,
   documents: readonly DocumentSegments[],
   options: ReadOptions,
   pass: {
     read: (batch: SegmentRows) => Promise<Scores>;
+    nll: (scores: Scores) => Float32Array;
     take: (scores: Scores, segment: ReadSegment) => void;
   },
 ): Promise<void> {
@@ -77,6 +83,13 @@ export async function readDocuments<Scores>(
       if (!place) return;
       const { segments } = documents[place.document];
       const content = segments[place.segment];
+      checkLikelihoods(pass.nll(scores).subarray(row * T, row * T + content.targetTokens), {
+        evaluation: options.evaluation,
+        model: model.name,
+        text: `document "${documents[place.document].name}"`,
+        // Targets are the tokens after the first of the document.
+        position: place.segment * T + 1,
+      });
       pass.take(scores, { ...place, content, offset: row * T });
       read += content.targetTokens;
       if (++place.segment === segments.length) reading[row] = undefined;

@@ -93,6 +93,7 @@ test("otherDocumentModel() chooses from the memory that it would score with", as
     const other = otherDocumentModel("other", model, nextDocuments(documents));
     await readDocuments<unknown>(other, documents, { rows: 2, pad }, {
       read: (batch) => other[asks](batch),
+      nll: () => new Float32Array(99),
       take: () => {},
     });
     return calls.map(([name, ...of]) => [name === "choose" ? "score" : name, ...of]);

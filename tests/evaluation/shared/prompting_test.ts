@@ -177,7 +177,7 @@ test("askPrompts() refuses prompts without a context, and segments of two length
   );
 });
 
-test("askPrompts() takes no answer that is no number, but does not look at padding", async () => {
+test("askPrompts() refuses a likelihood that is not finite, but does not look at padding", async () => {
   const prompts = [{ tokens: tokens(4), scored: 2 }];
   for (const [place, fails] of [[0, false], [1, true], [2, true], [3, false]] as const) {
     const model = new ScriptedModel({
@@ -191,7 +191,7 @@ test("askPrompts() takes no answer that is no number, but does not look at paddi
     if (fails) {
       await assert.rejects(
         asked,
-        /^RangeError: Cannot take the answer of a model as a likelihood that it gives is not a number: /,
+        /^RangeError: Cannot evaluate model "scripted" as the likelihood of the token at position [23] of prompt 0 of item 0 must be finite: current value is NaN nats$/,
       );
     } else {
       assert.deepEqual([...(await asked)[0][0].nll], [1, 1]);
