@@ -137,7 +137,7 @@ export function gain(
   return {
     ...labels,
     name: `gain over ${baseline.model}`,
-    ...pairedDifference(perToken(baseline.samples), perToken(samples), tokens),
+    ...pairedDifference(perToken(baseline.samples), perToken(samples), { weights: tokens }),
     unit: "nats/token",
     higherIsBetter: true,
     metricVersion: perplexityVersion,

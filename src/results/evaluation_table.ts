@@ -10,13 +10,20 @@ import {
   holdsZero,
   type ItemSums,
   metricOf,
+  overClusters,
   withBoth,
 } from "./paired_comparison.ts";
 import { isProportion, type MetricAxis, metricLabel } from "./metric_label.ts";
 import type { Metric, SampleRecord } from "./records.ts";
 import { bySweptValues, replicaGroups, sweptHeadings, variations } from "./seed_groups.ts";
 import type { DamagedRun, RunRecord } from "./read_runs.ts";
-import { mean, perplexity, proportionInterval, ratio } from "../statistics/estimates.ts";
+import {
+  effectiveItems,
+  mean,
+  perplexity,
+  proportionInterval,
+  ratio,
+} from "../statistics/estimates.ts";
 import { runCommandOf, type UnfinishedRun, unfinishedRuns } from "./resume_command.ts";
 
 /** Tells of which sums over items a metric was computed; undefined where it was not, or nobody knows. */
@@ -150,8 +157,10 @@ function withUncertainty(record: RunRecord, sumsOf: SumsOf): RunRecord {
     const sums = sumsOf(metric, scoredBy(record, metric)) ?? gainSums(record, metric, sumsOf);
     if (!sums) return metric;
     const { stderr: _stderr, ci95: _ci95, ...measured } = metric;
-    const { numerators, denominators, exponential } = sums;
-    const { stderr, ci95 } = (exponential ? perplexity : ratio)(numerators, denominators);
+    const { numerators, denominators, exponential, clusters } = sums;
+    const { stderr, ci95 } = (exponential ? perplexity : ratio)(numerators, denominators, {
+      clusters: clusters?.names,
+    });
     return {
       ...measured,
       ...(stderr !== undefined && { stderr }),
@@ -339,10 +348,11 @@ function groupRows(
       const baseline = rows[0]?.cells[i];
       const difference = sums && baseline?.sums
         ? compare(sums, baseline.sums)
-        : ownDifference(metrics);
-      const over = sums && {
-        count: Math.min(...sums.map(({ items }) => items.length)),
-        unit: sums[0].unit ?? "items",
+        : ownDifference(metrics, effectiveItemsOf(group, { metrics, sumsOf }));
+      const independent = sums?.map(overClusters);
+      const over = independent && {
+        count: Math.min(...independent.map(({ items }) => items.length)),
+        unit: independent[0].unit ?? "items",
       };
       return {
         ...aggregate(metrics, over?.count),
@@ -404,10 +414,11 @@ function compareCells(
 ): Difference | undefined {
   const paired = first.sums && second.sums && compare(first.sums, second.sums);
   if (paired) return paired;
-  const [estimate, other] = [first, second].map(({ value, ci95, metrics, over }) => ({
+  const [estimate, other] = [first, second].map(({ value, ci95, metrics, over, sums }) => ({
     value,
     ...(ci95 && { ci95 }),
     n: over?.count ?? Math.min(...metrics.map(({ n }) => n)),
+    ...(sums && { effective: leastEffectiveItems(sums) }),
   }));
   return compareApart(estimate, other);
 }
@@ -480,8 +491,30 @@ function intervalOfOne(
   return [value - margin(0), value + margin(1)];
 }
 
+/** Effective number of the items of gains, in the run that has fewest; undefined where there are no records of them. */
+function effectiveItemsOf(
+  group: readonly RunRecord[],
+  { metrics, sumsOf }: { metrics: readonly Metric[]; sumsOf: SumsOf },
+): number | undefined {
+  const sums = group.flatMap((run) => {
+    const metric = run.summary.metrics.find((candidate) => metrics.includes(candidate));
+    return metric ? gainSums(run, metric, sumsOf) ?? [] : [];
+  });
+  return sums.length < metrics.length ? undefined : leastEffectiveItems(sums);
+}
+
+/** Effective number of independent items in the seed that has fewest. */
+function leastEffectiveItems(sums: readonly ItemSums[]): number {
+  return Math.min(
+    ...sums.map((ofSeed) => effectiveItems(overClusters(ofSeed).denominators)),
+  );
+}
+
 /** A gain over a baseline is a paired difference already. */
-function ownDifference(metrics: readonly Metric[]): Difference | undefined {
+function ownDifference(
+  metrics: readonly Metric[],
+  effective: number | undefined,
+): Difference | undefined {
   if (!metrics.every(({ name, ci95 }) => name.startsWith("gain over ") && ci95)) return undefined;
   const { value, ci95: overSeeds } = mean(metrics.map(({ value }) => value));
   const items = Math.min(...metrics.map(({ n }) => n));
@@ -495,6 +528,7 @@ function ownDifference(metrics: readonly Metric[]): Difference | undefined {
     interval,
     items,
     unit: "items",
+    effective: effective ?? items,
     differing: items,
     seeds: metrics.length,
     insideNoise: items < fewestItems || holdsZero(interval),

@@ -1,17 +1,13 @@
 /**
  * Differences between models that were scored on the same items, and whether they are more than noise.
  */
-import {
-  bootstrapInterval,
-  effectiveItems,
-  type Estimate,
-  mean,
-  simultaneousFactor,
-} from "../statistics/estimates.ts";
+import { bootstrapInterval } from "../statistics/bootstrap.ts";
+import { simultaneousFactor } from "../statistics/distributions.ts";
+import { effectiveItems, type Estimate, mean, sumByCluster } from "../statistics/estimates.ts";
 
 /**
- * A metric as a ratio of two sums over items, so that any draw of the items gives it anew: nats and tokens of documents,
- * correct answers and questions of books.
+ * A metric as a ratio of two sums over items, so that it can be computed for any draw of the items: nats and tokens of
+ * documents, correct answers and questions of books.
  */
 export interface ItemSums {
   /** Names of the items. */
@@ -24,6 +20,13 @@ export interface ItemSums {
   readonly denominators: readonly number[];
   /** Whether the metric is e to the power of the ratio, as a perplexity is. */
   readonly exponential: boolean;
+  /** Which items belong together, such as the stories of one book: then only the clusters are independent of each other. */
+  readonly clusters?: {
+    /** The cluster of each item. */
+    readonly names: readonly string[];
+    /** The unit of clusters, in the plural: `works`. */
+    readonly unit: string;
+  };
   /** The same metric as sums over what each of the items asks, where all ask the same: over questions, of draws. */
   readonly across?: ItemSums;
 }
@@ -44,10 +47,12 @@ export interface Difference {
    * are independent add up. Where each seed has items of its own, seeds vary by these, too, and it is wider than it need be.
    */
   readonly interval?: readonly [number, number];
-  /** Items of each seed. */
+  /** Independent items of each seed, or clusters of them. */
   readonly items: number;
-  /** What they are, in the plural: `documents`. */
+  /** Their unit, in the plural: `documents`, `works`. */
   readonly unit: string;
+  /** Number of items of equal weight that carry as much information: the degrees of freedom of the interval over items, plus 1. */
+  readonly effective: number;
   /** True where it is over what the items ask, too. */
   readonly isCrossed?: true;
   /** True where numbers were compared, and not item by item. */
@@ -84,6 +89,8 @@ export function compare(
   first: readonly ItemSums[],
   second: readonly ItemSums[],
 ): Difference | undefined {
+  const isClustered = [...first, ...second].some(({ clusters }) => clusters);
+  if (isClustered) return compare(first.map(overClusters), second.map(overClusters));
   const paired = first.length === second.length && first.length > 0 &&
     first.every(({ items }, i) =>
       items.length === second[i].items.length &&
@@ -94,13 +101,14 @@ export function compare(
   const perSeed = pairs.map(({ sums, others }) => metricOf(sums) - metricOf(others));
   const items = Math.min(...first.map((sums) => sums.items.length));
   const { value, ci95: overSeeds } = mean(perSeed);
+  const haveSameItems = first.every((sums) => sums.items.length === items);
+  const effective = haveSameItems
+    ? effectiveItemsOf(pairs)
+    : Math.min(...pairs.map((pair) => effectiveItemsOf([pair])));
   const overDrawn = items < fewestItems
     ? undefined
-    : first.every((sums) => sums.items.length === items)
-    ? bootstrapInterval(items, (indices) => differenceOf(pairs, indices), {
-      seed: 1,
-      effective: effectiveItemsOf(pairs),
-    })
+    : haveSameItems
+    ? bootstrapInterval(items, (indices) => differenceOf(pairs, indices), { seed: 1, effective })
     : combined(pairs.map((pair, i) => ({
       value: perSeed[i],
       interval: bootstrapInterval(
@@ -125,12 +133,19 @@ export function compare(
     ...(interval && { interval }),
     items,
     unit: first[0].unit ?? "items",
+    effective: Math.min(effective, across?.effective ?? Infinity),
     ...(across && { isCrossed: true as const }),
     differing,
     seeds: first.length,
     insideNoise: !interval || differing < fewestItems || holdsZero(interval) ||
       across?.insideNoise === true,
   };
+}
+
+/** A number that was measured by itself. */
+export interface SeparateEstimate extends Pick<Estimate, "value" | "ci95" | "n"> {
+  /** Number of items of equal weight that carry as much information (default n). */
+  readonly effective?: number;
 }
 
 /**
@@ -141,8 +156,8 @@ export function compare(
  * @returns undefined where one has no interval.
  */
 export function compareApart(
-  first: Pick<Estimate, "value" | "ci95" | "n">,
-  second: Pick<Estimate, "value" | "ci95" | "n">,
+  first: SeparateEstimate,
+  second: SeparateEstimate,
 ): Difference | undefined {
   if (!first.ci95 || !second.ci95) return undefined;
   const value = first.value - second.value, items = Math.min(first.n, second.n);
@@ -155,6 +170,7 @@ export function compareApart(
     interval,
     items,
     unit: "items",
+    effective: Math.min(first.effective ?? first.n, second.effective ?? second.n),
     isApart: true,
     differing: items,
     seeds: 1,
@@ -163,19 +179,19 @@ export function compareApart(
 }
 
 /**
- * A difference that is one of several, of which the largest is spoken of: its interval holds for all of them at once. What is
- * over items and over seeds is widened each by its own degrees of freedom.
+ * A difference that is one of several, of which the largest is reported: its interval holds for all of them at once. The parts
+ * over items and over seeds are each widened by their own degrees of freedom, those over items by the effective number.
  */
 export function amongSeveral(difference: Difference, comparisons: number): Difference {
-  const { value, overItems, overSeeds, items, seeds, insideNoise } = difference;
+  const { value, overItems, overSeeds, effective, seeds, insideNoise } = difference;
   if (!difference.interval) return difference;
   const widened = ([low, high]: readonly [number, number], n: number): [number, number] => {
-    const factor = simultaneousFactor(comparisons, n - 1);
+    const factor = simultaneousFactor(comparisons, Math.max(1, n - 1));
     return [value + factor * (low - value), value + factor * (high - value)];
   };
   const interval = overItems
-    ? withBoth(value, widened(overItems, items), overSeeds && widened(overSeeds, seeds))
-    : widened(difference.interval, items);
+    ? withBoth(value, widened(overItems, effective), overSeeds && widened(overSeeds, seeds))
+    : widened(difference.interval, effective);
   return { ...difference, interval, insideNoise: insideNoise || holdsZero(interval) };
 }
 
@@ -185,7 +201,21 @@ interface Pair {
   readonly others: ItemSums;
 }
 
-/** As how many items of equal weight those of several seeds tell: an item weighs what it adds below the line. */
+/** The same sums over clusters of items, in the order in which clusters first occur. */
+export function overClusters(sums: ItemSums): ItemSums {
+  const { clusters, numerators, denominators, ...others } = sums;
+  if (!clusters) return sums;
+  const { names, unit } = clusters;
+  return {
+    ...others,
+    items: [...new Set(names)],
+    unit,
+    numerators: sumByCluster(numerators, names),
+    denominators: sumByCluster(denominators, names),
+  };
+}
+
+/** Effective number of the items of several seeds: an item weighs what it adds to the denominators. */
 function effectiveItemsOf(pairs: readonly Pair[]): number {
   const [{ sums }] = pairs;
   return effectiveItems(

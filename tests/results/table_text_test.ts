@@ -17,7 +17,14 @@ test("uncertain() shows an interval of huge numbers, each in its own power of te
 });
 
 test("differenceInWords() and signedBy() tell huge differences in powers of ten", () => {
-  const difference = { items: 8, unit: "documents", differing: 8, seeds: 1, insideNoise: true };
+  const difference = {
+    items: 8,
+    effective: 8,
+    unit: "documents",
+    differing: 8,
+    seeds: 1,
+    insideNoise: true,
+  };
   assert.equal(
     differenceInWords({ ...difference, value: 4.23e9, interval: [-1e9, 9e9] }),
     "+4.2e9 [-1.0e9, 9.0e9]",

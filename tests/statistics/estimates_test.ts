@@ -1,28 +1,16 @@
 import {
-  bootstrapInterval,
   mean,
   median,
   pairedDifference,
   perplexity,
   proportionInterval,
   ratio,
-  simultaneousFactor,
   standardDeviation,
-  studentQuantile,
+  sumByCluster,
   weightedMean,
 } from "../../src/statistics/estimates.ts";
 import { assert, assertClose, test } from "../testing.ts";
-
-/** Deterministic fractions in [0, 1), another generator than the one under test (Park and Miller). */
-function fractions(seed: number): () => number {
-  let state = seed;
-  return () => (state = state * 16807 % 2147483647) / 2147483647;
-}
-
-/** A standard normal number, by Box and Muller. */
-function normal(next: () => number): number {
-  return Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next());
-}
+import { fractions, normal } from "./draws.ts";
 
 test("mean() of 2, 4, 6 worked by hand", () => {
   // s^2 = (4 + 0 + 4) / 2 = 4, stderr = 2 / sqrt(3), t(2) = 0.95 sqrt(2 / (1 - 0.95^2)) = 4.3026527
@@ -126,7 +114,7 @@ test("pairedDifference() cancels what is hard for both models", () => {
   const { value, stderr } = pairedDifference([101, 202, 303], [100, 200, 300]);
   assert.equal(value, 2);
   assertClose([stderr!], [1 / Math.sqrt(3)], { tolerance: 1e-12 });
-  const weighted = pairedDifference([2, 5], [1, 1], [3, 1]);
+  const weighted = pairedDifference([2, 5], [1, 1], { weights: [3, 1] });
   assert.equal(weighted.value, (3 * 1 + 1 * 4) / 4);
   assert.throws(
     () => pairedDifference([1, 2], [1]),
@@ -137,74 +125,9 @@ test("pairedDifference() cancels what is hard for both models", () => {
 test("exp of the weighted paired difference is the ratio of perplexities", () => {
   const tokens = [100, 300, 50], first = [310, 840, 160], second = [290, 850, 150];
   const perToken = (nats: number[]) => nats.map((value, i) => value / tokens[i]);
-  const { value } = pairedDifference(perToken(first), perToken(second), tokens);
+  const { value } = pairedDifference(perToken(first), perToken(second), { weights: tokens });
   const expected = perplexity(first, tokens).value / perplexity(second, tokens).value;
   assertClose([Math.exp(value)], [expected], { tolerance: 1e-12 });
-});
-
-test("bootstrapInterval() agrees with the normal interval of a mean of many values", () => {
-  const next = fractions(7);
-  const values = Array.from({ length: 400 }, () => 10 + 2 * normal(next));
-  const meanOf = (indices: Uint32Array) => {
-    let total = 0;
-    for (const i of indices) total += values[i];
-    return total / indices.length;
-  };
-  const found = bootstrapInterval(values.length, meanOf, { seed: 3 });
-  const { ci95, stderr } = mean(values);
-  assertClose(found, ci95!, { tolerance: 0.2 * stderr! });
-  assert.deepEqual(bootstrapInterval(values.length, meanOf, { seed: 3 }), found);
-  assert.notDeepEqual(bootstrapInterval(values.length, meanOf, { seed: 4 }), found);
-});
-
-test("bootstrapInterval() of eight items holds the truth as often as it says", () => {
-  const next = fractions(5), tries = 1000;
-  let held = 0;
-  for (let i = 0; i < tries; i++) {
-    const values = Array.from({ length: 8 }, () => normal(next));
-    const meanOf = (indices: Uint32Array) =>
-      indices.reduce((total, index) => total + values[index], 0) / 8;
-    const [low, high] = bootstrapInterval(8, meanOf, { seed: i, resamples: 1000 });
-    if (low <= 0 && high >= 0) held++;
-  }
-  // The percentile bootstrap holds it 900 times; a standard deviation of 950 is 7.
-  assert.ok(held > 925 && held < 975, `${held} of ${tries}`);
-});
-
-test("bootstrapInterval() draws all items equally often, and with replacement", () => {
-  const counts = new Float64Array(10);
-  let repeated = 0;
-  bootstrapInterval(10, (indices) => {
-    for (const i of indices) counts[i]++;
-    if (new Set(indices).size < 10) repeated++;
-    return 0;
-  }, { seed: 1, resamples: 10_000 });
-  assertClose(counts, new Float64Array(10).fill(10_000), { tolerance: 400 }); // 4 sigma
-  assert.ok(repeated > 9_900);
-  assert.throws(() => bootstrapInterval(0, () => 0, { seed: 1 }), /Cannot draw from no items/);
-});
-
-test("studentQuantile() equals the table of Student's distribution", () => {
-  // 97.5 % quantiles from the standard table.
-  const freedoms = [1, 2, 10, 11, 12, 20, 30, 60, 120, 1e9];
-  const table = [12.7062, 4.3027, 2.2281, 2.2010, 2.1788, 2.0860, 2.0423, 2.0003, 1.9799, 1.9600];
-  assertClose(freedoms.map((freedom) => studentQuantile(freedom)), table, { tolerance: 1e-4 });
-  // Fractions of a degree and other tails, by the incomplete beta function.
-  assertClose([studentQuantile(1.5), studentQuantile(7.3)], [6.01666, 2.34507], {
-    tolerance: 1e-4,
-  });
-  const tails = [
-    studentQuantile(1, 0.0025),
-    studentQuantile(5, 0.0025),
-    studentQuantile(50, 0.0025),
-  ];
-  assertClose(tails, [127.32134, 4.77334, 2.93696], { tolerance: 1e-4 });
-});
-
-test("simultaneousFactor() is that of Bonferroni, of Student's distribution", () => {
-  // t(8) exceeds 3.8325 with 0.25 % (the standard table), 2.3060 with 2.5 %.
-  assertClose([simultaneousFactor(10, 8)], [3.83252 / 2.3060], { tolerance: 1e-4 });
-  assert.equal(simultaneousFactor(1, 8), 1);
 });
 
 test("standardDeviation() divides by n - 1 or by n", () => {
@@ -248,4 +171,53 @@ test("median() is the middle, with the order statistics between which it lies 95
   const most = Float64Array.from({ length: 10_000 }, (_, i) => i + 1);
   assert.deepEqual(median(most).ci95, [4902, 5099]);
   assert.throws(() => median([]), RangeError);
+});
+
+test("ratio() over clusters is the ratio of their sums, but for the number of items", () => {
+  const clusters = ["a", "b", "a", "c", "b"];
+  const { value, stderr, ci95, n } = ratio([1, 2, 3, 4, 5], [1, 1, 2, 2, 2], { clusters });
+  const summed = ratio([4, 7, 4], [3, 3, 2]);
+  assert.deepEqual({ value, stderr, ci95 }, {
+    value: summed.value,
+    stderr: summed.stderr,
+    ci95: summed.ci95,
+  });
+  assert.equal(n, 5);
+  assert.deepEqual(sumByCluster([1, 2, 3, 4, 5], clusters), [4, 7, 4]);
+  assert.throws(() => sumByCluster([1, 2], ["a"]), /Cannot pair items as their numbers differ/);
+  // The same of what is computed from ratios.
+  const [nats, tokens] = [[200, 100, 400], [100, 60, 150]];
+  const byBook = { clusters: ["a", "a", "b"] };
+  assert.equal(
+    perplexity(nats, tokens, byBook).stderr,
+    perplexity([300, 400], [160, 150]).stderr,
+  );
+  const paired = pairedDifference([1, 2, 6], [0, 0, 1], { weights: [1, 3, 2], ...byBook });
+  assert.equal(paired.stderr, weightedMean([7 / 4, 5], [4, 2]).stderr);
+  assert.deepEqual(ratio([1, 2], [1, 1], { clusters: ["a", "a"] }), { value: 1.5, n: 2 });
+});
+
+test("ratio() over clusters holds the truth as often as it says, where items of one cluster are alike", () => {
+  const tries = 1000, clusters = 12;
+  for (const sizes of [() => 6, (next: () => number) => 1 + Math.floor(12 * next())]) {
+    const next = fractions(21);
+    let held = 0, heldByItems = 0;
+    for (let i = 0; i < tries; i++) {
+      const values: number[] = [], names: string[] = [];
+      for (let cluster = 0; cluster < clusters; cluster++) {
+        const common = normal(next);
+        for (let item = sizes(next); item > 0; item--) {
+          values.push(common + 0.5 * normal(next));
+          names.push(String(cluster));
+        }
+      }
+      const ones = values.map(() => 1);
+      const holds = ([low, high]: readonly [number, number]) => low <= 0 && high >= 0;
+      if (holds(ratio(values, ones, { clusters: names }).ci95!)) held++;
+      if (holds(ratio(values, ones).ci95!)) heldByItems++;
+    }
+    // 950, with a standard deviation of 7.
+    assert.ok(held > 925 && held < 980, `${held} of ${tries}`);
+    assert.ok(heldByItems < 750, `items that are not independent: ${heldByItems}`);
+  }
 });
