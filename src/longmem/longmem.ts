@@ -27,7 +27,7 @@ import {
 } from "./forward_graph.ts";
 import type { MemorizingCheckpoint } from "./memorizing_transformer.ts";
 import { SegmentCache } from "./segment_cache.ts";
-import { InputError, InputRangeError, InputTypeError } from "../errors.ts";
+import { InputRangeError, InputTypeError } from "../errors.ts";
 import type { SideNetCheckpoint } from "./sidenet_shape.ts";
 
 /** What a pass computes. */
@@ -381,7 +381,7 @@ export class LongMem {
   /** Runs a call once those before it have ended, well or not. */
   #afterOthers<Result>(call: () => Promise<Result>): Promise<Result> {
     if (this.#closing) {
-      return Promise.reject(new InputError("Cannot use the model as it has been closed"));
+      return Promise.reject(new ReferenceError("Cannot use the model as it has been closed"));
     }
     const result = this.#last.then(call, call);
     this.#last = result.catch(() => undefined);

@@ -228,7 +228,7 @@ trainTest("train() keeps the last good checkpoint where the loss is no number", 
   const reckless = { learningRate: 1e30 };
   await assert.rejects(
     trainSmall(`${dir}/reckless`, { config: { ...reckless, checkpointEverySteps: 1 } }),
-    /^Error: Cannot continue training as the loss of step 2 is NaN: .* after step 1$/,
+    /^InputError: Cannot continue training as the loss of step 2 is NaN: .* after step 1$/,
   );
   await assert.rejects(trainSmall(`${dir}/later`, { abortAfter: 4 }), /enough/);
   await assert.rejects(
