@@ -4,61 +4,74 @@
  */
 import { InputRangeError } from "../errors.ts";
 
-/** Floating-point formats that are read. */
-export type FloatFormat = "float64" | "float32" | "float16" | "bfloat16";
+/** Bytes of one element of every format that is read. */
+export const elementBytes = {
+  float64: 8,
+  float32: 4,
+  float16: 2,
+  bfloat16: 2,
+  int64: 8,
+  int32: 4,
+  int16: 2,
+  int8: 1,
+  uint8: 1,
+} as const;
 
-/** Integer formats that are read. */
-export type IntegerFormat = "int64" | "int32" | "uint8";
+/** A format that is read. */
+export type ElementFormat = keyof typeof elementBytes;
 
-/** The values as float32; a new buffer only where the format differs. `bytes` must own its buffer from 0 on. */
-export function decodeFloats(
+/**
+ * The values as float32, where the format is of floating-point numbers, or as int32; a new buffer only where the format
+ * differs.
+ *
+ * @param bytes Must own its buffer from 0 on.
+ * @param what Names the values in the error.
+ * @throws RangeError for a 64-bit integer that does not fit.
+ */
+export function decodeElements(
   bytes: Uint8Array<ArrayBuffer>,
-  format: FloatFormat,
-): Float32Array<ArrayBuffer> {
+  format: ElementFormat,
+  what: string,
+): Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> {
+  const { buffer } = bytes;
   switch (format) {
     case "float32":
-      return new Float32Array(bytes.buffer);
+      return new Float32Array(buffer);
     case "float64":
-      return new Float32Array(new Float64Array(bytes.buffer));
+      return new Float32Array(new Float64Array(buffer));
     case "float16":
-      return new Float32Array(new Float16Array(bytes.buffer));
+      return new Float32Array(new Float16Array(buffer));
     case "bfloat16": {
       // bfloat16 is the upper half of a float32.
-      const halves = new Uint16Array(bytes.buffer);
+      const halves = new Uint16Array(buffer);
       const words = new Uint32Array(halves.length);
       for (let i = 0; i < halves.length; i++) words[i] = halves[i] << 16;
       return new Float32Array(words.buffer);
     }
+    case "int32":
+      return new Int32Array(buffer);
+    case "int16":
+      return new Int32Array(new Int16Array(buffer));
+    case "int8":
+      return new Int32Array(new Int8Array(buffer));
+    case "uint8":
+      return new Int32Array(bytes);
+    case "int64":
+      return narrow(new BigInt64Array(buffer), what);
     default:
       return format satisfies never;
   }
 }
 
-/** The values as int32; a 64-bit value that does not fit is a `RangeError` naming `what`. */
-export function decodeIntegers(
-  bytes: Uint8Array<ArrayBuffer>,
-  format: IntegerFormat,
-  what: string,
-): Int32Array<ArrayBuffer> {
-  switch (format) {
-    case "int32":
-      return new Int32Array(bytes.buffer);
-    case "uint8":
-      return new Int32Array(bytes);
-    case "int64": {
-      const wide = new BigInt64Array(bytes.buffer);
-      const narrow = new Int32Array(wide.length);
-      for (let i = 0; i < wide.length; i++) {
-        narrow[i] = Number(wide[i]);
-        if (BigInt(narrow[i]) !== wide[i]) {
-          throw new InputRangeError(
-            `Cannot read ${what} as int32 as value ${i} does not fit: it is ${wide[i]}`,
-          );
-        }
-      }
-      return narrow;
+function narrow(wide: BigInt64Array, what: string): Int32Array<ArrayBuffer> {
+  const narrow = new Int32Array(wide.length);
+  for (let i = 0; i < wide.length; i++) {
+    narrow[i] = Number(wide[i]);
+    if (BigInt(narrow[i]) !== wide[i]) {
+      throw new InputRangeError(
+        `Cannot read ${what} as int32 as value ${i} does not fit: it is ${wide[i]}`,
+      );
     }
-    default:
-      return format satisfies never;
   }
+  return narrow;
 }

@@ -1,7 +1,8 @@
 /**
  * Reads the pickles inside torch checkpoints as data. A pickle is a program for a stack machine; this
- * machine knows the instructions that `torch.save` emits (protocol 2) and no function but those it is
- * given. Nothing is looked up or executed: every other name and instruction is refused with its position.
+ * machine knows the instructions that `torch.save` emits (protocols 2 to 5) and no function but a few that make plain
+ * data, and those it is given. Nothing is looked up or executed: every other name and instruction is refused with its
+ * position.
  */
 import { InputTypeError } from "../errors.ts";
 
@@ -12,7 +13,9 @@ export type PickleValue =
   | number
   | bigint
   | string
+  | Uint8Array
   | PickleValue[]
+  | Set<PickleValue>
   | Map<PickleValue, PickleValue>
   | PickleTuple
   | PickleNamespace
@@ -34,6 +37,17 @@ export class PickleNamespace {
 /** Something a caller's function made, such as a tensor; this machine only carries it. */
 export abstract class PickleOpaque {}
 
+/** An object whose contents are passed over, such as an array of numpy. */
+export class PassedOver extends PickleOpaque {
+  /** Makes an object without contents. */
+  constructor(
+    /** Full name of what made it. */
+    readonly className: string,
+  ) {
+    super();
+  }
+}
+
 /** A name of a Python module that a pickle may use. */
 export class PickleGlobal {
   /** Makes a global. */
@@ -43,13 +57,18 @@ export class PickleGlobal {
     /** What a call of it gives; absent where it is no function. */
     readonly call?: (args: readonly PickleValue[]) => PickleValue,
   ) {}
+
+  /** A class or function whose objects are passed over, however they are made. */
+  static passedOver(name: string): PickleGlobal {
+    return new PickleGlobal(name, () => new PassedOver(name));
+  }
 }
 
 /** What a pickle may use beside plain data. */
 export interface UnpickleOptions {
   /** Name of the pickle in messages. */
   source: string;
-  /** Allowed globals beside `collections.OrderedDict` and `argparse.Namespace`, by their full name. */
+  /** Allowed globals beside those of plain data (`collections.OrderedDict`, `argparse.Namespace`, sets, bytes and so on). */
   globals?: readonly PickleGlobal[];
   /** Resolves a persistent id, torch's way to refer to a storage. */
   persistent?: (id: PickleValue) => PickleValue;
@@ -61,6 +80,27 @@ const ORDERED_DICT = new PickleGlobal("collections.OrderedDict", (args) => {
 });
 const NAMESPACE = new PickleGlobal("argparse.Namespace");
 
+/** Python's own types live in one of these modules, as the pickle's protocol is 2 or a later one. */
+const BUILTINS = ["__builtin__", "builtins"];
+
+/** What pickles of plain data use; the names without a function stand in the arguments of others. */
+const PLAIN_GLOBALS: readonly PickleGlobal[] = [
+  ORDERED_DICT,
+  NAMESPACE,
+  new PickleGlobal("collections.defaultdict", () => new Map()),
+  PickleGlobal.passedOver("collections.Counter"),
+  PickleGlobal.passedOver("_codecs.encode"), // bytes of protocol 2
+  ...BUILTINS.flatMap((module) => [
+    // Sets and bytes of protocol 2 among them: a copy of what a pickle recalls could be made a million times.
+    ...["bytearray", "bytes", "complex", "frozenset", "range", "set", "slice", "xrange"].map(
+      (name) => PickleGlobal.passedOver(`${module}.${name}`),
+    ),
+    ...["bool", "dict", "float", "int", "list", "long", "object", "str", "tuple"].map((name) =>
+      new PickleGlobal(`${module}.${name}`)
+    ),
+  ]),
+];
+
 /** Bytes of one integer: torch's own are storage sizes of 8 bytes and less. */
 const MAX_INTEGER_BYTES = 32;
 
@@ -68,10 +108,21 @@ const MAX_INTEGER_BYTES = 32;
 const MAX_STACK = 2 ** 20;
 
 /**
+ * A checkpoint of a thousand tensors and their optimiser states takes some hundred thousand instructions, and some
+ * ten thousand collections. Sizes in bytes do not bound the work: an empty dictionary is one byte.
+ */
+const MAX_INSTRUCTIONS = 2 ** 21, MAX_COLLECTIONS = 2 ** 19;
+
+const latestProtocol = 5;
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/**
  * Reads a pickle.
  *
- * Time and memory are proportional to its length: instructions run once, in order, and shared values
- * are references. A value may contain itself, so callers follow the keys they want and never walk all.
+ * Time and memory are bounded: instructions run once, in order, and of them and of the collections that they make there
+ * may be so many; shared values are references. A value may contain itself, so callers follow the keys they want and
+ * never walk all.
  *
  * @throws `TypeError` naming the source, the position and what is refused.
  */
@@ -94,26 +145,36 @@ class Machine {
   /** Stack heights at the open marks. */
   #marks: number[] = [];
   #memo = new Map<number, PickleValue>();
+  #instructions = 0;
+  #collections = 0;
 
   constructor(bytes: Uint8Array<ArrayBuffer>, options: UnpickleOptions) {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#options = options;
     this.#globals = new Map(
-      [ORDERED_DICT, NAMESPACE, ...options.globals ?? []].map((global) => [global.name, global]),
+      [...PLAIN_GLOBALS, ...options.globals ?? []].map((global) => [global.name, global]),
     );
   }
 
   run(): PickleValue {
     while (true) {
       this.#instruction = this.#at;
+      if (++this.#instructions > MAX_INSTRUCTIONS) {
+        throw this.#refuse(`it has more than ${MAX_INSTRUCTIONS} instructions`);
+      }
       const opcode = this.#uint8();
       switch (opcode) {
         case 0x80: { // PROTO
           const protocol = this.#uint8();
-          if (protocol !== 2) throw this.#refuse(`it has protocol ${protocol}: allowed is 2`);
+          if (protocol < 2 || protocol > latestProtocol) {
+            throw this.#refuse(`it has protocol ${protocol}: allowed are 2 to ${latestProtocol}`);
+          }
           break;
         }
+        case 0x95: // FRAME: how much Python reads ahead
+          this.#take(8);
+          break;
         case 0x2e: { // STOP
           const result = this.#pop();
           if (this.#stack.length > 0 || this.#marks.length > 0) {
@@ -146,14 +207,46 @@ class Machine {
         case 0x8a: // LONG1
           this.#push(this.#integer(this.#uint8()));
           break;
+        case 0x8b: // LONG4
+          this.#push(this.#integer(this.#uint32()));
+          break;
         case 0x47: // BINFLOAT, the one big-endian number
           this.#push(this.#view.getFloat64(this.#take(8), false));
           break;
         case 0x58: // BINUNICODE
           this.#push(this.#text(this.#uint32()));
           break;
+        case 0x8c: // SHORT_BINUNICODE
+          this.#push(this.#text(this.#uint8()));
+          break;
+        case 0x8d: // BINUNICODE8
+          this.#push(this.#text(this.#uint64()));
+          break;
+        case 0x42: // BINBYTES
+          this.#push(this.#binary(this.#uint32()));
+          break;
+        case 0x43: // SHORT_BINBYTES
+          this.#push(this.#binary(this.#uint8()));
+          break;
+        case 0x8e: // BINBYTES8
+        case 0x96: // BYTEARRAY8
+          this.#push(this.#binary(this.#uint64()));
+          break;
         case 0x5d: // EMPTY_LIST
-          this.#push([]);
+          this.#push(this.#counted([]));
+          break;
+        case 0x8f: // EMPTY_SET
+          this.#push(this.#counted(new Set()));
+          break;
+        case 0x90: { // ADDITEMS
+          const items = this.#popToMark();
+          const set = this.#top();
+          if (!(set instanceof Set)) throw this.#refuse(`it adds items to ${describe(set)}`);
+          for (const item of items) set.add(item);
+          break;
+        }
+        case 0x91: // FROZENSET
+          this.#push(this.#counted(new Set(this.#popToMark())));
           break;
         case 0x61: { // APPEND
           const item = this.#pop();
@@ -167,20 +260,20 @@ class Machine {
           break;
         }
         case 0x29: // EMPTY_TUPLE
-          this.#push(new PickleTuple([]));
+          this.#push(this.#counted(new PickleTuple([])));
           break;
         case 0x85: // TUPLE1
         case 0x86: // TUPLE2
         case 0x87: { // TUPLE3
           const items = Array.from({ length: opcode - 0x84 }, () => this.#pop()).reverse();
-          this.#push(new PickleTuple(items));
+          this.#push(this.#counted(new PickleTuple(items)));
           break;
         }
         case 0x74: // TUPLE
-          this.#push(new PickleTuple(this.#popToMark()));
+          this.#push(this.#counted(new PickleTuple(this.#popToMark())));
           break;
         case 0x7d: // EMPTY_DICT
-          this.#push(new Map());
+          this.#push(this.#counted(new Map()));
           break;
         case 0x73: { // SETITEM
           const value = this.#pop(), key = this.#pop();
@@ -200,6 +293,9 @@ class Machine {
         case 0x72: // LONG_BINPUT
           this.#memo.set(this.#uint32(), this.#top());
           break;
+        case 0x94: // MEMOIZE
+          this.#memo.set(this.#memo.size, this.#top());
+          break;
         case 0x68: // BINGET
           this.#push(this.#remembered(this.#uint8()));
           break;
@@ -207,8 +303,16 @@ class Machine {
           this.#push(this.#remembered(this.#uint32()));
           break;
         case 0x63: // GLOBAL
-          this.#push(this.#global());
+          this.#push(this.#global(this.#line(), this.#line()));
           break;
+        case 0x93: { // STACK_GLOBAL
+          const name = this.#pop(), module = this.#pop();
+          if (typeof module !== "string" || typeof name !== "string") {
+            throw this.#refuse(`it names a global by ${describe(module)} and ${describe(name)}`);
+          }
+          this.#push(this.#global(module, name));
+          break;
+        }
         case 0x51: // BINPERSID
           this.#push(this.#persistent(this.#pop()));
           break;
@@ -219,13 +323,13 @@ class Machine {
         }
         case 0x81: { // NEWOBJ
           const args = this.#arguments();
-          const made = this.#pop();
-          if (made !== NAMESPACE || args.length > 0) {
-            throw this.#refuse(
-              `it makes an object of ${describe(made)}: allowed is argparse.Namespace`,
-            );
-          }
-          this.#push(new PickleNamespace());
+          this.#push(this.#counted(this.#object(this.#pop(), args)));
+          break;
+        }
+        case 0x92: { // NEWOBJ_EX
+          this.#pop(); // arguments by name
+          const args = this.#arguments();
+          this.#push(this.#counted(this.#object(this.#pop(), args)));
           break;
         }
         case 0x62: // BUILD
@@ -283,11 +387,20 @@ class Machine {
     return Number.isSafeInteger(number) ? number : value;
   }
 
+  /** A length; beyond the pickle's own anything will do, as there is nothing to take. */
+  #uint64(): number {
+    return Number(this.#view.getBigUint64(this.#take(8), true));
+  }
+
+  #binary(lengthBytes: number): Uint8Array {
+    const start = this.#take(lengthBytes);
+    return this.#counted(this.#bytes.subarray(start, start + lengthBytes));
+  }
+
   #text(lengthBytes: number): string {
     const start = this.#take(lengthBytes);
     try {
-      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
-        .decode(this.#bytes.subarray(start, start + lengthBytes));
+      return utf8.decode(this.#bytes.subarray(start, start + lengthBytes));
     } catch {
       throw this.#refuse("it has a text that is not UTF-8");
     }
@@ -299,6 +412,14 @@ class Machine {
     const text = this.#text(end - this.#at);
     this.#at = end + 1;
     return text;
+  }
+
+  /** Counts a collection or an object before it is kept. */
+  #counted<Value>(value: Value): Value {
+    if (++this.#collections > MAX_COLLECTIONS) {
+      throw this.#refuse(`it makes more than ${MAX_COLLECTIONS} collections`);
+    }
+    return value;
   }
 
   #push(value: PickleValue): void {
@@ -348,18 +469,29 @@ class Machine {
     return value;
   }
 
-  #global(): PickleGlobal {
-    const module = this.#line();
-    const name = `${module}.${this.#line()}`;
-    const global = this.#globals.get(name);
+  #global(module: string, name: string): PickleGlobal {
+    const fullName = `${module}.${name}`;
+    const global = this.#globals.get(fullName);
     if (!global) {
       throw this.#refuse(
-        `global ${JSON.stringify(name)} is not allowed: allowed are ${
-          [...this.#globals.keys()].join(", ")
-        }`,
+        `global ${
+          JSON.stringify(fullName.slice(0, 200))
+        } is not allowed: allowed are tensors and plain data ` +
+          `of Python, numpy and torch (load it in Python, leave this out, and save it again)`,
       );
     }
     return global;
+  }
+
+  #object(made: PickleValue, args: readonly PickleValue[]): PickleValue {
+    if (made === NAMESPACE && args.length === 0) return new PickleNamespace();
+    const object = made instanceof PickleGlobal && made !== ORDERED_DICT
+      ? made.call?.(args)
+      : undefined;
+    if (!(object instanceof PassedOver)) {
+      throw this.#refuse(`it makes an object of ${describe(made)}, which is no plain data`);
+    }
+    return object;
   }
 
   #persistent(id: PickleValue): PickleValue {
@@ -382,7 +514,7 @@ class Machine {
       throw this.#refuse(`it calls ${describe(called)}, which is no allowed function`);
     }
     try {
-      return called.call(args);
+      return this.#counted(called.call(args));
     } catch (error) {
       throw this.#refuse((error as Error).message);
     }
@@ -390,8 +522,10 @@ class Machine {
 
   #build(state: PickleValue): void {
     const target = this.#top();
+    if (target instanceof PassedOver) return;
     if (!(state instanceof Map)) throw this.#refuse(`it sets attributes from ${describe(state)}`);
     if (target instanceof PickleNamespace) {
+      this.#instructions += state.size; // may be recalled any number of times
       for (const [name, value] of state) target.attributes.set(name, value);
       return;
     }
@@ -407,6 +541,9 @@ export function describe(value: PickleValue | undefined): string {
   if (value instanceof PickleNamespace) return "a namespace";
   if (value instanceof Map) return `a dictionary of ${value.size}`;
   if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (value instanceof Set) return `a set of ${value.size}`;
+  if (value instanceof Uint8Array) return `${value.length} bytes`;
+  if (value instanceof PassedOver) return `a value of ${value.className}`;
   if (typeof value === "string") return JSON.stringify(value.slice(0, 80));
   if (typeof value === "object" && value !== null) return value.constructor.name;
   return value === undefined ? "nothing" : value === null ? "None" : String(value);

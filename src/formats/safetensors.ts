@@ -5,7 +5,7 @@
 import { elementCount, type HostTensor, type TensorMap } from "../tensor.ts";
 import { writeAtomically } from "../files.ts";
 import { ByteFile } from "./byte_file.ts";
-import { decodeFloats, decodeIntegers, type FloatFormat, type IntegerFormat } from "./elements.ts";
+import { decodeElements, elementBytes, type ElementFormat } from "./elements.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
 
 /** A tensor of integers in host memory, row-major: token ids, labels, chunk ids. */
@@ -38,6 +38,7 @@ export interface SafetensorsEntry {
   readonly lengthBytes: number;
 }
 
+/** Element types that are read; F32 and I32 are written. */
 const FORMATS = {
   F64: "float64",
   F32: "float32",
@@ -45,15 +46,23 @@ const FORMATS = {
   BF16: "bfloat16",
   I64: "int64",
   I32: "int32",
-} as const satisfies Record<SafetensorsDtype, FloatFormat | IntegerFormat>;
+  I16: "int16",
+  I8: "int8",
+  U8: "uint8",
+  BOOL: "uint8",
+} as const satisfies Record<string, ElementFormat>;
 
-const ELEMENT_BYTES = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4 } as const;
+/** Element type as headers spell it. */
+export type SafetensorsDtype = keyof typeof FORMATS;
 
-/** Element types that are read; F32 and I32 are written. */
-export type SafetensorsDtype = "F64" | "F32" | "F16" | "BF16" | "I64" | "I32";
+/** A tensor takes some hundred bytes of header; the format's own bound is three times as much. */
+const MAX_HEADER_BYTES = 2 ** 25;
 
-/** The format's own bound: a longer header is a sign of another kind of file. */
-const MAX_HEADER_BYTES = 100_000_000;
+/** No model has so many; each takes some hundred bytes of memory. */
+const MAX_TENSORS = 2 ** 18;
+
+/** The header is an object of objects with lists; readers may pass over fields that they do not know. */
+const MAX_NESTING = 16;
 
 /**
  * Reads a safetensors file.
@@ -123,18 +132,8 @@ export class SafetensorsFile implements Disposable {
     }
     const bytes = await this.#file.read(entry.offset, entry.lengthBytes);
     const what = `tensor "${name}" of "${this.#file.path}"`;
-    switch (entry.dtype) {
-      case "F64":
-      case "F32":
-      case "F16":
-      case "BF16":
-        return { shape: entry.shape, data: decodeFloats(bytes, FORMATS[entry.dtype]) };
-      case "I64":
-      case "I32":
-        return { shape: entry.shape, data: decodeIntegers(bytes, FORMATS[entry.dtype], what) };
-      default:
-        return entry.dtype satisfies never;
-    }
+    const data = decodeElements(bytes, FORMATS[entry.dtype], what);
+    return { shape: entry.shape, data } as HostTensor | IntegerTensor;
   }
 
   /** Closes the file. */
@@ -155,60 +154,51 @@ export async function writeSafetensors(
   await writeAtomically(path, safetensorsParts(path, tensors, metadata));
 }
 
+/** Header and data of a file, as views of what is given. */
 function safetensorsParts(
   path: string,
   tensors: ReadonlyMap<string, HostTensor | IntegerTensor>,
   metadata: Record<string, string>,
 ): Uint8Array<ArrayBuffer>[] {
+  const refuse = (reason: string) => new InputRangeError(`Cannot write "${path}" as ${reason}`);
   // Spelled out key by key: an object literal would move names that look like numbers to the front.
-  const fields: string[] = [];
-  if (Object.keys(metadata).length > 0) {
-    const pairs = Object.keys(metadata).sort()
-      .map((key) => `${JSON.stringify(key)}:${JSON.stringify(metadata[key])}`);
-    fields.push(`"__metadata__":{${pairs.join(",")}}`);
-  }
+  const field = (name: string, value: unknown) =>
+    `${JSON.stringify(name)}:${JSON.stringify(value)}`;
+  const pairs = Object.keys(metadata).sort().map((key) => field(key, metadata[key]));
+  const fields = pairs.length > 0 ? [`"__metadata__":{${pairs.join(",")}}`] : [];
   const parts: Uint8Array<ArrayBuffer>[] = [];
   let end = 0;
   for (const name of [...tensors.keys()].sort()) {
     const { shape, data } = tensors.get(name)!;
-    if (name === "__metadata__") {
-      throw new InputRangeError(`Cannot write "${path}" as no tensor may be named "__metadata__"`);
-    }
+    if (name === "__metadata__") throw refuse('no tensor may be named "__metadata__"');
     if (elementCount(shape) !== data.length) {
-      throw new InputRangeError(
-        `Cannot write "${path}" as tensor "${name}" of shape [${shape}] must have ` +
-          `${elementCount(shape)} values: it has ${data.length}`,
+      throw refuse(
+        `tensor "${name}" of shape [${shape}] must have ${elementCount(shape)} values: ` +
+          `it has ${data.length}`,
       );
     }
-    const dtype = data instanceof Float32Array ? "F32" : "I32";
+    const dtype: SafetensorsDtype = data instanceof Float32Array ? "F32" : "I32";
     const begin = end;
     end += data.byteLength;
-    fields.push(
-      `${
-        JSON.stringify(name)
-      }:{"dtype":"${dtype}","shape":[${shape}],"data_offsets":[${begin},${end}]}`,
-    );
+    fields.push(field(name, { dtype, shape, data_offsets: [begin, end] }));
     parts.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   }
-  let header = new TextEncoder().encode(`{${fields.join(",")}}`);
+  const text = new TextEncoder().encode(`{${fields.join(",")}}`);
   // Padded with spaces so that the data starts at a multiple of 8 and can be mapped into memory.
-  const padded = new Uint8Array(Math.ceil(header.length / 8) * 8).fill(0x20);
-  padded.set(header);
-  header = padded;
-  const length = new Uint8Array(8);
-  new DataView(length.buffer).setBigUint64(0, BigInt(header.length), true);
-  return [length, header, ...parts];
+  const header = new Uint8Array(8 + Math.ceil(text.length / 8) * 8).fill(0x20);
+  header.set(text, 8);
+  new DataView(header.buffer).setBigUint64(0, BigInt(header.length - 8), true);
+  return [header, ...parts];
 }
 
 async function readHeader(
   file: ByteFile,
 ): Promise<{ entries: Map<string, SafetensorsEntry>; metadata: Record<string, string> }> {
   const { path, sizeBytes } = file;
+  const refuse = (reason: string) =>
+    new InputRangeError(`Cannot read safetensors file "${path}" as ${reason}`);
   if (sizeBytes < 8) {
-    throw new InputRangeError(
-      `Cannot read safetensors file "${path}" as it is truncated: ` +
-        `expected at least 8 bytes, found ${sizeBytes}`,
-    );
+    throw refuse(`it is truncated: expected at least 8 bytes, found ${sizeBytes}`);
   }
   const headerBytes = Number(new DataView((await file.read(0, 8)).buffer).getBigUint64(0, true));
   if (headerBytes > MAX_HEADER_BYTES) {
@@ -219,106 +209,139 @@ async function readHeader(
   }
   const start = 8 + headerBytes;
   if (start > sizeBytes) {
-    throw new InputRangeError(
-      `Cannot read safetensors file "${path}" as it is truncated in its header: ` +
-        `expected at least ${start} bytes, found ${sizeBytes}`,
+    throw refuse(
+      `it is truncated in its header: expected at least ${start} bytes, found ${sizeBytes}`,
     );
   }
-  const header = parseHeader(path, await file.read(8, headerBytes));
-  let metadata: Record<string, string> = {};
-  const found: [string, SafetensorsEntry][] = [];
-  for (const [name, value] of Object.entries(header)) {
-    if (name === "__metadata__") metadata = checkMetadata(path, value);
-    else found.push([name, checkEntry(path, name, value, start)]);
+  const { __metadata__: metadata = {}, ...tensors } = parseHeader(
+    path,
+    await file.read(8, headerBytes),
+  );
+  if (!isRecord(metadata) || !Object.values(metadata).every((text) => typeof text === "string")) {
+    throw new InputTypeError(
+      `Cannot read safetensors file "${path}" as "__metadata__" must map texts to texts: ` +
+        `current value is ${shortJson(metadata)}`,
+    );
   }
-  // Empty tensors first where two start at the same byte, so that the walk below meets no gap.
-  found.sort(([, a], [, b]) => a.offset - b.offset || a.lengthBytes - b.lengthBytes);
+  const found = Object.entries(tensors)
+    .map(([name, value]) => [name, checkEntry(path, name, value, start)] as const)
+    // Empty tensors first where two start at the same byte, so that the walk below meets no gap.
+    .sort(([, a], [, b]) => a.offset - b.offset || a.lengthBytes - b.lengthBytes);
   let end = start;
   for (const [name, { offset, lengthBytes }] of found) {
     if (offset !== end) {
-      throw new InputRangeError(
-        `Cannot read safetensors file "${path}" as its tensors must follow each other without gap or ` +
-          `overlap: tensor "${name}" starts at byte ${offset - start} of the data, expected ${
-            end - start
-          }`,
+      throw refuse(
+        `its tensors must follow each other without gap or overlap: ` +
+          `tensor "${name}" starts at byte ${offset - start} of the data, expected ${end - start}`,
       );
     }
     end += lengthBytes;
   }
   if (end !== sizeBytes) {
     const state = end > sizeBytes ? "it is truncated" : "bytes follow its last tensor";
-    throw new InputRangeError(
-      `Cannot read safetensors file "${path}" as ${state}: ` +
-        `expected ${end} bytes, found ${sizeBytes}`,
-    );
+    throw refuse(`${state}: expected ${end} bytes, found ${sizeBytes}`);
   }
-  return { entries: new Map(found), metadata };
+  return { entries: new Map(found), metadata: metadata as Record<string, string> };
 }
 
 function parseHeader(path: string, bytes: Uint8Array): Record<string, unknown> {
   let header: unknown;
   try {
-    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    checkKeys(text);
+    header = JSON.parse(text);
   } catch (error) {
-    throw new InputTypeError(
-      `Cannot read "${path}" as its safetensors header is not JSON: ${error}`,
-    );
+    const reason = error instanceof InputRangeError ? error.message : `is not JSON: ${error}`;
+    throw new InputTypeError(`Cannot read "${path}" as its safetensors header ${reason}`);
   }
   if (!isRecord(header)) {
     throw new InputTypeError(
       `Cannot read "${path}" as its safetensors header must be an object: ` +
-        `current value is ${JSON.stringify(header)?.slice(0, 80)}`,
+        `current value is ${shortJson(header)}`,
     );
   }
   return header;
 }
 
-function checkMetadata(path: string, value: unknown): Record<string, string> {
-  if (!isRecord(value) || Object.values(value).some((text) => typeof text !== "string")) {
-    throw new InputTypeError(
-      `Cannot read safetensors file "${path}" as "__metadata__" must map texts to texts: ` +
-        `current value is ${JSON.stringify(value).slice(0, 80)}`,
-    );
+/**
+ * Checks what `JSON.parse` does not, before it makes any value: no object has a key twice, of which it would keep the last,
+ * and neither nesting nor the number of tensors is beyond all models.
+ *
+ * @throws InputRangeError with the end of a sentence about the header.
+ */
+function checkKeys(text: string): void {
+  /** Keys of the objects and lists that are open. */
+  const open: Set<string>[] = [];
+  for (let i = 0; i < text.length; i++) {
+    const char = text[i];
+    if (char === "{" || char === "[") {
+      if (open.push(new Set()) > MAX_NESTING) {
+        throw new InputRangeError(`is nested deeper than ${MAX_NESTING} levels`);
+      }
+    } else if (char === "}" || char === "]") open.pop();
+    else if (char === '"') {
+      const start = i++;
+      while (i < text.length && text[i] !== '"') i += text[i] === "\\" ? 2 : 1;
+      let next = i + 1;
+      while (" \t\n\r".includes(text[next] ?? "-")) next++;
+      if (text[next] !== ":") continue;
+      const key = JSON.parse(text.slice(start, i + 1)) as string; // two spellings are one key
+      const keys = open.at(-1);
+      if (keys?.has(key)) {
+        throw new InputRangeError(`has the key ${JSON.stringify(key.slice(0, 200))} twice`);
+      }
+      if (keys?.add(key) && keys.size > MAX_TENSORS) {
+        throw new InputRangeError(`has more than ${MAX_TENSORS} tensors`);
+      }
+    }
   }
-  return value as Record<string, string>;
 }
 
 function checkEntry(path: string, name: string, value: unknown, start: number): SafetensorsEntry {
   const refuse = (reason: string) =>
     new InputTypeError(`Cannot read tensor "${name}" of safetensors file "${path}" as ${reason}`);
-  if (!isRecord(value)) throw refuse(`its entry must be an object: current value is ${value}`);
+  if (!isRecord(value)) {
+    throw refuse(`its entry must be an object: current value is ${shortJson(value)}`);
+  }
   const { dtype, shape, data_offsets: offsets } = value;
-  if (typeof dtype !== "string" || !Object.hasOwn(FORMATS, dtype)) {
+  if (!isDtype(dtype)) {
     throw refuse(
-      `its dtype is not read here: current value is ${JSON.stringify(dtype)}, ` +
+      `its dtype is not read here: current value is ${shortJson(dtype)}, ` +
         `allowed are ${Object.keys(FORMATS).join(", ")}`,
     );
   }
   if (!isSizes(shape)) {
-    throw refuse(`its shape must be a list of sizes: current value is ${JSON.stringify(shape)}`);
+    throw refuse(`its shape must be a list of sizes: current value is ${shortJson(shape)}`);
   }
   if (!isSizes(offsets) || offsets.length !== 2 || offsets[0] > offsets[1]) {
-    throw refuse(
-      `its data_offsets must be [begin, end]: current value is ${JSON.stringify(offsets)}`,
-    );
+    throw refuse(`its data_offsets must be [begin, end]: current value is ${shortJson(offsets)}`);
   }
   const lengthBytes = offsets[1] - offsets[0];
-  const expected = elementCount(shape) * ELEMENT_BYTES[dtype as SafetensorsDtype];
+  const expected = elementCount(shape) * elementBytes[FORMATS[dtype]];
   if (lengthBytes !== expected) {
     throw new InputRangeError(
       `Cannot read tensor "${name}" of safetensors file "${path}" as its offsets and its shape ` +
         `disagree: ${dtype} of shape [${shape}] needs ${expected} bytes, found ${lengthBytes}`,
     );
   }
-  return { dtype: dtype as SafetensorsDtype, shape, offset: start + offsets[0], lengthBytes };
+  return { dtype, shape, offset: start + offsets[0], lengthBytes };
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+function isDtype(value: unknown): value is SafetensorsDtype {
+  return typeof value === "string" && Object.hasOwn(FORMATS, value);
+}
+
 function isSizes(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
+}
+
+/** A value for a message. */
+function shortJson(value: unknown): string {
+  return `${JSON.stringify(value)?.slice(0, 80)}`;
 }
 
 /** The first names of a list that may be hundreds long. */

@@ -4,7 +4,7 @@
  */
 import { elementCount, type HostTensor } from "../tensor.ts";
 import { ByteFile } from "./byte_file.ts";
-import { decodeFloats, decodeIntegers, type FloatFormat, type IntegerFormat } from "./elements.ts";
+import { decodeElements, elementBytes, type ElementFormat } from "./elements.ts";
 import {
   describe,
   PickleGlobal,
@@ -17,20 +17,57 @@ import type { IntegerTensor } from "./safetensors.ts";
 import { readZipDirectory, readZipEntry, type ZipEntry } from "./zip.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
 
-/** Element types of storages by torch's class; `bool` is stored as bytes 0 and 1. */
-const STORAGES = {
-  "torch.FloatStorage": { format: "float32", elementBytes: 4 },
-  "torch.DoubleStorage": { format: "float64", elementBytes: 8 },
-  "torch.HalfStorage": { format: "float16", elementBytes: 2 },
-  "torch.BFloat16Storage": { format: "bfloat16", elementBytes: 2 },
-  "torch.LongStorage": { format: "int64", elementBytes: 8 },
-  "torch.IntStorage": { format: "int32", elementBytes: 4 },
-  "torch.ByteStorage": { format: "uint8", elementBytes: 1 },
-  "torch.BoolStorage": { format: "uint8", elementBytes: 1 },
-} as const satisfies Record<string, { format: FloatFormat | IntegerFormat; elementBytes: number }>;
+/** Element format of a storage; complex numbers are not read. */
+export type StorageFormat = ElementFormat | keyof typeof unreadBytes;
 
-/** Element format of a storage. */
-export type StorageFormat = FloatFormat | IntegerFormat;
+/** Bytes of one element of the formats that a checkpoint may hold, but that are not read. */
+const unreadBytes = { complex64: 8, complex128: 16 } as const;
+
+/** Element types of storages by torch's class; `bool` is stored as bytes 0 and 1. */
+const STORAGES = new Map<string, StorageFormat>([
+  ["torch.FloatStorage", "float32"],
+  ["torch.DoubleStorage", "float64"],
+  ["torch.HalfStorage", "float16"],
+  ["torch.BFloat16Storage", "bfloat16"],
+  ["torch.LongStorage", "int64"],
+  ["torch.IntStorage", "int32"],
+  ["torch.ShortStorage", "int16"],
+  ["torch.CharStorage", "int8"],
+  ["torch.ByteStorage", "uint8"],
+  ["torch.BoolStorage", "uint8"],
+  ["torch.ComplexFloatStorage", "complex64"],
+  ["torch.ComplexDoubleStorage", "complex128"],
+]);
+
+/** Names of torch's element types, which stand in parts that nobody reads. */
+const ELEMENT_TYPES =
+  ("float16 float32 float64 bfloat16 half float double int8 int16 int32 int64 uint8 short int long " +
+    "bool complex64 complex128").split(" ").map((type) => new PickleGlobal(`torch.${type}`));
+
+/** Names of numpy, whose scalars and arrays stand in the records of a training; since version 2 in another module. */
+const NUMPY = [
+  "numpy.dtype",
+  "numpy.ndarray",
+  ...["numpy.core", "numpy._core"].flatMap((core) => [
+    `${core}.multiarray.scalar`,
+    `${core}.multiarray._reconstruct`,
+    `${core}.numeric._frombuffer`,
+  ]),
+].map((name) => PickleGlobal.passedOver(name));
+
+/** What torch.save writes beside plain data. */
+const TORCH = [
+  new PickleGlobal("torch._utils._rebuild_tensor_v2", rebuildTensor),
+  new PickleGlobal("torch._utils._rebuild_parameter", ([tensor]) => asTensor(tensor)),
+  new PickleGlobal("torch._utils._rebuild_parameter_with_state", ([tensor]) => asTensor(tensor)),
+  new PickleGlobal("torch._tensor._rebuild_from_type_v2", rebuildFromType),
+  new PickleGlobal("torch.nn.parameter.Parameter"),
+  new PickleGlobal("torch.Tensor"),
+  new PickleGlobal("torch.Size", ([sizes]) => asTuple(sizes)),
+  PickleGlobal.passedOver("torch.device"),
+  ...ELEMENT_TYPES,
+  ...[...STORAGES.keys()].map((name) => new PickleGlobal(name)),
+];
 
 /** The structure of the largest model is some hundred kilobytes; this leaves room and bounds the work. */
 const MAX_PICKLE_BYTES = 2 ** 26;
@@ -46,8 +83,6 @@ export class TorchStorage extends PickleOpaque {
     readonly entry: ZipEntry,
     /** Element format. */
     readonly format: StorageFormat,
-    /** Bytes of one element. */
-    readonly elementBytes: number,
     /** Number of elements. */
     readonly elements: number,
   ) {
@@ -100,37 +135,34 @@ export class TorchFile implements Disposable {
     return this.#file.sizeBytes;
   }
 
-  /** Reads a tensor, row-major and contiguous: float32 for the floating-point types, int32 for the others. */
+  /**
+   * Reads a tensor, row-major and contiguous: float32 for the floating-point types, int32 for the others.
+   *
+   * @throws RangeError where it repeats elements of its storage: it could be far larger than the file.
+   */
   async read(tensor: TorchTensor): Promise<HostTensor | IntegerTensor> {
     const { storage, offset, shape, stride } = tensor;
-    const { format, elementBytes, entry } = storage;
-    const bytes = await readZipEntry(this.#file, entry, {
-      offset: offset * elementBytes,
-      lengthBytes: spanElements(shape, stride) * elementBytes,
-    });
-    switch (format) {
-      case "float32":
-      case "float64":
-      case "float16":
-      case "bfloat16": {
-        const span = decodeFloats(bytes, format);
-        if (isContiguous(shape, stride)) return { shape, data: span };
-        const data = new Float32Array(elementCount(shape));
-        gather(span, data, shape, stride);
-        return { shape, data };
-      }
-      case "int64":
-      case "int32":
-      case "uint8": {
-        const span = decodeIntegers(bytes, format, `entry "${entry.name}" of "${this.path}"`);
-        if (isContiguous(shape, stride)) return { shape, data: span };
-        const data = new Int32Array(elementCount(shape));
-        gather(span, data, shape, stride);
-        return { shape, data };
-      }
-      default:
-        return format satisfies never;
+    const { format, entry, elements } = storage;
+    const what = `entry "${entry.name}" of "${this.path}"`;
+    if (format in unreadBytes) {
+      throw new InputTypeError(
+        `Cannot read ${what} as its numbers are ${format}: allowed are real ones`,
+      );
     }
+    if (elementCount(shape) > elements) {
+      throw new InputRangeError(
+        `Cannot read ${what} as a tensor of shape [${shape}] repeats elements of its ${elements}: ` +
+          `save a copy of it, as torch's contiguous() makes one`,
+      );
+    }
+    const size = bytesOf(format);
+    const bytes = await readZipEntry(this.#file, entry, {
+      offset: offset * size,
+      lengthBytes: spanElements(shape, stride) * size,
+    });
+    const span = decodeElements(bytes, format as ElementFormat, what);
+    const data = isContiguous(shape, stride) ? span : gather(span, shape, stride);
+    return { shape, data } as HostTensor | IntegerTensor;
   }
 
   /** Closes the file. */
@@ -161,10 +193,7 @@ export async function openTorchFile(path: string): Promise<TorchFile> {
     }
     const content = unpickle(await readZipEntry(file, pickle), {
       source: `"${path}"`,
-      globals: [
-        new PickleGlobal("torch._utils._rebuild_tensor_v2", rebuildTensor),
-        ...Object.keys(STORAGES).map((name) => new PickleGlobal(name)),
-      ],
+      globals: [...TORCH, ...NUMPY],
       persistent: (id) => findStorage(id, (key) => entries.get(`${root}/data/${key}`)),
     });
     return new TorchFile(file, content);
@@ -224,26 +253,24 @@ function findStorage(
   find: (key: string) => ZipEntry | undefined,
 ): TorchStorage {
   const [kind, storageClass, key, , elements] = id instanceof PickleTuple ? id.items : [];
-  if (
-    kind !== "storage" || !(storageClass instanceof PickleGlobal) || typeof key !== "string" ||
-    !Object.hasOwn(STORAGES, storageClass.name) || !isSize(elements)
-  ) {
+  const format = storageClass instanceof PickleGlobal ? STORAGES.get(storageClass.name) : undefined;
+  if (kind !== "storage" || !format || typeof key !== "string" || !isSize(elements)) {
     throw new TypeError(
       `a storage must be (storage, class, key, device, elements): it is ${
-        id instanceof PickleTuple ? id.items.map(describe).join(", ") : describe(id)
+        id instanceof PickleTuple ? id.items.slice(0, 5).map(describe).join(", ") : describe(id)
       }`,
     );
   }
-  const { format, elementBytes } = STORAGES[storageClass.name as keyof typeof STORAGES];
   const entry = find(key);
   if (!entry) throw new RangeError(`storage "${key}" is not in the archive`);
-  if (entry.lengthBytes !== elements * elementBytes) {
+  const expected = elements * bytesOf(format);
+  if (entry.lengthBytes !== expected) {
     throw new RangeError(
-      `the sizes of storage "${key}" disagree: expected ${elements * elementBytes} bytes for ` +
+      `the sizes of storage "${key}" disagree: expected ${expected} bytes for ` +
         `${elements} elements of ${format}, found ${entry.lengthBytes}`,
     );
   }
-  return new TorchStorage(entry, format, elementBytes, elements);
+  return new TorchStorage(entry, format, elements);
 }
 
 /** `_rebuild_tensor_v2(storage, offset, shape, stride, requires_grad, hooks[, metadata])`. */
@@ -254,24 +281,43 @@ function rebuildTensor(args: readonly PickleValue[]): TorchTensor {
   }
   if (
     !isSize(offset) || !(shape instanceof PickleTuple) || !(stride instanceof PickleTuple) ||
-    !shape.items.every(isSize) || !stride.items.every(isSize) ||
-    shape.items.length !== stride.items.length || shape.items.length > MAX_DIMENSIONS
+    shape.items.length !== stride.items.length || shape.items.length > MAX_DIMENSIONS ||
+    !shape.items.every(isSize) || !stride.items.every(isSize)
   ) {
     throw new TypeError(
       `offset, shape and stride of a tensor must be whole numbers, as many strides as sizes`,
     );
   }
   const sizes = shape.items as number[], steps = stride.items as number[];
-  // A view that repeats elements (stride 0) could be far larger than the file; weights are none.
-  if (
-    elementCount(sizes) > storage.elements || offset + spanElements(sizes, steps) > storage.elements
-  ) {
+  if (offset + spanElements(sizes, steps) > storage.elements) {
     throw new RangeError(
       `a tensor of shape [${sizes}], stride [${steps}] and offset ${offset} does not fit its ` +
         `storage of ${storage.elements} elements`,
     );
   }
   return new TorchTensor(storage, offset, sizes, steps);
+}
+
+/** `_rebuild_from_type_v2(rebuild, class, arguments, attributes)`: a tensor of another class, or with attributes. */
+function rebuildFromType([rebuild, , args]: readonly PickleValue[]): TorchTensor {
+  const isKnown = rebuild instanceof PickleGlobal && rebuild.call !== undefined &&
+    rebuild.call !== rebuildFromType;
+  if (!isKnown) throw new TypeError(`a tensor must not be rebuilt by ${describe(rebuild)}`);
+  return asTensor(rebuild.call!(asTuple(args).items));
+}
+
+function asTensor(value: PickleValue | undefined): TorchTensor {
+  if (value instanceof TorchTensor) return value;
+  throw new TypeError(`a parameter must be made of a tensor: it is made of ${describe(value)}`);
+}
+
+function asTuple(value: PickleValue | undefined): PickleTuple {
+  if (value instanceof PickleTuple) return value;
+  throw new TypeError(`sizes must be a tuple: they are ${describe(value)}`);
+}
+
+function bytesOf(format: StorageFormat): number {
+  return { ...elementBytes, ...unreadBytes }[format];
 }
 
 function isSize(value: PickleValue | undefined): value is number {
@@ -294,13 +340,13 @@ function isContiguous(shape: readonly number[], stride: readonly number[]): bool
   return true;
 }
 
-/** Copies a strided view into a row-major buffer. */
+/** Copies a strided view into a new row-major buffer. */
 function gather<Data extends Float32Array | Int32Array>(
   source: Data,
-  target: Data,
   shape: readonly number[],
   stride: readonly number[],
-): void {
+): Data {
+  const target = new (source.constructor as new (length: number) => Data)(elementCount(shape));
   const index = new Array(shape.length).fill(0);
   let from = 0;
   for (let to = 0; to < target.length; to++) {
@@ -312,4 +358,5 @@ function gather<Data extends Float32Array | Int32Array>(
       index[axis] = 0;
     }
   }
+  return target;
 }

@@ -14,8 +14,8 @@ export interface ZipEntry {
   readonly headerOffset: number;
   /** Length of its bytes. */
   readonly lengthBytes: number;
-  /** CRC-32 of its bytes. */
-  readonly crc: number;
+  /** CRC-32 of its bytes; absent where the archive has no checksums. */
+  readonly crc?: number;
 }
 
 const LOCAL_HEADER = 0x04034b50, LOCAL_HEADER_BYTES = 30;
@@ -45,7 +45,7 @@ export async function readZipDirectory(file: ByteFile): Promise<Map<string, ZipE
   const bytes = await file.read(offset, lengthBytes);
   const view = new DataView(bytes.buffer);
   const entries = new Map<string, ZipEntry>();
-  let at = 0;
+  let at = 0, hasChecksums = false;
   for (let i = 0; i < count; i++) {
     if (at + DIRECTORY_ENTRY_BYTES > lengthBytes || view.getUint32(at, true) !== DIRECTORY_ENTRY) {
       throw refuse(file, `its directory is damaged: expected ${count} entries, found ${i}`);
@@ -83,16 +83,19 @@ export async function readZipDirectory(file: ByteFile): Promise<Map<string, ZipE
     }
     if (entries.has(name)) throw refuse(file, `entry "${name}" occurs twice`);
     const crc = view.getUint32(at + 16, true);
+    hasChecksums ||= crc !== 0;
     entries.set(name, { name, headerOffset, lengthBytes: fullBytes, crc });
     at = next;
   }
   if (at !== lengthBytes) {
     throw refuse(file, `its directory is damaged: expected ${at} bytes, found ${lengthBytes}`);
   }
-  return entries;
+  // torch leaves all of them 0 after torch.serialization.set_crc32_options(False).
+  if (hasChecksums) return entries;
+  return new Map([...entries].map(([name, { crc: _, ...entry }]) => [name, entry]));
 }
 
-/** Reads a range of an entry; a whole entry is checked against its CRC-32. */
+/** Reads a range of an entry; a whole entry is checked against its CRC-32, where the archive has checksums. */
 export async function readZipEntry(
   file: ByteFile,
   entry: ZipEntry,
@@ -113,7 +116,10 @@ export async function readZipEntry(
     );
   }
   const bytes = await file.read(start + range.offset, range.lengthBytes);
-  if (range.lengthBytes === entry.lengthBytes && crc32(bytes) !== entry.crc) {
+  if (
+    entry.crc !== undefined && range.lengthBytes === entry.lengthBytes &&
+    crc32(bytes) !== entry.crc
+  ) {
     throw refuse(
       file,
       `the bytes of entry "${entry.name}" are damaged: expected CRC-32 ${hex(entry.crc)}, ` +

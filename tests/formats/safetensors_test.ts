@@ -204,6 +204,92 @@ const malformed: { name: string; bytes: Uint8Array; message: RegExp }[] = [
     ),
     message: /tensor "y" starts at byte 4 of the data, expected 8/,
   },
+  ...[
+    {
+      name: "a tensor twice",
+      header: `{"x":${entry("[2]", "[0,8]")},"x":${entry("[2]", "[0,8]")}}`,
+    },
+    {
+      name: "a tensor twice, spelled in two ways and of another type",
+      header: `{"x":${entry("[4]", "[0,8]", "F16")} , "\\u0078" : ${entry("[2]", "[0,8]")}}`,
+    },
+    {
+      name: "a field of an entry twice",
+      header: `{"y":{"x":0,"dtype":"F32","x":1,"shape":[2],"data_offsets":[0,8]}}`,
+    },
+    {
+      name: "metadata twice",
+      header: `{"__metadata__":{"x":"1","z":"\\"x\\":{","x":"2"},"y":${entry("[2]", "[0,8]")}}`,
+    },
+  ].map(({ name, header }) => ({
+    name,
+    bytes: safetensorsBytes(header, new Uint8Array(8)),
+    message: /its safetensors header has the key "x" twice$/,
+  })),
+  {
+    name: "a header nested 200,000 deep",
+    bytes: safetensorsBytes(
+      `{"a":${"[".repeat(200_000)}${"]".repeat(200_000)}}`,
+      new Uint8Array(0),
+    ),
+    message: /safetensors header is nested deeper than 16 levels/,
+  },
+  {
+    name: "an unfinished text",
+    bytes: safetensorsBytes(`{"a\\`, new Uint8Array(0)),
+    message: /its safetensors header is not JSON/,
+  },
+  {
+    name: "a header of too many tensors",
+    bytes: safetensorsBytes(
+      `{${Array.from({ length: 300_000 }, (_, i) => `"${i}":0`)}}`,
+      new Uint8Array(0),
+    ),
+    message: /safetensors header has more than 262144 tensors/,
+  },
+  ...["NaN", "1e999", "1.5", `"2"`, "null", "-0.5", "[2]"].map((size) => ({
+    name: `a size that is ${size}`,
+    bytes: safetensorsBytes(`{"x":${entry(`[${size}]`, "[0,8]")}}`, new Uint8Array(8)),
+    message: /header is not JSON|tensor "x" .* as its shape must be a list of sizes/,
+  })),
+  ...["[0]", "[0,8,8]", "8", `"0,8"`, "[-4,4]", "null"].map((offsets) => ({
+    name: `offsets that are ${offsets}`,
+    bytes: safetensorsBytes(`{"x":${entry("[2]", offsets)}}`, new Uint8Array(8)),
+    message: /tensor "x" .* as its data_offsets must be \[begin, end\]: current value is /,
+  })),
+  {
+    name: "an entry that is a list",
+    bytes: safetensorsBytes(`{"x":[${entry("[2]", "[0,8]")}]}`, new Uint8Array(8)),
+    message: /tensor "x" .* as its entry must be an object: current value is \[/,
+  },
+  {
+    name: "a tensor named __proto__ of no bytes",
+    bytes: safetensorsBytes(`{"__proto__":${entry("[2]", "[0,0]")}}`, new Uint8Array(0)),
+    message: /tensor "__proto__" .* needs 8 bytes, found 0/,
+  },
+  {
+    name: "text that is not UTF-8",
+    bytes: Uint8Array.of(
+      9,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0x7b,
+      0x22,
+      0xff,
+      0xfe,
+      0x22,
+      0x3a,
+      0x31,
+      0x7d,
+      0x20,
+    ),
+    message: /its safetensors header is not JSON/,
+  },
   {
     name: "metadata that is not text",
     bytes: safetensorsBytes(`{"__metadata__":{"a":1}}`, new Uint8Array(0)),

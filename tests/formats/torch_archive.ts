@@ -109,7 +109,7 @@ export type ValueToWrite =
 
 /** Pickle protocol 2, as `torch.save` writes it, without memoisation. */
 export function pickleBytes(value: ValueToWrite): Uint8Array<ArrayBuffer> {
-  return new Uint8Array([0x80, 2, ...instructions(value), 0x2e]);
+  return new Uint8Array([0x80, 2, ...pickleInstructions(value), 0x2e]);
 }
 
 /** The instruction for a name of a module. */
@@ -123,7 +123,8 @@ export function textInstruction(text: string): number[] {
   return [0x58, ...u32(bytes.length), ...bytes];
 }
 
-function instructions(value: ValueToWrite): number[] {
+/** The instructions that push a value. */
+export function pickleInstructions(value: ValueToWrite): number[] {
   if (value === null) return [0x4e];
   if (value instanceof RawPickle) return value.bytes;
   switch (typeof value) {
@@ -140,35 +141,35 @@ function instructions(value: ValueToWrite): number[] {
       if (value !== (value | 0)) return [0x8a, 8, ...u64(value)];
       return value >= 0 && value < 256 ? [0x4b, value] : [0x4a, ...u32(value)];
   }
-  if (Array.isArray(value)) return [0x5d, 0x28, ...value.flatMap(instructions), 0x65];
+  if (Array.isArray(value)) return [0x5d, 0x28, ...value.flatMap(pickleInstructions), 0x65];
   if (value instanceof Map) {
     const items = [...value].flatMap((
       [key, item],
-    ) => [...textInstruction(key), ...instructions(item)]);
+    ) => [...textInstruction(key), ...pickleInstructions(item)]);
     // torch gives its OrderedDict an attribute "_metadata".
     return [...globalInstruction("collections", "OrderedDict"), 0x29, 0x52, 0x28, ...items, 0x75]
       .concat([0x7d, ...textInstruction("_metadata"), 0x7d, 0x73, 0x62]);
   }
   if (value instanceof NamespaceToWrite) {
-    const state = instructions(Object.fromEntries(value.attributes));
+    const state = pickleInstructions(Object.fromEntries(value.attributes));
     return [...globalInstruction("argparse", "Namespace"), 0x29, 0x81, ...state, 0x62];
   }
   if (value instanceof TensorToWrite) {
     const { storage, shape, stride, offset } = value;
     const id = [0x28, ...textInstruction("storage")]
       .concat(globalInstruction("torch", storage.storageClass), textInstruction(storage.key))
-      .concat(textInstruction("cpu"), instructions(storage.elements), [0x74, 0x51]);
+      .concat(textInstruction("cpu"), pickleInstructions(storage.elements), [0x74, 0x51]);
     const hooks = [...globalInstruction("collections", "OrderedDict"), 0x29, 0x52];
     return [...globalInstruction("torch._utils", "_rebuild_tensor_v2"), 0x28, ...id]
-      .concat(instructions(offset), tuple(shape), tuple(stride), [0x89], hooks, [0x74, 0x52]);
+      .concat(pickleInstructions(offset), tuple(shape), tuple(stride), [0x89], hooks, [0x74, 0x52]);
   }
   const items = Object.entries(value)
-    .flatMap(([key, item]) => [...textInstruction(key), ...instructions(item)]);
+    .flatMap(([key, item]) => [...textInstruction(key), ...pickleInstructions(item)]);
   return [0x7d, 0x28, ...items, 0x75];
 }
 
 function tuple(values: number[]): number[] {
-  return [0x28, ...values.flatMap(instructions), 0x74];
+  return [0x28, ...values.flatMap(pickleInstructions), 0x74];
 }
 
 /** A storage of float32 numbers. */

@@ -1,4 +1,5 @@
 import { openTorchFile, TorchTensor } from "../../src/formats/torch_file.ts";
+import { describe, type PickleTuple, type PickleValue } from "../../src/formats/pickle.ts";
 import { readSafetensors } from "../../src/formats/safetensors.ts";
 import { assert, fixturePath, sharedTest, test } from "../testing.ts";
 import { withFolder } from "../temporary_folder.ts";
@@ -6,8 +7,10 @@ import {
   floatStorage,
   globalInstruction,
   pickleBytes,
+  pickleInstructions,
   RawPickle,
   TensorToWrite,
+  textInstruction,
   torchBytes,
   type ValueToWrite,
   zipBytes,
@@ -82,6 +85,8 @@ test("TorchFile.read() converts every element type", () =>
       { storageClass: "IntStorage", data: Int32Array.of(-5, 6) },
       { storageClass: "ByteStorage", data: Uint8Array.of(255, 0) },
       { storageClass: "BoolStorage", data: Uint8Array.of(1, 0) },
+      { storageClass: "CharStorage", data: Int8Array.of(-128, 3) },
+      { storageClass: "ShortStorage", data: Int16Array.of(-300, 3) },
     ].map((storage, i) => ({ ...storage, key: `${i}`, elements: 2 }));
     // Reversed by stride where that is possible, so that gathering integers is seen too.
     const content = Object.fromEntries(
@@ -96,6 +101,8 @@ test("TorchFile.read() converts every element type", () =>
       [-5, 6],
       [255, 0],
       [1, 0],
+      [-128, 3],
+      [-300, 3],
     ]);
   }));
 
@@ -108,6 +115,89 @@ test("TorchFile.read() reads archives with the 64-bit extension and aligned data
       byteOrder: "little",
     });
     assert.deepEqual((await readTensors(folder, bytes)).x.data, [1, 2, 3]);
+  }));
+
+test("openTorchFile() passes over what stands beside the tensors, and reads parameters as tensors", () =>
+  withFolder(async (folder) => {
+    const complex = {
+      storageClass: "ComplexDoubleStorage",
+      key: "1",
+      data: new Float64Array(2),
+      elements: 1,
+    };
+    const view = new TensorToWrite(storage, [3]);
+    const rebuilt = new RawPickle(pickleInstructions(view));
+    const call = (module: string, name: string, ...args: number[]) =>
+      new RawPickle([...globalInstruction(module, name), 0x28, ...args, 0x74, 0x52]);
+    const floatType = globalInstruction("torch", "float32");
+    // numpy.dtype("f8", False, True), then its state; an array is made empty, then filled.
+    const type = [
+      ...call("numpy", "dtype", ...textInstruction("f8"), 0x89, 0x88).bytes,
+      ...[0x28, 0x4b, 3, ...textInstruction("<"), 0x4e, 0x74, 0x62],
+    ];
+    const array = (core: string) =>
+      new RawPickle([
+        ...call(
+          `${core}.multiarray`,
+          "_reconstruct",
+          ...globalInstruction("numpy", "ndarray"),
+          ...[0x4b, 0, 0x85, 0x43, 1, 0x62],
+        ).bytes,
+        ...[0x28, 0x4b, 1, 0x4b, 3, 0x85, ...type, 0x89, 0x43, 3, 1, 2, 3, 0x74, 0x62],
+      ]);
+    const content = {
+      beside: {
+        expanded: new TensorToWrite(storage, [1000, 3], [0, 1]),
+        complex: new TensorToWrite(complex, [1]),
+        size: call("torch", "Size", 0x4b, 2, 0x4b, 3, 0x86),
+        device: call("torch", "device", ...textInstruction("cuda"), 0x4b, 0),
+        type: new RawPickle(floatType),
+        scalar: call("numpy.core.multiarray", "scalar", ...type, 0x43, 8, 0, 0, 0, 0, 0, 0, 0, 0),
+        array: array("numpy.core"),
+        laterArray: array("numpy._core"),
+      },
+      parameter: call("torch._utils", "_rebuild_parameter", ...rebuilt.bytes, 0x88, 0x4e),
+      parameterWithState: call(
+        "torch._utils",
+        "_rebuild_parameter_with_state",
+        ...[...rebuilt.bytes, 0x88, 0x4e, 0x7d],
+      ),
+      ofType: call(
+        "torch._tensor",
+        "_rebuild_from_type_v2",
+        ...globalInstruction("torch._utils", "_rebuild_parameter"),
+        ...globalInstruction("torch.nn.parameter", "Parameter"),
+        ...[0x28, ...rebuilt.bytes, 0x88, 0x4e, 0x74, 0x7d],
+      ),
+    };
+    await Deno.writeFile(`${folder}/some.pt`, torchBytes(content, [storage, complex]));
+    using file = await openTorchFile(`${folder}/some.pt`);
+    const { beside, ...tensors } = Object.fromEntries(file.content as Map<string, PickleValue>);
+    assert.deepEqual((beside as Map<string, PickleTuple>).get("size")!.items, [2, 3]);
+    assert.equal(
+      describe((beside as Map<string, PickleValue>).get("laterArray")).slice(0, 7),
+      "a value",
+    );
+    assert.equal(Object.keys(tensors).length, 3);
+    for (const tensor of Object.values(tensors)) {
+      assert.deepEqual((await file.read(tensor as TorchTensor)).data, Float32Array.of(1, 2, 3));
+    }
+  }));
+
+test("TorchFile.read() reads an archive without checksums, but none of which one checksum is missing", () =>
+  withFolder(async (folder) => {
+    const entries = (crcOf: (i: number) => { crc?: number }) =>
+      zipBytes([
+        { name: "saved/data.pkl", data: pickleBytes({ x: new TensorToWrite(storage, [3]) }) },
+        { name: "saved/data/0", data: new Uint8Array(storage.data.buffer) },
+        { name: "saved/empty", data: new Uint8Array(0) },
+      ].map((entry, i) => ({ ...entry, ...crcOf(i) })));
+    const without = entries(() => ({ crc: 0 }));
+    assert.deepEqual((await readTensors(folder, without)).x.data, [1, 2, 3]);
+    await assert.rejects(
+      readTensors(folder, entries((i) => i === 1 ? { crc: 0 } : {})),
+      /bytes of entry "saved\/data\/0" are damaged: expected CRC-32 00000000/,
+    );
   }));
 
 const storage = floatStorage("0", Float32Array.of(1, 2, 3));
@@ -127,7 +217,40 @@ const refused: { name: string; bytes: Uint8Array; message: RegExp }[] = [
   {
     name: "a small storage repeated to a huge tensor",
     bytes: tensor([2 ** 30, 2 ** 30], [0, 0]),
-    message: /shape \[1073741824,1073741824\], .* does not fit/,
+    message: /shape \[1073741824,1073741824\] repeats elements of its 3: save a copy/,
+  },
+  {
+    name: "complex numbers",
+    bytes: torchBytes({
+      x: new TensorToWrite({
+        storageClass: "ComplexFloatStorage",
+        key: "0",
+        data: new Float32Array(2),
+        elements: 1,
+      }, [1]),
+    }, [{ storageClass: "", key: "0", data: new Float32Array(2), elements: 1 }]),
+    message: /entry "saved\/data\/0" of .* as its numbers are complex64: allowed are real ones/,
+  },
+  {
+    name: "a parameter that is no tensor",
+    bytes: withContent({
+      x: new RawPickle([
+        ...globalInstruction("torch._utils", "_rebuild_parameter"),
+        ...[0x4e, 0x89, 0x4e, 0x87, 0x52],
+      ]),
+    }),
+    message: /a parameter must be made of a tensor: it is made of None/,
+  },
+  {
+    name: "a tensor rebuilt by a function that rebuilds by a function",
+    bytes: withContent({
+      x: new RawPickle([
+        ...globalInstruction("torch._tensor", "_rebuild_from_type_v2"),
+        ...globalInstruction("torch._tensor", "_rebuild_from_type_v2"),
+        ...[0x4e, 0x29, 0x87, 0x52],
+      ]),
+    }),
+    message: /must not be rebuilt by torch\._tensor\._rebuild_from_type_v2/,
   },
   { name: "a negative stride", bytes: tensor([2], [-1], 2), message: /must be whole numbers/ },
   { name: "a negative size", bytes: tensor([-2], [1]), message: /must be whole numbers/ },
@@ -153,7 +276,7 @@ const refused: { name: string; bytes: Uint8Array; message: RegExp }[] = [
       { x: new TensorToWrite({ ...storage, storageClass: "QInt8Storage" }, [3]) },
       [],
     ),
-    message: /global "torch\.QInt8Storage" is not allowed: allowed are collections\.OrderedDict/,
+    message: /global "torch\.QInt8Storage" is not allowed: allowed are tensors and plain data/,
   },
   {
     name: "a persistent id of another form",
