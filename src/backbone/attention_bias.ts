@@ -6,9 +6,10 @@ import { neg } from "../graph/ops/neg.ts";
 import { reshape } from "../graph/ops/reshape.ts";
 import { slice } from "../graph/ops/slice.ts";
 import { sub } from "../graph/ops/sub.ts";
+import type { Positions } from "./architecture.ts";
 
 /** Score of a pair that must not be attended: softmax turns it into 0, and it is finite so that gradients stay so. */
-const hidden = -1e30;
+export const hidden = -1e30;
 
 /** ALiBi slopes m_h of `heads` heads (specification section 3), for any number of heads. */
 export function alibiSlopes(heads: number): number[] {
@@ -16,16 +17,6 @@ export function alibiSlopes(heads: number): number[] {
   const powers = Array.from({ length: p }, (_, h) => 2 ** (-8 * (h + 1) / p));
   const between = Array.from({ length: heads - p }, (_, i) => 2 ** (-8 * (2 * i + 1) / (2 * p)));
   return [...powers, ...between];
-}
-
-/** The biases of causal attention with ALiBi, shared by all layers of a graph. */
-export interface AttentionBias {
-  /** Bias of a block of scores; hides later keys and, if the batch is padded, pad keys. */
-  block(block: AttentionBlock): Value;
-  /** The same, but pad keys stay visible in rows where `visible` [B, 1, 1, 1] is 1: the official joint attention does not hide them. */
-  blockWithPadsVisible(block: AttentionBlock, visible: Value): Value;
-  /** Bias of keys that lie a distance of so many tokens before each query of a block [b1-b0 or 1, H, t1-t0 or 1, 1]. */
-  atDistance(block: AttentionBlock, tokens: number): Value;
 }
 
 /** Inputs of a padded graph; {@linkcode paddedInputs} computes them. */
@@ -38,7 +29,7 @@ const positionsInput = "positions", keyBiasInput = "keyBias";
 export function attentionBias(
   graph: Graph,
   options: { heads: number; contextTokens: number; rows: number; padded: boolean },
-): AttentionBias {
+): Positions {
   const { heads: H, contextTokens: T, rows: B } = options;
   const slopes = graph.constant(Float32Array.from(alibiSlopes(H)), [1, H, 1, 1]);
   const positions = options.padded
@@ -96,18 +87,26 @@ export function attentionBias(
   };
 }
 
-/** Inputs of a graph that reads cached keys, beside `keyBias`; {@linkcode cachedInputs} computes them. */
-const distancesInput = "distances";
+/** Inputs of a graph that reads cached keys; {@linkcode cachedInputs} computes them. */
+export const cachedInputNames = {
+  /** Positions of the keys less the query's, float32 [B, C+1]. */
+  distances: "distances",
+  /** 0 or `hidden` for each key, float32 [B, C+1]. */
+  keyBias: "keyBias",
+  /** Position of the query, int32 [B]. */
+  position: "position",
+} as const;
 
 /** The biases of one query a row to C cached keys and, last, its own: bias m_h * distance, as an input of the graph. */
 export function cachedAttentionBias(
   graph: Graph,
   options: { heads: number; cachedTokens: number; rows: number },
-): AttentionBias {
+): Positions {
   const { heads: H, cachedTokens: C, rows: B } = options;
   const slopes = graph.constant(Float32Array.from(alibiSlopes(H)), [1, H, 1, 1]);
   const input = (name: string) => reshape(graph.input(name, [B, C + 1]), [B, 1, 1, C + 1]);
-  const withoutPadding = mul(slopes, input(distancesInput)), keyBias = input(keyBiasInput);
+  const withoutPadding = mul(slopes, input(cachedInputNames.distances));
+  const keyBias = input(cachedInputNames.keyBias);
   const block = add(withoutPadding, keyBias);
   return {
     block: () => block,
@@ -119,14 +118,19 @@ export function cachedAttentionBias(
 
 /**
  * Values for the inputs of a graph that reads cached keys [1, C+1]: the position of each key less the query's, and 0 or `hidden`
- * for each. Places of the cache that hold no key lie too far away to be seen.
+ * for each; and the query's position [1]. Places of the cache that hold no key lie too far away to be seen.
  *
  * @param tokens All tokens of the segment; the last is the query's, the others' keys are cached.
+ * @param options `pad`: id of tokens that are padding wherever they stand, if there is one.
  */
 export function cachedInputs(
   tokens: Int32Array,
-  options: { cachedTokens: number; pad: number },
-): { distances: Float32Array<ArrayBuffer>; keyBias: Float32Array<ArrayBuffer> } {
+  options: { cachedTokens: number; pad?: number | undefined },
+): {
+  distances: Float32Array<ArrayBuffer>;
+  keyBias: Float32Array<ArrayBuffer>;
+  position: Int32Array<ArrayBuffer>;
+} {
   const { cachedTokens: C, pad } = options;
   const last = tokens.length - 1;
   const padded = paddedInputs(tokens, { rows: 1, contextTokens: tokens.length, pad });
@@ -136,13 +140,13 @@ export function cachedInputs(
     distances[key] = padded.positions[t] - padded.positions[last];
     keyBias[key] = padded.keyBias[t];
   }
-  return { distances, keyBias };
+  return { distances, keyBias, position: Int32Array.of(padded.positions[last]) };
 }
 
 /** Values for the inputs of a padded graph [B, T]: positions, and 0 or `hidden` for each key. */
 export function paddedInputs(
   tokens: Int32Array,
-  options: { rows: number; contextTokens: number; pad: number },
+  options: { rows: number; contextTokens: number; pad?: number | undefined },
 ): { positions: Float32Array<ArrayBuffer>; keyBias: Float32Array<ArrayBuffer> } {
   const { rows, contextTokens: T, pad } = options;
   const positions = new Float32Array(rows * T), keyBias = new Float32Array(rows * T);

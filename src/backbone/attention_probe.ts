@@ -1,6 +1,7 @@
 /**
  * Looking into a backbone's attention: how much a token attends to another, by block and head.
  */
+import type { AttentionBlock } from "../graph/attention_block.ts";
 import { Graph, type Value } from "../graph/graph.ts";
 import { attentionProbabilities, joinBlocks } from "../graph/ops/attention.ts";
 import { mul } from "../graph/ops/mul.ts";
@@ -8,8 +9,13 @@ import { reduceSum } from "../graph/ops/reduce_sum.ts";
 import { slice } from "../graph/ops/slice.ts";
 import { compile } from "../runtime/compile.ts";
 import type { Device, Session, Tensors } from "../runtime/device.ts";
-import { attentionBias } from "./attention_bias.ts";
-import { backboneForward, backbonePrefix, backboneWeights } from "./backbone_graph.ts";
+import { repeatHeads } from "../graph/ops/repeat_heads.ts";
+import {
+  backboneForward,
+  backbonePositions,
+  backbonePrefix,
+  backboneWeights,
+} from "./backbone_graph.ts";
 import { InputRangeError } from "../errors.ts";
 import type { BackboneCheckpoint } from "./shape.ts";
 
@@ -55,17 +61,13 @@ export class AttentionProbe {
     const graph = new Graph();
     const tokens = graph.input("tokens", [B, T], "int32");
     const selected = graph.input("selected", [B, 1, T, T]);
-    const bias = attentionBias(graph, {
-      heads: shape.heads,
-      contextTokens: T,
-      rows: B,
-      padded: false,
-    });
-    const { heads } = backboneForward(tokens, backboneWeights(graph, shape), shape, {
-      ...{ rows: B, contextTokens: T, bias, blockBytes },
-    });
-    heads.forEach(({ q, k }, i) => {
-      const parts = attentionProbabilities(q, k, { bias: bias.block, blockBytes });
+    const sizes = { rows: B, contextTokens: T };
+    const positions = backbonePositions(graph, shape, { ...sizes, padded: false });
+    const options = { ...sizes, positions, blockBytes };
+    const { heads } = backboneForward(tokens, backboneWeights(graph, shape), shape, options);
+    heads.forEach(({ q, k, windowTokens }, i) => {
+      const bias = (block: AttentionBlock) => positions.block(block, windowTokens);
+      const parts = attentionProbabilities(q, repeatHeads(k, q.shape[1]), { bias, blockBytes });
       const attended = parts.map(({ block: { b0, b1, t0, t1 }, probabilities }) => {
         const part = [[b0, b1], [0, 1], [t0, t1], [0, t1]].reduce(
           (x: Value, [start, end], axis) => slice(x, { axis, start, end }),

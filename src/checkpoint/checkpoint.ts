@@ -1,9 +1,5 @@
 /** One door to weights: recognises a checkpoint by what it contains, never by its name, and reads it. */
-import {
-  type BackboneCheckpoint,
-  type BackboneShape,
-  backboneTensorShapes,
-} from "../backbone/shape.ts";
+import { type BackboneCheckpoint, type BackboneShape } from "../backbone/shape.ts";
 import {
   type SideNetCheckpoint,
   type SideNetShape,
@@ -23,6 +19,7 @@ import { type LongMemFolder, readBackboneFolder, readFolder, readLongMemFolder }
 import { openSafetensors, type SafetensorsFile } from "../formats/safetensors.ts";
 import { hashTensors } from "../formats/tensor_hash.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
+import { backboneTensorShapes } from "../backbone/architectures.ts";
 
 /** Formats that are read: torch's zip archive, one safetensors file, the project's folder. */
 export type CheckpointFormat = "torch" | "safetensors" | "folder";

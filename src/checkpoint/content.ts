@@ -1,4 +1,5 @@
 /** What checkpoints hold, whatever their format, and the checks that all formats share. */
+import { architectureOf } from "../backbone/architectures.ts";
 import type { BackboneShape } from "../backbone/shape.ts";
 import type { SideNetShape } from "../longmem/sidenet_shape.ts";
 import { firstNonFinite, type HostTensor, indicesOf, type TensorMap } from "../tensor.ts";
@@ -38,12 +39,8 @@ export interface TensorSource {
 
 /** Checks the sizes of a backbone that a file declares, as the code below relies on them. */
 export function checkBackboneShape(shape: BackboneShape, path: string): void {
-  if (shape.hiddenDim % shape.heads !== 0) {
-    throw new InputRangeError(
-      `Cannot read "${path}" as hiddenDim must be a multiple of heads: ` +
-        `current values are ${shape.hiddenDim} and ${shape.heads}`,
-    );
-  }
+  const problem = architectureOf(shape).problem(shape);
+  if (problem) throw new InputRangeError(`Cannot read "${path}" as ${problem}`);
 }
 
 /** Checks the wiring of a SideNet against its backbone: r*S = L and a memory block inside (specification section 1). */

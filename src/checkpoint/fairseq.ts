@@ -2,11 +2,7 @@
  * The official checkpoints (specification section 13): what fairseq's trainer saves for the backbone
  * ("newgpt") and for LongMem, read without Python.
  */
-import {
-  type BackboneCheckpoint,
-  type BackboneShape,
-  backboneTensorShapes,
-} from "../backbone/shape.ts";
+import { type BackboneCheckpoint, type BackboneShape } from "../backbone/shape.ts";
 import {
   type SideNetCheckpoint,
   type SideNetShape,
@@ -24,6 +20,7 @@ import {
 import { describe, PickleNamespace, type PickleValue } from "../formats/pickle.ts";
 import { openTorchFile, type TorchFile, TorchTensor } from "../formats/torch_file.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
+import { backboneTensorShapes } from "../backbone/architectures.ts";
 
 /** Prefix of the backbone's tensors in its own checkpoint. */
 const BACKBONE_PREFIX = "decoder.model.";

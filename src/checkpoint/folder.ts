@@ -8,11 +8,7 @@
  * A folder of kind "longmem" may leave the frozen backbone out and name it by its hash.
  */
 import * as z from "zod";
-import {
-  type BackboneCheckpoint,
-  type BackboneShape,
-  backboneTensorShapes,
-} from "../backbone/shape.ts";
+import { type BackboneCheckpoint, type BackboneShape } from "../backbone/shape.ts";
 import { type SideNetCheckpoint, sideNetTensorShapes } from "../longmem/sidenet_shape.ts";
 import type { TensorMap } from "../tensor.ts";
 import { ifThere, readRegularFile, writeAtomically } from "../files.ts";
@@ -27,6 +23,7 @@ import {
 import { openSafetensors, writeSafetensors } from "../formats/safetensors.ts";
 import { hashFile, hashTensors } from "../formats/tensor_hash.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
+import { backboneTensorShapes } from "../backbone/architectures.ts";
 
 const FORMAT = "longmem-lab", VERSION = 1;
 

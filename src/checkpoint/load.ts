@@ -1,11 +1,7 @@
 import { loadBackboneWeights, type LoadedSideNet, loadSideNetWeights } from "./checkpoint.ts";
 import { checkBackboneShape, checkSideNetShape, checkWeights } from "./content.ts";
 import { hashTensors } from "../formats/tensor_hash.ts";
-import {
-  type BackboneCheckpoint,
-  type BackboneShape,
-  backboneTensorShapes,
-} from "../backbone/shape.ts";
+import { type BackboneCheckpoint, type BackboneShape } from "../backbone/shape.ts";
 import { allowedWords } from "../did_you_mean.ts";
 import {
   checkMemoryConfig,
@@ -26,6 +22,7 @@ import {
 } from "../longmem/sidenet_shape.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
 import { LongMemModel } from "../longmem/longmem_model.ts";
+import { backboneTensorShapes } from "../backbone/architectures.ts";
 
 /** What {@linkcode loadLongMem} puts together. */
 export interface LoadLongMemOptions {

@@ -12,11 +12,7 @@
 import { loadBackboneWeights } from "../checkpoint/checkpoint.ts";
 import { checkBackboneShape, checkWeights } from "../checkpoint/content.ts";
 import { AttentionProbe } from "../backbone/attention_probe.ts";
-import {
-  type BackboneCheckpoint,
-  type BackboneShape,
-  backboneTensorShapes,
-} from "../backbone/shape.ts";
+import { type BackboneCheckpoint, type BackboneShape } from "../backbone/shape.ts";
 import type { SideNetInitialization } from "../longmem/initialization.ts";
 import { type Estimate, ratio } from "../statistics/estimates.ts";
 import { openDevice } from "../runtime/open_device.ts";
@@ -26,6 +22,7 @@ import { isFar, segmentStart } from "../text/chronicle/recall.ts";
 import { specialIds, specialTokens, vocabulary } from "../text/chronicle/vocabulary.ts";
 import { Random } from "../random.ts";
 import { InputRangeError } from "../errors.ts";
+import { backboneTensorShapes } from "../backbone/architectures.ts";
 
 /** What is measured, and on what. */
 export interface InductionOptions {

@@ -2,7 +2,7 @@
  * What a run will take, known before it starts: parameters, tokens, arithmetic, and data that is missing.
  */
 import { readFolderShape } from "../checkpoint/folder.ts";
-import { type BackboneShape, backboneTensorShapes } from "../backbone/shape.ts";
+import { type BackboneShape } from "../backbone/shape.ts";
 import { memorizingTensorShapes } from "../longmem/memorizing_transformer.ts";
 import { type SideNetShape, sideNetTensorShapes } from "../longmem/sidenet_shape.ts";
 import { elementCount } from "../tensor.ts";
@@ -20,6 +20,7 @@ import type {
   TrainingConfig,
 } from "./declaration.ts";
 import { ifThere } from "../files.ts";
+import { backboneTensorShapes } from "../backbone/architectures.ts";
 
 /** What a run will take; what depends on a file that is not read yet is absent. */
 export interface Estimate {

@@ -1,4 +1,4 @@
-import { type AttentionHeads, type BatchOptions } from "../backbone/backbone_graph.ts";
+import type { AttentionHeads, BatchOptions } from "../backbone/architecture.ts";
 import { dims, type Value } from "../graph/graph.ts";
 import { add } from "../graph/ops/add.ts";
 import { joinBlocks, takeQueries } from "../graph/ops/attention.ts";
@@ -8,12 +8,13 @@ import { expand } from "../graph/ops/expand.ts";
 import { gather } from "../graph/ops/gather.ts";
 import { matmul } from "../graph/ops/matmul.ts";
 import { queryBlocks } from "../graph/ops/memory_attention.ts";
+import { repeatHeads } from "../graph/ops/repeat_heads.ts";
 import { reshape } from "../graph/ops/reshape.ts";
 import { slice } from "../graph/ops/slice.ts";
 import { softmax } from "../graph/ops/softmax.ts";
 import { transposeLast } from "../graph/ops/transpose.ts";
 import { emptyChunkBias } from "../memory/memory_graph.ts";
-import type { MemoryReader } from "./joint_attention.ts";
+import { memoryQueries, type MemoryReader } from "./joint_attention.ts";
 
 /**
  * Attention of an InfLLM-like block memory (arXiv 2402.04617): every block of a frozen backbone caches keys and values of its
@@ -23,10 +24,11 @@ import type { MemoryReader } from "./joint_attention.ts";
  * It differs from InfLLM where this project has one way for all memories: every token and head retrieves for itself (there:
  * a block of queries, all heads together), a chunk is represented by its mean key (there: by its tokens that attention chose),
  * the local context is the segment (there: a sliding window), no initial tokens are always attended to, and
- * the position is ALiBi's: a bias of -m_h times the distance. A row whose memory is empty has its local attention alone.
+ * the position is the backbone's: a bias of -m_h times the distance for ALiBi, a turned query for rotary positions, none for
+ * learned ones. A row whose memory is empty has its local attention alone.
  * There is no gradient.
  *
- * @param heads Queries, keys and values [B, H, T, D].
+ * @param heads Queries [B, H, T, D], keys and values [B, Hkv, T, D].
  * @param options `distanceTokens`: distance of all retrieved tokens.
  * @returns [B, H, T, D]
  */
@@ -35,9 +37,11 @@ export function blockMemoryAttention(
   memory: MemoryReader,
   options: BatchOptions & { distanceTokens: number },
 ): Value {
-  const { q, query, k, v } = heads;
+  const { q, windowTokens } = heads, { positions, distanceTokens } = options;
   const { B, H, T, D } = dims(q, "B H T D");
+  const k = repeatHeads(heads.k, H), v = repeatHeads(heads.v, H);
   const { bank, blockBytes } = memory;
+  const { query, scaledQuery } = memoryQueries(heads, positions, distanceTokens);
   const retrieved = memory.retrieve(query);
   const [, , , n] = retrieved.ids.shape;
   const c = bank.keys.shape[1] / D, K = n * c;
@@ -53,13 +57,13 @@ export function blockMemoryAttention(
       slice(slice(x, { axis: 0, start: b0, end: b1 }), { axis, start: 0, end: t1 });
     const local = add(
       matmul(takeQueries(q, block), past(kT, 3)),
-      options.bias.block(block),
+      positions.block(block, windowTokens),
     ); // [b, H, t, t1]
-    const column = reshape(takeQueries(q, block), [size, D, 1]);
-    const bias = add(
-      takeQueries(chunkBias, block),
-      options.bias.atDistance(block, options.distanceTokens),
-    ); // [b, H, t, n]
+    const column = reshape(takeQueries(scaledQuery, block), [size, D, 1]);
+    const ofEmpty = takeQueries(chunkBias, block); // [b, H, t, n]
+    const bias = positions.atDistance
+      ? add(ofEmpty, positions.atDistance(block, distanceTokens))
+      : ofEmpty;
     const perToken = expand(reshape(bias, [size, n, 1]), [size, n, c]);
     const far = add(
       reshape(matmul(gathered(bank.keys), column), [b1 - b0, H, t1 - t0, K]),

@@ -1,18 +1,18 @@
 /**
  * The forward passes that evaluations and programs run, as graphs.
  */
-import { attentionBias, cachedAttentionBias } from "../backbone/attention_bias.ts";
+import type { BatchOptions, Head, Weights } from "../backbone/architecture.ts";
+import { architectureOf, bankHeads } from "../backbone/architectures.ts";
 import {
   backboneForward,
+  backbonePositions,
   backboneWeights,
-  type BatchOptions,
   blockName,
-  localAttention,
   weightInputs,
-  type Weights,
 } from "../backbone/backbone_graph.ts";
+import { localAttention } from "../backbone/heads.ts";
 import type { BackboneShape } from "../backbone/shape.ts";
-import { Graph, type Value } from "../graph/graph.ts";
+import { dims, Graph, type Value } from "../graph/graph.ts";
 import type { DropoutMask } from "../graph/ops/dropout.ts";
 import { crossEntropy, type LogitBlock, logitBlocks } from "../graph/ops/cross_entropy.ts";
 import { linear } from "../graph/ops/linear.ts";
@@ -97,7 +97,8 @@ export interface Forward {
   readonly graph: Graph;
   /** Input "tokens", int32 [B, T]. */
   readonly tokens: Value;
-  readonly backboneWeights: Weights;
+  /** The frozen head. */
+  readonly head: Head;
   /** The SideNet's weights, or those of the trained blocks. */
   readonly sideNetWeights: Weights;
   /** Backbone hidden states and projections. */
@@ -117,17 +118,15 @@ export function buildForward(options: ForwardOptions): Forward {
   const { backbone, sideNet, rows: B, contextTokens: T, blockBytes, cachedTokens } = options;
   const graph = new Graph();
   const tokens = graph.input("tokens", [B, T], "int32");
-  const sizes = { heads: backbone.heads, contextTokens: T, rows: B };
+  const sizes = { rows: B, contextTokens: T, padded: options.padded };
   const batch = {
     rows: B,
     contextTokens: T,
     blockBytes,
-    ...(cachedTokens === undefined
-      ? { bias: attentionBias(graph, { ...sizes, padded: options.padded }) }
-      : {
-        bias: cachedAttentionBias(graph, { ...sizes, cachedTokens }),
-        cache: cacheInputs(graph, { ...options, cachedTokens }),
-      }),
+    ...(cachedTokens === undefined ? { positions: backbonePositions(graph, backbone, sizes) } : {
+      positions: backbonePositions(graph, backbone, { ...sizes, cachedTokens }),
+      cache: cacheInputs(graph, { ...options, cachedTokens }),
+    }),
   };
   const frozen = backboneWeights(graph, backbone);
   if (options.memorizing) {
@@ -157,13 +156,13 @@ export function buildForward(options: ForwardOptions): Forward {
   const common = {
     graph,
     tokens,
-    backboneWeights: frozen,
+    head: architectureOf(backbone).head(frozen, backbone),
     sideNetWeights: trained,
     backbone: base,
     retrieved,
   };
   if (!sideNet) {
-    const features = scoredFeatures(base.hiddenStates[backbone.layers], options);
+    const features = scoredFeatures(base.features, options);
     const cached = blockMemory ? base.projections : [];
     return { ...common, sideNet: undefined, cached, features };
   }
@@ -212,8 +211,8 @@ function memorizingForward(
           ? jointAttention(
             local,
             heads,
-            trained(gateName(shape)),
-            memoryReader(graph, memory, options, { retrieved }),
+            trained(gateName(shape, backbone)),
+            { ...memoryReader(graph, memory, options, { retrieved }), ...batch },
           )
           : local;
       },
@@ -223,13 +222,13 @@ function memorizingForward(
   return {
     graph,
     tokens,
-    backboneWeights: frozen,
+    head: architectureOf(backbone).head(frozen, backbone),
     sideNetWeights: trained,
     backbone: base,
     sideNet: undefined,
     retrieved,
     cached: memory ? [base.projections[shape.memoryBlock]] : [],
-    features: scoredFeatures(base.hiddenStates[backbone.layers], options),
+    features: scoredFeatures(base.features, options),
   };
 }
 
@@ -241,13 +240,14 @@ function keyNames(layer: string): { keys: string; values: string } {
 /** Declares cached keys and values of the segment as inputs of a graph, those of a layer when it asks. */
 function cacheInputs(
   graph: Graph,
-  { backbone: { heads: H, hiddenDim: E }, rows: B, cachedTokens: C }:
+  { backbone, rows: B, cachedTokens: C }:
     & Pick<ForwardOptions, "backbone" | "rows">
     & { cachedTokens: number },
 ): (layer: string) => { k: Value; v: Value } {
+  const { heads, headDim } = bankHeads(backbone);
   return (layer) => {
     const { keys, values } = keyNames(layer);
-    const shape = [B, H, C, E / H];
+    const shape = [B, heads, C, headDim];
     return {
       k: graph.input(cachePrefix + keys, shape),
       v: graph.input(cachePrefix + values, shape),
@@ -255,7 +255,7 @@ function cacheInputs(
   };
 }
 
-/** Keys and values [B, H, T, D] of all layers, for a {@linkcode SegmentCache}, by names. */
+/** Keys and values [B, Hkv, T, D] of all layers, for a {@linkcode SegmentCache}, by names. */
 export function segmentKeys({ backbone, sideNet }: Forward): Map<string, Value> {
   const found = new Map<string, Value>();
   const add = (layer: string, { k, v }: { k: Value; v: Value }) => {
@@ -291,38 +291,49 @@ function memoryReader(
     missingChunks: config.missingChunks,
     blockBytes,
     retrieve(queries) {
-      const found = retrieve(queries, bank, config, { outside, blockBytes, prefix });
+      const found = retrieveForGroups(
+        queries,
+        bank.heads,
+        (queries) => retrieve(queries, bank, config, { outside, blockBytes, prefix }),
+      );
       retrieved.push(found);
       return found;
     },
   };
 }
 
+/** Retrieval for queries [B, H, T, D] of which H / Hkv neighbours share a head of the bank: to it they are queries like others. */
+function retrieveForGroups(
+  queries: Value,
+  keyHeads: number,
+  retrieve: (queries: Value) => Retrieved,
+): Retrieved {
+  const { B, H, T, D } = dims(queries, "B H T D");
+  if (H === keyHeads) return retrieve(queries);
+  const { ids, scores } = retrieve(reshape(queries, [B, keyHeads, H / keyHeads * T, D]));
+  const shape = [B, H, T, ids.shape[3]];
+  return { ids: reshape(ids, shape), scores: reshape(scores, shape) };
+}
+
 /** Logits of the frozen head [N, V]. */
-export function headLogits({ features, backboneWeights: weights }: Forward): Value {
-  return linear(features, weights("lm_head.weight"), weights("lm_head.bias"));
+export function headLogits({ features, head }: Forward): Value {
+  return linear(features, head.weight, head.bias);
 }
 
 /** The same, in blocks of rows [n, V]. */
 export function headBlocks(
-  { features, backboneWeights: weights }: Forward,
+  { features, head }: Forward,
   { blockBytes }: { blockBytes: number },
 ): LogitBlock[] {
-  const head = { weight: weights("lm_head.weight"), bias: weights("lm_head.bias") };
   return logitBlocks(features, head, 2 * blockBytes);
 }
 
 /** Negative log-likelihoods of the input "targets", int32 [B, T] of scored tokens, under the head: [n], in nats. */
 export function headLoss(
-  { graph, tokens, features, backboneWeights: weights }: Forward,
+  { graph, tokens, features, head }: Forward,
   options: { blocks: readonly LogitBlock[]; frozen: boolean },
 ): Value {
   const [B] = tokens.shape, [n] = features.shape;
   const targets = graph.input("targets", [B, n / B], "int32");
-  const head = {
-    weight: weights("lm_head.weight"),
-    bias: weights("lm_head.bias"),
-    targets: reshape(targets, [n]),
-  };
-  return crossEntropy(features, head, options);
+  return crossEntropy(features, { ...head, targets: reshape(targets, [n]) }, options);
 }

@@ -1,3 +1,4 @@
+import { architectureOf } from "../backbone/architectures.ts";
 import type { BackboneShape } from "../backbone/shape.ts";
 import { elementCount, type HostTensor, type TensorMap } from "../tensor.ts";
 import { Random } from "../random.ts";
@@ -26,7 +27,7 @@ export type SideNetInitialization =
  *
  * @param backbone The frozen model that the SideNet stands beside; copies share no memory with it.
  * @param seed Of random weights: the same seed gives the same weights on every machine.
- * @returns Tensors by their official names without the prefix `decoder.`.
+ * @returns Tensors by their names, as `sideNetTensorShapes` has them.
  * @throws RangeError if there is not one block of the backbone for each layer.
  */
 export function initializeSideNet(
@@ -49,14 +50,6 @@ export function initializeSideNet(
   }
 }
 
-/** Names in a backbone block of what a SideNet layer calls otherwise. */
-const blockNames: readonly (readonly [sideNet: RegExp, block: string])[] = [
-  [/^self_attn\.([qkv]|out)_proj\.weight$/, "attn.$1_proj.weight"],
-  [/^fc1\.(weight|bias)$/, "mlp.fc_in.$1"],
-  [/^fc2\.(weight|bias)$/, "mlp.fc_out.$1"],
-  [/^(ln_1\.(?:weight|bias))$/, "$1"],
-];
-
 function copiedBlocks(
   shape: SideNetShape,
   backbone: { shape: BackboneShape; weights: ReadonlyMap<string, HostTensor> },
@@ -78,7 +71,7 @@ function copiedBlocks(
       weights.set(name, { shape: sizes, data: new Float32Array(elementCount(sizes)) });
       continue;
     }
-    const source = sourceOf(name, blocks);
+    const source = sourceOf(name, blocks, backbone.shape);
     const tensor = backbone.weights.get(source);
     if (tensor?.shape.join() !== sizes.join()) {
       throw new InputRangeError(
@@ -92,11 +85,17 @@ function copiedBlocks(
 }
 
 /** Name of the backbone's tensor that a tensor of the SideNet starts as. */
-function sourceOf(name: string, blocks: readonly number[]): string {
+function sourceOf(name: string, blocks: readonly number[], backbone: BackboneShape): string {
+  const { sideNet, blockPrefix } = architectureOf(backbone);
+  const { layer, inner } = partsOf(name);
+  if (layer === undefined) return sideNet.sourceOfFinal(inner);
+  return blockPrefix(blocks[layer]) + sideNet.sourceInBlock(inner);
+}
+
+/** Number of a tensor's layer, if it is of one, and its name within it. */
+function partsOf(name: string): { layer: number | undefined; inner: string } {
   const [, layer, inner] = /^layers\.(\d+)\.(.*)$/.exec(name) ?? [];
-  if (layer === undefined) return name.replace(/^layer_norm\./, "transformer.ln_f.");
-  const [pattern, block] = blockNames.find(([pattern]) => pattern.test(inner))!;
-  return `transformer.h.${blocks[Number(layer)]}.${inner.replace(pattern, block)}`;
+  return layer === undefined ? { layer, inner: name } : { layer: Number(layer), inner };
 }
 
 function randomWeights(
@@ -104,26 +103,19 @@ function randomWeights(
   backbone: BackboneShape,
   seed: number | string,
 ): TensorMap {
+  const { sideNet } = architectureOf(backbone);
   const weights: TensorMap = new Map();
   for (const [name, sizes] of sideNetTensorShapes(shape, backbone)) {
     const data = new Float32Array(elementCount(sizes));
-    const bound = uniformBound(name, backbone);
+    const { inner } = partsOf(name);
+    const bound = sideNet.uniformBound(inner, backbone);
     if (bound > 0) {
       const random = new Random(`${seed}/${name}`);
       for (let i = 0; i < data.length; i++) data[i] = bound * (2 * random.uniform() - 1);
-    } else if (/(ln_1|layer_norm)\.weight$/.test(name)) {
+    } else if (sideNet.isGain(inner)) {
       data.fill(1);
     }
     weights.set(name, { shape: sizes, data });
   }
   return weights;
-}
-
-/** Largest absolute value of a random tensor; 0 for gate, LayerNorms and their biases. */
-function uniformBound(name: string, { hiddenDim: E, feedForwardDim: F }: BackboneShape): number {
-  if (/self_attn\.[qkv]_proj\.weight$/.test(name)) return Math.sqrt(3 / (2 * E)); // Xavier, gain 1/sqrt(2)
-  if (name.endsWith("self_attn.out_proj.weight")) return Math.sqrt(3 / E); // Xavier
-  if (/\.fc1\.(weight|bias)$/.test(name)) return 1 / Math.sqrt(E);
-  if (/\.fc2\.(weight|bias)$/.test(name)) return 1 / Math.sqrt(F);
-  return 0;
 }

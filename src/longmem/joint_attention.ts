@@ -1,3 +1,4 @@
+import type { AttentionHeads, BatchOptions, Positions } from "../backbone/architecture.ts";
 import type { Value } from "../graph/graph.ts";
 import { add } from "../graph/ops/add.ts";
 import { memoryAttention } from "../graph/ops/memory_attention.ts";
@@ -13,8 +14,21 @@ export interface MemoryReader {
   /** What to do where fewer chunks are stored than asked for. */
   readonly missingChunks: "zero-slot" | "masked";
   readonly blockBytes: number;
-  /** Finds chunks for unscaled queries [B, H, T, D]. */
+  /** Distance before each query, in tokens, at which all retrieved tokens stand; absent: none, they meet it as they are. */
+  readonly distanceTokens?: number | undefined;
+  /** Finds chunks for unscaled queries [B, H, T, D]; several heads of queries may share one of keys. */
   retrieve(queries: Value): Retrieved;
+}
+
+/** Queries as they meet retrieved keys, which are not turned to any position: unscaled, and scaled. */
+export function memoryQueries(
+  { query, scaledQuery }: Pick<AttentionHeads, "query" | "scaledQuery">,
+  positions: Pick<Positions, "turnBy">,
+  distanceTokens: number | undefined,
+): { query: Value; scaledQuery: Value } {
+  if (distanceTokens === undefined || !positions.turnBy) return { query, scaledQuery };
+  const turned = (x: Value) => positions.turnBy!(x, distanceTokens);
+  return { query: turned(query), scaledQuery: turned(scaledQuery) };
 }
 
 /**
@@ -22,21 +36,23 @@ export interface MemoryReader {
  * separate softmaxes. A row whose bank is empty gets its local attention alone, and its gate no gradient.
  *
  * @param local Local attention [B, H, T, D].
- * @param queries Scaled queries q and unscaled ones, both [B, H, T, D].
+ * @param heads Whose queries [B, H, T, D] read the memory.
  * @param memoryBias [H]
+ * @param memory With the positions of the batch.
  * @returns [B, H, T, D]
  */
 export function jointAttention(
   local: Value,
-  queries: { q: Value; query: Value },
+  heads: Pick<AttentionHeads, "query" | "scaledQuery">,
   memoryBias: Value,
-  memory: MemoryReader,
+  memory: MemoryReader & Pick<BatchOptions, "positions">,
 ): Value {
   const { graph } = local;
-  const { bank } = memory;
-  const retrieved = memory.retrieve(queries.query);
+  const { bank, distanceTokens } = memory;
+  const { query, scaledQuery } = memoryQueries(heads, memory.positions, distanceTokens);
+  const retrieved = memory.retrieve(query);
   const chunkBias = memory.missingChunks === "masked" ? emptyChunkBias(retrieved) : undefined;
-  const remembered = memoryAttention(queries.q, {
+  const remembered = memoryAttention(scaledQuery, {
     ids: retrieved.ids,
     keys: bank.keys,
     values: bank.values,

@@ -1,4 +1,5 @@
 import { cachedInputs, paddedInputs } from "../backbone/attention_bias.ts";
+import { bankHeads } from "../backbone/architectures.ts";
 import { backbonePrefix } from "../backbone/backbone_graph.ts";
 import { type BackboneCheckpoint, padId } from "../backbone/shape.ts";
 import type { Graph } from "../graph/graph.ts";
@@ -576,15 +577,13 @@ export class LongMem {
     }
     if (this.#banks.length === 0) {
       const { blockMemory, sideNet, memorizing, backbone } = this.parts;
-      const { heads, hiddenDim, layers } = backbone.shape;
       this.#rows = rows;
       this.#banks = Array.from(
-        { length: blockMemory ? layers : 1 },
+        { length: blockMemory ? backbone.shape.layers : 1 },
         (_, i) =>
           new MemoryBank(this.device, memory, {
             rows,
-            heads,
-            headDim: hiddenDim / heads,
+            ...bankHeads(backbone.shape),
             block: sideNet?.shape.memoryBlock ?? memorizing?.shape.memoryBlock ?? i,
           }),
       );

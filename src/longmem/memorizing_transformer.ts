@@ -8,7 +8,8 @@
  *
  * The original (arXiv 2203.08913) trains the whole model from scratch, retrieves single tokens and normalises keys.
  */
-import { type BackboneShape, backboneTensorShapes } from "../backbone/shape.ts";
+import { architectureOf } from "../backbone/architectures.ts";
+import type { BackboneShape } from "../backbone/shape.ts";
 import { elementCount, type HostTensor, type TensorMap } from "../tensor.ts";
 import { InputRangeError } from "../errors.ts";
 
@@ -27,8 +28,9 @@ export interface MemorizingCheckpoint {
 }
 
 /** Name of the gates [H]: the share of memory is their sigmoid. */
-export function gateName({ memoryBlock }: MemorizingShape): string {
-  return `transformer.h.${memoryBlock}.attn.memory_bias`;
+export function gateName({ memoryBlock }: MemorizingShape, backbone: BackboneShape): string {
+  const { blockPrefix, gate } = architectureOf(backbone);
+  return blockPrefix(memoryBlock) + gate;
 }
 
 /** Names of the trained tensors, those of the backbone that they are copies of, and their shapes. */
@@ -36,15 +38,16 @@ export function memorizingTensorShapes(
   shape: MemorizingShape,
   backbone: BackboneShape,
 ): Map<string, number[]> {
+  const architecture = architectureOf(backbone);
+  const trainedBlocks = Array.from({ length: backbone.layers }, (_, i) => i)
+    .slice(shape.memoryBlock).map((i) => architecture.blockPrefix(i));
+  const prefixes = [...trainedBlocks, architecture.finalPrefix];
   const shapes = new Map(
-    [...backboneTensorShapes(backbone)].filter(([name]) => {
-      const block = /^transformer\.h\.(\d+)\./.exec(name)?.[1];
-      return block === undefined
-        ? name.startsWith("transformer.ln_f.")
-        : Number(block) >= shape.memoryBlock;
-    }),
+    [...architecture.tensors(backbone)].filter(([name]) =>
+      prefixes.some((prefix) => name.startsWith(prefix))
+    ),
   );
-  return shapes.set(gateName(shape), [backbone.heads]);
+  return shapes.set(gateName(shape, backbone), [backbone.heads]);
 }
 
 /**

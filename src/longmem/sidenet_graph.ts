@@ -1,25 +1,13 @@
-import {
-  type BackboneOutputs,
-  type BatchOptions,
-  localAttention,
-  mergeHeads,
-  splitHeads,
-  type Weights,
-} from "../backbone/backbone_graph.ts";
+import type { AttentionHeads, BatchOptions, Weights } from "../backbone/architecture.ts";
+import { architectureOf } from "../backbone/architectures.ts";
+import type { BackboneOutputs } from "../backbone/backbone_graph.ts";
+import { localAttention } from "../backbone/heads.ts";
 import type { BackboneShape } from "../backbone/shape.ts";
 import type { Value } from "../graph/graph.ts";
-import { add } from "../graph/ops/add.ts";
-import { dropout, type DropoutMask } from "../graph/ops/dropout.ts";
-import { gelu } from "../graph/ops/gelu.ts";
-import { layerNorm } from "../graph/ops/layer_norm.ts";
-import { linear } from "../graph/ops/linear.ts";
-import { mul } from "../graph/ops/mul.ts";
+import type { DropoutMask } from "../graph/ops/dropout.ts";
 import { sub } from "../graph/ops/sub.ts";
 import { jointAttention, type MemoryReader } from "./joint_attention.ts";
-import { memoryLayer, type SideNetShape } from "./sidenet_shape.ts";
-
-/** LayerNorm epsilon of the SideNet; the backbone's is smaller. */
-const epsilon = 1e-5;
+import { layerPrefix, memoryLayer, type SideNetShape } from "./sidenet_shape.ts";
 
 /** How a SideNet computes. */
 export interface SideNetOptions extends BatchOptions {
@@ -46,7 +34,7 @@ export function sideNetLayerName(i: number): string {
   return `sidenet.${i}`;
 }
 
-/** The SideNet (specification section 4) beside a backbone's forward pass. */
+/** The SideNet (specification section 4) beside a backbone's forward pass: its layers are of the backbone's kind. */
 export function sideNetForward(
   backbone: BackboneOutputs,
   weights: Weights,
@@ -54,55 +42,49 @@ export function sideNetForward(
   options: SideNetOptions,
 ): SideNetOutputs {
   const { layers: S, reductionFactor: r } = shape;
-  const { heads: H, hiddenDim: E } = shape.backbone;
+  const { sideNet } = architectureOf(shape.backbone);
   const hs = backbone.hiddenStates;
   const { graph } = hs[0];
-  const scale = graph.scalar((E / H) ** -0.5);
   const hiddenStates = [hs[0]];
-  const heads: { k: Value; v: Value }[] = [];
+  const heads: AttentionHeads[] = [];
   const attentionOutputs: Value[] = [];
   for (let i = 0; i < S; i++) {
     const next = graph.scope(sideNetLayerName(i), () => {
-      const weight = (name: string) => weights(`layers.${i}.${name}`);
-      const x = hiddenStates[i];
-      const u = layerNorm(x, weight("ln_1.weight"), weight("ln_1.bias"), epsilon);
-      const query = linear(u, weight("self_attn.q_proj.weight")); // unscaled: retrieval uses it so
-      const q = splitHeads(mul(query, scale), options, H);
-      const k = splitHeads(linear(u, weight("self_attn.k_proj.weight")), options, H);
-      const v = splitHeads(linear(u, weight("self_attn.v_proj.weight")), options, H);
-      heads.push({ k, v });
+      const prefix = layerPrefix(i);
+      const weight = (name: string) => weights(prefix + name);
       const masks = options.dropout?.(i);
       const memory = i === memoryLayer(shape) ? options.memory : undefined;
-      const local = localAttention({ q, k, v }, options, {
-        layer: sideNetLayerName(i),
-        bias: (block) =>
-          memory
-            ? options.bias.blockWithPadsVisible(block, memory.bank.active)
-            : options.bias.block(block),
-        ...(masks ? { mask: masks.attention } : {}),
+      const attend = (heads: AttentionHeads) => {
+        const local = localAttention(heads, options, {
+          layer: sideNetLayerName(i),
+          bias: (block) =>
+            memory
+              ? options.positions.blockWithPadsVisible(
+                block,
+                memory.bank.active,
+                heads.windowTokens,
+              )
+              : options.positions.block(block, heads.windowTokens),
+          ...(masks ? { mask: masks.attention } : {}),
+        });
+        return memory
+          ? jointAttention(local, heads, weight(sideNet.gate), { ...memory, ...options })
+          : local;
+      };
+      const layer = sideNet.layer(hiddenStates[i], weight, {
+        shape: shape.backbone,
+        batch: options,
+        index: r * i + r - 1,
+        attend,
+        mlpDropout: masks?.mlp,
+        across: shape.crossNetworkResidual === false ? undefined : sub(hs[r * i + r], hs[r * i]),
       });
-      const o = memory
-        ? jointAttention(
-          local,
-          { q, query: splitHeads(query, options, H) },
-          weight("self_attn.memory_bias"),
-          memory,
-        )
-        : local;
-      const a = linear(mergeHeads(o), weight("self_attn.out_proj.weight"));
-      attentionOutputs.push(a);
-      const inner = gelu(linear(u, weight("fc1.weight"), weight("fc1.bias")));
-      const f = dropout(linear(inner, weight("fc2.weight"), weight("fc2.bias")), masks?.mlp);
-      if (shape.crossNetworkResidual === false) return add(add(f, a), x);
-      return add(add(f, a), add(sub(hs[r * i + r], hs[r * i]), x));
+      heads.push(layer.heads);
+      attentionOutputs.push(layer.attended);
+      return layer.output;
     });
     hiddenStates.push(next);
   }
-  const features = layerNorm(
-    hiddenStates[S],
-    weights("layer_norm.weight"),
-    weights("layer_norm.bias"),
-    epsilon,
-  );
+  const features = sideNet.finish(hiddenStates[S], weights, shape.backbone);
   return { hiddenStates, heads, attentionOutputs, features };
 }

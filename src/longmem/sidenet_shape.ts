@@ -1,3 +1,4 @@
+import { architectureOf } from "../backbone/architectures.ts";
 import type { BackboneShape } from "../backbone/shape.ts";
 import type { TensorMap } from "../tensor.ts";
 
@@ -18,30 +19,33 @@ export function memoryLayer(shape: SideNetShape): number {
   return Math.trunc(shape.memoryBlock / shape.reductionFactor);
 }
 
-/** Official names of the trainable tensors, without the prefix `decoder.`, and their shapes. */
+/**
+ * Names of the trainable tensors and their shapes; those of the paper's architecture are the official ones, without the prefix
+ * `decoder.`.
+ */
 export function sideNetTensorShapes(
   shape: SideNetShape,
   backbone: BackboneShape,
 ): Map<string, number[]> {
-  const { hiddenDim: E, feedForwardDim: F, heads: H } = backbone;
+  const { sideNet } = architectureOf(backbone);
   const shapes = new Map<string, number[]>();
   for (let i = 0; i < shape.layers; i++) {
-    const layer = `layers.${i}.`;
-    for (const projection of ["k", "v", "q", "out"]) {
-      shapes.set(`${layer}self_attn.${projection}_proj.weight`, [E, E]);
-    }
-    if (i === memoryLayer(shape)) shapes.set(layer + "self_attn.memory_bias", [H]);
-    shapes.set(layer + "fc1.weight", [F, E]).set(layer + "fc1.bias", [F]);
-    shapes.set(layer + "fc2.weight", [E, F]).set(layer + "fc2.bias", [E]);
-    shapes.set(layer + "ln_1.weight", [E]).set(layer + "ln_1.bias", [E]);
+    const tensors = sideNet.layerTensors(backbone, { reads: i === memoryLayer(shape) });
+    for (const [name, sizes] of tensors) shapes.set(layerPrefix(i) + name, sizes);
   }
-  return shapes.set("layer_norm.weight", [E]).set("layer_norm.bias", [E]);
+  for (const [name, sizes] of sideNet.finalTensors(backbone)) shapes.set(name, sizes);
+  return shapes;
+}
+
+/** Prefix of the names of a layer's tensors. */
+export function layerPrefix(layer: number): string {
+  return `layers.${layer}.`;
 }
 
 /** The trainable part of LongMem. */
 export interface SideNetCheckpoint {
   /** Sizes and wiring. */
   readonly shape: SideNetShape;
-  /** Tensors by their official names, without the prefix `decoder.`. */
+  /** Tensors by their names, as {@linkcode sideNetTensorShapes} has them. */
   readonly weights: TensorMap;
 }

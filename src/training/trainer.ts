@@ -1,3 +1,4 @@
+import { bankHeads } from "../backbone/architectures.ts";
 import { backbonePrefix } from "../backbone/backbone_graph.ts";
 import { Graph, type Value } from "../graph/graph.ts";
 import {
@@ -211,12 +212,10 @@ export class Trainer {
     const memoryBlock = (shapes.sideNet ?? shapes.memorizing)?.memoryBlock;
     if (memory) checkMemoryConfig(memory, { rows, contextTokens });
     const trainer = new Trainer(options);
-    const { heads, hiddenDim } = options.backbone.shape;
     const bank = memory &&
       new MemoryBank(device, memory, {
         rows,
-        heads,
-        headDim: hiddenDim / heads,
+        ...bankHeads(options.backbone.shape),
         ...(memoryBlock === undefined ? {} : { block: memoryBlock }),
       });
     trainer.#bank = bank;

@@ -30,7 +30,7 @@ async function pass(device: Device, tokens: Int32Array<ArrayBuffer>, B: number, 
     graph.input("tokens", [B, T], "int32"),
     backboneWeights(graph, shape),
     shape,
-    { rows: B, contextTokens: T, bias, blockBytes: device.blockBytes },
+    { rows: B, contextTokens: T, positions: bias, blockBytes: device.blockBytes },
   );
   hiddenStates.forEach((h, i) => graph.output(`h${i}`, h));
   heads.forEach(({ v }, i) => graph.output(`v${i}`, v));

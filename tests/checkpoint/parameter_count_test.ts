@@ -1,7 +1,7 @@
 import { parameterCount } from "../../src/checkpoint/parameter_count.ts";
-import { backboneTensorShapes } from "../../src/backbone/shape.ts";
 import { memoryLayer, sideNetTensorShapes } from "../../src/longmem/sidenet_shape.ts";
 import { assert, fixturePath, sharedTest, test } from "../testing.ts";
+import { backboneTensorShapes } from "../../src/backbone/architectures.ts";
 
 /** The released model (specification section 1). */
 const released = {

@@ -1,6 +1,6 @@
 // deno-lint-ignore-file camelcase -- the names are fairseq's
 /** Small models with random weights, and the official checkpoints they would have. */
-import { type BackboneShape, backboneTensorShapes } from "../../src/backbone/shape.ts";
+import { type BackboneShape } from "../../src/backbone/shape.ts";
 import { type SideNetShape, sideNetTensorShapes } from "../../src/longmem/sidenet_shape.ts";
 import { elementCount, type TensorMap } from "../../src/tensor.ts";
 import {
@@ -11,6 +11,7 @@ import {
   torchBytes,
   type ValueToWrite,
 } from "../formats/torch_archive.ts";
+import { backboneTensorShapes } from "../../src/backbone/architectures.ts";
 
 /** Sizes of the tiny backbone. */
 export const backboneShape: BackboneShape = {

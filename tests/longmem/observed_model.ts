@@ -145,7 +145,7 @@ export class ObservedModel {
       rows: B,
       padded,
     });
-    const batch = { rows: B, contextTokens: T, bias, blockBytes };
+    const batch = { rows: B, contextTokens: T, positions: bias, blockBytes };
     const frozen = backboneWeights(graph, backbone.shape);
     const trained = weightInputs(
       graph,

@@ -1,7 +1,7 @@
 /**
  * Networks, batches and configurations small enough that a training takes a second.
  */
-import { type BackboneCheckpoint, backboneTensorShapes } from "../../src/backbone/shape.ts";
+import { type BackboneCheckpoint } from "../../src/backbone/shape.ts";
 import { initializeSideNet } from "../../src/longmem/initialization.ts";
 import { type MemoryConfig, memoryProtocols } from "../../src/memory/config.ts";
 import { elementCount, type TensorMap } from "../../src/tensor.ts";
@@ -9,6 +9,7 @@ import { Random } from "../../src/random.ts";
 import type { SegmentBatch } from "../../src/text/segments.ts";
 import type { TrainingConfig } from "../../src/training/config.ts";
 import type { SideNetCheckpoint } from "../../src/longmem/sidenet_shape.ts";
+import { backboneTensorShapes } from "../../src/backbone/architectures.ts";
 
 /** The released script's training (specification section 11), for the smallest batches. */
 export const releasedTraining: TrainingConfig = {

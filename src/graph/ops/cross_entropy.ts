@@ -28,17 +28,17 @@ export interface LogitBlock {
  * Logits of a linear head, a block of rows at a time.
  *
  * @param x Features [N, E].
- * @param head weight [V, E], bias [V].
+ * @param head weight [V, E], and bias [V] if it has one.
  * @param blockBytes Largest size of a block of logits, unless 32 rows are larger.
  */
 export function logitBlocks(
   x: Value,
-  { weight, bias }: { weight: Value; bias: Value },
+  { weight, bias }: { weight: Value; bias?: Value },
   blockBytes: number,
 ): LogitBlock[] {
   const { N, E } = dims(x, "N E");
   const { V } = dims(weight, "V E", { E });
-  dims(bias, "V", { V });
+  if (bias) dims(bias, "V", { V });
   const rows = Math.min(N, Math.max(32, Math.floor(blockBytes / (4 * V))));
   return evenRanges(N, rows).map((part) => {
     const range = { axis: 0, ...part };
@@ -54,14 +54,14 @@ export function logitBlocks(
  *
  * @param x Features [N, E].
  * @param weight [V, E]
- * @param bias [V]
+ * @param bias [V]; absent: 0.
  * @param targets int32 [N]
  * @param options blocks: the logits of x under this head, from `logitBlocks`; frozen: the head takes no gradient.
  * @returns Negative log-likelihoods in nats [N].
  */
 export function crossEntropy(
   x: Value,
-  head: { weight: Value; bias: Value; targets: Value },
+  head: { weight: Value; bias?: Value; targets: Value },
   options: { blocks: readonly LogitBlock[]; frozen: boolean },
 ): Value {
   const { weight, bias, targets } = head;
@@ -84,7 +84,8 @@ export function crossEntropy(
   });
   const nll = concat(blocks.map((block) => block.nll), 0);
 
-  graph.derive(options.frozen ? [x] : [x, weight, bias], [nll], ({ dy }) => {
+  const trained = options.frozen ? [] : bias ? [weight, bias] : [weight];
+  graph.derive([x, ...trained], [nll], ({ dy }) => {
     const parts = blocks.map(({ range, features, ids, p }) => {
       const n = range.end - range.start;
       const dys = slice(dy, range), column = reshape(dys, [n, 1]);
@@ -108,7 +109,7 @@ export function crossEntropy(
     let dWeight: Value | undefined, dBias: Value | undefined;
     for (const part of parts) {
       dWeight = part.dWeight(dWeight);
-      dBias = dBias ? add(dBias, part.dBias()) : part.dBias();
+      if (bias) dBias = dBias ? add(dBias, part.dBias()) : part.dBias();
     }
     return [dx, dWeight, dBias];
   });

@@ -4,7 +4,7 @@ import { assert, test } from "../../testing.ts";
 import { testOperation } from "../operation_test_case.ts";
 import type { Tensor64 } from "../tensor64.ts";
 
-const B = 2, H = 3, C = 6, D = 5;
+const B = 2, H = 6, C = 6, D = 5;
 const one = [B, H, 1, D], cached = [B, H, C, D];
 /** Two places of the cache hold nothing. */
 const bias = {
@@ -13,14 +13,16 @@ const bias = {
     [4, 5].includes(i % (C + 1)) ? -1e30 : random.normal(),
 } as const;
 
-/** Attention of one query to C cached keys and its own. */
+/** Attention of one query to C cached keys and its own, of a head for each query or each group of neighbouring ones. */
 function reference(
   { q, k, v, keys, values, bias }: Record<"q" | "k" | "v" | "keys" | "values" | "bias", Tensor64>,
 ): Tensor64 {
   const data = new Float64Array(B * H * D), weights = new Float64Array(C + 1);
+  const group = H / k.shape[1];
   for (let bh = 0; bh < B * H; bh++) {
+    const key = Math.floor(bh / group);
     const at = (own: Tensor64, cache: Tensor64, j: number, d: number) =>
-      j < C ? cache.data[(bh * C + j) * D + d] : own.data[bh * D + d];
+      j < C ? cache.data[(key * C + j) * D + d] : own.data[key * D + d];
     let sum = 0;
     for (let j = 0; j <= C; j++) {
       let score = bias.data[(bh % H) * (C + 1) + j];
@@ -35,15 +37,15 @@ function reference(
   return { shape: q.shape, data };
 }
 
-testOperation("cachedAttention()", {
-  inputs: { q: one, k: one, v: one, keys: cached, values: cached, bias },
-  build: ({ q, k, v, keys, values, bias }) =>
-    cachedAttention(q, { k, v }, {
-      cache: { k: keys, v: values },
-      bias,
-    }),
-  reference: (inputs) => reference(inputs),
-});
+for (const keyHeads of [H, 3, 2, 1]) {
+  const own = [B, keyHeads, 1, D], past = [B, keyHeads, C, D];
+  testOperation(`cachedAttention() of ${H} heads to ${keyHeads}`, {
+    inputs: { q: one, k: own, v: own, keys: past, values: past, bias },
+    build: ({ q, k, v, keys, values, bias }) =>
+      cachedAttention(q, { k, v }, { cache: { k: keys, v: values }, bias }),
+    reference: (inputs) => reference(inputs),
+  });
+}
 
 test("cachedAttention() rejects several queries a row", () => {
   const graph = new Graph();
@@ -51,6 +53,6 @@ test("cachedAttention() rejects several queries a row", () => {
   assert.throws(
     () =>
       cachedAttention(q, { k: q, v: q }, { cache: { k: cache, v: cache }, bias: graph.scalar(0) }),
-    /Cannot read q as \[B, H, T=1, D\]: current shape is \[2, 3, 2, 5\]/,
+    /Cannot read q as \[B, H, T=1, D\]: current shape is \[2, 6, 2, 5\]/,
   );
 });

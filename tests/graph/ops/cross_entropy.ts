@@ -5,14 +5,16 @@ import { testOperation } from "../operation_test_case.ts";
 import type { Tensor64 } from "../tensor64.ts";
 
 /** -log softmax(x W^T + b)[target] of every row. */
-function reference(inputs: Record<"x" | "weight" | "bias" | "targets", Tensor64>): Tensor64 {
+function reference(
+  inputs: Record<"x" | "weight" | "targets", Tensor64> & { bias?: Tensor64 },
+): Tensor64 {
   const { x, weight, bias, targets } = inputs;
   const [N, E] = x.shape, [V] = weight.shape;
   const nll = new Float64Array(N), logits = new Float64Array(V);
   for (let n = 0; n < N; n++) {
     let largest = -Infinity;
     for (let v = 0; v < V; v++) {
-      logits[v] = bias.data[v];
+      logits[v] = bias ? bias.data[v] : 0;
       for (let e = 0; e < E; e++) logits[v] += x.data[n * E + e] * weight.data[v * E + e];
       largest = Math.max(largest, logits[v]);
     }
@@ -26,7 +28,7 @@ function reference(inputs: Record<"x" | "weight" | "bias" | "targets", Tensor64>
 /** The loss with the logits of the same head. */
 function loss(
   x: Value,
-  head: { weight: Value; bias: Value; targets: Value },
+  head: { weight: Value; bias?: Value; targets: Value },
   { blockBytes, frozen }: { blockBytes: number; frozen: boolean },
 ): Value {
   return crossEntropy(x, head, { blocks: logitBlocks(x, head, blockBytes), frozen });
@@ -64,6 +66,17 @@ for (
     );
   }
 }
+
+testOperation("crossEntropy() of a trained head without a bias, in blocks", {
+  inputs: {
+    x: [70, 3],
+    weight: [11, 3],
+    targets: { shape: [70], type: "int32", values: (random) => random.below(10) },
+  },
+  build: ({ x, weight, targets }) =>
+    loss(x, { weight, targets }, { blockBytes: smallest, frozen: false }),
+  reference: (inputs) => reference(inputs),
+});
 
 testOperation("crossEntropy() of logits whose exponentials overflow", {
   inputs: {

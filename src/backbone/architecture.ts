@@ -1,0 +1,162 @@
+/**
+ * What tells one kind of backbone from another. An architecture is a file in `architectures/` and a line in `architectures.ts`;
+ * the networks of `longmem/` are built from its blocks, whatever they consist of.
+ */
+import type { z } from "zod";
+import type { AttentionBlock } from "../graph/attention_block.ts";
+import type { Graph, Value } from "../graph/graph.ts";
+import type { DropoutMask } from "../graph/ops/dropout.ts";
+import type { HuggingFaceFormat } from "./huggingface_format.ts";
+import type { BackboneShape } from "./shape.ts";
+
+/** Weights as values of a graph, by their names. */
+export type Weights = (name: string) => Value;
+
+/** Sizes of a batch for which a graph is built. */
+export interface BatchSizes {
+  /** Rows B. */
+  readonly rows: number;
+  /** Tokens T of a row. */
+  readonly contextTokens: number;
+  /** Whether pad tokens may stand before others; only of architectures that have a `padId`. */
+  readonly padded: boolean;
+  /** Tokens C before the segment's one token whose keys and values are cached; absent: rows begin with their segments. */
+  readonly cachedTokens?: number;
+}
+
+/** Where the tokens of a batch stand: what of it enters the scores, the queries and keys, and the embeddings. */
+export interface Positions {
+  /** Bias of a block of scores: hides later keys, those beyond a window of so many tokens, and pad keys of a padded batch. */
+  block(block: AttentionBlock, windowTokens?: number): Value;
+  /** The same, but pad keys stay visible in rows where `visible` [B, 1, 1, 1] is 1: the official joint attention does not hide them. */
+  blockWithPadsVisible(block: AttentionBlock, visible: Value, windowTokens?: number): Value;
+  /** Bias of keys that lie a distance of so many tokens before each query of a block [b1-b0 or 1, H, t1-t0 or 1, 1]; absent: distances have none. */
+  atDistance?(block: AttentionBlock, tokens: number): Value;
+  /** Queries or keys [B, H, T, D] as they meet each other; absent: as they are. */
+  turn?(x: Value): Value;
+  /** Queries [B, H, T, D] as they meet keys that are not turned and lie so many tokens before; absent: as they are. */
+  turnBy?(x: Value, tokens: number): Value;
+  /** Rows of a table [n, E] of learned positions that are added to the embeddings: [T, E] or [B, E]. */
+  embeddings?(table: Value): Value;
+}
+
+/** A batch and how to compute it. */
+export interface BatchOptions {
+  /** Rows B. */
+  readonly rows: number;
+  /** Tokens T of a row. */
+  readonly contextTokens: number;
+  readonly positions: Positions;
+  readonly blockBytes: number;
+  /** Keys and values [B, Hkv, C, D] of the tokens before, which a layer has cached; absent: rows begin with their segments. */
+  readonly cache?: (layer: string) => { k: Value; v: Value };
+}
+
+/** Queries [B, H, T, D], keys and values [B, Hkv, T, D] of a block's heads. */
+export interface AttentionHeads {
+  /** Queries, scaled and turned to their positions. */
+  readonly q: Value;
+  /** Queries, neither scaled nor turned: retrieval uses them so. */
+  readonly query: Value;
+  /** Queries, scaled and not turned: they meet retrieved keys. */
+  readonly scaledQuery: Value;
+  /** Keys, turned to their positions. */
+  readonly k: Value;
+  readonly v: Value;
+  /** Tokens that a query sees, itself included; absent: all before it. */
+  readonly windowTokens?: number;
+}
+
+/** Where a block stands and what differs from its plain computation. */
+export interface BlockContext {
+  readonly shape: BackboneShape;
+  readonly batch: BatchOptions;
+  /** Number of the block in the backbone; that of a SideNet layer is the number of a block that it resembles. */
+  readonly index: number;
+  /** Attention of the heads [B, H, T, D]. */
+  readonly attend: (heads: AttentionHeads) => Value;
+  /** Dropout on the output of the MLP, in training. */
+  readonly mlpDropout?: DropoutMask | undefined;
+  /** Added to the block's output: a SideNet's cross-network residual [N, E]. */
+  readonly across?: Value | undefined;
+}
+
+/** What a block computes. */
+export interface BlockOutputs {
+  /** The stream after it [N, E]. */
+  readonly output: Value;
+  /** Query [N, H D], key and value projections [N, Hkv D], without position, before the split into heads. */
+  readonly projections: { readonly q: Value; readonly k: Value; readonly v: Value };
+  readonly heads: AttentionHeads;
+  /** Output of the attention after its projection [N, E]. */
+  readonly attended: Value;
+}
+
+/** A linear head from features to logits. */
+export interface Head {
+  /** [V, E] */
+  readonly weight: Value;
+  /** [V] */
+  readonly bias?: Value;
+}
+
+/** What a tensor does, for its first values. */
+export type TensorRole = "embeddings" | "head" | "output" | "gain" | "other";
+
+/** The layers of a SideNet beside an architecture. */
+export interface SideNetLayers {
+  /** Tensors of a layer by their names within it, with a gate [H] for the one that reads the memory. */
+  layerTensors(shape: BackboneShape, options: { reads: boolean }): Map<string, number[]>;
+  /** Tensors beside the layers. */
+  finalTensors(shape: BackboneShape): Map<string, number[]>;
+  /** Name of the gates within a layer; it ends in `.memory_bias`. */
+  readonly gate: string;
+  /** Name within a block of the backbone of what a layer's tensor begins as a copy of. */
+  sourceInBlock(name: string): string;
+  /** Name in the backbone of what a tensor beside the layers begins as a copy of. */
+  sourceOfFinal(name: string): string;
+  /** Largest absolute value of a random tensor of a layer; 0: zeros. */
+  uniformBound(name: string, shape: BackboneShape): number;
+  /** Whether a tensor multiplies normalised values, and so begins as 1. */
+  isGain(name: string): boolean;
+  layer(x: Value, weights: Weights, context: BlockContext): BlockOutputs;
+  /** Features [N, E] that the frozen head reads. */
+  finish(x: Value, weights: Weights, shape: BackboneShape): Value;
+}
+
+/** One kind of backbone. */
+export interface Architecture {
+  /** Name in declarations and checkpoints. */
+  readonly name: string;
+  /** Form of `shape.settings`, with a default for each; absent: there are none. */
+  readonly settings?: z.ZodObject;
+  /** What is wrong with sizes that do not go together, as "must ...: current values are ..."; undefined for sound ones. */
+  problem(shape: BackboneShape): string | undefined;
+  /** Heads of keys and values, and channels of a head: of them a memory bank consists. */
+  keyHeads(shape: BackboneShape): { keyValueHeads: number; headDim: number };
+  /** Most tokens of a segment; absent: any number. */
+  mostTokens?(shape: BackboneShape): number | undefined;
+  /** Id that is padding wherever it stands; absent: no id is, and batches say how long their rows are. */
+  readonly padId?: number;
+  /** Whether SideNets see the stream after the last block through the final norm, as the official code has it. */
+  readonly lastStateIsNormed?: true;
+  /** Names of tensors and their shapes. */
+  tensors(shape: BackboneShape): Map<string, number[]>;
+  roleOf(name: string): TensorRole;
+  /** Prefix of the names of a block's tensors. */
+  blockPrefix(index: number): string;
+  /** Prefix of the names of the final norm's tensors. */
+  readonly finalPrefix: string;
+  /** Name, within a block, of gates that a Memorizing Transformer adds; it ends in `.memory_bias`. */
+  readonly gate: string;
+  positions(graph: Graph, shape: BackboneShape, batch: BatchSizes): Positions;
+  /** What enters the first block [N, E], from tokens int32 [B, T]. */
+  embed(tokens: Value, weights: Weights, context: Omit<BlockContext, "index" | "attend">): Value;
+  block(x: Value, weights: Weights, context: BlockContext): BlockOutputs;
+  /** Features [N, E] that the head reads, from the stream after the last block. */
+  finish(x: Value, weights: Weights, shape: BackboneShape): Value;
+  head(weights: Weights, shape: BackboneShape): Head;
+  readonly sideNet: SideNetLayers;
+  /** How Hugging Face's repositories hold such models; absent: they do not. */
+  readonly huggingFace?: HuggingFaceFormat;
+}

@@ -1,0 +1,56 @@
+/**
+ * How a repository of Hugging Face holds a model of an architecture: `config.json` and tensors of other names and layouts.
+ */
+import type { BackboneShape } from "./shape.ts";
+
+/** Where a tensor of ours lies in a file. */
+export interface TensorSource {
+  /** Name of the file's tensor, without the prefix. */
+  readonly name: string;
+  /** How it becomes ours; absent: as it is. */
+  readonly layout?: TensorLayout;
+}
+
+/**
+ * Layouts of linear maps.
+ *
+ * - `transposed`: stored [in, out].
+ * - `columns`: stored [in, 3 out], the queries' columns first, then the keys' and the values'; `part` of the three. A bias is [3 out].
+ * - `heads`: stored [H 3 D, in], rows of the queries, keys and values of one head after the other. A bias is [H 3 D].
+ */
+export type TensorLayout =
+  | { readonly kind: "transposed" }
+  | { readonly kind: "columns"; readonly part: 0 | 1 | 2 }
+  | { readonly kind: "heads"; readonly part: 0 | 1 | 2; readonly heads: number };
+
+/** The format of one architecture. */
+export interface HuggingFaceFormat {
+  /** Values of `model_type` in `config.json`. */
+  readonly modelTypes: readonly string[];
+  /** Prefix of all names but those of `unprefixed`; files of the bare model lack it. */
+  readonly prefix: string;
+  /** Sizes from `config.json`. */
+  readShape(config: ConfigReader): BackboneShape;
+  /** Where each tensor lies. */
+  source(name: string, shape: BackboneShape): TensorSource;
+  /** Whether a file's tensor is of no use: buffers, and a copy of tied embeddings. */
+  isUnused(name: string, shape: BackboneShape): boolean;
+}
+
+/** Fields of `config.json`, each under any of its spellings. Methods throw errors that name the file and the field. */
+export interface ConfigReader {
+  /** A positive integer. */
+  size(...names: string[]): number;
+  /** A positive integer; undefined where it is absent or null. */
+  optionalSize(...names: string[]): number | undefined;
+  /** A number; the default where it is absent or null. */
+  number(names: string | readonly string[], absent: number): number;
+  /** true or false; the default where it is absent or null. */
+  flag(name: string, absent: boolean): boolean;
+  /** A word; the default where it is absent or null. */
+  word(names: string | readonly string[], absent: string): string;
+  /** Whatever JSON value stands there; undefined where it is absent or null. */
+  value(name: string): unknown;
+  /** @throws TypeError: the setting is not supported; `allowed` says which values are. */
+  refuse(name: string, allowed: string): never;
+}
