@@ -4,6 +4,7 @@
 export { defineExperiment } from "./src/experiment/define_experiment.ts";
 export { expandSweep } from "./src/experiment/sweep.ts";
 export type { Variant } from "./src/experiment/sweep.ts";
+export { InputError } from "./src/errors.ts";
 export { DeclarationError, type Problem } from "./src/declaration/problem.ts";
 export type {
   AdaptationConfig,
@@ -33,11 +34,14 @@ export type {
   EvaluatedModel,
   EvaluationConfig,
   EvaluationDeclaration,
+  ExactIndexConfig,
   Experiment,
   FieldPath,
   FieldValue,
   FileCorpusConfig,
   FileCorpusDeclaration,
+  HnswIndexConfig,
+  HnswIndexDeclaration,
   InContextLearningEvaluation,
   IndexConfig,
   IndexDeclaration,

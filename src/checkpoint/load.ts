@@ -3,13 +3,9 @@ import { checkBackboneShape, checkSideNetShape, checkWeights } from "./content.t
 import { hashTensors } from "../formats/tensor_hash.ts";
 import { type BackboneCheckpoint, type BackboneShape } from "../backbone/shape.ts";
 import { allowedWords } from "../did_you_mean.ts";
-import {
-  checkMemoryConfig,
-  type IndexConfig,
-  type MemoryConfig,
-  memoryProtocols,
-  paperMemory,
-} from "../memory/config.ts";
+import { parseForm } from "../declaration/form_problems.ts";
+import { problemsIn } from "../declaration/problem.ts";
+import { checkMemoryConfig, type MemoryDeclaration, memoryPart } from "../memory/config.ts";
 import { type Protocol, protocols } from "../declaration/protocol.ts";
 import { deviceKinds, mostThreads } from "../runtime/device.ts";
 import { openDevice } from "../runtime/open_device.ts";
@@ -42,7 +38,7 @@ export interface LoadLongMemOptions {
   /** Seed of a random SideNet (default 1). */
   readonly seed?: number | string;
   /** Fields of the memory, over the sizes that the SideNet was trained with, or else the paper's. */
-  readonly memory?: Partial<MemoryConfig>;
+  readonly memory?: MemoryDeclaration;
   /** What decides the other fields of the memory (default `strict`). */
   readonly protocol?: Protocol;
   /**
@@ -69,26 +65,6 @@ const optionNames = Object.keys(
     threads: true,
   } satisfies Record<keyof LoadLongMemOptions, true>,
 );
-
-/** Allowed values of the memory's fields that are words. */
-const memoryWords = {
-  storage: ["float32", "float16"],
-  bank: ["shared", "per-row"],
-  eviction: ["coarse", "exact"],
-  missingChunks: ["zero-slot", "masked"],
-  reset: ["epoch", "document"],
-} as const satisfies { [Name in keyof MemoryConfig]?: readonly MemoryConfig[Name][] };
-
-/** Every field of the memory. */
-const memoryNames = ["capacityTokens", "chunkTokens", "retrievedTokens", "index"].concat(
-  Object.keys(memoryWords),
-);
-
-/** Fields of each kind of index. */
-const indexNames = {
-  exact: ["kind"],
-  hnsw: ["kind", "m", "efConstruction", "efSearch"],
-} as const satisfies Record<IndexConfig["kind"], readonly string[]>;
 
 /**
  * Loads a LongMem: a frozen backbone, the SideNet beside it and an empty memory, on a device.
@@ -134,16 +110,12 @@ export async function loadLongMem(options: LoadLongMemOptions): Promise<LongMemM
       `Cannot load a LongMem as threads has a wrong value: current value is ${threads}, allowed are integers from 1 to ${mostThreads}`,
     );
   }
-  checkMemoryFields(options.memory ?? {});
+  const { memory: declared = {} } = options;
+  checkMemoryFields(declared);
 
   const backbone = await readBackbone(options);
   const sideNet = await readSideNet(options, backbone);
-  const memory: MemoryConfig = {
-    ...paperMemory,
-    ...memoryProtocols[protocol],
-    ...sideNet.memory,
-    ...options.memory,
-  };
+  const memory = memoryPart.fill({ ...sideNet.memory, ...declared }, { protocol });
   // Batches are not known yet: the smallest that is ever written is one chunk.
   checkMemoryConfig(memory, { rows: 1, contextTokens: memory.chunkTokens });
   const opened = await openDevice(
@@ -233,24 +205,9 @@ async function readSideNet(
   return sidenet;
 }
 
-function checkMemoryFields(memory: Partial<MemoryConfig>): void {
-  checkNames("memory", Object.keys(memory), memoryNames);
-  for (const [name, words] of Object.entries(memoryWords)) {
-    const value = memory[name as keyof typeof memoryWords];
-    if (value !== undefined) checkWord(`memory.${name}`, value, words);
-  }
-  const { index } = memory;
-  if (index === undefined) return;
-  checkWord("memory.index.kind", index.kind, Object.keys(indexNames));
-  checkNames("memory.index", Object.keys(index), indexNames[index.kind]);
-  for (const name of indexNames[index.kind].slice(1)) {
-    const value = (index as unknown as Record<string, unknown>)[name];
-    if (!Number.isSafeInteger(value) || value as number < 1) {
-      throw new InputRangeError(
-        `Cannot load a LongMem as memory.index.${name} must be a positive integer: current value is ${value}`,
-      );
-    }
-  }
+function checkMemoryFields(memory: MemoryDeclaration): void {
+  const { problems } = parseForm(memoryPart.schema, memory, "memory");
+  if (problems.length > 0) throw new InputTypeError(problemsIn("load a LongMem", problems));
 }
 
 function checkNames(where: string, names: readonly string[], allowed: readonly string[]): void {

@@ -6,8 +6,34 @@ import { allowedWords } from "../did_you_mean.ts";
 import { type Problem, show } from "./problem.ts";
 import { rootNode, type SchemaNode } from "./schema_node.ts";
 
+/**
+ * Checks the form of a declaration.
+ *
+ * @param path Where it stands in a larger one: `memory`; empty for a whole one.
+ * @returns Its fields in the order of the schema, unless something is wrong with them.
+ */
+export function parseForm<Declaration>(
+  schema: z.ZodType<Declaration>,
+  declaration: unknown,
+  path = "",
+): { readonly declared?: Declaration; readonly problems: readonly Problem[] } {
+  const { data, error } = schema.safeParse(declaration);
+  if (!error) return { declared: data as Declaration, problems: [] };
+  const problems = error.issues.flatMap((issue) => formProblems(schema, issue, declaration));
+  if (path === "") return { problems };
+  return {
+    problems: problems.map(({ path: inner, message }) => ({
+      path: inner === whole ? path : `${path}.${inner}`,
+      message,
+    })),
+  };
+}
+
+/** How problems of a declaration itself name it. */
+const whole = "the declaration";
+
 /** What the form's checker found, in our words. */
-export function formProblems(
+function formProblems(
   schema: z.ZodType,
   issue: z.core.$ZodIssue,
   declaration: unknown,
@@ -22,7 +48,7 @@ export function formProblems(
     }
   }
   const path = issue.path.map(String);
-  const field = path.join(".") || "the declaration";
+  const field = path.join(".") || whole;
   const { node, value } = find(schema, path, declaration);
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key) => ({

@@ -32,15 +32,15 @@ export function declarationError(
 ): DeclarationError {
   const name = (declaration as { name?: unknown } | null)?.name;
   const subject = typeof name === "string" ? `experiment "${name}"` : "experiment";
+  return new DeclarationError(problemsIn(`declare ${subject}`, problems), problems);
+}
+
+/** The message that lists why something cannot be done. */
+export function problemsIn(action: string, problems: readonly Problem[]): string {
   const reasons = problems.map(({ path, message }) => `${path} ${message}`.trim());
-  return new DeclarationError(
-    reasons.length === 1
-      ? `Cannot declare ${subject} as ${reasons[0]}`
-      : `Cannot declare ${subject} as ${reasons.length} fields are wrong:\n  ${
-        reasons.join("\n  ")
-      }`,
-    problems,
-  );
+  return reasons.length === 1
+    ? `Cannot ${action} as ${reasons[0]}`
+    : `Cannot ${action} as ${reasons.length} fields are wrong:\n  ${reasons.join("\n  ")}`;
 }
 
 /** A value that breaks a rule: `must ...`. */

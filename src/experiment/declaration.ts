@@ -14,7 +14,10 @@ import type { SideNetInitialization } from "../longmem/initialization.ts";
 import type { SideNetShape } from "../longmem/sidenet_shape.ts";
 import type { Declared } from "../declaration/part.ts";
 import type { Protocol } from "../declaration/protocol.ts";
-import type { IndexConfig, MemoryConfig } from "../memory/config.ts";
+import type { MemoryConfig, MemoryDeclaration } from "../memory/config.ts";
+import type { ExactIndexConfig } from "../memory/index/exact.ts";
+import type { HnswIndexConfig, HnswIndexDeclaration } from "../memory/index/hnsw.ts";
+import type { IndexConfig, IndexDeclaration } from "../memory/index/indexes.ts";
 import type { PublishedTableName } from "../results/paper_tables.ts";
 import type { ReproductionConfig } from "../results/paper_comparison.ts";
 import type { ChronicleConfig } from "../text/chronicle/config.ts";
@@ -26,10 +29,15 @@ export type {
   BackboneInitialization,
   Declared,
   DemonstrationDraw,
+  ExactIndexConfig,
+  HnswIndexConfig,
+  HnswIndexDeclaration,
   IndexConfig,
+  IndexDeclaration,
   LabelCalibration,
   LabelScoring,
   MemoryConfig,
+  MemoryDeclaration,
   Protocol,
   PublishedTableName,
   ReproductionConfig,
@@ -270,16 +278,6 @@ export type SideNetDeclaration =
     & Omit<CheckpointSideNetConfig, "shape">
     & { readonly shape?: NamedSize & Partial<SideNetShape> }
   );
-
-/** An index as declared. */
-export type IndexDeclaration =
-  | Extract<IndexConfig, { kind: "exact" }>
-  | Declared<Extract<IndexConfig, { kind: "hnsw" }>, "kind">;
-
-/** A memory as declared. */
-export type MemoryDeclaration = Partial<Omit<MemoryConfig, "index">> & {
-  readonly index?: IndexDeclaration;
-};
 
 /**
  * A model that is evaluated as it is, without settings of its own.

@@ -22,8 +22,6 @@ import type {
   Experiment,
   FileCorpusConfig,
   InContextLearningEvaluation,
-  IndexConfig,
-  IndexDeclaration,
   InitializedSideNetConfig,
   MemoryConfig,
   MemoryDeclaration,
@@ -43,7 +41,7 @@ import type {
 } from "./declaration.ts";
 import type { BackboneShape } from "../backbone/shape.ts";
 import type { SideNetShape } from "../longmem/sidenet_shape.ts";
-import { memoryProtocols, paperMemory } from "../memory/config.ts";
+import { memoryPart, paperMemory } from "../memory/config.ts";
 import { measuredModels } from "./model_name.ts";
 import { publishedTable } from "../results/paper_tables.ts";
 import { sentenceTasks } from "../text/sentence_tasks.ts";
@@ -54,7 +52,6 @@ import { InputRangeError } from "../errors.ts";
 export interface ProtocolDefaults {
   readonly lines: FileCorpusConfig["lines"];
   readonly batches: TrainingConfig["batches"];
-  readonly memory: Pick<MemoryConfig, "storage" | "bank" | "eviction" | "reset" | "missingChunks">;
   readonly chapterBreak: Pick<ChapterBreakEvaluation, "ties">;
   readonly inContextLearning:
     & Pick<InContextLearningEvaluation, "scoring">
@@ -73,7 +70,6 @@ const protocolDefaults: Readonly<Record<Protocol, ProtocolDefaults>> = {
   "released-code": {
     lines: "released-code",
     batches: "lanes", // 8
-    memory: memoryProtocols["released-code"],
     chapterBreak: { ties: "right" }, // as in ChapterBreak's own evaluator
     inContextLearning: {
       scoring: "open-vocabulary", // 14
@@ -84,14 +80,12 @@ const protocolDefaults: Readonly<Record<Protocol, ProtocolDefaults>> = {
   strict: {
     lines: "plain",
     batches: "documents",
-    memory: memoryProtocols.strict,
     chapterBreak: { ties: "wrong" },
     inContextLearning: strictInContextLearning,
   },
   paper: {
     lines: "plain",
     batches: "lanes",
-    memory: memoryProtocols.paper,
     chapterBreak: { ties: "right" },
     inContextLearning: strictInContextLearning,
   },
@@ -142,9 +136,6 @@ const sidenetDefaults = {
   initialization: { kind: "paper" },
 } as const satisfies Partial<InitializedSideNetConfig>;
 
-/** As measured in `src/memory/index/hnsw_index.ts`. */
-const hnswDefaults = { m: 32, efConstruction: 100, efSearch: 128 } as const;
-
 /** Books of the chronicle: as many to train on as the default configuration has for pretraining. */
 const chronicleBooks = { train: defaultChronicle.pretraining.books, valid: 8, test: 24 } as const;
 
@@ -177,7 +168,7 @@ const dropout = 0.1;
 export function fillDefaults(experiment: Experiment): ResolvedExperiment {
   const { question, sidenet, adaptation, threads, seed = 1 } = experiment;
   const protocol = experiment.protocol ?? "strict";
-  const memory = experiment.memory && fillMemory(experiment.memory, protocol);
+  const memory = experiment.memory && memoryPart.fill(experiment.memory, { protocol });
   const corpus = fillCorpus(experiment.corpus, { protocol, seed });
   const backbone = fillBackbone(experiment.backbone, protocol);
   const contextTokens = adaptation?.contextTokens ??
@@ -359,28 +350,6 @@ function fillSideNetShape({ size, ...given }: NamedSize & Partial<SideNetShape>)
   return { layers: backbone.layers / reductionFactor, ...sidenet, ...given };
 }
 
-/** Fills a memory from what it overrides: the experiment's memory, or the defaults. */
-function fillMemory(
-  memory: MemoryDeclaration,
-  protocol: Protocol,
-  base?: MemoryConfig,
-): MemoryConfig {
-  const { index, ...fields } = memory;
-  const inherited = base ?? { ...paperMemory, ...protocolDefaults[protocol].memory };
-  return { ...inherited, ...fields, index: index ? fillIndex(index) : inherited.index };
-}
-
-function fillIndex(index: IndexDeclaration): IndexConfig {
-  switch (index.kind) {
-    case "exact":
-      return index;
-    case "hnsw":
-      return { ...hnswDefaults, ...index };
-    default:
-      return index satisfies never;
-  }
-}
-
 /** What an evaluation takes from its experiment. */
 interface EvaluationSurroundings {
   readonly corpus: CorpusConfig["kind"];
@@ -532,7 +501,10 @@ function fillModelEvaluation(
     throw new InputRangeError("Cannot fill in contextTokens as no training declares it");
   }
   const memory = override || experiment.memory
-    ? fillMemory({ ...ownMemory, ...override }, experiment.protocol, experiment.memory)
+    ? memoryPart.fill({ ...ownMemory, ...override }, {
+      protocol: experiment.protocol,
+      base: experiment.memory,
+    })
     : undefined;
   return {
     models: models.map((model) => fillModel(model, { contextTokens, memory })),

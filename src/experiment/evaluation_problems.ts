@@ -1,7 +1,7 @@
 /**
  * What is wrong with an evaluation: fields of its kind, and what it needs of the corpus and the memory.
  */
-import { lowestCapacityTokens } from "../memory/config.ts";
+import { lowestCapacityTokens, memoryPart, updateProblems } from "../memory/config.ts";
 import { mostNeedles } from "../text/needle.ts";
 import type {
   ChapterBreakEvaluation,
@@ -18,7 +18,6 @@ import type {
   ResolvedExperiment,
   SquadEvaluation,
 } from "./declaration.ts";
-import { memoryProblems, updateProblems } from "./memory_problems.ts";
 import { modelName } from "./model_name.ts";
 import { type Problem, repetitions, wrong } from "../declaration/problem.ts";
 
@@ -302,7 +301,7 @@ export function evaluationMemoryProblems(
   if (isMemoryWrong && !isAnother) return [];
   const { kind, contextTokens } = evaluation;
   return [
-    ...(isAnother ? memoryProblems(own, `${path}.memory`) : []),
+    ...(isAnother ? memoryPart.check(own, `${path}.memory`) : []),
     // Where rows share a bank, texts are read into it one at a time; efficiency, which writes all rows at once, makes the room.
     ...(kind === "efficiency"
       ? []

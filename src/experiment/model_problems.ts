@@ -1,7 +1,7 @@
 /**
  * Models of an evaluation that cannot be measured: what they need is not declared, or their settings do not fit.
  */
-import { memoryOfSizes } from "../memory/config.ts";
+import { memoryOfSizes, memoryPart, updateProblems } from "../memory/config.ts";
 import type {
   ConfiguredModel,
   Experiment,
@@ -9,7 +9,6 @@ import type {
   NamedModel,
   ResolvedExperiment,
 } from "./declaration.ts";
-import { memoryProblems, updateProblems } from "./memory_problems.ts";
 import { modelName } from "./model_name.ts";
 import { type Problem, repetitions, wrong } from "../declaration/problem.ts";
 
@@ -67,16 +66,9 @@ function settingProblems(
       )];
     case "infllm": {
       const memory = memoryOfSizes(model, evaluation.memory?.bank ?? "per-row");
-      const tooLong = model.chunkTokens <= contextTokens ? [] : [wrong(
-        `${path}.chunkTokens`,
-        "must not exceed the evaluation's contextTokens",
-        model.chunkTokens,
-        `integers from 1 to ${contextTokens}`,
-      )];
       const rowByRow = { batchSize: 1, contextTokens };
       return [
-        ...memoryProblems(memory, path),
-        ...tooLong,
+        ...memoryPart.check(memory, path),
         ...updateProblems(memory, rowByRow, path),
       ];
     }

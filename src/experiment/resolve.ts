@@ -188,7 +188,7 @@ export function runId(experiment: ResolvedExperiment): string {
   const readable = memory
     ? `m${memory.capacityTokens}-c${memory.chunkTokens}-k${memory.retrievedTokens}`
     : "no-memory";
-  const identity = canonicalJson(identityOf(experimentSchema, experiment));
+  const identity = canonicalJson(identityOf(experimentSchema(), experiment));
   const hash = createHash("sha256").update(identity).digest("hex");
   return `${readable}-seed${seed}-${hash.slice(0, 8)}`;
 }

@@ -26,6 +26,8 @@ import type { Located } from "../declaration/field_path.ts";
 import { introducedAt, unmeasured } from "../declaration/identity.ts";
 import type { Accepts, Assert } from "../declaration/part.ts";
 import { protocols } from "../declaration/protocol.ts";
+import { composed } from "../declaration/registry.ts";
+import { memoryPart } from "../memory/config.ts";
 import { publishedTableNames } from "../results/paper_tables.ts";
 import { mostThreads } from "../runtime/device.ts";
 import { sentenceTasks } from "../text/sentence_tasks.ts";
@@ -209,26 +211,6 @@ const sidenet = z.discriminatedUnion("kind", [
   }),
 ]);
 
-const memory = z.strictObject({
-  capacityTokens: positiveInteger.exactOptional(),
-  chunkTokens: positiveInteger.exactOptional(),
-  retrievedTokens: positiveInteger.exactOptional(),
-  storage: oneOf("float32", "float16").exactOptional(),
-  bank: oneOf("shared", "per-row").exactOptional(),
-  eviction: oneOf("coarse", "exact").exactOptional(),
-  reset: oneOf("epoch", "document").exactOptional(),
-  missingChunks: oneOf("zero-slot", "masked").exactOptional(),
-  index: z.discriminatedUnion("kind", [
-    z.strictObject({ kind: z.literal("exact") }),
-    z.strictObject({
-      kind: z.literal("hnsw"),
-      m: positiveInteger.exactOptional(),
-      efConstruction: positiveInteger.exactOptional(),
-      efSearch: positiveInteger.exactOptional(),
-    }),
-  ]).exactOptional(),
-});
-
 const model = z.union([
   oneOf(
     "backbone",
@@ -258,19 +240,19 @@ const model = z.union([
   ]),
 ]).describe("names of models, or objects of a model and its settings");
 
-const modelEvaluation = {
+const modelEvaluation = () => ({
   name: slug.exactOptional(),
   models: z.array(model).min(1).readonly().describe("lists of models"),
   batchSize: positiveInteger.exactOptional(),
   contextTokens: positiveInteger.exactOptional(),
-  memory: memory.exactOptional(),
-};
+  memory: memoryPart.schema.exactOptional(),
+});
 
-const documentEvaluation = {
-  ...modelEvaluation,
+const documentEvaluation = () => ({
+  ...modelEvaluation(),
   split: oneOf("valid", "test"),
   maxDocuments: positiveInteger.exactOptional(),
-};
+});
 
 const chapterBreakSource = z.discriminatedUnion("kind", [
   z.strictObject({
@@ -302,100 +284,102 @@ const demonstrationSource = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("chronicle"), tasks: positiveInteger.exactOptional() }),
 ]);
 
-const evaluation = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("perplexity"), ...documentEvaluation }),
-  z.strictObject({ kind: z.literal("recall"), ...documentEvaluation }),
-  z.strictObject({
-    kind: z.literal("chapter-break"),
-    ...modelEvaluation,
-    source: chapterBreakSource.exactOptional(),
-    prefixTokens: z.union([positiveInteger, z.array(positiveInteger).min(1).readonly()])
-      .describe("a positive integer, or a list of them").exactOptional(),
-    suffixTokens: positiveInteger.exactOptional(),
-    scoring: oneOf("sum", "per-token").exactOptional(),
-    ties: oneOf("wrong", "right").exactOptional(),
-    maxItems: positiveInteger.exactOptional(),
-  }),
-  z.strictObject({
-    kind: z.literal("efficiency"),
-    ...modelEvaluation,
-    totalTokens: positiveIntegers.exactOptional(),
-    warmupPasses: nonNegativeInteger.exactOptional(),
-    repetitions: positiveInteger.exactOptional(),
-  }),
-  z.strictObject({
-    kind: z.literal("needle"),
-    ...modelEvaluation,
-    distances: positiveIntegers.exactOptional(),
-    needles: positiveIntegers.exactOptional(),
-    instances: positiveInteger.exactOptional(),
-    seed: seed.exactOptional(),
-  }),
-  z.strictObject({
-    kind: z.literal("in-context-learning"),
-    ...modelEvaluation,
-    source: demonstrationSource,
-    shots: nonNegativeInteger.exactOptional(),
-    scoring: oneOf("open-vocabulary", "label-likelihood").exactOptional(),
-    calibration: oneOf("none", "content-free").exactOptional(),
-    memoryLabels: oneOf("true", "shuffled").exactOptional(),
-    maxItems: positiveInteger.exactOptional(),
-  }),
-  z.strictObject({
-    kind: z.literal("squad"),
-    ...modelEvaluation,
-    folder: text,
-    seeds: seeds.exactOptional(),
-    shots: nonNegativeInteger.exactOptional(),
-    memoryDemonstrations: nonNegativeInteger.exactOptional(),
-    maxAnswerTokens: positiveInteger.exactOptional(),
-    maxItems: positiveInteger.exactOptional(),
-  }),
-]);
-
-const experiment = z.strictObject({
-  name: unmeasured(slug),
-  question: unmeasured(text).exactOptional(),
-  reproduces: unmeasured(z.strictObject({
-    table: oneOf(...publishedTableNames),
-    rows: z.array(
-      z.strictObject({ row: text, model: text, evaluation: slug.exactOptional() }),
-    ).readonly()
-      .describe("lists of rows and models").exactOptional(),
-    columns: z.array(
-      z.strictObject({ column: text, metric: text, evaluation: slug.exactOptional() }),
-    )
-      .readonly().describe("lists of columns and metrics").exactOptional(),
-  })).optional(),
-  scale: unmeasured(oneOf("paper", "scaled-down")).exactOptional(),
-  seed: seed.exactOptional(),
-  protocol: oneOf(...protocols).exactOptional(),
-  corpus,
-  tokenizer,
-  backbone,
-  sidenet: sidenet.optional(),
-  memory: memory.optional(),
-  adaptation: z.strictObject({
-    ...trainingFields,
-    dropout: fraction.exactOptional(),
-    gate: oneOf("learned", "fixed").exactOptional(),
-  }).optional(),
-  evaluations: z.array(evaluation).readonly().describe("lists of evaluations"),
-  device: unmeasured(oneOf("auto", "webgpu", "cpu", "wasm")).exactOptional(),
-  threads: unmeasured(
-    z.int().min(1).max(mostThreads).describe(`integers from 1 to ${mostThreads}`),
-  ).exactOptional(),
-  // Its lists are checked in sweep.ts, and their values as those of the fields they are for.
-  sweep: z.custom<Sweep>().optional(),
-});
+const evaluation = composed(() =>
+  z.discriminatedUnion("kind", [
+    z.strictObject({ kind: z.literal("perplexity"), ...documentEvaluation() }),
+    z.strictObject({ kind: z.literal("recall"), ...documentEvaluation() }),
+    z.strictObject({
+      kind: z.literal("chapter-break"),
+      ...modelEvaluation(),
+      source: chapterBreakSource.exactOptional(),
+      prefixTokens: z.union([positiveInteger, z.array(positiveInteger).min(1).readonly()])
+        .describe("a positive integer, or a list of them").exactOptional(),
+      suffixTokens: positiveInteger.exactOptional(),
+      scoring: oneOf("sum", "per-token").exactOptional(),
+      ties: oneOf("wrong", "right").exactOptional(),
+      maxItems: positiveInteger.exactOptional(),
+    }),
+    z.strictObject({
+      kind: z.literal("efficiency"),
+      ...modelEvaluation(),
+      totalTokens: positiveIntegers.exactOptional(),
+      warmupPasses: nonNegativeInteger.exactOptional(),
+      repetitions: positiveInteger.exactOptional(),
+    }),
+    z.strictObject({
+      kind: z.literal("needle"),
+      ...modelEvaluation(),
+      distances: positiveIntegers.exactOptional(),
+      needles: positiveIntegers.exactOptional(),
+      instances: positiveInteger.exactOptional(),
+      seed: seed.exactOptional(),
+    }),
+    z.strictObject({
+      kind: z.literal("in-context-learning"),
+      ...modelEvaluation(),
+      source: demonstrationSource,
+      shots: nonNegativeInteger.exactOptional(),
+      scoring: oneOf("open-vocabulary", "label-likelihood").exactOptional(),
+      calibration: oneOf("none", "content-free").exactOptional(),
+      memoryLabels: oneOf("true", "shuffled").exactOptional(),
+      maxItems: positiveInteger.exactOptional(),
+    }),
+    z.strictObject({
+      kind: z.literal("squad"),
+      ...modelEvaluation(),
+      folder: text,
+      seeds: seeds.exactOptional(),
+      shots: nonNegativeInteger.exactOptional(),
+      memoryDemonstrations: nonNegativeInteger.exactOptional(),
+      maxAnswerTokens: positiveInteger.exactOptional(),
+      maxItems: positiveInteger.exactOptional(),
+    }),
+  ])
+);
 
 /** The form of a declaration. */
-export const experimentSchema: z.ZodType<Experiment> = experiment;
+export const experimentSchema = composed(() =>
+  z.strictObject({
+    name: unmeasured(slug),
+    question: unmeasured(text).exactOptional(),
+    reproduces: unmeasured(z.strictObject({
+      table: oneOf(...publishedTableNames),
+      rows: z.array(
+        z.strictObject({ row: text, model: text, evaluation: slug.exactOptional() }),
+      ).readonly()
+        .describe("lists of rows and models").exactOptional(),
+      columns: z.array(
+        z.strictObject({ column: text, metric: text, evaluation: slug.exactOptional() }),
+      )
+        .readonly().describe("lists of columns and metrics").exactOptional(),
+    })).optional(),
+    scale: unmeasured(oneOf("paper", "scaled-down")).exactOptional(),
+    seed: seed.exactOptional(),
+    protocol: oneOf(...protocols).exactOptional(),
+    corpus,
+    tokenizer,
+    backbone,
+    sidenet: sidenet.optional(),
+    memory: memoryPart.schema.optional(),
+    adaptation: z.strictObject({
+      ...trainingFields,
+      dropout: fraction.exactOptional(),
+      gate: oneOf("learned", "fixed").exactOptional(),
+    }).optional(),
+    evaluations: z.array(evaluation()).readonly().describe("lists of evaluations"),
+    device: unmeasured(oneOf("auto", "webgpu", "cpu", "wasm")).exactOptional(),
+    threads: unmeasured(
+      z.int().min(1).max(mostThreads).describe(`integers from 1 to ${mostThreads}`),
+    ).exactOptional(),
+    // Its lists are checked in sweep.ts, and their values as those of the fields they are for.
+    sweep: z.custom<Sweep>().optional(),
+  })
+);
 
 /** Does not compile where the schema refuses what the documented types allow. */
-type _SchemaAcceptsTheTypes = Assert<Accepts<typeof experiment, Experiment>>;
+type _SchemaAcceptsTheTypes = Assert<Accepts<ReturnType<typeof experimentSchema>, Experiment>>;
 
 /** A declaration, in which a field is to be found by its path. */
 export function inExperiment(value: unknown): Located {
-  return { schema: experimentSchema, value, name: "an experiment" };
+  return { schema: experimentSchema(), value, name: "an experiment" };
 }

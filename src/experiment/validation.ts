@@ -5,15 +5,20 @@
 import { publishedTable } from "../results/paper_tables.ts";
 import { allowedWords } from "../did_you_mean.ts";
 import { checkChronicle } from "../text/chronicle/config.ts";
-import type { BackboneConfig, ResolvedExperiment, TrainingConfig } from "./declaration.ts";
+import type {
+  BackboneConfig,
+  Experiment,
+  ResolvedExperiment,
+  TrainingConfig,
+} from "./declaration.ts";
 import { fillDefaults } from "./defaults.ts";
 import {
   evaluationMemoryProblems,
   evaluationProblems,
   missingContexts,
 } from "./evaluation_problems.ts";
-import { formProblems } from "../declaration/form_problems.ts";
-import { memoryProblems, updateProblems } from "./memory_problems.ts";
+import { parseForm } from "../declaration/form_problems.ts";
+import { memoryPart, updateProblems } from "../memory/config.ts";
 import { measuredModels } from "./model_name.ts";
 import { missingWindows, modelProblems } from "./model_problems.ts";
 import { declarationError, type Problem, wrong } from "../declaration/problem.ts";
@@ -26,20 +31,20 @@ export function checkExperiment(
   declaration: unknown,
 ): { readonly resolved?: ResolvedExperiment; readonly problems: readonly Problem[] } {
   const present = withoutUndefined(declaration);
-  const parsed = experimentSchema.safeParse(present);
-  const problems = parsed.success
-    ? [
-      ...sizeProblems(parsed.data),
-      ...missingContexts(parsed.data),
-      ...missingWindows(parsed.data),
-    ]
-    : parsed.error.issues.flatMap((issue) => formProblems(experimentSchema, issue, present));
-  if (parsed.success && problems.length === 0) {
-    const resolved = fillDefaults(parsed.data);
-    problems.push(...consistencyProblems(resolved));
-    if (problems.length === 0) return { resolved, problems };
-  }
-  return { problems };
+  const { declared: experiment, problems: malformed } = parseForm<Experiment>(
+    experimentSchema(),
+    present,
+  );
+  if (experiment === undefined) return { problems: malformed };
+  const incomplete = [
+    ...sizeProblems(experiment),
+    ...missingContexts(experiment),
+    ...missingWindows(experiment),
+  ];
+  if (incomplete.length > 0) return { problems: incomplete };
+  const resolved = fillDefaults(experiment);
+  const problems = consistencyProblems(resolved);
+  return problems.length > 0 ? { problems } : { resolved, problems };
 }
 
 /** A field set to undefined is absent: `{ ...base, memory: undefined }` is the baseline of `base`. */
@@ -73,7 +78,7 @@ function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
     ...corpusProblems(experiment),
     ...backboneProblems(backbone),
     ...(sidenet ? sidenetProblems(sidenet, backbone) : []),
-    ...(memory ? memoryProblems(memory, "memory") : []),
+    ...(memory ? memoryPart.check(memory, "memory") : []),
     ...(adaptation ? trainingProblems(adaptation, "adaptation") : []),
   ];
   if (memory && adaptation) {

@@ -18,7 +18,8 @@ import { crossEntropy, type LogitBlock, logitBlocks } from "../graph/ops/cross_e
 import { linear } from "../graph/ops/linear.ts";
 import { reshape } from "../graph/ops/reshape.ts";
 import { slice } from "../graph/ops/slice.ts";
-import type { BankShape, MemoryConfig } from "../memory/config.ts";
+import type { BankShape } from "../memory/bank_shape.ts";
+import type { MemoryConfig } from "../memory/config.ts";
 import { bankInputs, type Retrieved } from "../memory/memory_graph.ts";
 import { retrieve } from "../memory/retriever.ts";
 import type { ElementType } from "../tensor.ts";

@@ -1,5 +1,15 @@
-import type { ByProtocol } from "../declaration/protocol.ts";
+/**
+ * The fields of a memory: what they mean, their forms, defaults and rules.
+ */
+import { z } from "zod";
+import { oneOf, positiveInteger } from "../declaration/fields.ts";
+import { parseForm } from "../declaration/form_problems.ts";
+import type { Accepts, Assert, Part } from "../declaration/part.ts";
+import { type Problem, problemsIn, wrong } from "../declaration/problem.ts";
+import type { ByProtocol, Protocol } from "../declaration/protocol.ts";
+import { composed } from "../declaration/registry.ts";
 import { InputRangeError } from "../errors.ts";
+import { type IndexConfig, type IndexDeclaration, indexes } from "./index/indexes.ts";
 
 /** The memory bank and how it is read and written (specification sections 5-7). */
 export interface MemoryConfig {
@@ -66,26 +76,6 @@ export const paperMemory: Pick<
   index: { kind: "exact" },
 };
 
-/** How the chunks nearest to a query are found. */
-export type IndexConfig =
-  | {
-    /** All chunks are compared. */
-    readonly kind: "exact";
-  }
-  | {
-    /**
-     * A hierarchical navigable small world graph, for banks far beyond the paper's. It is not part of checkpoints: a
-     * resumed training builds it anew from the bank, and may find other chunks where the search is not exact.
-     */
-    readonly kind: "hnsw";
-    /** Links of a node. */
-    readonly m: number;
-    /** Candidates kept while a node is added. */
-    readonly efConstruction: number;
-    /** Candidates kept during a search; at least the chunks retrieved. */
-    readonly efSearch: number;
-  };
-
 /** Chunks that a bank holds: P = floor(M / c). */
 export function capacityChunks(config: MemoryConfig): number {
   return Math.floor(config.capacityTokens / config.chunkTokens);
@@ -96,57 +86,131 @@ export function retrievedChunks(config: MemoryConfig): number {
   return config.retrievedTokens / config.chunkTokens;
 }
 
-/** Sizes of a bank. */
-export interface BankShape {
-  /** Separate banks G: 1 if shared, else one for each of the B rows. */
-  readonly banks: number;
-  readonly heads: number;
-  readonly headDim: number;
-  readonly capacityChunks: number;
-  readonly chunkTokens: number;
+/** A memory as declared. */
+export type MemoryDeclaration = Partial<Omit<MemoryConfig, "index">> & {
+  readonly index?: IndexDeclaration;
+};
+
+const memorySchema = composed(() =>
+  z.strictObject({
+    capacityTokens: positiveInteger.exactOptional(),
+    chunkTokens: positiveInteger.exactOptional(),
+    retrievedTokens: positiveInteger.exactOptional(),
+    storage: oneOf("float32", "float16").exactOptional(),
+    bank: oneOf("shared", "per-row").exactOptional(),
+    eviction: oneOf("coarse", "exact").exactOptional(),
+    reset: oneOf("epoch", "document").exactOptional(),
+    missingChunks: oneOf("zero-slot", "masked").exactOptional(),
+    index: indexes.schema.exactOptional(),
+  })
+);
+type _SchemaAcceptsTheType = Assert<Accepts<ReturnType<typeof memorySchema>, MemoryDeclaration>>;
+
+/** What the defaults of a memory follow. */
+export interface MemoryDefaults {
+  readonly protocol: Protocol;
+  /** What a memory that is declared over another one inherits, such as an evaluation's. */
+  readonly base?: MemoryConfig | undefined;
+}
+
+/** The memory, as a part of declarations. */
+export const memoryPart = {
+  get schema() {
+    return memorySchema();
+  },
+
+  fill({ index, ...fields }: MemoryDeclaration, { protocol, base }: MemoryDefaults): MemoryConfig {
+    const inherited = base ?? { ...paperMemory, ...memoryProtocols[protocol] };
+    return {
+      ...inherited,
+      ...fields,
+      index: index ? indexes.get(index.kind).fill(index) : inherited.index,
+    };
+  },
+
+  /** Sizes that do not fit each other. */
+  check(memory: MemoryConfig, path: string): Problem[] {
+    const { capacityTokens, chunkTokens, retrievedTokens, index } = memory;
+    const problems: Problem[] = [];
+    if (retrievedTokens % chunkTokens !== 0) {
+      problems.push(wrong(
+        `${path}.retrievedTokens`,
+        `must be a multiple of ${path}.chunkTokens`,
+        retrievedTokens,
+        `multiples of ${chunkTokens}`,
+      ));
+    }
+    if (retrievedTokens > capacityTokens) {
+      problems.push(wrong(
+        `${path}.retrievedTokens`,
+        `must not exceed ${path}.capacityTokens`,
+        retrievedTokens,
+        `integers up to ${capacityTokens}`,
+      ));
+    }
+    const sizes = { retrievedChunks: retrievedChunks(memory) };
+    problems.push(...indexes.get(index.kind).check?.(index, `${path}.index`, sizes) ?? []);
+    return problems;
+  },
+} satisfies Part<MemoryDeclaration, MemoryConfig, MemoryDefaults>;
+
+/** Why a bank cannot take what one batch writes (specification section 6). */
+export function updateProblems(
+  memory: MemoryConfig,
+  batch: { readonly batchSize: number; readonly contextTokens: number },
+  path: string,
+): Problem[] {
+  const { bank, reset } = memory, { batchSize } = batch;
+  const problems = capacityProblems(memory, batch, path);
+  if (bank !== "shared" || batchSize === 1 || reset !== "document") return problems;
+  const rule =
+    `must be "epoch" where ${batchSize} rows, whose documents begin at different times, ` +
+    "share a bank";
+  return [wrong(`${path}.reset`, rule, reset, "epoch"), ...problems];
+}
+
+function capacityProblems(
+  { capacityTokens, chunkTokens, bank, eviction }: MemoryConfig,
+  batch: { readonly batchSize: number; readonly contextTokens: number },
+  path: string,
+): Problem[] {
+  const updateTokens = (bank === "shared" ? batch.batchSize : 1) * batch.contextTokens;
+  if (updateTokens < chunkTokens) {
+    return [wrong(
+      `${path}.chunkTokens`,
+      `must not exceed one update, of ${updateTokens} tokens`,
+      chunkTokens,
+      `integers from 1 to ${updateTokens}`,
+    )];
+  }
+  const lowest = lowestCapacityTokens(updateTokens, chunkTokens, eviction);
+  if (capacityTokens >= lowest) return [];
+  const rule = eviction === "coarse"
+    ? "must exceed two updates, as coarse eviction drops two at once"
+    : "must hold one update";
+  return [wrong(
+    `${path}.capacityTokens`,
+    `${rule}, of ${updateTokens} tokens each`,
+    capacityTokens,
+    `integers from ${lowest}`,
+  )];
 }
 
 /**
  * Checks a memory against the batches that are written to it.
  *
- * @throws RangeError naming the field, its value and what is allowed.
+ * @throws {RangeError} It names the fields, their values and what is allowed.
  */
 export function checkMemoryConfig(
   config: MemoryConfig,
-  batch: { rows: number; contextTokens: number },
+  { rows, contextTokens }: { readonly rows: number; readonly contextTokens: number },
 ): void {
-  const { capacityTokens, chunkTokens, retrievedTokens } = config;
-  for (const [name, value] of Object.entries({ capacityTokens, chunkTokens, retrievedTokens })) {
-    if (!Number.isSafeInteger(value) || value < 1) {
-      throw new InputRangeError(
-        `Cannot make a memory as memory.${name} must be a positive integer: current value is ${value}`,
-      );
-    }
-  }
-  if (retrievedTokens % chunkTokens !== 0) {
-    throw new InputRangeError(
-      `Cannot make a memory as memory.retrievedTokens must be a multiple of memory.chunkTokens: current values are ${retrievedTokens} and ${chunkTokens}`,
-    );
-  }
-  if (retrievedChunks(config) > capacityChunks(config)) {
-    throw new InputRangeError(
-      `Cannot make a memory as memory.retrievedTokens must not exceed memory.capacityTokens: current values are ${retrievedTokens} and ${capacityTokens}`,
-    );
-  }
-  const written = (config.bank === "shared" ? batch.rows : 1) * batch.contextTokens;
-  if (written < chunkTokens) {
-    throw new InputRangeError(
-      `Cannot make a memory as memory.chunkTokens must not exceed one update of ${written} tokens: current value is ${chunkTokens}`,
-    );
-  }
-  const least = lowestCapacityTokens(written, chunkTokens, config.eviction);
-  if (capacityTokens < least) {
-    throw new InputRangeError(
-      `Cannot make a memory as memory.capacityTokens must hold ${
-        config.eviction === "coarse" ? "more than two updates" : "one update"
-      } of ${written} tokens: current value is ${capacityTokens}, allowed are ${least} and more`,
-    );
-  }
+  const malformed = parseForm(memorySchema(), config, "memory").problems;
+  const problems = malformed.length > 0 ? malformed : [
+    ...memoryPart.check(config, "memory"),
+    ...capacityProblems(config, { batchSize: rows, contextTokens }, "memory"),
+  ];
+  if (problems.length > 0) throw new InputRangeError(problemsIn("make a memory", problems));
 }
 
 /**

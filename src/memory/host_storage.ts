@@ -1,7 +1,7 @@
 import type { Device, DeviceTensor } from "../runtime/device.ts";
 import { gibibytes, machineMemoryBytes } from "../runtime/machine_memory.ts";
 import type { HostTensor } from "../tensor.ts";
-import type { BankShape } from "./config.ts";
+import type { BankShape } from "./bank_shape.ts";
 import type { BankStorage, StorageOptions } from "./bank_storage.ts";
 import { findOutOfRange, rangeError, storedLimit } from "./stored_range.ts";
 import { emptyScore } from "./memory_graph.ts";

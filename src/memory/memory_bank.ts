@@ -1,7 +1,9 @@
 import type { Device, DeviceTensor, Tensors } from "../runtime/device.ts";
 import type { WebGpuDevice } from "../runtime/webgpu_device.ts";
 import type { HostTensor } from "../tensor.ts";
-import { type BankShape, capacityChunks, type MemoryConfig } from "./config.ts";
+import type { BankShape } from "./bank_shape.ts";
+import { capacityChunks, type MemoryConfig } from "./config.ts";
+import type { BankObserver, FollowedBank } from "./followed_bank.ts";
 import type { BankStorage } from "./bank_storage.ts";
 import { createHostStorage } from "./host_storage.ts";
 import { bankInputNames, emptyScore } from "./memory_graph.ts";
@@ -17,18 +19,11 @@ export interface SavedBank {
   readonly tensors: Record<"keys" | "values" | "meanKeys", HostTensor>;
 }
 
-/** What follows the contents of a bank, such as an index outside the graph. */
-export interface BankObserver {
-  /** `tensors` still hold what was in the slots. */
-  cleared(bank: number, slots: SlotRange): void;
-  written(bank: number, slots: SlotRange): Promise<void>;
-}
-
 /**
  * Keys and values cached from the frozen backbone (specification sections 5 and 6). Rows of a batch share one bank or have one each;
  * the oldest chunks leave first. Slots form a ring, so that nothing is moved when they leave.
  */
-export class MemoryBank {
+export class MemoryBank implements FollowedBank {
   readonly shape: BankShape;
   readonly storage: BankStorage;
   readonly #rings: Ring[];

@@ -14,7 +14,7 @@ import { slice } from "../graph/ops/slice.ts";
 import { topK } from "../graph/ops/top_k.ts";
 import { where } from "../graph/ops/where.ts";
 import type { ElementType } from "../tensor.ts";
-import type { BankShape } from "./config.ts";
+import type { BankShape } from "./bank_shape.ts";
 
 /** Score of an empty slot: below every real score, and finite so that 0 times it is 0. */
 export const emptyScore = -1e30;

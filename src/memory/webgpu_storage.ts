@@ -1,6 +1,6 @@
 import type { DeviceTensor } from "../runtime/device.ts";
 import { bufferOf, type WebGpuDevice } from "../runtime/webgpu_device.ts";
-import type { BankShape } from "./config.ts";
+import type { BankShape } from "./bank_shape.ts";
 import { checkSaved } from "./host_storage.ts";
 import type { BankStorage, StorageOptions } from "./bank_storage.ts";
 import { type OutOfRange, rangeError, storedLimit } from "./stored_range.ts";

@@ -168,12 +168,12 @@ test("loadLongMem() names an option that is wrong, its value and what is allowed
     [
       { memory: { retreivedTokens: 8 } },
       "TypeError",
-      /memory have no field "retreivedTokens": .*\(did you mean "retrievedTokens"\?\)/,
+      /as memory.retreivedTokens is unknown: .*\(did you mean "retrievedTokens"\?\)/,
     ],
     [
       { memory: { index: { kind: "exact", m: 3 } } },
       "TypeError",
-      /memory.index have no field "m": allowed are kind/,
+      /as memory.index.m is unknown: allowed are kind/,
     ],
     [
       { memory: { index: { kind: "hsnw" } } },
@@ -181,29 +181,34 @@ test("loadLongMem() names an option that is wrong, its value and what is allowed
       /memory.index.kind .* "hsnw", .*did you mean "hnsw"/,
     ],
     [
-      { memory: { index: { kind: "hnsw", m: 16, efConstruction: 99 } } },
+      { memory: { index: { kind: "hnsw", m: 1 } } },
+      "TypeError",
+      /memory.index.m has a wrong value: current value is 1, allowed are integers from 2/,
+    ],
+    [
+      { memory: { index: { kind: "hnsw", efSearch: 15 } } },
       "RangeError",
-      /memory.index.efSearch must be a positive integer: current value is undefined/,
+      /memory.index.efSearch must not be below the chunks retrieved: current value is 15, allowed are integers from 16/,
     ],
     [
       { memory: { bank: "per row" } },
       "TypeError",
-      /memory.bank is unknown: current value is "per row", allowed are shared, per-row \(did you/,
+      /memory.bank has a wrong value: current value is "per row", allowed are shared, per-row \(did you/,
     ],
     [
       { memory: { chunkTokens: 0 } },
-      "RangeError",
-      /memory.chunkTokens must be a positive integer: current value is 0/,
+      "TypeError",
+      /memory.chunkTokens has a wrong value: current value is 0, allowed are positive integers/,
     ],
     [
       { memory: { retrievedTokens: 6 } },
       "RangeError",
-      /multiple of memory.chunkTokens: current values are 6 and 4/,
+      /multiple of memory.chunkTokens: current value is 6, allowed are multiples of 4/,
     ],
     [
       { memory: { capacityTokens: 32 } },
       "RangeError",
-      /memory.retrievedTokens must not exceed .* 64 and 32/,
+      /memory.retrievedTokens must not exceed .* 64, allowed are integers up to 32/,
     ],
     [
       { protocol: "released" },

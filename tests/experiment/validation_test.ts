@@ -539,7 +539,7 @@ const malformed: Malformed[] = [
     },
     problems: [
       "evaluations.0.models.0.retrievedTokens must be a multiple of evaluations.0.models.0.chunkTokens: current value is 64, allowed are multiples of 24",
-      "evaluations.0.models.1.chunkTokens must not exceed the evaluation's contextTokens: current value is 256, allowed are integers from 1 to 128",
+      "evaluations.0.models.1.chunkTokens must not exceed one update, of 128 tokens: current value is 256, allowed are integers from 1 to 128",
       "evaluations.0.models.2.capacityTokens must hold one update, of 128 tokens each: current value is 64, allowed are integers from 128",
     ],
   },

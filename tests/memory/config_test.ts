@@ -54,7 +54,7 @@ test("checkMemoryConfig() allows just the banks that updates of one size never b
             checkMemoryConfig(config, { rows, contextTokens });
           } catch (error) {
             assert.ok(error instanceof RangeError);
-            assert.match(error.message, /current value is \d+, allowed are \d+ and more$/);
+            assert.match(error.message, /current value is \d+, allowed are integers from \d+$/);
             allows = false;
           }
           const works = never(capacity, tokens, chunkTokens, eviction === "coarse");
@@ -83,8 +83,9 @@ test("checkMemoryConfig() wants more than two of the official updates", () => {
   for (const P of [8, 16]) {
     assert.throws(() => checkMemoryConfig(of(P), batch), {
       name: "RangeError",
-      message: `Cannot make a memory as memory.capacityTokens must hold more than two updates of ` +
-        `32 tokens: current value is ${4 * P}, allowed are 68 and more`,
+      message: "Cannot make a memory as memory.capacityTokens must exceed two updates, as coarse " +
+        `eviction drops two at once, of 32 tokens each: current value is ${4 * P}, allowed are ` +
+        "integers from 68",
     });
   }
 });
@@ -92,14 +93,21 @@ test("checkMemoryConfig() wants more than two of the official updates", () => {
 test("checkMemoryConfig() names the field that is wrong and its value", () => {
   const batch = { rows: 1, contextTokens: 8 };
   const cases: [Partial<MemoryConfig>, RegExp][] = [
-    [{ chunkTokens: 0 }, /memory.chunkTokens must be a positive integer: current value is 0/],
-    [{ capacityTokens: 1.5 }, /memory.capacityTokens must be a positive integer: .* 1.5/],
-    [{ retrievedTokens: NaN }, /memory.retrievedTokens must be a positive integer: .* NaN/],
-    [{ retrievedTokens: 10 }, /multiple of memory.chunkTokens: current values are 10 and 4/],
-    [{ capacityTokens: 63 }, /must not exceed memory.capacityTokens: .* 64 and 63/],
+    [{ chunkTokens: 0 }, /memory.chunkTokens .* value is 0, allowed are positive integers$/],
+    [{ capacityTokens: 1.5 }, /memory.capacityTokens .* value is 1.5, allowed are positive/],
+    [{ retrievedTokens: NaN }, /memory.retrievedTokens .* value is NaN, allowed are positive/],
+    [
+      { retrievedTokens: 10 },
+      /memory.retrievedTokens must be a multiple of memory.chunkTokens: .* 10, .* multiples of 4$/,
+    ],
+    [{ capacityTokens: 63 }, /must not exceed memory.capacityTokens: .* 64, .* up to 63$/],
     [
       { chunkTokens: 16 },
-      /chunkTokens must not exceed one update of 8 tokens: current value is 16$/,
+      /memory.chunkTokens must not exceed one update, of 8 tokens: .* 16, .* from 1 to 8$/,
+    ],
+    [
+      { retrievedTokens: 10, capacityTokens: 4 },
+      /as 3 fields are wrong:\s+memory.retrievedTokens .*\s+memory.retrievedTokens .*\s+memory.capacityTokens/,
     ],
   ];
   for (const [fields, message] of cases) {

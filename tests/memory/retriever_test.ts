@@ -1,6 +1,7 @@
 import { Graph } from "../../src/graph/graph.ts";
 import { add } from "../../src/graph/ops/add.ts";
-import { type IndexConfig, type MemoryConfig, memoryProtocols } from "../../src/memory/config.ts";
+import { type MemoryConfig, memoryProtocols } from "../../src/memory/config.ts";
+import type { IndexConfig } from "../../src/memory/index/indexes.ts";
 import { createHnswIndex } from "../../src/memory/index/hnsw_index.ts";
 import { MemoryBank } from "../../src/memory/memory_bank.ts";
 import { emptyScore } from "../../src/memory/memory_graph.ts";
@@ -98,7 +99,7 @@ test("retrieve() refuses an index that no graph can search", () => {
       }),
     {
       name: "TypeError",
-      message: 'Cannot retrieve in a graph by an index of kind "hnsw": allowed is "exact"',
+      message: 'Cannot retrieve in a graph by an index of kind "hnsw", which is not exact',
     },
   );
 });

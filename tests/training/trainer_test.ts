@@ -714,6 +714,6 @@ deviceTest("Trainer.restore() refuses tensors of another model", async (device) 
 deviceTest("Trainer.open() refuses a memory that an update does not fit into", async (device) => {
   await assert.rejects(
     openSideNet(device, {}, { memory: { ...smallMemory, capacityTokens: 6 } }),
-    /^RangeError: Cannot make a memory as memory.capacityTokens must hold one update of 8 tokens: current value is 6, allowed are 8 and more$/,
+    /^RangeError: Cannot make a memory as memory.capacityTokens must hold one update, of 8 tokens each: current value is 6, allowed are integers from 8$/,
   );
 }, onCpu);

@@ -1,7 +1,7 @@
 import { dims } from "../../graph/graph.ts";
 import type { DeviceTensor } from "../../runtime/device.ts";
 import { bufferOf, type WebGpuDevice } from "../../runtime/webgpu_device.ts";
-import type { BankShape } from "../config.ts";
+import type { BankShape } from "../bank_shape.ts";
 import type { OutsideIndex } from "./chunk_index.ts";
 import code from "./exact_search.wgsl" with { type: "text" };
 import { InputRangeError } from "../../errors.ts";

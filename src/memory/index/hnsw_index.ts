@@ -16,15 +16,18 @@ import { InputRangeError } from "../../errors.ts";
 
 /** Sizes and accuracy of an HNSW index. */
 export interface HnswIndexOptions extends FlatIndexOptions {
-  /** Links of a node on the upper levels, twice as many on the lowest; 32 where absent. */
+  /** Links of a node on the upper levels, twice as many on the lowest. */
   m?: number;
-  /** Candidates kept while a chunk is linked; 100 where absent. */
+  /** Candidates kept while a chunk is linked. */
   efConstruction?: number;
-  /** Candidates kept while searching (n where that is more): recall for time; 128 where absent. */
+  /** Candidates kept while searching (n where that is more): recall for time. */
   efSearch?: number;
   /** Decides the levels of the nodes: equal seeds and equal calls give equal results. Below 2^32. */
   seed: number;
 }
+
+/** Defaults, as measured above. */
+export const hnswDefaults = { m: 32, efConstruction: 100, efSearch: 128 } as const;
 
 /** What is used of the library's graph. Its own errors are no instances of Error, so that none may be provoked. */
 interface Graph {
@@ -68,7 +71,10 @@ const dropped = new FinalizationRegistry<() => void>((free) => free());
  * @throws {RangeError} Where an option is out of range, or the graph is too large for a WebAssembly memory.
  */
 export async function createHnswIndex(options: HnswIndexOptions): Promise<HnswIndex> {
-  const { headDim, capacityChunks, m = 32, efConstruction = 100, efSearch = 128, seed } = options;
+  const { headDim, capacityChunks, seed, m, efConstruction, efSearch } = {
+    ...hnswDefaults,
+    ...options,
+  };
   const stored = new FlatIndex({ headDim, capacityChunks });
   // One link a node would give the nodes of the library infinitely many levels.
   const least = { m: 2, efConstruction: 1, efSearch: 1, seed: 0 };
