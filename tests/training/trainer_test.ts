@@ -650,7 +650,7 @@ for (const accumulationSteps of [1, 2]) {
       await trainer.restore(good);
       await assert.rejects(
         trainer.update(next),
-        /^Error: Cannot continue training as the loss of step 2 is NaN: .* values after step 1$/,
+        /^InputError: Cannot continue training as the loss of step 2 is NaN: .* values after step 1$/,
       );
       const left = await trainer.save();
       assert.equal(left.step, 1);
@@ -681,7 +681,7 @@ for (const accumulationSteps of [1, 2]) {
       const start = await trainer.save();
       await assert.rejects(
         trainer.update(inOrder(randomBatches(2))),
-        /^Error: Cannot continue training as the gradient of "backbone\.transformer\.ln_f\.weight" in step 1 is not finite: .* after step 0$/,
+        /^InputError: Cannot continue training as the gradient of "backbone\.transformer\.ln_f\.weight" in step 1 is not finite: .* after step 0$/,
       );
       const left = await trainer.save();
       assert.equal(left.step, 0);
