@@ -18,7 +18,7 @@ export interface BatchSizes {
   readonly rows: number;
   /** Tokens T of a row. */
   readonly contextTokens: number;
-  /** Whether pad tokens may stand before others; only of architectures that have a `padId`. */
+  /** Whether padding may stand anywhere; otherwise only at the end of rows, where nothing sees it. */
   readonly padded: boolean;
   /** Tokens C before the segment's one token whose keys and values are cached; absent: rows begin with their segments. */
   readonly cachedTokens?: number;
@@ -36,7 +36,7 @@ export interface Positions {
   turn?(x: Value): Value;
   /** Queries [B, H, T, D] as they meet keys that are not turned and lie so many tokens before; absent: as they are. */
   turnBy?(x: Value, tokens: number): Value;
-  /** Rows of a table [n, E] of learned positions that are added to the embeddings: [T, E] or [B, E]. */
+  /** Rows of a table [n, E] of learned positions that are added to the embeddings: [B or 1, T, E]. */
   embeddings?(table: Value): Value;
 }
 

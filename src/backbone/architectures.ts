@@ -1,7 +1,14 @@
 import { allowedWords } from "../did_you_mean.ts";
 import { InputTypeError } from "../errors.ts";
 import type { Architecture } from "./architecture.ts";
+import { bloom } from "./architectures/bloom.ts";
+import { gpt2 } from "./architectures/gpt2.ts";
+import { gptNeoX } from "./architectures/gpt_neox.ts";
+import { llama } from "./architectures/llama.ts";
 import { longMemGpt2 } from "./architectures/longmem_gpt2.ts";
+import { mistral } from "./architectures/mistral.ts";
+import { qwen2 } from "./architectures/qwen2.ts";
+import { qwen3 } from "./architectures/qwen3.ts";
 import type { BackboneShape } from "./shape.ts";
 
 /** Every architecture by its name. */
@@ -15,7 +22,9 @@ export function registerArchitecture(architecture: Architecture): void {
 /** The paper's, which shapes without a name have. */
 export const defaultArchitecture = longMemGpt2;
 
-registerArchitecture(longMemGpt2);
+for (
+  const architecture of [longMemGpt2, gpt2, llama, mistral, qwen2, qwen3, gptNeoX, bloom]
+) registerArchitecture(architecture);
 
 /** Every architecture. */
 export function architectures(): Architecture[] {

@@ -19,8 +19,8 @@ export function alibiSlopes(heads: number): number[] {
   return [...powers, ...between];
 }
 
-/** Inputs of a padded graph; {@linkcode paddedInputs} computes them. */
-const positionsInput = "positions", keyBiasInput = "keyBias";
+/** Inputs of a padded graph, float32 [B, T]; {@linkcode maskedInputs} computes them. */
+export const paddedInputNames = { positions: "positions", keyBias: "keyBias" } as const;
 
 /**
  * Bias m_h * (j - t) for keys j <= t, `hidden` for later ones. Padded batches take the official absolute form m_h * pos[b, j],
@@ -33,10 +33,10 @@ export function attentionBias(
   const { heads: H, contextTokens: T, rows: B } = options;
   const slopes = graph.constant(Float32Array.from(alibiSlopes(H)), [1, H, 1, 1]);
   const positions = options.padded
-    ? reshape(graph.input(positionsInput, [B, T]), [B, 1, 1, T])
+    ? reshape(graph.input(paddedInputNames.positions, [B, T]), [B, 1, 1, T])
     : undefined;
   const keyBias = options.padded
-    ? reshape(graph.input(keyBiasInput, [B, T]), [B, 1, 1, T])
+    ? reshape(graph.input(paddedInputNames.keyBias, [B, T]), [B, 1, 1, T])
     : undefined;
   const known = new Map<string, Value>();
   const once = (key: string, make: () => Value) => {
@@ -93,7 +93,7 @@ export const cachedInputNames = {
   distances: "distances",
   /** 0 or `hidden` for each key, float32 [B, C+1]. */
   keyBias: "keyBias",
-  /** Position of the query, int32 [B]. */
+  /** Positions of the tokens, int32 [B, T]; of a padded graph, too. */
   position: "position",
 } as const;
 
@@ -118,7 +118,7 @@ export function cachedAttentionBias(
 
 /**
  * Values for the inputs of a graph that reads cached keys [1, C+1]: the position of each key less the query's, and 0 or `hidden`
- * for each; and the query's position [1]. Places of the cache that hold no key lie too far away to be seen.
+ * for each; and the query's position. Places of the cache that hold no key lie too far away to be seen.
  *
  * @param tokens All tokens of the segment; the last is the query's, the others' keys are cached.
  * @param options `pad`: id of tokens that are padding wherever they stand, if there is one.
@@ -148,12 +148,19 @@ export function paddedInputs(
   tokens: Int32Array,
   options: { rows: number; contextTokens: number; pad?: number | undefined },
 ): { positions: Float32Array<ArrayBuffer>; keyBias: Float32Array<ArrayBuffer> } {
-  const { rows, contextTokens: T, pad } = options;
+  return maskedInputs(Uint8Array.from(tokens, (id) => id === options.pad ? 0 : 1), options);
+}
+
+/** The same by a mask [B, T]: 1 for tokens, 0 for padding. */
+export function maskedInputs(
+  mask: Uint8Array,
+  { rows, contextTokens: T }: { rows: number; contextTokens: number },
+): { positions: Float32Array<ArrayBuffer>; keyBias: Float32Array<ArrayBuffer> } {
   const positions = new Float32Array(rows * T), keyBias = new Float32Array(rows * T);
   for (let b = 0; b < rows; b++) {
     let count = 0;
     for (let i = b * T; i < (b + 1) * T; i++) {
-      if (tokens[i] === pad) keyBias[i] = hidden;
+      if (mask[i] === 0) keyBias[i] = hidden;
       else positions[i] = count++;
     }
   }

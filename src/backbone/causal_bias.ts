@@ -1,17 +1,33 @@
 import type { AttentionBlock } from "../graph/attention_block.ts";
 import type { Graph, Value } from "../graph/graph.ts";
 import { greaterOrEqual } from "../graph/ops/greater_or_equal.ts";
+import { add } from "../graph/ops/add.ts";
 import { reshape } from "../graph/ops/reshape.ts";
+import { slice } from "../graph/ops/slice.ts";
 import { where } from "../graph/ops/where.ts";
 import type { BatchSizes, Positions } from "./architecture.ts";
-import { cachedInputNames, hidden } from "./attention_bias.ts";
+import { cachedInputNames, hidden, paddedInputNames } from "./attention_bias.ts";
 
 /** Biases of causal attention whose scores know no positions: 0 for what a query sees, `hidden` for the rest. */
 export function causalBias(
   graph: Graph,
-  { rows: B, cachedTokens: C }: Pick<BatchSizes, "rows" | "cachedTokens">,
+  batch: BatchSizes,
 ): Pick<Positions, "block" | "blockWithPadsVisible"> {
-  const block = C === undefined ? segmentBias(graph) : cachedBias(graph, B, C);
+  const { rows: B, contextTokens: T, padded, cachedTokens: C } = batch;
+  if (C !== undefined) return ofBlocks(cachedBias(graph, B, C));
+  const ofSegment = segmentBias(graph);
+  if (!padded) return ofBlocks(ofSegment);
+  const keyBias = reshape(graph.input(paddedInputNames.keyBias, [B, T]), [B, 1, 1, T]);
+  return ofBlocks((block, windowTokens) => {
+    const { b0, b1, t1 } = block;
+    const rows = slice(keyBias, { axis: 0, start: b0, end: b1 });
+    return add(ofSegment(block, windowTokens), slice(rows, { axis: 3, start: 0, end: t1 }));
+  });
+}
+
+function ofBlocks(
+  block: Positions["block"],
+): Pick<Positions, "block" | "blockWithPadsVisible"> {
   return {
     block,
     blockWithPadsVisible: (of, _visible, windowTokens) => block(of, windowTokens),
@@ -45,4 +61,15 @@ function cachedBias(graph: Graph, B: number, C: number): Positions["block"] {
     const farthest = windowTokens === undefined ? hidden / 2 : 1 - windowTokens;
     return where(greaterOrEqual(distances, graph.scalar(farthest)), keyBias, graph.scalar(hidden));
   };
+}
+
+/** The positions of a batch's tokens int32 [B, T] as an input of the graph; undefined where every row has 0 .. T-1. */
+export function positionIds(
+  graph: Graph,
+  { rows: B, contextTokens: T, padded, cachedTokens }: BatchSizes,
+): Value | undefined {
+  const name = cachedInputNames.position;
+  const known = graph.inputs.get(name);
+  if (known) return known;
+  return cachedTokens !== undefined || padded ? graph.input(name, [B, T], "int32") : undefined;
 }

@@ -29,12 +29,14 @@ export interface HuggingFaceFormat {
   readonly modelTypes: readonly string[];
   /** Prefix of all names but those of `unprefixed`; files of the bare model lack it. */
   readonly prefix: string;
+  /** Names of the head, beside the bare model. Beside tied embeddings it may be there: a copy of them. */
+  readonly unprefixed: readonly string[];
   /** Sizes from `config.json`. */
   readShape(config: ConfigReader): BackboneShape;
   /** Where each tensor lies. */
   source(name: string, shape: BackboneShape): TensorSource;
-  /** Whether a file's tensor is of no use: buffers, and a copy of tied embeddings. */
-  isUnused(name: string, shape: BackboneShape): boolean;
+  /** Whether a file's tensor, by its name without the prefix, is a buffer and no weight. */
+  isUnused(name: string): boolean;
 }
 
 /** Fields of `config.json`, each under any of its spellings. Methods throw errors that name the file and the field. */
@@ -45,12 +47,20 @@ export interface ConfigReader {
   optionalSize(...names: string[]): number | undefined;
   /** A number; the default where it is absent or null. */
   number(names: string | readonly string[], absent: number): number;
+  /** A number that must be there. */
+  requiredNumber(name: string): number;
   /** true or false; the default where it is absent or null. */
   flag(name: string, absent: boolean): boolean;
   /** A word; the default where it is absent or null. */
-  word(names: string | readonly string[], absent: string): string;
+  word(name: string, absent: string): string;
   /** Whatever JSON value stands there; undefined where it is absent or null. */
   value(name: string): unknown;
+  /** Whether the field is there, be it null. */
+  has(name: string): boolean;
+  /** Names of all fields that are there. */
+  keys(): string[];
+  /** The fields of an object that stands there. */
+  part(name: string): ConfigReader;
   /** @throws TypeError: the setting is not supported; `allowed` says which values are. */
   refuse(name: string, allowed: string): never;
 }

@@ -3,8 +3,7 @@ import { gather } from "../graph/ops/gather.ts";
 import { reshape } from "../graph/ops/reshape.ts";
 import { rotateHalves } from "../graph/ops/rotate_halves.ts";
 import type { BatchSizes, Positions } from "./architecture.ts";
-import { cachedInputNames } from "./attention_bias.ts";
-import { causalBias } from "./causal_bias.ts";
+import { causalBias, positionIds } from "./causal_bias.ts";
 
 /** How the frequencies of rotations differ from the plain ones. */
 export type RopeScaling =
@@ -64,16 +63,13 @@ export function rotaryPositions(
       )
     );
   const numbers = (count: number) => Array.from({ length: count }, (_, t) => t);
-  let angles: Value[] | undefined; // cos and sin [B or 1, 1, T, r/2]
+  let angles: Value[] | undefined; // cosines and sines [B or 1, 1, T, r/2]
   const ofBatch = () => {
     if (angles) return angles;
-    if (C === undefined) {
-      angles = tables(numbers(T)).map((table) => reshape(table, [1, 1, T, half]));
-    } else {
-      const position = graph.inputs.get(cachedInputNames.position) ??
-        graph.input(cachedInputNames.position, [B], "int32");
-      angles = tables(numbers(C)).map((table) => reshape(gather(table, position), [B, 1, 1, half]));
-    }
+    const ids = positionIds(graph, batch);
+    angles = tables(numbers(C ?? T)).map((table) =>
+      ids ? reshape(gather(table, ids), [B, 1, T, half]) : reshape(table, [1, 1, T, half])
+    );
     return angles;
   };
   return {

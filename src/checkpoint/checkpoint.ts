@@ -16,13 +16,14 @@ import {
 } from "./content.ts";
 import { readFairseq, readFairseqBackbone, readFairseqSideNet } from "./fairseq.ts";
 import { type LongMemFolder, readBackboneFolder, readFolder, readLongMemFolder } from "./folder.ts";
+import { isHuggingFaceFolder, readHuggingFaceBackbone } from "./huggingface.ts";
 import { openSafetensors, type SafetensorsFile } from "../formats/safetensors.ts";
 import { hashTensors } from "../formats/tensor_hash.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
 import { backboneTensorShapes } from "../backbone/architectures.ts";
 
-/** Formats that are read: torch's zip archive, one safetensors file, the project's folder. */
-export type CheckpointFormat = "torch" | "safetensors" | "folder";
+/** Formats that are read: torch's zip archive, one safetensors file, the project's folder, a repository of Hugging Face. */
+export type CheckpointFormat = "torch" | "safetensors" | "folder" | "huggingface";
 
 /** A SideNet with what its checkpoint says beyond the tensors. */
 export interface LoadedSideNet extends SideNetCheckpoint {
@@ -53,6 +54,9 @@ export async function loadCheckpoint(
     case "folder":
       checkpoint = await readFolder(path);
       break;
+    case "huggingface":
+      checkpoint = await readHuggingFaceBackbone(path);
+      break;
     case "safetensors":
       return await loadBackboneWeights(path, options);
     default:
@@ -65,7 +69,7 @@ export async function loadCheckpoint(
 
 /**
  * Reads a backbone from an official fairseq checkpoint (its own or a LongMem that contains it), a folder
- * of this project, or a bare safetensors file with the official names.
+ * of this project, a folder of Hugging Face's format, or a bare safetensors file with the official names.
  *
  * @param path A file or folder.
  * @param options `shape`: sizes that the checkpoint must have. A bare safetensors file does not say how
@@ -84,6 +88,9 @@ export async function loadBackboneWeights(
       break;
     case "folder":
       checkpoint = await readBackboneFolder(path);
+      break;
+    case "huggingface":
+      checkpoint = await readHuggingFaceBackbone(path);
       break;
     case "safetensors":
       checkpoint = await readBareBackbone(path, options.shape?.heads);
@@ -132,6 +139,10 @@ export async function loadSideNetWeights(
       loaded = { ...sideNet, memory, ...(backboneHash === undefined ? {} : { backboneHash }) };
       break;
     }
+    case "huggingface":
+      throw new InputTypeError(
+        `Cannot read a SideNet from "${path}" as it is a model of Hugging Face, which has none`,
+      );
     case "safetensors":
       loaded = await readBareSideNet(path, backbone, options.shape);
       break;
@@ -154,7 +165,7 @@ export async function loadSideNetWeights(
 export async function recogniseCheckpoint(path: string): Promise<CheckpointFormat> {
   // Folders cannot be opened as files; a path that does not exist is left to `ByteFile` to report.
   const info = await Deno.stat(path).catch(() => undefined);
-  if (info?.isDirectory) return "folder";
+  if (info?.isDirectory) return await isHuggingFaceFolder(path) ? "huggingface" : "folder";
   using file = await ByteFile.open(path);
   const start = await file.read(0, Math.min(START_BYTES, file.sizeBytes));
   if (start[0] === 0x50 && start[1] === 0x4b) return "torch";

@@ -1,4 +1,5 @@
 /** What checkpoints hold, whatever their format, and the checks that all formats share. */
+import { isDeepStrictEqual } from "node:util";
 import { architectureOf } from "../backbone/architectures.ts";
 import type { BackboneShape } from "../backbone/shape.ts";
 import type { SideNetShape } from "../longmem/sidenet_shape.ts";
@@ -157,10 +158,10 @@ export function checkGiven<Shape extends object>(
   path: string,
 ): void {
   for (const key of Object.keys(given ?? {}) as (keyof Shape & string)[]) {
-    if (given![key] !== undefined && given![key] !== found[key]) {
+    if (given![key] !== undefined && !isDeepStrictEqual(given![key], found[key])) {
       throw new InputRangeError(
         `Cannot read "${path}" as its ${key} is another one: ` +
-          `expected ${given![key]}, found ${found[key]}`,
+          `expected ${shown(given![key])}, found ${shown(found[key])}`,
       );
     }
   }
@@ -168,4 +169,8 @@ export function checkGiven<Shape extends object>(
 
 function andMore(count: number): string {
   return count > 0 ? `, and ${count} more` : "";
+}
+
+function shown(value: unknown): string {
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
 }

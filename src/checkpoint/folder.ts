@@ -20,6 +20,7 @@ import {
   type MemoryShape,
   readFloats,
 } from "./content.ts";
+import { isHuggingFaceFolder, readHuggingFaceShape } from "./huggingface.ts";
 import { openSafetensors, writeSafetensors } from "../formats/safetensors.ts";
 import { hashFile, hashTensors } from "../formats/tensor_hash.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
@@ -37,11 +38,13 @@ const SIDE_NET_FILE = "sidenet.safetensors";
 const size = z.int().min(1);
 
 const backboneSizes = z.strictObject({
+  architecture: z.string().exactOptional(),
   layers: size,
   hiddenDim: size,
   heads: size,
   feedForwardDim: size,
   vocabSize: size,
+  settings: z.record(z.string(), z.unknown()).readonly().exactOptional(),
 });
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -113,11 +116,12 @@ export async function writeBackboneFolder(
 }
 
 /**
- * The sizes of the backbone of a folder, without its weights.
+ * The sizes of the backbone of a folder, of this format or of Hugging Face's, without its weights.
  *
- * @returns undefined where the path is no folder of this format, or not there.
+ * @returns undefined where the path is no such folder, or not there.
  */
 export async function readFolderShape(path: string): Promise<BackboneShape | undefined> {
+  if (await isHuggingFaceFolder(path)) return await readHuggingFaceShape(path);
   return (await ifThere(readConfig(path)))?.backbone;
 }
 

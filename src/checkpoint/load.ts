@@ -134,7 +134,7 @@ export async function loadLongMem(options: LoadLongMemOptions): Promise<LongMemM
 }
 
 /**
- * The SideNet's sizes in the paper's proportions: one layer for two blocks, memory read by the layer at 17/24 of its
+ * The SideNet's sizes in the paper's proportions: one layer for two blocks (for more, where their number is odd), memory read by the layer at 17/24 of its
  * depth (rounded down: layer 8 of 12), and the block cached from which that layer is initialised (17 of 24), so that its
  * queries meet keys of their own space.
  *
@@ -144,12 +144,20 @@ export function defaultSideNetShape(
   backbone: BackboneShape,
   given: Partial<SideNetShape> = {},
 ): SideNetShape {
-  const reductionFactor = given.reductionFactor ?? 2;
+  const reductionFactor = given.reductionFactor ?? smallestFactor(backbone.layers);
   const layers = given.layers ?? Math.trunc(backbone.layers / reductionFactor);
   const reader = Math.trunc(17 * layers / 24);
   const memoryBlock = given.memoryBlock ??
     reductionFactor * reader + Math.min(1, reductionFactor - 1);
   return { layers, reductionFactor, memoryBlock };
+}
+
+/** 2 where it divides the layers, else their smallest factor above; 1 of a single one. */
+function smallestFactor(layers: number): number {
+  for (let factor = 2; factor <= layers; factor++) {
+    if (layers % factor === 0) return factor;
+  }
+  return 1;
 }
 
 async function readBackbone(options: LoadLongMemOptions): Promise<BackboneCheckpoint> {

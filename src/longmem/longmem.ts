@@ -1,7 +1,7 @@
-import { cachedInputs, paddedInputs } from "../backbone/attention_bias.ts";
-import { bankHeads } from "../backbone/architectures.ts";
+import { cachedInputs, maskedInputs } from "../backbone/attention_bias.ts";
+import { architectureOf, bankHeads } from "../backbone/architectures.ts";
 import { backbonePrefix } from "../backbone/backbone_graph.ts";
-import { type BackboneCheckpoint, padId } from "../backbone/shape.ts";
+import type { BackboneCheckpoint } from "../backbone/shape.ts";
 import type { Graph } from "../graph/graph.ts";
 import { mostLikely } from "../graph/ops/most_likely.ts";
 import { targetRank } from "../graph/ops/target_rank.ts";
@@ -27,6 +27,7 @@ import {
   sideNetPrefix,
 } from "./forward_graph.ts";
 import type { MemorizingCheckpoint } from "./memorizing_transformer.ts";
+import { hasInnerPadding, maskOf, type Padding, type RowRange, rowRanges } from "./padding.ts";
 import { SegmentCache } from "./segment_cache.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
 import type { SideNetCheckpoint } from "./sidenet_shape.ts";
@@ -53,14 +54,17 @@ const networks = Object.keys(
 
 /** Every option of a pass, likewise. */
 const passOptions = Object.keys(
-  { batch: true, readOnly: true, network: true } satisfies Record<
+  { batch: true, readOnly: true, lengths: true, mask: true, network: true } satisfies Record<
     keyof Batch | "network",
     true
   >,
 );
 
-/** A batch of segments. */
-export interface Batch {
+/**
+ * A batch of segments. Padding is what `lengths` or `mask` says, whatever its ids; only of the official architecture id 1 is
+ * padding, too, wherever it stands.
+ */
+export interface Batch extends Padding {
   /** Rows B; the tokens are [B, T], row by row. */
   batch?: number;
   /** Reads the memory but writes nothing to it. */
@@ -312,7 +316,10 @@ export class LongMem {
   }
 
   /** Writes a segment [B, T] to the memory without computing anything else. */
-  async remember(tokens: Int32Array, options: { batch?: number } = {}): Promise<void> {
+  async remember(
+    tokens: Int32Array,
+    options: Omit<Batch, "readOnly"> = {},
+  ): Promise<void> {
     await this.#run("cache", tokens, undefined, options);
   }
 
@@ -414,21 +421,38 @@ export class LongMem {
     checkNetwork(network, want, this.parts);
     const contextTokens = tokens.length / rows;
     const scoredTokens = targets ? targets.length / rows : contextTokens;
+    const ranges = rowRanges(options, { rows, contextTokens });
     const usesMemory = remembers(network);
     const writes = usesMemory && !options.readOnly;
     if (usesMemory) await this.#openBank(rows, writes ? contextTokens : 0);
     // At the end of rows padding disturbs no score, but logits, keys and values of the pad positions themselves do depend on it.
+    const mask = this.#mask(tokens, ranges);
     const padded = (want !== "logits" && want !== "cache") && !writes
-      ? hasInnerPadding(tokens, rows)
-      : tokens.includes(padId);
+      ? hasInnerPadding(mask, rows)
+      : mask.includes(0);
 
-    const batch = this.#batchFeeds(tokens, targets, { rows, padded });
+    const batch = this.#batchFeeds(tokens, targets, { rows, ...(padded ? { mask } : {}) });
     const kind = { want, network, rows, contextTokens, scoredTokens, padded, writes };
     const outputs = await this.#runGraph(kind, batch);
-    const cached = writes ? await this.#write(outputs) : [];
+    const cached = writes ? await this.#write(outputs, ranges) : [];
     // The garbage collector does not see how much of a GPU these hold.
     for (const tensor of [...Object.values(batch), ...cached]) tensor.dispose();
     return { outputs };
+  }
+
+  /** Id that is padding wherever it stands, if the backbone's architecture has one. */
+  get #padId(): number | undefined {
+    return architectureOf(this.parts.backbone.shape).padId;
+  }
+
+  /** 1 for each token, 0 for padding: what the caller says, and the architecture's padding id. */
+  #mask(tokens: Int32Array, ranges?: readonly RowRange[]): Uint8Array {
+    const mask = ranges
+      ? maskOf(ranges, tokens.length / ranges.length)
+      : new Uint8Array(tokens.length).fill(1);
+    const padId = this.#padId;
+    if (padId !== undefined) tokens.forEach((id, i) => id === padId && (mask[i] = 0));
+    return mask;
   }
 
   /** Runs the graph of a kind of pass on a batch, the weights and the memory. */
@@ -472,11 +496,15 @@ export class LongMem {
     { network, contextTokens: C, cache }: WindowState,
     tokens: Int32Array,
   ): Promise<{ logits: Float32Array; keys: Tensors }> {
-    const { distances, keyBias } = cachedInputs(tokens, { cachedTokens: C, pad: padId });
+    const { distances, keyBias, position } = cachedInputs(tokens, {
+      cachedTokens: C,
+      pad: this.#padId,
+    });
     const batch: Tensors = {
       tokens: this.device.tensor(tokens.slice(-1), [1, 1]),
       distances: this.device.tensor(distances, [1, C + 1]),
       keyBias: this.device.tensor(keyBias, [1, C + 1]),
+      position: this.device.tensor(position, [1, 1]),
     };
     const { logits, ...keys } = await this.#runGraph({
       want: "logits",
@@ -499,12 +527,12 @@ export class LongMem {
     tokens: Int32Array,
   ): Promise<{ logits: Float32Array; keys: Tensors | undefined }> {
     const T = Math.min(Math.ceil(tokens.length / windowStep) * windowStep, C);
-    const filled = new Int32Array(T).fill(padId);
+    const filled = new Int32Array(T).fill(this.#padId ?? 0); // any id does, where none is padding
     filled.set(tokens);
-    const padded = filled.includes(padId);
+    const mask = this.#mask(filled), padded = mask.includes(0);
     const scoredTokens = Math.min(T, windowStep); // among them is the window's last
     const returnsKeys = tokens.length < C && network !== "infllm"; // otherwise no pass would read them
-    const batch = this.#batchFeeds(filled, undefined, { rows: 1, padded });
+    const batch = this.#batchFeeds(filled, undefined, { rows: 1, ...(padded ? { mask } : {}) });
     const { logits, ...keys } = await this.#runGraph({
       want: "logits",
       network,
@@ -528,7 +556,7 @@ export class LongMem {
   #batchFeeds(
     tokens: Int32Array,
     targets: Int32Array | undefined,
-    { rows, padded }: { rows: number; padded: boolean },
+    { rows, mask }: { rows: number; mask?: Uint8Array },
   ): Tensors {
     const contextTokens = tokens.length / rows;
     const shape = [rows, contextTokens];
@@ -536,21 +564,22 @@ export class LongMem {
     if (targets) {
       feeds.targets = this.device.tensor(Int32Array.from(targets), [rows, targets.length / rows]);
     }
-    if (padded) {
-      const { positions, keyBias } = paddedInputs(tokens, { rows, contextTokens, pad: padId });
+    if (mask) {
+      const { positions, keyBias } = maskedInputs(mask, { rows, contextTokens });
       feeds.positions = this.device.tensor(positions, shape);
       feeds.keyBias = this.device.tensor(keyBias, shape);
+      feeds.position = this.device.tensor(Int32Array.from(positions), shape);
     }
     return feeds;
   }
 
   /** Writes what a pass cached to each bank; returns the tensors that held it. */
-  async #write(outputs: Tensors): Promise<DeviceTensor[]> {
+  async #write(outputs: Tensors, ranges?: readonly RowRange[]): Promise<DeviceTensor[]> {
     this.#memoryChanges++;
     const written: DeviceTensor[] = [];
     for (const [i, bank] of this.#banks.entries()) {
       const { [cachedNames(i).keys]: keys, [cachedNames(i).values]: values } = outputs;
-      await bank.write(keys, values);
+      await bank.write(keys, values, ranges);
       written.push(keys, values);
     }
     return written;
@@ -748,19 +777,6 @@ function defaultNetwork({ sideNet, memory, blockMemory, memorizing }: LongMemPar
 /** Names of the outputs that are written to a bank. */
 function cachedNames(bank: number): { keys: string; values: string } {
   return { keys: `keys.${bank}`, values: `values.${bank}` };
-}
-
-/** Whether a pad token stands before another token of its row: then it changes positions and must be hidden. */
-function hasInnerPadding(tokens: Int32Array, rows: number): boolean {
-  const T = tokens.length / rows;
-  for (let b = 0; b < rows; b++) {
-    let seen = false;
-    for (let i = b * T; i < (b + 1) * T; i++) {
-      if (tokens[i] === padId) seen = true;
-      else if (seen) return true;
-    }
-  }
-  return false;
 }
 
 /** @throws RangeError where a number is not an integer from `least`. */

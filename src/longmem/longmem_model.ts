@@ -47,7 +47,7 @@ export interface LongMemModel {
    */
   openWindow(options: { contextTokens: number; network?: Network }): TokenWindow;
   /** Writes segments [B, T] to the memory without computing anything else. */
-  remember(tokens: Int32Array, options?: { batch?: number }): Promise<void>;
+  remember(tokens: Int32Array, options?: Omit<Batch, "readOnly">): Promise<void>;
   /** Chunks stored in each bank; empty before the first pass. */
   readonly memoryFillChunks: number[];
   /** Forgets what the memory holds: all of it, or that of some rows where each has a bank of its own. */

@@ -21,8 +21,8 @@ export interface SideNetOptions extends BatchOptions {
 export interface SideNetOutputs {
   /** The stream before each layer and after the last: S+1 values [N, E]. */
   readonly hiddenStates: readonly Value[];
-  /** Keys and values of the layers' attention to the segment [B, H, T, D]. */
-  readonly heads: readonly { k: Value; v: Value }[];
+  /** Heads of the layers as their attention to the segment takes them. */
+  readonly heads: readonly AttentionHeads[];
   /** Attention outputs of the layers, after the output projection [N, E]. */
   readonly attentionOutputs: readonly Value[];
   /** After the final LayerNorm [N, E]: what the frozen head reads. */

@@ -113,22 +113,39 @@ export class MemoryBank implements FollowedBank {
    * Caches the keys and values of a batch, [B*T, E] each: tokens in order, rows one after the other, in chunks; tokens
    * that fill no chunk are lost, in a shared bank once, else once a row.
    *
+   * @param rows Tokens of each row that are not padding; absent: all are written. Where it is given, rows share no chunk.
+   *
    * @throws RangeError if the bank has no room after eviction, or where a number of this or the write before it is not
    * finite or beyond float16; the bank is then as it was, or on a GPU of no use until it is reset.
    */
-  async write(keys: DeviceTensor, values: DeviceTensor): Promise<void> {
+  async write(
+    keys: DeviceTensor,
+    values: DeviceTensor,
+    rows?: readonly { readonly start: number; readonly count: number }[],
+  ): Promise<void> {
     await this.verify();
     this.storage.check({ keys, values });
     const { banks, chunkTokens: c } = this.shape;
-    const tokens = keys.shape[0] / banks;
-    const added = Math.floor(tokens / c);
-    for (let bank = 0; bank < banks; bank++) {
+    const N = keys.shape[0];
+    const updates = rows
+      ? rows.map(({ start, count }, row) => ({
+        bank: banks === 1 ? 0 : row,
+        firstToken: row * N / rows.length + start,
+        tokens: count,
+      }))
+      : Array.from({ length: banks }, (_, bank) => ({
+        bank,
+        firstToken: bank * N / banks,
+        tokens: N / banks,
+      }));
+    for (const { bank, firstToken, tokens } of updates) {
+      const added = Math.floor(tokens / c);
       const coarse = this.config.eviction === "coarse"
         ? { coarseDrop: Math.floor(2 * tokens / c) }
         : {};
       const { dropped, taken } = this.#rings[bank].advance(added, coarse);
       this.#clear(bank, dropped);
-      this.storage.write(bank, taken, { keys, values, firstToken: bank * tokens });
+      this.storage.write(bank, taken, { keys, values, firstToken });
       if (this.#observers.length > 0) await this.storage.verify();
       for (const observer of this.#observers) await observer.written(bank, taken);
     }

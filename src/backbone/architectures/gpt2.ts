@@ -1,0 +1,78 @@
+/**
+ * GPT-2: learned positions, LayerNorms before attention and MLP, one after the other, and the table of embeddings as head.
+ */
+import { z } from "zod";
+import { decoder } from "../decoder.ts";
+import { fields, readActivation, sourcesByName } from "../huggingface_settings.ts";
+
+const settings = z.strictObject({
+  /** Positions that are learned: the longest segment, in tokens. */
+  positions: fields.size.default(1024),
+  epsilon: fields.positive.default(1e-5),
+  activation: fields.activation.default("gelu-tanh"),
+  tied: z.boolean().default(true),
+});
+
+/** GPT-2. */
+export const gpt2 = decoder({
+  name: "gpt2",
+  settings,
+  plan: ({ heads, hiddenDim }, { positions, epsilon, activation, tied }) => ({
+    keyValueHeads: heads,
+    headDim: hiddenDim / heads,
+    norm: { kind: "layer", epsilon },
+    positions: { kind: "learned", count: positions },
+    residual: "sequential",
+    attentionBias: { qkv: true, out: true },
+    mlp: { gated: false, activation, bias: true },
+    tied,
+  }),
+  huggingFace: {
+    modelTypes: ["gpt2"],
+    prefix: "transformer.",
+    readShape(config) {
+      if (!config.flag("scale_attn_weights", true)) config.refuse("scale_attn_weights", "true");
+      for (const name of ["scale_attn_by_inverse_layer_idx", "add_cross_attention"]) {
+        if (config.flag(name, false)) config.refuse(name, "false");
+      }
+      const hiddenDim = config.size("n_embd", "hidden_size");
+      return {
+        architecture: "gpt2",
+        layers: config.size("n_layer", "num_hidden_layers"),
+        hiddenDim,
+        heads: config.size("n_head", "num_attention_heads"),
+        feedForwardDim: config.optionalSize("n_inner", "intermediate_size") ?? 4 * hiddenDim,
+        vocabSize: config.size("vocab_size"),
+        settings: {
+          positions: config.size("n_positions", "max_position_embeddings", "n_ctx"),
+          epsilon: config.number("layer_norm_epsilon", 1e-5),
+          activation: readActivation(config, ["activation_function", "hidden_act"], "gelu_new"),
+          tied: config.flag("tie_word_embeddings", true),
+        },
+      };
+    },
+    source: sourcesByName({
+      outer: { embeddings: "wte", positions: "wpe", final_norm: "ln_f", head: "lm_head" },
+      block: (index) => `h.${index}.`,
+      inner: {
+        attention_norm: "ln_1",
+        "attention.q": "attn.c_attn",
+        "attention.k": "attn.c_attn",
+        "attention.v": "attn.c_attn",
+        "attention.out": "attn.c_proj",
+        mlp_norm: "ln_2",
+        "mlp.in": "mlp.c_fc",
+        "mlp.out": "mlp.c_proj",
+      },
+      layout(name) {
+        const [, projection] = /^attention\.([qkv])\./.exec(name) ?? [];
+        if (projection) return { kind: "columns", part: "qkv".indexOf(projection) as 0 | 1 | 2 };
+        return /^(attention\.out|mlp\.(in|out))\.weight$/.test(name)
+          ? { kind: "transposed" }
+          : undefined;
+      },
+    }),
+    unprefixed: ["lm_head.weight"],
+    isUnused: (name) => /^h\.\d+\.attn\.(masked_)?bias$/.test(name),
+  },
+});

@@ -1,0 +1,88 @@
+/** GPT-NeoX and Pythia: rotary positions of a part of each head's channels, attention and MLP beside each other. */
+import { z } from "zod";
+import { decoder } from "../decoder.ts";
+import {
+  fields,
+  fusedHeads,
+  readActivation,
+  readRope,
+  sourcesByName,
+} from "../huggingface_settings.ts";
+import { ropeFrequencies } from "../rotary.ts";
+
+const settings = z.strictObject({
+  epsilon: fields.positive.default(1e-5),
+  activation: fields.activation.default("gelu"),
+  ropeTheta: fields.positive.default(10_000),
+  ropeScaling: fields.ropeScaling.exactOptional(),
+  /** Part of each head's channels that is rotated. */
+  rotatedShare: z.number().positive().max(1).default(0.25),
+  /** Whether attention and MLP read the same stream. */
+  parallel: z.boolean().default(true),
+  attentionBias: z.boolean().default(true),
+  tied: z.boolean().default(false),
+});
+
+/** GPT-NeoX. */
+export const gptNeoX = decoder({
+  name: "gpt_neox",
+  settings,
+  plan({ heads, hiddenDim }, { ropeTheta, ropeScaling, rotatedShare, ...settings }) {
+    const headDim = hiddenDim / heads;
+    const channels = Math.trunc(headDim * rotatedShare);
+    return {
+      keyValueHeads: heads,
+      headDim,
+      norm: { kind: "layer", epsilon: settings.epsilon },
+      positions: {
+        kind: "rotary",
+        frequencies: ropeFrequencies({ base: ropeTheta, channels, scaling: ropeScaling }),
+      },
+      residual: settings.parallel ? "parallel" : "sequential",
+      attentionBias: { qkv: settings.attentionBias, out: settings.attentionBias },
+      mlp: { gated: false, activation: settings.activation, bias: true },
+      tied: settings.tied,
+    };
+  },
+  huggingFace: {
+    modelTypes: ["gpt_neox"],
+    prefix: "gpt_neox.",
+    readShape: (config) => ({
+      architecture: "gpt_neox",
+      layers: config.size("num_hidden_layers"),
+      hiddenDim: config.size("hidden_size"),
+      heads: config.size("num_attention_heads"),
+      feedForwardDim: config.size("intermediate_size"),
+      vocabSize: config.size("vocab_size"),
+      settings: {
+        epsilon: config.number("layer_norm_eps", 1e-5),
+        activation: readActivation(config, ["hidden_act"], "gelu"),
+        ...readRope(config, {
+          theta: ["rope_theta", "rotary_emb_base"],
+          share: ["partial_rotary_factor", "rotary_pct"],
+          absentShare: 0.25,
+        }),
+        parallel: config.flag("use_parallel_residual", true),
+        attentionBias: config.flag("attention_bias", true),
+        tied: config.flag("tie_word_embeddings", false),
+      },
+    }),
+    source: sourcesByName({
+      outer: { embeddings: "embed_in", final_norm: "final_layer_norm", head: "embed_out" },
+      block: (index) => `layers.${index}.`,
+      inner: {
+        attention_norm: "input_layernorm",
+        "attention.q": "attention.query_key_value",
+        "attention.k": "attention.query_key_value",
+        "attention.v": "attention.query_key_value",
+        "attention.out": "attention.dense",
+        mlp_norm: "post_attention_layernorm",
+        "mlp.in": "mlp.dense_h_to_4h",
+        "mlp.out": "mlp.dense_4h_to_h",
+      },
+      layout: fusedHeads,
+    }),
+    unprefixed: ["embed_out.weight"],
+    isUnused: (name) => /\.attention\.((masked_)?bias|rotary_emb\.inv_freq)$/.test(name),
+  },
+});

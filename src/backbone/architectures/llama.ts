@@ -1,0 +1,15 @@
+/** Llama 1 to 3.2, and what has their format: linear and Llama 3's scaling of rotary positions. */
+import { llamaLike } from "../llama_like.ts";
+
+/** Llama. */
+export const llama = llamaLike({
+  name: "llama",
+  readSettings(config) {
+    const attentionBias = config.flag("attention_bias", false);
+    return {
+      qkvBias: attentionBias,
+      outBias: attentionBias,
+      mlpBias: config.flag("mlp_bias", false),
+    };
+  },
+});

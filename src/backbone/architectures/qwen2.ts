@@ -1,0 +1,10 @@
+/** Qwen 2 and 2.5: Llama with biases of queries, keys and values, and a sliding window in some blocks if at all. */
+import { llamaLike, readQwenWindow } from "../llama_like.ts";
+
+/** Qwen 2. */
+export const qwen2 = llamaLike({
+  name: "qwen2",
+  defaults: { qkvBias: true },
+  absentKeyValueHeads: 32,
+  readSettings: (config, layers) => ({ qkvBias: true, ...readQwenWindow(config, layers) }),
+});

@@ -1,0 +1,14 @@
+/** Qwen 3: Llama with a norm of each head's queries and keys, and heads whose width is a setting of its own. */
+import { llamaLike, readQwenWindow } from "../llama_like.ts";
+
+/** Qwen 3. */
+export const qwen3 = llamaLike({
+  name: "qwen3",
+  headNorms: true,
+  absentKeyValueHeads: 32,
+  absentHeadDim: 128,
+  readSettings(config, layers) {
+    const attentionBias = config.flag("attention_bias", false);
+    return { qkvBias: attentionBias, outBias: attentionBias, ...readQwenWindow(config, layers) };
+  },
+});

@@ -1,0 +1,352 @@
+/**
+ * Decoders put together from parts that most language models share: norms, positions, heads, MLPs and residuals of a few kinds.
+ * An architecture chooses among them; names of tensors are the same for all:
+ *
+ *     embeddings.weight [V, E]   embeddings_norm.*   positions.weight [n, E]
+ *     blocks.0.attention_norm.*  blocks.0.attention.{q,k,v,out}.*   blocks.0.attention.{q_norm,k_norm}.weight [D]
+ *     blocks.0.mlp_norm.*        blocks.0.mlp.{gate,in,out}.*
+ *     final_norm.*               head.weight [V, E]
+ */
+import { z } from "zod";
+import type { Graph, Value } from "../graph/graph.ts";
+import { add } from "../graph/ops/add.ts";
+import { dropout } from "../graph/ops/dropout.ts";
+import { gather } from "../graph/ops/gather.ts";
+import { gelu, geluTanh } from "../graph/ops/gelu.ts";
+import { layerNorm } from "../graph/ops/layer_norm.ts";
+import { linear } from "../graph/ops/linear.ts";
+import { mul } from "../graph/ops/mul.ts";
+import { reshape } from "../graph/ops/reshape.ts";
+import { rmsNorm } from "../graph/ops/rms_norm.ts";
+import { silu } from "../graph/ops/silu.ts";
+import { slice } from "../graph/ops/slice.ts";
+import type {
+  Architecture,
+  BatchSizes,
+  BlockContext,
+  BlockOutputs,
+  Positions,
+  SideNetLayers,
+  TensorRole,
+  Weights,
+} from "./architecture.ts";
+import { attentionBias, cachedAttentionBias } from "./attention_bias.ts";
+import { causalBias, positionIds } from "./causal_bias.ts";
+import { mergeHeads, splitHeads } from "./heads.ts";
+import type { HuggingFaceFormat } from "./huggingface_format.ts";
+import { rotaryPositions } from "./rotary.ts";
+import type { BackboneShape } from "./shape.ts";
+
+/** Activations of MLPs. */
+export const activations = { gelu, "gelu-tanh": geluTanh, silu } as const;
+
+/** Name of an activation. */
+export type Activation = keyof typeof activations;
+
+/** Names of activations, for schemas. */
+export const activationNames = Object.keys(activations) as [Activation, ...Activation[]];
+
+/** What a decoder consists of. */
+export interface DecoderPlan {
+  /** Heads of keys and values Hkv; each serves H / Hkv neighbouring heads of queries. */
+  readonly keyValueHeads: number;
+  /** Channels of a head D. */
+  readonly headDim: number;
+  readonly norm: { readonly kind: "layer" | "rms"; readonly epsilon: number };
+  /** Whether a norm follows the embeddings. */
+  readonly embeddingsNorm?: boolean;
+  readonly positions:
+    | { readonly kind: "learned"; readonly count: number }
+    | {
+      readonly kind: "rotary";
+      /** Radians a token, of pairs of the first channels of a head. */
+      readonly frequencies: readonly number[];
+    }
+    | { readonly kind: "alibi" };
+  /** Whether the MLP reads the stream after the attention, or beside it. */
+  readonly residual: "sequential" | "parallel";
+  /** Which projections of the attention have biases. */
+  readonly attentionBias: { readonly qkv: boolean; readonly out: boolean };
+  /** Whether queries and keys have an RMS norm for each head. */
+  readonly headNorms?: boolean;
+  readonly mlp: {
+    /** Whether the activation of one projection multiplies another. */
+    readonly gated: boolean;
+    readonly activation: Activation;
+    readonly bias: boolean;
+  };
+  /** Tokens that queries of a block see, themselves included; absent: all before them. */
+  windowTokens?(block: number): number | undefined;
+  /** Whether the head is the table of embeddings. */
+  readonly tied: boolean;
+}
+
+/** How an architecture chooses its parts. */
+export interface DecoderOptions<Settings extends z.ZodObject> {
+  readonly name: string;
+  /** Settings, with a default for each that is not optional. */
+  readonly settings: Settings;
+  plan(shape: BackboneShape, settings: z.output<Settings>): DecoderPlan;
+  readonly huggingFace?: HuggingFaceFormat;
+}
+
+const blockPrefix = (index: number) => `blocks.${index}.`;
+const finalPrefix = "final_norm.", gate = "attention.memory_bias";
+
+/** An architecture made of shared parts. */
+export function decoder<Settings extends z.ZodObject>(
+  options: DecoderOptions<Settings>,
+): Architecture {
+  const { name, settings, huggingFace } = options;
+  const plans = new WeakMap<BackboneShape, DecoderPlan>();
+  const planOf = (shape: BackboneShape): DecoderPlan => {
+    const known = plans.get(shape);
+    if (known) return known;
+    const plan = options.plan(shape, settings.parse(shape.settings ?? {}));
+    plans.set(shape, plan);
+    return plan;
+  };
+  return {
+    name,
+    settings,
+    problem(shape) {
+      const parsed = settings.safeParse(shape.settings ?? {});
+      if (!parsed.success) {
+        const [{ path, message }] = parsed.error.issues;
+        return `${["settings", ...path].join(".")} is not allowed: ${message}`;
+      }
+      return planProblem(shape, planOf(shape));
+    },
+    keyHeads(shape) {
+      const { keyValueHeads, headDim } = planOf(shape);
+      return { keyValueHeads, headDim };
+    },
+    mostTokens(shape) {
+      const { positions } = planOf(shape);
+      return positions.kind === "learned" ? positions.count : undefined;
+    },
+    tensors: (shape) => tensorShapes(shape, planOf(shape)),
+    roleOf,
+    blockPrefix,
+    finalPrefix,
+    gate,
+    positions: (graph, shape, batch) => decoderPositions(graph, shape.heads, planOf(shape), batch),
+    embed(tokens, weights, { shape, batch }) {
+      const { rows: B, contextTokens: T, positions } = batch, { hiddenDim: E } = shape;
+      const plan = planOf(shape);
+      let h = gather(weights("embeddings.weight"), reshape(tokens, [B * T])); // [N, E]
+      if (positions.embeddings) {
+        const added = positions.embeddings(weights("positions.weight")); // [B or 1, T, E]
+        h = reshape(add(reshape(h, [B, T, E]), added), [B * T, E]);
+      }
+      return plan.embeddingsNorm ? norm(h, weights, "embeddings_norm", plan.norm) : h;
+    },
+    block: (x, weights, context) => block(x, weights, context, planOf(context.shape)),
+    finish: (x, weights, shape) => norm(x, weights, "final_norm", planOf(shape).norm),
+    head: (weights, shape) => ({
+      weight: weights(planOf(shape).tied ? "embeddings.weight" : "head.weight"),
+    }),
+    sideNet: sideNetLayers(planOf),
+    ...(huggingFace ? { huggingFace } : {}),
+  };
+}
+
+/** What is wrong with sizes that do not go together. */
+function planProblem(
+  { heads, hiddenDim }: BackboneShape,
+  { keyValueHeads, headDim, positions }: DecoderPlan,
+): string | undefined {
+  if (!Number.isSafeInteger(headDim)) {
+    return `hiddenDim must be a multiple of heads: current values are ${hiddenDim} and ${heads}`;
+  }
+  if (heads % keyValueHeads !== 0) {
+    return `heads must be a multiple of keyValueHeads: current values are ${heads} and ${keyValueHeads}`;
+  }
+  if (positions.kind === "rotary") {
+    const { length } = positions.frequencies;
+    if (!(Number.isSafeInteger(length) && length >= 1 && 2 * length <= headDim)) {
+      return `rotated channels must be an even number up to the ${headDim} of a head: current number is ${
+        2 * length
+      }`;
+    }
+  }
+}
+
+/** Shapes of the tensors of a norm. */
+function addNorm(
+  shapes: Map<string, number[]>,
+  name: string,
+  size: number,
+  kind: DecoderPlan["norm"]["kind"],
+): void {
+  shapes.set(`${name}.weight`, [size]);
+  if (kind === "layer") shapes.set(`${name}.bias`, [size]);
+}
+
+/** Shapes of the tensors of a block, by their names within it. */
+function blockTensors(
+  { hiddenDim: E, feedForwardDim: F, heads: H }: BackboneShape,
+  plan: DecoderPlan,
+): Map<string, number[]> {
+  const { keyValueHeads: K, headDim: D, attentionBias: bias, mlp } = plan;
+  const shapes = new Map<string, number[]>();
+  const addLinear = (name: string, [out, into]: [number, number], hasBias: boolean) => {
+    shapes.set(`${name}.weight`, [out, into]);
+    if (hasBias) shapes.set(`${name}.bias`, [out]);
+  };
+  addNorm(shapes, "attention_norm", E, plan.norm.kind);
+  addLinear("attention.q", [H * D, E], bias.qkv);
+  addLinear("attention.k", [K * D, E], bias.qkv);
+  addLinear("attention.v", [K * D, E], bias.qkv);
+  if (plan.headNorms) {
+    shapes.set("attention.q_norm.weight", [D]).set("attention.k_norm.weight", [D]);
+  }
+  addLinear("attention.out", [E, H * D], bias.out);
+  addNorm(shapes, "mlp_norm", E, plan.norm.kind);
+  if (mlp.gated) addLinear("mlp.gate", [F, E], mlp.bias);
+  addLinear("mlp.in", [F, E], mlp.bias);
+  addLinear("mlp.out", [E, F], mlp.bias);
+  return shapes;
+}
+
+function tensorShapes(shape: BackboneShape, plan: DecoderPlan): Map<string, number[]> {
+  const { layers, hiddenDim: E, vocabSize: V } = shape, { positions, norm: { kind } } = plan;
+  const shapes = new Map<string, number[]>([["embeddings.weight", [V, E]]]);
+  if (plan.embeddingsNorm) addNorm(shapes, "embeddings_norm", E, kind);
+  if (positions.kind === "learned") shapes.set("positions.weight", [positions.count, E]);
+  for (let i = 0; i < layers; i++) {
+    for (const [name, sizes] of blockTensors(shape, plan)) shapes.set(blockPrefix(i) + name, sizes);
+  }
+  addNorm(shapes, "final_norm", E, kind);
+  if (!plan.tied) shapes.set("head.weight", [V, E]);
+  return shapes;
+}
+
+function roleOf(name: string): TensorRole {
+  if (name === "embeddings.weight" || name === "positions.weight") return "embeddings";
+  if (name === "head.weight") return "head";
+  if (/\.(attention|mlp)\.out\.weight$/.test(name)) return "output";
+  return /norm\.weight$/.test(name) ? "gain" : "other";
+}
+
+function norm(
+  x: Value,
+  weights: Weights,
+  name: string,
+  { kind, epsilon }: DecoderPlan["norm"],
+): Value {
+  switch (kind) {
+    case "layer":
+      return layerNorm(x, weights(`${name}.weight`), weights(`${name}.bias`), epsilon);
+    case "rms":
+      return rmsNorm(x, weights(`${name}.weight`), epsilon);
+    default:
+      return kind satisfies never;
+  }
+}
+
+function block(
+  x: Value,
+  weights: Weights,
+  { shape: { heads: H }, batch, index, attend, mlpDropout, across }: BlockContext,
+  plan: DecoderPlan,
+): BlockOutputs {
+  const { keyValueHeads: K, headDim: D, mlp } = plan, { positions } = batch;
+  const scale = x.graph.scalar(D ** -0.5);
+  const dense = (x: Value, name: string, hasBias: boolean) =>
+    linear(x, weights(`${name}.weight`), hasBias ? weights(`${name}.bias`) : undefined);
+  const u = norm(x, weights, "attention_norm", plan.norm);
+  const project = (name: "q" | "k" | "v") => {
+    const projected = dense(u, `attention.${name}`, plan.attentionBias.qkv); // [N, heads D]
+    if (name === "v" || !plan.headNorms) return projected;
+    const [N, width] = projected.shape;
+    const rows = reshape(projected, [N * width / D, D]);
+    const normed = rmsNorm(rows, weights(`attention.${name}_norm.weight`), plan.norm.epsilon);
+    return reshape(normed, [N, width]);
+  };
+  const q = project("q"), k = project("k"), v = project("v");
+  const turned = (x: Value) => positions.turn ? positions.turn(x) : x;
+  const scaledQuery = splitHeads(mul(q, scale), batch, H);
+  const windowTokens = plan.windowTokens?.(index);
+  const heads = {
+    q: turned(scaledQuery),
+    scaledQuery,
+    query: splitHeads(q, batch, H),
+    k: turned(splitHeads(k, batch, K)),
+    v: splitHeads(v, batch, K),
+    ...(windowTokens === undefined ? {} : { windowTokens }),
+  };
+  const attended = dense(mergeHeads(attend(heads)), "attention.out", plan.attentionBias.out);
+  const y = add(x, attended);
+  const m = norm(plan.residual === "parallel" ? x : y, weights, "mlp_norm", plan.norm);
+  const activation = activations[mlp.activation];
+  const inner = mlp.gated
+    ? mul(activation(dense(m, "mlp.gate", mlp.bias)), dense(m, "mlp.in", mlp.bias))
+    : activation(dense(m, "mlp.in", mlp.bias));
+  const output = add(y, dropout(dense(inner, "mlp.out", mlp.bias), mlpDropout));
+  return {
+    output: across ? add(output, across) : output,
+    projections: { q, k, v },
+    heads,
+    attended,
+  };
+}
+
+function decoderPositions(
+  graph: Graph,
+  heads: number,
+  { positions }: DecoderPlan,
+  batch: BatchSizes,
+): Positions {
+  const { contextTokens: T, cachedTokens } = batch;
+  switch (positions.kind) {
+    case "rotary":
+      return rotaryPositions(graph, positions.frequencies, batch);
+    case "alibi":
+      return cachedTokens === undefined
+        ? attentionBias(graph, { ...batch, heads })
+        : cachedAttentionBias(graph, { ...batch, heads, cachedTokens });
+    case "learned":
+      return {
+        ...causalBias(graph, batch),
+        embeddings(table) {
+          const ids = positionIds(graph, batch);
+          const [, E] = table.shape;
+          return ids
+            ? gather(table, ids)
+            : reshape(slice(table, { axis: 0, start: 0, end: T }), [1, T, E]);
+        },
+      };
+    default:
+      return positions satisfies never;
+  }
+}
+
+/** Layers of a SideNet are blocks; one has gates besides. */
+function sideNetLayers(planOf: (shape: BackboneShape) => DecoderPlan): SideNetLayers {
+  return {
+    layerTensors(shape, { reads }) {
+      const shapes = blockTensors(shape, planOf(shape));
+      return reads ? shapes.set(gate, [shape.heads]) : shapes;
+    },
+    finalTensors(shape) {
+      const shapes = new Map<string, number[]>();
+      addNorm(shapes, "final_norm", shape.hiddenDim, planOf(shape).norm.kind);
+      return shapes;
+    },
+    gate,
+    sourceInBlock: (name) => name,
+    sourceOfFinal: (name) => name,
+    uniformBound(name, shape) {
+      const sizes = blockTensors(shape, planOf(shape)).get(name);
+      if (sizes?.length !== 2) return 0;
+      const [out, into] = sizes;
+      if (/^attention\.[qkv]\./.test(name)) return Math.sqrt(3 / (out + into)); // Xavier, gain 1/sqrt(2)
+      if (/^attention\.out\./.test(name)) return Math.sqrt(6 / (out + into)); // Xavier
+      return 1 / Math.sqrt(into);
+    },
+    isGain: (name) => /norm\.weight$/.test(name),
+    layer: (x, weights, context) => block(x, weights, context, planOf(context.shape)),
+    finish: (x, weights, shape) => norm(x, weights, "final_norm", planOf(shape).norm),
+  };
+}

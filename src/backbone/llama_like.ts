@@ -1,0 +1,165 @@
+/** What Llama and its relatives have in common: RMS norms, rotary positions, shared heads of keys, gated MLPs. */
+import { z } from "zod";
+import type { Architecture } from "./architecture.ts";
+import { decoder } from "./decoder.ts";
+import type { ConfigReader } from "./huggingface_format.ts";
+import { fields, readActivation, readRope, sourcesByName } from "./huggingface_settings.ts";
+import { ropeFrequencies } from "./rotary.ts";
+
+/** Settings of the family; each absent one has the value with which most members have it. */
+export const llamaSettings = z.strictObject({
+  /** Heads of keys and values; absent: as many as of queries. */
+  keyValueHeads: fields.size.exactOptional(),
+  /** Channels of a head; absent: `hiddenDim / heads`. */
+  headDim: fields.size.exactOptional(),
+  epsilon: fields.positive.default(1e-6),
+  ropeTheta: fields.positive.default(10_000),
+  ropeScaling: fields.ropeScaling.exactOptional(),
+  activation: fields.activation.default("silu"),
+  /** Biases of the projections to queries, keys and values. */
+  qkvBias: z.boolean().default(false),
+  /** Bias of the projection after the attention. */
+  outBias: z.boolean().default(false),
+  mlpBias: z.boolean().default(false),
+  /** Tokens that a query sees, itself included; absent: all before it. */
+  windowTokens: fields.size.exactOptional(),
+  /** Blocks whose queries see no more than that; absent: all. */
+  windowedBlocks: z.array(z.int().min(0)).readonly().exactOptional(),
+  tied: z.boolean().default(false),
+});
+
+/** What a member of the family makes of its `config.json`, beside what all have. */
+type MemberSettings = Partial<z.output<typeof llamaSettings>>;
+
+/** How a member differs. */
+export interface LlamaLike {
+  readonly name: string;
+  /** Whether queries and keys have a norm for each head. */
+  readonly headNorms?: boolean;
+  /** Settings of a backbone that is declared without them. */
+  readonly defaults?: MemberSettings;
+  /** Heads of keys where `config.json` does not say; absent: as many as of queries. */
+  readonly absentKeyValueHeads?: number;
+  /** Channels of a head, likewise; absent: `hidden_size / num_attention_heads`. */
+  readonly absentHeadDim?: number;
+  readSettings?(config: ConfigReader, layers: number): MemberSettings;
+}
+
+/** A member of the family. */
+export function llamaLike(member: LlamaLike): Architecture {
+  const { name, headNorms = false, defaults = {} } = member;
+  return decoder({
+    name,
+    settings: llamaSettings,
+    plan({ heads, hiddenDim }, declared) {
+      const settings = { ...defaults, ...declared };
+      const headDim = settings.headDim ?? hiddenDim / heads;
+      const { ropeTheta, ropeScaling, windowTokens, windowedBlocks } = settings;
+      return {
+        keyValueHeads: settings.keyValueHeads ?? heads,
+        headDim,
+        norm: { kind: "rms", epsilon: settings.epsilon },
+        positions: {
+          kind: "rotary",
+          frequencies: ropeFrequencies({
+            base: ropeTheta,
+            channels: headDim,
+            scaling: ropeScaling,
+          }),
+        },
+        residual: "sequential",
+        attentionBias: { qkv: settings.qkvBias, out: settings.outBias },
+        headNorms,
+        mlp: { gated: true, activation: settings.activation, bias: settings.mlpBias },
+        windowTokens: (block) =>
+          windowedBlocks === undefined || windowedBlocks.includes(block) ? windowTokens : undefined,
+        tied: settings.tied,
+      };
+    },
+    huggingFace: {
+      modelTypes: [name],
+      prefix: "model.",
+      readShape(config) {
+        const layers = config.size("num_hidden_layers", "n_layer");
+        const heads = config.size("num_attention_heads", "n_head");
+        const keyValueHeads = config.optionalSize("num_key_value_heads") ??
+          (config.has("num_key_value_heads") ? heads : member.absentKeyValueHeads ?? heads);
+        const headDim = config.optionalSize("head_dim") ??
+          (config.has("head_dim") ? undefined : member.absentHeadDim);
+        const { rotatedShare, ...rope } = readRope(config, {
+          theta: ["rope_theta"],
+          share: ["partial_rotary_factor"],
+          absentShare: 1,
+        });
+        if (rotatedShare !== 1) config.refuse("partial_rotary_factor", "1");
+        return {
+          architecture: name,
+          layers,
+          hiddenDim: config.size("hidden_size", "n_embd"),
+          heads,
+          feedForwardDim: config.size("intermediate_size"),
+          vocabSize: config.size("vocab_size"),
+          settings: llamaSettings.parse({
+            keyValueHeads,
+            ...(headDim === undefined ? {} : { headDim }),
+            epsilon: config.number("rms_norm_eps", 1e-6),
+            ...rope,
+            activation: readActivation(config, ["hidden_act", "hidden_activation"], "silu"),
+            tied: config.flag("tie_word_embeddings", false),
+            ...member.readSettings?.(config, layers),
+          }),
+        };
+      },
+      source: sourcesByName({
+        outer: { embeddings: "embed_tokens", final_norm: "norm", head: "lm_head" },
+        block: (index) => `layers.${index}.`,
+        inner: {
+          attention_norm: "input_layernorm",
+          "attention.q": "self_attn.q_proj",
+          "attention.k": "self_attn.k_proj",
+          "attention.v": "self_attn.v_proj",
+          "attention.q_norm": "self_attn.q_norm",
+          "attention.k_norm": "self_attn.k_norm",
+          "attention.out": "self_attn.o_proj",
+          mlp_norm: "post_attention_layernorm",
+          "mlp.gate": "mlp.gate_proj",
+          "mlp.in": "mlp.up_proj",
+          "mlp.out": "mlp.down_proj",
+        },
+      }),
+      unprefixed: ["lm_head.weight"],
+      isUnused: (name) => /(^|\.)rotary_emb\.inv_freq$/.test(name),
+    },
+  });
+}
+
+/**
+ * The sliding window of Qwen's models: one only where `use_sliding_window` says so, in the blocks that `layer_types` names or
+ * those from `max_window_layers` on.
+ */
+export function readQwenWindow(config: ConfigReader, layers: number): MemberSettings {
+  if (!config.flag("use_sliding_window", false)) return {};
+  const windowTokens = config.has("sliding_window") ? config.optionalSize("sliding_window") : 4096;
+  if (windowTokens === undefined) return {};
+  const first = config.number("max_window_layers", 28);
+  const named = readWindowedBlocks(config, layers);
+  const blocks = Array.from({ length: layers }, (_, i) => i).filter((i) => i >= first);
+  return { windowTokens, windowedBlocks: named ?? blocks };
+}
+
+/** Blocks that `layer_types` gives a sliding window; undefined where it is absent. */
+export function readWindowedBlocks(config: ConfigReader, layers: number): number[] | undefined {
+  const types = config.value("layer_types");
+  if (types === undefined) return undefined;
+  const allowed = ["full_attention", "sliding_attention"];
+  if (
+    !Array.isArray(types) || types.length !== layers ||
+    !types.every((type) => allowed.includes(type))
+  ) {
+    return config.refuse(
+      "layer_types",
+      `${layers} of ${allowed.map((type) => `"${type}"`).join(", ")}`,
+    );
+  }
+  return types.flatMap((type, i) => type === "sliding_attention" ? [i] : []);
+}

@@ -1,0 +1,412 @@
+/**
+ * Repositories of Hugging Face: a folder with `config.json` and the tensors in `model.safetensors`, or in several files that
+ * `model.safetensors.index.json` lists.
+ */
+import type { Architecture } from "../backbone/architecture.ts";
+import { architectures, backboneTensorShapes } from "../backbone/architectures.ts";
+import type {
+  ConfigReader,
+  HuggingFaceFormat,
+  TensorLayout,
+} from "../backbone/huggingface_format.ts";
+import type { BackboneCheckpoint, BackboneShape } from "../backbone/shape.ts";
+import { allowedWords } from "../did_you_mean.ts";
+import { InputRangeError, InputTypeError } from "../errors.ts";
+import { ifThere, readRegularFile } from "../files.ts";
+import { openSafetensors, type SafetensorsFile } from "../formats/safetensors.ts";
+import type { HostTensor, TensorMap } from "../tensor.ts";
+import { checkBackboneShape, readFloats } from "./content.ts";
+
+const configFile = "config.json", singleFile = "model.safetensors";
+const indexFile = `${singleFile}.index.json`;
+
+/** Whether a folder has a `config.json` of Hugging Face's format, by what it contains. */
+export async function isHuggingFaceFolder(path: string): Promise<boolean> {
+  const text = await Deno.readTextFile(`${path}/${configFile}`).catch(() => undefined);
+  if (text === undefined) return false;
+  try {
+    const { format, model_type: modelType, architectures } = JSON.parse(text) ?? {};
+    return format === undefined && (modelType !== undefined || architectures !== undefined);
+  } catch {
+    return false; // the project's own format says what is wrong
+  }
+}
+
+/**
+ * The sizes of a model, without its weights.
+ *
+ * @throws TypeError or RangeError naming the file, and the setting that is missing, malformed or not supported; for an unknown
+ * architecture, the known ones.
+ */
+export async function readHuggingFaceShape(path: string): Promise<BackboneShape> {
+  return (await readConfig(path)).shape;
+}
+
+/** Reads a model, whatever float format its tensors have, as float32. */
+export async function readHuggingFaceBackbone(path: string): Promise<BackboneCheckpoint> {
+  const { architecture, shape } = await readConfig(path);
+  const format = architecture.huggingFace!;
+  await using files = await openFiles(path);
+  const prefix = prefixOf(format, files.tensors);
+  const nameInFile = (name: string) => format.unprefixed.includes(name) ? name : prefix + name;
+  const shapes = backboneTensorShapes(shape);
+  checkTensors(shapes, { shape, format, files, nameInFile, prefix });
+  const weights: TensorMap = new Map();
+  let fused: { name: string; tensor: HostTensor } | undefined; // three of ours lie in one of the file's
+  for (const [name, expected] of shapes) {
+    const source = format.source(name, shape);
+    const inFile = nameInFile(source.name);
+    if (fused?.name !== inFile) {
+      const { file, path } = files.tensors.get(inFile)!;
+      const read = await readFloats({ path }, [inFile], (name) => file.read(name));
+      fused = { name: inFile, tensor: read.get(inFile)! };
+    }
+    weights.set(name, arrange(fused.tensor, expected, source.layout));
+  }
+  return { shape, weights };
+}
+
+/** The tensor of ours that lies in one of a file. */
+function arrange(
+  { data }: HostTensor,
+  shape: readonly number[],
+  layout: TensorLayout | undefined,
+): HostTensor {
+  if (!layout) return { shape, data };
+  const [out, into] = [shape[0], shape[1] ?? 1];
+  switch (layout.kind) {
+    case "transposed":
+    case "columns": {
+      const parts = layout.kind === "columns" ? 3 : 1;
+      const first = layout.kind === "columns" ? layout.part * out : 0;
+      if (shape.length === 1) return { shape, data: data.slice(first, first + out) };
+      const arranged = new Float32Array(out * into);
+      for (let i = 0; i < into; i++) {
+        const row = i * parts * out + first;
+        for (let o = 0; o < out; o++) arranged[o * into + i] = data[row + o];
+      }
+      return { shape, data: arranged };
+    }
+    case "heads": {
+      const { heads, part } = layout, size = out / heads * into; // of a head
+      const arranged = new Float32Array(out * into);
+      for (let h = 0; h < heads; h++) {
+        const start = (3 * h + part) * size;
+        arranged.set(data.subarray(start, start + size), h * size);
+      }
+      return { shape, data: arranged };
+    }
+    default:
+      return layout satisfies never;
+  }
+}
+
+/** Shape that a tensor has in its file. */
+function shapeInFile(shape: readonly number[], layout: TensorLayout | undefined): number[] {
+  const [out, into] = shape;
+  switch (layout?.kind) {
+    case undefined:
+      return [...shape];
+    case "transposed":
+      return [into, out];
+    case "columns":
+      return into === undefined ? [3 * out] : [into, 3 * out];
+    case "heads":
+      return into === undefined ? [3 * out] : [3 * out, into];
+    default:
+      return layout satisfies never;
+  }
+}
+
+/** Checks that the files have every tensor of a model, in its shape, and no other. */
+function checkTensors(
+  shapes: ReadonlyMap<string, readonly number[]>,
+  { shape, format, files, nameInFile, prefix }: {
+    shape: BackboneShape;
+    format: HuggingFaceFormat;
+    files: TensorFiles;
+    nameInFile: (name: string) => string;
+    prefix: string;
+  },
+): void {
+  const expected = new Map<string, number[]>();
+  for (const [name, sizes] of shapes) {
+    const { name: source, layout } = format.source(name, shape);
+    expected.set(nameInFile(source), shapeInFile(sizes, layout));
+  }
+  for (const [name, sizes] of expected) {
+    const found = files.tensors.get(name);
+    if (!found) {
+      throw new InputRangeError(
+        `Cannot read "${files.path}" as tensor "${name}" of shape [${sizes}] is missing`,
+      );
+    }
+    const actual = found.file.entries.get(name)!.shape;
+    if (actual.join() !== sizes.join()) {
+      throw new InputRangeError(
+        `Cannot read "${found.path}" as tensor "${name}" has another shape than "${configFile}" says: ` +
+          `expected [${sizes}], found [${actual}]`,
+      );
+    }
+  }
+  for (const [name, { file, path }] of files.tensors) {
+    const own = name.startsWith(prefix) ? name.slice(prefix.length) : name;
+    // A head beside tied embeddings is a copy of them.
+    if (expected.has(name) || format.isUnused(own) || format.unprefixed.includes(name)) continue;
+    throw new InputRangeError(
+      `Cannot read "${path}" as tensor "${name}" of shape [${
+        file.entries.get(name)!.shape
+      }] is not part of the model`,
+    );
+  }
+}
+
+/** The prefix that the names of a file have: files of the bare model, without its head, have none. */
+function prefixOf({ prefix }: HuggingFaceFormat, tensors: TensorFiles["tensors"]): string {
+  return [...tensors.keys()].some((name) => name.startsWith(prefix)) ? prefix : "";
+}
+
+/** The open files of a model. */
+interface TensorFiles extends AsyncDisposable {
+  /** Path of the folder. */
+  readonly path: string;
+  /** Which file each tensor lies in. */
+  readonly tensors: ReadonlyMap<string, { readonly file: SafetensorsFile; readonly path: string }>;
+}
+
+async function openFiles(path: string): Promise<TensorFiles> {
+  const index = await ifThere(readJson(`${path}/${indexFile}`));
+  const names = index === undefined ? [singleFile] : shardNames(index, `${path}/${indexFile}`);
+  const opened: SafetensorsFile[] = [];
+  const close = () => {
+    for (const file of opened) file[Symbol.dispose]();
+  };
+  try {
+    const tensors = new Map<string, { file: SafetensorsFile; path: string }>();
+    for (const name of names) {
+      const file = await open(path, name);
+      opened.push(file);
+      for (const tensor of file.entries.keys()) {
+        const other = tensors.get(tensor);
+        if (other) {
+          throw new InputRangeError(
+            `Cannot read "${path}" as tensor "${tensor}" is in two files: "${other.path}" and "${path}/${name}"`,
+          );
+        }
+        tensors.set(tensor, { file, path: `${path}/${name}` });
+      }
+    }
+    if (index !== undefined) checkIndex(index, tensors, path);
+    return {
+      path,
+      tensors,
+      [Symbol.asyncDispose]: () => {
+        close();
+        return Promise.resolve();
+      },
+    };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+async function open(folder: string, name: string): Promise<SafetensorsFile> {
+  try {
+    return await openSafetensors(`${folder}/${name}`);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    const others: string[] = [];
+    for await (const entry of Deno.readDir(folder)) {
+      if (/\.(bin|pt|pth|h5|msgpack|gguf|safetensors)$/.test(entry.name)) others.push(entry.name);
+    }
+    const found = others.sort().map((other) => `"${other}"`).join(", ");
+    throw new Deno.errors.NotFound(
+      `Cannot read "${folder}" as "${name}" is missing` +
+        (found ? `: found ${found}, allowed are safetensors files` : ""),
+    );
+  }
+}
+
+/** Names of the files that an index lists. */
+function shardNames(index: unknown, path: string): string[] {
+  const map = (index as { weight_map?: unknown } | null)?.weight_map;
+  if (typeof map !== "object" || map === null || Array.isArray(map)) {
+    throw new InputTypeError(
+      `Cannot read "${path}" as weight_map must be an object of files by tensors: current value is ${
+        JSON.stringify(map)
+      }`,
+    );
+  }
+  const names = [...new Set(Object.values(map))];
+  for (const name of names) {
+    if (typeof name !== "string" || !/^[^/\\]+$/.test(name) || name.startsWith("..")) {
+      throw new InputTypeError(
+        `Cannot read "${path}" as weight_map must name files of its folder: current value is ${
+          JSON.stringify(name)
+        }`,
+      );
+    }
+  }
+  return (names as string[]).sort();
+}
+
+/** Checks that every tensor is in the file that the index says. */
+function checkIndex(index: unknown, tensors: TensorFiles["tensors"], folder: string): void {
+  const { weight_map: map } = index as { weight_map: Record<string, string> };
+  for (const [name, file] of Object.entries(map)) {
+    const found = tensors.get(name)?.path;
+    if (found === `${folder}/${file}`) continue;
+    throw new InputRangeError(
+      `Cannot read "${folder}" as "${indexFile}" says that tensor "${name}" is in "${file}": ` +
+        (found ? `it is in "${found}"` : "it is in no file"),
+    );
+  }
+}
+
+async function readConfig(
+  path: string,
+): Promise<{ architecture: Architecture; shape: BackboneShape }> {
+  const file = `${path}/${configFile}`;
+  const config = new JsonConfig(file, await readJson(file) as Record<string, unknown>);
+  const known = architectures().filter(({ huggingFace }) => huggingFace);
+  const types = known.flatMap(({ huggingFace }) => huggingFace!.modelTypes);
+  const modelType = config.value("model_type");
+  const architecture = known.find(({ huggingFace }) =>
+    huggingFace!.modelTypes.includes(modelType as string)
+  );
+  if (!architecture) {
+    throw new InputTypeError(
+      `Cannot read "${file}" as model_type ${
+        JSON.stringify(modelType ?? null)
+      } is no known architecture: ${allowedWords(String(modelType), types)}`,
+    );
+  }
+  if (config.value("quantization_config") !== undefined) {
+    config.refuse("quantization_config", "none: weights must be floating-point");
+  }
+  const shape = architecture.huggingFace!.readShape(config);
+  checkBackboneShape(shape, file);
+  return { architecture, shape };
+}
+
+async function readJson(path: string): Promise<unknown> {
+  const text = new TextDecoder().decode(await readRegularFile(path));
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new InputTypeError(
+      `Cannot read "${path}" as it is not JSON: ${(error as Error).message}`,
+    );
+  }
+}
+
+/** Fields of a JSON object, each under any of its spellings. */
+class JsonConfig implements ConfigReader {
+  readonly #file: string;
+  readonly #values: Readonly<Record<string, unknown>>;
+  readonly #path: string;
+
+  /** @param path Where the object stands in the file, ending in a dot. */
+  constructor(file: string, values: Readonly<Record<string, unknown>>, path = "") {
+    this.#file = file;
+    this.#values = values;
+    this.#path = path;
+    if (typeof values !== "object" || values === null || Array.isArray(values)) {
+      throw new InputTypeError(
+        `Cannot read "${file}" as ${
+          path.slice(0, -1) || "it"
+        } must be an object: current value is ${JSON.stringify(values)}`,
+      );
+    }
+  }
+
+  has(name: string): boolean {
+    return Object.hasOwn(this.#values, name);
+  }
+
+  value(name: string): unknown {
+    return this.has(name) ? this.#values[name] ?? undefined : undefined;
+  }
+
+  keys(): string[] {
+    return Object.keys(this.#values);
+  }
+
+  part(name: string): ConfigReader {
+    const value = this.value(name) as Record<string, unknown>;
+    return new JsonConfig(this.#file, value, `${this.#path}${name}.`);
+  }
+
+  optionalSize(...names: string[]): number | undefined {
+    return this.#first(
+      names,
+      "a positive integer",
+      (value): value is number => Number.isSafeInteger(value) && value as number > 0,
+    );
+  }
+
+  size(...names: string[]): number {
+    return this.optionalSize(...names) ?? this.#missing(names);
+  }
+
+  number(names: string | readonly string[], absent: number): number {
+    return this.#first(
+      typeof names === "string" ? [names] : names,
+      "a finite number",
+      (value): value is number => Number.isFinite(value),
+    ) ?? absent;
+  }
+
+  requiredNumber(name: string): number {
+    return this.value(name) === undefined ? this.#missing([name]) : this.number(name, NaN);
+  }
+
+  flag(name: string, absent: boolean): boolean {
+    return this.#first(
+      [name],
+      "true or false",
+      (value): value is boolean => typeof value === "boolean",
+    ) ?? absent;
+  }
+
+  word(name: string, absent: string): string {
+    return this.#first(
+      [name],
+      "a word",
+      (value): value is string => typeof value === "string",
+    ) ?? absent;
+  }
+
+  refuse(name: string, allowed: string): never {
+    throw new InputTypeError(
+      `Cannot read "${this.#file}" as ${this.#path}${name} has a value that is not supported: current value is ${
+        JSON.stringify(this.#values[name])
+      }, allowed are ${allowed}`,
+    );
+  }
+
+  #missing(names: readonly string[]): never {
+    throw new InputTypeError(
+      `Cannot read "${this.#file}" as ${this.#path}${names.join(" or ")} is missing`,
+    );
+  }
+
+  #first<T>(
+    names: readonly string[],
+    allowed: string,
+    is: (value: unknown) => value is T,
+  ): T | undefined {
+    for (const name of names) {
+      const value = this.value(name);
+      if (value === undefined) continue;
+      if (is(value)) return value;
+      throw new InputTypeError(
+        `Cannot read "${this.#file}" as ${this.#path}${name} must be ${allowed}: current value is ${
+          JSON.stringify(value)
+        }`,
+      );
+    }
+    return undefined;
+  }
+}

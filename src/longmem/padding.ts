@@ -1,0 +1,85 @@
+import { InputRangeError, InputTypeError } from "../errors.ts";
+
+/** Tokens of a batch [B, T] that are not padding: of each row, those from `start` on. */
+export interface RowRange {
+  /** First token in its row. */
+  readonly start: number;
+  /** Tokens; 0: the row is empty. */
+  readonly count: number;
+}
+
+/** What of a batch is padding, said once and for all of it. */
+export interface Padding {
+  /** Tokens of each row that are not padding: the first so many. The rest of the row is padding. */
+  readonly lengths?: ArrayLike<number>;
+  /** 1 for each token [B, T], 0 for padding, which may stand before or after a row's tokens, but not among them. */
+  readonly mask?: ArrayLike<number>;
+}
+
+/**
+ * The tokens of each row of a batch, by what a caller says of its padding.
+ *
+ * @returns undefined where the caller says nothing.
+ * @throws TypeError where both are given; RangeError where one does not fit the batch.
+ */
+export function rowRanges(
+  { lengths, mask }: Padding,
+  { rows: B, contextTokens: T }: { rows: number; contextTokens: number },
+): RowRange[] | undefined {
+  if (lengths !== undefined && mask !== undefined) {
+    throw new InputTypeError("Cannot run as lengths and mask must not both be given");
+  }
+  if (lengths !== undefined) {
+    const sound = lengths.length === B &&
+      Array.from(lengths).every((count) => Number.isSafeInteger(count) && count >= 0 && count <= T);
+    if (!sound) {
+      throw new InputRangeError(
+        `Cannot run as lengths must be ${B} integers from 0 to ${T}: current value is ${
+          Array.from(lengths).slice(0, 16).join(", ")
+        }`,
+      );
+    }
+    return Array.from(lengths, (count) => ({ start: 0, count }));
+  }
+  if (mask === undefined) return undefined;
+  if (mask.length !== B * T || Array.from(mask).some((value) => value !== 0 && value !== 1)) {
+    throw new InputRangeError(
+      `Cannot run as mask must be 0 or 1 for each of ${
+        B * T
+      } tokens: current length is ${mask.length}`,
+    );
+  }
+  return Array.from({ length: B }, (_, b) => {
+    const row = Array.from(mask).slice(b * T, (b + 1) * T).map(Number);
+    const start = Math.max(0, row.indexOf(1)), count = row.filter((value) => value === 1).length;
+    if (row.slice(start, start + count).includes(0)) {
+      throw new InputRangeError(
+        `Cannot run as mask must not have padding among the tokens of a row: row ${b} has`,
+      );
+    }
+    return { start, count };
+  });
+}
+
+/** 1 for each token of rows, 0 for padding: [B, T]. */
+export function maskOf(ranges: readonly RowRange[], contextTokens: number): Uint8Array {
+  const mask = new Uint8Array(ranges.length * contextTokens);
+  ranges.forEach(({ start, count }, b) => {
+    const first = b * contextTokens + start;
+    mask.fill(1, first, first + count);
+  });
+  return mask;
+}
+
+/** Whether padding stands before another token of its row: then it changes positions and must be hidden. */
+export function hasInnerPadding(mask: Uint8Array, rows: number): boolean {
+  const T = mask.length / rows;
+  for (let b = 0; b < rows; b++) {
+    let seen = false;
+    for (let i = b * T; i < (b + 1) * T; i++) {
+      if (mask[i] === 0) seen = true;
+      else if (seen) return true;
+    }
+  }
+  return false;
+}

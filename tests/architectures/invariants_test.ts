@@ -1,0 +1,421 @@
+/** What holds of every registered architecture. */
+import { architectureOf, bankHeads } from "../../src/backbone/architectures.ts";
+import { backbonePrefix } from "../../src/backbone/backbone_graph.ts";
+import type { BackboneCheckpoint, BackboneShape } from "../../src/backbone/shape.ts";
+import { gradients } from "../../src/graph/gradients.ts";
+import type { Value } from "../../src/graph/graph.ts";
+import { reduceSum } from "../../src/graph/ops/reduce_sum.ts";
+import {
+  buildForward,
+  type ForwardOptions,
+  headBlocks,
+  headLoss,
+  sideNetPrefix,
+} from "../../src/longmem/forward_graph.ts";
+import { LongMem, type Network } from "../../src/longmem/longmem.ts";
+import { initializeMemorizing } from "../../src/longmem/memorizing_transformer.ts";
+import { type MemoryConfig, memoryProtocols } from "../../src/memory/config.ts";
+import { MemoryBank } from "../../src/memory/memory_bank.ts";
+import { Random } from "../../src/random.ts";
+import { compile } from "../../src/runtime/compile.ts";
+import type { Device, Tensors } from "../../src/runtime/device.ts";
+import type { TensorMap } from "../../src/tensor.ts";
+import { deviceTest } from "../graph/devices.ts";
+import { assert, assertClose } from "../testing.ts";
+import {
+  describeShape,
+  randomBackbone,
+  randomIds,
+  randomSideNet,
+  smallShapes,
+} from "./small_models.ts";
+
+const memory: MemoryConfig = {
+  capacityTokens: 32,
+  chunkTokens: 4,
+  retrievedTokens: 8,
+  index: { kind: "exact" },
+  ...memoryProtocols.strict,
+};
+const tolerance = 2e-5;
+
+/** Registers a test of each architecture on the host's engine. */
+function architectureTest(
+  name: string,
+  run: (shape: BackboneShape, device: Device) => Promise<void>,
+  sizes: Partial<BackboneShape> = {},
+): void {
+  for (const shape of smallShapes(sizes)) {
+    deviceTest(`${describeShape(shape)}: ${name}`, (device) => run(shape, device), {
+      kinds: ["cpu"],
+    });
+  }
+}
+
+/** Models with each network; a memory of them is empty. */
+function openNetworks(
+  device: Device,
+  backbone: BackboneCheckpoint,
+): { network: Network; plain: Network; model: LongMem }[] {
+  const sideNet = randomSideNet(backbone);
+  const shape = { memoryBlock: 2 };
+  const memorizing = { shape, weights: initializeMemorizing(shape, backbone) };
+  return [
+    {
+      network: "longmem",
+      plain: "sidenet",
+      model: new LongMem(device, { backbone, sideNet, memory }),
+    },
+    {
+      network: "infllm",
+      plain: "backbone",
+      model: new LongMem(device, { backbone, memory, blockMemory: { distanceTokens: 16 } }),
+    },
+    {
+      network: "memorizing-transformer",
+      plain: "backbone",
+      model: new LongMem(device, { backbone, memorizing, memory }),
+    },
+  ];
+}
+
+architectureTest(
+  "a token changes nothing of what is before it, in any network",
+  async (shape, device) => {
+    const tokens = randomIds(11, "tokens"), changed = tokens.with(6, 1 + tokens[6] % 29);
+    const { vocabSize: V } = shape;
+    for (const { network, plain, model } of openNetworks(device, randomBackbone(shape))) {
+      await model.remember(randomIds(16, "document"));
+      for (const each of [network, plain]) {
+        const options = { network: each, readOnly: true };
+        const { logits } = await model.forward(tokens, options);
+        const { logits: others } = await model.forward(changed, options);
+        assertClose(others.subarray(0, 6 * V), logits.subarray(0, 6 * V), { tolerance: 1e-6 });
+        assert.ok(
+          others.subarray(6 * V).every((value, i) => Math.abs(value - logits[6 * V + i]) > 0),
+        );
+      }
+      await model.close();
+    }
+  },
+);
+
+architectureTest(
+  "an empty memory equals none; a filled one is used, and finite",
+  async (shape, device) => {
+    const tokens = randomIds(11, "tokens");
+    for (const { network, plain, model } of openNetworks(device, randomBackbone(shape))) {
+      const read = async (network: Network) =>
+        (await model.forward(tokens, { network, readOnly: true })).logits;
+      const without = await read(plain);
+      assertClose(await read(network), without, {
+        tolerance,
+        name: `${network} of an empty memory`,
+      });
+      await model.remember(randomIds(16, "document"));
+      const found = await read(network);
+      assert.ok(found.every(Number.isFinite));
+      const moved = Math.max(...found.map((value, i) => Math.abs(value - without[i])));
+      assert.ok(moved > 1e-3, `${network}: logits move by ${moved}`);
+      await model.resetMemory();
+      assertClose(await read(network), without, { tolerance, name: `${network} after a reset` });
+      await model.close();
+    }
+  },
+);
+
+architectureTest(
+  "tokens appended one by one give what the whole segment gives",
+  async (shape, device) => {
+    const tokens = randomIds(14, "tokens"), { vocabSize: V } = shape;
+    for (const { network, plain, model } of openNetworks(device, randomBackbone(shape))) {
+      await model.remember(randomIds(16, "document"));
+      for (const each of [network, plain]) {
+        const { logits } = await model.forward(tokens, { network: each, readOnly: true });
+        const window = model.openWindow({ contextTokens: 20, network: each });
+        for (const [t, id] of tokens.entries()) {
+          const last = await window.append([id]);
+          const expected = logits.subarray(t * V, (t + 1) * V);
+          assertClose(last, expected, { tolerance, name: `${each}, token ${t}` });
+        }
+        await window.close();
+      }
+      await model.close();
+    }
+  },
+);
+
+architectureTest("padding on either side changes no logits", async (shape, device) => {
+  const backbone = randomBackbone(shape), { vocabSize: V } = shape;
+  const model = new LongMem(device, { backbone, sideNet: randomSideNet(backbone), memory });
+  const tokens = randomIds(7, "tokens");
+  for (const network of ["backbone", "longmem"] as const) {
+    const { logits } = await model.forward(tokens, { network, readOnly: true });
+    for (const [before, after] of [[0, 3], [3, 0], [2, 1]]) {
+      const padded = Int32Array.of(...Array(before).fill(5), ...tokens, ...Array(after).fill(9));
+      const mask = Uint8Array.from(padded, (_, i) => i >= before && i < before + 7 ? 1 : 0);
+      const { logits: all } = await model.forward(padded, { network, readOnly: true, mask });
+      const own = all.subarray(before * V, (before + 7) * V);
+      assertClose(own, logits, { tolerance, name: `${network}, ${before} before, ${after} after` });
+    }
+  }
+  await model.close();
+});
+
+architectureTest(
+  "a memory keeps the block's keys before rotation, of tokens that are no padding",
+  async (shape, device) => {
+    const backbone = randomBackbone(shape), sideNet = randomSideNet(backbone);
+    const { heads: K, headDim: D } = bankHeads(shape), c = memory.chunkTokens, P = 8;
+    const model = new LongMem(device, { backbone, sideNet, memory });
+    const written = [randomIds(24, "first"), randomIds(24, "second")];
+    await model.remember(written[0], { batch: 1 });
+    await model.remember(written[1], { batch: 1, lengths: [18] }); // 16 of them fill chunks
+    const { rings: [{ first, count }], tensors } = (await model.saveMemory())!;
+    assert.equal(count, P); // 6 chunks and 4: the 2 oldest have left
+    for (let age = 0; age < P; age++) {
+      const chunk = 2 + age; // of the 10 written
+      const [segment, start] = chunk < 6 ? [0, chunk * c] : [1, (chunk - 6) * c];
+      const { keys, values } = await projections(device, backbone, written[segment], 3);
+      for (let h = 0; h < K; h++) {
+        const slot = (h * P + (first + age) % P) * c * D;
+        for (let i = 0; i < c * D; i++) {
+          const from = (start + Math.floor(i / D)) * K * D + h * D + i % D;
+          assertClose([tensors.keys.data[slot + i]], [keys[from]], { tolerance });
+          assertClose([tensors.values.data[slot + i]], [values[from]], { tolerance });
+        }
+      }
+    }
+    await model.close();
+  },
+);
+
+architectureTest(
+  "queries retrieve the chunks of largest score among the keys of their group",
+  async (shape, device) => {
+    const backbone = randomBackbone(shape), sideNet = randomSideNet(backbone);
+    const { heads: K, headDim: D } = bankHeads(shape), { heads: H } = shape, c = memory.chunkTokens;
+    const model = new LongMem(device, { backbone, sideNet, memory });
+    const document = randomIds(24, "document"), tokens = randomIds(5, "tokens"), T = 5, chunks = 6;
+    await model.remember(document);
+    const found = await model.retrieved(tokens);
+    const { keys } = await projections(device, backbone, document, 3);
+    const queries = await readerQueries(device, { backbone, sideNet }, tokens); // [1, H, T, D]
+    for (let h = 0; h < H; h++) {
+      const group = Math.floor(h * K / H);
+      for (let t = 0; t < T; t++) {
+        const scores = Array.from({ length: chunks }, (_, chunk) => {
+          let score = 0;
+          for (let i = 0; i < c * D; i++) {
+            const key = keys[(chunk * c + Math.floor(i / D)) * K * D + group * D + i % D];
+            score += key / c * queries[(h * T + t) * D + i % D];
+          }
+          return score;
+        });
+        const best = scores.map((_, i) => i).sort((a, b) => scores[b] - scores[a]).slice(0, 2);
+        const ages = [...found.ages.subarray((h * T + t) * 2, (h * T + t) * 2 + 2)];
+        assert.deepEqual(ages, best.map((chunk) => chunks - 1 - chunk), `head ${h}, token ${t}`);
+      }
+    }
+    await model.close();
+  },
+);
+
+architectureTest("layers of a SideNet are blocks of the backbone", async (shape, device) => {
+  if (architectureOf(shape).lastStateIsNormed) return; // the official SideNet has another GELU
+  const backbone = randomBackbone(shape);
+  const blocks = [0, 1, 2, 3];
+  const sideNet = randomSideNet(backbone, {
+    shape: { layers: 4, reductionFactor: 1, crossNetworkResidual: false },
+    initialization: { kind: "blocks", blocks },
+    exact: true,
+  });
+  const model = new LongMem(device, { backbone, sideNet });
+  const tokens = randomIds(11, "tokens");
+  const { logits } = await model.forward(tokens, { network: "sidenet" });
+  const expected = await model.forward(tokens, { network: "backbone" });
+  assertClose(logits, expected.logits, { tolerance });
+  await model.close();
+});
+
+for (const trains of ["backbone", "sidenet"] as const) {
+  architectureTest(`gradients of the ${trains} are central differences`, async (shape, device) => {
+    const backbone = randomBackbone(shape), sideNet = randomSideNet(backbone);
+    const prefix = trains === "backbone" ? backbonePrefix : sideNetPrefix;
+    const weights = trains === "backbone" ? backbone.weights : sideNet.weights;
+    const options: ForwardOptions = { ...sizes(device, shape, 7), blockBytes: 2 ** 20 };
+    const bank = new MemoryBank(device, memory, { rows: 1, ...bankHeads(shape), block: 1 });
+    const document = await projectionTensors(device, backbone, randomIds(16, "document"), 1);
+    await bank.write(document.keys, document.values);
+    const forward = buildForward(
+      trains === "backbone" ? options : {
+        ...options,
+        sideNet: sideNet.shape,
+        memory: {
+          bank: bank.shape,
+          config: memory,
+          type: bank.storage.tensors.keys.type,
+          outside: false,
+        },
+      },
+    );
+    const { graph } = forward;
+    const blocks = headBlocks(forward, options);
+    const nll = headLoss(forward, { blocks, frozen: trains === "sidenet" });
+    const loss = reduceSum(nll);
+    graph.output("loss", loss);
+    const parameters = new Map<string, Value>();
+    for (const name of weights.keys()) parameters.set(name, graph.inputs.get(prefix + name)!);
+    gradients(loss, [...parameters.values()]).forEach((gradient, i) => {
+      graph.output([...parameters.keys()][i], gradient!);
+    });
+    const session = await compile(device, graph);
+    const tokens = randomIds(8, "tokens");
+    const run = async (trained: TensorMap) => {
+      const feeds: Tensors = {
+        ...weightFeeds(device, backbonePrefix, backbone.weights),
+        ...weightFeeds(device, sideNetPrefix, sideNet.weights),
+        ...weightFeeds(device, prefix, trained),
+        ...bank.inputs(1),
+        tokens: device.tensor(tokens.slice(0, 7), [1, 7]),
+        targets: device.tensor(tokens.slice(1), [1, 7]),
+      };
+      return await session.run(feeds);
+    };
+    const outputs = await run(weights);
+    const random = new Random("directions");
+    for (const name of parameters.keys()) {
+      const { data, shape: tensorShape } = weights.get(name)!;
+      const gradient = await outputs[name].read() as Float32Array;
+      // Along the gradient, so that the difference is large beside what float32 rounds, and a little aside.
+      const norm = Math.hypot(...gradient) || 1;
+      const direction = gradient.map((g) =>
+        g / norm + 0.1 * random.normal() / Math.sqrt(data.length)
+      );
+      const losses: number[] = [];
+      const step = 5e-3;
+      for (const sign of [1, -1]) {
+        const moved = new Map(weights);
+        moved.set(name, {
+          shape: tensorShape,
+          data: data.map((value, i) => value + sign * step * direction[i]),
+        });
+        const [loss] = await (await run(moved)).loss.read() as Float32Array;
+        losses.push(loss);
+      }
+      const difference = (losses[0] - losses[1]) / (2 * step);
+      const expected = gradient.reduce((sum, g, i) => sum + g * direction[i], 0);
+      // Softmax does not see what all keys have in common, unless they are turned.
+      assert.ok(norm > 1e-4 || name.endsWith("attention.k.bias"), `${name} has a gradient`);
+      assert.ok(
+        Math.abs(difference - expected) <= 0.01 * Math.abs(expected) + 2e-3,
+        `${name}: central difference ${difference}, gradient ${expected}`,
+      );
+    }
+    await session.close();
+    bank.dispose();
+  }, { layers: 2 });
+}
+
+architectureTest(
+  "a token that is retrieved at its distance is attended to as in the segment",
+  async (shape, device) => {
+    const { positions } = shape.settings ?? {};
+    if (positions !== undefined) return; // learned positions are part of keys and queries, not distances
+    const backbone = randomBackbone(shape), { vocabSize: V } = shape;
+    const one = { ...memory, chunkTokens: 1, retrievedTokens: 1 };
+    for (const distanceTokens of [1, 3]) {
+      const model = new LongMem(device, { backbone, memory: one, blockMemory: { distanceTokens } });
+      const [a, b] = randomIds(2, "tokens");
+      // Of keys beside each other only the value of the first depends on its distance.
+      await model.remember(Int32Array.of(a));
+      const { logits } = await model.forward(Int32Array.of(b), {
+        network: "infllm",
+        readOnly: true,
+      });
+      const apart = Int32Array.of(a, ...Array(distanceTokens - 1).fill(a), b);
+      if (distanceTokens === 1) {
+        const { logits: both } = await model.forward(apart, { network: "backbone" });
+        assertClose(logits, both.subarray(V), { tolerance });
+      } else {
+        const nearer = new LongMem(device, {
+          backbone,
+          memory: one,
+          blockMemory: { distanceTokens: 1 },
+        });
+        await nearer.remember(Int32Array.of(a));
+        const { logits: near } = await nearer.forward(Int32Array.of(b), {
+          network: "infllm",
+          readOnly: true,
+        });
+        const moved = Math.max(...logits.map((value, i) => Math.abs(value - near[i])));
+        assert.ok(moved > 1e-3, `logits move by ${moved} with the distance`);
+        await nearer.close();
+      }
+      await model.close();
+    }
+  },
+  { layers: 1 },
+);
+
+function sizes(device: Device, backbone: BackboneShape, contextTokens: number): ForwardOptions {
+  return { backbone, rows: 1, contextTokens, padded: false, blockBytes: device.blockBytes };
+}
+
+function weightFeeds(device: Device, prefix: string, weights: TensorMap): Tensors {
+  return Object.fromEntries(
+    [...weights].map(([name, { data, shape }]) => [prefix + name, device.tensor(data, shape)]),
+  );
+}
+
+/** Key and value projections [N, K*D] of a block, before any rotation. */
+async function projectionTensors(
+  device: Device,
+  { shape, weights }: BackboneCheckpoint,
+  tokens: Int32Array<ArrayBuffer>,
+  block: number,
+): Promise<Tensors> {
+  const { graph, backbone } = buildForward(sizes(device, shape, tokens.length));
+  const { k, v } = backbone.projections[block];
+  graph.output("keys", k);
+  graph.output("values", v);
+  const session = await compile(device, graph);
+  const outputs = await session.run({
+    ...weightFeeds(device, backbonePrefix, weights),
+    tokens: device.tensor(tokens, [1, tokens.length]),
+  });
+  await session.close();
+  return outputs;
+}
+
+async function projections(
+  ...of: Parameters<typeof projectionTensors>
+): Promise<{ keys: Float32Array; values: Float32Array }> {
+  const { keys, values } = await projectionTensors(...of);
+  return { keys: await keys.read() as Float32Array, values: await values.read() as Float32Array };
+}
+
+/** Queries [1, H, T, D] of the SideNet layer that reads the memory, neither scaled nor turned, beside an empty memory. */
+async function readerQueries(
+  device: Device,
+  { backbone, sideNet }: {
+    backbone: BackboneCheckpoint;
+    sideNet: ReturnType<typeof randomSideNet>;
+  },
+  tokens: Int32Array<ArrayBuffer>,
+): Promise<Float32Array> {
+  const forward = buildForward({
+    ...sizes(device, backbone.shape, tokens.length),
+    sideNet: sideNet.shape,
+  });
+  const { graph } = forward;
+  graph.output("query", forward.sideNet!.heads[1].query); // layer trunc(3 / 2)
+  const session = await compile(device, graph);
+  const { query } = await session.run({
+    ...weightFeeds(device, backbonePrefix, backbone.weights),
+    ...weightFeeds(device, sideNetPrefix, sideNet.weights),
+    tokens: device.tensor(tokens, [1, tokens.length]),
+  });
+  await session.close();
+  return await query.read() as Float32Array;
+}

@@ -1,0 +1,94 @@
+/** Small models of every registered architecture, with random weights that are large enough to matter. */
+import { architectures } from "../../src/backbone/architectures.ts";
+import { initializeBackbone } from "../../src/backbone/initialization.ts";
+import type { BackboneCheckpoint, BackboneShape } from "../../src/backbone/shape.ts";
+import { initializeSideNet, type SideNetInitialization } from "../../src/longmem/initialization.ts";
+import type { SideNetCheckpoint, SideNetShape } from "../../src/longmem/sidenet_shape.ts";
+import { Random } from "../../src/random.ts";
+import type { TensorMap } from "../../src/tensor.ts";
+
+/** Settings that use what an architecture can do; others are tested with their defaults. */
+const settings = new Map<string, readonly Record<string, unknown>[]>([
+  ["gpt2", [{ positions: 64 }]],
+  ["llama", [
+    { keyValueHeads: 2, headDim: 4 },
+    {
+      keyValueHeads: 1,
+      tied: true,
+      qkvBias: true,
+      outBias: true,
+      mlpBias: true,
+      ropeScaling: {
+        kind: "llama3",
+        factor: 8,
+        lowFrequencyFactor: 1,
+        highFrequencyFactor: 3,
+        originalTokens: 24,
+      },
+    },
+  ]],
+  ["mistral", [{ keyValueHeads: 3, windowTokens: 5 }]],
+  ["qwen2", [{ keyValueHeads: 2, qkvBias: true, windowTokens: 4, windowedBlocks: [1, 2] }]],
+  ["qwen3", [{ keyValueHeads: 3, headDim: 6 }]],
+  ["gpt_neox", [{ rotatedShare: 0.5 }, { parallel: false, rotatedShare: 1 }]],
+]);
+
+/** One small shape of each architecture, or several. */
+export function smallShapes(sizes: Partial<BackboneShape> = {}): BackboneShape[] {
+  return architectures().flatMap(({ name, settings: schema }) =>
+    (settings.get(name) ?? [{}]).map((chosen) => ({
+      architecture: name,
+      layers: 4,
+      hiddenDim: 24,
+      heads: 6,
+      feedForwardDim: 20,
+      vocabSize: 31,
+      ...(schema ? { settings: schema.parse(chosen) } : {}),
+      ...sizes,
+    }))
+  );
+}
+
+/** What tells a shape from others, for names of tests. */
+export function describeShape({ architecture, settings }: BackboneShape): string {
+  const { keyValueHeads, parallel } = settings ?? {};
+  if (keyValueHeads !== undefined) return `${architecture} of ${keyValueHeads} heads of keys`;
+  return parallel === false ? `${architecture}, sequential` : `${architecture}`;
+}
+
+/** A backbone whose weights are none of their initial values. */
+export function randomBackbone(shape: BackboneShape): BackboneCheckpoint {
+  return { shape, weights: disturbed(initializeBackbone(shape, 1), 0.25) };
+}
+
+/** A SideNet beside it; by default one of half as many layers, disturbed. */
+export function randomSideNet(
+  backbone: BackboneCheckpoint,
+  options: {
+    shape?: Partial<SideNetShape>;
+    initialization?: SideNetInitialization;
+    exact?: boolean;
+  } = {},
+): SideNetCheckpoint {
+  const { layers } = backbone.shape;
+  const half = { layers: layers / 2, reductionFactor: 2, memoryBlock: layers - 1 };
+  const shape = { ...half, ...options.shape };
+  const { initialization = { kind: "paper" } } = options;
+  const weights = initializeSideNet(shape, backbone, initialization, 1);
+  return { shape, weights: options.exact ? weights : disturbed(weights, 0.05) };
+}
+
+function disturbed(weights: TensorMap, matrices: number): TensorMap {
+  const random = new Random("weights");
+  for (const { data, shape } of weights.values()) {
+    const deviation = shape.length === 2 ? matrices : 0.3;
+    for (let i = 0; i < data.length; i++) data[i] += deviation * random.normal();
+  }
+  return weights;
+}
+
+/** Random tokens, none of which is the official padding id. */
+export function randomIds(count: number, seed: string): Int32Array<ArrayBuffer> {
+  const random = new Random(seed);
+  return Int32Array.from({ length: count }, () => 2 + random.below(29));
+}
