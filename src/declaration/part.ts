@@ -16,9 +16,11 @@ export type Declared<T, Required extends keyof T> =
 export interface Part<Declaration, Config, From = unknown, Beside = unknown> {
   /** Names, types and ranges of the fields. */
   readonly schema: z.ZodType<Declaration>;
-  /** Fills in the defaults of a declaration that has the schema's form. */
+  /** Fields that are needed and neither declared nor to be filled in; `path` is where the part stands: `memory`, `evaluations.0`. */
+  missing?(declaration: Declaration, path: string): Problem[];
+  /** Fills in the defaults of a declaration that has the schema's form, and of which nothing is missing. */
   fill(declaration: Declaration, from: From): Config;
-  /** Values that are allowed alone, but not together; `path` is where the part stands: `memory`, `evaluations.0.memory`. */
+  /** Values that are allowed alone, but not together. */
   check?(config: Config, path: string, beside: Beside): Problem[];
 }
 

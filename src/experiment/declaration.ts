@@ -6,12 +6,33 @@
  * (`MemoryDeclaration`). The defaults themselves are in `defaults.ts`, the checks in `schema.ts`
  * (form) and `validation.ts` (meaning).
  */
+import type {
+  CheckpointBackboneConfig,
+  CheckpointBackboneDeclaration,
+  ModelSize,
+  NamedSize,
+} from "../backbone/config.ts";
+import type {
+  CheckpointSideNetConfig,
+  InitializedSideNetConfig,
+  SideNetConfig,
+  SideNetDeclaration,
+} from "../longmem/config.ts";
+import type {
+  AdaptationConfig,
+  AdaptationDeclaration,
+  TrainingConfig,
+  TrainingDeclaration,
+} from "../training/config.ts";
+import type {
+  PretrainedBackboneConfig,
+  PretrainedBackboneDeclaration,
+} from "../training/pretraining.ts";
+import type { BackboneConfig, BackboneDeclaration } from "./backbones.ts";
 import type { BackboneInitialization } from "../backbone/initialization.ts";
-import type { BackboneShape } from "../backbone/shape.ts";
 import type { LabelCalibration, LabelScoring } from "../evaluation/in_context_learning.ts";
 import type { DemonstrationDraw } from "../evaluation/shared/sentence_episodes.ts";
 import type { SideNetInitialization } from "../longmem/initialization.ts";
-import type { SideNetShape } from "../longmem/sidenet_shape.ts";
 import type { Declared } from "../declaration/part.ts";
 import type { Protocol } from "../declaration/protocol.ts";
 import type { MemoryConfig, MemoryDeclaration } from "../memory/config.ts";
@@ -22,11 +43,16 @@ import type { PublishedTableName } from "../results/paper_tables.ts";
 import type { ReproductionConfig } from "../results/paper_comparison.ts";
 import type { ChronicleConfig } from "../text/chronicle/config.ts";
 import type { SentenceTask } from "../text/sentence_tasks.ts";
-import type { AdaptationConfig, TrainingConfig } from "../training/config.ts";
 
 export type {
   AdaptationConfig,
+  AdaptationDeclaration,
+  BackboneConfig,
+  BackboneDeclaration,
   BackboneInitialization,
+  CheckpointBackboneConfig,
+  CheckpointBackboneDeclaration,
+  CheckpointSideNetConfig,
   Declared,
   DemonstrationDraw,
   ExactIndexConfig,
@@ -34,16 +60,24 @@ export type {
   HnswIndexDeclaration,
   IndexConfig,
   IndexDeclaration,
+  InitializedSideNetConfig,
   LabelCalibration,
   LabelScoring,
   MemoryConfig,
   MemoryDeclaration,
+  ModelSize,
+  NamedSize,
+  PretrainedBackboneConfig,
+  PretrainedBackboneDeclaration,
   Protocol,
   PublishedTableName,
   ReproductionConfig,
   SentenceTask,
+  SideNetConfig,
+  SideNetDeclaration,
   SideNetInitialization,
   TrainingConfig,
+  TrainingDeclaration,
 };
 
 /** Where graphs run; `auto` takes a GPU where there is a real one, the native CPU engine otherwise. */
@@ -164,120 +198,6 @@ export type TokenizerConfig =
     /** The words of the chronicle, whose corpus has no other tokenizer. */
     readonly kind: "chronicle";
   };
-
-/** A training as declared. */
-export type TrainingDeclaration = Declared<
-  TrainingConfig,
-  "batchSize" | "contextTokens" | "steps" | "learningRate"
->;
-
-/** An adaptation as declared. */
-export type AdaptationDeclaration =
-  & TrainingDeclaration
-  & Partial<Pick<AdaptationConfig, "dropout" | "gate">>;
-
-/** A backbone trained here, from random weights. */
-export interface PretrainedBackboneConfig {
-  /** Distinguishes it from weights that are read from a file. */
-  readonly kind: "pretrain";
-  /** Blocks L. */
-  readonly layers: number;
-  /** Width E, a multiple of `heads`. */
-  readonly hiddenDim: number;
-  /** Attention heads H. */
-  readonly heads: number;
-  /** Width of the MLP F. */
-  readonly feedForwardDim: number;
-  /** Which random weights it starts from. */
-  readonly initialization: BackboneInitialization;
-  /** How it is trained, on the train split. */
-  readonly training: TrainingConfig;
-}
-
-/** The frozen language model. */
-export type BackboneConfig =
-  | {
-    /** Weights from a file: official fairseq `.pt`, `.safetensors`, or our own folder. */
-    readonly kind: "checkpoint";
-    /** The file or folder, relative to the folder in which the command runs. */
-    readonly path: string;
-    /**
-     * Sizes that the checkpoint must have. With all of them costs can be told before there is a file; a bare safetensors
-     * file does not say its `heads`.
-     */
-    readonly shape?: Partial<BackboneShape>;
-  }
-  | PretrainedBackboneConfig;
-
-/**
- * Names of model sizes; what each stands for is in `modelSizes` of `defaults.ts`.
- *
- * - `tiny`: 4 blocks of width 64, seconds of training; that of `experiments/novels/language_modeling_small.ts`.
- * - `mini`: 4 blocks of width 128; that of the chronicle's backbone.
- * - `small`: 6 blocks of width 128, an hour on a processor core; that of `experiments/novels/`.
- * - `gpt2-medium`: 24 blocks of width 1024; the paper's and the released model's, whose SideNet caches block 17.
- */
-export type ModelSize = "tiny" | "mini" | "small" | "gpt2-medium";
-
-/** A size that is named; each field beside it that is declared, too, counts more. */
-export interface NamedSize {
-  /** The size whose fields are the defaults of those beside it; absent: they are to be declared. */
-  readonly size?: ModelSize;
-}
-
-/** A backbone as declared; `layers`, `hiddenDim` and `heads` may be left out where a `size` is named. */
-export type BackboneDeclaration =
-  | (
-    & Omit<Extract<BackboneConfig, { kind: "checkpoint" }>, "shape">
-    & { readonly shape?: NamedSize & Partial<BackboneShape> }
-  )
-  | (
-    & Declared<Omit<PretrainedBackboneConfig, "training">, "kind">
-    & NamedSize
-    & { readonly training: TrainingDeclaration }
-  );
-
-/** A SideNet whose first weights are made here. */
-export interface InitializedSideNetConfig {
-  /** Layer reduction factor r: the SideNet has one layer for r blocks of the backbone. */
-  readonly reductionFactor: number;
-  /** 0-based backbone block R whose keys and values are cached; SideNet layer trunc(R / r) reads them. */
-  readonly memoryBlock: number;
-  /** Which weights it starts from. */
-  readonly initialization: SideNetInitialization;
-  /** Whether layers add the backbone's residual; absent: they do. */
-  readonly crossNetworkResidual?: boolean;
-  /** Distinguishes it from weights that are read from a file; absent, as it was when there were no others. */
-  readonly kind?: undefined;
-}
-
-/** A SideNet that has been trained with a memory; an adaptation trains it further. */
-export interface CheckpointSideNetConfig {
-  /** Weights from a file: official LongMem `.pt`, `.safetensors`, or our own folder. */
-  readonly kind: "checkpoint";
-  /** The file or folder, relative to the folder in which the command runs. */
-  readonly path: string;
-  /**
-   * Sizes that the checkpoint must have. With all of them costs can be told before there is a file; a bare safetensors file
-   * does not say its `memoryBlock`.
-   */
-  readonly shape?: Partial<SideNetShape>;
-}
-
-/** The trainable network beside the backbone. */
-export type SideNetConfig = InitializedSideNetConfig | CheckpointSideNetConfig;
-
-/** A SideNet as declared; initialised here, unless its kind says otherwise. `memoryBlock` may be left out where a `size` is named. */
-export type SideNetDeclaration =
-  | (
-    & Partial<Omit<InitializedSideNetConfig, "kind">>
-    & NamedSize
-    & { readonly kind?: "initialized" | undefined }
-  )
-  | (
-    & Omit<CheckpointSideNetConfig, "shape">
-    & { readonly shape?: NamedSize & Partial<SideNetShape> }
-  );
 
 /**
  * A model that is evaluated as it is, without settings of its own.

@@ -2,10 +2,6 @@
  * Every default of an experiment, in one place, and the protocols (specification section 17).
  */
 import type {
-  AdaptationConfig,
-  AdaptationDeclaration,
-  BackboneConfig,
-  BackboneDeclaration,
   ChapterBreakEvaluation,
   ChapterBreakSource,
   ChapterBreakSourceDeclaration,
@@ -22,25 +18,19 @@ import type {
   Experiment,
   FileCorpusConfig,
   InContextLearningEvaluation,
-  InitializedSideNetConfig,
   MemoryConfig,
   MemoryDeclaration,
   ModelDeclaration,
   ModelEvaluation,
-  ModelSize,
-  NamedSize,
   Protocol,
   ReproductionConfig,
   ReproductionDeclaration,
   ResolvedExperiment,
   SentenceSource,
-  SideNetConfig,
-  SideNetDeclaration,
-  TrainingConfig,
-  TrainingDeclaration,
 } from "./declaration.ts";
-import type { BackboneShape } from "../backbone/shape.ts";
-import type { SideNetShape } from "../longmem/sidenet_shape.ts";
+import { sidenetPart } from "../longmem/config.ts";
+import { adaptationPart } from "../training/config.ts";
+import { backbones } from "./backbones.ts";
 import { memoryPart, paperMemory } from "../memory/config.ts";
 import { measuredModels } from "./model_name.ts";
 import { publishedTable } from "../results/paper_tables.ts";
@@ -51,7 +41,6 @@ import { InputRangeError } from "../errors.ts";
 /** What a protocol decides. */
 export interface ProtocolDefaults {
   readonly lines: FileCorpusConfig["lines"];
-  readonly batches: TrainingConfig["batches"];
   readonly chapterBreak: Pick<ChapterBreakEvaluation, "ties">;
   readonly inContextLearning:
     & Pick<InContextLearningEvaluation, "scoring">
@@ -69,7 +58,6 @@ const strictInContextLearning = {
 const protocolDefaults: Readonly<Record<Protocol, ProtocolDefaults>> = {
   "released-code": {
     lines: "released-code",
-    batches: "lanes", // 8
     chapterBreak: { ties: "right" }, // as in ChapterBreak's own evaluator
     inContextLearning: {
       scoring: "open-vocabulary", // 14
@@ -79,62 +67,15 @@ const protocolDefaults: Readonly<Record<Protocol, ProtocolDefaults>> = {
   },
   strict: {
     lines: "plain",
-    batches: "documents",
     chapterBreak: { ties: "wrong" },
     inContextLearning: strictInContextLearning,
   },
   paper: {
     lines: "plain",
-    batches: "lanes",
     chapterBreak: { ties: "right" },
     inContextLearning: strictInContextLearning,
   },
 };
-
-/** What a size decides. */
-interface SizeDefaults {
-  readonly backbone: Pick<BackboneShape, "layers" | "hiddenDim" | "heads">;
-  /** Of the SideNet beside it; the cached block is the paper's in proportion, and odd, as those are that `paper` initialisation copies. */
-  readonly sidenet: Pick<InitializedSideNetConfig, "reductionFactor" | "memoryBlock">;
-}
-
-/** The named sizes; {@linkcode ModelSize} says whose they are. */
-export const modelSizes: Readonly<Record<ModelSize, SizeDefaults>> = {
-  tiny: {
-    backbone: { layers: 4, hiddenDim: 64, heads: 4 },
-    sidenet: { reductionFactor: 2, memoryBlock: 3 },
-  },
-  mini: {
-    backbone: { layers: 4, hiddenDim: 128, heads: 4 },
-    sidenet: { reductionFactor: 2, memoryBlock: 3 },
-  },
-  small: {
-    backbone: { layers: 6, hiddenDim: 128, heads: 4 },
-    sidenet: { reductionFactor: 2, memoryBlock: 3 },
-  },
-  // Specification section 1.
-  "gpt2-medium": {
-    backbone: { layers: 24, hiddenDim: 1024, heads: 16 },
-    sidenet: { reductionFactor: 2, memoryBlock: 17 },
-  },
-};
-
-/** The released training script's optimiser (specification section 11). */
-const trainingDefaults = {
-  schedule: "polynomial",
-  warmupSteps: 0,
-  finalLearningRate: 0,
-  weightDecay: 0.01,
-  betas: [0.9, 0.98],
-  epsilon: 1e-6,
-  accumulationSteps: 1,
-  checkpointEverySteps: 200,
-} as const satisfies Partial<TrainingConfig>;
-
-const sidenetDefaults = {
-  reductionFactor: 2,
-  initialization: { kind: "paper" },
-} as const satisfies Partial<InitializedSideNetConfig>;
 
 /** Books of the chronicle: as many to train on as the default configuration has for pretraining. */
 const chronicleBooks = { train: defaultChronicle.pretraining.books, valid: 8, test: 24 } as const;
@@ -156,13 +97,10 @@ const squadDefaults = { shots: 3, memoryDemonstrations: 200, maxAnswerTokens: 16
 /** As many tasks as there are test books, and half of the goods of each. */
 const reviewTasks = 24, reviewItems = 16;
 
-/** Dropout of the released SideNet. */
-const dropout = 0.1;
-
 /**
  * Fills in the defaults of a declaration that has the right form.
  *
- * @throws {RangeError} Where sizes are neither declared nor named, an evaluation has no `contextTokens` and there is no training to take it from, or a full
+ * @throws {RangeError} Where an evaluation has no `contextTokens` and there is no training to take it from, or a full
  *   context no `windowTokens` and there is no memory.
  */
 export function fillDefaults(experiment: Experiment): ResolvedExperiment {
@@ -170,7 +108,7 @@ export function fillDefaults(experiment: Experiment): ResolvedExperiment {
   const protocol = experiment.protocol ?? "strict";
   const memory = experiment.memory && memoryPart.fill(experiment.memory, { protocol });
   const corpus = fillCorpus(experiment.corpus, { protocol, seed });
-  const backbone = fillBackbone(experiment.backbone, protocol);
+  const backbone = backbones.get(experiment.backbone.kind).fill(experiment.backbone, { protocol });
   const contextTokens = adaptation?.contextTokens ??
     (backbone.kind === "pretrain" ? backbone.training.contextTokens : undefined);
   const evaluations = experiment.evaluations.map((evaluation) =>
@@ -188,9 +126,9 @@ export function fillDefaults(experiment: Experiment): ResolvedExperiment {
     corpus,
     tokenizer: experiment.tokenizer,
     backbone,
-    ...(sidenet && { sidenet: fillSideNet(sidenet) }),
+    ...(sidenet && { sidenet: sidenetPart.fill(sidenet) }),
     ...(memory && { memory }),
-    ...(adaptation && { adaptation: fillAdaptation(adaptation, protocol) }),
+    ...(adaptation && { adaptation: adaptationPart.fill(adaptation, { protocol }) }),
     evaluations,
     device: experiment.device ?? "auto",
     ...(threads !== undefined && { threads }),
@@ -254,100 +192,6 @@ function fillChronicle(corpus: ChronicleCorpusDeclaration, seed: number): Chroni
       reviews: { ...defaults.reviews, ...config.reviews },
     },
   };
-}
-
-function fillTraining(training: TrainingDeclaration, protocol: Protocol): TrainingConfig {
-  return {
-    ...trainingDefaults,
-    totalSteps: training.steps,
-    batches: protocolDefaults[protocol].batches,
-    ...training,
-  };
-}
-
-/** A gate that is learned, as it is by default anyway, is left out, so that equal declarations are one run. */
-function fillAdaptation(adaptation: AdaptationDeclaration, protocol: Protocol): AdaptationConfig {
-  const { gate, ...training } = adaptation;
-  return {
-    dropout,
-    ...training,
-    ...fillTraining(training, protocol),
-    ...(gate === "fixed" ? { gate } : {}),
-  };
-}
-
-function fillBackbone(backbone: BackboneDeclaration, protocol: Protocol): BackboneConfig {
-  switch (backbone.kind) {
-    case "checkpoint": {
-      const { shape, ...fields } = backbone;
-      return { ...fields, ...(shape && { shape: fillBackboneShape(shape) }) };
-    }
-    case "pretrain": {
-      const { size, training, ...fields } = backbone;
-      const sizes = { ...(size && modelSizes[size].backbone), ...fields };
-      const { layers, hiddenDim, heads } = present(sizes, ["layers", "hiddenDim", "heads"]);
-      return {
-        feedForwardDim: 4 * hiddenDim,
-        initialization: { kind: "official" },
-        ...sizes,
-        layers,
-        hiddenDim,
-        heads,
-        training: fillTraining(training, protocol),
-      };
-    }
-    default:
-      return backbone satisfies never;
-  }
-}
-
-function fillBackboneShape({ size, ...given }: NamedSize & Partial<BackboneShape>) {
-  if (size === undefined) return given;
-  const { backbone } = modelSizes[size];
-  const { hiddenDim } = { ...backbone, ...given };
-  return { ...backbone, feedForwardDim: 4 * hiddenDim, ...given };
-}
-
-/** Fields that are there, as a size is named where they are not declared. */
-function present<T, K extends keyof T>(
-  fields: T,
-  keys: readonly K[],
-): { readonly [Key in K]-?: NonNullable<T[Key]> } {
-  const missing = keys.find((key) => fields[key] === undefined);
-  if (missing !== undefined) {
-    throw new InputRangeError(`Cannot fill in ${String(missing)} as no size is named`);
-  }
-  return fields as { readonly [Key in K]-?: NonNullable<T[Key]> };
-}
-
-/** What is so by default anyway is left out, so that equal declarations are one run. */
-function fillSideNet(sidenet: SideNetDeclaration): SideNetConfig {
-  switch (sidenet.kind) {
-    case undefined:
-    case "initialized": {
-      const { kind: _initialized, size, crossNetworkResidual, ...fields } = sidenet;
-      const sizes = { ...(size && modelSizes[size].sidenet), ...fields };
-      return {
-        ...sidenetDefaults,
-        ...sizes,
-        memoryBlock: present(sizes, ["memoryBlock"]).memoryBlock,
-        ...(crossNetworkResidual === false ? { crossNetworkResidual } : {}),
-      };
-    }
-    case "checkpoint": {
-      const { shape, ...fields } = sidenet;
-      return { ...fields, ...(shape && { shape: fillSideNetShape(shape) }) };
-    }
-    default:
-      return sidenet satisfies never;
-  }
-}
-
-function fillSideNetShape({ size, ...given }: NamedSize & Partial<SideNetShape>) {
-  if (size === undefined) return given;
-  const { backbone, sidenet } = modelSizes[size];
-  const { reductionFactor } = { ...sidenet, ...given };
-  return { layers: backbone.layers / reductionFactor, ...sidenet, ...given };
 }
 
 /** What an evaluation takes from its experiment. */

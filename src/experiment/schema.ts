@@ -7,14 +7,10 @@
 import { z } from "zod";
 import {
   finiteNumber,
-  fraction,
   nonNegativeInteger,
-  nonNegativeIntegers,
-  nonNegativeNumber,
   oneOf,
   positiveInteger,
   positiveIntegers,
-  positiveNumber,
   seed,
   seeds,
   slug,
@@ -27,6 +23,9 @@ import { introducedAt, unmeasured } from "../declaration/identity.ts";
 import type { Accepts, Assert } from "../declaration/part.ts";
 import { protocols } from "../declaration/protocol.ts";
 import { composed } from "../declaration/registry.ts";
+import { sidenetPart } from "../longmem/config.ts";
+import { adaptationPart } from "../training/config.ts";
+import { backbones } from "./backbones.ts";
 import { memoryPart } from "../memory/config.ts";
 import { publishedTableNames } from "../results/paper_tables.ts";
 import { mostThreads } from "../runtime/device.ts";
@@ -123,92 +122,6 @@ const tokenizer = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("file"), path: text }),
   z.strictObject({ kind: z.literal("gpt2"), folder: text }),
   z.strictObject({ kind: z.literal("chronicle") }),
-]);
-
-const trainingFields = {
-  batchSize: positiveInteger,
-  contextTokens: positiveInteger,
-  steps: positiveInteger,
-  learningRate: positiveNumber,
-  schedule: oneOf("polynomial", "cosine").exactOptional(),
-  warmupSteps: nonNegativeInteger.exactOptional(),
-  finalLearningRate: nonNegativeNumber.exactOptional(),
-  totalSteps: positiveInteger.exactOptional(),
-  weightDecay: nonNegativeNumber.exactOptional(),
-  betas: z.tuple([fraction, fraction]).readonly()
-    .describe("two numbers from 0, below 1").exactOptional(),
-  epsilon: positiveNumber.exactOptional(),
-  clipNorm: positiveNumber.exactOptional(),
-  accumulationSteps: positiveInteger.exactOptional(),
-  batches: oneOf("lanes", "documents").exactOptional(),
-  checkpointEverySteps: unmeasured(positiveInteger).exactOptional(),
-  validateEverySteps: positiveInteger.exactOptional(),
-};
-
-const size = oneOf("tiny", "mini", "small", "gpt2-medium").exactOptional();
-
-const backbone = z.discriminatedUnion("kind", [
-  z.strictObject({
-    kind: z.literal("checkpoint"),
-    path: text,
-    shape: z.strictObject({
-      size,
-      layers: positiveInteger.exactOptional(),
-      hiddenDim: positiveInteger.exactOptional(),
-      heads: positiveInteger.exactOptional(),
-      feedForwardDim: positiveInteger.exactOptional(),
-      vocabSize: positiveInteger.exactOptional(),
-    }).exactOptional(),
-  }),
-  z.strictObject({
-    kind: z.literal("pretrain"),
-    size,
-    // Needed where no size is named, which size_problems.ts says.
-    layers: positiveInteger.exactOptional(),
-    hiddenDim: positiveInteger.exactOptional(),
-    heads: positiveInteger.exactOptional(),
-    feedForwardDim: positiveInteger.exactOptional(),
-    initialization: introducedAt(
-      z.discriminatedUnion("kind", [
-        z.strictObject({ kind: z.literal("official") }),
-        z.strictObject({ kind: z.literal("scaled") }),
-      ]),
-      { kind: "official" },
-    ).exactOptional(),
-    training: z.strictObject(trainingFields),
-  }),
-]);
-
-const initializedSideNet = z.strictObject({
-  // Not exactOptional(), with which a declaration without it would match no form.
-  kind: z.literal("initialized").optional(),
-  size,
-  reductionFactor: positiveInteger.exactOptional(),
-  memoryBlock: nonNegativeInteger.exactOptional(),
-  crossNetworkResidual: trueOrFalse.exactOptional(),
-  initialization: z.discriminatedUnion("kind", [
-    z.strictObject({
-      kind: z.literal("blocks"),
-      blocks: nonNegativeIntegers,
-    }),
-    z.strictObject({ kind: z.literal("paper") }),
-    z.strictObject({ kind: z.literal("random") }),
-  ]).exactOptional(),
-});
-
-const sidenet = z.discriminatedUnion("kind", [
-  initializedSideNet,
-  z.strictObject({
-    kind: z.literal("checkpoint"),
-    path: text,
-    shape: z.strictObject({
-      size,
-      layers: positiveInteger.exactOptional(),
-      reductionFactor: positiveInteger.exactOptional(),
-      memoryBlock: nonNegativeInteger.exactOptional(),
-      crossNetworkResidual: trueOrFalse.exactOptional(),
-    }).exactOptional(),
-  }),
 ]);
 
 const model = z.union([
@@ -358,14 +271,10 @@ export const experimentSchema = composed(() =>
     protocol: oneOf(...protocols).exactOptional(),
     corpus,
     tokenizer,
-    backbone,
-    sidenet: sidenet.optional(),
+    backbone: backbones.schema,
+    sidenet: sidenetPart.schema.optional(),
     memory: memoryPart.schema.optional(),
-    adaptation: z.strictObject({
-      ...trainingFields,
-      dropout: fraction.exactOptional(),
-      gate: oneOf("learned", "fixed").exactOptional(),
-    }).optional(),
+    adaptation: adaptationPart.schema.optional(),
     evaluations: z.array(evaluation()).readonly().describe("lists of evaluations"),
     device: unmeasured(oneOf("auto", "webgpu", "cpu", "wasm")).exactOptional(),
     threads: unmeasured(

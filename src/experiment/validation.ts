@@ -5,12 +5,7 @@
 import { publishedTable } from "../results/paper_tables.ts";
 import { allowedWords } from "../did_you_mean.ts";
 import { checkChronicle } from "../text/chronicle/config.ts";
-import type {
-  BackboneConfig,
-  Experiment,
-  ResolvedExperiment,
-  TrainingConfig,
-} from "./declaration.ts";
+import type { Experiment, ResolvedExperiment } from "./declaration.ts";
 import { fillDefaults } from "./defaults.ts";
 import {
   evaluationMemoryProblems,
@@ -18,13 +13,14 @@ import {
   missingContexts,
 } from "./evaluation_problems.ts";
 import { parseForm } from "../declaration/form_problems.ts";
+import { blockProblems, sidenetPart } from "../longmem/config.ts";
+import { adaptationPart } from "../training/config.ts";
+import { backbones } from "./backbones.ts";
 import { memoryPart, updateProblems } from "../memory/config.ts";
 import { measuredModels } from "./model_name.ts";
 import { missingWindows, modelProblems } from "./model_problems.ts";
 import { declarationError, type Problem, wrong } from "../declaration/problem.ts";
 import { experimentSchema } from "./schema.ts";
-import { sizeProblems } from "./size_problems.ts";
-import { blockProblems, sidenetProblems } from "./sidenet_problems.ts";
 
 /** What is wrong with a declaration of one run; where nothing is, the run. */
 export function checkExperiment(
@@ -37,7 +33,8 @@ export function checkExperiment(
   );
   if (experiment === undefined) return { problems: malformed };
   const incomplete = [
-    ...sizeProblems(experiment),
+    ...backbones.get(experiment.backbone.kind).missing?.(experiment.backbone, "backbone") ?? [],
+    ...(experiment.sidenet ? sidenetPart.missing(experiment.sidenet, "sidenet") : []),
     ...missingContexts(experiment),
     ...missingWindows(experiment),
   ];
@@ -73,13 +70,16 @@ export function checkBlocks(experiment: ResolvedExperiment, layers: number): voi
 /** Values that are allowed alone, but not together. */
 function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
   const { backbone, sidenet, memory, adaptation, evaluations } = experiment;
+  const backboneKind = backbones.get(backbone.kind);
   const problems = [
     ...reproductionProblems(experiment),
     ...corpusProblems(experiment),
-    ...backboneProblems(backbone),
-    ...(sidenet ? sidenetProblems(sidenet, backbone) : []),
+    ...backboneKind.check?.(backbone, "backbone", {}) ?? [],
+    ...(sidenet
+      ? sidenetPart.check(sidenet, "sidenet", backboneKind.shapeOf(backbone, "backbone"))
+      : []),
     ...(memory ? memoryPart.check(memory, "memory") : []),
-    ...(adaptation ? trainingProblems(adaptation, "adaptation") : []),
+    ...(adaptation ? adaptationPart.check(adaptation, "adaptation") : []),
   ];
   if (memory && adaptation) {
     problems.push(...updateProblems(memory, adaptation, "memory"));
@@ -157,32 +157,6 @@ function corpusProblems(
     problems.push({ path: "corpus.config", message: `is impossible: ${error.message}` });
   }
   return problems;
-}
-
-function backboneProblems(backbone: BackboneConfig): Problem[] {
-  if (backbone.kind !== "pretrain") return [];
-  const { hiddenDim, heads } = backbone;
-  const problems = trainingProblems(backbone.training, "backbone.training");
-  if (hiddenDim % heads !== 0) {
-    problems.push(wrong(
-      "backbone.hiddenDim",
-      "must be a multiple of backbone.heads",
-      hiddenDim,
-      `multiples of ${heads}`,
-    ));
-  }
-  return problems;
-}
-
-function trainingProblems(training: TrainingConfig, path: string): Problem[] {
-  const { steps, totalSteps, warmupSteps } = training;
-  const last = Math.min(steps, totalSteps);
-  return warmupSteps <= last ? [] : [wrong(
-    `${path}.warmupSteps`,
-    `must not exceed ${path}.${totalSteps < steps ? "totalSteps" : "steps"}`,
-    warmupSteps,
-    `integers from 0 to ${last}`,
-  )];
 }
 
 /** Rows, columns and models that the published table or the evaluations do not have. */

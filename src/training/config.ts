@@ -1,3 +1,20 @@
+/**
+ * The fields of a training: what they mean, their forms, defaults and rules.
+ */
+import { z } from "zod";
+import {
+  fraction,
+  nonNegativeInteger,
+  nonNegativeNumber,
+  oneOf,
+  positiveInteger,
+  positiveNumber,
+} from "../declaration/fields.ts";
+import { unmeasured } from "../declaration/identity.ts";
+import type { Accepts, Assert, Declared, Part } from "../declaration/part.ts";
+import { type Problem, wrong } from "../declaration/problem.ts";
+import type { ByProtocol, Protocol } from "../declaration/protocol.ts";
+
 /** One training: batches, AdamW, learning rate schedule (specification section 11). */
 export interface TrainingConfig {
   /** Rows B of a batch; each row reads its own documents in order. */
@@ -48,6 +65,113 @@ export interface AdaptationConfig extends TrainingConfig {
    */
   readonly gate?: "learned" | "fixed";
 }
+
+/** A training as declared. */
+export type TrainingDeclaration = Declared<
+  TrainingConfig,
+  "batchSize" | "contextTokens" | "steps" | "learningRate"
+>;
+
+/** An adaptation as declared. */
+export type AdaptationDeclaration =
+  & TrainingDeclaration
+  & Partial<Pick<AdaptationConfig, "dropout" | "gate">>;
+
+const fields = {
+  batchSize: positiveInteger,
+  contextTokens: positiveInteger,
+  steps: positiveInteger,
+  learningRate: positiveNumber,
+  schedule: oneOf("polynomial", "cosine").exactOptional(),
+  warmupSteps: nonNegativeInteger.exactOptional(),
+  finalLearningRate: nonNegativeNumber.exactOptional(),
+  totalSteps: positiveInteger.exactOptional(),
+  weightDecay: nonNegativeNumber.exactOptional(),
+  betas: z.tuple([fraction, fraction]).readonly()
+    .describe("two numbers from 0, below 1").exactOptional(),
+  epsilon: positiveNumber.exactOptional(),
+  clipNorm: positiveNumber.exactOptional(),
+  accumulationSteps: positiveInteger.exactOptional(),
+  batches: oneOf("lanes", "documents").exactOptional(),
+  checkpointEverySteps: unmeasured(positiveInteger).exactOptional(),
+  validateEverySteps: positiveInteger.exactOptional(),
+};
+
+const trainingSchema = z.strictObject(fields);
+type _TrainingAccepted = Assert<Accepts<typeof trainingSchema, TrainingDeclaration>>;
+
+const adaptationSchema = z.strictObject({
+  ...fields,
+  dropout: fraction.exactOptional(),
+  gate: oneOf("learned", "fixed").exactOptional(),
+});
+type _AdaptationAccepted = Assert<Accepts<typeof adaptationSchema, AdaptationDeclaration>>;
+
+/** The released training script's optimiser (specification section 11), and dropout of its SideNet. */
+const defaults = {
+  schedule: "polynomial",
+  warmupSteps: 0,
+  finalLearningRate: 0,
+  weightDecay: 0.01,
+  betas: [0.9, 0.98],
+  epsilon: 1e-6,
+  accumulationSteps: 1,
+  checkpointEverySteps: 200,
+} as const satisfies Partial<TrainingConfig>;
+const dropout = 0.1;
+
+/** What a protocol says about batches; the number is a row of specification section 17. */
+const batchesOf: ByProtocol<TrainingConfig["batches"]> = {
+  "released-code": "lanes", // 8
+  strict: "documents",
+  paper: "lanes",
+};
+
+/** What the defaults of a training follow. */
+export interface TrainingDefaults {
+  readonly protocol: Protocol;
+}
+
+/** A training, as a part of declarations. */
+export const trainingPart = {
+  schema: trainingSchema,
+
+  fill(training: TrainingDeclaration, { protocol }: TrainingDefaults): TrainingConfig {
+    return {
+      ...defaults,
+      totalSteps: training.steps,
+      batches: batchesOf[protocol],
+      ...training,
+    };
+  },
+
+  check({ steps, totalSteps, warmupSteps }: TrainingConfig, path: string): Problem[] {
+    const last = Math.min(steps, totalSteps);
+    return warmupSteps <= last ? [] : [wrong(
+      `${path}.warmupSteps`,
+      `must not exceed ${path}.${totalSteps < steps ? "totalSteps" : "steps"}`,
+      warmupSteps,
+      `integers from 0 to ${last}`,
+    )];
+  },
+} satisfies Part<TrainingDeclaration, TrainingConfig, TrainingDefaults>;
+
+/** An adaptation, as a part of declarations. */
+export const adaptationPart = {
+  schema: adaptationSchema,
+
+  /** A gate that is learned, as it is by default anyway, is left out, so that equal declarations are one run. */
+  fill({ gate, ...training }: AdaptationDeclaration, from: TrainingDefaults): AdaptationConfig {
+    return {
+      dropout,
+      ...training,
+      ...trainingPart.fill(training, from),
+      ...(gate === "fixed" ? { gate } : {}),
+    };
+  },
+
+  check: trainingPart.check,
+} satisfies Part<AdaptationDeclaration, AdaptationConfig, TrainingDefaults>;
 
 /** Learning rate of an update. */
 export type ScheduleConfig = Pick<

@@ -1,0 +1,28 @@
+/**
+ * Where a backbone comes from: the kinds that declarations may name, a line each.
+ */
+import {
+  type BackboneKind,
+  checkpointBackbone,
+  type CheckpointBackboneConfig,
+  type CheckpointBackboneDeclaration,
+} from "../backbone/config.ts";
+import { Registry } from "../declaration/registry.ts";
+import type { TrainingDefaults } from "../training/config.ts";
+import {
+  pretrainedBackbone,
+  type PretrainedBackboneConfig,
+  type PretrainedBackboneDeclaration,
+} from "../training/pretraining.ts";
+
+/** The frozen language model. */
+export type BackboneConfig = CheckpointBackboneConfig | PretrainedBackboneConfig;
+
+/** A backbone as declared. */
+export type BackboneDeclaration = CheckpointBackboneDeclaration | PretrainedBackboneDeclaration;
+
+/** The kinds of backbone. */
+export const backbones = new Registry<
+  BackboneKind<BackboneDeclaration, BackboneConfig, TrainingDefaults>,
+  BackboneDeclaration
+>({ checkpoint: checkpointBackbone, pretrain: pretrainedBackbone });
