@@ -3,6 +3,8 @@
  * and what is to be done in all.
  */
 import { describeItems, type Estimate, estimateRun } from "../experiment/estimate.ts";
+import { describeExcess } from "../experiment/memory_need.ts";
+import { gibibytes, machineMemoryBytes } from "../runtime/machine_memory.ts";
 import { modelName } from "../experiment/model_name.ts";
 import type { ResolvedRun } from "../experiment/resolve.ts";
 import type { Environment } from "../results/environment.ts";
@@ -105,7 +107,20 @@ function factsOf({ run: { experiment }, estimate }: Prospect): string[] {
       const asked = `${describeItems(evaluation)}; ${models.map(modelName).join(", ")}`;
       return `evaluate ${name}: ${asked}; ${cost}`;
     }),
+    ...memoryLines(estimate),
     ...(missing.length > 0 ? [`missing: ${missing.join(", ")}`] : []),
+  ];
+}
+
+/** Of a run that takes more than half the machine's memory: other programs use some, too. */
+function memoryLines({ memoryBytes, excess }: Estimate): string[] {
+  if (excess) return [`cannot run here: ${describeExcess(excess)}`];
+  const machineBytes = machineMemoryBytes();
+  if (machineBytes === undefined || memoryBytes <= machineBytes / 2) return [];
+  return [
+    `takes at least ${gibibytes(memoryBytes)} of this machine's ${
+      gibibytes(machineBytes)
+    } of memory`,
   ];
 }
 

@@ -62,12 +62,15 @@ function unknownField(
       : `is not there: ${parent} has no fields`);
 }
 
-/** Sets a field that {@linkcode locateField} has found; optional parts come into being with their first field. */
+/**
+ * Sets a field that {@linkcode locateField} has found; optional parts come into being with their first field. What the
+ * field is part of is copied, so that other parts that are the same object, as trainings may be, keep theirs.
+ */
 export function setField(declaration: object, keys: readonly string[], value: unknown): void {
   let owner = declaration as Record<string, unknown>;
   for (const key of keys.slice(0, -1)) {
-    owner[key] ??= {};
-    owner = owner[key] as Record<string, unknown>;
+    const part = owner[key] ?? {};
+    owner = owner[key] = (Array.isArray(part) ? [...part] : { ...part }) as Record<string, unknown>;
   }
   owner[keys.at(-1)!] = value;
 }

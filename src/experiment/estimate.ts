@@ -1,24 +1,16 @@
 /**
  * What a run will take, known before it starts: parameters, tokens, arithmetic, and data that is missing.
  */
-import { readFolderShape } from "../checkpoint/folder.ts";
-import { type BackboneShape } from "../backbone/shape.ts";
 import { memorizingTensorShapes } from "../longmem/memorizing_transformer.ts";
-import { type SideNetShape, sideNetTensorShapes } from "../longmem/sidenet_shape.ts";
-import { elementCount } from "../tensor.ts";
-import { vocabulary } from "../text/chronicle/vocabulary.ts";
+import { sideNetTensorShapes } from "../longmem/sidenet_shape.ts";
 import { canonicalJson } from "../declaration/identity.ts";
 import { sentenceTaskFormats } from "../text/sentence_tasks.ts";
 import { squadFiles } from "../text/squad.ts";
 import { estimateEvaluation, type EvaluationEstimate } from "./evaluation_estimate.ts";
-import type {
-  BackboneConfig,
-  EvaluationConfig,
-  ResolvedExperiment,
-  SideNetConfig,
-  TokenizerConfig,
-  TrainingConfig,
-} from "./declaration.ts";
+import { backboneShape, countParameters, shapeOnFile, sideNetShape } from "./shapes.ts";
+import { machineMemoryBytes } from "../runtime/machine_memory.ts";
+import { type MemoryExcess, memoryExcess, memoryNeed } from "./memory_need.ts";
+import type { EvaluationConfig, ResolvedExperiment, TrainingConfig } from "./declaration.ts";
 import { ifThere } from "../files.ts";
 import { backboneTensorShapes } from "../backbone/architectures.ts";
 
@@ -28,6 +20,10 @@ export interface Estimate {
   readonly backboneParameters?: number;
   /** Parameters of the SideNet, the trained ones. */
   readonly sidenetParameters?: number;
+  /** Bytes of memory that it needs at least. */
+  readonly memoryBytes: number;
+  /** Why it does not fit into the memory of this machine; absent where it may. */
+  readonly excess?: MemoryExcess;
   /** Trainings in order, by what is trained. */
   readonly trainings: readonly TrainingEstimate[];
   /** Evaluations in order. */
@@ -50,24 +46,28 @@ export interface TrainingEstimate {
   readonly operations?: number;
 }
 
-/** Vocabulary of the fairseq dictionary of GPT-2's tokens (specification section 1). */
-const gpt2VocabSize = 51_200;
+/** More than any machine of today: 64 TiB. */
+const largestMemoryBytes = 2 ** 46;
 
 /** Estimates a run and looks whether its data is there. */
 export async function estimateRun(experiment: ResolvedExperiment): Promise<Estimate> {
   const { backbone, sidenet, adaptation, evaluations } = experiment;
-  const vocabSize = vocabSizeOf(experiment.tokenizer);
-  const shape = backboneShape(backbone, vocabSize) ??
-    (backbone.kind === "checkpoint" ? await readFolderShape(backbone.path) : undefined);
+  const onFile = await shapeOnFile(experiment);
+  const shape = backboneShape(experiment) ?? onFile;
   const sidenetShape = shape && sidenet && sideNetShape(sidenet, shape);
-  const backboneParameters = shape && countParameters(backboneTensorShapes(shape));
+  const backboneParameters = shape && countParameters(shape, backboneTensorShapes);
   const sidenetParameters = sidenetShape &&
-    countParameters(sideNetTensorShapes(sidenetShape, shape));
+    countParameters(sidenetShape, (sidenet) => sideNetTensorShapes(sidenet, shape));
   // 2 operations a parameter and token; looking up an embedding is none.
   const forward = shape && {
     backbone: 2 * (backboneParameters! - shape.vocabSize * shape.hiddenDim),
     ...(sidenetParameters !== undefined && { sidenet: 2 * sidenetParameters }),
   };
+  const memoryBytes = memoryNeed(experiment, onFile);
+  const machineBytes = machineMemoryBytes();
+  const excess = machineBytes === undefined
+    ? undefined
+    : memoryExcess(experiment, machineBytes, onFile);
   const trainings: TrainingEstimate[] = [];
   const add = (
     phase: TrainingEstimate["phase"],
@@ -91,7 +91,8 @@ export async function estimateRun(experiment: ResolvedExperiment): Promise<Estim
     }
     if (models.has("memorizing-transformer")) {
       // Frozen blocks run forward, trained ones forward and backward; the head as above.
-      const trained = sidenetShape && countParameters(memorizingTensorShapes(sidenetShape, shape));
+      const trained = sidenetShape &&
+        countParameters(sidenetShape, (sidenet) => memorizingTensorShapes(sidenet, shape));
       const operations = trained && 2 * (backboneParameters! - 2 * head!) + 4 * trained + 4 * head!;
       add("memorizing-transformer", adaptation, operations);
     }
@@ -99,61 +100,19 @@ export async function estimateRun(experiment: ResolvedExperiment): Promise<Estim
   return {
     ...(backboneParameters !== undefined && { backboneParameters }),
     ...(sidenetParameters !== undefined && { sidenetParameters }),
+    memoryBytes,
+    ...(excess && { excess }),
     trainings,
     evaluations: await Promise.all(
-      evaluations.map((evaluation) => estimateEvaluation(evaluation, experiment.corpus, forward)),
+      evaluations.map((evaluation) =>
+        // Whoever would write a book that no machine holds would not come back.
+        memoryBytes > largestMemoryBytes
+          ? { name: evaluation.name, models: evaluation.models.map((model) => ({ model })) }
+          : estimateEvaluation(evaluation, experiment.corpus, forward)
+      ),
     ),
     missing: [...new Set((await missingPaths(experiment)).map(({ path }) => path))],
   };
-}
-
-/** Sizes of the backbone, as far as the declaration says all of them. */
-function backboneShape(
-  backbone: BackboneConfig,
-  vocabSize: number | undefined,
-): BackboneShape | undefined {
-  switch (backbone.kind) {
-    case "pretrain":
-      return vocabSize === undefined ? undefined : { ...backbone, vocabSize };
-    case "checkpoint": {
-      const { layers, hiddenDim, heads, feedForwardDim, vocabSize } = backbone.shape ?? {};
-      return layers && hiddenDim && heads && feedForwardDim && vocabSize
-        ? { layers, hiddenDim, heads, feedForwardDim, vocabSize }
-        : undefined;
-    }
-    default:
-      return backbone satisfies never;
-  }
-}
-
-/** Sizes of the SideNet, as far as the declaration says them. */
-function sideNetShape(sidenet: SideNetConfig, { layers }: BackboneShape): SideNetShape | undefined {
-  const { memoryBlock, reductionFactor } = sidenet.kind === "checkpoint"
-    ? sidenet.shape ?? {}
-    : sidenet;
-  return memoryBlock === undefined || reductionFactor === undefined
-    ? undefined
-    : { layers: layers / reductionFactor, reductionFactor, memoryBlock };
-}
-
-/** The size of the vocabulary, unless only a file knows it. */
-function vocabSizeOf(tokenizer: TokenizerConfig): number | undefined {
-  switch (tokenizer.kind) {
-    case "bpe":
-      return tokenizer.vocabSize;
-    case "gpt2":
-      return gpt2VocabSize;
-    case "chronicle":
-      return vocabulary.length;
-    case "file":
-      return undefined;
-    default:
-      return tokenizer satisfies never;
-  }
-}
-
-function countParameters(shapes: Map<string, number[]>): number {
-  return [...shapes.values()].reduce((total, shape) => total + elementCount(shape), 0);
 }
 
 function trainingEstimate(

@@ -3,7 +3,6 @@
  * the identity of each run.
  */
 import { createHash } from "node:crypto";
-import { readFolderShape } from "../checkpoint/folder.ts";
 import type { RecordedRun } from "../results/rerun_diff.ts";
 import type { Variation } from "../results/records.ts";
 import { canonicalJson, identityOf } from "../declaration/identity.ts";
@@ -18,6 +17,7 @@ import { loadExperiments } from "./load_experiments.ts";
 import { DeclarationError } from "../declaration/problem.ts";
 import { type ResolvedVariant, resolveVariants } from "./sweep.ts";
 import { experimentSchema } from "./schema.ts";
+import { shapeOnFile } from "./shapes.ts";
 import { checkBlocks } from "./validation.ts";
 
 /** One run to do: an experiment with nothing left open. */
@@ -65,7 +65,7 @@ export async function resolveRuns(
     for (const resolved of resolveSweep(file, experiment, options)) {
       const repeats = recorded && resolveRun(file, experiment).id === resolved.id;
       const run = repeats ? again(resolved, recorded) : resolved;
-      const layers = await layersOnFile(run.experiment);
+      const layers = (await shapeOnFile(run.experiment))?.layers;
       if (layers !== undefined) inFile(file, () => checkBlocks(run.experiment, layers));
       const key = `${run.experiment.name}/${run.id}`;
       const { optional = inFolder, ...earlier } = runs.get(key) ?? run;
@@ -89,13 +89,6 @@ function again(run: ResolvedRun, recorded: RecordedRun): ResolvedRun {
     ...(variation && { variation }),
     recorded,
   };
-}
-
-/** Blocks of a backbone whose checkpoint is a folder that can be read; of any other, what is wrong is said by the run. */
-async function layersOnFile({ backbone }: ResolvedExperiment): Promise<number | undefined> {
-  if (backbone.kind !== "checkpoint") return undefined;
-  const shape = await readFolderShape(backbone.path).catch(() => undefined);
-  return shape?.layers;
 }
 
 /**

@@ -177,14 +177,11 @@ export function blockProblems(
 ): Problem[] {
   const problems: Problem[] = [];
   if (layers % reductionFactor !== 0) {
-    const divisors = Array.from({ length: layers }, (_, i) => i + 1).filter((r) =>
-      layers % r === 0
-    );
     problems.push(wrong(
       "sidenet.reductionFactor",
       `must divide ${field}`,
       reductionFactor,
-      `${divisors.join(", ")} for ${layers} layers`,
+      `${divisorsOf(layers).join(", ")} for ${layers} layers`,
     ));
   }
   if (memoryBlock >= layers) {
@@ -216,4 +213,12 @@ export function blockProblems(
     }
   }
   return problems;
+}
+
+/** All divisors of a number, in order. */
+function divisorsOf(n: number): number[] {
+  const small: number[] = [];
+  for (let d = 1; d * d <= n; d++) if (n % d === 0) small.push(d);
+  const large = small.map((d) => n / d).reverse();
+  return [...small, ...large.filter((d) => !small.includes(d))];
 }

@@ -4,6 +4,7 @@
 import { join } from "node:path";
 import type { ResolvedExperiment } from "../experiment/declaration.ts";
 import { missingPaths } from "../experiment/estimate.ts";
+import { checkMemoryNeed } from "../experiment/memory_need.ts";
 import type { ResolvedRun } from "../experiment/resolve.ts";
 import { findDocuments } from "../text/corpus.ts";
 import { openDevice } from "../runtime/open_device.ts";
@@ -49,12 +50,14 @@ export async function executeRun(run: ResolvedRun, context: RunContext): Promise
 /**
  * Checks that what an experiment reads is there, and that it may do what it does, before a device is opened.
  *
+ * @throws {RangeError} If it needs more memory than the machine has; it names the field.
  * @throws {MissingDataError} Naming the first field whose files are missing, and how to name others.
  * @throws {MissingPermissionError} If it measures efficiency and may not start the processes for it.
  */
 async function checkReadiness(experiment: ResolvedExperiment): Promise<void> {
   const { name, corpus, evaluations } = experiment;
   if (evaluations.some(({ kind }) => kind === "efficiency")) await checkMayStartProcesses();
+  await checkMemoryNeed(experiment);
   const [missing] = await missingPaths(experiment);
   if (missing) {
     const { field, path } = missing;

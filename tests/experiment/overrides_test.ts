@@ -93,6 +93,17 @@ test("assign() applies assignments in order, also to fields of a part that was a
   assert.equal(changed.seed, 3);
 });
 
+test("assign() sets a field of one part alone, where another is the same object", () => {
+  const { training } = small.backbone;
+  assert.equal(training, small.adaptation);
+  const changed = assign(small, ["adaptation.steps=3", "evaluations.0.batchSize=2"]);
+  assert.equal(changed.adaptation?.steps, 3);
+  assert.deepEqual(changed.backbone, small.backbone);
+  const evaluations = [small.evaluations[0], small.evaluations[0]];
+  const [first, second] = assign({ ...small, evaluations }, ["evaluations.1.name=b"]).evaluations;
+  assert.deepEqual([first.name, second.name], [undefined, "b"]);
+});
+
 const refused: [assignment: string, message: string][] = [
   [
     "memory.chunkToken=4",

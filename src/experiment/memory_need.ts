@@ -1,0 +1,253 @@
+/**
+ * The memory of the machine that a run needs at least, known before anything is allocated.
+ *
+ * Counted are only what a run certainly holds at once, in bytes: weights, Adam's two means of those that are trained, one
+ * activation a token and layer, the memory bank, and the tokens of a corpus that is written here. What really is taken is more.
+ */
+import { backboneTensorShapes, bankHeads } from "../backbone/architectures.ts";
+import type { BackboneShape } from "../backbone/shape.ts";
+import { setField } from "../declaration/field_path.ts";
+import { InputRangeError } from "../errors.ts";
+import { sideNetTensorShapes } from "../longmem/sidenet_shape.ts";
+import { capacityChunks, type MemoryConfig, memoryOfSizes } from "../memory/config.ts";
+import { gibibytes, machineMemoryBytes } from "../runtime/machine_memory.ts";
+import type { TrainingConfig } from "../training/config.ts";
+import type { ChronicleCorpusConfig, EvaluatedModel, ResolvedExperiment } from "./declaration.ts";
+import { backboneShape, countParameters, shapeOnFile, sideNetShape } from "./shapes.ts";
+
+/** Bytes of a float32, and of the id of a token. */
+const wordBytes = 4;
+
+/** Copies of each trained parameter: its value and Adam's two means. */
+const trainedCopies = 3;
+
+/** Fewest tokens of a sentence, and bytes of an object that stands for a document. */
+const sentenceTokens = 3, documentBytes = 64;
+
+/** Layers of which all tensors are counted, so that it takes no time. */
+const countedLayers = 2;
+
+/** Models that fill the whole memory of an evaluation. */
+const filling: readonly EvaluatedModel[] = [
+  "longmem",
+  "longmem-other-document",
+  "untrained-with-memory",
+  "memorizing-transformer",
+];
+
+/**
+ * Bytes that a run needs at least, as far as the sizes are known.
+ *
+ * @param onFile Sizes of a backbone that a file says and not the declaration.
+ */
+export function memoryNeed(experiment: ResolvedExperiment, onFile?: BackboneShape): number {
+  const { backbone, sidenet, memory, adaptation, corpus, evaluations } = experiment;
+  const shape = backboneShape(experiment) ?? onFile;
+  const corpusBytes = corpus.kind === "chronicle" ? chronicleBytes(corpus, experiment) : 0;
+  if (shape === undefined) return corpusBytes;
+  const sizes = sidenet && sideNetShape(sidenet, shape);
+  const weights = {
+    backbone: wordBytes * countParameters(shape, backboneTensorShapes, { countedLayers }),
+    sidenet: sizes
+      ? wordBytes *
+        countParameters(sizes, (sidenet) => sideNetTensorShapes(sidenet, shape), { countedLayers })
+      : 0,
+  };
+  const bank = (config: MemoryConfig | undefined, rows: number) =>
+    config && experiment.device !== "webgpu" ? bankBytes(config, shape, rows) : 0;
+  const modelBytes = (model: EvaluatedModel) => {
+    if (typeof model === "string") return 0;
+    return model.model === "infllm"
+      ? shape.layers * bank(memoryOfSizes(model, "shared"), 1)
+      : activationBytes({ batchSize: 1, contextTokens: model.windowTokens }, shape, 1);
+  };
+  const phases = [weights.backbone];
+  if (backbone.kind === "pretrain") {
+    phases.push(
+      trainedCopies * weights.backbone + activationBytes(backbone.training, shape, shape.layers),
+    );
+  }
+  if (adaptation) {
+    phases.push(
+      weights.backbone + trainedCopies * weights.sidenet +
+        activationBytes(adaptation, shape, sizes?.layers ?? 1) +
+        bank(memory, adaptation.batchSize),
+    );
+  }
+  for (const evaluation of evaluations) {
+    const activations = activationBytes(evaluation, shape, 1);
+    for (const model of evaluation.models) {
+      phases.push(weights.backbone + activations + modelBytes(model));
+      if (!filling.includes(model)) continue;
+      // Rows may be fewer than a batch has.
+      phases.push(
+        weights.backbone + weights.sidenet + activations +
+          (evaluation.kind === "efficiency" ? 0 : bank(evaluation.memory, 1)),
+      );
+    }
+  }
+  return corpusBytes + Math.max(...phases);
+}
+
+/** Keys and values of all slots, and the mean keys of chunks. */
+function bankBytes(config: MemoryConfig, shape: BackboneShape, rows: number): number {
+  const { heads, headDim } = bankHeads(shape);
+  const chunks = (config.bank === "shared" ? 1 : rows) * capacityChunks(config);
+  const elementBytes = config.storage === "float16" ? 2 : wordBytes;
+  return heads * chunks *
+    (2 * config.chunkTokens * headDim * elementBytes + (headDim + 1) * wordBytes);
+}
+
+/** One vector for every token of a batch and layer. */
+function activationBytes(
+  { batchSize, contextTokens }: Pick<TrainingConfig, "batchSize" | "contextTokens">,
+  { hiddenDim }: BackboneShape,
+  layers: number,
+): number {
+  return wordBytes * batchSize * contextTokens * hiddenDim * layers;
+}
+
+/** Tokens of the splits that a run reads. */
+function chronicleBytes(
+  { books, drills, config }: ChronicleCorpusConfig,
+  { backbone, adaptation, evaluations }: ResolvedExperiment,
+): number {
+  const { book, drill } = config;
+  const bookBytes = documentBytes +
+    wordBytes * sentenceTokens * book.chapters * book.sentencesPerChapter;
+  const drillBytes = documentBytes + wordBytes * drill.scenes * drill.sceneTokens;
+  const isRead = (split: "valid" | "test") =>
+    evaluations.some((evaluation) => "split" in evaluation && evaluation.split === split);
+  const pretrains = backbone.kind === "pretrain";
+  return bookBytes * (
+        (pretrains || adaptation ? books.train : 0) +
+        (isRead("valid") ? books.valid : 0) + (isRead("test") ? books.test : 0)
+      ) + (pretrains ? drills * drillBytes : 0);
+}
+
+/** What a run needs more of than a machine has. */
+export interface MemoryExcess {
+  /** Bytes that the run needs at least. */
+  readonly bytes: number;
+  /** Bytes of the machine. */
+  readonly machineBytes: number;
+  /** The field that is too large; absent where only several together are. */
+  readonly field?: {
+    /** As `--set` names it. */
+    readonly path: string;
+    readonly current: number;
+    /** The largest value with which the run may fit, all others as they are. */
+    readonly largest: number;
+  };
+}
+
+/** Sizes as the largest models and corpora in use have them: what is far beyond is what is wrong. */
+const usual: Readonly<Record<string, number>> = {
+  layers: 100,
+  hiddenDim: 10_000,
+  feedForwardDim: 40_000,
+  vocabSize: 200_000,
+  batchSize: 1000,
+  contextTokens: 100_000,
+  capacityTokens: 1_000_000,
+  windowTokens: 1_000_000,
+  train: 10_000,
+  valid: 10_000,
+  test: 10_000,
+  drills: 10_000,
+  chapters: 100,
+  sentencesPerChapter: 1000,
+  scenes: 100,
+  sceneTokens: 1000,
+};
+
+/** Paths of the sizes of an experiment, with their values. */
+function sizesIn(
+  value: unknown,
+  path: readonly string[] = [],
+): { path: string; current: number }[] {
+  if (typeof value === "number") {
+    return usual[path.at(-1)!] === undefined ? [] : [{ path: path.join("."), current: value }];
+  }
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, field]) => sizesIn(field, [...path, key]));
+}
+
+/**
+ * What a run needs more of than a machine has; undefined where it may fit.
+ *
+ * @param machineBytes Memory of the machine.
+ * @param onFile Sizes of a backbone that a file says and not the declaration.
+ */
+export function memoryExcess(
+  experiment: ResolvedExperiment,
+  machineBytes: number,
+  onFile?: BackboneShape,
+): MemoryExcess | undefined {
+  const bytes = memoryNeed(experiment, onFile);
+  if (bytes <= machineBytes) return undefined;
+  const fields = sizesIn(experiment).flatMap(({ path, current }) => {
+    let [largest, tooLarge] = [0, current];
+    while (tooLarge - largest > 1) {
+      const middle = Math.floor((largest + tooLarge) / 2);
+      if (memoryNeed(withSize(experiment, path, middle), onFile) <= machineBytes) largest = middle;
+      else tooLarge = middle;
+    }
+    const beyond = current / usual[path.split(".").at(-1)!];
+    return largest > 0 ? [{ path, current, largest, beyond }] : [];
+  });
+  const [most] = fields.sort((a, b) => b.beyond - a.beyond);
+  if (!most) return { bytes, machineBytes };
+  const { beyond: _beyond, ...field } = most;
+  return { bytes, machineBytes, field };
+}
+
+function valueAt(value: unknown, path: string): unknown {
+  return path.split(".").reduce(
+    (owner, key) => (owner as Record<string, unknown> | undefined)?.[key],
+    value,
+  );
+}
+
+/** The experiment with another size, and what was declared to follow it. */
+function withSize(experiment: ResolvedExperiment, path: string, value: number): ResolvedExperiment {
+  const changed = structuredClone(experiment);
+  const current = valueAt(experiment, path) as number;
+  const [part, ...rest] = path.split("."), field = rest.at(-1)!;
+  setField(changed, path.split("."), value);
+  const follow = (other: string, isEqual: boolean, followed: number) => {
+    if (isEqual) setField(changed, other.split("."), followed);
+  };
+  if (field === "hiddenDim") {
+    const other = path.replace(/hiddenDim$/, "feedForwardDim");
+    follow(other, valueAt(experiment, other) === 4 * current, 4 * value);
+  }
+  for (const i of experiment.evaluations.keys()) {
+    const other = part === "memory" ? `evaluations.${i}.${path}` : `evaluations.${i}.${field}`;
+    const follows = part === "memory" || part !== "evaluations" && field === "contextTokens";
+    follow(other, follows && valueAt(experiment, other) === current, value);
+  }
+  return changed;
+}
+
+/** Why a run does not fit into the memory of a machine, as the end of a sentence. */
+export function describeExcess({ field, bytes, machineBytes }: MemoryExcess): string {
+  const machine = `of memory: this machine has ${gibibytes(machineBytes)}`;
+  if (!field) return `its sizes together take at least ${gibibytes(bytes)} ${machine}`;
+  const { path, current, largest } = field;
+  return `with ${path} it takes at least ${gibibytes(bytes)} ${machine}; current value is ` +
+    `${current}, allowed are integers up to ${largest}`;
+}
+
+/**
+ * Checks that a run may fit into the memory of this machine.
+ *
+ * @throws {RangeError} It names the field that is too large, its value and the largest that is allowed.
+ */
+export async function checkMemoryNeed(experiment: ResolvedExperiment): Promise<void> {
+  const machineBytes = machineMemoryBytes();
+  if (machineBytes === undefined) return;
+  const excess = memoryExcess(experiment, machineBytes, await shapeOnFile(experiment));
+  if (excess === undefined) return;
+  throw new InputRangeError(`Cannot run "${experiment.name}" as ${describeExcess(excess)}`);
+}
