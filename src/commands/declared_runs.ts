@@ -2,6 +2,7 @@
  * Runs that declarations ask for, whether or not they have begun: so that tables say what is missing, and how to get it.
  */
 import { basename, dirname } from "node:path";
+import { itemProblem } from "../evaluation/sample_schemas.ts";
 import { exportsDefault } from "../experiment/load_experiments.ts";
 import { type ResolvedRun, resolveRuns } from "../experiment/resolve.ts";
 import { type FoundRuns, readRunRecords, type RunRecord } from "../results/read_runs.ts";
@@ -61,6 +62,7 @@ async function found(runs: readonly ResolvedRun[], results: string): Promise<Dec
     }));
     const read = await readRunRecords(
       ofName.filter((_, i) => begun[i]).map((run) => runPath(results, run)),
+      itemProblem,
     );
     const planned = ofName.filter((_, i) => !begun[i]);
     records.push(...read.records, ...planned.map((run) => plannedRecord(run, results)));

@@ -9,7 +9,7 @@ import { modelName } from "../experiment/model_name.ts";
 import type { ResolvedRun } from "../experiment/resolve.ts";
 import type { Environment } from "../results/environment.ts";
 import { formatVariation, type RunState } from "../results/records.ts";
-import { readRunSummary } from "../results/read_runs.ts";
+import { isDamage, readRunSummary } from "../results/read_runs.ts";
 import { repetitionRemarks, runPath } from "../queue/run_lifecycle.ts";
 import { describeSources } from "./missing_data.ts";
 
@@ -59,7 +59,7 @@ async function prospectOf(
     const summary = await readRunSummary(runPath(results, run));
     return { run, estimate, state: summary?.state ?? "planned", remarks };
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
+    if (!(error instanceof Error) || !isDamage(error)) throw error;
     return { run, estimate, state: "damaged", remarks: [error.message, ...remarks] };
   }
 }

@@ -1,8 +1,10 @@
 import { dirname, join } from "node:path";
 import { type Command, type Output } from "../command_line.ts";
+import { InputError } from "../errors.ts";
 import { itemSums } from "../evaluation/item_sums.ts";
 import { experimentTables } from "../results/evaluation_table.ts";
-import { experimentReport } from "../results/report.ts";
+import { ifThere, writeAtomically, writing } from "../files.ts";
+import { experimentReport, type Report } from "../results/report.ts";
 import { runsIn } from "./table.ts";
 import { summaries } from "./summaries.ts";
 
@@ -16,12 +18,9 @@ export function reportCommand(output: Output): Command {
       const { records, damaged } = await runsIn(args, "write reports of", output);
       for (const [folder, runs] of Map.groupBy(records, ({ path }) => dirname(path))) {
         for (const tables of experimentTables(runs, itemSums, damaged)) {
-          const { html, figures } = experimentReport(tables, itemSums);
-          await Deno.writeTextFile(join(folder, "report.html"), html);
-          if (figures.length > 0) await Deno.mkdir(join(folder, "figures"), { recursive: true });
-          for (const { name, svg } of figures) {
-            await Deno.writeTextFile(join(folder, "figures", `${name}.svg`), svg);
-          }
+          const report = experimentReport(tables, itemSums);
+          await writeReport(folder, report);
+          const { figures } = report;
           output.print(
             `${join(folder, "report.html")}: ${figures.length} figure${
               figures.length === 1 ? "" : "s"
@@ -32,4 +31,22 @@ export function reportCommand(output: Output): Command {
       return damaged.length > 0 ? 1 : 0;
     },
   };
+}
+
+/**
+ * Writes a report into the folder of its runs, each file whole or not at all: after a failure an earlier report is as it was.
+ *
+ * @throws {Error} Where a file cannot be written, or `figures` leads out of the folder.
+ */
+async function writeReport(folder: string, { html, figures }: Report): Promise<void> {
+  const inside = join(folder, "figures");
+  if (figures.length > 0) {
+    const { isSymlink = false } = await ifThere(Deno.lstat(inside)) ?? {};
+    if (isSymlink) {
+      throw new InputError(`Cannot write "${inside}" as it is a link, which may lead elsewhere`);
+    }
+    await writing(inside, () => Deno.mkdir(inside, { recursive: true }));
+  }
+  for (const { name, svg } of figures) await writeAtomically(join(inside, `${name}.svg`), svg);
+  await writeAtomically(join(folder, "report.html"), html);
 }

@@ -3,6 +3,7 @@
  */
 import { type Command, type Output, positiveInteger, UsageError } from "../command_line.ts";
 import { itemSums } from "../evaluation/item_sums.ts";
+import { itemProblem } from "../evaluation/sample_schemas.ts";
 import { estimateRun } from "../experiment/estimate.ts";
 import { type ResolvedRun, resolveRuns } from "../experiment/resolve.ts";
 import { closingText, foundText } from "../results/run_summary.ts";
@@ -119,7 +120,7 @@ async function executeRuns(
       report: complain,
       worksOf: async ({ experiment }) => worksOf(await estimateRun(experiment)),
       closing: async (folder) => {
-        const record = await readRunRecord(folder);
+        const record = await readRunRecord(folder, itemProblem);
         return several(runs, record.summary.experiment)
           ? foundText(record, itemSums)
           : closingText([record], itemSums);
@@ -160,7 +161,10 @@ async function showExperiments(
     if (!several(runs, name)) continue;
     const shown = runs.filter((run, i) => run.experiment.name === name && isCompleted(states[i]));
     try {
-      const { records, damaged } = await readRunRecords(shown.map((run) => runPath(results, run)));
+      const { records, damaged } = await readRunRecords(
+        shown.map((run) => runPath(results, run)),
+        itemProblem,
+      );
       for (const { path, reason } of damaged) output.note(`Left out ${path}: ${reason}`);
       if (records.length > 0) writeOut(`\n${closingText(records, itemSums, damaged)}\n`);
     } catch (error) {

@@ -1,8 +1,9 @@
 import { type Command, type CommandArguments, type Output, UsageError } from "../command_line.ts";
 import { itemSums } from "../evaluation/item_sums.ts";
+import { itemProblem } from "../evaluation/sample_schemas.ts";
 import { type DeclaredRuns, declaredRuns } from "./declared_runs.ts";
 import { experimentTables } from "../results/evaluation_table.ts";
-import { findRunRecords, type FoundRuns, runPaths } from "../results/read_runs.ts";
+import { findRunRecords, findRuns, type FoundRuns } from "../results/read_runs.ts";
 import { formatTables, type TableFormat, tableFormats } from "../results/table.ts";
 import { summaries } from "./summaries.ts";
 
@@ -47,9 +48,7 @@ async function recordedOrDeclared(
   const records = declared.flatMap(({ records }) => records);
   const damaged = declared.flatMap(({ damaged }) => damaged);
   return {
-    records: records.filter(({ path }, i) =>
-      records.findIndex((other) => other.path === path) === i
-    ),
+    records: [...new Map(records.map((record) => [record.path, record])).values()],
     damaged,
     missing: new Map(declared.flatMap(({ missing }) => [...missing])),
   };
@@ -57,7 +56,9 @@ async function recordedOrDeclared(
 
 async function hasRuns(path: string): Promise<boolean> {
   const information = await Deno.stat(path).catch(() => undefined);
-  return information?.isDirectory === true && (await runPaths(path)).length > 0;
+  if (!information?.isDirectory) return false;
+  const { paths, unlistable } = await findRuns(path);
+  return paths.length + unlistable.length > 0;
 }
 
 /**
@@ -78,7 +79,7 @@ export async function runsIn(
       throw new UsageError(`Cannot ${action} "${folder}" as there is no such folder`);
     }
   }
-  const found = await findRunRecords(folders);
+  const found = await findRunRecords(folders, itemProblem);
   for (const { path, reason } of found.damaged) note(`Left out ${path}: ${reason}`);
   if (found.records.length + found.damaged.length > 0) return found;
   throw new UsageError(`Cannot ${action} ${folders.join(", ")} as no run is in there`);

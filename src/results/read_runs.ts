@@ -2,16 +2,19 @@
  * Runs as they lie in results folders, for those who only read them.
  */
 import { join } from "node:path";
+import { InputSyntaxError, isForeseen } from "../errors.ts";
 import { isLocked } from "../lock.ts";
 import {
   type MetricsRecord,
+  readDeclaration,
+  readEnvironment,
   readMetricsRecords,
-  readRunFile,
   readSampleRecords,
   readSummary,
   type RunEnvironment,
   type RunSummary,
   type SampleRecord,
+  samplesPath,
 } from "./records.ts";
 
 /** What a run's folder holds. */
@@ -49,43 +52,86 @@ export interface FoundRuns {
 }
 
 /**
- * Reads every run below some folders, in order of their paths, each once. One that is damaged does not hide the others.
+ * What is wrong with the records of an evaluation's items; undefined where nothing is.
+ *
+ * @param kind Kind of the evaluation, where the run's declaration has it.
+ */
+export type CheckItems = (
+  samples: readonly SampleRecord[],
+  kind: string | undefined,
+) => string | undefined;
+
+/**
+ * Reads every run below some folders, in order of their paths, each once. Runs and folders that cannot be read do not hide the
+ * others.
  *
  * @throws {Deno.errors.NotFound} Where a folder is missing.
  */
-export async function findRunRecords(folders: readonly string[]): Promise<FoundRuns> {
-  const paths = new Set<string>();
-  for (const folder of folders) for (const path of await runPaths(folder)) paths.add(path);
-  return await readRunRecords([...paths]);
+export async function findRunRecords(
+  folders: readonly string[],
+  checkItems?: CheckItems,
+): Promise<FoundRuns> {
+  const paths = new Set<string>(), unlistable: DamagedRun[] = [];
+  for (const folder of folders) {
+    const found = await findRuns(folder);
+    for (const path of found.paths) paths.add(path);
+    unlistable.push(...found.unlistable);
+  }
+  const { records, damaged } = await readRunRecords([...paths], checkItems);
+  return { records, damaged: [...damaged, ...unlistable] };
 }
 
 /** Reads some runs, in their order. */
-export async function readRunRecords(paths: readonly string[]): Promise<FoundRuns> {
+export async function readRunRecords(
+  paths: readonly string[],
+  checkItems?: CheckItems,
+): Promise<FoundRuns> {
   const records: RunRecord[] = [];
   const damaged: DamagedRun[] = [];
   for (const path of paths) {
     try {
-      records.push(await readRunRecord(path));
+      records.push(await readRunRecord(path, checkItems));
     } catch (error) {
-      const isDamage = error instanceof SyntaxError || error instanceof Deno.errors.NotFound ||
-        error instanceof Deno.errors.PermissionDenied;
-      if (!isDamage) throw error;
+      if (!(error instanceof Error) || !isDamage(error)) throw error;
       damaged.push({ path, reason: error.message });
     }
   }
   return { records, damaged };
 }
 
-/** Folders with a `summary.json`, the folder itself or below it. */
-export async function runPaths(folder: string): Promise<string[]> {
-  const entries = await Array.fromAsync(Deno.readDir(folder));
-  if (entries.some(({ name }) => name === "summary.json")) return [join(folder)];
-  entries.sort((a, b) => a.name < b.name ? -1 : 1);
-  const paths: string[] = [];
-  for (const entry of entries) {
-    if (entry.isDirectory) paths.push(...await runPaths(join(folder, entry.name)));
+/** Whether an error says that files of a run cannot be read, or are not what they should be. */
+export function isDamage(error: unknown): boolean {
+  return isForeseen(error) || error instanceof Deno.errors.NotFound;
+}
+
+/**
+ * Folders with a `summary.json`, the folder itself or below it, and folders that may not be listed.
+ *
+ * @throws {Deno.errors.NotFound} Where the folder is missing.
+ */
+export async function findRuns(
+  folder: string,
+): Promise<{ paths: readonly string[]; unlistable: readonly DamagedRun[] }> {
+  let entries: Deno.DirEntry[];
+  try {
+    entries = await Array.fromAsync(Deno.readDir(folder));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+    const reason = `Cannot list "${folder}" as permission is denied`;
+    return { paths: [], unlistable: [{ path: folder, reason }] };
   }
-  return paths;
+  if (entries.some(({ name }) => name === "summary.json")) {
+    return { paths: [join(folder)], unlistable: [] };
+  }
+  entries.sort((a, b) => a.name < b.name ? -1 : 1);
+  const paths: string[] = [], unlistable: DamagedRun[] = [];
+  for (const entry of entries) {
+    if (!entry.isDirectory) continue;
+    const found = await findRuns(join(folder, entry.name));
+    paths.push(...found.paths);
+    unlistable.push(...found.unlistable);
+  }
+  return { paths, unlistable };
 }
 
 /**
@@ -105,24 +151,40 @@ export async function readRunSummary(path: string): Promise<RunSummary | undefin
  * @throws {Deno.errors.NotFound} Where the folder has no `summary.json`.
  * @throws {SyntaxError} Where a file cannot be read.
  */
-export async function readRunRecord(path: string): Promise<RunRecord> {
+export async function readRunRecord(path: string, checkItems?: CheckItems): Promise<RunRecord> {
   const summary = await readRunSummary(path);
   if (!summary) throw new Deno.errors.NotFound(`Cannot read run "${path}" as it has no summary`);
   const isCompleted = summary.state === "completed";
-  const declaration = await readRunFile(join(path, "experiment.json"));
-  const environment = await readRunFile(join(path, "environment.json"));
+  const declaration = await readDeclaration(join(path, "experiment.json"));
+  const environment = await readEnvironment(join(path, "environment.json"));
   const samples = new Map<string, readonly SampleRecord[]>();
   for (const evaluation of new Set(summary.metrics.map(({ evaluation }) => evaluation))) {
-    samples.set(evaluation, await readSampleRecords(path, evaluation, { isCompleted }));
+    const records = await readSampleRecords(path, evaluation, { isCompleted });
+    const problem = checkItems?.(records, kindOf(declaration, evaluation));
+    if (problem !== undefined) {
+      throw new InputSyntaxError(`Cannot read "${samplesPath(path, evaluation)}" as ${problem}`);
+    }
+    samples.set(evaluation, records);
   }
   return {
     path,
     summary,
-    ...(declaration !== undefined && { declaration: declaration as Record<string, unknown> }),
-    ...(environment !== undefined && { environment: environment as RunEnvironment }),
+    ...(declaration && { declaration }),
+    ...(environment && { environment }),
     samples,
     training: await readMetricsRecords(path, { isCompleted }),
   };
+}
+
+/** Kind of an evaluation, where a declaration has it. */
+function kindOf(
+  declaration: Readonly<Record<string, unknown>> | undefined,
+  evaluation: string,
+): string | undefined {
+  const { evaluations = [] } = (declaration ?? {}) as {
+    evaluations?: readonly { readonly name?: string; readonly kind?: string }[];
+  };
+  return evaluations.find(({ name }) => name === evaluation)?.kind;
 }
 
 /** The seed of a run; 1 where its declaration is missing. */

@@ -4,7 +4,8 @@
 import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import type { Environment } from "./environment.ts";
-import { ifThere } from "../files.ts";
+import { ifThere, readRegularFile } from "../files.ts";
+import { isTooDeep, type RecordKind, recordProblem } from "./record_schemas.ts";
 import { InputRangeError, InputSyntaxError } from "../errors.ts";
 
 /**
@@ -116,9 +117,11 @@ function sampleProblem(record: unknown): string | undefined {
     !["string", "boolean"].includes(typeof entry) && !Number.isFinite(entry)
   );
   const place = Array.isArray(value) ? `${field}[${i}]` : field;
-  return `${name}${place} must be text, true, false, or finite numbers: current value is ${
-    list[i]
-  }`;
+  const entry = list[i];
+  const current = entry === undefined
+    ? "it is missing"
+    : `current value is ${typeof entry === "object" ? JSON.stringify(entry) : entry}`;
+  return `${name}${place} must be text, true, false, or finite numbers: ${current}`;
 }
 
 /**
@@ -179,28 +182,40 @@ export function formatSwept(value: unknown): string {
  * @throws {SyntaxError} Where the file is not a summary.
  */
 export async function readSummary(path: string): Promise<RunSummary | undefined> {
-  const text = await ifThere(Deno.readTextFile(path));
-  if (text === undefined) return undefined;
-  const summary = parseFile(path, text) as Partial<RunSummary> | null;
-  if (typeof summary?.state !== "string" || !Array.isArray(summary.metrics)) {
-    throw new InputSyntaxError(
-      `Cannot read "${path}" as state or metrics is missing in it; ${remedy(path)}`,
-    );
-  }
-  return summary as RunSummary;
+  return await readRecord(path, "summary") as RunSummary | undefined;
+}
+
+/**
+ * Reads an `environment.json`; undefined where there is none.
+ *
+ * @throws {SyntaxError} Where the file is not the environment of a run.
+ */
+export async function readEnvironment(path: string): Promise<RunEnvironment | undefined> {
+  return await readRecord(path, "environment") as RunEnvironment | undefined;
+}
+
+/**
+ * Reads an `experiment.json`; undefined where there is none.
+ *
+ * @throws {SyntaxError} Where the file is not a declaration.
+ */
+export async function readDeclaration(path: string): Promise<Record<string, unknown> | undefined> {
+  return await readRecord(path, "declaration") as Record<string, unknown> | undefined;
 }
 
 /**
  * The lines of a run's `metrics.jsonl`, in order; none where there was no training. A half-written last line, left by a
  * kill, is not among them; a run that is completed has none.
  *
- * @throws {SyntaxError} Where another line is not JSON.
+ * @throws {SyntaxError} Where another line is not the record of a step.
  */
 export async function readMetricsRecords(
   run: string,
   { isCompleted = false }: { readonly isCompleted?: boolean } = {},
 ): Promise<MetricsRecord[]> {
-  const lines = await readLines(join(run, "metrics.jsonl"), { mayBeCutOff: !isCompleted });
+  const path = join(run, "metrics.jsonl");
+  const lines = await readLines(path, { mayBeCutOff: !isCompleted });
+  lines.forEach((line, i) => checkForm(path, "trainingLine", line, i + 1));
   return lines as MetricsRecord[];
 }
 
@@ -232,18 +247,43 @@ export function samplesPath(run: string, evaluation: string): string {
   return join(run, "samples", `${evaluation}.jsonl`);
 }
 
-/** A JSON file of a run; undefined where it is missing. */
-export async function readRunFile(path: string): Promise<unknown> {
-  const text = await ifThere(Deno.readTextFile(path));
-  return text === undefined ? undefined : parseFile(path, text);
+/** A JSON file of a run of the form of its kind; undefined where it is missing. */
+async function readRecord(path: string, kind: RecordKind): Promise<unknown> {
+  const text = await readText(path);
+  if (text === undefined) return undefined;
+  const record = parseFile(path, text);
+  checkForm(path, kind, record);
+  return record;
 }
+
+function checkForm(path: string, kind: RecordKind, record: unknown, line?: number): void {
+  const problem = recordProblem(kind, record);
+  if (problem === undefined) return;
+  const place = line === undefined ? `"${path}"` : `line ${line} of "${path}"`;
+  throw new InputSyntaxError(`Cannot read ${place} as ${problem}; ${remedy(path)}`);
+}
+
+/** The text of a regular file of a run; undefined where it is missing. */
+async function readText(path: string): Promise<string | undefined> {
+  const bytes = await ifThere(readRegularFile(path));
+  if (bytes === undefined) return undefined;
+  if (bytes.length > mostBytes) {
+    throw new InputSyntaxError(
+      `Cannot read "${path}" as it is too large: current size is ${bytes.length} bytes, allowed are ${mostBytes}`,
+    );
+  }
+  return new TextDecoder().decode(bytes);
+}
+
+/** Most bytes of a file that fits a text of JavaScript. */
+const mostBytes = 2 ** 29 - 32;
 
 /** The lines of a `.jsonl` file; a last line that was cut off is left out where that may be, as by a kill. */
 async function readLines(
   path: string,
   { mayBeCutOff }: { readonly mayBeCutOff: boolean },
 ): Promise<unknown[]> {
-  const lines = (await ifThere(Deno.readTextFile(path)) ?? "").split("\n");
+  const lines = (await readText(path) ?? "").split("\n");
   const last = lines.pop() ?? "";
   const records = lines.map((line, i) => parseFile(path, line, i + 1));
   if (last === "") return records;
@@ -258,6 +298,9 @@ async function readLines(
 
 function parseFile(path: string, text: string, line?: number): unknown {
   const place = line === undefined ? `"${path}"` : `line ${line} of "${path}"`;
+  if (isTooDeep(text)) {
+    throw new InputSyntaxError(`Cannot read ${place} as it nests too deep; ${remedy(path)}`);
+  }
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -33,14 +33,14 @@ const mostSeries = 6;
 
 /** Draws what there is to see of an experiment: models, what is swept, distances and lengths, trainings. */
 export function reportFigures(experiment: ExperimentTables): ReportFigure[] {
-  return [
+  return withFileNames([
     ...experiment.tables.flatMap((table) => [
       ...(table.part === "" ? modelFigure(table) : []),
       ...(table.part === "" ? sweptFigures(table) : []),
       ...columnFigure(table),
     ]),
     ...trainingFigures(experiment.runs),
-  ];
+  ]);
 }
 
 /** The series that matter most first: LongMem, what it is compared with, the rest. */
@@ -66,6 +66,21 @@ function valueAxis({ name, unit }: TableColumn, label = metricNoun(name)): Figur
 /** Part of a file's name. */
 function slug(text: string): string {
   return text.replaceAll(/[^A-Za-z0-9]+/g, "-");
+}
+
+/**
+ * Figures with names that are those of files, whatever records call their evaluations and trainings: no folders, no step out of
+ * one, and no two alike.
+ */
+function withFileNames(figures: readonly ReportFigure[]): ReportFigure[] {
+  const taken = new Set<string>();
+  return figures.map(({ name, svg }) => {
+    const plain = name.replaceAll(/[^A-Za-z0-9_-]+/g, "-").slice(0, 100);
+    let free = plain;
+    for (let i = 2; taken.has(free.toLowerCase()); i++) free = `${plain}-${i}`;
+    taken.add(free.toLowerCase());
+    return { name: free, svg };
+  });
 }
 
 /** The main metric of each model; nothing where there is one model, or rows are of several variations. */

@@ -3,7 +3,7 @@
  */
 import { join } from "node:path";
 import type { Environment } from "./environment.ts";
-import { readRunFile, readSummary, type RunEnvironment, type RunSummary } from "./records.ts";
+import { readEnvironment, readSummary, type RunEnvironment, type RunSummary } from "./records.ts";
 
 /** The record of a run that is to be run again. */
 export interface RecordedRun {
@@ -21,11 +21,11 @@ export interface RecordedRun {
  * @throws {SyntaxError} Where a file is none of a record.
  */
 export async function readRecordedRun(path: string): Promise<RecordedRun> {
-  const environment = await readRunFile(join(path, "environment.json"));
+  const environment = await readEnvironment(join(path, "environment.json"));
   const summary = await readSummary(join(path, "summary.json"));
   return {
     path,
-    ...(environment !== undefined && { environment: environment as RunEnvironment }),
+    ...(environment && { environment }),
     ...(summary && { summary }),
   };
 }

@@ -22,8 +22,8 @@ import {
   checkSamples,
   type Metric,
   type MetricsRecord,
+  readEnvironment,
   readMetricsRecords,
-  readRunFile,
   readSampleRecords,
   readSummary,
   type RunEnvironment,
@@ -328,7 +328,7 @@ async function continuedEnvironment(
   environment: RunFolderOptions["environment"],
   state: RunState,
 ): Promise<RunEnvironment> {
-  const recorded = await readRunFile(path) as RunEnvironment | undefined;
+  const recorded = await readEnvironment(path);
   if (recorded === undefined) return { ...environment, hashes: {}, earlier: [] };
   const { hashes, taken, earlier, ...last } = recorded;
   // A run that was only planned has no earlier part.

@@ -18,7 +18,7 @@ import {
 } from "./paper_comparison.ts";
 import { type TableText, tableText } from "./table_text.ts";
 import { escapeHtml, htmlTable } from "./html.ts";
-import { formatVariation } from "./records.ts";
+import { formatVariation, type Metric } from "./records.ts";
 import { type RunRecord, seedOf } from "./read_runs.ts";
 import { unfinishedText } from "./resume_command.ts";
 
@@ -101,16 +101,16 @@ export function legend(experiments: readonly ExperimentTables[]): string[] {
 function markdownTables(tables: ExperimentTables): string {
   const { experiment, labels, question, remarks, unfinished } = tables;
   return [
-    `## ${experiment}${labels.length > 0 ? ` (${labels.join(", ")})` : ""}`,
-    ...(question === undefined ? [] : [question]),
+    `## ${markdownLine(experiment)}${labels.length > 0 ? ` (${labels.join(", ")})` : ""}`,
+    ...(question === undefined ? [] : [markdownLine(question)]),
     ...tables.tables.flatMap((table) => {
       const text = tableText(table, labels);
-      return [`### ${text.caption}`, alignedTable(text), ...notesText(text)];
+      return [`### ${markdownLine(text.caption)}`, alignedTable(text), ...notesText(text)];
     }),
     ...reproductionsOf(tables).flatMap((reproduction) => {
       const text = reproductionText(reproduction);
       return [
-        `### ${text.caption}`,
+        `### ${markdownLine(text.caption)}`,
         alignedTable(text),
         ...notesText(text),
         bulletList(reproductionNotes(reproduction)),
@@ -122,11 +122,11 @@ function markdownTables(tables: ExperimentTables): string {
 }
 
 function notesText({ notes }: TableText): string[] {
-  return notes.length === 0 ? [] : [`${notes.join("; ")}.`];
+  return notes.length === 0 ? [] : [markdownLine(`${notes.join("; ")}.`)];
 }
 
 function bulletList(lines: readonly string[]): string {
-  return lines.map((line) => `- ${line}`).join("\n");
+  return lines.map((line) => `- ${markdownLine(line)}`).join("\n");
 }
 
 function markdownLegend(experiments: readonly ExperimentTables[]): string {
@@ -139,7 +139,7 @@ function alignedTable({ headers, rows, footer, labels }: TableText): string {
     headers,
     ...rows.map((row) => row.map(({ text, best }) => best ? `**${text}**` : text)),
     ...(footer ? [footer] : []),
-  ].map((row) => row.map((cell) => cell.replaceAll("|", "\\|")));
+  ].map((row) => row.map(markdownCell));
   const widths = headers.map((_, i) => Math.max(3, ...escaped.map((row) => row[i].length)));
   const lines = escaped.map((row) =>
     `| ${
@@ -153,6 +153,16 @@ function alignedTable({ headers, rows, footer, labels }: TableText): string {
   );
   lines.splice(1, 0, `| ${rule.join(" | ")} |`);
   return lines.join("\n");
+}
+
+/** Text as one line of Markdown without elements of HTML: a `<` that would begin one stands for itself. */
+function markdownLine(text: string): string {
+  return text.replace(/\s*[\r\n]+\s*/g, " ").replace(/<(?=[a-z/!?])/gi, "&lt;");
+}
+
+/** Text of a cell of a Markdown table. */
+function markdownCell(text: string): string {
+  return markdownLine(text).replaceAll("|", "\\|");
 }
 
 /** The tables of one experiment as a part of a page. */
@@ -231,29 +241,49 @@ type MetricRow = Partial<Record<(typeof metricColumns)[number], unknown>>;
  * where there is one.
  */
 function metricRows(experiments: readonly ExperimentTables[]): MetricRow[] {
-  return experiments.flatMap(({ runs, tables, ...experiment }) => [
-    ...runs.flatMap((run) => run.summary.metrics.map((metric) => seedRow(run, metric, tables))),
-    ...tables.flatMap((table) =>
-      table.rows.filter(({ runs }) => runs.length > 1).flatMap((row) =>
-        row.cells.flatMap((cell, i) => cell ? [meanRow(table, row, cell, table.columns[i])] : [])
-      )
-    ),
-    ...reproductionsOf({ runs, tables, ...experiment }).flatMap(publishedRows),
-  ]);
+  return experiments.flatMap(({ runs, tables, ...experiment }) => {
+    const places = placesOf(tables);
+    return [
+      ...runs.flatMap((run) =>
+        run.summary.metrics.map((metric) => seedRow(run, metric, places.get(metric)))
+      ),
+      ...tables.flatMap((table) =>
+        table.rows.filter(({ runs }) => runs.length > 1).flatMap((row) =>
+          row.cells.flatMap((cell, i) => cell ? [meanRow(table, row, cell, table.columns[i])] : [])
+        )
+      ),
+      ...reproductionsOf({ runs, tables, ...experiment }).flatMap(publishedRows),
+    ];
+  });
+}
+
+/** Where a metric of a run stands. */
+interface Place {
+  readonly table: EvaluationTable;
+  readonly cell: TableCell;
+}
+
+/** Where metrics stand in tables, found in one pass over their cells. */
+function placesOf(tables: readonly EvaluationTable[]): Map<Metric, Place> {
+  const places = new Map<Metric, Place>();
+  for (const table of tables) {
+    for (const cell of table.rows.flatMap(({ cells }) => cells)) {
+      for (const metric of cell?.metrics ?? []) {
+        if (!places.has(metric)) places.set(metric, { table, cell: cell! });
+      }
+    }
+  }
+  return places;
 }
 
 function seedRow(
   run: RunRecord,
-  metric: RunRecord["summary"]["metrics"][number],
-  tables: readonly EvaluationTable[],
+  metric: Metric,
+  place: Place | undefined,
 ): MetricRow {
   const { experiment, scale, run: id, state, limit, variation } = run.summary;
   const { name, stderr: _stderr, ci95: _ci95, ...fields } = metric;
-  const table = tables.find(({ rows }) =>
-    rows.some(({ cells }) => cells.some((cell) => cell?.metrics.includes(metric)))
-  );
-  const cell = table?.rows.flatMap(({ cells }) => cells)
-    .find((candidate) => candidate?.metrics.includes(metric));
+  const cell = place?.cell;
   const { stderr, ci95 } = uncertaintyOf(metric, cell?.over?.count);
   const isAlone = cell?.metrics.length === 1;
   return {
@@ -269,7 +299,7 @@ function seedRow(
     ...fields,
     ...(stderr !== undefined && { stderr }),
     ...(ci95 && { ci95Low: ci95[0], ci95High: ci95[1] }),
-    ...(isAlone && cell.difference && differenceColumns(table!.baseline, cell.difference)),
+    ...(isAlone && cell.difference && differenceColumns(place!.table.baseline, cell.difference)),
   };
 }
 
@@ -346,6 +376,8 @@ function csvCells(row: MetricRow): unknown[] {
 }
 
 function csvCell(value: unknown): string {
-  const text = typeof value === "object" ? JSON.stringify(value) : String(value ?? "");
+  const plain = typeof value === "object" ? JSON.stringify(value) : String(value ?? "");
+  // A spreadsheet takes text that begins so for a formula.
+  const text = typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${plain}` : plain;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

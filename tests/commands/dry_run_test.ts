@@ -23,7 +23,11 @@ async function write(results: string, i: number, text: string): Promise<void> {
 
 test("describeRuns() says once what the runs of an experiment share, and a line for each run", async () => {
   await withFolder(async (results) => {
-    await write(results, 0, '{"state": "completed", "metrics": []}');
+    await write(
+      results,
+      0,
+      '{"state": "completed", "experiment": "small", "run": "a", "scale": "paper", "metrics": []}',
+    );
     await write(results, 2, '{"state": ');
     const lines = (await describeRuns(runs, results, smallEnvironment)).split("\n");
     assert.equal(lines[0], "small (experiments/a.ts)");
@@ -69,5 +73,30 @@ test("describeRuns() counts the runs that miss data, and what nobody knows the c
     assert.match(text, /^ {2}missing: corpus$/m);
     assert.match(text, /^Missing:\n {2}corpus \(2 runs\)$/m);
     assert.match(text, /^To do in 2 runs, 2 of which miss data: .*, and 2 unknown costs$/m);
+  });
+});
+
+test("describeRuns() goes on after any summary that is damaged, and says what is wrong", async () => {
+  const whole =
+    '{"state": "completed", "experiment": "a", "run": "b", "scale": "paper", "metrics": ';
+  const damages: readonly [string, RegExp][] = [
+    ["null", /summary.json" as it is not a JSON object/],
+    ['{"metrics": []}', /as state must be one of .*: it is missing/],
+    [`${whole}{}}`, /as metrics must be array: current value is {}/],
+    [`${whole}[{"evaluation": "a/b"}]}`, /as metrics.0.evaluation must be the name of a file/],
+    [`{"state": ${"[".repeat(100_000)}`, /as it nests too deep/],
+  ];
+  for (const [text, problem] of damages) {
+    await withFolder(async (results) => {
+      await write(results, 1, text);
+      const described = await describeRuns(runs, results, smallEnvironment);
+      assert.match(described, /^4 runs: 3 planned, 1 damaged$/m);
+      assert.match(described, problem);
+    });
+  }
+  await withFolder(async (results) => {
+    await Deno.mkdir(`${results}/small/${runs[1].id}/summary.json`, { recursive: true });
+    const described = await describeRuns(runs, results, smallEnvironment);
+    assert.match(described, /summary.json" as it is not a regular file: it is a folder/);
   });
 });

@@ -4,6 +4,14 @@ import { findRunRecords, readRunRecord, replicationKey } from "../../src/results
 import { withFolder } from "../temporary_folder.ts";
 import { assert, test } from "../testing.ts";
 import { run } from "./run_records.ts";
+import { smallEnvironment } from "./small_environment.ts";
+
+const environment = { ...smallEnvironment, declarationFile: "a.ts", hashes: {}, earlier: [] };
+
+/** Two lines of a training. */
+const steps = [1, 2].map((step) =>
+  `${JSON.stringify({ phase: "longmem", step, split: "train", tokens: 64 * step, loss: 3 })}\n`
+).join("");
 
 test("findRunRecords() finds every run below folders, in order, once, with all it holds", async () => {
   const results = await Deno.makeTempDir();
@@ -15,20 +23,20 @@ test("findRunRecords() finds every run below folders, in order, once, with all i
       await Deno.writeTextFile(`${folder}/summary.json`, JSON.stringify(summary));
       await Deno.writeTextFile(`${folder}/experiment.json`, `{"seed": ${name}}`);
       await Deno.writeTextFile(`${folder}/samples/perplexity-test.jsonl`, '{"item":"x"}\n');
-      await Deno.writeTextFile(`${folder}/metrics.jsonl`, '{"step":1}\n{"step":2}\n');
+      await Deno.writeTextFile(`${folder}/metrics.jsonl`, steps);
     }
     await Deno.mkdir(`${results}/empty`);
-    await Deno.writeTextFile(`${results}/a/2/environment.json`, '{"cpu": "abacus"}');
+    await Deno.writeTextFile(`${results}/a/2/environment.json`, JSON.stringify(environment));
     const { records, damaged } = await findRunRecords([results, `${results}/a`]);
     const paths = records.map(({ path }) => path.slice(results.length));
     assert.deepEqual(paths, ["/a/1", "/a/2", "/b/1"]);
     assert.deepEqual(damaged, []);
-    const [{ declaration, samples, training, environment }] = records;
+    const [{ declaration, samples, training, environment: missing }] = records;
     assert.deepEqual(declaration, { seed: 1 });
     assert.deepEqual([...samples], [["perplexity-test", [{ item: "x" }]]]);
     assert.equal(training.length, 2);
-    assert.equal(environment, undefined);
-    assert.deepEqual(records[1].environment, { cpu: "abacus" });
+    assert.equal(missing, undefined);
+    assert.deepEqual(records[1].environment, environment);
   } finally {
     await Deno.remove(results, { recursive: true });
   }
@@ -40,9 +48,9 @@ test("findRunRecords() leaves out a run that is damaged, and says which file and
   const files: Record<string, string> = {
     "summary.json": JSON.stringify(run({ summary: { experiment: "a", run: "1" } }).summary),
     "experiment.json": '{"seed": 1}',
-    "environment.json": "{}",
+    "environment.json": JSON.stringify(environment),
     "samples/perplexity-test.jsonl": '{"item":"x"}\n{"item":"y"}\n',
-    "metrics.jsonl": '{"step":1}\n{"step":2}\n',
+    "metrics.jsonl": steps,
   };
   const write = async (changed: Record<string, string>) => {
     for (const [name, text] of Object.entries({ ...files, ...changed })) {
@@ -75,7 +83,7 @@ test("findRunRecords() leaves out a run that is damaged, and says which file and
     assert.match((await write({ "experiment.json": "[]" }))[0], /json" as it is not a JSON object/);
     assert.match(
       (await write({ "summary.json": "{}" }))[0],
-      /as state or metrics is missing in it/,
+      /as state must be .*: it is missing; without the file/,
     );
     // Of a run that goes on, the last line of its metrics may be on its way.
     const running = files["summary.json"].replace('"completed"', '"running"');

@@ -207,7 +207,7 @@ folderTest(
         [{ item: "a", nats: NaN }, /of item "a" nats must be .*: current value is NaN$/],
         [{ item: "a", nats: -Infinity }, /nats must be .*: current value is -Infinity$/],
         [{ item: "a", ranks: [1, Infinity] }, /ranks\[1\] must be .*: current value is Infinity$/],
-        [{ item: "a", nats: undefined! }, /nats must be .*: current value is undefined$/],
+        [{ item: "a", nats: undefined! }, /nats must be .*: it is missing$/],
       ] as const
     ) {
       await assert.rejects(
@@ -225,7 +225,7 @@ folderTest(
         ['{"model":"backbone","item":"b","nats":null}', /nats must be .*: current value is null/],
         ['{"model":"backbone","item":"b","nats":[1,null]}', /nats\[1\] must be .* value is null/],
         ['{"model":"backbone","item":"b","nats":{}}', /nats must be .*: current value is/],
-        ['{"model":"backbone","nats":1}', /item must be .*: current value is undefined/],
+        ['{"model":"backbone","nats":1}', /item must be .*: it is missing/],
       ] as const
     ) {
       await Deno.mkdir(`${path}/samples`, { recursive: true });
@@ -330,7 +330,7 @@ folderTest("a summary that is none is an error, not an empty run", async (open, 
   await Deno.writeTextFile(`${path}/summary.json`, '{"metrics": []}');
   await assert.rejects(
     open(),
-    /Cannot read ".*summary.json" as state or metrics is missing in it; without the file, /,
+    /Cannot read ".*summary.json" as state must be .*: it is missing; without the file, /,
   );
   await Deno.writeTextFile(`${path}/summary.json`, '{"state": "comp');
   await assert.rejects(open(), /Cannot read ".*summary.json" as it is not JSON/);

@@ -288,3 +288,45 @@ test("formatTables() as html has captions, headings of columns and rows, and esc
     /<th scope="row">longmem<\/th><td class="number" data-value="0\.8333333333333334"><strong>0\.83 \u00b1 0\.11<\/strong>/,
   );
 });
+
+test("metrics are found among tables in one pass, however many runs there are", () => {
+  /** Cells read while runs are printed as CSV. */
+  const readsOf = (count: number): number => {
+    const runs = Array.from({ length: count }, (_, i) => run({ summary: { run: `run-${i}` } }));
+    const [experiment] = experimentTables(runs, () => undefined);
+    let reads = 0;
+    const counted = experiment.tables.map((table) => ({
+      ...table,
+      rows: table.rows.map((row) => ({
+        ...row,
+        get cells() {
+          reads += row.cells.length;
+          return row.cells;
+        },
+      })),
+    }));
+    const text = formatTables([{ ...experiment, tables: counted }], "csv");
+    assert.equal(text.trimEnd().split("\n").length, 1 + 2 * count);
+    return reads;
+  };
+  const [few, many] = [readsOf(20), readsOf(200)];
+  assert.ok(few > 0 && many <= 12 * few, `${few} of 20 runs, ${many} of 200`);
+});
+
+test("Markdown keeps text of records in its line and its cell, and CSV makes no formula of it", () => {
+  const [experiment] = experimentTables([
+    run({
+      summary: {
+        question: "Is it\n## larger?<script>alert(1)</script>",
+        metrics: [metric({ model: "=cmd|' /C calc'!A0<b>" }), metric({ model: "-1+1" })],
+      },
+    }),
+  ], () => undefined);
+  const text = formatTables([experiment], "md");
+  assert.match(text, /^Is it ## larger\?&lt;script>alert\(1\)&lt;\/script>$/m);
+  assert.match(text, /^\| =cmd\\\|' \/C calc'!A0&lt;b> +\|/m);
+  const csv = formatTables([experiment], "csv");
+  assert.match(csv, /,'=cmd/);
+  assert.match(csv, /,'-1\+1,/);
+  assert.doesNotMatch(csv, /,[=@]/);
+});
