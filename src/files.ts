@@ -1,7 +1,15 @@
 /**
  * Reading regular files, writing files whole or not at all, and errors that name the path and the reason in words.
  */
-import { InputError, InputTypeError, isInputError } from "./errors.ts";
+import { promisify } from "node:util";
+import { gunzip } from "node:zlib";
+import {
+  InputError,
+  InputRangeError,
+  InputSyntaxError,
+  InputTypeError,
+  isInputError,
+} from "./errors.ts";
 
 /** Most bytes asked of the system at once; Linux itself stops a little short of 2 GiB. */
 export const maxTransferBytes = 2 ** 28;
@@ -68,6 +76,125 @@ export async function readRegularFile(path: string): Promise<Uint8Array<ArrayBuf
   }
 }
 
+/** Most bytes of a text: the engine holds no longer string. */
+export const maxTextBytes = 2 ** 29 - 24;
+
+/**
+ * Reads a regular file of text: UTF-8, read over a byte order mark.
+ *
+ * @throws {Error} As for {@linkcode openRegularFile}.
+ * @throws {RangeError} If the file is larger than `maxBytes` (default {@linkcode maxTextBytes}).
+ * @throws {TypeError} If its bytes are not UTF-8.
+ */
+export async function readText(
+  path: string,
+  options: { readonly maxBytes?: number } = {},
+): Promise<string> {
+  return decodeText(await readTextBytes(path, options), path);
+}
+
+/**
+ * Reads the bytes of a text; those of a file whose name ends in `.gz` uncompressed.
+ *
+ * @throws {Error} As for {@linkcode openRegularFile}.
+ * @throws {RangeError} If there are more than `maxBytes` (default {@linkcode maxTextBytes}), uncompressed.
+ * @throws {TypeError} If gzip data is cut off or damaged.
+ */
+export async function readTextBytes(
+  path: string,
+  { maxBytes = maxTextBytes }: { readonly maxBytes?: number } = {},
+): Promise<Uint8Array> {
+  using file = await openRegularFile(path);
+  const { size } = await file.stat();
+  if (size > maxBytes) throw tooLarge(path, `${size}`, maxBytes);
+  const bytes = new Uint8Array(size);
+  let length = 0;
+  try {
+    while (length < size) {
+      const count = await file.read(bytes.subarray(length));
+      if (count === null) break;
+      length += count;
+    }
+  } catch (cause) {
+    throw readingError(path, cause);
+  }
+  const read = bytes.subarray(0, length);
+  if (!path.endsWith(".gz")) return read;
+  try {
+    return await promisify(gunzip)(read, { maxOutputLength: maxBytes });
+  } catch (cause) {
+    if ((cause as { code?: unknown }).code === "ERR_BUFFER_TOO_LARGE") {
+      throw tooLarge(path, `more than ${maxBytes} uncompressed`, maxBytes);
+    }
+    throw new InputTypeError(
+      `Cannot read "${path}" as its gzip data is cut off or damaged: ${(cause as Error).message}`,
+      { cause },
+    );
+  }
+}
+
+function tooLarge(path: string, current: string, maxBytes: number): InputRangeError {
+  return new InputRangeError(
+    `Cannot read "${path}" as it is too large: current number of bytes is ${current}, allowed are up to ${maxBytes}`,
+  );
+}
+
+/** What git has in the place of a large file that has not been fetched. */
+const lfsPointer =
+  /^version https:\/\/git-lfs\.github\.com\/spec\/v1\noid sha256:[0-9a-f]+\nsize (\d+)\n?$/;
+
+/**
+ * Decodes the bytes of a text file, read over a byte order mark.
+ *
+ * @param path Where they come from, for errors.
+ * @throws {TypeError} If they are not UTF-8, or a Git LFS pointer in the place of a file.
+ */
+export function decodeText(bytes: Uint8Array, path: string): string {
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new InputTypeError(`Cannot read "${path}" as its bytes must be UTF-8`, { cause });
+  }
+  const [, size] = bytes.length < 300 && lfsPointer.exec(text) || [];
+  if (size !== undefined) {
+    throw new InputTypeError(
+      `Cannot read "${path}" as it is a Git LFS pointer in the place of a file of ${size} bytes: "git lfs pull" fetches that`,
+    );
+  }
+  return text;
+}
+
+/**
+ * Reads a regular file of JSON.
+ *
+ * @throws {Error} As for {@linkcode readText}.
+ * @throws {SyntaxError} If it is not JSON.
+ */
+export async function readJson(
+  path: string,
+  options: { readonly maxBytes?: number } = {},
+): Promise<unknown> {
+  return parseJson(await readText(path, options), `"${path}"`);
+}
+
+/**
+ * Parses JSON.
+ *
+ * @param subject What is read, in quotes, for the error: `"index.json"`.
+ * @throws {SyntaxError} If the text is not JSON.
+ */
+export function parseJson(text: string, subject: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new InputSyntaxError(
+      `Cannot read ${subject} as it is not JSON: ${(cause as Error).message}`,
+      { cause },
+    );
+  }
+}
+
 function checkRegular(path: string, info: Deno.FileInfo): void {
   if (info.isFile) return;
   const kinds = Object.keys(specialKinds) as (keyof typeof specialKinds)[];
@@ -76,8 +203,8 @@ function checkRegular(path: string, info: Deno.FileInfo): void {
   throw new InputTypeError(`Cannot read "${path}" as it is not a regular file: it is ${kind}`);
 }
 
-/** The error about a file that cannot be read; what says that it is missing keeps its class for {@linkcode ifThere}. */
-function readingError(path: string, cause: unknown): unknown {
+/** The error about a file or folder that cannot be read; what says that it is missing keeps its class for {@linkcode ifThere}. */
+export function readingError(path: string, cause: unknown): unknown {
   if (!(cause instanceof Error) || isInputError(cause)) return cause;
   const { code, message } = cause as { code?: string; message: string };
   const reason = cause instanceof Deno.errors.NotCapable

@@ -51,8 +51,7 @@ const reasons: Readonly<Record<string, RegExp>> = {
   "no-such-split":
     /^Cannot run "no-such-split" as corpus.train is missing: current value is "corpus\/missing"/,
   "empty-document": /^Cannot read document "corpus\/blank\/empty.txt" as it is empty/,
-  "foreign-document":
-    /^Cannot read document "corpus\/binary\/image.txt" as its bytes must be UTF-8$/,
+  "foreign-document": /^Cannot read "corpus\/binary\/image.txt" as its bytes must be UTF-8$/,
   "missing-backbone": /backbone\.path is missing: current value is "nowhere.pt"/,
   "truncated-backbone": /^Cannot read safetensors file "truncated\/.*" as it is truncated/,
   "foreign-backbone": /^Cannot read "corpus\/test\/test_0.txt" as a checkpoint as it is none of/,

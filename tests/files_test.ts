@@ -1,4 +1,15 @@
-import { ifThere, openRegularFile, readRegularFile, writeAtomically } from "../src/files.ts";
+import { gzipSync } from "node:zlib";
+import {
+  decodeText,
+  ifThere,
+  openRegularFile,
+  parseJson,
+  readJson,
+  readRegularFile,
+  readText,
+  readTextBytes,
+  writeAtomically,
+} from "../src/files.ts";
 import { isForeseen } from "../src/errors.ts";
 import { withFolder } from "./temporary_folder.ts";
 import { assert, test } from "./testing.ts";
@@ -74,4 +85,97 @@ test("openRegularFile() and readRegularFile() refuse pipes, devices, folders and
     await Deno.symlink(path("file"), path("link"));
     assert.deepEqual(await readRegularFile(path("link")), new TextEncoder().encode("text"));
   });
+});
+
+test("readText() decodes UTF-8 over a byte order mark, and refuses other bytes, naming the file", async () => {
+  await withFolder(async (folder) => {
+    const path = `${folder}/text`;
+    const read = async (bytes: readonly number[]) => {
+      await Deno.writeFile(path, Uint8Array.from(bytes));
+      return await readText(path);
+    };
+    assert.equal(await read([0xef, 0xbb, 0xbf, 0xc3, 0xa9, 0xef, 0xbb, 0xbf]), "\u00e9\ufeff");
+    assert.equal(await read([]), "");
+    const message = `Cannot read "${path}" as its bytes must be UTF-8`;
+    // Latin-1, UTF-16 with its mark, a character cut off, a surrogate.
+    for (const bytes of [[0x63, 0xe9], [0xff, 0xfe, 0x63, 0], [0xe2, 0x82], [0xed, 0xa0, 0x80]]) {
+      await assert.rejects(read(bytes), { name: "TypeError", message });
+    }
+  });
+});
+
+test("readText() refuses what git has in the place of a large file", async () => {
+  const pointer = `version https://git-lfs.github.com/spec/v1\noid sha256:${
+    "0a".repeat(32)
+  }\nsize 1042301\n`;
+  await withFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/encoder.json`, pointer);
+    await assert.rejects(readJson(`${folder}/encoder.json`), {
+      message:
+        `Cannot read "${folder}/encoder.json" as it is a Git LFS pointer in the place of a file of 1042301 bytes: ` +
+        '"git lfs pull" fetches that',
+    });
+  });
+  assert.equal(decodeText(new TextEncoder().encode(`A ${pointer}`), "x"), `A ${pointer}`);
+});
+
+test("readTextBytes() bounds what it reads, compressed bytes too, without decompressing them all", async () => {
+  await withFolder(async (folder) => {
+    const content = new Uint8Array(1000).fill(97);
+    await Deno.writeFile(`${folder}/a.txt`, content);
+    await Deno.writeFile(`${folder}/a.txt.gz`, gzipSync(content));
+    for (const name of ["a.txt", "a.txt.gz"]) {
+      const path = `${folder}/${name}`;
+      assert.deepEqual(Uint8Array.from(await readTextBytes(path, { maxBytes: 1000 })), content);
+      await assert.rejects(readTextBytes(path, { maxBytes: 999 }), {
+        name: "RangeError",
+        message: new RegExp(
+          `^Cannot read "${path}" as it is too large: current number of bytes is ` +
+            "(1000|more than 999 uncompressed), allowed are up to 999$",
+        ),
+      });
+    }
+    // 2 MB that become 2 GB: more than a string holds.
+    const member = Uint8Array.from(gzipSync(new Uint8Array(2 ** 24).fill(97)));
+    const bomb = new Blob(Array.from({ length: 128 }, () => member));
+    await Deno.writeFile(`${folder}/bomb.txt.gz`, bomb.stream());
+    const before = Deno.memoryUsage().rss;
+    await assert.rejects(readTextBytes(`${folder}/bomb.txt.gz`, { maxBytes: 2 ** 20 }), {
+      message: /bomb\.txt\.gz" as it is too large/,
+    });
+    assert.ok(Deno.memoryUsage().rss - before < 2 ** 28);
+  });
+});
+
+test("readText() refuses a file larger than a string before it reads it", async () => {
+  await withFolder(async (folder) => {
+    const path = `${folder}/sparse.txt`;
+    using file = await Deno.create(path);
+    await file.truncate(2 ** 40);
+    await assert.rejects(readText(path), {
+      name: "RangeError",
+      message:
+        `Cannot read "${path}" as it is too large: current number of bytes is 1099511627776, allowed are up to 536870888`,
+    });
+  });
+});
+
+test("readJson() and parseJson() name what is not JSON", async () => {
+  await withFolder(async (folder) => {
+    const path = `${folder}/a.json`;
+    for (const text of ["", "{", '{"a":', "nul", "[1,]"]) {
+      await Deno.writeTextFile(path, text);
+      await assert.rejects(readJson(path), (error: Error) => {
+        assert.ok(error.message.startsWith(`Cannot read "${path}" as it is not JSON: `));
+        return error instanceof SyntaxError && isForeseen(error);
+      });
+    }
+    await Deno.writeTextFile(path, '\ufeff{"__proto__": 1}');
+    assert.deepEqual(Object.entries(await readJson(path) as object), [["__proto__", 1]]);
+    assert.equal(await ifThere(readJson(`${folder}/missing.json`)), undefined);
+  });
+  assert.throws(
+    () => parseJson("[", "the list"),
+    /^SyntaxError: Cannot read the list as it is not JSON/,
+  );
 });

@@ -10,6 +10,7 @@
  * The demonstrations of an episode are read once, and all its queries read the same memory.
  */
 import type { SampleRecord } from "../results/records.ts";
+import { stripPython } from "../text/python_space.ts";
 import { textOf, type Tokenizer } from "../text/tokenizer.ts";
 import type { LabelledEpisode, Query } from "./shared/few_shot.ts";
 import type { PromptedModel } from "./shared/language_model.ts";
@@ -114,7 +115,7 @@ function namedRecord(
   { nll, choices: [token] }: PromptScore,
   tokenizer: Tokenizer,
 ): SampleRecord {
-  const prediction = (textOf(tokenizer, token) ?? "").trim();
+  const prediction = stripPython(textOf(tokenizer, token) ?? "");
   const correct = prediction !== "" && labels[label].startsWith(prediction);
   return { item, task, seed, label: labels[label], prediction, correct, token, nats: nll[0] };
 }

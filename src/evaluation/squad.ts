@@ -1,6 +1,6 @@
 /**
  * SQuAD as open-ended generation (the paper's Table 5): a model reads questions with their answers into its memory, sees
- * others before a question, and writes the answer. Version 1.
+ * others before a question, and writes the answer. Version 2: white space is what Python takes for it.
  *
  * The official script was not released; what follows is ours, in the manner of the one for labelled sentences. An example
  * is `Context: CONTEXT Question: QUESTION Answer: ANSWER`, white space made single spaces, tokenised alone between `<s>` and
@@ -12,6 +12,7 @@
 import type { SampleRecord } from "../results/records.ts";
 import { Random } from "../random.ts";
 import type { SquadData, SquadParagraph, SquadQuestion } from "../text/squad.ts";
+import { splitPython, stripPython } from "../text/python_space.ts";
 import { textOf, type Tokenizer } from "../text/tokenizer.ts";
 import { cutDemonstrations, type Episode, spreadEvenly } from "./shared/few_shot.ts";
 import type { PromptedModel } from "./shared/language_model.ts";
@@ -19,7 +20,7 @@ import { type ContinueOptions, continuePrompts } from "./shared/prompting.ts";
 import { InputRangeError } from "../errors.ts";
 
 /** Version of the metrics of this file. */
-export const squadVersion = 1;
+export const squadVersion = 2;
 
 /** Name of the task in records. */
 const squadTask = "squad";
@@ -135,7 +136,7 @@ function formatQuestion({ context }: SquadParagraph, { question }: SquadQuestion
 }
 
 function oneLine(text: string): string {
-  return text.trim().replace(/\s+/g, " ");
+  return splitPython(text).join(" ");
 }
 
 /** How questions are asked. */
@@ -172,7 +173,7 @@ export async function askQuestions(
   return episodes.flatMap(({ task, seed, queries }, i) =>
     queries.map(({ item, answers: gold, shots }, j) => {
       const named = answers[i][j].filter((token) => textOf(tokenizer, token) !== undefined);
-      const prediction = tokenizer.decode(named).split("\n")[0].trim();
+      const prediction = stripPython(tokenizer.decode(named).split(/[\r\n]/)[0]);
       return {
         item,
         task,
@@ -194,8 +195,8 @@ const articles = /(?<![\p{L}\p{N}_])(?:a|an|the)(?![\p{L}\p{N}_])/gu;
 
 /** An answer as the official evaluation compares it: lower case, without punctuation, articles and surplus white space. */
 export function normalizeAnswer(answer: string): string {
-  return answer.toLowerCase().replace(punctuation, "").replace(articles, " ")
-    .trim().replace(/\s+/g, " ");
+  return splitPython(answer.toLowerCase().replace(punctuation, "").replace(articles, " "))
+    .join(" ");
 }
 
 /** Whether an answer is one of the right ones, normalised. */

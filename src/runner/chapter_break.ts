@@ -29,6 +29,7 @@ import { joinLines, separatesParagraphs, tokenizeLines } from "../text/document_
 import { type EvaluationSteps, promptOptions } from "./evaluation_steps.ts";
 import type { RunContext } from "./run_context.ts";
 import type { RunText } from "./corpus.ts";
+import { readText } from "../files.ts";
 import { InputRangeError } from "../errors.ts";
 
 /** Makes the questions of an evaluation, and says how models are asked and measured. */
@@ -124,7 +125,7 @@ async function worksOf(
         source,
       );
     case "file":
-      return parseChapterBreak(await Deno.readTextFile(source.path), {
+      return parseChapterBreak(await readText(source.path), {
         name: source.path,
         split: source.split,
       });

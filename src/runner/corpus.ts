@@ -7,16 +7,11 @@ import type {
   TokenizerConfig,
 } from "../experiment/declaration.ts";
 import type { TrainingConfig } from "../training/config.ts";
-import { trainByteLevelBpe } from "../text/bpe_trainer.ts";
+import { firstBytes, trainByteLevelBpe } from "../text/bpe_trainer.ts";
 import { type ChronicleBook, writeBooks } from "../text/chronicle/book.ts";
 import { writePretrainingDocuments } from "../text/chronicle/pretraining.ts";
-import {
-  type Document,
-  type DocumentFile,
-  documentName,
-  findDocuments,
-  readDocument,
-} from "../text/corpus.ts";
+import { type Document, type DocumentFile, findDocuments, readDocument } from "../text/corpus.ts";
+import { readCorpusIndex } from "../text/corpus_index.ts";
 import { DocumentStream } from "../text/document_stream.ts";
 import { type TokenizedDocument, tokenizeDocument } from "../text/document_tokens.ts";
 import { concatenateDocuments, LaneStream } from "../text/lane_stream.ts";
@@ -24,7 +19,7 @@ import type { SegmentStream } from "../text/segments.ts";
 import { hashOf, type Tokenizer } from "../text/tokenizer.ts";
 import { formatTokenizerJson, parseTokenizerJson } from "../text/tokenizer_json.ts";
 import { openTokenizer } from "../text/tokenizer_source.ts";
-import { ifThere, writeAtomically } from "../files.ts";
+import { readText, writeAtomically } from "../files.ts";
 import type { RunContext } from "./run_context.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
 
@@ -79,7 +74,7 @@ async function openFiles(
 ): Promise<RunText> {
   const { name, tokenizer: config } = experiment;
   await checkSplits(corpus, experiment);
-  const lengths = await knownLengths(corpus.folder);
+  const index = await readCorpusIndex(corpus.folder);
   const tokenizer = config.kind === "bpe"
     ? await trainedTokenizer(config, corpus, context)
     : await openTokenizer(config);
@@ -94,7 +89,8 @@ async function openFiles(
       const tokenized = tokenizeDocument(document, tokenizer, corpus);
       documents.push({
         ...tokenized,
-        gpt2Tokens: lengths.get(document.name) ?? Math.round(document.text.length / 4),
+        gpt2Tokens: index.documents.get(document.name)?.gpt2Tokens ??
+          Math.round(document.text.length / 4),
       });
     }
     await context.results.recordHash(`corpus ${split}`, hashOf(hashes));
@@ -283,32 +279,20 @@ async function trainedTokenizer(
 ): Promise<Tokenizer> {
   const path = join(context.results.path, "tokenizer.json");
   try {
-    return parseTokenizerJson(await Deno.readTextFile(path), { name: path });
+    return parseTokenizerJson(await readText(path), { name: path });
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   context.progress.doing(`training a vocabulary of ${config.vocabSize} tokens`);
   const texts: string[] = [];
-  let left = config.maxTrainingBytes ?? Infinity;
+  let leftBytes = config.maxTrainingBytes ?? Infinity;
   for await (const { text } of documentsOf(corpus, "train")) {
-    if (left <= 0) break;
-    texts.push(text.slice(0, left));
-    left -= text.length;
+    const { part, sizeBytes } = firstBytes(text, leftBytes);
+    texts.push(part);
+    leftBytes -= sizeBytes;
+    if (part.length < text.length) break;
   }
   const json = formatTokenizerJson(trainByteLevelBpe(texts, { vocabSize: config.vocabSize }));
   await writeAtomically(path, json);
   return parseTokenizerJson(json, { name: path });
-}
-
-/** GPT-2 lengths of documents by name, where the corpus has an `index.json` that says them. */
-async function knownLengths(folder: string): Promise<Map<string, number>> {
-  const text = await ifThere(Deno.readTextFile(join(folder, "index.json")));
-  const entries: unknown = text === undefined ? [] : JSON.parse(text);
-  const lengths = new Map<string, number>();
-  for (const entry of Array.isArray(entries) ? entries : []) {
-    const { file, "gpt2_tokens": tokens } = entry as { file?: unknown; gpt2_tokens?: unknown };
-    if (typeof file !== "string" || typeof tokens !== "number") continue;
-    lengths.set(documentName(file), tokens);
-  }
-  return lengths;
 }

@@ -53,6 +53,21 @@ export function trainByteLevelBpe(
   return { vocab: new Map(tokens.map((token, id) => [token, id])), merges };
 }
 
+/**
+ * The beginning of a text, at most so many bytes of UTF-8, without a part of a character, and its size; the size is not counted
+ * where there is no limit.
+ */
+export function firstBytes(
+  text: string,
+  maxBytes: number,
+): { readonly part: string; readonly sizeBytes: number } {
+  if (maxBytes === Infinity) return { part: text, sizeBytes: 0 };
+  // A UTF-16 unit takes three bytes at most.
+  const bytes = new Uint8Array(Math.min(maxBytes, 3 * text.length));
+  const { read, written } = new TextEncoder().encodeInto(text, bytes);
+  return { part: text.slice(0, read), sizeBytes: written };
+}
+
 function countPreTokens(texts: Iterable<string>): Map<string, number> {
   const counts = new Map<string, number>();
   for (const text of texts) {

@@ -4,7 +4,8 @@
  */
 import { type ChapteredBook, holdsHeading } from "./chapters.ts";
 import { Random } from "../random.ts";
-import { InputRangeError, InputSyntaxError, InputTypeError } from "../errors.ts";
+import { parseJson } from "../files.ts";
+import { InputRangeError, InputTypeError } from "../errors.ts";
 
 /** An instance in the official format. */
 export interface ChapterBreakInstance {
@@ -37,12 +38,7 @@ export function parseChapterBreak(
   { name, split }: { readonly name: string; readonly split: string },
 ): ChapterBreakWorks {
   const cannot = `Cannot read ChapterBreak file "${name}" as`;
-  let file: unknown;
-  try {
-    file = JSON.parse(json);
-  } catch (cause) {
-    throw new InputSyntaxError(`${cannot} it is no JSON: ${(cause as Error).message}`, { cause });
-  }
+  const file = parseJson(json, `ChapterBreak file "${name}"`);
   if (!isRecord(file)) {
     throw new InputTypeError(
       `${cannot} it must be an object of splits: current value is ${kindOf(file)}`,

@@ -1,9 +1,9 @@
 /**
  * Where the chapters of a book begin: as an index beside the texts says, or by what headings look like.
  */
-import { join } from "node:path";
 import type { Document } from "./corpus.ts";
-import { InputTypeError } from "../errors.ts";
+import { type IndexedChapter, readCorpusIndex } from "./corpus_index.ts";
+import { InputRangeError } from "../errors.ts";
 
 /** A chapter of a text; offsets count UTF-16 units. */
 export interface Chapter {
@@ -13,17 +13,51 @@ export interface Chapter {
   readonly textStart: number;
 }
 
-const numerals = "[ivxlcdm]+|\\d+|(?:the\\s+)?(?:(?:twenty|thirty|forty|fifty)(?:-\\w+)?|" +
-  "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen|" +
-  "first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|last)";
+/**
+ * Roman numerals of 1 to 399, no letter after them; larger ones are words more often ("mix", "di") than numbers of
+ * chapters.
+ */
+const roman = "(?=\\w)c{0,3}(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3})";
+
+const units = "one|two|three|four|five|six|seven|eight|nine";
+const ordinalUnits = "first|second|third|fourth|fifth|sixth|seventh|eighth|ninth";
+const teens = "ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen";
+const tens = "twent|thirt|fort|fift|sixt|sevent|eight|ninet";
+/** Cardinals and ordinals below one hundred in words: "sixty-one", "twenty second", "fortieth". */
+const belowHundred =
+  `(?:${tens})(?:y(?:[-\\s](?:${ordinalUnits}|${units}))?|ieth)|tenth|eleventh|twelfth|` +
+  `(?:thir|four|fif|six|seven|eigh|nine)teenth|${teens}|${ordinalUnits}|${units}`;
+const words =
+  `(?:(?:${units}|a)\\s+)?hundred(?:th|(?:\\s+and)?\\s+(?:${belowHundred}))?|${belowHundred}`;
+/** "Chapter" and its number; characters for numerals, and II and III as scanned texts have them, among the latter. */
+const numbered = inAnyCase(
+  `(?:chapter|letter|canto|stave)\\s+` +
+    `(?:${roman}|[\u2160-\u217f]+|l{2,3}|\\d+|(?:the\\s+)?(?:${words}|last))`,
+) +
+  // Not a part of a word: "one's", "two-fold".
+  "(?![\\w'\u2019])(?!-\\w)";
 
 /**
  * What headings look like unless a declaration says otherwise: a line of at most about 80 characters that begins with
  * "chapter", "letter", "canto" or "stave" and its number ("CHAPTER IV", "Chapter 12.", "Chapter Two HOW IT ENDED", "LETTER THE
- * FIRST"), or a Roman numeral in capitals alone ("XII", "IV.").
+ * FIRST"), or a Roman numeral in capitals alone ("XII", "IV."). A word in small letters after the number makes it a sentence
+ * ("Letter I wrote") unless "chapter" is in capitals; "chapter iv" in small letters stands alone.
  */
-const headingPattern: string =
-  `(?i:(?:chapter|letter|canto|stave)\\s+(?:${numerals})(?![\\w'])(?!-\\w).{0,60})|[IVXLC]+\\.?`;
+const headingPattern: string = `(?=\\p{Lu}{2})${numbered}.{0,60}|` +
+  `(?=\\p{Lu})${numbered}(?!\\s+(?!in which|wherein|containing)\\p{Ll}).{0,60}|` +
+  `${numbered}[^\\p{L}\\p{N}]{0,5}|` +
+  `${roman.replace(/[ivxlc]/g, (letter) => letter.toUpperCase())}\\.?`;
+
+/** An expression that also matches capitals. V8 overlooks some where `(?i:)` says so. */
+function inAnyCase(pattern: string): string {
+  return pattern.replace(
+    /\\.|[a-z]/g,
+    (part) => part.length > 1 ? part : `[${part}${part.toUpperCase()}]`,
+  );
+}
+
+/** Longest line that may be a heading, in UTF-16 units: bounds the time that an expression takes. */
+const longestHeading = 1_000;
 
 /**
  * Finds chapters by their headings: lines that are nothing but a heading with white space around it, and that the next line
@@ -42,9 +76,12 @@ export function holdsHeading(text: string): boolean {
 
 function headingOffsets(text: string, pattern: string): number[] {
   const heading = new RegExp(`^\\s*(?:${pattern})\\s*$`, "u");
-  return [...text.matchAll(/.+/g)]
-    .filter(({ index, 0: line }) => heading.test(line) && !isContinued(text, index + line.length))
-    .map(({ index }) => index);
+  const offsets: number[] = [];
+  for (const { index, 0: line } of text.matchAll(/[^\r\n]+/g)) {
+    if (line.length > longestHeading || !heading.test(line)) continue;
+    if (!isContinued(text, index + line.length)) offsets.push(index);
+  }
+  return offsets;
 }
 
 /**
@@ -78,23 +115,26 @@ function isTitle(
   if (line === "" || line.length > 100 || isContinued(text, end)) return false;
   if (!/\p{Ll}/u.test(line)) return /\p{Lu}/u.test(line);
   if (/[^\p{L}\p{N}]$/u.test(line)) return false;
-  const [nextWord] = /^\r?\n[^\S\n]*\S*/.exec(text.slice(end, end + 1000)) ?? [""];
+  const [nextWord] = /^(?:\r\n?|\n)[^\S\r\n]*\S*/.exec(text.slice(end, end + 1000)) ?? [""];
   return line.length + nextWord.trim().length < width;
 }
 
 /** Whether the line that ends here is continued by one that begins with a small letter. */
 function isContinued(text: string, end: number): boolean {
-  return /^\r?\n[^\S\n]*\p{Ll}/u.test(text.slice(end, end + 1000));
+  return /^(?:\r\n?|\n)[^\S\r\n]*\p{Ll}/u.test(text.slice(end, end + 1000));
 }
 
+/** Line ends of all systems, CR alone among them. */
+const lineBreak = /[\r\n]/g;
+
 function lineEnd(text: string, start: number): number {
-  const end = text.indexOf("\n", start);
-  return end < 0 ? text.length : end;
+  lineBreak.lastIndex = start;
+  return lineBreak.exec(text)?.index ?? text.length;
 }
 
 /** The width at which lines are wrapped: few are longer. */
 function lineWidth(text: string): number {
-  const lengths = [...text.matchAll(/\S.*/g)].map(([line]) => line.trimEnd().length)
+  const lengths = [...text.matchAll(/\S[^\r\n]*/g)].map(([line]) => line.trimEnd().length)
     .sort((a, b) => a - b);
   return lengths[Math.floor(0.95 * lengths.length)] ?? 0;
 }
@@ -114,60 +154,52 @@ export interface ChapteredBook {
  *
  * @param folder Folder of the corpus.
  * @param options `headings`: regular expression of a whole heading.
- * @throws {TypeError} If the index cannot be used.
+ * @throws {SyntaxError} If the index is not JSON.
+ * @throws {TypeError} If the index has another form.
+ * @throws {RangeError} If the index is not that of these texts.
  */
 export async function chapteredBooks(
   folder: string,
   documents: readonly Document[],
   options: { readonly headings?: string } = {},
 ): Promise<ChapteredBook[]> {
-  const index = await readChapterIndex(folder);
+  const index = await readCorpusIndex(folder);
   return documents.map(({ name, text }) => {
-    const offsets = index.get(name);
-    return {
-      name,
-      text,
-      chapters: offsets ? chaptersAt(text, offsets) : findChapters(text, options.headings),
-    };
+    const chapters = index.documents.get(name)?.chapters ?? [];
+    if (chapters.length === 0) {
+      return { name, text, chapters: findChapters(text, options.headings) };
+    }
+    for (const chapter of chapters) checkIndexed(chapter, { name, text, path: index.path });
+    return { name, text, chapters: chaptersAt(text, chapters.map(({ offset }) => offset)) };
   });
 }
 
-/**
- * Offsets of headings by the name of the document, from an `index.json` in the folder of a corpus: a list of `{ file, chapters:
- * [[offset, heading], ...] }`, the file below the folder and offsets in UTF-16 units of its text. Documents without chapters,
- * and folders without an index, have none.
- *
- * @throws {TypeError} If the index is no JSON, or the offsets of a document are not integers in rising order.
- */
-async function readChapterIndex(folder: string): Promise<Map<string, number[]>> {
-  const path = join(folder, "index.json");
-  let entries: unknown;
-  try {
-    entries = JSON.parse(await Deno.readTextFile(path));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
-      return new Map();
-    }
-    if (!(error instanceof SyntaxError)) throw error;
-    throw new InputTypeError(
-      `Cannot read chapters from "${path}" as it is no JSON: ${error.message}`,
-    );
-  }
-  const offsetsByName = new Map<string, number[]>();
-  for (const entry of Array.isArray(entries) ? entries : []) {
-    const { file, chapters } = entry as { file?: unknown; chapters?: unknown };
-    if (typeof file !== "string" || !Array.isArray(chapters) || chapters.length === 0) continue;
-    const offsets = chapters.map((chapter) => Array.isArray(chapter) ? chapter[0] : chapter);
-    const wrong = offsets.findIndex((offset, i) =>
-      !(Number.isSafeInteger(offset) && offset >= 0 && (i === 0 || offset > offsets[i - 1]))
-    );
-    if (wrong >= 0) {
-      throw new InputTypeError(
-        `Cannot read chapters from "${path}" as offset ${wrong} of "${file}" must be an integer above ` +
-          `those before it: current value is ${JSON.stringify(offsets[wrong])}`,
-      );
-    }
-    offsetsByName.set(file.split("/").at(-1)!.replace(/\.txt(\.gz)?$/, ""), offsets);
-  }
-  return offsetsByName;
+/** Characters of a line that an error quotes. */
+const quotedCharacters = 60;
+
+/** Checks that a line of the text begins at an offset of the index, with the heading that the index has beside it. */
+function checkIndexed(
+  { offset, heading }: IndexedChapter,
+  { name, text, path }: {
+    readonly name: string;
+    readonly text: string;
+    readonly path: string;
+  },
+): void {
+  const shorten = (part: string) => part.trim().replace(/\s+/g, " ");
+  const begins = /[^\r\n]*$/.exec(text.slice(Math.max(0, offset - 1000), offset))![0];
+  const found = text.slice(offset, offset + 2 * (heading?.length ?? 0) + 1000);
+  const isThere = offset < text.length && !/\S/.test(begins) &&
+    (heading === undefined || shorten(found).startsWith(shorten(heading)));
+  if (isThere) return;
+  const line = /^.*/.exec(shorten(begins) + found)![0].slice(0, quotedCharacters);
+  throw new InputRangeError(
+    `Cannot read chapters of "${name}" from "${path}" as its text has no ` +
+      (heading === undefined ? "line" : `line ${JSON.stringify(heading)}`) +
+      ` at offset ${offset}: ` +
+      (offset < text.length
+        ? `current line there is ${JSON.stringify(line)}`
+        : `current length is ${text.length}`) +
+      "; the index may be of a text with other line ends",
+  );
 }

@@ -2,9 +2,8 @@
  * Corpora: files of plain text or LaTeX source, which is read as it is, one a document.
  */
 import { createHash } from "node:crypto";
-import { promisify } from "node:util";
-import { gunzip } from "node:zlib";
-import { InputRangeError, InputTypeError } from "../errors.ts";
+import { decodeText, readingError, readTextBytes } from "../files.ts";
+import { InputRangeError } from "../errors.ts";
 
 /** A text with a name. */
 export interface Document {
@@ -82,32 +81,13 @@ export async function openCorpus(
  * Reads one document.
  *
  * @throws {Deno.errors.NotFound} If it is missing.
- * @throws {RangeError} If it has no text but white space.
- * @throws {TypeError} If it is not UTF-8, or its gzip data is cut off or damaged.
+ * @throws {RangeError} If it has no text but white space, or more than {@linkcode maxTextBytes}.
+ * @throws {TypeError} If it is not a regular file, not UTF-8, or its gzip data is cut off or damaged.
  */
 export async function readDocument(file: DocumentFile): Promise<Document> {
   const { name, path } = file;
-  let bytes: Uint8Array = await readBytes(path);
-  if (path.endsWith(".gz")) {
-    try {
-      bytes = await promisify(gunzip)(bytes);
-    } catch (error) {
-      throw new InputTypeError(
-        `Cannot read document "${path}" as its gzip data is cut off or damaged: ${
-          (error as Error).message
-        }`,
-        { cause: error },
-      );
-    }
-  }
-  let text: string;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch (error) {
-    throw new InputTypeError(`Cannot read document "${path}" as its bytes must be UTF-8`, {
-      cause: error,
-    });
-  }
+  const bytes = await readBytes(path);
+  const text = decodeText(bytes, path);
   if (!/\S/.test(text)) {
     throw new InputRangeError(
       `Cannot read document "${path}" as it is empty: current length is ${text.length}`,
@@ -118,7 +98,7 @@ export async function readDocument(file: DocumentFile): Promise<Document> {
 
 async function readBytes(path: string): Promise<Uint8Array> {
   try {
-    return await Deno.readFile(path);
+    return await readTextBytes(path);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     throw new Deno.errors.NotFound(
@@ -164,19 +144,19 @@ async function documentsIn(folder: string, source: string): Promise<string[]> {
 }
 
 async function list(folder: string, source: string): Promise<Deno.DirEntry[]> {
-  return await found(source, () => Array.fromAsync(Deno.readDir(folder)));
+  return await found(folder, source, () => Array.fromAsync(Deno.readDir(folder)));
 }
 
 async function isFolder(path: string, source: string): Promise<boolean> {
-  return (await found(source, () => Deno.stat(path))).isDirectory;
+  return (await found(path, source, () => Deno.stat(path))).isDirectory;
 }
 
-/** Runs a look-up on the disk, and names the source of the corpus where something is missing. */
-async function found<T>(source: string, lookUp: () => Promise<T>): Promise<T> {
+/** Looks a path up on the disk; errors name the source of the corpus where it is missing, else the path. */
+async function found<T>(path: string, source: string, lookUp: () => Promise<T>): Promise<T> {
   try {
     return await lookUp();
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    if (!(error instanceof Deno.errors.NotFound)) throw readingError(path, error);
     throw new Deno.errors.NotFound(
       `Cannot open corpus as "${source}" is missing: current folder is "${Deno.cwd()}"`,
       { cause: error },

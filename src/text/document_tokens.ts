@@ -1,4 +1,5 @@
 import type { Document } from "./corpus.ts";
+import { pythonWords, stripPython } from "./python_space.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** How the text of a document becomes tokens. */
@@ -51,7 +52,7 @@ export function tokenizeLines(
       return tokenizer.encode(text);
     case "released-code": {
       const { bos, eos } = tokenizer.specialIds;
-      return text.split("\n").map(strip).filter((line) => line !== "")
+      return text.split(/\r\n?|\n/).map(stripPython).filter((line) => line !== "")
         .flatMap((line) => [bos, ...tokenizer.encode(line), eos]);
     }
     default:
@@ -59,10 +60,10 @@ export function tokenizeLines(
   }
 }
 
-/** Counts words: what white space separates. */
+/** Counts words: what white space separates, as Python defines it. */
 export function countWords(text: string): number {
   let words = 0;
-  for (const _ of text.matchAll(/\S+/g)) words++;
+  for (const _ of text.matchAll(pythonWords)) words++;
   return words;
 }
 
@@ -81,26 +82,16 @@ export function unwrapLines(text: string): string {
 /** Whether blank lines separate the paragraphs of a text, so that its other line breaks can be joined; a short text may have none. */
 export function separatesParagraphs(text: string): boolean {
   let gaps = 0;
-  for (const _ of text.matchAll(/\n[ \t\r]*\n/g)) gaps++;
+  for (const _ of text.matchAll(/(?:\r\n|\r(?!\n)|\n)[ \t]*(?:\r\n?|\n)/g)) gaps++;
   return gaps * longestMeanParagraph >= text.length || text.length <= longestMeanParagraph;
 }
 
 /** Joins hard-wrapped lines of a text, or of a part of one, whose paragraphs blank lines separate. */
 export function joinLines(text: string): string {
   // Line breaks with the blanks around them; one break alone is a wrapped line.
-  return text.replace(/[ \t]*\r?\n[ \t\r\n]*/g, (gap, offset: number) => {
+  return text.replace(/[ \t\r\n]+/g, (gap, offset: number) => {
+    const breaks = gap.match(/\r\n?|\n/g)?.length ?? 0;
     const atEdge = offset === 0 || offset + gap.length === text.length;
-    return atEdge || gap.indexOf("\n") !== gap.lastIndexOf("\n") ? gap : " ";
+    return breaks === 1 && !atEdge ? " " : gap;
   });
 }
-
-/** Removes white space from both ends, as Python's `str.strip` defines it, with which the data were made. */
-function strip(line: string): string {
-  let start = 0, end = line.length;
-  while (start < end && pythonSpace.test(line[start])) start++;
-  while (end > start && pythonSpace.test(line[end - 1])) end--;
-  return line.slice(start, end);
-}
-
-// deno-lint-ignore no-control-regex
-const pythonSpace = /[\p{White_Space}\x1c-\x1f]/u;

@@ -5,7 +5,8 @@
  */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { InputSyntaxError, InputTypeError } from "../errors.ts";
+import { decodeText, readTextBytes } from "../files.ts";
+import { InputSyntaxError } from "../errors.ts";
 
 /** A set of labelled sentences. */
 export type SentenceTask = "sst-2" | "mr" | "subj" | "sst-5" | "mpqa";
@@ -127,7 +128,7 @@ export async function readSentenceTask(
     const path = join(folder, file);
     const bytes = await readBytes(path, task);
     return {
-      sentences: parseSentences(decode(bytes, path), { format, path, emptyTexts }),
+      sentences: parseSentences(decodeText(bytes, path), { format, path, emptyTexts }),
       hash: createHash("sha256").update(bytes).digest("hex"),
     };
   };
@@ -140,22 +141,14 @@ export async function readSentenceTask(
   };
 }
 
-async function readBytes(path: string, task: SentenceTask): Promise<Uint8Array<ArrayBuffer>> {
+async function readBytes(path: string, task: SentenceTask): Promise<Uint8Array> {
   try {
-    return await Deno.readFile(path);
+    return await readTextBytes(path);
   } catch (cause) {
     if (!(cause instanceof Deno.errors.NotFound)) throw cause;
     throw new Deno.errors.NotFound(`Cannot read task "${task}" as file "${path}" is missing`, {
       cause,
     });
-  }
-}
-
-function decode(bytes: Uint8Array, path: string): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw new InputTypeError(`Cannot read "${path}" as its bytes must be UTF-8`, { cause });
   }
 }
 

@@ -4,9 +4,8 @@
  */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { promisify } from "node:util";
-import { gunzip } from "node:zlib";
 import { z } from "zod";
+import { decodeText, ifThere, parseJson, readTextBytes } from "../files.ts";
 import { Random } from "../random.ts";
 import { InputRangeError, InputSyntaxError } from "../errors.ts";
 
@@ -69,7 +68,7 @@ const splitFile = z.looseObject({
  */
 export async function readSquad(folder: string): Promise<SquadData> {
   const path = join(folder, squadFiles.questions);
-  const bytes = await readIfThere(path) ?? await readCompressed(`${path}.gz`);
+  const bytes = await ifThere(readTextBytes(path)) ?? await ifThere(readTextBytes(`${path}.gz`));
   if (!bytes) {
     throw new Deno.errors.NotFound(
       `Cannot read SQuAD as neither "${path}" nor "${path}.gz" is there`,
@@ -78,7 +77,7 @@ export async function readSquad(folder: string): Promise<SquadData> {
   const paragraphs = paragraphsOf(parse(bytes, path, squadFile), path);
   const titles = [...new Set(paragraphs.map(({ title }) => title))];
   const splitPath = join(folder, squadFiles.split);
-  const splitBytes = await readIfThere(splitPath);
+  const splitBytes = await ifThere(readTextBytes(splitPath));
   const inDemonstrations = splitBytes
     ? declaredSplit(parse(splitBytes, splitPath, splitFile), titles, splitPath)
     : drawnSplit(titles);
@@ -145,43 +144,11 @@ function drawnSplit(titles: readonly string[]): ReadonlySet<string> {
 }
 
 function parse<T>(bytes: Uint8Array, path: string, schema: z.ZodType<T>): T {
-  let json: unknown;
-  try {
-    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch (cause) {
-    throw new InputSyntaxError(
-      `Cannot read "${path}" as it must be JSON: ${(cause as Error).message}`,
-      {
-        cause,
-      },
-    );
-  }
+  const json = parseJson(decodeText(bytes, path), `"${path}"`);
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
   const [{ path: field, message }] = parsed.error.issues;
   throw new InputSyntaxError(
     `Cannot read "${path}" as ${field.join(".") || "the file"} is wrong: ${message}`,
   );
-}
-
-async function readCompressed(path: string): Promise<Uint8Array | undefined> {
-  const bytes = await readIfThere(path);
-  if (!bytes) return undefined;
-  try {
-    return await promisify(gunzip)(bytes);
-  } catch (cause) {
-    throw new InputSyntaxError(
-      `Cannot read "${path}" as its gzip data is cut off or damaged: ${(cause as Error).message}`,
-      { cause },
-    );
-  }
-}
-
-async function readIfThere(path: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  try {
-    return await Deno.readFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
 }

@@ -2,6 +2,7 @@ import { openChronicleTokenizer } from "./chronicle/tokenizer.ts";
 import { FairseqTokenizer } from "./fairseq_tokenizer.ts";
 import type { SpecialIds, Tokenizer } from "./tokenizer.ts";
 import { parseTokenizerJson } from "./tokenizer_json.ts";
+import { readText } from "../files.ts";
 
 /** Where a tokenizer comes from. */
 export type TokenizerSource =
@@ -45,7 +46,7 @@ export async function openTokenizer(source: TokenizerSource): Promise<Tokenizer>
 
 async function read(file: string): Promise<string> {
   try {
-    return await Deno.readTextFile(file);
+    return await readText(file);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     throw new Deno.errors.NotFound(`Cannot open tokenizer as file "${file}" is missing`, {

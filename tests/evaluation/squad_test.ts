@@ -42,6 +42,10 @@ test("normalizeAnswer() is that of the official evaluation, by hand", () => {
     ['"$5 [million]" {~}', "5 million"],
     ["the", ""],
     ["\u00e9a", "\u00e9a"], // a letter of another script is no boundary
+    // White space is what it is for Python.
+    ["x\x1cy\x1d\x1e\x1fz", "x y z"],
+    ["\x85x\x85y\u2003", "x y"],
+    ["x\ufeffb \ufeff", "x\ufeffb \ufeff"],
     ["caf\u00e9 \u2013 the best", "caf\u00e9 \u2013 best"], // a dash beyond ASCII stays
   ];
   for (const [answer, normalized] of cases) assert.equal(normalizeAnswer(answer), normalized);

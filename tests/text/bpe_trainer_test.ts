@@ -1,4 +1,4 @@
-import { trainByteLevelBpe } from "../../src/text/bpe_trainer.ts";
+import { firstBytes, trainByteLevelBpe } from "../../src/text/bpe_trainer.ts";
 import { byteCharacters, preTokens } from "../../src/text/byte_level_bpe.ts";
 import { Random } from "../../src/random.ts";
 import { assert, test } from "../testing.ts";
@@ -69,4 +69,18 @@ test("trainByteLevelBpe() says when the texts are too few or the vocabulary too 
     name: "RangeError",
     message: /vocabSize must be an integer in 260 \.\. 2\^20: current value is 259/,
   });
+});
+
+test("firstBytes() cuts by bytes of UTF-8, before a character that does not fit", () => {
+  const text = "a\u00e9\u4e00\u{1f600}b", sizes = [1, 2, 3, 4, 1];
+  for (let maxBytes = 0; maxBytes <= 12; maxBytes++) {
+    let sizeBytes = 0, part = "";
+    for (const [i, character] of [...text].entries()) {
+      if (sizeBytes + sizes[i] > maxBytes) break;
+      part += character;
+      sizeBytes += sizes[i];
+    }
+    assert.deepEqual(firstBytes(text, maxBytes), { part, sizeBytes });
+  }
+  assert.equal(firstBytes(text, Infinity).part, text);
 });

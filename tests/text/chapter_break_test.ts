@@ -91,7 +91,7 @@ for (const [what, file, name, message] of refused) {
 test("parseChapterBreak() refuses what is no JSON", () => {
   assert.throws(() => parseChapterBreak('{"ao3":', { name: "breaks.json", split: "ao3" }), {
     name: "SyntaxError",
-    message: /^Cannot read ChapterBreak file "breaks.json" as it is no JSON: /,
+    message: /^Cannot read ChapterBreak file "breaks.json" as it is not JSON: /,
   });
 });
 

@@ -99,9 +99,154 @@ test("chapteredBooks() believes the index, and finds what it does not list", asy
   });
 });
 
+test("findChapters() takes Roman numerals, numbers in words and ordinals, and no words that look like them", () => {
+  const isHeading = (line: string) => holdsHeading(`It ended.\n\n${line}\n\nIt began.`);
+  const headings = [
+    ...["I", "IV.", "XIX", "XL", "XLIV", "LXXXVIII", "XCIX", "C", "CXLIX"],
+    ...[
+      "Chapter ix.",
+      "Chapter xi.",
+      "Chapter Xviii",
+      "chapter cxlix",
+      "CHAPTER \u2163",
+      "Chapter ll",
+    ],
+    ...["CHAPTER SEVENTY", "Chapter Sixty-One", "Chapter eighty-third", "CHAPTER NINETY NINE"],
+    ...["Chapter One Hundred", "CHAPTER ONE HUNDRED AND FIVE", "Chapter a hundred and twentieth"],
+    ...["Chapter the Eleventh", "CHAPTER THE TWENTY-FIRST", "Chapter the Last", "Stave Thirteenth"],
+    ...["Chapter 7 - The End", "Chapter IV, in which nothing happens", "CHAPTER I in the hall"],
+    ...["Chapter XII in which it rains", "Letter I", "chapter 3.", "CHAPTER IV HE WROTE"],
+  ];
+  const others = [
+    ...[
+      "ILL",
+      "CIVIL",
+      "VIVID",
+      "LIVID",
+      "CIVIC.",
+      "VX",
+      "IC",
+      "IL",
+      "IIII",
+      "VIX",
+      "XXL",
+      "MIX",
+      "DID",
+    ],
+    ...[
+      "Chapter did",
+      "Chapter mix up",
+      "Letter mild as milk",
+      "letter mild as milk",
+      "Letter vivid",
+    ],
+    ...[
+      "Letter I wrote to him yesterday",
+      "Letter I\u2019ve written",
+      "chapter I had been writing",
+    ],
+    ...["Chapter two was found, and she looked", "Letter one day came", "Canto first of all"],
+    ...["letter ten pages long", "Chapter Seventyfold", "Chapter sixty-odd", "stave six Of them"],
+  ];
+  for (const heading of headings) assert.ok(isHeading(heading), heading);
+  for (const other of others) assert.ok(!isHeading(other), other);
+});
+
+test("findChapters() finds the same chapters whatever ends the lines", () => {
+  const lines = [
+    ...[
+      "It was before.",
+      "",
+      "CHAPTER I",
+      "THE BEGINNING",
+      "",
+      "Once it began",
+      "and went on.",
+      "",
+    ],
+    ...["Chapter II", "The Next", "", "It ended.", "XI", "of them", ""],
+  ];
+  const expected = [["CHAPTER I\nTHE BEGINNING\n\n", "Once"], ["Chapter II\nThe Next\n\n", "It"]];
+  for (const end of ["\n", "\r\n", "\r"]) {
+    const text = lines.join(end);
+    assert.deepEqual(
+      cutsOf(text, findChapters(text)).map(([cut, word]) => [cut!.replaceAll(end, "\n"), word]),
+      expected,
+      JSON.stringify(end),
+    );
+  }
+});
+
+test("chapteredBooks() refuses the index of another text, naming offset and heading", async () => {
+  const listed = book.indexOf("CHAPTER I\n"), second = book.indexOf("CHAPTER II");
+  const entry = (chapters: unknown) => [{ file: "test/listed.txt", chapters }];
+  const cases: [name: string, text: string, chapters: unknown, message: RegExp][] = [
+    [
+      "CRLF",
+      book.replaceAll("\n", "\r\n"),
+      [[listed, "CHAPTER I"], [second, "CHAPTER II"]],
+      /chapters of "listed" from ".*index\.json" as its text has no line "CHAPTER II" at offset 28: current line there is "It began."/,
+    ],
+    ["another heading", book, [[listed, "CHAPTER II"]], /no line "CHAPTER II" at offset 6/],
+    ["within a line", book, [listed + 3], /no line at offset 9: current line there is "CHAPTER I"/],
+    ["beyond", book, [listed, 5000], /no line at offset 5000: current length is \d+/],
+    ["at the end", book, [[book.length, "CHAPTER I"]], /at offset \d+: current length is \d+/],
+    // Python counts code points, JavaScript UTF-16 units.
+    [
+      "code points",
+      `${"\u{1f600}".repeat(20)}${book}`,
+      [[second + 20, "CHAPTER II"]],
+      /no line "CHAPTER II"/,
+    ],
+  ];
+  for (const [name, text, chapters, message] of cases) {
+    await withFolder(async (folder) => {
+      await Deno.writeTextFile(`${folder}/index.json`, JSON.stringify(entry(chapters)));
+      const documents = [{ name: "listed", text, sha256: "" }];
+      await assert.rejects(
+        chapteredBooks(folder, documents),
+        { name: "RangeError", message },
+        name,
+      );
+    });
+  }
+});
+
+test("chapteredBooks() takes headings whose white space the index has shortened, and offsets alone", async () => {
+  await withFolder(async (folder) => {
+    const text = "Before.\n\n  CHAPTER  I\n    A TITLE\n\nIt began.\n\nCHAPTER II\n\nIt ended.\n";
+    const first = text.indexOf("  CHAPTER"), second = text.indexOf("CHAPTER II");
+    const chapters = [[first, "CHAPTER I A TITLE"], second];
+    await Deno.writeTextFile(
+      `${folder}/index.json`,
+      JSON.stringify([{ file: "a.txt", chapters, gpt2_tokens: null }]),
+    );
+    const [{ chapters: found }] = await chapteredBooks(folder, [{ name: "a", text, sha256: "" }]);
+    assert.deepEqual(found.map(({ start }) => start), [first, second]);
+  });
+});
+
 test("chapteredBooks() says what is wrong with an index", async () => {
   const cases: [string, RegExp][] = [
-    ["{", /index.json" as it is no JSON: /],
+    ["{", /SyntaxError: Cannot read ".*index.json" as it is not JSON: /],
+    [
+      "[null]",
+      /TypeError: .*index.json" as entry 0 must have the name of a "file": current value is null$/,
+    ],
+    [
+      '{"a": 1}',
+      /TypeError: .*index.json" as it must be a list of documents: current value is {"a":1}$/,
+    ],
+    ['[{"chapters": []}]', /entry 0 must have the name of a "file"/],
+    [
+      '[{"file": "a.txt", "chapters": {}}]',
+      /chapters of "a.txt" must be a list: current value is {}$/,
+    ],
+    ['[{"file": "a.txt", "gpt2_tokens": "9"}]', /gpt2_tokens of "a.txt" must be an integer from 0/],
+    [
+      '[{"file": "a.txt", "chapters": [[1, 2]]}]',
+      /heading 0 of "a.txt" must be text: current value is 2$/,
+    ],
     [
       JSON.stringify([{ file: "a.txt", chapters: [[5, "I"], [5, "II"]] }]),
       /as offset 1 of "a.txt" must be an integer above those before it: current value is 5$/,
@@ -114,7 +259,7 @@ test("chapteredBooks() says what is wrong with an index", async () => {
   for (const [json, message] of cases) {
     await withFolder(async (folder) => {
       await Deno.writeTextFile(`${folder}/index.json`, json);
-      await assert.rejects(chapteredBooks(folder, []), { name: "TypeError", message });
+      await assert.rejects(chapteredBooks(folder, []), message);
     });
   }
 });

@@ -1,3 +1,4 @@
+import { isForeseen } from "../../src/errors.ts";
 import { gzipSync } from "node:zlib";
 import { findDocuments, openCorpus, readDocument } from "../../src/text/corpus.ts";
 import { withFolder } from "../temporary_folder.ts";
@@ -171,6 +172,46 @@ corpusTest("openCorpus() names a document that it cannot read", {
   await rejects("nothing", "RangeError", /nothing\/x\.txt" as it is empty: current length is 0$/);
   await rejects("latin1", "TypeError", /latin1\/x\.txt" as its bytes must be UTF-8$/);
 });
+
+corpusTest(
+  "Corpora refuse pipes, devices, circles of links and linked folders, naming each, and never wait",
+  {
+    "real/x.txt": "text",
+  },
+  async (folder) => {
+    const cases: [name: string, make: (path: string) => Promise<unknown>, reason: RegExp][] = [
+      [
+        "fifo",
+        (path) => new Deno.Command("mkfifo", { args: [path] }).output(),
+        /not a regular file: it is a named pipe$/,
+      ],
+      ["device", (path) => Deno.symlink("/dev/zero", path), /not a regular file: it is a device$/],
+      ["circle", (path) => Deno.symlink("x.txt", path), /its symbolic links form a circle$/],
+      ["linked", (path) => Deno.symlink(`${folder}/real`, path), /it is a folder$/],
+      ["broken", (path) => Deno.symlink("nowhere", path), /there is no such file/],
+    ];
+    for (const [name, make, reason] of cases) {
+      const path = `${folder}/${name}/x.txt`;
+      await Deno.mkdir(`${folder}/${name}`);
+      await make(path);
+      await assert.rejects(openCorpus(`${folder}/${name}`), (error: Error) => {
+        assert.ok(error.message.includes(`"${path}"`), error.message);
+        assert.match(error.message, reason);
+        return isForeseen(error);
+      });
+    }
+    // The folder itself, a part of its path, and wildcards.
+    await Deno.symlink("self", `${folder}/self`);
+    for (const source of ["self", "self/*.txt", "real/x.txt/y.txt"]) {
+      await assert.rejects(openCorpus(`${folder}/${source}`), (error: Error) => {
+        assert.ok(error.message.includes(`"${folder}/`), error.message);
+        return isForeseen(error);
+      });
+    }
+    await Deno.symlink(`${folder}/real/x.txt`, `${folder}/real/y.txt`);
+    assert.equal((await openCorpus(`${folder}/real`)).length, 2);
+  },
+);
 
 sharedTest("openCorpus() reads the novels with the hashes of their index", async () => {
   const index: { id: string; split: string; sha256: string; words: number }[] = JSON.parse(

@@ -57,6 +57,28 @@ test("unwrapLines() leaves a text alone whose paragraphs no blank lines separate
   );
 });
 
+test("Lines end alike whether LF, CR LF or CR alone ends them, as Python reads them", () => {
+  const lines = ["one two", "three", "", " \t", "four ", "five", ""];
+  for (const end of ["\n", "\r\n", "\r"]) {
+    const text = lines.join(end);
+    assert.equal(tokenize(text, { lines: "released-code" }), "|one two.|three.|four.|five.|.");
+    assert.equal(unwrapLines(text), `one two three${end}${end} \t${end}four five${end}`);
+    const unwrapped = { lines: "released-code", unwrap: true } as const;
+    assert.equal(tokenize(text, unwrapped), "|one two three.|four five.|.");
+    // Paragraphs of a long text are told apart alike.
+    const paragraph = `a line of a paragraph${end}`.repeat(130);
+    const text2 = Array.from({ length: 3 }, () => paragraph).join(end);
+    assert.notEqual(unwrapLines(text2), text2);
+    assert.equal(unwrapLines(paragraph.repeat(3)), paragraph.repeat(3));
+  }
+  assert.equal(unwrapLines("a\r\r\nb\n\rc\rd"), "a\r\r\nb\n\rc d");
+});
+
+test("unwrapLines() takes no longer for a long run of blanks", () => {
+  const text = `a${" ".repeat(2_000_000)}b\nc`;
+  assert.equal(unwrapLines(text).length, text.length);
+});
+
 test("countWords() counts what white space separates", () => {
   assert.equal(countWords(" It's  one-\n\ttwo\u00a0three , "), 5);
   assert.equal(countWords(" \n"), 0);

@@ -62,13 +62,13 @@ test("readSquad() draws the parts where no file declares them, and reads compres
     await Deno.writeFile(`${folder}/dev-v1.1.json.gz`, compressed.subarray(0, 40));
     await assert.rejects(
       readSquad(folder),
-      /^SyntaxError: Cannot read ".*\.gz" as its gzip data is cut off or damaged/,
+      /^TypeError: Cannot read ".*\.gz" as its gzip data is cut off or damaged/,
     );
   });
 });
 
 const refused: [name: string, questions: unknown, split: unknown, message: RegExp][] = [
-  ["no JSON", "{", undefined, /^SyntaxError: Cannot read ".*dev-v1.1.json" as it must be JSON: /],
+  ["no JSON", "{", undefined, /^SyntaxError: Cannot read ".*dev-v1.1.json" as it is not JSON: /],
   [
     "no articles",
     { version: "1.1" },

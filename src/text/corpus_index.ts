@@ -1,0 +1,83 @@
+/**
+ * The `index.json` that a corpus may have beside its texts: where chapters begin, and how long documents are.
+ */
+import { join } from "node:path";
+import { documentName } from "./corpus.ts";
+import { InputTypeError } from "../errors.ts";
+import { ifThere, readJson } from "../files.ts";
+
+/** Where a chapter begins. */
+export interface IndexedChapter {
+  /** Offset of its heading, in UTF-16 units. */
+  readonly offset: number;
+  /** The heading; absent where the index has only offsets. */
+  readonly heading?: string;
+}
+
+/** What an index says of a document. */
+export interface IndexedDocument {
+  /** Its chapters in order; empty where the index has none. */
+  readonly chapters: readonly IndexedChapter[];
+  /** Its length in GPT-2 tokens; absent where the index does not say. */
+  readonly gpt2Tokens?: number;
+}
+
+/** An index. */
+export interface CorpusIndex {
+  /** The file that it is read from. */
+  readonly path: string;
+  /** Documents by name. */
+  readonly documents: ReadonlyMap<string, IndexedDocument>;
+}
+
+/**
+ * Reads the index in the folder of a corpus: a list of `{ file, chapters: [[offset, heading], ...], gpt2_tokens }`, the file
+ * below the folder; the other fields may be missing or null, and a chapter may be its offset alone. A folder without an index has an
+ * empty one.
+ *
+ * @throws {SyntaxError} If it is not JSON.
+ * @throws {TypeError} If it has another form, naming document and field.
+ */
+export async function readCorpusIndex(folder: string): Promise<CorpusIndex> {
+  const path = join(folder, "index.json");
+  const documents = new Map<string, IndexedDocument>();
+  const entries = await ifThere(readJson(path));
+  if (entries === undefined) return { path, documents };
+  const refuse = (reason: string, value: unknown): never => {
+    throw new InputTypeError(
+      `Cannot read "${path}" as ${reason}: current value is ${JSON.stringify(value)?.slice(0, 80)}`,
+    );
+  };
+  if (!Array.isArray(entries)) return refuse("it must be a list of documents", entries);
+  for (const [i, entry] of entries.entries()) {
+    const { file, chapters, "gpt2_tokens": gpt2Tokens } = Object(entry) as Record<string, unknown>;
+    if (typeof file !== "string") return refuse(`entry ${i} must have the name of a "file"`, entry);
+    if (gpt2Tokens != null && !isCount(gpt2Tokens)) {
+      return refuse(`gpt2_tokens of "${file}" must be an integer from 0`, gpt2Tokens);
+    }
+    if (chapters != null && !Array.isArray(chapters)) {
+      return refuse(`chapters of "${file}" must be a list`, chapters);
+    }
+    const indexed = (chapters ?? []).map((chapter): IndexedChapter => {
+      const [offset, heading] = Array.isArray(chapter) ? chapter : [chapter];
+      return { offset, ...(heading == null ? {} : { heading }) };
+    });
+    for (const [j, { offset, heading }] of indexed.entries()) {
+      if (!isCount(offset) || (j > 0 && offset <= indexed[j - 1].offset)) {
+        refuse(`offset ${j} of "${file}" must be an integer above those before it`, offset);
+      }
+      if (heading !== undefined && typeof heading !== "string") {
+        refuse(`heading ${j} of "${file}" must be text`, heading);
+      }
+    }
+    documents.set(documentName(file), {
+      chapters: indexed,
+      ...(gpt2Tokens == null ? {} : { gpt2Tokens }),
+    });
+  }
+  return { path, documents };
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && value as number >= 0;
+}
