@@ -10,6 +10,8 @@ export interface BpeDefinition {
   readonly vocab: ReadonlyMap<string, number>;
   /** Pairs of tokens in the order in which they were learnt. */
   readonly merges: readonly (readonly [left: string, right: string])[];
+  /** What it was read from, for errors. */
+  readonly name?: string;
 }
 
 /**
@@ -72,12 +74,12 @@ export class ByteLevelBpe {
    * @throws {TypeError} If a byte has no token, or a merge joins or yields a token that the vocabulary lacks.
    */
   constructor(definition: BpeDefinition) {
-    const { vocab, merges } = definition;
+    const { vocab, merges, name = "byte-level BPE" } = definition;
     const idOf = (token: string, purpose: string) => {
       const id = vocab.get(token);
       if (id === undefined) {
         throw new InputTypeError(
-          `Cannot use byte-level BPE as ${purpose} is missing in the vocabulary: missing token is ${
+          `Cannot use ${name} as ${purpose} is missing in the vocabulary: missing token is ${
             JSON.stringify(token)
           }`,
         );

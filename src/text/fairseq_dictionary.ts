@@ -22,7 +22,7 @@ export interface Dictionary {
 export function parseDictionary(text: string, name: string): Dictionary {
   const symbols = ["<s>", "<pad>", "</s>", "<unk>"];
   const ids = new Map(symbols.map((symbol, id) => [symbol, id]));
-  for (const [number, line] of text.replace(/\n$/, "").split("\n").entries()) {
+  for (const [number, line] of text.replace(/(?:\r\n?|\n)$/, "").split(/\r\n?|\n/).entries()) {
     const symbol = /^(\S+) \d+\s*$/.exec(line)?.[1];
     if (symbol === undefined) {
       throw new InputSyntaxError(

@@ -1,16 +1,26 @@
 import { ByteLevelBpe, tokenBytes } from "./byte_level_bpe.ts";
 import { type Dictionary, fairseqSpecialIds, parseDictionary } from "./fairseq_dictionary.ts";
-import { checkTokenIds, decodeUtf8, hashOf, type SpecialIds, type Tokenizer } from "./tokenizer.ts";
+import {
+  checkTokenIds,
+  decodeUtf8,
+  hashOf,
+  maxVocabSize,
+  type SpecialIds,
+  type Tokenizer,
+} from "./tokenizer.ts";
 import { InputRangeError, InputSyntaxError } from "../errors.ts";
+import { parseJson } from "../files.ts";
 
 /** What the three files of the official vocabulary hold. */
 export interface FairseqFiles {
   /** `encoder.json`: GPT-2's ids by token. */
   readonly encoder: string;
-  /** `vocab.bpe`: a version line, then one merge a line. */
+  /** `vocab.bpe`: one merge a line, after a version line, which may be missing. */
   readonly merges: string;
   /** `dict.txt`: the fairseq dictionary, whose symbols are GPT-2 ids written in decimal. */
   readonly dictionary: string;
+  /** Folder of the files, for errors. */
+  readonly folder?: string;
 }
 
 /** The official vocabulary (specification section 2): GPT-2's BPE, renumbered by a fairseq dictionary. */
@@ -28,13 +38,16 @@ export class FairseqTokenizer implements Tokenizer {
   /**
    * Reads the vocabulary.
    *
-   * @throws {SyntaxError} If a file is not in its format.
+   * @throws {SyntaxError} If a file is not in its format, or no merge yields a token of `encoder.json`.
    * @throws {TypeError} If the merges need a token that `encoder.json` lacks.
    */
   constructor(files: FairseqFiles) {
-    const vocab = parseEncoder(files.encoder);
-    this.#bpe = new ByteLevelBpe({ vocab, merges: parseMerges(files.merges) });
-    this.#dictionary = parseDictionary(files.dictionary, "dict.txt");
+    const pathOf = (name: string) => files.folder === undefined ? name : `${files.folder}/${name}`;
+    const vocab = parseEncoder(files.encoder, pathOf("encoder.json"));
+    const merges = parseMerges(files.merges, pathOf("vocab.bpe"));
+    this.#bpe = new ByteLevelBpe({ vocab, merges, name: `"${pathOf("vocab.bpe")}"` });
+    checkReachable(vocab, merges, pathOf);
+    this.#dictionary = parseDictionary(files.dictionary, pathOf("dict.txt"));
     const { symbols, ids } = this.#dictionary;
     this.vocabSize = symbols.length;
     const tokens: string[] = [];
@@ -74,32 +87,68 @@ export class FairseqTokenizer implements Tokenizer {
   }
 }
 
-function parseEncoder(text: string): Map<string, number> {
-  const vocab = new Map<string, number>(Object.entries(JSON.parse(text)));
+function parseEncoder(text: string, path: string): Map<string, number> {
+  const refuse = (reason: string): never => {
+    throw new InputSyntaxError(`Cannot read "${path}" as ${reason}`);
+  };
+  const json = parseJson(text, `"${path}"`);
+  if (typeof json !== "object" || json === null || Array.isArray(json)) {
+    return refuse("it must be an object of ids by token");
+  }
+  const vocab = new Map<string, number>(Object.entries(json));
+  const tokens = new Map<number, string>();
   for (const [token, id] of vocab) {
-    if (!Number.isInteger(id) || id < 0) {
-      throw new InputSyntaxError(
-        `Cannot read "encoder.json" as ids must be whole numbers: current value of ${
+    if (!Number.isInteger(id) || id < 0 || id >= maxVocabSize) {
+      refuse(
+        `ids must be whole numbers in 0 .. ${maxVocabSize - 1}: current value of ${
           JSON.stringify(token)
         } is ${JSON.stringify(id)}`,
       );
     }
+    const other = tokens.get(id);
+    if (other !== undefined) {
+      refuse(`two tokens have the id ${id}: ${JSON.stringify(other)}, ${JSON.stringify(token)}`);
+    }
+    tokens.set(id, token);
   }
   return vocab;
 }
 
-function parseMerges(text: string): [string, string][] {
-  // The first line is a version.
-  return text.replace(/\n$/, "").split("\n").slice(1).map((line, i) => {
+function parseMerges(text: string, path: string): [string, string][] {
+  const lines = text.replace(/(?:\r?\n)+$/, "").split(/\r?\n/);
+  if (lines.length === 1 && lines[0] === "") return [];
+  const version = /^#(?:version|[^ ]*$)/.test(lines[0]) ? 1 : 0;
+  return lines.slice(version).map((line, i) => {
     const [left, right, ...rest] = line.split(" ");
     if (!left || !right || rest.length > 0) {
       throw new InputSyntaxError(
-        `Cannot read "vocab.bpe" as line ${
-          i + 2
-        } must be two tokens with a space between: current value is ` +
-          JSON.stringify(line),
+        `Cannot read "${path}" as line ${
+          i + 1 + version
+        } must be two tokens with a space between: current value is ${JSON.stringify(line)}`,
       );
     }
     return [left, right];
   });
+}
+
+/** Names of special tokens, which no merge yields. */
+const specialToken = /^(?:<.*>|\[.*\])$/;
+
+/** Checks that every token is a byte, the result of a merge or special: where merges are missing, text encodes otherwise. */
+function checkReachable(
+  vocab: ReadonlyMap<string, number>,
+  merges: readonly (readonly [string, string])[],
+  pathOf: (name: string) => string,
+): void {
+  const reached = new Set(merges.map(([left, right]) => left + right));
+  const missing = [...vocab.keys()].filter((token) =>
+    token.length > 1 && !reached.has(token) && !specialToken.test(token)
+  );
+  if (missing.length === 0) return;
+  throw new InputSyntaxError(
+    `Cannot read "${pathOf("vocab.bpe")}" as no merge yields ${missing.length} of the tokens of "${
+      pathOf("encoder.json")
+    }", such as ${JSON.stringify(missing[0])}: current number of merges is ${merges.length}; ` +
+      "the file may be cut off, or belong to another vocabulary",
+  );
 }

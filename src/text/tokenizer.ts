@@ -1,6 +1,9 @@
 import { createHash } from "node:crypto";
 import { InputRangeError } from "../errors.ts";
 
+/** Most tokens of a vocabulary that is read; ids are below it. */
+export const maxVocabSize = 2 ** 22;
+
 /** Ids of the special tokens; no text encodes to one, except to `unk` where a vocabulary has gaps. */
 export interface SpecialIds {
   /** `<s>`: a document, or a line of it, begins. */

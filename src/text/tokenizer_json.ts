@@ -1,11 +1,18 @@
 /**
  * Vocabularies in the format of Hugging Face's `tokenizer.json`.
  */
-import { Tokenizer as LibraryModel } from "@huggingface/tokenizers";
+import type { Tokenizer as LibraryModel } from "@huggingface/tokenizers";
 import { z } from "zod";
 import { type BpeDefinition, byteCharacters, ByteLevelBpe, tokenBytes } from "./byte_level_bpe.ts";
+import { boundEncoding } from "./library_encoding.ts";
 import { checkTokenIds, decodeUtf8, hashOf, type SpecialIds, type Tokenizer } from "./tokenizer.ts";
-import { InputRangeError, InputSyntaxError, InputTypeError } from "../errors.ts";
+import {
+  namingFile,
+  openLibraryModel,
+  parseTokenizerDefinition,
+  type TokenizerDefinition,
+} from "./tokenizer_definition.ts";
+import { InputRangeError, InputTypeError } from "../errors.ts";
 
 /** How a `tokenizer.json` is to be read. */
 export interface TokenizerJsonOptions {
@@ -14,27 +21,6 @@ export interface TokenizerJsonOptions {
   /** Which tokens play the special parts; `<s>`, `<pad>`, `</s>` and `<unk>` where not given. */
   readonly specialTokens?: Partial<Readonly<Record<keyof SpecialIds, string>>>;
 }
-
-const tokenId = z.int().nonnegative();
-const addedToken = z.looseObject({
-  id: tokenId,
-  content: z.string().min(1),
-  special: z.boolean().default(false),
-});
-
-const tokenizerJson = z.looseObject({
-  added_tokens: z.array(addedToken).default([]),
-  normalizer: z.unknown().default(null),
-  pre_tokenizer: z.unknown().default(null),
-  decoder: z.unknown().default(null),
-  model: z.looseObject({
-    type: z.string().optional(),
-    vocab: z.union([
-      z.record(z.string(), tokenId),
-      z.array(z.tuple([z.string(), z.number()])), // Unigram: scores by id.
-    ]),
-  }),
-});
 
 /** What our own encoder does: GPT-2's pre-tokenisation, a vocabulary with all bytes, merges, nothing else. */
 const byteLevelBpe = z.looseObject({
@@ -53,13 +39,6 @@ const byteLevelBpe = z.looseObject({
     end_of_word_suffix: z.union([z.null(), z.literal("")]).optional(),
     byte_fallback: z.literal(false).optional(),
     ignore_merges: z.literal(false).optional(),
-    vocab: z.record(z.string(), tokenId).refine((vocab) =>
-      byteCharacters.every((character) => Object.hasOwn(vocab, character))
-    ),
-    merges: z.array(z.union([
-      z.tuple([z.string(), z.string()]),
-      z.string().regex(/^\S+ \S+$/).transform((merge) => merge.split(" ") as [string, string]),
-    ])),
   }),
 });
 
@@ -71,7 +50,6 @@ const wordLevel = z.looseObject({
   decoder: z.null(),
   model: z.looseObject({
     type: z.literal("WordLevel"),
-    vocab: z.record(z.string().regex(/^\P{White_Space}+$/u), tokenId),
   }),
 });
 
@@ -87,15 +65,16 @@ const wordLevel = z.looseObject({
  */
 export function parseTokenizerJson(text: string, options: TokenizerJsonOptions = {}): Tokenizer {
   const vocabulary = parseVocabulary(text, options);
-  const byWords = wordLevel.safeParse(vocabulary.definition);
-  if (byWords.success) return new WordTokenizer(vocabulary, byWords.data.model.vocab);
-  const plain = byteLevelBpe.safeParse(vocabulary.definition);
-  if (!plain.success) return new LibraryTokenizer(vocabulary);
-  const { vocab, merges } = plain.data.model;
-  return new ByteLevelTokenizer(
-    vocabulary,
-    new ByteLevelBpe({ vocab: new Map(Object.entries(vocab)), merges }),
-  );
+  const { fields, modelIds, merges } = vocabulary.definition;
+  const isWord = (token: string) => /^\P{White_Space}+$/u.test(token);
+  if (wordLevel.safeParse(fields).success && [...modelIds.keys()].every(isWord)) {
+    return new WordTokenizer(vocabulary);
+  }
+  const isByteLevel = byteLevelBpe.safeParse(fields).success &&
+    byteCharacters.every((character) => modelIds.has(character));
+  return isByteLevel
+    ? new ByteLevelTokenizer(vocabulary, new ByteLevelBpe({ vocab: modelIds, merges }))
+    : new LibraryTokenizer(vocabulary);
 }
 
 /** Reads a `tokenizer.json` as `parseTokenizerJson` does, but always runs it on the library. */
@@ -175,26 +154,17 @@ export function tokenizerJsonOf(
 }
 
 interface Vocabulary {
-  readonly definition: z.output<typeof tokenizerJson>;
+  readonly definition: TokenizerDefinition;
   readonly hash: string;
-  readonly vocabSize: number;
   readonly specialIds: SpecialIds;
-  /** Tokens by id; ids may have gaps. */
-  readonly tokens: readonly (string | undefined)[];
   /** Text that special ids stand for; undefined for padding, which stands for none. */
   readonly specialText: ReadonlyMap<number, string | undefined>;
 }
 
 function parseVocabulary(text: string, options: TokenizerJsonOptions): Vocabulary {
   const name = options.name ?? "tokenizer.json";
-  const definition = parseDefinition(text, name);
-  const { model, added_tokens: added } = definition;
-  const ids = Array.isArray(model.vocab)
-    ? new Map(model.vocab.map(([token], id) => [token, id]))
-    : new Map(Object.entries(model.vocab));
-  for (const { content, id } of added) ids.set(content, id);
-  const tokens: string[] = [];
-  for (const [token, id] of ids) tokens[id] = token;
+  const definition = parseTokenizerDefinition(text, name);
+  const { ids, addedTokens } = definition;
 
   const names = { bos: "<s>", pad: "<pad>", eos: "</s>", unk: "<unk>", ...options.specialTokens };
   const special = (part: keyof SpecialIds) => {
@@ -203,7 +173,9 @@ function parseVocabulary(text: string, options: TokenizerJsonOptions): Vocabular
       throw new InputTypeError(
         `Cannot use tokenizer "${name}" as its special token ${part} is missing: current value is ` +
           `"${names[part]}", special tokens of the file are ${
-            JSON.stringify(added.filter((token) => token.special).map((token) => token.content))
+            JSON.stringify(
+              addedTokens.filter(({ special }) => special).map(({ content }) => content),
+            )
           }`,
       );
     }
@@ -222,38 +194,10 @@ function parseVocabulary(text: string, options: TokenizerJsonOptions): Vocabular
     );
   }
   const specialText = new Map<number, string | undefined>();
-  for (const { content, id, special } of added) if (special) specialText.set(id, content);
+  for (const { content, id, special } of addedTokens) if (special) specialText.set(id, content);
   specialText.set(specialIds.unk, "<unk>").set(specialIds.bos, "").set(specialIds.eos, "");
   specialText.set(specialIds.pad, undefined);
-  return {
-    definition,
-    hash: hashOf([text]),
-    vocabSize: tokens.length,
-    specialIds,
-    tokens,
-    specialText,
-  };
-}
-
-function parseDefinition(text: string, name: string): z.output<typeof tokenizerJson> {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw new InputSyntaxError(
-      `Cannot read tokenizer "${name}" as it must be JSON: ${(error as Error).message}`,
-      { cause: error },
-    );
-  }
-  const parsed = tokenizerJson.safeParse(json);
-  if (!parsed.success) {
-    const [{ path, message }] = parsed.error.issues;
-    throw new InputSyntaxError(
-      `Cannot read tokenizer "${name}" as ${path.join(".") || "the file"} is wrong: ${message}`,
-      { cause: parsed.error },
-    );
-  }
-  return parsed.data;
+  return { definition, hash: hashOf([text]), specialIds, specialText };
 }
 
 /** What the tokenizers of this file share: special ids are decoded here, never by the vocabulary. */
@@ -265,7 +209,7 @@ abstract class JsonTokenizer implements Tokenizer {
 
   constructor(vocabulary: Vocabulary) {
     this.vocabulary = vocabulary;
-    this.vocabSize = vocabulary.vocabSize;
+    this.vocabSize = vocabulary.definition.tokens.length;
     this.specialIds = vocabulary.specialIds;
     this.hash = vocabulary.hash;
   }
@@ -277,11 +221,11 @@ abstract class JsonTokenizer implements Tokenizer {
 
   /** What an id is decoded from: the text that a special id stands for, or the token. */
   protected tokenOf(id: number): string {
-    return this.vocabulary.specialText.get(id) ?? this.vocabulary.tokens[id]!;
+    return this.vocabulary.specialText.get(id) ?? this.vocabulary.definition.tokens[id]!;
   }
 
   decode(ids: ArrayLike<number>): string {
-    const { tokens, specialText } = this.vocabulary;
+    const { specialText, definition: { tokens } } = this.vocabulary;
     checkTokenIds(ids, this.vocabSize, "decode tokens");
     const kept: number[] = [];
     for (let i = 0; i < ids.length; i++) {
@@ -307,8 +251,10 @@ class ByteLevelTokenizer extends JsonTokenizer {
     super(vocabulary);
     this.#bpe = bpe;
     const utf8 = new TextEncoder();
-    const { tokens, specialText } = vocabulary;
-    this.#bytes = Array.from(tokens, (token = "", id) => {
+    const { specialText, definition: { tokens } } = vocabulary;
+    const nothing = new Uint8Array();
+    this.#bytes = Array.from(tokens, (token, id) => {
+      if (token === undefined) return nothing;
       const special = specialText.get(id);
       return special === undefined ? tokenBytes(token) ?? utf8.encode(token) : utf8.encode(special);
     });
@@ -327,10 +273,10 @@ class WordTokenizer extends JsonTokenizer {
   /** Ids of the words that are not special: special tokens in text are words that the vocabulary lacks. */
   readonly #ids: ReadonlyMap<string, number>;
 
-  constructor(vocabulary: Vocabulary, vocab: Readonly<Record<string, number>>) {
+  constructor(vocabulary: Vocabulary) {
     super(vocabulary);
-    const { specialText } = vocabulary;
-    this.#ids = new Map(Object.entries(vocab).filter(([, id]) => !specialText.has(id)));
+    const { specialText, definition: { modelIds } } = vocabulary;
+    this.#ids = new Map([...modelIds].filter(([, id]) => !specialText.has(id)));
   }
 
   override encode(text: string): number[] {
@@ -350,27 +296,31 @@ class LibraryTokenizer extends JsonTokenizer {
 
   constructor(vocabulary: Vocabulary) {
     super(vocabulary);
-    const { definition, specialIds, tokens } = vocabulary;
+    const { definition, specialIds, specialText } = vocabulary;
+    const { addedTokens, fields, tokens } = definition;
     // Without its special tokens the library takes them for ordinary text; the post-processor only adds some.
-    const ordinary = definition.added_tokens.filter((token) => !token.special);
-    this.#model = new LibraryModel(
-      { ...definition, added_tokens: ordinary, post_processor: null },
-      { clean_up_tokenization_spaces: false, eos_token: tokens[specialIds.eos] },
-    );
+    this.#model = openLibraryModel(definition, addedTokens.filter(({ special }) => !special), {
+      "clean_up_tokenization_spaces": false,
+      "eos_token": tokens[specialIds.eos],
+      "unk_token": fields.model.unk_token ?? tokens[specialIds.unk],
+    });
+    boundEncoding(this.#model.model!);
     // Decoded with their neighbours: alone, tokens lose the spaces around them.
-    const written = isByteLevel(definition.decoder) ? byteLevelForm : (text: string) => text;
+    const written = isByteLevel(fields.decoder) ? byteLevelForm : (text: string) => text;
     const { vocab } = this.#model.model!;
-    for (const id of vocabulary.specialText.keys()) vocab[id] = written(this.tokenOf(id));
+    for (const id of specialText.keys()) vocab[id] = written(this.tokenOf(id));
   }
 
   override encode(text: string): number[] {
-    const { ids } = this.#model.encode(text, { add_special_tokens: false });
-    checkTokenIds(ids, this.vocabSize, "encode text");
-    return ids;
+    return namingFile(this.vocabulary.definition.name, "use", () => {
+      const { ids } = this.#model.encode(text, { add_special_tokens: false });
+      checkTokenIds(ids, this.vocabSize, "encode text");
+      return ids;
+    });
   }
 
   protected override decodeTokens(ids: number[]): string {
-    return this.#model.decode(ids);
+    return namingFile(this.vocabulary.definition.name, "use", () => this.#model.decode(ids));
   }
 }
 

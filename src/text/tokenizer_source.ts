@@ -30,7 +30,7 @@ export async function openTokenizer(source: TokenizerSource): Promise<Tokenizer>
       const [encoder, merges, dictionary] = await Promise.all(
         ["encoder.json", "vocab.bpe", "dict.txt"].map((name) => read(`${source.folder}/${name}`)),
       );
-      return new FairseqTokenizer({ encoder, merges, dictionary });
+      return new FairseqTokenizer({ encoder, merges, dictionary, folder: source.folder });
     }
     case "file":
       return parseTokenizerJson(await read(source.path), {

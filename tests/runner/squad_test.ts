@@ -85,7 +85,7 @@ test("runExperiment() asks questions of SQuAD and scores the answers", async () 
         drawnMetrics(of(model), {
           labels: { evaluation: "squad", model },
           measures: [{ name: "exact match", field: "exactMatch" }, { name: "F1", field: "f1" }],
-          metricVersion: 1,
+          metricVersion: 2,
           namesTasks: false,
           draw: "seed",
           total: { squad: 8 },

@@ -128,6 +128,85 @@ test("FairseqTokenizer rejects files in another format", () => {
   });
 });
 
+test("FairseqTokenizer reads merges with and without their version line, and any line ends", () => {
+  const encoder = JSON.stringify(
+    Object.fromEntries([...byteCharacters, "ab", "abc", "##"].map((token, id) => [token, id])),
+  );
+  const dictionary = byteCharacters.map((_, id) => `${id} 1\n`).join("") + "256 1\n257 1\n258 1\n";
+  const lines = ["# #", "a b", "ab c"];
+  for (const first of [["#version: 0.2"], ["#version"], []]) {
+    for (const end of ["\n", "\r\n"]) {
+      for (const last of ["", end, end + end]) {
+        const tokenizer = new FairseqTokenizer({
+          encoder,
+          merges: [...first, ...lines].join(end) + last,
+          dictionary: dictionary.replaceAll("\n", end),
+        });
+        assert.deepEqual(tokenizer.encodeGpt2("abc##"), [257, 258], JSON.stringify([first, end]));
+      }
+    }
+  }
+});
+
+test("FairseqTokenizer refuses merges that do not yield all tokens, and tokens that no file can have", () => {
+  const tokens = [...byteCharacters, "ab", "abc", "abcd", "<|endoftext|>", "[MASK]"];
+  const files = {
+    encoder: JSON.stringify(Object.fromEntries(tokens.map((token, id) => [token, id]))),
+    merges: "#version: 0.2\na b\nab c\nabc d\n",
+    dictionary: "0 1\n",
+    folder: "gpt2",
+  };
+  assert.deepEqual(new FairseqTokenizer(files).encodeGpt2("abcd"), [258]);
+  const cases: [change: Partial<typeof files>, message: RegExp][] = [
+    [
+      { merges: "#version: 0.2\na b\n" },
+      /^SyntaxError: Cannot read "gpt2\/vocab.bpe" as no merge yields 2 of the tokens of "gpt2\/encoder.json", such as "abc": current number of merges is 1; /,
+    ],
+    [{ merges: "" }, /no merge yields 3 of the tokens/],
+    [{ merges: "#version: 0.2\n" }, /no merge yields 3 of the tokens/],
+    [
+      { merges: "a b\nab c\nabc d\na e" },
+      /Cannot use "gpt2\/vocab.bpe" as the result of merge 3 is missing .* "ae"$/,
+    ],
+    [{ merges: "a b\nab c\nabc" }, /"gpt2\/vocab.bpe" as line 3 must be two tokens/],
+    [{ merges: "a b\n\nab c" }, /"gpt2\/vocab.bpe" as line 2 must be two tokens/],
+    [{ encoder: "{" }, /^SyntaxError: Cannot read "gpt2\/encoder.json" as it is not JSON: /],
+    [{ encoder: "[1]" }, /"gpt2\/encoder.json" as it must be an object of ids by token$/],
+    [{ encoder: "null" }, /"gpt2\/encoder.json" as it must be an object/],
+    [
+      { encoder: '{"zzz": 4000000000}' },
+      /in 0 \.\. 4194303: current value of "zzz" is 4000000000$/,
+    ],
+    [{ encoder: '{"zzz": "1"}' }, /current value of "zzz" is "1"$/],
+    [{ encoder: '{"a": 1, "b": 1}' }, /two tokens have the id 1: "a", "b"$/],
+    [{ dictionary: "0 x\n" }, /Cannot read dictionary "gpt2\/dict.txt" as line 1 /],
+  ];
+  for (const [change, message] of cases) {
+    assert.throws(() => new FairseqTokenizer({ ...files, ...change }), message);
+  }
+});
+
+test("FairseqTokenizer knows tokens that are named as what JavaScript's objects have", () => {
+  const names = ["constructor", "toString", "__proto__"];
+  const merges: [string, string][] = names.flatMap((name) =>
+    Array.from(name.slice(1), (c, i): [string, string] => [name.slice(0, i + 1), c])
+  );
+  const tokens = new Set([...byteCharacters, ...merges.map((pair) => pair.join(""))]);
+  const entries = [...tokens].map((token, id) => `${JSON.stringify(token)}: ${id}`);
+  const tokenizer = new FairseqTokenizer({
+    encoder: `{${entries.join(",")}}`,
+    merges: merges.map((pair) => pair.join(" ")).join("\n"),
+    dictionary: entries.map((_, id) => `${id} 1\n`).join(""),
+  });
+  for (const name of names) {
+    // GPT-2's pre-tokenisation takes underscores for words of their own.
+    if (name !== "__proto__") {
+      assert.deepEqual(tokenizer.encodeGpt2(name), [[...tokens].indexOf(name)]);
+    }
+    assert.equal(tokenizer.decode([4 + [...tokens].indexOf(name)]), name);
+  }
+});
+
 test("parseDictionary() numbers the symbols after the four special ones", () => {
   const dictionary = parseDictionary("x 10\ny 9\n", "dict.txt");
   assert.deepEqual(dictionary.symbols, ["<s>", "<pad>", "</s>", "<unk>", "x", "y"]);

@@ -1,3 +1,5 @@
+import { Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
+import { isInputError } from "../../src/errors.ts";
 import { trainByteLevelBpe } from "../../src/text/bpe_trainer.ts";
 import { Random } from "../../src/random.ts";
 import {
@@ -198,12 +200,266 @@ test("parseTokenizerJson() needs every special token, and padding of its own", (
 test("parseTokenizerJson() names the file and the field that it cannot read", () => {
   assert.throws(() => parseTokenizerJson("{", { name: "my.json" }), {
     name: "SyntaxError",
-    message: /^Cannot read tokenizer "my.json" as it must be JSON: /,
+    message: /^Cannot read tokenizer "my.json" as it is not JSON: /,
   });
   assert.throws(() => parseTokenizerJson('{"model": {"vocab": {"a": 0.5}}}', { name: "my.json" }), {
     name: "SyntaxError",
     message: /^Cannot read tokenizer "my.json" as model\.vocab/,
   });
+});
+
+/** A file of each kind of model: words, WordPiece, Unigram, BPE without pre-tokenisation, byte-level BPE. */
+const special = ["<s>", "<pad>", "</s>", "<unk>"];
+const addedTokens = special.map((content, id) => ({ id, content, special: true }));
+const names = ["__proto__", "constructor", "toString", "hasOwnProperty"];
+
+/** JSON of a vocabulary; an object literal would take "__proto__" for its prototype. */
+const idsOf = (tokens: readonly string[]) =>
+  JSON.parse(`{${tokens.map((token, id) => `${JSON.stringify(token)}: ${id}`).join(",")}}`);
+
+function fileOf(model: object, settings: object = {}): string {
+  return JSON.stringify({ normalizer: null, "added_tokens": addedTokens, model, ...settings });
+}
+
+const words = { "pre_tokenizer": { type: "WhitespaceSplit" } };
+const unigramModel = (tokens: readonly string[]) => ({
+  type: "Unigram",
+  "unk_id": 3,
+  vocab: [...special, ...tokens].map((token, id) => [token, -id]),
+});
+
+test("parseTokenizerJson() knows tokens that are named as what JavaScript's objects have, in every model", () => {
+  const tokens = [...special, "the", ...names];
+  const files: Record<string, string> = {
+    WordLevel: fileOf({ type: "WordLevel", "unk_token": "<unk>", vocab: idsOf(tokens) }, words),
+    "WordLevel of the library": fileOf(
+      { type: "WordLevel", "unk_token": "<unk>", vocab: idsOf(tokens) },
+      { "pre_tokenizer": { type: "Whitespace" } },
+    ),
+    WordPiece: fileOf({
+      type: "WordPiece",
+      "unk_token": "<unk>",
+      "continuing_subword_prefix": "##",
+      vocab: idsOf(tokens),
+    }, words),
+    Unigram: fileOf(unigramModel(["the", ...names]), words),
+    BPE: fileOf({
+      type: "BPE",
+      "unk_token": "<unk>",
+      "ignore_merges": true,
+      vocab: idsOf(tokens),
+      merges: [],
+    }, words),
+  };
+  for (const [kind, file] of Object.entries(files)) {
+    const tokenizer = parseTokenizerJson(file);
+    assert.equal(tokenizer.vocabSize, tokens.length, kind);
+    assert.deepEqual(tokenizer.encode(["the", ...names].join(" ")), [4, 5, 6, 7, 8], kind);
+    assert.ok(tokenizer.encode("valueOf").every((id) => id === 3), kind);
+    assert.ok(tokenizer.decode([5, 6]).startsWith("__proto__"), kind);
+  }
+});
+
+test("parseTokenizerJson() refuses ids and merges that a tokenizer would misread, naming file and token", () => {
+  const wordLevel = (vocab: unknown, settings: object = {}) =>
+    fileOf({ type: "WordLevel", "unk_token": "<unk>", vocab }, { ...words, ...settings });
+  const bpe = (merges: unknown) =>
+    fileOf({ type: "BPE", vocab: idsOf([...special, "a", "b", "ab"]), merges });
+  const cases: [file: string, message: RegExp][] = [
+    [
+      wordLevel({ a: 4_000_000_000 }),
+      /the id of "a" must be an integer in 0 \.\. 4194303: current value is 4000000000$/,
+    ],
+    [wordLevel({ a: 2 ** 31 }), /the id of "a" must be .* current value is 2147483648$/],
+    [wordLevel({ a: 2 ** 22 }), /the id of "a" must be .* current value is 4194304$/],
+    [wordLevel({ a: 1e308 }), /the id of "a" must be/],
+    [wordLevel({ a: -1 }), /the id of "a" must be/],
+    [wordLevel({ a: "4" }), /the id of "a" must be .* current value is "4"$/],
+    [
+      wordLevel({ a: 4 }, { "added_tokens": [...addedTokens, { id: 3e9, content: "b" }] }),
+      /added_tokens is wrong: the id of "b" must be .* current value is 3000000000$/,
+    ],
+    [wordLevel({ a: 4, b: 4 }), /two tokens have the id 4: "a", "b"$/],
+    [wordLevel({ a: 3 }), /two tokens have the id 3: "a", "<unk>"$/],
+    [
+      wordLevel({ a: 4 }, { "added_tokens": [...addedTokens, { id: 4, content: "b" }] }),
+      /two tokens have the id 4: "a", "b"$/,
+    ],
+    [
+      wordLevel(null),
+      /model\.vocab must be ids by token, or tokens with scores: current value is null$/,
+    ],
+    [wordLevel(undefined), /model\.vocab is wrong: /],
+    [
+      wordLevel([["a", 1], ["b"]]),
+      /model\.vocab\.1 must be a token and its score: current value is \["b"\]$/,
+    ],
+    [wordLevel([["a", "1"]]), /model\.vocab\.0 must be a token and its score/],
+    [bpe("a b"), /model\.merges must be a list: current value is "a b"$/],
+    [bpe(["a b", "a b c"]), /model\.merges\.1 must be two tokens: current value is "a b c"$/],
+    [bpe(["ab"]), /model\.merges\.0 must be two tokens: current value is "ab"$/],
+    [bpe(["a "]), /model\.merges\.0 must be two tokens/],
+    [bpe([["a", "b", "c"]]), /model\.merges\.0 must be two tokens/],
+    [bpe([["a", 1]]), /model\.merges\.0 must be two tokens/],
+    [bpe([null]), /model\.merges\.0 must be two tokens: current value is null$/],
+    [bpe(["a c"]), /model\.merges\.0 needs a token that model\.vocab lacks: current value is "c"$/],
+    [
+      bpe(["b a"]),
+      /model\.merges\.0 needs a token that model\.vocab lacks: current value is "ba"$/,
+    ],
+  ];
+  for (const [file, message] of cases) {
+    assert.throws(() => parseTokenizerJson(file, { name: "my.json" }), (error: Error) => {
+      assert.match(error.message, message);
+      assert.ok(error.message.startsWith('Cannot read tokenizer "my.json" as '), error.message);
+      return error instanceof SyntaxError && isInputError(error);
+    });
+  }
+  // Merges may be pairs or texts.
+  for (const merges of [["a b"], [["a", "b"]]]) {
+    const tokenizer = parseTokenizerJson(
+      bpe(merges).replace('"merges"', '"unk_token":"<unk>","merges"'),
+    );
+    assert.deepEqual(tokenizer.encode("abba"), [6, 5, 4]);
+  }
+});
+
+test("parseTokenizerJson() names the file whose parts nobody knows, are nested too deeply or fail", () => {
+  const model = { type: "WordLevel", "unk_token": "<unk>", vocab: idsOf(special) };
+  const nested = (levels: number) => {
+    let part: object = { type: "Whitespace" };
+    for (let i = 0; i < levels; i++) part = { type: "Sequence", pretokenizers: [part] };
+    return part;
+  };
+  const deep = JSON.stringify({ type: "Sequence", pretokenizers: ["*"] });
+  const [before, after] = deep.split('"*"');
+  const cases: [settings: object | string, message: RegExp][] = [
+    [
+      { "pre_tokenizer": { type: "Telepathy" } },
+      /a part is wrong: Unknown PreTokenizer type: Telepathy$/,
+    ],
+    [{ normalizer: { type: "Telepathy" } }, /a part is wrong: Unknown Normalizer type: Telepathy$/],
+    [{ decoder: { type: "Telepathy" } }, /a part is wrong: Unknown Decoder type: Telepathy$/],
+    [{ "pre_tokenizer": "ByteLevel" }, /a part is wrong: /],
+    [
+      { "pre_tokenizer": { type: "Split", pattern: { Regex: "(" } } },
+      /an expression of pre_tokenizer is wrong: .*regular expression/,
+    ],
+    [
+      { normalizer: { type: "Replace", pattern: { Regex: "[z-a]" }, content: "" } },
+      /an expression of normalizer is wrong: /,
+    ],
+    [{ "pre_tokenizer": nested(60) }, /pre_tokenizer must have 100 levels of parts at most$/],
+    [
+      `{"added_tokens":[],"model":{"vocab":{}},"pre_tokenizer":${before.repeat(20_000)}null${
+        after.repeat(20_000)
+      }}`,
+      /pre_tokenizer must have 100 levels/,
+    ],
+  ];
+  for (const [settings, message] of cases) {
+    const file = typeof settings === "string" ? settings : fileOf(model, settings);
+    assert.throws(() => parseTokenizerJson(file, { name: "my.json" }), (error: Error) => {
+      assert.match(error.message, message);
+      assert.ok(error.message.startsWith('Cannot read tokenizer "my.json" as '), error.message);
+      return isInputError(error);
+    });
+  }
+  assert.doesNotThrow(() => parseTokenizerJson(fileOf(model, { "pre_tokenizer": nested(20) })));
+});
+
+test("parseTokenizerJson() refuses expressions that may take far too long, wherever they are", () => {
+  const model = { type: "WordLevel", "unk_token": "<unk>", vocab: idsOf(special) };
+  const split = (source: string) => ({
+    type: "Split",
+    pattern: { Regex: source },
+    behavior: "Isolated",
+  });
+  const replace = (source: string) => ({
+    type: "Replace",
+    pattern: { Regex: source },
+    content: "",
+  });
+  for (
+    const settings of [
+      { "pre_tokenizer": split("(\\s+)+\\S") },
+      {
+        "pre_tokenizer": {
+          type: "Sequence",
+          pretokenizers: [{ type: "Digits" }, split("(a|aa)+$")],
+        },
+      },
+      { normalizer: { type: "Sequence", normalizers: [replace("(\\w|\\d)*!")] } },
+      { decoder: replace("(x+x+)+y") },
+    ]
+  ) {
+    assert.throws(() => parseTokenizerJson(fileOf(model, settings), { name: "my.json" }), {
+      name: "SyntaxError",
+      message:
+        /^Cannot read tokenizer "my.json" as an expression of \w+ may take far too long, since /,
+    });
+  }
+});
+
+test("Unigram and WordPiece encode as the library does, ties and unknown characters included", () => {
+  const random = new Random("pieces");
+  const tokens = new Set<string>();
+  while (tokens.size < 60) {
+    tokens.add(
+      Array.from({ length: 1 + random.below(4) }, () => "ab\u2581\u{1f408}"[random.below(3)]).join(
+        "",
+      ),
+    );
+  }
+  const unigram = {
+    type: "Unigram",
+    "unk_id": 3,
+    vocab: [...special, ...tokens].map((token) => [token, -random.below(6)]),
+  };
+  const wordPiece = {
+    type: "WordPiece",
+    "unk_token": "<unk>",
+    "continuing_subword_prefix": "##",
+    "max_input_chars_per_word": 30,
+    vocab: idsOf([...special, ...[...tokens].flatMap((token) => [token, `##${token}`])]),
+  };
+  for (const model of [unigram, wordPiece]) {
+    const file = fileOf(model, words);
+    const ours = parseTokenizerJson(file);
+    const library = new LibraryTokenizer(
+      { ...JSON.parse(file), "added_tokens": [], decoder: null, "post_processor": null },
+      { "eos_token": "</s>" },
+    );
+    for (let round = 0; round < 300; round++) {
+      const text = Array.from(
+        { length: random.below(40) },
+        () => [..."abbba  \u2581c\u{1f408}"][random.below(10)],
+      ).join("");
+      assert.deepEqual(ours.encode(text), library.encode(text).ids, `${model.type}: ${text}`);
+    }
+  }
+});
+
+test("Every model encodes one long word without a stack or memory of its square", () => {
+  const long = "ab".repeat(150_000);
+  const characters = [...special, "a", "b", "##a", "##b"];
+  const files = [
+    fileOf(unigramModel(["a", "b"]), { "pre_tokenizer": { type: "Metaspace" } }),
+    fileOf({
+      type: "WordPiece",
+      "unk_token": "<unk>",
+      "continuing_subword_prefix": "##",
+      "max_input_chars_per_word": 1e9,
+      vocab: idsOf(characters),
+    }, words),
+    fileOf({ type: "BPE", "unk_token": "<unk>", vocab: idsOf(characters), merges: [] }),
+    fileOf({ type: "WordLevel", "unk_token": "<unk>", vocab: idsOf(characters) }, words),
+    trained,
+  ];
+  for (const file of files) {
+    const ids = parseTokenizerJson(file).encode(long);
+    assert.ok(ids.length >= 1 && !ids.includes(0));
+  }
 });
 
 test("checkTokenIds() names position and id", () => {

@@ -1,0 +1,101 @@
+/**
+ * Encoders in the place of those of `@huggingface/tokenizers`: the same tokens, but in time and memory that grow with the length
+ * of a text alone, where the library's need its square or more, or more stack than there is.
+ */
+import type { Tokenizer } from "@huggingface/tokenizers";
+
+type Model = NonNullable<Tokenizer["model"]>;
+
+/** Fields of a WordPiece model of the library. */
+interface WordPieceModel extends Model {
+  // deno-lint-ignore camelcase
+  readonly max_input_chars_per_word: number;
+}
+
+/** Fields of a Unigram model of the library. */
+interface UnigramModel extends Model {
+  readonly scores: readonly number[];
+  // deno-lint-ignore camelcase
+  readonly unk_score: number;
+  readonly trie: {
+    // deno-lint-ignore camelcase
+    common_prefix_search(characters: readonly string[], begin: number): Iterable<string>;
+  };
+}
+
+/** Replaces the encoder of a model where the library's has no bound. */
+export function boundEncoding(model: Model): void {
+  if (isUnigram(model)) {
+    model.encode = (texts) => texts.flatMap((text) => unigramPieces(model, text));
+  } else if (isWordPiece(model)) {
+    const longest = longestOf(model.tokens_to_ids.keys());
+    model.encode = (words) => words.flatMap((word) => wordPieces(model, word, longest));
+  }
+}
+
+function isUnigram(model: Model): model is UnigramModel {
+  return "trie" in model && "scores" in model;
+}
+
+function isWordPiece(model: Model): model is WordPieceModel {
+  return "max_input_chars_per_word" in model;
+}
+
+/** Most characters of a token. */
+function longestOf(tokens: Iterable<string>): number {
+  let longest = 0;
+  for (const token of tokens) longest = Math.max(longest, Array.from(token).length);
+  return longest;
+}
+
+/** The longest token that a word begins with, again and again; one unknown token where there is none. */
+function wordPieces(model: WordPieceModel, word: string, longest: number): string[] {
+  const unknown = [model.unk_token!];
+  const characters = Array.from(word);
+  if (characters.length > model.max_input_chars_per_word) return unknown;
+  const prefix = String(
+    (model.config as { continuing_subword_prefix?: unknown }).continuing_subword_prefix,
+  );
+  const pieces: string[] = [];
+  for (let start = 0; start < characters.length;) {
+    let end = Math.min(characters.length, start + longest), piece: string | undefined;
+    for (; end > start; end--) {
+      const part = characters.slice(start, end).join("");
+      piece = start > 0 ? prefix + part : part;
+      if (model.tokens_to_ids.has(piece)) break;
+    }
+    if (end === start) return unknown;
+    pieces.push(piece!);
+    start = end;
+  }
+  return pieces;
+}
+
+/** The most probable division of a text into tokens (Viterbi); of equals the one whose last token is longest. */
+function unigramPieces(model: UnigramModel, text: string): string[] {
+  const characters = Array.from(text), n = characters.length;
+  /** By the end of a piece: the best score up to there, and where its last piece begins. */
+  const scores = new Float64Array(n + 1).fill(-Infinity);
+  const begins = new Int32Array(n + 1).fill(-1);
+  scores[0] = 0;
+  const propose = (begin: number, end: number, score: number) => {
+    const sum = scores[begin] + score;
+    if (begins[end] >= 0 && !(sum > scores[end])) return;
+    scores[end] = sum;
+    begins[end] = begin;
+  };
+  for (let begin = 0; begin < n; begin++) {
+    let hasSingle = false;
+    for (const token of model.trie.common_prefix_search(characters, begin)) {
+      const length = Array.from(token).length;
+      propose(begin, begin + length, model.scores[model.tokens_to_ids.get(token)!]);
+      hasSingle ||= length === 1;
+    }
+    if (!hasSingle) propose(begin, begin + 1, model.unk_score);
+  }
+  const pieces: string[] = [];
+  for (let end = n; end > 0; end = begins[end]) {
+    pieces.push(characters.slice(begins[end], end).join(""));
+  }
+  return pieces.reverse();
+}
