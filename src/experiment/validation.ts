@@ -4,7 +4,7 @@
  */
 import { publishedTable } from "../results/paper_tables.ts";
 import { allowedWords } from "../did_you_mean.ts";
-import { checkChronicle } from "../text/chronicle/config.ts";
+import { checkChronicle, checkCorpusTokens } from "../text/chronicle/config.ts";
 import type { Experiment, ResolvedExperiment } from "./declaration.ts";
 import { fillDefaults } from "./defaults.ts";
 import {
@@ -152,6 +152,9 @@ function corpusProblems(
   const { books, drills } = corpus;
   try {
     checkChronicle({ ...corpus.config, pretraining: { books: books.train, drills } });
+    for (const count of [books.valid, books.test]) {
+      checkCorpusTokens(corpus.config, { books: count, drills: 0 });
+    }
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     problems.push({ path: "corpus.config", message: `is impossible: ${error.message}` });

@@ -83,8 +83,8 @@ interface Pair {
   readonly right: number;
   /** Occurrences in the texts, as the merges so far leave them. */
   count: number;
-  /** Words that held the pair when it was counted; some may not hold it any more. */
-  readonly words: Set<number>;
+  /** Where its left symbol was when it was counted; the pair may not be there any more. */
+  readonly places: number[];
 }
 
 /** A place in the heap: the pair and its count when it was queued. */
@@ -96,23 +96,44 @@ interface QueuedPair {
 /** Above any id: packs two of them into one exact integer. */
 const packing = 2 ** 20;
 
-/** How often each pair of neighbours occurs, kept up to date while pairs merge. */
+/**
+ * How often each pair of neighbours occurs, kept up to date while pairs merge. Symbols are linked within their pre-token, so that
+ * a merge takes time for the pairs that it changes, not for the pre-tokens that hold them, which may be megabytes.
+ */
 class PairCounts {
-  /** Ids of each distinct pre-token. */
-  readonly #words: number[][] = [];
-  /** Occurrences of each distinct pre-token. */
-  readonly #wordCounts: number[] = [];
+  /** Ids of all distinct pre-tokens, one after another; -1 where a merge has taken a symbol. */
+  readonly #symbols: Int32Array;
+  /** Place of the symbol after each one of a pre-token, and of that before; -1 at its ends. */
+  readonly #next: Int32Array;
+  readonly #previous: Int32Array;
+  /** Occurrences of the pre-token at each place. */
+  readonly #weights: Float64Array;
   readonly #pairs = new Map<number, Pair>();
   /** Binary heap, the most frequent pair at the root; a pair that grew is queued anew, one that shrank is not. */
   readonly #heap: QueuedPair[] = [];
 
   constructor(preTokenCounts: ReadonlyMap<string, number>, firstByteId: number) {
     const utf8 = new TextEncoder();
+    let length = 0;
+    for (const preToken of preTokenCounts.keys()) length += utf8.encode(preToken).length;
+    this.#symbols = new Int32Array(length);
+    this.#weights = new Float64Array(length);
+    this.#next = new Int32Array(length).fill(-1);
+    this.#previous = new Int32Array(length).fill(-1);
+    let place = 0;
     for (const [preToken, count] of preTokenCounts) {
-      this.#words.push(Array.from(utf8.encode(preToken), (byte) => firstByteId + byte));
-      this.#wordCounts.push(count);
+      const first = place;
+      for (const byte of utf8.encode(preToken)) {
+        this.#symbols[place] = firstByteId + byte;
+        this.#weights[place] = count;
+        if (place > first) {
+          this.#next[place - 1] = place;
+          this.#previous[place] = place - 1;
+        }
+        place++;
+      }
     }
-    for (let word = 0; word < this.#words.length; word++) this.#count(word, 1);
+    for (let i = 0; i < length; i++) if (this.#next[i] >= 0) this.#add(i);
     for (const pair of this.#pairs.values()) this.#queue(pair);
   }
 
@@ -128,39 +149,48 @@ class PairCounts {
   }
 
   /** Replaces a pair by one symbol wherever it occurs. */
-  merge(pair: Pair, merged: number): void {
+  merge({ left, right, places }: Pair, merged: number): void {
+    const symbols = this.#symbols, next = this.#next, previous = this.#previous;
     const grown = new Set<Pair>();
-    for (const word of pair.words) {
-      const symbols = this.#words[word];
-      this.#count(word, -1);
-      let length = 0;
-      for (let i = 0; i < symbols.length; i++) {
-        const joins = symbols[i] === pair.left && symbols[i + 1] === pair.right;
-        symbols[length++] = joins ? merged : symbols[i];
-        if (joins) i++;
+    // From the left, so that of three equal symbols the first two merge.
+    for (const place of Int32Array.from(places).sort()) {
+      const taken = next[place];
+      if (symbols[place] !== left || taken < 0 || symbols[taken] !== right) continue;
+      const before = previous[place], after = next[taken];
+      for (const changed of [before, place, taken]) {
+        if (changed >= 0 && next[changed] >= 0) this.#pairAt(changed).count -= this.#weights[place];
       }
-      symbols.length = length;
-      this.#count(word, 1, grown);
+      symbols[place] = merged;
+      symbols[taken] = -1;
+      next[place] = after;
+      next[taken] = -1;
+      if (after >= 0) previous[after] = place;
+      for (const changed of [before, place]) {
+        if (changed >= 0 && next[changed] >= 0) grown.add(this.#add(changed));
+      }
     }
-    pair.words.clear();
+    places.length = 0;
     for (const pair of grown) this.#queue(pair);
   }
 
-  /** Counts the pairs of a word in (sign 1) or out (sign -1), collecting the pairs touched. */
-  #count(word: number, sign: 1 | -1, touched?: Set<Pair>): void {
-    const symbols = this.#words[word], count = sign * this.#wordCounts[word];
-    for (let i = 0; i + 1 < symbols.length; i++) {
-      const left = symbols[i], right = symbols[i + 1];
-      const key = left * packing + right;
-      let pair = this.#pairs.get(key);
-      if (pair === undefined) {
-        pair = { left, right, count: 0, words: new Set() };
-        this.#pairs.set(key, pair);
-      }
-      pair.count += count;
-      if (sign > 0) pair.words.add(word);
-      touched?.add(pair);
+  /** Counts the pair at a place in. */
+  #add(place: number): Pair {
+    const pair = this.#pairAt(place);
+    pair.count += this.#weights[place];
+    pair.places.push(place);
+    return pair;
+  }
+
+  /** The pair of the symbol at a place and the next one. */
+  #pairAt(place: number): Pair {
+    const left = this.#symbols[place], right = this.#symbols[this.#next[place]];
+    const key = left * packing + right;
+    let pair = this.#pairs.get(key);
+    if (pair === undefined) {
+      pair = { left, right, count: 0, places: [] };
+      this.#pairs.set(key, pair);
     }
+    return pair;
   }
 
   #queue(pair: Pair): void {

@@ -84,3 +84,14 @@ test("firstBytes() cuts by bytes of UTF-8, before a character that does not fit"
   }
   assert.equal(firstBytes(text, Infinity).part, text);
 });
+
+test("trainByteLevelBpe() takes one word of a million letters", () => {
+  const random = new Random("long word");
+  const letters = (count: number) =>
+    Array.from({ length: count }, () => "acgt"[random.below(4)]).join("");
+  const short = letters(2000);
+  const learnt = trainByteLevelBpe([short], { vocabSize: 300 }).merges;
+  assert.deepEqual(learnt, trainSlowly([short], learnt.length));
+  // Recounting the word at each merge would take 740 million steps.
+  assert.equal(trainByteLevelBpe([letters(1_000_000)], { vocabSize: 1000 }).merges.length, 740);
+});

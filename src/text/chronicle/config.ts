@@ -194,7 +194,49 @@ export function checkChronicle(config: ChronicleConfig): ChronicleConfig {
         `${fewest} tokens`,
     );
   }
+  checkDocumentTokens("a book", "book", fewest);
+  checkDocumentTokens("a drill", "drill", drillTokens(drill));
+  checkDocumentTokens("reviews", "reviews", reviewTokens * reviews.demonstrations);
+  checkCorpusTokens(config, pretraining);
   return config;
+}
+
+/** Most tokens of a document; a book of the default has 5,000. */
+const maxDocumentTokens = 2 ** 24;
+/** Most tokens of documents of one kind together, 4 bytes each; the default pretrains on 8 million. */
+const maxCorpusTokens = 2 ** 30;
+/** Tokens of the shortest review. */
+const reviewTokens = 4;
+
+/**
+ * Checks that so many documents are not more than memory holds.
+ *
+ * @throws {RangeError} If they are.
+ */
+export function checkCorpusTokens(
+  { book, drill }: Pick<ChronicleConfig, "book" | "drill">,
+  counts: PretrainingConfig,
+): void {
+  const tokens = counts.books * fewestBookTokens(book) + counts.drills * drillTokens(drill);
+  if (tokens <= maxCorpusTokens) return;
+  fail(
+    `all documents together must have ${maxCorpusTokens} tokens at most: current values are ${counts.books} books ` +
+      `and ${counts.drills} drills of about ${tokens} tokens`,
+  );
+}
+
+function checkDocumentTokens(document: string, part: string, tokens: number): void {
+  if (tokens <= maxDocumentTokens) return;
+  fail(
+    `${document} must have ${maxDocumentTokens} tokens at most: the fields of ${part} make about ${tokens}`,
+  );
+}
+
+/** Tokens of a drill, about: scenes end with the song, roll or sentence that fills them, and one may be of the longest. */
+function drillTokens(
+  { scenes, sceneTokens, songWords, rollPairs, repetitions }: DrillConfig,
+): number {
+  return scenes * Math.max(sceneTokens, Math.max(songWords.to, rollPairs.to) * repetitions.to);
 }
 
 /** Tokens of the shortest book that can come about: no sentence is shorter than four. */

@@ -160,3 +160,31 @@ function countNames(config: ChronicleConfig) {
   const goods = new Set(said.filter((_, i) => said[i + 1] === "Sentiment:"));
   return { persons: persons.size, goods: goods.size, ships: after("ship") };
 }
+
+test("checkChronicle() refuses documents that memory does not hold, at once", () => {
+  const huge: [ChronicleConfig, RegExp][] = [
+    [
+      changed("pretraining", { books: 1e9 }),
+      /together must have 1073741824 tokens at most: current values are 1000000000 books and 1500 drills of about \d+ tokens$/,
+    ],
+    [changed("pretraining", { drills: 1e9 }), /750 books and 1000000000 drills/],
+    [changed("pretraining", { books: Number.MAX_SAFE_INTEGER }), /together must have/],
+    [
+      changed("drill", { scenes: 1e9 }),
+      /a drill must have 16777216 tokens at most: the fields of drill make about 160000000000$/,
+    ],
+    [changed("drill", { sceneTokens: 1e9 }), /a drill must have/],
+    [changed("drill", { songWords: { from: 1e9, to: 1e9 } }), /a drill must have/],
+    [changed("drill", { repetitions: { from: 1e9, to: 1e9 } }), /a drill must have/],
+    [changed("drill", { repetitions: { from: 3, to: 1e9 } }), /a drill must have/],
+    [changed("drill", { songWords: { from: 3, to: 1e9 } }), /a drill must have/],
+    [changed("book", { sentencesPerChapter: 1e9 }), /a book must have 16777216 tokens at most/],
+    [changed("book", { shipMentions: 1e9 }), /a book must have/],
+    [changed("reviews", { demonstrations: 1e9 }), /reviews must have/],
+  ];
+  for (const [config, message] of huge) {
+    assert.throws(() => checkChronicle(config), { name: "RangeError", message });
+    assert.throws(() => [...writePretrainingDocuments(config, 1)], { message });
+  }
+  assert.equal(checkChronicle(defaultChronicle), defaultChronicle);
+});
