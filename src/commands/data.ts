@@ -9,11 +9,13 @@ import {
 import { allowedWords } from "../did_you_mean.ts";
 import {
   checkDataSet,
+  type DataFile,
   type DataSet,
   type DataSetState,
   fetchDataFile,
   readDataSets,
 } from "../text/data_set.ts";
+import type { DownloadOptions } from "../text/download.ts";
 import { summaries } from "./summaries.ts";
 
 /** Where data sets are listed and where they lie. */
@@ -67,7 +69,7 @@ async function listDataSets(
       for (const file of (await checkDataSet(dataSet, folder)).missing) {
         if (file.url === undefined) continue;
         output.note(`fetching ${file.url}`);
-        await reading(() => fetchDataFile(file, folder));
+        await reading(() => fetchDataFile(file, folder, { progress: progressOf(file, output) }));
       }
       state = await checkDataSet(dataSet, folder);
     }
@@ -76,6 +78,24 @@ async function listDataSets(
     if (state.different.length > 0 || (isNamed && state.missing.length > 0)) allWhole = false;
   }
   return allWhole ? 0 : 1;
+}
+
+/** Milliseconds between two notes on a download. */
+const noteEveryMs = 5_000;
+
+/** Tells every few seconds how far a download is. */
+function progressOf(
+  { path }: DataFile,
+  output: Output,
+): NonNullable<DownloadOptions["progress"]> {
+  let noted = performance.now();
+  return (bytes, totalBytes) => {
+    if (performance.now() - noted < noteEveryMs) return;
+    noted = performance.now();
+    const megabytes = (count: number) => (count / 1e6).toFixed(1);
+    const total = totalBytes === undefined ? "" : ` of ${megabytes(totalBytes)}`;
+    output.note(`${path}: ${megabytes(bytes)}${total} MB`);
+  };
 }
 
 /** The first folder that has files of a data set; where none has, the one that they belong in. */

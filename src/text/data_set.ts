@@ -2,13 +2,10 @@
  * Data sets that experiments read but that are not part of the repository: what they are, whether their files are
  * there and whole, and how to get them.
  */
-import { createHash } from "node:crypto";
-import { dirname } from "node:path";
-import { promisify } from "node:util";
-import { gunzip } from "node:zlib";
 import * as z from "zod";
-import { ifThere, writeAtomically } from "../files.ts";
-import { InputRangeError, InputTypeError } from "../errors.ts";
+import { ifThere, readJson } from "../files.ts";
+import { InputTypeError } from "../errors.ts";
+import { downloadFile, type DownloadOptions, hashFile } from "./download.ts";
 
 const fileFields = z.strictObject({
   path: z.string().regex(/^[\w-][\w.-]*(\/[\w-][\w.-]*)*$/),
@@ -72,18 +69,11 @@ export interface DataSetState {
  * Reads a list of data sets.
  *
  * @param path A JSON file such as `data/datasets.json`.
+ * @throws {SyntaxError} Where it is not JSON.
  * @throws {TypeError} Where it is none, naming the field.
  */
 export async function readDataSets(path: string): Promise<DataSet[]> {
-  let value: unknown;
-  try {
-    value = JSON.parse(await Deno.readTextFile(path));
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    throw new InputTypeError(
-      `Cannot read data sets from "${path}" as it is not JSON: ${error.message}`,
-    );
-  }
+  const value = await readJson(path);
   const result = manifest.safeParse(value);
   if (result.success) return result.data.dataSets;
   const [{ path: field, message }] = result.error.issues;
@@ -119,60 +109,28 @@ async function stateOf({ sha256 }: DataFile, path: string): Promise<keyof DataSe
 }
 
 /**
- * Fetches a file and writes it, whole or not at all, if it has the bytes that it should have.
+ * Fetches a file, as {@linkcode downloadFile} does.
  *
- * @throws {TypeError} Where no URL is known or the server cannot be reached.
- * @throws {RangeError} Where the server answers with an error or with other bytes.
+ * @throws {TypeError} Where no URL is known.
  */
-export async function fetchDataFile(file: DataFile, folder: string): Promise<void> {
+export async function fetchDataFile(
+  file: DataFile,
+  folder: string,
+  options: DownloadOptions = {},
+): Promise<void> {
   const { path, sha256, url } = file;
   if (url === undefined || sha256 === undefined) {
     throw new InputTypeError(`Cannot fetch "${path}" as no place is known that has it`);
   }
-  let response: Response;
-  try {
-    response = await fetch(url);
-  } catch (cause) {
-    throw new InputTypeError(
-      `Cannot fetch "${url}" as its server cannot be reached: ${(cause as Error).message}`,
-      { cause },
-    );
-  }
-  const bytes = await response.bytes();
-  if (!response.ok) {
-    throw new InputRangeError(
-      `Cannot fetch "${url}" as the server refuses: its status is ${response.status}`,
-    );
-  }
-  const found = hash(bytes);
-  if (found !== sha256) {
-    throw new InputRangeError(
-      `Cannot keep "${url}" as it is not the file that it was: expected SHA-256 ${sha256}, found ${found} ` +
-        `(${bytes.length} bytes)`,
-    );
-  }
-  const target = `${folder}/${path}`;
-  await Deno.mkdir(dirname(target), { recursive: true });
-  await writeAtomically(target, [bytes]);
+  await downloadFile({ url, sha256, target: `${folder}/${path}` }, options);
 }
 
 /** Hash of a file, or of what its compressed form beside it holds; undefined where there is neither. */
 async function contentHash(path: string): Promise<string | undefined> {
-  const plain = await ifThere(Deno.readFile(path));
-  if (plain) return hash(plain);
-  const compressed = await ifThere(Deno.readFile(`${path}.gz`));
-  if (!compressed) return undefined;
-  try {
-    return hash(await promisify(gunzip)(compressed));
-  } catch {
-    return hash(compressed); // cut off or damaged: another hash
-  }
+  const found = await ifThere(hashFile(path)) ?? await ifThere(hashFile(`${path}.gz`));
+  return found?.hash;
 }
 
 async function isThere(path: string): Promise<boolean> {
   return (await ifThere(Deno.stat(path)))?.isFile ?? false;
-}
-
-function hash(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
 }

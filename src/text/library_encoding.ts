@@ -87,8 +87,9 @@ function unigramPieces(model: UnigramModel, text: string): string[] {
   for (let begin = 0; begin < n; begin++) {
     let hasSingle = false;
     for (const token of model.trie.common_prefix_search(characters, begin)) {
-      const length = Array.from(token).length;
-      propose(begin, begin + length, model.scores[model.tokens_to_ids.get(token)!]);
+      const length = Array.from(token).length, id = model.tokens_to_ids.get(token);
+      if (length === 0 || id === undefined) continue;
+      propose(begin, begin + length, model.scores[id]);
       hasSingle ||= length === 1;
     }
     if (!hasSingle) propose(begin, begin + 1, model.unk_score);

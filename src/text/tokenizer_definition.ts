@@ -80,6 +80,10 @@ export function parseTokenizerDefinition(text: string, name: string): TokenizerD
     tokens[id] = token;
   };
   for (const [token, id] of [...entries, ...added]) take(token, id);
+  const { "unk_id": unkId } = model;
+  if (unkId != null && !(Number.isInteger(unkId) && tokens[unkId as number] !== undefined)) {
+    refuse(`model.unk_id must be the id of a token: ${quote(unkId)}`);
+  }
   const modelIds = new Map(entries);
   const ids = new Map([...entries, ...added]);
   const merges = model.type === "BPE" || "merges" in model

@@ -187,7 +187,9 @@ function parseVocabulary(text: string, options: TokenizerJsonOptions): Vocabular
     eos: special("eos"),
     unk: special("unk"),
   };
-  if ([specialIds.bos, specialIds.eos, specialIds.unk].includes(specialIds.pad)) {
+  const { "unk_id": unkId, "unk_token": unkToken } = definition.fields.model;
+  const unknown = [specialIds.unk, unkId, ids.get(String(unkToken))];
+  if ([specialIds.bos, specialIds.eos, ...unknown].includes(specialIds.pad)) {
     // The loss would ignore that token wherever it is a target.
     throw new InputTypeError(
       `Cannot use tokenizer "${name}" as pad must differ from bos, eos and unk: current value is "${names.pad}"`,
@@ -299,22 +301,33 @@ class LibraryTokenizer extends JsonTokenizer {
     const { definition, specialIds, specialText } = vocabulary;
     const { addedTokens, fields, tokens } = definition;
     // Without its special tokens the library takes them for ordinary text; the post-processor only adds some.
-    this.#model = openLibraryModel(definition, addedTokens.filter(({ special }) => !special), {
-      "clean_up_tokenization_spaces": false,
-      "eos_token": tokens[specialIds.eos],
-      "unk_token": fields.model.unk_token ?? tokens[specialIds.unk],
-    });
-    boundEncoding(this.#model.model!);
+    this.#model = openLibraryModel(
+      definition,
+      addedTokens.filter(({ id }) => !specialText.has(id)),
+      {
+        "clean_up_tokenization_spaces": false,
+        "eos_token": tokens[specialIds.eos],
+        "unk_token": fields.model.unk_token ?? tokens[specialIds.unk],
+      },
+    );
+    const model = this.#model.model!;
+    boundEncoding(model);
     // Decoded with their neighbours: alone, tokens lose the spaces around them.
     const written = isByteLevel(fields.decoder) ? byteLevelForm : (text: string) => text;
-    const { vocab } = this.#model.model!;
-    for (const id of specialText.keys()) vocab[id] = written(this.tokenOf(id));
+    for (const id of specialText.keys()) {
+      model.vocab[id] = written(this.tokenOf(id));
+      // In text they are characters like others.
+      model.tokens_to_ids.delete(tokens[id]!);
+    }
   }
 
   override encode(text: string): number[] {
-    return namingFile(this.vocabulary.definition.name, "use", () => {
-      const { ids } = this.#model.encode(text, { add_special_tokens: false });
-      checkTokenIds(ids, this.vocabSize, "encode text");
+    const { name } = this.vocabulary.definition;
+    return namingFile(name, "use", () => {
+      const { ids: found } = this.#model.encode(text, { add_special_tokens: false });
+      // Undefined for what a model without an unknown token does not know.
+      const ids = found.map((id: number | undefined) => id ?? this.specialIds.unk);
+      checkTokenIds(ids, this.vocabSize, `encode text with tokenizer "${name}"`);
       return ids;
     });
   }

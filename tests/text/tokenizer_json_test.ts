@@ -401,6 +401,53 @@ test("parseTokenizerJson() refuses expressions that may take far too long, where
   }
 });
 
+test("Special tokens in text are characters like others, whatever the model", () => {
+  const tokens = [
+    ...special,
+    "a",
+    "<",
+    "/",
+    "s",
+    ">",
+    "##s",
+    "##>",
+    "##/",
+    "p",
+    "d",
+    "k",
+    "n",
+    "u",
+  ];
+  const files: Record<string, string> = {
+    Unigram: fileOf(unigramModel(tokens.slice(4)), words),
+    WordPiece: fileOf({
+      type: "WordPiece",
+      "unk_token": "<unk>",
+      "continuing_subword_prefix": "##",
+      vocab: idsOf(tokens),
+    }, words),
+    BPE: fileOf({
+      type: "BPE",
+      "unk_token": "<unk>",
+      "ignore_merges": true,
+      vocab: idsOf(tokens),
+      merges: [],
+    }, words),
+    WordLevel: fileOf({ type: "WordLevel", "unk_token": "<unk>", vocab: idsOf(tokens) }, {
+      "pre_tokenizer": { type: "Whitespace" },
+    }),
+  };
+  for (const [kind, file] of Object.entries(files)) {
+    const tokenizer = parseTokenizerJson(file);
+    const { bos, pad, eos } = tokenizer.specialIds;
+    for (const text of ["<s>", "</s>", "<pad>", "a <s> a", "<unk>"]) {
+      const ids = tokenizer.encode(text);
+      assert.ok(![bos, pad, eos].some((id) => ids.includes(id)), `${kind}: ${text}: ${ids}`);
+      tokenizer.decode(ids);
+    }
+  }
+});
+
 test("Unigram and WordPiece encode as the library does, ties and unknown characters included", () => {
   const random = new Random("pieces");
   const tokens = new Set<string>();
