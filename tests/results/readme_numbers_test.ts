@@ -1,0 +1,142 @@
+import { compare, type ItemSums } from "../../src/results/paired_comparison.ts";
+import { findRunRecords, type RunRecord } from "../../src/results/read_runs.ts";
+import { ratio } from "../../src/statistics/estimates.ts";
+import { assert, repositoryPath, test } from "../testing.ts";
+
+const readme = await Deno.readTextFile(repositoryPath("README.md"));
+
+/** Cells of the README's table row that begins with some text. */
+function rowOf(begins: string): string[] {
+  const rows = readme.split("\n").filter((line) => line.startsWith(`| ${begins} `));
+  assert.equal(rows.length, 1, `rows that begin with "${begins}"`);
+  return rows[0].split("|").slice(1, -1).map((cell) => cell.trim());
+}
+
+async function runsOf(experiment: string): Promise<readonly RunRecord[]> {
+  const { records, damaged } = await findRunRecords([repositoryPath(`results/${experiment}`)]);
+  assert.deepEqual(damaged, []);
+  return records;
+}
+
+/** What runs recorded of a model, a number each. */
+function valuesOf(runs: readonly RunRecord[], model: string, name: string): number[] {
+  return runs.map(({ summary }) =>
+    summary.metrics.find((metric) => metric.model === model && metric.name === name)!.value
+  );
+}
+
+function meanOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+test("README's table of three seeds has the recorded numbers, rounded once", async () => {
+  const runs = await runsOf("chronicle_seeds");
+  const models = new Set(runs[0].summary.metrics.map(({ model }) => model));
+  models.delete("commonest-label");
+  assert.equal(models.size, 6);
+  // The first row of that name is of this table; the novels' begin alike.
+  const table = readme.slice(0, readme.indexOf("`experiments/ablations/` varies"));
+  for (const model of models) {
+    const cells = table.split("\n").find((line) => line.startsWith(`| ${model} `))!
+      .split("|").slice(2, -1).map((cell) => cell.trim().split(" ")[0]);
+    const expected = [
+      "recall all far",
+      "recall person far",
+      "recall label far",
+      "recall opening far",
+      "accuracy 4096",
+      "accuracy reviews",
+      "perplexity",
+    ].map((name) => meanOf(valuesOf(runs, model, name)).toFixed(3));
+    assert.deepEqual(cells, expected, model);
+  }
+});
+
+test("README's table of baselines has the recorded numbers, rounded once", async () => {
+  const [run] = await runsOf("chronicle_baselines");
+  const rows = {
+    "backbone, window of 128 tokens": "backbone",
+    "the same, sliding window of 256": "backbone-sliding-window-256",
+    "the same, sliding window of 512": "backbone-sliding-window-512",
+    "the same, full context of 1,024": "backbone-full-context-1024",
+    "InfLLM-like memory, no training": "infllm-m4096-c4-k64-d128",
+    "Memorizing Transformer, trained as long": "memorizing-transformer",
+    "LongMem, memory of the segment before alone": "longmem-recent-memory",
+  };
+  for (const [begins, model] of Object.entries(rows)) {
+    const [, ...cells] = rowOf(begins);
+    const expected = ["recall all far", "perplexity"].map((name) => {
+      const { value, stderr } = run.summary.metrics.find((metric) =>
+        metric.model === model && metric.name === name
+      )!;
+      return `${value.toFixed(3)} \u00b1 ${stderr!.toFixed(3)}`;
+    });
+    assert.deepEqual(cells, expected, model);
+  }
+});
+
+test("README's lists of ablations have the recorded numbers, rounded once", async () => {
+  const rows = {
+    "memory of 128, 256, 512, 1024, 2048, 4096, 8192 tokens": "ablation_memory_size",
+    "chunks of 1, 2, 4, 8, 16 tokens, trained with 4": "ablation_chunk_length_read",
+    "chunks of 1, 2, 4, 8, 16 tokens, trained with the same": "ablation_chunk_length",
+    "4, 8, 16, 32, 64, 128 tokens retrieved": "ablation_retrieved_tokens",
+    "block 0, 1, 2, 3 in memory": "ablation_memory_block",
+  };
+  for (const [begins, experiment] of Object.entries(rows)) {
+    const [, far, perplexity] = rowOf(begins);
+    const runs = (await runsOf(experiment)).toSorted((a, b) => sweptOf(a) - sweptOf(b));
+    for (const [cell, name] of [[far, "recall all far"], [perplexity, "perplexity"]]) {
+      const expected = valuesOf(runs, "longmem", name).map((value) => value.toFixed(3)).join(", ");
+      assert.equal(cell, expected, `${experiment} ${name}`);
+    }
+  }
+});
+
+/** The first swept number of a run. */
+function sweptOf({ summary: { variation = {} } }: RunRecord): number {
+  return Number(Object.values(variation).flat()[0]);
+}
+
+test("README's gains on the novels follow from the recorded documents, over documents and works", async () => {
+  const [run] = await runsOf("novels_language_modeling");
+  const documents = run.samples.get("perplexity-test")!;
+  const of = (model: string) => documents.filter((record) => record.model === model);
+  const own = of("longmem"), tokens = own.map((record) => Number(record.tokens));
+  const works = own.map(({ item }) => item.replace(/^(Chesterton_FatherBrown).*/, "$1"));
+  assert.deepEqual([own.length, new Set(works).size], [11, 6]);
+  const digits = (values: readonly number[]) => values.map((value) => value.toFixed(4)).join(", ");
+  const sums = (records: typeof own): ItemSums => ({
+    items: records.map(({ item }) => item),
+    numerators: records.map(({ nats }) => -Number(nats)),
+    denominators: tokens,
+    exponential: false,
+  });
+  const section = readme.slice(readme.indexOf("## Real text"));
+  const text = section.replaceAll(/\s+/g, " ");
+  for (
+    const [begins, control] of [
+      ["the same SideNet trained without a memory", "sidenet-without-memory"],
+      ["itself with another document's memory", "longmem-other-document"],
+    ]
+  ) {
+    const gained = of(control).map(({ nats }, i) => Number(nats) - Number(own[i].nats));
+    const { value, stderr, ci95 } = ratio(gained, tokens);
+    const { interval } = compare([sums(own)], [sums(of(control))])!;
+    const [, gain, bootstrap, positive] = rowOf(begins);
+    assert.equal(gain, `${value.toFixed(4)} \u00b1 ${stderr!.toFixed(4)}`);
+    assert.equal(bootstrap, `[${digits(interval!)}]`);
+    assert.equal(positive, `${gained.filter((nats) => nats > 0).length} of 11`);
+    assert.ok(text.includes(`[${digits(ci95!)}]`), `Student's interval over ${control}`);
+    assert.ok(
+      text.includes(ratio(gained, tokens, { clusters: works }).stderr!.toFixed(4)),
+      `the error over works over ${control}`,
+    );
+  }
+  const off = of("longmem-memory-off"), other = of("longmem-other-document");
+  const gainOver = (first: typeof own, second: typeof own) =>
+    ratio(second.map(({ nats }, i) => Number(nats) - Number(first[i].nats)), tokens);
+  const { value, stderr } = gainOver(own, off);
+  assert.ok(text.includes(`${value.toFixed(4)} \u00b1 ${stderr!.toFixed(4)}`));
+  assert.ok(text.includes(`regains ${gainOver(other, off).value.toFixed(4)} of them`));
+});
