@@ -300,9 +300,14 @@ export function backboneMetadata({ heads }: BackboneShape): Record<string, strin
 export function sideNetMetadata(
   { shape, memory, backboneHash }: LoadedSideNet,
 ): Record<string, string> {
-  const sizes = Object.entries(memory ?? {}).map(([name, value]) => [name, `${value}`]);
   return {
-    ...Object.fromEntries(sizes),
+    ...(memory
+      ? {
+        capacityTokens: `${memory.capacityTokens}`,
+        chunkTokens: `${memory.chunkTokens}`,
+        retrievedTokens: `${memory.retrievedTokens}`,
+      }
+      : {}),
     memoryBlock: `${shape.memoryBlock}`,
     ...(shape.crossNetworkResidual === false ? { crossNetworkResidual: "false" } : {}),
     ...(backboneHash ? { backboneHash } : {}),

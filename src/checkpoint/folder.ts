@@ -4,6 +4,7 @@
  *     config.json            { "format": "longmem-lab", "version": 1, "kind": "backbone" | "longmem", ... }
  *     backbone.safetensors   official names without `decoder.model.`
  *     sidenet.safetensors    official names without `decoder.` (kind "longmem")
+ *     tokenizer.json         or encoder.json, vocab.bpe and dict.txt, where config.json says so
  *
  * A folder of kind "longmem" may leave the frozen backbone out and name it by its hash.
  */
@@ -25,6 +26,8 @@ import { openSafetensors, writeSafetensors } from "../formats/safetensors.ts";
 import { hashFile, hashTensors } from "../formats/tensor_hash.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
 import { backboneTensorShapes } from "../backbone/architectures.ts";
+import type { TokenizerSource } from "../text/tokenizer_source.ts";
+import { folderTokenizer, tokenizerRecord, writeFolderTokenizer } from "./folder_tokenizer.ts";
 
 const FORMAT = "longmem-lab", VERSION = 1;
 
@@ -54,6 +57,7 @@ const common = {
   version: z.literal(VERSION),
   backbone: backboneSizes,
   contextTokens: size.optional(),
+  tokenizer: tokenizerRecord.optional(),
 };
 
 const backboneConfig = z.strictObject({
@@ -96,10 +100,17 @@ export interface LongMemFolder {
   readonly backboneHash?: string;
 }
 
+/** What a folder holds beside a model. */
+export interface FolderExtras {
+  /** The tokenizer of the model's token ids, whose files are copied. */
+  readonly tokenizer?: TokenizerSource | undefined;
+}
+
 /** Writes a backbone; the declaration comes last, so that a folder that was not finished is not taken for one. */
 export async function writeBackboneFolder(
   path: string,
   backbone: BackboneCheckpoint,
+  { tokenizer }: FolderExtras = {},
 ): Promise<void> {
   const { shape, contextTokens, weights } = backbone;
   checkWritten(weights, backboneTensorShapes(shape), `${path}/${BACKBONE_FILE}`);
@@ -111,6 +122,7 @@ export async function writeBackboneFolder(
     kind: "backbone",
     backbone: { ...shape },
     ...(contextTokens === undefined ? {} : { contextTokens }),
+    ...(tokenizer ? { tokenizer: await writeFolderTokenizer(path, tokenizer) } : {}),
     files: { [BACKBONE_FILE]: await hashFile(`${path}/${BACKBONE_FILE}`) },
   });
 }
@@ -123,6 +135,16 @@ export async function writeBackboneFolder(
 export async function readFolderShape(path: string): Promise<BackboneShape | undefined> {
   if (await isHuggingFaceFolder(path)) return await readHuggingFaceShape(path);
   return (await ifThere(readConfig(path)))?.backbone;
+}
+
+/**
+ * The tokenizer that a folder carries.
+ *
+ * @returns undefined where it carries none, or the path is no folder of this format.
+ */
+export async function readFolderTokenizer(path: string): Promise<TokenizerSource | undefined> {
+  const record = (await ifThere(readConfig(path)))?.tokenizer;
+  return record && folderTokenizer(path, record);
 }
 
 /** Reads what `writeBackboneFolder` wrote, or the backbone of a LongMem folder that has it. */
@@ -139,7 +161,11 @@ export async function readBackboneFolder(path: string): Promise<BackboneCheckpoi
 }
 
 /** Writes a LongMem; without the backbone's weights, it is named by its hash only. */
-export async function writeLongMemFolder(path: string, longMem: LongMemFolder): Promise<void> {
+export async function writeLongMemFolder(
+  path: string,
+  longMem: LongMemFolder,
+  { tokenizer }: FolderExtras = {},
+): Promise<void> {
   const { backbone, sideNet, memory } = longMem;
   const expected = sideNetTensorShapes(sideNet.shape, backbone.shape);
   checkWritten(sideNet.weights, expected, `${path}/${SIDE_NET_FILE}`);
@@ -162,6 +188,7 @@ export async function writeLongMemFolder(path: string, longMem: LongMemFolder): 
     kind: "longmem",
     backbone: { ...backbone.shape },
     ...(backbone.contextTokens === undefined ? {} : { contextTokens: backbone.contextTokens }),
+    ...(tokenizer ? { tokenizer: await writeFolderTokenizer(path, tokenizer) } : {}),
     sideNet: { ...sideNet.shape },
     memory: { ...memory },
     ...(backboneHash === undefined ? {} : { backboneHash }),
@@ -266,7 +293,8 @@ async function readConfig(path: string): Promise<BackboneConfig | LongMemConfig>
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     throw new Deno.errors.NotFound(
-      `Cannot read folder "${path}" as a checkpoint as "${CONFIG_FILE}" is missing`,
+      `Cannot read folder "${path}" as a checkpoint as "${CONFIG_FILE}" is missing: expected a folder that import has ` +
+        `written; it reads .pt and safetensors files, and folders of finished runs`,
     );
   }
   let value: unknown;
@@ -275,6 +303,13 @@ async function readConfig(path: string): Promise<BackboneConfig | LongMemConfig>
   } catch (error) {
     throw new InputTypeError(
       `Cannot read "${file}" as it is not JSON: ${(error as Error).message}`,
+    );
+  }
+  const foreign = huggingFaceArchitecture(value);
+  if (foreign !== undefined) {
+    throw new InputTypeError(
+      `Cannot read folder "${path}" as a checkpoint as its "${CONFIG_FILE}" is one of Hugging Face, of a model of ` +
+        `architecture ${foreign}: allowed is format "${FORMAT}"`,
     );
   }
   const { format, version, kind } = (value ?? {}) as Record<string, unknown>;
@@ -290,6 +325,17 @@ async function readConfig(path: string): Promise<BackboneConfig | LongMemConfig>
   checkBackboneShape(config.backbone, file);
   if (config.kind === "longmem") checkSideNetShape(config.sideNet, config.backbone, file);
   return config;
+}
+
+/**
+ * What a `config.json` of Hugging Face says of its model, such as "GPT2LMHeadModel".
+ *
+ * @returns undefined where it is of another kind.
+ */
+export function huggingFaceArchitecture(config: unknown): string | undefined {
+  const { architectures, model_type: type } = (config ?? {}) as Record<string, unknown>;
+  const [first] = Array.isArray(architectures) ? architectures : [type];
+  return typeof first === "string" ? first : undefined;
 }
 
 function expectOneOf(file: string, key: string, value: unknown, allowed: unknown[]): void {

@@ -1,7 +1,7 @@
 import { backboneMetadata, loadCheckpoint, sideNetMetadata } from "../checkpoint/checkpoint.ts";
 import type { LongMemFolder } from "../checkpoint/folder.ts";
 import { writeSafetensors } from "../formats/safetensors.ts";
-import { hashTensors } from "../formats/tensor_hash.ts";
+import { hashFrozen, hashTensors } from "../formats/tensor_hash.ts";
 import {
   type Command,
   type CommandArguments,
@@ -10,6 +10,7 @@ import {
   type Output,
   reading,
 } from "../command_line.ts";
+import { isRunFolder, readFinishedRun } from "../runner/load_trained_model.ts";
 import type { TensorMap } from "../tensor.ts";
 import { InputTypeError } from "../errors.ts";
 import type { BackboneCheckpoint } from "../backbone/shape.ts";
@@ -36,7 +37,9 @@ export function exportCommand(output: Output): Command {
 async function exportCheckpoint(args: CommandArguments, output: Output): Promise<number> {
   const folder = onlyOperand(args, "export");
   const out = await newPath(args, "out");
-  const checkpoint = await reading(() => loadCheckpoint(folder));
+  const checkpoint = await reading(async () =>
+    await isRunFolder(folder) ? await readFinishedRun(folder) : await loadCheckpoint(folder)
+  );
   const asked = args.flags.get("what")?.at(-1);
   const { tensors, metadata } = await reading(() =>
     Promise.resolve(
@@ -80,7 +83,7 @@ function sideNetTensors(
     throw new InputTypeError(`Cannot export the SideNet of "${folder}" as it is a backbone alone`);
   }
   const { sideNet, memory, backbone, backboneHash } = checkpoint;
-  const hash = backbone.weights ? hashTensors(backbone.weights) : backboneHash;
+  const hash = backbone.weights ? hashFrozen(backbone.weights) : backboneHash;
   return {
     tensors: prefixed("decoder.", sideNet.weights),
     metadata: sideNetMetadata({ ...sideNet, memory, ...(hash ? { backboneHash: hash } : {}) }),

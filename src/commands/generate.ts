@@ -1,5 +1,5 @@
 import { loadBackboneWeights, loadSideNetWeights } from "../checkpoint/checkpoint.ts";
-import { hashTensors } from "../formats/tensor_hash.ts";
+import { hashFrozen } from "../formats/tensor_hash.ts";
 import {
   type Command,
   type CommandArguments,
@@ -12,11 +12,13 @@ import {
 import { generate, rememberDocument } from "../longmem/generation.ts";
 import { loadLongMem, type LoadLongMemOptions } from "../checkpoint/load.ts";
 import { paperMemory } from "../memory/config.ts";
-import { openRunTokenizer, readFinishedRun } from "../runner/load_trained_model.ts";
+import { readFinishedRun, runTokenizer } from "../runner/load_trained_model.ts";
 import { type DocumentFile, readDocument } from "../text/corpus.ts";
 import { tokenizeDocument } from "../text/document_tokens.ts";
 import { textOf, type Tokenizer } from "../text/tokenizer.ts";
 import { openTokenizer } from "../text/tokenizer_source.ts";
+import { readFolderTokenizer } from "../checkpoint/folder.ts";
+import { tokenizerAt } from "../checkpoint/folder_tokenizer.ts";
 import { deviceFlag, deviceOf } from "./device_flag.ts";
 import { summaries } from "./summaries.ts";
 
@@ -40,7 +42,8 @@ export function generateCommand(output: Output): Command {
         name: "tokenizer",
         value: "PATH",
         isPath: true,
-        help: "a tokenizer.json, or a folder of encoder.json, vocab.bpe and dict.txt",
+        help: "a tokenizer.json, or a folder of encoder.json, vocab.bpe and dict.txt " +
+          "(default that of the checkpoint's folder)",
       },
       {
         name: "document",
@@ -136,7 +139,7 @@ async function openSource(args: CommandArguments): Promise<Source> {
         memory,
         ...(threads === undefined ? {} : { threads }),
       },
-      tokenizer: await openRunTokenizer(run, experiment),
+      tokenizer: await openTokenizer(runTokenizer(run, experiment)),
       contextTokens,
       chunkTokens: memory.chunkTokens,
       lines,
@@ -146,20 +149,25 @@ async function openSource(args: CommandArguments): Promise<Source> {
 }
 
 async function openCheckpoints(args: CommandArguments): Promise<Source> {
-  const [backbonePath, sideNetPath, tokenizerPath] = ["backbone", "sidenet", "tokenizer"]
-    .map((flag) => requiredFlag(args, flag));
+  const [backbonePath, sideNetPath] = ["backbone", "sidenet"].map((flag) =>
+    requiredFlag(args, flag)
+  );
+  const asked = args.flags.get("tokenizer")?.at(-1);
+  const tokenizer = await reading(async () =>
+    asked === undefined
+      ? await readFolderTokenizer(sideNetPath) ?? await readFolderTokenizer(backbonePath)
+      : await tokenizerAt(asked)
+  );
+  if (!tokenizer) requiredFlag(args, "tokenizer");
   return await reading(async () => {
     const backbone = await loadBackboneWeights(backbonePath);
     const sideNet = await loadSideNetWeights(sideNetPath, backbone.shape, {
-      backboneHash: hashTensors(backbone.weights),
+      backboneHash: hashFrozen(backbone.weights),
     });
     const memory = { ...paperMemory, ...sideNet.memory };
-    const isFolder = (await Deno.stat(tokenizerPath)).isDirectory;
     return {
       options: { backbone, sidenet: sideNet, memory },
-      tokenizer: await openTokenizer(
-        isFolder ? { kind: "gpt2", folder: tokenizerPath } : { kind: "file", path: tokenizerPath },
-      ),
+      tokenizer: await openTokenizer(tokenizer!),
       contextTokens: backbone.contextTokens ?? defaultContextTokens,
       chunkTokens: memory.chunkTokens,
       lines: "plain",

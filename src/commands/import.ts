@@ -6,11 +6,12 @@ import {
 import type { MemoryShape } from "../checkpoint/content.ts";
 import {
   type LongMemFolder,
+  readFolderTokenizer,
   writeBackboneFolder,
   writeLongMemFolder,
 } from "../checkpoint/folder.ts";
 import { parameterCount } from "../checkpoint/parameter_count.ts";
-import { hashTensors } from "../formats/tensor_hash.ts";
+import { hashFrozen } from "../formats/tensor_hash.ts";
 import {
   type Command,
   type CommandArguments,
@@ -21,8 +22,10 @@ import {
   reading,
 } from "../command_line.ts";
 import { paperMemory } from "../memory/config.ts";
-import { isRunFolder, readFinishedRun } from "../runner/load_trained_model.ts";
+import { isRunFolder, readFinishedRun, runTokenizer } from "../runner/load_trained_model.ts";
 import type { TensorMap } from "../tensor.ts";
+import type { TokenizerSource } from "../text/tokenizer_source.ts";
+import { tokenizerAt } from "../checkpoint/folder_tokenizer.ts";
 import type { BackboneCheckpoint } from "../backbone/shape.ts";
 import { summaries } from "./summaries.ts";
 
@@ -45,6 +48,14 @@ export function importCommand(output: Output): Command {
         value: "N",
         help: "block of the backbone that is cached, which a safetensors file does not say",
       },
+      {
+        name: "tokenizer",
+        value: "PATH",
+        isPath: true,
+        help:
+          "a tokenizer.json, or a folder of encoder.json, vocab.bpe and dict.txt, to carry along " +
+          "(default that of the run or the folder)",
+      },
     ],
     execute: (args) => importCheckpoint(args, output),
   };
@@ -55,7 +66,8 @@ async function importCheckpoint(args: CommandArguments, output: Output): Promise
   const folder = await newPath(args, "out");
   const heads = positiveInteger(args, "heads");
   const memoryBlock = wholeNumber(args, "memory-block");
-  const checkpoint = await reading(() =>
+  const asked = args.flags.get("tokenizer")?.at(-1);
+  const { checkpoint, tokenizer } = await reading(() =>
     readForImport(path, {
       backbone: args.flags.get("backbone")?.at(-1),
       heads,
@@ -63,8 +75,9 @@ async function importCheckpoint(args: CommandArguments, output: Output): Promise
     }, output)
   );
   await reading(async () => {
-    if ("sideNet" in checkpoint) await writeLongMemFolder(folder, checkpoint);
-    else await writeBackboneFolder(folder, checkpoint);
+    const extras = { tokenizer: asked === undefined ? tokenizer : await tokenizerAt(asked) };
+    if ("sideNet" in checkpoint) await writeLongMemFolder(folder, checkpoint, extras);
+    else await writeBackboneFolder(folder, checkpoint, extras);
   });
   const { shape, weights } = "sideNet" in checkpoint ? checkpoint.backbone : checkpoint;
   if (weights) output.print(describe("backbone", shape, weights));
@@ -77,6 +90,12 @@ async function importCheckpoint(args: CommandArguments, output: Output): Promise
   return 0;
 }
 
+/** What is written, and the tokenizer to carry: that of a run, or what a folder carries already. */
+interface Imported {
+  readonly checkpoint: BackboneCheckpoint | LongMemFolder;
+  readonly tokenizer: TokenizerSource | undefined;
+}
+
 interface Given {
   readonly backbone: string | undefined;
   readonly heads: number | undefined;
@@ -87,25 +106,41 @@ async function readForImport(
   path: string,
   { backbone: backbonePath, heads, memoryBlock }: Given,
   output: Output,
-): Promise<BackboneCheckpoint | LongMemFolder> {
+): Promise<Imported> {
   if (await isRunFolder(path)) {
-    const { backbone, sideNet, memory } = await readFinishedRun(path);
-    return { backbone, sideNet, memory: memorySizes(memory) };
+    const { experiment, backbone, sideNet, memory, contextTokens } = await readFinishedRun(path);
+    return {
+      // What the SideNet was trained on, as where a run itself generates.
+      checkpoint: {
+        backbone: { ...backbone, contextTokens },
+        sideNet,
+        memory: memorySizes(memory),
+      },
+      tokenizer: runTokenizer(path, experiment),
+    };
   }
   const shape = heads === undefined ? {} : { shape: { heads } };
-  if (backbonePath === undefined) return await loadCheckpoint(path, shape);
+  if (backbonePath === undefined) {
+    return {
+      checkpoint: await loadCheckpoint(path, shape),
+      tokenizer: await readFolderTokenizer(path),
+    };
+  }
   const backbone = await loadBackboneWeights(backbonePath, shape);
   const { shape: sizes, weights, memory } = await loadSideNetWeights(path, backbone.shape, {
     ...(memoryBlock === undefined ? {} : { shape: { memoryBlock } }),
-    backboneHash: hashTensors(backbone.weights),
+    backboneHash: hashFrozen(backbone.weights),
   });
   if (!memory) {
     output.note(`"${path}" does not say which memory it was trained with: taking the paper's`);
   }
   return {
-    backbone,
-    sideNet: { shape: sizes, weights },
-    memory: memory ?? memorySizes(paperMemory),
+    checkpoint: {
+      backbone,
+      sideNet: { shape: sizes, weights },
+      memory: memory ?? memorySizes(paperMemory),
+    },
+    tokenizer: await readFolderTokenizer(backbonePath),
   };
 }
 
@@ -122,7 +157,7 @@ function describe(what: string, shape: object, weights: TensorMap): string {
   const count = parameterCount(new Map([...weights].map(([name, { shape }]) => [name, shape])));
   return `${what}: ${fields(shape)}\n` +
     `  ${count.toLocaleString("en")} parameters in ${weights.size} tensors, SHA-256 ${
-      hashTensors(weights)
+      hashFrozen(weights)
     }`;
 }
 

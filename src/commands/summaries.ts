@@ -46,7 +46,8 @@ export const summaries = {
   export: {
     operands: "FOLDER --out FILE.safetensors",
     help:
-      "Writes the backbone or the SideNet of a checkpoint folder as a safetensors file with the official names.",
+      "Writes the backbone or the SideNet of a checkpoint folder, or of a finished run, as a safetensors file with the " +
+      "official names.",
   },
   generate: {
     operands: "--run FOLDER --document FILE",

@@ -18,6 +18,19 @@ export function hashTensors(tensors: Readonly<TensorMap>): string {
   return hash.digest("hex");
 }
 
+const frozenHashes = new WeakMap<Readonly<TensorMap>, string>();
+
+/**
+ * The hash of weights that nobody changes from now on, computed once for each map: of a frozen backbone, or of what a
+ * training came to. Trainings leave the maps that they begin with as they are and return new ones. Whoever proves that
+ * weights have not changed compares this with {@linkcode hashTensors}.
+ */
+export function hashFrozen(tensors: Readonly<TensorMap>): string {
+  const hash = frozenHashes.get(tensors) ?? hashTensors(tensors);
+  frozenHashes.set(tensors, hash);
+  return hash;
+}
+
 /** SHA-256 (hexadecimal) of a file, read in blocks. */
 export async function hashFile(path: string): Promise<string> {
   using file = await ByteFile.open(path);

@@ -4,8 +4,7 @@ import type { BackboneCheckpoint, BackboneShape } from "../backbone/shape.ts";
 import type { ResolvedExperiment, SideNetConfig } from "../experiment/declaration.ts";
 import type { SideNetCheckpoint, SideNetShape } from "../longmem/sidenet_shape.ts";
 import type { MemoryConfig } from "../memory/config.ts";
-import type { Tokenizer } from "../text/tokenizer.ts";
-import { openTokenizer } from "../text/tokenizer_source.ts";
+import type { TokenizerSource } from "../text/tokenizer_source.ts";
 import { InputTypeError } from "../errors.ts";
 
 /** The model that a run has trained. */
@@ -79,14 +78,11 @@ async function trainedShape(
   }
 }
 
-/** Opens the tokenizer of a run: the one that it trained, or the one that it was given. */
-export async function openRunTokenizer(
-  path: string,
-  { tokenizer }: ResolvedExperiment,
-): Promise<Tokenizer> {
-  return await openTokenizer(
-    tokenizer.kind === "bpe" ? { kind: "file", path: join(path, "tokenizer.json") } : tokenizer,
-  );
+/** Where the tokenizer of a run lies: the one that it trained, or the one that it was given. */
+export function runTokenizer(path: string, { tokenizer }: ResolvedExperiment): TokenizerSource {
+  return tokenizer.kind === "bpe"
+    ? { kind: "file", path: join(path, "tokenizer.json") }
+    : tokenizer;
 }
 
 async function readDeclaration(path: string): Promise<ResolvedExperiment> {

@@ -1,5 +1,5 @@
 import { loadBackboneWeights, loadSideNetWeights } from "../checkpoint/checkpoint.ts";
-import { hashTensors } from "../formats/tensor_hash.ts";
+import { hashFrozen, hashTensors } from "../formats/tensor_hash.ts";
 import { initializeBackbone } from "../backbone/initialization.ts";
 import type {
   AdaptationConfig,
@@ -37,7 +37,7 @@ export async function obtainBackbone(
     : await pretrain(config);
   checkVocabulary(experiment, backbone, text.tokenizer);
   checkBlocks(experiment, backbone.shape.layers);
-  await context.results.recordHash("backbone", hashTensors(backbone.weights));
+  await context.results.recordHash("backbone", hashFrozen(backbone.weights));
   return backbone;
 
   async function pretrain(
@@ -101,7 +101,7 @@ export async function withFrozen<Result>(
   what: string,
   use: () => Promise<Result>,
 ): Promise<Result> {
-  const before = hashTensors(weights);
+  const before = hashFrozen(weights);
   const result = await use();
   if (hashTensors(weights) !== before) {
     throw new InputError(
@@ -148,7 +148,7 @@ export async function adaptSideNets(
       parts: (weights) => ({ sideNet: { shape, weights }, ...remembers }),
       network: withMemory ? "longmem" : "sidenet",
     }, { experiment, adaptation, backbone, text, device, context });
-    await context.results.recordHash(`SideNet ${name}`, hashTensors(weights));
+    await context.results.recordHash(`SideNet ${name}`, hashFrozen(weights));
     return { shape, weights };
   };
   const asked = new Set(experiment.evaluations.flatMap(({ models }) => models));
@@ -182,9 +182,9 @@ async function startOf(
     case "checkpoint": {
       const { shape, weights } = await loadSideNetWeights(sidenet.path, backbone.shape, {
         ...(sidenet.shape ? { shape: sidenet.shape } : {}),
-        backboneHash: hashTensors(backbone.weights),
+        backboneHash: hashFrozen(backbone.weights),
       });
-      await results.recordHash("SideNet checkpoint", hashTensors(weights));
+      await results.recordHash("SideNet checkpoint", hashFrozen(weights));
       return { shape, weights };
     }
     default:
@@ -216,7 +216,7 @@ export async function adaptMemorizingTransformer(
     parts: (weights) => ({ memorizing: { shape, weights }, memory }),
     network: name,
   }, { experiment, adaptation, backbone, text, device, context });
-  await context.results.recordHash(name, hashTensors(weights));
+  await context.results.recordHash(name, hashFrozen(weights));
   return { shape, weights };
 }
 

@@ -10,7 +10,7 @@
 import { createHash } from "node:crypto";
 import { join, relative } from "node:path";
 import { readSafetensors } from "../formats/safetensors.ts";
-import { hashTensors } from "../formats/tensor_hash.ts";
+import { hashFrozen, hashTensors } from "../formats/tensor_hash.ts";
 import type { ResolvedExperiment } from "../experiment/declaration.ts";
 import { canonicalJson } from "../declaration/identity.ts";
 import { type MetricsRecord, readMetricsRecords } from "../results/records.ts";
@@ -64,7 +64,7 @@ export async function identifyPhase(
     : await text.documents("train");
   const { kind, description } = trainer.device;
   const { packages } = context.results.environment;
-  const initial = { shape: trainer.backbone.shape, weights: hashTensors(trainer.backbone.weights) };
+  const initial = { shape: trainer.backbone.shape, weights: hashFrozen(trainer.backbone.weights) };
   const determinedBy = {
     version: phaseVersion,
     name,
@@ -79,7 +79,7 @@ export async function identifyPhase(
       ? {
         sideNet: {
           shape: trainer.sideNet.shape,
-          weights: hashTensors(trainer.sideNet.weights),
+          weights: hashFrozen(trainer.sideNet.weights),
         },
         memory: trainer.memory,
         dropout: trainer.dropout,
@@ -89,7 +89,7 @@ export async function identifyPhase(
       ? {
         memorizing: {
           shape: trainer.memorizing.shape,
-          weights: hashTensors(trainer.memorizing.weights),
+          weights: hashFrozen(trainer.memorizing.weights),
         },
         memory: trainer.memory,
         dropout: trainer.dropout,
@@ -208,7 +208,7 @@ export async function recordPhaseEnd(
   weights: TensorMap,
 ): Promise<void> {
   if ((await readRecord(folder))?.key !== identity.key) return;
-  await writeRecord(folder, { ...identity, weights: hashTensors(weights) });
+  await writeRecord(folder, { ...identity, weights: hashFrozen(weights) });
 }
 
 async function writeRecord(folder: string, record: PhaseRecord): Promise<void> {

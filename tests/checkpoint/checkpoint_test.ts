@@ -270,7 +270,9 @@ test("loadBackboneWeights() says that there is no such file, and that a folder i
     });
     await assert.rejects(loadBackboneWeights(folder), {
       name: "NotFound",
-      message: `Cannot read folder "${folder}" as a checkpoint as "config.json" is missing`,
+      message:
+        `Cannot read folder "${folder}" as a checkpoint as "config.json" is missing: expected a folder that ` +
+        `import has written; it reads .pt and safetensors files, and folders of finished runs`,
     });
   }));
 

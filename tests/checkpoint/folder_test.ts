@@ -1,5 +1,6 @@
 import {
   readBackboneFolder,
+  readFolderTokenizer,
   readLongMemFolder,
   writeBackboneFolder,
   writeLongMemFolder,
@@ -215,4 +216,81 @@ async function editConfig(folder: string, edit: (config: Spoilt) => void): Promi
   const config = JSON.parse(await Deno.readTextFile(path));
   edit(config);
   await Deno.writeTextFile(path, JSON.stringify(config));
+}
+
+test("folders carry the tokenizer of their model, whatever its kind", () =>
+  withFolder(async (folder) => {
+    const official = `${folder}/official`;
+    await Deno.mkdir(official);
+    for (const name of ["encoder.json", "vocab.bpe", "dict.txt", "own.json"]) {
+      await Deno.writeTextFile(`${official}/${name}`, `the bytes of ${name}`);
+    }
+    const specialTokens = { bos: "<|start|>", pad: "<|pad|>" };
+    const sources = [
+      { kind: "gpt2", folder: official },
+      { kind: "file", path: `${official}/own.json` },
+      { kind: "file", path: `${official}/own.json`, specialTokens },
+      { kind: "chronicle" },
+      undefined,
+    ] as const;
+    for (const [i, tokenizer] of sources.entries()) {
+      const paths = { backbone: `${folder}/b${i}`, longMem: `${folder}/l${i}` };
+      await writeBackboneFolder(paths.backbone, backbone, { tokenizer });
+      await writeLongMemFolder(paths.longMem, { backbone, sideNet, memory }, { tokenizer });
+      assert.deepEqual(await readBackboneFolder(paths.backbone), backbone);
+      assert.deepEqual((await readLongMemFolder(paths.longMem)).backbone, backbone);
+      for (const path of Object.values(paths)) {
+        const found = await readFolderTokenizer(path);
+        switch (tokenizer?.kind) {
+          case "gpt2":
+            assert.deepEqual(found, { kind: "gpt2", folder: path });
+            for (const name of ["encoder.json", "vocab.bpe", "dict.txt"]) {
+              const text = await Deno.readTextFile(`${path}/${name}`);
+              assert.equal(text, `the bytes of ${name}`);
+            }
+            break;
+          case "file":
+            assert.deepEqual(found, { ...tokenizer, path: `${path}/tokenizer.json` });
+            assert.equal(
+              await Deno.readTextFile(`${path}/tokenizer.json`),
+              "the bytes of own.json",
+            );
+            break;
+          default:
+            assert.deepEqual(found, tokenizer);
+        }
+      }
+    }
+    assert.equal(await readFolderTokenizer(`${official}/own.json`), undefined);
+    assert.equal(await readFolderTokenizer(official), undefined);
+    await assert.rejects(
+      writeBackboneFolder(`${folder}/new`, backbone, {
+        tokenizer: { kind: "file", path: `${folder}/nowhere.json` },
+      }),
+      /Cannot read ".*nowhere\.json" as there is no such file/,
+    );
+  }));
+
+for (
+  const { config, architecture } of [
+    {
+      config: { architectures: ["LlamaForCausalLM"], model_type: "llama" },
+      architecture: "LlamaForCausalLM",
+    },
+    { config: { architectures: ["GPT2LMHeadModel"] }, architecture: "GPT2LMHeadModel" },
+    { config: { model_type: "gpt2", n_embd: 768 }, architecture: "gpt2" },
+  ]
+) {
+  test(`reading a folder of Hugging Face names its architecture ${architecture}`, () =>
+    withFolder(async (folder) => {
+      await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify(config));
+      for (const read of [readBackboneFolder, readLongMemFolder]) {
+        await assert.rejects(read(folder), {
+          name: "TypeError",
+          message:
+            `Cannot read folder "${folder}" as a checkpoint as its "config.json" is one of Hugging Face, ` +
+            `of a model of architecture ${architecture}: allowed is format "longmem-lab"`,
+        });
+      }
+    }));
 }

@@ -52,7 +52,14 @@ test("generate takes checkpoints to the same text as the run that they are from"
       ...["--backbone", `${folder}/longmem`, "--sidenet", `${folder}/sidenet.safetensors`],
       ...["--tokenizer", `${folder}/run/tokenizer.json`, "--context", "32"],
     ];
-    assert.equal(await generate(...parts), await generate("--run", `${folder}/run`));
+    const ofRun = await generate("--run", `${folder}/run`);
+    assert.equal(await generate(...parts), ofRun);
+    // The folder knows its tokenizer and its window.
+    const longMem = `${folder}/longmem`;
+    assert.equal(await generate("--backbone", longMem, "--sidenet", longMem), ofRun);
+    await Deno.writeTextFile(`${folder}/longmem/tokenizer.json`, "{}");
+    assert.equal(await generate(...parts), ofRun, "the one that is asked for wins");
+    await assert.rejects(generate("--backbone", longMem, "--sidenet", longMem), /tokenizer\.json/);
   });
 });
 
@@ -65,6 +72,8 @@ test("generate says what is missing or does not fit", async () => {
     const input = (message: RegExp) => ({ name: "InputError", message });
     await assert.rejects(run("--run", folder), usage(/--document is missing/));
     await assert.rejects(run(...document), usage(/--backbone is missing/));
+    const checkpoint = ["--backbone", `${folder}/b.pt`, "--sidenet", `${folder}/s.pt`];
+    await assert.rejects(run(...document, ...checkpoint), usage(/--tokenizer is missing/));
     await assert.rejects(run("text", ...document), usage(/"text" as it follows no flag/));
     await assert.rejects(
       run(...document, "--run", folder, "--sidenet", "x"),

@@ -3,7 +3,11 @@ import {
   loadCheckpoint,
   loadSideNetWeights,
 } from "../../src/checkpoint/checkpoint.ts";
-import { readBackboneFolder, readLongMemFolder } from "../../src/checkpoint/folder.ts";
+import {
+  readBackboneFolder,
+  readFolderTokenizer,
+  readLongMemFolder,
+} from "../../src/checkpoint/folder.ts";
 import { readSafetensors, writeSafetensors } from "../../src/formats/safetensors.ts";
 import { hashTensors } from "../../src/formats/tensor_hash.ts";
 import { exportCommand } from "../../src/commands/export.ts";
@@ -128,12 +132,43 @@ test("import packs what a run has trained", async () => {
     assert.equal(hashTensors(sideNet.weights), hashTensors(trained.tensors));
     assert.deepEqual(memory, { capacityTokens: 256, chunkTokens: 4, retrievedTokens: 16 });
     assert.equal(backbone.shape.heads, 2);
+    assert.equal(backbone.contextTokens, 32);
+    assert.equal(
+      await Deno.readTextFile(`${folder}/longmem/tokenizer.json`),
+      await Deno.readTextFile(`${folder}/run/tokenizer.json`),
+    );
+    // A folder is imported with its tokenizer.
+    await run.import(`${folder}/longmem`, "--out", `${folder}/again`);
+    const again = await readFolderTokenizer(`${folder}/again`);
+    assert.deepEqual(again, { kind: "file", path: `${folder}/again/tokenizer.json` });
+
+    for (const what of ["sidenet", "backbone"]) {
+      const exported = ["run", "longmem"].map((source) =>
+        `${folder}/${source}-${what}.safetensors`
+      );
+      for (const [i, source] of ["run", "longmem"].entries()) {
+        await run.export(`${folder}/${source}`, "--what", what, "--out", exported[i]);
+      }
+      const [ofRun, ofFolder] = await Promise.all(exported.map((file) => Deno.readFile(file)));
+      assert.deepEqual(ofRun, ofFolder);
+    }
 
     await Deno.remove(`${folder}/run/checkpoint/longmem/weights.safetensors`);
     await assert.rejects(
       run.import(`${folder}/run`, "--out", `${folder}/more`),
       /Cannot read ".*longmem\/weights.safetensors" as there is no such file/,
     );
+  });
+});
+
+test("import carries the tokenizer that it is given", async () => {
+  await withFolder(async (folder) => {
+    await Deno.writeFile(`${folder}/backbone.pt`, fairseqBackboneBytes());
+    await Deno.writeTextFile(`${folder}/some.json`, "a tokenizer");
+    const given = ["--tokenizer", `${folder}/some.json`, "--out", `${folder}/a`];
+    await run.import(`${folder}/backbone.pt`, ...given);
+    assert.equal(await Deno.readTextFile(`${folder}/a/tokenizer.json`), "a tokenizer");
+    assert.equal((await readBackboneFolder(`${folder}/a`)).contextTokens, 32);
   });
 });
 

@@ -2,7 +2,7 @@ import { loadBackboneWeights, loadSideNetWeights } from "../../src/checkpoint/ch
 import type { LongMemCheckpoint } from "../../src/checkpoint/content.ts";
 import { writeBackboneFolder, writeLongMemFolder } from "../../src/checkpoint/folder.ts";
 import { readSafetensors } from "../../src/formats/safetensors.ts";
-import { hashTensors } from "../../src/formats/tensor_hash.ts";
+import { hashFrozen, hashTensors } from "../../src/formats/tensor_hash.ts";
 import { initializeBackbone } from "../../src/backbone/initialization.ts";
 import type { Experiment } from "../../src/experiment/declaration.ts";
 import { loadLongMem } from "../../src/checkpoint/load.ts";
@@ -26,6 +26,19 @@ test("withFrozen() refuses results of what changed a weight", async () => {
   await assert.rejects(withFrozen({ weights }, "adaptation", changing), {
     message: "Cannot trust the results as the frozen backbone has changed during the adaptation",
   });
+});
+
+test("withFrozen() refuses results of weights that have changed since they were loaded", async () => {
+  const shape = { layers: 1, hiddenDim: 4, heads: 1, feedForwardDim: 4, vocabSize: 5 };
+  const weights = initializeBackbone(shape, 1);
+  const loaded = hashFrozen(weights);
+  assert.equal(loaded, hashTensors(weights));
+  weights.get("lm_head.bias")!.data[3] += 1e-6; // between two phases
+  await assert.rejects(withFrozen({ weights }, "evaluation", () => Promise.resolve()), {
+    message: "Cannot trust the results as the frozen backbone has changed during the evaluation",
+  });
+  assert.equal(hashFrozen(weights), loaded, "computed once");
+  assert.equal(hashFrozen(new Map(weights)), hashTensors(weights), "another map");
 });
 
 const contextTokens = 16, documentTokens = 90;
