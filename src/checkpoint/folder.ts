@@ -333,7 +333,8 @@ async function readConfig(path: string): Promise<BackboneConfig | LongMemConfig>
  * @returns undefined where it is of another kind.
  */
 export function huggingFaceArchitecture(config: unknown): string | undefined {
-  const { architectures, model_type: type } = (config ?? {}) as Record<string, unknown>;
+  const { format, architectures, model_type: type } = (config ?? {}) as Record<string, unknown>;
+  if (format !== undefined) return undefined; // ours, or one that is unknown
   const [first] = Array.isArray(architectures) ? architectures : [type];
   return typeof first === "string" ? first : undefined;
 }

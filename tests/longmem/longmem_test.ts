@@ -525,3 +525,36 @@ hostTest("A row that has no memory cannot be reset", async (device) => {
     assert.deepEqual(model.memoryFillChunks, [2]);
   });
 });
+
+deviceTest(
+  "A pass fails where the memory that it read has left float16's range",
+  async (device) => {
+    const parts = smallParts({ storage: "float16" });
+    const scale = (name: string, factor: number) => {
+      const { data } = parts.backbone.weights.get(`transformer.h.3.attn.${name}.weight`)!;
+      for (let i = 0; i < data.length; i++) data[i] *= factor;
+    };
+    scale("k_proj", 1e6); // the same attention, as queries are smaller
+    scale("q_proj", 1e-6);
+    const model = new LongMem(device, parts);
+    const tokens = randomTokens(8, "tokens");
+    const readers = {
+      forward: () => model.forward(tokens, { readOnly: true }),
+      append: () => model.openWindow({ contextTokens: 16 }).append(tokens),
+      save: () => model.saveMemory(),
+    };
+    for (const [name, read] of Object.entries(readers)) {
+      await read(); // an empty memory is in range
+      await assert.rejects(async () => {
+        await model.remember(tokens); // fails on a host; a GPU knows later
+        await read();
+      }, {
+        name: "RangeError",
+        message:
+          /^Cannot cache keys .* float16 does not hold them: .* block 3, head \d, dimension \d, token \d of the batch; memory\.storage "float32" would/,
+      }, name);
+      await model.resetMemory();
+    }
+    await model.close();
+  },
+);
