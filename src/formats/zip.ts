@@ -90,6 +90,7 @@ export async function readZipDirectory(file: ByteFile): Promise<Map<string, ZipE
   if (at !== lengthBytes) {
     throw refuse(file, `its directory is damaged: expected ${at} bytes, found ${lengthBytes}`);
   }
+  checkOverlap(file, entries.values());
   // torch leaves all of them 0 after torch.serialization.set_crc32_options(False).
   if (hasChecksums) return entries;
   return new Map([...entries].map(([name, { crc: _, ...entry }]) => [name, entry]));
@@ -127,6 +128,17 @@ export async function readZipEntry(
     );
   }
   return bytes;
+}
+
+/** Refuses entries of which one lies within another: archives that unpack to more than they are. */
+function checkOverlap(file: ByteFile, entries: Iterable<ZipEntry>): void {
+  const inOrder = [...entries].sort((a, b) => a.headerOffset - b.headerOffset);
+  for (let i = 1; i < inOrder.length; i++) {
+    const { name, headerOffset, lengthBytes } = inOrder[i - 1];
+    if (headerOffset + LOCAL_HEADER_BYTES + lengthBytes > inOrder[i].headerOffset) {
+      throw refuse(file, `its entries "${name}" and "${inOrder[i].name}" overlap`);
+    }
+  }
 }
 
 async function findDirectory(

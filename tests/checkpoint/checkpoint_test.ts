@@ -1,5 +1,6 @@
 import {
   loadBackboneWeights,
+  loadCheckpoint,
   loadSideNetWeights,
   recogniseCheckpoint,
   sideNetMetadata,
@@ -294,3 +295,39 @@ sharedTest(
     assert.equal(await recogniseCheckpoint(fixturePath("sidenet.safetensors")), "safetensors");
   },
 );
+
+test("checkpoints that are pipes, devices or circles of links are refused at once, by name", () =>
+  withFolder(async (folder) => {
+    const bare = { shape: backboneShape, weights: backboneWeights };
+    const pipe = async (path: string) => {
+      assert.ok((await new Deno.Command("mkfifo", { args: [path] }).output()).success);
+    };
+    await pipe(`${folder}/pipe.pt`);
+    await Deno.symlink("/dev/zero", `${folder}/device.safetensors`);
+    await Deno.symlink(`${folder}/circle.pt`, `${folder}/circle.pt`);
+    for (const name of ["config.json", "backbone.safetensors"]) {
+      await writeBackboneFolder(`${folder}/${name}`, bare);
+      await Deno.remove(`${folder}/${name}/${name}`);
+      await pipe(`${folder}/${name}/${name}`);
+    }
+    const expected = {
+      "pipe.pt": ["pipe.pt", "it is not a regular file: it is a named pipe"],
+      "device.safetensors": ["device.safetensors", "it is not a regular file: it is a device"],
+      "circle.pt": ["circle.pt", "its symbolic links form a circle"],
+      "config.json": ["config.json/config.json", "it is not a regular file: it is a named pipe"],
+      "backbone.safetensors": [
+        "backbone.safetensors/backbone.safetensors",
+        "it is not a regular file: it is a named pipe",
+      ],
+    };
+    for (const [name, [file, reason]] of Object.entries(expected)) {
+      const message = `Cannot read "${folder}/${file}" as ${reason}`;
+      for (const load of [loadBackboneWeights, loadCheckpoint]) {
+        await assert.rejects(load(`${folder}/${name}`), { message });
+      }
+      await assert.rejects(
+        loadSideNetWeights(`${folder}/${name}`, backboneShape),
+        name === "backbone.safetensors" ? /kind must be "longmem"/ : { message },
+      );
+    }
+  }));

@@ -148,6 +148,21 @@ test("readZipDirectory() refuses an entry that runs into the directory", () => {
   });
 });
 
+test("readZipDirectory() refuses entries of which one lies within another", () => {
+  const data = new Uint8Array(50);
+  const bytes = zipBytes(["a/one", "a/two", "a/all"].map((name) => ({ name, data })));
+  const entryBytes = 46 + "a/one".length;
+  const second = bytes.length - 22 - 2 * entryBytes;
+  // Where the second entry begins: at the first, within the first's data, a byte before its end.
+  return Promise.all(
+    [0, 40, 30 + 50 - 1].map((offset) =>
+      withArchive(patched(bytes, second + 42, offset), async (file) => {
+        await assert.rejects(readZipDirectory(file), /its entries "a\/one" and "a\/two" overlap/);
+      })
+    ),
+  ).then(() => {});
+});
+
 test("readZipEntry() finds damage by the checksum", () =>
   withArchive(zipBytes([{ ...entries[0], crc: 5 }]), async (file) => {
     const directory = await readZipDirectory(file);
