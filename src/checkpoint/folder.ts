@@ -21,7 +21,11 @@ import {
   type MemoryShape,
   readFloats,
 } from "./content.ts";
-import { isHuggingFaceFolder, readHuggingFaceShape } from "./huggingface.ts";
+import {
+  huggingFaceArchitecture,
+  isHuggingFaceFolder,
+  readHuggingFaceShape,
+} from "./huggingface.ts";
 import { openSafetensors, writeSafetensors } from "../formats/safetensors.ts";
 import { hashFile, hashTensors } from "../formats/tensor_hash.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
@@ -140,9 +144,13 @@ export async function readFolderShape(path: string): Promise<BackboneShape | und
 /**
  * The tokenizer that a folder carries.
  *
- * @returns undefined where it carries none, or the path is no folder of this format.
+ * @returns undefined where it carries none, or the path is no folder of this format or of Hugging Face's.
  */
 export async function readFolderTokenizer(path: string): Promise<TokenizerSource | undefined> {
+  if (await isHuggingFaceFolder(path)) {
+    const file = `${path}/tokenizer.json`;
+    return await exists(file) ? { kind: "file", path: file } : undefined;
+  }
   const record = (await ifThere(readConfig(path)))?.tokenizer;
   return record && folderTokenizer(path, record);
 }
@@ -325,18 +333,6 @@ async function readConfig(path: string): Promise<BackboneConfig | LongMemConfig>
   checkBackboneShape(config.backbone, file);
   if (config.kind === "longmem") checkSideNetShape(config.sideNet, config.backbone, file);
   return config;
-}
-
-/**
- * What a `config.json` of Hugging Face says of its model, such as "GPT2LMHeadModel".
- *
- * @returns undefined where it is of another kind.
- */
-export function huggingFaceArchitecture(config: unknown): string | undefined {
-  const { format, architectures, model_type: type } = (config ?? {}) as Record<string, unknown>;
-  if (format !== undefined) return undefined; // ours, or one that is unknown
-  const [first] = Array.isArray(architectures) ? architectures : [type];
-  return typeof first === "string" ? first : undefined;
 }
 
 function expectOneOf(file: string, key: string, value: unknown, allowed: unknown[]): void {

@@ -22,14 +22,23 @@ const indexFile = `${singleFile}.index.json`;
 
 /** Whether a folder has a `config.json` of Hugging Face's format, by what it contains. */
 export async function isHuggingFaceFolder(path: string): Promise<boolean> {
-  const text = await Deno.readTextFile(`${path}/${configFile}`).catch(() => undefined);
-  if (text === undefined) return false;
   try {
-    const { format, model_type: modelType, architectures } = JSON.parse(text) ?? {};
-    return format === undefined && (modelType !== undefined || architectures !== undefined);
+    const bytes = await readRegularFile(`${path}/${configFile}`);
+    return huggingFaceArchitecture(JSON.parse(new TextDecoder().decode(bytes))) !== undefined;
   } catch {
     return false; // the project's own format says what is wrong
   }
+}
+
+/**
+ * What a `config.json` of Hugging Face says of its model, such as "GPT2LMHeadModel" or "gpt2".
+ *
+ * @returns undefined where it is of another kind.
+ */
+export function huggingFaceArchitecture(config: unknown): string | undefined {
+  const { format, model_type: type, architectures } = (config ?? {}) as Record<string, unknown>;
+  if (format !== undefined || (type === undefined && architectures === undefined)) return undefined;
+  return `${Array.isArray(architectures) ? architectures[0] : type}`;
 }
 
 /**

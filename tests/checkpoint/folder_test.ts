@@ -284,6 +284,12 @@ for (
   test(`reading a folder of Hugging Face names its architecture ${architecture}`, () =>
     withFolder(async (folder) => {
       await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify(config));
+      assert.equal(await readFolderTokenizer(folder), undefined);
+      await Deno.writeTextFile(`${folder}/tokenizer.json`, "{}");
+      assert.deepEqual(await readFolderTokenizer(folder), {
+        kind: "file",
+        path: `${folder}/tokenizer.json`,
+      });
       for (const read of [readBackboneFolder, readLongMemFolder]) {
         await assert.rejects(read(folder), {
           name: "TypeError",
