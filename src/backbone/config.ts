@@ -149,3 +149,14 @@ export const checkpointBackbone: BackboneKind<
   check: ({ shape = {} }, path) => headProblems(shape, `${path}.shape`),
   shapeOf: ({ shape = {} }, path) => ({ shape, path: `${path}.shape` }),
 };
+
+/** The size that a backbone names, where it does. */
+export function sizeOf(
+  backbone: CheckpointBackboneDeclaration | (NamedSize & { readonly kind: string }),
+): ModelSize | undefined {
+  return "shape" in backbone
+    ? backbone.shape?.size
+    : "size" in backbone
+    ? backbone.size
+    : undefined;
+}

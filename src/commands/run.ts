@@ -41,7 +41,8 @@ export function runCommand(output: Output, executor: () => Promise<RunExecutor>)
       {
         name: "set",
         value: "path=value",
-        help: "override a field of every experiment, or sweep it: sweep.seed=1,2,3; repeatable",
+        help:
+          "override a field of every experiment, or sweep it: sweep.seed=1,2,4 or 1..5; repeatable",
       },
       { ...deviceFlag, help: "where to run" },
       {

@@ -17,7 +17,7 @@ export interface Part<Declaration, Config, From = unknown, Beside = unknown> {
   /** Names, types and ranges of the fields. */
   readonly schema: z.ZodType<Declaration>;
   /** Fields that are needed and neither declared nor to be filled in; `path` is where the part stands: `memory`, `evaluations.0`. */
-  missing?(declaration: Declaration, path: string): Problem[];
+  missing?(declaration: Declaration, path: string, from: From): Problem[];
   /** Fills in the defaults of a declaration that has the schema's form, and of which nothing is missing. */
   fill(declaration: Declaration, from: From): Config;
   /** Values that are allowed alone, but not together. */

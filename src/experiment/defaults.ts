@@ -28,6 +28,7 @@ import type {
   ResolvedExperiment,
   SentenceSource,
 } from "./declaration.ts";
+import { sizeOf } from "../backbone/config.ts";
 import { sidenetPart } from "../longmem/config.ts";
 import { adaptationPart } from "../training/config.ts";
 import { backbones } from "./backbones.ts";
@@ -109,7 +110,9 @@ export function fillDefaults(experiment: Experiment): ResolvedExperiment {
   const memory = experiment.memory && memoryPart.fill(experiment.memory, { protocol });
   const corpus = fillCorpus(experiment.corpus, { protocol, seed });
   const backbone = backbones.get(experiment.backbone.kind).fill(experiment.backbone, { protocol });
-  const contextTokens = adaptation?.contextTokens ??
+  const adapted = adaptation &&
+    adaptationPart.fill(adaptation, { protocol, size: sizeOf(experiment.backbone) });
+  const contextTokens = adapted?.contextTokens ??
     (backbone.kind === "pretrain" ? backbone.training.contextTokens : undefined);
   const evaluations = experiment.evaluations.map((evaluation) =>
     fillEvaluation(evaluation, { corpus: corpus.kind, memory, contextTokens, protocol })
@@ -128,7 +131,7 @@ export function fillDefaults(experiment: Experiment): ResolvedExperiment {
     backbone,
     ...(sidenet && { sidenet: sidenetPart.fill(sidenet) }),
     ...(memory && { memory }),
-    ...(adaptation && { adaptation: adaptationPart.fill(adaptation, { protocol }) }),
+    ...(adapted && { adaptation: adapted }),
     evaluations,
     device: experiment.device ?? "auto",
     ...(threads !== undefined && { threads }),

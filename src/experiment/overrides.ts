@@ -3,10 +3,11 @@
  */
 import type { Experiment, Sweep } from "./declaration.ts";
 import { DeclarationError } from "../declaration/problem.ts";
-import { locateField, setField } from "../declaration/field_path.ts";
+import { locateField } from "../declaration/field_path.ts";
 import type { SchemaNode } from "../declaration/schema_node.ts";
 import { allowedWords } from "../did_you_mean.ts";
 import { inExperiment } from "./schema.ts";
+import { setExperimentField } from "./set_field.ts";
 import { sweptAround, withoutSwept } from "./sweep.ts";
 
 /**
@@ -15,7 +16,7 @@ import { sweptAround, withoutSwept } from "./sweep.ts";
  *
  * A field that is set is no longer swept, nor are fields within it: the others are. Where a `kind` is set, fields that
  * only another kind has are left out. What is set under `sweep` is a field's list of values, each read as the field's type
- * asks: `sweep.memory.chunkTokens=1,2,4`.
+ * asks: `sweep.memory.chunkTokens=1,2,4`; of numbers also ranges: `sweep.seed=1..5`, `sweep.seed=1..9..2`.
  *
  * @param experiment The declaration; it is not changed.
  * @param assignments `path=value` pairs, a path as in `memory.chunkTokens`, `evaluations.0.split` or `sweep.seed`.
@@ -30,7 +31,7 @@ export function assign(experiment: Experiment, assignments: readonly string[]): 
       sweep = sweepOne(copy, sweep, path.slice("sweep.".length), text);
       continue;
     }
-    assignOne(copy, path, text);
+    assignOne(copy, path, text, assignments);
     const around = sweptAround(sweep, path);
     if (around !== undefined) {
       throw new DeclarationError(
@@ -54,9 +55,16 @@ function parseAssignment(assignment: string): { readonly path: string; readonly 
   return { path: assignment.slice(0, separator), text: assignment.slice(separator + 1) };
 }
 
-function assignOne(experiment: Experiment, path: string, text: string): void {
+function assignOne(
+  experiment: Experiment,
+  path: string,
+  text: string,
+  assignments: readonly string[],
+): void {
   const keys = path.split(".");
-  setField(experiment, keys, readValue(path, nodeOf(experiment, path), text));
+  const value = readValue(path, nodeOf(experiment, path), text);
+  const fixed = assignments.map((assignment) => assignment.split("=")[0]);
+  setExperimentField(experiment, path, value, fixed);
   if (keys.length > 1 && keys.at(-1) === "kind") keepKnownFields(experiment, keys.slice(0, -1));
 }
 
@@ -70,7 +78,7 @@ function sweepOne(
   if (path === "" || path === "zip" || path.startsWith("zip.")) {
     throw new DeclarationError(
       `Cannot set sweep${path && `.${path}`} as one field's values are expected: allowed are ` +
-        "assignments such as sweep.memory.chunkTokens=1,2,4",
+        "assignments such as sweep.memory.chunkTokens=1,2,4 and sweep.seed=1..5",
     );
   }
   const node = nodeOf(experiment, path);
@@ -80,8 +88,37 @@ function sweepOne(
         `Cannot set sweep.${path} as its values are no JSON list: current value is "${text}", ` +
           `allowed are lists of ${node.allowed}`,
       ))
-    : text.split(",").map((part) => readValue(path, node, part.trim()));
+    : text.split(",").flatMap((part) => readValues(path, node, part.trim()));
   return { ...withoutSwept(sweep, path), [path]: values };
+}
+
+/** Most values of a range: whoever writes more has mistyped. */
+const mostValues = 10_000;
+
+/** Reads an element of a list of values: one, or a range of numbers `from..to` or `from..to..step`. */
+function readValues(path: string, node: SchemaNode, text: string): unknown[] {
+  if (node.type !== "number" || !text.includes("..")) return [readValue(path, node, text, "list")];
+  const parts = text.split("..");
+  const [from, to, step = 1] = parts.map(readNumber);
+  const steps = from === undefined || to === undefined ? NaN : (to - from) / step;
+  // So many decimals are exact; steps such as 0.1 are not.
+  const decimal = (value: number) => Number(value.toPrecision(12));
+  const count = Math.floor(decimal(steps)) + 1;
+  if (
+    parts.length > 3 || step === undefined || !(step > 0) || !(count >= 1 && count <= mostValues)
+  ) {
+    throw new DeclarationError(
+      `Cannot set sweep.${path} as "${text}" is no range: allowed are ranges such as 1..5 and 1..9..2 ` +
+        `(every second), of at most ${mostValues} numbers, from the lowest to the highest`,
+    );
+  }
+  return Array.from({ length: count }, (_, i) => decimal(from! + i * step));
+}
+
+/** A number as it is written, perhaps with underscores; undefined where it is none. */
+function readNumber(text: string): number | undefined {
+  const value = Number(text.replaceAll(/(?<=\d)_(?=\d)/g, ""));
+  return text.trim() === "" || Number.isNaN(value) ? undefined : value;
 }
 
 function nodeOf(experiment: Experiment, path: string): SchemaNode {
@@ -103,16 +140,22 @@ function keepKnownFields(experiment: Experiment, keys: readonly string[]): void 
 }
 
 /** Reads a value as its field's type asks; whether it is allowed is checked with the declaration. */
-function readValue(path: string, node: SchemaNode, text: string): unknown {
+function readValue(
+  path: string,
+  node: SchemaNode,
+  text: string,
+  place: "field" | "list" = "field",
+): unknown {
+  const hint = place === "list" ? listHint(node) : sweepHint(path, text);
   const wrong = (type: string) =>
     new DeclarationError(
       `Cannot set ${path} as its value is no ${type}: current value is "${text}", allowed are ` +
-        node.allowed + sweepHint(path, text),
+        node.allowed + hint,
     );
   switch (node.type) {
     case "number": {
-      const value = Number(text.replaceAll(/(?<=\d)_(?=\d)/g, ""));
-      if (text.trim() === "" || Number.isNaN(value)) throw wrong("number");
+      const value = readNumber(text);
+      if (value === undefined) throw wrong("number");
       return value;
     }
     case "boolean":
@@ -122,7 +165,7 @@ function readValue(path: string, node: SchemaNode, text: string): unknown {
       if (!node.names.includes(text)) {
         throw new DeclarationError(
           `Cannot set ${path}: current value is "${text}", ${allowedWords(text, node.names)}` +
-            sweepHint(path, text),
+            hint,
         );
       }
       return text;
@@ -146,7 +189,13 @@ function readValue(path: string, node: SchemaNode, text: string): unknown {
 
 /** How to sweep a field, where a list is given for it. */
 function sweepHint(path: string, text: string): string {
-  return /[,[]/.test(text) ? `; a list is swept by --set sweep.${path}=${text}` : "";
+  return /[,[]|\d\.\.+\d/.test(text) ? `; a list is swept by --set sweep.${path}=${text}` : "";
+}
+
+/** How lists of values are written, where an element of one is wrong. */
+function listHint({ type, names }: SchemaNode): string {
+  if (type === "number") return "; lists are written as 1,2,4 and ranges as 1..5 or 1..9..2";
+  return type === "enum" && names.length > 1 ? `; lists are written as ${names.slice(0, 2)}` : "";
 }
 
 function readJson(text: string, wrong: () => DeclarationError): unknown {

@@ -10,11 +10,12 @@
  * id, and shares the results, of a declaration that says the same without one.
  */
 import type { Variation } from "../results/records.ts";
-import { locateField, setField } from "../declaration/field_path.ts";
+import { locateField } from "../declaration/field_path.ts";
 import { isUnmeasured } from "../declaration/identity.ts";
 import type { Experiment, ResolvedExperiment, Sweep } from "./declaration.ts";
 import { declarationError, type Problem, show } from "../declaration/problem.ts";
 import { inExperiment } from "./schema.ts";
+import { setExperimentField } from "./set_field.ts";
 import { checkExperiment, withoutUndefined } from "./validation.ts";
 
 /** One run of a sweep. */
@@ -114,10 +115,11 @@ function vary(
   if (axes.length === 0) return { declared: base, variation: {} };
   const declared = structuredClone(base) as Experiment;
   const variation: Record<string, unknown> = {};
+  const swept = axes.flatMap(({ fields }) => fields.map(({ path }) => path));
   for (const [i, { fields }] of axes.entries()) {
     for (const { path, values } of fields) {
       const value = structuredClone(values[places[i]]);
-      setField(declared, path.split("."), value);
+      setExperimentField(declared, path, value, swept);
       variation[path] = value;
     }
   }

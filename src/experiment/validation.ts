@@ -13,6 +13,7 @@ import {
   missingContexts,
 } from "./evaluation_problems.ts";
 import { parseForm } from "../declaration/form_problems.ts";
+import { sizeOf } from "../backbone/config.ts";
 import { blockProblems, sidenetPart } from "../longmem/config.ts";
 import { adaptationPart } from "../training/config.ts";
 import { backbones } from "./backbones.ts";
@@ -33,7 +34,14 @@ export function checkExperiment(
   );
   if (experiment === undefined) return { problems: malformed };
   const incomplete = [
-    ...backbones.get(experiment.backbone.kind).missing?.(experiment.backbone, "backbone") ?? [],
+    ...backbones.get(experiment.backbone.kind).missing?.(experiment.backbone, "backbone", {
+      protocol: experiment.protocol ?? "strict",
+    }) ?? [],
+    ...(experiment.adaptation
+      ? adaptationPart.missing(experiment.adaptation, "adaptation", {
+        size: sizeOf(experiment.backbone),
+      })
+      : []),
     ...(experiment.sidenet ? sidenetPart.missing(experiment.sidenet, "sidenet") : []),
     ...missingContexts(experiment),
     ...missingWindows(experiment),

@@ -10,6 +10,7 @@ import {
   positiveInteger,
   positiveNumber,
 } from "../declaration/fields.ts";
+import type { ModelSize } from "../backbone/config.ts";
 import { unmeasured } from "../declaration/identity.ts";
 import type { Accepts, Assert, Declared, Part } from "../declaration/part.ts";
 import { type Problem, wrong } from "../declaration/problem.ts";
@@ -66,11 +67,8 @@ export interface AdaptationConfig extends TrainingConfig {
   readonly gate?: "learned" | "fixed";
 }
 
-/** A training as declared. */
-export type TrainingDeclaration = Declared<
-  TrainingConfig,
-  "batchSize" | "contextTokens" | "steps" | "learningRate"
->;
+/** A training as declared; `batchSize`, `contextTokens` and `learningRate` may be left out where the backbone's `size` is named. */
+export type TrainingDeclaration = Declared<TrainingConfig, "steps">;
 
 /** An adaptation as declared. */
 export type AdaptationDeclaration =
@@ -78,10 +76,10 @@ export type AdaptationDeclaration =
   & Partial<Pick<AdaptationConfig, "dropout" | "gate">>;
 
 const fields = {
-  batchSize: positiveInteger,
-  contextTokens: positiveInteger,
+  batchSize: positiveInteger.exactOptional(),
+  contextTokens: positiveInteger.exactOptional(),
   steps: positiveInteger,
-  learningRate: positiveNumber,
+  learningRate: positiveNumber.exactOptional(),
   schedule: oneOf("polynomial", "cosine").exactOptional(),
   warmupSteps: nonNegativeInteger.exactOptional(),
   finalLearningRate: nonNegativeNumber.exactOptional(),
@@ -120,6 +118,29 @@ const defaults = {
 } as const satisfies Partial<TrainingConfig>;
 const dropout = 0.1;
 
+/** Fields of a training that follow a model's size, with the values that each may have. */
+const neededFields = {
+  batchSize: "positive integers",
+  contextTokens: "positive integers",
+  learningRate: "numbers above 0",
+} as const;
+
+type SizedFields = Pick<TrainingConfig, keyof typeof neededFields>;
+
+/** How models of the named sizes are trained: as the experiments do that {@linkcode ModelSize} names, and the released script. */
+const pretrainings: Readonly<Record<ModelSize, SizedFields>> = {
+  tiny: { batchSize: 4, contextTokens: 128, learningRate: 2e-3 },
+  mini: { batchSize: 8, contextTokens: 128, learningRate: 1e-3 },
+  small: { batchSize: 4, contextTokens: 256, learningRate: 2e-3 },
+  "gpt2-medium": { batchSize: 8, contextTokens: 1024, learningRate: 2e-4 },
+};
+const adaptations: Readonly<Record<ModelSize, SizedFields>> = {
+  tiny: { batchSize: 4, contextTokens: 128, learningRate: 1e-3 },
+  mini: { batchSize: 8, contextTokens: 128, learningRate: 2e-3 },
+  small: { batchSize: 4, contextTokens: 256, learningRate: 1e-3 },
+  "gpt2-medium": { batchSize: 8, contextTokens: 1024, learningRate: 2e-4 }, // specification section 11
+};
+
 /** What a protocol says about batches; the number is a row of specification section 17. */
 const batchesOf: ByProtocol<TrainingConfig["batches"]> = {
   "released-code": "lanes", // 8
@@ -130,20 +151,43 @@ const batchesOf: ByProtocol<TrainingConfig["batches"]> = {
 /** What the defaults of a training follow. */
 export interface TrainingDefaults {
   readonly protocol: Protocol;
+  /** The size of the model, where it is named. */
+  readonly size?: ModelSize | undefined;
 }
 
-/** A training, as a part of declarations. */
+function missingFields(
+  training: TrainingDeclaration,
+  path: string,
+  { size }: Pick<TrainingDefaults, "size">,
+): Problem[] {
+  return Object.entries(neededFields)
+    .filter(([field]) => size === undefined && !(field in training))
+    .map(([field, allowed]) => ({
+      path: `${path}.${field}`,
+      message: `is missing, as the backbone names no size: allowed are ${allowed}`,
+    }));
+}
+
+function fill(
+  training: TrainingDeclaration,
+  { protocol, size }: TrainingDefaults,
+  sizes: typeof pretrainings,
+): TrainingConfig {
+  return {
+    ...defaults,
+    totalSteps: training.steps,
+    batches: batchesOf[protocol],
+    ...(size && sizes[size]),
+    ...training,
+  } as TrainingConfig; // nothing is missing
+}
+
+/** The training of a backbone, as a part of declarations. */
 export const trainingPart = {
   schema: trainingSchema,
-
-  fill(training: TrainingDeclaration, { protocol }: TrainingDefaults): TrainingConfig {
-    return {
-      ...defaults,
-      totalSteps: training.steps,
-      batches: batchesOf[protocol],
-      ...training,
-    };
-  },
+  missing: missingFields,
+  fill: (training: TrainingDeclaration, from: TrainingDefaults) =>
+    fill(training, from, pretrainings),
 
   check({ steps, totalSteps, warmupSteps }: TrainingConfig, path: string): Problem[] {
     const last = Math.min(steps, totalSteps);
@@ -159,19 +203,33 @@ export const trainingPart = {
 /** An adaptation, as a part of declarations. */
 export const adaptationPart = {
   schema: adaptationSchema,
+  missing: missingFields,
 
   /** A gate that is learned, as it is by default anyway, is left out, so that equal declarations are one run. */
   fill({ gate, ...training }: AdaptationDeclaration, from: TrainingDefaults): AdaptationConfig {
     return {
       dropout,
       ...training,
-      ...trainingPart.fill(training, from),
+      ...fill(training, from, adaptations),
       ...(gate === "fixed" ? { gate } : {}),
     };
   },
 
   check: trainingPart.check,
 } satisfies Part<AdaptationDeclaration, AdaptationConfig, TrainingDefaults>;
+
+/**
+ * The warm-up of a training whose steps are changed from the command line or by a sweep: where it would be longer than the
+ * training, it keeps its share of it.
+ *
+ * @param before Steps of the training before.
+ */
+export function warmupAfter(
+  { warmupSteps = 0, steps }: Pick<TrainingDeclaration, "warmupSteps" | "steps">,
+  before: number,
+): number {
+  return warmupSteps <= steps ? warmupSteps : Math.floor(steps * Math.min(1, warmupSteps / before));
+}
 
 /** Learning rate of an update. */
 export type ScheduleConfig = Pick<

@@ -66,9 +66,12 @@ export const pretrainedBackbone: BackboneKind<
   TrainingDefaults
 > = {
   schema,
-  missing: missingSizes,
+  missing: (backbone, path) => [
+    ...missingSizes(backbone, path),
+    ...trainingPart.missing(backbone.training, `${path}.training`, backbone),
+  ],
 
-  fill({ training, initialization = { kind: "official" }, kind, ...sizes }, from) {
+  fill({ training, initialization = { kind: "official" }, kind, ...sizes }, { protocol }) {
     const { layers, hiddenDim, heads, feedForwardDim = 4 * hiddenDim! } = fillSizes(sizes);
     return {
       feedForwardDim,
@@ -76,7 +79,7 @@ export const pretrainedBackbone: BackboneKind<
       kind,
       // Nothing is missing.
       ...({ layers, hiddenDim, heads } as Pick<BackboneShape, "layers" | "hiddenDim" | "heads">),
-      training: trainingPart.fill(training, from),
+      training: trainingPart.fill(training, { protocol, size: sizes.size }),
     };
   },
 

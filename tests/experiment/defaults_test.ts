@@ -1,3 +1,5 @@
+import { resolveRun } from "../../src/experiment/resolve.ts";
+import type { TrainingConfig } from "../../src/training/config.ts";
 import type {
   ChapterBreakEvaluation,
   Experiment,
@@ -143,6 +145,43 @@ test("a cross-network residual is what a SideNet has anyway, so that declaring i
   assert.deepEqual(resolved({ crossNetworkResidual: true }), resolved({}));
   const without = { ...resolved({}).sidenet, crossNetworkResidual: false };
   assert.deepEqual(resolved({ crossNetworkResidual: false }).sidenet, without);
+});
+
+test("a named size brings batches and learning rates of its trainings, but for those that are declared", () => {
+  const sized = (size: string, training: object, adaptation: object = training) => {
+    const { backbone, adaptation: adapted } = resolvedExperiment({
+      ...small,
+      backbone: { kind: "pretrain", size, training },
+      sidenet: { size },
+      adaptation,
+    });
+    const fieldsOf = (
+      { batchSize, contextTokens, learningRate, steps }: TrainingConfig,
+    ) => [batchSize, contextTokens, learningRate, steps];
+    assert.ok(backbone.kind === "pretrain" && adapted);
+    return [fieldsOf(backbone.training), fieldsOf(adapted)];
+  };
+  assert.deepEqual(sized("small", { steps: 9 }), [[4, 256, 2e-3, 9], [4, 256, 1e-3, 9]]);
+  assert.deepEqual(sized("mini", { steps: 9 }), [[8, 128, 1e-3, 9], [8, 128, 2e-3, 9]]);
+  const rows = [8, 1024, 2e-4, 9];
+  assert.deepEqual(sized("gpt2-medium", { steps: 9 }), [rows, rows]);
+  assert.deepEqual(
+    sized("tiny", { steps: 9, batchSize: 1 }, { steps: 3, learningRate: 1, contextTokens: 64 }),
+    [[1, 128, 2e-3, 9], [4, 64, 1, 3]],
+  );
+  // Whether a value is declared or the default makes no difference to the run.
+  const idOf = (training: object) =>
+    resolveRun("a test", {
+      ...small,
+      backbone: { kind: "pretrain", size: "small", training: { steps: 9, ...training } },
+    }).id;
+  assert.equal(idOf({}), idOf({ batchSize: 4, contextTokens: 256, learningRate: 2e-3 }));
+  const { adaptation } = resolvedExperiment({
+    ...small,
+    backbone: { kind: "checkpoint", path: "backbone.pt", shape: { size: "small" } },
+    adaptation: { steps: 9 },
+  });
+  assert.equal(adaptation?.contextTokens, 256);
 });
 
 test("a named size is the sizes that it stands for, but for those declared beside it", () => {

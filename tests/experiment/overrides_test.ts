@@ -1,3 +1,4 @@
+import { resolveSweep } from "../../src/experiment/resolve.ts";
 import { assign } from "../../src/experiment/overrides.ts";
 import type { Experiment, FileCorpusDeclaration } from "../../src/experiment/declaration.ts";
 import { DeclarationError } from "../../src/declaration/problem.ts";
@@ -91,6 +92,30 @@ test("assign() applies assignments in order, also to fields of a part that was a
   const changed = assign(rest, ["memory.chunkTokens=2", "memory.chunkTokens=8", "seed=3"]);
   assert.deepEqual(changed.memory, { chunkTokens: 8 });
   assert.equal(changed.seed, 3);
+});
+
+test("assign() and sweeps shorten a warm-up with the training that it would exceed", () => {
+  const warm: Experiment = {
+    ...small,
+    adaptation: { ...small.adaptation, steps: 200, warmupSteps: 20 },
+  };
+  const warmupOf = (...assignments: string[]) =>
+    resolveSweep("a test", warm, { assignments }).map(({ experiment: { adaptation } }) =>
+      `${adaptation!.warmupSteps} of ${adaptation!.steps}`
+    );
+  assert.deepEqual(warmupOf("adaptation.steps=100"), ["20 of 100"]);
+  assert.deepEqual(warmupOf("adaptation.steps=20"), ["20 of 20"]);
+  assert.deepEqual(warmupOf("adaptation.steps=19"), ["1 of 19"]);
+  assert.deepEqual(warmupOf("adaptation.steps=4"), ["0 of 4"]);
+  assert.deepEqual(warmupOf("adaptation.steps=4", "adaptation.warmupSteps=3"), ["3 of 4"]);
+  assert.deepEqual(warmupOf("sweep.adaptation.steps=4,50"), ["0 of 4", "20 of 50"]);
+  assert.deepEqual(warmupOf("backbone.training.steps=4"), ["20 of 200"]);
+  for (const sweep of ["", "sweep."]) {
+    assert.throws(
+      () => warmupOf(`${sweep}adaptation.warmupSteps=5`, `${sweep}adaptation.steps=4`),
+      { message: /warmupSteps must not exceed adaptation.steps: current value is 5, allowed are/ },
+    );
+  }
 });
 
 test("assign() sets a field of one part alone, where another is the same object", () => {

@@ -351,21 +351,46 @@ test("assign() sweeps a field over a list of values, each read as the field's ty
   });
 });
 
+test("assign() sweeps ranges of numbers, their ends included", () => {
+  const valuesOf = (assignment: string) => Object.values(assign(small, [assignment]).sweep!)[0];
+  assert.deepEqual(valuesOf("sweep.seed=1..5"), [1, 2, 3, 4, 5]);
+  assert.deepEqual(valuesOf("sweep.seed=1..9..2"), [1, 3, 5, 7, 9]);
+  assert.deepEqual(valuesOf("sweep.seed=1..4..2"), [1, 3]);
+  assert.deepEqual(valuesOf("sweep.seed=3..3"), [3]);
+  assert.deepEqual(valuesOf("sweep.seed=9, 1..2, 1_000..1_001"), [9, 1, 2, 1000, 1001]);
+  assert.deepEqual(valuesOf("sweep.adaptation.dropout=0.1..0.5..0.1"), [0.1, 0.2, 0.3, 0.4, 0.5]);
+  assert.deepEqual(valuesOf("sweep.adaptation.learningRate=1e-4..3e-4..1e-4"), [1e-4, 2e-4, 3e-4]);
+  assert.deepEqual(valuesOf("sweep.corpus.folder=../a,../b"), ["../a", "../b"]);
+  assert.equal(variations(assign(small, ["sweep.seed=1..5"])).length, 5);
+});
+
 test("assign() refuses sweeps that are no lists of a field's values, and says how a list is swept", () => {
   const refused = {
     "sweep.memory.storage=float32,flot16":
-      'Cannot set memory.storage: current value is "flot16", allowed are float32, float16 (did you mean "float16"?)',
+      'Cannot set memory.storage: current value is "flot16", allowed are float32, float16 (did you mean "float16"?); lists are written as float32,float16',
     "sweep.sed=1":
       /^Cannot set sed as "sed" is no field of an experiment: .* \(did you mean "seed"\?\)$/,
     "sweep.seed=1,":
-      'Cannot set seed as its value is no number: current value is "", allowed are integers from 0, below 2^32',
+      'Cannot set seed as its value is no number: current value is "", allowed are integers from 0, below 2^32; lists are written as 1,2,4 and ranges as 1..5 or 1..9..2',
+    "sweep.seed=1-5":
+      'Cannot set seed as its value is no number: current value is "1-5", allowed are integers from 0, below 2^32; lists are written as 1,2,4 and ranges as 1..5 or 1..9..2',
+    "seed=1..5":
+      'Cannot set seed as its value is no number: current value is "1..5", allowed are integers from 0, below 2^32; a list is swept by --set sweep.seed=1..5',
+    ...Object.fromEntries(
+      ["5..1", "1..", "..5", "1..5..0", "1..5..-1", "1..2..3..4", "1..five", "1...5", "0..1e9"]
+        .map((range) => [
+          `sweep.seed=7,${range}`,
+          `Cannot set sweep.seed as "${range}" is no range: allowed are ranges such as 1..5 and 1..9..2 ` +
+          "(every second), of at most 10000 numbers, from the lowest to the highest",
+        ]),
+    ),
     "sweep.seed=[1,":
       'Cannot set sweep.seed as its values are no JSON list: current value is "[1,", allowed are lists of integers from 0, below 2^32',
     sweep: /^Cannot set a field as path=value is expected/,
     "sweep=1":
-      "Cannot set sweep as one field's values are expected: allowed are assignments such as sweep.memory.chunkTokens=1,2,4",
+      "Cannot set sweep as one field's values are expected: allowed are assignments such as sweep.memory.chunkTokens=1,2,4 and sweep.seed=1..5",
     "sweep.zip.seed=1":
-      "Cannot set sweep.zip.seed as one field's values are expected: allowed are assignments such as sweep.memory.chunkTokens=1,2,4",
+      "Cannot set sweep.zip.seed as one field's values are expected: allowed are assignments such as sweep.memory.chunkTokens=1,2,4 and sweep.seed=1..5",
     "seed=1,2":
       'Cannot set seed as its value is no number: current value is "1,2", allowed are integers from 0, below 2^32; a list is swept by --set sweep.seed=1,2',
   };

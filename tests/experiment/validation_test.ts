@@ -113,6 +113,20 @@ const malformed: Malformed[] = [
     ],
   },
   {
+    name: "trainings without batches where no size is named",
+    change: {
+      backbone: { ...small.backbone, training: { steps: 3 } },
+      adaptation: { steps: 3, learningRate: 1 },
+    },
+    problems: [
+      "backbone.training.batchSize is missing, as the backbone names no size: allowed are positive integers",
+      "backbone.training.contextTokens is missing, as the backbone names no size: allowed are positive integers",
+      "backbone.training.learningRate is missing, as the backbone names no size: allowed are numbers above 0",
+      "adaptation.batchSize is missing, as the backbone names no size: allowed are positive integers",
+      "adaptation.contextTokens is missing, as the backbone names no size: allowed are positive integers",
+    ],
+  },
+  {
     name: "misspelled sizes",
     change: {
       backbone: { kind: "pretrain", size: "smal", training: small.backbone.training },
