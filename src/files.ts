@@ -271,9 +271,12 @@ export async function writeAtomically(
   });
 }
 
+/** Tells this process from those with the same number on other machines. */
+const processName = `${Deno.pid}-${crypto.randomUUID().slice(0, 8)}`;
+
 /** Where a file is written before it takes its name: of this process alone, so that a kill leaves one behind at most. */
 export function temporaryOf(path: string): string {
-  return `${path}.${Deno.pid}.part`;
+  return `${path}.${processName}.part`;
 }
 
 /** Removes what processes were writing below a folder when they were killed; nobody may be writing there. */
@@ -281,7 +284,9 @@ export async function removeCutOff(folder: string): Promise<void> {
   for await (const { name, isDirectory } of Deno.readDir(folder)) {
     const path = `${folder}/${name}`;
     if (isDirectory) await removeCutOff(path);
-    else if (/\.\d+\.part$/.test(name)) await writing(path, () => removeIfThere(path));
+    else if (/\.\d+(-[0-9a-f]{8})?\.part$/.test(name)) {
+      await writing(path, () => removeIfThere(path));
+    }
   }
 }
 

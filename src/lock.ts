@@ -1,15 +1,42 @@
 /**
  * Locks between processes. The operating system holds them on an open file and drops them when the
- * process ends, however it ends: no lock is left behind by a kill or a reboot. Advisory locks of
- * network file systems are as good as those file systems make them.
+ * process ends, however it ends: no lock is left behind by a kill or a reboot. Where a file system does not lock, the
+ * last process to take a lock has it, and {@linkcode FileLock.check} tells the others.
  */
+
+import { randomUUID } from "node:crypto";
+import { InputError } from "./errors.ts";
+import { ifThere } from "./files.ts";
 
 /** Who holds a lock, as far as the file says. */
 export interface LockHolder {
   /** Its process. */
   readonly pid?: number;
+  /** Its machine; absent where Deno was not allowed to ask for the name. */
+  readonly host?: string;
   /** When it took the lock, ISO 8601. */
   readonly since?: string;
+  /** A random name of this very lock. */
+  readonly token?: string;
+}
+
+/** A lock was taken over or removed while it was held: the file system does not lock, or somebody removed the file. */
+export class LostLockError extends InputError {
+  /** Names the class in logs. */
+  override readonly name: string = "LostLockError";
+
+  /** @param holder Who has the lock now; absent where nobody has. */
+  constructor(path: string, readonly holder?: LockHolder) {
+    super(
+      `Cannot go on as the lock "${path}" ` +
+        (holder
+          ? `was taken over by ${
+            describeHolder(holder)
+          }, although this process held it: its file was removed, or its ` +
+            "file system does not lock files; there, only one process at a time may run these experiments"
+          : "was removed while this process held it; the same command goes on from the last checkpoints"),
+    );
+  }
 }
 
 /**
@@ -28,10 +55,14 @@ export async function isLocked(path: string): Promise<boolean | undefined> {
 
 /** A lock that this process holds until it is disposed of. The file stays: it is only a place for locks. */
 export class FileLock implements Disposable {
-  readonly #file: Deno.FsFile;
+  readonly #path: string;
+  readonly #token: string;
+  #file: Deno.FsFile;
 
-  private constructor(file: Deno.FsFile) {
+  private constructor(path: string, file: Deno.FsFile, token: string) {
+    this.#path = path;
     this.#file = file;
+    this.#token = token;
   }
 
   /**
@@ -45,16 +76,45 @@ export class FileLock implements Disposable {
     try {
       if (!await file.tryLock(true)) {
         file.close();
-        return { holder: await readHolder(path) };
+        return { holder: await readHolder(path) ?? {} };
       }
-      const holder: LockHolder = { pid: Deno.pid, since: new Date().toISOString() };
-      await file.truncate(0);
-      await file.write(new TextEncoder().encode(JSON.stringify(holder) + "\n"));
-      return { lock: new FileLock(file) };
+      const token = randomUUID();
+      await writeHolder(file, token);
+      return { lock: new FileLock(path, file, token) };
     } catch (error) {
       file.close();
       throw error;
     }
+  }
+
+  /**
+   * Checks that the lock is still this process's, which the operating system alone does not ensure: some network file
+   * systems do not lock, and a removed file can be made and locked again by others. A file that is only removed is made again.
+   *
+   * @throws {LostLockError} Where another process has taken it over.
+   */
+  async check(): Promise<void> {
+    const holder = await readHolder(this.#path);
+    if (holder?.token === this.#token) return;
+    if (holder || !await this.#restore()) throw new LostLockError(this.#path, holder);
+  }
+
+  /** Makes the file again; false where another process has just done so, or its folder is gone. */
+  async #restore(): Promise<boolean> {
+    let file: Deno.FsFile;
+    try {
+      file = await Deno.open(this.#path, { read: true, write: true, createNew: true });
+    } catch {
+      return false;
+    }
+    if (!await file.tryLock(true)) {
+      file.close();
+      return false;
+    }
+    await writeHolder(file, this.#token);
+    this.#file.close();
+    this.#file = file;
+    return true;
   }
 
   /** Lets others take the lock. */
@@ -63,17 +123,37 @@ export class FileLock implements Disposable {
   }
 }
 
-/** Nothing where the file cannot be read, as where the system locks it against readers, too. */
-async function readHolder(path: string): Promise<LockHolder> {
+async function writeHolder(file: Deno.FsFile, token: string): Promise<void> {
+  const host = hostName();
+  const holder: LockHolder = {
+    pid: Deno.pid,
+    ...(host !== undefined && { host }),
+    since: new Date().toISOString(),
+    token,
+  };
+  await file.truncate(0);
+  await file.write(new TextEncoder().encode(JSON.stringify(holder) + "\n"));
+  await file.syncData(); // other machines see what has reached the server
+}
+
+/** Name of this machine; undefined where Deno may not ask for it. */
+function hostName(): string | undefined {
+  const { state } = Deno.permissions.querySync({ name: "sys", kind: "hostname" });
+  return state === "granted" ? Deno.hostname() : undefined;
+}
+
+/** Nothing is known where the file cannot be read, as where the system locks it against readers, too; undefined where there is none. */
+async function readHolder(path: string): Promise<LockHolder | undefined> {
   try {
-    return JSON.parse(await Deno.readTextFile(path)) ?? {};
+    const text = await ifThere(Deno.readTextFile(path));
+    return text === undefined ? undefined : JSON.parse(text) ?? {};
   } catch {
     return {};
   }
 }
 
-/** Who holds a lock, in words: `process 123 since 2026-01-31T12:00:00.000Z`. */
-export function describeHolder({ pid, since }: LockHolder): string {
+/** Who holds a lock, in words: `process 123 on host a since 2026-01-31T12:00:00.000Z`. */
+export function describeHolder({ pid, host, since }: LockHolder): string {
   return (pid === undefined ? "another process" : `process ${pid}`) +
-    (since === undefined ? "" : ` since ${since}`);
+    (host === undefined ? "" : ` on host ${host}`) + (since === undefined ? "" : ` since ${since}`);
 }

@@ -1,4 +1,4 @@
-import { describeHolder, FileLock } from "../src/lock.ts";
+import { describeHolder, FileLock, LostLockError } from "../src/lock.ts";
 import { withFolder } from "./temporary_folder.ts";
 import { assert, repositoryPath, test } from "./testing.ts";
 
@@ -31,7 +31,7 @@ test("FileLock.take() tells which process holds the lock, and takes what a kille
     assert.ok(refused.holder.since! >= before && refused.holder.since! <= new Date().toISOString());
     assert.equal(
       describeHolder(refused.holder),
-      `process ${process.pid} since ${refused.holder.since}`,
+      `process ${process.pid} on host ${Deno.hostname()} since ${refused.holder.since}`,
     );
 
     process.kill("SIGKILL");
@@ -58,3 +58,77 @@ test("a lock whose file says nothing is held by another process", async () => {
     taken.lock[Symbol.dispose]();
   });
 });
+
+test("FileLock.check() passes while the lock is held, and makes a removed file again", async () => {
+  await withFolder(async (folder) => {
+    const path = `${folder}/lock`;
+    const taken = await FileLock.take(path);
+    assert.ok("lock" in taken);
+    using lock = taken.lock;
+    await lock.check();
+    const { token } = JSON.parse(await Deno.readTextFile(path));
+    await Deno.remove(path);
+    await lock.check();
+    assert.equal(JSON.parse(await Deno.readTextFile(path)).token, token);
+    assert.ok("holder" in await FileLock.take(path), "it is locked again");
+    await lock.check();
+  });
+});
+
+/** What takes a lock from its holder without a word, as far as the operating system is concerned. */
+const losses: [name: string, take: (path: string) => Promise<unknown>, message: RegExp][] = [
+  [
+    "a file system that does not lock",
+    async (path) => {
+      const { tryLock } = Deno.FsFile.prototype;
+      Deno.FsFile.prototype.tryLock = () => Promise.resolve(true);
+      try {
+        return await FileLock.take(path);
+      } finally {
+        Deno.FsFile.prototype.tryLock = tryLock;
+      }
+    },
+    /^Cannot go on as the lock ".*lock" was taken over by process \d+ on host .* since .*, although this process held it: .*only one process/,
+  ],
+  [
+    "a removed file that another has made and locked again",
+    async (path) => {
+      await Deno.remove(path);
+      return await FileLock.take(path);
+    },
+    /was taken over by process \d+ on host /,
+  ],
+  [
+    "a file that another is just making",
+    async (path) => {
+      await Deno.remove(path);
+      await Deno.writeTextFile(path, "");
+    },
+    /was taken over by another process, although/,
+  ],
+  [
+    "a removed folder",
+    async (path) => {
+      await Deno.remove(path.replace(/\/lock$/, ""), { recursive: true });
+    },
+    /^Cannot go on as the lock ".*lock" was removed while this process held it; the same command goes on/,
+  ],
+];
+
+for (const [name, take, message] of losses) {
+  test(`FileLock.check() notices ${name}`, async () => {
+    await withFolder(async (folder) => {
+      await Deno.mkdir(`${folder}/run`);
+      const taken = await FileLock.take(`${folder}/run/lock`);
+      assert.ok("lock" in taken);
+      using lock = taken.lock;
+      const other = await take(`${folder}/run/lock`) as { lock?: FileLock } | undefined;
+      using _other = other?.lock;
+      await assert.rejects(
+        lock.check(),
+        (error: Error) => error instanceof LostLockError && message.test(error.message),
+      );
+      await other?.lock?.check();
+    });
+  });
+}

@@ -137,7 +137,9 @@ async function executeRuns(
     const leftOut = runs.filter((_, i) => states[i] === "left out");
     if (leftOut.length > 0) output.print(await leftOutText(leftOut));
     // What another process still executes is its own to report.
-    const done = states.filter((state) => isCompleted(state) || state === "locked");
+    const done = states.filter((state) =>
+      isCompleted(state) || state === "locked" || state === "taken over"
+    );
     return done.length > 0 && done.length + leftOut.length === states.length ? 0 : 1;
   } finally {
     display.end();

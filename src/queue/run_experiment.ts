@@ -132,11 +132,11 @@ export async function runExperiment(
   if ("holder" in locked) {
     throw new InputError(`Cannot run "${label}" as ${describeHolder(locked.holder)} executes it`);
   }
-  using _lock = locked.lock;
+  using lock = locked.lock;
   const meanwhile = await finished();
   if (meanwhile) return meanwhile;
   const environment = await currentEnvironment();
-  const results = await openRunFolder(run, { results: folder, environment, fresh });
+  const results = await openRunFolder(run, { results: folder, environment, fresh, lock });
   const progress = new Progress({ label, display: new Display({ write, overwrites: false }) });
   const signal = options.signal ?? new AbortController().signal;
   await recordRun(run, executeRun, { results, progress, signal });

@@ -40,11 +40,13 @@ export async function openRunFolder(
     results: string;
     environment: Environment;
     fresh?: boolean;
+    /** The lock of the run. */
+    lock?: FileLock;
     /** Takes what differs from the record that is run again. */
     remark?: (text: string) => void;
   },
 ): Promise<RunFolder> {
-  const { results, environment, fresh = false, remark } = options;
+  const { results, environment, fresh = false, lock, remark } = options;
   const watch = remark && recorded?.environment && watching(recorded.environment, remark);
   return await RunFolder.open({
     results,
@@ -63,6 +65,7 @@ export async function openRunFolder(
       ...(assignments && { assignments }),
     },
     fresh,
+    ...(lock && { lock }),
     ...(watch && { watch }),
   });
 }
@@ -125,6 +128,8 @@ export async function recordRun(
     const compared = recorded?.summary && metricDifference(recorded.summary, results.summary);
     if (compared !== undefined) progress.note(`again: ${compared}`);
   } catch (error) {
+    // Where another process has taken the run over, whatever failed came of that, and nothing may be recorded.
+    await results.checkLock();
     await recordResources().catch(() => undefined);
     if (run.optional && isUnready(error)) {
       await results.setState("planned", error.message);

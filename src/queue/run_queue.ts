@@ -7,7 +7,7 @@ import type { Environment } from "../results/environment.ts";
 import { formatVariation, readSummary, type RunSummary } from "../results/records.ts";
 import { recordVariation } from "../results/run_folder.ts";
 import { failureText } from "../errors.ts";
-import { describeHolder } from "../lock.ts";
+import { describeHolder, LostLockError } from "../lock.ts";
 import type { Display } from "./terminal.ts";
 import { Pace, type Work } from "./eta.ts";
 import { Progress } from "./progress.ts";
@@ -42,7 +42,7 @@ export interface QueueOptions {
 
 /**
  * What a run has come to in a queue. Earlier: before the queue began. Elsewhere: in another process, while the queue ran.
- * `locked`: another process still executes it. `left out`: its files, or permissions, are missing. `waiting`: it has not begun.
+ * `locked`: another process still executes it. `taken over`: likewise, although the queue had begun it. `left out`: its files, or permissions, are missing. `waiting`: it has not begun.
  */
 export type QueuedState =
   | "completed"
@@ -53,6 +53,7 @@ export type QueuedState =
   | "interrupted"
   | "left out"
   | "locked"
+  | "taken over"
   | "waiting";
 
 /** A run in a queue. */
@@ -117,6 +118,10 @@ export async function executeQueue(
   await executeAll(waiting);
   // Meanwhile other processes may have completed what they had, or ended without completing it.
   await executeAll(queue.filter(({ state }) => state === "locked"));
+  // Taking a run back would only take it from the process that took it over.
+  for (const queued of queue.filter(({ state }) => state === "taken over")) {
+    await isSettled(queued, "elsewhere", options);
+  }
   return queue.map(({ state }) => state);
 }
 
@@ -144,12 +149,13 @@ async function prepare(
   const { fresh, results } = options;
   if (!fresh && await isSettled(queued, "earlier", options)) return;
   if (beginsAtOnce) return;
+  if (!fresh && await readSummary(summaryPath(results, run))) return;
   const locked = await lockRun(results, run);
   // Whether another process still has it is asked again when its turn comes.
   if ("holder" in locked) return;
-  using _lock = locked.lock;
+  using lock = locked.lock;
   const earlier = fresh ? undefined : await readSummary(summaryPath(results, run));
-  if (earlier === undefined) await openRunFolder(run, options);
+  if (earlier === undefined) await openRunFolder(run, { ...options, lock });
   queued.prepared = true;
 }
 
@@ -211,17 +217,22 @@ async function executeOne(
     queued.prepared = true;
     return;
   }
-  using _lock = locked.lock;
+  using lock = locked.lock;
   const anew = fresh && !queued.prepared;
   if (!anew && await isSettled(queued, "elsewhere", options)) return;
   const varies = run.variation ? `: ${formatVariation(run.variation)}` : "";
   progress.begin(`run ${place} of ${total}${varies}`);
   const remark = (text: string) => progress.note(`again: ${text}`);
-  const results = await openRunFolder(run, { ...options, fresh: anew, remark });
+  const results = await openRunFolder(run, { ...options, fresh: anew, lock, remark });
   try {
     await recordRun(run, executor, { results, progress, signal });
     queued.state = "completed";
   } catch (error) {
+    if (error instanceof LostLockError && error.holder) {
+      queued.state = "taken over";
+      report(`${labelOf(run)} was left: ${failureText(error)}`);
+      return;
+    }
     if (results.summary.state === "interrupted") {
       queued.state = "interrupted";
       progress.note("interrupted");
@@ -270,6 +281,7 @@ export function summarizeQueue(states: readonly QueuedState[], results: string):
     ...part("failed", "failed", { earlier: "failed earlier" }),
     ...part("left out", "left out"),
     ...part("still executed by other processes", "locked"),
+    ...part("taken over by other processes", "taken over"),
     ...part("interrupted", "interrupted"),
     ...part("not begun", "waiting"),
   ];

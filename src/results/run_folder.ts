@@ -63,6 +63,8 @@ export interface RunFolderOptions {
   readonly fresh?: boolean;
   /** Told of what the run reads and where it runs, as soon as that is known. */
   readonly watch?: RecordWatch;
+  /** The lock of the run, which is checked before anything is written. */
+  readonly lock?: { check(): Promise<void> };
 }
 
 /** Takes what is recorded of a run while it runs. */
@@ -91,17 +93,19 @@ export class RunFolder {
   #summary: RunSummary;
   #environment: RunEnvironment;
   readonly #watch: RecordWatch | undefined;
+  readonly #lock: RunFolderOptions["lock"];
 
   private constructor(
     path: string,
     summary: RunSummary,
     environment: RunEnvironment,
-    watch: RecordWatch | undefined,
+    { watch, lock }: Pick<RunFolderOptions, "watch" | "lock">,
   ) {
     this.path = path;
     this.#summary = summary;
     this.#environment = environment;
     this.#watch = watch;
+    this.#lock = lock;
   }
 
   /**
@@ -133,12 +137,21 @@ export class RunFolder {
         metrics,
       },
       await continuedEnvironment(join(path, "environment.json"), options.environment, state),
-      options.watch,
+      options,
     );
     await writeAtomically(join(path, "experiment.json"), toJson(declaration));
     await folder.#writeEnvironment(folder.#environment);
     await folder.#writeSummary(folder.#summary);
     return folder;
+  }
+
+  /**
+   * Checks that no other process has taken the run over.
+   *
+   * @throws {LostLockError} Where one has.
+   */
+  async checkLock(): Promise<void> {
+    await this.#lock?.check();
   }
 
   /** State and metrics so far. */
@@ -156,6 +169,7 @@ export class RunFolder {
    */
   async setState(state: RunState, error?: string, details?: string): Promise<void> {
     const path = join(this.path, "failure.txt");
+    await this.checkLock();
     if (details === undefined) await writing(path, () => removeIfThere(path));
     else await writeAtomically(path, details);
     const { error: _earlier, metrics, state: _state, ...identity } = this.#summary;
@@ -186,6 +200,7 @@ export class RunFolder {
   }
 
   async #writeSummary(summary: RunSummary): Promise<void> {
+    await this.checkLock();
     await writeAtomically(join(this.path, "summary.json"), toJson(summary));
     this.#summary = summary;
   }
@@ -200,10 +215,20 @@ export class RunFolder {
     checkFinite(`${phase} step ${step}`, { ...numbers, ...timing });
     const ordered = Object.fromEntries(recordKeys.map((key) => [key, record[key]]));
     const path = join(this.path, "metrics.jsonl");
+    await this.checkLock();
     await writing(
       path,
       () => Deno.writeTextFile(path, JSON.stringify(ordered) + "\n", { append: true }),
     );
+  }
+
+  /** Sees to it that the lines of `metrics.jsonl` outlast a power cut, as a checkpoint of the same step does. */
+  async syncMetrics(): Promise<void> {
+    const path = join(this.path, "metrics.jsonl");
+    await writing(path, async () => {
+      using file = await Deno.open(path, { append: true, create: true });
+      await file.syncData();
+    });
   }
 
   /**
@@ -218,6 +243,7 @@ export class RunFolder {
   /** Replaces the lines of a phase in `metrics.jsonl`. */
   async replaceMetrics(phase: string, lines: readonly MetricsRecord[]): Promise<void> {
     const others = (await this.readMetrics()).filter((line) => line.phase !== phase);
+    await this.checkLock();
     await writeAtomically(join(this.path, "metrics.jsonl"), toLines([...others, ...lines]));
   }
 
@@ -229,6 +255,7 @@ export class RunFolder {
     const kept = (await this.readMetrics()).filter((line) =>
       line.phase !== phase || line.step <= step
     );
+    await this.checkLock();
     await writeAtomically(join(this.path, "metrics.jsonl"), toLines(kept));
   }
 
@@ -245,6 +272,7 @@ export class RunFolder {
     checkSamples(`${evaluation} ${model}`, samples);
     const path = samplesPath(this.path, evaluation);
     const lines = toLines(samples.map((sample) => ({ model, ...sample })));
+    await this.checkLock();
     await writing(this.path, () => Deno.mkdir(join(this.path, "samples"), { recursive: true }));
     await writing(path, () => Deno.writeTextFile(path, lines, { append: true }));
   }
@@ -262,7 +290,9 @@ export class RunFolder {
     const path = samplesPath(this.path, evaluation);
     const kept = (await this.readSamples(evaluation)).filter(({ model }) => models.includes(model));
     const text = await ifThere(Deno.readTextFile(path));
-    if (text !== undefined && text !== toLines(kept)) await writeAtomically(path, toLines(kept));
+    if (text === undefined || text === toLines(kept)) return kept;
+    await this.checkLock();
+    await writeAtomically(path, toLines(kept));
     return kept;
   }
 
@@ -317,6 +347,7 @@ export class RunFolder {
   }
 
   async #writeEnvironment(environment: RunEnvironment): Promise<void> {
+    await this.checkLock();
     await writeAtomically(join(this.path, "environment.json"), toJson(environment));
     this.#environment = environment;
   }

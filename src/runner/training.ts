@@ -6,10 +6,14 @@ import { scoreDocuments } from "../evaluation/perplexity.ts";
 import type { MemoryConfig } from "../memory/config.ts";
 import type { TensorMap } from "../tensor.ts";
 import { padId } from "../backbone/shape.ts";
+import { keepCheckpoints } from "../training/checkpoint.ts";
 import { train } from "../training/train.ts";
 import { type StepMetrics, Trainer, type TrainerOptions } from "../training/trainer.ts";
 import type { ResolvedExperiment } from "../experiment/declaration.ts";
+import { ifThere } from "../files.ts";
+import { InputError } from "../errors.ts";
 import {
+  checkFinishedPhase,
   identifyPhase,
   lockPhase,
   type Phase,
@@ -38,14 +42,16 @@ export async function runPhase(
   experiment: ResolvedExperiment,
   context: RunContext,
 ): Promise<TensorMap> {
-  const folder = join(context.checkpointFolder, phase.name);
-  const finished = join(folder, "weights.safetensors");
-  try {
-    return (await readSafetensors(finished)).tensors;
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
   const { name, trainer: { config } } = phase;
+  const folder = join(context.checkpointFolder, name);
+  const finished = join(folder, "weights.safetensors");
+  const { results, progress } = context;
+  if (await ifThere(Deno.stat(finished))) {
+    const weights = (await readSafetensors(finished)).tensors;
+    await checkFinishedPhase(folder, weights);
+    await checkSteps(phase, config.steps, context);
+    return weights;
+  }
   const identity = await identifyPhase(phase, text, experiment, context);
   using _lock = await lockPhase(identity, name, context);
   const taken = await takeFinishedPhase(phase, identity, context);
@@ -66,6 +72,14 @@ export async function runPhase(
         await recorder.start(step);
       },
       onStep: recorder.step,
+      onSave: async () => {
+        await results.checkLock();
+        await results.syncMetrics();
+      },
+      load: {
+        refuse: (step) => missingRecord(phase, step, context),
+        onSkip: (text) => progress.note(`${name}: ${text}`),
+      },
       ...(config.validateEverySteps
         ? {
           validate: (weights: TensorMap) => validationLoss(phase, weights, text),
@@ -74,18 +88,59 @@ export async function runPhase(
         : {}),
     });
     if (config.validateEverySteps) {
-      context.progress.note(
+      progress.note(
         `${name}: the weights of step ${best.step} are best on the valid split (loss ${
           best.loss.toFixed(4)
         })`,
       );
     }
+    await checkSteps(phase, config.steps, context);
+    await results.checkLock();
     await recordPhaseEnd(folder, identity, best.weights);
     await writeSafetensors(finished, best.weights);
+    await keepCheckpoints(folder, config.steps, 1);
     return best.weights;
   } finally {
     await trainer.close();
   }
+}
+
+/**
+ * Checks that `metrics.jsonl` has every line of a training up to a step.
+ *
+ * @throws {InputError} Naming the first that is missing.
+ */
+async function checkSteps(phase: Phase, step: number, context: RunContext): Promise<void> {
+  const missing = await missingRecord(phase, step, context);
+  if (missing === undefined) return;
+  throw new InputError(
+    `Cannot record training "${phase.name}" as ${missing}; --fresh starts the run anew`,
+  );
+}
+
+/** What `metrics.jsonl` lacks of the first steps of a training, in words; undefined where it has them all, each once and in order. */
+async function missingRecord(
+  { name, trainer: { config } }: Phase,
+  step: number,
+  { results }: Pick<RunContext, "results">,
+): Promise<string | undefined> {
+  const { steps, validateEverySteps } = config;
+  const recorded = (await results.readMetrics())
+    .filter((line) => line.phase === name && line.step <= step)
+    .map((line) => `${line.split} ${line.step}`);
+  const expected: string[] = [];
+  for (let i = 1; i <= step; i++) {
+    expected.push(`train ${i}`);
+    const validates = validateEverySteps && (i === steps || i % validateEverySteps === 0);
+    if (validates) expected.push(`valid ${i}`);
+  }
+  const [first] = expected.keys().filter((i) => recorded[i] !== expected[i]);
+  if (first === undefined && recorded.length === expected.length) return undefined;
+  const path = join(results.path, "metrics.jsonl");
+  const at = (lines: string[]) => lines[first ?? expected.length] ?? "none";
+  return `"${path}" must have a line for each of its ${step} steps: after ${
+    first ?? expected.length
+  } lines of ${name}, the current one is ${at(recorded)}, allowed is ${at(expected)}`;
 }
 
 /** Records steps in `metrics.jsonl` and on the terminal. */

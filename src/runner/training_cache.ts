@@ -16,6 +16,7 @@ import { canonicalJson } from "../declaration/identity.ts";
 import { type MetricsRecord, readMetricsRecords } from "../results/records.ts";
 import type { TensorMap } from "../tensor.ts";
 import { temporaryOf, writeAtomically, writing } from "../files.ts";
+import { InputError } from "../errors.ts";
 import { describeHolder, FileLock } from "../lock.ts";
 import type { RunContext } from "./run_context.ts";
 import type { RunDocument, RunText } from "./corpus.ts";
@@ -209,6 +210,24 @@ export async function recordPhaseEnd(
 ): Promise<void> {
   if ((await readRecord(folder))?.key !== identity.key) return;
   await writeRecord(folder, { ...identity, weights: hashFrozen(weights) });
+}
+
+/**
+ * Checks that weights are those that a training came to.
+ *
+ * @throws {InputError} Where they are not.
+ */
+export async function checkFinishedPhase(folder: string, weights: TensorMap): Promise<void> {
+  const record = await readRecord(folder);
+  if (record?.weights === undefined) return;
+  const sha256 = hashTensors(weights);
+  if (record.weights === sha256) return;
+  throw new InputError(
+    `Cannot continue with "${
+      join(folder, "weights.safetensors")
+    }" as it is damaged: current SHA-256 of its tensors is ` +
+      `${sha256}, allowed is ${record.weights}; --fresh starts the run anew`,
+  );
 }
 
 async function writeRecord(folder: string, record: PhaseRecord): Promise<void> {

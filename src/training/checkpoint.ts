@@ -6,13 +6,18 @@
  *       parameters.safetensors  adam_means.safetensors  adam_squares.safetensors
  *       memory.safetensors      best.safetensors
  *       state.json              written last: a folder without it was cut off by a kill and does not count
+ *
+ * The last two checkpoints are kept, each with the hashes of what it holds, so that one that has been damaged is noticed
+ * and the training goes on from the one before.
  */
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { readSafetensors, writeSafetensors } from "../formats/safetensors.ts";
+import { hashTensors } from "../formats/tensor_hash.ts";
 import type { TensorMap } from "../tensor.ts";
-import { removeIfThere, writeAtomically, writing } from "../files.ts";
+import { ifThere, removeIfThere, writeAtomically, writing } from "../files.ts";
 import type { TrainerState } from "./trainer.ts";
-import { InputSyntaxError } from "../errors.ts";
+import { InputError, InputSyntaxError, isInputError } from "../errors.ts";
 
 /** Weights that scored best on the valid split so far. */
 export interface BestWeights {
@@ -39,30 +44,41 @@ interface SavedState {
   readonly position: unknown;
   readonly rings: readonly { first: number; count: number }[] | null;
   readonly best: { step: number; loss: number } | null;
+  /** SHA-256 of the tensors of each file, by its name without extension; absent in checkpoints of earlier versions. */
+  readonly hashes?: Readonly<Record<string, string>>;
+  /** SHA-256 of the other fields; absent likewise. */
+  readonly sha256?: string;
 }
 
 const stepFolder = /^step_(\d+)$/;
 
-/** Writes a checkpoint beside the earlier ones, then removes those. */
+/**
+ * Writes a checkpoint beside the earlier ones, of which the newest stays.
+ *
+ * @param check Called before the checkpoint counts and before others are removed; where it throws, they stay as they are.
+ */
 export async function saveCheckpoint(
   folder: string,
-  checkpoint: TrainingCheckpoint,
+  { trainer, position, best }: TrainingCheckpoint,
+  check: () => Promise<void> = () => Promise.resolve(),
 ): Promise<void> {
-  const { trainer, position, best } = checkpoint;
   const name = `step_${String(trainer.step).padStart(6, "0")}`;
   const path = join(folder, name);
+  await check();
   await writing(path, () => Deno.mkdir(path, { recursive: true }));
   await removeIfThere(join(path, "state.json"));
-  await writeSafetensors(join(path, "parameters.safetensors"), trainer.parameters);
-  await writeSafetensors(join(path, "adam_means.safetensors"), trainer.means);
-  await writeSafetensors(join(path, "adam_squares.safetensors"), trainer.squares);
-  if (trainer.memory) {
-    await writeSafetensors(
-      join(path, "memory.safetensors"),
-      new Map(Object.entries(trainer.memory.tensors)),
-    );
+  const files: Record<string, TensorMap> = {
+    parameters: trainer.parameters,
+    "adam_means": trainer.means,
+    "adam_squares": trainer.squares,
+    ...(trainer.memory ? { memory: new Map(Object.entries(trainer.memory.tensors)) } : {}),
+    ...(best ? { best: best.weights } : {}),
+  };
+  const hashes: Record<string, string> = {};
+  for (const [file, tensors] of Object.entries(files)) {
+    await writeSafetensors(join(path, `${file}.safetensors`), tensors);
+    hashes[file] = hashTensors(tensors);
   }
-  if (best) await writeSafetensors(join(path, "best.safetensors"), best.weights);
   const state: SavedState = {
     format: "longmem-lab training",
     version: 1,
@@ -71,46 +87,92 @@ export async function saveCheckpoint(
     position,
     rings: trainer.memory?.rings ?? null,
     best: best ? { step: best.step, loss: best.loss } : null,
+    hashes,
   };
-  await writeAtomically(join(path, "state.json"), JSON.stringify(state, null, 2) + "\n");
-  for (const step of await savedSteps(folder)) {
-    if (step.name !== name) await Deno.remove(join(folder, step.name), { recursive: true });
+  const signed = { ...state, sha256: hashState(state) };
+  await check();
+  await writeAtomically(join(path, "state.json"), JSON.stringify(signed, null, 2) + "\n");
+  await keepCheckpoints(folder, trainer.step, 2);
+}
+
+/** Removes checkpoints, except the newest `count` whole ones up to a step: later ones were damaged or refused. */
+export async function keepCheckpoints(folder: string, step: number, count: number): Promise<void> {
+  let kept = 0;
+  for (const { name, isWhole, step: saved } of await savedSteps(folder)) {
+    if (isWhole && saved <= step && kept++ < count) continue;
+    await writing(join(folder, name), () => removeIfThere(join(folder, name)));
   }
 }
 
+function hashState({ sha256: _sha256, ...state }: SavedState): string {
+  return createHash("sha256").update(JSON.stringify(state)).digest("hex");
+}
+
+/** Which checkpoint a training continues from. */
+export interface LoadOptions {
+  /** Why a training cannot continue from a step, whatever its checkpoint holds; undefined where it can. */
+  readonly refuse?: (step: number) => Promise<string | undefined>;
+  /** Told why newer checkpoints were passed over. */
+  readonly onSkip?: (text: string) => void;
+}
+
 /**
- * Reads the newest whole checkpoint of a folder; undefined where there is none.
+ * Reads the newest checkpoint of a folder that a training can continue from; undefined where there is none at all.
  *
- * @throws SyntaxError where its `state.json` is not one, RangeError where a file of tensors is cut off; both name the file.
+ * @throws {InputError} Where there are checkpoints but all are damaged or refused, naming each and its fault.
  */
-export async function loadCheckpoint(folder: string): Promise<TrainingCheckpoint | undefined> {
-  const steps = (await savedSteps(folder)).sort((a, b) => b.step - a.step);
-  for (const { name } of steps) {
+export async function loadCheckpoint(
+  folder: string,
+  { refuse, onSkip }: LoadOptions = {},
+): Promise<TrainingCheckpoint | undefined> {
+  const faults = new Set<string>();
+  for (const { name, isWhole } of await savedSteps(folder)) {
+    if (!isWhole) continue;
     const path = join(folder, name);
-    let text;
+    let checkpoint: TrainingCheckpoint;
     try {
-      text = await Deno.readTextFile(join(path, "state.json"));
+      checkpoint = await readCheckpoint(path);
+      const reason = await refuse?.(checkpoint.trainer.step);
+      if (reason !== undefined) throw new InputError(`Cannot resume from "${path}" as ${reason}`);
     } catch (error) {
-      if (error instanceof Deno.errors.NotFound) continue;
-      throw error;
+      if (!isInputError(error) && !(error instanceof Deno.errors.NotFound)) throw error;
+      faults.add((error as Error).message);
+      continue;
     }
-    const state = parseState(join(path, "state.json"), text);
-    const read = async (file: string) =>
-      (await readSafetensors(join(path, `${file}.safetensors`))).tensors;
-    return {
-      trainer: {
-        step: state.step,
-        updates: state.updates,
-        parameters: await read("parameters"),
-        means: await read("adam_means"),
-        squares: await read("adam_squares"),
-        memory: state.rings ? savedBank(state.rings, await read("memory"), path) : undefined,
-      },
-      position: state.position,
-      best: state.best ? { ...state.best, weights: await read("best") } : undefined,
-    };
+    if (faults.size > 0) onSkip?.(`${[...faults].join("; ")}; continuing from "${path}"`);
+    return checkpoint;
   }
-  return undefined;
+  if (faults.size === 0) return undefined;
+  throw new InputError(`${[...faults].join("; ")}; --fresh starts the run anew`);
+}
+
+async function readCheckpoint(path: string): Promise<TrainingCheckpoint> {
+  const statePath = join(path, "state.json");
+  const state = parseState(statePath, await Deno.readTextFile(statePath));
+  const read = async (file: string) => {
+    const name = join(path, `${file}.safetensors`);
+    const { tensors } = await readSafetensors(name);
+    const sha256 = hashTensors(tensors);
+    if (state.hashes && state.hashes[file] !== sha256) {
+      throw new InputError(
+        `Cannot resume from "${path}" as "${name}" is damaged: current SHA-256 of its tensors is ${sha256}, ` +
+          `allowed is ${state.hashes[file]}`,
+      );
+    }
+    return tensors;
+  };
+  return {
+    trainer: {
+      step: state.step,
+      updates: state.updates,
+      parameters: await read("parameters"),
+      means: await read("adam_means"),
+      squares: await read("adam_squares"),
+      memory: state.rings ? savedBank(state.rings, await read("memory"), path) : undefined,
+    },
+    position: state.position,
+    best: state.best ? { ...state.best, weights: await read("best") } : undefined,
+  };
 }
 
 function savedBank(
@@ -159,18 +221,28 @@ function parseState(path: string, text: string): SavedState {
       );
     }
   }
-  return state as SavedState;
+  const saved = state as SavedState;
+  const sha256 = hashState(saved);
+  if (saved.sha256 !== undefined && saved.sha256 !== sha256) {
+    throw new InputSyntaxError(
+      `Cannot resume from "${path}" as it is damaged: current SHA-256 of its fields is ${sha256}, allowed is ${saved.sha256}`,
+    );
+  }
+  return saved;
 }
 
-async function savedSteps(folder: string): Promise<{ name: string; step: number }[]> {
-  const steps = [];
-  try {
-    for await (const { name } of Deno.readDir(folder)) {
-      const match = stepFolder.exec(name);
-      if (match) steps.push({ name, step: Number(match[1]) });
-    }
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-  return steps;
+/** Checkpoints of a folder, the newest first, and whether each was written to its end. */
+async function savedSteps(
+  folder: string,
+): Promise<{ name: string; step: number; isWhole: boolean }[]> {
+  const entries = await ifThere(Array.fromAsync(Deno.readDir(folder))) ?? [];
+  const steps = entries.flatMap(({ name }) => {
+    const match = stepFolder.exec(name);
+    return match ? [{ name, step: Number(match[1]) }] : [];
+  });
+  const whole = await Promise.all(
+    steps.map(({ name }) => ifThere(Deno.stat(join(folder, name, "state.json")))),
+  );
+  return steps.map(({ name, step }, i) => ({ name, step, isWhole: whole[i] !== undefined }))
+    .sort((a, b) => b.step - a.step);
 }

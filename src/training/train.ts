@@ -1,6 +1,11 @@
 import type { TensorMap } from "../tensor.ts";
 import type { SegmentStream } from "../text/segments.ts";
-import { type BestWeights, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
+import {
+  type BestWeights,
+  loadCheckpoint,
+  type LoadOptions,
+  saveCheckpoint,
+} from "./checkpoint.ts";
 import type { TrainingConfig } from "./config.ts";
 import type { StepMetrics, Trainer } from "./trainer.ts";
 import { InputError } from "../errors.ts";
@@ -18,6 +23,10 @@ export interface TrainOptions {
   readonly onStart?: (step: number) => Promise<void>;
   readonly onStep?: (metrics: StepMetrics) => Promise<void>;
   readonly onValidation?: (step: number, loss: number) => Promise<void>;
+  /** Called before a checkpoint is written: makes the records of its steps last, and checks that the folder is still this process's. */
+  readonly onSave?: () => Promise<void>;
+  /** Which checkpoint it continues from. */
+  readonly load?: LoadOptions;
 }
 
 /**
@@ -32,7 +41,7 @@ export async function train(
   options: TrainOptions,
 ): Promise<BestWeights> {
   const { config, checkpointFolder, signal, validate } = options;
-  const saved = await loadCheckpoint(checkpointFolder);
+  const saved = await loadCheckpoint(checkpointFolder, options.load);
   let best = saved?.best;
   if (saved) {
     await trainer.restore(saved.trainer);
@@ -41,13 +50,13 @@ export async function train(
   await options.onStart?.(trainer.step);
   let savedStep = saved?.trainer.step;
   const save = async () => {
-    // Writing the newest checkpoint once more would risk it: there is no other.
+    // Writing the newest checkpoint once more would risk it.
     if (savedStep === trainer.step) return;
     await saveCheckpoint(checkpointFolder, {
       trainer: await trainer.save(),
       position: stream.position(),
       best,
-    });
+    }, options.onSave);
     savedStep = trainer.step;
   };
 

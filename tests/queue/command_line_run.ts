@@ -17,18 +17,24 @@ export interface Outcome {
  * A process of `deno task run` in a folder, with exactly the permissions of the task.
  *
  * @param options `fileKiB`: writing beyond this size of a file fails, as on a disk that is full;
- * `readOnly`: the folder `results` is on a file system that cannot be written.
+ * `readOnly`: the folder `results` is on a file system that cannot be written; `locks`: whether locks lock, which
+ * some network file systems only say.
  */
 export function spawnRun(
   folder: string,
   args: readonly string[],
-  { fileKiB, readOnly = false }: { readonly fileKiB?: number; readonly readOnly?: boolean } = {},
+  { fileKiB, readOnly = false, locks = true }: {
+    readonly fileKiB?: number;
+    readonly readOnly?: boolean;
+    readonly locks?: boolean;
+  } = {},
 ): Deno.ChildProcess {
   const config = repositoryPath("deno.json");
   const { tasks } = JSON.parse(Deno.readTextFileSync(config));
   const [, permissions] = /^deno run (.*) src\/main.ts run$/.exec(tasks.run.command)!;
   const command = [
     ...[Deno.execPath(), "run", "--quiet", "--no-prompt", "--no-check", "--config", config],
+    ...locks ? [] : ["--preload", repositoryPath("tests/queue/without_locks.ts")],
     ...permissions.split(" "),
     ...[repositoryPath("src/main.ts"), "run", ...args],
   ];

@@ -1,60 +1,7 @@
 import { join } from "node:path";
-import { withFolder } from "../temporary_folder.ts";
 import { assert, assertClose, test } from "../testing.ts";
-import {
-  declaration,
-  onlyRun,
-  outcomeOf,
-  readJson,
-  readLines,
-  run,
-  runTest,
-  spawnRun,
-  writeCorpus,
-} from "./command_line_run.ts";
-
-const tiny = declaration("tiny.ts");
-
-/** What a run leaves that may not depend on when it was killed. */
-interface Results {
-  /** Lines of `metrics.jsonl` without their times. */
-  readonly metrics: string[];
-  /** Files as they are, by name. */
-  readonly files: Record<string, string>;
-  readonly hashes: Record<string, string>;
-}
-
-async function resultsOf(folder: string): Promise<Results> {
-  const path = await onlyRun(join(folder, "results"));
-  const files: Record<string, string> = {};
-  for (
-    const name of [
-      "summary.json",
-      "experiment.json",
-      "tokenizer.json",
-      "samples/perplexity-test.jsonl",
-    ]
-  ) files[name] = await Deno.readTextFile(join(path, name));
-  const metrics = await readLines(path, "metrics.jsonl");
-  return {
-    metrics: metrics.map(({ timing: _timing, ...line }) => JSON.stringify(line)),
-    files,
-    hashes: (await readJson(path, "environment.json")).hashes,
-  };
-}
-
-let uninterrupted: Promise<Results> | undefined;
-
-/** The results of a run that nothing disturbs. */
-function expectedResults(): Promise<Results> {
-  uninterrupted ??= withFolder(async (folder) => {
-    await writeCorpus(join(folder, "corpus"));
-    const { code, stderr } = await run(folder, tiny);
-    assert.equal(code, 0, stderr);
-    return await resultsOf(folder);
-  });
-  return uninterrupted;
-}
+import { onlyRun, outcomeOf, readJson, run, runTest, spawnRun } from "./command_line_run.ts";
+import { expectedResults, resultsOf, tiny } from "./tiny_results.ts";
 
 /** How far a run has got: steps and validations recorded, and models evaluated. */
 async function progressOf(folder: string): Promise<{ lines: number; models: number }> {

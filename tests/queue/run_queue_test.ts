@@ -154,7 +154,10 @@ test("executeQueue() leaves a run to the process that executes it, and goes on w
     assert.deepEqual(executed, [1, 3, 4]);
     const left = shown.filter((line) => line.includes("left to process"));
     assert.equal(left.length, 1);
-    assert.match(left[0], new RegExp(`left to process ${Deno.pid} since .*, which executes it`));
+    assert.match(
+      left[0],
+      new RegExp(`left to process ${Deno.pid} on host .* since .*, which executes it`),
+    );
     const names = await Array.fromAsync(Deno.readDir(`${results}/small/${runs[1].id}`));
     assert.deepEqual(names.map(({ name }) => name), ["lock"], "nothing of it is touched");
     taken.lock[Symbol.dispose]();

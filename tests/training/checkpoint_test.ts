@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import {
+  keepCheckpoints,
   loadCheckpoint,
   saveCheckpoint,
   type TrainingCheckpoint,
@@ -65,12 +66,72 @@ checkpointTest("saveCheckpoint() writes what is absent as absent", async (folder
   ]);
 });
 
-checkpointTest("saveCheckpoint() removes earlier checkpoints, and nothing else", async (folder) => {
+checkpointTest(
+  "saveCheckpoint() keeps the newest earlier checkpoint, and what is none",
+  async (folder) => {
+    await saveCheckpoint(folder, checkpoint(5));
+    await saveCheckpoint(folder, checkpoint(7));
+    await Deno.mkdir(join(folder, "step_000008")); // cut off
+    await Deno.writeTextFile(join(folder, "weights.safetensors"), "");
+    await saveCheckpoint(folder, checkpoint(1_000_000));
+    assert.deepEqual(await entries(folder), ["step_000007", "step_1000000", "weights.safetensors"]);
+    assert.deepEqual(await loadCheckpoint(folder), checkpoint(1_000_000));
+    // Of a training that went back, the later ones are no longer its own.
+    await saveCheckpoint(folder, checkpoint(9));
+    assert.deepEqual(await entries(folder), ["step_000007", "step_000009", "weights.safetensors"]);
+    await keepCheckpoints(folder, 9, 1);
+    assert.deepEqual(await entries(folder), ["step_000009", "weights.safetensors"]);
+  },
+);
+
+checkpointTest(
+  "saveCheckpoint() leaves all as it is where another process has the folder",
+  async (folder) => {
+    await saveCheckpoint(folder, checkpoint(5));
+    await saveCheckpoint(folder, checkpoint(7));
+    for (const passes of [0, 1]) {
+      let checks = 0;
+      const check = () => checks++ < passes ? Promise.resolve() : Promise.reject(new Error("lost"));
+      await assert.rejects(saveCheckpoint(folder, checkpoint(9), check), /^Error: lost$/);
+      assert.deepEqual(await loadCheckpoint(folder), checkpoint(7));
+      assert.deepEqual(await loadCheckpoint(folder, { refuse: later(5) }), checkpoint(5));
+    }
+  },
+);
+
+/** Refuses steps after one. */
+function later(last: number) {
+  return (step: number) => Promise.resolve(step > last ? `metrics end at ${last}` : undefined);
+}
+
+checkpointTest(
+  "loadCheckpoint() goes back to what a training can continue from",
+  async (folder) => {
+    await saveCheckpoint(folder, checkpoint(5));
+    await saveCheckpoint(folder, checkpoint(7));
+    const skipped: string[] = [];
+    const onSkip = (text: string) => skipped.push(text);
+    assert.deepEqual(await loadCheckpoint(folder, { refuse: later(7), onSkip }), checkpoint(7));
+    assert.deepEqual(skipped, []);
+    assert.deepEqual(await loadCheckpoint(folder, { refuse: later(6), onSkip }), checkpoint(5));
+    assert.deepEqual(skipped, [
+      `Cannot resume from "${folder}/step_000007" as metrics end at 6; continuing from "${folder}/step_000005"`,
+    ]);
+    await assert.rejects(loadCheckpoint(folder, { refuse: later(4) }), {
+      message: `Cannot resume from "${folder}/step_000007" as metrics end at 4; ` +
+        `Cannot resume from "${folder}/step_000005" as metrics end at 4; --fresh starts the run anew`,
+    });
+  },
+);
+
+checkpointTest("loadCheckpoint() reads checkpoints that have no hashes", async (folder) => {
   await saveCheckpoint(folder, checkpoint(7));
-  await Deno.writeTextFile(join(folder, "weights.safetensors"), "");
-  await saveCheckpoint(folder, checkpoint(1_000_000));
-  assert.deepEqual(await entries(folder), ["step_1000000", "weights.safetensors"]);
-  assert.deepEqual(await loadCheckpoint(folder), checkpoint(1_000_000));
+  const path = join(folder, "step_000007", "state.json");
+  const { hashes, sha256, ...state } = JSON.parse(await Deno.readTextFile(path));
+  assert.equal(Object.keys(hashes).length, 5);
+  assert.match(sha256, /^[0-9a-f]{64}$/);
+  await Deno.writeTextFile(path, JSON.stringify(state));
+  assert.deepEqual(await loadCheckpoint(folder), checkpoint(7));
 });
 
 checkpointTest("loadCheckpoint() takes the newest by number", async (folder) => {
@@ -113,7 +174,7 @@ const damages: [name: string, damage: (path: string) => Promise<void>, message: 
   [
     "a state that is not JSON",
     (path) => Deno.writeTextFile(join(path, "state.json"), '{"format": "longmem-lab tr'),
-    /^SyntaxError: Cannot resume from ".*step_000007\/state.json" as it is not JSON$/,
+    /Cannot resume from "[^"]*step_000007\/state.json" as it is not JSON;/,
   ],
   [
     "a state of another version",
@@ -121,7 +182,7 @@ const damages: [name: string, damage: (path: string) => Promise<void>, message: 
       const state = JSON.parse(await Deno.readTextFile(join(path, "state.json")));
       await Deno.writeTextFile(join(path, "state.json"), JSON.stringify({ ...state, version: 2 }));
     },
-    /as it must be a training checkpoint of version 1: current values are longmem-lab training and 2$/,
+    /as it must be a training checkpoint of version 1: current values are longmem-lab training and 2;/,
   ],
   [
     "an empty state",
@@ -135,7 +196,7 @@ const damages: [name: string, damage: (path: string) => Promise<void>, message: 
         join(path, "state.json"),
         '{"format": "longmem-lab training", "version": 1}',
       ),
-    /state.json" as step must be a count: current value is undefined$/,
+    /state.json" as step must be a count: current value is undefined;/,
   ],
   [
     "a truncated tensor file",
@@ -152,19 +213,74 @@ const damages: [name: string, damage: (path: string) => Promise<void>, message: 
   ],
   [
     "a memory without its values",
-    (path) =>
-      Deno.copyFile(
-        join(path, "adam_means.safetensors"),
-        join(path, "memory.safetensors"),
-      ),
-    /^SyntaxError: Cannot resume from ".*step_000007" as its memory lacks tensor "keys"$/,
+    async (path) => {
+      await Deno.copyFile(join(path, "adam_means.safetensors"), join(path, "memory.safetensors"));
+      const { hashes: _, sha256: _own, ...state } = JSON.parse(
+        await Deno.readTextFile(join(path, "state.json")),
+      );
+      await Deno.writeTextFile(join(path, "state.json"), JSON.stringify(state));
+    },
+    /Cannot resume from "[^"]*step_000007" as its memory lacks tensor "keys";/,
+  ],
+  ...["parameters", "adam_means", "adam_squares", "memory", "best"].flatMap((
+    file,
+  ): typeof damages => [
+    [
+      `a flipped bit of ${file}`,
+      (path) => flipBit(join(path, `${file}.safetensors`), -2),
+      new RegExp(`as "[^"]*step_000007/${file}.safetensors" is damaged: current SHA-256`),
+    ],
+    [
+      `the ${file} of another step`,
+      async (path) => {
+        const other = `${path}_other`;
+        await saveCheckpoint(other, checkpoint(8));
+        await Deno.copyFile(
+          join(other, "step_000008", `${file}.safetensors`),
+          join(path, `${file}.safetensors`),
+        );
+      },
+      new RegExp(`as "[^"]*step_000007/${file}.safetensors" is damaged: current SHA-256`),
+    ],
+  ]),
+  [
+    "another position of the data",
+    async (path) => {
+      const text = await Deno.readTextFile(join(path, "state.json"));
+      await Deno.writeTextFile(
+        join(path, "state.json"),
+        text.replace('"segment": 7', '"segment": 6'),
+      );
+    },
+    /Cannot resume from "[^"]*step_000007\/state.json" as it is damaged: current SHA-256/,
   ],
 ];
 
+/** Flips a bit of a byte, counted from the end of the file. */
+async function flipBit(path: string, at: number): Promise<void> {
+  const bytes = await Deno.readFile(path);
+  bytes[bytes.length + at] ^= 1;
+  await Deno.writeFile(path, bytes);
+}
+
 for (const [name, damage, message] of damages) {
-  checkpointTest(`loadCheckpoint() says what is wrong: ${name}`, async (folder) => {
-    await saveCheckpoint(folder, checkpoint(7));
-    await damage(join(folder, "step_000007"));
-    await assert.rejects(loadCheckpoint(folder), message);
-  });
+  checkpointTest(
+    `loadCheckpoint() says what is wrong, and goes back to an earlier checkpoint: ${name}`,
+    async (folder) => {
+      await saveCheckpoint(folder, checkpoint(7));
+      await damage(join(folder, "step_000007"));
+      await assert.rejects(loadCheckpoint(folder), message);
+      await assert.rejects(loadCheckpoint(folder), /; --fresh starts the run anew$/);
+
+      const both = `${folder}_both`;
+      await saveCheckpoint(both, checkpoint(5));
+      await saveCheckpoint(both, checkpoint(7));
+      await damage(join(both, "step_000007"));
+      const skipped: string[] = [];
+      const onSkip = (text: string) => skipped.push(text);
+      assert.deepEqual(await loadCheckpoint(both, { onSkip }), checkpoint(5));
+      assert.equal(skipped.length, 1);
+      assert.match(skipped[0], message);
+    },
+  );
 }

@@ -1,0 +1,202 @@
+/**
+ * What a run does with records that were damaged while it was interrupted.
+ */
+import { join } from "node:path";
+import { withFolder } from "../temporary_folder.ts";
+import { assert, test } from "../testing.ts";
+import {
+  onlyRun,
+  outcomeOf,
+  readJson,
+  readLines,
+  run,
+  spawnRun,
+  writeCorpus,
+} from "./command_line_run.ts";
+import { type Results, resultsOf, tiny } from "./tiny_results.ts";
+
+const longer = [
+  ...["--set", "adaptation.steps=24"],
+  ...["--set", "evaluations.0.models=backbone,longmem"],
+];
+
+/** A run that was interrupted with two checkpoints, and one that nothing disturbed. */
+interface Prepared {
+  readonly interrupted: string;
+  readonly expected: Results;
+  /** Steps of its checkpoints, the newest first. */
+  readonly steps: readonly [number, number];
+}
+
+const pause = (milliseconds: number) => new Promise((done) => setTimeout(done, milliseconds));
+
+let prepared: Promise<Prepared> | undefined;
+
+function prepare(): Promise<Prepared> {
+  prepared ??= (async () => {
+    const expected = await withFolder(async (folder) => {
+      await writeCorpus(join(folder, "corpus"));
+      const { code, stderr } = await run(folder, tiny, ...longer);
+      assert.equal(code, 0, stderr);
+      return await resultsOf(folder);
+    });
+    const interrupted = await Deno.makeTempDir();
+    globalThis.addEventListener(
+      "unload",
+      () => Deno.removeSync(interrupted, { recursive: true }),
+    );
+    await writeCorpus(join(interrupted, "corpus"));
+    const process = spawnRun(interrupted, [tiny, ...longer]);
+    const outcome = outcomeOf(process);
+    let ended = false;
+    outcome.then(() => ended = true);
+    const backbone = 12, adaptation = 10; // lines
+    while (!ended) {
+      const path = await onlyRun(join(interrupted, "results")).catch(() => undefined);
+      const lines = path ? await readLines(path, "metrics.jsonl").catch(() => []) : [];
+      if (lines.length >= backbone + adaptation) break;
+      await pause(2);
+    }
+    assert.ok(!ended, "the run ended too soon");
+    process.kill("SIGINT");
+    assert.equal((await outcome).code, 130);
+    const folder = join(await onlyRun(join(interrupted, "results")), "checkpoint/longmem");
+    const names = await Array.fromAsync(Deno.readDir(folder), ({ name }) => name);
+    const [newest, previous] = names.filter((name) => name.startsWith("step_"))
+      .map((name) => Number(name.slice("step_".length))).sort((a, b) => b - a);
+    assert.ok(newest > previous && previous >= 4, `steps are ${newest} and ${previous}`);
+    return { interrupted, expected, steps: [newest, previous] };
+  })();
+  return prepared;
+}
+
+async function copyFolder(from: string, to: string): Promise<void> {
+  await Deno.mkdir(to, { recursive: true });
+  for await (const { name, isDirectory } of Deno.readDir(from)) {
+    if (isDirectory) await copyFolder(join(from, name), join(to, name));
+    else await Deno.copyFile(join(from, name), join(to, name));
+  }
+}
+
+async function flipBit(path: string): Promise<void> {
+  const bytes = await Deno.readFile(path);
+  bytes[bytes.length - 2] ^= 0x10;
+  await Deno.writeFile(path, bytes);
+}
+
+/** Changes the lines of a phase in `metrics.jsonl`. */
+async function changeLines(
+  run: string,
+  phase: string,
+  change: (lines: string[]) => string[],
+): Promise<void> {
+  const path = join(run, "metrics.jsonl");
+  const lines = (await Deno.readTextFile(path)).trimEnd().split("\n");
+  const of = (line: string) => JSON.parse(line).phase === phase;
+  const changed = [...lines.filter((line) => !of(line)), ...change(lines.filter(of))];
+  await Deno.writeTextFile(path, changed.map((line) => `${line}\n`).join(""));
+}
+
+function checkpointPath(run: string, step: number): string {
+  return join(run, "checkpoint/longmem", `step_${String(step).padStart(6, "0")}`);
+}
+
+type Damage = (run: string, steps: Prepared["steps"]) => Promise<void>;
+
+/** Damages from which the earlier checkpoint helps, and what is said of the newer. */
+const mended: [name: string, damage: Damage, said: RegExp][] = [
+  [
+    "a flipped bit of the newest checkpoint",
+    (run, [newest]) => flipBit(join(checkpointPath(run, newest), "parameters.safetensors")),
+    /longmem: Cannot resume from "\S+" as "\S+parameters.safetensors" is damaged: .*; continuing from "\S+"/,
+  ],
+  [
+    "a newest checkpoint whose state is cut off",
+    (run, [newest]) => Deno.truncate(join(checkpointPath(run, newest), "state.json"), 90),
+    /longmem: Cannot resume from "\S+state.json" as it is not JSON; continuing from "\S+"/,
+  ],
+  [
+    "metrics that reach the earlier checkpoint only",
+    (run, [, previous]) =>
+      changeLines(
+        run,
+        "longmem",
+        (lines) => lines.filter((line) => JSON.parse(line).step <= previous),
+      ),
+    /longmem: Cannot resume from "\S+" as "\S+metrics.jsonl" must have a line for each of its \d+ steps: .*; continuing from "\S+"/,
+  ],
+];
+
+for (const [name, damage, said] of mended) {
+  test(`a run continues from the checkpoint before: ${name}`, async () => {
+    const { interrupted, expected, steps } = await prepare();
+    await withFolder(async (folder) => {
+      await copyFolder(interrupted, folder);
+      await damage(await onlyRun(join(folder, "results")), steps);
+      const { code, stdout, stderr } = await run(folder, tiny, ...longer);
+      assert.equal(code, 0, stderr);
+      assert.match(stdout, said);
+      assert.deepEqual(await resultsOf(folder), expected);
+    });
+  });
+}
+
+/** Damages that no checkpoint helps against, and the error. */
+const refused: [name: string, damage: Damage, error: RegExp][] = [
+  [
+    "both checkpoints damaged",
+    async (run, steps) => {
+      for (const step of steps) {
+        await flipBit(join(checkpointPath(run, step), "adam_means.safetensors"));
+      }
+    },
+    /^Cannot resume from "(\S+)" as .*adam_means.safetensors" is damaged: .*; Cannot resume from "(?!\1)\S+" as .* is damaged: .*; --fresh starts the run anew$/,
+  ],
+  [
+    "the second half of the metrics",
+    async (run) => {
+      const path = join(run, "metrics.jsonl");
+      await Deno.truncate(path, Math.floor((await Deno.stat(path)).size / 2));
+    },
+    /metrics.jsonl" must have a line for each of its \d+ steps: .*; --fresh starts the run anew$/,
+  ],
+  [
+    "all metrics",
+    (run) => Deno.remove(join(run, "metrics.jsonl")),
+    /^Cannot record training "backbone" as "\S+metrics.jsonl" must have a line for each of its 9 steps: after 0 lines of backbone, the current one is none, allowed is train 1; --fresh/,
+  ],
+  [
+    "a line of a training that is finished",
+    (run) => changeLines(run, "backbone", (lines) => lines.toSpliced(4, 1)),
+    /^Cannot record training "backbone" as .*: after 4 lines of backbone, the current one is train 5, allowed is train 4; --fresh/,
+  ],
+  [
+    "a line twice",
+    (run) => changeLines(run, "longmem", (lines) => lines.toSpliced(2, 0, lines[1])),
+    /: after 2 lines of longmem, the current one is train 2, allowed is train 3; .*--fresh/,
+  ],
+  [
+    "a flipped bit of finished weights",
+    (run) => flipBit(join(run, "checkpoint/backbone/weights.safetensors")),
+    /^Cannot continue with "\S+backbone\/weights.safetensors" as it is damaged: .*; --fresh/,
+  ],
+];
+
+for (const [name, damage, error] of refused) {
+  test(`a run refuses to continue, and keeps what is there: ${name}`, async () => {
+    const { interrupted, steps } = await prepare();
+    await withFolder(async (folder) => {
+      await copyFolder(interrupted, folder);
+      const path = await onlyRun(join(folder, "results"));
+      await damage(path, steps);
+      const metrics = await Deno.readTextFile(join(path, "metrics.jsonl")).catch(() => "");
+      const { code } = await run(folder, tiny, ...longer);
+      assert.equal(code, 1);
+      const { state, error: recorded } = await readJson(path, "summary.json");
+      assert.equal(state, "failed");
+      assert.match(recorded, error);
+      assert.equal(await Deno.readTextFile(join(path, "metrics.jsonl")).catch(() => ""), metrics);
+      for (const step of steps) await Deno.stat(join(checkpointPath(path, step), "state.json"));
+    });
+  });
+}

@@ -1,0 +1,106 @@
+/**
+ * Two processes that both believe to have a run's lock: nothing of theirs may be mixed.
+ */
+import { join } from "node:path";
+import { assert } from "../testing.ts";
+import {
+  onlyRun,
+  type Outcome,
+  outcomeOf,
+  readJson,
+  readLines,
+  run,
+  runTest,
+  spawnRun,
+} from "./command_line_run.ts";
+import { expectedResults, resultsOf, tiny } from "./tiny_results.ts";
+
+const pause = (milliseconds: number) => new Promise((done) => setTimeout(done, milliseconds));
+
+/** Waits until the only run has recorded so many steps and validations. */
+async function waitForLines(folder: string, lines: number): Promise<void> {
+  const begun = performance.now();
+  for (;;) {
+    assert.ok(performance.now() - begun < 60_000, `there are never ${lines} lines`);
+    const path = await onlyRun(join(folder, "results")).catch(() => undefined);
+    const recorded = path ? await readLines(path, "metrics.jsonl").catch(() => []) : [];
+    if (recorded.length >= lines) return;
+    await pause(2);
+  }
+}
+
+/** Checks what two processes have come to, of which the second took the run over from the first. */
+async function checkTakenOver(folder: string, [first, second]: readonly Outcome[]): Promise<void> {
+  assert.match(
+    first.stderr,
+    /tiny\/\S+ was left: Cannot go on as the lock ".*lock" was taken over by process \d+ on host \S+ since/,
+  );
+  assert.match(first.stderr, /only one process at a time may run these experiments/);
+  assert.equal(first.code, 0, "the run is the other process's");
+  assert.equal(second.code, 0, second.stderr);
+  assert.equal(second.stderr, "");
+  assert.deepEqual(await resultsOf(folder), await expectedResults());
+}
+
+for (const lines of [1, 15]) {
+  runTest(
+    `a run whose lock does not lock is left to who took it last, begun after ${lines} lines`,
+    async (folder) => {
+      const first = outcomeOf(spawnRun(folder, [tiny], { locks: false }));
+      await waitForLines(folder, lines);
+      const second = outcomeOf(spawnRun(folder, [tiny], { locks: false }));
+      await checkTakenOver(folder, await Promise.all([first, second]));
+    },
+  );
+}
+
+runTest(
+  "two processes that begin at once without locks do not mix their records",
+  async (folder) => {
+    const both = await Promise.all(
+      [0, 1].map(() => outcomeOf(spawnRun(folder, [tiny], { locks: false }))),
+    );
+    const left = both.filter(({ stderr }) => stderr.includes("was taken over by process"));
+    assert.ok(left.length <= 1, "one of them has it");
+    for (const { stderr } of both) {
+      assert.ok(
+        left.some((one) => one.stderr === stderr) || stderr === "",
+        stderr,
+      );
+    }
+    // Which of them took it last is seen at the next write; whatever is there is a whole run's.
+    const path = await onlyRun(join(folder, "results"));
+    assert.equal((await readJson(path, "summary.json")).state, "completed");
+    assert.deepEqual(await resultsOf(folder), await expectedResults());
+  },
+);
+
+runTest(
+  "a run whose lock file is removed goes on, and another process leaves it alone",
+  async (folder) => {
+    const first = outcomeOf(spawnRun(folder, [tiny]));
+    await waitForLines(folder, 3);
+    const path = await onlyRun(join(folder, "results"));
+    await Deno.remove(join(path, "lock"));
+    await waitForLines(folder, 5);
+    const second = await run(folder, tiny);
+    assert.match(second.stdout, /left to process \d+ on host .*which executes it|completed/);
+    const { code, stderr } = await first;
+    assert.deepEqual([code, stderr, second.code, second.stderr], [0, "", 0, ""]);
+    assert.deepEqual(await resultsOf(folder), await expectedResults());
+  },
+);
+
+runTest("a run whose lock file another process made again is left to it", async (folder) => {
+  const first = spawnRun(folder, [tiny]);
+  const outcome = outcomeOf(first);
+  await waitForLines(folder, 3);
+  const path = await onlyRun(join(folder, "results"));
+  first.kill("SIGSTOP");
+  await Deno.remove(join(path, "lock"));
+  await Deno.remove(join(folder, "results/.locks"), { recursive: true }); // of the training
+  const second = outcomeOf(spawnRun(folder, [tiny]));
+  await waitForLines(folder, 20);
+  first.kill("SIGCONT");
+  await checkTakenOver(folder, await Promise.all([outcome, second]));
+});
