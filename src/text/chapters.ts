@@ -3,6 +3,7 @@
  */
 import type { Document } from "./corpus.ts";
 import { type IndexedChapter, readCorpusIndex } from "./corpus_index.ts";
+import { whySlow } from "./regex_safety.ts";
 import { InputRangeError } from "../errors.ts";
 
 /** A chapter of a text; offsets count UTF-16 units. */
@@ -75,6 +76,7 @@ export function holdsHeading(text: string): boolean {
 }
 
 function headingOffsets(text: string, pattern: string): number[] {
+  if (pattern !== headingPattern) checkHeadings(pattern);
   const heading = new RegExp(`^\\s*(?:${pattern})\\s*$`, "u");
   const offsets: number[] = [];
   for (const { index, 0: line } of text.matchAll(/[^\r\n]+/g)) {
@@ -82,6 +84,17 @@ function headingOffsets(text: string, pattern: string): number[] {
     if (!isContinued(text, index + line.length)) offsets.push(index);
   }
   return offsets;
+}
+
+/** Checks an expression that a declaration or the command line gives. */
+function checkHeadings(pattern: string): void {
+  const slow = whySlow({ source: pattern, flags: "u" });
+  if (slow === undefined) return;
+  throw new InputRangeError(
+    `Cannot find headings as their expression may take far too long, since ${slow}: current value is ${
+      JSON.stringify(pattern)
+    }`,
+  );
 }
 
 /**

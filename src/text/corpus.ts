@@ -117,13 +117,9 @@ async function filesOf(source: string): Promise<string[]> {
     );
   }
   if (/[*?]/.test(last)) {
-    const pattern = new RegExp(
-      `^${last.replace(/[.+^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*").replaceAll("?", ".")}$`,
-      "su",
-    );
     const found: string[] = [];
     for (const entry of await list(folder || ".", source)) {
-      if (!pattern.test(entry.name)) continue;
+      if (!matchesWildcards(entry.name, last)) continue;
       const path = folder + entry.name;
       if (extension.test(entry.name)) found.push(path);
       else if (await isFolder(path, source)) found.push(...await documentsIn(path, source));
@@ -135,6 +131,28 @@ async function filesOf(source: string): Promise<string[]> {
   throw new Deno.errors.NotFound(
     `Cannot open corpus as "${source}" is not a document: names must match ${patterns}`,
   );
+}
+
+/** Whether a name is a pattern with `*` for any characters and `?` for any one; in time of their lengths multiplied at most. */
+function matchesWildcards(name: string, pattern: string): boolean {
+  const characters = Array.from(name), parts = Array.from(pattern);
+  let i = 0, part = 0, star = -1, covered = 0;
+  while (i < characters.length) {
+    if (parts[part] === "*") {
+      star = part++;
+      covered = i;
+    } else if (part < parts.length && (parts[part] === "?" || parts[part] === characters[i])) {
+      i++;
+      part++;
+    } else if (star >= 0) {
+      // The last star covers one more character.
+      part = star + 1;
+      i = ++covered;
+    } else {
+      return false;
+    }
+  }
+  return parts.slice(part).every((rest) => rest === "*");
 }
 
 async function documentsIn(folder: string, source: string): Promise<string[]> {

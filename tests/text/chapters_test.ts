@@ -51,6 +51,17 @@ test("findChapters() takes other headings where it is told what they look like",
   assert.deepEqual(findChapters(text), []);
 });
 
+test("findChapters() refuses an expression that may take far too long", () => {
+  const text = `${"a".repeat(900)}!\n`;
+  for (const pattern of ["(a+)+", "(a|aa)*b", "(?:\\w|\\d)+x"]) {
+    assert.throws(() => findChapters(text, pattern), {
+      name: "RangeError",
+      message:
+        /^Cannot find headings as their expression may take far too long, since .*: current value is "/,
+    });
+  }
+});
+
 test("chaptersAt() begins a chapter's text after heading and titles", () => {
   const width = "He was as wide as the lines of this text are, which are wrapped.\n".repeat(30);
   const cases: [string, string][] = [

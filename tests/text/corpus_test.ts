@@ -118,6 +118,23 @@ corpusTest("findDocuments() names what is missing", plainFiles, async (folder) =
   await rejects("tr*/b.txt", "RangeError", /wildcards may stand in the last part of a path only/);
 });
 
+corpusTest("findDocuments() matches wildcards in any number, at once", {
+  [`${"a".repeat(200)}.txt`]: "x",
+  "b.c.txt": "x",
+  "\u{1f600}.txt": "x",
+  "[a].txt": "x",
+}, async (folder) => {
+  const names = async (pattern: string) =>
+    (await findDocuments(`${folder}/${pattern}`)).map(({ name }) => name);
+  assert.equal((await names(`${"*a".repeat(60)}*`)).length, 1);
+  await assert.rejects(names(`${"*a".repeat(60)}*b`), { name: "NotFound" });
+  assert.deepEqual(await names("?.c.txt"), ["b.c"]);
+  assert.deepEqual(await names("?.txt"), ["\u{1f600}"]);
+  assert.deepEqual(await names("[a]*"), ["[a]"]);
+  assert.deepEqual(await names("b**c.t?t*"), ["b.c"]);
+  assert.equal((await names("*")).length, 4);
+});
+
 corpusTest(
   "findDocuments() rejects a folder without documents",
   { "empty/notes.md": "x" },
