@@ -16,7 +16,7 @@ import type {
   ModelEvaluation,
   SentenceSource,
 } from "./declaration.ts";
-import { ifThere } from "../files.ts";
+import { ifThere, readTextBytes } from "../files.ts";
 
 /** Operations of a forward pass for a token, without attention and retrieval. */
 export interface ForwardOperations {
@@ -180,7 +180,7 @@ async function sentenceTokens(
 async function sentenceSizes(folder: string, task: SentenceTask) {
   const { train, evaluated, before, between, labels } = sentenceTaskFormats[task];
   const sizeOf = async (file: string) => {
-    const text = await Deno.readTextFile(join(folder, file));
+    const text = new TextDecoder().decode(await readTextBytes(join(folder, file)));
     const lines = text.trimEnd().split("\n").length;
     const characters = text.length / lines + before.length + between.length;
     return { lines, tokens: characters / bytesPerToken };

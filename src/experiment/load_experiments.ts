@@ -6,6 +6,7 @@ import { pathToFileURL } from "node:url";
 import { readRecordedRun, type RecordedRun } from "../results/rerun_diff.ts";
 import type { Experiment } from "./declaration.ts";
 import { DeclarationError } from "../declaration/problem.ts";
+import { readText } from "../files.ts";
 
 /** An experiment and the file that declares it. */
 export interface LoadedExperiment {
@@ -95,13 +96,13 @@ async function declarationFiles(path: string): Promise<string[]> {
 
 /** Whether a module says that it has a default export: of a folder, no other is run, whatever it may be. */
 export async function exportsDefault(file: string): Promise<boolean> {
-  const text = await Deno.readTextFile(file);
+  const text = await readText(file);
   return /^\s*export\s+default\b|\bexport\s*\{[^}]*\bdefault\b/m.test(text);
 }
 
 async function readJson(file: string): Promise<unknown> {
   try {
-    return JSON.parse(await Deno.readTextFile(file));
+    return JSON.parse(await readText(file));
   } catch (cause) {
     if (!(cause instanceof SyntaxError)) throw cause;
     throw new DeclarationError(`Cannot load "${file}" as it is no JSON: ${cause.message}`);

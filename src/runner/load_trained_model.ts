@@ -6,6 +6,7 @@ import type { SideNetCheckpoint, SideNetShape } from "../longmem/sidenet_shape.t
 import type { MemoryConfig } from "../memory/config.ts";
 import type { TokenizerSource } from "../text/tokenizer_source.ts";
 import { InputTypeError } from "../errors.ts";
+import { readText } from "../files.ts";
 
 /** The model that a run has trained. */
 export interface FinishedRun {
@@ -88,7 +89,7 @@ export function runTokenizer(path: string, { tokenizer }: ResolvedExperiment): T
 async function readDeclaration(path: string): Promise<ResolvedExperiment> {
   const file = join(path, "experiment.json");
   try {
-    return JSON.parse(await Deno.readTextFile(file));
+    return JSON.parse(await readText(file));
   } catch (error) {
     if (error instanceof SyntaxError) {
       throw new InputTypeError(

@@ -238,6 +238,14 @@ test("resolveRuns() says what is wrong with a declaration in JSON", async () => 
       JSON.stringify({ ...small, seeed: 1 }),
       /misspelled\.json: Cannot declare .*seeed is unknown: .*\(did you mean "seed"\?\)/,
     );
+    await Deno.writeFile(`${folder}/latin1.json`, Uint8Array.of(0x22, 0xe9, 0x22));
+    await assert.rejects(resolveRuns([`${folder}/latin1.json`]), {
+      message: `Cannot read "${folder}/latin1.json" as its bytes must be UTF-8`,
+    });
+    await new Deno.Command("mkfifo", { args: [`${folder}/pipe.json`] }).output();
+    await assert.rejects(resolveRuns([`${folder}/pipe.json`]), {
+      message: `Cannot read "${folder}/pipe.json" as it is not a regular file: it is a named pipe`,
+    });
     await Deno.writeTextFile(`${folder}/plain.json`, JSON.stringify(small));
     const [plain] = await resolveRuns([`${folder}/plain.json`]);
     assert.deepEqual([plain.id, plain.recorded], [idOf({}), undefined]);
