@@ -156,7 +156,7 @@ async function receive(
     throw new InterruptedError(
       watch.isOver
         ? `fewer than ${leastBytes} bytes came in ${stallMs / 1000} s`
-        : `the connection was cut off (${(cause as Error).message})`,
+        : `the connection was cut off (${reasonOf(cause)})`,
       { cause },
     );
   } finally {
@@ -188,10 +188,17 @@ async function request(url: string, start: number, watch: Watch): Promise<Respon
         { cause },
       )
       : new InputTypeError(
-        `Cannot fetch "${url}" as its server cannot be reached: ${(cause as Error).message}`,
+        `Cannot fetch "${url}" as its server cannot be reached: ${reasonOf(cause)}`,
         { cause },
       );
   }
+}
+
+/** The message of what caused an error: "fetch failed" is the last of several. */
+function reasonOf(error: unknown): string {
+  let innermost = error as Error;
+  while (innermost.cause instanceof Error) innermost = innermost.cause;
+  return innermost.message;
 }
 
 /** Ends a download that takes longer than is expected. */
