@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import { type Command, type Output } from "../command_line.ts";
 import { InputError } from "../errors.ts";
-import { itemSums } from "../evaluation/item_sums.ts";
+import { metricCatalog } from "../evaluation/metric_catalog.ts";
 import { experimentTables } from "../results/evaluation_table.ts";
 import { ifThere, writeAtomically, writing } from "../files.ts";
 import { experimentReport, type Report } from "../results/report.ts";
@@ -17,8 +17,8 @@ export function reportCommand(output: Output): Command {
     execute: async (args) => {
       const { records, damaged } = await runsIn(args, "write reports of", output);
       for (const [folder, runs] of Map.groupBy(records, ({ path }) => dirname(path))) {
-        for (const tables of experimentTables(runs, itemSums, damaged)) {
-          const report = experimentReport(tables, itemSums);
+        for (const tables of experimentTables(runs, metricCatalog, damaged)) {
+          const report = experimentReport(tables, metricCatalog);
           await writeReport(folder, report);
           const { figures } = report;
           output.print(

@@ -2,7 +2,7 @@
  * `deno task run`: from paths of declarations to runs, tables and an exit code.
  */
 import { type Command, type Output, positiveInteger, UsageError } from "../command_line.ts";
-import { itemSums } from "../evaluation/item_sums.ts";
+import { metricCatalog } from "../evaluation/metric_catalog.ts";
 import { itemProblem } from "../evaluation/sample_schemas.ts";
 import { estimateRun } from "../experiment/estimate.ts";
 import { type ResolvedRun, resolveRuns } from "../experiment/resolve.ts";
@@ -123,8 +123,8 @@ async function executeRuns(
       closing: async (folder) => {
         const record = await readRunRecord(folder, itemProblem);
         return several(runs, record.summary.experiment)
-          ? foundText(record, itemSums)
-          : closingText([record], itemSums);
+          ? foundText(record, metricCatalog)
+          : closingText([record], metricCatalog);
       },
     });
     if (!interruption.signal.aborted) await showExperiments(runs, states, { output, ...options });
@@ -169,7 +169,7 @@ async function showExperiments(
         itemProblem,
       );
       for (const { path, reason } of damaged) output.note(`Left out ${path}: ${reason}`);
-      if (records.length > 0) writeOut(`\n${closingText(records, itemSums, damaged)}\n`);
+      if (records.length > 0) writeOut(`\n${closingText(records, metricCatalog, damaged)}\n`);
     } catch (error) {
       // They are completed, whether or not they can be read.
       output.note(failureText(error));

@@ -1,5 +1,5 @@
 import { type Command, type CommandArguments, type Output, UsageError } from "../command_line.ts";
-import { itemSums } from "../evaluation/item_sums.ts";
+import { metricCatalog } from "../evaluation/metric_catalog.ts";
 import { itemProblem } from "../evaluation/sample_schemas.ts";
 import { type DeclaredRuns, declaredRuns } from "./declared_runs.ts";
 import { experimentTables } from "../results/evaluation_table.ts";
@@ -19,7 +19,7 @@ export function tableCommand(output: Output): Command {
       const { records, damaged, missing } = await recordedOrDeclared(args, output);
       const format = (args.flags.get("format")?.at(-1) ?? "md") as TableFormat;
       if (records.length > 0) {
-        const tables = experimentTables(records, itemSums, damaged).map((experiment) => ({
+        const tables = experimentTables(records, metricCatalog, damaged).map((experiment) => ({
           ...experiment,
           remarks: [...experiment.remarks, ...missing.get(experiment.experiment) ?? []],
         }));

@@ -15,9 +15,11 @@
  * Accuracy is correct / items. Items of one work are not independent of each other, so that standard errors are
  * those of a ratio of sums over works. Version 1.
  */
-import type { ItemSums } from "../results/paired_comparison.ts";
-import type { Metric, SampleRecord } from "../results/records.ts";
-import { ratio } from "../statistics/estimates.ts";
+import { z } from "zod";
+import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
+import type { SampleRecord } from "../results/records.ts";
+import type { EvaluationKind } from "./evaluation_kind.ts";
+import { differenceOfSums, type Measure, sumOver } from "./measure.ts";
 import {
   type PromptedModel,
   type ReadableDocument,
@@ -210,83 +212,88 @@ export function chapterBreakSamples(scores: readonly ChapterBreakScore[]): Sampl
   }));
 }
 
+/** A record as metrics need it. */
+export const chapterBreakRecord = z.looseObject({
+  item: z.string(),
+  work: z.string(),
+  prefixTokens: z.number(),
+  rank: z.number(),
+  correct: z.boolean(),
+});
+
 /**
- * Metrics of one model, each for every number of prefix tokens: accuracy ("accuracy 4096"), the mean rank of the right candidate
- * ("mean rank 4096"), and how much more accurate it is than a baseline, paired by item ("accuracy 4096 over backbone").
+ * Measures of one model, each for every number of prefix tokens: accuracy ("accuracy 4096"), the mean rank of the right candidate
+ * ("mean rank 4096"), and how much more accurate it is than a baseline, paired by item ("accuracy 4096 over backbone"). Sums
+ * are over works; n counts items.
  *
- * @param samples Records of the questions, in one order for all models.
+ * @param records Records of the questions, in one order for all models.
  */
-export function chapterBreakMetrics(
-  labels: { evaluation: string; model: string; total?: number },
-  samples: readonly SampleRecord[],
-  baseline?: { model: string; samples: readonly SampleRecord[] },
-): Metric[] {
-  const common = { ...labels, unit: "", metricVersion: chapterBreakVersion };
-  return [...new Set(samples.map(({ prefixTokens }) => Number(prefixTokens)))].flatMap((tokens) => {
-    const of = (records: readonly SampleRecord[]) =>
-      records.filter(({ prefixTokens }) => prefixTokens === tokens);
-    const own = of(samples);
-    const others = baseline && of(baseline.samples);
-    const correct = own.map((sample) => Number(sample.correct));
+export function chapterBreakMeasures(
+  records: readonly z.infer<typeof chapterBreakRecord>[],
+): Measure[] {
+  const byPrefix = Map.groupBy(records, ({ prefixTokens }) => prefixTokens);
+  return [...byPrefix].flatMap(([prefixTokens, own]) => {
+    const byWork = (numerator: (record: typeof own[number]) => number) => ({
+      ...sumOver(own, { of: ({ work }) => work, numerator }),
+      unit: "books",
+      exponential: false,
+    });
+    const common = { at: { prefixTokens }, n: own.length };
     return [
       {
         ...common,
-        name: `accuracy ${tokens}`,
-        ...meanByWork(own, correct),
+        measure: "accuracy",
+        name: `accuracy ${prefixTokens}`,
         higherIsBetter: true,
+        sums: byWork(({ correct }) => Number(correct)),
+        differences: [{
+          name: (baseline: string) => `accuracy ${prefixTokens} over ${baseline}`,
+          estimate: differenceOfSums,
+        }],
       },
       {
         ...common,
-        name: `mean rank ${tokens}`,
-        ...meanByWork(own, own.map(({ rank }) => Number(rank))),
+        measure: "mean rank",
+        name: `mean rank ${prefixTokens}`,
         higherIsBetter: false,
+        sums: byWork(({ rank }) => rank),
       },
-      ...(others
-        ? [{
-          ...common,
-          name: `accuracy ${tokens} over ${baseline.model}`,
-          ...meanByWork(own, correct.map((value, i) => value - Number(others[i].correct))),
-          higherIsBetter: true,
-        }]
-        : []),
     ];
   });
 }
 
-/** The mean over items, with the standard error of a ratio of sums over works; n counts items. */
-function meanByWork(records: readonly SampleRecord[], values: readonly number[]) {
-  const { sums, counts } = byWork(records, values);
-  return { ...ratio(sums, counts), n: records.length };
+/** The place of a metric of this file in tables. */
+export function chapterBreakLabel({ measure, at, over }: MetricKey): MetricLabel {
+  const tokens = Number(at?.prefixTokens);
+  if (measure === "mean rank") {
+    return {
+      part: "mean rank of the right text, by tokens before the break",
+      header: String(tokens),
+      axis: {
+        figure: "mean-rank",
+        label: "text before the break",
+        unit: "tokens",
+        measure: "mean rank of the right text",
+      },
+    };
+  }
+  return over === undefined
+    ? {
+      part: "",
+      header: `accuracy ${tokens}`,
+      noun: `accuracy after ${tokens.toLocaleString("en")} tokens`,
+      isProportion: true,
+    }
+    : {
+      part: `accuracy more than that of ${over}, by tokens before the break`,
+      header: String(tokens),
+    };
 }
 
-function byWork(records: readonly SampleRecord[], values: readonly number[]) {
-  const sums = new Map<string, { sum: number; count: number }>();
-  records.forEach(({ work }, i) => {
-    const { sum, count } = sums.get(String(work)) ?? { sum: 0, count: 0 };
-    sums.set(String(work), { sum: sum + values[i], count: count + 1 });
-  });
-  return {
-    works: [...sums.keys()],
-    sums: [...sums.values()].map(({ sum }) => sum),
-    counts: [...sums.values()].map(({ count }) => count),
-  };
-}
-
-/** The sums of an accuracy or a mean rank over works; undefined for other metrics, and for records of something else. */
-export function chapterBreakSums(
-  name: string,
-  samples: readonly SampleRecord[],
-): ItemSums | undefined {
-  const [, metric, tokens] = /^(accuracy|mean rank) (\d+)$/.exec(name) ?? [];
-  const records = samples.filter(({ prefixTokens }) => prefixTokens === Number(tokens));
-  if (metric === undefined || records.length === 0) return undefined;
-  const key = metric === "accuracy" ? "correct" : "rank";
-  const { works, sums, counts } = byWork(records, records.map((sample) => Number(sample[key])));
-  return {
-    items: works,
-    unit: "books",
-    numerators: sums,
-    denominators: counts,
-    exponential: false,
-  };
-}
+/** The kind of evaluation. */
+export const chapterBreak = {
+  version: () => chapterBreakVersion,
+  record: chapterBreakRecord,
+  measures: chapterBreakMeasures,
+  label: chapterBreakLabel,
+} satisfies EvaluationKind<unknown, z.infer<typeof chapterBreakRecord>>;

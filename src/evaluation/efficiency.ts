@@ -10,8 +10,12 @@
  * process (runtime, weights, engine, memory bank) is its own. Memory of a GPU is not seen there and not reported. Absolute
  * numbers are those of one machine and of what else ran on it; ratios to the first model are what to look at. Version 1.
  */
-import type { Metric, SampleRecord } from "../results/records.ts";
-import { median } from "../statistics/estimates.ts";
+import { z } from "zod";
+import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
+import type { SampleRecord } from "../results/records.ts";
+import { type Estimate, median } from "../statistics/estimates.ts";
+import type { EvaluationKind } from "./evaluation_kind.ts";
+import type { Measure } from "./measure.ts";
 
 /** Version of the metrics of this file. */
 export const efficiencyVersion = 1;
@@ -89,67 +93,71 @@ export function efficiencySample(
   };
 }
 
+/** A record as metrics need it. */
+export const efficiencyRecord = z.looseObject({
+  item: z.string(),
+  totalTokens: z.number(),
+  contextTokens: z.number(),
+  rows: z.number(),
+  milliseconds: z.array(z.number()),
+  peakMebibytes: z.number().exactOptional(),
+});
+
 /**
- * Metrics of one model, each by tokens in sight: median tokens a second ("speed 4096"), peak memory of the process
+ * Measures of one model, each by tokens in sight: median tokens a second ("speed 4096"), peak memory of the process
  * ("peak memory 4096"), and both as multiples of a baseline's ("speed 4096 relative to backbone"). Intervals are those of the
  * median over repetitions in one process, and say nothing of other processes and machines.
  */
-export function efficiencyMetrics(
-  labels: { evaluation: string; model: string },
-  samples: readonly SampleRecord[],
-  baseline?: { model: string; samples: readonly SampleRecord[] },
-): Metric[] {
-  const common = { ...labels, metricVersion: efficiencyVersion };
-  return samples.flatMap((sample) => {
-    const other = baseline?.samples.find(({ item }) => item === sample.item);
-    const relative = baseline ? ` relative to ${baseline.model}` : "";
-    const speed = median(tokensPerSecond(sample));
-    const peak = peakOf(sample), otherPeak = other && peakOf(other);
+export function efficiencyMeasures(
+  records: readonly z.infer<typeof efficiencyRecord>[],
+): Measure[] {
+  return records.flatMap(({ totalTokens, contextTokens, rows, milliseconds, peakMebibytes }) => {
+    const tokens = contextTokens * rows;
+    const common = (measure: string) => ({
+      measure,
+      at: { totalTokens },
+      name: `${measure} ${totalTokens}`,
+      differences: [{
+        name: (baseline: string) => `${measure} ${totalTokens} relative to ${baseline}`,
+        estimate: relative,
+      }],
+    });
     return [
       {
-        ...common,
-        name: `speed ${sample.item}`,
-        ...speed,
+        ...common("speed"),
         unit: "tokens/s",
         higherIsBetter: true,
+        estimate: median(milliseconds.map((ms) => 1000 * tokens / ms)),
       },
-      ...(peak === undefined ? [] : [{
-        ...common,
-        name: `peak memory ${sample.item}`,
-        value: peak,
-        n: 1,
+      ...(peakMebibytes === undefined ? [] : [{
+        ...common("peak memory"),
         unit: "MiB",
         higherIsBetter: false,
+        estimate: { value: peakMebibytes, n: 1 },
       }]),
-      ...(other
-        ? [{
-          ...common,
-          name: `speed ${sample.item}${relative}`,
-          value: speed.value / median(tokensPerSecond(other)).value,
-          n: speed.n,
-          unit: "",
-          higherIsBetter: true,
-        }]
-        : []),
-      ...(peak !== undefined && otherPeak !== undefined
-        ? [{
-          ...common,
-          name: `peak memory ${sample.item}${relative}`,
-          value: peak / otherPeak,
-          n: 1,
-          unit: "",
-          higherIsBetter: false,
-        }]
-        : []),
     ];
   });
 }
 
-function tokensPerSecond({ milliseconds, contextTokens, rows }: SampleRecord): number[] {
-  const tokens = Number(contextTokens) * Number(rows);
-  return (milliseconds as readonly number[]).map((ms) => 1000 * tokens / ms);
+function relative({ estimate: own }: Measure, { estimate: baseline }: Measure): Estimate {
+  return { value: own!.value / baseline!.value, n: own!.n };
 }
 
-function peakOf({ peakMebibytes }: SampleRecord): number | undefined {
-  return peakMebibytes === undefined ? undefined : Number(peakMebibytes);
+/** The place of a metric of this file in tables. */
+export function efficiencyLabel({ measure, at, over }: MetricKey): MetricLabel {
+  return {
+    part: `${measure}${over === undefined ? "" : ` relative to ${over}`}, by tokens in sight`,
+    header: String(at?.totalTokens),
+    ...(over === undefined && {
+      axis: { figure: measure, label: "context in sight", unit: "tokens", measure },
+    }),
+  };
 }
+
+/** The kind of evaluation. */
+export const efficiency = {
+  version: () => efficiencyVersion,
+  record: efficiencyRecord,
+  measures: efficiencyMeasures,
+  label: efficiencyLabel,
+} satisfies EvaluationKind<unknown, z.infer<typeof efficiencyRecord>>;

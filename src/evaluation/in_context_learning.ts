@@ -9,10 +9,14 @@
  *
  * The demonstrations of an episode are read once, and all its queries read the same memory.
  */
+import { z } from "zod";
 import type { SampleRecord } from "../results/records.ts";
 import { stripPython } from "../text/python_space.ts";
 import { textOf, type Tokenizer } from "../text/tokenizer.ts";
+import type { EvaluationKind } from "./evaluation_kind.ts";
+import type { Measure } from "./measure.ts";
 import type { LabelledEpisode, Query } from "./shared/few_shot.ts";
+import { drawnLabel, drawnMeasures, drawnRecord } from "./shared/few_shot_metrics.ts";
 import type { PromptedModel } from "./shared/language_model.ts";
 import {
   askPrompts,
@@ -150,3 +154,30 @@ export function commonestLabelSamples(episodes: readonly LabelledEpisode[]): Sam
     }))
   );
 }
+
+/** A record as metrics need it. */
+export const inContextLearningRecord = drawnRecord.extend({ correct: z.boolean() });
+
+/** Measures of one model; `draw`: what distinguishes draws of a task, a seed or the task itself. */
+export function inContextLearningMeasures(
+  records: readonly z.infer<typeof inContextLearningRecord>[],
+  draw: "seed" | "task",
+): Measure[] {
+  return drawnMeasures(records, {
+    scores: { accuracy: ({ correct }) => Number(correct) },
+    namesTasks: true,
+    draw,
+  });
+}
+
+/** The kind of evaluation. */
+export const inContextLearning = {
+  version: () => inContextLearningVersion,
+  record: inContextLearningRecord,
+  measures: (records, { source }) =>
+    inContextLearningMeasures(records, source.kind === "chronicle" ? "task" : "seed"),
+  label: drawnLabel,
+} satisfies EvaluationKind<
+  { readonly source: { readonly kind: string } },
+  z.infer<typeof inContextLearningRecord>
+>;

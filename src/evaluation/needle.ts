@@ -12,10 +12,12 @@
  * Instances are independent of each other; the prompts of one are not, so that standard errors are those of a ratio of sums
  * over instances.
  */
-import type { ItemSums } from "../results/paired_comparison.ts";
-import type { Metric, SampleRecord } from "../results/records.ts";
-import { ratio } from "../statistics/estimates.ts";
+import { z } from "zod";
+import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
+import type { SampleRecord } from "../results/records.ts";
 import type { NeedleText } from "../text/needle.ts";
+import type { EvaluationKind } from "./evaluation_kind.ts";
+import { differenceOfSums, type Measure } from "./measure.ts";
 import type { PromptedModel } from "./shared/language_model.ts";
 import { askPrompts, type PromptOptions, type PromptScore } from "./shared/prompting.ts";
 
@@ -109,91 +111,119 @@ function headsThatFind(
   });
 }
 
-/** What is measured of a question, by name: its value in a record, or undefined where it does not count. */
-const measures: Readonly<Record<string, (sample: SampleRecord, i: number) => number | undefined>> =
-  {
-    "accuracy": (sample, i) => column(sample, "correct")?.[i],
-    "reciprocal rank": (sample, i) => {
-      const rank = column(sample, "ranks")?.[i];
-      return rank && 1 / rank;
-    },
-    "retrieved by any head": (sample, i) => inMemory(column(sample, "retrieved")?.[i]),
-    "retrieved by a head": (sample, i) => inMemory(column(sample, "headShares")?.[i]),
-  };
+/** A record as metrics need it. */
+export const needleRecord = z.looseObject({
+  item: z.string(),
+  needles: z.number(),
+  distances: z.array(z.number()),
+  correct: z.array(z.number()),
+  ranks: z.array(z.number()).exactOptional(),
+  retrieved: z.array(z.number()).exactOptional(),
+  headShares: z.array(z.number()).exactOptional(),
+});
+type NeedleRecord = z.infer<typeof needleRecord>;
 
-function column(sample: SampleRecord, name: string): readonly number[] | undefined {
-  return sample[name] as readonly number[] | undefined;
-}
+/** The value of a question in a record, by measure; undefined where it does not count. */
+const values: Readonly<Record<string, (record: NeedleRecord, i: number) => number | undefined>> = {
+  "accuracy": ({ correct }, i) => correct[i],
+  "reciprocal rank": ({ ranks }, i) => ranks && 1 / ranks[i],
+  "retrieved by any head": ({ retrieved }, i) => inMemory(retrieved?.[i]),
+  "retrieved by a head": ({ headShares }, i) => inMemory(headShares?.[i]),
+};
 
 function inMemory(value: number | undefined): number | undefined {
   return value === inPrompt ? undefined : value;
 }
 
 /**
- * Metrics of one model: "accuracy", "reciprocal rank" of the answer in the vocabulary, and of models that retrieve the shares
+ * Measures of one model: "accuracy", "reciprocal rank" of the answer in the vocabulary, and of models that retrieve the shares
  * of facts "retrieved by any head" and "retrieved by a head", one of them on average; each over all questions, by distance
  * ("accuracy at 256") and, where numbers of facts differ, by these, too ("accuracy of 4", "accuracy of 4 at 256"). And how
  * much more accurate it is than a baseline, paired by instance ("accuracy at 256 over backbone"). n counts instances.
  */
-export function needleMetrics(
-  labels: { evaluation: string; model: string },
-  samples: readonly SampleRecord[],
-  baseline?: { model: string; samples: readonly SampleRecord[] },
-): Metric[] {
-  const common = { ...labels, unit: "", higherIsBetter: true, metricVersion: needleVersion };
-  const places = placesOf(samples);
-  const metrics: Metric[] = Object.keys(measures).flatMap((measure) =>
-    places.flatMap((place) => {
-      const name = `${measure}${place}`;
-      const sums = needleSums(name, samples);
-      return sums ? [{ ...common, name, ...ratio(sums.numerators, sums.denominators) }] : [];
+export function needleMeasures(records: readonly NeedleRecord[]): Measure[] {
+  const points = pointsOf(records);
+  return Object.entries(values).flatMap(([measure, valueOf]) =>
+    points.flatMap((at): Measure[] => {
+      const instances = records.filter(({ needles }) => [undefined, needles].includes(at.facts))
+        .map((record) => ({
+          item: record.item,
+          values: record.distances.flatMap((tokens, i) =>
+            [undefined, tokens].includes(at.distance) ? valueOf(record, i) ?? [] : []
+          ),
+        }))
+        .filter(({ values }) => values.length > 0);
+      if (instances.length === 0) return [];
+      const name = measure + (at.facts === undefined ? "" : ` of ${at.facts}`) +
+        (at.distance === undefined ? "" : ` at ${at.distance}`);
+      return [{
+        measure,
+        ...(Object.keys(at).length > 0 && { at }),
+        name,
+        higherIsBetter: true,
+        sums: {
+          items: instances.map(({ item }) => item),
+          unit: "texts",
+          numerators: instances.map(({ values }) => values.reduce((sum, value) => sum + value, 0)),
+          denominators: instances.map(({ values }) => values.length),
+          exponential: false,
+        },
+        ...(measure === "accuracy" && {
+          differences: [{
+            name: (baseline) => `${name} over ${baseline}`,
+            estimate: differenceOfSums,
+          }],
+        }),
+      }];
     })
   );
-  if (!baseline) return metrics;
-  return [
-    ...metrics,
-    ...places.flatMap((place) => {
-      const own = needleSums(`accuracy${place}`, samples)!;
-      const other = needleSums(`accuracy${place}`, baseline.samples)!;
-      const more = own.numerators.map((sum, i) => sum - other.numerators[i]);
-      return [{
-        ...common,
-        name: `accuracy${place} over ${baseline.model}`,
-        ...ratio(more, own.denominators),
-      }];
-    }),
-  ];
 }
 
-/** What metrics are told apart by, as their names end. */
-function placesOf(samples: readonly SampleRecord[]): string[] {
-  const counts = [...new Set(samples.map(({ needles }) => Number(needles)))];
-  const distances = [...new Set(samples.flatMap((sample) => column(sample, "distances")!))]
+/** What metrics are measured at: all questions, those at each distance, those of each number of facts. */
+function pointsOf(records: readonly NeedleRecord[]): { facts?: number; distance?: number }[] {
+  const counts = [...new Set(records.map(({ needles }) => needles))];
+  const distances = [...new Set(records.flatMap(({ distances }) => distances))]
     .sort((a, b) => a - b);
-  const groups = counts.length > 1 ? ["", ...counts.map((count) => ` of ${count}`)] : [""];
-  const at = distances.length > 1 ? ["", ...distances.map((tokens) => ` at ${tokens}`)] : [""];
-  return groups.flatMap((group) => at.map((distance) => group + distance));
+  const groups = counts.length > 1 ? [{}, ...counts.map((facts) => ({ facts }))] : [{}];
+  const at = distances.length > 1 ? [{}, ...distances.map((distance) => ({ distance }))] : [{}];
+  return groups.flatMap((group) => at.map((distance) => ({ ...group, ...distance })));
 }
 
-/** The sums of a metric over instances; undefined for other metrics, and for records of something else. */
-export function needleSums(name: string, samples: readonly SampleRecord[]): ItemSums | undefined {
-  if (samples.some((sample) => !("needles" in sample))) return undefined;
-  const [, measure, count, distance] = /^(.+?)(?: of (\d+))?(?: at (\d+))?$/.exec(name) ?? [];
-  if (!Object.hasOwn(measures, measure)) return undefined;
-  const instances = samples.filter(({ needles }) => !count || needles === Number(count))
-    .map((sample) => {
-      const values = column(sample, "distances")!.flatMap((tokens, i) =>
-        !distance || tokens === Number(distance) ? measures[measure](sample, i) ?? [] : []
-      );
-      return { item: sample.item, values };
-    })
-    .filter(({ values }) => values.length > 0);
-  if (instances.length === 0) return undefined;
+/** The place of a metric of this file in tables. */
+export function needleLabel({ measure, at = {}, over }: MetricKey): MetricLabel {
+  const { facts, distance } = at;
+  const of = facts === undefined ? "" : ` of ${facts} facts`;
+  if (over !== undefined) {
+    return {
+      part: `${measure}${of} more than that of ${over}, by distance in tokens`,
+      header: String(distance ?? "all"),
+    };
+  }
+  if (distance === undefined) {
+    return facts === undefined
+      ? { part: "", header: measure, isProportion: true }
+      : { part: `${measure}, by facts told`, header: String(facts), isProportion: true };
+  }
   return {
-    items: instances.map(({ item }) => item),
-    unit: "texts",
-    numerators: instances.map(({ values }) => values.reduce((sum, value) => sum + value, 0)),
-    denominators: instances.map(({ values }) => values.length),
-    exponential: false,
+    part: `${measure}${of}, by distance in tokens`,
+    header: String(distance),
+    isProportion: true,
+    // Figures of the accuracy and of any head's retrieval are enough.
+    ...(["accuracy", "retrieved by any head"].includes(measure) && {
+      axis: {
+        figure: `${measure}${facts === undefined ? "" : ` of ${facts}`}-distance`,
+        label: "distance",
+        unit: "tokens",
+        measure: `${measure}${of}`,
+      },
+    }),
   };
 }
+
+/** The kind of evaluation. */
+export const needle = {
+  version: () => needleVersion,
+  record: needleRecord,
+  measures: needleMeasures,
+  label: needleLabel,
+} satisfies EvaluationKind<unknown, z.infer<typeof needleRecord>>;

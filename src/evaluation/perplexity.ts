@@ -3,10 +3,14 @@
  * every segment is scored with the memory of the segments before it, then written to the memory, which is empty where
  * a document begins. Every token but the first `<s>` is a target once. Version 1.
  */
+import { z } from "zod";
+import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
 import type { ItemSums } from "../results/paired_comparison.ts";
-import type { Metric, SampleRecord } from "../results/records.ts";
-import { pairedDifference, perplexity } from "../statistics/estimates.ts";
+import type { SampleRecord } from "../results/records.ts";
+import { type Estimate, pairedDifference } from "../statistics/estimates.ts";
 import type { DocumentSegments } from "../text/segments.ts";
+import type { EvaluationKind } from "./evaluation_kind.ts";
+import { clustersOf, estimateOfSums, type Measure, type MeasuredDifference } from "./measure.ts";
 import type { LanguageModel } from "./shared/language_model.ts";
 import { readDocuments, type ReadOptions } from "./shared/read_documents.ts";
 
@@ -73,77 +77,104 @@ export function perplexitySamples(scores: readonly DocumentScore[]): SampleRecor
   }));
 }
 
-/**
- * Metrics of one model: perplexity of a token (in all and by bucket) and of a word, with the standard error over documents;
- * and, paired by document, how many nats a token it gains over a baseline.
- */
-export function perplexityMetrics(
-  labels: { evaluation: string; model: string; total?: number },
-  samples: readonly SampleRecord[],
-  baseline?: { model: string; samples: readonly SampleRecord[] },
-): Metric[] {
-  const common = { ...labels, unit: "", higherIsBetter: false, metricVersion: perplexityVersion };
-  const over = (records: readonly SampleRecord[], denominator: "tokens" | "words") =>
-    perplexity(column(records, "nats"), column(records, denominator));
-  const metrics: Metric[] = [{ ...common, name: "perplexity", ...over(samples, "tokens") }];
-  for (const { name } of lengthBuckets) {
-    const inBucket = samples.filter(({ bucket }) => bucket === name);
-    if (inBucket.length > 0) {
-      metrics.push({ ...common, name: `perplexity ${name}`, ...over(inBucket, "tokens") });
-    }
-  }
-  // Perplexity of a word: an average over words of many tokens, or its interval, may not fit a number; its logarithm always does.
-  const word = over(samples, "words");
-  if ([word.value, ...word.ci95 ?? []].every(Number.isFinite)) {
-    metrics.push({ ...common, name: "word perplexity", ...word });
-  }
-  if (baseline) metrics.push(gain(labels, samples, baseline));
-  return metrics;
-}
-
-/** The sums of a perplexity over documents; undefined for other metrics, and for records of something else. */
-export function perplexitySums(
-  name: string,
-  samples: readonly SampleRecord[],
-): ItemSums | undefined {
-  const [matched, perWord, bucket] = /^(word )?perplexity(?: (.+))?$/.exec(name) ?? [];
-  const denominator = perWord === undefined ? "tokens" : "words";
-  const isPerplexity = matched !== undefined &&
-    samples.every((sample) => Number(sample[denominator]) > 0 && "nats" in sample);
-  if (!isPerplexity) return undefined;
-  const records = samples.filter((sample) => bucket === undefined || sample.bucket === bucket);
-  return {
-    items: records.map(({ item }) => item),
-    unit: "documents",
-    numerators: column(records, "nats"),
-    denominators: column(records, denominator),
-    exponential: true,
-  };
-}
+/** A record as metrics need it. */
+export const perplexityRecord = z.looseObject({
+  item: z.string(),
+  bucket: z.string(),
+  tokens: z.number(),
+  words: z.number(),
+  nats: z.number(),
+  cluster: z.string().exactOptional(),
+});
 
 /**
- * How many nats a token a model gains over a baseline, paired by document.
- *
- * @param samples Records with `tokens` and `nats`, of the same documents as the baseline's.
+ * Measures of one model: perplexity of a token (in all and by bucket) and of a word, over documents; and, paired by document,
+ * how many nats a token it gains over a baseline.
  */
-export function gain(
-  labels: { evaluation: string; model: string; total?: number },
-  samples: readonly SampleRecord[],
-  baseline: { model: string; samples: readonly SampleRecord[] },
-): Metric {
-  const tokens = column(samples, "tokens");
-  const perToken = (records: readonly SampleRecord[]) =>
-    column(records, "nats").map((nats, i) => nats / tokens[i]);
-  return {
-    ...labels,
-    name: `gain over ${baseline.model}`,
-    ...pairedDifference(perToken(baseline.samples), perToken(samples), { weights: tokens }),
-    unit: "nats/token",
-    higherIsBetter: true,
-    metricVersion: perplexityVersion,
+export function perplexityMeasures(
+  records: readonly z.infer<typeof perplexityRecord>[],
+): Measure[] {
+  const buckets = lengthBuckets.flatMap(({ name }) => {
+    const inBucket = records.filter(({ bucket }) => bucket === name);
+    return inBucket.length === 0 ? [] : [{
+      ...perplexityMeasure(inBucket, ({ tokens }) => tokens),
+      at: { length: name },
+      name: `perplexity ${name}`,
+    }];
+  });
+  const perWord = {
+    ...perplexityMeasure(records, ({ words }) => words),
+    measure: "word perplexity",
   };
+  return [
+    { ...perplexityMeasure(records, ({ tokens }) => tokens), differences: [gain] },
+    ...buckets,
+    // An average over words of many tokens, or its interval, may not fit a number; its logarithm always does.
+    ...(records.some(({ words }) => words > 0) && isFinite(estimateOfSums(perWord.sums))
+      ? [{ ...perWord, name: "word perplexity" }]
+      : []),
+  ];
 }
 
-function column(records: readonly SampleRecord[], name: string): number[] {
-  return records.map((record) => Number(record[name]));
+/** Perplexity of all tokens, or of another unit of documents. */
+export function perplexityMeasure<
+  Record extends { item: string; nats: number; cluster?: string | undefined },
+>(records: readonly Record[], units: (record: Record) => number) {
+  return {
+    measure: "perplexity",
+    name: "perplexity",
+    higherIsBetter: false,
+    sums: {
+      items: records.map(({ item }) => item),
+      unit: "documents",
+      numerators: records.map(({ nats }) => nats),
+      denominators: records.map(units),
+      exponential: true,
+      ...clustersOf(records),
+    },
+  } satisfies Measure;
 }
+
+function isFinite({ value, ci95 = [0, 0] }: Estimate): boolean {
+  return [value, ...ci95].every(Number.isFinite);
+}
+
+/** How many nats a token a model gains over a baseline, paired by document. */
+export const gain: MeasuredDifference = {
+  measure: "gain",
+  name: (baseline) => `gain over ${baseline}`,
+  unit: "nats/token",
+  higherIsBetter: true,
+  estimate: ({ sums: own }, { sums: baseline }) =>
+    pairedDifference(natsPerToken(baseline!, own!), natsPerToken(own!, own!), {
+      weights: own!.denominators,
+      clusters: own!.clusters?.names,
+    }),
+  sums: (own, baseline) => ({
+    ...own,
+    numerators: own.numerators.map((nats, i) => baseline.numerators[i] - nats),
+    exponential: false,
+  }),
+};
+
+function natsPerToken({ numerators }: ItemSums, { denominators }: ItemSums): number[] {
+  return numerators.map((nats, i) => nats / denominators[i]);
+}
+
+/** The place of a metric of this file in tables. */
+export function perplexityLabel({ measure, at, over }: MetricKey): MetricLabel {
+  if (measure === "gain") {
+    return { part: "", header: "gain", meaning: `over ${over}`, isGain: true };
+  }
+  return at?.length === undefined
+    ? { part: "", header: measure }
+    : { part: "perplexity by length in GPT-2 tokens", header: String(at.length) };
+}
+
+/** The kind of evaluation. */
+export const perplexity = {
+  version: () => perplexityVersion,
+  record: perplexityRecord,
+  measures: perplexityMeasures,
+  label: perplexityLabel,
+} satisfies EvaluationKind<unknown, z.infer<typeof perplexityRecord>>;

@@ -8,13 +8,15 @@
  * Accuracy is correct / recalls over all books. The recalls of a book are not independent of each other, so that its
  * standard error is that of a ratio of sums over books.
  */
-import type { ItemSums } from "../results/paired_comparison.ts";
-import type { Metric, SampleRecord } from "../results/records.ts";
-import { perplexity, ratio } from "../statistics/estimates.ts";
+import { z } from "zod";
+import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
+import type { SampleRecord } from "../results/records.ts";
 import { isFar, type Recall, type RecallKind } from "../text/chronicle/recall.ts";
 import type { DocumentSegments } from "../text/segments.ts";
 import type { ChoosingModel } from "./shared/language_model.ts";
-import { gain, perplexityVersion } from "./perplexity.ts";
+import type { EvaluationKind } from "./evaluation_kind.ts";
+import { clustersOf, type Measure } from "./measure.ts";
+import { gain, perplexityLabel, perplexityMeasure, perplexityVersion } from "./perplexity.ts";
 import { readDocuments, type ReadOptions } from "./shared/read_documents.ts";
 
 /** Version of the accuracies of this file. */
@@ -112,96 +114,117 @@ interface Asked {
   readonly reach: "near" | "far";
 }
 
-/** Accuracies by name, in the order of tables. */
-const accuracies: readonly { name: string; includes: (recall: Asked) => boolean }[] = [
+/** Accuracies in the order of tables. */
+const accuracies: readonly (Pick<Measure, "name" | "at"> & {
+  readonly includes: (recall: Asked) => boolean;
+})[] = [
   ...(["far", "near"] as const).flatMap((reach) => [
-    { name: `recall all ${reach}`, includes: (recall: Asked) => recall.reach === reach },
+    {
+      name: `recall all ${reach}`,
+      at: { reach },
+      includes: (recall: Asked) => recall.reach === reach,
+    },
     ...kinds.map((kind) => ({
       name: `recall ${kind} ${reach}`,
+      at: { reach, kind },
       includes: (recall: Asked) => recall.kind === kind && recall.reach === reach,
     })),
   ]),
   ...distanceBuckets.map(({ name, from, to }) => ({
     name: `recall far ${name}`,
+    at: { reach: "far", distance: name },
     includes: ({ distance, reach }: Asked) => reach === "far" && from <= distance && distance < to,
   })),
 ];
 
-/** Names of all accuracies. */
-export const accuracyNames: readonly string[] = accuracies.map(({ name }) => name);
+/** A record as metrics need it. */
+export const recallRecord = z.looseObject({
+  item: z.string(),
+  contextTokens: z.number(),
+  tokens: z.number(),
+  nats: z.number(),
+  kinds: z.string(),
+  positions: z.array(z.number()),
+  distances: z.array(z.number()),
+  answers: z.array(z.number()),
+  choices: z.array(z.number()),
+  cluster: z.string().exactOptional(),
+});
+type RecallRecord = z.infer<typeof recallRecord>;
 
 /**
- * Metrics of one model: accuracy by kind and reach ("recall person far"), over all kinds ("recall all near") and of far
+ * Measures of one model: accuracy by kind and reach ("recall person far"), over all kinds ("recall all near") and of far
  * recalls by distance ("recall far 256-512"), each with the number of recalls asked for and left out where there are
  * none; perplexity of all tokens from the same pass; and, paired by book, how many nats a token it gains over a baseline.
  *
- * @param samples Records of the books that were read, in one order for all models.
- * @param options all: every book of the split, where not all were read.
+ * @param records Records of the books that were read, in one order for all models.
  */
-export function recallMetrics(
-  labels: { evaluation: string; model: string },
-  samples: readonly SampleRecord[],
-  options: {
-    all?: readonly { readonly recalls: readonly Recall[] }[];
-    baseline?: { model: string; samples: readonly SampleRecord[] };
-  } = {},
-): Metric[] {
-  const { all, baseline } = options;
-  const books = samples.map(scoredRecalls);
-  const contextTokens = Number(samples[0].contextTokens);
-  const existing = all?.flatMap(({ recalls }) =>
-    recalls.map((recall): Asked => ({ ...recall, reach: reachOf(recall, contextTokens) }))
-  );
-  const metrics: Metric[] = [];
-  for (const { name, includes } of accuracies) {
-    const asked = books.map((recalls) => recalls.filter(includes));
-    const counts = asked.map((recalls) => recalls.length);
-    const n = counts.reduce((sum, count) => sum + count, 0);
-    if (n === 0) continue;
-    const correct = asked.map((recalls) => recalls.filter((recall) => recall.correct).length);
-    metrics.push({
-      ...labels,
-      name,
-      ...ratio(correct, counts),
-      n,
-      ...(existing ? { total: existing.filter(includes).length } : {}),
-      unit: "",
-      higherIsBetter: true,
-      metricVersion: recallVersion,
-    });
-  }
-  const ofBooks = { ...labels, ...(all ? { total: all.length } : {}) };
-  metrics.push({
-    ...ofBooks,
-    name: "perplexity",
-    ...perplexity(
-      samples.map(({ nats }) => Number(nats)),
-      samples.map(({ tokens }) => Number(tokens)),
-    ),
-    unit: "",
-    higherIsBetter: false,
-    metricVersion: perplexityVersion,
-  });
-  if (baseline) metrics.push(gain(ofBooks, samples, baseline));
-  return metrics;
+export function recallMeasures(records: readonly RecallRecord[]): Measure[] {
+  const books = records.map((record) => ({ record, recalls: scoredRecalls(record) }));
+  return [
+    ...accuracies.flatMap(({ name, at, includes }) => {
+      const asked = books.map(({ record, recalls }) => ({
+        record,
+        recalls: recalls.filter(includes),
+      })).filter(({ recalls }) => recalls.length > 0);
+      return asked.length === 0 ? [] : [{
+        measure: "recall",
+        at: at!,
+        name,
+        higherIsBetter: true,
+        sums: {
+          items: asked.map(({ record }) => record.item),
+          unit: "documents",
+          numerators: asked.map(({ recalls }) => recalls.filter(({ correct }) => correct).length),
+          denominators: asked.map(({ recalls }) => recalls.length),
+          exponential: false,
+          ...clustersOf(asked.map(({ record }) => record)),
+        },
+        n: asked.reduce((sum, { recalls }) => sum + recalls.length, 0),
+      }];
+    }),
+    { ...perplexityMeasure(records, ({ tokens }) => tokens), differences: [gain] },
+  ];
 }
 
-/** The sums of an accuracy over the books that ask for such recalls; undefined for other metrics. */
-export function recallSums(name: string, samples: readonly SampleRecord[]): ItemSums | undefined {
+/** Recalls of some books that a measure counts; undefined for measures of all tokens. */
+export function countRecalls(
+  { name }: Pick<Measure, "name">,
+  books: readonly { readonly recalls: readonly Recall[] }[],
+  contextTokens: number,
+): number | undefined {
   const includes = accuracies.find((accuracy) => accuracy.name === name)?.includes;
-  if (!includes) return undefined;
-  const books = samples.map((sample) => {
-    const recalls = scoredRecalls(sample).filter(includes);
-    const correct = recalls.filter((recall) => recall.correct).length;
-    return { item: sample.item, correct, asked: recalls.length };
-  }).filter(({ asked }) => asked > 0);
-  return {
-    items: books.map(({ item }) => item),
-    unit: "documents",
-    numerators: books.map(({ correct }) => correct),
-    denominators: books.map(({ asked }) => asked),
-    exponential: false,
-  };
+  return includes &&
+    books.flatMap(({ recalls }) => recalls)
+      .filter((recall) => includes({ ...recall, reach: reachOf(recall, contextTokens) })).length;
+}
+
+/** The place of a metric of this file in tables. */
+export function recallLabel(metric: MetricKey): MetricLabel {
+  const { measure, at = {} } = metric;
+  if (measure !== "recall") return perplexityLabel(metric);
+  const { reach, kind, distance } = at;
+  if (distance !== undefined) {
+    return {
+      part: "far facts by distance in tokens",
+      header: String(distance),
+      isProportion: true,
+      axis: {
+        figure: "distance",
+        label: "distance",
+        unit: "tokens",
+        measure: "recall of far facts",
+      },
+    };
+  }
+  return kind === undefined
+    ? {
+      part: "",
+      header: `${reach} facts`,
+      isProportion: true,
+      ...(reach === "far" && { noun: "recall of far facts" }),
+    }
+    : { part: `${reach} facts by kind`, header: String(kind), isProportion: true };
 }
 
 function reachOf(
@@ -212,17 +235,25 @@ function reachOf(
 }
 
 /** The recalls of a book's record. */
-function scoredRecalls(sample: SampleRecord): (Asked & { correct: boolean })[] {
-  const column = (name: string) => sample[name] as readonly number[];
-  const distances = column("distances"), answers = column("answers"), choices = column("choices");
-  const kinds = String(sample.kinds).split(" ");
-  return column("positions").map((position, i) => {
+function scoredRecalls(
+  { positions, distances, answers, choices, kinds, contextTokens }: RecallRecord,
+): (Asked & { correct: boolean })[] {
+  const kindOf = kinds.split(" ");
+  return positions.map((position, i) => {
     const distance = distances[i], lastMention = position - distance;
     return {
-      kind: kinds[i],
+      kind: kindOf[i],
       distance,
-      reach: reachOf({ position, lastMention }, Number(sample.contextTokens)),
+      reach: reachOf({ position, lastMention }, contextTokens),
       correct: choices[i] === answers[i],
     };
   });
 }
+
+/** The kind of evaluation. */
+export const recall = {
+  version: (measure) => measure === "recall" ? recallVersion : perplexityVersion,
+  record: recallRecord,
+  measures: recallMeasures,
+  label: recallLabel,
+} satisfies EvaluationKind<unknown, z.infer<typeof recallRecord>>;

@@ -9,11 +9,15 @@
  * window, the first demonstrations before it are left out; records say how many are left. The answer is continued greedily
  * until a line ends, `<s>` or `</s>`, and is scored by exact match and F1 as the official evaluation of SQuAD 1.1 does.
  */
+import { z } from "zod";
 import type { SampleRecord } from "../results/records.ts";
 import { Random } from "../random.ts";
 import type { SquadData, SquadParagraph, SquadQuestion } from "../text/squad.ts";
 import { splitPython, stripPython } from "../text/python_space.ts";
 import { textOf, type Tokenizer } from "../text/tokenizer.ts";
+import type { EvaluationKind } from "./evaluation_kind.ts";
+import type { Measure } from "./measure.ts";
+import { drawnLabel, drawnMeasures, drawnRecord } from "./shared/few_shot_metrics.ts";
 import { cutDemonstrations, type Episode, spreadEvenly } from "./shared/few_shot.ts";
 import type { PromptedModel } from "./shared/language_model.ts";
 import { type ContinueOptions, continuePrompts } from "./shared/prompting.ts";
@@ -225,3 +229,23 @@ function wordOverlap(words: readonly string[], right: readonly string[]): number
   }
   return common === 0 ? 0 : 2 * common / (words.length + right.length);
 }
+
+/** A record as metrics need it. */
+export const squadRecord = drawnRecord.extend({ exactMatch: z.boolean(), f1: z.number() });
+
+/** Measures of one model: exact match and F1, over draws of demonstrations. */
+export function squadMeasures(records: readonly z.infer<typeof squadRecord>[]): Measure[] {
+  return drawnMeasures(records, {
+    scores: { "exact match": ({ exactMatch }) => Number(exactMatch), F1: ({ f1 }) => f1 },
+    namesTasks: false,
+    draw: "seed",
+  });
+}
+
+/** The kind of evaluation. */
+export const squad = {
+  version: () => squadVersion,
+  record: squadRecord,
+  measures: squadMeasures,
+  label: drawnLabel,
+} satisfies EvaluationKind<unknown, z.infer<typeof squadRecord>>;

@@ -1,7 +1,7 @@
 /**
  * Several runs, some at once: what is finished is kept, what another process executes is left to it.
  */
-import { outdatedEvaluations } from "../runner/metric_version.ts";
+import { outdatedEvaluations } from "../evaluation/evaluations.ts";
 import type { ResolvedRun } from "../experiment/resolve.ts";
 import type { Environment } from "../results/environment.ts";
 import { formatVariation, readSummary, type RunSummary } from "../results/records.ts";

@@ -9,12 +9,11 @@ import {
   fewestItems,
   holdsZero,
   type ItemSums,
-  metricOf,
   overClusters,
   withBoth,
 } from "./paired_comparison.ts";
-import { isProportion, type MetricAxis, metricLabel } from "./metric_label.ts";
-import type { Metric, SampleRecord } from "./records.ts";
+import type { MetricAxis, MetricCatalog, MetricLabel } from "./metric_catalog.ts";
+import type { Metric } from "./records.ts";
 import { bySweptValues, replicaGroups, sweptHeadings, variations } from "./seed_groups.ts";
 import type { DamagedRun, RunRecord } from "./read_runs.ts";
 import {
@@ -25,9 +24,6 @@ import {
   ratio,
 } from "../statistics/estimates.ts";
 import { runCommandOf, type UnfinishedRun, unfinishedRuns } from "./resume_command.ts";
-
-/** Tells of which sums over items a metric was computed; undefined where it was not, or nobody knows. */
-export type SumsOf = (metric: Metric, samples: readonly SampleRecord[]) => ItemSums | undefined;
 
 /** A number of a table: of one model, by one metric, over all seeds. */
 export interface TableCell {
@@ -56,11 +52,13 @@ export interface TableCell {
 }
 
 /** A column: a metric. */
-export interface TableColumn {
+export interface TableColumn extends Pick<MetricLabel, "isProportion" | "isGain" | "isMain"> {
   /** The metric's name. */
   readonly name: string;
   /** The same in short. */
   readonly header: string;
+  /** The same in a sentence. */
+  readonly noun: string;
   /** What the header does not say. */
   readonly meaning?: string;
   /** Unit of the values. */
@@ -128,19 +126,19 @@ export interface ExperimentTables {
  */
 export function experimentTables(
   records: readonly RunRecord[],
-  sumsOf: SumsOf,
+  catalog: MetricCatalog,
   damaged: readonly DamagedRun[] = [],
 ): ExperimentTables[] {
   return [...Map.groupBy(records, ({ summary }) => summary.experiment)].map(
     ([experiment, recorded]) => {
-      const runs = recorded.map((record) => withUncertainty(record, sumsOf));
+      const runs = recorded.map((record) => withUncertainty(record, catalog));
       const { question } = runs[0].summary;
       return {
         experiment,
         ...(question !== undefined && { question }),
         labels: labelsOf(runs),
         runs,
-        tables: tablesOf(runs, sumsOf),
+        tables: tablesOf(runs, catalog),
         remarks: [...damageRemarks(runs, damaged), ...staleRemarks(runs)],
         unfinished: unfinishedRuns(runs),
       };
@@ -152,9 +150,9 @@ export function experimentTables(
  * A run whose standard errors and intervals are computed from the records of its items, where there are any, so that runs that
  * were recorded with others can stand beside it.
  */
-function withUncertainty(record: RunRecord, sumsOf: SumsOf): RunRecord {
+function withUncertainty(record: RunRecord, catalog: MetricCatalog): RunRecord {
   const metrics = record.summary.metrics.map((metric): Metric => {
-    const sums = sumsOf(metric, scoredBy(record, metric)) ?? gainSums(record, metric, sumsOf);
+    const sums = catalog.sums(record, metric);
     if (!sums) return metric;
     const { stderr: _stderr, ci95: _ci95, ...measured } = metric;
     const { numerators, denominators, exponential, clusters } = sums;
@@ -168,36 +166,6 @@ function withUncertainty(record: RunRecord, sumsOf: SumsOf): RunRecord {
     };
   });
   return { ...record, summary: { ...record.summary, metrics } };
-}
-
-/** The sums of how many nats a token a model gains over another, from those of their perplexities. */
-function gainSums(
-  record: RunRecord,
-  { evaluation, model, name, value }: Metric,
-  sumsOf: SumsOf,
-): ItemSums | undefined {
-  const [, baseline] = /^gain over (\S+)$/.exec(name) ?? [];
-  const [own, other] = [model, baseline].map((of) => {
-    const perplexity = record.summary.metrics.find((metric) =>
-      metric.evaluation === evaluation && metric.model === of && metric.name === "perplexity"
-    );
-    return perplexity && sumsOf(perplexity, scoredBy(record, perplexity));
-  });
-  if (!own || own.items.join("\n") !== other?.items.join("\n")) return undefined;
-  const sums = {
-    ...own,
-    numerators: own.numerators.map((nats, i) => other.numerators[i] - nats),
-    exponential: false,
-  };
-  return Math.abs(metricOf(sums) - value) <= 1e-9 ? sums : undefined;
-}
-
-/** The records of what a metric's model was asked. */
-function scoredBy(
-  { samples }: RunRecord,
-  { evaluation, model }: Pick<Metric, "evaluation" | "model">,
-): SampleRecord[] {
-  return (samples.get(evaluation) ?? []).filter((sample) => sample.model === model);
 }
 
 function labelsOf(runs: readonly RunRecord[]): string[] {
@@ -268,20 +236,28 @@ export function mainModel(rows: readonly TableRow[]): string | undefined {
   return rows.some(({ model }) => model === "longmem") ? "longmem" : rows.at(-1)?.model;
 }
 
-function tablesOf(runs: readonly RunRecord[], sumsOf: SumsOf): EvaluationTable[] {
+function tablesOf(runs: readonly RunRecord[], catalog: MetricCatalog): EvaluationTable[] {
   const newest = newestVersions(runs);
   const groups = replicaGroups(runs).toSorted(bySweptValues);
   const headings = sweptHeadings(runs);
   const labels = variations(groups, headings);
-  const all = runs.flatMap(({ summary }) => summary.metrics)
-    .filter((metric) => metric.metricVersion === newest.get(metricKey(metric)));
+  const isNewest = (metric: Metric) => metric.metricVersion === newest.get(metricKey(metric));
+  const all = runs.flatMap(({ summary }) => summary.metrics).filter(isNewest);
+  const key = (evaluation: string, name: string) => metricKey({ evaluation, name });
+  const places = new Map(
+    runs.flatMap((run) =>
+      run.summary.metrics.map((metric) => [metricKey(metric), catalog.label(run, metric)])
+    ),
+  );
   const byEvaluation = Map.groupBy(all, ({ evaluation }) => evaluation);
   return [...byEvaluation].flatMap(([evaluation, metrics]) =>
-    [...Map.groupBy(metrics, ({ name }) => metricLabel(name).part)].map(([part, ofPart]) => {
-      const columns = columnsOf(ofPart);
-      const { axis } = metricLabel(ofPart[0].name);
+    [...Map.groupBy(metrics, ({ name }) => places.get(key(evaluation, name))!.part)].map((
+      [part, ofPart],
+    ) => {
+      const columns = columnsOf(ofPart, ({ name }) => places.get(key(evaluation, name))!);
+      const { axis } = places.get(key(evaluation, ofPart[0].name))!;
       const rows = groups.flatMap((group, i) =>
-        groupRows(group, { evaluation, columns, sumsOf, variation: labels[i] })
+        groupRows(group, { evaluation, columns, catalog, variation: labels[i] })
       );
       return {
         evaluation,
@@ -297,22 +273,33 @@ function tablesOf(runs: readonly RunRecord[], sumsOf: SumsOf): EvaluationTable[]
   );
 }
 
-function columnsOf(metrics: readonly Metric[]): TableColumn[] {
+function columnsOf(
+  metrics: readonly Metric[],
+  labelOf: (metric: Metric) => MetricLabel,
+): TableColumn[] {
   const columns = new Map<string, TableColumn>();
-  for (const { name, unit, higherIsBetter, metricVersion } of metrics) {
-    columns.set(name, { name, ...metricLabel(name), unit, higherIsBetter, metricVersion });
+  for (const metric of metrics) {
+    const { name, unit, higherIsBetter, metricVersion } = metric;
+    const { header, noun = name, meaning, isProportion, isGain, isMain } = labelOf(metric);
+    columns.set(name, {
+      name,
+      header,
+      noun,
+      ...(meaning !== undefined && { meaning }),
+      ...(isProportion && { isProportion }),
+      ...(isGain && { isGain }),
+      ...(isMain && { isMain }),
+      unit,
+      higherIsBetter,
+      metricVersion,
+    });
   }
   const headers = [...columns.values()].map(({ header }) => header);
-  return [...columns.values()].map((
-    { name, header, meaning, unit, higherIsBetter, metricVersion },
-  ) => ({
-    name,
-    header: headers.indexOf(header) === headers.lastIndexOf(header) ? header : name,
-    ...(meaning !== undefined && { meaning }),
-    unit,
-    higherIsBetter,
-    metricVersion,
-  }));
+  return [...columns.values()].map((column) => {
+    const { name, header } = column;
+    const isUnique = headers.indexOf(header) === headers.lastIndexOf(header);
+    return { ...column, header: isUnique ? header : name };
+  });
 }
 
 /** A cell with the sums of each seed, by which it is compared. */
@@ -330,11 +317,11 @@ function groupRows(
   table: {
     evaluation: string;
     columns: readonly TableColumn[];
-    sumsOf: SumsOf;
+    catalog: MetricCatalog;
     variation: Record<string, string>;
   },
 ): MeasuredRow[] {
-  const { evaluation, columns, sumsOf, variation } = table;
+  const { evaluation, columns, catalog, variation } = table;
   const models = new Set(
     group.flatMap(({ summary }) => summary.metrics)
       .filter((metric) => metric.evaluation === evaluation)
@@ -343,19 +330,19 @@ function groupRows(
   const rows: MeasuredRow[] = [];
   for (const model of models) {
     const cells = columns.map((column, i) => {
-      const { metrics, sums } = measurements(group, { evaluation, column, model }, sumsOf);
+      const { metrics, sums } = measurements(group, { evaluation, column, model }, catalog);
       if (metrics.length === 0) return undefined;
       const baseline = rows[0]?.cells[i];
       const difference = sums && baseline?.sums
         ? compare(sums, baseline.sums)
-        : ownDifference(metrics, effectiveItemsOf(group, { metrics, sumsOf }));
+        : column.isGain && ownDifference(metrics, effectiveItemsOf(group, { metrics, catalog }));
       const independent = sums?.map(overClusters);
       const over = independent && {
         count: Math.min(...independent.map(({ items }) => items.length)),
         unit: independent[0].unit ?? "items",
       };
       return {
-        ...aggregate(metrics, over?.count),
+        ...aggregate(metrics, { count: over?.count, isProportion: column.isProportion }),
         ...(over && { over }),
         ...(difference && { difference }),
         sums,
@@ -370,7 +357,7 @@ function groupRows(
 function measurements(
   group: readonly RunRecord[],
   wanted: { evaluation: string; column: TableColumn; model: string },
-  sumsOf: SumsOf,
+  catalog: MetricCatalog,
 ): { metrics: Metric[]; sums: ItemSums[] | undefined } {
   const { evaluation, column, model } = wanted;
   const metrics: Metric[] = [], sums: ItemSums[] = [];
@@ -381,7 +368,8 @@ function measurements(
     );
     if (!metric) continue;
     metrics.push(metric);
-    const sum = sumsOf(metric, scoredBy(run, metric));
+    // A difference from the first model is not compared with it.
+    const sum = metric.over === undefined ? catalog.sums(run, metric) : undefined;
     if (sum) sums.push(sum);
   }
   return { metrics, sums: sums.length === metrics.length ? sums : undefined };
@@ -397,12 +385,12 @@ function measurements(
 export function compareRows(
   { evaluation, columns }: EvaluationTable,
   { first, second, column }: { first: TableRow; second: TableRow; column: number },
-  sumsOf: SumsOf,
+  catalog: MetricCatalog,
 ): Difference | undefined {
   const cells = [first.cells[column], second.cells[column]];
   if (!cells[0] || !cells[1]) return undefined;
   const [sums, others] = [first, second].map(({ runs, model }) =>
-    measurements(runs, { evaluation, column: columns[column], model }, sumsOf).sums
+    measurements(runs, { evaluation, column: columns[column], model }, catalog).sums
   );
   return compareCells({ ...cells[0], sums }, { ...cells[1], sums: others });
 }
@@ -427,52 +415,59 @@ function compareCells(
  * How uncertain a metric is. Items of a proportion that is exactly 0 or 1 are all alike, so that its recorded standard error
  * is 0; what may be said of others is Wilson's interval, of a mean of fractions, too: no fraction is farther from the end than
  * the wrong answer that it would be.
- *
- * @param count How many independent parts its items belong to, where that is known.
  */
 export function uncertaintyOf(
-  metric: Metric,
-  count: number = metric.n,
+  { value, stderr, ci95, n }: Metric,
+  { count = n, isProportion }: MetricNature,
 ): Pick<TableCell, "stderr" | "ci95"> {
-  const { value, stderr, ci95 } = metric;
-  if (isAllAlike(metric)) return { ci95: proportionInterval(value * count, count) };
+  if (isProportion && isAllAlike({ value, stderr })) {
+    return { ci95: proportionInterval(value * count, count) };
+  }
   return {
     ...(stderr !== undefined && { stderr }),
-    ...(ci95 && { ci95: withinReach(metric, ci95) }),
+    ...(ci95 && { ci95: isProportion ? withinReach(ci95) : ci95 }),
   };
 }
 
+/** What is known of a metric beyond its record. */
+interface MetricNature {
+  /** How many independent parts its items belong to; absent where that is not known. */
+  readonly count?: number | undefined;
+  /** Whether it is a mean of scores from 0 to 1. */
+  readonly isProportion?: boolean | undefined;
+}
+
 /** An interval without what a proportion cannot be. */
-function withinReach(
-  { name }: Metric,
-  [low, high]: readonly [number, number],
-): readonly [number, number] {
-  return isProportion(name) ? [Math.max(0, low), Math.min(1, high)] : [low, high];
+function withinReach([low, high]: readonly [number, number]): readonly [number, number] {
+  return [Math.max(0, low), Math.min(1, high)];
 }
 
-/** Whether a metric is a proportion of which all items, or the only one, are right, or all wrong. */
-function isAllAlike({ name, value, stderr }: Metric): boolean {
-  return (value === 0 || value === 1) && !stderr && isProportion(name);
+/** Whether all items of a proportion, or the only one, are right, or all wrong. */
+function isAllAlike({ value, stderr }: { value: number; stderr?: number | undefined }): boolean {
+  return (value === 0 || value === 1) && !stderr;
 }
 
-function aggregate(metrics: readonly Metric[], count: number | undefined): Omit<TableCell, "best"> {
-  const [first] = metrics;
-  const ofFirst = { value: first.value, metrics, ...uncertaintyOf(first, count) };
+function aggregate(metrics: readonly Metric[], nature: MetricNature): Omit<TableCell, "best"> {
+  const [first] = metrics, { isProportion } = nature;
+  const ofFirst = { value: first.value, metrics, ...uncertaintyOf(first, nature) };
   if (metrics.length === 1) return ofFirst;
-  if (metrics.every((metric) => isAllAlike(metric) && metric.value === first.value)) {
+  if (
+    isProportion && metrics.every((metric) => isAllAlike(metric) && metric.value === first.value)
+  ) {
     return { ...ofFirst, seedDeviation: 0 };
   }
   const { value, stderr: ofMean, ci95: overSeeds } = mean(metrics.map(({ value }) => value));
   const overItems = intervalOfOne(
-    metrics.map((metric) => ({ value: metric.value, ...uncertaintyOf(metric, count) })),
+    metrics.map((metric) => ({ value: metric.value, ...uncertaintyOf(metric, nature) })),
   );
+  const interval = overItems ? withBoth(value, overItems, overSeeds) : overSeeds!;
   const squares = metrics.flatMap(({ stderr }) => stderr === undefined ? [] : [stderr ** 2]);
   return {
     value,
     metrics,
     ...(squares.length === metrics.length && { stderr: Math.sqrt(mean(squares).value) }),
     seedDeviation: ofMean! * Math.sqrt(metrics.length),
-    ci95: withinReach(first, overItems ? withBoth(value, overItems, overSeeds) : overSeeds!),
+    ci95: isProportion ? withinReach(interval) : interval,
   };
 }
 
@@ -494,11 +489,11 @@ function intervalOfOne(
 /** Effective number of the items of gains, in the run that has fewest; undefined where there are no records of them. */
 function effectiveItemsOf(
   group: readonly RunRecord[],
-  { metrics, sumsOf }: { metrics: readonly Metric[]; sumsOf: SumsOf },
+  { metrics, catalog }: { metrics: readonly Metric[]; catalog: MetricCatalog },
 ): number | undefined {
   const sums = group.flatMap((run) => {
     const metric = run.summary.metrics.find((candidate) => metrics.includes(candidate));
-    return metric ? gainSums(run, metric, sumsOf) ?? [] : [];
+    return metric ? catalog.sums(run, metric) ?? [] : [];
   });
   return sums.length < metrics.length ? undefined : leastEffectiveItems(sums);
 }
@@ -515,7 +510,7 @@ function ownDifference(
   metrics: readonly Metric[],
   effective: number | undefined,
 ): Difference | undefined {
-  if (!metrics.every(({ name, ci95 }) => name.startsWith("gain over ") && ci95)) return undefined;
+  if (!metrics.every(({ ci95 }) => ci95)) return undefined;
   const { value, ci95: overSeeds } = mean(metrics.map(({ value }) => value));
   const items = Math.min(...metrics.map(({ n }) => n));
   // Student's intervals know of few items; that of a single seed stands as it was recorded.

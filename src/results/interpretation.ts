@@ -6,11 +6,10 @@ import {
   compareRows,
   type EvaluationTable,
   mainModel,
-  type SumsOf,
   type TableRow,
   tellingFields,
 } from "./evaluation_table.ts";
-import { metricNoun } from "./metric_label.ts";
+import type { MetricCatalog } from "./metric_catalog.ts";
 import { differenceInWords, uncertain } from "./table_text.ts";
 
 /** How a model is called beside LongMem: where its number is told, and where LongMem is compared with it. */
@@ -60,19 +59,19 @@ const mostSentences = 2;
  *
  * @param table A table of an evaluation; its first column is what is spoken of.
  */
-export function findings(table: EvaluationTable, sumsOf: SumsOf): string[] {
+export function findings(table: EvaluationTable, catalog: MetricCatalog): string[] {
   const telling = tellingFields(table);
   const groups = [...Map.groupBy(table.rows, ({ runs }) => runs).values()].map((rows): Group => ({
     rows: rows.filter(({ cells }) => cells[0]),
     setting: telling.filter((name) => rows[0].variation[name] !== undefined)
       .map((name) => `${name} ${rows[0].variation[name]}`).join(", "),
   }));
-  const swept = sweepFinding(table, groups, sumsOf);
+  const swept = sweepFinding(table, groups, catalog);
   const each = groups.length > mostSentences && swept !== undefined
-    ? [settingsFinding(table, groups, sumsOf)]
+    ? [settingsFinding(table, groups, catalog)]
     : groups.filter(({ rows }) => swept === undefined || rows.length > 1).map((group) => ({
       where: [table.evaluation, ...(group.setting === "" ? [] : [group.setting])].join(", "),
-      text: findingOf(table, group.rows, sumsOf),
+      text: findingOf(table, group.rows, catalog),
     })).map(({ where, text }) => `${where}: ${text}`);
   return [swept, ...each].filter((sentence) => sentence !== undefined);
 }
@@ -81,7 +80,7 @@ export function findings(table: EvaluationTable, sumsOf: SumsOf): string[] {
 function sweepFinding(
   table: EvaluationTable,
   groups: readonly Group[],
-  sumsOf: SumsOf,
+  catalog: MetricCatalog,
 ): string | undefined {
   const [column] = table.columns;
   const telling = tellingFields(table);
@@ -100,7 +99,7 @@ function sweepFinding(
       .join(", ");
   const pairs = rows.length * (rows.length - 1) / 2;
   const beside = (first: TableRow, second: TableRow) => {
-    const difference = compareRows(table, { first, second, column: 0 }, sumsOf);
+    const difference = compareRows(table, { first, second, column: 0 }, catalog);
     return difference && amongSeveral(difference, pairs);
   };
   const most = beside(best, worst);
@@ -115,7 +114,7 @@ function sweepFinding(
     }`;
   const swept = fields.join(" and ") +
     (following.length === 0 ? "" : ` (and ${following.join(" and ")} with it)`);
-  return `${table.evaluation}, by ${swept}: ${whose}${metricNoun(column.name)}${of} ` +
+  return `${table.evaluation}, by ${swept}: ${whose}${column.noun}${of} ` +
     `is best at ${setting(best)} (${uncertain(best.cells[0]!)}) and worst at ${setting(worst)} (${
       uncertain(worst.cells[0]!)
     })${verdict}${
@@ -131,14 +130,14 @@ function sweepFinding(
 function settingsFinding(
   table: EvaluationTable,
   groups: readonly Group[],
-  sumsOf: SumsOf,
+  catalog: MetricCatalog,
 ): string | undefined {
   const models = new Set(groups.flatMap(({ rows }) => rows.map(({ model }) => model)));
   const baseline = baselines.find((model) => models.has(model));
   if (baseline === undefined || !models.has("longmem")) return undefined;
   const settings = Map.groupBy(
     groups.flatMap(({ rows, setting }) => {
-      const compared = comparisons(table, rows, sumsOf, groups.length)(baseline);
+      const compared = comparisons(table, rows, catalog, groups.length)(baseline);
       return compared ? [{ setting, ...compared }] : [];
     }),
     ({ outcome }) => outcome,
@@ -159,7 +158,7 @@ function settingsFinding(
       : `in ${of.length} of ${count} (${of.map(({ setting }) => setting).join("; ")})`;
     return [`${words[outcome]} ${names[baseline][1]} ${where}`];
   });
-  return `${table.evaluation}: by ${metricNoun(table.columns[0].name)}, LongMem is ${
+  return `${table.evaluation}: by ${table.columns[0].noun}, LongMem is ${
     clauses.join(", ")
   }, by intervals for all at once.`;
 }
@@ -172,13 +171,13 @@ function settingsFinding(
 function comparisons(
   table: EvaluationTable,
   rows: readonly TableRow[],
-  sumsOf: SumsOf,
+  catalog: MetricCatalog,
   settings = 1,
 ): (model: string) => Comparison | undefined {
   return (model) => {
     const first = rows.find((row) => row.model === "longmem");
     const second = rows.find((row) => row.model === model);
-    const alone = first && second && compareRows(table, { first, second, column: 0 }, sumsOf);
+    const alone = first && second && compareRows(table, { first, second, column: 0 }, catalog);
     if (!alone) return undefined;
     const difference = amongSeveral(alone, settings);
     const gained = table.columns[0].higherIsBetter ? difference.value : -difference.value;
@@ -195,9 +194,13 @@ function comparisons(
   };
 }
 
-function findingOf(table: EvaluationTable, measured: readonly TableRow[], sumsOf: SumsOf): string {
+function findingOf(
+  table: EvaluationTable,
+  measured: readonly TableRow[],
+  catalog: MetricCatalog,
+): string {
   const [column] = table.columns;
-  const noun = metricNoun(column.name);
+  const noun = column.noun;
   const value = ({ cells: [cell] }: TableRow) => uncertain(cell!).split(" ")[0];
   const whole = ({ cells: [cell] }: TableRow) => uncertain(cell!);
   const items = (row: TableRow) => {
@@ -210,7 +213,7 @@ function findingOf(table: EvaluationTable, measured: readonly TableRow[], sumsOf
     if (!first) return `${noun} was not measured.`;
     return `The ${noun} ${nameOf(first)} is ${whole(first)}` +
       others.map((row) => `, ${nameOf(row)} ${whole(row)}`).join("") +
-      ` (${items(first)})${best(table, measured, sumsOf)}.`;
+      ` (${items(first)})${best(table, measured, catalog)}.`;
   }
   const shown = measured.filter(({ model }) => model in names && model !== "longmem");
   if (shown.length === 0) return `LongMem's ${noun} is ${whole(longmem)} (${items(longmem)}).`;
@@ -219,7 +222,7 @@ function findingOf(table: EvaluationTable, measured: readonly TableRow[], sumsOf
       `, ${i === 0 && /^of/.test(nameOf(row)) ? "that " : ""}${nameOf(row)} ${value(row)}`
     )
       .join("");
-  const beside = comparisons(table, measured, sumsOf);
+  const beside = comparisons(table, measured, catalog);
   const clauses = [againstBaseline(beside), ofOlderText(beside("longmem-recent-memory"))]
     .filter((clause) => clause !== undefined);
   return `${numbers}${clauses.length === 0 ? "" : ": "}${clauses.join("; ")}.`;
@@ -229,10 +232,10 @@ function nameOf({ model }: TableRow): string {
   return names[model]?.[0] ?? `of ${model}`;
 }
 
-function best(table: EvaluationTable, rows: readonly TableRow[], sumsOf: SumsOf): string {
+function best(table: EvaluationTable, rows: readonly TableRow[], catalog: MetricCatalog): string {
   const [first, second] = ranked(table, rows);
   if (!second) return "";
-  const difference = compareRows(table, { first, second, column: 0 }, sumsOf);
+  const difference = compareRows(table, { first, second, column: 0 }, catalog);
   return difference && !difference.insideNoise
     ? `; the one ${nameOf(first)} is the best by more than noise`
     : "; no difference between the best two is known to be more than noise";

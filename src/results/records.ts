@@ -20,8 +20,14 @@ export interface Metric {
   readonly evaluation: string;
   /** Model that was measured. */
   readonly model: string;
-  /** What was measured: `perplexity`. */
+  /** Its name, spelled from the three fields below: `accuracy 4096 over backbone`. */
   readonly name: string;
+  /** What was measured: `accuracy`. Of metrics recorded before there was this field, their name. */
+  readonly measure: string;
+  /** At which point, where there are several: `{ prefixTokens: 4096 }`. */
+  readonly at?: Readonly<Record<string, string | number>>;
+  /** The model that it is a difference from; absent: it is the model's own. */
+  readonly over?: string;
   /** The number. */
   readonly value: number;
   /** Standard error over items; absent where a single item gives none. */
@@ -182,7 +188,14 @@ export function formatSwept(value: unknown): string {
  * @throws {SyntaxError} Where the file is not a summary.
  */
 export async function readSummary(path: string): Promise<RunSummary | undefined> {
-  return await readRecord(path, "summary") as RunSummary | undefined;
+  const summary = await readRecord(path, "summary") as RunSummary | undefined;
+  return summary && {
+    ...summary,
+    metrics: summary.metrics.map((metric) => ({
+      ...metric,
+      measure: metric.measure ?? metric.name,
+    })),
+  };
 }
 
 /**

@@ -1,7 +1,8 @@
 /**
  * The report of an experiment: one page that needs nothing else.
  */
-import type { ExperimentTables, SumsOf } from "./evaluation_table.ts";
+import type { ExperimentTables } from "./evaluation_table.ts";
+import type { MetricCatalog } from "./metric_catalog.ts";
 import { findings } from "./interpretation.ts";
 import { escapeHtml, htmlTable } from "./html.ts";
 import styles from "./report.css" with { type: "text" };
@@ -23,10 +24,10 @@ export interface Report {
 }
 
 /** Writes the report of an experiment. The same results give the same page. */
-export function experimentReport(experiment: ExperimentTables, sumsOf: SumsOf): Report {
+export function experimentReport(experiment: ExperimentTables, catalog: MetricCatalog): Report {
   const figures = reportFigures(experiment);
   const parts = [
-    { id: "findings", title: "What was found", html: findingsPart(experiment, sumsOf) },
+    { id: "findings", title: "What was found", html: findingsPart(experiment, catalog) },
     { id: "tables", title: "Tables", html: tablesPart(experiment) },
     { id: "published", title: "Beside the paper", html: publishedPart(experiment) },
     { id: "figures", title: "Figures", html: figuresPart(figures) },
@@ -74,9 +75,12 @@ ${script}</script>
   return { html, figures };
 }
 
-function findingsPart({ tables, remarks, unfinished }: ExperimentTables, sumsOf: SumsOf): string {
+function findingsPart(
+  { tables, remarks, unfinished }: ExperimentTables,
+  catalog: MetricCatalog,
+): string {
   const found = tables.filter(({ part }) => part === "")
-    .flatMap((table) => findings(table, sumsOf));
+    .flatMap((table) => findings(table, catalog));
   const items = [...found, ...remarks, ...unfinished.map(unfinishedText)];
   return items.length === 0 ? "" : htmlList(items).replace("<ul>", '<ul class="findings">');
 }

@@ -16,7 +16,7 @@ import {
   lineChart,
   type LineSeries,
 } from "./figure.ts";
-import { fieldNoun, isProportion, metricNoun } from "./metric_label.ts";
+import { fieldNoun } from "./field_nouns.ts";
 import { formatSwept, type MetricsRecord } from "./records.ts";
 import type { RunRecord } from "./read_runs.ts";
 
@@ -52,15 +52,15 @@ function mainFirst<T>(items: readonly T[], modelOf: (item: T) => string): T[] {
 
 /** The metric that figures of models and of sweeps show: the average of tasks where there is one, or else the first. */
 function mainColumn({ columns }: EvaluationTable): number {
-  return Math.max(0, columns.findIndex(({ name }) => name.endsWith(" average")));
+  return Math.max(0, columns.findIndex(({ isMain }) => isMain));
 }
 
 function measured({ value, stderr, ci95 }: TableCell) {
   return { value, ...(stderr !== undefined && { stderr }), ...(ci95 && { ci95 }) };
 }
 
-function valueAxis({ name, unit }: TableColumn, label = metricNoun(name)): FigureAxis {
-  return { label, ...(unit !== "" && { unit }), ...(isProportion(name) && { domain: [0, 1] }) };
+function valueAxis({ noun, unit, isProportion }: TableColumn, label = noun): FigureAxis {
+  return { label, ...(unit !== "" && { unit }), ...(isProportion && { domain: [0, 1] }) };
 }
 
 /** Part of a file's name. */
@@ -97,7 +97,7 @@ function modelFigure(table: EvaluationTable): ReportFigure[] {
   return [{
     name: `${evaluation}-models`,
     svg: dotChart({
-      title: `${evaluation}: ${metricNoun(column.name)}`,
+      title: `${evaluation}: ${column.noun}`,
       description: describeCategories([{ name: "", values }]),
       value: { ...valueAxis(column), ...(wide && { scale: "log2" }) },
       series: [{ name: column.name, values }],
@@ -133,7 +133,7 @@ function sweptFigures(table: EvaluationTable): ReportFigure[] {
       ]);
     const { label, unit } = fieldNoun(table.fields[field] ?? field);
     const text = {
-      title: `${evaluation}: ${metricNoun(column.name)} by ${label}`,
+      title: `${evaluation}: ${column.noun} by ${label}`,
       ...(others.length > 0 && {
         legendTitle: others.map((other) => fieldNoun(table.fields[other] ?? other).label).join(
           ", ",
@@ -263,7 +263,7 @@ function columnFigure(table: EvaluationTable): ReportFigure[] {
       : fields.map((field) => row.variation[field] ?? "").join(", "),
     points: row.cells.flatMap((cell, i) => {
       const asked = Math.min(...cell?.metrics.map(({ n }) => n) ?? [0]);
-      const isKnown = !isProportion(columns[i].name) || asked >= fewestQuestions;
+      const isKnown = !columns[i].isProportion || asked >= fewestQuestions;
       return cell && isKnown ? [{ x: middleOf(headers[i]), ...measured(cell) }] : [];
     }),
   })).filter(({ points }) => points.length > 1);

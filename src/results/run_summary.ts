@@ -2,7 +2,8 @@
  * What a person is told when runs have come to their end.
  */
 import { dirname, join } from "node:path";
-import { type ExperimentTables, experimentTables, type SumsOf } from "./evaluation_table.ts";
+import { type ExperimentTables, experimentTables } from "./evaluation_table.ts";
+import type { MetricCatalog } from "./metric_catalog.ts";
 import { findings } from "./interpretation.ts";
 import type { DamagedRun, RunRecord } from "./read_runs.ts";
 import { formatTables } from "./table.ts";
@@ -15,11 +16,11 @@ import { formatTables } from "./table.ts";
  */
 export function closingText(
   records: readonly RunRecord[],
-  sumsOf: SumsOf,
+  catalog: MetricCatalog,
   damaged: readonly DamagedRun[] = [],
 ): string {
-  const [experiment] = mainTables(records, sumsOf, damaged);
-  const found = foundIn(experiment, sumsOf);
+  const [experiment] = mainTables(records, catalog, damaged);
+  const found = foundIn(experiment, catalog);
   const [{ path }] = records;
   const folder = dirname(path);
   return [
@@ -34,22 +35,22 @@ export function closingText(
 }
 
 /** What one of several runs found, in sentences; their tables follow when all have come to their end. */
-export function foundText(record: RunRecord, sumsOf: SumsOf): string {
-  const [experiment] = mainTables([record], sumsOf);
-  return foundIn(experiment, sumsOf).join("\n");
+export function foundText(record: RunRecord, catalog: MetricCatalog): string {
+  const [experiment] = mainTables([record], catalog);
+  return foundIn(experiment, catalog).join("\n");
 }
 
 function mainTables(
   records: readonly RunRecord[],
-  sumsOf: SumsOf,
+  catalog: MetricCatalog,
   damaged: readonly DamagedRun[] = [],
 ): ExperimentTables[] {
-  return experimentTables(records, sumsOf, damaged).map((experiment) => ({
+  return experimentTables(records, catalog, damaged).map((experiment) => ({
     ...experiment,
     tables: experiment.tables.filter(({ part }) => part === ""),
   }));
 }
 
-function foundIn({ tables }: ExperimentTables, sumsOf: SumsOf): string[] {
-  return tables.flatMap((table) => findings(table, sumsOf));
+function foundIn({ tables }: ExperimentTables, catalog: MetricCatalog): string[] {
+  return tables.flatMap((table) => findings(table, catalog));
 }

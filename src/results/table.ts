@@ -284,7 +284,10 @@ function seedRow(
   const { experiment, scale, run: id, state, limit, variation } = run.summary;
   const { name, stderr: _stderr, ci95: _ci95, ...fields } = metric;
   const cell = place?.cell;
-  const { stderr, ci95 } = uncertaintyOf(metric, cell?.over?.count);
+  const { stderr, ci95 } = uncertaintyOf(metric, {
+    count: cell?.over?.count,
+    isProportion: place?.table.columns.find((column) => column.name === name)?.isProportion,
+  });
   const isAlone = cell?.metrics.length === 1;
   return {
     experiment,
@@ -312,7 +315,7 @@ function meanRow(
   const { experiment, scale, variation } = runs[0].summary;
   const { seed: _seed, ...fields } = variation ?? {};
   const { value, stderr, seedDeviation, ci95, metrics, difference } = cell;
-  const { header: _header, meaning: _meaning, name, ...units } = column;
+  const { name, unit, higherIsBetter, metricVersion } = column;
   return {
     experiment,
     scale,
@@ -326,7 +329,9 @@ function meanRow(
     ...(seedDeviation !== undefined && { seedDeviation }),
     ...(ci95 && { ci95Low: ci95[0], ci95High: ci95[1] }),
     n: Math.min(...metrics.map(({ n }) => n)),
-    ...units,
+    unit,
+    higherIsBetter,
+    metricVersion,
     ...(difference && differenceColumns(baseline, difference)),
   };
 }

@@ -4,7 +4,6 @@
 import { createHash } from "node:crypto";
 import {
   type ChapterBreakItem,
-  chapterBreakMetrics,
   chapterBreakQuestions,
   chapterBreakSamples,
   scoreChapterBreak,
@@ -39,10 +38,9 @@ export async function chapterBreakSteps(
   text: RunText,
   context: RunContext,
 ): Promise<EvaluationSteps> {
-  const { name, maxItems, scoring: comparison, ties } = evaluation;
+  const { maxItems, scoring: comparison, ties } = evaluation;
   const all = await chapterBreakItems(evaluation, corpus, text, context);
   const items = spreadEvenly(all, maxItems);
-  const labels = { evaluation: name, ...(items.length < all.length ? { total: all.length } : {}) };
   const questions = chapterBreakQuestions(items, evaluation);
   return {
     score: async (model, scoring) =>
@@ -54,8 +52,7 @@ export async function chapterBreakSteps(
         }),
       ),
     others: () => textsOfOtherWorks(questions),
-    measure: (model, samples, baseline) =>
-      chapterBreakMetrics({ ...labels, model }, samples, baseline),
+    ...(items.length < all.length && { total: () => all.length }),
   };
 }
 

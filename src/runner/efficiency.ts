@@ -3,7 +3,6 @@
  */
 import {
   type EfficiencyMeasurement,
-  efficiencyMetrics,
   type EfficiencyPoint,
   efficiencyPoint,
   efficiencySample,
@@ -31,7 +30,7 @@ export async function evaluateEfficiency(
     readonly measure?: MeasurePoint;
   },
 ): Promise<void> {
-  const { name, totalTokens, memory, batchSize, warmupPasses, repetitions } = evaluation;
+  const { totalTokens, memory, batchSize, warmupPasses, repetitions } = evaluation;
   const taskOf = (declared: EvaluatedModel, point: EfficiencyPoint): EfficiencyTask => {
     const sideNet = (declared === "longmem" ? sideNets?.longmem : sideNets?.untrained)?.shape;
     const { memoryTokens } = point;
@@ -66,8 +65,6 @@ export async function evaluateEfficiency(
       }
       return records;
     },
-    measure: (model, samples, baseline) =>
-      efficiencyMetrics({ evaluation: name, model }, samples, baseline),
   });
 }
 

@@ -1,5 +1,5 @@
 import { EncodedMemories } from "../evaluation/shared/memory_cache.ts";
-import { outdatedEvaluations } from "./metric_version.ts";
+import { outdatedEvaluations } from "../evaluation/evaluations.ts";
 import type {
   EfficiencyEvaluation,
   EvaluationConfig,
@@ -42,7 +42,7 @@ export async function runEvaluations(
         await evaluateEfficiency(evaluation, evaluated, { device: device.kind, threads, context });
         continue;
       }
-      const { score, others, readsOnce, measure } = await stepsOf(
+      const { score, others, readsOnce, ...measuring } = await stepsOf(
         evaluation,
         experiment,
         text,
@@ -57,7 +57,7 @@ export async function runEvaluations(
           });
           return await score(opened.model, scoring);
         },
-        measure,
+        ...measuring,
       });
     }
   });

@@ -5,9 +5,16 @@ import { padId } from "../backbone/shape.ts";
 import type { PromptedModel, ReadableDocument } from "../evaluation/shared/language_model.ts";
 import type { PromptOptions } from "../evaluation/shared/prompting.ts";
 import type { ReadOptions } from "../evaluation/shared/read_documents.ts";
-import type { EvaluatedModel, ModelEvaluation } from "../experiment/declaration.ts";
+import { measuresOf } from "../evaluation/evaluation_kind.ts";
+import { kindOf } from "../evaluation/evaluations.ts";
+import { type Measure, metricsOf } from "../evaluation/measure.ts";
+import type {
+  EvaluatedModel,
+  EvaluationConfig,
+  ModelEvaluation,
+} from "../experiment/declaration.ts";
 import { modelName } from "../experiment/model_name.ts";
-import type { Metric, SampleRecord } from "../results/records.ts";
+import type { SampleRecord } from "../results/records.ts";
 import type { EvaluationUnit } from "./run_context.ts";
 import type { RunContext } from "./run_context.ts";
 
@@ -18,13 +25,6 @@ export interface Scoring {
   readonly report: (done: number, total: number, unit: EvaluationUnit) => void;
 }
 
-/** Metrics from the records of a model, and from those of the first one, to which it is compared. */
-export type MeasureModel = (
-  model: string,
-  samples: readonly SampleRecord[],
-  baseline: { model: string; samples: readonly SampleRecord[] } | undefined,
-) => Metric[];
-
 /** What an evaluation does with each of its models. */
 export interface EvaluationSteps {
   /** Whether texts are read once, about which all rows are asked; absent: each row reads for itself. */
@@ -33,8 +33,10 @@ export interface EvaluationSteps {
   readonly score: (model: PromptedModel, scoring: Scoring) => Promise<SampleRecord[]>;
   /** What the control reads in the place of each item. */
   readonly others: () => readonly ReadableDocument[];
-  /** Metrics of a model. */
-  readonly measure: MeasureModel;
+  /** Items there are for a measure; undefined where all are scored. */
+  readonly total?: (measure: Measure) => number | undefined;
+  /** Records of baselines that take no model, measured with the first one. */
+  readonly withoutModel?: Readonly<Record<string, readonly SampleRecord[]>>;
 }
 
 /** How an evaluation reads whole documents. */
@@ -76,20 +78,25 @@ export function promptOptions(
 
 /** Measures the models of an evaluation that have not been measured, one after the other; the first is the baseline of the others. */
 export async function measureModels(
-  { name, models }: Pick<ModelEvaluation, "name" | "models">,
+  evaluation: EvaluationConfig,
   { results, progress, signal }: Pick<RunContext, "results" | "progress" | "signal">,
-  { score, measure }: {
-    /** Scores all items of a model: a record for each. */
-    readonly score: (declared: EvaluatedModel, scoring: Scoring) => Promise<SampleRecord[]>;
-    readonly measure: MeasureModel;
-  },
+  { score, total = () => undefined, withoutModel = {} }:
+    & Pick<EvaluationSteps, "total" | "withoutModel">
+    & {
+      /** Scores all items of a model: a record for each. */
+      readonly score: (declared: EvaluatedModel, scoring: Scoring) => Promise<SampleRecord[]>;
+    },
 ): Promise<void> {
+  const { name, models } = evaluation;
+  const kind = kindOf(evaluation);
   const first = modelName(models[0]);
   const measured = models.map(modelName).filter((model) =>
     results.summary.metrics.some((metric) => metric.evaluation === name && metric.model === model)
   );
   const recorded = await results.keepSamples(name, measured);
   const scored = Map.groupBy<string, SampleRecord>(recorded, ({ model }) => String(model));
+  const measure = (samples: readonly SampleRecord[]) => measuresOf(kind, samples, evaluation);
+  let baseline: Measure[] | undefined;
   for (const declared of models) {
     const model = modelName(declared);
     if (scored.has(model)) continue;
@@ -98,7 +105,19 @@ export async function measureModels(
     const samples = await score(declared, { signal, report });
     await results.appendSamples(name, model, samples);
     scored.set(model, samples);
-    const baseline = model === first ? undefined : { model: first, samples: scored.get(first)! };
-    await results.recordMetrics(measure(model, samples, baseline));
+    const labels = { evaluation: name, version: kind.version, total };
+    baseline ??= measure(scored.get(first)!);
+    await results.recordMetrics([
+      ...metricsOf(
+        model === first ? baseline : measure(samples),
+        { ...labels, model },
+        ...(model === first ? [] : [{ model: first, measures: baseline }]),
+      ),
+      ...(model === first
+        ? Object.entries(withoutModel).flatMap(([model, samples]) =>
+          metricsOf(measure(samples), { ...labels, model })
+        )
+        : []),
+    ]);
   }
 }

@@ -1,10 +1,6 @@
-import { drawnMetrics } from "../evaluation/shared/few_shot_metrics.ts";
+import { totalOfDraws } from "../evaluation/shared/few_shot_metrics.ts";
 import type { Episode, LabelledEpisode } from "../evaluation/shared/few_shot.ts";
-import {
-  askEpisodes,
-  commonestLabelSamples,
-  inContextLearningVersion,
-} from "../evaluation/in_context_learning.ts";
+import { askEpisodes, commonestLabelSamples } from "../evaluation/in_context_learning.ts";
 import { type ReadableDocument, readableText } from "../evaluation/shared/language_model.ts";
 import { reviewTask, writeReviewEpisode } from "../evaluation/shared/review_episodes.ts";
 import { writeSentenceEpisode } from "../evaluation/shared/sentence_episodes.ts";
@@ -13,7 +9,7 @@ import type {
   ResolvedExperiment,
   SentenceSource,
 } from "../experiment/declaration.ts";
-import { commonestLabel, modelName } from "../experiment/model_name.ts";
+import { commonestLabel } from "../experiment/model_name.ts";
 import { readSentenceTask } from "../text/sentence_tasks.ts";
 import { hashOf } from "../text/tokenizer.ts";
 import { type EvaluationSteps, onceReadOptions } from "./evaluation_steps.ts";
@@ -35,21 +31,10 @@ export async function inContextLearningSteps(
   text: RunText,
   context: RunContext,
 ): Promise<EvaluationSteps> {
-  const { name, source, scoring: labelScoring, calibration, models } = evaluation;
+  const { source, scoring: labelScoring, calibration } = evaluation;
   const { episodes, totals } = source.kind === "sentences"
     ? await writeSentences(evaluation, source, text, context)
     : writeReviews(evaluation, experiment);
-  const fields = {
-    measures: [{ name: "accuracy", field: "correct" }],
-    metricVersion: inContextLearningVersion,
-    namesTasks: true,
-    draw: source.kind === "sentences" ? "seed" : "task",
-    total: totals,
-  } as const;
-  const alone = drawnMetrics(commonestLabelSamples(firstDraws(episodes)), {
-    ...fields,
-    labels: { evaluation: name, model: commonestLabel },
-  });
   return {
     readsOnce: true,
     score: (model, scoring) =>
@@ -59,15 +44,9 @@ export async function inContextLearningSteps(
         scoring: labelScoring,
         calibration,
       }),
-    others: () => otherTasks(episodes, fields.draw),
-    measure: (model, samples, baseline) => [
-      ...drawnMetrics(samples, {
-        ...fields,
-        labels: { evaluation: name, model },
-        ...(baseline ? { baseline } : {}),
-      }),
-      ...(model === modelName(models[0]) ? alone : []),
-    ],
+    others: () => otherTasks(episodes, source.kind === "sentences" ? "seed" : "task"),
+    total: (measure) => totalOfDraws(measure, (task) => totals[task]),
+    withoutModel: { [commonestLabel]: commonestLabelSamples(firstDraws(episodes)) },
   };
 }
 

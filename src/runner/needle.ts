@@ -1,5 +1,5 @@
 import { nextDocuments, readableText } from "../evaluation/shared/language_model.ts";
-import { askNeedles, needleMetrics } from "../evaluation/needle.ts";
+import { askNeedles } from "../evaluation/needle.ts";
 import type { NeedleEvaluation, ResolvedExperiment } from "../experiment/declaration.ts";
 import { defaultChronicle } from "../text/chronicle/config.ts";
 import { chronicleWording, englishWording, writeNeedleTexts } from "../text/needle.ts";
@@ -12,7 +12,7 @@ export function needleSteps(
   { corpus, tokenizer }: Pick<ResolvedExperiment, "corpus" | "tokenizer">,
   text: RunText,
 ): EvaluationSteps {
-  const { name, memory } = evaluation;
+  const { memory } = evaluation;
   const { sentence } = corpus.kind === "chronicle" ? corpus.config : defaultChronicle;
   const wording = tokenizer.kind === "chronicle"
     ? chronicleWording(sentence)
@@ -25,7 +25,5 @@ export function needleSteps(
         chunkTokens: memory?.chunkTokens,
       }),
     others: () => nextDocuments(texts.map(({ reading }) => readableText(reading))),
-    measure: (model, samples, baseline) =>
-      needleMetrics({ evaluation: name, model }, samples, baseline),
   };
 }

@@ -1,6 +1,6 @@
 import { padId } from "../backbone/shape.ts";
 import { nextDocuments } from "../evaluation/shared/language_model.ts";
-import { perplexityMetrics, perplexitySamples, scoreDocuments } from "../evaluation/perplexity.ts";
+import { perplexitySamples, scoreDocuments } from "../evaluation/perplexity.ts";
 import type { PerplexityEvaluation } from "../experiment/declaration.ts";
 import { cutDocument } from "../text/segments.ts";
 import { type EvaluationSteps, readOptions } from "./evaluation_steps.ts";
@@ -11,23 +11,18 @@ export async function perplexitySteps(
   evaluation: PerplexityEvaluation,
   text: RunText,
 ): Promise<EvaluationSteps> {
-  const { contextTokens, name, split, maxDocuments } = evaluation;
+  const { contextTokens, split, maxDocuments } = evaluation;
   const all = await text.documents(split);
   const documents = all.slice(0, maxDocuments).map((document) => ({
     ...cutDocument(document, { contextTokens, pad: padId }),
     gpt2Tokens: document.gpt2Tokens,
   }));
-  const labels = {
-    evaluation: name,
-    ...(documents.length < all.length ? { total: all.length } : {}),
-  };
   return {
     score: async (model, scoring) =>
       perplexitySamples(
         await scoreDocuments(model, documents, readOptions(evaluation, documents, scoring)),
       ),
     others: () => nextDocuments(documents),
-    measure: (model, samples, baseline) =>
-      perplexityMetrics({ ...labels, model }, samples, baseline),
+    ...(documents.length < all.length && { total: () => all.length }),
   };
 }

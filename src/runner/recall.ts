@@ -1,6 +1,6 @@
 import { padId } from "../backbone/shape.ts";
 import { nextDocuments } from "../evaluation/shared/language_model.ts";
-import { recallMetrics, recallSamples, scoreRecalls } from "../evaluation/recall.ts";
+import { countRecalls, recallSamples, scoreRecalls } from "../evaluation/recall.ts";
 import type { RecallEvaluation } from "../experiment/declaration.ts";
 import { cutDocument } from "../text/segments.ts";
 import { type EvaluationSteps, readOptions } from "./evaluation_steps.ts";
@@ -11,12 +11,11 @@ export async function recallSteps(
   evaluation: RecallEvaluation,
   text: RunText,
 ): Promise<EvaluationSteps> {
-  const { contextTokens, name, split, maxDocuments } = evaluation;
-  const all = await text.documents(split);
-  const books = await text.books(split); // the same documents, with their recalls
-  const documents = all.slice(0, maxDocuments).map((document, i) => ({
-    ...cutDocument(document, { contextTokens, pad: padId }),
-    recalls: books[i].recalls,
+  const { contextTokens, split, maxDocuments } = evaluation;
+  const books = await text.books(split);
+  const documents = books.slice(0, maxDocuments).map((book) => ({
+    ...cutDocument(book, { contextTokens, pad: padId }),
+    recalls: book.recalls,
   }));
   return {
     score: async (model, scoring) =>
@@ -24,10 +23,8 @@ export async function recallSteps(
         await scoreRecalls(model, documents, readOptions(evaluation, documents, scoring)),
       ),
     others: () => nextDocuments(documents),
-    measure: (model, samples, baseline) =>
-      recallMetrics({ evaluation: name, model }, samples, {
-        ...(documents.length < all.length ? { all: books } : {}),
-        ...(baseline ? { baseline } : {}),
-      }),
+    ...(documents.length < books.length && {
+      total: (measure) => countRecalls(measure, books, contextTokens) ?? books.length,
+    }),
   };
 }

@@ -1,5 +1,5 @@
-import { drawnMetrics } from "../evaluation/shared/few_shot_metrics.ts";
-import { askQuestions, squadVersion, writeSquadEpisode } from "../evaluation/squad.ts";
+import { totalOfDraws } from "../evaluation/shared/few_shot_metrics.ts";
+import { askQuestions, writeSquadEpisode } from "../evaluation/squad.ts";
 import type { SquadEvaluation } from "../experiment/declaration.ts";
 import { readSquad } from "../text/squad.ts";
 import { type EvaluationSteps, onceReadOptions } from "./evaluation_steps.ts";
@@ -13,7 +13,7 @@ export async function squadSteps(
   { tokenizer }: RunText,
   context: RunContext,
 ): Promise<EvaluationSteps> {
-  const { name, folder, seeds, maxItems, maxAnswerTokens } = evaluation;
+  const { folder, seeds, maxItems, maxAnswerTokens } = evaluation;
   const { shots, memoryDemonstrations, contextTokens } = evaluation;
   const data = await readSquad(folder);
   await context.results.recordHash("squad", data.hash);
@@ -42,15 +42,8 @@ export async function squadSteps(
         "Cannot read the demonstrations of another task as SQuAD is a single one",
       );
     },
-    measure: (model, samples, baseline) =>
-      drawnMetrics(samples, {
-        labels: { evaluation: name, model },
-        measures: [{ name: "exact match", field: "exactMatch" }, { name: "F1", field: "f1" }],
-        metricVersion: squadVersion,
-        namesTasks: false,
-        draw: "seed",
-        ...((maxItems ?? questions) < questions ? { total: { squad: questions } } : {}),
-        ...(baseline ? { baseline } : {}),
-      }),
+    ...((maxItems ?? questions) < questions && {
+      total: (measure) => totalOfDraws(measure, () => questions),
+    }),
   };
 }

@@ -1,10 +1,10 @@
+import { chapterBreakMetrics, sumsOf } from "./measured_metrics.ts";
 import {
+  chapterBreak,
   type ChapterBreakItem,
-  chapterBreakMetrics,
   type ChapterBreakProtocol,
   chapterBreakQuestions,
   chapterBreakSamples,
-  chapterBreakSums,
   rankOfFirst,
   scoreChapterBreak,
   textsOfOtherWorks,
@@ -346,33 +346,33 @@ test("chapterBreakMetrics() treats works, not items, as independent, and pairs i
     [
       ["accuracy 20", 3 / 4, 4, true],
       ["mean rank 20", 5 / 4, 4, false],
-      ["accuracy 20 over backbone", 1 / 4, 4, true],
       ["accuracy 30", 1 / 4, 4, true],
       ["mean rank 30", 19 / 4, 4, false],
+      ["accuracy 20 over backbone", 1 / 4, 4, true],
       ["accuracy 30 over backbone", 0, 4, true],
     ],
   );
   // 3/4 is 1 without work a and 2/3 without work b: sqrt(1/2 * (1/16 + 1/144)).
   assertClose([metrics[0].stderr!], [Math.sqrt(5) / 12], { tolerance: 1e-12 });
   // The differences are 0 in work a and 1 in work b: 1/4 is 1 without a and 0 without b.
-  assertClose([metrics[2].stderr!], [Math.sqrt(1 / 2 * (9 / 16 + 1 / 16))], { tolerance: 1e-12 });
+  assertClose([metrics[4].stderr!], [Math.sqrt(1 / 2 * (9 / 16 + 1 / 16))], { tolerance: 1e-12 });
   for (const metric of metrics) {
     assert.deepEqual([metric.evaluation, metric.model, metric.total], ["break", "longmem", 9]);
   }
   assert.equal(chapterBreakMetrics(labels, samples).length, 4);
 });
 
-test("chapterBreakSums() gives accuracies and ranks anew, work by work", () => {
+test("Measures of ChapterBreak give accuracies and ranks anew, work by work", () => {
   const samples = [
     ...samplesOf({ a: [1, 1, 2], b: [1] }),
     ...samplesOf({ a: [6, 6, 6], b: [1] }, 30),
   ];
   for (const { name, value } of chapterBreakMetrics({ evaluation: "e", model: "m" }, samples)) {
-    const sums = chapterBreakSums(name, samples)!;
+    const sums = sumsOf(chapterBreak, name, samples)!;
     assert.deepEqual(sums.items, ["a", "b"]);
     assert.equal(metricOf(sums), value, name);
   }
   for (const name of ["accuracy", "accuracy 40", "perplexity 20", "accuracy 20 over backbone"]) {
-    assert.equal(chapterBreakSums(name, samples), undefined, name);
+    assert.equal(sumsOf(chapterBreak, name, samples), undefined, name);
   }
 });

@@ -1,6 +1,6 @@
+import { needleMetrics, sumsOf } from "./measured_metrics.ts";
 import { languageModel, type PromptedModel } from "../../src/evaluation/shared/language_model.ts";
-import { itemSums } from "../../src/evaluation/item_sums.ts";
-import { askNeedles, needleMetrics } from "../../src/evaluation/needle.ts";
+import { askNeedles, needle } from "../../src/evaluation/needle.ts";
 import { LongMem } from "../../src/longmem/longmem.ts";
 import type { SampleRecord } from "../../src/results/records.ts";
 import { type NeedleText, type NeedleWording, writeNeedleTexts } from "../../src/text/needle.ts";
@@ -175,7 +175,7 @@ test("needleMetrics() gives shares by distance and number of facts, and the pair
   assertClose([near.stderr!], [Math.sqrt(0.1875 / 3)], { tolerance: 1e-12 });
   // Tables compare by the same sums.
   for (const metric of metrics.filter(({ name }) => !name.includes(" over "))) {
-    assert.equal(itemSums(metric, samples)?.items.length, metric.n, metric.name);
+    assert.equal(sumsOf(needle, metric.name, samples)?.items.length, metric.n, metric.name);
   }
   const without = samples.map(({ retrieved: _r, headShares: _h, ...sample }) =>
     sample as SampleRecord

@@ -1,8 +1,8 @@
+import { perplexityMetrics } from "./measured_metrics.ts";
 import { type LanguageModel, languageModel } from "../../src/evaluation/shared/language_model.ts";
 import {
   bucketOf,
   type PerplexityDocument,
-  perplexityMetrics,
   perplexitySamples,
   scoreDocuments,
 } from "../../src/evaluation/perplexity.ts";

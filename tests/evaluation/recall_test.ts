@@ -1,3 +1,4 @@
+import { recallMetrics } from "./measured_metrics.ts";
 import type {
   Choices,
   ChoosingModel,
@@ -6,7 +7,6 @@ import type {
 import {
   distanceBuckets,
   type RecallDocument,
-  recallMetrics,
   recallSamples,
   scoreRecalls,
 } from "../../src/evaluation/recall.ts";

@@ -41,6 +41,7 @@ const recordingExecutor: RunExecutor = async ({ experiment }, context) => {
     evaluation: name,
     model: modelName(model),
     name: "perplexity",
+    measure: "perplexity",
     value: 20 - i,
     stderr: 0.5,
     ci95: [19, 21],

@@ -22,6 +22,7 @@ function metric(change: Partial<Metric> = {}): Metric {
     evaluation: "perplexity-test",
     model: "backbone",
     name: "perplexity",
+    measure: "perplexity",
     value: 9,
     n: 1,
     unit: "",

@@ -1,12 +1,17 @@
 import { experimentTables } from "../../src/results/evaluation_table.ts";
-import { type ItemSums, metricOf } from "../../src/results/paired_comparison.ts";
 import type { Metric, Variation } from "../../src/results/records.ts";
 import type { RunRecord } from "../../src/results/read_runs.ts";
 import { mean, proportionInterval } from "../../src/statistics/estimates.ts";
 import { assert, assertClose, test } from "../testing.ts";
-import { metric, run, type RunChange, scoredRun, scoreSums } from "./run_records.ts";
-
-const none = () => undefined;
+import {
+  catalogOf,
+  metric,
+  noSums,
+  run,
+  type RunChange,
+  scoredRun,
+  scoreSums,
+} from "./run_records.ts";
 
 /** Scores of twenty questions: `right` of them are answered, the first ones. */
 function answers(right: number): number[] {
@@ -37,7 +42,7 @@ test("experimentTables() has a table for each evaluation and part, a row for eac
     metric({ evaluation: "recall-test", name: "recall person far", higherIsBetter: true }),
     metric({ evaluation: "recall-test", name: "recall far 128-256", higherIsBetter: true }),
   ];
-  const [{ tables }] = experimentTables([run({ summary: { metrics } })], none);
+  const [{ tables }] = experimentTables([run({ summary: { metrics } })], noSums);
   assert.deepEqual(
     tables.map(({ evaluation, part, columns, rows }) => [
       evaluation,
@@ -111,7 +116,7 @@ test("experimentTables() has errors of the records of items, whatever was record
     ...{ items: ["a", "b"], numerators: [Math.LN2, 9 * Math.LN2], denominators: [2, 6] },
     exponential: true,
   };
-  const [{ tables: [{ rows }], runs }] = experimentTables([record], () => sums);
+  const [{ tables: [{ rows }], runs }] = experimentTables([record], catalogOf(() => sums));
   const [cell] = rows[0].cells;
   // 5/4 ln 2 a token is 3/2 ln 2 without the first and 1/2 ln 2 without the second.
   const ofLogarithm = Math.sqrt((1 / 16 + 9 / 16) / 2) * Math.LN2;
@@ -119,7 +124,7 @@ test("experimentTables() has errors of the records of items, whatever was record
   // 64 / 40 documents of one length, so that there is one degree of freedom at least.
   assertClose([Math.log(cell!.ci95![1] / value) / ofLogarithm], [12.7062], { tolerance: 1e-4 });
   assert.equal(runs[0].summary.metrics[0].stderr, cell!.stderr);
-  const [{ tables: [{ rows: [recorded] }] }] = experimentTables([record], none);
+  const [{ tables: [{ rows: [recorded] }] }] = experimentTables([record], noSums);
   assert.deepEqual([recorded.cells[0]!.stderr, recorded.cells[0]!.ci95], [0.1, [2, 3]]);
 });
 
@@ -153,7 +158,7 @@ test("experimentTables() orders runs by what is swept, and names fields for shor
       "memory.chunkTokens": chunkTokens,
     });
   const runs = [swept(1024, 8), swept(128, 8), swept(1024, 16), swept(512, 8)];
-  const [{ tables: [{ rows, varied, fields }] }] = experimentTables(runs, none);
+  const [{ tables: [{ rows, varied, fields }] }] = experimentTables(runs, noSums);
   assert.deepEqual(varied, ["capacityTokens", "chunkTokens"]);
   assert.equal(fields.capacityTokens, "evaluations.0.memory.capacityTokens");
   assert.deepEqual(rows.map(({ variation }) => Object.values(variation).join(" ")), [
@@ -168,7 +173,7 @@ test("experimentTables() names swept variants by their kinds", () => {
   const runs = [{ kind: "paper" }, { kind: "blocks", blocks: [0, 2] }].map((initialization, i) =>
     metricsRun(`${i}`, { "sidenet.initialization": initialization })
   );
-  const [{ tables: [{ rows }] }] = experimentTables(runs, none);
+  const [{ tables: [{ rows }] }] = experimentTables(runs, noSums);
   assert.deepEqual(rows.map(({ variation }) => variation.initialization).sort(), [
     "blocks [0,2]",
     "paper",
@@ -178,7 +183,7 @@ test("experimentTables() names swept variants by their kinds", () => {
 test("experimentTables() keeps the whole names of columns that would be called alike", () => {
   const gains = ["backbone", "longmem"].map((model) => metric({ name: `gain over ${model}` }));
   const headers = (metrics: Metric[]) =>
-    experimentTables([run({ summary: { metrics } })], none)[0].tables[0].columns
+    experimentTables([run({ summary: { metrics } })], noSums)[0].tables[0].columns
       .map(({ header }) => header);
   assert.deepEqual(headers(gains), ["gain over backbone", "gain over longmem"]);
   assert.deepEqual(headers(gains.slice(1)), ["gain"]);
@@ -190,7 +195,7 @@ test("experimentTables() keeps the whole names of fields of two evaluations", ()
       "evaluations.0.memory.capacityTokens": capacityTokens,
       "evaluations.1.memory.capacityTokens": 2 * capacityTokens,
     });
-  const [{ tables: [{ varied }] }] = experimentTables([swept(128), swept(256)], none);
+  const [{ tables: [{ varied }] }] = experimentTables([swept(128), swept(256)], noSums);
   assert.deepEqual(varied, [
     "evaluations.0.memory.capacityTokens",
     "evaluations.1.memory.capacityTokens",
@@ -262,30 +267,6 @@ test("experimentTables() never takes numbers of two versions of a metric togethe
   assert.deepEqual(experimentTables([old], scoreSums)[0].remarks, []);
 });
 
-test("experimentTables() has errors of a gain of the records of both models' documents", () => {
-  const nats = { backbone: [3, 12], longmem: [2, 6] };
-  const sums = (model: string): ItemSums => ({
-    items: ["a", "b"],
-    numerators: nats[model as keyof typeof nats],
-    denominators: [2, 6],
-    exponential: true,
-  });
-  const metrics = ["backbone", "longmem"].map((model) =>
-    metric({ model, value: metricOf(sums(model)) })
-  );
-  const gained = (value: number) => {
-    const gain = metric({ model: "longmem", name: "gain over backbone", value, stderr: 0.3 });
-    const [{ runs: [{ summary }] }] = experimentTables(
-      [run({ summary: { metrics: [...metrics, gain] } })],
-      ({ name, model }) => name === "perplexity" ? sums(model) : undefined,
-    );
-    return summary.metrics[2];
-  };
-  // 7/8 is 1 without the first and 1/2 without the second.
-  assertClose([gained(7 / 8).stderr!], [Math.sqrt((1 / 64 + 9 / 64) / 2)], { tolerance: 1e-12 });
-  assert.equal(gained(0.8).stderr, 0.3, "another number than that of the records");
-});
-
 test("experimentTables() judges a gain by its own interval", () => {
   const gain = (model: string, ci95: [number, number], n = 13) =>
     metric({ model, name: "gain over backbone", value: 0.1, ci95, n });
@@ -294,7 +275,7 @@ test("experimentTables() judges a gain by its own interval", () => {
     gain("b", [-0.05, 0.25]),
     gain("c", [0.05, 0.15], 3),
   ];
-  const [{ tables: [{ rows }] }] = experimentTables([run({ summary: { metrics } })], none);
+  const [{ tables: [{ rows }] }] = experimentTables([run({ summary: { metrics } })], noSums);
   assert.deepEqual(rows.map(({ cells }) => cells[0]!.difference!.insideNoise), [
     false,
     true,
@@ -319,7 +300,7 @@ test("experimentTables() judges a gain of several seeds by its items and by its 
         },
       })
     );
-    return experimentTables(runs, none)[0].tables[0].rows[0].cells[0]!.difference!;
+    return experimentTables(runs, noSums)[0].tables[0].rows[0].cells[0]!.difference!;
   };
   // Seeds: s = 0.01, t(2) = 4.3027.
   const { value, interval, insideNoise } = seeds([0.1, 0.11, 0.09], 0.05);
@@ -337,14 +318,14 @@ test("experimentTables() counts items in the interval of several seeds, which do
       summary: { run: `seed${i}`, metrics: [metric({ value, ci95 })] },
     })
   );
-  const [{ tables: [{ rows: [{ cells: [cell] }] }] }] = experimentTables(runs, none);
+  const [{ tables: [{ rows: [{ cells: [cell] }] }] }] = experimentTables(runs, noSums);
   // The seeds agree; items leave 0.1 or 0.3 below and 0.2 above uncertain.
   assertClose([...cell!.ci95!], [0.5 - Math.sqrt((0.01 + 0.09) / 2), 0.7], { tolerance: 1e-12 });
   const apart = runs.map((record, i) => ({
     ...record,
     summary: { ...record.summary, metrics: [metric({ value: 3 + i, ci95: [2 + i, 5 + i] })] },
   }));
-  const [{ tables: [{ rows: [row] }] }] = experimentTables(apart, none);
+  const [{ tables: [{ rows: [row] }] }] = experimentTables(apart, noSums);
   // Half of 3 to 4 is the standard error over seeds, t(1) = 12.7062.
   const overSeeds = 12.7062 / 2;
   assertClose(
@@ -354,7 +335,7 @@ test("experimentTables() counts items in the interval of several seeds, which do
   );
 });
 
-/** The cell of an accuracy of all or none, over so many books. */
+/** The cell of an accuracy of all or noSums, over so many books. */
 function alike(change: Partial<Metric>, books?: number) {
   const certain = metric({
     ...{ name: "accuracy", value: 1, stderr: 0, ci95: [1, 1], n: 96, higherIsBetter: true },
@@ -371,7 +352,8 @@ function alike(change: Partial<Metric>, books?: number) {
     exponential: false,
   };
   const cells = (runs: RunRecord[]) =>
-    experimentTables(runs, () => books === undefined ? undefined : sums)[0].tables[0].rows[0]
+    experimentTables(runs, catalogOf(() => books === undefined ? undefined : sums))[0].tables[0]
+      .rows[0]
       .cells[0]!;
   return [cells([seeds[0]]), cells(seeds)];
 }
@@ -390,7 +372,7 @@ test("experimentTables() does not take a proportion of all or none for certain",
   });
   const [{ tables: [table] }] = experimentTables(
     [run({ summary: { metrics: [{ ...single, n: 1 }] } })],
-    () => undefined,
+    noSums,
   );
   assert.deepEqual(table.rows[0].cells[0]!.ci95, proportionInterval(0, 1));
 });
@@ -407,7 +389,7 @@ test("experimentTables() has no interval of a proportion beyond 0 or 1", () => {
       })
     );
     return [[runs[0]], runs].map((some) =>
-      experimentTables(some, none)[0].tables[0].rows[0].cells[0]!.ci95!
+      experimentTables(some, noSums)[0].tables[0].rows[0].cells[0]!.ci95!
     );
   };
   assert.deepEqual(cells("recall all far"), [[0, 1], [0, 1]]);
@@ -433,7 +415,7 @@ test("experimentTables() repeats what the command line said of an unfinished run
     summary: { state: "interrupted", limit: 3, metrics: [] },
   });
   assert.equal(
-    experimentTables([interrupted], none)[0].unfinished[0].command,
+    experimentTables([interrupted], noSums)[0].unfinished[0].command,
     `deno task run experiments/novels.ts --set adaptation.steps=20 --set 'sweep={"seed":[1,2]}' ` +
       `--set 'question=What'\\''s this?' --limit 3 --results 'my results'`,
   );
@@ -449,7 +431,7 @@ test("experimentTables() says how unfinished runs go on, and where their results
       summary: { run: "second", state: "failed", error: "Cannot go on\n at x", metrics: [] },
     }),
   ];
-  const [{ unfinished, labels }] = experimentTables(runs, none);
+  const [{ unfinished, labels }] = experimentTables(runs, noSums);
   assert.deepEqual(unfinished, [{
     run: "second",
     state: "failed",

@@ -2,7 +2,7 @@ import { experimentTables } from "../../src/results/evaluation_table.ts";
 import { findings } from "../../src/results/interpretation.ts";
 import type { Metric } from "../../src/results/records.ts";
 import { assert, test } from "../testing.ts";
-import { metric, run, scoredRun, scoreSums } from "./run_records.ts";
+import { catalogOf, metric, noSums, run, scoredRun, scoreSums, sumScores } from "./run_records.ts";
 
 /** Scores of twenty questions: `right` of them are answered, the first ones. */
 function answers(right: number): number[] {
@@ -96,10 +96,10 @@ test("findings() of too few items says that, and nothing of the memory", () => {
     "longmem-other-document": [0, 0],
     "longmem-recent-memory": [0, 0],
   });
-  const sums: typeof scoreSums = (metric, samples) => {
-    const found = scoreSums(metric, samples);
+  const sums = catalogOf((metric, samples) => {
+    const found = sumScores(metric, samples);
     return found && { ...found, unit: "books" };
-  };
+  });
   const [{ tables: [table] }] = experimentTables([record], sums);
   assert.match(
     findings(table, sums)[0],
@@ -174,9 +174,9 @@ test("findings() without records of items compares the intervals of the numbers"
   const sentence = (metrics: readonly Metric[]) => {
     const [{ tables: [table] }] = experimentTables(
       [run({ summary: { metrics } })],
-      () => undefined,
+      noSums,
     );
-    return findings(table, () => undefined)[0];
+    return findings(table, noSums)[0];
   };
   // -3 - sqrt(1 + 1.5^2) and -3 + sqrt(0.8^2 + 1).
   assert.match(

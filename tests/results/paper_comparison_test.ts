@@ -8,7 +8,7 @@ import {
 import type { Metric } from "../../src/results/records.ts";
 import { formatTables } from "../../src/results/table.ts";
 import { assert, assertClose, test } from "../testing.ts";
-import { metric, run, type RunChange } from "./run_records.ts";
+import { metric, noSums, run, type RunChange } from "./run_records.ts";
 
 const squad: ReproductionConfig = {
   table: "table-5",
@@ -33,7 +33,7 @@ function reproduced(metrics: Metric[], change: RunChange = {}, config = squad) {
     ...change,
     summary: { metrics, scale: "paper", ...change.summary },
   });
-  const [tables] = experimentTables([record], () => undefined);
+  const [tables] = experimentTables([record], noSums);
   const [reproduction, ...others] = reproductionsOf(tables);
   assert.deepEqual(others, []);
   return { reproduction, tables };

@@ -74,6 +74,7 @@ test("metricDifference() counts the numbers that differ, and names the one that 
     evaluation: "test",
     model: "longmem",
     name,
+    measure: name,
     value,
     n: 1,
     unit: "",

@@ -49,6 +49,7 @@ function metric(model: string, value: number): Metric {
     evaluation: "perplexity-test",
     model,
     name: "perplexity",
+    measure: "perplexity",
     value,
     stderr: 0.1,
     ci95: [value - 0.2, value + 0.2],

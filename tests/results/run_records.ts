@@ -2,6 +2,7 @@
  * Small runs for tests of tables and reports.
  */
 import type { ItemSums } from "../../src/results/paired_comparison.ts";
+import type { MetricCatalog, MetricLabel } from "../../src/results/metric_catalog.ts";
 import type { Metric, RunSummary, SampleRecord } from "../../src/results/records.ts";
 import type { RunRecord } from "../../src/results/read_runs.ts";
 
@@ -11,6 +12,7 @@ export function metric(change: Partial<Metric>): Metric {
     evaluation: "perplexity-test",
     model: "backbone",
     name: "perplexity",
+    measure: change.name ?? "perplexity",
     value: 24.1234,
     stderr: 0.3456,
     ci95: [23.2, 25.1],
@@ -58,6 +60,7 @@ export function scoredRun(
       evaluation: "quiz",
       model,
       name: "accuracy",
+      measure: "accuracy",
       value: values.reduce((sum, value) => sum + value, 0) / values.length,
       stderr: 0.05,
       n: values.length,
@@ -76,7 +79,7 @@ export function scoredRun(
 }
 
 /** The sums of a mean score. */
-export function scoreSums(
+export function sumScores(
   { name }: Metric,
   samples: readonly SampleRecord[],
 ): ItemSums | undefined {
@@ -87,4 +90,57 @@ export function scoreSums(
     denominators: samples.map(() => 1),
     exponential: false,
   };
+}
+
+/** A catalog in which metrics have some sums, and those of which tests speak have their places. */
+export function catalogOf(
+  sums: (metric: Metric, samples: readonly SampleRecord[]) => ItemSums | undefined,
+): MetricCatalog {
+  return {
+    label: placeOf,
+    sums: (run, metric) =>
+      sums(
+        metric,
+        (run.samples.get(metric.evaluation) ?? []).filter(({ model }) => model === metric.model),
+      ),
+  };
+}
+
+/** A catalog in which the metrics are mean scores. */
+export const scoreSums: MetricCatalog = catalogOf(sumScores);
+
+/** A catalog that knows nothing of items. */
+export const noSums: MetricCatalog = catalogOf(() => undefined);
+
+function placeOf(_run: RunRecord, { name }: Metric): MetricLabel {
+  const part = (text: string, header: string): MetricLabel => ({ part: text, header });
+  if (name.startsWith("gain over ")) return { ...part("", "gain"), isGain: true };
+  if (name.startsWith("perplexity ")) {
+    return part("perplexity by length in GPT-2 tokens", name.slice("perplexity ".length));
+  }
+  const [, measure, tokens] = /^(speed|peak memory) (\d+)$/.exec(name) ?? [];
+  if (measure !== undefined) {
+    const axis = { figure: measure, label: "context in sight", unit: "tokens", measure };
+    return { ...part(`${measure}, by tokens in sight`, tokens), axis };
+  }
+  const isProportion = /^(accuracy|recall) ?/.test(name) && !name.includes(" over ");
+  if (!isProportion) return part("", name);
+  const [, kind, reach] = /^recall (\w+) (far|near)$/.exec(name) ?? [];
+  const [, distance] = /^recall far (.*\d.*)$/.exec(name) ?? [];
+  const place = distance !== undefined
+    ? {
+      ...part("far facts by distance in tokens", distance),
+      axis: {
+        figure: "distance",
+        label: "distance",
+        unit: "tokens",
+        measure: "recall of far facts",
+      },
+    }
+    : kind === "all"
+    ? { ...part("", `${reach} facts`), noun: `recall of ${reach} facts` }
+    : kind !== undefined
+    ? part(`${reach} facts by kind`, kind)
+    : part("", name);
+  return { ...place, isProportion };
 }

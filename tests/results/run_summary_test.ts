@@ -1,12 +1,12 @@
 import { closingText, foundText } from "../../src/results/run_summary.ts";
 import { assert, test } from "../testing.ts";
-import { metric, run } from "./run_records.ts";
+import { metric, noSums, run } from "./run_records.ts";
 
 test("closingText() has the main table, what it means, and where the rest is", () => {
   const metrics = [metric({}), metric({ name: "perplexity <5K" })];
   const text = closingText(
     [run({ path: "results/novels/m1", summary: { metrics } })],
-    () => undefined,
+    noSums,
   );
   assert.match(text, /^## novels \(scaled-down\)$/m);
   assert.match(text, /^\| backbone \| 24\.12 \u00b1 0\.35 \|$/m);
@@ -28,7 +28,7 @@ const swept = [64, 8].map((size) =>
 );
 
 test("closingText() has all runs of an experiment in one table", () => {
-  const text = closingText(swept, () => undefined);
+  const text = closingText(swept, noSums);
   assert.match(text, /^\| 8 +\| backbone [^]*^\| 64 +\| backbone /m);
   assert.match(
     text,
@@ -40,7 +40,7 @@ test("closingText() has all runs of an experiment in one table", () => {
 
 test("foundText() of one of several runs has its sentences alone", () => {
   assert.match(
-    foundText(swept[0], () => undefined),
+    foundText(swept[0], noSums),
     /^perplexity-test: LongMem's perplexity is 21\.500[^\n]*\.$/,
   );
 });

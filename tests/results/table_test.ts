@@ -2,7 +2,7 @@ import { experimentTables } from "../../src/results/evaluation_table.ts";
 import type { RunRecord } from "../../src/results/read_runs.ts";
 import { formatTables, legend, type TableFormat } from "../../src/results/table.ts";
 import { assert, assertClose, test } from "../testing.ts";
-import { metric, run, scoredRun, scoreSums } from "./run_records.ts";
+import { catalogOf, metric, noSums, run, scoredRun, scoreSums, sumScores } from "./run_records.ts";
 
 function format(runs: readonly RunRecord[], format: TableFormat): string {
   return formatTables(experimentTables(runs, scoreSums), format);
@@ -62,10 +62,13 @@ test("formatTables() says below a table what standard errors are over, where tha
   const quiz = scoredRun({ backbone: worse, longmem: better });
   const note = (items: number, unit?: string) =>
     formatTables(
-      experimentTables([quiz], (metric, samples) => {
-        const sums = scoreSums(metric, samples.slice(0, items));
-        return sums && { ...sums, ...(unit && { unit }) };
-      }),
+      experimentTables(
+        [quiz],
+        catalogOf((metric, samples) => {
+          const sums = sumScores(metric, samples.slice(0, items));
+          return sums && { ...sums, ...(unit && { unit }) };
+        }),
+      ),
       "md",
     ).split("\n").find((line) => line.startsWith("n = "));
   assert.equal(note(12), "n = 12; higher is better; scaled-down.");
@@ -126,10 +129,13 @@ test("formatTables() says unit, direction and n once where all columns agree, el
 test("legend() says so where differences are over what draws ask, too", () => {
   const quiz = scoredRun({ backbone: worse, longmem: better });
   const said = (isCrossed: boolean) =>
-    legend(experimentTables([quiz], (metric, samples) => {
-      const sums = scoreSums(metric, samples)!;
-      return isCrossed ? { ...sums, across: sums } : sums;
-    })).join(" ");
+    legend(experimentTables(
+      [quiz],
+      catalogOf((metric, samples) => {
+        const sums = sumScores(metric, samples)!;
+        return isCrossed ? { ...sums, across: sums } : sums;
+      }),
+    )).join(" ");
   assert.match(
     said(true),
     /bootstrap over what \u00b1 is over, of draws over what they ask, too\./,
@@ -293,7 +299,7 @@ test("metrics are found among tables in one pass, however many runs there are", 
   /** Cells read while runs are printed as CSV. */
   const readsOf = (count: number): number => {
     const runs = Array.from({ length: count }, (_, i) => run({ summary: { run: `run-${i}` } }));
-    const [experiment] = experimentTables(runs, () => undefined);
+    const [experiment] = experimentTables(runs, noSums);
     let reads = 0;
     const counted = experiment.tables.map((table) => ({
       ...table,
@@ -321,7 +327,7 @@ test("Markdown keeps text of records in its line and its cell, and CSV makes no 
         metrics: [metric({ model: "=cmd|' /C calc'!A0<b>" }), metric({ model: "-1+1" })],
       },
     }),
-  ], () => undefined);
+  ], noSums);
   const text = formatTables([experiment], "md");
   assert.match(text, /^Is it ## larger\?&lt;script>alert\(1\)&lt;\/script>$/m);
   assert.match(text, /^\| =cmd\\\|' \/C calc'!A0&lt;b> +\|/m);

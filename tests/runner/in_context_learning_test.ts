@@ -1,5 +1,8 @@
 import type { Experiment } from "../../src/experiment/declaration.ts";
-import { drawnMetrics } from "../../src/evaluation/shared/few_shot_metrics.ts";
+import { inContextLearning } from "../../src/evaluation/in_context_learning.ts";
+import { measuresOf } from "../../src/evaluation/evaluation_kind.ts";
+import { totalOfDraws } from "../../src/evaluation/shared/few_shot_metrics.ts";
+import { metricsWith } from "../evaluation/measured_metrics.ts";
 import { otherTasks } from "../../src/runner/in_context_learning.ts";
 import type { SampleRecord } from "../../src/results/records.ts";
 import { runExperiment } from "../../src/queue/run_experiment.ts";
@@ -118,16 +121,15 @@ test("runExperiment() asks sentences with every model, and compares them by seed
       const labels = { evaluation: "strict", model };
       assert.deepEqual(
         metrics.filter((metric) => metric.evaluation === "strict" && metric.model === model),
-        drawnMetrics(samples, {
-          labels,
-          measures: [{ name: "accuracy", field: "correct" }],
-          metricVersion: 1,
-          namesTasks: true,
-          draw: "seed",
-          total: { "sst-2": 7, mr: 9 },
-          ...(model === "backbone"
-            ? {}
-            : { baseline: { model: "backbone", samples: of("backbone") } }),
+        metricsWith(labels, {
+          version: () => 1,
+          total: (measure) => totalOfDraws(measure, (task) => ({ "sst-2": 7, mr: 9 })[task]),
+          measures: (records) =>
+            measuresOf(inContextLearning, records, { source: { kind: "sentences" } }),
+        }, {
+          samples,
+          ...(model !== "backbone" &&
+            { baseline: { model: "backbone", samples: of("backbone") } }),
         }),
       );
     }

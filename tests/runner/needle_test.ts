@@ -1,4 +1,4 @@
-import { needleMetrics } from "../../src/evaluation/needle.ts";
+import { needleMetrics } from "../evaluation/measured_metrics.ts";
 import type { Experiment } from "../../src/experiment/declaration.ts";
 import { resolveRun } from "../../src/experiment/resolve.ts";
 import type { SampleRecord } from "../../src/results/records.ts";

@@ -1,5 +1,5 @@
+import { recallMetrics } from "../evaluation/measured_metrics.ts";
 import type { Experiment } from "../../src/experiment/declaration.ts";
-import { recallMetrics } from "../../src/evaluation/recall.ts";
 import { modelName } from "../../src/experiment/model_name.ts";
 import { resolveRun } from "../../src/experiment/resolve.ts";
 import type { SampleRecord } from "../../src/results/records.ts";

@@ -1,6 +1,8 @@
 import type { Experiment } from "../../src/experiment/declaration.ts";
-import { drawnMetrics } from "../../src/evaluation/shared/few_shot_metrics.ts";
-import { exactMatch, f1 } from "../../src/evaluation/squad.ts";
+import { measuresOf } from "../../src/evaluation/evaluation_kind.ts";
+import { totalOfDraws } from "../../src/evaluation/shared/few_shot_metrics.ts";
+import { metricsWith } from "../evaluation/measured_metrics.ts";
+import { exactMatch, f1, squad } from "../../src/evaluation/squad.ts";
 import type { SampleRecord } from "../../src/results/records.ts";
 import { resolveRun } from "../../src/experiment/resolve.ts";
 import type { RunContext } from "../../src/runner/run_context.ts";
@@ -82,16 +84,14 @@ test("runExperiment() asks questions of SQuAD and scores the answers", async () 
       }
       assert.deepEqual(
         metrics.filter((metric) => metric.model === model),
-        drawnMetrics(of(model), {
-          labels: { evaluation: "squad", model },
-          measures: [{ name: "exact match", field: "exactMatch" }, { name: "F1", field: "f1" }],
-          metricVersion: 2,
-          namesTasks: false,
-          draw: "seed",
-          total: { squad: 8 },
-          ...(model === "backbone"
-            ? {}
-            : { baseline: { model: "backbone", samples: of("backbone") } }),
+        metricsWith({ evaluation: "squad", model }, {
+          version: () => 2,
+          total: (measure) => totalOfDraws(measure, () => 8),
+          measures: (records) => measuresOf(squad, records, undefined),
+        }, {
+          samples: of(model),
+          ...(model !== "backbone" &&
+            { baseline: { model: "backbone", samples: of("backbone") } }),
         }),
       );
     }

@@ -1,43 +1,36 @@
 /**
- * Metrics of the same items asked after several draws of demonstrations. A draw moves all its items together, so that
+ * Measures of the same items asked after several draws of demonstrations. A draw moves all its items together, so that
  * standard errors are over draws; how one draw's accuracy varies with its items stands beside them.
  */
-import type { ItemSums } from "../../results/paired_comparison.ts";
-import type { Metric, SampleRecord } from "../../results/records.ts";
-import {
-  type Estimate,
-  mean,
-  pairedDifference,
-  ratio,
-  standardDeviation,
-} from "../../statistics/estimates.ts";
+import { z } from "zod";
 import { InputRangeError } from "../../errors.ts";
+import type { MetricKey, MetricLabel } from "../../results/metric_catalog.ts";
+import type { ItemSums } from "../../results/paired_comparison.ts";
+import { type Estimate, mean, ratio, standardDeviation } from "../../statistics/estimates.ts";
+import { differenceOfSums, type Draw, type Measure } from "../measure.ts";
 
-/** A score of each item, of which metrics are means. */
-export interface Measure {
-  /** Name of the metric: `accuracy`. */
-  readonly name: string;
-  /** Field of the records, a number or a boolean. */
-  readonly field: string;
-}
+/** A record as metrics need it. */
+export const drawnRecord = z.looseObject({
+  item: z.string(),
+  task: z.string(),
+  seed: z.number(),
+});
+
+/** A record of an item that was asked after a draw of demonstrations. */
+type DrawnRecord = z.infer<typeof drawnRecord>;
 
 /** What is measured, and how it is called. */
-export interface DrawnMetricsOptions {
-  readonly labels: { readonly evaluation: string; readonly model: string };
-  readonly measures: readonly Measure[];
-  readonly metricVersion: number;
-  /** Whether metrics are named after their task. */
+export interface DrawnMeasuresOptions<Record extends DrawnRecord> {
+  /** The score of a record by measure: `accuracy`, `F1`. */
+  readonly scores: Readonly<{ [measure: string]: (record: Record) => number }>;
+  /** Whether measures are named after their task. */
   readonly namesTasks: boolean;
   /** What a draw is: a seed, for the same items as every other; or a task with items of its own. */
   readonly draw: "seed" | "task";
-  /** Items of each task, where not all were asked. */
-  readonly total?: Readonly<Record<string, number>>;
-  /** The first model and its records, of the same items after the same draws. */
-  readonly baseline?: { readonly model: string; readonly samples: readonly SampleRecord[] };
 }
 
 /**
- * Metrics of one model from its records, which have the fields `item`, `task` and `seed`. For each measure and task:
+ * Measures of one model from its records. For each score and task:
  *
  * - `accuracy TASK`: over all draws, with the standard error over draws;
  * - `accuracy TASK seed SEED`: of one draw, with the standard error over items;
@@ -48,131 +41,134 @@ export interface DrawnMetricsOptions {
  * and the same of the average over tasks, each counted alike, except by item. Where a draw is a task of its own, only the
  * first and the gain `by task` remain.
  */
-export function drawnMetrics(
-  samples: readonly SampleRecord[],
-  options: DrawnMetricsOptions,
-): Metric[] {
-  const { labels, measures, metricVersion, namesTasks, draw, total, baseline } = options;
-  const common = { ...labels, unit: "", higherIsBetter: true, metricVersion };
-  const baselineTasks = baseline && Map.groupBy(baseline.samples, ({ task }) => String(task));
-  const tasks = [...Map.groupBy(samples, ({ task }) => String(task))];
-  return measures.flatMap((measure) => {
-    const drawnTasks = tasks.map(([task, records]): DrawnTask => ({
-      name: namesTasks ? `${measure.name} ${task}` : measure.name,
-      draws: bySeed(records, measure),
-      ...(baselineTasks && { baseline: bySeed(baselineTasks.get(task) ?? [], measure) }),
-      ...(total?.[task] !== undefined && { total: total[task] }),
-    }));
-    const named: Named = { draw, gainOver: baseline && `gain over ${baseline.model}` };
+export function drawnMeasures<Record extends DrawnRecord>(
+  records: readonly Record[],
+  { scores, namesTasks, draw }: DrawnMeasuresOptions<Record>,
+): Measure[] {
+  const tasks = [...Map.groupBy(records, ({ task }) => task)];
+  return Object.entries(scores).flatMap(([measure, scoreOf]) => {
+    const drawn = tasks.map(([task, ofTask]) => ({ task, draws: bySeed(ofTask, scoreOf) }));
     return [
-      ...drawnTasks.flatMap((task) => taskMetrics(task, named)),
-      ...averageMetrics(`${measure.name} average`, drawnTasks, named),
-    ].map((metric) => ({ ...common, ...metric }));
+      ...drawn.flatMap(({ task, draws }) =>
+        taskMeasures(named(measure, namesTasks ? task : undefined), draws, draw)
+      ),
+      ...(draw === "seed" ? averageMeasures(measure, drawn.map(({ draws }) => draws)) : []),
+    ];
   });
 }
 
-/** A task of which several draws were asked, and the first model's answers to the same. */
-interface DrawnTask {
-  readonly name: string;
-  readonly draws: readonly Draw[];
-  readonly baseline?: readonly Draw[];
-  /** Items of a draw, where not all were asked. */
-  readonly total?: number;
-}
-
-/** What stands in the names of metrics. */
-interface Named extends Pick<DrawnMetricsOptions, "draw"> {
-  /** Begins the names of differences to the first model. */
-  readonly gainOver: string | undefined;
-}
-
-/** A metric without what all have in common. */
-type NamedEstimate = Estimate & Pick<Metric, "name"> & Partial<Metric>;
-
-function taskMetrics({ name, draws, baseline, total }: DrawnTask, named: Named): NamedEstimate[] {
-  const { draw, gainOver } = named, isSeeded = draw === "seed";
-  const metrics: NamedEstimate[] = [{
+/** Names a measure of a task, and what differs from it in seed or kind. */
+function named(measure: string, task: string | undefined) {
+  const at = task === undefined ? {} : { task }, name = task ? `${measure} ${task}` : measure;
+  return {
     name,
-    ...ratioOf(draws),
-    n: draws.reduce((sum, { scores }) => sum + scores.length, 0),
-    ...(total !== undefined && { total: total * draws.length }),
-  }];
-  if (isSeeded) {
-    metrics.push(
-      ...deviations(name, draws.map(accuracy)),
-      ...draws.map(({ seed, scores }) => ({ name: `${name} seed ${seed}`, ...mean(scores) })),
-    );
-  }
-  if (!baseline) return metrics;
-  const differences = draws.map((own, i) => {
-    checkPaired(own, baseline[i]);
-    return own.scores.map((score, j) => score - baseline[i].scores[j]);
-  });
-  const counts = draws.map(({ scores }) => scores.length);
-  metrics.push({
-    name: `${gainOver} ${name} by ${draw}`,
-    ...ratio(differences.map(sumOf), counts),
-  });
-  if (isSeeded) {
-    const ofItems = draws[0].items.map((_, j) => mean(differences.map((d) => d[j])).value);
-    metrics.push({ name: `${gainOver} ${name} by item`, ...mean(ofItems) });
-  }
-  return metrics;
+    whole: { measure, name, ...(task !== undefined && { at }), higherIsBetter: true },
+    ofSeed: (seed: number) => ({
+      measure,
+      name: `${name} seed ${seed}`,
+      at: { ...at, seed },
+      higherIsBetter: true,
+    }),
+    gain: (by: string, estimate: (own: Measure, baseline: Measure) => Estimate) => ({
+      measure: "gain",
+      at: { of: measure, ...at, by },
+      name: (baseline: string) => `gain over ${baseline} ${name} by ${by}`,
+      estimate,
+    }),
+    deviations: (values: readonly number[]): Measure[] =>
+      // One value has no deviation.
+      values.length < 2 ? [] : (["sample", "population"] as const).map((definition) => ({
+        measure: "seed deviation",
+        at: { of: measure, ...at, definition },
+        name: `${name} seed deviation (${definition})`,
+        estimate: { value: standardDeviation(values, definition), n: values.length },
+        higherIsBetter: false,
+      })),
+  };
 }
 
-/** The average of tasks, each counted alike; none where draws are tasks, or tasks have not as many draws. */
-function averageMetrics(
-  name: string,
-  tasks: readonly DrawnTask[],
-  { draw, gainOver }: Named,
-): NamedEstimate[] {
-  const [first] = tasks;
-  const isAverage = draw === "seed" && tasks.length > 1 &&
-    tasks.every(({ draws }) => draws.length === first.draws.length);
-  if (!isAverage) return [];
-  const average = averages(tasks.map(({ draws }) => draws));
-  const n = tasks.flatMap(({ draws }) => draws)
-    .reduce((sum, { scores }) => sum + scores.length, 0);
+function taskMeasures(
+  { whole, ofSeed, gain, deviations }: ReturnType<typeof named>,
+  draws: readonly Draw[],
+  draw: "seed" | "task",
+): Measure[] {
+  const across = sumsOfQuestions(draws);
+  const over: Measure = {
+    ...whole,
+    sums: {
+      items: draws.map(({ seed }) => `draw ${seed}`),
+      unit: "draws",
+      numerators: draws.map(({ scores }) => sumOf(scores)),
+      denominators: draws.map(({ scores }) => scores.length),
+      exponential: false,
+      ...(across && { across }),
+    },
+    n: draws.reduce((sum, { scores }) => sum + scores.length, 0),
+    draws,
+    differences: [
+      gain(draw, overDraws),
+      ...(draw === "seed" ? [gain("item", overItems)] : []),
+    ],
+  };
+  if (draw === "task") return [over];
   return [
-    { name, ...mean(average), n },
-    ...deviations(name, average),
-    ...first.draws.map(({ seed }, i) => ({
-      name: `${name} seed ${seed}`,
-      value: average[i],
-      n: tasks.length,
-    })),
-    ...(first.baseline
-      ? [{
-        name: `${gainOver} ${name} by seed`,
-        ...pairedDifference(average, averages(tasks.map(({ baseline }) => baseline!))),
-      }]
-      : []),
+    over,
+    ...deviations(draws.map(accuracy)),
+    ...draws.map(({ seed, scores }) => ({ ...ofSeed(seed), estimate: mean(scores) })),
   ];
 }
 
-/** How far draws lie apart, by both definitions; nothing of a single one. */
-function deviations(name: string, values: readonly number[]): NamedEstimate[] {
-  if (values.length < 2) return [];
-  return (["sample", "population"] as const).map((kind) => ({
-    name: `${name} seed deviation (${kind})`,
-    value: standardDeviation(values, kind),
-    n: values.length,
-    higherIsBetter: false,
-  }));
+/** The average of tasks, each counted alike; none where tasks have not as many draws. */
+function averageMeasures(measure: string, tasks: readonly (readonly Draw[])[]): Measure[] {
+  const sums = averageSums(tasks);
+  if (tasks.length < 2 || !sums) return [];
+  const { whole, ofSeed, gain, deviations } = named(measure, "average");
+  return [
+    {
+      ...whole,
+      sums,
+      n: tasks.flat().reduce((sum, { scores }) => sum + scores.length, 0),
+      differences: [gain("seed", (own, baseline) => {
+        const { n: _items, ...ofDraws } = own;
+        return differenceOfSums(ofDraws, baseline);
+      })],
+    },
+    ...deviations(sums.numerators),
+    ...tasks[0].map(({ seed }, i) => ({
+      ...ofSeed(seed),
+      estimate: { value: sums.numerators[i], n: tasks.length },
+    })),
+  ];
 }
 
-/** What a draw scored. */
-interface Draw {
-  readonly seed: number;
-  readonly items: readonly string[];
-  readonly scores: readonly number[];
+/** The difference over draws, each with all its items. */
+function overDraws(own: Measure, baseline: Measure): Estimate {
+  const differences = pairedScores(own, baseline);
+  return ratio(differences.map(sumOf), differences.map(({ length }) => length));
 }
 
-function bySeed(records: readonly SampleRecord[], { field }: Measure): Draw[] {
-  return [...Map.groupBy(records, ({ seed }) => Number(seed))].map(([seed, ofSeed]) => ({
+/** The difference over items, each with all its draws. */
+function overItems(own: Measure, baseline: Measure): Estimate {
+  const differences = pairedScores(own, baseline);
+  return mean(differences[0].map((_, j) => mean(differences.map((scores) => scores[j])).value));
+}
+
+/** The differences of each draw's scores. */
+function pairedScores({ draws: own = [] }: Measure, { draws: baseline = [] }: Measure): number[][] {
+  return own.map((draw, i) => {
+    checkPaired(draw, baseline[i]);
+    return draw.scores.map((score, j) => score - baseline[i].scores[j]);
+  });
+}
+
+function bySeed<Record extends DrawnRecord>(
+  records: readonly Record[],
+  scoreOf: (record: Record) => number,
+): Draw[] {
+  return [...Map.groupBy(records, ({ seed }) => seed)].map(([seed, ofSeed]) => ({
     seed,
     items: ofSeed.map(({ item }) => item),
-    scores: ofSeed.map((record) => Number(record[field])),
+    scores: ofSeed.map(scoreOf),
   }));
 }
 
@@ -187,13 +183,6 @@ function checkPaired(first: Draw, second: Draw | undefined): void {
   );
 }
 
-function ratioOf(draws: readonly Draw[]): Estimate {
-  return ratio(
-    draws.map(({ scores }) => sumOf(scores)),
-    draws.map(({ scores }) => scores.length),
-  );
-}
-
 function accuracy({ scores }: Draw): number {
   return sumOf(scores) / scores.length;
 }
@@ -205,41 +194,6 @@ function averages(tasks: readonly (readonly Draw[])[]): number[] {
 
 function sumOf(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0);
-}
-
-/** Fields of records by the measures that are means of them. */
-const measureFields: Readonly<Record<string, string>> = {
-  accuracy: "correct",
-  "exact match": "exactMatch",
-  F1: "f1",
-};
-
-/**
- * Sums over draws of the metrics over all draws, and across them over what they ask, where that is the same; undefined for
- * every other metric.
- */
-export function drawnSums(name: string, samples: readonly SampleRecord[]): ItemSums | undefined {
-  const [measure] = Object.keys(measureFields).filter((key) =>
-    name === key || name.startsWith(`${key} `)
-  );
-  const drawn = samples.every(({ task, seed }) => task !== undefined && seed !== undefined);
-  if (measure === undefined || !drawn) return undefined;
-  const drawsOf = (records: readonly SampleRecord[]) =>
-    bySeed(records, { name: measure, field: measureFields[measure] });
-  const task = name.slice(measure.length + 1);
-  if (task === "average") {
-    return averageSums([...Map.groupBy(samples, ({ task }) => String(task)).values()].map(drawsOf));
-  }
-  const draws = drawsOf(task === "" ? samples : samples.filter((sample) => sample.task === task));
-  const across = sumsOfQuestions(draws);
-  return {
-    items: draws.map(({ seed }) => `draw ${seed}`),
-    unit: "draws",
-    numerators: draws.map(({ scores }) => sumOf(scores)),
-    denominators: draws.map(({ scores }) => scores.length),
-    exponential: false,
-    ...(across && { across }),
-  };
 }
 
 /** The sums of an average of tasks, each counted alike; undefined where they have not as many draws. */
@@ -281,5 +235,44 @@ function sumsOfQuestions(draws: readonly Draw[]): ItemSums | undefined {
     numerators: first.items.map((_, i) => sumOf(draws.map(({ scores }) => scores[i]))),
     denominators: first.items.map(() => draws.length),
     exponential: false,
+  };
+}
+
+/** Items there are for a measure, of those of each task, where not all were asked. */
+export function totalOfDraws(
+  { at, draws }: Measure,
+  itemsOf: (task: string) => number | undefined,
+): number | undefined {
+  const total = draws && itemsOf(String(at?.task));
+  return total === undefined ? undefined : total * draws!.length;
+}
+
+/** The place of a metric of this file in tables. */
+export function drawnLabel({ measure, at = {} }: MetricKey): MetricLabel {
+  const { of = measure, task, seed, by, definition } = at;
+  // Of several tasks there is one measure, which goes without saying.
+  const header = of === "accuracy" && task !== undefined ? String(task) : String(of);
+  if (by !== undefined) {
+    return { part: `gains over the first model, paired by ${by}`, header, isGain: true };
+  }
+  if (definition !== undefined) {
+    return { part: `standard deviation over seeds (${definition})`, header };
+  }
+  if (seed !== undefined) {
+    return {
+      part: `${measure} of each seed`,
+      header: task === undefined ? String(seed) : `${task} ${seed}`,
+      isProportion: true,
+    };
+  }
+  const isAverage = task === "average";
+  return {
+    part: "",
+    header,
+    isProportion: true,
+    ...(isAverage && { isMain: true as const }),
+    ...(task !== undefined && {
+      noun: isAverage ? `${measure}, average of the tasks` : `${measure} on ${task}`,
+    }),
   };
 }

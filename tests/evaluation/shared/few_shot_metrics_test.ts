@@ -1,11 +1,8 @@
-import {
-  drawnMetrics,
-  type DrawnMetricsOptions,
-} from "../../../src/evaluation/shared/few_shot_metrics.ts";
-import { itemSums } from "../../../src/evaluation/item_sums.ts";
+import { drawnMeasures, totalOfDraws } from "../../../src/evaluation/shared/few_shot_metrics.ts";
 import { metricOf } from "../../../src/results/paired_comparison.ts";
 import type { Metric, SampleRecord } from "../../../src/results/records.ts";
 import { assert, assertClose, test } from "../../testing.ts";
+import { metricsWith } from "../measured_metrics.ts";
 
 /** Records of a task, a row of answers for each seed. */
 function records(task: string, answers: readonly (readonly number[])[]): SampleRecord[] {
@@ -14,13 +11,43 @@ function records(task: string, answers: readonly (readonly number[])[]): SampleR
   );
 }
 
-const options: DrawnMetricsOptions = {
-  labels: { evaluation: "icl", model: "longmem" },
-  measures: [{ name: "accuracy", field: "correct" }],
-  metricVersion: 3,
-  namesTasks: true,
-  draw: "seed",
-};
+interface Options {
+  readonly score?: string;
+  readonly namesTasks?: boolean;
+  readonly draw?: "seed" | "task";
+  readonly total?: Readonly<Record<string, number>>;
+  readonly baseline?: { readonly model: string; readonly samples: readonly SampleRecord[] };
+}
+
+type Asked = { item: string; task: string; seed: number };
+
+function measures(samples: readonly SampleRecord[], { namesTasks = true, draw = "seed" }: Options) {
+  const scores = namesTasks
+    ? { accuracy: (record: Asked) => Number(Reflect.get(record, "correct")) }
+    : {
+      "exact match": (record: Asked) => Number(Reflect.get(record, "exactMatch")),
+      F1: (record: Asked) => Number(Reflect.get(record, "f1")),
+    };
+  return drawnMeasures(samples as unknown as Asked[], { scores, namesTasks, draw });
+}
+
+function drawnMetrics(samples: readonly SampleRecord[], options: Options = {}): Metric[] {
+  const { total, baseline } = options;
+  return metricsWith({ evaluation: "icl", model: "longmem" }, {
+    version: () => 3,
+    total: (measure) => totalOfDraws(measure, (task) => total?.[task]),
+    measures: (records) => measures(records, options),
+  }, { samples, ...(baseline && { baseline }) });
+}
+
+/** The sums of the measure of that name. */
+function itemSums(
+  { name }: Pick<Metric, "name">,
+  samples: readonly SampleRecord[],
+  options: Options = {},
+) {
+  return measures(samples, options).find((measure) => measure.name === name)?.sums;
+}
 
 const found = (metrics: readonly Metric[], name: string) =>
   metrics.find((metric) => metric.name === name) ?? assert.fail(`${name} is missing`);
@@ -33,7 +60,7 @@ const mrBefore = records("mr", [[1, 1, 0, 0], [1, 0, 1, 0], [0, 0, 0, 0]]);
 const subjBefore = records("subj", [[1, 0], [1, 0], [0, 1]]);
 
 test("drawnMetrics() measures each task over seeds and seed by seed, and the average of tasks, by hand", () => {
-  const metrics = drawnMetrics([...mr, ...subj], { ...options, total: { mr: 10 } });
+  const metrics = drawnMetrics([...mr, ...subj], { total: { mr: 10 } });
   assert.deepEqual(metrics.map(({ name }) => name), [
     "accuracy mr",
     "accuracy mr seed deviation (sample)",
@@ -82,7 +109,6 @@ test("drawnMetrics() measures each task over seeds and seed by seed, and the ave
 
 test("drawnMetrics() pairs gains by seed and by item, by hand", () => {
   const metrics = drawnMetrics([...mr, ...subj], {
-    ...options,
     baseline: { model: "backbone", samples: [...mrBefore, ...subjBefore] },
   });
   const gains = metrics.filter(({ name }) => name.startsWith("gain"));
@@ -120,7 +146,6 @@ test("drawnMetrics() of tasks that are drawn once has no seeds", () => {
   const tasks = records("reviews", [[1, 1, 1, 0], [1, 0, 1, 0], [0, 0, 1]]);
   const before = records("reviews", [[0, 0, 1, 0], [1, 0, 0, 0], [0, 1, 0]]);
   const metrics = drawnMetrics(tasks, {
-    ...options,
     draw: "task",
     baseline: { model: "backbone", samples: before },
   });
@@ -144,9 +169,7 @@ test("drawnMetrics() of several measures without tasks names them alone", () => 
     exactMatch: f1 === 1,
   }));
   const metrics = drawnMetrics(samples, {
-    ...options,
     namesTasks: false,
-    measures: [{ name: "exact match", field: "exactMatch" }, { name: "F1", field: "f1" }],
   });
   assert.deepEqual(metrics.map(({ name, value }) => [name, value]), [
     ["exact match", 0.5],
@@ -159,18 +182,18 @@ test("drawnMetrics() of several measures without tasks names them alone", () => 
 });
 
 test("drawnMetrics() refuses to compare other items or other seeds", () => {
-  const few = [mrBefore.toReversed(), mrBefore.slice(0, -1), mrBefore.slice(0, 8), []];
+  const few = [mrBefore.toReversed(), mrBefore.slice(0, -1), mrBefore.slice(0, 8)];
   for (const samples of few) {
     assert.throws(
-      () => drawnMetrics(mr, { ...options, baseline: { model: "backbone", samples } }),
+      () => drawnMetrics(mr, { baseline: { model: "backbone", samples } }),
       /^RangeError: Cannot compare with the first model as its items of draw \d must be the same: current numbers are 4 and \d$/,
     );
   }
 });
 
-test("itemSums() of a metric over draws are sums over questions, too, and of the average of tasks", () => {
+test("Measures over draws have are sums over questions, too, and of the average of tasks", () => {
   const samples = [...mr, ...subj];
-  const metrics = drawnMetrics(samples, options);
+  const metrics = drawnMetrics(samples);
   const ofTask = itemSums(found(metrics, "accuracy mr"), samples)!.across!;
   assert.deepEqual([ofTask.items.length, ofTask.numerators], [4, [2, 1, 3, 0]]);
   const average = itemSums(found(metrics, "accuracy average"), samples)!;
@@ -188,8 +211,8 @@ test("itemSums() of a metric over draws are sums over questions, too, and of the
   assert.equal(itemSums(found(metrics, "accuracy average"), own)!.across, undefined);
 });
 
-test("itemSums() of a metric over draws are sums of each draw", () => {
-  const metrics = drawnMetrics([...mr, ...subj], options);
+test("Measures over draws have are sums of each draw", () => {
+  const metrics = drawnMetrics([...mr, ...subj]);
   const sums = itemSums(found(metrics, "accuracy subj"), [...mr, ...subj])!;
   const { across: _across, ...ofDraws } = sums;
   assert.deepEqual(ofDraws, {
@@ -206,10 +229,9 @@ test("itemSums() of a metric over draws are sums of each draw", () => {
   }
   // Without tasks in its name.
   const squad = mr.map((sample) => ({ ...sample, f1: Number(sample.correct) / 2, task: "squad" }));
-  const [metric] = drawnMetrics(squad, {
-    ...options,
-    namesTasks: false,
-    measures: [{ name: "F1", field: "f1" }],
-  });
-  assert.deepEqual(itemSums(metric, squad)!.numerators, [1.5, 1, 0.5]);
+  assert.deepEqual(itemSums({ name: "F1" }, squad, { namesTasks: false })!.numerators, [
+    1.5,
+    1,
+    0.5,
+  ]);
 });

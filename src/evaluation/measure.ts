@@ -1,0 +1,175 @@
+/**
+ * Measures: the numbers that an evaluation takes from its records, and the metrics that follow from them.
+ */
+import type { MetricKey } from "../results/metric_catalog.ts";
+import { isSameMetric } from "../results/metric_catalog.ts";
+import type { ItemSums } from "../results/paired_comparison.ts";
+import type { Metric } from "../results/records.ts";
+import { type Estimate, perplexity, ratio } from "../statistics/estimates.ts";
+
+/** A number of one model, computed from its records of items. */
+export interface Measure extends Omit<MetricKey, "over"> {
+  /** Its name in records. */
+  readonly name: string;
+  /** Unit of the value; absent: a plain number. */
+  readonly unit?: string;
+  /** Direction of improvement. */
+  readonly higherIsBetter: boolean;
+  /** The sums over items of which it is the ratio, or its exponential; absent where it is none, as a median. */
+  readonly sums?: ItemSums;
+  /** The number with its uncertainty; absent: that of the sums. */
+  readonly estimate?: Estimate;
+  /** What counts as an item, where the sums are over something else. */
+  readonly n?: number;
+  /** The scores behind it, where it is over draws of demonstrations. */
+  readonly draws?: readonly Draw[];
+  /** Differences from the first model that are recorded. */
+  readonly differences?: readonly MeasuredDifference[];
+}
+
+/** What a draw of demonstrations scored. */
+export interface Draw {
+  readonly seed: number;
+  readonly items: readonly string[];
+  readonly scores: readonly number[];
+}
+
+/** How a measure of a model is compared with the same of the first model. */
+export interface MeasuredDifference extends Partial<Omit<MetricKey, "over">> {
+  /** Its name in records, over a model. */
+  readonly name: (baseline: string) => string;
+  /** Unit of the value; absent: a plain number. */
+  readonly unit?: string;
+  /** Direction of improvement; absent: that of the measure. */
+  readonly higherIsBetter?: boolean;
+  /** The difference of two models on the same items. */
+  readonly estimate: (own: Measure, baseline: Measure) => Estimate;
+  /** The sums of which it is the ratio, where there are such. */
+  readonly sums?: (own: ItemSums, baseline: ItemSums) => ItemSums | undefined;
+}
+
+/** Whose metrics they are, and by which definition. */
+export interface MetricLabels {
+  readonly evaluation: string;
+  readonly model: string;
+  /** Version of a measure's definition. */
+  readonly version: (measure: string) => number;
+  /** Items there are for a measure; undefined where all were scored. */
+  readonly total?: (measure: Measure) => number | undefined;
+}
+
+/** The metrics of a model: its measures, then their differences from those of the first model. */
+export function metricsOf(
+  measures: readonly Measure[],
+  { evaluation, model, version, total }: MetricLabels,
+  baseline?: { readonly model: string; readonly measures: readonly Measure[] },
+): Metric[] {
+  const metricOf = (
+    key: MetricKey & { readonly name: string },
+    { value, stderr, ci95, n }: Estimate,
+    { unit = "", higherIsBetter, total }: Pick<Measure, "higherIsBetter"> & {
+      readonly unit?: string | undefined;
+      readonly total: number | undefined;
+    },
+  ): Metric => ({
+    evaluation,
+    model,
+    name: key.name,
+    measure: key.measure,
+    ...(key.at && { at: key.at }),
+    ...(key.over !== undefined && { over: key.over }),
+    value,
+    ...(stderr !== undefined && { stderr }),
+    ...(ci95 && { ci95 }),
+    n,
+    ...(total !== undefined && { total }),
+    unit,
+    higherIsBetter,
+    metricVersion: version(key.measure),
+  });
+  return [
+    ...measures.map((measure) =>
+      metricOf({ ...measure, over: undefined }, estimateOf(measure), {
+        ...measure,
+        total: total?.(measure),
+      })
+    ),
+    ...measures.flatMap((measure) => {
+      const other = baseline?.measures.find((candidate) => isSameMetric(candidate, measure));
+      if (!baseline || !other) return [];
+      return (measure.differences ?? []).map((difference) =>
+        metricOf(
+          {
+            name: difference.name(baseline.model),
+            measure: difference.measure ?? measure.measure,
+            at: difference.at ?? measure.at,
+            over: baseline.model,
+          },
+          difference.estimate(measure, other),
+          {
+            unit: difference.unit,
+            higherIsBetter: difference.higherIsBetter ?? measure.higherIsBetter,
+            total: difference.at ? undefined : total?.(measure),
+          },
+        )
+      );
+    }),
+  ];
+}
+
+/** The number of a measure with its uncertainty. */
+function estimateOf({ sums, estimate, n }: Measure): Estimate {
+  const computed = estimate ?? estimateOfSums(sums!);
+  return n === undefined ? computed : { ...computed, n };
+}
+
+/** The ratio of sums over items, or its exponential, with its uncertainty. */
+export function estimateOfSums(
+  { numerators, denominators, exponential, clusters }: ItemSums,
+): Estimate {
+  return (exponential ? perplexity : ratio)(numerators, denominators, {
+    clusters: clusters?.names,
+  });
+}
+
+/** The difference of two ratios of sums over the same items, item by item. */
+export function differenceOfSums(own: Measure, baseline: Measure): Estimate {
+  const { numerators, denominators, clusters } = own.sums!;
+  const more = numerators.map((sum, i) => sum - baseline.sums!.numerators[i]);
+  const estimate = ratio(more, denominators, { clusters: clusters?.names });
+  return own.n === undefined ? estimate : { ...estimate, n: own.n };
+}
+
+/** Sums over items that belong together, in the order in which these first occur. */
+export function sumOver<T>(
+  items: readonly T[],
+  { of, numerator, denominator = () => 1 }: {
+    readonly of: (item: T) => string;
+    readonly numerator: (item: T) => number;
+    readonly denominator?: (item: T) => number;
+  },
+): Pick<ItemSums, "items" | "numerators" | "denominators"> {
+  const sums = new Map<string, { numerator: number; denominator: number }>();
+  for (const item of items) {
+    const before = sums.get(of(item)) ?? { numerator: 0, denominator: 0 };
+    sums.set(of(item), {
+      numerator: before.numerator + numerator(item),
+      denominator: before.denominator + denominator(item),
+    });
+  }
+  return {
+    items: [...sums.keys()],
+    numerators: [...sums.values()].map(({ numerator }) => numerator),
+    denominators: [...sums.values()].map(({ denominator }) => denominator),
+  };
+}
+
+/** The clusters of items that records name, where all of them do. */
+export function clustersOf(
+  records: readonly { readonly cluster?: string | undefined }[],
+): Pick<ItemSums, "clusters"> {
+  const names = records.flatMap(({ cluster }) => cluster ?? []);
+  return records.length > 0 && names.length === records.length
+    ? { clusters: { names, unit: "works" } }
+    : {};
+}

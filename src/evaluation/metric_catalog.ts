@@ -1,0 +1,74 @@
+/**
+ * The metrics of recorded runs, by the evaluation kinds that measured them.
+ */
+import { isSameMetric, type MetricCatalog } from "../results/metric_catalog.ts";
+import { type ItemSums, metricOf } from "../results/paired_comparison.ts";
+import type { RunRecord } from "../results/read_runs.ts";
+import type { SampleRecord } from "../results/records.ts";
+import { type EvaluationKind, measuresOf } from "./evaluation_kind.ts";
+import { evaluations } from "./evaluations.ts";
+import type { Measure } from "./measure.ts";
+
+/** An evaluation as a run's record declares it. */
+type Recorded = Readonly<{ name?: unknown; kind?: unknown }>;
+
+/** Measures that have been computed, by the records of an evaluation and the model. */
+const known = new WeakMap<readonly SampleRecord[], Map<string, Measure[]>>();
+
+/** The metrics that the registered kinds of evaluation measure. */
+export const metricCatalog: MetricCatalog = {
+  label(run, metric) {
+    const kind = findKind(run, metric.evaluation)?.kind;
+    return kind?.label(metric) ?? { part: "", header: metric.name };
+  },
+
+  sums(run, metric) {
+    const own = measuresIn(run, metric.evaluation, metric.model);
+    if (metric.over === undefined) {
+      const sums = own.find((measure) => isSameMetric(measure, metric))?.sums;
+      return sums && agrees(sums, metric.value) ? sums : undefined;
+    }
+    const baseline = measuresIn(run, metric.evaluation, metric.over);
+    for (const measure of own) {
+      const other = baseline.find((candidate) => isSameMetric(candidate, measure));
+      const difference = measure.differences?.find((difference) =>
+        isSameMetric({ ...measure, ...difference }, { ...metric, over: undefined })
+      );
+      if (!difference?.sums || !measure.sums || !other?.sums) continue;
+      if (measure.sums.items.join("\n") !== other.sums.items.join("\n")) return undefined;
+      const sums = difference.sums(measure.sums, other.sums);
+      return sums && agrees(sums, metric.value) ? sums : undefined;
+    }
+    return undefined;
+  },
+};
+
+/** Whether sums give a number that was recorded, rounding apart. */
+function agrees(sums: ItemSums, value: number): boolean {
+  return sums.items.length > 0 &&
+    Math.abs(metricOf(sums) - value) <= 1e-9 * Math.max(1, Math.abs(value));
+}
+
+/** The kind of an evaluation of a run, with its configuration; undefined where the record does not say, or nobody knows it. */
+function findKind({ declaration }: RunRecord, evaluation: string) {
+  const declared = Array.isArray(declaration?.evaluations) ? declaration.evaluations : [];
+  const config: Recorded | undefined = declared.find(({ name }: Recorded) => name === evaluation);
+  const kind: EvaluationKind<never, unknown> | undefined = evaluations.get(String(config?.kind));
+  return kind && { kind, config: config as never };
+}
+
+/** The measures of a model of a run; none where its records are not those of the kind. */
+function measuresIn(run: RunRecord, evaluation: string, model: string): readonly Measure[] {
+  const records = run.samples.get(evaluation), found = findKind(run, evaluation);
+  if (!records || !found) return [];
+  const byModel = known.get(records) ?? new Map<string, Measure[]>();
+  known.set(records, byModel);
+  const earlier = byModel.get(model);
+  if (earlier) return earlier;
+  const own = records.filter((record) => record.model === model);
+  const isKnown = own.length > 0 &&
+    own.every((record) => found.kind.record.safeParse(record).success);
+  const measures = isKnown ? measuresOf(found.kind, own, found.config) : [];
+  byModel.set(model, measures);
+  return measures;
+}

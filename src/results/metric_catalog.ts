@@ -1,0 +1,68 @@
+/**
+ * What tables and figures need to know of metrics beyond their numbers. Evaluations, which are above this folder, say it.
+ */
+import type { ItemSums } from "./paired_comparison.ts";
+import type { RunRecord } from "./read_runs.ts";
+import type { Metric } from "./records.ts";
+
+/** Tells a metric from the others of its evaluation and model. */
+export interface MetricKey {
+  /** What is measured. */
+  readonly measure: string;
+  /** At which point, where there are several. */
+  readonly at?: Metric["at"] | undefined;
+  /** The model that it is a difference from. */
+  readonly over?: string | undefined;
+}
+
+/** What the columns of a table are points of. */
+export interface MetricAxis {
+  /** Which figure shows it: `distance`. */
+  readonly figure: string;
+  /** The quantity. */
+  readonly label: string;
+  /** Its unit; absent where it has none. */
+  readonly unit?: string;
+  /** What is measured at each point. */
+  readonly measure: string;
+}
+
+/** A metric's place in the tables of its evaluation. */
+export interface MetricLabel {
+  /** Which table of the evaluation it stands in; empty: the first. */
+  readonly part: string;
+  /** Header of its column. */
+  readonly header: string;
+  /** What the header does not say. */
+  readonly meaning?: string;
+  /** Its name in a sentence; absent: its name in records. */
+  readonly noun?: string;
+  /** Of metrics that are one by some number: what that number is. */
+  readonly axis?: MetricAxis;
+  /** Whether it is a mean of scores from 0 to 1, and no difference of two such means. */
+  readonly isProportion?: true;
+  /** Whether it is a difference from the first model, as tables print them beside a number. */
+  readonly isGain?: true;
+  /** Whether figures of models show it in the place of the first metric. */
+  readonly isMain?: true;
+}
+
+/** Knows the metrics of all evaluations. */
+export interface MetricCatalog {
+  /** The place of a metric that a run has recorded. */
+  label(run: RunRecord, metric: Metric): MetricLabel;
+  /**
+   * The sums of which it was computed, from the run's records of items.
+   *
+   * @returns undefined where the metric is no ratio of sums, or the records do not give its value.
+   */
+  sums(run: RunRecord, metric: Metric): ItemSums | undefined;
+}
+
+/** Whether two metrics of one evaluation and model are the same. */
+export function isSameMetric(a: MetricKey, b: MetricKey): boolean {
+  const points = [a.at ?? {}, b.at ?? {}], names = Object.keys(points[0]);
+  return a.measure === b.measure && a.over === b.over &&
+    names.length === Object.keys(points[1]).length &&
+    names.every((name) => points[0][name] === points[1][name]);
+}

@@ -1,0 +1,106 @@
+import { metricCatalog } from "../../src/evaluation/metric_catalog.ts";
+import { metricOf } from "../../src/results/paired_comparison.ts";
+import type { Metric, SampleRecord } from "../../src/results/records.ts";
+import { run } from "../results/run_records.ts";
+import { assert, assertClose, test } from "../testing.ts";
+import { perplexityMetrics, recallMetrics } from "./measured_metrics.ts";
+
+const labels = { evaluation: "test", model: "longmem" };
+
+/** The sums of a metric of a run of one evaluation, as tables take them. */
+function itemSums(metric: Metric, samples: readonly SampleRecord[], kind = "perplexity") {
+  const records = samples.map((sample) => ({ model: "longmem", ...sample }));
+  return metricCatalog.sums(
+    run({
+      declaration: { evaluations: [{ name: "test", kind }] },
+      samples: new Map([["test", records]]),
+    }),
+    metric,
+  );
+}
+
+const documents: SampleRecord[] = [
+  { item: "a", bucket: "<5K", tokens: 100, words: 80, nats: 310 },
+  { item: "b", bucket: "5K-10K", tokens: 700, words: 500, nats: 2000 },
+  { item: "c", bucket: "<5K", tokens: 50, words: 45, nats: 170 },
+];
+
+/** Two books with far and near recalls: the second has no ship. */
+const books: SampleRecord[] = [
+  {
+    ...documents[0],
+    contextTokens: 8,
+    kinds: "person ship person",
+    positions: [5, 300, 400],
+    distances: [3, 290, 150],
+    answers: [7, 8, 9],
+    choices: [7, 8, 1],
+  },
+  {
+    ...documents[1],
+    contextTokens: 8,
+    kinds: "person label",
+    positions: [205, 310],
+    distances: [200, 305],
+    answers: [7, 8],
+    choices: [7, 3],
+  },
+];
+
+test("metricCatalog.sums() gives every perplexity anew, of all documents and of those drawn", () => {
+  const metrics = perplexityMetrics(labels, documents);
+  assert.deepEqual(metrics.map(({ name }) => name), [
+    "perplexity",
+    "perplexity <5K",
+    "perplexity 5K-10K",
+    "word perplexity",
+  ]);
+  for (const metric of metrics) {
+    const sums = itemSums(metric, documents)!;
+    assertClose([metricOf(sums)], [metric.value], { tolerance: 1e-9, name: metric.name });
+  }
+  const [all, short] = metrics.map((metric) => itemSums(metric, documents)!);
+  const drawn = perplexityMetrics(labels, [documents[2], documents[2], documents[1]]);
+  assertClose([metricOf(all, [2, 2, 1])], [drawn[0].value], { tolerance: 1e-9 });
+  assert.deepEqual(short.items, ["a", "c"]);
+});
+
+test("metricCatalog.sums() gives every accuracy of recall anew", () => {
+  const metrics = recallMetrics(labels, books);
+  const accuracies = metrics.filter(({ name }) => name.startsWith("recall"));
+  assert.ok(accuracies.length >= 6);
+  for (const metric of metrics) {
+    assertClose([metricOf(itemSums(metric, books, "recall")!)], [metric.value], {
+      tolerance: 1e-12 * metric.value + 1e-12,
+      name: metric.name,
+    });
+  }
+  const ships = itemSums(metrics.find(({ name }) => name === "recall ship far")!, books, "recall")!;
+  assert.deepEqual([ships.items, ships.numerators, ships.denominators], [["a"], [1], [1]]);
+});
+
+test("metricCatalog takes a gain for a difference of nats, token by token", () => {
+  const before = documents.map((sample) => ({ ...sample, nats: Number(sample.nats) + 30 }));
+  const baseline = { model: "backbone", samples: before };
+  const gain = perplexityMetrics(labels, documents, baseline).at(-1)!;
+  assert.deepEqual([gain.name, gain.over], ["gain over backbone", "backbone"]);
+  const both = [...documents, ...before.map((sample) => ({ ...sample, model: "backbone" }))];
+  const sums = itemSums(gain, both)!;
+  assert.deepEqual([sums.items, sums.numerators], [["a", "b", "c"], [30, 30, 30]]);
+  assertClose([metricOf(sums)], [gain.value], { tolerance: 1e-12 });
+  const other = { ...gain, value: gain.value + 1e-6 };
+  assert.equal(itemSums(other, both), undefined, "another number than that of the records");
+  assert.equal(itemSums(gain, documents), undefined, "nothing is known of the baseline");
+  assert.equal(itemSums(gain, both.slice(0, -1)), undefined, "other documents");
+});
+
+test("metricCatalog.sums() knows nothing where the records do not give the metric's value", () => {
+  const [metric] = perplexityMetrics(labels, documents);
+  assert.equal(itemSums(metric, documents.slice(1)), undefined);
+  assert.equal(itemSums(metric, []), undefined);
+  assert.equal(itemSums({ ...metric, at: { length: ">1M" } }, documents), undefined);
+  assert.equal(itemSums(metric, documents, "needle"), undefined, "records of another kind");
+  assert.equal(itemSums(metric, documents, "unheard-of"), undefined);
+  const [, , ...few] = documents.map(({ nats: _nats, ...sample }) => sample as SampleRecord);
+  assert.equal(itemSums(metric, [...documents, ...few]), undefined, "a record without nats");
+});
