@@ -152,8 +152,8 @@ class PairCounts {
   merge({ left, right, places }: Pair, merged: number): void {
     const symbols = this.#symbols, next = this.#next, previous = this.#previous;
     const grown = new Set<Pair>();
-    // From the left, so that of three equal symbols the first two merge.
-    for (const place of Int32Array.from(places).sort()) {
+    // Those of two equal symbols are in order, so that of three the first two merge.
+    for (const place of places) {
       const taken = next[place];
       if (symbols[place] !== left || taken < 0 || symbols[taken] !== right) continue;
       const before = previous[place], after = next[taken];

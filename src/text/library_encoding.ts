@@ -88,7 +88,7 @@ function unigramPieces(model: UnigramModel, text: string): string[] {
     let hasSingle = false;
     for (const token of model.trie.common_prefix_search(characters, begin)) {
       const length = Array.from(token).length, id = model.tokens_to_ids.get(token);
-      if (length === 0 || id === undefined) continue;
+      if (id === undefined) continue;
       propose(begin, begin + length, model.scores[id]);
       hasSingle ||= length === 1;
     }
