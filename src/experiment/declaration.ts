@@ -41,7 +41,16 @@ import type { HnswIndexConfig, HnswIndexDeclaration } from "../memory/index/hnsw
 import type { IndexConfig, IndexDeclaration } from "../memory/index/indexes.ts";
 import type { PublishedTableName } from "../results/paper_tables.ts";
 import type { ReproductionConfig } from "../results/paper_comparison.ts";
-import type { ChronicleConfig } from "../text/chronicle/config.ts";
+import type {
+  ChronicleCorpusConfig,
+  ChronicleCorpusDeclaration,
+  ChronicleWriting,
+} from "../text/corpora/chronicle.ts";
+import type { CorpusConfig, CorpusDeclaration } from "../text/corpora/corpora.ts";
+import type { Split } from "../text/corpora/corpus_kind.ts";
+import type { FileCorpusConfig, FileCorpusDeclaration } from "../text/corpora/files.ts";
+import type { NoCorpusConfig } from "../text/corpora/none.ts";
+import type { TokenizerConfig } from "../text/tokenizer_config.ts";
 import type { SentenceTask } from "../text/sentence_tasks.ts";
 
 export type {
@@ -53,9 +62,16 @@ export type {
   CheckpointBackboneConfig,
   CheckpointBackboneDeclaration,
   CheckpointSideNetConfig,
+  ChronicleCorpusConfig,
+  ChronicleCorpusDeclaration,
+  ChronicleWriting,
+  CorpusConfig,
+  CorpusDeclaration,
   Declared,
   DemonstrationDraw,
   ExactIndexConfig,
+  FileCorpusConfig,
+  FileCorpusDeclaration,
   HnswIndexConfig,
   HnswIndexDeclaration,
   IndexConfig,
@@ -67,6 +83,7 @@ export type {
   MemoryDeclaration,
   ModelSize,
   NamedSize,
+  NoCorpusConfig,
   PretrainedBackboneConfig,
   PretrainedBackboneDeclaration,
   Protocol,
@@ -76,6 +93,8 @@ export type {
   SideNetConfig,
   SideNetDeclaration,
   SideNetInitialization,
+  Split,
+  TokenizerConfig,
   TrainingConfig,
   TrainingDeclaration,
 };
@@ -85,119 +104,6 @@ export type DeviceChoice = "auto" | "webgpu" | "cpu" | "wasm";
 
 /** Whether the sizes are the paper's, or shrunk to what a small machine trains; tables say which. */
 export type Scale = "paper" | "scaled-down";
-
-/** One part of a corpus. */
-export type Split = "train" | "valid" | "test";
-
-/** Documents: files of plain text or LaTeX source in a folder, divided into three splits. */
-export interface FileCorpusConfig {
-  /** Distinguishes it from other kinds of corpus. */
-  readonly kind: "files";
-  /** Folder of the corpus, relative to the folder in which the command runs. */
-  readonly folder: string;
-  /** Subfolders or globs below `folder` whose `.txt` and `.tex` files, or such with `.gz`, are trained on. */
-  readonly train: readonly string[];
-  /** The same for validation. */
-  readonly valid: readonly string[];
-  /** The same for the final evaluation. */
-  readonly test: readonly string[];
-  /**
-   * How lines become tokens: `plain` keeps the text as it is, one `<s>` and `</s>` a document;
-   * `released-code` strips each line and wraps it in `<s> </s>` (specification section 10).
-   */
-  readonly lines: "plain" | "released-code";
-  /** Joins the lines of a hard-wrapped paragraph. */
-  readonly unwrap: boolean;
-  /** Takes only the first documents of a split. */
-  readonly maxDocuments: Readonly<Partial<Record<Split, number>>>;
-  /** Cuts documents into parts of at most this many tokens; absent: documents stay whole. */
-  readonly maxDocumentTokens?: number;
-}
-
-/** How books and drills of the chronicle are written; how many there are is the corpus's to say. */
-export type ChronicleWriting = Omit<ChronicleConfig, "pretraining">;
-
-/** Documents: books of the chronicle, written when they are needed, whose tokens are ids of the built-in vocabulary. */
-export interface ChronicleCorpusConfig {
-  /** Distinguishes it from other kinds of corpus. */
-  readonly kind: "chronicle";
-  /** Seed of all that is written; each split has books of its own. */
-  readonly seed: number;
-  /** Books of each split. */
-  readonly books: Readonly<Record<Split, number>>;
-  /** Drills among the books on which the backbone is pretrained; adaptations and evaluations read books alone. */
-  readonly drills: number;
-  /** How they are written. */
-  readonly config: ChronicleWriting;
-}
-
-/** No documents: nothing is trained, and evaluations bring their own texts. */
-export interface NoCorpusConfig {
-  /** Distinguishes it from documents. */
-  readonly kind: "none";
-}
-
-/** Documents to train and evaluate on. */
-export type CorpusConfig = FileCorpusConfig | ChronicleCorpusConfig | NoCorpusConfig;
-
-/** A corpus of files as declared; a split may be one subfolder or glob. */
-export type FileCorpusDeclaration =
-  & Declared<
-    Omit<FileCorpusConfig, Split | "kind">,
-    "folder"
-  >
-  & Readonly<Record<Split, string | readonly string[]>>
-  & { readonly kind?: "files" | undefined };
-
-/** The chronicle as declared: only what differs from the defaults. */
-export interface ChronicleCorpusDeclaration {
-  /** Distinguishes it from files. */
-  readonly kind: "chronicle";
-  /** Seed of all that is written (default: the experiment's). */
-  readonly seed?: number;
-  /** Books of each split (default 750, 8 and 24). */
-  readonly books?: Readonly<Partial<Record<Split, number>>>;
-  /** Drills among the books on which the backbone is pretrained (default 1,500). */
-  readonly drills?: number;
-  /** How they are written. */
-  readonly config?: {
-    readonly [K in keyof ChronicleWriting]?: ChronicleWriting[K] extends number ? number
-      : Partial<ChronicleWriting[K]>;
-  };
-}
-
-/** A corpus as declared; of files, unless its kind says otherwise. */
-export type CorpusDeclaration =
-  | FileCorpusDeclaration
-  | ChronicleCorpusDeclaration
-  | NoCorpusConfig;
-
-/** Text to token ids and back. */
-export type TokenizerConfig =
-  | {
-    /** A byte-level BPE trained on the train split. */
-    readonly kind: "bpe";
-    /** Vocabulary V, the four special tokens and 256 bytes included. */
-    readonly vocabSize: number;
-    /** Trains on the first bytes of the train split only; absent: all of it. */
-    readonly maxTrainingBytes?: number;
-  }
-  | {
-    /** A `tokenizer.json`. */
-    readonly kind: "file";
-    /** The file, relative to the folder in which the command runs. */
-    readonly path: string;
-  }
-  | {
-    /** GPT-2's BPE behind the fairseq dictionary, 51,200 tokens (specification section 2). */
-    readonly kind: "gpt2";
-    /** Folder of `encoder.json`, `vocab.bpe` and `dict.txt`. */
-    readonly folder: string;
-  }
-  | {
-    /** The words of the chronicle, whose corpus has no other tokenizer. */
-    readonly kind: "chronicle";
-  };
 
 /**
  * A model that is evaluated as it is, without settings of its own.

@@ -5,18 +5,14 @@ import type {
   ChapterBreakEvaluation,
   ChapterBreakSource,
   ChapterBreakSourceDeclaration,
-  ChronicleCorpusConfig,
-  ChronicleCorpusDeclaration,
   ConfiguredModel,
   CorpusConfig,
-  CorpusDeclaration,
   DemonstrationSource,
   DemonstrationSourceDeclaration,
   EvaluatedModel,
   EvaluationConfig,
   EvaluationDeclaration,
   Experiment,
-  FileCorpusConfig,
   InContextLearningEvaluation,
   MemoryConfig,
   MemoryDeclaration,
@@ -35,13 +31,12 @@ import { backbones } from "./backbones.ts";
 import { memoryPart, paperMemory } from "../memory/config.ts";
 import { measuredModels } from "./model_name.ts";
 import { publishedTable } from "../results/paper_tables.ts";
+import { corpusKindOf } from "../text/corpora/corpora.ts";
 import { sentenceTasks } from "../text/sentence_tasks.ts";
-import { defaultChronicle } from "../text/chronicle/config.ts";
 import { InputRangeError } from "../errors.ts";
 
 /** What a protocol decides. */
 export interface ProtocolDefaults {
-  readonly lines: FileCorpusConfig["lines"];
   readonly chapterBreak: Pick<ChapterBreakEvaluation, "ties">;
   readonly inContextLearning:
     & Pick<InContextLearningEvaluation, "scoring">
@@ -58,7 +53,6 @@ const strictInContextLearning = {
 /** The defaults that follow from the protocol; the numbers are rows of specification section 17. */
 const protocolDefaults: Readonly<Record<Protocol, ProtocolDefaults>> = {
   "released-code": {
-    lines: "released-code",
     chapterBreak: { ties: "right" }, // as in ChapterBreak's own evaluator
     inContextLearning: {
       scoring: "open-vocabulary", // 14
@@ -67,19 +61,14 @@ const protocolDefaults: Readonly<Record<Protocol, ProtocolDefaults>> = {
     },
   },
   strict: {
-    lines: "plain",
     chapterBreak: { ties: "wrong" },
     inContextLearning: strictInContextLearning,
   },
   paper: {
-    lines: "plain",
     chapterBreak: { ties: "right" },
     inContextLearning: strictInContextLearning,
   },
 };
-
-/** Books of the chronicle: as many to train on as the default configuration has for pretraining. */
-const chronicleBooks = { train: defaultChronicle.pretraining.books, valid: 8, test: 24 } as const;
 
 /** Seeds of draws of demonstrations: those of the released evaluation. */
 const drawSeeds = [1, 2, 3, 4, 5, 6] as const;
@@ -108,7 +97,7 @@ export function fillDefaults(experiment: Experiment): ResolvedExperiment {
   const { question, sidenet, adaptation, threads, seed = 1 } = experiment;
   const protocol = experiment.protocol ?? "strict";
   const memory = experiment.memory && memoryPart.fill(experiment.memory, { protocol });
-  const corpus = fillCorpus(experiment.corpus, { protocol, seed });
+  const corpus = corpusKindOf(experiment.corpus).fill(experiment.corpus, { protocol, seed });
   const backbone = backbones.get(experiment.backbone.kind).fill(experiment.backbone, { protocol });
   const adapted = adaptation &&
     adaptationPart.fill(adaptation, { protocol, size: sizeOf(experiment.backbone) });
@@ -150,50 +139,6 @@ function fillReproduction(
     table,
     rows: rows ?? standing.map(([row, model]) => ({ row, model })),
     columns: columns ?? Object.entries(metrics).map(([column, metric]) => ({ column, metric })),
-  };
-}
-
-function fillCorpus(
-  corpus: CorpusDeclaration,
-  { protocol, seed }: { readonly protocol: Protocol; readonly seed: number },
-): CorpusConfig {
-  switch (corpus.kind) {
-    case undefined:
-    case "files":
-      return {
-        lines: protocolDefaults[protocol].lines,
-        unwrap: false,
-        maxDocuments: {},
-        ...corpus,
-        kind: "files",
-        train: [corpus.train].flat(),
-        valid: [corpus.valid].flat(),
-        test: [corpus.test].flat(),
-      };
-    case "chronicle":
-      return fillChronicle(corpus, seed);
-    case "none":
-      return corpus;
-    default:
-      return corpus satisfies never;
-  }
-}
-
-function fillChronicle(corpus: ChronicleCorpusDeclaration, seed: number): ChronicleCorpusConfig {
-  const { pretraining: { drills }, ...defaults } = defaultChronicle;
-  const { config = {} } = corpus;
-  return {
-    seed,
-    drills,
-    ...corpus,
-    books: { ...chronicleBooks, ...corpus.books },
-    config: {
-      contextTokens: config.contextTokens ?? defaults.contextTokens,
-      book: { ...defaults.book, ...config.book },
-      sentence: { ...defaults.sentence, ...config.sentence },
-      drill: { ...defaults.drill, ...config.drill },
-      reviews: { ...defaults.reviews, ...config.reviews },
-    },
   };
 }
 

@@ -5,6 +5,8 @@ import { memorizingTensorShapes } from "../longmem/memorizing_transformer.ts";
 import { sideNetTensorShapes } from "../longmem/sidenet_shape.ts";
 import { canonicalJson } from "../declaration/identity.ts";
 import { sentenceTaskFormats } from "../text/sentence_tasks.ts";
+import { corpora } from "../text/corpora/corpora.ts";
+import { tokenizerFiles } from "../text/tokenizer_config.ts";
 import { squadFiles } from "../text/squad.ts";
 import { estimateEvaluation, type EvaluationEstimate } from "./evaluation_estimate.ts";
 import { backboneShape, countParameters, shapeOnFile, sideNetShape } from "./shapes.ts";
@@ -198,18 +200,10 @@ export async function missingPaths(
   experiment: ResolvedExperiment,
 ): Promise<{ field: string; path: string }[]> {
   const { corpus, tokenizer, backbone, sidenet, evaluations } = experiment;
-  const named: { field: string; path: string }[] = [];
-  if (corpus.kind === "files") named.push({ field: "corpus.folder", path: corpus.folder });
-  if (corpus.kind === "files" && await exists(corpus.folder)) {
-    for (const split of ["train", "valid", "test"] as const) {
-      for (const pattern of corpus[split]) {
-        if (/[*?[{]/.test(pattern)) continue;
-        named.push({ field: `corpus.${split}`, path: `${corpus.folder}/${pattern}` });
-      }
-    }
-  }
-  if (tokenizer.kind === "file") named.push({ field: "tokenizer.path", path: tokenizer.path });
-  if (tokenizer.kind === "gpt2") named.push({ field: "tokenizer.folder", path: tokenizer.folder });
+  const named = [
+    ...await corpora.get(corpus.kind).files?.(corpus, "corpus") ?? [],
+    ...tokenizerFiles(tokenizer, "tokenizer"),
+  ];
   if (backbone.kind === "checkpoint") named.push({ field: "backbone.path", path: backbone.path });
   if (sidenet?.kind === "checkpoint") named.push({ field: "sidenet.path", path: sidenet.path });
   for (const [i, evaluation] of evaluations.entries()) {

@@ -6,7 +6,6 @@
  */
 import { z } from "zod";
 import {
-  finiteNumber,
   nonNegativeInteger,
   oneOf,
   positiveInteger,
@@ -15,11 +14,9 @@ import {
   seeds,
   slug,
   text,
-  trueOrFalse,
-  wholeNumber,
 } from "../declaration/fields.ts";
 import type { Located } from "../declaration/field_path.ts";
-import { introducedAt, unmeasured } from "../declaration/identity.ts";
+import { unmeasured } from "../declaration/identity.ts";
 import type { Accepts, Assert } from "../declaration/part.ts";
 import { protocols } from "../declaration/protocol.ts";
 import { composed } from "../declaration/registry.ts";
@@ -29,100 +26,10 @@ import { backbones } from "./backbones.ts";
 import { memoryPart } from "../memory/config.ts";
 import { publishedTableNames } from "../results/paper_tables.ts";
 import { mostThreads } from "../runtime/device.ts";
+import { corpora } from "../text/corpora/corpora.ts";
 import { sentenceTasks } from "../text/sentence_tasks.ts";
+import { tokenizerSchema } from "../text/tokenizer_config.ts";
 import type { Experiment, Sweep } from "./declaration.ts";
-
-/** A fairseq vocabulary has 4 special tokens; byte-level BPE adds one token for each byte. */
-const vocabSize = z.int().min(260).describe("integers from 260 (4 special tokens and 256 bytes)");
-const patterns = z.union([text, z.array(text).min(1).readonly()]).describe(
-  "a subfolder or glob, or a list of them",
-);
-
-const countRange = z.strictObject({ from: wholeNumber, to: wholeNumber }).exactOptional();
-
-/** Which of these values go together the generator itself knows. */
-const chronicleWriting = z.strictObject({
-  contextTokens: wholeNumber.exactOptional(),
-  book: z.strictObject({
-    chapters: wholeNumber.exactOptional(),
-    sentencesPerChapter: wholeNumber.exactOptional(),
-    personsPerChapter: wholeNumber.exactOptional(),
-    goodsPerChapter: wholeNumber.exactOptional(),
-    shipShare: finiteNumber.exactOptional(),
-    shipMentions: wholeNumber.exactOptional(),
-    recentPersonShare: finiteNumber.exactOptional(),
-    anyPersonShare: finiteNumber.exactOptional(),
-    reviewShare: finiteNumber.exactOptional(),
-    recentReviewShare: finiteNumber.exactOptional(),
-    recentMentions: wholeNumber.exactOptional(),
-  }).exactOptional(),
-  sentence: z.strictObject({
-    twoFactShare: finiteNumber.exactOptional(),
-    timeShare: finiteNumber.exactOptional(),
-    twoAdjectiveShare: finiteNumber.exactOptional(),
-  }).exactOptional(),
-  drill: z.strictObject({
-    scenes: wholeNumber.exactOptional(),
-    sceneTokens: wholeNumber.exactOptional(),
-    songShare: finiteNumber.exactOptional(),
-    songWords: countRange,
-    rollShare: finiteNumber.exactOptional(),
-    rollPairs: countRange,
-    repetitions: countRange,
-    entities: countRange,
-    goodShare: finiteNumber.exactOptional(),
-    ships: wholeNumber.exactOptional(),
-    openingShare: finiteNumber.exactOptional(),
-  }).exactOptional(),
-  reviews: z.strictObject({
-    goods: wholeNumber.exactOptional(),
-    demonstrations: wholeNumber.exactOptional(),
-  }).exactOptional(),
-});
-
-const fileCorpus = z.strictObject({
-  // Not exactOptional(), with which a declaration without it would match no form.
-  kind: introducedAt(z.literal("files").optional(), "files"),
-  folder: text,
-  train: patterns,
-  valid: patterns,
-  test: patterns,
-  lines: oneOf("plain", "released-code").exactOptional(),
-  unwrap: trueOrFalse.exactOptional(),
-  maxDocuments: z.strictObject({
-    train: positiveInteger.exactOptional(),
-    valid: positiveInteger.exactOptional(),
-    test: positiveInteger.exactOptional(),
-  }).exactOptional(),
-  maxDocumentTokens: positiveInteger.exactOptional(),
-});
-
-const corpus = z.discriminatedUnion("kind", [
-  fileCorpus,
-  z.strictObject({
-    kind: z.literal("chronicle"),
-    seed: seed.exactOptional(),
-    books: z.strictObject({
-      train: positiveInteger.exactOptional(),
-      valid: positiveInteger.exactOptional(),
-      test: positiveInteger.exactOptional(),
-    }).exactOptional(),
-    drills: nonNegativeInteger.exactOptional(),
-    config: chronicleWriting.exactOptional(),
-  }),
-  z.strictObject({ kind: z.literal("none") }),
-]);
-
-const tokenizer = z.discriminatedUnion("kind", [
-  z.strictObject({
-    kind: z.literal("bpe"),
-    vocabSize,
-    maxTrainingBytes: positiveInteger.exactOptional(),
-  }),
-  z.strictObject({ kind: z.literal("file"), path: text }),
-  z.strictObject({ kind: z.literal("gpt2"), folder: text }),
-  z.strictObject({ kind: z.literal("chronicle") }),
-]);
 
 const model = z.union([
   oneOf(
@@ -269,8 +176,8 @@ export const experimentSchema = composed(() =>
     scale: unmeasured(oneOf("paper", "scaled-down")).exactOptional(),
     seed: seed.exactOptional(),
     protocol: oneOf(...protocols).exactOptional(),
-    corpus,
-    tokenizer,
+    corpus: corpora.schema,
+    tokenizer: tokenizerSchema,
     backbone: backbones.schema,
     sidenet: sidenetPart.schema.optional(),
     memory: memoryPart.schema.optional(),

@@ -6,12 +6,9 @@ import { readFolderShape } from "../checkpoint/folder.ts";
 import type { SideNetConfig } from "../longmem/config.ts";
 import type { SideNetShape } from "../longmem/sidenet_shape.ts";
 import { elementCount } from "../tensor.ts";
-import { vocabulary } from "../text/chronicle/vocabulary.ts";
+import { vocabSizeOf } from "../text/tokenizer_config.ts";
 import { backbones } from "./backbones.ts";
-import type { ResolvedExperiment, TokenizerConfig } from "./declaration.ts";
-
-/** Vocabulary of the fairseq dictionary of GPT-2's tokens (specification section 1). */
-const gpt2VocabSize = 51_200;
+import type { ResolvedExperiment } from "./declaration.ts";
 
 /** Sizes of the backbone, as far as the declaration says all of them. */
 export function backboneShape(
@@ -45,22 +42,6 @@ export function sideNetShape(
   return memoryBlock === undefined || reductionFactor === undefined
     ? undefined
     : { layers: layers / reductionFactor, reductionFactor, memoryBlock };
-}
-
-/** The size of the vocabulary, unless only a file knows it. */
-function vocabSizeOf(tokenizer: TokenizerConfig): number | undefined {
-  switch (tokenizer.kind) {
-    case "bpe":
-      return tokenizer.vocabSize;
-    case "gpt2":
-      return gpt2VocabSize;
-    case "chronicle":
-      return vocabulary.length;
-    case "file":
-      return undefined;
-    default:
-      return tokenizer satisfies never;
-  }
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 import { publishedTable } from "../results/paper_tables.ts";
 import { allowedWords } from "../did_you_mean.ts";
-import { checkChronicle, checkCorpusTokens } from "../text/chronicle/config.ts";
+import { corpora } from "../text/corpora/corpora.ts";
 import type { Experiment, ResolvedExperiment } from "./declaration.ts";
 import { fillDefaults } from "./defaults.ts";
 import {
@@ -77,11 +77,15 @@ export function checkBlocks(experiment: ResolvedExperiment, layers: number): voi
 
 /** Values that are allowed alone, but not together. */
 function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
-  const { backbone, sidenet, memory, adaptation, evaluations } = experiment;
+  const { corpus, tokenizer, backbone, sidenet, memory, adaptation, evaluations } = experiment;
+  const trained = [
+    ...(backbone.kind === "pretrain" ? ["backbone"] : []),
+    ...(adaptation ? ["adaptation"] : []),
+  ];
   const backboneKind = backbones.get(backbone.kind);
   const problems = [
     ...reproductionProblems(experiment),
-    ...corpusProblems(experiment),
+    ...corpora.get(corpus.kind).check?.(corpus, "corpus", { tokenizer, trained }) ?? [],
     ...backboneKind.check?.(backbone, "backbone", {}) ?? [],
     ...(sidenet
       ? sidenetPart.check(sidenet, "sidenet", backboneKind.shapeOf(backbone, "backbone"))
@@ -122,50 +126,6 @@ function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
       ...modelProblems(evaluation, experiment, path),
       ...evaluationMemoryProblems(evaluation, { memory, isMemoryWrong }, path),
     );
-  }
-  return problems;
-}
-
-/** The chronicle and its vocabulary belong together, and its generator says what it can write. */
-function corpusProblems(
-  { corpus, tokenizer, backbone, adaptation }: ResolvedExperiment,
-): Problem[] {
-  if (corpus.kind !== "chronicle") {
-    const allowed = corpus.kind === "files" ? ["bpe", "file", "gpt2"] : ["file", "gpt2"];
-    const problems = allowed.includes(tokenizer.kind) ? [] : [wrong(
-      "tokenizer.kind",
-      `must not be "${tokenizer.kind}" where corpus.kind is "${corpus.kind}"`,
-      tokenizer.kind,
-      allowed.join(", "),
-    )];
-    const trains = { backbone: backbone.kind === "pretrain", adaptation: adaptation !== undefined };
-    for (const [part, isTrained] of Object.entries(trains)) {
-      if (!isTrained || corpus.kind === "files") continue;
-      problems.push({
-        path: "corpus.kind",
-        message: `must not be "none" where ${part} is trained: allowed are files, chronicle`,
-      });
-    }
-    return problems;
-  }
-  const problems: Problem[] = [];
-  if (tokenizer.kind !== "chronicle") {
-    problems.push(wrong(
-      "tokenizer.kind",
-      'must be "chronicle" where corpus.kind is "chronicle"',
-      tokenizer.kind,
-      "chronicle",
-    ));
-  }
-  const { books, drills } = corpus;
-  try {
-    checkChronicle({ ...corpus.config, pretraining: { books: books.train, drills } });
-    for (const count of [books.valid, books.test]) {
-      checkCorpusTokens(corpus.config, { books: count, drills: 0 });
-    }
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    problems.push({ path: "corpus.config", message: `is impossible: ${error.message}` });
   }
   return problems;
 }

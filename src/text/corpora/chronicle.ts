@@ -1,0 +1,147 @@
+import { z } from "zod";
+import {
+  finiteNumber,
+  nonNegativeInteger,
+  positiveInteger,
+  seed,
+  wholeNumber,
+} from "../../declaration/fields.ts";
+import type { Accepts, Assert } from "../../declaration/part.ts";
+import {
+  checkChronicle,
+  checkCorpusTokens,
+  type ChronicleConfig,
+  defaultChronicle,
+} from "../chronicle/config.ts";
+import { type CorpusKind, type Split, tokenizerProblems } from "./corpus_kind.ts";
+
+/** How books and drills of the chronicle are written; how many there are is the corpus's to say. */
+export type ChronicleWriting = Omit<ChronicleConfig, "pretraining">;
+
+/** Documents: books of the chronicle, written when they are needed, whose tokens are ids of the built-in vocabulary. */
+export interface ChronicleCorpusConfig {
+  /** Distinguishes it from other kinds of corpus. */
+  readonly kind: "chronicle";
+  /** Seed of all that is written; each split has books of its own. */
+  readonly seed: number;
+  /** Books of each split. */
+  readonly books: Readonly<Record<Split, number>>;
+  /** Drills among the books on which the backbone is pretrained; adaptations and evaluations read books alone. */
+  readonly drills: number;
+  /** How they are written. */
+  readonly config: ChronicleWriting;
+}
+
+/** The chronicle as declared: only what differs from the defaults. */
+export interface ChronicleCorpusDeclaration {
+  /** Distinguishes it from files. */
+  readonly kind: "chronicle";
+  /** Seed of all that is written (default: the experiment's). */
+  readonly seed?: number;
+  /** Books of each split (default 750, 8 and 24). */
+  readonly books?: Readonly<Partial<Record<Split, number>>>;
+  /** Drills among the books on which the backbone is pretrained (default 1,500). */
+  readonly drills?: number;
+  /** How they are written. */
+  readonly config?: {
+    readonly [K in keyof ChronicleWriting]?: ChronicleWriting[K] extends number ? number
+      : Partial<ChronicleWriting[K]>;
+  };
+}
+
+const countRange = z.strictObject({ from: wholeNumber, to: wholeNumber }).exactOptional();
+
+/** Which of these values go together the generator itself knows. */
+const chronicleWriting = z.strictObject({
+  contextTokens: wholeNumber.exactOptional(),
+  book: z.strictObject({
+    chapters: wholeNumber.exactOptional(),
+    sentencesPerChapter: wholeNumber.exactOptional(),
+    personsPerChapter: wholeNumber.exactOptional(),
+    goodsPerChapter: wholeNumber.exactOptional(),
+    shipShare: finiteNumber.exactOptional(),
+    shipMentions: wholeNumber.exactOptional(),
+    recentPersonShare: finiteNumber.exactOptional(),
+    anyPersonShare: finiteNumber.exactOptional(),
+    reviewShare: finiteNumber.exactOptional(),
+    recentReviewShare: finiteNumber.exactOptional(),
+    recentMentions: wholeNumber.exactOptional(),
+  }).exactOptional(),
+  sentence: z.strictObject({
+    twoFactShare: finiteNumber.exactOptional(),
+    timeShare: finiteNumber.exactOptional(),
+    twoAdjectiveShare: finiteNumber.exactOptional(),
+  }).exactOptional(),
+  drill: z.strictObject({
+    scenes: wholeNumber.exactOptional(),
+    sceneTokens: wholeNumber.exactOptional(),
+    songShare: finiteNumber.exactOptional(),
+    songWords: countRange,
+    rollShare: finiteNumber.exactOptional(),
+    rollPairs: countRange,
+    repetitions: countRange,
+    entities: countRange,
+    goodShare: finiteNumber.exactOptional(),
+    ships: wholeNumber.exactOptional(),
+    openingShare: finiteNumber.exactOptional(),
+  }).exactOptional(),
+  reviews: z.strictObject({
+    goods: wholeNumber.exactOptional(),
+    demonstrations: wholeNumber.exactOptional(),
+  }).exactOptional(),
+});
+
+const schema = z.strictObject({
+  kind: z.literal("chronicle"),
+  seed: seed.exactOptional(),
+  books: z.strictObject({
+    train: positiveInteger.exactOptional(),
+    valid: positiveInteger.exactOptional(),
+    test: positiveInteger.exactOptional(),
+  }).exactOptional(),
+  drills: nonNegativeInteger.exactOptional(),
+  config: chronicleWriting.exactOptional(),
+});
+type _SchemaAcceptsTheType = Assert<Accepts<typeof schema, ChronicleCorpusDeclaration>>;
+
+const { pretraining, ...writing } = defaultChronicle;
+
+/** As many books to train on as the default configuration has for pretraining. */
+const defaultBooks = { train: pretraining.books, valid: 8, test: 24 } as const;
+
+/** Books of an invented world, as a kind of corpus. */
+export const chronicleCorpus: CorpusKind<ChronicleCorpusDeclaration, ChronicleCorpusConfig> = {
+  schema,
+
+  fill(corpus, { seed }) {
+    const { config = {} } = corpus;
+    return {
+      seed,
+      drills: pretraining.drills,
+      ...corpus,
+      books: { ...defaultBooks, ...corpus.books },
+      config: {
+        contextTokens: config.contextTokens ?? writing.contextTokens,
+        book: { ...writing.book, ...config.book },
+        sentence: { ...writing.sentence, ...config.sentence },
+        drill: { ...writing.drill, ...config.drill },
+        reviews: { ...writing.reviews, ...config.reviews },
+      },
+    };
+  },
+
+  /** The chronicle and its vocabulary belong together, and its generator reports what it cannot write. */
+  check({ kind, books, drills, config }, path, { tokenizer }) {
+    const problems = tokenizerProblems(kind, tokenizer, ["chronicle"]);
+    try {
+      checkChronicle({ ...config, pretraining: { books: books.train, drills } });
+      for (const count of [books.valid, books.test]) {
+        checkCorpusTokens(config, { books: count, drills: 0 });
+      }
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      problems.push({ path: `${path}.config`, message: `is impossible: ${error.message}` });
+    }
+    return problems;
+  },
+};
