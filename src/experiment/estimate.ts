@@ -3,7 +3,8 @@
  */
 import { memorizingTensorShapes } from "../longmem/memorizing_transformer.ts";
 import { sideNetTensorShapes } from "../longmem/sidenet_shape.ts";
-import { canonicalJson } from "../declaration/identity.ts";
+import { canonicalJson, identityOf } from "../declaration/identity.ts";
+import { experimentSchema } from "./schema.ts";
 import { sentenceTaskFormats } from "../text/sentence_tasks.ts";
 import { corpora } from "../text/corpora/corpora.ts";
 import { tokenizerFiles } from "../text/tokenizer_config.ts";
@@ -142,14 +143,7 @@ function trainingKey(
   const adapted = phase === "backbone" ? {} : { sidenet, adaptation };
   const remembered = phase === "longmem" || phase === "memorizing-transformer" ? { memory } : {};
   const deciding = { phase, seed, tokenizer, corpus, backbone, ...adapted, ...remembered };
-  return canonicalJson(
-    JSON.parse(
-      JSON.stringify(
-        deciding,
-        (name, value) => name === "checkpointEverySteps" ? undefined : value,
-      ),
-    ),
-  );
+  return canonicalJson(identityOf(experimentSchema(), deciding));
 }
 
 /** Which items an evaluation asks for, in words: "at most 3 documents of test". */

@@ -3,6 +3,7 @@
  * the identity of each run.
  */
 import { createHash } from "node:crypto";
+import type { z } from "zod";
 import type { RecordedRun } from "../results/rerun_diff.ts";
 import type { Variation } from "../results/records.ts";
 import { canonicalJson, identityOf } from "../declaration/identity.ts";
@@ -175,13 +176,18 @@ function limited(evaluation: EvaluationConfig, limit: number | undefined): Evalu
  * `question`, `reproduces`, `scale` (labels), `device`, `threads` (rounding apart, all devices compute the same) and every
  * `checkpointEverySteps` (a resumed run equals one that was not interrupted). So an interrupted run may be resumed on another
  * device. Fields that are newer than recorded runs are left out, too, where they change nothing.
+ *
+ * @param schema Form of the declaration, of which fields are declared so; that of all experiments, but in tests.
  */
-export function runId(experiment: ResolvedExperiment): string {
+export function runId(
+  experiment: ResolvedExperiment,
+  schema: z.ZodType = experimentSchema(),
+): string {
   const { memory, seed } = experiment;
   const readable = memory
     ? `m${memory.capacityTokens}-c${memory.chunkTokens}-k${memory.retrievedTokens}`
     : "no-memory";
-  const identity = canonicalJson(identityOf(experimentSchema(), experiment));
+  const identity = canonicalJson(identityOf(schema, experiment));
   const hash = createHash("sha256").update(identity).digest("hex");
   return `${readable}-seed${seed}-${hash.slice(0, 8)}`;
 }

@@ -12,7 +12,9 @@ import { join, relative } from "node:path";
 import { readSafetensors } from "../formats/safetensors.ts";
 import { hashFrozen, hashTensors } from "../formats/tensor_hash.ts";
 import type { ResolvedExperiment } from "../experiment/declaration.ts";
-import { canonicalJson } from "../declaration/identity.ts";
+import { canonicalJson, identityOf } from "../declaration/identity.ts";
+import { memoryPart } from "../memory/config.ts";
+import { trainingPart } from "../training/config.ts";
 import { type MetricsRecord, readMetricsRecords } from "../results/records.ts";
 import type { TensorMap } from "../tensor.ts";
 import { temporaryOf, writeAtomically, writing } from "../files.ts";
@@ -59,7 +61,6 @@ export async function identifyPhase(
   context: RunContext,
 ): Promise<PhaseIdentity> {
   const { config } = trainer;
-  const { checkpointEverySteps: _unmeasured, ...training } = config;
   const read = trainer.trains === "backbone"
     ? await text.pretrainingDocuments()
     : await text.documents("train");
@@ -69,7 +70,7 @@ export async function identifyPhase(
   const determinedBy = {
     version: phaseVersion,
     name,
-    training,
+    training: identityOf(trainingPart.schema, config),
     seed,
     tokenizer: text.tokenizer.hash,
     documents: hashDocuments(read),
@@ -82,7 +83,7 @@ export async function identifyPhase(
           shape: trainer.sideNet.shape,
           weights: hashFrozen(trainer.sideNet.weights),
         },
-        memory: trainer.memory,
+        memory: identityOf(memoryPart.schema, trainer.memory),
         dropout: trainer.dropout,
       }
       : {}),
@@ -92,7 +93,7 @@ export async function identifyPhase(
           shape: trainer.memorizing.shape,
           weights: hashFrozen(trainer.memorizing.weights),
         },
-        memory: trainer.memory,
+        memory: identityOf(memoryPart.schema, trainer.memory),
         dropout: trainer.dropout,
       }
       : {}),

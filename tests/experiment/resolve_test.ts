@@ -1,4 +1,10 @@
-import type { Experiment } from "../../src/experiment/declaration.ts";
+import type { Experiment, ResolvedExperiment } from "../../src/experiment/declaration.ts";
+import { z } from "zod";
+import { oneOf } from "../../src/declaration/fields.ts";
+import { introducedAt } from "../../src/declaration/identity.ts";
+import { experimentSchema } from "../../src/experiment/schema.ts";
+import { memoryPart } from "../../src/memory/config.ts";
+import { adaptationPart } from "../../src/training/config.ts";
 import { resolveRun, resolveRuns, runId } from "../../src/experiment/resolve.ts";
 import { DeclarationError } from "../../src/declaration/problem.ts";
 import { resolvedExperiment } from "./resolved.ts";
@@ -285,4 +291,36 @@ test("resolveRuns() reports a file that does not load, or whose export is no exp
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+test("runId() stays where fields with defaults are added to parts, and changes where they are used", async () => {
+  const grown = experimentSchema().extend({
+    greeting: introducedAt(z.string(), "none").exactOptional(),
+    memory: memoryPart.schema.extend({ decay: introducedAt(z.number(), 0).exactOptional() })
+      .optional(),
+    adaptation: adaptationPart.schema.extend({
+      noise: introducedAt(oneOf("none", "normal"), "none").exactOptional(),
+    }).optional(),
+  });
+  const runs = await resolveRuns([repositoryPath("experiments")]);
+  let used = 0;
+  for (const { id, experiment } of runs) {
+    const { memory, adaptation } = experiment;
+    const filled = {
+      ...experiment,
+      greeting: "none",
+      ...(memory && { memory: { ...memory, decay: 0 } }),
+      ...(adaptation && { adaptation: { ...adaptation, noise: "none" } }),
+    } as ResolvedExperiment;
+    assert.equal(runId(filled, grown), id);
+    const changes = [
+      { greeting: "hello" },
+      ...(memory ? [{ memory: { ...memory, decay: 0.1 } }] : []),
+      ...(adaptation ? [{ adaptation: { ...adaptation, noise: "normal" } }] : []),
+    ];
+    const ids = changes.map((change) => runId({ ...filled, ...change } as typeof filled, grown));
+    assert.equal(new Set([id, ...ids]).size, 1 + changes.length);
+    used += changes.length;
+  }
+  assert.ok(used > 100, `${used} changes`);
 });
