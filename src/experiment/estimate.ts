@@ -49,9 +49,6 @@ export interface TrainingEstimate {
   readonly operations?: number;
 }
 
-/** More than any machine of today: 64 TiB. */
-const largestMemoryBytes = 2 ** 46;
-
 /** Estimates a run and looks whether its data is there. */
 export async function estimateRun(experiment: ResolvedExperiment): Promise<Estimate> {
   const { backbone, sidenet, adaptation, evaluations } = experiment;
@@ -107,12 +104,7 @@ export async function estimateRun(experiment: ResolvedExperiment): Promise<Estim
     ...(excess && { excess }),
     trainings,
     evaluations: await Promise.all(
-      evaluations.map((evaluation) =>
-        // Whoever would write a book that no machine holds would not come back.
-        memoryBytes > largestMemoryBytes
-          ? { name: evaluation.name, models: evaluation.models.map((model) => ({ model })) }
-          : estimateEvaluation(evaluation, experiment.corpus, forward)
-      ),
+      evaluations.map((evaluation) => estimateEvaluation(evaluation, experiment.corpus, forward)),
     ),
     missing: [...new Set((await missingPaths(experiment)).map(({ path }) => path))],
   };

@@ -2,7 +2,7 @@
  * The memory of the machine that a run needs at least, known before anything is allocated.
  *
  * Counted are only what a run certainly holds at once, in bytes: weights, Adam's two means of those that are trained, one
- * activation a token and layer, the memory bank, and the tokens of a corpus that is written here. What really is taken is more.
+ * activation a token and layer, and the memory bank. What really is taken is more. Corpora have bounds of their own.
  */
 import { backboneTensorShapes, bankHeads } from "../backbone/architectures.ts";
 import type { BackboneShape } from "../backbone/shape.ts";
@@ -12,17 +12,14 @@ import { sideNetTensorShapes } from "../longmem/sidenet_shape.ts";
 import { capacityChunks, type MemoryConfig, memoryOfSizes } from "../memory/config.ts";
 import { gibibytes, machineMemoryBytes } from "../runtime/machine_memory.ts";
 import type { TrainingConfig } from "../training/config.ts";
-import type { ChronicleCorpusConfig, EvaluatedModel, ResolvedExperiment } from "./declaration.ts";
+import type { EvaluatedModel, ResolvedExperiment } from "./declaration.ts";
 import { backboneShape, countParameters, shapeOnFile, sideNetShape } from "./shapes.ts";
 
-/** Bytes of a float32, and of the id of a token. */
+/** Bytes of a float32. */
 const wordBytes = 4;
 
 /** Copies of each trained parameter: its value and Adam's two means. */
 const trainedCopies = 3;
-
-/** Fewest tokens of a sentence, and bytes of an object that stands for a document. */
-const sentenceTokens = 3, documentBytes = 64;
 
 /** Layers of which all tensors are counted, so that it takes no time. */
 const countedLayers = 2;
@@ -41,10 +38,9 @@ const filling: readonly EvaluatedModel[] = [
  * @param onFile Sizes of a backbone that a file says and not the declaration.
  */
 export function memoryNeed(experiment: ResolvedExperiment, onFile?: BackboneShape): number {
-  const { backbone, sidenet, memory, adaptation, corpus, evaluations } = experiment;
+  const { backbone, sidenet, memory, adaptation, evaluations } = experiment;
   const shape = backboneShape(experiment) ?? onFile;
-  const corpusBytes = corpus.kind === "chronicle" ? chronicleBytes(corpus, experiment) : 0;
-  if (shape === undefined) return corpusBytes;
+  if (shape === undefined) return 0;
   const sizes = sidenet && sideNetShape(sidenet, shape);
   const weights = {
     backbone: wordBytes * countParameters(shape, backboneTensorShapes, { countedLayers }),
@@ -86,7 +82,7 @@ export function memoryNeed(experiment: ResolvedExperiment, onFile?: BackboneShap
       );
     }
   }
-  return corpusBytes + Math.max(...phases);
+  return Math.max(...phases);
 }
 
 /** Keys and values of all slots, and the mean keys of chunks. */
@@ -107,24 +103,6 @@ function activationBytes(
   return wordBytes * batchSize * contextTokens * hiddenDim * layers;
 }
 
-/** Tokens of the splits that a run reads. */
-function chronicleBytes(
-  { books, drills, config }: ChronicleCorpusConfig,
-  { backbone, adaptation, evaluations }: ResolvedExperiment,
-): number {
-  const { book, drill } = config;
-  const bookBytes = documentBytes +
-    wordBytes * sentenceTokens * book.chapters * book.sentencesPerChapter;
-  const drillBytes = documentBytes + wordBytes * drill.scenes * drill.sceneTokens;
-  const isRead = (split: "valid" | "test") =>
-    evaluations.some((evaluation) => "split" in evaluation && evaluation.split === split);
-  const pretrains = backbone.kind === "pretrain";
-  return bookBytes * (
-        (pretrains || adaptation ? books.train : 0) +
-        (isRead("valid") ? books.valid : 0) + (isRead("test") ? books.test : 0)
-      ) + (pretrains ? drills * drillBytes : 0);
-}
-
 /** What a run needs more of than a machine has. */
 export interface MemoryExcess {
   /** Bytes that the run needs at least. */
@@ -141,7 +119,7 @@ export interface MemoryExcess {
   };
 }
 
-/** Sizes as the largest models and corpora in use have them: what is far beyond is what is wrong. */
+/** Sizes as the largest models in use have them: what is far beyond is what is wrong. */
 const usual: Readonly<Record<string, number>> = {
   layers: 100,
   hiddenDim: 10_000,
@@ -151,14 +129,6 @@ const usual: Readonly<Record<string, number>> = {
   contextTokens: 100_000,
   capacityTokens: 1_000_000,
   windowTokens: 1_000_000,
-  train: 10_000,
-  valid: 10_000,
-  test: 10_000,
-  drills: 10_000,
-  chapters: 100,
-  sentencesPerChapter: 1000,
-  scenes: 100,
-  sceneTokens: 1000,
 };
 
 /** Paths of the sizes of an experiment, with their values. */

@@ -29,10 +29,6 @@ const tooLarge: readonly (readonly [base: Experiment, path: string, value: numbe
   [small, "tokenizer.vocabSize", 1e9],
   [small, "memory.capacityTokens", 1e9],
   [small, "memory.capacityTokens", Number.MAX_SAFE_INTEGER],
-  [chronicle, "corpus.books.train", 1e9],
-  [chronicle, "corpus.books.test", 1e9],
-  [chronicle, "corpus.drills", 1e9],
-  [chronicle, "corpus.config.drill.scenes", 1e9],
   [
     { ...small, evaluations: [{ ...small.evaluations[0], memory: { capacityTokens: 4096 } }] },
     "evaluations.0.memory.capacityTokens",
@@ -92,10 +88,10 @@ test("memoryNeed() lets every experiment of the repository run on 16 GiB", async
 test("a run that no machine holds is refused before anything is allocated, and a dry run says so", () =>
   withFolder(async (folder) => {
     for (
-      const [path, value] of [["backbone.hiddenDim", 1e7], ["corpus.books.train", 1e12]] as const
+      const [path, value] of [["backbone.hiddenDim", 1e7], ["memory.capacityTokens", 1e12]] as const
     ) {
-      const declared = path.startsWith("corpus")
-        ? { ...chronicle, corpus: { kind: "chronicle", books: { train: value } } } as const
+      const declared = path.startsWith("memory")
+        ? { ...chronicle, memory: { capacityTokens: value } }
         : { ...chronicle, backbone: { ...small.backbone, hiddenDim: value } };
       const largest = String.raw`current value is ${value}, allowed are integers up to \d+`;
       const reason = new RegExp(
