@@ -177,3 +177,48 @@ test("loading refuses float64 weights beyond float32", () =>
       /tensor "lm_head\.bias" must be finite float32: current value at \[2\] is Infinity$/,
     );
   }));
+
+test("loading refuses a weight of a Hugging Face repository that is not finite, whichever part of ours it is", () =>
+  withFolder(async (folder) => {
+    await Deno.writeTextFile(
+      `${folder}/config.json`,
+      `{"model_type":"gpt2","n_embd":4,"n_layer":1,"n_head":2,"n_positions":8,"vocab_size":5}`,
+    );
+    const shapes = {
+      "wte.weight": [5, 4],
+      "wpe.weight": [8, 4],
+      "h.0.ln_1.weight": [4],
+      "h.0.ln_1.bias": [4],
+      "h.0.attn.c_attn.weight": [4, 12],
+      "h.0.attn.c_attn.bias": [12],
+      "h.0.attn.c_proj.weight": [4, 4],
+      "h.0.attn.c_proj.bias": [4],
+      "h.0.ln_2.weight": [4],
+      "h.0.ln_2.bias": [4],
+      "h.0.mlp.c_fc.weight": [4, 16],
+      "h.0.mlp.c_fc.bias": [16],
+      "h.0.mlp.c_proj.weight": [16, 4],
+      "h.0.mlp.c_proj.bias": [4],
+      "ln_f.weight": [4],
+      "ln_f.bias": [4],
+    };
+    const path = `${folder}/model.safetensors`;
+    const weights: TensorMap = new Map(
+      Object.entries(shapes).map(([name, shape]) => [
+        `transformer.${name}`,
+        { shape, data: new Float32Array(shape[0] * (shape[1] ?? 1)).fill(0.5) },
+      ]),
+    );
+    await writeSafetensors(path, weights);
+    assert.equal((await loadBackboneWeights(folder)).shape.hiddenDim, 4);
+    for (const [name, { shape, data }] of weights) {
+      const changed = data.slice();
+      changed[changed.length - 1] = NaN; // of a fused tensor, the values
+      await writeSafetensors(path, new Map(weights).set(name, { shape, data: changed }));
+      await assert.rejects(loadBackboneWeights(folder), {
+        message:
+          `Cannot read "${path}" as the numbers of tensor "${name}" must be finite float32: ` +
+          `current value at [${shape.map((size) => size - 1)}] is NaN`,
+      });
+    }
+  }));
