@@ -3,13 +3,15 @@
  */
 import { cpus, release, totalmem } from "node:os";
 import process from "node:process";
+import { type CodeVersion, readCodeVersion } from "./code_version.ts";
+import { enginePackages } from "../engine_packages.ts";
 import configuration from "../../deno.json" with { type: "json" };
 
 /** The contents of `environment.json`, but for what the run itself finds out. */
 export interface Environment {
   /** When the command began that ran this part of the run, ISO 8601. */
   readonly startedAt: string;
-  /** Commit of the code; absent where git cannot tell. */
+  /** Commit of the code; absent where it is not in a git repository. */
   readonly commit?: string;
   /** Whether the code differs from the commit. */
   readonly dirty?: boolean;
@@ -53,31 +55,20 @@ export function peakMemoryBytes(): number {
 const repository = import.meta.dirname && `${import.meta.dirname}/../..`;
 
 /** Commit and dirty flag; results are what the code wrote, and do not make it dirty. */
-async function codeVersion(): Promise<Pick<Environment, "commit" | "dirty">> {
-  const commit = await git("rev-parse", "HEAD");
-  const changes = await git("status", "--porcelain", "--", ".", ":!results");
-  if (commit === undefined || changes === undefined) return {};
-  return { commit, dirty: changes !== "" };
+async function codeVersion(): Promise<CodeVersion> {
+  if (repository === undefined) return {};
+  // Asking for a permission that the program does not have would stop the run at a prompt.
+  const { state } = await Deno.permissions.query({ name: "read" });
+  return state === "granted" ? await readCodeVersion(repository, ["results"]) : {};
 }
 
-async function git(...args: string[]): Promise<string | undefined> {
-  // Asking for a permission that the task does not give would stop the run at a prompt.
-  const { state } = await Deno.permissions.query({ name: "run", command: "git" });
-  if (state !== "granted" || repository === undefined) return undefined;
-  try {
-    const command = new Deno.Command("git", { args, cwd: repository, stderr: "null" });
-    const { success, stdout } = await command.output();
-    return success ? new TextDecoder().decode(stdout).trim() : undefined;
-  } catch {
-    return undefined; // git is not installed
-  }
-}
-
-/** Versions as `deno.lock` resolved them, or as `deno.json` asks for them where there is no lock. */
+/** Versions of the packages, as `deno.lock` resolved them, or as the code asks for them where there is no lock. */
 async function packageVersions(): Promise<Record<string, string>> {
   const locked = await lockedVersions();
   const versions: Record<string, string> = {};
-  for (const specifier of Object.values(configuration.imports)) {
+  for (
+    const specifier of [...Object.values(configuration.imports), ...Object.values(enginePackages)]
+  ) {
     const [, name, range = ""] = /^npm:((?:@[^/]+\/)?[^@/]+)(?:@([^/]+))?/.exec(specifier) ?? [];
     if (name === undefined) continue;
     const version = locked[`npm:${name}@${range || "*"}`] ?? range;
