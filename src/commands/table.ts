@@ -2,9 +2,11 @@ import { type Command, type CommandArguments, type Output, UsageError } from "..
 import { metricCatalog } from "../evaluation/metric_catalog.ts";
 import { itemProblem } from "../evaluation/sample_schemas.ts";
 import { type DeclaredRuns, declaredRuns } from "./declared_runs.ts";
-import { experimentTables } from "../results/evaluation_table.ts";
+import { type ExperimentTables, experimentTables } from "../results/evaluation_table.ts";
 import { findRunRecords, findRuns, type FoundRuns } from "../results/read_runs.ts";
-import { formatTables, type TableFormat, tableFormats } from "../results/table.ts";
+import { isInputError } from "../errors.ts";
+import { formatList, formatTables, type TableFormat, tableFormats } from "../results/table.ts";
+import { listExperiments, selectTables } from "../results/table_selection.ts";
 import { summaries } from "./summaries.ts";
 
 /** `table [PATH...]`: the tables of what is in results folders, and of what declarations ask for. */
@@ -14,20 +16,63 @@ export function tableCommand(output: Output): Command {
     operandsArePaths: true,
     flags: [
       { name: "format", value: "FORMAT", allowed: tableFormats, help: "how to print (default md)" },
+      { name: "evaluation", value: "NAME", help: "only this evaluation; repeatable" },
+      {
+        name: "metric",
+        value: "NAME",
+        help: "only this metric and its parts, as perplexity with perplexity <5K; repeatable",
+      },
+      { name: "compact", help: "only the first table of each evaluation, without notes" },
+      { name: "list", help: "only a list of the experiments" },
     ],
     execute: async (args) => {
       const { records, damaged, missing } = await recordedOrDeclared(args, output);
       const format = (args.flags.get("format")?.at(-1) ?? "md") as TableFormat;
       if (records.length > 0) {
-        const tables = experimentTables(records, metricCatalog, damaged).map((experiment) => ({
+        const all = experimentTables(records, metricCatalog, damaged).map((experiment) => ({
           ...experiment,
           remarks: [...experiment.remarks, ...missing.get(experiment.experiment) ?? []],
         }));
-        output.print(formatTables(tables, format).trimEnd());
+        output.print(formatSelection(all, format, args, output));
       }
       return damaged.length > 0 ? 1 : 0;
     },
   };
+}
+
+/** Experiments whose tables are more than a screen or two. */
+const manyExperiments = 4;
+
+/** What the flags ask for. */
+function formatSelection(
+  all: readonly ExperimentTables[],
+  format: TableFormat,
+  { flags }: CommandArguments,
+  output: Output,
+): string {
+  const evaluations = flags.get("evaluation") ?? [], metrics = flags.get("metric") ?? [];
+  const compact = flags.has("compact");
+  const isSelected = evaluations.length + metrics.length > 0 || compact;
+  const selected = isSelected
+    ? usage(() => selectTables(all, { evaluations, metrics, mainOnly: compact }))
+    : all;
+  if (flags.has("list")) return formatList(listExperiments(selected), format).trimEnd();
+  if (!isSelected && format === "md" && all.length >= manyExperiments) {
+    output.note(
+      `Tables of ${all.length} experiments: --list lists them, --evaluation, --metric and --compact print less`,
+    );
+  }
+  return formatTables(selected, format, { compact }).trimEnd();
+}
+
+/** Does what depends on the values of flags: where it fails, these are wrong. */
+function usage<T>(select: () => T): T {
+  try {
+    return select();
+  } catch (cause) {
+    if (!isInputError(cause)) throw cause;
+    throw new UsageError((cause as Error).message, { cause });
+  }
 }
 
 /** The runs in results folders and those that declarations ask for, each once. */

@@ -20,6 +20,7 @@ import { type TableText, tableText } from "./table_text.ts";
 import { escapeHtml, htmlTable } from "./html.ts";
 import { formatVariation, type Metric } from "./records.ts";
 import { type RunRecord, seedOf } from "./read_runs.ts";
+import type { ListedExperiment } from "./table_selection.ts";
 import { unfinishedText } from "./resume_command.ts";
 
 /** Formats of a table. */
@@ -28,13 +29,19 @@ export const tableFormats = ["md", "csv", "json", "html"] as const;
 /** A format of a table. */
 export type TableFormat = (typeof tableFormats)[number];
 
-/** Prints the tables of experiments. */
+/**
+ * Prints the tables of experiments.
+ *
+ * @param options `compact`: Markdown without questions, notes and legend.
+ */
 export function formatTables(
   experiments: readonly ExperimentTables[],
   format: TableFormat,
+  { compact = false }: { compact?: boolean } = {},
 ): string {
   switch (format) {
     case "md":
+      if (compact) return experiments.map(compactTables).join("\n") + "\n";
       return [...experiments.map(markdownTables), markdownLegend(experiments)].join("\n") + "\n";
     case "html":
       return experiments.map(htmlTables).join("\n") + htmlLegend(experiments);
@@ -43,6 +50,36 @@ export function formatTables(
         .map((cells) => cells.map(csvCell).join(",") + "\n").join("");
     case "json":
       return JSON.stringify(metricRows(experiments), null, 2) + "\n";
+    default:
+      return format satisfies never;
+  }
+}
+
+/** Prints a list of experiments. */
+export function formatList(listed: readonly ListedExperiment[], format: TableFormat): string {
+  const headers = ["experiment", "runs", "evaluations", "question"];
+  const rows = listed.map(({ experiment, runs, completed, evaluations, question }) => [
+    experiment,
+    completed === runs ? `${runs}` : `${completed} of ${runs} completed`,
+    evaluations.join(", "),
+    question,
+  ]);
+  const text: TableText = {
+    caption: "Experiments",
+    notes: [],
+    headers,
+    labels: headers.length,
+    rows: rows.map((row) => row.map((text) => ({ text }))),
+  };
+  switch (format) {
+    case "md":
+      return alignedTable(text) + "\n";
+    case "html":
+      return htmlTable(text) + "\n";
+    case "csv":
+      return [headers, ...rows].map((row) => row.map(csvCell).join(",") + "\n").join("");
+    case "json":
+      return JSON.stringify(listed, null, 2) + "\n";
     default:
       return format satisfies never;
   }
@@ -101,8 +138,10 @@ export function legend(experiments: readonly ExperimentTables[]): string[] {
 function markdownTables(tables: ExperimentTables): string {
   const { experiment, labels, question, remarks, unfinished } = tables;
   return [
-    `## ${markdownLine(experiment)}${labels.length > 0 ? ` (${labels.join(", ")})` : ""}`,
-    ...(question === undefined ? [] : [markdownLine(question)]),
+    `## ${markdownLine(experiment)}${
+      labels.length > 0 ? ` (${labels.map(markdownLine).join(", ")})` : ""
+    }`,
+    ...(question === undefined ? [] : [markdownParagraph(question)]),
     ...tables.tables.flatMap((table) => {
       const text = tableText(table, labels);
       return [`### ${markdownLine(text.caption)}`, alignedTable(text), ...notesText(text)];
@@ -118,6 +157,17 @@ function markdownTables(tables: ExperimentTables): string {
     }),
     ...(remarks.length > 0 ? [bulletList(remarks)] : []),
     ...(unfinished.length > 0 ? [bulletList(unfinished.map(unfinishedText))] : []),
+  ].join("\n\n") + "\n";
+}
+
+/** The tables of one experiment without what is to be known of them. */
+function compactTables({ experiment, labels, tables }: ExperimentTables): string {
+  return [
+    `## ${markdownLine(experiment)}`,
+    ...tables.flatMap((table) => {
+      const text = tableText(table, labels);
+      return [`### ${markdownLine(text.caption)}`, alignedTable(text)];
+    }),
   ].join("\n\n") + "\n";
 }
 
@@ -155,14 +205,23 @@ function alignedTable({ headers, rows, footer, labels }: TableText): string {
   return lines.join("\n");
 }
 
-/** Text as one line of Markdown without elements of HTML: a `<` that would begin one stands for itself. */
+/** Text as one line of Markdown without elements of HTML: a `<` that would begin one stands for itself, also in code between backticks. */
 function markdownLine(text: string): string {
-  return text.replace(/\s*[\r\n]+\s*/g, " ").replace(/<(?=[a-z/!?])/gi, "&lt;");
+  return text.replaceAll(/\s*[\r\n\u2028\u2029]+\s*/g, " ").split(/(`[^`]*`)/)
+    .map((part, i) => i % 2 === 1 ? part : part.replaceAll(/<(?=[a-z/!?])/gi, "&lt;"))
+    .join("");
+}
+
+/** Text as a paragraph of Markdown, which begins neither a heading, a list, a quotation nor code. */
+function markdownParagraph(text: string): string {
+  return markdownLine(text.trim())
+    .replace(/^(?=#{1,6}(\s|$)|[-+*](\s|$)|>|```|~~~)/, "\\")
+    .replace(/^(\d+)(?=[.)](\s|$))/, "$1\\");
 }
 
 /** Text of a cell of a Markdown table. */
 function markdownCell(text: string): string {
-  return markdownLine(text).replaceAll("|", "\\|");
+  return markdownLine(text).replaceAll(/\\(?=\||$)|\|/g, "\\$&");
 }
 
 /** The tables of one experiment as a part of a page. */

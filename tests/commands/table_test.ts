@@ -1,6 +1,7 @@
 import { tableCommand } from "../../src/commands/table.ts";
 import { withFolder } from "../temporary_folder.ts";
-import { assert, test } from "../testing.ts";
+import { assert, repositoryPath, test } from "../testing.ts";
+import { execute, recordedOutput } from "./recorded_output.ts";
 
 /** What `table` prints of a path. */
 async function printed(path: string, format = "md"): Promise<string> {
@@ -82,4 +83,30 @@ test("table of a folder of other modules says that no run is in there, and runs 
       /shared\.ts: Cannot declare experiment as 5 fields are wrong/,
     );
   });
+});
+
+test("table prints the parts that flags ask for, and says how to where there are many", async () => {
+  const outputOf = async (...args: string[]) => {
+    const output = recordedOutput();
+    assert.equal(await execute(tableCommand(output), ...args), 0);
+    return { text: output.printed.join("\n"), notes: output.notes.join("\n") };
+  };
+  const results = repositoryPath("results");
+  const list = await outputOf(results, "--list");
+  assert.match(list.text, /^\| chronicle_seeds +\| 3 +\| recall-test, chapter-break-test/m);
+  assert.equal(list.notes, "");
+  const small = await outputOf(results, "--evaluation", "chapter-break-test", "--compact");
+  assert.deepEqual(small.text.match(/^## .*$/gm), ["## chronicle_seeds"]);
+  assert.deepEqual(small.text.match(/^### .*$/gm), ["### chapter-break-test"]);
+  const csv = await outputOf(`${results}/chronicle_seeds`, "--metric", "accuracy", "--format=csv");
+  const rows = csv.text.split("\n").slice(1);
+  assert.ok(rows.length > 10);
+  for (const row of rows) assert.match(row, /,accuracy/);
+  const whole = await outputOf(results);
+  assert.match(whole.notes, /^Tables of \d+ experiments: --list lists them/);
+  assert.equal((await outputOf(`${results}/efficiency`)).notes, "");
+  await assert.rejects(
+    execute(tableCommand(recordedOutput()), results, "--evaluation", "recal-test"),
+    { name: "UsageError", message: /did you mean "recall-test"/ },
+  );
 });

@@ -336,3 +336,55 @@ test("Markdown keeps text of records in its line and its cell, and CSV makes no 
   assert.match(csv, /,'-1\+1,/);
   assert.doesNotMatch(csv, /,[=@]/);
 });
+
+test("formatTables() as md keeps text of records in its line and out of HTML, headings and lists", () => {
+  const cases: [text: string, line: string][] = [
+    ["What\nis\r\n\n# this?", "What is # this?"],
+    [
+      "Is <b>it</b> <script>alert(1)</script>?",
+      "Is &lt;b>it&lt;/b> &lt;script>alert(1)&lt;/script>?",
+    ],
+    ["Is <!-- it --> 1 < 2 and <5K?", "Is &lt;!-- it --> 1 < 2 and <5K?"],
+    ["# Is it?", "\\# Is it?"],
+    ["- Is it?", "\\- Is it?"],
+    ["> Is it?", "\\> Is it?"],
+    ["1. Is it?", "1\\. Is it?"],
+    ["-5 or `<s>`?", "-5 or `<s>`?"],
+  ];
+  for (const [question, line] of cases) {
+    const text = formatTables(
+      experimentTables([run({ summary: { question } })], noSums),
+      "md",
+    );
+    assert.equal(text.split("\n")[2], line, question);
+    assert.doesNotMatch(text, /<(b|script|!--)/);
+  }
+  const [left, right] = ["a|b\\", "a\\|b\nc<i>"].map((name) => metric({ model: name }));
+  const table = formatTables(
+    experimentTables([run({ summary: { metrics: [left, right] } })], noSums),
+    "md",
+  );
+  assert.match(table, /^\| a\\\|b\\\\ +\|/m);
+  assert.match(table, /^\| a\\\\\\\|b c&lt;i> +\|/m);
+  const remarks = formatTables(
+    experimentTables([run()], noSums).map((experiment) => ({
+      ...experiment,
+      remarks: ["a\n## b <img>"],
+    })),
+    "md",
+  );
+  assert.match(remarks, /^- a ## b &lt;img>$/m);
+});
+
+test("formatTables() as csv has no text that a spreadsheet takes for a formula", () => {
+  for (const text of ["=1+1", "+cmd", "-x", "@sum", "\tx", "\rx"]) {
+    const values = metric({ model: text, value: -0.5 });
+    const csv = formatTables(
+      experimentTables([run({ summary: { metrics: [values] } })], noSums),
+      "csv",
+    );
+    assert.ok(csv.includes(`'${text}`), JSON.stringify(text));
+    assert.doesNotMatch(csv, new RegExp(`(^|,)"?\\${text[0]}(?!0\\.5)`, "m"));
+    assert.match(csv, /,-0\.5,/, "a number stays one");
+  }
+});
