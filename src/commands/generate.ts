@@ -15,6 +15,7 @@ import { paperMemory } from "../memory/config.ts";
 import { readFinishedRun, runTokenizer } from "../runner/load_trained_model.ts";
 import { type DocumentFile, readDocument } from "../text/corpus.ts";
 import { tokenizeDocument } from "../text/document_tokens.ts";
+import { DecodeStream } from "../text/decode_stream.ts";
 import { textOf, type Tokenizer } from "../text/tokenizer.ts";
 import { openTokenizer } from "../text/tokenizer_source.ts";
 import { readFolderTokenizer } from "../checkpoint/folder.ts";
@@ -25,8 +26,15 @@ import { summaries } from "./summaries.ts";
 /** Tokens of a window where the checkpoint does not say on how many it was trained. */
 const defaultContextTokens = 512;
 
-/** `generate`: text from a model that has a long document in its memory. */
-export function generateCommand(output: Output): Command {
+/** Milliseconds between reports of how far the document has been read. */
+const progressInterval = 3000;
+
+/**
+ * `generate`: text from a model that has a long document in its memory.
+ *
+ * @param interval Milliseconds between reports of how far the document has been read.
+ */
+export function generateCommand(output: Output, interval: number = progressInterval): Command {
   return {
     ...summaries.generate,
     flags: [
@@ -58,11 +66,15 @@ export function generateCommand(output: Output): Command {
       { name: "temperature", value: "X", help: "0 takes the most probable token (default 1)" },
       deviceFlag,
     ],
-    execute: (args) => generateText(args, output),
+    execute: (args) => generateText(args, output, interval),
   };
 }
 
-async function generateText(args: CommandArguments, output: Output): Promise<number> {
+async function generateText(
+  args: CommandArguments,
+  output: Output,
+  interval: number,
+): Promise<number> {
   if (args.operands.length > 0) {
     throw new UsageError(`Cannot generate from "${args.operands[0]}" as it follows no flag`);
   }
@@ -82,31 +94,84 @@ async function generateText(args: CommandArguments, output: Output): Promise<num
   });
   const model = await reading(() => loadLongMem({ ...options, ...(device ? { device } : {}) }));
   try {
-    await reading(() => rememberDocument(model, document.tokens, { contextTokens, chunkTokens }));
-    output.note(
-      `${path}: ${document.tokens.length} tokens, ${
-        (model.memoryFillChunks[0] ?? 0) * chunkTokens
-      } of them in memory`,
-    );
-    const { bos, eos } = tokenizer.specialIds;
+    const { tokens: ids } = document;
+    const { unk } = tokenizer.specialIds;
+    noteUnknown(path, ids, unk, output);
+    let reported = Date.now();
+    const progress = (read: number) => {
+      if (read === ids.length || Date.now() - reported < interval) return;
+      reported = Date.now();
+      output.note(`${path}: ${ids.length} tokens, ${read} of them read`);
+    };
+    await reading(() => rememberDocument(model, ids, { contextTokens, chunkTokens, progress }));
+    const inMemory = (model.memoryFillChunks[0] ?? 0) * chunkTokens;
+    output.note(memoryText(path, ids.length, inMemory, { contextTokens, chunkTokens }));
     const prompt = args.flags.get("prompt")?.at(-1) ?? "";
-    const ids: number[] = [];
+    const promptIds = tokenizer.encode(prompt);
+    noteUnknown("the prompt", promptIds, unk, output);
     const generated = generate(model, {
-      prompt: [bos, ...tokenizer.encode(prompt)],
+      prompt: [tokenizer.specialIds.bos, ...promptIds],
       tokens,
       contextTokens,
       temperature,
       seed: args.flags.get("seed")?.at(-1) ?? 1,
       allows: textIds(tokenizer),
-      end: eos,
+      end: tokenizer.specialIds.eos,
     });
-    for await (const id of generated) ids.push(id);
-    // Decoded at once: a character may take several tokens.
-    output.print(prompt + tokenizer.decode(ids));
+    await printContinuation(prompt, generated, tokenizer, output);
     return 0;
   } finally {
     await model.close();
   }
+}
+
+/** Warns of text that the vocabulary does not know, which a model reads as nothing but `<unk>`. */
+function noteUnknown(what: string, ids: ArrayLike<number>, unk: number, output: Output): void {
+  const unknown = Array.from(ids).filter((id) => id === unk).length;
+  if (unknown === 0) return;
+  const share = (100 * unknown / ids.length).toPrecision(2);
+  output.note(
+    `${what}: ${ids.length} tokens, ${unknown} of them (${
+      Number(share)
+    } %) unknown to the vocabulary`,
+  );
+}
+
+/** How much of a document is in the memory, and why the rest is not. */
+function memoryText(
+  path: string,
+  tokens: number,
+  inMemory: number,
+  { contextTokens, chunkTokens }: { contextTokens: number; chunkTokens: number },
+): string {
+  const full = Math.floor(tokens / contextTokens);
+  const partial = full * (contextTokens % chunkTokens) + tokens % contextTokens % chunkTokens;
+  const forgotten = tokens - inMemory - partial;
+  return [
+    `${path}: ${tokens} tokens, ${inMemory} of them in memory`,
+    ...(forgotten > 0 ? [`${forgotten} forgotten, the oldest first, as the memory is full`] : []),
+    ...(partial > 0 ? [`${partial} left out as they do not fill a chunk of ${chunkTokens}`] : []),
+  ].join(", ");
+}
+
+/** Prints a prompt with the text after it, each part as soon as it is known where the output takes parts. */
+async function printContinuation(
+  prompt: string,
+  generated: AsyncIterable<number>,
+  tokenizer: Tokenizer,
+  { print, write }: Output,
+): Promise<void> {
+  const stream = DecodeStream.after(tokenizer, prompt);
+  let text = prompt;
+  write?.(prompt);
+  const add = (part: string) => {
+    text += part;
+    if (part !== "") write?.(part);
+  };
+  for await (const id of generated) add(stream.add(id));
+  add(stream.end());
+  if (write) write("\n");
+  else print(text);
 }
 
 /** What the model is made of, and how it reads text. */

@@ -26,18 +26,24 @@ export interface GenerateOptions {
  * Writes a document to the memory of a model, segment by segment.
  *
  * @param document Token ids; of the last segment, tokens that fill no chunk are left out, as always.
- * @param sizes `contextTokens`: tokens of a segment, `chunkTokens`: tokens of a chunk of the model's memory.
+ * @param options `contextTokens`: tokens of a segment, `chunkTokens`: tokens of a chunk of the model's memory, `progress`: called
+ * after each segment with the number of tokens read so far.
  * @throws RangeError Where one of them is not a positive integer.
  */
 export async function rememberDocument(
   model: Pick<LongMemModel, "remember">,
   document: Int32Array,
-  { contextTokens, chunkTokens }: { contextTokens: number; chunkTokens: number },
+  { contextTokens, chunkTokens, progress }: {
+    contextTokens: number;
+    chunkTokens: number;
+    progress?: (tokens: number) => void;
+  },
 ): Promise<void> {
   checkCount("remember a document", "contextTokens", contextTokens, 1);
   checkCount("remember a document", "chunkTokens", chunkTokens, 1);
   for (let start = 0; start + chunkTokens <= document.length; start += contextTokens) {
     await model.remember(document.subarray(start, start + contextTokens));
+    progress?.(Math.min(start + contextTokens, document.length));
   }
 }
 

@@ -1,12 +1,14 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { loadBackboneWeights, loadSideNetWeights } from "../checkpoint/checkpoint.ts";
 import type { BackboneCheckpoint, BackboneShape } from "../backbone/shape.ts";
 import type { ResolvedExperiment, SideNetConfig } from "../experiment/declaration.ts";
 import type { SideNetCheckpoint, SideNetShape } from "../longmem/sidenet_shape.ts";
 import type { MemoryConfig } from "../memory/config.ts";
 import type { TokenizerSource } from "../text/tokenizer_source.ts";
-import { InputTypeError } from "../errors.ts";
-import { readText } from "../files.ts";
+import { InputTypeError, MissingDataError } from "../errors.ts";
+import { ifThere, readText } from "../files.ts";
+import { readRunSummary } from "../results/read_runs.ts";
+import { quoted } from "../results/resume_command.ts";
 
 /** The model that a run has trained. */
 export interface FinishedRun {
@@ -44,6 +46,8 @@ export async function readFinishedRun(path: string): Promise<FinishedRun> {
     );
   }
   const weights = (phase: string) => join(path, "checkpoint", phase, "weights.safetensors");
+  const phases = [...config.kind === "checkpoint" ? [] : ["backbone"], "longmem"];
+  await checkWeights(path, phases.map(weights));
   const backbone = config.kind === "checkpoint"
     ? await loadBackboneWeights(config.path, config.shape ? { shape: config.shape } : {})
     : await loadBackboneWeights(weights("backbone"), { shape: { heads: config.heads } });
@@ -54,6 +58,30 @@ export async function readFinishedRun(path: string): Promise<FinishedRun> {
   );
   const { contextTokens } = adaptation;
   return { experiment, backbone, sideNet: { shape, weights: trained }, memory, contextTokens };
+}
+
+/**
+ * Checks that the weights of a run are there.
+ *
+ * @throws {MissingDataError} With the command that trains them.
+ */
+async function checkWeights(path: string, files: readonly string[]): Promise<void> {
+  for (const file of files) {
+    if (await ifThere(Deno.stat(file))) continue;
+    const summary = await readRunSummary(path);
+    const state = summary?.state ?? "unknown";
+    const command = `deno task run ${quoted(path)}`;
+    const results = dirname(dirname(path));
+    throw new MissingDataError(
+      summary?.state === "completed"
+        ? `Cannot take a LongMem from run "${path}" as "${file}" is missing: the repository holds records of runs without their ` +
+          `weights. To train them again, run\n  ${command} --results scratch\nand name "scratch/${summary.experiment}/${summary.run}"`
+        : `Cannot take a LongMem from run "${path}" as "${file}" is missing: the run must be completed, current state is ${state}. ` +
+          `To go on with it, run\n  ${command}${
+            results === "results" ? "" : ` --results ${quoted(results)}`
+          }${state === "failed" ? " --retry-failed" : ""}`,
+    );
+  }
 }
 
 /** What the weights that a run has trained do not say themselves: the wiring they were trained in. */

@@ -36,8 +36,17 @@ export function continuePrompt(
 ): string {
   const tokens = tokenizer.encode(prompt);
   const continuation = decodeContinuation(tokenizer, tokens, ids);
-  const isSpaceLost = /\s$/.test(prompt) && !/\s$/.test(tokenizer.decode(tokens));
-  return prompt + (isSpaceLost ? continuation.trimStart() : continuation);
+  return prompt +
+    (isSpaceLost(tokenizer, prompt, tokens) ? continuation.trimStart() : continuation);
+}
+
+/** Whether a prompt ends in white space that its tokens do not have. */
+function isSpaceLost(
+  tokenizer: Pick<Tokenizer, "decode">,
+  prompt: string,
+  tokens: readonly number[],
+): boolean {
+  return /\s$/.test(prompt) && !/\s$/.test(tokenizer.decode(tokens));
 }
 
 /** Decodes the tokens after a prompt one by one; the parts joined are what `decodeContinuation` gives. */
@@ -47,6 +56,8 @@ export class DecodeStream {
   #window: number[];
   /** How many of the window belong to parts already returned. */
   #returned: number;
+  /** Whether the white space before the first text is left out. */
+  #trims = false;
 
   /**
    * Begins after a prompt.
@@ -57,6 +68,21 @@ export class DecodeStream {
     this.#tokenizer = tokenizer;
     this.#window = Array.from(prompt);
     this.#returned = this.#window.length;
+  }
+
+  /**
+   * Begins after a prompt as it was written: the parts joined are what `continuePrompt` adds to it.
+   *
+   * @param prompt Text of the prompt.
+   */
+  static after(
+    tokenizer: Pick<Tokenizer, "decode" | "encode">,
+    prompt: string,
+  ): DecodeStream {
+    const tokens = tokenizer.encode(prompt);
+    const stream = new DecodeStream(tokenizer, tokens);
+    stream.#trims = isSpaceLost(tokenizer, prompt, tokens);
+    return stream;
   }
 
   /**
@@ -82,7 +108,10 @@ export class DecodeStream {
     // A window of tokens without text would be no neighbour for the next one.
     if (/\S/.test(this.#tokenizer.decode(pending))) this.#window = pending;
     this.#returned = this.#window.length;
-    return part;
+    if (!this.#trims) return part;
+    const trimmed = part.trimStart();
+    if (trimmed !== "") this.#trims = false;
+    return trimmed;
   }
 }
 

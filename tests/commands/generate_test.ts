@@ -96,3 +96,143 @@ test("generate says what is missing or does not fit", async () => {
     );
   });
 });
+
+/** A tokenizer of 276 words `w0` ... and a few special tokens, with the settings of one kind of decoder. */
+function wordTokenizer(kind: "metaspace" | "words"): string {
+  const special = ["<s>", "<pad>", "</s>", "<unk>"];
+  const words = Array.from({ length: 276 }, (_, i) => `w${i}`);
+  const metaspace = { type: "Metaspace", replacement: "\u2581", prepend_scheme: "always" };
+  const [model, settings] = kind === "metaspace"
+    ? [
+      {
+        type: "Unigram",
+        unk_id: 3,
+        vocab: [...special, ...words.map((word) => `\u2581${word}`)].map((token, i) => [token, -i]),
+      },
+      { pre_tokenizer: metaspace, decoder: metaspace },
+    ]
+    : [
+      {
+        type: "WordPiece",
+        unk_token: "<unk>",
+        continuing_subword_prefix: "##",
+        vocab: Object.fromEntries([...special, ...words].map((token, id) => [token, id])),
+      },
+      {
+        pre_tokenizer: { type: "Whitespace" },
+        decoder: { type: "WordPiece", prefix: "##", cleanup: false },
+      },
+    ];
+  return JSON.stringify({
+    normalizer: null,
+    post_processor: null,
+    added_tokens: special.map((content, id) => ({ id, content, special: true })),
+    model,
+    ...settings,
+  });
+}
+
+test("generate prints words apart from each other and from the prompt, and streams the same text", async () => {
+  for (const kind of ["metaspace", "words"] as const) {
+    await withRun(async (folder, generate) => {
+      await Deno.writeTextFile(`${folder}/run/tokenizer.json`, wordTokenizer(kind));
+      await Deno.writeTextFile(`${folder}/document.txt`, "w1 w2 w3 w4 ".repeat(200));
+      for (const [prompt, printed] of [["w1 w2", "w1 w2 w"], ["w1 ", "w1 w"], ["", "w"]]) {
+        const args = ["--run", `${folder}/run`, "--prompt", prompt];
+        const whole = await generate(...args);
+        assert.ok(whole.startsWith(printed), `${kind}: ${whole}`);
+        const words = whole.trim().split(" ");
+        assert.equal(words.length, prompt.split(" ").filter((word) => word !== "").length + 12);
+        for (const word of words) assert.match(word, /^w\d+$/);
+
+        const parts: string[] = [], said = recordedOutput();
+        const streamed = generateCommand({ ...said, write: (part) => void parts.push(part) });
+        const same = ["--document", `${folder}/document.txt`, "--device", "cpu", "--tokens", "12"];
+        await execute(streamed, ...same, ...args);
+        assert.equal(parts.join(""), `${whole}\n`);
+        assert.equal(parts[0], prompt, "the prompt comes first");
+        assert.ok(parts.length >= 12, "tokens come one by one");
+        assert.deepEqual(said.printed, [], "nothing is printed twice");
+      }
+    });
+  }
+});
+
+test("generate tells what of the document is read, forgotten, left out and unknown", async () => {
+  await withFolder(async (folder) => {
+    await writeTinyRun(`${folder}/run`); // windows of 32 tokens, a memory of 256, chunks of 4
+    await Deno.writeTextFile(`${folder}/run/tokenizer.json`, wordTokenizer("metaspace"));
+    const notesOf = async (text: string, ...args: string[]) => {
+      await Deno.writeTextFile(`${folder}/document.txt`, text);
+      const said = recordedOutput();
+      const parts = ["--run", `${folder}/run`, "--document", `${folder}/document.txt`];
+      const all = [...parts, "--device", "cpu", "--tokens", "1", "--prompt", "w1", ...args];
+      assert.equal(await execute(generateCommand(said, 0), ...all), 0);
+      return said.notes.map((note) => note.replaceAll(`${folder}/`, ""));
+    };
+    // With <s> and </s>: 102 tokens.
+    assert.deepEqual(await notesOf("w5 ".repeat(100).trim()), [
+      "document.txt: 102 tokens, 32 of them read",
+      "document.txt: 102 tokens, 64 of them read",
+      "document.txt: 102 tokens, 96 of them read",
+      "document.txt: 102 tokens, 100 of them in memory, 2 left out as they do not fill a chunk of 4",
+    ]);
+    // 610 tokens in windows of 30, of which 28 fill chunks; the last has 10, of which 8 do.
+    const long = await notesOf("w5 ".repeat(608).trim(), "--context", "30");
+    assert.equal(
+      long.at(-1),
+      "document.txt: 610 tokens, 256 of them in memory, 312 forgotten, the oldest first, as the memory is full, " +
+        "42 left out as they do not fill a chunk of 4",
+    );
+    const unknown = await notesOf("w5 never w6 heard ".repeat(10).trim(), "--prompt", "nowhere w3");
+    assert.equal(
+      unknown[0],
+      "document.txt: 42 tokens, 20 of them (48 %) unknown to the vocabulary",
+    );
+    assert.match(unknown.at(-1)!, /^the prompt: 2 tokens, 1 of them \(50 %\) unknown/);
+  });
+});
+
+test("generate from a run without weights gives the command that makes them", async () => {
+  await withFolder(async (folder) => {
+    const run = `${folder}/results/tiny/tiny-1`;
+    await Deno.writeTextFile(`${folder}/document.txt`, tinyText);
+    const states: [state: string | undefined, message: RegExp][] = [
+      [
+        "completed",
+        /weights\.safetensors" is missing: .*\n {2}deno task run \S*\/results\/tiny\/tiny-1 --results scratch\nand name "scratch\/tiny\/tiny-1"$/,
+      ],
+      [
+        "interrupted",
+        /current state is interrupted.*\n {2}deno task run \S*tiny-1 --results \S*results$/,
+      ],
+      [
+        "failed",
+        /current state is failed.*\n {2}deno task run \S*tiny-1 --results \S* --retry-failed$/,
+      ],
+      [undefined, /current state is unknown/],
+    ];
+    for (const missing of ["backbone", "longmem"]) {
+      for (const [state, message] of states) {
+        await Deno.remove(run, { recursive: true }).catch(() => undefined);
+        await writeTinyRun(run);
+        await Deno.remove(`${run}/checkpoint/${missing}`, { recursive: true });
+        if (state) {
+          const summary = {
+            state,
+            experiment: "tiny",
+            run: "tiny-1",
+            scale: "scaled-down",
+            metrics: [],
+          };
+          await Deno.writeTextFile(`${run}/summary.json`, JSON.stringify(summary));
+        }
+        const generate = generateCommand(recordedOutput());
+        await assert.rejects(
+          execute(generate, "--run", run, "--document", `${folder}/document.txt`),
+          { name: "InputError", message },
+        );
+      }
+    }
+  });
+});

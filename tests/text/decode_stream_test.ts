@@ -243,3 +243,18 @@ test("continuePrompt() prints the prompt as it was written, without a second spa
   assert.equal(continuePrompt(tokenizer, "the ", tokenizer.encode(" cat")), "the  cat");
   assert.equal(continuePrompt(unigram, "the cat", [7]), "the cats");
 });
+
+test("DecodeStream.after() joins to what continuePrompt() adds, whatever ends the prompt", () => {
+  for (const tokenizer of [unigram, wordPiece(wordPieceDecoder), llama]) {
+    for (const prompt of ["", " ", "the", "the ", "cat\n", "s"]) {
+      const ids = tokenizer.encode("cat cat");
+      const stream = DecodeStream.after(tokenizer, prompt);
+      const parts = [...ids.map((id) => stream.add(id)), stream.end()];
+      assert.equal(
+        prompt + parts.join(""),
+        continuePrompt(tokenizer, prompt, ids),
+        JSON.stringify(prompt),
+      );
+    }
+  }
+});
