@@ -156,3 +156,36 @@ test("deno task downloads no engine, as it does with all imports of deno.json an
     }
   }
 });
+
+test("bench has help and names wrong flags, without measuring or a stack trace", async () => {
+  const bench = async (...args: string[]) => {
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        ...["run", "--quiet", "--no-prompt", "--no-check", "--allow-read", "--allow-env"],
+        ...["--allow-sys", repositoryPath("tests/bench/bench.ts"), ...args],
+      ],
+      env: { COLUMNS: "100", NO_COLOR: "1" },
+    }).output();
+    const decoder = new TextDecoder();
+    return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+  };
+  for (const flag of ["--help", "-h"]) {
+    const { code, stdout } = await bench(flag);
+    assert.equal(code, 0);
+    assert.match(stdout, /^deno task bench\n\nMeasures speed[^]*--device DEVICE[^]*--write/);
+  }
+  const wrong: [string[], RegExp][] = [
+    [["--confg", "tiny"], /^Cannot read --confg as it is unknown: .*did you mean "--config"/],
+    [["--config", "tny"], /current value is "tny", allowed are bench, .*did you mean "tiny"/],
+    [["--device", "gpu"], /allowed are webgpu, cpu, wasm/],
+    [["--threads", "none"], /current value is "none", allowed are positive integers/],
+    [["fast"], /^Cannot measure "fast" as it follows no flag\n$/],
+  ];
+  for (const [args, message] of wrong) {
+    const { code, stdout, stderr } = await bench(...args);
+    assert.equal(code, 2, stderr);
+    assert.equal(stdout, "");
+    assert.match(stderr, message);
+    assert.doesNotMatch(stderr, /\n {4}at /);
+  }
+});

@@ -27,7 +27,7 @@ export function chapterBreakCommand(output: Output): Command {
       {
         name: "split",
         value: "NAME",
-        help: "subfolder with the books, and the file's split (default test)",
+        help: "subfolder with the books, and the name of the split in the file (default test)",
       },
       {
         name: "words",
@@ -35,7 +35,7 @@ export function chapterBreakCommand(output: Output): Command {
         help: `words before a break at most (default ${defaultWords})`,
       },
       { name: "seed", value: "N", help: "seed of the choice of wrong openings (default 1)" },
-      { name: "headings", value: "REGEX", help: "what a whole heading looks like" },
+      { name: "headings", value: "REGEX", help: "pattern that a whole heading must match" },
     ],
     execute: (args) => writeInstances(args, output),
   };

@@ -36,17 +36,21 @@ export function importCommand(output: Output): Command {
     operandsArePaths: true,
     flags: [
       { name: "out", value: "FOLDER", isPath: true, help: "where to write; must not exist" },
-      { name: "heads", value: "N", help: "attention heads, which a safetensors file does not say" },
+      {
+        name: "heads",
+        value: "N",
+        help: "attention heads, which a safetensors file does not record",
+      },
       {
         name: "backbone",
         value: "PATH",
         isPath: true,
-        help: "the backbone of a SideNet that is alone in a safetensors file",
+        help: "the backbone, for a safetensors file with only a SideNet",
       },
       {
         name: "memory-block",
         value: "N",
-        help: "block of the backbone that is cached, which a safetensors file does not say",
+        help: "block of the backbone that is cached, which a safetensors file does not record",
       },
       {
         name: "tokenizer",

@@ -34,12 +34,12 @@ export function inductionCommand(output: Output): Command {
         value: "CORPUS",
         allowed: ["chronicle", "none"],
         help:
-          "books in which recalls are looked at (default the chronicle's, if it has its vocabulary)",
+          "books in which recalls are scored (default the chronicle's, if the backbone has its vocabulary)",
       },
       {
         name: "heads",
         value: "N",
-        help: "heads of the backbone, for bare tensors, which do not say",
+        help: "heads of the backbone, for bare tensors, which do not record them",
       },
       { name: "context", value: "N", help: "tokens of the window (default as trained)" },
       { name: "seed", value: "N", help: "seed of sequences and books (default 1)" },
@@ -54,7 +54,7 @@ export function inductionCommand(output: Output): Command {
         allowed: ["md", "json"],
         help: "how to print (default md)",
       },
-      { name: "figure", value: "FILE.svg", isPath: true, help: "write a heat map, too" },
+      { name: "figure", value: "FILE.svg", isPath: true, help: "also write a heat map" },
       deviceFlag,
     ],
     execute: (args) => measureInduction(args, output),

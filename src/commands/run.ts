@@ -42,7 +42,8 @@ export function runCommand(output: Output, executor: () => Promise<RunExecutor>)
         name: "set",
         value: "path=value",
         help:
-          "override a field of every experiment, or sweep it: sweep.seed=1,2,4 or 1..5; repeatable",
+          "override a field of every experiment, or sweep it: sweep.seed=1,2,4 or 1..5; repeatable. Paths in it are relative to " +
+          "the repository, as in declarations",
       },
       { ...deviceFlag, help: "where to run" },
       {
@@ -51,15 +52,19 @@ export function runCommand(output: Output, executor: () => Promise<RunExecutor>)
         isPath: true,
         help: "folder of the results (default results)",
       },
-      { name: "limit", value: "N", help: "items per evaluation at most; recorded" },
+      {
+        name: "limit",
+        value: "N",
+        help: "items per evaluation at most, for a first look; recorded",
+      },
       {
         name: "dry-run",
         help: "show runs, parameters, cost and missing data; run and write nothing",
       },
-      { name: "fresh", help: "start anew, whatever earlier runs left" },
+      { name: "fresh", help: "discard earlier results and checkpoints, and start again" },
       { name: "jobs", value: "N", help: "runs at once (default 1)" },
-      { name: "retry-failed", help: "resume runs that have failed; else they are only listed" },
-      { name: "fail-fast", help: "begin no other run after one has failed" },
+      { name: "retry-failed", help: "resume failed runs, which are otherwise only listed" },
+      { name: "fail-fast", help: "start no further run after one has failed" },
     ],
     execute: async (args) => {
       if (args.operands.length === 0) {

@@ -121,7 +121,9 @@ export async function runsIn(
   for (const folder of folders) {
     const information = await Deno.stat(folder).catch(() => undefined);
     if (!information?.isDirectory) {
-      throw new UsageError(`Cannot ${action} "${folder}" as there is no such folder`);
+      throw new UsageError(
+        `Cannot ${action} "${folder}" as there is no such folder: current folder is "${Deno.cwd()}"`,
+      );
     }
   }
   const found = await findRunRecords(folders, itemProblem);

@@ -9,7 +9,7 @@ import styles from "./report.css" with { type: "text" };
 import script from "./report.client.js" with { type: "text" };
 import { type ReportFigure, reportFigures } from "./report_figures.ts";
 import { reproductionNotes, reproductionsOf, reproductionText } from "./paper_comparison.ts";
-import type { RunEnvironment } from "./records.ts";
+import { formatVariation, type RunEnvironment } from "./records.ts";
 import type { RunRecord } from "./read_runs.ts";
 import { htmlList, legend } from "./table.ts";
 import { unfinishedText } from "./resume_command.ts";
@@ -122,7 +122,8 @@ function runsPart(runs: readonly RunRecord[]): string {
 }
 
 function runPart({ summary, declaration, environment }: RunRecord, open: boolean): string {
-  const { run, state, error } = summary;
+  const { run, state, error, variation } = summary;
+  const name = variation ? `${run} (${formatVariation(variation)})` : run;
   const facts = [
     ["state", error === undefined ? state : `${state}: ${error}`],
     ...(environment ? environmentFacts(environment) : []),
@@ -135,7 +136,7 @@ function runPart({ summary, declaration, environment }: RunRecord, open: boolean
     : `\n<details><summary>Declaration, with all defaults</summary><pre tabindex="0">${
       escapeHtml(JSON.stringify(declaration, null, 2))
     }</pre></details>`;
-  return `<details${open ? " open" : ""}><summary>${escapeHtml(run)}</summary>\n<dl>${
+  return `<details${open ? " open" : ""}><summary>${escapeHtml(name)}</summary>\n<dl>${
     list.join("\n")
   }</dl>${declared}</details>`;
 }

@@ -9,7 +9,14 @@
  */
 // deno-lint-ignore-file no-console -- a benchmark prints what it measured
 import os from "node:os";
-import { parseArgs } from "node:util";
+import {
+  asksForHelp,
+  commandHelp,
+  positiveInteger,
+  readArguments,
+  terminalWidth,
+  UsageError,
+} from "../../src/command_line.ts";
 import { initializeBackbone } from "../../src/backbone/initialization.ts";
 import type { BackboneShape } from "../../src/backbone/shape.ts";
 import { Graph } from "../../src/graph/graph.ts";
@@ -21,7 +28,7 @@ import { type MemoryConfig, memoryProtocols } from "../../src/memory/config.ts";
 import { createExactSearch } from "../../src/memory/index/exact_search.ts";
 import { bankInputNames, retrieveExactly } from "../../src/memory/memory_graph.ts";
 import { compile } from "../../src/runtime/compile.ts";
-import type { Device, DeviceKind } from "../../src/runtime/device.ts";
+import { type Device, type DeviceKind, deviceKinds } from "../../src/runtime/device.ts";
 import { openDevice } from "../../src/runtime/open_device.ts";
 import type { WebGpuDevice } from "../../src/runtime/webgpu_device.ts";
 import { Random } from "../../src/random.ts";
@@ -337,27 +344,65 @@ async function runPart(
   return { part, roofGflops, peakMiB: peak, rows: scaled, device: device.description };
 }
 
-if (import.meta.main) {
-  const { values } = parseArgs({
-    args: Deno.args,
-    options: {
-      device: { type: "string", default: "cpu" },
-      config: { type: "string", default: "bench" },
-      threads: { type: "string" },
-      part: { type: "string" },
-      write: { type: "boolean", default: false },
+const command = {
+  operands: "",
+  help:
+    "Measures speed and peak memory of training, forward passes, generation and retrieval, each in a process of its own.",
+  flags: [
+    {
+      name: "device",
+      value: "DEVICE",
+      allowed: deviceKinds.filter((kind) => kind !== "auto"),
+      help: "where to run (default cpu)",
     },
-  });
-  const config = configs[values.config];
-  if (!config) {
-    throw new RangeError(
-      `Cannot measure configuration "${values.config}": allowed are ${
-        Object.keys(configs).join(", ")
-      }`,
-    );
+    {
+      name: "config",
+      value: "NAME",
+      allowed: Object.keys(configs),
+      help: "sizes of the model and of the batch (default bench)",
+    },
+    { name: "threads", value: "N", help: "threads of the cpu engine (default one a core)" },
+    {
+      name: "part",
+      value: "PART",
+      allowed: Object.keys(benchmarks),
+      help: "only this part, in this process, as JSON",
+    },
+    { name: "write", help: "write the table to results/bench/, too" },
+  ],
+};
+
+/** The flags, with their defaults; help and wrong flags end the process. */
+function readCommandLine() {
+  if (asksForHelp(command, Deno.args)) {
+    console.log(commandHelp("bench", command, terminalWidth(Deno.env, Deno.consoleSize)).trimEnd());
+    Deno.exit(0);
   }
-  const kind = values.device as DeviceKind;
-  const threads = values.threads === undefined ? undefined : Number(values.threads);
+  try {
+    const args = readArguments(command, Deno.args);
+    if (args.operands.length > 0) {
+      throw new UsageError(`Cannot measure "${args.operands[0]}" as it follows no flag`);
+    }
+    const last = (flag: string) => args.flags.get(flag)?.at(-1);
+    return {
+      device: (last("device") ?? "cpu") as DeviceKind,
+      config: last("config") ?? "bench",
+      part: last("part"),
+      threads: positiveInteger(args, "threads"),
+      write: args.flags.has("write"),
+    };
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    console.error(error.message);
+    Deno.exit(2);
+  }
+}
+
+if (import.meta.main) {
+  const values = readCommandLine();
+  const config = configs[values.config];
+  const kind = values.device;
+  const threads = values.threads;
   if (values.part) {
     console.log(
       JSON.stringify(await runPart(values.part as keyof typeof benchmarks, kind, config, threads)),
@@ -388,7 +433,7 @@ if (import.meta.main) {
         kind,
         "--config",
         values.config,
-        ...(values.threads ? ["--threads", values.threads] : []),
+        ...(values.threads ? ["--threads", `${values.threads}`] : []),
       ],
     }).output();
     if (code !== 0) {

@@ -81,3 +81,42 @@ test("only data may use the network, and generate may write nothing", () => {
   }
   assert.doesNotMatch(tasks.generate, /--allow-write/);
 });
+
+test("only measure and bench may start processes, and table may do nothing but read", () => {
+  for (const [name, task] of Object.entries(tasks)) {
+    if (!task.startsWith("deno run ")) continue;
+    assert.equal(/--allow-run\b/.test(task), ["measure", "bench"].includes(name), name);
+    assert.doesNotMatch(task, /--allow-all| -A /, name);
+  }
+  for (
+    const [name, allowed] of Object.entries({
+      table: ["--allow-read"],
+      report: ["--allow-read", "--allow-write"],
+      import: ["--allow-read", "--allow-write"],
+      export: ["--allow-read", "--allow-write"],
+      "chapter-break": ["--allow-read", "--allow-write"],
+    })
+  ) {
+    const flags = tasks[name].match(/--allow-\S+/g);
+    assert.deepEqual(flags, [...allowed, "--allow-env=COLUMNS,INIT_CWD"], name);
+  }
+});
+
+test("a declaration that table reads can neither write, start processes, call native code nor read secrets", async () => {
+  const deeds: Record<string, string> = {
+    write: 'Deno.writeTextFileSync("deed", "")',
+    run: 'new Deno.Command("touch", { args: ["deed"] }).outputSync()',
+    ffi: 'Deno.dlopen("libc.so.6", { system: { parameters: ["buffer"], result: "i32" } })',
+    env: 'Deno.writeTextFileSync("deed", Deno.env.get("HOME"))',
+    net: 'await fetch("http://127.0.0.1:8009/")',
+  };
+  for (const [what, deed] of Object.entries(deeds)) {
+    await withFolder(async (folder) => {
+      await Deno.writeTextFile(`${folder}/deed.ts`, `${deed};\nexport default [];\n`);
+      const { code, stderr } = await run(folder, "table", "deed.ts");
+      assert.equal(code, 2, what);
+      assert.match(stderr, /Cannot load "deed.ts".*(Requires|NotCapable)/, what);
+      await assert.rejects(Deno.stat(`${folder}/deed`), Deno.errors.NotFound, what);
+    });
+  }
+});

@@ -442,3 +442,14 @@ chromiumTest("figures of a report are seen", async () => {
     assert.ok(width > 300 && height > 150 && marks > 2, JSON.stringify({ width, height, marks }));
   }
 });
+
+test("experimentReport() names the runs of a sweep by what varies", () => {
+  const summaries = [...documentOf(report().html).querySelectorAll("#runs > details > summary")]
+    // deno-lint-ignore no-explicit-any -- see documentOf()
+    .map((summary: any) => summary.textContent);
+  assert.deepEqual(summaries, [
+    "m64 (memory.capacityTokens=64)",
+    "m256 (memory.capacityTokens=256)",
+    "m16 (memory.capacityTokens=16)",
+  ]);
+});
