@@ -1,6 +1,7 @@
 /**
  * What does a memory do? A frozen language model of 0.87 million parameters reads little books whose facts lie hundreds of tokens
- * apart, and gains a memory of 4,096 tokens: no download, minutes on two cores.
+ * apart, and gains a memory of 4,096 tokens: no download, minutes on two cores. With `--limit 2` it scores two items of each
+ * evaluation, for a first look.
  */
 import { defineExperiment } from "@longmem/lab";
 

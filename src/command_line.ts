@@ -34,6 +34,8 @@ export interface Command extends CommandSummary {
   readonly operandsArePaths?: true;
   /** Its flags; every command also has `--help`. */
   readonly flags: readonly Flag[];
+  /** Whether it only reads with these arguments; then the permissions to do more are given up before it begins. */
+  readonly onlyReads?: (args: CommandArguments) => boolean;
   /** Does it. Returns the exit code. */
   readonly execute: (args: CommandArguments) => Promise<number>;
 }
@@ -143,7 +145,7 @@ function checkValue({ name, value: kind, allowed }: Flag, value: string | undefi
 /** A path that is relative to a folder, as one that is relative to the current folder. */
 function fromFolder(path: string, folder: string | undefined): string {
   if (folder === undefined || path === "" || isAbsolute(path)) return path;
-  return relative(Deno.cwd(), resolve(folder, path)) || ".";
+  return relative(Deno.realPathSync("."), resolve(folder, path)) || ".";
 }
 
 function unknownFlag(flag: string, command: Pick<Command, "flags">): UsageError {

@@ -83,7 +83,9 @@ export async function main(
     }
     const folder = startFolder();
     if (folder !== undefined) terminal.note(`Paths in the output are relative to ${Deno.cwd()}`);
-    return await command.execute(readArguments(command, rest, folder));
+    const given = readArguments(command, rest, folder);
+    if (command.onlyReads?.(given)) await giveUpPermissions();
+    return await command.execute(given);
   } catch (error) {
     const code = error instanceof UsageError || error instanceof DeclarationError
       ? 2
@@ -93,6 +95,13 @@ export async function main(
     if (code === undefined) throw error;
     console.error(failureText(error));
     return code;
+  }
+}
+
+/** Leaves a process the permissions to read alone: declarations are programs, and looking at one is not running it. */
+async function giveUpPermissions(): Promise<void> {
+  for (const name of ["write", "ffi", "run", "net"] as const) {
+    await Deno.permissions.revoke({ name });
   }
 }
 
@@ -113,9 +122,15 @@ function helpWidth(): number {
  * not run as a task.
  */
 function startFolder(): string | undefined {
-  const folder = environment.get("INIT_CWD");
-  const repository = import.meta.dirname && dirname(import.meta.dirname);
-  return folder && Deno.cwd() === repository && folder !== repository ? folder : undefined;
+  const typed = environment.get("INIT_CWD");
+  if (!typed || !import.meta.dirname) return undefined;
+  try {
+    const [folder, current, repository] = [typed, Deno.cwd(), dirname(import.meta.dirname)]
+      .map((path) => Deno.realPathSync(path));
+    return current === repository && folder !== repository ? folder : undefined;
+  } catch {
+    return undefined; // a folder that is gone, or that may not be read
+  }
 }
 
 /** Engines are loaded only when something runs, so that `table` needs none of their permissions. */

@@ -37,6 +37,7 @@ export function runCommand(output: Output, executor: () => Promise<RunExecutor>)
   return {
     ...summaries.run,
     operandsArePaths: true,
+    onlyReads: ({ flags }) => flags.has("dry-run"),
     flags: [
       {
         name: "set",

@@ -101,7 +101,7 @@ test("generate says what is missing or does not fit", async () => {
 function wordTokenizer(kind: "metaspace" | "words"): string {
   const special = ["<s>", "<pad>", "</s>", "<unk>"];
   const words = Array.from({ length: 276 }, (_, i) => `w${i}`);
-  const metaspace = { type: "Metaspace", replacement: "\u2581", prepend_scheme: "always" };
+  const metaspace = { type: "Metaspace", replacement: "\u2581", "prepend_scheme": "always" };
   const [model, settings] = kind === "metaspace"
     ? [
       {

@@ -82,6 +82,15 @@ test("only data may use the network, and generate may write nothing", () => {
   assert.doesNotMatch(tasks.generate, /--allow-write/);
 });
 
+test("a declaration that table reads cannot read the environment", async () => {
+  await withFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/deed.ts`, 'export default Deno.env.get("HOME");\n');
+    const { code, stderr } = await run(folder, "table", "deed.ts");
+    assert.equal(code, 2);
+    assert.match(stderr, /Cannot load "deed.ts".*Requires env access/);
+  });
+});
+
 test("only measure and bench may start processes, and table may do nothing but read", () => {
   for (const [name, task] of Object.entries(tasks)) {
     if (!task.startsWith("deno run ")) continue;
@@ -102,21 +111,22 @@ test("only measure and bench may start processes, and table may do nothing but r
   }
 });
 
-test("a declaration that table reads can neither write, start processes, call native code nor read secrets", async () => {
+test("a declaration that table or a dry run reads can neither write, start processes nor call native code", async () => {
   const deeds: Record<string, string> = {
     write: 'Deno.writeTextFileSync("deed", "")',
     run: 'new Deno.Command("touch", { args: ["deed"] }).outputSync()',
     ffi: 'Deno.dlopen("libc.so.6", { system: { parameters: ["buffer"], result: "i32" } })',
-    env: 'Deno.writeTextFileSync("deed", Deno.env.get("HOME"))',
     net: 'await fetch("http://127.0.0.1:8009/")',
   };
   for (const [what, deed] of Object.entries(deeds)) {
     await withFolder(async (folder) => {
       await Deno.writeTextFile(`${folder}/deed.ts`, `${deed};\nexport default [];\n`);
-      const { code, stderr } = await run(folder, "table", "deed.ts");
-      assert.equal(code, 2, what);
-      assert.match(stderr, /Cannot load "deed.ts".*(Requires|NotCapable)/, what);
-      await assert.rejects(Deno.stat(`${folder}/deed`), Deno.errors.NotFound, what);
+      for (const command of [["table"], ["run", "--dry-run"], ["measure", "--dry-run"]]) {
+        const { code, stderr } = await run(folder, command[0], ...command.slice(1), "deed.ts");
+        assert.equal(code, 2, what);
+        assert.match(stderr, /Cannot load "deed.ts".*(Requires|NotCapable)/, what);
+        await assert.rejects(Deno.stat(`${folder}/deed`), Deno.errors.NotFound, what);
+      }
     });
   }
 });

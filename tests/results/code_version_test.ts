@@ -106,12 +106,15 @@ test("readCodeVersion() finds what git finds: changed, staged, removed and new f
       await git(f, "merge", "main").catch(() => undefined);
     }],
   ];
-  for (const [what, dirty, change] of changes) {
-    await withRepository(async (folder) => {
+  await withRepository(async (original) => {
+    const folder = `${original}/../copy`;
+    for (const [what, dirty, change] of changes) {
+      await new Deno.Command("cp", { args: ["-a", original, folder] }).output();
       await change(folder);
       await assertAsGit(folder, dirty, what);
-    });
-  }
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
 });
 
 test("readCodeVersion() reads packs, packed branches, all index versions and linked work trees", async () => {
