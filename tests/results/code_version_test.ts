@@ -38,10 +38,11 @@ async function withRepository(use: (folder: string) => Promise<void>): Promise<v
 
 /** Asserts that the version is what git itself says. */
 async function assertAsGit(folder: string, dirty: boolean, what: string): Promise<void> {
+  const version = await readCodeVersion(folder, ["results"]); // before git writes the index again
   const commit = await git(folder, "rev-parse", "HEAD");
   const status = await git(folder, "status", "--porcelain", "--", ".", ":!results");
   assert.equal(status !== "", dirty, `git, ${what}: ${status}`);
-  assert.deepEqual(await readCodeVersion(folder, ["results"]), { commit, dirty }, what);
+  assert.deepEqual(version, { commit, dirty }, what);
 }
 
 test("readCodeVersion() finds what git finds: changed, staged, removed and new files", async () => {
@@ -57,6 +58,13 @@ test("readCodeVersion() finds what git finds: changed, staged, removed and new f
     }],
     ["the same content at another time", false, async (f) => {
       await Deno.utime(`${f}/src/deep/a b.ts`, 1, 1);
+    }],
+    ["a change in the moment in which the file was tracked", true, async (f) => {
+      const path = `${f}/src/deep/a b.ts`, moment = 1_700_000_000;
+      await Deno.utime(path, moment, moment);
+      await git(f, "add", ".");
+      await Deno.writeTextFile(path, "export const a = 3;\n");
+      for (const written of [path, `${f}/.git/index`]) await Deno.utime(written, moment, moment);
     }],
     ["a file that is gone", true, (f) => Deno.remove(`${f}/src/long.ts`)],
     ["a link to elsewhere", true, async (f) => {
