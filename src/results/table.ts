@@ -205,7 +205,7 @@ function alignedTable({ headers, rows, footer, labels }: TableText): string {
   return lines.join("\n");
 }
 
-/** Text as one line of Markdown without elements of HTML: a `<` that would begin one stands for itself, also in code between backticks. */
+/** Text as one line of Markdown without elements of HTML: a `<` that would begin one stands for itself; code is kept as it is. */
 function markdownLine(text: string): string {
   return text.replaceAll(/\s*[\r\n\u2028\u2029]+\s*/g, " ").split(/(`[^`]*`)/)
     .map((part, i) => i % 2 === 1 ? part : part.replaceAll(/<(?=[a-z/!?])/gi, "&lt;"))
