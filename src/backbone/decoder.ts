@@ -59,7 +59,9 @@ export interface DecoderPlan {
     | { readonly kind: "learned"; readonly count: number }
     | {
       readonly kind: "rotary";
-      /** Radians a token, of pairs of the first channels of a head. */
+      /** Channels of a head that are rotated: the first so many. */
+      readonly channels: number;
+      /** Radians a token, one for each two of them. */
       readonly frequencies: readonly number[];
     }
     | { readonly kind: "alibi" };
@@ -163,11 +165,9 @@ function planProblem(
     return `heads must be a multiple of keyValueHeads: current values are ${heads} and ${keyValueHeads}`;
   }
   if (positions.kind === "rotary") {
-    const { length } = positions.frequencies;
-    if (!(Number.isSafeInteger(length) && length >= 1 && 2 * length <= headDim)) {
-      return `rotated channels must be an even number up to the ${headDim} of a head: current number is ${
-        2 * length
-      }`;
+    const { channels } = positions;
+    if (!(channels >= 2 && channels % 2 === 0 && channels <= headDim)) {
+      return `rotated channels must be an even number up to the ${headDim} of a head: current number is ${channels}`;
     }
   }
 }

@@ -61,6 +61,7 @@ export function llamaLike(member: LlamaLike): Architecture {
         norm: { kind: "rms", epsilon: settings.epsilon },
         positions: {
           kind: "rotary",
+          channels: headDim,
           frequencies: ropeFrequencies({
             base: ropeTheta,
             channels: headDim,
@@ -84,6 +85,7 @@ export function llamaLike(member: LlamaLike): Architecture {
         const heads = config.size("num_attention_heads", "n_head");
         const keyValueHeads = config.optionalSize("num_key_value_heads") ??
           (config.has("num_key_value_heads") ? heads : member.absentKeyValueHeads ?? heads);
+        const hiddenDim = config.size("hidden_size", "n_embd");
         const headDim = config.optionalSize("head_dim") ??
           (config.has("head_dim") ? undefined : member.absentHeadDim);
         const { rotatedShare, ...rope } = readRope(config, {
@@ -95,13 +97,13 @@ export function llamaLike(member: LlamaLike): Architecture {
         return {
           architecture: name,
           layers,
-          hiddenDim: config.size("hidden_size", "n_embd"),
+          hiddenDim,
           heads,
           feedForwardDim: config.size("intermediate_size"),
           vocabSize: config.size("vocab_size"),
           settings: llamaSettings.parse({
             keyValueHeads,
-            ...(headDim === undefined ? {} : { headDim }),
+            ...(headDim === undefined || headDim === hiddenDim / heads ? {} : { headDim }),
             epsilon: config.number("rms_norm_eps", 1e-6),
             ...rope,
             activation: readActivation(config, ["hidden_act", "hidden_activation"], "silu"),

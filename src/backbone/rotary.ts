@@ -27,7 +27,7 @@ export function ropeFrequencies(
   options: { base: number; channels: number; scaling?: RopeScaling | undefined },
 ): number[] {
   const { base, channels: r, scaling } = options;
-  const plain = Array.from({ length: r / 2 }, (_, j) => base ** (-2 * j / r));
+  const plain = Array.from({ length: Math.floor(r / 2) }, (_, j) => base ** (-2 * j / r));
   if (!scaling) return plain;
   const { factor } = scaling;
   switch (scaling.kind) {

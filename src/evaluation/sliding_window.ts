@@ -31,18 +31,21 @@ export function slidingWindowModel(
   const read = new Map<number, Int32Array>();
   const before = (row: number) => read.get(shared ? 0 : row) ?? new Int32Array();
 
-  /** The tokens of every row behind those that it has read [B, P + T]. */
+  /** The tokens of every row behind those that it has read [B, P + T], and how a model takes them. */
   const inWindow = ({ tokens, rows }: Pick<SegmentRows, "tokens" | "rows">) => {
     const T = tokens.length / rows;
     const longest = Math.max(...Array.from({ length: rows }, (_, row) => before(row).length));
     const P = paddedLength(longest, contextTokens, mostBefore);
     const all = new Int32Array(rows * (P + T)).fill(padId);
+    const mask = new Uint8Array(all.length).fill(1);
     for (let row = 0; row < rows; row++) {
       const start = row * (P + T) + P;
-      all.set(before(row), start - before(row).length);
+      const read = before(row);
+      all.set(read, start - read.length);
+      mask.fill(0, start - P, start - read.length);
       all.set(tokens.subarray(row * T, (row + 1) * T), start);
     }
-    return all;
+    return { tokens: all, options: { batch: rows, network: "backbone", mask } as const };
   };
   const remember = ({ tokens, rows }: Pick<SegmentRows, "tokens" | "rows">) => {
     const T = tokens.length / rows;
@@ -52,9 +55,10 @@ export function slidingWindowModel(
       read.set(row, all.subarray(Math.max(0, all.length - mostBefore)));
     }
   };
-  const batch = (rows: number) => ({ batch: rows, network: "backbone" } as const);
-  const choose = (segment: SegmentRows) =>
-    model.choose(inWindow(segment), segment.targets, batch(segment.rows));
+  const choose = (segment: SegmentRows) => {
+    const { tokens, options } = inWindow(segment);
+    return model.choose(tokens, segment.targets, options);
+  };
   return {
     name,
     startDocument(row) {
@@ -62,7 +66,8 @@ export function slidingWindowModel(
       return Promise.resolve();
     },
     async score(segment) {
-      const nll = await model.score(inWindow(segment), segment.targets, batch(segment.rows));
+      const { tokens, options } = inWindow(segment);
+      const nll = await model.score(tokens, segment.targets, options);
       remember(segment);
       return nll;
     },

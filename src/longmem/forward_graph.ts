@@ -291,6 +291,7 @@ function memoryReader(
     bank: bankInputs(graph, bank, { rows, type, prefix }),
     missingChunks: config.missingChunks,
     blockBytes,
+    distanceTokens: config.positions?.kind === "distance" ? config.positions.tokens : undefined,
     retrieve(queries) {
       const found = retrieveForGroups(
         queries,

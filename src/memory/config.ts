@@ -3,6 +3,7 @@
  */
 import { z } from "zod";
 import { oneOf, positiveInteger } from "../declaration/fields.ts";
+import { introducedAt } from "../declaration/identity.ts";
 import { parseForm } from "../declaration/form_problems.ts";
 import type { Accepts, Assert, Part } from "../declaration/part.ts";
 import { type Problem, problemsIn, wrong } from "../declaration/problem.ts";
@@ -34,7 +35,25 @@ export interface MemoryConfig {
   readonly reset: "epoch" | "document";
   /** How chunks are found. */
   readonly index: IndexConfig;
+  /** Where retrieved tokens stand for the query that reads them (default: nowhere). */
+  readonly positions?: MemoryPositions;
 }
+
+/**
+ * Where retrieved tokens stand for a query of a backbone with rotary positions. Others know no difference: ALiBi adds the same
+ * to the scores of all retrieved tokens, and learned positions are part of their keys.
+ */
+export type MemoryPositions =
+  | {
+    /** Queries meet keys as both are before any rotation, as if they stood beside each other (official). */
+    readonly kind: "none";
+  }
+  | {
+    /** All stand one distance before the query, whatever theirs is. */
+    readonly kind: "distance";
+    /** The distance, in tokens. */
+    readonly tokens: number;
+  };
 
 /** What a protocol says about the memory; the numbers are rows of specification section 17. */
 export const memoryProtocols: ByProtocol<
@@ -102,6 +121,13 @@ const memorySchema = composed(() =>
     reset: oneOf("epoch", "document").exactOptional(),
     missingChunks: oneOf("zero-slot", "masked").exactOptional(),
     index: indexes.schema.exactOptional(),
+    positions: introducedAt(
+      z.discriminatedUnion("kind", [
+        z.strictObject({ kind: z.literal("none") }),
+        z.strictObject({ kind: z.literal("distance"), tokens: positiveInteger }),
+      ]),
+      { kind: "none" },
+    ).exactOptional(),
   })
 );
 type _SchemaAcceptsTheType = Assert<Accepts<ReturnType<typeof memorySchema>, MemoryDeclaration>>;

@@ -100,7 +100,7 @@ export class DocumentStream implements SegmentStream {
     const { batchSize: B, contextTokens: T } = this;
     const tokens = new Int32Array(B * T).fill(this.#pad);
     const targets = new Int32Array(B * T).fill(this.#pad);
-    const starts: boolean[] = [];
+    const starts: boolean[] = [], targetTokens: number[] = [];
     for (let b = 0; b < B; b++) {
       let row = this.#rows[b];
       if (row === undefined || row.segment === this.#parts[row.part].segments) {
@@ -111,11 +111,13 @@ export class DocumentStream implements SegmentStream {
       tokens.set(part.tokens.subarray(start, end), b * T);
       targets.set(part.tokens.subarray(start + 1, end + 1), b * T);
       starts.push(row.segment === 0);
+      targetTokens.push(end - start);
       row.segment++;
     }
     const epoch = Math.floor(this.#step / this.stepsPerEpoch);
     this.#step++;
-    return { tokens, targets, starts, epoch, endsEpoch: this.#step % this.stepsPerEpoch === 0 };
+    const endsEpoch = this.#step % this.stepsPerEpoch === 0;
+    return { tokens, targets, targetTokens, starts, epoch, endsEpoch };
   }
 
   position(): unknown {

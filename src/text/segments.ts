@@ -10,6 +10,8 @@ export interface SegmentBatch {
   readonly tokens: Int32Array<ArrayBuffer>;
   /** The id that follows each token [B, T]; `<pad>` where the loss is to ignore it. */
   readonly targets: Int32Array<ArrayBuffer>;
+  /** Targets of each row that count [B]: the first so many; absent: all. Those of the backbone's padding id never do. */
+  readonly targetTokens?: readonly number[];
   /** Whether row b begins a document, or the stream [B]. */
   readonly starts: readonly boolean[];
   /** Epoch of the batch, from 0. */

@@ -1,4 +1,4 @@
-import { bankHeads } from "../backbone/architectures.ts";
+import { architectureOf, bankHeads } from "../backbone/architectures.ts";
 import { backbonePrefix } from "../backbone/backbone_graph.ts";
 import { Graph, type Value } from "../graph/graph.ts";
 import {
@@ -10,7 +10,7 @@ import {
   sideNetPrefix,
 } from "../longmem/forward_graph.ts";
 import type { MemorizingCheckpoint } from "../longmem/memorizing_transformer.ts";
-import { type BackboneCheckpoint, padId } from "../backbone/shape.ts";
+import type { BackboneCheckpoint, BackboneShape } from "../backbone/shape.ts";
 import { checkMemoryConfig, type MemoryConfig } from "../memory/config.ts";
 import type { OutsideIndex } from "../memory/index/chunk_index.ts";
 import { MemoryBank, type SavedBank } from "../memory/memory_bank.ts";
@@ -333,7 +333,7 @@ export class Trainer {
     if (this.#bank?.config.reset === "document") {
       this.#bank.reset(batch.starts.flatMap((starts, row) => starts ? [row] : []));
     }
-    const counted = Float32Array.from(batch.targets, (id) => id === padId ? 0 : 1);
+    const counted = countedTargets(batch, this.#options.backbone.shape);
     const targets = counted.reduce((sum, weight) => sum + weight, 0);
     const gated = this.#bank?.fillChunks.some((chunks) => chunks > 0) ?? false;
     const shape = [config.batchSize, config.contextTokens];
@@ -489,6 +489,19 @@ export class Trainer {
     this.#index?.dispose();
     disposeAll(this.#frozen);
   }
+}
+
+/** 1 for targets that count, 0 for padding [N]. */
+function countedTargets(
+  { targets, targetTokens, starts }: SegmentBatch,
+  backbone: BackboneShape,
+): Float32Array<ArrayBuffer> {
+  const { padId } = architectureOf(backbone);
+  const T = targets.length / starts.length;
+  return Float32Array.from(targets, (id, i) => {
+    const counts = targetTokens === undefined || i % T < targetTokens[Math.floor(i / T)];
+    return counts && id !== padId ? 1 : 0;
+  });
 }
 
 /** The garbage collector does not see how much of a GPU tensors hold. */

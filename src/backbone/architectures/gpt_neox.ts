@@ -36,6 +36,7 @@ export const gptNeoX = decoder({
       norm: { kind: "layer", epsilon: settings.epsilon },
       positions: {
         kind: "rotary",
+        channels,
         frequencies: ropeFrequencies({ base: ropeTheta, channels, scaling: ropeScaling }),
       },
       residual: settings.parallel ? "parallel" : "sequential",

@@ -1,0 +1,381 @@
+import type { BackboneShape } from "../../src/backbone/shape.ts";
+import { architectures } from "../../src/backbone/architectures.ts";
+import { loadBackboneWeights, loadSideNetWeights } from "../../src/checkpoint/checkpoint.ts";
+import { readFolderShape } from "../../src/checkpoint/folder.ts";
+import { readHuggingFaceShape } from "../../src/checkpoint/huggingface.ts";
+import type { TensorMap } from "../../src/tensor.ts";
+import { describeShape, randomBackbone, smallShapes } from "../architectures/small_models.ts";
+import { assert, test } from "../testing.ts";
+import { huggingFaceTensors, writeHuggingFace } from "./huggingface_folder.ts";
+
+type Config = Record<string, unknown>;
+
+/** Configurations of small models, in the spelling that is usual now. */
+const configs: Readonly<Record<string, Config>> = {
+  gpt2: {
+    "model_type": "gpt2",
+    "n_layer": 2,
+    "n_embd": 12,
+    "n_head": 3,
+    "n_positions": 16,
+    "vocab_size": 31,
+    "activation_function": "gelu_new",
+    "layer_norm_epsilon": 1e-5,
+  },
+  llama: {
+    "model_type": "llama",
+    "num_hidden_layers": 2,
+    "hidden_size": 12,
+    "num_attention_heads": 3,
+    "num_key_value_heads": 1,
+    "intermediate_size": 10,
+    "vocab_size": 31,
+    "hidden_act": "silu",
+    "rms_norm_eps": 1e-5,
+    "rope_theta": 5000,
+  },
+  "gpt_neox": {
+    "model_type": "gpt_neox",
+    "num_hidden_layers": 2,
+    "hidden_size": 24,
+    "num_attention_heads": 3,
+    "intermediate_size": 10,
+    "vocab_size": 31,
+    "hidden_act": "gelu",
+    "rotary_pct": 0.5,
+    "rotary_emb_base": 5000,
+  },
+  bloom: {
+    "model_type": "bloom",
+    "n_layer": 2,
+    "hidden_size": 12,
+    "n_head": 3,
+    "vocab_size": 31,
+  },
+};
+const mistral: Config = { ...configs.llama, "model_type": "mistral", "sliding_window": 5 };
+const qwen2: Config = { ...configs.llama, "model_type": "qwen2" };
+const qwen3: Config = { ...configs.llama, "model_type": "qwen3", "head_dim": 6 };
+
+function folderTest(name: string, run: (folder: string) => Promise<void>): void {
+  test(name, async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      await run(folder);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+}
+
+/** The shape that a configuration gives. */
+async function shapeOf(folder: string, config: Config): Promise<BackboneShape> {
+  await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify(config));
+  return await readHuggingFaceShape(folder);
+}
+
+/** A configuration with other fields; undefined takes one away. */
+function changed(config: Config, fields: Config): Config {
+  const all = Object.entries({ ...config, ...fields });
+  return Object.fromEntries(all.filter(([, value]) => value !== undefined));
+}
+
+function equalWeights(actual: TensorMap, expected: TensorMap): void {
+  assert.deepEqual([...actual.keys()], [...expected.keys()]);
+  for (const [name, tensor] of expected) assert.deepEqual(actual.get(name), tensor, name);
+}
+
+folderTest(
+  "Tensors come back from one file, several files, and files of the bare model",
+  async (folder) => {
+    for (const config of [...Object.values(configs), mistral, qwen2, qwen3]) {
+      const model = randomBackbone(await shapeOf(folder, config));
+      const variants = [
+        { shards: 1, tensors: huggingFaceTensors(model) },
+        { shards: 3, tensors: huggingFaceTensors(model) },
+        { shards: 1, tensors: huggingFaceTensors(model, { prefix: "" }) },
+      ];
+      for (const [i, { shards, tensors }] of variants.entries()) {
+        const path = `${folder}/${config.model_type}-${i}`;
+        await writeHuggingFace(path, config, tensors, { shards });
+        const read = await loadBackboneWeights(path);
+        assert.deepEqual(read.shape, model.shape);
+        equalWeights(read.weights, model.weights);
+        assert.deepEqual(await readFolderShape(path), model.shape);
+      }
+    }
+  },
+);
+
+folderTest("Buffers, and a copy of tied embeddings, are passed over", async (folder) => {
+  const model = randomBackbone(await shapeOf(folder, configs.gpt2));
+  const tensors = huggingFaceTensors(model);
+  const buffer = { shape: [1, 1, 2, 2], data: new Float32Array(4) };
+  tensors.set("transformer.h.0.attn.bias", buffer).set("transformer.h.1.attn.masked_bias", buffer);
+  tensors.set("lm_head.weight", tensors.get("transformer.wte.weight")!);
+  await writeHuggingFace(folder, configs.gpt2, tensors);
+  equalWeights((await loadBackboneWeights(folder)).weights, model.weights);
+
+  const neox = configs["gpt_neox"];
+  const other = randomBackbone(await shapeOf(folder, neox));
+  const neoxTensors = huggingFaceTensors(other);
+  neoxTensors.set("gpt_neox.layers.0.attention.rotary_emb.inv_freq", buffer);
+  await writeHuggingFace(folder, neox, neoxTensors);
+  equalWeights((await loadBackboneWeights(folder)).weights, other.weights);
+});
+
+folderTest("Settings are read under each of their spellings", async (folder) => {
+  const pairs: [Config, Config][] = [
+    [configs.gpt2, { "n_embd": undefined, "hidden_size": 12 }],
+    [configs.gpt2, { "n_layer": undefined, "num_hidden_layers": 2 }],
+    [configs.gpt2, { "n_head": undefined, "num_attention_heads": 3 }],
+    [configs.gpt2, { "n_positions": undefined, "max_position_embeddings": 16 }],
+    [configs.gpt2, { "n_inner": 48 }],
+    [configs.gpt2, { "n_inner": null }],
+    [configs.gpt2, { "activation_function": "gelu_pytorch_tanh" }],
+    [configs.gpt2, { "activation_function": undefined }],
+    [configs.gpt2, { "tie_word_embeddings": true }],
+    [configs.llama, { "head_dim": 4 }],
+    [configs.llama, { "head_dim": null }],
+    [configs.llama, { "hidden_act": "swish" }],
+    [configs.llama, { "hidden_act": undefined }],
+    [configs.llama, { "tie_word_embeddings": false }],
+    [configs.llama, { "attention_bias": false, "mlp_bias": false }],
+    [configs.llama, { "rope_scaling": null }],
+    [configs.llama, { "rope_scaling": { "rope_type": "default" } }],
+    [configs.llama, {
+      "rope_theta": undefined,
+      "rope_parameters": { "rope_type": "default", "rope_theta": 5000 },
+    }],
+    [mistral, { "layer_types": ["sliding_attention", "sliding_attention"] }],
+    [qwen2, { "use_sliding_window": false, "sliding_window": 5, "max_window_layers": 1 }],
+    [configs["gpt_neox"], { "rotary_pct": undefined, "partial_rotary_factor": 0.5 }],
+    [configs["gpt_neox"], { "rotary_emb_base": undefined, "rope_theta": 5000 }],
+    [configs["gpt_neox"], {
+      "rotary_emb_base": undefined,
+      "rotary_pct": undefined,
+      "rope_parameters": { "rope_theta": 5000, "partial_rotary_factor": 0.5 },
+    }],
+    [configs.bloom, { "hidden_size": undefined, "n_embed": 12 }],
+    [configs.bloom, { "n_layer": undefined, "num_hidden_layers": 2 }],
+  ];
+  for (const [config, fields] of pairs) {
+    const expected = await shapeOf(folder, config),
+      shape = await shapeOf(folder, changed(config, fields));
+    if (config !== mistral) {
+      assert.deepEqual(shape, expected, JSON.stringify(fields));
+      continue;
+    }
+    assert.deepEqual(shape.settings, { ...expected.settings, windowedBlocks: [0, 1] });
+  }
+  const scalings: [Config, unknown][] = [
+    [{ "type": "linear", factor: 4 }, { kind: "linear", factor: 4 }],
+    [{ "rope_type": "linear", factor: 4 }, { kind: "linear", factor: 4 }],
+    [
+      {
+        "rope_type": "llama3",
+        factor: 8,
+        "low_freq_factor": 1,
+        "high_freq_factor": 4,
+        "original_max_position_embeddings": 24,
+      },
+      {
+        kind: "llama3",
+        factor: 8,
+        lowFrequencyFactor: 1,
+        highFrequencyFactor: 4,
+        originalTokens: 24,
+      },
+    ],
+  ];
+  for (const [written, ropeScaling] of scalings) {
+    for (const name of ["rope_scaling", "rope_parameters"]) {
+      const { settings } = await shapeOf(folder, { ...configs.llama, [name]: written });
+      assert.deepEqual(settings?.ropeScaling, ropeScaling, name);
+    }
+  }
+  const windows: [Config, Config, unknown][] = [
+    [mistral, {}, { windowTokens: 5 }],
+    [mistral, { "sliding_window": null }, {}],
+    [mistral, { "sliding_window": undefined }, { windowTokens: 4096 }],
+    [qwen2, { "sliding_window": 5 }, {}],
+    [qwen2, { "use_sliding_window": true, "sliding_window": 5, "max_window_layers": 1 }, {
+      windowTokens: 5,
+      windowedBlocks: [1],
+    }],
+    [qwen2, {
+      "use_sliding_window": true,
+      "sliding_window": 5,
+      "layer_types": ["sliding_attention", "full_attention"],
+    }, { windowTokens: 5, windowedBlocks: [0] }],
+  ];
+  for (const [config, fields, expected] of windows) {
+    const { settings } = await shapeOf(folder, changed(config, fields));
+    const { windowTokens, windowedBlocks } = settings!;
+    const found = Object.entries({ windowTokens, windowedBlocks }).filter(([, value]) =>
+      value !== undefined
+    );
+    assert.deepEqual(Object.fromEntries(found), expected, JSON.stringify(fields));
+  }
+  // What a file does not say is what its class says.
+  const { settings: ofQwen3 } = await shapeOf(folder, changed(qwen3, { "head_dim": undefined }));
+  assert.equal(ofQwen3?.headDim, 128);
+  const heads = await shapeOf(folder, changed(configs.llama, { "num_key_value_heads": undefined }));
+  assert.equal(heads.settings?.keyValueHeads, 3);
+});
+
+folderTest("What is not supported is named with what is", async (folder) => {
+  const refused: [Config, Config, RegExp][] = [
+    [
+      configs.llama,
+      { "model_type": "llamma" },
+      /model_type "llamma" is no known architecture.*"llama"/,
+    ],
+    [
+      configs.llama,
+      { "model_type": "mamba" },
+      /gpt2, llama, mistral, qwen2, qwen3, gpt_neox, bloom/,
+    ],
+    [
+      configs.llama,
+      { "model_type": undefined, architectures: ["X"] },
+      /model_type null is no known/,
+    ],
+    [
+      configs.llama,
+      { "rope_scaling": { "rope_type": "yarn", factor: 4 } },
+      /rope_scaling.rope_type has a value that is not supported: current value is "yarn", allowed are "default", "linear", "llama3"/,
+    ],
+    [
+      configs.llama,
+      { "rope_scaling": { type: "dynamic", factor: 4 } },
+      /rope_scaling.type .*"dynamic"/,
+    ],
+    [
+      configs.llama,
+      { "rope_scaling": { "rope_type": "linear" } },
+      /rope_scaling.factor is missing/,
+    ],
+    [
+      configs.llama,
+      { "rope_parameters": { "full_attention": {} } },
+      /rope_parameters.full_attention/,
+    ],
+    [configs.llama, { "hidden_act": "relu2" }, /hidden_act .*"relu2", allowed are .*"silu"/],
+    [configs.llama, { "partial_rotary_factor": 0.5 }, /partial_rotary_factor .*0.5, allowed are 1/],
+    [configs.llama, { "quantization_config": {} }, /quantization_config/],
+    [configs.llama, { "hidden_size": undefined }, /hidden_size or n_embd is missing/],
+    [
+      configs.llama,
+      { "hidden_size": 12.5 },
+      /hidden_size must be a positive integer: current value is 12.5/,
+    ],
+    [
+      configs.llama,
+      { "rms_norm_eps": "small" },
+      /rms_norm_eps must be a finite number: current value is "small"/,
+    ],
+    [configs.llama, { "tie_word_embeddings": "yes" }, /tie_word_embeddings must be true or false/],
+    [
+      configs.llama,
+      { "num_attention_heads": 5 },
+      /hiddenDim must be a multiple of heads: current values are 12 and 5/,
+    ],
+    [
+      configs.llama,
+      { "num_key_value_heads": 2 },
+      /heads must be a multiple of keyValueHeads: current values are 3 and 2/,
+    ],
+    [configs.llama, { "head_dim": 5 }, /rotated channels must be an even number/],
+    [
+      configs.gpt2,
+      { "scale_attn_by_inverse_layer_idx": true },
+      /scale_attn_by_inverse_layer_idx .*true, allowed are false/,
+    ],
+    [configs.gpt2, { "scale_attn_weights": false }, /scale_attn_weights/],
+    [configs.gpt2, { "add_cross_attention": true }, /add_cross_attention/],
+    [mistral, { "layer_types": ["chunked_attention", "full_attention"] }, /layer_types/],
+    [
+      configs.bloom,
+      { "apply_residual_connection_post_layernorm": true },
+      /apply_residual_connection_post_layernorm/,
+    ],
+  ];
+  for (const [config, fields, message] of refused) {
+    await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify(changed(config, fields)));
+    await assert.rejects(loadBackboneWeights(folder), message, JSON.stringify(fields));
+  }
+});
+
+folderTest("Tensors that are missing, strange or of another shape are named", async (folder) => {
+  const config = configs.llama;
+  const model = randomBackbone(await shapeOf(folder, config));
+  const whole = huggingFaceTensors(model);
+  const embeddings = "model.embed_tokens.weight", query = "model.layers.1.self_attn.q_proj.weight";
+  const write = (change: (tensors: TensorMap) => void, shards = 1) => {
+    const tensors = new Map(whole);
+    change(tensors);
+    return writeHuggingFace(folder, config, tensors, { shards });
+  };
+  await write((tensors) => tensors.delete(query));
+  await assert.rejects(
+    loadBackboneWeights(folder),
+    new RegExp(`"${query}" of shape \\[12,12\\] is missing`),
+  );
+  await write((tensors) => tensors.delete("lm_head.weight")); // not tied
+  await assert.rejects(
+    loadBackboneWeights(folder),
+    /"lm_head.weight" of shape \[31,12\] is missing/,
+  );
+  await write((tensors) => tensors.set("model.layers.2.mlp.up_proj.weight", whole.get(query)!));
+  await assert.rejects(
+    loadBackboneWeights(folder),
+    /"model.layers.2.mlp.up_proj.weight" .*is not part of the model/,
+  );
+  await write((tensors) =>
+    tensors.set(embeddings, { shape: [12, 31], data: new Float32Array(372) })
+  );
+  await assert.rejects(loadBackboneWeights(folder), /expected \[31,12\], found \[12,31\]/);
+  await write((tensors) =>
+    tensors.set(embeddings, { shape: [31, 12], data: new Float32Array(372).fill(NaN) })
+  );
+  await assert.rejects(loadBackboneWeights(folder), /embed_tokens/);
+
+  await write(() => {}, 2);
+  await Deno.remove(`${folder}/model-00002-of-00002.safetensors`);
+  await assert.rejects(
+    loadBackboneWeights(folder),
+    /"model-00002-of-00002.safetensors" is missing/,
+  );
+  const index = `${folder}/model.safetensors.index.json`;
+  await write(() => {}, 2);
+  const { "weight_map": map } = JSON.parse(await Deno.readTextFile(index));
+  const other = map[query].replace("0000", "0000").includes("00001") ? "2" : "1";
+  const lying = { ...map, [query]: `model-0000${other}-of-00002.safetensors` };
+  await Deno.writeTextFile(index, JSON.stringify({ "weight_map": lying }));
+  await assert.rejects(
+    loadBackboneWeights(folder),
+    /says that tensor "model.layers.1.self_attn.q_proj.weight" is in/,
+  );
+  await Deno.writeTextFile(index, JSON.stringify({ "weight_map": { a: "../secret.safetensors" } }));
+  await assert.rejects(loadBackboneWeights(folder), /must name files of its folder/);
+  await Deno.remove(index);
+  await Deno.remove(`${folder}/model.safetensors`);
+  await Deno.writeTextFile(`${folder}/pytorch_model.bin`, "");
+  await assert.rejects(
+    loadBackboneWeights(folder),
+    /"model.safetensors" is missing: found .*"pytorch_model.bin".*, allowed are safetensors files/,
+  );
+  await assert.rejects(
+    loadSideNetWeights(folder, model.shape),
+    /is a model of Hugging Face, which has none/,
+  );
+});
+
+test("Every architecture that Hugging Face has can be declared by its name", () => {
+  const names = architectures().flatMap(({ huggingFace }) => huggingFace?.modelTypes ?? []);
+  const shapes = new Set(smallShapes().map(({ architecture }) => architecture));
+  assert.ok(names.length >= 7);
+  for (const name of names) assert.ok(shapes.has(name), name);
+  assert.ok(smallShapes().every((shape) => describeShape(shape).length > 0));
+});
