@@ -116,7 +116,12 @@ export {
 } from "./src/evaluation/shared/language_model.ts";
 
 export { initializeBackbone } from "./src/backbone/initialization.ts";
-export type { BackboneCheckpoint, BackboneShape } from "./src/backbone/shape.ts";
+export type {
+  ArchitectureSettings,
+  BackboneCheckpoint,
+  BackboneShape,
+} from "./src/backbone/shape.ts";
+export type { MemoryPositions } from "./src/memory/config.ts";
 export { initializeSideNet } from "./src/longmem/initialization.ts";
 export {
   defaultSideNetShape,
@@ -124,6 +129,7 @@ export {
   type LoadLongMemOptions,
 } from "./src/checkpoint/load.ts";
 export { generate, type GenerateOptions, rememberDocument } from "./src/longmem/generation.ts";
+export type { Padding } from "./src/longmem/padding.ts";
 export type { Batch, Network, RetrievedChunks, TokenWindow } from "./src/longmem/longmem.ts";
 export type { SavedBank } from "./src/memory/memory_bank.ts";
 export type { DeviceDescription, DeviceKind } from "./src/runtime/device.ts";

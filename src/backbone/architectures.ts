@@ -1,3 +1,5 @@
+import { z } from "zod";
+import { composed, Registry } from "../declaration/registry.ts";
 import { allowedWords } from "../did_you_mean.ts";
 import { InputTypeError } from "../errors.ts";
 import type { Architecture } from "./architecture.ts";
@@ -11,25 +13,58 @@ import { qwen2 } from "./architectures/qwen2.ts";
 import { qwen3 } from "./architectures/qwen3.ts";
 import type { BackboneShape } from "./shape.ts";
 
-/** Every architecture by its name. */
-const registry = new Map<string, Architecture>();
-
-/** Makes an architecture known by its name, to declarations and checkpoints alike. */
-export function registerArchitecture(architecture: Architecture): void {
-  registry.set(architecture.name, architecture);
-}
-
 /** The paper's, which shapes without a name have. */
 export const defaultArchitecture = longMemGpt2;
 
-for (
-  const architecture of [longMemGpt2, gpt2, llama, mistral, qwen2, qwen3, gptNeoX, bloom]
-) registerArchitecture(architecture);
+/** Every architecture by its name, which declarations and checkpoints have. */
+const registry = new Registry<ArchitectureKind, BackboneShape>(
+  Object.fromEntries(
+    [longMemGpt2, gpt2, llama, mistral, qwen2, qwen3, gptNeoX, bloom].map(
+      (architecture) => [architecture.name, kindOf(architecture)],
+    ),
+  ),
+  { discriminator: "architecture" },
+);
+
+interface ArchitectureKind {
+  readonly schema: z.ZodType;
+  readonly architecture: Architecture;
+}
+
+function kindOf(architecture: Architecture): ArchitectureKind {
+  const { name, settings = z.strictObject({}) } = architecture;
+  return { schema: z.strictObject({ architecture: z.literal(name), settings }), architecture };
+}
+
+/**
+ * Makes an architecture known by its name, to declarations and checkpoints alike.
+ *
+ * @returns What takes it away again when disposed.
+ * @throws RangeError where the name is taken.
+ */
+export function registerArchitecture(architecture: Architecture): Disposable {
+  return registry.register(architecture.name, kindOf(architecture));
+}
 
 /** Every architecture. */
 export function architectures(): Architecture[] {
-  return [...registry.values()];
+  return registry.all.map(({ architecture }) => architecture);
 }
+
+/**
+ * The settings that one architecture or another has, each of which may be left out: what of them an architecture takes, and in which
+ * combinations, it says itself.
+ */
+export const anySettings = composed(() => {
+  const fields: Record<string, z.ZodType> = {};
+  for (const { settings } of architectures()) {
+    for (const [name, field] of Object.entries(settings?.shape ?? {})) {
+      const form = field instanceof z.ZodDefault ? field.unwrap() : field;
+      fields[name] ??= (form as z.ZodType).exactOptional();
+    }
+  }
+  return z.strictObject(fields);
+});
 
 /**
  * The architecture of a backbone.
@@ -40,11 +75,10 @@ export function architectureOf(
   { architecture: name }: Pick<BackboneShape, "architecture">,
 ): Architecture {
   if (name === undefined) return defaultArchitecture;
-  const found = registry.get(name);
-  if (found) return found;
+  if (registry.names.includes(name)) return registry.get(name).architecture;
   throw new InputTypeError(
     `Cannot use a backbone as its architecture "${name}" is unknown: ${
-      allowedWords(name, [...registry.keys()])
+      allowedWords(name, registry.names)
     }`,
   );
 }

@@ -5,6 +5,15 @@ import { z } from "zod";
 import { oneOf, positiveInteger, text } from "../declaration/fields.ts";
 import type { Accepts, Assert, Part } from "../declaration/part.ts";
 import { type Problem, wrong } from "../declaration/problem.ts";
+import { introducedAt } from "../declaration/identity.ts";
+import { composed } from "../declaration/registry.ts";
+import { allowedWords } from "../did_you_mean.ts";
+import {
+  anySettings,
+  architectureOf,
+  architectures,
+  defaultArchitecture,
+} from "./architectures.ts";
 import type { BackboneShape } from "./shape.ts";
 
 /**
@@ -38,13 +47,22 @@ export const modelSizes: Readonly<
 export const size = oneOf("tiny", "mini", "small", "gpt2-medium");
 
 /** Forms of the sizes of a backbone, each of which may be left to a named size or to the others. */
-export const backboneSizeFields = {
+export const backboneSizeFields = () => ({
+  architecture: introducedAt(
+    z.enum(architectureNames()).describe(architectureNames().join(", ")),
+    defaultArchitecture.name,
+  ).exactOptional(),
+  settings: anySettings().exactOptional(),
   size: size.exactOptional(),
   layers: positiveInteger.exactOptional(),
   hiddenDim: positiveInteger.exactOptional(),
   heads: positiveInteger.exactOptional(),
   feedForwardDim: positiveInteger.exactOptional(),
-};
+});
+
+function architectureNames(): [string, ...string[]] {
+  return architectures().map(({ name }) => name) as [string, ...string[]];
+}
 
 /** Sizes that a backbone needs, with the values that each may have. */
 const neededSizes = {
@@ -78,19 +96,53 @@ export function missingSizes(
 export function fillSizes(
   { size, ...given }: NamedSize & Partial<BackboneShape>,
 ): Partial<BackboneShape> {
-  const sizes = { ...(size && modelSizes[size]), ...given };
+  const sizes = fillArchitecture({ ...(size && modelSizes[size]), ...given });
   const { hiddenDim } = sizes;
   return size === undefined || hiddenDim === undefined
     ? sizes
     : { feedForwardDim: 4 * hiddenDim, ...sizes };
 }
 
+/** Leaves the default architecture out, and fills in the settings of another. */
+function fillArchitecture(
+  { architecture: name, settings, ...sizes }: Partial<BackboneShape>,
+): Partial<BackboneShape> {
+  const given = settings && Object.keys(settings).length > 0 ? { settings } : {};
+  if (name === undefined || name === defaultArchitecture.name) return { ...sizes, ...given };
+  // Settings that do not go together are reported with the other problems.
+  const filled = architectureOf({ architecture: name }).settings?.safeParse(settings ?? {});
+  const complete = filled?.success ? { settings: filled.data } : given;
+  return { ...sizes, architecture: name, ...complete };
+}
+
+/** Sizes and settings that do not go together. */
+export function shapeProblems(shape: Partial<BackboneShape>, path: string): Problem[] {
+  const { architecture: name, settings, ...sizes } = shape;
+  const architecture = architectureOf(shape);
+  const known = Object.keys(architecture.settings?.shape ?? {});
+  const foreign = Object.keys(settings ?? {}).filter((field) => !known.includes(field));
+  if (foreign.length > 0) {
+    return foreign.map((field) => ({
+      path: `${path}.settings.${field}`,
+      message: `is no setting of architecture "${architecture.name}": ` +
+        (known.length > 0 ? allowedWords(field, known) : "it has none"),
+    }));
+  }
+  const { hiddenDim, heads } = sizes;
+  if (hiddenDim === undefined || heads === undefined) return [];
+  if (name === undefined) return headProblems({ hiddenDim, heads }, path);
+  // What is not declared here does not matter to what goes together.
+  const complete = { layers: 1, feedForwardDim: 1, vocabSize: 1, ...shape, hiddenDim, heads };
+  const problem = architecture.problem(complete);
+  return problem === undefined ? [] : [{ path, message: `is no ${name}: ${problem}` }];
+}
+
 /** Heads that do not divide the width. */
-export function headProblems(
-  { hiddenDim, heads }: Partial<BackboneShape>,
+function headProblems(
+  { hiddenDim, heads }: Pick<BackboneShape, "hiddenDim" | "heads">,
   path: string,
 ): Problem[] {
-  if (hiddenDim === undefined || heads === undefined || hiddenDim % heads === 0) return [];
+  if (hiddenDim % heads === 0) return [];
   return [wrong(
     `${path}.hiddenDim`,
     `must be a multiple of ${path}.heads`,
@@ -115,7 +167,7 @@ export interface DeclaredShape {
 
 /** Weights from a file. */
 export interface CheckpointBackboneConfig {
-  /** Weights from a file: official fairseq `.pt`, `.safetensors`, or our own folder. */
+  /** Weights from a file: official fairseq `.pt`, `.safetensors`, our own folder, or one of Hugging Face's format. */
   readonly kind: "checkpoint";
   /** The file or folder, relative to the folder in which the command runs. */
   readonly path: string;
@@ -131,22 +183,28 @@ export type CheckpointBackboneDeclaration =
   & Omit<CheckpointBackboneConfig, "shape">
   & { readonly shape?: NamedSize & Partial<BackboneShape> };
 
-const checkpointSchema = z.strictObject({
-  kind: z.literal("checkpoint"),
-  path: text,
-  shape: z.strictObject({ ...backboneSizeFields, vocabSize: positiveInteger.exactOptional() })
-    .exactOptional(),
-});
-type _CheckpointAccepted = Assert<Accepts<typeof checkpointSchema, CheckpointBackboneDeclaration>>;
+const checkpointSchema = composed(() =>
+  z.strictObject({
+    kind: z.literal("checkpoint"),
+    path: text,
+    shape: z.strictObject({ ...backboneSizeFields(), vocabSize: positiveInteger.exactOptional() })
+      .exactOptional(),
+  })
+);
+type _CheckpointAccepted = Assert<
+  Accepts<ReturnType<typeof checkpointSchema>, CheckpointBackboneDeclaration>
+>;
 
 /** A backbone from a file, as a part of declarations. */
 export const checkpointBackbone: BackboneKind<
   CheckpointBackboneDeclaration,
   CheckpointBackboneConfig
 > = {
-  schema: checkpointSchema,
+  get schema() {
+    return checkpointSchema();
+  },
   fill: ({ shape, ...fields }) => ({ ...fields, ...(shape && { shape: fillSizes(shape) }) }),
-  check: ({ shape = {} }, path) => headProblems(shape, `${path}.shape`),
+  check: ({ shape = {} }, path) => shapeProblems(shape, `${path}.shape`),
   shapeOf: ({ shape = {} }, path) => ({ shape, path: `${path}.shape` }),
 };
 

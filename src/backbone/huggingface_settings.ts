@@ -1,23 +1,25 @@
 /** Settings that several of Hugging Face's formats have in common. */
 import { z } from "zod";
+import { oneOf, positiveInteger, positiveNumber, trueOrFalse } from "../declaration/fields.ts";
 import { type Activation, activationNames } from "./decoder.ts";
 import type { ConfigReader, HuggingFaceFormat, TensorSource } from "./huggingface_format.ts";
 import type { RopeScaling } from "./rotary.ts";
 import type { BackboneShape } from "./shape.ts";
 
-/** Fields of schemas. */
+/** Forms of settings. */
 export const fields = {
-  size: z.int().positive(),
-  positive: z.number().positive(),
-  activation: z.enum(activationNames),
+  size: positiveInteger,
+  positive: positiveNumber,
+  flag: trueOrFalse,
+  activation: oneOf(...activationNames),
   ropeScaling: z.discriminatedUnion("kind", [
-    z.strictObject({ kind: z.literal("linear"), factor: z.number().positive() }),
+    z.strictObject({ kind: z.literal("linear"), factor: positiveNumber }),
     z.strictObject({
       kind: z.literal("llama3"),
-      factor: z.number().positive(),
-      lowFrequencyFactor: z.number().positive(),
-      highFrequencyFactor: z.number().positive(),
-      originalTokens: z.int().positive(),
+      factor: positiveNumber,
+      lowFrequencyFactor: positiveNumber,
+      highFrequencyFactor: positiveNumber,
+      originalTokens: positiveInteger,
     }),
   ]),
 } as const;

@@ -1,6 +1,7 @@
 /** What Llama and its relatives have in common: RMS norms, rotary positions, shared heads of keys, gated MLPs. */
 import { z } from "zod";
 import type { Architecture } from "./architecture.ts";
+import { nonNegativeIntegers } from "../declaration/fields.ts";
 import { decoder } from "./decoder.ts";
 import type { ConfigReader } from "./huggingface_format.ts";
 import { fields, readActivation, readRope, sourcesByName } from "./huggingface_settings.ts";
@@ -17,15 +18,15 @@ export const llamaSettings = z.strictObject({
   ropeScaling: fields.ropeScaling.exactOptional(),
   activation: fields.activation.default("silu"),
   /** Biases of the projections to queries, keys and values. */
-  qkvBias: z.boolean().default(false),
+  qkvBias: fields.flag.default(false),
   /** Bias of the projection after the attention. */
-  outBias: z.boolean().default(false),
-  mlpBias: z.boolean().default(false),
+  outBias: fields.flag.default(false),
+  mlpBias: fields.flag.default(false),
   /** Tokens that a query sees, itself included; absent: all before it. */
   windowTokens: fields.size.exactOptional(),
   /** Blocks whose queries see no more than that; absent: all. */
-  windowedBlocks: z.array(z.int().min(0)).readonly().exactOptional(),
-  tied: z.boolean().default(false),
+  windowedBlocks: nonNegativeIntegers.exactOptional(),
+  tied: fields.flag.default(false),
 });
 
 /** What a member of the family makes of its `config.json`, beside what all have. */

@@ -16,6 +16,7 @@ import { LongMem, type LongMemParts, type Network } from "../longmem/longmem.ts"
 import type { Device } from "../runtime/device.ts";
 import type { TensorMap } from "../tensor.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
+import { sizesOf } from "../training/pretraining.ts";
 import type { TrainerOptions } from "../training/trainer.ts";
 import type { RunContext } from "./run_context.ts";
 import type { RunText } from "./corpus.ts";
@@ -41,10 +42,10 @@ export async function obtainBackbone(
   return backbone;
 
   async function pretrain(
-    { training, ...sizes }: Extract<ResolvedExperiment["backbone"], { kind: "pretrain" }>,
+    config: Extract<ResolvedExperiment["backbone"], { kind: "pretrain" }>,
   ): Promise<BackboneCheckpoint> {
-    const { layers, hiddenDim, heads, feedForwardDim, initialization } = sizes;
-    const shape = { layers, hiddenDim, heads, feedForwardDim, vocabSize: text.tokenizer.vocabSize };
+    const { training, initialization } = config;
+    const shape = { ...sizesOf(config), vocabSize: text.tokenizer.vocabSize };
     const weights = await runPhase(
       {
         name: "backbone",

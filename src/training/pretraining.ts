@@ -6,12 +6,15 @@ import {
   type BackboneKind,
   backboneSizeFields,
   fillSizes,
-  headProblems,
   missingSizes,
   type NamedSize,
+  shapeProblems,
 } from "../backbone/config.ts";
 import type { BackboneInitialization } from "../backbone/initialization.ts";
-import type { BackboneShape } from "../backbone/shape.ts";
+import { architectureOf } from "../backbone/architectures.ts";
+import type { ArchitectureSettings, BackboneShape } from "../backbone/shape.ts";
+import { type Problem, wrong } from "../declaration/problem.ts";
+import { composed } from "../declaration/registry.ts";
 import { introducedAt } from "../declaration/identity.ts";
 import type { Accepts, Assert, Declared } from "../declaration/part.ts";
 import {
@@ -25,6 +28,10 @@ import {
 export interface PretrainedBackboneConfig {
   /** Distinguishes it from weights that are read from a file. */
   readonly kind: "pretrain";
+  /** Name of its architecture; absent: the paper's, `longmem_gpt2`. */
+  readonly architecture?: string;
+  /** What the architecture can choose besides sizes (default: what most models of it have). */
+  readonly settings?: ArchitectureSettings;
   /** Blocks L. */
   readonly layers: number;
   /** Width E, a multiple of `heads`. */
@@ -45,19 +52,23 @@ export type PretrainedBackboneDeclaration =
   & NamedSize
   & { readonly training: TrainingDeclaration };
 
-const schema = z.strictObject({
-  kind: z.literal("pretrain"),
-  ...backboneSizeFields,
-  initialization: introducedAt(
-    z.discriminatedUnion("kind", [
-      z.strictObject({ kind: z.literal("official") }),
-      z.strictObject({ kind: z.literal("scaled") }),
-    ]),
-    { kind: "official" },
-  ).exactOptional(),
-  training: trainingPart.schema,
-});
-type _SchemaAcceptsTheType = Assert<Accepts<typeof schema, PretrainedBackboneDeclaration>>;
+const schema = composed(() =>
+  z.strictObject({
+    kind: z.literal("pretrain"),
+    ...backboneSizeFields(),
+    initialization: introducedAt(
+      z.discriminatedUnion("kind", [
+        z.strictObject({ kind: z.literal("official") }),
+        z.strictObject({ kind: z.literal("scaled") }),
+      ]),
+      { kind: "official" },
+    ).exactOptional(),
+    training: trainingPart.schema,
+  })
+);
+type _SchemaAcceptsTheType = Assert<
+  Accepts<ReturnType<typeof schema>, PretrainedBackboneDeclaration>
+>;
 
 /** A backbone that is trained here, as a part of declarations. */
 export const pretrainedBackbone: BackboneKind<
@@ -65,15 +76,21 @@ export const pretrainedBackbone: BackboneKind<
   PretrainedBackboneConfig,
   TrainingDefaults
 > = {
-  schema,
+  get schema() {
+    return schema();
+  },
   missing: (backbone, path) => [
     ...missingSizes(backbone, path),
     ...trainingPart.missing(backbone.training, `${path}.training`, backbone),
   ],
 
   fill({ training, initialization = { kind: "official" }, kind, ...sizes }, { protocol }) {
-    const { layers, hiddenDim, heads, feedForwardDim = 4 * hiddenDim! } = fillSizes(sizes);
+    const filled = fillSizes(sizes);
+    const { layers, hiddenDim, heads, feedForwardDim = 4 * hiddenDim! } = filled;
+    const { architecture, settings } = filled;
     return {
+      ...(architecture === undefined ? {} : { architecture }),
+      ...(settings === undefined ? {} : { settings }),
       feedForwardDim,
       initialization,
       kind,
@@ -85,11 +102,36 @@ export const pretrainedBackbone: BackboneKind<
 
   check: (backbone, path) => [
     ...trainingPart.check(backbone.training, `${path}.training`),
-    ...headProblems(backbone, path),
+    ...shapeProblems(sizesOf(backbone), path),
+    ...positionProblems(backbone, path),
   ],
 
-  shapeOf: ({ layers, hiddenDim, heads, feedForwardDim }, path) => ({
-    shape: { layers, hiddenDim, heads, feedForwardDim },
-    path,
-  }),
+  shapeOf: (backbone, path) => ({ shape: sizesOf(backbone), path }),
 };
+
+/** Segments longer than the positions that the architecture learns. */
+function positionProblems(backbone: PretrainedBackboneConfig, path: string): Problem[] {
+  const { contextTokens } = backbone.training, shape = sizesOf(backbone);
+  if (shapeProblems(shape, path).length > 0) return [];
+  const most = architectureOf(shape).mostTokens?.({ ...shape, vocabSize: 1 });
+  return most === undefined || contextTokens <= most ? [] : [wrong(
+    `${path}.training.contextTokens`,
+    `must not exceed the positions of ${path}.settings`,
+    contextTokens,
+    `integers up to ${most}`,
+  )];
+}
+
+/** Its shape but for the vocabulary, which is the tokenizer's. */
+export function sizesOf(
+  { architecture, settings, layers, hiddenDim, heads, feedForwardDim }: PretrainedBackboneConfig,
+): Omit<BackboneShape, "vocabSize"> {
+  return {
+    ...(architecture === undefined ? {} : { architecture }),
+    layers,
+    hiddenDim,
+    heads,
+    feedForwardDim,
+    ...(settings === undefined ? {} : { settings }),
+  };
+}

@@ -5,7 +5,7 @@ import { fields, fusedHeads, sourcesByName } from "../huggingface_settings.ts";
 
 const settings = z.strictObject({
   epsilon: fields.positive.default(1e-5),
-  tied: z.boolean().default(true),
+  tied: fields.flag.default(true),
 });
 
 /** BLOOM. */

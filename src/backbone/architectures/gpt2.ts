@@ -10,7 +10,7 @@ const settings = z.strictObject({
   positions: fields.size.default(1024),
   epsilon: fields.positive.default(1e-5),
   activation: fields.activation.default("gelu-tanh"),
-  tied: z.boolean().default(true),
+  tied: fields.flag.default(true),
 });
 
 /** GPT-2. */

@@ -10,17 +10,19 @@ import {
 } from "../huggingface_settings.ts";
 import { ropeFrequencies } from "../rotary.ts";
 
+const share = z.number().positive().max(1).describe("numbers above 0, up to 1");
+
 const settings = z.strictObject({
   epsilon: fields.positive.default(1e-5),
   activation: fields.activation.default("gelu"),
   ropeTheta: fields.positive.default(10_000),
   ropeScaling: fields.ropeScaling.exactOptional(),
   /** Part of each head's channels that is rotated. */
-  rotatedShare: z.number().positive().max(1).default(0.25),
+  rotatedShare: share.default(0.25),
   /** Whether attention and MLP read the same stream. */
-  parallel: z.boolean().default(true),
-  attentionBias: z.boolean().default(true),
-  tied: z.boolean().default(false),
+  parallel: fields.flag.default(true),
+  attentionBias: fields.flag.default(true),
+  tied: fields.flag.default(false),
 });
 
 /** GPT-NeoX. */
