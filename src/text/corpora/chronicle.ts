@@ -1,3 +1,5 @@
+import { InputTypeError } from "../../errors.ts";
+import { writeBooks } from "../chronicle/book.ts";
 import { z } from "zod";
 import {
   finiteNumber,
@@ -13,7 +15,20 @@ import {
   type ChronicleConfig,
   defaultChronicle,
 } from "../chronicle/config.ts";
-import { type CorpusKind, type Split, tokenizerProblems } from "./corpus_kind.ts";
+import { writePretrainingDocuments } from "../chronicle/pretraining.ts";
+import type { TokenizedDocument } from "../document_tokens.ts";
+import { hashOf } from "../tokenizer.ts";
+import { openTokenizer } from "../tokenizer_source.ts";
+import {
+  type CorpusContext,
+  type CorpusKind,
+  once,
+  type RunDocument,
+  type RunText,
+  sizeOf,
+  type Split,
+  tokenizerProblems,
+} from "./corpus_kind.ts";
 
 /** How books and drills of the chronicle are written; how many there are is the corpus's to say. */
 export type ChronicleWriting = Omit<ChronicleConfig, "pretraining">;
@@ -144,4 +159,48 @@ export const chronicleCorpus: CorpusKind<ChronicleCorpusDeclaration, ChronicleCo
     }
     return problems;
   },
+
+  open: openChronicle,
 };
+
+async function openChronicle(
+  { seed, books: counts, drills, config }: ChronicleCorpusConfig,
+  context: CorpusContext,
+): Promise<RunText> {
+  const { name } = context;
+  const writing = { ...config, pretraining: { books: counts.train, drills } };
+  const tokenizer = await openTokenizer({ kind: "chronicle" });
+  await context.recordHash("tokenizer", tokenizer.hash);
+
+  /** Records what has been written, and leaves it without its recalls, of which a long corpus has many. */
+  const record = async (name: string, written: Iterable<TokenizedDocument>) => {
+    context.doing(`writing the ${name} documents`);
+    const documents: RunDocument[] = [];
+    const hashes: string[] = [];
+    for (const { name, tokens, words } of written) {
+      hashes.push(name, hashOf([tokens.join(" ")]));
+      documents.push({ name, tokens, words, gpt2Tokens: tokens.length });
+    }
+    await context.recordHash(`corpus ${name}`, hashOf(hashes));
+    context.note(`${name}: ${sizeOf(documents)}`);
+    return documents;
+  };
+  const books = (split: Split) => {
+    // The books of the train split are those of the pretraining, which draws their seeds so.
+    const name = split === "train" ? "pretraining" : split;
+    return writeBooks(writing, { seed: `${seed}/${name}`, count: counts[split] });
+  };
+  const pretraining = once(() => record("pretraining", writePretrainingDocuments(writing, seed)));
+  return {
+    tokenizer,
+    documents: once((split: Split) => record(split, books(split))),
+    pretrainingDocuments: () => pretraining("train"),
+    texts() {
+      throw new InputTypeError(
+        `Cannot read the texts of the corpus of "${name}" as they are written as tokens: ` +
+          `current value of corpus.kind is "chronicle", allowed is files`,
+      );
+    },
+    books: once((split: Split) => Promise.resolve(books(split))),
+  };
+}

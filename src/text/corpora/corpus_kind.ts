@@ -1,6 +1,10 @@
 import type { Part } from "../../declaration/part.ts";
 import { type Problem, wrong } from "../../declaration/problem.ts";
 import type { Protocol } from "../../declaration/protocol.ts";
+import type { ChronicleBook } from "../chronicle/book.ts";
+import type { Document } from "../corpus.ts";
+import type { TokenizedDocument } from "../document_tokens.ts";
+import type { Tokenizer } from "../tokenizer.ts";
 import type { TokenizerConfig } from "../tokenizer_config.ts";
 
 /** One part of a corpus. */
@@ -32,6 +36,66 @@ export interface CorpusKind<Declaration, Config>
   extends Part<Declaration, Config, CorpusDefaults, CorpusSurroundings> {
   /** Files and folders that it reads, as far as the declaration names them. */
   files?(config: Config, path: string): Promise<NamedPath[]>;
+  /** Opens the corpus and its tokenizer; records the hashes of both. */
+  open(config: Config, context: CorpusContext): Promise<RunText>;
+}
+
+/** What surrounds a corpus while a run reads it. */
+export interface CorpusContext {
+  /** Name of the experiment, for errors. */
+  readonly name: string;
+  readonly tokenizer: TokenizerConfig;
+  /** Splits that the run reads, where it trains on one of them; otherwise none. */
+  readonly splits: readonly Split[];
+  /** Folder of the run, in which a tokenizer that is trained is kept. */
+  readonly folder: string;
+  /** Records the hash of what was read. */
+  recordHash(name: string, hash: string): Promise<void>;
+  /** Shows the present activity. */
+  doing(text: string): void;
+  /** Shows a line that stays. */
+  note(text: string): void;
+}
+
+/** A document as token ids, with its length in the unit of the paper's buckets. */
+export interface RunDocument extends TokenizedDocument {
+  /** Length in GPT-2 tokens: what the corpus's `index.json` says, else characters / 4. */
+  readonly gpt2Tokens: number;
+}
+
+/** The text of a run: its tokenizer, and the documents of each split, read or written when first asked for. */
+export interface RunText {
+  readonly tokenizer: Tokenizer;
+  documents(split: Split): Promise<readonly RunDocument[]>;
+  /**
+   * The documents of a split as text, read anew each time.
+   *
+   * @throws {TypeError} If the corpus is not one of files.
+   */
+  texts(split: Split): Promise<readonly Document[]>;
+  /** What a backbone is pretrained on: the train split, and what the corpus has for backbones alone. */
+  pretrainingDocuments(): Promise<readonly RunDocument[]>;
+  /**
+   * The documents of a split with their recalls.
+   *
+   * @throws {TypeError} If the corpus is not the chronicle, of which alone recalls are known.
+   */
+  books(split: Split): Promise<readonly ChronicleBook[]>;
+}
+
+/** Loads the documents of a split when it is first asked for. */
+export function once<T>(load: (split: Split) => Promise<T>): (split: Split) => Promise<T> {
+  const loaded = new Map<Split, Promise<T>>();
+  return (split) => {
+    if (!loaded.has(split)) loaded.set(split, load(split));
+    return loaded.get(split)!;
+  };
+}
+
+/** How much was read, in words. */
+export function sizeOf(documents: readonly RunDocument[]): string {
+  const tokens = documents.reduce((sum, document) => sum + document.tokens.length, 0);
+  return `${documents.length} documents, ${tokens} tokens`;
 }
 
 /** A tokenizer that does not fit a kind of corpus. */

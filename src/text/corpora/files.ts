@@ -1,10 +1,30 @@
+import { join } from "node:path";
 import { z } from "zod";
 import { oneOf, positiveInteger, text, trueOrFalse } from "../../declaration/fields.ts";
 import { introducedAt } from "../../declaration/identity.ts";
 import type { Accepts, Assert, Declared } from "../../declaration/part.ts";
 import type { ByProtocol } from "../../declaration/protocol.ts";
-import { ifThere } from "../../files.ts";
-import { type CorpusKind, type NamedPath, type Split, tokenizerProblems } from "./corpus_kind.ts";
+import { InputRangeError, InputTypeError } from "../../errors.ts";
+import { ifThere, readText, writeAtomically } from "../../files.ts";
+import { firstBytes, trainByteLevelBpe } from "../bpe_trainer.ts";
+import { type Document, type DocumentFile, findDocuments, readDocument } from "../corpus.ts";
+import { readCorpusIndex } from "../corpus_index.ts";
+import { tokenizeDocument } from "../document_tokens.ts";
+import { hashOf, type Tokenizer } from "../tokenizer.ts";
+import type { TokenizerConfig } from "../tokenizer_config.ts";
+import { formatTokenizerJson, parseTokenizerJson } from "../tokenizer_json.ts";
+import { openTokenizer } from "../tokenizer_source.ts";
+import {
+  type CorpusContext,
+  type CorpusKind,
+  type NamedPath,
+  once,
+  type RunDocument,
+  type RunText,
+  sizeOf,
+  type Split,
+  tokenizerProblems,
+} from "./corpus_kind.ts";
 
 /** Documents: files of plain text or LaTeX source in a folder, divided into three splits. */
 export interface FileCorpusConfig {
@@ -99,4 +119,115 @@ export const fileCorpus: CorpusKind<FileCorpusDeclaration, FileCorpusConfig> = {
     }
     return named;
   },
+
+  open: openFiles,
 };
+
+async function openFiles(
+  corpus: FileCorpusConfig,
+  context: CorpusContext,
+): Promise<RunText> {
+  const { name, tokenizer: config } = context;
+  await checkSplits(corpus, context);
+  const index = await readCorpusIndex(corpus.folder);
+  const tokenizer = config.kind === "bpe"
+    ? await trainedTokenizer(config, corpus, context)
+    : await openTokenizer(config);
+  await context.recordHash("tokenizer", tokenizer.hash);
+
+  const documents = once(async (split: Split): Promise<readonly RunDocument[]> => {
+    context.doing(`reading the ${split} split`);
+    const documents: RunDocument[] = [];
+    const hashes: string[] = [];
+    for await (const document of documentsOf(corpus, split)) {
+      hashes.push(document.name, document.sha256);
+      const tokenized = tokenizeDocument(document, tokenizer, corpus);
+      documents.push({
+        ...tokenized,
+        gpt2Tokens: index.documents.get(document.name)?.gpt2Tokens ??
+          Math.round(document.text.length / 4),
+      });
+    }
+    await context.recordHash(`corpus ${split}`, hashOf(hashes));
+    context.note(`${split} split: ${sizeOf(documents)}`);
+    return documents;
+  });
+  return {
+    tokenizer,
+    documents,
+    async texts(split) {
+      const texts = await Array.fromAsync(documentsOf(corpus, split));
+      const hashes = texts.flatMap(({ name, sha256 }) => [name, sha256]);
+      await context.recordHash(`corpus ${split}`, hashOf(hashes));
+      return texts;
+    },
+    pretrainingDocuments: () => documents("train"),
+    books() {
+      throw new InputTypeError(
+        `Cannot find recalls in the corpus of "${name}" as only those of the chronicle are known: ` +
+          `current value of corpus.kind is "files", allowed is chronicle`,
+      );
+    },
+  };
+}
+
+async function filesOf(corpus: FileCorpusConfig, split: Split): Promise<DocumentFile[]> {
+  const files = await findDocuments(corpus[split].map((part) => join(corpus.folder, part)));
+  return files.slice(0, corpus.maxDocuments[split]);
+}
+
+async function* documentsOf(corpus: FileCorpusConfig, split: Split): AsyncGenerator<Document> {
+  for (const file of await filesOf(corpus, split)) yield await readDocument(file);
+}
+
+/**
+ * Reads every document once before anything is trained, so that one that cannot be read is found now and not after
+ * the training; and so that nothing is measured on what was trained on.
+ *
+ * @throws {RangeError} Where a text is in two of the splits that the run reads.
+ */
+async function checkSplits(
+  corpus: FileCorpusConfig,
+  { name, splits }: CorpusContext,
+): Promise<void> {
+  const seen = new Map<string, { readonly split: Split; readonly path: string }>();
+  for (const split of splits) {
+    for (const file of await filesOf(corpus, split)) {
+      const { sha256 } = await readDocument(file);
+      const other = seen.get(sha256);
+      if (other && other.split !== split) {
+        throw new InputRangeError(
+          `Cannot run "${name}" as corpus.${split} must have no text of corpus.${other.split}: ` +
+            `current files "${file.path}" and "${other.path}" are the same`,
+        );
+      }
+      seen.set(sha256, { split, path: file.path });
+    }
+  }
+}
+
+/** A tokenizer trained on the train split, which is kept as `tokenizer.json` in the run's folder. */
+async function trainedTokenizer(
+  config: Extract<TokenizerConfig, { kind: "bpe" }>,
+  corpus: FileCorpusConfig,
+  context: CorpusContext,
+): Promise<Tokenizer> {
+  const path = join(context.folder, "tokenizer.json");
+  try {
+    return parseTokenizerJson(await readText(path), { name: path });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  context.doing(`training a vocabulary of ${config.vocabSize} tokens`);
+  const texts: string[] = [];
+  let leftBytes = config.maxTrainingBytes ?? Infinity;
+  for await (const { text } of documentsOf(corpus, "train")) {
+    const { part, sizeBytes } = firstBytes(text, leftBytes);
+    texts.push(part);
+    leftBytes -= sizeBytes;
+    if (part.length < text.length) break;
+  }
+  const json = formatTokenizerJson(trainByteLevelBpe(texts, { vocabSize: config.vocabSize }));
+  await writeAtomically(path, json);
+  return parseTokenizerJson(json, { name: path });
+}
