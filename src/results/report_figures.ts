@@ -313,52 +313,100 @@ function middleOf(header: string): number {
 /** Points of a curve: more could not be told apart. */
 const curvePoints = 32;
 
-/** The loss of each training: of one run on both splits, of several on the valid split. Runs that share a training share its line. */
+/** A training of one phase, which several runs may share. */
+interface Training {
+  readonly name: string;
+  readonly records: readonly MetricsRecord[];
+}
+
+/**
+ * The loss of each training: of one run on both splits, of several on the valid split. Runs that share a training share its
+ * line, and the adaptations of one backbone share a figure.
+ */
 function trainingFigures(runs: readonly RunRecord[]): ReportFigure[] {
   const names = runNames(runs);
-  const phases = [
-    ...new Set(runs.flatMap(({ training }) => training.map(({ phase }) => phase))),
+  const phases = new Set(runs.flatMap(({ training }) => training.map(({ phase }) => phase)));
+  const trainings = new Map([...phases].map((phase) => [phase, trainingsOf(runs, names, phase)]));
+  const adaptations = [...trainings].filter(([phase, trained]) =>
+    phase !== "backbone" && trained.length === 1
+  );
+  const overlaid = adaptations.length > 1 && adaptations.length <= mostSeries ? adaptations : [];
+  const alone = [...trainings].filter(([phase]) => !overlaid.some(([other]) => other === phase));
+  return [
+    ...alone.map(([phase, trained]) =>
+      trainingFigure(trained, {
+        name: `training-${phase}`,
+        title: `Training of ${phase}: loss by step`,
+        most: 1,
+      })
+    ),
+    ...(overlaid.length > 0
+      ? [trainingFigure(
+        overlaid.map(([phase, [{ records }]]) => ({ name: phase, records })),
+        { name: "training-adaptations", title: "Adaptations: loss by step", most: 3 },
+      )]
+      : []),
   ];
-  return phases.flatMap((phase) => {
-    const trained = new Map<string, { name: string; records: readonly MetricsRecord[] }>();
-    for (const [i, { training }] of runs.entries()) {
-      const records = training.filter((record) => record.phase === phase);
-      const key = JSON.stringify(records.map(({ step, split, loss }) => [step, split, loss]));
-      if (records.length > 0) trained.set(key, { name: names[i], records });
-    }
-    const curves = spread([...trained.values()]), several = curves.length > 1;
-    const isValidated = curves.every(({ records }) =>
-      records.some(({ split }) => split === "valid")
-    );
-    const series = curves.flatMap(({ name, records }) =>
-      (["train", "valid"] as const).filter((split) =>
-        !several || split === (isValidated ? "valid" : "train")
-      ).map((split) => ({
-        name: several ? name : split,
+}
+
+/** The trainings of a phase that differ, each by the name of its first run. */
+function trainingsOf(
+  runs: readonly RunRecord[],
+  names: readonly string[],
+  phase: string,
+): Training[] {
+  const trained = new Map<string, Training>();
+  for (const [i, { training }] of runs.entries()) {
+    const records = training.filter((record) => record.phase === phase);
+    const key = JSON.stringify(records.map(({ step, split, loss }) => [step, split, loss]));
+    if (records.length > 0) trained.set(key, { name: names[i], records });
+  }
+  return [...trained.values()];
+}
+
+/**
+ * The loss of trainings by step.
+ *
+ * @param figure.most As many trainings show both of their splits; of more each shows one.
+ */
+function trainingFigure(
+  trained: readonly Training[],
+  { name: file, title, most }: {
+    readonly name: string;
+    readonly title: string;
+    readonly most: number;
+  },
+): ReportFigure {
+  const curves = spread(trained), several = curves.length > 1, both = curves.length <= most;
+  const isValidated = curves.every(({ records }) => records.some(({ split }) => split === "valid"));
+  const series = curves.flatMap(({ name, records }) =>
+    (["train", "valid"] as const)
+      .filter((split) => both || split === (isValidated ? "valid" : "train"))
+      .map((split) => ({
+        name: !several ? split : both ? `${name}, ${split}` : name,
         points: thinned(records.filter((record) => record.split === split)),
       }))
-    ).filter(({ points }) => points.length > 0);
-    const note = [
-      ...(several ? [`loss of the ${isValidated ? "valid" : "train"} split`] : []),
-      ...(curves.some(({ records }) => records.length > 2 * curvePoints)
-        ? ["each point is the mean of neighbouring steps where there are many"]
-        : []),
-      ...leftOut(trained.size - curves.length).map((text) =>
-        text.replace("in the table", "not shown")
-      ),
-    ].join("; ");
-    return [{
-      name: `training-${phase}`,
-      svg: lineChart({
-        title: `Training of ${phase}: loss by step`,
-        description: describeLines(series),
-        ...(note !== "" && { note }),
-        x: { label: "training step" },
-        y: { label: "loss", unit: "nats/token" },
-        series,
-      }),
-    }];
-  });
+  ).filter(({ points }) => points.length > 0);
+  const note = [
+    ...(both ? [] : [`loss of the ${isValidated ? "valid" : "train"} split`]),
+    ...(curves.some(({ records }) => records.length > 2 * curvePoints)
+      ? ["each point is the mean of neighbouring steps where there are many"]
+      : []),
+    ...leftOut(trained.length - curves.length).map((text) =>
+      text.replace("in the table", "not shown")
+    ),
+  ].join("; ");
+  return {
+    name: file,
+    svg: lineChart({
+      title,
+      description: describeLines(series),
+      ...(note !== "" && { note }),
+      x: { label: "training step" },
+      y: { label: "loss", unit: "nats/token" },
+      series,
+    }),
+  };
 }
 
 /** What tells runs apart, in few words: `chunkTokens 4, seed 2`; their own names where nothing else does. */

@@ -364,6 +364,37 @@ test("runs that share a training have one curve, others are named by what tells 
   assert.match(curves(seeds), /loss of the train split/);
 });
 
+test("adaptations of one backbone share a figure, trainings that differ between runs have their own", () => {
+  const phases = ["backbone", "longmem", "sidenet-without-memory"];
+  const trainedBy = (loss: number) =>
+    phases.flatMap((phase, i) =>
+      training.map((record) => ({ ...record, phase, loss: record.loss + loss + i }))
+    );
+  const figuresOf = (runs: Parameters<typeof report>[0]) =>
+    report(runs).figures.filter(({ name }) => name.startsWith("training-"));
+  const [backbone, adaptations, ...others] = figuresOf([run({ training: trainedBy(0) })]);
+  assert.deepEqual([backbone.name, adaptations.name, others], [
+    "training-backbone",
+    "training-adaptations",
+    [],
+  ]);
+  assert.match(
+    adaptations.svg,
+    /<desc[^>]*>longmem, train: .*; sidenet-without-memory, train: /,
+  );
+  const seeds = [1, 2].map((seed) =>
+    run({
+      declaration: { seed },
+      training: trainedBy(seed),
+      summary: { run: `m4096-c4-k64-seed${seed}-0a1b2c3d` },
+    })
+  );
+  assert.deepEqual(
+    figuresOf(seeds).map(({ name }) => name),
+    phases.map((phase) => `training-${phase}`),
+  );
+});
+
 test("a curve of many steps is drawn as means of neighbours, up to the last step", () => {
   const [, { svg }] = report().figures;
   // 100 steps in parts of 4: the first is the mean of steps 1 to 4, the last that of 97 to 100.
