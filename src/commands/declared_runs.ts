@@ -2,7 +2,7 @@
  * Runs that declarations ask for, whether or not they have begun: so that tables say what is missing, and how to get it.
  */
 import { basename, dirname } from "node:path";
-import { itemProblem } from "../evaluation/sample_schemas.ts";
+import { itemProblem } from "../evaluation/evaluations.ts";
 import { exportsDefault } from "../experiment/load_experiments.ts";
 import { type ResolvedRun, resolveRuns } from "../experiment/resolve.ts";
 import { type FoundRuns, readRunRecords, type RunRecord } from "../results/read_runs.ts";

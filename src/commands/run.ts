@@ -3,7 +3,7 @@
  */
 import { type Command, type Output, positiveInteger, UsageError } from "../command_line.ts";
 import { metricCatalog } from "../evaluation/metric_catalog.ts";
-import { itemProblem } from "../evaluation/sample_schemas.ts";
+import { itemProblem } from "../evaluation/evaluations.ts";
 import { estimateRun } from "../experiment/estimate.ts";
 import { type ResolvedRun, resolveRuns } from "../experiment/resolve.ts";
 import { closingText, foundText } from "../results/run_summary.ts";

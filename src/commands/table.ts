@@ -1,6 +1,6 @@
 import { type Command, type CommandArguments, type Output, UsageError } from "../command_line.ts";
 import { metricCatalog } from "../evaluation/metric_catalog.ts";
-import { itemProblem } from "../evaluation/sample_schemas.ts";
+import { itemProblem } from "../evaluation/evaluations.ts";
 import { type DeclaredRuns, declaredRuns } from "./declared_runs.ts";
 import { type ExperimentTables, experimentTables } from "../results/evaluation_table.ts";
 import { findRunRecords, findRuns, type FoundRuns } from "../results/read_runs.ts";

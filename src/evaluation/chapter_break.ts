@@ -13,7 +13,7 @@
  * a token. An item is correct if no other candidate scores better than the right one; where ties count as wrong, nor as well.
  *
  * Accuracy is correct / items. Items of one work are not independent of each other, so that standard errors are
- * those of a ratio of sums over works. Version 1.
+ * those of a ratio of sums over works. Version 2: errors by the jackknife, over effective items or clusters.
  */
 import { z } from "zod";
 import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
@@ -29,7 +29,7 @@ import { askPrompts, type PromptedItem, type PromptOptions } from "./shared/prom
 import { InputRangeError } from "../errors.ts";
 
 /** Version of the metrics of this file. */
-export const chapterBreakVersion = 1;
+export const chapterBreakVersion = 2;
 
 /** How candidates are compared. */
 export interface ChapterBreakScoring {

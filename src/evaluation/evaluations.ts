@@ -3,7 +3,8 @@
  */
 import { chapterBreak } from "./chapter_break.ts";
 import { efficiency } from "./efficiency.ts";
-import type { Metric } from "../results/records.ts";
+import { schemaProblem } from "../results/record_schemas.ts";
+import type { Metric, SampleRecord } from "../results/records.ts";
 import type { EvaluationKind } from "./evaluation_kind.ts";
 import { inContextLearning } from "./in_context_learning.ts";
 import { needle } from "./needle.ts";
@@ -50,4 +51,21 @@ export function outdatedEvaluations<
       evaluation === config.name && metricVersion < version(measure)
     );
   });
+}
+
+/**
+ * What is wrong with the records of an evaluation's items, with the item and the field; undefined where nothing is, or the kind
+ * is not known.
+ */
+export function itemProblem(
+  samples: readonly SampleRecord[],
+  kind: string | undefined,
+): string | undefined {
+  const known = evaluations.get(kind ?? "");
+  if (!known) return undefined;
+  for (const sample of samples) {
+    const problem = schemaProblem(known.record, sample);
+    if (problem !== undefined) return `item "${sample.item}" is wrong: ${problem}`;
+  }
+  return undefined;
 }

@@ -1,6 +1,6 @@
 /**
  * In-context learning (the paper's Table 4): a model reads demonstrations into its memory, sees others before the query,
- * and tells the label of the query. Version 1.
+ * and tells the label of the query. Version 2: errors by the jackknife, over effective items or clusters.
  *
  * - `open-vocabulary`, as the official script scores: the most likely token of the whole vocabulary, decoded and stripped,
  *   is right if it is not empty and the label begins with it, so that " p" counts as "positive".
@@ -27,7 +27,7 @@ import {
 import { InputTypeError } from "../errors.ts";
 
 /** Version of the accuracies of this file. */
-export const inContextLearningVersion = 1;
+export const inContextLearningVersion = 2;
 
 /** How an answer is read from a model. */
 export type LabelScoring = "open-vocabulary" | "label-likelihood";
@@ -175,9 +175,9 @@ export const inContextLearning = {
   version: () => inContextLearningVersion,
   record: inContextLearningRecord,
   measures: (records, { source }) =>
-    inContextLearningMeasures(records, source.kind === "chronicle" ? "task" : "seed"),
+    inContextLearningMeasures(records, source?.kind === "chronicle" ? "task" : "seed"),
   label: drawnLabel,
 } satisfies EvaluationKind<
-  { readonly source: { readonly kind: string } },
+  { readonly source?: { readonly kind: string } },
   z.infer<typeof inContextLearningRecord>
 >;

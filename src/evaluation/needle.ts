@@ -2,7 +2,7 @@
  * Needles: does a model name a fact that was told once, at a chosen distance, in a text that otherwise tells nothing?
  * The text is read segment by segment; a prompt of the last T tokens before the answer reads that memory. A prompt
  * is answered correctly if each token of the answer is the most likely one of the whole vocabulary after those before it,
- * which is what greedy decoding would say. Version 1.
+ * which is what greedy decoding would say. Version 2: errors by the jackknife, over effective items or clusters.
  *
  * Where a model retrieves from a memory, `retrieved` says whether the chunk of the answer is among those that the position
  * before the answer retrieves: what is not found was not retrieved, evicted before, or was lost behind the last whole
@@ -22,7 +22,7 @@ import type { PromptedModel } from "./shared/language_model.ts";
 import { askPrompts, type PromptOptions, type PromptScore } from "./shared/prompting.ts";
 
 /** Version of the metrics of this file. */
-export const needleVersion = 1;
+export const needleVersion = 2;
 
 /** What stands in records where a fact is not in the memory, but in the prompt. */
 const inPrompt = -1;
@@ -120,7 +120,12 @@ export const needleRecord = z.looseObject({
   ranks: z.array(z.number()).exactOptional(),
   retrieved: z.array(z.number()).exactOptional(),
   headShares: z.array(z.number()).exactOptional(),
-});
+}).refine(
+  ({ distances, correct, ranks, retrieved, headShares }) =>
+    [correct, ranks, retrieved, headShares]
+      .every((answers) => answers === undefined || answers.length === distances.length),
+  { path: ["distances"], message: "must be as many as there are answers" },
+);
 type NeedleRecord = z.infer<typeof needleRecord>;
 
 /** The value of a question in a record, by measure; undefined where it does not count. */

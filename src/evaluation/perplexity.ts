@@ -1,7 +1,7 @@
 /**
  * Perplexity on whole documents (the paper's Table 2): each document is read from its beginning in segments that do not overlap;
  * every segment is scored with the memory of the segments before it, then written to the memory, which is empty where
- * a document begins. Every token but the first `<s>` is a target once. Version 1.
+ * a document begins. Every token but the first `<s>` is a target once. Version 2: errors by the jackknife, over effective items or clusters.
  */
 import { z } from "zod";
 import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
@@ -15,7 +15,7 @@ import type { LanguageModel } from "./shared/language_model.ts";
 import { readDocuments, type ReadOptions } from "./shared/read_documents.ts";
 
 /** Version of the metrics of this file. */
-export const perplexityVersion = 1;
+export const perplexityVersion = 2;
 
 /** A document to score. */
 export interface PerplexityDocument extends DocumentSegments {
@@ -81,8 +81,8 @@ export function perplexitySamples(scores: readonly DocumentScore[]): SampleRecor
 export const perplexityRecord = z.looseObject({
   item: z.string(),
   bucket: z.string(),
-  tokens: z.number(),
-  words: z.number(),
+  tokens: z.number().positive(),
+  words: z.number().min(0),
   nats: z.number(),
   cluster: z.string().exactOptional(),
 });

@@ -3,7 +3,7 @@
  * memory, which is empty where a book begins. In the place of each recall, a token that follows from what the book said
  * before and from nothing else, the model names the most likely token of its whole vocabulary; it is correct if that is the
  * answer. A recall is `near` if the same fact was last told in the segment that the model sees without memory, `far`
- * otherwise. Version 1.
+ * otherwise. Version 2: errors by the jackknife, over effective items or clusters.
  *
  * Accuracy is correct / recalls over all books. The recalls of a book are not independent of each other, so that its
  * standard error is that of a ratio of sums over books.
@@ -20,7 +20,7 @@ import { gain, perplexityLabel, perplexityMeasure, perplexityVersion } from "./p
 import { readDocuments, type ReadOptions } from "./shared/read_documents.ts";
 
 /** Version of the accuracies of this file. */
-export const recallVersion = 1;
+export const recallVersion = 2;
 
 /** A book cut into segments, and its recalls by position. */
 export interface RecallDocument extends DocumentSegments {
@@ -141,7 +141,7 @@ const accuracies: readonly (Pick<Measure, "name" | "at"> & {
 export const recallRecord = z.looseObject({
   item: z.string(),
   contextTokens: z.number(),
-  tokens: z.number(),
+  tokens: z.number().positive(),
   nats: z.number(),
   kinds: z.string(),
   positions: z.array(z.number()),
@@ -149,7 +149,12 @@ export const recallRecord = z.looseObject({
   answers: z.array(z.number()),
   choices: z.array(z.number()),
   cluster: z.string().exactOptional(),
-});
+}).refine(
+  ({ kinds, positions, distances, answers, choices }) =>
+    [kinds === "" ? [] : kinds.split(" "), distances, answers, choices]
+      .every(({ length }) => length === positions.length),
+  { path: ["positions"], message: "must be as many as kinds, distances, answers and choices" },
+);
 type RecallRecord = z.infer<typeof recallRecord>;
 
 /**

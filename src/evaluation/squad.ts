@@ -1,6 +1,7 @@
 /**
  * SQuAD as open-ended generation (the paper's Table 5): a model reads questions with their answers into its memory, sees
- * others before a question, and writes the answer. Version 2: white space is what Python takes for it.
+ * others before a question, and writes the answer. Version 3: errors by the jackknife, over effective items or clusters
+ * (2: white space is what Python takes for it).
  *
  * The official script was not released; what follows is ours, in the manner of the one for labelled sentences. An example
  * is `Context: CONTEXT Question: QUESTION Answer: ANSWER`, white space made single spaces, tokenised alone between `<s>` and
@@ -24,7 +25,7 @@ import { type ContinueOptions, continuePrompts } from "./shared/prompting.ts";
 import { InputRangeError } from "../errors.ts";
 
 /** Version of the metrics of this file. */
-export const squadVersion = 2;
+export const squadVersion = 3;
 
 /** Name of the task in records. */
 const squadTask = "squad";

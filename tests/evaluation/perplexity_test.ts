@@ -173,7 +173,7 @@ test("perplexityMetrics() averages over tokens, buckets and words", () => {
     assert.equal(metric.model, "longmem");
     assert.equal(metric.total, 5);
     assert.equal(metric.higherIsBetter, false);
-    assert.equal(metric.metricVersion, 1);
+    assert.equal(metric.metricVersion, 2);
   }
 });
 

@@ -131,7 +131,7 @@ test("recallSamples() and recallMetrics() of the fake model, by hand", async () 
   for (const { name, higherIsBetter, metricVersion, evaluation, model, total } of metrics) {
     assert.deepEqual(
       [evaluation, model, metricVersion, total],
-      ["recall-test", "m", 1, undefined],
+      ["recall-test", "m", 2, undefined],
     );
     assert.equal(higherIsBetter, name !== "perplexity");
   }

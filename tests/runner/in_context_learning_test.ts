@@ -122,7 +122,7 @@ test("runExperiment() asks sentences with every model, and compares them by seed
       assert.deepEqual(
         metrics.filter((metric) => metric.evaluation === "strict" && metric.model === model),
         metricsWith(labels, {
-          version: () => 1,
+          version: () => 2,
           total: (measure) => totalOfDraws(measure, (task) => ({ "sst-2": 7, mr: 9 })[task]),
           measures: (records) =>
             measuresOf(inContextLearning, records, { source: { kind: "sentences" } }),

@@ -85,7 +85,7 @@ test("runExperiment() asks questions of SQuAD and scores the answers", async () 
       assert.deepEqual(
         metrics.filter((metric) => metric.model === model),
         metricsWith({ evaluation: "squad", model }, {
-          version: () => 2,
+          version: () => 3,
           total: (measure) => totalOfDraws(measure, () => 8),
           measures: (records) => measuresOf(squad, records, undefined),
         }, {

@@ -1,0 +1,77 @@
+/**
+ * The summaries in results/ are what today's code computes from the records of scored items beside them. After a change of an
+ * estimator, a metric or an error they are written again, the commit saying why:
+ *
+ *     LONGMEM_UPDATE_SUMMARIES=1 deno task test tests/results/committed_summaries_test.ts
+ */
+import { join } from "node:path";
+import { findRuns } from "../../src/results/read_runs.ts";
+import { assert, repositoryPath, test } from "../testing.ts";
+import { recomputeSummary } from "./recomputed_summary.ts";
+
+const update = Deno.env.get("LONGMEM_UPDATE_SUMMARIES") === "1";
+const results = repositoryPath("results");
+
+/** Folders of the committed runs, relative to results/. */
+async function committedRuns(): Promise<string[]> {
+  const { paths } = await findRuns(results);
+  return paths.map((path) => path.slice(results.length + 1));
+}
+
+test("committed summaries are what today's code computes from the committed items", async () => {
+  let recomputed = 0, kept = 0;
+  for (const run of await committedRuns()) {
+    const folder = join(results, run);
+    const summary = await recomputeSummary(folder);
+    if (update) {
+      const text = JSON.stringify(summary.recomputed, null, 2) + "\n";
+      await Deno.writeTextFile(join(folder, "summary.json"), text);
+      continue;
+    }
+    const { metrics, ...labels } = summary.recorded;
+    const { metrics: again, ...sameLabels } = summary.recomputed;
+    assert.deepEqual(labels, sameLabels);
+    assert.deepEqual(
+      metrics.map(({ evaluation, model, name }) => `${run}: ${evaluation} ${model} ${name}`),
+      again.map(({ evaluation, model, name }) => `${run}: ${evaluation} ${model} ${name}`),
+    );
+    for (const [i, metric] of metrics.entries()) {
+      const { value, stderr, ci95, ...fields } = metric;
+      const { value: newValue, stderr: newStderr, ci95: newCi95, ...newFields } = again[i];
+      const place = `${run}: ${metric.evaluation} ${metric.model} ${metric.name}`;
+      assert.deepEqual(fields, newFields, place);
+      const numbers = [value, stderr ?? "none", ...ci95 ?? []];
+      const expected = [newValue, newStderr ?? "none", ...newCi95 ?? []];
+      assert.equal(numbers.length, expected.length, place);
+      // The last digits of an exponential differ between processors.
+      numbers.forEach((number, j) => {
+        const wanted = expected[j];
+        const close = number === wanted ||
+          typeof number === "number" && typeof wanted === "number" &&
+            Math.abs(number - wanted) <= 1e-12 * Math.max(1, Math.abs(wanted));
+        assert.ok(close, `${place} is ${number}, and ${wanted} by its items`);
+      });
+      const isKept = summary.unrecorded.includes(`${metric.evaluation} ${metric.model}`);
+      if (isKept) kept++;
+      else recomputed++;
+    }
+  }
+  if (update) return;
+  assert.ok(recomputed > 400 && kept > 1000, `${recomputed} recomputed, ${kept} kept`);
+});
+
+test("results/README.md names exactly the committed numbers that cannot be computed again", async () => {
+  const unrecorded = new Set<string>();
+  for (const run of await committedRuns()) {
+    const [experiment] = run.split("/");
+    const { recomputed, unrecorded: models } = await recomputeSummary(join(results, run));
+    const all = new Set(
+      recomputed.metrics.map(({ evaluation, model }) => `${evaluation} ${model}`),
+    );
+    if (models.length === all.size) unrecorded.add(experiment);
+    else for (const model of models) unrecorded.add(`${experiment}: ${model}`);
+  }
+  const readme = await Deno.readTextFile(join(results, "README.md"));
+  const listed = [...readme.matchAll(/^- `([^`]+)`/gm)].map(([, name]) => name);
+  assert.deepEqual(listed.sort(), [...unrecorded].sort());
+});
