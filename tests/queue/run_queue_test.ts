@@ -199,7 +199,9 @@ for (const [state, queued, wanted, fresh] of leftByOthers) {
       assert.ok("lock" in taken);
       const states = await run(async (seed) => {
         if (seed !== 4) return;
-        await Deno.writeTextFile(path, JSON.stringify({ state, metrics: [] }));
+        const { id, experiment: { name, scale } } = runs[1];
+        const summary = { state, experiment: name, run: id, scale, metrics: [] };
+        await Deno.writeTextFile(path, JSON.stringify(summary));
         taken.lock[Symbol.dispose]();
       }, { fresh });
       assert.deepEqual(states, ["completed", queued, "completed", "completed"]);
