@@ -185,11 +185,34 @@ function atMost(count: number | undefined, things: string): string {
 export async function missingPaths(
   experiment: ResolvedExperiment,
 ): Promise<{ field: string; path: string }[]> {
+  const named = await inputPaths(experiment);
+  const missing: { field: string; path: string }[] = [];
+  for (const { field, path, optional } of named) {
+    if (!optional && !await exists(path)) missing.push({ field, path });
+  }
+  return missing;
+}
+
+/** A file or folder that a declaration reads. */
+export interface InputPath {
+  /** The field that names it, or the folder it is in. */
+  readonly field: string;
+  readonly path: string;
+  /** Whether a run does without it where it is missing. */
+  readonly optional?: true;
+}
+
+/** Files and folders that a declaration reads, by the field that names them, without the matches of globs. */
+export async function inputPaths(experiment: ResolvedExperiment): Promise<InputPath[]> {
   const { corpus, tokenizer, backbone, sidenet, evaluations } = experiment;
-  const named = [
+  const named: InputPath[] = [
     ...await corpora.get(corpus.kind).files?.(corpus, "corpus") ?? [],
     ...tokenizerFiles(tokenizer, "tokenizer"),
   ];
+  if (corpus.kind === "files") {
+    const path = `${corpus.folder}/index.json`;
+    named.push({ field: "corpus.folder", path, optional: true });
+  }
   if (backbone.kind === "checkpoint") named.push({ field: "backbone.path", path: backbone.path });
   if (sidenet?.kind === "checkpoint") named.push({ field: "sidenet.path", path: sidenet.path });
   for (const [i, evaluation] of evaluations.entries()) {
@@ -200,7 +223,9 @@ export async function missingPaths(
       const { folder } = evaluation, path = `${folder}/${squadFiles.questions}`;
       const compressed = await exists(`${path}.gz`);
       const wanted = !await exists(folder) ? folder : compressed ? `${path}.gz` : path;
-      named.push({ field: `evaluations.${i}.folder`, path: wanted });
+      const field = `evaluations.${i}.folder`;
+      named.push({ field, path: wanted });
+      named.push({ field, path: `${folder}/${squadFiles.split}`, optional: true });
     }
     if (evaluation.kind !== "in-context-learning" || evaluation.source.kind !== "sentences") {
       continue;
@@ -215,9 +240,7 @@ export async function missingPaths(
       for (const file of [train, evaluated]) named.push({ field, path: `${folder}/${file}` });
     }
   }
-  const missing: typeof named = [];
-  for (const entry of named) if (!await exists(entry.path)) missing.push(entry);
-  return missing;
+  return named;
 }
 
 async function exists(path: string): Promise<boolean> {

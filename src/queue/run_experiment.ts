@@ -9,7 +9,7 @@ import { Progress } from "./progress.ts";
 import { describeHolder } from "../lock.ts";
 import { lockRun, openRunFolder, recordRun } from "./run_lifecycle.ts";
 import { executeRun } from "../runner/run.ts";
-import { outdatedNames } from "./run_queue.ts";
+import { changesSince, outdatedNames } from "./run_queue.ts";
 import { InputError, InputTypeError } from "../errors.ts";
 
 /** How {@linkcode runExperiment} runs. */
@@ -127,7 +127,11 @@ export async function runExperiment(
       : undefined;
   };
   const earlier = await finished();
-  if (earlier) return earlier;
+  if (earlier) {
+    const changes = await changesSince(run, folder);
+    if (changes !== "") write(`${label}  completed earlier${changes}\n`);
+    return earlier;
+  }
   const locked = await lockRun(folder, run);
   if ("holder" in locked) {
     throw new InputError(`Cannot run "${label}" as ${describeHolder(locked.holder)} executes it`);

@@ -4,7 +4,13 @@
 import { outdatedEvaluations } from "../evaluation/evaluations.ts";
 import type { ResolvedRun } from "../experiment/resolve.ts";
 import type { Environment } from "../results/environment.ts";
-import { formatVariation, readSummary, type RunSummary } from "../results/records.ts";
+import {
+  formatVariation,
+  readEnvironment,
+  readSummary,
+  type RunSummary,
+} from "../results/records.ts";
+import { changedInputs, describeChanges } from "../runner/inputs.ts";
 import { recordVariation } from "../results/run_folder.ts";
 import { failureText } from "../errors.ts";
 import { describeHolder, LostLockError } from "../lock.ts";
@@ -174,7 +180,9 @@ async function isSettled(
     if (run.variation) await recordVariation(summaryPath(results, run), run.variation);
     const again = run.recorded ? "; --results FOLDER runs it again there" : "";
     progress.note(
-      completed === "earlier" ? `completed earlier${again}` : "completed by another process",
+      completed === "earlier"
+        ? `completed earlier${again}${await changesSince(run, results)}`
+        : "completed by another process",
     );
     queued.state = `completed ${completed}`;
     return true;
@@ -188,6 +196,18 @@ async function isSettled(
     return true;
   }
   return false;
+}
+
+/** What has changed of what a completed run has read, to be appended to a sentence; empty where nothing has. */
+export async function changesSince(run: ResolvedRun, results: string): Promise<string> {
+  const environment = await readEnvironment(`${runPath(results, run)}/environment.json`)
+    .catch(() => undefined);
+  if (!environment) return "";
+  // What cannot be read any more is no reason to doubt the results.
+  const changes = await changedInputs(run.experiment, environment).catch(() => []);
+  return changes.length > 0
+    ? `; since then ${describeChanges(changes)}: --fresh runs it again`
+    : "";
 }
 
 /** Names of the evaluations of a completed run that are to be measured again. */

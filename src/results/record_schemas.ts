@@ -66,6 +66,7 @@ const environmentPart = {
 const environment = z.looseObject({
   ...environmentPart,
   hashes: z.record(text, text),
+  inputs: z.record(text, text).optional(),
   taken: z.record(text, z.looseObject({ run: text, weights: text })).optional(),
   earlier: z.array(z.looseObject(environmentPart)),
 });

@@ -157,10 +157,12 @@ export interface RunEnvironment extends Environment {
   readonly peakMemoryBytes?: number;
   /** SHA-256 of what the run read: data, tokenizer, weights. */
   readonly hashes: Readonly<Record<string, string>>;
+  /** SHA-256 of the files that the run read besides the documents, by the fields that name them. */
+  readonly inputs?: Readonly<Record<string, string>>;
   /** Trainings that were taken from other runs, by phase: the run, and the SHA-256 of the weights. */
   readonly taken?: Readonly<Record<string, TakenPhase>>;
   /** Where the run began, if it was interrupted and resumed, oldest first. */
-  readonly earlier: readonly Omit<RunEnvironment, "hashes" | "taken" | "earlier">[];
+  readonly earlier: readonly Omit<RunEnvironment, "hashes" | "inputs" | "taken" | "earlier">[];
 }
 
 /** A training that was taken from another run. */

@@ -316,6 +316,12 @@ export class RunFolder {
     await this.#writeEnvironment({ ...this.#environment, taken: { ...taken, [phase]: from } });
   }
 
+  /** Records the files that the run reads, as SHA-256 by the fields that name them. */
+  async recordInputs(inputs: NonNullable<RunEnvironment["inputs"]>): Promise<void> {
+    if (Object.keys(inputs).length === 0) return;
+    await this.#writeEnvironment({ ...this.#environment, inputs });
+  }
+
   /** Records the device and adapter that the run opened. */
   async recordDevice(device: string): Promise<void> {
     await this.#writeEnvironment({ ...this.#environment, device });
@@ -361,11 +367,12 @@ async function continuedEnvironment(
 ): Promise<RunEnvironment> {
   const recorded = await readEnvironment(path);
   if (recorded === undefined) return { ...environment, hashes: {}, earlier: [] };
-  const { hashes, taken, earlier, ...last } = recorded;
+  const { hashes, inputs, taken, earlier, ...last } = recorded;
   // A run that was only planned has no earlier part.
   return {
     ...environment,
     hashes,
+    ...(inputs && { inputs }),
     ...(taken && { taken }),
     earlier: state === "planned" ? earlier : [...earlier, last],
   };

@@ -14,6 +14,7 @@ import { MissingDataError } from "../errors.ts";
 import { adaptMemorizingTransformer, adaptSideNets, obtainBackbone } from "./train_models.ts";
 import type { RunContext } from "./run_context.ts";
 import { openText } from "./corpus.ts";
+import { recordInputs } from "./inputs.ts";
 
 /**
  * Trains and evaluates what a run declares, resuming from its checkpoint where there is one.
@@ -24,6 +25,7 @@ export async function executeRun(run: ResolvedRun, context: RunContext): Promise
   const { experiment } = run;
   const { threads } = experiment;
   await checkReadiness(experiment);
+  await recordInputs(experiment, context);
   const device = await openDevice(context.device, threads === undefined ? {} : { threads });
   try {
     const description = `${device.kind}: ${device.description} (${device.reason})`;

@@ -6,21 +6,20 @@ import { scoreDocuments } from "../evaluation/perplexity.ts";
 import type { MemoryConfig } from "../memory/config.ts";
 import type { TensorMap } from "../tensor.ts";
 import { padId } from "../backbone/shape.ts";
-import { keepCheckpoints } from "../training/checkpoint.ts";
+import { hasCheckpoint, keepCheckpoints } from "../training/checkpoint.ts";
 import { train } from "../training/train.ts";
 import { type StepMetrics, Trainer, type TrainerOptions } from "../training/trainer.ts";
 import type { ResolvedExperiment } from "../experiment/declaration.ts";
 import { ifThere } from "../files.ts";
 import { InputError } from "../errors.ts";
 import {
-  checkFinishedPhase,
-  identifyPhase,
+  checkPhase,
   lockPhase,
-  type Phase,
   recordPhaseEnd,
   recordPhaseStart,
   takeFinishedPhase,
 } from "./training_cache.ts";
+import { codeDeterminants, identifyPhase, type Phase } from "./training_identity.ts";
 import type { RunContext } from "./run_context.ts";
 import { type RunText, trainingStream } from "./corpus.ts";
 
@@ -46,22 +45,25 @@ export async function runPhase(
   const folder = join(context.checkpointFolder, name);
   const finished = join(folder, "weights.safetensors");
   const { results, progress } = context;
-  if (await ifThere(Deno.stat(finished))) {
-    const weights = (await readSafetensors(finished)).tensors;
-    await checkFinishedPhase(folder, weights);
-    await checkSteps(phase, config.steps, context);
-    return weights;
-  }
-  const identity = await identifyPhase(phase, text, experiment, context);
-  using _lock = await lockPhase(identity, name, context);
-  const taken = await takeFinishedPhase(phase, identity, context);
-  if (taken) return taken;
-  const documents = phase.trainer.trains === "backbone"
-    ? await text.pretrainingDocuments()
-    : await text.documents("train");
-  const stream = trainingStream(documents, text.tokenizer, experiment, config);
-  const trainer = await Trainer.open(phase.trainer);
+  const trainer = await Trainer.prepare(phase.trainer);
   try {
+    const code = await codeDeterminants(phase, trainer.graphHash, experiment, context);
+    if (await ifThere(Deno.stat(finished))) {
+      const weights = (await readSafetensors(finished)).tensors;
+      await checkPhase(phase, code, context, weights);
+      await checkSteps(phase, config.steps, context);
+      return weights;
+    }
+    const documents = phase.trainer.trains === "backbone"
+      ? await text.pretrainingDocuments()
+      : await text.documents("train");
+    const stream = trainingStream(documents, text.tokenizer, experiment, config);
+    const identity = await identifyPhase(code, phase, documents, stream, text);
+    using _lock = await lockPhase(identity, name, context);
+    const taken = await takeFinishedPhase(phase, identity, context);
+    if (taken) return taken;
+    if (await hasCheckpoint(folder)) await checkPhase(phase, identity.determinedBy, context);
+    await trainer.compile();
     const recorder = stepRecorder(phase, context);
     const best = await train(trainer, stream, {
       config,

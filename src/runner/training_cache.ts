@@ -1,119 +1,31 @@
 /**
- * Trainings that runs of one results folder share. A training that another run has finished is not
- * done again where everything equals that decides its weights: its weights and its lines of
- * `metrics.jsonl` are taken, to the same bytes as if it had been done on the same device.
+ * Training cache: a run takes another run's weights, and its lines of `metrics.jsonl`, where everything that determines
+ * them (code, data, declaration, seed, device) is identical, to the same bytes as if it had trained them.
  *
- *     checkpoint/<phase>/phase.json           what decides the weights, and their hash once they are there
+ *     checkpoint/<phase>/phase.json           what determines the weights, and their hash once they are there
  *     checkpoint/<phase>/weights.safetensors  written, or taken, last
  *     ../../.locks/<key>                      locked while a run trains what others then take
  */
-import { createHash } from "node:crypto";
 import { join, relative } from "node:path";
 import { readSafetensors } from "../formats/safetensors.ts";
 import { hashFrozen, hashTensors } from "../formats/tensor_hash.ts";
-import type { ResolvedExperiment } from "../experiment/declaration.ts";
-import { canonicalJson, identityOf } from "../declaration/identity.ts";
-import { memoryPart } from "../memory/config.ts";
-import { trainingPart } from "../training/config.ts";
 import { type MetricsRecord, readMetricsRecords } from "../results/records.ts";
 import type { TensorMap } from "../tensor.ts";
 import { temporaryOf, writeAtomically, writing } from "../files.ts";
 import { InputError } from "../errors.ts";
 import { describeHolder, FileLock } from "../lock.ts";
 import type { RunContext } from "./run_context.ts";
-import type { RunDocument, RunText } from "./corpus.ts";
-import type { LongMem, Network } from "../longmem/longmem.ts";
-import type { TrainerOptions } from "../training/trainer.ts";
-
-/** Changes whenever the same fields would train other weights. */
-const phaseVersion = 1;
-
-/** One training of a run. */
-export interface Phase {
-  /** Name in `metrics.jsonl`, and folder of its checkpoints: `backbone`, `longmem`, ... */
-  readonly name: string;
-  readonly trainer: TrainerOptions;
-  /** The model with the weights trained so far, to validate, and the network of it that answers. */
-  readonly validated: (weights: TensorMap) => LongMem;
-  readonly network: Network;
-}
+import {
+  compareDeterminants,
+  type Determinants,
+  type Phase,
+  type PhaseIdentity,
+} from "./training_identity.ts";
 
 /** The contents of `phase.json`. */
-interface PhaseRecord {
-  readonly key: string;
-  /** What the key is the hash of, to read. */
-  readonly determinedBy: unknown;
+interface PhaseRecord extends PhaseIdentity {
   /** SHA-256 of the finished weights; absent while they are trained. */
   readonly weights?: string;
-}
-
-/** A training to be found again. */
-export interface PhaseIdentity {
-  readonly key: string;
-  readonly determinedBy: unknown;
-}
-
-/** What decides the weights that a training comes to. */
-export async function identifyPhase(
-  { name, trainer }: Phase,
-  text: RunText,
-  { corpus, seed }: ResolvedExperiment,
-  context: RunContext,
-): Promise<PhaseIdentity> {
-  const { config } = trainer;
-  const read = trainer.trains === "backbone"
-    ? await text.pretrainingDocuments()
-    : await text.documents("train");
-  const { kind, description } = trainer.device;
-  const { packages } = context.results.environment;
-  const initial = { shape: trainer.backbone.shape, weights: hashFrozen(trainer.backbone.weights) };
-  const determinedBy = {
-    version: phaseVersion,
-    name,
-    training: identityOf(trainingPart.schema, config),
-    seed,
-    tokenizer: text.tokenizer.hash,
-    documents: hashDocuments(read),
-    ...(config.validateEverySteps ? { valid: hashDocuments(await text.documents("valid")) } : {}),
-    ...(corpus.kind === "files" ? { maxDocumentTokens: corpus.maxDocumentTokens } : {}),
-    backbone: initial,
-    ...(trainer.trains === "sidenet"
-      ? {
-        sideNet: {
-          shape: trainer.sideNet.shape,
-          weights: hashFrozen(trainer.sideNet.weights),
-        },
-        memory: identityOf(memoryPart.schema, trainer.memory),
-        dropout: trainer.dropout,
-      }
-      : {}),
-    ...(trainer.trains === "memorizing-transformer"
-      ? {
-        memorizing: {
-          shape: trainer.memorizing.shape,
-          weights: hashFrozen(trainer.memorizing.weights),
-        },
-        memory: identityOf(memoryPart.schema, trainer.memory),
-        dropout: trainer.dropout,
-      }
-      : {}),
-    device: `${kind}: ${description}`,
-    engines: Object.entries(packages).filter(([name]) => name.startsWith("onnxruntime")),
-  };
-  return {
-    key: createHash("sha256").update(canonicalJson(determinedBy)).digest("hex"),
-    determinedBy,
-  };
-}
-
-function hashDocuments(documents: readonly RunDocument[]): string {
-  const hash = createHash("sha256");
-  for (const { name, tokens } of documents) {
-    hash.update(JSON.stringify([name, tokens.length])).update(
-      new Uint8Array(tokens.buffer, tokens.byteOffset, tokens.byteLength),
-    );
-  }
-  return hash.digest("hex");
 }
 
 /** Waits until no other run trains the same; while the lock is held, none begins to. */
@@ -214,13 +126,36 @@ export async function recordPhaseEnd(
 }
 
 /**
- * Checks that weights are those that a training came to.
+ * Checks that a training which goes on, or has finished, is the one that its folder holds.
  *
- * @throws {InputError} Where they are not.
+ * @param weights The finished weights; absent where it goes on.
+ * @throws {InputError} Where the code or the data would make other weights now, or the weights are not those that it came to.
  */
-export async function checkFinishedPhase(folder: string, weights: TensorMap): Promise<void> {
+export async function checkPhase(
+  { name }: Pick<Phase, "name">,
+  current: Determinants,
+  { checkpointFolder, results, progress }: RunContext,
+  weights?: TensorMap,
+): Promise<void> {
+  const folder = join(checkpointFolder, name);
   const record = await readRecord(folder);
-  if (record?.weights === undefined) return;
+  if (!record) return;
+  const { changes, doubts } = compareDeterminants(record.determinedBy ?? {}, current);
+  if (changes.length > 0) {
+    throw new InputError(
+      `Cannot ${
+        weights ? "use" : "resume"
+      } training "${name}" of run "${results.path}" as what determines its weights ` +
+        `has changed since it began: ${
+          changes.join(", ")
+        }; with the code and the data of then the run goes on, ` +
+        "--fresh starts it anew",
+    );
+  }
+  for (const doubt of doubts) {
+    progress.note(`${name}: ${doubt}: --fresh trains it with the code of now`);
+  }
+  if (!weights || record.weights === undefined) return;
   const sha256 = hashTensors(weights);
   if (record.weights === sha256) return;
   throw new InputError(

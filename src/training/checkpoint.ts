@@ -231,6 +231,11 @@ function parseState(path: string, text: string): SavedState {
   return saved;
 }
 
+/** Whether a folder has a checkpoint that was written to its end. */
+export async function hasCheckpoint(folder: string): Promise<boolean> {
+  return (await savedSteps(folder)).some(({ isWhole }) => isWhole);
+}
+
 /** Checkpoints of a folder, the newest first, and whether each was written to its end. */
 async function savedSteps(
   folder: string,

@@ -1,6 +1,8 @@
+import { createHash } from "node:crypto";
 import { architectureOf, bankHeads } from "../backbone/architectures.ts";
 import { backbonePrefix } from "../backbone/backbone_graph.ts";
 import { Graph, type Value } from "../graph/graph.ts";
+import { encodeOnnx, programOf } from "../graph/onnx.ts";
 import {
   buildForward,
   type ForwardOptions,
@@ -155,7 +157,11 @@ export class Trainer {
   readonly #state: ReplacedTensors;
   readonly #frozen: Tensors = {};
   readonly #sums: ReplacedTensors | undefined;
-  #session!: Session;
+  /** Of the step; absent once it is compiled. */
+  #graph: Graph | undefined;
+  /** Of the update from summed gradients, likewise; absent where every batch makes an update. */
+  #updateGraph: Graph | undefined;
+  #session: Session | undefined;
   #update: Session | undefined;
   #bank: MemoryBank | undefined;
   #index: OutsideIndex | undefined;
@@ -201,11 +207,22 @@ export class Trainer {
   }
 
   /**
-   * Compiles the step.
+   * Prepares a training and compiles its step.
    *
    * @throws RangeError if the memory does not fit the batches.
    */
   static async open(options: TrainerOptions): Promise<Trainer> {
+    const trainer = await Trainer.prepare(options);
+    await trainer.compile();
+    return trainer;
+  }
+
+  /**
+   * Prepares a training, whose step is then known but not compiled.
+   *
+   * @throws RangeError if the memory does not fit the batches.
+   */
+  static async prepare(options: TrainerOptions): Promise<Trainer> {
     const { device, config } = options;
     const { batchSize: rows, contextTokens } = config;
     const { memory, shapes } = trainedPart(options);
@@ -219,23 +236,40 @@ export class Trainer {
         ...(memoryBlock === undefined ? {} : { block: memoryBlock }),
       });
     trainer.#bank = bank;
-    const index = bank && await followBank(bank, device, { seed: options.seed });
-    trainer.#index = index;
-
-    const graph = trainer.#graph();
-    trainer.#session = await compile(device, graph, {
-      hostOutputs: [stepNames.loss, stepNames.gradientSquares],
-      ...(index ? { hostFunctions: { [retrieveFunction]: index.search } } : {}),
-    });
+    trainer.#index = bank && await followBank(bank, device, { seed: options.seed });
+    trainer.#graph = trainer.#buildGraph();
     if (trainer.#sums) {
-      const update = new Graph();
-      addUpdate(update, trainer.#parameterShapes, config);
-      trainer.#update = await compile(device, update, { hostOutputs: [stepNames.gradientSquares] });
+      trainer.#updateGraph = new Graph();
+      addUpdate(trainer.#updateGraph, trainer.#parameterShapes, config);
     }
     return trainer;
   }
 
-  #graph(): Graph {
+  /** SHA-256 (hexadecimal) of the step as ONNX: it changes with every operation, size and constant. Only before {@linkcode compile}. */
+  get graphHash(): string {
+    const hash = createHash("sha256");
+    for (const graph of [this.#graph, this.#updateGraph]) {
+      if (graph) hash.update(encodeOnnx(programOf(graph)));
+    }
+    return hash.digest("hex");
+  }
+
+  /** Compiles the step. */
+  async compile(): Promise<void> {
+    const { device } = this.#options;
+    const index = this.#index;
+    this.#session = await compile(device, this.#graph!, {
+      hostOutputs: [stepNames.loss, stepNames.gradientSquares],
+      ...(index ? { hostFunctions: { [retrieveFunction]: index.search } } : {}),
+    });
+    if (this.#updateGraph) {
+      const hostOutputs = [stepNames.gradientSquares];
+      this.#update = await compile(device, this.#updateGraph, { hostOutputs });
+    }
+    this.#graph = this.#updateGraph = undefined;
+  }
+
+  #buildGraph(): Graph {
     const options = this.#options;
     const { backbone, config, device } = options;
     const { batchSize: rows, contextTokens } = config;
@@ -352,7 +386,7 @@ export class Trainer {
       ...this.#bank?.inputs(config.batchSize),
       ...fresh,
     };
-    const outputs = await this.#session.run(feeds, (this.#sums ?? this.#state).targets);
+    const outputs = await this.#session!.run(feeds, (this.#sums ?? this.#state).targets);
     await this.#bank?.verify();
     disposeAll(fresh);
     const [loss] = await outputs[stepNames.loss].read() as Float32Array;
@@ -481,7 +515,7 @@ export class Trainer {
   }
 
   async close(): Promise<void> {
-    await this.#session.close();
+    await this.#session?.close();
     await this.#update?.close();
     this.#state.dispose();
     this.#sums?.dispose();

@@ -18,25 +18,26 @@ export interface Outcome {
  *
  * @param options `fileKiB`: writing beyond this size of a file fails, as on a disk that is full;
  * `readOnly`: the folder `results` is on a file system that cannot be written; `locks`: whether locks lock, which
- * some network file systems only say.
+ * some network file systems only say; `code`: the folder of the code, if not this repository.
  */
 export function spawnRun(
   folder: string,
   args: readonly string[],
-  { fileKiB, readOnly = false, locks = true }: {
+  { fileKiB, readOnly = false, locks = true, code = repositoryPath(".") }: {
+    readonly code?: string;
     readonly fileKiB?: number;
     readonly readOnly?: boolean;
     readonly locks?: boolean;
   } = {},
 ): Deno.ChildProcess {
-  const config = repositoryPath("deno.json");
+  const config = join(code, "deno.json");
   const { tasks } = JSON.parse(Deno.readTextFileSync(config));
   const [, permissions] = /^deno run (.*) src\/main.ts run$/.exec(tasks.run.command)!;
   const command = [
     ...[Deno.execPath(), "run", "--quiet", "--no-prompt", "--no-check", "--config", config],
     ...locks ? [] : ["--preload", repositoryPath("tests/queue/without_locks.ts")],
     ...permissions.split(" "),
-    ...[repositoryPath("src/main.ts"), "run", ...args],
+    ...[join(code, "src/main.ts"), "run", ...args],
   ];
   const shell = (script: string) => ["bash", "-c", `${script}; exec "$@"`, "bash", ...command];
   const [program, ...rest] = fileKiB !== undefined

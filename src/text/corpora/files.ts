@@ -171,6 +171,17 @@ async function openFiles(
   };
 }
 
+/**
+ * SHA-256 over the names and the bytes of a split's documents.
+ *
+ * @throws {Deno.errors.NotFound} Where they are missing.
+ */
+export async function hashCorpus(corpus: FileCorpusConfig, split: Split): Promise<string> {
+  const hashes: string[] = [];
+  for await (const { name, sha256 } of documentsOf(corpus, split)) hashes.push(name, sha256);
+  return hashOf(hashes);
+}
+
 async function filesOf(corpus: FileCorpusConfig, split: Split): Promise<DocumentFile[]> {
   const files = await findDocuments(corpus[split].map((part) => join(corpus.folder, part)));
   return files.slice(0, corpus.maxDocuments[split]);

@@ -1,0 +1,124 @@
+/**
+ * The files that a run reads, by their hashes: what has changed since a run was completed, or begun.
+ */
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import type { ResolvedExperiment, Split } from "../experiment/declaration.ts";
+import { inputPaths } from "../experiment/estimate.ts";
+import { ifThere } from "../files.ts";
+import { hashFile } from "../formats/tensor_hash.ts";
+import type { RunEnvironment } from "../results/records.ts";
+import { hashCorpus } from "../text/corpora/files.ts";
+import type { RunContext } from "./run_context.ts";
+
+const splits = ["train", "valid", "test"] as const satisfies readonly Split[];
+
+/** Files of a folder that is named as a whole: a checkpoint, or the official vocabulary. */
+const filesOfFolder = /\.safetensors$|^(config\.json|encoder\.json|vocab\.bpe|dict\.txt)$/;
+
+/** An input that is no longer what a run has read. */
+export interface ChangedInput {
+  /** What it is: `corpus train`, or the field of the declaration that names it. */
+  readonly name: string;
+  /** SHA-256 now, and when the run read it. */
+  readonly current: string;
+  readonly recorded: string;
+}
+
+/**
+ * Compares what a run has read with what is there. Only what its record has is read; what is no longer there is not
+ * counted as changed.
+ */
+export async function changedInputs(
+  experiment: ResolvedExperiment,
+  recorded: Pick<RunEnvironment, "hashes" | "inputs">,
+): Promise<ChangedInput[]> {
+  const current = {
+    ...await hashCorpora(experiment, recorded.hashes),
+    ...recorded.inputs ? await hashInputs(experiment) : {},
+  };
+  const known: Readonly<Record<string, string>> = { ...recorded.hashes, ...recorded.inputs };
+  return Object.entries(current)
+    .filter(([name, sha256]) => known[name] !== undefined && known[name] !== sha256)
+    .map(([name, sha256]) => ({ name, current: sha256, recorded: known[name] }));
+}
+
+/** What has changed, for a person: `corpus train has changed (SHA-256 is 0123, recorded is 4567)`. */
+export function describeChanges(changes: readonly ChangedInput[]): string {
+  return changes.map(({ name, current, recorded }) =>
+    `${name} has changed (SHA-256 is ${current.slice(0, 12)}, recorded is ${recorded.slice(0, 12)})`
+  ).join(", ");
+}
+
+/**
+ * Records what a run reads.
+ *
+ * @throws {InputError} Where a run that goes on has read another corpus: of a training that is finished, nothing else would read it.
+ */
+export async function recordInputs(
+  experiment: ResolvedExperiment,
+  { results }: Pick<RunContext, "results">,
+): Promise<void> {
+  const corpora = await hashCorpora(experiment, results.environment.hashes);
+  for (const [name, sha256] of Object.entries(corpora)) await results.recordHash(name, sha256);
+  await results.recordInputs(await hashInputs(experiment));
+}
+
+/** Hashes of the splits that a record has and that are there. */
+async function hashCorpora(
+  { corpus }: ResolvedExperiment,
+  recorded: Readonly<Record<string, string>>,
+): Promise<Record<string, string>> {
+  const hashes: Record<string, string> = {};
+  if (corpus.kind !== "files") return hashes;
+  for (const split of splits) {
+    const name = `corpus ${split}`;
+    const sha256 = recorded[name] && await ifThere(hashCorpus(corpus, split));
+    if (sha256) hashes[name] = sha256;
+  }
+  return hashes;
+}
+
+/** Hashes of the files besides the documents, by the fields that name them. */
+async function hashInputs(experiment: ResolvedExperiment): Promise<Record<string, string>> {
+  const byField = Map.groupBy(await inputPaths(experiment), ({ field }) => field);
+  const hashes: Record<string, string> = {};
+  for (const [field, named] of byField) {
+    const isOfDocuments = field.startsWith("corpus.");
+    const paths = await Promise.all(
+      // The documents have hashes of their own.
+      named.filter(({ optional }) => optional || !isOfDocuments).map(({ path }) => filesOf(path)),
+    );
+    const files = await Promise.all(paths.flat().map((path) => ifThere(hashOnce(path))));
+    const known = files.filter((sha256) => sha256 !== undefined);
+    if (known.length > 0) hashes[field] = hashTogether(known);
+  }
+  return hashes;
+}
+
+function hashTogether(hashes: readonly string[]): string {
+  return hashes.length === 1
+    ? hashes[0]
+    : createHash("sha256").update(hashes.join("\n")).digest("hex");
+}
+
+/** A file, or those of a folder that are read. */
+async function filesOf(path: string): Promise<string[]> {
+  const entries = await ifThere(Array.fromAsync(Deno.readDir(path)));
+  if (!entries) return [path];
+  return entries.map(({ name }) => name).filter((name) => filesOfFolder.test(name)).sort()
+    .map((name) => join(path, name));
+}
+
+/** Hashes that this process has made: the runs of a sweep read the same files. */
+const made = new Map<string, { readonly state: string; readonly sha256: Promise<string> }>();
+
+async function hashOnce(path: string): Promise<string> {
+  const { size, mtime, ino } = await Deno.stat(path);
+  const state = `${size} ${mtime?.getTime()} ${ino}`;
+  const known = made.get(path);
+  if (known?.state === state) return await known.sha256;
+  const sha256 = hashFile(path);
+  made.set(path, { state, sha256 });
+  return await sha256;
+}
