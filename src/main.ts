@@ -20,13 +20,13 @@ import { type CommandName, summaries } from "./commands/summaries.ts";
 import { allowedWords } from "./did_you_mean.ts";
 import { DeclarationError } from "./declaration/problem.ts";
 import { failureText, isForeseen } from "./errors.ts";
-import { writeOut } from "./standard_output.ts";
+import { unlessClosed, writeOut } from "./standard_output.ts";
 import type { RunExecutor } from "./runner/run_context.ts";
 
 /** Commands print to the terminal. */
 const terminal: Output = {
-  print: (text) => console.log(text),
-  note: (text) => console.error(text),
+  print: (text) => unlessClosed(() => console.log(text)),
+  note: (text) => unlessClosed(() => console.error(text)),
   write: writeOut,
 };
 

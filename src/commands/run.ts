@@ -25,7 +25,7 @@ import {
 import { deviceFlag, deviceOf } from "./device_flag.ts";
 import { describeRuns } from "./dry_run.ts";
 import { describeMissing, describeSources } from "./missing_data.ts";
-import { writeOut } from "../standard_output.ts";
+import { terminalSize, writeOut } from "../standard_output.ts";
 import { summaries } from "./summaries.ts";
 
 /**
@@ -106,7 +106,7 @@ async function executeRuns(
   const display = new Display({
     write: writeOut,
     overwrites: isAnimated(),
-    size: () => Deno.consoleSize(),
+    size: terminalSize,
   });
   const sameCommand = options.fresh ? "without --fresh, the same command" : "the same command";
   const complain = (text: string) => display.beside(() => output.note(text));
