@@ -1,3 +1,4 @@
+import { perplexityVersion } from "../../src/evaluation/perplexity.ts";
 import { resolveSweep } from "../../src/experiment/resolve.ts";
 import type { Metric, RunSummary } from "../../src/results/records.ts";
 import { Display } from "../../src/queue/terminal.ts";
@@ -27,7 +28,7 @@ function metric(change: Partial<Metric> = {}): Metric {
     n: 1,
     unit: "",
     higherIsBetter: false,
-    metricVersion: 1,
+    metricVersion: perplexityVersion,
     ...change,
   };
 }

@@ -1,5 +1,6 @@
 import type { Metric } from "../../src/results/records.ts";
 import { recordVariation, RunFolder, type RunFolderOptions } from "../../src/results/run_folder.ts";
+import { temporaryOf } from "../../src/files.ts";
 import { assert, test } from "../testing.ts";
 import { smallEnvironment } from "./small_environment.ts";
 
@@ -344,7 +345,7 @@ folderTest("RunFolder says why it cannot write", async (open, path) => {
     folder.appendMetrics(step(1)),
     /Cannot write ".*metrics.jsonl" as the disk is full/,
   );
-  await Deno.mkdir(`${path}/summary.json.${Deno.pid}.part`);
+  await Deno.mkdir(temporaryOf(`${path}/summary.json`));
   await assert.rejects(
     folder.setState("running"),
     /Cannot write ".*summary.json" as a folder stands where a file is needed/,
@@ -363,7 +364,7 @@ folderTest(
     await folder.recordMetrics([metric("backbone", 9)]);
     const before = await Deno.readTextFile(`${path}/summary.json`);
     // The neighbour cannot be written, as on a full disk; the summary must not have been opened for it.
-    await Deno.symlink("/dev/full", `${path}/summary.json.${Deno.pid}.part`);
+    await Deno.symlink("/dev/full", temporaryOf(`${path}/summary.json`));
     await assert.rejects(folder.setState("completed"), /as the disk is full/);
     assert.equal(await Deno.readTextFile(`${path}/summary.json`), before);
   },
