@@ -264,7 +264,8 @@ export function chapterBreakMeasures(
 
 /** The place of a metric of this file in tables. */
 export function chapterBreakLabel({ measure, at, over }: MetricKey): MetricLabel {
-  const tokens = Number(at?.prefixTokens);
+  if (at?.prefixTokens === undefined) return { part: "", header: measure };
+  const tokens = Number(at.prefixTokens);
   if (measure === "mean rank") {
     return {
       part: "mean rank of the right text, by tokens before the break",

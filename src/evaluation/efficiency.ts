@@ -145,9 +145,10 @@ function relative({ estimate: own }: Measure, { estimate: baseline }: Measure): 
 
 /** The place of a metric of this file in tables. */
 export function efficiencyLabel({ measure, at, over }: MetricKey): MetricLabel {
+  if (at?.totalTokens === undefined) return { part: "", header: measure };
   return {
     part: `${measure}${over === undefined ? "" : ` relative to ${over}`}, by tokens in sight`,
-    header: String(at?.totalTokens),
+    header: String(at.totalTokens),
     ...(over === undefined && {
       axis: { figure: measure, label: "context in sight", unit: "tokens", measure },
     }),

@@ -64,7 +64,7 @@ const evaluations: Readonly<
   squad: {
     metric: "F1",
     items: (i, model) => ({
-      ...{ task: "squad", seed: 1 + i % 2, prediction: "a", shots: 2, exactMatch: 1 },
+      ...{ task: "squad", seed: 1 + i % 2, prediction: "a", shots: 2, exactMatch: true },
       f1: model === "longmem" ? 0.75 : 0.25,
     }),
     value: (model) => model === "longmem" ? 0.75 : 0.25,
@@ -230,14 +230,14 @@ test("table and report leave out a run with any field that is wrong, and name it
       );
     });
     assert.ok(attacks.length > 1500, `${attacks.length} attacks`);
-    const chosen = new Random("damaged records").shuffle(attacks).slice(0, 60);
+    const chosen = new Random("damaged records").shuffle(attacks).slice(0, 40);
     let named = 0;
     for (const { file, what, text } of chosen) {
       await Deno.writeTextFile(join(broken, file), text);
       if (await attempt(results, what, file)) named++;
       await Deno.writeTextFile(join(broken, file), files[file]);
     }
-    assert.ok(named > 30 && named < 60, `${named} of ${chosen.length} named`);
+    assert.ok(named > 20 && named < 40, `${named} of ${chosen.length} named`);
   });
 });
 
@@ -303,7 +303,11 @@ test("report writes only inside its folder, whatever records call phases and eva
     const victim = join(results, "victim.svg");
     await Deno.writeTextFile(victim, "untouched");
     const files = filesOf("mixed", "broken");
-    const phases = ["x/../../../victim", "../../victim", "..", "a\u0000b", `/${results}/victim`];
+    // More than share a figure, so that each names a file.
+    const phases = [
+      ...["x/../../../victim", "../../victim", "..", "a\u0000b", `/${results}/victim`],
+      ...["c:\\victim", "victim.svg/../../victim"],
+    ];
     const lines = phases.flatMap((phase) =>
       files["metrics.jsonl"].replaceAll('"longmem"', JSON.stringify(phase)).trimEnd()
     );
