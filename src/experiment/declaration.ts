@@ -1,10 +1,9 @@
 /**
- * What an experiment declares: the fields, their units and their meaning.
+ * What an experiment declares: the parts that it composes, and the fields of its own.
  *
- * Every configuration is described once, with all its fields filled in (`MemoryConfig`); what an
- * author writes is the same type with the fields that have a default made optional
- * (`MemoryDeclaration`). The defaults themselves are in `defaults.ts`, the checks in `schema.ts`
- * (form) and `validation.ts` (meaning).
+ * Every part is described once, with all its fields filled in (`MemoryConfig`); what an author writes is the same type with
+ * the fields that have a default made optional (`MemoryDeclaration`). Both are in the file of the part, with the schema, the
+ * defaults and the rules of its fields: `src/memory/config.ts`.
  */
 import type {
   CheckpointBackboneConfig,
@@ -40,7 +39,7 @@ import type { ExactIndexConfig } from "../memory/index/exact.ts";
 import type { HnswIndexConfig, HnswIndexDeclaration } from "../memory/index/hnsw.ts";
 import type { IndexConfig, IndexDeclaration } from "../memory/index/indexes.ts";
 import type { PublishedTableName } from "../results/paper_tables.ts";
-import type { ReproductionConfig } from "../results/paper_comparison.ts";
+import type { ReproductionConfig, ReproductionDeclaration } from "../results/reproduction.ts";
 import type {
   ChronicleCorpusConfig,
   ChronicleCorpusDeclaration,
@@ -89,6 +88,7 @@ export type {
   Protocol,
   PublishedTableName,
   ReproductionConfig,
+  ReproductionDeclaration,
   SentenceTask,
   SideNetConfig,
   SideNetDeclaration,
@@ -433,31 +433,6 @@ export type EvaluationDeclaration =
     | Declared<Omit<SquadEvaluation, "memory" | "models">, "kind" | "folder">
   )
   & { readonly models: readonly ModelDeclaration[]; readonly memory?: MemoryDeclaration };
-
-/** Which published table an experiment is about, as declared. */
-export interface ReproductionDeclaration {
-  /** The published table; its numbers and how far each can be trusted are in `src/results/published.ts`. */
-  readonly table: PublishedTableName;
-  /**
-   * Our models, as results name them, that stand for published rows (default: the backbone for GPT-2* and LongMem for
-   * itself, where a table has one of each and an evaluation measures them).
-   */
-  readonly rows?: readonly {
-    readonly row: string;
-    readonly model: string;
-    /** The evaluation whose metrics the row has; absent: the column's. */
-    readonly evaluation?: string;
-  }[];
-  /**
-   * Our metrics that are published columns, of the evaluation named or of the first that has them (default: perplexity by
-   * length for `table-2`).
-   */
-  readonly columns?: readonly {
-    readonly column: string;
-    readonly metric: string;
-    readonly evaluation?: string;
-  }[];
-}
 
 /** An experiment as its author declares it. */
 export interface Experiment {

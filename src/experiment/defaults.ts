@@ -19,8 +19,6 @@ import type {
   ModelDeclaration,
   ModelEvaluation,
   Protocol,
-  ReproductionConfig,
-  ReproductionDeclaration,
   ResolvedExperiment,
   SentenceSource,
 } from "./declaration.ts";
@@ -29,8 +27,8 @@ import { sidenetPart } from "../longmem/config.ts";
 import { adaptationPart } from "../training/config.ts";
 import { backbones } from "./backbones.ts";
 import { memoryPart, paperMemory } from "../memory/config.ts";
-import { measuredModels } from "./model_name.ts";
-import { publishedTable } from "../results/paper_tables.ts";
+import { measured } from "./model_name.ts";
+import { reproductionPart } from "../results/reproduction.ts";
 import { corpusKindOf } from "../text/corpora/corpora.ts";
 import { sentenceTasks } from "../text/sentence_tasks.ts";
 import { InputRangeError } from "../errors.ts";
@@ -110,7 +108,9 @@ export function fillDefaults(experiment: Experiment): ResolvedExperiment {
     name: experiment.name,
     ...(question !== undefined && { question }),
     ...(experiment.reproduces && {
-      reproduces: fillReproduction(experiment.reproduces, evaluations),
+      reproduces: reproductionPart.fill(experiment.reproduces, {
+        evaluations: measured(evaluations),
+      }),
     }),
     scale: experiment.scale ?? "scaled-down",
     seed,
@@ -124,21 +124,6 @@ export function fillDefaults(experiment: Experiment): ResolvedExperiment {
     evaluations,
     device: experiment.device ?? "auto",
     ...(threads !== undefined && { threads }),
-  };
-}
-
-/** What stands for what where that is the same for every experiment about the table. */
-function fillReproduction(
-  { table, rows, columns }: ReproductionDeclaration,
-  evaluations: readonly EvaluationConfig[],
-): ReproductionConfig {
-  const { models, metrics } = publishedTable(table);
-  const evaluated = new Set(evaluations.flatMap(measuredModels));
-  const standing = Object.entries(models).filter(([, model]) => evaluated.has(model));
-  return {
-    table,
-    rows: rows ?? standing.map(([row, model]) => ({ row, model })),
-    columns: columns ?? Object.entries(metrics).map(([column, metric]) => ({ column, metric })),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { MeasuredEvaluation } from "../results/reproduction.ts";
 import type { EvaluatedModel, EvaluationConfig } from "./declaration.ts";
 
 /** The name of a model in results: its kind, and the settings that tell it from others of the kind. */
@@ -22,4 +23,12 @@ export const commonestLabel = "commonest-label";
 /** The models whose metrics an evaluation records, by their names in results. */
 export function measuredModels({ kind, models }: EvaluationConfig): string[] {
   return [...models.map(modelName), ...(kind === "in-context-learning" ? [commonestLabel] : [])];
+}
+
+/** The names of evaluations and of the models that they measure. */
+export function measured(evaluations: readonly EvaluationConfig[]): MeasuredEvaluation[] {
+  return evaluations.map((evaluation) => ({
+    name: evaluation.name,
+    models: measuredModels(evaluation),
+  }));
 }

@@ -24,7 +24,7 @@ import { sidenetPart } from "../longmem/config.ts";
 import { adaptationPart } from "../training/config.ts";
 import { backbones } from "./backbones.ts";
 import { memoryPart } from "../memory/config.ts";
-import { publishedTableNames } from "../results/paper_tables.ts";
+import { reproductionPart } from "../results/reproduction.ts";
 import { mostThreads } from "../runtime/device.ts";
 import { corpora } from "../text/corpora/corpora.ts";
 import { sentenceTasks } from "../text/sentence_tasks.ts";
@@ -162,17 +162,7 @@ export const experimentSchema = composed(() =>
   z.strictObject({
     name: unmeasured(slug),
     question: unmeasured(text).exactOptional(),
-    reproduces: unmeasured(z.strictObject({
-      table: oneOf(...publishedTableNames),
-      rows: z.array(
-        z.strictObject({ row: text, model: text, evaluation: slug.exactOptional() }),
-      ).readonly()
-        .describe("lists of rows and models").exactOptional(),
-      columns: z.array(
-        z.strictObject({ column: text, metric: text, evaluation: slug.exactOptional() }),
-      )
-        .readonly().describe("lists of columns and metrics").exactOptional(),
-    })).optional(),
+    reproduces: unmeasured(reproductionPart.schema).optional(),
     scale: unmeasured(oneOf("paper", "scaled-down")).exactOptional(),
     seed: seed.exactOptional(),
     protocol: oneOf(...protocols).exactOptional(),

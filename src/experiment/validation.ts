@@ -2,8 +2,7 @@
  * Checks of a declaration: its form, then whether its values fit together. All problems are reported
  * at once, so that a declaration is corrected in one go; nothing behind this door checks again.
  */
-import { publishedTable } from "../results/paper_tables.ts";
-import { allowedWords } from "../did_you_mean.ts";
+import { reproductionPart } from "../results/reproduction.ts";
 import { corpora } from "../text/corpora/corpora.ts";
 import type { Experiment, ResolvedExperiment } from "./declaration.ts";
 import { fillDefaults } from "./defaults.ts";
@@ -18,7 +17,7 @@ import { blockProblems, sidenetPart } from "../longmem/config.ts";
 import { adaptationPart } from "../training/config.ts";
 import { backbones } from "./backbones.ts";
 import { memoryPart, updateProblems } from "../memory/config.ts";
-import { measuredModels } from "./model_name.ts";
+import { measured } from "./model_name.ts";
 import { missingWindows, modelProblems } from "./model_problems.ts";
 import { declarationError, type Problem, wrong } from "../declaration/problem.ts";
 import { experimentSchema } from "./schema.ts";
@@ -77,14 +76,17 @@ export function checkBlocks(experiment: ResolvedExperiment, layers: number): voi
 
 /** Values that are allowed alone, but not together. */
 function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
-  const { corpus, tokenizer, backbone, sidenet, memory, adaptation, evaluations } = experiment;
+  const { reproduces, corpus, tokenizer, backbone, sidenet, memory, adaptation, evaluations } =
+    experiment;
   const trained = [
     ...(backbone.kind === "pretrain" ? ["backbone"] : []),
     ...(adaptation ? ["adaptation"] : []),
   ];
   const backboneKind = backbones.get(backbone.kind);
   const problems = [
-    ...reproductionProblems(experiment),
+    ...(reproduces
+      ? reproductionPart.check(reproduces, "reproduces", { evaluations: measured(evaluations) })
+      : []),
     ...corpora.get(corpus.kind).check?.(corpus, "corpus", { tokenizer, trained }) ?? [],
     ...backboneKind.check?.(backbone, "backbone", {}) ?? [],
     ...(sidenet
@@ -128,44 +130,4 @@ function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
     );
   }
   return problems;
-}
-
-/** Rows, columns and models that the published table or the evaluations do not have. */
-function reproductionProblems({ reproduces, evaluations }: ResolvedExperiment): Problem[] {
-  if (!reproduces) return [];
-  const published = publishedTable(reproduces.table);
-  const unknown = (path: string, word: string, allowed: readonly string[]): Problem[] =>
-    allowed.includes(word) ? [] : [{
-      path: `reproduces.${path}`,
-      message: `is unknown: current value is "${word}", ${allowedWords(word, allowed)}`,
-    }];
-  const { rows, columns } = reproduces;
-  return [
-    ...(rows.length === 0 ? [empty("rows", published.rows)] : []),
-    ...(columns.length === 0 ? [empty("columns", published.columns)] : []),
-    ...rows.flatMap(({ row }, i) => unknown(`rows.${i}.row`, row, published.rows)),
-    ...rows.flatMap(({ model }, i) =>
-      unknown(`rows.${i}.model`, model, evaluations.flatMap(measuredModels))
-    ),
-    ...columns.flatMap(({ column }, i) =>
-      unknown(`columns.${i}.column`, column, published.columns)
-    ),
-    ...Object.entries({ rows, columns }).flatMap(([list, entries]) =>
-      entries.flatMap(({ evaluation }, i) =>
-        evaluation === undefined
-          ? []
-          : unknown(`${list}.${i}.evaluation`, evaluation, evaluations.map(({ name }) => name))
-      )
-    ),
-  ];
-}
-
-/** Only some tables say by themselves what stands for what. */
-function empty(field: string, headings: readonly string[]): Problem {
-  return {
-    path: `reproduces.${field}`,
-    message: `is missing, as the table does not say what stands for it: its ${field} are ${
-      headings.join(", ")
-    }`,
-  };
 }

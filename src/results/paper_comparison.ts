@@ -15,25 +15,8 @@ import {
 } from "./paper_tables.ts";
 import type { RunRecord } from "./read_runs.ts";
 import { signedBy, type TableText, uncertain } from "./table_text.ts";
+import type { ReproductionConfig } from "./reproduction.ts";
 import { runCommandOf } from "./resume_command.ts";
-
-/** Which published table an experiment is about, and what of it stands for what. */
-export interface ReproductionConfig {
-  /** The published table. */
-  readonly table: PublishedTableName;
-  /** Our models that stand for published rows. */
-  readonly rows: readonly {
-    readonly row: string;
-    readonly model: string;
-    readonly evaluation?: string;
-  }[];
-  /** Our metrics that are published columns, of the row's evaluation, or else this one, or else the first which has the metric. */
-  readonly columns: readonly {
-    readonly column: string;
-    readonly metric: string;
-    readonly evaluation?: string;
-  }[];
-}
 
 /**
  * Whether a number is reproduced: only a verified number can say so, at the paper's scale, by all items.

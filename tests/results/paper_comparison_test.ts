@@ -1,6 +1,6 @@
+import type { ReproductionConfig } from "../../src/results/reproduction.ts";
 import { experimentTables } from "../../src/results/evaluation_table.ts";
 import {
-  type ReproductionConfig,
   reproductionNotes,
   reproductionsOf,
   reproductionText,
