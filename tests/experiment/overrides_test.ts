@@ -132,7 +132,7 @@ test("assign() sets a field of one part alone, where another is the same object"
 const refused: [assignment: string, message: string][] = [
   [
     "memory.chunkToken=4",
-    'Cannot set memory.chunkToken as "chunkToken" is no field of memory: allowed are capacityTokens, chunkTokens, retrievedTokens, storage, bank, eviction, reset, missingChunks, index (did you mean "chunkTokens"?)',
+    'Cannot set memory.chunkToken as "chunkToken" is no field of memory: allowed are capacityTokens, chunkTokens, retrievedTokens, storage, bank, eviction, reset, missingChunks, index, positions (did you mean "chunkTokens"?)',
   ],
   [
     "memroy.chunkTokens=4",

@@ -156,7 +156,7 @@ const malformed: { name: string; sweep: unknown; change?: object; problems: stri
     name: "a misspelled field",
     sweep: { "memory.chunkToken": [2, 4] },
     problems: [
-      'sweep.memory.chunkToken is unknown: "chunkToken" is no field of memory: allowed are capacityTokens, chunkTokens, retrievedTokens, storage, bank, eviction, reset, missingChunks, index (did you mean "chunkTokens"?)',
+      'sweep.memory.chunkToken is unknown: "chunkToken" is no field of memory: allowed are capacityTokens, chunkTokens, retrievedTokens, storage, bank, eviction, reset, missingChunks, index, positions (did you mean "chunkTokens"?)',
     ],
   },
   {
@@ -262,7 +262,7 @@ const malformed: { name: string; sweep: unknown; change?: object; problems: stri
     sweep: { seed: [1, -1] },
     change: { backbone: { ...small.backbone, hidenDim: 3 } },
     problems: [
-      'backbone.hidenDim is unknown: allowed are kind, size, layers, hiddenDim, heads, feedForwardDim, initialization, training (did you mean "hiddenDim"?)',
+      'backbone.hidenDim is unknown: allowed are kind, architecture, settings, size, layers, hiddenDim, heads, feedForwardDim, initialization, training (did you mean "hiddenDim"?)',
       "sweep.seed has a wrong value: current value is -1, allowed are integers from 0, below 2^32",
     ],
   },
@@ -272,7 +272,7 @@ const malformed: { name: string; sweep: unknown; change?: object; problems: stri
     change: { sidenet: {} },
     problems: [
       "sweep.sidenet.memoryBlock has a wrong value: current value is 1, allowed are lists of values",
-      'sweep.memory.chunkToken is unknown: "chunkToken" is no field of memory: allowed are capacityTokens, chunkTokens, retrievedTokens, storage, bank, eviction, reset, missingChunks, index (did you mean "chunkTokens"?)',
+      'sweep.memory.chunkToken is unknown: "chunkToken" is no field of memory: allowed are capacityTokens, chunkTokens, retrievedTokens, storage, bank, eviction, reset, missingChunks, index, positions (did you mean "chunkTokens"?)',
     ],
   },
 ];
