@@ -141,6 +141,6 @@ function placeOf(_run: RunRecord, { name }: Metric): MetricLabel {
     ? { ...part("", `${reach} facts`), noun: `recall of ${reach} facts` }
     : kind !== undefined
     ? part(`${reach} facts by kind`, kind)
-    : part("", name);
+    : { ...part("", name), ...(name.endsWith(" average") && { isMain: true as const }) };
   return { ...place, isProportion };
 }
