@@ -130,7 +130,6 @@ export {
 } from "./src/checkpoint/load.ts";
 export { generate, type GenerateOptions, rememberDocument } from "./src/longmem/generation.ts";
 export type { Padding } from "./src/longmem/padding.ts";
-export type { Batch, Network, RetrievedChunks, TokenWindow } from "./src/longmem/longmem.ts";
 export type { SavedBank } from "./src/memory/memory_bank.ts";
 export type { DeviceDescription, DeviceKind } from "./src/runtime/device.ts";
 export type { SideNetCheckpoint, SideNetShape } from "./src/longmem/sidenet_shape.ts";
@@ -146,4 +145,6 @@ export type {
 } from "./src/text/chronicle/config.ts";
 export type { SpecialIds, Tokenizer } from "./src/text/tokenizer.ts";
 export { openTokenizer, type TokenizerSource } from "./src/text/tokenizer_source.ts";
-export type { LongMemModel } from "./src/longmem/longmem_model.ts";
+export type { Batch, LongMemModel, RetrievedChunks } from "./src/longmem/longmem_model.ts";
+export type { Network } from "./src/longmem/network.ts";
+export type { TokenWindow } from "./src/longmem/token_window.ts";

@@ -1,5 +1,5 @@
 import { Random } from "../random.ts";
-import { checkCount } from "./longmem.ts";
+import { checkCount } from "./pass_checks.ts";
 import { InputRangeError } from "../errors.ts";
 import { firstNonFinite } from "../tensor.ts";
 import type { LongMemModel } from "./longmem_model.ts";

@@ -2,7 +2,32 @@ import type { BackboneShape } from "../backbone/shape.ts";
 import type { MemoryConfig } from "../memory/config.ts";
 import type { SavedBank } from "../memory/memory_bank.ts";
 import type { DeviceDescription } from "../runtime/device.ts";
-import type { Batch, Network, TokenWindow } from "./longmem.ts";
+import type { Padding } from "./padding.ts";
+import type { Network } from "./network.ts";
+import type { TokenWindow } from "./token_window.ts";
+
+/**
+ * A batch of segments. Padding is what `lengths` or `mask` says, whatever its ids; only of the official architecture id 1 is
+ * padding, too, wherever it stands.
+ */
+export interface Batch extends Padding {
+  /** Rows B; the tokens are [B, T], row by row. */
+  batch?: number;
+  /** Reads the memory but writes nothing to it. */
+  readOnly?: boolean;
+}
+
+/** What queries retrieve from a memory. */
+export interface RetrievedChunks {
+  /** Ages of chunks [B, H, T, n], 0 the newest of the row's bank; -1 where there is no chunk left to retrieve. */
+  readonly ages: Int32Array;
+  /** Heads H. */
+  readonly heads: number;
+  /** Positions T of a row. */
+  readonly positions: number;
+  /** Chunks n of a query. */
+  readonly chunks: number;
+}
 
 /**
  * A model with a long memory. Every pass retrieves from the memory as the passes before left it, then writes its own keys

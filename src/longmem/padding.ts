@@ -61,13 +61,23 @@ export function rowRanges(
   });
 }
 
-/** 1 for each token of rows, 0 for padding: [B, T]. */
-export function maskOf(ranges: readonly RowRange[], contextTokens: number): Uint8Array {
-  const mask = new Uint8Array(ranges.length * contextTokens);
-  ranges.forEach(({ start, count }, b) => {
-    const first = b * contextTokens + start;
+/**
+ * 1 for each token [B, T], 0 for padding.
+ *
+ * @param padId Id that is padding wherever it stands, if the architecture has one.
+ * @param ranges What the caller says of each row.
+ */
+export function paddingMask(
+  tokens: Int32Array,
+  padId: number | undefined,
+  ranges?: readonly RowRange[],
+): Uint8Array {
+  const mask = new Uint8Array(tokens.length).fill(ranges ? 0 : 1);
+  ranges?.forEach(({ start, count }, b) => {
+    const first = b * tokens.length / ranges.length + start;
     mask.fill(1, first, first + count);
   });
+  if (padId !== undefined) tokens.forEach((id, i) => id === padId && (mask[i] = 0));
   return mask;
 }
 

@@ -9,13 +9,14 @@ import {
 import { slidingWindowModel } from "../evaluation/sliding_window.ts";
 import type { EvaluatedModel, ModelEvaluation } from "../experiment/declaration.ts";
 import { modelName } from "../experiment/model_name.ts";
-import { LongMem, type LongMemParts } from "../longmem/longmem.ts";
+import { LongMem } from "../longmem/longmem.ts";
 import { memoryOfSizes, recentMemory } from "../memory/config.ts";
 import type { MemorizingCheckpoint } from "../longmem/memorizing_transformer.ts";
 import type { Device } from "../runtime/device.ts";
 import type { SideNets } from "./train_models.ts";
 import { InputTypeError } from "../errors.ts";
 import type { BackboneCheckpoint } from "../backbone/shape.ts";
+import type { LongMemParts } from "../longmem/network.ts";
 
 /** What is evaluated. */
 export interface Evaluated {

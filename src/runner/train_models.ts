@@ -12,7 +12,7 @@ import {
   initializeMemorizing,
   type MemorizingCheckpoint,
 } from "../longmem/memorizing_transformer.ts";
-import { LongMem, type LongMemParts, type Network } from "../longmem/longmem.ts";
+import { LongMem } from "../longmem/longmem.ts";
 import type { Device } from "../runtime/device.ts";
 import type { TensorMap } from "../tensor.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
@@ -24,6 +24,7 @@ import { runPhase } from "./training.ts";
 import { InputError, InputRangeError } from "../errors.ts";
 import type { BackboneCheckpoint } from "../backbone/shape.ts";
 import type { SideNetCheckpoint } from "../longmem/sidenet_shape.ts";
+import type { LongMemParts, Network } from "../longmem/network.ts";
 
 /** The frozen language model of a run: read from a checkpoint, or pretrained here. */
 export async function obtainBackbone(

@@ -10,12 +10,13 @@ import type { ResolvedExperiment } from "../experiment/declaration.ts";
 import { canonicalJson, identityOf } from "../declaration/identity.ts";
 import { memoryPart } from "../memory/config.ts";
 import { trainingPart } from "../training/config.ts";
-import type { LongMem, Network } from "../longmem/longmem.ts";
+import type { LongMem } from "../longmem/longmem.ts";
 import type { SegmentStream } from "../text/segments.ts";
 import type { TensorMap } from "../tensor.ts";
 import type { TrainerOptions } from "../training/trainer.ts";
 import type { RunDocument, RunText } from "./corpus.ts";
 import type { RunContext } from "./run_context.ts";
+import type { Network } from "../longmem/network.ts";
 
 /** Form of {@linkcode PhaseIdentity.determinedBy}; records of version 1 had neither graph nor batches. */
 const identityVersion = 2;

@@ -1,22 +1,16 @@
 import { createHash } from "node:crypto";
-import { architectureOf, bankHeads } from "../backbone/architectures.ts";
+import { architectureOf } from "../backbone/architectures.ts";
 import { backbonePrefix } from "../backbone/backbone_graph.ts";
 import { Graph, type Value } from "../graph/graph.ts";
 import { encodeOnnx, programOf } from "../graph/onnx.ts";
-import {
-  buildForward,
-  type ForwardOptions,
-  headBlocks,
-  headLoss,
-  memorizingPrefix,
-  sideNetPrefix,
-} from "../longmem/forward_graph.ts";
+import { buildForward, headBlocks, headLoss } from "../longmem/forward_graph.ts";
 import type { MemorizingCheckpoint } from "../longmem/memorizing_transformer.ts";
 import type { BackboneCheckpoint, BackboneShape } from "../backbone/shape.ts";
+import type { LongMemParts, Network, TrainedPart } from "../longmem/network.ts";
+import { networks, wholeNetwork } from "../longmem/networks.ts";
+import { OpenMemory } from "../longmem/open_memory.ts";
 import { checkMemoryConfig, type MemoryConfig } from "../memory/config.ts";
-import type { OutsideIndex } from "../memory/index/chunk_index.ts";
-import { MemoryBank, type SavedBank } from "../memory/memory_bank.ts";
-import { followBank, retrieveFunction } from "../memory/retriever.ts";
+import type { SavedBank } from "../memory/memory_bank.ts";
 import { compile } from "../runtime/compile.ts";
 import type { Device, DeviceTensor, Session, Tensors } from "../runtime/device.ts";
 import type { TensorMap } from "../tensor.ts";
@@ -58,46 +52,36 @@ export type TrainerOptions =
     }
   );
 
-/** The part of a model that learns. */
-interface TrainedPart {
-  /** Prefix of its weights among the inputs of a graph. */
-  readonly prefix: string;
-  /** As they start. */
-  readonly weights: TensorMap;
-  readonly memory?: MemoryConfig | undefined;
-  /** Dropout of its layers, and their numbers. */
+/** What is trained, as a network of a model and its part that learns. */
+interface Training {
+  readonly network: Network;
+  readonly parts: LongMemParts;
+  readonly part: TrainedPart;
+  /** Dropout of the part's layers. */
   readonly dropout: number;
-  readonly gate?: AdaptationConfig["gate"];
-  readonly layers: readonly number[];
-  /** What the graph is built from besides the backbone. */
-  readonly shapes: Pick<ForwardOptions, "sideNet" | "memorizing">;
+  readonly gate: AdaptationConfig["gate"];
 }
 
-function trainedPart(options: TrainerOptions): TrainedPart {
+function trainingOf(options: TrainerOptions): Training {
+  const { backbone } = options;
+  const parts: LongMemParts = { backbone, ...partsOf(options) };
+  const network = wholeNetwork(parts);
+  const { dropout = 0, gate = "learned" } = options.trains === "backbone" ? {} : options;
+  return { network, parts, part: networks[network].trained(parts)!, dropout, gate };
+}
+
+/** The parts of a model beside the backbone. */
+function partsOf(options: TrainerOptions): Omit<LongMemParts, "backbone"> {
   switch (options.trains) {
-    case "backbone": {
-      const { weights } = options.backbone;
-      return { prefix: backbonePrefix, weights, dropout: 0, layers: [], shapes: {} };
-    }
+    case "backbone":
+      return {};
     case "sidenet": {
-      const { sideNet: { shape, weights }, memory, dropout = 0, gate = "learned" } = options;
-      const layers = Array.from({ length: shape.layers }, (_, i) => i);
-      return {
-        prefix: sideNetPrefix,
-        weights,
-        memory,
-        dropout,
-        gate,
-        layers,
-        shapes: { sideNet: shape },
-      };
+      const { sideNet, memory } = options;
+      return { sideNet, ...(memory ? { memory } : {}) };
     }
     case "memorizing-transformer": {
-      const { memorizing: { shape, weights }, memory, dropout = 0, gate = "learned" } = options;
-      const layers = Array.from({ length: options.backbone.shape.layers }, (_, i) => i)
-        .slice(shape.memoryBlock);
-      const shapes = { memorizing: shape };
-      return { prefix: memorizingPrefix, weights, memory, dropout, gate, layers, shapes };
+      const { memorizing, memory } = options;
+      return { memorizing, memory };
     }
     default:
       return options satisfies never;
@@ -151,7 +135,7 @@ export interface TrainerState {
  */
 export class Trainer {
   readonly #options: TrainerOptions;
-  readonly #part: TrainedPart;
+  readonly #training: Training;
   readonly #dropout: LayerDropout;
   readonly #parameterShapes: ReadonlyMap<string, readonly number[]>;
   readonly #state: ReplacedTensors;
@@ -163,26 +147,26 @@ export class Trainer {
   #updateGraph: Graph | undefined;
   #session: Session | undefined;
   #update: Session | undefined;
-  #bank: MemoryBank | undefined;
-  #index: OutsideIndex | undefined;
+  #memory: OpenMemory | undefined;
   #step = 0;
   #updates = { always: 0, withMemory: 0 };
 
   private constructor(options: TrainerOptions) {
     this.#options = options;
     const { device, backbone, config } = options;
-    this.#part = trainedPart(options);
+    this.#training = trainingOf(options);
+    const { part, parts: { memory }, dropout, gate } = this.#training;
     this.#dropout = {
-      p: this.#part.dropout,
-      layers: this.#part.layers,
+      p: dropout,
+      layers: part.layers,
       batchSize: config.batchSize,
       contextTokens: config.contextTokens,
       heads: backbone.shape.heads,
       hiddenDim: backbone.shape.hiddenDim,
     };
     this.#state = new ReplacedTensors(device);
-    const trained = prefixed(this.#part.prefix, this.#part.weights);
-    const learnsGates = this.#part.memory !== undefined && this.#part.gate !== "fixed";
+    const trained = prefixed(part.prefix, part.weights);
+    const learnsGates = memory !== undefined && gate !== "fixed";
     this.#parameterShapes = new Map(
       [...trained].filter(([name]) => learnsGates || parameterGroup(name) === "always").map((
         [name, { shape }],
@@ -225,18 +209,16 @@ export class Trainer {
   static async prepare(options: TrainerOptions): Promise<Trainer> {
     const { device, config } = options;
     const { batchSize: rows, contextTokens } = config;
-    const { memory, shapes } = trainedPart(options);
-    const memoryBlock = (shapes.sideNet ?? shapes.memorizing)?.memoryBlock;
+    const { network, parts } = trainingOf(options), { memory } = parts;
     if (memory) checkMemoryConfig(memory, { rows, contextTokens });
     const trainer = new Trainer(options);
-    const bank = memory &&
-      new MemoryBank(device, memory, {
-        rows,
-        ...bankHeads(options.backbone.shape),
-        ...(memoryBlock === undefined ? {} : { block: memoryBlock }),
-      });
-    trainer.#bank = bank;
-    trainer.#index = bank && await followBank(bank, device, { seed: options.seed });
+    trainer.#memory = memory && await OpenMemory.open(device, memory, {
+      backbone: options.backbone.shape,
+      blocks: networks[network].rememberedBlocks(parts),
+      several: false,
+      rows,
+      seed: options.seed,
+    });
     trainer.#graph = trainer.#buildGraph();
     if (trainer.#sums) {
       trainer.#updateGraph = new Graph();
@@ -257,10 +239,9 @@ export class Trainer {
   /** Compiles the step. */
   async compile(): Promise<void> {
     const { device } = this.#options;
-    const index = this.#index;
     this.#session = await compile(device, this.#graph!, {
       hostOutputs: [stepNames.loss, stepNames.gradientSquares],
-      ...(index ? { hostFunctions: { [retrieveFunction]: index.search } } : {}),
+      ...this.#memory?.compileOptions,
     });
     if (this.#updateGraph) {
       const hostOutputs = [stepNames.gradientSquares];
@@ -273,22 +254,14 @@ export class Trainer {
     const options = this.#options;
     const { backbone, config, device } = options;
     const { batchSize: rows, contextTokens } = config;
-    const { shapes } = this.#part;
-    const dropout = this.#dropout;
-    const bank = this.#bank;
+    const { network, parts: { sideNet, memorizing } } = this.#training;
+    const dropout = this.#dropout, memory = this.#memory;
     const forward = buildForward({
+      network,
       backbone: backbone.shape,
-      ...shapes,
-      ...(bank
-        ? {
-          memory: {
-            bank: bank.shape,
-            config: bank.config,
-            type: bank.storage.tensors.keys.type,
-            outside: this.#index !== undefined,
-          },
-        }
-        : {}),
+      ...(sideNet ? { sideNet: sideNet.shape } : {}),
+      ...(memorizing ? { memorizing: memorizing.shape } : {}),
+      ...(memory ? { memory: memory.inGraph } : {}),
       rows,
       contextTokens,
       padded: false, // padding stands only at the end of rows
@@ -310,10 +283,7 @@ export class Trainer {
     }
     if (this.#sums) addAccumulation(graph, nll, parameters);
     else addStep(graph, nll, parameters, config);
-    for (const { k, v } of forward.cached) {
-      graph.output("keys", k);
-      graph.output("values", v);
-    }
+    memory?.addOutputs(forward);
     return graph;
   }
 
@@ -354,7 +324,7 @@ export class Trainer {
       loss: loss / Math.max(1, targets),
       learningRate,
       gradientNorm: Math.sqrt(squares.reduce((sum, square) => sum + square, 0)),
-      memoryFillChunks: this.#bank?.fillChunks ?? [],
+      memoryFillChunks: this.#memory?.fillChunks ?? [],
     };
   }
 
@@ -364,12 +334,12 @@ export class Trainer {
     { micro, learningRate }: { micro: number; learningRate: number },
   ): Promise<BatchResult> {
     const { config, device, seed } = this.#options;
-    if (this.#bank?.config.reset === "document") {
-      this.#bank.reset(batch.starts.flatMap((starts, row) => starts ? [row] : []));
+    if (this.#training.parts.memory?.reset === "document") {
+      this.#memory?.reset(batch.starts.flatMap((starts, row) => starts ? [row] : []));
     }
     const counted = countedTargets(batch, this.#options.backbone.shape);
     const targets = counted.reduce((sum, weight) => sum + weight, 0);
-    const gated = this.#bank?.fillChunks.some((chunks) => chunks > 0) ?? false;
+    const gated = this.#memory?.fillChunks.some((chunks) => chunks > 0) ?? false;
     const shape = [config.batchSize, config.contextTokens];
     const fresh: Tensors = {
       ...dropoutFeeds(device, this.#dropout, { seed, step: this.#step, micro }),
@@ -383,11 +353,11 @@ export class Trainer {
       ...this.#frozen,
       ...this.#state.feeds,
       ...this.#sums?.feeds,
-      ...this.#bank?.inputs(config.batchSize),
+      ...this.#memory?.inputs(config.batchSize),
       ...fresh,
     };
     const outputs = await this.#session!.run(feeds, (this.#sums ?? this.#state).targets);
-    await this.#bank?.verify();
+    await this.#memory?.verify();
     disposeAll(fresh);
     const [loss] = await outputs[stepNames.loss].read() as Float32Array;
     if (!this.#sums) {
@@ -399,12 +369,11 @@ export class Trainer {
   }
 
   /** Writes the keys and values of a batch to the memory. */
-  async #remember(batch: SegmentBatch, { keys, values }: Tensors): Promise<void> {
-    if (!this.#bank) return;
-    await this.#bank.write(keys, values);
-    keys.dispose();
-    values.dispose();
-    if (this.#bank.config.reset === "epoch" && batch.endsEpoch) this.#bank.reset();
+  async #remember(batch: SegmentBatch, outputs: Tensors): Promise<void> {
+    if (!this.#memory) return;
+    await this.#memory.write(outputs);
+    const { memory } = this.#training.parts;
+    if (memory?.reset === "epoch" && batch.endsEpoch) this.#memory.reset();
   }
 
   /** Makes the new parameters from the gradients of all batches; returns the sums of their squares. */
@@ -460,7 +429,7 @@ export class Trainer {
 
   /** The trained tensors by their official names. */
   async weights(): Promise<TensorMap> {
-    const { prefix, weights } = this.#part;
+    const { prefix, weights } = this.#training.part;
     const read = await this.#state.read(this.#parameterShapes.keys());
     const trained: TensorMap = new Map(
       [...read].map(([name, tensor]) => [name.slice(prefix.length), tensor]),
@@ -485,7 +454,7 @@ export class Trainer {
       parameters: await renamed((name) => name),
       means: await renamed(stepNames.mean),
       squares: await renamed(stepNames.square),
-      memory: await this.#bank?.save(),
+      memory: await this.#memory?.save(),
     };
   }
 
@@ -511,7 +480,7 @@ export class Trainer {
     }
     this.#step = state.step;
     this.#updates = { ...state.updates };
-    if (this.#bank && state.memory) await this.#bank.restore(state.memory);
+    if (this.#memory && state.memory) await this.#memory.restore(state.memory);
   }
 
   async close(): Promise<void> {
@@ -519,8 +488,7 @@ export class Trainer {
     await this.#update?.close();
     this.#state.dispose();
     this.#sums?.dispose();
-    this.#bank?.dispose();
-    this.#index?.dispose();
+    this.#memory?.dispose();
     disposeAll(this.#frozen);
   }
 }

@@ -5,14 +5,8 @@ import type { BackboneCheckpoint, BackboneShape } from "../../src/backbone/shape
 import { gradients } from "../../src/graph/gradients.ts";
 import type { Value } from "../../src/graph/graph.ts";
 import { reduceSum } from "../../src/graph/ops/reduce_sum.ts";
-import {
-  buildForward,
-  type ForwardOptions,
-  headBlocks,
-  headLoss,
-  sideNetPrefix,
-} from "../../src/longmem/forward_graph.ts";
-import { LongMem, type Network } from "../../src/longmem/longmem.ts";
+import { buildForward, headBlocks, headLoss } from "../../src/longmem/forward_graph.ts";
+import { LongMem } from "../../src/longmem/longmem.ts";
 import { initializeMemorizing } from "../../src/longmem/memorizing_transformer.ts";
 import { type MemoryConfig, memoryProtocols } from "../../src/memory/config.ts";
 import { MemoryBank } from "../../src/memory/memory_bank.ts";
@@ -29,6 +23,8 @@ import {
   randomSideNet,
   smallShapes,
 } from "./small_models.ts";
+import type { ForwardOptions, Network } from "../../src/longmem/network.ts";
+import { sideNetPrefix } from "../../src/longmem/networks/sidenet.ts";
 
 const memory: MemoryConfig = {
   capacityTokens: 32,

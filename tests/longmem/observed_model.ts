@@ -10,7 +10,6 @@ import {
 } from "../../src/backbone/backbone_graph.ts";
 import { Graph, type Value } from "../../src/graph/graph.ts";
 import { linear } from "../../src/graph/ops/linear.ts";
-import { sideNetPrefix } from "../../src/longmem/forward_graph.ts";
 import { padId } from "../../src/backbone/shape.ts";
 import type { ReferenceParts } from "./reference_model.ts";
 import { memoryLayer, sideNetTensorShapes } from "../../src/longmem/sidenet_shape.ts";
@@ -23,6 +22,7 @@ import { followBank, retrieve, retrieveFunction } from "../../src/memory/retriev
 import { compile } from "../../src/runtime/compile.ts";
 import type { Device, Session, Tensors } from "../../src/runtime/device.ts";
 import { assert } from "../testing.ts";
+import { sideNetPrefix } from "../../src/longmem/networks/sidenet.ts";
 
 /** Values of a pass by name; tensors as the graph has them, ids as ages. */
 export interface Observation {

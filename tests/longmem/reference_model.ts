@@ -2,9 +2,9 @@
  * LongMem in double precision and plain loops, written from the specification: what the graphs are compared with on
  * sizes that the golden fixtures do not have.
  */
-import type { LongMemParts } from "../../src/longmem/longmem.ts";
 import type { MemoryConfig } from "../../src/memory/config.ts";
 import { erf64 } from "../graph/tensor64.ts";
+import type { LongMemParts } from "../../src/longmem/network.ts";
 
 /** Values [rows, width] of doubles, a row for each token of a batch. */
 export type Rows = Float64Array[];

@@ -1,12 +1,13 @@
 /** Windows that grow token by token give the logits of passes over all of their tokens. */
 import { type BackboneShape, padId } from "../../src/backbone/shape.ts";
-import { LongMem, type LongMemParts, type Network } from "../../src/longmem/longmem.ts";
+import { LongMem } from "../../src/longmem/longmem.ts";
 import { initializeMemorizing } from "../../src/longmem/memorizing_transformer.ts";
 import type { SavedBank } from "../../src/memory/memory_bank.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import { deviceTest } from "../graph/devices.ts";
 import { assert, assertClose } from "../testing.ts";
 import { randomParts, randomTokens, smallBackbone, smallMemory } from "./random_model.ts";
+import type { LongMemParts, Network } from "../../src/longmem/network.ts";
 
 const onCpu = { kinds: ["cpu"] } as const;
 const V = smallBackbone.vocabSize;

@@ -3,7 +3,6 @@
  */
 import { learningRateAt } from "../../src/training/config.ts";
 import { Trainer, type TrainerOptions, type TrainerState } from "../../src/training/trainer.ts";
-import { sideNetPrefix } from "../../src/longmem/forward_graph.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import type { TensorMap } from "../../src/tensor.ts";
 import type { SegmentBatch } from "../../src/text/segments.ts";
@@ -11,6 +10,7 @@ import { assert, assertClose, fixturePath, sharedTest } from "../testing.ts";
 import { fixtureMemory, fixtureNetworks, fixtureTest, Golden } from "../longmem/fixture_model.ts";
 import { ObservedModel } from "../longmem/observed_model.ts";
 import { releasedTraining } from "./small_training.ts";
+import { sideNetPrefix } from "../../src/longmem/networks/sidenet.ts";
 
 const rows = 2, contextTokens = 16;
 const gate = `${sideNetPrefix}layers.2.self_attn.memory_bias`;

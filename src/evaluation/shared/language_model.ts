@@ -1,15 +1,11 @@
 /**
  * What evaluations see of a model: rows that read documents segment by segment. They never know which model they score.
  */
-import {
-  type Batch,
-  type Network,
-  remembers,
-  type RetrievedChunks,
-} from "../../longmem/longmem.ts";
 import type { Segment } from "../../text/segments.ts";
 import { InputRangeError } from "../../errors.ts";
-import type { LongMemModel } from "../../longmem/longmem_model.ts";
+import type { Batch, LongMemModel, RetrievedChunks } from "../../longmem/longmem_model.ts";
+import type { Network } from "../../longmem/network.ts";
+import { remembers } from "../../longmem/networks.ts";
 
 /** The next segment of every row. */
 export interface SegmentRows {

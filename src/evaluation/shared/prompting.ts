@@ -2,10 +2,10 @@
  * Prompting for evaluations: a model reads a text, segment by segment, and is then asked prompts about it, none of which
  * changes what it has read. What a model answers depends on the item alone, not on those beside it.
  */
-import type { RetrievedChunks } from "../../longmem/longmem.ts";
 import type { PromptedModel } from "./language_model.ts";
 import { checkLikelihoods } from "./likelihoods.ts";
 import { InputRangeError } from "../../errors.ts";
+import type { RetrievedChunks } from "../../longmem/longmem_model.ts";
 
 /** Tokens of which the likelihood is asked, behind a local context. */
 export interface Prompt {

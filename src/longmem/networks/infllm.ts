@@ -1,20 +1,23 @@
-import type { AttentionHeads, BatchOptions } from "../backbone/architecture.ts";
-import { dims, type Value } from "../graph/graph.ts";
-import { add } from "../graph/ops/add.ts";
-import { joinBlocks, takeQueries } from "../graph/ops/attention.ts";
-import { cast } from "../graph/ops/cast.ts";
-import { concat } from "../graph/ops/concat.ts";
-import { expand } from "../graph/ops/expand.ts";
-import { gather } from "../graph/ops/gather.ts";
-import { matmul } from "../graph/ops/matmul.ts";
-import { queryBlocks } from "../graph/ops/memory_attention.ts";
-import { repeatHeads } from "../graph/ops/repeat_heads.ts";
-import { reshape } from "../graph/ops/reshape.ts";
-import { slice } from "../graph/ops/slice.ts";
-import { softmax } from "../graph/ops/softmax.ts";
-import { transposeLast } from "../graph/ops/transpose.ts";
-import { emptyChunkBias } from "../memory/memory_graph.ts";
-import { memoryQueries, type MemoryReader } from "./joint_attention.ts";
+import type { AttentionHeads, BatchOptions } from "../../backbone/architecture.ts";
+import { architectureOf } from "../../backbone/architectures.ts";
+import { backboneForward } from "../../backbone/backbone_graph.ts";
+import { dims, type Value } from "../../graph/graph.ts";
+import { add } from "../../graph/ops/add.ts";
+import { joinBlocks, takeQueries } from "../../graph/ops/attention.ts";
+import { cast } from "../../graph/ops/cast.ts";
+import { concat } from "../../graph/ops/concat.ts";
+import { expand } from "../../graph/ops/expand.ts";
+import { gather } from "../../graph/ops/gather.ts";
+import { matmul } from "../../graph/ops/matmul.ts";
+import { queryBlocks } from "../../graph/ops/memory_attention.ts";
+import { repeatHeads } from "../../graph/ops/repeat_heads.ts";
+import { reshape } from "../../graph/ops/reshape.ts";
+import { slice } from "../../graph/ops/slice.ts";
+import { softmax } from "../../graph/ops/softmax.ts";
+import { transposeLast } from "../../graph/ops/transpose.ts";
+import { emptyChunkBias, type Retrieved } from "../../memory/memory_graph.ts";
+import { blockPrefix, memoryReader, type NetworkKind, scoredFeatures } from "../network.ts";
+import { memoryQueries, type MemoryReader } from "../joint_attention.ts";
 
 /**
  * Attention of an InfLLM-like block memory (arXiv 2402.04617): every block of a frozen backbone caches keys and values of its
@@ -80,3 +83,35 @@ export function blockMemoryAttention(
   });
   return joinBlocks(blocks, outputs);
 }
+
+/** The frozen language model, each of whose blocks has a memory of its own. */
+export const infLlmNetwork: NetworkKind = {
+  name: "infllm",
+  remembers: true,
+  followsCache: false,
+  lacks: ({ blockMemory }) => blockMemory ? undefined : "the blocks have no memories",
+  rememberedBlocks: ({ backbone }) => Array.from({ length: backbone.shape.layers }, (_, i) => i),
+  trained: () => undefined,
+  forward({ graph, tokens, frozen, batch, options }) {
+    const { backbone: shape, memory, blockMemory } = options;
+    const retrieved: Retrieved[] = [];
+    const { distanceTokens } = blockMemory!;
+    const backbone = backboneForward(tokens, frozen, shape, {
+      ...batch,
+      attention(i, heads) {
+        const reader = memoryReader(graph, memory!, options, { retrieved, prefix: blockPrefix(i) });
+        return blockMemoryAttention(heads, reader, { ...batch, distanceTokens });
+      },
+    });
+    return {
+      graph,
+      tokens,
+      head: architectureOf(shape).head(frozen, shape),
+      backbone,
+      sideNet: undefined,
+      cached: backbone.projections,
+      retrieved,
+      features: scoredFeatures(backbone.features, options),
+    };
+  },
+};

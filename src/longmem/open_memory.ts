@@ -1,0 +1,144 @@
+import { bankHeads } from "../backbone/architectures.ts";
+import type { BackboneShape } from "../backbone/shape.ts";
+import type { MemoryConfig } from "../memory/config.ts";
+import type { OutsideIndex } from "../memory/index/chunk_index.ts";
+import { MemoryBank, type SavedBank } from "../memory/memory_bank.ts";
+import { followBank, retrieveFunction } from "../memory/retriever.ts";
+import type { HostFunction } from "../runtime/compile.ts";
+import type { Device, Tensors } from "../runtime/device.ts";
+import { blockPrefix, type Forward, type GraphMemory } from "./network.ts";
+import type { RowRange } from "./padding.ts";
+
+/** What a memory is opened for. */
+export interface OpenMemoryOptions {
+  readonly backbone: BackboneShape;
+  /** Blocks whose keys and values are remembered: one for each bank. */
+  readonly blocks: readonly number[];
+  /** Whether graphs tell banks apart by their blocks, as where each block reads its own. */
+  readonly several: boolean;
+  /** Rows B of the batches. */
+  readonly rows: number;
+  /** Seed of an index. */
+  readonly seed: number;
+}
+
+/** The memory of a model on a device: its banks and what searches them, as graphs read and write it. */
+export class OpenMemory {
+  readonly #index: OutsideIndex | undefined;
+  readonly #several: boolean;
+
+  private constructor(
+    readonly banks: readonly MemoryBank[],
+    readonly rows: number,
+    { index, several }: { index: OutsideIndex | undefined; several: boolean },
+  ) {
+    this.#index = index;
+    this.#several = several;
+  }
+
+  /** Opens empty banks. */
+  static async open(
+    device: Device,
+    config: MemoryConfig,
+    { backbone, blocks, several, rows, seed }: OpenMemoryOptions,
+  ): Promise<OpenMemory> {
+    const sizes = { rows, ...bankHeads(backbone) };
+    const banks = blocks.map((block) => new MemoryBank(device, config, { ...sizes, block }));
+    const index = several ? undefined : await followBank(banks[0], device, { seed });
+    return new OpenMemory(banks, rows, { index, several });
+  }
+
+  /** The bank; that of the first block, where there are several. */
+  get bank(): MemoryBank {
+    return this.banks[0];
+  }
+
+  /** As graphs read it: banks are all alike. */
+  get inGraph(): GraphMemory {
+    const { shape, config, storage } = this.bank;
+    return {
+      bank: shape,
+      config,
+      type: storage.tensors.keys.type,
+      outside: this.#index !== undefined,
+    };
+  }
+
+  /** What graphs that read it are compiled with. */
+  get compileOptions(): { hostFunctions?: Record<string, HostFunction> } {
+    return this.#index ? { hostFunctions: { [retrieveFunction]: this.#index.search } } : {};
+  }
+
+  /** What a graph reads for batches of `rows` rows. */
+  inputs(rows: number): Tensors {
+    const inputs = this.banks.map((bank, i) =>
+      bank.inputs(rows, { prefix: this.#several ? blockPrefix(i) : "" })
+    );
+    return Object.assign({}, ...inputs);
+  }
+
+  /** Makes what a graph remembers its outputs. */
+  addOutputs({ graph, cached }: Pick<Forward, "graph" | "cached">): void {
+    cached.forEach(({ k, v }, i) => {
+      const { keys, values } = outputNames(i);
+      graph.output(keys, k);
+      graph.output(values, v);
+    });
+  }
+
+  /**
+   * Writes what a graph with these outputs has computed, and frees it: the garbage collector does not see how much of a GPU it
+   * holds.
+   *
+   * @param ranges Tokens of each row that are not padding; absent: all are written.
+   */
+  async write(outputs: Tensors, ranges?: readonly RowRange[]): Promise<void> {
+    for (const [i, bank] of this.banks.entries()) {
+      const { [outputNames(i).keys]: keys, [outputNames(i).values]: values } = outputs;
+      await bank.write(keys, values, ranges);
+      keys.dispose();
+      values.dispose();
+    }
+  }
+
+  /** Waits for the check of what was written last. */
+  async verify(): Promise<void> {
+    for (const bank of this.banks) await bank.verify();
+  }
+
+  /** Chunks stored in each bank of rows; of the first block, where there are several. */
+  get fillChunks(): number[] {
+    return this.bank.fillChunks;
+  }
+
+  /** Whether nothing is stored anywhere. */
+  get isEmpty(): boolean {
+    return this.banks.every(({ fillChunks }) => fillChunks.every((count) => count === 0));
+  }
+
+  /** Forgets what the banks of some rows hold; of all rows by default. */
+  reset(rows?: readonly number[]): void {
+    for (const bank of this.banks) bank.reset(rows);
+  }
+
+  /** Copies everything to the host; only of one bank. */
+  save(): Promise<SavedBank> {
+    return this.bank.save();
+  }
+
+  /** Puts back what {@linkcode save} returned. */
+  restore(saved: SavedBank): Promise<void> {
+    return this.bank.restore(saved);
+  }
+
+  /** Frees the banks and what searches them, after the sessions that do. */
+  dispose(): void {
+    for (const bank of this.banks) bank.dispose();
+    this.#index?.dispose();
+  }
+}
+
+/** Names of the outputs that are written to a bank. */
+function outputNames(bank: number): { keys: string; values: string } {
+  return { keys: `keys.${bank}`, values: `values.${bank}` };
+}

@@ -1,0 +1,151 @@
+/**
+ * Passes of a model on its device: the sessions that were compiled for them, the weights, and the tensors of a batch.
+ */
+import { maskedInputs } from "../backbone/attention_bias.ts";
+import { backbonePrefix } from "../backbone/backbone_graph.ts";
+import type { Graph } from "../graph/graph.ts";
+import { mostLikely } from "../graph/ops/most_likely.ts";
+import { reshape } from "../graph/ops/reshape.ts";
+import { targetRank } from "../graph/ops/target_rank.ts";
+import { compile } from "../runtime/compile.ts";
+import type { Device, Session, Tensors } from "../runtime/device.ts";
+import { buildForward, headBlocks, headLogits, headLoss, segmentKeys } from "./forward_graph.ts";
+import type { LongMemParts, Network } from "./network.ts";
+import { networks } from "./networks.ts";
+import type { OpenMemory } from "./open_memory.ts";
+
+/** What a pass computes. */
+export type PassOutput = "logits" | "nll" | "choices" | "retrieved" | "cache";
+
+/** What passes have in common that one session runs. */
+export interface PassKind {
+  readonly want: PassOutput;
+  readonly network: Network;
+  /** Rows B. */
+  readonly rows: number;
+  /** Tokens T of a row. */
+  readonly contextTokens: number;
+  /** How many of these have a target: the last. */
+  readonly scoredTokens: number;
+  readonly padded: boolean;
+  readonly writes: boolean;
+  /** Whether it returns the keys and values of the segment, for a cache. */
+  readonly returnsKeys?: boolean;
+  /** Tokens C for which the cache that it reads has room; absent: it reads none. */
+  readonly cachedTokens?: number;
+}
+
+/** Sessions and weights of a model. */
+export class Passes {
+  readonly #device: Device;
+  readonly #parts: LongMemParts;
+  readonly #sessions = new Map<string, Promise<Session>>();
+  /** Tensors of the weights by their names in graphs. */
+  readonly weights: Tensors = {};
+
+  constructor(device: Device, parts: LongMemParts) {
+    this.#device = device;
+    this.#parts = parts;
+    const trained = Object.values(networks).map((network) => network.trained(parts));
+    for (const part of [{ prefix: backbonePrefix, weights: parts.backbone.weights }, ...trained]) {
+      for (const [name, { data, shape }] of part?.weights ?? []) {
+        this.weights[part!.prefix + name] ??= device.tensor(data, shape);
+      }
+    }
+  }
+
+  /** Runs a kind of pass on a batch, the weights and the memory, if its network reads one. */
+  async run(kind: PassKind, batch: Tensors, memory: OpenMemory | undefined): Promise<Tensors> {
+    const session = await this.#session(kind, memory);
+    const remembered = memory?.inputs(kind.rows);
+    const outputs = await session.run({ ...this.weights, ...batch, ...remembered });
+    await memory?.verify();
+    return outputs;
+  }
+
+  #session(kind: PassKind, memory: OpenMemory | undefined): Promise<Session> {
+    const name = JSON.stringify(kind);
+    const known = this.#sessions.get(name);
+    if (known) return known;
+    const session = compile(this.#device, this.#graph(kind, memory), {
+      hostOutputs: ["logits", "nll", "choices", "ranks", "ids", "scores"],
+      ...memory?.compileOptions,
+    });
+    this.#sessions.set(name, session);
+    session.catch(() => this.#sessions.delete(name)); // the caller hears of it; the next call tries again
+    return session;
+  }
+
+  /** The graph of a kind of pass. */
+  #graph(kind: PassKind, memory: OpenMemory | undefined): Graph {
+    const { backbone, sideNet, blockMemory, memorizing } = this.#parts;
+    const { blockBytes } = this.#device;
+    const { want, returnsKeys, writes, ...sizes } = kind;
+    const forward = buildForward({
+      ...sizes,
+      backbone: backbone.shape,
+      ...(sideNet ? { sideNet: sideNet.shape } : {}),
+      ...(memorizing ? { memorizing: memorizing.shape } : {}),
+      ...(blockMemory ? { blockMemory } : {}),
+      ...(memory ? { memory: memory.inGraph } : {}),
+      blockBytes,
+    });
+    const { graph } = forward;
+    if (want === "logits") graph.output("logits", headLogits(forward));
+    if (want === "nll" || want === "choices") {
+      const blocks = headBlocks(forward, { blockBytes });
+      graph.output("nll", headLoss(forward, { blocks, frozen: true }));
+      if (want === "choices") {
+        const targets = reshape(graph.inputs.get("targets")!, forward.features.shape.slice(0, 1));
+        graph.output("choices", mostLikely(blocks));
+        graph.output("ranks", targetRank(blocks, targets));
+      }
+    }
+    if (want === "retrieved") {
+      const [{ ids, scores }] = forward.retrieved;
+      graph.output("ids", ids);
+      graph.output("scores", scores);
+    }
+    if (returnsKeys) {
+      for (const [name, value] of segmentKeys(forward)) graph.output(name, value);
+    }
+    if (writes) memory!.addOutputs(forward);
+    return graph;
+  }
+
+  /** Closes the sessions, which search the memory's index. */
+  async closeSessions(): Promise<void> {
+    for (const session of this.#sessions.values()) await (await session).close();
+    this.#sessions.clear();
+  }
+
+  /** Frees the weights on the device. */
+  dispose(): void {
+    for (const tensor of Object.values(this.weights)) tensor.dispose();
+  }
+}
+
+/**
+ * Tensors of a batch by their names in graphs.
+ *
+ * @param options `mask`: 1 for tokens, 0 for padding, of a graph that is padded.
+ */
+export function batchFeeds(
+  device: Device,
+  { tokens, targets }: { tokens: Int32Array; targets?: Int32Array | undefined },
+  { rows, mask }: { rows: number; mask?: Uint8Array | undefined },
+): Tensors {
+  const contextTokens = tokens.length / rows;
+  const shape = [rows, contextTokens];
+  const feeds: Tensors = { tokens: device.tensor(Int32Array.from(tokens), shape) };
+  if (targets) {
+    feeds.targets = device.tensor(Int32Array.from(targets), [rows, targets.length / rows]);
+  }
+  if (mask) {
+    const { positions, keyBias } = maskedInputs(mask, { rows, contextTokens });
+    feeds.positions = device.tensor(positions, shape);
+    feeds.keyBias = device.tensor(keyBias, shape);
+    feeds.position = device.tensor(Int32Array.from(positions), shape);
+  }
+  return feeds;
+}
