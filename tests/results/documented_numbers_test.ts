@@ -4,10 +4,11 @@ import { ratio } from "../../src/statistics/estimates.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
 
 const readme = await Deno.readTextFile(repositoryPath("README.md"));
+const log = await Deno.readTextFile(repositoryPath("docs/log.md"));
 
-/** Cells of the README's table row that begins with some text. */
+/** Cells of the log's table row that begins with some text. */
 function rowOf(begins: string): string[] {
-  const rows = readme.split("\n").filter((line) => line.startsWith(`| ${begins} `));
+  const rows = log.split("\n").filter((line) => line.startsWith(`| ${begins} `));
   assert.equal(rows.length, 1, `rows that begin with "${begins}"`);
   return rows[0].split("|").slice(1, -1).map((cell) => cell.trim());
 }
@@ -29,30 +30,53 @@ function meanOf(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-test("README's table of three seeds has the recorded numbers, rounded once", async () => {
+/** Metrics of the table of three seeds, in its columns. */
+const seedMetrics = [
+  "recall all far",
+  "recall person far",
+  "recall label far",
+  "recall opening far",
+  "accuracy 4096",
+  "accuracy reviews",
+  "perplexity",
+];
+
+/** Cells of a table of three seeds without their errors, in the row of a model. */
+function seedCells(table: string, model: string): string[] {
+  return table.split("\n").find((line) => line.startsWith(`| ${model} `))!
+    .split("|").slice(2, -1).map((cell) => cell.trim().split(" ")[0]);
+}
+
+test("the log's table of three seeds has the recorded numbers, rounded once", async () => {
   const runs = await runsOf("chronicle_seeds");
   const models = new Set(runs[0].summary.metrics.map(({ model }) => model));
   models.delete("commonest-label");
   assert.equal(models.size, 6);
   // The first row of that name is of this table; the novels' begin alike.
-  const table = readme.slice(0, readme.indexOf("`experiments/ablations/` varies"));
+  const table = log.slice(log.indexOf("three seeds on the chronicle"), log.indexOf("ablations on"));
   for (const model of models) {
-    const cells = table.split("\n").find((line) => line.startsWith(`| ${model} `))!
-      .split("|").slice(2, -1).map((cell) => cell.trim().split(" ")[0]);
-    const expected = [
-      "recall all far",
-      "recall person far",
-      "recall label far",
-      "recall opening far",
-      "accuracy 4096",
-      "accuracy reviews",
-      "perplexity",
-    ].map((name) => meanOf(valuesOf(runs, model, name)).toFixed(3));
-    assert.deepEqual(cells, expected, model);
+    const expected = seedMetrics.map((name) => meanOf(valuesOf(runs, model, name)).toFixed(3));
+    assert.deepEqual(seedCells(table, model), expected, model);
   }
 });
 
-test("README's table of baselines has the recorded numbers, rounded once", async () => {
+test("README's table of three seeds has the log's numbers and errors", () => {
+  const rowsOf = (text: string) => {
+    const table = text.slice(text.indexOf("| model                  | far facts"));
+    const [head, , ...rows] = table.slice(0, table.indexOf("\n\n")).split("\n").map((line) =>
+      line.split("|").slice(1, -1).map((cell) => cell.trim())
+    );
+    return rows.map((row) => Object.fromEntries(row.map((cell, i) => [head[i], cell])));
+  };
+  const all = rowsOf(log), shown = rowsOf(readme);
+  assert.equal(shown.length, 4);
+  for (const { "labels in context": inContext, ...row } of shown) {
+    const same = all.find(({ model }) => model === row.model)!;
+    assert.deepEqual(same, { ...same, ...row, "in context": inContext }, row.model);
+  }
+});
+
+test("the log's table of baselines has the recorded numbers, rounded once", async () => {
   const [run] = await runsOf("chronicle_baselines");
   const rows = {
     "backbone, window of 128 tokens": "backbone",
@@ -75,7 +99,7 @@ test("README's table of baselines has the recorded numbers, rounded once", async
   }
 });
 
-test("README's lists of ablations have the recorded numbers, rounded once", async () => {
+test("the log's lists of ablations have the recorded numbers, rounded once", async () => {
   const rows = {
     "memory of 128, 256, 512, 1024, 2048, 4096, 8192 tokens": "ablation_memory_size",
     "chunks of 1, 2, 4, 8, 16 tokens, trained with 4": "ablation_chunk_length_read",
@@ -98,7 +122,7 @@ function sweptOf({ summary: { variation = {} } }: RunRecord): number {
   return Number(Object.values(variation).flat()[0]);
 }
 
-test("README's gains on the novels follow from the recorded documents, over documents and works", async () => {
+test("the log's gains on the novels follow from the recorded documents, over documents and works", async () => {
   const [run] = await runsOf("novels_language_modeling");
   const documents = run.samples.get("perplexity-test")!;
   const of = (model: string) => documents.filter((record) => record.model === model);
@@ -112,7 +136,7 @@ test("README's gains on the novels follow from the recorded documents, over docu
     denominators: tokens,
     exponential: false,
   });
-  const section = readme.slice(readme.indexOf("## Real text"));
+  const section = log.slice(log.indexOf("novels, a negative result"));
   const text = section.replaceAll(/\s+/g, " ");
   for (
     const [begins, control] of [
