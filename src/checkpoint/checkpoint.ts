@@ -1,6 +1,7 @@
 /** One door to weights: recognises a checkpoint by what it contains, never by its name, and reads it. */
 import { type BackboneCheckpoint, type BackboneShape } from "../backbone/shape.ts";
 import {
+  layerPrefix,
   type SideNetCheckpoint,
   type SideNetShape,
   sideNetTensorShapes,
@@ -15,12 +16,18 @@ import {
   readFloats,
 } from "./content.ts";
 import { readFairseq, readFairseqBackbone, readFairseqSideNet } from "./fairseq.ts";
-import { type LongMemFolder, readBackboneFolder, readFolder, readLongMemFolder } from "./folder.ts";
+import { architectureOf, backboneTensorShapes } from "../backbone/architectures.ts";
+import {
+  type LongMemFolder,
+  parseBackboneShape,
+  readBackboneFolder,
+  readFolder,
+  readLongMemFolder,
+} from "./folder.ts";
 import { isHuggingFaceFolder, readHuggingFaceBackbone } from "./huggingface.ts";
 import { openSafetensors, type SafetensorsFile } from "../formats/safetensors.ts";
 import { hashTensors } from "../formats/tensor_hash.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
-import { backboneTensorShapes } from "../backbone/architectures.ts";
 
 /** Formats that are read: torch's zip archive, one safetensors file, the project's folder, a repository of Hugging Face. */
 export type CheckpointFormat = "torch" | "safetensors" | "folder" | "huggingface";
@@ -211,6 +218,8 @@ async function readBareBackbone(
 ): Promise<BackboneCheckpoint> {
   using file = await openSafetensors(path);
   const { entries } = file;
+  const recorded = recordedShape(file, path);
+  if (recorded) return await readRecordedBackbone(file, path, recorded);
   const prefix = findPrefix(file, ["decoder.model.", ""], "transformer.wte.weight");
   const wte = entries.get(prefix + "transformer.wte.weight")?.shape;
   const layers = countLayers(file, (i) => `${prefix}transformer.h.${i}.ln_1.weight`);
@@ -242,18 +251,36 @@ async function readBareBackbone(
   return { shape, weights };
 }
 
+/** Reads a backbone whose file says all of its shape. */
+async function readRecordedBackbone(
+  file: SafetensorsFile,
+  path: string,
+  shape: BackboneShape,
+): Promise<BackboneCheckpoint> {
+  checkBackboneShape(shape, path);
+  const expected = backboneTensorShapes(shape);
+  const prefix = findPrefix(file, ["decoder.model.", ""], [...expected.keys()][0]);
+  checkTensorShapes(file.entries, expected, { path, prefix });
+  const weights = await readFloats({ path, prefix }, expected.keys(), (name) => file.read(name));
+  return { shape, weights };
+}
+
 async function readBareSideNet(
   path: string,
   backbone: BackboneShape,
   given: Partial<SideNetShape> = {},
 ): Promise<LoadedSideNet> {
   using file = await openSafetensors(path);
-  const prefix = findPrefix(file, ["decoder.", ""], "layer_norm.weight");
-  const layers = countLayers(file, (i) => `${prefix}layers.${i}.ln_1.weight`);
+  const { sideNet } = architectureOf(backbone);
+  const [finalNorm] = sideNet.finalTensors(backbone).keys();
+  const layerNorm = [...sideNet.layerTensors(backbone, { reads: false }).keys()]
+    .find((name) => sideNet.isGain(name))!;
+  const prefix = findPrefix(file, ["decoder.", ""], finalNorm);
+  const layers = countLayers(file, (i) => prefix + layerPrefix(i) + layerNorm);
   if (layers === 0) {
     throw new InputTypeError(
       `Cannot read a SideNet from "${path}" as the official names are missing: expected ` +
-        `"[decoder.]layers.0.ln_1.weight" and so on, found ${names(file)}`,
+        `"[decoder.]${layerPrefix(0)}${layerNorm}" and so on, found ${names(file)}`,
     );
   }
   const memoryBlock = given.memoryBlock ?? recordedSize(file, "memoryBlock");
@@ -292,8 +319,21 @@ async function readBareSideNet(
 }
 
 /** Metadata of a bare safetensors file of a backbone: what its tensors do not say. */
-export function backboneMetadata({ heads }: BackboneShape): Record<string, string> {
-  return { heads: `${heads}` };
+export function backboneMetadata(shape: BackboneShape): Record<string, string> {
+  const { architecture, heads } = shape;
+  return architecture === undefined ? { heads: `${heads}` } : { shape: JSON.stringify(shape) };
+}
+
+/** The whole shape in the metadata of a file, of an architecture that is not the official one. */
+function recordedShape({ metadata }: SafetensorsFile, path: string): BackboneShape | undefined {
+  if (metadata.shape === undefined) return undefined;
+  try {
+    return parseBackboneShape(JSON.parse(metadata.shape));
+  } catch {
+    throw new InputTypeError(
+      `Cannot read a backbone from "${path}" as the shape in its metadata is malformed: current value is ${metadata.shape}`,
+    );
+  }
 }
 
 /** Metadata of a bare safetensors file of a SideNet: what its tensors do not say. */

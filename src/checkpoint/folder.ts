@@ -54,6 +54,11 @@ const backboneSizes = z.strictObject({
   settings: z.record(z.string(), z.unknown()).readonly().exactOptional(),
 });
 
+/** A backbone's shape from JSON. */
+export function parseBackboneShape(value: unknown): BackboneShape {
+  return backboneSizes.parse(value);
+}
+
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
 const common = {

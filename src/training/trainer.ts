@@ -9,6 +9,7 @@ import type { BackboneCheckpoint, BackboneShape } from "../backbone/shape.ts";
 import type { LongMemParts, Network, TrainedPart } from "../longmem/network.ts";
 import { networks, wholeNetwork } from "../longmem/networks.ts";
 import { OpenMemory } from "../longmem/open_memory.ts";
+import type { RowRange } from "../longmem/padding.ts";
 import { checkMemoryConfig, type MemoryConfig } from "../memory/config.ts";
 import type { SavedBank } from "../memory/memory_bank.ts";
 import { compile } from "../runtime/compile.ts";
@@ -371,9 +372,18 @@ export class Trainer {
   /** Writes the keys and values of a batch to the memory. */
   async #remember(batch: SegmentBatch, outputs: Tensors): Promise<void> {
     if (!this.#memory) return;
-    await this.#memory.write(outputs);
+    await this.#memory.write(outputs, this.#writtenRows(batch));
     const { memory } = this.#training.parts;
     if (memory?.reset === "epoch" && batch.endsEpoch) this.#memory.reset();
+  }
+
+  /** Tokens of each row that are remembered; undefined: all, padding too, as the official code has it. */
+  #writtenRows({ targetTokens }: SegmentBatch): RowRange[] | undefined {
+    const { padId } = architectureOf(this.#options.backbone.shape);
+    const { contextTokens } = this.#options.config;
+    const isWhole = targetTokens?.every((count) => count === contextTokens) ?? true;
+    if (padId !== undefined || isWhole) return undefined;
+    return targetTokens!.map((count) => ({ start: 0, count }));
   }
 
   /** Makes the new parameters from the gradients of all batches; returns the sums of their squares. */

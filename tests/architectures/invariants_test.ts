@@ -354,6 +354,31 @@ architectureTest(
   { layers: 1 },
 );
 
+architectureTest(
+  "memory.positions moves what rotary queries read, and nothing else",
+  async (shape, device) => {
+    const backbone = randomBackbone(shape), sideNet = randomSideNet(backbone);
+    const tokens = randomIds(5, "tokens");
+    const read = async (positions: MemoryConfig["positions"]) => {
+      const model = new LongMem(device, {
+        backbone,
+        sideNet,
+        memory: { ...memory, ...(positions ? { positions } : {}) },
+      });
+      await model.remember(randomIds(16, "document"));
+      const { logits } = await model.forward(tokens, { readOnly: true });
+      await model.close();
+      return logits;
+    };
+    const none = await read(undefined);
+    assert.deepEqual(await read({ kind: "none" }), none);
+    const far = await read({ kind: "distance", tokens: 9 });
+    const moved = Math.max(...far.map((value, i) => Math.abs(value - none[i])));
+    const rotates = /llama|mistral|qwen|neox/.test(shape.architecture!);
+    assert.ok(rotates ? moved > 1e-3 : moved === 0, `logits move by ${moved}`);
+  },
+);
+
 function sizes(device: Device, backbone: BackboneShape, contextTokens: number): ForwardOptions {
   return { backbone, rows: 1, contextTokens, padded: false, blockBytes: device.blockBytes };
 }

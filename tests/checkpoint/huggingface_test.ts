@@ -1,10 +1,25 @@
 import type { BackboneShape } from "../../src/backbone/shape.ts";
 import { architectures } from "../../src/backbone/architectures.ts";
-import { loadBackboneWeights, loadSideNetWeights } from "../../src/checkpoint/checkpoint.ts";
-import { readFolderShape } from "../../src/checkpoint/folder.ts";
+import {
+  backboneMetadata,
+  loadBackboneWeights,
+  loadSideNetWeights,
+  sideNetMetadata,
+} from "../../src/checkpoint/checkpoint.ts";
+import {
+  readFolderShape,
+  writeBackboneFolder,
+  writeLongMemFolder,
+} from "../../src/checkpoint/folder.ts";
 import { readHuggingFaceShape } from "../../src/checkpoint/huggingface.ts";
+import { writeSafetensors } from "../../src/formats/safetensors.ts";
 import type { TensorMap } from "../../src/tensor.ts";
-import { describeShape, randomBackbone, smallShapes } from "../architectures/small_models.ts";
+import {
+  describeShape,
+  randomBackbone,
+  randomSideNet,
+  smallShapes,
+} from "../architectures/small_models.ts";
 import { assert, test } from "../testing.ts";
 import { huggingFaceTensors, writeHuggingFace } from "./huggingface_folder.ts";
 
@@ -371,6 +386,37 @@ folderTest("Tensors that are missing, strange or of another shape are named", as
     /is a model of Hugging Face, which has none/,
   );
 });
+
+folderTest(
+  "Backbones and LongMems of every architecture come back from folders and bare files",
+  async (folder) => {
+    for (const [i, shape] of smallShapes().entries()) {
+      const backbone = randomBackbone(shape),
+        sideNet = randomSideNet(backbone),
+        path = `${folder}/${i}`;
+      const memory = { capacityTokens: 64, chunkTokens: 4, retrievedTokens: 8 };
+      await writeBackboneFolder(`${path}/backbone`, backbone);
+      await writeLongMemFolder(`${path}/longmem`, { backbone, sideNet, memory });
+      await writeSafetensors(`${path}/bare.safetensors`, backbone.weights, backboneMetadata(shape));
+      await writeSafetensors(
+        `${path}/sidenet.safetensors`,
+        sideNet.weights,
+        sideNetMetadata({ ...sideNet, memory }),
+      );
+      for (const file of ["backbone", "longmem", "bare.safetensors"]) {
+        const read = await loadBackboneWeights(`${path}/${file}`);
+        const { architecture = "longmem_gpt2", ...sizes } = read.shape;
+        assert.deepEqual({ architecture, ...sizes }, shape, file);
+        equalWeights(read.weights, backbone.weights);
+      }
+      for (const file of ["longmem", "sidenet.safetensors"]) {
+        const read = await loadSideNetWeights(`${path}/${file}`, shape);
+        assert.deepEqual(read.shape, sideNet.shape);
+        equalWeights(read.weights, sideNet.weights);
+      }
+    }
+  },
+);
 
 test("Every architecture that Hugging Face has can be declared by its name", () => {
   const names = architectures().flatMap(({ huggingFace }) => huggingFace?.modelTypes ?? []);
