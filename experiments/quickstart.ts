@@ -18,7 +18,7 @@ export default defineExperiment({
   name: "quickstart",
   question:
     "Does a frozen language model with a window of 128 tokens recall what it read up to 4,096 tokens ago?",
-  // Books of an invented world, written anew for every seed: what they tell can only be known from having read it.
+  // Books of an invented world, written for every seed: what they tell can only be known from having read it.
   corpus: { kind: "chronicle" },
   tokenizer: { kind: "chronicle" },
   // Made by experiments/pretrain/chronicle.ts.

@@ -133,3 +133,49 @@ test("files and folders that pages name are there", async () => {
   assert.deepEqual(missing, []);
   assert.ok(named > 30, `${named} paths`);
 });
+/** Phrases that a reader has to translate first, and what to write in their place. */
+const phrases = {
+  "to be had": "available",
+  anew: "again",
+  "otherwise than": "different from",
+  "but for": "except",
+  whyever: "for whatever reason",
+  "of which alone": "a sentence of its own",
+  "come to their end": "ended",
+  "comes to their end": "ends",
+} as const;
+
+/** Where a text has such phrases, also across lines of a comment or paragraph: `line: phrase`. */
+function phrasesIn(text: string): string[] {
+  return Object.keys(phrases).flatMap((phrase) => {
+    const between = String.raw`(?:\s|\n\s*(?:\*|//|>)\s)\s*`;
+    const pattern = new RegExp(`(?<![\\w-])${phrase.replaceAll(" ", between)}(?![\\w-])`, "gi");
+    return [...text.matchAll(pattern)].map(({ index }) =>
+      `${text.slice(0, index).split("\n").length}: ${phrase}`
+    );
+  });
+}
+
+test("sources and pages are written in plain English", async () => {
+  const files = await filesOf([".md", ".ts", ".wgsl", ".js", ".css"]);
+  assert.ok(files.length > 200 && files.includes("mod.ts"), `${files.length} files`);
+  const found: string[] = [];
+  for (const file of files) {
+    const text = await Deno.readTextFile(join(root, file));
+    found.push(...phrasesIn(text).map((place) => `${file}:${place}`));
+  }
+  assert.deepEqual(found, [], "write instead: " + JSON.stringify(phrases));
+});
+
+test("the check of words finds phrases in any case and across lines, and no parts of words", () => {
+  const text =
+    "It is to be\nhad.\n/**\n * Anew, all but\n * for one\n */\n// of which\n// alone it\n> otherwise\n> than";
+  assert.deepEqual(phrasesIn(text).sort(), [
+    "1: to be had",
+    "4: anew",
+    "4: but for",
+    "7: of which alone",
+    "9: otherwise than",
+  ]);
+  assert.deepEqual(phrasesIn("janewise, rebut forms, a manewer, but forty, today to behave"), []);
+});

@@ -1,7 +1,7 @@
 /**
  * Table 5: questions about paragraphs (SQuAD), 3 with their answers before each, 200 others in memory.
  *
- * The paper's script was not released, and its examples are from the train set, which is not to be had with the development
+ * The paper's script was not released, and its examples are from the train set, which is not available with the development
  * set: here demonstrations and evaluated questions are of different articles of the latter.
  */
 import { defineExperiment } from "@longmem/lab";

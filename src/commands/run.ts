@@ -192,7 +192,7 @@ async function leftOutText(runs: readonly ResolvedRun[]): Promise<string> {
   ].join("\n");
 }
 
-/** Whether lines can be drawn anew: on a terminal, unless it keeps what is written as a log does. */
+/** Whether lines can be redrawn: on a terminal, unless it keeps what is written as a log does. */
 function isAnimated(): boolean {
   return Deno.stdout.isTerminal() && Deno.env.get("TERM") !== "dumb" && !Deno.env.get("CI");
 }

@@ -13,7 +13,7 @@ export interface WindowOptions {
 
 /**
  * The frozen backbone alone with a window longer than a segment: what it was trained on is extrapolated by ALiBi. Every
- * segment, and every prompt, is read together with the tokens before it, of its document only, and these anew for every
+ * segment, and every prompt, is read together with the tokens before it, of its document only, and these again for every
  * segment: nothing is cached. At the beginning of a document the window grows, then it slides.
  *
  * The tokens before are padded on the left, hidden from attention, to T times a power of two: rows that hold unlike numbers

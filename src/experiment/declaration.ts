@@ -136,7 +136,7 @@ export type NamedModel =
 
 /**
  * The frozen language model alone, with a window that is longer than the segments it was trained on: ALiBi extrapolates.
- * Every segment is read together with those before it, as far as the window reaches, and anew each time.
+ * Every segment is read together with those before it, as far as the window reaches, and again each time.
  */
 export interface WindowedModel {
   /** Two sizes to compare with: that of a window a little longer, and that of all that LongMem can see. */
@@ -264,7 +264,7 @@ export interface ChapterBreakEvaluation extends ModelEvaluation {
   readonly kind: "chapter-break";
   /** Where the items come from. */
   readonly source: ChapterBreakSource;
-  /** Tokens before the break that count: in memory, but for the last ones in the local context. Each has its own metrics. */
+  /** Tokens before the break that count: in memory, except the last ones, which are the local context. Each has its own metrics. */
   readonly prefixTokens: readonly number[];
   /** Tokens of a candidate at most; longer ones are cut on the right. */
   readonly suffixTokens: number;
@@ -525,7 +525,7 @@ export type SweptFields = {
   readonly [Path in FieldPath<Sweepable>]?: readonly NonNullable<FieldValue<Sweepable, Path>>[];
 };
 
-/** Fields and the values they take: every combination of the lists, but for those in `zip`. */
+/** Fields and the values they take: every combination of the lists, except those in `zip`. */
 export type Sweep = SweptFields & {
   /** Lists of one length, whose first values belong together, then their second, ...; combined with the others. */
   readonly zip?: SweptFields;

@@ -25,7 +25,7 @@ const recordedFile = "experiment.json";
 
 /**
  * Loads what files declare as their default export: one experiment, or a list of them. Of a folder, all
- * `.ts` files below it are loaded, but for those without a default export, which are not run. The folder of a run,
+ * `.ts` files below it are loaded, except those without a default export, which are not run. The folder of a run,
  * or the `experiment.json` in it, declares that run; other JSON declares as such, too.
  *
  * @throws {DeclarationError} Where a path is missing or declares nothing.

@@ -31,7 +31,7 @@ export interface ResolvedRun {
   readonly file: string;
   /** Items per evaluation at most, where the command line limits them. */
   readonly limit?: number;
-  /** What the command line sets anew, `path=value` each; absent where that is nothing. */
+  /** Fields that the command line overrides, `path=value` each; absent where that is nothing. */
   readonly assignments?: readonly string[];
   /** Declared by a file of a folder, and not by one that was named itself: where data is missing, it is left out. */
   readonly optional?: true;

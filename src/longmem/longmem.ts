@@ -231,7 +231,7 @@ export class LongMem {
 
   /**
    * Frees the sessions, weights and memory on the device, once the calls before it have ended; and the device itself if
-   * the model opened it. Every later call fails, but for another `close`, which does nothing.
+   * the model opened it. Every later call fails, except another `close`, which does nothing.
    */
   close(): Promise<void> {
     this.#closing ??= this.#afterOthers(async () => {

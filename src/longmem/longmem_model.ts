@@ -86,7 +86,7 @@ export interface LongMemModel {
    * @throws RangeError where it is of another size.
    */
   restoreMemory(saved: SavedBank, options?: { batch?: number }): Promise<void>;
-  /** Frees the model and its device, once the calls before it have ended. Every later call fails, but for another `close`. */
+  /** Frees the model and its device, once the calls before it have ended. Every later call fails, except another `close`. */
   close(): Promise<void>;
   /** Closes the model where an `await using` declaration ends. */
   [Symbol.asyncDispose](): Promise<void>;

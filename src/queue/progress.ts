@@ -1,5 +1,5 @@
 /**
- * Progress of runs for the person who waits for them: drawn anew in place on a terminal; or, where
+ * Progress of runs for the person who waits for them: redrawn in place on a terminal; or, where
  * output goes to a file, plain lines of each run, fewer the longer a phase takes.
  */
 import type { EvaluationProgress, RunProgress, TrainingProgress } from "../runner/run_context.ts";
@@ -21,7 +21,7 @@ export interface ProgressOptions {
   readonly now?: () => number;
 }
 
-/** Shortest time between two lines that are drawn anew. */
+/** Shortest time between two lines that are redrawn. */
 const overwriteIntervalMs = 100;
 
 /** Shortest and longest time between two lines that are not; between these, a tenth of what the phase has taken. */

@@ -20,7 +20,7 @@ export interface RunExperimentOptions {
   readonly device?: DeviceChoice;
   /** Items per evaluation at most; recorded. */
   readonly limit?: number;
-  /** Starts anew, whatever an earlier run left. */
+  /** Starts over, whatever an earlier run left. */
   readonly fresh?: boolean;
   /** Stops the run when aborted: it leaves a checkpoint, and the same call resumes it. */
   readonly signal?: AbortSignal;
@@ -65,7 +65,7 @@ function checkOptions({ device, limit, ...options }: RunExperimentOptions): void
 
 /**
  * Runs an experiment as `deno task run` does: trains and evaluates what it declares, resumes what an interruption left,
- * and records everything in `results/<experiment>/<run>/`. A run that has finished is not run again, but for
+ * and records everything in `results/<experiment>/<run>/`. A run that has finished is not run again, except for
  * evaluations whose metrics have a newer version now; one that has failed is resumed.
  *
  * @param experiment The declaration, such as `defineExperiment` returns.

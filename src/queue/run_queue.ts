@@ -26,7 +26,7 @@ export interface QueueOptions {
   readonly results: string;
   /** Where this command runs. */
   readonly environment: Environment;
-  /** Starts anew, whatever earlier runs left. */
+  /** Starts over, whatever earlier runs left. */
   readonly fresh: boolean;
   /** Runs at once. */
   readonly jobs: number;
@@ -238,12 +238,12 @@ async function executeOne(
     return;
   }
   using lock = locked.lock;
-  const anew = fresh && !queued.prepared;
-  if (!anew && await isSettled(queued, "elsewhere", options)) return;
+  const restarts = fresh && !queued.prepared;
+  if (!restarts && await isSettled(queued, "elsewhere", options)) return;
   const varies = run.variation ? `: ${formatVariation(run.variation)}` : "";
   progress.begin(`run ${place} of ${total}${varies}`);
   const remark = (text: string) => progress.note(`again: ${text}`);
-  const results = await openRunFolder(run, { ...options, fresh: anew, lock, remark });
+  const results = await openRunFolder(run, { ...options, fresh: restarts, lock, remark });
   try {
     await recordRun(run, executor, { results, progress, signal });
     queued.state = "completed";

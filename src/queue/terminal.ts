@@ -1,13 +1,13 @@
 /**
  * Lines of several runs: those that stay below each other, and on a terminal, at its end, what each run
- * is at, drawn anew in place.
+ * is at, redrawn in place.
  */
 
 /** Where lines are shown. */
 export interface DisplayOptions {
   /** Shows text as it is, line breaks and the sequences that move a terminal's cursor included. */
   readonly write: (text: string) => void;
-  /** Whether lines can be drawn anew. */
+  /** Whether lines can be redrawn. */
   readonly overwrites: boolean;
   /** Size of the terminal; asked for each time, as it may change. */
   readonly size?: () => { readonly columns: number; readonly rows: number };
@@ -26,7 +26,7 @@ export class Display {
   readonly #current = new Map<string, Parts>();
   /** What is said of all runs. */
   #remark: string | undefined;
-  /** Lines at the end of the terminal that are to be drawn anew. */
+  /** Lines at the end of the terminal that are to be redrawn. */
   #drawn: readonly string[] = [];
 
   /** Shows nothing yet. */
@@ -34,7 +34,7 @@ export class Display {
     this.#options = options;
   }
 
-  /** Whether lines are drawn anew, so that one may be shown often. */
+  /** Whether lines are redrawn, so that one may be shown often. */
   get overwrites(): boolean {
     return this.#options.overwrites;
   }
@@ -59,7 +59,7 @@ export class Display {
     this.#draw(this.#lines());
   }
 
-  /** Leaves nothing behind that is drawn anew. */
+  /** Leaves nothing behind that is redrawn. */
   end(): void {
     this.#current.clear();
     this.#draw([]);

@@ -7,7 +7,7 @@ import { type CodeVersion, readCodeVersion } from "./code_version.ts";
 import { enginePackages } from "../engine_packages.ts";
 import configuration from "../../deno.json" with { type: "json" };
 
-/** The contents of `environment.json`, but for what the run itself finds out. */
+/** The contents of `environment.json`, except what the run itself finds out. */
 export interface Environment {
   /** When the command began that ran this part of the run, ISO 8601. */
   readonly startedAt: string;

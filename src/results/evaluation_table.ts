@@ -210,7 +210,7 @@ function staleRemarks(runs: readonly RunRecord[]): string[] {
         names.join(", ")
       }: it was measured by an earlier ` +
       `version of the metric, whose numbers are not comparable; \`${runCommandOf(record)}\` ` +
-      "measures anew",
+      "measures it again",
     ];
   });
 }

@@ -64,7 +64,7 @@ const quoted = {
   notes: "reading notes made beside the paper's own LaTeX source",
 } as const;
 
-const trime = "in the NeurIPS version only; its numbers were not to be had";
+const trime = "in the NeurIPS version only; its numbers were not available";
 const columnNotStated =
   "a source quotes this number without its column, so that the cell is not verified";
 const copied = "copied by the authors from the ChapterBreak paper";

@@ -147,7 +147,7 @@ export function checkSamples(subject: string, samples: readonly SampleRecord[]):
 export interface RunEnvironment extends Environment {
   /** File that declares the experiment. */
   readonly declarationFile: string;
-  /** What the command line set anew, `path=value` each; absent where that was nothing. */
+  /** Fields that the command line overrode, `path=value` each; absent where that was nothing. */
   readonly assignments?: readonly string[];
   /** Device and adapter that the run opened. */
   readonly device?: string;
@@ -335,10 +335,10 @@ function remedy(path: string): string {
   const folder = dirname(path);
   switch (basename(path)) {
     case "summary.json":
-      return "without the file, running the experiment again evaluates what is trained anew";
+      return "without the file, running the experiment again evaluates the trained models again";
     default:
       return `without the folder "${
         basename(folder) === "samples" ? dirname(folder) : folder
-      }", running the experiment again does the run anew`;
+      }", running the experiment repeats the run`;
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Runs that have not come to their end, and the commands that go on with them.
+ * Unfinished runs, and the commands that resume them.
  */
 import { dirname } from "node:path";
 import type { RunState } from "./records.ts";

@@ -193,7 +193,7 @@ export class RunFolder {
     await this.#writeSummary({ ...this.#summary, metrics: [...kept, ...metrics] });
   }
 
-  /** Forgets the metrics of an evaluation that is to be measured anew; its samples are replaced one model at a time. */
+  /** Forgets the metrics of an evaluation that is to be measured again; its samples are replaced one model at a time. */
   async dropMetrics(evaluation: string): Promise<void> {
     const metrics = this.#summary.metrics.filter((metric) => metric.evaluation !== evaluation);
     await this.#writeSummary({ ...this.#summary, metrics });
@@ -345,7 +345,7 @@ export class RunFolder {
     if (hashes[name] !== undefined && hashes[name] !== sha256) {
       throw new InputError(
         `Cannot resume run "${this.path}" as ${name} has changed since: current SHA-256 is ` +
-          `${sha256}, allowed is ${hashes[name]}; --fresh starts the run anew`,
+          `${sha256}, allowed is ${hashes[name]}; --fresh starts the run again`,
       );
     }
     await this.#writeEnvironment({ ...this.#environment, hashes: { ...hashes, [name]: sha256 } });

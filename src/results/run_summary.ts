@@ -1,5 +1,5 @@
 /**
- * What a person is told when runs have come to their end.
+ * The summary that is printed when runs have ended.
  */
 import { dirname, join } from "node:path";
 import { type ExperimentTables, experimentTables } from "./evaluation_table.ts";
@@ -34,7 +34,7 @@ export function closingText(
   ].join("\n\n") + "\n";
 }
 
-/** What one of several runs found, in sentences; their tables follow when all have come to their end. */
+/** What one of several runs found, in sentences; their tables follow when all have ended. */
 export function foundText(record: RunRecord, catalog: MetricCatalog): string {
   const [experiment] = mainTables([record], catalog);
   return foundIn(experiment, catalog).join("\n");

@@ -118,7 +118,7 @@ function countsOf(rows: readonly TableRow[], column: number): string {
   return some ? `${range(counts)} of ${range(totals)}` : range(counts);
 }
 
-/** What standard errors are over, `8 documents`, where that is the same in all columns but for its number; else undefined. */
+/** What standard errors are over, `8 documents`, where that is the same in all columns except for its number; else undefined. */
 function overOf(rows: readonly TableRow[]): string | undefined {
   const over = rows.flatMap(({ cells }) => cells.flatMap((cell) => cell?.over ?? []));
   const units = new Set(over.map(({ unit }) => unit));

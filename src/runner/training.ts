@@ -116,7 +116,7 @@ async function checkSteps(phase: Phase, step: number, context: RunContext): Prom
   const missing = await missingRecord(phase, step, context);
   if (missing === undefined) return;
   throw new InputError(
-    `Cannot record training "${phase.name}" as ${missing}; --fresh starts the run anew`,
+    `Cannot record training "${phase.name}" as ${missing}; --fresh starts the run again`,
   );
 }
 

@@ -149,7 +149,7 @@ export async function checkPhase(
         `has changed since it began: ${
           changes.join(", ")
         }; with the code and the data of then the run goes on, ` +
-        "--fresh starts it anew",
+        "--fresh starts it again",
     );
   }
   for (const doubt of doubts) {
@@ -162,7 +162,7 @@ export async function checkPhase(
     `Cannot continue with "${
       join(folder, "weights.safetensors")
     }" as it is damaged: current SHA-256 of its tensors is ` +
-      `${sha256}, allowed is ${record.weights}; --fresh starts the run anew`,
+      `${sha256}, allowed is ${record.weights}; --fresh starts the run again`,
   );
 }
 

@@ -57,7 +57,7 @@ export interface Session {
    * Runs the graph once.
    *
    * @param feeds One tensor for every input that the outputs need; others are ignored.
-   * @param into Tensors of the device that receive outputs; the others are made anew.
+   * @param into Tensors of the device that receive outputs; the others are created.
    */
   run(feeds: Tensors, into?: Tensors): Promise<Tensors>;
   /** Frees the compiled graph. */

@@ -109,7 +109,7 @@ class PairCounts {
   /** Occurrences of the pre-token at each place. */
   readonly #weights: Float64Array;
   readonly #pairs = new Map<number, Pair>();
-  /** Binary heap, the most frequent pair at the root; a pair that grew is queued anew, one that shrank is not. */
+  /** Binary heap, the most frequent pair at the root; a pair that grew is queued again, one that shrank is not. */
   readonly #heap: QueuedPair[] = [];
 
   constructor(preTokenCounts: ReadonlyMap<string, number>, firstByteId: number) {

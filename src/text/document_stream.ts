@@ -47,7 +47,7 @@ interface DocumentPosition {
  * such rows the first takes first. So no row ever idles, and every document is read equally often.
  *
  * An epoch is as many batches as the documents' segments fill (rounded up). Since rows take documents when they
- * need them, the sequence may start anew a little before or after an epoch ends, and two rows may then read the
+ * need them, the sequence may start over a little before or after an epoch ends, and two rows may then read the
  * same document: a memory that rows share would see it twice.
  */
 export class DocumentStream implements SegmentStream {

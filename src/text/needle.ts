@@ -135,7 +135,7 @@ export interface NeedleText {
   readonly instance: number;
   /** Facts that the text tells. */
   readonly needles: number;
-  /** The text but for its end: segments of T tokens. */
+  /** The text without its end: segments of T tokens. */
   readonly reading: readonly Int32Array[];
   /** The end of the text with a question about each fact. */
   readonly prompts: readonly NeedleQuestion[];

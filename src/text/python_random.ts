@@ -108,7 +108,7 @@ export class PythonRandom {
     }
     const drawn = new Set<number>();
     while (drawn.size < count) {
-      // A set keeps the order of its elements; one drawn again is drawn anew, and changes nothing.
+      // A set keeps the order of its elements; a repeated draw is replaced by another one, and changes nothing.
       drawn.add(this.below(population));
     }
     return [...drawn];

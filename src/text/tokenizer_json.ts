@@ -57,7 +57,7 @@ const wordLevel = z.looseObject({
  * Reads a `tokenizer.json`. A byte-level BPE runs on our own encoder, which is several times faster, and so do
  * words that white space separates (`WordLevel` with `WhitespaceSplit`); every other kind runs on the library
  * `@huggingface/tokenizers`. All leave special tokens in text alone. A byte-level BPE has the same ids on both
- * but for text with U+0085 or U+FEFF, where ours follows GPT-2 and the library JavaScript's `\s`.
+ * except for text with U+0085 or U+FEFF, where ours follows GPT-2 and the library JavaScript's `\s`.
  *
  * @param text What the file holds.
  * @throws {SyntaxError} If it is no `tokenizer.json`.

@@ -143,7 +143,7 @@ export async function loadCheckpoint(
     return checkpoint;
   }
   if (faults.size === 0) return undefined;
-  throw new InputError(`${[...faults].join("; ")}; --fresh starts the run anew`);
+  throw new InputError(`${[...faults].join("; ")}; --fresh starts the run again`);
 }
 
 async function readCheckpoint(path: string): Promise<TrainingCheckpoint> {

@@ -1,5 +1,5 @@
 /**
- * Dropout of the layers that are trained: what of a layer is dropped, and the randoms that decide it anew at every batch.
+ * Dropout of the layers that are trained: what of a layer is dropped, and the random numbers that decide it at every batch.
  */
 import type { Graph } from "../graph/graph.ts";
 import { type DropoutMask, dropoutMask, dropoutRandoms } from "../graph/ops/dropout.ts";

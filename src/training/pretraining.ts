@@ -122,7 +122,7 @@ function positionProblems(backbone: PretrainedBackboneConfig, path: string): Pro
   )];
 }
 
-/** Its shape but for the vocabulary, which is the tokenizer's. */
+/** Its shape without the vocabulary, which is the tokenizer's. */
 export function sizesOf(
   { architecture, settings, layers, hiddenDim, heads, feedForwardDim }: PretrainedBackboneConfig,
 ): Omit<BackboneShape, "vocabSize"> {

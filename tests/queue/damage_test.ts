@@ -150,7 +150,7 @@ const refused: [name: string, damage: Damage, error: RegExp][] = [
         await flipBit(join(checkpointPath(run, step), "adam_means.safetensors"));
       }
     },
-    /^Cannot resume from "(\S+)" as .*adam_means.safetensors" is damaged: .*; Cannot resume from "(?!\1)\S+" as .* is damaged: .*; --fresh starts the run anew$/,
+    /^Cannot resume from "(\S+)" as .*adam_means.safetensors" is damaged: .*; Cannot resume from "(?!\1)\S+" as .* is damaged: .*; --fresh starts the run again$/,
   ],
   [
     "the second half of the metrics",
@@ -158,7 +158,7 @@ const refused: [name: string, damage: Damage, error: RegExp][] = [
       const path = join(run, "metrics.jsonl");
       await Deno.truncate(path, Math.floor((await Deno.stat(path)).size / 2));
     },
-    /metrics.jsonl" must have a line for each of its \d+ steps: .*; --fresh starts the run anew$/,
+    /metrics.jsonl" must have a line for each of its \d+ steps: .*; --fresh starts the run again$/,
   ],
   [
     "all metrics",

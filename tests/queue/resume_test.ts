@@ -128,7 +128,7 @@ runTest("a run does not go on with a corpus that has changed, unless --fresh", a
   assert.equal(changed.code, 1);
   assert.match(
     (await readJson(path, "summary.json")).error,
-    /^Cannot resume run ".*" as corpus train has changed since: .*; --fresh starts the run anew$/,
+    /^Cannot resume run ".*" as corpus train has changed since: .*; --fresh starts the run again$/,
   );
   const { hashes } = await readJson(path, "environment.json");
   const fresh = await run(folder, tiny, "--fresh");

@@ -262,7 +262,7 @@ test("experimentTables() never takes numbers of two versions of a metric togethe
   assert.equal(remarks.length, 1);
   assert.match(
     remarks[0],
-    /^Run seed1\{\} is left out of accuracy of quiz: .*`deno task run experiments\/novels.ts` measures anew$/,
+    /^Run seed1\{\} is left out of accuracy of quiz: .*`deno task run experiments\/novels.ts` measures it again$/,
   );
   assert.deepEqual(experimentTables([old], scoreSums)[0].remarks, []);
 });

@@ -68,12 +68,12 @@ test("findRunRecords() leaves out a run that is damaged, and says which file and
   try {
     await Deno.mkdir(`${folder}/samples`, { recursive: true });
     await Deno.mkdir(`${results}/a/2`);
-    const anew = `without the folder "${folder}", running the experiment again does the run anew`;
+    const anew = `without the folder "${folder}", running the experiment repeats the run`;
     for (const [name, text] of Object.entries(files)) {
       const [reason, ...others] = await write({ [name]: text.slice(0, -3) });
       assert.deepEqual(others, []);
       const remedy = name === "summary.json"
-        ? "without the file, running the experiment again evaluates what is trained anew"
+        ? "without the file, running the experiment again evaluates the trained models again"
         : anew;
       const line = name.endsWith(".jsonl") ? "line 2 of " : "";
       const cut = `Cannot read ${line}"${folder}/${name}" as it is not JSON: it begins with `;

@@ -176,7 +176,7 @@ folderTest("a broken line in the middle is an error that names it", async (open,
   await Deno.writeTextFile(`${path}/metrics.jsonl`, '{"phase":"a"}\n{"pha\n{"phase":"a"}\n');
   await assert.rejects(
     folder.readMetrics(),
-    /Cannot read line 2 of ".*metrics.jsonl" as it is not JSON: it begins with "\{\\"pha[^\n]*; without the folder ".*\/r1", running the experiment again does the run anew$/,
+    /Cannot read line 2 of ".*metrics.jsonl" as it is not JSON: it begins with "\{\\"pha[^\n]*; without the folder ".*\/r1", running the experiment repeats the run$/,
   );
 });
 

@@ -119,7 +119,7 @@ checkpointTest(
     ]);
     await assert.rejects(loadCheckpoint(folder, { refuse: later(4) }), {
       message: `Cannot resume from "${folder}/step_000007" as metrics end at 4; ` +
-        `Cannot resume from "${folder}/step_000005" as metrics end at 4; --fresh starts the run anew`,
+        `Cannot resume from "${folder}/step_000005" as metrics end at 4; --fresh starts the run again`,
     });
   },
 );
@@ -270,7 +270,7 @@ for (const [name, damage, message] of damages) {
       await saveCheckpoint(folder, checkpoint(7));
       await damage(join(folder, "step_000007"));
       await assert.rejects(loadCheckpoint(folder), message);
-      await assert.rejects(loadCheckpoint(folder), /; --fresh starts the run anew$/);
+      await assert.rejects(loadCheckpoint(folder), /; --fresh starts the run again$/);
 
       const both = `${folder}_both`;
       await saveCheckpoint(both, checkpoint(5));

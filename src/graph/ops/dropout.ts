@@ -9,7 +9,7 @@ import { sub } from "./sub.ts";
 import { where } from "./where.ts";
 
 /**
- * A dropout mask over rows x columns from two short random vectors that the host feeds anew every step:
+ * A dropout mask over rows x columns from two short random vectors that the host feeds at every step:
  * element (i, j) is dropped where frac(a_i b_j + c_i) < p. With a, b integers below 2^12, a odd, divided by 2^12 where
  * they meet, every product is exact in float32, so all devices draw the same mask.
  */

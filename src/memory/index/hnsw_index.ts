@@ -8,7 +8,7 @@
  * - More links serve better than more candidates, at no more time: with efSearch 128, m 16 gives 0.91 for gaussian and 0.987 for
  *   clustered keys, m 32 0.98 and 0.998; efConstruction 200 instead of 100 changes them by less than 0.01.
  * - Removed chunks are only marked. Putting new ones in their place (the library's `replaceDeleted`) took 5 to 16 times as long as
- *   a new node, so the graph has room for more nodes than the bank has chunks, and is built anew when they are used up.
+ *   a new node, so the graph has room for more nodes than the bank has chunks, and is rebuilt when they are used up.
  */
 import { type ChunkIndex, countQueries } from "./chunk_index.ts";
 import { FlatIndex, type FlatIndexOptions } from "./flat_index.ts";
@@ -206,7 +206,7 @@ class GraphIndex implements HnswIndex {
     this.#free();
   }
 
-  /** Builds the graph of the linked chunks anew, in the order in which they were added. */
+  /** Rebuilds the graph of the linked chunks, in the order in which they were added. */
   #rebuild(): void {
     const live = this.#slotOfLabel.slice(0, this.#nodes)
       .filter((slot, label) => this.#labelOfSlot[slot] === label);

@@ -68,7 +68,7 @@ export interface RunText {
   readonly tokenizer: Tokenizer;
   documents(split: Split): Promise<readonly RunDocument[]>;
   /**
-   * The documents of a split as text, read anew each time.
+   * The documents of a split as text, read again each time.
    *
    * @throws {TypeError} If the corpus is not one of files.
    */
@@ -78,7 +78,7 @@ export interface RunText {
   /**
    * The documents of a split with their recalls.
    *
-   * @throws {TypeError} If the corpus is not the chronicle, of which alone recalls are known.
+   * @throws {TypeError} If the corpus is not the chronicle: recalls are known of no other.
    */
   books(split: Split): Promise<readonly ChronicleBook[]>;
 }
