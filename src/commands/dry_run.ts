@@ -2,10 +2,11 @@
  * What `run --dry-run` shows: experiments with what all their runs share, each run with what it alone has,
  * and what is to be done in all.
  */
-import { describeItems, type Estimate, estimateRun } from "../experiment/estimate.ts";
+import { type Estimate, estimateRun } from "../experiment/estimate.ts";
 import { describeExcess } from "../experiment/memory_need.ts";
 import { gibibytes, machineMemoryBytes } from "../runtime/machine_memory.ts";
-import { modelName } from "../experiment/model_name.ts";
+import { kindOf } from "../evaluation/evaluations.ts";
+import { modelName } from "../evaluation/models.ts";
 import type { ResolvedRun } from "../experiment/resolve.ts";
 import type { Environment } from "../results/environment.ts";
 import { formatVariation, type RunState } from "../results/records.ts";
@@ -104,7 +105,9 @@ function factsOf({ run: { experiment }, estimate }: Prospect): string[] {
       const cost = tokens === undefined
         ? "cost unknown until its texts are read"
         : `about ${formatCount(Number(tokens.toPrecision(2)))} tokens` + teraOperations(operations);
-      const asked = `${describeItems(evaluation)}; ${models.map(modelName).join(", ")}`;
+      const asked = `${kindOf(evaluation).describe(evaluation)}; ${
+        models.map(modelName).join(", ")
+      }`;
       return `evaluate ${name}: ${asked}; ${cost}`;
     }),
     ...memoryLines(estimate),

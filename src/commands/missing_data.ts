@@ -1,7 +1,7 @@
 /**
  * Which data is missing for which runs, and how to get it, in words.
  */
-import type { ResolvedExperiment } from "../experiment/declaration.ts";
+import { startsProcesses } from "../evaluation/evaluations.ts";
 import type { ResolvedRun } from "../experiment/resolve.ts";
 import { missingPaths } from "../experiment/estimate.ts";
 import { dataSetOf, readDataSets } from "../text/data_set.ts";
@@ -15,7 +15,7 @@ export async function describeMissing(runs: readonly ResolvedRun[]): Promise<str
     const count = ofName.length === 1 ? "" : ` (${ofName.length} runs)`;
     const what = paths.length > 0
       ? paths.join(", ")
-      : ofName.some(({ experiment }) => measuresEfficiency(experiment))
+      : ofName.some(({ experiment }) => experiment.evaluations.some(startsProcesses))
       ? `permission to start processes, which "deno task measure ${ofName[0].file}" has`
       : "documents of its corpus";
     lines.push(`${name}${count}: ${what}`);
@@ -27,10 +27,6 @@ export async function describeMissing(runs: readonly ResolvedRun[]): Promise<str
 export async function missingNames(runs: readonly ResolvedRun[]): Promise<string[]> {
   const missing = await Promise.all(runs.map(({ experiment }) => missingPaths(experiment)));
   return [...new Set(missing.flat().map(({ path }) => path))];
-}
-
-function measuresEfficiency({ evaluations }: ResolvedExperiment): boolean {
-  return evaluations.some(({ kind }) => kind === "efficiency");
 }
 
 /** How to get what is missing, a line for each data set that the project knows. */

@@ -18,7 +18,36 @@
 import { z } from "zod";
 import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
 import type { SampleRecord } from "../results/records.ts";
-import type { EvaluationKind } from "./evaluation_kind.ts";
+import { createHash } from "node:crypto";
+import { oneOf, positiveInteger, seed, slug, text } from "../declaration/fields.ts";
+import type { Accepts, Assert, Declared } from "../declaration/part.ts";
+import { type Problem, repetitions, wrong } from "../declaration/problem.ts";
+import type { ByProtocol } from "../declaration/protocol.ts";
+import { composed } from "../declaration/registry.ts";
+import {
+  type ChapterBreakWorks,
+  parseChapterBreak,
+  writeBookChapterBreak,
+} from "../text/chapter_break.ts";
+import { chapteredBooks } from "../text/chapters.ts";
+import { writeChapterBreak } from "../text/chronicle/chapter_break.ts";
+import type { CorpusConfig } from "../text/corpora/corpora.ts";
+import type { FileCorpusConfig } from "../text/corpora/files.ts";
+import { joinLines, separatesParagraphs, tokenizeLines } from "../text/document_tokens.ts";
+import {
+  atMost,
+  type DeclaredEvaluation,
+  type EvaluationInputs,
+  type EvaluationKind,
+  type EvaluationTexts,
+  fillModelEvaluation,
+  type ModelEvaluation,
+  modelEvaluationFields,
+  promptOptions,
+  windowOf,
+} from "./evaluation_kind.ts";
+import { modelKindOf } from "./models.ts";
+import { spreadEvenly } from "./shared/few_shot.ts";
 import { differenceOfSums, type Measure, sumOver } from "./measure.ts";
 import {
   type PromptedModel,
@@ -27,6 +56,7 @@ import {
 } from "./shared/language_model.ts";
 import { askPrompts, type PromptedItem, type PromptOptions } from "./shared/prompting.ts";
 import { InputRangeError } from "../errors.ts";
+import { readText } from "../files.ts";
 
 /** Version of the metrics of this file. */
 export const chapterBreakVersion = 2;
@@ -291,10 +321,338 @@ export function chapterBreakLabel({ measure, at, over }: MetricKey): MetricLabel
     };
 }
 
+/** Where the items of an evaluation of ChapterBreak come from. */
+export type ChapterBreakSource =
+  | {
+    /** Chapters of books of the chronicle: which of six openings tells of the ship that rested last? */
+    readonly kind: "chronicle";
+    /** Books of this split. */
+    readonly split: "valid" | "test";
+    /** First chapter, from 0, whose opening is asked for. */
+    readonly firstChapter: number;
+    /** Seed of the choice of wrong openings. */
+    readonly seed: number;
+  }
+  | {
+    /** Chapters of the corpus's files, found as its `index.json` says, in texts that it does not list by their headings. */
+    readonly kind: "books";
+    /** Documents of this split. */
+    readonly split: "valid" | "test";
+    /** Tokens before a break that are needed, so that all prefixes are whole. */
+    readonly minPrefixTokens: number;
+    /** Seed of the choice of wrong openings. */
+    readonly seed: number;
+    /** Regular expression of a whole heading; absent: "Chapter IV", "LETTER 12.", "XIV" and the like. */
+    readonly headings?: string;
+  }
+  | {
+    /** A file in the official format. */
+    readonly kind: "file";
+    /** The file, relative to the folder in which the command runs. */
+    readonly path: string;
+    /** One of its splits: in the official files `pg19` or `ao3`. */
+    readonly split: string;
+  };
+
+/** A source of items as declared. */
+export type ChapterBreakSourceDeclaration =
+  | Declared<Extract<ChapterBreakSource, { kind: "chronicle" }>, "kind">
+  | Declared<Extract<ChapterBreakSource, { kind: "books" }>, "kind">
+  | Extract<ChapterBreakSource, { kind: "file" }>;
+
+/** Which of six texts begins the next chapter, with more or less of the work in memory (the paper's Table 3). */
+export interface ChapterBreakEvaluation extends ModelEvaluation {
+  /** Distinguishes it from other kinds of evaluation. */
+  readonly kind: "chapter-break";
+  /** Where the items come from. */
+  readonly source: ChapterBreakSource;
+  /** Tokens before the break that count: in memory, except the last ones, which are the local context. Each has its own metrics. */
+  readonly prefixTokens: readonly number[];
+  /** Tokens of a candidate at most; longer ones are cut on the right. */
+  readonly suffixTokens: number;
+  /** A candidate's score: log-likelihood of its tokens, all cut to the shortest's length; or of a token on average. */
+  readonly scoring: "sum" | "per-token";
+  /** Whether an item is correct where a wrong candidate scores exactly as the right one. */
+  readonly ties: "wrong" | "right";
+  /** Takes only so many items, spread evenly over the works. */
+  readonly maxItems?: number;
+}
+
+/** An evaluation of ChapterBreak as declared; without a source its items are those of the corpus. */
+export type ChapterBreakDeclaration =
+  & Omit<DeclaredEvaluation<ChapterBreakEvaluation, "kind">, "source" | "prefixTokens">
+  & {
+    /** Where the items come from (default: the test split of the corpus). */
+    readonly source?: ChapterBreakSourceDeclaration;
+    /** Tokens before the break that count: one number, or several (default 4096, 6144 and 8192; of the chronicle 4096). */
+    readonly prefixTokens?: number | readonly number[];
+  };
+
+const chapterBreakSource = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("chronicle"),
+    split: oneOf("valid", "test").exactOptional(),
+    firstChapter: positiveInteger.exactOptional(),
+    seed: seed.exactOptional(),
+  }),
+  z.strictObject({
+    kind: z.literal("books"),
+    split: oneOf("valid", "test").exactOptional(),
+    minPrefixTokens: positiveInteger.exactOptional(),
+    seed: seed.exactOptional(),
+    headings: text.exactOptional(),
+  }),
+  z.strictObject({ kind: z.literal("file"), path: text, split: slug }),
+]);
+
+const chapterBreakSchema = composed(() =>
+  z.strictObject({
+    kind: z.literal("chapter-break"),
+    ...modelEvaluationFields(),
+    source: chapterBreakSource.exactOptional(),
+    prefixTokens: z.union([positiveInteger, z.array(positiveInteger).min(1).readonly()])
+      .describe("a positive integer, or a list of them").exactOptional(),
+    suffixTokens: positiveInteger.exactOptional(),
+    scoring: oneOf("sum", "per-token").exactOptional(),
+    ties: oneOf("wrong", "right").exactOptional(),
+    maxItems: positiveInteger.exactOptional(),
+  })
+);
+type _SchemaAcceptsTheType = Assert<
+  Accepts<ReturnType<typeof chapterBreakSchema>, ChapterBreakDeclaration>
+>;
+
+/** As in ChapterBreak's own evaluator, unless the protocol is strict. */
+const defaultTies: ByProtocol<ChapterBreakEvaluation["ties"]> = {
+  "released-code": "right",
+  strict: "wrong",
+  paper: "right",
+};
+
+/** The paper's numbers of prefix tokens; books of the chronicle have about 5,000. */
+const paperPrefixes = [4096, 6144, 8192];
+const defaultPrefixes = { files: paperPrefixes, none: paperPrefixes, chronicle: [4096] };
+
+function fillSource(
+  source: ChapterBreakSourceDeclaration,
+  prefixTokens: readonly number[],
+): ChapterBreakSource {
+  switch (source.kind) {
+    case "chronicle":
+      return { split: "test", firstChapter: 4, seed: 1, ...source };
+    case "books":
+      return { split: "test", minPrefixTokens: Math.max(...prefixTokens), seed: 1, ...source };
+    case "file":
+      return source;
+    default:
+      return source satisfies never;
+  }
+}
+
 /** The kind of evaluation. */
-export const chapterBreak = {
+export const chapterBreak: EvaluationKind<
+  ChapterBreakDeclaration,
+  ChapterBreakEvaluation,
+  z.infer<typeof chapterBreakRecord>
+> = {
+  get schema() {
+    return chapterBreakSchema();
+  },
+  fill({ memory, ...fields }, from) {
+    const common = fillModelEvaluation({ ...fields, ...(memory && { memory }) }, from);
+    const prefixTokens = [fields.prefixTokens ?? defaultPrefixes[from.corpus]].flat();
+    const source = fillSource(
+      fields.source ?? { kind: from.corpus === "chronicle" ? "chronicle" : "books" },
+      prefixTokens,
+    );
+    return {
+      name: `${fields.kind}-${source.split}`,
+      // A window that is not much longer than the paper's suffixes has room for a local context, too.
+      suffixTokens: Math.min(128, Math.ceil(common.contextTokens / 2)),
+      scoring: "sum",
+      ties: defaultTies[from.protocol],
+      ...fields,
+      ...common,
+      source,
+      prefixTokens,
+    };
+  },
+  // A window must have room for a candidate and a token before it, and items are made of the corpus that is declared.
+  check({ source, prefixTokens, suffixTokens, contextTokens }, path, { corpus }) {
+    const problems: Problem[] = [];
+    if (suffixTokens >= contextTokens) {
+      problems.push(wrong(
+        `${path}.suffixTokens`,
+        "must be below contextTokens, so that a token of the prefix stands before a candidate",
+        suffixTokens,
+        `integers from 1 to ${contextTokens - 1}`,
+      ));
+    }
+    problems.push(...repetitions(prefixTokens, `${path}.prefixTokens`, "numbers"));
+    if (source.kind !== "file") {
+      const madeOf = source.kind === "chronicle" ? "chronicle" : "files";
+      if (corpus.kind !== madeOf) {
+        problems.push(wrong(
+          `${path}.source.kind`,
+          `must not be "${source.kind}" where corpus.kind is "${corpus.kind}"`,
+          source.kind,
+          { files: "file, books", chronicle: "file, chronicle", none: "file" }[corpus.kind],
+        ));
+      }
+    }
+    if (source.kind === "books" && source.headings !== undefined) {
+      try {
+        new RegExp(source.headings, "u");
+      } catch (error) {
+        problems.push(wrong(
+          `${path}.source.headings`,
+          `is no regular expression (${(error as Error).message})`,
+          source.headings,
+          "regular expressions of a whole heading",
+        ));
+      }
+    }
+    return problems;
+  },
+  limit: (evaluation, items) => ({
+    ...evaluation,
+    maxItems: Math.min(items, evaluation.maxItems ?? items),
+  }),
+  describe: ({ source, prefixTokens, maxItems }) =>
+    `${atMost(maxItems, "chapter breaks")} of ${source.split}, after ${
+      prefixTokens.join(", ")
+    } tokens`,
+  files: ({ source }) =>
+    Promise.resolve(source.kind === "file" ? [{ field: "source.path", path: source.path }] : []),
+  splits: ({ source }) => source.kind === "file" ? [] : [source.split],
+  // Of items made from texts the number shows when they are made, unless it is limited.
+  cost({ source, prefixTokens, suffixTokens, contextTokens, maxItems }, corpus) {
+    const all = source.kind === "chronicle" && corpus.kind === "chronicle"
+      ? corpus.books[source.split] * (corpus.config.book.chapters - source.firstChapter)
+      : Infinity;
+    const items = Math.min(all, maxItems ?? Infinity);
+    const candidates = 6;
+    return Promise.resolve(
+      !Number.isFinite(items)
+        ? undefined
+        : (model) =>
+          items * prefixTokens.reduce((sum, prefix) => {
+            const read = Math.max(0, prefix - (contextTokens - suffixTokens));
+            const prompt = Math.min(windowOf(model, contextTokens), prefix + suffixTokens);
+            return sum + (modelKindOf(model).readsMemory ? read : 0) + candidates * prompt;
+          }, 0),
+    );
+  },
+  async prepare(evaluation, { corpus, texts, recordHash }) {
+    const { maxItems, scoring: comparison, ties } = evaluation;
+    const all = await chapterBreakItems(evaluation, corpus, texts, recordHash);
+    const items = spreadEvenly(all, maxItems);
+    const questions = chapterBreakQuestions(items, evaluation);
+    return {
+      score: async (model, scoring) =>
+        chapterBreakSamples(
+          await scoreChapterBreak(model, questions, {
+            ...promptOptions(evaluation, questions, scoring),
+            scoring: comparison,
+            ties,
+          }),
+        ),
+      others: () => textsOfOtherWorks(questions),
+      ...(items.length < all.length && { total: () => all.length }),
+    };
+  },
   version: () => chapterBreakVersion,
   record: chapterBreakRecord,
   measures: chapterBreakMeasures,
   label: chapterBreakLabel,
-} satisfies EvaluationKind<unknown, z.infer<typeof chapterBreakRecord>>;
+};
+
+/**
+ * The items of an evaluation, work by work. Texts become tokens as those of the corpus do, without `<s>` and `</s>` around
+ * the whole. Items made of books whose prefix is too short are left out.
+ *
+ * @throws {RangeError} If there are none.
+ */
+export async function chapterBreakItems(
+  evaluation: ChapterBreakEvaluation,
+  corpus: CorpusConfig,
+  text: EvaluationTexts,
+  recordHash: EvaluationInputs["recordHash"],
+): Promise<ChapterBreakItem[]> {
+  const { name, source, prefixTokens } = evaluation;
+  const needed = source.kind === "books" ? source.minPrefixTokens : 1;
+  const most = Math.max(needed, ...prefixTokens);
+  const treatment = corpus.kind === "files" ? corpus : { lines: "plain", unwrap: false } as const;
+  const items: ChapterBreakItem[] = [];
+  for (const [work, instances] of Object.entries(await worksOf(source, corpus, text))) {
+    for (const [i, { ctx, pos, negs }] of instances.entries()) {
+      // A candidate is too short to tell whether blank lines separate the paragraphs of its work.
+      const joins = treatment.unwrap && separatesParagraphs(ctx);
+      const encode = (part: string) =>
+        tokenizeLines(joins ? joinLines(part) : part, text.tokenizer, treatment.lines);
+      const prefix = lastTokens(ctx, most, encode);
+      if (prefix.length < needed) continue;
+      const candidates = [pos, ...negs].map((candidate) => Int32Array.from(encode(candidate)));
+      items.push({ name: `${work}/${i}`, work, prefix, candidates });
+    }
+  }
+  if (items.length === 0) {
+    throw new InputRangeError(
+      `Cannot evaluate "${name}" as no work has a chapter break with six candidates` +
+        (needed > 1 ? ` and ${needed} tokens before it` : ""),
+    );
+  }
+  await recordHash(`items ${name}`, hashItems(items));
+  return items;
+}
+
+function hashItems(items: readonly ChapterBreakItem[]): string {
+  const hash = createHash("sha256");
+  for (const { name, prefix, candidates } of items) {
+    hash.update(`${name} ${prefix.length} ${candidates.map(({ length }) => length)}\n`);
+    for (const tokens of [prefix, ...candidates]) hash.update(new Uint8Array(tokens.buffer));
+  }
+  return hash.digest("hex");
+}
+
+async function worksOf(
+  source: ChapterBreakSource,
+  corpus: CorpusConfig,
+  text: EvaluationTexts,
+): Promise<ChapterBreakWorks> {
+  switch (source.kind) {
+    case "chronicle":
+      return writeChapterBreak(await text.books(source.split), source).chronicle;
+    case "books":
+      return writeBookChapterBreak(
+        await chapteredBooks(
+          (corpus as FileCorpusConfig).folder,
+          await text.texts(source.split),
+          source,
+        ),
+        source,
+      );
+    case "file":
+      return parseChapterBreak(await readText(source.path), {
+        name: source.path,
+        split: source.split,
+      });
+    default:
+      return source satisfies never;
+  }
+}
+
+/** The last tokens of a text, at most so many, without encoding much more of it than they take. */
+function lastTokens(
+  text: string,
+  count: number,
+  encode: (part: string) => number[],
+): Int32Array<ArrayBuffer> {
+  for (let characters = 6 * count;; characters *= 2) {
+    let start = Math.max(0, text.length - characters);
+    // A part that begins within a word would begin with another token than the text has there.
+    while (start > 0 && /\S/.test(text[start])) start--;
+    const tokens = encode(text.slice(start));
+    if (start === 0 || tokens.length >= count) return Int32Array.from(tokens.slice(-count));
+  }
+}

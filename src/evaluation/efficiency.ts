@@ -14,33 +14,30 @@ import { z } from "zod";
 import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
 import type { SampleRecord } from "../results/records.ts";
 import { type Estimate, median } from "../statistics/estimates.ts";
-import type { EvaluationKind } from "./evaluation_kind.ts";
+import { nonNegativeInteger, positiveInteger, positiveIntegers } from "../declaration/fields.ts";
+import type { Accepts, Assert } from "../declaration/part.ts";
+import { repetitions, wrong } from "../declaration/problem.ts";
+import { composed } from "../declaration/registry.ts";
+import { InputError, MissingPermissionError } from "../errors.ts";
+import { lowestCapacityTokens } from "../memory/config.ts";
+import type {
+  EfficiencyMeasurement,
+  EfficiencyPoint,
+  EfficiencyTask,
+} from "./efficiency_process.ts";
+import {
+  type DeclaredEvaluation,
+  type EvaluationKind,
+  fillModelEvaluation,
+  type ModelEvaluation,
+  modelEvaluationFields,
+  type UnopenedItems,
+} from "./evaluation_kind.ts";
+import { modelKindOf, modelName, models } from "./models.ts";
 import type { Measure } from "./measure.ts";
 
 /** Version of the metrics of this file. */
 export const efficiencyVersion = 1;
-
-/** What a point has in sight, in tokens of a row. */
-export interface EfficiencyPoint {
-  /** Tokens in sight of the last token of a pass. */
-  readonly totalTokens: number;
-  /** Tokens of a pass. */
-  readonly contextTokens: number;
-  /** Tokens in the memory; absent without one. */
-  readonly memoryTokens?: number;
-  /** Rows side by side. */
-  readonly rows: number;
-}
-
-/** What was measured of a point. */
-export interface EfficiencyMeasurement {
-  /** Milliseconds of each repetition. */
-  readonly milliseconds: readonly number[];
-  /** Tokens that each bank held before the first pass; absent without a memory. Coarse eviction keeps less than there is room for. */
-  readonly filledTokens?: readonly number[];
-  /** Most main memory that the process has held, in MiB; absent where the tensors are not in it. */
-  readonly peakMebibytes?: number;
-}
 
 /** How a model sees so many tokens: all in the segment, or those beyond `contextTokens` in its memory. */
 export function efficiencyPoint(
@@ -54,29 +51,6 @@ export function efficiencyPoint(
   return hasMemory
     ? { totalTokens, contextTokens, memoryTokens: totalTokens - contextTokens, rows }
     : { totalTokens, contextTokens: totalTokens, rows };
-}
-
-/**
- * Times passes, one after the other, after some that do not count.
- *
- * @param options `now`: the clock, in milliseconds.
- */
-export async function timePasses(
-  pass: () => Promise<unknown>,
-  { warmupPasses, repetitions, now }: {
-    readonly warmupPasses: number;
-    readonly repetitions: number;
-    readonly now: () => number;
-  },
-): Promise<number[]> {
-  for (let i = 0; i < warmupPasses; i++) await pass();
-  const milliseconds: number[] = [];
-  for (let i = 0; i < repetitions; i++) {
-    const start = now();
-    await pass();
-    milliseconds.push(now() - start);
-  }
-  return milliseconds;
 }
 
 /** The line of a point. */
@@ -155,10 +129,209 @@ export function efficiencyLabel({ measure, at, over }: MetricKey): MetricLabel {
   };
 }
 
+/**
+ * Tokens a second and peak memory with so many tokens in sight (the paper's table of efficiency): `backbone` attends to all of them,
+ * `longmem` and `untrained-with-memory` to `contextTokens` of them, with the others in a memory that is full. Which
+ * weights they have makes no difference. `src/evaluation/efficiency.ts` says what is measured and how.
+ */
+export interface EfficiencyEvaluation extends ModelEvaluation {
+  /** Distinguishes it from other kinds of evaluation. */
+  readonly kind: "efficiency";
+  /** Tokens in sight, each a point (default 1024, 2048, 4096 and 8192); the memory's own capacity does not count. */
+  readonly totalTokens: readonly number[];
+  /** Passes before those that are timed (default 3). */
+  readonly warmupPasses: number;
+  /** Passes that are timed (default 9). */
+  readonly repetitions: number;
+}
+
+/** The same as declared. */
+export type EfficiencyDeclaration = DeclaredEvaluation<EfficiencyEvaluation, "kind">;
+
+const efficiencySchema = composed(() =>
+  z.strictObject({
+    kind: z.literal("efficiency"),
+    ...modelEvaluationFields(),
+    totalTokens: positiveIntegers.exactOptional(),
+    warmupPasses: nonNegativeInteger.exactOptional(),
+    repetitions: positiveInteger.exactOptional(),
+  })
+);
+type _SchemaAcceptsTheType = Assert<
+  Accepts<ReturnType<typeof efficiencySchema>, EfficiencyDeclaration>
+>;
+
+/** Measures a point; tests give one that starts no process. */
+export type MeasurePoint = (task: EfficiencyTask) => Promise<EfficiencyMeasurement>;
+
+/** The points of an evaluation, each measured in a process of its own. */
+export function efficiencyItems(
+  evaluation: EfficiencyEvaluation,
+  { threads, measure = measureInProcess }: {
+    readonly threads?: number | undefined;
+    readonly measure?: MeasurePoint;
+  },
+): UnopenedItems {
+  const { totalTokens, memory, batchSize, warmupPasses, repetitions } = evaluation;
+  return {
+    async scoreUnopened(model, { backbone, sideNets, device }, { signal, report }) {
+      const { hasMemory = false, sideNet: name } = modelKindOf(model).efficiency ?? {};
+      const sideNet = name && sideNets?.[name]?.shape;
+      const records: SampleRecord[] = [];
+      for (const [i, tokens] of totalTokens.entries()) {
+        signal.throwIfAborted();
+        const point = efficiencyPoint(tokens, {
+          contextTokens: evaluation.contextTokens,
+          rows: batchSize,
+          hasMemory,
+        });
+        const { memoryTokens } = point;
+        const rows = memory?.bank === "shared" ? batchSize : 1;
+        const measured = await measure({
+          device: device.kind,
+          ...(threads !== undefined && { threads }),
+          backbone: backbone.shape,
+          ...(memoryTokens !== undefined && sideNet && memory && {
+            sideNet,
+            memory: { ...memory, capacityTokens: memoryTokens * rows },
+          }),
+          point,
+          warmupPasses,
+          repetitions,
+        });
+        records.push(efficiencySample(point, measured));
+        report(i + 1, totalTokens.length, "lengths");
+      }
+      return records;
+    },
+  };
+}
+
 /** The kind of evaluation. */
-export const efficiency = {
+export const efficiency: EvaluationKind<
+  EfficiencyDeclaration,
+  EfficiencyEvaluation,
+  z.infer<typeof efficiencyRecord>
+> = {
+  get schema() {
+    return efficiencySchema();
+  },
+  fill: ({ memory, ...fields }, from) => ({
+    name: fields.kind,
+    totalTokens: [1024, 2048, 4096, 8192],
+    warmupPasses: 3,
+    repetitions: 9,
+    ...fields,
+    ...fillModelEvaluation({ ...fields, ...(memory && { memory }) }, from),
+  }),
+  // Only some models have all tokens in sight; the others' memories must hold what the segment does not.
+  check({ models: listed, totalTokens, contextTokens, batchSize, memory }, path) {
+    const measured = models.names.filter((name) => models.get(name).efficiency);
+    const other = listed.findIndex((model) => !modelKindOf(model).efficiency);
+    const hasMemory = memory && listed.some((model) => modelKindOf(model).efficiency?.hasMemory);
+    return [
+      ...(other < 0 ? [] : [wrong(
+        `${path}.models.${other}`,
+        "is a model whose efficiency is not measured",
+        modelName(listed[other]),
+        measured.join(", "),
+      )]),
+      ...repetitions(totalTokens, `${path}.totalTokens`, "numbers"),
+      ...(hasMemory
+        ? totalTokens.flatMap((tokens, i) => {
+          const rows = memory.bank === "shared" ? batchSize : 1;
+          const lowest = lowestCapacityTokens(
+            rows * contextTokens,
+            memory.chunkTokens,
+            memory.eviction,
+          );
+          const least = contextTokens +
+            Math.max(Math.ceil(lowest / rows), Math.ceil(memory.retrievedTokens / rows));
+          return tokens >= least ? [] : [wrong(
+            `${path}.totalTokens.${i}`,
+            "must be contextTokens and what the smallest memory holds",
+            tokens,
+            `integers from ${least}`,
+          )];
+        })
+        : []),
+    ];
+  },
+  limit: (evaluation, items) => ({
+    ...evaluation,
+    repetitions: Math.min(items, evaluation.repetitions),
+  }),
+  describe: ({ totalTokens, warmupPasses, repetitions }) =>
+    `${totalTokens.join(", ")} tokens in sight, ${repetitions} passes each after ${warmupPasses}`,
+  cost({ totalTokens, warmupPasses, repetitions, contextTokens, batchSize }) {
+    const passes = batchSize * (warmupPasses + repetitions);
+    return Promise.resolve((model) => {
+      const hasMemory = modelKindOf(model).readsMemory;
+      return totalTokens.reduce(
+        (sum, tokens) => sum + passes * (hasMemory ? contextTokens : tokens),
+        0,
+      );
+    });
+  },
+  startsProcesses: true,
+  sizesMemory: true,
+  prepare: (evaluation, { threads }) => Promise.resolve(efficiencyItems(evaluation, { threads })),
   version: () => efficiencyVersion,
   record: efficiencyRecord,
   measures: efficiencyMeasures,
   label: efficiencyLabel,
-} satisfies EvaluationKind<unknown, z.infer<typeof efficiencyRecord>>;
+};
+
+/**
+ * Checks that this process may start others.
+ *
+ * @throws {MissingPermissionError} If it may not.
+ */
+export async function checkMayStartProcesses(): Promise<void> {
+  const deno = Deno.execPath();
+  const { state } = await Deno.permissions.query({ name: "run", command: deno });
+  if (state === "granted") return;
+  throw new MissingPermissionError(
+    `Cannot measure efficiency as every point needs a process of its own, and this one may not start any: ` +
+      `"deno task measure" may, or allow ${deno} to be run`,
+  );
+}
+
+/**
+ * Measures a point in a process of its own.
+ *
+ * @throws {MissingPermissionError} If this process may not start one.
+ */
+async function measureInProcess(task: EfficiencyTask): Promise<EfficiencyMeasurement> {
+  await checkMayStartProcesses();
+  const deno = Deno.execPath();
+  const process = new Deno.Command(deno, {
+    args: [
+      ...[
+        "run",
+        "--quiet",
+        "--no-prompt",
+        "--no-check",
+        "--lock=deno.lock",
+        "--allow-read",
+        "--allow-env",
+      ],
+      ...["--allow-ffi", "--allow-sys", new URL("./efficiency_process.ts", import.meta.url).href],
+    ],
+    cwd: new URL("../..", import.meta.url),
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const writer = process.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(JSON.stringify(task)));
+  await writer.close();
+  const { success, stdout, stderr } = await process.output();
+  const [said, complained] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  if (!success) {
+    throw new InputError(
+      `Cannot measure efficiency at ${task.point.totalTokens} tokens as the process failed: ${complained}`,
+    );
+  }
+  return JSON.parse(said);
+}

@@ -1,13 +1,215 @@
 /**
  * A kind of evaluation: what it declares, asks and measures.
  */
-import type { z } from "zod";
+import { z } from "zod";
+import { padId } from "../backbone/shape.ts";
+import { positiveInteger, slug } from "../declaration/fields.ts";
+import { type Problem, wrong } from "../declaration/problem.ts";
+import type { Protocol } from "../declaration/protocol.ts";
+import { InputRangeError } from "../errors.ts";
+import {
+  type MemoryConfig,
+  type MemoryDeclaration,
+  memoryPart,
+  updateProblems,
+} from "../memory/config.ts";
 import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
 import type { SampleRecord } from "../results/records.ts";
+import type { Device } from "../runtime/device.ts";
+import type { ChronicleBook } from "../text/chronicle/book.ts";
+import type { Document } from "../text/corpus.ts";
+import type { CorpusConfig } from "../text/corpora/corpora.ts";
+import type { Split } from "../text/corpora/corpus_kind.ts";
+import type { TokenizerConfig } from "../text/tokenizer_config.ts";
+import type { TokenizedDocument } from "../text/document_tokens.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
 import type { Measure } from "./measure.ts";
+import type { TrainedModels } from "./model_kind.ts";
+import {
+  type EvaluatedModel,
+  fillModel,
+  type ModelDeclaration,
+  modelKindOf,
+  type ModelParts,
+  modelSchema,
+} from "./models.ts";
+import type { PromptedModel, ReadableDocument } from "./shared/language_model.ts";
+import type { PromptOptions } from "./shared/prompting.ts";
+import type { ReadOptions } from "./shared/read_documents.ts";
+
+/** What all evaluations have in common. */
+export interface ModelEvaluation {
+  /** Names the evaluation's results; unique in the experiment. */
+  readonly name: string;
+  /** Models to compare, all on the same items; the first is the baseline of the others. */
+  readonly models: readonly EvaluatedModel[];
+  /**
+   * Items (documents, or prompted texts) evaluated side by side. Where rows share a bank, texts are read one at a time, and
+   * it is prompts that are asked side by side.
+   */
+  readonly batchSize: number;
+  /** Tokens T of a segment, and of what a model sees without memory. */
+  readonly contextTokens: number;
+  /** The memory of the evaluation: the experiment's, with its own overrides; absent without one. */
+  readonly memory?: MemoryConfig;
+}
+
+/** The same as declared; `memory` overrides fields of the experiment's memory. */
+export interface ModelEvaluationDeclaration {
+  /** Names the evaluation's results (default: its kind, and its split where it has one). */
+  readonly name?: string;
+  /** Models to compare; the first is the baseline of the others. */
+  readonly models: readonly ModelDeclaration[];
+  /** Items evaluated side by side (default 1). */
+  readonly batchSize?: number;
+  /** Tokens T of a segment (default: those of the training). */
+  readonly contextTokens?: number;
+  /** Fields of the memory that differ from the experiment's. */
+  readonly memory?: MemoryDeclaration;
+}
+
+/** The fields of every kind as an author writes them: those of a configuration, with `Required` to be given. */
+export type DeclaredEvaluation<Config extends ModelEvaluation, Required extends keyof Config> =
+  & Pick<Config, Required>
+  & Partial<Omit<Config, Required | keyof ModelEvaluation>>
+  & ModelEvaluationDeclaration;
+
+/** What an evaluation takes from its experiment. */
+export interface EvaluationSurroundings {
+  readonly corpus: CorpusConfig["kind"];
+  readonly memory: MemoryConfig | undefined;
+  /** Tokens of a segment of the training; undefined without one. */
+  readonly contextTokens: number | undefined;
+  readonly protocol: Protocol;
+}
+
+/** The parts of an experiment that an evaluation must fit. */
+export interface ExperimentParts extends ModelParts {
+  readonly corpus: CorpusConfig;
+  readonly memory?: MemoryConfig;
+}
+
+/** Tokens that a model passes. */
+export type TokensOf = (model: EvaluatedModel) => number;
+
+/** A path that a declaration names. */
+export interface NamedPath {
+  /** The field within the evaluation: `source.path`. */
+  readonly field: string;
+  readonly path: string;
+  /** Whether an evaluation does without it. */
+  readonly optional?: true;
+}
+
+/** The texts of a run. */
+export interface EvaluationTexts {
+  readonly tokenizer: Tokenizer;
+  /** The documents of a split as tokens, with their lengths in GPT-2 tokens. */
+  documents(split: Split): Promise<readonly EvaluatedDocument[]>;
+  /**
+   * The documents of a split as text.
+   *
+   * @throws {TypeError} If the corpus is not one of files.
+   */
+  texts(split: Split): Promise<readonly Document[]>;
+  /**
+   * The documents of a split with their recalls.
+   *
+   * @throws {TypeError} If the corpus is not the chronicle, of which alone recalls are known.
+   */
+  books(split: Split): Promise<readonly ChronicleBook[]>;
+}
+
+/** A document as token ids. */
+export interface EvaluatedDocument extends TokenizedDocument {
+  /** Length in GPT-2 tokens. */
+  readonly gpt2Tokens: number;
+  /** Documents of one cluster, such as the books of an author, are not independent; absent where the corpus does not say. */
+  readonly cluster?: string;
+}
+
+/** What an evaluation is prepared from. */
+export interface EvaluationInputs {
+  readonly corpus: CorpusConfig;
+  readonly tokenizer: TokenizerConfig;
+  readonly texts: EvaluationTexts;
+  /** Threads of the CPU engines; absent: their own choice. */
+  readonly threads?: number | undefined;
+  /** Records the SHA-256 of something that was read. */
+  recordHash(name: string, sha256: string): Promise<void>;
+}
+
+/** What an evaluation counts: tokens that are read or asked for, prompts that are asked, lengths that are measured. */
+export type EvaluationUnit = "tokens" | "prompts" | "lengths";
+
+/** While a model is scored. */
+export interface Scoring {
+  readonly signal: AbortSignal;
+  /** Told how much is done, of how much, and of what. */
+  readonly report: (done: number, total: number, unit: EvaluationUnit) => void;
+}
+
+/** What is measured of all items, however their models are run. */
+interface ScoredItems {
+  /** Items there are for a measure; undefined where all are scored. */
+  readonly total?: (measure: Measure) => number | undefined;
+  /** Records of baselines that take no model, measured with the first one. */
+  readonly withoutModel?: Readonly<Record<string, readonly SampleRecord[]>>;
+}
+
+/** Items that a model reads and answers. */
+export interface PromptedItems extends ScoredItems {
+  /** Whether texts are read once, about which all rows are asked; absent: each row reads for itself. */
+  readonly readsOnce?: true;
+  /** Has a model read and answer all items: a record for each. */
+  readonly score: (model: PromptedModel, scoring: Scoring) => Promise<SampleRecord[]>;
+  /**
+   * What a control reads in the place of each item.
+   *
+   * @throws {RangeError} If there is no other text.
+   */
+  readonly others: () => readonly ReadableDocument[];
+}
+
+/** Items for which models are run elsewhere, as in processes of their own. */
+export interface UnopenedItems extends ScoredItems {
+  /** Has a model run and measures it: a record for each item. */
+  readonly scoreUnopened: (
+    model: EvaluatedModel,
+    trained: TrainedModels & { readonly device: Pick<Device, "kind"> },
+    scoring: Scoring,
+  ) => Promise<SampleRecord[]>;
+}
+
+/** The items of an evaluation. */
+export type EvaluationItems = PromptedItems | UnopenedItems;
 
 /** A kind of evaluation. */
-export interface EvaluationKind<Config, Item> {
+export interface EvaluationKind<Declaration, Config, Item> {
+  /** Form of the object that declares it. */
+  readonly schema: z.ZodType<Declaration>;
+  /** Fills in the defaults. */
+  fill(declaration: Declaration, from: EvaluationSurroundings): Config;
+  /** Values that are allowed alone, but not together; `path` is where the evaluation stands. */
+  check?(config: Config, path: string, experiment: ExperimentParts): Problem[];
+  /** The same evaluation of fewer items; the limit is part of its identity, as its numbers are others. */
+  limit(config: Config, items: number): Config;
+  /** Which items it asks for, in words: `at most 3 documents of test`. */
+  describe(config: Config): string;
+  /** Files and folders that it reads. */
+  files?(config: Config): Promise<NamedPath[]>;
+  /** Splits of the corpus that it reads. */
+  splits?(config: Config): readonly Split[];
+  /** Tokens that pass through each model, about; undefined where only the texts themselves would say. */
+  cost?(config: Config, corpus: CorpusConfig): Promise<TokensOf | undefined>;
+  /** Whether it starts processes of its own, which needs more permissions. */
+  readonly startsProcesses?: true;
+  /** Whether it sizes the memory itself, so that what is written at once need not fit the declared one. */
+  readonly sizesMemory?: true;
+  /** Baselines that take no model, by their names in results. */
+  readonly withoutModel?: readonly string[];
+  /** Prepares what is asked. */
+  prepare(config: Config, inputs: EvaluationInputs): Promise<EvaluationItems>;
   /** Version of a measure's definition: it changes whenever the same model would get another number. */
   version(measure: string): number;
   /** Form of a record of a scored item, as far as measures need it. */
@@ -24,9 +226,146 @@ export interface EvaluationKind<Config, Item> {
  * @throws {ZodError} If one is no record of the kind.
  */
 export function measuresOf<Config, Item>(
-  { record, measures }: EvaluationKind<Config, Item>,
+  { record, measures }: Pick<EvaluationKind<never, Config, Item>, "record" | "measures">,
   samples: readonly SampleRecord[],
   config: Config,
 ): Measure[] {
   return measures(samples.map((sample) => record.parse(sample)), config);
+}
+
+/** Forms of the fields that all evaluations have; composed anew where models are registered. */
+export function modelEvaluationFields() {
+  return {
+    name: slug.exactOptional(),
+    models: z.array(modelSchema()).min(1).readonly().describe("lists of models"),
+    batchSize: positiveInteger.exactOptional(),
+    contextTokens: positiveInteger.exactOptional(),
+    memory: memoryPart.schema.exactOptional(),
+  };
+}
+
+/**
+ * Fills in the fields that all evaluations have and that have a default.
+ *
+ * @param ownMemory What the kind takes in the place of the experiment's memory, unless the evaluation says otherwise.
+ */
+export function fillModelEvaluation(
+  { memory: override, batchSize = 1, contextTokens: declared, models }: ModelEvaluationDeclaration,
+  experiment: EvaluationSurroundings,
+  ownMemory: MemoryDeclaration = {},
+): Pick<ModelEvaluation, "models" | "batchSize" | "contextTokens" | "memory"> {
+  const contextTokens = declared ?? experiment.contextTokens;
+  if (contextTokens === undefined) {
+    throw new InputRangeError("Cannot fill in contextTokens as no training declares it");
+  }
+  const memory = override || experiment.memory
+    ? memoryPart.fill({ ...ownMemory, ...override }, {
+      protocol: experiment.protocol,
+      base: experiment.memory,
+    })
+    : undefined;
+  return {
+    models: models.map((model) => fillModel(model, { contextTokens, memory })),
+    batchSize,
+    contextTokens,
+    ...(memory && { memory }),
+  };
+}
+
+/** What of an evaluation's memory does not fit; `isMemoryWrong`: whether the experiment's own is reported already. */
+export function evaluationMemoryProblems(
+  evaluation: ModelEvaluation,
+  { memory, isMemoryWrong, sizesMemory }: {
+    readonly memory: MemoryConfig | undefined;
+    readonly isMemoryWrong: boolean;
+    readonly sizesMemory: boolean;
+  },
+  path: string,
+): Problem[] {
+  const own = evaluation.memory;
+  if (own === undefined) return [];
+  if (memory === undefined) {
+    return [{
+      path: `${path}.memory`,
+      message: "overrides a memory that is not declared: allowed is none, or declare memory",
+    }];
+  }
+  const isAnother = JSON.stringify(own) !== JSON.stringify(memory);
+  if (isMemoryWrong && !isAnother) return [];
+  const { contextTokens } = evaluation;
+  return [
+    ...(isAnother ? memoryPart.check(own, `${path}.memory`) : []),
+    // Where rows share a bank, texts are read into it one at a time.
+    ...(sizesMemory ? [] : updateProblems(own, { batchSize: 1, contextTokens }, `${path}.memory`)),
+  ];
+}
+
+/** The problem of the first control among the models that would have no other text to read; none where there is no control. */
+export function controlProblems(
+  { models }: Pick<ModelEvaluation, "models">,
+  path: string,
+  { rule, allowed }: { readonly rule: string; readonly allowed: string },
+): Problem[] {
+  const control = models.findIndex((model) => modelKindOf(model).readsOthers);
+  return control < 0 ? [] : [wrong(
+    `${path}.models.${control}`,
+    rule,
+    modelKindOf(models[control]).nameOf(models[control]),
+    `other models${allowed}`,
+  )];
+}
+
+/** The bank of an evaluation whose queries all read one memory. */
+export function bankProblems(memory: MemoryConfig | undefined, path: string): Problem[] {
+  return !memory || memory.bank === "shared" ? [] : [wrong(
+    `${path}.memory.bank`,
+    'must be "shared", as all queries read what was read once',
+    memory.bank,
+    "shared",
+  )];
+}
+
+/** What is read once is read by one row, for all rows that ask. */
+export const onceReadMemory = { bank: "shared", reset: "epoch" } as const;
+
+/** Tokens that a model passes for each segment. */
+export function windowOf(model: EvaluatedModel, contextTokens: number): number {
+  return modelKindOf(model).windowTokens?.(model) ?? contextTokens;
+}
+
+/** A count of things in words: `at most 3 documents`. */
+export function atMost(count: number | undefined, things: string): string {
+  return count === undefined ? `all ${things}` : `at most ${count} ${things}`;
+}
+
+/** How an evaluation reads whole documents. */
+export function readOptions(
+  { name, batchSize, memory }: Pick<ModelEvaluation, "name" | "batchSize" | "memory">,
+  documents: readonly unknown[],
+  { signal, report }: Scoring,
+): ReadOptions {
+  const rows = memory?.bank === "shared" ? 1 : Math.min(batchSize, documents.length);
+  const onTargets = (read: number, total: number) => report(read, total, "tokens");
+  return { evaluation: name, rows, pad: padId, signal, onTargets };
+}
+
+/** How an evaluation asks prompts of texts that are read once, for all rows. */
+export function onceReadOptions(
+  { name, batchSize }: Pick<ModelEvaluation, "name" | "batchSize">,
+  { signal, report }: Scoring,
+): Omit<PromptOptions, "memory"> {
+  const onPrompts = (asked: number, total: number) => report(asked, total, "prompts");
+  return { evaluation: name, rows: batchSize, pad: padId, signal, onPrompts };
+}
+
+/** How an evaluation asks prompts of texts that are read into a memory each. */
+export function promptOptions(
+  evaluation: Pick<ModelEvaluation, "name" | "batchSize" | "memory">,
+  items: readonly unknown[],
+  scoring: Scoring,
+): PromptOptions {
+  const options = onceReadOptions(evaluation, scoring);
+  return evaluation.memory?.bank === "shared"
+    ? { ...options, memory: "shared" }
+    : { ...options, memory: "per-row", rows: Math.min(options.rows, items.length) };
 }

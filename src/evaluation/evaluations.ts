@@ -1,46 +1,69 @@
 /**
  * The kinds of evaluation: a file each, and a line here.
  */
+import { Registry } from "../declaration/registry.ts";
+import type { Metric, SampleRecord } from "../results/records.ts";
 import { chapterBreak } from "./chapter_break.ts";
 import { efficiency } from "./efficiency.ts";
+import type { MeasuredEvaluation } from "../results/reproduction.ts";
 import { schemaProblem } from "../results/record_schemas.ts";
-import type { Metric, SampleRecord } from "../results/records.ts";
-import type { EvaluationKind } from "./evaluation_kind.ts";
+import type { EvaluationKind, ModelEvaluation } from "./evaluation_kind.ts";
 import { inContextLearning } from "./in_context_learning.ts";
+import { modelName } from "./models.ts";
 import { needle } from "./needle.ts";
 import { perplexity } from "./perplexity.ts";
 import { recall } from "./recall.ts";
 import { squad } from "./squad.ts";
 
-/** All kinds, by name. */
-export const evaluations: ReadonlyMap<string, EvaluationKind<never, unknown>> = new Map(
-  Object.entries<EvaluationKind<never, unknown>>({
-    "perplexity": perplexity,
-    "recall": recall,
-    "chapter-break": chapterBreak,
-    "in-context-learning": inContextLearning,
-    "squad": squad,
-    "needle": needle,
-    "efficiency": efficiency,
-  }),
+const kinds = {
+  "perplexity": perplexity,
+  "recall": recall,
+  "chapter-break": chapterBreak,
+  "efficiency": efficiency,
+  "needle": needle,
+  "in-context-learning": inContextLearning,
+  "squad": squad,
+};
+type Kinds = typeof kinds;
+
+/** An evaluation, all fields filled in. */
+export type EvaluationConfig = ReturnType<Kinds[keyof Kinds]["fill"]>;
+
+/** An evaluation as declared; `memory` overrides fields of the experiment's memory. */
+export type EvaluationDeclaration = Parameters<Kinds[keyof Kinds]["fill"]>[0];
+
+/** A kind of evaluation, whatever its fields are. */
+type AnyKind = EvaluationKind<EvaluationDeclaration, EvaluationConfig, unknown>;
+
+/** The kinds of evaluation, by name. */
+export const evaluations: Registry<AnyKind, EvaluationDeclaration> = new Registry(
+  kinds as unknown as Readonly<Record<string, AnyKind>>,
 );
 
-/**
- * The kind of an evaluation.
- *
- * @throws {TypeError} If there is no such kind.
- */
-export function kindOf<Config extends { readonly kind: string }>(
-  { kind }: Config,
-): EvaluationKind<Config, unknown> {
-  const found = evaluations.get(kind);
-  if (!found) throw new TypeError(`Cannot find a kind of evaluation named "${kind}"`);
-  return found as EvaluationKind<Config, unknown>;
+/** The kind of an evaluation. */
+export function kindOf({ kind }: { readonly kind: string }): AnyKind {
+  return evaluations.get(kind);
+}
+
+/** The models whose metrics an evaluation records, by their names in results. */
+export function measuredModels(config: EvaluationConfig): string[] {
+  return [...config.models.map(modelName), ...kindOf(config).withoutModel ?? []];
+}
+
+/** The names of evaluations and of the models that they measure. */
+export function listMeasured(configs: readonly EvaluationConfig[]): MeasuredEvaluation[] {
+  return configs.map((config) => ({ name: config.name, models: measuredModels(config) }));
+}
+
+/** Whether an evaluation starts processes of its own. */
+export function startsProcesses(config: { readonly kind?: unknown }): boolean {
+  const kind = String(config.kind);
+  return evaluations.names.includes(kind) && evaluations.get(kind).startsProcesses === true;
 }
 
 /** The evaluations of which some metrics were measured by an older version, so that they would be other numbers now. */
 export function outdatedEvaluations<
-  Config extends { readonly kind: string; readonly name: string },
+  Config extends Pick<ModelEvaluation, "name"> & { readonly kind: string },
 >(
   configs: readonly Config[],
   metrics: readonly Metric[],
@@ -61,10 +84,10 @@ export function itemProblem(
   samples: readonly SampleRecord[],
   kind: string | undefined,
 ): string | undefined {
-  const known = evaluations.get(kind ?? "");
-  if (!known) return undefined;
+  if (kind === undefined || !evaluations.names.includes(kind)) return undefined;
+  const { record } = evaluations.get(kind);
   for (const sample of samples) {
-    const problem = schemaProblem(known.record, sample);
+    const problem = schemaProblem(record, sample);
     if (problem !== undefined) return `item "${sample.item}" is wrong: ${problem}`;
   }
   return undefined;

@@ -5,8 +5,8 @@ import { isSameMetric, type MetricCatalog } from "../results/metric_catalog.ts";
 import { type ItemSums, metricOf } from "../results/paired_comparison.ts";
 import type { RunRecord } from "../results/read_runs.ts";
 import type { SampleRecord } from "../results/records.ts";
-import { type EvaluationKind, measuresOf } from "./evaluation_kind.ts";
-import { evaluations } from "./evaluations.ts";
+import { measuresOf } from "./evaluation_kind.ts";
+import { type EvaluationConfig, evaluations } from "./evaluations.ts";
 import type { Measure } from "./measure.ts";
 
 /** An evaluation as a run's record declares it. */
@@ -53,8 +53,9 @@ function agrees(sums: ItemSums, value: number): boolean {
 function findKind({ declaration }: RunRecord, evaluation: string) {
   const declared = Array.isArray(declaration?.evaluations) ? declaration.evaluations : [];
   const config: Recorded | undefined = declared.find(({ name }: Recorded) => name === evaluation);
-  const kind: EvaluationKind<never, unknown> | undefined = evaluations.get(String(config?.kind));
-  return kind && { kind, config: config as never };
+  const name = String(config?.kind);
+  if (!evaluations.names.includes(name)) return undefined;
+  return { kind: evaluations.get(name), config: config as unknown as EvaluationConfig };
 }
 
 /** The measures of a model of a run; none where its records are not those of the kind. */

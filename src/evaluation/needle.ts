@@ -15,10 +15,30 @@
 import { z } from "zod";
 import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
 import type { SampleRecord } from "../results/records.ts";
-import type { NeedleText } from "../text/needle.ts";
-import type { EvaluationKind } from "./evaluation_kind.ts";
+import {
+  chronicleWording,
+  englishWording,
+  mostNeedles,
+  type NeedleText,
+  writeNeedleTexts,
+} from "../text/needle.ts";
+import { positiveInteger, positiveIntegers, seed } from "../declaration/fields.ts";
+import type { Accepts, Assert } from "../declaration/part.ts";
+import { repetitions, wrong } from "../declaration/problem.ts";
+import { composed } from "../declaration/registry.ts";
+import { defaultChronicle } from "../text/chronicle/config.ts";
+import {
+  controlProblems,
+  type DeclaredEvaluation,
+  type EvaluationKind,
+  fillModelEvaluation,
+  type ModelEvaluation,
+  modelEvaluationFields,
+  promptOptions,
+  type Scoring,
+} from "./evaluation_kind.ts";
 import { differenceOfSums, type Measure } from "./measure.ts";
-import type { PromptedModel } from "./shared/language_model.ts";
+import { otherDocuments, type PromptedModel, readableText } from "./shared/language_model.ts";
 import { askPrompts, type PromptOptions, type PromptScore } from "./shared/prompting.ts";
 
 /** Version of the metrics of this file. */
@@ -225,10 +245,103 @@ export function needleLabel({ measure, at = {}, over }: MetricKey): MetricLabel 
   };
 }
 
+/**
+ * Whether a model names facts that were told once, at chosen distances, in texts that otherwise tell nothing; and whether
+ * the memory retrieves them. Nothing is downloaded: the facts are those of persons in the chronicle, pass keys elsewhere.
+ */
+export interface NeedleEvaluation extends ModelEvaluation {
+  /** Distinguishes it from other kinds of evaluation. */
+  readonly kind: "needle";
+  /**
+   * Tokens from a fact to the answer at least, and no more than a sentence beyond; each has its own metrics (default 64,
+   * 256, 512, 1024, 2048 and 4096). Texts are as long as the largest needs.
+   */
+  readonly distances: readonly number[];
+  /** Facts of a text, dealt to the distances and all asked for; each number has texts of its own (default 1 alone). */
+  readonly needles: readonly number[];
+  /** How many times a fact of each distance is asked for, each in another text (default 24). */
+  readonly instances: number;
+  /** Seed of the texts (default 1). */
+  readonly seed: number;
+}
+
+/** The same as declared. */
+export type NeedleDeclaration = DeclaredEvaluation<NeedleEvaluation, "kind">;
+
+const needleSchema = composed(() =>
+  z.strictObject({
+    kind: z.literal("needle"),
+    ...modelEvaluationFields(),
+    distances: positiveIntegers.exactOptional(),
+    needles: positiveIntegers.exactOptional(),
+    instances: positiveInteger.exactOptional(),
+    seed: seed.exactOptional(),
+  })
+);
+type _SchemaAcceptsTheType = Assert<Accepts<ReturnType<typeof needleSchema>, NeedleDeclaration>>;
+
 /** The kind of evaluation. */
-export const needle = {
+export const needle: EvaluationKind<NeedleDeclaration, NeedleEvaluation, NeedleRecord> = {
+  get schema() {
+    return needleSchema();
+  },
+  fill: ({ memory, ...fields }, from) => ({
+    name: fields.kind,
+    // Distances within a short segment, and as far as the chronicle's memory reaches.
+    distances: [64, 256, 512, 1024, 2048, 4096],
+    needles: [1],
+    instances: 24,
+    seed: 1,
+    ...fields,
+    ...fillModelEvaluation({ ...fields, ...(memory && { memory }) }, from),
+  }),
+  check(evaluation, path) {
+    const { distances, needles, instances } = evaluation;
+    const tooMany = needles.findIndex((count) => count > mostNeedles);
+    const isAlone = instances === 1 && needles.length === 1 && needles[0] >= distances.length;
+    return [
+      ...repetitions(distances, `${path}.distances`, "numbers"),
+      ...repetitions(needles, `${path}.needles`, "numbers"),
+      ...(isAlone
+        ? controlProblems(evaluation, path, {
+          rule: `reads another text, of which ${path}.instances makes none`,
+          allowed: ", or two instances and more",
+        })
+        : []),
+      ...(tooMany < 0 ? [] : [wrong(
+        `${path}.needles.${tooMany}`,
+        "must not exceed the names there are",
+        needles[tooMany],
+        `integers from 1 to ${mostNeedles}`,
+      )]),
+    ];
+  },
+  limit: (evaluation, items) => ({
+    ...evaluation,
+    instances: Math.min(items, evaluation.instances),
+  }),
+  describe: ({ instances, needles, distances }) =>
+    `${instances} instances of ${needles.join(", ")} facts, told ${
+      distances.join(", ")
+    } tokens before`,
+  prepare(evaluation, { corpus, tokenizer, texts: { tokenizer: encoder } }) {
+    const { memory } = evaluation;
+    const { sentence } = corpus.kind === "chronicle" ? corpus.config : defaultChronicle;
+    const wording = tokenizer.kind === "chronicle"
+      ? chronicleWording(sentence)
+      : englishWording(encoder);
+    const texts = writeNeedleTexts({ ...evaluation, wording });
+    return Promise.resolve({
+      score: (model: PromptedModel, scoring: Scoring) =>
+        askNeedles(model, texts, {
+          ...promptOptions(evaluation, texts, scoring),
+          chunkTokens: memory?.chunkTokens,
+        }),
+      others: () => otherDocuments(texts.map(({ reading }) => readableText(reading))),
+    });
+  },
   version: () => needleVersion,
   record: needleRecord,
   measures: needleMeasures,
   label: needleLabel,
-} satisfies EvaluationKind<unknown, z.infer<typeof needleRecord>>;
+};

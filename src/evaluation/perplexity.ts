@@ -8,10 +8,23 @@ import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
 import type { ItemSums } from "../results/paired_comparison.ts";
 import type { SampleRecord } from "../results/records.ts";
 import { type Estimate, pairedDifference } from "../statistics/estimates.ts";
-import type { DocumentSegments } from "../text/segments.ts";
-import type { EvaluationKind } from "./evaluation_kind.ts";
+import { cutDocument, type DocumentSegments } from "../text/segments.ts";
+import { padId } from "../backbone/shape.ts";
+import type { Accepts, Assert } from "../declaration/part.ts";
+import { composed } from "../declaration/registry.ts";
+import { type EvaluationKind, readOptions } from "./evaluation_kind.ts";
+import {
+  describeDocuments,
+  type DocumentEvaluation,
+  type DocumentEvaluationDeclaration,
+  documentEvaluationFields,
+  documentProblems,
+  documentTokens,
+  fillDocumentEvaluation,
+  limitDocuments,
+} from "./shared/document_evaluation.ts";
 import { clustersOf, estimateOfSums, type Measure, type MeasuredDifference } from "./measure.ts";
-import type { LanguageModel } from "./shared/language_model.ts";
+import { type LanguageModel, otherDocuments } from "./shared/language_model.ts";
 import { readDocuments, type ReadOptions } from "./shared/read_documents.ts";
 
 /** Version of the metrics of this file. */
@@ -21,6 +34,8 @@ export const perplexityVersion = 2;
 export interface PerplexityDocument extends DocumentSegments {
   /** Length in GPT-2 tokens, by which documents fall into buckets. */
   readonly gpt2Tokens: number;
+  /** Its work or author; absent where the corpus does not say. */
+  readonly cluster?: string;
 }
 
 /** Scores of one document. */
@@ -66,8 +81,9 @@ export async function scoreDocuments(
 
 /** One line for each document. */
 export function perplexitySamples(scores: readonly DocumentScore[]): SampleRecord[] {
-  return scores.map(({ document: { name, targetTokens, words, gpt2Tokens }, nats }) => ({
+  return scores.map(({ document: { name, targetTokens, words, gpt2Tokens, cluster }, nats }) => ({
     item: name,
+    ...(cluster !== undefined && { cluster }),
     bucket: bucketOf(gpt2Tokens),
     gpt2Tokens,
     tokens: targetTokens,
@@ -171,10 +187,59 @@ export function perplexityLabel({ measure, at, over }: MetricKey): MetricLabel {
     : { part: "perplexity by length in GPT-2 tokens", header: String(at.length) };
 }
 
+/** Perplexity over whole documents. */
+export interface PerplexityEvaluation extends DocumentEvaluation {
+  /** Distinguishes it from other kinds of evaluation. */
+  readonly kind: "perplexity";
+}
+
+/** The same as declared. */
+export interface PerplexityDeclaration extends DocumentEvaluationDeclaration {
+  /** Distinguishes it from other kinds of evaluation. */
+  readonly kind: "perplexity";
+}
+
+const perplexitySchema = composed(() =>
+  z.strictObject({ kind: z.literal("perplexity"), ...documentEvaluationFields() })
+);
+type _SchemaAcceptsTheType = Assert<
+  Accepts<ReturnType<typeof perplexitySchema>, PerplexityDeclaration>
+>;
+
 /** The kind of evaluation. */
-export const perplexity = {
+export const perplexity: EvaluationKind<
+  PerplexityDeclaration,
+  PerplexityEvaluation,
+  z.infer<typeof perplexityRecord>
+> = {
+  get schema() {
+    return perplexitySchema();
+  },
+  fill: fillDocumentEvaluation,
+  check: documentProblems,
+  limit: limitDocuments,
+  describe: describeDocuments,
+  splits: ({ split }) => [split],
+  cost: documentTokens,
+  async prepare(evaluation, { texts }) {
+    const { contextTokens, split, maxDocuments } = evaluation;
+    const all = await texts.documents(split);
+    const documents = all.slice(0, maxDocuments).map((document) => ({
+      ...cutDocument(document, { contextTokens, pad: padId }),
+      gpt2Tokens: document.gpt2Tokens,
+      ...(document.cluster !== undefined && { cluster: document.cluster }),
+    }));
+    return {
+      score: async (model, scoring) =>
+        perplexitySamples(
+          await scoreDocuments(model, documents, readOptions(evaluation, documents, scoring)),
+        ),
+      others: () => otherDocuments(documents),
+      ...(documents.length < all.length && { total: () => all.length }),
+    };
+  },
   version: () => perplexityVersion,
   record: perplexityRecord,
   measures: perplexityMeasures,
   label: perplexityLabel,
-} satisfies EvaluationKind<unknown, z.infer<typeof perplexityRecord>>;
+};

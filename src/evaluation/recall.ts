@@ -12,9 +12,23 @@ import { z } from "zod";
 import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
 import type { SampleRecord } from "../results/records.ts";
 import { isFar, type Recall, type RecallKind } from "../text/chronicle/recall.ts";
-import type { DocumentSegments } from "../text/segments.ts";
-import type { ChoosingModel } from "./shared/language_model.ts";
-import type { EvaluationKind } from "./evaluation_kind.ts";
+import { cutDocument, type DocumentSegments } from "../text/segments.ts";
+import { type ChoosingModel, otherDocuments } from "./shared/language_model.ts";
+import { padId } from "../backbone/shape.ts";
+import type { Accepts, Assert } from "../declaration/part.ts";
+import { wrong } from "../declaration/problem.ts";
+import { composed } from "../declaration/registry.ts";
+import { type EvaluationKind, readOptions } from "./evaluation_kind.ts";
+import {
+  describeDocuments,
+  type DocumentEvaluation,
+  type DocumentEvaluationDeclaration,
+  documentEvaluationFields,
+  documentProblems,
+  documentTokens,
+  fillDocumentEvaluation,
+  limitDocuments,
+} from "./shared/document_evaluation.ts";
 import { clustersOf, type Measure } from "./measure.ts";
 import { gain, perplexityLabel, perplexityMeasure, perplexityVersion } from "./perplexity.ts";
 import { readDocuments, type ReadOptions } from "./shared/read_documents.ts";
@@ -140,7 +154,7 @@ const accuracies: readonly (Pick<Measure, "name" | "at"> & {
 /** A record as metrics need it. */
 export const recallRecord = z.looseObject({
   item: z.string(),
-  contextTokens: z.number(),
+  contextTokens: z.number().positive(),
   tokens: z.number().positive(),
   nats: z.number(),
   kinds: z.string(),
@@ -255,10 +269,67 @@ function scoredRecalls(
   });
 }
 
+/** Whether a model names what a book of the chronicle has told before, near and far; and perplexity. */
+export interface RecallEvaluation extends DocumentEvaluation {
+  /** Distinguishes it from other kinds of evaluation. */
+  readonly kind: "recall";
+}
+
+/** The same as declared. */
+export interface RecallDeclaration extends DocumentEvaluationDeclaration {
+  /** Distinguishes it from other kinds of evaluation. */
+  readonly kind: "recall";
+}
+
+const recallSchema = composed(() =>
+  z.strictObject({ kind: z.literal("recall"), ...documentEvaluationFields() })
+);
+type _SchemaAcceptsTheType = Assert<Accepts<ReturnType<typeof recallSchema>, RecallDeclaration>>;
+
 /** The kind of evaluation. */
-export const recall = {
+export const recall: EvaluationKind<RecallDeclaration, RecallEvaluation, RecallRecord> = {
+  get schema() {
+    return recallSchema();
+  },
+  fill: fillDocumentEvaluation,
+  check(evaluation, path, experiment) {
+    const { kind } = experiment.corpus;
+    return [
+      ...documentProblems(evaluation, path, experiment),
+      ...(kind === "files"
+        ? [wrong(
+          `${path}.kind`,
+          `must not be "recall" where corpus.kind is "${kind}", whose recalls are not known`,
+          "recall",
+          "perplexity, or a corpus whose kind is chronicle",
+        )]
+        : []),
+    ];
+  },
+  limit: limitDocuments,
+  describe: describeDocuments,
+  splits: ({ split }) => [split],
+  cost: documentTokens,
+  async prepare(evaluation, { texts }) {
+    const { contextTokens, split, maxDocuments } = evaluation;
+    const books = await texts.books(split);
+    const documents = books.slice(0, maxDocuments).map((book) => ({
+      ...cutDocument(book, { contextTokens, pad: padId }),
+      recalls: book.recalls,
+    }));
+    return {
+      score: async (model, scoring) =>
+        recallSamples(
+          await scoreRecalls(model, documents, readOptions(evaluation, documents, scoring)),
+        ),
+      others: () => otherDocuments(documents),
+      ...(documents.length < books.length && {
+        total: (measure) => countRecalls(measure, books, contextTokens) ?? books.length,
+      }),
+    };
+  },
   version: (measure) => measure === "recall" ? recallVersion : perplexityVersion,
   record: recallRecord,
   measures: recallMeasures,
   label: recallLabel,
-} satisfies EvaluationKind<unknown, z.infer<typeof recallRecord>>;
+};

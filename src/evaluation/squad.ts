@@ -13,16 +13,38 @@
 import { z } from "zod";
 import type { SampleRecord } from "../results/records.ts";
 import { Random } from "../random.ts";
-import type { SquadData, SquadParagraph, SquadQuestion } from "../text/squad.ts";
 import { splitPython, stripPython } from "../text/python_space.ts";
+import {
+  readSquad,
+  type SquadData,
+  squadFiles,
+  type SquadParagraph,
+  type SquadQuestion,
+} from "../text/squad.ts";
 import { textOf, type Tokenizer } from "../text/tokenizer.ts";
-import type { EvaluationKind } from "./evaluation_kind.ts";
+import { nonNegativeInteger, positiveInteger, seeds, text } from "../declaration/fields.ts";
+import type { Accepts, Assert } from "../declaration/part.ts";
+import { repetitions, wrong } from "../declaration/problem.ts";
+import { composed } from "../declaration/registry.ts";
+import { ifThere } from "../files.ts";
+import {
+  atMost,
+  bankProblems,
+  controlProblems,
+  type DeclaredEvaluation,
+  type EvaluationKind,
+  fillModelEvaluation,
+  type ModelEvaluation,
+  modelEvaluationFields,
+  onceReadMemory,
+  onceReadOptions,
+} from "./evaluation_kind.ts";
 import type { Measure } from "./measure.ts";
-import { drawnLabel, drawnMeasures, drawnRecord } from "./shared/few_shot_metrics.ts";
-import { cutDemonstrations, type Episode, spreadEvenly } from "./shared/few_shot.ts";
+import { drawnLabel, drawnMeasures, drawnRecord, totalOfDraws } from "./shared/few_shot_metrics.ts";
+import { cutDemonstrations, drawSeeds, type Episode, spreadEvenly } from "./shared/few_shot.ts";
 import type { PromptedModel } from "./shared/language_model.ts";
 import { type ContinueOptions, continuePrompts } from "./shared/prompting.ts";
-import { InputRangeError } from "../errors.ts";
+import { InputRangeError, InputTypeError } from "../errors.ts";
 
 /** Version of the metrics of this file. */
 export const squadVersion = 3;
@@ -243,10 +265,146 @@ export function squadMeasures(records: readonly z.infer<typeof squadRecord>[]): 
   });
 }
 
+/**
+ * Whether a model answers questions of SQuAD 1.1 in its own words, having read others with their answers into its memory.
+ * Demonstrations and evaluated questions come from different articles.
+ */
+export interface SquadEvaluation extends ModelEvaluation {
+  /** Distinguishes it from other kinds of evaluation. */
+  readonly kind: "squad";
+  /**
+   * Folder of `dev-v1.1.json` or `dev-v1.1.json.gz`, and of `dev-article-split.json` where the parts are not to be drawn;
+   * relative to the folder in which the command runs.
+   */
+  readonly folder: string;
+  /** Seeds, each of a draw of demonstrations (default 1 to 6). */
+  readonly seeds: readonly number[];
+  /** Questions with answers before each question (default 3); the first are left out where they have no room. */
+  readonly shots: number;
+  /** Questions with answers that are read into the memory (default 200). */
+  readonly memoryDemonstrations: number;
+  /** Tokens of an answer at most (default 16); every one takes a pass over the whole prompt. */
+  readonly maxAnswerTokens: number;
+  /** Asks so many questions at most, evenly spaced. */
+  readonly maxItems?: number;
+}
+
+/** The same as declared. */
+export type SquadDeclaration = DeclaredEvaluation<SquadEvaluation, "kind" | "folder">;
+
+const squadSchema = composed(() =>
+  z.strictObject({
+    kind: z.literal("squad"),
+    ...modelEvaluationFields(),
+    folder: text,
+    seeds: seeds.exactOptional(),
+    shots: nonNegativeInteger.exactOptional(),
+    memoryDemonstrations: nonNegativeInteger.exactOptional(),
+    maxAnswerTokens: positiveInteger.exactOptional(),
+    maxItems: positiveInteger.exactOptional(),
+  })
+);
+type _SchemaAcceptsTheType = Assert<Accepts<ReturnType<typeof squadSchema>, SquadDeclaration>>;
+
 /** The kind of evaluation. */
-export const squad = {
-  version: () => squadVersion,
-  record: squadRecord,
-  measures: squadMeasures,
-  label: drawnLabel,
-} satisfies EvaluationKind<unknown, z.infer<typeof squadRecord>>;
+export const squad: EvaluationKind<SquadDeclaration, SquadEvaluation, z.infer<typeof squadRecord>> =
+  {
+    get schema() {
+      return squadSchema();
+    },
+    fill: ({ memory, ...fields }, from) => ({
+      name: fields.kind,
+      seeds: drawSeeds,
+      // As many demonstrations as the paper has.
+      shots: 3,
+      memoryDemonstrations: 200,
+      maxAnswerTokens: 16,
+      ...fields,
+      ...fillModelEvaluation({ ...fields, ...(memory && { memory }) }, from, onceReadMemory),
+    }),
+    check(evaluation, path, { corpus }) {
+      const { seeds, memory, contextTokens, maxAnswerTokens } = evaluation;
+      return [
+        ...repetitions(seeds, `${path}.seeds`, "seeds"),
+        ...bankProblems(memory, path),
+        ...(corpus.kind === "chronicle"
+          ? [wrong(
+            `${path}.kind`,
+            'must not be "squad" where corpus.kind is "chronicle", which has other words',
+            "squad",
+            "other evaluations, or a corpus whose kind is files or none",
+          )]
+          : []),
+        ...controlProblems(evaluation, path, {
+          rule: "reads the demonstrations of another task, and SQuAD is a single one",
+          allowed: "",
+        }),
+        ...(maxAnswerTokens >= contextTokens
+          ? [wrong(
+            `${path}.maxAnswerTokens`,
+            "must leave room for a question within contextTokens",
+            maxAnswerTokens,
+            `integers from 1 to ${contextTokens - 1}`,
+          )]
+          : []),
+      ];
+    },
+    limit: (evaluation, items) => ({
+      ...evaluation,
+      maxItems: Math.min(items, evaluation.maxItems ?? items),
+    }),
+    describe: ({ maxItems, seeds }) => `${atMost(maxItems, "questions")}, ${seeds.length} seeds`,
+    async files({ folder }) {
+      const path = `${folder}/${squadFiles.questions}`;
+      const isThere = async (path: string) => await ifThere(Deno.stat(path)) !== undefined;
+      const wanted = !await isThere(folder)
+        ? folder
+        : await isThere(`${path}.gz`)
+        ? `${path}.gz`
+        : path;
+      const field = "folder";
+      return [
+        { field, path: wanted },
+        { field, path: `${folder}/${squadFiles.split}`, optional: true },
+      ];
+    },
+    async prepare(evaluation, { texts: { tokenizer }, recordHash }) {
+      const { folder, seeds, maxItems, maxAnswerTokens } = evaluation;
+      const { shots, memoryDemonstrations, contextTokens } = evaluation;
+      const data = await readSquad(folder);
+      await recordHash("squad", data.hash);
+      const episodes = seeds.map((seed) =>
+        writeSquadEpisode(data, {
+          tokenizer,
+          seed,
+          shots,
+          memoryDemonstrations,
+          contextTokens,
+          maxAnswerTokens,
+          ...(maxItems === undefined ? {} : { maxItems }),
+        })
+      );
+      const questions = data.evaluated.reduce((sum, { questions }) => sum + questions.length, 0);
+      return {
+        readsOnce: true,
+        score: (model, scoring) =>
+          askQuestions(model, episodes, {
+            ...onceReadOptions(evaluation, scoring),
+            tokenizer,
+            maxAnswerTokens,
+          }),
+        others: () => {
+          throw new InputTypeError(
+            "Cannot read the demonstrations of another task as SQuAD is a single one",
+          );
+        },
+        ...((maxItems ?? questions) < questions && {
+          total: (measure) => totalOfDraws(measure, () => questions),
+        }),
+      };
+    },
+    version: () => squadVersion,
+    record: squadRecord,
+    measures: squadMeasures,
+    label: drawnLabel,
+  };

@@ -4,16 +4,16 @@
 import { memorizingTensorShapes } from "../longmem/memorizing_transformer.ts";
 import { sideNetTensorShapes } from "../longmem/sidenet_shape.ts";
 import { canonicalJson, identityOf } from "../declaration/identity.ts";
+import { kindOf } from "../evaluation/evaluations.ts";
+import { modelKindOf } from "../evaluation/models.ts";
 import { experimentSchema } from "./schema.ts";
-import { sentenceTaskFormats } from "../text/sentence_tasks.ts";
 import { corpora } from "../text/corpora/corpora.ts";
 import { tokenizerFiles } from "../text/tokenizer_config.ts";
-import { squadFiles } from "../text/squad.ts";
 import { estimateEvaluation, type EvaluationEstimate } from "./evaluation_estimate.ts";
 import { backboneShape, countParameters, shapeOnFile, sideNetShape } from "./shapes.ts";
 import { machineMemoryBytes } from "../runtime/machine_memory.ts";
 import { type MemoryExcess, memoryExcess, memoryNeed } from "./memory_need.ts";
-import type { EvaluationConfig, ResolvedExperiment, TrainingConfig } from "./declaration.ts";
+import type { ResolvedExperiment, TrainingConfig } from "./declaration.ts";
 import { ifThere } from "../files.ts";
 import { backboneTensorShapes } from "../backbone/architectures.ts";
 
@@ -84,12 +84,14 @@ export async function estimateRun(experiment: ResolvedExperiment): Promise<Estim
     const head = shape && shape.vocabSize * shape.hiddenDim;
     const perToken = sidenetParameters &&
       2 * (backboneParameters! - 2 * head!) + 4 * head! + 6 * sidenetParameters;
-    const models = new Set(evaluations.flatMap((evaluation) => evaluation.models));
+    const trained = new Set(
+      evaluations.flatMap(({ models }) => models.map((model) => modelKindOf(model).training)),
+    );
     if (experiment.memory) add("longmem", adaptation, perToken);
-    if (models.has("sidenet-without-memory") || !experiment.memory) {
+    if (trained.has("sidenet-without-memory") || !experiment.memory) {
       add("sidenet-without-memory", adaptation, perToken);
     }
-    if (models.has("memorizing-transformer")) {
+    if (trained.has("memorizing-transformer")) {
       // Frozen blocks run forward, trained ones forward and backward; the head as above.
       const trained = sidenetShape &&
         countParameters(sidenetShape, (sidenet) => memorizingTensorShapes(sidenet, shape));
@@ -138,49 +140,6 @@ function trainingKey(
   return canonicalJson(identityOf(experimentSchema(), deciding));
 }
 
-/** Which items an evaluation asks for, in words: "at most 3 documents of test". */
-export function describeItems(evaluation: EvaluationConfig): string {
-  switch (evaluation.kind) {
-    case "perplexity":
-    case "recall":
-      return `${atMost(evaluation.maxDocuments, "documents")} of ${evaluation.split}`;
-    case "chapter-break": {
-      const { source, prefixTokens, maxItems } = evaluation;
-      const items = `${atMost(maxItems, "chapter breaks")} of ${source.split}`;
-      return `${items}, after ${prefixTokens.join(", ")} tokens`;
-    }
-    case "efficiency": {
-      const { totalTokens, warmupPasses, repetitions } = evaluation;
-      return `${
-        totalTokens.join(", ")
-      } tokens in sight, ${repetitions} passes each after ${warmupPasses}`;
-    }
-    case "needle": {
-      const { instances, needles, distances } = evaluation;
-      return `${instances} instances of ${needles.join(", ")} facts, told ${
-        distances.join(", ")
-      } tokens before`;
-    }
-    case "in-context-learning": {
-      const { source, maxItems } = evaluation;
-      const items = atMost(maxItems, "examples");
-      return source.kind === "chronicle"
-        ? `${items} of ${source.tasks} tasks of reviews`
-        : `${items} of ${source.tasks.join(", ")}, ${source.seeds.length} seeds`;
-    }
-    case "squad": {
-      const { maxItems, seeds } = evaluation;
-      return `${atMost(maxItems, "questions")}, ${seeds.length} seeds`;
-    }
-    default:
-      return evaluation satisfies never;
-  }
-}
-
-function atMost(count: number | undefined, things: string): string {
-  return count === undefined ? `all ${things}` : `at most ${count} ${things}`;
-}
-
 /** Files and folders of a declaration that are not there, by the field that names them; whether a glob matches shows when the corpus is opened. */
 export async function missingPaths(
   experiment: ResolvedExperiment,
@@ -216,28 +175,8 @@ export async function inputPaths(experiment: ResolvedExperiment): Promise<InputP
   if (backbone.kind === "checkpoint") named.push({ field: "backbone.path", path: backbone.path });
   if (sidenet?.kind === "checkpoint") named.push({ field: "sidenet.path", path: sidenet.path });
   for (const [i, evaluation] of evaluations.entries()) {
-    if (evaluation.kind === "chapter-break" && evaluation.source.kind === "file") {
-      named.push({ field: `evaluations.${i}.source.path`, path: evaluation.source.path });
-    }
-    if (evaluation.kind === "squad") {
-      const { folder } = evaluation, path = `${folder}/${squadFiles.questions}`;
-      const compressed = await exists(`${path}.gz`);
-      const wanted = !await exists(folder) ? folder : compressed ? `${path}.gz` : path;
-      const field = `evaluations.${i}.folder`;
-      named.push({ field, path: wanted });
-      named.push({ field, path: `${folder}/${squadFiles.split}`, optional: true });
-    }
-    if (evaluation.kind !== "in-context-learning" || evaluation.source.kind !== "sentences") {
-      continue;
-    }
-    const { folder, tasks } = evaluation.source, field = `evaluations.${i}.source.folder`;
-    if (!await exists(folder)) {
-      named.push({ field, path: folder });
-      continue;
-    }
-    for (const task of tasks) {
-      const { train, evaluated } = sentenceTaskFormats[task];
-      for (const file of [train, evaluated]) named.push({ field, path: `${folder}/${file}` });
+    for (const { field, ...entry } of await kindOf(evaluation).files?.(evaluation) ?? []) {
+      named.push({ field: `evaluations.${i}.${field}`, ...entry });
     }
   }
   return named;

@@ -8,8 +8,10 @@ import { backboneTensorShapes, bankHeads } from "../backbone/architectures.ts";
 import type { BackboneShape } from "../backbone/shape.ts";
 import { setField } from "../declaration/field_path.ts";
 import { InputRangeError } from "../errors.ts";
+import { kindOf } from "../evaluation/evaluations.ts";
+import { modelKindOf } from "../evaluation/models.ts";
 import { sideNetTensorShapes } from "../longmem/sidenet_shape.ts";
-import { capacityChunks, type MemoryConfig, memoryOfSizes } from "../memory/config.ts";
+import { capacityChunks, type MemoryConfig } from "../memory/config.ts";
 import { gibibytes, machineMemoryBytes } from "../runtime/machine_memory.ts";
 import type { TrainingConfig } from "../training/config.ts";
 import type { EvaluatedModel, ResolvedExperiment } from "./declaration.ts";
@@ -23,14 +25,6 @@ const trainedCopies = 3;
 
 /** Layers of which all tensors are counted, so that it takes no time. */
 const countedLayers = 2;
-
-/** Models that fill the whole memory of an evaluation. */
-const filling: readonly EvaluatedModel[] = [
-  "longmem",
-  "longmem-other-document",
-  "untrained-with-memory",
-  "memorizing-transformer",
-];
 
 /**
  * Bytes that a run needs at least, as far as the sizes are known.
@@ -52,10 +46,12 @@ export function memoryNeed(experiment: ResolvedExperiment, onFile?: BackboneShap
   const bank = (config: MemoryConfig | undefined, rows: number) =>
     config && experiment.device !== "webgpu" ? bankBytes(config, shape, rows) : 0;
   const modelBytes = (model: EvaluatedModel) => {
-    if (typeof model === "string") return 0;
-    return model.model === "infllm"
-      ? shape.layers * bank(memoryOfSizes(model, "shared"), 1)
-      : activationBytes({ batchSize: 1, contextTokens: model.windowTokens }, shape, 1);
+    const kind = modelKindOf(model);
+    const blocks = kind.blockMemory?.(model), contextTokens = kind.windowTokens?.(model);
+    return shape.layers * bank(blocks, 1) +
+      (contextTokens === undefined
+        ? 0
+        : activationBytes({ batchSize: 1, contextTokens }, shape, 1));
   };
   const phases = [weights.backbone];
   if (backbone.kind === "pretrain") {
@@ -74,11 +70,11 @@ export function memoryNeed(experiment: ResolvedExperiment, onFile?: BackboneShap
     const activations = activationBytes(evaluation, shape, 1);
     for (const model of evaluation.models) {
       phases.push(weights.backbone + activations + modelBytes(model));
-      if (!filling.includes(model)) continue;
+      if (!modelKindOf(model).fillsMemory) continue;
       // Rows may be fewer than a batch has.
       phases.push(
         weights.backbone + weights.sidenet + activations +
-          (evaluation.kind === "efficiency" ? 0 : bank(evaluation.memory, 1)),
+          (kindOf(evaluation).sizesMemory ? 0 : bank(evaluation.memory, 1)),
       );
     }
   }

@@ -7,13 +7,9 @@ import type { z } from "zod";
 import type { RecordedRun } from "../results/rerun_diff.ts";
 import type { Variation } from "../results/records.ts";
 import { canonicalJson, identityOf } from "../declaration/identity.ts";
+import { kindOf } from "../evaluation/evaluations.ts";
 import { assign } from "./overrides.ts";
-import type {
-  DeviceChoice,
-  EvaluationConfig,
-  Experiment,
-  ResolvedExperiment,
-} from "./declaration.ts";
+import type { DeviceChoice, Experiment, ResolvedExperiment } from "./declaration.ts";
 import { loadExperiments } from "./load_experiments.ts";
 import { DeclarationError } from "../declaration/problem.ts";
 import { type ResolvedVariant, resolveVariants } from "./sweep.ts";
@@ -136,7 +132,12 @@ function resolveVariant(
 ): ResolvedRun {
   const experiment: ResolvedExperiment = {
     ...resolved,
-    evaluations: resolved.evaluations.map((evaluation) => limited(evaluation, limit)),
+    // The limit becomes part of the declaration: its numbers are not those of the whole evaluation.
+    ...(limit !== undefined && {
+      evaluations: resolved.evaluations.map((evaluation) =>
+        kindOf(evaluation).limit(evaluation, limit)
+      ),
+    }),
     ...(device !== undefined && { device }),
   };
   return {
@@ -147,26 +148,6 @@ function resolveVariant(
     ...(assignments.length > 0 && { assignments }),
     ...(Object.keys(variation).length > 0 && { variation }),
   };
-}
-
-/** The limit becomes part of the declaration: its numbers are not those of the whole evaluation. */
-function limited(evaluation: EvaluationConfig, limit: number | undefined): EvaluationConfig {
-  if (limit === undefined) return evaluation;
-  switch (evaluation.kind) {
-    case "perplexity":
-    case "recall":
-      return { ...evaluation, maxDocuments: Math.min(limit, evaluation.maxDocuments ?? limit) };
-    case "efficiency":
-      return { ...evaluation, repetitions: Math.min(limit, evaluation.repetitions) };
-    case "needle":
-      return { ...evaluation, instances: Math.min(limit, evaluation.instances) };
-    case "chapter-break":
-    case "in-context-learning":
-    case "squad":
-      return { ...evaluation, maxItems: Math.min(limit, evaluation.maxItems ?? limit) };
-    default:
-      return evaluation satisfies never;
-  }
 }
 
 /**

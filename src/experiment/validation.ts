@@ -6,19 +6,15 @@ import { reproductionPart } from "../results/reproduction.ts";
 import { corpora } from "../text/corpora/corpora.ts";
 import type { Experiment, ResolvedExperiment } from "./declaration.ts";
 import { fillDefaults } from "./defaults.ts";
-import {
-  evaluationMemoryProblems,
-  evaluationProblems,
-  missingContexts,
-} from "./evaluation_problems.ts";
+import { evaluationMemoryProblems } from "../evaluation/evaluation_kind.ts";
+import { kindOf, listMeasured } from "../evaluation/evaluations.ts";
+import { missingSettings, modelProblems } from "../evaluation/models.ts";
 import { parseForm } from "../declaration/form_problems.ts";
 import { sizeOf } from "../backbone/config.ts";
 import { blockProblems, sidenetPart } from "../longmem/config.ts";
 import { adaptationPart } from "../training/config.ts";
 import { backbones } from "./backbones.ts";
 import { memoryPart, updateProblems } from "../memory/config.ts";
-import { measured } from "./model_name.ts";
-import { missingWindows, modelProblems } from "./model_problems.ts";
 import { declarationError, type Problem, wrong } from "../declaration/problem.ts";
 import { experimentSchema } from "./schema.ts";
 
@@ -43,12 +39,29 @@ export function checkExperiment(
       : []),
     ...(experiment.sidenet ? sidenetPart.missing(experiment.sidenet, "sidenet") : []),
     ...missingContexts(experiment),
-    ...missingWindows(experiment),
+    ...experiment.evaluations.flatMap(({ models, memory }, i) =>
+      missingSettings(models, `evaluations.${i}.models`, {
+        hasMemory: memory !== undefined || experiment.memory !== undefined,
+      })
+    ),
   ];
   if (incomplete.length > 0) return { problems: incomplete };
   const resolved = fillDefaults(experiment);
   const problems = consistencyProblems(resolved);
   return problems.length > 0 ? { problems } : { resolved, problems };
+}
+
+/** Evaluations that cannot take their segment length from a training. */
+function missingContexts(experiment: Experiment): Problem[] {
+  if (experiment.adaptation || experiment.backbone.kind === "pretrain") return [];
+  return experiment.evaluations.flatMap((evaluation, i) =>
+    evaluation.contextTokens === undefined
+      ? [{
+        path: `evaluations.${i}.contextTokens`,
+        message: "is missing, as no training declares it: allowed are positive integers",
+      }]
+      : []
+  );
 }
 
 /** A field set to undefined is absent: `{ ...base, memory: undefined }` is the baseline of `base`. */
@@ -85,7 +98,7 @@ function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
   const backboneKind = backbones.get(backbone.kind);
   const problems = [
     ...(reproduces
-      ? reproductionPart.check(reproduces, "reproduces", { evaluations: measured(evaluations) })
+      ? reproductionPart.check(reproduces, "reproduces", { evaluations: listMeasured(evaluations) })
       : []),
     ...corpora.get(corpus.kind).check?.(corpus, "corpus", { tokenizer, trained }) ?? [],
     ...backboneKind.check?.(backbone, "backbone", {}) ?? [],
@@ -120,13 +133,14 @@ function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
   const isMemoryWrong = problems.some(({ path }) => path.startsWith("memory."));
   for (const [i, evaluation] of evaluations.entries()) {
     const path = `evaluations.${i}`, { name } = evaluation;
+    const kind = kindOf(evaluation), { sizesMemory = false } = kind;
     if (evaluations.findIndex((other) => other.name === name) < i) {
       problems.push(wrong(`${path}.name`, "is taken already", name, "names used once"));
     }
     problems.push(
-      ...evaluationProblems(evaluation, experiment, path),
+      ...kind.check?.(evaluation, path, experiment) ?? [],
       ...modelProblems(evaluation, experiment, path),
-      ...evaluationMemoryProblems(evaluation, { memory, isMemoryWrong }, path),
+      ...evaluationMemoryProblems(evaluation, { memory, isMemoryWrong, sizesMemory }, path),
     );
   }
   return problems;

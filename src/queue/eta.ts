@@ -2,7 +2,7 @@
  * How long runs will take, by the arithmetic that they have yet to do and the pace so far: about, since
  * some of it is faster than other, and more than that where nobody knows what a part will take.
  */
-import { modelName } from "../experiment/model_name.ts";
+import { modelName } from "../evaluation/models.ts";
 import type { Estimate } from "../experiment/estimate.ts";
 import { formatDuration } from "./duration.ts";
 

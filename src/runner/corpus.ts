@@ -2,6 +2,7 @@ import type { ResolvedExperiment, Split } from "../experiment/declaration.ts";
 import type { TrainingConfig } from "../training/config.ts";
 import { corpora } from "../text/corpora/corpora.ts";
 import type { RunDocument, RunText } from "../text/corpora/corpus_kind.ts";
+import { kindOf } from "../evaluation/evaluations.ts";
 import { DocumentStream } from "../text/document_stream.ts";
 import { concatenateDocuments, LaneStream } from "../text/lane_stream.ts";
 import type { SegmentStream } from "../text/segments.ts";
@@ -37,10 +38,7 @@ function splitsBesideTraining(
   const splits = new Set<Split>(["train"]);
   if (trainings.some(({ validateEverySteps }) => validateEverySteps)) splits.add("valid");
   for (const evaluation of evaluations) {
-    if ("split" in evaluation) splits.add(evaluation.split);
-    if (evaluation.kind === "chapter-break" && evaluation.source.kind === "books") {
-      splits.add(evaluation.source.split);
-    }
+    for (const split of kindOf(evaluation).splits?.(evaluation) ?? []) splits.add(split);
   }
   return [...splits];
 }

@@ -8,8 +8,9 @@ import { checkMemoryNeed } from "../experiment/memory_need.ts";
 import type { ResolvedRun } from "../experiment/resolve.ts";
 import { findDocuments } from "../text/corpus.ts";
 import { openDevice } from "../runtime/open_device.ts";
-import { checkMayStartProcesses } from "./efficiency.ts";
-import { runEvaluations } from "./evaluation.ts";
+import { startsProcesses } from "../evaluation/evaluations.ts";
+import { checkMayStartProcesses } from "../evaluation/efficiency.ts";
+import { checkControls, runEvaluations } from "./evaluation.ts";
 import { MissingDataError } from "../errors.ts";
 import { adaptMemorizingTransformer, adaptSideNets, obtainBackbone } from "./train_models.ts";
 import type { RunContext } from "./run_context.ts";
@@ -33,6 +34,7 @@ export async function executeRun(run: ResolvedRun, context: RunContext): Promise
     await context.results.recordDevice(description);
 
     const text = await openText(experiment, context);
+    await checkControls(experiment, text);
     const backbone = await obtainBackbone(experiment, text, device, context);
     const sideNets = await adaptSideNets(experiment, backbone, text, device, context);
     const memorizing = await adaptMemorizingTransformer(
@@ -58,7 +60,7 @@ export async function executeRun(run: ResolvedRun, context: RunContext): Promise
  */
 async function checkReadiness(experiment: ResolvedExperiment): Promise<void> {
   const { name, corpus, evaluations } = experiment;
-  if (evaluations.some(({ kind }) => kind === "efficiency")) await checkMayStartProcesses();
+  if (evaluations.some(startsProcesses)) await checkMayStartProcesses();
   await checkMemoryNeed(experiment);
   const [missing] = await missingPaths(experiment);
   if (missing) {

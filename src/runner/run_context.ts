@@ -1,6 +1,7 @@
 /**
  * The surroundings of a run: where its results go, its progress, its signal, its device.
  */
+import type { EvaluationUnit } from "../evaluation/evaluation_kind.ts";
 import type { DeviceChoice } from "../experiment/declaration.ts";
 import type { ResolvedRun } from "../experiment/resolve.ts";
 import type { RunFolder } from "../results/run_folder.ts";
@@ -20,9 +21,6 @@ export interface TrainingProgress {
   /** Tokens the memory holds, of those it has room for. */
   readonly memory?: { readonly tokens: number; readonly capacityTokens: number };
 }
-
-/** What an evaluation counts: tokens that are read or asked for, prompts that are asked, lengths that are measured. */
-export type EvaluationUnit = "tokens" | "prompts" | "lengths";
 
 /** What an evaluation reports after each item. */
 export interface EvaluationProgress {

@@ -1,3 +1,5 @@
+import type { TrainedSideNets } from "../evaluation/model_kind.ts";
+import { modelKindOf } from "../evaluation/models.ts";
 import { loadBackboneWeights, loadSideNetWeights } from "../checkpoint/checkpoint.ts";
 import { hashFrozen, hashTensors } from "../formats/tensor_hash.ts";
 import { initializeBackbone } from "../backbone/initialization.ts";
@@ -113,16 +115,6 @@ export async function withFrozen<Result>(
   return result;
 }
 
-/** The SideNets of a run, as far as its evaluations ask for them. */
-export interface SideNets {
-  /** As initialised; absent where it is read from a checkpoint. */
-  readonly untrained?: SideNetCheckpoint;
-  /** Trained with memory, here or before. */
-  readonly longmem?: SideNetCheckpoint;
-  /** Trained likewise, but without memory. */
-  readonly withoutMemory?: SideNetCheckpoint;
-}
-
 /**
  * Initialises or reads the SideNet and adapts it: with memory, and without where an evaluation compares the two.
  *
@@ -134,7 +126,7 @@ export async function adaptSideNets(
   text: RunText,
   device: Device,
   context: RunContext,
-): Promise<SideNets | undefined> {
+): Promise<TrainedSideNets | undefined> {
   const { sidenet, adaptation, memory, seed } = experiment;
   if (!sidenet) return undefined;
   const start = await startOf(sidenet, backbone, seed, context);
@@ -153,14 +145,23 @@ export async function adaptSideNets(
     await context.results.recordHash(`SideNet ${name}`, hashFrozen(weights));
     return { shape, weights };
   };
-  const asked = new Set(experiment.evaluations.flatMap(({ models }) => models));
   return {
     ...untrained,
     ...(memory ? { longmem: await adapt("longmem", true) } : {}),
-    ...(!memory || asked.has("sidenet-without-memory")
+    ...(!memory || asksFor("sidenet-without-memory", experiment)
       ? { withoutMemory: await adapt("sidenet-without-memory", false) }
       : {}),
   };
+}
+
+/** Whether an evaluation lists a model that needs a training of its own. */
+function asksFor(
+  training: "sidenet-without-memory" | "memorizing-transformer",
+  { evaluations }: ResolvedExperiment,
+): boolean {
+  return evaluations.some(({ models }) =>
+    models.some((model) => modelKindOf(model).training === training)
+  );
 }
 
 /** The SideNet before any adaptation. */
@@ -207,9 +208,8 @@ export async function adaptMemorizingTransformer(
   context: RunContext,
 ): Promise<MemorizingCheckpoint | undefined> {
   const name = "memorizing-transformer";
-  const { adaptation, memory, evaluations } = experiment;
-  const asked = evaluations.some(({ models }) => models.includes(name));
-  if (!asked || !sideNet || !adaptation || !memory) return undefined;
+  const { adaptation, memory } = experiment;
+  if (!asksFor(name, experiment) || !sideNet || !adaptation || !memory) return undefined;
   const shape = { memoryBlock: sideNet.shape.memoryBlock };
   const start = initializeMemorizing(shape, backbone);
   const weights = await adapted({

@@ -1,5 +1,6 @@
+import { timePasses } from "../../src/evaluation/efficiency_process.ts";
 import { efficiencyMetrics } from "./measured_metrics.ts";
-import { efficiencyPoint, efficiencySample, timePasses } from "../../src/evaluation/efficiency.ts";
+import { efficiencyPoint, efficiencySample } from "../../src/evaluation/efficiency.ts";
 import { assert, assertClose, test } from "../testing.ts";
 
 test("timePasses() times each pass after the warm-up, and nothing between them", async () => {

@@ -12,16 +12,20 @@ import type { ItemSums } from "../../src/results/paired_comparison.ts";
 import type { Metric, SampleRecord } from "../../src/results/records.ts";
 import type { Recall } from "../../src/text/chronicle/recall.ts";
 
+type MeasuringKind<Config, Item> = Pick<
+  EvaluationKind<never, Config, Item>,
+  "version" | "record" | "measures"
+>;
 type Labels = { readonly evaluation: string; readonly model: string; readonly total?: number };
 type Baseline = { readonly model: string; readonly samples: readonly SampleRecord[] };
 
 /** Metrics of a kind that takes its measures from records alone. */
-function recording<Item>(kind: EvaluationKind<unknown, Item>) {
+function recording<Config, Item>(kind: MeasuringKind<Config, Item>) {
   return ({ total, ...labels }: Labels, samples: readonly SampleRecord[], baseline?: Baseline) =>
     metricsWith(labels, {
       version: kind.version,
       total: () => total,
-      measures: (records) => measuresOf(kind, records, undefined),
+      measures: (records) => measuresOf(kind, records, undefined as Config),
     }, { samples, ...(baseline && { baseline }) });
 }
 
@@ -43,7 +47,7 @@ export function recallMetrics(
     version: recall.version,
     total: (measure) =>
       all && (countRecalls(measure, all, Number(samples[0].contextTokens)) ?? all.length),
-    measures: (records) => measuresOf(recall, records, undefined),
+    measures: (records) => measuresOf(recall, records, undefined as never),
   }, { samples, ...(baseline && { baseline }) });
 }
 
@@ -65,10 +69,11 @@ export function metricsWith(
 }
 
 /** The sums of the measure of that name; undefined where it has none. */
-export function sumsOf<Item>(
-  kind: EvaluationKind<unknown, Item>,
+export function sumsOf<Config, Item>(
+  kind: MeasuringKind<Config, Item>,
   name: string,
   samples: readonly SampleRecord[],
 ): ItemSums | undefined {
-  return measuresOf(kind, samples, undefined).find((measure) => measure.name === name)?.sums;
+  return measuresOf(kind, samples, undefined as Config).find((measure) => measure.name === name)
+    ?.sums;
 }

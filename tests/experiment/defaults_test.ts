@@ -6,7 +6,7 @@ import type {
   Protocol,
 } from "../../src/experiment/declaration.ts";
 import { lengthBuckets } from "../../src/evaluation/perplexity.ts";
-import { modelName } from "../../src/experiment/model_name.ts";
+import { modelName } from "../../src/evaluation/models.ts";
 import { resolvedExperiment } from "./resolved.ts";
 import { defaultChronicle } from "../../src/text/chronicle/config.ts";
 import { assert, test } from "../testing.ts";

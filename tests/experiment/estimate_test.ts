@@ -1,5 +1,6 @@
 import type { EvaluationDeclaration, Experiment } from "../../src/experiment/declaration.ts";
-import { describeItems, estimateRun } from "../../src/experiment/estimate.ts";
+import { type EvaluationConfig, kindOf } from "../../src/evaluation/evaluations.ts";
+import { estimateRun } from "../../src/experiment/estimate.ts";
 import { resolvedExperiment } from "./resolved.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
@@ -7,6 +8,10 @@ import { smallExperiment as small } from "./small_experiment.ts";
 
 function estimate(change: Partial<Experiment>) {
   return estimateRun(resolvedExperiment({ ...small, ...change }));
+}
+
+function describeItems(evaluation: EvaluationConfig): string {
+  return kindOf(evaluation).describe(evaluation);
 }
 
 test("estimateRun() counts the parameters of the released shape", async () => {

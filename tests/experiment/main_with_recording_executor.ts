@@ -3,7 +3,7 @@
  * metric. Seeds choose what else happens: 13 fails after the first step; 99 waits to be interrupted.
  */
 import { InputError } from "../../src/errors.ts";
-import { modelName } from "../../src/experiment/model_name.ts";
+import { modelName } from "../../src/evaluation/models.ts";
 import { main } from "../../src/main.ts";
 import type { RunExecutor } from "../../src/runner/run_context.ts";
 

@@ -1,9 +1,8 @@
 import type { EvaluationDeclaration, Experiment } from "../../src/experiment/declaration.ts";
 import { resolveRun } from "../../src/experiment/resolve.ts";
 import type { SampleRecord } from "../../src/results/records.ts";
-import { chapterBreakItems } from "../../src/runner/chapter_break.ts";
-import type { RunContext } from "../../src/runner/run_context.ts";
-import type { RunText } from "../../src/runner/corpus.ts";
+import { chapterBreakItems } from "../../src/evaluation/chapter_break.ts";
+import type { EvaluationTexts } from "../../src/evaluation/evaluation_kind.ts";
 import { runExperiment } from "../../src/queue/run_experiment.ts";
 import { openingTokens, writeBooks } from "../../src/text/chronicle/book.ts";
 import { writeChapterBreak } from "../../src/text/chronicle/chapter_break.ts";
@@ -180,8 +179,8 @@ async function itemsOf(
     const [{ prefix, candidates, ...names }] = await chapterBreakItems(
       evaluation,
       corpus,
-      { tokenizer } as unknown as RunText,
-      { results: { recordHash: () => Promise.resolve() } } as unknown as RunContext,
+      { tokenizer } as unknown as EvaluationTexts,
+      () => Promise.resolve(),
     );
     assert.deepEqual(names, { name: "work/0", work: "work" });
     const textOf = (tokens: Int32Array) =>

@@ -2,9 +2,12 @@ import type { EfficiencyEvaluation, Experiment } from "../../src/experiment/decl
 import { resolvedExperiment } from "../experiment/resolved.ts";
 import { RunFolder } from "../../src/results/run_folder.ts";
 import { currentEnvironment } from "../../src/results/environment.ts";
-import { evaluateEfficiency } from "../../src/runner/efficiency.ts";
-import { type EfficiencyTask, measurePoint } from "../../src/runner/efficiency_process.ts";
-import type { Evaluated } from "../../src/runner/evaluated_model.ts";
+import { efficiencyItems } from "../../src/evaluation/efficiency.ts";
+import { type EfficiencyTask, measurePoint } from "../../src/evaluation/efficiency_process.ts";
+import type { TrainedModels } from "../../src/evaluation/model_kind.ts";
+import { measureModels } from "../../src/evaluation/evaluate.ts";
+import { EncodedMemories } from "../../src/evaluation/shared/memory_cache.ts";
+import type { Device } from "../../src/runtime/device.ts";
 import { Display } from "../../src/queue/terminal.ts";
 import { Progress } from "../../src/queue/progress.ts";
 import { runExperiment } from "../../src/queue/run_experiment.ts";
@@ -36,7 +39,7 @@ function evaluationOf(declared: Experiment): EfficiencyEvaluation {
 test("evaluateEfficiency() measures each point of each model once, also when it goes on", async () => {
   await withFolder(async (results) => {
     const { backbone, sideNet } = smallParts();
-    const evaluated: Evaluated = { backbone, sideNets: { untrained: sideNet } };
+    const trained: TrainedModels = { backbone, sideNets: { untrained: sideNet } };
     const open = async () =>
       await RunFolder.open({
         results,
@@ -45,20 +48,23 @@ test("evaluateEfficiency() measures each point of each model once, also when it 
         environment: { ...await currentEnvironment(), declarationFile: "none" },
       });
     const display = new Display({ write: () => {}, overwrites: false });
+    const progress = new Progress({ label: "stopwatch", display });
     const tasks: EfficiencyTask[] = [];
     const run = async (milliseconds: number) => {
       const folder = await open();
-      await evaluateEfficiency(evaluationOf(experiment), evaluated, {
-        device: "cpu",
-        context: {
-          results: folder,
-          progress: new Progress({ label: "stopwatch", display }),
-          signal: new AbortController().signal,
-        },
-        measure(task) {
-          tasks.push(task);
-          return Promise.resolve({ milliseconds: [milliseconds], peakMebibytes: 10 });
-        },
+      await measureModels(evaluationOf(experiment), {
+        items: efficiencyItems(evaluationOf(experiment), {
+          measure(task) {
+            tasks.push(task);
+            return Promise.resolve({ milliseconds: [milliseconds], peakMebibytes: 10 });
+          },
+        }),
+        trained,
+        device: { kind: "cpu" } as Device,
+        memories: new EncodedMemories(backbone),
+        results: folder,
+        report: (item) => progress.item(item),
+        signal: new AbortController().signal,
       });
       return folder.summary.metrics;
     };

@@ -1,7 +1,8 @@
 import type { PromptedModel } from "../../src/evaluation/shared/language_model.ts";
 import type { EvaluatedModel } from "../../src/experiment/declaration.ts";
 import { initializeMemorizing } from "../../src/longmem/memorizing_transformer.ts";
-import { type Evaluated, openModel } from "../../src/runner/evaluated_model.ts";
+import type { TrainedModels } from "../../src/evaluation/model_kind.ts";
+import { modelKindOf, modelName } from "../../src/evaluation/models.ts";
 import type { MemoryConfig } from "../../src/memory/config.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import { deviceTest } from "../graph/devices.ts";
@@ -17,7 +18,7 @@ const onCpu = { kinds: ["cpu"] } as const;
 const contextTokens = 8, rows = 2;
 
 /** What the models of a small experiment are made of. */
-function smallModels(): Evaluated {
+function smallModels(): TrainedModels {
   const backbone = smallBackbone(), sideNet = smallSideNet(backbone);
   const shape = { memoryBlock: 2 };
   const memorizing = { shape, weights: initializeMemorizing(shape, backbone) };
@@ -33,8 +34,10 @@ async function withModel<Result>(
   use: (model: PromptedModel) => Promise<Result>,
   memory: MemoryConfig = smallMemory,
 ): Promise<Result> {
-  const evaluation = { contextTokens, memory };
-  await using opened = await openModel(model, evaluation, smallModels(), {
+  await using opened = await modelKindOf(model).open(model, smallModels(), {
+    name: modelName(model),
+    contextTokens,
+    memory,
     device,
     others: () => [],
   });
@@ -147,13 +150,10 @@ deviceTest(
     const forgetful = await asks("memorizing-transformer", []);
     assert.ok(differs(forgetful, await asks("backbone", [])), "its blocks are not the backbone's");
     assert.ok(differs(await asks("memorizing-transformer", [first]), forgetful), "it remembers");
-    const evaluation = { contextTokens, memory: smallMemory };
-    const { backbone, sideNets } = smallModels();
+    const { backbone, sideNets } = smallModels(), name = "memorizing-transformer";
+    const context = { name, contextTokens, memory: smallMemory, device, others: () => [] };
     await assert.rejects(
-      openModel("memorizing-transformer", evaluation, { backbone, sideNets }, {
-        device,
-        others: () => [],
-      }),
+      async () => await modelKindOf(name).open(name, { backbone, sideNets }, context),
       /^TypeError: Cannot evaluate model "memorizing-transformer" as the experiment trains no such network$/,
     );
   },

@@ -1,9 +1,10 @@
 import type { Experiment } from "../../src/experiment/declaration.ts";
+import type { InContextLearningEvaluation } from "../../src/evaluation/in_context_learning.ts";
 import { inContextLearning } from "../../src/evaluation/in_context_learning.ts";
 import { measuresOf } from "../../src/evaluation/evaluation_kind.ts";
 import { totalOfDraws } from "../../src/evaluation/shared/few_shot_metrics.ts";
 import { metricsWith } from "../evaluation/measured_metrics.ts";
-import { otherTasks } from "../../src/runner/in_context_learning.ts";
+import { otherTasks } from "../../src/evaluation/in_context_learning.ts";
 import type { SampleRecord } from "../../src/results/records.ts";
 import { runExperiment } from "../../src/queue/run_experiment.ts";
 import { sentenceTasks } from "../../src/text/sentence_tasks.ts";
@@ -125,7 +126,11 @@ test("runExperiment() asks sentences with every model, and compares them by seed
           version: () => 2,
           total: (measure) => totalOfDraws(measure, (task) => ({ "sst-2": 7, mr: 9 })[task]),
           measures: (records) =>
-            measuresOf(inContextLearning, records, { source: { kind: "sentences" } }),
+            measuresOf(
+              inContextLearning,
+              records,
+              { source: { kind: "sentences" } } as InContextLearningEvaluation,
+            ),
         }, {
           samples,
           ...(model !== "backbone" &&

@@ -1,6 +1,6 @@
 import { recallMetrics } from "../evaluation/measured_metrics.ts";
 import type { Experiment } from "../../src/experiment/declaration.ts";
-import { modelName } from "../../src/experiment/model_name.ts";
+import { modelName } from "../../src/evaluation/models.ts";
 import { resolveRun } from "../../src/experiment/resolve.ts";
 import type { SampleRecord } from "../../src/results/records.ts";
 import { runExperiment } from "../../src/queue/run_experiment.ts";

@@ -5,9 +5,7 @@ import { metricsWith } from "../evaluation/measured_metrics.ts";
 import { exactMatch, f1, squad } from "../../src/evaluation/squad.ts";
 import type { SampleRecord } from "../../src/results/records.ts";
 import { resolveRun } from "../../src/experiment/resolve.ts";
-import type { RunContext } from "../../src/runner/run_context.ts";
-import { squadSteps } from "../../src/runner/squad.ts";
-import type { RunText } from "../../src/runner/corpus.ts";
+import type { EvaluationInputs, EvaluationTexts } from "../../src/evaluation/evaluation_kind.ts";
 import { openTokenizer } from "../../src/text/tokenizer_source.ts";
 import { ScriptedModel } from "../evaluation/scripted_model.ts";
 import { runExperiment } from "../../src/queue/run_experiment.ts";
@@ -87,7 +85,7 @@ test("runExperiment() asks questions of SQuAD and scores the answers", async () 
         metricsWith({ evaluation: "squad", model }, {
           version: () => 3,
           total: (measure) => totalOfDraws(measure, () => 8),
-          measures: (records) => measuresOf(squad, records, undefined),
+          measures: (records) => measuresOf(squad, records, evaluation),
         }, {
           samples: of(model),
           ...(model !== "backbone" &&
@@ -107,9 +105,11 @@ test("runExperiment() asks questions of SQuAD and scores the answers", async () 
       path: `${results}/questions/${run}/tokenizer.json`,
     });
     const recorded: string[] = [];
-    const steps = await squadSteps(evaluation, { tokenizer } as RunText, {
-      results: { recordHash: (_: string, hash: string) => void recorded.push(hash) },
-    } as unknown as RunContext);
+    const steps = await squad.prepare(evaluation, {
+      texts: { tokenizer } as EvaluationTexts,
+      recordHash: (_: string, hash: string) => Promise.resolve(void recorded.push(hash)),
+    } as EvaluationInputs);
+    assert.ok("score" in steps);
     assert.deepEqual(recorded, [hashes.squad]);
     const read: number[][] = [];
     const model = new ScriptedModel({

@@ -117,18 +117,44 @@ export function readableText(segments: readonly Int32Array[]): ReadableDocument 
   return { segments: segments.map((tokens) => ({ tokens, targetTokens: tokens.length })) };
 }
 
+/** A document with what decides which other one takes its place. */
+export interface ClusteredDocument extends ReadableDocument {
+  /** Its work or author; absent where the corpus does not say. */
+  readonly cluster?: string;
+}
+
 /**
- * The document that follows each in a list; the first one follows the last.
+ * What a control reads in the place of each document of a list: the one that follows, after the last the first. Where
+ * documents have clusters, it is the next one of another cluster that is at least as long, or else the longest of other clusters,
+ * so that no text shares its author or names with the document's own.
  *
- * @throws RangeError if there is no other document.
+ * @throws {RangeError} If there is no other document, or none of another cluster.
  */
-export function nextDocuments<Document>(documents: readonly Document[]): Document[] {
+export function otherDocuments<Document extends ClusteredDocument>(
+  documents: readonly Document[],
+): Document[] {
   if (documents.length < 2) {
     throw new InputRangeError(
       `Cannot read another document as there is none: current number of documents is ${documents.length}, allowed are 2 and more`,
     );
   }
-  return documents.map((_, i) => documents[(i + 1) % documents.length]);
+  return documents.map((document, i) => {
+    const following = [...documents.slice(i + 1), ...documents.slice(0, i)];
+    if (document.cluster === undefined) return following[0];
+    const others = following.filter(({ cluster }) => cluster !== document.cluster);
+    if (others.length === 0) {
+      throw new InputRangeError(
+        `Cannot read a document of another cluster as there is none: current cluster of all documents is "${document.cluster}"`,
+      );
+    }
+    const length = lengthOf(document);
+    return others.find((other) => lengthOf(other) >= length) ??
+      others.reduce((longest, other) => lengthOf(other) > lengthOf(longest) ? other : longest);
+  });
+}
+
+function lengthOf({ segments }: ReadableDocument): number {
+  return segments.reduce((sum, { targetTokens }) => sum + targetTokens, 0);
 }
 
 /**

@@ -1,7 +1,7 @@
 import {
   languageModel,
-  nextDocuments,
   otherDocumentModel,
+  otherDocuments,
   type ScoredLongMem,
 } from "../../../src/evaluation/shared/language_model.ts";
 import { scoreDocuments } from "../../../src/evaluation/perplexity.ts";
@@ -56,7 +56,7 @@ test("languageModel() resets a row's memory where its document begins, and lets 
 test("otherDocumentModel() scores without writing, then writes the next document's segment", async () => {
   const documents = randomDocuments([6, 4, 9], { contextTokens: 3 });
   const { model, calls } = recordingLongMem();
-  await scoreDocuments(otherDocumentModel("other", model, nextDocuments(documents)), documents, {
+  await scoreDocuments(otherDocumentModel("other", model, otherDocuments(documents)), documents, {
     rows: 1,
     pad,
   });
@@ -90,7 +90,7 @@ test("otherDocumentModel() chooses from the memory that it would score with", as
   const documents = randomDocuments([6, 4, 9], { contextTokens: 3 });
   const read = async (asks: "score" | "choose") => {
     const { model, calls } = recordingLongMem();
-    const other = otherDocumentModel("other", model, nextDocuments(documents));
+    const other = otherDocumentModel("other", model, otherDocuments(documents));
     await readDocuments<unknown>(other, documents, { rows: 2, pad }, {
       read: (batch) => other[asks](batch),
       nll: () => new Float32Array(99),
@@ -132,11 +132,34 @@ test("otherDocumentModel() remembers no padding, and nothing of the document its
   }
 });
 
-test("nextDocuments() needs another document", () => {
-  assert.deepEqual(nextDocuments(["a", "b", "c"]), ["b", "c", "a"]);
+/** Documents of some lengths, each of a cluster. */
+type Lengths = [length: number, cluster?: string][];
+function clustered(...documents: Lengths) {
+  return documents.map(([length, cluster], i) => ({
+    name: `${i}`,
+    segments: [{ tokens: new Int32Array(length), targetTokens: length }],
+    ...(cluster !== undefined && { cluster }),
+  }));
+}
+
+test("otherDocuments() takes the next document, and needs another one", () => {
+  const names = (...documents: Lengths) =>
+    otherDocuments(clustered(...documents)).map(({ name }) => name).join("");
+  assert.equal(names([4], [9], [4]), "120");
   assert.throws(
-    () => nextDocuments(["a"]),
+    () => names([4]),
     /^RangeError: Cannot read another document as there is none: current number of documents is 1, allowed are 2 and more$/,
+  );
+});
+
+test("otherDocuments() takes one of another cluster that is at least as long, or the longest", () => {
+  const names = (...documents: Lengths) =>
+    otherDocuments(clustered(...documents)).map(({ name }) => name).join("");
+  // 0 and 1 are one author's: 2 is too short for 0, 3 is long enough; 4 is the longest.
+  assert.equal(names([5, "a"], [4, "a"], [3, "b"], [5, "c"], [9, "d"]), "33340");
+  assert.throws(
+    () => names([5, "a"], [4, "a"]),
+    /^RangeError: Cannot read a document of another cluster as there is none: current cluster of all documents is "a"$/,
   );
 });
 
@@ -159,7 +182,7 @@ test({
     const [{ nats }] = await scoreDocuments(own, [document], options);
     const natsBeside = async (other: typeof document) => {
       const documents = [document, other];
-      const control = otherDocumentModel("other", model, nextDocuments(documents));
+      const control = otherDocumentModel("other", model, otherDocuments(documents));
       return (await scoreDocuments(control, documents, options))[0].nats;
     };
     assertClose([await natsBeside(document)], [nats], { tolerance: 1e-4 });

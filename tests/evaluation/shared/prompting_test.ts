@@ -1,7 +1,7 @@
 import {
   languageModel,
-  nextDocuments,
   otherDocumentModel,
+  otherDocuments,
 } from "../../../src/evaluation/shared/language_model.ts";
 import {
   askPrompts,
@@ -140,11 +140,15 @@ test({
     const texts = two.map(({ reading }) => ({
       segments: reading.map((tokens) => ({ tokens, targetTokens: tokens.length })),
     }));
-    const scores = await askPrompts(otherDocumentModel("other", model, nextDocuments(texts)), two, {
-      rows: 2,
-      memory: "per-row",
-      pad,
-    });
+    const scores = await askPrompts(
+      otherDocumentModel("other", model, otherDocuments(texts)),
+      two,
+      {
+        rows: 2,
+        memory: "per-row",
+        pad,
+      },
+    );
     await model.close();
     // As much is read as of the item itself: the shorter one's text twice, the longer one's beginning.
     const exchanged = [

@@ -4,11 +4,6 @@
  */
 import { initializeBackbone } from "../backbone/initialization.ts";
 import type { BackboneShape } from "../backbone/shape.ts";
-import {
-  type EfficiencyMeasurement,
-  type EfficiencyPoint,
-  timePasses,
-} from "../evaluation/efficiency.ts";
 import { initializeSideNet } from "../longmem/initialization.ts";
 import { LongMem } from "../longmem/longmem.ts";
 import type { SideNetShape } from "../longmem/sidenet_shape.ts";
@@ -17,6 +12,28 @@ import { peakMemoryBytes } from "../results/environment.ts";
 import type { DeviceKind } from "../runtime/device.ts";
 import { openDevice } from "../runtime/open_device.ts";
 import { Random } from "../random.ts";
+
+/** What a point has in sight, in tokens of a row. */
+export interface EfficiencyPoint {
+  /** Tokens in sight of the last token of a pass. */
+  readonly totalTokens: number;
+  /** Tokens of a pass. */
+  readonly contextTokens: number;
+  /** Tokens in the memory; absent without one. */
+  readonly memoryTokens?: number;
+  /** Rows side by side. */
+  readonly rows: number;
+}
+
+/** What was measured of a point. */
+export interface EfficiencyMeasurement {
+  /** Milliseconds of each repetition. */
+  readonly milliseconds: readonly number[];
+  /** Tokens that each bank held before the first pass; absent without a memory. Coarse eviction keeps less than there is room for. */
+  readonly filledTokens?: readonly number[];
+  /** Most main memory that the process has held, in MiB; absent where the tensors are not in it. */
+  readonly peakMebibytes?: number;
+}
 
 /** What is to be measured. */
 export interface EfficiencyTask {
@@ -67,6 +84,29 @@ export async function measurePoint(task: EfficiencyTask): Promise<EfficiencyMeas
     ...(memory && { filledTokens }),
     ...(device.kind !== "webgpu" && { peakMebibytes }),
   };
+}
+
+/**
+ * Times passes, one after the other, after some that do not count.
+ *
+ * @param options `now`: the clock, in milliseconds.
+ */
+export async function timePasses(
+  pass: () => Promise<unknown>,
+  { warmupPasses, repetitions, now }: {
+    readonly warmupPasses: number;
+    readonly repetitions: number;
+    readonly now: () => number;
+  },
+): Promise<number[]> {
+  for (let i = 0; i < warmupPasses; i++) await pass();
+  const milliseconds: number[] = [];
+  for (let i = 0; i < repetitions; i++) {
+    const start = now();
+    await pass();
+    milliseconds.push(now() - start);
+  }
+  return milliseconds;
 }
 
 if (import.meta.main) {

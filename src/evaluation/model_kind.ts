@@ -1,0 +1,144 @@
+/**
+ * A model under test: its settings, what it needs of an experiment, and how it is opened.
+ */
+import type { z } from "zod";
+import type { BackboneCheckpoint } from "../backbone/shape.ts";
+import type { Problem } from "../declaration/problem.ts";
+import { InputTypeError } from "../errors.ts";
+import { LongMem } from "../longmem/longmem.ts";
+import type { LongMemParts } from "../longmem/network.ts";
+import type { MemorizingCheckpoint } from "../longmem/memorizing_transformer.ts";
+import type { SideNetCheckpoint } from "../longmem/sidenet_shape.ts";
+import type { MemoryConfig } from "../memory/config.ts";
+import type { Device } from "../runtime/device.ts";
+import type { PromptedModel, ReadableDocument, ScoredLongMem } from "./shared/language_model.ts";
+import type { EncodedMemories } from "./shared/memory_cache.ts";
+
+/** What an evaluation sets for all its models. */
+export interface ModelSurroundings {
+  /** Tokens T of a segment, and of what a model sees without memory. */
+  readonly contextTokens: number;
+  /** The memory of the evaluation; absent without one. */
+  readonly memory?: MemoryConfig | undefined;
+}
+
+/** What a model may need of the declaration. */
+export type ModelNeed =
+  | "sidenet"
+  | "initialized SideNet"
+  | "memory"
+  | "adaptation"
+  | "trained SideNet";
+
+/** What a run has trained or loaded. */
+export interface TrainedModels {
+  readonly backbone: BackboneCheckpoint;
+  readonly sideNets?: TrainedSideNets | undefined;
+  /** The trained part of a Memorizing Transformer, where an evaluation asks for it. */
+  readonly memorizing?: MemorizingCheckpoint | undefined;
+}
+
+/** The SideNets of a run, as far as its evaluations ask for them. */
+export interface TrainedSideNets {
+  /** As initialised; absent where it is read from a checkpoint. */
+  readonly untrained?: SideNetCheckpoint;
+  /** Trained with memory, here or before. */
+  readonly longmem?: SideNetCheckpoint;
+  /** Trained likewise, but without memory. */
+  readonly withoutMemory?: SideNetCheckpoint;
+}
+
+/** How a model is opened for an evaluation. */
+export interface OpeningContext extends ModelSurroundings {
+  /** Name in results. */
+  readonly name: string;
+  readonly device: Device;
+  /** What a control reads in the place of each item. */
+  readonly others: () => readonly ReadableDocument[];
+  /** Given where row 0 alone reads texts, about which all rows are asked: what it reads is encoded once. */
+  readonly memories?: EncodedMemories | undefined;
+}
+
+/** A model that is open; to be disposed of after its evaluation. */
+export type OpenedModel = { readonly model: PromptedModel } & AsyncDisposable;
+
+/** A model under test as declarations hold it: the name alone, or an object with settings. */
+export type ModelConfig = string | { readonly model: string };
+
+/** A kind of model under test. */
+export interface ModelKind<
+  Declaration extends { readonly model: string },
+  Config extends ModelConfig,
+> {
+  /** Form of the object that declares it. */
+  readonly schema: z.ZodType<Declaration>;
+  /** Fills in the defaults; a model without settings is its name. */
+  fill(declaration: Declaration, evaluation: ModelSurroundings): Config;
+  /** Fields without which the defaults cannot be filled in. */
+  missing?(
+    declaration: Declaration,
+    path: string,
+    evaluation: { readonly hasMemory: boolean },
+  ): Problem[];
+  /** Settings that do not fit the evaluation. */
+  check?(config: Config, path: string, evaluation: ModelSurroundings): Problem[];
+  /** Its name in results: the kind, and the settings that distinguish it from others of the kind. */
+  nameOf(config: Config): string;
+  /** What it needs of the declaration. */
+  readonly needs: readonly ModelNeed[];
+  /** A training that is done for it alone. */
+  readonly training?: "sidenet-without-memory" | "memorizing-transformer";
+  /** Whether it passes through the SideNet. */
+  readonly hasSideNet?: true;
+  /** Whether it reads text into a memory. */
+  readonly readsMemory?: true;
+  /** Whether what it reads fills the memory of the evaluation. */
+  readonly fillsMemory?: true;
+  /** Whether it reads other texts than the items': a control. */
+  readonly readsOthers?: true;
+  /** How efficiency sees it: all tokens in its segment, or those beyond it in the memory of a SideNet. */
+  readonly efficiency?: {
+    readonly hasMemory: boolean;
+    readonly sideNet?: keyof TrainedSideNets;
+  };
+  /** Tokens that pass for each segment; absent: the evaluation's `contextTokens`. */
+  windowTokens?(config: Config): number;
+  /** A memory that every block of the backbone has. */
+  blockMemory?(config: Config): MemoryConfig;
+  /** The model in a sentence: `the backbone alone`. */
+  readonly label: string;
+  /** Opens it; results call it `context.name`. */
+  open(config: Config, trained: TrainedModels, context: OpeningContext): Promise<OpenedModel>;
+}
+
+/** Opens a LongMem of some parts as a model under test. */
+export function openLongMem(
+  parts: Omit<LongMemParts, "backbone">,
+  { backbone }: Pick<TrainedModels, "backbone">,
+  { device, memories, wrap }: Pick<OpeningContext, "device" | "memories"> & {
+    readonly wrap: (model: ScoredLongMem) => PromptedModel;
+  },
+): Promise<OpenedModel> {
+  const model = new LongMem(device, { backbone, ...parts });
+  return Promise.resolve({
+    model: wrap(memories ? memories.keep(model) : model),
+    [Symbol.asyncDispose]: () => model.close(),
+  });
+}
+
+/** The memory of the evaluation, where it has one. */
+export function memoryOf({ memory }: ModelSurroundings): { memory?: MemoryConfig } {
+  return memory ? { memory } : {};
+}
+
+/**
+ * A trained part of a model.
+ *
+ * @throws {TypeError} If the experiment trains no such part.
+ */
+export function checkTrained<T>(trained: T | undefined, model: string): T {
+  if (trained) return trained;
+  throw new InputTypeError(
+    `Cannot evaluate model "${model}" as the experiment trains no such network`,
+  );
+}

@@ -1,0 +1,161 @@
+/**
+ * The models under test: a file each, and a line here.
+ */
+import { z } from "zod";
+import { type Problem, repetitions, wrong } from "../declaration/problem.ts";
+import { oneOf } from "../declaration/fields.ts";
+import { composed, Registry } from "../declaration/registry.ts";
+import type { ModelConfig, ModelKind, ModelNeed, ModelSurroundings } from "./model_kind.ts";
+import { backbone } from "./models/backbone.ts";
+import { copy } from "./models/copy.ts";
+import { fullContext } from "./models/full_context.ts";
+import { infLlm } from "./models/infllm.ts";
+import { longMem } from "./models/longmem.ts";
+import { longMemMemoryOff } from "./models/longmem_memory_off.ts";
+import { longMemOtherDocument } from "./models/longmem_other_document.ts";
+import { longMemRecentMemory } from "./models/longmem_recent_memory.ts";
+import { memorizingTransformer } from "./models/memorizing_transformer.ts";
+import { sideNetWithoutMemory } from "./models/sidenet_without_memory.ts";
+import { slidingWindow } from "./models/sliding_window.ts";
+import { untrainedWithMemory } from "./models/untrained_with_memory.ts";
+
+const kinds = {
+  "backbone": backbone,
+  "sidenet-without-memory": sideNetWithoutMemory,
+  "longmem": longMem,
+  "longmem-memory-off": longMemMemoryOff,
+  "longmem-recent-memory": longMemRecentMemory,
+  "longmem-other-document": longMemOtherDocument,
+  "untrained-with-memory": untrainedWithMemory,
+  "memorizing-transformer": memorizingTransformer,
+  "backbone-sliding-window": slidingWindow,
+  "backbone-full-context": fullContext,
+  "infllm": infLlm,
+  "copy": copy,
+};
+type Kinds = typeof kinds;
+
+/** A model that can be evaluated: its name, or an object of it and its settings. */
+export type EvaluatedModel = ReturnType<Kinds[keyof Kinds]["fill"]>;
+
+/** A model without settings. */
+export type NamedModel = Extract<EvaluatedModel, string>;
+
+/** A model with settings; results name it by its kind and the settings that tell it from others. */
+export type ConfiguredModel = Exclude<EvaluatedModel, string>;
+
+/** A model as declared: its name, or an object with the settings that differ from the defaults. */
+export type ModelDeclaration = keyof Kinds | Parameters<Kinds[keyof Kinds]["fill"]>[0];
+
+/** A kind of model, whatever its settings are. */
+type AnyKind = ModelKind<{ readonly model: string }, ModelConfig>;
+
+/** The models under test, by name. */
+export const models: Registry<AnyKind> = new Registry(
+  kinds as unknown as Readonly<Record<string, AnyKind>>,
+  { discriminator: "model" },
+);
+
+/** The form of a model. */
+export const modelSchema = composed(() =>
+  z.union([oneOf(...models.names as [string]), models.schema])
+    .describe("names of models, or objects of a model and its settings") as z.ZodType<
+      ModelDeclaration
+    >
+);
+
+/** The kind of a model. */
+export function modelKindOf(config: ModelConfig): AnyKind {
+  return models.get(typeof config === "string" ? config : config.model);
+}
+
+/** The name of a model in results: its kind, and the settings that tell it from others of the kind. */
+export function modelName(config: ModelConfig): string {
+  return modelKindOf(config).nameOf(config);
+}
+
+/** Fills in the settings of a model. */
+export function fillModel(
+  declared: ModelDeclaration,
+  evaluation: ModelSurroundings,
+): EvaluatedModel {
+  const declaration = typeof declared === "string" ? { model: declared } : declared;
+  return modelKindOf(declared).fill(declaration, evaluation) as EvaluatedModel;
+}
+
+/** Settings of models that cannot be filled in. */
+export function missingSettings(
+  declared: readonly ModelDeclaration[],
+  path: string,
+  evaluation: { readonly hasMemory: boolean },
+): Problem[] {
+  return declared.flatMap((model, i) => {
+    const declaration = typeof model === "string" ? { model } : model;
+    return modelKindOf(model).missing?.(declaration, `${path}.${i}`, evaluation) ?? [];
+  });
+}
+
+/** The parts of an experiment that models may need. */
+export interface ModelParts {
+  readonly sidenet?: { readonly kind?: unknown } | undefined;
+  readonly memory?: unknown;
+  readonly adaptation?: unknown;
+}
+
+/** Models that are listed twice, whose settings do not fit, or for which something is not declared. */
+export function modelProblems(
+  evaluation: ModelSurroundings & { readonly models: readonly ModelConfig[] },
+  experiment: ModelParts,
+  path: string,
+): Problem[] {
+  return [
+    ...repetitions(evaluation.models.map(modelName), `${path}.models`, "models"),
+    ...evaluation.models.flatMap((model, i) => {
+      const place = `${path}.models.${i}`;
+      return [
+        ...modelKindOf(model).check?.(model, place, evaluation) ?? [],
+        ...needProblems(typeof model === "string" ? model : model.model, experiment, place),
+      ];
+    }),
+  ];
+}
+
+function isMet(need: ModelNeed, { sidenet, memory, adaptation }: ModelParts): boolean {
+  const isRead = sidenet?.kind === "checkpoint";
+  switch (need) {
+    case "sidenet":
+      return sidenet !== undefined;
+    case "initialized SideNet":
+      return !isRead;
+    case "memory":
+      return memory !== undefined;
+    case "adaptation":
+      return adaptation !== undefined;
+    case "trained SideNet":
+      return isRead || adaptation !== undefined;
+    default:
+      return need satisfies never;
+  }
+}
+
+/** Needs of a model that a declaration does not meet. */
+function needProblems(name: string, experiment: ModelParts, path: string): Problem[] {
+  const unmet = models.get(name).needs.filter((need) => !isMet(need, experiment));
+  if (unmet.length === 0) return [];
+  const possible = models.names
+    .filter((other) => models.get(other).needs.every((need) => isMet(need, experiment)))
+    .join(", ");
+  if (unmet.includes("initialized SideNet")) {
+    const rule = 'must not be listed where sidenet.kind is "checkpoint", as that SideNet was ' +
+      "trained with a memory and its first weights are not known";
+    return [wrong(path, rule, name, possible)];
+  }
+  const missing = unmet.map((need) => need === "trained SideNet" ? "adaptation" : need)
+    .join(" and ");
+  return [wrong(
+    path,
+    `needs ${missing}, not declared`,
+    name,
+    `${possible}, or a declaration with ${missing}`,
+  )];
+}

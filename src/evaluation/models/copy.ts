@@ -1,0 +1,231 @@
+/**
+ * Copying without any training or retrieval: what followed the last time that the text stood as it stands now. It is a control
+ * for memories: facts that a search for the last few tokens finds need no attention.
+ *
+ * At every position the last n tokens, n from `maxMatchTokens` down to `minMatchTokens`, are looked for in the text that a
+ * memory would hold, the last `capacityTokens` tokens read before, and in the window; the last place where the longest of them
+ * stands tells the copied token c. The model's distribution is the mixture
+ *
+ *     p(x) = w [x = c] + (1 - w) p_backbone(x),
+ *
+ * w = `copyWeight`, and the backbone's own where nothing matches. With w of one half at least, c is the most likely token.
+ */
+import { z } from "zod";
+import { nonNegativeInteger, positiveInteger } from "../../declaration/fields.ts";
+import type { Accepts, Assert, Declared } from "../../declaration/part.ts";
+import { wrong } from "../../declaration/problem.ts";
+import { padId } from "../../backbone/shape.ts";
+import { type ModelKind, openLongMem } from "../model_kind.ts";
+import type {
+  Choices,
+  PromptedModel,
+  ScoredLongMem,
+  SegmentRows,
+} from "../shared/language_model.ts";
+
+/** The model that copies what followed last. */
+export interface CopyModel {
+  /** Which model. */
+  readonly model: "copy";
+  /** Tokens before the window that are searched (default: the evaluation's memory's capacity; 0 without a memory). */
+  readonly capacityTokens: number;
+  /** Tokens that must match at least (default 2). */
+  readonly minMatchTokens: number;
+  /** Tokens that are matched at most (default 4). */
+  readonly maxMatchTokens: number;
+  /** Weight w of the copied token, from 0.5 and below 1 (default 0.5). */
+  readonly copyWeight: number;
+}
+
+const schema = z.strictObject({
+  model: z.literal("copy"),
+  capacityTokens: nonNegativeInteger.exactOptional(),
+  minMatchTokens: positiveInteger.exactOptional(),
+  maxMatchTokens: positiveInteger.exactOptional(),
+  copyWeight: z.number().min(0.5).lt(1).describe("numbers from 0.5, below 1").exactOptional(),
+});
+type _SchemaAcceptsTheType = Assert<Accepts<typeof schema, Declared<CopyModel, "model">>>;
+
+/** The copying baseline. */
+export const copy: ModelKind<Declared<CopyModel, "model">, CopyModel> = {
+  schema,
+  fill: (declared, { memory }) => ({
+    capacityTokens: memory?.capacityTokens ?? 0,
+    minMatchTokens: Math.min(2, declared.maxMatchTokens ?? 2),
+    maxMatchTokens: Math.max(4, declared.minMatchTokens ?? 4),
+    copyWeight: 0.5,
+    ...declared,
+  }),
+  check: ({ minMatchTokens, maxMatchTokens }, path) =>
+    minMatchTokens <= maxMatchTokens ? [] : [wrong(
+      `${path}.minMatchTokens`,
+      "must not exceed maxMatchTokens",
+      minMatchTokens,
+      `integers from 1 to ${maxMatchTokens}`,
+    )],
+  nameOf: ({ model, capacityTokens: m, minMatchTokens, maxMatchTokens, copyWeight: w }) =>
+    `${model}-m${m}-n${minMatchTokens}-${maxMatchTokens}-w${w}`,
+  needs: [],
+  readsMemory: true,
+  label: "copying what followed last",
+  open: (config, trained, context) =>
+    openLongMem({}, trained, {
+      ...context,
+      wrap: (model) =>
+        copyModel(context.name, model, {
+          ...config,
+          shared: context.memories !== undefined || context.memory?.bank === "shared",
+        }),
+    }),
+};
+
+/** How text is copied; `shared`: whether all rows are asked about what row 0 has read. */
+export type CopyOptions = Omit<CopyModel, "model"> & { readonly shared: boolean };
+
+/**
+ * A model that mixes what followed last into the distribution of a backbone.
+ *
+ * @param model Asked for its network `backbone` only.
+ */
+export function copyModel(
+  name: string,
+  model: Pick<ScoredLongMem, "score" | "choose">,
+  options: CopyOptions,
+): PromptedModel {
+  const { copyWeight: w, shared } = options;
+  const texts = new Map<number, CopiedText>();
+  const textOf = (row: number) => {
+    const key = shared ? 0 : row, text = texts.get(key) ?? new CopiedText(options);
+    texts.set(key, text);
+    return text;
+  };
+
+  /** What each position would copy [B, T]; `padId` where nothing matches. */
+  const copiesOf = ({ tokens, rows }: Pick<SegmentRows, "tokens" | "rows">) => {
+    const T = tokens.length / rows, copies = new Int32Array(tokens.length).fill(padId);
+    for (let row = 0; row < rows; row++) {
+      copies.set(textOf(row).follow(tokens.subarray(row * T, (row + 1) * T)), row * T);
+    }
+    return copies;
+  };
+  const remember = ({ tokens, rows }: Pick<SegmentRows, "tokens" | "rows">) => {
+    const T = tokens.length / rows;
+    for (let row = 0; row < rows; row++) {
+      textOf(row).read(tokens.subarray(row * T, (row + 1) * T));
+    }
+  };
+  const batch = (rows: number) => ({ batch: rows, network: "backbone" } as const);
+  const mix = (nll: Float32Array, targets: Int32Array, copies: Int32Array) =>
+    nll.map((nats, i) =>
+      copies[i] === padId
+        ? nats
+        : -Math.log((copies[i] === targets[i] ? w : 0) + (1 - w) * Math.exp(-nats))
+    );
+  const score = async ({ tokens, targets, rows }: SegmentRows) => {
+    const copies = copiesOf({ tokens, rows });
+    return mix(await model.score(tokens, targets, batch(rows)), targets, copies);
+  };
+  const choose = async ({ tokens, targets, rows }: SegmentRows): Promise<Choices> => {
+    const copies = copiesOf({ tokens, rows });
+    const { nll, choices, ranks } = await model.choose(tokens, targets, batch(rows));
+    const ofCopies = ranks && await model.score(tokens, copies, batch(rows));
+    return {
+      nll: mix(nll, targets, copies),
+      choices: choices.map((choice, i) => copies[i] === padId ? choice : copies[i]),
+      ...(ranks && {
+        ranks: ranks.map((rank, i) => {
+          if (copies[i] === padId) return rank;
+          if (copies[i] === targets[i]) return 1;
+          // The copied token comes before all; where it was behind the target, it has passed it.
+          return ofCopies![i] >= nll[i] ? rank + 1 : rank;
+        }),
+      }),
+    };
+  };
+  return {
+    name,
+    startDocument(row) {
+      texts.delete(row);
+      return Promise.resolve();
+    },
+    async score(segment) {
+      const nll = await score(segment);
+      remember(segment);
+      return nll;
+    },
+    async choose(segment) {
+      const choices = await choose(segment);
+      remember(segment);
+      return choices;
+    },
+    read(segment) {
+      remember(segment);
+      return Promise.resolve();
+    },
+    ask: choose,
+  };
+}
+
+type MatchOptions = Pick<CopyModel, "capacityTokens" | "minMatchTokens" | "maxMatchTokens">;
+
+/** Position and id of the token that followed last, by the sequence before it. */
+type Following = Map<string, { readonly position: number; readonly id: number }>;
+
+/** A text, and where in it each sequence of few tokens was followed last. */
+class CopiedText {
+  readonly #options: MatchOptions;
+  /** The last tokens that were read, at most as many as are matched. */
+  #last: number[] = [];
+  /** Tokens that were read. */
+  #length = 0;
+  readonly #following: Following = new Map();
+
+  constructor(options: MatchOptions) {
+    this.#options = options;
+  }
+
+  /** Reads tokens, padding left out. */
+  read(tokens: Int32Array): void {
+    this.#walk(tokens, this.#following, () => {});
+    const { maxMatchTokens } = this.#options;
+    const read = tokens.filter((id) => id !== padId);
+    this.#last = [...this.#last, ...read].slice(-maxMatchTokens);
+    this.#length += read.length;
+  }
+
+  /** What followed last at each of some tokens behind the text, which is left as it is; `padId`: nothing. */
+  follow(tokens: Int32Array): Int32Array {
+    const copies = new Int32Array(tokens.length).fill(padId);
+    const window: Following = new Map();
+    const { minMatchTokens, maxMatchTokens, capacityTokens } = this.#options;
+    this.#walk(tokens, window, (i, before) => {
+      for (let n = Math.min(maxMatchTokens, before.length); n >= minMatchTokens; n--) {
+        const key = before.slice(-n).join(" ");
+        const found = window.get(key) ?? this.#following.get(key);
+        if (!found || found.position < this.#length - capacityTokens) continue;
+        copies[i] = found.id;
+        return;
+      }
+    });
+    return copies;
+  }
+
+  /** Goes through tokens that follow the text, notes what follows what, and calls back at each with the tokens up to it. */
+  #walk(
+    tokens: Int32Array,
+    following: Following,
+    visit: (i: number, before: readonly number[]) => void,
+  ): void {
+    const { minMatchTokens, maxMatchTokens } = this.#options;
+    let before = this.#last, position = this.#length;
+    tokens.forEach((id, i) => {
+      if (id === padId) return;
+      for (let n = minMatchTokens; n <= Math.min(maxMatchTokens, before.length); n++) {
+        following.set(before.slice(-n).join(" "), { position, id });
+      }
+      before = [...before, id].slice(-maxMatchTokens);
+      position++;
+      visit(i, before);
+    });
+  }
+}

@@ -1,0 +1,149 @@
+import { copyModel, type CopyOptions } from "../../../src/evaluation/models/copy.ts";
+import type { Choices, SegmentRows } from "../../../src/evaluation/shared/language_model.ts";
+import { Random } from "../../../src/random.ts";
+import { assert, assertClose, test } from "../../testing.ts";
+
+const pad = 1, V = 12;
+
+/** Probabilities of a made-up backbone: of each token after another, whatever came before. */
+const table = Array.from({ length: V }, (_, before) => {
+  const random = new Random(`row ${before}`);
+  const weights = Array.from({ length: V }, () => 1 + random.below(100));
+  const sum = weights.reduce((a, b) => a + b);
+  return weights.map((weight) => weight / sum);
+});
+
+function choose(tokens: Int32Array, targets: Int32Array): Promise<Choices> {
+  const probability = (i: number, id: number) => table[tokens[i]][id];
+  return Promise.resolve({
+    nll: Float32Array.from(targets, (id, i) => -Math.log(probability(i, id))),
+    choices: tokens.map((token) => table[token].indexOf(Math.max(...table[token]))),
+    ranks: targets.map((id, i) =>
+      1 + table[tokens[i]].filter((p) => p > probability(i, id)).length
+    ),
+  });
+}
+const backbone = {
+  choose,
+  score: async (tokens: Int32Array, targets: Int32Array) => (await choose(tokens, targets)).nll,
+};
+
+const options: CopyOptions = {
+  capacityTokens: 100,
+  minMatchTokens: 2,
+  maxMatchTokens: 4,
+  copyWeight: 0.6,
+  shared: false,
+};
+
+function open(change: Partial<CopyOptions> = {}) {
+  return copyModel("copy", backbone, { ...options, ...change });
+}
+
+/** Rows of one length as a batch; targets are the tokens that follow, and padding at the end. */
+function batch(...rows: readonly (readonly number[])[]): SegmentRows {
+  return {
+    tokens: Int32Array.from(rows.flat()),
+    targets: Int32Array.from(rows.flatMap((row) => [...row.slice(1), pad])),
+    rows: rows.length,
+  };
+}
+
+/** The token copied at each position of some text behind what was read, by plain search. */
+function bruteForce(read: readonly number[], window: readonly number[], o: CopyOptions) {
+  return window.map((_, t) => {
+    const kept = read.slice(Math.max(0, read.length - o.capacityTokens));
+    const cut = read.length - kept.length;
+    const all = [...read, ...window.slice(0, t + 1)];
+    for (let n = o.maxMatchTokens; n >= o.minMatchTokens; n--) {
+      const suffix = all.slice(-n).join();
+      // The copied token itself must be in memory or window; what stood before it need not be any more.
+      for (let end = all.length - 1; end >= Math.max(n, cut); end--) {
+        if (all.length >= n && all.slice(end - n, end).join() === suffix) return all[end];
+      }
+    }
+    return undefined;
+  });
+}
+
+test("copyModel() is a probability distribution, of the copied token and the backbone's", async () => {
+  const text = [4, 5, 6, 7, 4, 5, 8, 9, 4, 5];
+  const copied = bruteForce([], text, options);
+  assert.deepEqual(copied.slice(-2), [undefined, 8]);
+  const sums = new Float64Array(text.length);
+  for (let id = 0; id < V; id++) {
+    const segment = { ...batch(text), targets: new Int32Array(text.length).fill(id) };
+    const nll = await open().score(segment);
+    nll.forEach((nats, t) => sums[t] += Math.exp(-nats));
+    const expected = text.map((token, t) =>
+      copied[t] === undefined
+        ? table[token][id]
+        : (copied[t] === id ? 0.6 : 0) + 0.4 * table[token][id]
+    );
+    assertClose(nll.map((nats) => Math.exp(-nats)), expected, { tolerance: 1e-6 });
+  }
+  assertClose(sums, text.map(() => 1), { tolerance: 1e-5 });
+});
+
+test("copyModel() copies as a plain search does, from memory and window, row by row", async () => {
+  const random = new Random("texts");
+  const draw = (length: number) => Array.from({ length }, () => 4 + random.below(3));
+  for (
+    const change of [
+      {},
+      { capacityTokens: 0 },
+      { capacityTokens: 5 },
+      { capacityTokens: 11 },
+      { minMatchTokens: 1, maxMatchTokens: 1 },
+      { minMatchTokens: 3, maxMatchTokens: 6 },
+    ]
+  ) {
+    const o = { ...options, ...change }, model = open(change);
+    const read: number[][] = [[], []];
+    for (let row = 0; row < 2; row++) await model.startDocument(row, row);
+    for (let segment = 0; segment < 4; segment++) {
+      const rows = [draw(8), draw(8)];
+      const expected = rows.map((row, i) => bruteForce(read[i], row, o)).flat();
+      const { choices: plain } = await choose(Int32Array.from(rows.flat()), new Int32Array(16));
+      // A prompt leaves what was read as it is; so that asking twice is the same.
+      for (const asked of [await model.ask(batch(...rows)), await model.choose(batch(...rows))]) {
+        assert.deepEqual(
+          [...asked.choices],
+          expected.map((copied, i) => copied ?? plain[i]),
+          JSON.stringify(change),
+        );
+      }
+      rows.forEach((row, i) => read[i].push(...row));
+    }
+    assert.ok(new Set(bruteForce(read[0], draw(8), o)).size > 0);
+  }
+});
+
+test("copyModel() ranks as its probabilities do, and forgets where a document begins", async () => {
+  const model = open();
+  const text = [4, 5, 6, 7, 4, 5, 6, 8, 4, 5, 6];
+  const rankOf = async (id: number) => {
+    const segment = { ...batch(text), targets: new Int32Array(text.length).fill(id) };
+    const { nll, ranks, choices } = await model.ask(segment);
+    return { nats: nll[10], rank: ranks![10], choice: choices[10] };
+  };
+  const asked = await Promise.all(Array.from({ length: V }, (_, id) => rankOf(id)));
+  for (const { nats, rank, choice } of asked) {
+    assert.equal(rank, 1 + asked.filter((other) => other.nats < nats).length);
+    assert.equal(choice, 8);
+  }
+  await model.startDocument(0, 0);
+  await model.read(batch([4, 5, 6, 9]));
+  const { choices } = await model.ask(batch([4, 5, 6]));
+  assert.equal(choices[2], 9);
+  await model.startDocument(0, 1);
+  const { choices: forgotten } = await model.ask(batch([4, 5, 6]));
+  assert.equal(forgotten[2], table[6].indexOf(Math.max(...table[6])));
+});
+
+test("copyModel() asks all rows about what row 0 has read where it is shared, and skips padding", async () => {
+  const model = open({ shared: true });
+  await model.read(batch([4, 5, 6, pad, 9]));
+  const { choices } = await model.ask(batch([4, 5, 6], [3, 5, 6]));
+  assert.deepEqual([choices[2], choices[5]], [9, 9], "5 6 was followed by 9, padding left out");
+});
