@@ -134,7 +134,7 @@ async function filesOf(source: string): Promise<string[]> {
 }
 
 /** Whether a name is a pattern with `*` for any characters and `?` for any one; in time of their lengths multiplied at most. */
-function matchesWildcards(name: string, pattern: string): boolean {
+export function matchesWildcards(name: string, pattern: string): boolean {
   const characters = Array.from(name), parts = Array.from(pattern);
   let i = 0, part = 0, star = -1, covered = 0;
   while (i < characters.length) {

@@ -61,6 +61,8 @@ export interface CorpusContext {
 export interface RunDocument extends TokenizedDocument {
   /** Length in GPT-2 tokens: what the corpus's `index.json` says, else characters / 4. */
   readonly gpt2Tokens: number;
+  /** Its work or author: documents of one are not independent of each other; absent where the corpus does not say. */
+  readonly cluster?: string;
 }
 
 /** The text of a run: its tokenizer, and the documents of each split, read or written when first asked for. */

@@ -7,7 +7,13 @@ import type { ByProtocol } from "../../declaration/protocol.ts";
 import { InputRangeError, InputTypeError } from "../../errors.ts";
 import { ifThere, readText, writeAtomically } from "../../files.ts";
 import { firstBytes, trainByteLevelBpe } from "../bpe_trainer.ts";
-import { type Document, type DocumentFile, findDocuments, readDocument } from "../corpus.ts";
+import {
+  type Document,
+  type DocumentFile,
+  findDocuments,
+  matchesWildcards,
+  readDocument,
+} from "../corpus.ts";
 import { readCorpusIndex } from "../corpus_index.ts";
 import { tokenizeDocument } from "../document_tokens.ts";
 import { hashOf, type Tokenizer } from "../tokenizer.ts";
@@ -49,6 +55,12 @@ export interface FileCorpusConfig {
   readonly maxDocuments: Readonly<Partial<Record<Split, number>>>;
   /** Cuts documents into parts of at most this many tokens; absent: documents stay whole. */
   readonly maxDocumentTokens?: number;
+  /**
+   * Works or authors of documents, by their names, in which `*` stands for any characters: `{ "austen-*": "Austen" }`. The first
+   * that matches counts; a document that none matches is one of its own. Documents of one work are not independent of each other,
+   * and a control that reads another document reads one of another work. Absent: nothing is known.
+   */
+  readonly clusters?: Readonly<Record<string, string>>;
 }
 
 /** A corpus of files as declared; a split may be one subfolder or glob. */
@@ -79,6 +91,7 @@ const schema = z.strictObject({
     test: positiveInteger.exactOptional(),
   }).exactOptional(),
   maxDocumentTokens: positiveInteger.exactOptional(),
+  clusters: z.record(text, text).describe("names of works by names of documents").exactOptional(),
 });
 type _SchemaAcceptsTheType = Assert<Accepts<typeof schema, FileCorpusDeclaration>>;
 
@@ -146,6 +159,7 @@ async function openFiles(
         ...tokenized,
         gpt2Tokens: index.documents.get(document.name)?.gpt2Tokens ??
           Math.round(document.text.length / 4),
+        ...(corpus.clusters && { cluster: clusterOf(document.name, corpus.clusters) }),
       });
     }
     await context.recordHash(`corpus ${split}`, hashOf(hashes));
@@ -169,6 +183,12 @@ async function openFiles(
       );
     },
   };
+}
+
+/** The work of a document: what the first pattern that matches its name says, or else the document alone. */
+function clusterOf(name: string, clusters: Readonly<Record<string, string>>): string {
+  const found = Object.entries(clusters).find(([pattern]) => matchesWildcards(name, pattern));
+  return found?.[1] ?? name;
 }
 
 /**
