@@ -8,6 +8,8 @@ import type { SampleRecord } from "../results/records.ts";
 import { measuresOf } from "./evaluation_kind.ts";
 import { type EvaluationConfig, evaluations } from "./evaluations.ts";
 import type { Measure } from "./measure.ts";
+import type { ModelConfig } from "./model_kind.ts";
+import { modelKindOf, modelName, models } from "./models.ts";
 
 /** An evaluation as a run's record declares it. */
 type Recorded = Readonly<{ name?: unknown; kind?: unknown }>;
@@ -20,6 +22,18 @@ export const metricCatalog: MetricCatalog = {
   label(run, metric) {
     const kind = findKind(run, metric.evaluation)?.kind;
     return kind?.label(metric) ?? { part: "", header: metric.name };
+  },
+
+  modelLabel(run, { evaluation, model }) {
+    const config = findKind(run, evaluation)?.config;
+    const known = config?.models?.filter((declared) => isKnownModel(declared)) ?? [];
+    const declared = known.find((declared) => modelName(declared) === model);
+    if (declared === undefined) return model;
+    const { label } = modelKindOf(declared);
+    // Several sizes of a model have one label.
+    return known.every((other) => other === declared || modelKindOf(other).label !== label)
+      ? label
+      : model;
   },
 
   sums(run, metric) {
@@ -42,6 +56,11 @@ export const metricCatalog: MetricCatalog = {
     return undefined;
   },
 };
+
+/** Whether a model of a record is one that this code has. */
+function isKnownModel(config: ModelConfig): boolean {
+  return models.names.includes(typeof config === "string" ? config : config.model);
+}
 
 /** Whether sums give a number that was recorded, rounding apart. */
 function agrees(sums: ItemSums, value: number): boolean {

@@ -51,6 +51,11 @@ export interface MetricLabel {
 export interface MetricCatalog {
   /** The place of a metric that a run has recorded. */
   label(run: RunRecord, metric: Metric): MetricLabel;
+  /** A model of an evaluation in a sentence: `the backbone alone`; its name where nobody knows it. */
+  modelLabel(
+    run: RunRecord,
+    measured: { readonly evaluation: string; readonly model: string },
+  ): string;
   /**
    * The sums of which it was computed, from the run's records of items.
    *

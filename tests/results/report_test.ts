@@ -79,7 +79,7 @@ test("experimentReport() has question, findings, tables, figures and where the r
   const parts = [...page.querySelectorAll("h2")].map((heading) => heading.textContent);
   assert.deepEqual(parts, ["What was found", "Tables", "Figures", "Runs"]);
   const found = page.querySelector(".findings").textContent;
-  assert.match(found, /quiz, by capacityTokens: LongMem's accuracy is best at 256 \(0\.850/);
+  assert.match(found, /quiz, by capacityTokens: accuracy of the longmem is best at 256 \(0\.850/);
   assert.match(found, /m16 failed: Cannot go on; .*--retry-failed/);
   assert.deepEqual(figures.map(({ name }) => name), [
     "quiz-capacityTokens",

@@ -98,6 +98,7 @@ export function catalogOf(
 ): MetricCatalog {
   return {
     label: placeOf,
+    modelLabel: (_run, { model }) => `the ${model}`,
     sums: (run, metric) =>
       sums(
         metric,

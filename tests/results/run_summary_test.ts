@@ -12,7 +12,7 @@ test("closingText() has the main table, what it means, and where the rest is", (
   assert.match(text, /^\| backbone \| 24\.12 \u00b1 0\.35 \|$/m);
   assert.match(
     text,
-    /^perplexity-test: The perplexity of the backbone alone is 24\.12 \u00b1 0\.35 \(n = 13\)\.$/m,
+    /^perplexity-test: perplexity of the backbone 24\.12 \u00b1 0\.35$/m,
   );
   assert.match(text, /results\/novels\/m1\/samples$/m);
   assert.match(text, /deno task table results\/novels\/m1$/m);
@@ -41,6 +41,6 @@ test("closingText() has all runs of an experiment in one table", () => {
 test("foundText() of one of several runs has its sentences alone", () => {
   assert.match(
     foundText(swept[0], noSums),
-    /^perplexity-test: LongMem's perplexity is 21\.500[^\n]*\.$/,
+    /^perplexity-test: perplexity of the longmem 21\.500[^\n]*$/,
   );
 });
