@@ -63,7 +63,7 @@ export async function rememberABook(seed: number): Promise<Recalled> {
   );
   const named = async (network: "longmem" | "backbone") => {
     const scored = languageModel(network, model, network);
-    const options = { rows: 1, memory: "per-row", pad: tokenizer.specialIds.pad } as const;
+    const options = { rows: 1, memory: "per-row", pad: tokenizer.specialIds.pad! } as const;
     const [answers] = await askPrompts(scored, [{ reading, prompts }], options);
     return answers.filter(({ choices }, i) => choices[0] === facts[i].answer).length;
   };

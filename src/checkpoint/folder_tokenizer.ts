@@ -1,8 +1,9 @@
 /** The tokenizer that a folder of the project carries, so that its model can read text without any other file. */
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import * as z from "zod";
+import { readDeclaredSpecials, writeDeclaredSpecials } from "../text/special_tokens.ts";
 import type { TokenizerSource } from "../text/tokenizer_source.ts";
-import { readRegularFile, writeAtomically } from "../files.ts";
+import { ifThere, readRegularFile, writeAtomically } from "../files.ts";
 
 /** Files of each kind, under their names in the folder. */
 const files = {
@@ -22,11 +23,13 @@ export const tokenizerRecord = z.strictObject({
 /** {@linkcode tokenizerRecord}'s type. */
 export type TokenizerRecord = z.infer<typeof tokenizerRecord>;
 
-/** Where the files of a path that a person gives lie: a `tokenizer.json`, or a folder of the official vocabulary. */
+/** Where the files of a path that a person gives lie: a `tokenizer.json`, its folder, or one of the official vocabulary. */
 export async function tokenizerAt(path: string): Promise<TokenizerSource> {
-  return (await Deno.stat(path)).isDirectory
-    ? { kind: "gpt2", folder: path }
-    : { kind: "file", path };
+  if (!(await Deno.stat(path)).isDirectory) return { kind: "file", path };
+  const file = join(path, files.file[0]), [encoder] = files.gpt2;
+  const isOfficial = await ifThere(Deno.stat(join(path, encoder))) ||
+    !await ifThere(Deno.stat(file));
+  return isOfficial ? { kind: "gpt2", folder: path } : { kind: "file", path: file };
 }
 
 /** Copies the files of a tokenizer to a folder that is there; returns the record for its `config.json`. */
@@ -38,7 +41,11 @@ export async function writeFolderTokenizer(
     const from = source.kind === "gpt2" ? join(source.folder, file) : (source as FileSource).path;
     await writeAtomically(join(folder, file), [await readRegularFile(from)]);
   }
-  const { specialTokens } = source as FileSource;
+  const { path, specialTokens } = source as FileSource;
+  const declared = source.kind === "file" && !specialTokens
+    ? await readDeclaredSpecials(dirname(path))
+    : undefined;
+  if (declared) await writeDeclaredSpecials(folder, declared);
   return { kind: source.kind, ...(specialTokens ? { specialTokens } : {}) };
 }
 

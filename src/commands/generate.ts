@@ -1,3 +1,5 @@
+import { architectureOf } from "../backbone/architectures.ts";
+import type { BackboneShape } from "../backbone/shape.ts";
 import { loadBackboneWeights, loadSideNetWeights } from "../checkpoint/checkpoint.ts";
 import { hashFrozen } from "../formats/tensor_hash.ts";
 import {
@@ -21,6 +23,7 @@ import { openTokenizer } from "../text/tokenizer_source.ts";
 import { readFolderTokenizer } from "../checkpoint/folder.ts";
 import { tokenizerAt } from "../checkpoint/folder_tokenizer.ts";
 import { deviceFlag, deviceOf } from "./device_flag.ts";
+import { InputRangeError } from "../errors.ts";
 import { summaries } from "./summaries.ts";
 
 /** Tokens of a window where the checkpoint does not say on how many it was trained. */
@@ -45,7 +48,12 @@ export function generateCommand(output: Output, interval: number = progressInter
         help: "a finished run, results/<experiment>/<run>",
       },
       { name: "backbone", value: "PATH", isPath: true, help: "checkpoint of the backbone" },
-      { name: "sidenet", value: "PATH", isPath: true, help: "checkpoint of the SideNet" },
+      {
+        name: "sidenet",
+        value: "PATH",
+        isPath: true,
+        help: "checkpoint of the SideNet (default: initialised, untrained)",
+      },
       {
         name: "tokenizer",
         value: "PATH",
@@ -84,7 +92,7 @@ async function generateText(
   const device = deviceOf(args);
   const given = positiveInteger(args, "context");
 
-  const source = await openSource(args);
+  const source = await openSource(args, output);
   const { tokenizer, options, lines, unwrap, chunkTokens } = source;
   const contextTokens = given ?? source.contextTokens;
   const file: DocumentFile = { name: path, path };
@@ -126,7 +134,12 @@ async function generateText(
 }
 
 /** Warns of text that the vocabulary does not know, which a model reads as nothing but `<unk>`. */
-function noteUnknown(what: string, ids: ArrayLike<number>, unk: number, output: Output): void {
+function noteUnknown(
+  what: string,
+  ids: ArrayLike<number>,
+  unk: number | undefined,
+  output: Output,
+): void {
   const unknown = Array.from(ids).filter((id) => id === unk).length;
   if (unknown === 0) return;
   const share = (100 * unknown / ids.length).toPrecision(2);
@@ -184,9 +197,9 @@ interface Source {
   readonly unwrap: boolean;
 }
 
-async function openSource(args: CommandArguments): Promise<Source> {
+async function openSource(args: CommandArguments, output: Output): Promise<Source> {
   const run = args.flags.get("run")?.at(-1);
-  if (run === undefined) return await openCheckpoints(args);
+  if (run === undefined) return await openCheckpoints(args, output);
   const surplus = ["backbone", "sidenet", "tokenizer"].find((flag) => args.flags.has(flag));
   if (surplus !== undefined) {
     throw new UsageError(`Cannot generate as --${surplus} must be left out where --run is given`);
@@ -213,32 +226,52 @@ async function openSource(args: CommandArguments): Promise<Source> {
   });
 }
 
-async function openCheckpoints(args: CommandArguments): Promise<Source> {
-  const [backbonePath, sideNetPath] = ["backbone", "sidenet"].map((flag) =>
-    requiredFlag(args, flag)
-  );
+async function openCheckpoints(args: CommandArguments, output: Output): Promise<Source> {
+  const backbonePath = requiredFlag(args, "backbone");
+  const sideNetPath = args.flags.get("sidenet")?.at(-1);
   const asked = args.flags.get("tokenizer")?.at(-1);
-  const tokenizer = await reading(async () =>
-    asked === undefined
-      ? await readFolderTokenizer(sideNetPath) ?? await readFolderTokenizer(backbonePath)
-      : await tokenizerAt(asked)
-  );
-  if (!tokenizer) requiredFlag(args, "tokenizer");
+  const source = await reading(async () => {
+    if (asked !== undefined) return await tokenizerAt(asked);
+    return sideNetPath !== undefined && await readFolderTokenizer(sideNetPath) ||
+      await readFolderTokenizer(backbonePath);
+  });
+  if (!source) requiredFlag(args, "tokenizer");
   return await reading(async () => {
+    const tokenizer = await openTokenizer(source!);
     const backbone = await loadBackboneWeights(backbonePath);
-    const sideNet = await loadSideNetWeights(sideNetPath, backbone.shape, {
-      backboneHash: hashFrozen(backbone.weights),
-    });
-    const memory = { ...paperMemory, ...sideNet.memory };
+    checkVocabulary(tokenizer, backbone.shape, backbonePath);
+    const sideNet = sideNetPath === undefined
+      ? undefined
+      : await loadSideNetWeights(sideNetPath, backbone.shape, {
+        backboneHash: hashFrozen(backbone.weights),
+      });
+    if (!sideNet) {
+      output.note("no SideNet is given: that of the backbone is initialised, untrained");
+    }
+    const memory = { ...paperMemory, ...sideNet?.memory };
+    const most = architectureOf(backbone.shape).mostTokens?.(backbone.shape) ?? Infinity;
     return {
-      options: { backbone, sidenet: sideNet, memory },
-      tokenizer: await openTokenizer(tokenizer!),
-      contextTokens: backbone.contextTokens ?? defaultContextTokens,
+      options: { backbone, ...(sideNet && { sidenet: sideNet }), memory },
+      tokenizer,
+      contextTokens: backbone.contextTokens ?? Math.min(defaultContextTokens, most),
       chunkTokens: memory.chunkTokens,
       lines: "plain",
       unwrap: false,
     };
   });
+}
+
+/** Checks that a backbone has an embedding for every id of a tokenizer. */
+function checkVocabulary(
+  { vocabSize }: Tokenizer,
+  shape: BackboneShape,
+  path: string,
+): void {
+  if (vocabSize <= shape.vocabSize) return;
+  throw new InputRangeError(
+    `Cannot use the tokenizer with "${path}" as the backbone's vocabulary must hold the tokenizer's ${vocabSize} tokens: ` +
+      `current size is ${shape.vocabSize}`,
+  );
 }
 
 /** Ids that stand for text, and the one that ends it: fillers of a vocabulary and `<pad>` cannot be decoded. */
@@ -248,7 +281,10 @@ function textIds(tokenizer: Tokenizer): (id: number) => boolean {
   for (let id = 0; id < vocabSize; id++) {
     if (textOf(tokenizer, id) !== undefined) allowed[id] = 1;
   }
-  allowed[specialIds.bos] = allowed[specialIds.unk] = 0;
+  const { bos, eos, unk } = specialIds;
+  allowed[bos] = 0;
+  if (unk !== undefined) allowed[unk] = 0;
+  allowed[eos] = 1; // may be the token that begins a document, too
   return (id) => allowed[id] === 1;
 }
 

@@ -1,4 +1,5 @@
 import type { ResolvedExperiment, Split } from "../experiment/declaration.ts";
+import { padId } from "../backbone/shape.ts";
 import type { TrainingConfig } from "../training/config.ts";
 import { corpora } from "../text/corpora/corpora.ts";
 import type { RunDocument, RunText } from "../text/corpora/corpus_kind.ts";
@@ -51,7 +52,7 @@ export function trainingStream(
   training: TrainingConfig,
 ): SegmentStream {
   const { batchSize, contextTokens } = training;
-  const { eos, pad } = tokenizer.specialIds;
+  const { eos, pad = padId } = tokenizer.specialIds;
   switch (training.batches) {
     case "lanes":
       return new LaneStream(concatenateDocuments(documents), { batchSize, contextTokens, eos });

@@ -2,7 +2,7 @@ import type { SpecialIds } from "./tokenizer.ts";
 import { InputSyntaxError } from "../errors.ts";
 
 /** Ids of the four special symbols that every fairseq dictionary begins with (specification section 1). */
-export const fairseqSpecialIds: SpecialIds = { bos: 0, pad: 1, eos: 2, unk: 3 };
+export const fairseqSpecialIds: Required<SpecialIds> = { bos: 0, pad: 1, eos: 2, unk: 3 };
 
 /** A fairseq dictionary: the symbols of a vocabulary in the order of their ids. */
 export interface Dictionary {

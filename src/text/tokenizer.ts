@@ -8,12 +8,12 @@ export const maxVocabSize = 2 ** 22;
 export interface SpecialIds {
   /** `<s>`: a document, or a line of it, begins. */
   readonly bos: number;
-  /** `<pad>`: no token; the loss ignores targets equal to it. */
-  readonly pad: number;
-  /** `</s>`: a document, or a line of it, ends. */
+  /** `<pad>`: no token; absent where the vocabulary has none, as padding is told by lengths. */
+  readonly pad?: number;
+  /** `</s>`: a document, or a line of it, ends; `bos` itself where one token separates documents. */
   readonly eos: number;
-  /** `<unk>`: something that the vocabulary does not know. */
-  readonly unk: number;
+  /** `<unk>`: something that the vocabulary does not know; absent where it has no token of its own for that. */
+  readonly unk?: number;
 }
 
 /** Turns text into token ids and back. */

@@ -12,7 +12,8 @@ import {
   parseTokenizerDefinition,
   type TokenizerDefinition,
 } from "./tokenizer_definition.ts";
-import { InputRangeError, InputTypeError } from "../errors.ts";
+import type { DeclaredSpecials } from "./special_tokens.ts";
+import { InputError, InputRangeError, InputTypeError } from "../errors.ts";
 
 /** How a `tokenizer.json` is to be read. */
 export interface TokenizerJsonOptions {
@@ -20,6 +21,8 @@ export interface TokenizerJsonOptions {
   readonly name?: string;
   /** Which tokens play the special parts; `<s>`, `<pad>`, `</s>` and `<unk>` where not given. */
   readonly specialTokens?: Partial<Readonly<Record<keyof SpecialIds, string>>>;
+  /** What files beside it say of them, in place of the names above: those that they do not name are none. */
+  readonly declared?: DeclaredSpecials;
 }
 
 /** What our own encoder does: GPT-2's pre-tokenisation, a vocabulary with all bytes, merges, nothing else. */
@@ -164,42 +167,90 @@ interface Vocabulary {
 function parseVocabulary(text: string, options: TokenizerJsonOptions): Vocabulary {
   const name = options.name ?? "tokenizer.json";
   const definition = parseTokenizerDefinition(text, name);
-  const { ids, addedTokens } = definition;
+  const { declared } = options;
+  const specialIds = declared
+    ? declaredIds(definition, declared)
+    : namedIds(definition, options.specialTokens);
+  const specialText = new Map<number, string | undefined>();
+  for (const { content, id, special } of definition.addedTokens) {
+    if (special) specialText.set(id, content);
+  }
+  const { bos, pad, eos, unk } = specialIds;
+  if (unk !== undefined) specialText.set(unk, "<unk>");
+  specialText.set(bos, "").set(eos, "");
+  if (pad !== undefined) specialText.set(pad, undefined);
+  // What other files say is part of it, but where they say what the file alone would be read as.
+  const ids = JSON.stringify([bos, pad, eos, unk]);
+  const isUsual = !declared ||
+    ids === JSON.stringify(Object.values(usualNames).map((token) => definition.ids.get(token)));
+  return { definition, hash: hashOf(isUsual ? [text] : [text, ids]), specialIds, specialText };
+}
 
-  const names = { bos: "<s>", pad: "<pad>", eos: "</s>", unk: "<unk>", ...options.specialTokens };
-  const special = (part: keyof SpecialIds) => {
-    const id = ids.get(names[part]);
-    if (id === undefined) {
-      throw new InputTypeError(
-        `Cannot use tokenizer "${name}" as its special token ${part} is missing: current value is ` +
-          `"${names[part]}", special tokens of the file are ${
-            JSON.stringify(
-              addedTokens.filter(({ special }) => special).map(({ content }) => content),
-            )
-          }`,
-      );
-    }
-    return id;
-  };
-  const specialIds: SpecialIds = {
-    bos: special("bos"),
-    pad: special("pad"),
-    eos: special("eos"),
-    unk: special("unk"),
-  };
-  const { "unk_id": unkId, "unk_token": unkToken } = definition.fields.model;
-  const unknown = [specialIds.unk, unkId, ids.get(String(unkToken))];
-  if ([specialIds.bos, specialIds.eos, ...unknown].includes(specialIds.pad)) {
+/** Names of the special tokens where nothing says others. */
+const usualNames = { bos: "<s>", pad: "<pad>", eos: "</s>", unk: "<unk>" } as const;
+
+/** The special tokens by their names, each of which the file must have; of a file with a single one, that for both ends. */
+function namedIds(
+  definition: TokenizerDefinition,
+  given: TokenizerJsonOptions["specialTokens"],
+): SpecialIds {
+  const { name, ids, fields, addedTokens } = definition;
+  const [only, ...others] = addedTokens.filter(({ special }) => special);
+  const isUsual = Object.values(usualNames).some((token) => ids.has(token));
+  if (!given && !isUsual && only && others.length === 0) return { bos: only.id, eos: only.id };
+  const names = { ...usualNames, ...given };
+  const special = (part: keyof SpecialIds) =>
+    ids.get(names[part]) ?? refuseMissing(definition, part, JSON.stringify(names[part]));
+  const [bos, pad, eos, unk] = [special("bos"), special("pad"), special("eos"), special("unk")];
+  const { "unk_id": unkId, "unk_token": unkToken } = fields.model;
+  if ([bos, eos, unk, unkId, ids.get(String(unkToken))].includes(pad)) {
     // The loss would ignore that token wherever it is a target.
     throw new InputTypeError(
       `Cannot use tokenizer "${name}" as pad must differ from bos, eos and unk: current value is "${names.pad}"`,
     );
   }
-  const specialText = new Map<number, string | undefined>();
-  for (const { content, id, special } of addedTokens) if (special) specialText.set(id, content);
-  specialText.set(specialIds.unk, "<unk>").set(specialIds.bos, "").set(specialIds.eos, "");
-  specialText.set(specialIds.pad, undefined);
-  return { definition, hash: hashOf([text]), specialIds, specialText };
+  return { bos, pad, eos, unk };
+}
+
+/**
+ * The special tokens that files beside a `tokenizer.json` name: `bos` and `eos`, which may be one, and `pad` and `unk` where
+ * they are tokens of their own.
+ */
+function declaredIds(definition: TokenizerDefinition, declared: DeclaredSpecials): SpecialIds {
+  const { ids, tokens, fields: { model } } = definition;
+  const idOf = (token: string | number | undefined) =>
+    typeof token === "string"
+      ? ids.get(token)
+      : tokens[token ?? -1] === undefined
+      ? undefined
+      : token;
+  const special = (part: "bos" | "eos") =>
+    idOf(declared[part]) ?? refuseMissing(definition, part, JSON.stringify(declared[part] ?? null));
+  const bos = special("bos"), eos = special("eos");
+  const unkOfModel = model.unk_id ?? model.unk_token;
+  const unk = idOf(declared.unk) ?? idOf((unkOfModel ?? undefined) as string | number | undefined);
+  const pad = idOf(declared.pad);
+  const isOwn = (id: number | undefined): id is number =>
+    id !== undefined && id !== bos && id !== eos;
+  return {
+    bos,
+    ...(isOwn(pad) && pad !== unk ? { pad } : {}),
+    eos,
+    ...(isOwn(unk) ? { unk } : {}),
+  };
+}
+
+function refuseMissing(
+  { name, addedTokens }: TokenizerDefinition,
+  part: keyof SpecialIds,
+  current: string,
+): never {
+  throw new InputTypeError(
+    `Cannot use tokenizer "${name}" as its special token ${part} is missing: current value is ` +
+      `${current}, special tokens of the file are ${
+        JSON.stringify(addedTokens.filter(({ special }) => special).map(({ content }) => content))
+      }`,
+  );
 }
 
 /** What the tokenizers of this file share: special ids are decoded here, never by the vocabulary. */
@@ -220,6 +271,16 @@ abstract class JsonTokenizer implements Tokenizer {
 
   /** Text of ids in one piece; those that become nothing are left out. */
   protected abstract decodeTokens(ids: number[]): string;
+
+  /** The id of what the vocabulary does not know. */
+  protected unknownId(): number {
+    const { unk } = this.specialIds;
+    if (unk !== undefined) return unk;
+    throw new InputError(
+      `Cannot encode text with tokenizer "${this.vocabulary.definition.name}" as it has no token for a part of it, ` +
+        "and none for what is unknown",
+    );
+  }
 
   /** What an id is decoded from: the text that a special id stands for, or the token. */
   protected tokenOf(id: number): string {
@@ -282,9 +343,10 @@ class WordTokenizer extends JsonTokenizer {
   }
 
   override encode(text: string): number[] {
-    const { unk } = this.specialIds;
     const ids: number[] = [];
-    for (const [word] of text.matchAll(/\P{White_Space}+/gu)) ids.push(this.#ids.get(word) ?? unk);
+    for (const [word] of text.matchAll(/\P{White_Space}+/gu)) {
+      ids.push(this.#ids.get(word) ?? this.unknownId());
+    }
     return ids;
   }
 
@@ -307,7 +369,7 @@ class LibraryTokenizer extends JsonTokenizer {
       {
         "clean_up_tokenization_spaces": false,
         "eos_token": tokens[specialIds.eos],
-        "unk_token": fields.model.unk_token ?? tokens[specialIds.unk],
+        "unk_token": fields.model.unk_token ?? tokens[specialIds.unk ?? -1],
       },
     );
     const model = this.#model.model!;
@@ -326,7 +388,7 @@ class LibraryTokenizer extends JsonTokenizer {
     return namingFile(name, "use", () => {
       const { ids: found } = this.#model.encode(text, { add_special_tokens: false });
       // Undefined for what a model without an unknown token does not know.
-      const ids = found.map((id: number | undefined) => id ?? this.specialIds.unk);
+      const ids = found.map((id: number | undefined) => id ?? this.unknownId());
       checkTokenIds(ids, this.vocabSize, `encode text with tokenizer "${name}"`);
       return ids;
     });

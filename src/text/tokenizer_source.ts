@@ -1,14 +1,19 @@
+import { dirname } from "node:path";
 import { openChronicleTokenizer } from "./chronicle/tokenizer.ts";
 import { FairseqTokenizer } from "./fairseq_tokenizer.ts";
 import type { SpecialIds, Tokenizer } from "./tokenizer.ts";
 import { parseTokenizerJson } from "./tokenizer_json.ts";
+import { readDeclaredSpecials } from "./special_tokens.ts";
 import { readText } from "../files.ts";
 
 /** Where a tokenizer comes from. */
 export type TokenizerSource =
   /** A folder of the official vocabulary: `encoder.json`, `vocab.bpe` and `dict.txt`. */
   | { readonly kind: "gpt2"; readonly folder: string }
-  /** A `tokenizer.json`; `specialTokens` where it does not call them `<s>`, `<pad>`, `</s>` and `<unk>`. */
+  /**
+   * A `tokenizer.json`; `specialTokens` where it does not call them `<s>`, `<pad>`, `</s>` and `<unk>`, and no file of Hugging
+   * Face's beside it says what it calls them.
+   */
   | {
     readonly kind: "file";
     readonly path: string;
@@ -32,11 +37,16 @@ export async function openTokenizer(source: TokenizerSource): Promise<Tokenizer>
       );
       return new FairseqTokenizer({ encoder, merges, dictionary, folder: source.folder });
     }
-    case "file":
-      return parseTokenizerJson(await read(source.path), {
-        name: source.path,
-        ...(source.specialTokens && { specialTokens: source.specialTokens }),
+    case "file": {
+      const { path, specialTokens } = source;
+      const text = await read(path);
+      const declared = specialTokens ? undefined : await readDeclaredSpecials(dirname(path));
+      return parseTokenizerJson(text, {
+        name: path,
+        ...(specialTokens && { specialTokens }),
+        ...(declared && { declared }),
       });
+    }
     case "chronicle":
       return openChronicleTokenizer();
     default:

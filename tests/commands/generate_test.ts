@@ -1,4 +1,7 @@
 import { exportCommand } from "../../src/commands/export.ts";
+import { initializeBackbone } from "../../src/backbone/initialization.ts";
+import { byteCharacters } from "../../src/text/byte_level_bpe.ts";
+import { huggingFaceTensors, writeHuggingFace } from "../checkpoint/huggingface_folder.ts";
 import { generateCommand } from "../../src/commands/generate.ts";
 import { importCommand } from "../../src/commands/import.ts";
 import { withFolder } from "../temporary_folder.ts";
@@ -94,6 +97,70 @@ test("generate says what is missing or does not fit", async () => {
       run("--document", `${folder}/none.txt`, "--run", `${folder}/run`),
       { name: "InputError" },
     );
+  });
+});
+
+test("generate reads a folder of Hugging Face with the tokenizer beside its model, with no token but one", async () => {
+  await withFolder(async (folder) => {
+    const config = {
+      "model_type": "gpt2",
+      "n_embd": 8,
+      "n_layer": 2,
+      "n_head": 2,
+      "n_positions": 24,
+      "vocab_size": 257,
+      "bos_token_id": 256,
+      "eos_token_id": 256,
+    };
+    const shape = {
+      architecture: "gpt2",
+      layers: 2,
+      hiddenDim: 8,
+      heads: 2,
+      feedForwardDim: 32,
+      vocabSize: 257,
+      settings: { positions: 24 },
+    };
+    const model = `${folder}/model`, separator = "<|endoftext|>";
+    const weights = initializeBackbone(shape, 1);
+    await writeHuggingFace(model, config, huggingFaceTensors({ shape, weights }));
+    const part = { type: "ByteLevel", "add_prefix_space": false };
+    const write = (tokens: readonly string[]) =>
+      Deno.writeTextFile(
+        `${model}/tokenizer.json`,
+        JSON.stringify({
+          normalizer: null,
+          "added_tokens": [{ id: 256, content: separator, special: true }],
+          "pre_tokenizer": part,
+          decoder: part,
+          model: {
+            type: "BPE",
+            vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
+            merges: [],
+          },
+        }),
+      );
+    await write([...byteCharacters, separator]);
+    await Deno.writeTextFile(`${folder}/document.txt`, "a long story ".repeat(20));
+    const said = recordedOutput();
+    const run = (...args: string[]) =>
+      execute(
+        generateCommand(said),
+        ...["--document", `${folder}/document.txt`, "--tokens", "40", "--device", "cpu"],
+        ...args,
+      );
+    assert.equal(await run("--backbone", model, "--prompt", "Once"), 0);
+    assert.match(said.notes.join("\n"), /no SideNet is given/);
+    assert.match(said.notes.join("\n"), /document\.txt: 262 tokens, \d+ of them in memory/);
+    assert.doesNotMatch(said.notes.join("\n"), /unknown/);
+    assert.match(said.printed.join("\n"), /^Once/);
+    assert.equal(await run("--backbone", model, "--tokenizer", model), 0);
+
+    await write([...byteCharacters, separator, "ab"]);
+    await assert.rejects(run("--backbone", model), {
+      name: "InputError",
+      message: /vocabulary must hold the tokenizer's 258 tokens: current size is 257$/,
+    });
   });
 });
 

@@ -117,7 +117,7 @@ test("runExperiment() asks questions of SQuAD and scores the answers", async () 
         read.splice(0, read.length, ...model.segments);
         return tokenizer.specialIds.eos;
       },
-    }, tokenizer.specialIds.pad);
+    }, tokenizer.specialIds.pad!);
     const reported: [number, number][] = [];
     await steps.score(model, {
       signal: new AbortController().signal,

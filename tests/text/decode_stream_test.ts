@@ -167,7 +167,7 @@ test("A stream of random tokens, special ones and incomplete characters among th
     for (let round = 0; round < 50; round++) {
       const ids = Array.from({ length: 14 }, () => {
         const id = random.below(tokenizer.vocabSize);
-        return id === tokenizer.specialIds.pad ? tokenizer.specialIds.unk : id;
+        return id === tokenizer.specialIds.pad ? tokenizer.specialIds.unk! : id;
       });
       const stream = new DecodeStream(tokenizer, ids.slice(0, 4));
       const text = ids.slice(4).map((id) => stream.add(id)).join("") + stream.end();
@@ -188,7 +188,8 @@ test("An incomplete character at the end of a stream is U+FFFD", () => {
 });
 
 test("Special ids keep the spaces around them, as decoding all tokens together does", () => {
-  const { unk, bos, eos } = tokenizers.words.tokenizer.specialIds;
+  const { bos, eos } = tokenizers.words.tokenizer.specialIds;
+  const unk = tokenizers.words.tokenizer.specialIds.unk!;
   const expected: Record<string, string> = {
     WordPiece: "the cat <unk> sat",
     Metaspace: "the cat<unk> sat",

@@ -1,7 +1,7 @@
 import { FairseqTokenizer } from "../../src/text/fairseq_tokenizer.ts";
 import { byteCharacters } from "../../src/text/byte_level_bpe.ts";
 import { parseDictionary } from "../../src/text/fairseq_dictionary.ts";
-import { textOf } from "../../src/text/tokenizer.ts";
+import { type SpecialIds, textOf } from "../../src/text/tokenizer.ts";
 import { openTokenizer } from "../../src/text/tokenizer_source.ts";
 import { assert, fixturePath, sharedPath, sharedTest, test } from "../testing.ts";
 
@@ -234,7 +234,7 @@ test("openTokenizer() names the file that is missing", async () => {
 
 test("textOf() gives a token's text, and undefined where it stands for none", () => {
   const tokenizer = tiny();
-  const { bos, pad, unk } = tokenizer.specialIds;
+  const { bos, pad, unk } = tokenizer.specialIds as Required<SpecialIds>;
   assert.equal(textOf(tokenizer, tokenizer.encode("abc")[0]), "abc");
   assert.equal(textOf(tokenizer, bos), "");
   assert.equal(textOf(tokenizer, unk), "<unk>");

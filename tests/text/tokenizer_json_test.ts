@@ -8,7 +8,7 @@ import {
   parseTokenizerJsonWithLibrary,
 } from "../../src/text/tokenizer_json.ts";
 import { openTokenizer } from "../../src/text/tokenizer_source.ts";
-import { checkTokenIds, hashOf } from "../../src/text/tokenizer.ts";
+import { checkTokenIds, hashOf, type SpecialIds } from "../../src/text/tokenizer.ts";
 import { assert, fixturePath, sharedPath, sharedTest, test } from "../testing.ts";
 
 const prose =
@@ -439,7 +439,7 @@ test("Special tokens in text are characters like others, whatever the model", ()
   };
   for (const [kind, file] of Object.entries(files)) {
     const tokenizer = parseTokenizerJson(file);
-    const { bos, pad, eos } = tokenizer.specialIds;
+    const { bos, pad, eos } = tokenizer.specialIds as Required<SpecialIds>;
     for (const text of ["<s>", "</s>", "<pad>", "a <s> a", "<unk>"]) {
       const ids = tokenizer.encode(text);
       assert.ok(![bos, pad, eos].some((id) => ids.includes(id)), `${kind}: ${text}: ${ids}`);
