@@ -3,17 +3,26 @@
  */
 import { Registry } from "../declaration/registry.ts";
 import type { Metric, SampleRecord } from "../results/records.ts";
-import { chapterBreak } from "./chapter_break.ts";
-import { efficiency } from "./efficiency.ts";
+import type { Assert } from "../declaration/part.ts";
+import {
+  chapterBreak,
+  type ChapterBreakDeclaration,
+  type ChapterBreakEvaluation,
+} from "./chapter_break.ts";
+import { efficiency, type EfficiencyDeclaration, type EfficiencyEvaluation } from "./efficiency.ts";
 import type { MeasuredEvaluation } from "../results/reproduction.ts";
 import { schemaProblem } from "../results/record_schemas.ts";
 import type { EvaluationKind, ModelEvaluation } from "./evaluation_kind.ts";
-import { inContextLearning } from "./in_context_learning.ts";
+import {
+  inContextLearning,
+  type InContextLearningDeclaration,
+  type InContextLearningEvaluation,
+} from "./in_context_learning.ts";
 import { modelName } from "./models.ts";
-import { needle } from "./needle.ts";
-import { perplexity } from "./perplexity.ts";
-import { recall } from "./recall.ts";
-import { squad } from "./squad.ts";
+import { needle, type NeedleDeclaration, type NeedleEvaluation } from "./needle.ts";
+import { perplexity, type PerplexityDeclaration, type PerplexityEvaluation } from "./perplexity.ts";
+import { recall, type RecallDeclaration, type RecallEvaluation } from "./recall.ts";
+import { squad, type SquadDeclaration, type SquadEvaluation } from "./squad.ts";
 
 const kinds = {
   "perplexity": perplexity,
@@ -27,10 +36,32 @@ const kinds = {
 type Kinds = typeof kinds;
 
 /** An evaluation, all fields filled in. */
-export type EvaluationConfig = ReturnType<Kinds[keyof Kinds]["fill"]>;
+export type EvaluationConfig =
+  | PerplexityEvaluation
+  | RecallEvaluation
+  | ChapterBreakEvaluation
+  | EfficiencyEvaluation
+  | NeedleEvaluation
+  | InContextLearningEvaluation
+  | SquadEvaluation;
 
 /** An evaluation as declared; `memory` overrides fields of the experiment's memory. */
-export type EvaluationDeclaration = Parameters<Kinds[keyof Kinds]["fill"]>[0];
+export type EvaluationDeclaration =
+  | PerplexityDeclaration
+  | RecallDeclaration
+  | ChapterBreakDeclaration
+  | EfficiencyDeclaration
+  | NeedleDeclaration
+  | InContextLearningDeclaration
+  | SquadDeclaration;
+
+/** The unions are those of the registered kinds. */
+type _Configs = Assert<
+  ReturnType<Kinds[keyof Kinds]["fill"]> extends EvaluationConfig ? true : false
+>;
+type _Declarations = Assert<
+  Parameters<Kinds[keyof Kinds]["fill"]>[0] extends EvaluationDeclaration ? true : false
+>;
 
 /** A kind of evaluation, whatever its fields are. */
 type AnyKind = EvaluationKind<EvaluationDeclaration, EvaluationConfig, unknown>;

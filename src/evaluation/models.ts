@@ -2,14 +2,15 @@
  * The models under test: a file each, and a line here.
  */
 import { z } from "zod";
+import type { Assert, Declared } from "../declaration/part.ts";
 import { type Problem, repetitions, wrong } from "../declaration/problem.ts";
 import { oneOf } from "../declaration/fields.ts";
 import { composed, Registry } from "../declaration/registry.ts";
 import type { ModelConfig, ModelKind, ModelNeed, ModelSurroundings } from "./model_kind.ts";
 import { backbone } from "./models/backbone.ts";
-import { copy } from "./models/copy.ts";
+import { copy, type CopyModel } from "./models/copy.ts";
 import { fullContext } from "./models/full_context.ts";
-import { infLlm } from "./models/infllm.ts";
+import { type BlockMemoryModel, infLlm } from "./models/infllm.ts";
 import { longMem } from "./models/longmem.ts";
 import { longMemMemoryOff } from "./models/longmem_memory_off.ts";
 import { longMemOtherDocument } from "./models/longmem_other_document.ts";
@@ -18,6 +19,7 @@ import { memorizingTransformer } from "./models/memorizing_transformer.ts";
 import { sideNetWithoutMemory } from "./models/sidenet_without_memory.ts";
 import { slidingWindow } from "./models/sliding_window.ts";
 import { untrainedWithMemory } from "./models/untrained_with_memory.ts";
+import type { WindowedModel } from "./models/wide_window.ts";
 
 const kinds = {
   "backbone": backbone,
@@ -35,17 +37,44 @@ const kinds = {
 };
 type Kinds = typeof kinds;
 
+/** A model without settings; the file of each in `src/evaluation/models/` says what it is. */
+export type NamedModel =
+  | "backbone"
+  | "sidenet-without-memory"
+  | "longmem"
+  | "longmem-memory-off"
+  | "longmem-recent-memory"
+  | "longmem-other-document"
+  | "untrained-with-memory"
+  | "memorizing-transformer";
+
+/** A model with settings; results name it by its kind and the settings that tell it from others: `backbone-sliding-window-512`. */
+export type ConfiguredModel =
+  | WindowedModel<"backbone-sliding-window">
+  | WindowedModel<"backbone-full-context">
+  | BlockMemoryModel
+  | CopyModel;
+
 /** A model that can be evaluated: its name, or an object of it and its settings. */
-export type EvaluatedModel = ReturnType<Kinds[keyof Kinds]["fill"]>;
-
-/** A model without settings. */
-export type NamedModel = Extract<EvaluatedModel, string>;
-
-/** A model with settings; results name it by its kind and the settings that tell it from others. */
-export type ConfiguredModel = Exclude<EvaluatedModel, string>;
+export type EvaluatedModel = NamedModel | ConfiguredModel;
 
 /** A model as declared: its name, or an object with the settings that differ from the defaults. */
-export type ModelDeclaration = keyof Kinds | Parameters<Kinds[keyof Kinds]["fill"]>[0];
+export type ModelDeclaration =
+  | NamedModel
+  | ConfiguredModel["model"]
+  | { readonly model: NamedModel }
+  | Declared<WindowedModel<"backbone-sliding-window">, "model">
+  | Declared<WindowedModel<"backbone-full-context">, "model">
+  | Declared<BlockMemoryModel, "model">
+  | Declared<CopyModel, "model">;
+
+/** The unions are those of the registered models. */
+type _Configs = Assert<
+  ReturnType<Kinds[keyof Kinds]["fill"]> extends EvaluatedModel ? true : false
+>;
+type _Declarations = Assert<
+  keyof Kinds | Parameters<Kinds[keyof Kinds]["fill"]>[0] extends ModelDeclaration ? true : false
+>;
 
 /** A kind of model, whatever its settings are. */
 type AnyKind = ModelKind<{ readonly model: string }, ModelConfig>;

@@ -35,12 +35,17 @@ import type {
   ChapterBreakSource,
   ChapterBreakSourceDeclaration,
 } from "../evaluation/chapter_break.ts";
-import type { EfficiencyEvaluation } from "../evaluation/efficiency.ts";
-import type { ModelEvaluation } from "../evaluation/evaluation_kind.ts";
+import type { EfficiencyDeclaration, EfficiencyEvaluation } from "../evaluation/efficiency.ts";
+import type {
+  DeclaredEvaluation,
+  ModelEvaluation,
+  ModelEvaluationDeclaration,
+} from "../evaluation/evaluation_kind.ts";
 import type { EvaluationConfig, EvaluationDeclaration } from "../evaluation/evaluations.ts";
 import type {
   DemonstrationSource,
   DemonstrationSourceDeclaration,
+  InContextLearningDeclaration,
   InContextLearningEvaluation,
   LabelCalibration,
   LabelScoring,
@@ -56,11 +61,14 @@ import type {
 import type { CopyModel } from "../evaluation/models/copy.ts";
 import type { BlockMemoryModel } from "../evaluation/models/infllm.ts";
 import type { WindowedModel } from "../evaluation/models/wide_window.ts";
-import type { NeedleEvaluation } from "../evaluation/needle.ts";
-import type { PerplexityEvaluation } from "../evaluation/perplexity.ts";
-import type { RecallEvaluation } from "../evaluation/recall.ts";
-import type { DocumentEvaluation } from "../evaluation/shared/document_evaluation.ts";
-import type { SquadEvaluation } from "../evaluation/squad.ts";
+import type { NeedleDeclaration, NeedleEvaluation } from "../evaluation/needle.ts";
+import type { PerplexityDeclaration, PerplexityEvaluation } from "../evaluation/perplexity.ts";
+import type { RecallDeclaration, RecallEvaluation } from "../evaluation/recall.ts";
+import type {
+  DocumentEvaluation,
+  DocumentEvaluationDeclaration,
+} from "../evaluation/shared/document_evaluation.ts";
+import type { SquadDeclaration, SquadEvaluation } from "../evaluation/squad.ts";
 import type { DemonstrationDraw } from "../evaluation/shared/sentence_episodes.ts";
 import type { SideNetInitialization } from "../longmem/initialization.ts";
 import type { Declared } from "../declaration/part.ts";
@@ -105,10 +113,13 @@ export type {
   CorpusConfig,
   CorpusDeclaration,
   Declared,
+  DeclaredEvaluation,
   DemonstrationDraw,
   DemonstrationSource,
   DemonstrationSourceDeclaration,
   DocumentEvaluation,
+  DocumentEvaluationDeclaration,
+  EfficiencyDeclaration,
   EfficiencyEvaluation,
   EvaluatedModel,
   EvaluationConfig,
@@ -118,6 +129,7 @@ export type {
   FileCorpusDeclaration,
   HnswIndexConfig,
   HnswIndexDeclaration,
+  InContextLearningDeclaration,
   InContextLearningEvaluation,
   IndexConfig,
   IndexDeclaration,
@@ -128,16 +140,20 @@ export type {
   MemoryDeclaration,
   ModelDeclaration,
   ModelEvaluation,
+  ModelEvaluationDeclaration,
   ModelSize,
   NamedModel,
   NamedSize,
+  NeedleDeclaration,
   NeedleEvaluation,
   NoCorpusConfig,
+  PerplexityDeclaration,
   PerplexityEvaluation,
   PretrainedBackboneConfig,
   PretrainedBackboneDeclaration,
   Protocol,
   PublishedTableName,
+  RecallDeclaration,
   RecallEvaluation,
   ReproductionConfig,
   ReproductionDeclaration,
@@ -148,6 +164,7 @@ export type {
   SideNetDeclaration,
   SideNetInitialization,
   Split,
+  SquadDeclaration,
   SquadEvaluation,
   TokenizerConfig,
   TrainingConfig,

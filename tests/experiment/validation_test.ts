@@ -864,7 +864,7 @@ const malformed: Malformed[] = [
     name: "misspelled field of a corpus that names no kind",
     change: { corpus: { ...corpus, unwarp: true } },
     problems: [
-      'corpus.unwarp is unknown: allowed are kind, folder, train, valid, test, lines, unwrap, maxDocuments, maxDocumentTokens (did you mean "unwrap"?)',
+      'corpus.unwarp is unknown: allowed are kind, folder, train, valid, test, lines, unwrap, maxDocuments, maxDocumentTokens, clusters (did you mean "unwrap"?)',
     ],
   },
   {
