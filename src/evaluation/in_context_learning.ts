@@ -42,7 +42,7 @@ import {
   type TokensOf,
 } from "./evaluation_kind.ts";
 import { modelKindOf } from "./models.ts";
-import { bytesPerToken } from "./shared/document_evaluation.ts";
+import { bytesPerToken } from "../text/corpora/files.ts";
 import { reviewTask, writeReviewEpisode } from "./shared/review_episodes.ts";
 import { type DemonstrationDraw, writeSentenceEpisode } from "./shared/sentence_episodes.ts";
 import type { Measure } from "./measure.ts";

@@ -1,13 +1,9 @@
 /**
  * What evaluations that read whole documents of a split have in common.
  */
-import { join } from "node:path";
 import { oneOf, positiveInteger } from "../../declaration/fields.ts";
 import { type Problem, wrong } from "../../declaration/problem.ts";
-import { ifThere } from "../../files.ts";
-import { writeBooks } from "../../text/chronicle/book.ts";
-import { findDocuments } from "../../text/corpus.ts";
-import type { CorpusConfig } from "../../text/corpora/corpora.ts";
+import { corpora, type CorpusConfig } from "../../text/corpora/corpora.ts";
 import {
   atMost,
   controlProblems,
@@ -99,7 +95,7 @@ export async function documentTokens(
   { split, maxDocuments, contextTokens }: DocumentEvaluation,
   corpus: CorpusConfig,
 ): Promise<TokensOf | undefined> {
-  const lengths = await documentLengths(corpus, split);
+  const lengths = await corpora.get(corpus.kind).documentTokens?.(corpus, split);
   return lengths && ((model) => {
     const window = windowOf(model, contextTokens);
     let tokens = 0;
@@ -110,44 +106,4 @@ export async function documentTokens(
     }
     return tokens;
   });
-}
-
-/** Bytes of a token of English text, about, in a vocabulary like GPT-2's; smaller vocabularies have shorter tokens. */
-export const bytesPerToken = 4;
-
-/** Tokens of each document, about; undefined where files are missing. */
-async function documentLengths(
-  corpus: CorpusConfig,
-  split: "valid" | "test",
-): Promise<number[] | undefined> {
-  switch (corpus.kind) {
-    case "files": {
-      const sources = corpus[split].map((part) => join(corpus.folder, part));
-      const files = await ifThere(findDocuments(sources));
-      if (files === undefined) return undefined;
-      const bytes = files.slice(0, corpus.maxDocuments[split]).map(({ path }) => textBytes(path));
-      return (await Promise.all(bytes)).map((count) => count / bytesPerToken);
-    }
-    case "chronicle": {
-      const { books, drills, config, seed } = corpus;
-      const writing = { ...config, pretraining: { books: books.train, drills } };
-      const [book] = writeBooks(writing, { seed, count: 1 }); // all are about as long
-      return Array(books[split]).fill(book.tokens.length);
-    }
-    case "none":
-      return undefined;
-    default:
-      return corpus satisfies never;
-  }
-}
-
-/** Bytes of a file's text; of a compressed one those that its last four bytes tell. */
-async function textBytes(path: string): Promise<number> {
-  const { size } = await Deno.stat(path);
-  if (!path.endsWith(".gz") || size < 4) return size;
-  using file = await Deno.open(path);
-  await file.seek(-4, Deno.SeekMode.End);
-  const end = new Uint8Array(4);
-  await file.read(end);
-  return new DataView(end.buffer).getUint32(0, true);
 }

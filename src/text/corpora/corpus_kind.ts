@@ -36,6 +36,8 @@ export interface CorpusKind<Declaration, Config>
   extends Part<Declaration, Config, CorpusDefaults, CorpusSurroundings> {
   /** Files and folders that it reads, as far as the declaration names them. */
   files?(config: Config, path: string): Promise<NamedPath[]>;
+  /** Tokens of each document of a split, about, before it is read; undefined where files are missing. */
+  documentTokens?(config: Config, split: Split): Promise<number[] | undefined>;
   /** Opens the corpus and its tokenizer; records the hashes of both. */
   open(config: Config, context: CorpusContext): Promise<RunText>;
 }

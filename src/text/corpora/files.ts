@@ -95,6 +95,9 @@ const schema = z.strictObject({
 });
 type _SchemaAcceptsTheType = Assert<Accepts<typeof schema, FileCorpusDeclaration>>;
 
+/** Bytes of a token of English text, about, in a vocabulary like GPT-2's; smaller vocabularies have shorter tokens. */
+export const bytesPerToken = 4;
+
 /** What a protocol says about lines; the number is a row of specification section 17. */
 const linesOf: ByProtocol<FileCorpusConfig["lines"]> = {
   "released-code": "released-code", // 8
@@ -131,6 +134,12 @@ export const fileCorpus: CorpusKind<FileCorpusDeclaration, FileCorpusConfig> = {
       }
     }
     return named;
+  },
+
+  async documentTokens(corpus, split) {
+    const files = await ifThere(filesOf(corpus, split));
+    const bytes = files?.map(({ path }) => textBytes(path));
+    return bytes && (await Promise.all(bytes)).map((count) => count / bytesPerToken);
   },
 
   open: openFiles,
@@ -261,4 +270,15 @@ async function trainedTokenizer(
   const json = formatTokenizerJson(trainByteLevelBpe(texts, { vocabSize: config.vocabSize }));
   await writeAtomically(path, json);
   return parseTokenizerJson(json, { name: path });
+}
+
+/** Bytes of a file's text; of a compressed one those that its last four bytes tell. */
+async function textBytes(path: string): Promise<number> {
+  const { size } = await Deno.stat(path);
+  if (!path.endsWith(".gz") || size < 4) return size;
+  using file = await Deno.open(path);
+  await file.seek(-4, Deno.SeekMode.End);
+  const end = new Uint8Array(4);
+  await file.read(end);
+  return new DataView(end.buffer).getUint32(0, true);
 }
