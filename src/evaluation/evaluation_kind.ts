@@ -115,7 +115,7 @@ export interface EvaluationTexts {
   /**
    * The documents of a split with their recalls.
    *
-   * @throws {TypeError} If the corpus is not the chronicle, of which alone recalls are known.
+   * @throws {TypeError} If the corpus is not the chronicle: recalls are known of no other.
    */
   books(split: Split): Promise<readonly ChronicleBook[]>;
 }
@@ -233,7 +233,7 @@ export function measuresOf<Config, Item>(
   return measures(samples.map((sample) => record.parse(sample)), config);
 }
 
-/** Forms of the fields that all evaluations have; composed anew where models are registered. */
+/** Forms of the fields that all evaluations have; composed again where models are registered. */
 export function modelEvaluationFields() {
   return {
     name: slug.exactOptional(),
