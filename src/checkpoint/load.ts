@@ -22,7 +22,10 @@ import { backboneTensorShapes } from "../backbone/architectures.ts";
 
 /** What {@linkcode loadLongMem} puts together. */
 export interface LoadLongMemOptions {
-  /** The frozen language model: an official fairseq file, a folder or safetensors file of this project, or a read one. */
+  /**
+   * The frozen language model: an official fairseq file, a folder or safetensors file of this project, the folder of a Hugging
+   * Face repository (GPT-2, Llama, Mistral, Qwen 2 and 3, GPT-NeoX, BLOOM), or a read one.
+   */
   readonly backbone: string | BackboneCheckpoint;
   /** Sizes that the backbone must have; a bare safetensors file does not say its `heads`. */
   readonly backboneShape?: Partial<BackboneShape>;
@@ -33,7 +36,7 @@ export interface LoadLongMemOptions {
    * for one that is initialised the defaults are {@linkcode defaultSideNetShape}'s.
    */
   readonly sideNetShape?: Partial<SideNetShape>;
-  /** Weights of a SideNet that is not read (default `paper`). */
+  /** Weights of a SideNet that is not read (default `paper`; copies of all blocks where it has as many layers). */
   readonly initialization?: SideNetInitialization;
   /** Seed of a random SideNet (default 1). */
   readonly seed?: number | string;
@@ -184,9 +187,13 @@ async function readSideNet(
   if (sidenet === undefined) {
     const shape = defaultSideNetShape(backbone.shape, sideNetShape);
     checkSideNetShape(shape, backbone.shape, "sideNetShape");
+    // The paper's has no block for each layer where a layer stands beside each block.
+    const usual: SideNetInitialization = shape.reductionFactor === 1
+      ? { kind: "blocks", blocks: Array.from({ length: shape.layers }, (_, i) => i) }
+      : { kind: "paper" };
     return {
       shape,
-      weights: initializeSideNet(shape, backbone, initialization ?? { kind: "paper" }, seed),
+      weights: initializeSideNet(shape, backbone, initialization ?? usual, seed),
     };
   }
   if (initialization !== undefined) {

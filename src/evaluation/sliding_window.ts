@@ -50,7 +50,7 @@ export function slidingWindowModel(
   const remember = ({ tokens, rows }: Pick<SegmentRows, "tokens" | "rows">) => {
     const T = tokens.length / rows;
     for (let row = 0; row < rows; row++) {
-      const added = tokens.subarray(row * T, (row + 1) * T).filter((id) => id !== padId);
+      const added = withoutPadding(tokens.subarray(row * T, (row + 1) * T));
       const all = Int32Array.of(...before(row), ...added);
       read.set(row, all.subarray(Math.max(0, all.length - mostBefore)));
     }
@@ -82,6 +82,13 @@ export function slidingWindowModel(
     },
     ask: choose,
   };
+}
+
+/** The tokens of a row before the padding at its end: the same id among them is a token. */
+function withoutPadding(tokens: Int32Array): Int32Array {
+  let { length } = tokens;
+  while (length > 0 && tokens[length - 1] === padId) length--;
+  return tokens.subarray(0, length);
 }
 
 /** The smallest of 0, T, 2T, 4T, ..., `most` that holds so many tokens. */

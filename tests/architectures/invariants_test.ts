@@ -6,6 +6,7 @@ import { gradients } from "../../src/graph/gradients.ts";
 import type { Value } from "../../src/graph/graph.ts";
 import { reduceSum } from "../../src/graph/ops/reduce_sum.ts";
 import { buildForward, headBlocks, headLoss } from "../../src/longmem/forward_graph.ts";
+import { loadLongMem } from "../../src/checkpoint/load.ts";
 import { LongMem } from "../../src/longmem/longmem.ts";
 import { initializeMemorizing } from "../../src/longmem/memorizing_transformer.ts";
 import { type MemoryConfig, memoryProtocols } from "../../src/memory/config.ts";
@@ -14,7 +15,7 @@ import { Random } from "../../src/random.ts";
 import { compile } from "../../src/runtime/compile.ts";
 import type { Device, Tensors } from "../../src/runtime/device.ts";
 import type { TensorMap } from "../../src/tensor.ts";
-import { deviceTest } from "../graph/devices.ts";
+import { deviceTest, testedDevices } from "../graph/devices.ts";
 import { assert, assertClose } from "../testing.ts";
 import {
   describeShape,
@@ -35,15 +36,16 @@ const memory: MemoryConfig = {
 };
 const tolerance = 2e-5;
 
-/** Registers a test of each architecture on the host's engine. */
+/** Registers a test of each architecture on the host's engine; `everywhere`: of shared heads of keys on all. */
 function architectureTest(
   name: string,
   run: (shape: BackboneShape, device: Device) => Promise<void>,
-  sizes: Partial<BackboneShape> = {},
+  { everywhere = false, ...sizes }: Partial<BackboneShape> & { everywhere?: boolean } = {},
 ): void {
   for (const shape of smallShapes(sizes)) {
+    const shares = shape.architecture === "llama" && shape.settings?.keyValueHeads === 2;
     deviceTest(`${describeShape(shape)}: ${name}`, (device) => run(shape, device), {
-      kinds: ["cpu"],
+      kinds: everywhere && shares ? testedDevices : ["cpu"],
     });
   }
 }
@@ -166,7 +168,10 @@ architectureTest(
     const model = new LongMem(device, { backbone, sideNet, memory });
     const written = [randomIds(24, "first"), randomIds(24, "second")];
     await model.remember(written[0], { batch: 1 });
-    await model.remember(written[1], { batch: 1, lengths: [18] }); // 16 of them fill chunks
+    // 18 of the second, of which 16 fill chunks, between padding.
+    const padded = Int32Array.of(5, 5, 5, ...written[1].subarray(0, 18), 5, 5, 5);
+    const mask = Uint8Array.from(padded, (_, i) => i >= 3 && i < 21 ? 1 : 0);
+    await model.remember(padded, { batch: 1, mask });
     const { rings: [{ first, count }], tensors } = (await model.saveMemory())!;
     assert.equal(count, P); // 6 chunks and 4: the 2 oldest have left
     for (let age = 0; age < P; age++) {
@@ -184,6 +189,7 @@ architectureTest(
     }
     await model.close();
   },
+  { everywhere: true },
 );
 
 architectureTest(
@@ -215,6 +221,7 @@ architectureTest(
     }
     await model.close();
   },
+  { everywhere: true },
 );
 
 architectureTest("layers of a SideNet are blocks of the backbone", async (shape, device) => {
@@ -378,6 +385,15 @@ architectureTest(
     assert.ok(rotates ? moved > 1e-3 : moved === 0, `logits move by ${moved}`);
   },
 );
+
+architectureTest("loadLongMem() finds a SideNet for any number of blocks", async (shape) => {
+  for (const layers of [1, 3, 5]) {
+    const backbone = randomBackbone({ ...shape, layers });
+    await using model = await loadLongMem({ backbone, device: "cpu" });
+    const { logits } = await model.forward(randomIds(6, "tokens"));
+    assert.ok(logits.every(Number.isFinite));
+  }
+});
 
 function sizes(device: Device, backbone: BackboneShape, contextTokens: number): ForwardOptions {
   return { backbone, rows: 1, contextTokens, padded: false, blockBytes: device.blockBytes };
