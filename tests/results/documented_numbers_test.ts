@@ -41,10 +41,14 @@ const seedMetrics = [
   "perplexity",
 ];
 
+/** The row of a model in a table. */
+function rowWith(table: string, model: string): string {
+  return table.split("\n").find((line) => line.startsWith(`| ${model} `))!;
+}
+
 /** Cells of a table of three seeds without their errors, in the row of a model. */
 function seedCells(table: string, model: string): string[] {
-  return table.split("\n").find((line) => line.startsWith(`| ${model} `))!
-    .split("|").slice(2, -1).map((cell) => cell.trim().split(" ")[0]);
+  return rowWith(table, model).split("|").slice(2, -1).map((cell) => cell.trim().split(" ")[0]);
 }
 
 test("the log's table of three seeds has the recorded numbers, rounded once", async () => {
@@ -57,6 +61,15 @@ test("the log's table of three seeds has the recorded numbers, rounded once", as
   for (const model of models) {
     const expected = seedMetrics.map((name) => meanOf(valuesOf(runs, model, name)).toFixed(3));
     assert.deepEqual(seedCells(table, model), expected, model);
+    rowWith(table, model).split("|").slice(2, -1).forEach((cell, i) => {
+      const [, error] = cell.trim().split(" \u00b1 ");
+      if (error === undefined) return;
+      const squares = runs.map(({ summary: { metrics } }) =>
+        metrics.find((metric) => metric.model === model && metric.name === seedMetrics[i])!
+          .stderr! ** 2
+      );
+      assert.equal(error, Math.sqrt(meanOf(squares)).toFixed(3), `${model} ${seedMetrics[i]}`);
+    });
   }
 });
 
