@@ -2,6 +2,7 @@
  * The command line with an executor that trains nothing: three steps, a checkpoint after each, one
  * metric. Seeds choose what else happens: 13 fails after the first step; 99 waits to be interrupted.
  */
+import { perplexityVersion } from "../../src/evaluation/perplexity.ts";
 import { InputError } from "../../src/errors.ts";
 import { modelName } from "../../src/evaluation/models.ts";
 import { main } from "../../src/main.ts";
@@ -49,7 +50,7 @@ const recordingExecutor: RunExecutor = async ({ experiment }, context) => {
     ...(context.limit !== undefined && { total: 13 }),
     unit: "",
     higherIsBetter: false,
-    metricVersion: 1,
+    metricVersion: perplexityVersion,
   })));
 };
 

@@ -82,8 +82,8 @@ test("runExperiment() asks what begins the next chapter of books of the chronicl
     const over = (tokens: number) =>
       model === "backbone" ? [] : [`accuracy ${tokens} over backbone`];
     assert.deepEqual(own.map(({ name }) => name), [
-      ...["accuracy 200", "mean rank 200", ...over(200)],
-      ...["accuracy 400", "mean rank 400", ...over(400)],
+      ...["accuracy 200", "mean rank 200", "accuracy 400", "mean rank 400"],
+      ...[...over(200), ...over(400)],
     ]);
     const samples = of(model);
     // Three books, chapters 4 to 9, two prefixes.
