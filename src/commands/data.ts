@@ -6,6 +6,18 @@ import {
   reading,
   UsageError,
 } from "../command_line.ts";
+import {
+  environmentVariable,
+  fetchCommand,
+  findSnapshot,
+  hubCacheFolder,
+  hubName,
+  hubPrefix,
+  type HubReference,
+  isHubOffline,
+  missingFiles,
+  parseHubReference,
+} from "../checkpoint/hub_cache.ts";
 import { allowedWords } from "../did_you_mean.ts";
 import {
   checkDataSet,
@@ -36,20 +48,27 @@ const repositoryPlaces: DataPlaces = {
   folders: ["data", "../shared/data"],
 };
 
-/** `data [NAME...]`: lists the data sets and whether they are there; fetches those that are named. */
+/**
+ * `data [NAME...]`: lists the data sets and whether they are there; fetches those that are named, and models of the Hub, named
+ * `hf:OWNER/NAME`.
+ */
 export function dataCommand(output: Output, places: DataPlaces = repositoryPlaces): Command {
   return {
     ...summaries.data,
-    flags: [],
+    flags: [{ name: "offline", help: "fetch nothing: say what is there" }],
     execute: (args) => listDataSets(args, output, places),
   };
 }
 
 async function listDataSets(
-  { operands }: CommandArguments,
+  args: CommandArguments,
   output: Output,
   { list, folders }: DataPlaces,
 ): Promise<number> {
+  const isOffline = args.flags.has("offline") || isHubOffline();
+  const models = args.operands.filter((name) => name.startsWith(hubPrefix));
+  const references = models.map((name) => parseHubReference(name)!);
+  const operands = args.operands.filter((name) => !models.includes(name));
   const dataSets = await reading(() => readDataSets(list));
   const names = dataSets.map(({ name }) => name);
   const unknown = operands.find((name) => !names.includes(name));
@@ -59,12 +78,16 @@ async function listDataSets(
     );
   }
   let allWhole = true;
+  for (const reference of references) {
+    if (!await obtainModel(reference, output, isOffline)) allWhole = false;
+  }
+  if (models.length > 0 && operands.length === 0) return allWhole ? 0 : 1;
   for (const dataSet of dataSets) {
     const isNamed = operands.includes(dataSet.name);
     if (operands.length > 0 && !isNamed) continue;
     let { folder, state } = await findDataSet(dataSet, folders);
     const fetchable = state.missing.filter(({ url }) => url !== undefined);
-    if (isNamed && fetchable.length > 0) {
+    if (isNamed && fetchable.length > 0 && !args.flags.has("offline")) {
       folder = `${folders[0]}/${dataSet.name}`;
       for (const file of (await checkDataSet(dataSet, folder)).missing) {
         if (file.url === undefined) continue;
@@ -80,12 +103,57 @@ async function listDataSets(
   return allWhole ? 0 : 1;
 }
 
+/** Fetches a model of the Hub, or looks whether it is there; prints what it has come to. */
+async function obtainModel(
+  reference: HubReference,
+  output: Output,
+  isOffline: boolean,
+): Promise<boolean> {
+  const cache = hubCacheFolder(), name = hubName(reference);
+  if (!isOffline) {
+    output.note(`fetching ${name} to ${cache}`);
+    const token = environmentVariable("HF_TOKEN");
+    const { fetchModel } = await import("../checkpoint/hub_download.ts");
+    const notes = new Map<string, NonNullable<DownloadOptions["progress"]>>();
+    await reading(() =>
+      fetchModel(reference, {
+        url: environmentVariable("HF_ENDPOINT")?.replace(/\/+$/, "") ?? hubAddress,
+        cache,
+        maxBytes: mostWeightBytes,
+        ...(token === undefined ? {} : { token }),
+        progress: (path, bytes, totalBytes) => {
+          if (!notes.has(path)) notes.set(path, progressOf({ path }, output));
+          notes.get(path)!(bytes, totalBytes);
+        },
+      })
+    );
+  }
+  const snapshot = await findSnapshot(reference, cache);
+  const missing = snapshot && await missingFiles(snapshot);
+  const isWhole = missing?.length === 0;
+  output.print([
+    `${name}: ${isWhole ? "complete" : snapshot ? "incomplete" : "missing"}`,
+    ...(snapshot ? [`  commit: ${snapshot.commit}`, `  folder: ${snapshot.folder}`] : [
+      `  cache: ${cache}`,
+    ]),
+    ...(missing ?? []).map((file) => `  missing: ${file}`),
+    ...(isWhole ? [] : [`  to get it: ${fetchCommand(reference)}`]),
+  ].join("\n"));
+  return isWhole;
+}
+
+/** The Hub, unless HF_ENDPOINT says another. */
+const hubAddress = "https://huggingface.co";
+
+/** Most bytes of a file of weights; the Hub allows no larger ones. */
+const mostWeightBytes = 5 * 10 ** 10;
+
 /** Milliseconds between two notes on a download. */
 const noteEveryMs = 5_000;
 
 /** Tells every few seconds how far a download is. */
 function progressOf(
-  { path }: DataFile,
+  { path }: Pick<DataFile, "path">,
   output: Output,
 ): NonNullable<DownloadOptions["progress"]> {
   let noted = performance.now();

@@ -217,7 +217,7 @@ async function openSource(args: CommandArguments, output: Output): Promise<Sourc
         memory,
         ...(threads === undefined ? {} : { threads }),
       },
-      tokenizer: await openTokenizer(runTokenizer(run, experiment)),
+      tokenizer: await openTokenizer(await runTokenizer(run, experiment)),
       contextTokens,
       chunkTokens: memory.chunkTokens,
       lines,

@@ -120,7 +120,7 @@ async function readForImport(
         sideNet,
         memory: memorySizes(memory),
       },
-      tokenizer: runTokenizer(path, experiment),
+      tokenizer: await runTokenizer(path, experiment),
     };
   }
   const shape = heads === undefined ? {} : { shape: { heads } };

@@ -4,6 +4,7 @@
 import { startsProcesses } from "../evaluation/evaluations.ts";
 import type { ResolvedRun } from "../experiment/resolve.ts";
 import { missingPaths } from "../experiment/estimate.ts";
+import { fetchCommand, parseHubReference } from "../checkpoint/hub_cache.ts";
 import { dataSetOf, readDataSets } from "../text/data_set.ts";
 import { dataSetList } from "./data.ts";
 
@@ -35,6 +36,8 @@ export async function describeSources(runs: readonly ResolvedRun[]): Promise<str
   const sources = new Map<string, string>();
   for (const { experiment } of runs) {
     for (const { path } of await missingPaths(experiment)) {
+      const model = parseHubReference(path);
+      if (model) sources.set(path, fetchCommand(model));
       const dataSet = dataSetOf(path, dataSets);
       if (dataSet) sources.set(dataSet.name, dataSet.get);
     }

@@ -7,6 +7,11 @@ import {
   type CheckpointBackboneConfig,
   type CheckpointBackboneDeclaration,
 } from "../backbone/config.ts";
+import {
+  huggingFaceBackbone,
+  type HuggingFaceBackboneConfig,
+  type HuggingFaceBackboneDeclaration,
+} from "../checkpoint/huggingface_backbone.ts";
 import { Registry } from "../declaration/registry.ts";
 import type { TrainingDefaults } from "../training/config.ts";
 import {
@@ -16,13 +21,23 @@ import {
 } from "../training/pretraining.ts";
 
 /** The frozen language model. */
-export type BackboneConfig = CheckpointBackboneConfig | PretrainedBackboneConfig;
+export type BackboneConfig =
+  | CheckpointBackboneConfig
+  | HuggingFaceBackboneConfig
+  | PretrainedBackboneConfig;
 
 /** A backbone as declared. */
-export type BackboneDeclaration = CheckpointBackboneDeclaration | PretrainedBackboneDeclaration;
+export type BackboneDeclaration =
+  | CheckpointBackboneDeclaration
+  | HuggingFaceBackboneDeclaration
+  | PretrainedBackboneDeclaration;
 
 /** The kinds of backbone. */
 export const backbones = new Registry<
   BackboneKind<BackboneDeclaration, BackboneConfig, TrainingDefaults>,
   BackboneDeclaration
->({ checkpoint: checkpointBackbone, pretrain: pretrainedBackbone });
+>({
+  checkpoint: checkpointBackbone,
+  huggingface: huggingFaceBackbone,
+  pretrain: pretrainedBackbone,
+});

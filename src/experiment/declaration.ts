@@ -28,6 +28,10 @@ import type {
   PretrainedBackboneDeclaration,
 } from "../training/pretraining.ts";
 import type { BackboneConfig, BackboneDeclaration } from "./backbones.ts";
+import type {
+  HuggingFaceBackboneConfig,
+  HuggingFaceBackboneDeclaration,
+} from "../checkpoint/huggingface_backbone.ts";
 import type { BackboneInitialization } from "../backbone/initialization.ts";
 import type {
   ChapterBreakDeclaration,
@@ -88,7 +92,7 @@ import type { CorpusConfig, CorpusDeclaration } from "../text/corpora/corpora.ts
 import type { Split } from "../text/corpora/corpus_kind.ts";
 import type { FileCorpusConfig, FileCorpusDeclaration } from "../text/corpora/files.ts";
 import type { NoCorpusConfig } from "../text/corpora/none.ts";
-import type { TokenizerConfig } from "../text/tokenizer_config.ts";
+import type { TokenizerConfig, TrainedTokenizerConfig } from "../text/tokenizer_config.ts";
 import type { SentenceTask } from "../text/sentence_tasks.ts";
 
 export type {
@@ -129,6 +133,8 @@ export type {
   FileCorpusDeclaration,
   HnswIndexConfig,
   HnswIndexDeclaration,
+  HuggingFaceBackboneConfig,
+  HuggingFaceBackboneDeclaration,
   InContextLearningDeclaration,
   InContextLearningEvaluation,
   IndexConfig,
@@ -167,6 +173,7 @@ export type {
   SquadDeclaration,
   SquadEvaluation,
   TokenizerConfig,
+  TrainedTokenizerConfig,
   TrainingConfig,
   TrainingDeclaration,
   WindowedModel,

@@ -10,6 +10,7 @@ import { experimentSchema } from "./schema.ts";
 import { corpora } from "../text/corpora/corpora.ts";
 import { tokenizerFiles } from "../text/tokenizer_config.ts";
 import { estimateEvaluation, type EvaluationEstimate } from "./evaluation_estimate.ts";
+import { storedPath } from "../checkpoint/huggingface_backbone.ts";
 import { backboneShape, countParameters, shapeOnFile, sideNetShape } from "./shapes.ts";
 import { machineMemoryBytes } from "../runtime/machine_memory.ts";
 import { type MemoryExcess, memoryExcess, memoryNeed } from "./memory_need.ts";
@@ -172,7 +173,7 @@ export async function inputPaths(experiment: ResolvedExperiment): Promise<InputP
     const path = `${corpus.folder}/index.json`;
     named.push({ field: "corpus.folder", path, optional: true });
   }
-  if (backbone.kind === "checkpoint") named.push({ field: "backbone.path", path: backbone.path });
+  if (backbone.kind !== "pretrain") named.push(await storedPath(backbone));
   if (sidenet?.kind === "checkpoint") named.push({ field: "sidenet.path", path: sidenet.path });
   for (const [i, evaluation] of evaluations.entries()) {
     for (const { field, ...entry } of await kindOf(evaluation).files?.(evaluation) ?? []) {

@@ -3,6 +3,7 @@
  */
 import type { BackboneShape } from "../backbone/shape.ts";
 import { readFolderShape } from "../checkpoint/folder.ts";
+import { storedPath } from "../checkpoint/huggingface_backbone.ts";
 import type { SideNetConfig } from "../longmem/config.ts";
 import type { SideNetShape } from "../longmem/sidenet_shape.ts";
 import { elementCount } from "../tensor.ts";
@@ -23,12 +24,13 @@ export function backboneShape(
     : undefined;
 }
 
-/** Sizes of a backbone whose checkpoint is a folder that can be read; of any other, the run reports what is wrong. */
+/** Sizes of a backbone whose weights are in a folder that can be read; of any other, the run reports what is wrong. */
 export async function shapeOnFile(
   { backbone }: Pick<ResolvedExperiment, "backbone">,
 ): Promise<BackboneShape | undefined> {
-  if (backbone.kind !== "checkpoint") return undefined;
-  return await readFolderShape(backbone.path).catch(() => undefined);
+  if (backbone.kind === "pretrain") return undefined;
+  const { path } = await storedPath(backbone);
+  return await readFolderShape(path).catch(() => undefined);
 }
 
 /** Sizes of the SideNet, as far as the declaration says them. */

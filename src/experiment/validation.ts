@@ -102,6 +102,14 @@ function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
       : []),
     ...corpora.get(corpus.kind).check?.(corpus, "corpus", { tokenizer, trained }) ?? [],
     ...backboneKind.check?.(backbone, "backbone", {}) ?? [],
+    ...(tokenizer.kind === "huggingface" && backbone.kind === "pretrain"
+      ? [wrong(
+        "tokenizer.kind",
+        "must not be huggingface where backbone.kind is pretrain: there are no weights that it lies beside",
+        tokenizer.kind,
+        "bpe, file, gpt2",
+      )]
+      : []),
     ...(sidenet
       ? sidenetPart.check(sidenet, "sidenet", backboneKind.shapeOf(backbone, "backbone"))
       : []),

@@ -8,6 +8,7 @@ import { DocumentStream } from "../text/document_stream.ts";
 import { concatenateDocuments, LaneStream } from "../text/lane_stream.ts";
 import type { SegmentStream } from "../text/segments.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
+import { tokenizerSource } from "./load_trained_model.ts";
 import type { RunContext } from "./run_context.ts";
 
 export type { RunDocument, RunText };
@@ -17,10 +18,10 @@ export async function openText(
   experiment: ResolvedExperiment,
   { results, progress }: RunContext,
 ): Promise<RunText> {
-  const { name, corpus, tokenizer } = experiment;
+  const { name, corpus } = experiment;
   return await corpora.get(corpus.kind).open(corpus, {
     name,
-    tokenizer,
+    tokenizer: await tokenizerSource(experiment),
     splits: splitsBesideTraining(experiment),
     folder: results.path,
     recordHash: (name, hash) => results.recordHash(name, hash),

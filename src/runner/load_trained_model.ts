@@ -1,10 +1,12 @@
 import { dirname, join } from "node:path";
 import { loadBackboneWeights, loadSideNetWeights } from "../checkpoint/checkpoint.ts";
+import { readStoredBackbone, storedTokenizer } from "../checkpoint/huggingface_backbone.ts";
 import type { BackboneCheckpoint, BackboneShape } from "../backbone/shape.ts";
 import type { ResolvedExperiment, SideNetConfig } from "../experiment/declaration.ts";
 import type { SideNetCheckpoint, SideNetShape } from "../longmem/sidenet_shape.ts";
 import type { MemoryConfig } from "../memory/config.ts";
 import type { TokenizerSource } from "../text/tokenizer_source.ts";
+import type { TrainedTokenizerConfig } from "../text/tokenizer_config.ts";
 import { InputTypeError, MissingDataError } from "../errors.ts";
 import { ifThere, readText } from "../files.ts";
 import { readRunSummary } from "../results/read_runs.ts";
@@ -46,11 +48,11 @@ export async function readFinishedRun(path: string): Promise<FinishedRun> {
     );
   }
   const weights = (phase: string) => join(path, "checkpoint", phase, "weights.safetensors");
-  const phases = [...config.kind === "checkpoint" ? [] : ["backbone"], "longmem"];
+  const phases = [...config.kind === "pretrain" ? ["backbone"] : [], "longmem"];
   await checkWeights(path, phases.map(weights));
-  const backbone = config.kind === "checkpoint"
-    ? await loadBackboneWeights(config.path, config.shape ? { shape: config.shape } : {})
-    : await loadBackboneWeights(weights("backbone"), { shape: { heads: config.heads } });
+  const backbone = config.kind === "pretrain"
+    ? await loadBackboneWeights(weights("backbone"), { shape: { heads: config.heads } })
+    : (await readStoredBackbone(config)).backbone;
   const { shape, weights: trained } = await loadSideNetWeights(
     weights("longmem"),
     backbone.shape,
@@ -108,10 +110,21 @@ async function trainedShape(
 }
 
 /** Where the tokenizer of a run lies: the one that it trained, or the one that it was given. */
-export function runTokenizer(path: string, { tokenizer }: ResolvedExperiment): TokenizerSource {
-  return tokenizer.kind === "bpe"
-    ? { kind: "file", path: join(path, "tokenizer.json") }
-    : tokenizer;
+export async function runTokenizer(
+  path: string,
+  experiment: ResolvedExperiment,
+): Promise<TokenizerSource> {
+  const source = await tokenizerSource(experiment);
+  return source.kind === "bpe" ? { kind: "file", path: join(path, "tokenizer.json") } : source;
+}
+
+/** Where the tokenizer of an experiment comes from, that of its backbone's folder found there. */
+export async function tokenizerSource(
+  { tokenizer, backbone }: Pick<ResolvedExperiment, "tokenizer" | "backbone">,
+): Promise<TrainedTokenizerConfig | TokenizerSource> {
+  if (tokenizer.kind !== "huggingface") return tokenizer;
+  if (backbone.kind !== "pretrain") return await storedTokenizer(backbone);
+  throw new Error('Checked: tokenizer.kind is not "huggingface" where a backbone is trained');
 }
 
 async function readDeclaration(path: string): Promise<ResolvedExperiment> {

@@ -6,6 +6,7 @@ import type { ResolvedExperiment } from "../experiment/declaration.ts";
 import { missingPaths } from "../experiment/estimate.ts";
 import { checkMemoryNeed } from "../experiment/memory_need.ts";
 import type { ResolvedRun } from "../experiment/resolve.ts";
+import { fetchCommand, hubCacheFolder, parseHubReference } from "../checkpoint/hub_cache.ts";
 import { findDocuments } from "../text/corpus.ts";
 import { openDevice } from "../runtime/open_device.ts";
 import { startsProcesses } from "../evaluation/evaluations.ts";
@@ -65,6 +66,13 @@ async function checkReadiness(experiment: ResolvedExperiment): Promise<void> {
   const [missing] = await missingPaths(experiment);
   if (missing) {
     const { field, path } = missing;
+    const model = parseHubReference(path);
+    if (model) {
+      throw new MissingDataError(
+        `Cannot run "${name}" as ${field} is not in the Hub's cache "${hubCacheFolder()}", or not whole: current value is ` +
+          `"${path}"; to fetch it, run\n  ${fetchCommand(model)}`,
+      );
+    }
     throw new MissingDataError(
       `Cannot run "${name}" as ${field} is missing: current value is "${path}", current folder is ` +
         `"${Deno.cwd()}"; name another with --set ${field}=PATH` +

@@ -1,6 +1,10 @@
+import { loadSideNetWeights } from "../checkpoint/checkpoint.ts";
+import {
+  readStoredBackbone,
+  type StoredBackboneConfig,
+} from "../checkpoint/huggingface_backbone.ts";
 import type { TrainedSideNets } from "../evaluation/model_kind.ts";
 import { modelKindOf } from "../evaluation/models.ts";
-import { loadBackboneWeights, loadSideNetWeights } from "../checkpoint/checkpoint.ts";
 import { hashFrozen, hashTensors } from "../formats/tensor_hash.ts";
 import { initializeBackbone } from "../backbone/initialization.ts";
 import type {
@@ -36,13 +40,17 @@ export async function obtainBackbone(
   context: RunContext,
 ): Promise<BackboneCheckpoint> {
   const { backbone: config, seed } = experiment;
-  const backbone = config.kind === "checkpoint"
-    ? await loadBackboneWeights(config.path, config.shape ? { shape: config.shape } : {})
-    : await pretrain(config);
+  const backbone = config.kind === "pretrain" ? await pretrain(config) : await read(config);
   checkVocabulary(experiment, backbone, text.tokenizer);
   checkBlocks(experiment, backbone.shape.layers);
   await context.results.recordHash("backbone", hashFrozen(backbone.weights));
   return backbone;
+
+  async function read(config: StoredBackboneConfig): Promise<BackboneCheckpoint> {
+    const { backbone, commit } = await readStoredBackbone(config);
+    if (commit !== undefined) await context.results.recordHash("backbone commit", commit);
+    return backbone;
+  }
 
   async function pretrain(
     config: Extract<ResolvedExperiment["backbone"], { kind: "pretrain" }>,
@@ -87,7 +95,7 @@ function checkVocabulary(
     : shape.vocabSize >= tokenizer.vocabSize;
   if (fits) return;
   throw new InputRangeError(
-    `Cannot use the tokenizer of kind "${kind}" with the checkpoint of backbone.path as the backbone's vocabulary must ` +
+    `Cannot use the tokenizer of kind "${kind}" with the weights of backbone as the backbone's vocabulary must ` +
       `${
         isMade ? "be" : "hold"
       } the tokenizer's ${tokenizer.vocabSize} tokens: current size is ${shape.vocabSize}`,

@@ -1,7 +1,7 @@
 /**
  * Downloads: bounded in size and waiting, continued where they were cut off, kept only if they have the right bytes.
  */
-import { createHash } from "node:crypto";
+import { createHash, type Hash } from "node:crypto";
 import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { dirname } from "node:path";
@@ -14,8 +14,14 @@ export interface Download {
   readonly url: string;
   /** Where it is written. */
   readonly target: string;
-  /** SHA-256 (hexadecimal) that its bytes must have. */
-  readonly sha256: string;
+  /** SHA-256 (hexadecimal) that its bytes must have; absent where `gitHash` is given. */
+  readonly sha256?: string;
+  /** The hash by which git names its bytes, SHA-1 (hexadecimal). */
+  readonly gitHash?: string;
+  /** Sent with the request, but not to another host to which it leads. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** What a status of the server means, to complete "Cannot fetch ... as"; undefined where it says nothing. */
+  readonly refusal?: (status: number) => string | undefined;
 }
 
 /** How long and how much is waited for. */
@@ -26,8 +32,10 @@ export interface DownloadOptions {
   readonly stallMs?: number;
   /** Most bytes (default 2^30). */
   readonly maxBytes?: number;
-  /** How often a download that is cut off is continued before it fails (default 2). */
+  /** How often a download that is cut off is continued, or asked for again where the server is busy, before it fails (default 2). */
   readonly retries?: number;
+  /** Most milliseconds that a busy server may ask to wait (default 60,000). */
+  readonly busyMs?: number;
   /** Called with the bytes so far, and with those of the whole where the server says. */
   readonly progress?: (bytes: number, totalBytes: number | undefined) => void;
 }
@@ -47,15 +55,19 @@ export async function downloadFile(
   download: Download,
   options: DownloadOptions = {},
 ): Promise<void> {
-  const { url, target, sha256 } = download;
+  const { url, target, sha256, gitHash } = download;
   const partial = `${target}.download`;
   await writing(target, () => Deno.mkdir(dirname(target), { recursive: true }));
   for (let left = options.retries ?? 2;; left--) {
     const start = (await ifThere(Deno.stat(partial)))?.size ?? 0;
     let isContinued: boolean;
     try {
-      isContinued = await receive(url, partial, start, options);
+      isContinued = await receive(download, partial, start, options);
     } catch (error) {
+      if (error instanceof BusyError) {
+        await error.wait(left, options);
+        continue;
+      }
       if (!(error instanceof InterruptedError)) throw error;
       const { size } = await Deno.stat(partial);
       if (left > 0 && size > 0) continue;
@@ -65,13 +77,17 @@ export async function downloadFile(
         { cause: error },
       );
     }
-    const { hash, sizeBytes } = await hashFile(partial);
-    if (hash === sha256) break;
+    const { hash, sizeBytes } = gitHash === undefined
+      ? await hashFile(partial)
+      : await gitHashOf(partial);
+    if (hash === (sha256 ?? gitHash)) break;
     await removeIfThere(partial);
     // The beginning may be of an older file.
     if (isContinued && left > 0) continue;
     throw new InputRangeError(
-      `Cannot keep "${url}" as it is not the file that it was: expected SHA-256 ${sha256}, found ${hash} ` +
+      `Cannot keep "${url}" as it is not the file that it was: expected ${
+        gitHash === undefined ? `SHA-256 ${sha256}` : `git's hash ${gitHash}`
+      }, found ${hash} ` +
         `(${sizeBytes} bytes)`,
     );
   }
@@ -81,21 +97,109 @@ export async function downloadFile(
 /** A download ended before its end. */
 class InterruptedError extends Error {}
 
+/** A server asks to be asked again later. */
+class BusyError extends Error {
+  readonly #url: string;
+  readonly #status: number;
+  readonly #waitMs: number;
+
+  constructor(url: string, { status, headers }: Response) {
+    super(`status ${status}`);
+    this.#url = url;
+    this.#status = status;
+    const asked = headers.get("retry-after") ?? "1", seconds = Number(asked);
+    const waitMs = Number.isFinite(seconds) ? 1000 * seconds : Date.parse(asked) - Date.now();
+    this.#waitMs = Number.isFinite(waitMs) ? Math.max(0, waitMs) : 1000;
+  }
+
+  /** Whether a status says so. */
+  static is({ status }: Response): boolean {
+    return status === 429 || status === 503;
+  }
+
+  /** Waits as long as the server asks, if it may be asked again and that is not too long. */
+  async wait(left: number, { busyMs = 60_000 }: Pick<DownloadOptions, "busyMs">): Promise<void> {
+    if (left <= 0 || this.#waitMs > busyMs) {
+      throw new InputError(
+        `Cannot fetch "${this.#url}" as its server is busy: its status is ${this.#status}, and it asks to wait ` +
+          `${Math.ceil(this.#waitMs / 1000)} s`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, this.#waitMs));
+  }
+}
+
+/**
+ * Fetches an answer whole, for an interface that takes one: bounded in size and waiting, and asked for again where the server is
+ * busy.
+ *
+ * @throws {Error} As for {@linkcode downloadFile}; other statuses than those of a busy server are returned.
+ */
+export async function fetchBounded(
+  url: string,
+  options: Pick<DownloadOptions, "answerMs" | "maxBytes" | "retries" | "busyMs"> & {
+    readonly headers?: HeadersInit;
+  } = {},
+): Promise<Response> {
+  const { answerMs = 30_000, maxBytes = 2 ** 25, headers = {} } = options;
+  for (let left = options.retries ?? 2;; left--) {
+    using watch = new Watch();
+    watch.expect(answerMs);
+    const response = await request(url, headers, watch);
+    if (BusyError.is(response)) {
+      await response.body?.cancel();
+      await new BusyError(url, response).wait(left, options);
+      continue;
+    }
+    const parts: Uint8Array<ArrayBuffer>[] = [];
+    let bytes = 0;
+    try {
+      for await (const part of response.body ?? []) {
+        bytes += part.length;
+        if (bytes > maxBytes) {
+          throw new InputRangeError(
+            `Cannot fetch "${url}" as it is too large: allowed are up to ${maxBytes} bytes`,
+          );
+        }
+        parts.push(part);
+      }
+    } catch (cause) {
+      if (isInputError(cause)) throw cause;
+      if (left > 0 && !watch.isOver) continue;
+      const reason = watch.isOver
+        ? `it has not come in ${answerMs / 1000} s`
+        : `the connection was cut off (${reasonOf(cause)})`;
+      throw new InputError(`Cannot fetch "${url}" as ${reason}`, { cause });
+    }
+    const { status, headers: answered } = response;
+    return new Response(status === 204 || status === 304 ? null : new Blob(parts), {
+      status,
+      headers: answered,
+    });
+  }
+}
+
 /** Receives a file from an offset on, or from its beginning where the server sends that. Returns whether it continued. */
 async function receive(
-  url: string,
+  download: Download,
   partial: string,
   start: number,
   { answerMs = 30_000, stallMs = 30_000, maxBytes = 2 ** 30, progress }: DownloadOptions,
 ): Promise<boolean> {
+  const { url } = download;
   using watch = new Watch();
   watch.expect(answerMs);
-  const response = await request(url, start, watch);
+  const response = await request(url, {
+    ...download.headers,
+    // Ranges of compressed bytes could not be joined.
+    "accept-encoding": "identity",
+    ...(start > 0 ? { range: `bytes=${start}-` } : {}),
+  }, watch);
   if (response.status === 416 && start > 0) {
     // What is there is as long as the file or longer.
     await response.body?.cancel();
     await removeIfThere(partial);
-    return await receive(url, partial, 0, {
+    return await receive(download, partial, 0, {
       answerMs,
       stallMs,
       maxBytes,
@@ -104,8 +208,12 @@ async function receive(
   }
   if (!response.ok) {
     await response.body?.cancel();
+    if (BusyError.is(response)) throw new BusyError(url, response);
     throw new InputRangeError(
-      `Cannot fetch "${url}" as the server refuses: its status is ${response.status}`,
+      `Cannot fetch "${url}" as ${
+        download.refusal?.(response.status) ??
+          `the server refuses: its status is ${response.status}`
+      }`,
     );
   }
   const isContinued = response.status === 206 &&
@@ -166,16 +274,9 @@ async function receive(
   return isContinued;
 }
 
-async function request(url: string, start: number, watch: Watch): Promise<Response> {
+async function request(url: string, headers: HeadersInit, watch: Watch): Promise<Response> {
   try {
-    return await fetch(url, {
-      signal: watch.signal,
-      headers: {
-        // Ranges of compressed bytes could not be joined.
-        "accept-encoding": "identity",
-        ...(start > 0 ? { range: `bytes=${start}-` } : {}),
-      },
-    });
+    return await fetch(url, { signal: watch.signal, headers });
   } catch (cause) {
     throw watch.isOver
       ? new InputError(
@@ -242,8 +343,14 @@ export async function hashFile(path: string): Promise<{ hash: string; sizeBytes:
   return await hashOf((await openRegularFile(path)).readable);
 }
 
-async function hashOf(parts: AsyncIterable<Uint8Array>) {
-  const hash = createHash("sha256");
+/** The hash by which git names a file's bytes, and their number. */
+async function gitHashOf(path: string): Promise<{ hash: string; sizeBytes: number }> {
+  const file = await openRegularFile(path);
+  const { size } = await file.stat();
+  return await hashOf(file.readable, createHash("sha1").update(`blob ${size}\0`));
+}
+
+async function hashOf(parts: AsyncIterable<Uint8Array>, hash: Hash = createHash("sha256")) {
   let sizeBytes = 0;
   for await (const part of parts) {
     hash.update(part);

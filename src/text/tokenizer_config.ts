@@ -6,16 +6,19 @@ import { positiveInteger, text } from "../declaration/fields.ts";
 import type { Accepts, Assert } from "../declaration/part.ts";
 import { vocabulary } from "./chronicle/vocabulary.ts";
 
+/** A tokenizer that is trained here. */
+export interface TrainedTokenizerConfig {
+  /** A byte-level BPE trained on the train split. */
+  readonly kind: "bpe";
+  /** Vocabulary V, the four special tokens and 256 bytes included. */
+  readonly vocabSize: number;
+  /** Trains on the first bytes of the train split only; absent: all of it. */
+  readonly maxTrainingBytes?: number;
+}
+
 /** Text to token ids and back. */
 export type TokenizerConfig =
-  | {
-    /** A byte-level BPE trained on the train split. */
-    readonly kind: "bpe";
-    /** Vocabulary V, the four special tokens and 256 bytes included. */
-    readonly vocabSize: number;
-    /** Trains on the first bytes of the train split only; absent: all of it. */
-    readonly maxTrainingBytes?: number;
-  }
+  | TrainedTokenizerConfig
   | {
     /** A `tokenizer.json`. */
     readonly kind: "file";
@@ -27,6 +30,10 @@ export type TokenizerConfig =
     readonly kind: "gpt2";
     /** Folder of `encoder.json`, `vocab.bpe` and `dict.txt`. */
     readonly folder: string;
+  }
+  | {
+    /** The tokenizer that lies beside the weights of the backbone. */
+    readonly kind: "huggingface";
   }
   | {
     /** The words of the chronicle, whose corpus has no other tokenizer. */
@@ -45,6 +52,7 @@ export const tokenizerSchema = z.discriminatedUnion("kind", [
   }),
   z.strictObject({ kind: z.literal("file"), path: text }),
   z.strictObject({ kind: z.literal("gpt2"), folder: text }),
+  z.strictObject({ kind: z.literal("huggingface") }),
   z.strictObject({ kind: z.literal("chronicle") }),
 ]);
 type _SchemaAcceptsTheType = Assert<Accepts<typeof tokenizerSchema, TokenizerConfig>>;
@@ -62,6 +70,7 @@ export function vocabSizeOf(tokenizer: TokenizerConfig): number | undefined {
     case "chronicle":
       return vocabulary.length;
     case "file":
+    case "huggingface":
       return undefined;
     default:
       return tokenizer satisfies never;
@@ -79,6 +88,7 @@ export function tokenizerFiles(
     case "gpt2":
       return [{ field: `${path}.folder`, path: tokenizer.folder }];
     case "bpe":
+    case "huggingface":
     case "chronicle":
       return [];
     default:

@@ -96,7 +96,7 @@ const malformed: Malformed[] = [
     name: "missing part",
     change: { tokenizer: undefined },
     problems: [
-      "tokenizer is missing: allowed are objects whose kind is bpe, file, gpt2, chronicle",
+      "tokenizer is missing: allowed are objects whose kind is bpe, file, gpt2, huggingface, chronicle",
     ],
   },
   {
@@ -157,7 +157,7 @@ const malformed: Malformed[] = [
   {
     name: "missing kind",
     change: { backbone: { path: "backbone.pt" } },
-    problems: ["backbone.kind is missing: allowed are checkpoint, pretrain"],
+    problems: ["backbone.kind is missing: allowed are checkpoint, huggingface, pretrain"],
   },
   {
     name: "misspelled kind",
@@ -911,7 +911,7 @@ const malformed: Malformed[] = [
     name: "words of the chronicle for other texts",
     change: { tokenizer: chronicle },
     problems: [
-      'tokenizer.kind must not be "chronicle" where corpus.kind is "files": current value is "chronicle", allowed are bpe, file, gpt2',
+      'tokenizer.kind must not be "chronicle" where corpus.kind is "files": current value is "chronicle", allowed are bpe, file, gpt2, huggingface',
     ],
   },
   {
@@ -930,7 +930,7 @@ const malformed: Malformed[] = [
       ],
     },
     problems: [
-      'tokenizer.kind must not be "bpe" where corpus.kind is "none": current value is "bpe", allowed are file, gpt2',
+      'tokenizer.kind must not be "bpe" where corpus.kind is "none": current value is "bpe", allowed are file, gpt2, huggingface',
       'corpus.kind must not be "none" where backbone is trained: allowed are files, chronicle',
       'corpus.kind must not be "none" where adaptation is trained: allowed are files, chronicle',
       'evaluations.0.kind must bring its own texts where corpus.kind is "none": current value is "perplexity", allowed are chapter-break, in-context-learning, squad, needle, efficiency, or a corpus of another kind',

@@ -5,7 +5,8 @@ import type { ChronicleBook } from "../chronicle/book.ts";
 import type { Document } from "../corpus.ts";
 import type { TokenizedDocument } from "../document_tokens.ts";
 import type { Tokenizer } from "../tokenizer.ts";
-import type { TokenizerConfig } from "../tokenizer_config.ts";
+import type { TokenizerConfig, TrainedTokenizerConfig } from "../tokenizer_config.ts";
+import type { TokenizerSource } from "../tokenizer_source.ts";
 
 /** One part of a corpus. */
 export type Split = "train" | "valid" | "test";
@@ -46,7 +47,7 @@ export interface CorpusKind<Declaration, Config>
 export interface CorpusContext {
   /** Name of the experiment, for errors. */
   readonly name: string;
-  readonly tokenizer: TokenizerConfig;
+  readonly tokenizer: TrainedTokenizerConfig | TokenizerSource;
   /** Splits that the run reads, where it trains on one of them; otherwise none. */
   readonly splits: readonly Split[];
   /** Folder of the run, in which a tokenizer that is trained is kept. */

@@ -121,7 +121,7 @@ export const fileCorpus: CorpusKind<FileCorpusDeclaration, FileCorpusConfig> = {
   }),
 
   check: ({ kind }, _path, { tokenizer }) =>
-    tokenizerProblems(kind, tokenizer, ["bpe", "file", "gpt2"]),
+    tokenizerProblems(kind, tokenizer, ["bpe", "file", "gpt2", "huggingface"]),
 
   /** The folder; where it is there, what is named in it. Whether a glob matches shows when the corpus is opened. */
   async files(corpus, path) {

@@ -23,7 +23,7 @@ export const noCorpus: CorpusKind<NoCorpusConfig, NoCorpusConfig> = {
   schema,
   fill: (corpus) => corpus,
   check: ({ kind }, path, { tokenizer, trained }) => [
-    ...tokenizerProblems(kind, tokenizer, ["file", "gpt2"]),
+    ...tokenizerProblems(kind, tokenizer, ["file", "gpt2", "huggingface"]),
     ...trained.map((part) => ({
       path: `${path}.kind`,
       message: `must not be "none" where ${part} is trained: allowed are files, chronicle`,
