@@ -133,6 +133,26 @@ test("files and folders that pages name are there", async () => {
   assert.deepEqual(missing, []);
   assert.ok(named > 30, `${named} paths`);
 });
+test("commands that pages show are tasks, and the declarations that they name are there", async () => {
+  const { tasks } = JSON.parse(await Deno.readTextFile(join(root, "deno.json")));
+  const wrong: string[] = [];
+  let commands = 0;
+  for (const page of pages) {
+    const text = await Deno.readTextFile(join(root, page));
+    for (const [command, task] of text.matchAll(/\b(?:deno|deno@[\d.]+) task ([a-z-]+)[^`\n#]*/g)) {
+      commands++;
+      if (!(task in tasks)) wrong.push(`${page}: "${command}" is no task`);
+      for (
+        const [path] of command.matchAll(/(?<=\s)(?:experiments|tests|data)(?:\/[\w.-]+)*(?=\s|$)/g)
+      ) {
+        await Deno.stat(join(root, path)).catch(() => wrong.push(`${page}: ${path} is missing`));
+      }
+    }
+  }
+  assert.deepEqual(wrong, []);
+  assert.ok(commands > 20, `${commands} commands`);
+});
+
 /** Phrases that a reader has to translate first, and what to write in their place. */
 const phrases = {
   "to be had": "available",
