@@ -177,3 +177,18 @@ test("the log's gains on the novels follow from the recorded documents, over doc
   assert.ok(text.includes(`${value.toFixed(4)} \u00b1 ${stderr!.toFixed(4)}`));
   assert.ok(text.includes(`regains ${gainOver(other, off).value.toFixed(4)} of them`));
 });
+
+test("the table of what experiments took has the recorded times and memory", async () => {
+  const page = await Deno.readTextFile(repositoryPath("docs/reproducing.md"));
+  const rows = [...page.matchAll(/^\| `(\w+)` +\| (\d+) +\| (\d+) +\| (\d+) +\| (\d+) +\|$/gm)];
+  assert.equal(rows.length, 14);
+  for (const [, experiment, ...cells] of rows) {
+    const environments = (await runsOf(experiment)).map(({ environment }) => environment!);
+    const parts = environments.flatMap((environment) => [environment, ...environment.earlier]);
+    const seconds = parts.reduce((sum, { wallSeconds }) => sum + wallSeconds!, 0);
+    const peak = Math.max(...parts.map(({ peakMemoryBytes }) => peakMemoryBytes!));
+    const taken = environments.filter(({ taken }) => taken).length;
+    const expected = [environments.length, taken, Math.round(seconds), Math.round(peak / 2 ** 20)];
+    assert.deepEqual(cells.map(Number), expected, experiment);
+  }
+});
