@@ -46,6 +46,8 @@ export class LostLockError extends InputError {
  */
 export async function isLocked(path: string): Promise<boolean | undefined> {
   try {
+    // A pipe would wait for a writer.
+    if (!(await Deno.stat(path)).isFile) return undefined;
     using file = await Deno.open(path);
     return !await file.tryLock(false);
   } catch (error) {

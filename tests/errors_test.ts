@@ -3,6 +3,7 @@ import { pathToFileURL } from "node:url";
 import { writeBackboneFolder } from "../src/checkpoint/folder.ts";
 import { initializeBackbone } from "../src/backbone/initialization.ts";
 import { failureText, InputRangeError, isForeseen } from "../src/errors.ts";
+import { byteCharacters } from "../src/text/byte_level_bpe.ts";
 import { assert, test } from "./testing.ts";
 import { smallBackbone } from "./training/small_training.ts";
 import {
@@ -34,6 +35,16 @@ async function writeUnusableFiles(folder: string): Promise<void> {
     shape,
     weights: initializeBackbone(shape, 1),
   });
+  const bytes = Object.fromEntries(byteCharacters.map((character, id) => [character, id]));
+  const vocabulary = {
+    "encoder.json": JSON.stringify(bytes),
+    "vocab.bpe": "#version: 0.2\n",
+    "dict.txt": byteCharacters.map((_, id) => `${id} 1\n`).join(""),
+  };
+  await Deno.mkdir(join(folder, "vocabulary"));
+  for (const [name, text] of Object.entries(vocabulary)) {
+    await Deno.writeTextFile(join(folder, "vocabulary", name), text);
+  }
   await writeBackboneFolder(join(folder, "small"), backbone);
   await writeBackboneFolder(join(folder, "truncated"), backbone);
   for await (const { name } of Deno.readDir(join(folder, "truncated"))) {
@@ -59,6 +70,8 @@ const reasons: Readonly<Record<string, RegExp>> = {
     /^Cannot use the tokenizer of kind "bpe" .* backbone.path .* must be the tokenizer's 300 tokens: current size is 13$/,
   "large-backbone":
     /backbone's vocabulary must be the tokenizer's 300 tokens: current size is 301$/,
+  "cut-dictionary":
+    /^Cannot use the tokenizer of kind "gpt2" .* must be the tokenizer's 260 tokens: current size is 301$/,
   "late-document": /^Cannot read document "corpus\/blank\/empty.txt" as it is empty/,
   "test-is-train":
     /^Cannot run "test-is-train" as corpus.test must have no text of corpus.train: current files "corpus\/copy\/\w+.txt" and "corpus\/train\/train_0.txt" are the same$/,
@@ -179,7 +192,7 @@ runTest(
     assert.equal(code, 1);
     assert.match(
       stderr,
-      /failed: Cannot make a memory of 2 x 1000000000000 tokens as its keys and values take \d+\.\d GiB: this machine has [\d.]+ GiB; a smaller memory\.capacityTokens would help$/m,
+      /failed: Cannot run "tiny" as with memory\.capacityTokens it takes at least \d+\.\d GiB of memory: this machine has [\d.]+ GiB; current value is 1000000000000, allowed are integers up to \d+$/m,
     );
   },
 );
@@ -244,7 +257,7 @@ runTest("a damaged checkpoint fails the run, naming the file", async (folder) =>
   await run(folder, tiny, "--set", "adaptation.learningRate=1e30", "--retry-failed");
   assert.match(
     (await readJson(path, "summary.json")).error,
-    /^Cannot resume from ".*longmem\/step_000001\/state.json" as it is not JSON$/,
+    /^Cannot resume from ".*longmem\/step_000001\/state.json" as it is not JSON; --fresh starts the run again$/,
   );
 });
 

@@ -1,4 +1,4 @@
-import { describeHolder, FileLock, LostLockError } from "../src/lock.ts";
+import { describeHolder, FileLock, isLocked, LostLockError } from "../src/lock.ts";
 import { withFolder } from "./temporary_folder.ts";
 import { assert, repositoryPath, test } from "./testing.ts";
 
@@ -44,6 +44,15 @@ test("FileLock.take() tells which process holds the lock, and takes what a kille
     const again = await FileLock.take(path);
     assert.ok("lock" in again);
     again.lock[Symbol.dispose]();
+  });
+});
+
+test("isLocked() does not wait for what is no file", async () => {
+  await withFolder(async (folder) => {
+    await new Deno.Command("mkfifo", { args: [`${folder}/pipe`] }).output();
+    assert.equal(await isLocked(`${folder}/pipe`), undefined);
+    assert.equal(await isLocked(folder), undefined);
+    assert.equal(await isLocked(`${folder}/none`), false);
   });
 });
 

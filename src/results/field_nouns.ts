@@ -11,5 +11,5 @@ const fieldNouns: Readonly<Record<string, { readonly label: string; readonly uni
 /** The name of a swept field on an axis: in words where there are any, or its own. */
 export function fieldNoun(path: string): { readonly label: string; readonly unit?: string } {
   const name = path.split(".").at(-1)!;
-  return fieldNouns[name] ?? { label: name };
+  return Object.hasOwn(fieldNouns, name) ? fieldNouns[name] : { label: name };
 }

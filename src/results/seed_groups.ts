@@ -16,20 +16,27 @@ export function replicaGroups(runs: readonly RunRecord[]): RunRecord[][] {
   return [...groups.values()].map((group) => group.toSorted((a, b) => seedOf(a) - seedOf(b)));
 }
 
-/** What tells groups apart: what a sweep varies and, where that does not, the names of runs. */
+/** What tells groups apart: what a sweep varies and, where that does not, the names of runs. No field is inherited, whatever it is called. */
 export function variations(
   groups: readonly (readonly RunRecord[])[],
   headings: ReadonlyMap<string, string>,
 ): Record<string, string>[] {
   if (groups.length === 1) return [{}];
   const varied = groups.map(([{ summary }]) =>
-    Object.fromEntries(
+    ownFields(
       sweptFields(summary).map(([field, value]) => [headings.get(field)!, sweptLabel(value)]),
-    ) as Record<string, string>
+    )
   );
   const distinct = new Set(varied.map((fields) => JSON.stringify(fields))).size;
   if (distinct === groups.length) return varied;
-  return groups.map(([{ summary }], i) => ({ ...varied[i], run: summary.run }));
+  return groups.map(([{ summary }], i) =>
+    ownFields([...Object.entries(varied[i]), ["run", summary.run]])
+  );
+}
+
+/** A record in which a name such as "constructor" is missing where it was not given. */
+function ownFields(entries: readonly (readonly [string, string])[]): Record<string, string> {
+  return Object.setPrototypeOf(Object.fromEntries(entries), null);
 }
 
 function sweptFields({ variation }: RunRecord["summary"]): [string, unknown][] {

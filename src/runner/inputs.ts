@@ -2,9 +2,9 @@
  * The files that a run reads, by their hashes: what has changed since a run was completed, or begun.
  */
 import { createHash } from "node:crypto";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { ResolvedExperiment, Split } from "../experiment/declaration.ts";
-import { inputPaths } from "../experiment/estimate.ts";
+import { type InputPath, inputPaths } from "../experiment/estimate.ts";
 import { ifThere } from "../files.ts";
 import { hashFile } from "../formats/tensor_hash.ts";
 import type { RunEnvironment } from "../results/records.ts";
@@ -14,7 +14,8 @@ import type { RunContext } from "./run_context.ts";
 const splits = ["train", "valid", "test"] as const satisfies readonly Split[];
 
 /** Files of a folder that is named as a whole: a checkpoint, or the official vocabulary. */
-const filesOfFolder = /\.safetensors$|^(config\.json|encoder\.json|vocab\.bpe|dict\.txt)$/;
+const filesOfFolder =
+  /\.safetensors(\.index\.json)?$|^(config\.json|encoder\.json|vocab\.bpe|dict\.txt)$/;
 
 /** An input that is no longer what a run has read. */
 export interface ChangedInput {
@@ -85,15 +86,24 @@ async function hashInputs(experiment: ResolvedExperiment): Promise<Record<string
   const hashes: Record<string, string> = {};
   for (const [field, named] of byField) {
     const isOfDocuments = field.startsWith("corpus.");
-    const paths = await Promise.all(
-      // The documents have hashes of their own.
-      named.filter(({ optional }) => optional || !isOfDocuments).map(({ path }) => filesOf(path)),
-    );
+    // The documents have hashes of their own.
+    const others = named.filter(({ optional }) => optional || !isOfDocuments);
+    const paths = await Promise.all(others.map(({ path }) => filesOf(path)));
     const files = await Promise.all(paths.flat().map((path) => ifThere(hashOnce(path))));
     const known = files.filter((sha256) => sha256 !== undefined);
     if (known.length > 0) hashes[field] = hashTogether(known);
+    // Where only a file is missing without which the run does, another will be read once it is there.
+    else if (await folderIsThere(others)) hashes[field] = hashTogether([]);
   }
   return hashes;
+}
+
+/** Whether the folder of optional files is there, which they may be missing in. */
+async function folderIsThere(named: readonly InputPath[]): Promise<boolean> {
+  for (const { path, optional } of named) {
+    if (optional && await ifThere(Deno.stat(dirname(path)))) return true;
+  }
+  return false;
 }
 
 function hashTogether(hashes: readonly string[]): string {

@@ -79,8 +79,9 @@ export async function obtainBackbone(
 }
 
 /**
- * Checks that a backbone can have been trained on a tokenizer's ids. Its vocabulary may be padded beyond that of a tokenizer
- * from a file; those that this project makes have exactly the backbone's.
+ * Checks that a backbone can have been trained on a tokenizer's ids. Its vocabulary may be padded beyond that of a
+ * `tokenizer.json`; a fairseq dictionary holds its own padding, and those that this project makes have none, so that another
+ * size of them means other ids, as where a `dict.txt` is cut off.
  *
  * @throws {RangeError} Where it cannot.
  */
@@ -89,15 +90,15 @@ function checkVocabulary(
   { shape }: Pick<BackboneCheckpoint, "shape">,
   tokenizer: Pick<Tokenizer, "vocabSize">,
 ): void {
-  const isMade = kind === "bpe" || kind === "chronicle";
-  const fits = isMade
+  const isExact = kind !== "file";
+  const fits = isExact
     ? shape.vocabSize === tokenizer.vocabSize
     : shape.vocabSize >= tokenizer.vocabSize;
   if (fits) return;
   throw new InputRangeError(
     `Cannot use the tokenizer of kind "${kind}" with the weights of backbone as the backbone's vocabulary must ` +
       `${
-        isMade ? "be" : "hold"
+        isExact ? "be" : "hold"
       } the tokenizer's ${tokenizer.vocabSize} tokens: current size is ${shape.vocabSize}`,
   );
 }

@@ -22,6 +22,7 @@ import {
 import { codeDeterminants, identifyPhase, type Phase } from "./training_identity.ts";
 import type { RunContext } from "./run_context.ts";
 import { type RunText, trainingStream } from "./corpus.ts";
+import { missingLine } from "./training_lines.ts";
 
 /** Tokens of each valid document that a validation during training reads. */
 const validationTokens = 8192;
@@ -126,23 +127,14 @@ async function missingRecord(
   step: number,
   { results }: Pick<RunContext, "results">,
 ): Promise<string | undefined> {
-  const { steps, validateEverySteps } = config;
   const recorded = (await results.readMetrics())
-    .filter((line) => line.phase === name && line.step <= step)
-    .map((line) => `${line.split} ${line.step}`);
-  const expected: string[] = [];
-  for (let i = 1; i <= step; i++) {
-    expected.push(`train ${i}`);
-    const validates = validateEverySteps && (i === steps || i % validateEverySteps === 0);
-    if (validates) expected.push(`valid ${i}`);
-  }
-  const [first] = expected.keys().filter((i) => recorded[i] !== expected[i]);
-  if (first === undefined && recorded.length === expected.length) return undefined;
+    .filter((line) => line.phase === name && line.step <= step);
+  const missing = missingLine(recorded, config, step);
+  if (!missing) return undefined;
+  const { after, current, allowed } = missing;
   const path = join(results.path, "metrics.jsonl");
-  const at = (lines: string[]) => lines[first ?? expected.length] ?? "none";
-  return `"${path}" must have a line for each of its ${step} steps: after ${
-    first ?? expected.length
-  } lines of ${name}, the current one is ${at(recorded)}, allowed is ${at(expected)}`;
+  return `"${path}" must have a line for each of its ${step} steps: after ${after} lines of ${name}, ` +
+    `the current one is ${current}, allowed is ${allowed}`;
 }
 
 /** Records steps in `metrics.jsonl` and on the terminal. */

@@ -11,8 +11,8 @@ import { readSafetensors } from "../formats/safetensors.ts";
 import { hashFrozen, hashTensors } from "../formats/tensor_hash.ts";
 import { type MetricsRecord, readMetricsRecords } from "../results/records.ts";
 import type { TensorMap } from "../tensor.ts";
-import { temporaryOf, writeAtomically, writing } from "../files.ts";
-import { InputError } from "../errors.ts";
+import { ifThere, readJson, temporaryOf, writeAtomically, writing } from "../files.ts";
+import { InputError, InputSyntaxError, isInputError } from "../errors.ts";
 import { describeHolder, FileLock } from "../lock.ts";
 import type { RunContext } from "./run_context.ts";
 import {
@@ -21,6 +21,7 @@ import {
   type Phase,
   type PhaseIdentity,
 } from "./training_identity.ts";
+import { missingLine } from "./training_lines.ts";
 
 /** The contents of `phase.json`. */
 interface PhaseRecord extends PhaseIdentity {
@@ -74,7 +75,8 @@ export async function takeFinishedPhase(
   for (const path of await runFolders(root)) {
     if (relative(path, results.path) === "") continue;
     const folder = join(path, "checkpoint", name);
-    const record = await readRecord(folder);
+    // What cannot be read of another run is no reason to fail.
+    const record = await readRecord(folder).catch(() => undefined);
     if (record?.key !== identity.key || record.weights === undefined) continue;
     let weights: TensorMap, lines: MetricsRecord[];
     try {
@@ -83,8 +85,8 @@ export async function takeFinishedPhase(
     } catch {
       continue;
     }
-    const steps = lines.filter(({ split }) => split === "train").length;
-    if (hashTensors(weights) !== record.weights || steps !== config.steps) continue;
+    if (hashTensors(weights) !== record.weights) continue;
+    if (missingLine(lines, config, config.steps)) continue;
     const run = relative(root, path);
     const own = join(checkpointFolder, name);
     await writing(own, () => Deno.mkdir(own, { recursive: true }));
@@ -138,7 +140,11 @@ export async function checkPhase(
   weights?: TensorMap,
 ): Promise<void> {
   const folder = join(checkpointFolder, name);
-  const record = await readRecord(folder);
+  const record = await readRecord(folder).catch((error) => {
+    throw isInputError(error)
+      ? new InputError(`${error.message}; --fresh starts the run again`, { cause: error })
+      : error;
+  });
   if (!record) return;
   const { changes, doubts } = compareDeterminants(record.determinedBy ?? {}, current);
   if (changes.length > 0) {
@@ -170,19 +176,33 @@ async function writeRecord(folder: string, record: PhaseRecord): Promise<void> {
   await writeAtomically(join(folder, "phase.json"), JSON.stringify(record, null, 2) + "\n");
 }
 
+/**
+ * Reads the `phase.json` of a training; undefined where there is none, as of trainings of before there was one.
+ *
+ * @throws {InputError} Where it cannot be read.
+ */
 async function readRecord(folder: string): Promise<PhaseRecord | undefined> {
-  try {
-    return JSON.parse(await Deno.readTextFile(join(folder, "phase.json")));
-  } catch {
-    return undefined; // not there, or no record
+  const path = join(folder, "phase.json");
+  const record = await ifThere(readJson(path));
+  if (record === undefined) return undefined;
+  const { key, determinedBy = {}, weights = "" } = (record ?? {}) as Partial<PhaseRecord>;
+  if (typeof key === "string" && typeof determinedBy === "object" && typeof weights === "string") {
+    return record as PhaseRecord;
   }
+  throw new InputSyntaxError(
+    `Cannot read "${path}" as it does not say what determines the weights of a training`,
+  );
 }
 
 /** Folders of all runs, in order. */
 async function runFolders(root: string): Promise<string[]> {
   const folders: string[] = [];
   const list = async (path: string) => {
-    const entries = await Array.fromAsync(Deno.readDir(path));
+    const entries = await Array.fromAsync(Deno.readDir(path)).catch((error) => {
+      const { PermissionDenied, NotFound } = Deno.errors; // others may remove theirs
+      if (error instanceof PermissionDenied || error instanceof NotFound) return [];
+      throw error;
+    });
     return entries.filter(({ isDirectory }) => isDirectory).map(({ name }) => join(path, name));
   };
   for (const experiment of await list(root)) folders.push(...await list(experiment));

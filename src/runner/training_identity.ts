@@ -140,8 +140,20 @@ function bytesOf({ buffer, byteOffset, byteLength }: Int32Array): Uint8Array {
 
 /** Files and folders of what the host computes in every training, and where it validates. */
 const sourcePaths = {
-  training: ["../memory/", "../training/", "../random.ts", "./training.ts"],
-  validation: ["../longmem/", "../evaluation/shared/", "../evaluation/perplexity.ts"],
+  training: [
+    "../memory/",
+    "../training/",
+    "../runtime/",
+    "../longmem/open_memory.ts",
+    "../random.ts",
+    "./training.ts",
+  ],
+  validation: [
+    "../longmem/",
+    "../evaluation/shared/",
+    "../evaluation/perplexity.ts",
+    "../text/segments.ts",
+  ],
 };
 
 /** SHA-256 of the source of what the host computes, without comments; undefined where it cannot be read, as of a package on the web. */

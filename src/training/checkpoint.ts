@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { readSafetensors, writeSafetensors } from "../formats/safetensors.ts";
 import { hashTensors } from "../formats/tensor_hash.ts";
 import type { TensorMap } from "../tensor.ts";
-import { ifThere, removeIfThere, writeAtomically, writing } from "../files.ts";
+import { ifThere, readText, removeIfThere, writeAtomically, writing } from "../files.ts";
 import type { TrainerState } from "./trainer.ts";
 import { InputError, InputSyntaxError, isInputError } from "../errors.ts";
 
@@ -148,7 +148,7 @@ export async function loadCheckpoint(
 
 async function readCheckpoint(path: string): Promise<TrainingCheckpoint> {
   const statePath = join(path, "state.json");
-  const state = parseState(statePath, await Deno.readTextFile(statePath));
+  const state = parseState(statePath, await readText(statePath));
   const read = async (file: string) => {
     const name = join(path, `${file}.safetensors`);
     const { tensors } = await readSafetensors(name);

@@ -116,6 +116,15 @@ const mended: [name: string, damage: Damage, said: RegExp][] = [
     /longmem: Cannot resume from "\S+state.json" as it is not JSON; continuing from "\S+"/,
   ],
   [
+    "a newest checkpoint whose state is a folder",
+    async (run, [newest]) => {
+      const path = join(checkpointPath(run, newest), "state.json");
+      await Deno.remove(path);
+      await Deno.mkdir(path);
+    },
+    /longmem: Cannot read "\S+state.json" as it is not a regular file: it is a folder; continuing from "\S+"/,
+  ],
+  [
     "metrics that reach the earlier checkpoint only",
     (run, [, previous]) =>
       changeLines(
@@ -180,6 +189,16 @@ const refused: [name: string, damage: Damage, error: RegExp][] = [
     (run) => flipBit(join(run, "checkpoint/backbone/weights.safetensors")),
     /^Cannot continue with "\S+backbone\/weights.safetensors" as it is damaged: .*; --fresh/,
   ],
+  [
+    "what finished weights come of, cut off",
+    (run) => Deno.truncate(join(run, "checkpoint/backbone/phase.json"), 60),
+    /^Cannot read "\S+backbone\/phase.json" as it is not JSON: .*; --fresh starts the run again$/,
+  ],
+  [
+    "what finished weights come of, emptied",
+    (run) => Deno.writeTextFile(join(run, "checkpoint/backbone/phase.json"), "{}"),
+    /^Cannot read "\S+backbone\/phase.json" as it does not say what determines .*; --fresh/,
+  ],
 ];
 
 for (const [name, damage, error] of refused) {
@@ -200,3 +219,30 @@ for (const [name, damage, error] of refused) {
     });
   });
 }
+
+test("a run trains itself what others have lost lines of", async () => {
+  await withFolder(async (folder) => {
+    await writeCorpus(join(folder, "corpus"));
+    const small = ["--set", "adaptation.steps=3", "--set", "evaluations.0.models=backbone"];
+    const other = (...args: string[]) => run(folder, tiny, ...small, ...args);
+    assert.equal((await other()).code, 0);
+    const first = await onlyRun(join(folder, "results"));
+    const { taken } = await readJson(first, "environment.json");
+    assert.equal(taken, undefined);
+    const lines = await readLines(first, "metrics.jsonl");
+    // A validation of the backbone is missing; the training has all its steps.
+    await changeLines(first, "backbone", (lines) => lines.filter((_, i) => i !== 3));
+    const { code, stdout, stderr } = await other("--set", "evaluations.0.batchSize=1");
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /longmem: taken from tiny\//);
+    assert.doesNotMatch(stdout, /backbone: taken from/);
+    const names = await Array.fromAsync(Deno.readDir(join(folder, "results/tiny")));
+    const second = names.map(({ name }) => join(folder, "results/tiny", name))
+      .find((path) => path !== first)!;
+    const untimed = ({ timing: _timing, ...line }: Record<string, unknown>) => line;
+    assert.deepEqual(
+      (await readLines(second, "metrics.jsonl")).map(untimed),
+      lines.map(untimed),
+    );
+  });
+});

@@ -4,6 +4,7 @@ import {
   sweptHeadings,
   variations,
 } from "../../src/results/seed_groups.ts";
+import { fieldNoun } from "../../src/results/field_nouns.ts";
 import type { Variation } from "../../src/results/records.ts";
 import { assert, test } from "../testing.ts";
 import { run } from "./run_records.ts";
@@ -45,7 +46,8 @@ test("variations() tell groups apart by short names, values of every form, and r
   ];
   const headings = sweptHeadings(groups.flat());
   assert.deepEqual([...headings.values()], ["initialization", "list"]);
-  assert.deepEqual(variations(groups, headings), [
+  const plain = (fields: Record<string, string>[]) => fields.map((each) => ({ ...each }));
+  assert.deepEqual(plain(variations(groups, headings)), [
     { initialization: "blocks [0,2]", list: "[1,2]" },
     { initialization: "random", list: "null" },
   ]);
@@ -57,4 +59,14 @@ test("variations() tell groups apart by short names, values of every form, and r
     variations(alike, long).map(({ run }) => run),
     ["x", "y"],
   );
+});
+
+test("variations() and fieldNoun() inherit no field, whatever a record calls its own", () => {
+  for (const name of ["constructor", "toString", "valueOf"]) {
+    const groups = [[swept({ [name]: 1 }, "a")], [swept({ "memory.size": 1 }, "b")]];
+    const [first, second] = variations(groups, sweptHeadings(groups.flat()));
+    assert.equal(first[name], "1");
+    assert.equal(second[name], undefined);
+    assert.deepEqual(fieldNoun(`memory.${name}`), { label: name });
+  }
 });

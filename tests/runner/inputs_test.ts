@@ -6,6 +6,8 @@ import type { RunContext } from "../../src/runner/run_context.ts";
 import type { FileCorpusConfig } from "../../src/experiment/declaration.ts";
 import { resolvedExperiment } from "../experiment/resolved.ts";
 import { withFolder } from "../temporary_folder.ts";
+import { initializeBackbone } from "../../src/backbone/initialization.ts";
+import { writeBackboneFolder } from "../../src/checkpoint/folder.ts";
 import { assert, test } from "../testing.ts";
 import { onlyRun, readJson, run, runTest, writeCorpus } from "../queue/command_line_run.ts";
 import { tiny } from "../queue/tiny_results.ts";
@@ -115,6 +117,16 @@ test("changedInputs() names every input that has changed, with both hashes", asy
       await Deno.writeTextFile(path, before);
     }
     assert.deepEqual(await changedInputs(experiment, recorded), []);
+    // Files that a run does without make another input where they come or go.
+    const index = join(folder, "corpus/index.json"), contents = await Deno.readTextFile(index);
+    await Deno.remove(index);
+    const namesOf = async (record: typeof recorded) =>
+      (await changedInputs(experiment, record)).map(({ name }) => name);
+    assert.deepEqual(await namesOf(recorded), ["corpus.folder"]);
+    const without = await recordOf(experiment);
+    assert.deepEqual(await namesOf(without), []);
+    await Deno.writeTextFile(index, contents);
+    assert.deepEqual(await namesOf(without), ["corpus.folder"]);
     // A document more is another corpus; what is gone is nothing to compare with.
     await Deno.writeTextFile(join(folder, "corpus/test/test_3.txt"), "One more.");
     const [added] = await changedInputs(experiment, recorded);
@@ -162,3 +174,39 @@ runTest("a finished run says which of its inputs have changed since", async (fol
   assert.notEqual(anew.hashes["corpus test"], hashes["corpus test"]);
   assert.match((await run(folder, tiny, ...small)).stdout, /completed earlier$/m);
 });
+
+runTest(
+  "what a vocabulary is trained on counts as read, also where nothing else reads it",
+  async (folder) => {
+    const shape = { layers: 1, hiddenDim: 8, heads: 1, feedForwardDim: 16, vocabSize: 280 };
+    const weights = initializeBackbone(shape, 1);
+    await writeBackboneFolder(join(folder, "backbone"), { shape, weights });
+    const path = join(folder, "declared.ts");
+    await Deno.writeTextFile(
+      path,
+      `export default ${
+        JSON.stringify({
+          name: "untrained",
+          corpus: { folder: "corpus", train: "train", valid: "valid", test: "test" },
+          tokenizer: { kind: "bpe", vocabSize: 280 },
+          backbone: { kind: "checkpoint", path: "backbone" },
+          evaluations: [{
+            kind: "perplexity",
+            split: "test",
+            models: ["backbone"],
+            contextTokens: 16,
+          }],
+          ...{ device: "cpu", threads: 1 },
+        })
+      };\n`,
+    );
+    const first = await run(folder, path);
+    assert.equal(first.code, 0, first.stderr);
+    assert.match((await run(folder, path)).stdout, /completed earlier$/m);
+    await Deno.writeTextFile(join(folder, "corpus/train/train_0.txt"), "Other words. ".repeat(200));
+    assert.match(
+      (await run(folder, path)).stdout,
+      /completed earlier; since then corpus train has changed \(SHA-256/,
+    );
+  },
+);

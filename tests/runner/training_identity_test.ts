@@ -201,6 +201,13 @@ const changes: [name: string, file: string, from: string, to: string, kind: Chan
     "this.count += 1 * added;",
     "sources",
   ],
+  [
+    "how a graph is executed",
+    "src/runtime/host_device.ts",
+    "export class",
+    "let _unused = 1;\nexport class",
+    "sources",
+  ],
   ["a comment", "src/memory/ring.ts", "/** Chunks stored. */", "/** Stored chunks. */", "nothing"],
 ];
 

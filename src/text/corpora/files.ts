@@ -155,6 +155,10 @@ async function openFiles(
   const tokenizer = config.kind === "bpe"
     ? await trainedTokenizer(config, corpus, context)
     : await openTokenizer(config);
+  // What a vocabulary is trained on counts as read, also where no training reads it.
+  if (config.kind === "bpe") {
+    await context.recordHash("corpus train", await hashCorpus(corpus, "train"));
+  }
   await context.recordHash("tokenizer", tokenizer.hash);
 
   const documents = once(async (split: Split): Promise<readonly RunDocument[]> => {

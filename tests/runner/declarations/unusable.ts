@@ -30,6 +30,11 @@ export default [
   evaluating("foreign-backbone", { backbone: "corpus/test/test_0.txt" }),
   evaluating("small-backbone", { backbone: "small" }),
   evaluating("large-backbone", { backbone: "large" }),
+  // A fairseq dictionary holds its own fillers, so that one of fewer symbols than the backbone has lost lines.
+  defineExperiment({
+    ...evaluating("cut-dictionary", { backbone: "large" }),
+    tokenizer: { kind: "gpt2", folder: "vocabulary" },
+  }),
   evaluating("late-document", { test: "blank" }),
   evaluating("test-is-train", { test: "copy" }),
 ];
