@@ -36,6 +36,9 @@ const tokenFiles = ["tokenizer_config.json", "special_tokens_map.json"];
 /** Files that name tokens by their ids, which count where no text is given. */
 const idFiles = ["config.json", "generation_config.json"];
 
+/** Names of all files beside a `tokenizer.json` that may say what its special tokens are. */
+export const specialTokenFiles: readonly string[] = [...tokenFiles, ...idFiles];
+
 /**
  * Reads what the files of a folder say of special tokens.
  *
@@ -45,7 +48,7 @@ const idFiles = ["config.json", "generation_config.json"];
 export async function readDeclaredSpecials(folder: string): Promise<DeclaredSpecials | undefined> {
   const declared: { -readonly [Part in keyof DeclaredSpecials]: DeclaredSpecials[Part] } = {};
   let isThere = false;
-  for (const name of [...tokenFiles, ...idFiles]) {
+  for (const name of specialTokenFiles) {
     const path = `${folder}/${name}`;
     const text = await ifThere(readText(path));
     if (text === undefined) continue;

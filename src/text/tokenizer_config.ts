@@ -1,10 +1,12 @@
 /**
  * The fields of a tokenizer.
  */
+import { dirname, join } from "node:path";
 import { z } from "zod";
 import { positiveInteger, text } from "../declaration/fields.ts";
 import type { Accepts, Assert } from "../declaration/part.ts";
 import { vocabulary } from "./chronicle/vocabulary.ts";
+import { specialTokenFiles } from "./special_tokens.ts";
 
 /** A tokenizer that is trained here. */
 export interface TrainedTokenizerConfig {
@@ -77,14 +79,23 @@ export function vocabSizeOf(tokenizer: TokenizerConfig): number | undefined {
   }
 }
 
-/** Files and folders that a tokenizer reads, by the field that names them. */
+/** Files and folders that a tokenizer reads, by the field that names them; those that only say its special tokens may be missing. */
 export function tokenizerFiles(
   tokenizer: TokenizerConfig,
   path: string,
-): { readonly field: string; readonly path: string }[] {
+): { readonly field: string; readonly path: string; readonly optional?: true }[] {
   switch (tokenizer.kind) {
-    case "file":
-      return [{ field: `${path}.path`, path: tokenizer.path }];
+    case "file": {
+      const field = `${path}.path`;
+      return [
+        { field, path: tokenizer.path },
+        ...specialTokenFiles.map((name) => ({
+          field,
+          path: join(dirname(tokenizer.path), name),
+          optional: true as const,
+        })),
+      ];
+    }
     case "gpt2":
       return [{ field: `${path}.folder`, path: tokenizer.folder }];
     case "bpe":

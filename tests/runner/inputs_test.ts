@@ -19,6 +19,8 @@ const inputs: [name: string, file: string][] = [
   ["corpus test", "corpus/test/test_2.txt"],
   ["corpus.folder", "corpus/index.json"],
   ["tokenizer.path", "tokenizer.json"],
+  ["tokenizer.path", "tokenizer_config.json"],
+  ["tokenizer.path", "generation_config.json"],
   ["backbone.path", "backbone/backbone.safetensors"],
   ["backbone.path", "backbone/config.json"],
   ["sidenet.path", "sidenet.pt"],
