@@ -1,4 +1,8 @@
 import { dirname, join } from "node:path";
+import { architectures } from "../src/backbone/architectures.ts";
+import { evaluations } from "../src/evaluation/evaluations.ts";
+import { models } from "../src/evaluation/models.ts";
+import { indexes } from "../src/memory/index/indexes.ts";
 import { assert, repositoryPath, test } from "./testing.ts";
 
 const root = repositoryPath("");
@@ -151,6 +155,38 @@ test("commands that pages show are tasks, and the declarations that they name ar
   }
   assert.deepEqual(wrong, []);
   assert.ok(commands > 20, `${commands} commands`);
+});
+
+/** First cells of a page's table rows, without their marks of code. */
+async function firstCells(page: string): Promise<string[]> {
+  const text = await Deno.readTextFile(join(root, page));
+  return [...text.matchAll(/^\| `([^`|]+)` +\|/gm)].map(([, cell]) => cell);
+}
+
+test("tables of pages list every folder, model under test and architecture", async () => {
+  const sources: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(join(root, "src"))) {
+    if (isDirectory) sources.push(name);
+  }
+  const expected = {
+    "docs/architecture.md": sources,
+    "docs/experiments.md": models.names,
+    "docs/models.md": architectures().map(({ name }) => name),
+  };
+  for (const [page, names] of Object.entries(expected)) {
+    const cells = await firstCells(page);
+    assert.deepEqual(names.filter((name) => !cells.includes(name)), [], page);
+  }
+  // In words, not in tables.
+  for (
+    const [page, names] of [["experiments", evaluations.names], ["measuring", evaluations.names], [
+      "experiments",
+      indexes.names,
+    ]] as const
+  ) {
+    const text = await Deno.readTextFile(join(root, `docs/${page}.md`));
+    assert.deepEqual(names.filter((name) => !text.includes(`\`${name}\``)), [], page);
+  }
 });
 
 /** Phrases that a reader has to translate first, and what to write in their place. */
