@@ -7,7 +7,6 @@ import {
   backboneSizeFields,
   type CheckpointBackboneConfig,
   fillSizes,
-  type NamedSize,
   shapeProblems,
 } from "../backbone/config.ts";
 import type { BackboneCheckpoint, BackboneShape } from "../backbone/shape.ts";
@@ -42,14 +41,15 @@ export interface HuggingFaceBackboneConfig {
   readonly revision?: string;
   /** A folder of the format, relative to that in which the command runs; or else `repo`. */
   readonly path?: string;
-  /** Sizes that the model must have. With all of them costs can be told before it is fetched. */
+  /**
+   * Sizes that the model must have, and settings of its architecture; those that are not declared it may have as it likes. With
+   * all sizes costs can be told before it is fetched.
+   */
   readonly shape?: Partial<BackboneShape>;
 }
 
 /** Such weights as declared. */
-export type HuggingFaceBackboneDeclaration =
-  & Omit<HuggingFaceBackboneConfig, "shape">
-  & { readonly shape?: NamedSize & Partial<BackboneShape> };
+export type HuggingFaceBackboneDeclaration = HuggingFaceBackboneConfig;
 
 /** Weights that a file has, whatever its format. */
 export type StoredBackboneConfig = CheckpointBackboneConfig | HuggingFaceBackboneConfig;
@@ -62,7 +62,7 @@ const schema = composed(() =>
       .exactOptional(),
     path: text.exactOptional(),
     shape: z.strictObject({ ...backboneSizeFields(), vocabSize: positiveInteger.exactOptional() })
-      .exactOptional(),
+      .omit({ size: true }).exactOptional(),
   })
 );
 type _SchemaAcceptsTheType = Assert<
@@ -94,13 +94,12 @@ export const huggingFaceBackbone: BackboneKind<
     }));
   },
 
-  fill: ({ shape, ...fields }) => ({
+  fill: (fields) => ({
     ...fields,
     ...(fields.repo === undefined ? {} : { revision: fields.revision ?? mainRevision }),
-    ...(shape && { shape: fillSizes(shape) }),
   }),
-  check: ({ shape = {} }, path) => shapeProblems(shape, `${path}.shape`),
-  shapeOf: ({ shape = {} }, path) => ({ shape, path: `${path}.shape` }),
+  check: ({ shape = {} }, path) => shapeProblems(fillSizes(shape), `${path}.shape`),
+  shapeOf: ({ shape = {} }, path) => ({ shape: fillSizes(shape), path: `${path}.shape` }),
 };
 
 /** Weights and where they are from. */
@@ -122,7 +121,9 @@ export async function readStoredBackbone(config: StoredBackboneConfig): Promise<
   }
   const { folder, commit } = await placeOf(config);
   const backbone = await readHuggingFaceBackbone(folder);
-  checkGiven(config.shape, backbone.shape, folder);
+  const { settings, ...sizes } = config.shape ?? {};
+  checkGiven(sizes, backbone.shape, folder);
+  checkGiven(settings, backbone.shape.settings ?? {}, folder);
   return { backbone, ...(commit === undefined ? {} : { commit }) };
 }
 
