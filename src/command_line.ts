@@ -142,9 +142,11 @@ function checkValue({ name, value: kind, allowed }: Flag, value: string | undefi
   return value;
 }
 
-/** A path that is relative to a folder, as one that is relative to the current folder. */
+/** A path that is relative to a folder, as one that is relative to the current folder; models of the Hub have none. */
 function fromFolder(path: string, folder: string | undefined): string {
-  if (folder === undefined || path === "" || isAbsolute(path)) return path;
+  if (folder === undefined || path === "" || isAbsolute(path) || path.startsWith("hf:")) {
+    return path;
+  }
   return relative(Deno.realPathSync("."), resolve(folder, path)) || ".";
 }
 

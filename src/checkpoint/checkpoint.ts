@@ -24,6 +24,7 @@ import {
   readFolder,
   readLongMemFolder,
 } from "./folder.ts";
+import { localPath } from "./hub_cache.ts";
 import { isHuggingFaceFolder, readHuggingFaceBackbone } from "./huggingface.ts";
 import { openSafetensors, type SafetensorsFile } from "../formats/safetensors.ts";
 import { hashTensors } from "../formats/tensor_hash.ts";
@@ -78,15 +79,16 @@ export async function loadCheckpoint(
  * Reads a backbone from an official fairseq checkpoint (its own or a LongMem that contains it), a folder
  * of this project, a folder of Hugging Face's format, or a bare safetensors file with the official names.
  *
- * @param path A file or folder.
+ * @param given A file or folder, or a model of the Hub that is in its cache, `hf:OWNER/NAME`.
  * @param options `shape`: sizes that the checkpoint must have. A bare safetensors file does not say how
  * many heads it has, so `shape.heads` is needed for one that was not written with `backboneMetadata`.
  * @throws errors that name the file, what was expected and what was found.
  */
 export async function loadBackboneWeights(
-  path: string,
+  given: string,
   options: { shape?: Partial<BackboneShape> } = {},
 ): Promise<BackboneCheckpoint> {
+  const path = await localPath(given);
   const format = await recogniseCheckpoint(path);
   let checkpoint: BackboneCheckpoint;
   switch (format) {

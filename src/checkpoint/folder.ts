@@ -21,6 +21,7 @@ import {
   type MemoryShape,
   readFloats,
 } from "./content.ts";
+import { localPath } from "./hub_cache.ts";
 import {
   huggingFaceArchitecture,
   isHuggingFaceFolder,
@@ -151,7 +152,8 @@ export async function readFolderShape(path: string): Promise<BackboneShape | und
  *
  * @returns undefined where it carries none, or the path is no folder of this format or of Hugging Face's.
  */
-export async function readFolderTokenizer(path: string): Promise<TokenizerSource | undefined> {
+export async function readFolderTokenizer(given: string): Promise<TokenizerSource | undefined> {
+  const path = await localPath(given);
   if (await isHuggingFaceFolder(path)) {
     const file = `${path}/tokenizer.json`;
     return await exists(file) ? { kind: "file", path: file } : undefined;

@@ -188,6 +188,16 @@ export async function requireSnapshot(reference: HubReference): Promise<HubSnaps
   );
 }
 
+/**
+ * Where a path lies that may be a model of the Hub, `hf:OWNER/NAME`: in the cache; other paths are what they are.
+ *
+ * @throws {MissingDataError} As {@linkcode requireSnapshot}.
+ */
+export async function localPath(path: string): Promise<string> {
+  const reference = parseHubReference(path);
+  return reference ? (await requireSnapshot(reference)).folder : path;
+}
+
 async function isThere(path: string): Promise<boolean> {
   return await ifThere(Deno.stat(path)) !== undefined;
 }

@@ -24,7 +24,8 @@ import { backboneTensorShapes } from "../backbone/architectures.ts";
 export interface LoadLongMemOptions {
   /**
    * The frozen language model: an official fairseq file, a folder or safetensors file of this project, the folder of a Hugging
-   * Face repository (GPT-2, Llama, Mistral, Qwen 2 and 3, GPT-NeoX, BLOOM), or a read one.
+   * Face repository (GPT-2, Llama, Mistral, Qwen 2 and 3, GPT-NeoX, BLOOM), such a one that `deno task data` has fetched
+   * (`hf:OWNER/NAME`), or a read one.
    */
   readonly backbone: string | BackboneCheckpoint;
   /** Sizes that the backbone must have; a bare safetensors file does not say its `heads`. */

@@ -47,7 +47,12 @@ export function generateCommand(output: Output, interval: number = progressInter
         isPath: true,
         help: "a finished run, results/<experiment>/<run>",
       },
-      { name: "backbone", value: "PATH", isPath: true, help: "checkpoint of the backbone" },
+      {
+        name: "backbone",
+        value: "PATH",
+        isPath: true,
+        help: "checkpoint of the backbone, or hf:OWNER/NAME, a model of the Hub that data fetched",
+      },
       {
         name: "sidenet",
         value: "PATH",
@@ -72,6 +77,10 @@ export function generateCommand(output: Output, interval: number = progressInter
       { name: "context", value: "N", help: "tokens of the window (default as trained)" },
       { name: "seed", value: "N", help: "seed of the sampling (default 1)" },
       { name: "temperature", value: "X", help: "0 takes the most probable token (default 1)" },
+      {
+        name: "offline",
+        help: "use no network, as always: data fetches models of the Hub to its cache",
+      },
       deviceFlag,
     ],
     execute: (args) => generateText(args, output, interval),

@@ -63,6 +63,10 @@ export function runCommand(output: Output, executor: () => Promise<RunExecutor>)
         help: "show runs, parameters, cost and missing data; run and write nothing",
       },
       { name: "fresh", help: "discard earlier results and checkpoints, and start again" },
+      {
+        name: "offline",
+        help: "use no network, as always: data fetches models of the Hub to its cache",
+      },
       { name: "jobs", value: "N", help: "runs at once (default 1)" },
       { name: "retry-failed", help: "resume failed runs, which are otherwise only listed" },
       { name: "fail-fast", help: "start no further run after one has failed" },

@@ -1,6 +1,8 @@
 import { defineExperiment } from "../../mod.ts";
 import { initializeBackbone } from "../../src/backbone/initialization.ts";
 import { byteCharacters } from "../../src/text/byte_level_bpe.ts";
+import { readStoredBackbone } from "../../src/checkpoint/huggingface_backbone.ts";
+import { generateCommand } from "../../src/commands/generate.ts";
 import { dataCommand } from "../../src/commands/data.ts";
 import { describeSources } from "../../src/commands/missing_data.ts";
 import { estimateRun } from "../../src/experiment/estimate.ts";
@@ -127,9 +129,9 @@ test("data fetches a model of the Hub, and a run reads it, its tokenizer and rec
       const fetched = await data("hf:tellers/small");
       assert.equal(fetched.code, 0, fetched.text);
       assert.match(fetched.text, new RegExp(`^hf:tellers/small: complete\n  commit: ${commit}\n`));
-      const requests = server.requests.length;
       assert.equal((await data("hf:tellers/small", "--offline")).code, 0);
       await assert.rejects(data("hf:tellers"), /has no model "tellers"/);
+      const asked = server.requests.length;
       await assert.rejects(data("hf:../../etc"), /its name is malformed/);
 
       const estimate = await estimateRun(run.experiment);
@@ -141,7 +143,29 @@ test("data fetches a model of the Hub, and a run reads it, its tokenizer and rec
         await Deno.readTextFile(`${options.results}/from_the_hub/${id}/environment.json`),
       );
       assert.equal(hashes["backbone commit"], commit);
-      assert.ok(server.requests.length >= requests);
+      await Deno.writeTextFile(`${folder}/document.txt`, text);
+      const said = recordedOutput();
+      const flags = ["--tokens", "3", "--device", "cpu", "--offline", "--prompt", "It"];
+      const document = ["--document", `${folder}/document.txt`];
+      const model = ["--backbone", "hf:tellers/small"];
+      assert.equal(await execute(generateCommand(said), ...model, ...document, ...flags), 0);
+      assert.match(said.printed[0], /^It/);
+      await assert.rejects(
+        execute(generateCommand(said), "--backbone", "hf:tellers/large", ...document, ...flags),
+        /\n {2}deno task data hf:tellers\/large$/,
+      );
+      // A declaration may say what the model must be.
+      const backbone = { kind: "huggingface", repo } as const;
+      await readStoredBackbone({ ...backbone, shape: { layers: 2, settings: { positions: 32 } } });
+      await assert.rejects(
+        readStoredBackbone({ ...backbone, shape: { layers: 3 } }),
+        /its layers is another one: expected 3, found 2/,
+      );
+      await assert.rejects(
+        readStoredBackbone({ ...backbone, shape: { settings: { positions: 64 } } }),
+        /its positions is another one: expected 64, found 32/,
+      );
+      assert.equal(server.requests.length, asked, "only data uses the network");
     });
   }));
 
