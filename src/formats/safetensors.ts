@@ -102,6 +102,9 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   }
 }
 
+/** Bytes of 16-bit numbers that are read at once. */
+const sliceBytes = 2 ** 24;
+
 /** An open safetensors file whose tensors are read one by one; close it with `using`. */
 export class SafetensorsFile implements Disposable {
   /** The tensors by name, in the order of their bytes. */
@@ -130,10 +133,30 @@ export class SafetensorsFile implements Disposable {
           `its tensors are ${listed([...this.entries.keys()])}`,
       );
     }
-    const bytes = await this.#file.read(entry.offset, entry.lengthBytes);
+    const { shape, offset, lengthBytes } = entry, format = FORMATS[entry.dtype];
     const what = `tensor "${name}" of "${this.#file.path}"`;
-    const data = decodeElements(bytes, FORMATS[entry.dtype], what);
-    return { shape: entry.shape, data } as HostTensor | IntegerTensor;
+    if (lengthBytes > sliceBytes && (format === "float16" || format === "bfloat16")) {
+      return { shape, data: await this.#readSlices(entry, format, what) };
+    }
+    const bytes = await this.#file.read(offset, lengthBytes);
+    return { shape, data: decodeElements(bytes, format, what) } as HostTensor | IntegerTensor;
+  }
+
+  /** A large tensor of 16-bit numbers as float32, a slice at a time: beside the result, memory holds no more than one. */
+  async #readSlices(
+    { offset, lengthBytes }: SafetensorsEntry,
+    format: "float16" | "bfloat16",
+    what: string,
+  ): Promise<Float32Array<ArrayBuffer>> {
+    const data = new Float32Array(lengthBytes / elementBytes[format]);
+    for (let start = 0; start < lengthBytes; start += sliceBytes) {
+      const bytes = await this.#file.read(
+        offset + start,
+        Math.min(sliceBytes, lengthBytes - start),
+      );
+      data.set(decodeElements(bytes, format, what), start / elementBytes[format]);
+    }
+    return data;
   }
 
   /** Closes the file. */

@@ -4,6 +4,7 @@ import {
   readSafetensors,
   writeSafetensors,
 } from "../../src/formats/safetensors.ts";
+import { ByteFile } from "../../src/formats/byte_file.ts";
 import type { HostTensor } from "../../src/tensor.ts";
 import { assert, fixturePath, sharedTest, test } from "../testing.ts";
 import { withFolder } from "../temporary_folder.ts";
@@ -327,3 +328,37 @@ sharedTest("readSafetensors() reads the fixtures' floats, integers and metadata"
   assert.deepEqual(source.shape, [7, 2, 16]);
   for (let t = 0; t < 15; t++) assert.equal(target.data[t], source.data[t + 1]);
 });
+
+test("Large tensors of 16-bit numbers are read by slices, to the same numbers", () =>
+  withFolder(async (folder) => {
+    const count = 2 ** 23 + 5; // a slice and a rest
+    const bits = Uint16Array.from({ length: 2 * count }, (_, i) => i % 31_000);
+    const header = {
+      half: { dtype: "F16", shape: [count], ["data_offsets"]: [0, 2 * count] },
+      brain: { dtype: "BF16", shape: [count], ["data_offsets"]: [2 * count, 4 * count] },
+    };
+    const path = `${folder}/large.safetensors`;
+    await Deno.writeFile(path, safetensorsBytes(JSON.stringify(header), bits.buffer));
+    const reads: number[] = [], read = ByteFile.prototype.read;
+    ByteFile.prototype.read = function (offset, length) {
+      reads.push(length);
+      return read.call(this, offset, length);
+    };
+    try {
+      using file = await openSafetensors(path);
+      for (const [t, name] of ["half", "brain"].entries()) {
+        const { data } = await file.read(name);
+        assert.equal(data.length, count);
+        for (const i of [0, 1, 1_000, 2 ** 23 - 1, 2 ** 23, count - 1]) {
+          const word = bits[t * count + i];
+          const expected = name === "half"
+            ? new Float16Array(Uint16Array.of(word).buffer)[0]
+            : new Float32Array(Uint32Array.of(word << 16).buffer)[0];
+          assert.equal(data[i], expected, `${name} ${i}`);
+        }
+      }
+    } finally {
+      ByteFile.prototype.read = read;
+    }
+    assert.ok(Math.max(...reads) <= 2 ** 24, `${reads}`);
+  }));
