@@ -6,7 +6,7 @@
  * field: at this value it is left out of the hash, at any other it is hashed. That value must be the default, and must
  * stay the same for good. Fields that change nothing that is measured are {@linkcode unmeasured}.
  *
- * ```ts
+ * ```ts ignore
  * const memorySchema = z.strictObject({
  *   chunkTokens: positiveInteger.exactOptional(),
  *   decay: introducedAt(nonNegativeNumber, 0).exactOptional(), // new: a memory without it does not decay
