@@ -1,22 +1,20 @@
 /**
- * Figures as SVG: line charts, bar and dot charts, heat maps. A figure is one text that needs nothing else, follows the
- * reader's light or dark theme, says to a screen reader what it shows, and is the same for the same data. Series differ in
- * colour, in their marks and in their dashes, so that no reader depends on colour.
+ * Figures as SVG: lines, dots by category, heat maps. A figure is one text that needs nothing else, follows the reader's light
+ * or dark theme, has a name and a description for screen readers, and is the same for the same data. Series differ in colour,
+ * in their marks and in their dashes, so that no reader depends on colour.
  */
 import * as Plot from "@observablehq/plot";
-import {
-  figure,
-  type FigureText,
-  type Legend,
-  margin,
-  seriesStyle,
-  seriesStyles,
-  widest,
-} from "./figure_svg.ts";
-import { InputRangeError } from "../errors.ts";
+import { parseHTML } from "linkedom";
 
-/** Sizes in pixels: charts are as wide as each other, so that their texts are of one size beside each other. */
-const chartWidth = 560, plotWidth = 240, plotHeight = 280;
+/** What every figure says. */
+export interface FigureText {
+  /** What is shown, in a line. */
+  readonly title: string;
+  /** What there is to see, in a sentence or two, for those who do not see it. */
+  readonly description: string;
+  /** Printed below the title: sizes of samples, what was held fixed. */
+  readonly note?: string;
+}
 
 /** An axis of numbers. */
 export interface FigureAxis {
@@ -34,69 +32,44 @@ export interface FigureAxis {
   readonly domain?: readonly [number, number];
 }
 
-/** A number with its uncertainty, as the estimates of `statistics.ts` are. */
+/** A number with its uncertainty, as the estimates of `statistics/` are. */
 export interface Measured {
   /** The number. */
   readonly value: number;
   /** Its standard error. */
   readonly stderr?: number;
-  /** Its 95 % confidence interval. */
+  /** Its 95 % confidence interval, which figures draw as a bar. */
   readonly ci95?: readonly [number, number];
 }
 
-/** Which uncertainty is drawn. */
-export type Uncertainty = "stderr" | "ci95";
-
-/** A line. */
-export interface LineSeries {
+/** A line or dots of one colour. */
+export interface Series<Point> {
   /** Name in the legend. */
   readonly name: string;
-  /** Its points, from left to right. */
-  readonly points: readonly (Measured & { readonly x: number })[];
+  /** Its points; of a line from left to right. */
+  readonly points: readonly (Measured & Point)[];
 }
 
-/** A line chart. */
-export interface LineChart extends FigureText {
+/** A chart of series. */
+interface Chart<Point> extends FigureText {
+  /** The series, {@linkcode mostSeries} at most. */
+  readonly series: readonly Series<Point>[];
+  /** What the names of the series are values of. */
+  readonly legendTitle?: string;
+}
+
+/** Lines over numbers. */
+export interface LineChart extends Chart<{ readonly x: number }> {
   /** The horizontal axis. */
   readonly x: FigureAxis;
   /** The vertical axis. */
   readonly y: FigureAxis;
-  /** The lines, of which there may be as many as there are marks: six. */
-  readonly series: readonly LineSeries[];
-  /** What the names of the series are values of. */
-  readonly legendTitle?: string;
-  /** Which uncertainty is drawn (default stderr). */
-  readonly uncertainty?: Uncertainty;
-  /** How it is drawn (default bars). */
-  readonly shownAs?: "bars" | "band";
 }
 
-/** Bars or dots of one colour. */
-export interface CategorySeries {
-  /** Name in the legend. */
-  readonly name: string;
-  /** One number for each category that the series knows. */
-  readonly values: readonly (Measured & { readonly category: string })[];
-}
-
-/** A chart of numbers by category. Categories are lines of the chart, in the order in which the series name them. */
-export interface CategoryChart extends FigureText {
+/** Dots by category. Categories are lines of the chart, in the order in which the series name them. */
+export interface DotChart extends Chart<{ readonly category: string }> {
   /** The axis of the numbers. */
   readonly value: FigureAxis;
-  /** The series, six at most. */
-  readonly series: readonly CategorySeries[];
-  /** What the names of the series are values of. */
-  readonly legendTitle?: string;
-  /** Which uncertainty is drawn (default stderr). */
-  readonly uncertainty?: Uncertainty;
-}
-
-/** One table of a heat map. */
-export interface HeatMapPanel {
-  /** Name, above the table. */
-  readonly name: string;
-  /** A number for each row and column; each row as long as there are columns. */
-  readonly values: readonly (readonly number[])[];
 }
 
 /** Tables whose cells have the colour of their numbers, which are printed in them. */
@@ -105,326 +78,286 @@ export interface HeatMap extends FigureText {
   readonly columns: { readonly label: string; readonly names: readonly string[] };
   /** What the rows are, and the name of each. */
   readonly rows: { readonly label: string; readonly names: readonly string[] };
-  /** What the numbers are; without `domain` colours go from the smallest to the largest. */
-  readonly value: Omit<FigureAxis, "scale">;
-  /** Tables of the same rows and columns, side by side. */
-  readonly panels: readonly HeatMapPanel[];
-  /** Digits after the decimal point (default 2). */
-  readonly digits?: number;
+  /** What the numbers are, and between which colours go. */
+  readonly value: { readonly label: string; readonly domain: readonly [number, number] };
+  /** Tables of these rows and columns, side by side. */
+  readonly panels: readonly { readonly name: string; readonly values: readonly number[][] }[];
 }
 
-/**
- * Draws lines with their uncertainty.
- *
- * @returns A standalone SVG.
- * @throws {RangeError} Where there is nothing to draw, more series than marks, or a number that the axis cannot show.
- */
+/** How the series of a chart differ: colours of Okabe and Ito, lighter ones for the dark theme. */
+const seriesStyles = [
+  { light: "#0072b2", dark: "#56b4e9", symbol: "circle", dash: "none" },
+  { light: "#d55e00", dark: "#ff9d5c", symbol: "square", dash: "7,3" },
+  { light: "#00805e", dark: "#2fc89b", symbol: "triangle", dash: "2,3" },
+  { light: "#a5457a", dark: "#eba4cb", symbol: "diamond", dash: "9,3,2,3" },
+  { light: "#8a6100", dark: "#f0e442", symbol: "star", dash: "4,2" },
+  { light: "#4d4d4d", dark: "#c8c8c8", symbol: "wye", dash: "12,4" },
+] as const;
+
+/** As many series as a figure tells apart. */
+export const mostSeries = seriesStyles.length;
+
+/** Text in every cell is in the theme's text colour, so that the strongest cell must differ from it, too. */
+const theme = `
+.figure { color: #1b1b1b; background: #fff; --figure-background: #fff; --figure-grid: #d9d9d9; --figure-cell: #6db7ea; ${
+  seriesColours("light")
+} }
+@media (prefers-color-scheme: dark) {
+.figure { color: #ececec; background: #16181c; --figure-background: #16181c; --figure-grid: #3d4148; --figure-cell: #1d64a6; ${
+  seriesColours("dark")
+} }
+}
+`;
+
+function seriesColours(theme: "light" | "dark"): string {
+  return seriesStyles.map((style, i) => `--figure-series-${i}: ${style[theme]};`).join(" ");
+}
+
+/** Pixels: charts are as wide as each other, so that their texts are of one size beside each other. */
+const chartWidth = 560, margin = 16, lineHeight = 20, textSize = 12, titleSize = 15;
+const centred = { labelAnchor: "center", labelArrow: "none" } as const;
+const grid = { stroke: "var(--figure-grid)", strokeOpacity: 1 };
+
+/** Draws lines with their uncertainty, as a standalone SVG. */
 export function lineChart(chart: LineChart): string {
-  const { x, y, series, uncertainty = "stderr", shownAs = "bars" } = chart;
-  checkSeries(chart, series.map(({ name, points }) => ({ name, values: points })));
-  for (const { points } of series) {
-    for (const point of points) checkNumber(chart, "x", point.x, x);
-    checkMeasured(chart, points, y, uncertainty);
-  }
-  // The label stands left of the widest number, which is that of the values, or the power of ten above them.
-  const values = series.flatMap(({ points }) => points.map(({ value }) => value));
-  const above = 10 ** Math.ceil(Math.log10(Math.max(1, ...values)));
-  const labelOffset = 18 + widest(
-    [above, ...values].map((value) => Number(value.toPrecision(3)).toLocaleString("en")),
-  );
-  const { name: lastTick = "" } = x.ticks?.at(-1) ?? {};
-  const marks = series.map(({ points }, i) => {
-    const style = seriesStyle(i);
-    const data = points.map((point) => ({ ...point, ...ends(point, uncertainty) }));
-    const known = data.filter(({ low }) => low !== undefined);
-    const range = { x: "x", y1: "low", y2: "high" };
-    return [
-      shownAs === "bars"
-        ? Plot.ruleX(known, { ...range, stroke: style.colour, strokeWidth: 1.5 })
-        : Plot.areaY(known, { ...range, fill: style.colour, fillOpacity: 0.2 }),
-      Plot.lineY(data, {
-        ...{ x: "x", y: "value", stroke: style.colour, strokeWidth: 2 },
-        strokeDasharray: style.dash,
+  const { x, y, series } = chart, marginLeft = 76;
+  return figure({ ...chart, hasLines: true, points: series.flatMap(({ points }) => points) }, {
+    width: chartWidth,
+    height: 220,
+    marginLeft,
+    marginRight: 36,
+    insetLeft: 8,
+    insetRight: 8,
+    x: axisOptions(x),
+    y: { ...axisOptions(y), labelOffset: marginLeft - 12 },
+    marks: [
+      Plot.gridY(grid),
+      ...series.flatMap(({ points }, i) => [
+        Plot.ruleX(...intervals(points, { x: "x", y1: "low", y2: "high", stroke: colour(i) })),
+        Plot.lineY(points, { ...{ x: "x", y: "value" }, ...lineStyle(i) }),
+        Plot.dot(points, { ...{ x: "x", y: "value" }, ...dotStyle(i) }),
+      ]),
+    ],
+  });
+}
+
+/** Draws numbers by category as dots with their uncertainty, on an axis that need not begin at 0, as a standalone SVG. */
+export function dotChart(chart: DotChart): string {
+  const { value, series } = chart, points = series.flatMap(({ points }) => points);
+  const categories = [...new Set(points.map(({ category }) => category))];
+  const marginLeft = margin + widest(categories) + 8;
+  return figure({ ...chart, points }, {
+    width: Math.max(chartWidth, marginLeft + chartWidth / 2),
+    height: categories.length * (12 + 16 * series.length),
+    marginLeft,
+    marginRight: 36,
+    x: axisOptions(value),
+    y: { axis: null, domain: series.map(({ name }) => name) },
+    fy: { axis: "left", domain: categories, label: null, padding: 0.15 },
+    marks: [
+      Plot.gridX(grid),
+      ...series.flatMap(({ name, points }, i) => {
+        const place = { fy: "category", y: () => name };
+        return [
+          Plot.ruleY(...intervals(points, { ...place, x1: "low", x2: "high", stroke: colour(i) })),
+          Plot.dot(points, { ...place, x: "value", ...dotStyle(i) }),
+        ];
       }),
-      Plot.dot(data, { x: "x", y: "value", ...style.dot }),
-    ];
-  });
-  return figure({ ...chart, note: noteOf(chart, series.flatMap(({ points }) => points)) }, {
-    legend: legendOf(chart, (i) => [
-      Plot.line([[0, 0], [28, 0]], {
-        stroke: seriesStyle(i).colour,
-        strokeWidth: 2,
-        strokeDasharray: seriesStyle(i).dash,
-      }),
-      Plot.dot([[14, 0]], seriesStyle(i).dot),
-    ]),
-    plot: {
-      width: chartWidth,
-      height: plotHeight,
-      marginLeft: margin + labelOffset + 4,
-      marginRight: Math.max(margin + 6, widest([lastTick]) / 2),
-      insetLeft: 8,
-      insetRight: 8,
-      marginBottom: 44,
-      x: { ...scaleOf(x), labelAnchor: "center", labelOffset: 38 },
-      y: { ...scaleOf(y), labelAnchor: "center", labelOffset },
-      marks: [grid("y"), ...marks.flat()],
-    },
+    ],
   });
 }
 
-/** Draws numbers by category as bars from 0. Like {@linkcode dotChart}. */
-export function barChart(chart: CategoryChart): string {
-  return categoryChart(chart, "bar");
-}
-
-/**
- * Draws numbers by category as dots with their uncertainty, on an axis that need not begin at 0.
- *
- * @returns A standalone SVG.
- * @throws {RangeError} Where there is nothing to draw, more series than marks, or a number that the axis cannot show.
- */
-export function dotChart(chart: CategoryChart): string {
-  return categoryChart(chart, "dot");
-}
-
-function categoryChart(chart: CategoryChart, mark: "bar" | "dot"): string {
-  const { value, series, uncertainty = "stderr" } = chart;
-  checkSeries(chart, series);
-  if (mark === "bar" && value.scale === "log2") {
-    fail(chart, `bars begin at 0, which log2 does not have: use dots`);
-  }
-  for (const { values } of series) checkMeasured(chart, values, value, uncertainty);
-  const categories = [
-    ...new Set(series.flatMap(({ values }) => values.map(({ category }) => category))),
-  ];
-  const marks = series.map(({ name, values }, i) => {
-    const style = seriesStyle(i);
-    const data = values.map((measured) => ({ ...measured, name, ...ends(measured, uncertainty) }));
-    const place = { fy: "category", y: "name" };
-    const range = Plot.ruleY(data.filter(({ low }) => low !== undefined), {
-      ...{ ...place, x1: "low", x2: "high", strokeWidth: 1.5 },
-      stroke: mark === "bar" ? "currentColor" : style.colour,
-    });
-    return mark === "bar"
-      ? [Plot.barX(data, { ...place, x: "value", fill: style.colour }), range]
-      : [range, Plot.dot(data, { ...place, x: "value", ...style.dot })];
-  });
-  return figure({ ...chart, note: noteOf(chart, series.flatMap(({ values }) => values)) }, {
-    legend: legendOf(chart, (i) => [
-      mark === "bar"
-        ? Plot.rect([0], { x1: 0, x2: 28, y1: -5, y2: 5, fill: seriesStyle(i).colour })
-        : Plot.dot([[14, 0]], seriesStyle(i).dot),
-    ]),
-    plot: {
-      width: Math.max(chartWidth, margin + widest(categories) + 8 + plotWidth + margin),
-      height: categories.length * (12 + 16 * series.length) + 48,
-      marginLeft: margin + widest(categories) + 8,
-      marginBottom: 44,
-      x: { ...scaleOf(value), labelAnchor: "center", labelOffset: 38 },
-      y: { axis: null, domain: series.map(({ name }) => name), padding: 0.2 },
-      fy: { domain: categories, axis: null, padding: 0.15 },
-      marks: [
-        grid("x"),
-        ...(mark === "bar" ? [Plot.ruleX([0])] : []),
-        Plot.text(categories, {
-          ...{ fy: (category: string) => category, text: (category: string) => category },
-          ...{ frameAnchor: "left", textAnchor: "end", dx: -8 },
-        }),
-        ...marks.flat(),
-      ],
-    },
-  });
-}
-
-/**
- * Draws tables as cells with the colour of their numbers, which are printed in them.
- *
- * @returns A standalone SVG.
- * @throws {RangeError} Where there is nothing to draw, a table has other sizes, or a number is not finite.
- */
+/** Draws tables as cells with the colour of their numbers, which are printed in them, as a standalone SVG. */
 export function heatMap(chart: HeatMap): string {
-  const { columns, rows, value, panels, digits = 2 } = chart;
-  if (panels.length === 0 || rows.names.length === 0 || columns.names.length === 0) {
-    fail(chart, "there is nothing to draw: current number of cells is 0, allowed are 1 and more");
-  }
-  const cells = panels.flatMap(({ name, values }) => {
-    if (
-      values.length !== rows.names.length ||
-      values.some((row) => row.length !== columns.names.length)
-    ) {
-      fail(
-        chart,
-        `"${name}" must have ${rows.names.length} rows of ${columns.names.length}: ` +
-          `current lengths are ${values.map((row) => row.length).join(", ")}`,
-      );
-    }
-    return values.flatMap((row, i) =>
-      row.map((number, j) => {
-        checkNumber(chart, "a cell", number, value);
-        return { panel: name, row: rows.names[i], column: columns.names[j], number };
-      })
-    );
-  });
-  const numbers = cells.map(({ number }) => number);
-  const [low, high] = value.domain ?? [Math.min(...numbers), Math.max(...numbers)];
-  const strength = (number: number) =>
-    high > low ? Math.min(1, Math.max(0, (number - low) / (high - low))) : 0;
-  const cellWidth = Math.max(46, 12 + widest(columns.names));
+  const { columns, rows, value: { label, domain }, panels } = chart;
+  const points = panels.flatMap(({ name, values }) =>
+    values.flatMap((row, i) =>
+      row.map((value, j) => ({ panel: name, row: rows.names[i], column: columns.names[j], value }))
+    )
+  );
+  const [low, high] = domain.map((end) => end.toFixed(2));
+  const note = [`${label}, coloured from ${low} to ${high}`, ...(chart.note ? [chart.note] : [])];
+  const cellWidth = Math.max(46, 12 + widest(columns.names)), gap = 24;
   const panelWidth = Math.max(cellWidth * columns.names.length, widest(panels.map((p) => p.name)));
   const marginLeft = margin + widest(rows.names) + 26;
   const place = { fx: "panel", x: "column", y: "row" };
-  return figure({
-    ...chart,
-    note: [
-      `${labelOf(value)}, coloured from ${low.toFixed(digits)} to ${high.toFixed(digits)}`,
-      ...(chart.note ? [chart.note] : []),
-    ].join("; "),
-  }, {
-    legend: undefined,
-    plot: {
-      width: marginLeft + (panelWidth + 24) * panels.length - 24 + margin,
-      height: 30 * rows.names.length + 70,
-      marginLeft,
-      marginTop: 24,
-      marginBottom: 44,
-      x: {
-        ...{ type: "band", domain: columns.names, label: columns.label, labelAnchor: "center" },
-        ...{ labelArrow: "none", labelOffset: 38, padding: 0.04, tickSize: 0 },
-      },
-      y: {
-        ...{ type: "band", domain: rows.names, label: rows.label, labelAnchor: "center" },
-        ...{ labelArrow: "none", labelOffset: widest(rows.names) + 26, padding: 0.06, tickSize: 0 },
-      },
-      fx: {
-        domain: panels.map(({ name }) => name),
-        label: null,
-        padding: panels.length > 1 ? 24 / (panelWidth + 24) : 0,
-      },
-      marks: [
-        Plot.cell(cells, {
-          ...place,
-          fill: "var(--figure-cell)",
-          fillOpacity: { value: ({ number }) => strength(number), scale: null },
-          stroke: "var(--figure-grid)",
-        }),
-        Plot.text(cells, { ...place, text: ({ number }) => number.toFixed(digits) }),
-      ],
+  const axis = { ...centred, tickSize: 0, padding: 0.05 };
+  return figure({ ...chart, note: note.join("; "), points, series: [] }, {
+    width: marginLeft + (panelWidth + gap) * panels.length - gap + margin,
+    height: 30 * rows.names.length,
+    marginLeft,
+    x: { ...axis, domain: columns.names, label: columns.label },
+    y: { ...axis, domain: rows.names, label: rows.label, labelOffset: marginLeft - margin },
+    fx: {
+      domain: panels.map(({ name }) => name),
+      label: null,
+      padding: panels.length > 1 ? gap / (panelWidth + gap) : 0,
     },
+    opacity: { domain, range: [0, 1], clamp: true },
+    marks: [
+      Plot.cell(points, {
+        ...place,
+        fill: "var(--figure-cell)",
+        fillOpacity: { value: "value", scale: "opacity" },
+        ...grid,
+      }),
+      Plot.text(points, { ...place, text: ({ value }) => value.toFixed(2) }),
+    ],
   });
 }
 
-function legendOf(
-  { series, legendTitle: title }: {
-    readonly series: readonly { readonly name: string }[];
-    readonly legendTitle?: string;
-  },
-  marks: (i: number) => readonly Plot.Markish[],
-): Legend | undefined {
+/** What stands above a plot, and the numbers in it. */
+interface Heading extends Omit<Chart<unknown>, "series"> {
+  readonly series: readonly { readonly name: string }[];
+  /** Whether series have lines. */
+  readonly hasLines?: true;
+  /** All numbers of the figure. */
+  readonly points: readonly Measured[];
+}
+
+/** A plot of a height without margins, below its heading. */
+function figure(
+  heading: Heading,
+  plot: Plot.PlotOptions & { width: number; height: number; marginLeft: number },
+): string {
+  const { title, description, note = "", series, legendTitle, hasLines, points } = heading;
+  const wrong = points.find(({ value }) => !Number.isFinite(value));
+  if (wrong) throw new RangeError(`Cannot draw "${title}" as a number is ${wrong.value}`);
+  const width = Math.max(plot.width, 360);
+  const bars = points.some(({ ci95 }) => ci95) ? ["error bars: 95 % confidence intervals"] : [];
+  const notes = [...(note === "" ? [] : [note]), ...bars].join("; ");
   // A single series needs no name: the title is its name.
-  if (series.length === 1) return undefined;
-  return { title, names: series.map(({ name }) => name), marks: series.map((_, i) => marks(i)) };
-}
-
-function grid(axis: "x" | "y"): Plot.Markish {
-  const options = { stroke: "var(--figure-grid)", strokeOpacity: 1 };
-  return axis === "x" ? Plot.gridX(options) : Plot.gridY(options);
-}
-
-function scaleOf(axis: FigureAxis): Plot.ScaleOptions {
-  return {
-    label: labelOf(axis),
-    labelArrow: "none",
-    ...scaleType(axis),
-    ...(axis.ticks && { ticks: axis.ticks.map(({ at }) => at) }),
-    ...(axis.fromZero && { zero: true }),
-    ...(axis.domain ? { domain: axis.domain } : { nice: axis.ticks === undefined }),
+  const names = series.length > 1 ? series : [];
+  const rows = [
+    ...wrapped(title, width, titleSize).map((text) => ({ text, isTitle: true })),
+    ...wrapped(notes, width, textSize).map((text) => ({ text })),
+    ...(legendTitle !== undefined && names.length > 0 ? [{ text: legendTitle }] : []),
+    ...names.map(({ name }, i) => ({ text: name, i })),
+  ] as readonly { text: string; isTitle?: true; i?: number }[];
+  const marginTop = lineHeight * (rows.length + 2), marginBottom = 44;
+  const marks = rows.flatMap(({ text, isTitle, i }, line): Plot.Markish[] => {
+    const left = margin - plot.marginLeft, dy = lineHeight * (line + 1) - marginTop;
+    const place = { frameAnchor: "top-left", facet: "super", dy } as const;
+    const style = { fontSize: isTitle ? titleSize : textSize, fontWeight: isTitle && "bold" };
+    const dx = i === undefined ? left : left + 36;
+    return [
+      Plot.text(
+        [text],
+        { ...place, ...style, dx, textAnchor: "start", lineAnchor: "middle" } as Plot.TextOptions,
+      ),
+      ...(i === undefined ? [] : [
+        ...(hasLines
+          ? [Plot.vector([text], { ...place, ...sample, ...lineStyle(i), dx: left })]
+          : []),
+        Plot.dot([text], { ...place, ...dotStyle(i), dx: left + sample.length / 2 }),
+      ]),
+    ];
+  });
+  const { document } = parseHTML("<html><body></body></html>") as unknown as {
+    document: { createElementNS(namespace: string, name: string): SvgElement };
   };
-}
-
-function scaleType({ scale = "linear", ticks = [] }: FigureAxis): Plot.ScaleOptions {
-  const tickFormat = (number: number) =>
-    ticks.find(({ at }) => at === number)?.name ?? number.toLocaleString("en");
-  switch (scale) {
-    case "linear":
-      return ticks.length > 0 ? { tickFormat } : {};
-    case "log2":
-      return { type: "log", base: 2, tickFormat };
-    case "symlog": {
-      // 0 is as far from the first number above it as that is from its double.
-      const positive = ticks.map(({ at }) => at).filter((at) => at > 0);
-      return {
-        type: "symlog",
-        constant: positive.length > 0 ? Math.min(...positive) : 1,
-        tickFormat,
-      };
-    }
-    default:
-      return scale satisfies never;
+  const svg = Plot.plot({
+    ...plot,
+    width,
+    height: marginTop + plot.height + marginBottom,
+    marginTop,
+    marginBottom,
+    marginRight: width - plot.width + (plot.marginRight ?? margin),
+    marks: [...plot.marks ?? [], ...marks],
+    document: document as unknown as NonNullable<Plot.PlotOptions["document"]>,
+    className: "figure",
+    style: { fontSize: `${textSize}px` },
+  }) as unknown as SvgElement;
+  svg.querySelector("style").textContent += theme;
+  // What screen readers look for; attributes would not be escaped as XML demands.
+  for (const [name, text] of [["desc", description], ["title", title]]) {
+    const element = document.createElementNS("http://www.w3.org/2000/svg", name);
+    element.textContent = text;
+    svg.prepend(element);
   }
+  svg.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+  svg.setAttribute("role", "img");
+  return `${svg.outerHTML}\n`;
 }
 
-function labelOf({ label, unit }: FigureAxis): string {
-  return unit ? `${label} (${unit})` : label;
+/** What is used of an element; the types of browsers are not part of this program. */
+interface SvgElement {
+  readonly outerHTML: string;
+  textContent: string;
+  prepend(child: SvgElement): void;
+  querySelector(selector: string): SvgElement;
+  setAttribute(name: string, value: string): void;
 }
 
-/** Ends of an error bar; absent where the uncertainty is not known. */
-function ends(measured: Measured, uncertainty: Uncertainty): { low?: number; high?: number } {
-  const { value, stderr, ci95 } = measured;
-  switch (uncertainty) {
-    case "stderr":
-      return stderr === undefined ? {} : { low: value - stderr, high: value + stderr };
-    case "ci95":
-      return ci95 === undefined ? {} : { low: ci95[0], high: ci95[1] };
-    default:
-      return uncertainty satisfies never;
-  }
+/** A piece of a line, for a legend. */
+const sample = {
+  length: 28,
+  rotate: 90,
+  anchor: "start",
+  shape: {
+    draw(
+      path: { moveTo(x: number, y: number): void; lineTo(x: number, y: number): void },
+      l: number,
+    ) {
+      path.moveTo(0, 0);
+      path.lineTo(0, -l);
+    },
+  },
+} as const;
+
+function colour(i: number): string {
+  return `var(--figure-series-${i})`;
 }
 
-/** The note of a chart, which also says what its error bars are. */
-function noteOf(chart: LineChart | CategoryChart, measured: readonly Measured[]): string {
-  const { note, uncertainty = "stderr" } = chart;
-  const shown = "shownAs" in chart && chart.shownAs === "band" ? "bands" : "bars";
-  const meaning = uncertainty === "stderr" ? "one standard error" : "95 % confidence intervals";
-  const isKnown = measured.some((each) => ends(each, uncertainty).low !== undefined);
-  const parts = [note, isKnown ? `error ${shown}: ${meaning}` : undefined];
-  return parts.filter((part) => part !== undefined).join("; ");
+function lineStyle(i: number) {
+  return { stroke: colour(i), strokeWidth: 2, strokeDasharray: seriesStyles[i].dash };
 }
 
-function checkSeries(
-  chart: FigureText,
-  series: readonly { readonly name: string; readonly values: readonly unknown[] }[],
-): void {
-  const most = seriesStyles.length;
-  if (series.length === 0 || series.length > most) {
-    fail(chart, `there must be 1 to ${most} series: current number is ${series.length}`);
-  }
-  const empty = series.find(({ values }) => values.length === 0);
-  if (empty) fail(chart, `series "${empty.name}" has no points`);
-  const names = series.map(({ name }) => name);
-  const twice = names.find((name, i) => names.indexOf(name) < i);
-  if (twice !== undefined) fail(chart, `two series have the same name: current name is "${twice}"`);
+/** The ring keeps marks apart that lie on each other. */
+function dotStyle(i: number) {
+  const { symbol } = seriesStyles[i];
+  return { symbol, fill: colour(i), stroke: "var(--figure-background)", strokeWidth: 1, r: 4.5 };
 }
 
-function checkMeasured(
-  chart: FigureText,
-  measured: readonly Measured[],
-  axis: FigureAxis,
-  uncertainty: Uncertainty,
-): void {
-  for (const each of measured) {
-    const { low = each.value, high = each.value } = ends(each, uncertainty);
-    for (const number of [each.value, low, high]) checkNumber(chart, axis.label, number, axis);
-  }
+/** Data and options of a mark from the low to the high end of each interval that is known. */
+function intervals<Options>(points: readonly Measured[], options: Options) {
+  const known = points.flatMap((point) =>
+    point.ci95 ? [{ ...point, low: point.ci95[0], high: point.ci95[1] }] : []
+  );
+  return [known, { ...options, strokeWidth: 1.5 }] as const;
 }
 
-function checkNumber(chart: FigureText, name: string, number: number, axis: FigureAxis): void {
-  const isLog = axis.scale === "log2";
-  if (Number.isFinite(number) && (!isLog || number > 0)) return;
-  const allowed = isLog ? "finite numbers above 0" : "finite numbers";
-  fail(chart, `${name} cannot be shown: current value is ${number}, allowed are ${allowed}`);
+function axisOptions({ label, unit, scale, ticks, fromZero, domain }: FigureAxis) {
+  // 0 is as far from the first number above it as that is from its double.
+  const constant = ticks?.map(({ at }) => at).filter((at) => at > 0).sort((a, b) => a - b)[0] ?? 1;
+  const types = {
+    linear: {},
+    log2: { type: "log", base: 2 },
+    symlog: { type: "symlog", constant },
+  };
+  return {
+    ...centred,
+    label: unit ? `${label} (${unit})` : label,
+    tickFormat: (number: number) =>
+      ticks?.find(({ at }) => at === number)?.name ??
+        number.toLocaleString("en", {
+          maximumSignificantDigits: 6,
+          ...(Math.abs(number) >= 1e6 && { notation: "compact", maximumSignificantDigits: 4 }),
+        }),
+    ...types[scale ?? "linear"],
+    ...(ticks && { ticks: ticks.map(({ at }) => at) }),
+    ...(fromZero && { zero: true }),
+    ...(domain ? { domain } : { nice: ticks === undefined }),
+  } as Plot.ScaleOptions;
 }
 
-function fail({ title }: FigureText, reason: string): never {
-  throw new InputRangeError(`Cannot draw "${title}" as ${reason}`);
+/** Width of the longest of some names in pixels, rather too large than too small: there is no font to measure. */
+function widest(names: readonly string[]): number {
+  return Math.ceil(0.6 * textSize * Math.max(...names.map((name) => name.length)));
+}
+
+/** Lines of a text that fit the figure. */
+function wrapped(text: string, width: number, size: number): string[] {
+  const most = Math.floor((width - 2 * margin) / (0.6 * size));
+  return text.match(new RegExp(`\\S.{0,${most - 1}}(?=\\s|$)|\\S+`, "g")) ?? [];
 }

@@ -1,6 +1,5 @@
 import { parseHTML } from "linkedom";
 import {
-  barChart,
   dotChart,
   type HeatMap,
   heatMap,
@@ -81,26 +80,20 @@ const cells: HeatMap = {
 
 const categories = {
   ...text,
-  value: { label: "recall" },
+  value: { label: "recall", domain: [0, 1] as const },
   series: [
     {
       name: "with",
-      values: [
+      points: [
         { category: "persons", value: 0.8, stderr: 0.1 },
         { category: "labels", value: 0.4, ci95: [0.1, 0.5] as const },
       ],
     },
-    { name: "without", values: [{ category: "labels", value: 0.2 }] },
+    { name: "without", points: [{ category: "labels", value: 0.2 }] },
   ],
 };
 
-const figures = {
-  lines: lineChart(lines),
-  band: lineChart({ ...lines, shownAs: "band" }),
-  bars: barChart(categories),
-  dots: dotChart({ ...categories, uncertainty: "ci95" }),
-  cells: heatMap(cells),
-};
+const figures = { lines: lineChart(lines), dots: dotChart(categories), cells: heatMap(cells) };
 
 test("lineChart puts points where their numbers are, on a logarithmic axis", () => {
   const [first, second] = dots(parse(figures.lines));
@@ -140,7 +133,7 @@ test("lineChart prints what its axis says, has room for 0 among factors, and beg
   assert.ok(printed(drawn({}, { fromZero: true }), "y").includes("0"));
 });
 
-test("charts are equally wide, whatever their legends, and legends take as many lines as they need", () => {
+test("charts are equally wide, whatever their legends, which take a line for each name", () => {
   const of = (names: readonly string[], legendTitle?: string) =>
     parse(lineChart({
       ...lines,
@@ -148,90 +141,64 @@ test("charts are equally wide, whatever their legends, and legends take as many 
       series: names.map((name) => ({ ...lines.series[0], name })),
     }));
   const long = ["backbone-sliding-window-256", "backbone-full-context-1024", "infllm-m4096-c4-k64"];
-  const [short, wide] = [of(["1", "2", "4"], "chunk length"), of(long)];
+  const [short, wide, titled] = [of(["1", "2"]), of(long), of(["1", "2"], "chunk length")];
   assert.equal(short.getAttribute("width"), wide.getAttribute("width"));
   assert.equal(parse(figures.dots).getAttribute("width"), wide.getAttribute("width"));
-  const lineHeight = 20;
-  assert.equal(
-    Number(wide.getAttribute("height")) - Number(short.getAttribute("height")),
-    lineHeight,
-  );
-  assert.match(short.textContent, /chunk length/);
-  const places = (svg: Node) =>
-    all(svg, "g[transform] > g[transform] > text").map((name) => name.textContent);
-  assert.deepEqual(places(wide), long);
+  for (const higher of [wide, titled]) {
+    assertClose(numbers([higher], "height"), [numbers([short], "height")[0] + 20], {
+      tolerance: 0.01,
+    });
+  }
+  assert.match(titled.textContent, /chunk length/);
+  for (const name of long) assert.ok(wide.textContent.includes(name), name);
 });
 
-test("lineChart draws the uncertainty that was asked for, where it is known, and says which", () => {
-  const one = (svg: Node) => 4 * (dots(svg)[0][0][1] - dots(svg)[0][1][1]);
-  const bars = (svg: Node) => all(svg, 'g[aria-label="rule"] line');
-  for (const [uncertainty, share] of [["stderr", 0.2], ["ci95", 0.7]] as const) {
-    const svg = parse(lineChart({ ...lines, uncertainty }));
-    const [bar] = bars(svg);
-    assert.equal(bars(svg).length, uncertainty === "stderr" ? 2 : 1);
-    const [[y1], [y2]] = [numbers([bar], "y1"), numbers([bar], "y2")];
-    assertClose([Math.abs(y1 - y2)], [share * one(svg)], { tolerance: 0.01 });
-    assertClose(numbers([bar], "x1"), [dots(svg)[0][0][0]], { tolerance: 0.01 });
-    assert.match(
-      svg.textContent,
-      uncertainty === "stderr"
-        ? /24 books; error bars: one standard error/
-        : /error bars: 95 % confidence intervals/,
-    );
-  }
-  const band = parse(figures.band);
-  assert.equal(bars(band).length, 0);
-  assert.equal(all(band, 'g[aria-label="area"] path').length, 1);
-  assert.match(band.textContent, /error bands/);
-  const { stderr: _, ci95: __, ...bare } = lines.series[0].points[0];
+test("charts draw 95 % intervals where they are known, and say so", () => {
+  const svg = parse(figures.lines), [[first, second]] = dots(svg);
+  const one = 4 * (first[1] - second[1]);
+  const [bar, ...others] = all(svg, 'g[aria-label="rule"] line');
+  assert.deepEqual(others, []);
+  assertClose(numbers([bar, bar], "x1"), [first[0], first[0]], { tolerance: 0.01 });
+  const [[y1], [y2]] = [numbers([bar], "y1"), numbers([bar], "y2")];
+  assertClose([Math.abs(y1 - y2)], [0.7 * one], { tolerance: 0.01 });
+  assert.match(svg.textContent, /24 books; error bars: 95 % confidence intervals/);
+  const { ci95: _, ...bare } = lines.series[0].points[0];
   const unknown = lineChart({ ...lines, series: [{ name: "with", points: [bare] }] });
   assert.doesNotMatch(unknown, /error/, "nothing is said of uncertainty that is not there");
 });
 
 test("series differ without their colours, and the legend shows each as it is drawn", () => {
+  const names = ["a", "b", "c", "d", "e", "f"];
   const many = lineChart({
     ...lines,
-    series: ["a", "b", "c", "d", "e", "f"].map((name) => ({ ...lines.series[0], name })),
+    series: names.map((name) => ({ ...lines.series[0], name })),
   });
   const svg = parse(many);
-  const paths = all(svg, 'g[aria-label="line"]');
-  const dashes = paths.map((line) => line.getAttribute("stroke-dasharray"));
-  assert.equal(dashes.length, 12, "six lines and six entries");
-  assert.equal(new Set(dashes).size, 6);
-  assert.deepEqual(dashes.slice(6), dashes.slice(0, 6));
-  const shapes = all(svg, 'g[aria-label="dot"]').map((group) => {
-    const mark = group.children[0];
-    return mark.getAttribute("d") ?? "circle";
-  });
-  assert.equal(new Set(shapes).size, 6);
-  assert.deepEqual(shapes.slice(6), shapes.slice(0, 6));
+  const dashes = ["line", "vector"].map((mark) =>
+    all(svg, `g[aria-label="${mark}"]`).map((line) => line.getAttribute("stroke-dasharray"))
+  );
+  assert.equal(new Set(dashes[0]).size, 6);
+  assert.deepEqual(dashes[1], dashes[0]);
+  const marks = all(svg, 'g[aria-label="dot"]').map(({ children: [mark] }) =>
+    mark.getAttribute("d") ?? "circle"
+  );
+  assert.equal(marks.length, 12, "six lines and six entries");
+  assert.equal(new Set(marks).size, 6);
+  assert.deepEqual(marks.slice(6), marks.slice(0, 6));
   const single = lineChart({ ...lines, series: [lines.series[0]] });
   assert.doesNotMatch(single, />with</, "one series needs no legend");
 });
 
-test("barChart draws bars from 0, dotChart dots, a line for each category", () => {
-  const bars = parse(figures.bars);
-  const [first, second] = all(bars, 'g[aria-label="bar"]').map((group) => all(group, "rect"));
-  const [width] = numbers(first, "width");
-  assertClose(numbers([...first, ...second], "width"), [width, width / 2, width / 4], {
-    tolerance: 0.01,
-  });
-  assert.equal(new Set(numbers([...first, ...second], "x")).size, 1);
-  const [error] = all(bars, 'g[aria-label="rule"] line').filter((line) =>
-    line.getAttribute("x1") !== line.getAttribute("x2")
-  );
-  const [[x1], [x2]] = [numbers([error], "x1"), numbers([error], "x2")];
-  assertClose([Math.abs(x1 - x2)], [width / 4], { tolerance: 0.01 });
-
-  const labels = all(bars, 'g[aria-label="text"] text').map(({ textContent }) => textContent);
-  assert.deepEqual(labels, ["persons", "labels"]);
-  assert.equal(all(bars, 'g[aria-label="x-grid"]').length, 1);
-  const [[persons], [other]] = [
-    dots(parse(figures.dots))[0],
-    dots(parse(figures.dots))[0].slice(1),
-  ];
-  assert.ok(persons[0] > other[0], "0.8 lies right of 0.4");
-  assert.match(figures.dots, /error bars: 95 % confidence intervals/);
+test("dotChart draws dots and intervals, a line for each category", () => {
+  const svg = parse(figures.dots);
+  const labels = all(svg, 'g[aria-label="fy-axis tick label"] text');
+  assert.deepEqual(labels.map(({ textContent }) => textContent), ["persons", "labels"]);
+  assert.equal(all(svg, 'g[aria-label="x-grid"]').length > 0, true);
+  const [[[persons], [other]]] = dots(svg);
+  const one = (persons - other) / 0.4;
+  const [bar] = all(svg, 'g[aria-label="rule"] line');
+  const [[x1], [x2]] = [numbers([bar], "x1"), numbers([bar], "x2")];
+  assertClose([x2 - x1, other - x1], [0.4 * one, 0.3 * one], { tolerance: 0.01 });
 });
 
 test("heatMap prints each number in a cell whose strength is its share of the domain", () => {
@@ -242,7 +209,7 @@ test("heatMap prints each number in a cell whose strength is its share of the do
   });
   const printed = all(svg, 'g[aria-label="text"] text').map(({ textContent }) => textContent);
   const expected = "0.00 0.10 0.25 0.50 0.75 0.00 0.00 0.00 0.00 0.00 0.00 0.13".split(" ");
-  assert.deepEqual(printed, expected);
+  assert.deepEqual(printed.slice(0, 12), expected);
   const [x, nextX] = numbers(rects, "x"), ys = numbers(rects, "y");
   assert.ok(nextX > x && ys[1] === ys[0] && ys[2] > ys[0], "columns are heads, rows are blocks");
   assert.match(svg.textContent, /attention, coloured from 0.00 to 0.50/);
@@ -252,31 +219,22 @@ test("heatMap prints each number in a cell whose strength is its share of the do
   const raised = heatMap({ ...cells, value: { label: "attention", domain: [0.25, 0.75] } });
   const opacities = numbers(all(parse(raised), 'g[aria-label="cell"] rect'), "fill-opacity");
   assertClose(opacities, [0, 0, 0, 0.5, 1, 0, 0, 0, 0, 0, 0, 0], { tolerance: 1e-6 });
-  const undeclared = heatMap({ ...cells, value: { label: "attention" } });
-  assert.match(undeclared, /attention, coloured from 0.00 to 0.75/);
 });
 
-test("figures are well-formed, the same for the same data, and say what they show", () => {
-  const ids = new Set<string>();
-  for (const [name, svg] of Object.entries(figures)) {
+test("figures are well-formed, the same for the same data, and have a name and a description", () => {
+  for (const svg of Object.values(figures)) {
     checkWellFormed(svg);
     assert.match(svg, /^<svg [^>]*xmlns="http:\/\/www.w3.org\/2000\/svg"/);
     const root = parse(svg);
-    const [title, description] = root.children;
     assert.equal(root.getAttribute("role"), "img");
-    assert.deepEqual([title.tagName, description.tagName].map((tag) => tag.toLowerCase()), [
+    const [title, description] = root.children;
+    assert.deepEqual([title, description].map(({ tagName }) => tagName.toLowerCase()), [
       "title",
       "desc",
     ]);
-    assert.equal(title.textContent, text.title, name);
+    assert.equal(title.textContent, text.title);
     assert.equal(description.textContent, text.description);
-    assert.equal(root.getAttribute("aria-labelledby"), title.getAttribute("id"));
-    assert.equal(root.getAttribute("aria-describedby"), description.getAttribute("id"));
-    ids.add(title.getAttribute("id")!);
   }
-  const other = parse(lineChart({ ...lines, description: "Not alike." })).children[0];
-  ids.add(other.getAttribute("id")!);
-  assert.equal(ids.size, 6, "several figures may be put into one page");
   assert.equal(lineChart(lines), figures.lines);
   assert.equal(heatMap(cells), figures.cells);
   assert.match(figures.lines, />memory \(tokens\)</);
@@ -332,11 +290,11 @@ test("the texts of figures lie within them, and none upon another", () => {
   const shown = {
     ...figures,
     wide: lineChart(wide),
-    longCategories: barChart({
+    longCategories: dotChart({
       ...categories,
-      series: categories.series.map(({ name, values }) => ({
+      series: categories.series.map(({ name, points }) => ({
         name: long(name),
-        values: values.map((value) => ({ ...value, category: long(value.category) })),
+        points: points.map((point) => ({ ...point, category: long(point.category) })),
       })),
     }),
     longCells: heatMap({
@@ -389,39 +347,10 @@ test("figures are legible in both themes", () => {
   }
 });
 
-test("figures say what they cannot draw", () => {
-  const [first] = lines.series;
-  const range = (message: RegExp) => ({ name: "RangeError", message });
-  const drawn = (series: LineChart["series"]) => () => lineChart({ ...lines, series });
-  assert.throws(drawn([]), range(/Cannot draw "Recall & <memory>" as there must be 1 to 6 series/));
-  const seven = Array.from({ length: 7 }, (_, i) => ({ ...first, name: `${i}` }));
-  assert.throws(drawn(seven), range(/1 to 6 series: current number is 7/));
-  assert.throws(drawn([first, first]), range(/the same name: current name is "with"/));
-  assert.throws(drawn([{ name: "none", points: [] }]), range(/series "none" has no points/));
+test("figures refuse what is no number", () => {
   assert.throws(
-    drawn([{ name: "a", points: [{ x: 0, value: 1 }] }]),
-    range(/x cannot be shown: current value is 0, allowed are finite numbers above 0/),
-  );
-  assert.throws(
-    drawn([{ name: "a", points: [{ x: 1, value: NaN }] }]),
-    range(/recall cannot be shown: current value is NaN, allowed are finite numbers$/),
-  );
-  assert.throws(
-    () => barChart({ ...categories, value: { label: "recall", scale: "log2" } }),
-    range(/bars begin at 0/),
-  );
-  assert.throws(() => heatMap({ ...cells, panels: [] }), range(/nothing to draw/));
-  assert.throws(
-    () => heatMap({ ...cells, panels: [{ name: "first", values: [[1, 2]] }] }),
-    range(/"first" must have 3 rows of 2: current lengths are 2$/),
-  );
-  assert.throws(
-    () => heatMap({ ...cells, panels: [{ name: "a", values: [[1, 2], [3], [5, 6]] }] }),
-    range(/"a" must have 3 rows of 2: current lengths are 2, 1, 2$/),
-  );
-  assert.throws(
-    () => heatMap({ ...cells, panels: [{ name: "a", values: [[1, 2], [3, Infinity], [5, 6]] }] }),
-    range(/a cell cannot be shown: current value is Infinity/),
+    () => lineChart({ ...lines, series: [{ name: "a", points: [{ x: 1, value: NaN }] }] }),
+    { name: "RangeError", message: 'Cannot draw "Recall & <memory>" as a number is NaN' },
   );
 });
 

@@ -131,9 +131,9 @@ test("experimentReport() can be read by those who do not see it", () => {
   }
   for (const image of page.querySelectorAll("svg")) {
     assert.equal(image.getAttribute("role"), "img");
-    const name = page.getElementById(image.getAttribute("aria-labelledby"));
-    const description = page.getElementById(image.getAttribute("aria-describedby"));
-    assert.ok(name.textContent.length > 0 && description.textContent.length > 0);
+    for (const name of ["title", "desc"]) {
+      assert.ok(image.querySelector(name).textContent.length > 0, name);
+    }
   }
   const levels = [...page.querySelectorAll("h1, h2, h3, h4")].map(({ tagName }) =>
     Number(tagName.slice(1))
@@ -302,7 +302,7 @@ test("experimentReport() draws a sweep's distances in one figure, and a sweep of
   ]);
   const [, distance] = figures.map(({ svg }) => svg);
   // Six of eight, the ends among them; of LongMem alone.
-  assert.match(distance, /longmem; 2 more are in the table/);
+  assert.match(distance, /longmem; 2 more are not shown/);
   const described = /<desc[^>]*>([^<]*)</.exec(distance)![1];
   assert.deepEqual(described.match(/(?<=^|; )[^:;]+(?=:)/g), ["1", "2", "8", "16", "64", "128"]);
   assert.match(distance, />1: 0\.00781 at 181.*; 2: 0\.0156 at 181/);
@@ -360,8 +360,10 @@ test("runs that share a training have one curve, others are named by what tells 
       summary: { run: `m4096-c4-k64-seed${seed}-0a1b2c3d` },
     })
   );
-  assert.match(curves(seeds), /<desc[^>]*>seed 1: .*; seed 2: /);
-  assert.match(curves(seeds), /loss of the train split/);
+  assert.match(curves(seeds), /<desc[^>]*>seed 1, train: .*; seed 2, train: /);
+  const many = Array.from({ length: 8 }, (_, i) => ({ ...seeds[0], declaration: { seed: i } }))
+    .map((run, i) => ({ ...run, training: training.map((record) => ({ ...record, loss: i })) }));
+  assert.match(curves(many), /loss of the train split; .*; 2 more are not shown/);
 });
 
 test("adaptations of one backbone share a figure, trainings that differ between runs have their own", () => {
@@ -483,4 +485,16 @@ test("experimentReport() names the runs of a sweep by what varies", () => {
     "m256 (memory.capacityTokens=256)",
     "m16 (memory.capacityTokens=16)",
   ]);
+});
+
+test("figures of more models than can be told apart have the main one and the baseline, and say what is left out", () => {
+  const speed = (model: string) =>
+    [512, 1024].map((length) =>
+      metric({ evaluation: "efficiency", model, name: `speed ${length}`, n: 9 })
+    );
+  const models = ["backbone", ..."abcdef", "longmem"];
+  const [{ svg }] = report([run({ summary: { metrics: models.flatMap(speed) } })]).figures;
+  const described = /<desc[^>]*>([^<]*)</.exec(svg)![1];
+  assert.deepEqual(described.match(/(?<=^|; )[^:;]+(?=:)/g), ["longmem", "backbone", ..."abcd"]);
+  assert.match(svg, /2 more are not shown/);
 });
