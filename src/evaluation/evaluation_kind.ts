@@ -233,6 +233,9 @@ export function measuresOf<Config, Item>(
   return measures(samples.map((sample) => record.parse(sample)), config);
 }
 
+/** Most tokens of one text that an evaluation writes, and of all of them: what a machine holds beside a model. */
+export const mostTextTokens = 2 ** 24, mostWrittenTokens = 2 ** 28;
+
 /** Forms of the fields that all evaluations have; composed again where models are registered. */
 export function modelEvaluationFields() {
   return {

@@ -21,6 +21,7 @@ import type { ByProtocol } from "../declaration/protocol.ts";
 import { composed } from "../declaration/registry.ts";
 import { ifThere, readTextBytes } from "../files.ts";
 import type { MemoryDeclaration } from "../memory/config.ts";
+import { type ChronicleConfig, reviewTokens } from "../text/chronicle/config.ts";
 import {
   readSentenceTask,
   type SentenceTask,
@@ -37,6 +38,7 @@ import {
   fillModelEvaluation,
   type ModelEvaluation,
   modelEvaluationFields,
+  mostWrittenTokens,
   onceReadMemory,
   onceReadOptions,
   type TokensOf,
@@ -328,6 +330,31 @@ const sentenceShots = 20, sentenceDemonstrations = 2000;
 /** As many tasks as there are test books, and half of the goods of each. */
 const reviewTasks = 24, reviewItems = 16;
 
+/** What of reviews is more than a prompt, or than memory, holds however short they are. */
+function reviewProblems(
+  { shots, contextTokens }: InContextLearningEvaluation,
+  { tasks }: ReviewSource,
+  { reviews: { demonstrations } }: Pick<ChronicleConfig, "reviews">,
+  path: string,
+): Problem[] {
+  const mostShots = Math.floor((contextTokens - 1) / reviewTokens);
+  const mostTasks = Math.floor(mostWrittenTokens / (reviewTokens * Math.max(1, demonstrations)));
+  return [
+    ...(shots <= mostShots ? [] : [wrong(
+      `${path}.shots`,
+      `must leave room for the query within ${path}.contextTokens of ${contextTokens}, ${reviewTokens} tokens a review at least`,
+      shots,
+      `integers from 0 to ${mostShots}`,
+    )]),
+    ...(tasks <= mostTasks ? [] : [wrong(
+      `${path}.source.tasks`,
+      `must write ${mostWrittenTokens} tokens at most, of ${demonstrations} reviews a task`,
+      tasks,
+      `integers from 1 to ${mostTasks}`,
+    )]),
+  ];
+}
+
 function fillSource(
   source: DemonstrationSourceDeclaration,
   draw: SentenceSource["draw"],
@@ -415,6 +442,9 @@ export const inContextLearning: EvaluationKind<
         calibration,
         "none",
       ));
+    }
+    if (source.kind === "chronicle" && corpus.kind === "chronicle") {
+      problems.push(...reviewProblems(evaluation, source, corpus.config, path));
     }
     problems.push(...bankProblems(memory, path));
     return problems;

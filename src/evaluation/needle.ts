@@ -34,6 +34,8 @@ import {
   fillModelEvaluation,
   type ModelEvaluation,
   modelEvaluationFields,
+  mostTextTokens,
+  mostWrittenTokens,
   promptOptions,
   type Scoring,
 } from "./evaluation_kind.ts";
@@ -298,6 +300,10 @@ export const needle: EvaluationKind<NeedleDeclaration, NeedleEvaluation, NeedleR
   check(evaluation, path) {
     const { distances, needles, instances } = evaluation;
     const tooMany = needles.findIndex((count) => count > mostNeedles);
+    const farthest = Math.max(...distances);
+    // One text asks for as many distances as it tells facts.
+    const texts = needles.reduce((sum, count) => sum + Math.ceil(distances.length / count), 0);
+    const mostInstances = Math.floor(mostWrittenTokens / (texts * farthest));
     const isAlone = instances === 1 && needles.length === 1 && needles[0] >= distances.length;
     return [
       ...repetitions(distances, `${path}.distances`, "numbers"),
@@ -308,6 +314,20 @@ export const needle: EvaluationKind<NeedleDeclaration, NeedleEvaluation, NeedleR
           allowed: ", or two instances and more",
         })
         : []),
+      ...distances.flatMap((distance, i) =>
+        distance <= mostTextTokens ? [] : [wrong(
+          `${path}.distances.${i}`,
+          "must fit a text",
+          distance,
+          `integers from 1 to ${mostTextTokens}`,
+        )]
+      ),
+      ...(farthest > mostTextTokens || instances <= mostInstances ? [] : [wrong(
+        `${path}.instances`,
+        `must write ${mostWrittenTokens} tokens at most, of ${texts} texts as long as the farthest distance each`,
+        instances,
+        `integers from 1 to ${mostInstances}`,
+      )]),
       ...(tooMany < 0 ? [] : [wrong(
         `${path}.needles.${tooMany}`,
         "must not exceed the names there are",

@@ -627,6 +627,22 @@ const malformed: Malformed[] = [
     ],
   },
   {
+    name: "needles too far away for a text, and more texts than memory holds",
+    change: {
+      evaluations: [
+        { kind: "needle", models: ["backbone"], distances: [64, 1e9] },
+        {
+          ...{ kind: "needle", name: "many", models: ["backbone"] },
+          ...{ distances: [64, 1024], needles: [1, 2], instances: 1e9 },
+        },
+      ],
+    },
+    problems: [
+      "evaluations.0.distances.1 must fit a text: current value is 1000000000, allowed are integers from 1 to 16777216",
+      "evaluations.1.instances must write 268435456 tokens at most, of 3 texts as long as the farthest distance each: current value is 1000000000, allowed are integers from 1 to 87381",
+    ],
+  },
+  {
     name: "needles of a single text, which has no other",
     change: {
       evaluations: [
@@ -729,6 +745,27 @@ const malformed: Malformed[] = [
     },
     problems: [
       'evaluations.0.calibration must be "none" where evaluations.0.source.kind is "chronicle", whose words all say something: current value is "content-free", allowed are none',
+    ],
+  },
+  {
+    name: "reviews before a query that no prompt holds, and more tasks than memory holds",
+    change: {
+      corpus: { kind: "chronicle" },
+      tokenizer: chronicle,
+      evaluations: [
+        {
+          ...{ kind: "in-context-learning", models: ["backbone"], contextTokens: 128 },
+          ...{ source: { kind: "chronicle" }, shots: 32 },
+        },
+        {
+          ...{ kind: "in-context-learning", name: "many", models: ["backbone"] },
+          source: { kind: "chronicle", tasks: 1e9 },
+        },
+      ],
+    },
+    problems: [
+      "evaluations.0.shots must leave room for the query within evaluations.0.contextTokens of 128, 4 tokens a review at least: current value is 32, allowed are integers from 0 to 31",
+      "evaluations.1.source.tasks must write 268435456 tokens at most, of 256 reviews a task: current value is 1000000000, allowed are integers from 1 to 262144",
     ],
   },
   {

@@ -206,7 +206,7 @@ const maxDocumentTokens = 2 ** 24;
 /** Most tokens of documents of one kind together, 4 bytes each; the default pretrains on 8 million. */
 const maxCorpusTokens = 2 ** 30;
 /** Tokens of the shortest review. */
-const reviewTokens = 4;
+export const reviewTokens = 4;
 
 /**
  * Checks that so many documents are not more than memory holds.
