@@ -144,6 +144,8 @@ test("fetchModel() follows a revision that has changed, and keeps one that is na
     assert.equal(folder, old.folder);
     assert.equal((await findSnapshot({ repo, revision: first }, cache))!.commit, first);
     assert.equal((await findSnapshot({ repo }, cache))!.commit, second, "no branch is moved");
+    const refs = await Array.fromAsync(Deno.readDir(`${cache}/models--tellers--small/refs`));
+    assert.deepEqual(refs.map(({ name }) => name), ["main"]);
   }));
 
 test("fetchModel() says who may not read a model, and how they might", () =>

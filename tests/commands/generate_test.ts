@@ -156,6 +156,18 @@ test("generate reads a folder of Hugging Face with the tokenizer beside its mode
     assert.match(said.printed.join("\n"), /^Once/);
     assert.equal(await run("--backbone", model, "--tokenizer", model), 0);
 
+    // A model for which every text is at its end: its last feature is the embedding of the token that says so.
+    const bias = weights.get("final_norm.bias")!, embeddings = weights.get("embeddings.weight")!;
+    const gain = weights.get("final_norm.weight")!;
+    gain.data.fill(0);
+    bias.data.set(embeddings.data.subarray(256 * 8, 257 * 8));
+    embeddings.data.subarray(0, 256 * 8).fill(0);
+    await writeHuggingFace(`${folder}/ended`, config, huggingFaceTensors({ shape, weights }));
+    said.printed.length = 0;
+    const greedy = ["--tokenizer", model, "--prompt", "Once", "--temperature", "0"];
+    assert.equal(await run("--backbone", `${folder}/ended`, ...greedy), 0);
+    assert.deepEqual(said.printed, ["Once"], "the token that begins a text may end one");
+
     await write([...byteCharacters, separator, "ab"]);
     await assert.rejects(run("--backbone", model), {
       name: "InputError",
