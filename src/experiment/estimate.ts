@@ -173,7 +173,17 @@ export async function inputPaths(experiment: ResolvedExperiment): Promise<InputP
     const path = `${corpus.folder}/index.json`;
     named.push({ field: "corpus.folder", path, optional: true });
   }
-  if (backbone.kind !== "pretrain") named.push(await storedPath(backbone));
+  if (backbone.kind !== "pretrain") {
+    const weights = await storedPath(backbone);
+    named.push(weights);
+    if (tokenizer.kind === "huggingface") {
+      // A folder without them says so where the tokenizer is opened.
+      const beside = { kind: "file", path: `${weights.path}/tokenizer.json` } as const;
+      for (const { path } of tokenizerFiles(beside, "tokenizer")) {
+        named.push({ field: "tokenizer", path, optional: true });
+      }
+    }
+  }
   if (sidenet?.kind === "checkpoint") named.push({ field: "sidenet.path", path: sidenet.path });
   for (const [i, evaluation] of evaluations.entries()) {
     for (const { field, ...entry } of await kindOf(evaluation).files?.(evaluation) ?? []) {

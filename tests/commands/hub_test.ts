@@ -139,10 +139,13 @@ test("data fetches a model of the Hub, and a run reads it, its tokenizer and rec
       assert.equal(estimate.backboneParameters, 257 * 16 + 32 * 16 + 2 * 3_280 + 32);
       const { state, run: id } = await runExperiment(experiment, options);
       assert.equal(state, "completed");
-      const { hashes } = JSON.parse(
+      const { hashes, inputs } = JSON.parse(
         await Deno.readTextFile(`${options.results}/from_the_hub/${id}/environment.json`),
       );
       assert.equal(hashes["backbone commit"], commit);
+      for (const field of ["backbone.repo", "tokenizer"]) {
+        assert.match(inputs[field], /^[0-9a-f]{64}$/);
+      }
       await Deno.writeTextFile(`${folder}/document.txt`, text);
       const said = recordedOutput();
       const flags = ["--tokens", "3", "--device", "cpu", "--offline", "--prompt", "It"];
