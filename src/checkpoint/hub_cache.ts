@@ -3,7 +3,6 @@
  * its files (`blobs`), the names by which each commit calls them (`snapshots`), and the commits of branches (`refs`). Nothing
  * here uses the network.
  */
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { InputRangeError, MissingDataError } from "../errors.ts";
 import { ifThere, readJson, readText } from "../files.ts";
@@ -103,17 +102,9 @@ export function hubCacheFolder(): string {
     join(home, "hub");
 }
 
+/** The home folder; the current one where the environment may not be read, as Deno would ask a person for what it may not do. */
 function homeFolder(): string {
-  return environmentVariable("HOME") ?? environmentVariable("USERPROFILE") ?? safeHome();
-}
-
-/** The home folder, or the current one where the system may not be asked. */
-function safeHome(): string {
-  try {
-    return homedir();
-  } catch {
-    return ".";
-  }
+  return environmentVariable("HOME") ?? environmentVariable("USERPROFILE") ?? ".";
 }
 
 /** Folder of a repository in the cache. */

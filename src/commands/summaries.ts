@@ -29,7 +29,9 @@ export const summaries = {
   },
   data: {
     operands: "[NAME...]",
-    help: "Lists the data sets that experiments read and verifies them; fetches the named ones.",
+    help:
+      "Lists the data sets that experiments read and verifies them; fetches the named ones, and models of the Hub, named " +
+      "hf:OWNER/NAME.",
   },
   "chapter-break": {
     operands: "FOLDER --out FILE.json",

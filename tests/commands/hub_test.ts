@@ -237,3 +237,21 @@ test("the task of data may fetch models of the Hub", () =>
     const snapshot = `${folder}/home/hub/models--tellers--small/snapshots/${commit}`;
     assert.ok((await Deno.lstat(`${snapshot}/model.safetensors`)).isSymlink);
   }));
+
+test("table reads declarations of models of the Hub, though it may not read the environment", () =>
+  withFolder(async (folder) => {
+    const { tasks } = JSON.parse(await Deno.readTextFile(repositoryPath("deno.json")));
+    const [, permissions] = /^deno run (.*) src\/main\.ts table$/.exec(tasks.table.command)!;
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        ...["run", "--quiet", "--no-prompt", "--no-check"],
+        ...["--config", repositoryPath("deno.json"), ...permissions.split(" ")],
+        ...[repositoryPath("src/main.ts"), "table", repositoryPath("experiments/models/gpt2.ts")],
+      ],
+      cwd: folder,
+      env: { NO_COLOR: "1" },
+    }).output();
+    const said = new TextDecoder().decode(stderr);
+    assert.ok(code <= 1, said);
+    assert.doesNotMatch(said, /Requires|NotCapable/);
+  }));
