@@ -51,22 +51,11 @@ export interface TableCell {
   readonly best: boolean;
 }
 
-/** A column: a metric. */
-export interface TableColumn extends Pick<MetricLabel, "isProportion" | "isGain" | "isMain"> {
-  /** The metric's name. */
-  readonly name: string;
-  /** The same in short. */
-  readonly header: string;
-  /** The same in a sentence. */
+/** A column: a metric and its place. */
+export interface TableColumn
+  extends MetricLabel, Pick<Metric, "name" | "unit" | "higherIsBetter" | "metricVersion"> {
+  /** Its name in a sentence. */
   readonly noun: string;
-  /** What the header does not say. */
-  readonly meaning?: string;
-  /** Unit of the values. */
-  readonly unit: string;
-  /** Direction of improvement. */
-  readonly higherIsBetter: boolean;
-  /** Version of all its numbers. */
-  readonly metricVersion: number;
 }
 
 /** A row: a model, in runs that differ in nothing but their seed. */
@@ -241,65 +230,44 @@ function tablesOf(runs: readonly RunRecord[], catalog: MetricCatalog): Evaluatio
   const groups = replicaGroups(runs).toSorted(bySweptValues);
   const headings = sweptHeadings(runs);
   const labels = variations(groups, headings);
-  const isNewest = (metric: Metric) => metric.metricVersion === newest.get(metricKey(metric));
-  const all = runs.flatMap(({ summary }) => summary.metrics).filter(isNewest);
-  const key = (evaluation: string, name: string) => metricKey({ evaluation, name });
-  const places = new Map(
-    runs.flatMap((run) =>
-      run.summary.metrics.map((metric) => [metricKey(metric), catalog.label(run, metric)])
-    ),
+  const all = runs.flatMap((run) =>
+    run.summary.metrics.filter((metric) => metric.metricVersion === newest.get(metricKey(metric)))
+      .map((metric) => ({ ...metric, label: catalog.label(run, metric) }))
   );
-  const byEvaluation = Map.groupBy(all, ({ evaluation }) => evaluation);
-  return [...byEvaluation].flatMap(([evaluation, metrics]) =>
-    [...Map.groupBy(metrics, ({ name }) => places.get(key(evaluation, name))!.part)].map((
-      [part, ofPart],
-    ) => {
-      const columns = columnsOf(ofPart, ({ name }) => places.get(key(evaluation, name))!);
-      const { axis } = places.get(key(evaluation, ofPart[0].name))!;
+  // Runs whose record does not say where a metric stands follow the last that does.
+  const columns = new Map(all.map((metric) => [metricKey(metric), columnOf(metric)]));
+  return [...Map.groupBy(all, ({ evaluation }) => evaluation)].flatMap(([evaluation, metrics]) => {
+    const ofEvaluation = new Set(metrics.map((metric) => columns.get(metricKey(metric))!));
+    return [...Map.groupBy(ofEvaluation, ({ part }) => part)].map(([part, ofPart]) => {
+      const table = { evaluation, columns: withUniqueHeaders(ofPart) };
       const rows = groups.flatMap((group, i) =>
-        groupRows(group, { evaluation, columns, catalog, variation: labels[i] })
+        groupRows(group, { ...table, catalog, variation: labels[i] })
       );
       return {
-        evaluation,
+        ...table,
         part,
         baseline: metrics[0].model,
         varied: [...new Set(labels.flatMap((label) => Object.keys(label)))],
         fields: Object.fromEntries([...headings].map(([field, heading]) => [heading, field])),
-        ...(axis && { axis }),
-        columns,
-        rows: withBest(rows, columns),
+        ...(ofPart[0].axis && { axis: ofPart[0].axis }),
+        rows: withBest(rows, table.columns),
       };
-    })
-  );
+    });
+  });
 }
 
-function columnsOf(
-  metrics: readonly Metric[],
-  labelOf: (metric: Metric) => MetricLabel,
-): TableColumn[] {
-  const columns = new Map<string, TableColumn>();
-  for (const metric of metrics) {
-    const { name, unit, higherIsBetter, metricVersion } = metric;
-    const { header, noun = name, meaning, isProportion, isGain, isMain } = labelOf(metric);
-    columns.set(name, {
-      name,
-      header,
-      noun,
-      ...(meaning !== undefined && { meaning }),
-      ...(isProportion && { isProportion }),
-      ...(isGain && { isGain }),
-      ...(isMain && { isMain }),
-      unit,
-      higherIsBetter,
-      metricVersion,
-    });
-  }
-  const headers = [...columns.values()].map(({ header }) => header);
-  return [...columns.values()].map((column) => {
-    const { name, header } = column;
-    const isUnique = headers.indexOf(header) === headers.lastIndexOf(header);
-    return { ...column, header: isUnique ? header : name };
-  });
+function columnOf(metric: Metric & { readonly label: MetricLabel }): TableColumn {
+  const { name, unit, higherIsBetter, metricVersion, label } = metric;
+  return { noun: name, ...label, name, unit, higherIsBetter, metricVersion };
+}
+
+/** Columns under their names where headers are alike. */
+function withUniqueHeaders(columns: readonly TableColumn[]): TableColumn[] {
+  return columns.map((column) =>
+    columns.some((other) => other !== column && other.header === column.header)
+      ? { ...column, header: column.name }
+      : column
+  );
 }
 
 /** A cell with the sums of each seed, by which it is compared. */
