@@ -43,6 +43,8 @@ export interface TableCell {
   readonly ci95?: readonly [number, number];
   /** What is independent of each other, over which the standard error is: `8 documents` of each seed; absent where nobody knows. */
   readonly over?: { readonly count: number; readonly unit: string };
+  /** Of which sums each seed's number was computed; absent where the records of items do not give it. */
+  readonly sums?: readonly ItemSums[];
   /** What each seed measured, in the order of the row's seeds. */
   readonly metrics: readonly Metric[];
   /** How much more than the first model of the same runs; absent for that one, and where items cannot be paired. */
@@ -270,15 +272,6 @@ function withUniqueHeaders(columns: readonly TableColumn[]): TableColumn[] {
   );
 }
 
-/** A cell with the sums of each seed, by which it is compared. */
-interface MeasuredCell extends Omit<TableCell, "best"> {
-  readonly sums: readonly ItemSums[] | undefined;
-}
-
-interface MeasuredRow extends Omit<TableRow, "cells"> {
-  readonly cells: readonly (MeasuredCell | undefined)[];
-}
-
 /** The rows of runs that differ in nothing but their seed: one for each model. */
 function groupRows(
   group: readonly RunRecord[],
@@ -288,14 +281,14 @@ function groupRows(
     catalog: MetricCatalog;
     variation: Record<string, string>;
   },
-): MeasuredRow[] {
+): TableRow[] {
   const { evaluation, columns, catalog, variation } = table;
   const models = new Set(
     group.flatMap(({ summary }) => summary.metrics)
       .filter((metric) => metric.evaluation === evaluation)
       .map(({ model }) => model),
   );
-  const rows: MeasuredRow[] = [];
+  const rows: TableRow[] = [];
   for (const model of models) {
     const cells = columns.map((column, i) => {
       const { metrics, sums } = measurements(group, { evaluation, column, model }, catalog);
@@ -313,7 +306,8 @@ function groupRows(
         ...aggregate(metrics, { count: over?.count, isProportion: column.isProportion }),
         ...(over && { over }),
         ...(difference && { difference }),
-        sums,
+        ...(sums && { sums }),
+        best: false,
       };
     });
     if (cells.some((cell) => cell)) rows.push({ runs: group, variation, model, cells });
@@ -344,30 +338,14 @@ function measurements(
 }
 
 /**
- * How much more the model of one row has of a metric than that of another: item by item where there are records of the same
- * items, or else by their intervals.
- *
- * @param column Number of the metric's column.
- * @returns undefined where one of them was not measured, or without an interval.
+ * How much more a first model has of a metric than a second: item by item where there are records of the same items, or else by
+ * their intervals; undefined where one of them was not measured, or without an interval.
  */
-export function compareRows(
-  { evaluation, columns }: EvaluationTable,
-  { first, second, column }: { first: TableRow; second: TableRow; column: number },
-  catalog: MetricCatalog,
+export function compareCells(
+  first: TableCell | undefined,
+  second: TableCell | undefined,
 ): Difference | undefined {
-  const cells = [first.cells[column], second.cells[column]];
-  if (!cells[0] || !cells[1]) return undefined;
-  const [sums, others] = [first, second].map(({ runs, model }) =>
-    measurements(runs, { evaluation, column: columns[column], model }, catalog).sums
-  );
-  return compareCells({ ...cells[0], sums }, { ...cells[1], sums: others });
-}
-
-/** Item by item, where there are records of the same items, or else by their intervals. */
-function compareCells(
-  first: Omit<MeasuredCell, "difference">,
-  second: Omit<MeasuredCell, "difference">,
-): Difference | undefined {
+  if (!first || !second) return undefined;
   const paired = first.sums && second.sums && compare(first.sums, second.sums);
   if (paired) return paired;
   const [estimate, other] = [first, second].map(({ value, ci95, metrics, over, sums }) => ({
@@ -498,11 +476,10 @@ function ownDifference(
   };
 }
 
-function withBest(rows: readonly MeasuredRow[], columns: readonly TableColumn[]): TableRow[] {
+function withBest(rows: readonly TableRow[], columns: readonly TableColumn[]): TableRow[] {
   const best = columns.map(({ higherIsBetter }, i) => {
-    const ranked = rows.flatMap(({ cells }) => cells[i] ?? [])
+    const [first, ...others] = rows.flatMap(({ cells }) => cells[i] ?? [])
       .sort((a, b) => higherIsBetter ? b.value - a.value : a.value - b.value);
-    const [first, ...others] = ranked;
     if (!first?.sums || others.length === 0) return undefined;
     // To be better than every other is no more than the least of these claims: chance makes it in 5 % at most, whatever their number.
     // A number without an interval, as what the commonest label scores, is what it is of these items.
@@ -512,12 +489,8 @@ function withBest(rows: readonly MeasuredRow[], columns: readonly TableColumn[])
     });
     return isBest ? first : undefined;
   });
-  return rows.map(({ cells, ...row }) => ({
+  return rows.map((row) => ({
     ...row,
-    cells: cells.map((cell, i) => {
-      if (!cell) return undefined;
-      const { sums: _sums, ...shown } = cell;
-      return { ...shown, best: cell === best[i] };
-    }),
+    cells: row.cells.map((cell, i) => cell && { ...cell, best: cell === best[i] }),
   }));
 }

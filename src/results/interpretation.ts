@@ -2,7 +2,7 @@
  * What an evaluation's main table says, a line each: the main model beside the others, and the best setting of a sweep.
  */
 import {
-  compareRows,
+  compareCells,
   type EvaluationTable,
   mainModel,
   type TableRow,
@@ -41,7 +41,7 @@ function besideOthers(
   const label = ({ runs, model }: TableRow) =>
     catalog.modelLabel(runs[0], { evaluation: table.evaluation, model });
   const others = rows.filter((row) => row !== main).map((other) => {
-    const difference = compareRows(table, { first: main, second: other, column: 0 }, catalog);
+    const difference = compareCells(main.cells[0], other.cells[0]);
     const verdict = difference === undefined ? "" : `: ${inWords(difference)}`;
     return `, vs ${label(other)} ${value(other)}${verdict}`;
   });
@@ -62,7 +62,7 @@ function sweptLine(
   const [best] = rows, worst = rows.at(-1)!;
   const setting = ({ variation }: TableRow) => fields.map((field) => variation[field]).join(", ");
   const number = (row: TableRow) => `${setting(row)} (${uncertain(row.cells[0]!)})`;
-  const alone = compareRows(table, { first: best, second: worst, column: 0 }, catalog);
+  const alone = compareCells(best.cells[0], worst.cells[0]);
   // The best and the worst are two of all settings, whose intervals hold at once.
   const pairs = rows.length * (rows.length - 1) / 2;
   const difference = alone && amongSeveral(alone, pairs);
