@@ -1,43 +1,59 @@
 /**
- * The few pieces of HTML that tables and reports are made of.
+ * HTML whose text is escaped by construction.
  */
 import type { TableText } from "./table_text.ts";
 
-/** Text that shows as it is, in elements and in attributes. */
-export function escapeHtml(text: string): string {
-  const entities: Record<string, string> = {
-    "&": "&amp;",
-    "<": "&lt;",
-    ">": "&gt;",
-    '"': "&quot;",
-  };
-  return text.replaceAll(/[&<>"]/g, (character) => entities[character]);
+/** A piece of HTML. */
+export class Html {
+  /** @param text Its source, taken as it is. */
+  constructor(readonly text: string) {}
+}
+
+/** What a piece of HTML is made of: text, which shows as it is, pieces, or nothing. */
+type Content = string | Html | undefined | readonly Content[];
+
+/** A piece of HTML of a template, in which text shows as it is, in elements and in attributes. */
+export function markup(source: TemplateStringsArray, ...contents: readonly Content[]): Html {
+  return new Html(source.map((part, i) => part + sourceOf(contents[i])).join(""));
+}
+
+function sourceOf(content: Content): string {
+  if (content === undefined) return "";
+  if (content instanceof Html) return content.text;
+  if (typeof content !== "string") return content.map(sourceOf).join("");
+  const entities: Record<string, string> = { "&": "amp", "<": "lt", ">": "gt", '"': "quot" };
+  return content.replaceAll(/[&<>"]/g, (character) => `&${entities[character]};`);
 }
 
 /** A table whose headings say what they head; `data-value` is what a column is sorted by. */
-export function htmlTable({ caption, notes, headers, labels, rows, footer }: TableText): string {
-  const kind = (i: number) => i < labels ? "" : ' class="number"';
-  const head = headers.map((text, i) => `<th scope="col"${kind(i)}>${escapeHtml(text)}</th>`);
-  const body = rows.map((row) => {
-    const cells = row.map(({ text, value, best }, i) => {
-      const shown = best ? `<strong>${escapeHtml(text)}</strong>` : escapeHtml(text);
-      const sorted = value === undefined ? "" : ` data-value="${value}"`;
-      return i < labels
-        ? `<th scope="row"${sorted}>${shown}</th>`
-        : `<td class="number"${sorted}>${shown}</td>`;
-    });
-    return `<tr>${cells.join("")}</tr>`;
-  });
-  const foot = footer?.map((text, i) =>
+export function htmlTable({ caption, notes, headers, labels, rows, footer }: TableText): Html {
+  const head = headers.map((text, i) =>
     i < labels
-      ? `<th scope="row">${escapeHtml(text)}</th>`
-      : `<td class="number">${escapeHtml(text)}</td>`
+      ? markup`<th scope="col">${text}</th>`
+      : markup`<th scope="col" class="number">${text}</th>`
   );
-  return `<table>
-<caption>${escapeHtml(caption)}</caption>
-<thead><tr>${head.join("")}</tr></thead>
+  const cell = (i: number, content: Content, value?: number) => {
+    const sorted = value === undefined ? undefined : markup` data-value="${String(value)}"`;
+    return i < labels
+      ? markup`<th scope="row"${sorted}>${content}</th>`
+      : markup`<td class="number"${sorted}>${content}</td>`;
+  };
+  const body = rows.map((row) => {
+    const cells = row.map(({ text, value, best }, i) =>
+      cell(i, best ? markup`<strong>${text}</strong>` : text, value)
+    );
+    return markup`<tr>${cells}</tr>\n`;
+  });
+  const foot = footer?.map((text, i) => cell(i, text));
+  return markup`<table>
+<caption>${caption}</caption>
+<thead><tr>${head}</tr></thead>
 <tbody>
-${body.join("\n")}
-</tbody>${foot ? `\n<tfoot><tr>${foot.join("")}</tr></tfoot>` : ""}
-</table>${notes.length === 0 ? "" : `\n<p class="note">${escapeHtml(`${notes.join("; ")}.`)}</p>`}`;
+${body}</tbody>${foot && markup`\n<tfoot><tr>${foot}</tr></tfoot>`}
+</table>${notes.length > 0 ? markup`\n<p class="note">${notes.join("; ")}.</p>` : undefined}`;
+}
+
+/** Lines of text as a list. */
+export function htmlList(lines: readonly string[]): Html {
+  return markup`<ul>${lines.map((line) => markup`<li>${line}</li>`)}</ul>`;
 }

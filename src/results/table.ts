@@ -17,7 +17,7 @@ import {
   reproductionText,
 } from "./paper_comparison.ts";
 import { type TableText, tableText } from "./table_text.ts";
-import { escapeHtml, htmlTable } from "./html.ts";
+import { type Html, htmlList, htmlTable, markup } from "./html.ts";
 import { formatVariation, type Metric } from "./records.ts";
 import { type RunRecord, seedOf } from "./read_runs.ts";
 import type { ListedExperiment } from "./table_selection.ts";
@@ -41,10 +41,12 @@ export function formatTables(
 ): string {
   switch (format) {
     case "md":
-      if (compact) return experiments.map(compactTables).join("\n") + "\n";
-      return [...experiments.map(markdownTables), markdownLegend(experiments)].join("\n") + "\n";
+      return [
+        ...experiments.map((tables) => markdownTables(tables, compact)),
+        ...(compact ? [] : [bulletList(legend(experiments))]),
+      ].join("\n") + "\n";
     case "html":
-      return experiments.map(htmlTables).join("\n") + htmlLegend(experiments);
+      return markup`${experiments.map(htmlTables)}${htmlLegend(experiments)}`.text;
     case "csv":
       return [metricColumns, ...metricRows(experiments).map(csvCells)]
         .map((cells) => cells.map(csvCell).join(",") + "\n").join("");
@@ -75,7 +77,7 @@ export function formatList(listed: readonly ListedExperiment[], format: TableFor
     case "md":
       return alignedTable(text) + "\n";
     case "html":
-      return htmlTable(text) + "\n";
+      return htmlTable(text).text + "\n";
     case "csv":
       return [headers, ...rows].map((row) => row.map(csvCell).join(",") + "\n").join("");
     case "json":
@@ -135,52 +137,33 @@ export function legend(experiments: readonly ExperimentTables[]): string[] {
   ];
 }
 
-function markdownTables(tables: ExperimentTables): string {
+/** The tables of one experiment; compact: without what is to be known of them. */
+function markdownTables(tables: ExperimentTables, compact: boolean): string {
   const { experiment, labels, question, remarks, unfinished } = tables;
+  const tableLines = (text: TableText) => [
+    `### ${markdownLine(text.caption)}`,
+    alignedTable(text),
+    ...(compact || text.notes.length === 0 ? [] : [markdownLine(`${text.notes.join("; ")}.`)]),
+  ];
+  const title = labels.length > 0 && !compact ? ` (${labels.map(markdownLine).join(", ")})` : "";
+  const measured = tables.tables.flatMap((table) => tableLines(tableText(table, labels)));
   return [
-    `## ${markdownLine(experiment)}${
-      labels.length > 0 ? ` (${labels.map(markdownLine).join(", ")})` : ""
-    }`,
-    ...(question === undefined ? [] : [markdownParagraph(question)]),
-    ...tables.tables.flatMap((table) => {
-      const text = tableText(table, labels);
-      return [`### ${markdownLine(text.caption)}`, alignedTable(text), ...notesText(text)];
-    }),
-    ...reproductionsOf(tables).flatMap((reproduction) => {
-      const text = reproductionText(reproduction);
-      return [
-        `### ${markdownLine(text.caption)}`,
-        alignedTable(text),
-        ...notesText(text),
+    `## ${markdownLine(experiment)}${title}`,
+    ...(question === undefined || compact ? [] : [markdownParagraph(question)]),
+    ...measured,
+    ...(compact ? [] : [
+      ...reproductionsOf(tables).flatMap((reproduction) => [
+        ...tableLines(reproductionText(reproduction)),
         bulletList(reproductionNotes(reproduction)),
-      ];
-    }),
-    ...(remarks.length > 0 ? [bulletList(remarks)] : []),
-    ...(unfinished.length > 0 ? [bulletList(unfinished.map(unfinishedText))] : []),
+      ]),
+      bulletList(remarks),
+      bulletList(unfinished.map(unfinishedText)),
+    ]).filter((part) => part !== ""),
   ].join("\n\n") + "\n";
-}
-
-/** The tables of one experiment without what is to be known of them. */
-function compactTables({ experiment, labels, tables }: ExperimentTables): string {
-  return [
-    `## ${markdownLine(experiment)}`,
-    ...tables.flatMap((table) => {
-      const text = tableText(table, labels);
-      return [`### ${markdownLine(text.caption)}`, alignedTable(text)];
-    }),
-  ].join("\n\n") + "\n";
-}
-
-function notesText({ notes }: TableText): string[] {
-  return notes.length === 0 ? [] : [markdownLine(`${notes.join("; ")}.`)];
 }
 
 function bulletList(lines: readonly string[]): string {
   return lines.map((line) => `- ${markdownLine(line)}`).join("\n");
-}
-
-function markdownLegend(experiments: readonly ExperimentTables[]): string {
-  return legend(experiments).map((line) => `- ${line}`).join("\n");
 }
 
 /** A Markdown table whose columns also line up as plain text. */
@@ -225,35 +208,27 @@ function markdownCell(text: string): string {
 }
 
 /** The tables of one experiment as a part of a page. */
-function htmlTables(tables: ExperimentTables): string {
+function htmlTables(tables: ExperimentTables): Html {
   const { experiment, labels, question, remarks, unfinished } = tables;
   const notes = [...remarks, ...unfinished.map(unfinishedText)];
-  return [
-    "<section>",
-    `<h2>${escapeHtml(experiment)}</h2>`,
-    ...(question === undefined ? [] : [`<p>${escapeHtml(question)}</p>`]),
-    ...tables.tables.map((table) => htmlTable(tableText(table, labels))),
-    ...reproductionsOf(tables).map(htmlReproduction),
-    ...(notes.length > 0 ? [htmlList(notes)] : []),
-    "</section>\n",
-  ].join("\n");
-}
-
-/** A comparison with published numbers as a part of a page. */
-function htmlReproduction(reproduction: Reproduction): string {
-  return htmlTable(reproductionText(reproduction)) + "\n" +
-    htmlList(reproductionNotes(reproduction));
-}
-
-/** Remarks as a part of a page. */
-export function htmlList(lines: readonly string[]): string {
-  return `<ul>${lines.map((line) => `<li>${escapeHtml(line)}</li>`).join("")}</ul>`;
+  return markup`<section>
+<h2>${experiment}</h2>
+${question === undefined ? undefined : markup`<p>${question}</p>\n`}${
+    tables.tables.map((table) => markup`${htmlTable(tableText(table, labels))}\n`)
+  }${
+    reproductionsOf(tables).map((reproduction) =>
+      markup`${htmlTable(reproductionText(reproduction))}\n${
+        htmlList(reproductionNotes(reproduction))
+      }\n`
+    )
+  }${notes.length > 0 ? markup`${htmlList(notes)}\n` : undefined}</section>
+`;
 }
 
 /** The legend as a part of a page. */
-function htmlLegend(experiments: readonly ExperimentTables[]): string {
+export function htmlLegend(experiments: readonly ExperimentTables[]): Html | undefined {
   const entries = legend(experiments);
-  return entries.length === 0 ? "" : `<p class="legend">${escapeHtml(entries.join(" "))}</p>\n`;
+  return entries.length === 0 ? undefined : markup`<p class="legend">${entries.join(" ")}</p>\n`;
 }
 
 /** Columns of the flat formats: one number a row. */
@@ -296,7 +271,7 @@ const metricColumns = [
 type MetricRow = Partial<Record<(typeof metricColumns)[number], unknown>>;
 
 /**
- * For each run its metrics; then, for seeds that belong together, their means; then published numbers with ours, in their unit,
+ * What is undefined is neither in JSON nor in CSV. For each run its metrics; then, for seeds that belong together, their means; then published numbers with ours, in their unit,
  * where there is one.
  */
 function metricRows(experiments: readonly ExperimentTables[]): MetricRow[] {
@@ -335,63 +310,54 @@ function placesOf(tables: readonly EvaluationTable[]): Map<Metric, Place> {
   return places;
 }
 
-function seedRow(
-  run: RunRecord,
-  metric: Metric,
-  place: Place | undefined,
-): MetricRow {
+function seedRow(run: RunRecord, metric: Metric, place: Place | undefined): MetricRow {
   const { experiment, scale, run: id, state, limit, variation } = run.summary;
   const { name, stderr: _stderr, ci95: _ci95, ...fields } = metric;
   const cell = place?.cell;
-  const { stderr, ci95 } = uncertaintyOf(metric, {
-    count: cell?.over?.count,
-    isProportion: place?.table.columns.find((column) => column.name === name)?.isProportion,
-  });
   const isAlone = cell?.metrics.length === 1;
   return {
     experiment,
     scale,
     run: id,
-    ...(variation && { variation: formatVariation(variation) }),
+    variation: variation && formatVariation(variation),
     state,
-    ...(limit !== undefined && { limit }),
+    limit,
     seed: seedOf(run),
     seeds: 1,
     metric: name,
     ...fields,
-    ...(stderr !== undefined && { stderr }),
-    ...(ci95 && { ci95Low: ci95[0], ci95High: ci95[1] }),
-    ...(isAlone && cell.difference && differenceColumns(place!.table.baseline, cell.difference)),
+    ...uncertaintyColumns(uncertaintyOf(metric, {
+      count: cell?.over?.count,
+      isProportion: place?.table.columns.find((column) => column.name === name)?.isProportion,
+    })),
+    ...(isAlone && differenceColumns(place!.table, cell.difference)),
   };
 }
 
 function meanRow(
-  { evaluation, baseline }: EvaluationTable,
+  table: EvaluationTable,
   { runs, model }: TableRow,
   cell: TableCell,
-  column: TableColumn,
+  { name, unit, higherIsBetter, metricVersion }: TableColumn,
 ): MetricRow {
   const { experiment, scale, variation } = runs[0].summary;
   const { seed: _seed, ...fields } = variation ?? {};
-  const { value, stderr, seedDeviation, ci95, metrics, difference } = cell;
-  const { name, unit, higherIsBetter, metricVersion } = column;
+  const { value, metrics, difference } = cell;
   return {
     experiment,
     scale,
     seeds: metrics.length,
-    ...(Object.keys(fields).length > 0 && { variation: formatVariation(fields) }),
-    evaluation,
+    variation: formatVariation(fields) || undefined,
+    evaluation: table.evaluation,
     model,
     metric: name,
     value,
-    ...(stderr !== undefined && { stderr }),
-    ...(seedDeviation !== undefined && { seedDeviation }),
-    ...(ci95 && { ci95Low: ci95[0], ci95High: ci95[1] }),
+    ...uncertaintyColumns(cell),
     n: Math.min(...metrics.map(({ n }) => n)),
     unit,
     higherIsBetter,
     metricVersion,
-    ...(difference && differenceColumns(baseline, difference)),
+    ...differenceColumns(table, difference),
   };
 }
 
@@ -401,36 +367,45 @@ function publishedRows({ experiment, scale, cells }: Reproduction): MetricRow[] 
     return {
       experiment,
       scale,
-      ...(row && { model: row.model, seeds: row.runs.length }),
-      ...(row && Object.keys(row.variation).length > 0 && {
-        variation: formatVariation(row.variation),
-      }),
+      model: row?.model,
+      seeds: row?.runs.length,
+      variation: row && formatVariation(row.variation) || undefined,
       ...(measured && {
         value: measured.value,
-        ...(measured.stderr !== undefined && { stderr: measured.stderr }),
-        ...(measured.ci95 && { ci95Low: measured.ci95[0], ci95High: measured.ci95[1] }),
+        ...uncertaintyColumns(measured),
         n: measured.n,
         total: measured.total,
         verdict,
-        ...(value !== undefined && { difference: measured.value - value }),
+        difference: value === undefined ? undefined : measured.value - value,
       }),
       unit,
       publishedTable: table,
       publishedRow,
       publishedColumn: column,
-      ...(value !== undefined && { published: value }),
-      ...(std !== undefined && { publishedDeviation: std }),
+      published: value,
+      publishedDeviation: std,
       trust,
     };
   });
 }
 
-function differenceColumns(baseline: string, difference: Difference): MetricRow {
+function uncertaintyColumns(
+  { stderr, seedDeviation, ci95 }: Pick<TableCell, "stderr" | "seedDeviation" | "ci95">,
+): MetricRow {
+  return { stderr, seedDeviation, ci95Low: ci95?.[0], ci95High: ci95?.[1] };
+}
+
+function differenceColumns(
+  { baseline }: EvaluationTable,
+  difference: Difference | undefined,
+): MetricRow {
+  if (!difference) return {};
   const { value, interval, insideNoise } = difference;
   return {
     baseline,
     difference: value,
-    ...(interval && { differenceLow: interval[0], differenceHigh: interval[1] }),
+    differenceLow: interval?.[0],
+    differenceHigh: interval?.[1],
     insideNoise,
   };
 }
