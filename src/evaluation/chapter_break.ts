@@ -26,10 +26,12 @@ import type { ByProtocol } from "../declaration/protocol.ts";
 import { composed } from "../declaration/registry.ts";
 import {
   type ChapterBreakWorks,
+  negatives,
   parseChapterBreak,
   writeBookChapterBreak,
 } from "../text/chapter_break.ts";
 import { chapteredBooks } from "../text/chapters.ts";
+import { whySlow } from "../text/regex_safety.ts";
 import { writeChapterBreak } from "../text/chronicle/chapter_break.ts";
 import type { CorpusConfig } from "../text/corpora/corpora.ts";
 import type { FileCorpusConfig } from "../text/corpora/files.ts";
@@ -509,6 +511,36 @@ export const chapterBreak: EvaluationKind<
           `is no regular expression (${(error as Error).message})`,
           source.headings,
           "regular expressions of a whole heading",
+        ));
+      }
+      const slow = problems.length > 0
+        ? undefined
+        : whySlow({ source: source.headings, flags: "u" });
+      if (slow !== undefined) {
+        problems.push(wrong(
+          `${path}.source.headings`,
+          `may take far too long, since ${slow}`,
+          source.headings,
+          "expressions that match in one way alone",
+        ));
+      }
+    }
+    if (source.kind === "chronicle" && corpus.kind === "chronicle") {
+      const { chapters } = corpus.config.book;
+      // Beside the right one and the first, which has no ship, there must be the others.
+      if (chapters < negatives + 2) {
+        problems.push(wrong(
+          "corpus.config.book.chapters",
+          `must give ${path} ${negatives} other openings`,
+          chapters,
+          `integers from ${negatives + 2}`,
+        ));
+      } else if (source.firstChapter >= chapters) {
+        problems.push(wrong(
+          `${path}.source.firstChapter`,
+          "must be a chapter of a book",
+          source.firstChapter,
+          `integers from 1 to ${chapters - 1}`,
         ));
       }
     }

@@ -70,10 +70,17 @@ export async function readCorpusIndex(folder: string): Promise<CorpusIndex> {
         refuse(`heading ${j} of "${file}" must be text`, heading);
       }
     }
-    documents.set(documentName(file), {
-      chapters: indexed,
-      ...(gpt2Tokens == null ? {} : { gpt2Tokens }),
-    });
+    const name = documentName(file),
+      document: IndexedDocument = {
+        chapters: indexed,
+        ...(gpt2Tokens == null ? {} : { gpt2Tokens }),
+      };
+    // Documents are known by their names, so that one would take the place of the other.
+    const other = documents.get(name);
+    if (other && JSON.stringify(other) !== JSON.stringify(document)) {
+      return refuse(`two entries say different things of document "${name}"`, entry);
+    }
+    documents.set(name, document);
   }
   return { path, documents };
 }

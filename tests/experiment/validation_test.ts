@@ -842,6 +842,45 @@ const malformed: Malformed[] = [
     ],
   },
   {
+    name: "headings whose expression takes too long",
+    change: {
+      evaluations: [{
+        ...{ kind: "chapter-break", models: ["backbone"] },
+        source: { kind: "books", headings: "(a+)+" },
+      }],
+    },
+    problems: [
+      'evaluations.0.source.headings may take far too long, since a+ repeats and may match one text in many ways: current value is "(a+)+", allowed are expressions that match in one way alone',
+    ],
+  },
+  {
+    name: "chapter breaks of books with too few chapters",
+    change: {
+      corpus: { kind: "chronicle", config: { book: { chapters: 6 } } },
+      tokenizer: chronicle,
+      evaluations: [{
+        ...{ kind: "chapter-break", models: ["backbone"], source: { kind: "chronicle" } },
+      }],
+    },
+    problems: [
+      "corpus.config.book.chapters must give evaluations.0 5 other openings: current value is 6, allowed are integers from 7",
+    ],
+  },
+  {
+    name: "chapter breaks from a chapter on that no book has",
+    change: {
+      corpus: { kind: "chronicle", config: { book: { chapters: 8 } } },
+      tokenizer: chronicle,
+      evaluations: [{
+        ...{ kind: "chapter-break", models: ["backbone"] },
+        source: { kind: "chronicle", firstChapter: 8 },
+      }],
+    },
+    problems: [
+      "evaluations.0.source.firstChapter must be a chapter of a book: current value is 8, allowed are integers from 1 to 7",
+    ],
+  },
+  {
     name: "misspelled fields of an evaluation of chapter breaks",
     change: {
       evaluations: [{

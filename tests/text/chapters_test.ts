@@ -255,6 +255,10 @@ test("chapteredBooks() says what is wrong with an index", async () => {
     ],
     ['[{"file": "a.txt", "gpt2_tokens": "9"}]', /gpt2_tokens of "a.txt" must be an integer from 0/],
     [
+      '[{"file": "x/a.txt", "gpt2_tokens": 9}, {"file": "y/a.txt.gz", "gpt2_tokens": 8}]',
+      /index.json" as two entries say different things of document "a": current value is \{"file":"y/,
+    ],
+    [
       '[{"file": "a.txt", "chapters": [[1, 2]]}]',
       /heading 0 of "a.txt" must be text: current value is 2$/,
     ],
