@@ -6,12 +6,10 @@
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
 
-/** What every figure says. */
-export interface FigureText {
+/** What stands above every figure. */
+interface FigureText {
   /** What is shown, in a line. */
   readonly title: string;
-  /** What there is to see, in a sentence or two, for those who do not see it. */
-  readonly description: string;
   /** Printed below the title: sizes of samples, what was held fixed. */
   readonly note?: string;
 }
@@ -74,6 +72,8 @@ export interface DotChart extends Chart<{ readonly category: string }> {
 
 /** Tables whose cells have the colour of their numbers, which are printed in them. */
 export interface HeatMap extends FigureText {
+  /** What there is to see, in a sentence or two, for those who do not see it. */
+  readonly description: string;
   /** What the columns are, and the name of each. */
   readonly columns: { readonly label: string; readonly names: readonly string[] };
   /** What the rows are, and the name of each. */
@@ -121,7 +121,13 @@ const grid = { stroke: "var(--figure-grid)", strokeOpacity: 1 };
 /** Draws lines with their uncertainty, as a standalone SVG. */
 export function lineChart(chart: LineChart): string {
   const { x, y, series } = chart, marginLeft = 76;
-  return figure({ ...chart, hasLines: true, points: series.flatMap(({ points }) => points) }, {
+  const description = describe(
+    series,
+    (points) =>
+      [points[0], points.at(-1)!].map(({ x, value }) => `${value.toPrecision(3)} at ${x}`),
+  );
+  const points = series.flatMap(({ points }) => points);
+  return figure({ ...chart, description, hasLines: true, points }, {
     width: chartWidth,
     height: 220,
     marginLeft,
@@ -146,7 +152,11 @@ export function dotChart(chart: DotChart): string {
   const { value, series } = chart, points = series.flatMap(({ points }) => points);
   const categories = [...new Set(points.map(({ category }) => category))];
   const marginLeft = margin + widest(categories) + 8;
-  return figure({ ...chart, points }, {
+  const description = describe(
+    series,
+    (points) => points.map(({ category, value }) => `${category} ${value.toPrecision(4)}`),
+  );
+  return figure({ ...chart, description, points }, {
     width: Math.max(chartWidth, marginLeft + chartWidth / 2),
     height: categories.length * (12 + 16 * series.length),
     marginLeft,
@@ -209,6 +219,8 @@ export function heatMap(chart: HeatMap): string {
 /** What stands above a plot, and the numbers in it. */
 interface Heading extends Omit<Chart<unknown>, "series"> {
   readonly series: readonly { readonly name: string }[];
+  /** For those who do not see it. */
+  readonly description: string;
   /** Whether series have lines. */
   readonly hasLines?: true;
   /** All numbers of the figure. */
@@ -349,6 +361,16 @@ function axisOptions({ label, unit, scale, ticks, fromZero, domain }: FigureAxis
     ...(fromZero && { zero: true }),
     ...(domain ? { domain } : { nice: ticks === undefined }),
   } as Plot.ScaleOptions;
+}
+
+/** The numbers of series for those who do not see them. */
+function describe<Point>(
+  series: readonly Series<Point>[],
+  numbersOf: (points: readonly (Measured & Point)[]) => readonly string[],
+): string {
+  return series.map(({ name, points }) =>
+    (name === "" ? "" : `${name}: `) + numbersOf(points).join(", ")
+  ).join("; ") + ".";
 }
 
 /** Width of the longest of some names in pixels, rather too large than too small: there is no font to measure. */

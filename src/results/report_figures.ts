@@ -78,7 +78,6 @@ function modelFigure(table: EvaluationTable): ReportFigure[] {
     name: `${evaluation}-models`,
     svg: dotChart({
       title: `${evaluation}: ${column.noun}`,
-      description: describeDots(series),
       value: { ...valueAxis(column), ...(isWide && { scale: "log2" }) },
       series,
     }),
@@ -114,7 +113,7 @@ function sweptFigures(table: EvaluationTable): ReportFigure[] {
       name: `${table.evaluation}-${slug(field)}`,
       svg: isNumeric
         ? lineChart({ ...text, ...alongNumbers(series, axis), y: value })
-        : dotChart({ ...text, series, description: describeDots(series), value }),
+        : dotChart({ ...text, series, value }),
     }];
   });
 }
@@ -210,7 +209,7 @@ function alongNumbers(
   });
   return {
     series,
-    description: describeLines(series),
+
     x: { label, unit, ticks, scale: scaleOf(xs) },
   };
 }
@@ -225,25 +224,6 @@ function scaleOf(numbers: readonly number[]): "linear" | "log2" | "symlog" {
   };
   if (positive.length > 2 && unevenness(Math.log) >= unevenness(Number)) return "linear";
   return numbers[0] === 0 ? "symlog" : "log2";
-}
-
-function describeLines(series: readonly Series<{ readonly x: number }>[]): string {
-  return inWords(series.map(({ name, points }) => ({
-    name,
-    numbers: [points[0], points.at(-1)!].map(({ x, value }) => `${value.toPrecision(3)} at ${x}`),
-  })));
-}
-
-function describeDots(series: readonly Series<{ readonly category: string }>[]): string {
-  return inWords(series.map(({ name, points }) => ({
-    name,
-    numbers: points.map(({ category, value }) => `${category} ${value.toPrecision(4)}`),
-  })));
-}
-
-function inWords(series: readonly { name: string; numbers: readonly string[] }[]): string {
-  return series.map(({ name, numbers }) => (name === "" ? "" : `${name}: `) + numbers.join(", "))
-    .join("; ") + ".";
 }
 
 /** Part of a file's name. */
@@ -284,44 +264,28 @@ function trainingFigures(runs: readonly RunRecord[]): ReportFigure[] {
       if (!trainings.has(key)) trainings.set(key, { phase, run: names[i], records });
     }
   }
-  const phases = [...Map.groupBy(trainings.values(), ({ phase }) => phase)];
-  const adaptations = phases.filter(([phase, trained]) =>
-    phase !== "backbone" && trained.length === 1
+  const phases = Map.groupBy(trainings.values(), ({ phase }) => phase);
+  const adaptations = [...phases.keys()]
+    .filter((phase) => phase !== "backbone" && phases.get(phase)!.length === 1);
+  const figures = Map.groupBy(
+    trainings.values(),
+    ({ phase }) => adaptations.length > 1 && adaptations.includes(phase) ? "adaptations" : phase,
   );
-  const shared = adaptations.length > 1 ? adaptations : [];
-  return [
-    ...phases.filter((phase) => !shared.includes(phase)).map(([phase, trained]) =>
-      trainingFigure(trained, {
-        name: phase,
-        title: `Training of ${phase}`,
-        nameOf: ({ run }) => run,
-      })
-    ),
-    ...(shared.length === 0 ? [] : [
-      trainingFigure(shared.map(([, [training]]) => training), {
-        name: "adaptations",
-        title: "Adaptations",
-        nameOf: ({ phase }) => phase,
-      }),
-    ]),
-  ];
+  return [...figures].map(([name, trained]) => trainingFigure(name, trained));
 }
 
-/** The loss of trainings by step: on both splits, or of many on one of them. */
-function trainingFigure(
-  trainings: readonly Training[],
-  { name, title, nameOf }: {
-    readonly name: string;
-    readonly title: string;
-    readonly nameOf: (training: Training) => string;
-  },
-): ReportFigure {
+/** The loss of trainings of one phase, or of one of each of several, by step: on both splits, or of many on one of them. */
+function trainingFigure(name: string, trainings: readonly Training[]): ReportFigure {
+  const isOfPhases = trainings.some(({ phase }) => phase !== trainings[0].phase);
   const curves = spread(trainings), both = 2 * curves.length <= mostSeries;
   const isValidated = curves.every(({ records }) => records.some(({ split }) => split === "valid"));
   const splits = both ? ["train", "valid"] : [isValidated ? "valid" : "train"];
   const series = curves.flatMap((training) =>
     splits.map((split) => ({
-      name: [...(curves.length > 1 ? [nameOf(training)] : []), ...(both ? [split] : [])].join(", "),
+      name: [
+        ...(curves.length > 1 ? [isOfPhases ? training.phase : training.run] : []),
+        ...(both ? [split] : []),
+      ].join(", "),
       points: thinned(training.records.filter((record) => record.split === split)),
     }))
   ).filter(({ points }) => points.length > 0);
@@ -335,8 +299,7 @@ function trainingFigure(
   return {
     name: `training-${name}`,
     svg: lineChart({
-      title: `${title}: loss by step`,
-      description: describeLines(series),
+      title: `Training of ${name}: loss by step`,
       note: notes.join("; "),
       x: { label: "training step" },
       y: { label: "loss", unit: "nats/token" },

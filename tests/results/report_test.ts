@@ -498,3 +498,20 @@ test("figures of more models than can be told apart have the main one and the ba
   assert.deepEqual(described.match(/(?<=^|; )[^:;]+(?=:)/g), ["longmem", "backbone", ..."abcd"]);
   assert.match(svg, /2 more are not shown/);
 });
+
+test("models far apart stand on a logarithmic axis, proportions never do", () => {
+  const ticksOf = (name: string, values: readonly number[]) => {
+    const metrics = values.map((value, i) =>
+      metric({ model: `m${i}`, name, value, ci95: [value, value] })
+    );
+    const [{ svg }] = report([run({ summary: { metrics } })]).figures;
+    const axis = documentOf(`<html>${svg}</html>`)
+      .querySelector('g[aria-label="x-axis tick label"]');
+    return [...axis.querySelectorAll("text")].map(({ textContent }) => Number(textContent));
+  };
+  const steps = (ticks: readonly number[]) => ticks.slice(1).map((tick, i) => tick / ticks[i]);
+  const far = steps(ticksOf("seconds", [2, 8, 64]));
+  assert.ok(far.length > 1 && new Set(far).size === 1, `factors are ${far}`);
+  assert.ok(new Set(steps(ticksOf("seconds", [2, 4, 8]))).size > 1);
+  assert.ok(ticksOf("accuracy", [0.01, 0.9]).includes(0));
+});
