@@ -1,5 +1,10 @@
 import { padId } from "../backbone/shape.ts";
-import type { PromptedModel, ScoredLongMem, SegmentRows } from "./shared/language_model.ts";
+import {
+  type PromptedModel,
+  type ScoredLongMem,
+  type SegmentRows,
+  tokensOfRow,
+} from "./shared/language_model.ts";
 
 /** What a language model sees of what a row has read. */
 export interface WindowOptions {
@@ -47,11 +52,9 @@ export function slidingWindowModel(
     }
     return { tokens: all, options: { batch: rows, network: "backbone", mask } as const };
   };
-  const remember = ({ tokens, rows }: Pick<SegmentRows, "tokens" | "rows">) => {
-    const T = tokens.length / rows;
-    for (let row = 0; row < rows; row++) {
-      const added = withoutPadding(tokens.subarray(row * T, (row + 1) * T));
-      const all = Int32Array.of(...before(row), ...added);
+  const remember = (segment: Pick<SegmentRows, "tokens" | "rows" | "lengths">) => {
+    for (let row = 0; row < segment.rows; row++) {
+      const all = Int32Array.of(...before(row), ...tokensOfRow(segment, row));
       read.set(row, all.subarray(Math.max(0, all.length - mostBefore)));
     }
   };
@@ -82,13 +85,6 @@ export function slidingWindowModel(
     },
     ask: choose,
   };
-}
-
-/** The tokens of a row before the padding at its end: the same id among them is a token. */
-function withoutPadding(tokens: Int32Array): Int32Array {
-  let { length } = tokens;
-  while (length > 0 && tokens[length - 1] === padId) length--;
-  return tokens.subarray(0, length);
 }
 
 /** The smallest of 0, T, 2T, 4T, ..., `most` that holds so many tokens. */

@@ -117,9 +117,10 @@ deviceTest(
       const model = windowed({ windowTokens: 10 });
       await model.startDocument(0, 0);
       await model.startDocument(1, 1);
-      // What is read is not padding, as at the end of a document.
-      const padded = { ...short.segments[0], tokens: Int32Array.of(7, 9, pad, pad) };
-      await model.read(sideBySide(long.segments[0], padded));
+      // What is read is not padding, as at the end of a document; a token of the same id is read.
+      const padded = { ...short.segments[0], tokens: Int32Array.of(7, pad, pad, pad) };
+      const withPadding = { ...sideBySide(long.segments[0], padded), lengths: [4, 2] };
+      await model.read(withPadding);
       await model.read(sideBySide(long.segments[1], short.segments[1]));
       // A prompt may be longer than a segment, and padded behind.
       const longPrompt = {
@@ -134,13 +135,13 @@ deviceTest(
       const expected = await plainPass(backbone, firstTokens(long, 2).slice(-6), longPrompt);
       assertClose(first.nll.slice(0, 8), expected.nll, { tolerance });
       assert.deepEqual([...first.choices.slice(0, 8)], expected.choices);
-      const before = [7, 9, ...short.segments[1].tokens];
+      const before = [7, pad, ...short.segments[1].tokens];
       const beside = await plainPass(backbone, before, shortPrompt);
       assertClose(first.nll.slice(8, 11), beside.nll.slice(0, 3), { tolerance });
       assert.deepEqual(await model.ask(sideBySide(longPrompt, shortPrompt)), first);
       // Reading and scoring leave the same behind.
       const scored = windowed({ windowTokens: 10 });
-      await scored.score(sideBySide(long.segments[0], padded));
+      await scored.score(withPadding);
       await scored.score(sideBySide(long.segments[1], short.segments[1]));
       assert.deepEqual(await scored.ask(sideBySide(longPrompt, shortPrompt)), first);
     });

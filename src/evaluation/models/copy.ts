@@ -14,13 +14,13 @@ import { z } from "zod";
 import { nonNegativeInteger, positiveInteger } from "../../declaration/fields.ts";
 import type { Accepts, Assert, Declared } from "../../declaration/part.ts";
 import { wrong } from "../../declaration/problem.ts";
-import { padId } from "../../backbone/shape.ts";
 import { type ModelKind, openLongMem } from "../model_kind.ts";
-import type {
-  Choices,
-  PromptedModel,
-  ScoredLongMem,
-  SegmentRows,
+import {
+  type Choices,
+  type PromptedModel,
+  type ScoredLongMem,
+  type SegmentRows,
+  tokensOfRow,
 } from "../shared/language_model.ts";
 
 /** The model that copies what followed last. */
@@ -100,41 +100,40 @@ export function copyModel(
     return text;
   };
 
-  /** What each position would copy [B, T]; `padId` where nothing matches. */
-  const copiesOf = ({ tokens, rows }: Pick<SegmentRows, "tokens" | "rows">) => {
-    const T = tokens.length / rows, copies = new Int32Array(tokens.length).fill(padId);
+  /** What each position would copy [B, T]; `nothing` where nothing matches. */
+  const copiesOf = (segment: Pick<SegmentRows, "tokens" | "rows" | "lengths">) => {
+    const { tokens, rows } = segment;
+    const T = tokens.length / rows, copies = new Int32Array(tokens.length).fill(nothing);
     for (let row = 0; row < rows; row++) {
-      copies.set(textOf(row).follow(tokens.subarray(row * T, (row + 1) * T)), row * T);
+      copies.set(textOf(row).follow(tokensOfRow(segment, row)), row * T);
     }
     return copies;
   };
-  const remember = ({ tokens, rows }: Pick<SegmentRows, "tokens" | "rows">) => {
-    const T = tokens.length / rows;
-    for (let row = 0; row < rows; row++) {
-      textOf(row).read(tokens.subarray(row * T, (row + 1) * T));
-    }
+  const remember = (segment: Pick<SegmentRows, "tokens" | "rows" | "lengths">) => {
+    for (let row = 0; row < segment.rows; row++) textOf(row).read(tokensOfRow(segment, row));
   };
   const batch = (rows: number) => ({ batch: rows, network: "backbone" } as const);
   const mix = (nll: Float32Array, targets: Int32Array, copies: Int32Array) =>
     nll.map((nats, i) =>
-      copies[i] === padId
+      copies[i] === nothing
         ? nats
         : -Math.log((copies[i] === targets[i] ? w : 0) + (1 - w) * Math.exp(-nats))
     );
-  const score = async ({ tokens, targets, rows }: SegmentRows) => {
-    const copies = copiesOf({ tokens, rows });
+  const score = async (segment: SegmentRows) => {
+    const { tokens, targets, rows } = segment, copies = copiesOf(segment);
     return mix(await model.score(tokens, targets, batch(rows)), targets, copies);
   };
-  const choose = async ({ tokens, targets, rows }: SegmentRows): Promise<Choices> => {
-    const copies = copiesOf({ tokens, rows });
+  const choose = async (segment: SegmentRows): Promise<Choices> => {
+    const { tokens, targets, rows } = segment, copies = copiesOf(segment);
     const { nll, choices, ranks } = await model.choose(tokens, targets, batch(rows));
-    const ofCopies = ranks && await model.score(tokens, copies, batch(rows));
+    const ofCopies = ranks &&
+      await model.score(tokens, copies.map((id) => Math.max(0, id)), batch(rows));
     return {
       nll: mix(nll, targets, copies),
-      choices: choices.map((choice, i) => copies[i] === padId ? choice : copies[i]),
+      choices: choices.map((choice, i) => copies[i] === nothing ? choice : copies[i]),
       ...(ranks && {
         ranks: ranks.map((rank, i) => {
-          if (copies[i] === padId) return rank;
+          if (copies[i] === nothing) return rank;
           if (copies[i] === targets[i]) return 1;
           // The copied token comes before all; where it was behind the target, it has passed it.
           return ofCopies![i] >= nll[i] ? rank + 1 : rank;
@@ -166,6 +165,9 @@ export function copyModel(
   };
 }
 
+/** In the place of an id: nothing matches. */
+const nothing = -1;
+
 type MatchOptions = Pick<CopyModel, "capacityTokens" | "minMatchTokens" | "maxMatchTokens">;
 
 /** Position and id of the token that followed last, by the sequence before it. */
@@ -184,18 +186,17 @@ class CopiedText {
     this.#options = options;
   }
 
-  /** Reads tokens, padding left out. */
+  /** Reads tokens. */
   read(tokens: Int32Array): void {
     this.#walk(tokens, this.#following, () => {});
     const { maxMatchTokens } = this.#options;
-    const read = tokens.filter((id) => id !== padId);
-    this.#last = [...this.#last, ...read].slice(-maxMatchTokens);
-    this.#length += read.length;
+    this.#last = [...this.#last, ...tokens].slice(-maxMatchTokens);
+    this.#length += tokens.length;
   }
 
-  /** What followed last at each of some tokens behind the text, which is left as it is; `padId`: nothing. */
+  /** What followed last at each of some tokens behind the text, which is left as it is, or `nothing`. */
   follow(tokens: Int32Array): Int32Array {
-    const copies = new Int32Array(tokens.length).fill(padId);
+    const copies = new Int32Array(tokens.length).fill(nothing);
     const window: Following = new Map();
     const { minMatchTokens, maxMatchTokens, capacityTokens } = this.#options;
     this.#walk(tokens, window, (i, before) => {
@@ -219,7 +220,6 @@ class CopiedText {
     const { minMatchTokens, maxMatchTokens } = this.#options;
     let before = this.#last, position = this.#length;
     tokens.forEach((id, i) => {
-      if (id === padId) return;
       for (let n = minMatchTokens; n <= Math.min(maxMatchTokens, before.length); n++) {
         following.set(before.slice(-n).join(" "), { position, id });
       }

@@ -15,6 +15,17 @@ export interface SegmentRows {
   readonly targets: Int32Array;
   /** Rows B. */
   readonly rows: number;
+  /** Tokens of each row that are not padding, the first so many [B]; absent: all. An id tells nothing: in most vocabularies none is padding. */
+  readonly lengths?: readonly number[];
+}
+
+/** Token ids of a row, without the padding behind them. */
+export function tokensOfRow(
+  { tokens, rows, lengths }: Pick<SegmentRows, "tokens" | "rows" | "lengths">,
+  row: number,
+): Int32Array {
+  const T = tokens.length / rows;
+  return tokens.subarray(row * T, row * T + (lengths?.[row] ?? T));
 }
 
 /** A model that reads documents side by side, each in a row of its own. */
@@ -57,7 +68,7 @@ export interface ChoosingModel extends LanguageModel {
  */
 export interface PromptedModel extends ChoosingModel {
   /** Reads the next segment of every row without saying anything of it: its `targets` are not looked at. */
-  read(segment: Pick<SegmentRows, "tokens" | "rows">): Promise<void>;
+  read(segment: Pick<SegmentRows, "tokens" | "rows" | "lengths">): Promise<void>;
   /** Says what follows in a prompt of every row, as `choose` does, but leaves what the rows have read as it is. */
   ask(prompt: SegmentRows): Promise<Choices>;
   /**

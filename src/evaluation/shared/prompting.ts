@@ -274,7 +274,11 @@ async function readItems(
     const T = segments.find((segment) => segment)!.length;
     const tokens = new Int32Array(rows.length * T).fill(pad);
     segments.forEach((segment, row) => segment && tokens.set(segment, row * T));
-    await model.read({ tokens, rows: rows.length });
+    await model.read({
+      tokens,
+      rows: rows.length,
+      lengths: segments.map((segment) => segment?.length ?? 0),
+    });
   }
 }
 
@@ -295,7 +299,8 @@ async function askBatch(
     tokens.set(prompt.tokens.subarray(0, -1), row * T);
     targets.set(prompt.tokens.subarray(1), row * T);
   });
-  const { nll, choices, ranks } = await model.ask({ tokens, targets, rows });
+  const lengths = prompts.map((prompt) => prompt ? prompt.tokens.length - 1 : 0);
+  const { nll, choices, ranks } = await model.ask({ tokens, targets, rows, lengths });
   const retrieved = asksRetrieved ? await model.retrieves?.({ tokens, rows }) : undefined;
   return prompts.map((prompt, row) => {
     if (!prompt) return undefined;

@@ -72,13 +72,15 @@ export async function readDocuments<Scores>(
     if (reading.every((place) => !place)) break;
     signal?.throwIfAborted();
     const tokens = new Int32Array(rows * T).fill(pad), targets = new Int32Array(rows * T).fill(pad);
+    const lengths = new Array<number>(rows).fill(0);
     reading.forEach((place, row) => {
       if (!place) return;
       const segment = documents[place.document].segments[place.segment];
+      lengths[row] = segment.targetTokens;
       tokens.set(segment.tokens, row * T);
       targets.set(segment.targets, row * T);
     });
-    const scores = await pass.read({ tokens, targets, rows });
+    const scores = await pass.read({ tokens, targets, rows, lengths });
     reading.forEach((place, row) => {
       if (!place) return;
       const { segments } = documents[place.document];
