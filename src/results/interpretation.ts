@@ -1,5 +1,5 @@
 /**
- * What an evaluation's main table says, a line each: the main model beside the others, and the best setting of a sweep.
+ * What an evaluation's main table says, a line each: the main model beside another, and the best setting of a sweep.
  */
 import {
   compareCells,
@@ -15,7 +15,7 @@ import { differenceInWords, uncertain } from "./table_text.ts";
 /** As many settings of a sweep have a line each; of more only the best and the worst are compared. */
 const mostLines = 2;
 
-/** The first metric of a table in sentences: `recall-test: recall of far facts of LongMem 0.954, vs the backbone alone 0.065: +0.889 [0.87, 0.90], 24 documents`. */
+/** The first metric of a table in sentences: `recall-test: recall of far facts of LongMem 0.954, vs the backbone alone 0.065: +0.889 [0.87, 0.90], 24 documents, better`. */
 export function findings(table: EvaluationTable, catalog: MetricCatalog): string[] {
   const telling = tellingFields(table);
   const measured = table.rows.filter(({ cells }) => cells[0]);
@@ -29,23 +29,28 @@ export function findings(table: EvaluationTable, catalog: MetricCatalog): string
   return swept === undefined ? lines : [swept, ...lines];
 }
 
-/** The main model's number, and how it differs from each other model's. */
+/** The main model's number, how it differs from that of the first other model, and which others may equal it. */
 function besideOthers(
   table: EvaluationTable,
   rows: readonly TableRow[],
   catalog: MetricCatalog,
 ): string {
-  const [{ noun, name }] = table.columns;
+  const [{ noun, higherIsBetter }] = table.columns;
   const main = rows.find(({ model }) => model === mainModel(rows))!;
-  const value = ({ cells: [cell] }: TableRow) => uncertain(cell!).split(" ")[0];
+  const [first, ...others] = rows.filter((row) => row !== main);
   const label = ({ runs, model }: TableRow) =>
     catalog.modelLabel(runs[0], { evaluation: table.evaluation, model });
-  const others = rows.filter((row) => row !== main).map((other) => {
-    const difference = compareCells(main.cells[0], other.cells[0]);
-    const verdict = difference === undefined ? "" : `: ${inWords(difference)}`;
-    return `, vs ${label(other)} ${value(other)}${verdict}`;
-  });
-  return `${noun ?? name} of ${label(main)} ${uncertain(main.cells[0]!)}${others.join("")}`;
+  const number = `${noun} of ${label(main)} ${uncertain(main.cells[0]!)}`;
+  if (!first) return number;
+  const difference = compareCells(main.cells[0], first.cells[0]);
+  const direction = difference && difference.value > 0 === higherIsBetter ? "better" : "worse";
+  const verdict = difference
+    ? `: ${inWords(difference)}${difference.insideNoise ? "" : `, ${direction}`}`
+    : "";
+  const alike = others.filter((row) => compareCells(main.cells[0], row.cells[0])?.insideNoise);
+  const [value] = uncertain(first.cells[0]!).split(" ");
+  return `${number}, vs ${label(first)} ${value}${verdict}` +
+    (alike.length > 0 ? `; not told apart from ${alike.map(label).join(", ")}` : "");
 }
 
 /** The best and the worst setting of a sweep for its main model; undefined where nothing is swept. */

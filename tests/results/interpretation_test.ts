@@ -19,13 +19,21 @@ function found(right: Readonly<Record<string, number>>): string {
   return sentence;
 }
 
-test("findings() puts the main model beside each of the others, with intervals and doubts", () => {
-  const line = found({ "backbone": 2, "longmem": 18, "longmem-other-document": 17 });
+test("findings() puts the main model beside the first other, and names those that it is not told apart from", () => {
+  const line = found({ "backbone": 2, "off": 3, "longmem": 18, "other": 17, "another": 19 });
   assert.match(
     line,
-    /^quiz: accuracy of the longmem 0\.900 \u00b1 0\.069, vs the backbone 0\.100: \+0\.800 \[0\.\d{3}, 0\.950\], 20 items, vs the longmem-other-document 0\.850: \+0\.05\d* \[.*\], 20 items, too few to tell$|inside the noise$/,
+    /^quiz: accuracy of the longmem 0\.900 \u00b1 0\.069, vs the backbone 0\.100: \+0\.800 \[0\.\d{3}, 0\.950\], 20 items, better; not told apart from the other, the another$/,
   );
-  assert.match(found({ "backbone": 18, "longmem": 2 }), /vs the backbone 0\.900: -0\.800 /);
+  assert.match(found({ "backbone": 18, "longmem": 2 }), /0\.900: -0\.800 \[.*\], 20 items, worse$/);
+  const perplexities = [24, 21].map((value, i) =>
+    metric({ model: `m${i}`, value, ci95: [value - 1, value + 1] })
+  );
+  const [{ tables: [table] }] = experimentTables(
+    [run({ summary: { metrics: perplexities } })],
+    noSums,
+  );
+  assert.match(findings(table, noSums)[0], /: -3\.0\d* .*, better$/, "lower is better");
   assert.match(found({ "backbone": 9, "longmem": 10 }), /20 items, inside the noise$/);
   // Without a LongMem the last model is the main one; alone it has nothing to be compared with.
   assert.match(
@@ -56,7 +64,7 @@ test("findings() of few items, or of numbers without records, says so", () => {
   };
   assert.match(
     sentence(models),
-    /vs the backbone 24\S*: -3\.0\d* \[-4\.8\d*, -1\.\d+\], not item by item$/,
+    /vs the backbone 24\S*: -3\.0\d* \[-4\.8\d*, -1\.\d+\], not item by item, better$/,
   );
   const { ci95: _ci95, ...single } = models[1];
   assert.match(sentence([models[0], single]), /, vs the backbone 24\.0*$/);
