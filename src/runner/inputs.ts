@@ -3,6 +3,7 @@
  */
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
+import { findSnapshot, parseHubReference } from "../checkpoint/hub_cache.ts";
 import type { ResolvedExperiment, Split } from "../experiment/declaration.ts";
 import { type InputPath, inputPaths } from "../experiment/estimate.ts";
 import { ifThere } from "../files.ts";
@@ -98,11 +99,10 @@ async function hashInputs(experiment: ResolvedExperiment): Promise<Record<string
   return hashes;
 }
 
-/** Whether the folder of optional files is there, which they may be missing in. */
+/** Whether all files are optional and the folder of one is there, which it may be missing in. */
 async function folderIsThere(named: readonly InputPath[]): Promise<boolean> {
-  for (const { path, optional } of named) {
-    if (optional && await ifThere(Deno.stat(dirname(path)))) return true;
-  }
+  if (!named.every(({ optional }) => optional)) return false;
+  for (const { path } of named) if (await ifThere(Deno.stat(dirname(path)))) return true;
   return false;
 }
 
@@ -115,7 +115,11 @@ function hashTogether(hashes: readonly string[]): string {
 /** A file, or those of a folder that are read. */
 async function filesOf(path: string): Promise<string[]> {
   const entries = await ifThere(Array.fromAsync(Deno.readDir(path)));
-  if (!entries) return [path];
+  if (!entries) {
+    const model = parseHubReference(path);
+    const snapshot = model && await findSnapshot(model);
+    return snapshot ? await filesOf(snapshot.folder) : [path];
+  }
   return entries.map(({ name }) => name).filter((name) => filesOfFolder.test(name)).sort()
     .map((name) => join(path, name));
 }

@@ -3,7 +3,6 @@ import { hashCorpus } from "../../src/text/corpora/files.ts";
 import { changedInputs, describeChanges, recordInputs } from "../../src/runner/inputs.ts";
 import type { RunEnvironment } from "../../src/results/records.ts";
 import type { RunContext } from "../../src/runner/run_context.ts";
-import type { FileCorpusConfig } from "../../src/experiment/declaration.ts";
 import { resolvedExperiment } from "../experiment/resolved.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { initializeBackbone } from "../../src/backbone/initialization.ts";
@@ -72,7 +71,8 @@ async function recordOf(
 ): Promise<Pick<RunEnvironment, "hashes" | "inputs">> {
   const hashes: Record<string, string> = {};
   for (const split of ["train", "valid", "test"] as const) {
-    hashes[`corpus ${split}`] = await hashCorpus(experiment.corpus as FileCorpusConfig, split);
+    if (experiment.corpus.kind !== "files") break;
+    hashes[`corpus ${split}`] = await hashCorpus(experiment.corpus, split);
   }
   let inputs = {};
   const results = {
@@ -212,3 +212,31 @@ runTest(
     );
   },
 );
+
+test("changedInputs() notices another commit of a model of the Hub", async () => {
+  await withFolder(async (folder) => {
+    const earlier = Deno.env.get("HF_HUB_CACHE");
+    Deno.env.set("HF_HUB_CACHE", folder);
+    try {
+      const model = join(folder, "models--a--b");
+      const fetched = async (commit: string) => {
+        await Deno.mkdir(join(model, "snapshots", commit), { recursive: true });
+        await Deno.mkdir(join(model, "refs"), { recursive: true });
+        await Deno.writeTextFile(join(model, "refs/main"), commit);
+        await Deno.writeTextFile(join(model, "snapshots", commit, "model.safetensors"), commit);
+      };
+      await fetched("1".repeat(40));
+      const backbone = { kind: "checkpoint", path: "hf:a/b" } as const;
+      const experiment = { ...declare(folder), backbone };
+      const recorded = await recordOf({ ...experiment, corpus: { kind: "none" } });
+      assert.deepEqual(Object.keys(recorded.inputs!), ["backbone.path"]);
+      assert.deepEqual(await changedInputs(experiment, { ...recorded, hashes: {} }), []);
+      await fetched("2".repeat(40));
+      const changes = await changedInputs(experiment, { ...recorded, hashes: {} });
+      assert.deepEqual(changes.map(({ name }) => name), ["backbone.path"]);
+    } finally {
+      if (earlier === undefined) Deno.env.delete("HF_HUB_CACHE");
+      else Deno.env.set("HF_HUB_CACHE", earlier);
+    }
+  });
+});
