@@ -68,6 +68,7 @@ export type {
   NeedleDeclaration,
   NeedleEvaluation,
   NoCorpusConfig,
+  OtherDocumentModel,
   PerplexityDeclaration,
   PerplexityEvaluation,
   PretrainedBackboneConfig,

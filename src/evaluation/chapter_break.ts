@@ -13,7 +13,7 @@
  * a token. An item is correct if no other candidate scores better than the right one; where ties count as wrong, nor as well.
  *
  * Accuracy is correct / items. Items of one work are not independent of each other, so that standard errors are
- * those of a ratio of sums over works. Version 2: errors by the jackknife, over effective items or clusters.
+ * those of a ratio of sums over works, or over their clusters where the corpus declares such. Version 2: errors by the jackknife, over effective items or clusters.
  */
 import { z } from "zod";
 import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
@@ -34,7 +34,7 @@ import { chapteredBooks } from "../text/chapters.ts";
 import { whySlow } from "../text/regex_safety.ts";
 import { writeChapterBreak } from "../text/chronicle/chapter_break.ts";
 import type { CorpusConfig } from "../text/corpora/corpora.ts";
-import type { FileCorpusConfig } from "../text/corpora/files.ts";
+import { clusterOf, type FileCorpusConfig } from "../text/corpora/files.ts";
 import { joinLines, separatesParagraphs, tokenizeLines } from "../text/document_tokens.ts";
 import {
   atMost,
@@ -50,12 +50,18 @@ import {
 } from "./evaluation_kind.ts";
 import { modelKindOf } from "./models.ts";
 import { spreadEvenly } from "./shared/few_shot.ts";
-import { differenceOfSums, type Measure, sumOver } from "./measure.ts";
+import { clustersOf, differenceOfSums, type Measure, sumOver } from "./measure.ts";
 import {
   type PromptedModel,
   type ReadableDocument,
   readableText,
 } from "./shared/language_model.ts";
+import {
+  meanOf,
+  meansOf,
+  severalOtherTextsWithin,
+  type SeveralTexts,
+} from "./shared/other_texts.ts";
 import { askPrompts, type PromptedItem, type PromptOptions } from "./shared/prompting.ts";
 import { InputRangeError } from "../errors.ts";
 import { readText } from "../files.ts";
@@ -87,6 +93,8 @@ export interface ChapterBreakItem {
   readonly name: string;
   /** Name of its work. */
   readonly work: string;
+  /** The cluster of its work, such as the author; absent where the corpus does not say. */
+  readonly cluster?: string;
   /** Tokens before the break: at least as many as count, if there are as many. */
   readonly prefix: Int32Array;
   /** The candidates, the right one first. */
@@ -165,7 +173,7 @@ function questionOf(
 
 /**
  * What the control reads in the place of each question: the text of a question with as many prefix tokens, of the next work
- * that has one; of the works' questions the one in the same place, so that about as much was told.
+ * that has one, of another cluster where works have such; of the works' questions the one in the same place, so that about as much was told.
  *
  * @throws {RangeError} If a question has a text to read, but there is no other work's.
  */
@@ -184,15 +192,40 @@ export function textsOfOtherWorks(
     if (question.reading.length === 0) return { segments: [] };
     const own = byWork.get(keyOf(question))!, place = works.indexOf(own);
     const other = [...works.slice(place + 1), ...works.slice(0, place)]
-      .find(([{ prefixTokens }]) => prefixTokens === question.prefixTokens);
+      .find(([{ prefixTokens, item }]) =>
+        prefixTokens === question.prefixTokens &&
+        (item.cluster === undefined || item.cluster !== question.item.cluster)
+      );
     if (!other) {
       throw new InputRangeError(
         `Cannot read another work in the place of "${question.item.work}" as there is none: ` +
-          "current number of works with a text to read is 1, allowed are 2 and more",
+          (question.item.cluster === undefined
+            ? "current number of works with a text to read is 1, allowed are 2 and more"
+            : `current cluster of all works is "${question.item.cluster}", allowed are 2 clusters and more`),
       );
     }
     return readableText(other[own.indexOf(question) % other.length].reading);
   });
+}
+
+/**
+ * What the control reads where several texts stand in the place of each question: those of other works, or of other clusters, before
+ * their breaks, of questions with as many prefix tokens.
+ *
+ * @returns For each of the texts those of all questions.
+ * @throws {RangeError} If there are too few other works.
+ */
+export function severalTextsOfOtherWorks(
+  questions: readonly ChapterBreakQuestion[],
+  options: SeveralTexts,
+): ReadableDocument[][] {
+  const documents = questions.map(({ item, prefixTokens, reading }) => ({
+    ...readableText(reading),
+    name: item.name,
+    cluster: item.cluster ?? item.work,
+    prefixTokens,
+  }));
+  return severalOtherTextsWithin(documents, ({ prefixTokens }) => prefixTokens, options);
 }
 
 /** Asks all questions. */
@@ -234,6 +267,7 @@ export function chapterBreakSamples(scores: readonly ChapterBreakScore[]): Sampl
   return scores.map(({ question: { item, prefixTokens, reading, prompts }, scores, rank }) => ({
     item: item.name,
     work: item.work,
+    ...(item.cluster !== undefined && { cluster: item.cluster }),
     prefixTokens,
     readTokens: reading.reduce((sum, { length }) => sum + length, 0),
     localTokens: prompts[0].tokens.length - prompts[0].scored,
@@ -244,13 +278,24 @@ export function chapterBreakSamples(scores: readonly ChapterBreakScore[]): Sampl
   }));
 }
 
+/** The record of a question that was asked after several other texts: the means of its candidates' scores and of its rank. */
+export function averageChapterBreak(records: readonly SampleRecord[]): SampleRecord {
+  return {
+    ...records[0],
+    scores: meansOf(records, "scores"),
+    rank: meanOf(records, "rank"),
+    correct: meanOf(records, "correct"),
+  };
+}
+
 /** A record as metrics need it. */
 export const chapterBreakRecord = z.looseObject({
   item: z.string(),
   work: z.string(),
   prefixTokens: z.number(),
   rank: z.number(),
-  correct: z.boolean(),
+  correct: z.union([z.boolean(), z.number().min(0).max(1)]),
+  cluster: z.string().exactOptional(),
 });
 
 /**
@@ -265,8 +310,10 @@ export function chapterBreakMeasures(
 ): Measure[] {
   const byPrefix = Map.groupBy(records, ({ prefixTokens }) => prefixTokens);
   return [...byPrefix].flatMap(([prefixTokens, own]) => {
+    const ofWorks = [...new Map(own.map((record) => [record.work, record])).values()];
     const byWork = (numerator: (record: typeof own[number]) => number) => ({
       ...sumOver(own, { of: ({ work }) => work, numerator }),
+      ...clustersOf(ofWorks),
       unit: "books",
       exponential: false,
     });
@@ -590,9 +637,11 @@ export const chapterBreak: EvaluationKind<
           }),
         ),
       others: () => textsOfOtherWorks(questions),
+      severalOthers: (options) => severalTextsOfOtherWorks(questions, options),
       ...(items.length < all.length && { total: () => all.length }),
     };
   },
+  average: averageChapterBreak,
   version: () => chapterBreakVersion,
   record: chapterBreakRecord,
   measures: chapterBreakMeasures,
@@ -615,6 +664,7 @@ export async function chapterBreakItems(
   const needed = source.kind === "books" ? source.minPrefixTokens : 1;
   const most = Math.max(needed, ...prefixTokens);
   const treatment = corpus.kind === "files" ? corpus : { lines: "plain", unwrap: false } as const;
+  const clusters = source.kind === "books" && corpus.kind === "files" ? corpus.clusters : undefined;
   const items: ChapterBreakItem[] = [];
   for (const [work, instances] of Object.entries(await worksOf(source, corpus, text))) {
     for (const [i, { ctx, pos, negs }] of instances.entries()) {
@@ -625,7 +675,13 @@ export async function chapterBreakItems(
       const prefix = lastTokens(ctx, most, encode);
       if (prefix.length < needed) continue;
       const candidates = [pos, ...negs].map((candidate) => Int32Array.from(encode(candidate)));
-      items.push({ name: `${work}/${i}`, work, prefix, candidates });
+      items.push({
+        name: `${work}/${i}`,
+        work,
+        ...(clusters && { cluster: clusterOf(work, clusters) }),
+        prefix,
+        candidates,
+      });
     }
   }
   if (items.length === 0) {

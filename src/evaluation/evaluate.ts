@@ -9,18 +9,22 @@ import {
   type EvaluationItems,
   type EvaluationUnit,
   measuresOf,
+  type PromptedItems,
   type Scoring,
 } from "./evaluation_kind.ts";
+import { InputRangeError } from "../errors.ts";
 import { type EvaluationConfig, kindOf } from "./evaluations.ts";
 import { type Measure, metricsOf } from "./measure.ts";
 import type { ModelConfig, TrainedModels } from "./model_kind.ts";
-import { modelKindOf, modelName } from "./models.ts";
+import { modelKindOf, modelName, otherTextsOf } from "./models.ts";
 import type { EncodedMemories } from "./shared/memory_cache.ts";
 
 /** What an evaluation runs with. */
 export interface EvaluationContext {
   readonly trained: TrainedModels;
   readonly device: Device;
+  /** Seed of what controls read. */
+  readonly seed: number;
   /** Memories that earlier evaluations have encoded. */
   readonly memories: EncodedMemories;
   /** Where results go. */
@@ -63,16 +67,30 @@ export async function measureModels(
       const { device, trained } = context;
       return await items.scoreUnopened(model as never, { ...trained, device }, scoring);
     }
-    const { others, readsOnce } = items, { contextTokens, memory } = evaluation;
-    await using opened = await modelKindOf(model).open(model, context.trained, {
-      name: modelName(model),
-      device: context.device,
-      contextTokens,
-      memory,
-      others,
-      ...(readsOnce && { memories: context.memories }),
-    });
-    return await items.score(opened.model, scoring);
+    const { readsOnce } = items, { contextTokens, memory } = evaluation;
+    const scoreWith = async (others: PromptedItems["others"], scoring: Scoring) => {
+      await using opened = await modelKindOf(model).open(model, context.trained, {
+        name: modelName(model),
+        device: context.device,
+        contextTokens,
+        memory,
+        others,
+        ...(readsOnce && { memories: context.memories }),
+      });
+      return await items.score(opened.model, scoring);
+    };
+    const lists = severalOthers(model, evaluation, items, context.seed);
+    if (!lists) return await scoreWith(items.others, scoring);
+    const samples: SampleRecord[][] = [];
+    for (const [i, others] of lists.entries()) {
+      const report: Scoring["report"] = (done, total, unit) =>
+        scoring.report(i * total + done, lists.length * total, unit);
+      samples.push(await scoreWith(() => others, { ...scoring, report }));
+    }
+    return samples[0].map((_, i) => ({
+      ...kind.average!(samples.map((records) => records[i])),
+      texts: lists.length,
+    }));
   };
 
   const first = modelName(models[0]);
@@ -84,6 +102,11 @@ export async function measureModels(
   const measure = (samples: readonly SampleRecord[]) => measuresOf(kind, samples, evaluation);
   const { total = () => undefined, withoutModel = {} } = items;
   const labels = { evaluation: name, version: kind.version, total };
+  const labelsOf = (config: ModelConfig) => ({
+    ...labels,
+    model: modelName(config),
+    modelVersion: modelKindOf(config).version?.(config),
+  });
   let baseline: Measure[] | undefined;
   for (const declared of models) {
     const model = modelName(declared), isFirst = model === first;
@@ -96,8 +119,8 @@ export async function measureModels(
     baseline ??= measure(scored.get(first)!);
     await results.recordMetrics([
       ...(isFirst
-        ? metricsOf(baseline, { ...labels, model })
-        : metricsOf(measure(samples), { ...labels, model }, { model: first, measures: baseline })),
+        ? metricsOf(baseline, labelsOf(declared))
+        : metricsOf(measure(samples), labelsOf(declared), { model: first, measures: baseline })),
       ...(isFirst
         ? Object.entries(withoutModel).flatMap(([model, samples]) =>
           metricsOf(measure(samples), { ...labels, model })
@@ -105,4 +128,37 @@ export async function measureModels(
         : []),
     ]);
   }
+}
+
+/**
+ * Has the controls of an evaluation choose the other texts that they read.
+ *
+ * @throws {RangeError} If there are too few.
+ */
+export function checkOthers(
+  evaluation: EvaluationConfig,
+  items: EvaluationItems,
+  seed: number,
+): void {
+  for (const model of evaluation.models) {
+    if (!("others" in items) || !modelKindOf(model).readsOthers) continue;
+    if (!severalOthers(model, evaluation, items, seed)) items.others();
+  }
+}
+
+/** The texts that a control reads in the place of all items, of each of several; undefined of a model that reads one, or the items' own. */
+function severalOthers(
+  model: ModelConfig,
+  { name, kind, memory }: EvaluationConfig,
+  items: PromptedItems,
+  seed: number,
+): ReturnType<NonNullable<PromptedItems["severalOthers"]>> | undefined {
+  const texts = otherTextsOf(model);
+  if (texts === 1) return undefined;
+  if (!items.severalOthers || !kindOf({ kind }).average) {
+    throw new InputRangeError(
+      `Cannot read several other texts as evaluation "${name}" reads one: current value of texts is ${texts}, allowed is 1`,
+    );
+  }
+  return items.severalOthers({ texts, capacityTokens: memory?.capacityTokens ?? 0, seed });
 }

@@ -32,9 +32,11 @@ import {
   modelKindOf,
   type ModelParts,
   modelSchema,
+  otherTextsOf,
 } from "./models.ts";
 import type { PromptedModel, ReadableDocument } from "./shared/language_model.ts";
 import type { PromptOptions } from "./shared/prompting.ts";
+import type { SeveralTexts } from "./shared/other_texts.ts";
 import type { ReadOptions } from "./shared/read_documents.ts";
 
 /** What all evaluations have in common. */
@@ -117,7 +119,7 @@ export interface EvaluationTexts {
    *
    * @throws {TypeError} If the corpus is not the chronicle: recalls are known of no other.
    */
-  books(split: Split): Promise<readonly ChronicleBook[]>;
+  books(split: Split): Promise<readonly (ChronicleBook & { readonly cluster?: string })[]>;
 }
 
 /** A document as token ids. */
@@ -169,6 +171,12 @@ export interface PromptedItems extends ScoredItems {
    * @throws {RangeError} If there is no other text.
    */
   readonly others: () => readonly ReadableDocument[];
+  /**
+   * The same where several texts stand in the place of each item: for each text those of all items. Absent: there is one.
+   *
+   * @throws {RangeError} If there are too few other texts.
+   */
+  readonly severalOthers?: (options: SeveralTexts) => readonly (readonly ReadableDocument[])[];
 }
 
 /** Items for which models are run elsewhere, as in processes of their own. */
@@ -210,6 +218,8 @@ export interface EvaluationKind<Declaration, Config, Item> {
   readonly withoutModel?: readonly string[];
   /** Prepares what is asked. */
   prepare(config: Config, inputs: EvaluationInputs): Promise<EvaluationItems>;
+  /** The record of an item that was scored after several other texts, of the record after each: the means of its scores. */
+  average?(records: readonly SampleRecord[]): SampleRecord;
   /** Version of a measure's definition: it changes whenever the same model would get another number. */
   version(measure: string): number;
   /** Form of a record of a scored item, as far as measures need it. */
@@ -303,13 +313,20 @@ export function evaluationMemoryProblems(
   ];
 }
 
-/** The problem of the first control among the models that would have no other text to read; none where there is no control. */
+/** The problem of the first control among the models that would have too few other texts to read; none where there is no control. */
 export function controlProblems(
   { models }: Pick<ModelEvaluation, "models">,
   path: string,
-  { rule, allowed }: { readonly rule: string; readonly allowed: string },
+  { rule, allowed, others = 0 }: {
+    readonly rule: string;
+    readonly allowed: string;
+    /** Other texts that there are. */
+    readonly others?: number;
+  },
 ): Problem[] {
-  const control = models.findIndex((model) => modelKindOf(model).readsOthers);
+  const control = models.findIndex((model) =>
+    modelKindOf(model).readsOthers && otherTextsOf(model) > others
+  );
   return control < 0 ? [] : [wrong(
     `${path}.models.${control}`,
     rule,

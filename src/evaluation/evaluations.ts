@@ -18,7 +18,7 @@ import {
   type InContextLearningDeclaration,
   type InContextLearningEvaluation,
 } from "./in_context_learning.ts";
-import { modelName } from "./models.ts";
+import { modelKindOf, modelName } from "./models.ts";
 import { needle, type NeedleDeclaration, type NeedleEvaluation } from "./needle.ts";
 import { perplexity, type PerplexityDeclaration, type PerplexityEvaluation } from "./perplexity.ts";
 import { recall, type RecallDeclaration, type RecallEvaluation } from "./recall.ts";
@@ -92,17 +92,21 @@ export function startsProcesses(config: { readonly kind?: unknown }): boolean {
   return evaluations.names.includes(kind) && evaluations.get(kind).startsProcesses === true;
 }
 
-/** The evaluations of which some metrics were measured by an older version, so that they would be other numbers now. */
+/** The evaluations of which some metrics were measured by an older version, of them or of a model, so that they would be other numbers now. */
 export function outdatedEvaluations<
-  Config extends Pick<ModelEvaluation, "name"> & { readonly kind: string },
+  Config extends Pick<ModelEvaluation, "name" | "models"> & { readonly kind: string },
 >(
   configs: readonly Config[],
   metrics: readonly Metric[],
 ): Config[] {
   return configs.filter((config) => {
     const { version } = kindOf(config);
-    return metrics.some(({ evaluation, measure, metricVersion }) =>
-      evaluation === config.name && metricVersion < version(measure)
+    const ofModels = new Map(
+      config.models.map((model) => [modelName(model), modelKindOf(model).version?.(model)]),
+    );
+    return metrics.some(({ evaluation, model, measure, metricVersion, modelVersion = 1 }) =>
+      evaluation === config.name &&
+      (metricVersion < version(measure) || modelVersion < (ofModels.get(model) ?? 1))
     );
   });
 }

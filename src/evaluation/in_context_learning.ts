@@ -51,10 +51,17 @@ import type { Measure } from "./measure.ts";
 import { drawSeeds, type Episode, type LabelledEpisode, type Query } from "./shared/few_shot.ts";
 import { drawnLabel, drawnMeasures, drawnRecord, totalOfDraws } from "./shared/few_shot_metrics.ts";
 import {
+  cutLike,
   type PromptedModel,
   type ReadableDocument,
   readableText,
 } from "./shared/language_model.ts";
+import {
+  meanOf,
+  meansOf,
+  severalOtherTextsWithin,
+  type SeveralTexts,
+} from "./shared/other_texts.ts";
 import {
   askPrompts,
   type Prompt,
@@ -192,8 +199,21 @@ export function commonestLabelSamples(episodes: readonly LabelledEpisode[]): Sam
   );
 }
 
+/** The record of a query that was asked after demonstrations of several other tasks: the share of right answers. */
+export function averageAnswers(records: readonly SampleRecord[]): SampleRecord {
+  const { item, task, seed, label, nats, scores } = records[0];
+  return {
+    ...{ item, task, seed, label },
+    correct: meanOf(records, "correct"),
+    ...(nats !== undefined && { nats: meanOf(records, "nats") }),
+    ...(scores !== undefined && { scores: meansOf(records, "scores") }),
+  };
+}
+
 /** A record as metrics need it. */
-export const inContextLearningRecord = drawnRecord.extend({ correct: z.boolean() });
+export const inContextLearningRecord = drawnRecord.extend({
+  correct: z.union([z.boolean(), z.number().min(0).max(1)]),
+});
 
 /** Measures of one model; `draw`: what distinguishes draws of a task, a seed or the task itself. */
 export function inContextLearningMeasures(
@@ -488,10 +508,12 @@ export const inContextLearning: EvaluationKind<
           calibration,
         }),
       others: () => otherTasks(episodes, drawOf(source)),
+      severalOthers: (options) => severalOtherTasks(episodes, drawOf(source), options),
       total: (measure) => totalOfDraws(measure, (task) => totals[task]),
       withoutModel: { [commonestLabel]: commonestLabelSamples(firstDraws(episodes)) },
     };
   },
+  average: averageAnswers,
   version: () => inContextLearningVersion,
   record: inContextLearningRecord,
   measures: (records, { source }) => inContextLearningMeasures(records, drawOf(source)),
@@ -631,15 +653,22 @@ export function otherTasks<Asked>(
   });
 }
 
-/** Another text in segments of the same lengths; a shorter one is read again and again, and one without tokens has none. */
-function cutLike(
-  segments: readonly Int32Array[],
-  others: readonly Int32Array[],
-): Int32Array[] {
-  const other = Int32Array.from(others.flatMap((segment) => [...segment]));
-  if (other.length === 0) return [];
-  let read = 0;
-  return segments.map(({ length }) =>
-    Int32Array.from({ length }, () => other[read++ % other.length])
-  );
+/**
+ * What the control reads where several other tasks stand in the place of each: as many tokens of each one's demonstrations.
+ *
+ * @param draw What tells draws apart: `seed`, then it is other tasks with the same seed; or `task`, then other draws.
+ * @returns For each of the texts those of all episodes.
+ * @throws {RangeError} If there are too few other tasks.
+ */
+export function severalOtherTasks<Asked>(
+  episodes: readonly Episode<Asked>[],
+  draw: "seed" | "task",
+  options: SeveralTexts,
+): ReadableDocument[][] {
+  const named = episodes.map(({ task, seed, memory }) => ({
+    ...readableText(memory),
+    name: `${task} seed ${seed}`,
+    group: draw === "seed" ? seed : undefined,
+  }));
+  return severalOtherTextsWithin(named, ({ group }) => group, options);
 }

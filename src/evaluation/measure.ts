@@ -31,6 +31,8 @@ export interface Measure extends Omit<MetricKey, "over"> {
 export interface Draw {
   readonly seed: number;
   readonly items: readonly string[];
+  /** Which items belong together, such as questions about one article. */
+  readonly clusters?: ItemSums["clusters"];
   readonly scores: readonly number[];
 }
 
@@ -54,6 +56,8 @@ export interface MetricLabels {
   readonly model: string;
   /** Version of a measure's definition. */
   readonly version: (measure: string) => number;
+  /** Version of how the model answers, where it has one. */
+  readonly modelVersion?: number | undefined;
   /** Items there are for a measure; undefined where all were scored. */
   readonly total?: (measure: Measure) => number | undefined;
 }
@@ -61,7 +65,7 @@ export interface MetricLabels {
 /** The metrics of a model: its measures, then their differences from those of the first model. */
 export function metricsOf(
   measures: readonly Measure[],
-  { evaluation, model, version, total }: MetricLabels,
+  { evaluation, model, version, modelVersion, total }: MetricLabels,
   baseline?: { readonly model: string; readonly measures: readonly Measure[] },
 ): Metric[] {
   const metricOf = (
@@ -86,6 +90,7 @@ export function metricsOf(
     unit,
     higherIsBetter,
     metricVersion: version(key.measure),
+    ...(modelVersion !== undefined && { modelVersion }),
   });
   return [
     ...measures.map((measure) =>
@@ -164,12 +169,11 @@ export function sumOver<T>(
   };
 }
 
-/** The clusters of items that records name, where all of them do. */
+/** The clusters of items that records name, where all of them do; `unit`: what they are, in the plural. */
 export function clustersOf(
   records: readonly { readonly cluster?: string | undefined }[],
+  unit = "works",
 ): Pick<ItemSums, "clusters"> {
   const names = records.flatMap(({ cluster }) => cluster ?? []);
-  return records.length > 0 && names.length === records.length
-    ? { clusters: { names, unit: "works" } }
-    : {};
+  return records.length > 0 && names.length === records.length ? { clusters: { names, unit } } : {};
 }

@@ -96,6 +96,10 @@ export interface ModelKind<
   readonly fillsMemory?: true;
   /** Whether it reads other texts than the items': a control. */
   readonly readsOthers?: true;
+  /** Other texts that it reads in the place of each item, one after the other; an item's score is their mean (default 1). */
+  otherTexts?(config: Config): number;
+  /** Version of how it answers, where it has one: it changes whenever the same weights would get another number. */
+  version?(config: Config): number | undefined;
   /** How efficiency sees it: all tokens in its segment, or those beyond it in the memory of a SideNet. */
   readonly efficiency?: {
     readonly hasMemory: boolean;

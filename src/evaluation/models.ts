@@ -13,7 +13,7 @@ import { fullContext } from "./models/full_context.ts";
 import { type BlockMemoryModel, infLlm } from "./models/infllm.ts";
 import { longMem } from "./models/longmem.ts";
 import { longMemMemoryOff } from "./models/longmem_memory_off.ts";
-import { longMemOtherDocument } from "./models/longmem_other_document.ts";
+import { longMemOtherDocument, type OtherDocumentModel } from "./models/longmem_other_document.ts";
 import { longMemRecentMemory } from "./models/longmem_recent_memory.ts";
 import { memorizingTransformer } from "./models/memorizing_transformer.ts";
 import { sideNetWithoutMemory } from "./models/sidenet_without_memory.ts";
@@ -53,7 +53,8 @@ export type ConfiguredModel =
   | WindowedModel<"backbone-sliding-window">
   | WindowedModel<"backbone-full-context">
   | BlockMemoryModel
-  | CopyModel;
+  | CopyModel
+  | OtherDocumentModel;
 
 /** A model that can be evaluated: its name, or an object of it and its settings. */
 export type EvaluatedModel = NamedModel | ConfiguredModel;
@@ -66,7 +67,8 @@ export type ModelDeclaration =
   | Declared<WindowedModel<"backbone-sliding-window">, "model">
   | Declared<WindowedModel<"backbone-full-context">, "model">
   | Declared<BlockMemoryModel, "model">
-  | Declared<CopyModel, "model">;
+  | Declared<CopyModel, "model">
+  | Declared<OtherDocumentModel, "model">;
 
 /** The unions are those of the registered models. */
 type _Configs = Assert<
@@ -101,6 +103,11 @@ export function modelKindOf(config: ModelConfig): AnyKind {
 /** The name of a model in results: its kind, and the settings that tell it from others of the kind. */
 export function modelName(config: ModelConfig): string {
   return modelKindOf(config).nameOf(config);
+}
+
+/** Texts that a control reads in the place of each item; 1 of a model that reads the items' own. */
+export function otherTextsOf(config: ModelConfig): number {
+  return modelKindOf(config).otherTexts?.(config) ?? 1;
 }
 
 /** Fills in the settings of a model. */

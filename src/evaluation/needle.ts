@@ -40,6 +40,7 @@ import {
   type Scoring,
 } from "./evaluation_kind.ts";
 import { differenceOfSums, type Measure } from "./measure.ts";
+import { meansOf, severalOtherTexts } from "./shared/other_texts.ts";
 import { otherDocuments, type PromptedModel, readableText } from "./shared/language_model.ts";
 import { askPrompts, type PromptOptions, type PromptScore } from "./shared/prompting.ts";
 
@@ -131,6 +132,22 @@ function headsThatFind(
     });
     return finding.filter((finds) => finds).length / H;
   });
+}
+
+/**
+ * The record of a text in whose place several were read: shares of right answers, and the ranks whose reciprocals are the means of
+ * theirs.
+ */
+export function averageNeedles(records: readonly SampleRecord[]): SampleRecord {
+  const { choices: _choices, ...first } = records[0];
+  const reciprocal = records.flatMap(({ ranks }) =>
+    ranks ? [{ ranks: (ranks as readonly number[]).map((rank) => 1 / rank) }] : []
+  );
+  return {
+    ...first,
+    correct: meansOf(records, "correct"),
+    ...(reciprocal.length > 0 && { ranks: meansOf(reciprocal, "ranks").map((mean) => 1 / mean) }),
+  };
 }
 
 /** A record as metrics need it. */
@@ -358,8 +375,14 @@ export const needle: EvaluationKind<NeedleDeclaration, NeedleEvaluation, NeedleR
           chunkTokens: memory?.chunkTokens,
         }),
       others: () => otherDocuments(texts.map(({ reading }) => readableText(reading))),
+      severalOthers: (options) =>
+        severalOtherTexts(
+          texts.map((text) => ({ ...readableText(text.reading), name: itemOf(text) })),
+          options,
+        ),
     });
   },
+  average: averageNeedles,
   version: () => needleVersion,
   record: needleRecord,
   measures: needleMeasures,

@@ -25,6 +25,7 @@ import {
 } from "./shared/document_evaluation.ts";
 import { clustersOf, estimateOfSums, type Measure, type MeasuredDifference } from "./measure.ts";
 import { type LanguageModel, otherDocuments } from "./shared/language_model.ts";
+import { meanOf, severalOtherTexts } from "./shared/other_texts.ts";
 import { readDocuments, type ReadOptions } from "./shared/read_documents.ts";
 
 /** Version of the metrics of this file. */
@@ -91,6 +92,12 @@ export function perplexitySamples(scores: readonly DocumentScore[]): SampleRecor
     nats,
     perplexity: Math.exp(nats / targetTokens),
   }));
+}
+
+/** The record of a document that was scored several times: the mean of its nats, and their perplexity. */
+export function averagePerplexity(records: readonly SampleRecord[]): SampleRecord {
+  const nats = meanOf(records, "nats");
+  return { ...records[0], nats, perplexity: Math.exp(nats / Number(records[0].tokens)) };
 }
 
 /** A record as metrics need it. */
@@ -235,9 +242,11 @@ export const perplexity: EvaluationKind<
           await scoreDocuments(model, documents, readOptions(evaluation, documents, scoring)),
         ),
       others: () => otherDocuments(documents),
+      severalOthers: (options) => severalOtherTexts(documents, options),
       ...(documents.length < all.length && { total: () => all.length }),
     };
   },
+  average: averagePerplexity,
   version: () => perplexityVersion,
   record: perplexityRecord,
   measures: perplexityMeasures,

@@ -30,7 +30,14 @@ import {
   limitDocuments,
 } from "./shared/document_evaluation.ts";
 import { clustersOf, type Measure } from "./measure.ts";
-import { gain, perplexityLabel, perplexityMeasure, perplexityVersion } from "./perplexity.ts";
+import {
+  averagePerplexity,
+  gain,
+  perplexityLabel,
+  perplexityMeasure,
+  perplexityVersion,
+} from "./perplexity.ts";
+import { meansOf, severalOtherTexts } from "./shared/other_texts.ts";
 import { readDocuments, type ReadOptions } from "./shared/read_documents.ts";
 
 /** Version of the accuracies of this file. */
@@ -39,6 +46,8 @@ export const recallVersion = 2;
 /** A book cut into segments, and its recalls by position. */
 export interface RecallDocument extends DocumentSegments {
   readonly recalls: readonly Recall[];
+  /** Its work or author; absent where the corpus does not say. */
+  readonly cluster?: string;
 }
 
 /** What a model said of a book. */
@@ -104,9 +113,10 @@ export async function scoreRecalls(
 /** One line for each book: with `answers` and `choices` of its recalls, all that the metrics are computed from. */
 export function recallSamples(scores: readonly RecallScore[]): SampleRecord[] {
   return scores.map(({ document, nats, choices }) => {
-    const { name, segments, targetTokens, words, recalls } = document;
+    const { name, segments, targetTokens, words, recalls, cluster } = document;
     return {
       item: name,
+      ...(cluster !== undefined && { cluster }),
       contextTokens: segments[0].tokens.length,
       tokens: targetTokens,
       words,
@@ -119,6 +129,16 @@ export function recallSamples(scores: readonly RecallScore[]): SampleRecord[] {
       choices,
     };
   });
+}
+
+/** The record of a book that was read several times: the mean of its nats, and the share of right choices for each recall. */
+export function averageRecall(records: readonly SampleRecord[]): SampleRecord {
+  const { choices: _choices, ...averaged } = averagePerplexity(records);
+  const answers = averaged.answers as readonly number[];
+  const right = records.map(({ choices }) => ({
+    correct: answers.map((answer, i) => Number((choices as readonly number[])[i] === answer)),
+  }));
+  return { ...averaged, correct: meansOf(right, "correct") };
 }
 
 /** What decides which accuracies a recall counts for. */
@@ -161,12 +181,13 @@ export const recallRecord = z.looseObject({
   positions: z.array(z.number()),
   distances: z.array(z.number()),
   answers: z.array(z.number()),
-  choices: z.array(z.number()),
+  choices: z.array(z.number()).exactOptional(),
+  correct: z.array(z.number()).exactOptional(),
   cluster: z.string().exactOptional(),
 }).refine(
-  ({ kinds, positions, distances, answers, choices }) =>
-    [kinds === "" ? [] : kinds.split(" "), distances, answers, choices]
-      .every(({ length }) => length === positions.length),
+  ({ kinds, positions, distances, answers, choices, correct }) =>
+    [kinds === "" ? [] : kinds.split(" "), distances, answers, choices ?? correct]
+      .every((values) => values?.length === positions.length),
   { path: ["positions"], message: "must be as many as kinds, distances, answers and choices" },
 );
 type RecallRecord = z.infer<typeof recallRecord>;
@@ -194,7 +215,9 @@ export function recallMeasures(records: readonly RecallRecord[]): Measure[] {
         sums: {
           items: asked.map(({ record }) => record.item),
           unit: "documents",
-          numerators: asked.map(({ recalls }) => recalls.filter(({ correct }) => correct).length),
+          numerators: asked.map(({ recalls }) =>
+            recalls.reduce((sum, { correct }) => sum + correct, 0)
+          ),
           denominators: asked.map(({ recalls }) => recalls.length),
           exponential: false,
           ...clustersOf(asked.map(({ record }) => record)),
@@ -255,8 +278,8 @@ function reachOf(
 
 /** The recalls of a book's record. */
 function scoredRecalls(
-  { positions, distances, answers, choices, kinds, contextTokens }: RecallRecord,
-): (Asked & { correct: boolean })[] {
+  { positions, distances, answers, choices, correct, kinds, contextTokens }: RecallRecord,
+): (Asked & { correct: number })[] {
   const kindOf = kinds.split(" ");
   return positions.map((position, i) => {
     const distance = distances[i], lastMention = position - distance;
@@ -264,7 +287,7 @@ function scoredRecalls(
       kind: kindOf[i],
       distance,
       reach: reachOf({ position, lastMention }, contextTokens),
-      correct: choices[i] === answers[i],
+      correct: correct?.[i] ?? Number(choices?.[i] === answers[i]),
     };
   });
 }
@@ -316,6 +339,7 @@ export const recall: EvaluationKind<RecallDeclaration, RecallEvaluation, RecallR
     const documents = books.slice(0, maxDocuments).map((book) => ({
       ...cutDocument(book, { contextTokens, pad: padId }),
       recalls: book.recalls,
+      ...(book.cluster !== undefined && { cluster: book.cluster }),
     }));
     return {
       score: async (model, scoring) =>
@@ -323,11 +347,13 @@ export const recall: EvaluationKind<RecallDeclaration, RecallEvaluation, RecallR
           await scoreRecalls(model, documents, readOptions(evaluation, documents, scoring)),
         ),
       others: () => otherDocuments(documents),
+      severalOthers: (options) => severalOtherTexts(documents, options),
       ...(documents.length < books.length && {
         total: (measure) => countRecalls(measure, books, contextTokens) ?? books.length,
       }),
     };
   },
+  average: averageRecall,
   version: (measure) => measure === "recall" ? recallVersion : perplexityVersion,
   record: recallRecord,
   measures: recallMeasures,

@@ -22,7 +22,7 @@ import {
   type SquadQuestion,
 } from "../text/squad.ts";
 import { textOf, type Tokenizer } from "../text/tokenizer.ts";
-import { nonNegativeInteger, positiveInteger, seeds, text } from "../declaration/fields.ts";
+import { nonNegativeInteger, oneOf, positiveInteger, seeds, text } from "../declaration/fields.ts";
 import type { Accepts, Assert } from "../declaration/part.ts";
 import { repetitions, wrong } from "../declaration/problem.ts";
 import { composed } from "../declaration/registry.ts";
@@ -56,6 +56,8 @@ const squadTask = "squad";
 export interface SquadQuery {
   /** Id of the question. */
   readonly item: string;
+  /** Title of its article. */
+  readonly article: string;
   /** Token ids: demonstrations, and the question up to "Answer:". */
   readonly prompt: Int32Array;
   /** Demonstrations before the question, as many as have room. */
@@ -114,6 +116,7 @@ export function writeSquadEpisode(
     while (fitting.flat().length + query.length > room) fitting.shift();
     return {
       item: question.id,
+      article: paragraph.title,
       prompt: Int32Array.from([...fitting.flat(), ...query]),
       shots: fitting.length,
       answers: question.answers,
@@ -171,20 +174,22 @@ export interface AskQuestionsOptions extends Omit<ContinueOptions, "ends" | "max
   readonly tokenizer: Tokenizer;
   /** Tokens of an answer at most. */
   readonly maxAnswerTokens: number;
+  /** Whether records name the article as the cluster of a question. */
+  readonly clusters?: "articles" | undefined;
 }
 
 /**
  * Asks all questions of all episodes.
  *
  * @returns A record for each question, episodes and questions in their order: `item`, `task`, `seed`, `answers`,
- * `prediction`, `exactMatch`, `f1`, and the `shots` before it.
+ * `prediction`, `exactMatch`, `f1`, and the `shots` before it; where articles are clusters, `cluster`, too.
  */
 export async function askQuestions(
   model: PromptedModel,
   episodes: readonly Episode<SquadQuery>[],
   options: AskQuestionsOptions,
 ): Promise<SampleRecord[]> {
-  const { tokenizer, maxAnswerTokens, ...asking } = options;
+  const { tokenizer, maxAnswerTokens, clusters, ...asking } = options;
   const { bos, eos } = tokenizer.specialIds;
   const endsLine = (token: number) =>
     token === bos || token === eos || (textOf(tokenizer, token)?.includes("\n") ?? true);
@@ -198,11 +203,12 @@ export async function askQuestions(
     { ...asking, maxTokens: maxAnswerTokens, ends: (tokens) => endsLine(tokens.at(-1)!) },
   );
   return episodes.flatMap(({ task, seed, queries }, i) =>
-    queries.map(({ item, answers: gold, shots }, j) => {
+    queries.map(({ item, article, answers: gold, shots }, j) => {
       const named = answers[i][j].filter((token) => textOf(tokenizer, token) !== undefined);
       const prediction = stripPython(tokenizer.decode(named).split(/[\r\n]/)[0]);
       return {
         item,
+        ...(clusters && { cluster: article }),
         task,
         seed,
         answers: gold.join(" | "),
@@ -287,6 +293,11 @@ export interface SquadEvaluation extends ModelEvaluation {
   readonly maxAnswerTokens: number;
   /** Asks so many questions at most, evenly spaced. */
   readonly maxItems?: number;
+  /**
+   * Takes the questions about one article for a cluster, which records name, and over which errors over questions are computed. Absent,
+   * as it was: questions count as independent.
+   */
+  readonly clusters?: "articles";
 }
 
 /** The same as declared. */
@@ -302,6 +313,7 @@ const squadSchema = composed(() =>
     memoryDemonstrations: nonNegativeInteger.exactOptional(),
     maxAnswerTokens: positiveInteger.exactOptional(),
     maxItems: positiveInteger.exactOptional(),
+    clusters: oneOf("articles").exactOptional(),
   })
 );
 type _SchemaAcceptsTheType = Assert<Accepts<ReturnType<typeof squadSchema>, SquadDeclaration>>;
@@ -392,6 +404,7 @@ export const squad: EvaluationKind<SquadDeclaration, SquadEvaluation, z.infer<ty
             ...onceReadOptions(evaluation, scoring),
             tokenizer,
             maxAnswerTokens,
+            clusters: evaluation.clusters,
           }),
         others: () => {
           throw new InputTypeError(

@@ -63,6 +63,7 @@ import type {
   NamedModel,
 } from "../evaluation/models.ts";
 import type { CopyModel } from "../evaluation/models/copy.ts";
+import type { OtherDocumentModel } from "../evaluation/models/longmem_other_document.ts";
 import type { BlockMemoryModel } from "../evaluation/models/infllm.ts";
 import type { WindowedModel } from "../evaluation/models/wide_window.ts";
 import type { NeedleDeclaration, NeedleEvaluation } from "../evaluation/needle.ts";
@@ -153,6 +154,7 @@ export type {
   NeedleDeclaration,
   NeedleEvaluation,
   NoCorpusConfig,
+  OtherDocumentModel,
   PerplexityDeclaration,
   PerplexityEvaluation,
   PretrainedBackboneConfig,

@@ -2,7 +2,7 @@
  * What evaluations will take, as far as declarations and the sizes of files say it: about, since no text becomes tokens here.
  */
 import { type EvaluationConfig, kindOf } from "../evaluation/evaluations.ts";
-import { type EvaluatedModel, modelKindOf } from "../evaluation/models.ts";
+import { type EvaluatedModel, modelKindOf, otherTextsOf } from "../evaluation/models.ts";
 import type { CorpusConfig } from "../text/corpora/corpora.ts";
 
 /** Operations of a forward pass for a token, without attention and retrieval. */
@@ -43,7 +43,7 @@ export async function estimateEvaluation(
       : forward?.sidenet && forward.backbone + forward.sidenet;
   const costs = models.map((model): EvaluationCost & { model: EvaluatedModel } => {
     if (tokensOf === undefined) return { model };
-    const tokens = tokensOf(model), perToken = operationsOf(model);
+    const tokens = otherTextsOf(model) * tokensOf(model), perToken = operationsOf(model);
     return { model, tokens, ...(perToken !== undefined && { operations: tokens * perToken }) };
   });
   if (tokensOf === undefined) return { name, models: costs };

@@ -27,6 +27,7 @@ const metric = z.looseObject({
   unit: text,
   higherIsBetter: z.boolean(),
   metricVersion: z.number(),
+  modelVersion: z.number().optional(),
   measure: text.optional(),
   at: z.record(text, z.union([text, z.number()])).optional(),
   over: text.optional(),

@@ -44,6 +44,8 @@ export interface Metric {
   readonly higherIsBetter: boolean;
   /** Changes whenever the same model would get another number; numbers of two versions are never compared. */
   readonly metricVersion: number;
+  /** Changes likewise with how the model answers; absent of models whose answers have never changed. */
+  readonly modelVersion?: number;
 }
 
 /** What tells the runs of a sweep apart: the values of the swept fields by their paths. */

@@ -1,4 +1,4 @@
-import { evaluate } from "../evaluation/evaluate.ts";
+import { checkOthers, evaluate } from "../evaluation/evaluate.ts";
 import { kindOf, outdatedEvaluations } from "../evaluation/evaluations.ts";
 import type { TrainedModels } from "../evaluation/model_kind.ts";
 import { modelKindOf } from "../evaluation/models.ts";
@@ -21,7 +21,7 @@ export async function runEvaluations(
   { results, progress, signal }: RunContext,
 ): Promise<void> {
   await withFrozen(trained.backbone, "evaluation", async () => {
-    const { evaluations, corpus, tokenizer, threads } = experiment;
+    const { evaluations, corpus, tokenizer, threads, seed } = experiment;
     for (const { name } of outdatedEvaluations(evaluations, results.summary.metrics)) {
       progress.note(`${name} was measured by an older version of its metrics`);
       await results.dropMetrics(name);
@@ -29,7 +29,7 @@ export async function runEvaluations(
     const memories = new EncodedMemories(trained.backbone);
     for (const evaluation of evaluations) {
       await evaluate(evaluation, {
-        ...{ corpus, tokenizer, texts, threads, trained, device, memories, results, signal },
+        ...{ corpus, tokenizer, texts, threads, trained, device, seed, memories, results, signal },
         report: (item) => progress.item(item),
       });
     }
@@ -40,10 +40,10 @@ export async function runEvaluations(
  * Prepares the evaluations whose controls read other texts and forgets them again, so that a missing one is found before
  * anything is trained.
  *
- * @throws {RangeError} If there is no other text.
+ * @throws {RangeError} If there are too few other texts.
  */
 export async function checkControls(
-  { evaluations, corpus, tokenizer, threads }: ResolvedExperiment,
+  { evaluations, corpus, tokenizer, threads, seed }: ResolvedExperiment,
   texts: RunText,
 ): Promise<void> {
   for (const evaluation of evaluations) {
@@ -52,6 +52,6 @@ export async function checkControls(
       ...{ corpus, tokenizer, texts, threads },
       recordHash: () => Promise.resolve(),
     });
-    if ("others" in items) items.others();
+    checkOthers(evaluation, items, seed);
   }
 }

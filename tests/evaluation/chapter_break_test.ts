@@ -2,6 +2,7 @@ import { chapterBreakMetrics, sumsOf } from "./measured_metrics.ts";
 import {
   chapterBreak,
   type ChapterBreakItem,
+  chapterBreakMeasures,
   type ChapterBreakProtocol,
   chapterBreakQuestions,
   chapterBreakSamples,
@@ -9,6 +10,7 @@ import {
   scoreChapterBreak,
   textsOfOtherWorks,
 } from "../../src/evaluation/chapter_break.ts";
+import { estimateOfSums } from "../../src/evaluation/measure.ts";
 import type { PromptedModel } from "../../src/evaluation/shared/language_model.ts";
 import type { SampleRecord } from "../../src/results/records.ts";
 import { metricOf } from "../../src/results/paired_comparison.ts";
@@ -375,4 +377,22 @@ test("Measures of ChapterBreak give accuracies and ranks anew, work by work", ()
   for (const name of ["accuracy", "accuracy 40", "perplexity 20", "accuracy 20 over backbone"]) {
     assert.equal(sumsOf(chapterBreak, name, samples), undefined, name);
   }
+});
+
+test("Measures of ChapterBreak are over the clusters of works where records name them", () => {
+  const right = { a: true, b: true, c: false, d: false };
+  const records = Object.entries(right).map(([work, correct]) => ({
+    ...{ item: `${work}/0`, work, prefixTokens: 4, rank: correct ? 1 : 2, correct },
+  }));
+  const author: Record<string, string> = { a: "A", b: "A", c: "B", d: "B" };
+  const clustered = records.map((record) => ({ ...record, cluster: author[record.work] }));
+  const [own] = chapterBreakMeasures(records), [byAuthor] = chapterBreakMeasures(clustered);
+  assert.equal(own.sums?.clusters, undefined);
+  assert.deepEqual(byAuthor.sums?.clusters?.names, ["A", "A", "B", "B"]);
+  // By hand: the standard error of 1, 1, 0, 0 is sqrt(1/12), that of 1, 0 is 1/2.
+  assertClose(
+    [estimateOfSums(own.sums!).stderr!, estimateOfSums(byAuthor.sums!).stderr!],
+    [Math.sqrt(1 / 12), 1 / 2],
+    { tolerance: 1e-12 },
+  );
 });

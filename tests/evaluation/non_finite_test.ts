@@ -96,7 +96,7 @@ const kinds: Record<string, { run: (model: PromptedModel) => Promise<unknown>; p
         task: "squad",
         seed: 3,
         memory: [],
-        queries: [{ item: "q", prompt, shots: 0, answers: ["a"] }],
+        queries: [{ item: "q", article: "a", prompt, shots: 0, answers: ["a"] }],
       }], { ...asking, tokenizer, maxAnswerTokens: 4 }),
     place: /position 3 of prompt 0 of item "squad seed 3"/,
   },

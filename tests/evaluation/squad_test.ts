@@ -4,6 +4,8 @@ import {
   f1,
   normalizeAnswer,
   type SquadEpisodeOptions,
+  squadMeasures,
+  squadRecord,
   writeSquadEpisode,
 } from "../../src/evaluation/squad.ts";
 import type { SquadParagraph } from "../../src/text/squad.ts";
@@ -212,4 +214,38 @@ test("askQuestions() continues each prompt until its line ends, and scores the a
     }),
   );
   assert.equal(model.segments.length, episode.memory.length);
+});
+
+test("Articles are clusters of questions where they are declared, and records are as they were elsewhere", async () => {
+  const named = (clusters?: "articles") =>
+    askQuestions(
+      new ScriptedModel({ names: () => 32 }, pad),
+      [writeSquadEpisode(data, options)],
+      { rows: 1, pad, tokenizer: characters, maxAnswerTokens: 1, clusters },
+    );
+  assert.ok((await named()).every((record) => !("cluster" in record)));
+  assert.deepEqual((await named("articles")).map(({ cluster }) => cluster), Array(6).fill("e"));
+
+  // Two articles of two questions each, on which a model is right on all or on none.
+  const records = [["a", true], ["a", true], ["b", false], ["b", false]].flatMap((
+    [cluster, right],
+    i,
+  ) =>
+    [1, 2].map((seed) =>
+      squadRecord.parse({
+        ...{ item: `${i}`, task: "squad", seed, cluster, exactMatch: right, f1: Number(right) },
+      })
+    )
+  );
+  const stderrOf = (drawn: typeof records) =>
+    squadMeasures(drawn).find(({ name }) => name === "exact match seed 1")!.estimate!.stderr!;
+  const apart = records.map(({ cluster: _cluster, ...record }) => record);
+  // By hand: the standard error of 1, 0 is 1/2, that of 1, 1, 0, 0 is sqrt(1/12).
+  assertClose([stderrOf(records), stderrOf(apart as typeof records)], [1 / 2, Math.sqrt(1 / 12)], {
+    tolerance: 1e-12,
+  });
+  assert.deepEqual(
+    squadMeasures(records)[0].sums?.across?.clusters,
+    { names: ["a", "a", "b", "b"], unit: "articles" },
+  );
 });

@@ -32,13 +32,17 @@ async function withFiles(
   });
 }
 
-function experimentOf(folder: string, clusters?: Record<string, string>): Experiment {
+function experimentOf(
+  folder: string,
+  clusters?: Record<string, string>,
+  listed: Experiment["evaluations"][number]["models"] = models,
+): Experiment {
   const corpus = { folder, train: "train", valid: "valid", test: "test" };
   return {
     name: "control",
     ...fileCorpus,
     corpus: { ...corpus, ...(clusters && { clusters }) },
-    evaluations: [{ kind: "perplexity", split: "test", models }],
+    evaluations: [{ kind: "perplexity", split: "test", models: listed }],
   };
 }
 
@@ -108,5 +112,58 @@ test("Documents of works are recorded with their work, and runs without works ke
       }),
       [["land-1", "Firsts"], ["lone", "lone"], ["sea-1", "The sea"], ["sea-2", "The sea"]],
     );
+  });
+});
+
+const threeTexts = { model: "longmem-other-document", texts: 3 } as const;
+
+test("Too few other works for a control of several texts are refused before anything is trained", async () => {
+  await withFiles({ "sea-1": 4, "sea-2": 4, "land-1": 5, lone: 5 }, async (folder) => {
+    const clustered = experimentOf(folder, { "sea-*": "The sea" }, ["longmem", threeTexts]);
+    const results = `${folder}/results`;
+    await assert.rejects(
+      runExperiment(clustered, { results, device: "cpu" }),
+      /^RangeError: Cannot read 3 texts of other works in the place of "[^"]+" as there are 2: current value of texts is 3, allowed are integers from 1 to 2/,
+    );
+    assert.ok(!(await filesOf(results)).includes("metrics.jsonl"), "nothing was trained");
+  });
+  const books = { ...smallBooks, books: { ...smallBooks.books, test: 3 } };
+  const chronicle = { ...smallChronicle, name: "control", corpus: books };
+  assert.throws(
+    () =>
+      resolveRun("a.ts", {
+        ...chronicle,
+        adaptation: smallTraining,
+        evaluations: [{ kind: "recall", split: "test", models: ["longmem", threeTexts] }],
+      }),
+    /evaluations\.0\.models\.1 reads more other documents than the 2 that evaluations\.0 has: current value is "longmem-other-document-3", allowed are other models, or at most 2 texts/,
+  );
+});
+
+test("A control of one text is the same however it is declared, and one of several is the mean of its texts", async () => {
+  await withFiles({ "sea-1": 4, "land-1": 5, "hill-1": 6 }, async (folder) => {
+    const oneText = { model: "longmem-other-document", texts: 1 } as const;
+    const twoTexts = { model: "longmem-other-document", texts: 2 } as const;
+    const idOf = (...listed: Experiment["evaluations"][number]["models"]) =>
+      resolveRun("a.ts", experimentOf(folder, undefined, listed)).id;
+    assert.equal(idOf("longmem", oneText), idOf(...models));
+    assert.notEqual(idOf("longmem", twoTexts), idOf(...models));
+    const results = `${folder}/results`;
+    const experiment = experimentOf(folder, undefined, [...models, twoTexts]);
+    const { run } = await runExperiment(experiment, { results, device: "cpu" });
+    const path = `${results}/control/${run}`;
+    const lines = (await Deno.readTextFile(`${path}/samples/perplexity-test.jsonl`)).trim()
+      .split("\n").map((line) => JSON.parse(line));
+    const natsOf = (model: string) =>
+      lines.filter((line) => line.model === model).map(({ nats }) => nats);
+    assert.equal(natsOf("longmem-other-document-2").length, 3);
+    assert.deepEqual(
+      lines.map(({ texts }) => texts),
+      [...Array.from({ length: 6 }, () => undefined), 2, 2, 2],
+    );
+    const { metrics } = JSON.parse(await Deno.readTextFile(`${path}/summary.json`));
+    for (const { model, modelVersion } of metrics) {
+      assert.equal(modelVersion, model === "longmem-other-document-2" ? 1 : undefined);
+    }
   });
 });

@@ -61,6 +61,7 @@ test("evaluateEfficiency() measures each point of each model once, also when it 
         }),
         trained,
         device: { kind: "cpu" } as Device,
+        seed: 1,
         memories: new EncodedMemories(backbone),
         results: folder,
         report: (item) => progress.item(item),

@@ -23,6 +23,9 @@ import {
   tokensOfRow,
 } from "../shared/language_model.ts";
 
+/** Version of how it copies. Version 2: what is matched lies within the memory's text and the window, as the copied token does. */
+const copyVersion = 2;
+
 /** The model that copies what followed last. */
 export interface CopyModel {
   /** Which model. */
@@ -67,6 +70,7 @@ export const copy: ModelKind<Declared<CopyModel, "model">, CopyModel> = {
     `${model}-m${m}-n${minMatchTokens}-${maxMatchTokens}-w${w}`,
   needs: [],
   readsMemory: true,
+  version: () => copyVersion,
   label: "copying what followed last",
   open: (config, trained, context) =>
     openLongMem({}, trained, {
@@ -203,7 +207,8 @@ class CopiedText {
       for (let n = Math.min(maxMatchTokens, before.length); n >= minMatchTokens; n--) {
         const key = before.slice(-n).join(" ");
         const found = window.get(key) ?? this.#following.get(key);
-        if (!found || found.position < this.#length - capacityTokens) continue;
+        // What was matched must be in sight, too, as the copied token is.
+        if (!found || found.position - n < this.#length - capacityTokens) continue;
         copies[i] = found.id;
         return;
       }

@@ -71,9 +71,18 @@ export function documentProblems(
     )];
   }
   const written = corpus.kind === "chronicle" ? corpus.books[split] : Infinity;
-  return Math.min(maxDocuments, written) > 1 ? [] : controlProblems(evaluation, path, {
-    rule: `reads another document, of which ${path} has none`,
-    allowed: ", or two documents and more",
+  const others = Math.min(maxDocuments, written) - 1;
+  return controlProblems(evaluation, path, {
+    others,
+    ...(others === 0
+      ? {
+        rule: `reads another document, of which ${path} has none`,
+        allowed: ", or two documents and more",
+      }
+      : {
+        rule: `reads more other documents than the ${others} that ${path} has`,
+        allowed: `, or at most ${others} texts`,
+      }),
   });
 }
 

@@ -7,13 +7,14 @@ import { InputRangeError } from "../../errors.ts";
 import type { MetricKey, MetricLabel } from "../../results/metric_catalog.ts";
 import type { ItemSums } from "../../results/paired_comparison.ts";
 import { type Estimate, mean, ratio, standardDeviation } from "../../statistics/estimates.ts";
-import { differenceOfSums, type Draw, type Measure } from "../measure.ts";
+import { clustersOf, differenceOfSums, type Draw, type Measure } from "../measure.ts";
 
 /** A record as metrics need it. */
 export const drawnRecord = z.looseObject({
   item: z.string(),
   task: z.string(),
   seed: z.number(),
+  cluster: z.string().exactOptional(),
 });
 
 /** A record of an item that was asked after a draw of demonstrations. */
@@ -114,7 +115,10 @@ function taskMeasures(
   return [
     over,
     ...deviations(draws.map(accuracy)),
-    ...draws.map(({ seed, scores }) => ({ ...ofSeed(seed), estimate: mean(scores) })),
+    ...draws.map(({ seed, scores, clusters }) => ({
+      ...ofSeed(seed),
+      estimate: meanOver(scores, clusters?.names),
+    })),
   ];
 }
 
@@ -150,7 +154,15 @@ function overDraws(own: Measure, baseline: Measure): Estimate {
 /** The difference over items, each with all its draws. */
 function overItems(own: Measure, baseline: Measure): Estimate {
   const differences = pairedScores(own, baseline);
-  return mean(differences[0].map((_, j) => mean(differences.map((scores) => scores[j])).value));
+  return meanOver(
+    differences[0].map((_, j) => mean(differences.map((scores) => scores[j])).value),
+    own.draws?.[0].clusters?.names,
+  );
+}
+
+/** The mean of scores; items of one cluster are not independent of each other. */
+function meanOver(scores: readonly number[], clusters: readonly string[] | undefined): Estimate {
+  return clusters ? ratio(scores, scores.map(() => 1), { clusters }) : mean(scores);
 }
 
 /** The differences of each draw's scores. */
@@ -168,6 +180,7 @@ function bySeed<Record extends DrawnRecord>(
   return [...Map.groupBy(records, ({ seed }) => seed)].map(([seed, ofSeed]) => ({
     seed,
     items: ofSeed.map(({ item }) => item),
+    ...clustersOf(ofSeed, "articles"),
     scores: ofSeed.map(scoreOf),
   }));
 }
@@ -210,6 +223,14 @@ function averageSums(tasks: readonly (readonly Draw[])[]): ItemSums | undefined 
       denominators.map((sum) => sum / denominators.length)
     ),
     exponential: false,
+    ...(questions.every((sums) => sums?.clusters) && {
+      clusters: {
+        names: questions.flatMap(({ clusters }, i) =>
+          clusters!.names.map((name) => `${i} ${name}`)
+        ),
+        unit: questions[0].clusters!.unit,
+      },
+    }),
   };
   return {
     items: tasks[0].map(({ seed }) => `draw ${seed}`),
@@ -235,6 +256,7 @@ function sumsOfQuestions(draws: readonly Draw[]): ItemSums | undefined {
     numerators: first.items.map((_, i) => sumOf(draws.map(({ scores }) => scores[i]))),
     denominators: first.items.map(() => draws.length),
     exponential: false,
+    ...(first.clusters && { clusters: first.clusters }),
   };
 }
 

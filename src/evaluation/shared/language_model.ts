@@ -128,6 +128,19 @@ export function readableText(segments: readonly Int32Array[]): ReadableDocument 
   return { segments: segments.map((tokens) => ({ tokens, targetTokens: tokens.length })) };
 }
 
+/** Another text in segments of the same lengths; a shorter one is read again and again, and one without tokens has none. */
+export function cutLike(
+  segments: readonly Int32Array[],
+  others: readonly Int32Array[],
+): Int32Array[] {
+  const other = Int32Array.from(others.flatMap((segment) => [...segment]));
+  if (other.length === 0) return [];
+  let read = 0;
+  return segments.map(({ length }) =>
+    Int32Array.from({ length }, () => other[read++ % other.length])
+  );
+}
+
 /** A document with what decides which other one takes its place. */
 export interface ClusteredDocument extends ReadableDocument {
   /** Its work or author; absent where the corpus does not say. */

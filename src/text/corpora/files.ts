@@ -199,7 +199,7 @@ async function openFiles(
 }
 
 /** The work of a document: what the first pattern that matches its name says, or else the document alone. */
-function clusterOf(name: string, clusters: Readonly<Record<string, string>>): string {
+export function clusterOf(name: string, clusters: Readonly<Record<string, string>>): string {
   const found = Object.entries(clusters).find(([pattern]) => matchesWildcards(name, pattern));
   return found?.[1] ?? name;
 }

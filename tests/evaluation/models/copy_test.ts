@@ -57,8 +57,8 @@ function bruteForce(read: readonly number[], window: readonly number[], o: CopyO
     const all = [...read, ...window.slice(0, t + 1)];
     for (let n = o.maxMatchTokens; n >= o.minMatchTokens; n--) {
       const suffix = all.slice(-n).join();
-      // The copied token itself must be in memory or window; what stood before it need not be any more.
-      for (let end = all.length - 1; end >= Math.max(n, cut); end--) {
+      // The copied token and what was matched before it must be in memory or window.
+      for (let end = all.length - 1; end >= n + cut; end--) {
         if (all.length >= n && all.slice(end - n, end).join() === suffix) return all[end];
       }
     }
@@ -151,4 +151,24 @@ test("copyModel() asks all rows about what row 0 has read where it is shared, an
     [9, 9],
     "9 followed a token of padding's id, not padding",
   );
+});
+
+test("copyModel() reads exactly the memory's text and the window", async () => {
+  // "4 5" is followed by 6 at positions 0 to 2; 4 tokens stand between; the window asks what follows "4 5".
+  const read = [4, 5, 6, 7, 8, 9, 10], window = [4, 5];
+  const copiedAt = async (capacityTokens: number) => {
+    const model = open({ capacityTokens, minMatchTokens: 2, maxMatchTokens: 2 });
+    await model.startDocument(0, 0);
+    await model.read(batch(read));
+    return (await model.ask(batch(window))).choices[1] === 6;
+  };
+  const [, plain] = (await choose(Int32Array.from(window), new Int32Array(2))).choices;
+  assert.notEqual(plain, 6, "the backbone itself names another");
+  assert.deepEqual(await Promise.all([7, 6, 5, 0].map(copiedAt)), [true, false, false, false]);
+  // Without a memory, the tokens just before the window are not in sight either.
+  const model = open({ capacityTokens: 0, minMatchTokens: 2, maxMatchTokens: 2 });
+  await model.startDocument(0, 0);
+  await model.read(batch([8, 4]));
+  const { choices } = await model.ask(batch([5, 6, 4, 5]));
+  assert.equal(choices[3], plain, "the first 5 is in the window, the 4 before it is not");
 });

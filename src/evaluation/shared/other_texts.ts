@@ -1,0 +1,134 @@
+/**
+ * Several texts of other works that a control reads in the place of each document, one after the other: what it remembers of a
+ * single one may suit or not suit by chance.
+ */
+import { InputRangeError } from "../../errors.ts";
+import { Random } from "../../random.ts";
+import { mean } from "../../statistics/estimates.ts";
+import {
+  type ClusteredDocument,
+  cutLike,
+  type ReadableDocument,
+  readableText,
+} from "./language_model.ts";
+
+/** Version of how several texts are chosen and scored: it changes whenever the same model would get another number. */
+export const severalTextsVersion = 1;
+
+/** How many texts are read in the place of each, and how they are chosen. */
+export interface SeveralTexts {
+  /** Texts k in the place of each document. */
+  readonly texts: number;
+  /** Tokens that a memory holds: of a longer document no more are asked for. */
+  readonly capacityTokens: number;
+  /** Seed of the choice. */
+  readonly seed: number;
+}
+
+/** A document that others may stand in for. */
+export interface NamedDocument extends ClusteredDocument {
+  readonly name: string;
+}
+
+/**
+ * What a control reads in the place of each document of a list: k texts, each of another cluster; a document without a
+ * cluster is one of its own. A text is as long as what a memory of `capacityTokens` tokens holds of the document, where
+ * there is such: a document of the cluster, or several, joined where none is long enough. Which clusters and documents is
+ * drawn by the seed and the document's name. Clusters that are too short come last, the longest first; they are read again.
+ *
+ * @returns For each of the k texts those of all documents, in segments as long as the document's own.
+ * @throws {RangeError} If there are fewer than k other clusters with a text.
+ */
+export function severalOtherTexts(
+  documents: readonly NamedDocument[],
+  { texts, capacityTokens, seed }: SeveralTexts,
+): ReadableDocument[][] {
+  const candidates = documents.map((document) => ({
+    cluster: clusterOf(document),
+    tokens: tokensOf(document),
+  }));
+  const clusters = Map.groupBy(
+    candidates.filter(({ tokens }) => tokens.length > 0),
+    ({ cluster }) => cluster,
+  );
+  const chosen = documents.map((document, i) => {
+    const { cluster: own, tokens } = candidates[i];
+    if (tokens.length === 0) return Array.from({ length: texts }, () => tokens);
+    const others = [...clusters].filter(([cluster]) => cluster !== own);
+    if (others.length < texts) {
+      throw new InputRangeError(
+        `Cannot read ${texts} texts of other works in the place of "${document.name}" as there are ` +
+          `${others.length}: current value of texts is ${texts}, allowed are ` +
+          (others.length === 0 ? "none" : `integers from 1 to ${others.length}`),
+      );
+    }
+    const needed = Math.min(capacityTokens, tokens.length);
+    const random = new Random(`${seed}/other texts/${document.name}`);
+    const drawn = random.shuffle(others).map(([, members]) => {
+      const order = random.shuffle(members.map(({ tokens }) => tokens));
+      const whole = order.find(({ length }) => length >= needed);
+      const text = whole ?? joinUntil(order, needed);
+      return { text, tier: whole ? 0 : text.length >= needed ? 1 : 2 };
+    });
+    // Sorting is stable: within a tier the order is the drawn one.
+    return drawn
+      .sort((a, b) => a.tier - b.tier || (a.tier === 2 ? b.text.length - a.text.length : 0))
+      .slice(0, texts).map(({ text }) => text);
+  });
+  return Array.from(
+    { length: texts },
+    (_, k) =>
+      documents.map(({ segments }, i) =>
+        readableText(cutLike(segments.map(({ tokens }) => tokens), [chosen[i][k]]))
+      ),
+  );
+}
+
+/** The same where only documents of one group stand in for each other. */
+export function severalOtherTextsWithin<Document extends NamedDocument>(
+  documents: readonly Document[],
+  groupOf: (document: Document) => unknown,
+  options: SeveralTexts,
+): ReadableDocument[][] {
+  const chosen = [...Map.groupBy(documents, groupOf).values()].flatMap((group) => {
+    const lists = severalOtherTexts(group, options);
+    return group.map((document, i) => [document, lists.map((texts) => texts[i])] as const);
+  });
+  const textsOf = new Map(chosen);
+  return Array.from(
+    { length: options.texts },
+    (_, k) => documents.map((document) => textsOf.get(document)![k]),
+  );
+}
+
+/** The mean of a number, or of a truth as 0 or 1, that several records of one item hold in a field. */
+export function meanOf(records: readonly { readonly [field: string]: unknown }[], field: string) {
+  return mean(records.map((record) => Number(record[field]))).value;
+}
+
+/** The means of numbers that several records of one item hold in a field, place by place. */
+export function meansOf(records: readonly { readonly [field: string]: unknown }[], field: string) {
+  const lists = records.map((record) => record[field] as readonly number[]);
+  return lists[0].map((_, i) => mean(lists.map((list) => list[i])).value);
+}
+
+function clusterOf({ name, cluster }: NamedDocument): string {
+  // A document of its own is not mistaken for a cluster of the same name.
+  return cluster === undefined ? `document ${name}` : `cluster ${cluster}`;
+}
+
+function tokensOf({ segments }: ReadableDocument): Int32Array {
+  return Int32Array.from(
+    segments.flatMap(({ tokens, targetTokens }) => [...tokens.subarray(0, targetTokens)]),
+  );
+}
+
+/** The first of some texts as one: as many as give so many tokens, or all. */
+function joinUntil(texts: readonly Int32Array[], needed: number): Int32Array {
+  const joined: number[] = [];
+  for (const text of texts) {
+    if (joined.length >= needed) break;
+    for (const token of text) joined.push(token);
+  }
+  return Int32Array.from(joined);
+}
