@@ -204,8 +204,8 @@ const changes: [name: string, file: string, from: string, to: string, kind: Chan
   [
     "how a graph is executed",
     "src/runtime/host_device.ts",
-    "export class",
-    "let _unused = 1;\nexport class",
+    'import os from "node:os";',
+    'import os from "node:os";\nconst _added = 1;',
     "sources",
   ],
   ["a comment", "src/memory/ring.ts", "/** Chunks stored. */", "/** Stored chunks. */", "nothing"],
