@@ -173,7 +173,8 @@ function questionOf(
 
 /**
  * What the control reads in the place of each question: the text of a question with as many prefix tokens, of the next work
- * that has one, of another cluster where works have such; of the works' questions the one in the same place, so that about as much was told.
+ * that has one, of another cluster where works have such; of the works' questions the one in the same place, so that about as
+ * much was told.
  *
  * @throws {RangeError} If a question has a text to read, but there is no other work's.
  */

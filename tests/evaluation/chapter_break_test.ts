@@ -8,6 +8,7 @@ import {
   chapterBreakSamples,
   rankOfFirst,
   scoreChapterBreak,
+  severalTextsOfOtherWorks,
   textsOfOtherWorks,
 } from "../../src/evaluation/chapter_break.ts";
 import { estimateOfSums } from "../../src/evaluation/measure.ts";
@@ -267,6 +268,31 @@ test("textsOfOtherWorks() gives every question the text of another work, from th
     assert.deepEqual(segments.map(({ tokens }) => tokens), partners[i].reading);
     assert.ok(segments.every(({ tokens, targetTokens }) => targetTokens === tokens.length));
   }
+});
+
+test("textsOfOtherWorks() passes over works of the same cluster, one text or several", () => {
+  const clusters = { a: "A", b: "A", c: "C", d: "D" };
+  const items = Object.entries(clusters).map(([work, cluster], i) =>
+    item({ name: `${work}/0`, work, cluster, prefix: range(100 * i, 100 * i + 30) })
+  );
+  const questions = chapterBreakQuestions(items, protocol);
+  const worksOf = (texts: readonly { segments: readonly { tokens: Int32Array }[] }[]) =>
+    texts.map(({ segments }) => "abcd"[Math.floor(segments[0].tokens[0] / 100)]).join("");
+  assert.equal(worksOf(textsOfOtherWorks(questions)), "ccda");
+  const options = { texts: 2, capacityTokens: 16, seed: 1 };
+  const [first, second] = severalTextsOfOtherWorks(questions, options).map(worksOf);
+  for (const [i, work] of [..."abcd"].entries()) {
+    const read = [work, first[i], second[i]].map((work) => clusters[work as keyof typeof clusters]);
+    assert.equal(new Set(read).size, 3, `${read}`);
+  }
+  assert.throws(
+    () => severalTextsOfOtherWorks(questions, { ...options, texts: 3 }),
+    /^RangeError: Cannot read 3 texts of other works in the place of "a\/0" as there are 2:/,
+  );
+  assert.throws(
+    () => textsOfOtherWorks(questions.slice(0, 2)),
+    /current cluster of all works is "A", allowed are 2 clusters and more$/,
+  );
 });
 
 test("textsOfOtherWorks() passes over works that have nothing to read, and needs another one", () => {

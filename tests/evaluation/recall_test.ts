@@ -300,3 +300,18 @@ test("A book of the chronicle: who knows every target is always right, who repea
     assert.ok(accuracies.length >= 10);
   }
 });
+
+test("recallSamples() names the cluster of a book where it has one", () => {
+  const document = {
+    ...{ name: "a", targetTokens: 2, words: 1, recalls: [] },
+    segments: [{ tokens: Int32Array.of(4, 5), targets: Int32Array.of(5, 6), targetTokens: 2 }],
+  };
+  const clusterOf = (cluster?: string) =>
+    recallSamples([{
+      document: { ...document, ...(cluster && { cluster }) },
+      nats: 1,
+      choices: [],
+    }])
+      .map((sample) => sample.cluster);
+  assert.deepEqual([clusterOf("A"), clusterOf()], [["A"], [undefined]]);
+});

@@ -289,6 +289,17 @@ test("runExperiment() makes items of the corpus's books, whose prefixes are whol
       assert.equal(readTokens, 24 * Math.floor((Number(prefixTokens) - 12) / 24));
     }
     assert.ok(hashes["corpus test"]);
+    // Works have a cluster where the corpus declares such, and only there.
+    assert.ok([first, ...samples].every((sample) => !("cluster" in sample)));
+    const clustered = { ...corpus, clusters: { "test_0": "First" } };
+    const { of: named } = await evaluate({ ...experiment, corpus: clustered }, {
+      prefixTokens: 400,
+      models: ["backbone"],
+    });
+    assert.deepEqual(
+      [...new Set(named("backbone").map(({ work, cluster }) => `${work}: ${cluster}`))],
+      ["test_0: First", "test_1: test_1"],
+    );
     await assert.rejects(
       evaluate(experiment, { source: { kind: "books", minPrefixTokens: 100_000 }, prefixTokens }),
       /Cannot evaluate "chapter-break-test" as no work has a chapter break with six candidates and 100000 tokens before it/,

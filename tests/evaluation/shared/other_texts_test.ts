@@ -1,9 +1,13 @@
-import { averageAnswers } from "../../../src/evaluation/in_context_learning.ts";
+import { outdatedEvaluations } from "../../../src/evaluation/evaluations.ts";
+import { fillModel, modelName } from "../../../src/evaluation/models.ts";
+import type { MemoryConfig } from "../../../src/memory/config.ts";
+import { averageAnswers, severalOtherTasks } from "../../../src/evaluation/in_context_learning.ts";
 import { averageNeedles } from "../../../src/evaluation/needle.ts";
 import {
   averagePerplexity,
   perplexityMeasures,
   perplexityRecord,
+  perplexityVersion,
 } from "../../../src/evaluation/perplexity.ts";
 import { averageRecall, recallMeasures, recallRecord } from "../../../src/evaluation/recall.ts";
 import {
@@ -153,4 +157,47 @@ test("the score of an item is the mean over its texts, in every kind of evaluati
     ]),
     { ...query, correct: 0.5, nats: 1.5 },
   );
+});
+
+test("severalOtherTasks() reads other tasks of the same seed, or other draws, as much of each", () => {
+  const episode = (task: string, seed: number, token: number, lengths: number[]) => ({
+    ...{ task, seed, queries: [] },
+    memory: lengths.map((length) => new Int32Array(length).fill(token)),
+  });
+  const tokensOf = (episodes: ReturnType<typeof episode>[], draw: "seed" | "task", texts: number) =>
+    severalOtherTasks(episodes, draw, { texts, capacityTokens: 100, seed: 1 }).map((list) =>
+      list.map(({ segments }) => segments.map(({ tokens }) => [...tokens]))
+    );
+  const drawn = [1, 2].flatMap((seed) =>
+    ["a", "b", "c"].map((task, i) => episode(task, seed, 10 * seed + i, [2, 1]))
+  );
+  const [first, second] = tokensOf(drawn, "seed", 2);
+  drawn.forEach(({ seed }, i) => {
+    const read = [first[i], second[i]].map(([[token]]) => token).sort();
+    assert.deepEqual(read, [0, 1, 2].filter((task) => task !== i % 3).map((n) => 10 * seed + n));
+    assert.deepEqual(first[i].map(({ length }) => length), [2, 1]);
+  });
+  // Reviews are tasks of one name, each of which is drawn once.
+  const reviews = [1, 2, 3].map((seed) => episode("reviews", seed, seed, [2]));
+  const [one, two] = tokensOf(reviews, "task", 2);
+  assert.deepEqual(
+    reviews.map(({ seed }, i) => [seed, one[i][0][0], two[i][0][0]].sort().join("")),
+    ["123", "123", "123"],
+  );
+  assert.throws(() => tokensOf(reviews, "task", 3), /Cannot read 3 texts of other works .* are 2:/);
+});
+
+test("An evaluation is outdated where a model has been measured by an older version of it", () => {
+  const metric = (model: string, modelVersion?: number) => ({
+    ...{ evaluation: "e", model, name: "perplexity", measure: "perplexity", value: 1, n: 1 },
+    ...{ unit: "", higherIsBetter: false, metricVersion: perplexityVersion },
+    ...(modelVersion !== undefined && { modelVersion }),
+  });
+  const memory = { capacityTokens: 8 } as MemoryConfig;
+  const copy = fillModel("copy", { contextTokens: 4, memory });
+  const evaluation = { kind: "perplexity", name: "e", models: ["longmem" as const, copy] };
+  const isOutdated = (...metrics: ReturnType<typeof metric>[]) =>
+    outdatedEvaluations([evaluation], metrics).length === 1;
+  assert.ok(isOutdated(metric("longmem"), metric(modelName(copy))));
+  assert.ok(!isOutdated(metric("longmem"), metric(modelName(copy), 2)));
 });
