@@ -156,7 +156,7 @@ test("import packs what a run has trained", async () => {
     await Deno.remove(`${folder}/run/checkpoint/longmem/weights.safetensors`);
     await assert.rejects(
       run.import(`${folder}/run`, "--out", `${folder}/more`),
-      /Cannot read ".*longmem\/weights.safetensors" as there is no such file/,
+      /Cannot take a LongMem from run ".*" as ".*longmem\/weights.safetensors" is missing: .*\n {2}deno task run /s,
     );
   });
 });
