@@ -86,7 +86,7 @@ export async function obtainBackbone(
  * @throws {RangeError} Where it cannot.
  */
 function checkVocabulary(
-  { tokenizer: { kind } }: ResolvedExperiment,
+  { tokenizer: { kind }, backbone }: ResolvedExperiment,
   { shape }: Pick<BackboneCheckpoint, "shape">,
   tokenizer: Pick<Tokenizer, "vocabSize">,
 ): void {
@@ -95,8 +95,10 @@ function checkVocabulary(
     ? shape.vocabSize === tokenizer.vocabSize
     : shape.vocabSize >= tokenizer.vocabSize;
   if (fits) return;
+  const source = (["path", "repo"] as const).find((field) => Reflect.has(backbone, field));
+  const field = source ? `backbone.${source} "${Reflect.get(backbone, source)}"` : "backbone";
   throw new InputRangeError(
-    `Cannot use the tokenizer of kind "${kind}" with the weights of backbone as the backbone's vocabulary must ` +
+    `Cannot use the tokenizer of kind "${kind}" with the weights of ${field} as the backbone's vocabulary must ` +
       `${
         isExact ? "be" : "hold"
       } the tokenizer's ${tokenizer.vocabSize} tokens: current size is ${shape.vocabSize}`,

@@ -57,9 +57,9 @@ const chronicleAssignments: typeof assignments = [
   ],
   ["corpus.drills=0", (e) => e.corpus, { kind: "chronicle", drills: 0 }],
   [
-    "corpus.config.book.chapters=4",
+    "corpus.config.book.chapters=8",
     (e) => e.corpus,
-    { kind: "chronicle", config: { book: { chapters: 4 } } },
+    { kind: "chronicle", config: { book: { chapters: 8 } } },
   ],
 ];
 
