@@ -81,7 +81,7 @@ export interface BlockContext {
   readonly across?: Value | undefined;
 }
 
-/** What a block computes. */
+/** Outputs of a block. */
 export interface BlockOutputs {
   /** The stream after it [N, E]. */
   readonly output: Value;
@@ -100,7 +100,7 @@ export interface Head {
   readonly bias?: Value;
 }
 
-/** What a tensor does, for its first values. */
+/** Role of a tensor, which decides its first values. */
 export type TensorRole = "embeddings" | "head" | "output" | "gain" | "other";
 
 /** The layers of a SideNet beside an architecture. */
@@ -130,7 +130,7 @@ export interface Architecture {
   readonly name: string;
   /** Form of `shape.settings`, with a default for each; absent: there are none. */
   readonly settings?: z.ZodObject;
-  /** What is wrong with sizes that do not go together, as "must ...: current values are ..."; undefined for sound ones. */
+  /** The problem of sizes that do not go together, as "must ...: current values are ..."; undefined for sound ones. */
   problem(shape: BackboneShape): string | undefined;
   /** Heads of keys and values, and channels of a head: of them a memory bank consists. */
   keyHeads(shape: BackboneShape): { keyValueHeads: number; headDim: number };

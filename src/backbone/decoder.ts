@@ -46,7 +46,7 @@ export type Activation = keyof typeof activations;
 /** Names of activations, for schemas. */
 export const activationNames = Object.keys(activations) as [Activation, ...Activation[]];
 
-/** What a decoder consists of. */
+/** Parts of a decoder. */
 export interface DecoderPlan {
   /** Heads of keys and values Hkv; each serves H / Hkv neighbouring heads of queries. */
   readonly keyValueHeads: number;
@@ -153,7 +153,7 @@ export function decoder<Settings extends z.ZodObject>(
   };
 }
 
-/** What is wrong with sizes that do not go together. */
+/** The problem of sizes that do not go together. */
 function planProblem(
   { heads, hiddenDim }: BackboneShape,
   { keyValueHeads, headDim, positions }: DecoderPlan,

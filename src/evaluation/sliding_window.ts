@@ -1,6 +1,7 @@
 import { padId } from "../backbone/shape.ts";
 import {
   type PromptedModel,
+  readingModel,
   type ScoredLongMem,
   type SegmentRows,
   tokensOfRow,
@@ -58,33 +59,15 @@ export function slidingWindowModel(
       read.set(row, all.subarray(Math.max(0, all.length - mostBefore)));
     }
   };
+  const score = (segment: SegmentRows) => {
+    const { tokens, options } = inWindow(segment);
+    return model.score(tokens, segment.targets, options);
+  };
   const choose = (segment: SegmentRows) => {
     const { tokens, options } = inWindow(segment);
     return model.choose(tokens, segment.targets, options);
   };
-  return {
-    name,
-    startDocument(row) {
-      read.delete(row);
-      return Promise.resolve();
-    },
-    async score(segment) {
-      const { tokens, options } = inWindow(segment);
-      const nll = await model.score(tokens, segment.targets, options);
-      remember(segment);
-      return nll;
-    },
-    async choose(segment) {
-      const choices = await choose(segment);
-      remember(segment);
-      return choices;
-    },
-    read(segment) {
-      remember(segment);
-      return Promise.resolve();
-    },
-    ask: choose,
-  };
+  return readingModel(name, { forget: (row) => read.delete(row), remember, score, choose });
 }
 
 /** The smallest of 0, T, 2T, 4T, ..., `most` that holds so many tokens. */

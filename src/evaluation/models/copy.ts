@@ -18,6 +18,7 @@ import { type ModelKind, openLongMem } from "../model_kind.ts";
 import {
   type Choices,
   type PromptedModel,
+  readingModel,
   type ScoredLongMem,
   type SegmentRows,
   tokensOfRow,
@@ -145,28 +146,7 @@ export function copyModel(
       }),
     };
   };
-  return {
-    name,
-    startDocument(row) {
-      texts.delete(row);
-      return Promise.resolve();
-    },
-    async score(segment) {
-      const nll = await score(segment);
-      remember(segment);
-      return nll;
-    },
-    async choose(segment) {
-      const choices = await choose(segment);
-      remember(segment);
-      return choices;
-    },
-    read(segment) {
-      remember(segment);
-      return Promise.resolve();
-    },
-    ask: choose,
-  };
+  return readingModel(name, { forget: (row) => texts.delete(row), remember, score, choose });
 }
 
 /** In the place of an id: nothing matches. */

@@ -115,6 +115,46 @@ export function languageModel(
   };
 }
 
+/**
+ * A model that keeps on the host what its rows have read, and scores a segment before it reads it.
+ *
+ * @param name Name in results.
+ */
+export function readingModel(
+  name: string,
+  { forget, remember, score, choose }: {
+    /** Forgets what a row has read. */
+    readonly forget: (row: number) => void;
+    /** Adds a segment to what its rows have read. */
+    readonly remember: (segment: Pick<SegmentRows, "tokens" | "rows" | "lengths">) => void;
+    readonly score: (segment: SegmentRows) => Promise<Float32Array>;
+    readonly choose: (segment: SegmentRows) => Promise<Choices>;
+  },
+): PromptedModel {
+  return {
+    name,
+    startDocument(row) {
+      forget(row);
+      return Promise.resolve();
+    },
+    async score(segment) {
+      const nll = await score(segment);
+      remember(segment);
+      return nll;
+    },
+    async choose(segment) {
+      const choices = await choose(segment);
+      remember(segment);
+      return choices;
+    },
+    read(segment) {
+      remember(segment);
+      return Promise.resolve();
+    },
+    ask: choose,
+  };
+}
+
 /** What of a segment can be read: its tokens [T], as far as they are not padding. */
 export type ReadableSegment = Pick<Segment, "targetTokens"> & { readonly tokens: Int32Array };
 
