@@ -5,8 +5,9 @@ import { isSameMetric, type MetricCatalog } from "../results/metric_catalog.ts";
 import { type ItemSums, metricOf } from "../results/paired_comparison.ts";
 import type { RunRecord } from "../results/read_runs.ts";
 import type { SampleRecord } from "../results/records.ts";
+import { isAdaptation } from "../training/training_names.ts";
 import { measuresOf } from "./evaluation_kind.ts";
-import { type EvaluationConfig, evaluations } from "./evaluations.ts";
+import { type EvaluationConfig, evaluations, startsProcesses } from "./evaluations.ts";
 import type { Measure } from "./measure.ts";
 import type { ModelConfig } from "./model_kind.ts";
 import { modelKindOf, modelName, models } from "./models.ts";
@@ -25,8 +26,7 @@ export const metricCatalog: MetricCatalog = {
   },
 
   modelLabel(run, { evaluation, model }) {
-    const config = findKind(run, evaluation)?.config;
-    const known = config?.models?.filter((declared) => isKnownModel(declared)) ?? [];
+    const known = knownModels(run, evaluation);
     const declared = known.find((declared) => modelName(declared) === model);
     if (declared === undefined) return model;
     const { label } = modelKindOf(declared);
@@ -35,6 +35,15 @@ export const metricCatalog: MetricCatalog = {
       ? label
       : model;
   },
+
+  isMain(run, { evaluation, model }) {
+    const declared = knownModels(run, evaluation).find((declared) => modelName(declared) === model);
+    return declared !== undefined && modelKindOf(declared).isMain === true;
+  },
+
+  isAdaptation,
+
+  startsProcesses: (run) => declaredEvaluations(run).some(startsProcesses),
 
   sums(run, metric) {
     const own = measuresIn(run, metric.evaluation, metric.model);
@@ -57,6 +66,11 @@ export const metricCatalog: MetricCatalog = {
   },
 };
 
+/** The models of an evaluation of a run that this code has. */
+function knownModels(run: RunRecord, evaluation: string): readonly ModelConfig[] {
+  return findKind(run, evaluation)?.config.models?.filter(isKnownModel) ?? [];
+}
+
 /** Whether a model of a record is one that this code has. */
 function isKnownModel(config: ModelConfig): boolean {
   return models.names.includes(typeof config === "string" ? config : config.model);
@@ -69,12 +83,15 @@ function agrees(sums: ItemSums, value: number): boolean {
 }
 
 /** The kind of an evaluation of a run, with its configuration; undefined where the record does not say, or nobody knows it. */
-function findKind({ declaration }: RunRecord, evaluation: string) {
-  const declared = Array.isArray(declaration?.evaluations) ? declaration.evaluations : [];
-  const config: Recorded | undefined = declared.find(({ name }: Recorded) => name === evaluation);
+function findKind(run: RunRecord, evaluation: string) {
+  const config = declaredEvaluations(run).find(({ name }) => name === evaluation);
   const name = String(config?.kind);
   if (!evaluations.names.includes(name)) return undefined;
   return { kind: evaluations.get(name), config: config as unknown as EvaluationConfig };
+}
+
+function declaredEvaluations({ declaration }: RunRecord): readonly Recorded[] {
+  return Array.isArray(declaration?.evaluations) ? declaration.evaluations : [];
 }
 
 /** The measures of a model of a run; none where its records are not those of the kind. */

@@ -11,6 +11,7 @@ import type { MemorizingCheckpoint } from "../longmem/memorizing_transformer.ts"
 import type { SideNetCheckpoint } from "../longmem/sidenet_shape.ts";
 import type { MemoryConfig } from "../memory/config.ts";
 import type { Device } from "../runtime/device.ts";
+import type { ComparedTraining } from "../training/training_names.ts";
 import type { PromptedModel, ReadableDocument, ScoredLongMem } from "./shared/language_model.ts";
 import type { EncodedMemories } from "./shared/memory_cache.ts";
 
@@ -87,7 +88,9 @@ export interface ModelKind<
   /** What it needs of the declaration. */
   readonly needs: readonly ModelNeed[];
   /** A training that is done for it alone. */
-  readonly training?: "sidenet-without-memory" | "memorizing-transformer";
+  readonly training?: ComparedTraining;
+  /** Whether sweeps and findings are about it, wherever it is measured; of others about the last one. */
+  readonly isMain?: true;
   /** Whether it passes through the SideNet. */
   readonly hasSideNet?: true;
   /** Whether it reads text into a memory. */

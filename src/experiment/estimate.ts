@@ -5,7 +5,6 @@ import { memorizingTensorShapes } from "../longmem/memorizing_transformer.ts";
 import { sideNetTensorShapes } from "../longmem/sidenet_shape.ts";
 import { canonicalJson, identityOf } from "../declaration/identity.ts";
 import { kindOf } from "../evaluation/evaluations.ts";
-import { modelKindOf } from "../evaluation/models.ts";
 import { experimentSchema } from "./schema.ts";
 import { corpora } from "../text/corpora/corpora.ts";
 import { tokenizerFiles } from "../text/tokenizer_config.ts";
@@ -15,6 +14,8 @@ import { backboneShape, countParameters, shapeOnFile, sideNetShape } from "./sha
 import { machineMemoryBytes } from "../runtime/machine_memory.ts";
 import { type MemoryExcess, memoryExcess, memoryNeed } from "./memory_need.ts";
 import type { ResolvedExperiment, TrainingConfig } from "./declaration.ts";
+import { trainings } from "./trainings.ts";
+import type { TrainingName } from "../training/training_names.ts";
 import { ifThere } from "../files.ts";
 import { backboneTensorShapes } from "../backbone/architectures.ts";
 
@@ -39,7 +40,7 @@ export interface Estimate {
 /** What one training will take. */
 export interface TrainingEstimate {
   /** What is trained. */
-  readonly phase: "backbone" | "sidenet-without-memory" | "longmem" | "memorizing-transformer";
+  readonly phase: TrainingName;
   /** Equal for trainings that come to the same weights: of the runs of one results folder only one does them. */
   readonly key: string;
   /** Updates. */
@@ -52,7 +53,7 @@ export interface TrainingEstimate {
 
 /** Estimates a run and looks whether its data is there. */
 export async function estimateRun(experiment: ResolvedExperiment): Promise<Estimate> {
-  const { backbone, sidenet, adaptation, evaluations } = experiment;
+  const { sidenet, evaluations } = experiment;
   const onFile = await shapeOnFile(experiment);
   const shape = backboneShape(experiment) ?? onFile;
   const sidenetShape = shape && sidenet && sideNetShape(sidenet, shape);
@@ -69,43 +70,24 @@ export async function estimateRun(experiment: ResolvedExperiment): Promise<Estim
   const excess = machineBytes === undefined
     ? undefined
     : memoryExcess(experiment, machineBytes, onFile);
-  const trainings: TrainingEstimate[] = [];
-  const add = (
-    phase: TrainingEstimate["phase"],
-    training: TrainingConfig,
-    operationsPerToken: number | undefined,
-  ) => trainings.push(trainingEstimate(phase, experiment, training, operationsPerToken));
-  if (backbone.kind === "pretrain") {
-    const perToken = forward && 3 * forward.backbone; // backward takes twice as many
-    add("backbone", backbone.training, perToken);
-  }
-  if (adaptation) {
-    // The frozen backbone runs forward without its head; the head runs forward, and backward to its
-    // input only; the SideNet is trained.
-    const head = shape && shape.vocabSize * shape.hiddenDim;
-    const perToken = sidenetParameters &&
-      2 * (backboneParameters! - 2 * head!) + 4 * head! + 6 * sidenetParameters;
-    const trained = new Set(
-      evaluations.flatMap(({ models }) => models.map((model) => modelKindOf(model).training)),
-    );
-    if (experiment.memory) add("longmem", adaptation, perToken);
-    if (trained.has("sidenet-without-memory") || !experiment.memory) {
-      add("sidenet-without-memory", adaptation, perToken);
-    }
-    if (trained.has("memorizing-transformer")) {
-      // Frozen blocks run forward, trained ones forward and backward; the head as above.
-      const trained = sidenetShape &&
-        countParameters(sidenetShape, (sidenet) => memorizingTensorShapes(sidenet, shape));
-      const operations = trained && 2 * (backboneParameters! - 2 * head!) + 4 * trained + 4 * head!;
-      add("memorizing-transformer", adaptation, operations);
-    }
-  }
+  const parameters = shape && {
+    backbone: backboneParameters!,
+    head: shape.vocabSize * shape.hiddenDim,
+    sidenet: sidenetParameters,
+    memorizing: sidenetShape &&
+      countParameters(sidenetShape, (sidenet) => memorizingTensorShapes(sidenet, shape)),
+  };
   return {
     ...(backboneParameters !== undefined && { backboneParameters }),
     ...(sidenetParameters !== undefined && { sidenetParameters }),
     memoryBytes,
     ...(excess && { excess }),
-    trainings,
+    trainings: Object.entries(trainings).flatMap(([name, { config, operationsPerToken }]) => {
+      const training = config(experiment);
+      if (!training) return [];
+      const perToken = parameters && operationsPerToken(parameters);
+      return [trainingEstimate(name as TrainingName, experiment, training, perToken)];
+    }),
     evaluations: await Promise.all(
       evaluations.map((evaluation) => estimateEvaluation(evaluation, experiment.corpus, forward)),
     ),
@@ -114,7 +96,7 @@ export async function estimateRun(experiment: ResolvedExperiment): Promise<Estim
 }
 
 function trainingEstimate(
-  phase: TrainingEstimate["phase"],
+  phase: TrainingName,
   experiment: ResolvedExperiment,
   training: TrainingConfig,
   operationsPerToken: number | undefined,
@@ -131,13 +113,10 @@ function trainingEstimate(
 }
 
 /** What decides the weights of a training, as far as declarations say it. */
-function trainingKey(
-  phase: TrainingEstimate["phase"],
-  { seed, tokenizer, corpus, backbone, sidenet, adaptation, memory }: ResolvedExperiment,
-): string {
-  const adapted = phase === "backbone" ? {} : { sidenet, adaptation };
-  const remembered = phase === "longmem" || phase === "memorizing-transformer" ? { memory } : {};
-  const deciding = { phase, seed, tokenizer, corpus, backbone, ...adapted, ...remembered };
+function trainingKey(phase: TrainingName, experiment: ResolvedExperiment): string {
+  const { seed, tokenizer, corpus, backbone } = experiment;
+  const own = trainings[phase].fields.map((field) => [field, experiment[field]]);
+  const deciding = { phase, seed, tokenizer, corpus, backbone, ...Object.fromEntries(own) };
   return canonicalJson(identityOf(experimentSchema(), deciding));
 }
 

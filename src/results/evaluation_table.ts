@@ -12,7 +12,7 @@ import {
   overClusters,
   withBoth,
 } from "./paired_comparison.ts";
-import type { MetricAxis, MetricCatalog, MetricLabel } from "./metric_catalog.ts";
+import type { CataloguedRun, MetricAxis, MetricCatalog, MetricLabel } from "./metric_catalog.ts";
 import type { Metric } from "./records.ts";
 import { bySweptValues, replicaGroups, sweptHeadings, variations } from "./seed_groups.ts";
 import type { DamagedRun, RunRecord } from "./read_runs.ts";
@@ -68,6 +68,8 @@ export interface TableRow {
   readonly variation: Readonly<Record<string, string>>;
   /** The model. */
   readonly model: string;
+  /** Whether sweeps and findings are about it. */
+  readonly isMain?: true;
   /** A number for each column; undefined where it was not measured. */
   readonly cells: readonly (TableCell | undefined)[];
 }
@@ -101,7 +103,7 @@ export interface ExperimentTables {
   /** What is to be known before its numbers are read: `scaled-down`, ... */
   readonly labels: readonly string[];
   /** Its runs. */
-  readonly runs: readonly RunRecord[];
+  readonly runs: readonly CataloguedRun[];
   /** The tables. */
   readonly tables: readonly EvaluationTable[];
   /** What is left out of them, and what to do about it. */
@@ -122,7 +124,7 @@ export function experimentTables(
 ): ExperimentTables[] {
   return [...Map.groupBy(records, ({ summary }) => summary.experiment)].map(
     ([experiment, recorded]) => {
-      const runs = recorded.map((record) => withUncertainty(record, catalog));
+      const runs = recorded.map((record) => catalogued(record, catalog));
       const { question } = runs[0].summary;
       return {
         experiment,
@@ -141,7 +143,7 @@ export function experimentTables(
  * A run whose standard errors and intervals are computed from the records of its items, where there are any, so that runs that
  * were recorded with others can stand beside it.
  */
-function withUncertainty(record: RunRecord, catalog: MetricCatalog): RunRecord {
+function catalogued(record: RunRecord, catalog: MetricCatalog): CataloguedRun {
   const metrics = record.summary.metrics.map((metric): Metric => {
     const sums = catalog.sums(record, metric);
     if (!sums) return metric;
@@ -156,7 +158,14 @@ function withUncertainty(record: RunRecord, catalog: MetricCatalog): RunRecord {
       ...(ci95 && { ci95: [...ci95] as const }),
     };
   });
-  return { ...record, summary: { ...record.summary, metrics } };
+  return {
+    ...record,
+    summary: { ...record.summary, metrics },
+    startsProcesses: catalog.startsProcesses(record),
+    adaptations: [...new Set(record.training.map(({ phase }) => phase))].filter(
+      catalog.isAdaptation,
+    ),
+  };
 }
 
 function labelsOf(runs: readonly RunRecord[]): string[] {
@@ -188,7 +197,7 @@ function damageRemarks(runs: readonly RunRecord[], damaged: readonly DamagedRun[
     .map(({ path, reason }) => `Run ${basename(path)} is left out: ${reason}`);
 }
 
-function staleRemarks(runs: readonly RunRecord[]): string[] {
+function staleRemarks(runs: readonly CataloguedRun[]): string[] {
   const newest = newestVersions(runs);
   return runs.flatMap((record) => {
     const stale = record.summary.metrics.filter((metric) =>
@@ -222,9 +231,9 @@ export function tellingFields(
   return kept;
 }
 
-/** The model that a sweep is about: LongMem, or else the last that was measured; undefined where none was. */
+/** The model that a sweep is about: the main one, or else the last that was measured; undefined where none was. */
 export function mainModel(rows: readonly TableRow[]): string | undefined {
-  return rows.some(({ model }) => model === "longmem") ? "longmem" : rows.at(-1)?.model;
+  return (rows.find(({ isMain }) => isMain) ?? rows.at(-1))?.model;
 }
 
 function tablesOf(runs: readonly RunRecord[], catalog: MetricCatalog): EvaluationTable[] {
@@ -310,7 +319,9 @@ function groupRows(
         best: false,
       };
     });
-    if (cells.some((cell) => cell)) rows.push({ runs: group, variation, model, cells });
+    if (!cells.some((cell) => cell)) continue;
+    const isMain = group.some((run) => catalog.isMain(run, { evaluation, model }));
+    rows.push({ runs: group, variation, model, ...(isMain && { isMain }), cells });
   }
   return rows;
 }

@@ -56,12 +56,29 @@ export interface MetricCatalog {
     run: RunRecord,
     measured: { readonly evaluation: string; readonly model: string },
   ): string;
+  /** Whether sweeps and findings are about a model of an evaluation, wherever it is measured. */
+  isMain(
+    run: RunRecord,
+    measured: { readonly evaluation: string; readonly model: string },
+  ): boolean;
+  /** Whether a training adapts a backbone, which stays as it is. */
+  isAdaptation(training: string): boolean;
+  /** Whether an evaluation of a run starts processes of its own, which needs more permissions. */
+  startsProcesses(run: RunRecord): boolean;
   /**
    * The sums of which it was computed, from the run's records of items.
    *
    * @returns undefined where the metric is no ratio of sums, or the records do not give its value.
    */
   sums(run: RunRecord, metric: Metric): ItemSums | undefined;
+}
+
+/** A run, and facts about it that its record does not hold. */
+export interface CataloguedRun extends RunRecord {
+  /** Whether one of its evaluations starts processes of its own, which needs more permissions. */
+  readonly startsProcesses: boolean;
+  /** Names of its trainings that adapt a backbone. */
+  readonly adaptations: readonly string[];
 }
 
 /** Whether two metrics of one evaluation and model are the same. */

@@ -13,6 +13,7 @@ import {
   type PublishedValue,
   publishedValues,
 } from "./paper_tables.ts";
+import type { CataloguedRun } from "./metric_catalog.ts";
 import type { RunRecord } from "./read_runs.ts";
 import { signedBy, type TableText, uncertain } from "./table_text.ts";
 import type { ReproductionConfig } from "./reproduction.ts";
@@ -69,7 +70,7 @@ export function reproductionsOf({ runs, tables }: ExperimentTables): Reproductio
 
 function reproductionOf(
   table: PublishedTableName,
-  runs: readonly RunRecord[],
+  runs: readonly CataloguedRun[],
   tables: readonly EvaluationTable[],
 ): Reproduction {
   const config = runs[0].declaration!.reproduces as ReproductionConfig;
@@ -82,7 +83,7 @@ function reproductionOf(
       const evaluation = ofRow ?? ofColumn;
       const published = values.find((value) => value.row === row && value.column === column)!;
       const found = findCells(tables, { model, metric, ...(evaluation && { evaluation }) })
-        .filter(({ row }) => row.runs.some((run) => runs.includes(run)));
+        .filter(({ row }) => row.runs.some((run) => (runs as readonly RunRecord[]).includes(run)));
       if (found.length === 0) return [{ published, verdict: "no-verdict" }];
       return found.map(({ row, cell, unit }) => {
         const measured = inUnit(cell, unit, published.unit);

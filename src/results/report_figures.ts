@@ -12,6 +12,7 @@ import {
 } from "./evaluation_table.ts";
 import { dotChart, type FigureAxis, lineChart, mostSeries, type Series } from "./figure.ts";
 import { fieldNoun } from "./field_nouns.ts";
+import type { CataloguedRun } from "./metric_catalog.ts";
 import { type RunRecord, seedOf } from "./read_runs.ts";
 import type { MetricsRecord } from "./records.ts";
 import { replicaGroups, sweptHeadings, variations } from "./seed_groups.ts";
@@ -251,7 +252,7 @@ interface Training {
 }
 
 /** The loss of each training, by phase; those that adapt one backbone in several ways share a figure. */
-function trainingFigures(runs: readonly RunRecord[]): ReportFigure[] {
+function trainingFigures(runs: readonly CataloguedRun[]): ReportFigure[] {
   const names = runNames(runs);
   const trainings = new Map<string, Training>();
   for (const [i, { training }] of runs.entries()) {
@@ -266,7 +267,9 @@ function trainingFigures(runs: readonly RunRecord[]): ReportFigure[] {
   }
   const phases = Map.groupBy(trainings.values(), ({ phase }) => phase);
   const adaptations = [...phases.keys()]
-    .filter((phase) => phase !== "backbone" && phases.get(phase)!.length === 1);
+    .filter((phase) =>
+      phases.get(phase)!.length === 1 && runs.some((run) => run.adaptations.includes(phase))
+    );
   const figures = Map.groupBy(
     trainings.values(),
     ({ phase }) => adaptations.length > 1 && adaptations.includes(phase) ? "adaptations" : phase,

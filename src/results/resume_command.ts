@@ -3,7 +3,7 @@
  */
 import { dirname } from "node:path";
 import type { RunState } from "./records.ts";
-import type { RunRecord } from "./read_runs.ts";
+import type { CataloguedRun } from "./metric_catalog.ts";
 
 /** A run that has not come to its end. */
 export interface UnfinishedRun {
@@ -20,24 +20,18 @@ export interface UnfinishedRun {
 }
 
 /** The command that runs what a run's declaration declares. */
-export function runCommandOf(record: RunRecord): string {
-  const { path, environment, summary } = record;
+export function runCommandOf(record: CataloguedRun): string {
+  const { path, environment, summary, startsProcesses } = record;
   const results = dirname(dirname(path));
   const { declarationFile = record.declarationFile ?? "FILE", assignments = [] } = environment ??
     {};
   const { limit } = summary;
   return [
-    `deno task ${startsProcesses(record) ? "measure" : "run"} ${quoted(declarationFile)}`,
+    `deno task ${startsProcesses ? "measure" : "run"} ${quoted(declarationFile)}`,
     ...assignments.map((assignment) => `--set ${quoted(assignment)}`),
     ...(limit === undefined ? [] : [`--limit ${limit}`]),
     ...(results === "results" ? [] : [`--results ${quoted(results)}`]),
   ].join(" ");
-}
-
-/** Whether a run measures efficiency, each model in a process of its own, which needs more permissions. */
-function startsProcesses({ declaration }: RunRecord): boolean {
-  const { evaluations = [] } = (declaration ?? {}) as { evaluations?: { kind?: string }[] };
-  return evaluations.some(({ kind }) => kind === "efficiency");
 }
 
 /** A word as a shell reads it. */
@@ -46,7 +40,7 @@ export function quoted(word: string): string {
 }
 
 /** Runs that are not completed; those that have not begun, and that one command begins, together. */
-export function unfinishedRuns(runs: readonly RunRecord[]): UnfinishedRun[] {
+export function unfinishedRuns(runs: readonly CataloguedRun[]): UnfinishedRun[] {
   const groups = Map.groupBy(
     runs.flatMap(unfinishedRun),
     ({ run, state, command }) => state === "planned" ? command : run,
@@ -56,7 +50,7 @@ export function unfinishedRuns(runs: readonly RunRecord[]): UnfinishedRun[] {
   );
 }
 
-function unfinishedRun(record: RunRecord): UnfinishedRun[] {
+function unfinishedRun(record: CataloguedRun): UnfinishedRun[] {
   const { run, state, error } = record.summary;
   if (state === "completed") return [];
   return [{

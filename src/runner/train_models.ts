@@ -4,7 +4,6 @@ import {
   type StoredBackboneConfig,
 } from "../checkpoint/huggingface_backbone.ts";
 import type { TrainedSideNets } from "../evaluation/model_kind.ts";
-import { modelKindOf } from "../evaluation/models.ts";
 import { hashFrozen, hashTensors } from "../formats/tensor_hash.ts";
 import { initializeBackbone } from "../backbone/initialization.ts";
 import type {
@@ -12,6 +11,7 @@ import type {
   ResolvedExperiment,
   SideNetConfig,
 } from "../experiment/declaration.ts";
+import { trainings } from "../experiment/trainings.ts";
 import { checkBlocks } from "../experiment/validation.ts";
 import { initializeSideNet } from "../longmem/initialization.ts";
 import {
@@ -23,6 +23,11 @@ import type { Device } from "../runtime/device.ts";
 import type { TensorMap } from "../tensor.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { sizesOf } from "../training/pretraining.ts";
+import {
+  adaptation as adaptationName,
+  pretraining,
+  type TrainingName,
+} from "../training/training_names.ts";
 import type { TrainerOptions } from "../training/trainer.ts";
 import type { RunContext } from "./run_context.ts";
 import type { RunText } from "./corpus.ts";
@@ -59,7 +64,7 @@ export async function obtainBackbone(
     const shape = { ...sizesOf(config), vocabSize: text.tokenizer.vocabSize };
     const weights = await runPhase(
       {
-        name: "backbone",
+        name: pretraining,
         trainer: {
           device,
           config: training,
@@ -145,7 +150,8 @@ export async function adaptSideNets(
   const isRead = sidenet.kind === "checkpoint";
   const untrained = isRead ? {} : { untrained: start };
   if (!adaptation) return isRead ? { longmem: start } : untrained;
-  const adapt = async (name: string, withMemory: boolean): Promise<SideNetCheckpoint> => {
+  const isDeclared = (name: TrainingName) => trainings[name].config(experiment) !== undefined;
+  const adapt = async (name: TrainingName, withMemory: boolean): Promise<SideNetCheckpoint> => {
     const remembers = withMemory && memory ? { memory } : {};
     const weights = await adapted({
       name,
@@ -158,21 +164,11 @@ export async function adaptSideNets(
   };
   return {
     ...untrained,
-    ...(memory ? { longmem: await adapt("longmem", true) } : {}),
-    ...(!memory || asksFor("sidenet-without-memory", experiment)
+    ...(isDeclared(adaptationName) ? { longmem: await adapt(adaptationName, true) } : {}),
+    ...(isDeclared("sidenet-without-memory")
       ? { withoutMemory: await adapt("sidenet-without-memory", false) }
       : {}),
   };
-}
-
-/** Whether an evaluation lists a model that needs a training of its own. */
-function asksFor(
-  training: "sidenet-without-memory" | "memorizing-transformer",
-  { evaluations }: ResolvedExperiment,
-): boolean {
-  return evaluations.some(({ models }) =>
-    models.some((model) => modelKindOf(model).training === training)
-  );
 }
 
 /** The SideNet before any adaptation. */
@@ -220,7 +216,7 @@ export async function adaptMemorizingTransformer(
 ): Promise<MemorizingCheckpoint | undefined> {
   const name = "memorizing-transformer";
   const { adaptation, memory } = experiment;
-  if (!asksFor(name, experiment) || !sideNet || !adaptation || !memory) return undefined;
+  if (!trainings[name].config(experiment) || !sideNet || !adaptation || !memory) return undefined;
   const shape = { memoryBlock: sideNet.shape.memoryBlock };
   const start = initializeMemorizing(shape, backbone);
   const weights = await adapted({
@@ -236,7 +232,7 @@ export async function adaptMemorizingTransformer(
 /** What an adaptation trains beside, or within, a frozen backbone. */
 interface Adaptation {
   /** Name in `metrics.jsonl`, and folder of its checkpoints. */
-  readonly name: string;
+  readonly name: TrainingName;
   readonly part:
     | Pick<Extract<TrainerOptions, { trains: "sidenet" }>, "trains" | "sideNet" | "memory">
     | Pick<

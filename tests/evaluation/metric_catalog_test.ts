@@ -104,3 +104,17 @@ test("metricCatalog.sums() knows nothing where the records do not give the metri
   const [, , ...few] = documents.map(({ nats: _nats, ...sample }) => sample as SampleRecord);
   assert.equal(itemSums(metric, [...documents, ...few]), undefined, "a record without nats");
 });
+
+test("metricCatalog knows the main model, and which runs start processes", () => {
+  const declared = (kind: string, models: readonly unknown[]) =>
+    run({ declaration: { evaluations: [{ name: "test", kind, models }] } });
+  const isMain = (model: string, models: readonly unknown[] = ["backbone", "longmem"]) =>
+    metricCatalog.isMain(declared("perplexity", models), { evaluation: "test", model });
+  assert.equal(isMain("longmem"), true);
+  assert.equal(isMain("backbone"), false);
+  assert.equal(isMain("longmem", ["unheard-of"]), false, "of a record without it");
+  assert.equal(metricCatalog.startsProcesses(declared("efficiency", [])), true);
+  assert.equal(metricCatalog.startsProcesses(declared("perplexity", [])), false);
+  assert.equal(metricCatalog.startsProcesses(declared("unheard-of", [])), false);
+  assert.equal(metricCatalog.startsProcesses(run({})), false);
+});

@@ -92,6 +92,9 @@ export function sumScores(
   };
 }
 
+/** Evaluations that start processes, to the catalogs below. */
+export const timed: readonly unknown[] = [{ kind: "timed" }];
+
 /** A catalog in which metrics have some sums, and those of which tests speak have their places. */
 export function catalogOf(
   sums: (metric: Metric, samples: readonly SampleRecord[]) => ItemSums | undefined,
@@ -99,6 +102,9 @@ export function catalogOf(
   return {
     label: placeOf,
     modelLabel: (_run, { model }) => `the ${model}`,
+    isMain: (_run, { model }) => model === "longmem",
+    isAdaptation: (training) => training !== "backbone",
+    startsProcesses: ({ declaration }) => declaration?.evaluations === timed,
     sums: (run, metric) =>
       sums(
         metric,

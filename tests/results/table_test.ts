@@ -2,7 +2,16 @@ import { experimentTables } from "../../src/results/evaluation_table.ts";
 import type { RunRecord } from "../../src/results/read_runs.ts";
 import { formatTables, legend, type TableFormat } from "../../src/results/table.ts";
 import { assert, assertClose, test } from "../testing.ts";
-import { catalogOf, metric, noSums, run, scoredRun, scoreSums, sumScores } from "./run_records.ts";
+import {
+  catalogOf,
+  metric,
+  noSums,
+  run,
+  scoredRun,
+  scoreSums,
+  sumScores,
+  timed,
+} from "./run_records.ts";
 
 function format(runs: readonly RunRecord[], format: TableFormat): string {
   return formatTables(experimentTables(runs, scoreSums), format);
@@ -215,7 +224,7 @@ test("formatTables() names runs together that one command begins", () => {
   const planned = [1, 2].map((size) =>
     run({
       declarationFile: "sizes.ts",
-      declaration: { evaluations: [{ kind: size === 1 ? "recall" : "efficiency" }] },
+      declaration: { evaluations: size === 1 ? [{ kind: "recall" }] : timed },
       summary: { run: `m${size}`, state: "planned", metrics: [] },
     })
   );
@@ -227,7 +236,7 @@ test("formatTables() names runs together that one command begins", () => {
   assert.deepEqual(lines(planned), [
     "- m1 has not begun; `deno task run sizes.ts` runs it",
     "- m2 has not begun; `deno task measure sizes.ts` runs it",
-  ], "what measures efficiency starts processes");
+  ], "what starts processes needs another task");
 });
 
 test("formatTables() separates experiments", () => {

@@ -5,6 +5,7 @@ import { withoutSettings } from "./without_settings.ts";
 /** Backbone, SideNet and memory, as adapted. */
 export const longMem = withoutSettings("longmem", {
   needs: ["sidenet", "memory", "trained SideNet"],
+  isMain: true,
   hasSideNet: true,
   readsMemory: true,
   fillsMemory: true,
