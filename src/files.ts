@@ -299,6 +299,24 @@ export async function removeIfThere(path: string): Promise<void> {
   }
 }
 
+/** Whether there is a file or folder. */
+export async function isThere(path: string): Promise<boolean> {
+  return await ifThere(Deno.stat(path)) !== undefined;
+}
+
+/**
+ * Waits for the reading of a file that must be there.
+ *
+ * @param reading A file operation that has begun.
+ * @param message Of the error where there is none: which file of what is missing.
+ * @throws {Deno.errors.NotFound} Where there is none.
+ */
+export async function requireThere<T>(reading: Promise<T>, message: string): Promise<T> {
+  const read = await ifThere(reading);
+  if (read === undefined) throw new Deno.errors.NotFound(message);
+  return read;
+}
+
 /**
  * What reading a file comes to; undefined where there is none.
  *

@@ -221,7 +221,7 @@ async function readBareBackbone(
   using file = await openSafetensors(path);
   const { entries } = file;
   const recorded = recordedShape(file, path);
-  if (recorded) return await readRecordedBackbone(file, path, recorded);
+  if (recorded) return await readShapedBackbone(file, path, recorded);
   const prefix = findPrefix(file, ["decoder.model.", ""], "transformer.wte.weight");
   const wte = entries.get(prefix + "transformer.wte.weight")?.shape;
   const layers = countLayers(file, (i) => `${prefix}transformer.h.${i}.ln_1.weight`);
@@ -253,8 +253,26 @@ async function readBareBackbone(
   return { shape, weights };
 }
 
-/** Reads a backbone whose file says all of its shape. */
-async function readRecordedBackbone(
+/**
+ * Reads the backbone that a run has trained, whose file holds tensors alone.
+ *
+ * @param sizes The shape that the run declares; the vocabulary is that of the embeddings.
+ * @throws {RangeError} If the tensors are others.
+ */
+export async function loadTrainedBackbone(
+  path: string,
+  sizes: Omit<BackboneShape, "vocabSize">,
+): Promise<BackboneCheckpoint> {
+  using file = await openSafetensors(path);
+  const architecture = architectureOf(sizes);
+  const embeddings = [...architecture.tensors({ ...sizes, vocabSize: 1 }).keys()]
+    .find((name) => architecture.roleOf(name) === "embeddings")!;
+  const vocabSize = file.entries.get(embeddings)?.shape[0] ?? 1;
+  return await readShapedBackbone(file, path, { ...sizes, vocabSize });
+}
+
+/** Reads a backbone all of whose shape is known. */
+async function readShapedBackbone(
   file: SafetensorsFile,
   path: string,
   shape: BackboneShape,

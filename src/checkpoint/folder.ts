@@ -12,7 +12,8 @@ import * as z from "zod";
 import { type BackboneCheckpoint, type BackboneShape } from "../backbone/shape.ts";
 import { type SideNetCheckpoint, sideNetTensorShapes } from "../longmem/sidenet_shape.ts";
 import type { TensorMap } from "../tensor.ts";
-import { ifThere, readRegularFile, writeAtomically } from "../files.ts";
+import { allowedWords } from "../did_you_mean.ts";
+import { ifThere, isThere, readJson, requireThere, writeAtomically } from "../files.ts";
 import {
   checkBackboneShape,
   checkSideNetShape,
@@ -156,7 +157,7 @@ export async function readFolderTokenizer(given: string): Promise<TokenizerSourc
   const path = await localPath(given);
   if (await isHuggingFaceFolder(path)) {
     const file = `${path}/tokenizer.json`;
-    return await exists(file) ? { kind: "file", path: file } : undefined;
+    return await isThere(file) ? { kind: "file", path: file } : undefined;
   }
   const record = (await ifThere(readConfig(path)))?.tokenizer;
   return record && folderTokenizer(path, record);
@@ -165,7 +166,7 @@ export async function readFolderTokenizer(given: string): Promise<TokenizerSourc
 /** Reads what `writeBackboneFolder` wrote, or the backbone of a LongMem folder that has it. */
 export async function readBackboneFolder(path: string): Promise<BackboneCheckpoint> {
   const config = await readConfig(path);
-  if (config.kind === "longmem" && !await exists(`${path}/${BACKBONE_FILE}`)) {
+  if (config.kind === "longmem" && !await isThere(`${path}/${BACKBONE_FILE}`)) {
     throw new Deno.errors.NotFound(
       `Cannot read a backbone from folder "${path}" as it leaves its backbone out: ` +
         `"${BACKBONE_FILE}" is missing` +
@@ -228,7 +229,7 @@ export async function readLongMemFolder(
     );
   }
   const hasBackbone = options.backboneWeights !== false &&
-    (config.files?.[BACKBONE_FILE] !== undefined || await exists(`${path}/${BACKBONE_FILE}`));
+    (config.files?.[BACKBONE_FILE] !== undefined || await isThere(`${path}/${BACKBONE_FILE}`));
   const expected = sideNetTensorShapes(config.sideNet, config.backbone);
   const weights = await readWeights(path, SIDE_NET_FILE, expected, config.files?.[SIDE_NET_FILE]);
   return {
@@ -302,24 +303,11 @@ async function writeConfig(path: string, config: BackboneConfig | LongMemConfig)
 
 async function readConfig(path: string): Promise<BackboneConfig | LongMemConfig> {
   const file = `${path}/${CONFIG_FILE}`;
-  let bytes: Uint8Array;
-  try {
-    bytes = await readRegularFile(file);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new Deno.errors.NotFound(
-      `Cannot read folder "${path}" as a checkpoint as "${CONFIG_FILE}" is missing: expected a folder that import has ` +
-        `written; it reads .pt and safetensors files, and folders of finished runs`,
-    );
-  }
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch (error) {
-    throw new InputTypeError(
-      `Cannot read "${file}" as it is not JSON: ${(error as Error).message}`,
-    );
-  }
+  const value = await requireThere(
+    readJson(file),
+    `Cannot read folder "${path}" as a checkpoint as "${CONFIG_FILE}" is missing: expected a folder that import has ` +
+      `written; it reads .pt and safetensors files, and folders of finished runs`,
+  );
   const foreign = huggingFaceArchitecture(value);
   if (foreign !== undefined) {
     throw new InputTypeError(
@@ -362,10 +350,10 @@ function refuse(
   if (issue.code === "unrecognized_keys") {
     const allowed = keysAt(kind === "backbone" ? backboneConfig : longMemConfig, path);
     const key = issue.keys[0];
-    const near = nearest(key, allowed);
     return new InputTypeError(
-      `Cannot read "${file}" as key "${[...path, key].join(".")}" is unknown` +
-        (near ? `, did you mean "${near}"` : "") + `: allowed are ${allowed.join(", ")}`,
+      `Cannot read "${file}" as key "${[...path, key].join(".")}" is unknown: ${
+        allowedWords(key, allowed)
+      }`,
     );
   }
   let value = config;
@@ -384,35 +372,4 @@ function keysAt(schema: z.ZodObject, path: string[]): string[] {
     if (inner instanceof z.ZodOptional) inner = inner.unwrap();
   }
   return Object.keys((inner as z.ZodObject).shape);
-}
-
-/** The allowed word that a misspelled one was meant to be: at most a third of it differs. */
-function nearest(word: string, allowed: string[]): string | undefined {
-  const ranked = allowed
-    .map((other) => ({ other, edits: editDistance(word.toLowerCase(), other.toLowerCase()) }))
-    .sort((a, b) => a.edits - b.edits);
-  return ranked.length > 0 && ranked[0].edits <= word.length / 3 ? ranked[0].other : undefined;
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next[j] = Math.min(replaced, row[j] + 1, next[j - 1] + 1);
-    }
-    row = next;
-  }
-  return row[b.length];
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }

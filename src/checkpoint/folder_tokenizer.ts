@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import * as z from "zod";
 import { readDeclaredSpecials, writeDeclaredSpecials } from "../text/special_tokens.ts";
 import type { TokenizerSource } from "../text/tokenizer_source.ts";
-import { ifThere, readRegularFile, writeAtomically } from "../files.ts";
+import { isThere, readRegularFile, writeAtomically } from "../files.ts";
 
 /** Files of each kind, under their names in the folder. */
 const files = {
@@ -27,8 +27,8 @@ export type TokenizerRecord = z.infer<typeof tokenizerRecord>;
 export async function tokenizerAt(path: string): Promise<TokenizerSource> {
   if (!(await Deno.stat(path)).isDirectory) return { kind: "file", path };
   const file = join(path, files.file[0]), [encoder] = files.gpt2;
-  const isOfficial = await ifThere(Deno.stat(join(path, encoder))) ||
-    !await ifThere(Deno.stat(file));
+  const isOfficial = await isThere(join(path, encoder)) ||
+    !await isThere(file);
   return isOfficial ? { kind: "gpt2", folder: path } : { kind: "file", path: file };
 }
 

@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 import { InputRangeError, MissingDataError } from "../errors.ts";
-import { ifThere, readJson, readText } from "../files.ts";
+import { ifThere, isThere, readJson, readText } from "../files.ts";
 
 /** A model of the Hub. */
 export interface HubReference {
@@ -187,8 +187,4 @@ export async function requireSnapshot(reference: HubReference): Promise<HubSnaps
 export async function localPath(path: string): Promise<string> {
   const reference = parseHubReference(path);
   return reference ? (await requireSnapshot(reference)).folder : path;
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return await ifThere(Deno.stat(path)) !== undefined;
 }

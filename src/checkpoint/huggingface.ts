@@ -12,7 +12,7 @@ import type {
 import type { BackboneCheckpoint, BackboneShape } from "../backbone/shape.ts";
 import { allowedWords } from "../did_you_mean.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
-import { ifThere, readRegularFile } from "../files.ts";
+import { ifThere, readJson, readRegularFile } from "../files.ts";
 import { openSafetensors, type SafetensorsFile } from "../formats/safetensors.ts";
 import type { HostTensor, TensorMap } from "../tensor.ts";
 import { checkBackboneShape, readFloats } from "./content.ts";
@@ -297,17 +297,6 @@ async function readConfig(
   const shape = architecture.huggingFace!.readShape(config);
   checkBackboneShape(shape, file);
   return { architecture, shape };
-}
-
-async function readJson(path: string): Promise<unknown> {
-  const text = new TextDecoder().decode(await readRegularFile(path));
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new InputTypeError(
-      `Cannot read "${path}" as it is not JSON: ${(error as Error).message}`,
-    );
-  }
 }
 
 /** Fields of a JSON object, each under any of its spellings. */

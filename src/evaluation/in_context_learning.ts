@@ -19,7 +19,7 @@ import type { Accepts, Assert, Declared } from "../declaration/part.ts";
 import { type Problem, repetitions, wrong } from "../declaration/problem.ts";
 import type { ByProtocol } from "../declaration/protocol.ts";
 import { composed } from "../declaration/registry.ts";
-import { ifThere, readTextBytes } from "../files.ts";
+import { ifThere, isThere, readTextBytes } from "../files.ts";
 import type { MemoryDeclaration } from "../memory/config.ts";
 import { type ChronicleConfig, reviewTokens } from "../text/chronicle/config.ts";
 import {
@@ -482,7 +482,7 @@ export const inContextLearning: EvaluationKind<
   async files({ source }) {
     if (source.kind !== "sentences") return [];
     const { folder, tasks } = source, field = "source.folder";
-    if (await ifThere(Deno.stat(folder)) === undefined) return [{ field, path: folder }];
+    if (!await isThere(folder)) return [{ field, path: folder }];
     return tasks.flatMap((task) => {
       const { train, evaluated } = sentenceTaskFormats[task];
       return [train, evaluated].map((file) => ({ field, path: `${folder}/${file}` }));

@@ -26,7 +26,7 @@ import { nonNegativeInteger, oneOf, positiveInteger, seeds, text } from "../decl
 import type { Accepts, Assert } from "../declaration/part.ts";
 import { repetitions, wrong } from "../declaration/problem.ts";
 import { composed } from "../declaration/registry.ts";
-import { ifThere } from "../files.ts";
+import { isThere } from "../files.ts";
 import {
   atMost,
   bankProblems,
@@ -368,7 +368,6 @@ export const squad: EvaluationKind<SquadDeclaration, SquadEvaluation, z.infer<ty
     describe: ({ maxItems, seeds }) => `${atMost(maxItems, "questions")}, ${seeds.length} seeds`,
     async files({ folder }) {
       const path = `${folder}/${squadFiles.questions}`;
-      const isThere = async (path: string) => await ifThere(Deno.stat(path)) !== undefined;
       const wanted = !await isThere(folder)
         ? folder
         : await isThere(`${path}.gz`)

@@ -16,7 +16,7 @@ import { type MemoryExcess, memoryExcess, memoryNeed } from "./memory_need.ts";
 import type { ResolvedExperiment, TrainingConfig } from "./declaration.ts";
 import { trainings } from "./trainings.ts";
 import type { TrainingName } from "../training/training_names.ts";
-import { ifThere } from "../files.ts";
+import { isThere } from "../files.ts";
 import { backboneTensorShapes } from "../backbone/architectures.ts";
 
 /** What a run will take; what depends on a file that is not read yet is absent. */
@@ -127,7 +127,7 @@ export async function missingPaths(
   const named = await inputPaths(experiment);
   const missing: { field: string; path: string }[] = [];
   for (const { field, path, optional } of named) {
-    if (!optional && !await exists(path)) missing.push({ field, path });
+    if (!optional && !await isThere(path)) missing.push({ field, path });
   }
   return missing;
 }
@@ -170,8 +170,4 @@ export async function inputPaths(experiment: ResolvedExperiment): Promise<InputP
     }
   }
   return named;
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await ifThere(Deno.stat(path)) !== undefined;
 }

@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 import { readRecordedRun, type RecordedRun } from "../results/rerun_diff.ts";
 import type { Experiment } from "./declaration.ts";
 import { DeclarationError } from "../declaration/problem.ts";
-import { readText } from "../files.ts";
+import { ifThere, readJson, readText } from "../files.ts";
 
 /** An experiment and the file that declares it. */
 export interface LoadedExperiment {
@@ -37,7 +37,9 @@ export async function loadExperiments(paths: readonly string[]): Promise<LoadedE
     const before = loaded.length;
     for (const file of files) {
       const isRecorded = basename(file) === recordedFile;
-      const declared = file.endsWith(".json") ? await readJson(file) : await defaultExport(file);
+      const declared = file.endsWith(".json")
+        ? await readDeclared(file)
+        : await defaultExport(file);
       if (declared === undefined) {
         if (file !== path) continue;
         throw new DeclarationError(
@@ -74,11 +76,8 @@ export async function loadExperiments(paths: readonly string[]): Promise<LoadedE
 
 /** The file itself, the declaration of a run's folder, or the `.ts` files and runs of another, in order of their names. */
 async function declarationFiles(path: string): Promise<string[]> {
-  let information: Deno.FileInfo;
-  try {
-    information = await Deno.stat(path);
-  } catch (cause) {
-    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+  const information = await ifThere(Deno.stat(path));
+  if (!information) {
     throw new DeclarationError(`Cannot load "${path}" as there is no such file or folder`);
   }
   if (!information.isDirectory) return [path];
@@ -100,12 +99,11 @@ export async function exportsDefault(file: string): Promise<boolean> {
   return /^\s*export\s+default\b|\bexport\s*\{[^}]*\bdefault\b/m.test(text);
 }
 
-async function readJson(file: string): Promise<unknown> {
+async function readDeclared(file: string): Promise<unknown> {
   try {
-    return JSON.parse(await readText(file));
+    return await readJson(file);
   } catch (cause) {
-    if (!(cause instanceof SyntaxError)) throw cause;
-    throw new DeclarationError(`Cannot load "${file}" as it is no JSON: ${cause.message}`);
+    throw cause instanceof SyntaxError ? new DeclarationError(cause.message) : cause;
   }
 }
 

@@ -4,9 +4,9 @@
 import { modelKindOf } from "../evaluation/models.ts";
 import type { ResolvedExperiment, TrainingConfig } from "./declaration.ts";
 import {
-  adaptation,
+  backboneTraining,
   type ComparedTraining,
-  pretraining,
+  sideNetTraining,
   type TrainingName,
 } from "../training/training_names.ts";
 
@@ -32,13 +32,13 @@ export interface DeclaredTraining {
 
 /** The trainings of a run, by name. */
 export const trainings: Readonly<Record<TrainingName, DeclaredTraining>> = {
-  [pretraining]: {
+  [backboneTraining]: {
     config: ({ backbone }) => backbone.kind === "pretrain" ? backbone.training : undefined,
     // Forward twice a parameter, backward twice as many.
     operationsPerToken: ({ backbone, head }) => 3 * 2 * (backbone - head),
     fields: [],
   },
-  [adaptation]: {
+  [sideNetTraining]: {
     config: ({ adaptation, memory }) => memory && adaptation,
     operationsPerToken: adaptationOperations,
     fields: ["sidenet", "adaptation", "memory"],

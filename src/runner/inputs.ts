@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { findSnapshot, parseHubReference } from "../checkpoint/hub_cache.ts";
 import type { ResolvedExperiment, Split } from "../experiment/declaration.ts";
 import { type InputPath, inputPaths } from "../experiment/estimate.ts";
-import { ifThere } from "../files.ts";
+import { ifThere, isThere } from "../files.ts";
 import { hashFile } from "../formats/tensor_hash.ts";
 import type { RunEnvironment } from "../results/records.ts";
 import { hashCorpus } from "../text/corpora/files.ts";
@@ -102,7 +102,7 @@ async function hashInputs(experiment: ResolvedExperiment): Promise<Record<string
 /** Whether all files are optional and the folder of one is there, which it may be missing in. */
 async function folderIsThere(named: readonly InputPath[]): Promise<boolean> {
   if (!named.every(({ optional }) => optional)) return false;
-  for (const { path } of named) if (await ifThere(Deno.stat(dirname(path)))) return true;
+  for (const { path } of named) if (await isThere(dirname(path))) return true;
   return false;
 }
 

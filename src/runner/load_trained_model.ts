@@ -1,14 +1,21 @@
 import { dirname, join } from "node:path";
-import { loadBackboneWeights, loadSideNetWeights } from "../checkpoint/checkpoint.ts";
+import { loadSideNetWeights, loadTrainedBackbone } from "../checkpoint/checkpoint.ts";
 import { readStoredBackbone, storedTokenizer } from "../checkpoint/huggingface_backbone.ts";
 import type { BackboneCheckpoint, BackboneShape } from "../backbone/shape.ts";
 import type { ResolvedExperiment, SideNetConfig } from "../experiment/declaration.ts";
 import type { SideNetCheckpoint, SideNetShape } from "../longmem/sidenet_shape.ts";
 import type { MemoryConfig } from "../memory/config.ts";
+import { sizesOf } from "../training/pretraining.ts";
+import {
+  backboneTraining,
+  sideNetTraining,
+  type TrainingName,
+} from "../training/training_names.ts";
 import type { TokenizerSource } from "../text/tokenizer_source.ts";
 import type { TrainedTokenizerConfig } from "../text/tokenizer_config.ts";
 import { InputTypeError, MissingDataError } from "../errors.ts";
-import { ifThere, readText } from "../files.ts";
+import { isThere, requireThere } from "../files.ts";
+import { readDeclaration } from "../results/records.ts";
 import { readRunSummary } from "../results/read_runs.ts";
 import { quoted } from "../results/resume_command.ts";
 
@@ -39,7 +46,7 @@ export async function isRunFolder(path: string): Promise<boolean> {
  * @throws {TypeError} Where the run trains no LongMem.
  */
 export async function readFinishedRun(path: string): Promise<FinishedRun> {
-  const experiment = await readDeclaration(path);
+  const experiment = await readExperiment(path);
   const { sidenet, memory, adaptation, backbone: config } = experiment;
   if (!sidenet || !memory || !adaptation) {
     throw new InputTypeError(
@@ -47,14 +54,18 @@ export async function readFinishedRun(path: string): Promise<FinishedRun> {
         `its experiment must have sidenet, memory and adaptation`,
     );
   }
-  const weights = (phase: string) => join(path, "checkpoint", phase, "weights.safetensors");
-  const phases = [...config.kind === "pretrain" ? ["backbone"] : [], "longmem"];
-  await checkWeights(path, phases.map(weights));
+  const weights = (training: TrainingName) =>
+    join(path, "checkpoint", training, "weights.safetensors");
+  const needed: TrainingName[] = [
+    ...config.kind === "pretrain" ? [backboneTraining] as const : [],
+    sideNetTraining,
+  ];
+  await checkWeights(path, needed.map(weights));
   const backbone = config.kind === "pretrain"
-    ? await loadBackboneWeights(weights("backbone"), { shape: { heads: config.heads } })
+    ? await loadTrainedBackbone(weights(backboneTraining), sizesOf(config))
     : (await readStoredBackbone(config)).backbone;
   const { shape, weights: trained } = await loadSideNetWeights(
-    weights("longmem"),
+    weights(sideNetTraining),
     backbone.shape,
     { shape: await trainedShape(sidenet, backbone.shape) },
   );
@@ -69,7 +80,7 @@ export async function readFinishedRun(path: string): Promise<FinishedRun> {
  */
 async function checkWeights(path: string, files: readonly string[]): Promise<void> {
   for (const file of files) {
-    if (await ifThere(Deno.stat(file))) continue;
+    if (await isThere(file)) continue;
     const summary = await readRunSummary(path);
     const state = summary?.state ?? "unknown";
     const command = `deno task run ${quoted(path)}`;
@@ -127,20 +138,9 @@ export async function tokenizerSource(
   throw new Error('Checked: tokenizer.kind is not "huggingface" where a backbone is trained');
 }
 
-async function readDeclaration(path: string): Promise<ResolvedExperiment> {
-  const file = join(path, "experiment.json");
-  try {
-    return JSON.parse(await readText(file));
-  } catch (error) {
-    if (error instanceof SyntaxError) {
-      throw new InputTypeError(
-        `Cannot read run "${path}" as "${file}" is not JSON: ${error.message}`,
-      );
-    }
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new Deno.errors.NotFound(
-      `Cannot read run "${path}" as "experiment.json" is missing: ` +
-        `expected the folder of a run, results/<experiment>/<run>`,
-    );
-  }
+async function readExperiment(path: string): Promise<ResolvedExperiment> {
+  return await requireThere(
+    readDeclaration(join(path, "experiment.json")),
+    `Cannot read run "${path}" as "experiment.json" is missing: expected the folder of a run, results/<experiment>/<run>`,
+  ) as unknown as ResolvedExperiment;
 }

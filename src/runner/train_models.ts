@@ -24,8 +24,8 @@ import type { TensorMap } from "../tensor.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { sizesOf } from "../training/pretraining.ts";
 import {
-  adaptation as adaptationName,
-  pretraining,
+  backboneTraining,
+  sideNetTraining,
   type TrainingName,
 } from "../training/training_names.ts";
 import type { TrainerOptions } from "../training/trainer.ts";
@@ -64,7 +64,7 @@ export async function obtainBackbone(
     const shape = { ...sizesOf(config), vocabSize: text.tokenizer.vocabSize };
     const weights = await runPhase(
       {
-        name: pretraining,
+        name: backboneTraining,
         trainer: {
           device,
           config: training,
@@ -164,7 +164,7 @@ export async function adaptSideNets(
   };
   return {
     ...untrained,
-    ...(isDeclared(adaptationName) ? { longmem: await adapt(adaptationName, true) } : {}),
+    ...(isDeclared(sideNetTraining) ? { longmem: await adapt(sideNetTraining, true) } : {}),
     ...(isDeclared("sidenet-without-memory")
       ? { withoutMemory: await adapt("sidenet-without-memory", false) }
       : {}),

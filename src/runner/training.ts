@@ -10,7 +10,7 @@ import { hasCheckpoint, keepCheckpoints } from "../training/checkpoint.ts";
 import { train } from "../training/train.ts";
 import { type StepMetrics, Trainer, type TrainerOptions } from "../training/trainer.ts";
 import type { ResolvedExperiment } from "../experiment/declaration.ts";
-import { ifThere } from "../files.ts";
+import { isThere } from "../files.ts";
 import { InputError } from "../errors.ts";
 import {
   checkPhase,
@@ -49,7 +49,7 @@ export async function runPhase(
   const trainer = await Trainer.prepare(phase.trainer);
   try {
     const code = await codeDeterminants(phase, trainer.graphHash, experiment, context);
-    if (await ifThere(Deno.stat(finished))) {
+    if (await isThere(finished)) {
       const weights = (await readSafetensors(finished)).tensors;
       await checkPhase(phase, code, context, weights);
       await checkSteps(phase, config.steps, context);

@@ -2,7 +2,7 @@
  * Corpora: files of plain text or LaTeX source, which is read as it is, one a document.
  */
 import { createHash } from "node:crypto";
-import { decodeText, readingError, readTextBytes } from "../files.ts";
+import { decodeText, readingError, readTextBytes, requireThere } from "../files.ts";
 import { InputRangeError } from "../errors.ts";
 
 /** A text with a name. */
@@ -86,7 +86,10 @@ export async function openCorpus(
  */
 export async function readDocument(file: DocumentFile): Promise<Document> {
   const { name, path } = file;
-  const bytes = await readBytes(path);
+  const bytes = await requireThere(
+    readTextBytes(path),
+    `Cannot read document "${path}" as there is no such file: current folder is "${Deno.cwd()}"`,
+  );
   const text = decodeText(bytes, path);
   if (!/\S/.test(text)) {
     throw new InputRangeError(
@@ -94,18 +97,6 @@ export async function readDocument(file: DocumentFile): Promise<Document> {
     );
   }
   return { name, text, sha256: createHash("sha256").update(bytes).digest("hex") };
-}
-
-async function readBytes(path: string): Promise<Uint8Array> {
-  try {
-    return await readTextBytes(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new Deno.errors.NotFound(
-      `Cannot read document "${path}" as there is no such file: current folder is "${Deno.cwd()}"`,
-      { cause: error },
-    );
-  }
 }
 
 async function filesOf(source: string): Promise<string[]> {
@@ -171,15 +162,13 @@ async function isFolder(path: string, source: string): Promise<boolean> {
 
 /** Looks a path up on the disk; errors name the source of the corpus where it is missing, else the path. */
 async function found<T>(path: string, source: string, lookUp: () => Promise<T>): Promise<T> {
-  try {
-    return await lookUp();
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw readingError(path, error);
-    throw new Deno.errors.NotFound(
-      `Cannot open corpus as "${source}" is missing: current folder is "${Deno.cwd()}"`,
-      { cause: error },
-    );
-  }
+  const reading = lookUp().catch((error) => {
+    throw readingError(path, error);
+  });
+  return await requireThere(
+    reading,
+    `Cannot open corpus as "${source}" is missing: current folder is "${Deno.cwd()}"`,
+  );
 }
 
 /** Name of the document of a file: that of the file, without folder and extension. */

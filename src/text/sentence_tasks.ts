@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { decodeText, readTextBytes } from "../files.ts";
+import { decodeText, readTextBytes, requireThere } from "../files.ts";
 import { InputSyntaxError } from "../errors.ts";
 
 /** A set of labelled sentences. */
@@ -126,7 +126,8 @@ export async function readSentenceTask(
   const format = sentenceTaskFormats[task];
   const read = async (file: string, emptyTexts: boolean) => {
     const path = join(folder, file);
-    const bytes = await readBytes(path, task);
+    const missing = `Cannot read task "${task}" as file "${path}" is missing`;
+    const bytes = await requireThere(readTextBytes(path), missing);
     return {
       sentences: parseSentences(decodeText(bytes, path), { format, path, emptyTexts }),
       hash: createHash("sha256").update(bytes).digest("hex"),
@@ -139,17 +140,6 @@ export async function readSentenceTask(
     evaluated: evaluated.sentences,
     hashes: { train: train.hash, evaluated: evaluated.hash },
   };
-}
-
-async function readBytes(path: string, task: SentenceTask): Promise<Uint8Array> {
-  try {
-    return await readTextBytes(path);
-  } catch (cause) {
-    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
-    throw new Deno.errors.NotFound(`Cannot read task "${task}" as file "${path}" is missing`, {
-      cause,
-    });
-  }
 }
 
 /** First line of a file whose lines are of the kind `tab`. */

@@ -4,7 +4,7 @@ import { FairseqTokenizer } from "./fairseq_tokenizer.ts";
 import type { SpecialIds, Tokenizer } from "./tokenizer.ts";
 import { parseTokenizerJson } from "./tokenizer_json.ts";
 import { readDeclaredSpecials } from "./special_tokens.ts";
-import { readText } from "../files.ts";
+import { readText, requireThere } from "../files.ts";
 
 /** Where a tokenizer comes from. */
 export type TokenizerSource =
@@ -55,12 +55,5 @@ export async function openTokenizer(source: TokenizerSource): Promise<Tokenizer>
 }
 
 async function read(file: string): Promise<string> {
-  try {
-    return await readText(file);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new Deno.errors.NotFound(`Cannot open tokenizer as file "${file}" is missing`, {
-      cause: error,
-    });
-  }
+  return await requireThere(readText(file), `Cannot open tokenizer as file "${file}" is missing`);
 }

@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { readSafetensors, writeSafetensors } from "../formats/safetensors.ts";
 import { hashTensors } from "../formats/tensor_hash.ts";
 import type { TensorMap } from "../tensor.ts";
-import { ifThere, readText, removeIfThere, writeAtomically, writing } from "../files.ts";
+import { ifThere, isThere, readText, removeIfThere, writeAtomically, writing } from "../files.ts";
 import type { TrainerState } from "./trainer.ts";
 import { InputError, InputSyntaxError, isInputError } from "../errors.ts";
 
@@ -246,8 +246,8 @@ async function savedSteps(
     return match ? [{ name, step: Number(match[1]) }] : [];
   });
   const whole = await Promise.all(
-    steps.map(({ name }) => ifThere(Deno.stat(join(folder, name, "state.json")))),
+    steps.map(({ name }) => isThere(join(folder, name, "state.json"))),
   );
-  return steps.map(({ name, step }, i) => ({ name, step, isWhole: whole[i] !== undefined }))
+  return steps.map(({ name, step }, i) => ({ name, step, isWhole: whole[i] }))
     .sort((a, b) => b.step - a.step);
 }

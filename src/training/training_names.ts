@@ -3,10 +3,10 @@
  */
 
 /** Name of the training of a backbone. */
-export const pretraining = "backbone";
+export const backboneTraining = "backbone";
 
 /** Name of the adaptation of a SideNet with memory, whose weights are the LongMem of a run. */
-export const adaptation = "longmem";
+export const sideNetTraining = "longmem";
 
 /** Names of trainings that are done only for models under test that ask for them. */
 export const comparedTrainings = ["sidenet-without-memory", "memorizing-transformer"] as const;
@@ -15,9 +15,9 @@ export const comparedTrainings = ["sidenet-without-memory", "memorizing-transfor
 export type ComparedTraining = (typeof comparedTrainings)[number];
 
 /** Name of a training. */
-export type TrainingName = typeof pretraining | typeof adaptation | ComparedTraining;
+export type TrainingName = typeof backboneTraining | typeof sideNetTraining | ComparedTraining;
 
 /** Whether a training adapts a backbone, which stays as it is. */
 export function isAdaptation(name: string): boolean {
-  return name !== pretraining;
+  return name !== backboneTraining;
 }

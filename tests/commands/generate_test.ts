@@ -12,9 +12,10 @@ import { tinyText, writeTinyRun } from "./tiny_run.ts";
 /** A finished run and a document. */
 async function withRun(
   use: (folder: string, generate: (...args: string[]) => Promise<string>) => Promise<void>,
+  architecture?: string,
 ): Promise<void> {
   await withFolder(async (folder) => {
-    await writeTinyRun(`${folder}/run`);
+    await writeTinyRun(`${folder}/run`, architecture);
     await Deno.writeTextFile(`${folder}/document.txt`, tinyText);
     const generate = async (...args: string[]) => {
       const said = recordedOutput();
@@ -64,6 +65,28 @@ test("generate takes checkpoints to the same text as the run that they are from"
     assert.equal(await generate(...parts), ofRun, "the one that is asked for wins");
     await assert.rejects(generate("--backbone", longMem, "--sidenet", longMem), /tokenizer\.json/);
   });
+});
+
+test("generate, import and export take a run that has trained a backbone of another architecture", async () => {
+  await withRun(async (folder, generate) => {
+    const run = `${folder}/run`, longMem = `${folder}/longmem`;
+    const ofRun = await generate("--run", run);
+    await execute(importCommand(recordedOutput()), run, "--out", longMem);
+    assert.equal(await generate("--backbone", longMem, "--sidenet", longMem), ofRun);
+    const exported = async (part: string) => {
+      const file = `${folder}/${part}.safetensors`;
+      await execute(exportCommand(recordedOutput()), run, "--what", part, "--out", file);
+      return file;
+    };
+    const parts = [
+      "--backbone",
+      await exported("backbone"),
+      "--sidenet",
+      await exported("sidenet"),
+    ];
+    const rest = ["--tokenizer", `${run}/tokenizer.json`, "--context", "32"];
+    assert.equal(await generate(...parts, ...rest), ofRun);
+  }, "llama");
 });
 
 test("generate says what is missing or does not fit", async () => {

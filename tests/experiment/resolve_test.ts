@@ -233,7 +233,7 @@ test("resolveRuns() says what is wrong with a declaration in JSON", async () => 
         return true;
       });
     };
-    await refused("cut.json", '{"name": ', /^Cannot load ".*cut\.json" as it is no JSON: /);
+    await refused("cut.json", '{"name": ', /^Cannot read ".*cut\.json" as it is not JSON: /);
     await refused(
       "words.json",
       '"words"',

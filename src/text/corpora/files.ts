@@ -5,7 +5,7 @@ import { introducedAt } from "../../declaration/identity.ts";
 import type { Accepts, Assert, Declared } from "../../declaration/part.ts";
 import type { ByProtocol } from "../../declaration/protocol.ts";
 import { InputRangeError, InputTypeError } from "../../errors.ts";
-import { ifThere, readText, writeAtomically } from "../../files.ts";
+import { ifThere, isThere, readText, writeAtomically } from "../../files.ts";
 import { firstBytes, trainByteLevelBpe } from "../bpe_trainer.ts";
 import {
   type Document,
@@ -126,7 +126,7 @@ export const fileCorpus: CorpusKind<FileCorpusDeclaration, FileCorpusConfig> = {
   /** The folder; where it is there, what is named in it. Whether a glob matches shows when the corpus is opened. */
   async files(corpus, path) {
     const named: NamedPath[] = [{ field: `${path}.folder`, path: corpus.folder }];
-    if (await ifThere(Deno.stat(corpus.folder)) === undefined) return named;
+    if (!await isThere(corpus.folder)) return named;
     for (const split of ["train", "valid", "test"] as const) {
       for (const pattern of corpus[split]) {
         if (/[*?[{]/.test(pattern)) continue;
@@ -257,11 +257,8 @@ async function trainedTokenizer(
   context: CorpusContext,
 ): Promise<Tokenizer> {
   const path = join(context.folder, "tokenizer.json");
-  try {
-    return parseTokenizerJson(await readText(path), { name: path });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+  const kept = await ifThere(readText(path));
+  if (kept !== undefined) return parseTokenizerJson(kept, { name: path });
   context.doing(`training a vocabulary of ${config.vocabSize} tokens`);
   const texts: string[] = [];
   let leftBytes = config.maxTrainingBytes ?? Infinity;
