@@ -23,11 +23,13 @@ import {
   checkDataSet,
   type DataFile,
   type DataSet,
+  dataSetCommand,
   type DataSetState,
-  fetchDataFile,
+  isComplete,
   readDataSets,
-} from "../text/data_set.ts";
-import type { DownloadOptions } from "../text/download.ts";
+} from "../data/data_set.ts";
+import { dataSetSources } from "../data/data_sets.ts";
+import { fetchDataSet, isFetchable, takeDataSet } from "../data/obtain.ts";
 import { summaries } from "./summaries.ts";
 
 /** Where data sets are listed and where they lie. */
@@ -55,7 +57,15 @@ const repositoryPlaces: DataPlaces = {
 export function dataCommand(output: Output, places: DataPlaces = repositoryPlaces): Command {
   return {
     ...summaries.data,
-    flags: [{ name: "offline", help: "fetch nothing: say what is there" }],
+    flags: [
+      {
+        name: "from",
+        value: "PATH",
+        isPath: true,
+        help: "take the named data set from a file or folder that is there already",
+      },
+      { name: "offline", help: "fetch nothing: say what is there" },
+    ],
     execute: (args) => listDataSets(args, output, places),
   };
 }
@@ -77,30 +87,57 @@ async function listDataSets(
       `Cannot fetch data set "${unknown}" as it is unknown: ${allowedWords(unknown, names)}`,
     );
   }
+  const from = args.flags.get("from")?.at(-1);
+  if (from !== undefined && (operands.length !== 1 || models.length > 0)) {
+    throw new UsageError(
+      `Cannot read --from as it belongs to one data set: current names are ${
+        args.operands.join(", ") || "none"
+      }, allowed is one of ${names.join(", ")}`,
+    );
+  }
   let allWhole = true;
   for (const reference of references) {
     if (!await obtainModel(reference, output, isOffline)) allWhole = false;
   }
   if (models.length > 0 && operands.length === 0) return allWhole ? 0 : 1;
-  for (const dataSet of dataSets) {
-    const isNamed = operands.includes(dataSet.name);
+  for (const listed of dataSets) {
+    const isNamed = operands.includes(listed.name);
     if (operands.length > 0 && !isNamed) continue;
+    const dataSet = await withFiles(listed);
     let { folder, state } = await findDataSet(dataSet, folders);
-    const fetchable = state.missing.filter(({ url }) => url !== undefined);
-    if (isNamed && fetchable.length > 0 && !args.flags.has("offline")) {
+    const isFetched = from === undefined && !isOffline && !isComplete(state) &&
+      isFetchable(dataSet.name, state.missing);
+    if (isNamed && (from !== undefined || isFetched)) {
       folder = `${folders[0]}/${dataSet.name}`;
-      for (const file of (await checkDataSet(dataSet, folder)).missing) {
-        if (file.url === undefined) continue;
-        output.note(`fetching ${file.url}`);
-        await reading(() => fetchDataFile(file, folder, { progress: progressOf(file, output) }));
-      }
+      await reading(() => obtain({ dataSet, folder, from, output }));
       state = await checkDataSet(dataSet, folder);
     }
     output.print(describe(dataSet, folder, state));
     // Unnamed data sets may be missing, but what is there must be what it should be.
-    if (state.different.length > 0 || (isNamed && state.missing.length > 0)) allWhole = false;
+    if (state.different.length > 0 || (isNamed && !isComplete(state))) allWhole = false;
   }
   return allWhole ? 0 : 1;
+}
+
+/** A data set with the files that its source knows. */
+async function withFiles(dataSet: DataSet): Promise<DataSet> {
+  const files = await dataSetSources[dataSet.name]?.files?.();
+  return files ? { ...dataSet, files: [...dataSet.files, ...files] } : dataSet;
+}
+
+/** Fetches a data set, or takes it from what the user has. */
+async function obtain(
+  { dataSet, folder, from, output }: {
+    readonly dataSet: DataSet;
+    readonly folder: string;
+    readonly from: string | undefined;
+    readonly output: Output;
+  },
+): Promise<void> {
+  const notes = progressNotes(output);
+  const obtaining = { dataSet, folder, limits: {}, progress: notes, note: output.note };
+  if (from === undefined) await fetchDataSet(obtaining);
+  else await takeDataSet(from, obtaining);
 }
 
 /** Fetches a model of the Hub, or looks whether it is there; prints what it has come to. */
@@ -114,17 +151,13 @@ async function obtainModel(
     output.note(`fetching ${name} to ${cache}`);
     const token = environmentVariable("HF_TOKEN");
     const { fetchModel } = await import("../checkpoint/hub_download.ts");
-    const notes = new Map<string, NonNullable<DownloadOptions["progress"]>>();
     await reading(() =>
       fetchModel(reference, {
         url: environmentVariable("HF_ENDPOINT")?.replace(/\/+$/, "") ?? hubAddress,
         cache,
         maxBytes: mostWeightBytes,
         ...(token === undefined ? {} : { token }),
-        progress: (path, bytes, totalBytes) => {
-          if (!notes.has(path)) notes.set(path, progressOf({ path }, output));
-          notes.get(path)!(bytes, totalBytes);
-        },
+        progress: progressNotes(output),
       })
     );
   }
@@ -151,13 +184,12 @@ const mostWeightBytes = 5 * 10 ** 10;
 /** Milliseconds between two notes on a download. */
 const noteEveryMs = 5_000;
 
-/** Tells every few seconds how far a download is. */
-function progressOf(
-  { path }: Pick<DataFile, "path">,
+/** Shows every few seconds how far a download is. */
+function progressNotes(
   output: Output,
-): NonNullable<DownloadOptions["progress"]> {
+): (path: string, bytes: number, totalBytes: number | undefined) => void {
   let noted = performance.now();
-  return (bytes, totalBytes) => {
+  return (path, bytes, totalBytes) => {
     if (performance.now() - noted < noteEveryMs) return;
     noted = performance.now();
     const megabytes = (count: number) => (count / 1e6).toFixed(1);
@@ -175,35 +207,53 @@ async function findDataSet(
   for (const parent of folders) {
     const folder = `${parent}/${dataSet.name}`;
     const state = await checkDataSet(dataSet, folder);
-    if (state.missing.length < dataSet.files.length) return { folder, state };
+    const { whole, unverified, different } = state;
+    if (whole.length + unverified.length + different.length > 0) return { folder, state };
     looked.push({ folder, state });
   }
   return looked[0];
 }
 
 function describe(dataSet: DataSet, folder: string, state: DataSetState): string {
-  const { name, what, licence, files, field, get } = dataSet;
-  const { whole, unverified, different, missing } = state;
-  const isWhole = whole.length + unverified.length === files.length;
+  const { what, licence, origin, field } = dataSet;
+  const { whole, unverified, different, missing, absent } = state;
+  const there = whole.length + unverified.length,
+    needed = there + different.length + missing.length;
   const verified = unverified.length === 0
     ? "verified"
     : `verified, ${unverified.length} there whose bytes are not known`;
   const lines = [
-    `${name}: ${
-      isWhole
+    `${dataSet.name}: ${
+      isComplete(state)
         ? `complete, ${whole.length} files ${verified}`
-        : missing.length === files.length
+        : there + different.length === 0
         ? "missing"
-        : `incomplete, ${whole.length} of ${files.length} files ${verified}`
+        : `incomplete, ${whole.length} of ${needed} files ${verified}`
     }`,
     `  ${what}`,
     `  licence: ${licence}`,
+    `  origin: ${origin}`,
     `  folder: ${folder}${field === undefined ? "" : ` (--set ${field}=${folder})`}`,
   ];
   for (const { path } of different) lines.push(`  other bytes than expected: ${path}`);
-  if (missing.length < files.length) {
+  if (there + different.length > 0) {
     for (const { path } of missing) lines.push(`  missing: ${path}`);
+    if (absent.length > 0) lines.push(`  not there, and not needed: ${shortened(absent)}`);
   }
-  if (!isWhole) lines.push(`  to get it: ${get}`);
+  if (!isComplete(state)) lines.push(`  to get it: ${howToGet(dataSet, missing)}`);
   return lines.join("\n");
+}
+
+/** The first paths of several. */
+function shortened(files: readonly DataFile[]): string {
+  const [first, ...others] = files.map(({ path }) => path);
+  return others.length === 0 ? first : `${first} and ${others.length} more`;
+}
+
+/** The command that gets a data set. */
+function howToGet(dataSet: DataSet, missing: readonly DataFile[]): string {
+  const command = dataSetCommand(dataSet);
+  return isFetchable(dataSet.name, missing)
+    ? command
+    : `${command} --from PATH, of files from its origin`;
 }

@@ -5,7 +5,7 @@ import { startsProcesses } from "../evaluation/evaluations.ts";
 import type { ResolvedRun } from "../experiment/resolve.ts";
 import { missingPaths } from "../experiment/estimate.ts";
 import { fetchCommand, parseHubReference } from "../checkpoint/hub_cache.ts";
-import { dataSetOf, readDataSets } from "../text/data_set.ts";
+import { dataSetCommand, dataSetOf, readDataSets } from "../data/data_set.ts";
 import { dataSetList } from "./data.ts";
 
 /** Experiments with the paths that are missing for their runs; or else what they need to be run by. */
@@ -39,7 +39,7 @@ export async function describeSources(runs: readonly ResolvedRun[]): Promise<str
       const model = parseHubReference(path);
       if (model) sources.set(path, fetchCommand(model));
       const dataSet = dataSetOf(path, dataSets);
-      if (dataSet) sources.set(dataSet.name, dataSet.get);
+      if (dataSet) sources.set(dataSet.name, dataSetCommand(dataSet));
     }
   }
   return [...sources].map(([name, get]) => `${name}: ${get}`);

@@ -6,7 +6,14 @@ import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { dirname } from "node:path";
 import { InputError, InputRangeError, InputTypeError, isInputError } from "../errors.ts";
-import { ifThere, maxTransferBytes, openRegularFile, removeIfThere, writing } from "../files.ts";
+import {
+  ifThere,
+  maxTransferBytes,
+  openRegularFile,
+  readTextBytes,
+  removeIfThere,
+  writing,
+} from "../files.ts";
 
 /** What is fetched. */
 export interface Download {
@@ -343,8 +350,13 @@ export async function hashFile(path: string): Promise<{ hash: string; sizeBytes:
   return await hashOf((await openRegularFile(path)).readable);
 }
 
-/** The hash by which git names a file's bytes, and their number. */
-async function gitHashOf(path: string): Promise<{ hash: string; sizeBytes: number }> {
+/** The hash by which git names a file's bytes, and their number; of a name that ends in `.gz` those of what it holds. */
+export async function gitHashOf(path: string): Promise<{ hash: string; sizeBytes: number }> {
+  if (path.endsWith(".gz")) {
+    const bytes = await readTextBytes(path);
+    const hash = createHash("sha1").update(`blob ${bytes.length}\0`).update(bytes).digest("hex");
+    return { hash, sizeBytes: bytes.length };
+  }
   const file = await openRegularFile(path);
   const { size } = await file.stat();
   return await hashOf(file.readable, createHash("sha1").update(`blob ${size}\0`));

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { dataCommand } from "../../src/commands/data.ts";
-import { readDataSets } from "../../src/text/data_set.ts";
+import { readDataSets } from "../../src/data/data_set.ts";
+import { dataSetSources } from "../../src/data/data_sets.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
 import { execute, recordedOutput } from "./recorded_output.ts";
@@ -18,7 +19,7 @@ async function writeList(path: string, url: string): Promise<void> {
     name: "letters",
     what: "two letters",
     licence: "none",
-    get: "write them",
+    origin: "written by hand",
     field: "corpus.folder",
     files,
   };
@@ -66,7 +67,7 @@ test("data lists what is missing, how to get it, and fetches nothing unasked", a
     const { code, text } = await run();
     assert.equal(code, 0);
     assert.match(text, /^letters: missing$/m);
-    assert.match(text, /to get it: write them/);
+    assert.match(text, /origin: written by hand\n.*\n {2}to get it: deno task data letters$/);
     assert.deepEqual(requests, []);
   });
 });
@@ -163,7 +164,7 @@ test("data says of a file whose bytes are not known that it is there, and no mor
       name: "letters",
       what: "two letters",
       licence: "none",
-      get: "ask for them",
+      origin: "to be asked for",
       files: [{ path: "model/a.pt" }, { path: "b.txt", sha256: sha256("beta") }],
     };
     await Deno.writeTextFile(`${folder}/list.json`, JSON.stringify({ dataSets: [dataSet] }));
@@ -172,7 +173,10 @@ test("data says of a file whose bytes are not known that it is there, and no mor
     const without = await run("letters");
     assert.equal(without.code, 1);
     assert.match(without.text, /^letters: incomplete, 1 of 2 files verified$/m);
-    assert.match(without.text, /missing: model\/a.pt\n {2}to get it: ask for them/);
+    assert.match(
+      without.text,
+      /missing: model\/a.pt\n {2}to get it: deno task data letters --from PATH, of files from its origin/,
+    );
     assert.match(without.text, /folder: .*letters$/m);
 
     await Deno.writeTextFile(`${folder}/data/letters/model/a.pt`, "anything");
@@ -187,7 +191,10 @@ test("data says of a file whose bytes are not known that it is there, and no mor
     const [{ path }] = dataSet.files;
     const fetched = { ...dataSet, files: [{ path, url: "http://127.0.0.1/a.pt" }] };
     await Deno.writeTextFile(`${folder}/list.json`, JSON.stringify({ dataSets: [fetched] }));
-    await assert.rejects(run(), /dataSets.0.files.0 is not allowed: .* must have a sha256/);
+    await assert.rejects(
+      run(),
+      /dataSets.0.files.0 is not allowed: .* must have a sha256 or a gitHash/,
+    );
   });
 });
 
@@ -195,7 +202,7 @@ test("readDataSets() refuses a path that leads out of the folder", async () => {
   await withFolder(async (folder) => {
     for (const path of ["../a.txt", "/a.txt", "a/../../b.txt"]) {
       const files = [{ path, sha256: sha256("") }];
-      const dataSet = { name: "x", what: "", licence: "", get: "", field: "", files };
+      const dataSet = { name: "x", what: "", licence: "", origin: "", field: "", files };
       await Deno.writeTextFile(`${folder}/list.json`, JSON.stringify({ dataSets: [dataSet] }));
       await assert.rejects(readDataSets(`${folder}/list.json`), /dataSets.0.files.0.path/);
     }
@@ -208,5 +215,12 @@ test("data/datasets.json lists data sets whose files git ignores", async () => {
   assert.equal(new Set(dataSets.map(({ name }) => name)).size, dataSets.length);
   for (const { name } of dataSets) {
     assert.match(ignored, new RegExp(`^/data/${name}/$`, "m"));
+  }
+  for (const name of Object.keys(dataSetSources)) {
+    assert.ok(dataSets.some((dataSet) => dataSet.name === name), `${name} is not listed`);
+  }
+  for (const { url } of dataSets.flatMap(({ files }) => files)) {
+    // A commit, so that the bytes at an address stay the same.
+    if (url !== undefined) assert.match(url, /\/[0-9a-f]{40}\//);
   }
 });

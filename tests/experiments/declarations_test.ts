@@ -1,7 +1,7 @@
 import { parseHubReference } from "../../src/checkpoint/hub_cache.ts";
 import { estimateRun } from "../../src/experiment/estimate.ts";
 import { resolveRuns } from "../../src/experiment/resolve.ts";
-import { dataSetOf, readDataSets } from "../../src/text/data_set.ts";
+import { dataSetOf, readDataSets } from "../../src/data/data_set.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
 
 test("every experiment that ships is declared without a mistake, under a name of its own", async () => {

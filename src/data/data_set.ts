@@ -1,0 +1,224 @@
+/**
+ * Data sets that experiments read but that are not part of the repository: their files, whether these are there and whole, and
+ * the command that gets them.
+ */
+import { join } from "node:path";
+import * as z from "zod";
+import { ifThere, readJson, writeAtomically, writing } from "../files.ts";
+import { InputTypeError } from "../errors.ts";
+import { gitHashOf, hashFile } from "../text/download.ts";
+
+const path = z.string().regex(/^[\w-][\w.-]*(\/[\w-][\w.-]*)*$/);
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const gitHash = z.string().regex(/^[0-9a-f]{40}$/);
+
+const file = z.strictObject({
+  path,
+  sha256: sha256.optional(),
+  gitHash: gitHash.optional(),
+  url: z.url({ protocol: /^https?$/ }).optional(),
+  sourceSha256: sha256.optional(),
+  names: z.array(z.string()).optional(),
+  optional: z.boolean().optional(),
+}).refine((file) => file.url === undefined || isVerified(file), {
+  error: "a file that is fetched must have a sha256 or a gitHash",
+}).refine(({ url, sourceSha256 }) => sourceSha256 === undefined || url !== undefined, {
+  error: "a file with a sourceSha256 must have the url of its source",
+});
+
+const dataSet = z.strictObject({
+  name: z.string().regex(/^[a-z0-9_]+$/),
+  what: z.string(),
+  licence: z.string(),
+  origin: z.string(),
+  field: z.string().optional(),
+  files: z.array(file),
+});
+
+const manifest = z.strictObject({ dataSets: z.array(dataSet) });
+
+/** A file of a data set. */
+export interface DataFile {
+  /** Path below the folder of the data set; on the disk it may end in `.gz`. */
+  readonly path: string;
+  /** SHA-256 (hexadecimal) of its bytes, uncompressed; absent where they are not known. */
+  readonly sha256?: string | undefined;
+  /** The hash by which git names its bytes, SHA-1 (hexadecimal), where only that is known. */
+  readonly gitHash?: string | undefined;
+  /** Where it can be fetched, or its source; absent where no address is known. */
+  readonly url?: string | undefined;
+  /** SHA-256 of the bytes at `url`, where the data set's source makes the file of them; absent: they are the file. */
+  readonly sourceSha256?: string | undefined;
+  /** Other names under which people have it. */
+  readonly names?: readonly string[] | undefined;
+  /** Whether the data set is complete without it. */
+  readonly optional?: boolean | undefined;
+}
+
+/** A data set. */
+export interface DataSet {
+  /** Name, and the folder below `data/`. */
+  readonly name: string;
+  /** Its content, in one line. */
+  readonly what: string;
+  /** Under which terms it can be used. */
+  readonly licence: string;
+  /** Where it comes from: repositories and commits, and what has been done to its files. */
+  readonly origin: string;
+  /** Field of a declaration that names its folder; absent where declarations name its files. */
+  readonly field?: string | undefined;
+  /** Its files, as far as they are known before it is fetched. */
+  readonly files: readonly DataFile[];
+}
+
+/** The state of a data set on the disk. */
+export interface DataSetState {
+  /** Files that are there with the bytes they should have. */
+  readonly whole: readonly DataFile[];
+  /** Files that are there, with bytes that nothing is known of. */
+  readonly unverified: readonly DataFile[];
+  /** Files that are there with other bytes. */
+  readonly different: readonly DataFile[];
+  /** Files that are not there. */
+  readonly missing: readonly DataFile[];
+  /** Optional files that are not there. */
+  readonly absent: readonly DataFile[];
+}
+
+/**
+ * What was fetched of a data set whose files or hashes are not known before: `fetched.json` in its folder. Later checks compare
+ * the files with it.
+ */
+export interface Receipt {
+  /** Address and commit that the files are from, or the path that they were taken from. */
+  readonly from: string;
+  /** The files with their hashes. */
+  readonly files: readonly { readonly path: string; readonly sha256: string }[];
+}
+
+const receipt = z.strictObject({
+  from: z.string(),
+  files: z.array(z.strictObject({ path, sha256 })),
+});
+
+const receiptName = "fetched.json";
+
+/** Whether the bytes of a file are known. */
+export function isVerified(
+  { sha256, gitHash }: {
+    readonly sha256?: string | undefined;
+    readonly gitHash?: string | undefined;
+  },
+): boolean {
+  return sha256 !== undefined || gitHash !== undefined;
+}
+
+/**
+ * Reads a list of data sets.
+ *
+ * @param path A JSON file such as `data/datasets.json`.
+ * @throws {SyntaxError} Where it is not JSON.
+ * @throws {TypeError} Where it is none, naming the field.
+ */
+export async function readDataSets(path: string): Promise<DataSet[]> {
+  const value = await readJson(path);
+  const result = manifest.safeParse(value);
+  if (result.success) return result.data.dataSets;
+  const [{ path: field, message }] = result.error.issues;
+  throw new InputTypeError(
+    `Cannot read data sets from "${path}" as ${field.join(".")} is not allowed: ${message}`,
+  );
+}
+
+/** The data set to which a path of a declaration belongs: that of the folder `data/NAME` in it. */
+export function dataSetOf(path: string, dataSets: readonly DataSet[]): DataSet | undefined {
+  const folders = path.split(/[\\/]/);
+  return dataSets.find(({ name }) =>
+    folders.some((folder, i) => folder === name && folders[i - 1] === "data")
+  );
+}
+
+/** The command that fetches a data set. */
+export function dataSetCommand({ name }: Pick<DataSet, "name">): string {
+  return `deno task data ${name}`;
+}
+
+/**
+ * Compares the files in a folder with those of a data set and of its receipt; a folder that is not there has none.
+ *
+ * @throws {TypeError} Where the receipt has another form.
+ */
+export async function checkDataSet(
+  { files }: Pick<DataSet, "files">,
+  folder: string,
+): Promise<DataSetState> {
+  const state = {
+    whole: [] as DataFile[],
+    unverified: [] as DataFile[],
+    different: [] as DataFile[],
+    missing: [] as DataFile[],
+    absent: [] as DataFile[],
+  };
+  const fetched = new Map((await readReceipt(folder))?.files.map((file) => [file.path, file]));
+  const listed = files.map((file) =>
+    isVerified(file) ? file : { ...file, sha256: fetched.get(file.path)?.sha256 }
+  );
+  const paths = new Set(files.map(({ path }) => path));
+  const others = [...fetched.values()].filter(({ path }) => !paths.has(path));
+  for (const file of [...listed, ...others] as DataFile[]) {
+    const found = await stateOf(file, join(folder, file.path));
+    state[found === "missing" && file.optional ? "absent" : found].push(file);
+  }
+  return state;
+}
+
+/** Whether all of a data set is there that must be. */
+export function isComplete({ whole, unverified, different, missing }: DataSetState): boolean {
+  return whole.length + unverified.length > 0 && different.length + missing.length === 0;
+}
+
+/** Records what was fetched. */
+export async function writeReceipt(folder: string, content: Receipt): Promise<void> {
+  const target = join(folder, receiptName);
+  await writing(target, () => Deno.mkdir(folder, { recursive: true }));
+  await writeAtomically(target, `${JSON.stringify(content, null, 2)}\n`);
+}
+
+async function readReceipt(folder: string): Promise<Receipt | undefined> {
+  const where = join(folder, receiptName);
+  const value = await ifThere(readJson(where));
+  if (value === undefined) return undefined;
+  const result = receipt.safeParse(value);
+  if (result.success) return result.data;
+  const [{ path: field, message }] = result.error.issues;
+  throw new InputTypeError(
+    `Cannot read "${where}" as ${field.join(".")} is not allowed: ${message}`,
+  );
+}
+
+async function stateOf(
+  file: DataFile,
+  path: string,
+): Promise<"whole" | "unverified" | "different" | "missing"> {
+  if (!isVerified(file)) return await isThere(path) ? "unverified" : "missing";
+  for (const name of [path, `${path}.gz`]) {
+    const isRight = await ifThere(hasBytes(file, name));
+    if (isRight !== undefined) return isRight ? "whole" : "different";
+  }
+  return "missing";
+}
+
+/**
+ * Whether a file on the disk, uncompressed where its name ends in `.gz`, has the bytes of one of a data set.
+ *
+ * @throws {Deno.errors.NotFound} Where there is none.
+ */
+export async function hasBytes({ sha256, gitHash }: DataFile, path: string): Promise<boolean> {
+  return sha256 !== undefined
+    ? (await hashFile(path)).hash === sha256
+    : (await gitHashOf(path)).hash === gitHash;
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return (await ifThere(Deno.stat(path)))?.isFile ?? false;
+}

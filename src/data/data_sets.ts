@@ -1,0 +1,13 @@
+/**
+ * The data sets that are more than files at addresses: a file each in `sets/`, and its line here. Their names are those of
+ * `data/datasets.json`.
+ */
+import type { DataSetSource } from "./data_set_source.ts";
+import { novels } from "./sets/novels.ts";
+import { wikitext } from "./sets/wikitext.ts";
+
+/** Sources by the names of their data sets. */
+export const dataSetSources: Readonly<Record<string, DataSetSource>> = {
+  novels,
+  wikitext,
+};

@@ -1,0 +1,216 @@
+/**
+ * Obtains data sets: fetches their files, or takes them from what the user has. Every file is verified before it takes its name.
+ */
+import { createHash } from "node:crypto";
+import { basename, dirname, join, relative } from "node:path";
+import { Readable } from "node:stream";
+import { createGunzip } from "node:zlib";
+import { InputError, InputRangeError } from "../errors.ts";
+import {
+  ifThere,
+  openRegularFile,
+  readRegularFile,
+  readTextBytes,
+  removeIfThere,
+  temporaryOf,
+  writeAtomically,
+  writing,
+} from "../files.ts";
+import { downloadFile } from "../text/download.ts";
+import { checkDataSet, type DataFile, hasBytes, isVerified, writeReceipt } from "./data_set.ts";
+import type { DataSetSource, Obtaining } from "./data_set_source.ts";
+import { dataSetSources } from "./data_sets.ts";
+
+/** Most bytes of a file of which another is made. */
+const mostSourceBytes = 2 ** 28;
+
+/** Most files of a folder that is searched. */
+const mostFound = 200_000;
+
+/** Whether a data set, or what is missing of it, can be fetched. */
+export function isFetchable(name: string, missing: readonly DataFile[]): boolean {
+  return dataSetSources[name]?.fetch !== undefined || missing.some(({ url }) => url !== undefined);
+}
+
+/**
+ * Fetches what is missing of a data set. What is there is not fetched again, and what was cut off is continued.
+ *
+ * @throws {RangeError} Where a server refuses or sends other bytes.
+ * @throws {Error} Where it does not answer, stalls or is busy for long.
+ */
+export async function fetchDataSet(obtaining: Obtaining): Promise<void> {
+  const { dataSet, folder, limits, progress, note } = obtaining;
+  const source = dataSetSources[dataSet.name];
+  const { missing, absent, different } = await checkDataSet(dataSet, folder);
+  const wanted = [...missing, ...absent, ...different].filter(({ url }) => url !== undefined);
+  const byUrl = Map.groupBy(wanted, ({ url }) => url!);
+  let done = 0;
+  for (const [url, files] of byUrl) {
+    note(`fetching ${url} (${++done} of ${byUrl.size})`);
+    const [{ path, sha256, gitHash, sourceSha256 }] = files;
+    const options = {
+      ...limits,
+      progress: (bytes: number, total: number | undefined) => progress(path, bytes, total),
+    };
+    if (sourceSha256 === undefined) {
+      const hash = sha256 === undefined ? { gitHash: gitHash! } : { sha256 };
+      await downloadFile({ url, ...hash, target: join(folder, path) }, options);
+      continue;
+    }
+    const target = join(folder, `.source-${sourceSha256.slice(0, 16)}`);
+    await downloadFile({ url, sha256: sourceSha256, target }, options);
+    const bytes = await readRegularFile(target);
+    for (const file of files) await writeMade(bytes, file, url, { source, folder });
+    await removeIfThere(target);
+  }
+  const receipt = await source?.fetch?.(obtaining);
+  if (receipt) await writeReceipt(folder, receipt);
+}
+
+/**
+ * Takes what is missing of a data set from a file or folder: files that have the right bytes under the name of one of the data set
+ * or of its source, compressed (`.gz`) or not, and files that become right by its source's transformation.
+ *
+ * @throws {RangeError} Where nothing of it is there.
+ */
+export async function takeDataSet(from: string, obtaining: Obtaining): Promise<void> {
+  const { dataSet, folder, note } = obtaining;
+  const source = dataSetSources[dataSet.name];
+  const info = await ifThere(Deno.stat(from));
+  if (!info) {
+    throw new InputError(`Cannot take "${dataSet.name}" from "${from}" as there is no such file`);
+  }
+  if (source?.take) {
+    const receipt = await source.take(from, obtaining);
+    if (receipt) await writeReceipt(folder, receipt);
+    return;
+  }
+  const found = info.isDirectory ? await filesBelow(from) : [from];
+  const byName = Map.groupBy(found, (path) => basename(path).replace(/\.gz$/, ""));
+  const { missing, absent, different } = await checkDataSet(dataSet, folder);
+  const wanted = [...missing, ...absent, ...different];
+  let taken = 0;
+  for (const file of wanted) {
+    const candidates = info.isDirectory
+      ? namesOf(file).flatMap((name) => byName.get(name) ?? [])
+      : [from];
+    // A file in the right folder is likelier to be the right one.
+    candidates.sort((a, b) => Number(isAt(b, file)) - Number(isAt(a, file)));
+    for (const candidate of new Set(candidates)) {
+      if (!await takeFile(candidate, file, { source, folder })) continue;
+      taken++;
+      break;
+    }
+  }
+  note(`took ${taken} of ${wanted.length} files from "${from}"`);
+  if (taken === 0 && wanted.length > 0) {
+    const names = namesOf(wanted[0]).map((name) => `"${name}"`).join(" or ");
+    throw new InputRangeError(
+      `Cannot take "${dataSet.name}" from "${from}" as none of its ${found.length} files has the bytes of one of the ${wanted.length} ` +
+        `that are missing: the first of these is "${wanted[0].path}", under the name ${names}`,
+    );
+  }
+}
+
+/** Names under which a file or its source may be found. */
+function namesOf({ path, url, names = [] }: DataFile): string[] {
+  const ofUrl = url === undefined ? [] : [decodeURIComponent(basename(new URL(url).pathname))];
+  return [...new Set([basename(path), ...ofUrl, ...names])];
+}
+
+function isAt(candidate: string, { path }: DataFile): boolean {
+  return `/${candidate.replaceAll("\\", "/").replace(/\.gz$/, "")}`.endsWith(`/${path}`);
+}
+
+/** Takes a candidate where it has the bytes of a file, or its source makes them of it. Returns whether it did. */
+async function takeFile(
+  candidate: string,
+  file: DataFile,
+  { source, folder }: { readonly source: DataSetSource | undefined; readonly folder: string },
+): Promise<boolean> {
+  const target = join(folder, file.path);
+  if (!isVerified(file)) return false;
+  if (await hasBytes(file, candidate)) {
+    await copyFile(candidate, target);
+    return true;
+  }
+  if (!source?.transform || file.sourceSha256 === undefined) return false;
+  if ((await Deno.stat(candidate)).size > mostSourceBytes) return false;
+  const bytes = await readTextBytes(candidate, { maxBytes: mostSourceBytes });
+  let made: Uint8Array<ArrayBuffer>;
+  try {
+    made = Uint8Array.from(source.transform(bytes, file));
+  } catch {
+    return false; // the source of another file
+  }
+  if (hashBytes(made) !== file.sha256) return false;
+  await writeFile(target, made);
+  return true;
+}
+
+/** Writes a file that is made of its source. */
+async function writeMade(
+  bytes: Uint8Array,
+  file: DataFile,
+  url: string,
+  { source, folder }: { readonly source: DataSetSource | undefined; readonly folder: string },
+): Promise<void> {
+  if (!source?.transform) {
+    throw new Error(`"${file.path}" has a source, but its data set has nothing that transforms it`);
+  }
+  const made = Uint8Array.from(source.transform(bytes, file));
+  const hash = hashBytes(made);
+  if (hash !== file.sha256) {
+    throw new InputRangeError(
+      `Cannot make "${file.path}" of "${url}" as its bytes are others: expected SHA-256 ${file.sha256}, found ${hash} (${made.length} bytes)`,
+    );
+  }
+  await writeFile(join(folder, file.path), made);
+}
+
+async function writeFile(target: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+  await writing(target, () => Deno.mkdir(dirname(target), { recursive: true }));
+  await writeAtomically(target, [bytes]);
+}
+
+/** Copies a file, uncompressed where its name ends in `.gz`; it takes its name when it is whole. */
+export async function copyFile(from: string, target: string): Promise<void> {
+  await writing(target, () => Deno.mkdir(dirname(target), { recursive: true }));
+  const temporary = temporaryOf(target);
+  try {
+    const { readable } = await openRegularFile(from);
+    const bytes = from.endsWith(".gz")
+      ? Readable.fromWeb(readable as never).pipe(createGunzip())
+      : readable;
+    await writing(
+      target,
+      () => Deno.writeFile(temporary, ReadableStream.from(bytes as AsyncIterable<Uint8Array>)),
+    );
+    await writing(target, () => Deno.rename(temporary, target));
+  } finally {
+    await removeIfThere(temporary);
+  }
+}
+
+/** Regular files below a folder, in the order of their paths; links to files count, those to folders do not. */
+export async function filesBelow(folder: string): Promise<string[]> {
+  const files: string[] = [], open = [folder];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    for await (const { name, isDirectory, isFile, isSymlink } of Deno.readDir(next)) {
+      const path = join(next, name);
+      if (isDirectory && name !== ".git") open.push(path);
+      const isLinked = isSymlink && (await ifThere(Deno.stat(path)))?.isFile;
+      if (isFile || isLinked) files.push(path);
+      if (files.length > mostFound) {
+        throw new InputRangeError(
+          `Cannot search "${folder}" as it has more than ${mostFound} files: name a folder below it`,
+        );
+      }
+    }
+  }
+  return files.sort((a, b) => relative(folder, a) < relative(folder, b) ? -1 : 1);
+}
+
+function hashBytes(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
