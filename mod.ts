@@ -144,7 +144,8 @@ export {
 } from "./src/checkpoint/load.ts";
 export { generate, type GenerateOptions, rememberDocument } from "./src/longmem/generation.ts";
 export type { Padding } from "./src/longmem/padding.ts";
-export type { SavedBank } from "./src/memory/memory_bank.ts";
+export type { SaveMemoryOptions } from "./src/longmem/saved_memory.ts";
+export type { MemoryDescription, RememberedText } from "./src/memory/memory_file.ts";
 export type { DeviceDescription, DeviceKind } from "./src/runtime/device.ts";
 export type { SideNetCheckpoint, SideNetShape } from "./src/longmem/sidenet_shape.ts";
 export type { HostTensor, TensorMap } from "./src/tensor.ts";

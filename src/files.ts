@@ -247,7 +247,7 @@ export async function writing<T>(path: string, write: () => Promise<T>): Promise
  */
 export async function writeAtomically(
   path: string,
-  content: string | Iterable<Uint8Array<ArrayBuffer>>,
+  content: string | Iterable<Uint8Array<ArrayBuffer>> | AsyncIterable<Uint8Array<ArrayBuffer>>,
 ): Promise<void> {
   const temporary = temporaryOf(path);
   await writing(path, async () => {
@@ -255,7 +255,7 @@ export async function writeAtomically(
       {
         using file = await Deno.open(temporary, { write: true, create: true, truncate: true });
         const parts = typeof content === "string" ? [new TextEncoder().encode(content)] : content;
-        for (const part of parts) {
+        for await (const part of parts) {
           for (let written = 0; written < part.length;) {
             written += await file.write(part.subarray(written, written + maxTransferBytes));
           }

@@ -4,8 +4,44 @@
 import { maxTransferBytes, openRegularFile } from "../files.ts";
 import { InputRangeError } from "../errors.ts";
 
+/** Bytes that are read by ranges: a file, or an array. */
+export interface ByteSource extends Disposable {
+  /** Path or name, for messages. */
+  readonly path: string;
+  /** Size in bytes. */
+  readonly sizeBytes: number;
+  /** Reads exactly `lengthBytes` bytes at an offset into a new buffer; what ends before is a `RangeError`. */
+  read(offset: number, lengthBytes: number): Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/** Bytes in memory as a source. */
+export function bytesSource(bytes: Uint8Array, name: string): ByteSource {
+  return {
+    path: name,
+    sizeBytes: bytes.length,
+    // deno-lint-ignore require-await -- errors are rejections, as of a file
+    async read(offset, lengthBytes) {
+      checkRange({ path: name, sizeBytes: bytes.length }, offset, lengthBytes);
+      return bytes.slice(offset, offset + lengthBytes) as Uint8Array<ArrayBuffer>;
+    },
+    [Symbol.dispose]() {},
+  };
+}
+
+function checkRange(
+  { path, sizeBytes }: Pick<ByteSource, "path" | "sizeBytes">,
+  offset: number,
+  lengthBytes: number,
+): void {
+  if (offset >= 0 && lengthBytes >= 0 && offset + lengthBytes <= sizeBytes) return;
+  throw new InputRangeError(
+    `Cannot read "${path}" as it is too short: bytes ${offset} to ${offset + lengthBytes} ` +
+      `are needed, the file has ${sizeBytes}`,
+  );
+}
+
 /** An open file read by ranges; close it with `using`. */
-export class ByteFile implements Disposable {
+export class ByteFile implements ByteSource {
   /** Path as it was given, for messages. */
   readonly path: string;
   /** Size in bytes when it was opened. */
@@ -29,14 +65,7 @@ export class ByteFile implements Disposable {
   /** Reads exactly `lengthBytes` bytes at an offset into a new buffer; a file that ends before is a `RangeError`. */
   async read(offset: number, lengthBytes: number): Promise<Uint8Array<ArrayBuffer>> {
     // Checked before the buffer is made: a hostile length must not reserve memory.
-    if (offset < 0 || lengthBytes < 0 || offset + lengthBytes > this.sizeBytes) {
-      throw new InputRangeError(
-        `Cannot read "${this.path}" as it is too short: bytes ${offset} to ${
-          offset + lengthBytes
-        } ` +
-          `are needed, the file has ${this.sizeBytes}`,
-      );
-    }
+    checkRange(this, offset, lengthBytes);
     const result = this.#last.then(async () => {
       const bytes = new Uint8Array(lengthBytes);
       if (lengthBytes > 0) await this.#file.seek(offset, Deno.SeekMode.Start);

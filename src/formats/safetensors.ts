@@ -4,7 +4,7 @@
  */
 import { elementCount, type HostTensor, type TensorMap } from "../tensor.ts";
 import { writeAtomically } from "../files.ts";
-import { ByteFile } from "./byte_file.ts";
+import { ByteFile, type ByteSource, bytesSource } from "./byte_file.ts";
 import { decodeElements, elementBytes, type ElementFormat } from "./elements.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
 
@@ -38,7 +38,7 @@ export interface SafetensorsEntry {
   readonly lengthBytes: number;
 }
 
-/** Element types that are read; F32 and I32 are written. */
+/** Element types that are read; F32 and I32 are written from arrays, the others from their bytes. */
 const FORMATS = {
   F64: "float64",
   F32: "float32",
@@ -90,9 +90,17 @@ export async function readSafetensors(
   return content;
 }
 
-/** Opens a safetensors file, checks its whole header against its size, and reads no tensor yet. */
-export async function openSafetensors(path: string): Promise<SafetensorsFile> {
-  const file = await ByteFile.open(path);
+/**
+ * Opens a safetensors file, checks its whole header against its size, and reads no tensor yet.
+ *
+ * @param source Its path, or its bytes with a name for messages.
+ */
+export async function openSafetensors(
+  source: string | { readonly bytes: Uint8Array; readonly name: string },
+): Promise<SafetensorsFile> {
+  const file = typeof source === "string"
+    ? await ByteFile.open(source)
+    : bytesSource(source.bytes, source.name);
   try {
     const { entries, metadata } = await readHeader(file);
     return new SafetensorsFile(file, entries, metadata);
@@ -111,11 +119,11 @@ export class SafetensorsFile implements Disposable {
   readonly entries: ReadonlyMap<string, SafetensorsEntry>;
   /** The `__metadata__` of the header. */
   readonly metadata: Record<string, string>;
-  #file: ByteFile;
+  #file: ByteSource;
 
   /** Takes over an open file whose header was read; use `openSafetensors`. */
   constructor(
-    file: ByteFile,
+    file: ByteSource,
     entries: ReadonlyMap<string, SafetensorsEntry>,
     metadata: Record<string, string>,
   ) {
@@ -140,6 +148,42 @@ export class SafetensorsFile implements Disposable {
     }
     const bytes = await this.#file.read(offset, lengthBytes);
     return { shape, data: decodeElements(bytes, format, what) } as HostTensor | IntegerTensor;
+  }
+
+  /** Path or name of the file, for messages. */
+  get path(): string {
+    return this.#file.path;
+  }
+
+  /**
+   * Reads rows of one tensor, which are its elements along the first axis: converted as by {@linkcode read}.
+   *
+   * @throws RangeError where there is no such tensor, or it has fewer rows.
+   */
+  async readRows(
+    name: string,
+    { start, count }: { start: number; count: number },
+  ): Promise<Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer>> {
+    const entry = this.entries.get(name);
+    const { shape: [rows, ...rest], offset, dtype } = entry ?? { shape: [0], offset: 0 };
+    if (!entry || start + count > rows) {
+      throw new InputRangeError(
+        `Cannot read rows ${start} to ${
+          start + count
+        } of tensor "${name}" of "${this.path}": it has ${rows}`,
+      );
+    }
+    const rowBytes = elementCount(rest) * elementBytes[FORMATS[dtype!]];
+    const bytes = await this.#file.read(offset + start * rowBytes, count * rowBytes);
+    return decodeElements(bytes, FORMATS[dtype!], `tensor "${name}" of "${this.path}"`);
+  }
+
+  /** The bytes of the file before one of its tensors, in parts; header and tensors before it. */
+  async *bytesBefore(name: string): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    const { offset } = this.entries.get(name)!;
+    for (let start = 0; start < offset; start += sliceBytes) {
+      yield await this.#file.read(start, Math.min(sliceBytes, offset - start));
+    }
   }
 
   /** A large tensor of 16-bit numbers as float32, a slice at a time: beside the result, memory holds no more than one. */
@@ -177,45 +221,86 @@ export async function writeSafetensors(
   await writeAtomically(path, safetensorsParts(path, tensors, metadata));
 }
 
+/** A tensor that is written in parts. */
+export interface WrittenTensor {
+  /** Element type. */
+  readonly dtype: SafetensorsDtype;
+  /** Sizes of the axes, outermost first. */
+  readonly shape: readonly number[];
+  /** Its bytes, little-endian, in order; asked for once, when those of the tensors before have been written. */
+  readonly parts: () => Iterable<Uint8Array<ArrayBuffer>> | AsyncIterable<Uint8Array<ArrayBuffer>>;
+}
+
+/**
+ * A safetensors file in parts, for tensors that are not in memory as a whole. They stand in the order of the map.
+ *
+ * @param path Of the file, for messages.
+ */
+export async function* safetensorsStream(
+  path: string,
+  tensors: ReadonlyMap<string, WrittenTensor>,
+  metadata: Readonly<Record<string, string>>,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  yield headerOf(path, tensors, metadata);
+  for (const { parts } of tensors.values()) yield* parts();
+}
+
 /** Header and data of a file, as views of what is given. */
 function safetensorsParts(
   path: string,
   tensors: ReadonlyMap<string, HostTensor | IntegerTensor>,
   metadata: Record<string, string>,
 ): Uint8Array<ArrayBuffer>[] {
-  const refuse = (reason: string) => new InputRangeError(`Cannot write "${path}" as ${reason}`);
+  const sorted = [...tensors].sort(([a], [b]) => a < b ? -1 : 1);
+  const described = sorted.map(([name, { shape, data }]) => {
+    if (elementCount(shape) !== data.length) {
+      throw new InputRangeError(
+        `Cannot write "${path}" as tensor "${name}" of shape [${shape}] must have ${
+          elementCount(shape)
+        } values: it has ${data.length}`,
+      );
+    }
+    const dtype: SafetensorsDtype = data instanceof Float32Array ? "F32" : "I32";
+    return [name, { dtype, shape }] as const;
+  });
+  return [
+    headerOf(path, new Map(described), metadata),
+    ...sorted.map(([, { data }]) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)),
+  ];
+}
+
+/** Header of a file of tensors in the order of the map. */
+function headerOf(
+  path: string,
+  tensors: ReadonlyMap<string, Pick<WrittenTensor, "dtype" | "shape">>,
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array<ArrayBuffer> {
   // Spelled out key by key: an object literal would move names that look like numbers to the front.
   const field = (name: string, value: unknown) =>
     `${JSON.stringify(name)}:${JSON.stringify(value)}`;
   const pairs = Object.keys(metadata).sort().map((key) => field(key, metadata[key]));
   const fields = pairs.length > 0 ? [`"__metadata__":{${pairs.join(",")}}`] : [];
-  const parts: Uint8Array<ArrayBuffer>[] = [];
   let end = 0;
-  for (const name of [...tensors.keys()].sort()) {
-    const { shape, data } = tensors.get(name)!;
-    if (name === "__metadata__") throw refuse('no tensor may be named "__metadata__"');
-    if (elementCount(shape) !== data.length) {
-      throw refuse(
-        `tensor "${name}" of shape [${shape}] must have ${elementCount(shape)} values: ` +
-          `it has ${data.length}`,
+  for (const [name, { dtype, shape }] of tensors) {
+    if (name === "__metadata__") {
+      throw new InputRangeError(
+        `Cannot write "${path}" as no tensor may be named "__metadata__"`,
       );
     }
-    const dtype: SafetensorsDtype = data instanceof Float32Array ? "F32" : "I32";
     const begin = end;
-    end += data.byteLength;
+    end += elementCount(shape) * elementBytes[FORMATS[dtype]];
     fields.push(field(name, { dtype, shape, data_offsets: [begin, end] }));
-    parts.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   }
   const text = new TextEncoder().encode(`{${fields.join(",")}}`);
   // Padded with spaces so that the data starts at a multiple of 8 and can be mapped into memory.
   const header = new Uint8Array(8 + Math.ceil(text.length / 8) * 8).fill(0x20);
   header.set(text, 8);
   new DataView(header.buffer).setBigUint64(0, BigInt(header.length - 8), true);
-  return [header, ...parts];
+  return header;
 }
 
 async function readHeader(
-  file: ByteFile,
+  file: ByteSource,
 ): Promise<{ entries: Map<string, SafetensorsEntry>; metadata: Record<string, string> }> {
   const { path, sizeBytes } = file;
   const refuse = (reason: string) =>

@@ -1,7 +1,15 @@
-import { architectureOf } from "../backbone/architectures.ts";
-import { InputRangeError, InputTypeError } from "../errors.ts";
+import { architectureOf, bankHeads } from "../backbone/architectures.ts";
+import { InputError, InputRangeError, InputTypeError } from "../errors.ts";
+import { writeAtomically } from "../files.ts";
+import { hashFrozen } from "../formats/tensor_hash.ts";
 import { checkMemoryConfig } from "../memory/config.ts";
 import type { MemoryBank, SavedBank } from "../memory/memory_bank.ts";
+import {
+  describeBank,
+  type MemoryDescription,
+  memoryFileParts,
+  openMemoryFile,
+} from "../memory/memory_file.ts";
 import type { Device, Tensors } from "../runtime/device.ts";
 import type { LongMemParts, Network } from "./network.ts";
 import { networks, remembers, wholeNetwork } from "./networks.ts";
@@ -9,7 +17,14 @@ import { OpenMemory } from "./open_memory.ts";
 import { hasInnerPadding, paddingMask, rowRanges } from "./padding.ts";
 import { checkCount, checkNetwork, checkTokens, checkWords } from "./pass_checks.ts";
 import { batchFeeds, Passes, type PassOutput } from "./passes.ts";
+import {
+  checkMemorySource,
+  checkWriter,
+  memoryOwner,
+  type SaveMemoryOptions,
+} from "./saved_memory.ts";
 import { type TokenWindow, WindowState } from "./token_window.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
 import { Batch, RetrievedChunks } from "./longmem_model.ts";
 
 /** Every option of a pass, so that a misspelled one is found. */
@@ -62,6 +77,12 @@ export class LongMem {
   /** Chunks stored in each bank; empty before the first pass with memory. */
   get memoryFillChunks(): number[] {
     return this.#memory?.fillChunks ?? [];
+  }
+
+  /** Tokens that each bank has been given since it was emptied, also those that are no longer in it; empty before the first pass. */
+  get rememberedTokens(): number[] {
+    const { fillChunks = [], bank } = this.#memory ?? {};
+    return fillChunks.map((_, i) => bank!.transcripts?.[i].tokens ?? 0);
   }
 
   /** The bank, once a pass has made it; that of the first block, where each has one. */
@@ -204,28 +225,87 @@ export class LongMem {
   }
 
   /** Copies what the memory holds to the host; undefined where no pass has opened it. Not for memories of blocks. */
-  saveMemory(): Promise<SavedBank | undefined> {
+  copyMemory(): Promise<SavedBank | undefined> {
     return this.#afterOthers(async () => {
       if (this.parts.blockMemory) {
-        throw new TypeError("Cannot save the memories of several blocks");
+        throw new TypeError("Cannot copy the memories of several blocks");
       }
       return await this.#memory?.save();
     });
   }
 
   /**
-   * Puts back what {@linkcode saveMemory} returned, of a model with the same memory.
+   * Puts back what {@linkcode copyMemory} returned, of a model with the same backbone and memory: nothing checks that it is.
    *
    * @param options `batch`: rows of the batches that wrote it, and will read it where each has a bank of its own.
    */
-  restoreMemory(saved: SavedBank, options: { batch?: number } = {}): Promise<void> {
+  putMemory(saved: SavedBank, options: { batch?: number } = {}): Promise<void> {
     return this.#afterOthers(async () => {
       if (!this.parts.memory) {
-        throw new InputTypeError("Cannot restore the memory as there is none");
+        throw new InputTypeError("Cannot put back a memory as the model has none");
       }
       const memory = await this.#openMemory(options.batch ?? 1, 0);
       this.#memoryChanges++;
       await memory.restore(saved);
+    });
+  }
+
+  /** Writes what the memory holds to a file, whole or not at all; see {@linkcode LongMemModel}. */
+  saveMemory(path: string, options: SaveMemoryOptions = {}): Promise<MemoryDescription> {
+    return this.#afterOthers(async () => {
+      const { bank, labels } = this.#savedMemory(options);
+      await writeAtomically(path, memoryFileParts(path, bank, labels));
+      return describeBank(bank, labels);
+    });
+  }
+
+  /** The bytes that {@linkcode saveMemory} would write. */
+  memoryBytes(options: SaveMemoryOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#afterOthers(async () => {
+      const { bank, labels } = this.#savedMemory(options);
+      const parts = await Array.fromAsync(memoryFileParts("the bytes of a memory", bank, labels));
+      return await new Blob(parts).bytes();
+    });
+  }
+
+  #savedMemory({ tokenizer, texts = [] }: SaveMemoryOptions) {
+    const block = memoryOwner(this.parts, "save");
+    if (!this.bank) {
+      throw new InputError("Cannot save the memory as nothing has been written to it yet");
+    }
+    const labels = {
+      backbone: hashFrozen(this.parts.backbone.weights),
+      block,
+      ...(tokenizer && { tokenizer: tokenizer.hash }),
+      texts,
+    };
+    return { bank: this.bank, labels };
+  }
+
+  /** Replaces what the memory holds by that of a file; see {@linkcode LongMemModel}. */
+  restoreMemory(
+    source: string | Uint8Array,
+    options: { readonly tokenizer?: Pick<Tokenizer, "hash"> } = {},
+  ): Promise<MemoryDescription> {
+    return this.#afterOthers(async () => {
+      const block = memoryOwner(this.parts, "restore");
+      checkMemorySource(source);
+      using file = await openMemoryFile(source);
+      const { description } = file;
+      checkWriter(file, {
+        backbone: hashFrozen(this.parts.backbone.weights),
+        block,
+        memory: this.parts.memory!,
+        ...(options.tokenizer && { tokenizer: options.tokenizer.hash }),
+        ...bankHeads(this.parts.backbone.shape),
+      });
+      const { banks, memory: { bank } } = description;
+      const memory = await this.#openMemory(bank === "shared" ? 1 : banks.length, 0);
+      this.#memoryChanges++;
+      await memory.bank.load(
+        banks.map((one, i) => ({ ...one, slices: file.slices(i) })),
+      );
+      return description;
     });
   }
 
@@ -310,7 +390,7 @@ export class LongMem {
     const outputs = await this.#passes.run(kind, batch, memory);
     if (writes) {
       this.#memoryChanges++;
-      await memory!.write(outputs, ranges);
+      await memory!.write(outputs, { rows: ranges, tokens });
     }
     // The garbage collector does not see how much of a GPU these hold.
     for (const tensor of Object.values(batch)) tensor.dispose();

@@ -1,9 +1,11 @@
 import type { BackboneShape } from "../backbone/shape.ts";
 import type { MemoryConfig } from "../memory/config.ts";
-import type { SavedBank } from "../memory/memory_bank.ts";
+import type { MemoryDescription } from "../memory/memory_file.ts";
 import type { DeviceDescription } from "../runtime/device.ts";
 import type { Padding } from "./padding.ts";
 import type { Network } from "./network.ts";
+import type { SaveMemoryOptions } from "./saved_memory.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
 import type { TokenWindow } from "./token_window.ts";
 
 /**
@@ -77,15 +79,30 @@ export interface LongMemModel {
   readonly memoryFillChunks: number[];
   /** Forgets what the memory holds: all of it, or that of some rows where each has a bank of its own. */
   resetMemory(rows?: readonly number[]): Promise<void>;
-  /** Copies what the memory holds to the host: arrays that can be kept, cloned and sent; undefined before the first pass. */
-  saveMemory(): Promise<SavedBank | undefined>;
+  /** Tokens that each bank has been given since it was emptied, those included that have left it or filled no chunk. */
+  readonly rememberedTokens: number[];
   /**
-   * Puts back what `saveMemory` returned, of this model or of another with the same backbone and memory.
+   * Writes what the memory holds to a file of safetensors, whole or not at all. The file says which backbone, block and memory
+   * wrote it, and of which texts, and carries the hash of its bytes.
    *
-   * @param options `batch`: rows of the passes that wrote it, where each row has a bank of its own (default 1).
-   * @throws RangeError where it is of another size.
+   * @throws InputError where nothing has been written to the memory yet, or the file cannot be written.
    */
-  restoreMemory(saved: SavedBank, options?: { batch?: number }): Promise<void>;
+  saveMemory(path: string, options?: SaveMemoryOptions): Promise<MemoryDescription>;
+  /** The bytes that `saveMemory` would write, to be kept or sent otherwise. */
+  memoryBytes(options?: SaveMemoryOptions): Promise<Uint8Array<ArrayBuffer>>;
+  /**
+   * Replaces what the memory holds by what `saveMemory` wrote: of this model or of another with the same backbone, block and
+   * form of chunks. It is read in slices, once to check its hash and once more into the memory; later passes append to it.
+   *
+   * @param file Path of the file, or its bytes.
+   * @param options `tokenizer`: that of the ids that the model is given, which must be the writer's where the file names one.
+   * @returns What the file says of itself.
+   * @throws InputError where another model wrote it, with everything that differs, or where it is damaged: the memory stays as it was.
+   */
+  restoreMemory(
+    file: string | Uint8Array,
+    options?: { readonly tokenizer?: Pick<Tokenizer, "hash"> },
+  ): Promise<MemoryDescription>;
   /** Frees the model and its device, once the calls before it have ended. Every later call fails, except another `close`. */
   close(): Promise<void>;
   /** Closes the model where an `await using` declaration ends. */

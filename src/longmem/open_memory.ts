@@ -90,12 +90,16 @@ export class OpenMemory {
    * Writes what a graph with these outputs has computed, and frees it: the garbage collector does not see how much of a GPU it
    * holds.
    *
-   * @param ranges Tokens of each row that are not padding; absent: all are written.
+   * @param options `rows`: tokens of each row that are not padding; absent: all are written. `tokens`: ids of the batch [B, T], for
+   * the transcript.
    */
-  async write(outputs: Tensors, ranges?: readonly RowRange[]): Promise<void> {
+  async write(
+    outputs: Tensors,
+    options: { rows?: readonly RowRange[] | undefined; tokens?: Int32Array | undefined } = {},
+  ): Promise<void> {
     for (const [i, bank] of this.banks.entries()) {
       const { [outputNames(i).keys]: keys, [outputNames(i).values]: values } = outputs;
-      await bank.write(keys, values, ranges);
+      await bank.write(keys, values, options);
       keys.dispose();
       values.dispose();
     }

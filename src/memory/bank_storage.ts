@@ -10,6 +10,19 @@ export interface StorageOptions {
   readonly block: number | undefined;
 }
 
+/** Names of a bank's tensors. */
+export type BankTensorName = "keys" | "values" | "meanKeys";
+
+/** Chunks one after the other, as float32. */
+export interface StoredChunks {
+  /** [n, H, c*D] */
+  readonly keys: Float32Array;
+  /** [n, H, c*D] */
+  readonly values: Float32Array;
+  /** [n, H, D] */
+  readonly meanKeys: Float32Array;
+}
+
 /** Where the keys and values of a bank lie: arrays of the host, or buffers of a GPU. */
 export interface BankStorage {
   /** Keys and values [G*H*P, c*D], mean keys [G, H, D+1, P]. */
@@ -41,5 +54,13 @@ export interface BankStorage {
   /** Copies of the three tensors on the host, as float32. */
   save(): Promise<Record<"keys" | "values" | "meanKeys", HostTensor>>;
   restore(saved: Record<"keys" | "values" | "meanKeys", HostTensor>): void;
+  /** One of the tensors on the host: the storage itself, or a copy of a GPU's buffer; to be read before the next write. */
+  table(name: BankTensorName): Promise<Float32Array | Float16Array>;
+  /**
+   * Puts chunks that are whole in slots of a bank.
+   *
+   * @throws RangeError where a number of them is not finite or beyond the storage's type.
+   */
+  put(bank: number, slots: SlotRange, chunks: StoredChunks): void;
   dispose(): void;
 }

@@ -2,7 +2,7 @@ import type { Device, DeviceTensor } from "../runtime/device.ts";
 import { gibibytes, machineMemoryBytes } from "../runtime/machine_memory.ts";
 import type { HostTensor } from "../tensor.ts";
 import type { BankShape } from "./bank_shape.ts";
-import type { BankStorage, StorageOptions } from "./bank_storage.ts";
+import type { BankStorage, StorageOptions, StoredChunks } from "./bank_storage.ts";
 import { findOutOfRange, rangeError, storedLimit } from "./stored_range.ts";
 import { emptyScore } from "./memory_graph.ts";
 import type { SlotRange } from "./ring.ts";
@@ -112,6 +112,23 @@ export function createHostStorage(
       }
       for (const name of names) tables[name].set(saved[name].data);
     },
+    table: (name) => Promise.resolve({ keys, values, meanKeys }[name]),
+    put(bank, { start, count }, chunks) {
+      checkChunks(chunks, options);
+      for (let i = 0; i < count; i++) {
+        const slot = (start + i) % P;
+        for (let h = 0; h < H; h++) {
+          const head = bank * H + h, from = i * H + h;
+          const ofChunk = (of: Float32Array, width: number) =>
+            of.subarray(from * width, (from + 1) * width);
+          keys.set(ofChunk(chunks.keys, c * D), (head * P + slot) * c * D);
+          values.set(ofChunk(chunks.values, c * D), (head * P + slot) * c * D);
+          const means = ofChunk(chunks.meanKeys, D);
+          for (let d = 0; d < D; d++) meanKeys[(head * (D + 1) + d) * P + slot] = means[d];
+          meanKeys[(head * (D + 1) + D) * P + slot] = 0;
+        }
+      }
+    },
     dispose() {},
   };
 }
@@ -137,6 +154,21 @@ function hostData(tensor: DeviceTensor): Float32Array {
     throw new TypeError("Cannot cache keys and values that are not float32 in host memory");
   }
   return data;
+}
+
+/** Refuses chunks with numbers that the storage cannot hold. */
+export function checkChunks(chunks: StoredChunks, { rounded }: { rounded: boolean }): void {
+  for (const name of ["keys", "values", "meanKeys"] as const) {
+    const limit = storedLimit({ rounded: rounded && name !== "meanKeys" });
+    const found = findOutOfRange(chunks[name], limit);
+    if (found) {
+      throw new InputRangeError(
+        `Cannot restore a memory as one of its ${name} must be finite${
+          rounded ? " and in the range of float16" : ""
+        }: current value is ${chunks[name][found.element]}`,
+      );
+    }
+  }
 }
 
 /** Refuses a saved tensor of another size, or one with numbers that the storage cannot hold. */

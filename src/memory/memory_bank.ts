@@ -4,10 +4,11 @@ import type { HostTensor } from "../tensor.ts";
 import type { BankShape } from "./bank_shape.ts";
 import { capacityChunks, type MemoryConfig } from "./config.ts";
 import type { BankObserver, FollowedBank } from "./followed_bank.ts";
-import type { BankStorage } from "./bank_storage.ts";
+import type { BankStorage, StoredChunks } from "./bank_storage.ts";
 import { createHostStorage } from "./host_storage.ts";
 import { bankInputNames, emptyScore } from "./memory_graph.ts";
 import { Ring, type SlotRange } from "./ring.ts";
+import { type SavedTranscript, Transcript } from "./transcript.ts";
 import { createWebGpuStorage } from "./webgpu_storage.ts";
 import { InputRangeError } from "../errors.ts";
 
@@ -17,6 +18,18 @@ export interface SavedBank {
   readonly rings: readonly { first: number; count: number }[];
   /** Keys and values [G*H*P, c*D] of G banks, H heads and P slots, and the mean keys of chunks [G, H, D+1, P]. */
   readonly tensors: Record<"keys" | "values" | "meanKeys", HostTensor>;
+  /** The tokens of each bank; absent where it was given none. */
+  readonly transcripts?: readonly SavedTranscript[];
+}
+
+/** Consecutive chunks, the oldest first, as files hold them. */
+export interface ChunkSlice extends StoredChunks {
+  /** Place of the first one among the chunks of its bank. */
+  readonly first: number;
+  /** Token ids [n, c]. */
+  readonly ids: Int32Array;
+  /** Tokens that the bank had been given before each chunk [n]. */
+  readonly positions: Int32Array;
 }
 
 /**
@@ -27,6 +40,8 @@ export class MemoryBank implements FollowedBank {
   readonly shape: BankShape;
   readonly storage: BankStorage;
   readonly #rings: Ring[];
+  /** The tokens of each bank; absent before a write that says them. */
+  #transcripts: readonly Transcript[] | undefined;
   readonly #device: Device;
   readonly #observers: BankObserver[] = [];
   /** The check of the last write. */
@@ -82,6 +97,11 @@ export class MemoryBank implements FollowedBank {
     });
   }
 
+  /** The tokens of each bank; undefined before a write that says them, as trainings do not. */
+  get transcripts(): readonly Transcript[] | undefined {
+    return this.#transcripts;
+  }
+
   /** Lets something follow the contents. */
   observe(observer: BankObserver): void {
     this.#observers.push(observer);
@@ -113,7 +133,8 @@ export class MemoryBank implements FollowedBank {
    * Caches the keys and values of a batch, [B*T, E] each: tokens in order, rows one after the other, in chunks; tokens
    * that fill no chunk are lost, in a shared bank once, else once a row.
    *
-   * @param rows Tokens of each row that are not padding; absent: all are written. Where it is given, rows share no chunk.
+   * @param options `rows`: tokens of each row that are not padding; absent: all are written. Where it is given, rows share no
+   * chunk. `tokens`: their ids [B*T], for the transcript.
    *
    * @throws RangeError if the bank has no room after eviction, or where a number of this or the write before it is not
    * finite or beyond float16; the bank is then as it was, or on a GPU of no use until it is reset.
@@ -121,7 +142,10 @@ export class MemoryBank implements FollowedBank {
   async write(
     keys: DeviceTensor,
     values: DeviceTensor,
-    rows?: readonly { readonly start: number; readonly count: number }[],
+    { rows, tokens: ids }: {
+      rows?: readonly { readonly start: number; readonly count: number }[] | undefined;
+      tokens?: Int32Array | undefined;
+    } = {},
   ): Promise<void> {
     await this.verify();
     this.storage.check({ keys, values });
@@ -146,11 +170,18 @@ export class MemoryBank implements FollowedBank {
       const { dropped, taken } = this.#rings[bank].advance(added, coarse);
       this.#clear(bank, dropped);
       this.storage.write(bank, taken, { keys, values, firstToken });
+      if (ids) {
+        this.#openTranscripts()[bank].write(taken, ids.subarray(firstToken, firstToken + tokens));
+      }
       if (this.#observers.length > 0) await this.storage.verify();
       for (const observer of this.#observers) await observer.written(bank, taken);
     }
     // Not awaited: the pass that reads them first has more to wait for.
     this.#verify();
+  }
+
+  #openTranscripts(): readonly Transcript[] {
+    return this.#transcripts ??= this.#rings.map(() => new Transcript(this.shape));
   }
 
   #verify(): void {
@@ -185,7 +216,10 @@ export class MemoryBank implements FollowedBank {
     }
     const banks = isShared ? [0] : rows ?? this.#rings.map((_, bank) => bank);
     if (rows?.length === 0) return;
-    for (const bank of banks) this.#clear(bank, this.#rings[bank].clear());
+    for (const bank of banks) {
+      this.#clear(bank, this.#rings[bank].clear());
+      this.#transcripts?.[bank].clear();
+    }
     if (this.#rings.every(({ count }) => count === 0)) {
       this.storage.forgive();
       this.#verify();
@@ -204,6 +238,7 @@ export class MemoryBank implements FollowedBank {
     return {
       rings: this.#rings.map(({ first, count }) => ({ first, count })),
       tensors: await this.storage.save(),
+      ...(this.#transcripts && { transcripts: this.#transcripts.map((one) => one.save()) }),
     };
   }
 
@@ -216,9 +251,52 @@ export class MemoryBank implements FollowedBank {
     }
     this.reset();
     this.storage.restore(saved.tensors);
+    saved.transcripts?.forEach((one, bank) => this.#openTranscripts()[bank].restore(one));
     for (const [bank, { first, count }] of saved.rings.entries()) {
       Object.assign(this.#rings[bank], { first, count });
       for (const observer of this.#observers) await observer.written(bank, { start: first, count });
+    }
+  }
+
+  /**
+   * Fills the banks from chunks that come in order, the oldest first, a slice at a time.
+   *
+   * @param banks Of each bank its number of chunks, the tokens that it was given since it was emptied, and its slices. Where
+   * reading one fails, all banks are empty.
+   */
+  async load(
+    banks: readonly {
+      readonly chunks: number;
+      readonly tokens: number;
+      readonly slices: AsyncIterable<ChunkSlice>;
+    }[],
+  ): Promise<void> {
+    this.reset();
+    const transcripts = this.#openTranscripts();
+    const { chunkTokens: c } = this.shape;
+    try {
+      for (const [bank, { chunks, tokens, slices }] of banks.entries()) {
+        for await (const slice of slices) {
+          const { first, positions, ids } = slice;
+          this.storage.put(bank, { start: first, count: positions.length }, slice);
+          positions.forEach((position, i) => {
+            const slotIds = ids.subarray(i * c, (i + 1) * c);
+            transcripts[bank].put(first + i, { ids: slotIds, position });
+          });
+        }
+        transcripts[bank].setTokens(tokens);
+        Object.assign(this.#rings[bank], { first: 0, count: chunks });
+        for (const observer of this.#observers) {
+          await observer.written(bank, { start: 0, count: chunks });
+        }
+      }
+    } catch (error) {
+      this.reset();
+      // Of the bank that failed, which has no chunk yet, slots are filled.
+      for (const [bank, { chunks }] of banks.entries()) {
+        this.storage.clear(bank, { start: 0, count: chunks });
+      }
+      throw error;
     }
   }
 

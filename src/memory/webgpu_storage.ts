@@ -1,7 +1,7 @@
 import type { DeviceTensor } from "../runtime/device.ts";
 import { bufferOf, type WebGpuDevice } from "../runtime/webgpu_device.ts";
 import type { BankShape } from "./bank_shape.ts";
-import { checkSaved } from "./host_storage.ts";
+import { checkChunks, checkSaved } from "./host_storage.ts";
 import type { BankStorage, StorageOptions } from "./bank_storage.ts";
 import { type OutOfRange, rangeError, storedLimit } from "./stored_range.ts";
 import { emptyScore } from "./memory_graph.ts";
@@ -12,6 +12,9 @@ import { elementCount } from "../tensor.ts";
 
 /** What the kernel `write` refuses, in the order of its buffer. */
 const refusable = ["key", "value", "mean key"] as const satisfies OutOfRange["what"][];
+
+/** Last component of the mean key of a stored chunk. */
+const stored = Float32Array.of(0);
 
 /** Stands for no element in that buffer. */
 const noElement = 0xffff_ffff;
@@ -191,6 +194,37 @@ export function createWebGpuStorage(
       }
       for (const name of names) {
         gpu.queue.writeBuffer(bufferOf(tensors[name]), 0, saved[name].data);
+      }
+    },
+    table: async (name) => await tensors[name].read() as Float32Array,
+    put(bank, slots, chunks) {
+      checkChunks(chunks, options);
+      const { start, count } = slots;
+      // Slots of one head lie side by side, chunks in a file do not.
+      const side = (from: (i: number) => Float32Array, width: number) => {
+        const data = new Float32Array(count * width);
+        for (let i = 0; i < count; i++) data.set(from(i), i * width);
+        return data;
+      };
+      const write = (tensor: DeviceTensor, data: Float32Array<ArrayBuffer>, row: number) => {
+        const width = data.length / count, fits = Math.min(count, P - start) * width;
+        const buffer = bufferOf(tensor);
+        gpu.queue.writeBuffer(buffer, 4 * (row + start * width), data.subarray(0, fits));
+        if (fits < data.length) gpu.queue.writeBuffer(buffer, 4 * row, data.subarray(fits));
+      };
+      for (let h = 0; h < H; h++) {
+        const head = bank * H + h;
+        for (const name of ["keys", "values"] as const) {
+          const width = c * D;
+          const ofHead = (i: number) =>
+            chunks[name].subarray((i * H + h) * width, (i * H + h + 1) * width);
+          write(tensors[name], side(ofHead, width), head * P * width);
+        }
+        for (let d = 0; d <= D; d++) {
+          const ofHead = (i: number) =>
+            d < D ? chunks.meanKeys.subarray((i * H + h) * D + d, (i * H + h) * D + d + 1) : stored;
+          write(tensors.meanKeys, side(ofHead, 1), (head * (D + 1) + d) * P);
+        }
       }
     },
     dispose() {

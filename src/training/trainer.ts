@@ -372,7 +372,7 @@ export class Trainer {
   /** Writes the keys and values of a batch to the memory. */
   async #remember(batch: SegmentBatch, outputs: Tensors): Promise<void> {
     if (!this.#memory) return;
-    await this.#memory.write(outputs, this.#writtenRows(batch));
+    await this.#memory.write(outputs, { rows: this.#writtenRows(batch) });
     const { memory } = this.#training.parts;
     if (memory?.reset === "epoch" && batch.endsEpoch) this.#memory.reset();
   }

@@ -172,7 +172,7 @@ architectureTest(
     const padded = Int32Array.of(5, 5, 5, ...written[1].subarray(0, 18), 5, 5, 5);
     const mask = Uint8Array.from(padded, (_, i) => i >= 3 && i < 21 ? 1 : 0);
     await model.remember(padded, { batch: 1, mask });
-    const { rings: [{ first, count }], tensors } = (await model.saveMemory())!;
+    const { rings: [{ first, count }], tensors } = (await model.copyMemory())!;
     assert.equal(count, P); // 6 chunks and 4: the 2 oldest have left
     for (let age = 0; age < P; age++) {
       const chunk = 2 + age; // of the 10 written

@@ -114,19 +114,28 @@ test("loadLongMem() says what was left to defaults, and moves a memory to anothe
   assert.deepEqual(model.backboneShape, smallBackbone);
   const { capacityTokens, eviction, reset } = model.memory;
   assert.deepEqual([capacityTokens, eviction, reset], [32, "exact", "epoch"]);
-  assert.equal(await model.saveMemory(), undefined);
+  await assert.rejects(model.memoryBytes(), {
+    name: "InputError",
+    message: "Cannot save the memory as nothing has been written to it yet",
+  });
 
   await model.remember(randomTokens(48, "document"), { batch: 2 });
-  const saved = structuredClone(await model.saveMemory());
+  const saved = structuredClone(await model.memoryBytes());
   await using other = await load();
-  await other.restoreMemory(saved!, { batch: 2 });
+  await other.restoreMemory(saved);
   assert.deepEqual(other.memoryFillChunks, [12, 12]);
   const question = randomTokens(16, "question"), options = { batch: 2, readOnly: true };
   const { logits } = await model.forward(question, options);
   assert.deepEqual((await other.forward(question, options)).logits, logits);
   await model.resetMemory();
   assert.notDeepEqual((await model.forward(question, options)).logits, logits);
-  await assert.rejects(other.restoreMemory(saved!), RangeError);
+  await using another = await loadLongMem({
+    backbone: { shape: smallBackbone, weights: initializeBackbone(smallBackbone, 2) },
+    memory,
+    protocol: "paper",
+    device: "cpu",
+  });
+  await assert.rejects(another.restoreMemory(saved), { name: "InputError" });
 });
 
 test("defaultSideNetShape() caches the block from which the reading layer is initialised", () => {

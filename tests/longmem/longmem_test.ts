@@ -546,7 +546,7 @@ deviceTest(
     const readers = {
       forward: () => model.forward(tokens, { readOnly: true }),
       append: () => model.openWindow({ contextTokens: 16 }).append(tokens),
-      save: () => model.saveMemory(),
+      save: () => model.copyMemory(),
     };
     for (const [name, read] of Object.entries(readers)) {
       await read(); // an empty memory is in range

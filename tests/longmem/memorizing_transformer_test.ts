@@ -75,7 +75,7 @@ deviceTest(
     const written = async (memorizing: MemorizingCheckpoint) => {
       const model = openModel(device, memorizing);
       await model.remember(tokens, { batch });
-      const { keys } = (await model.saveMemory())!.tensors;
+      const { keys } = (await model.copyMemory())!.tensors;
       await model.close();
       // The first chunk of row 1, head 0: rows of [G*H*P, c*D].
       return keys.data.slice(H * P * c * D, (H * P + 1) * c * D);

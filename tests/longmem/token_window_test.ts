@@ -138,11 +138,11 @@ deviceTest("A window sees what the memory holds when a token comes", async (devi
     const changes = [
       () => model.remember(randomTokens(24, "document")),
       async () => {
-        saved = await model.saveMemory();
+        saved = await model.copyMemory();
         await model.remember(randomTokens(8, "more"));
       },
       () => model.resetMemory(),
-      () => model.restoreMemory(saved!),
+      () => model.putMemory(saved!),
     ];
     let t = 6;
     for (const change of changes) {

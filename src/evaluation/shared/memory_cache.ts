@@ -14,7 +14,7 @@ const defaultMaxBytes = 2 ** 31;
 /** What of a LongMem is used to encode once. */
 type RememberingLongMem =
   & ScoredLongMem
-  & Pick<LongMem, "parts" | "saveMemory" | "restoreMemory" | "retrieved">;
+  & Pick<LongMem, "parts" | "copyMemory" | "putMemory" | "retrieved">;
 
 /** The memories that one backbone has encoded in this process. */
 export class EncodedMemories {
@@ -92,10 +92,10 @@ export class EncodedMemories {
     }
     const key = hash.digest("hex");
     const known = this.#saved.get(key);
-    if (known) return await model.restoreMemory(known);
+    if (known) return await model.putMemory(known);
     for (const segment of segments) await model.remember(segment);
     this.#encoded++;
-    const saved = await model.saveMemory();
+    const saved = await model.copyMemory();
     if (!saved) return;
     const bytes = Object.values(saved.tensors).reduce((sum, { data }) => sum + data.byteLength, 0);
     // The first are kept, not the last: evaluations go through their texts from the first to the last, again and again.

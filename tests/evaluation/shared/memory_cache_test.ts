@@ -109,7 +109,7 @@ deviceTest(
   async (device) => {
     const model = open(device);
     await answer(model, texts[0]);
-    const { tensors } = (await model.saveMemory())!;
+    const { tensors } = (await model.copyMemory())!;
     const bytes = Object.values(tensors).reduce((sum, { data }) => sum + data.byteLength, 0);
     const memories = new EncodedMemories(backbone, { maxBytes: 2 * bytes - 1 });
     const kept = memories.keep(model);
@@ -128,7 +128,7 @@ deviceTest(
       blockMemory: { distanceTokens: 1 },
     });
     assert.equal(memories.keep(blocks), blocks, "memories of several blocks are not kept");
-    await assert.rejects(blocks.saveMemory(), /Cannot save the memories of several blocks$/);
+    await assert.rejects(blocks.copyMemory(), /Cannot copy the memories of several blocks$/);
     await blocks.close();
     await model.close();
   },

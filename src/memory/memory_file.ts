@@ -1,0 +1,337 @@
+/**
+ * A memory as a file: safetensors, of which every reader knows the tensors, with metadata that say who wrote it.
+ *
+ *     bank.0.meanKeys   F32 [N, H, D]       N chunks of a bank, the oldest first, of H heads
+ *     bank.0.ids        I32 [N, c]          their token ids
+ *     bank.0.positions  I32 [N]             tokens that the bank had been given before each, since it was emptied
+ *     bank.0.keys       F16 or F32 [N, H, c, D]
+ *     bank.0.values     likewise
+ *     sha256            U8 [32]             SHA-256 of all bytes of the file before these 32
+ *
+ * Chunks are written and read in slices, so that beside the bank itself no more than a slice is in memory.
+ */
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import { InputError, InputTypeError } from "../errors.ts";
+import {
+  openSafetensors,
+  type SafetensorsFile,
+  safetensorsStream,
+  type WrittenTensor,
+} from "../formats/safetensors.ts";
+import type { BankTensorName } from "./bank_storage.ts";
+import type { MemoryConfig } from "./config.ts";
+import type { ChunkSlice, MemoryBank } from "./memory_bank.ts";
+import { slotsOf } from "./ring.ts";
+
+/** A text that a memory has read. */
+export interface RememberedText {
+  /** Name of the text, such as that of its file without folders. */
+  readonly name: string;
+  /** SHA-256 (hexadecimal) of its UTF-8. */
+  readonly sha256: string;
+  /** Tokens that the memory had been given before it, since it was emptied. */
+  readonly start: number;
+  /** Tokens of the text. */
+  readonly tokens: number;
+}
+
+/** What a memory file says of itself. */
+export interface MemoryDescription {
+  /** `hashTensors` of the backbone whose keys and values it holds. */
+  readonly backbone: string;
+  /** Block of the backbone whose keys and values they are. */
+  readonly block: number;
+  /** `Tokenizer.hash` of the token ids; absent where the writer did not say. */
+  readonly tokenizer?: string;
+  /** The memory that wrote it. */
+  readonly memory: Pick<MemoryConfig, "chunkTokens" | "storage" | "bank">;
+  /** The texts that it has read since it was emptied, in order, where the writer said. */
+  readonly texts: readonly RememberedText[];
+  /** Of each bank its chunks, and the tokens that it has been given since it was emptied. */
+  readonly banks: readonly { readonly chunks: number; readonly tokens: number }[];
+  /** Heads H of the keys. */
+  readonly heads: number;
+  /** Size D of a head. */
+  readonly headDim: number;
+}
+
+const format = "longmem-lab memory", version = "1";
+
+/** Bytes of keys, of values and of mean keys that are handled at once. */
+const sliceBytes = 2 ** 24;
+
+const names = (bank: number) => ({
+  meanKeys: `bank.${bank}.meanKeys`,
+  ids: `bank.${bank}.ids`,
+  positions: `bank.${bank}.positions`,
+  keys: `bank.${bank}.keys`,
+  values: `bank.${bank}.values`,
+});
+
+const hashName = "sha256";
+
+/** What the writer of a memory file says. */
+export type MemoryLabels = Pick<MemoryDescription, "backbone" | "block" | "tokenizer" | "texts">;
+
+/** What the file of a bank says. */
+export function describeBank(bank: MemoryBank, labels: MemoryLabels): MemoryDescription {
+  const { occupied, transcripts, config, shape: { heads, headDim } } = bank;
+  const { chunkTokens, storage, bank: rows } = config;
+  return {
+    ...labels,
+    memory: { chunkTokens, storage, bank: rows },
+    banks: occupied.map(({ count }, i) => ({
+      chunks: count,
+      tokens: transcripts?.[i].tokens ?? 0,
+    })),
+    heads,
+    headDim,
+  };
+}
+
+/**
+ * The bytes of a memory file, in parts. A bank of the host is read in place; of one on a GPU, one tensor at a time is copied to
+ * the host.
+ *
+ * @param path Of the file, for messages.
+ * @param bank To be left alone until the last part has been taken.
+ */
+export async function* memoryFileParts(
+  path: string,
+  bank: MemoryBank,
+  labels: MemoryLabels,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  await bank.verify();
+  const { backbone, block, tokenizer, texts, banks } = describeBank(bank, labels);
+  const metadata = {
+    format,
+    version,
+    backbone,
+    block: `${block}`,
+    ...(tokenizer === undefined ? {} : { tokenizer }),
+    memory: JSON.stringify(bank.config),
+    texts: JSON.stringify(texts),
+    tokens: JSON.stringify(banks.map(({ tokens }) => tokens)),
+  };
+  const hash = createHash("sha256");
+  const tensors = new Map<string, WrittenTensor>();
+  banks.forEach((_, i) => writtenBank(bank, i).forEach((one, name) => tensors.set(name, one)));
+  tensors.set(hashName, { dtype: "U8", shape: [32], parts: () => [] }); // follows below
+  for await (const part of safetensorsStream(path, tensors, metadata)) {
+    hash.update(part);
+    yield part;
+  }
+  yield Uint8Array.from(hash.digest());
+}
+
+/** The tensors of one bank as they are written. */
+function writtenBank(bank: MemoryBank, i: number): Map<string, WrittenTensor> {
+  const { heads: H, headDim: D, chunkTokens: c, capacityChunks: P } = bank.shape;
+  const slots = slotsOf(bank.occupied[i], P), N = slots.length;
+  const transcript = bank.transcripts?.[i];
+  const rounded = bank.config.storage === "float16";
+  const ids = () => {
+    const all = new Int32Array(N * c);
+    slots.forEach((slot, n) => all.set(transcript?.idsOf(slot) ?? [], n * c));
+    return [bytesOf(all)];
+  };
+  const positions = () => [
+    bytesOf(Int32Array.from(slots, (slot) => transcript?.positionOf(slot) ?? 0)),
+  ];
+  const type = rounded ? "F16" : "F32";
+  const { meanKeys, ...others } = names(i);
+  return new Map<string, WrittenTensor>([
+    [meanKeys, { dtype: "F32", shape: [N, H, D], parts: () => chunkParts(bank, i, "meanKeys") }],
+    [others.ids, { dtype: "I32", shape: [N, c], parts: ids }],
+    [others.positions, { dtype: "I32", shape: [N], parts: positions }],
+    [others.keys, { dtype: type, shape: [N, H, c, D], parts: () => chunkParts(bank, i, "keys") }],
+    [others.values, {
+      dtype: type,
+      shape: [N, H, c, D],
+      parts: () => chunkParts(bank, i, "values"),
+    }],
+  ]);
+}
+
+/** One tensor of a bank, chunk by chunk, in slices. */
+async function* chunkParts(
+  bank: MemoryBank,
+  i: number,
+  name: BankTensorName,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const { heads: H, headDim: D, chunkTokens: c, capacityChunks: P } = bank.shape;
+  const slots = slotsOf(bank.occupied[i], P);
+  const isMean = name === "meanKeys", width = isMean ? D : c * D;
+  const Numbers = bank.config.storage === "float16" && !isMean ? Float16Array : Float32Array;
+  const table = await bank.storage.table(name);
+  for (const { start, end } of slices(slots.length, 4 * H * width)) {
+    const part = new Numbers((end - start) * H * width);
+    slots.subarray(start, end).forEach((slot, n) => {
+      for (let h = 0; h < H; h++) {
+        const head = i * H + h, to = (n * H + h) * width;
+        if (isMean) {
+          for (let d = 0; d < D; d++) part[to + d] = table[(head * (D + 1) + d) * P + slot];
+        } else {part.set(
+            table.subarray((head * P + slot) * width, (head * P + slot + 1) * width),
+            to,
+          );}
+      }
+    });
+    yield bytesOf(part);
+  }
+}
+
+/** Cuts rows of `rowBytes` bytes into slices. */
+function* slices(rows: number, rowBytes: number): Generator<{ start: number; end: number }> {
+  const count = Math.max(1, Math.floor(sliceBytes / rowBytes));
+  for (let start = 0; start < rows; start += count) {
+    yield { start, end: Math.min(rows, start + count) };
+  }
+}
+
+function bytesOf(data: Int32Array | Float32Array | Float16Array): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
+}
+
+/** An open memory file; close it with `using`. */
+export interface MemoryFile extends Disposable {
+  /** Path or name, for messages. */
+  readonly path: string;
+  /** What it says of itself. */
+  readonly description: MemoryDescription;
+  /** The chunks of a bank in slices, the oldest first. */
+  slices(bank: number): AsyncGenerator<ChunkSlice>;
+}
+
+/**
+ * Opens a memory file and reads it once, to see that it is whole.
+ *
+ * @param source Its path, or its bytes.
+ * @throws InputError where it is damaged, by the hash that it carries; TypeError where it is no memory file.
+ */
+export async function openMemoryFile(source: string | Uint8Array): Promise<MemoryFile> {
+  const file = await openSafetensors(
+    typeof source === "string" ? source : { bytes: source, name: "the bytes of a memory" },
+  );
+  try {
+    const description = describe(file);
+    await checkHash(file);
+    return {
+      path: file.path,
+      description,
+      slices: (bank) => readSlices(file, bank, description),
+      [Symbol.dispose]: () => file[Symbol.dispose](),
+    };
+  } catch (error) {
+    file[Symbol.dispose]();
+    throw error;
+  }
+}
+
+async function* readSlices(
+  file: SafetensorsFile,
+  bank: number,
+  { banks, heads, headDim, memory: { chunkTokens } }: MemoryDescription,
+): AsyncGenerator<ChunkSlice> {
+  const of = names(bank);
+  const rowBytes = 4 * heads * chunkTokens * headDim;
+  for (const { start, end } of slices(banks[bank].chunks, rowBytes)) {
+    const rows = { start, count: end - start };
+    yield {
+      first: start,
+      keys: await file.readRows(of.keys, rows) as Float32Array,
+      values: await file.readRows(of.values, rows) as Float32Array,
+      meanKeys: await file.readRows(of.meanKeys, rows) as Float32Array,
+      ids: await file.readRows(of.ids, rows) as Int32Array,
+      positions: await file.readRows(of.positions, rows) as Int32Array,
+    };
+  }
+}
+
+async function checkHash(file: SafetensorsFile): Promise<void> {
+  const hash = createHash("sha256");
+  for await (const part of file.bytesBefore(hashName)) hash.update(part);
+  const found = hash.digest("hex");
+  const bytes = (await file.readRows(hashName, { start: 0, count: 32 })) as Int32Array;
+  const recorded = Uint8Array.from(bytes).toHex();
+  if (found === recorded) return;
+  throw new InputError(
+    `Cannot restore the memory of "${file.path}" as it is damaged: current SHA-256 of its bytes is ${found}, allowed is ${recorded}`,
+  );
+}
+
+const count = z.int().nonnegative(), sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const json = <T extends z.ZodType>(form: T) =>
+  z.string().transform((text, context) => {
+    try {
+      return JSON.parse(text) as unknown;
+    } catch {
+      context.addIssue({ code: "custom", message: "it is not JSON" });
+      return z.NEVER;
+    }
+  }).pipe(form);
+
+/** The metadata that are read. */
+const metadataForm = z.object({
+  backbone: sha256,
+  block: z.string().regex(/^\d+$/).transform(Number),
+  tokenizer: z.string().min(1).exactOptional(),
+  memory: json(z.looseObject({
+    chunkTokens: z.int().positive(),
+    storage: z.enum(["float16", "float32"]),
+    bank: z.enum(["shared", "per-row"]),
+  })),
+  texts: json(z.array(z.object({ name: z.string(), sha256, start: count, tokens: count }))),
+  tokens: json(z.array(count).min(1)),
+});
+
+/** Reads and checks what a file says of itself. */
+function describe(file: SafetensorsFile): MemoryDescription {
+  const refuse = (reason: string) =>
+    new InputTypeError(`Cannot restore the memory of "${file.path}" as ${reason}`);
+  const { format: foundFormat, version: foundVersion } = file.metadata;
+  if (foundFormat !== format) {
+    throw refuse(
+      `it is not a memory file, as remember and saveMemory() write it: current format is ${
+        foundFormat === undefined ? "not given" : JSON.stringify(foundFormat.slice(0, 80))
+      }, allowed is "${format}"`,
+    );
+  }
+  if (foundVersion !== version) {
+    throw refuse(`its version is another: current is ${foundVersion}, allowed is ${version}`);
+  }
+  const parsed = metadataForm.safeParse(file.metadata);
+  if (!parsed.success) {
+    const [{ path, message }] = parsed.error.issues;
+    throw refuse(`its metadata are malformed: ${path.join(".")}: ${message}`);
+  }
+  const { tokens, memory, ...rest } = parsed.data;
+  const { chunkTokens: c, storage, bank } = memory;
+  const shapeOf = (name: string) => file.entries.get(name)?.shape ?? [];
+  const [, heads = 0, headDim = 0] = shapeOf(names(0).meanKeys);
+  const banks = tokens.map((tokens, i) => ({ chunks: shapeOf(names(i).ids)[0] ?? 0, tokens }));
+  const type = storage === "float16" ? "F16" : "F32";
+  const expected = new Map([[hashName, { dtype: "U8", shape: [32] }]]);
+  for (const [i, { chunks: N }] of banks.entries()) {
+    const of = names(i);
+    expected.set(of.meanKeys, { dtype: "F32", shape: [N, heads, headDim] })
+      .set(of.ids, { dtype: "I32", shape: [N, c] })
+      .set(of.positions, { dtype: "I32", shape: [N] })
+      .set(of.keys, { dtype: type, shape: [N, heads, c, headDim] })
+      .set(of.values, { dtype: type, shape: [N, heads, c, headDim] });
+  }
+  for (const [name, { dtype, shape }] of expected) {
+    const entry = file.entries.get(name);
+    if (entry?.dtype === dtype && `${entry.shape}` === `${shape}`) continue;
+    throw refuse(
+      `its tensor "${name}" must be ${dtype} [${shape}]: current is ${
+        entry ? `${entry.dtype} [${entry.shape}]` : "none"
+      }`,
+    );
+  }
+  if ([...file.entries.keys()].at(-1) !== hashName) {
+    throw refuse(`its last tensor must be "${hashName}"`);
+  }
+  return { ...rest, memory: { chunkTokens: c, storage, bank }, banks, heads, headDim };
+}
