@@ -119,6 +119,8 @@ export interface SideNetLayers {
   uniformBound(name: string, shape: BackboneShape): number;
   /** Whether a tensor multiplies normalised values, and so begins as 1. */
   isGain(name: string): boolean;
+  /** Whether a tensor of a layer is of the projections, after attention and MLP, whose outputs are added to the stream. */
+  isOutput(name: string): boolean;
   layer(x: Value, weights: Weights, context: BlockContext): BlockOutputs;
   /** Features [N, E] that the frozen head reads. */
   finish(x: Value, weights: Weights, shape: BackboneShape): Value;
@@ -138,7 +140,7 @@ export interface Architecture {
   mostTokens?(shape: BackboneShape): number | undefined;
   /** Id that is padding wherever it stands; absent: no id is, and batches say how long their rows are. */
   readonly padId?: number;
-  /** Whether SideNets see the stream after the last block through the final norm, as the official code has it. */
+  /** Whether the last hidden state is the stream after the final norm, as the official code has it; SideNets see it so, too, unless declared otherwise. */
   readonly lastStateIsNormed?: true;
   /** Names of tensors and their shapes. */
   tensors(shape: BackboneShape): Map<string, number[]>;

@@ -59,6 +59,8 @@ export interface BackboneOutputs {
    * the paper's architecture.
    */
   readonly hiddenStates: readonly Value[];
+  /** h[L] before the final norm [N, E]. */
+  readonly lastStream: Value;
   /** h[L] after the final norm [N, E]: what the head reads. */
   readonly features: Value;
   /** Query, key and value projections of each block [N, H D] and [N, Hkv D], without position, before the split into heads. */
@@ -113,5 +115,5 @@ export function backboneForward(
   }
   const features = architecture.finish(h, weights, shape);
   if (architecture.lastStateIsNormed) hiddenStates[L] = features;
-  return { hiddenStates, features, projections, heads };
+  return { hiddenStates, lastStream: h, features, projections, heads };
 }

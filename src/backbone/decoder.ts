@@ -346,6 +346,7 @@ function sideNetLayers(planOf: (shape: BackboneShape) => DecoderPlan): SideNetLa
       return 1 / Math.sqrt(into);
     },
     isGain: (name) => /norm\.weight$/.test(name),
+    isOutput: (name) => /^(attention|mlp)\.out\./.test(name),
     layer: (x, weights, context) => block(x, weights, context, planOf(context.shape)),
     finish: (x, weights, shape) => norm(x, weights, "final_norm", planOf(shape).norm),
   };

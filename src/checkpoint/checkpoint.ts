@@ -1,10 +1,12 @@
 /** One door to weights: recognises a checkpoint by what it contains, never by its name, and reads it. */
 import { type BackboneCheckpoint, type BackboneShape } from "../backbone/shape.ts";
 import {
+  lastResiduals,
   layerPrefix,
   type SideNetCheckpoint,
   type SideNetShape,
   sideNetTensorShapes,
+  usualLastResidual,
 } from "../longmem/sidenet_shape.ts";
 import { ByteFile } from "../formats/byte_file.ts";
 import {
@@ -158,7 +160,8 @@ export async function loadSideNetWeights(
     default:
       return format satisfies never;
   }
-  checkGiven(options.shape, loaded.shape, path);
+  const usual = { crossNetworkResidual: true, lastResidual: usualLastResidual(backbone) };
+  checkGiven(options.shape, { ...usual, ...loaded.shape }, path);
   const { backboneHash } = loaded;
   if (backboneHash && options.backboneHash && backboneHash !== options.backboneHash) {
     throw new InputRangeError(
@@ -316,6 +319,8 @@ async function readBareSideNet(
         `current values are ${layers} and ${backbone.layers}`,
     );
   }
+  const recorded = lastResiduals.find((form) => form === file.metadata.lastResidual);
+  const lastResidual = recorded ?? given.lastResidual;
   const shape: SideNetShape = {
     layers,
     reductionFactor: backbone.layers / layers,
@@ -323,6 +328,7 @@ async function readBareSideNet(
     ...((given.crossNetworkResidual ?? file.metadata.crossNetworkResidual !== "false")
       ? {}
       : { crossNetworkResidual: false }),
+    ...(lastResidual === undefined ? {} : { lastResidual }),
   };
   checkSideNetShape(shape, backbone, path);
   const expected = sideNetTensorShapes(shape, backbone);
@@ -370,6 +376,7 @@ export function sideNetMetadata(
       : {}),
     memoryBlock: `${shape.memoryBlock}`,
     ...(shape.crossNetworkResidual === false ? { crossNetworkResidual: "false" } : {}),
+    ...(shape.lastResidual === undefined ? {} : { lastResidual: shape.lastResidual }),
     ...(backboneHash ? { backboneHash } : {}),
   };
 }

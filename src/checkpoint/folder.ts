@@ -10,7 +10,11 @@
  */
 import * as z from "zod";
 import { type BackboneCheckpoint, type BackboneShape } from "../backbone/shape.ts";
-import { type SideNetCheckpoint, sideNetTensorShapes } from "../longmem/sidenet_shape.ts";
+import {
+  lastResiduals,
+  type SideNetCheckpoint,
+  sideNetTensorShapes,
+} from "../longmem/sidenet_shape.ts";
 import type { TensorMap } from "../tensor.ts";
 import { allowedWords } from "../did_you_mean.ts";
 import { ifThere, isThere, readJson, requireThere, writeAtomically } from "../files.ts";
@@ -85,6 +89,7 @@ const longMemConfig = z.strictObject({
     reductionFactor: size,
     memoryBlock: z.int().min(0),
     crossNetworkResidual: z.boolean().exactOptional(),
+    lastResidual: z.enum(lastResiduals).exactOptional(),
   }),
   memory: z.strictObject({ capacityTokens: size, chunkTokens: size, retrievedTokens: size }),
   backboneHash: sha256.optional(),

@@ -9,6 +9,7 @@ import { checkMemoryConfig, type MemoryDeclaration, memoryPart } from "../memory
 import { type Protocol, protocols } from "../declaration/protocol.ts";
 import { deviceKinds, mostThreads } from "../runtime/device.ts";
 import { openDevice } from "../runtime/open_device.ts";
+import { sideNetProtocols } from "../longmem/config.ts";
 import { initializeSideNet, type SideNetInitialization } from "../longmem/initialization.ts";
 import { LongMem } from "../longmem/longmem.ts";
 import {
@@ -43,7 +44,7 @@ export interface LoadLongMemOptions {
   readonly seed?: number | string;
   /** Fields of the memory, over the sizes that the SideNet was trained with, or else the paper's. */
   readonly memory?: MemoryDeclaration;
-  /** What decides the other fields of the memory (default `strict`). */
+  /** What decides the other fields of the memory, and of a SideNet that is initialised (default `strict`). */
   readonly protocol?: Protocol;
   /**
    * Engine (default `auto`: a GPU where there is one). Once `cpu` is in use, arithmetic of the whole thread takes
@@ -153,7 +154,7 @@ export function defaultSideNetShape(
   const reader = Math.trunc(17 * layers / 24);
   const memoryBlock = given.memoryBlock ??
     reductionFactor * reader + Math.min(1, reductionFactor - 1);
-  return { layers, reductionFactor, memoryBlock };
+  return { ...given, layers, reductionFactor, memoryBlock };
 }
 
 /** 2 where it divides the layers, else their smallest factor above; 1 of a single one. */
@@ -186,7 +187,8 @@ async function readSideNet(
 ): Promise<LoadedSideNet> {
   const { sidenet, sideNetShape = {}, initialization, seed = 1 } = options;
   if (sidenet === undefined) {
-    const shape = defaultSideNetShape(backbone.shape, sideNetShape);
+    const given = { ...sideNetProtocols[options.protocol ?? "strict"], ...sideNetShape };
+    const shape = defaultSideNetShape(backbone.shape, given);
     checkSideNetShape(shape, backbone.shape, "sideNetShape");
     // The paper's has no block for each layer where a layer stands beside each block.
     const usual: SideNetInitialization = shape.reductionFactor === 1

@@ -2,10 +2,11 @@
  * Every default of an experiment, in one place, and the protocols (specification section 17).
  */
 import type { Experiment, ResolvedExperiment } from "./declaration.ts";
+import { defaultArchitecture } from "../backbone/architectures.ts";
 import { sizeOf } from "../backbone/config.ts";
 import { sidenetPart } from "../longmem/config.ts";
 import { adaptationPart } from "../training/config.ts";
-import { backbones } from "./backbones.ts";
+import { type BackboneConfig, backbones } from "./backbones.ts";
 import { memoryPart } from "../memory/config.ts";
 import { kindOf, listMeasured } from "../evaluation/evaluations.ts";
 import { reproductionPart } from "../results/reproduction.ts";
@@ -44,11 +45,23 @@ export function fillDefaults(experiment: Experiment): ResolvedExperiment {
     corpus,
     tokenizer: experiment.tokenizer,
     backbone,
-    ...(sidenet && { sidenet: sidenetPart.fill(sidenet) }),
+    ...(sidenet && {
+      sidenet: sidenetPart.fill(sidenet, {
+        protocol,
+        architecture: declaredArchitecture(backbone),
+      }),
+    }),
     ...(memory && { memory }),
     ...(adapted && { adaptation: adapted }),
     evaluations,
     device: experiment.device ?? "auto",
     ...(threads !== undefined && { threads }),
   };
+}
+
+/** The backbone's architecture, as far as it is declared: weights from elsewhere say it themselves. */
+function declaredArchitecture(backbone: BackboneConfig): string | undefined {
+  const { shape } = backbones.get(backbone.kind).shapeOf(backbone, "backbone");
+  return shape.architecture ??
+    (backbone.kind === "pretrain" ? defaultArchitecture.name : undefined);
 }

@@ -13,14 +13,23 @@ import {
 import {
   nonNegativeInteger,
   nonNegativeIntegers,
+  nonNegativeNumber,
+  oneOf,
   positiveInteger,
   text,
   trueOrFalse,
 } from "../declaration/fields.ts";
 import type { Accepts, Assert, Part } from "../declaration/part.ts";
+import { introducedAt } from "../declaration/identity.ts";
 import { type Problem, wrong } from "../declaration/problem.ts";
+import type { ByProtocol, Protocol } from "../declaration/protocol.ts";
 import type { SideNetInitialization } from "./initialization.ts";
-import type { SideNetShape } from "./sidenet_shape.ts";
+import {
+  type LastResidual,
+  lastResiduals,
+  type SideNetShape,
+  usualLastResidual,
+} from "./sidenet_shape.ts";
 
 /** A SideNet whose first weights are made here. */
 export interface InitializedSideNetConfig {
@@ -32,6 +41,8 @@ export interface InitializedSideNetConfig {
   readonly initialization: SideNetInitialization;
   /** Whether layers add the backbone's residual; absent: they do. */
   readonly crossNetworkResidual?: boolean;
+  /** How the last block's output enters the last layer's residual; absent: as the architecture has it. */
+  readonly lastResidual?: LastResidual;
   /** Distinguishes it from weights that are read from a file; absent, as it was when there were no others. */
   readonly kind?: undefined;
 }
@@ -64,6 +75,8 @@ export type SideNetDeclaration =
     & { readonly shape?: NamedSize & Partial<SideNetShape> }
   );
 
+const outputScale = introducedAt(nonNegativeNumber, 1).exactOptional();
+
 const schema = z.discriminatedUnion("kind", [
   z.strictObject({
     // Not exactOptional(), with which a declaration without it would match no form.
@@ -72,10 +85,11 @@ const schema = z.discriminatedUnion("kind", [
     reductionFactor: positiveInteger.exactOptional(),
     memoryBlock: nonNegativeInteger.exactOptional(),
     crossNetworkResidual: trueOrFalse.exactOptional(),
+    lastResidual: oneOf(...lastResiduals).exactOptional(),
     initialization: z.discriminatedUnion("kind", [
-      z.strictObject({ kind: z.literal("blocks"), blocks: nonNegativeIntegers }),
-      z.strictObject({ kind: z.literal("paper") }),
-      z.strictObject({ kind: z.literal("random") }),
+      z.strictObject({ kind: z.literal("blocks"), blocks: nonNegativeIntegers, outputScale }),
+      z.strictObject({ kind: z.literal("paper"), outputScale }),
+      z.strictObject({ kind: z.literal("random"), outputScale }),
     ]).exactOptional(),
   }),
   z.strictObject({
@@ -87,6 +101,7 @@ const schema = z.discriminatedUnion("kind", [
       reductionFactor: positiveInteger.exactOptional(),
       memoryBlock: nonNegativeInteger.exactOptional(),
       crossNetworkResidual: trueOrFalse.exactOptional(),
+      lastResidual: oneOf(...lastResiduals).exactOptional(),
     }).exactOptional(),
   }),
 ]);
@@ -110,6 +125,20 @@ const defaults = {
   initialization: { kind: "paper" },
 } as const satisfies Partial<InitializedSideNetConfig>;
 
+/** What a protocol says about a new SideNet; the number is a row of specification section 17. Empty: as its architecture has it. */
+export const sideNetProtocols: ByProtocol<Pick<SideNetShape, "lastResidual">> = {
+  "released-code": {}, // 3
+  strict: {},
+  paper: { lastResidual: "raw" }, // 3
+};
+
+/** What the defaults of a SideNet follow. */
+export interface SideNetDefaults {
+  readonly protocol: Protocol;
+  /** The backbone's architecture, as far as it is declared: absent for weights that say it themselves. */
+  readonly architecture?: string | undefined;
+}
+
 /** The SideNet, as a part of declarations. */
 export const sidenetPart = {
   schema,
@@ -120,18 +149,22 @@ export const sidenetPart = {
   },
 
   /** What is so by default anyway is left out, so that equal declarations are one run. */
-  fill(sidenet: SideNetDeclaration): SideNetConfig {
+  fill(sidenet: SideNetDeclaration, { protocol, architecture }: SideNetDefaults): SideNetConfig {
     if (sidenet.kind === "checkpoint") {
       const { shape, ...fields } = sidenet;
       return { ...fields, ...(shape && { shape: fillShape(shape) }) };
     }
-    const { kind: _initialized, size, crossNetworkResidual, ...fields } = sidenet;
+    const { kind: _initialized, size, crossNetworkResidual, ...declared } = sidenet;
+    const { lastResidual, ...fields } = { ...sideNetProtocols[protocol], ...declared };
+    const isUsual = architecture !== undefined &&
+      lastResidual === usualLastResidual({ architecture });
     const sizes = { ...(size && sidenetSizes[size]), ...fields };
     return {
       ...defaults,
       ...sizes,
       memoryBlock: sizes.memoryBlock!, // nothing is missing
       ...(crossNetworkResidual === false ? { crossNetworkResidual } : {}),
+      ...(lastResidual === undefined || isUsual ? {} : { lastResidual }),
     };
   },
 
@@ -161,7 +194,19 @@ export const sidenetPart = {
     if (blocks === undefined) return problems;
     return [...problems, ...blockProblems(sidenet, blocks, `${backbone.path}.layers`)];
   },
-} satisfies Part<SideNetDeclaration, SideNetConfig, void, DeclaredShape>;
+} satisfies Part<SideNetDeclaration, SideNetConfig, SideNetDefaults, DeclaredShape>;
+
+/** Wiring of a SideNet that is initialised here: its shape without the number of layers. */
+export function wiringOf(
+  { reductionFactor, memoryBlock, crossNetworkResidual, lastResidual }: InitializedSideNetConfig,
+): Omit<SideNetShape, "layers"> {
+  return {
+    reductionFactor,
+    memoryBlock,
+    ...(crossNetworkResidual === undefined ? {} : { crossNetworkResidual }),
+    ...(lastResidual === undefined ? {} : { lastResidual }),
+  };
+}
 
 function fillShape({ size, ...given }: NamedSize & Partial<SideNetShape>): Partial<SideNetShape> {
   if (size === undefined) return given;

@@ -6,7 +6,16 @@ import { type SideNetShape, sideNetTensorShapes } from "./sidenet_shape.ts";
 import { InputRangeError } from "../errors.ts";
 
 /** Which weights a SideNet starts from (specification section 9). */
-export type SideNetInitialization =
+export type SideNetInitialization = SideNetSource & {
+  /**
+   * Factor of the weights and biases whose outputs layers add to the stream, after attention and MLP (default 1). A smaller one
+   * starts the SideNet closer to its backbone; at 0 it is silent: it starts as the sum of the backbone's residuals.
+   */
+  readonly outputScale?: number;
+};
+
+/** Where the weights come from. */
+type SideNetSource =
   | {
     /** SideNet layer i copies backbone block `r*i + 1`, r being the reduction factor. */
     readonly kind: "paper";
@@ -28,12 +37,34 @@ export type SideNetInitialization =
  * @param backbone The frozen model that the SideNet stands beside; copies share no memory with it.
  * @param seed Of random weights: the same seed gives the same weights on every machine.
  * @returns Tensors by their names, as `sideNetTensorShapes` has them.
- * @throws RangeError if there is not one block of the backbone for each layer.
+ * @throws RangeError if there is not one block of the backbone for each layer, or `outputScale` is negative.
  */
 export function initializeSideNet(
   shape: SideNetShape,
   backbone: { shape: BackboneShape; weights: ReadonlyMap<string, HostTensor> },
   initialization: SideNetInitialization,
+  seed: number | string,
+): TensorMap {
+  const { outputScale = 1 } = initialization;
+  if (!(outputScale >= 0 && outputScale < Infinity)) {
+    throw new InputRangeError(
+      `Cannot initialise a SideNet as outputScale must be a number from 0: current value is ${outputScale}`,
+    );
+  }
+  const weights = unscaledWeights(shape, backbone, initialization, seed);
+  const { sideNet } = architectureOf(backbone.shape);
+  for (const [name, { data }] of weights) {
+    const { layer, inner } = partsOf(name);
+    if (layer === undefined || !sideNet.isOutput(inner)) continue;
+    for (let i = 0; i < data.length; i++) data[i] *= outputScale;
+  }
+  return weights;
+}
+
+function unscaledWeights(
+  shape: SideNetShape,
+  backbone: { shape: BackboneShape; weights: ReadonlyMap<string, HostTensor> },
+  initialization: SideNetSource,
   seed: number | string,
 ): TensorMap {
   switch (initialization.kind) {

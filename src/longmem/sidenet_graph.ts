@@ -7,7 +7,7 @@ import type { Value } from "../graph/graph.ts";
 import type { DropoutMask } from "../graph/ops/dropout.ts";
 import { sub } from "../graph/ops/sub.ts";
 import { jointAttention, type MemoryReader } from "./joint_attention.ts";
-import { layerPrefix, memoryLayer, type SideNetShape } from "./sidenet_shape.ts";
+import { layerPrefix, memoryLayer, type SideNetShape, usualLastResidual } from "./sidenet_shape.ts";
 
 /** How a SideNet computes. */
 export interface SideNetOptions extends BatchOptions {
@@ -41,9 +41,10 @@ export function sideNetForward(
   shape: SideNetShape & { backbone: BackboneShape },
   options: SideNetOptions,
 ): SideNetOutputs {
-  const { layers: S, reductionFactor: r } = shape;
+  const { layers: S, reductionFactor: r, lastResidual = usualLastResidual(shape.backbone) } = shape;
   const { sideNet } = architectureOf(shape.backbone);
-  const hs = backbone.hiddenStates;
+  const { features: normed, lastStream } = backbone;
+  const hs = backbone.hiddenStates.with(-1, lastResidual === "raw" ? lastStream : normed);
   const { graph } = hs[0];
   const hiddenStates = [hs[0]];
   const heads: AttentionHeads[] = [];

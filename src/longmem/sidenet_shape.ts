@@ -12,6 +12,23 @@ export interface SideNetShape {
   readonly memoryBlock: number;
   /** Whether layers add the backbone's residual; absent: they do, as in the paper. Without it the backbone enters by its embeddings alone. */
   readonly crossNetworkResidual?: boolean;
+  /** How the last block's output enters the last layer's residual; absent: as the architecture has it. */
+  readonly lastResidual?: LastResidual;
+}
+
+/**
+ * The stream after the backbone's last block, as the residual of the last SideNet layer has it: after the backbone's final norm,
+ * as the released code does, or as it is, which is the paper's formula. With the norm a backbone enters at another scale than its
+ * stream has, so that a SideNet of copies starts further from it, but can overrule it more easily.
+ */
+export type LastResidual = "final-norm" | "raw";
+
+/** Every form of the last residual. */
+export const lastResiduals = ["final-norm", "raw"] as const satisfies LastResidual[];
+
+/** The last residual where it is left open: after the norm beside the paper's architecture, as released, and raw beside others. */
+export function usualLastResidual(backbone: Pick<BackboneShape, "architecture">): LastResidual {
+  return architectureOf(backbone).lastStateIsNormed ? "final-norm" : "raw";
 }
 
 /** SideNet layer that reads the memory: trunc(R / r). */

@@ -3,6 +3,7 @@ import { loadSideNetWeights, loadTrainedBackbone } from "../checkpoint/checkpoin
 import { readStoredBackbone, storedTokenizer } from "../checkpoint/huggingface_backbone.ts";
 import type { BackboneCheckpoint, BackboneShape } from "../backbone/shape.ts";
 import type { ResolvedExperiment, SideNetConfig } from "../experiment/declaration.ts";
+import { wiringOf } from "../longmem/config.ts";
 import type { SideNetCheckpoint, SideNetShape } from "../longmem/sidenet_shape.ts";
 import type { MemoryConfig } from "../memory/config.ts";
 import { sizesOf } from "../training/pretraining.ts";
@@ -103,14 +104,8 @@ async function trainedShape(
   backbone: BackboneShape,
 ): Promise<Partial<SideNetShape>> {
   switch (sidenet.kind) {
-    case undefined: {
-      const { memoryBlock, reductionFactor, crossNetworkResidual } = sidenet;
-      return {
-        memoryBlock,
-        reductionFactor,
-        ...(crossNetworkResidual === undefined ? {} : { crossNetworkResidual }),
-      };
-    }
+    case undefined:
+      return wiringOf(sidenet);
     case "checkpoint": {
       const { path, shape } = sidenet;
       return (await loadSideNetWeights(path, backbone, shape ? { shape } : {})).shape;

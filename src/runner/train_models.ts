@@ -13,6 +13,7 @@ import type {
 } from "../experiment/declaration.ts";
 import { trainings } from "../experiment/trainings.ts";
 import { checkBlocks } from "../experiment/validation.ts";
+import { wiringOf } from "../longmem/config.ts";
 import { initializeSideNet } from "../longmem/initialization.ts";
 import {
   initializeMemorizing,
@@ -180,13 +181,8 @@ async function startOf(
 ): Promise<SideNetCheckpoint> {
   switch (sidenet.kind) {
     case undefined: {
-      const { reductionFactor, memoryBlock, crossNetworkResidual, initialization } = sidenet;
-      const shape = {
-        layers: backbone.shape.layers / reductionFactor,
-        reductionFactor,
-        memoryBlock,
-        ...(crossNetworkResidual === false ? { crossNetworkResidual } : {}),
-      };
+      const { reductionFactor, initialization } = sidenet;
+      const shape = { layers: backbone.shape.layers / reductionFactor, ...wiringOf(sidenet) };
       return { shape, weights: initializeSideNet(shape, backbone, initialization, seed) };
     }
     case "checkpoint": {

@@ -26,6 +26,7 @@ import {
 } from "./small_models.ts";
 import type { ForwardOptions, Network } from "../../src/longmem/network.ts";
 import { sideNetPrefix } from "../../src/longmem/networks/sidenet.ts";
+import { lastResiduals, usualLastResidual } from "../../src/longmem/sidenet_shape.ts";
 
 const memory: MemoryConfig = {
   capacityTokens: 32,
@@ -241,9 +242,56 @@ architectureTest("layers of a SideNet are blocks of the backbone", async (shape,
   await model.close();
 });
 
-for (const trains of ["backbone", "sidenet"] as const) {
+architectureTest(
+  "a silent SideNet starts as its backbone, with either last residual, whatever it remembers",
+  async (shape, device) => {
+    const backbone = randomBackbone(shape), tokens = randomIds(11, "tokens");
+    // A norm whose gain is 1 gives what it has already normed once more.
+    for (const [name, { data }] of backbone.weights) {
+      if (name.startsWith(architectureOf(shape).finalPrefix)) {
+        data.fill(name.endsWith("weight") ? 1 : 0);
+      }
+    }
+    for (const lastResidual of lastResiduals) {
+      for (const outputScale of [0, 0.25]) {
+        const sideNet = randomSideNet(backbone, {
+          shape: { lastResidual },
+          initialization: { kind: "paper", outputScale },
+          exact: true,
+        });
+        const model = new LongMem(device, { backbone, sideNet, memory });
+        await model.remember(randomIds(16, "document"));
+        const { logits: expected } = await model.forward(tokens, { network: "backbone" });
+        const { logits } = await model.forward(tokens, { readOnly: true });
+        if (outputScale === 0) {
+          assertClose(logits, expected, { tolerance: 1e-4, name: lastResidual });
+        } else {
+          const distance = Math.hypot(...logits.map((value, i) => value - expected[i]));
+          assert.ok(distance > 0.1, `copies of a quarter differ by ${distance}`);
+        }
+        await model.close();
+      }
+    }
+  },
+);
+
+for (const trains of ["backbone", "sidenet", "silent sidenet"] as const) {
   architectureTest(`gradients of the ${trains} are central differences`, async (shape, device) => {
-    const backbone = randomBackbone(shape), sideNet = randomSideNet(backbone);
+    const backbone = randomBackbone(shape), isSilent = trains === "silent sidenet";
+    const { sideNet: layers } = architectureOf(shape);
+    // The silent one has the last residual that is not its architecture's.
+    const sideNet = randomSideNet(
+      backbone,
+      isSilent
+        ? {
+          shape: {
+            lastResidual: usualLastResidual(shape) === "raw" ? "final-norm" : "raw",
+          },
+          initialization: { kind: "paper", outputScale: 0 },
+          exact: true,
+        }
+        : {},
+    );
     const prefix = trains === "backbone" ? backbonePrefix : sideNetPrefix;
     const weights = trains === "backbone" ? backbone.weights : sideNet.weights;
     const options: ForwardOptions = { ...sizes(device, shape, 7), blockBytes: 2 ** 20 };
@@ -264,7 +312,7 @@ for (const trains of ["backbone", "sidenet"] as const) {
     );
     const { graph } = forward;
     const blocks = headBlocks(forward, options);
-    const nll = headLoss(forward, { blocks, frozen: trains === "sidenet" });
+    const nll = headLoss(forward, { blocks, frozen: trains !== "backbone" });
     const loss = reduceSum(nll);
     graph.output("loss", loss);
     const parameters = new Map<string, Value>();
@@ -290,10 +338,17 @@ for (const trains of ["backbone", "sidenet"] as const) {
     for (const name of parameters.keys()) {
       const { data, shape: tensorShape } = weights.get(name)!;
       const gradient = await outputs[name].read() as Float32Array;
+      // Nothing flows through a silent layer to what is within it.
+      if (
+        isSilent && /^layers\./.test(name) && !layers.isOutput(name.replace(/^layers\.\d+\./, ""))
+      ) {
+        assert.ok(gradient.every((g) => g === 0), `${name} has no gradient`);
+        continue;
+      }
       // Along the gradient, so that the difference is large beside what float32 rounds, and a little aside.
-      const norm = Math.hypot(...gradient) || 1;
+      const norm = Math.hypot(...gradient);
       const direction = gradient.map((g) =>
-        g / norm + 0.1 * random.normal() / Math.sqrt(data.length)
+        g / (norm || 1) + 0.1 * random.normal() / Math.sqrt(data.length)
       );
       const losses: number[] = [];
       const step = 5e-3;

@@ -134,6 +134,30 @@ test("A SideNet without the cross-network residual is read as such, from a folde
     assert.deepEqual((await loadSideNetWeights(path, backboneShape, { shape })).shape, shape);
   }));
 
+test("A SideNet's last residual is read from a folder and from bare tensors, and may not be another", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/sidenet`;
+    const shape = { ...sideNet.shape, lastResidual: "raw" } as const;
+    const raw = { shape, weights: sideNetWeights };
+    const backbone = { shape: backboneShape, weights: backboneWeights };
+    await writeLongMemFolder(`${path}.folder`, { backbone, sideNet: raw, memory });
+    assert.deepEqual((await loadSideNetWeights(`${path}.folder`, backboneShape)).shape, shape);
+    await writeSafetensors(path, sideNetWeights, sideNetMetadata(raw));
+    assert.deepEqual((await loadSideNetWeights(path, backboneShape)).shape, shape);
+    const normed = { shape: { lastResidual: "final-norm" } } as const;
+    const other = /its lastResidual is another one: expected final-norm, found raw/;
+    await assert.rejects(loadSideNetWeights(path, backboneShape, normed), other);
+    await assert.rejects(loadSideNetWeights(`${path}.folder`, backboneShape, normed), other);
+    await writeSafetensors(path, sideNetWeights);
+    assert.deepEqual((await loadSideNetWeights(path, backboneShape, { shape })).shape, shape);
+    await Deno.writeFile(`${path}.pt`, fairseqLongMemBytes());
+    await loadSideNetWeights(`${path}.pt`, backboneShape, normed); // as released
+    await assert.rejects(
+      loadSideNetWeights(`${path}.pt`, backboneShape, { shape: { lastResidual: "raw" } }),
+      /its lastResidual is another one: expected raw, found final-norm/,
+    );
+  }));
+
 test("loadSideNetWeights() refuses an official SideNet beside another backbone than its own", () =>
   withFolder(async (folder) => {
     const path = `${folder}/longmem.pt`;

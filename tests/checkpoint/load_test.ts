@@ -91,7 +91,7 @@ test("loadLongMem() initialises a SideNet in the paper's proportions", async () 
 
   const chosen = await loadLongMem({
     backbone,
-    sideNetShape: { reductionFactor: 1, memoryBlock: 1 },
+    sideNetShape: { reductionFactor: 1, memoryBlock: 1, crossNetworkResidual: false },
     initialization: { kind: "random" },
     seed: "x",
     memory: { chunkTokens: 2, retrievedTokens: 6, storage: "float16" },
@@ -99,7 +99,13 @@ test("loadLongMem() initialises a SideNet in the paper's proportions", async () 
     device: "cpu",
     threads: 1,
   });
-  assert.deepEqual(parts(chosen).sideNet!.shape, { layers: 4, reductionFactor: 1, memoryBlock: 1 });
+  assert.deepEqual(parts(chosen).sideNet!.shape, {
+    layers: 4,
+    reductionFactor: 1,
+    memoryBlock: 1,
+    crossNetworkResidual: false,
+    lastResidual: "raw", // the paper's formula
+  });
   assert.equal(parts(chosen).memory!.storage, "float16");
   assert.equal(parts(chosen).memory!.reset, "epoch");
   assert.match(chosen.device.description, /1 thread,/);

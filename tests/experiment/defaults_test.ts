@@ -147,6 +147,49 @@ test("a cross-network residual is what a SideNet has anyway, so that declaring i
   assert.deepEqual(resolved({ crossNetworkResidual: false }).sidenet, without);
 });
 
+test("the start of a SideNet and its last residual are fields whose defaults make no other run", () => {
+  const resolved = (sidenet: object, change: object = {}) =>
+    resolveRun("a test", { ...small, ...change, sidenet: { ...small.sidenet!, ...sidenet } });
+  const { id } = resolved({});
+  for (
+    const sidenet of [
+      { lastResidual: "final-norm" },
+      { initialization: { kind: "paper" } },
+      { initialization: { kind: "paper", outputScale: 1 } },
+    ]
+  ) {
+    assert.equal(resolved(sidenet).id, id);
+  }
+  const others = [
+    resolved({ lastResidual: "raw" }),
+    resolved({ initialization: { kind: "paper", outputScale: 0.25 } }),
+    resolved({ initialization: { kind: "paper", outputScale: 0 } }),
+  ].map((run) => run.id);
+  assert.equal(new Set([id, ...others]).size, 4);
+  // The paper's formula has no norm; the released code's has, of the paper's architecture alone.
+  const lastResidual = (change: object) =>
+    Reflect.get(resolved({}, change).experiment.sidenet!, "lastResidual");
+  const memory = { ...small.memory, reset: "epoch" };
+  assert.equal(lastResidual({ protocol: "strict" }), undefined);
+  assert.equal(lastResidual({ protocol: "released-code", memory }), undefined);
+  assert.equal(lastResidual({ protocol: "paper" }), "raw");
+  const llama = { backbone: { ...small.backbone, architecture: "llama" } };
+  assert.equal(lastResidual({ ...llama, protocol: "paper" }), undefined);
+  assert.equal(resolved({ lastResidual: "raw" }, llama).id, resolved({}, llama).id);
+  assert.notEqual(resolved({ lastResidual: "final-norm" }, llama).id, resolved({}, llama).id);
+  // Weights from elsewhere say their architecture themselves.
+  const checkpoint = { backbone: { kind: "checkpoint", path: "backbone" } };
+  assert.notEqual(resolved({ lastResidual: "raw" }, checkpoint).id, resolved({}, checkpoint).id);
+  assert.throws(
+    () => resolved({ lastResidual: "normed" }),
+    /sidenet\.lastResidual.*allowed are final-norm, raw/s,
+  );
+  assert.throws(
+    () => resolved({ initialization: { kind: "paper", outputScale: -1 } }),
+    /sidenet\.initialization\.outputScale.*allowed are numbers from 0/s,
+  );
+});
+
 test("a named size brings batches and learning rates of its trainings, but for those that are declared", () => {
   const sized = (size: string, training: object, adaptation: object = training) => {
     const { backbone, adaptation: adapted } = resolvedExperiment({

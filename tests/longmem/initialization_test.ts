@@ -36,6 +36,28 @@ test("initializeSideNet() copies the blocks that it is given, and shares no memo
   assert.notEqual(block(5, "mlp.fc_in.weight").data[0], 7);
 });
 
+test("initializeSideNet() scales the projections whose outputs are added to the stream alone", () => {
+  for (const source of [{ kind: "paper" }, { kind: "random" }] as const) {
+    const whole = initializeSideNet(sideNet, backbone, source, 1);
+    const scaled = initializeSideNet(sideNet, backbone, { ...source, outputScale: 0.25 }, 1);
+    for (const [name, { data }] of scaled) {
+      const isOutput = /\.(self_attn\.out_proj\.weight|fc2\.(weight|bias))$/.test(name);
+      const expected = whole.get(name)!.data.map((x) => isOutput ? 0.25 * x : x);
+      assert.deepEqual(data, expected, name);
+    }
+  }
+  for (const outputScale of [-0.5, NaN, Infinity]) {
+    assert.throws(
+      () => initializeSideNet(sideNet, backbone, { kind: "paper", outputScale }, 1),
+      {
+        name: "RangeError",
+        message:
+          `Cannot initialise a SideNet as outputScale must be a number from 0: current value is ${outputScale}`,
+      },
+    );
+  }
+});
+
 test("initializeSideNet() draws the official distributions", () => {
   const weights = initializeSideNet(sideNet, backbone, { kind: "random" }, 1);
   assert.deepEqual(

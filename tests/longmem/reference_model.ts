@@ -144,6 +144,7 @@ export function referencePass(
     h = sum(h, a, affine(inner, w("mlp.fc_out.weight"), w("mlp.fc_out.bias")));
     hiddenStates.push(h);
   }
+  const stream = h;
   hiddenStates[L] = normalize(h, bb("transformer.ln_f.weight"), bb("transformer.ln_f.bias"), 1e-6);
   const head = (features: Rows) => affine(features, bb("lm_head.weight"), bb("lm_head.bias"));
 
@@ -174,7 +175,8 @@ export function referencePass(
     attentionOutputs.push(a);
     const inner = each(affine(u, w("fc1.weight"), w("fc1.bias")), geluErf);
     const f = affine(inner, w("fc2.weight"), w("fc2.bias"));
-    const residual = hiddenStates[r * i + r].map((row, n) =>
+    const isRaw = i === S - 1 && sideNet.shape.lastResidual === "raw";
+    const residual = (isRaw ? stream : hiddenStates[r * i + r]).map((row, n) =>
       row.map((y, e) => y - hiddenStates[r * i][n][e])
     );
     x = sideNet.shape.crossNetworkResidual === false ? sum(f, a, x) : sum(f, a, residual, x);

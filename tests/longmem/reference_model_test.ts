@@ -199,6 +199,16 @@ const settings: readonly Setting[] = [
     seed: 1,
   },
   {
+    name: "a last residual before the final norm",
+    shape: smallBackbone,
+    sideNet: { ...smallSideNet, lastResidual: "raw" },
+    memory: { ...perRow, capacityTokens: 28, chunkTokens: 4, retrievedTokens: 16 },
+    rows: 2,
+    contextTokens: 10,
+    passes: 4,
+    seed: 1,
+  },
+  {
     name: "several blocks of rows and queries, T = 37",
     shape: smallBackbone,
     sideNet: smallSideNet,

@@ -111,6 +111,7 @@ const sideNet: SideNetLayers = {
     return 0;
   },
   isGain: (name) => name === "ln_1.weight" || name === "layer_norm.weight",
+  isOutput: (name) => /^(self_attn\.out_proj|fc2)\./.test(name),
   layer: (x, weights, context) => layer(x, weights, context, sideNetKind),
   finish: (x, weights) =>
     layerNorm(x, weights("layer_norm.weight"), weights("layer_norm.bias"), sideNetEpsilon),
