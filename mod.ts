@@ -1,5 +1,10 @@
 /**
  * LongMem Lab: language models with a long memory, declared, trained and evaluated.
+ *
+ * {@linkcode defineExperiment} and {@linkcode runExperiment} declare and run experiments; {@linkcode loadLongMem},
+ * {@linkcode rememberDocument} and {@linkcode generate} use a model in a program.
+ *
+ * @module
  */
 export { defineExperiment } from "./src/experiment/define_experiment.ts";
 export { expandSweep } from "./src/experiment/sweep.ts";
