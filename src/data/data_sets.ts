@@ -4,10 +4,12 @@
  */
 import type { DataSetSource } from "./data_set_source.ts";
 import { novels } from "./sets/novels.ts";
+import { npmCode } from "./sets/npm_code.ts";
 import { wikitext } from "./sets/wikitext.ts";
 
 /** Sources by the names of their data sets. */
 export const dataSetSources: Readonly<Record<string, DataSetSource>> = {
   novels,
+  "npm_code": npmCode,
   wikitext,
 };

@@ -6,6 +6,7 @@ import type { RunDocument, RunText } from "../text/corpora/corpus_kind.ts";
 import { kindOf } from "../evaluation/evaluations.ts";
 import { DocumentStream } from "../text/document_stream.ts";
 import { concatenateDocuments, LaneStream } from "../text/lane_stream.ts";
+import { RepetitionStream } from "../text/repetition_stream.ts";
 import type { SegmentStream } from "../text/segments.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { tokenizerSource } from "./load_trained_model.ts";
@@ -45,8 +46,24 @@ function splitsBesideTraining(
   return [...splits];
 }
 
-/** Cuts documents into the batches of a training. */
+/** Cuts documents into the batches of a training, and adds rows of repeated tokens where it has some. */
 export function trainingStream(
+  documents: readonly RunDocument[],
+  tokenizer: Tokenizer,
+  experiment: ResolvedExperiment,
+  training: TrainingConfig,
+): SegmentStream {
+  const { repeatedRows: rows = 0, batchSize } = training;
+  const read = { ...training, batchSize: batchSize - rows };
+  const corpus = corpusStream(documents, tokenizer, experiment, read);
+  if (rows === 0) return corpus;
+  const special = new Set<number>(Object.values(tokenizer.specialIds));
+  const ids = Array.from({ length: tokenizer.vocabSize }, (_, id) => id)
+    .filter((id) => !special.has(id));
+  return new RepetitionStream(corpus, { rows, ids, seed: experiment.seed });
+}
+
+function corpusStream(
   documents: readonly RunDocument[],
   tokenizer: Tokenizer,
   experiment: ResolvedExperiment,

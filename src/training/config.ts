@@ -49,6 +49,11 @@ export interface TrainingConfig {
    * section 10), `documents` are whole documents, no segment crossing a boundary.
    */
   readonly batches: "lanes" | "documents";
+  /**
+   * Rows of a batch that read random tokens which repeat, in place of the corpus: only induction heads predict them, which so form
+   * earlier; absent: none.
+   */
+  readonly repeatedRows?: number;
   /** Steps between checkpoints; an interrupted run resumes from the last one. */
   readonly checkpointEverySteps: number;
   /** Steps between measurements of the loss on the valid split; absent: none. */
@@ -91,6 +96,7 @@ const fields = {
   clipNorm: positiveNumber.exactOptional(),
   accumulationSteps: positiveInteger.exactOptional(),
   batches: oneOf("lanes", "documents").exactOptional(),
+  repeatedRows: positiveInteger.exactOptional(),
   checkpointEverySteps: unmeasured(positiveInteger).exactOptional(),
   validateEverySteps: positiveInteger.exactOptional(),
 };
@@ -189,14 +195,24 @@ export const trainingPart = {
   fill: (training: TrainingDeclaration, from: TrainingDefaults) =>
     fill(training, from, pretrainings),
 
-  check({ steps, totalSteps, warmupSteps }: TrainingConfig, path: string): Problem[] {
+  check(
+    { steps, totalSteps, warmupSteps, batchSize, repeatedRows = 0 }: TrainingConfig,
+    path: string,
+  ): Problem[] {
     const last = Math.min(steps, totalSteps);
-    return warmupSteps <= last ? [] : [wrong(
+    const warmup = warmupSteps <= last ? [] : [wrong(
       `${path}.warmupSteps`,
       `must not exceed ${path}.${totalSteps < steps ? "totalSteps" : "steps"}`,
       warmupSteps,
       `integers from 0 to ${last}`,
     )];
+    const rows = repeatedRows < batchSize ? [] : [wrong(
+      `${path}.repeatedRows`,
+      `must be below ${path}.batchSize`,
+      repeatedRows,
+      `integers up to ${batchSize - 1}`,
+    )];
+    return [...warmup, ...rows];
   },
 } satisfies Part<TrainingDeclaration, TrainingConfig, TrainingDefaults>;
 

@@ -389,6 +389,15 @@ const malformed: Malformed[] = [
     ],
   },
   {
+    name: "no row for the corpus",
+    change: {
+      backbone: { ...backbone, training: { ...adaptation, batchSize: 4, repeatedRows: 4 } },
+    },
+    problems: [
+      "backbone.training.repeatedRows must be below backbone.training.batchSize: current value is 4, allowed are integers up to 3",
+    ],
+  },
+  {
     name: "LongMem without memory",
     change: { memory: undefined },
     problems: [
