@@ -27,14 +27,14 @@ export default defineExperiment({
       batchSize: 8,
       contextTokens: 256,
       repeatedRows: 1,
-      steps: 3500, // 7.2 M tokens
+      steps: 2400, // 4.9 M tokens
       learningRate: 3e-3,
       schedule: "cosine",
       warmupSteps: 100,
       finalLearningRate: 1e-4,
       clipNorm: 1,
-      checkpointEverySteps: 500,
-      validateEverySteps: 1000,
+      checkpointEverySteps: 400,
+      validateEverySteps: 800,
     },
   },
   threads: 1,
