@@ -4,12 +4,12 @@ import { assert, repositoryPath, test } from "./testing.ts";
 /** The folders of src/, from the command line down to numbers; files beside them may be imported by all. */
 const layers = [
   "commands",
-  "data",
   "queue",
   "runner",
   "experiment",
   "evaluation",
   "training",
+  "data",
   "checkpoint",
   "longmem",
   "memory",

@@ -24,12 +24,14 @@ export function adapted(
     name: `model_${name}`,
     question: `Does a long memory help ${backbone.repo}?`,
     corpus: {
-      folder: "../shared/data/novels",
+      folder: "data/novels",
       train: "train",
       valid: "valid",
       test: ["test/Chesterton*", "test/Stevenson*"],
       unwrap: true,
     },
+    // They were declared with these, and keep the names of their runs.
+    moved: { "data/novels": "../shared/data/novels", "data/icl": "../shared/data/icl" },
     tokenizer: { kind: "huggingface" },
     backbone: { kind: "huggingface", ...backbone },
     sidenet: { memoryBlock },
@@ -52,7 +54,7 @@ export function adapted(
         kind: "in-context-learning",
         source: {
           kind: "sentences",
-          folder: "../shared/data/icl",
+          folder: "data/icl",
           tasks: ["sst-2", "subj"],
           memoryDemonstrations: 200,
         },

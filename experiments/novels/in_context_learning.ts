@@ -10,10 +10,11 @@ export default defineExperiment({
   ...base,
   name: "novels_in_context_learning",
   question: "Do demonstrations in memory teach a small model to label sentences?",
+  moved: { ...base.moved, "data/icl": "../shared/data/icl" },
   evaluations: [{
     kind: "in-context-learning",
     // 300 demonstrations are 6,000 to 16,000 tokens: the memory holds all of them.
-    source: { kind: "sentences", folder: "../shared/data/icl", memoryDemonstrations: 300 },
+    source: { kind: "sentences", folder: "data/icl", memoryDemonstrations: 300 },
     // Twice the tokens of a training segment, so that four demonstrations and a query find room.
     contextTokens: 512,
     shots: 4,

@@ -10,9 +10,10 @@ export default defineExperiment({
   ...base,
   name: "novels_squad",
   question: "Do answered questions in memory teach a small model how to answer others?",
+  moved: { ...base.moved, "data/squad": "../shared/data/squad" },
   evaluations: [{
     kind: "squad",
-    folder: "../shared/data/squad",
+    folder: "data/squad",
     seeds: [1, 2, 3],
     // 40 questions with their paragraphs are some 12,000 tokens: the memory holds all of them.
     memoryDemonstrations: 40,

@@ -1,4 +1,3 @@
-import { fileURLToPath } from "node:url";
 import {
   type Command,
   type CommandArguments,
@@ -24,6 +23,7 @@ import {
   type DataFile,
   type DataSet,
   dataSetCommand,
+  dataSetList,
   type DataSetState,
   isComplete,
   readDataSets,
@@ -39,11 +39,6 @@ export interface DataPlaces {
   /** Folders that hold a folder for each data set, the first for what is fetched. */
   readonly folders: readonly string[];
 }
-
-/** The list of the data sets that experiments of this project read. */
-export const dataSetList: string = fileURLToPath(
-  new URL("../../data/datasets.json", import.meta.url),
-);
 
 const repositoryPlaces: DataPlaces = {
   list: dataSetList,

@@ -5,8 +5,7 @@ import { startsProcesses } from "../evaluation/evaluations.ts";
 import type { ResolvedRun } from "../experiment/resolve.ts";
 import { missingPaths } from "../experiment/estimate.ts";
 import { fetchCommand, parseHubReference } from "../checkpoint/hub_cache.ts";
-import { dataSetCommand, dataSetOf, readDataSets } from "../data/data_set.ts";
-import { dataSetList } from "./data.ts";
+import { commandFor, dataSetList, readDataSets } from "../data/data_set.ts";
 
 /** Experiments with the paths that are missing for their runs; or else what they need to be run by. */
 export async function describeMissing(runs: readonly ResolvedRun[]): Promise<string[]> {
@@ -35,11 +34,11 @@ export async function describeSources(runs: readonly ResolvedRun[]): Promise<str
   const dataSets = await readDataSets(dataSetList);
   const sources = new Map<string, string>();
   for (const { experiment } of runs) {
-    for (const { path } of await missingPaths(experiment)) {
+    for (const { field, path } of await missingPaths(experiment)) {
       const model = parseHubReference(path);
       if (model) sources.set(path, fetchCommand(model));
-      const dataSet = dataSetOf(path, dataSets);
-      if (dataSet) sources.set(dataSet.name, dataSetCommand(dataSet));
+      const found = commandFor({ field, path }, dataSets);
+      if (found && !sources.has(found.name)) sources.set(found.name, found.command);
     }
   }
   return [...sources].map(([name, get]) => `${name}: ${get}`);

@@ -3,6 +3,7 @@
  * the command that gets them.
  */
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import * as z from "zod";
 import { ifThere, readJson, writeAtomically, writing } from "../files.ts";
 import { InputTypeError } from "../errors.ts";
@@ -101,6 +102,11 @@ const receipt = z.strictObject({
   files: z.array(z.strictObject({ path, sha256 })),
 });
 
+/** The list of the data sets that experiments of this project read. */
+export const dataSetList: string = fileURLToPath(
+  new URL("../../data/datasets.json", import.meta.url),
+);
+
 const receiptName = "fetched.json";
 
 /** Whether the bytes of a file are known. */
@@ -141,6 +147,24 @@ export function dataSetOf(path: string, dataSets: readonly DataSet[]): DataSet |
 /** The command that fetches a data set. */
 export function dataSetCommand({ name }: Pick<DataSet, "name">): string {
   return `deno task data ${name}`;
+}
+
+/**
+ * The data set to which a missing path of a declaration belongs, with the command that gets it, and the option by which a run
+ * reads it there where the path is another; undefined where the list has none.
+ *
+ * @param field Field of the declaration that names the path.
+ */
+export function commandFor(
+  { field, path }: { readonly field: string; readonly path: string },
+  dataSets: readonly DataSet[],
+): { readonly name: string; readonly command: string } | undefined {
+  const dataSet = dataSetOf(path, dataSets);
+  if (!dataSet) return undefined;
+  const { name } = dataSet, command = dataSetCommand(dataSet), target = `data/${name}`;
+  if (path === target || path.startsWith(`${target}/`)) return { name, command };
+  const rest = path.slice(path.lastIndexOf(target) + target.length);
+  return { name, command: `${command}, then --set ${field}=${target}${rest}` };
 }
 
 /**

@@ -53,6 +53,16 @@ function isLeftOut(node: SchemaNode, value: unknown): boolean {
       canonicalJson(node.meta.introducedAt) === canonicalJson(value);
 }
 
+/** A value with the paths that have moved as runs were recorded with them: `moved` has these by the paths of today. */
+export function atRecordedPaths(value: unknown, moved: Readonly<Record<string, string>>): unknown {
+  if (typeof value === "string") return Object.hasOwn(moved, value) ? moved[value] : value;
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map((element) => atRecordedPaths(element, moved));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, field]) => [name, atRecordedPaths(field, moved)]),
+  );
+}
+
 /** JSON that does not depend on the order in which keys were written. */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(

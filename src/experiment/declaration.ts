@@ -220,6 +220,11 @@ export interface Experiment {
   /** Threads of the CPU engines (default: theirs). */
   readonly threads?: number;
   /**
+   * Paths that its runs were recorded with, by those that it names now: `{ "data/novels": "../shared/data/novels" }`. Paths are part
+   * of a run's name; a run of data that has moved keeps the name that it had. Whether the data is the same is told by its hashes.
+   */
+  readonly moved?: Readonly<Record<string, string>>;
+  /**
    * Fields that take several values, a run for each combination: `{ "memory.chunkTokens": [1, 2, 4], seed: [1, 2] }`
    * are six runs. Lists in `zip` advance in step: `{ zip: { "memory.capacityTokens": [1024, 4096],
    * "memory.retrievedTokens": [16, 64] } }` are two. Absent: one run.
@@ -230,7 +235,7 @@ export interface Experiment {
 /** An experiment with every default filled in: the record of what a run does. */
 export interface ResolvedExperiment
   extends
-    Pick<Experiment, "name" | "question" | "tokenizer" | "threads">,
+    Pick<Experiment, "name" | "question" | "tokenizer" | "threads" | "moved">,
     Required<Pick<Experiment, "scale" | "seed" | "protocol" | "device">> {
   /** The published table beside which its numbers are printed; absent: none. */
   readonly reproduces?: ReproductionConfig;
@@ -251,7 +256,7 @@ export interface ResolvedExperiment
 /** The fields of which each run of a sweep may have its own value. */
 export type Sweepable = Omit<
   Experiment,
-  "name" | "question" | "reproduces" | "scale" | "device" | "threads" | "sweep"
+  "name" | "question" | "reproduces" | "scale" | "device" | "threads" | "moved" | "sweep"
 >;
 
 /** Paths of the fields of `T`, as `--set` names them; of an element of a list with its number. */

@@ -19,7 +19,7 @@ import { corpusKindOf } from "../text/corpora/corpora.ts";
  *   context no `windowTokens` and there is no memory.
  */
 export function fillDefaults(experiment: Experiment): ResolvedExperiment {
-  const { question, sidenet, adaptation, threads, seed = 1 } = experiment;
+  const { question, sidenet, adaptation, threads, moved, seed = 1 } = experiment;
   const protocol = experiment.protocol ?? "strict";
   const memory = experiment.memory && memoryPart.fill(experiment.memory, { protocol });
   const corpus = corpusKindOf(experiment.corpus).fill(experiment.corpus, { protocol, seed });
@@ -56,6 +56,7 @@ export function fillDefaults(experiment: Experiment): ResolvedExperiment {
     evaluations,
     device: experiment.device ?? "auto",
     ...(threads !== undefined && { threads }),
+    ...(moved && { moved }),
   };
 }
 

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import type { z } from "zod";
 import type { RecordedRun } from "../results/rerun_diff.ts";
 import type { Variation } from "../results/records.ts";
-import { canonicalJson, identityOf } from "../declaration/identity.ts";
+import { atRecordedPaths, canonicalJson, identityOf } from "../declaration/identity.ts";
 import { kindOf } from "../evaluation/evaluations.ts";
 import { assign } from "./overrides.ts";
 import type { DeviceChoice, Experiment, ResolvedExperiment } from "./declaration.ts";
@@ -156,7 +156,8 @@ function resolveVariant(
  * Left out of the hash are the fields that their parts declare as unmeasured: `name` (runs lie in a folder of that name),
  * `question`, `reproduces`, `scale` (labels), `device`, `threads` (rounding apart, all devices compute the same) and every
  * `checkpointEverySteps` (a resumed run equals one that was not interrupted). So an interrupted run may be resumed on another
- * device. Fields that are newer than recorded runs are left out, too, where they change nothing.
+ * device. Fields that are newer than recorded runs are left out, too, where they change nothing. Paths that have `moved` count as
+ * those that runs were recorded with.
  *
  * @param schema Form of the declaration, of which fields are declared so; that of all experiments, but in tests.
  */
@@ -164,11 +165,11 @@ export function runId(
   experiment: ResolvedExperiment,
   schema: z.ZodType = experimentSchema(),
 ): string {
-  const { memory, seed } = experiment;
+  const { memory, seed, moved = {} } = experiment;
   const readable = memory
     ? `m${memory.capacityTokens}-c${memory.chunkTokens}-k${memory.retrievedTokens}`
     : "no-memory";
-  const identity = canonicalJson(identityOf(schema, experiment));
+  const identity = canonicalJson(atRecordedPaths(identityOf(schema, experiment), moved));
   const hash = createHash("sha256").update(identity).digest("hex");
   return `${readable}-seed${seed}-${hash.slice(0, 8)}`;
 }

@@ -42,6 +42,9 @@ export const experimentSchema = composed(() =>
     threads: unmeasured(
       z.int().min(1).max(mostThreads).describe(`integers from 1 to ${mostThreads}`),
     ).exactOptional(),
+    moved: unmeasured(
+      z.record(text, text).describe("paths by the paths that they have now"),
+    ).exactOptional(),
     // Its lists are checked in sweep.ts, and their values as those of the fields they are for.
     sweep: z.custom<Sweep>().optional(),
   })

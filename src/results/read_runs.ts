@@ -1,6 +1,7 @@
 /**
  * Runs as they lie in results folders, for those who only read them.
  */
+import { atRecordedPaths } from "../declaration/identity.ts";
 import { join } from "node:path";
 import { InputSyntaxError, isForeseen } from "../errors.ts";
 import { isLocked } from "../lock.ts";
@@ -200,6 +201,7 @@ const labels = new Set([
   "seed",
   "device",
   "threads",
+  "moved",
   "reproduces",
   "sweep",
 ]);
@@ -209,8 +211,9 @@ export function replicationKey({ declaration, summary, path }: RunRecord): strin
   if (!declaration) return path;
   const fields = Object.entries(declaration).filter(([name]) => !labels.has(name));
   const { seed: _seed, ...corpus } = (declaration.corpus ?? {}) as Record<string, unknown>;
+  const kept = { ...Object.fromEntries(fields), corpus, limit: summary.limit };
   return JSON.stringify(
-    { ...Object.fromEntries(fields), corpus, limit: summary.limit },
+    atRecordedPaths(kept, (declaration.moved ?? {}) as Record<string, string>),
     (key, value) =>
       key === "checkpointEverySteps"
         ? undefined

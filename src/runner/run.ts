@@ -3,6 +3,7 @@
  */
 import { join } from "node:path";
 import type { ResolvedExperiment } from "../experiment/declaration.ts";
+import { commandFor, dataSetList, readDataSets } from "../data/data_set.ts";
 import { missingPaths } from "../experiment/estimate.ts";
 import { checkMemoryNeed } from "../experiment/memory_need.ts";
 import type { ResolvedRun } from "../experiment/resolve.ts";
@@ -73,10 +74,11 @@ async function checkReadiness(experiment: ResolvedExperiment): Promise<void> {
           `"${path}"; to fetch it, run\n  ${fetchCommand(model)}`,
       );
     }
+    const known = commandFor(missing, await readDataSets(dataSetList));
     throw new MissingDataError(
       `Cannot run "${name}" as ${field} is missing: current value is "${path}", current folder is ` +
         `"${Deno.cwd()}"; name another with --set ${field}=PATH` +
-        ', or see what "deno task data" says of it',
+        (known ? `, or get it with\n  ${known.command}` : ""),
     );
   }
   if (corpus.kind !== "files") return;

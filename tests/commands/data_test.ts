@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { dataCommand } from "../../src/commands/data.ts";
-import { readDataSets } from "../../src/data/data_set.ts";
+import { commandFor, readDataSets } from "../../src/data/data_set.ts";
 import { dataSetSources } from "../../src/data/data_sets.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
@@ -196,6 +196,22 @@ test("data says of a file whose bytes are not known that it is there, and no mor
       /dataSets.0.files.0 is not allowed: .* must have a sha256 or a gitHash/,
     );
   });
+});
+
+test("a missing path of a declaration is given the command of its data set, and the option where it lies elsewhere", async () => {
+  const dataSets = await readDataSets(repositoryPath("data/datasets.json"));
+  const command = (path: string) => commandFor({ field: "corpus.folder", path }, dataSets)?.command;
+  assert.equal(command("data/novels"), "deno task data novels");
+  assert.equal(command("data/icl/mr"), "deno task data icl");
+  assert.equal(
+    command("../shared/data/novels"),
+    "deno task data novels, then --set corpus.folder=data/novels",
+  );
+  assert.equal(
+    command("/own/data/latex/hott-book"),
+    "deno task data latex, then --set corpus.folder=data/latex/hott-book",
+  );
+  assert.equal(command("novels"), undefined);
 });
 
 test("readDataSets() refuses a path that leads out of the folder", async () => {

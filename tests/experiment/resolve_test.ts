@@ -57,6 +57,20 @@ test("runId() leaves out what does not change the numbers", () => {
   for (const change of changes) assert.equal(idOf(change), idOf({}), JSON.stringify(change));
 });
 
+test("runId() counts paths that have moved as those that runs were recorded with", () => {
+  const at = (folder: string) => ({ ...small.corpus, folder });
+  const moved = { "data/novels": "../shared/data/novels" };
+  const recorded = idOf({ corpus: at("../shared/data/novels") });
+  assert.equal(idOf({ corpus: at("data/novels"), moved }), recorded);
+  assert.notEqual(idOf({ corpus: at("data/novels") }), recorded);
+  // Another folder, as of --set, is another run.
+  assert.equal(idOf({ corpus: at("data/others"), moved }), idOf({ corpus: at("data/others") }));
+  assert.throws(() => idOf({ moved: { a: 1 } as never }), /moved\.a/);
+  // A record has the field, and is resolved to the run that it is of.
+  const resolved = resolvedExperiment({ ...small, corpus: at("data/novels"), moved });
+  assert.equal(runId(resolvedExperiment(JSON.parse(JSON.stringify(resolved)))), recorded);
+});
+
 test("runId() tells apart all that changes the numbers", () => {
   const { backbone, adaptation, memory, corpus, evaluations: [evaluation] } = small;
   const changes: Partial<Experiment>[] = [

@@ -35,7 +35,7 @@ const malformed: Malformed[] = [
     name: "unknown field at the top",
     change: { corups: {} },
     problems: [
-      'corups is unknown: allowed are name, question, reproduces, scale, seed, protocol, corpus, tokenizer, backbone, sidenet, memory, adaptation, evaluations, device, threads, sweep (did you mean "corpus"?)',
+      'corups is unknown: allowed are name, question, reproduces, scale, seed, protocol, corpus, tokenizer, backbone, sidenet, memory, adaptation, evaluations, device, threads, moved, sweep (did you mean "corpus"?)',
     ],
   },
   {

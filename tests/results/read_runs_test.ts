@@ -133,4 +133,8 @@ test("replicationKey() is the same for other seeds and labels, and for nothing e
   assert.notEqual(key({ corpus: { ...corpus, drills: 4 } }), key({}));
   const limited = run({ declaration, summary: { limit: 2 } });
   assert.notEqual(replicationKey(limited), key({}));
+  const inFolder = (folder: string, moved = {}) =>
+    key({ corpus: { kind: "files", folder }, moved });
+  assert.equal(inFolder("new", { new: "old" }), inFolder("old"));
+  assert.notEqual(inFolder("new", { old: "new" }), inFolder("old"));
 });
