@@ -136,7 +136,7 @@ const refused: [assignment: string, message: string][] = [
   ],
   [
     "memroy.chunkTokens=4",
-    'Cannot set memroy as "memroy" is no field of an experiment: allowed are name, question, reproduces, scale, seed, protocol, corpus, tokenizer, backbone, sidenet, memory, adaptation, evaluations, device, threads, sweep (did you mean "memory"?)',
+    'Cannot set memroy as "memroy" is no field of an experiment: allowed are name, question, reproduces, scale, seed, protocol, corpus, tokenizer, backbone, sidenet, memory, adaptation, evaluations, device, threads, moved, sweep (did you mean "memory"?)',
   ],
   [
     "tokenizer.path=x",
@@ -177,7 +177,7 @@ const refused: [assignment: string, message: string][] = [
   ["seed.value=1", 'Cannot set seed.value as "value" is not there: seed has no fields'],
   [
     "__proto__.polluted=1",
-    'Cannot set __proto__ as "__proto__" is no field of an experiment: allowed are name, question, reproduces, scale, seed, protocol, corpus, tokenizer, backbone, sidenet, memory, adaptation, evaluations, device, threads, sweep',
+    'Cannot set __proto__ as "__proto__" is no field of an experiment: allowed are name, question, reproduces, scale, seed, protocol, corpus, tokenizer, backbone, sidenet, memory, adaptation, evaluations, device, threads, moved, sweep',
   ],
   [
     "seed",

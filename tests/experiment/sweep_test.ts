@@ -163,7 +163,7 @@ const malformed: { name: string; sweep: unknown; change?: object; problems: stri
     name: "a misspelled part, zipped",
     sweep: { zip: { "memroy.chunkTokens": [2, 4], seed: [1, 2] } },
     problems: [
-      'sweep.zip.memroy.chunkTokens is unknown: "memroy" is no field of an experiment: allowed are name, question, reproduces, scale, seed, protocol, corpus, tokenizer, backbone, sidenet, memory, adaptation, evaluations, device, threads, sweep (did you mean "memory"?)',
+      'sweep.zip.memroy.chunkTokens is unknown: "memroy" is no field of an experiment: allowed are name, question, reproduces, scale, seed, protocol, corpus, tokenizer, backbone, sidenet, memory, adaptation, evaluations, device, threads, moved, sweep (did you mean "memory"?)',
     ],
   },
   {
