@@ -49,6 +49,7 @@ const commands: Readonly<
     (await load("./commands/chapter_break.ts")).chapterBreakCommand(terminal),
   import: async () => (await load("./commands/import.ts")).importCommand(terminal),
   export: async () => (await load("./commands/export.ts")).exportCommand(terminal),
+  remember: async () => (await load("./commands/remember.ts")).rememberCommand(terminal),
   generate: async () => (await load("./commands/generate.ts")).generateCommand(terminal),
   induction: async () => (await load("./commands/induction.ts")).inductionCommand(terminal),
 };

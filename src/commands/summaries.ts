@@ -51,10 +51,16 @@ export const summaries = {
       "Writes the backbone or the SideNet of a checkpoint folder, or of a finished run, as a safetensors file with the " +
       "official names.",
   },
+  remember: {
+    operands: "--run FOLDER --document FILE --out FILE",
+    help:
+      "Writes what a model remembers of documents to a file, which `generate --memory` and restoreMemory() read in place of the " +
+      "documents.",
+  },
   generate: {
     operands: "--run FOLDER --document FILE",
     help:
-      "Generates text with a long document in the memory of a model: that of a finished run, or one given by " +
+      "Generates text with long documents, or a memory file, in the memory of a model: that of a finished run, or one given by " +
       "--backbone, --sidenet and --tokenizer.",
   },
   induction: {

@@ -96,7 +96,7 @@ test("generate says what is missing or does not fit", async () => {
     const document = ["--document", `${folder}/document.txt`];
     const usage = (message: RegExp) => ({ name: "UsageError", message });
     const input = (message: RegExp) => ({ name: "InputError", message });
-    await assert.rejects(run("--run", folder), usage(/--document is missing/));
+    await assert.rejects(run("--run", folder), usage(/neither --document nor --memory/));
     await assert.rejects(run(...document), usage(/--backbone is missing/));
     const checkpoint = ["--backbone", `${folder}/b.pt`, "--sidenet", `${folder}/s.pt`];
     await assert.rejects(run(...document, ...checkpoint), usage(/--tokenizer is missing/));

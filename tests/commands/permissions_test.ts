@@ -32,7 +32,7 @@ async function run(
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
 
-test("import, export, generate, induction and data need no more than their tasks allow", async () => {
+test("import, export, generate, remember, induction and data need no more than their tasks allow", async () => {
   await withFolder(async (parent) => {
     // A folder beside which there is no ../shared.
     const folder = `${parent}/inner`;
@@ -52,6 +52,11 @@ test("import, export, generate, induction and data need no more than their tasks
     assert.equal(generated.code, 0, generated.stderr);
     assert.match(generated.stdout, /^The/);
     assert.match(generated.stderr, /^document.txt: \d+ tokens/, "notes are no part of the text");
+
+    const document = ["--run", "run", "--document", "document.txt"];
+    const remembered = await run(folder, "remember", ...document, "--out", "text.memory");
+    assert.equal(remembered.code, 0, remembered.stderr);
+    assert.match(remembered.stdout, /^written to text.memory: 256 tokens in memory/);
 
     const figure = ["--context", "32", "--figure", "heads.svg"];
     const measured = await run(folder, "induction", "longmem", ...figure);

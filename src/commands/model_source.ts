@@ -1,0 +1,167 @@
+/** The model of a command line: that of a finished run, or one of checkpoints. */
+import { architectureOf } from "../backbone/architectures.ts";
+import type { BackboneShape } from "../backbone/shape.ts";
+import { loadBackboneWeights, loadSideNetWeights } from "../checkpoint/checkpoint.ts";
+import { readFolderTokenizer } from "../checkpoint/folder.ts";
+import { tokenizerAt } from "../checkpoint/folder_tokenizer.ts";
+import { loadLongMem, type LoadLongMemOptions } from "../checkpoint/load.ts";
+import {
+  type CommandArguments,
+  type Flag,
+  type Output,
+  positiveInteger,
+  reading,
+  requiredFlag,
+  UsageError,
+} from "../command_line.ts";
+import { InputRangeError } from "../errors.ts";
+import { hashFrozen } from "../formats/tensor_hash.ts";
+import type { LongMemModel } from "../longmem/longmem_model.ts";
+import { paperMemory } from "../memory/config.ts";
+import { readFinishedRun, runTokenizer } from "../runner/load_trained_model.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+import { openTokenizer } from "../text/tokenizer_source.ts";
+import { deviceFlag, deviceOf } from "./device_flag.ts";
+
+/** Tokens of a window where the checkpoint does not say on how many it was trained. */
+const defaultContextTokens = 512;
+
+/** Flags that name a model and how it is run. */
+export const modelFlags: readonly Flag[] = [
+  {
+    name: "run",
+    value: "FOLDER",
+    isPath: true,
+    help: "a finished run, results/<experiment>/<run>",
+  },
+  {
+    name: "backbone",
+    value: "PATH",
+    isPath: true,
+    help: "checkpoint of the backbone, or hf:OWNER/NAME, a model of the Hub that data fetched",
+  },
+  {
+    name: "sidenet",
+    value: "PATH",
+    isPath: true,
+    help: "checkpoint of the SideNet (default: initialised, untrained)",
+  },
+  {
+    name: "tokenizer",
+    value: "PATH",
+    isPath: true,
+    help: "a tokenizer.json, or a folder of encoder.json, vocab.bpe and dict.txt " +
+      "(default that of the checkpoint's folder)",
+  },
+  { name: "context", value: "N", help: "tokens of the window (default as trained)" },
+  {
+    name: "offline",
+    help: "use no network, as always: data fetches models of the Hub to its cache",
+  },
+  deviceFlag,
+];
+
+/** Loads the model of a source on the device that a command line asks for; to be closed. */
+export function openModel(
+  args: CommandArguments,
+  { options }: Pick<ModelSource, "options">,
+): Promise<LongMemModel> {
+  const device = deviceOf(args);
+  return reading(() => loadLongMem({ ...options, ...(device ? { device } : {}) }));
+}
+
+/** What the model is made of, and how it reads text. */
+export interface ModelSource {
+  readonly options: LoadLongMemOptions;
+  readonly tokenizer: Tokenizer;
+  readonly contextTokens: number;
+  readonly chunkTokens: number;
+  readonly lines: "plain" | "released-code";
+  readonly unwrap: boolean;
+}
+
+/** Finds what a command line names: a finished run, or checkpoints. */
+export async function openSource(
+  args: CommandArguments,
+  output: Output,
+): Promise<ModelSource> {
+  const run = args.flags.get("run")?.at(-1);
+  const given = positiveInteger(args, "context");
+  const source = run === undefined ? await openCheckpoints(args, output) : await openRun(args, run);
+  return given === undefined ? source : { ...source, contextTokens: given };
+}
+
+async function openRun(args: CommandArguments, run: string): Promise<ModelSource> {
+  const surplus = ["backbone", "sidenet", "tokenizer"].find((flag) => args.flags.has(flag));
+  if (surplus !== undefined) {
+    throw new UsageError(`Cannot go on as --${surplus} must be left out where --run is given`);
+  }
+  return await reading(async () => {
+    const { experiment, backbone, sideNet, memory, contextTokens } = await readFinishedRun(run);
+    const { threads, corpus } = experiment;
+    const { lines, unwrap } = corpus.kind === "files"
+      ? corpus
+      : { lines: "plain" as const, unwrap: false };
+    return {
+      options: {
+        backbone,
+        sidenet: sideNet,
+        memory,
+        ...(threads === undefined ? {} : { threads }),
+      },
+      tokenizer: await openTokenizer(await runTokenizer(run, experiment)),
+      contextTokens,
+      chunkTokens: memory.chunkTokens,
+      lines,
+      unwrap,
+    };
+  });
+}
+
+async function openCheckpoints(args: CommandArguments, output: Output): Promise<ModelSource> {
+  const backbonePath = requiredFlag(args, "backbone");
+  const sideNetPath = args.flags.get("sidenet")?.at(-1);
+  const asked = args.flags.get("tokenizer")?.at(-1);
+  const source = await reading(async () => {
+    if (asked !== undefined) return await tokenizerAt(asked);
+    return sideNetPath !== undefined && await readFolderTokenizer(sideNetPath) ||
+      await readFolderTokenizer(backbonePath);
+  });
+  if (!source) requiredFlag(args, "tokenizer");
+  return await reading(async () => {
+    const tokenizer = await openTokenizer(source!);
+    const backbone = await loadBackboneWeights(backbonePath);
+    checkVocabulary(tokenizer, backbone.shape, backbonePath);
+    const sideNet = sideNetPath === undefined
+      ? undefined
+      : await loadSideNetWeights(sideNetPath, backbone.shape, {
+        backboneHash: hashFrozen(backbone.weights),
+      });
+    if (!sideNet) {
+      output.note("no SideNet is given: that of the backbone is initialised, untrained");
+    }
+    const memory = { ...paperMemory, ...sideNet?.memory };
+    const most = architectureOf(backbone.shape).mostTokens?.(backbone.shape) ?? Infinity;
+    return {
+      options: { backbone, ...(sideNet && { sidenet: sideNet }), memory },
+      tokenizer,
+      contextTokens: backbone.contextTokens ?? Math.min(defaultContextTokens, most),
+      chunkTokens: memory.chunkTokens,
+      lines: "plain",
+      unwrap: false,
+    };
+  });
+}
+
+/** Checks that a backbone has an embedding for every id of a tokenizer. */
+function checkVocabulary(
+  { vocabSize }: Tokenizer,
+  shape: BackboneShape,
+  path: string,
+): void {
+  if (vocabSize <= shape.vocabSize) return;
+  throw new InputRangeError(
+    `Cannot use the tokenizer with "${path}" as the backbone's vocabulary must hold the tokenizer's ${vocabSize} tokens: ` +
+      `current size is ${shape.vocabSize}`,
+  );
+}

@@ -1,0 +1,67 @@
+import {
+  type Command,
+  type CommandArguments,
+  newPath,
+  type Output,
+  reading,
+  requiredFlag,
+  UsageError,
+} from "../command_line.ts";
+import { modelFlags, openModel, openSource } from "./model_source.ts";
+import { documentFlag, fillMemory } from "./remembered_documents.ts";
+import { summaries } from "./summaries.ts";
+
+/** Milliseconds between reports of how far a document has been read. */
+const progressInterval = 3000;
+
+/** `remember`: documents in the memory of a model, as a file. */
+export function rememberCommand(output: Output, interval: number = progressInterval): Command {
+  return {
+    ...summaries.remember,
+    flags: [
+      ...modelFlags,
+      documentFlag,
+      {
+        name: "memory",
+        value: "FILE",
+        isPath: true,
+        help: "an earlier memory file, to which the documents are added",
+      },
+      {
+        name: "out",
+        value: "FILE",
+        isPath: true,
+        help: "memory file to write; one that is there already only where it is that of --memory",
+      },
+    ],
+    execute: (args) => remember(args, output, interval),
+  };
+}
+
+async function remember(
+  args: CommandArguments,
+  output: Output,
+  interval: number,
+): Promise<number> {
+  if (args.operands.length > 0) {
+    throw new UsageError(`Cannot remember "${args.operands[0]}" as it follows no flag`);
+  }
+  requiredFlag(args, "document");
+  const documents = args.flags.get("document")!;
+  const memory = args.flags.get("memory")?.at(-1);
+  const out = requiredFlag(args, "out");
+  if (out !== memory) await newPath(args, "out");
+  const source = await openSource(args, output);
+  const { tokenizer } = source;
+  const model = await openModel(args, source);
+  try {
+    const texts = await fillMemory(model, source, { memory, documents, output, interval });
+    await reading(() => model.saveMemory(out, { tokenizer, texts }));
+    const { size } = await reading(() => Deno.stat(out));
+    const tokens = source.chunkTokens * model.memoryFillChunks[0];
+    output.print(`written to ${out}: ${tokens} tokens in memory, ${size} bytes`);
+    return 0;
+  } finally {
+    await model.close();
+  }
+}

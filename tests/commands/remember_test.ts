@@ -1,0 +1,132 @@
+import { createHash } from "node:crypto";
+import { generateCommand } from "../../src/commands/generate.ts";
+import { rememberCommand } from "../../src/commands/remember.ts";
+import { openMemoryFile } from "../../src/memory/memory_file.ts";
+import { withFolder } from "../temporary_folder.ts";
+import { assert, test } from "../testing.ts";
+import { execute, recordedOutput } from "./recorded_output.ts";
+import { writeTinyRun } from "./tiny_run.ts";
+
+const first = "The cat sat on the mat. ".repeat(6), second = "9 flat hats! ".repeat(6);
+
+/** A finished run, two documents, and the commands. */
+function withCommands(
+  use: (commands: {
+    folder: string;
+    remember: (...args: string[]) => Promise<{ printed: string[]; notes: string[] }>;
+    generate: (...args: string[]) => Promise<string>;
+  }) => Promise<void>,
+): Promise<void> {
+  return withFolder(async (folder) => {
+    await writeTinyRun(`${folder}/run`); // windows of 32 tokens, a memory of 256, chunks of 4
+    await Deno.writeTextFile(`${folder}/first.txt`, first);
+    await Deno.writeTextFile(`${folder}/second.txt`, second);
+    const model = ["--run", `${folder}/run`, "--device", "cpu"];
+    const inFolder = (args: string[]) =>
+      args.map((arg) => /\.(txt|memory)$/.test(arg) ? `${folder}/${arg}` : arg);
+    await use({
+      folder,
+      remember: async (...args) => {
+        const said = recordedOutput();
+        assert.equal(await execute(rememberCommand(said), ...model, ...inFolder(args)), 0);
+        const plain = (lines: string[]) => lines.map((line) => line.replaceAll(`${folder}/`, ""));
+        return { printed: plain(said.printed), notes: plain(said.notes) };
+      },
+      generate: async (...args) => {
+        const said = recordedOutput();
+        const options = ["--tokens", "40", "--temperature", "8", "--prompt", "The"];
+        await execute(generateCommand(said), ...model, ...options, ...inFolder(args));
+        return said.printed.join("\n");
+      },
+    });
+  });
+}
+
+test("remember writes a file that generate takes in place of the documents", () =>
+  withCommands(async ({ folder, remember, generate }) => {
+    const documents = ["--document", "first.txt", "--document", "second.txt"];
+    const both = await remember(...documents, "--out", "both.memory");
+    const { size } = await Deno.stat(`${folder}/both.memory`);
+    using file = await openMemoryFile(`${folder}/both.memory`);
+    const { texts, tokenizer, banks: [{ chunks }] } = file.description;
+    assert.deepEqual(both.printed, [
+      `written to both.memory: ${4 * chunks} tokens in memory, ${size} bytes`,
+    ]);
+    const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
+    const [{ tokens: firstTokens }, { tokens: secondTokens }] = texts;
+    assert.deepEqual(texts, [
+      { name: "first.txt", sha256: sha256(first), start: 0, tokens: firstTokens },
+      // Fewer tokens than a chunk at the end of a text are not given to the memory.
+      {
+        name: "second.txt",
+        sha256: sha256(second),
+        start: firstTokens % 32 < 4 ? firstTokens - firstTokens % 32 : firstTokens,
+        tokens: secondTokens,
+      },
+    ]);
+    assert.match(tokenizer!, /^[0-9a-f]{64}$/);
+
+    const ofDocuments = await generate(...documents);
+    assert.equal(await generate("--memory", "both.memory"), ofDocuments);
+    await remember("--document", "first.txt", "--out", "one.memory");
+    assert.notEqual(await generate("--memory", "one.memory"), ofDocuments);
+    assert.equal(
+      await generate("--memory", "one.memory", "--document", "second.txt"),
+      ofDocuments,
+    );
+  }));
+
+test("remember appends to an earlier file, also in its place", () =>
+  withCommands(async ({ folder, remember }) => {
+    const documents = ["--document", "first.txt", "--document", "second.txt"];
+    await remember(...documents, "--out", "both.memory");
+    await remember("--document", "first.txt", "--out", "one.memory");
+    const appended = await remember(
+      ...["--memory", "one.memory", "--document", "second.txt", "--out", "more.memory"],
+    );
+    assert.match(
+      appended.notes[0],
+      /^one\.memory: \d+ tokens of first\.txt, \d+ of them in memory$/,
+    );
+    await remember(
+      ...["--memory", "one.memory", "--document", "second.txt", "--out", "one.memory"],
+    );
+    const both = await Deno.readFile(`${folder}/both.memory`);
+    assert.deepEqual(await Deno.readFile(`${folder}/more.memory`), both);
+    assert.deepEqual(await Deno.readFile(`${folder}/one.memory`), both);
+    // A long text drives out the others.
+    await Deno.writeTextFile(`${folder}/second.txt`, second.repeat(20));
+    const { notes } = await remember(
+      ...["--memory", "more.memory", "--document", "second.txt", "--out", "long.memory"],
+    );
+    const [, inMemory] = /^more\.memory: \d+ tokens of .*, (\d+) of them in memory$/.exec(
+      notes[0],
+    )!;
+    assert.match(
+      notes.at(-1)!,
+      new RegExp(`256 of them in memory, .* ${inMemory} of earlier texts forgotten`),
+    );
+  }));
+
+test("remember says what is missing, there already, or of another model", () =>
+  withCommands(async ({ folder, remember, generate }) => {
+    await assert.rejects(remember("--out", "a.memory"), /--document is missing/);
+    await assert.rejects(remember("--document", "first.txt"), /--out is missing/);
+    await assert.rejects(generate(), {
+      name: "UsageError",
+      message: "Cannot generate as there is neither --document nor --memory",
+    });
+    await remember("--document", "first.txt", "--out", "one.memory");
+    await assert.rejects(
+      remember("--document", "first.txt", "--out", "one.memory"),
+      /Cannot write ".*one\.memory" as it is there already/,
+    );
+    const weights = `${folder}/run/checkpoint/backbone/weights.safetensors`;
+    const bytes = await Deno.readFile(weights);
+    bytes[bytes.length - 4] ^= 1; // the least bit of the last weight
+    await Deno.writeFile(weights, bytes);
+    await assert.rejects(generate("--memory", "one.memory"), {
+      name: "InputError",
+      message: /as another model wrote it: SHA-256 of the backbone's weights is /,
+    });
+  }));
