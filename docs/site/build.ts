@@ -18,6 +18,7 @@ const groups: Readonly<Record<string, readonly string[]>> = {
     "docs/experiments.md",
     "docs/measuring.md",
     "docs/models.md",
+    "docs/memory-files.md",
     "docs/results-format.md",
     "docs/security.md",
   ],
