@@ -60,6 +60,7 @@ export type {
   IndexConfig,
   IndexDeclaration,
   InitializedSideNetConfig,
+  KnnLmModel,
   LabelCalibration,
   LabelScoring,
   MemoryConfig,

@@ -90,6 +90,8 @@ export interface BlockOutputs {
   readonly heads: AttentionHeads;
   /** Output of the attention after its projection [N, E]. */
   readonly attended: Value;
+  /** What the MLP reads: the stream after the norm before it [N, E]. */
+  readonly mlpInput: Value;
 }
 
 /** A linear head from features to logits. */

@@ -67,6 +67,8 @@ export interface BackboneOutputs {
   readonly projections: readonly { q: Value; k: Value; v: Value }[];
   /** The same as the attention of each block takes them. */
   readonly heads: readonly AttentionHeads[];
+  /** What the MLP of each block reads [N, E]. */
+  readonly mlpInputs: readonly Value[];
 }
 
 /** Name of a block among the layers that attend to the segment. */
@@ -96,6 +98,7 @@ export function backboneForward(
   const hiddenStates = [h];
   const projections: { q: Value; k: Value; v: Value }[] = [];
   const heads: AttentionHeads[] = [];
+  const mlpInputs: Value[] = [];
   for (let i = 0; i < L; i++) {
     h = graph.scope(blockName(i), () => {
       const prefix = architecture.blockPrefix(i);
@@ -109,11 +112,12 @@ export function backboneForward(
       });
       projections.push(block.projections);
       heads.push(block.heads);
+      mlpInputs.push(block.mlpInput);
       return block.output;
     });
     hiddenStates.push(h);
   }
   const features = architecture.finish(h, weights, shape);
   if (architecture.lastStateIsNormed) hiddenStates[L] = features;
-  return { hiddenStates, lastStream: h, features, projections, heads };
+  return { hiddenStates, lastStream: h, features, projections, heads, mlpInputs };
 }

@@ -289,6 +289,7 @@ function block(
     projections: { q, k, v },
     heads,
     attended,
+    mlpInput: m,
   };
 }
 

@@ -112,6 +112,8 @@ export interface ModelKind<
   windowTokens?(config: Config): number;
   /** A memory that every block of the backbone has. */
   blockMemory?(config: Config): MemoryConfig;
+  /** A memory of the backbone's hidden states. */
+  stateMemory?(config: Config): MemoryConfig;
   /** The model in a sentence: `the backbone alone`. */
   readonly label: string;
   /** Opens it; results call it `context.name`. */

@@ -11,6 +11,7 @@ import { backbone } from "./models/backbone.ts";
 import { copy, type CopyModel } from "./models/copy.ts";
 import { fullContext } from "./models/full_context.ts";
 import { type BlockMemoryModel, infLlm } from "./models/infllm.ts";
+import { knnLm, type KnnLmModel } from "./models/knn_lm.ts";
 import { longMem } from "./models/longmem.ts";
 import { longMemMemoryOff } from "./models/longmem_memory_off.ts";
 import { longMemOtherDocument, type OtherDocumentModel } from "./models/longmem_other_document.ts";
@@ -34,6 +35,7 @@ const kinds = {
   "backbone-full-context": fullContext,
   "infllm": infLlm,
   "copy": copy,
+  "knn-lm": knnLm,
 };
 type Kinds = typeof kinds;
 
@@ -54,6 +56,7 @@ export type ConfiguredModel =
   | WindowedModel<"backbone-full-context">
   | BlockMemoryModel
   | CopyModel
+  | KnnLmModel
   | OtherDocumentModel;
 
 /** A model that can be evaluated: its name, or an object of it and its settings. */
@@ -68,6 +71,7 @@ export type ModelDeclaration =
   | Declared<WindowedModel<"backbone-full-context">, "model">
   | Declared<BlockMemoryModel, "model">
   | Declared<CopyModel, "model">
+  | Declared<KnnLmModel, "model">
   | Declared<OtherDocumentModel, "model">;
 
 /** The unions are those of the registered models. */

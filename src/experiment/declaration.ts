@@ -63,6 +63,7 @@ import type {
   NamedModel,
 } from "../evaluation/models.ts";
 import type { CopyModel } from "../evaluation/models/copy.ts";
+import type { KnnLmModel } from "../evaluation/models/knn_lm.ts";
 import type { OtherDocumentModel } from "../evaluation/models/longmem_other_document.ts";
 import type { BlockMemoryModel } from "../evaluation/models/infllm.ts";
 import type { WindowedModel } from "../evaluation/models/wide_window.ts";
@@ -141,6 +142,7 @@ export type {
   IndexConfig,
   IndexDeclaration,
   InitializedSideNetConfig,
+  KnnLmModel,
   LabelCalibration,
   LabelScoring,
   MemoryConfig,

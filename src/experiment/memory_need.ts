@@ -10,6 +10,7 @@ import { setField } from "../declaration/field_path.ts";
 import { InputRangeError } from "../errors.ts";
 import { kindOf } from "../evaluation/evaluations.ts";
 import { modelKindOf } from "../evaluation/models.ts";
+import { stateHeads } from "../longmem/networks/knn_lm.ts";
 import { sideNetTensorShapes } from "../longmem/sidenet_shape.ts";
 import { capacityChunks, type MemoryConfig } from "../memory/config.ts";
 import { gibibytes, machineMemoryBytes } from "../runtime/machine_memory.ts";
@@ -43,12 +44,12 @@ export function memoryNeed(experiment: ResolvedExperiment, onFile?: BackboneShap
         countParameters(sizes, (sidenet) => sideNetTensorShapes(sidenet, shape), { countedLayers })
       : 0,
   };
-  const bank = (config: MemoryConfig | undefined, rows: number) =>
-    config && experiment.device !== "webgpu" ? bankBytes(config, shape, rows) : 0;
+  const bank = (config: MemoryConfig | undefined, rows: number, heads = bankHeads(shape)) =>
+    config && experiment.device !== "webgpu" ? bankBytes(config, heads, rows) : 0;
   const modelBytes = (model: EvaluatedModel) => {
     const kind = modelKindOf(model);
     const blocks = kind.blockMemory?.(model), contextTokens = kind.windowTokens?.(model);
-    return shape.layers * bank(blocks, 1) +
+    return shape.layers * bank(blocks, 1) + bank(kind.stateMemory?.(model), 1, stateHeads(shape)) +
       (contextTokens === undefined
         ? 0
         : activationBytes({ batchSize: 1, contextTokens }, shape, 1));
@@ -82,8 +83,11 @@ export function memoryNeed(experiment: ResolvedExperiment, onFile?: BackboneShap
 }
 
 /** Keys and values of all slots, and the mean keys of chunks. */
-function bankBytes(config: MemoryConfig, shape: BackboneShape, rows: number): number {
-  const { heads, headDim } = bankHeads(shape);
+function bankBytes(
+  config: MemoryConfig,
+  { heads, headDim }: ReturnType<typeof bankHeads>,
+  rows: number,
+): number {
   const chunks = (config.bank === "shared" ? 1 : rows) * capacityChunks(config);
   const elementBytes = config.storage === "float16" ? 2 : wordBytes;
   return heads * chunks *

@@ -25,7 +25,7 @@ import {
 } from "./saved_memory.ts";
 import { type TokenWindow, WindowState } from "./token_window.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { Batch, RetrievedChunks } from "./longmem_model.ts";
+import { Batch, Neighbours, RetrievedChunks } from "./longmem_model.ts";
 
 /** Every option of a pass, so that a misspelled one is found. */
 const passOptions = Object.keys(
@@ -59,10 +59,10 @@ export class LongMem {
     readonly parts: LongMemParts,
     options: { ownsDevice?: boolean } = {},
   ) {
-    const readers = [parts.sideNet, parts.blockMemory, parts.memorizing];
+    const readers = [parts.sideNet, parts.blockMemory, parts.memorizing, parts.stateMemory];
     if (readers.filter((reader) => reader !== undefined).length > 1) {
       throw new InputTypeError(
-        "Cannot have more than one of a SideNet, block memories and trained blocks as all would have the memory",
+        "Cannot have more than one of a SideNet, block memories, trained blocks and a memory of states as all would have the memory",
       );
     }
     this.#ownsDevice = options.ownsDevice ?? false;
@@ -156,20 +156,46 @@ export class LongMem {
   retrieved(tokens: Int32Array, options: { batch?: number } = {}): Promise<RetrievedChunks> {
     return this.#afterOthers(async () => {
       const request = { ...options, readOnly: true, network: "longmem" } as const;
-      const { outputs: { ids, scores } } = await this.#pass(
-        "retrieved",
-        tokens,
-        undefined,
-        request,
-      );
-      const ages = this.bank!.agesOf(
-        await ids.read() as Int32Array,
-        await scores.read() as Float32Array,
-        options.batch ?? 1,
-      );
-      const [, heads, positions, chunks] = ids.shape;
-      return { ages, heads, positions, chunks };
+      const { outputs } = await this.#pass("retrieved", tokens, undefined, request);
+      const { scores: _, ...retrieved } = await this.#retrieved(outputs, options.batch ?? 1);
+      return retrieved;
     });
+  }
+
+  /**
+   * Asks the backbone, and a memory of its hidden states for those that are nearest, without reading it further or writing to it.
+   *
+   * @param tokens Token ids [B, T].
+   * @param asked `targets`: the ids [B, T] of which likelihoods are returned; absent: logits are.
+   * @returns The backbone's negative log-likelihoods of the targets in nats [B, T], or its logits [B, T, V]; and the ages of the
+   * remembered tokens whose states are nearest to each [B, 1, T, n], with {@linkcode Neighbours.closeness}.
+   * @throws TypeError where the memory is none of states.
+   */
+  neighbours(
+    tokens: Int32Array,
+    { targets, ...options }: Omit<Batch, "readOnly"> & { targets?: Int32Array } = {},
+  ): Promise<{ scores: Float32Array; neighbours: Neighbours }> {
+    return this.#afterOthers(async () => {
+      const request = { ...options, readOnly: true, network: "knn-lm" } as const;
+      const want = targets ? "neighbours" : "logits and neighbours";
+      const { outputs } = await this.#pass(want, tokens, targets, request);
+      const { scores, ...retrieved } = await this.#retrieved(outputs, options.batch ?? 1);
+      return {
+        scores: await (outputs.nll ?? outputs.logits).read() as Float32Array,
+        neighbours: { ...retrieved, closeness: scores },
+      };
+    });
+  }
+
+  /** The chunks that a pass retrieved, with their scores. */
+  async #retrieved(
+    { ids, scores: found }: Tensors,
+    rows: number,
+  ): Promise<RetrievedChunks & { scores: Float32Array }> {
+    const scores = await found.read() as Float32Array;
+    const ages = this.bank!.agesOf(await ids.read() as Int32Array, scores, rows);
+    const [, heads, positions, chunks] = ids.shape;
+    return { ages, heads, positions, chunks, scores };
   }
 
   /**
@@ -417,9 +443,10 @@ export class LongMem {
       await this.#closeMemory(); // empty ones, of another number of rows
     }
     const { backbone, blockMemory } = this.parts;
+    const network = networks[wholeNetwork(this.parts)];
     this.#memory ??= await OpenMemory.open(this.device, config, {
-      backbone: backbone.shape,
-      blocks: networks[wholeNetwork(this.parts)].rememberedBlocks(this.parts),
+      ...(network.bankHeads?.(this.parts) ?? bankHeads(backbone.shape)),
+      blocks: network.rememberedBlocks(this.parts),
       several: blockMemory !== undefined,
       rows,
       seed: 1,

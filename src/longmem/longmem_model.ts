@@ -31,6 +31,12 @@ export interface RetrievedChunks {
   readonly chunks: number;
 }
 
+/** The remembered states that are nearest to each of a batch. */
+export interface Neighbours extends RetrievedChunks {
+  /** (|q|^2 - |q - k|^2) / 2 of a state q and a remembered one k [B, 1, T, n]: the larger, the nearer. */
+  readonly closeness: Float32Array;
+}
+
 /**
  * A model with a long memory. Every pass retrieves from the memory as the passes before left it, then writes its own keys
  * and values.

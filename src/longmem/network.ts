@@ -20,9 +20,16 @@ import type { SideNetCheckpoint, SideNetShape } from "./sidenet_shape.ts";
 
 /**
  * Which part of the model answers: the backbone alone, the SideNet without memory, or with it. The others are baselines:
- * the backbone alone, whose blocks read memories of their own, and the backbone with trained blocks, one of which reads one.
+ * the backbone alone, whose blocks read memories of their own, the backbone with trained blocks, one of which reads one, and
+ * the backbone alone, whose last hidden states are remembered beside it.
  */
-export type Network = "backbone" | "sidenet" | "longmem" | "infllm" | "memorizing-transformer";
+export type Network =
+  | "backbone"
+  | "sidenet"
+  | "longmem"
+  | "infllm"
+  | "memorizing-transformer"
+  | "knn-lm";
 
 /** What a LongMem is made of. */
 export interface LongMemParts {
@@ -34,6 +41,8 @@ export interface LongMemParts {
   readonly blockMemory?: BlockMemory;
   /** The trained part of a Memorizing Transformer, whose memory it is; not together with a SideNet. */
   readonly memorizing?: MemorizingCheckpoint;
+  /** The memory is one of the backbone's hidden states, in chunks of one token (kNN-LM); not together with a SideNet. */
+  readonly stateMemory?: true;
 }
 
 /** How the blocks of a backbone read memories of their own: an InfLLM-like baseline. */
@@ -53,6 +62,8 @@ export interface NetworkKind {
   lacks(parts: LongMemParts): string | undefined;
   /** Blocks whose keys and values are remembered: one for each bank. */
   rememberedBlocks(parts: LongMemParts): number[];
+  /** Heads of what is remembered, and their sizes; absent: those of the backbone's keys. */
+  bankHeads?(parts: LongMemParts): { heads: number; headDim: number };
   /** The part that training changes; undefined: there is none. */
   trained(parts: LongMemParts): TrainedPart | undefined;
   forward(pass: NetworkPass): Forward;
@@ -88,6 +99,8 @@ export interface ForwardOptions {
   readonly memorizing?: MemorizingShape;
   /** Blocks that have memories of their own, all alike. */
   readonly blockMemory?: BlockMemory;
+  /** The memory holds hidden states. */
+  readonly stateMemory?: true;
   /** Absent: layers that would read it see the segment alone. */
   readonly memory?: GraphMemory;
   readonly rows: number;

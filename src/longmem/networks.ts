@@ -1,6 +1,7 @@
 import type { LongMemParts, Network, NetworkKind } from "./network.ts";
 import { backboneNetwork } from "./networks/backbone.ts";
 import { infLlmNetwork } from "./networks/infllm.ts";
+import { knnLmNetwork } from "./networks/knn_lm.ts";
 import { longMemNetwork } from "./networks/longmem.ts";
 import { memorizingNetwork } from "./networks/memorizing_transformer.ts";
 import { sideNetNetwork } from "./networks/sidenet.ts";
@@ -12,16 +13,18 @@ export const networks: Readonly<Record<Network, NetworkKind>> = {
   longmem: longMemNetwork,
   infllm: infLlmNetwork,
   "memorizing-transformer": memorizingNetwork,
+  "knn-lm": knnLmNetwork,
 };
 
 /** The network that all parts of a model make. */
 export function wholeNetwork(
-  { sideNet, memory, blockMemory, memorizing }: {
+  { sideNet, memory, blockMemory, memorizing, stateMemory }: {
     readonly [Part in Exclude<keyof LongMemParts, "backbone">]?: unknown;
   },
 ): Network {
   if (sideNet) return memory ? "longmem" : "sidenet";
   if (memorizing) return "memorizing-transformer";
+  if (stateMemory) return "knn-lm";
   return blockMemory ? "infllm" : "backbone";
 }
 

@@ -1,5 +1,3 @@
-import { bankHeads } from "../backbone/architectures.ts";
-import type { BackboneShape } from "../backbone/shape.ts";
 import type { MemoryConfig } from "../memory/config.ts";
 import type { OutsideIndex } from "../memory/index/chunk_index.ts";
 import { MemoryBank, type SavedBank } from "../memory/memory_bank.ts";
@@ -11,7 +9,10 @@ import type { RowRange } from "./padding.ts";
 
 /** What a memory is opened for. */
 export interface OpenMemoryOptions {
-  readonly backbone: BackboneShape;
+  /** Heads of what is remembered. */
+  readonly heads: number;
+  /** Size of each. */
+  readonly headDim: number;
   /** Blocks whose keys and values are remembered: one for each bank. */
   readonly blocks: readonly number[];
   /** Whether graphs tell banks apart by their blocks, as where each block reads its own. */
@@ -40,9 +41,9 @@ export class OpenMemory {
   static async open(
     device: Device,
     config: MemoryConfig,
-    { backbone, blocks, several, rows, seed }: OpenMemoryOptions,
+    { heads, headDim, blocks, several, rows, seed }: OpenMemoryOptions,
   ): Promise<OpenMemory> {
-    const sizes = { rows, ...bankHeads(backbone) };
+    const sizes = { rows, heads, headDim };
     const banks = blocks.map((block) => new MemoryBank(device, config, { ...sizes, block }));
     const index = several ? undefined : await followBank(banks[0], device, { seed });
     return new OpenMemory(banks, rows, { index, several });

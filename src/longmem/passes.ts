@@ -15,7 +15,14 @@ import { networks } from "./networks.ts";
 import type { OpenMemory } from "./open_memory.ts";
 
 /** What a pass computes. */
-export type PassOutput = "logits" | "nll" | "choices" | "retrieved" | "cache";
+export type PassOutput =
+  | "logits"
+  | "nll"
+  | "choices"
+  | "retrieved"
+  | "cache"
+  | "neighbours"
+  | "logits and neighbours";
 
 /** What passes have in common that one session runs. */
 export interface PassKind {
@@ -78,7 +85,7 @@ export class Passes {
 
   /** The graph of a kind of pass. */
   #graph(kind: PassKind, memory: OpenMemory | undefined): Graph {
-    const { backbone, sideNet, blockMemory, memorizing } = this.#parts;
+    const { backbone, sideNet, blockMemory, memorizing, stateMemory } = this.#parts;
     const { blockBytes } = this.#device;
     const { want, returnsKeys, writes, ...sizes } = kind;
     const forward = buildForward({
@@ -87,12 +94,15 @@ export class Passes {
       ...(sideNet ? { sideNet: sideNet.shape } : {}),
       ...(memorizing ? { memorizing: memorizing.shape } : {}),
       ...(blockMemory ? { blockMemory } : {}),
+      ...(stateMemory ? { stateMemory } : {}),
       ...(memory ? { memory: memory.inGraph } : {}),
       blockBytes,
     });
     const { graph } = forward;
-    if (want === "logits") graph.output("logits", headLogits(forward));
-    if (want === "nll" || want === "choices") {
+    if (want === "logits" || want === "logits and neighbours") {
+      graph.output("logits", headLogits(forward));
+    }
+    if (want === "nll" || want === "choices" || want === "neighbours") {
       const blocks = headBlocks(forward, { blockBytes });
       graph.output("nll", headLoss(forward, { blocks, frozen: true }));
       if (want === "choices") {
@@ -101,7 +111,7 @@ export class Passes {
         graph.output("ranks", targetRank(blocks, targets));
       }
     }
-    if (want === "retrieved") {
+    if (want === "retrieved" || want === "neighbours" || want === "logits and neighbours") {
       const [{ ids, scores }] = forward.retrieved;
       graph.output("ids", ids);
       graph.output("scores", scores);

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { architectureOf } from "../backbone/architectures.ts";
+import { architectureOf, bankHeads } from "../backbone/architectures.ts";
 import { backbonePrefix } from "../backbone/backbone_graph.ts";
 import { Graph, type Value } from "../graph/graph.ts";
 import { encodeOnnx, programOf } from "../graph/onnx.ts";
@@ -214,7 +214,7 @@ export class Trainer {
     if (memory) checkMemoryConfig(memory, { rows, contextTokens });
     const trainer = new Trainer(options);
     trainer.#memory = memory && await OpenMemory.open(device, memory, {
-      backbone: options.backbone.shape,
+      ...bankHeads(options.backbone.shape),
       blocks: networks[network].rememberedBlocks(parts),
       several: false,
       rows,

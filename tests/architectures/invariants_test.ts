@@ -511,3 +511,24 @@ async function readerQueries(
   await session.close();
   return await query.read() as Float32Array;
 }
+
+architectureTest(
+  "the input of each block's MLP is what its first projection reads",
+  (shape) => {
+    const sizes = { rows: 1, contextTokens: 3, padded: false, blockBytes: 2 ** 20 };
+    const { graph, backbone } = buildForward({ ...sizes, backbone: shape });
+    const { blockPrefix } = architectureOf(shape);
+    for (const [i, input] of backbone.mlpInputs.entries()) {
+      const isFirst = (name: string) =>
+        name.startsWith(backbonePrefix + blockPrefix(i)) &&
+        /\.mlp\.(fc_in|in|gate)\.weight$/.test(name);
+      const readers = graph.nodes.filter(({ inputs }) =>
+        inputs.some((value) => isFirst(value?.name ?? ""))
+      );
+      assert.ok(readers.length > 0);
+      for (const { inputs } of readers) assert.ok(inputs[0] === input, `block ${i}`);
+    }
+    assert.equal(backbone.mlpInputs.length, shape.layers);
+    return Promise.resolve();
+  },
+);

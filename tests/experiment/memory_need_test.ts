@@ -45,6 +45,17 @@ const tooLarge: readonly (readonly [base: Experiment, path: string, value: numbe
     "evaluations.0.models.0.capacityTokens",
     1e9,
   ],
+  [
+    {
+      ...small,
+      evaluations: [{
+        ...small.evaluations[0],
+        models: [{ model: "knn-lm", capacityTokens: 256 }],
+      }],
+    },
+    "evaluations.0.models.0.capacityTokens",
+    1e9,
+  ],
 ];
 
 for (const [base, path, value] of tooLarge) {

@@ -254,7 +254,7 @@ const malformed: Malformed[] = [
     name: "evaluation of an unknown model",
     change: { evaluations: [{ ...evaluation, models: ["longmen"] }] },
     problems: [
-      'evaluations.0.models.0 has a wrong value: current value is "longmen", allowed are backbone, sidenet-without-memory, longmem, longmem-memory-off, longmem-recent-memory, longmem-other-document, untrained-with-memory, memorizing-transformer, backbone-sliding-window, backbone-full-context, infllm, copy (did you mean "longmem"?)',
+      'evaluations.0.models.0 has a wrong value: current value is "longmen", allowed are backbone, sidenet-without-memory, longmem, longmem-memory-off, longmem-recent-memory, longmem-other-document, untrained-with-memory, memorizing-transformer, backbone-sliding-window, backbone-full-context, infllm, copy, knn-lm (did you mean "longmem"?)',
     ],
   },
   {
@@ -401,14 +401,14 @@ const malformed: Malformed[] = [
     name: "LongMem without memory",
     change: { memory: undefined },
     problems: [
-      'evaluations.0.models.1 needs memory, not declared: current value is "longmem", allowed are backbone, sidenet-without-memory, backbone-sliding-window, backbone-full-context, infllm, copy, or a declaration with memory',
+      'evaluations.0.models.1 needs memory, not declared: current value is "longmem", allowed are backbone, sidenet-without-memory, backbone-sliding-window, backbone-full-context, infllm, copy, knn-lm, or a declaration with memory',
     ],
   },
   {
     name: "LongMem without adaptation",
     change: { adaptation: undefined },
     problems: [
-      'evaluations.0.models.1 needs adaptation, not declared: current value is "longmem", allowed are backbone, untrained-with-memory, backbone-sliding-window, backbone-full-context, infllm, copy, or a declaration with adaptation',
+      'evaluations.0.models.1 needs adaptation, not declared: current value is "longmem", allowed are backbone, untrained-with-memory, backbone-sliding-window, backbone-full-context, infllm, copy, knn-lm, or a declaration with adaptation',
     ],
   },
   {
@@ -421,8 +421,8 @@ const malformed: Malformed[] = [
       }],
     },
     problems: [
-      'evaluations.0.models.1 must not be listed where sidenet.kind is "checkpoint", as that SideNet was trained with a memory and its first weights are not known: current value is "sidenet-without-memory", allowed are backbone, longmem, longmem-memory-off, longmem-recent-memory, longmem-other-document, memorizing-transformer, backbone-sliding-window, backbone-full-context, infllm, copy',
-      'evaluations.0.models.2 must not be listed where sidenet.kind is "checkpoint", as that SideNet was trained with a memory and its first weights are not known: current value is "untrained-with-memory", allowed are backbone, longmem, longmem-memory-off, longmem-recent-memory, longmem-other-document, memorizing-transformer, backbone-sliding-window, backbone-full-context, infllm, copy',
+      'evaluations.0.models.1 must not be listed where sidenet.kind is "checkpoint", as that SideNet was trained with a memory and its first weights are not known: current value is "sidenet-without-memory", allowed are backbone, longmem, longmem-memory-off, longmem-recent-memory, longmem-other-document, memorizing-transformer, backbone-sliding-window, backbone-full-context, infllm, copy, knn-lm',
+      'evaluations.0.models.2 must not be listed where sidenet.kind is "checkpoint", as that SideNet was trained with a memory and its first weights are not known: current value is "untrained-with-memory", allowed are backbone, longmem, longmem-memory-off, longmem-recent-memory, longmem-other-document, memorizing-transformer, backbone-sliding-window, backbone-full-context, infllm, copy, knn-lm',
     ],
   },
   {
@@ -510,14 +510,14 @@ const malformed: Malformed[] = [
     name: "settings of an unknown model",
     change: { evaluations: [{ ...evaluation, models: [{ model: "backbone-full-contxt" }] }] },
     problems: [
-      'evaluations.0.models.0.model has a wrong value: current value is "backbone-full-contxt", allowed are backbone, sidenet-without-memory, longmem, longmem-memory-off, longmem-recent-memory, longmem-other-document, untrained-with-memory, memorizing-transformer, backbone-sliding-window, backbone-full-context, infllm, copy (did you mean "backbone-full-context"?)',
+      'evaluations.0.models.0.model has a wrong value: current value is "backbone-full-contxt", allowed are backbone, sidenet-without-memory, longmem, longmem-memory-off, longmem-recent-memory, longmem-other-document, untrained-with-memory, memorizing-transformer, backbone-sliding-window, backbone-full-context, infllm, copy, knn-lm (did you mean "backbone-full-context"?)',
     ],
   },
   {
     name: "settings of no model",
     change: { evaluations: [{ ...evaluation, models: [{ windowTokens: 512 }] }] },
     problems: [
-      "evaluations.0.models.0.model is missing: allowed are backbone, sidenet-without-memory, longmem, longmem-memory-off, longmem-recent-memory, longmem-other-document, untrained-with-memory, memorizing-transformer, backbone-sliding-window, backbone-full-context, infllm, copy",
+      "evaluations.0.models.0.model is missing: allowed are backbone, sidenet-without-memory, longmem, longmem-memory-off, longmem-recent-memory, longmem-other-document, untrained-with-memory, memorizing-transformer, backbone-sliding-window, backbone-full-context, infllm, copy, knn-lm",
     ],
   },
   {

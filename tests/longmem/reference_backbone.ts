@@ -46,7 +46,7 @@ export function referenceBackbone(
   weight: (name: string) => Float32Array,
   tokens: Int32Array,
   options: { rows: number; attention: ReferenceAttention },
-): { logits: Rows; projections: { k: Rows; v: Rows }[] } {
+): { logits: Rows; projections: { k: Rows; v: Rows }[]; mlpInputs: Rows[] } {
   const { rows, attention } = options;
   const T = tokens.length / rows;
   const isPad = (n: number) => tokens[n] === padId;
@@ -61,12 +61,13 @@ export function referenceBackbone(
     tokens,
     (id) => Float64Array.from(embeddings.subarray(id * E, (id + 1) * E)),
   );
-  const projections = [];
+  const projections = [], mlpInputs: Rows[] = [];
   for (let i = 0; i < L; i++) {
     const w = (name: string) => weight(`transformer.h.${i}.${name}`);
     const u = normalize(h, w("ln_1.weight"), w("ln_1.bias"), 1e-6);
     const [q, k, v] = ["q", "k", "v"].map((p) => affine(u, w(`attn.${p}_proj.weight`)));
     projections.push({ k, v });
+    mlpInputs.push(u);
     const o = attention(i, { q, k, v }, { rows, T, isPad, position });
     const inner = each(affine(u, w("mlp.fc_in.weight"), w("mlp.fc_in.bias")), geluTanh);
     h = sum(
@@ -84,6 +85,7 @@ export function referenceBackbone(
   return {
     logits: affine(features, weight("lm_head.weight"), weight("lm_head.bias")),
     projections,
+    mlpInputs,
   };
 }
 

@@ -141,6 +141,42 @@ deviceTest(
 );
 
 deviceTest(
+  "knn-lm reads as many tokens as declared, with the declared votes, and the backbone otherwise",
+  async (device) => {
+    const knnLm = {
+      model: "knn-lm",
+      capacityTokens: 32,
+      retrievedTokens: 4,
+      lambda: 0.25,
+      temperature: 10,
+    } as const;
+    const asks = (model: EvaluatedModel, read: readonly typeof first[]) =>
+      withModel(device, model, (opened) => answer(opened, read));
+    assertClose(await asks(knnLm, []), await asks("backbone", []), { tolerance: 1e-5 });
+    const remembering = await asks(knnLm, [first, second]);
+    for (
+      const change of [
+        { capacityTokens: 8 },
+        { retrievedTokens: 2 },
+        { lambda: 0.5 },
+        { temperature: 1 },
+      ]
+    ) {
+      const other = await asks({ ...knnLm, ...change }, [first, second]);
+      assert.ok(
+        other.some((nll, i) => Math.abs(nll - remembering[i]) > 1e-3),
+        JSON.stringify(change),
+      );
+    }
+    const last = await asks({ ...knnLm, capacityTokens: 8 }, [second]);
+    assertClose(await asks({ ...knnLm, capacityTokens: 8 }, [first, second]), last, {
+      tolerance: 1e-5,
+    });
+  },
+  onCpu,
+);
+
+deviceTest(
   "memorizing-transformer answers with its trained blocks from what it has read",
   async (device) => {
     const asks = (model: EvaluatedModel, read: readonly typeof first[]) =>

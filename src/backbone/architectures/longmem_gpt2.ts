@@ -81,7 +81,7 @@ function layer(
     linear(x, weights(`${name}.weight`), weights(`${name}.bias`));
   const f = dropout(dense(kind.activation(dense(u, kind.mlpIn)), kind.mlpOut), mlpDropout);
   const output = kind.join(across ? add(across, x) : x, a, f);
-  return { output, projections: { q, k, v }, heads, attended: a };
+  return { output, projections: { q, k, v }, heads, attended: a, mlpInput: u };
 }
 
 /** The official SideNet (specification section 4). */

@@ -1,0 +1,54 @@
+import { architectureOf } from "../../backbone/architectures.ts";
+import { backboneForward } from "../../backbone/backbone_graph.ts";
+import type { BackboneShape } from "../../backbone/shape.ts";
+import { concat } from "../../graph/ops/concat.ts";
+import { expand } from "../../graph/ops/expand.ts";
+import { mul } from "../../graph/ops/mul.ts";
+import { reduceSum } from "../../graph/ops/reduce_sum.ts";
+import { reshape } from "../../graph/ops/reshape.ts";
+import type { Retrieved } from "../../memory/memory_graph.ts";
+import { memoryReader, type NetworkKind, scoredFeatures } from "../network.ts";
+
+/** The one head of a memory of states: a state and, beside it, half of its squared length. */
+export function stateHeads({ hiddenDim: E }: BackboneShape): { heads: number; headDim: number } {
+  return { heads: 1, headDim: E + 1 };
+}
+
+/**
+ * The frozen language model with a memory of its last hidden states (kNN-LM, arXiv 1911.00172): keys are what the MLP of the
+ * last block reads, after the norm before it, which Khandelwal et al. found to be the best.
+ *
+ * The nearest states by Euclidean distance are those of the largest inner product of (q, 1) with (k, -|k|^2 / 2), which is
+ * (|q|^2 - |q - k|^2) / 2: so that the memory, its eviction and its exact search are those of all memories. Nothing reads its
+ * values, which are the keys.
+ */
+export const knnLmNetwork: NetworkKind = {
+  name: "knn-lm",
+  remembers: true,
+  followsCache: false,
+  lacks: ({ stateMemory }) => stateMemory ? undefined : "there is no memory of states",
+  rememberedBlocks: ({ backbone }) => [backbone.shape.layers - 1],
+  bankHeads: ({ backbone }) => stateHeads(backbone.shape),
+  trained: () => undefined,
+  forward({ graph, tokens, frozen, batch, options }) {
+    const { backbone: shape, rows: B, contextTokens: T } = options, { hiddenDim: E } = shape;
+    const backbone = backboneForward(tokens, frozen, shape, batch);
+    const state = backbone.mlpInputs.at(-1)!; // [N, E]
+    const squares = reduceSum(mul(state, state), { axes: [1], keep: true }); // [N, 1]
+    const k = concat([state, mul(squares, graph.scalar(-0.5))], 1); // [N, E+1]
+    const ones = expand(graph.constant(Float32Array.of(1), [1, 1]), [B * T, 1]);
+    const retrieved: Retrieved[] = [];
+    memoryReader(graph, options.memory!, options, { retrieved })
+      .retrieve(reshape(concat([state, ones], 1), [B, 1, T, E + 1]));
+    return {
+      graph,
+      tokens,
+      head: architectureOf(shape).head(frozen, shape),
+      backbone,
+      sideNet: undefined,
+      cached: [{ k, v: k }],
+      retrieved,
+      features: scoredFeatures(backbone.features, options),
+    };
+  },
+};
