@@ -26,15 +26,15 @@ export default defineExperiment({
     training: {
       batchSize: 8,
       contextTokens: 256,
-      repeatedRows: 1,
-      steps: 2400, // 4.9 M tokens
+      repeatedRows: 2,
+      steps: 7000, // 14.3 M tokens
       learningRate: 3e-3,
       schedule: "cosine",
       warmupSteps: 100,
       finalLearningRate: 1e-4,
       clipNorm: 1,
-      checkpointEverySteps: 400,
-      validateEverySteps: 800,
+      checkpointEverySteps: 500,
+      validateEverySteps: 1000,
     },
   },
   threads: 1,

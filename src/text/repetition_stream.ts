@@ -73,7 +73,9 @@ export class RepetitionStream implements SegmentStream {
   #repeatedTokens(row: number): Int32Array {
     const { contextTokens: T } = this, { ids, seed } = this.#options;
     const random = new Random(`${seed}/repetition/${this.#step}/${row}`);
-    const length = shortestPhrase + random.below(Math.floor(T / 2) - shortestPhrase + 1);
+    // Short phrases are as frequent as long ones: of long ones half a row is new, and teaches nothing.
+    const scale = Math.floor(T / 2) / shortestPhrase;
+    const length = Math.floor(shortestPhrase * scale ** random.uniform());
     const phrase = random.shuffle([...ids]).slice(0, length);
     return Int32Array.from({ length: T + 1 }, (_, t) => phrase[t % length]);
   }

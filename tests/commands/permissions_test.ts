@@ -96,10 +96,12 @@ test("a declaration that table reads cannot read the environment", async () => {
   });
 });
 
-test("only measure and bench may start processes, and table may do nothing but read", () => {
+test("only measure and bench may start processes, data npm alone, and table may do nothing but read", () => {
   for (const [name, task] of Object.entries(tasks)) {
     if (!task.startsWith("deno run ")) continue;
-    assert.equal(/--allow-run\b/.test(task), ["measure", "bench"].includes(name), name);
+    const started = /--allow-run(?:=(\S+))?/.exec(task);
+    assert.equal(started !== null, ["measure", "bench", "data"].includes(name), name);
+    if (name === "data") assert.equal(started?.[1], "npm");
     assert.doesNotMatch(task, /--allow-all| -A /, name);
   }
   for (
