@@ -26,7 +26,6 @@ export default defineExperiment({
     training: {
       batchSize: 8,
       contextTokens: 256,
-      repeatedRows: 2,
       steps: 7000, // 14.3 M tokens
       learningRate: 3e-3,
       schedule: "cosine",
