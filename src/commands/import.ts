@@ -22,7 +22,13 @@ import {
   reading,
 } from "../command_line.ts";
 import { paperMemory } from "../memory/config.ts";
-import { isRunFolder, readFinishedRun, runTokenizer } from "../runner/load_trained_model.ts";
+import {
+  adaptsSideNet,
+  isRunFolder,
+  readFinishedRun,
+  readPretrainedBackbone,
+  runTokenizer,
+} from "../runner/load_trained_model.ts";
 import type { TensorMap } from "../tensor.ts";
 import type { TokenizerSource } from "../text/tokenizer_source.ts";
 import { tokenizerAt } from "../checkpoint/folder_tokenizer.ts";
@@ -112,6 +118,10 @@ async function readForImport(
   output: Output,
 ): Promise<Imported> {
   if (await isRunFolder(path)) {
+    if (!await adaptsSideNet(path)) {
+      const { experiment, backbone } = await readPretrainedBackbone(path);
+      return { checkpoint: backbone, tokenizer: await runTokenizer(path, experiment) };
+    }
     const { experiment, backbone, sideNet, memory, contextTokens } = await readFinishedRun(path);
     return {
       // What the SideNet was trained on, as where a run itself generates.

@@ -17,6 +17,7 @@ import {
   inductionScores,
   inductionThreshold,
 } from "../evaluation/induction.ts";
+import { isRunFolder, readPretrainedBackbone } from "../runner/load_trained_model.ts";
 import { vocabulary } from "../text/chronicle/vocabulary.ts";
 import type { Estimate } from "../statistics/estimates.ts";
 import { deviceFlag, deviceOf } from "./device_flag.ts";
@@ -71,8 +72,10 @@ async function measureInduction(args: CommandArguments, output: Output): Promise
   const seed = positiveInteger(args, "seed");
   const reductionFactor = positiveInteger(args, "reduction-factor");
   const heads = positiveInteger(args, "heads");
-  const backbone = await reading(() =>
-    loadBackboneWeights(path, heads === undefined ? {} : { shape: { heads } })
+  const backbone = await reading(async () =>
+    await isRunFolder(path)
+      ? (await readPretrainedBackbone(path)).backbone
+      : await loadBackboneWeights(path, heads === undefined ? {} : { shape: { heads } })
   );
   const measured = await inductionScores(backbone, {
     ...(corpus === undefined ? {} : { corpus }),

@@ -40,6 +40,11 @@ export async function isRunFolder(path: string): Promise<boolean> {
   return found?.isFile ?? false;
 }
 
+/** Whether a run adapts a SideNet, and not just pretrains or evaluates a backbone. */
+export async function adaptsSideNet(path: string): Promise<boolean> {
+  return (await readExperiment(path)).adaptation !== undefined;
+}
+
 /**
  * Reads the LongMem that a run has trained from its folder `results/<experiment>/<run>`.
  *
@@ -61,7 +66,7 @@ export async function readFinishedRun(path: string): Promise<FinishedRun> {
     ...config.kind === "pretrain" ? [backboneTraining] as const : [],
     sideNetTraining,
   ];
-  await checkWeights(path, needed.map(weights));
+  await checkWeights(path, needed.map(weights), "a LongMem");
   const backbone = config.kind === "pretrain"
     ? await loadTrainedBackbone(weights(backboneTraining), sizesOf(config))
     : (await readStoredBackbone(config)).backbone;
@@ -75,11 +80,38 @@ export async function readFinishedRun(path: string): Promise<FinishedRun> {
 }
 
 /**
+ * Reads the backbone that a run has pretrained from its folder `results/<experiment>/<run>`; its `contextTokens` are those of the
+ * pretraining.
+ *
+ * @throws {Deno.errors.NotFound} Where its weights are missing, as in a run that has not finished.
+ * @throws {TypeError} Where the run pretrains none.
+ */
+export async function readPretrainedBackbone(
+  path: string,
+): Promise<{ readonly experiment: ResolvedExperiment; readonly backbone: BackboneCheckpoint }> {
+  const experiment = await readExperiment(path), { backbone: config } = experiment;
+  if (config.kind !== "pretrain") {
+    throw new InputTypeError(
+      `Cannot take a backbone from run "${path}" as it pretrains none: current value of backbone.kind is "${config.kind}"`,
+    );
+  }
+  const weights = join(path, "checkpoint", backboneTraining, "weights.safetensors");
+  await checkWeights(path, [weights], "a backbone");
+  const { contextTokens } = config.training;
+  const backbone = { ...await loadTrainedBackbone(weights, sizesOf(config)), contextTokens };
+  return { experiment, backbone };
+}
+
+/**
  * Checks that the weights of a run are there.
  *
  * @throws {MissingDataError} With the command that trains them.
  */
-async function checkWeights(path: string, files: readonly string[]): Promise<void> {
+async function checkWeights(
+  path: string,
+  files: readonly string[],
+  what: "a LongMem" | "a backbone",
+): Promise<void> {
   for (const file of files) {
     if (await isThere(file)) continue;
     const summary = await readRunSummary(path);
@@ -88,9 +120,9 @@ async function checkWeights(path: string, files: readonly string[]): Promise<voi
     const results = dirname(dirname(path));
     throw new MissingDataError(
       summary?.state === "completed"
-        ? `Cannot take a LongMem from run "${path}" as "${file}" is missing: the repository holds records of runs without their ` +
+        ? `Cannot take ${what} from run "${path}" as "${file}" is missing: the repository holds records of runs without their ` +
           `weights. To train them again, run\n  ${command} --results scratch\nand name "scratch/${summary.experiment}/${summary.run}"`
-        : `Cannot take a LongMem from run "${path}" as "${file}" is missing: the run must be completed, current state is ${state}. ` +
+        : `Cannot take ${what} from run "${path}" as "${file}" is missing: the run must be completed, current state is ${state}. ` +
           `To go on with it, run\n  ${command}${
             results === "results" ? "" : ` --results ${quoted(results)}`
           }${state === "failed" ? " --retry-failed" : ""}`,

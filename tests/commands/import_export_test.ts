@@ -161,6 +161,39 @@ test("import packs what a run has trained", async () => {
   });
 });
 
+test("import packs the backbone of a run that adapts nothing", async () => {
+  await withFolder(async (folder) => {
+    await writeTinyRun(`${folder}/run`, "llama");
+    const path = `${folder}/run/experiment.json`;
+    const { sidenet: _s, memory: _m, adaptation: _a, ...experiment } = JSON.parse(
+      await Deno.readTextFile(path),
+    );
+    await Deno.writeTextFile(path, JSON.stringify(experiment));
+    await run.import(`${folder}/run`, "--out", `${folder}/backbone`);
+    const { shape, weights, contextTokens } = await readBackboneFolder(`${folder}/backbone`);
+    const trained = `${folder}/run/checkpoint/backbone/weights.safetensors`;
+    assert.equal(hashTensors(weights), hashTensors((await readSafetensors(trained)).tensors));
+    assert.equal(shape.architecture, "llama");
+    assert.equal(contextTokens, 32);
+    assert.deepEqual(await readFolderTokenizer(`${folder}/backbone`), {
+      kind: "file",
+      path: `${folder}/backbone/tokenizer.json`,
+    });
+
+    await Deno.remove(trained);
+    await assert.rejects(
+      run.import(`${folder}/run`, "--out", `${folder}/more`),
+      /Cannot take a backbone from run ".*" as ".*backbone\/weights.safetensors" is missing/,
+    );
+    const file = { kind: "checkpoint", path: "backbone" };
+    await Deno.writeTextFile(path, JSON.stringify({ ...experiment, backbone: file }));
+    await assert.rejects(
+      run.import(`${folder}/run`, "--out", `${folder}/more`),
+      /as it pretrains none: current value of backbone.kind is "checkpoint"/,
+    );
+  });
+});
+
 test("import carries the tokenizer that it is given", async () => {
   await withFolder(async (folder) => {
     await Deno.writeFile(`${folder}/backbone.pt`, fairseqBackboneBytes());

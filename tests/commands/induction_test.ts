@@ -7,6 +7,7 @@ import { withFolder } from "../temporary_folder.ts";
 import { contentFreeBackbone, inductionBackbone } from "../evaluation/induction_backbone.ts";
 import { assert, assertClose, repositoryPath, test } from "../testing.ts";
 import { execute, recordedOutput } from "./recorded_output.ts";
+import { writeTinyRun } from "./tiny_run.ts";
 
 /** Runs the command in a folder with a backbone that has an induction head; returns what it printed. */
 async function withBackbone(
@@ -61,6 +62,25 @@ engineTest("induction takes bare tensors with the number of their heads", async 
     assert.equal(printed, await induction("--context", "26"));
   });
 });
+
+engineTest(
+  "induction reads the backbone of a run, in the window that it was trained on",
+  async () => {
+    await withFolder(async (folder) => {
+      await writeTinyRun(`${folder}/run`, "llama");
+      const printed: string[] = [];
+      for (const args of [[], ["--context", "32"], ["--context", "16"]]) {
+        const said = recordedOutput();
+        const all = [`${folder}/run`, ...args, "--device", "cpu"];
+        assert.equal(await execute(inductionCommand(said), ...all), 0);
+        printed.push(said.printed.join("\n"));
+      }
+      assert.match(printed[0], /4 blocks of 2 heads, windows of 32 tokens/);
+      assert.equal(printed[0], printed[1]);
+      assert.notEqual(printed[0], printed[2]);
+    });
+  },
+);
 
 engineTest("induction says clearly where no block is one of induction", async () => {
   await withFolder(async (folder) => {
