@@ -8,8 +8,11 @@ import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
 import type { ItemSums } from "../results/paired_comparison.ts";
 import type { SampleRecord } from "../results/records.ts";
 import { type Estimate, pairedDifference } from "../statistics/estimates.ts";
+import { countWords, type TokenizedDocument } from "../text/document_tokens.ts";
 import { cutDocument, type DocumentSegments } from "../text/segments.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
 import { padId } from "../backbone/shape.ts";
+import { positiveInteger } from "../declaration/fields.ts";
 import type { Accepts, Assert } from "../declaration/part.ts";
 import { composed } from "../declaration/registry.ts";
 import { type EvaluationKind, readOptions } from "./evaluation_kind.ts";
@@ -78,6 +81,17 @@ export async function scoreDocuments(
     },
   });
   return documents.map((document, i) => ({ document, nats: nats[i] }));
+}
+
+/** The first tokens of a document, and the words that these are. */
+function beginningOf(
+  document: TokenizedDocument,
+  firstTokens: number | undefined,
+  tokenizer: Tokenizer,
+): TokenizedDocument {
+  if (firstTokens === undefined || document.tokens.length <= firstTokens) return document;
+  const tokens = document.tokens.slice(0, firstTokens);
+  return { ...document, tokens, words: countWords(tokenizer.decode(tokens)) };
 }
 
 /** One line for each document. */
@@ -198,16 +212,24 @@ export function perplexityLabel({ measure, at, over }: MetricKey): MetricLabel {
 export interface PerplexityEvaluation extends DocumentEvaluation {
   /** Distinguishes it from other kinds of evaluation. */
   readonly kind: "perplexity";
+  /** Reads only so many tokens at the beginning of each document; absent: whole documents. */
+  readonly firstTokens?: number;
 }
 
 /** The same as declared. */
 export interface PerplexityDeclaration extends DocumentEvaluationDeclaration {
   /** Distinguishes it from other kinds of evaluation. */
   readonly kind: "perplexity";
+  /** Reads only so many tokens at the beginning of each document; absent: whole documents. */
+  readonly firstTokens?: number;
 }
 
 const perplexitySchema = composed(() =>
-  z.strictObject({ kind: z.literal("perplexity"), ...documentEvaluationFields() })
+  z.strictObject({
+    kind: z.literal("perplexity"),
+    ...documentEvaluationFields(),
+    firstTokens: positiveInteger.exactOptional(),
+  })
 );
 type _SchemaAcceptsTheType = Assert<
   Accepts<ReturnType<typeof perplexitySchema>, PerplexityDeclaration>
@@ -225,14 +247,20 @@ export const perplexity: EvaluationKind<
   fill: fillDocumentEvaluation,
   check: documentProblems,
   limit: limitDocuments,
-  describe: describeDocuments,
+  describe: (evaluation) =>
+    evaluation.firstTokens === undefined
+      ? describeDocuments(evaluation)
+      : `${evaluation.firstTokens.toLocaleString("en")} tokens of ${describeDocuments(evaluation)}`,
   splits: ({ split }) => [split],
-  cost: documentTokens,
+  cost: (evaluation, corpus) => documentTokens(evaluation, corpus, evaluation.firstTokens),
   async prepare(evaluation, { texts }) {
-    const { contextTokens, split, maxDocuments } = evaluation;
+    const { contextTokens, split, maxDocuments, firstTokens } = evaluation;
     const all = await texts.documents(split);
     const documents = all.slice(0, maxDocuments).map((document) => ({
-      ...cutDocument(document, { contextTokens, pad: padId }),
+      ...cutDocument(beginningOf(document, firstTokens, texts.tokenizer), {
+        contextTokens,
+        pad: padId,
+      }),
       gpt2Tokens: document.gpt2Tokens,
       ...(document.cluster !== undefined && { cluster: document.cluster }),
     }));

@@ -2,12 +2,17 @@ import { perplexityMetrics } from "./measured_metrics.ts";
 import { type LanguageModel, languageModel } from "../../src/evaluation/shared/language_model.ts";
 import {
   bucketOf,
+  perplexity,
   type PerplexityDocument,
   perplexitySamples,
   scoreDocuments,
 } from "../../src/evaluation/perplexity.ts";
 import { LongMem } from "../../src/longmem/longmem.ts";
 import type { SampleRecord } from "../../src/results/records.ts";
+import { trainByteLevelBpe } from "../../src/text/bpe_trainer.ts";
+import { tokenizeDocument } from "../../src/text/document_tokens.ts";
+import { cutDocument } from "../../src/text/segments.ts";
+import { formatTokenizerJson, parseTokenizerJson } from "../../src/text/tokenizer_json.ts";
 import { testedDevice } from "../graph/devices.ts";
 import { assert, assertClose, test } from "../testing.ts";
 import { smallBackbone, smallMemory, smallSideNet } from "../training/small_training.ts";
@@ -261,4 +266,42 @@ modelTest("LongMem gives a document the same score whatever else is read", async
     assertClose(scores.map(({ nats }) => nats), alone, { tolerance: 1e-4, name: `${rows} rows` });
     await model.close();
   }
+});
+
+test("perplexity reads the first tokens of each document, and counts their words", async () => {
+  const text = (words: number) => Array.from({ length: words }, (_, i) => `w${i % 10}`).join(" ");
+  const tokenizer = parseTokenizerJson(
+    formatTokenizerJson(trainByteLevelBpe([text(50)], { vocabSize: 260 })),
+    { name: "words" },
+  );
+  const documents = [40, 3].map((words, i) => ({
+    ...tokenizeDocument({ name: `${i}`, text: text(words), sha256: "" }, tokenizer, {
+      lines: "plain",
+    }),
+    gpt2Tokens: words,
+  }));
+  const evaluation = perplexity.fill(
+    { kind: "perplexity", split: "test", models: ["backbone"], batchSize: 2, firstTokens: 21 },
+    { contextTokens: 8 } as never,
+  );
+  const prepared = await perplexity.prepare(evaluation, {
+    texts: { tokenizer, documents: () => Promise.resolve(documents) },
+  } as never);
+  assert.ok("score" in prepared);
+  const scoring = { signal: new AbortController().signal, report: () => {} };
+  const records = await prepared.score(new ReadingModel() as never, scoring);
+  const shortened = documents.map((document) => {
+    const tokens = document.tokens.slice(0, 21);
+    const words = tokenizer.decode(tokens).split(/\s+/).filter((word) => word !== "").length;
+    return { ...cutDocument({ ...document, tokens, words }, { contextTokens: 8, pad }), words };
+  });
+  assert.ok(shortened[0].words < 40 && shortened[1].words === 3);
+  assert.deepEqual(
+    records.map(({ tokens, words, nats }) => [tokens, words, nats]),
+    shortened.map((document) => [
+      document.targetTokens,
+      document.words,
+      expectedNats({ ...document, gpt2Tokens: 0 }),
+    ]),
+  );
 });

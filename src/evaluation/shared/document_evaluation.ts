@@ -99,12 +99,18 @@ export function describeDocuments({ maxDocuments, split }: DocumentEvaluation): 
   return `${atMost(maxDocuments, "documents")} of ${split}`;
 }
 
-/** Tokens that pass through each model. */
+/**
+ * Tokens that pass through each model.
+ *
+ * @param firstTokens Tokens of each document that are read; absent: all.
+ */
 export async function documentTokens(
   { split, maxDocuments, contextTokens }: DocumentEvaluation,
   corpus: CorpusConfig,
+  firstTokens = Infinity,
 ): Promise<TokensOf | undefined> {
-  const lengths = await corpora.get(corpus.kind).documentTokens?.(corpus, split);
+  const whole = await corpora.get(corpus.kind).documentTokens?.(corpus, split);
+  const lengths = whole?.map((length) => Math.min(length, firstTokens));
   return lengths && ((model) => {
     const window = windowOf(model, contextTokens);
     let tokens = 0;
