@@ -32,7 +32,7 @@ import {
   isHuggingFaceFolder,
   readHuggingFaceShape,
 } from "./huggingface.ts";
-import { openSafetensors, writeSafetensors } from "../formats/safetensors.ts";
+import { openSafetensors, writeSafetensors, type WrittenFloats } from "../formats/safetensors.ts";
 import { hashFile, hashTensors } from "../formats/tensor_hash.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
 import { backboneTensorShapes } from "../backbone/architectures.ts";
@@ -122,16 +122,22 @@ export interface FolderExtras {
   readonly tokenizer?: TokenizerSource | undefined;
 }
 
+/** The same beside a backbone alone; a SideNet is trained beside exact weights. */
+export interface BackboneExtras extends FolderExtras {
+  /** What weights are rounded to (default `float32`). */
+  readonly floats?: WrittenFloats | undefined;
+}
+
 /** Writes a backbone; the declaration comes last, so that a folder that was not finished is not taken for one. */
 export async function writeBackboneFolder(
   path: string,
   backbone: BackboneCheckpoint,
-  { tokenizer }: FolderExtras = {},
+  { tokenizer, floats }: BackboneExtras = {},
 ): Promise<void> {
   const { shape, contextTokens, weights } = backbone;
   checkWritten(weights, backboneTensorShapes(shape), `${path}/${BACKBONE_FILE}`);
   await Deno.mkdir(path, { recursive: true });
-  await writeSafetensors(`${path}/${BACKBONE_FILE}`, weights);
+  await writeSafetensors(`${path}/${BACKBONE_FILE}`, weights, {}, floats);
   await writeConfig(path, {
     format: FORMAT,
     version: VERSION,

@@ -20,6 +20,7 @@ import {
   type Output,
   positiveInteger,
   reading,
+  UsageError,
 } from "../command_line.ts";
 import { paperMemory } from "../memory/config.ts";
 import {
@@ -66,6 +67,7 @@ export function importCommand(output: Output): Command {
           "a tokenizer.json, or a folder of encoder.json, vocab.bpe and dict.txt, to carry along " +
           "(default that of the run or the folder)",
       },
+      { name: "float16", help: "round the weights of a backbone, which takes half the room" },
     ],
     execute: (args) => importCheckpoint(args, output),
   };
@@ -84,10 +86,19 @@ async function importCheckpoint(args: CommandArguments, output: Output): Promise
       memoryBlock,
     }, output)
   );
+  const isRounded = args.flags.has("float16");
+  if (isRounded && "sideNet" in checkpoint) {
+    throw new UsageError(
+      "Cannot round the weights of a LongMem as its SideNet was trained beside the exact ones: --float16 is for backbones alone",
+    );
+  }
   await reading(async () => {
     const extras = { tokenizer: asked === undefined ? tokenizer : await tokenizerAt(asked) };
     if ("sideNet" in checkpoint) await writeLongMemFolder(folder, checkpoint, extras);
-    else await writeBackboneFolder(folder, checkpoint, extras);
+    else {
+      const floats = isRounded ? "float16" : "float32";
+      await writeBackboneFolder(folder, checkpoint, { ...extras, floats });
+    }
   });
   const { shape, weights } = "sideNet" in checkpoint ? checkpoint.backbone : checkpoint;
   if (weights) output.print(describe("backbone", shape, weights));

@@ -209,16 +209,49 @@ export class SafetensorsFile implements Disposable {
   }
 }
 
+/** How floating-point numbers are written. */
+export type WrittenFloats = "float32" | "float16";
+
 /**
  * Writes a safetensors file, whole or not at all. Equal tensors and metadata give equal bytes: names are
  * sorted, whatever the order of the map.
+ *
+ * @param floats What floating-point numbers are rounded to (default `float32`).
+ * @throws {RangeError} Where float16 does not hold a number.
  */
 export async function writeSafetensors(
   path: string,
   tensors: ReadonlyMap<string, HostTensor | IntegerTensor>,
   metadata: Record<string, string> = {},
+  floats: WrittenFloats = "float32",
 ): Promise<void> {
-  await writeAtomically(path, safetensorsParts(path, tensors, metadata));
+  const written = floats === "float32" ? tensors : new Map(
+    Array.from(tensors, ([name, tensor]) => [name, rounded(path, name, tensor)] as const),
+  );
+  await writeAtomically(path, safetensorsParts(path, written, metadata));
+}
+
+/** A tensor of float16 numbers. */
+interface RoundedTensor {
+  readonly shape: readonly number[];
+  readonly data: Float16Array<ArrayBuffer>;
+}
+
+function rounded(
+  path: string,
+  name: string,
+  tensor: HostTensor | IntegerTensor,
+): RoundedTensor | IntegerTensor {
+  const { shape, data } = tensor;
+  if (!(data instanceof Float32Array)) return tensor as IntegerTensor;
+  const half = new Float16Array(data);
+  const lost = half.findIndex((value, i) => !Number.isFinite(value) && Number.isFinite(data[i]));
+  if (lost < 0) return { shape, data: half };
+  throw new InputRangeError(
+    `Cannot write "${path}" as tensor "${name}" leaves float16's range: current value is ${
+      data[lost]
+    }, allowed are values up to 65504`,
+  );
 }
 
 /** A tensor that is written in parts. */
@@ -248,7 +281,7 @@ export async function* safetensorsStream(
 /** Header and data of a file, as views of what is given. */
 function safetensorsParts(
   path: string,
-  tensors: ReadonlyMap<string, HostTensor | IntegerTensor>,
+  tensors: ReadonlyMap<string, HostTensor | IntegerTensor | RoundedTensor>,
   metadata: Record<string, string>,
 ): Uint8Array<ArrayBuffer>[] {
   const sorted = [...tensors].sort(([a], [b]) => a < b ? -1 : 1);
@@ -260,7 +293,11 @@ function safetensorsParts(
         } values: it has ${data.length}`,
       );
     }
-    const dtype: SafetensorsDtype = data instanceof Float32Array ? "F32" : "I32";
+    const dtype: SafetensorsDtype = data instanceof Float32Array
+      ? "F32"
+      : data instanceof Float16Array
+      ? "F16"
+      : "I32";
     return [name, { dtype, shape }] as const;
   });
   return [

@@ -126,6 +126,13 @@ test("import takes the paper's memory, and says so, where bare tensors name none
 test("import packs what a run has trained", async () => {
   await withFolder(async (folder) => {
     await writeTinyRun(`${folder}/run`);
+    await assert.rejects(
+      run.import(`${folder}/run`, "--out", `${folder}/longmem`, "--float16"),
+      {
+        name: "UsageError",
+        message: /Cannot round the weights of a LongMem .* --float16 is for backbones alone/,
+      },
+    );
     await run.import(`${folder}/run`, "--out", `${folder}/longmem`);
     const { backbone, sideNet, memory } = await readLongMemFolder(`${folder}/longmem`);
     const trained = await readSafetensors(`${folder}/run/checkpoint/longmem/weights.safetensors`);
@@ -179,6 +186,18 @@ test("import packs the backbone of a run that adapts nothing", async () => {
       kind: "file",
       path: `${folder}/backbone/tokenizer.json`,
     });
+
+    await run.import(`${folder}/run`, "--out", `${folder}/rounded`, "--float16");
+    const rounded = await readBackboneFolder(`${folder}/rounded`);
+    for (const [name, { data }] of weights) {
+      assert.deepEqual(rounded.weights.get(name)!.data, data.map((value) => Math.f16round(value)));
+    }
+    const [half, whole] = await Promise.all(
+      ["rounded", "backbone"].map(async (name) =>
+        (await Deno.stat(`${folder}/${name}/backbone.safetensors`)).size
+      ),
+    );
+    assert.ok(half < 0.55 * whole, `${half} of ${whole} bytes`);
 
     await Deno.remove(trained);
     await assert.rejects(

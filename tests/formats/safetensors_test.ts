@@ -51,6 +51,25 @@ test("writeSafetensors() gives equal bytes for equal input, and data aligned to 
     assert.equal(new DataView(bytes.buffer).getBigUint64(0, true) % 8n, 0n);
   }));
 
+test("writeSafetensors() rounds to float16, and refuses what that does not hold", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/half.safetensors`;
+    const tensors = (value: number) =>
+      new Map<string, HostTensor | IntegerTensor>([
+        ["a", { shape: [2], data: Float32Array.of(0.1, value) }],
+        ["b", { shape: [1], data: Int32Array.of(70_000) }],
+      ]);
+    await writeSafetensors(path, tensors(-2), {}, "float16");
+    const { tensors: floats, integers } = await readSafetensors(path);
+    assert.deepEqual(floats.get("a")!.data, Float32Array.of(Math.f16round(0.1), -2));
+    assert.deepEqual(integers.get("b")!.data, Int32Array.of(70_000));
+    await assert.rejects(writeSafetensors(path, tensors(1e5), {}, "float16"), {
+      name: "RangeError",
+      message:
+        /tensor "a" leaves float16's range: current value is 100000, allowed are values up to 65504/,
+    });
+  }));
+
 test("writeSafetensors() writes the view's part of a larger buffer only", () =>
   withFolder(async (folder) => {
     const path = `${folder}/a`;
