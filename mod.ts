@@ -150,6 +150,7 @@ export {
 } from "./src/checkpoint/load.ts";
 export { generate, type GenerateOptions, rememberDocument } from "./src/longmem/generation.ts";
 export type { Padding } from "./src/longmem/padding.ts";
+export type { MemoryRange, MemoryReading } from "./src/longmem/explanation.ts";
 export type { SaveMemoryOptions } from "./src/longmem/saved_memory.ts";
 export type { MemoryDescription, RememberedText } from "./src/memory/memory_file.ts";
 export type { DeviceDescription, DeviceKind } from "./src/runtime/device.ts";

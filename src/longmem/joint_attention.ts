@@ -1,12 +1,28 @@
 import type { AttentionHeads, BatchOptions, Positions } from "../backbone/architecture.ts";
 import type { Value } from "../graph/graph.ts";
 import { add } from "../graph/ops/add.ts";
+import { greaterOrEqual } from "../graph/ops/greater_or_equal.ts";
 import { memoryAttention } from "../graph/ops/memory_attention.ts";
 import { mul } from "../graph/ops/mul.ts";
+import { reduceSum } from "../graph/ops/reduce_sum.ts";
 import { reshape } from "../graph/ops/reshape.ts";
 import { sigmoid } from "../graph/ops/sigmoid.ts";
 import { sub } from "../graph/ops/sub.ts";
-import { type BankInputs, emptyChunkBias, type Retrieved } from "../memory/memory_graph.ts";
+import { where } from "../graph/ops/where.ts";
+import {
+  type BankInputs,
+  emptyChunkBias,
+  emptyScore,
+  type Retrieved,
+} from "../memory/memory_graph.ts";
+
+/** How much of a head's output is the memory's, and of which tokens. */
+export interface MemoryShares {
+  /** [B, H, T or 1, 1]; 0 where the bank is empty. */
+  readonly gate: Value;
+  /** Weights of the retrieved tokens within the memory's part [B, H, T, K], in the order of the retrieved chunks. */
+  readonly weights: Value;
+}
 
 /** Reads the memory bank for the layer Mx. */
 export interface MemoryReader {
@@ -18,6 +34,10 @@ export interface MemoryReader {
   readonly distanceTokens?: number | undefined;
   /** Finds chunks for unscaled queries [B, H, T, D]; several heads of queries may share one of keys. */
   retrieve(queries: Value): Retrieved;
+  /** Which retrieved chunks are hidden from a row, as `emptyScore` [B, H, T, n], 0 for others; absent: none. */
+  hide?(retrieved: Retrieved): Value;
+  /** Takes note of what is read, where it is asked for. */
+  note?(shares: MemoryShares): void;
 }
 
 /** Queries as they meet retrieved keys, which are not turned to any position: unscaled, and scaled. */
@@ -51,15 +71,30 @@ export function jointAttention(
   const { bank, distanceTokens } = memory;
   const { query, scaledQuery } = memoryQueries(heads, memory.positions, distanceTokens);
   const retrieved = memory.retrieve(query);
-  const chunkBias = memory.missingChunks === "masked" ? emptyChunkBias(retrieved) : undefined;
+  const emptyBias = memory.missingChunks === "masked" ? emptyChunkBias(retrieved) : undefined;
+  const hiddenBias = memory.hide?.(retrieved);
+  const chunkBias = emptyBias && hiddenBias ? add(emptyBias, hiddenBias) : emptyBias ?? hiddenBias;
+  let weights: Value | undefined;
   const remembered = memoryAttention(scaledQuery, {
     ids: retrieved.ids,
     keys: bank.keys,
     values: bank.values,
     ...(chunkBias ? { chunkBias } : {}),
+    ...(memory.note && { note: (found) => weights = found }),
     blockBytes: memory.blockBytes,
   });
   const [, H] = local.shape;
-  const gate = mul(reshape(sigmoid(memoryBias), [1, H, 1, 1]), bank.active); // [B, H, 1, 1]
+  const open = mul(reshape(sigmoid(memoryBias), [1, H, 1, 1]), bank.active); // [B, H, 1, 1]
+  const gate = hiddenBias ? mul(open, anyVisible(chunkBias!)) : open;
+  memory.note?.({ gate, weights: weights! });
   return add(mul(sub(graph.scalar(1), gate), local), mul(gate, remembered));
+}
+
+/** 1 for queries that see any of their chunks, else 0 [B, H, T, 1]; of all hidden ones a softmax would take the mean. */
+function anyVisible(chunkBias: Value): Value {
+  const { graph } = chunkBias;
+  const one = graph.scalar(1), none = graph.scalar(0);
+  const visible = where(greaterOrEqual(chunkBias, graph.scalar(emptyScore / 2)), one, none);
+  const count = reduceSum(visible, { axes: [-1], keep: true });
+  return where(greaterOrEqual(count, graph.scalar(0.5)), one, none);
 }

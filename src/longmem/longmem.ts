@@ -11,6 +11,7 @@ import {
   openMemoryFile,
 } from "../memory/memory_file.ts";
 import type { Device, Tensors } from "../runtime/device.ts";
+import { explainSegment, type MemoryRange, type MemoryReading } from "./explanation.ts";
 import type { LongMemParts, Network } from "./network.ts";
 import { networks, remembers, wholeNetwork } from "./networks.ts";
 import { OpenMemory } from "./open_memory.ts";
@@ -196,6 +197,31 @@ export class LongMem {
     const ages = this.bank!.agesOf(await ids.read() as Int32Array, scores, rows);
     const [, heads, positions, chunks] = ids.shape;
     return { ages, heads, positions, chunks, scores };
+  }
+
+  /**
+   * Says what a segment reads from the memory, and how likely its targets are with the memory, without it, and without parts of
+   * it. Nothing is written to the memory.
+   *
+   * @param tokens Token ids [T], one row.
+   * @param targets The tokens that follow the last n of them [n].
+   * @param options `hidden`: parts of the memory; each costs a row of the pass.
+   * @throws TypeError where there is no SideNet with a memory; RangeError for ids outside the vocabulary, or a memory of several rows.
+   */
+  explain(
+    tokens: Int32Array,
+    targets: Int32Array,
+    options: { readonly hidden?: readonly MemoryRange[] } = {},
+  ): Promise<MemoryReading> {
+    return this.#afterOthers(async () => {
+      const { device, parts } = this, passes = this.#passes;
+      checkWords("option", Object.keys(options), ["hidden"]);
+      checkTokens(tokens, targets, { rows: 1, vocabSize: parts.backbone.shape.vocabSize });
+      checkNetwork("longmem", "explained", parts);
+      const memory = await this.#openMemory(1, 0);
+      const { hidden = [] } = options;
+      return await explainSegment({ device, parts, passes, memory }, tokens, targets, hidden);
+    });
   }
 
   /**

@@ -3,6 +3,7 @@ import type { MemoryConfig } from "../memory/config.ts";
 import type { MemoryDescription } from "../memory/memory_file.ts";
 import type { DeviceDescription } from "../runtime/device.ts";
 import type { Padding } from "./padding.ts";
+import type { MemoryRange, MemoryReading } from "./explanation.ts";
 import type { Network } from "./network.ts";
 import type { SaveMemoryOptions } from "./saved_memory.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
@@ -72,6 +73,19 @@ export interface LongMemModel {
     targets: Int32Array,
     options?: Batch & { network?: Network },
   ): Promise<{ nll: Float32Array; choices: Int32Array }>;
+  /**
+   * Says what each position of a segment reads from the memory (which chunks, with which weights, and the gates of the heads), and
+   * how likely its targets are with the memory, without it, and without parts of it. Nothing is written.
+   *
+   * @param tokens Token ids [T], one row.
+   * @param targets The tokens that follow the last n of them [n].
+   * @param options `hidden`: parts of the memory; each costs a row of the pass.
+   */
+  explain(
+    tokens: Int32Array,
+    targets: Int32Array,
+    options?: { readonly hidden?: readonly MemoryRange[] },
+  ): Promise<MemoryReading>;
   /**
    * Opens an empty window of at most `contextTokens` tokens, for text that grows token by token; a token costs a pass of itself
    * until the window slides, and from then on a pass over the window.

@@ -10,10 +10,10 @@ import { reshape } from "../graph/ops/reshape.ts";
 import { slice } from "../graph/ops/slice.ts";
 import type { BankShape } from "../memory/bank_shape.ts";
 import type { MemoryConfig } from "../memory/config.ts";
-import { bankInputs, type Retrieved } from "../memory/memory_graph.ts";
+import { bankInputs, hiddenChunkBias, type Retrieved } from "../memory/memory_graph.ts";
 import { retrieve } from "../memory/retriever.ts";
 import type { ElementType, TensorMap } from "../tensor.ts";
-import type { MemoryReader } from "./joint_attention.ts";
+import type { MemoryReader, MemoryShares } from "./joint_attention.ts";
 import type { MemorizingCheckpoint, MemorizingShape } from "./memorizing_transformer.ts";
 import type { sideNetForward } from "./sidenet_graph.ts";
 import type { SideNetCheckpoint, SideNetShape } from "./sidenet_shape.ts";
@@ -113,6 +113,8 @@ export interface ForwardOptions {
    */
   readonly cachedTokens?: number;
   readonly blockBytes: number;
+  /** Notes what is read from the memory, some of whose chunks may be hidden from a row. Not of blocks with memories of their own. */
+  readonly explains?: boolean;
   /** Tokens at the end of each row whose features the head reads; absent: all. */
   readonly scoredTokens?: number;
   /** Dropout of the layers that are trained. */
@@ -133,6 +135,11 @@ export interface NetworkPass {
   readonly options: ForwardOptions;
 }
 
+/** What is retrieved, and how much of it is read where a graph explains itself. */
+export interface NotedRetrieval extends Retrieved {
+  readonly shares?: MemoryShares;
+}
+
 /** Values of a forward pass. */
 export interface Forward {
   readonly graph: Graph;
@@ -147,7 +154,7 @@ export interface Forward {
   /** Keys and values [N, Hkv D] that are to be remembered, for each bank of the graph. */
   readonly cached: readonly { readonly k: Value; readonly v: Value }[];
   /** The chunks that queries find, for each bank of the graph. */
-  readonly retrieved: readonly Retrieved[];
+  readonly retrieved: readonly NotedRetrieval[];
   /** What the head reads, of the scored tokens of each row [n, E]. */
   readonly features: Value;
 }
@@ -176,8 +183,8 @@ export function scoredFeatures(
 export function memoryReader(
   graph: Graph,
   memory: GraphMemory,
-  { rows, blockBytes }: ForwardOptions,
-  { retrieved, prefix = "" }: { retrieved: Retrieved[]; prefix?: string },
+  { rows, blockBytes, explains }: ForwardOptions,
+  { retrieved, prefix = "" }: { retrieved: NotedRetrieval[]; prefix?: string },
 ): MemoryReader {
   const { bank, config, type, outside } = memory;
   return {
@@ -194,6 +201,10 @@ export function memoryReader(
       retrieved.push(found);
       return found;
     },
+    ...(explains && {
+      hide: (found: Retrieved) => hiddenChunkBias(found, bank),
+      note: (shares: MemoryShares) => void retrieved.push({ ...retrieved.pop()!, shares }),
+    }),
   };
 }
 

@@ -22,7 +22,8 @@ export type PassOutput =
   | "retrieved"
   | "cache"
   | "neighbours"
-  | "logits and neighbours";
+  | "logits and neighbours"
+  | "explained";
 
 /** What passes have in common that one session runs. */
 export interface PassKind {
@@ -61,11 +62,11 @@ export class Passes {
     }
   }
 
-  /** Runs a kind of pass on a batch, the weights and the memory, if its network reads one. */
+  /** Runs a kind of pass on a batch, the weights and the memory, if its network reads one; inputs of the batch come before the memory's. */
   async run(kind: PassKind, batch: Tensors, memory: OpenMemory | undefined): Promise<Tensors> {
     const session = await this.#session(kind, memory);
     const remembered = memory?.inputs(kind.rows);
-    const outputs = await session.run({ ...this.weights, ...batch, ...remembered });
+    const outputs = await session.run({ ...this.weights, ...remembered, ...batch });
     await memory?.verify();
     return outputs;
   }
@@ -75,7 +76,7 @@ export class Passes {
     const known = this.#sessions.get(name);
     if (known) return known;
     const session = compile(this.#device, this.#graph(kind, memory), {
-      hostOutputs: ["logits", "nll", "choices", "ranks", "ids", "scores"],
+      hostOutputs: ["logits", "nll", "choices", "ranks", "ids", "scores", "weights", "gates"],
       ...memory?.compileOptions,
     });
     this.#sessions.set(name, session);
@@ -96,13 +97,14 @@ export class Passes {
       ...(blockMemory ? { blockMemory } : {}),
       ...(stateMemory ? { stateMemory } : {}),
       ...(memory ? { memory: memory.inGraph } : {}),
+      ...(want === "explained" ? { explains: true } : {}),
       blockBytes,
     });
     const { graph } = forward;
     if (want === "logits" || want === "logits and neighbours") {
       graph.output("logits", headLogits(forward));
     }
-    if (want === "nll" || want === "choices" || want === "neighbours") {
+    if (want === "nll" || want === "choices" || want === "neighbours" || want === "explained") {
       const blocks = headBlocks(forward, { blockBytes });
       graph.output("nll", headLoss(forward, { blocks, frozen: true }));
       if (want === "choices") {
@@ -111,10 +113,17 @@ export class Passes {
         graph.output("ranks", targetRank(blocks, targets));
       }
     }
-    if (want === "retrieved" || want === "neighbours" || want === "logits and neighbours") {
-      const [{ ids, scores }] = forward.retrieved;
+    if (
+      want === "retrieved" || want === "explained" || want === "neighbours" ||
+      want === "logits and neighbours"
+    ) {
+      const [{ ids, scores, shares }] = forward.retrieved;
       graph.output("ids", ids);
       graph.output("scores", scores);
+      if (shares) {
+        graph.output("weights", shares.weights);
+        graph.output("gates", shares.gate);
+      }
     }
     if (returnsKeys) {
       for (const [name, value] of segmentKeys(forward)) graph.output(name, value);

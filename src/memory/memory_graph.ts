@@ -10,6 +10,7 @@ import { gather } from "../graph/ops/gather.ts";
 import { expand } from "../graph/ops/expand.ts";
 import { greaterOrEqual } from "../graph/ops/greater_or_equal.ts";
 import { matmul } from "../graph/ops/matmul.ts";
+import { reshape } from "../graph/ops/reshape.ts";
 import { slice } from "../graph/ops/slice.ts";
 import { topK } from "../graph/ops/top_k.ts";
 import { where } from "../graph/ops/where.ts";
@@ -50,6 +51,27 @@ export function bankInputs(
     values: graph.input(prefix + bankInputNames.values, [G * H * P, c * D], options.type),
     active: graph.input(prefix + bankInputNames.active, [options.rows, 1, 1, 1]),
   };
+}
+
+/** Name of the input that says which slots are hidden from which row. */
+export const hiddenInputName = "memory.hidden";
+
+/**
+ * What to add to the scores of retrieved chunks so that those of hidden slots do not count [B, H, T, n]; declares an input
+ * [B, P] with 0 or `emptyScore` for each row and slot.
+ */
+export function hiddenChunkBias({ ids }: Retrieved, bank: BankShape): Value {
+  const { graph } = ids;
+  const { B, H, T, n } = dims(ids, "B H T n");
+  const { banks: G, heads, capacityChunks: P } = bank;
+  const hidden = graph.input(hiddenInputName, [B, P]);
+  // From the bank's rows, (g heads + h) P + slot, to those of the input, b P + slot; neighbouring queries share a head of keys.
+  const offsets = Int32Array.from({ length: B * H }, (_, i) => {
+    const b = Math.floor(i / H), head = Math.floor((i % H) * heads / H);
+    return (b - ((G === 1 ? 0 : b) * heads + head)) * P;
+  });
+  const rows = add(ids, graph.int32(offsets, [B, H, 1, 1]));
+  return reshape(gather(reshape(hidden, [B * P, 1]), rows), [B, H, T, n]);
 }
 
 /** What to add to the scores of retrieved chunks so that those that are none do not count: 0 or `emptyScore` [B, H, T, n]. */

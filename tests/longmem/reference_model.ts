@@ -34,6 +34,8 @@ export interface ReferencePass {
   readonly logits: Rows;
   /** Ages of the retrieved chunks by token and head, 0 the oldest, best first, -1 where none is left; undefined if the token's bank was empty. */
   readonly retrieved: (number[][] | undefined)[];
+  /** Attention to the tokens of those chunks by token and head, in the same order. */
+  readonly memoryWeights: (number[][] | undefined)[];
   /** Smallest difference between the scores of two neighbours among the retrieved chunks and the next best: below float32's resolution order is chance. */
   readonly margin: number;
 }
@@ -152,6 +154,7 @@ export function referencePass(
   let x = hiddenStates[0];
   const sideStates = [x], attentionOutputs: Rows[] = [];
   const retrieved: (number[][] | undefined)[] = Array.from({ length: N }, () => undefined);
+  const memoryWeights: (number[][] | undefined)[] = retrieved.slice();
   let margin = Infinity;
   for (let i = 0; i < S; i++) {
     const w = (name: string) => sn(`layers.${i}.${name}`);
@@ -163,8 +166,9 @@ export function referencePass(
     const o = hidden.map((local, n) => {
       const bank = memory.bankOf(Math.floor(n / T));
       if (!reads || bank.length === 0) return local;
-      const { out, ages, margin: gap } = readMemory(q[n], bank, H, parts.memory);
+      const { out, ages, weights, margin: gap } = readMemory(q[n], bank, H, parts.memory);
       retrieved[n] = ages;
+      memoryWeights[n] = weights;
       margin = Math.min(margin, gap);
       return out.map((m, e) => {
         const gate = 1 / (1 + Math.exp(-w("self_attn.memory_bias")[Math.floor(e / D)]));
@@ -197,6 +201,7 @@ export function referencePass(
     features,
     logits,
     retrieved,
+    memoryWeights,
     margin,
   };
 }
@@ -207,7 +212,8 @@ export function readMemory(
   bank: readonly ReferenceChunk[],
   H: number,
   config: MemoryConfig,
-): { out: Float64Array; ages: number[][]; margin: number } {
+): { out: Float64Array; ages: number[][]; weights: number[][]; margin: number } {
+  const weights: number[][] = [];
   const { chunkTokens: c, retrievedTokens: K, missingChunks } = config;
   const E = query.length, D = E / H, out = new Float64Array(E), ages: number[][] = [];
   let margin = Infinity;
@@ -226,12 +232,13 @@ export function readMemory(
         values.push(new Float64Array(E));
       }
     }
-    softmax(keys.map((key) => dotHead(query, key, h, D) / Math.sqrt(D))).forEach((p, i) => {
+    weights.push(softmax(keys.map((key) => dotHead(query, key, h, D) / Math.sqrt(D))));
+    weights[h].forEach((p, i) => {
       for (let d = h * D; d < (h + 1) * D; d++) out[d] += p * values[i][d];
     });
     ages.push([...best, ...Array(K / c - best.length).fill(-1)]);
   }
-  return { out, ages, margin };
+  return { out, ages, weights, margin };
 }
 
 /** Slopes from the halving rule: the heads of the next power of two below, then every other slope of twice as many. */

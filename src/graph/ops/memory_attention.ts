@@ -24,6 +24,8 @@ export interface MemoryAttentionOptions {
   readonly chunkBias?: Value;
   /** Largest size of the gathered keys of one block, in bytes. */
   readonly blockBytes: number;
+  /** Takes note of the weights p of the tokens [B, H, T, K], where they are asked for. */
+  readonly note?: (weights: Value) => void;
 }
 
 /**
@@ -62,6 +64,10 @@ export function memoryAttention(q: Value, options: MemoryAttentionOptions): Valu
     back(matmul(probabilities[i], gathered(values, block)), block)
   );
   const o = joinBlocks(blocks, outputs);
+  options.note?.(joinBlocks(
+    blocks,
+    blocks.map(({ b0, b1, t0, t1 }, i) => reshape(probabilities[i], [b1 - b0, H, t1 - t0, K])),
+  ));
 
   graph.derive([q], [o], ({ dy }) => {
     const delta = reduceSum(mul(dy, o), { axes: [-1], keep: true }); // [B, H, T, 1]

@@ -15,8 +15,14 @@ import { reshape } from "../../graph/ops/reshape.ts";
 import { slice } from "../../graph/ops/slice.ts";
 import { softmax } from "../../graph/ops/softmax.ts";
 import { transposeLast } from "../../graph/ops/transpose.ts";
-import { emptyChunkBias, type Retrieved } from "../../memory/memory_graph.ts";
-import { blockPrefix, memoryReader, type NetworkKind, scoredFeatures } from "../network.ts";
+import { emptyChunkBias } from "../../memory/memory_graph.ts";
+import {
+  blockPrefix,
+  memoryReader,
+  type NetworkKind,
+  type NotedRetrieval,
+  scoredFeatures,
+} from "../network.ts";
 import { memoryQueries, type MemoryReader } from "../joint_attention.ts";
 
 /**
@@ -94,7 +100,7 @@ export const infLlmNetwork: NetworkKind = {
   trained: () => undefined,
   forward({ graph, tokens, frozen, batch, options }) {
     const { backbone: shape, memory, blockMemory } = options;
-    const retrieved: Retrieved[] = [];
+    const retrieved: NotedRetrieval[] = [];
     const { distanceTokens } = blockMemory!;
     const backbone = backboneForward(tokens, frozen, shape, {
       ...batch,

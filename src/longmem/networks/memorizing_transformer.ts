@@ -1,10 +1,9 @@
 import { architectureOf } from "../../backbone/architectures.ts";
 import { backboneForward, blockName, weightInputs } from "../../backbone/backbone_graph.ts";
 import { localAttention } from "../../backbone/heads.ts";
-import type { Retrieved } from "../../memory/memory_graph.ts";
 import { jointAttention } from "../joint_attention.ts";
 import { gateName, memorizingTensorShapes } from "../memorizing_transformer.ts";
-import { memoryReader, type NetworkKind, scoredFeatures } from "../network.ts";
+import { memoryReader, type NetworkKind, type NotedRetrieval, scoredFeatures } from "../network.ts";
 
 /** Prefix of a Memorizing Transformer's trained weights among the inputs of a graph. */
 export const memorizingPrefix = "memorizing.";
@@ -32,7 +31,7 @@ export const memorizingNetwork: NetworkKind = {
       { length: shape.layers },
       (_, i) => i >= memoryBlock ? dropout?.(graph, i) : undefined,
     );
-    const retrieved: Retrieved[] = [];
+    const retrieved: NotedRetrieval[] = [];
     const weights = (name: string) => shapes.has(name) ? trained(name) : frozen(name);
     const backbone = backboneForward(tokens, weights, shape, {
       ...batch,

@@ -1,11 +1,11 @@
 import { architectureOf } from "../../backbone/architectures.ts";
 import { backboneForward, weightInputs } from "../../backbone/backbone_graph.ts";
-import type { Retrieved } from "../../memory/memory_graph.ts";
 import {
   type Forward,
   memoryReader,
   type NetworkKind,
   type NetworkPass,
+  type NotedRetrieval,
   scoredFeatures,
 } from "../network.ts";
 import { sideNetForward } from "../sidenet_graph.ts";
@@ -19,7 +19,7 @@ export function sideNetPass({ graph, tokens, frozen, batch, options }: NetworkPa
   const { backbone: shape, sideNet, memory, dropout } = options;
   const trained = weightInputs(graph, sideNetTensorShapes(sideNet!, shape), sideNetPrefix);
   const backbone = backboneForward(tokens, frozen, shape, batch);
-  const retrieved: Retrieved[] = [];
+  const retrieved: NotedRetrieval[] = [];
   const side = sideNetForward(backbone, trained, { ...sideNet!, backbone: shape }, {
     ...batch,
     ...(memory ? { memory: memoryReader(graph, memory, options, { retrieved }) } : {}),
