@@ -20,6 +20,7 @@ const groups: Readonly<Record<string, readonly string[]>> = {
     "docs/models.md",
     "docs/memory-files.md",
     "docs/results-format.md",
+    "docs/gpu.md",
     "docs/security.md",
   ],
   "Results": ["docs/log.md", "docs/reproducing.md", "results/README.md"],
