@@ -1,6 +1,6 @@
 /**
  * What the experiments of this folder have in common: the paper's model at its own size, with the weights that its authors
- * released (Hugging Face, weizhiwang/LongMem-558M). Nothing is trained. `deno task data longmem_558m` says where the files go.
+ * released (Hugging Face, weizhiwang/LongMem-558M). Nothing is trained. `deno task data longmem_558m` fetches them.
  */
 import type { Experiment } from "@longmem/lab";
 

@@ -17,26 +17,19 @@ import {
   type MemoryShape,
   readFloats,
 } from "./content.ts";
+import {
+  ALIASES,
+  BACKBONE_PREFIX,
+  INNER_PREFIX,
+  SIDE_NET_PREFIX,
+  VERSION,
+  VERSION_NAME,
+} from "./fairseq_names.ts";
 import { describe, PickleNamespace, type PickleValue } from "../formats/pickle.ts";
+import type { ByteSource } from "../formats/byte_file.ts";
 import { openTorchFile, type TorchFile, TorchTensor } from "../formats/torch_file.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
 import { backboneTensorShapes } from "../backbone/architectures.ts";
-
-/** Prefix of the backbone's tensors in its own checkpoint. */
-const BACKBONE_PREFIX = "decoder.model.";
-/** Prefix of the SideNet's tensors. */
-const SIDE_NET_PREFIX = "decoder.";
-/** Prefix of the backbone's tensors inside a LongMem checkpoint. */
-const INNER_PREFIX = "decoder.pretrained_model." + BACKBONE_PREFIX;
-
-/** Names in a LongMem checkpoint that repeat a tensor of the backbone; the computation never reads them. */
-const ALIASES = new Map([
-  ["decoder.embed_tokens.weight", INNER_PREFIX + "transformer.wte.weight"],
-  ["decoder.output_projection.weight", INNER_PREFIX + "lm_head.weight"],
-]);
-
-/** Version of fairseq's decoder; the official loader takes an earlier one for a model without a final LayerNorm. */
-const VERSION_NAME = "decoder.version", MIN_VERSION = 3;
 
 /** Bytes of weights per byte of file: float16 doubles, names may share a storage; more is hostile. */
 const MAX_GROWTH = 4;
@@ -73,8 +66,33 @@ export async function readFairseq(path: string): Promise<BackboneCheckpoint | Lo
   return fairseq.kind === "backbone" ? await readBackbone(fairseq) : await readLongMem(fairseq);
 }
 
-async function openFairseq(path: string): Promise<FairseqFile> {
-  const file = await openTorchFile(path);
+/** Sizes of an official checkpoint, of which no weights are read. */
+export interface FairseqSizes {
+  /** Whether it is a backbone alone or a LongMem with the backbone in it. */
+  readonly kind: "backbone" | "longmem";
+  /** Sizes of the backbone. */
+  readonly backbone: BackboneShape;
+  /** Sizes of the SideNet; absent in a backbone alone. */
+  readonly sideNet?: SideNetShape;
+}
+
+/**
+ * Reads the kind and the sizes of an official checkpoint, but no weights.
+ *
+ * @param source Path of the file, or its bytes.
+ * @throws {TypeError} Where it is another file.
+ */
+export async function readFairseqSizes(source: string | ByteSource): Promise<FairseqSizes> {
+  using fairseq = await openFairseq(source);
+  const backbone = backboneShape(fairseq);
+  return fairseq.kind === "backbone"
+    ? { kind: "backbone", backbone }
+    : { kind: "longmem", backbone, sideNet: sideNetShape(fairseq) };
+}
+
+async function openFairseq(source: string | ByteSource): Promise<FairseqFile> {
+  const file = await openTorchFile(source);
+  const { path } = file;
   try {
     const { content } = file;
     const saved = content instanceof Map ? content.get("model") : undefined;
@@ -170,12 +188,7 @@ async function readSideNet(fairseq: FairseqFile): Promise<{
   expectField(fairseq, "decoder_normalize_before", true);
   expectField(fairseq, "no_decoder_final_norm", false);
   await checkVersion(fairseq);
-  const backbone = backboneShape(fairseq);
-  const shape: SideNetShape = {
-    layers: sizeField(fairseq, "decoder_layers"),
-    reductionFactor: sizeField(fairseq, "layer_reduction_factor"),
-    memoryBlock: sizeField(fairseq, "retrieval_layer_index", 0),
-  };
+  const backbone = backboneShape(fairseq), shape = sideNetShape(fairseq);
   checkSideNetShape(shape, backbone, file.path);
   const expected = sideNetTensorShapes(shape, backbone);
   checkTensorShapes(model, expected, {
@@ -192,6 +205,14 @@ async function readSideNet(fairseq: FairseqFile): Promise<{
       retrievedTokens: sizeField(fairseq, "k"),
     },
     backboneShape: backbone,
+  };
+}
+
+function sideNetShape(fairseq: FairseqFile): SideNetShape {
+  return {
+    layers: sizeField(fairseq, "decoder_layers"),
+    reductionFactor: sizeField(fairseq, "layer_reduction_factor"),
+    memoryBlock: sizeField(fairseq, "retrieval_layer_index", 0),
   };
 }
 
@@ -242,9 +263,9 @@ async function checkVersion({ file, model }: FairseqFile): Promise<void> {
   const version = tensor && elementCount(tensor.shape) === 1
     ? (await file.read(tensor)).data[0]
     : undefined;
-  if (!(version !== undefined && version >= MIN_VERSION)) {
+  if (!(version !== undefined && version >= VERSION)) {
     throw new InputRangeError(
-      `Cannot read "${file.path}" as "${VERSION_NAME}" must be at least ${MIN_VERSION}: ` +
+      `Cannot read "${file.path}" as "${VERSION_NAME}" must be at least ${VERSION}: ` +
         `${version === undefined ? "it is absent" : `current value is ${version}`}; the official ` +
         `loader would drop the final LayerNorm of such a file`,
     );

@@ -2,9 +2,8 @@
  * Fetches models of the Hub into its cache: the files that a model needs, each verified by the hash under which the repository
  * lists it.
  */
-import { HubApiError, listFiles, modelInfo } from "@huggingface/hub";
 import { dirname, join, relative } from "node:path";
-import { InputError, InputRangeError, InputTypeError, isInputError } from "../errors.ts";
+import { InputError, InputRangeError } from "../errors.ts";
 import {
   ifThere,
   readJson,
@@ -13,7 +12,6 @@ import {
   writeAtomically,
   writing,
 } from "../files.ts";
-import { downloadFile, type DownloadOptions, fetchBounded } from "../text/download.ts";
 import { readHuggingFaceShape } from "./huggingface.ts";
 import {
   commitForm,
@@ -27,33 +25,20 @@ import {
   weightsFile,
   weightsIndex,
 } from "./hub_cache.ts";
+import {
+  downloadListed,
+  type HubAccess,
+  type ListedFile,
+  listRepository,
+} from "./hub_repository.ts";
 
 /** Where a model is fetched from and to, and how long and how much is waited for. */
-export interface HubOptions extends Omit<DownloadOptions, "progress"> {
-  /** Address of the Hub, or of what imitates it. */
-  readonly url: string;
+export interface HubOptions extends HubAccess {
   /** Folder of the cache. */
   readonly cache: string;
-  /** Token of an account that may read the model; it is sent to `url` alone, not to where that leads. */
-  readonly token?: string | undefined;
   /** Called with the bytes of a file so far, and with those of the whole. */
   readonly progress?: (file: string, bytes: number, totalBytes: number) => void;
 }
-
-/** A file as a repository lists it. */
-interface ListedFile {
-  readonly path: string;
-  readonly sizeBytes: number;
-  /** SHA-256 of its bytes; absent for small files, which git's own hash names. */
-  readonly sha256?: string;
-  readonly gitHash: string;
-}
-
-/** Most files of a repository that are listed. */
-const mostFiles = 10_000;
-
-/** Most bytes of an answer that lists files. */
-const mostListedBytes = 2 ** 25;
 
 /** Most bytes of a file that is no weights. */
 const mostSideBytes = 2 ** 28;
@@ -71,7 +56,7 @@ export async function fetchModel(
   options: HubOptions,
 ): Promise<HubSnapshot> {
   const { cache } = options;
-  const { commit, files } = await list(reference, options);
+  const { commit, files } = await listRepository({ reference }, options);
   const repository = repositoryFolder(reference, cache);
   const folder = join(repository, "snapshots", commit);
   const snapshot = { folder, commit };
@@ -116,100 +101,9 @@ function weightsOf(files: ReadonlyMap<string, ListedFile>, reference: HubReferen
   );
 }
 
-/** The commit of a revision and the files of its uppermost folder. */
-async function list(
-  reference: HubReference,
-  options: HubOptions,
-): Promise<{ commit: string; files: Map<string, ListedFile> }> {
-  const { url: hubUrl, token } = options;
-  if (token !== undefined && !token.startsWith("hf_")) {
-    throw new InputRangeError(
-      'Cannot use the token of HF_TOKEN as it must begin with "hf_": tokens of the Hub do',
-    );
-  }
-  const request = {
-    hubUrl,
-    ...(token === undefined ? {} : { accessToken: token }),
-    fetch: (input: string | URL | Request, init?: RequestInit) =>
-      fetchBounded(String(input instanceof Request ? input.url : input), {
-        ...options,
-        headers: init?.headers ?? {},
-        maxBytes: mostListedBytes,
-      }),
-  };
-  const { repo, revision = mainRevision } = reference;
-  try {
-    const info = await modelInfo({ name: repo, revision, additionalFields: ["sha"], ...request });
-    const { sha: commit } = info as { readonly sha?: unknown };
-    if (typeof commit !== "string" || !commitForm.test(commit)) {
-      throw new InputTypeError(
-        `Cannot fetch "${
-          hubName(reference)
-        }" as the commit that "${hubUrl}" gives is malformed: current value is ${
-          JSON.stringify(commit)
-        }`,
-      );
-    }
-    const files = new Map<string, ListedFile>();
-    for await (const entry of listFiles({ repo, revision: commit, ...request })) {
-      const { type, path, size, oid, lfs } = entry;
-      if (type !== "file") continue;
-      if (files.size === mostFiles) {
-        throw new InputRangeError(
-          `Cannot fetch "${hubName(reference)}" as its repository has more than ${mostFiles} files`,
-        );
-      }
-      const isListed = typeof path === "string" && Number.isSafeInteger(size) && size >= 0 &&
-        commitForm.test(String(oid)) && (!lfs || /^[0-9a-f]{64}$/.test(String(lfs.oid)));
-      if (!isListed) {
-        throw new InputTypeError(
-          `Cannot fetch "${
-            hubName(reference)
-          }" as "${hubUrl}" lists a file without its size or hash: current value is ${
-            JSON.stringify(entry)
-          }`,
-        );
-      }
-      const sha256 = lfs ? { sha256: lfs.oid } : {};
-      files.set(path, { path, sizeBytes: size, gitHash: oid!, ...sha256 });
-    }
-    return { commit, files };
-  } catch (error) {
-    if (isInputError(error)) throw error;
-    const reason = error instanceof HubApiError
-      ? refusal(error.statusCode, reference, options) ??
-        `the Hub refuses: its status is ${error.statusCode}`
-      : `the answer of "${hubUrl}" is not that of the Hub: ${(error as Error).message}`;
-    throw new InputRangeError(`Cannot fetch "${hubName(reference)}" as ${reason}`, {
-      cause: error,
-    });
-  }
-}
-
-/** What a status means for a model; undefined where it says nothing. */
-function refusal(
-  status: number,
-  { repo, revision = mainRevision }: HubReference,
-  { url, token }: Pick<HubOptions, "url" | "token">,
-): string | undefined {
-  switch (status) {
-    case 401:
-      return token === undefined
-        ? `"${url}" knows no public model of this name (status 401): set HF_TOKEN to a token that may read it where it is ` +
-          "private or gated, or mend its name"
-        : `the token of HF_TOKEN may not read it (status 401): it may have ended, or the model may have another name`;
-    case 403:
-      return `it is gated (status 403): accept its conditions at ${url}/${repo}, and set HF_TOKEN to a token of that account`;
-    case 404:
-      return `"${url}" has no model "${repo}" with revision "${revision}" (status 404)`;
-    default:
-      return undefined;
-  }
-}
-
 /** Fetches a file to the bytes of the cache, and gives it its name in a snapshot. */
 async function fetchFile(
-  { path, sizeBytes, sha256, gitHash }: ListedFile,
+  file: ListedFile,
   { reference, repository, snapshot: { folder, commit }, options }: {
     readonly reference: HubReference;
     readonly repository: string;
@@ -217,7 +111,8 @@ async function fetchFile(
     readonly options: HubOptions;
   },
 ): Promise<void> {
-  const { url, token, progress, ...limits } = options;
+  const { path, sizeBytes, sha256, gitHash } = file,
+    { progress, cache: _cache, ...access } = options;
   if (!path.endsWith(".safetensors") && sizeBytes > mostSideBytes) {
     throw new InputRangeError(
       `Cannot fetch "${path}" of "${
@@ -228,16 +123,12 @@ async function fetchFile(
   }
   const blob = join(repository, "blobs", sha256 ?? gitHash), name = join(folder, path);
   if ((await ifThere(Deno.stat(blob)))?.size !== sizeBytes) {
-    await downloadFile({
-      url: `${url}/${reference.repo}/resolve/${commit}/${encodeURIComponent(path)}`,
+    await downloadListed(file, {
+      repository: { reference },
+      commit,
       target: blob,
-      ...(sha256 === undefined ? { gitHash } : { sha256 }),
-      ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }),
-      refusal: (status) => refusal(status, reference, options),
-    }, {
-      ...limits,
-      maxBytes: Math.min(sizeBytes, limits.maxBytes ?? Infinity),
-      ...(progress && { progress: (bytes) => progress(path, bytes, sizeBytes) }),
+      access,
+      progress: progress && ((bytes) => progress(path, bytes, sizeBytes)),
     });
   }
   const { size } = await Deno.stat(blob);

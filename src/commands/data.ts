@@ -130,7 +130,14 @@ async function obtain(
   },
 ): Promise<void> {
   const notes = progressNotes(output);
-  const obtaining = { dataSet, folder, limits: {}, progress: notes, note: output.note };
+  const obtaining = {
+    dataSet,
+    folder,
+    limits: {},
+    hub: hubAccess(),
+    progress: notes,
+    note: output.note,
+  };
   if (from === undefined) await fetchDataSet(obtaining);
   else await takeDataSet(from, obtaining);
 }
@@ -144,14 +151,12 @@ async function obtainModel(
   const cache = hubCacheFolder(), name = hubName(reference);
   if (!isOffline) {
     output.note(`fetching ${name} to ${cache}`);
-    const token = environmentVariable("HF_TOKEN");
     const { fetchModel } = await import("../checkpoint/hub_download.ts");
     await reading(() =>
       fetchModel(reference, {
-        url: environmentVariable("HF_ENDPOINT")?.replace(/\/+$/, "") ?? hubAddress,
+        ...hubAccess(),
         cache,
         maxBytes: mostWeightBytes,
-        ...(token === undefined ? {} : { token }),
         progress: progressNotes(output),
       })
     );
@@ -170,8 +175,14 @@ async function obtainModel(
   return isWhole;
 }
 
-/** The Hub, unless HF_ENDPOINT says another. */
-const hubAddress = "https://huggingface.co";
+/** The Hub, or what HF_ENDPOINT names, and the token of HF_TOKEN. */
+function hubAccess(): { readonly url: string; readonly token?: string } {
+  const token = environmentVariable("HF_TOKEN");
+  return {
+    url: environmentVariable("HF_ENDPOINT")?.replace(/\/+$/, "") ?? "https://huggingface.co",
+    ...(token === undefined ? {} : { token }),
+  };
+}
 
 /** Most bytes of a file of weights; the Hub allows no larger ones. */
 const mostWeightBytes = 5 * 10 ** 10;

@@ -1,5 +1,6 @@
 import { backboneMetadata, loadCheckpoint, sideNetMetadata } from "../checkpoint/checkpoint.ts";
 import type { LongMemFolder } from "../checkpoint/folder.ts";
+import { writeFairseqBackbone, writeFairseqLongMem } from "../checkpoint/fairseq_writer.ts";
 import { writeSafetensors } from "../formats/safetensors.ts";
 import { hashFrozen, hashTensors } from "../formats/tensor_hash.ts";
 import {
@@ -16,7 +17,7 @@ import { InputTypeError } from "../errors.ts";
 import type { BackboneCheckpoint } from "../backbone/shape.ts";
 import { summaries } from "./summaries.ts";
 
-/** `export FOLDER --out FILE.safetensors`: official tensor names, for other programs. */
+/** `export FOLDER --out FILE`: official tensor names in safetensors, or the official checkpoint (`.pt`), for other programs. */
 export function exportCommand(output: Output): Command {
   return {
     ...summaries.export,
@@ -29,6 +30,13 @@ export function exportCommand(output: Output): Command {
         allowed: ["backbone", "sidenet"],
         help: "which part (default sidenet where there is one)",
       },
+      {
+        name: "format",
+        value: "FORMAT",
+        allowed: ["safetensors", "fairseq"],
+        help:
+          "fairseq: the released code's, a SideNet with its backbone (default where FILE ends in .pt)",
+      },
     ],
     execute: (args) => exportCheckpoint(args, output),
   };
@@ -40,10 +48,17 @@ async function exportCheckpoint(args: CommandArguments, output: Output): Promise
   const checkpoint = await reading(async () =>
     await isRunFolder(folder) ? await readFinishedRun(folder) : await loadCheckpoint(folder)
   );
-  const asked = args.flags.get("what")?.at(-1);
+  const part = args.flags.get("what")?.at(-1) ?? ("sideNet" in checkpoint ? "sidenet" : "backbone");
+  const format = args.flags.get("format")?.at(-1) ??
+    (out.endsWith(".pt") ? "fairseq" : "safetensors");
+  if (format === "fairseq") {
+    await reading(() => writeOfficial(out, { folder, checkpoint, part }));
+    output.print(`${out}: ${(await Deno.stat(out)).size} bytes in the official format`);
+    return 0;
+  }
   const { tensors, metadata } = await reading(() =>
     Promise.resolve(
-      (asked ?? ("sideNet" in checkpoint ? "sidenet" : "backbone")) === "backbone"
+      part === "backbone"
         ? backboneTensors(folder, checkpoint)
         : sideNetTensors(folder, checkpoint),
     )
@@ -55,6 +70,32 @@ async function exportCheckpoint(args: CommandArguments, output: Output): Promise
     }`,
   );
   return 0;
+}
+
+/** Writes a backbone, or a LongMem with its backbone, as the released code saves it. */
+async function writeOfficial(
+  out: string,
+  { folder, checkpoint, part }: {
+    readonly folder: string;
+    readonly checkpoint: BackboneCheckpoint | LongMemFolder;
+    readonly part: string;
+  },
+): Promise<void> {
+  const { shape, weights, contextTokens } = "sideNet" in checkpoint
+    ? checkpoint.backbone
+    : checkpoint;
+  if (!weights) {
+    throw new InputTypeError(
+      `Cannot export "${folder}" in the official format as it leaves its backbone out, which that has in the same file`,
+    );
+  }
+  const backbone = { shape, weights, ...(contextTokens === undefined ? {} : { contextTokens }) };
+  if (part === "backbone") return await writeFairseqBackbone(out, backbone);
+  if (!("sideNet" in checkpoint)) {
+    throw new InputTypeError(`Cannot export the SideNet of "${folder}" as it is a backbone alone`);
+  }
+  const { sideNet, memory } = checkpoint;
+  await writeFairseqLongMem(out, { backbone, sideNet, memory });
 }
 
 interface Exported {

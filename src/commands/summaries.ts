@@ -46,10 +46,10 @@ export const summaries = {
       "finished run, and writes it as a checkpoint folder of this project.",
   },
   export: {
-    operands: "FOLDER --out FILE.safetensors",
+    operands: "FOLDER --out FILE",
     help:
       "Writes the backbone or the SideNet of a checkpoint folder, or of a finished run, as a safetensors file with the " +
-      "official names.",
+      "official names, or as the official fairseq checkpoint (.pt).",
   },
   remember: {
     operands: "--run FOLDER --document FILE --out FILE",

@@ -1,4 +1,5 @@
 /** How a data set comes about that is more than files at addresses. */
+import type { HubAccess } from "../checkpoint/hub_repository.ts";
 import type { DownloadOptions } from "../text/download.ts";
 import type { DataFile, DataSet, Receipt } from "./data_set.ts";
 
@@ -9,6 +10,8 @@ export interface Obtaining {
   readonly folder: string;
   /** Limits of each download. */
   readonly limits: Omit<DownloadOptions, "progress">;
+  /** The Hub, for what is fetched there. */
+  readonly hub: Pick<HubAccess, "url" | "token">;
   /** Called with the bytes of a file so far, and with those of the whole where they are known. */
   readonly progress: (file: string, bytes: number, totalBytes: number | undefined) => void;
   /** Shows a line. */

@@ -2,30 +2,31 @@
  * Obtains data sets: fetches their files, or takes them from what the user has. Every file is verified before it takes its name.
  */
 import { createHash } from "node:crypto";
-import { basename, dirname, join, relative } from "node:path";
-import { Readable } from "node:stream";
-import { createGunzip } from "node:zlib";
+import { basename, dirname, join } from "node:path";
 import { InputError, InputRangeError } from "../errors.ts";
 import {
   ifThere,
-  openRegularFile,
   readRegularFile,
   readTextBytes,
   removeIfThere,
-  temporaryOf,
   writeAtomically,
   writing,
 } from "../files.ts";
 import { downloadFile } from "../text/download.ts";
-import { checkDataSet, type DataFile, hasBytes, isVerified, writeReceipt } from "./data_set.ts";
+import {
+  checkDataSet,
+  type DataFile,
+  hasBytes,
+  isComplete,
+  isVerified,
+  writeReceipt,
+} from "./data_set.ts";
 import type { DataSetSource, Obtaining } from "./data_set_source.ts";
 import { dataSetSources } from "./data_sets.ts";
+import { copyFile, filesAt } from "./local_files.ts";
 
 /** Most bytes of a file of which another is made. */
 const mostSourceBytes = 2 ** 28;
-
-/** Most files of a folder that is searched. */
-const mostFound = 200_000;
 
 /** Whether a data set, or what is missing of it, can be fetched. */
 export function isFetchable(name: string, missing: readonly DataFile[]): boolean {
@@ -35,13 +36,17 @@ export function isFetchable(name: string, missing: readonly DataFile[]): boolean
 /**
  * Fetches what is missing of a data set. What is there is not fetched again, and what was cut off is continued.
  *
+ * @param source Its own code (default that of its name, if any).
  * @throws {RangeError} Where a server refuses or sends other bytes.
  * @throws {Error} Where it does not answer, stalls or is busy for long.
  */
-export async function fetchDataSet(obtaining: Obtaining): Promise<void> {
+export async function fetchDataSet(
+  obtaining: Obtaining,
+  source: DataSetSource | undefined = dataSetSources[obtaining.dataSet.name],
+): Promise<void> {
   const { dataSet, folder, limits, progress, note } = obtaining;
-  const source = dataSetSources[dataSet.name];
-  const { missing, absent, different } = await checkDataSet(dataSet, folder);
+  const state = await checkDataSet(dataSet, folder);
+  const { missing, absent, different } = state;
   const wanted = [...missing, ...absent, ...different].filter(({ url }) => url !== undefined);
   const byUrl = Map.groupBy(wanted, ({ url }) => url!);
   let done = 0;
@@ -63,6 +68,7 @@ export async function fetchDataSet(obtaining: Obtaining): Promise<void> {
     for (const file of files) await writeMade(bytes, file, url, { source, folder });
     await removeIfThere(target);
   }
+  if (isComplete(state)) return;
   const receipt = await source?.fetch?.(obtaining);
   if (receipt) await writeReceipt(folder, receipt);
 }
@@ -73,9 +79,12 @@ export async function fetchDataSet(obtaining: Obtaining): Promise<void> {
  *
  * @throws {RangeError} Where nothing of it is there.
  */
-export async function takeDataSet(from: string, obtaining: Obtaining): Promise<void> {
+export async function takeDataSet(
+  from: string,
+  obtaining: Obtaining,
+  source: DataSetSource | undefined = dataSetSources[obtaining.dataSet.name],
+): Promise<void> {
   const { dataSet, folder, note } = obtaining;
-  const source = dataSetSources[dataSet.name];
   const info = await ifThere(Deno.stat(from));
   if (!info) {
     throw new InputError(`Cannot take "${dataSet.name}" from "${from}" as there is no such file`);
@@ -85,7 +94,7 @@ export async function takeDataSet(from: string, obtaining: Obtaining): Promise<v
     if (receipt) await writeReceipt(folder, receipt);
     return;
   }
-  const found = info.isDirectory ? await filesBelow(from) : [from];
+  const found = await filesAt(from);
   const byName = Map.groupBy(found, (path) => basename(path).replace(/\.gz$/, ""));
   const { missing, absent, different } = await checkDataSet(dataSet, folder);
   const wanted = [...missing, ...absent, ...different];
@@ -171,44 +180,6 @@ async function writeMade(
 async function writeFile(target: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
   await writing(target, () => Deno.mkdir(dirname(target), { recursive: true }));
   await writeAtomically(target, [bytes]);
-}
-
-/** Copies a file, uncompressed where its name ends in `.gz`; it takes its name when it is whole. */
-export async function copyFile(from: string, target: string): Promise<void> {
-  await writing(target, () => Deno.mkdir(dirname(target), { recursive: true }));
-  const temporary = temporaryOf(target);
-  try {
-    const { readable } = await openRegularFile(from);
-    const bytes = from.endsWith(".gz")
-      ? Readable.fromWeb(readable as never).pipe(createGunzip())
-      : readable;
-    await writing(
-      target,
-      () => Deno.writeFile(temporary, ReadableStream.from(bytes as AsyncIterable<Uint8Array>)),
-    );
-    await writing(target, () => Deno.rename(temporary, target));
-  } finally {
-    await removeIfThere(temporary);
-  }
-}
-
-/** Regular files below a folder, in the order of their paths; links to files count, those to folders do not. */
-export async function filesBelow(folder: string): Promise<string[]> {
-  const files: string[] = [], open = [folder];
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    for await (const { name, isDirectory, isFile, isSymlink } of Deno.readDir(next)) {
-      const path = join(next, name);
-      if (isDirectory && name !== ".git") open.push(path);
-      const isLinked = isSymlink && (await ifThere(Deno.stat(path)))?.isFile;
-      if (isFile || isLinked) files.push(path);
-      if (files.length > mostFound) {
-        throw new InputRangeError(
-          `Cannot search "${folder}" as it has more than ${mostFound} files: name a folder below it`,
-        );
-      }
-    }
-  }
-  return files.sort((a, b) => relative(folder, a) < relative(folder, b) ? -1 : 1);
 }
 
 function hashBytes(bytes: Uint8Array): string {

@@ -2,7 +2,12 @@
  * Files of bytes, read by range, so that a checkpoint of gigabytes is never in memory as a whole.
  */
 import { maxTransferBytes, openRegularFile } from "../files.ts";
-import { InputRangeError } from "../errors.ts";
+import { InputError, InputRangeError } from "../errors.ts";
+
+/** The bytes of a source cannot be reached, whatever they are. */
+export class UnreachableError extends InputError {
+  override readonly name: string = "UnreachableError";
+}
 
 /** Bytes that are read by ranges: a file, or an array. */
 export interface ByteSource extends Disposable {
@@ -28,7 +33,12 @@ export function bytesSource(bytes: Uint8Array, name: string): ByteSource {
   };
 }
 
-function checkRange(
+/**
+ * Checks a range before a buffer is made for it: a hostile length must not reserve memory.
+ *
+ * @throws {RangeError} Where it is not within the bytes.
+ */
+export function checkRange(
   { path, sizeBytes }: Pick<ByteSource, "path" | "sizeBytes">,
   offset: number,
   lengthBytes: number,

@@ -3,7 +3,7 @@
  * per storage (`data/<key>`), the numbers. The pickle is read as data; tensors are read when asked for.
  */
 import { elementCount, type HostTensor } from "../tensor.ts";
-import { ByteFile } from "./byte_file.ts";
+import { ByteFile, type ByteSource } from "./byte_file.ts";
 import { decodeElements, elementBytes, type ElementFormat } from "./elements.ts";
 import {
   describe,
@@ -117,10 +117,10 @@ export class TorchTensor extends PickleOpaque {
 export class TorchFile implements Disposable {
   /** What was saved; tensors in it are `TorchTensor`. */
   readonly content: PickleValue;
-  #file: ByteFile;
+  #file: ByteSource;
 
   /** Takes over an open file; use `openTorchFile`. */
-  constructor(file: ByteFile, content: PickleValue) {
+  constructor(file: ByteSource, content: PickleValue) {
     this.#file = file;
     this.content = content;
   }
@@ -174,11 +174,13 @@ export class TorchFile implements Disposable {
 /**
  * Opens a torch checkpoint and reads its structure, no tensor yet. Nothing in the file is executed.
  *
+ * @param source Path of the file, or its bytes; what is opened is closed with the checkpoint.
  * @throws `TypeError` where the file is of another kind or its pickle uses anything but tensors and plain
  * data, `RangeError` where sizes disagree; all name the file.
  */
-export async function openTorchFile(path: string): Promise<TorchFile> {
-  const file = await ByteFile.open(path);
+export async function openTorchFile(source: string | ByteSource): Promise<TorchFile> {
+  const file = typeof source === "string" ? await ByteFile.open(source) : source;
+  const { path } = file;
   try {
     await checkZip(file);
     const entries = await readZipDirectory(file);
@@ -203,7 +205,7 @@ export async function openTorchFile(path: string): Promise<TorchFile> {
   }
 }
 
-async function checkZip(file: ByteFile): Promise<void> {
+async function checkZip(file: ByteSource): Promise<void> {
   const start = await file.read(0, Math.min(4, file.sizeBytes));
   if (start[0] === 0x80) {
     throw new InputTypeError(
@@ -219,7 +221,7 @@ async function checkZip(file: ByteFile): Promise<void> {
   }
 }
 
-function findRoot(file: ByteFile, entries: Map<string, ZipEntry>): string {
+function findRoot(file: ByteSource, entries: Map<string, ZipEntry>): string {
   const roots = [...entries.keys()].filter((name) => /^[^/]*\/data\.pkl$/.test(name));
   if (roots.length !== 1) {
     const names = [...entries.keys()].slice(0, 5).join(", ");
@@ -231,7 +233,7 @@ function findRoot(file: ByteFile, entries: Map<string, ZipEntry>): string {
   return roots[0].slice(0, -"/data.pkl".length);
 }
 
-async function checkByteOrder(file: ByteFile, entry: ZipEntry | undefined): Promise<void> {
+async function checkByteOrder(file: ByteSource, entry: ZipEntry | undefined): Promise<void> {
   // Files of torch before 2.1 do not say; they are little-endian wherever torch is used.
   if (!entry) return;
   const order = new TextDecoder().decode(

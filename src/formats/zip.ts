@@ -3,7 +3,7 @@
  * sizes beyond 4 GiB. Only the directory is read at first; entries are read by range.
  */
 import { crc32 } from "node:zlib";
-import type { ByteFile } from "./byte_file.ts";
+import type { ByteSource } from "./byte_file.ts";
 import { InputRangeError } from "../errors.ts";
 
 /** One stored entry of an archive. */
@@ -34,7 +34,7 @@ const MAX_DIRECTORY_BYTES = 2 ** 26;
 const IN_EXTENSION_32 = 0xffffffff, IN_EXTENSION_16 = 0xffff;
 
 /** Reads the directory of an archive: entries by name. Damage and compressed entries are errors that name the file. */
-export async function readZipDirectory(file: ByteFile): Promise<Map<string, ZipEntry>> {
+export async function readZipDirectory(file: ByteSource): Promise<Map<string, ZipEntry>> {
   const { count, offset, lengthBytes } = await findDirectory(file);
   if (lengthBytes > MAX_DIRECTORY_BYTES) {
     throw refuse(
@@ -98,7 +98,7 @@ export async function readZipDirectory(file: ByteFile): Promise<Map<string, ZipE
 
 /** Reads a range of an entry; a whole entry is checked against its CRC-32, where the archive has checksums. */
 export async function readZipEntry(
-  file: ByteFile,
+  file: ByteSource,
   entry: ZipEntry,
   range: { offset: number; lengthBytes: number } = { offset: 0, lengthBytes: entry.lengthBytes },
 ): Promise<Uint8Array<ArrayBuffer>> {
@@ -131,7 +131,7 @@ export async function readZipEntry(
 }
 
 /** Refuses entries of which one lies within another: archives that unpack to more than they are. */
-function checkOverlap(file: ByteFile, entries: Iterable<ZipEntry>): void {
+function checkOverlap(file: ByteSource, entries: Iterable<ZipEntry>): void {
   const inOrder = [...entries].sort((a, b) => a.headerOffset - b.headerOffset);
   for (let i = 1; i < inOrder.length; i++) {
     const { name, headerOffset, lengthBytes } = inOrder[i - 1];
@@ -142,7 +142,7 @@ function checkOverlap(file: ByteFile, entries: Iterable<ZipEntry>): void {
 }
 
 async function findDirectory(
-  file: ByteFile,
+  file: ByteSource,
 ): Promise<{ count: number; offset: number; lengthBytes: number }> {
   const tailBytes = Math.min(file.sizeBytes, END_BYTES + MAX_COMMENT_BYTES);
   const tailStart = file.sizeBytes - tailBytes;
@@ -210,7 +210,7 @@ function extension64(view: DataView, start: number, end: number): () => number {
   };
 }
 
-function refuse(file: ByteFile, reason: string): RangeError {
+function refuse(file: ByteSource, reason: string): RangeError {
   return new InputRangeError(`Cannot read zip archive "${file.path}" as ${reason}`);
 }
 

@@ -146,6 +146,8 @@ export async function fetchBounded(
   url: string,
   options: Pick<DownloadOptions, "answerMs" | "maxBytes" | "retries" | "busyMs"> & {
     readonly headers?: HeadersInit;
+    /** The status whose body is read; those of others are left out (default: all are read). */
+    readonly status?: number;
   } = {},
 ): Promise<Response> {
   const { answerMs = 30_000, maxBytes = 2 ** 25, headers = {} } = options;
@@ -157,6 +159,10 @@ export async function fetchBounded(
       await response.body?.cancel();
       await new BusyError(url, response).wait(left, options);
       continue;
+    }
+    if (options.status !== undefined && response.status !== options.status) {
+      await response.body?.cancel();
+      return new Response(null, { status: response.status, headers: response.headers });
     }
     const parts: Uint8Array<ArrayBuffer>[] = [];
     let bytes = 0;

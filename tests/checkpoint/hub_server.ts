@@ -32,8 +32,12 @@ const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest(
 const gitHash = (bytes: Uint8Array) =>
   createHash("sha1").update(`blob ${bytes.length}\0`).update(bytes).digest("hex");
 
-/** Starts both servers. */
-export function startHub(repo: string): HubServer {
+/**
+ * Starts both servers.
+ *
+ * @param kind What the repository is.
+ */
+export function startHub(repo: string, kind: "model" | "dataset" = "model"): HubServer {
   const commits: HubServer["commits"] = new Map(), branches: HubServer["branches"] = new Map();
   const behaviour: HubBehaviour = {}, requests: HubServer["requests"] = [];
   const counts = new Map<string, number>();
@@ -47,12 +51,15 @@ export function startHub(repo: string): HubServer {
     return behaviour.answer?.(request, path, count);
   };
   const send = (path: string, bytes: Uint8Array<ArrayBuffer>, range: string | null) => {
-    const start = Number(/^bytes=(\d+)-$/.exec(range ?? "")?.[1] ?? 0);
+    const [, from = "0", to = ""] = /^bytes=(\d+)-(\d*)$/.exec(range ?? "") ?? [];
+    const start = Number(from);
     if (start > 0 && start >= bytes.length) return new Response(null, { status: 416 });
     const sent = behaviour.sent?.(path, bytes) ?? bytes;
-    return start === 0 ? new Response(sent) : new Response(sent.subarray(start), {
+    if (start === 0 && to === "") return new Response(sent);
+    const end = to === "" ? sent.length : Math.min(Number(to) + 1, sent.length);
+    return new Response(sent.subarray(start, end), {
       status: 206,
-      headers: { "content-range": `bytes ${start}-${sent.length - 1}/${sent.length}` },
+      headers: { "content-range": `bytes ${start}-${end - 1}/${sent.length}` },
     });
   };
   const options = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
@@ -68,7 +75,7 @@ export function startHub(repo: string): HubServer {
     const answered = record(request);
     if (answered) return answered;
     const { path } = requests.at(-1)!;
-    const info = /^\/api\/models\/(.+)\/revision\/(.+)$/.exec(path);
+    const info = new RegExp(`^/api/${kind}s/(.+)/revision/(.+)$`).exec(path);
     if (info) {
       const [, name, revision] = info;
       const sha = commits.has(revision) ? revision : branches.get(revision);
@@ -76,9 +83,11 @@ export function startHub(repo: string): HubServer {
         ? Response.json({ _id: "1", id: repo, sha, lastModified: "2026-01-01T00:00:00Z" })
         : notFound();
     }
-    const tree = /^\/api\/models\/(.+)\/tree\/([0-9a-f]+)$/.exec(path);
+    const tree = new RegExp(`^/api/${kind}s/(.+)/tree/([0-9a-f]+)$`).exec(path);
     if (tree) {
-      const files = [...commits.get(tree[2]) ?? []];
+      const isRecursive = new URL(request.url).searchParams.get("recursive") === "true";
+      const files = [...commits.get(tree[2]) ?? []]
+        .filter(([path]) => isRecursive || !path.includes("/"));
       // In pages of two.
       const page = Number(new URL(request.url).searchParams.get("cursor") ?? 0);
       const listed = files.slice(page, page + 2).map(([path, { bytes, lfs }]) => ({
@@ -88,13 +97,17 @@ export function startHub(repo: string): HubServer {
         oid: gitHash(bytes),
         ...(lfs ? { lfs: { oid: sha256(bytes), size: bytes.length, pointerSize: 130 } } : {}),
       }));
-      const next = `<${new URL(request.url).origin}${path}?cursor=${page + 2}>; rel="next"`;
+      const next = `<${new URL(request.url).origin}${path}?recursive=${isRecursive}&cursor=${
+        page + 2
+      }>; rel="next"`;
       const headers = page + 2 < files.length ? { link: next } : {};
       return Response.json([...listed, { type: "directory", path: "onnx", size: 0, oid: "0" }], {
         headers,
       });
     }
-    const [, name, commit, file] = /^\/(.+)\/resolve\/([0-9a-f]+)\/(.+)$/.exec(path) ?? [];
+    const folder = kind === "dataset" ? "datasets/" : "";
+    const resolved = new RegExp(`^/${folder}(.+)/resolve/([0-9a-f]+)/(.+)$`).exec(path);
+    const [, name, commit, file] = resolved ?? [];
     const found = name === repo ? commits.get(commit)?.get(file) : undefined;
     if (!found) return notFound();
     if (!found.lfs) return send(file, found.bytes, request.headers.get("range"));

@@ -67,6 +67,26 @@ test("import reads an official LongMem; export and import give the same bits bac
   });
 });
 
+test("export writes the official format, and import reads it back", async () => {
+  await withFolder(async (folder) => {
+    await Deno.writeFile(`${folder}/longmem.pt`, fairseqLongMemBytes());
+    await run.import(`${folder}/longmem.pt`, "--out", `${folder}/longmem`);
+    await run.export(`${folder}/longmem`, "--out", `${folder}/new.pt`);
+    await run.import(`${folder}/new.pt`, "--out", `${folder}/again`);
+    const again = await readLongMemFolder(`${folder}/again`);
+    assert.deepEqual(again, await readLongMemFolder(`${folder}/longmem`));
+    const backbone = ["--what", "backbone", "--format", "fairseq"];
+    await run.export(`${folder}/longmem`, ...backbone, "--out", `${folder}/backbone`);
+    const { weights } = await loadBackboneWeights(`${folder}/backbone`);
+    assert.equal(hashTensors(weights), hashTensors(backboneWeights));
+    await run.import(`${folder}/backbone`, "--out", `${folder}/alone`);
+    await assert.rejects(
+      run.export(`${folder}/alone`, "--what", "sidenet", "--out", `${folder}/x.pt`),
+      /as it is a backbone alone/,
+    );
+  });
+});
+
 test("import reads an official backbone, and bare tensors where --heads is given", async () => {
   await withFolder(async (folder) => {
     await Deno.writeFile(`${folder}/backbone.pt`, fairseqBackboneBytes());

@@ -1,0 +1,48 @@
+/** Files that the user has. */
+import { dirname, join, relative } from "node:path";
+import { Readable } from "node:stream";
+import { createGunzip } from "node:zlib";
+import { InputRangeError } from "../errors.ts";
+import { ifThere, openRegularFile, removeIfThere, temporaryOf, writing } from "../files.ts";
+
+/** Most files of a folder that is searched. */
+const mostFound = 200_000;
+
+/** Copies a file, uncompressed where its name ends in `.gz`; it takes its name when it is whole. */
+export async function copyFile(from: string, target: string): Promise<void> {
+  await writing(target, () => Deno.mkdir(dirname(target), { recursive: true }));
+  const temporary = temporaryOf(target);
+  try {
+    const { readable } = await openRegularFile(from);
+    const bytes = from.endsWith(".gz")
+      ? Readable.fromWeb(readable as never).pipe(createGunzip())
+      : readable;
+    await writing(
+      target,
+      () => Deno.writeFile(temporary, ReadableStream.from(bytes as AsyncIterable<Uint8Array>)),
+    );
+    await writing(target, () => Deno.rename(temporary, target));
+  } finally {
+    await removeIfThere(temporary);
+  }
+}
+
+/** A file, or the regular files below a folder, in the order of their paths; links to files count, those to folders do not. */
+export async function filesAt(folder: string): Promise<string[]> {
+  if (!(await Deno.stat(folder)).isDirectory) return [folder];
+  const files: string[] = [], open = [folder];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    for await (const { name, isDirectory, isFile, isSymlink } of Deno.readDir(next)) {
+      const path = join(next, name);
+      if (isDirectory && name !== ".git") open.push(path);
+      const isLinked = isSymlink && (await ifThere(Deno.stat(path)))?.isFile;
+      if (isFile || isLinked) files.push(path);
+      if (files.length > mostFound) {
+        throw new InputRangeError(
+          `Cannot search "${folder}" as it has more than ${mostFound} files: name a folder below it`,
+        );
+      }
+    }
+  }
+  return files.sort((a, b) => relative(folder, a) < relative(folder, b) ? -1 : 1);
+}
