@@ -219,7 +219,7 @@ export interface Experiment {
   readonly evaluations: readonly EvaluationDeclaration[];
   /** Where it runs (default `auto`). */
   readonly device?: DeviceChoice;
-  /** Threads of the CPU engines (default: theirs). */
+  /** Threads of the CPU engines (default: the environment's LONGMEM_THREADS, or one per core). */
   readonly threads?: number;
   /**
    * Paths that its runs were recorded with, by those that it names now: `{ "data/novels": "../shared/data/novels" }`. Paths are part

@@ -2,7 +2,16 @@ import os from "node:os";
 import { type EngineModules, importEngine } from "../engine_packages.ts";
 import { encodeOnnx, type Program } from "../graph/onnx.ts";
 import { elementCount, type ElementType } from "../tensor.ts";
-import type { Device, DeviceKind, DeviceTensor, HostArray, Session, Tensors } from "./device.ts";
+import {
+  type Device,
+  type DeviceKind,
+  type DeviceTensor,
+  type HostArray,
+  mostThreads,
+  type Session,
+  type Tensors,
+} from "./device.ts";
+import { InputRangeError } from "../errors.ts";
 import { checkedFeeds } from "./feeds.ts";
 
 type Ort = EngineModules["cpu"];
@@ -13,7 +22,7 @@ type SessionOptions = NonNullable<Parameters<Ort["InferenceSession"]["create"]>[
 /** How a host engine runs. */
 export interface HostDeviceOptions {
   reason: string;
-  /** Threads of one operator; the default is one per core. */
+  /** Threads of one operator; the default is LONGMEM_THREADS, or one per core. */
   threads?: number;
   /** Prefix of the files that the engine writes its profile to (`cpu` only). */
   profilePrefix?: string;
@@ -25,7 +34,9 @@ export async function openHostDevice(
   options: HostDeviceOptions,
 ): Promise<Device> {
   const ort = await loadOrt(kind);
-  const threads = kind === "cpu" ? options.threads ?? os.cpus().length : 1;
+  const threads = kind === "cpu"
+    ? options.threads ?? threadsByDefault(Deno.env.get("LONGMEM_THREADS"))
+    : 1;
   return {
     kind,
     description: kind === "cpu"
@@ -65,6 +76,21 @@ export async function openHostDevice(
     },
     close: () => Promise.resolve(),
   };
+}
+
+/**
+ * Threads of an operator where nobody says how many.
+ *
+ * @param text The value of LONGMEM_THREADS; undefined: one per core.
+ * @throws {RangeError} If it is no number of threads.
+ */
+export function threadsByDefault(text: string | undefined): number {
+  if (text === undefined) return os.cpus().length;
+  const threads = Number(text);
+  if (/^\d+$/.test(text) && threads >= 1 && threads <= mostThreads) return threads;
+  throw new InputRangeError(
+    `Cannot read LONGMEM_THREADS: current value is "${text}", allowed are integers from 1 to ${mostThreads}`,
+  );
 }
 
 async function loadOrt(kind: "cpu" | "wasm"): Promise<Ort> {

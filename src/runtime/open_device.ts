@@ -5,7 +5,7 @@ import { InputError } from "../errors.ts";
 
 /** How a device is opened. */
 export interface OpenDeviceOptions {
-  /** Threads of the `cpu` engine; one per core by default. */
+  /** Threads of the `cpu` engine; by default LONGMEM_THREADS, or one per core. */
   threads?: number;
   /** Prefix of the profile that the `cpu` engine writes. */
   profilePrefix?: string;

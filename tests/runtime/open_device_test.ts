@@ -1,3 +1,5 @@
+import os from "node:os";
+import { threadsByDefault } from "../../src/runtime/host_device.ts";
 import { isSoftware, openDevice } from "../../src/runtime/open_device.ts";
 import { deviceTest, testedDevice, unusableAdapter } from "../graph/devices.ts";
 import { assert, test } from "../testing.ts";
@@ -31,6 +33,22 @@ test("openDevice() says which engine auto took and why", async () => {
   assert.match(device.reason, /^auto: WebGPU('s adapter is a software one| has )/);
   assert.equal(device.kind === "webgpu", /has a hardware adapter/.test(device.reason));
   if (device.kind === "cpu") assert.match(device.description, /, 1 thread, onnxruntime-node$/);
+  await device.close();
+});
+
+test("openDevice() takes the threads of LONGMEM_THREADS, or one per core", async () => {
+  assert.equal(threadsByDefault("3"), 3);
+  assert.equal(threadsByDefault(undefined), os.cpus().length);
+  for (const text of ["", "0", "1.5", "two", "1025", "-1"]) {
+    assert.throws(() => threadsByDefault(text), {
+      name: "RangeError",
+      message:
+        /^Cannot read LONGMEM_THREADS: current value is ".*", allowed are integers from 1 to 1024$/,
+    });
+  }
+  const device = await openDevice("cpu");
+  const threads = threadsByDefault(Deno.env.get("LONGMEM_THREADS"));
+  assert.ok(device.description.includes(`, ${threads} thread`), device.description);
   await device.close();
 });
 
