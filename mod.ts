@@ -93,6 +93,7 @@ export type {
   SideNetConfig,
   SideNetDeclaration,
   SideNetInitialization,
+  SlidingModel,
   Split,
   SquadDeclaration,
   SquadEvaluation,

@@ -227,7 +227,9 @@ export const efficiency: EvaluationKind<
   // Only some models have all tokens in sight; the others' memories must hold what the segment does not.
   check({ models: listed, totalTokens, contextTokens, batchSize, memory }, path) {
     const measured = models.names.filter((name) => models.get(name).efficiency);
-    const other = listed.findIndex((model) => !modelKindOf(model).efficiency);
+    const other = listed.findIndex((model) =>
+      !modelKindOf(model).efficiency || modelKindOf(model).windowTokens?.(model) !== undefined
+    );
     const hasMemory = memory && listed.some((model) => modelKindOf(model).efficiency?.hasMemory);
     return [
       ...(other < 0 ? [] : [wrong(

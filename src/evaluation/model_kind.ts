@@ -108,8 +108,8 @@ export interface ModelKind<
     readonly hasMemory: boolean;
     readonly sideNet?: keyof TrainedSideNets;
   };
-  /** Tokens that pass for each segment; absent: the evaluation's `contextTokens`. */
-  windowTokens?(config: Config): number;
+  /** Tokens that pass for each segment; undefined: the evaluation's `contextTokens`. */
+  windowTokens?(config: Config): number | undefined;
   /** A memory that every block of the backbone has. */
   blockMemory?(config: Config): MemoryConfig;
   /** A memory of the backbone's hidden states. */

@@ -11,6 +11,7 @@ import { backbone } from "./models/backbone.ts";
 import { copy, type CopyModel } from "./models/copy.ts";
 import { fullContext } from "./models/full_context.ts";
 import { type BlockMemoryModel, infLlm } from "./models/infllm.ts";
+import type { WindowedModel } from "./models/in_window.ts";
 import { knnLm, type KnnLmModel } from "./models/knn_lm.ts";
 import { longMem } from "./models/longmem.ts";
 import { longMemMemoryOff } from "./models/longmem_memory_off.ts";
@@ -20,7 +21,6 @@ import { memorizingTransformer } from "./models/memorizing_transformer.ts";
 import { sideNetWithoutMemory } from "./models/sidenet_without_memory.ts";
 import { slidingWindow } from "./models/sliding_window.ts";
 import { untrainedWithMemory } from "./models/untrained_with_memory.ts";
-import type { WindowedModel } from "./models/wide_window.ts";
 
 const kinds = {
   "backbone": backbone,
@@ -39,7 +39,7 @@ const kinds = {
 };
 type Kinds = typeof kinds;
 
-/** A model without settings; the file of each in `src/evaluation/models/` says what it is. */
+/** A model that needs no settings; the file of each in `src/evaluation/models/` says what it is. */
 export type NamedModel =
   | "backbone"
   | "sidenet-without-memory"
@@ -50,10 +50,20 @@ export type NamedModel =
   | "untrained-with-memory"
   | "memorizing-transformer";
 
+/** A model that reads disjoint segments, or text in a window that slides: `longmem-window-512`. */
+export type SlidingModel =
+  | "sidenet-without-memory"
+  | "longmem"
+  | "longmem-memory-off"
+  | "longmem-recent-memory"
+  | "untrained-with-memory"
+  | "memorizing-transformer";
+
 /** A model with settings; results name it by its kind and the settings that tell it from others: `backbone-sliding-window-512`. */
 export type ConfiguredModel =
   | WindowedModel<"backbone-sliding-window">
   | WindowedModel<"backbone-full-context">
+  | WindowedModel<SlidingModel>
   | BlockMemoryModel
   | CopyModel
   | KnnLmModel
@@ -69,6 +79,7 @@ export type ModelDeclaration =
   | { readonly model: NamedModel }
   | Declared<WindowedModel<"backbone-sliding-window">, "model">
   | Declared<WindowedModel<"backbone-full-context">, "model">
+  | Declared<WindowedModel<SlidingModel>, "model">
   | Declared<BlockMemoryModel, "model">
   | Declared<CopyModel, "model">
   | Declared<KnnLmModel, "model">

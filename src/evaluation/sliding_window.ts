@@ -1,79 +1,58 @@
-import { padId } from "../backbone/shape.ts";
-import {
-  type PromptedModel,
-  readingModel,
-  type ScoredLongMem,
-  type SegmentRows,
-  tokensOfRow,
-} from "./shared/language_model.ts";
-
-/** What a language model sees of what a row has read. */
-export interface WindowOptions {
-  /** Tokens T of a segment. */
-  readonly contextTokens: number;
-  /** Tokens W of the window: a segment is scored after the W - T tokens before it; at least T. */
-  readonly windowTokens: number;
-  /** Whether what row 0 has read is what all rows are asked about. */
-  readonly shared: boolean;
-}
+import type { Network } from "../longmem/network.ts";
+import { remembers } from "../longmem/networks.ts";
+import type { PromptedModel, ScoredLongMem, SegmentRows } from "./shared/language_model.ts";
+import { type ReadRows, RowWindows, type WindowOptions } from "./shared/row_windows.ts";
 
 /**
- * The frozen backbone alone with a window longer than a segment: what it was trained on is extrapolated by ALiBi. Every
- * segment, and every prompt, is read together with the tokens before it, of its document only, and these again for every
- * segment: nothing is cached. At the beginning of a document the window grows, then it slides.
+ * A network with a window that slides: every segment, and every prompt, is read together with the tokens before it, of its document
+ * only, and these again for every segment: nothing is cached. Where the window is longer than what the network was trained
+ * on, its positions are extrapolated.
  *
- * The tokens before are padded on the left, hidden from attention, to T times a power of two: rows that hold unlike numbers
- * of tokens run together, and few lengths have to be compiled.
- *
- * @param model Asked for its network `backbone` only.
+ * A memory is given each token once, and holds what has left the window: the model is to hold the last W - T tokens
+ * back (`LongMemParts.heldTokens`). Their keys and values are those of the pass in which they were the segment, with the whole window
+ * before them.
  */
 export function slidingWindowModel(
   name: string,
-  model: Pick<ScoredLongMem, "score" | "choose">,
-  options: WindowOptions,
+  model: Pick<ScoredLongMem, "score" | "choose"> & Partial<ScoredLongMem>,
+  { network = "backbone", ...options }: WindowOptions & { readonly network?: Network },
 ): PromptedModel {
-  const { contextTokens, shared } = options;
-  const mostBefore = options.windowTokens - contextTokens;
-  const read = new Map<number, Int32Array>();
-  const before = (row: number) => read.get(shared ? 0 : row) ?? new Int32Array();
-
-  /** The tokens of every row behind those that it has read [B, P + T], and how a model takes them. */
-  const inWindow = ({ tokens, rows }: Pick<SegmentRows, "tokens" | "rows">) => {
-    const T = tokens.length / rows;
-    const longest = Math.max(...Array.from({ length: rows }, (_, row) => before(row).length));
-    const P = paddedLength(longest, contextTokens, mostBefore);
-    const all = new Int32Array(rows * (P + T)).fill(padId);
-    const mask = new Uint8Array(all.length).fill(1);
-    for (let row = 0; row < rows; row++) {
-      const start = row * (P + T) + P;
-      const read = before(row);
-      all.set(read, start - read.length);
-      mask.fill(0, start - P, start - read.length);
-      all.set(tokens.subarray(row * T, (row + 1) * T), start);
-    }
-    return { tokens: all, options: { batch: rows, network: "backbone", mask } as const };
+  const windows = new RowWindows(options), hasMemory = remembers(network);
+  const show = (segment: ReadRows) => {
+    const { tokens, mask, beforeTokens } = windows.show(segment);
+    const batch = { batch: segment.rows, mask };
+    return { tokens, batch: hasMemory ? { ...batch, beforeTokens } : batch };
   };
-  const remember = (segment: Pick<SegmentRows, "tokens" | "rows" | "lengths">) => {
-    for (let row = 0; row < segment.rows; row++) {
-      const all = Int32Array.of(...before(row), ...tokensOfRow(segment, row));
-      read.set(row, all.subarray(Math.max(0, all.length - mostBefore)));
-    }
+  const ask = (segment: SegmentRows, readOnly: boolean) => {
+    const { tokens, batch } = show(segment);
+    return model.choose(tokens, segment.targets, {
+      ...batch,
+      network,
+      ...(hasMemory && readOnly && { readOnly }),
+    });
   };
-  const score = (segment: SegmentRows) => {
-    const { tokens, options } = inWindow(segment);
-    return model.score(tokens, segment.targets, options);
+  return {
+    name,
+    async startDocument(row) {
+      windows.forget(row);
+      if (hasMemory) await model.resetMemory!([row]);
+    },
+    async score(segment) {
+      const { tokens, batch } = show(segment);
+      const nll = await model.score(tokens, segment.targets, { ...batch, network });
+      windows.add(segment);
+      return nll;
+    },
+    async choose(segment) {
+      const choices = await ask(segment, false);
+      windows.add(segment);
+      return choices;
+    },
+    async read(segment) {
+      const { tokens, batch } = show(segment);
+      if (hasMemory) await model.remember!(tokens, batch);
+      windows.add(segment);
+    },
+    ask: (prompt) => ask(prompt, true),
   };
-  const choose = (segment: SegmentRows) => {
-    const { tokens, options } = inWindow(segment);
-    return model.choose(tokens, segment.targets, options);
-  };
-  return readingModel(name, { forget: (row) => read.delete(row), remember, score, choose });
-}
-
-/** The smallest of 0, T, 2T, 4T, ..., `most` that holds so many tokens. */
-function paddedLength(tokens: number, contextTokens: number, most: number): number {
-  if (tokens === 0) return 0;
-  let length = contextTokens;
-  while (length < tokens) length *= 2;
-  return Math.min(length, most);
 }

@@ -61,12 +61,13 @@ import type {
   EvaluatedModel,
   ModelDeclaration,
   NamedModel,
+  SlidingModel,
 } from "../evaluation/models.ts";
 import type { CopyModel } from "../evaluation/models/copy.ts";
 import type { KnnLmModel } from "../evaluation/models/knn_lm.ts";
 import type { OtherDocumentModel } from "../evaluation/models/longmem_other_document.ts";
 import type { BlockMemoryModel } from "../evaluation/models/infllm.ts";
-import type { WindowedModel } from "../evaluation/models/wide_window.ts";
+import type { WindowedModel } from "../evaluation/models/in_window.ts";
 import type { NeedleDeclaration, NeedleEvaluation } from "../evaluation/needle.ts";
 import type { PerplexityDeclaration, PerplexityEvaluation } from "../evaluation/perplexity.ts";
 import type { RecallDeclaration, RecallEvaluation } from "../evaluation/recall.ts";
@@ -173,6 +174,7 @@ export type {
   SideNetConfig,
   SideNetDeclaration,
   SideNetInitialization,
+  SlidingModel,
   Split,
   SquadDeclaration,
   SquadEvaluation,

@@ -15,7 +15,7 @@ import { explainSegment, type MemoryRange, type MemoryReading } from "./explanat
 import type { LongMemParts, Network } from "./network.ts";
 import { networks, remembers, wholeNetwork } from "./networks.ts";
 import { OpenMemory } from "./open_memory.ts";
-import { hasInnerPadding, paddingMask, rowRanges } from "./padding.ts";
+import { hasInnerPadding, paddingMask, rangesBehind, rowRanges } from "./padding.ts";
 import { checkCount, checkNetwork, checkTokens, checkWords } from "./pass_checks.ts";
 import { batchFeeds, Passes, type PassOutput } from "./passes.ts";
 import {
@@ -30,10 +30,14 @@ import { Batch, Neighbours, RetrievedChunks } from "./longmem_model.ts";
 
 /** Every option of a pass, so that a misspelled one is found. */
 const passOptions = Object.keys(
-  { batch: true, readOnly: true, lengths: true, mask: true, network: true } satisfies Record<
-    keyof Batch | "network",
-    true
-  >,
+  {
+    batch: true,
+    readOnly: true,
+    beforeTokens: true,
+    lengths: true,
+    mask: true,
+    network: true,
+  } satisfies Record<keyof Batch | "network", true>,
 );
 
 /**
@@ -282,6 +286,9 @@ export class LongMem {
       if (this.parts.blockMemory) {
         throw new TypeError("Cannot copy the memories of several blocks");
       }
+      if (this.parts.heldTokens) {
+        throw new TypeError("Cannot copy a memory of which a window holds tokens back");
+      }
       return await this.#memory?.save();
     });
   }
@@ -422,10 +429,19 @@ export class LongMem {
     const contextTokens = tokens.length / rows;
     const scoredTokens = targets ? targets.length / rows : contextTokens;
     const ranges = rowRanges(options, { rows, contextTokens });
+    const { beforeTokens = 0 } = options;
+    if (
+      !(Number.isSafeInteger(beforeTokens) && beforeTokens >= 0 && beforeTokens < contextTokens)
+    ) {
+      throw new InputRangeError(
+        `Cannot run as beforeTokens must be an integer from 0, below the ${contextTokens} tokens of a row: ` +
+          `current value is ${beforeTokens}`,
+      );
+    }
     const usesMemory = remembers(network);
     const writes = usesMemory && !options.readOnly;
     const memory = usesMemory
-      ? await this.#openMemory(rows, writes ? contextTokens : 0)
+      ? await this.#openMemory(rows, writes ? contextTokens - beforeTokens : 0)
       : undefined;
     // At the end of rows padding disturbs no score, but logits, keys and values of the pad positions themselves do depend on it.
     const { padId } = architectureOf(this.parts.backbone.shape);
@@ -442,7 +458,11 @@ export class LongMem {
     const outputs = await this.#passes.run(kind, batch, memory);
     if (writes) {
       this.#memoryChanges++;
-      await memory!.write(outputs, { rows: ranges, tokens });
+      const isHeld = this.parts.heldTokens !== undefined;
+      const written = beforeTokens === 0 && !isHeld
+        ? ranges
+        : rangesBehind(beforeTokens, ranges ?? { rows, contextTokens });
+      await memory!.write(outputs, { rows: written, tokens });
     }
     // The garbage collector does not see how much of a GPU these hold.
     for (const tensor of Object.values(batch)) tensor.dispose();
@@ -476,6 +496,7 @@ export class LongMem {
       several: blockMemory !== undefined,
       rows,
       seed: 1,
+      heldTokens: this.parts.heldTokens,
     });
     return this.#memory;
   }

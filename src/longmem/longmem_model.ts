@@ -18,6 +18,11 @@ export interface Batch extends Padding {
   batch?: number;
   /** Reads the memory but writes nothing to it. */
   readOnly?: boolean;
+  /**
+   * Tokens at the beginning of each row, padding included, that were written by passes before and are shown again, as by a sliding
+   * window: those behind them alone are written (default 0).
+   */
+  beforeTokens?: number;
 }
 
 /** What queries retrieve from a memory. */

@@ -43,6 +43,8 @@ export interface LongMemParts {
   readonly memorizing?: MemorizingCheckpoint;
   /** The memory is one of the backbone's hidden states, in chunks of one token (kNN-LM); not together with a SideNet. */
   readonly stateMemory?: true;
+  /** Tokens of each row, the last, that the memory does not hold yet, as a sliding window still shows them (default 0). */
+  readonly heldTokens?: number;
 }
 
 /** How the blocks of a backbone read memories of their own: an InfLLM-like baseline. */

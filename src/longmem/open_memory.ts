@@ -4,6 +4,7 @@ import { MemoryBank, type SavedBank } from "../memory/memory_bank.ts";
 import { followBank, retrieveFunction } from "../memory/retriever.ts";
 import type { HostFunction } from "../runtime/compile.ts";
 import type { Device, Tensors } from "../runtime/device.ts";
+import { type BankUpdate, HeldTokens } from "./held_tokens.ts";
 import { blockPrefix, type Forward, type GraphMemory } from "./network.ts";
 import type { RowRange } from "./padding.ts";
 
@@ -21,32 +22,45 @@ export interface OpenMemoryOptions {
   readonly rows: number;
   /** Seed of an index. */
   readonly seed: number;
+  /** Tokens of each row, the last, that are held back: a sliding window still shows them (default 0). */
+  readonly heldTokens?: number | undefined;
 }
 
 /** The memory of a model on a device: its banks and what searches them, as graphs read and write it. */
 export class OpenMemory {
   readonly #index: OutsideIndex | undefined;
   readonly #several: boolean;
+  /** Absent: what is written is in the banks at once. */
+  readonly #held: HeldTokens | undefined;
+  readonly #device: Device;
 
   private constructor(
+    device: Device,
     readonly banks: readonly MemoryBank[],
     readonly rows: number,
-    { index, several }: { index: OutsideIndex | undefined; several: boolean },
+    { index, several, held }: {
+      index: OutsideIndex | undefined;
+      several: boolean;
+      held: HeldTokens | undefined;
+    },
   ) {
+    this.#device = device;
     this.#index = index;
     this.#several = several;
+    this.#held = held;
   }
 
   /** Opens empty banks. */
   static async open(
     device: Device,
     config: MemoryConfig,
-    { heads, headDim, blocks, several, rows, seed }: OpenMemoryOptions,
+    { heads, headDim, blocks, several, rows, seed, heldTokens = 0 }: OpenMemoryOptions,
   ): Promise<OpenMemory> {
     const sizes = { rows, heads, headDim };
     const banks = blocks.map((block) => new MemoryBank(device, config, { ...sizes, block }));
     const index = several ? undefined : await followBank(banks[0], device, { seed });
-    return new OpenMemory(banks, rows, { index, several });
+    const held = heldTokens > 0 ? new HeldTokens(heldTokens, config) : undefined;
+    return new OpenMemory(device, banks, rows, { index, several, held });
   }
 
   /** The bank; that of the first block, where there are several. */
@@ -89,7 +103,7 @@ export class OpenMemory {
 
   /**
    * Writes what a graph with these outputs has computed, and frees it: the garbage collector does not see how much of a GPU it
-   * holds.
+   * holds. Where tokens are held back, those enter that they are followed by enough others.
    *
    * @param options `rows`: tokens of each row that are not padding; absent: all are written. `tokens`: ids of the batch [B, T], for
    * the transcript.
@@ -98,9 +112,43 @@ export class OpenMemory {
     outputs: Tensors,
     options: { rows?: readonly RowRange[] | undefined; tokens?: Int32Array | undefined } = {},
   ): Promise<void> {
+    if (this.#held) return await this.#writeLeaving(this.#held, outputs, options);
     for (const [i, bank] of this.banks.entries()) {
       const { [outputNames(i).keys]: keys, [outputNames(i).values]: values } = outputs;
       await bank.write(keys, values, options);
+      keys.dispose();
+      values.dispose();
+    }
+  }
+
+  async #writeLeaving(
+    held: HeldTokens,
+    outputs: Tensors,
+    { rows, tokens }: { rows?: readonly RowRange[] | undefined; tokens?: Int32Array | undefined },
+  ): Promise<void> {
+    if (!rows || !tokens) throw new Error("Tokens that are held back have rows and ids");
+    const names = this.banks.map((_, i) => outputNames(i));
+    const updates: BankUpdate[] = [];
+    for (const { keys, values } of names) {
+      updates.push({
+        keys: await outputs[keys].read() as Float32Array,
+        values: await outputs[values].read() as Float32Array,
+      });
+    }
+    const leaving = held.push(updates, tokens, rows);
+    for (const { keys, values } of names) {
+      outputs[keys].dispose();
+      outputs[values].dispose();
+    }
+    if (!leaving) return;
+    const { counts, ids } = leaving;
+    for (const [i, bank] of this.banks.entries()) {
+      const [keys, values] = [leaving.banks[i].keys, leaving.banks[i].values]
+        .map((data) => this.#device.tensor(data, [ids.length, data.length / ids.length]));
+      await bank.write(keys, values, {
+        rows: counts.map((count) => ({ start: 0, count })),
+        tokens: ids,
+      });
       keys.dispose();
       values.dispose();
     }
@@ -116,13 +164,15 @@ export class OpenMemory {
     return this.bank.fillChunks;
   }
 
-  /** Whether nothing is stored anywhere. */
+  /** Whether nothing is stored anywhere, nor held back. */
   get isEmpty(): boolean {
-    return this.banks.every(({ fillChunks }) => fillChunks.every((count) => count === 0));
+    return (this.#held?.isEmpty ?? true) &&
+      this.banks.every(({ fillChunks }) => fillChunks.every((count) => count === 0));
   }
 
   /** Forgets what the banks of some rows hold; of all rows by default. */
   reset(rows?: readonly number[]): void {
+    this.#held?.clear(this.bank.config.bank === "shared" && rows?.length !== 0 ? undefined : rows);
     for (const bank of this.banks) bank.reset(rows);
   }
 

@@ -62,6 +62,24 @@ export function rowRanges(
 }
 
 /**
+ * What of each row stands behind its first tokens.
+ *
+ * @param rows Tokens of each row that are not padding, or the sizes of a batch without any.
+ */
+export function rangesBehind(
+  beforeTokens: number,
+  rows: readonly RowRange[] | { readonly rows: number; readonly contextTokens: number },
+): RowRange[] {
+  const ranges = "rows" in rows
+    ? Array.from({ length: rows.rows }, () => ({ start: 0, count: rows.contextTokens }))
+    : rows;
+  return ranges.map(({ start, count }) => {
+    const first = Math.max(start, beforeTokens);
+    return { start: first, count: Math.max(0, start + count - first) };
+  });
+}
+
+/**
  * 1 for each token [B, T], 0 for padding.
  *
  * @param padId Id that is padding wherever it stands, if the architecture has one.

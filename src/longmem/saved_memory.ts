@@ -28,16 +28,18 @@ export interface MemoryReaderModel {
 /**
  * The block whose keys and values a model remembers.
  *
- * @throws TypeError where it has no memory, or memories that no file holds: of several blocks, or of one that is trained.
+ * @throws TypeError where it has no memory, or memories that no file holds: of several blocks, of one that is trained, or of which
+ * a window holds tokens back.
  */
 export function memoryOwner(
-  { sideNet, memory, blockMemory, memorizing }: LongMemParts,
+  { sideNet, memory, blockMemory, memorizing, heldTokens }: LongMemParts,
   action: "save" | "restore",
 ): number {
   const refuse = (reason: string) => new InputTypeError(`Cannot ${action} the memory as ${reason}`);
   if (!memory) throw refuse("the model has none");
   if (blockMemory) throw refuse("several blocks have one each");
   if (memorizing) throw refuse("it is that of a trained block, not of the frozen backbone");
+  if (heldTokens) throw refuse("a sliding window holds tokens back from it");
   if (!sideNet) throw refuse("there is no SideNet that would read it");
   return sideNet.shape.memoryBlock;
 }

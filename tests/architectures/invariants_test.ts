@@ -17,6 +17,7 @@ import type { Device, Tensors } from "../../src/runtime/device.ts";
 import type { TensorMap } from "../../src/tensor.ts";
 import { deviceTest, testedDevices } from "../graph/devices.ts";
 import { assert, assertClose } from "../testing.ts";
+import { projections, projectionTensors, sizes, weightFeeds } from "./projections.ts";
 import {
   describeShape,
   randomBackbone,
@@ -449,43 +450,6 @@ architectureTest("loadLongMem() finds a SideNet for any number of blocks", async
     assert.ok(logits.every(Number.isFinite));
   }
 });
-
-function sizes(device: Device, backbone: BackboneShape, contextTokens: number): ForwardOptions {
-  return { backbone, rows: 1, contextTokens, padded: false, blockBytes: device.blockBytes };
-}
-
-function weightFeeds(device: Device, prefix: string, weights: TensorMap): Tensors {
-  return Object.fromEntries(
-    [...weights].map(([name, { data, shape }]) => [prefix + name, device.tensor(data, shape)]),
-  );
-}
-
-/** Key and value projections [N, K*D] of a block, before any rotation. */
-async function projectionTensors(
-  device: Device,
-  { shape, weights }: BackboneCheckpoint,
-  tokens: Int32Array<ArrayBuffer>,
-  block: number,
-): Promise<Tensors> {
-  const { graph, backbone } = buildForward(sizes(device, shape, tokens.length));
-  const { k, v } = backbone.projections[block];
-  graph.output("keys", k);
-  graph.output("values", v);
-  const session = await compile(device, graph);
-  const outputs = await session.run({
-    ...weightFeeds(device, backbonePrefix, weights),
-    tokens: device.tensor(tokens, [1, tokens.length]),
-  });
-  await session.close();
-  return outputs;
-}
-
-async function projections(
-  ...of: Parameters<typeof projectionTensors>
-): Promise<{ keys: Float32Array; values: Float32Array }> {
-  const { keys, values } = await projectionTensors(...of);
-  return { keys: await keys.read() as Float32Array, values: await values.read() as Float32Array };
-}
 
 /** Queries [1, H, T, D] of the SideNet layer that reads the memory, neither scaled nor turned, beside an empty memory. */
 async function readerQueries(

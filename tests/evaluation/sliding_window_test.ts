@@ -1,6 +1,7 @@
 import type { PromptedModel, SegmentRows } from "../../src/evaluation/shared/language_model.ts";
 import { scoreDocuments } from "../../src/evaluation/perplexity.ts";
-import { slidingWindowModel, type WindowOptions } from "../../src/evaluation/sliding_window.ts";
+import type { WindowOptions } from "../../src/evaluation/shared/row_windows.ts";
+import { slidingWindowModel } from "../../src/evaluation/sliding_window.ts";
 import { LongMem } from "../../src/longmem/longmem.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import { deviceTest } from "../graph/devices.ts";

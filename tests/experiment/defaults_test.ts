@@ -6,7 +6,8 @@ import type {
   Protocol,
 } from "../../src/experiment/declaration.ts";
 import { lengthBuckets } from "../../src/evaluation/perplexity.ts";
-import { modelName } from "../../src/evaluation/models.ts";
+import { windowOf } from "../../src/evaluation/evaluation_kind.ts";
+import { modelKindOf, modelName } from "../../src/evaluation/models.ts";
 import { resolvedExperiment } from "./resolved.ts";
 import { defaultChronicle } from "../../src/text/chronicle/config.ts";
 import { assert, test } from "../testing.ts";
@@ -280,6 +281,45 @@ test("a SideNet is initialised unless its kind says otherwise, and saying so mak
   assert.deepEqual(resolvedExperiment(said).sidenet, sidenet);
   const read = { kind: "checkpoint", path: "longmem.pt" };
   assert.deepEqual(resolvedExperiment({ ...small, sidenet: read }).sidenet, read);
+});
+
+test("a model with a sliding window is named after it, and without one it is its name", () => {
+  const { evaluations: [{ models }] } = resolvedExperiment({
+    ...small,
+    evaluations: [{
+      kind: "perplexity",
+      split: "test",
+      models: [
+        "backbone",
+        { model: "longmem" },
+        { model: "longmem", windowTokens: 512 },
+        { model: "sidenet-without-memory", windowTokens: 512 },
+        { model: "longmem-other-document", windowTokens: 512 },
+        { model: "longmem-other-document", texts: 2, windowTokens: 512 },
+        { model: "infllm", windowTokens: 512 },
+      ],
+      contextTokens: 64,
+    }],
+  });
+  assert.deepEqual(models.slice(1, 6), [
+    "longmem",
+    { model: "longmem", windowTokens: 512 },
+    { model: "sidenet-without-memory", windowTokens: 512 },
+    { model: "longmem-other-document", texts: 1, windowTokens: 512 },
+    { model: "longmem-other-document", texts: 2, windowTokens: 512 },
+  ]);
+  assert.deepEqual(models.map(modelName), [
+    "backbone",
+    "longmem",
+    "longmem-window-512",
+    "sidenet-without-memory-window-512",
+    "longmem-other-document-window-512",
+    "longmem-other-document-2-window-512",
+    "infllm-m1024-c16-k64-d512-window-512",
+  ]);
+  const versions = models.map((model) => modelKindOf(model).version?.(model));
+  assert.deepEqual(versions, [undefined, undefined, 1, 1, 1, 1, 1]);
+  assert.deepEqual(models.map((model) => windowOf(model, 64)), [64, 64, 512, 512, 512, 512, 512]);
 });
 
 test("settings of a model are as declared, or fit what it is to be compared with", () => {

@@ -549,6 +549,25 @@ const malformed: Malformed[] = [
     ],
   },
   {
+    name: "windows of a memory shorter than a segment, or that do not slide by whole chunks",
+    change: {
+      evaluations: [{
+        ...evaluation,
+        models: [
+          { model: "longmem", windowTokens: 127 },
+          { model: "longmem-other-document", windowTokens: 258 },
+          { model: "longmem-memory-off", windowTokens: 257 }, // reads no memory
+          { model: "infllm", chunkTokens: 3, retrievedTokens: 6, windowTokens: 300 },
+        ],
+      }],
+    },
+    problems: [
+      "evaluations.0.models.0.windowTokens must hold the evaluation's contextTokens: current value is 127, allowed are integers from 128",
+      "evaluations.0.models.1.windowTokens must be a multiple of the memory's chunkTokens: current value is 258, allowed are multiples of 4",
+      "evaluations.0.models.3.windowTokens must slide by whole chunks, which the evaluation's contextTokens, its stride, must be a multiple of: current values are 128 and 3",
+    ],
+  },
+  {
     name: "block memories that no segment fills, or that hold too little",
     change: {
       evaluations: [{
@@ -598,12 +617,19 @@ const malformed: Malformed[] = [
         models: ["backbone", "infllm", "untrained-with-memory"],
         contextTokens: 512,
         totalTokens: [1023, 2048, 2048],
+      }, {
+        kind: "efficiency",
+        name: "windows",
+        models: ["longmem", { model: "longmem", windowTokens: 1024 }],
+        contextTokens: 512,
+        totalTokens: [2048],
       }],
     },
     problems: [
       'evaluations.0.models.1 is a model whose efficiency is not measured: current value is "infllm-m1024-c16-k64-d512", allowed are backbone, longmem, untrained-with-memory',
       "evaluations.0.totalTokens.2 is listed twice: current value is 2048, allowed are numbers listed once",
       "evaluations.0.totalTokens.0 must be contextTokens and what the smallest memory holds: current value is 1023, allowed are integers from 1024",
+      'evaluations.1.models.1 is a model whose efficiency is not measured: current value is "longmem-window-1024", allowed are backbone, longmem, untrained-with-memory',
     ],
   },
   {

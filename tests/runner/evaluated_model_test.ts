@@ -67,6 +67,31 @@ deviceTest(
 );
 
 deviceTest(
+  "models with a window remember what has left it, and see the rest",
+  async (device) => {
+    const asks = (model: "longmem" | "longmem-memory-off" | "memorizing-transformer") => {
+      const windowed = { model, windowTokens: 16 };
+      return async (read: readonly typeof first[]) =>
+        await withModel(device, windowed, (opened) => {
+          assert.equal(opened.name, `${model}-window-16`);
+          return answer(opened, read);
+        });
+    };
+    const longmem = asks("longmem"), off = asks("longmem-memory-off");
+    assertClose(await longmem([second]), await off([second]), { tolerance: 1e-5 });
+    const [remembering, forgetting] = [await longmem([first, second]), await off([first, second])];
+    assertClose(forgetting, await off([second]), { tolerance: 1e-5 });
+    assert.ok(remembering.some((nll, i) => Math.abs(nll - forgetting[i]) > 1e-3), "it remembers");
+    const plain = await withModel(device, "longmem", (opened) => answer(opened, [second]));
+    assert.ok(plain.some((nll, i) => Math.abs(nll - remembering[i]) > 1e-3), "it has a window");
+    const memorizing = asks("memorizing-transformer");
+    const [short, long] = [await memorizing([second]), await memorizing([first, second])];
+    assert.ok(short.some((nll, i) => Math.abs(nll - long[i]) > 1e-4), "it remembers, too");
+  },
+  onCpu,
+);
+
+deviceTest(
   "a backbone with a window sees as many tokens before a segment as declared",
   async (device) => {
     for (const model of ["backbone-sliding-window", "backbone-full-context"] as const) {

@@ -2,8 +2,14 @@ import { z } from "zod";
 import { nonNegativeInteger, positiveInteger } from "../../declaration/fields.ts";
 import type { Accepts, Assert, Declared } from "../../declaration/part.ts";
 import { memoryOfSizes, memoryPart, paperMemory, updateProblems } from "../../memory/config.ts";
-import { type ModelKind, openLongMem } from "../model_kind.ts";
-import { languageModel } from "../shared/language_model.ts";
+import type { ModelKind } from "../model_kind.ts";
+import {
+  openInWindow,
+  windowProblems,
+  windowSuffix,
+  windowTokensField,
+  windowVersion,
+} from "./in_window.ts";
 
 /**
  * The frozen language model with an InfLLM-like memory (arXiv 2402.04617), without any training: every block caches keys and
@@ -20,10 +26,12 @@ export interface BlockMemoryModel {
   /** Retrieved tokens per query and head; a multiple of `chunkTokens` (default 64). */
   readonly retrievedTokens: number;
   /**
-   * Distance before the query at which ALiBi sees every retrieved token (default: the evaluation's `contextTokens`, as far as
-   * a segment reaches; the larger it is, the fewer heads look there).
+   * Distance before the query at which ALiBi sees every retrieved token (default: the evaluation's `contextTokens` or those of the
+   * window, as far as local text reaches; the larger it is, the fewer heads look there).
    */
   readonly distanceTokens: number;
+  /** Tokens W of a sliding window, the segment's own `contextTokens` included (default: none, segments are disjoint). */
+  readonly windowTokens?: number;
 }
 
 const schema = z.strictObject({
@@ -32,6 +40,7 @@ const schema = z.strictObject({
   chunkTokens: positiveInteger.exactOptional(),
   retrievedTokens: positiveInteger.exactOptional(),
   distanceTokens: nonNegativeInteger.exactOptional(),
+  windowTokens: windowTokensField,
 });
 type _SchemaAcceptsTheType = Assert<Accepts<typeof schema, Declared<BlockMemoryModel, "model">>>;
 
@@ -41,7 +50,7 @@ export const infLlm: ModelKind<Declared<BlockMemoryModel, "model">, BlockMemoryM
   fill(declared, { contextTokens, memory }) {
     const { retrievedTokens } = paperMemory;
     const { capacityTokens } = memory ?? paperMemory;
-    const chunkTokens = 16, distanceTokens = contextTokens;
+    const chunkTokens = 16, distanceTokens = declared.windowTokens ?? contextTokens;
     return { capacityTokens, chunkTokens, retrievedTokens, distanceTokens, ...declared };
   },
   check(config, path, { contextTokens, memory }) {
@@ -49,11 +58,15 @@ export const infLlm: ModelKind<Declared<BlockMemoryModel, "model">, BlockMemoryM
     return [
       ...memoryPart.check(own, path),
       ...updateProblems(own, { batchSize: 1, contextTokens }, path),
+      ...windowProblems(config.windowTokens, path, { ...own, contextTokens }),
     ];
   },
-  nameOf({ model, capacityTokens: m, chunkTokens: c, retrievedTokens: k, distanceTokens: d }) {
-    return `${model}-m${m}-c${c}-k${k}-d${d}`;
+  nameOf({ model, windowTokens, ...sizes }) {
+    const { capacityTokens: m, chunkTokens: c, retrievedTokens: k, distanceTokens: d } = sizes;
+    return `${model}-m${m}-c${c}-k${k}-d${d}${windowSuffix(windowTokens)}`;
   },
+  version: ({ windowTokens }) => windowTokens === undefined ? undefined : windowVersion,
+  windowTokens: ({ windowTokens }) => windowTokens,
   needs: [],
   readsMemory: true,
   blockMemory: (config) => memoryOfSizes(config, "shared"),
@@ -61,10 +74,10 @@ export const infLlm: ModelKind<Declared<BlockMemoryModel, "model">, BlockMemoryM
   open(config, trained, context) {
     const bank = context.memories ? "shared" : context.memory?.bank ?? "per-row";
     const memory = memoryOfSizes(config, bank);
-    const { distanceTokens } = config;
-    return openLongMem({ memory, blockMemory: { distanceTokens } }, trained, {
-      ...context,
-      wrap: (model) => languageModel(context.name, model, "infllm"),
+    const { distanceTokens, windowTokens } = config;
+    return openInWindow({ memory, blockMemory: { distanceTokens } }, trained, context, {
+      network: "infllm",
+      windowTokens,
     });
   },
 };

@@ -2,8 +2,15 @@ import { z } from "zod";
 import { positiveInteger } from "../../declaration/fields.ts";
 import type { Accepts, Assert, Declared } from "../../declaration/part.ts";
 import { checkTrained, memoryOf, type ModelKind, openLongMem } from "../model_kind.ts";
-import { otherDocumentModel } from "../shared/language_model.ts";
+import { otherDocumentModel } from "../shared/other_document.ts";
 import { severalTextsVersion } from "../shared/other_texts.ts";
+import {
+  windowOptions,
+  windowProblems,
+  windowSuffix,
+  windowTokensField,
+  windowVersion,
+} from "./in_window.ts";
 
 /** LongMem's weights, the memory filled from several other texts, one after the other: an item's score is their mean. */
 export interface OtherDocumentModel {
@@ -11,11 +18,14 @@ export interface OtherDocumentModel {
   readonly model: "longmem-other-document";
   /** Texts, each of another work, that are read in the place of each document (default 1: the name alone). */
   readonly texts: number;
+  /** Tokens W of a sliding window, the segment's own `contextTokens` included (default: none, segments are disjoint). */
+  readonly windowTokens?: number;
 }
 
 const schema = z.strictObject({
   model: z.literal("longmem-other-document"),
   texts: positiveInteger.exactOptional(),
+  windowTokens: windowTokensField,
 });
 type _SchemaAcceptsTheType = Assert<Accepts<typeof schema, Declared<OtherDocumentModel, "model">>>;
 
@@ -26,23 +36,52 @@ function textsOf(config: Config): number {
   return typeof config === "string" ? 1 : config.texts;
 }
 
+function windowOf(config: Config): number | undefined {
+  return typeof config === "string" ? undefined : config.windowTokens;
+}
+
 /** LongMem's weights, the memory filled from another document: of another work, where the corpus declares clusters. */
 export const longMemOtherDocument: ModelKind<Declared<OtherDocumentModel, "model">, Config> = {
   schema,
-  fill: ({ model, texts = 1 }) => texts === 1 ? model : { model, texts },
-  nameOf: (config) => typeof config === "string" ? config : `${config.model}-${config.texts}`,
+  fill: ({ model, texts = 1, windowTokens }) =>
+    texts === 1 && windowTokens === undefined
+      ? model
+      : { model, texts, ...(windowTokens === undefined ? {} : { windowTokens }) },
+  nameOf(config) {
+    const texts = textsOf(config);
+    const name = typeof config === "string" ? config : config.model;
+    return name + (texts === 1 ? "" : `-${texts}`) + windowSuffix(windowOf(config));
+  },
+  check: (config, path, { contextTokens, memory }) =>
+    windowProblems(windowOf(config), path, { ...memory, contextTokens }),
+  windowTokens: windowOf,
   needs: ["sidenet", "memory", "trained SideNet"],
   hasSideNet: true,
   readsMemory: true,
   fillsMemory: true,
   readsOthers: true,
   otherTexts: textsOf,
-  version: (config) => textsOf(config) === 1 ? undefined : severalTextsVersion,
+  version: (config) =>
+    textsOf(config) > 1
+      ? severalTextsVersion
+      : windowOf(config) === undefined
+      ? undefined
+      : windowVersion,
   label: "another document's memory",
-  open: (_config, trained, context) =>
-    openLongMem(
-      { sideNet: checkTrained(trained.sideNets?.longmem, context.name), ...memoryOf(context) },
+  open(config, trained, context) {
+    const { contextTokens } = context, windowTokens = windowOf(config);
+    const window = windowTokens === undefined ? undefined : windowOptions(windowTokens, context);
+    return openLongMem(
+      {
+        sideNet: checkTrained(trained.sideNets?.longmem, context.name),
+        ...memoryOf(context),
+        ...(windowTokens === undefined ? {} : { heldTokens: windowTokens - contextTokens }),
+      },
       trained,
-      { ...context, wrap: (model) => otherDocumentModel(context.name, model, context.others()) },
-    ),
+      {
+        ...context,
+        wrap: (model) => otherDocumentModel(context.name, model, context.others(), window),
+      },
+    );
+  },
 };

@@ -1,19 +1,17 @@
-import { checkTrained, memoryOf, openLongMem } from "../model_kind.ts";
-import { languageModel } from "../shared/language_model.ts";
-import { withoutSettings } from "./without_settings.ts";
+import { checkTrained, memoryOf } from "../model_kind.ts";
+import { inWindow } from "./in_window.ts";
 
 /** The SideNet as initialised, with memory. */
-export const untrainedWithMemory = withoutSettings("untrained-with-memory", {
+export const untrainedWithMemory = inWindow("untrained-with-memory", {
   needs: ["sidenet", "initialized SideNet", "memory"],
   hasSideNet: true,
   readsMemory: true,
   fillsMemory: true,
   efficiency: { hasMemory: true, sideNet: "untrained" },
   label: "LongMem before its training",
-  open: (_config, trained, context) =>
-    openLongMem(
-      { sideNet: checkTrained(trained.sideNets?.untrained, context.name), ...memoryOf(context) },
-      trained,
-      { ...context, wrap: (model) => languageModel(context.name, model, "longmem") },
-    ),
+  network: "longmem",
+  partsOf: ({ sideNets }, context) => ({
+    sideNet: checkTrained(sideNets?.untrained, context.name),
+    ...memoryOf(context),
+  }),
 });

@@ -1,23 +1,8 @@
 import { z } from "zod";
 import { positiveInteger } from "../../declaration/fields.ts";
 import type { Declared } from "../../declaration/part.ts";
-import { type Problem, wrong } from "../../declaration/problem.ts";
-import { type ModelKind, type ModelSurroundings, openLongMem } from "../model_kind.ts";
-import { slidingWindowModel } from "../sliding_window.ts";
-
-/**
- * The frozen language model alone, with a window that is longer than the segments it was trained on: ALiBi extrapolates.
- * Every segment is read together with those before it, as far as the window reaches, and again each time.
- */
-export interface WindowedModel<Name extends string = string> {
-  /** Which model. */
-  readonly model: Name;
-  /**
-   * Tokens W of the window, the segment's own `contextTokens` included (default: `2 contextTokens` of a sliding window,
-   * `contextTokens + memory.capacityTokens` of the full context).
-   */
-  readonly windowTokens: number;
-}
+import type { ModelKind, ModelSurroundings } from "../model_kind.ts";
+import { openInWindow, type WindowedModel, windowProblems } from "./in_window.ts";
 
 /** A kind of window. */
 export type WideWindow<Name extends string> = ModelKind<
@@ -43,25 +28,13 @@ export function wideWindow<const Name extends string>(
       ...declared,
     }),
     ...(missing && { missing }),
-    check: (config, path, { contextTokens }): Problem[] =>
-      config.windowTokens >= contextTokens ? [] : [wrong(
-        `${path}.windowTokens`,
-        "must hold the evaluation's contextTokens",
-        config.windowTokens,
-        `integers from ${contextTokens}`,
-      )],
+    check: ({ windowTokens }, path, { contextTokens }) =>
+      windowProblems(windowTokens, path, { contextTokens }),
     nameOf: (config) => `${model}-${config.windowTokens}`,
     needs: [],
     windowTokens: (config) => config.windowTokens,
     label,
-    open(config, trained, context) {
-      const { contextTokens, memories, memory } = context;
-      const shared = memories !== undefined || memory?.bank === "shared";
-      const window = { contextTokens, windowTokens: config.windowTokens, shared };
-      return openLongMem({}, trained, {
-        ...context,
-        wrap: (model) => slidingWindowModel(context.name, model, window),
-      });
-    },
+    open: ({ windowTokens }, trained, context) =>
+      openInWindow({}, trained, context, { network: "backbone", windowTokens }),
   };
 }

@@ -61,7 +61,8 @@ export class EncodedMemories {
         await model.resetMemory(rows);
       },
       async remember(tokens, options = {}) {
-        if (waiting && (options.batch ?? 1) === 1) {
+        const isPlain = !options.mask && !options.lengths && !options.beforeTokens;
+        if (waiting && isPlain && (options.batch ?? 1) === 1) {
           waiting.push(tokens.slice());
           return;
         }

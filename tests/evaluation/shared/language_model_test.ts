@@ -1,9 +1,9 @@
 import {
   languageModel,
-  otherDocumentModel,
   otherDocuments,
   type ScoredLongMem,
 } from "../../../src/evaluation/shared/language_model.ts";
+import { otherDocumentModel } from "../../../src/evaluation/shared/other_document.ts";
 import { scoreDocuments } from "../../../src/evaluation/perplexity.ts";
 import { readDocuments } from "../../../src/evaluation/shared/read_documents.ts";
 import { LongMem } from "../../../src/longmem/longmem.ts";

@@ -1,8 +1,5 @@
-import {
-  languageModel,
-  otherDocumentModel,
-  otherDocuments,
-} from "../../../src/evaluation/shared/language_model.ts";
+import { languageModel, otherDocuments } from "../../../src/evaluation/shared/language_model.ts";
+import { otherDocumentModel } from "../../../src/evaluation/shared/other_document.ts";
 import {
   askPrompts,
   continuePrompts,

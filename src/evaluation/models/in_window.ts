@@ -1,0 +1,163 @@
+import { z } from "zod";
+import { positiveInteger } from "../../declaration/fields.ts";
+import type { Declared } from "../../declaration/part.ts";
+import { type Problem, wrong } from "../../declaration/problem.ts";
+import type { LongMemParts, Network } from "../../longmem/network.ts";
+import { remembers } from "../../longmem/networks.ts";
+import {
+  type ModelKind,
+  type ModelSurroundings,
+  type OpenedModel,
+  type OpeningContext,
+  openLongMem,
+  type TrainedModels,
+} from "../model_kind.ts";
+import { languageModel } from "../shared/language_model.ts";
+import type { WindowOptions } from "../shared/row_windows.ts";
+import { slidingWindowModel } from "../sliding_window.ts";
+
+/**
+ * A model with a window that is longer than the segments: it slides by `contextTokens`. Every segment is read together with those
+ * before it, as far as the window reaches, and again each time. A memory holds what has left the window.
+ */
+export interface WindowedModel<Name extends string = string> {
+  /** Which model. */
+  readonly model: Name;
+  /**
+   * Tokens W of the window, the segment's own `contextTokens` included (default: `2 contextTokens` of the backbone's sliding window,
+   * `contextTokens + memory.capacityTokens` of its full context; others read disjoint segments).
+   */
+  readonly windowTokens: number;
+}
+
+/** Version of how models with a sliding window and a memory answer: it changes whenever the same model would get another number. */
+export const windowVersion = 1;
+
+/** The form of the window of a model that may have one. */
+export const windowTokensField = positiveInteger.exactOptional();
+
+/** What the name of a model says of its window. */
+export function windowSuffix(windowTokens: number | undefined): string {
+  return windowTokens === undefined ? "" : `-window-${windowTokens}`;
+}
+
+/**
+ * What of a window does not fit the segments, which are its stride, or the chunks of a memory: it must move by whole chunks, so
+ * that each token is in the window or in the memory.
+ */
+export function windowProblems(
+  windowTokens: number | undefined,
+  path: string,
+  { contextTokens, chunkTokens }: {
+    readonly contextTokens: number;
+    /** Tokens of a chunk of the memory; absent without one. */
+    readonly chunkTokens?: number | undefined;
+  },
+): Problem[] {
+  if (windowTokens === undefined) return [];
+  if (windowTokens < contextTokens) {
+    return [wrong(
+      `${path}.windowTokens`,
+      "must hold the evaluation's contextTokens",
+      windowTokens,
+      `integers from ${contextTokens}`,
+    )];
+  }
+  if (chunkTokens === undefined) return [];
+  if (contextTokens % chunkTokens !== 0) {
+    return [{
+      path: `${path}.windowTokens`,
+      message:
+        "must slide by whole chunks, which the evaluation's contextTokens, its stride, must be a multiple of: " +
+        `current values are ${contextTokens} and ${chunkTokens}`,
+    }];
+  }
+  return windowTokens % chunkTokens === 0 ? [] : [wrong(
+    `${path}.windowTokens`,
+    `must be a multiple of the memory's chunkTokens`,
+    windowTokens,
+    `multiples of ${chunkTokens}`,
+  )];
+}
+
+/** How a window slides in an evaluation. */
+export function windowOptions(
+  windowTokens: number,
+  { contextTokens, memories, memory }: Pick<
+    OpeningContext,
+    "contextTokens" | "memories" | "memory"
+  >,
+): WindowOptions {
+  const shared = memories !== undefined || memory?.bank === "shared";
+  return { contextTokens, windowTokens, shared };
+}
+
+/** Opens a network that reads segments, or text in a window. */
+export function openInWindow(
+  parts: Omit<LongMemParts, "backbone" | "heldTokens">,
+  trained: Pick<TrainedModels, "backbone">,
+  context: OpeningContext,
+  { network, windowTokens }: { network: Network; windowTokens?: number | undefined },
+): Promise<OpenedModel> {
+  if (windowTokens === undefined) {
+    const wrap: Parameters<typeof openLongMem>[2]["wrap"] = (model) =>
+      languageModel(context.name, model, network);
+    return openLongMem(parts, trained, { ...context, wrap });
+  }
+  const window = windowOptions(windowTokens, context);
+  return openLongMem(
+    remembers(network) ? { ...parts, heldTokens: windowTokens - context.contextTokens } : parts,
+    trained,
+    {
+      ...context,
+      wrap: (model) => slidingWindowModel(context.name, model, { ...window, network }),
+    },
+  );
+}
+
+/** A model that reads disjoint segments where it is declared by its name, or text in a window that slides. */
+export type MaybeWindowed<Name extends string> = ModelKind<
+  Declared<WindowedModel<Name>, "model">,
+  Name | WindowedModel<Name>
+>;
+
+/** A network of some parts; without a window it reads disjoint segments, as the paper has it. */
+export function inWindow<const Name extends string>(
+  name: Name,
+  { network, partsOf, ...kind }:
+    & Omit<
+      MaybeWindowed<Name>,
+      "schema" | "fill" | "nameOf" | "check" | "version" | "windowTokens" | "open"
+    >
+    & {
+      readonly network: Network;
+      readonly partsOf: (
+        trained: TrainedModels,
+        context: ModelSurroundings & { readonly name: string },
+      ) => Omit<LongMemParts, "backbone" | "heldTokens">;
+    },
+): MaybeWindowed<Name> {
+  const windowOf = (config: Name | WindowedModel<Name>) =>
+    typeof config === "string" ? undefined : config.windowTokens;
+  return {
+    schema: z.strictObject({
+      model: z.literal(name),
+      windowTokens: windowTokensField,
+    }) as unknown as z.ZodType<Declared<WindowedModel<Name>, "model">>,
+    fill: ({ model, windowTokens }) => windowTokens === undefined ? model : { model, windowTokens },
+    nameOf: (config) => name + windowSuffix(windowOf(config)),
+    check: (config, path, { contextTokens, memory }) =>
+      windowProblems(windowOf(config), path, {
+        contextTokens,
+        chunkTokens: remembers(network) ? memory?.chunkTokens : undefined,
+      }),
+    version: (config) => windowOf(config) === undefined ? undefined : windowVersion,
+    windowTokens: windowOf,
+    open: (config, trained, context) =>
+      openInWindow(partsOf(trained, context), trained, context, {
+        network,
+        windowTokens: windowOf(config),
+      }),
+    ...kind,
+  };
+}

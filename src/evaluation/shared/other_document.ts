@@ -1,0 +1,91 @@
+import { InputRangeError } from "../../errors.ts";
+import type {
+  PromptedModel,
+  ReadableDocument,
+  ScoredLongMem,
+  SegmentRows,
+} from "./language_model.ts";
+import { type ReadRows, RowWindows, type WindowOptions } from "./row_windows.ts";
+
+/**
+ * A control: every document is scored with the memory of another one, of which as much has been written as
+ * the document itself would have written by then; a shorter one is read again and again, without its padded end.
+ *
+ * @param others What is read in the place of each document, in segments as long as the document's own. Reading throws a
+ * RangeError where they are not, or where there are none: else the memory would hold what the document itself tells.
+ * @param window How a window slides over the document, and another one likewise over what is read in its place; absent: segments are
+ * disjoint. The model is to hold the last tokens back that a window shows.
+ */
+export function otherDocumentModel(
+  name: string,
+  model: ScoredLongMem,
+  others: readonly ReadableDocument[],
+  window?: WindowOptions,
+): PromptedModel {
+  const written = others.map(({ segments }) => {
+    const whole = segments.filter(({ tokens, targetTokens }) => targetTokens === tokens.length);
+    if (whole.length > 0) return whole.map(({ tokens }) => tokens);
+    return segments.map(({ tokens, targetTokens }) =>
+      tokens.map((_, t) => tokens[t % targetTokens])
+    );
+  });
+  const reading = new Map<number, { other: readonly Int32Array[]; segment: number }>();
+  const own = window && new RowWindows(window), theirs = window && new RowWindows(window);
+  const scored = (segment: SegmentRows) => {
+    const { tokens, batch } = show(own, segment);
+    const options = { ...batch, network: "longmem", readOnly: true } as const;
+    return [tokens, segment.targets, options] as const;
+  };
+  const rememberOthers = async (read: ReadRows) => {
+    const { tokens, rows } = read;
+    const T = tokens.length / rows;
+    const remembered = Int32Array.from(tokens);
+    for (const [row, place] of reading) {
+      const segment: Int32Array | undefined = place.other[place.segment++ % place.other.length];
+      if (segment?.length !== T) {
+        throw new InputRangeError(
+          `Cannot read another document as its segments must be as long as the document's own: ` +
+            `current lengths are ${segment?.length ?? "none"} and ${T}`,
+        );
+      }
+      remembered.set(segment, row * T);
+    }
+    const other = { ...read, tokens: remembered };
+    const shown = show(theirs, other);
+    await model.remember(shown.tokens, {
+      ...shown.batch,
+      ...(theirs && { beforeTokens: shown.beforeTokens }),
+    });
+    own?.add(read);
+    theirs?.add(other);
+  };
+  return {
+    name,
+    async startDocument(row, document) {
+      reading.set(row, { other: written[document], segment: 0 });
+      own?.forget(row);
+      theirs?.forget(row);
+      await model.resetMemory([row]);
+    },
+    async score(segment) {
+      const nll = await model.score(...scored(segment));
+      await rememberOthers(segment);
+      return nll;
+    },
+    async choose(segment) {
+      const scores = await model.choose(...scored(segment));
+      await rememberOthers(segment);
+      return scores;
+    },
+    read: rememberOthers,
+    ask: (prompt) => model.choose(...scored(prompt)),
+  };
+}
+
+/** A segment behind what a window shows of the text before it; without a window alone. */
+function show(windows: RowWindows | undefined, segment: ReadRows) {
+  const batch = { batch: segment.rows };
+  if (!windows) return { tokens: segment.tokens, batch, beforeTokens: 0 };
+  const { tokens, mask, beforeTokens } = windows.show(segment);
+  return { tokens, batch: { ...batch, mask }, beforeTokens };
+}
