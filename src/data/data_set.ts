@@ -2,7 +2,7 @@
  * Data sets that experiments read but that are not part of the repository: their files, whether these are there and whole, and
  * the command that gets them.
  */
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as z from "zod";
 import { ifThere, readJson, writeAtomically, writing } from "../files.ts";
@@ -20,6 +20,7 @@ const file = z.strictObject({
   url: z.url({ protocol: /^https?$/ }).optional(),
   sourceSha256: sha256.optional(),
   names: z.array(z.string()).optional(),
+  bundled: z.string().regex(/^[\w-]+\.json$/).optional(),
   optional: z.boolean().optional(),
 }).refine((file) => file.url === undefined || isVerified(file), {
   error: "a file that is fetched must have a sha256 or a gitHash",
@@ -52,6 +53,8 @@ export interface DataFile {
   readonly sourceSha256?: string | undefined;
   /** Other names under which people have it. */
   readonly names?: readonly string[] | undefined;
+  /** A file beside the list that it is a copy of; the user's own is as good. */
+  readonly bundled?: string | undefined;
   /** Whether the data set is complete without it. */
   readonly optional?: boolean | undefined;
 }
@@ -129,7 +132,11 @@ export function isVerified(
 export async function readDataSets(path: string): Promise<DataSet[]> {
   const value = await readJson(path);
   const result = manifest.safeParse(value);
-  if (result.success) return result.data.dataSets;
+  if (result.success) {
+    const beside = (file: DataFile): DataFile =>
+      file.bundled === undefined ? file : { ...file, bundled: join(dirname(path), file.bundled) };
+    return result.data.dataSets.map((set) => ({ ...set, files: set.files.map(beside) }));
+  }
   const [{ path: field, message }] = result.error.issues;
   throw new InputTypeError(
     `Cannot read data sets from "${path}" as ${field.join(".")} is not allowed: ${message}`,
@@ -224,6 +231,7 @@ async function stateOf(
   file: DataFile,
   path: string,
 ): Promise<"whole" | "unverified" | "different" | "missing"> {
+  if (file.bundled !== undefined) return await isThere(path) ? "whole" : "missing";
   if (!isVerified(file)) return await isThere(path) ? "unverified" : "missing";
   for (const name of [path, `${path}.gz`]) {
     const isRight = await ifThere(hasBytes(file, name));

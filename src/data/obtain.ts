@@ -30,7 +30,8 @@ const mostSourceBytes = 2 ** 28;
 
 /** Whether a data set, or what is missing of it, can be fetched. */
 export function isFetchable(name: string, missing: readonly DataFile[]): boolean {
-  return dataSetSources[name]?.fetch !== undefined || missing.some(({ url }) => url !== undefined);
+  return dataSetSources[name]?.fetch !== undefined ||
+    missing.some(({ url, bundled }) => (url ?? bundled) !== undefined);
 }
 
 /**
@@ -68,6 +69,7 @@ export async function fetchDataSet(
     for (const file of files) await writeMade(bytes, file, url, { source, folder });
     await removeIfThere(target);
   }
+  await copyBundled(missing, folder);
   if (isComplete(state)) return;
   const receipt = await source?.fetch?.(obtaining);
   if (receipt) await writeReceipt(folder, receipt);
@@ -97,7 +99,10 @@ export async function takeDataSet(
   const found = await filesAt(from);
   const byName = Map.groupBy(found, (path) => basename(path).replace(/\.gz$/, ""));
   const { missing, absent, different } = await checkDataSet(dataSet, folder);
-  const wanted = [...missing, ...absent, ...different];
+  await copyBundled(missing, folder);
+  const wanted = [...missing, ...absent, ...different].filter(({ bundled }) =>
+    bundled === undefined
+  );
   let taken = 0;
   for (const file of wanted) {
     const candidates = info.isDirectory
@@ -118,6 +123,13 @@ export async function takeDataSet(
       `Cannot take "${dataSet.name}" from "${from}" as none of its ${found.length} files has the bytes of one of the ${wanted.length} ` +
         `that are missing: the first of these is "${wanted[0].path}", under the name ${names}`,
     );
+  }
+}
+
+/** Copies files that lie beside the list. */
+async function copyBundled(files: readonly DataFile[], folder: string): Promise<void> {
+  for (const { path, bundled } of files) {
+    if (bundled !== undefined) await copyFile(bundled, join(folder, path));
   }
 }
 

@@ -38,8 +38,11 @@ export interface CorpusIndex {
  * @throws {SyntaxError} If it is not JSON.
  * @throws {TypeError} If it has another form, naming document and field.
  */
-export async function readCorpusIndex(folder: string): Promise<CorpusIndex> {
-  const path = join(folder, "index.json");
+export async function readCorpusIndex(
+  folder: string,
+  file: string = "index.json",
+): Promise<CorpusIndex> {
+  const path = join(folder, file);
   const documents = new Map<string, IndexedDocument>();
   const entries = await ifThere(readJson(path));
   if (entries === undefined) return { path, documents };

@@ -21,8 +21,10 @@ export interface Download {
   readonly url: string;
   /** Where it is written. */
   readonly target: string;
-  /** SHA-256 (hexadecimal) that its bytes must have; absent where `gitHash` is given. */
+  /** SHA-256 (hexadecimal) that its bytes must have; absent where another hash is given. */
   readonly sha256?: string;
+  /** MD5 (hexadecimal) that they must have, where its server knows no better hash. */
+  readonly md5?: string;
   /** The hash by which git names its bytes, SHA-1 (hexadecimal). */
   readonly gitHash?: string;
   /** Sent with the request, but not to another host to which it leads. */
@@ -62,7 +64,7 @@ export async function downloadFile(
   download: Download,
   options: DownloadOptions = {},
 ): Promise<void> {
-  const { url, target, sha256, gitHash } = download;
+  const { url, target, sha256, gitHash, md5 } = download;
   const partial = `${target}.download`;
   await writing(target, () => Deno.mkdir(dirname(target), { recursive: true }));
   for (let left = options.retries ?? 2;; left--) {
@@ -84,16 +86,20 @@ export async function downloadFile(
         { cause: error },
       );
     }
-    const { hash, sizeBytes } = gitHash === undefined
-      ? await hashFile(partial)
-      : await gitHashOf(partial);
-    if (hash === (sha256 ?? gitHash)) break;
+    const { hash, sizeBytes } = gitHash !== undefined
+      ? await gitHashOf(partial)
+      : await hashFile(partial, md5 === undefined ? "sha256" : "md5");
+    if (hash === (sha256 ?? gitHash ?? md5)) break;
     await removeIfThere(partial);
     // The beginning may be of an older file.
     if (isContinued && left > 0) continue;
     throw new InputRangeError(
       `Cannot keep "${url}" as it is not the file that it was: expected ${
-        gitHash === undefined ? `SHA-256 ${sha256}` : `git's hash ${gitHash}`
+        gitHash !== undefined
+          ? `git's hash ${gitHash}`
+          : md5 !== undefined
+          ? `MD5 ${md5}`
+          : `SHA-256 ${sha256}`
       }, found ${hash} ` +
         `(${sizeBytes} bytes)`,
     );
@@ -341,19 +347,25 @@ class Watch implements Disposable {
 }
 
 /**
- * SHA-256 (hexadecimal) and size of a file, read in parts; of a name that ends in `.gz` those of what it holds, or of its own
+ * Hash (hexadecimal) and size of a file, read in parts; of a name that ends in `.gz` those of what it holds, or of its own
  * bytes where that is cut off or damaged.
  */
-export async function hashFile(path: string): Promise<{ hash: string; sizeBytes: number }> {
+export async function hashFile(
+  path: string,
+  algorithm: "sha256" | "md5" = "sha256",
+): Promise<{ hash: string; sizeBytes: number }> {
   if (path.endsWith(".gz")) {
     const compressed = await openRegularFile(path);
     try {
-      return await hashOf(Readable.fromWeb(compressed.readable as never).pipe(createGunzip()));
+      return await hashOf(
+        Readable.fromWeb(compressed.readable as never).pipe(createGunzip()),
+        createHash(algorithm),
+      );
     } catch {
       // Not the bytes that they should be, whatever they are.
     }
   }
-  return await hashOf((await openRegularFile(path)).readable);
+  return await hashOf((await openRegularFile(path)).readable, createHash(algorithm));
 }
 
 /** The hash by which git names a file's bytes, and their number; of a name that ends in `.gz` those of what it holds. */
@@ -368,7 +380,7 @@ export async function gitHashOf(path: string): Promise<{ hash: string; sizeBytes
   return await hashOf(file.readable, createHash("sha1").update(`blob ${size}\0`));
 }
 
-async function hashOf(parts: AsyncIterable<Uint8Array>, hash: Hash = createHash("sha256")) {
+async function hashOf(parts: AsyncIterable<Uint8Array>, hash: Hash) {
   let sizeBytes = 0;
   for await (const part of parts) {
     hash.update(part);

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readTextBytes } from "../../src/files.ts";
 import { cleanNovel, novels } from "../../src/data/sets/novels.ts";
 import { assert, repositoryPath, sharedPath, sharedTest, test } from "../testing.ts";
+import { readCorpusIndex } from "../../src/text/corpus_index.ts";
 import { readDataSets } from "../../src/data/data_set.ts";
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
@@ -74,3 +75,17 @@ test("a story is cut out of its book, from its title to the next", () => {
     "x\n",
   );
 });
+
+sharedTest(
+  "the index of the novels has the recorded lengths and chapters, which are lines of the texts",
+  async () => {
+    const index = await readCorpusIndex(repositoryPath("data"), "novels_index.json");
+    const recorded = await readCorpusIndex(sharedPath("data/novels"));
+    assert.equal(index.documents.size, 112);
+    for (const [name, { chapters, gpt2Tokens }] of recorded.documents) {
+      const found = index.documents.get(name)!;
+      assert.equal(found.gpt2Tokens, gpt2Tokens);
+      assert.deepEqual(found.chapters, chapters.map(({ offset }) => ({ offset })));
+    }
+  },
+);

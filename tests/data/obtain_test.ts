@@ -61,7 +61,8 @@ async function withNovels(use: (novels: Novels) => Promise<void>): Promise<void>
           url: `http://127.0.0.1:${server.addr.port}${source}`,
           sourceSha256: hashOf(sources[source]),
         })),
-        { path: "index.json", sha256: hashOf("[]"), optional: true },
+        { path: "notes.json", sha256: hashOf("[]"), optional: true },
+        { path: "index.json", bundled: "numbers.json" },
       ];
       const dataSet = {
         name: "novels",
@@ -70,6 +71,7 @@ async function withNovels(use: (novels: Novels) => Promise<void>): Promise<void>
         origin: "a server",
         files,
       };
+      await Deno.writeTextFile(`${folder}/numbers.json`, "[1]");
       await Deno.writeTextFile(`${folder}/list.json`, JSON.stringify({ dataSets: [dataSet] }));
       const run = async (...args: string[]) => {
         const output = recordedOutput();
@@ -90,15 +92,16 @@ async function assertNovels(folder: string, others: readonly string[] = []): Pro
     assert.equal(await Deno.readTextFile(`${folder}/data/novels/${path}`), text);
   }
   const names = await Array.fromAsync(Deno.readDir(`${folder}/data/novels`), ({ name }) => name);
-  assert.deepEqual(names.sort(), [...others, "test", "train", "valid"]);
+  assert.deepEqual(names.sort(), ["index.json", ...others, "test", "train", "valid"]);
+  assert.equal(await Deno.readTextFile(`${folder}/data/novels/index.json`), "[1]");
 }
 
 test("data fetches each source once and makes the files of it", () =>
   withNovels(async ({ folder, requests, run }) => {
     const { code, text, notes } = await run("novels");
     assert.equal(code, 0, text);
-    assert.match(text, /^novels: complete, 4 files verified$/m);
-    assert.match(text, /not there, and not needed: index.json$/m);
+    assert.match(text, /^novels: complete, 5 files verified$/m);
+    assert.match(text, /not there, and not needed: notes.json$/m);
     assert.deepEqual(requests.map(({ path }) => path).sort(), Object.keys(sources).sort());
     assert.match(notes[2], /^fetching http.*\/repo\/book.txt \(3 of 3\)$/);
     await assertNovels(folder);
@@ -117,7 +120,7 @@ test("data continues a source that was cut off, and fetches what is missing or o
     requests.length = 0;
     assert.match(
       (await run()).text,
-      /incomplete, 2 of 4 files verified\n[^]*other bytes than expected: valid/,
+      /incomplete, 3 of 5 files verified\n[^]*other bytes than expected: valid/,
     );
     assert.equal((await run("novels")).code, 0);
     assert.deepEqual(requests, [
@@ -161,12 +164,12 @@ test("data --from takes files that are cleaned or not, compressed or not, wherev
     // The right name with other bytes beside the right one.
     await Deno.writeTextFile(`${own}/deep/book.txt`, "not the book");
     await Deno.writeTextFile(`${own}/book.txt`, book);
-    await Deno.writeTextFile(`${own}/index.json`, "[]");
+    await Deno.writeTextFile(`${own}/notes.json`, "[]");
     const { code, text, notes } = await run("novels", "--from", own);
     assert.equal(code, 0, text);
     assert.deepEqual(notes, [`took 5 of 5 files from "${own}"`]);
     assert.deepEqual(requests, []);
-    await assertNovels(folder, ["index.json"]);
+    await assertNovels(folder, ["notes.json"]);
   }));
 
 test("data --from takes one file, completes what is there, and says what it cannot take", () =>
@@ -175,7 +178,7 @@ test("data --from takes one file, completes what is there, and says what it cann
     await Deno.writeTextFile(own, sources["/repo/two.txt"]);
     const first = await run("novels", "--from", own);
     assert.equal(first.code, 1);
-    assert.match(first.text, /incomplete, 1 of 4 files verified/);
+    assert.match(first.text, /incomplete, 2 of 5 files verified/);
     await assert.rejects(run("novels", "--from", own), {
       name: "InputError",
       message:
