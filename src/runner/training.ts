@@ -101,7 +101,7 @@ export async function runPhase(
     await results.checkLock();
     await recordPhaseEnd(folder, identity, best.weights);
     await writeSafetensors(finished, best.weights);
-    await keepCheckpoints(folder, config.steps, 1);
+    await keepCheckpoints(folder, { step: config.steps, batches: 0 }, 1);
     return best.weights;
   } finally {
     await trainer.close();

@@ -6,6 +6,7 @@
  *       parameters.safetensors  adam_means.safetensors  adam_squares.safetensors
  *       memory.safetensors      best.safetensors
  *       state.json              written last: a folder without it was cut off by a kill and does not count
+ *     step_000200_batch_3/      the same after 3 batches of the next update, with gradient_sums.safetensors
  *
  * The last two checkpoints are kept, each with the hashes of what it holds, so that one that has been damaged is noticed
  * and the training goes on from the one before.
@@ -40,6 +41,8 @@ interface SavedState {
   readonly format: "longmem-lab training";
   readonly version: 1;
   readonly step: number;
+  /** What the batches of the next update that are done came to; absent: none is. */
+  readonly begun?: Omit<NonNullable<TrainerState["begun"]>, "sums">;
   readonly updates: TrainerState["updates"];
   readonly position: unknown;
   readonly rings: readonly { first: number; count: number }[] | null;
@@ -50,7 +53,13 @@ interface SavedState {
   readonly sha256?: string;
 }
 
-const stepFolder = /^step_(\d+)$/;
+const stepFolder = /^step_(\d+)(?:_batch_(\d+))?$/;
+
+/** How far a training is: steps, and batches of the next one. */
+interface TrainingProgress {
+  readonly step: number;
+  readonly batches: number;
+}
 
 /**
  * Writes a checkpoint beside the earlier ones, of which the newest stays.
@@ -62,7 +71,9 @@ export async function saveCheckpoint(
   { trainer, position, best }: TrainingCheckpoint,
   check: () => Promise<void> = () => Promise.resolve(),
 ): Promise<void> {
-  const name = `step_${String(trainer.step).padStart(6, "0")}`;
+  const { step, begun: { sums, ...begun } = { batches: 0 } } = trainer;
+  const name = `step_${String(step).padStart(6, "0")}` +
+    (begun.batches > 0 ? `_batch_${begun.batches}` : "");
   const path = join(folder, name);
   await check();
   await writing(path, () => Deno.mkdir(path, { recursive: true }));
@@ -73,6 +84,7 @@ export async function saveCheckpoint(
     "adam_squares": trainer.squares,
     ...(trainer.memory ? { memory: new Map(Object.entries(trainer.memory.tensors)) } : {}),
     ...(best ? { best: best.weights } : {}),
+    ...(sums ? { "gradient_sums": sums } : {}),
   };
   const hashes: Record<string, string> = {};
   for (const [file, tensors] of Object.entries(files)) {
@@ -82,7 +94,8 @@ export async function saveCheckpoint(
   const state: SavedState = {
     format: "longmem-lab training",
     version: 1,
-    step: trainer.step,
+    step,
+    ...("loss" in begun ? { begun } : {}),
     updates: trainer.updates,
     position,
     rings: trainer.memory?.rings ?? null,
@@ -92,14 +105,23 @@ export async function saveCheckpoint(
   const signed = { ...state, sha256: hashState(state) };
   await check();
   await writeAtomically(join(path, "state.json"), JSON.stringify(signed, null, 2) + "\n");
-  await keepCheckpoints(folder, trainer.step, 2);
+  await keepCheckpoints(folder, { step, batches: begun.batches }, 2);
 }
 
-/** Removes checkpoints, except the newest `count` whole ones up to a step: later ones were damaged or refused. */
-export async function keepCheckpoints(folder: string, step: number, count: number): Promise<void> {
+/**
+ * Removes checkpoints, except the newest `count` whole ones up to some progress: later ones were damaged or refused, and those
+ * among batches before it are superseded.
+ */
+export async function keepCheckpoints(
+  folder: string,
+  { step, batches }: TrainingProgress,
+  count: number,
+): Promise<void> {
   let kept = 0;
-  for (const { name, isWhole, step: saved } of await savedSteps(folder)) {
-    if (isWhole && saved <= step && kept++ < count) continue;
+  for (const { name, isWhole, ...saved } of await savedSteps(folder)) {
+    const isCurrent = saved.step === step && saved.batches === batches;
+    const isKept = isCurrent || (saved.step <= step && saved.batches === 0);
+    if (isWhole && isKept && kept++ < count) continue;
     await writing(join(folder, name), () => removeIfThere(join(folder, name)));
   }
 }
@@ -164,6 +186,7 @@ async function readCheckpoint(path: string): Promise<TrainingCheckpoint> {
   return {
     trainer: {
       step: state.step,
+      ...(state.begun && { begun: { ...state.begun, sums: await read("gradient_sums") } }),
       updates: state.updates,
       parameters: await read("parameters"),
       means: await read("adam_means"),
@@ -239,15 +262,15 @@ export async function hasCheckpoint(folder: string): Promise<boolean> {
 /** Checkpoints of a folder, the newest first, and whether each was written to its end. */
 async function savedSteps(
   folder: string,
-): Promise<{ name: string; step: number; isWhole: boolean }[]> {
+): Promise<(TrainingProgress & { name: string; isWhole: boolean })[]> {
   const entries = await ifThere(Array.fromAsync(Deno.readDir(folder))) ?? [];
   const steps = entries.flatMap(({ name }) => {
     const match = stepFolder.exec(name);
-    return match ? [{ name, step: Number(match[1]) }] : [];
+    return match ? [{ name, step: Number(match[1]), batches: Number(match[2] ?? 0) }] : [];
   });
   const whole = await Promise.all(
     steps.map(({ name }) => isThere(join(folder, name, "state.json"))),
   );
-  return steps.map(({ name, step }, i) => ({ name, step, isWhole: whole[i] }))
-    .sort((a, b) => b.step - a.step);
+  return steps.map((saved, i) => ({ ...saved, isWhole: whole[i] }))
+    .sort((a, b) => b.step - a.step || b.batches - a.batches);
 }

@@ -80,21 +80,28 @@ export type AdaptationDeclaration =
   & TrainingDeclaration
   & Partial<Pick<AdaptationConfig, "dropout" | "gate">>;
 
+/** Most batches of one update: the loss is known and recorded once an update. */
+const mostAccumulationSteps = 2 ** 16;
+
+/** AdamW moves each parameter by about its learning rate: above 1, or with an epsilon above 1, no network learns. */
+const rate = z.number().positive().max(1).describe("numbers above 0, up to 1");
+
 const fields = {
   batchSize: positiveInteger.exactOptional(),
   contextTokens: positiveInteger.exactOptional(),
   steps: positiveInteger,
-  learningRate: positiveNumber.exactOptional(),
+  learningRate: rate.exactOptional(),
   schedule: oneOf("polynomial", "cosine").exactOptional(),
   warmupSteps: nonNegativeInteger.exactOptional(),
-  finalLearningRate: nonNegativeNumber.exactOptional(),
+  finalLearningRate: z.number().min(0).max(1).describe("numbers from 0 to 1").exactOptional(),
   totalSteps: positiveInteger.exactOptional(),
   weightDecay: nonNegativeNumber.exactOptional(),
   betas: z.tuple([fraction, fraction]).readonly()
     .describe("two numbers from 0, below 1").exactOptional(),
-  epsilon: positiveNumber.exactOptional(),
+  epsilon: rate.exactOptional(),
   clipNorm: positiveNumber.exactOptional(),
-  accumulationSteps: positiveInteger.exactOptional(),
+  accumulationSteps: z.int().min(1).max(mostAccumulationSteps)
+    .describe(`integers from 1 to ${mostAccumulationSteps}`).exactOptional(),
   batches: oneOf("lanes", "documents").exactOptional(),
   repeatedRows: positiveInteger.exactOptional(),
   checkpointEverySteps: unmeasured(positiveInteger).exactOptional(),
@@ -128,7 +135,7 @@ const dropout = 0.1;
 const neededFields = {
   batchSize: "positive integers",
   contextTokens: "positive integers",
-  learningRate: "numbers above 0",
+  learningRate: "numbers above 0, up to 1",
 } as const;
 
 type SizedFields = Pick<TrainingConfig, keyof typeof neededFields>;
@@ -196,9 +203,11 @@ export const trainingPart = {
     fill(training, from, pretrainings),
 
   check(
-    { steps, totalSteps, warmupSteps, batchSize, repeatedRows = 0 }: TrainingConfig,
+    config: TrainingConfig,
     path: string,
   ): Problem[] {
+    const { steps, totalSteps, warmupSteps, batchSize, repeatedRows = 0 } = config;
+    const { learningRate, weightDecay } = config;
     const last = Math.min(steps, totalSteps);
     const warmup = warmupSteps <= last ? [] : [wrong(
       `${path}.warmupSteps`,
@@ -212,7 +221,13 @@ export const trainingPart = {
       repeatedRows,
       `integers up to ${batchSize - 1}`,
     )];
-    return [...warmup, ...rows];
+    const decay = learningRate * weightDecay < 1 ? [] : [wrong(
+      `${path}.weightDecay`,
+      `must be below 1 / ${path}.learningRate, as an update multiplies parameters by 1 - learningRate * weightDecay`,
+      weightDecay,
+      `numbers from 0, below ${1 / learningRate}`,
+    )];
+    return [...warmup, ...rows, ...decay];
   },
 } satisfies Part<TrainingDeclaration, TrainingConfig, TrainingDefaults>;
 

@@ -48,16 +48,17 @@ export async function train(
     stream.seek(saved.position);
   }
   await options.onStart?.(trainer.step);
-  let savedStep = saved?.trainer.step;
+  let savedStep = saved?.trainer.step, savedBatches = saved?.trainer.begun?.batches ?? 0;
   const save = async () => {
     // Writing the newest checkpoint once more would risk it.
-    if (savedStep === trainer.step) return;
+    if (savedStep === trainer.step && savedBatches === trainer.begunBatches) return;
     await saveCheckpoint(checkpointFolder, {
       trainer: await trainer.save(),
       position: stream.position(),
       best,
     }, options.onSave);
     savedStep = trainer.step;
+    savedBatches = trainer.begunBatches;
   };
 
   while (trainer.step < config.steps) {
@@ -65,7 +66,8 @@ export async function train(
       await save();
       signal.throwIfAborted();
     }
-    const metrics = await trainer.update(() => stream.next());
+    const metrics = await trainer.update(() => stream.next(), signal);
+    if (!metrics) continue; // saves, and stops
     await options.onStep?.(metrics);
     const { step } = metrics;
     const isLast = step === config.steps;

@@ -118,9 +118,24 @@ export interface StepMetrics {
   readonly memoryFillChunks: readonly number[];
 }
 
+/** What the first batches of an update came to. */
+interface BegunUpdate {
+  /** How many they are. */
+  readonly batches: number;
+  /** Sum of the negative log-likelihoods, in nats. */
+  readonly loss: number;
+  readonly targets: number;
+  /** Whether one of them read a memory. */
+  readonly gated: boolean;
+}
+
+const notBegun: BegunUpdate = { batches: 0, loss: 0, targets: 0, gated: false };
+
 /** Everything that a continued training needs besides its data position. */
 export interface TrainerState {
   readonly step: number;
+  /** The update after that step, of which some batches are done; `sums`: of their gradients, by parameter. Absent: none is. */
+  readonly begun?: (BegunUpdate & { readonly sums: TensorMap }) | undefined;
   /** Updates of each group of parameters: the gates skip steps without memory. */
   readonly updates: { readonly always: number; readonly withMemory: number };
   /** Parameters and Adam's means, by name. */
@@ -150,6 +165,7 @@ export class Trainer {
   #update: Session | undefined;
   #memory: OpenMemory | undefined;
   #step = 0;
+  #begun = notBegun;
   #updates = { always: 0, withMemory: 0 };
 
   private constructor(options: TrainerOptions) {
@@ -293,16 +309,30 @@ export class Trainer {
     return this.#step;
   }
 
+  /** Batches done of the next update, which was aborted among them; 0: none. */
+  get begunBatches(): number {
+    return this.#begun.batches;
+  }
+
   /**
    * One update from `accumulationSteps` batches: each retrieves, learns and is written to the memory before the next.
    *
+   * @param signal Aborted when it should stop among its batches; the next call goes on with those that are left.
+   * @returns undefined where it was aborted.
    * @throws Error at a non-finite loss or gradient, naming step and tensor; the parameters keep their last good values.
    */
-  async update(next: () => SegmentBatch): Promise<StepMetrics> {
+  async update(next: () => SegmentBatch): Promise<StepMetrics>;
+  async update(next: () => SegmentBatch, signal: AbortSignal): Promise<StepMetrics | undefined>;
+  async update(next: () => SegmentBatch, signal?: AbortSignal): Promise<StepMetrics | undefined> {
     const { config } = this.#options;
     const learningRate = learningRateAt(this.#step + 1, config);
-    let loss = 0, targets = 0, gated = false, squares: Float32Array | undefined;
-    for (let micro = 0; micro < config.accumulationSteps; micro++) {
+    const { batches } = this.#begun;
+    let { loss, targets, gated } = this.#begun, squares: Float32Array | undefined;
+    for (let micro = batches; micro < config.accumulationSteps; micro++) {
+      if (signal?.aborted && micro > batches) {
+        this.#begun = { batches: micro, loss, targets, gated };
+        return undefined;
+      }
       const batch = next();
       const learnt = await this.#learn(batch, { micro, learningRate });
       loss += learnt.loss;
@@ -316,6 +346,7 @@ export class Trainer {
     this.#checkGradients(squares);
     this.#state.swap();
     this.#sums?.clear();
+    this.#begun = notBegun;
     this.#step++;
     this.#updates.always++;
     if (gated) this.#updates.withMemory++;
@@ -458,8 +489,10 @@ export class Trainer {
       const tensors = await this.#state.read(names.map(rename));
       return new Map(names.map((name) => [name, tensors.get(rename(name))!]));
     };
+    const sums = await this.#sums?.read(names.map(stepNames.gradient));
     return {
       step: this.#step,
+      ...(this.#begun.batches > 0 && sums && { begun: { ...this.#begun, sums } }),
       updates: { ...this.#updates },
       parameters: await renamed((name) => name),
       means: await renamed(stepNames.mean),
@@ -487,6 +520,13 @@ export class Trainer {
         }
         this.#state.add(to, tensor.data, shape);
       }
+    }
+    if (state.begun) {
+      const { sums, ...begun } = state.begun;
+      for (const [name, { data, shape }] of sums) {
+        this.#sums?.add(name, data as Float32Array<ArrayBuffer>, shape);
+      }
+      this.#begun = begun;
     }
     this.#step = state.step;
     this.#updates = { ...state.updates };

@@ -79,8 +79,26 @@ checkpointTest(
     // Of a training that went back, the later ones are no longer its own.
     await saveCheckpoint(folder, checkpoint(9));
     assert.deepEqual(await entries(folder), ["step_000007", "step_000009", "weights.safetensors"]);
-    await keepCheckpoints(folder, 9, 1);
+    await keepCheckpoints(folder, { step: 9, batches: 0 }, 1);
     assert.deepEqual(await entries(folder), ["step_000009", "weights.safetensors"]);
+  },
+);
+
+checkpointTest(
+  "saveCheckpoint() keeps a checkpoint among batches beside that of its step until a later one",
+  async (folder) => {
+    const among = (step: number, batches: number) => {
+      const { trainer, ...rest } = checkpoint(step);
+      const begun = { batches, loss: 0.1 + 0.2, targets: 7, gated: true, sums: trainer.means };
+      return { ...rest, trainer: { ...trainer, begun } };
+    };
+    await saveCheckpoint(folder, checkpoint(5));
+    await saveCheckpoint(folder, among(5, 9));
+    await saveCheckpoint(folder, among(5, 10));
+    assert.deepEqual(await entries(folder), ["step_000005", "step_000005_batch_10"]);
+    assert.deepEqual(await loadCheckpoint(folder), among(5, 10));
+    await saveCheckpoint(folder, checkpoint(7));
+    assert.deepEqual(await entries(folder), ["step_000005", "step_000007"]);
   },
 );
 

@@ -240,6 +240,39 @@ trainTest("train() keeps the last good checkpoint where the loss is no number", 
   assert.deepEqual(weights, whole.weights);
 });
 
+trainTest(
+  "train() stops among the batches of an update, and goes on to the same weights",
+  async (dir) => {
+    const accumulating = { accumulationSteps: 3, steps: 3, totalSteps: 3 };
+    const whole = await trainSmall(`${dir}/whole`, { config: accumulating });
+    const interruption = new AbortController(), stream = documents();
+    const counting: SegmentStream = {
+      batchSize: stream.batchSize,
+      contextTokens: stream.contextTokens,
+      stepsPerEpoch: stream.stepsPerEpoch,
+      next() {
+        if (++read === 5) interruption.abort(new Error("enough"));
+        return stream.next();
+      },
+      position: () => stream.position(),
+      seek: (position) => stream.seek(position),
+    };
+    let read = 0;
+    const { signal } = interruption;
+    await assert.rejects(
+      trainSmall(`${dir}/cut`, { config: accumulating, stream: counting, signal }),
+      /enough/,
+    );
+    assert.equal(read, 5, "the second of the second update's batches is the last");
+    const names = await Array.fromAsync(Deno.readDir(`${dir}/cut`), ({ name }) => name);
+    assert.deepEqual(names.sort(), ["step_000001_batch_2"]);
+    const { weights, starts, steps } = await trainSmall(`${dir}/cut`, { config: accumulating });
+    assert.deepEqual(starts, [1]);
+    assert.deepEqual(steps, whole.steps.slice(1));
+    assert.deepEqual(weights, whole.weights);
+  },
+);
+
 trainTest("train() reads every batch of the stream once, in order", async (dir) => {
   const batches = randomBatches(7);
   let at = 0;
