@@ -177,14 +177,40 @@ function labelsOf(runs: readonly RunRecord[]): string[] {
   ];
 }
 
-/** The newest version of each metric, by evaluation and name: numbers of two versions are never compared. */
-function newestVersions(runs: readonly RunRecord[]): Map<string, number> {
-  const newest = new Map<string, number>();
+/**
+ * Metrics that were measured by an earlier version of the metric, of its model, or of the model that it is over, than in another of
+ * the runs: numbers of two versions are never compared.
+ */
+function outdatedMetrics(runs: readonly RunRecord[]): Map<Metric, "metric" | "model"> {
+  const newest = new Map<string, number>(), newestModels = new Map<string, number>();
   for (const metric of runs.flatMap(({ summary }) => summary.metrics)) {
-    const key = metricKey(metric);
+    const key = metricKey(metric), model = modelKey(metric);
     newest.set(key, Math.max(metric.metricVersion, newest.get(key) ?? -Infinity));
+    newestModels.set(model, Math.max(modelVersionOf(metric), newestModels.get(model) ?? -Infinity));
   }
-  return newest;
+  const outdated = new Map<Metric, "metric" | "model">();
+  for (const { summary: { metrics } } of runs) {
+    const models = new Set(
+      metrics.filter((metric) => modelVersionOf(metric) < newestModels.get(modelKey(metric))!)
+        .map(modelKey),
+    );
+    for (const metric of metrics) {
+      const { evaluation, over: model = metric.model } = metric;
+      const ofModel = models.has(modelKey(metric)) || models.has(modelKey({ evaluation, model }));
+      if (metric.metricVersion < newest.get(metricKey(metric))!) outdated.set(metric, "metric");
+      else if (ofModel) outdated.set(metric, "model");
+    }
+  }
+  return outdated;
+}
+
+/** Version of the model; 1 in records from before its second. */
+function modelVersionOf({ modelVersion = 1 }: Metric): number {
+  return modelVersion;
+}
+
+function modelKey({ evaluation, model }: Pick<Metric, "evaluation" | "model">): string {
+  return JSON.stringify([evaluation, model]);
 }
 
 function metricKey({ evaluation, name }: Pick<Metric, "evaluation" | "name">): string {
@@ -198,19 +224,25 @@ function damageRemarks(runs: readonly RunRecord[], damaged: readonly DamagedRun[
 }
 
 function staleRemarks(runs: readonly CataloguedRun[]): string[] {
-  const newest = newestVersions(runs);
+  const outdated = outdatedMetrics(runs);
   return runs.flatMap((record) => {
-    const stale = record.summary.metrics.filter((metric) =>
-      metric.metricVersion < newest.get(metricKey(metric))!
-    );
-    const names = [...new Set(stale.map(({ evaluation, name }) => `${name} of ${evaluation}`))];
-    if (names.length === 0) return [];
+    const { metrics, run } = record.summary;
+    const remark = (what: "metric" | "model", nameOf: (metric: Metric) => string) => {
+      const names = new Set(metrics.filter((metric) => outdated.get(metric) === what).map(nameOf));
+      if (names.size === 0) return [];
+      return [
+        `Run ${run} is left out of ${[...names].join(", ")}: it was measured by an earlier ` +
+        `version of the ${what}, whose numbers are not comparable; \`${runCommandOf(record)}\` ` +
+        "measures it again",
+      ];
+    };
     return [
-      `Run ${record.summary.run} is left out of ${
-        names.join(", ")
-      }: it was measured by an earlier ` +
-      `version of the metric, whose numbers are not comparable; \`${runCommandOf(record)}\` ` +
-      "measures it again",
+      ...remark("metric", ({ evaluation, name }) => `${name} of ${evaluation}`),
+      ...remark(
+        "model",
+        ({ evaluation, model, name, over }) =>
+          `${over === undefined ? model : name} of ${evaluation}`,
+      ),
     ];
   });
 }
@@ -237,12 +269,12 @@ export function mainModel(rows: readonly TableRow[]): string | undefined {
 }
 
 function tablesOf(runs: readonly RunRecord[], catalog: MetricCatalog): EvaluationTable[] {
-  const newest = newestVersions(runs);
+  const outdated = outdatedMetrics(runs);
   const groups = replicaGroups(runs).toSorted(bySweptValues);
   const headings = sweptHeadings(runs);
   const labels = variations(groups, headings);
   const all = runs.flatMap((run) =>
-    run.summary.metrics.filter((metric) => metric.metricVersion === newest.get(metricKey(metric)))
+    run.summary.metrics.filter((metric) => !outdated.has(metric))
       .map((metric) => ({ ...metric, label: catalog.label(run, metric) }))
   );
   // Runs whose record does not say where a metric stands follow the last that does.
@@ -252,7 +284,7 @@ function tablesOf(runs: readonly RunRecord[], catalog: MetricCatalog): Evaluatio
     return [...Map.groupBy(ofEvaluation, ({ part }) => part)].map(([part, ofPart]) => {
       const table = { evaluation, columns: withUniqueHeaders(ofPart) };
       const rows = groups.flatMap((group, i) =>
-        groupRows(group, { ...table, catalog, variation: labels[i] })
+        groupRows(group, { ...table, outdated, catalog, variation: labels[i] })
       );
       return {
         ...table,
@@ -287,11 +319,12 @@ function groupRows(
   table: {
     evaluation: string;
     columns: readonly TableColumn[];
+    outdated: ReadonlyMap<Metric, unknown>;
     catalog: MetricCatalog;
     variation: Record<string, string>;
   },
 ): TableRow[] {
-  const { evaluation, columns, catalog, variation } = table;
+  const { evaluation, columns, outdated, catalog, variation } = table;
   const models = new Set(
     group.flatMap(({ summary }) => summary.metrics)
       .filter((metric) => metric.evaluation === evaluation)
@@ -300,7 +333,11 @@ function groupRows(
   const rows: TableRow[] = [];
   for (const model of models) {
     const cells = columns.map((column, i) => {
-      const { metrics, sums } = measurements(group, { evaluation, column, model }, catalog);
+      const { metrics, sums } = measurements(
+        group,
+        { evaluation, column, model, outdated },
+        catalog,
+      );
       if (metrics.length === 0) return undefined;
       const baseline = rows[0]?.cells[i];
       const difference = sums && baseline?.sums
@@ -329,15 +366,20 @@ function groupRows(
 /** What a model's runs measured by a metric, and of which sums; these are undefined where those of one run are unknown. */
 function measurements(
   group: readonly RunRecord[],
-  wanted: { evaluation: string; column: TableColumn; model: string },
+  wanted: {
+    evaluation: string;
+    column: TableColumn;
+    model: string;
+    outdated: ReadonlyMap<Metric, unknown>;
+  },
   catalog: MetricCatalog,
 ): { metrics: Metric[]; sums: ItemSums[] | undefined } {
-  const { evaluation, column, model } = wanted;
+  const { evaluation, column, model, outdated } = wanted;
   const metrics: Metric[] = [], sums: ItemSums[] = [];
   for (const run of group) {
     const metric = run.summary.metrics.find((candidate) =>
       candidate.evaluation === evaluation && candidate.model === model &&
-      candidate.name === column.name && candidate.metricVersion === column.metricVersion
+      candidate.name === column.name && !outdated.has(candidate)
     );
     if (!metric) continue;
     metrics.push(metric);

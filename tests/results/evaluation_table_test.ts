@@ -267,6 +267,32 @@ test("experimentTables() never takes numbers of two versions of a metric togethe
   assert.deepEqual(experimentTables([old], scoreSums)[0].remarks, []);
 });
 
+test("experimentTables() never takes numbers of two versions of a model together", () => {
+  const versions = (seed: number, longmem: number, modelVersion?: number) => {
+    const record = scoredRun({ backbone: answers(5), longmem: answers(longmem) }, {
+      ...declared(seed),
+      metricVersion: 1,
+    });
+    const [backbone, ours] = record.summary.metrics;
+    const gain = { ...backbone, name: "gain over longmem", over: "longmem" };
+    const metrics = [backbone, { ...ours, ...(modelVersion && { modelVersion }) }, gain];
+    return { ...record, summary: { ...record.summary, metrics } };
+  };
+  const old = versions(1, 1), recent = versions(2, 16, 2);
+  for (const runs of [[old, recent], [recent, old]]) {
+    const [{ tables: [{ rows }], remarks }] = experimentTables(runs, scoreSums);
+    const counts = rows.map((
+      { model, cells },
+    ) => [model, ...cells.map((cell) => cell?.metrics.length)]);
+    assert.deepEqual(counts, [["backbone", 2, 1], ["longmem", 1, undefined]]);
+    assertClose([rows[1].cells[0]!.value], [0.8], { tolerance: 1e-12 });
+    assert.deepEqual(remarks.map((remark) => remark.split("; ")[0]), [
+      "Run seed1{} is left out of longmem of quiz, gain over longmem of quiz: it was measured by an earlier " +
+      "version of the model, whose numbers are not comparable",
+    ]);
+  }
+});
+
 test("experimentTables() judges a gain by its own interval", () => {
   const gain = (model: string, ci95: [number, number], n = 13) =>
     metric({ model, name: "gain over backbone", value: 0.1, ci95, n });
