@@ -1,0 +1,64 @@
+/**
+ * Does a memory lower the perplexity of source code beyond what the same recent text explains?
+ *
+ * Primary metric, declared before the run: nats a token that LongMem gains over the better of its own memory of the latest segment
+ * alone and a sliding window of equal length, as an unweighted mean over the test packages; errors over packages. Of each package the
+ * first 6,144 tokens are read. The backbone has read none of the packages on which the SideNet is adapted, nor these.
+ *
+ * Chunks are single tokens: on the valid split, with a backbone trained half as long, means of four keys found no more than the
+ * latest segment has, and single keys did. Rows are few so that gates, which move by a learning rate a step, have time to.
+ */
+import { defineExperiment } from "@longmem/lab";
+
+export default defineExperiment({
+  name: "code_language_modeling",
+  question:
+    "Does a memory gain nats on unseen packages over a memory of the latest text and a sliding window of equal length?",
+  corpus: {
+    folder: "data/npm_code",
+    train: "train-memory",
+    valid: "valid",
+    test: "test",
+  },
+  tokenizer: { kind: "file", path: "data/code/backbone/tokenizer.json" },
+  backbone: { kind: "checkpoint", path: "data/code/backbone" },
+  sidenet: {
+    memoryBlock: 3, // the induction block
+    // A quarter of the copies' outputs: closer to the frozen model at the start than whole copies (`start.ts` compares them).
+    initialization: { kind: "blocks", blocks: [1, 3], outputScale: 0.25 },
+  },
+  memory: {
+    capacityTokens: 8192,
+    chunkTokens: 1,
+    retrievedTokens: 64,
+    positions: { kind: "distance", tokens: 64 },
+  },
+  adaptation: {
+    batchSize: 2,
+    contextTokens: 256,
+    steps: 1600, // 0.8 M tokens
+    learningRate: 3e-3,
+    schedule: "cosine",
+    warmupSteps: 20,
+    clipNorm: 1,
+    dropout: 0,
+    checkpointEverySteps: 200,
+  },
+  threads: 1,
+  evaluations: [{
+    // A window of 256 tokens, as long as the backbone was trained, slides by 128; a memory holds what has left it.
+    kind: "perplexity",
+    name: "perplexity-window",
+    split: "test",
+    batchSize: 4,
+    contextTokens: 128,
+    firstTokens: 6144,
+    models: [
+      { model: "backbone-sliding-window", windowTokens: 256 },
+      { model: "sidenet-without-memory", windowTokens: 256 },
+      { model: "longmem", windowTokens: 256 },
+      { model: "longmem-recent-memory", windowTokens: 256 },
+      { model: "longmem-other-document", windowTokens: 256 },
+    ],
+  }],
+});

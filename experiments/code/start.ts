@@ -1,0 +1,26 @@
+/**
+ * How should a SideNet begin on real text: as copies, a quarter of them, or silent, with the last block's stream raw or after the
+ * final norm?
+ *
+ * Registered before the run: with a silent start LongMem is at least as good as the frozen backbone on every package.
+ */
+import { defineExperiment } from "@longmem/lab";
+import base from "./language_modeling.ts";
+
+export default defineExperiment({
+  ...base,
+  name: "code_start",
+  question: "Which start and which last residual of a SideNet gain most within 400 steps on code?",
+  adaptation: { ...base.adaptation!, steps: 400, checkpointEverySteps: 400 },
+  evaluations: [{
+    kind: "perplexity",
+    split: "test",
+    batchSize: 4,
+    firstTokens: 3072,
+    models: ["backbone", "longmem", "longmem-recent-memory"],
+  }],
+  sweep: {
+    "sidenet.lastResidual": ["raw", "final-norm"],
+    "sidenet.initialization.outputScale": [1, 0.25, 0],
+  },
+});
