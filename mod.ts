@@ -28,6 +28,8 @@ export type {
   ChronicleCorpusConfig,
   ChronicleCorpusDeclaration,
   ChronicleWriting,
+  ClusterConfig,
+  ClusterDeclaration,
   ConfiguredModel,
   CopyModel,
   CorpusConfig,

@@ -7,6 +7,7 @@
 import { randomUUID } from "node:crypto";
 import { InputError } from "./errors.ts";
 import { ifThere } from "./files.ts";
+import { hostName } from "./permitted.ts";
 
 /** Who holds a lock, as far as the file says. */
 export interface LockHolder {
@@ -136,12 +137,6 @@ async function writeHolder(file: Deno.FsFile, token: string): Promise<void> {
   await file.truncate(0);
   await file.write(new TextEncoder().encode(JSON.stringify(holder) + "\n"));
   await file.syncData(); // other machines see what has reached the server
-}
-
-/** Name of this machine; undefined where Deno may not ask for it. */
-function hostName(): string | undefined {
-  const { state } = Deno.permissions.querySync({ name: "sys", kind: "hostname" });
-  return state === "granted" ? Deno.hostname() : undefined;
 }
 
 /** Nothing is known where the file cannot be read, as where the system locks it against readers, too; undefined where there is none. */

@@ -20,6 +20,7 @@ import { type CommandName, summaries } from "./commands/summaries.ts";
 import { allowedWords } from "./did_you_mean.ts";
 import { DeclarationError } from "./declaration/problem.ts";
 import { failureText, isForeseen } from "./errors.ts";
+import { environmentVariable } from "./permitted.ts";
 import { unlessClosed, writeOut } from "./standard_output.ts";
 import type { RunExecutor } from "./runner/run_context.ts";
 
@@ -42,6 +43,8 @@ const commands: Readonly<
 > = {
   run: async (executor) => (await load("./commands/run.ts")).runCommand(terminal, executor),
   measure: (executor) => commands.run(executor),
+  submit: async () => (await load("./commands/submit.ts")).submitCommand(terminal),
+  status: async () => (await load("./commands/status.ts")).statusCommand(terminal),
   table: async () => (await load("./commands/table.ts")).tableCommand(terminal),
   report: async () => (await load("./commands/report.ts")).reportCommand(terminal),
   data: async () => (await load("./commands/data.ts")).dataCommand(terminal),
@@ -107,12 +110,7 @@ async function giveUpPermissions(): Promise<void> {
 }
 
 /** Environment variables that the task may read; those that it may not read are taken for unset. */
-const environment = {
-  get: (variable: string) =>
-    Deno.permissions.querySync({ name: "env", variable }).state === "granted"
-      ? Deno.env.get(variable)
-      : undefined,
-};
+const environment = { get: environmentVariable };
 
 function helpWidth(): number {
   return terminalWidth(environment, Deno.consoleSize);

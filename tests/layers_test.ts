@@ -18,6 +18,7 @@ const layers = [
   "runtime",
   "graph",
   "results",
+  "cluster",
   "formats",
   "declaration",
   "statistics",

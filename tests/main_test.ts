@@ -68,7 +68,7 @@ const wrongCommandLines: [args: string[], message: RegExp][] = [
   [[], /deno task run PATH\.\.\./],
   [
     ["rnu"],
-    /Cannot run command "rnu" as it is unknown: allowed are run, measure, table, .* \(did you mean "run"\?\)/,
+    /Cannot run command "rnu" as it is unknown: allowed are run, measure, submit, .* \(did you mean "run"\?\)/,
   ],
   [["run"], /Cannot run as no file or folder of experiments is given/],
   [

@@ -4,6 +4,7 @@
  * here uses the network.
  */
 import { join } from "node:path";
+import { environmentVariable } from "../permitted.ts";
 import { InputRangeError, MissingDataError } from "../errors.ts";
 import { ifThere, isThere, readJson, readText } from "../files.ts";
 
@@ -52,12 +53,6 @@ export const weightsFile = "model.safetensors";
 
 /** The list of the files that they are in where they are in several. */
 export const weightsIndex = `${weightsFile}.index.json`;
-
-/** Value of an environment variable; those that may not be read are taken for unset, and so are empty ones. */
-export function environmentVariable(variable: string): string | undefined {
-  const { state } = Deno.permissions.querySync({ name: "env", variable });
-  return state === "granted" ? Deno.env.get(variable) || undefined : undefined;
-}
 
 /** Whether the environment forbids to fetch anything from the Hub, as `HF_HUB_OFFLINE=1`. */
 export function isHubOffline(): boolean {

@@ -6,7 +6,6 @@ import {
   UsageError,
 } from "../command_line.ts";
 import {
-  environmentVariable,
   fetchCommand,
   findSnapshot,
   hubCacheFolder,
@@ -30,6 +29,7 @@ import {
 } from "../data/data_set.ts";
 import { dataSetSources } from "../data/data_sets.ts";
 import { fetchDataSet, isFetchable, takeDataSet } from "../data/obtain.ts";
+import { environmentVariable } from "../permitted.ts";
 import { summaries } from "./summaries.ts";
 
 /** Where data sets are listed and where they lie. */

@@ -16,6 +16,16 @@ export const summaries = {
     operands: "PATH...",
     help: "Runs experiments as `run` does, and may also start the processes of `efficiency`.",
   },
+  submit: {
+    operands: "PATH...",
+    help:
+      "Lets a SLURM cluster run experiments, in several tasks that work on the same runs; prints the number of the job. Tasks that " +
+      "are cancelled, requeued, or reach their time limit leave checkpoints, and go on from there.",
+  },
+  status: {
+    operands: "PATH...",
+    help: "Lists runs, where they ran, and the cluster's jobs that work on them.",
+  },
   table: {
     operands: "[PATH...]",
     help:

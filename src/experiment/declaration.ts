@@ -11,6 +11,7 @@ import type {
   ModelSize,
   NamedSize,
 } from "../backbone/config.ts";
+import type { ClusterConfig, ClusterDeclaration } from "../cluster/config.ts";
 import type {
   CheckpointSideNetConfig,
   InitializedSideNetConfig,
@@ -115,6 +116,8 @@ export type {
   ChronicleCorpusConfig,
   ChronicleCorpusDeclaration,
   ChronicleWriting,
+  ClusterConfig,
+  ClusterDeclaration,
   ConfiguredModel,
   CopyModel,
   CorpusConfig,
@@ -223,6 +226,8 @@ export interface Experiment {
   readonly device?: DeviceChoice;
   /** Threads of the CPU engines (default: the environment's LONGMEM_THREADS, or one per core). */
   readonly threads?: number;
+  /** What `deno task submit` asks of a cluster; flags of the command line override it. */
+  readonly cluster?: ClusterDeclaration | undefined;
   /**
    * Paths that its runs were recorded with, by those that it names now: `{ "data/novels": "../shared/data/novels" }`. Paths are part
    * of a run's name; a run of data that has moved keeps the name that it had. Whether the data is the same is told by its hashes.
@@ -255,12 +260,22 @@ export interface ResolvedExperiment
   readonly adaptation?: AdaptationConfig;
   /** What is measured. */
   readonly evaluations: readonly EvaluationConfig[];
+  /** What `deno task submit` asks of a cluster; absent: its defaults. */
+  readonly cluster?: ClusterConfig;
 }
 
 /** The fields of which each run of a sweep may have its own value. */
 export type Sweepable = Omit<
   Experiment,
-  "name" | "question" | "reproduces" | "scale" | "device" | "threads" | "moved" | "sweep"
+  | "name"
+  | "question"
+  | "reproduces"
+  | "scale"
+  | "device"
+  | "threads"
+  | "moved"
+  | "cluster"
+  | "sweep"
 >;
 
 /** Paths of the fields of `T`, as `--set` names them; of an element of a list with its number. */

@@ -3,6 +3,7 @@
  */
 import type { Experiment, ResolvedExperiment } from "./declaration.ts";
 import { defaultArchitecture } from "../backbone/architectures.ts";
+import { clusterPart } from "../cluster/config.ts";
 import { sizeOf } from "../backbone/config.ts";
 import { sidenetPart } from "../longmem/config.ts";
 import { adaptationPart } from "../training/config.ts";
@@ -57,6 +58,7 @@ export function fillDefaults(experiment: Experiment): ResolvedExperiment {
     device: experiment.device ?? "auto",
     ...(threads !== undefined && { threads }),
     ...(moved && { moved }),
+    ...(experiment.cluster && { cluster: clusterPart.fill(experiment.cluster) }),
   };
 }
 

@@ -5,6 +5,7 @@
  * documented types of `declaration.ts` say the same is checked by the compiler, below.
  */
 import { z } from "zod";
+import { clusterPart } from "../cluster/config.ts";
 import { oneOf, seed, slug, text } from "../declaration/fields.ts";
 import type { Located } from "../declaration/field_path.ts";
 import { unmeasured } from "../declaration/identity.ts";
@@ -45,6 +46,7 @@ export const experimentSchema = composed(() =>
     moved: unmeasured(
       z.record(text, text).describe("paths by the paths that they have now"),
     ).exactOptional(),
+    cluster: unmeasured(clusterPart.schema).optional(),
     // Its lists are checked in sweep.ts, and their values as those of the fields they are for.
     sweep: z.custom<Sweep>().optional(),
   })

@@ -3,6 +3,8 @@
  */
 import { cpus, release, totalmem } from "node:os";
 import process from "node:process";
+import { type ClusterTask, currentTask } from "../cluster/cluster_task.ts";
+import { hostName } from "../permitted.ts";
 import { type CodeVersion, readCodeVersion } from "./code_version.ts";
 import { enginePackages } from "../engine_packages.ts";
 import configuration from "../../deno.json" with { type: "json" };
@@ -29,10 +31,15 @@ export interface Environment {
   readonly cores: number;
   /** Main memory. */
   readonly memoryBytes: number;
+  /** Name of the machine; absent where Deno was not allowed to ask for it, and of older records. */
+  readonly host?: string;
+  /** The job of a cluster; absent where it was none. */
+  readonly cluster?: ClusterTask;
 }
 
 /** Describes the code and the machine as they are now. */
 export async function currentEnvironment(): Promise<Environment> {
+  const host = hostName(), cluster = currentTask();
   return {
     startedAt: new Date().toISOString(),
     ...await codeVersion(),
@@ -43,6 +50,8 @@ export async function currentEnvironment(): Promise<Environment> {
     cpu: cpus()[0]?.model ?? "unknown",
     cores: navigator.hardwareConcurrency,
     memoryBytes: totalmem(),
+    ...(host !== undefined && { host }),
+    ...(cluster && { cluster }),
   };
 }
 

@@ -202,6 +202,7 @@ const labels = new Set([
   "device",
   "threads",
   "moved",
+  "cluster",
   "reproduces",
   "sweep",
 ]);

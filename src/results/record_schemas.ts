@@ -62,6 +62,13 @@ const environmentPart = {
   device: text.optional(),
   wallSeconds: count.optional(),
   peakMemoryBytes: count.optional(),
+  host: text.optional(),
+  cluster: z.looseObject({
+    job: text,
+    task: count.optional(),
+    node: text.optional(),
+    restarts: count.optional(),
+  }).optional(),
 };
 
 const environment = z.looseObject({

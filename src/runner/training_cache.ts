@@ -13,6 +13,7 @@ import { type MetricsRecord, readMetricsRecords } from "../results/records.ts";
 import type { TensorMap } from "../tensor.ts";
 import { ifThere, readJson, temporaryOf, writeAtomically, writing } from "../files.ts";
 import { InputError, InputSyntaxError, isInputError } from "../errors.ts";
+import { hostName } from "../permitted.ts";
 import { describeHolder, FileLock } from "../lock.ts";
 import type { RunContext } from "./run_context.ts";
 import {
@@ -43,7 +44,9 @@ export async function lockPhase(
     const taken = await writing(path, () => FileLock.take(path));
     if ("lock" in taken) return taken.lock;
     const { holder } = taken;
-    const who = holder.pid === Deno.pid ? "another of these runs" : describeHolder(holder);
+    const who = holder.pid === Deno.pid && holder.host === hostName()
+      ? "another of these runs"
+      : describeHolder(holder);
     if (!told) progress.doing(`waiting for the same ${name} from ${who}`);
     await new Promise<void>((done) => {
       const timer = setTimeout(finish, 250);

@@ -1,5 +1,6 @@
 import os from "node:os";
 import { type EngineModules, importEngine } from "../engine_packages.ts";
+import { allottedCores } from "../cluster/cluster_task.ts";
 import { encodeOnnx, type Program } from "../graph/onnx.ts";
 import { elementCount, type ElementType } from "../tensor.ts";
 import {
@@ -22,10 +23,15 @@ type SessionOptions = NonNullable<Parameters<Ort["InferenceSession"]["create"]>[
 /** How a host engine runs. */
 export interface HostDeviceOptions {
   reason: string;
-  /** Threads of one operator; the default is LONGMEM_THREADS, or one per core. */
+  /** Threads of one operator; the default is LONGMEM_THREADS, or one for each core that the process may use. */
   threads?: number;
   /** Prefix of the files that the engine writes its profile to (`cpu` only). */
   profilePrefix?: string;
+}
+
+/** Cores that this process may use: those of its job, where a cluster runs it, and its affinity. */
+function usableCores(): number {
+  return Math.min(allottedCores() ?? Infinity, navigator.hardwareConcurrency);
 }
 
 /** Opens onnxruntime-node (native code) or onnxruntime-web's WebAssembly build. */
@@ -81,11 +87,11 @@ export async function openHostDevice(
 /**
  * Threads of an operator where nobody says how many.
  *
- * @param text The value of LONGMEM_THREADS; undefined: one per core.
+ * @param text The value of LONGMEM_THREADS; undefined: one for each core that the process may use.
  * @throws {RangeError} If it is no number of threads.
  */
 export function threadsByDefault(text: string | undefined): number {
-  if (text === undefined) return os.cpus().length;
+  if (text === undefined) return usableCores();
   const threads = Number(text);
   if (/^\d+$/.test(text) && threads >= 1 && threads <= mostThreads) return threads;
   throw new InputRangeError(

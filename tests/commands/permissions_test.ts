@@ -96,12 +96,13 @@ test("a declaration that table reads cannot read the environment", async () => {
   });
 });
 
-test("only measure and bench may start processes, data npm alone, and table may do nothing but read", () => {
+test("only measure and bench may start any process, and table may do nothing but read", () => {
+  const programs: Record<string, string> = { data: "npm", submit: "sbatch", status: "squeue" };
   for (const [name, task] of Object.entries(tasks)) {
     if (!task.startsWith("deno run ")) continue;
-    const started = /--allow-run(?:=(\S+))?/.exec(task);
-    assert.equal(started !== null, ["measure", "bench", "data"].includes(name), name);
-    if (name === "data") assert.equal(started?.[1], "npm");
+    const [, started] = /--allow-run(?:=(\S+))? /.exec(task) ?? [];
+    assert.equal(started, programs[name], name);
+    assert.equal(/--allow-run /.test(task), ["measure", "bench"].includes(name), name);
     assert.doesNotMatch(task, /--allow-all| -A /, name);
   }
   for (
@@ -128,7 +129,14 @@ test("a declaration that table or a dry run reads can neither write, start proce
   for (const [what, deed] of Object.entries(deeds)) {
     await withFolder(async (folder) => {
       await Deno.writeTextFile(`${folder}/deed.ts`, `${deed};\nexport default [];\n`);
-      for (const command of [["table"], ["run", "--dry-run"], ["measure", "--dry-run"]]) {
+      for (
+        const command of [
+          ["table"],
+          ["run", "--dry-run"],
+          ["measure", "--dry-run"],
+          ["submit", "--dry-run"],
+        ]
+      ) {
         const { code, stderr } = await run(folder, command[0], ...command.slice(1), "deed.ts");
         assert.equal(code, 2, what);
         assert.match(stderr, /Cannot load "deed.ts".*(Requires|NotCapable)/, what);

@@ -18,16 +18,18 @@ export interface Outcome {
  *
  * @param options `fileKiB`: writing beyond this size of a file fails, as on a disk that is full;
  * `readOnly`: the folder `results` is on a file system that cannot be written; `locks`: whether locks lock, which
- * some network file systems only say; `code`: the folder of the code, if not this repository.
+ * some network file systems only say; `code`: the folder of the code, if not this repository; `node`: a host name of its own,
+ * with process numbers of its own, where the system allows it.
  */
 export function spawnRun(
   folder: string,
   args: readonly string[],
-  { fileKiB, readOnly = false, locks = true, code = repositoryPath(".") }: {
+  { fileKiB, readOnly = false, locks = true, code = repositoryPath("."), node }: {
     readonly code?: string;
     readonly fileKiB?: number;
     readonly readOnly?: boolean;
     readonly locks?: boolean;
+    readonly node?: string;
   } = {},
 ): Deno.ChildProcess {
   const config = join(code, "deno.json");
@@ -45,6 +47,8 @@ export function spawnRun(
     ? shell(`trap '' XFSZ; ulimit -f ${fileKiB}`)
     : readOnly
     ? ["unshare", "-rm", ...shell("mount -t tmpfs -o ro tmpfs results")]
+    : node !== undefined && hasNamespaces
+    ? [...namespaces, ...shell(`hostname ${node}`)]
     : command;
   return new Deno.Command(program, {
     args: rest,
@@ -54,6 +58,16 @@ export function spawnRun(
     env: { NO_COLOR: "1" },
   }).spawn();
 }
+
+/** Gives a program a host name and process numbers of its own, and ends it with the process that waits for it. */
+const namespaces = ["unshare", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"];
+
+/** Whether the system allows it, which takes more than an ordinary user or some containers may. */
+const hasNamespaces = Deno.build.os === "linux" &&
+  await new Deno.Command(namespaces[0], {
+    args: [...namespaces.slice(1), "hostname", "node"],
+    stderr: "null",
+  }).output().then(({ success }) => success, () => false);
 
 /** Waits for the end of a process. */
 export async function outcomeOf(process: Deno.ChildProcess): Promise<Outcome> {

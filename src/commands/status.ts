@@ -1,0 +1,145 @@
+/**
+ * `deno task status`: what runs have come to, where, and which jobs of a cluster work on them.
+ */
+import { join } from "node:path";
+import { type Command, type Output, positiveInteger, UsageError } from "../command_line.ts";
+import { describeTask } from "../cluster/cluster_task.ts";
+import { listTasks, type QueuedTask } from "../cluster/slurm.ts";
+import { logPath, readSubmissions, type Submission } from "../cluster/submission.ts";
+import { failureText, isForeseen } from "../errors.ts";
+import { resolveRuns } from "../experiment/resolve.ts";
+import { isDamage, readRunSummary } from "../results/read_runs.ts";
+import { formatVariation, readEnvironment } from "../results/records.ts";
+import { summaries } from "./summaries.ts";
+
+/** `status PATH...`: lists runs and the jobs that work on them. */
+export function statusCommand(output: Output): Command {
+  return {
+    ...summaries.status,
+    operandsArePaths: true,
+    flags: [
+      {
+        name: "set",
+        value: "path=value",
+        help: "override a field of every experiment, as for submit; repeatable",
+      },
+      {
+        name: "results",
+        value: "DIR",
+        isPath: true,
+        help: "folder of the results (default results)",
+      },
+      { name: "limit", value: "N", help: "items per evaluation at most, as for submit" },
+    ],
+    execute: async (args) => {
+      if (args.operands.length === 0) {
+        throw new UsageError("Cannot show runs as no file or folder of experiments is given");
+      }
+      const limit = positiveInteger(args, "limit");
+      const runs = await resolveRuns(args.operands, {
+        assignments: args.flags.get("set") ?? [],
+        ...(limit !== undefined && { limit }),
+      });
+      const results = args.flags.get("results")?.at(-1) ?? "results";
+      const files = new Set(runs.map(({ file }) => file));
+      const submissions = (await readSubmissions(results))
+        .filter((submission) => submission.files.some((file) => files.has(file)));
+      const labels = new Map<string, string | undefined>(runs.map((run) =>
+        [
+          `${run.experiment.name}/${run.id}`,
+          run.variation ? formatVariation(run.variation) : undefined,
+        ] as const
+      ));
+      // Runs that were submitted with other fields set are the same files', too.
+      for (const label of submissions.flatMap(({ runs }) => runs)) {
+        if (!labels.has(label)) labels.set(label, undefined);
+      }
+      output.print(await describeRuns(labels, results));
+      if (submissions.length > 0) {
+        output.print("\n" + await describeJobs(submissions, results, output));
+      }
+      return 0;
+    },
+  };
+}
+
+/** Each run with its state and where it ran last, and how many there are in each state. */
+async function describeRuns(
+  labels: ReadonlyMap<string, string | undefined>,
+  results: string,
+): Promise<string> {
+  const rows = await Promise.all([...labels].map(async ([label, declared]) => {
+    const path = join(results, label);
+    try {
+      const summary = await readRunSummary(path);
+      const variation = declared ??
+        (summary?.variation && formatVariation(summary.variation));
+      const place = summary ? await placeOf(path) : undefined;
+      return { state: summary?.state ?? "planned", label, variation, place };
+    } catch (error) {
+      if (!(error instanceof Error) || !isDamage(error)) throw error;
+      return { state: "damaged", label, variation: declared, place: error.message };
+    }
+  }));
+  const width = "interrupted".length;
+  const counts = [...Map.groupBy(rows, ({ state }) => state)]
+    .map(([state, { length }]) => `${length} ${state}`);
+  return [
+    ...rows.map(({ state, label, variation, place }) =>
+      [state.padEnd(width), label, variation, place].filter((text) => text !== undefined)
+        .join("  ")
+    ),
+    `${rows.length} run${rows.length === 1 ? "" : "s"}: ${counts.join(", ")}`,
+  ].join("\n");
+}
+
+/** Where a run runs, or ran last; undefined where its record does not say. */
+async function placeOf(path: string): Promise<string | undefined> {
+  const environment = await readEnvironment(join(path, "environment.json"));
+  if (!environment) return undefined;
+  const { host, cluster } = environment;
+  const machine = cluster?.node ?? host;
+  const parts = [
+    ...(cluster ? [describeTask(cluster)] : []),
+    ...(machine === undefined ? [] : [`on ${machine}`]),
+  ];
+  return parts.length > 0 ? parts.join(" ") : undefined;
+}
+
+/** Each job with its tasks, as far as SLURM still lists them. */
+async function describeJobs(
+  submissions: readonly Submission[],
+  results: string,
+  output: Output,
+): Promise<string> {
+  let listed: QueuedTask[] | undefined;
+  try {
+    listed = await listTasks();
+  } catch (error) {
+    if (!isForeseen(error)) throw error;
+    output.note(failureText(error));
+  }
+  return submissions.flatMap(({ job, submittedAt, tasks, runs }) => {
+    const own = listed?.filter((task) => task.job === job);
+    return [
+      `job ${job}: ${tasks} tasks for ${runs.length} runs, submitted ${submittedAt}` +
+      (own?.length === 0 ? "; ended" : ""),
+      ...(own ?? []).map((task) => `  ${describeQueued(task, results)}`),
+    ];
+  }).join("\n");
+}
+
+function describeQueued(
+  { job, task, state, node, elapsed, limit, reason }: QueuedTask,
+  results: string,
+): string {
+  const begun = /^\d+$/.test(task) && node !== "";
+  return [
+    `task ${task}`,
+    state,
+    ...(node === "" ? [] : [`on ${node}`]),
+    ...(begun ? [`${elapsed} of ${limit}`] : []),
+    ...(reason === "None" || reason === "" ? [] : [reason]),
+    ...(begun ? [logPath(results, job, task)] : []),
+  ].join("  ");
+}

@@ -1,0 +1,201 @@
+/**
+ * A sweep on a real SLURM of two nodes, whatever happens to its tasks: it comes to the bytes of the same sweep without a cluster.
+ */
+import { join } from "node:path";
+import { readRunSummary } from "../../src/results/read_runs.ts";
+import {
+  outcomeOf,
+  readJson,
+  readLines,
+  runFolders,
+  writeCorpus,
+} from "../queue/command_line_run.ts";
+import { withFolder } from "../temporary_folder.ts";
+import { assert, repositoryPath, test } from "../testing.ts";
+import { SlurmCluster, slurmProblem, until } from "./slurm_cluster.ts";
+
+const problem = await slurmProblem();
+const required = Deno.env.get("LONGMEM_REQUIRE_SLURM") === "1";
+if (problem !== undefined && !required) {
+  // deno-lint-ignore no-console -- what is left out must be seen
+  console.warn(
+    `\n*** SLURM cannot run here, as ${problem}: every test named "(needs SLURM)" is ignored. ***\n` +
+      "*** Debian has it: apt-get install slurmctld slurmd slurm-client munge. LONGMEM_REQUIRE_SLURM=1 makes these tests fail. ***\n",
+  );
+}
+
+/** Registers a test with a cluster of two nodes; it is ignored, loudly, where there is no SLURM, and fails where one is required. */
+function slurmTest(
+  name: string,
+  body: (folder: string, cluster: SlurmCluster) => Promise<void>,
+): void {
+  const fn = () =>
+    withFolder(async (folder) => {
+      assert.equal(problem, undefined);
+      await writeCorpus(join(folder, "corpus"));
+      await Deno.mkdir(join(folder, "slurm"));
+      await using cluster = await SlurmCluster.start(join(folder, "slurm"), 2);
+      await body(folder, cluster);
+    });
+  test({ name: `${name} (needs SLURM)`, ignore: problem !== undefined && !required, fn });
+}
+
+/** Runs a task of the repository with the declaration of the sweep. */
+function startTask(
+  folder: string,
+  results: string,
+  [name, ...args]: readonly string[],
+  env: Record<string, string> = {},
+): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["task", "--quiet", name, "tests/cluster/sweep.ts", "--results", join(folder, results)],
+      ...["--set", `corpus.folder=${join(folder, "corpus")}`, ...args],
+    ],
+    cwd: repositoryPath("."),
+    env: { NO_COLOR: "1", ...env },
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
+/** Everything that a run measured, trained and recorded, whenever and wherever it ran. */
+async function contents(path: string): Promise<Record<string, string>> {
+  const files: Record<string, string> = {};
+  const visit = async (inner: string) => {
+    for await (const { name, isDirectory } of Deno.readDir(join(path, inner))) {
+      const file = join(inner, name);
+      if (isDirectory) await visit(file);
+      else if (/^(environment.json|lock|metrics.jsonl)$/.test(file)) continue;
+      else {
+        const digest = await crypto.subtle.digest("SHA-256", await Deno.readFile(join(path, file)));
+        files[file] = new Uint8Array(digest).toHex();
+      }
+    }
+  };
+  await visit(".");
+  const metrics = await readLines(path, "metrics.jsonl");
+  const { hashes } = await readJson(path, "environment.json");
+  return {
+    ...files,
+    metrics: metrics.map(({ timing: _timing, ...line }) => JSON.stringify(line)).join("\n"),
+    hashes: JSON.stringify(Object.entries(hashes).sort()),
+  };
+}
+
+slurmTest(
+  "a sweep whose tasks are requeued, cut off by a time limit and by a node comes to the local bytes",
+  async (folder, cluster) => {
+    const local = outcomeOf(startTask(folder, "local", ["run"]));
+    try {
+      await disturb(folder, cluster);
+      const { code, stderr } = await local;
+      assert.equal(code, 0, stderr);
+      const paths = await runFolders(join(folder, "results"));
+      assert.equal(paths.length, 8);
+      for (const path of paths) {
+        const expected = await contents(path.replace(/results(?=\/[^/]+\/[^/]+$)/, "local"));
+        assert.deepEqual(await contents(path), expected, path);
+      }
+    } finally {
+      await local;
+    }
+  },
+);
+
+/** Runs the sweep on a cluster, all of whose accidents happen to it, to its end. */
+async function disturb(folder: string, cluster: SlurmCluster): Promise<void> {
+  const environment = { SLURM_CONF: cluster.configuration };
+  const submitted = await outcomeOf(startTask(folder, "results", ["submit"], environment));
+  assert.equal(submitted.code, 0, submitted.stderr);
+  const job = submitted.stdout.trim();
+  assert.match(job, /^\d+$/);
+  const results = join(folder, "results");
+  const log = async (task: number) =>
+    await Deno.readTextFile(join(results, ".cluster", `${job}_${task}.log`)).catch(() => "");
+  const said = async () =>
+    `${await log(0)}\n---\n${await log(1)}\n---\n${await cluster.succeed(
+      "squeue",
+      "--states=all",
+    )}`;
+
+  /** A run that a node executes, in a turn of its task; undefined where none has begun its training. */
+  const underWay = async (node: string, turn: number) => {
+    for (const path of await runFolders(results).catch(() => [])) {
+      const summary = await readRunSummary(path).catch(() => undefined);
+      if (summary?.state !== "running") continue;
+      const { cluster } = await readJson(path, "environment.json");
+      if (cluster?.node !== node || (cluster.restarts ?? 0) !== turn) continue;
+      if ((await readLines(path, "metrics.jsonl")).length > 0) return path;
+    }
+  };
+  /** Waits until a node is in the middle of a run, and holds it there. */
+  const hold = (node: string, turn = 0) =>
+    until(`a run is under way on ${node}`, async () => {
+      const path = await underWay(node, turn);
+      if (path === undefined) return;
+      await cluster.signalRuns(node, "SIGSTOP");
+      await new Promise((done) => setTimeout(done, 100));
+      if (await underWay(node, turn) === path) return path;
+      await cluster.signalRuns(node, "SIGCONT");
+    }, said);
+  const stateOf = async (path: string) => (await readRunSummary(path))?.state;
+  const taskOf = async (path: string) =>
+    (await readJson(path, "environment.json")).cluster.task as number;
+
+  const [slow, requeued] = await Promise.all([hold("node1"), hold("node2")]);
+
+  // A task that is cancelled and queued again saves a checkpoint.
+  await cluster.succeed("scontrol", "requeue", `${job}_${await taskOf(requeued)}`);
+  await cluster.signalRuns("node2", "SIGCONT");
+  await until("the requeued run is saved", async () => {
+    return await stateOf(requeued) === "interrupted";
+  }, said);
+
+  // In its next turn its node loses power, in the middle of a run, and nothing is saved.
+  const cut = await hold("node2", 1);
+  await cluster.stopNode("node2");
+  assert.equal(await stateOf(cut), "stopped", "no lock outlives a node");
+
+  // Meanwhile the other node has been held up until its time limit is near.
+  const limited = await taskOf(slow);
+  await until(
+    "the time limit is near",
+    async () => /time limit is near/.test(await log(limited)),
+    said,
+  );
+  await cluster.signalRuns("node1", "SIGCONT");
+  await until(
+    "the task waits for another turn",
+    async () => /Waiting for another turn, to go on from the checkpoint/.test(await log(limited)),
+    said,
+  );
+  await until("SLURM misses the node", async () => {
+    return (await cluster.nodeState("node2")).startsWith("down");
+  }, said);
+  await cluster.startNode("node2");
+
+  const ended = await until("the job ends", async () => {
+    const states = await cluster.succeed(
+      ...["squeue", "--noheader", "--states=all", `--jobs=${job}`, "--format=%T"] as const,
+    );
+    return /PENDING|RUNNING|COMPLETING/.test(states) ? undefined : states.trim().split("\n");
+  }, said);
+  assert.deepEqual(ended, ["COMPLETED", "COMPLETED"], await said());
+
+  for (const path of await runFolders(results)) {
+    const { host, cluster: task, earlier } = await readJson(path, "environment.json");
+    assert.equal(task.job, job);
+    assert.match(task.node, /^node[12]$/);
+    assert.equal(host, cluster.ownHostNames ? task.node : Deno.hostname());
+    const cutOff = path === slow || path === requeued || path === cut;
+    if (cutOff) assert.ok(earlier.length > 0, `${path} was not cut off`);
+  }
+
+  const status = await outcomeOf(startTask(folder, "results", ["status"], environment));
+  assert.equal(status.code, 0, status.stderr);
+  assert.match(status.stdout, /^8 runs: 8 completed$/m);
+  assert.match(status.stdout, /^ {2}task 0 {2}COMPLETED {2}on node[12] /m);
+  const again = await outcomeOf(startTask(folder, "results", ["submit"], environment));
+  assert.match(again.stdout, /^Nothing to submit: of 8 runs, 8 are completed/);
+}
