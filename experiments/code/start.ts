@@ -10,13 +10,13 @@ import base from "./language_modeling.ts";
 export default defineExperiment({
   ...base,
   name: "code_start",
-  question: "Which start and which last residual of a SideNet gain most within 400 steps on code?",
-  adaptation: { ...base.adaptation!, steps: 400, checkpointEverySteps: 400 },
+  question: "Which start and which last residual of a SideNet gain most within 200 steps on code?",
+  adaptation: { ...base.adaptation!, steps: 200, checkpointEverySteps: 200 },
   evaluations: [{
     kind: "perplexity",
     split: "test",
     batchSize: 4,
-    firstTokens: 3072,
+    firstTokens: 2048,
     models: ["backbone", "longmem", "longmem-recent-memory"],
   }],
   sweep: {
