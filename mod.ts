@@ -103,6 +103,8 @@ export type {
   Sweepable,
   SweptFields,
   TokenizerConfig,
+  TokenLossDeclaration,
+  TokenLossEvaluation,
   TrainedTokenizerConfig,
   TrainingConfig,
   TrainingDeclaration,

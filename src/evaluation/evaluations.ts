@@ -23,6 +23,7 @@ import { needle, type NeedleDeclaration, type NeedleEvaluation } from "./needle.
 import { perplexity, type PerplexityDeclaration, type PerplexityEvaluation } from "./perplexity.ts";
 import { recall, type RecallDeclaration, type RecallEvaluation } from "./recall.ts";
 import { squad, type SquadDeclaration, type SquadEvaluation } from "./squad.ts";
+import { tokenLoss, type TokenLossDeclaration, type TokenLossEvaluation } from "./token_loss.ts";
 
 const kinds = {
   "perplexity": perplexity,
@@ -32,6 +33,7 @@ const kinds = {
   "needle": needle,
   "in-context-learning": inContextLearning,
   "squad": squad,
+  "token-loss": tokenLoss,
 };
 type Kinds = typeof kinds;
 
@@ -43,7 +45,8 @@ export type EvaluationConfig =
   | EfficiencyEvaluation
   | NeedleEvaluation
   | InContextLearningEvaluation
-  | SquadEvaluation;
+  | SquadEvaluation
+  | TokenLossEvaluation;
 
 /** An evaluation as declared; `memory` overrides fields of the experiment's memory. */
 export type EvaluationDeclaration =
@@ -53,7 +56,8 @@ export type EvaluationDeclaration =
   | EfficiencyDeclaration
   | NeedleDeclaration
   | InContextLearningDeclaration
-  | SquadDeclaration;
+  | SquadDeclaration
+  | TokenLossDeclaration;
 
 /** The unions are those of the registered kinds. */
 type _Configs = Assert<

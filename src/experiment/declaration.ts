@@ -77,6 +77,7 @@ import type {
   DocumentEvaluationDeclaration,
 } from "../evaluation/shared/document_evaluation.ts";
 import type { SquadDeclaration, SquadEvaluation } from "../evaluation/squad.ts";
+import type { TokenLossDeclaration, TokenLossEvaluation } from "../evaluation/token_loss.ts";
 import type { DemonstrationDraw } from "../evaluation/shared/sentence_episodes.ts";
 import type { SideNetInitialization } from "../longmem/initialization.ts";
 import type { Declared } from "../declaration/part.ts";
@@ -182,6 +183,8 @@ export type {
   SquadDeclaration,
   SquadEvaluation,
   TokenizerConfig,
+  TokenLossDeclaration,
+  TokenLossEvaluation,
   TrainedTokenizerConfig,
   TrainingConfig,
   TrainingDeclaration,

@@ -133,7 +133,7 @@ function columnFigure(table: EvaluationTable): ReportFigure[] {
     points: cells.flatMap((cell, i) => {
       const asked = Math.min(...cell?.metrics.map(({ n }) => n) ?? [0]);
       const isKnown = !columns[i].isProportion || asked >= fewestQuestions;
-      return cell && isKnown ? [{ x: xs[i], ...measured(cell) }] : [];
+      return cell && isKnown && xs[i] !== undefined ? [{ x: xs[i], ...measured(cell) }] : [];
     }),
   })).filter(({ points }) => points.length > 1);
   if (series.length === 0) return [];
@@ -192,6 +192,9 @@ function leftOut(count: number): string[] {
   return count > 0 ? [`${count} more ${count === 1 ? "is" : "are"} not shown`] : [];
 }
 
+/** Names of ranges that an axis has room for. */
+const mostRanges = 7;
+
 /** Lines over numbers: from left to right, with an axis that prints each number, in steps that suit them. */
 function alongNumbers(
   unsorted: readonly Series<{ readonly x: number }>[],
@@ -204,9 +207,11 @@ function alongNumbers(
   }));
   const xs = [...new Set(series.flatMap(({ points }) => points.map(({ x }) => x)))]
     .sort((a, b) => a - b);
-  const ticks = xs.map((at) => {
+  const every = Math.ceil(xs.length / mostRanges);
+  const ticks = xs.map((at, i) => {
     const name = nameOf(at);
-    return name === String(at) ? { at } : { at, name };
+    if (name === String(at)) return { at };
+    return { at, name: (xs.length - 1 - i) % every === 0 ? name : "" };
   });
   return {
     series,
@@ -232,9 +237,14 @@ function slug(text: string): string {
   return text.replaceAll(/[^A-Za-z0-9]+/g, "-");
 }
 
-/** The middle of a range, on a logarithmic scale: 181 of `128-256`; an open end is as wide as a doubling; a number is itself. */
-function middleOf(header: string): number {
-  const [low, high] = header.match(/\d+/g)!.map(Number);
+/**
+ * The middle of a range, on a logarithmic scale: 181 of `128-256`; an open end is as wide as a doubling; a number is itself.
+ * Undefined of a column that is none of the points, as `never`.
+ */
+function middleOf(header: string): number | undefined {
+  const numbers = header.match(/\d+/g)?.map(Number);
+  if (!numbers) return undefined;
+  const [low, high] = numbers;
   if (high !== undefined) return Math.round(Math.sqrt(low * high));
   return /^\d/.test(header)
     ? low

@@ -20,7 +20,7 @@ type Labels = { readonly evaluation: string; readonly model: string; readonly to
 type Baseline = { readonly model: string; readonly samples: readonly SampleRecord[] };
 
 /** Metrics of a kind that takes its measures from records alone. */
-function recording<Config, Item>(kind: MeasuringKind<Config, Item>) {
+export function recording<Config, Item>(kind: MeasuringKind<Config, Item>) {
   return ({ total, ...labels }: Labels, samples: readonly SampleRecord[], baseline?: Baseline) =>
     metricsWith(labels, {
       version: kind.version,

@@ -110,6 +110,18 @@ test("labels place metrics in tables and call them by words", () => {
       { measure: "gain", at: { of: "accuracy", task: "mr", by: "item" }, over },
       "gains over the first model, paired by item|mr",
     ],
+    ["token-loss", { measure: "nats" }, "|nats"],
+    ["token-loss", { measure: "gain", over }, "|gain"],
+    [
+      "token-loss",
+      { measure: "nats", at: { names: "first mention" } },
+      "nats by mention of a name|first mention",
+    ],
+    [
+      "token-loss",
+      { measure: "gain", at: { position: "16-32" }, over },
+      `gain over ${over} by tokens since the start of the document|16-32`,
+    ],
     ["squad", { measure: "F1" }, "|F1"],
     ["squad", { measure: "exact match", at: { seed: 3 } }, "exact match of each seed|3"],
     [
@@ -146,6 +158,9 @@ test("figures have points of some metrics, and each a name of its own", () => {
     ["needle", { measure: "retrieved by any head", at: { distance: 64 } }],
     ["efficiency", { measure: "speed", at: { totalTokens: 512 } }],
     ["efficiency", { measure: "peak memory", at: { totalTokens: 512 } }],
+    ["token-loss", { measure: "gain", at: { position: "16-32" }, over }],
+    ["token-loss", { measure: "gain", at: { "token distance": "16-32" }, over }],
+    ["token-loss", { measure: "gain", at: { "bigram distance": "never" }, over }],
     ["chapter-break", { measure: "mean rank", at: { prefixTokens: 4096 } }],
   ] as const;
   const figures = drawn.map(figureOf);
@@ -154,6 +169,8 @@ test("figures have points of some metrics, and each a name of its own", () => {
   for (
     const metric of [
       ["efficiency", { measure: "speed", at: { totalTokens: 512 }, over }],
+      ["token-loss", { measure: "gain", at: { names: "first mention" }, over }],
+      ["token-loss", { measure: "nats", at: { position: "16-32" } }],
       ["needle", { measure: "reciprocal rank", at: { distance: 64 } }],
       ["needle", { measure: "accuracy" }],
       ["needle", { measure: "accuracy", at: { distance: 64 }, over }],

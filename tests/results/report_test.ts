@@ -1,7 +1,9 @@
 import { parseHTML } from "linkedom";
+import { metricCatalog } from "../../src/evaluation/metric_catalog.ts";
 import { experimentTables } from "../../src/results/evaluation_table.ts";
 import type { Metric } from "../../src/results/records.ts";
 import { experimentReport } from "../../src/results/report.ts";
+import { reportFigures } from "../../src/results/report_figures.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
 import { chromiumTest, inPage } from "./chromium.ts";
 import { metric, run, scoredRun, scoreSums } from "./run_records.ts";
@@ -212,6 +214,33 @@ test("experimentReport() has figures of models, of distances, and of what is swe
   assert.doesNotMatch(figures[0].svg, /0\.700/);
   assert.match(figures[0].svg, />128-256</, "the axis names ranges, not their middles");
   assert.deepEqual(report([run({ summary: { metrics: [metric({})] } })]).figures, []);
+});
+
+test("experimentReport() draws what is gained by distance, without what has none, and names as many ranges as fit", () => {
+  const buckets = ["<16", ...Array.from({ length: 8 }, (_, i) => `${16 * 2 ** i}-${32 * 2 ** i}`)];
+  const gains = [...buckets, "never"].map((bucket, i) =>
+    metric({
+      evaluation: "token-loss-test",
+      model: "longmem",
+      name: `gain at token distance ${bucket} over backbone`,
+      measure: "gain",
+      at: { "token distance": bucket },
+      over: "backbone",
+      unit: "nats/token",
+      value: i - 3,
+      higherIsBetter: true,
+    })
+  );
+  const declaration = { evaluations: [{ name: "token-loss-test", kind: "token-loss" }] };
+  const runs = [run({ declaration, summary: { metrics: gains } })];
+  const [{ tables, ...all }] = experimentTables(runs, metricCatalog);
+  const [{ name, svg }] = reportFigures({ ...all, tables });
+  assert.equal(name, "token-loss-test-gain-tokenDistance");
+  assert.match(svg, /longmem: -3\.00 at 11, 5\.00 at 2896\./);
+  assert.equal(svg.match(/<circle/g)!.length, buckets.length, "never is no distance");
+  for (const [i, bucket] of buckets.entries()) {
+    assert.equal(svg.includes(`>${bucket.replace("<", "&lt;")}<`), i % 2 === 0, bucket);
+  }
 });
 
 /** Runs of a sweep of one field, of the metrics of each value. */

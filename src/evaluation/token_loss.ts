@@ -1,0 +1,364 @@
+/**
+ * Where a model gains: the loss of whole documents, read as for perplexity, by what stands before each token. Every target but none
+ * twice falls into one bucket of each of these:
+ *
+ * - `position`: tokens since the start of the document, from 1 of the first target;
+ * - `token distance`: tokens since the last occurrence of the target in the document, or never;
+ * - `bigram distance`: the same of the target together with the token before it;
+ * - `names`, of texts: the first mention of a name, a later one, or something else (`src/text/names.ts` says what a name is).
+ *
+ * Buckets of tokens are below 16, then powers of two. A record has the sums of a document over each bucket, so that differences
+ * between models are paired by document.
+ */
+import { z } from "zod";
+import { padId } from "../backbone/shape.ts";
+import { trueOrFalse } from "../declaration/fields.ts";
+import type { Accepts, Assert } from "../declaration/part.ts";
+import { wrong } from "../declaration/problem.ts";
+import { composed } from "../declaration/registry.ts";
+import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
+import type { SampleRecord } from "../results/records.ts";
+import { classifyMentions, mentions } from "../text/names.ts";
+import { cutDocument, type DocumentSegments } from "../text/segments.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+import { type EvaluationKind, readOptions } from "./evaluation_kind.ts";
+import { clustersOf, type Measure } from "./measure.ts";
+import { gain } from "./perplexity.ts";
+import {
+  describeDocuments,
+  type DocumentEvaluation,
+  type DocumentEvaluationDeclaration,
+  documentEvaluationFields,
+  documentProblems,
+  documentTokens,
+  fillDocumentEvaluation,
+  limitDocuments,
+} from "./shared/document_evaluation.ts";
+import { type LanguageModel, otherDocuments } from "./shared/language_model.ts";
+import { meanOf, meansOf, severalOtherTexts } from "./shared/other_texts.ts";
+import { readDocuments, type ReadOptions } from "./shared/read_documents.ts";
+
+/** Version of the metrics of this file. */
+export const tokenLossVersion = 1;
+
+/** Tokens below which there is one bucket. */
+const firstBound = 16;
+
+/** The bucket of a number of tokens from 1: 0 below 16, then one for each power of two. */
+export function bucketOf(tokens: number): number {
+  return tokens < firstBound ? 0 : 1 + Math.clz32(firstBound) - Math.clz32(tokens);
+}
+
+/** Its name: `<16`, `16-32`, `32-64`. */
+export function bucketName(bucket: number): string {
+  if (bucket === 0) return `<${firstBound}`;
+  const from = firstBound * 2 ** (bucket - 1);
+  return `${from}-${2 * from}`;
+}
+
+/** Name of the bucket of what has not occurred. */
+const never = "never";
+
+/** What a target may be told apart by; buckets are in the order of their indices. */
+const aspects = {
+  "position": {
+    field: "position",
+    noun: "tokens since the start of the document",
+    nameOf: bucketName,
+  },
+  "token distance": {
+    field: "tokenDistance",
+    noun: "tokens since the last occurrence of the token",
+    nameOf: (bucket: number) => bucket === 0 ? never : bucketName(bucket - 1),
+  },
+  "bigram distance": {
+    field: "bigramDistance",
+    noun: "tokens since the last occurrence of the token with the one before it",
+    nameOf: (bucket: number) => bucket === 0 ? never : bucketName(bucket - 1),
+  },
+  "names": {
+    field: "names",
+    noun: "mention of a name",
+    nameOf: (bucket: number) => mentions[bucket],
+  },
+} as const;
+type Aspect = keyof typeof aspects;
+const aspectNames = Object.keys(aspects) as Aspect[];
+
+/** The bucket of every target, of each aspect that is told. */
+export type TargetBuckets = Readonly<Partial<Record<Aspect, Uint8Array>>>;
+
+/**
+ * The buckets of the targets of a document: of all tokens but the first.
+ *
+ * @param tokens Token ids of the document.
+ * @param tokenizer Tells names; absent: they are not told.
+ */
+export function bucketsOf(
+  tokens: Int32Array,
+  tokenizer?: Pick<Tokenizer, "decode" | "specialIds">,
+): TargetBuckets {
+  const targets = tokens.length - 1;
+  const position = Uint8Array.from({ length: targets }, (_, i) => bucketOf(i + 1));
+  const tokenDistance = new Uint8Array(targets), bigramDistance = new Uint8Array(targets);
+  const lastToken = new Map([[tokens[0], 0]]), lastBigram = new Map<string, number>();
+  for (let p = 1; p <= targets; p++) {
+    const bigram = `${tokens[p - 1]} ${tokens[p]}`;
+    const token = lastToken.get(tokens[p]), pair = lastBigram.get(bigram);
+    if (token !== undefined) tokenDistance[p - 1] = 1 + bucketOf(p - token);
+    if (pair !== undefined) bigramDistance[p - 1] = 1 + bucketOf(p - pair);
+    lastToken.set(tokens[p], p);
+    lastBigram.set(bigram, p);
+  }
+  return {
+    position,
+    "token distance": tokenDistance,
+    "bigram distance": bigramDistance,
+    ...(tokenizer && { names: classifyMentions(tokens, tokenizer).subarray(1) }),
+  };
+}
+
+/** A document to score. */
+export interface TokenLossDocument extends DocumentSegments {
+  readonly buckets: TargetBuckets;
+  /** Its work or author; absent where the corpus does not say. */
+  readonly cluster?: string;
+}
+
+/** Scores all documents; the records are in their order and do not depend on how they were dealt to rows. */
+export async function scoreTokenLoss(
+  model: LanguageModel,
+  documents: readonly TokenLossDocument[],
+  options: ReadOptions,
+): Promise<SampleRecord[]> {
+  const records = documents.map(({ name, targetTokens, cluster, buckets }) => ({
+    item: name,
+    ...(cluster !== undefined && { cluster }),
+    tokens: targetTokens,
+    nats: 0,
+    sums: Object.entries(buckets).map(([aspect, ofTargets]) => {
+      const size = ofTargets.reduce((most, bucket) => Math.max(most, bucket + 1), 0);
+      const zeros = () => new Array<number>(size).fill(0);
+      return { field: aspects[aspect as Aspect].field, ofTargets, nats: zeros(), tokens: zeros() };
+    }),
+  }));
+  await readDocuments(model, documents, options, {
+    read: (batch) => model.score(batch),
+    nll: (nll) => nll,
+    take(nll, { document, segment, content, offset }) {
+      const record = records[document], first = segment * content.tokens.length;
+      for (let i = 0; i < content.targetTokens; i++) {
+        record.nats += nll[offset + i];
+        for (const { ofTargets, nats, tokens } of record.sums) {
+          const bucket = ofTargets[first + i];
+          nats[bucket] += nll[offset + i];
+          tokens[bucket]++;
+        }
+      }
+    },
+  });
+  return records.map(({ sums, ...record }) => ({
+    ...record,
+    ...Object.fromEntries(sums.flatMap(({ field, nats, tokens }) => [
+      [`${field}Nats`, nats],
+      [`${field}Tokens`, tokens],
+    ])),
+  }));
+}
+
+const sums = z.array(z.number());
+
+/** A record as metrics need it. */
+export const tokenLossRecord = z.looseObject({
+  item: z.string(),
+  tokens: z.number().positive(),
+  nats: z.number(),
+  cluster: z.string().exactOptional(),
+  positionNats: sums,
+  positionTokens: sums,
+  tokenDistanceNats: sums,
+  tokenDistanceTokens: sums,
+  bigramDistanceNats: sums,
+  bigramDistanceTokens: sums,
+  namesNats: sums.exactOptional(),
+  namesTokens: sums.exactOptional(),
+}).refine(
+  (record) =>
+    aspectNames.every((aspect) => {
+      const [nats, tokens] = sumsOf(record, aspect);
+      return nats.length === tokens.length;
+    }),
+  {
+    path: ["positionTokens"],
+    message: "must be as many as there are sums of nats, of each aspect",
+  },
+);
+type TokenLossRecord = z.infer<typeof tokenLossRecord>;
+
+/** Sums of nats and numbers of tokens by bucket; none where the aspect is not told. */
+function sumsOf(
+  record: Readonly<Record<string, unknown>>,
+  aspect: Aspect,
+): readonly [nats: readonly number[], tokens: readonly number[]] {
+  const { field } = aspects[aspect];
+  const listOf = (name: string) => record[field + name] as readonly number[] | undefined ?? [];
+  return [listOf("Nats"), listOf("Tokens")];
+}
+
+/**
+ * Measures of one model: "nats" a token over all targets, and at each bucket of each aspect, over the documents that have such;
+ * and, paired by document, how many of these it gains over a baseline.
+ */
+export function tokenLossMeasures(records: readonly TokenLossRecord[]): Measure[] {
+  const measureOf = (
+    items: readonly {
+      readonly record: TokenLossRecord;
+      readonly nats: number;
+      readonly tokens: number;
+    }[],
+    at?: readonly [aspect: Aspect, bucket: string],
+  ): Measure => {
+    const where = at ? ` at ${at.join(" ")}` : "";
+    return {
+      measure: "nats",
+      ...(at && { at: Object.fromEntries([at]) }),
+      name: `nats${where}`,
+      unit: "nats/token",
+      higherIsBetter: false,
+      sums: {
+        items: items.map(({ record }) => record.item),
+        unit: "documents",
+        numerators: items.map(({ nats }) => nats),
+        denominators: items.map(({ tokens }) => tokens),
+        exponential: false,
+        ...clustersOf(items.map(({ record }) => record)),
+      },
+      differences: [{ ...gain, name: (baseline) => `gain${where} over ${baseline}` }],
+    };
+  };
+  const all = records.map((record) => ({ record, nats: record.nats, tokens: record.tokens }));
+  return [
+    measureOf(all),
+    ...aspectNames.flatMap((aspect) => {
+      const count = Math.max(0, ...records.map((record) => sumsOf(record, aspect)[0].length));
+      const buckets = Array.from({ length: count }, (_, bucket) => bucket);
+      const { nameOf } = aspects[aspect];
+      const isNever = (bucket: number) => nameOf(bucket) === never;
+      const ordered = [...buckets.filter((bucket) => !isNever(bucket)), ...buckets.filter(isNever)];
+      return ordered.flatMap((bucket) => {
+        const items = records.flatMap((record) => {
+          const [nats, tokens] = sumsOf(record, aspect);
+          return tokens[bucket] > 0 ? [{ record, nats: nats[bucket], tokens: tokens[bucket] }] : [];
+        });
+        return items.length > 0 ? [measureOf(items, [aspect, nameOf(bucket)])] : [];
+      });
+    }),
+  ];
+}
+
+/** The record of a document that was scored several times: the mean of its nats. */
+export function averageTokenLoss(records: readonly SampleRecord[]): SampleRecord {
+  const lists = Object.keys(records[0]).filter((name) => /.Nats$/.test(name));
+  return {
+    ...records[0],
+    nats: meanOf(records, "nats"),
+    ...Object.fromEntries(lists.map((name) => [name, meansOf(records, name)])),
+  };
+}
+
+/** The place of a metric of this file in tables. */
+export function tokenLossLabel({ measure, at = {}, over }: MetricKey): MetricLabel {
+  const [point] = Object.entries(at);
+  const isGain = over !== undefined;
+  if (!point) {
+    return isGain
+      ? { part: "", header: measure, meaning: `over ${over}`, isGain }
+      : { part: "", header: measure };
+  }
+  const [aspect, bucket] = point;
+  const { field, noun } = aspects[aspect as Aspect];
+  const what = isGain ? `gain over ${over}` : measure;
+  return {
+    part: `${what} by ${noun}`,
+    header: String(bucket),
+    ...(isGain && { isGain }),
+    ...(isGain && aspect !== "names" && {
+      axis: { figure: `gain-${field}`, label: noun, measure: what },
+    }),
+  };
+}
+
+/** The loss of whole documents by what stands before each token. */
+export interface TokenLossEvaluation extends DocumentEvaluation {
+  /** Distinguishes it from other kinds of evaluation. */
+  readonly kind: "token-loss";
+  /** Whether mentions of names are told apart (default: of a corpus of files). */
+  readonly names: boolean;
+}
+
+/** The same as declared. */
+export interface TokenLossDeclaration extends DocumentEvaluationDeclaration {
+  /** Distinguishes it from other kinds of evaluation. */
+  readonly kind: "token-loss";
+  /** Whether mentions of names are told apart (default: of a corpus of files). */
+  readonly names?: boolean;
+}
+
+const tokenLossSchema = composed(() =>
+  z.strictObject({
+    kind: z.literal("token-loss"),
+    ...documentEvaluationFields(),
+    names: trueOrFalse.exactOptional(),
+  })
+);
+type _SchemaAcceptsTheType = Assert<
+  Accepts<ReturnType<typeof tokenLossSchema>, TokenLossDeclaration>
+>;
+
+/** The kind of evaluation. */
+export const tokenLoss: EvaluationKind<TokenLossDeclaration, TokenLossEvaluation, TokenLossRecord> =
+  {
+    get schema() {
+      return tokenLossSchema();
+    },
+    fill: (declared, from) => ({
+      names: from.corpus === "files",
+      ...fillDocumentEvaluation(declared, from),
+    }),
+    check: (evaluation, path, experiment) => [
+      ...documentProblems(evaluation, path, experiment),
+      ...(evaluation.names && experiment.corpus.kind !== "files"
+        ? [wrong(
+          `${path}.names`,
+          'must be false where corpus.kind is not "files", as there is no text with capitals',
+          true,
+          "false",
+        )]
+        : []),
+    ],
+    limit: limitDocuments,
+    describe: describeDocuments,
+    splits: ({ split }) => [split],
+    cost: documentTokens,
+    async prepare(evaluation, { texts }) {
+      const { contextTokens, split, maxDocuments, names } = evaluation;
+      const all = await texts.documents(split);
+      const documents = all.slice(0, maxDocuments).map((document) => ({
+        ...cutDocument(document, { contextTokens, pad: padId }),
+        buckets: bucketsOf(document.tokens, names ? texts.tokenizer : undefined),
+        ...(document.cluster !== undefined && { cluster: document.cluster }),
+      }));
+      return {
+        score: (model, scoring) =>
+          scoreTokenLoss(model, documents, readOptions(evaluation, documents, scoring)),
+        others: () => otherDocuments(documents),
+        severalOthers: (options) => severalOtherTexts(documents, options),
+        ...(documents.length < all.length && { total: () => all.length }),
+      };
+    },
+    average: averageTokenLoss,
+    version: () => tokenLossVersion,
+    record: tokenLossRecord,
+    measures: tokenLossMeasures,
+    label: tokenLossLabel,
+  };
