@@ -1,10 +1,10 @@
 /** The model of a command line: that of a finished run, or one of checkpoints. */
 import { architectureOf } from "../backbone/architectures.ts";
-import type { BackboneShape } from "../backbone/shape.ts";
 import { loadBackboneWeights, loadSideNetWeights } from "../checkpoint/checkpoint.ts";
 import { readFolderTokenizer } from "../checkpoint/folder.ts";
 import { tokenizerAt } from "../checkpoint/folder_tokenizer.ts";
 import { loadLongMem, type LoadLongMemOptions } from "../checkpoint/load.ts";
+import { checkVocabulary } from "../checkpoint/vocabulary.ts";
 import {
   type CommandArguments,
   type Flag,
@@ -14,7 +14,6 @@ import {
   requiredFlag,
   UsageError,
 } from "../command_line.ts";
-import { InputRangeError } from "../errors.ts";
 import { hashFrozen } from "../formats/tensor_hash.ts";
 import type { LongMemModel } from "../longmem/longmem_model.ts";
 import { paperMemory } from "../memory/config.ts";
@@ -131,7 +130,7 @@ async function openCheckpoints(args: CommandArguments, output: Output): Promise<
   return await reading(async () => {
     const tokenizer = await openTokenizer(source!);
     const backbone = await loadBackboneWeights(backbonePath);
-    checkVocabulary(tokenizer, backbone.shape, backbonePath);
+    checkVocabulary(tokenizer, backbone.shape, { of: `the tokenizer with "${backbonePath}"` });
     const sideNet = sideNetPath === undefined
       ? undefined
       : await loadSideNetWeights(sideNetPath, backbone.shape, {
@@ -151,17 +150,4 @@ async function openCheckpoints(args: CommandArguments, output: Output): Promise<
       unwrap: false,
     };
   });
-}
-
-/** Checks that a backbone has an embedding for every id of a tokenizer. */
-function checkVocabulary(
-  { vocabSize }: Tokenizer,
-  shape: BackboneShape,
-  path: string,
-): void {
-  if (vocabSize <= shape.vocabSize) return;
-  throw new InputRangeError(
-    `Cannot use the tokenizer with "${path}" as the backbone's vocabulary must hold the tokenizer's ${vocabSize} tokens: ` +
-      `current size is ${shape.vocabSize}`,
-  );
 }

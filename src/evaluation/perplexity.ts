@@ -15,20 +15,21 @@ import { padId } from "../backbone/shape.ts";
 import { positiveInteger } from "../declaration/fields.ts";
 import type { Accepts, Assert } from "../declaration/part.ts";
 import { composed } from "../declaration/registry.ts";
-import { type EvaluationKind, readOptions } from "./evaluation_kind.ts";
+import type { EvaluationKind } from "./evaluation_kind.ts";
 import {
   describeDocuments,
   type DocumentEvaluation,
   type DocumentEvaluationDeclaration,
   documentEvaluationFields,
+  documentItems,
   documentProblems,
   documentTokens,
   fillDocumentEvaluation,
   limitDocuments,
 } from "./shared/document_evaluation.ts";
 import { clustersOf, estimateOfSums, type Measure, type MeasuredDifference } from "./measure.ts";
-import { type LanguageModel, otherDocuments } from "./shared/language_model.ts";
-import { meanOf, severalOtherTexts } from "./shared/other_texts.ts";
+import type { LanguageModel } from "./shared/language_model.ts";
+import { meanOf } from "./shared/other_texts.ts";
 import { readDocuments, type ReadOptions } from "./shared/read_documents.ts";
 
 /** Version of the metrics of this file. */
@@ -254,25 +255,19 @@ export const perplexity: EvaluationKind<
   splits: ({ split }) => [split],
   cost: (evaluation, corpus) => documentTokens(evaluation, corpus, evaluation.firstTokens),
   async prepare(evaluation, { texts }) {
-    const { contextTokens, split, maxDocuments, firstTokens } = evaluation;
+    const { contextTokens, split, firstTokens } = evaluation;
     const all = await texts.documents(split);
-    const documents = all.slice(0, maxDocuments).map((document) => ({
-      ...cutDocument(beginningOf(document, firstTokens, texts.tokenizer), {
-        contextTokens,
-        pad: padId,
+    return documentItems(evaluation, all, {
+      cut: (document) => ({
+        ...cutDocument(beginningOf(document, firstTokens, texts.tokenizer), {
+          contextTokens,
+          pad: padId,
+        }),
+        gpt2Tokens: document.gpt2Tokens,
       }),
-      gpt2Tokens: document.gpt2Tokens,
-      ...(document.cluster !== undefined && { cluster: document.cluster }),
-    }));
-    return {
-      score: async (model, scoring) =>
-        perplexitySamples(
-          await scoreDocuments(model, documents, readOptions(evaluation, documents, scoring)),
-        ),
-      others: () => otherDocuments(documents),
-      severalOthers: (options) => severalOtherTexts(documents, options),
-      ...(documents.length < all.length && { total: () => all.length }),
-    };
+      score: async (...asked) => perplexitySamples(await scoreDocuments(...asked)),
+      total: () => all.length,
+    });
   },
   average: averagePerplexity,
   version: () => perplexityVersion,

@@ -13,17 +13,18 @@ import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
 import type { SampleRecord } from "../results/records.ts";
 import { isFar, type Recall, type RecallKind } from "../text/chronicle/recall.ts";
 import { cutDocument, type DocumentSegments } from "../text/segments.ts";
-import { type ChoosingModel, otherDocuments } from "./shared/language_model.ts";
+import type { ChoosingModel } from "./shared/language_model.ts";
 import { padId } from "../backbone/shape.ts";
 import type { Accepts, Assert } from "../declaration/part.ts";
 import { wrong } from "../declaration/problem.ts";
 import { composed } from "../declaration/registry.ts";
-import { type EvaluationKind, readOptions } from "./evaluation_kind.ts";
+import type { EvaluationKind } from "./evaluation_kind.ts";
 import {
   describeDocuments,
   type DocumentEvaluation,
   type DocumentEvaluationDeclaration,
   documentEvaluationFields,
+  documentItems,
   documentProblems,
   documentTokens,
   fillDocumentEvaluation,
@@ -37,7 +38,7 @@ import {
   perplexityMeasure,
   perplexityVersion,
 } from "./perplexity.ts";
-import { meansOf, severalOtherTexts } from "./shared/other_texts.ts";
+import { meansOf } from "./shared/other_texts.ts";
 import { readDocuments, type ReadOptions } from "./shared/read_documents.ts";
 
 /** Version of the accuracies of this file. */
@@ -334,24 +335,16 @@ export const recall: EvaluationKind<RecallDeclaration, RecallEvaluation, RecallR
   splits: ({ split }) => [split],
   cost: documentTokens,
   async prepare(evaluation, { texts }) {
-    const { contextTokens, split, maxDocuments } = evaluation;
+    const { contextTokens, split } = evaluation;
     const books = await texts.books(split);
-    const documents = books.slice(0, maxDocuments).map((book) => ({
-      ...cutDocument(book, { contextTokens, pad: padId }),
-      recalls: book.recalls,
-      ...(book.cluster !== undefined && { cluster: book.cluster }),
-    }));
-    return {
-      score: async (model, scoring) =>
-        recallSamples(
-          await scoreRecalls(model, documents, readOptions(evaluation, documents, scoring)),
-        ),
-      others: () => otherDocuments(documents),
-      severalOthers: (options) => severalOtherTexts(documents, options),
-      ...(documents.length < books.length && {
-        total: (measure) => countRecalls(measure, books, contextTokens) ?? books.length,
+    return documentItems(evaluation, books, {
+      cut: (book) => ({
+        ...cutDocument(book, { contextTokens, pad: padId }),
+        recalls: book.recalls,
       }),
-    };
+      score: async (...asked) => recallSamples(await scoreRecalls(...asked)),
+      total: (measure) => countRecalls(measure, books, contextTokens) ?? books.length,
+    });
   },
   average: averageRecall,
   version: (measure) => measure === "recall" ? recallVersion : perplexityVersion,

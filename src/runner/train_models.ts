@@ -1,4 +1,5 @@
 import { loadSideNetWeights } from "../checkpoint/checkpoint.ts";
+import { checkVocabulary } from "../checkpoint/vocabulary.ts";
 import {
   readStoredBackbone,
   type StoredBackboneConfig,
@@ -33,7 +34,7 @@ import type { TrainerOptions } from "../training/trainer.ts";
 import type { RunContext } from "./run_context.ts";
 import type { RunText } from "./corpus.ts";
 import { runPhase } from "./training.ts";
-import { InputError, InputRangeError } from "../errors.ts";
+import { InputError } from "../errors.ts";
 import type { BackboneCheckpoint } from "../backbone/shape.ts";
 import type { SideNetCheckpoint } from "../longmem/sidenet_shape.ts";
 import type { LongMemParts, Network } from "../longmem/network.ts";
@@ -47,7 +48,7 @@ export async function obtainBackbone(
 ): Promise<BackboneCheckpoint> {
   const { backbone: config, seed } = experiment;
   const backbone = config.kind === "pretrain" ? await pretrain(config) : await read(config);
-  checkVocabulary(experiment, backbone, text.tokenizer);
+  checkTokenizer(experiment, backbone, text.tokenizer);
   checkBlocks(experiment, backbone.shape.layers);
   await context.results.recordHash("backbone", hashFrozen(backbone.weights));
   return backbone;
@@ -91,24 +92,15 @@ export async function obtainBackbone(
  *
  * @throws {RangeError} Where it cannot.
  */
-function checkVocabulary(
+function checkTokenizer(
   { tokenizer: { kind }, backbone }: ResolvedExperiment,
   { shape }: Pick<BackboneCheckpoint, "shape">,
   tokenizer: Pick<Tokenizer, "vocabSize">,
 ): void {
-  const isExact = kind !== "file";
-  const fits = isExact
-    ? shape.vocabSize === tokenizer.vocabSize
-    : shape.vocabSize >= tokenizer.vocabSize;
-  if (fits) return;
   const source = (["path", "repo"] as const).find((field) => Reflect.has(backbone, field));
   const field = source ? `backbone.${source} "${Reflect.get(backbone, source)}"` : "backbone";
-  throw new InputRangeError(
-    `Cannot use the tokenizer of kind "${kind}" with the weights of ${field} as the backbone's vocabulary must ` +
-      `${
-        isExact ? "be" : "hold"
-      } the tokenizer's ${tokenizer.vocabSize} tokens: current size is ${shape.vocabSize}`,
-  );
+  const of = `the tokenizer of kind "${kind}" with the weights of ${field}`;
+  checkVocabulary(tokenizer, shape, { of, isExact: kind !== "file" });
 }
 
 /**

@@ -79,9 +79,14 @@ const evaluations: Readonly<
   },
 };
 
-/** The files of a small run that is completed. */
-function filesOf(experiment: string, run: string): Record<string, string> {
-  const metrics = Object.entries(evaluations).flatMap(([evaluation, { metric: name, value }]) =>
+/** The files of a small run that is completed, with evaluations of some kinds. */
+function filesOf(
+  experiment: string,
+  run: string,
+  kinds: readonly string[] = Object.keys(evaluations),
+): Record<string, string> {
+  const evaluated = Object.entries(evaluations).filter(([kind]) => kinds.includes(kind));
+  const metrics = evaluated.flatMap(([evaluation, { metric: name, value }]) =>
     models.map((model) => ({ ...common, evaluation, model, name, value: value(model) }))
   );
   const lines = (records: readonly unknown[]) =>
@@ -94,7 +99,7 @@ function filesOf(experiment: string, run: string): Record<string, string> {
     "experiment.json": JSON.stringify({
       ...{ name: experiment, seed: 1, corpus: { kind: "none", seed: 1 } },
       memory: { capacityTokens: run === "broken" ? 64 : 128 },
-      evaluations: Object.keys(evaluations).map((kind) => ({ kind, name: kind, models })),
+      evaluations: kinds.map((kind) => ({ kind, name: kind, models })),
       reproduces: {
         table: "table-5",
         rows: [{ row: "GPT-2*", model: "backbone" }],
@@ -113,7 +118,7 @@ function filesOf(experiment: string, run: string): Record<string, string> {
       timing: { tokensPerSecond: 9, elapsedMs: 5 },
     }))),
     ...Object.fromEntries(
-      Object.entries(evaluations).map(([evaluation, { items }]) => [
+      evaluated.map(([evaluation, { items }]) => [
         `samples/${evaluation}.jsonl`,
         lines(
           models.flatMap((model) =>
@@ -137,7 +142,7 @@ async function withResults(
   use: (results: string, broken: string) => Promise<void>,
 ): Promise<void> {
   await withFolder(async (results) => {
-    await writeFiles(join(results, "sound/whole"), filesOf("sound", "whole"));
+    await writeFiles(join(results, "sound/whole"), filesOf("sound", "whole", ["recall"]));
     await writeFiles(join(results, "mixed/whole"), filesOf("mixed", "whole"));
     await writeFiles(join(results, "mixed/broken"), filesOf("mixed", "broken"));
     await use(results, join(results, "mixed/broken"));

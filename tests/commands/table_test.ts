@@ -91,22 +91,23 @@ test("table prints the parts that flags ask for, and says how to where there are
     assert.equal(await execute(tableCommand(output), ...args), 0);
     return { text: output.printed.join("\n"), notes: output.notes.join("\n") };
   };
-  const results = repositoryPath("results");
-  const list = await outputOf(results, "--list");
-  assert.match(list.text, /^\| chronicle_seeds +\| 3 +\| recall-test, chapter-break-test/m);
+  const results = ["ablation_bank", "ablation_gate", "ablation_needle", "efficiency"]
+    .map((name) => repositoryPath(`results/${name}`));
+  const list = await outputOf(...results, "--list");
+  assert.match(list.text, /^\| ablation_needle +\| 2 +\| needle +\| Where a fact/m);
   assert.equal(list.notes, "");
-  const small = await outputOf(results, "--evaluation", "chapter-break-test", "--compact");
-  assert.deepEqual(small.text.match(/^## .*$/gm), ["## chronicle_seeds"]);
-  assert.deepEqual(small.text.match(/^### .*$/gm), ["### chapter-break-test"]);
-  const csv = await outputOf(`${results}/chronicle_seeds`, "--metric", "accuracy", "--format=csv");
+  const small = await outputOf(...results, "--evaluation", "needle", "--compact");
+  assert.deepEqual(small.text.match(/^## .*$/gm), ["## ablation_needle"]);
+  assert.deepEqual(small.text.match(/^### .*$/gm), ["### needle"]);
+  const csv = await outputOf(results[2], "--metric", "accuracy", "--format=csv");
   const rows = csv.text.split("\n").slice(1);
   assert.ok(rows.length > 10);
   for (const row of rows) assert.match(row, /,accuracy/);
-  const whole = await outputOf(results);
-  assert.match(whole.notes, /^Tables of \d+ experiments: --list lists them/);
-  assert.equal((await outputOf(`${results}/efficiency`)).notes, "");
+  const whole = await outputOf(...results);
+  assert.match(whole.notes, /^Tables of 4 experiments: --list lists them/);
+  assert.equal((await outputOf(...results.slice(1))).notes, "");
   await assert.rejects(
-    execute(tableCommand(recordedOutput()), results, "--evaluation", "recal-test"),
+    execute(tableCommand(recordedOutput()), ...results, "--evaluation", "recal-test"),
     { name: "UsageError", message: /did you mean "recall-test"/ },
   );
 });

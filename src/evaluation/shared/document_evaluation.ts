@@ -13,9 +13,17 @@ import {
   type ModelEvaluation,
   type ModelEvaluationDeclaration,
   modelEvaluationFields,
+  type PromptedItems,
+  readOptions,
   type TokensOf,
   windowOf,
 } from "../evaluation_kind.ts";
+import type { Measure } from "../measure.ts";
+import type { SampleRecord } from "../../results/records.ts";
+import type { DocumentSegments } from "../../text/segments.ts";
+import { type ClusteredDocument, otherDocuments, type PromptedModel } from "./language_model.ts";
+import { severalOtherTexts } from "./other_texts.ts";
+import type { ReadOptions } from "./read_documents.ts";
 
 /** What evaluations that read whole documents have in common: consecutive segments that do not overlap. */
 export interface DocumentEvaluation extends ModelEvaluation {
@@ -92,6 +100,42 @@ export function limitDocuments<Config extends DocumentEvaluation>(
   items: number,
 ): Config {
   return { ...evaluation, maxDocuments: Math.min(items, evaluation.maxDocuments ?? items) };
+}
+
+/**
+ * The items of such an evaluation: documents cut into segments; a control reads others of them.
+ *
+ * @param all The documents of the split.
+ * @param options.cut Cuts one, from its beginning.
+ * @param options.score Has a model read them: a record for each.
+ * @param options.total What a measure would count in all documents of the split.
+ */
+export function documentItems<
+  Source extends Pick<ClusteredDocument, "cluster">,
+  Segments extends DocumentSegments,
+>(
+  evaluation: DocumentEvaluation,
+  all: readonly Source[],
+  { cut, score, total }: {
+    readonly cut: (document: Source) => Segments;
+    readonly score: (
+      model: PromptedModel,
+      documents: readonly (Segments & ClusteredDocument)[],
+      options: ReadOptions,
+    ) => Promise<SampleRecord[]>;
+    readonly total: (measure: Measure) => number;
+  },
+): PromptedItems {
+  const documents = all.slice(0, evaluation.maxDocuments).map((document) => ({
+    ...cut(document),
+    ...(document.cluster !== undefined && { cluster: document.cluster }),
+  }));
+  return {
+    score: (model, scoring) => score(model, documents, readOptions(evaluation, documents, scoring)),
+    others: () => otherDocuments(documents),
+    severalOthers: (options) => severalOtherTexts(documents, options),
+    ...(documents.length < all.length && { total }),
+  };
 }
 
 /** Which documents they are, in words. */
