@@ -84,7 +84,7 @@ export class SlurmCluster implements AsyncDisposable {
         "SlurmdUser=root",
         "AuthType=auth/munge",
         // A requeued task begins again when the credentials of its last turn have expired.
-        `AuthInfo=socket=${munge}/socket,cred_expire=5`,
+        `AuthInfo=socket=${munge}/socket,cred_expire=15`,
         "CredType=cred/munge",
         "ProctrackType=proctrack/linuxproc",
         "TaskPlugin=task/none",
@@ -94,8 +94,12 @@ export class SlurmCluster implements AsyncDisposable {
         "SelectTypeParameters=CR_Core",
         "SchedulerType=sched/builtin",
         "SchedulerParameters=batch_sched_delay=1,sched_interval=1",
-        // How long a node may be silent before it is down, and that it may return by itself.
-        "SlurmdTimeout=10",
+        // A busy machine is slow to answer; a node that is down returns by itself.
+        "SlurmdTimeout=300",
+        "MessageTimeout=60",
+        "TCPTimeout=30",
+        "BatchStartTimeout=60",
+        "KillWait=60",
         "ReturnToService=2",
         `StateSaveLocation=${this.#folder}/state`,
         `SlurmctldPidFile=${this.#folder}/slurmctld.pid`,
@@ -299,8 +303,8 @@ async function processes(): Promise<Process[]> {
     try {
       const command = await Deno.readTextFile(`/proc/${name}/cmdline`);
       const environment = (await Deno.readTextFile(`/proc/${name}/environ`)).split("\0");
-      if (command === "") continue; // it has ended
       const status = await Deno.readTextFile(`/proc/${name}/status`);
+      if (/^State:\s*[ZX]/m.test(status)) continue; // it has ended
       found.push({
         pid: Number(name),
         parent: Number(/^PPid:\s*(\d+)/m.exec(status)?.[1]),

@@ -2,6 +2,7 @@
  * A sweep on a real SLURM of two nodes, whatever happens to its tasks: it comes to the bytes of the same sweep without a cluster.
  */
 import { join } from "node:path";
+import { importEngine } from "../../src/engine_packages.ts";
 import { readRunSummary } from "../../src/results/read_runs.ts";
 import {
   outcomeOf,
@@ -32,6 +33,7 @@ function slurmTest(
   const fn = () =>
     withFolder(async (folder) => {
       assert.equal(problem, undefined);
+      await importEngine("cpu"); // nodes may not download it
       await writeCorpus(join(folder, "corpus"));
       await Deno.mkdir(join(folder, "slurm"));
       await using cluster = await SlurmCluster.start(join(folder, "slurm"), 2);
@@ -119,13 +121,20 @@ async function disturb(folder: string, cluster: SlurmCluster): Promise<void> {
       "--states=all",
     )}`;
 
-  /** A run that a node executes, in a turn of its task; undefined where none has begun its training. */
+  const times = (text: string, said: string) => said.split(text).length - 1;
+  const isNear = "The time limit is near", waits = "Waiting for another turn";
+
+  /**
+   * A run that a node executes, in at least that turn of its task; undefined where none has begun its training, or its task has been
+   * told to stop.
+   */
   const underWay = async (node: string, turn: number) => {
     for (const path of await runFolders(results).catch(() => [])) {
       const summary = await readRunSummary(path).catch(() => undefined);
       if (summary?.state !== "running") continue;
       const { cluster } = await readJson(path, "environment.json");
-      if (cluster?.node !== node || (cluster.restarts ?? 0) !== turn) continue;
+      if (cluster?.node !== node || (cluster.restarts ?? 0) < turn) continue;
+      if (times(isNear, await log(cluster.task)) > (cluster.restarts ?? 0)) continue;
       if ((await readLines(path, "metrics.jsonl")).length > 0) return path;
     }
   };
@@ -143,10 +152,16 @@ async function disturb(folder: string, cluster: SlurmCluster): Promise<void> {
   const taskOf = async (path: string) =>
     (await readJson(path, "environment.json")).cluster.task as number;
 
+  const unlimited = async (task: number) =>
+    await cluster.succeed("scontrol", "update", `JobId=${job}_${task}`, "TimeLimit=60");
+
   const [slow, requeued] = await Promise.all([hold("node1"), hold("node2")]);
+  const limited = await taskOf(slow), other = await taskOf(requeued);
+  const said0 = await log(limited);
+  await unlimited(other);
 
   // A task that is cancelled and queued again saves a checkpoint.
-  await cluster.succeed("scontrol", "requeue", `${job}_${await taskOf(requeued)}`);
+  await cluster.succeed("scontrol", "requeue", `${job}_${other}`);
   await cluster.signalRuns("node2", "SIGCONT");
   await until("the requeued run is saved", async () => {
     return await stateOf(requeued) === "interrupted";
@@ -156,24 +171,19 @@ async function disturb(folder: string, cluster: SlurmCluster): Promise<void> {
   const cut = await hold("node2", 1);
   await cluster.stopNode("node2");
   assert.equal(await stateOf(cut), "stopped", "no lock outlives a node");
+  const node = "NodeName=node2";
+  await cluster.succeed("scontrol", "update", node, "State=DOWN", "Reason=power");
+  await cluster.startNode("node2");
 
   // Meanwhile the other node has been held up until its time limit is near.
-  const limited = await taskOf(slow);
-  await until(
-    "the time limit is near",
-    async () => /time limit is near/.test(await log(limited)),
-    said,
-  );
-  await cluster.signalRuns("node1", "SIGCONT");
-  await until(
-    "the task waits for another turn",
-    async () => /Waiting for another turn, to go on from the checkpoint/.test(await log(limited)),
-    said,
-  );
-  await until("SLURM misses the node", async () => {
-    return (await cluster.nodeState("node2")).startsWith("down");
+  await until("the time limit is near", async () => {
+    return times(isNear, await log(limited)) > times(isNear, said0);
   }, said);
-  await cluster.startNode("node2");
+  await unlimited(limited);
+  await cluster.signalRuns("node1", "SIGCONT");
+  await until("the task waits for another turn", async () => {
+    return times(waits, await log(limited)) > times(waits, said0);
+  }, said);
 
   const ended = await until("the job ends", async () => {
     const states = await cluster.succeed(

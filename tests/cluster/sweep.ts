@@ -20,6 +20,7 @@ export default defineExperiment({
   adaptation: training,
   evaluations: [{ kind: "perplexity", split: "test", models: ["backbone", "longmem"] }],
   device: "cpu",
+  threads: 1,
   cluster: { time: "1", cpus: 1, tasks: 2 },
   sweep: { "memory.capacityTokens": [64, 128], seed: [1, 2, 3, 4] },
 });

@@ -6,6 +6,7 @@ import { missingPackages, neededPackages } from "../../src/cluster/node_needs.ts
 import { recordSubmission, submissionsFolder } from "../../src/cluster/submission.ts";
 import { statusCommand } from "../../src/commands/status.ts";
 import { submitCommand } from "../../src/commands/submit.ts";
+import { importEngine } from "../../src/engine_packages.ts";
 import { resolveRuns } from "../../src/experiment/resolve.ts";
 import { type Outcome, outcomeOf, writeCorpus } from "../queue/command_line_run.ts";
 import { withFolder } from "../temporary_folder.ts";
@@ -19,6 +20,7 @@ const sweep = repositoryPath("tests/cluster/sweep.ts");
 async function withResults(
   use: (paths: { folder: string; results: string; args: string[] }) => Promise<void>,
 ): Promise<void> {
+  await importEngine("cpu"); // submit refuses to let nodes run without it
   await withFolder(async (folder) => {
     const results = join(folder, "results"), corpus = join(folder, "corpus");
     await writeCorpus(corpus);
