@@ -41,6 +41,23 @@ export const metricCatalog: MetricCatalog = {
     return declared !== undefined && modelKindOf(declared).isMain === true;
   },
 
+  reach(run, { evaluation, model }) {
+    const found = findKind(run, evaluation);
+    const declared = knownModels(run, evaluation).find((declared) => modelName(declared) === model);
+    if (!found || found.kind.sizesMemory || declared === undefined) return undefined;
+    const { contextTokens, memory } = found.config;
+    const kind = modelKindOf(declared);
+    const window = kind.windowTokens?.(declared) ?? contextTokens;
+    const remembered = kind.rememberedTokens?.(declared) ??
+      (kind.blockMemory?.(declared) ?? (kind.readsMemory ? memory : undefined))?.capacityTokens;
+    return `${window.toLocaleString("en")} tokens` +
+      (remembered === undefined
+        ? ""
+        : ` and ${remembered.toLocaleString("en")} in memory${
+          kind.readsOthers ? ", of other texts" : ""
+        }`);
+  },
+
   isAdaptation,
 
   startsProcesses: (run) => declaredEvaluations(run).some(startsProcesses),

@@ -110,6 +110,8 @@ export interface ModelKind<
   };
   /** Tokens that pass for each segment; undefined: the evaluation's `contextTokens`. */
   windowTokens?(config: Config): number | undefined;
+  /** Tokens that it remembers, where they are its own setting and not the evaluation's. */
+  rememberedTokens?(config: Config): number;
   /** A memory that every block of the backbone has. */
   blockMemory?(config: Config): MemoryConfig;
   /** A memory of the backbone's hidden states. */

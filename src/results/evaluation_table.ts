@@ -70,6 +70,8 @@ export interface TableRow {
   readonly model: string;
   /** Whether sweeps and findings are about it. */
   readonly isMain?: true;
+  /** How much text it predicts from, in words; absent where nobody knows it. */
+  readonly reach?: string;
   /** A number for each column; undefined where it was not measured. */
   readonly cells: readonly (TableCell | undefined)[];
 }
@@ -358,7 +360,13 @@ function groupRows(
     });
     if (!cells.some((cell) => cell)) continue;
     const isMain = group.some((run) => catalog.isMain(run, { evaluation, model }));
-    rows.push({ runs: group, variation, model, ...(isMain && { isMain }), cells });
+    const reach = catalog.reach(group[0], { evaluation, model });
+    rows.push({
+      ...{ runs: group, variation, model },
+      ...(isMain && { isMain }),
+      ...(reach !== undefined && { reach }),
+      cells,
+    });
   }
   return rows;
 }

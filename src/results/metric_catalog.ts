@@ -61,6 +61,11 @@ export interface MetricCatalog {
     run: RunRecord,
     measured: { readonly evaluation: string; readonly model: string },
   ): boolean;
+  /** How much text a model of an evaluation predicts from, in words: `128 tokens and 4,096 in memory`; undefined where nobody knows it. */
+  reach(
+    run: RunRecord,
+    measured: { readonly evaluation: string; readonly model: string },
+  ): string | undefined;
   /** Whether a training adapts a backbone, which stays as it is. */
   isAdaptation(training: string): boolean;
   /** Whether an evaluation of a run starts processes of its own, which needs more permissions. */

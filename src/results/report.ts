@@ -1,7 +1,7 @@
 /**
  * The report of an experiment: one page that needs nothing else.
  */
-import type { ExperimentTables } from "./evaluation_table.ts";
+import type { EvaluationTable, ExperimentTables } from "./evaluation_table.ts";
 import type { MetricCatalog } from "./metric_catalog.ts";
 import { findings } from "./interpretation.ts";
 import { Html, htmlList, htmlTable, markup } from "./html.ts";
@@ -90,9 +90,19 @@ function findingsPart(
 function tablesPart(experiment: ExperimentTables): Html | undefined {
   const { tables, labels } = experiment;
   if (tables.length === 0) return undefined;
-  return markup`${tables.map((table) => scrollingTable(tableText(table, labels)))}${
-    htmlLegend([experiment])
-  }`;
+  return markup`${
+    tables.map((table) => markup`${scrollingTable(tableText(table, labels))}${reachNote(table)}`)
+  }${htmlLegend([experiment])}`;
+}
+
+/** How much text each model of an evaluation predicts from, below its first table. */
+function reachNote({ part, rows }: EvaluationTable): Html | undefined {
+  const known = rows.filter(({ reach }) => part === "" && reach !== undefined);
+  if (known.length === 0) return undefined;
+  const models = [...Map.groupBy(known, ({ model }) => model)].map(([model, ofModel]) =>
+    `${model}: ${[...new Set(ofModel.map(({ reach }) => reach))].join(" or ")}`
+  );
+  return markup`<p class="note">Text behind each prediction, at most: ${models.join("; ")}.</p>\n`;
 }
 
 /** A table that is wider than the window scrolls by itself, by keyboard, too. */

@@ -1,4 +1,5 @@
 import { metricCatalog } from "../../src/evaluation/metric_catalog.ts";
+import { modelName } from "../../src/evaluation/models.ts";
 import { metricOf } from "../../src/results/paired_comparison.ts";
 import type { Metric, SampleRecord } from "../../src/results/records.ts";
 import { run } from "../results/run_records.ts";
@@ -103,6 +104,33 @@ test("metricCatalog.sums() knows nothing where the records do not give the metri
   assert.equal(itemSums(metric, documents, "unheard-of"), undefined);
   const [, , ...few] = documents.map(({ nats: _nats, ...sample }) => sample as SampleRecord);
   assert.equal(itemSums(metric, [...documents, ...few]), undefined, "a record without nats");
+});
+
+test("metricCatalog.reach() says how much text a model predicts from", () => {
+  const models = [
+    "backbone",
+    "longmem",
+    { model: "longmem-other-document", texts: 2, seed: 1 },
+    { model: "backbone-sliding-window", windowTokens: 512 },
+    { model: "knn-lm", capacityTokens: 1024, retrievedTokens: 4, lambda: 0.25, temperature: 1 },
+    { model: "infllm", capacityTokens: 2048, chunkTokens: 4, retrievedTokens: 16 },
+  ];
+  const evaluation = { name: "test", contextTokens: 128, memory: { capacityTokens: 4096 }, models };
+  const reaches = (kind: string) => {
+    const record = run({ declaration: { evaluations: [{ ...evaluation, kind }] } });
+    return models.map((model) => modelName(model))
+      .map((model) => metricCatalog.reach(record, { evaluation: "test", model }));
+  };
+  assert.deepEqual(reaches("perplexity"), [
+    "128 tokens",
+    "128 tokens and 4,096 in memory",
+    "128 tokens and 4,096 in memory, of other texts",
+    "512 tokens",
+    "128 tokens and 1,024 in memory",
+    "128 tokens and 2,048 in memory",
+  ]);
+  assert.deepEqual(new Set(reaches("efficiency")), new Set([undefined]), "whose lengths vary");
+  assert.deepEqual(new Set(reaches("unheard-of")), new Set([undefined]));
 });
 
 test("metricCatalog knows the main model, and which runs start processes", () => {

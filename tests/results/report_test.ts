@@ -103,6 +103,17 @@ test("experimentReport() has question, findings, tables, figures and where the r
   ) assert.ok(runs[0].includes(fact), fact);
 });
 
+test("experimentReport() says below the first table from how much text models predict", () => {
+  const [tables] = experimentTables(sweep(), scoreSums);
+  const { html } = experimentReport(tables, scoreSums);
+  const notes = [...html.matchAll(/<p class="note">(Text behind .*?)<\/p>/g)].map(([, text]) =>
+    text
+  );
+  assert.deepEqual(notes, [
+    "Text behind each prediction, at most: longmem: 8 tokens and 64 in memory.",
+  ]);
+});
+
 test("experimentReport() of the same results is the same page, and needs nothing else", () => {
   const { html } = report();
   assert.equal(report().html, html);

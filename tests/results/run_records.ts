@@ -103,6 +103,7 @@ export function catalogOf(
     label: placeOf,
     modelLabel: (_run, { model }) => `the ${model}`,
     isMain: (_run, { model }) => model === "longmem",
+    reach: (_run, { model }) => model === "longmem" ? "8 tokens and 64 in memory" : undefined,
     isAdaptation: (training) => training !== "backbone",
     startsProcesses: ({ declaration }) => declaration?.evaluations === timed,
     sums: (run, metric) =>

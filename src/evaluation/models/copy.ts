@@ -71,6 +71,7 @@ export const copy: ModelKind<Declared<CopyModel, "model">, CopyModel> = {
     `${model}-m${m}-n${minMatchTokens}-${maxMatchTokens}-w${w}`,
   needs: [],
   readsMemory: true,
+  rememberedTokens: ({ capacityTokens }) => capacityTokens,
   version: () => copyVersion,
   label: "copying what followed last",
   open: (config, trained, context) =>

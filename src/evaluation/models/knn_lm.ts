@@ -72,6 +72,7 @@ export const knnLm: ModelKind<Declared<KnnLmModel, "model">, KnnLmModel> = {
   },
   needs: [],
   readsMemory: true,
+  rememberedTokens: ({ capacityTokens }) => capacityTokens,
   stateMemory: (config) => stateMemory(config, "shared"),
   label: "kNN-LM over the same text",
   open(config, { backbone }, { name, device, memory, memories }) {

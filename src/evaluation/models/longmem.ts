@@ -4,6 +4,7 @@ import { inWindow } from "./in_window.ts";
 /** Backbone, SideNet and memory, as adapted. */
 export const longMem = inWindow("longmem", {
   needs: ["sidenet", "memory", "trained SideNet"],
+  isMain: true,
   hasSideNet: true,
   readsMemory: true,
   fillsMemory: true,
