@@ -54,6 +54,8 @@ const commands: Readonly<
   export: async () => (await load("./commands/export.ts")).exportCommand(terminal),
   remember: async () => (await load("./commands/remember.ts")).rememberCommand(terminal),
   generate: async () => (await load("./commands/generate.ts")).generateCommand(terminal),
+  ask: async () => (await load("./commands/ask.ts")).askCommand(terminal),
+  inspect: async () => (await load("./commands/inspect.ts")).inspectCommand(terminal),
   induction: async () => (await load("./commands/induction.ts")).inductionCommand(terminal),
 };
 

@@ -19,6 +19,7 @@ const groups: Readonly<Record<string, readonly string[]>> = {
     "docs/measuring.md",
     "docs/models.md",
     "docs/memory-files.md",
+    "docs/inspecting.md",
     "docs/cluster.md",
     "docs/results-format.md",
     "docs/gpu.md",

@@ -7,9 +7,11 @@ import {
 } from "../command_line.ts";
 import { generate } from "../longmem/generation.ts";
 import { DecodeStream } from "../text/decode_stream.ts";
-import { textOf, type Tokenizer } from "../text/tokenizer.ts";
+import { textIds } from "../text/text_ids.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+import { explainText } from "./explained_text.ts";
 import { modelFlags, openModel, openSource } from "./model_source.ts";
-import { documentFlag, fillMemory, noteUnknown } from "./remembered_documents.ts";
+import { documentFlag, fillMemory, memoryFlag, noteUnknown } from "./remembered_documents.ts";
 import { summaries } from "./summaries.ts";
 
 /** Milliseconds between reports of how far the document has been read. */
@@ -26,16 +28,17 @@ export function generateCommand(output: Output, interval: number = progressInter
     flags: [
       ...modelFlags,
       documentFlag,
-      {
-        name: "memory",
-        value: "FILE",
-        isPath: true,
-        help: "a memory that `remember` wrote; documents are added to it",
-      },
+      memoryFlag,
       { name: "prompt", value: "TEXT", help: "text to continue (default none)" },
       { name: "tokens", value: "N", help: "tokens to generate at most (default 100)" },
       { name: "seed", value: "N", help: "seed of the sampling (default 1)" },
       { name: "temperature", value: "X", help: "0 takes the most probable token (default 1)" },
+      {
+        name: "explain",
+        help:
+          "also print, for each token, its probability with the memory and without, and the passages " +
+          "that raise it, each by the probability where it is hidden; takes two passes more for each token",
+      },
     ],
     execute: (args) => generateText(args, output, interval),
   };
@@ -60,23 +63,45 @@ async function generateText(
   const { tokenizer, contextTokens } = source;
   const model = await openModel(args, source);
   try {
-    await fillMemory(model, source, { memory, documents, output, interval });
+    const texts = await fillMemory(model, source, { memory, documents, output, interval });
     const prompt = args.flags.get("prompt")?.at(-1) ?? "";
     const promptIds = tokenizer.encode(prompt);
     noteUnknown("the prompt", promptIds, tokenizer, output);
-    const generated = generate(model, {
-      prompt: [tokenizer.specialIds.bos, ...promptIds],
-      tokens,
-      contextTokens,
-      temperature,
-      seed: args.flags.get("seed")?.at(-1) ?? 1,
-      allows: textIds(tokenizer),
-      end: tokenizer.specialIds.eos,
-    });
+    const promptTokens = [tokenizer.specialIds.bos, ...promptIds];
+    const ids: number[] = [];
+    const generated = noting(
+      ids,
+      generate(model, {
+        prompt: promptTokens,
+        tokens,
+        contextTokens,
+        temperature,
+        seed: args.flags.get("seed")?.at(-1) ?? 1,
+        allows: textIds(tokenizer),
+        end: tokenizer.specialIds.eos,
+      }),
+    );
     await printContinuation(prompt, generated, tokenizer, output);
+    if (args.flags.has("explain")) {
+      const lines = explainText(model, tokenizer, {
+        prompt: promptTokens,
+        ids,
+        contextTokens,
+        texts,
+      });
+      for await (const line of lines) output.print(line);
+    }
     return 0;
   } finally {
     await model.close();
+  }
+}
+
+/** Passes ids on and appends each to a list. */
+async function* noting(list: number[], ids: AsyncIterable<number>): AsyncGenerator<number> {
+  for await (const id of ids) {
+    list.push(id);
+    yield id;
   }
 }
 
@@ -98,20 +123,6 @@ async function printContinuation(
   add(stream.end());
   if (write) write("\n");
   else print(text);
-}
-
-/** Ids that stand for text, and the one that ends it: fillers of a vocabulary and `<pad>` cannot be decoded. */
-function textIds(tokenizer: Tokenizer): (id: number) => boolean {
-  const { vocabSize, specialIds } = tokenizer;
-  const allowed = new Uint8Array(vocabSize);
-  for (let id = 0; id < vocabSize; id++) {
-    if (textOf(tokenizer, id) !== undefined) allowed[id] = 1;
-  }
-  const { bos, eos, unk } = specialIds;
-  allowed[bos] = 0;
-  if (unk !== undefined) allowed[unk] = 0;
-  allowed[eos] = 1; // may be the token that begins a document, too
-  return (id) => allowed[id] === 1;
 }
 
 function readTemperature(args: CommandArguments): number {

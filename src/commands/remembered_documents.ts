@@ -18,6 +18,14 @@ export const documentFlag: Flag = {
   help: "plain text, also gzipped (.gz), to remember; several, one --document each, in their order",
 };
 
+/** `--memory`: a memory file to read. */
+export const memoryFlag: Flag = {
+  name: "memory",
+  value: "FILE",
+  isPath: true,
+  help: "a memory that `remember` wrote; documents are added to it",
+};
+
 /** What is put into a memory, and how. */
 export interface FillOptions {
   /** A memory file, which comes first. */

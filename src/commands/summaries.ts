@@ -73,6 +73,16 @@ export const summaries = {
       "Generates text with long documents, or a memory file, in the memory of a model: that of a finished run, or one given by " +
       "--backbone, --sidenet and --tokenizer.",
   },
+  ask: {
+    operands: '--run FOLDER --memory FILE "QUESTION"',
+    help: "Answers a question about what a model remembers: of a memory file, or of documents.",
+  },
+  inspect: {
+    operands: "RUN --document FILE",
+    help:
+      "Writes a page that shows, for each token of a document, which passages the heads read from the memory, their gates, and how " +
+      "much the memory changes the token's probability. RUN is a finished run; --backbone and others name checkpoints in its place.",
+  },
   induction: {
     operands: "BACKBONE",
     help:

@@ -4,6 +4,7 @@ import { writeAtomically } from "../files.ts";
 import { hashFrozen } from "../formats/tensor_hash.ts";
 import { checkMemoryConfig } from "../memory/config.ts";
 import type { MemoryBank, SavedBank } from "../memory/memory_bank.ts";
+import { slotsOf } from "../memory/ring.ts";
 import {
   describeBank,
   type MemoryDescription,
@@ -88,6 +89,21 @@ export class LongMem {
   get rememberedTokens(): number[] {
     const { fillChunks = [], bank } = this.#memory ?? {};
     return fillChunks.map((_, i) => bank!.transcripts?.[i].tokens ?? 0);
+  }
+
+  /**
+   * Token ids of a part of what the memory of one row holds, in order. Chunks that reach into the range are whole; those that have
+   * left the memory, and tokens that filled none, are missing.
+   */
+  rememberedIds({ start, end }: MemoryRange): Int32Array<ArrayBuffer> {
+    const { bank } = this, transcript = bank?.transcripts?.[0];
+    if (!bank || !transcript) return new Int32Array();
+    const { capacityChunks, chunkTokens } = bank.shape;
+    const ids = Array.from(slotsOf(bank.occupied[0], capacityChunks)).flatMap((slot) => {
+      const position = transcript.positionOf(slot);
+      return position + chunkTokens > start && position < end ? [...transcript.idsOf(slot)] : [];
+    });
+    return Int32Array.from(ids);
   }
 
   /** The bank, once a pass has made it; that of the first block, where each has one. */

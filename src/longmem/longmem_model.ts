@@ -107,6 +107,11 @@ export interface LongMemModel {
   /** Tokens that each bank has been given since it was emptied, those included that have left it or filled no chunk. */
   readonly rememberedTokens: number[];
   /**
+   * Token ids of a part of what the memory of one row holds, in order: of `range` among all tokens that it has been given since it was
+   * emptied. Chunks that reach into the range are whole; those that have left the memory are missing.
+   */
+  rememberedIds(range: MemoryRange): Int32Array<ArrayBuffer>;
+  /**
    * Writes what the memory holds to a file of safetensors, whole or not at all. The file says which backbone, block and memory
    * wrote it, and of which texts, and carries the hash of its bytes.
    *

@@ -32,7 +32,7 @@ async function run(
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
 
-test("import, export, generate, remember, induction and data need no more than their tasks allow", async () => {
+test("import, export, generate, remember, ask, inspect, induction and data need no more than their tasks allow", async () => {
   await withFolder(async (parent) => {
     // A folder beside which there is no ../shared.
     const folder = `${parent}/inner`;
@@ -57,6 +57,13 @@ test("import, export, generate, remember, induction and data need no more than t
     const remembered = await run(folder, "remember", ...document, "--out", "text.memory");
     assert.equal(remembered.code, 0, remembered.stderr);
     assert.match(remembered.stdout, /^written to text.memory: 256 tokens in memory/);
+
+    const asked = await run(folder, "ask", "--run", "run", "--memory", "text.memory", "Where?");
+    assert.equal(asked.code, 0, asked.stderr);
+
+    const inspected = await run(folder, "inspect", "run", ...document.slice(2), "--tokens", "64");
+    assert.equal(inspected.code, 0, inspected.stderr);
+    assert.equal(inspected.stdout, "written to document.memory.html\n");
 
     const figure = ["--context", "32", "--figure", "heads.svg"];
     const measured = await run(folder, "induction", "longmem", ...figure);

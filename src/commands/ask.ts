@@ -1,0 +1,89 @@
+import {
+  type Command,
+  type CommandArguments,
+  type Output,
+  positiveInteger,
+  UsageError,
+} from "../command_line.ts";
+import { generate } from "../longmem/generation.ts";
+import { DecodeStream } from "../text/decode_stream.ts";
+import { textIds } from "../text/text_ids.ts";
+import { modelFlags, openModel, openSource } from "./model_source.ts";
+import { documentFlag, fillMemory, memoryFlag, noteUnknown } from "./remembered_documents.ts";
+import { summaries } from "./summaries.ts";
+
+/** Milliseconds between reports of how far a document has been read. */
+const progressInterval = 3000;
+
+/** Where a question stands in the prompt. */
+const place = "{question}";
+
+/** The prompt, where the command line has none. */
+const defaultPrompt = `Question: ${place}\nAnswer:`;
+
+/** `ask`: the answer to a question about what a model remembers. */
+export function askCommand(output: Output): Command {
+  return {
+    ...summaries.ask,
+    flags: [
+      ...modelFlags,
+      documentFlag,
+      memoryFlag,
+      {
+        name: "prompt",
+        value: "TEXT",
+        help: `what the model continues, with ${place} where the question stands ` +
+          `(default ${JSON.stringify(defaultPrompt)})`,
+      },
+      { name: "tokens", value: "N", help: "tokens of the answer at most (default 50)" },
+    ],
+    execute: (args) => ask(args, output),
+  };
+}
+
+async function ask(args: CommandArguments, output: Output): Promise<number> {
+  const [question] = args.operands;
+  if (args.operands.length !== 1 || question.trim() === "") {
+    throw new UsageError(
+      `Cannot ask as one question is needed, in quotes: current number is ${args.operands.length}`,
+    );
+  }
+  const memory = args.flags.get("memory")?.at(-1), documents = args.flags.get("document") ?? [];
+  if (memory === undefined && documents.length === 0) {
+    throw new UsageError("Cannot ask as there is neither --memory nor --document");
+  }
+  const form = args.flags.get("prompt")?.at(-1) ?? defaultPrompt;
+  if (!form.includes(place)) {
+    throw new UsageError(
+      `Cannot read --prompt: it must contain ${place}, current value is "${form}"`,
+    );
+  }
+  const tokens = positiveInteger(args, "tokens") ?? 50;
+  const source = await openSource(args, output);
+  const { tokenizer, contextTokens } = source;
+  const model = await openModel(args, source);
+  try {
+    await fillMemory(model, source, { memory, documents, output, interval: progressInterval });
+    const prompt = form.replaceAll(place, () => question);
+    const ids = tokenizer.encode(prompt);
+    noteUnknown("the question", ids, tokenizer, output);
+    const answer = generate(model, {
+      prompt: [tokenizer.specialIds.bos, ...ids],
+      tokens,
+      contextTokens,
+      temperature: 0,
+      allows: textIds(tokenizer),
+      end: tokenizer.specialIds.eos,
+    });
+    const stream = DecodeStream.after(tokenizer, prompt);
+    let text = "";
+    for await (const id of answer) {
+      text += stream.add(id);
+      if (/\S.*[\r\n]/.test(text)) break; // the line of the answer has ended
+    }
+    output.print((text + stream.end()).trim().split(/[\r\n]/)[0]);
+    return 0;
+  } finally {
+    await model.close();
+  }
+}

@@ -1,0 +1,126 @@
+import { basename } from "node:path";
+import {
+  type Command,
+  type CommandArguments,
+  newPath,
+  type Output,
+  positiveInteger,
+  reading,
+  requiredFlag,
+  UsageError,
+} from "../command_line.ts";
+import { writeAtomically } from "../files.ts";
+import { inspectDocument } from "../longmem/passages.ts";
+import { inspectionPage } from "../results/inspection_page.ts";
+import { readDocument } from "../text/corpus.ts";
+import { DecodeStream } from "../text/decode_stream.ts";
+import { tokenizeDocument } from "../text/document_tokens.ts";
+import { textOf, type Tokenizer } from "../text/tokenizer.ts";
+import { modelFlags, openModel, openSource } from "./model_source.ts";
+import { noteUnknown } from "./remembered_documents.ts";
+import { summaries } from "./summaries.ts";
+
+/** Milliseconds between reports of how far the document has been read. */
+const progressInterval = 3000;
+
+/** Tokens of a page at most, where the command line does not say; browsers show so many without delay. */
+const defaultTokens = 16_384;
+
+/** Passages that are kept of each token. */
+const passages = 6;
+
+/** `inspect`: a page that shows what a memory does for each token of a document. */
+export function inspectCommand(output: Output): Command {
+  return {
+    ...summaries.inspect,
+    operandsArePaths: true,
+    flags: [
+      ...modelFlags,
+      {
+        name: "document",
+        value: "FILE",
+        isPath: true,
+        help: "plain text, also gzipped (.gz), to read",
+      },
+      {
+        name: "tokens",
+        value: "N",
+        help: `tokens of the document at most (default ${defaultTokens})`,
+      },
+      {
+        name: "out",
+        value: "FILE.html",
+        isPath: true,
+        help:
+          "page to write (default the document's name with .memory.html, in the current folder)",
+      },
+    ],
+    execute: (args) => inspect(args, output),
+  };
+}
+
+async function inspect(given: CommandArguments, output: Output): Promise<number> {
+  const args = withRun(given);
+  const path = requiredFlag(args, "document");
+  const most = positiveInteger(args, "tokens") ?? defaultTokens;
+  const out = args.flags.has("out")
+    ? await newPath(args, "out")
+    : `${basename(path).replace(/\.(txt|gz|txt\.gz)$/, "")}.memory.html`;
+  const source = await openSource(args, output);
+  const { tokenizer, lines, unwrap, contextTokens, chunkTokens } = source;
+  const document = await reading(() => readDocument({ name: path, path }));
+  const { tokens: all } = tokenizeDocument(document, tokenizer, { lines, unwrap });
+  noteUnknown(path, all, tokenizer, output);
+  const tokens = all.slice(0, most);
+  if (tokens.length < all.length) {
+    output.note(
+      `${path}: ${all.length} tokens, the first ${most} are shown; --tokens would show more`,
+    );
+  }
+  const model = await openModel(args, source);
+  try {
+    let reported = Date.now();
+    const progress = (read: number) => {
+      if (Date.now() - reported < progressInterval) return;
+      reported = Date.now();
+      output.note(`${path}: ${tokens.length} tokens, ${read} of them read`);
+    };
+    const options = { contextTokens, chunkTokens, passages, progress };
+    const read = await reading(() => inspectDocument(model, tokens, options));
+    const page = inspectionPage({
+      ...read,
+      name: basename(path),
+      model: basename(args.flags.get("run")?.at(-1) ?? args.flags.get("backbone")!.at(-1)!),
+      texts: textsOf(tokens, tokenizer),
+      contextTokens,
+      capacityTokens: model.memory.capacityTokens,
+    });
+    await writeAtomically(out, page);
+    output.print(`written to ${out}`);
+    return 0;
+  } finally {
+    await model.close();
+  }
+}
+
+/** The run may be the operand, as it is what is inspected. */
+function withRun({ operands, flags }: CommandArguments): CommandArguments {
+  if (operands.length === 0) return { operands, flags };
+  if (operands.length > 1 || flags.has("run")) {
+    throw new UsageError(
+      `Cannot inspect "${operands.at(-1)}" as one run is inspected at a time`,
+    );
+  }
+  return { operands: [], flags: new Map(flags).set("run", operands) };
+}
+
+/** Texts of the tokens, which joined are that of all; a token of a part of a character has none, the last of them all. */
+function textsOf(tokens: Int32Array, tokenizer: Tokenizer): string[] {
+  const stream = DecodeStream.after(tokenizer, "");
+  const texts = Array.from(
+    tokens,
+    (id) => textOf(tokenizer, id) === undefined ? "" : stream.add(id),
+  );
+  if (texts.length > 0) texts[texts.length - 1] += stream.end();
+  return texts;
+}
