@@ -83,6 +83,8 @@ export type {
   PretrainedBackboneDeclaration,
   Protocol,
   PublishedTableName,
+  QuestionsDeclaration,
+  QuestionsEvaluation,
   RecallDeclaration,
   RecallEvaluation,
   ReproductionConfig,

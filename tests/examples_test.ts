@@ -1,3 +1,4 @@
+import { askQuestions } from "../examples/ask_questions.ts";
 import { runChoice } from "../examples/custom_evaluation.ts";
 import { compareIndexes } from "../examples/custom_index.ts";
 import { readWithMemory, writeTinyLlama } from "../examples/hugging_face_model.ts";
@@ -15,6 +16,21 @@ test("rememberABook() names facts with the book in memory that the backbone alon
   assert.ok(withoutMemory < asked / 4, `${withoutMemory} of ${asked} without`);
   assert.match(continuation, /^\S+( \S+){23}$/);
 });
+
+test("askQuestions() asks the questions of a file, which a memory answers", () =>
+  withFolder(async (folder) => {
+    const { state, metrics } = await askQuestions(folder);
+    assert.equal(state, "completed");
+    const valueOf = (model: string, name: string) =>
+      metrics.find((metric) => metric.model === model && metric.name === name)!.value;
+    for (const name of ["accuracy", "exact match", "F1"]) {
+      const alone = valueOf("backbone", name), remembering = valueOf("untrained-with-memory", name);
+      assert.ok(alone < 0.5 && remembering > 0.7, `${name}: ${alone}, ${remembering}`);
+      assert.equal(valueOf("untrained-with-memory", `${name} over backbone`), remembering - alone);
+    }
+    const gain = valueOf("untrained-with-memory", "log-likelihood over backbone");
+    assert.ok(gain > 1, `${gain} nats`);
+  }));
 
 test("runChoice() runs a registered evaluation, whose questions a memory answers", () =>
   withFolder(async (folder) => {

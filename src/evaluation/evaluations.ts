@@ -21,6 +21,7 @@ import {
 import { modelKindOf, modelName } from "./models.ts";
 import { needle, type NeedleDeclaration, type NeedleEvaluation } from "./needle.ts";
 import { perplexity, type PerplexityDeclaration, type PerplexityEvaluation } from "./perplexity.ts";
+import { questions, type QuestionsDeclaration, type QuestionsEvaluation } from "./questions.ts";
 import { recall, type RecallDeclaration, type RecallEvaluation } from "./recall.ts";
 import { squad, type SquadDeclaration, type SquadEvaluation } from "./squad.ts";
 import { tokenLoss, type TokenLossDeclaration, type TokenLossEvaluation } from "./token_loss.ts";
@@ -34,6 +35,7 @@ const kinds = {
   "in-context-learning": inContextLearning,
   "squad": squad,
   "token-loss": tokenLoss,
+  "questions": questions,
 };
 type Kinds = typeof kinds;
 
@@ -46,7 +48,8 @@ export type EvaluationConfig =
   | NeedleEvaluation
   | InContextLearningEvaluation
   | SquadEvaluation
-  | TokenLossEvaluation;
+  | TokenLossEvaluation
+  | QuestionsEvaluation;
 
 /** An evaluation as declared; `memory` overrides fields of the experiment's memory. */
 export type EvaluationDeclaration =
@@ -57,7 +60,8 @@ export type EvaluationDeclaration =
   | NeedleDeclaration
   | InContextLearningDeclaration
   | SquadDeclaration
-  | TokenLossDeclaration;
+  | TokenLossDeclaration
+  | QuestionsDeclaration;
 
 /** The unions are those of the registered kinds. */
 type _Configs = Assert<

@@ -76,6 +76,7 @@ import type {
   DocumentEvaluation,
   DocumentEvaluationDeclaration,
 } from "../evaluation/shared/document_evaluation.ts";
+import type { QuestionsDeclaration, QuestionsEvaluation } from "../evaluation/questions.ts";
 import type { SquadDeclaration, SquadEvaluation } from "../evaluation/squad.ts";
 import type { TokenLossDeclaration, TokenLossEvaluation } from "../evaluation/token_loss.ts";
 import type { DemonstrationDraw } from "../evaluation/shared/sentence_episodes.ts";
@@ -168,6 +169,8 @@ export type {
   PretrainedBackboneDeclaration,
   Protocol,
   PublishedTableName,
+  QuestionsDeclaration,
+  QuestionsEvaluation,
   RecallDeclaration,
   RecallEvaluation,
   ReproductionConfig,

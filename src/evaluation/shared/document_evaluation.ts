@@ -75,7 +75,7 @@ export function documentProblems(
       `${path}.kind`,
       'must bring its own texts where corpus.kind is "none"',
       kind,
-      "chapter-break, in-context-learning, squad, needle, efficiency, or a corpus of another kind",
+      "chapter-break, in-context-learning, squad, questions, needle, efficiency, or a corpus of another kind",
     )];
   }
   const written = corpus.kind === "chronicle" ? corpus.books[split] : Infinity;

@@ -1,0 +1,368 @@
+/**
+ * Questions of one's own about texts, from a file of JSON lines: a model reads a text into its memory, and answers. Where a line
+ * has choices, the likeliest must be the right one (accuracy); else the answer is written greedily until the line ends, and scored by
+ * exact match and F1 as SQuAD's are. For both, the log-likelihood of the right answer is measured.
+ *
+ * A prompt is `<s>`, the question in its form, and a space with the answer, tokenised apart. As much of the text as has room in
+ * the window stands before the question, all that is before is in memory; where a memory holds chunks, the boundary is one of
+ * theirs. Texts that are the same are read once.
+ */
+import { z } from "zod";
+import { positiveInteger, text } from "../declaration/fields.ts";
+import type { Accepts, Assert } from "../declaration/part.ts";
+import { wrong } from "../declaration/problem.ts";
+import { composed } from "../declaration/registry.ts";
+import { InputRangeError } from "../errors.ts";
+import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
+import type { SampleRecord } from "../results/records.ts";
+import { stripPython } from "../text/python_space.ts";
+import { type Question, readQuestions } from "../text/questions.ts";
+import { textOf, type Tokenizer } from "../text/tokenizer.ts";
+import {
+  atMost,
+  bankProblems,
+  type DeclaredEvaluation,
+  type EvaluationKind,
+  fillModelEvaluation,
+  type ModelEvaluation,
+  modelEvaluationFields,
+  onceReadMemory,
+  onceReadOptions,
+  type Scoring,
+} from "./evaluation_kind.ts";
+import { clustersOf, differenceOfSums, type Measure } from "./measure.ts";
+import { spreadEvenly } from "./shared/few_shot.ts";
+import { otherDocuments, type PromptedModel, readableText } from "./shared/language_model.ts";
+import { askPrompts, continuePrompts } from "./shared/prompting.ts";
+import { exactMatch, f1 } from "./squad.ts";
+
+/** Version of the metrics of this file. */
+export const questionsVersion = 1;
+
+/** Where a question stands in the form of prompts. */
+const place = "{question}";
+
+/** Answers to questions of one's own about texts that are read into memory. */
+export interface QuestionsEvaluation extends ModelEvaluation {
+  /** Distinguishes it from other kinds of evaluation. */
+  readonly kind: "questions";
+  /**
+   * File of JSON lines, each with `context`, `question`, and `answers`, or `choices` and `answer`; relative to the folder in which the
+   * command runs.
+   */
+  readonly path: string;
+  /** What stands before the answer, with `{question}` for the question (default "Question: {question}\nAnswer:"). */
+  readonly prompt: string;
+  /** Tokens of a written answer at most (default 16); every one takes a pass over the whole prompt. */
+  readonly maxAnswerTokens: number;
+  /** Asks so many questions at most, evenly spaced. */
+  readonly maxItems?: number;
+}
+
+/** The same as declared. */
+export type QuestionsDeclaration = DeclaredEvaluation<QuestionsEvaluation, "kind" | "path">;
+
+const questionsSchema = composed(() =>
+  z.strictObject({
+    kind: z.literal("questions"),
+    ...modelEvaluationFields(),
+    path: text,
+    prompt: text.exactOptional(),
+    maxAnswerTokens: positiveInteger.exactOptional(),
+    maxItems: positiveInteger.exactOptional(),
+  })
+);
+type _SchemaAcceptsTheType = Assert<
+  Accepts<ReturnType<typeof questionsSchema>, QuestionsDeclaration>
+>;
+
+/** A question as token ids. */
+export interface AskedQuestion {
+  readonly question: Question;
+  /** The end of its text, and the question. */
+  readonly prompt: readonly number[];
+  /** The right answer; or the choices, in their order. */
+  readonly answers: readonly (readonly number[])[];
+}
+
+/** A text, and what is asked about it. */
+export interface QuestionText {
+  /** Segments that are read into memory. */
+  readonly reading: readonly Int32Array[];
+  readonly asked: readonly AskedQuestion[];
+}
+
+/**
+ * Writes what is read and asked.
+ *
+ * @param options `chunkTokens`: tokens of a chunk of the memory (1 without one).
+ * @throws {RangeError} If a question has no room in the window with its answer.
+ */
+export function writeQuestions(
+  questions: readonly Question[],
+  { tokenizer, prompt: form, contextTokens: T, maxAnswerTokens, chunkTokens }: {
+    tokenizer: Tokenizer;
+    prompt: string;
+    contextTokens: number;
+    maxAnswerTokens: number;
+    chunkTokens: number;
+  },
+): QuestionText[] {
+  const { bos } = tokenizer.specialIds;
+  return [...Map.groupBy(questions, ({ context }) => context)].map(([context, ofText]) => {
+    const prepared = ofText.map((question) => ({
+      question,
+      ids: tokenizer.encode(form.replaceAll(place, () => question.question)),
+      answers: (question.choices ?? question.answers.slice(0, 1)).map((answer) =>
+        tokenizer.encode(` ${answer}`)
+      ),
+    }));
+    const rooms = prepared.map(({ question, ids, answers }) => {
+      const lengths = answers.map(({ length }) => length);
+      if (lengths.includes(0)) {
+        throw new InputRangeError(
+          `Cannot ask question "${question.id}" as an answer to it has no token in the vocabulary`,
+        );
+      }
+      const longest = Math.max(question.choices ? 0 : maxAnswerTokens, ...lengths);
+      // The last token of an answer is not read; <s> is.
+      const room = T - (longest - 1) - ids.length - 1;
+      if (room < 0) {
+        throw new InputRangeError(
+          `Cannot ask question "${question.id}" as it must fit contextTokens with its answer: current values are ` +
+            `${ids.length + 1} tokens, ${longest} of the answer, and ${T}`,
+        );
+      }
+      return room;
+    });
+    const tokens = tokenizer.encode(context), whole = [bos, ...tokens];
+    const room = Math.min(...rooms);
+    const overflow = tokens.length > room ? whole.length - room : 0;
+    const boundary = Math.min(whole.length, Math.ceil(overflow / chunkTokens) * chunkTokens);
+    const read = whole.slice(0, boundary), rest = boundary === 0 ? tokens : whole.slice(boundary);
+    return {
+      reading: Array.from(
+        { length: Math.ceil(read.length / T) },
+        (_, i) => Int32Array.from(read.slice(i * T, (i + 1) * T)),
+      ),
+      asked: prepared.map(({ question, ids, answers }) => ({
+        question,
+        prompt: [bos, ...rest, ...ids],
+        answers,
+      })),
+    };
+  });
+}
+
+/**
+ * Asks all questions of a model.
+ *
+ * @returns A record for each, texts and questions in their order: `item`, `cluster`, `nats` of the right answer, and
+ * either `prediction`, `exactMatch` and `f1`, or `choice`, `correct` and the `choiceNats` of all.
+ */
+export async function askOwnQuestions(
+  model: PromptedModel,
+  texts: readonly QuestionText[],
+  { tokenizer, maxAnswerTokens, ...asking }:
+    & { tokenizer: Tokenizer; maxAnswerTokens: number }
+    & Omit<Parameters<typeof askPrompts>[2], "memory">,
+): Promise<SampleRecord[]> {
+  const isWritten = ({ question }: AskedQuestion) => question.choices === undefined;
+  const written = texts.map(({ reading, asked }) => ({ reading, asked: asked.filter(isWritten) }))
+    .filter(({ asked }) => asked.length > 0);
+  const prompts = texts.reduce(
+    (sum, { asked }) => sum + asked.reduce((sum, { answers }) => sum + answers.length, 0),
+    0,
+  );
+  const continued = written.reduce((sum, { asked }) => sum + asked.length, 0);
+  const total = prompts + continued;
+  const onPrompts = (before: number) => (done: number) => asking.onPrompts?.(before + done, total);
+
+  const scores = await askPrompts(
+    model,
+    texts.map(({ reading, asked }) => ({
+      reading,
+      prompts: asked.flatMap(({ question, prompt, answers }) =>
+        answers.map((answer) => ({
+          name: question.id,
+          tokens: Int32Array.from([...prompt, ...answer]),
+          scored: answer.length,
+        }))
+      ),
+    })),
+    { ...asking, memory: "shared", onPrompts: onPrompts(0) },
+  );
+  const { bos, eos } = tokenizer.specialIds;
+  const endsLine = (token: number) =>
+    token === bos || token === eos || (textOf(tokenizer, token)?.includes("\n") ?? true);
+  const answers = await continuePrompts(
+    model,
+    written.map(({ reading, asked }) => ({
+      reading,
+      prompts: asked.map(({ prompt }) => Int32Array.from(prompt)),
+    })),
+    {
+      ...asking,
+      maxTokens: maxAnswerTokens,
+      ends: (tokens) => endsLine(tokens.at(-1)!),
+      onPrompts: onPrompts(prompts),
+    },
+  );
+  const predictions = new Map(
+    written.flatMap(({ asked }, i) =>
+      asked.map(({ question }, j) => {
+        const named = answers[i][j].filter((token) => textOf(tokenizer, token) !== undefined);
+        return [question.id, stripPython(tokenizer.decode(named).split(/[\r\n]/)[0])] as const;
+      })
+    ),
+  );
+  return texts.flatMap(({ asked }, i) => {
+    let first = 0;
+    return asked.map(({ question, answers }) => {
+      const nats = scores[i].slice(first, first += answers.length)
+        .map(({ nll }) => nll.reduce((sum, value) => sum + value, 0));
+      const { id: item, cluster = `text ${i + 1}`, answers: gold, choices } = question;
+      if (!choices) {
+        const prediction = predictions.get(item)!;
+        return {
+          item,
+          cluster,
+          answers: gold.join(" | "),
+          prediction,
+          exactMatch: exactMatch(prediction, gold),
+          f1: f1(prediction, gold),
+          nats: nats[0],
+        };
+      }
+      const right = choices.indexOf(gold[0]), best = nats.indexOf(Math.min(...nats));
+      return {
+        item,
+        cluster,
+        answers: gold[0],
+        choice: choices[best],
+        // One that is as likely as a wrong one is not chosen.
+        correct: nats.every((value, i) => i === right || nats[right] < value),
+        choiceNats: nats,
+        nats: nats[right],
+      };
+    });
+  });
+}
+
+/** A record as metrics need it. */
+export const questionRecord = z.looseObject({
+  item: z.string(),
+  cluster: z.string(),
+  nats: z.number(),
+  exactMatch: z.boolean().exactOptional(),
+  f1: z.number().exactOptional(),
+  correct: z.boolean().exactOptional(),
+});
+
+type QuestionRecord = z.infer<typeof questionRecord>;
+
+/** What is measured of which records. */
+const scoresOf: Readonly<Record<string, (record: QuestionRecord) => number | undefined>> = {
+  "exact match": ({ exactMatch }) => exactMatch === undefined ? undefined : Number(exactMatch),
+  "F1": ({ f1 }) => f1,
+  "accuracy": ({ correct }) => correct === undefined ? undefined : Number(correct),
+  "log-likelihood": ({ nats }) => -nats,
+};
+
+/** Measures of one model: of written answers exact match and F1, of choices accuracy, of all log-likelihood. */
+export function questionMeasures(records: readonly QuestionRecord[]): Measure[] {
+  return Object.entries(scoresOf).flatMap(([measure, scoreOf]): Measure[] => {
+    const scored = records.filter((record) => scoreOf(record) !== undefined);
+    if (scored.length === 0) return [];
+    return [{
+      measure,
+      name: measure,
+      higherIsBetter: true,
+      ...(measure === "log-likelihood" && { unit: "nats" }),
+      sums: {
+        items: scored.map(({ item }) => item),
+        unit: "questions",
+        numerators: scored.map((record) => scoreOf(record)!),
+        denominators: scored.map(() => 1),
+        exponential: false,
+        ...clustersOf(scored, "texts"),
+      },
+      differences: [{
+        name: (baseline) => `${measure} over ${baseline}`,
+        estimate: differenceOfSums,
+      }],
+    }];
+  });
+}
+
+function questionLabel({ measure, over }: MetricKey): MetricLabel {
+  const isLikelihood = measure === "log-likelihood";
+  return over === undefined
+    ? {
+      part: "",
+      header: measure,
+      ...(isLikelihood ? { meaning: "of the right answer, in nats" } : { isProportion: true }),
+    }
+    : { part: "", header: `gain in ${measure}`, meaning: `over ${over}`, isGain: true };
+}
+
+/** The kind of evaluation. */
+export const questions: EvaluationKind<QuestionsDeclaration, QuestionsEvaluation, QuestionRecord> =
+  {
+    get schema() {
+      return questionsSchema();
+    },
+    fill: ({ memory, ...fields }, from) => ({
+      name: fields.kind,
+      prompt: `Question: ${place}\nAnswer:`,
+      maxAnswerTokens: 16,
+      ...fields,
+      ...fillModelEvaluation({ ...fields, ...(memory && { memory }) }, from, onceReadMemory),
+    }),
+    check({ memory, prompt, maxAnswerTokens, contextTokens }, path) {
+      return [
+        ...bankProblems(memory, path),
+        ...(prompt.includes(place)
+          ? []
+          : [wrong(`${path}.prompt`, `must contain ${place}`, prompt, `texts with ${place}`)]),
+        ...(maxAnswerTokens >= contextTokens
+          ? [wrong(
+            `${path}.maxAnswerTokens`,
+            "must leave room for a question within contextTokens",
+            maxAnswerTokens,
+            `integers from 1 to ${contextTokens - 1}`,
+          )]
+          : []),
+      ];
+    },
+    limit: (evaluation, items) => ({
+      ...evaluation,
+      maxItems: Math.min(items, evaluation.maxItems ?? items),
+    }),
+    describe: ({ maxItems, path }) => `${atMost(maxItems, "questions")} of ${path}`,
+    files: ({ path }) => Promise.resolve([{ field: "path", path }]),
+    async prepare(evaluation, { texts: { tokenizer }, recordHash }) {
+      const { path, maxItems, memory } = evaluation;
+      const data = await readQuestions(path);
+      await recordHash("questions", data.hash);
+      const chunkTokens = memory?.chunkTokens ?? 1;
+      const asked = spreadEvenly(data.questions, maxItems);
+      const texts = writeQuestions(asked, { ...evaluation, tokenizer, chunkTokens });
+      const { maxAnswerTokens } = evaluation;
+      return {
+        readsOnce: true,
+        score: (model: PromptedModel, scoring: Scoring) =>
+          askOwnQuestions(model, texts, {
+            ...onceReadOptions(evaluation, scoring),
+            tokenizer,
+            maxAnswerTokens,
+          }),
+        others: () => otherDocuments(texts.map(({ reading }) => readableText(reading))),
+        ...(asked.length < data.questions.length && { total: () => data.questions.length }),
+      };
+    },
+    version: () => questionsVersion,
+    record: questionRecord,
+    measures: questionMeasures,
+    label: questionLabel,
+  };

@@ -1,0 +1,100 @@
+/**
+ * Questions of one's own: a file of JSON lines, each a question about a text, with right answers or with answers to choose from.
+ */
+import { z } from "zod";
+import { createHash } from "node:crypto";
+import { InputRangeError, InputSyntaxError } from "../errors.ts";
+import { decodeText, parseJson, readTextBytes } from "../files.ts";
+
+/** A question about a text. */
+export interface Question {
+  /** Names it in records. */
+  readonly id: string;
+  /** What is read into the memory first; may be empty. */
+  readonly context: string;
+  /** The question. */
+  readonly question: string;
+  /** Right answers, the first of which is scored; where there are choices, the right one. */
+  readonly answers: readonly string[];
+  /** Answers to choose from; absent: the answer is generated. */
+  readonly choices?: readonly string[];
+  /** Questions of one cluster, such as those about one author, are not independent. */
+  readonly cluster?: string;
+}
+
+/** The questions of a file. */
+export interface QuestionData {
+  readonly questions: readonly Question[];
+  /** SHA-256 (hexadecimal) of what was read. */
+  readonly hash: string;
+}
+
+const said = z.string().regex(/\S/, "must be text that is not empty");
+const line = z.strictObject({
+  id: said.exactOptional(),
+  context: z.string().default(""),
+  question: said,
+  answers: z.array(said).min(1, "must have an answer").exactOptional(),
+  choices: z.array(said).min(2, "must have two choices").exactOptional(),
+  answer: said.exactOptional(),
+  cluster: said.exactOptional(),
+});
+
+/**
+ * Reads questions. A line is an object: `question`; `context`, which is read first; `answers`, a list of right ones, or `choices`
+ * with the right one, `answer`, among them; and where wanted `id` (default the number of the line) and `cluster`.
+ *
+ * @param path A file of JSON lines, also gzipped (`.gz`); lines without text are passed over.
+ * @throws {Deno.errors.NotFound} If it is missing.
+ * @throws {SyntaxError} If a line is not in the format, naming it and the field.
+ * @throws {RangeError} If there is no question, two have one id, or an answer is not among its choices.
+ */
+export async function readQuestions(path: string): Promise<QuestionData> {
+  const bytes = await readTextBytes(path);
+  const questions: Question[] = [], ids = new Set<string>();
+  for (const [i, text] of decodeText(bytes, path).split(/\r?\n/).entries()) {
+    if (text.trim() === "") continue;
+    const where = `line ${i + 1} of "${path}"`;
+    const question = questionOf(text, where, `${i + 1}`);
+    if (ids.has(question.id)) {
+      throw new InputRangeError(
+        `Cannot read ${where} as its id is taken: current value is "${question.id}"`,
+      );
+    }
+    ids.add(question.id);
+    questions.push(question);
+  }
+  if (questions.length === 0) {
+    throw new InputRangeError(`Cannot read "${path}" as it has no question`);
+  }
+  return { questions, hash: createHash("sha256").update(bytes).digest("hex") };
+}
+
+function questionOf(text: string, where: string, number: string): Question {
+  const parsed = line.safeParse(parseJson(text, where));
+  if (!parsed.success) {
+    const [{ path, message }] = parsed.error.issues;
+    throw new InputSyntaxError(
+      `Cannot read ${where} as ${path.join(".") || "it"} is wrong: ${message}`,
+    );
+  }
+  const { id = number, context, question, answers, choices, answer, cluster } = parsed.data;
+  const common = { id, context, question, ...(cluster === undefined ? {} : { cluster }) };
+  if (choices && answer !== undefined && !answers) {
+    if (!choices.includes(answer)) {
+      throw new InputRangeError(
+        `Cannot read ${where} as answer must be one of its choices: current value is "${answer}"`,
+      );
+    }
+    if (new Set(choices).size < choices.length) {
+      throw new InputRangeError(`Cannot read ${where} as two of its choices are the same`);
+    }
+    return { ...common, answers: [answer], choices };
+  }
+  if (!answers || choices || answer !== undefined) {
+    throw new InputSyntaxError(
+      `Cannot read ${where} as it must have either answers, or choices and answer`,
+    );
+  }
+  return { ...common, answers };
+}
