@@ -1,6 +1,6 @@
 /** Why a model generated its tokens, in lines of text. */
 import type { LongMemModel } from "../longmem/longmem_model.ts";
-import { explainToken, type TokenExplanation } from "../longmem/passages.ts";
+import { explainToken, type TokenExplanation, totalShare } from "../longmem/passages.ts";
 import type { RememberedText } from "../memory/memory_file.ts";
 import { decodeContinuation } from "../text/decode_stream.ts";
 import { textOf, type Tokenizer } from "../text/tokenizer.ts";
@@ -36,8 +36,14 @@ export async function* explainText(
     const { probability, without } = explained;
     const text = JSON.stringify(decodeContinuation(tokenizer, [...window], [id]));
     yield `${text}: ${percent(probability)} with the memory, ${percent(without)} without`;
-    const raising = explained.passages.filter((passage) => passage.without < probability);
+    const { passages: read, withoutAll } = explained;
+    const isLess = (other: number) =>
+      percent(other) !== percent(probability) && other < probability;
+    const raising = read.filter((passage) => isLess(passage.without));
     for (const passage of raising) yield `    ${passageLine(passage, { model, tokenizer, texts })}`;
+    if (read.length > 1 && isLess(withoutAll)) {
+      yield `    ${percent(withoutAll)} without the ${read.length} passages that are read most`;
+    }
   }
 }
 
@@ -62,7 +68,10 @@ function passageLine(
     decodeContinuation(tokenizer, [...before, ...read], decodable(end, end + around)),
   ];
   const text = parts.join("").replaceAll(/\s+/g, " ");
-  return `${percent(without)} without ${placeOf(passage, texts)}: ${text}`;
+  const share = totalShare(passage) / passage.shares.length;
+  return `${percent(without)} without ${placeOf(passage, texts)}, ${
+    percent(share)
+  } of the heads' output: ${text}`;
 }
 
 /** Which tokens of which text a passage is. */

@@ -25,7 +25,7 @@ export interface MemoryReading {
   readonly nll: Float32Array;
   /** The same without the memory: the SideNet sees the segment alone. */
   readonly nllWithout: Float32Array;
-  /** The same without each of the hidden ranges, in their order: no head reads their chunks, and nothing takes their place. */
+  /** The same without each of the hidden ranges, or lists of them, in their order: no head reads their chunks, and nothing takes their place. */
   readonly nllHidden: readonly Float32Array[];
   /** Heads H. */
   readonly heads: number;
@@ -56,7 +56,7 @@ export async function explainSegment(
   },
   tokens: Int32Array,
   targets: Int32Array,
-  hidden: readonly MemoryRange[],
+  hidden: readonly (MemoryRange | readonly MemoryRange[])[],
 ): Promise<MemoryReading> {
   const T = tokens.length, n = targets.length, rows = hidden.length + 2;
   const { bank } = memory, { capacityChunks: P, chunkTokens: c } = bank.shape;
@@ -72,8 +72,11 @@ export async function explainSegment(
   const bias = new Float32Array(rows * P), transcript = bank.transcripts?.[0];
   for (const slot of slotsOf(bank.occupied[0], P)) {
     const start = transcript?.positionOf(slot) ?? 0;
-    hidden.forEach((range, i) => {
-      if (start + c > range.start && start < range.end) bias[(1 + i) * P + slot] = emptyScore;
+    hidden.forEach((ranges, i) => {
+      const isHidden = [ranges].flat().some(({ start: from, end }) =>
+        start + c > from && start < end
+      );
+      if (isHidden) bias[(1 + i) * P + slot] = emptyScore;
     });
   }
   const isFilled = bank.fillChunks[0] > 0 ? 1 : 0;

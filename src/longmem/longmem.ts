@@ -225,13 +225,13 @@ export class LongMem {
    *
    * @param tokens Token ids [T], one row.
    * @param targets The tokens that follow the last n of them [n].
-   * @param options `hidden`: parts of the memory; each costs a row of the pass.
+   * @param options `hidden`: parts of the memory, or lists of parts; each costs a row of the pass.
    * @throws TypeError where there is no SideNet with a memory; RangeError for ids outside the vocabulary, or a memory of several rows.
    */
   explain(
     tokens: Int32Array,
     targets: Int32Array,
-    options: { readonly hidden?: readonly MemoryRange[] } = {},
+    options: { readonly hidden?: readonly (MemoryRange | readonly MemoryRange[])[] } = {},
   ): Promise<MemoryReading> {
     return this.#afterOthers(async () => {
       const { device, parts } = this, passes = this.#passes;

@@ -84,12 +84,12 @@ export interface LongMemModel {
    *
    * @param tokens Token ids [T], one row.
    * @param targets The tokens that follow the last n of them [n].
-   * @param options `hidden`: parts of the memory; each costs a row of the pass.
+   * @param options `hidden`: parts of the memory, or lists of parts; each costs a row of the pass.
    */
   explain(
     tokens: Int32Array,
     targets: Int32Array,
-    options?: { readonly hidden?: readonly MemoryRange[] },
+    options?: { readonly hidden?: readonly (MemoryRange | readonly MemoryRange[])[] },
   ): Promise<MemoryReading>;
   /**
    * Opens an empty window of at most `contextTokens` tokens, for text that grows token by token; a token costs a pass of itself

@@ -48,6 +48,8 @@ export interface TokenExplanation {
   readonly probability: number;
   /** Its probability without the memory: the SideNet sees the window alone. */
   readonly without: number;
+  /** Its probability with all of the memory but the passages below, which may tell the same. */
+  readonly withoutAll: number;
   /** The passages that the heads read most of, those first that raise the probability most. */
   readonly passages: readonly (Passage & {
     /** Probability of the token with all of the memory but this passage. */
@@ -81,15 +83,16 @@ export async function explainToken(
   const read = passagesOf(await model.explain(tokens, targets), length - 1).slice(0, most);
   // Always as many rows, of which some may hide nothing: one shape to compile.
   const nothing = { start: 0, end: 0 };
-  const hidden = Array.from({ length: most }, (_, i) => read[i] ?? nothing);
+  const hidden = [read, ...Array.from({ length: most }, (_, i) => read[i] ?? nothing)];
   const { nll, nllWithout, nllHidden } = await model.explain(tokens, targets, { hidden });
   const passages = read.map((passage, i) => ({
     ...passage,
-    without: Math.exp(-nllHidden[i][last]),
+    without: Math.exp(-nllHidden[1 + i][last]),
   }));
   return {
     probability: Math.exp(-nll[last]),
     without: Math.exp(-nllWithout[last]),
+    withoutAll: Math.exp(-nllHidden[0][last]),
     passages: passages.sort((a, b) => a.without - b.without),
   };
 }

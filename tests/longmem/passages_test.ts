@@ -55,6 +55,10 @@ test("explainToken() hides in turn what the position before a token reads most",
     const alone = await model.score(seen, targets, { network: "sidenet" });
     assertClose([found.without], [Math.exp(-alone[0])], { tolerance: 1e-5 });
     const reading = await model.explain(seen, targets, { hidden: found.passages });
+    const together = await model.explain(seen, targets, { hidden: [found.passages] });
+    const all = Math.exp(-together.nllHidden[0][0]);
+    assertClose([found.withoutAll], [all], { tolerance: 1e-5 });
+    assert.ok(found.passages.every(({ without }) => Math.abs(Math.log(without / all)) > 1e-4));
     const read = passagesOf(reading, seen.length - 1);
     assert.ok(read.length > 2, "more is read than is looked at");
     const looked = read.slice(0, 2).map(({ start }) => start).sort();

@@ -209,6 +209,25 @@ test("a damaged memory file is refused by its hash, wherever it is, and the memo
   await model.close();
 });
 
+test("a window that has cached its tokens sees a memory that is restored", async () => {
+  const model = await reader(await testedDevice("cpu")), bytes = await model.memoryBytes();
+  const window = randomTokens(9, "window");
+  const open = async (change: () => Promise<unknown>) => {
+    const grown = model.openWindow({ contextTokens: 12 });
+    await grown.append(window.slice(0, 8));
+    await change();
+    const logits = await grown.append(window.slice(8));
+    await grown.close();
+    return logits;
+  };
+  const expected = await open(() => Promise.resolve());
+  await model.resetMemory();
+  await model.remember(randomTokens(20, "something else"));
+  const found = await open(() => model.restoreMemory(bytes));
+  assertClose(found, expected, { tolerance: 1e-5 });
+  await model.close();
+});
+
 test("restoreMemory() refuses what is no memory file in a sentence", () =>
   withFolder(async (folder) => {
     const model = await reader(await testedDevice("cpu")), path = `${folder}/memory.safetensors`;
