@@ -38,7 +38,7 @@ const terminal: Output = {
 const load = (path: string) => import(path);
 
 /** Each command's module; a new one is one line here, and one in the list of summaries. */
-const commands: Readonly<
+export const commands: Readonly<
   Record<CommandName, (executor: () => Promise<RunExecutor>) => Promise<Command>>
 > = {
   run: async (executor) => (await load("./commands/run.ts")).runCommand(terminal, executor),

@@ -3,6 +3,15 @@ import { architectures } from "../src/backbone/architectures.ts";
 import { evaluations } from "../src/evaluation/evaluations.ts";
 import { models } from "../src/evaluation/models.ts";
 import { indexes } from "../src/memory/index/indexes.ts";
+import { readArguments } from "../src/command_line.ts";
+import { assign } from "../src/experiment/overrides.ts";
+import { resolveRuns, resolveSweep } from "../src/experiment/resolve.ts";
+import { commands as commandModules } from "../src/main.ts";
+import quickstart from "../experiments/quickstart.ts";
+import novels from "../experiments/novels/language_modeling_small.ts";
+import paper from "../experiments/paper/table_2.ts";
+import type { CommandName } from "../src/commands/summaries.ts";
+import { commandsIn, flagsIn, isPlaceholder } from "./shown_commands.ts";
 import { assert, repositoryPath, test } from "./testing.ts";
 
 const root = repositoryPath("");
@@ -137,24 +146,162 @@ test("files and folders that pages name are there", async () => {
   assert.deepEqual(missing, []);
   assert.ok(named > 30, `${named} paths`);
 });
-test("commands that pages show are tasks, and the declarations that they name are there", async () => {
+
+/** Commands of the command line, by their names; none of them is executed. */
+const commandNames = Object.keys(commandModules) as CommandName[];
+const shownFlags = new Map(
+  await Promise.all(commandNames.map(async (name) => {
+    const command = await commandModules[name](() => Promise.reject(new Error("not executed")));
+    return [name, command] as const;
+  })),
+);
+
+/** What is wrong with a command line that is shown; the second of its words is a task. */
+async function commandProblems(
+  words: readonly string[],
+  tasks: Readonly<Record<string, unknown>>,
+): Promise<string[]> {
+  const problems: string[] = [];
+  for (const word of words.slice(1)) {
+    // Paths of the repository, as far as a reader does not fill them in.
+    const [path] = /^(?:experiments|tests|data\/chronicle|docs|examples|results|src)(?:\/[\w.-]+)*$/
+      .exec(word) ?? [];
+    if (path === undefined || isPlaceholder(path)) continue;
+    await Deno.stat(join(root, path)).catch(() => problems.push(`${path} is missing`));
+  }
+  const [first, task, ...rest] = words[0] === "deno" ? words : ["deno", "task", ...words].slice(0);
+  const [name, ...args] = first === "deno" && task === "task" ? rest : [];
+  if (name === undefined || isPlaceholder(name)) return problems;
+  if (!(name in tasks)) return [...problems, `there is no task ${name}`];
+  const command = shownFlags.get(name as CommandName);
+  if (!command || args.some((arg) => /[[\]|]/.test(arg))) return problems;
+  try {
+    const { operands, flags } = readArguments(command, args);
+    const declared = operands.filter((path) => /^(?:experiments|tests)\b/.test(path));
+    const assignments = (flags.get("set") ?? []).filter((value) => !isPlaceholder(value));
+    if (["run", "measure"].includes(name) && declared.length > 0) {
+      await resolveRuns(declared.map((path) => join(root, path)), { assignments });
+    }
+  } catch (error) {
+    const { message } = error as Error;
+    // Sentences mention `generate --memory`.
+    if (words[0] === "deno" || !message.includes("its value is missing")) problems.push(message);
+  }
+  return problems;
+}
+
+test("commands that pages and comments show are tasks with these options, and what they name is there", async () => {
   const { tasks } = JSON.parse(await Deno.readTextFile(join(root, "deno.json")));
   const wrong: string[] = [];
-  let commands = 0;
-  for (const page of pages) {
-    const text = await Deno.readTextFile(join(root, page));
-    for (const [command, task] of text.matchAll(/\b(?:deno|deno@[\d.]+) task ([a-z-]+)[^`\n#]*/g)) {
-      commands++;
-      if (!(task in tasks)) wrong.push(`${page}: "${command}" is no task`);
-      for (
-        const [path] of command.matchAll(/(?<=\s)(?:experiments|tests|data)(?:\/[\w.-]+)*(?=\s|$)/g)
-      ) {
-        await Deno.stat(join(root, path)).catch(() => wrong.push(`${page}: ${path} is missing`));
-      }
+  let count = 0;
+  const sources = (await filesOf([".ts"])).concat(
+    ["bench", "efficiency", "gpu", "memory_growth"].map((name) => `tests/bench/${name}.ts`),
+  );
+  for (const file of [...pages, ...sources]) {
+    const isPage = file.endsWith(".md");
+    const text = await Deno.readTextFile(join(root, file));
+    for (const { line, words } of commandsIn(text, { commands: commandNames, isPage })) {
+      count++;
+      const problems = await commandProblems(words, tasks);
+      wrong.push(...problems.map((problem) => `${file}:${line}: ${words.join(" ")}: ${problem}`));
     }
   }
   assert.deepEqual(wrong, []);
-  assert.ok(commands > 20, `${commands} commands`);
+  assert.ok(count > 60, `${count} commands`);
+});
+
+test("options that pages name are those of a command, and what they set can be set", async () => {
+  const known = new Set(
+    commandNames.flatMap((name) => shownFlags.get(name)!.flags.map((flag) => flag.name)),
+  );
+  // Of deno itself.
+  for (const flag of ["help", "lock", "allow-read", "allow-write", "allow-env", "allow-ffi"]) {
+    known.add(flag);
+  }
+  for (const flag of ["allow-sys", "allow-net", "doc", "filter"]) known.add(flag);
+  const wrong: string[] = [];
+  let set = 0;
+  for (const page of pages) {
+    if (page === "docs/method.md") continue; // the options of the official code
+    for (const { flag, value } of flagsIn(await Deno.readTextFile(join(root, page)))) {
+      if (!known.has(flag)) wrong.push(`${page}: --${flag} is no option of a command`);
+      // The kind of index that the page adds.
+      if (flag !== "set" || !value?.includes("=") || value.includes("index.step")) continue;
+      if (isPlaceholder(value) || value.includes("path=value")) continue;
+      set++;
+      // Some fields are those of one kind of corpus or tokenizer.
+      const problems = await Promise.all(
+        [quickstart, novels, paper].flat().map((declared) => {
+          try {
+            assign(declared, [value]);
+          } catch (error) {
+            return (error as Error).message;
+          }
+        }),
+      );
+      if (!problems.includes(undefined)) wrong.push(`${page}: --set ${value}: ${problems[0]}`);
+    }
+  }
+  assert.deepEqual(wrong, []);
+  assert.ok(set >= 5, `${set} assignments`);
+});
+
+test("fields that pages show alone are fields of declarations", async () => {
+  let fields = 0;
+  for (const page of pages) {
+    if (page === "docs/method.md") continue;
+    const text = (await Deno.readTextFile(join(root, page)))
+      .replaceAll(/^(```+)[^\n]*\n[\s\S]*?^\1$/gm, "");
+    for (const [, name, value] of text.matchAll(/(?<=\n\n) {4}([a-z]\w*): ([^ ].*)(?=\n\n)/g)) {
+      const module = `data:application/typescript,${encodeURIComponent(`export default ${value}`)}`;
+      const { default: shown } = await import(module);
+      const path = name === "models" ? "evaluations.0.models" : name;
+      resolveSweep(page, quickstart, { assignments: [`${path}=${JSON.stringify(shown)}`] });
+      fields++;
+    }
+  }
+  assert.ok(fields >= 2, `${fields} fields`);
+});
+
+test("the checks of commands read them wherever they stand, and find wrong ones", async () => {
+  const page =
+    "Run `deno task\nrun experiments/quickstart.ts --dry-run`, `run PATH`, `data`, or\n\n" +
+    "    npx -y deno@2.9.6 task table results --format md # as Markdown\n\n" +
+    "```sh\ndeno task run x.ts --set 'a b=1'\n```\n\n1. `deno task data`\n\n       deno task test\n";
+  const shown = (text: string, isPage: boolean) =>
+    commandsIn(text, { commands: ["run", "data"], isPage }).map(({ line, words }) =>
+      `${line}: ${words.join("|")}`
+    ).sort();
+  assert.deepEqual(shown(page, true), [
+    "10: deno|task|data",
+    "12: deno|task|test",
+    "1: deno|task|run|experiments/quickstart.ts|--dry-run",
+    "2: run|PATH",
+    "4: deno|task|table|results|--format|md",
+    "7: deno|task|run|x.ts|--set|a b=1",
+  ]);
+  const source = "/**\n * Text, `deno task data`:\n *\n *     deno task run x.ts\n */\n" +
+    "const command = `deno task nothing`; // `deno task\n";
+  assert.deepEqual(shown(source, false), ["2: deno|task|data", "4: deno|task|run|x.ts"]);
+
+  const problemsOf = async (command: string) =>
+    (await commandProblems(command.split(" "), { run: 1, table: 1 })).join("; ");
+  assert.equal(await problemsOf("table --format"), "");
+  assert.match(await problemsOf("deno task table --format"), /its value is missing/);
+  assert.equal(await problemsOf("deno task run experiments/quickstart.ts --set seed=2"), "");
+  assert.equal(await problemsOf("deno task run results/EXPERIMENT/RUN --results FOLDER"), "");
+  assert.equal(await problemsOf("table --compact"), "");
+  assert.match(await problemsOf("deno task rnu x.ts"), /^there is no task rnu$/);
+  assert.match(
+    await problemsOf("deno task run experiments/gone.ts"),
+    /^experiments\/gone.ts is missing/,
+  );
+  assert.match(await problemsOf("deno task table --compcat"), /did you mean "--compact"/);
+  assert.match(await problemsOf("table --format pdf"), /current value is "pdf", allowed are md/);
+  assert.match(
+    await problemsOf("deno task run experiments/quickstart.ts --set sede=2"),
+    /did you mean "seed"/,
+  );
 });
 
 /** First cells of a page's table rows, without their marks of code. */

@@ -61,6 +61,7 @@ async function siteProblems(folder: string, pages: readonly string[]): Promise<s
 test("the site has every page of docs/, its links lead somewhere, and it needs no network", () =>
   withFolder(async (folder) => {
     const pages = await buildSite(root, folder);
+    assert.equal(new Set(pages).size, pages.length, "a page is listed twice");
     for await (const { name } of Deno.readDir(join(root, "docs"))) {
       if (name.endsWith(".md")) assert.ok(pages.includes(name.replace(/md$/, "html")), name);
     }

@@ -11,13 +11,15 @@ import json from "npm:highlight.js@11.12.0/lib/languages/json";
 import typescript from "npm:highlight.js@11.12.0/lib/languages/typescript";
 import { Marked, type Tokens } from "npm:marked@18.2.1";
 
-/** Pages in the order of the navigation; those of docs/ that are not listed follow in a group of their own. */
+/** Pages in the order of the navigation; others of docs/, or that pages link to, follow in a group of their own. */
 const groups: Readonly<Record<string, readonly string[]>> = {
   "Start": ["README.md", "examples/README.md"],
   "Use": [
+    "docs/commands.md",
     "docs/experiments.md",
     "docs/measuring.md",
     "docs/models.md",
+    "docs/data.md",
     "docs/memory-files.md",
     "docs/inspecting.md",
     "docs/cluster.md",
@@ -26,7 +28,12 @@ const groups: Readonly<Record<string, readonly string[]>> = {
     "docs/security.md",
   ],
   "Results": ["docs/log.md", "docs/reproducing.md", "results/README.md"],
-  "Understand": ["docs/method.md", "docs/architecture.md", "data/chronicle/README.md"],
+  "Understand": [
+    "docs/method.md",
+    "docs/architecture.md",
+    "data/chronicle/README.md",
+    "data/code/README.md",
+  ],
   "Extend": [
     "docs/add-an-evaluation.md",
     "docs/add-a-model.md",
@@ -54,6 +61,8 @@ interface Page {
 
 /** What the pages refer to in the repository, by paths in it. */
 interface References {
+  /** Pages that others link to. */
+  readonly pages: Set<string>;
   /** Files shown as pages of source. */
   readonly sources: Set<string>;
   /** Files copied as they are. */
@@ -105,9 +114,8 @@ function render(
     if (/^[a-z]+:/.test(target) || target.startsWith("#")) return target;
     const [name, fragment] = target.split("#");
     const linked = join(dirname(file), decodeURIComponent(name));
-    if (!isMarkdown(linked)) {
-      (linked.endsWith(".ts") ? references.sources : references.copies).add(linked);
-    }
+    const { pages, sources, copies } = references;
+    (isMarkdown(linked) ? pages : linked.endsWith(".ts") ? sources : copies).add(linked);
     return way(path, pathOf(linked, references)) + (fragment === undefined ? "" : `#${fragment}`);
   };
   const markdown = new Marked({
@@ -229,18 +237,21 @@ async function listFiles(root: string): Promise<Set<string>> {
  */
 export async function buildSite(root: string, folder: string): Promise<string[]> {
   const files = await listFiles(root);
-  const references: References = { sources: new Set(), copies: new Set() };
-  const listed = new Set(Object.values(groups).flat());
-  const others = [...files].filter((file) => /^docs\/[^/]+\.md$/.test(file) && !listed.has(file));
+  const references: References = { pages: new Set(), sources: new Set(), copies: new Set() };
+  const load = async (file: string) =>
+    render(file, await Deno.readTextFile(join(root, file)), files, references);
   const navigation: Record<string, Page[]> = {};
-  const sorted = { ...groups, ...(others.length > 0 ? { "More": others.sort() } : {}) };
-  for (const [name, pages] of Object.entries(sorted)) {
-    navigation[name] = await Promise.all(
-      pages.map(async (file) =>
-        render(file, await Deno.readTextFile(join(root, file)), files, references)
-      ),
-    );
+  for (const [name, pages] of Object.entries(groups)) {
+    navigation[name] = await Promise.all(pages.map(load));
   }
+  const listed = new Set(Object.values(groups).flat());
+  for (const file of files) {
+    if (/^docs\/[^/]+\.md$/.test(file)) references.pages.add(file);
+  }
+  const others: Page[] = [];
+  // Iterating over a set includes what is added meanwhile.
+  for (const file of references.pages) if (!listed.has(file)) others.push(await load(file));
+  if (others.length > 0) navigation["More"] = others;
   const sources = await Promise.all(
     [...references.sources].map(async (file) =>
       renderSource(file, await Deno.readTextFile(join(root, file)), references)
