@@ -94,10 +94,11 @@ export async function executeQueue(
     const progress = new Progress({ label, place, display: options.display, pace });
     return { run, progress, state: "waiting", prepared: false };
   });
+  let before = 0;
   for (const queued of queue) {
     // Runs that begin at once need no preparation.
-    const begins = queue.filter(({ state }) => state === "waiting").indexOf(queued) < jobs;
-    await attempt(queued, options, () => prepare(queued, begins, options));
+    await attempt(queued, options, () => prepare(queued, before < jobs, options));
+    if (queued.state === "waiting") before++;
   }
   const waiting = queue.filter(({ state }) => state === "waiting");
   const works = new Map<string, readonly Work[]>();
