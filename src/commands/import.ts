@@ -187,5 +187,6 @@ function describe(what: string, shape: object, weights: TensorMap): string {
 }
 
 function fields(sizes: object): string {
-  return Object.entries(sizes).map(([name, size]) => `${name} ${size}`).join(", ");
+  const text = (value: unknown) => typeof value === "object" ? JSON.stringify(value) : `${value}`;
+  return Object.entries(sizes).map(([name, size]) => `${name} ${text(size)}`).join(", ");
 }

@@ -196,7 +196,10 @@ test("import packs the backbone of a run that adapts nothing", async () => {
       await Deno.readTextFile(path),
     );
     await Deno.writeTextFile(path, JSON.stringify(experiment));
-    await run.import(`${folder}/run`, "--out", `${folder}/backbone`);
+    const said = recordedOutput();
+    const args = [`${folder}/run`, "--out", `${folder}/backbone`];
+    assert.equal(await execute(importCommand(said), ...args), 0);
+    assert.match(said.printed.join(), /architecture llama, .*settings {.*"ropeTheta":10000/);
     const { shape, weights, contextTokens } = await readBackboneFolder(`${folder}/backbone`);
     const trained = `${folder}/run/checkpoint/backbone/weights.safetensors`;
     assert.equal(hashTensors(weights), hashTensors((await readSafetensors(trained)).tensors));
