@@ -1,6 +1,8 @@
 import { inductionScores } from "../../src/evaluation/induction.ts";
 import { resolveRuns } from "../../src/experiment/resolve.ts";
+import { findRunRecords, type RunRecord } from "../../src/results/read_runs.ts";
 import type { RunEnvironment } from "../../src/results/records.ts";
+import { mean } from "../../src/statistics/estimates.ts";
 import { readJson } from "../queue/command_line_run.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
 
@@ -46,4 +48,66 @@ function cellsOf(begins: string): string[] {
   const rows = log.split("\n").filter((line) => line.startsWith(`| ${begins} `));
   assert.equal(rows.length, 1, `rows that begin with "${begins}"`);
   return rows[0].split("|").slice(2, -1).map((cell) => cell.trim());
+}
+
+/** Nats a token of each package, by model. */
+async function natsOf(experiment: string, evaluation: string): Promise<Map<string, number[]>> {
+  const { records } = await findRunRecords([repositoryPath(`results/${experiment}`)]);
+  assert.equal(records.length, 1);
+  return packagesOf(records[0], evaluation);
+}
+
+function packagesOf({ samples }: RunRecord, evaluation: string): Map<string, number[]> {
+  const byModel = Map.groupBy(samples.get(evaluation)!, ({ model }) => String(model));
+  return new Map(Array.from(byModel, ([model, found]) => [
+    model,
+    found.toSorted((a, b) => String(a.item) < String(b.item) ? -1 : 1)
+      .map(({ nats, tokens }) => Number(nats) / Number(tokens)),
+  ]));
+}
+
+const signed = (value: number) => (value < 0 ? "-" : "") + Math.abs(value).toFixed(4);
+
+for (
+  const { experiment, evaluation, main, rows } of [
+    {
+      experiment: "code_language_modeling",
+      evaluation: "perplexity-window",
+      main: "longmem-window-256",
+      rows: {
+        "code, window: backbone": "backbone-sliding-window-256",
+        "code, window: SideNet trained without a memory": "sidenet-without-memory-window-256",
+        "code, window: LongMem, memory of the latest text": "longmem-recent-memory-window-256",
+        "code, window: LongMem, another package's memory": "longmem-other-document-window-256",
+        "code, window: LongMem": "longmem-window-256",
+      },
+    },
+    {
+      experiment: "code_segments",
+      evaluation: "perplexity-test",
+      main: "longmem",
+      rows: {
+        "code, segments: backbone": "backbone",
+        "code, segments: LongMem, memory of the latest segment": "longmem-recent-memory",
+        "code, segments: copy model": "copy-m8192-n2-4-w0.5",
+        "code, segments: kNN-LM": "knn-lm-m8192-k64-l0.25-t10",
+        "code, segments: LongMem": "longmem",
+      },
+    },
+  ]
+) {
+  test(`the log's table of ${experiment} has the recorded means over packages`, async () => {
+    const nats = await natsOf(experiment, evaluation), own = nats.get(main)!;
+    for (const [begins, model] of Object.entries(rows)) {
+      const found = nats.get(model)!;
+      assert.equal(found.length, 26);
+      const [value, gain, interval, better] = cellsOf(begins);
+      assert.equal(value, mean(found).value.toFixed(4), begins);
+      if (model === main) continue;
+      const gains = found.map((value, i) => value - own[i]), over = mean(gains);
+      assert.equal(gain, `${signed(over.value)} \u00b1 ${over.stderr!.toFixed(4)}`, begins);
+      assert.equal(interval, `[${over.ci95!.map(signed).join(", ")}]`, begins);
+      assert.equal(better, `${gains.filter((nats) => nats > 0).length}`, begins);
+    }
+  });
 }
