@@ -4,6 +4,8 @@
 import { join } from "node:path";
 import { measuresOf } from "../../src/evaluation/evaluation_kind.ts";
 import { kindOf } from "../../src/evaluation/evaluations.ts";
+import type { ModelConfig } from "../../src/evaluation/model_kind.ts";
+import { modelKindOf, modelName } from "../../src/evaluation/models.ts";
 import { metricsOf } from "../../src/evaluation/measure.ts";
 import { type Metric, readSampleRecords, type RunSummary } from "../../src/results/records.ts";
 
@@ -17,11 +19,17 @@ export interface RecomputedSummary {
   readonly unrecorded: readonly string[];
 }
 
+interface RecordedEvaluation {
+  readonly kind: string;
+  readonly name: string;
+  readonly models?: readonly ModelConfig[];
+}
+
 /** Computes the summary in a run's folder again. */
 export async function recomputeSummary(folder: string): Promise<RecomputedSummary> {
   const read = async (name: string) => JSON.parse(await Deno.readTextFile(join(folder, name)));
   const recorded: RunSummary = await read("summary.json");
-  const configs: { kind: string; name: string }[] = (await read("experiment.json")).evaluations;
+  const configs: RecordedEvaluation[] = (await read("experiment.json")).evaluations;
   const computed = new Map<string, Metric>();
   // Versions of metrics whose items all have one weight, so that every version of an error is the same.
   const unweighted = new Map<string, number>();
@@ -38,7 +46,8 @@ export async function recomputeSummary(folder: string): Promise<RecomputedSummar
       if (isUnweighted) unweighted.set(`${config.name} ${name}`, kind.version(measure));
     }
     for (const { model, measures } of measured) {
-      const labels = { evaluation: config.name, model, version: kind.version };
+      const modelVersion = versionOf(model, config);
+      const labels = { evaluation: config.name, model, version: kind.version, modelVersion };
       const baseline = model === measured[0].model ? undefined : measured[0];
       for (const metric of metricsOf(measures, labels, baseline)) {
         computed.set(keyOf(metric), metric);
@@ -60,6 +69,12 @@ export async function recomputeSummary(folder: string): Promise<RecomputedSummar
   const summary = { ...recorded, metrics: [...metrics, ...computed.values()] };
   // As it is written and read again.
   return { recorded, recomputed: JSON.parse(JSON.stringify(summary)), unrecorded: [...unrecorded] };
+}
+
+/** Version of a model of an evaluation; undefined also for baselines that are none of its models. */
+function versionOf(name: string, { models = [] }: RecordedEvaluation): number | undefined {
+  const model = models.find((config) => modelName(config) === name);
+  return model === undefined ? undefined : modelKindOf(model).version?.(model);
 }
 
 function keyOf({ evaluation, model, name }: Metric): string {
