@@ -35,7 +35,7 @@ const malformed: Malformed[] = [
     name: "unknown field at the top",
     change: { corups: {} },
     problems: [
-      'corups is unknown: allowed are name, question, reproduces, scale, seed, protocol, corpus, tokenizer, backbone, sidenet, memory, adaptation, evaluations, device, threads, moved, sweep (did you mean "corpus"?)',
+      'corups is unknown: allowed are name, question, reproduces, scale, seed, protocol, corpus, tokenizer, backbone, sidenet, memory, adaptation, evaluations, device, threads, moved, cluster, sweep (did you mean "corpus"?)',
     ],
   },
   {
@@ -1070,7 +1070,7 @@ const malformed: Malformed[] = [
       'tokenizer.kind must not be "bpe" where corpus.kind is "none": current value is "bpe", allowed are file, gpt2, huggingface',
       'corpus.kind must not be "none" where backbone is trained: allowed are files, chronicle',
       'corpus.kind must not be "none" where adaptation is trained: allowed are files, chronicle',
-      'evaluations.0.kind must bring its own texts where corpus.kind is "none": current value is "perplexity", allowed are chapter-break, in-context-learning, squad, needle, efficiency, or a corpus of another kind',
+      'evaluations.0.kind must bring its own texts where corpus.kind is "none": current value is "perplexity", allowed are chapter-break, in-context-learning, squad, questions, needle, efficiency, or a corpus of another kind',
       'evaluations.1.source.kind must not be "books" where corpus.kind is "none": current value is "books", allowed are file',
     ],
   },
