@@ -139,13 +139,18 @@ async function writeHolder(file: Deno.FsFile, token: string): Promise<void> {
   await file.syncData(); // other machines see what has reached the server
 }
 
-/** Nothing is known where the file cannot be read, as where the system locks it against readers, too; undefined where there is none. */
-async function readHolder(path: string): Promise<LockHolder | undefined> {
+/**
+ * Nothing is known where the file cannot be read, as where the system locks it against readers, too; undefined where there is
+ * none. Another process may be writing it: what is not whole is read again.
+ */
+async function readHolder(path: string, attempts = 20): Promise<LockHolder | undefined> {
   try {
     const text = await ifThere(Deno.readTextFile(path));
     return text === undefined ? undefined : JSON.parse(text) ?? {};
-  } catch {
-    return {};
+  } catch (error) {
+    if (!(error instanceof SyntaxError) || attempts <= 1) return {};
+    await new Promise((done) => setTimeout(done, 10));
+    return await readHolder(path, attempts - 1);
   }
 }
 

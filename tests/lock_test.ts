@@ -141,3 +141,17 @@ for (const [name, take, message] of losses) {
     });
   });
 }
+
+test("FileLock.check() waits for a holder who is writing its name", async () => {
+  await withFolder(async (folder) => {
+    const path = `${folder}/lock`;
+    const taken = await FileLock.take(path);
+    assert.ok("lock" in taken);
+    using lock = taken.lock;
+    await Deno.writeTextFile(path, '{"pid": 1');
+    const checked = assert.rejects(lock.check(), /was taken over by process 12, although/);
+    await new Promise((done) => setTimeout(done, 15));
+    await Deno.writeTextFile(path, '{"pid": 12, "token": "another"}');
+    await checked;
+  });
+});
