@@ -5,49 +5,60 @@
  * the fields that have a default made optional (`MemoryDeclaration`). Both are in the file of the part, with the schema, the
  * defaults and the rules of its fields: `src/memory/config.ts`.
  */
-import type {
+import type { ClusterConfig, ClusterDeclaration } from "../cluster/config.ts";
+import type { SideNetConfig, SideNetDeclaration } from "../longmem/config.ts";
+import type { AdaptationConfig, AdaptationDeclaration } from "../training/config.ts";
+import type { BackboneConfig, BackboneDeclaration } from "./backbones.ts";
+import type { EvaluationConfig, EvaluationDeclaration } from "../evaluation/evaluations.ts";
+import type { Protocol } from "../declaration/protocol.ts";
+import type { MemoryConfig, MemoryDeclaration } from "../memory/config.ts";
+import type { ReproductionConfig, ReproductionDeclaration } from "../results/reproduction.ts";
+import type { CorpusConfig, CorpusDeclaration } from "../text/corpora/corpora.ts";
+import type { TokenizerConfig } from "../text/tokenizer_config.ts";
+
+export type {
   CheckpointBackboneConfig,
   CheckpointBackboneDeclaration,
   ModelSize,
   NamedSize,
 } from "../backbone/config.ts";
-import type { ClusterConfig, ClusterDeclaration } from "../cluster/config.ts";
-import type {
+export type { ClusterConfig, ClusterDeclaration } from "../cluster/config.ts";
+export type {
   CheckpointSideNetConfig,
   InitializedSideNetConfig,
   SideNetConfig,
   SideNetDeclaration,
 } from "../longmem/config.ts";
-import type {
+export type {
   AdaptationConfig,
   AdaptationDeclaration,
   TrainingConfig,
   TrainingDeclaration,
 } from "../training/config.ts";
-import type {
+export type {
   PretrainedBackboneConfig,
   PretrainedBackboneDeclaration,
 } from "../training/pretraining.ts";
-import type { BackboneConfig, BackboneDeclaration } from "./backbones.ts";
-import type {
+export type { BackboneConfig, BackboneDeclaration } from "./backbones.ts";
+export type {
   HuggingFaceBackboneConfig,
   HuggingFaceBackboneDeclaration,
 } from "../checkpoint/huggingface_backbone.ts";
-import type { BackboneInitialization } from "../backbone/initialization.ts";
-import type {
+export type { BackboneInitialization } from "../backbone/initialization.ts";
+export type {
   ChapterBreakDeclaration,
   ChapterBreakEvaluation,
   ChapterBreakSource,
   ChapterBreakSourceDeclaration,
 } from "../evaluation/chapter_break.ts";
-import type { EfficiencyDeclaration, EfficiencyEvaluation } from "../evaluation/efficiency.ts";
-import type {
+export type { EfficiencyDeclaration, EfficiencyEvaluation } from "../evaluation/efficiency.ts";
+export type {
   DeclaredEvaluation,
   ModelEvaluation,
   ModelEvaluationDeclaration,
 } from "../evaluation/evaluation_kind.ts";
-import type { EvaluationConfig, EvaluationDeclaration } from "../evaluation/evaluations.ts";
-import type {
+export type { EvaluationConfig, EvaluationDeclaration } from "../evaluation/evaluations.ts";
+export type {
   DemonstrationSource,
   DemonstrationSourceDeclaration,
   InContextLearningDeclaration,
@@ -57,142 +68,49 @@ import type {
   ReviewSource,
   SentenceSource,
 } from "../evaluation/in_context_learning.ts";
-import type {
+export type {
   ConfiguredModel,
   EvaluatedModel,
   ModelDeclaration,
   NamedModel,
   SlidingModel,
 } from "../evaluation/models.ts";
-import type { CopyModel } from "../evaluation/models/copy.ts";
-import type { KnnLmModel } from "../evaluation/models/knn_lm.ts";
-import type { OtherDocumentModel } from "../evaluation/models/longmem_other_document.ts";
-import type { BlockMemoryModel } from "../evaluation/models/infllm.ts";
-import type { WindowedModel } from "../evaluation/models/in_window.ts";
-import type { NeedleDeclaration, NeedleEvaluation } from "../evaluation/needle.ts";
-import type { PerplexityDeclaration, PerplexityEvaluation } from "../evaluation/perplexity.ts";
-import type { RecallDeclaration, RecallEvaluation } from "../evaluation/recall.ts";
-import type {
+export type { CopyModel } from "../evaluation/models/copy.ts";
+export type { KnnLmModel } from "../evaluation/models/knn_lm.ts";
+export type { OtherDocumentModel } from "../evaluation/models/longmem_other_document.ts";
+export type { BlockMemoryModel } from "../evaluation/models/infllm.ts";
+export type { WindowedModel } from "../evaluation/models/in_window.ts";
+export type { NeedleDeclaration, NeedleEvaluation } from "../evaluation/needle.ts";
+export type { PerplexityDeclaration, PerplexityEvaluation } from "../evaluation/perplexity.ts";
+export type { RecallDeclaration, RecallEvaluation } from "../evaluation/recall.ts";
+export type {
   DocumentEvaluation,
   DocumentEvaluationDeclaration,
 } from "../evaluation/shared/document_evaluation.ts";
-import type { QuestionsDeclaration, QuestionsEvaluation } from "../evaluation/questions.ts";
-import type { SquadDeclaration, SquadEvaluation } from "../evaluation/squad.ts";
-import type { TokenLossDeclaration, TokenLossEvaluation } from "../evaluation/token_loss.ts";
-import type { DemonstrationDraw } from "../evaluation/shared/sentence_episodes.ts";
-import type { SideNetInitialization } from "../longmem/initialization.ts";
-import type { Declared } from "../declaration/part.ts";
-import type { Protocol } from "../declaration/protocol.ts";
-import type { MemoryConfig, MemoryDeclaration } from "../memory/config.ts";
-import type { ExactIndexConfig } from "../memory/index/exact.ts";
-import type { HnswIndexConfig, HnswIndexDeclaration } from "../memory/index/hnsw.ts";
-import type { IndexConfig, IndexDeclaration } from "../memory/index/indexes.ts";
-import type { PublishedTableName } from "../results/paper_tables.ts";
-import type { ReproductionConfig, ReproductionDeclaration } from "../results/reproduction.ts";
-import type {
+export type { QuestionsDeclaration, QuestionsEvaluation } from "../evaluation/questions.ts";
+export type { SquadDeclaration, SquadEvaluation } from "../evaluation/squad.ts";
+export type { TokenLossDeclaration, TokenLossEvaluation } from "../evaluation/token_loss.ts";
+export type { DemonstrationDraw } from "../evaluation/shared/sentence_episodes.ts";
+export type { SideNetInitialization, SideNetSource } from "../longmem/initialization.ts";
+export type { Declared } from "../declaration/part.ts";
+export type { Protocol } from "../declaration/protocol.ts";
+export type { MemoryConfig, MemoryDeclaration } from "../memory/config.ts";
+export type { ExactIndexConfig } from "../memory/index/exact.ts";
+export type { HnswIndexConfig, HnswIndexDeclaration } from "../memory/index/hnsw.ts";
+export type { IndexConfig, IndexDeclaration } from "../memory/index/indexes.ts";
+export type { PublishedTableName } from "../results/paper_tables.ts";
+export type { ReproductionConfig, ReproductionDeclaration } from "../results/reproduction.ts";
+export type {
   ChronicleCorpusConfig,
   ChronicleCorpusDeclaration,
   ChronicleWriting,
 } from "../text/corpora/chronicle.ts";
-import type { CorpusConfig, CorpusDeclaration } from "../text/corpora/corpora.ts";
-import type { Split } from "../text/corpora/corpus_kind.ts";
-import type { FileCorpusConfig, FileCorpusDeclaration } from "../text/corpora/files.ts";
-import type { NoCorpusConfig } from "../text/corpora/none.ts";
-import type { TokenizerConfig, TrainedTokenizerConfig } from "../text/tokenizer_config.ts";
-import type { SentenceTask } from "../text/sentence_tasks.ts";
-
-export type {
-  AdaptationConfig,
-  AdaptationDeclaration,
-  BackboneConfig,
-  BackboneDeclaration,
-  BackboneInitialization,
-  BlockMemoryModel,
-  ChapterBreakDeclaration,
-  ChapterBreakEvaluation,
-  ChapterBreakSource,
-  ChapterBreakSourceDeclaration,
-  CheckpointBackboneConfig,
-  CheckpointBackboneDeclaration,
-  CheckpointSideNetConfig,
-  ChronicleCorpusConfig,
-  ChronicleCorpusDeclaration,
-  ChronicleWriting,
-  ClusterConfig,
-  ClusterDeclaration,
-  ConfiguredModel,
-  CopyModel,
-  CorpusConfig,
-  CorpusDeclaration,
-  Declared,
-  DeclaredEvaluation,
-  DemonstrationDraw,
-  DemonstrationSource,
-  DemonstrationSourceDeclaration,
-  DocumentEvaluation,
-  DocumentEvaluationDeclaration,
-  EfficiencyDeclaration,
-  EfficiencyEvaluation,
-  EvaluatedModel,
-  EvaluationConfig,
-  EvaluationDeclaration,
-  ExactIndexConfig,
-  FileCorpusConfig,
-  FileCorpusDeclaration,
-  HnswIndexConfig,
-  HnswIndexDeclaration,
-  HuggingFaceBackboneConfig,
-  HuggingFaceBackboneDeclaration,
-  InContextLearningDeclaration,
-  InContextLearningEvaluation,
-  IndexConfig,
-  IndexDeclaration,
-  InitializedSideNetConfig,
-  KnnLmModel,
-  LabelCalibration,
-  LabelScoring,
-  MemoryConfig,
-  MemoryDeclaration,
-  ModelDeclaration,
-  ModelEvaluation,
-  ModelEvaluationDeclaration,
-  ModelSize,
-  NamedModel,
-  NamedSize,
-  NeedleDeclaration,
-  NeedleEvaluation,
-  NoCorpusConfig,
-  OtherDocumentModel,
-  PerplexityDeclaration,
-  PerplexityEvaluation,
-  PretrainedBackboneConfig,
-  PretrainedBackboneDeclaration,
-  Protocol,
-  PublishedTableName,
-  QuestionsDeclaration,
-  QuestionsEvaluation,
-  RecallDeclaration,
-  RecallEvaluation,
-  ReproductionConfig,
-  ReproductionDeclaration,
-  ReviewSource,
-  SentenceSource,
-  SentenceTask,
-  SideNetConfig,
-  SideNetDeclaration,
-  SideNetInitialization,
-  SlidingModel,
-  Split,
-  SquadDeclaration,
-  SquadEvaluation,
-  TokenizerConfig,
-  TokenLossDeclaration,
-  TokenLossEvaluation,
-  TrainedTokenizerConfig,
-  TrainingConfig,
-  TrainingDeclaration,
-  WindowedModel,
-};
+export type { CorpusConfig, CorpusDeclaration } from "../text/corpora/corpora.ts";
+export type { Split } from "../text/corpora/corpus_kind.ts";
+export type { FileCorpusConfig, FileCorpusDeclaration } from "../text/corpora/files.ts";
+export type { NoCorpusConfig } from "../text/corpora/none.ts";
+export type { TokenizerConfig, TrainedTokenizerConfig } from "../text/tokenizer_config.ts";
+export type { SentenceTask } from "../text/sentence_tasks.ts";
 
 /** Where graphs run; `auto` takes a GPU where there is a real one, the native CPU engine otherwise. */
 export type DeviceChoice = "auto" | "webgpu" | "cpu" | "wasm";

@@ -15,7 +15,7 @@ export type SideNetInitialization = SideNetSource & {
 };
 
 /** Where the weights come from. */
-type SideNetSource =
+export type SideNetSource =
   | {
     /** SideNet layer i copies backbone block `r*i + 1`, r being the reduction factor. */
     readonly kind: "paper";
