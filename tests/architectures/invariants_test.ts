@@ -52,11 +52,29 @@ function architectureTest(
   }
 }
 
+/** A model, its network with a memory, and the one without. */
+interface OpenNetwork {
+  readonly network: Network;
+  readonly plain: Network;
+  readonly model: LongMem;
+}
+
+const opened = new Map<string, OpenNetwork[]>();
+
+/** Models with each network, whose memory is empty; tests of a shape share them, as each compiles a graph for every length. */
+async function networksOf(device: Device, shape: BackboneShape): Promise<OpenNetwork[]> {
+  const key = `${device.kind} ${JSON.stringify(shape)}`;
+  const networks = opened.get(key) ?? openNetworks(device, randomBackbone(shape));
+  opened.set(key, networks);
+  for (const { model } of networks) await model.resetMemory();
+  return networks;
+}
+
 /** Models with each network; a memory of them is empty. */
 function openNetworks(
   device: Device,
   backbone: BackboneCheckpoint,
-): { network: Network; plain: Network; model: LongMem }[] {
+): OpenNetwork[] {
   const sideNet = randomSideNet(backbone);
   const shape = { memoryBlock: 2 };
   const memorizing = { shape, weights: initializeMemorizing(shape, backbone) };
@@ -84,7 +102,7 @@ architectureTest(
   async (shape, device) => {
     const tokens = randomIds(11, "tokens"), changed = tokens.with(6, 1 + tokens[6] % 29);
     const { vocabSize: V } = shape;
-    for (const { network, plain, model } of openNetworks(device, randomBackbone(shape))) {
+    for (const { network, plain, model } of await networksOf(device, shape)) {
       await model.remember(randomIds(16, "document"));
       for (const each of [network, plain]) {
         const options = { network: each, readOnly: true };
@@ -95,7 +113,6 @@ architectureTest(
           others.subarray(6 * V).every((value, i) => Math.abs(value - logits[6 * V + i]) > 0),
         );
       }
-      await model.close();
     }
   },
 );
@@ -104,7 +121,7 @@ architectureTest(
   "an empty memory equals none; a filled one is used, and finite",
   async (shape, device) => {
     const tokens = randomIds(11, "tokens");
-    for (const { network, plain, model } of openNetworks(device, randomBackbone(shape))) {
+    for (const { network, plain, model } of await networksOf(device, shape)) {
       const read = async (network: Network) =>
         (await model.forward(tokens, { network, readOnly: true })).logits;
       const without = await read(plain);
@@ -119,7 +136,6 @@ architectureTest(
       assert.ok(moved > 1e-3, `${network}: logits move by ${moved}`);
       await model.resetMemory();
       assertClose(await read(network), without, { tolerance, name: `${network} after a reset` });
-      await model.close();
     }
   },
 );
@@ -128,7 +144,7 @@ architectureTest(
   "tokens appended one by one give what the whole segment gives",
   async (shape, device) => {
     const tokens = randomIds(14, "tokens"), { vocabSize: V } = shape;
-    for (const { network, plain, model } of openNetworks(device, randomBackbone(shape))) {
+    for (const { network, plain, model } of await networksOf(device, shape)) {
       await model.remember(randomIds(16, "document"));
       for (const each of [network, plain]) {
         const { logits } = await model.forward(tokens, { network: each, readOnly: true });
@@ -140,7 +156,6 @@ architectureTest(
         }
         await window.close();
       }
-      await model.close();
     }
   },
 );
