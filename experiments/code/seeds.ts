@@ -1,0 +1,24 @@
+/** Is the gain on code one of luck? The same question with another order of packages and windows in the adaptation. */
+import { defineExperiment } from "@longmem/lab";
+import base from "./language_modeling.ts";
+
+export default defineExperiment({
+  ...base,
+  name: "code_seeds",
+  question:
+    "Does a memory gain nats on unseen packages over an equal window, whatever the seed of the adaptation?",
+  seed: 2,
+  evaluations: [{
+    kind: "perplexity",
+    name: "perplexity-window",
+    split: "test",
+    batchSize: 4,
+    contextTokens: 128,
+    firstTokens: 6144,
+    models: [
+      { model: "backbone-sliding-window", windowTokens: 256 },
+      { model: "longmem", windowTokens: 256 },
+      { model: "longmem-recent-memory", windowTokens: 256 },
+    ],
+  }],
+});
