@@ -116,6 +116,12 @@ const trainingLine = z.looseObject({
   learningRate: z.number().optional(),
   gradientNorm: z.number().optional(),
   memoryTokens: count.optional(),
+  diagnostics: z.looseObject({
+    gates: z.array(z.number()).min(1).optional(),
+    memoryShare: z.number().optional(),
+    updateToWeight: z.number(),
+    updateToWeightOfLayers: z.record(text, z.number()),
+  }).optional(),
   timing: z.looseObject({ tokensPerSecond: count, elapsedMs: count }).optional(),
 });
 

@@ -91,6 +91,8 @@ export interface MetricsRecord {
   readonly gradientNorm?: number;
   /** Tokens held by the memory, all banks together. */
   readonly memoryTokens?: number;
+  /** Gates and sizes of updates, of the steps that record them. */
+  readonly diagnostics?: RecordedDiagnostics;
   /** Measured times: the only part that differs between two runs of the same declaration. */
   readonly timing?: {
     /** Tokens trained on per second, lately. */
@@ -98,6 +100,18 @@ export interface MetricsRecord {
     /** Milliseconds since the phase began, or was resumed. */
     readonly elapsedMs: number;
   };
+}
+
+/** What a step records of a training from within. */
+export interface RecordedDiagnostics {
+  /** Gate of each head that reads the memory, from 0 to 1. */
+  readonly gates?: readonly number[];
+  /** Share of the attention of these heads that goes to retrieved tokens. */
+  readonly memoryShare?: number;
+  /** Norm of the update divided by the norm of the weights. */
+  readonly updateToWeight: number;
+  /** The same of each layer. */
+  readonly updateToWeightOfLayers: Readonly<Record<string, number>>;
 }
 
 /** What was computed for one item of an evaluation; `item` names it, the rest is the evaluation's own. */

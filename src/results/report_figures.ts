@@ -284,7 +284,59 @@ function trainingFigures(runs: readonly CataloguedRun[]): ReportFigure[] {
     trainings.values(),
     ({ phase }) => adaptations.length > 1 && adaptations.includes(phase) ? "adaptations" : phase,
   );
-  return [...figures].map(([name, trained]) => trainingFigure(name, trained));
+  return [...figures].flatMap(([name, trained]) => [
+    trainingFigure(name, trained),
+    ...diagnosticFigures(name, trained),
+  ]);
+}
+
+/** What trainings record of themselves: gates and the memory's share of attention, and sizes of updates; nothing where none does. */
+function diagnosticFigures(name: string, trainings: readonly Training[]): ReportFigure[] {
+  type Diagnostics = NonNullable<MetricsRecord["diagnostics"]>;
+  const isOfPhases = trainings.some(({ phase }) => phase !== trainings[0].phase);
+  const series = (
+    of: Readonly<Record<string, (diagnostics: Diagnostics) => number | undefined>>,
+  ) =>
+    spread(trainings).flatMap(({ phase, run, records }) =>
+      Object.entries(of).map(([quantity, value]) => ({
+        name: [
+          ...(trainings.length > 1 ? [isOfPhases ? phase : run] : []),
+          ...(Object.keys(of).length > 1 ? [quantity] : []),
+        ].join(", "),
+        points: records.flatMap(({ step, diagnostics }) => {
+          const y = diagnostics && value(diagnostics);
+          return y === undefined ? [] : [{ x: step, value: y }];
+        }),
+      }))
+    ).filter(({ points }) => points.length > 0);
+  const drawn = (suffix: string, title: string, y: FigureAxis, lines: ReturnType<typeof series>) =>
+    lines.length === 0 ? [] : [{
+      name: `training-${name}-${suffix}`,
+      svg: lineChart({
+        title: `Training of ${name}: ${title} by step`,
+        note: leftOut(trainings.length - spread(trainings).length).join("; "),
+        x: { label: "training step" },
+        y,
+        series: lines,
+      }),
+    }];
+  const mean = ({ gates }: Diagnostics) =>
+    gates && gates.reduce((sum, gate) => sum + gate, 0) / gates.length;
+  const gates = trainings.length > 1 ? { "mean gate": mean } : {
+    "mean gate": mean,
+    "smallest gate": ({ gates }: Diagnostics) => gates && Math.min(...gates),
+    "largest gate": ({ gates }: Diagnostics) => gates && Math.max(...gates),
+    "attention to retrieved tokens": ({ memoryShare }: Diagnostics) => memoryShare,
+  };
+  return [
+    ...drawn("gates", "gates", { label: "share of the memory", domain: [0, 1] }, series(gates)),
+    ...drawn(
+      "updates",
+      "update to weight",
+      { label: "norm of update / norm of weights" },
+      series({ "update to weight": ({ updateToWeight }) => updateToWeight }),
+    ),
+  ];
 }
 
 /** The loss of trainings of one phase, or of one of each of several, by step: on both splits, or of many on one of them. */

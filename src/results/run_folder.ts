@@ -46,6 +46,7 @@ const recordKeys = [
   "learningRate",
   "gradientNorm",
   "memoryTokens",
+  "diagnostics",
   "timing",
 ] as const satisfies readonly (keyof MetricsRecord)[];
 
@@ -211,8 +212,15 @@ export class RunFolder {
    * @throws {RangeError} Where a number is not finite, which JSON cannot say.
    */
   async appendMetrics(record: MetricsRecord): Promise<void> {
-    const { phase, step, split: _split, timing, ...numbers } = record;
-    checkFinite(`${phase} step ${step}`, { ...numbers, ...timing });
+    const { phase, step, split: _split, timing, diagnostics, ...numbers } = record;
+    const { gates = [], updateToWeightOfLayers = {}, ...diagnosed } = diagnostics ?? {};
+    checkFinite(`${phase} step ${step}`, {
+      ...numbers,
+      ...timing,
+      ...diagnosed,
+      ...updateToWeightOfLayers,
+      ...Object.fromEntries(gates.map((gate, head) => [`gate ${head}`, gate])),
+    });
     const ordered = Object.fromEntries(recordKeys.map((key) => [key, record[key]]));
     const path = join(this.path, "metrics.jsonl");
     await this.checkLock();

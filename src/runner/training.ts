@@ -168,6 +168,7 @@ function stepRecorder({ name, trainer }: Phase, context: RunContext) {
         learningRate: metrics.learningRate,
         gradientNorm: metrics.gradientNorm,
         ...(memory ? { memoryTokens: fillTokens.reduce((sum, tokens) => sum + tokens, 0) } : {}),
+        ...(metrics.diagnostics ? { diagnostics: metrics.diagnostics } : {}),
         timing: { tokensPerSecond, elapsedMs: now - startedAt },
       });
       context.progress.step({

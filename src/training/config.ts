@@ -58,6 +58,8 @@ export interface TrainingConfig {
   readonly checkpointEverySteps: number;
   /** Steps between measurements of the loss on the valid split; absent: none. */
   readonly validateEverySteps?: number;
+  /** Steps between records of the gates and of the sizes of updates beside those of weights; absent: none. They change no weights. */
+  readonly diagnoseEverySteps?: number;
 }
 
 /** Training of the SideNet: the backbone is frozen. */
@@ -106,6 +108,7 @@ const fields = {
   repeatedRows: positiveInteger.exactOptional(),
   checkpointEverySteps: unmeasured(positiveInteger).exactOptional(),
   validateEverySteps: positiveInteger.exactOptional(),
+  diagnoseEverySteps: unmeasured(positiveInteger).exactOptional(),
 };
 
 const trainingSchema = z.strictObject(fields);

@@ -66,7 +66,10 @@ export async function train(
       await save();
       signal.throwIfAborted();
     }
-    const metrics = await trainer.update(() => stream.next(), signal);
+    const { diagnoseEverySteps } = config;
+    const diagnoses = diagnoseEverySteps !== undefined &&
+      ((trainer.step + 1) % diagnoseEverySteps === 0 || trainer.step + 1 === config.steps);
+    const metrics = await trainer.update(() => stream.next(), signal, { diagnoses });
     if (!metrics) continue; // saves, and stops
     await options.onStep?.(metrics);
     const { step } = metrics;

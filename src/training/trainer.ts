@@ -17,6 +17,7 @@ import type { Device, DeviceTensor, Session, Tensors } from "../runtime/device.t
 import type { TensorMap } from "../tensor.ts";
 import type { SegmentBatch } from "../text/segments.ts";
 import { type AdaptationConfig, learningRateAt, type TrainingConfig } from "./config.ts";
+import { diagnose, type TrainingDiagnostics } from "./diagnostics.ts";
 import { dropoutFeeds, type LayerDropout, layerMasks } from "./dropout.ts";
 import { ReplacedTensors } from "./parameters.ts";
 import { addAccumulation, addStep, addUpdate, parameterGroup, stepNames } from "./step_graph.ts";
@@ -116,6 +117,8 @@ export interface StepMetrics {
   readonly gradientNorm: number;
   /** Chunks in each bank after the step; empty without memory. */
   readonly memoryFillChunks: readonly number[];
+  /** Where they are asked for. */
+  readonly diagnostics?: TrainingDiagnostics;
 }
 
 /** What the first batches of an update came to. */
@@ -127,6 +130,8 @@ interface BegunUpdate {
   readonly targets: number;
   /** Whether one of them read a memory. */
   readonly gated: boolean;
+  /** Of the rows of the whole update, the share that is in these and found something in memory; absent where it is not asked for. */
+  readonly activeShare?: number;
 }
 
 const notBegun: BegunUpdate = { batches: 0, loss: 0, targets: 0, gated: false };
@@ -318,22 +323,42 @@ export class Trainer {
    * One update from `accumulationSteps` batches: each retrieves, learns and is written to the memory before the next.
    *
    * @param signal Aborted when it should stop among its batches; the next call goes on with those that are left.
+   * @param options `diagnoses`: says what the update did to gates and weights, which are read for it.
    * @returns undefined where it was aborted.
    * @throws Error at a non-finite loss or gradient, naming step and tensor; the parameters keep their last good values.
    */
-  async update(next: () => SegmentBatch): Promise<StepMetrics>;
-  async update(next: () => SegmentBatch, signal: AbortSignal): Promise<StepMetrics | undefined>;
-  async update(next: () => SegmentBatch, signal?: AbortSignal): Promise<StepMetrics | undefined> {
+  async update(
+    next: () => SegmentBatch,
+    signal?: undefined,
+    options?: { diagnoses?: boolean },
+  ): Promise<StepMetrics>;
+  async update(
+    next: () => SegmentBatch,
+    signal: AbortSignal,
+    options?: { diagnoses?: boolean },
+  ): Promise<StepMetrics | undefined>;
+  async update(
+    next: () => SegmentBatch,
+    signal?: AbortSignal,
+    { diagnoses = false }: { diagnoses?: boolean } = {},
+  ): Promise<StepMetrics | undefined> {
     const { config } = this.#options;
     const learningRate = learningRateAt(this.#step + 1, config);
     const { batches } = this.#begun;
-    let { loss, targets, gated } = this.#begun, squares: Float32Array | undefined;
+    let { loss, targets, gated, activeShare = 0 } = this.#begun, squares: Float32Array | undefined;
     for (let micro = batches; micro < config.accumulationSteps; micro++) {
       if (signal?.aborted && micro > batches) {
-        this.#begun = { batches: micro, loss, targets, gated };
+        this.#begun = {
+          batches: micro,
+          loss,
+          targets,
+          gated,
+          ...(diagnoses && { activeShare }),
+        };
         return undefined;
       }
       const batch = next();
+      if (diagnoses) activeShare += this.#activeShare(batch) / config.accumulationSteps;
       const learnt = await this.#learn(batch, { micro, learningRate });
       loss += learnt.loss;
       targets += learnt.targets;
@@ -344,6 +369,7 @@ export class Trainer {
     }
     squares ??= await this.#updateFromSums({ targets, gated, learningRate });
     this.#checkGradients(squares);
+    const diagnostics = diagnoses ? await this.#diagnose(activeShare) : undefined;
     this.#state.swap();
     this.#sums?.clear();
     this.#begun = notBegun;
@@ -357,7 +383,37 @@ export class Trainer {
       learningRate,
       gradientNorm: Math.sqrt(squares.reduce((sum, square) => sum + square, 0)),
       memoryFillChunks: this.#memory?.fillChunks ?? [],
+      ...(diagnostics && { diagnostics }),
     };
+  }
+
+  /** Share of the rows of a batch that will find something in memory. */
+  #activeShare({ starts }: SegmentBatch): number {
+    const fills = this.#memory?.fillChunks ?? [];
+    const forgets = this.#training.parts.memory?.reset === "document";
+    const active = fills.filter((chunks, bank) => chunks > 0 && !(forgets && starts[bank]));
+    return active.length / Math.max(1, fills.length);
+  }
+
+  /** Diagnoses the update that has been computed and not yet accepted. */
+  async #diagnose(activeShare: number): Promise<TrainingDiagnostics> {
+    const state = this.#state, targets = state.targets, frozen = this.#frozen;
+    const { prefix, weights } = this.#training.part;
+    const read = async (tensor: DeviceTensor) => await tensor.read() as Float32Array;
+    async function* parameters(names: Iterable<string>) {
+      for (const name of names) {
+        const before = await read(state.get(name));
+        yield { name, before, after: await read(targets[stepNames.updated(name)]) };
+      }
+    }
+    const gates = [...weights.keys()].map((name) => prefix + name)
+      .filter((name) => parameterGroup(name) === "withMemory");
+    const biases = this.#memory &&
+      await Promise.all(gates.map((name) => read(state.feeds[name] ?? frozen[name])));
+    return await diagnose(
+      parameters(this.#parameterShapes.keys()),
+      biases && { biases: Float32Array.from(biases.flatMap((of) => [...of])), activeShare },
+    );
   }
 
   /** Runs the step on one batch: it makes the new parameters, or adds to the sums of gradients where there are several. */

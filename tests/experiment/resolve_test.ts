@@ -52,6 +52,7 @@ test("runId() leaves out what does not change the numbers", () => {
     { device: "wasm" },
     { threads: 2 },
     { adaptation: { ...adaptation, checkpointEverySteps: 1 } },
+    { adaptation: { ...adaptation, diagnoseEverySteps: 1 } },
     { backbone: { ...backbone, training: { ...backbone.training, checkpointEverySteps: 1 } } },
   ];
   for (const change of changes) assert.equal(idOf(change), idOf({}), JSON.stringify(change));

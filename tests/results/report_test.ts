@@ -437,6 +437,41 @@ test("adaptations of one backbone share a figure, trainings that differ between 
   );
 });
 
+test("gates and updates of a training are figures where they are recorded", () => {
+  const diagnosed = training.map((record, i) =>
+    i % 10 !== 9 ? record : {
+      ...record,
+      diagnostics: {
+        gates: [0.25 + i / 200, 0.5],
+        memoryShare: 0.375,
+        updateToWeight: 0.01,
+        updateToWeightOfLayers: { "layers.0": 0.01 },
+      },
+    }
+  );
+  const figuresOf = (runs: Parameters<typeof report>[0]) =>
+    report(runs).figures.filter(({ name }) => name.startsWith("training-"));
+  const [, gates, updates] = figuresOf([run({ training: diagnosed })]);
+  assert.deepEqual([gates.name, updates.name], [
+    "training-longmem-gates",
+    "training-longmem-updates",
+  ]);
+  assert.match(
+    gates.svg,
+    /<desc[^>]*>mean gate: 0\.397 at 10, 0\.623 at 100; smallest gate: 0\.295 at 10, 0\.500 at 100; largest gate: 0\.500 at 10, 0\.745 at 100; attention to retrieved tokens: 0\.375 at 10/,
+  );
+  assert.match(updates.svg, /<desc[^>]*>0\.0100 at 10, 0\.0100 at 100/);
+  const seeds = [1, 2].map((seed) =>
+    run({
+      declaration: { seed },
+      training: diagnosed.map((record) => ({ ...record, loss: record.loss + seed })),
+      summary: { run: `m4096-c4-k64-seed${seed}-0a1b2c3d` },
+    })
+  );
+  assert.match(figuresOf(seeds)[1].svg, /<desc[^>]*>seed 1: 0\.397 at 10.*; seed 2: 0\.397/);
+  assert.equal(figuresOf([run({ training })]).length, 1);
+});
+
 test("a curve of many steps is drawn as means of neighbours, up to the last step", () => {
   const [, { svg }] = report().figures;
   // 100 steps in parts of 4: the first is the mean of steps 1 to 4, the last that of 97 to 100.

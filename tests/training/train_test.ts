@@ -3,6 +3,7 @@ import type { TensorMap } from "../../src/tensor.ts";
 import { DocumentStream } from "../../src/text/document_stream.ts";
 import { Random } from "../../src/random.ts";
 import type { SegmentStream } from "../../src/text/segments.ts";
+import type { TrainingConfig } from "../../src/training/config.ts";
 import { train, type TrainOptions } from "../../src/training/train.ts";
 import { type StepMetrics, Trainer } from "../../src/training/trainer.ts";
 import { testedDevice } from "../graph/devices.ts";
@@ -52,7 +53,7 @@ async function trainSmall(
     abortAfter?: number;
     signal?: AbortSignal;
     validate?: TrainOptions["validate"];
-    config?: Partial<typeof config>;
+    config?: Partial<TrainingConfig>;
   } = {},
   recorded: Partial<Recorded> = {},
 ): Promise<Recorded> {
@@ -293,3 +294,10 @@ trainTest("train() reads every batch of the stream once, in order", async (dir) 
     tolerance: 1e-15,
   });
 });
+
+test("train() has the trainer diagnose every so many steps, and the last one", () =>
+  withFolder(async (folder) => {
+    const { steps } = await trainSmall(folder, { config: { diagnoseEverySteps: 3 } });
+    const diagnosed = steps.flatMap(({ step, diagnostics }) => diagnostics ? [step] : []);
+    assert.deepEqual(diagnosed, [3, 6, 7]);
+  }));

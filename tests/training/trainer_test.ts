@@ -717,3 +717,52 @@ deviceTest("Trainer.open() refuses a memory that an update does not fit into", a
     /^RangeError: Cannot make a memory as memory.capacityTokens must hold one update, of 8 tokens each: current value is 6, allowed are integers from 8$/,
   );
 }, onCpu);
+
+deviceTest("a diagnosed update is the same update, and says what it did", async (device) => {
+  const config = { batchSize: 2, learningRate: 0.02, weightDecay: 0 };
+  const batches = randomBatches(4);
+  const plain = await openSideNet(device, config, { memory: smallMemory });
+  const diagnosed = await openSideNet(device, config, { memory: smallMemory });
+  const nextPlain = inOrder(batches), next = inOrder(batches);
+  for (let i = 0; i < 3; i++) {
+    const before = await diagnosed.weights();
+    const expected = await plain.update(nextPlain);
+    const { diagnostics, ...metrics } = await diagnosed.update(next, undefined, {
+      diagnoses: true,
+    });
+    assert.deepEqual(metrics, expected);
+    const after = await diagnosed.weights();
+    assert.deepEqual(after, await plain.weights());
+    const norms = (names: string[]) => {
+      const sum = (of: (name: string, i: number) => number) =>
+        Math.sqrt(names.reduce(
+          (total, name) =>
+            before.get(name)!.data.reduce((sum, _, i) => sum + of(name, i) ** 2, total),
+          0,
+        ));
+      const value = (tensors: TensorMap) => (name: string, i: number) => tensors.get(name)!.data[i];
+      return sum((name, i) => value(after)(name, i) - value(before)(name, i)) / sum(value(before));
+    };
+    const names = [...before.keys()], { updateToWeightOfLayers: layers } = diagnostics!;
+    assertClose([diagnostics!.updateToWeight], [norms(names)], { tolerance: 1e-6 });
+    assert.deepEqual(Object.keys(layers).sort(), ["layers.0", "layers.1", "other"]);
+    for (const layer of ["layers.0", "layers.1"]) {
+      const own = names.filter((name) => name.startsWith(`${layer}.`));
+      assertClose([layers[layer]], [norms(own)], { tolerance: 1e-6 });
+    }
+    assert.ok(diagnostics!.updateToWeight > 1e-3);
+    const { data } = [...before].find(([name]) => name.endsWith("memory_bias"))![1];
+    const gates = [...data].map((bias) => 1 / (1 + Math.exp(-bias)));
+    assertClose(diagnostics!.gates!, gates, { tolerance: 1e-6 });
+    // The first batch finds nothing in memory.
+    const share = i === 0 ? 0 : (gates[0] + gates[1]) / 2;
+    assertClose([diagnostics!.memoryShare!], [share], { tolerance: 1e-6 });
+  }
+  await plain.close();
+  await diagnosed.close();
+  // A training without memory has no gates.
+  const without = await openSideNet(device, config);
+  const { diagnostics } = await without.update(inOrder(batches), undefined, { diagnoses: true });
+  assert.deepEqual(Object.keys(diagnostics!), ["updateToWeight", "updateToWeightOfLayers"]);
+  await without.close();
+}, onCpu);
