@@ -91,7 +91,7 @@ export interface ScoredLongMem extends Pick<LongMemModel, "score" | "remember" |
 }
 
 /**
- * What evaluations ask of one network of a LongMem; memory is reset where a document begins.
+ * What evaluations ask of one network of a LongMem; memory is reset where a document begins, and holds no padding.
  *
  * @param name Name in results.
  */
@@ -103,16 +103,26 @@ export function languageModel(
   return {
     name,
     startDocument: (row) => model.resetMemory([row]),
-    score: ({ tokens, targets, rows }) => model.score(tokens, targets, { batch: rows, network }),
-    choose: ({ tokens, targets, rows }) => model.choose(tokens, targets, { batch: rows, network }),
-    read: ({ tokens, rows }) =>
-      remembers(network) ? model.remember(tokens, { batch: rows }) : Promise.resolve(),
+    score: (segment) =>
+      model.score(segment.tokens, segment.targets, { ...batchOf(segment), network }),
+    choose: (segment) =>
+      model.choose(segment.tokens, segment.targets, { ...batchOf(segment), network }),
+    read: (segment) =>
+      remembers(network) ? model.remember(segment.tokens, batchOf(segment)) : Promise.resolve(),
     ask: ({ tokens, targets, rows }) =>
       model.choose(tokens, targets, { batch: rows, network, readOnly: true }),
     ...(network === "longmem" && model.retrieved && {
       retrieves: ({ tokens, rows }) => model.retrieved!(tokens, { batch: rows }),
     }),
   };
+}
+
+/** A batch as models take it; where all rows are whole, nothing is said of padding. */
+function batchOf(
+  { tokens, rows, lengths }: Pick<SegmentRows, "tokens" | "rows" | "lengths">,
+): Batch {
+  const isWhole = lengths?.every((length) => length === tokens.length / rows) ?? true;
+  return isWhole ? { batch: rows } : { batch: rows, lengths: lengths! };
 }
 
 /**

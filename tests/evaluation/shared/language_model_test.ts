@@ -10,6 +10,13 @@ import { LongMem } from "../../../src/longmem/longmem.ts";
 import { testedDevice } from "../../graph/devices.ts";
 import { assert, assertClose, test } from "../../testing.ts";
 import { smallBackbone, smallMemory, smallSideNet } from "../../training/small_training.ts";
+import {
+  randomBackbone,
+  randomIds,
+  randomSideNet,
+  smallShapes,
+} from "../../architectures/small_models.ts";
+import { cutDocument } from "../../../src/text/segments.ts";
 import { pad, randomDocuments } from "../small_documents.ts";
 
 /** A LongMem that writes down what is asked of it. */
@@ -188,5 +195,43 @@ test({
     assertClose([await natsBeside(document)], [nats], { tolerance: 1e-4 });
     assert.ok(Math.abs(await natsBeside(another) - nats) > 1e-2);
     await model.close();
+  },
+});
+
+test({
+  name: "languageModel() writes no padding to a memory, whether it scores, chooses or reads",
+  // The shared device outlives the test.
+  sanitizeOps: false,
+  sanitizeResources: false,
+  fn: async () => {
+    const device = await testedDevice("cpu"), T = 8;
+    const [official, , llama] = smallShapes();
+    for (const shape of [official, llama]) {
+      const backbone = randomBackbone(shape), sideNet = randomSideNet(backbone);
+      const text = randomIds(11, "text"), prompt = randomIds(6, "prompt");
+      const document = { name: "text", tokens: text, words: 1 };
+      const { segments } = cutDocument(document, { contextTokens: T, pad });
+      const asked = { tokens: prompt.slice(0, 5), targets: prompt.slice(1), rows: 1 };
+      for (const network of ["longmem", "infllm"] as const) {
+        await using model = new LongMem(device, {
+          backbone,
+          memory: { ...smallMemory, retrievedTokens: 10 }, // all, padding too if there were any
+          ...(network === "longmem" ? { sideNet } : { blockMemory: { distanceTokens: T } }),
+        });
+        const language = languageModel("model", model, network);
+        await model.remember(text.slice(0, 8));
+        await model.remember(text.slice(8, 10));
+        const { nll: expected } = await language.ask(asked);
+        for (const path of ["score", "choose", "read"] as const) {
+          await language.startDocument(0, 0);
+          for (const { tokens, targets, targetTokens } of segments) {
+            await language[path]({ tokens, targets, rows: 1, lengths: [targetTokens] });
+          }
+          assert.deepEqual(model.memoryFillChunks, [5], `${shape.architecture}, ${path}`);
+          const { nll } = await language.ask(asked);
+          assertClose(nll, expected, { tolerance: 1e-5, name: `${network}, ${path}` });
+        }
+      }
+    }
   },
 });
