@@ -111,3 +111,23 @@ for (
     }
   });
 }
+
+test("the log's table of code_start has the recorded gains over packages", async () => {
+  const { records } = await findRunRecords([repositoryPath("results/code_start")]);
+  assert.equal(records.length, 6);
+  for (const record of records) {
+    const { sidenet } = await readJson(record.path, "experiment.json");
+    const residual = sidenet.lastResidual === "final-norm" ? "normed" : "raw";
+    const scale = sidenet.initialization.outputScale ?? 1;
+    const start = scale === 1 ? "whole copies" : scale === 0 ? "silent" : `copies x ${scale}`;
+    const nats = packagesOf(record, "perplexity-test"), own = nats.get("longmem")!;
+    const cells = ["backbone", "longmem-recent-memory"].flatMap((model) => {
+      const gains = nats.get(model)!.map((value, i) => value - own[i]), over = mean(gains);
+      return [
+        `${signed(over.value)} \u00b1 ${over.stderr!.toFixed(4)}`,
+        `${gains.filter((nats) => nats > 0).length}`,
+      ];
+    });
+    assert.deepEqual(cellsOf(`code, start: ${residual}, ${start}`), cells);
+  }
+});
