@@ -23,6 +23,7 @@ import { needle, type NeedleDeclaration, type NeedleEvaluation } from "./needle.
 import { perplexity, type PerplexityDeclaration, type PerplexityEvaluation } from "./perplexity.ts";
 import { questions, type QuestionsDeclaration, type QuestionsEvaluation } from "./questions.ts";
 import { recall, type RecallDeclaration, type RecallEvaluation } from "./recall.ts";
+import { retrieval, type RetrievalDeclaration, type RetrievalEvaluation } from "./retrieval.ts";
 import { squad, type SquadDeclaration, type SquadEvaluation } from "./squad.ts";
 import { tokenLoss, type TokenLossDeclaration, type TokenLossEvaluation } from "./token_loss.ts";
 
@@ -36,6 +37,7 @@ const kinds = {
   "squad": squad,
   "token-loss": tokenLoss,
   "questions": questions,
+  "retrieval": retrieval,
 };
 type Kinds = typeof kinds;
 
@@ -49,7 +51,8 @@ export type EvaluationConfig =
   | InContextLearningEvaluation
   | SquadEvaluation
   | TokenLossEvaluation
-  | QuestionsEvaluation;
+  | QuestionsEvaluation
+  | RetrievalEvaluation;
 
 /** An evaluation as declared; `memory` overrides fields of the experiment's memory. */
 export type EvaluationDeclaration =
@@ -61,7 +64,8 @@ export type EvaluationDeclaration =
   | InContextLearningDeclaration
   | SquadDeclaration
   | TokenLossDeclaration
-  | QuestionsDeclaration;
+  | QuestionsDeclaration
+  | RetrievalDeclaration;
 
 /** The unions are those of the registered kinds. */
 type _Configs = Assert<

@@ -88,6 +88,7 @@ export type {
   DocumentEvaluationDeclaration,
 } from "../evaluation/shared/document_evaluation.ts";
 export type { QuestionsDeclaration, QuestionsEvaluation } from "../evaluation/questions.ts";
+export type { RetrievalDeclaration, RetrievalEvaluation } from "../evaluation/retrieval.ts";
 export type { SquadDeclaration, SquadEvaluation } from "../evaluation/squad.ts";
 export type { TokenLossDeclaration, TokenLossEvaluation } from "../evaluation/token_loss.ts";
 export type { DemonstrationDraw } from "../evaluation/shared/sentence_episodes.ts";

@@ -216,7 +216,12 @@ export class LongMem {
     const scores = await found.read() as Float32Array;
     const ages = this.bank!.agesOf(await ids.read() as Int32Array, scores, rows);
     const [, heads, positions, chunks] = ids.shape;
-    return { ages, heads, positions, chunks, scores };
+    const { fillChunks } = this.bank!;
+    const stored = Array.from(
+      { length: rows },
+      (_, row) => fillChunks[fillChunks.length > 1 ? row : 0],
+    );
+    return { ages, heads, positions, chunks, stored, scores };
   }
 
   /**

@@ -35,6 +35,8 @@ export interface RetrievedChunks {
   readonly positions: number;
   /** Chunks n of a query. */
   readonly chunks: number;
+  /** Chunks that the memory of each row holds, from which they are [B]. */
+  readonly stored: readonly number[];
 }
 
 /** The remembered states that are nearest to each of a batch. */

@@ -122,6 +122,26 @@ test("labels place metrics in tables and call them by words", () => {
       { measure: "gain", at: { position: "16-32" }, over },
       `gain over ${over} by tokens since the start of the document|16-32`,
     ],
+    [
+      "retrieval",
+      { measure: "retrieved by any head", at: { tokens: 4 } },
+      "|retrieved by any head (4)",
+    ],
+    [
+      "retrieval",
+      { measure: "retrieved by the best head", at: { tokens: 4 } },
+      "a right chunk after 4 tokens that match|retrieved by the best head",
+    ],
+    [
+      "retrieval",
+      { measure: "retrieved by head", at: { tokens: 2, head: 3 } },
+      "retrieved by each head after 2 tokens that match|3",
+    ],
+    [
+      "retrieval",
+      { measure: "retrieved by any head", at: { tokens: 2 }, over },
+      `how much more often than ${over} after 2 tokens that match|retrieved by any head`,
+    ],
     ["squad", { measure: "F1" }, "|F1"],
     ["squad", { measure: "exact match", at: { seed: 3 } }, "exact match of each seed|3"],
     [

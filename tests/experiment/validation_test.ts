@@ -636,6 +636,33 @@ const malformed: Malformed[] = [
     ],
   },
   {
+    name: "names of texts without capitals",
+    change: {
+      corpus: { kind: "chronicle" },
+      tokenizer: { kind: "chronicle" },
+      evaluations: [{ ...evaluation, kind: "token-loss", names: true }],
+    },
+    problems: [
+      'evaluations.0.names must be false where corpus.kind is not "files", as there is no text with capitals: current value is true, allowed are false',
+    ],
+  },
+  {
+    name: "retrieval of models that retrieve nothing or from elsewhere, and a context listed twice",
+    change: {
+      evaluations: [{
+        ...evaluation,
+        kind: "retrieval",
+        models: ["longmem", "backbone", "longmem-other-document"],
+        matchTokens: [2, 2],
+      }],
+    },
+    problems: [
+      "evaluations.0.matchTokens.1 is listed twice: current value is 2, allowed are numbers listed once",
+      'evaluations.0.models.1 must have a SideNet that retrieves from the document\'s own memory: current value is "backbone", allowed are longmem, longmem-recent-memory, untrained-with-memory',
+      'evaluations.0.models.2 must have a SideNet that retrieves from the document\'s own memory: current value is "longmem-other-document", allowed are longmem, longmem-recent-memory, untrained-with-memory',
+    ],
+  },
+  {
     name: "efficiency of other models, and of contexts that leave too little for a memory",
     change: {
       evaluations: [{

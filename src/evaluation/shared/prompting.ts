@@ -325,7 +325,7 @@ async function askBatch(
 
 /** What some positions of a row retrieve. */
 function retrievedAt(
-  { ages, heads, positions, chunks }: RetrievedChunks,
+  { ages, heads, positions, chunks, stored }: RetrievedChunks,
   row: number,
   { start, end }: { start: number; end: number },
 ): RetrievedChunks {
@@ -333,7 +333,13 @@ function retrievedAt(
     const first = (row * heads + h) * positions;
     return [...ages.subarray((first + start) * chunks, (first + end) * chunks)];
   });
-  return { ages: Int32Array.from(ofHeads.flat()), heads, positions: end - start, chunks };
+  return {
+    ages: Int32Array.from(ofHeads.flat()),
+    heads,
+    positions: end - start,
+    chunks,
+    stored: [stored[row]],
+  };
 }
 
 function checkItems(items: readonly PromptedItem[], memory: PromptOptions["memory"]): void {

@@ -37,7 +37,7 @@ export interface ReadSegment {
  *
  * @param documents Documents whose segments have the same number of tokens T.
  * @param pass.read Has the model read the next segment of every row.
- * @param pass.nll The likelihoods among what `read` returned, which must all be finite.
+ * @param pass.nll The likelihoods among what `read` returned, which must all be finite; absent: there are none.
  * @param pass.take Told of each segment that a batch held, with what `read` gave for the batch.
  * @throws {RangeError} If the likelihood of a target is not finite.
  */
@@ -47,7 +47,7 @@ export async function readDocuments<Scores>(
   options: ReadOptions,
   pass: {
     read: (batch: SegmentRows) => Promise<Scores>;
-    nll: (scores: Scores) => Float32Array;
+    nll?: (scores: Scores) => Float32Array;
     take: (scores: Scores, segment: ReadSegment) => void;
   },
 ): Promise<void> {
@@ -85,7 +85,8 @@ export async function readDocuments<Scores>(
       if (!place) return;
       const { segments } = documents[place.document];
       const content = segments[place.segment];
-      checkLikelihoods(pass.nll(scores).subarray(row * T, row * T + content.targetTokens), {
+      const nll = pass.nll?.(scores) ?? new Float32Array();
+      checkLikelihoods(nll.subarray(row * T, row * T + content.targetTokens), {
         evaluation: options.evaluation,
         model: model.name,
         text: `document "${documents[place.document].name}"`,
