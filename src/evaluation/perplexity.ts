@@ -7,7 +7,14 @@ import { z } from "zod";
 import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
 import type { ItemSums } from "../results/paired_comparison.ts";
 import type { SampleRecord } from "../results/records.ts";
-import { type Estimate, pairedDifference } from "../statistics/estimates.ts";
+import {
+  type Estimate,
+  pairedDifference,
+  proportionInterval,
+  ratio,
+  type SignTest,
+  signTest,
+} from "../statistics/estimates.ts";
 import { countWords, type TokenizedDocument } from "../text/document_tokens.ts";
 import { cutDocument, type DocumentSegments } from "../text/segments.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
@@ -127,7 +134,7 @@ export const perplexityRecord = z.looseObject({
 
 /**
  * Measures of one model: perplexity of a token (in all and by bucket) and of a word, over documents; and, paired by document,
- * how many nats a token it gains over a baseline.
+ * how many nats a token it gains over a baseline: over all tokens, and document by document.
  */
 export function perplexityMeasures(
   records: readonly z.infer<typeof perplexityRecord>[],
@@ -145,7 +152,10 @@ export function perplexityMeasures(
     measure: "word perplexity",
   };
   return [
-    { ...perplexityMeasure(records, ({ tokens }) => tokens), differences: [gain] },
+    {
+      ...perplexityMeasure(records, ({ tokens }) => tokens),
+      differences: [gain, ...gainsOfDocuments],
+    },
     ...buckets,
     // An average over words of many tokens, or its interval, may not fit a number; its logarithm always does.
     ...(records.some(({ words }) => words > 0) && isFinite(estimateOfSums(perWord.sums))
@@ -195,6 +205,57 @@ export const gain: MeasuredDifference = {
   }),
 };
 
+/** Nats a token that a model gains over a baseline, of each document. */
+function gainsOf(own: ItemSums, baseline: ItemSums): number[] {
+  const before = natsPerToken(baseline, own);
+  return natsPerToken(own, own).map((nats, i) => before[i] - nats);
+}
+
+/** The same by documents of equal weight: their mean, the share of them (or of their clusters) that gain, and the sign test. */
+const gainsOfDocuments: readonly MeasuredDifference[] = [
+  {
+    measure: "mean gain",
+    name: (baseline) => `mean gain over ${baseline}`,
+    unit: "nats/token",
+    higherIsBetter: true,
+    estimate: ({ sums: own }, { sums: baseline }) => {
+      const gains = gainsOf(own!, baseline!);
+      return ratio(gains, gains.map(() => 1), { clusters: own!.clusters?.names });
+    },
+    sums: (own, baseline) => {
+      const gains = gainsOf(own, baseline);
+      return {
+        ...own,
+        numerators: gains,
+        denominators: gains.map(() => 1),
+        exponential: false,
+      };
+    },
+  },
+  {
+    measure: "share gained",
+    name: (baseline) => `share gained over ${baseline}`,
+    higherIsBetter: true,
+    estimate: (own, baseline) => {
+      const { positive, n } = signsOf(own, baseline);
+      return { value: positive / n, ci95: proportionInterval(positive, n), n };
+    },
+  },
+  {
+    measure: "sign test",
+    name: (baseline) => `sign test over ${baseline}`,
+    higherIsBetter: false,
+    estimate: (own, baseline) => {
+      const { p, n } = signsOf(own, baseline);
+      return { value: p, n };
+    },
+  },
+];
+
+function signsOf({ sums: own }: Measure, { sums: baseline }: Measure): SignTest {
+  return signTest(gainsOf(own!, baseline!), { clusters: own!.clusters?.names });
+}
+
 function natsPerToken({ numerators }: ItemSums, { denominators }: ItemSums): number[] {
   return numerators.map((nats, i) => nats / denominators[i]);
 }
@@ -203,6 +264,10 @@ function natsPerToken({ numerators }: ItemSums, { denominators }: ItemSums): num
 export function perplexityLabel({ measure, at, over }: MetricKey): MetricLabel {
   if (measure === "gain") {
     return { part: "", header: "gain", meaning: `over ${over}`, isGain: true };
+  }
+  if (over !== undefined) {
+    const header = measure === "sign test" ? "sign test p" : measure;
+    return { part: `gain over ${over}, document by document`, header };
   }
   return at?.length === undefined
     ? { part: "", header: measure }

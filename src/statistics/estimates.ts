@@ -195,6 +195,34 @@ export function proportionInterval(successes: number, n: number): [number, numbe
   return [Math.max(0, (centre - margin) / scale), Math.min(1, (centre + margin) / scale)];
 }
 
+/** What a sign test says. */
+export interface SignTest {
+  /** Items, or clusters, whose value is above 0. */
+  readonly positive: number;
+  /** Items, or clusters, that there are. */
+  readonly n: number;
+  /** Probability that one of the signs is as frequent as that, or more, where both are equally likely; values of 0 do not count. */
+  readonly p: number;
+}
+
+/**
+ * The sign test, two-sided and exact: whether values are above 0 more often, or more rarely, than below. Of clusters the sign is
+ * that of the sum.
+ */
+export function signTest(values: ArrayLike<number>, { clusters }: Clustering = {}): SignTest {
+  const signed = clusters ? sumByCluster(values, clusters) : Array.from(values);
+  const positive = signed.filter((value) => value > 0).length;
+  const negative = signed.filter((value) => value < 0).length;
+  const n = positive + negative;
+  // Binomial probabilities of at most `fewer` of n, by logarithms, as 0.5^n is 0 of many values.
+  let log = -n * Math.LN2, tail = 0;
+  for (let k = 0; k <= Math.min(positive, negative); k++) {
+    tail += Math.exp(log);
+    log += Math.log((n - k) / (k + 1));
+  }
+  return { positive, n: signed.length, p: Math.min(1, 2 * tail) };
+}
+
 /** Sum by pairs: the error does not grow with the number of values. */
 function sum(values: ArrayLike<number>, from = 0, to = values.length): number {
   if (to - from <= 8) {

@@ -83,12 +83,17 @@ test("metricCatalog.sums() gives every accuracy of recall anew", () => {
 test("metricCatalog takes a gain for a difference of nats, token by token", () => {
   const before = documents.map((sample) => ({ ...sample, nats: Number(sample.nats) + 30 }));
   const baseline = { model: "backbone", samples: before };
-  const gain = perplexityMetrics(labels, documents, baseline).at(-1)!;
+  const metrics = perplexityMetrics(labels, documents, baseline);
+  const gain = metrics.find(({ measure }) => measure === "gain")!;
+  const mean = metrics.find(({ measure }) => measure === "mean gain")!;
   assert.deepEqual([gain.name, gain.over], ["gain over backbone", "backbone"]);
   const both = [...documents, ...before.map((sample) => ({ ...sample, model: "backbone" }))];
   const sums = itemSums(gain, both)!;
   assert.deepEqual([sums.items, sums.numerators], [["a", "b", "c"], [30, 30, 30]]);
   assertClose([metricOf(sums)], [gain.value], { tolerance: 1e-12 });
+  assertClose(itemSums(mean, both)!.numerators, [30 / 100, 30 / 700, 30 / 50], {
+    tolerance: 1e-12,
+  });
   const other = { ...gain, value: gain.value + 1e-6 };
   assert.equal(itemSums(other, both), undefined, "another number than that of the records");
   assert.equal(itemSums(gain, documents), undefined, "nothing is known of the baseline");

@@ -45,6 +45,11 @@ test("labels place metrics in tables and call them by words", () => {
       { measure: "perplexity", at: { length: "<5K" } },
       "perplexity by length in GPT-2 tokens|<5K",
     ],
+    [
+      "perplexity",
+      { measure: "sign test", over },
+      `gain over ${over}, document by document|sign test p`,
+    ],
     ["recall", { measure: "gain", over }, "|gain"],
     ["recall", { measure: "perplexity" }, "|perplexity"],
     ["recall", { measure: "recall", at: { reach: "far" } }, "|far facts", "recall of far facts"],

@@ -185,7 +185,8 @@ test("perplexityMetrics() averages over tokens, buckets and words", () => {
 test("perplexityMetrics() pairs the gain over a baseline by document", () => {
   const labels = { evaluation: "perplexity-test", model: "longmem" };
   const baseline = { model: "backbone", samples: twoSamples([3, 12]) };
-  const gain = perplexityMetrics(labels, twoSamples([2, 6]), baseline).at(-1)!;
+  const metrics = perplexityMetrics(labels, twoSamples([2, 6]), baseline);
+  const gain = metrics.find(({ measure }) => measure === "gain")!;
   // Gains a token are 0.5 and 1; weighted by 2 and 6 tokens: 7 / 8.
   assert.equal(gain.name, "gain over backbone");
   assertClose([gain.value], [0.875], { tolerance: 1e-12 });
@@ -194,6 +195,38 @@ test("perplexityMetrics() pairs the gain over a baseline by document", () => {
   assert.equal(gain.unit, "nats/token");
   assert.equal(gain.higherIsBetter, true);
   assert.equal(gain.n, 2);
+});
+
+test("perplexityMetrics() has the gains of documents of equal weight, and their signs", () => {
+  const labels = { evaluation: "perplexity-test", model: "longmem" };
+  // Gains a token are 0.5, 1, 0.25 and -0.75.
+  const samplesOf = (nats: readonly number[], clusters?: readonly string[]): SampleRecord[] =>
+    nats.map((nats, i) => ({
+      item: `${i}`,
+      bucket: "<5K",
+      tokens: [2, 6, 4, 8][i],
+      words: 1,
+      nats,
+      ...(clusters && { cluster: clusters[i] }),
+    }));
+  const measured = (clusters?: readonly string[]) => {
+    const baseline = { model: "backbone", samples: samplesOf([3, 12, 6, 20], clusters) };
+    const metrics = perplexityMetrics(labels, samplesOf([2, 6, 5, 26], clusters), baseline);
+    return ["mean gain", "share gained", "sign test"].map((measure) =>
+      metrics.find((metric) => metric.measure === measure)!
+    );
+  };
+  const [mean, share, sign] = measured();
+  assert.deepEqual([mean.value, mean.n, mean.name], [0.25, 4, "mean gain over backbone"]);
+  // Deviations 0.25, 0.75, 0, -1: s^2 = 1.625 / 3.
+  assertClose([mean.stderr!], [Math.sqrt(1.625 / 3 / 4)], { tolerance: 1e-12 });
+  assert.deepEqual([share.value, share.n, sign.value, sign.n], [0.75, 4, 10 / 16, 4]);
+  assert.ok(share.ci95![0] > 0.3 && share.ci95![1] < 0.96);
+  // Documents 2 and 3 are one work, which loses: their mean is of all four, signs are of three.
+  const [clustered, ...signs] = measured(["a", "b", "c", "c"]);
+  assert.equal(clustered.value, 0.25);
+  assert.ok(clustered.stderr! !== mean.stderr);
+  assert.deepEqual(signs.map(({ value, n }) => [value, n]), [[2 / 3, 3], [1, 3]]);
 });
 
 test("perplexityMetrics() leaves out a word perplexity that no number holds", () => {

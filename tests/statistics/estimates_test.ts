@@ -5,6 +5,7 @@ import {
   perplexity,
   proportionInterval,
   ratio,
+  signTest,
   standardDeviation,
   sumByCluster,
   weightedMean,
@@ -141,6 +142,37 @@ test("standardDeviation() divides by n - 1 or by n", () => {
   assert.throws(
     () => standardDeviation([5], "sample"),
     /^RangeError: Cannot take a sample standard deviation as there are too few values: current number is 1$/,
+  );
+});
+
+test("signTest() is the share of all patterns of signs that are as unequal", () => {
+  const patterns = (n: number) =>
+    Array.from(
+      { length: 2 ** n },
+      (_, bits) => Array.from({ length: n }, (_, i) => bits >> i & 1 ? 1 : -1),
+    );
+  const excess = (signs: readonly number[]) => Math.abs(signs.reduce((a, b) => a + b, 0));
+  for (let n = 1; n <= 9; n++) {
+    const all = patterns(n);
+    for (let positive = 0; positive <= n; positive++) {
+      const values = Array.from({ length: n }, (_, i) => (i < positive ? 0.1 : -3) * (i + 1));
+      const found = signTest(values);
+      const unequal = all.filter((signs) => excess(signs) >= excess(values.map(Math.sign)));
+      assert.deepEqual([found.positive, found.n], [positive, n]);
+      assertClose([found.p], [unequal.length / all.length], { tolerance: 1e-12 });
+    }
+  }
+  // Zeros are counted as items, not as signs.
+  assert.deepEqual(signTest([0, 0, 2]), { positive: 1, n: 3, p: 1 });
+  assert.deepEqual(signTest([0, 0]), { positive: 0, n: 2, p: 1 });
+  // By clusters: a gains 1, b loses 1.
+  assert.deepEqual(signTest([3, -2, -1], { clusters: ["a", "a", "b"] }), {
+    positive: 1,
+    n: 2,
+    p: 1,
+  });
+  assert.ok(
+    signTest(new Array(3000).fill(1)).p >= 0 && signTest(new Array(40).fill(1)).p === 2 ** -39,
   );
 });
 
