@@ -18,7 +18,7 @@ import type { RetrievedChunks } from "../longmem/longmem_model.ts";
 import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
 import type { SampleRecord } from "../results/records.ts";
 import { cutDocument, type DocumentSegments } from "../text/segments.ts";
-import { type EvaluationKind, readOptions } from "./evaluation_kind.ts";
+import type { EvaluationKind } from "./evaluation_kind.ts";
 import { clustersOf, differenceOfSums, type Measure } from "./measure.ts";
 import { modelKindOf, modelName } from "./models.ts";
 import {
@@ -26,6 +26,7 @@ import {
   type DocumentEvaluation,
   type DocumentEvaluationDeclaration,
   documentEvaluationFields,
+  documentItems,
   documentProblems,
   documentTokens,
   fillDocumentEvaluation,
@@ -358,10 +359,11 @@ type _SchemaAcceptsTheType = Assert<
 /** Models whose memory nobody can ask. */
 function modelProblems({ models }: RetrievalEvaluation, path: string): Problem[] {
   return models.flatMap((model, i) => {
-    const { hasSideNet, readsMemory, readsOthers } = modelKindOf(model);
-    return hasSideNet && readsMemory && !readsOthers ? [] : [wrong(
+    const { hasSideNet, readsMemory, readsOthers, windowTokens } = modelKindOf(model);
+    const hasWindow = windowTokens?.(model) !== undefined;
+    return hasSideNet && readsMemory && !readsOthers && !hasWindow ? [] : [wrong(
       `${path}.models.${i}`,
-      "must have a SideNet that retrieves from the document's own memory",
+      "must have a SideNet that retrieves from the document's own memory, and disjoint segments",
       modelName(model),
       "longmem, longmem-recent-memory, untrained-with-memory",
     )];
@@ -388,23 +390,18 @@ export const retrieval: EvaluationKind<RetrievalDeclaration, RetrievalEvaluation
     splits: ({ split }) => [split],
     cost: documentTokens,
     async prepare(evaluation, { texts }) {
-      const { contextTokens, split, maxDocuments, matchTokens, memory } = evaluation;
+      const { contextTokens, split, matchTokens, memory } = evaluation;
       const all = await texts.documents(split);
-      const documents = all.slice(0, maxDocuments).map((document) => ({
-        ...cutDocument(document, { contextTokens, pad: padId }),
-        tokens: document.tokens,
-        ...(document.cluster !== undefined && { cluster: document.cluster }),
-      }));
-      return {
-        score: (model, scoring) =>
-          scoreRetrieval(model, documents, {
-            ...readOptions(evaluation, documents, scoring),
-            chunkTokens: memory!.chunkTokens,
-            matchTokens,
-          }),
-        others: () => documents,
-        ...(documents.length < all.length && { total: () => all.length }),
-      };
+      const { chunkTokens } = memory!;
+      return documentItems(evaluation, all, {
+        cut: (document) => ({
+          ...cutDocument(document, { contextTokens, pad: padId }),
+          tokens: document.tokens,
+        }),
+        score: (model, documents, options) =>
+          scoreRetrieval(model, documents, { ...options, chunkTokens, matchTokens }),
+        total: () => all.length,
+      });
     },
     version: () => retrievalVersion,
     record: retrievalRecord,

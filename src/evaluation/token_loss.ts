@@ -21,7 +21,7 @@ import type { SampleRecord } from "../results/records.ts";
 import { classifyMentions, mentions } from "../text/names.ts";
 import { cutDocument, type DocumentSegments } from "../text/segments.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { type EvaluationKind, readOptions } from "./evaluation_kind.ts";
+import type { EvaluationKind } from "./evaluation_kind.ts";
 import { clustersOf, type Measure } from "./measure.ts";
 import { gain } from "./perplexity.ts";
 import {
@@ -29,13 +29,14 @@ import {
   type DocumentEvaluation,
   type DocumentEvaluationDeclaration,
   documentEvaluationFields,
+  documentItems,
   documentProblems,
   documentTokens,
   fillDocumentEvaluation,
   limitDocuments,
 } from "./shared/document_evaluation.ts";
-import { type LanguageModel, otherDocuments } from "./shared/language_model.ts";
-import { meanOf, meansOf, severalOtherTexts } from "./shared/other_texts.ts";
+import type { LanguageModel } from "./shared/language_model.ts";
+import { meanOf, meansOf } from "./shared/other_texts.ts";
 import { readDocuments, type ReadOptions } from "./shared/read_documents.ts";
 
 /** Version of the metrics of this file. */
@@ -341,20 +342,16 @@ export const tokenLoss: EvaluationKind<TokenLossDeclaration, TokenLossEvaluation
     splits: ({ split }) => [split],
     cost: documentTokens,
     async prepare(evaluation, { texts }) {
-      const { contextTokens, split, maxDocuments, names } = evaluation;
+      const { contextTokens, split, names } = evaluation;
       const all = await texts.documents(split);
-      const documents = all.slice(0, maxDocuments).map((document) => ({
-        ...cutDocument(document, { contextTokens, pad: padId }),
-        buckets: bucketsOf(document.tokens, names ? texts.tokenizer : undefined),
-        ...(document.cluster !== undefined && { cluster: document.cluster }),
-      }));
-      return {
-        score: (model, scoring) =>
-          scoreTokenLoss(model, documents, readOptions(evaluation, documents, scoring)),
-        others: () => otherDocuments(documents),
-        severalOthers: (options) => severalOtherTexts(documents, options),
-        ...(documents.length < all.length && { total: () => all.length }),
-      };
+      return documentItems(evaluation, all, {
+        cut: (document) => ({
+          ...cutDocument(document, { contextTokens, pad: padId }),
+          buckets: bucketsOf(document.tokens, names ? texts.tokenizer : undefined),
+        }),
+        score: scoreTokenLoss,
+        total: () => all.length,
+      });
     },
     average: averageTokenLoss,
     version: () => tokenLossVersion,

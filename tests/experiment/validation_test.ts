@@ -652,14 +652,18 @@ const malformed: Malformed[] = [
       evaluations: [{
         ...evaluation,
         kind: "retrieval",
-        models: ["longmem", "backbone", "longmem-other-document"],
+        models: ["longmem", "backbone", "longmem-other-document", {
+          model: "longmem",
+          windowTokens: 256,
+        }],
         matchTokens: [2, 2],
       }],
     },
     problems: [
       "evaluations.0.matchTokens.1 is listed twice: current value is 2, allowed are numbers listed once",
-      'evaluations.0.models.1 must have a SideNet that retrieves from the document\'s own memory: current value is "backbone", allowed are longmem, longmem-recent-memory, untrained-with-memory',
-      'evaluations.0.models.2 must have a SideNet that retrieves from the document\'s own memory: current value is "longmem-other-document", allowed are longmem, longmem-recent-memory, untrained-with-memory',
+      'evaluations.0.models.1 must have a SideNet that retrieves from the document\'s own memory, and disjoint segments: current value is "backbone", allowed are longmem, longmem-recent-memory, untrained-with-memory',
+      'evaluations.0.models.2 must have a SideNet that retrieves from the document\'s own memory, and disjoint segments: current value is "longmem-other-document", allowed are longmem, longmem-recent-memory, untrained-with-memory',
+      'evaluations.0.models.3 must have a SideNet that retrieves from the document\'s own memory, and disjoint segments: current value is "longmem-window-256", allowed are longmem, longmem-recent-memory, untrained-with-memory',
     ],
   },
   {
