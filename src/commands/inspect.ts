@@ -12,6 +12,7 @@ import {
 import { writeAtomically } from "../files.ts";
 import { inspectDocument } from "../longmem/passages.ts";
 import { inspectionPage } from "../results/inspection_page.ts";
+import { inspectionEnding } from "../results/read_runs.ts";
 import { readDocument } from "../text/corpus.ts";
 import { DecodeStream } from "../text/decode_stream.ts";
 import { tokenizeDocument } from "../text/document_tokens.ts";
@@ -65,7 +66,7 @@ async function inspect(given: CommandArguments, output: Output): Promise<number>
   const most = positiveInteger(args, "tokens") ?? defaultTokens;
   const out = args.flags.has("out")
     ? await newPath(args, "out")
-    : `${basename(path).replace(/\.(txt|gz|txt\.gz)$/, "")}.memory.html`;
+    : `${basename(path).replace(/\.(txt|gz|txt\.gz)$/, "")}${inspectionEnding}`;
   const source = await openSource(args, output);
   const { tokenizer, lines, unwrap, contextTokens, chunkTokens } = source;
   const document = await reading(() => readDocument({ name: path, path }));

@@ -34,6 +34,8 @@ export interface RunRecord {
   readonly samples: ReadonlyMap<string, readonly SampleRecord[]>;
   /** Lines of the trainings. */
   readonly training: readonly MetricsRecord[];
+  /** Names of the pages in its folder that `inspect` wrote, where there are any. */
+  readonly inspections?: readonly string[];
 }
 
 /** A run that cannot be read. */
@@ -167,6 +169,9 @@ export async function readRunRecord(path: string, checkItems?: CheckItems): Prom
     }
     samples.set(evaluation, records);
   }
+  const entries = await Array.fromAsync(Deno.readDir(path));
+  const inspections = entries.map(({ name }) => name)
+    .filter((name) => name.endsWith(inspectionEnding)).sort();
   return {
     path,
     summary,
@@ -174,8 +179,12 @@ export async function readRunRecord(path: string, checkItems?: CheckItems): Prom
     ...(environment && { environment }),
     samples,
     training: await readMetricsRecords(path, { isCompleted }),
+    ...(inspections.length > 0 && { inspections }),
   };
 }
+
+/** How the names of pages end that `inspect` writes. */
+export const inspectionEnding = ".memory.html";
 
 /** Kind of an evaluation, where a declaration has it. */
 function kindOf(

@@ -1,6 +1,7 @@
 /**
  * The report of an experiment: one page that needs nothing else.
  */
+import { basename } from "node:path";
 import type { EvaluationTable, ExperimentTables } from "./evaluation_table.ts";
 import type { MetricCatalog } from "./metric_catalog.ts";
 import { findings } from "./interpretation.ts";
@@ -10,7 +11,7 @@ import script from "./report.client.js" with { type: "text" };
 import { type ReportFigure, reportFigures } from "./report_figures.ts";
 import { reproductionNotes, reproductionsOf, reproductionText } from "./paper_comparison.ts";
 import { formatVariation, type RunEnvironment } from "./records.ts";
-import type { RunRecord } from "./read_runs.ts";
+import { inspectionEnding, type RunRecord } from "./read_runs.ts";
 import { htmlLegend } from "./table.ts";
 import { unfinishedText } from "./resume_command.ts";
 import { type TableText, tableText } from "./table_text.ts";
@@ -126,7 +127,10 @@ function figuresPart(figures: readonly ReportFigure[]): Html | undefined {
   return markup`<div class="figures">\n${drawn}</div>`;
 }
 
-function runPart({ summary, declaration, environment }: RunRecord, open: boolean): Html {
+function runPart(
+  { path, summary, declaration, environment, inspections = [] }: RunRecord,
+  open: boolean,
+): Html {
   const { run, state, error, variation } = summary;
   const facts = [
     ["state", error === undefined ? state : `${state}: ${error}`],
@@ -135,7 +139,15 @@ function runPart({ summary, declaration, environment }: RunRecord, open: boolean
   return markup`<details${open ? " open" : ""}><summary>${
     variation ? `${run} (${formatVariation(variation)})` : run
   }</summary>
-<dl>${facts.map(([name, value]) => markup`<dt>${name}</dt><dd>${value}</dd>\n`)}</dl>${
+${
+    inspections.map((name) =>
+      markup`<p><a href="${
+        [basename(path), name].map(encodeURIComponent).join("/")
+      }#most">Tokens that the memory helped and hurt most, in ${
+        name.slice(0, -inspectionEnding.length)
+      }</a></p>\n`
+    )
+  }<dl>${facts.map(([name, value]) => markup`<dt>${name}</dt><dd>${value}</dd>\n`)}</dl>${
     declaration &&
     markup`<details><summary>Declaration, with all defaults</summary><pre tabindex="0">${
       JSON.stringify(declaration, null, 2)

@@ -94,6 +94,18 @@ test("findRunRecords() leaves out a run that is damaged, and says which file and
   }
 });
 
+test("readRunRecord() names the pages of inspections in the folder", () =>
+  withFolder(async (folder) => {
+    const { summary } = run();
+    await Deno.writeTextFile(`${folder}/summary.json`, JSON.stringify({ ...summary, metrics: [] }));
+    assert.equal((await readRunRecord(folder)).inspections, undefined);
+    for (const name of ["b.memory.html", "a book.memory.html", "report.html"]) {
+      await Deno.writeTextFile(`${folder}/${name}`, "");
+    }
+    const { inspections } = await readRunRecord(folder);
+    assert.deepEqual(inspections, ["a book.memory.html", "b.memory.html"]);
+  }));
+
 test("readRunRecord() says of a run that is running without a process that it was stopped", () =>
   withFolder(async (folder) => {
     const state = async (state: RunState) => {

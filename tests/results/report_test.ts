@@ -114,6 +114,16 @@ test("experimentReport() says below the first table from how much text models pr
   ]);
 });
 
+test("experimentReport() links the pages of inspections in the folders of runs", () => {
+  const [first, ...others] = sweep();
+  const { html } = report([{ ...first, inspections: ["a <1>.memory.html"] }, ...others]);
+  const links = [...documentOf(html).querySelectorAll("#runs a")];
+  assert.deepEqual(
+    links.map((link) => [link.getAttribute("href"), link.textContent]),
+    [["m64/a%20%3C1%3E.memory.html#most", "Tokens that the memory helped and hurt most, in a <1>"]],
+  );
+});
+
 test("experimentReport() of the same results is the same page, and needs nothing else", () => {
   const { html } = report();
   assert.equal(report().html, html);
