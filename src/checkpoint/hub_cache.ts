@@ -46,6 +46,7 @@ export const sideFiles = [
   "tokenizer.json",
   "tokenizer_config.json",
   "special_tokens_map.json",
+  "chat_template.jinja",
 ] as const;
 
 /** The weights where they are in one file. */

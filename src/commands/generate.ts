@@ -3,14 +3,17 @@ import {
   type CommandArguments,
   type Output,
   positiveInteger,
+  reading,
   UsageError,
 } from "../command_line.ts";
+import { InputTypeError } from "../errors.ts";
 import { generate } from "../longmem/generation.ts";
+import { readChatTemplate, renderChat } from "../text/chat_template.ts";
 import { DecodeStream } from "../text/decode_stream.ts";
 import { textIds } from "../text/text_ids.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { explainText } from "./explained_text.ts";
-import { modelFlags, openModel, openSource } from "./model_source.ts";
+import { modelFlags, type ModelSource, openModel, openSource } from "./model_source.ts";
 import { documentFlag, fillMemory, memoryFlag, noteUnknown } from "./remembered_documents.ts";
 import { summaries } from "./summaries.ts";
 
@@ -30,6 +33,11 @@ export function generateCommand(output: Output, interval: number = progressInter
       documentFlag,
       memoryFlag,
       { name: "prompt", value: "TEXT", help: "text to continue (default none)" },
+      {
+        name: "chat",
+        help:
+          "take the prompt as a user's message, and answer as the tokenizer's chat template has it",
+      },
       { name: "tokens", value: "N", help: "tokens to generate at most (default 100)" },
       { name: "seed", value: "N", help: "seed of the sampling (default 1)" },
       { name: "temperature", value: "X", help: "0 takes the most probable token (default 1)" },
@@ -61,13 +69,17 @@ async function generateText(
   const temperature = readTemperature(args);
   const source = await openSource(args, output);
   const { tokenizer, contextTokens } = source;
+  const chat = args.flags.has("chat") ? await chatIds(args, source) : undefined;
   const model = await openModel(args, source);
   try {
     const texts = await fillMemory(model, source, { memory, documents, output, interval });
-    const prompt = args.flags.get("prompt")?.at(-1) ?? "";
-    const promptIds = tokenizer.encode(prompt);
+    const given = args.flags.get("prompt")?.at(-1) ?? "";
+    // Of a conversation the answer alone is shown.
+    const prompt = chat === undefined ? given : "";
+    const promptIds = chat ?? tokenizer.encode(given);
     noteUnknown("the prompt", promptIds, tokenizer, output);
-    const promptTokens = [tokenizer.specialIds.bos, ...promptIds];
+    // A template writes itself what begins a conversation.
+    const promptTokens = chat ?? [tokenizer.specialIds.bos, ...promptIds];
     const ids: number[] = [];
     const generated = noting(
       ids,
@@ -103,6 +115,34 @@ async function* noting(list: number[], ids: AsyncIterable<number>): AsyncGenerat
     list.push(id);
     yield id;
   }
+}
+
+/**
+ * Ids of a conversation in which the prompt is a user's message, up to where the answer begins.
+ *
+ * @throws {UsageError} Where there is no prompt.
+ */
+async function chatIds(
+  args: CommandArguments,
+  { tokenizer, tokenizerPath }: ModelSource,
+): Promise<number[]> {
+  const content = args.flags.get("prompt")?.at(-1);
+  if (!content) {
+    throw new UsageError("Cannot use --chat as --prompt, the user's message, is missing");
+  }
+  return await reading(async () => {
+    const template = tokenizerPath === undefined
+      ? undefined
+      : await readChatTemplate(tokenizerPath);
+    if (!template || !tokenizer.encodeMarked) {
+      throw new InputTypeError(
+        `Cannot use --chat as the tokenizer${
+          tokenizerPath === undefined ? "" : ` "${tokenizerPath}"`
+        } has no chat template: those are in tokenizer_config.json or chat_template.jinja beside it`,
+      );
+    }
+    return tokenizer.encodeMarked(await renderChat(template, [{ role: "user", content }]));
+  });
 }
 
 /** Prints a prompt with the text after it, each part as soon as it is known where the output takes parts. */

@@ -19,7 +19,7 @@ import type { LongMemModel } from "../longmem/longmem_model.ts";
 import { paperMemory } from "../memory/config.ts";
 import { readFinishedRun, runTokenizer } from "../runner/load_trained_model.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { openTokenizer } from "../text/tokenizer_source.ts";
+import { openTokenizer, type TokenizerSource } from "../text/tokenizer_source.ts";
 import { deviceFlag, deviceOf } from "./device_flag.ts";
 
 /** Tokens of a window where the checkpoint does not say on how many it was trained. */
@@ -73,6 +73,8 @@ export function openModel(
 export interface ModelSource {
   readonly options: LoadLongMemOptions;
   readonly tokenizer: Tokenizer;
+  /** Its `tokenizer.json`; absent where it is another kind of file. */
+  readonly tokenizerPath?: string;
   readonly contextTokens: number;
   readonly chunkTokens: number;
   readonly lines: "plain" | "released-code";
@@ -108,7 +110,7 @@ async function openRun(args: CommandArguments, run: string): Promise<ModelSource
         memory,
         ...(threads === undefined ? {} : { threads }),
       },
-      tokenizer: await openTokenizer(await runTokenizer(run, experiment)),
+      ...await openTokenizerOf(await runTokenizer(run, experiment)),
       contextTokens,
       chunkTokens: memory.chunkTokens,
       lines,
@@ -128,7 +130,7 @@ async function openCheckpoints(args: CommandArguments, output: Output): Promise<
   });
   if (!source) requiredFlag(args, "tokenizer");
   return await reading(async () => {
-    const tokenizer = await openTokenizer(source!);
+    const opened = await openTokenizerOf(source!), { tokenizer } = opened;
     const backbone = await loadBackboneWeights(backbonePath);
     checkVocabulary(tokenizer, backbone.shape, { of: `the tokenizer with "${backbonePath}"` });
     const sideNet = sideNetPath === undefined
@@ -143,11 +145,18 @@ async function openCheckpoints(args: CommandArguments, output: Output): Promise<
     const most = architectureOf(backbone.shape).mostTokens?.(backbone.shape) ?? Infinity;
     return {
       options: { backbone, ...(sideNet && { sidenet: sideNet }), memory },
-      tokenizer,
+      ...opened,
       contextTokens: backbone.contextTokens ?? Math.min(defaultContextTokens, most),
       chunkTokens: memory.chunkTokens,
       lines: "plain",
       unwrap: false,
     };
   });
+}
+
+async function openTokenizerOf(
+  source: TokenizerSource,
+): Promise<Pick<ModelSource, "tokenizer" | "tokenizerPath">> {
+  const tokenizer = await openTokenizer(source);
+  return { tokenizer, ...(source.kind === "file" ? { tokenizerPath: source.path } : {}) };
 }

@@ -27,6 +27,11 @@ export interface Tokenizer {
   /** Encodes text, without adding special tokens: `<s>` in the text is three characters like any others. */
   encode(text: string): number[];
   /**
+   * Encodes text in which special tokens stand by their names, as chat templates write them; absent where the vocabulary has no
+   * names for them.
+   */
+  encodeMarked?(text: string): number[];
+  /**
    * Decodes ids; `bos` and `eos` become nothing, `unk` becomes `<unk>`, bytes that are not UTF-8 become U+FFFD.
    *
    * @throws {RangeError} If an id is no token of the vocabulary, or stands for no text (`pad`, fillers).

@@ -259,6 +259,8 @@ abstract class JsonTokenizer implements Tokenizer {
   readonly specialIds: SpecialIds;
   readonly hash: string;
   protected readonly vocabulary: Vocabulary;
+  /** The library's tokenizer with all special tokens, made when it is first needed. */
+  #marked: LibraryModel | undefined;
 
   constructor(vocabulary: Vocabulary) {
     this.vocabulary = vocabulary;
@@ -268,6 +270,20 @@ abstract class JsonTokenizer implements Tokenizer {
   }
 
   abstract encode(text: string): number[];
+
+  encodeMarked(text: string): number[] {
+    const { definition } = this.vocabulary, { name, addedTokens } = definition;
+    return namingFile(name, "use", () => {
+      if (!this.#marked) {
+        this.#marked = openLibraryModel(definition, addedTokens, {});
+        boundEncoding(this.#marked.model!);
+      }
+      const { ids: found } = this.#marked.encode(text, { add_special_tokens: false });
+      const ids = found.map((id: number | undefined) => id ?? this.unknownId());
+      checkTokenIds(ids, this.vocabSize, `encode text with tokenizer "${name}"`);
+      return ids;
+    });
+  }
 
   /** Text of ids in one piece; those that become nothing are left out. */
   protected abstract decodeTokens(ids: number[]): string;

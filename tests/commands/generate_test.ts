@@ -191,6 +191,36 @@ test("generate reads a folder of Hugging Face with the tokenizer beside its mode
     assert.equal(await run("--backbone", `${folder}/ended`, ...greedy), 0);
     assert.deepEqual(said.printed, ["Once"], "the token that begins a text may end one");
 
+    // A conversation: the answer alone is shown, and the template's own tokens count.
+    const template = (text: string) =>
+      Deno.writeTextFile(
+        `${model}/tokenizer_config.json`,
+        JSON.stringify({
+          "eos_token": separator,
+          "bos_token": separator,
+          "chat_template": text,
+        }),
+      );
+    const chat = ["--backbone", model, "--temperature", "0", "--prompt", "Who?"];
+    const answer = async (...args: string[]) => {
+      said.printed.length = 0;
+      assert.equal(await run(...chat, ...args), 0);
+      return said.printed.join("\n");
+    };
+    await template(`${separator}{{ messages[0].content }}`);
+    assert.equal(`Who?${await answer("--chat")}`, await answer());
+    await template("{{ messages[0].content }} {{ messages[0].content }}");
+    assert.notEqual(`Who?${await answer("--chat")}`, await answer());
+    await assert.rejects(
+      run("--backbone", model, "--chat"),
+      /as --prompt, the user's message, is missing/,
+    );
+    await Deno.remove(`${model}/tokenizer_config.json`);
+    await assert.rejects(
+      run(...chat, "--chat"),
+      /Cannot use --chat as the tokenizer ".*" has no chat template/,
+    );
+
     await write([...byteCharacters, separator, "ab"]);
     await assert.rejects(run("--backbone", model), {
       name: "InputError",

@@ -181,9 +181,10 @@ test("refusals of the Hub, busy servers and parts that are not sent are told", (
       server.behaviour.answer = (_, path) =>
         path.includes(place) ? Response.json({ error: "no" }, { status, headers }) : undefined;
     };
+    // Not as files that are no checkpoints.
     for (const place of ["/revision/", "/tree/", "/resolve/"]) {
       status(401, place);
-      await refuses(fetch(), /status 401/);
+      await refuses(fetch(), /^Cannot (fetch|read) .*status 401/);
       status(403, place);
       await refuses(
         fetch(),
