@@ -206,7 +206,7 @@ export async function newPath(args: CommandArguments, flag: string): Promise<str
 export function requiredFlag(args: CommandArguments, flag: string): string {
   const value = args.flags.get(flag)?.at(-1);
   if (value === undefined || value === "") {
-    throw new UsageError(`Cannot go on as --${flag} is missing`);
+    throw new UsageError(`Missing required flag --${flag}`);
   }
   return value;
 }

@@ -70,7 +70,7 @@ export class MissingDataError extends Deno.errors.NotFound {
 export function failureText(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (isOutOfMemory(error)) {
-    return `Cannot go on as an array does not fit into the memory of this machine (${error.message}): smaller models, ` +
+    return `Cannot continue as an array does not fit into the memory of this machine (${error.message}): smaller models, ` +
       "batches or segments would help; --dry-run says how many parameters there are";
   }
   return isForeseen(error) ? error.message : error.stack ?? error.message;

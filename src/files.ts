@@ -318,7 +318,7 @@ export async function requireThere<T>(reading: Promise<T>, message: string): Pro
 }
 
 /**
- * What reading a file comes to; undefined where there is none.
+ * The result of reading a file; undefined where there is none.
  *
  * @param reading A file operation that has begun.
  */

@@ -29,13 +29,13 @@ export class LostLockError extends InputError {
   /** @param holder Who has the lock now; absent where nobody has. */
   constructor(path: string, readonly holder?: LockHolder) {
     super(
-      `Cannot go on as the lock "${path}" ` +
+      `Cannot continue as the lock "${path}" ` +
         (holder
           ? `was taken over by ${
             describeHolder(holder)
           }, although this process held it: its file was removed, or its ` +
             "file system does not lock files; there, only one process at a time may run these experiments"
-          : "was removed while this process held it; the same command goes on from the last checkpoints"),
+          : "was removed while this process held it; the same command continues from the last checkpoints"),
     );
   }
 }

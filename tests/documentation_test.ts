@@ -346,6 +346,13 @@ const phrases = {
   "of which alone": "a sentence of its own",
   "come to their end": "ended",
   "comes to their end": "ends",
+  "come to its end": "ended",
+  "has come to": "its state",
+  "have come to": "their states",
+  "cannot go on": "what is missing, or cannot continue",
+  "what runs miss": "missing data",
+  "what is read once": "a shared bank",
+  "what a person is told": "the summary",
 } as const;
 
 /** Where a text has such phrases, also across lines of a comment or paragraph: `line: phrase`. */

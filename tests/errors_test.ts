@@ -133,7 +133,7 @@ runTest(
     assert.match(stdout, /^3 runs: 1 completed, 2 left out; /m);
     assert.match(
       stdout,
-      /^Left out, as something is missing:\n {2}there: data\/novels\n {2}timed: permission to start processes, which "deno task measure experiments\/timed.ts" has\nHow to get them:\n {2}novels: Plain texts/m,
+      /^Left out, as something is missing:\n {2}there: data\/novels\n {2}timed: permission to start processes, which "deno task measure experiments\/timed.ts" has\nHow to get them:\n {2}novels: deno task data novels/m,
     );
     const results = join(folder, "results");
     const stateOf = async (name: string) => {
@@ -173,7 +173,7 @@ test("failureText() says what V8 means by arrays that do not fit, without a stac
   assert.throws(() => new Float32Array(2 ** 52), (error) => {
     assert.match(
       failureText(error),
-      /^Cannot go on as an array does not fit into the memory of this machine \(Invalid typed array length: \d+\): [^\n]*$/,
+      /^Cannot continue as an array does not fit into the memory of this machine \(Invalid typed array length: \d+\): [^\n]*$/,
     );
     return true;
   });

@@ -97,7 +97,7 @@ const losses: [name: string, take: (path: string) => Promise<unknown>, message: 
         Deno.FsFile.prototype.tryLock = tryLock;
       }
     },
-    /^Cannot go on as the lock ".*lock" was taken over by process \d+ on host .* since .*, although this process held it: .*only one process/,
+    /^Cannot continue as the lock ".*lock" was taken over by process \d+ on host .* since .*, although this process held it: .*only one process/,
   ],
   [
     "a removed file that another has made and locked again",
@@ -120,7 +120,7 @@ const losses: [name: string, take: (path: string) => Promise<unknown>, message: 
     async (path) => {
       await Deno.remove(path.replace(/\/lock$/, ""), { recursive: true });
     },
-    /^Cannot go on as the lock ".*lock" was removed while this process held it; the same command goes on/,
+    /^Cannot continue as the lock ".*lock" was removed while this process held it; the same command continues/,
   ],
 ];
 

@@ -63,7 +63,7 @@ async function summaries(results: string) {
 const wrongCommandLines: [args: string[], message: RegExp][] = [
   [
     ["chapter-break", "data", "--out", "nowhere.json", "--headings", "("],
-    /Cannot read --headings as it is no regular expression: current value is "\(" \(.*Unterminated group\)/,
+    /Cannot read --headings as it is not a regular expression: current value is "\(" \(.*Unterminated group\)/,
   ],
   [[], /deno task run PATH\.\.\./],
   [
@@ -363,7 +363,7 @@ resultsTest("Ctrl-C leaves an interrupted run that the same command resumes", as
   }
   const { code } = await process.status;
   assert.equal(code, 130, await stderr);
-  assert.match(shown, /\nInterrupted: the same command goes on from the last checkpoints\n$/);
+  assert.match(shown, /\nInterrupted: the same command continues from the last checkpoints\n$/);
   assert.match(await stderr, /Stopping after a checkpoint/);
   const [interrupted] = await summaries(results);
   assert.equal(interrupted.state, "interrupted");

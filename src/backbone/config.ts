@@ -124,7 +124,7 @@ export function shapeProblems(shape: Partial<BackboneShape>, path: string): Prob
   if (foreign.length > 0) {
     return foreign.map((field) => ({
       path: `${path}.settings.${field}`,
-      message: `is no setting of architecture "${architecture.name}": ` +
+      message: `is not a setting of architecture "${architecture.name}": ` +
         (known.length > 0 ? allowedWords(field, known) : "it has none"),
     }));
   }

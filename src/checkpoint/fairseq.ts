@@ -98,7 +98,7 @@ async function openFairseq(source: string | ByteSource): Promise<FairseqFile> {
     const saved = content instanceof Map ? content.get("model") : undefined;
     if (!(content instanceof Map) || !(saved instanceof Map)) {
       throw new InputTypeError(
-        `Cannot read "${path}" as it is no fairseq checkpoint: expected a dictionary with "cfg" and ` +
+        `Cannot read "${path}" as it is not a fairseq checkpoint: expected a dictionary with "cfg" and ` +
           `"model", found ${content instanceof Map ? keys(content) : describe(content)}`,
       );
     }

@@ -152,7 +152,7 @@ export async function writeBackboneFolder(
 /**
  * The sizes of the backbone of a folder, of this format or of Hugging Face's, without its weights.
  *
- * @returns undefined where the path is no such folder, or not there.
+ * @returns undefined where the path is not such a folder, or not there.
  */
 export async function readFolderShape(path: string): Promise<BackboneShape | undefined> {
   if (await isHuggingFaceFolder(path)) return await readHuggingFaceShape(path);
@@ -162,7 +162,7 @@ export async function readFolderShape(path: string): Promise<BackboneShape | und
 /**
  * The tokenizer that a folder carries.
  *
- * @returns undefined where it carries none, or the path is no folder of this format or of Hugging Face's.
+ * @returns undefined where it carries none, or the path is not a folder of this format or of Hugging Face's.
  */
 export async function readFolderTokenizer(given: string): Promise<TokenizerSource | undefined> {
   const path = await localPath(given);

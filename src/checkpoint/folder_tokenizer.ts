@@ -23,7 +23,7 @@ export const tokenizerRecord = z.strictObject({
 /** {@linkcode tokenizerRecord}'s type. */
 export type TokenizerRecord = z.infer<typeof tokenizerRecord>;
 
-/** Where the files of a path that a person gives lie: a `tokenizer.json`, its folder, or one of the official vocabulary. */
+/** Where the files of a path given by the user lie: a `tokenizer.json`, its folder, or one of the official vocabulary. */
 export async function tokenizerAt(path: string): Promise<TokenizerSource> {
   if (!(await Deno.stat(path)).isDirectory) return { kind: "file", path };
   const file = join(path, files.file[0]), [encoder] = files.gpt2;

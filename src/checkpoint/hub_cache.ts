@@ -64,7 +64,7 @@ export function isHubOffline(): boolean {
  * Reads a model of the Hub as the command line names it: `hf:org/name`, `hf:org/name@revision`.
  *
  * @returns undefined for what does not begin so.
- * @throws {RangeError} For what begins so and is no name.
+ * @throws {RangeError} For what begins so and is not a name.
  */
 export function parseHubReference(text: string): HubReference | undefined {
   if (!text.startsWith(hubPrefix)) return undefined;
@@ -98,7 +98,7 @@ export function hubCacheFolder(): string {
     join(home, "hub");
 }
 
-/** The home folder; the current one where the environment may not be read, as Deno would ask a person for what it may not do. */
+/** The home folder; the current one where the environment may not be read, as Deno would prompt for the permission. */
 function homeFolder(): string {
   return environmentVariable("HOME") ?? environmentVariable("USERPROFILE") ?? ".";
 }

@@ -40,7 +40,7 @@ export interface HubOptions extends HubAccess {
   readonly progress?: (file: string, bytes: number, totalBytes: number) => void;
 }
 
-/** Most bytes of a file that is no weights. */
+/** Most bytes of a file without weights. */
 const mostSideBytes = 2 ** 28;
 
 /**

@@ -288,7 +288,7 @@ async function readConfig(
     throw new InputTypeError(
       `Cannot read "${file}" as model_type ${
         JSON.stringify(modelType ?? null)
-      } is no known architecture: ${allowedWords(String(modelType), types)}`,
+      } is not a known architecture: ${allowedWords(String(modelType), types)}`,
     );
   }
   if (config.value("quantization_config") !== undefined) {

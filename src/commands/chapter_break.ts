@@ -46,7 +46,7 @@ function checkPattern(headings: string): void {
     new RegExp(headings, "u");
   } catch (error) {
     throw new UsageError(
-      `Cannot read --headings as it is no regular expression: current value is "${headings}" ` +
+      `Cannot read --headings as it is not a regular expression: current value is "${headings}" ` +
         `(${(error as Error).message})`,
     );
   }

@@ -59,7 +59,7 @@ export function dataCommand(output: Output, places: DataPlaces = repositoryPlace
         isPath: true,
         help: "take the named data set from a file or folder that is there already",
       },
-      { name: "offline", help: "fetch nothing: say what is there" },
+      { name: "offline", help: "fetch nothing: report what is there" },
     ],
     execute: (args) => listDataSets(args, output, places),
   };
@@ -142,7 +142,7 @@ async function obtain(
   else await takeDataSet(from, obtaining);
 }
 
-/** Fetches a model of the Hub, or looks whether it is there; prints what it has come to. */
+/** Fetches a model of the Hub, or looks whether it is there; prints the outcome. */
 async function obtainModel(
   reference: HubReference,
   output: Output,

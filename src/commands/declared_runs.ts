@@ -1,5 +1,5 @@
 /**
- * Runs that declarations ask for, whether or not they have begun: so that tables say what is missing, and how to get it.
+ * Runs that declarations ask for, whether or not they have begun: so that tables list missing data and how to get it.
  */
 import { basename, dirname } from "node:path";
 import { itemProblem } from "../evaluation/evaluations.ts";

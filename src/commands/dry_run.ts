@@ -14,12 +14,12 @@ import { isDamage, readRunSummary } from "../results/read_runs.ts";
 import { repetitionRemarks, runPath } from "../queue/run_lifecycle.ts";
 import { describeSources } from "./missing_data.ts";
 
-/** A run, what it will take and what it has come to. */
+/** A run, its cost and its state. */
 interface Prospect {
   readonly run: ResolvedRun;
   readonly estimate: Estimate;
   readonly state: RunState | "damaged";
-  /** What is to be known of it alone: why it cannot be read, what is otherwise when it is run again. */
+  /** Notes on it alone: why it cannot be read, what differs when it is run again. */
   readonly remarks: readonly string[];
 }
 

@@ -29,7 +29,7 @@ export async function missingNames(runs: readonly ResolvedRun[]): Promise<string
   return [...new Set(missing.flat().map(({ path }) => path))];
 }
 
-/** How to get what is missing, a line for each data set that the project knows. */
+/** How to get missing data, a line for each data set that the project knows. */
 export async function describeSources(runs: readonly ResolvedRun[]): Promise<string[]> {
   const dataSets = await readDataSets(dataSetList);
   const sources = new Map<string, string>();

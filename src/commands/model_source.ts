@@ -55,7 +55,7 @@ export const modelFlags: readonly Flag[] = [
   { name: "context", value: "N", help: "tokens of the window (default as trained)" },
   {
     name: "offline",
-    help: "use no network, as always: data fetches models of the Hub to its cache",
+    help: "changes nothing, as only data uses the network",
   },
   deviceFlag,
 ];
@@ -95,7 +95,7 @@ export async function openSource(
 async function openRun(args: CommandArguments, run: string): Promise<ModelSource> {
   const surplus = ["backbone", "sidenet", "tokenizer"].find((flag) => args.flags.has(flag));
   if (surplus !== undefined) {
-    throw new UsageError(`Cannot go on as --${surplus} must be left out where --run is given`);
+    throw new UsageError(`Cannot use --${surplus} with --run: allowed is one of them`);
   }
   return await reading(async () => {
     const { experiment, backbone, sideNet, memory, contextTokens } = await readFinishedRun(run);

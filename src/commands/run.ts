@@ -65,7 +65,7 @@ export function runCommand(output: Output, executor: () => Promise<RunExecutor>)
       { name: "fresh", help: "discard earlier results and checkpoints, and start again" },
       {
         name: "offline",
-        help: "use no network, as always: data fetches models of the Hub to its cache",
+        help: "changes nothing, as only data uses the network",
       },
       { name: "jobs", value: "N", help: "runs at once (default 1)" },
       { name: "retry-failed", help: "resume failed runs, which are otherwise only listed" },
@@ -118,7 +118,7 @@ async function executeRuns(
     onStop: () => complain("Stopping after a checkpoint; a second Ctrl-C stops at once"),
     onStopAtOnce: () => {
       display.end();
-      complain(`Stopped at once: ${sameCommand} goes on from the last checkpoints`);
+      complain(`Stopped at once: ${sameCommand} continues from the last checkpoints`);
       Deno.exit(130);
     },
   });
@@ -141,7 +141,7 @@ async function executeRuns(
     output.print(summarizeQueue(states, options.results));
     const stopped = interruption.signal.aborted && states.includes("waiting");
     if (stopped || states.includes("interrupted")) {
-      output.print(`Interrupted: ${sameCommand} goes on from the last checkpoints`);
+      output.print(`Interrupted: ${sameCommand} continues from the last checkpoints`);
       return 130;
     }
     const leftOut = runs.filter((_, i) => states[i] === "left out");

@@ -1,5 +1,5 @@
 /**
- * `deno task status`: what runs have come to, where, and which jobs of a cluster work on them.
+ * `deno task status`: the states of runs, where they ran, and which jobs of a cluster work on them.
  */
 import { join } from "node:path";
 import { type Command, type Output, positiveInteger, UsageError } from "../command_line.ts";

@@ -215,7 +215,7 @@ function mergeSettings(runs: readonly ResolvedRun[], flagged: ClusterConfig): Cl
   return merged;
 }
 
-/** Runs by what they have come to. */
+/** Runs by their states. */
 async function sortRuns(runs: readonly ResolvedRun[], results: string) {
   const unfinished: ResolvedRun[] = [], completed: ResolvedRun[] = [], failed: ResolvedRun[] = [];
   for (const run of runs) {

@@ -28,14 +28,14 @@ import { copyFile, filesAt } from "./local_files.ts";
 /** Most bytes of a file of which another is made. */
 const mostSourceBytes = 2 ** 28;
 
-/** Whether a data set, or what is missing of it, can be fetched. */
+/** Whether the missing files of a data set can be fetched. */
 export function isFetchable(name: string, missing: readonly DataFile[]): boolean {
   return dataSetSources[name]?.fetch !== undefined ||
     missing.some(({ url, bundled }) => (url ?? bundled) !== undefined);
 }
 
 /**
- * Fetches what is missing of a data set. What is there is not fetched again, and what was cut off is continued.
+ * Fetches the missing files of a data set. Files that are there are kept, and partial downloads continued.
  *
  * @param source Its own code (default that of its name, if any).
  * @throws {RangeError} Where a server refuses or sends other bytes.
@@ -76,7 +76,7 @@ export async function fetchDataSet(
 }
 
 /**
- * Takes what is missing of a data set from a file or folder: files that have the right bytes under the name of one of the data set
+ * Takes the missing files of a data set from a file or folder: files that have the right bytes under the name of one of the data set
  * or of its source, compressed (`.gz`) or not, and files that become right by its source's transformation.
  *
  * @throws {RangeError} Where nothing of it is there.

@@ -56,9 +56,9 @@ function unknownField(
   const key = keys[depth];
   return `"${key}" ` +
     (node.type === "object"
-      ? `is no field of ${parent}: ${allowedWords(key, node.names)}`
+      ? `is not a field of ${parent}: ${allowedWords(key, node.names)}`
       : node.type === "array"
-      ? `is no element of ${parent}: allowed are integers from 0`
+      ? `is not an element of ${parent}: allowed are integers from 0`
       : `is not there: ${parent} has no fields`);
 }
 

@@ -556,7 +556,7 @@ export const chapterBreak: EvaluationKind<
       } catch (error) {
         problems.push(wrong(
           `${path}.source.headings`,
-          `is no regular expression (${(error as Error).message})`,
+          `is not a regular expression (${(error as Error).message})`,
           source.headings,
           "regular expressions of a whole heading",
         ));

@@ -233,7 +233,7 @@ export interface EvaluationKind<Declaration, Config, Item> {
 /**
  * Measures of one model from its records.
  *
- * @throws {ZodError} If one is no record of the kind.
+ * @throws {ZodError} If one is not a record of the kind.
  */
 export function measuresOf<Config, Item>(
   { record, measures }: Pick<EvaluationKind<never, Config, Item>, "record" | "measures">,
@@ -345,7 +345,7 @@ export function bankProblems(memory: MemoryConfig | undefined, path: string): Pr
   )];
 }
 
-/** What is read once is read by one row, for all rows that ask. */
+/** A shared bank: one row reads the text for all rows. */
 export const onceReadMemory = { bank: "shared", reset: "epoch" } as const;
 
 /** Tokens that a model passes for each segment. */

@@ -41,7 +41,7 @@ export interface Estimate {
 export interface TrainingEstimate {
   /** What is trained. */
   readonly phase: TrainingName;
-  /** Equal for trainings that come to the same weights: of the runs of one results folder only one does them. */
+  /** Equal for trainings that give the same weights: of the runs of one results folder only one does them. */
   readonly key: string;
   /** Updates. */
   readonly steps: number;

@@ -51,7 +51,7 @@ export async function loadExperiments(paths: readonly string[]): Promise<LoadedE
       for (const experiment of [declared].flat()) {
         if (typeof experiment !== "object" || experiment === null) {
           throw new DeclarationError(
-            `Cannot load "${file}" as ${what} is no experiment: current value is ` +
+            `Cannot load "${file}" as ${what} is not an experiment: current value is ` +
               `${typeof experiment}, allowed are an experiment or a list of them`,
           );
         }

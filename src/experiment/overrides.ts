@@ -108,7 +108,7 @@ function readValues(path: string, node: SchemaNode, text: string): unknown[] {
     parts.length > 3 || step === undefined || !(step > 0) || !(count >= 1 && count <= mostValues)
   ) {
     throw new DeclarationError(
-      `Cannot set sweep.${path} as "${text}" is no range: allowed are ranges such as 1..5 and 1..9..2 ` +
+      `Cannot set sweep.${path} as "${text}" is not a range: allowed are ranges such as 1..5 and 1..9..2 ` +
         `(every second), of at most ${mostValues} numbers, from the lowest to the highest`,
     );
   }

@@ -206,7 +206,7 @@ function fieldProblem(
   return other && `must not be swept beside ${other}: one of them is part of the other`;
 }
 
-/** Why something is no list of values to sweep. */
+/** Why something is not a list of values to sweep. */
 function listProblem(values: unknown): string | undefined {
   if (!Array.isArray(values) || values.length === 0 || values.includes(undefined)) {
     return `has a wrong value: current value is ${show(values)}, allowed are lists of values`;

@@ -54,7 +54,7 @@ export class PickleGlobal {
   constructor(
     /** Full name, module and all. */
     readonly name: string,
-    /** What a call of it gives; absent where it is no function. */
+    /** What a call of it gives; absent where it is not a function. */
     readonly call?: (args: readonly PickleValue[]) => PickleValue,
   ) {}
 
@@ -489,7 +489,7 @@ class Machine {
       ? made.call?.(args)
       : undefined;
     if (!(object instanceof PassedOver)) {
-      throw this.#refuse(`it makes an object of ${describe(made)}, which is no plain data`);
+      throw this.#refuse(`it makes an object of ${describe(made)}, which is not plain data`);
     }
     return object;
   }
@@ -511,7 +511,7 @@ class Machine {
 
   #call(called: PickleValue, args: readonly PickleValue[]): PickleValue {
     if (!(called instanceof PickleGlobal) || !called.call) {
-      throw this.#refuse(`it calls ${describe(called)}, which is no allowed function`);
+      throw this.#refuse(`it calls ${describe(called)}, which is not an allowed function`);
     }
     try {
       return this.#counted(called.call(args));

@@ -215,7 +215,7 @@ async function checkZip(file: ByteSource): Promise<void> {
   }
   if (start.length < 4 || start[0] !== 0x50 || start[1] !== 0x4b) {
     throw new InputTypeError(
-      `Cannot read "${file.path}" as it is no torch checkpoint: expected a zip archive, which starts ` +
+      `Cannot read "${file.path}" as it is not a torch checkpoint: expected a zip archive, which starts ` +
         `with "PK", found ${start.length < 4 ? `${file.sizeBytes} bytes` : `[${start}]`}`,
     );
   }

@@ -23,7 +23,7 @@ export class SegmentCache {
    * Puts keys and values into their places; what else the cache holds stays where it is.
    *
    * @param computed Keys and values [1, H, T, D] by the names of graphs' outputs.
-   * @param place Of their tokens the first `count` come to the places from `start`.
+   * @param place The first `count` of their tokens are put from place `start`.
    */
   write(computed: Tensors, { start, count }: { start: number; count: number }): void {
     const C = this.#contextTokens;

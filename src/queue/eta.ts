@@ -99,7 +99,7 @@ export class Pace {
     run.fraction = fraction;
   }
 
-  /** A run has come to its end, or is left as it is. */
+  /** A run has ended, or is left as it is. */
   finish(label: string): void {
     const run = this.#runs.get(label);
     if (run) run.finished = true;

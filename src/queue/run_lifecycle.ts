@@ -96,7 +96,7 @@ export function repetitionRemarks({ id, recorded }: ResolvedRun, current: Enviro
 }
 
 /**
- * Executes a run and records what it comes to: completed, interrupted or failed; or still planned, where files or
+ * Executes a run and records its state: completed, interrupted or failed; or still planned, where files or
  * permissions are missing for one that may be left out.
  *
  * @throws What the executor throws, after it has been recorded.

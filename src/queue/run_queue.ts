@@ -47,7 +47,7 @@ export interface QueueOptions {
 }
 
 /**
- * What a run has come to in a queue. Earlier: before the queue began. Elsewhere: in another process, while the queue ran.
+ * State of a run in a queue. Earlier: before the queue began. Elsewhere: in another process, while the queue ran.
  * `locked`: another process still executes it. `taken over`: likewise, although the queue had begun it. `left out`: its files, or permissions, are missing. `waiting`: it has not begun.
  */
 export type QueuedState =
@@ -79,7 +79,7 @@ export function isCompleted(state: QueuedState): boolean {
 /**
  * Executes runs in order; one that fails does not stop the others.
  *
- * @returns What each has come to, in the order of the runs.
+ * @returns The state of each, in the order of the runs.
  */
 export async function executeQueue(
   runs: readonly ResolvedRun[],
@@ -166,7 +166,7 @@ async function prepare(
   queued.prepared = true;
 }
 
-/** Whether there is nothing to do for a run, as far as its summary says; then the state is what it has come to. */
+/** Whether there is nothing to do for a run, as far as its summary says; then its state is set. */
 async function isSettled(
   queued: QueuedRun,
   completed: "earlier" | "elsewhere",
@@ -204,7 +204,7 @@ export async function changesSince(run: ResolvedRun, results: string): Promise<s
   const environment = await readEnvironment(`${runPath(results, run)}/environment.json`)
     .catch(() => undefined);
   if (!environment) return "";
-  // What cannot be read any more is no reason to doubt the results.
+  // What cannot be read any more does not make the results doubtful.
   const changes = await changedInputs(run.experiment, environment).catch(() => []);
   return changes.length > 0
     ? `; since then ${describeChanges(changes)}: --fresh runs it again`

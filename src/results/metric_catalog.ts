@@ -73,7 +73,7 @@ export interface MetricCatalog {
   /**
    * The sums of which it was computed, from the run's records of items.
    *
-   * @returns undefined where the metric is no ratio of sums, or the records do not give its value.
+   * @returns undefined where the metric is not a ratio of sums, or the records do not give its value.
    */
   sums(run: RunRecord, metric: Metric): ItemSums | undefined;
 }

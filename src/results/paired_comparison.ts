@@ -261,7 +261,7 @@ function differingItems({ sums, others }: Pair): number {
 
 /** Whether an interval does not tell the sign of a difference. */
 export function holdsZero([low, high]: readonly [number, number]): boolean {
-  // What is no number tells nothing.
+  // Not a number: it decides nothing.
   return !(low > 0 || high < 0);
 }
 

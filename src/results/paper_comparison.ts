@@ -55,7 +55,7 @@ export interface Reproduction {
   readonly undeclared: readonly string[];
   /** Whether sizes are the paper's. */
   readonly scale: "paper" | "scaled-down";
-  /** The command that measures what is missing. */
+  /** The command that measures the missing numbers. */
   readonly command: string;
 }
 
@@ -219,7 +219,7 @@ export function reproductionText(reproduction: Reproduction): TableText {
   };
 }
 
-/** What is to be known of a comparison: what is missing and how to get it, and why there is no verdict. */
+/** Notes on a comparison: missing numbers and how to get them, and why there is no verdict. */
 export function reproductionNotes({ cells, undeclared, scale, command }: Reproduction): string[] {
   const missing = cells.filter(({ measured }) => !measured)
     .map(({ published: { row, column } }) => `${row} ${column}`);

@@ -9,8 +9,8 @@ import { isTooDeep, type RecordKind, recordProblem } from "./record_schemas.ts";
 import { InputRangeError, InputSyntaxError } from "../errors.ts";
 
 /**
- * What a run has come to. `stopped` is never recorded, but read: a run that says it is `running` while no process has its
- * lock was killed, or could not write what it came to, as on a full disk.
+ * State of a run. `stopped` is never recorded, but read: a run that says it is `running` while no process has its
+ * lock was killed, or could not write its state, as on a full disk.
  */
 export type RunState = "planned" | "running" | "stopped" | "completed" | "failed" | "interrupted";
 
@@ -53,7 +53,7 @@ export type Variation = Readonly<Record<string, unknown>>;
 
 /** The contents of `summary.json`. */
 export interface RunSummary {
-  /** What the run has come to. */
+  /** State of the run. */
   readonly state: RunState;
   /** Name of the experiment. */
   readonly experiment: string;
@@ -122,7 +122,7 @@ export interface SampleRecord {
   readonly [score: string]: string | number | boolean | readonly number[];
 }
 
-/** Numbers are finite: JSON writes NaN and infinities as null, which is no score. */
+/** Numbers are finite: JSON writes NaN and infinities as null, which is not a score. */
 const sampleSchema: z.ZodType<SampleRecord> = z.object({ item: z.string() })
   .catchall(z.union([z.string(), z.number(), z.boolean(), z.array(z.number()).readonly()]));
 
@@ -267,7 +267,9 @@ export async function readSampleRecords(
     const problem = sampleProblem(line);
     if (!problem) return;
     throw new InputSyntaxError(
-      `Cannot read line ${i + 1} of "${path}" as it is no scored item: ${problem}; ${remedy(path)}`,
+      `Cannot read line ${i + 1} of "${path}" as it is not a scored item: ${problem}; ${
+        remedy(path)
+      }`,
     );
   });
   return lines as (SampleRecord & { model: string })[];

@@ -87,7 +87,7 @@ function modelFigure(table: EvaluationTable): ReportFigure[] {
 
 /**
  * The main metric against each field that a sweep varies: a line for each model or, where other fields vary too, for each of
- * their values; dots where values are no numbers. Fields whose values follow from another's have no figure of their own.
+ * their values; dots where values are not numbers. Fields whose values follow from another's have no figure of their own.
  */
 function sweptFigures(table: EvaluationTable): ReportFigure[] {
   const main = mainColumn(table), column = table.columns[main];

@@ -5,13 +5,13 @@ import { dirname } from "node:path";
 import type { RunState } from "./records.ts";
 import type { CataloguedRun } from "./metric_catalog.ts";
 
-/** A run that has not come to its end. */
+/** An unfinished run. */
 export interface UnfinishedRun {
   /** The run. */
   readonly run: string;
   /** How many runs like it there are, where that is more than it. */
   readonly count?: number;
-  /** What it has come to. */
+  /** Its state. */
   readonly state: RunState;
   /** First line of the error that ended it. */
   readonly error?: string;
@@ -61,7 +61,7 @@ function unfinishedRun(record: CataloguedRun): UnfinishedRun[] {
   }];
 }
 
-/** What a run has come to and what to do: one sentence. */
+/** The state of a run and what to do, in one sentence. */
 export function unfinishedText({ run, count, state, error, command }: UnfinishedRun): string {
   switch (state) {
     case "failed":

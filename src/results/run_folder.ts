@@ -166,7 +166,7 @@ export class RunFolder {
   }
 
   /**
-   * Records what the run has come to; `error` belongs to the state `failed`, or says why a run is still `planned`; the `details` are those of `failure.txt`.
+   * Records the state of the run; `error` belongs to the state `failed`, or says why a run is still `planned`; the `details` are those of `failure.txt`.
    */
   async setState(state: RunState, error?: string, details?: string): Promise<void> {
     const path = join(this.path, "failure.txt");

@@ -9,7 +9,7 @@ export function replicaGroups(runs: readonly RunRecord[]): RunRecord[][] {
   const groups = new Map<string, RunRecord[]>();
   for (const run of runs) {
     let key = replicationKey(run);
-    // The same seed twice is no replica.
+    // The same seed twice is not a replica.
     while (groups.get(key)?.some((other) => seedOf(other) === seedOf(run))) key += "+";
     groups.set(key, [...groups.get(key) ?? [], run]);
   }

@@ -17,7 +17,7 @@ export interface TableText {
   readonly labels: number;
   /** The rows. */
   readonly rows: readonly (readonly CellText[])[];
-  /** A last row that is no model: the numbers of items, where they differ by column. */
+  /** A last row that is not a model: the numbers of items, where they differ by column. */
   readonly footer?: readonly string[];
 }
 

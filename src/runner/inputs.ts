@@ -45,7 +45,7 @@ export async function changedInputs(
     .map(([name, sha256]) => ({ name, current: sha256, recorded: known[name] }));
 }
 
-/** What has changed, for a person: `corpus train has changed (SHA-256 is 0123, recorded is 4567)`. */
+/** What has changed, in words: `corpus train has changed (SHA-256 is 0123, recorded is 4567)`. */
 export function describeChanges(changes: readonly ChangedInput[]): string {
   return changes.map(({ name, current, recorded }) =>
     `${name} has changed (SHA-256 is ${current.slice(0, 12)}, recorded is ${recorded.slice(0, 12)})`

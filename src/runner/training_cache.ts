@@ -78,7 +78,7 @@ export async function takeFinishedPhase(
   for (const path of await runFolders(root)) {
     if (relative(path, results.path) === "") continue;
     const folder = join(path, "checkpoint", name);
-    // What cannot be read of another run is no reason to fail.
+    // What cannot be read of another run does not fail this run.
     const record = await readRecord(folder).catch(() => undefined);
     if (record?.key !== identity.key || record.weights === undefined) continue;
     let weights: TensorMap, lines: MetricsRecord[];
@@ -119,7 +119,7 @@ export async function recordPhaseStart(folder: string, identity: PhaseIdentity):
 
 /**
  * Records that a training is about to have its weights. A training that was begun as another, as on
- * another device, is left as it is: nobody could have come to its weights alone.
+ * another device, is left as it is: nobody could reproduce its weights from the record alone.
  */
 export async function recordPhaseEnd(
   folder: string,

@@ -1,5 +1,5 @@
 /**
- * What determines the weights that a training comes to: its declaration, its data, where it starts, the machine, and the
+ * What determines the weights of a training: its declaration, its data, where it starts, the machine, and the
  * code. Of the code, the graph of the step and the batches are known by what they are, not by a version that somebody
  * would have to keep: a changed operation changes the ONNX, a changed order of the documents the batches. What the host
  * computes beside the graph (the memory, the learning rate, the dropout, the validation) is known by its source.

@@ -15,7 +15,7 @@ export interface MissingLine {
  * Finds the first line that a training lacks, or has too many; undefined where they are whole.
  *
  * @param lines Those of the training, up to a step.
- * @param step The step that it has come to.
+ * @param step The step that it has reached.
  */
 export function missingLine(
   lines: readonly Pick<MetricsRecord, "split" | "step">[],

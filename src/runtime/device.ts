@@ -40,7 +40,7 @@ export interface ElementCopy {
   /** First element that is copied. */
   readonly fromElement: number;
   readonly into: DeviceTensor;
-  /** Element that it comes to. */
+  /** Element where it is put. */
   readonly intoElement: number;
   readonly count: number;
 }

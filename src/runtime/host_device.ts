@@ -88,7 +88,7 @@ export async function openHostDevice(
  * Threads of an operator where nobody says how many.
  *
  * @param text The value of LONGMEM_THREADS; undefined: one for each core that the process may use.
- * @throws {RangeError} If it is no number of threads.
+ * @throws {RangeError} If it is not a number of threads.
  */
 export function threadsByDefault(text: string | undefined): number {
   if (text === undefined) return usableCores();

@@ -10,7 +10,7 @@ import type { Tokenizer } from "./tokenizer.ts";
  *
  * @param prompt Token ids of the prompt.
  * @param ids Token ids after it.
- * @throws {RangeError} If an id stands for no text.
+ * @throws {RangeError} If an id does not stand for text.
  */
 export function decodeContinuation(
   tokenizer: Pick<Tokenizer, "decode">,
@@ -27,7 +27,7 @@ export function decodeContinuation(
  *
  * @param prompt Text of the prompt.
  * @param ids Token ids after it.
- * @throws {RangeError} If an id stands for no text.
+ * @throws {RangeError} If an id does not stand for text.
  */
 export function continuePrompt(
   tokenizer: Pick<Tokenizer, "decode" | "encode">,
@@ -89,7 +89,7 @@ export class DecodeStream {
    * Adds a token.
    *
    * @returns The text that it completes; "" while the bytes of a character are incomplete.
-   * @throws {RangeError} If the id stands for no text.
+   * @throws {RangeError} If the id does not stand for text.
    */
   add(id: number): string {
     const text = this.#tokenizer.decode([...this.#window, id]);

@@ -32,7 +32,7 @@ export class FairseqTokenizer implements Tokenizer {
   readonly #dictionary: Dictionary;
   /** fairseq id of each GPT-2 id. */
   readonly #ids: Int32Array;
-  /** Bytes of each fairseq id; undefined where it stands for no text. */
+  /** Bytes of each fairseq id; undefined where it does not stand for text. */
   readonly #bytes: (Uint8Array | undefined)[];
 
   /**
@@ -77,7 +77,7 @@ export class FairseqTokenizer implements Tokenizer {
       const bytes = this.#bytes[id];
       if (bytes === undefined) {
         throw new InputRangeError(
-          `Cannot decode tokens as "${this.#dictionary.symbols[id]}" stands for no text: ` +
+          `Cannot decode tokens as "${this.#dictionary.symbols[id]}" does not stand for text: ` +
             `current token id at position ${i} is ${id}`,
         );
       }

@@ -53,7 +53,7 @@ export const mentions = ["first mention", "later mention", "other"] as const;
  *
  * @param tokens Token ids of a document.
  * @returns Indices of {@linkcode mentions}, as many as there are tokens.
- * @throws {RangeError} If an id stands for no text.
+ * @throws {RangeError} If an id does not stand for text.
  */
 export function classifyMentions(
   tokens: ArrayLike<number>,

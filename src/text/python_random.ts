@@ -83,7 +83,7 @@ export class PythonRandom {
   /**
    * Positions of `random.sample(population, count)` in a population of so many, in the order drawn.
    *
-   * @throws {RangeError} If count is no integer in 0 .. population.
+   * @throws {RangeError} If count is not an integer in 0 .. population.
    */
   sample(population: number, count: number): number[] {
     if (!(Number.isInteger(count) && count >= 0 && count <= population)) {

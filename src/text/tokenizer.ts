@@ -34,7 +34,7 @@ export interface Tokenizer {
   /**
    * Decodes ids; `bos` and `eos` become nothing, `unk` becomes `<unk>`, bytes that are not UTF-8 become U+FFFD.
    *
-   * @throws {RangeError} If an id is no token of the vocabulary, or stands for no text (`pad`, fillers).
+   * @throws {RangeError} If an id is not a token of the vocabulary, or does not stand for text (`pad`, fillers).
    */
   decode(ids: ArrayLike<number>): string;
 }

@@ -312,7 +312,7 @@ abstract class JsonTokenizer implements Tokenizer {
       const special = specialText.get(id);
       if (tokens[id] === undefined || (special === undefined && specialText.has(id))) {
         throw new InputRangeError(
-          `Cannot decode tokens as "${tokens[id]}" stands for no text: ` +
+          `Cannot decode tokens as "${tokens[id]}" does not stand for text: ` +
             `current token id at position ${i} is ${id}`,
         );
       }

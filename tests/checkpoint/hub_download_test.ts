@@ -252,7 +252,7 @@ test("fetchModel() refuses what it could not read before it fetches weights", ()
     await refuses(fetch(), /"gone\.safetensors" is missing in its repository/);
     files.set(weightsFile, whole.get(weightsFile)!);
     write("config.json", { "model_type": "t5" });
-    await refuses(fetch(), /model_type "t5" is no known architecture/);
+    await refuses(fetch(), /model_type "t5" is not a known architecture/);
     files.delete("config.json");
     await refuses(fetch(), /"config\.json" is missing in its repository/);
     assert.ok(!server.requests.some(({ path }) => path.startsWith("/store/")), "no weights");

@@ -244,7 +244,7 @@ folderTest("What is not supported is named with what is", async (folder) => {
     [
       configs.llama,
       { "model_type": "llamma" },
-      /model_type "llamma" is no known architecture.*"llama"/,
+      /model_type "llamma" is not a known architecture.*"llama"/,
     ],
     [
       configs.llama,
@@ -254,7 +254,7 @@ folderTest("What is not supported is named with what is", async (folder) => {
     [
       configs.llama,
       { "model_type": undefined, architectures: ["X"] },
-      /model_type null is no known/,
+      /model_type null is not a known/,
     ],
     [
       configs.llama,

@@ -97,13 +97,16 @@ test("generate says what is missing or does not fit", async () => {
     const usage = (message: RegExp) => ({ name: "UsageError", message });
     const input = (message: RegExp) => ({ name: "InputError", message });
     await assert.rejects(run("--run", folder), usage(/neither --document nor --memory/));
-    await assert.rejects(run(...document), usage(/--backbone is missing/));
+    await assert.rejects(run(...document), usage(/Missing required flag --backbone/));
     const checkpoint = ["--backbone", `${folder}/b.pt`, "--sidenet", `${folder}/s.pt`];
-    await assert.rejects(run(...document, ...checkpoint), usage(/--tokenizer is missing/));
+    await assert.rejects(
+      run(...document, ...checkpoint),
+      usage(/Missing required flag --tokenizer/),
+    );
     await assert.rejects(run("text", ...document), usage(/"text" as it follows no flag/));
     await assert.rejects(
       run(...document, "--run", folder, "--sidenet", "x"),
-      usage(/--sidenet must be left out where --run is given/),
+      usage(/Cannot use --sidenet with --run/),
     );
     for (const temperature of ["-1", "warm", "", "Infinity"]) {
       await assert.rejects(

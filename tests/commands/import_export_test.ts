@@ -260,7 +260,7 @@ test("import and export overwrite nothing and say what is missing", async () => 
       run.export(`${folder}/a`, "--out", `${folder}/backbone.pt`),
       usage(/Cannot write ".*" as it is there already/),
     );
-    await assert.rejects(run.import(`${folder}/a`), usage(/--out is missing/));
+    await assert.rejects(run.import(`${folder}/a`), usage(/Missing required flag --out/));
     await assert.rejects(
       run.import("--out", `${folder}/x`),
       usage(/Cannot import as one path is needed: current number is 0/),

@@ -110,8 +110,8 @@ test("remember appends to an earlier file, also in its place", () =>
 
 test("remember says what is missing, there already, or of another model", () =>
   withCommands(async ({ folder, remember, generate }) => {
-    await assert.rejects(remember("--out", "a.memory"), /--document is missing/);
-    await assert.rejects(remember("--document", "first.txt"), /--out is missing/);
+    await assert.rejects(remember("--out", "a.memory"), /Missing required flag --document/);
+    await assert.rejects(remember("--document", "first.txt"), /Missing required flag --out/);
     await assert.rejects(generate(), {
       name: "UsageError",
       message: "Cannot generate as there is neither --document nor --memory",

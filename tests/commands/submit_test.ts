@@ -61,7 +61,7 @@ const wrongArguments: [args: string[], message: RegExp][] = [
   [[sweep, "--tasks=-1"], /^Cannot read --tasks as .*"-1", allowed are positive integers/],
   [[sweep, "--memory", "16 GB"], /^Cannot read --memory as .*, allowed are sizes such as 16G/],
   [[sweep, "--account", "a b"], /^Cannot read --account as .*, allowed are names of letters/],
-  [[sweep, "--set", "cluster.tme=1"], /"tme" is no field of cluster: .*did you mean "time"/],
+  [[sweep, "--set", "cluster.tme=1"], /"tme" is not a field of cluster: .*did you mean "time"/],
   [[sweep, "--set", "cluster.time=1h"], /cluster.time has a wrong value: current value is "1h"/],
 ];
 

@@ -162,7 +162,7 @@ test("a repository without the checkpoints, or with several, is refused with its
     );
     await refuses(
       fetch(),
-      /Cannot find the LongMem .* as of its 4 files, 3 are large enough \(0\.00 GB\); "models\/long.pt" is a longmem of other sizes; "data\/store.bin": Cannot read ".*" as it is no torch checkpoint/,
+      /Cannot find the LongMem .* as of its 4 files, 3 are large enough \(0\.00 GB\); "models\/long.pt" is a longmem of other sizes; "data\/store.bin": Cannot read ".*" as it is not a torch checkpoint/,
     );
     // Of two the one that a training ended with.
     files.set("models/checkpoint_last.pt", lfs(fairseqLongMemBytes()));

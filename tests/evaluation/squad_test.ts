@@ -15,7 +15,7 @@ import { ScriptedModel } from "./scripted_model.ts";
 
 const pad = 1;
 
-/** A token for each character; 3 stands for no text, 200 for the end of a line and the beginning of the next. */
+/** A token for each character; 3 does not stand for text, 200 for the end of a line and the beginning of the next. */
 const characters: Tokenizer = {
   vocabSize: 256,
   specialIds: { bos: 0, pad, eos: 2, unk: 4 },

@@ -132,15 +132,15 @@ test("assign() sets a field of one part alone, where another is the same object"
 const refused: [assignment: string, message: string][] = [
   [
     "memory.chunkToken=4",
-    'Cannot set memory.chunkToken as "chunkToken" is no field of memory: allowed are capacityTokens, chunkTokens, retrievedTokens, storage, bank, eviction, reset, missingChunks, index, positions (did you mean "chunkTokens"?)',
+    'Cannot set memory.chunkToken as "chunkToken" is not a field of memory: allowed are capacityTokens, chunkTokens, retrievedTokens, storage, bank, eviction, reset, missingChunks, index, positions (did you mean "chunkTokens"?)',
   ],
   [
     "memroy.chunkTokens=4",
-    'Cannot set memroy as "memroy" is no field of an experiment: allowed are name, question, reproduces, scale, seed, protocol, corpus, tokenizer, backbone, sidenet, memory, adaptation, evaluations, device, threads, moved, sweep (did you mean "memory"?)',
+    'Cannot set memroy as "memroy" is not a field of an experiment: allowed are name, question, reproduces, scale, seed, protocol, corpus, tokenizer, backbone, sidenet, memory, adaptation, evaluations, device, threads, moved, cluster, sweep (did you mean "memory"?)',
   ],
   [
     "tokenizer.path=x",
-    'Cannot set tokenizer.path as "path" is no field of tokenizer: allowed are kind, vocabSize, maxTrainingBytes',
+    'Cannot set tokenizer.path as "path" is not a field of tokenizer: allowed are kind, vocabSize, maxTrainingBytes',
   ],
   [
     "memory.chunkTokens=four",
@@ -172,12 +172,12 @@ const refused: [assignment: string, message: string][] = [
   ],
   [
     "evaluations.first.split=valid",
-    'Cannot set evaluations.first as "first" is no element of evaluations: allowed are integers from 0',
+    'Cannot set evaluations.first as "first" is not an element of evaluations: allowed are integers from 0',
   ],
   ["seed.value=1", 'Cannot set seed.value as "value" is not there: seed has no fields'],
   [
     "__proto__.polluted=1",
-    'Cannot set __proto__ as "__proto__" is no field of an experiment: allowed are name, question, reproduces, scale, seed, protocol, corpus, tokenizer, backbone, sidenet, memory, adaptation, evaluations, device, threads, moved, sweep',
+    'Cannot set __proto__ as "__proto__" is not a field of an experiment: allowed are name, question, reproduces, scale, seed, protocol, corpus, tokenizer, backbone, sidenet, memory, adaptation, evaluations, device, threads, moved, cluster, sweep',
   ],
   [
     "seed",

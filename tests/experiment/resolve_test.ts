@@ -252,7 +252,7 @@ test("resolveRuns() says what is wrong with a declaration in JSON", async () => 
     await refused(
       "words.json",
       '"words"',
-      /words\.json" as it is no experiment: current value is string/,
+      /words\.json" as it is not an experiment: current value is string/,
     );
     await refused(
       "misspelled.json",
@@ -275,14 +275,14 @@ test("resolveRuns() says what is wrong with a declaration in JSON", async () => 
   }
 });
 
-test("resolveRuns() reports a file that does not load, or whose export is no experiment", async () => {
+test("resolveRuns() reports a file that does not load, or whose export is not an experiment", async () => {
   const folder = await Deno.makeTempDir();
   try {
     const sources: [string, RegExp][] = [
       ["export default ;", /^Cannot load ".*broken0.ts": [^]*broken0.ts:1:/],
       [
         "export default () => 1;",
-        /as its default export is no experiment: current value is function/,
+        /as its default export is not an experiment: current value is function/,
       ],
       [
         "throw new Error('no data')",

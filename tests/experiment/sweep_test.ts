@@ -156,21 +156,21 @@ const malformed: { name: string; sweep: unknown; change?: object; problems: stri
     name: "a misspelled field",
     sweep: { "memory.chunkToken": [2, 4] },
     problems: [
-      'sweep.memory.chunkToken is unknown: "chunkToken" is no field of memory: allowed are capacityTokens, chunkTokens, retrievedTokens, storage, bank, eviction, reset, missingChunks, index, positions (did you mean "chunkTokens"?)',
+      'sweep.memory.chunkToken is unknown: "chunkToken" is not a field of memory: allowed are capacityTokens, chunkTokens, retrievedTokens, storage, bank, eviction, reset, missingChunks, index, positions (did you mean "chunkTokens"?)',
     ],
   },
   {
     name: "a misspelled part, zipped",
     sweep: { zip: { "memroy.chunkTokens": [2, 4], seed: [1, 2] } },
     problems: [
-      'sweep.zip.memroy.chunkTokens is unknown: "memroy" is no field of an experiment: allowed are name, question, reproduces, scale, seed, protocol, corpus, tokenizer, backbone, sidenet, memory, adaptation, evaluations, device, threads, moved, sweep (did you mean "memory"?)',
+      'sweep.zip.memroy.chunkTokens is unknown: "memroy" is not a field of an experiment: allowed are name, question, reproduces, scale, seed, protocol, corpus, tokenizer, backbone, sidenet, memory, adaptation, evaluations, device, threads, moved, cluster, sweep (did you mean "memory"?)',
     ],
   },
   {
     name: "a field of another kind",
     sweep: { "tokenizer.path": ["a", "b"] },
     problems: [
-      'sweep.tokenizer.path is unknown: "path" is no field of tokenizer: allowed are kind, vocabSize, maxTrainingBytes',
+      'sweep.tokenizer.path is unknown: "path" is not a field of tokenizer: allowed are kind, vocabSize, maxTrainingBytes',
     ],
   },
   {
@@ -272,7 +272,7 @@ const malformed: { name: string; sweep: unknown; change?: object; problems: stri
     change: { sidenet: {} },
     problems: [
       "sweep.sidenet.memoryBlock has a wrong value: current value is 1, allowed are lists of values",
-      'sweep.memory.chunkToken is unknown: "chunkToken" is no field of memory: allowed are capacityTokens, chunkTokens, retrievedTokens, storage, bank, eviction, reset, missingChunks, index, positions (did you mean "chunkTokens"?)',
+      'sweep.memory.chunkToken is unknown: "chunkToken" is not a field of memory: allowed are capacityTokens, chunkTokens, retrievedTokens, storage, bank, eviction, reset, missingChunks, index, positions (did you mean "chunkTokens"?)',
     ],
   },
 ];
@@ -369,7 +369,7 @@ test("assign() refuses sweeps that are no lists of a field's values, and says ho
     "sweep.memory.storage=float32,flot16":
       'Cannot set memory.storage: current value is "flot16", allowed are float32, float16 (did you mean "float16"?); lists are written as float32,float16',
     "sweep.sed=1":
-      /^Cannot set sed as "sed" is no field of an experiment: .* \(did you mean "seed"\?\)$/,
+      /^Cannot set sed as "sed" is not a field of an experiment: .* \(did you mean "seed"\?\)$/,
     "sweep.seed=1,":
       'Cannot set seed as its value is no number: current value is "", allowed are integers from 0, below 2^32; lists are written as 1,2,4 and ranges as 1..5 or 1..9..2',
     "sweep.seed=1-5":
@@ -380,7 +380,7 @@ test("assign() refuses sweeps that are no lists of a field's values, and says ho
       ["5..1", "1..", "..5", "1..5..0", "1..5..-1", "1..2..3..4", "1..five", "1...5", "0..1e9"]
         .map((range) => [
           `sweep.seed=7,${range}`,
-          `Cannot set sweep.seed as "${range}" is no range: allowed are ranges such as 1..5 and 1..9..2 ` +
+          `Cannot set sweep.seed as "${range}" is not a range: allowed are ranges such as 1..5 and 1..9..2 ` +
           "(every second), of at most 10000 numbers, from the lowest to the highest",
         ]),
     ),

@@ -930,7 +930,7 @@ const malformed: Malformed[] = [
     problems: [
       "evaluations.0.suffixTokens must be below contextTokens, so that a token of the prefix stands before a candidate: current value is 128, allowed are integers from 1 to 127",
       "evaluations.0.prefixTokens.2 is listed twice: current value is 4096, allowed are numbers listed once",
-      'evaluations.0.source.headings is no regular expression (Invalid regular expression: /(Chapter/u: Unterminated group): current value is "(Chapter", allowed are regular expressions of a whole heading',
+      'evaluations.0.source.headings is not a regular expression (Invalid regular expression: /(Chapter/u: Unterminated group): current value is "(Chapter", allowed are regular expressions of a whole heading',
     ],
   },
   {

@@ -90,11 +90,11 @@ test("an architecture that is registered is declared, described and run, with no
     );
     assert.match(
       problemsOf(() => resolve({ architecture, settings: { ropeTheta: 9 } })),
-      /backbone.settings.ropeTheta is no setting of architecture "stone": allowed are pebbles, polished/,
+      /backbone.settings.ropeTheta is not a setting of architecture "stone": allowed are pebbles, polished/,
     );
     assert.match(
       problemsOf(() => resolve({ settings: { pebbles: 9 } })),
-      /backbone.settings.pebbles is no setting of architecture "longmem_gpt2": it has none/,
+      /backbone.settings.pebbles is not a setting of architecture "longmem_gpt2": it has none/,
     );
     assert.match(
       problemsOf(() => resolve({ architecture, heads: 3 })),

@@ -89,7 +89,7 @@ test("a corpus that is registered is declared, described and run, with no other 
 
     const read: Split[] = [];
     using _echo = corpora.register("echo", echoKind((split) => read.push(split)));
-    assert.throws(() => resolve("corpus.word=3"), /"word" is no field of corpus: .*"words"/);
+    assert.throws(() => resolve("corpus.word=3"), /"word" is not a field of corpus: .*"words"/);
     assert.throws(
       () => resolve("tokenizer.kind=gpt2", "tokenizer.folder=x"),
       /tokenizer.kind must be "chronicle" where corpus.kind is "echo"/,

@@ -253,7 +253,7 @@ const refused: { name: string; bytes: Uint8Array<ArrayBuffer>; message: RegExp }
   {
     name: "calling a class that is only a name",
     bytes: raw(...globalInstruction("argparse", "Namespace"), 0x29, 0x52, 0x2e),
-    message: /calls argparse.Namespace, which is no allowed function/,
+    message: /calls argparse.Namespace, which is not an allowed function/,
   },
   {
     name: "an OrderedDict with arguments",
@@ -268,7 +268,7 @@ const refused: { name: string; bytes: Uint8Array<ArrayBuffer>; message: RegExp }
   {
     name: "an object of another class",
     bytes: raw(...globalInstruction("collections", "OrderedDict"), 0x29, 0x81, 0x2e),
-    message: /makes an object of collections.OrderedDict, which is no plain data/,
+    message: /makes an object of collections.OrderedDict, which is not plain data/,
   },
   {
     name: "attributes of a class",

@@ -33,7 +33,7 @@ async function waitForLines(folder: string, lines: number): Promise<void> {
 async function checkTakenOver(folder: string, [first, second]: readonly Outcome[]): Promise<void> {
   assert.match(
     first.stderr,
-    /tiny\/\S+ was left: Cannot go on as the lock ".*lock" was taken over by process \d+ on host \S+ since/,
+    /tiny\/\S+ was left: Cannot continue as the lock ".*lock" was taken over by process \d+ on host \S+ since/,
   );
   assert.match(first.stderr, /only one process at a time may run these experiments/);
   assert.equal(first.code, 0, "the run is the other process's");

@@ -56,7 +56,7 @@ sharedTest(
     assert.throws(() => tokenizer.decode([5, 51_199]), {
       name: "RangeError",
       message:
-        'Cannot decode tokens as "madeupword0938" stands for no text: current token id at position 1 is 51199',
+        'Cannot decode tokens as "madeupword0938" does not stand for text: current token id at position 1 is 51199',
     });
   },
 );
@@ -83,7 +83,9 @@ test("FairseqTokenizer.decode() rejects padding, fillers and ids out of range", 
     name: "RangeError",
     message: /"<pad>" .* position 1 is 1/,
   });
-  assert.throws(() => tokenizer.decode([6]), { message: /"madeupword0000" stands for no text/ });
+  assert.throws(() => tokenizer.decode([6]), {
+    message: /"madeupword0000" does not stand for text/,
+  });
   assert.throws(() => tokenizer.decode([4, 263]), {
     name: "RangeError",
     message:

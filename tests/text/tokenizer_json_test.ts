@@ -70,7 +70,7 @@ test("Text never encodes to special tokens, and special tokens decode as in a fa
     assert.throws(() => tokenizer.decode([a, 1]), {
       name: "RangeError",
       message:
-        'Cannot decode tokens as "<pad>" stands for no text: current token id at position 1 is 1',
+        'Cannot decode tokens as "<pad>" does not stand for text: current token id at position 1 is 1',
     });
     assert.throws(() => tokenizer.decode([a, b, 330]), {
       name: "RangeError",
@@ -137,7 +137,7 @@ test("parseTokenizerJson() reads words that white space separates, special token
   // Not split at punctuation; words that every JavaScript object knows are not words of the vocabulary.
   assert.deepEqual(tokenizer.encode("Review:. valueOf review: <s> <unk>"), [3, 3, 3, 3, 3]);
   assert.equal(tokenizer.decode([0, 4, 6, 3, 5, 2]), "Review: toString <unk> .");
-  assert.throws(() => tokenizer.decode([4, 1]), /"<pad>" stands for no text/);
+  assert.throws(() => tokenizer.decode([4, 1]), /"<pad>" does not stand for text/);
   // What our reader would not follow is left to the library.
   for (const change of [{ normalizer: { type: "Lowercase" } }, { decoder: { type: "Fuse" } }]) {
     assert.notEqual(parseTokenizerJson(words(change)).constructor, tokenizer.constructor);
