@@ -297,6 +297,7 @@ test("a model with a sliding window is named after it, and without one it is its
         { model: "longmem-other-document", windowTokens: 512 },
         { model: "longmem-other-document", texts: 2, windowTokens: 512 },
         { model: "infllm", windowTokens: 512 },
+        { model: "copy", windowTokens: 512 },
       ],
       contextTokens: 64,
     }],
@@ -316,10 +317,20 @@ test("a model with a sliding window is named after it, and without one it is its
     "longmem-other-document-window-512",
     "longmem-other-document-2-window-512",
     "infllm-m1024-c16-k64-d512-window-512",
+    "copy-m1024-n2-4-w0.5-window-512",
   ]);
   const versions = models.map((model) => modelKindOf(model).version?.(model));
-  assert.deepEqual(versions, [undefined, undefined, 1, 1, 1, 1, 1]);
-  assert.deepEqual(models.map((model) => windowOf(model, 64)), [64, 64, 512, 512, 512, 512, 512]);
+  assert.deepEqual(versions, [undefined, undefined, 1, 1, 1, 1, 1, 2]);
+  assert.deepEqual(models.map((model) => windowOf(model, 64)), [
+    64,
+    64,
+    512,
+    512,
+    512,
+    512,
+    512,
+    512,
+  ]);
 });
 
 test("settings of a model are as declared, or fit what it is to be compared with", () => {

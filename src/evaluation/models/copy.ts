@@ -23,6 +23,8 @@ import {
   type SegmentRows,
   tokensOfRow,
 } from "../shared/language_model.ts";
+import { RowWindows, type WindowOptions } from "../shared/row_windows.ts";
+import { windowOptions, windowProblems, windowSuffix, windowTokensField } from "./in_window.ts";
 
 /** Version of how it copies. Version 2: what is matched lies within the memory's text and the window, as the copied token does. */
 const copyVersion = 2;
@@ -39,6 +41,8 @@ export interface CopyModel {
   readonly maxMatchTokens: number;
   /** Weight w of the copied token, from 0.5 and below 1 (default 0.5). */
   readonly copyWeight: number;
+  /** Tokens W of a sliding window, the segment's own `contextTokens` included (default: none, segments are disjoint). */
+  readonly windowTokens?: number;
 }
 
 const schema = z.strictObject({
@@ -47,6 +51,7 @@ const schema = z.strictObject({
   minMatchTokens: positiveInteger.exactOptional(),
   maxMatchTokens: positiveInteger.exactOptional(),
   copyWeight: z.number().min(0.5).lt(1).describe("numbers from 0.5, below 1").exactOptional(),
+  windowTokens: windowTokensField,
 });
 type _SchemaAcceptsTheType = Assert<Accepts<typeof schema, Declared<CopyModel, "model">>>;
 
@@ -60,15 +65,20 @@ export const copy: ModelKind<Declared<CopyModel, "model">, CopyModel> = {
     copyWeight: 0.5,
     ...declared,
   }),
-  check: ({ minMatchTokens, maxMatchTokens }, path) =>
-    minMatchTokens <= maxMatchTokens ? [] : [wrong(
+  check: ({ minMatchTokens, maxMatchTokens, windowTokens }, path, { contextTokens }) => [
+    ...(minMatchTokens <= maxMatchTokens ? [] : [wrong(
       `${path}.minMatchTokens`,
       "must not exceed maxMatchTokens",
       minMatchTokens,
       `integers from 1 to ${maxMatchTokens}`,
-    )],
-  nameOf: ({ model, capacityTokens: m, minMatchTokens, maxMatchTokens, copyWeight: w }) =>
-    `${model}-m${m}-n${minMatchTokens}-${maxMatchTokens}-w${w}`,
+    )]),
+    ...windowProblems(windowTokens, path, { contextTokens }),
+  ],
+  nameOf({ model, windowTokens, minMatchTokens, maxMatchTokens, ...sizes }) {
+    const { capacityTokens: m, copyWeight: w } = sizes;
+    return `${model}-m${m}-n${minMatchTokens}-${maxMatchTokens}-w${w}${windowSuffix(windowTokens)}`;
+  },
+  windowTokens: ({ windowTokens }) => windowTokens,
   needs: [],
   readsMemory: true,
   rememberedTokens: ({ capacityTokens }) => capacityTokens,
@@ -80,13 +90,13 @@ export const copy: ModelKind<Declared<CopyModel, "model">, CopyModel> = {
       wrap: (model) =>
         copyModel(context.name, model, {
           ...config,
-          shared: context.memories !== undefined || context.memory?.bank === "shared",
+          ...windowOptions(config.windowTokens ?? context.contextTokens, context),
         }),
     }),
 };
 
-/** How text is copied; `shared`: whether all rows are asked about what row 0 has read. */
-export type CopyOptions = Omit<CopyModel, "model"> & { readonly shared: boolean };
+/** How text is copied, and what of it a window shows. */
+export type CopyOptions = Omit<CopyModel, "model"> & WindowOptions;
 
 /**
  * A model that mixes what followed last into the distribution of a backbone.
@@ -98,10 +108,16 @@ export function copyModel(
   model: Pick<ScoredLongMem, "score" | "choose">,
   options: CopyOptions,
 ): PromptedModel {
-  const { copyWeight: w, shared } = options;
+  const { copyWeight: w, shared, contextTokens, windowTokens } = options;
+  const windows = new RowWindows(options), isWindowed = windowTokens > contextTokens;
+  /** Text before the segment that is searched: what the memory would hold, and what the window shows. */
+  const searched = {
+    ...options,
+    capacityTokens: options.capacityTokens + windowTokens - contextTokens,
+  };
   const texts = new Map<number, CopiedText>();
   const textOf = (row: number) => {
-    const key = shared ? 0 : row, text = texts.get(key) ?? new CopiedText(options);
+    const key = shared ? 0 : row, text = texts.get(key) ?? new CopiedText(searched);
     texts.set(key, text);
     return text;
   };
@@ -117,8 +133,15 @@ export function copyModel(
   };
   const remember = (segment: Pick<SegmentRows, "tokens" | "rows" | "lengths">) => {
     for (let row = 0; row < segment.rows; row++) textOf(row).read(tokensOfRow(segment, row));
+    windows.add(segment);
   };
-  const batch = (rows: number) => ({ batch: rows, network: "backbone" } as const);
+  /** What the backbone sees. */
+  const show = (segment: SegmentRows) => {
+    const { rows, targets } = segment, batch = { batch: rows, network: "backbone" } as const;
+    if (!isWindowed) return { tokens: segment.tokens, targets, batch };
+    const { tokens, mask } = windows.show(segment);
+    return { tokens, targets, batch: { ...batch, mask } };
+  };
   const mix = (nll: Float32Array, targets: Int32Array, copies: Int32Array) =>
     nll.map((nats, i) =>
       copies[i] === nothing
@@ -126,14 +149,14 @@ export function copyModel(
         : -Math.log((copies[i] === targets[i] ? w : 0) + (1 - w) * Math.exp(-nats))
     );
   const score = async (segment: SegmentRows) => {
-    const { tokens, targets, rows } = segment, copies = copiesOf(segment);
-    return mix(await model.score(tokens, targets, batch(rows)), targets, copies);
+    const { tokens, targets, batch } = show(segment), copies = copiesOf(segment);
+    return mix(await model.score(tokens, targets, batch), targets, copies);
   };
   const choose = async (segment: SegmentRows): Promise<Choices> => {
-    const { tokens, targets, rows } = segment, copies = copiesOf(segment);
-    const { nll, choices, ranks } = await model.choose(tokens, targets, batch(rows));
+    const { tokens, targets, batch } = show(segment), copies = copiesOf(segment);
+    const { nll, choices, ranks } = await model.choose(tokens, targets, batch);
     const ofCopies = ranks &&
-      await model.score(tokens, copies.map((id) => Math.max(0, id)), batch(rows));
+      await model.score(tokens, copies.map((id) => Math.max(0, id)), batch);
     return {
       nll: mix(nll, targets, copies),
       choices: choices.map((choice, i) => copies[i] === nothing ? choice : copies[i]),
@@ -147,7 +170,11 @@ export function copyModel(
       }),
     };
   };
-  return readingModel(name, { forget: (row) => texts.delete(row), remember, score, choose });
+  const forget = (row: number) => {
+    texts.delete(row);
+    windows.forget(row);
+  };
+  return readingModel(name, { forget, remember, score, choose });
 }
 
 /** In the place of an id: nothing matches. */

@@ -34,6 +34,8 @@ const options: CopyOptions = {
   maxMatchTokens: 4,
   copyWeight: 0.6,
   shared: false,
+  contextTokens: 4,
+  windowTokens: 4,
 };
 
 function open(change: Partial<CopyOptions> = {}) {
@@ -171,4 +173,40 @@ test("copyModel() reads exactly the memory's text and the window", async () => {
   await model.read(batch([8, 4]));
   const { choices } = await model.ask(batch([5, 6, 4, 5]));
   assert.equal(choices[3], plain, "the first 5 is in the window, the 4 before it is not");
+});
+
+test("copyModel() behind a sliding window searches what it shows, and has the backbone see it", async () => {
+  const seen: number[][] = [];
+  const model = {
+    score(tokens: Int32Array, targets: Int32Array, asked?: { mask?: ArrayLike<number> }) {
+      seen.push([...tokens].filter((_, i) => asked?.mask?.[i] === 1));
+      return Promise.resolve(new Float32Array(targets.length).fill(1));
+    },
+    choose: () => Promise.reject(new Error("is not asked")),
+  };
+  const segment = (...tokens: number[]) => ({
+    tokens: Int32Array.from(tokens),
+    targets: Int32Array.of(...tokens.slice(1), 7),
+    rows: 1,
+  });
+  const scores = async (windowTokens: number, capacityTokens: number) => {
+    seen.length = 0;
+    const copying = copyModel("copy", model, { ...options, windowTokens, capacityTokens });
+    await copying.startDocument(0, 0);
+    await copying.score(segment(5, 6, 7, 8));
+    await copying.score(segment(9, 10, 9, 11));
+    return await copying.score(segment(10, 11, 5, 6)); // 7 follows, as it did at first
+  };
+  const mixed = -Math.log(0.6 + 0.4 * Math.exp(-1));
+  assertClose(await scores(8, 0), [1, 1, 1, 1], { tolerance: 1e-6 });
+  assert.deepEqual(seen, [[5, 6, 7, 8], [5, 6, 7, 8, 9, 10, 9, 11], [9, 10, 9, 11, 10, 11, 5, 6]]);
+  assertClose(await scores(12, 0), [1, 1, 1, mixed], { tolerance: 1e-6 });
+  assertClose(await scores(8, 4), [1, 1, 1, mixed], { tolerance: 1e-6 });
+  // A document forgets what the window showed.
+  const copying = copyModel("copy", model, { ...options, windowTokens: 8, capacityTokens: 0 });
+  await copying.score(segment(5, 6, 7, 8));
+  await copying.startDocument(0, 1);
+  seen.length = 0;
+  await copying.score(segment(9, 9, 5, 6));
+  assert.deepEqual(seen, [[9, 9, 5, 6]]);
 });
