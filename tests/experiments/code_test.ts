@@ -83,6 +83,16 @@ for (
       },
     },
     {
+      experiment: "code_seeds",
+      evaluation: "perplexity-window",
+      main: "longmem-window-256",
+      rows: {
+        "code, second seed: backbone": "backbone-sliding-window-256",
+        "code, second seed: LongMem, memory of the latest text": "longmem-recent-memory-window-256",
+        "code, second seed: LongMem": "longmem-window-256",
+      },
+    },
+    {
       experiment: "code_segments",
       evaluation: "perplexity-test",
       main: "longmem",
