@@ -127,12 +127,18 @@ async function filesOf(path: string): Promise<string[]> {
 /** Hashes that this process has made: the runs of a sweep read the same files. */
 const made = new Map<string, { readonly state: string; readonly sha256: Promise<string> }>();
 
+/** Longest time in milliseconds in which a file system may give two writes the same time. */
+const clockTick = 2000;
+
 async function hashOnce(path: string): Promise<string> {
-  const { size, mtime, ino } = await Deno.stat(path);
-  const state = `${size} ${mtime?.getTime()} ${ino}`;
+  const { size, mtime, ctime, ino } = await Deno.stat(path);
+  const state = `${size} ${mtime?.getTime()} ${ctime?.getTime()} ${ino}`;
   const known = made.get(path);
   if (known?.state === state) return await known.sha256;
+  const written = Math.max(mtime?.getTime() ?? Infinity, ctime?.getTime() ?? 0);
   const sha256 = hashFile(path);
-  made.set(path, { state, sha256 });
+  // What was written just now may be written again without looking any different.
+  if (Date.now() - written > clockTick) made.set(path, { state, sha256 });
+  else made.delete(path);
   return await sha256;
 }
