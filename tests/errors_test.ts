@@ -142,7 +142,10 @@ runTest(
     };
     const { state, error } = await stateOf("there");
     assert.equal(state, "planned");
-    assert.match(error, /^Cannot run "there" as corpus.folder is missing: .* "deno task data"/);
+    assert.match(
+      error,
+      /^Cannot run "there" as corpus.folder is missing: .* get it with\n {2}deno task data novels$/,
+    );
 
     await Deno.remove(join(declarations, "here.ts"));
     assert.equal((await run(folder, declarations)).code, 1, "nothing is completed");
