@@ -48,6 +48,8 @@ export const metricCatalog: MetricCatalog = {
     const { contextTokens, memory } = found.config;
     const kind = modelKindOf(declared);
     const window = kind.windowTokens?.(declared) ?? contextTokens;
+    // Records of other versions may lack it.
+    if (window === undefined) return undefined;
     const remembered = kind.rememberedTokens?.(declared) ??
       (kind.blockMemory?.(declared) ?? (kind.readsMemory ? memory : undefined))?.capacityTokens;
     return `${window.toLocaleString("en")} tokens` +

@@ -85,22 +85,22 @@ export type AdaptationDeclaration =
 /** Most batches of one update: the loss is known and recorded once an update. */
 const mostAccumulationSteps = 2 ** 16;
 
-/** AdamW moves each parameter by about its learning rate: above 1, or with an epsilon above 1, no network learns. */
-const rate = z.number().positive().max(1).describe("numbers above 0, up to 1");
+/** With an epsilon above 1, AdamW does not learn. A learning rate that is too high shows: a loss that is not finite ends the training. */
+const epsilon = z.number().positive().max(1).describe("numbers above 0, up to 1");
 
 const fields = {
   batchSize: positiveInteger.exactOptional(),
   contextTokens: positiveInteger.exactOptional(),
   steps: positiveInteger,
-  learningRate: rate.exactOptional(),
+  learningRate: positiveNumber.exactOptional(),
   schedule: oneOf("polynomial", "cosine").exactOptional(),
   warmupSteps: nonNegativeInteger.exactOptional(),
-  finalLearningRate: z.number().min(0).max(1).describe("numbers from 0 to 1").exactOptional(),
+  finalLearningRate: nonNegativeNumber.exactOptional(),
   totalSteps: positiveInteger.exactOptional(),
   weightDecay: nonNegativeNumber.exactOptional(),
   betas: z.tuple([fraction, fraction]).readonly()
     .describe("two numbers from 0, below 1").exactOptional(),
-  epsilon: rate.exactOptional(),
+  epsilon: epsilon.exactOptional(),
   clipNorm: positiveNumber.exactOptional(),
   accumulationSteps: z.int().min(1).max(mostAccumulationSteps)
     .describe(`integers from 1 to ${mostAccumulationSteps}`).exactOptional(),
@@ -138,7 +138,7 @@ const dropout = 0.1;
 const neededFields = {
   batchSize: "positive integers",
   contextTokens: "positive integers",
-  learningRate: "numbers above 0, up to 1",
+  learningRate: "numbers above 0",
 } as const;
 
 type SizedFields = Pick<TrainingConfig, keyof typeof neededFields>;

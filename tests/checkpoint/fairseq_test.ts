@@ -278,7 +278,7 @@ const foreign: { name: string; content: ValueToWrite; message: RegExp }[] = [
     name: "a bare state dict",
     content: { "layer.weight": new TensorToWrite(x, [1]) },
     message:
-      /no fairseq checkpoint: expected a dictionary with "cfg" and "model", found "layer\.weight"/,
+      /not a fairseq checkpoint: expected a dictionary with "cfg" and "model", found "layer\.weight"/,
   },
   {
     name: "a tensor",

@@ -121,7 +121,7 @@ const malformed: Malformed[] = [
     problems: [
       "backbone.training.batchSize is missing, as the backbone names no size: allowed are positive integers",
       "backbone.training.contextTokens is missing, as the backbone names no size: allowed are positive integers",
-      "backbone.training.learningRate is missing, as the backbone names no size: allowed are numbers above 0, up to 1",
+      "backbone.training.learningRate is missing, as the backbone names no size: allowed are numbers above 0",
       "adaptation.batchSize is missing, as the backbone names no size: allowed are positive integers",
       "adaptation.contextTokens is missing, as the backbone names no size: allowed are positive integers",
     ],
@@ -198,7 +198,7 @@ const malformed: Malformed[] = [
     name: "text for a number",
     change: { adaptation: { ...adaptation, learningRate: "2e-4" } },
     problems: [
-      'adaptation.learningRate has a wrong value: current value is "2e-4", allowed are numbers above 0, up to 1',
+      'adaptation.learningRate has a wrong value: current value is "2e-4", allowed are numbers above 0',
     ],
   },
   {
@@ -207,14 +207,10 @@ const malformed: Malformed[] = [
       adaptation: {
         ...adaptation,
         accumulationSteps: 1e15,
-        learningRate: 1.5,
-        finalLearningRate: 2,
         epsilon: 1e9,
       },
     },
     problems: [
-      "adaptation.learningRate has a wrong value: current value is 1.5, allowed are numbers above 0, up to 1",
-      "adaptation.finalLearningRate has a wrong value: current value is 2, allowed are numbers from 0 to 1",
       "adaptation.epsilon has a wrong value: current value is 1000000000, allowed are numbers above 0, up to 1",
       "adaptation.accumulationSteps has a wrong value: current value is 1000000000000000, allowed are integers from 1 to 65536",
     ],
@@ -231,7 +227,7 @@ const malformed: Malformed[] = [
     name: "infinite learning rate",
     change: { adaptation: { ...adaptation, learningRate: Infinity } },
     problems: [
-      "adaptation.learningRate has a wrong value: current value is Infinity, allowed are numbers above 0, up to 1",
+      "adaptation.learningRate has a wrong value: current value is Infinity, allowed are numbers above 0",
     ],
   },
   {
