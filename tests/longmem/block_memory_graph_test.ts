@@ -98,7 +98,8 @@ deviceTest("A block memory is not also the SideNet's", async (device) => {
     () => new LongMem(device, { backbone, sideNet, memory, blockMemory }),
     {
       name: "TypeError",
-      message: /^Cannot have more than one of a SideNet, block memories and trained blocks/,
+      message:
+        /^Cannot have more than one of a SideNet, block memories, trained blocks and a memory of states/,
     },
   );
   const model = new LongMem(device, { backbone, memory });
