@@ -26,6 +26,7 @@ import { deviceFlag, deviceOf } from "./device_flag.ts";
 import { describeRuns } from "./dry_run.ts";
 import { describeMissing, describeSources } from "./missing_data.ts";
 import { terminalSize, writeOut } from "../standard_output.ts";
+import { prepareTensorboard } from "../results/tensorboard.ts";
 import { summaries } from "./summaries.ts";
 
 /**
@@ -52,6 +53,12 @@ export function runCommand(output: Output, executor: () => Promise<RunExecutor>)
         value: "DIR",
         isPath: true,
         help: "folder of the results (default results)",
+      },
+      {
+        name: "tensorboard",
+        value: "FOLDER",
+        isPath: true,
+        help: "write the curves of trainings there, too, for TensorBoard",
       },
       {
         name: "limit",
@@ -87,9 +94,12 @@ export function runCommand(output: Output, executor: () => Promise<RunExecutor>)
         output.print(await describeRuns(runs, results, await currentEnvironment()));
         return 0;
       }
+      const tensorboard = args.flags.get("tensorboard")?.at(-1);
+      if (tensorboard !== undefined) await prepareTensorboard(tensorboard);
       return await executeRuns(runs, await executor(), {
         output,
         results,
+        ...(tensorboard !== undefined && { tensorboard }),
         fresh: args.flags.has("fresh"),
         jobs: positiveInteger(args, "jobs") ?? 1,
         retryFailed: args.flags.has("retry-failed"),
@@ -104,7 +114,10 @@ async function executeRuns(
   runs: readonly ResolvedRun[],
   executor: RunExecutor,
   { output, ...options }:
-    & Pick<QueueOptions, "results" | "fresh" | "jobs" | "retryFailed" | "failFast">
+    & Pick<
+      QueueOptions,
+      "results" | "tensorboard" | "fresh" | "jobs" | "retryFailed" | "failFast"
+    >
     & { readonly output: Output },
 ): Promise<number> {
   const display = new Display({

@@ -9,6 +9,7 @@ import {
 } from "../results/rerun_diff.ts";
 import type { RunEnvironment } from "../results/records.ts";
 import { type RecordWatch, RunFolder } from "../results/run_folder.ts";
+import { TensorboardWriter } from "../results/tensorboard.ts";
 import { writing } from "../files.ts";
 import { failureDetails, isUnready } from "../errors.ts";
 import { FileLock, type LockHolder } from "../lock.ts";
@@ -44,9 +45,13 @@ export async function openRunFolder(
     lock?: FileLock;
     /** Takes what differs from the record that is run again. */
     remark?: (text: string) => void;
+    /** Folder for TensorBoard, where the curves of trainings are written, too. */
+    tensorboard?: string;
   },
 ): Promise<RunFolder> {
-  const { results, environment, fresh = false, lock, remark } = options;
+  const { results, environment, fresh = false, lock, remark, tensorboard } = options;
+  const curves = tensorboard !== undefined &&
+    new TensorboardWriter(join(tensorboard, experiment.name, id));
   const watch = remark && recorded?.environment && watching(recorded.environment, remark);
   return await RunFolder.open({
     results,
@@ -67,6 +72,7 @@ export async function openRunFolder(
     fresh,
     ...(lock && { lock }),
     ...(watch && { watch }),
+    ...(curves && { curves }),
   });
 }
 

@@ -24,6 +24,8 @@ import type { RunExecutor } from "../runner/run_context.ts";
 export interface QueueOptions {
   /** Folder of all results. */
   readonly results: string;
+  /** Folder for TensorBoard, where the curves of trainings are written, too. */
+  readonly tensorboard?: string;
   /** Where this command runs. */
   readonly environment: Environment;
   /** Starts over, whatever earlier runs left. */

@@ -34,6 +34,7 @@ import {
   type TakenPhase,
   type Variation,
 } from "./records.ts";
+import type { CurveWatch } from "./tensorboard.ts";
 import { InputError, InputRangeError } from "../errors.ts";
 
 /** Order of the keys in a line of `metrics.jsonl`; times come last. */
@@ -66,6 +67,8 @@ export interface RunFolderOptions {
   readonly watch?: RecordWatch;
   /** The lock of the run, which is checked before anything is written. */
   readonly lock?: { check(): Promise<void> };
+  /** Takes the lines of trainings as they are recorded. */
+  readonly curves?: CurveWatch;
 }
 
 /** Takes what is recorded of a run while it runs. */
@@ -95,18 +98,20 @@ export class RunFolder {
   #environment: RunEnvironment;
   readonly #watch: RecordWatch | undefined;
   readonly #lock: RunFolderOptions["lock"];
+  readonly #curves: CurveWatch | undefined;
 
   private constructor(
     path: string,
     summary: RunSummary,
     environment: RunEnvironment,
-    { watch, lock }: Pick<RunFolderOptions, "watch" | "lock">,
+    { watch, lock, curves }: Pick<RunFolderOptions, "watch" | "lock" | "curves">,
   ) {
     this.path = path;
     this.#summary = summary;
     this.#environment = environment;
     this.#watch = watch;
     this.#lock = lock;
+    this.#curves = curves;
   }
 
   /**
@@ -228,6 +233,7 @@ export class RunFolder {
       path,
       () => Deno.writeTextFile(path, JSON.stringify(ordered) + "\n", { append: true }),
     );
+    await this.#curves?.add(record);
   }
 
   /** Sees to it that the lines of `metrics.jsonl` outlast a power cut, as a checkpoint of the same step does. */
@@ -253,6 +259,7 @@ export class RunFolder {
     const others = (await this.readMetrics()).filter((line) => line.phase !== phase);
     await this.checkLock();
     await writeAtomically(join(this.path, "metrics.jsonl"), toLines([...others, ...lines]));
+    await this.#curves?.begin(phase, lines);
   }
 
   /**
@@ -265,6 +272,7 @@ export class RunFolder {
     );
     await this.checkLock();
     await writeAtomically(join(this.path, "metrics.jsonl"), toLines(kept));
+    await this.#curves?.begin(phase, kept.filter((line) => line.phase === phase));
   }
 
   /**

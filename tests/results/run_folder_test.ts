@@ -385,3 +385,28 @@ folderTest("what tells a run from others is kept, whichever sweep says it", asyn
   assert.deepEqual(reopened.summary, JSON.parse(recorded));
   assert.equal(await Deno.readTextFile(`${path}/summary.json`), recorded);
 });
+
+folderTest(
+  "who watches the curves is told of every line, and of what replaces them",
+  async (open) => {
+    const told: unknown[] = [];
+    const folder = await open({
+      curves: {
+        begin: (phase, lines) => Promise.resolve(void told.push([phase, lines])),
+        add: (line) => Promise.resolve(void told.push(line)),
+      },
+    });
+    await folder.appendMetrics(step(1, "backbone"));
+    await folder.appendMetrics(step(1));
+    await folder.appendMetrics(step(2));
+    await folder.truncateMetrics("longmem", 1);
+    await folder.replaceMetrics("longmem", [step(1), step(2), step(3)]);
+    assert.deepEqual(told, [
+      step(1, "backbone"),
+      step(1),
+      step(2),
+      ["longmem", [step(1)]],
+      ["longmem", [step(1), step(2), step(3)]],
+    ]);
+  },
+);

@@ -1,0 +1,126 @@
+/**
+ * Training curves for TensorBoard, beside the records and written at the same time: FOLDER/EXPERIMENT/RUN/PHASE has the
+ * lines of a training in `metrics.jsonl`, as files of events.
+ *
+ * A training that begins, resumes or is taken from another run opens a new file. It begins with a session that starts at
+ * the first step, which makes TensorBoard forget what earlier files have, and with the lines recorded so far: so the last
+ * file has the whole curve, also where an earlier command wrote none.
+ */
+import { join } from "node:path";
+import { encodeEvent, type Event } from "../formats/event_file.ts";
+import { writing } from "../files.ts";
+import { InputError } from "../errors.ts";
+import { hostName } from "../permitted.ts";
+import type { MetricsRecord } from "./records.ts";
+
+/** Takes the lines of `metrics.jsonl` as they are written. */
+export interface CurveWatch {
+  /** A training has these lines, and whatever else it had is void. */
+  begin(phase: string, lines: readonly MetricsRecord[]): Promise<void>;
+  /** It has another line. */
+  add(line: MetricsRecord): Promise<void>;
+}
+
+/**
+ * Makes the folder of TensorBoard's files.
+ *
+ * @throws {InputError} Where nothing can be written there: its path, and why.
+ */
+export async function prepareTensorboard(folder: string): Promise<void> {
+  if (folder === "") {
+    throw new InputError(
+      'Cannot write files for TensorBoard as --tensorboard names no folder: current value is "", allowed is a path',
+    );
+  }
+  await writing(folder, async () => {
+    await Deno.mkdir(folder, { recursive: true });
+    await Deno.remove(await Deno.makeTempFile({ dir: folder }));
+  });
+}
+
+/** Writes the curves of a run. */
+export class TensorboardWriter implements CurveWatch {
+  readonly #folder: string;
+  /** The file of each training that has begun here. */
+  readonly #files = new Map<string, string>();
+
+  /** @param folder Folder of the run: each training has a folder in it. */
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /**
+   * Opens a file for a training, and writes the lines that it has.
+   *
+   * @throws {InputError} Where it cannot be written.
+   */
+  async begin(phase: string, lines: readonly MetricsRecord[]): Promise<void> {
+    const folder = join(this.#folder, phase);
+    await writing(folder, () => Deno.mkdir(folder, { recursive: true }));
+    const path = join(folder, await nextName(folder));
+    const wallSeconds = now();
+    const events: Event[] = [
+      { wallSeconds, step: 0, what: "version" },
+      { wallSeconds, step: 1, what: "session start" },
+      ...lines.map((line) => ({ wallSeconds, step: line.step, what: scalarsOf(line) })),
+    ];
+    this.#files.set(phase, path);
+    await append(path, events);
+  }
+
+  /**
+   * Writes a line of a training.
+   *
+   * @throws {InputError} Where it cannot be written.
+   */
+  async add(line: MetricsRecord): Promise<void> {
+    if (!this.#files.has(line.phase)) await this.begin(line.phase, []);
+    const event = { wallSeconds: now(), step: line.step, what: scalarsOf(line) };
+    await append(this.#files.get(line.phase)!, [event]);
+  }
+}
+
+/** Appends events to a file, each whole. */
+async function append(path: string, events: readonly Event[]): Promise<void> {
+  await writing(path, async () => {
+    const bytes = new Blob(events.map(encodeEvent));
+    await Deno.writeFile(path, await bytes.bytes(), { append: true });
+  });
+}
+
+function now(): number {
+  return Date.now() / 1000;
+}
+
+/**
+ * A name behind those of all files of a folder, whatever the clocks of several hosts say: TensorBoard reads files in the
+ * order of their names.
+ */
+async function nextName(folder: string): Promise<string> {
+  let seconds = Math.floor(now());
+  for await (const { name } of Deno.readDir(folder)) {
+    const [, earlier] = /^events\.out\.tfevents\.(\d+)\./.exec(name) ?? [];
+    if (earlier !== undefined) seconds = Math.max(seconds, Number(earlier) + 1);
+  }
+  return `events.out.tfevents.${seconds}.${hostName() ?? "localhost"}.${Deno.pid}`;
+}
+
+/** The numbers of a line, by the tags under which TensorBoard shows them: what the line is of, then its fields. */
+function scalarsOf({ split, ...line }: MetricsRecord): ReadonlyMap<string, number> {
+  const { gates = [], memoryShare, updateToWeight, updateToWeightOfLayers = {} } =
+    line.diagnostics ?? {};
+  const scalars: [string, number | undefined][] = [
+    [`${split}/loss`, line.loss],
+    [`${split}/learningRate`, line.learningRate],
+    [`${split}/gradientNorm`, line.gradientNorm],
+    [`${split}/tokensPerSecond`, line.timing?.tokensPerSecond],
+    [`${split}/tokens`, line.tokens],
+    [`${split}/memoryTokens`, line.memoryTokens],
+    ["diagnostics/memoryShare", memoryShare],
+    ["diagnostics/updateToWeight", updateToWeight],
+    ...gates.map((gate, head) => [`gates/${head}`, gate] as [string, number]),
+    ...Object.entries(updateToWeightOfLayers)
+      .map(([layer, ratio]) => [`updateToWeightOfLayers/${layer}`, ratio] as [string, number]),
+  ];
+  return new Map(scalars.filter((scalar): scalar is [string, number] => scalar[1] !== undefined));
+}
