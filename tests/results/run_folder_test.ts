@@ -238,7 +238,7 @@ folderTest(
       await assert.rejects(folder.readSamples("perplexity-test"), (error: Error) => {
         assert.match(
           error.message,
-          /^Cannot read line 2 of ".*perplexity-test.jsonl" as it is no /,
+          /^Cannot read line 2 of ".*perplexity-test.jsonl" as it is not a scored item: /,
         );
         assert.match(error.message, problem);
         return error instanceof SyntaxError;
