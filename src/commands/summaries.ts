@@ -37,6 +37,12 @@ export const summaries = {
     help:
       "Writes report.html and figures/ beside the runs of each experiment of results folders (default results).",
   },
+  watch: {
+    operands: "[RESULTS]",
+    help:
+      "Serves a page of this machine that shows the runs of a results folder (default results) and the curves of their trainings " +
+      "while they go on.",
+  },
   data: {
     operands: "[NAME...]",
     help:
