@@ -4,13 +4,18 @@ import { withFolder } from "../temporary_folder.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
 
 /** Writes a run of one training, of which the first steps are recorded. */
-async function writeRun(results: string, name: string, steps: number): Promise<void> {
+async function writeRun(
+  results: string,
+  name: string,
+  steps: number,
+  state = "interrupted",
+): Promise<void> {
   const path = join(results, name);
   await Deno.mkdir(path, { recursive: true });
   const [experiment, run] = name.split("/");
   await Deno.writeTextFile(
     join(path, "summary.json"),
-    JSON.stringify({ state: "interrupted", experiment, run, scale: "scaled-down", metrics: [] }),
+    JSON.stringify({ state, experiment, run, scale: "scaled-down", metrics: [] }),
   );
   const lines = Array.from({ length: steps }, (_, i) => ({
     ...{ phase: "longmem", step: i + 1, split: "train", tokens: 256 * (i + 1), loss: 5 - i / 8 },
@@ -85,6 +90,7 @@ test("watch answers only this machine's names, and only with runs of its folder"
   await withFolder(async (folder) => {
     const results = join(folder, "results");
     await writeRun(results, "<b>&/r1", 1);
+    await writeRun(results, "+first/r0", 1, "completed");
     await writeRun(folder, "outside/r2", 1);
     await Deno.mkdir(join(results, "broken", "r3"), { recursive: true });
     await Deno.writeTextFile(join(results, "broken", "r3", "summary.json"), "{");
@@ -97,6 +103,7 @@ test("watch answers only this machine's names, and only with runs of its folder"
     assert.match(list.text, /&lt;b&gt;&amp;\/r1/);
     assert.doesNotMatch(list.text, /<b>/);
     assert.match(list.text, /broken\/r3.*damaged/);
+    assert.ok(list.text.indexOf("first/r0") > list.text.indexOf("/r1"), "what has ended is last");
     assert.equal((await get("http://127.0.0.1:8086/?run=%3Cb%3E%26%2Fr1")).status, 200);
     assert.equal((await get("http://127.0.0.1:8086/?run=..%2Foutside%2Fr2")).status, 404);
     assert.equal((await get("http://127.0.0.1:8086/results")).status, 404);
