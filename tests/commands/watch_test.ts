@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { answer } from "../../src/commands/watch.ts";
+import { runPage } from "../../src/results/watch_page.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
 
@@ -124,5 +125,14 @@ test("watch names a folder that is missing and a port that is none", async () =>
       new TextDecoder().decode(wrong.stderr),
       /^Cannot read --port: current value is "65536", allowed are integers from 0 to 65535/,
     );
+  });
+});
+
+test("curves of many steps are means of neighbours, with the last step at the end", async () => {
+  await withFolder(async (results) => {
+    await writeRun(results, "small/r1", 250);
+    const html = await runPage(results, "small/r1");
+    // Three steps a point: losses 5, 4.875 and 4.75 at first, and the last step alone.
+    assert.match(html!, /4\.88 at 3\D+-26\.1 at 250/);
   });
 });
