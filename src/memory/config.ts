@@ -1,5 +1,5 @@
 /**
- * The fields of a memory: what they mean, their forms, defaults and rules.
+ * The fields of a memory: their meaning, forms, defaults and rules.
  */
 import { z } from "zod";
 import { oneOf, positiveInteger } from "../declaration/fields.ts";
@@ -55,7 +55,7 @@ export type MemoryPositions =
     readonly tokens: number;
   };
 
-/** What a protocol says about the memory; the numbers are rows of specification section 17. */
+/** Memory settings of each protocol; the numbers are rows of specification section 17. */
 export const memoryProtocols: ByProtocol<
   Pick<MemoryConfig, "storage" | "bank" | "eviction" | "reset" | "missingChunks">
 > = {
@@ -132,10 +132,10 @@ const memorySchema = composed(() =>
 );
 type _SchemaAcceptsTheType = Assert<Accepts<ReturnType<typeof memorySchema>, MemoryDeclaration>>;
 
-/** What the defaults of a memory follow. */
+/** Inputs from which the defaults of a memory are derived. */
 export interface MemoryDefaults {
   readonly protocol: Protocol;
-  /** What a memory that is declared over another one inherits, such as an evaluation's. */
+  /** Memory whose fields are inherited where a declaration, such as an evaluation's, changes some of them. */
   readonly base?: MemoryConfig | undefined;
 }
 
@@ -180,7 +180,7 @@ export const memoryPart = {
   },
 } satisfies Part<MemoryDeclaration, MemoryConfig, MemoryDefaults>;
 
-/** Why a bank cannot take what one batch writes (specification section 6). */
+/** Checks that a bank can take the update of one batch (specification section 6), and returns the problems. */
 export function updateProblems(
   memory: MemoryConfig,
   batch: { readonly batchSize: number; readonly contextTokens: number },
@@ -225,7 +225,7 @@ function capacityProblems(
 /**
  * Checks a memory against the batches that are written to it.
  *
- * @throws {RangeError} It names the fields, their values and what is allowed.
+ * @throws {RangeError} It names the fields, their values and the allowed ones.
  */
 export function checkMemoryConfig(
   config: MemoryConfig,
@@ -240,7 +240,7 @@ export function checkMemoryConfig(
 }
 
 /**
- * A memory that holds only what was read last: the smallest that segments of `contextTokens` tokens, one row at a time, may
+ * A memory of the last tokens read only: the smallest that segments of `contextTokens` tokens, one row at a time, may
  * be written to and that has the tokens to be retrieved. With exact eviction it is the last segment, or the last
  * `retrievedTokens` tokens where those are more; coarse eviction needs room for more than two updates, of which it keeps the
  * last one or two.

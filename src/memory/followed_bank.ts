@@ -2,14 +2,14 @@ import type { BankShape } from "./bank_shape.ts";
 import type { BankStorage } from "./bank_storage.ts";
 import type { SlotRange } from "./ring.ts";
 
-/** What follows the contents of a bank, such as an index outside the graph. */
+/** Observer of a bank's contents, such as an index outside the graph. */
 export interface BankObserver {
-  /** `tensors` still hold what was in the slots. */
+  /** `tensors` still hold the former contents of the slots. */
   cleared(bank: number, slots: SlotRange): void;
   written(bank: number, slots: SlotRange): Promise<void>;
 }
 
-/** What an index sees of the bank that it follows. */
+/** A bank as seen by the index that follows it. */
 export interface FollowedBank {
   readonly shape: BankShape;
   readonly storage: Pick<BankStorage, "tensors">;

@@ -12,7 +12,7 @@ import { type SavedTranscript, Transcript } from "./transcript.ts";
 import { createWebGpuStorage } from "./webgpu_storage.ts";
 import { InputRangeError } from "../errors.ts";
 
-/** What a memory holds, on the host. */
+/** Contents of a memory, on the host. */
 export interface SavedBank {
   /** Of each bank, the slot of its oldest chunk and the number of chunks. */
   readonly rings: readonly { first: number; count: number }[];
@@ -107,7 +107,7 @@ export class MemoryBank implements FollowedBank {
     this.#observers.push(observer);
   }
 
-  /** What a graph reads for batches of `rows` rows; `prefix` as where the graph declares its inputs. */
+  /** Inputs of a graph for batches of `rows` rows; `prefix` as where the graph declares its inputs. */
   inputs(rows: number, { prefix = "" }: { prefix?: string } = {}): Tensors {
     return {
       [prefix + bankInputNames.keys]: this.storage.tensors.keys,
@@ -190,17 +190,17 @@ export class MemoryBank implements FollowedBank {
   }
 
   /**
-   * Resolves when everything that was written is known to be finite and in the range of the storage. Whoever returns what was
-   * computed from the memory waits for it; on a GPU it has ended by then.
+   * Resolves when everything that was written is known to be finite and in the range of the storage. Callers that return results
+   * computed from the memory wait for it; on a GPU it has ended by then.
    *
-   * @throws RangeError naming what is not, with its size and place.
+   * @throws RangeError naming the number out of range, with its size and place.
    */
   verify(): Promise<void> {
     return this.#verified;
   }
 
   /**
-   * Forgets what the banks of some rows hold; of all rows by default. A shared bank forgets all if it has any row.
+   * Clears the banks of some rows; of all rows by default. A shared bank forgets all if it has any row.
    *
    * @throws RangeError for a row that has no bank; nothing is forgotten then.
    */

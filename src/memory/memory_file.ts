@@ -36,7 +36,7 @@ export interface RememberedText {
   readonly tokens: number;
 }
 
-/** What a memory file says of itself. */
+/** Description of a memory in its file. */
 export interface MemoryDescription {
   /** `hashTensors` of the backbone whose keys and values it holds. */
   readonly backbone: string;
@@ -71,10 +71,10 @@ const names = (bank: number) => ({
 
 const hashName = "sha256";
 
-/** What the writer of a memory file says. */
+/** Labels that the writer of a memory file provides. */
 export type MemoryLabels = Pick<MemoryDescription, "backbone" | "block" | "tokenizer" | "texts">;
 
-/** What the file of a bank says. */
+/** Describes a bank for its file. */
 export function describeBank(bank: MemoryBank, labels: MemoryLabels): MemoryDescription {
   const { occupied, transcripts, config, shape: { heads, headDim } } = bank;
   const { chunkTokens, storage, bank: rows } = config;
@@ -198,7 +198,7 @@ function bytesOf(data: Int32Array | Float32Array | Float16Array): Uint8Array<Arr
 export interface MemoryFile extends Disposable {
   /** Path or name, for messages. */
   readonly path: string;
-  /** What it says of itself. */
+  /** The description that it contains. */
   readonly description: MemoryDescription;
   /** The chunks of a bank in slices, the oldest first. */
   slices(bank: number): AsyncGenerator<ChunkSlice>;
@@ -286,7 +286,7 @@ const metadataForm = z.object({
   tokens: json(z.array(count).min(1)),
 });
 
-/** Reads and checks what a file says of itself. */
+/** Reads and checks the description in a file. */
 function describe(file: SafetensorsFile): MemoryDescription {
   const refuse = (reason: string) =>
     new InputTypeError(`Cannot restore the memory of "${file.path}" as ${reason}`);

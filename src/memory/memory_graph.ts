@@ -57,7 +57,7 @@ export function bankInputs(
 export const hiddenInputName = "memory.hidden";
 
 /**
- * What to add to the scores of retrieved chunks so that those of hidden slots do not count [B, H, T, n]; declares an input
+ * Bias on the scores of retrieved chunks so that those of hidden slots do not count [B, H, T, n]; declares an input
  * [B, P] with 0 or `emptyScore` for each row and slot.
  */
 export function hiddenChunkBias({ ids }: Retrieved, bank: BankShape): Value {
@@ -74,7 +74,7 @@ export function hiddenChunkBias({ ids }: Retrieved, bank: BankShape): Value {
   return reshape(gather(reshape(hidden, [B * P, 1]), rows), [B, H, T, n]);
 }
 
-/** What to add to the scores of retrieved chunks so that those that are none do not count: 0 or `emptyScore` [B, H, T, n]. */
+/** Bias on the scores of retrieved chunks so that missing ones do not count: 0 or `emptyScore` [B, H, T, n]. */
 export function emptyChunkBias({ scores }: Retrieved): Value {
   const { graph } = scores;
   const stored = greaterOrEqual(scores, graph.scalar(emptyScore / 2));

@@ -46,7 +46,7 @@ function hostRetrieve(graph: Graph, queries: Value, n: number): Retrieved {
   return { ids, scores };
 }
 
-/** Opens what retrieves from a bank outside of the graph; undefined where the graph does it. */
+/** Opens retrieval from a bank outside the graph; undefined where the graph does it. */
 export async function followBank(
   bank: MemoryBank,
   device: Device,

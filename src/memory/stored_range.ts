@@ -9,7 +9,7 @@ export function storedLimit({ rounded }: { rounded: boolean }): number {
   return rounded ? float16Limit : Infinity;
 }
 
-/** What a storage was given and cannot hold. */
+/** A number that a storage cannot hold. */
 export interface OutOfRange {
   /** Which of the tensors has it. */
   readonly what: "key" | "value" | "mean key";

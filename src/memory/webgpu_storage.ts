@@ -10,7 +10,7 @@ import code from "./bank.wgsl" with { type: "text" };
 import { InputRangeError } from "../errors.ts";
 import { elementCount } from "../tensor.ts";
 
-/** What the kernel `write` refuses, in the order of its buffer. */
+/** Tensors whose numbers the kernel `write` may refuse, in the order of its buffer. */
 const refusable = ["key", "value", "mean key"] as const satisfies OutOfRange["what"][];
 
 /** Last component of the mean key of a stored chunk. */

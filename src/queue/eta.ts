@@ -12,7 +12,7 @@ export interface Work {
   readonly phase: string;
   /** Floating-point operations; absent where they are not known. */
   readonly operations?: number;
-  /** What a training is known by; of several runs with the same only the first does it. */
+  /** Key of a training; of several runs with the same key only the first performs it. */
   readonly training?: string;
 }
 
@@ -83,7 +83,7 @@ export class Pace {
     }
   }
 
-  /** Takes how far a run is in a phase, of 1. What it had done before is not to be judged by. */
+  /** Records a run's progress in a phase, from 0 to 1. Work done before does not count for the pace. */
   report(label: string, phase: string, fraction: number): void {
     const run = this.#runs.get(label);
     const place = run?.works.findIndex((work) => work.phase === phase) ?? -1;
@@ -105,7 +105,7 @@ export class Pace {
     if (run) run.finished = true;
   }
 
-  /** What a run will take after its present phase: `over 3 min`; undefined where nothing follows or can be said. */
+  /** Time that a run will take after its present phase: `over 3 min`; undefined where nothing follows or can be said. */
   restOf(label: string, phaseLeftMs: number): string | undefined {
     const run = this.#runs.get(label);
     if (!run || run.startedAt === undefined || run.place === run.works.length - 1) return undefined;
@@ -113,7 +113,7 @@ export class Pace {
     return formatLeft(phaseLeftMs, rest, run.done / (this.#now() - run.startedAt));
   }
 
-  /** What all runs will take, how many are done, in words; undefined for a single run. */
+  /** Time that all runs will take and how many are done, in words; undefined for a single run. */
   remark(): string | undefined {
     const runs = [...this.#runs.values()];
     if (runs.length < 2) return undefined;
@@ -126,7 +126,7 @@ export class Pace {
   }
 }
 
-/** What is left of a run. */
+/** Remaining work of a run. */
 function leftOf({ works, place, fraction }: PlannedRun): Work[] {
   return works.slice(Math.max(place, 0)).map((work, i) =>
     i > 0 || place < 0 || work.operations === undefined

@@ -3,10 +3,10 @@
  * once.
  *
  * One press may arrive twice. `deno task` forwards a signal that its child also gets from the terminal, or from whoever
- * signals the whole process group, so what follows within a second belongs to the first.
+ * signals the whole process group, so further signals within a second belong to the first.
  */
 
-/** What an interruption does. */
+/** Actions on an interruption. */
 export interface InterruptionOptions {
   /** Prints that runs are stopping. */
   readonly onStop: () => void;

@@ -24,7 +24,7 @@ export interface ProgressOptions {
 /** Shortest time between two lines that are redrawn. */
 const overwriteIntervalMs = 100;
 
-/** Shortest and longest time between two lines that are not; between these, a tenth of what the phase has taken. */
+/** Shortest and longest time between two lines that are not; between these, a tenth of the phase's time so far. */
 const plainIntervalMs = { shortest: 10_000, longest: 300_000 };
 
 /** Shows where a run is and how long it will take. */
@@ -65,7 +65,7 @@ export class Progress implements RunProgress {
     ], items === total);
   }
 
-  /** Says what the run does until it says something else. */
+  /** Shows the run's activity until the next call. */
   doing(text: string): void {
     if (this.#options.display.overwrites) this.#at([text]);
     else this.note(text);
@@ -110,7 +110,7 @@ export class Progress implements RunProgress {
     return Math.min(longest, Math.max(shortest, (this.#now() - this.#start.at) / 10));
   }
 
-  /** What a phase and the run will take at the pace so far, and items a second; nothing at its first report. */
+  /** Time that a phase and the run will take at the pace so far, and items a second; nothing at its first report. */
   #follow(
     phase: string,
     done: number,

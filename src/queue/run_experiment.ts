@@ -64,12 +64,12 @@ function checkOptions({ device, limit, ...options }: RunExperimentOptions): void
 }
 
 /**
- * Runs an experiment as `deno task run` does: trains and evaluates what it declares, resumes what an interruption left,
+ * Runs an experiment as `deno task run` does: trains and evaluates its models, resumes an interrupted run,
  * and records everything in `results/<experiment>/<run>/`. A run that has finished is not run again, except for
  * evaluations whose metrics have a newer version now; one that has failed is resumed.
  *
  * @param experiment The declaration, such as `defineExperiment` returns.
- * @returns What is in the run's `summary.json`: state and metrics.
+ * @returns Content of the run's `summary.json`: state and metrics.
  * @throws {DeclarationError} Where the declaration is wrong, or its sweep has several runs: run those of
  * {@linkcode expandSweep}.
  * @throws {TypeError} Where an option is unknown or has a value that is not allowed.

@@ -43,7 +43,7 @@ export async function openRunFolder(
     fresh?: boolean;
     /** The lock of the run. */
     lock?: FileLock;
-    /** Takes what differs from the record that is run again. */
+    /** Receives differences from the record that is run again. */
     remark?: (text: string) => void;
     /** Folder for TensorBoard, where the curves of trainings are written, too. */
     tensorboard?: string;
@@ -76,7 +76,7 @@ export async function openRunFolder(
   });
 }
 
-/** Tells what a run reads, or where it runs, that its record has otherwise. */
+/** Reports inputs and devices of a run that differ from its record. */
 function watching(recorded: RunEnvironment, remark: (text: string) => void): RecordWatch {
   const tell = (difference: string | undefined) => {
     if (difference !== undefined) remark(difference);
@@ -87,7 +87,7 @@ function watching(recorded: RunEnvironment, remark: (text: string) => void): Rec
   };
 }
 
-/** What is otherwise about code and machine than in the record that a run repeats. */
+/** Differences in code and machine from the record that a run repeats. */
 export function repetitionRemarks({ id, recorded }: ResolvedRun, current: Environment): string[] {
   if (!recorded) return [];
   const { environment, summary, path } = recorded;
@@ -105,7 +105,7 @@ export function repetitionRemarks({ id, recorded }: ResolvedRun, current: Enviro
  * Executes a run and records its state: completed, interrupted or failed; or still planned, where files or
  * permissions are missing for one that may be left out.
  *
- * @throws What the executor throws, after it has been recorded.
+ * @throws The executor's error, after it has been recorded.
  */
 export async function recordRun(
   run: ResolvedRun,

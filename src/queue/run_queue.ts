@@ -1,5 +1,5 @@
 /**
- * Several runs, some at once: what is finished is kept, what another process executes is left to it.
+ * Executes several runs, some at once: finished ones are kept, those of another process are left to it.
  */
 import { outdatedEvaluations } from "../evaluation/evaluations.ts";
 import type { ResolvedRun } from "../experiment/resolve.ts";
@@ -40,11 +40,11 @@ export interface QueueOptions {
   readonly signal: AbortSignal;
   /** Where runs say how far they are. */
   readonly display: Display;
-  /** Takes what is said about failures. */
+  /** Receives messages about failures. */
   readonly report: (text: string) => void;
   /** The parts of a run, to tell how long it will take. */
   readonly worksOf: (run: ResolvedRun) => Promise<readonly Work[]>;
-  /** What to show of a run that has been completed, from its folder. */
+  /** Text to show of a completed run, from its folder. */
   readonly closing: (folder: string) => Promise<string>;
 }
 
@@ -125,7 +125,7 @@ export async function executeQueue(
     await Promise.all(Array.from({ length: jobs }, work));
   };
   await executeAll(waiting);
-  // Meanwhile other processes may have completed what they had, or ended without completing it.
+  // Meanwhile other processes may have completed their runs, or ended without completing them.
   await executeAll(queue.filter(({ state }) => state === "locked"));
   // Taking a run back would only take it from the process that took it over.
   for (const queued of queue.filter(({ state }) => state === "taken over")) {
@@ -201,12 +201,12 @@ async function isSettled(
   return false;
 }
 
-/** What has changed of what a completed run has read, to be appended to a sentence; empty where nothing has. */
+/** Changes of a completed run's inputs, to be appended to a sentence; empty if there are none. */
 export async function changesSince(run: ResolvedRun, results: string): Promise<string> {
   const environment = await readEnvironment(`${runPath(results, run)}/environment.json`)
     .catch(() => undefined);
   if (!environment) return "";
-  // What cannot be read any more does not make the results doubtful.
+  // Inputs that can no longer be read do not make the results doubtful.
   const changes = await changedInputs(run.experiment, environment).catch(() => []);
   return changes.length > 0
     ? `; since then ${describeChanges(changes)}: --fresh runs it again`

@@ -1,6 +1,6 @@
 /**
- * Lines of several runs: those that stay below each other, and on a terminal, at its end, what each run
- * is at, redrawn in place.
+ * Lines of several runs: those that stay below each other, and at the end of a terminal each run's activity,
+ * redrawn in place.
  */
 
 /** Where lines are shown. */
@@ -16,15 +16,15 @@ export interface DisplayOptions {
 /** Size of a terminal that does not know its own. */
 const unknownSize = { columns: 80, rows: 24 };
 
-/** What one run is at: words that are kept together where a line is too long. */
+/** Activity of one run: words that are kept together where a line is too long. */
 export type Parts = readonly string[];
 
 /** Shows lines. */
 export class Display {
   readonly #options: DisplayOptions;
-  /** What each run is at, by its label. */
+  /** Activity of each run, by its label. */
   readonly #current = new Map<string, Parts>();
-  /** What is said of all runs. */
+  /** Remark about all runs. */
   #remark: string | undefined;
   /** Lines at the end of the terminal that are to be redrawn. */
   #drawn: readonly string[] = [];
@@ -39,13 +39,13 @@ export class Display {
     return this.#options.overwrites;
   }
 
-  /** Shows text of a run that stays; what the run was at is over. */
+  /** Shows text of a run that stays, and ends its activity. */
   stay(label: string, text: string): void {
     this.#current.delete(label);
     this.beside(() => this.#options.write(`${text}\n`));
   }
 
-  /** Shows what a run is at, and what is said of all, until it is at something else. */
+  /** Shows a run's activity, and a remark about all runs, until the next call. */
   at(label: string, parts: Parts, remark?: string): void {
     this.#current.set(label, parts);
     this.#remark = remark;
@@ -84,7 +84,7 @@ export class Display {
   /** Replaces the lines at the end. */
   #draw(lines: readonly string[]): void {
     if (this.#drawn.length === 0 && lines.length === 0) return;
-    // A terminal that has become narrower breaks what it shows.
+    // A terminal that has become narrower wraps the lines it shows.
     const { columns } = this.#size();
     const rows = this.#drawn.reduce((sum, { length }) => sum + Math.ceil(length / columns || 1), 0);
     const up = rows > 1 ? `\x1b[${rows - 1}A` : "";

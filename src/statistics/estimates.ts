@@ -153,7 +153,7 @@ export function perplexity(
 
 /**
  * How much more a first model scores than a second on the same items in the same order: the weighted
- * mean of first - second. What makes an item hard for both cancels, so this is far less uncertain than
+ * mean of first - second. The shared difficulty of an item cancels, so this is far less uncertain than
  * the difference of two means. For perplexities take nats per token, weighted by tokens: exp of the
  * result is the ratio of the perplexities.
  *
@@ -191,11 +191,11 @@ export function proportionInterval(successes: number, n: number): [number, numbe
   const centre = p + squared / (2 * n);
   const margin = normalQuantile * Math.sqrt(p * (1 - p) / n + squared / (4 * n * n));
   const scale = 1 + squared / n;
-  // What rounding leaves must not leave the possible numbers.
+  // Rounding must not push the bounds outside [0, 1].
   return [Math.max(0, (centre - margin) / scale), Math.min(1, (centre + margin) / scale)];
 }
 
-/** What a sign test says. */
+/** Result of a sign test. */
 export interface SignTest {
   /** Items, or clusters, whose value is above 0. */
   readonly positive: number;

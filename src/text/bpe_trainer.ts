@@ -5,7 +5,7 @@
 import { type BpeDefinition, byteCharacters, preTokens } from "./byte_level_bpe.ts";
 import { InputRangeError } from "../errors.ts";
 
-/** What a trained vocabulary should look like. */
+/** Options of training a vocabulary. */
 export interface BpeTrainingOptions {
   /** Tokens in the vocabulary: 4 special ones, 256 bytes, the rest learnt. */
   readonly vocabSize: number;

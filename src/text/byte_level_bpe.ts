@@ -10,7 +10,7 @@ export interface BpeDefinition {
   readonly vocab: ReadonlyMap<string, number>;
   /** Pairs of tokens in the order in which they were learnt. */
   readonly merges: readonly (readonly [left: string, right: string])[];
-  /** What it was read from, for errors. */
+  /** Name of its source, for errors. */
   readonly name?: string;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Where the chapters of a book begin: as an index beside the texts says, or by what headings look like.
+ * Finds where the chapters of a book begin: from an index beside the texts, or from the form of headings.
  */
 import type { Document } from "./corpus.ts";
 import { type IndexedChapter, readCorpusIndex } from "./corpus_index.ts";
@@ -39,7 +39,7 @@ const numbered = inAnyCase(
   "(?![\\w'\u2019])(?!-\\w)";
 
 /**
- * What headings look like unless a declaration says otherwise: a line of at most about 80 characters that begins with
+ * Default form of headings: a line of at most about 80 characters that begins with
  * "chapter", "letter", "canto" or "stave" and its number ("CHAPTER IV", "Chapter 12.", "Chapter Two HOW IT ENDED", "LETTER THE
  * FIRST"), or a Roman numeral in capitals alone ("XII", "IV."). A word in small letters after the number makes it a sentence
  * ("Letter I wrote") unless "chapter" is in capitals; "chapter iv" in small letters stands alone.

@@ -14,7 +14,7 @@ export interface IndexedChapter {
   readonly heading?: string;
 }
 
-/** What an index says of a document. */
+/** Entry of a document in an index. */
 export interface IndexedDocument {
   /** Its chapters in order; empty where the index has none. */
   readonly chapters: readonly IndexedChapter[];

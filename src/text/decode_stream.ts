@@ -1,5 +1,5 @@
 /**
- * Decoding what follows a prompt. Most decoders drop the space before the first token, and a character may take several
+ * Decoding the continuation of a prompt. Most decoders drop the space before the first token, and a character may take several
  * tokens, so that tokens are decoded together with those before them.
  */
 import type { Tokenizer } from "./tokenizer.ts";
@@ -97,7 +97,7 @@ export class DecodeStream {
     return text.endsWith("\ufffd") ? "" : this.#take(text);
   }
 
-  /** Ends the text. Returns what is left of it: bytes of an incomplete character, as U+FFFD. */
+  /** Ends the text. Returns the remaining bytes of an incomplete character, as U+FFFD. */
   end(): string {
     return this.#take(this.#tokenizer.decode(this.#window));
   }
@@ -116,7 +116,7 @@ export class DecodeStream {
 }
 
 /**
- * What follows the text of the first tokens in that of all. The first text may end in an incomplete character, and decoders
+ * Returns the part of text `all` after text `before`. The first text may end in an incomplete character, and decoders
  * that mend punctuation may remove white space from it ("do n't"); apart from these it is the beginning of the second.
  */
 function textAfter(before: string, all: string): string {

@@ -27,7 +27,7 @@ interface Part {
   readonly segments: number;
 }
 
-/** What a row reads: segment `segment` of part `part` comes next. */
+/** Reading position of a row: segment `segment` of part `part` comes next. */
 interface Row {
   part: number;
   segment: number;

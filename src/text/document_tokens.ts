@@ -20,7 +20,7 @@ export interface TokenizedDocument {
   readonly name: string;
   /** Token ids, from `<s>` to `</s>`. */
   readonly tokens: Int32Array<ArrayBuffer>;
-  /** Words of its text: what white space separates. Perplexity per word divides by them. */
+  /** Words of its text, separated by white space. Perplexity per word divides by them. */
   readonly words: number;
 }
 
@@ -60,7 +60,7 @@ export function tokenizeLines(
   }
 }
 
-/** Counts words: what white space separates, as Python defines it. */
+/** Counts words separated by white space as Python defines it. */
 export function countWords(text: string): number {
   let words = 0;
   for (const _ of text.matchAll(pythonWords)) words++;

@@ -15,7 +15,7 @@ import {
   writing,
 } from "../files.ts";
 
-/** What is fetched. */
+/** A file to be fetched. */
 export interface Download {
   /** Where it is fetched from. */
   readonly url: string;
@@ -29,7 +29,7 @@ export interface Download {
   readonly gitHash?: string;
   /** Sent with the request, but not to another host to which it leads. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** What a status of the server means, to complete "Cannot fetch ... as"; undefined where it says nothing. */
+  /** Meaning of an HTTP status, to complete "Cannot fetch ... as"; undefined if it has no particular one. */
   readonly refusal?: (status: number) => string | undefined;
 }
 
@@ -53,7 +53,7 @@ export interface DownloadOptions {
 const leastBytes = 1_000;
 
 /**
- * Fetches a file and writes it, whole or not at all, if it has the bytes that it should have. What came before a download was
+ * Fetches a file and writes it, whole or not at all, if it has the expected bytes. The part fetched before a download was
  * cut off stays beside the file, as `TARGET.download`, and the next one continues there if the server allows.
  *
  * @throws {TypeError} Where the server cannot be reached.
@@ -215,7 +215,7 @@ async function receive(
     ...(start > 0 ? { range: `bytes=${start}-` } : {}),
   }, watch);
   if (response.status === 416 && start > 0) {
-    // What is there is as long as the file or longer.
+    // The part already on disk is as long as the file or longer.
     await response.body?.cancel();
     await removeIfThere(partial);
     return await receive(download, partial, 0, {
@@ -311,7 +311,7 @@ async function request(url: string, headers: HeadersInit, watch: Watch): Promise
   }
 }
 
-/** The message of what caused an error: "fetch failed" is the last of several. */
+/** The cause's message: the error itself only says "fetch failed". */
 function reasonOf(error: unknown): string {
   let innermost = error as Error;
   while (innermost.cause instanceof Error) innermost = innermost.cause;
@@ -347,7 +347,7 @@ class Watch implements Disposable {
 }
 
 /**
- * Hash (hexadecimal) and size of a file, read in parts; of a name that ends in `.gz` those of what it holds, or of its own
+ * Hash (hexadecimal) and size of a file, read in parts; of a name that ends in `.gz` those of its content, or of its own
  * bytes where that is cut off or damaged.
  */
 export async function hashFile(
@@ -368,7 +368,7 @@ export async function hashFile(
   return await hashOf((await openRegularFile(path)).readable, createHash(algorithm));
 }
 
-/** The hash by which git names a file's bytes, and their number; of a name that ends in `.gz` those of what it holds. */
+/** The hash by which git names a file's bytes, and their number; of a name that ends in `.gz` those of its content. */
 export async function gitHashOf(path: string): Promise<{ hash: string; sizeBytes: number }> {
   if (path.endsWith(".gz")) {
     const bytes = await readTextBytes(path);

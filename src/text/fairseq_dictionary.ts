@@ -15,7 +15,7 @@ export interface Dictionary {
 /**
  * Reads a `dict.txt`: one `symbol count` a line; the symbol of line n (from 0) has the id 4 + n.
  *
- * @param text What the file holds.
+ * @param text Content of the file.
  * @param name Name of the file, for errors.
  * @throws {SyntaxError} If a line is not a symbol and a count, or repeats a symbol.
  */

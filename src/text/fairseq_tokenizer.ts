@@ -11,7 +11,7 @@ import {
 import { InputRangeError, InputSyntaxError } from "../errors.ts";
 import { parseJson } from "../files.ts";
 
-/** What the three files of the official vocabulary hold. */
+/** Contents of the three files of the official vocabulary. */
 export interface FairseqFiles {
   /** `encoder.json`: GPT-2's ids by token. */
   readonly encoder: string;

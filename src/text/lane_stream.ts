@@ -12,7 +12,7 @@ export interface LaneOptions {
   readonly batchSize: number;
   /** Tokens T of a block. */
   readonly contextTokens: number;
-  /** Id of `</s>`: what precedes the first token of the corpus. */
+  /** Id of `</s>`, which precedes the first token of the corpus. */
   readonly eos: number;
   /** Processes W that train together, each on its own lanes; default 1. */
   readonly shards?: number;

@@ -44,7 +44,7 @@ function mayBeginSentence(text: string, at: number): boolean {
   return /(?:[.!?:;…—–]|--)$/u.test(earlier);
 }
 
-/** What a token is part of. */
+/** Classes of tokens. */
 export const mentions = ["first mention", "later mention", "other"] as const;
 
 /**

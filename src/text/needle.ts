@@ -15,9 +15,9 @@ export interface NeedleFact {
   readonly statement: readonly number[];
   /** Place of the answer's first token in the statement. */
   readonly answerStart: number;
-  /** What is asked: the beginning of another telling. */
+  /** The question: the beginning of another telling. */
   readonly question: readonly number[];
-  /** What follows. */
+  /** The answer: its continuation. */
   readonly answer: readonly number[];
 }
 
@@ -108,7 +108,7 @@ export interface NeedleTextOptions {
   readonly distances: readonly number[];
   /** Facts of a text: for each number there are texts. */
   readonly needles: readonly number[];
-  /** How many times each fact of each distance is asked for; of several, what is drawn for one is independent of the others. */
+  /** How many times each fact of each distance is asked for; the draws of several are independent. */
   readonly instances: number;
   /** Tokens T of a segment, and of a prompt before its last answered token. */
   readonly contextTokens: number;
@@ -121,9 +121,9 @@ export interface NeedleQuestion {
   readonly distance: number;
   /** The distance that it is: tokens from the first of the value to the first of the answer. */
   readonly actualDistance: number;
-  /** Places in what is read of the value's tokens; those in the prompt itself are left out. */
+  /** Positions of the value's tokens in the context; those in the prompt itself are left out. */
   readonly places: readonly number[];
-  /** The text behind what is read, the question and the answer. */
+  /** The text behind the context, the question and the answer. */
   readonly tokens: Int32Array<ArrayBuffer>;
   /** Tokens of the answer, at the end. */
   readonly scored: number;
@@ -145,7 +145,7 @@ export interface NeedleText {
  * Makes texts of one length. Each of an instance's texts of n facts tells them at n of the distances in turn, so that
  * an instance asks for every distance: one fact needs a text for every distance, many facts share one.
  *
- * A prompt has the last T tokens before the answer; what is read is everything before, in whole segments.
+ * A prompt has the last T tokens before the answer; the context is everything before, in whole segments.
  *
  * @throws {RangeError} If a prompt of T tokens has no room for a question and its answer.
  */

@@ -10,7 +10,7 @@ import { decodeText, parseJson, readTextBytes } from "../files.ts";
 export interface Question {
   /** Names it in records. */
   readonly id: string;
-  /** What is read into the memory first; may be empty. */
+  /** Text that is read into the memory first; may be empty. */
   readonly context: string;
   /** The question. */
   readonly question: string;
@@ -25,7 +25,7 @@ export interface Question {
 /** The questions of a file. */
 export interface QuestionData {
   readonly questions: readonly Question[];
-  /** SHA-256 (hexadecimal) of what was read. */
+  /** SHA-256 (hexadecimal) of the data read. */
   readonly hash: string;
 }
 

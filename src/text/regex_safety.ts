@@ -33,7 +33,7 @@ export function whySlow({ source, flags }: Pick<RegExp, "source" | "flags">): st
   return undefined;
 }
 
-/** A part of what repeats that leaves a choice which the next character does not decide. */
+/** Finds a part of a repeated pattern with a choice that the next character does not decide. */
 function findAmbiguous(
   pattern: AST.Pattern,
   flags: Parameters<typeof getFirstConsumedChar>[2],

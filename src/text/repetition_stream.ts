@@ -1,13 +1,13 @@
 /**
  * Batches some of whose rows read random tokens that repeat, beside those that read a corpus. Only an induction head, which looks
- * for what followed an earlier occurrence of the current token (Olsson et al. 2022, arXiv 2209.11895), can predict them, so that
+ * for the successor of an earlier occurrence of the current token (Olsson et al. 2022, arXiv 2209.11895), can predict them, so that
  * a backbone forms such heads earlier than on the corpus alone.
  */
 import { InputRangeError } from "../errors.ts";
 import { Random } from "../random.ts";
 import type { SegmentBatch, SegmentStream } from "./segments.ts";
 
-/** What is repeated. */
+/** Options of rows of repeated tokens. */
 export interface RepetitionOptions {
   /** Rows of each batch that read repeated tokens, from 1; they are its last. */
   readonly rows: number;

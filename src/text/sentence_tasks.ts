@@ -103,9 +103,9 @@ export function formatQuery({ before, between }: SentenceTaskFormat, text: strin
 
 /** The two parts of a task's data. */
 export interface SentenceTaskData {
-  /** What demonstrations are drawn from. */
+  /** Sentences from which demonstrations are drawn. */
   readonly train: readonly LabelledSentence[];
-  /** What is evaluated. */
+  /** Evaluated sentences. */
   readonly evaluated: readonly LabelledSentence[];
   /** SHA-256 (hexadecimal) of the bytes of each of the two files. */
   readonly hashes: { readonly train: string; readonly evaluated: string };
@@ -190,7 +190,7 @@ export function parseSentences(
   });
 }
 
-/** Text and label of a line as they are written, or what the line should be. */
+/** Splits a line into text and label as written; otherwise returns the expected form of the line. */
 function splitLine(
   line: string,
   lines: SentenceTaskFormat["lines"],

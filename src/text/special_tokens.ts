@@ -36,11 +36,11 @@ const tokenFiles = ["tokenizer_config.json", "special_tokens_map.json"];
 /** Files that name tokens by their ids, which count where no text is given. */
 const idFiles = ["config.json", "generation_config.json"];
 
-/** Names of all files beside a `tokenizer.json` that may say what its special tokens are. */
+/** Names of all files beside a `tokenizer.json` that may name its special tokens. */
 export const specialTokenFiles: readonly string[] = [...tokenFiles, ...idFiles];
 
 /**
- * Reads what the files of a folder say of special tokens.
+ * Reads the special tokens that the files of a folder declare.
  *
  * @returns undefined where no file of Hugging Face's is there.
  * @throws {TypeError} Where a token or an id is malformed, naming file and field.
@@ -69,7 +69,7 @@ export async function readDeclaredSpecials(folder: string): Promise<DeclaredSpec
   return isThere ? declared : undefined;
 }
 
-/** Writes what is declared beside a copy of a `tokenizer.json`, in files that {@linkcode readDeclaredSpecials} reads. */
+/** Writes declared special tokens beside a copy of a `tokenizer.json`, in files that {@linkcode readDeclaredSpecials} reads. */
 export async function writeDeclaredSpecials(
   folder: string,
   declared: DeclaredSpecials,

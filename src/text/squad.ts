@@ -26,13 +26,13 @@ export interface SquadQuestion {
   readonly answers: readonly string[];
 }
 
-/** The paragraphs of both parts, and what they were read from. */
+/** The paragraphs of both parts, and the hash of their source. */
 export interface SquadData {
   /** Paragraphs of the articles that demonstrations are drawn from. */
   readonly demonstrations: readonly SquadParagraph[];
   /** Paragraphs of the articles whose questions are evaluated. */
   readonly evaluated: readonly SquadParagraph[];
-  /** SHA-256 (hexadecimal) of what was read: the questions, and which articles are in which part. */
+  /** SHA-256 (hexadecimal) of the data read: the questions, and which articles are in which part. */
   readonly hash: string;
 }
 

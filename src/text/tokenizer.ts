@@ -44,7 +44,7 @@ export interface Tokenizer {
  *
  * @param ids Token ids.
  * @param vocabSize Number of tokens in the vocabulary.
- * @param purpose What the ids are for, to complete "Cannot ...".
+ * @param purpose Purpose of the ids, to complete "Cannot ...".
  * @throws {RangeError} If one is not, naming its position.
  */
 export function checkTokenIds(ids: ArrayLike<number>, vocabSize: number, purpose: string): void {
@@ -77,7 +77,7 @@ export function hashOf(parts: readonly string[]): string {
   return hash.digest("hex");
 }
 
-/** Decodes UTF-8, keeping U+FEFF and replacing what is not UTF-8 by U+FFFD. */
+/** Decodes UTF-8, keeping U+FEFF and replacing invalid bytes by U+FFFD. */
 export function decodeUtf8(chunks: readonly Uint8Array[]): string {
   const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
   let offset = 0;

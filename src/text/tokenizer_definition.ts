@@ -1,5 +1,5 @@
 /**
- * What a `tokenizer.json` says, checked: a file that some tokenizer would misread is refused here, by name.
+ * Parses and checks a `tokenizer.json`: a file that some tokenizer would misread is refused here, by name.
  */
 import { Tokenizer as LibraryModel } from "@huggingface/tokenizers";
 import { z } from "zod";
@@ -97,7 +97,7 @@ export function parseTokenizerDefinition(text: string, name: string): TokenizerD
 /**
  * Makes the library's tokenizer of a definition.
  *
- * @param config What the library reads from the file beside a `tokenizer.json`.
+ * @param config Configuration that the library reads from the file beside a `tokenizer.json`.
  * @throws {SyntaxError} If the library has no such part, naming the file.
  */
 export function openLibraryModel(

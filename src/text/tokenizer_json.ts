@@ -21,11 +21,11 @@ export interface TokenizerJsonOptions {
   readonly name?: string;
   /** Which tokens play the special parts; `<s>`, `<pad>`, `</s>` and `<unk>` where not given. */
   readonly specialTokens?: Partial<Readonly<Record<keyof SpecialIds, string>>>;
-  /** What files beside it say of them, in place of the names above: those that they do not name are none. */
+  /** Special tokens declared in files beside it, in place of the names above; undeclared ones do not exist. */
   readonly declared?: DeclaredSpecials;
 }
 
-/** What our own encoder does: GPT-2's pre-tokenisation, a vocabulary with all bytes, merges, nothing else. */
+/** Definitions that our own encoder supports: GPT-2's pre-tokenisation, a vocabulary with all bytes, merges, nothing else. */
 const byteLevelBpe = z.looseObject({
   added_tokens: z.array(z.looseObject({ special: z.literal(true) })),
   normalizer: z.null(),
@@ -62,8 +62,8 @@ const wordLevel = z.looseObject({
  * `@huggingface/tokenizers`. All leave special tokens in text alone. A byte-level BPE has the same ids on both
  * except for text with U+0085 or U+FEFF, where ours follows GPT-2 and the library JavaScript's `\s`.
  *
- * @param text What the file holds.
- * @throws {SyntaxError} If it is no `tokenizer.json`.
+ * @param text Content of the file.
+ * @throws {SyntaxError} If it is not a `tokenizer.json`.
  * @throws {TypeError} If a special token is missing, or padding shares its token.
  */
 export function parseTokenizerJson(text: string, options: TokenizerJsonOptions = {}): Tokenizer {
@@ -179,7 +179,7 @@ function parseVocabulary(text: string, options: TokenizerJsonOptions): Vocabular
   if (unk !== undefined) specialText.set(unk, "<unk>");
   specialText.set(bos, "").set(eos, "");
   if (pad !== undefined) specialText.set(pad, undefined);
-  // What other files say is part of it, but where they say what the file alone would be read as.
+  // Declarations in other files are part of it, except those that agree with the file alone.
   const ids = JSON.stringify([bos, pad, eos, unk]);
   const isUsual = !declared ||
     ids === JSON.stringify(Object.values(usualNames).map((token) => definition.ids.get(token)));
@@ -253,7 +253,7 @@ function refuseMissing(
   );
 }
 
-/** What the tokenizers of this file share: special ids are decoded here, never by the vocabulary. */
+/** Base of the tokenizers of this file: special ids are decoded here, never by the vocabulary. */
 abstract class JsonTokenizer implements Tokenizer {
   readonly vocabSize: number;
   readonly specialIds: SpecialIds;
@@ -288,7 +288,7 @@ abstract class JsonTokenizer implements Tokenizer {
   /** Text of ids in one piece; those that become nothing are left out. */
   protected abstract decodeTokens(ids: number[]): string;
 
-  /** The id of what the vocabulary does not know. */
+  /** The id of text that the vocabulary does not know. */
   protected unknownId(): number {
     const { unk } = this.specialIds;
     if (unk !== undefined) return unk;
@@ -298,7 +298,7 @@ abstract class JsonTokenizer implements Tokenizer {
     );
   }
 
-  /** What an id is decoded from: the text that a special id stands for, or the token. */
+  /** String from which an id is decoded: the text that a special id stands for, or the token. */
   protected tokenOf(id: number): string {
     return this.vocabulary.specialText.get(id) ?? this.vocabulary.definition.tokens[id]!;
   }
@@ -403,7 +403,7 @@ class LibraryTokenizer extends JsonTokenizer {
     const { name } = this.vocabulary.definition;
     return namingFile(name, "use", () => {
       const { ids: found } = this.#model.encode(text, { add_special_tokens: false });
-      // Undefined for what a model without an unknown token does not know.
+      // Undefined for text that a model without an unknown token does not know.
       const ids = found.map((id: number | undefined) => id ?? this.unknownId());
       checkTokenIds(ids, this.vocabSize, `encode text with tokenizer "${name}"`);
       return ids;

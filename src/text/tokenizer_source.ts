@@ -12,7 +12,7 @@ export type TokenizerSource =
   | { readonly kind: "gpt2"; readonly folder: string }
   /**
    * A `tokenizer.json`; `specialTokens` where it does not call them `<s>`, `<pad>`, `</s>` and `<unk>`, and no file of Hugging
-   * Face's beside it says what it calls them.
+   * Face's beside it names them.
    */
   | {
     readonly kind: "file";

@@ -37,11 +37,11 @@ export interface ChunkIndex {
   clear(): void;
 }
 
-/** What retrieves from a bank, all heads of it, outside of the graph. */
+/** Retrieval from all heads of a bank outside the graph. */
 export interface OutsideIndex {
   /** Rows of the bank's keys and values for queries [B, H, T, D], and their scores: both [B, H, T, n], as in the graph. */
   readonly search: HostFunction;
-  /** Frees what the garbage collector does not see the size of. */
+  /** Frees memory whose size the garbage collector does not see. */
   dispose(): void;
 }
 

@@ -19,7 +19,7 @@ export class FlatIndex implements ChunkIndex {
   readonly headDim: number;
   /** Number of slots. */
   readonly capacityChunks: number;
-  /** [capacityChunks, D]: rows of free slots hold what was there before. */
+  /** [capacityChunks, D]: rows of free slots keep their former contents. */
   readonly #keys: Float32Array;
   readonly #isStored: Uint8Array;
   #size = 0;

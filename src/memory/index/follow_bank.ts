@@ -9,7 +9,7 @@ import type { FlatIndexOptions } from "./flat_index.ts";
 import type { IndexSurroundings } from "./index_kind.ts";
 
 /**
- * Makes one index for each head of each bank, lets them follow the bank, and returns what retrieves from them.
+ * Makes one index for each head of each bank, lets them follow the bank, and returns an index over all of them.
  *
  * @param create Makes the empty index of a head, counted over all banks.
  */

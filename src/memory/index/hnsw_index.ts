@@ -1,7 +1,7 @@
 /**
  * Approximate search by a hierarchical navigable small world graph (hnswlib-wasm), for banks far beyond the paper's.
  *
- * What was measured (two shared CPU cores, 16,000 chunks, D = 64, recall@16), and what follows from it:
+ * Measurements (two shared CPU cores, 16,000 chunks, D = 64, recall@16) and conclusions:
  * - The graph is built on inner products as they are. Reducing them to cosines by one more dimension, sqrt(M^2 - |k|^2), with m 16
  *   and efSearch 256 gave 0.14 instead of 0.996 where norms are log-normal, 0.74 instead of 0.98 for gaussian keys, and was better
  *   only for clustered keys (1.000 against 0.994).
@@ -29,7 +29,7 @@ export interface HnswIndexOptions extends FlatIndexOptions {
 /** Defaults, as measured above. */
 export const hnswDefaults = { m: 32, efConstruction: 100, efSearch: 128 } as const;
 
-/** What is used of the library's graph. Its own errors are no instances of Error, so that none may be provoked. */
+/** The used part of the library's graph. Its errors are not instances of Error, so none may be provoked. */
 interface Graph {
   /** Frees the nodes of before, and starts without any. */
   initIndex(maxElements: number, m: number, efConstruction: number, seed: number): void;
@@ -244,7 +244,7 @@ async function loadHnswlib(): Promise<Hnswlib> {
   const scope = globalThis as { window?: unknown };
   if (!inBrowser) scope.window = globalThis;
   try {
-    // The library's own printing is of use to nobody: what can fail is checked here.
+    // The library's own messages are useless: possible failures are checked here.
     return factory({ print() {}, printErr() {} });
   } finally {
     if (!inBrowser) delete scope.window;

@@ -121,7 +121,7 @@ export function writeBooks(
   return Array.from({ length: count }, (_, i) => writeBook(config, `${seed}/${i}`, `book_${i}`));
 }
 
-/** What a chapter tells after its opening and its ship's facts, in order; "person" is two sentences. */
+/** Scenes of a chapter after its opening and its ship's facts, in order; "person" is two sentences. */
 function scheduleChapter(book: BookConfig, random: Random): Scene[] {
   const { personsPerChapter, goodsPerChapter, sentencesPerChapter, shipMentions } = book;
   const known = sentencesPerChapter - 2 * personsPerChapter - goodsPerChapter;
@@ -138,7 +138,7 @@ function scheduleChapter(book: BookConfig, random: Random): Scene[] {
   return schedule;
 }
 
-/** What a part of a chapter tells of: someone or something new, its ship, or what is known. */
+/** Topic of a part of a chapter: someone or something new, its ship, or someone or something known. */
 type Scene = "person" | "good" | "ship" | "known";
 
 /** The last so many items that differ, the very last first. */

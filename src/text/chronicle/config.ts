@@ -30,7 +30,7 @@ export interface BookConfig {
   readonly recentPersonShare: number;
   /** Share about any person known. */
   readonly anyPersonShare: number;
-  /** Share that reviews a good known; what is left tells nothing. */
+  /** Share that reviews a good known; the rest tells nothing. */
   readonly reviewShare: number;
   /** Share of those reviews about one of the `recentMentions` goods reviewed last; the others any good known. */
   readonly recentReviewShare: number;
@@ -58,7 +58,7 @@ export interface DrillConfig {
   readonly songShare: number;
   /** Words of a song's phrase. */
   readonly songWords: CountRange;
-  /** Share of scenes that are rolls: pairs of an entity and a value, in another order each time; what is left tells facts. */
+  /** Share of scenes that are rolls: pairs of an entity and a value, in another order each time; the rest tells facts. */
   readonly rollShare: number;
   /** Pairs of a roll. */
   readonly rollPairs: CountRange;

@@ -15,11 +15,11 @@ import {
   wordIds,
 } from "./vocabulary.ts";
 
-/** A fact: what has which relation to whom. */
+/** A fact: an entity, a relation and its value. */
 export interface Fact {
   /** Id of the name of a person, a good or a ship. */
   readonly entity: number;
-  /** What the value is to it. */
+  /** Relation of the value to the entity. */
   readonly relation: Relation;
   /** Id of the value. */
   readonly value: number;
@@ -141,7 +141,7 @@ export class Draft {
     this.#write(song, ...phrase, stop);
   }
 
-  /** "here begins the book .": what the first chapter has for an opening. */
+  /** "here begins the book .": the opening of the first chapter. */
   tellBeginning(): void {
     this.#write(...beginning);
   }

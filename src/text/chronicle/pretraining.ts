@@ -1,5 +1,5 @@
 /**
- * What a backbone for the chronicle is pretrained on.
+ * Pretraining data of a backbone for the chronicle.
  */
 import type { TokenizedDocument } from "../document_tokens.ts";
 import { Random } from "../../random.ts";

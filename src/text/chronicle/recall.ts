@@ -4,20 +4,20 @@
 import type { TokenizedDocument } from "../document_tokens.ts";
 
 /**
- * What is recalled: a fact about a person or a ship; a good's label; a fact about a chapter's ship in the opening
+ * Kinds of recalls: a fact about a person or a ship; a good's label; a fact about a chapter's ship in the opening
  * of the next chapter, where the ship's name comes some tokens before; in drills also the value of a roll's pair.
  */
 export type RecallKind = "person" | "ship" | "label" | "opening" | "pair";
 
-/** A token that follows from what the document said before, and from nothing else. */
+/** A token that can be predicted only from an earlier statement of the document. */
 export interface Recall {
-  /** What is recalled. */
+  /** Kind of the recalled fact. */
   readonly kind: RecallKind;
   /** Position of the answer in the document's tokens: the token to predict from those before it. */
   readonly position: number;
   /** Id of the answer. */
   readonly answer: number;
-  /** Id of the name of whom or what it is about. */
+  /** Id of the name of its entity. */
   readonly entity: number;
   /** Position where the same fact's answer stood the last time before. */
   readonly lastMention: number;

@@ -7,9 +7,9 @@ import { InputRangeError } from "../../errors.ts";
 /** Tokens that are no words, in the order of their ids. */
 export const specialTokens = ["<s>", "<pad>", "</s>", "<unk>"] as const;
 
-/** Words of the chronicle by what they are; their ids follow the special tokens in this order. */
+/** Words of the chronicle by class; their ids follow the special tokens in this order. */
 export const words = {
-  /** What sentences are built with. */
+  /** Function words. */
   functions: list(
     `. , and the came-from hailed-from was-a worked-as kept owned carried obeyed sought bearing obeying seeking
      chapter so rested now ship came Review: was Sentiment: at that dawn dusk day night near under over beyond
@@ -64,7 +64,7 @@ export const words = {
      fevouzen magaizen pastailor failoulor lomouzen sepolor plisaimik liflaimik veibalor bumavat haizoulor
      drepozen drivavat tiglozen leililor keinazen sainozen`,
   ),
-  /** What reviews find. */
+  /** Verdicts of reviews. */
   labels: list("splendid good fair plain odd dull poor awful"),
   /** Adjectives; they depend on nothing. */
   adjectives: list("flukish damy buly kethy flaly skaly rouly skulish daindy vundish glery bolish"),
@@ -96,21 +96,21 @@ export const wordIds = Object.fromEntries(
   Object.entries(words).map(([name, members]) => [name, members.map(idOf)]),
 ) as unknown as Readonly<Record<WordClass, readonly number[]>>;
 
-/** What can be known of a person, a good or a ship: the class of its value, and the words that announce it. */
+/** Relations of a person, a good or a ship: the class of the value, and the words that announce it. */
 export const relations = {
   /** Where a person is from. */
   home: { values: "homes", cues: idsOf("came-from hailed-from") },
-  /** What a person does. */
+  /** Occupation of a person. */
   trade: { values: "trades", cues: idsOf("was-a worked-as") },
-  /** What a person has. */
+  /** Possession of a person. */
   thing: { values: "things", cues: idsOf("kept owned") },
-  /** What reviews of a good say; a review announces it by "Sentiment:". */
+  /** Verdict of the reviews of a good; a review announces it by "Sentiment:". */
   label: { values: "labels", cues: idsOf("Sentiment:") },
-  /** What a ship carries. */
+  /** Cargo of a ship. */
   cargo: { values: "cargoes", cues: idsOf("carried") },
   /** Whom a ship obeys. */
   captain: { values: "captains", cues: idsOf("obeyed") },
-  /** What a ship seeks. */
+  /** Goal of a ship. */
   goal: { values: "goals", cues: idsOf("sought") },
 } as const satisfies Readonly<
   Record<string, { readonly values: WordClass; readonly cues: readonly number[] }>

@@ -47,7 +47,7 @@ export interface ChronicleCorpusConfig {
   readonly config: ChronicleWriting;
 }
 
-/** The chronicle as declared: only what differs from the defaults. */
+/** The chronicle as declared: only the fields that differ from the defaults. */
 export interface ChronicleCorpusDeclaration {
   /** Distinguishes it from files. */
   readonly kind: "chronicle";
@@ -145,7 +145,7 @@ export const chronicleCorpus: CorpusKind<ChronicleCorpusDeclaration, ChronicleCo
     };
   },
 
-  /** The chronicle and its vocabulary belong together, and its generator reports what it cannot write. */
+  /** The chronicle and its vocabulary belong together, and its generator reports configurations that it cannot write. */
   check({ kind, books, drills, config }, path, { tokenizer }) {
     const problems = tokenizerProblems(kind, tokenizer, ["chronicle"]);
     try {
@@ -179,7 +179,7 @@ async function openChronicle(
   const tokenizer = await openTokenizer({ kind: "chronicle" });
   await context.recordHash("tokenizer", tokenizer.hash);
 
-  /** Records what has been written, and leaves it without its recalls, of which a long corpus has many. */
+  /** Records the written documents and drops their recalls, of which a long corpus has many. */
   const record = async (name: string, written: Iterable<TokenizedDocument>) => {
     context.doing(`writing the ${name} documents`);
     const documents: RunDocument[] = [];

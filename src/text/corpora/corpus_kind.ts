@@ -11,14 +11,14 @@ import type { TokenizerSource } from "../tokenizer_source.ts";
 /** One part of a corpus. */
 export type Split = "train" | "valid" | "test";
 
-/** What the defaults of a corpus follow. */
+/** Inputs from which the defaults of a corpus are derived. */
 export interface CorpusDefaults {
   readonly protocol: Protocol;
   /** The experiment's. */
   readonly seed: number;
 }
 
-/** What a corpus must fit. */
+/** Parts of a run that a corpus must fit. */
 export interface CorpusSurroundings {
   readonly tokenizer: TokenizerConfig;
   /** Parts of the experiment that are trained on it: `backbone`, `adaptation`. */
@@ -43,7 +43,7 @@ export interface CorpusKind<Declaration, Config>
   open(config: Config, context: CorpusContext): Promise<RunText>;
 }
 
-/** What surrounds a corpus while a run reads it. */
+/** Context in which a run reads a corpus. */
 export interface CorpusContext {
   /** Name of the experiment, for errors. */
   readonly name: string;
@@ -52,7 +52,7 @@ export interface CorpusContext {
   readonly splits: readonly Split[];
   /** Folder of the run, in which a tokenizer that is trained is kept. */
   readonly folder: string;
-  /** Records the hash of what was read. */
+  /** Records the hash of the data read. */
   recordHash(name: string, hash: string): Promise<void>;
   /** Shows the present activity. */
   doing(text: string): void;
@@ -62,7 +62,7 @@ export interface CorpusContext {
 
 /** A document as token ids, with its length in the unit of the paper's buckets. */
 export interface RunDocument extends TokenizedDocument {
-  /** Length in GPT-2 tokens: what the corpus's `index.json` says, else characters / 4. */
+  /** Length in GPT-2 tokens: from the corpus's `index.json`, else characters / 4. */
   readonly gpt2Tokens: number;
   /** Its work or author: documents of one are not independent of each other; absent where the corpus does not say. */
   readonly cluster?: string;
@@ -78,7 +78,7 @@ export interface RunText {
    * @throws {TypeError} If the corpus is not one of files.
    */
   texts(split: Split): Promise<readonly Document[]>;
-  /** What a backbone is pretrained on: the train split, and what the corpus has for backbones alone. */
+  /** Pretraining data of a backbone: the train split, and documents of the corpus for backbones alone. */
   pretrainingDocuments(): Promise<readonly RunDocument[]>;
   /**
    * The documents of a split with their recalls.

@@ -98,7 +98,7 @@ type _SchemaAcceptsTheType = Assert<Accepts<typeof schema, FileCorpusDeclaration
 /** Bytes of a token of English text, about, in a vocabulary like GPT-2's; smaller vocabularies have shorter tokens. */
 export const bytesPerToken = 4;
 
-/** What a protocol says about lines; the number is a row of specification section 17. */
+/** How each protocol treats lines; the number is a row of specification section 17. */
 const linesOf: ByProtocol<FileCorpusConfig["lines"]> = {
   "released-code": "released-code", // 8
   strict: "plain",
@@ -123,7 +123,7 @@ export const fileCorpus: CorpusKind<FileCorpusDeclaration, FileCorpusConfig> = {
   check: ({ kind }, _path, { tokenizer }) =>
     tokenizerProblems(kind, tokenizer, ["bpe", "file", "gpt2", "huggingface"]),
 
-  /** The folder; where it is there, what is named in it. Whether a glob matches shows when the corpus is opened. */
+  /** Lists the folder and, if it exists, the files named in it. Whether a glob matches shows when the corpus is opened. */
   async files(corpus, path) {
     const named: NamedPath[] = [{ field: `${path}.folder`, path: corpus.folder }];
     if (!await isThere(corpus.folder)) return named;
@@ -155,7 +155,7 @@ async function openFiles(
   const tokenizer = config.kind === "bpe"
     ? await trainedTokenizer(config, corpus, context)
     : await openTokenizer(config);
-  // What a vocabulary is trained on counts as read, also where no training reads it.
+  // The training text of a vocabulary counts as read even if no training reads it.
   if (config.kind === "bpe") {
     await context.recordHash("corpus train", await hashCorpus(corpus, "train"));
   }
@@ -198,7 +198,7 @@ async function openFiles(
   };
 }
 
-/** The work of a document: what the first pattern that matches its name says, or else the document alone. */
+/** The work of a document: from the first pattern that matches its name, or else the document alone. */
 export function clusterOf(name: string, clusters: Readonly<Record<string, string>>): string {
   const found = Object.entries(clusters).find(([pattern]) => matchesWildcards(name, pattern));
   return found?.[1] ?? name;
@@ -226,7 +226,7 @@ async function* documentsOf(corpus: FileCorpusConfig, split: Split): AsyncGenera
 
 /**
  * Reads every document once before anything is trained, so that one that cannot be read is found now and not after
- * the training; and so that nothing is measured on what was trained on.
+ * the training; and so that nothing is measured on training data.
  *
  * @throws {RangeError} Where a text is in two of the splits that the run reads.
  */
