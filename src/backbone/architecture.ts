@@ -1,5 +1,5 @@
 /**
- * What tells one kind of backbone from another. An architecture is a file in `architectures/` and a line in `architectures.ts`;
+ * Interface of backbone architectures. An architecture is a file in `architectures/` and a line in `architectures.ts`;
  * the networks of `longmem/` are built from its blocks, whatever they consist of.
  */
 import type { z } from "zod";
@@ -24,7 +24,7 @@ export interface BatchSizes {
   readonly cachedTokens?: number;
 }
 
-/** Where the tokens of a batch stand: what of it enters the scores, the queries and keys, and the embeddings. */
+/** Positions of a batch's tokens, as the scores, the queries and keys, and the embeddings use them. */
 export interface Positions {
   /** Bias of a block of scores: hides later keys, those beyond a window of so many tokens, and pad keys of a padded batch. */
   block(block: AttentionBlock, windowTokens?: number): Value;
@@ -90,7 +90,7 @@ export interface BlockOutputs {
   readonly heads: AttentionHeads;
   /** Output of the attention after its projection [N, E]. */
   readonly attended: Value;
-  /** What the MLP reads: the stream after the norm before it [N, E]. */
+  /** Input of the MLP: the stream after the norm before it [N, E]. */
   readonly mlpInput: Value;
 }
 
@@ -113,9 +113,9 @@ export interface SideNetLayers {
   finalTensors(shape: BackboneShape): Map<string, number[]>;
   /** Name of the gates within a layer; it ends in `.memory_bias`. */
   readonly gate: string;
-  /** Name within a block of the backbone of what a layer's tensor begins as a copy of. */
+  /** Name, within a block of the backbone, of the tensor that initializes a layer's tensor. */
   sourceInBlock(name: string): string;
-  /** Name in the backbone of what a tensor beside the layers begins as a copy of. */
+  /** Name, in the backbone, of the tensor that initializes a tensor outside the layers. */
   sourceOfFinal(name: string): string;
   /** Largest absolute value of a random tensor of a layer; 0: zeros. */
   uniformBound(name: string, shape: BackboneShape): number;
@@ -154,7 +154,7 @@ export interface Architecture {
   /** Name, within a block, of gates that a Memorizing Transformer adds; it ends in `.memory_bias`. */
   readonly gate: string;
   positions(graph: Graph, shape: BackboneShape, batch: BatchSizes): Positions;
-  /** What enters the first block [N, E], from tokens int32 [B, T]. */
+  /** Embeds tokens int32 [B, T]: the input of the first block [N, E]. */
   embed(tokens: Value, weights: Weights, context: Omit<BlockContext, "index" | "attend">): Value;
   block(x: Value, weights: Weights, context: BlockContext): BlockOutputs;
   /** Features [N, E] that the head reads, from the stream after the last block. */

@@ -39,7 +39,7 @@ function kindOf(architecture: Architecture): ArchitectureKind {
 /**
  * Makes an architecture known by its name, to declarations and checkpoints alike.
  *
- * @returns What takes it away again when disposed.
+ * @returns A handle that unregisters it when disposed.
  * @throws RangeError where the name is taken.
  */
 export function registerArchitecture(architecture: Architecture): Disposable {
@@ -52,8 +52,8 @@ export function architectures(): Architecture[] {
 }
 
 /**
- * The settings that one architecture or another has, each of which may be left out: what of them an architecture takes, and in which
- * combinations, it says itself.
+ * The settings of all architectures, each optional. Each architecture checks itself which of them it takes, and in which
+ * combinations.
  */
 export const anySettings = composed(() => {
   const fields: Record<string, z.ZodType> = {};

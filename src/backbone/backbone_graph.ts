@@ -52,7 +52,7 @@ export function backbonePositions(
   return architecture.positions(graph, shape, batch);
 }
 
-/** What a forward pass computes; a graph evaluates only what its outputs need. */
+/** Values of a forward pass; a graph evaluates only what its outputs need. */
 export interface BackboneOutputs {
   /**
    * h[0] .. h[L], the streams before the blocks and after the last: L+1 values [N, E], N = B*T. The last is already normed in
@@ -61,13 +61,13 @@ export interface BackboneOutputs {
   readonly hiddenStates: readonly Value[];
   /** h[L] before the final norm [N, E]. */
   readonly lastStream: Value;
-  /** h[L] after the final norm [N, E]: what the head reads. */
+  /** h[L] after the final norm [N, E]: input of the head. */
   readonly features: Value;
   /** Query, key and value projections of each block [N, H D] and [N, Hkv D], without position, before the split into heads. */
   readonly projections: readonly { q: Value; k: Value; v: Value }[];
   /** The same as the attention of each block takes them. */
   readonly heads: readonly AttentionHeads[];
-  /** What the MLP of each block reads [N, E]. */
+  /** Input of each block's MLP [N, E]. */
   readonly mlpInputs: readonly Value[];
 }
 

@@ -8,7 +8,7 @@ import { where } from "../graph/ops/where.ts";
 import type { BatchSizes, Positions } from "./architecture.ts";
 import { cachedInputNames, hidden, paddedInputNames } from "./attention_bias.ts";
 
-/** Biases of causal attention whose scores know no positions: 0 for what a query sees, `hidden` for the rest. */
+/** Biases of causal attention whose scores have no position term: 0 for the visible positions, `hidden` for the rest. */
 export function causalBias(
   graph: Graph,
   batch: BatchSizes,

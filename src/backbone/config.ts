@@ -92,7 +92,7 @@ export function missingSizes(
   }];
 }
 
-/** The sizes of a backbone as far as they are declared or named, and what follows from them. */
+/** Fills in the sizes of a backbone that follow from those declared or named. */
 export function fillSizes(
   { size, ...given }: NamedSize & Partial<BackboneShape>,
 ): Partial<BackboneShape> {
@@ -131,7 +131,7 @@ export function shapeProblems(shape: Partial<BackboneShape>, path: string): Prob
   const { hiddenDim, heads } = sizes;
   if (hiddenDim === undefined || heads === undefined) return [];
   if (name === undefined) return headProblems({ hiddenDim, heads }, path);
-  // What is not declared here does not matter to what goes together.
+  // The sizes filled in here do not matter for this check.
   const complete = { layers: 1, feedForwardDim: 1, vocabSize: 1, ...shape, hiddenDim, heads };
   const problem = architecture.problem(complete);
   return problem === undefined ? [] : [{ path, message: `is no ${name}: ${problem}` }];

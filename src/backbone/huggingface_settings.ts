@@ -49,7 +49,7 @@ export function readActivation(
     config.refuse(name, [...activationWords.keys()].map((word) => `"${word}"`).join(", "));
 }
 
-/** Rotary positions: what is absent has its default. */
+/** Rotary positions: absent fields have their defaults. */
 export interface RopeSettings {
   readonly ropeTheta: number;
   readonly ropeScaling?: RopeScaling;

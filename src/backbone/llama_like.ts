@@ -29,7 +29,7 @@ export const llamaSettings = z.strictObject({
   tied: fields.flag.default(false),
 });
 
-/** What a member of the family makes of its `config.json`, beside what all have. */
+/** Settings that a member of the family reads from its `config.json`, besides the common ones. */
 type MemberSettings = Partial<z.output<typeof llamaSettings>>;
 
 /** How a member differs. */

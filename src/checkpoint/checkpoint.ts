@@ -1,4 +1,4 @@
-/** One door to weights: recognises a checkpoint by what it contains, never by its name, and reads it. */
+/** Reads weights of any format: a checkpoint is recognised by its content, never by its name. */
 import { type BackboneCheckpoint, type BackboneShape } from "../backbone/shape.ts";
 import {
   lastResiduals,
@@ -35,7 +35,7 @@ import { InputRangeError, InputTypeError } from "../errors.ts";
 /** Formats that are read: torch's zip archive, one safetensors file, the project's folder, a repository of Hugging Face. */
 export type CheckpointFormat = "torch" | "safetensors" | "folder" | "huggingface";
 
-/** A SideNet with what its checkpoint says beyond the tensors. */
+/** A SideNet with its checkpoint's information besides the tensors. */
 export interface LoadedSideNet extends SideNetCheckpoint {
   /** The memory it was trained with; absent for bare tensors. */
   readonly memory?: MemoryShape;
@@ -84,7 +84,7 @@ export async function loadCheckpoint(
  * @param given A file or folder, or a model of the Hub that is in its cache, `hf:OWNER/NAME`.
  * @param options `shape`: sizes that the checkpoint must have. A bare safetensors file does not say how
  * many heads it has, so `shape.heads` is needed for one that was not written with `backboneMetadata`.
- * @throws errors that name the file, what was expected and what was found.
+ * @throws errors that name the file, the expected and the actual content.
  */
 export async function loadBackboneWeights(
   given: string,
@@ -173,7 +173,7 @@ export async function loadSideNetWeights(
   return loaded;
 }
 
-/** Recognises the format of a checkpoint by its content; anything else is an error that says what it is. */
+/** Recognises the format of a checkpoint by its content; anything else is an error that describes it. */
 export async function recogniseCheckpoint(path: string): Promise<CheckpointFormat> {
   // Folders cannot be opened as files; a path that does not exist is left to `ByteFile` to report.
   const info = await Deno.stat(path).catch(() => undefined);
@@ -344,7 +344,7 @@ async function readBareSideNet(
   };
 }
 
-/** Metadata of a bare safetensors file of a backbone: what its tensors do not say. */
+/** Metadata of a bare safetensors file of a backbone: settings that do not follow from its tensors. */
 export function backboneMetadata(shape: BackboneShape): Record<string, string> {
   const { architecture, heads } = shape;
   return architecture === undefined ? { heads: `${heads}` } : { shape: JSON.stringify(shape) };
@@ -362,7 +362,7 @@ function recordedShape({ metadata }: SafetensorsFile, path: string): BackboneSha
   }
 }
 
-/** Metadata of a bare safetensors file of a SideNet: what its tensors do not say. */
+/** Metadata of a bare safetensors file of a SideNet: settings that do not follow from its tensors. */
 export function sideNetMetadata(
   { shape, memory, backboneHash }: LoadedSideNet,
 ): Record<string, string> {

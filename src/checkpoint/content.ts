@@ -1,4 +1,4 @@
-/** What checkpoints hold, whatever their format, and the checks that all formats share. */
+/** Content of checkpoints of any format, and the checks that all formats share. */
 import { isDeepStrictEqual } from "node:util";
 import { architectureOf } from "../backbone/architectures.ts";
 import type { BackboneShape } from "../backbone/shape.ts";
@@ -32,7 +32,7 @@ export interface LongMemCheckpoint {
 export interface TensorSource {
   /** Path of the file or folder. */
   readonly path: string;
-  /** What the file writes before every name of the model. */
+  /** Prefix of all the model's names in the file. */
   readonly prefix?: string;
   /** Tensors of the file that belong to something else. */
   readonly isOther?: (name: string) => boolean;

@@ -1,5 +1,5 @@
 /**
- * The official checkpoints (specification section 13): what fairseq's trainer saves for the backbone
+ * The official checkpoints (specification section 13): the files that fairseq's trainer saves for the backbone
  * ("newgpt") and for LongMem, read without Python.
  */
 import { type BackboneCheckpoint, type BackboneShape } from "../backbone/shape.ts";
@@ -272,7 +272,7 @@ async function checkVersion({ file, model }: FairseqFile): Promise<void> {
   }
 }
 
-/** Checks that an alias, if the file has it, holds the bits of what it stands for. */
+/** Checks that an alias, if the file has it, is bitwise equal to its target. */
 async function checkAlias(fairseq: FairseqFile, alias: string, target: string): Promise<void> {
   const { file, model } = fairseq;
   const a = model.get(alias), b = model.get(target);

@@ -98,7 +98,7 @@ function checkArchitecture(path: string, shape: BackboneShape): void {
   );
 }
 
-/** What the official code builds a backbone of; other fields have its defaults. */
+/** Configuration from which the official code builds a backbone; other fields have its defaults. */
 function backboneConfig(
   { layers, hiddenDim, heads }: BackboneShape,
   contextTokens: number | undefined,
@@ -120,7 +120,7 @@ function backboneConfig(
   };
 }
 
-/** What the official code builds a LongMem of; other fields have its defaults. */
+/** Configuration from which the official code builds a LongMem; other fields have its defaults. */
 function sideNetConfig(
   { backbone: { shape, contextTokens }, sideNet, memory }: LongMemCheckpoint,
 ): Record<string, string | number | boolean> {

@@ -100,7 +100,7 @@ const longMemConfig = z.strictObject({
 type BackboneConfig = z.infer<typeof backboneConfig>;
 type LongMemConfig = z.infer<typeof longMemConfig>;
 
-/** What a LongMem folder holds; the backbone's weights may be elsewhere. */
+/** Content of a LongMem folder; the backbone's weights may be elsewhere. */
 export interface LongMemFolder {
   /** The frozen language model; `weights` is absent where the folder leaves it out. */
   readonly backbone: {
@@ -116,7 +116,7 @@ export interface LongMemFolder {
   readonly backboneHash?: string;
 }
 
-/** What a folder holds beside a model. */
+/** Content of a folder besides the model. */
 export interface FolderExtras {
   /** The tokenizer of the model's token ids, whose files are copied. */
   readonly tokenizer?: TokenizerSource | undefined;
@@ -124,7 +124,7 @@ export interface FolderExtras {
 
 /** The same beside a backbone alone; a SideNet is trained beside exact weights. */
 export interface BackboneExtras extends FolderExtras {
-  /** What weights are rounded to (default `float32`). */
+  /** Type that weights are rounded to (default `float32`). */
   readonly floats?: WrittenFloats | undefined;
 }
 

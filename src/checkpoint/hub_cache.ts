@@ -24,7 +24,7 @@ export interface HubSnapshot {
   readonly commit: string;
 }
 
-/** What stands before a model of the Hub where a path may stand, too. */
+/** Prefix that distinguishes a model of the Hub from a path. */
 export const hubPrefix = "hf:";
 
 /** Branch that is meant where none is named. */
@@ -63,8 +63,8 @@ export function isHubOffline(): boolean {
 /**
  * Reads a model of the Hub as the command line names it: `hf:org/name`, `hf:org/name@revision`.
  *
- * @returns undefined for what does not begin so.
- * @throws {RangeError} For what begins so and is not a name.
+ * @returns undefined without the prefix `hf:`.
+ * @throws {RangeError} Where the rest is not a name.
  */
 export function parseHubReference(text: string): HubReference | undefined {
   if (!text.startsWith(hubPrefix)) return undefined;
@@ -176,7 +176,7 @@ export async function requireSnapshot(reference: HubReference): Promise<HubSnaps
 }
 
 /**
- * Where a path lies that may be a model of the Hub, `hf:OWNER/NAME`: in the cache; other paths are what they are.
+ * Resolves a path that may be a model of the Hub, `hf:OWNER/NAME`, to its folder in the cache; other paths are returned unchanged.
  *
  * @throws {MissingDataError} As {@linkcode requireSnapshot}.
  */

@@ -44,7 +44,7 @@ export interface HubOptions extends HubAccess {
 const mostSideBytes = 2 ** 28;
 
 /**
- * Fetches a model as its revision is now. What is in the cache already is not fetched again, and what was cut off is continued.
+ * Fetches the current state of a model's revision. Files in the cache are not fetched again; interrupted downloads are resumed.
  *
  * @throws {RangeError} Where it may not be read, is not there, has no weights in safetensors, or has other bytes than its
  * repository lists.

@@ -9,7 +9,7 @@ import { commitForm, hubName, type HubReference, mainRevision } from "./hub_cach
 
 /** Where repositories are, and how long and how much is waited for. */
 export interface HubAccess extends Omit<DownloadOptions, "progress"> {
-  /** Address of the Hub, or of what imitates it. */
+  /** Address of the Hub, or of a compatible server. */
   readonly url: string;
   /** Token of an account that may read the repository; it is sent to `url` alone, not to where that leads. */
   readonly token?: string | undefined;
@@ -123,7 +123,7 @@ export async function listRepository(
   }
 }
 
-/** What a status means for a repository; undefined where it says nothing. */
+/** Explains an HTTP status of a repository; undefined where there is nothing to explain. */
 function refusal(
   status: number,
   { reference: { repo, revision = mainRevision }, kind = "model" }: HubRepository,
@@ -166,7 +166,7 @@ function fileUrl(
 /**
  * Fetches a listed file, whole or not at all.
  *
- * @throws {Error} As {@linkcode downloadFile}; what a status of the Hub means is said.
+ * @throws {Error} As {@linkcode downloadFile}, with an explanation of the Hub's status.
  */
 export async function downloadListed(
   { path, sizeBytes, sha256, gitHash }: ListedFile,
@@ -196,7 +196,7 @@ export async function downloadListed(
 const mostRangeBytes = 2 ** 26;
 
 /**
- * A listed file to be read by ranges, so that what it is can be seen before gigabytes are fetched.
+ * A listed file that is read by ranges, so that its format can be checked before gigabytes are fetched.
  *
  * @throws {UnreachableError} From `read`, where the server does not send the range that it is asked for.
  */

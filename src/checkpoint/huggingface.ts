@@ -20,18 +20,18 @@ import { checkBackboneShape, readFloats } from "./content.ts";
 const configFile = "config.json", singleFile = "model.safetensors";
 const indexFile = `${singleFile}.index.json`;
 
-/** Whether a folder has a `config.json` of Hugging Face's format, by what it contains. */
+/** Whether a folder has a `config.json` of Hugging Face's format, judged by the file's content. */
 export async function isHuggingFaceFolder(path: string): Promise<boolean> {
   try {
     const bytes = await readRegularFile(`${path}/${configFile}`);
     return huggingFaceArchitecture(JSON.parse(new TextDecoder().decode(bytes))) !== undefined;
   } catch {
-    return false; // the project's own format says what is wrong
+    return false; // the reader of the project's own format reports the problem
   }
 }
 
 /**
- * What a `config.json` of Hugging Face says of its model, such as "GPT2LMHeadModel" or "gpt2".
+ * Reads the architecture in a `config.json` of Hugging Face, such as "GPT2LMHeadModel" or "gpt2".
  *
  * @returns undefined where it is of another kind.
  */

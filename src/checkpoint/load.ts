@@ -44,7 +44,7 @@ export interface LoadLongMemOptions {
   readonly seed?: number | string;
   /** Fields of the memory, over the sizes that the SideNet was trained with, or else the paper's. */
   readonly memory?: MemoryDeclaration;
-  /** What decides the other fields of the memory, and of a SideNet that is initialised (default `strict`). */
+  /** Sets the defaults of the memory's other fields, and of a SideNet that is initialised (default `strict`). */
   readonly protocol?: Protocol;
   /**
    * Engine (default `auto`: a GPU where there is one). Once `cpu` is in use, arithmetic of the whole thread takes
@@ -75,7 +75,7 @@ const optionNames = Object.keys(
  * Loads a LongMem: a frozen backbone, the SideNet beside it and an empty memory, on a device.
  *
  * @returns A model whose passes read the memory and write to it.
- * @throws TypeError or RangeError naming the option or the file, its value and what is allowed.
+ * @throws TypeError or RangeError naming the option or the file, its value and the allowed ones.
  *
  * @example A random model remembers what it has read
  * ```ts

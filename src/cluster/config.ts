@@ -1,11 +1,11 @@
 /**
- * What an experiment asks of a cluster: names, forms and ranges of the fields. They change nothing that is measured.
+ * An experiment's cluster settings: names, forms and ranges of the fields. They do not change any measurement.
  */
 import { z } from "zod";
 import { nonNegativeInteger, positiveInteger } from "../declaration/fields.ts";
 import type { Accepts, Assert, Part } from "../declaration/part.ts";
 
-/** What each task of a job gets; the cluster's own defaults hold for fields that are absent. */
+/** Resources of each task of a job; the cluster's own defaults apply to absent fields. */
 export interface ClusterConfig {
   /** Partition, or several of which the first that is free is taken: `gpu`, `gpu,long`. */
   readonly partition?: string;

@@ -1,5 +1,5 @@
 /**
- * What nodes of a cluster need to run experiments: the repository, Deno, its cache with the packages, and the folder of results,
+ * Requirements of a cluster's nodes for running experiments: the repository, Deno, its cache with the packages, and the folder of results,
  * each under the same path as on the machine that submits.
  */
 import { statfs } from "node:fs/promises";

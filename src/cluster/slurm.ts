@@ -67,14 +67,14 @@ export async function listTasks(run: RunProgram = runProgram): Promise<QueuedTas
   });
 }
 
-/** What a program has printed, in one line. */
+/** A program's output, in one line. */
 function said(stdout: string, stderr: string): string {
   return [stderr, stdout].join(" ").trim().replace(/\s+/g, " ") || "it prints nothing";
 }
 
 /**
- * The environment without what makes programs load other libraries: a process that may start only some programs may not start
- * them with it.
+ * The environment without the variables that make programs load other libraries: Deno does not let a process with permission for
+ * only some programs pass them on.
  */
 function sparedEnvironment(): { clearEnv?: boolean; env?: Record<string, string> } {
   if (Deno.permissions.querySync({ name: "env" }).state !== "granted") return {};

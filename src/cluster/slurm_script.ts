@@ -7,11 +7,11 @@
 import { InputError } from "../errors.ts";
 import { type ClusterConfig, timeSeconds } from "./config.ts";
 
-/** What a job is to do, and where. */
+/** A job's commands, and where they run. */
 export interface SlurmJob {
   /** Name of the job in SLURM's lists. */
   readonly name: string;
-  /** What each task gets. */
+  /** Resources of each task. */
   readonly settings: Omit<ClusterConfig, "tasks">;
   /** Tasks of the array. */
   readonly tasks: number;

@@ -2,7 +2,7 @@
  * Jobs that were submitted for a folder of results, `results/.cluster/`:
  *
  *     NAME.sh          the batch script
- *     JOB.json         what was submitted when, written once SLURM has given its number
+ *     JOB.json         the submission and its time, written once SLURM has given its number
  *     JOB_TASK.log     output of each task, of all its turns
  */
 import { dirname, join } from "node:path";

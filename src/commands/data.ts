@@ -36,7 +36,7 @@ import { summaries } from "./summaries.ts";
 export interface DataPlaces {
   /** The list. */
   readonly list: string;
-  /** Folders that hold a folder for each data set, the first for what is fetched. */
+  /** Folders that hold a folder for each data set, the first for downloads. */
   readonly folders: readonly string[];
 }
 
@@ -108,7 +108,7 @@ async function listDataSets(
       state = await checkDataSet(dataSet, folder);
     }
     output.print(describe(dataSet, folder, state));
-    // Unnamed data sets may be missing, but what is there must be what it should be.
+    // Unnamed data sets may be missing, but the files that are there must be the right ones.
     if (state.different.length > 0 || (isNamed && !isComplete(state))) allWhole = false;
   }
   return allWhole ? 0 : 1;
@@ -120,7 +120,7 @@ async function withFiles(dataSet: DataSet): Promise<DataSet> {
   return files ? { ...dataSet, files: [...dataSet.files, ...files] } : dataSet;
 }
 
-/** Fetches a data set, or takes it from what the user has. */
+/** Fetches a data set, or takes it from the user's files. */
 async function obtain(
   { dataSet, folder, from, output }: {
     readonly dataSet: DataSet;

@@ -14,7 +14,7 @@ const declarations = "experiments";
 
 /** Runs that were declared. */
 export interface DeclaredRuns extends FoundRuns {
-  /** By experiment, what its runs lack, and how to get it: sentences. */
+  /** By experiment, its runs' missing data and how to get it: sentences. */
   readonly missing: ReadonlyMap<string, readonly string[]>;
 }
 
@@ -50,7 +50,7 @@ async function declares(path: string): Promise<boolean> {
   return false;
 }
 
-/** What is recorded of runs; the others as planned ones. */
+/** Reads the records of runs; those without one are planned. */
 async function found(runs: readonly ResolvedRun[], results: string): Promise<DeclaredRuns> {
   const records: RunRecord[] = [], damaged = [];
   const missing = new Map<string, string[]>();

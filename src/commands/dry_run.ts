@@ -1,6 +1,6 @@
 /**
- * What `run --dry-run` shows: experiments with what all their runs share, each run with what it alone has,
- * and what is to be done in all.
+ * Output of `run --dry-run`: experiments with the facts that all their runs share, each run with those of its own, and the total
+ * of the work left.
  */
 import { type Estimate, estimateRun } from "../experiment/estimate.ts";
 import { describeExcess } from "../experiment/memory_need.ts";
@@ -19,14 +19,14 @@ interface Prospect {
   readonly run: ResolvedRun;
   readonly estimate: Estimate;
   readonly state: RunState | "damaged";
-  /** Notes on it alone: why it cannot be read, what differs when it is run again. */
+  /** Notes on this run alone: why it cannot be read, differences if it is run again. */
   readonly remarks: readonly string[];
 }
 
 /**
  * Describes runs without doing them.
  *
- * @param results Folder of all results, where it is looked up what has been done.
+ * @param results Folder of all results, in which finished work is looked up.
  */
 export async function describeRuns(
   runs: readonly ResolvedRun[],
@@ -84,7 +84,7 @@ function describeExperiment(title: string, prospects: readonly Prospect[]): stri
   ];
 }
 
-/** What is known of a run before it begins, a line for each. */
+/** Facts known about a run before it begins, a line each. */
 function factsOf({ run: { experiment }, estimate }: Prospect): string[] {
   const { protocol, device, sidenet } = experiment;
   const { backboneParameters, sidenetParameters, trainings, evaluations, missing } = estimate;
@@ -155,7 +155,7 @@ function isToDo({ state }: Prospect): boolean {
   return state !== "completed";
 }
 
-/** Runs by state, and what those that are not completed will take. */
+/** Counts runs by state, and adds up the cost of those that are not completed. */
 function totalLines(prospects: readonly Prospect[]): string[] {
   const states = [...Map.groupBy(prospects, ({ state }) => state)]
     .map(([state, { length }]) => `${length} ${state}`);

@@ -21,8 +21,8 @@ export interface GeneratedText {
 }
 
 /**
- * Explains each generated token: its probability with the memory and without, and the passages that raise it, each by what it is
- * where that passage is hidden.
+ * Explains each generated token: its probability with the memory and without, and the passages that raise it, each with the
+ * probability when that passage is hidden.
  */
 export async function* explainText(
   model: LongMemModel,

@@ -78,7 +78,7 @@ async function generateText(
     const prompt = chat === undefined ? given : "";
     const promptIds = chat ?? tokenizer.encode(given);
     noteUnknown("the prompt", promptIds, tokenizer, output);
-    // A template writes itself what begins a conversation.
+    // A chat template includes the token that begins a conversation.
     const promptTokens = chat ?? [tokenizer.specialIds.bos, ...promptIds];
     const ids: number[] = [];
     const generated = noting(

@@ -111,7 +111,7 @@ async function importCheckpoint(args: CommandArguments, output: Output): Promise
   return 0;
 }
 
-/** What is written, and the tokenizer to carry: that of a run, or what a folder carries already. */
+/** The model to write, and the tokenizer beside it: a run's, or the one already in the folder. */
 interface Imported {
   readonly checkpoint: BackboneCheckpoint | LongMemFolder;
   readonly tokenizer: TokenizerSource | undefined;
@@ -135,7 +135,7 @@ async function readForImport(
     }
     const { experiment, backbone, sideNet, memory, contextTokens } = await readFinishedRun(path);
     return {
-      // What the SideNet was trained on, as where a run itself generates.
+      // The corpus on which the SideNet was trained, as when a run itself generates.
       checkpoint: {
         backbone: { ...backbone, contextTokens },
         sideNet,

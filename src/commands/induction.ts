@@ -84,7 +84,7 @@ async function measureInduction(args: CommandArguments, output: Output): Promise
     ...(seed === undefined ? {} : { seed }),
     ...(reductionFactor === undefined ? {} : { reductionFactor }),
   }).catch((cause: Error) => {
-    // What was asked for is not possible for this backbone, which is itself in order; or there is no such device.
+    // The options do not fit this backbone, which is itself valid; or there is no such device.
     const Kind = cause instanceof RangeError ? UsageError : InputError;
     throw new Kind(cause.message, { cause });
   });
@@ -100,7 +100,7 @@ async function measureInduction(args: CommandArguments, output: Output): Promise
   return 0;
 }
 
-/** What each measure is about. */
+/** Description of each measure. */
 const measures = [
   {
     key: "repeated",
@@ -116,7 +116,7 @@ const measures = [
   },
 ] as const;
 
-/** Markdown: a table of blocks and heads for each measure, and what follows for a memory. */
+/** Markdown: a table of blocks and heads for each measure, and the recommendation for a memory. */
 function formatInduction(scores: InductionScores): string {
   const { shape, contextTokens, seed } = scores;
   const parts = [

@@ -30,7 +30,7 @@ const defaultTokens = 16_384;
 /** Passages that are kept of each token. */
 const passages = 6;
 
-/** `inspect`: a page that shows what a memory does for each token of a document. */
+/** `inspect`: a page that shows the memory's effect on each token of a document. */
 export function inspectCommand(output: Output): Command {
   return {
     ...summaries.inspect,
@@ -104,7 +104,7 @@ async function inspect(given: CommandArguments, output: Output): Promise<number>
   }
 }
 
-/** The run may be the operand, as it is what is inspected. */
+/** The run may also be given as the operand. */
 function withRun({ operands, flags }: CommandArguments): CommandArguments {
   if (operands.length === 0) return { operands, flags };
   if (operands.length > 1 || flags.has("run")) {

@@ -7,7 +7,7 @@ import { missingPaths } from "../experiment/estimate.ts";
 import { fetchCommand, parseHubReference } from "../checkpoint/hub_cache.ts";
 import { commandFor, dataSetList, readDataSets } from "../data/data_set.ts";
 
-/** Experiments with the paths that are missing for their runs; or else what they need to be run by. */
+/** Lists experiments with the paths that their runs miss, or else with the requirements for running them. */
 export async function describeMissing(runs: readonly ResolvedRun[]): Promise<string[]> {
   const lines: string[] = [];
   for (const [name, ofName] of Map.groupBy(runs, ({ experiment }) => experiment.name)) {

@@ -69,7 +69,7 @@ export function openModel(
   return reading(() => loadLongMem({ ...options, ...(device ? { device } : {}) }));
 }
 
-/** What the model is made of, and how it reads text. */
+/** Parts of the model, and its tokenizer. */
 export interface ModelSource {
   readonly options: LoadLongMemOptions;
   readonly tokenizer: Tokenizer;
@@ -81,7 +81,7 @@ export interface ModelSource {
   readonly unwrap: boolean;
 }
 
-/** Finds what a command line names: a finished run, or checkpoints. */
+/** Opens the model that a command line names: a finished run, or checkpoints. */
 export async function openSource(
   args: CommandArguments,
   output: Output,

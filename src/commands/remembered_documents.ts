@@ -10,7 +10,7 @@ import { tokenizeDocument } from "../text/document_tokens.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { ModelSource } from "./model_source.ts";
 
-/** `--document`: what is to be remembered. */
+/** `--document`: texts to remember. */
 export const documentFlag: Flag = {
   name: "document",
   value: "FILE",
@@ -26,7 +26,7 @@ export const memoryFlag: Flag = {
   help: "a memory that `remember` wrote; documents are added to it",
 };
 
-/** What is put into a memory, and how. */
+/** Documents to put into a memory, and how. */
 export interface FillOptions {
   /** A memory file, which comes first. */
   readonly memory: string | undefined;

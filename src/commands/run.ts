@@ -30,9 +30,9 @@ import { prepareTensorboard } from "../results/tensorboard.ts";
 import { summaries } from "./summaries.ts";
 
 /**
- * `run PATH...`: executes what experiments declare, and shows what came of it.
+ * `run PATH...`: executes the runs of experiments, and shows their results.
  *
- * @param executor Loads what executes a run.
+ * @param executor Loads the function that executes a run.
  */
 export function runCommand(output: Output, executor: () => Promise<RunExecutor>): Command {
   return {
@@ -159,7 +159,7 @@ async function executeRuns(
     }
     const leftOut = runs.filter((_, i) => states[i] === "left out");
     if (leftOut.length > 0) output.print(await leftOutText(leftOut));
-    // What another process still executes is its own to report.
+    // Another process reports the runs that it still executes.
     const done = states.filter((state) =>
       isCompleted(state) || state === "locked" || state === "taken over"
     );
@@ -200,7 +200,7 @@ async function showExperiments(
   }
 }
 
-/** What is said of runs that were left out. */
+/** Message about runs that were left out. */
 async function leftOutText(runs: readonly ResolvedRun[]): Promise<string> {
   const missing = await describeMissing(runs), sources = await describeSources(runs);
   return [
@@ -209,7 +209,7 @@ async function leftOutText(runs: readonly ResolvedRun[]): Promise<string> {
   ].join("\n");
 }
 
-/** Whether lines can be redrawn: on a terminal, unless it keeps what is written as a log does. */
+/** Whether lines can be redrawn: on a terminal, unless its output is kept like a log. */
 function isAnimated(): boolean {
   return Deno.stdout.isTerminal() && Deno.env.get("TERM") !== "dumb" && !Deno.env.get("CI");
 }

@@ -228,7 +228,7 @@ async function sortRuns(runs: readonly ResolvedRun[], results: string) {
   return { unfinished, completed, failed };
 }
 
-/** What a task hands on to the runs; paths as they were given, as it stands in the same folder. */
+/** Arguments that a task passes on to the runs; paths as given, as tasks run in the same folder. */
 function runArguments({ operands, flags }: CommandArguments, results: string): string[] {
   const valued = ["set", "device", "limit"].flatMap((name) =>
     (flags.get(name) ?? []).map((value) => `--${name}=${value}`)
@@ -250,7 +250,7 @@ function statusCommandLine({ operands, flags }: CommandArguments): string {
   return ["deno task status", ...operands, ...shared].join(" ");
 }
 
-/** What is missing already on this machine, a line each; data of runs that may be left out is only noted. */
+/** Lists missing files on this machine, a line each; data of runs that may be left out is only noted. */
 async function lackingHere(
   runs: readonly ResolvedRun[],
   denoDir: string,

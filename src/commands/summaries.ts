@@ -1,5 +1,5 @@
 /**
- * What the list of all commands shows. It is apart from the commands, so that help loads none of them.
+ * Summaries in the list of all commands, apart from the commands so that help loads none of them.
  */
 import type { CommandSummary } from "../command_line.ts";
 

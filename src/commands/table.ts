@@ -9,7 +9,7 @@ import { formatList, formatTables, type TableFormat, tableFormats } from "../res
 import { listExperiments, selectTables } from "../results/table_selection.ts";
 import { summaries } from "./summaries.ts";
 
-/** `table [PATH...]`: the tables of what is in results folders, and of what declarations ask for. */
+/** `table [PATH...]`: tables of the runs in results folders and of declared runs. */
 export function tableCommand(output: Output): Command {
   return {
     ...summaries.table,
@@ -43,7 +43,7 @@ export function tableCommand(output: Output): Command {
 /** Experiments whose tables are more than a screen or two. */
 const manyExperiments = 4;
 
-/** What the flags ask for. */
+/** Reads the selection and the format from the flags. */
 function formatSelection(
   all: readonly ExperimentTables[],
   format: TableFormat,
@@ -65,7 +65,7 @@ function formatSelection(
   return formatTables(selected, format, { compact }).trimEnd();
 }
 
-/** Does what depends on the values of flags: where it fails, these are wrong. */
+/** Runs a function that depends on the values of flags; its errors become usage errors. */
 function usage<T>(select: () => T): T {
   try {
     return select();
@@ -109,7 +109,7 @@ async function hasRuns(path: string): Promise<boolean> {
 /**
  * The runs in the folders that a command was given, or in `results`. Those that cannot be read are noted.
  *
- * @param action What is done with them, for errors: `print tables of`.
+ * @param action Verb for errors: `print tables of`.
  * @throws {UsageError} Where a folder is missing, or no run is in them.
  */
 export async function runsIn(

@@ -67,7 +67,7 @@ export interface DataSet {
   readonly what: string;
   /** Under which terms it can be used. */
   readonly licence: string;
-  /** Where it comes from: repositories and commits, and what has been done to its files. */
+  /** Where it comes from: repositories and commits, and the changes made to its files. */
   readonly origin: string;
   /** Field of a declaration that names its folder; absent where declarations name its files. */
   readonly field?: string | undefined;
@@ -90,7 +90,7 @@ export interface DataSetState {
 }
 
 /**
- * What was fetched of a data set whose files or hashes are not known before: `fetched.json` in its folder. Later checks compare
+ * Record of a fetched data set whose files or hashes are not known in advance: `fetched.json` in its folder. Later checks compare
  * the files with it.
  */
 export interface Receipt {
@@ -208,7 +208,7 @@ export function isComplete({ whole, unverified, different, missing }: DataSetSta
   return whole.length + unverified.length > 0 && different.length + missing.length === 0;
 }
 
-/** Records what was fetched. */
+/** Writes the record of a fetched data set. */
 export async function writeReceipt(folder: string, content: Receipt): Promise<void> {
   const target = join(folder, receiptName);
   await writing(target, () => Deno.mkdir(folder, { recursive: true }));

@@ -10,7 +10,7 @@ export interface Obtaining {
   readonly folder: string;
   /** Limits of each download. */
   readonly limits: Omit<DownloadOptions, "progress">;
-  /** The Hub, for what is fetched there. */
+  /** The Hub, for files that are fetched there. */
   readonly hub: Pick<HubAccess, "url" | "token">;
   /** Called with the bytes of a file so far, and with those of the whole where they are known. */
   readonly progress: (file: string, bytes: number, totalBytes: number | undefined) => void;
@@ -28,8 +28,8 @@ export interface DataSetSource {
    * @throws {Error} Where they are those of another source.
    */
   readonly transform?: (source: Uint8Array, file: DataFile) => Uint8Array;
-  /** Fetches what the list has no addresses of; absent: nothing. What it returns is recorded. */
+  /** Fetches the files without an address in the list; absent: none. The returned receipt is recorded. */
   readonly fetch?: (obtaining: Obtaining) => Promise<Receipt | undefined>;
-  /** Takes what the user has, a file or a folder; absent: files with the right bytes. What it returns is recorded. */
+  /** Takes the user's file or folder; absent: files with the right bytes. The returned receipt is recorded. */
   readonly take?: (from: string, obtaining: Obtaining) => Promise<Receipt | undefined>;
 }

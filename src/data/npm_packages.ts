@@ -41,11 +41,11 @@ export interface PinnedPackage {
   readonly sha256: string;
 }
 
-/** Where packages come from, and what is told meanwhile. */
+/** Source of packages, and the report of progress. */
 export interface PackageOptions {
   /** A folder of archives named as `npm pack` names them, from which alone packages are taken; absent: they are fetched. */
   readonly from?: string;
-  /** Most bytes of an archive (default 2^26) and of what it unpacks to (eight times as many). */
+  /** Most bytes of an archive (default 2^26) and of its unpacked content (eight times as many). */
   readonly maxBytes?: number;
   /** Milliseconds until `npm pack` must have fetched a package (default 120,000). */
   readonly timeoutMs?: number;
@@ -134,7 +134,7 @@ interface Archive {
   readonly isTemporary: boolean;
 }
 
-/** What the user has, or what npm fetches; undefined where the user has none. */
+/** Takes the user's archive, or fetches it with npm; undefined where the user has none. */
 async function obtainArchive(
   pinned: PinnedPackage,
   temporary: string,

@@ -1,5 +1,5 @@
 /**
- * Obtains data sets: fetches their files, or takes them from what the user has. Every file is verified before it takes its name.
+ * Obtains data sets: fetches their files, or takes them from the user's files. Every file is verified before it takes its name.
  */
 import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";

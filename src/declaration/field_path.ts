@@ -5,7 +5,7 @@ import type { z } from "zod";
 import { rootNode, type SchemaNode } from "./schema_node.ts";
 import { allowedWords } from "../did_you_mean.ts";
 
-/** A declaration, the schema of its form, and what it is, as errors name it: `an experiment`. */
+/** A declaration, its schema, and its name in errors: `an experiment`. */
 export interface Located {
   readonly schema: z.ZodType;
   readonly value: unknown;
@@ -63,8 +63,8 @@ function unknownField(
 }
 
 /**
- * Sets a field that {@linkcode locateField} has found; optional parts come into being with their first field. What the
- * field is part of is copied, so that other parts that are the same object, as trainings may be, keep theirs.
+ * Sets a field that {@linkcode locateField} has found; optional parts are created with their first field. The
+ * objects around the field are copied, so that other parts that share them, as trainings may, keep their values.
  */
 export function setField(declaration: object, keys: readonly string[], value: unknown): void {
   let owner = declaration as Record<string, unknown>;

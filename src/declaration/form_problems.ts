@@ -1,5 +1,5 @@
 /**
- * What is wrong with the form of a declaration: fields that are unknown or missing, and values of another type.
+ * Errors in the form of a declaration: unknown or missing fields, and values of the wrong type.
  */
 import type { z } from "zod";
 import { allowedWords } from "../did_you_mean.ts";
@@ -32,7 +32,7 @@ export function parseForm<Declaration>(
 /** How problems of a declaration itself name it. */
 const whole = "the declaration";
 
-/** What the form's checker found, in our words. */
+/** Rewords the schema checker's findings. */
 function formProblems(
   schema: z.ZodType,
   issue: z.core.$ZodIssue,

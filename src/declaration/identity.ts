@@ -2,9 +2,9 @@
  * Which fields of a declaration are part of a run's identity.
  *
  * A run is named by a hash of its declaration, every default filled in. So that a field can be added without renaming the runs
- * that are recorded, its part declares it as {@linkcode introducedAt} the value that says what runs did before there was the
- * field: at this value it is left out of the hash, at any other it is hashed. That value must be the default, and must
- * stay the same for good. Fields that change nothing that is measured are {@linkcode unmeasured}.
+ * that are recorded, its part declares it as {@linkcode introducedAt} the value that describes earlier runs: at this value it is left
+ * out of the hash, at any other it is hashed. That value must be the default and never
+ * change. Fields that do not change any measurement are {@linkcode unmeasured}.
  *
  * ```ts ignore
  * const memorySchema = z.strictObject({
@@ -16,7 +16,7 @@
 import type { z } from "zod";
 import { rootNode, type SchemaNode } from "./schema_node.ts";
 
-/** The field's schema, for a field that came after runs had been recorded: they did what it does at `value`. */
+/** The schema of a field added after runs were recorded: they behaved as with `value`. */
 export function introducedAt<S extends z.ZodType>(schema: S, value: z.output<S>): S {
   return schema.meta({ introducedAt: value }) as S;
 }

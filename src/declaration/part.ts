@@ -10,8 +10,8 @@ export type Declared<T, Required extends keyof T> =
   & Partial<Omit<T, Required>>;
 
 /**
- * The fields of one part: `Declaration` is what an author writes, `Config` the same with every default filled in, `From`
- * what the defaults follow, such as the protocol, and `Beside` what the values must fit.
+ * The fields of one part: `Declaration` is written by the author, `Config` is the same with every default filled in, `From`
+ * determines the defaults (such as the protocol), and `Beside` is what the values must fit.
  */
 export interface Part<Declaration, Config, From = unknown, Beside = unknown> {
   /** Names, types and ranges of the fields. */

@@ -7,18 +7,18 @@ import { InputError } from "../errors.ts";
 export interface Problem {
   /** The field, as `--set` names it: `memory.chunkTokens`, `evaluations.0.models`. */
   readonly path: string;
-  /** What is wrong, the current value and the allowed ones: the rest of a sentence about the field. */
+  /** The problem, the current value and the allowed ones: the rest of a sentence that begins with the field. */
   readonly message: string;
 }
 
-/** The declaration, or what the command line makes of it, is wrong: nothing has run. */
+/** The declaration, or the command line's change to it, is wrong: nothing has run. */
 export class DeclarationError extends InputError {
   /** Distinguishes it from other errors in logs. */
   override readonly name: string = "DeclarationError";
-  /** What is wrong, field by field; empty where the message says all. */
+  /** The problems, field by field; empty where the message says all. */
   readonly problems: readonly Problem[];
 
-  /** Says what is wrong: the whole message, and the same field by field. */
+  /** Takes the whole message, and the same problems field by field. */
   constructor(message: string, problems: readonly Problem[] = []) {
     super(message);
     this.problems = problems;

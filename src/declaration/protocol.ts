@@ -1,5 +1,5 @@
 /**
- * What to do where the paper and the released code differ or are silent (specification section 17).
+ * Choices where the paper and the released code differ or are silent (specification section 17).
  * It sets the defaults of `corpus.lines`, `memory.bank`, `memory.eviction`, `memory.reset`,
  * `memory.missingChunks`, `memory.storage` and of every `batches`; of evaluations, ChapterBreak's `ties` and, where sentences
  * are labelled in context, `scoring`, `source.draw` and `memory.chunkTokens`. Each can be overridden alone.
@@ -10,7 +10,7 @@
  */
 export type Protocol = "released-code" | "strict" | "paper";
 
-/** What a part of a declaration takes from each protocol. */
+/** Defaults of a part of a declaration under each protocol. */
 export type ByProtocol<Defaults> = Readonly<Record<Protocol, Defaults>>;
 
 /** The protocols. */

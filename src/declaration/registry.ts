@@ -17,7 +17,7 @@ let revision = 0;
 /**
  * A schema that is composed of others when it is first used, and again after a kind has been registered.
  *
- * @returns What returns the schema.
+ * @returns A function that returns the schema.
  */
 export function composed<S extends z.ZodType>(compose: () => S): () => S {
   let made: { readonly revision: number; readonly schema: S } | undefined;
@@ -81,7 +81,7 @@ export class Registry<K extends Kind, Declaration = unknown> {
   /**
    * Adds a kind to those that declarations may name.
    *
-   * @returns What takes it away again when disposed.
+   * @returns A handle that unregisters it when disposed.
    * @throws {RangeError} Where the name is taken.
    */
   register(name: string, kind: K): Disposable {

@@ -1,14 +1,14 @@
 /**
- * Places in the schema of a declaration, by the names of fields: what errors and `--set` know of each.
+ * Nodes of a declaration's schema, by the names of fields, as errors and `--set` use them.
  * Schemas are read as JSON Schema, zod's public form of them.
  */
 import { z } from "zod";
 
 /** A place in the schema: the field's form, seen through wrappers such as "optional". */
 export interface SchemaNode {
-  /** What values may be, in words. */
+  /** Allowed values, in words. */
   readonly allowed: string;
-  /** What a value looks like; `union` is one of several forms that the value does not decide. */
+  /** Type of the value; `union` is one of several forms that the value does not decide. */
   readonly type: "object" | "array" | "number" | "boolean" | "string" | "enum" | "union";
   /** Names of an object's fields, or an enumeration's values. */
   readonly names: readonly string[];

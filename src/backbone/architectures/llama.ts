@@ -1,4 +1,4 @@
-/** Llama 1 to 3.2, and what has their format: linear and Llama 3's scaling of rotary positions. */
+/** Llama 1 to 3.2, and models of the same format: linear and Llama 3's scaling of rotary positions. */
 import { llamaLike } from "../llama_like.ts";
 
 /** Llama. */

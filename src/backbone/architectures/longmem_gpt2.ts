@@ -25,7 +25,7 @@ import { type BackboneShape, padId } from "../shape.ts";
 /** LayerNorm epsilon of the backbone; the SideNet's is larger. */
 const epsilon = 1e-6, sideNetEpsilon = 1e-5;
 
-/** What tells a SideNet's layer from a block, and how its tensors are called. */
+/** Differences between a SideNet's layer and a block, and the names of its tensors. */
 interface LayerKind {
   readonly epsilon: number;
   /** Prefix of the attention's projections. */

@@ -3,7 +3,7 @@ import { decodeText } from "../../files.ts";
 import type { DataSetSource } from "../data_set_source.ts";
 
 /**
- * Novels without what their transcribers' editors left: byte order marks, carriage returns, no-break spaces, blanks at the ends
+ * Removes the traces of the transcribers' editors from novels: byte order marks, carriage returns, no-break spaces, blanks at the ends
  * of lines (the last one, where no line end follows, keeps them), more than two blank lines in a row, and blank lines around the
  * text.
  */
