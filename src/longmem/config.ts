@@ -1,5 +1,5 @@
 /**
- * The fields of a SideNet: what they mean, their forms, defaults and rules.
+ * The fields of a SideNet: their meaning, forms, defaults and rules.
  */
 import { z } from "zod";
 import {
@@ -125,14 +125,14 @@ const defaults = {
   initialization: { kind: "paper" },
 } as const satisfies Partial<InitializedSideNetConfig>;
 
-/** What a protocol says about a new SideNet; the number is a row of specification section 17. Empty: as its architecture has it. */
+/** Settings of a new SideNet by protocol; the number is a row of specification section 17. Empty: as its architecture has it. */
 export const sideNetProtocols: ByProtocol<Pick<SideNetShape, "lastResidual">> = {
   "released-code": {}, // 3
   strict: {},
   paper: { lastResidual: "raw" }, // 3
 };
 
-/** What the defaults of a SideNet follow. */
+/** Inputs from which the defaults of a SideNet are derived. */
 export interface SideNetDefaults {
   readonly protocol: Protocol;
   /** The backbone's architecture, as far as it is declared: absent for weights that say it themselves. */
@@ -148,7 +148,7 @@ export const sidenetPart = {
     return missingSizes(sidenet, path, { memoryBlock: "integers from 0" });
   },
 
-  /** What is so by default anyway is left out, so that equal declarations are one run. */
+  /** Fields that equal their defaults are left out, so that equal declarations are one run. */
   fill(sidenet: SideNetDeclaration, { protocol, architecture }: SideNetDefaults): SideNetConfig {
     if (sidenet.kind === "checkpoint") {
       const { shape, ...fields } = sidenet;
@@ -214,7 +214,7 @@ function fillShape({ size, ...given }: NamedSize & Partial<SideNetShape>): Parti
   return { layers: modelSizes[size].layers / reductionFactor, ...sidenetSizes[size], ...given };
 }
 
-/** What a new SideNet and the blocks of its backbone do not agree in. */
+/** Checks a new SideNet against the blocks of its backbone, and returns the problems. */
 export function blockProblems(
   { reductionFactor, memoryBlock, initialization }: InitializedSideNetConfig,
   layers: number,

@@ -1,5 +1,5 @@
 /**
- * What a segment reads from the memory, and what that changes: one pass whose rows are the segment as it is, without some
+ * Explains a segment's reads from the memory and their effect: one pass whose rows are the segment as it is, without some
  * passages of the memory, and without the memory.
  */
 import { architectureOf } from "../backbone/architectures.ts";
@@ -19,7 +19,7 @@ export interface MemoryRange {
   readonly end: number;
 }
 
-/** What the positions of a segment read from a memory. */
+/** Reads of a segment's positions from a memory. */
 export interface MemoryReading {
   /** Negative log-likelihoods of the targets with the memory, in nats [n]. */
   readonly nll: Float32Array;

@@ -48,8 +48,8 @@ export async function rememberDocument(
 }
 
 /**
- * Generates tokens one by one, each from the window's last position. The memory is read and not written: what leaves the
- * window is forgotten, what was remembered before stays. Keys and values are cached while prompt and generated tokens fit
+ * Generates tokens one by one, each from the window's last position. The memory is read and not written: tokens that leave the
+ * window are forgotten, earlier memories stay. Keys and values are cached while prompt and generated tokens fit
  * the window; from then on a token takes a pass over all of it.
  *
  * @returns The ids in order; equal models, memories and options give equal ids.

@@ -22,7 +22,7 @@ export interface LeavingTokens {
 
 /**
  * Tokens whose keys and values are known, and which a sliding window still shows: they enter the memory once so many others
- * follow them. What enters is whole chunks, so that no token is lost between window and memory.
+ * follow them. Only whole chunks enter, so that no token is lost between window and memory.
  */
 export class HeldTokens {
   readonly #most: number;
@@ -95,7 +95,7 @@ export class HeldTokens {
     };
   }
 
-  /** Forgets what is held of some rows; of all by default. */
+  /** Drops the held tokens of some rows; of all by default. */
   clear(rows?: readonly number[]): void {
     if (rows === undefined) this.#rows.clear();
     else for (const row of rows) this.#rows.delete(row);

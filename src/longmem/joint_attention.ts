@@ -27,7 +27,7 @@ export interface MemoryShares {
 /** Reads the memory bank for the layer Mx. */
 export interface MemoryReader {
   readonly bank: BankInputs;
-  /** What to do where fewer chunks are stored than asked for. */
+  /** Treatment of missing chunks, where fewer are stored than requested. */
   readonly missingChunks: "zero-slot" | "masked";
   readonly blockBytes: number;
   /** Distance before each query, in tokens, at which all retrieved tokens stand; absent: none, they meet it as they are. */
@@ -36,7 +36,7 @@ export interface MemoryReader {
   retrieve(queries: Value): Retrieved;
   /** Which retrieved chunks are hidden from a row, as `emptyScore` [B, H, T, n], 0 for others; absent: none. */
   hide?(retrieved: Retrieved): Value;
-  /** Takes note of what is read, where it is asked for. */
+  /** Records the reads from the memory, where requested. */
   note?(shares: MemoryShares): void;
 }
 

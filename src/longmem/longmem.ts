@@ -50,7 +50,7 @@ export class LongMem {
   readonly #passes: Passes;
   /** Absent before the first pass with memory. */
   #memory: OpenMemory | undefined;
-  /** How often what the memory holds has changed. */
+  /** Number of changes of the memory's contents. */
   #memoryChanges = 0;
   /** The last of the calls that follow one another. */
   #last: Promise<unknown> = Promise.resolve();
@@ -92,7 +92,7 @@ export class LongMem {
   }
 
   /**
-   * Token ids of a part of what the memory of one row holds, in order. Chunks that reach into the range are whole; those that have
+   * Token ids of a part of one row's memory, in order. Chunks that reach into the range are whole; those that have
    * left the memory, and tokens that filled none, are missing.
    */
   rememberedIds({ start, end }: MemoryRange): Int32Array<ArrayBuffer> {
@@ -168,10 +168,10 @@ export class LongMem {
    * Asks the memory, without reading it further or writing to it: which chunks do the queries of a segment find?
    *
    * Slots are used again when chunks leave, so that chunks are told apart by their age: 0 is the one that was written
-   * last, 1 the one before, and what has been evicted or reset has no age.
+   * last, 1 the one before, and evicted or reset chunks have no age.
    *
    * @param tokens Token ids [B, T].
-   * @returns For every row, head and position the n chunks that it retrieves, best first; at padding, what padding finds.
+   * @returns For every row, head and position the n chunks that it retrieves, best first; at padding, those that padding retrieves.
    * @throws TypeError where there is no SideNet with a memory.
    */
   retrieved(tokens: Int32Array, options: { batch?: number } = {}): Promise<RetrievedChunks> {
@@ -225,7 +225,7 @@ export class LongMem {
   }
 
   /**
-   * Says what a segment reads from the memory, and how likely its targets are with the memory, without it, and without parts of
+   * Returns a segment's reads from the memory, and how likely its targets are with the memory, without it, and without parts of
    * it. Nothing is written to the memory.
    *
    * @param tokens Token ids [T], one row.
@@ -253,7 +253,7 @@ export class LongMem {
    * Opens an empty window, for text that grows token by token: a token that is appended alone costs a pass of itself, which
    * reads the cached keys and values of those before. Whole windows are computed again where several tokens come at once; where
    * the memory has been written or reset since; where the blocks have memories of their own; and for every token from the one on
-   * with which a full window begins to slide, as what has left it still shows in the keys and values of those that stay.
+   * with which a full window begins to slide, as tokens that have left it still affect the keys and values of those that stay.
    *
    * @param options `contextTokens`: tokens that the window holds at most.
    * @throws RangeError where that is not a positive integer; TypeError for a network that the model does not have.
@@ -292,7 +292,7 @@ export class LongMem {
     await this.#run("cache", tokens, undefined, options);
   }
 
-  /** Forgets what the memory holds: all of it, or that of some rows where each has a bank of its own. */
+  /** Clears the memory: all of it, or that of some rows where each has a bank of its own. */
   resetMemory(rows?: readonly number[]): Promise<void> {
     return this.#afterOthers(() => {
       this.#memoryChanges++;
@@ -301,7 +301,7 @@ export class LongMem {
     });
   }
 
-  /** Copies what the memory holds to the host; undefined where no pass has opened it. Not for memories of blocks. */
+  /** Copies the memory's contents to the host; undefined where no pass has opened it. Not for memories of blocks. */
   copyMemory(): Promise<SavedBank | undefined> {
     return this.#afterOthers(async () => {
       if (this.parts.blockMemory) {
@@ -330,7 +330,7 @@ export class LongMem {
     });
   }
 
-  /** Writes what the memory holds to a file, whole or not at all; see {@linkcode LongMemModel}. */
+  /** Writes the memory to a file, atomically; see {@linkcode LongMemModel}. */
   saveMemory(path: string, options: SaveMemoryOptions = {}): Promise<MemoryDescription> {
     return this.#afterOthers(async () => {
       const { bank, labels } = this.#savedMemory(options);
@@ -362,7 +362,7 @@ export class LongMem {
     return { bank: this.bank, labels };
   }
 
-  /** Replaces what the memory holds by that of a file; see {@linkcode LongMemModel}. */
+  /** Replaces the memory's contents by those of a file; see {@linkcode LongMemModel}. */
   restoreMemory(
     source: string | Uint8Array,
     options: { readonly tokenizer?: Pick<Tokenizer, "hash"> } = {},
@@ -433,7 +433,7 @@ export class LongMem {
     return this.#afterOthers(() => this.#pass(want, tokens, targets, options));
   }
 
-  /** One pass: what it is asked is checked, the memory is read, the graph run, and what it cached written. */
+  /** One pass: checks its inputs, reads the memory, runs the graph, and writes the cached keys and values. */
   async #pass(
     want: PassOutput,
     tokens: Int32Array,
@@ -496,7 +496,7 @@ export class LongMem {
     const written = (config.bank === "shared" ? rows : 1) * contextTokens;
     checkMemoryConfig(
       config,
-      written < config.chunkTokens // fills no chunk: what counts is the smallest that does
+      written < config.chunkTokens // fills no chunk: use the smallest batch that does
         ? { rows: 1, contextTokens: config.chunkTokens }
         : { rows, contextTokens },
     );

@@ -25,7 +25,7 @@ export interface Batch extends Padding {
   beforeTokens?: number;
 }
 
-/** What queries retrieve from a memory. */
+/** Chunks that queries retrieve from a memory. */
 export interface RetrievedChunks {
   /** Ages of chunks [B, H, T, n], 0 the newest of the row's bank; -1 where there is no chunk left to retrieve. */
   readonly ages: Int32Array;
@@ -81,7 +81,7 @@ export interface LongMemModel {
     options?: Batch & { network?: Network },
   ): Promise<{ nll: Float32Array; choices: Int32Array }>;
   /**
-   * Says what each position of a segment reads from the memory (which chunks, with which weights, and the gates of the heads), and
+   * Returns each position's reads from the memory (which chunks, with which weights, and the gates of the heads), and
    * how likely its targets are with the memory, without it, and without parts of it. Nothing is written.
    *
    * @param tokens Token ids [T], one row.
@@ -104,17 +104,17 @@ export interface LongMemModel {
   remember(tokens: Int32Array, options?: Omit<Batch, "readOnly">): Promise<void>;
   /** Chunks stored in each bank; empty before the first pass. */
   readonly memoryFillChunks: number[];
-  /** Forgets what the memory holds: all of it, or that of some rows where each has a bank of its own. */
+  /** Clears the memory: all of it, or that of some rows where each has a bank of its own. */
   resetMemory(rows?: readonly number[]): Promise<void>;
   /** Tokens that each bank has been given since it was emptied, those included that have left it or filled no chunk. */
   readonly rememberedTokens: number[];
   /**
-   * Token ids of a part of what the memory of one row holds, in order: of `range` among all tokens that it has been given since it was
+   * Token ids of a part of one row's memory, in order: of `range` among all tokens that it has been given since it was
    * emptied. Chunks that reach into the range are whole; those that have left the memory are missing.
    */
   rememberedIds(range: MemoryRange): Int32Array<ArrayBuffer>;
   /**
-   * Writes what the memory holds to a file of safetensors, whole or not at all. The file says which backbone, block and memory
+   * Writes the memory to a safetensors file, atomically. The file records which backbone, block and memory
    * wrote it, and of which texts, and carries the hash of its bytes.
    *
    * @throws InputError where nothing has been written to the memory yet, or the file cannot be written.
@@ -123,12 +123,12 @@ export interface LongMemModel {
   /** The bytes that `saveMemory` would write, to be kept or sent otherwise. */
   memoryBytes(options?: SaveMemoryOptions): Promise<Uint8Array<ArrayBuffer>>;
   /**
-   * Replaces what the memory holds by what `saveMemory` wrote: of this model or of another with the same backbone, block and
+   * Replaces the memory's contents by those that `saveMemory` wrote: of this model or of another with the same backbone, block and
    * form of chunks. It is read in slices, once to check its hash and once more into the memory; later passes append to it.
    *
    * @param file Path of the file, or its bytes.
    * @param options `tokenizer`: that of the ids that the model is given, which must be the writer's where the file names one.
-   * @returns What the file says of itself.
+   * @returns The description in the file.
    * @throws InputError where another model wrote it, with everything that differs, or where it is damaged: the memory stays as it was.
    */
   restoreMemory(

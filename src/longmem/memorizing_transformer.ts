@@ -3,7 +3,7 @@
  * within it. Blocks 0 .. R-1 of the backbone are frozen; block R, all above it and the final LayerNorm are trained, from
  * copies of the backbone's weights; embeddings and head stay frozen. Block R reads the memory by the joint attention of
  * LongMem's memory layer (two softmaxes, a gate for each head), but keys and values are those of block R ITSELF: it is trained,
- * so that what the memory holds was written by older weights, the staleness that LongMem's frozen encoder avoids. No gradient
+ * so that the memory's contents were written by older weights, the staleness that LongMem's frozen encoder avoids. No gradient
  * flows into the memory. Retrieval, bank, protocol and training are LongMem's.
  *
  * The original (arXiv 2203.08913) trains the whole model from scratch, retrieves single tokens and normalises keys.
@@ -51,7 +51,7 @@ export function memorizingTensorShapes(
 }
 
 /**
- * Copies what is to be trained from a backbone; gates start at sigmoid(0) = 0.5.
+ * Copies the parameters to be trained from a backbone; gates start at sigmoid(0) = 0.5.
  *
  * @throws RangeError if the backbone has no such block.
  */

@@ -1,5 +1,5 @@
 /**
- * Networks of a LongMem: what reads a segment, and perhaps a memory. Each is a file in `networks/` and a line in `networks.ts`.
+ * Networks of a LongMem: each reads a segment, and perhaps a memory. Each is a file in `networks/` and a line in `networks.ts`.
  */
 import type { BatchOptions, Head, Weights } from "../backbone/architecture.ts";
 import type { backboneForward } from "../backbone/backbone_graph.ts";
@@ -31,7 +31,7 @@ export type Network =
   | "memorizing-transformer"
   | "knn-lm";
 
-/** What a LongMem is made of. */
+/** Parts of a LongMem. */
 export interface LongMemParts {
   readonly backbone: BackboneCheckpoint;
   /** Absent: the backbone alone can be asked. */
@@ -60,11 +60,11 @@ export interface NetworkKind {
   readonly remembers: boolean;
   /** Whether a token can follow others by their cached keys and values. */
   readonly followsCache: boolean;
-  /** What a model lacks to run it, as in "there is no SideNet"; undefined: nothing but perhaps a memory. */
+  /** The part that a model lacks to run it, as in "there is no SideNet"; undefined: nothing but perhaps a memory. */
   lacks(parts: LongMemParts): string | undefined;
   /** Blocks whose keys and values are remembered: one for each bank. */
   rememberedBlocks(parts: LongMemParts): number[];
-  /** Heads of what is remembered, and their sizes; absent: those of the backbone's keys. */
+  /** Heads of the remembered keys and values, and their sizes; absent: those of the backbone's keys. */
   bankHeads?(parts: LongMemParts): { heads: number; headDim: number };
   /** The part that training changes; undefined: there is none. */
   trained(parts: LongMemParts): TrainedPart | undefined;
@@ -91,7 +91,7 @@ export interface GraphMemory {
   readonly outside: boolean;
 }
 
-/** What a graph computes and for which batches. */
+/** Outputs of a graph, and its batches. */
 export interface ForwardOptions {
   /** Absent: the network that all that is given makes. */
   readonly network?: Network;
@@ -115,7 +115,7 @@ export interface ForwardOptions {
    */
   readonly cachedTokens?: number;
   readonly blockBytes: number;
-  /** Notes what is read from the memory, some of whose chunks may be hidden from a row. Not of blocks with memories of their own. */
+  /** Records the reads from the memory, some of whose chunks may be hidden from a row. Not of blocks with memories of their own. */
   readonly explains?: boolean;
   /** Tokens at the end of each row whose features the head reads; absent: all. */
   readonly scoredTokens?: number;
@@ -126,7 +126,7 @@ export interface ForwardOptions {
   ) => { attention: DropoutMask; mlp: DropoutMask } | undefined;
 }
 
-/** What a network is built from. */
+/** Inputs from which a network is built. */
 export interface NetworkPass {
   readonly graph: Graph;
   /** int32 [B, T] */
@@ -137,7 +137,7 @@ export interface NetworkPass {
   readonly options: ForwardOptions;
 }
 
-/** What is retrieved, and how much of it is read where a graph explains itself. */
+/** Retrieved chunks and, where a graph explains itself, how much of each is read. */
 export interface NotedRetrieval extends Retrieved {
   readonly shares?: MemoryShares;
 }
@@ -157,7 +157,7 @@ export interface Forward {
   readonly cached: readonly { readonly k: Value; readonly v: Value }[];
   /** The chunks that queries find, for each bank of the graph. */
   readonly retrieved: readonly NotedRetrieval[];
-  /** What the head reads, of the scored tokens of each row [n, E]. */
+  /** Input of the head, for the scored tokens of each row [n, E]. */
   readonly features: Value;
 }
 
@@ -178,9 +178,9 @@ export function scoredFeatures(
 }
 
 /**
- * What reads a bank.
+ * Retrieval from a bank.
  *
- * @param noted `retrieved`: takes note of what is retrieved; `prefix`: tells several banks apart.
+ * @param noted `retrieved`: records the retrieved chunks; `prefix`: tells several banks apart.
  */
 export function memoryReader(
   graph: Graph,

@@ -8,9 +8,9 @@ import { type BankUpdate, HeldTokens } from "./held_tokens.ts";
 import { blockPrefix, type Forward, type GraphMemory } from "./network.ts";
 import type { RowRange } from "./padding.ts";
 
-/** What a memory is opened for. */
+/** Options of opening a memory. */
 export interface OpenMemoryOptions {
-  /** Heads of what is remembered. */
+  /** Heads of the remembered keys and values. */
   readonly heads: number;
   /** Size of each. */
   readonly headDim: number;
@@ -26,11 +26,11 @@ export interface OpenMemoryOptions {
   readonly heldTokens?: number | undefined;
 }
 
-/** The memory of a model on a device: its banks and what searches them, as graphs read and write it. */
+/** The memory of a model on a device: its banks and their indexes, as graphs read and write it. */
 export class OpenMemory {
   readonly #index: OutsideIndex | undefined;
   readonly #several: boolean;
-  /** Absent: what is written is in the banks at once. */
+  /** Absent: written tokens are in the banks at once. */
   readonly #held: HeldTokens | undefined;
   readonly #device: Device;
 
@@ -79,12 +79,12 @@ export class OpenMemory {
     };
   }
 
-  /** What graphs that read it are compiled with. */
+  /** Compile options of graphs that read it. */
   get compileOptions(): { hostFunctions?: Record<string, HostFunction> } {
     return this.#index ? { hostFunctions: { [retrieveFunction]: this.#index.search } } : {};
   }
 
-  /** What a graph reads for batches of `rows` rows. */
+  /** Inputs of a graph for batches of `rows` rows. */
   inputs(rows: number): Tensors {
     const inputs = this.banks.map((bank, i) =>
       bank.inputs(rows, { prefix: this.#several ? blockPrefix(i) : "" })
@@ -92,7 +92,7 @@ export class OpenMemory {
     return Object.assign({}, ...inputs);
   }
 
-  /** Makes what a graph remembers its outputs. */
+  /** Declares the keys and values to be remembered as outputs of a graph. */
   addOutputs({ graph, cached }: Pick<Forward, "graph" | "cached">): void {
     cached.forEach(({ k, v }, i) => {
       const { keys, values } = outputNames(i);
@@ -102,7 +102,7 @@ export class OpenMemory {
   }
 
   /**
-   * Writes what a graph with these outputs has computed, and frees it: the garbage collector does not see how much of a GPU it
+   * Writes a graph's results with these outputs, and frees them: the garbage collector does not see how much of a GPU it
    * holds. Where tokens are held back, those enter that they are followed by enough others.
    *
    * @param options `rows`: tokens of each row that are not padding; absent: all are written. `tokens`: ids of the batch [B, T], for
@@ -154,7 +154,7 @@ export class OpenMemory {
     }
   }
 
-  /** Waits for the check of what was written last. */
+  /** Waits for the check of the last write. */
   async verify(): Promise<void> {
     for (const bank of this.banks) await bank.verify();
   }
@@ -170,7 +170,7 @@ export class OpenMemory {
       this.banks.every(({ fillChunks }) => fillChunks.every((count) => count === 0));
   }
 
-  /** Forgets what the banks of some rows hold; of all rows by default. */
+  /** Clears the banks of some rows; of all rows by default. */
   reset(rows?: readonly number[]): void {
     this.#held?.clear(this.bank.config.bank === "shared" && rows?.length !== 0 ? undefined : rows);
     for (const bank of this.banks) bank.reset(rows);
@@ -186,7 +186,7 @@ export class OpenMemory {
     return this.bank.restore(saved);
   }
 
-  /** Frees the banks and what searches them, after the sessions that do. */
+  /** Frees the banks and their indexes, after the sessions that search them. */
   dispose(): void {
     for (const bank of this.banks) bank.dispose();
     this.#index?.dispose();

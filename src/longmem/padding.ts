@@ -8,7 +8,7 @@ export interface RowRange {
   readonly count: number;
 }
 
-/** What of a batch is padding, said once and for all of it. */
+/** Padding of a whole batch. */
 export interface Padding {
   /** Tokens of each row that are not padding: the first so many. The rest of the row is padding. */
   readonly lengths?: ArrayLike<number>;
@@ -17,9 +17,9 @@ export interface Padding {
 }
 
 /**
- * The tokens of each row of a batch, by what a caller says of its padding.
+ * Returns the tokens of each row of a batch that are not padding, as the caller declares them.
  *
- * @returns undefined where the caller says nothing.
+ * @returns undefined where the caller declares no padding.
  * @throws TypeError where both are given; RangeError where one does not fit the batch.
  */
 export function rowRanges(
@@ -62,7 +62,7 @@ export function rowRanges(
 }
 
 /**
- * What of each row stands behind its first tokens.
+ * Returns the part of each row behind its first `beforeTokens` tokens, without padding.
  *
  * @param rows Tokens of each row that are not padding, or the sizes of a batch without any.
  */
@@ -83,7 +83,7 @@ export function rangesBehind(
  * 1 for each token [B, T], 0 for padding.
  *
  * @param padId Id that is padding wherever it stands, if the architecture has one.
- * @param ranges What the caller says of each row.
+ * @param ranges The caller's declaration for each row.
  */
 export function paddingMask(
   tokens: Int32Array,

@@ -1,4 +1,4 @@
-/** Checks of what is asked of a model. */
+/** Checks of the inputs of a model's passes. */
 import { allowedWords } from "../did_you_mean.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
 import { checkTokenIds } from "../text/tokenizer.ts";

@@ -61,7 +61,7 @@ export interface TokenExplanation {
 const windowStep = 32;
 
 /**
- * Explains a token by what the position before it reads: of the passages that its heads read most of, each is hidden from the
+ * Explains a token by the reads of the position before it: each of the passages that its heads read most is hidden from the
  * memory in turn.
  *
  * @param window Token ids before the token, as many as the model sees at once.
@@ -75,7 +75,7 @@ export async function explainToken(
 ): Promise<TokenExplanation> {
   const seen = window.slice(-contextTokens), length = seen.length;
   const T = Math.min(Math.ceil(length / windowStep) * windowStep, contextTokens);
-  // Causal attention does not see what stands behind the window.
+  // Causal attention does not see tokens behind the window.
   const tokens = new Int32Array(T).fill(token);
   tokens.set(seen);
   const targets = new Int32Array(Math.min(T, windowStep)).fill(token);
@@ -97,20 +97,20 @@ export async function explainToken(
   };
 }
 
-/** What the memory does for the tokens of a document, each of which is predicted from those before it. */
+/** Effect of the memory on the tokens of a document, each of which is predicted from those before it. */
 export interface DocumentReading {
-  /** Probabilities of the tokens with the memory of the segments before theirs, and without; NaN of the first, which nothing predicts. */
+  /** Probabilities of the tokens with the memory of the segments before theirs, and without; NaN for the first, which nothing predicts. */
   readonly probabilities: Float64Array;
   readonly without: Float64Array;
-  /** What the position before each token reads, at most so many passages; empty of the first. */
+  /** Passages that the position before each token reads, up to the requested number; empty for the first. */
   readonly passages: readonly (readonly Passage[])[];
   /** Gates of the heads. */
   readonly gates: readonly number[];
 }
 
 /**
- * Reads a document segment by segment, each with the memory of those before it, and notes what each position reads. The memory
- * holds the document afterwards, after whatever it held before.
+ * Reads a document segment by segment, each with the memory of those before it, and records the reads of each position. The memory
+ * holds the document afterwards, behind its earlier contents.
  *
  * @param options `passages`: how many of a position are noted at most; `progress`: called with the number of tokens read.
  */

@@ -14,7 +14,7 @@ import type { LongMemParts, Network } from "./network.ts";
 import { networks } from "./networks.ts";
 import type { OpenMemory } from "./open_memory.ts";
 
-/** What a pass computes. */
+/** Output of a pass. */
 export type PassOutput =
   | "logits"
   | "nll"
@@ -25,7 +25,7 @@ export type PassOutput =
   | "logits and neighbours"
   | "explained";
 
-/** What passes have in common that one session runs. */
+/** Properties that all passes of one session share. */
 export interface PassKind {
   readonly want: PassOutput;
   readonly network: Network;

@@ -7,7 +7,7 @@ import type { MemoryFile, RememberedText } from "../memory/memory_file.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { LongMemParts } from "./network.ts";
 
-/** What a memory file says beyond what the model knows. */
+/** Labels of a memory file that the model does not know. */
 export interface SaveMemoryOptions {
   /** Tokenizer of the token ids, by whose hash readers compare theirs. */
   readonly tokenizer?: Pick<Tokenizer, "hash">;
@@ -45,7 +45,7 @@ export function memoryOwner(
 }
 
 /**
- * Checks that a model would have written what a memory file holds. How chunks are retrieved may be another: the SideNet,
+ * Checks that a model would have written the contents of a memory file. The retrieval may differ: the SideNet,
  * `retrievedTokens`, `missingChunks`, `positions`, the index; and a larger capacity.
  *
  * @throws InputError with everything that differs.
@@ -82,7 +82,7 @@ export function checkWriter({ path, description }: MemoryFile, model: MemoryRead
   );
 }
 
-/** Refuses what is neither a path nor bytes, such as the arrays that earlier versions returned. */
+/** Rejects a source that is neither a path nor bytes, such as the arrays that earlier versions returned. */
 export function checkMemorySource(source: unknown): asserts source is string | Uint8Array {
   if (typeof source === "string" || source instanceof Uint8Array) return;
   const isOld = typeof source === "object" && source !== null && "rings" in source;

@@ -14,13 +14,13 @@ export class SegmentCache {
     this.#contextTokens = contextTokens;
   }
 
-  /** What a graph reads. */
+  /** Inputs of a graph. */
   get inputs(): Tensors {
     return this.#tensors;
   }
 
   /**
-   * Puts keys and values into their places; what else the cache holds stays where it is.
+   * Puts keys and values into their places; the rest of the cache stays where it is.
    *
    * @param computed Keys and values [1, H, T, D] by the names of graphs' outputs.
    * @param place The first `count` of their tokens are put from place `start`.

@@ -17,7 +17,7 @@ export interface SideNetOptions extends BatchOptions {
   readonly dropout?: (layer: number) => { attention: DropoutMask; mlp: DropoutMask } | undefined;
 }
 
-/** What a SideNet computes. */
+/** Outputs of a SideNet. */
 export interface SideNetOutputs {
   /** The stream before each layer and after the last: S+1 values [N, E]. */
   readonly hiddenStates: readonly Value[];
@@ -25,7 +25,7 @@ export interface SideNetOutputs {
   readonly heads: readonly AttentionHeads[];
   /** Attention outputs of the layers, after the output projection [N, E]. */
   readonly attentionOutputs: readonly Value[];
-  /** After the final LayerNorm [N, E]: what the frozen head reads. */
+  /** After the final LayerNorm [N, E]: the input of the frozen head. */
   readonly features: Value;
 }
 

@@ -17,7 +17,7 @@ export interface TokenWindow {
    * @throws RangeError for no tokens, or ids outside the vocabulary. Where it fails the window stays as it is.
    */
   append(tokens: ArrayLike<number>): Promise<Float32Array>;
-  /** Frees what the window holds on the device, once the calls before it have ended. */
+  /** Frees the window's tensors on the device, once the calls before it have ended. */
   close(): Promise<void>;
 }
 
@@ -35,7 +35,7 @@ export interface WindowSurroundings {
 export interface WindowMemory {
   /** Absent: the network reads none. */
   readonly memory: OpenMemory | undefined;
-  /** How often what it holds has changed. */
+  /** Number of changes of its contents. */
   readonly changes: number;
 }
 

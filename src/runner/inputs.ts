@@ -1,5 +1,5 @@
 /**
- * The files that a run reads, by their hashes: what has changed since a run was completed, or begun.
+ * The files that a run reads, by their hashes: finds changes since a run was completed, or begun.
  */
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
@@ -18,9 +18,9 @@ const splits = ["train", "valid", "test"] as const satisfies readonly Split[];
 const filesOfFolder =
   /\.safetensors(\.index\.json)?$|^(config\.json|encoder\.json|vocab\.bpe|dict\.txt)$/;
 
-/** An input that is no longer what a run has read. */
+/** An input that has changed since a run read it. */
 export interface ChangedInput {
-  /** What it is: `corpus train`, or the field of the declaration that names it. */
+  /** Name: `corpus train`, or the field of the declaration that names it. */
   readonly name: string;
   /** SHA-256 now, and when the run read it. */
   readonly current: string;
@@ -28,7 +28,7 @@ export interface ChangedInput {
 }
 
 /**
- * Compares what a run has read with what is there. Only what its record has is read; what is no longer there is not
+ * Compares a run's recorded inputs with the current ones. Only recorded inputs are read; missing ones are not
  * counted as changed.
  */
 export async function changedInputs(
@@ -45,7 +45,7 @@ export async function changedInputs(
     .map(([name, sha256]) => ({ name, current: sha256, recorded: known[name] }));
 }
 
-/** What has changed, in words: `corpus train has changed (SHA-256 is 0123, recorded is 4567)`. */
+/** Describes changes in words: `corpus train has changed (SHA-256 is 0123, recorded is 4567)`. */
 export function describeChanges(changes: readonly ChangedInput[]): string {
   return changes.map(({ name, current, recorded }) =>
     `${name} has changed (SHA-256 is ${current.slice(0, 12)}, recorded is ${recorded.slice(0, 12)})`
@@ -53,7 +53,7 @@ export function describeChanges(changes: readonly ChangedInput[]): string {
 }
 
 /**
- * Records what a run reads.
+ * Records the inputs of a run.
  *
  * @throws {InputError} Where a run that goes on has read another corpus: of a training that is finished, nothing else would read it.
  */
@@ -137,7 +137,7 @@ async function hashOnce(path: string): Promise<string> {
   if (known?.state === state) return await known.sha256;
   const written = Math.max(mtime?.getTime() ?? Infinity, ctime?.getTime() ?? 0);
   const sha256 = hashFile(path);
-  // What was written just now may be written again without looking any different.
+  // A file written just now may be written again with unchanged size and times.
   if (Date.now() - written > clockTick) made.set(path, { state, sha256 });
   else made.delete(path);
   return await sha256;

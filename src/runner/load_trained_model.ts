@@ -130,7 +130,7 @@ async function checkWeights(
   }
 }
 
-/** What the weights that a run has trained do not say themselves: the wiring they were trained in. */
+/** Returns the shape of a trained SideNet that its weights do not determine: the wiring they were trained in. */
 async function trainedShape(
   sidenet: SideNetConfig,
   backbone: BackboneShape,

@@ -20,7 +20,7 @@ import { openText } from "./corpus.ts";
 import { recordInputs } from "./inputs.ts";
 
 /**
- * Trains and evaluates what a run declares, resuming from its checkpoint where there is one.
+ * Trains and evaluates the models of a run, resuming from its checkpoint if there is one.
  *
  * @throws {Error} Where the run fails, or stops because the context's signal was aborted.
  */
@@ -54,7 +54,7 @@ export async function executeRun(run: ResolvedRun, context: RunContext): Promise
 }
 
 /**
- * Checks that what an experiment reads is there, and that it may do what it does, before a device is opened.
+ * Checks that the inputs of an experiment exist and it has the memory and permissions it needs, before a device is opened.
  *
  * @throws {RangeError} If it needs more memory than the machine has; it names the field.
  * @throws {MissingDataError} Naming the first field whose files are missing, and how to name others.

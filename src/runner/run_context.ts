@@ -6,9 +6,9 @@ import type { DeviceChoice } from "../experiment/declaration.ts";
 import type { ResolvedRun } from "../experiment/resolve.ts";
 import type { RunFolder } from "../results/run_folder.ts";
 
-/** What a training reports after each step. */
+/** Progress of a training, reported after each step. */
 export interface TrainingProgress {
-  /** What is trained: `backbone`, `longmem`, ... */
+  /** The trained part: `backbone`, `longmem`, ... */
   readonly phase: string;
   /** Updates done. */
   readonly step: number;
@@ -22,7 +22,7 @@ export interface TrainingProgress {
   readonly memory?: { readonly tokens: number; readonly capacityTokens: number };
 }
 
-/** What an evaluation reports after each item. */
+/** Progress of an evaluation, reported after each item. */
 export interface EvaluationProgress {
   /** Name of the evaluation. */
   readonly evaluation: string;
@@ -32,7 +32,7 @@ export interface EvaluationProgress {
   readonly items: number;
   /** Items there will be. */
   readonly total: number;
-  /** What the items are. */
+  /** Unit of the items. */
   readonly unit: EvaluationUnit;
 }
 
@@ -48,7 +48,7 @@ export interface RunProgress {
   note(text: string): void;
 }
 
-/** What surrounds a run while it executes. */
+/** Context of a run's execution. */
 export interface RunContext {
   /** Where its results go. */
   readonly results: RunFolder;

@@ -104,7 +104,7 @@ function checkTokenizer(
 }
 
 /**
- * Runs what must leave a backbone's weights as they are.
+ * Runs a function that must not change a backbone's weights.
  *
  * @param what Names it in the error.
  * @throws {Error} Where the weights have changed.
@@ -193,7 +193,7 @@ async function startOf(
 /**
  * Trains the Memorizing Transformer, where an evaluation compares it; undefined where none does.
  *
- * @param models.sideNet What it is compared with: its memory is the same block's.
+ * @param models.sideNet The SideNet it is compared with: its memory is the same block's.
  */
 export async function adaptMemorizingTransformer(
   experiment: ResolvedExperiment,
@@ -217,7 +217,7 @@ export async function adaptMemorizingTransformer(
   return { shape, weights };
 }
 
-/** What an adaptation trains beside, or within, a frozen backbone. */
+/** The part that an adaptation trains beside, or within, a frozen backbone. */
 interface Adaptation {
   /** Name in `metrics.jsonl`, and folder of its checkpoints. */
   readonly name: TrainingName;

@@ -4,7 +4,7 @@
  *
  *     checkpoint/<phase>/phase.json           what determines the weights, and their hash once they are there
  *     checkpoint/<phase>/weights.safetensors  written, or taken, last
- *     ../../.locks/<key>                      locked while a run trains what others then take
+ *     ../../.locks/<key>                      locked while a run trains weights that others then reuse
  */
 import { join, relative } from "node:path";
 import { readSafetensors } from "../formats/safetensors.ts";
@@ -66,8 +66,8 @@ function resultsOf(runFolder: string): string {
 }
 
 /**
- * Takes what another run has finished; undefined where none has. Files that are cut off or do not
- * fit each other are no reason to fail: then it is trained.
+ * Reuses a training that another run has finished; undefined if there is none. Files that are cut off or do not
+ * fit each other are not an error: then it is trained.
  */
 export async function takeFinishedPhase(
   { name, trainer: { config } }: Phase,
@@ -78,7 +78,7 @@ export async function takeFinishedPhase(
   for (const path of await runFolders(root)) {
     if (relative(path, results.path) === "") continue;
     const folder = join(path, "checkpoint", name);
-    // What cannot be read of another run does not fail this run.
+    // Unreadable files of another run do not fail this run.
     const record = await readRecord(folder).catch(() => undefined);
     if (record?.key !== identity.key || record.weights === undefined) continue;
     let weights: TensorMap, lines: MetricsRecord[];
@@ -111,7 +111,7 @@ async function copyFile(from: string, to: string): Promise<void> {
   });
 }
 
-/** Records what a training is before its first step; one that goes on keeps what it was begun as. */
+/** Records the identity of a training before its first step; a resumed one keeps its first record. */
 export async function recordPhaseStart(folder: string, identity: PhaseIdentity): Promise<void> {
   await writing(folder, () => Deno.mkdir(folder, { recursive: true }));
   await writeRecord(folder, identity);

@@ -1,6 +1,6 @@
 /**
- * What determines the weights of a training: its declaration, its data, where it starts, the machine, and the
- * code. Of the code, the graph of the step and the batches are known by what they are, not by a version that somebody
+ * Everything that determines the weights of a training: its declaration, its data, where it starts, the machine, and the
+ * code. Of the code, the graph of the step and the batches are identified by their content, not by a version that somebody
  * would have to keep: a changed operation changes the ONNX, a changed order of the documents the batches. What the host
  * computes beside the graph (the memory, the learning rate, the dropout, the validation) is known by its source.
  */
@@ -21,7 +21,7 @@ import type { Network } from "../longmem/network.ts";
 /** Form of {@linkcode PhaseIdentity.determinedBy}; records of version 1 had neither graph nor batches. */
 const identityVersion = 2;
 
-/** Most tokens of batches that are hashed; what follows is known by the documents. */
+/** Most tokens of batches that are hashed; later ones are identified by the documents. */
 const hashedTokens = 2 ** 24;
 
 /** One training of a run. */
@@ -34,19 +34,19 @@ export interface Phase {
   readonly network: Network;
 }
 
-/** What determines weights, by name. */
+/** Determinants of weights, by name. */
 export type Determinants = Readonly<Record<string, unknown>>;
 
 /** A training to be found again. */
 export interface PhaseIdentity {
-  /** SHA-256 of what determines the weights. */
+  /** SHA-256 of the determinants of the weights. */
   readonly key: string;
-  /** What that is, to read. */
+  /** The determinants, readable. */
   readonly determinedBy: Determinants;
 }
 
 /**
- * What determines the weights besides the data.
+ * Returns the determinants of the weights besides the data.
  *
  * @param graph SHA-256 of the step's graph.
  */
@@ -89,7 +89,7 @@ function initial({ shape, weights }: { readonly shape: unknown; readonly weights
 /**
  * Identifies a training.
  *
- * @param code What determines its weights besides the data.
+ * @param code Determinants of its weights besides the data.
  * @param stream Its batches; it stands at its beginning, and does so afterwards.
  */
 export async function identifyPhase(
@@ -138,7 +138,7 @@ function bytesOf({ buffer, byteOffset, byteLength }: Int32Array): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
-/** Files and folders of what the host computes in every training, and where it validates. */
+/** Source files and folders of the host's computations in every training, and of validation. */
 const sourcePaths = {
   training: [
     "../memory/",
@@ -156,7 +156,7 @@ const sourcePaths = {
   ],
 };
 
-/** SHA-256 of the source of what the host computes, without comments; undefined where it cannot be read, as of a package on the web. */
+/** SHA-256 of the source of the host's computations, without comments; undefined if unreadable, as in a package on the web. */
 async function hashSources(
   { validates }: { readonly validates: boolean },
 ): Promise<string | undefined> {
@@ -188,7 +188,7 @@ function withoutComments(source: string): string {
     .filter((line) => line !== "" && !/^(\/\/|\/\*|\*\/|\*( |$))/.test(line)).join("\n");
 }
 
-/** What a training may not differ in from the one that it continues, by its name in a record. */
+/** Determinants that must be the same as in the training that is continued, by their names in a record. */
 const pinned = {
   graph: "the graph of its step",
   batches: "its batches",
@@ -203,7 +203,7 @@ const pinned = {
 /**
  * Compares a training with the one that it continues.
  *
- * @returns `changes`: what would make other weights of it, a part of a sentence each; `doubts`: what might.
+ * @returns `changes`: differences that change its weights, a part of a sentence each; `doubts`: those that might.
  */
 export function compareDeterminants(
   recorded: Determinants,

@@ -6,7 +6,7 @@ import type { TrainingConfig } from "../training/config.ts";
 export interface MissingLine {
   /** Lines of the training before it. */
   readonly after: number;
-  /** What stands there, `train 3`, and what should: `none` behind the last. */
+  /** The line found, `train 3`, and the expected one: `none` behind the last. */
   readonly current: string;
   readonly allowed: string;
 }

@@ -68,7 +68,7 @@ export interface Session {
 export interface DeviceDescription {
   /** The engine. */
   readonly kind: DeviceKind;
-  /** What it is: processor or adapter. */
+  /** Description of the processor or adapter. */
   readonly description: string;
   /** Why `auto` picked it, or that it was asked for. */
   readonly reason: string;
@@ -77,8 +77,8 @@ export interface DeviceDescription {
 /** An engine with its memory. */
 export interface Device extends DeviceDescription {
   /**
-   * Bytes that one block of attention scores, retrieval scores or logits should take: what stays in a processor's
-   * cache, or what one binding of a GPU holds.
+   * Bytes that one block of attention scores, retrieval scores or logits should take: the size that stays in a processor's
+   * cache, or fits one binding of a GPU.
    */
   readonly blockBytes: number;
   /** Compiles a program; rejects with the engine's own message. {@linkcode compile} takes graphs. */

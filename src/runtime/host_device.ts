@@ -17,7 +17,7 @@ import { checkedFeeds } from "./feeds.ts";
 
 type Ort = EngineModules["cpu"];
 type OrtTensor = InstanceType<Ort["Tensor"]>;
-/** What a session is created with. */
+/** Options of creating a session. */
 type SessionOptions = NonNullable<Parameters<Ort["InferenceSession"]["create"]>[1]>;
 
 /** How a host engine runs. */
@@ -106,7 +106,7 @@ async function loadOrt(kind: "cpu" | "wasm"): Promise<Ort> {
   return ort as unknown as Ort;
 }
 
-/** Compiles, and turns an engine's failure into an error that says what was compiled. */
+/** Compiles, and turns an engine's failure into an error that names the graph. */
 export async function createSession(
   ort: Pick<Ort, "InferenceSession">,
   program: Program,

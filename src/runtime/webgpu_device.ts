@@ -23,7 +23,7 @@ export interface WebGpuDevice extends Device {
   readonly gpu: GPUDevice;
   /** A tensor in a buffer of our own. */
   fromBuffer(buffer: GPUBuffer, shape: readonly number[], type: ElementType): DeviceTensor;
-  /** Throws what the driver reported since the last call. */
+  /** Throws the errors that the driver reported since the last call. */
   checkErrors(): void;
 }
 
@@ -177,7 +177,7 @@ class OrtWebGpuDevice implements WebGpuDevice {
 
   #buffer(shape: readonly number[], type: ElementType): GPUBuffer {
     const size = Math.ceil(elementCount(shape) * bytesPerElement[type] / 16) * 16;
-    // Beyond one binding ONNX Runtime splits what it reads; Softmax and Where do not, and graphs keep theirs below it.
+    // Beyond one binding ONNX Runtime splits its inputs; Softmax and Where do not, and graphs keep theirs below it.
     if (size > this.gpu.limits.maxBufferSize) {
       throw new InputRangeError(
         `Cannot make a tensor of shape [${shape}] as this GPU's buffers end at ${this.gpu.limits.maxBufferSize} bytes: current size is ${size}`,

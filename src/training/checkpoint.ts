@@ -8,7 +8,7 @@
  *       state.json              written last: a folder without it was cut off by a kill and does not count
  *     step_000200_batch_3/      the same after 3 batches of the next update, with gradient_sums.safetensors
  *
- * The last two checkpoints are kept, each with the hashes of what it holds, so that one that has been damaged is noticed
+ * The last two checkpoints are kept, each with the hashes of its files, so that one that has been damaged is noticed
  * and the training goes on from the one before.
  */
 import { createHash } from "node:crypto";
@@ -28,7 +28,7 @@ export interface BestWeights {
   readonly weights: TensorMap;
 }
 
-/** What a checkpoint holds. */
+/** Contents of a checkpoint. */
 export interface TrainingCheckpoint {
   readonly trainer: TrainerState;
   /** Position of the segment stream. */
@@ -41,7 +41,7 @@ interface SavedState {
   readonly format: "longmem-lab training";
   readonly version: 1;
   readonly step: number;
-  /** What the batches of the next update that are done came to; absent: none is. */
+  /** Sums over the finished batches of the next update; absent: none is finished. */
   readonly begun?: Omit<NonNullable<TrainerState["begun"]>, "sums">;
   readonly updates: TrainerState["updates"];
   readonly position: unknown;

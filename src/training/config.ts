@@ -1,5 +1,5 @@
 /**
- * The fields of a training: what they mean, their forms, defaults and rules.
+ * The fields of a training: their meaning, forms, defaults and rules.
  */
 import { z } from "zod";
 import {
@@ -45,7 +45,7 @@ export interface TrainingConfig {
   /** Batches whose gradients are averaged for one update. */
   readonly accumulationSteps: number;
   /**
-   * What a row reads: `lanes` is a contiguous part of the concatenated corpus (specification
+   * Text of a row: `lanes` is a contiguous part of the concatenated corpus (specification
    * section 10), `documents` are whole documents, no segment crossing a boundary.
    */
   readonly batches: "lanes" | "documents";
@@ -157,14 +157,14 @@ const adaptations: Readonly<Record<ModelSize, SizedFields>> = {
   "gpt2-medium": { batchSize: 8, contextTokens: 1024, learningRate: 2e-4 }, // specification section 11
 };
 
-/** What a protocol says about batches; the number is a row of specification section 17. */
+/** Batches of each protocol; the number is a row of specification section 17. */
 const batchesOf: ByProtocol<TrainingConfig["batches"]> = {
   "released-code": "lanes", // 8
   strict: "documents",
   paper: "lanes",
 };
 
-/** What the defaults of a training follow. */
+/** Inputs from which the defaults of a training are derived. */
 export interface TrainingDefaults {
   readonly protocol: Protocol;
   /** The size of the model, where it is named. */

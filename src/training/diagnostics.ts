@@ -1,9 +1,9 @@
 /**
- * What a training looks like from within: how far the gates are open, and how large updates are beside the weights. It is computed
+ * Diagnostics of a training: how far the gates are open, and how large updates are beside the weights. It is computed
  * on the host from parameters before and after an update, so that the step is the same whether it is asked for or not.
  */
 
-/** What one update says of a training. */
+/** Diagnostics of one update. */
 export interface TrainingDiagnostics {
   /** Gate of each head that reads the memory, from 0 to 1: the share of the memory in its output. Absent without memory. */
   readonly gates?: readonly number[];
@@ -14,7 +14,7 @@ export interface TrainingDiagnostics {
   readonly memoryShare?: number;
   /** Norm of the update divided by the norm of the weights before it. */
   readonly updateToWeight: number;
-  /** The same of each layer by its name; `other`: of what is in no layer. */
+  /** The same of each layer by its name; `other`: of parameters outside the layers. */
   readonly updateToWeightOfLayers: Readonly<Record<string, number>>;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Dropout of the layers that are trained: what of a layer is dropped, and the random numbers that decide it at every batch.
+ * Dropout of the trained layers: the dropped activations, and the random numbers that select them at every batch.
  */
 import type { Graph } from "../graph/graph.ts";
 import { type DropoutMask, dropoutMask, dropoutRandoms } from "../graph/ops/dropout.ts";
@@ -22,7 +22,7 @@ export interface LayerDropout {
   readonly hiddenDim: number;
 }
 
-/** What decides the randoms of a batch: they are a function of it, so that resuming needs no state. */
+/** Determinants of a batch's random numbers: they are a function of these, so that resuming needs no state. */
 export interface DropoutDraw {
   readonly seed: number;
   /** Updates done before. */

@@ -29,7 +29,7 @@ export class ReplacedTensors {
     }
   }
 
-  /** What a step reads. */
+  /** Inputs of a step. */
   get feeds(): Tensors {
     return this.#current;
   }
@@ -41,7 +41,7 @@ export class ReplacedTensors {
     );
   }
 
-  /** Accepts what the last step wrote. */
+  /** Accepts the parameters that the last step wrote. */
   swap(): void {
     [this.#current, this.#spare] = [this.#spare, this.#current];
   }

@@ -30,7 +30,7 @@ export interface PretrainedBackboneConfig {
   readonly kind: "pretrain";
   /** Name of its architecture; absent: the paper's, `longmem_gpt2`. */
   readonly architecture?: string;
-  /** What the architecture can choose besides sizes (default: what most models of it have). */
+  /** Settings of the architecture besides sizes (default: those of most models of it). */
   readonly settings?: ArchitectureSettings;
   /** Blocks L. */
   readonly layers: number;

@@ -15,7 +15,7 @@ import { sqrt } from "../graph/ops/sqrt.ts";
 import { where } from "../graph/ops/where.ts";
 import { InputTypeError } from "../errors.ts";
 
-/** Names of what a step reads besides weights and batch, and returns besides the new parameters. */
+/** Names of a step's inputs besides weights and batch, and of its outputs besides the new parameters. */
 export const stepNames = {
   /** 1 for targets that count, 0 for padding: [N]. */
   lossWeights: "loss.weights",
@@ -42,7 +42,7 @@ export function parameterGroup(name: string): ParameterGroup {
   return name.endsWith(".memory_bias") ? "withMemory" : "always";
 }
 
-/** What the optimiser of a step needs to know. */
+/** Options of a step's optimiser. */
 export interface StepOptions {
   readonly betas: readonly [number, number];
   readonly epsilon: number;

@@ -10,7 +10,7 @@ import type { TrainingConfig } from "./config.ts";
 import type { StepMetrics, Trainer } from "./trainer.ts";
 import { InputError } from "../errors.ts";
 
-/** What surrounds a training. */
+/** Context of a training. */
 export interface TrainOptions {
   readonly config: TrainingConfig;
   /** Folder of its checkpoints. */

@@ -24,7 +24,7 @@ import { addAccumulation, addStep, addUpdate, parameterGroup, stepNames } from "
 import { InputError, InputRangeError, InputTypeError } from "../errors.ts";
 import type { SideNetCheckpoint } from "../longmem/sidenet_shape.ts";
 
-/** What is trained, and how. */
+/** Model to be trained, and options of its training. */
 export type TrainerOptions =
   & {
     readonly device: Device;
@@ -54,7 +54,7 @@ export type TrainerOptions =
     }
   );
 
-/** What is trained, as a network of a model and its part that learns. */
+/** A training: a network of a model and its trainable part. */
 interface Training {
   readonly network: Network;
   readonly parts: LongMemParts;
@@ -90,7 +90,7 @@ function partsOf(options: TrainerOptions): Omit<LongMemParts, "backbone"> {
   }
 }
 
-/** What a batch of an update came to. */
+/** Result of one batch of an update. */
 interface BatchResult {
   /** Sum of the negative log-likelihoods, in nats. */
   readonly loss: number;
@@ -100,11 +100,11 @@ interface BatchResult {
   readonly gated: boolean;
   /** Sum of squares of each parameter's gradient; absent where gradients are summed over batches first. */
   readonly squares?: Float32Array;
-  /** What the session returned: keys and values for the memory among it. */
+  /** Outputs of the session, including keys and values for the memory. */
   readonly outputs: Tensors;
 }
 
-/** What one update did. */
+/** Result of one update. */
 export interface StepMetrics {
   /** Update, counted from 1. */
   readonly step: number;
@@ -121,9 +121,9 @@ export interface StepMetrics {
   readonly diagnostics?: TrainingDiagnostics;
 }
 
-/** What the first batches of an update came to. */
+/** Result of the first batches of an update. */
 interface BegunUpdate {
-  /** How many they are. */
+  /** Number of these batches. */
   readonly batches: number;
   /** Sum of the negative log-likelihoods, in nats. */
   readonly loss: number;
@@ -323,7 +323,7 @@ export class Trainer {
    * One update from `accumulationSteps` batches: each retrieves, learns and is written to the memory before the next.
    *
    * @param signal Aborted when it should stop among its batches; the next call goes on with those that are left.
-   * @param options `diagnoses`: says what the update did to gates and weights, which are read for it.
+   * @param options `diagnoses`: reports the update's effect on gates and weights, which are read for it.
    * @returns undefined where it was aborted.
    * @throws Error at a non-finite loss or gradient, naming step and tensor; the parameters keep their last good values.
    */

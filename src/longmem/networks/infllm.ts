@@ -27,7 +27,7 @@ import { memoryQueries, type MemoryReader } from "../joint_attention.ts";
 
 /**
  * Attention of an InfLLM-like block memory (arXiv 2402.04617): every block of a frozen backbone caches keys and values of its
- * own, and attends to the segment and to what it retrieves in ONE softmax, without gate and without training. All retrieved
+ * own, and attends to the segment and to the retrieved tokens in ONE softmax, without gate and without training. All retrieved
  * tokens stand at one distance before the query, whatever theirs is.
  *
  * It differs from InfLLM where this project has one way for all memories: every token and head retrieves for itself (there:

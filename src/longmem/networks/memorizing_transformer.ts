@@ -8,7 +8,7 @@ import { memoryReader, type NetworkKind, type NotedRetrieval, scoredFeatures } f
 /** Prefix of a Memorizing Transformer's trained weights among the inputs of a graph. */
 export const memorizingPrefix = "memorizing.";
 
-/** A Memorizing Transformer: frozen blocks below, trained ones above, of which the lowest reads what it has written. */
+/** A Memorizing Transformer: frozen blocks below, trained ones above, of which the lowest reads its own earlier keys and values. */
 export const memorizingNetwork: NetworkKind = {
   name: "memorizing-transformer",
   remembers: true,
