@@ -16,15 +16,15 @@ export interface Flag {
   readonly isPath?: true;
   /** Values it may have; absent: any. */
   readonly allowed?: readonly string[];
-  /** What it does, in a few words. */
+  /** Short description. */
   readonly help: string;
 }
 
 /** A command in the list of all commands. */
 export interface CommandSummary {
-  /** What follows the command, besides flags: `PATH...`. */
+  /** Operands of the command, besides flags: `PATH...`. */
   readonly operands: string;
-  /** What it does, in one sentence. */
+  /** Description in one sentence. */
   readonly help: string;
 }
 
@@ -63,7 +63,7 @@ export class UsageError extends InputError {
   override readonly name: string = "UsageError";
 }
 
-/** Does what depends on files that the user named: where it fails, the reason is theirs to mend. */
+/** Runs a function that reads files named by the user; its errors become input errors. */
 export async function reading<T>(read: () => Promise<T>): Promise<T> {
   try {
     return await read();
@@ -94,7 +94,7 @@ export function asksForHelp(command: Pick<Command, "flags">, args: readonly stri
 }
 
 /**
- * Reads the arguments of a command: `--flag value` or `--flag=value`; what follows `--` is not a flag.
+ * Reads the arguments of a command: `--flag value` or `--flag=value`; arguments after `--` are not flags.
  *
  * @param folder Folder to which paths are relative; absent: the current one.
  * @throws {UsageError} Where a flag is unknown, or its value is missing or not allowed.
@@ -186,7 +186,7 @@ export function onlyOperand({ operands }: CommandArguments, action: string): str
 }
 
 /**
- * The value of a flag that names what a command is to write.
+ * Reads the flag that names a command's output path.
  *
  * @throws {UsageError} Where it was not given, or something of that name exists.
  */

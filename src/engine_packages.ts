@@ -1,7 +1,7 @@
 /**
  * The packages of the engines, loaded by the device that needs them. They are not among the imports of deno.json, as
  * `deno task` downloads those before it runs any command, and these are 430 MB; nor are their names written where they are
- * imported, as Deno also downloads what it can read in the source without running it.
+ * imported, as Deno also downloads packages whose names it finds in the source without running it.
  */
 // deno-lint-ignore-file no-import-prefix -- see above
 

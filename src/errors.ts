@@ -42,7 +42,7 @@ function isOutOfMemory(error: Error): boolean {
     );
 }
 
-/** What the operating system refuses has its code, `ENOENT` or `(os error 27)`; missing files and what Deno may not do, a class. */
+/** Errors of the operating system have its code, `ENOENT` or `(os error 27)`; missing files and denied permissions have a class. */
 function isSystemError(error: Error): boolean {
   return "code" in error && /^E[A-Z0-9]+$/.test(String(error.code)) ||
     /\(os error \d+\)/.test(error.message) || error instanceof Deno.errors.NotCapable ||

@@ -38,7 +38,7 @@ const readingReasons: Readonly<Record<string, string>> = {
   EIO: "the disk reports an error",
 };
 
-/** Words for what is neither a regular file nor a folder. */
+/** Names of paths that are neither regular files nor folders. */
 const specialKinds = {
   isFifo: "a named pipe",
   isSocket: "a socket",
@@ -139,7 +139,7 @@ function tooLarge(path: string, current: string, maxBytes: number): InputRangeEr
   );
 }
 
-/** What git has in the place of a large file that has not been fetched. */
+/** Git's placeholder for a large file that has not been fetched. */
 const lfsPointer =
   /^version https:\/\/git-lfs\.github\.com\/spec\/v1\noid sha256:[0-9a-f]+\nsize (\d+)\n?$/;
 
@@ -181,7 +181,7 @@ export async function readJson(
 /**
  * Parses JSON.
  *
- * @param subject What is read, in quotes, for the error: `"index.json"`.
+ * @param subject Name of the text, in quotes, for the error: `"index.json"`.
  * @throws {SyntaxError} If the text is not JSON.
  */
 export function parseJson(text: string, subject: string): unknown {
@@ -203,7 +203,7 @@ function checkRegular(path: string, info: Deno.FileInfo): void {
   throw new InputTypeError(`Cannot read "${path}" as it is not a regular file: it is ${kind}`);
 }
 
-/** The error about a file or folder that cannot be read; what says that it is missing keeps its class for {@linkcode ifThere}. */
+/** The error about a file or folder that cannot be read; errors of missing files keep their class for {@linkcode ifThere}. */
 export function readingError(path: string, cause: unknown): unknown {
   if (!(cause instanceof Error) || isInputError(cause)) return cause;
   const { code, message } = cause as { code?: string; message: string };
@@ -219,9 +219,9 @@ export function readingError(path: string, cause: unknown): unknown {
 }
 
 /**
- * Runs something that writes.
+ * Runs a function that writes.
  *
- * @param path What it writes, for the error.
+ * @param path Path that it writes, for the error.
  * @throws {Error} Where it cannot be written: which path, and why.
  */
 export async function writing<T>(path: string, write: () => Promise<T>): Promise<T> {
@@ -279,7 +279,7 @@ export function temporaryOf(path: string): string {
   return `${path}.${processName}.part`;
 }
 
-/** Removes what processes were writing below a folder when they were killed; nobody may be writing there. */
+/** Removes the partial files of killed processes below a folder; no process may be writing there. */
 export async function removeCutOff(folder: string): Promise<void> {
   for await (const { name, isDirectory } of Deno.readDir(folder)) {
     const path = `${folder}/${name}`;
@@ -308,7 +308,7 @@ export async function isThere(path: string): Promise<boolean> {
  * Waits for the reading of a file that must be there.
  *
  * @param reading A file operation that has begun.
- * @param message Of the error where there is none: which file of what is missing.
+ * @param message Message of the error where there is none: which file is missing, and of which folder or model.
  * @throws {Deno.errors.NotFound} Where there is none.
  */
 export async function requireThere<T>(reading: Promise<T>, message: string): Promise<T> {

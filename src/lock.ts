@@ -136,12 +136,12 @@ async function writeHolder(file: Deno.FsFile, token: string): Promise<void> {
   };
   await file.truncate(0);
   await file.write(new TextEncoder().encode(JSON.stringify(holder) + "\n"));
-  await file.syncData(); // other machines see what has reached the server
+  await file.syncData(); // other machines see only data that has reached the server
 }
 
 /**
  * Nothing is known where the file cannot be read, as where the system locks it against readers, too; undefined where there is
- * none. Another process may be writing it: what is not whole is read again.
+ * none. Another process may be writing it: incomplete content is read again.
  */
 async function readHolder(path: string, attempts = 20): Promise<LockHolder | undefined> {
   try {

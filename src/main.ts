@@ -33,7 +33,7 @@ const terminal: Output = {
 
 /**
  * Loads a module. Deno downloads the packages of every module whose name it can read in the source, but not of one that is
- * a variable: so a command downloads what it needs itself.
+ * a variable: so each command downloads only the packages that it needs.
  */
 const load = (path: string) => import(path);
 
@@ -64,7 +64,7 @@ export const commands: Readonly<
  * Runs the command line and returns its exit code.
  *
  * @param args Arguments, the command first.
- * @param executor Loads what executes a run; tests put their own here.
+ * @param executor Loads the function that executes a run; tests pass their own.
  */
 export async function main(
   args: readonly string[],

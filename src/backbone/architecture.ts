@@ -67,7 +67,7 @@ export interface AttentionHeads {
   readonly windowTokens?: number;
 }
 
-/** Where a block stands and what differs from its plain computation. */
+/** A block's position, and the differences from its plain computation. */
 export interface BlockContext {
   readonly shape: BackboneShape;
   readonly batch: BatchOptions;

@@ -52,7 +52,7 @@ export function backbonePositions(
   return architecture.positions(graph, shape, batch);
 }
 
-/** Values of a forward pass; a graph evaluates only what its outputs need. */
+/** Values of a forward pass; a graph evaluates only those that its outputs need. */
 export interface BackboneOutputs {
   /**
    * h[0] .. h[L], the streams before the blocks and after the last: L+1 values [N, E], N = B*T. The last is already normed in

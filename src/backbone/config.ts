@@ -17,7 +17,7 @@ import {
 import type { BackboneShape } from "./shape.ts";
 
 /**
- * Names of model sizes; what each stands for is in `modelSizes` of `src/backbone/config.ts`, and for the SideNet beside it in
+ * Names of model sizes; their values are in `modelSizes` of `src/backbone/config.ts`, and for the SideNet beside it in
  * `sidenetSizes` of `src/longmem/config.ts`.
  *
  * - `tiny`: 4 blocks of width 64, seconds of training; that of `experiments/novels/language_modeling_small.ts`.

@@ -51,7 +51,7 @@ export const clusterPart = {
   fill: (declaration: ClusterDeclaration): ClusterConfig => declaration,
 } satisfies Part<ClusterDeclaration, ClusterConfig>;
 
-/** Does not compile where the schema refuses what the documented type allows. */
+/** Does not compile where the schema refuses values that the documented type allows. */
 type _SchemaAcceptsTheType = Assert<Accepts<typeof clusterSchema, ClusterDeclaration>>;
 
 /**

@@ -21,7 +21,7 @@ const place = "{question}";
 /** The prompt, where the command line has none. */
 const defaultPrompt = `Question: ${place}\nAnswer:`;
 
-/** `ask`: the answer to a question about what a model remembers. */
+/** `ask`: answers a question about the documents in a model's memory. */
 export function askCommand(output: Output): Command {
   return {
     ...summaries.ask,

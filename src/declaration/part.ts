@@ -11,7 +11,7 @@ export type Declared<T, Required extends keyof T> =
 
 /**
  * The fields of one part: `Declaration` is written by the author, `Config` is the same with every default filled in, `From`
- * determines the defaults (such as the protocol), and `Beside` is what the values must fit.
+ * determines the defaults (such as the protocol), and `Beside` holds other parts that the values must fit.
  */
 export interface Part<Declaration, Config, From = unknown, Beside = unknown> {
   /** Names, types and ranges of the fields. */

@@ -1,9 +1,9 @@
 /**
- * ChapterBreak (the paper's Table 3): which of six texts begins the next chapter? A model reads what comes before the break and is
- * asked for the likelihood of each candidate, the right one and five others of the same work.
+ * ChapterBreak (the paper's Table 3): which of six texts begins the next chapter? A model reads the text before the break and
+ * computes the likelihood of each candidate, the right one and five others of the same work.
  *
  * Of the text before the break the last `prefixTokens` count. Of these, the last tokens are the local context, which stands
- * before each candidate: as many as leave the longest candidate of the item room in a window of `contextTokens`. What lies
+ * before each candidate: as many as leave the longest candidate of the item room in a window of `contextTokens`. The text
  * before the local context, and only that, is read into memory: in segments of `contextTokens` of which the last ends where the
  * local context begins, so that the oldest tokens, fewer than a segment, are left out. Where the memory holds fewer
  * tokens than are read, the oldest leave it. Memory is empty where an item begins, and read-only while candidates are scored.
@@ -108,7 +108,7 @@ export interface ChapterBreakQuestion extends PromptedItem {
   readonly prefixTokens: number;
 }
 
-/** What a model said of a question. */
+/** A model's scores of a question. */
 export interface ChapterBreakScore {
   readonly question: ChapterBreakQuestion;
   /** Score of each candidate, higher for a more likely one; the right one's first. */
@@ -172,7 +172,7 @@ function questionOf(
 }
 
 /**
- * What the control reads in the place of each question: the text of a question with as many prefix tokens, of the next work
+ * Texts that the control reads in place of each question's: the text of a question with as many prefix tokens, of the next work
  * that has one, of another cluster where works have such; of the works' questions the one in the same place, so that about as
  * much was told.
  *
@@ -210,7 +210,7 @@ export function textsOfOtherWorks(
 }
 
 /**
- * What the control reads where several texts stand in the place of each question: those of other works, or of other clusters, before
+ * Texts that the control reads where several replace each question's: those of other works, or of other clusters, before
  * their breaks, of questions with as many prefix tokens.
  *
  * @returns For each of the texts those of all questions.

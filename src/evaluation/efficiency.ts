@@ -1,14 +1,14 @@
 /**
- * Efficiency (the paper's table of speed and memory by context length): what a pass takes with so many tokens in sight.
+ * Efficiency (the paper's table of speed and memory by context length): time and memory of a pass over a given number of visible tokens.
  *
  * `backbone` attends to all of them: a pass over `totalTokens` tokens a row. A LongMem has `contextTokens` of them in its segment and the
- * others in its memory, which is full before the first pass: a pass reads a segment, retrieves for every token, mixes what it
- * retrieves by its gate, and writes the segment to the memory, whose oldest leaves. Both compute the negative log-likelihood
- * of every token, the head included. Weights are random, as values take no part in what a pass takes; tokens too.
+ * others in its memory, which is full before the first pass: a pass reads a segment, retrieves for every token, mixes the
+ * retrieved values by its gate, and writes the segment to the memory, whose oldest leaves. Both compute the negative log-likelihood
+ * of every token, the head included. Weights and tokens are random, as their values do not affect time or memory.
  *
  * Every point is measured in a process of its own, after warm-up passes that also compile the graph, so that the peak memory of that
  * process (runtime, weights, engine, memory bank) is its own. Memory of a GPU is not seen there and not reported. Absolute
- * numbers are those of one machine and of what else ran on it; ratios to the first model are what to look at. Version 1.
+ * numbers depend on the machine and its other load; compare the ratios to the first model. Version 1.
  */
 import { z } from "zod";
 import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
@@ -131,8 +131,8 @@ export function efficiencyLabel({ measure, at, over }: MetricKey): MetricLabel {
 
 /**
  * Tokens a second and peak memory with so many tokens in sight (the paper's table of efficiency): `backbone` attends to all of them,
- * `longmem` and `untrained-with-memory` to `contextTokens` of them, with the others in a memory that is full. Which
- * weights they have makes no difference. `src/evaluation/efficiency.ts` says what is measured and how.
+ * `longmem` and `untrained-with-memory` to `contextTokens` of them, with the others in a memory that is full. The
+ * weights make no difference. `src/evaluation/efficiency.ts` describes the measurement.
  */
 export interface EfficiencyEvaluation extends ModelEvaluation {
   /** Distinguishes it from other kinds of evaluation. */
@@ -224,7 +224,7 @@ export const efficiency: EvaluationKind<
     ...fields,
     ...fillModelEvaluation({ ...fields, ...(memory && { memory }) }, from),
   }),
-  // Only some models have all tokens in sight; the others' memories must hold what the segment does not.
+  // Only some models have all tokens in sight; the others' memories must hold the tokens outside the segment.
   check({ models: listed, totalTokens, contextTokens, batchSize, memory }, path) {
     const measured = models.names.filter((name) => models.get(name).efficiency);
     const other = listed.findIndex((model) =>

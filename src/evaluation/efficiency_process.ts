@@ -1,5 +1,5 @@
 /**
- * One point of an evaluation of efficiency, in a process of its own: the task comes from stdin, what was measured goes to
+ * One point of an evaluation of efficiency, in a process of its own: the task comes from stdin, the measurement goes to
  * stdout.
  */
 import { initializeBackbone } from "../backbone/initialization.ts";
@@ -13,7 +13,7 @@ import type { DeviceKind } from "../runtime/device.ts";
 import { openDevice } from "../runtime/open_device.ts";
 import { Random } from "../random.ts";
 
-/** What a point has in sight, in tokens of a row. */
+/** Visible tokens of a point, per row. */
 export interface EfficiencyPoint {
   /** Tokens in sight of the last token of a pass. */
   readonly totalTokens: number;
@@ -25,7 +25,7 @@ export interface EfficiencyPoint {
   readonly rows: number;
 }
 
-/** What was measured of a point. */
+/** Measurement of a point. */
 export interface EfficiencyMeasurement {
   /** Milliseconds of each repetition. */
   readonly milliseconds: readonly number[];
@@ -35,7 +35,7 @@ export interface EfficiencyMeasurement {
   readonly peakMebibytes?: number;
 }
 
-/** What is to be measured. */
+/** The measurement to do. */
 export interface EfficiencyTask {
   readonly device: DeviceKind;
   /** Threads of the `cpu` engine; absent: its own choice. */

@@ -19,11 +19,11 @@ import type { ModelConfig, TrainedModels } from "./model_kind.ts";
 import { modelKindOf, modelName, otherTextsOf } from "./models.ts";
 import type { EncodedMemories } from "./shared/memory_cache.ts";
 
-/** What an evaluation runs with. */
+/** Resources and settings with which an evaluation runs. */
 export interface EvaluationContext {
   readonly trained: TrainedModels;
   readonly device: Device;
-  /** Seed of what controls read. */
+  /** Seed of the texts that controls read. */
   readonly seed: number;
   /** Memories that earlier evaluations have encoded. */
   readonly memories: EncodedMemories;

@@ -1,5 +1,5 @@
 /**
- * A kind of evaluation: what it declares, asks and measures.
+ * A kind of evaluation: its declaration, items and measures.
  */
 import { z } from "zod";
 import { padId } from "../backbone/shape.ts";
@@ -39,7 +39,7 @@ import type { PromptOptions } from "./shared/prompting.ts";
 import type { SeveralTexts } from "./shared/other_texts.ts";
 import type { ReadOptions } from "./shared/read_documents.ts";
 
-/** What all evaluations have in common. */
+/** Fields that all evaluations have in common. */
 export interface ModelEvaluation {
   /** Names the evaluation's results; unique in the experiment. */
   readonly name: string;
@@ -50,7 +50,7 @@ export interface ModelEvaluation {
    * it is prompts that are asked side by side.
    */
   readonly batchSize: number;
-  /** Tokens T of a segment, and of what a model sees without memory. */
+  /** Tokens T of a segment, and of a model's context without memory. */
   readonly contextTokens: number;
   /** The memory of the evaluation: the experiment's, with its own overrides; absent without one. */
   readonly memory?: MemoryConfig;
@@ -76,7 +76,7 @@ export type DeclaredEvaluation<Config extends ModelEvaluation, Required extends 
   & Partial<Omit<Config, Required | keyof ModelEvaluation>>
   & ModelEvaluationDeclaration;
 
-/** What an evaluation takes from its experiment. */
+/** Parts of the experiment that an evaluation depends on. */
 export interface EvaluationSurroundings {
   readonly corpus: CorpusConfig["kind"];
   readonly memory: MemoryConfig | undefined;
@@ -130,7 +130,7 @@ export interface EvaluatedDocument extends TokenizedDocument {
   readonly cluster?: string;
 }
 
-/** What an evaluation is prepared from. */
+/** Inputs from which an evaluation is prepared. */
 export interface EvaluationInputs {
   readonly corpus: CorpusConfig;
   readonly tokenizer: TokenizerConfig;
@@ -141,7 +141,7 @@ export interface EvaluationInputs {
   recordHash(name: string, sha256: string): Promise<void>;
 }
 
-/** What an evaluation counts: tokens that are read or asked for, prompts that are asked, lengths that are measured. */
+/** Unit of an evaluation's work: tokens read or predicted, prompts asked, lengths measured. */
 export type EvaluationUnit = "tokens" | "prompts" | "lengths";
 
 /** While a model is scored. */
@@ -151,7 +151,7 @@ export interface Scoring {
   readonly report: (done: number, total: number, unit: EvaluationUnit) => void;
 }
 
-/** What is measured of all items, however their models are run. */
+/** Measures over all items, independent of how their models are run. */
 interface ScoredItems {
   /** Items there are for a measure; undefined where all are scored. */
   readonly total?: (measure: Measure) => number | undefined;
@@ -166,7 +166,7 @@ export interface PromptedItems extends ScoredItems {
   /** Has a model read and answer all items: a record for each. */
   readonly score: (model: PromptedModel, scoring: Scoring) => Promise<SampleRecord[]>;
   /**
-   * What a control reads in the place of each item.
+   * Texts that a control reads in place of each item's.
    *
    * @throws {RangeError} If there is no other text.
    */
@@ -212,11 +212,11 @@ export interface EvaluationKind<Declaration, Config, Item> {
   cost?(config: Config, corpus: CorpusConfig): Promise<TokensOf | undefined>;
   /** Whether it starts processes of its own, which needs more permissions. */
   readonly startsProcesses?: true;
-  /** Whether it sizes the memory itself, so that what is written at once need not fit the declared one. */
+  /** Whether it sizes the memory itself, so that the declared one need not hold the tokens written at once. */
   readonly sizesMemory?: true;
   /** Baselines that take no model, by their names in results. */
   readonly withoutModel?: readonly string[];
-  /** Prepares what is asked. */
+  /** Prepares the items. */
   prepare(config: Config, inputs: EvaluationInputs): Promise<EvaluationItems>;
   /** The record of an item that was scored after several other texts, of the record after each: the means of its scores. */
   average?(records: readonly SampleRecord[]): SampleRecord;
@@ -243,7 +243,7 @@ export function measuresOf<Config, Item>(
   return measures(samples.map((sample) => record.parse(sample)), config);
 }
 
-/** Most tokens of one text that an evaluation writes, and of all of them: what a machine holds beside a model. */
+/** Most tokens of one text that an evaluation writes, and of all of them: a machine holds as much beside a model. */
 export const mostTextTokens = 2 ** 24, mostWrittenTokens = 2 ** 28;
 
 /** Forms of the fields that all evaluations have; composed again where models are registered. */
@@ -260,7 +260,7 @@ export function modelEvaluationFields() {
 /**
  * Fills in the fields that all evaluations have and that have a default.
  *
- * @param ownMemory What the kind takes in the place of the experiment's memory, unless the evaluation says otherwise.
+ * @param ownMemory The kind's memory in place of the experiment's, unless the evaluation declares one.
  */
 export function fillModelEvaluation(
   { memory: override, batchSize = 1, contextTokens: declared, models }: ModelEvaluationDeclaration,
@@ -285,7 +285,7 @@ export function fillModelEvaluation(
   };
 }
 
-/** What of an evaluation's memory does not fit; `isMemoryWrong`: whether the experiment's own is reported already. */
+/** Reports fields of an evaluation's memory that do not fit; `isMemoryWrong`: whether the experiment's own is reported already. */
 export function evaluationMemoryProblems(
   evaluation: ModelEvaluation,
   { memory, isMemoryWrong, sizesMemory }: {

@@ -124,8 +124,8 @@ export function outdatedEvaluations<
 }
 
 /**
- * What is wrong with the records of an evaluation's items, with the item and the field; undefined where nothing is, or the kind
- * is not known.
+ * Describes the first problem in the records of an evaluation's items, with the item and the field; undefined where there is none,
+ * or the kind is unknown.
  */
 export function itemProblem(
   samples: readonly SampleRecord[],

@@ -76,12 +76,12 @@ export const inContextLearningVersion = 2;
 /** How an answer is read from a model. */
 export type LabelScoring = "open-vocabulary" | "label-likelihood";
 
-/** What the likelihoods of labels are compared with. */
+/** Baseline with which the likelihoods of labels are compared. */
 export type LabelCalibration = "none" | "content-free";
 
 /** How episodes are asked. */
 export interface AskEpisodesOptions extends Omit<PromptOptions, "memory"> {
-  /** Decodes what a model names. */
+  /** Decodes a model's predictions. */
   readonly tokenizer: Tokenizer;
   readonly scoring: LabelScoring;
   /** Of label likelihoods alone. */
@@ -185,7 +185,7 @@ function likeliestRecord(
   };
 }
 
-/** What always telling the commonest label of the training examples scores: a record for each query. */
+/** Scores the constant prediction of the training examples' commonest label: a record for each query. */
 export function commonestLabelSamples(episodes: readonly LabelledEpisode[]): SampleRecord[] {
   return episodes.flatMap(({ task, seed, labels, commonestLabel, queries }) =>
     queries.map(({ item, label }) => ({
@@ -215,7 +215,7 @@ export const inContextLearningRecord = drawnRecord.extend({
   correct: z.union([z.boolean(), z.number().min(0).max(1)]),
 });
 
-/** Measures of one model; `draw`: what distinguishes draws of a task, a seed or the task itself. */
+/** Measures of one model; `draw`: whether draws of a task differ by seed or by the task itself. */
 export function inContextLearningMeasures(
   records: readonly z.infer<typeof inContextLearningRecord>[],
   draw: "seed" | "task",
@@ -269,7 +269,7 @@ export type DemonstrationSourceDeclaration =
 export interface InContextLearningEvaluation extends ModelEvaluation {
   /** Distinguishes it from other kinds of evaluation. */
   readonly kind: "in-context-learning";
-  /** What is to be labelled. */
+  /** Source of the texts to label. */
   readonly source: DemonstrationSource;
   /** Demonstrations before each query (default 20 sentences, 0 reviews). */
   readonly shots: number;
@@ -278,7 +278,7 @@ export interface InContextLearningEvaluation extends ModelEvaluation {
    * of the released code, and of reviews); `label-likelihood` takes the likeliest label.
    */
   readonly scoring: LabelScoring;
-  /** What label likelihoods are divided by: nothing, or those after a prompt that says nothing (default `none`). */
+  /** Divisor of label likelihoods: none, or the likelihoods after a content-free prompt (default `none`). */
   readonly calibration: LabelCalibration;
   /** A control: whether demonstrations in memory have their own labels (`true`, default), or one another's (`shuffled`). */
   readonly memoryLabels: "true" | "shuffled";
@@ -290,7 +290,7 @@ export interface InContextLearningEvaluation extends ModelEvaluation {
 export type InContextLearningDeclaration =
   & Omit<DeclaredEvaluation<InContextLearningEvaluation, "kind">, "source">
   & {
-    /** What is to be labelled. */
+    /** Source of the texts to label. */
     readonly source: DemonstrationSourceDeclaration;
   };
 
@@ -323,7 +323,7 @@ type _SchemaAcceptsTheType = Assert<
   Accepts<ReturnType<typeof inContextLearningSchema>, InContextLearningDeclaration>
 >;
 
-/** What a protocol decides about labelled sentences; the numbers are rows of specification section 17. */
+/** A protocol's choices for labelled sentences; the numbers are rows of specification section 17. */
 interface SentenceProtocol
   extends Pick<InContextLearningEvaluation, "scoring">, Pick<SentenceSource, "draw"> {
   readonly memory: Pick<MemoryDeclaration, "chunkTokens">;
@@ -350,7 +350,7 @@ const sentenceShots = 20, sentenceDemonstrations = 2000;
 /** As many tasks as there are test books, and half of the goods of each. */
 const reviewTasks = 24, reviewItems = 16;
 
-/** What of reviews is more than a prompt, or than memory, holds however short they are. */
+/** Reports settings under which even the shortest reviews exceed a prompt or the memory. */
 function reviewProblems(
   { shots, contextTokens }: InContextLearningEvaluation,
   { tasks }: ReviewSource,
@@ -520,7 +520,7 @@ export const inContextLearning: EvaluationKind<
   label: drawnLabel,
 };
 
-/** What distinguishes draws of a task: a seed, or the task itself. */
+/** Whether draws of a task differ by seed or by the task itself. */
 function drawOf(source: Pick<DemonstrationSource, "kind"> | undefined): "seed" | "task" {
   return source?.kind === "chronicle" ? "task" : "seed";
 }
@@ -628,10 +628,10 @@ function firstDraws(episodes: readonly LabelledEpisode[]): LabelledEpisode[] {
 }
 
 /**
- * What the control reads in the place of each episode's demonstrations: as many tokens of those of another task.
+ * Demonstrations that the control reads in place of each episode's: as many tokens of another task's.
  *
- * @param draw What tells draws apart, as metrics have it: `seed`, then it is the next task with the same seed; or `task`, each
- * of which is drawn once, then it is the next draw.
+ * @param draw Difference between draws, as in metrics: `seed`, then the other task is the next one with the same seed; or `task`,
+ * each of which is drawn once, then it is the next draw.
  * @throws {RangeError} If there is no other task.
  */
 export function otherTasks<Asked>(
@@ -654,9 +654,9 @@ export function otherTasks<Asked>(
 }
 
 /**
- * What the control reads where several other tasks stand in the place of each: as many tokens of each one's demonstrations.
+ * Demonstrations that the control reads where several other tasks replace each: as many tokens of each one's.
  *
- * @param draw What tells draws apart: `seed`, then it is other tasks with the same seed; or `task`, then other draws.
+ * @param draw Difference between draws: `seed`, then they are other tasks with the same seed; or `task`, then other draws.
  * @returns For each of the texts those of all episodes.
  * @throws {RangeError} If there are too few other tasks.
  */

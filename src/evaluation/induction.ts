@@ -1,7 +1,7 @@
 /**
- * Induction: which heads of a backbone look for what followed an earlier occurrence of the current token (Olsson et al. 2022,
- * arXiv 2209.11895)? Keys of such a head carry what came before, its queries what is now, its values what is here. A memory of the
- * keys and values of its block can therefore be read, and one of another block cannot.
+ * Induction: which heads of a backbone attend to the token after an earlier occurrence of the current one (Olsson et al. 2022,
+ * arXiv 2209.11895)? Keys of such a head carry the preceding token, its queries the current token, its values the key's own
+ * token. A memory of the keys and values of its block can therefore be read, and one of another block cannot.
  *
  * Two measures, by block and head, both mean probabilities of attention:
  * - repeated tokens (prefix matching): `<s>`, n random tokens, the same n again. From each token of the second copy to the one
@@ -24,7 +24,7 @@ import { Random } from "../random.ts";
 import { InputRangeError } from "../errors.ts";
 import { backboneTensorShapes } from "../backbone/architectures.ts";
 
-/** What is measured, and on what. */
+/** The model to measure, and the texts to measure it on. */
 export interface InductionOptions {
   /**
    * Books in which recalls are looked at. Default: the chronicle's if the backbone has as many words as the chronicle
@@ -55,7 +55,7 @@ export interface InductionMeasure {
   readonly pairs: number;
 }
 
-/** What to cache. */
+/** The block to cache. */
 export interface InductionRecommendation {
   /** The measure that it relies on: recalls, where they were measured. */
   readonly measure: "recalls" | "repeated";
@@ -81,7 +81,7 @@ export interface InductionScores {
   readonly repeated: InductionMeasure;
   /** At the recalls of books; absent where there are none in the backbone's vocabulary. */
   readonly recalls?: InductionMeasure;
-  /** What follows for a memory. */
+  /** Recommendation for a memory. */
   readonly recommendation: InductionRecommendation;
 }
 
@@ -91,7 +91,7 @@ export interface InductionScores {
  */
 export const inductionThreshold = 0.25;
 
-/** Token ids of a row, what is looked up in it, and the item it belongs to. */
+/** Token ids of a row, the positions measured in it, and the item it belongs to. */
 interface Passage {
   readonly tokens: Int32Array;
   readonly pairs: readonly { readonly query: number; readonly key: number }[];

@@ -19,7 +19,7 @@ export interface Measure extends Omit<MetricKey, "over"> {
   readonly sums?: ItemSums;
   /** The number with its uncertainty; absent: that of the sums. */
   readonly estimate?: Estimate;
-  /** What counts as an item, where the sums are over something else. */
+  /** Number of items, where the sums are over something else. */
   readonly n?: number;
   /** The scores behind it, where it is over draws of demonstrations. */
   readonly draws?: readonly Draw[];
@@ -27,7 +27,7 @@ export interface Measure extends Omit<MetricKey, "over"> {
   readonly differences?: readonly MeasuredDifference[];
 }
 
-/** What a draw of demonstrations scored. */
+/** Scores of a draw of demonstrations. */
 export interface Draw {
   readonly seed: number;
   readonly items: readonly string[];
@@ -169,7 +169,7 @@ export function sumOver<T>(
   };
 }
 
-/** The clusters of items that records name, where all of them do; `unit`: what they are, in the plural. */
+/** The clusters of items that records name, where all of them do; `unit`: their name in the plural. */
 export function clustersOf(
   records: readonly { readonly cluster?: string | undefined }[],
   unit = "works",

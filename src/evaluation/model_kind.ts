@@ -1,5 +1,5 @@
 /**
- * A model under test: its settings, what it needs of an experiment, and how it is opened.
+ * A model under test: its settings, its needs of an experiment, and how it is opened.
  */
 import type { z } from "zod";
 import type { BackboneCheckpoint } from "../backbone/shape.ts";
@@ -15,15 +15,15 @@ import type { ComparedTraining } from "../training/training_names.ts";
 import type { PromptedModel, ReadableDocument, ScoredLongMem } from "./shared/language_model.ts";
 import type { EncodedMemories } from "./shared/memory_cache.ts";
 
-/** What an evaluation sets for all its models. */
+/** An evaluation's settings for all its models. */
 export interface ModelSurroundings {
-  /** Tokens T of a segment, and of what a model sees without memory. */
+  /** Tokens T of a segment, and of a model's context without memory. */
   readonly contextTokens: number;
   /** The memory of the evaluation; absent without one. */
   readonly memory?: MemoryConfig | undefined;
 }
 
-/** What a model may need of the declaration. */
+/** A part of the declaration that a model may need. */
 export type ModelNeed =
   | "sidenet"
   | "initialized SideNet"
@@ -31,7 +31,7 @@ export type ModelNeed =
   | "adaptation"
   | "trained SideNet";
 
-/** What a run has trained or loaded. */
+/** Models that a run has trained or loaded. */
 export interface TrainedModels {
   readonly backbone: BackboneCheckpoint;
   readonly sideNets?: TrainedSideNets | undefined;
@@ -54,9 +54,9 @@ export interface OpeningContext extends ModelSurroundings {
   /** Name in results. */
   readonly name: string;
   readonly device: Device;
-  /** What a control reads in the place of each item. */
+  /** Texts that a control reads in place of each item's. */
   readonly others: () => readonly ReadableDocument[];
-  /** Given where row 0 alone reads texts, about which all rows are asked: what it reads is encoded once. */
+  /** Given where row 0 alone reads texts, about which all rows are asked: the texts are encoded once. */
   readonly memories?: EncodedMemories | undefined;
 }
 
@@ -85,7 +85,7 @@ export interface ModelKind<
   check?(config: Config, path: string, evaluation: ModelSurroundings): Problem[];
   /** Its name in results: the kind, and the settings that distinguish it from others of the kind. */
   nameOf(config: Config): string;
-  /** What it needs of the declaration. */
+  /** Parts of the declaration that it needs. */
   readonly needs: readonly ModelNeed[];
   /** A training that is done for it alone. */
   readonly training?: ComparedTraining;
@@ -95,7 +95,7 @@ export interface ModelKind<
   readonly hasSideNet?: true;
   /** Whether it reads text into a memory. */
   readonly readsMemory?: true;
-  /** Whether what it reads fills the memory of the evaluation. */
+  /** Whether the evaluation's memory is filled with the text that the model reads. */
   readonly fillsMemory?: true;
   /** Whether it reads other texts than the items': a control. */
   readonly readsOthers?: true;

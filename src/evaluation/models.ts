@@ -39,7 +39,7 @@ const kinds = {
 };
 type Kinds = typeof kinds;
 
-/** A model that needs no settings; the file of each in `src/evaluation/models/` says what it is. */
+/** A model that needs no settings; the file of each in `src/evaluation/models/` describes it. */
 export type NamedModel =
   | "backbone"
   | "sidenet-without-memory"

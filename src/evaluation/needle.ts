@@ -1,13 +1,13 @@
 /**
- * Needles: does a model name a fact that was told once, at a chosen distance, in a text that otherwise tells nothing?
+ * Needles: does a model name a fact that was told once, at a chosen distance, in a text without other facts?
  * The text is read segment by segment; a prompt of the last T tokens before the answer reads that memory. A prompt
  * is answered correctly if each token of the answer is the most likely one of the whole vocabulary after those before it,
- * which is what greedy decoding would say. Version 2: errors by the jackknife, over effective items or clusters.
+ * as greedy decoding would produce. Version 2: errors by the jackknife, over effective items or clusters.
  *
  * Where a model retrieves from a memory, `retrieved` says whether the chunk of the answer is among those that the position
- * before the answer retrieves: what is not found was not retrieved, evicted before, or was lost behind the last whole
- * chunk of a segment; what is found and not named was not read. Of an answer of several tokens every position must
- * retrieve its own. Facts within the prompt are not in the memory and do not count.
+ * before the answer retrieves: a chunk that is not found was not retrieved, was evicted before, or was lost behind the last
+ * whole chunk of a segment; an answer that is found but not named was retrieved and not used.
+ * Of an answer of several tokens every position must retrieve its own. Facts within the prompt are not in the memory and do not count.
  *
  * Instances are independent of each other; the prompts of one are not, so that standard errors are those of a ratio of sums
  * over instances.
@@ -47,7 +47,7 @@ import { askPrompts, type PromptOptions, type PromptScore } from "./shared/promp
 /** Version of the metrics of this file. */
 export const needleVersion = 2;
 
-/** What stands in records where a fact is not in the memory, but in the prompt. */
+/** Value in records for a fact that is in the prompt, not in the memory. */
 const inPrompt = -1;
 
 /**
@@ -223,7 +223,7 @@ export function needleMeasures(records: readonly NeedleRecord[]): Measure[] {
   );
 }
 
-/** What metrics are measured at: all questions, those at each distance, those of each number of facts. */
+/** Points of the metrics: all questions, those at each distance, those of each number of facts. */
 function pointsOf(records: readonly NeedleRecord[]): { facts?: number; distance?: number }[] {
   const counts = [...new Set(records.map(({ needles }) => needles))];
   const distances = [...new Set(records.flatMap(({ distances }) => distances))]

@@ -51,7 +51,7 @@ export interface QuestionsEvaluation extends ModelEvaluation {
    * command runs.
    */
   readonly path: string;
-  /** What stands before the answer, with `{question}` for the question (default "Question: {question}\nAnswer:"). */
+  /** Text before the answer, with `{question}` for the question (default "Question: {question}\nAnswer:"). */
   readonly prompt: string;
   /** Tokens of a written answer at most (default 16); every one takes a pass over the whole prompt. */
   readonly maxAnswerTokens: number;
@@ -85,7 +85,7 @@ export interface AskedQuestion {
   readonly answers: readonly (readonly number[])[];
 }
 
-/** A text, and what is asked about it. */
+/** A text, and the questions about it. */
 export interface QuestionText {
   /** Segments that are read into memory. */
   readonly reading: readonly Int32Array[];
@@ -93,7 +93,7 @@ export interface QuestionText {
 }
 
 /**
- * Writes what is read and asked.
+ * Writes the texts and the prompts as tokens.
  *
  * @param options `chunkTokens`: tokens of a chunk of the memory (1 without one).
  * @throws {RangeError} If a question has no room in the window with its answer.
@@ -261,7 +261,7 @@ export const questionRecord = z.looseObject({
 
 type QuestionRecord = z.infer<typeof questionRecord>;
 
-/** What is measured of which records. */
+/** The measures, each with the records it applies to. */
 const scoresOf: Readonly<Record<string, (record: QuestionRecord) => number | undefined>> = {
   "exact match": ({ exactMatch }) => exactMatch === undefined ? undefined : Number(exactMatch),
   "F1": ({ f1 }) => f1,

@@ -1,7 +1,7 @@
 /**
  * Recall: does a model name the fact that it read long ago? Books are read as for perplexity, segment by segment with
- * memory, which is empty where a book begins. In the place of each recall, a token that follows from what the book said
- * before and from nothing else, the model names the most likely token of its whole vocabulary; it is correct if that is the
+ * memory, which is empty where a book begins. In the place of each recall, a token that only the earlier text of the
+ * book determines, the model names the most likely token of its whole vocabulary; it is correct if that is the
  * answer. A recall is `near` if the same fact was last told in the segment that the model sees without memory, `far`
  * otherwise. Version 2: errors by the jackknife, over effective items or clusters.
  *
@@ -51,7 +51,7 @@ export interface RecallDocument extends DocumentSegments {
   readonly cluster?: string;
 }
 
-/** What a model said of a book. */
+/** A model's scores of a book. */
 export interface RecallScore {
   readonly document: RecallDocument;
   /** Sum of the negative log-likelihoods of all targets, in nats. */
@@ -142,7 +142,7 @@ export function averageRecall(records: readonly SampleRecord[]): SampleRecord {
   return { ...averaged, correct: meansOf(right, "correct") };
 }
 
-/** What decides which accuracies a recall counts for. */
+/** Properties that decide which accuracies a recall counts for. */
 interface Asked {
   readonly kind: string;
   readonly distance: number;
@@ -293,7 +293,7 @@ function scoredRecalls(
   });
 }
 
-/** Whether a model names what a book of the chronicle has told before, near and far; and perplexity. */
+/** Accuracy on facts that a book of the chronicle has told before, near and far; and perplexity. */
 export interface RecallEvaluation extends DocumentEvaluation {
   /** Distinguishes it from other kinds of evaluation. */
   readonly kind: "recall";

@@ -54,7 +54,7 @@ export interface RetrievalOptions {
   readonly matchTokens: readonly number[];
 }
 
-/** The chunks of a document that hold what follows each sequence of n tokens, in order. */
+/** The chunks of a document that hold the token after each sequence of n tokens, in order. */
 class Continuations {
   readonly #chunks = new Map<string, number[]>();
 
@@ -108,7 +108,7 @@ export function chanceOfRight(right: number, stored: number, drawn: number): num
   return 1 - allWrong;
 }
 
-/** What is counted of a document and a context. */
+/** Counts for a document and a context length. */
 interface Counts {
   /** Targets for which the memory holds a right chunk. */
   inMemory: number;
@@ -124,7 +124,7 @@ interface Counts {
 /**
  * Reads all documents and asks at every token which chunks are retrieved; the records are in the order of the documents.
  *
- * @throws {TypeError} If the model does not say what it retrieves.
+ * @throws {TypeError} If the model does not report retrieved chunks.
  */
 export async function scoreRetrieval(
   model: PromptedModel,
@@ -310,7 +310,7 @@ export function retrievalMeasures(records: readonly RetrievalRecord[]): Measure[
   });
 }
 
-/** Whether a measure stands in the first table: all heads together, and what they could find. */
+/** Whether a measure stands in the first table: all heads together, and the chunks in memory that they could find. */
 function isOfAllHeads(measure: string): boolean {
   return measure === "in memory" || measure.endsWith("any head");
 }

@@ -5,10 +5,10 @@ import { type ReadRows, RowWindows, type WindowOptions } from "./shared/row_wind
 
 /**
  * A network with a window that slides: every segment, and every prompt, is read together with the tokens before it, of its document
- * only, and these again for every segment: nothing is cached. Where the window is longer than what the network was trained
- * on, its positions are extrapolated.
+ * only, and these again for every segment: nothing is cached. Where the window is longer than the network's training
+ * context, its positions are extrapolated.
  *
- * A memory is given each token once, and holds what has left the window: the model is to hold the last W - T tokens
+ * A memory is given each token once, and holds the tokens that have left the window: the model must hold the last W - T tokens
  * back (`LongMemParts.heldTokens`). Their keys and values are those of the pass in which they were the segment, with the whole window
  * before them.
  */

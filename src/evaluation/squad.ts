@@ -1,7 +1,7 @@
 /**
  * SQuAD as open-ended generation (the paper's Table 5): a model reads questions with their answers into its memory, sees
  * others before a question, and writes the answer. Version 3: errors by the jackknife, over effective items or clusters
- * (2: white space is what Python takes for it).
+ * (2: white space as Python defines it).
  *
  * The official script was not released; what follows is ours, in the manner of the one for labelled sentences. An example
  * is `Context: CONTEXT Question: QUESTION Answer: ANSWER`, white space made single spaces, tokenised alone between `<s>` and
@@ -66,7 +66,7 @@ export interface SquadQuery {
   readonly answers: readonly string[];
 }
 
-/** What an episode is made from. */
+/** Options of an episode. */
 export interface SquadEpisodeOptions {
   readonly tokenizer: Tokenizer;
   readonly seed: number;

@@ -1,6 +1,6 @@
 /**
- * Where a model gains: the loss of whole documents, read as for perplexity, by what stands before each token. Every target but none
- * twice falls into one bucket of each of these:
+ * Where a model gains: the loss of whole documents, read as for perplexity, by the context of each token. Every target falls into
+ * exactly one bucket of each of these:
  *
  * - `position`: tokens since the start of the document, from 1 of the first target;
  * - `token distance`: tokens since the last occurrence of the target in the document, or never;
@@ -57,10 +57,10 @@ export function bucketName(bucket: number): string {
   return `${from}-${2 * from}`;
 }
 
-/** Name of the bucket of what has not occurred. */
+/** Name of the bucket of targets that have not occurred before. */
 const never = "never";
 
-/** What a target may be told apart by; buckets are in the order of their indices. */
+/** Aspects by which targets are grouped; buckets are in the order of their indices. */
 const aspects = {
   "position": {
     field: "position",
@@ -289,7 +289,7 @@ export function tokenLossLabel({ measure, at = {}, over }: MetricKey): MetricLab
   };
 }
 
-/** The loss of whole documents by what stands before each token. */
+/** The loss of whole documents by the context of each token. */
 export interface TokenLossEvaluation extends DocumentEvaluation {
   /** Distinguishes it from other kinds of evaluation. */
   readonly kind: "token-loss";

@@ -1,8 +1,8 @@
 /**
- * What an experiment declares: the parts that it composes, and the fields of its own.
+ * Declaration of an experiment: the parts that it composes, and the fields of its own.
  *
- * Every part is described once, with all its fields filled in (`MemoryConfig`); what an author writes is the same type with
- * the fields that have a default made optional (`MemoryDeclaration`). Both are in the file of the part, with the schema, the
+ * Every part is described once, with all its fields filled in (`MemoryConfig`); the author's declaration is the same type with
+ * optional fields where there is a default (`MemoryDeclaration`). Both are in the file of the part, with the schema, the
  * defaults and the rules of its fields: `src/memory/config.ts`.
  */
 import type { ClusterConfig, ClusterDeclaration } from "../cluster/config.ts";
@@ -116,7 +116,7 @@ export type { SentenceTask } from "../text/sentence_tasks.ts";
 /** Where graphs run; `auto` takes a GPU where there is a real one, the native CPU engine otherwise. */
 export type DeviceChoice = "auto" | "webgpu" | "cpu" | "wasm";
 
-/** Whether the sizes are the paper's, or shrunk to what a small machine trains; tables say which. */
+/** Whether the sizes are the paper's, or reduced so that a small machine can train them; tables say which. */
 export type Scale = "paper" | "scaled-down";
 
 /** An experiment as its author declares it. */
@@ -145,7 +145,7 @@ export interface Experiment {
   readonly memory?: MemoryDeclaration | undefined;
   /** Training of the SideNet; absent or undefined: it stays as initialised, or as its checkpoint has it. */
   readonly adaptation?: AdaptationDeclaration | undefined;
-  /** What is measured. */
+  /** Evaluations, in order. */
   readonly evaluations: readonly EvaluationDeclaration[];
   /** Where it runs (default `auto`). */
   readonly device?: DeviceChoice;
@@ -166,7 +166,7 @@ export interface Experiment {
   readonly sweep?: Sweep | undefined;
 }
 
-/** An experiment with every default filled in: the record of what a run does. */
+/** An experiment with every default filled in, as runs record it. */
 export interface ResolvedExperiment
   extends
     Pick<Experiment, "name" | "question" | "tokenizer" | "threads" | "moved">,
@@ -183,7 +183,7 @@ export interface ResolvedExperiment
   readonly memory?: MemoryConfig;
   /** Training of the SideNet; absent: it stays as initialised, or as its checkpoint has it. */
   readonly adaptation?: AdaptationConfig;
-  /** What is measured. */
+  /** Evaluations, in order. */
   readonly evaluations: readonly EvaluationConfig[];
   /** What `deno task submit` asks of a cluster; absent: its defaults. */
   readonly cluster?: ClusterConfig;

@@ -3,7 +3,7 @@ import { resolveVariants } from "./sweep.ts";
 
 /**
  * Declares an experiment: returns its argument, so that the editor completes and checks every field,
- * after checking what types cannot (`retrievedTokens` a multiple of `chunkTokens`, ...), for each run of its sweep.
+ * after checking rules beyond the types (`retrievedTokens` is a multiple of `chunkTokens`, ...), for each run of its sweep.
  *
  * @param experiment The declaration.
  * @returns The same object.

@@ -1,5 +1,5 @@
 /**
- * What a run will take, known before it starts: parameters, tokens, arithmetic, and data that is missing.
+ * Cost of a run, known before it starts: parameters, tokens, arithmetic, and missing data.
  */
 import { memorizingTensorShapes } from "../longmem/memorizing_transformer.ts";
 import { sideNetTensorShapes } from "../longmem/sidenet_shape.ts";
@@ -19,7 +19,7 @@ import type { TrainingName } from "../training/training_names.ts";
 import { isThere } from "../files.ts";
 import { backboneTensorShapes } from "../backbone/architectures.ts";
 
-/** What a run will take; what depends on a file that is not read yet is absent. */
+/** Estimated cost of a run; fields that depend on a file that has not been read are absent. */
 export interface Estimate {
   /** Parameters of the frozen backbone. */
   readonly backboneParameters?: number;
@@ -29,7 +29,7 @@ export interface Estimate {
   readonly memoryBytes: number;
   /** Why it does not fit into the memory of this machine; absent where it may. */
   readonly excess?: MemoryExcess;
-  /** Trainings in order, by what is trained. */
+  /** Trainings in order. */
   readonly trainings: readonly TrainingEstimate[];
   /** Evaluations in order. */
   readonly evaluations: readonly EvaluationEstimate[];
@@ -37,9 +37,9 @@ export interface Estimate {
   readonly missing: readonly string[];
 }
 
-/** What one training will take. */
+/** Estimated cost of one training. */
 export interface TrainingEstimate {
-  /** What is trained. */
+  /** Name of the training. */
   readonly phase: TrainingName;
   /** Equal for trainings that give the same weights: of the runs of one results folder only one does them. */
   readonly key: string;
@@ -112,7 +112,7 @@ function trainingEstimate(
   };
 }
 
-/** What decides the weights of a training, as far as declarations say it. */
+/** Key of all declared values that determine the weights of a training. */
 function trainingKey(phase: TrainingName, experiment: ResolvedExperiment): string {
   const { seed, tokenizer, corpus, backbone } = experiment;
   const own = trainings[phase].fields.map((field) => [field, experiment[field]]);

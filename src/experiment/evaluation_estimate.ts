@@ -1,5 +1,5 @@
 /**
- * What evaluations will take, as far as declarations and the sizes of files say it: about, since no text becomes tokens here.
+ * Cost of evaluations, from declarations and the sizes of files: approximate, since no text is tokenised here.
  */
 import { type EvaluationConfig, kindOf } from "../evaluation/evaluations.ts";
 import { type EvaluatedModel, modelKindOf, otherTextsOf } from "../evaluation/models.ts";
@@ -13,15 +13,15 @@ export interface ForwardOperations {
   readonly sidenet?: number;
 }
 
-/** What one evaluation will take. */
+/** Estimated cost of one evaluation. */
 export interface EvaluationEstimate extends EvaluationCost {
   /** Its name. */
   readonly name: string;
-  /** What each of its models takes of it. */
+  /** Share of each of its models. */
   readonly models: readonly (EvaluationCost & { readonly model: EvaluatedModel })[];
 }
 
-/** What is known of how much an evaluation will take. */
+/** Cost of an evaluation, as far as it is known. */
 export interface EvaluationCost {
   /** Tokens that pass through its models, padding included, all together; absent where only the texts themselves would say. */
   readonly tokens?: number;

@@ -24,7 +24,7 @@ export interface LoadedExperiment {
 const recordedFile = "experiment.json";
 
 /**
- * Loads what files declare as their default export: one experiment, or a list of them. Of a folder, all
+ * Loads experiments from the default exports of files: one experiment, or a list of them. Of a folder, all
  * `.ts` files below it are loaded, except those without a default export, which are not run. The folder of a run,
  * or the `experiment.json` in it, declares that run; other JSON declares as such, too.
  *
@@ -126,9 +126,9 @@ async function defaultExport(file: string): Promise<unknown> {
   }
 }
 
-/** The line of a file in which an error was thrown, or which called what threw it; undefined where the file did not run. */
+/** The line of a file that threw an error, or called the function that threw it; undefined where the file did not run. */
 function lineOf({ message, stack }: Error, url: string): string | undefined {
-  // What cannot be parsed says where.
+  // Errors of parsing already name the place.
   if (message.includes(url)) return undefined;
   const frame = stack?.split("\n").find((line) => /^\s+at /.test(line) && line.includes(`${url}:`));
   return frame?.match(/:(\d+):\d+\)?$/)?.[1];

@@ -1,8 +1,8 @@
 /**
  * The memory of the machine that a run needs at least, known before anything is allocated.
  *
- * Counted are only what a run certainly holds at once, in bytes: weights, Adam's two means of those that are trained, one
- * activation a token and layer, and the memory bank. What really is taken is more. Corpora have bounds of their own.
+ * Only data that a run certainly holds at once is counted, in bytes: weights, Adam's two means of those that are trained, one
+ * activation a token and layer, and the memory bank. Actual use is higher. Corpora have bounds of their own.
  */
 import { backboneTensorShapes, bankHeads } from "../backbone/architectures.ts";
 import type { BackboneShape } from "../backbone/shape.ts";
@@ -30,7 +30,7 @@ const countedLayers = 2;
 /**
  * Bytes that a run needs at least, as far as the sizes are known.
  *
- * @param onFile Sizes of a backbone that a file says and not the declaration.
+ * @param onFile Sizes of a backbone that are given by a file, not by the declaration.
  */
 export function memoryNeed(experiment: ResolvedExperiment, onFile?: BackboneShape): number {
   const { backbone, sidenet, memory, adaptation, evaluations } = experiment;
@@ -103,7 +103,7 @@ function activationBytes(
   return wordBytes * batchSize * contextTokens * hiddenDim * layers;
 }
 
-/** What a run needs more of than a machine has. */
+/** A run's need for more memory than the machine has. */
 export interface MemoryExcess {
   /** Bytes that the run needs at least. */
   readonly bytes: number;
@@ -119,7 +119,7 @@ export interface MemoryExcess {
   };
 }
 
-/** Sizes as the largest models in use have them: what is far beyond is what is wrong. */
+/** Sizes of the largest models in use: a size far beyond them is the likely mistake. */
 const usual: Readonly<Record<string, number>> = {
   layers: 100,
   hiddenDim: 10_000,
@@ -144,10 +144,10 @@ function sizesIn(
 }
 
 /**
- * What a run needs more of than a machine has; undefined where it may fit.
+ * Checks whether a run needs more memory than a machine has; undefined where it may fit.
  *
  * @param machineBytes Memory of the machine.
- * @param onFile Sizes of a backbone that a file says and not the declaration.
+ * @param onFile Sizes of a backbone that are given by a file, not by the declaration.
  */
 export function memoryExcess(
   experiment: ResolvedExperiment,
@@ -179,7 +179,7 @@ function valueAt(value: unknown, path: string): unknown {
   );
 }
 
-/** The experiment with another size, and what was declared to follow it. */
+/** The experiment with another size, and the fields that were declared to follow it. */
 function withSize(experiment: ResolvedExperiment, path: string, value: number): ResolvedExperiment {
   const changed = structuredClone(experiment);
   const current = valueAt(experiment, path) as number;

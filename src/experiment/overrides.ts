@@ -15,7 +15,7 @@ import { sweptAround, withoutSwept } from "./sweep.ts";
  * (`65_536`, `2e-4`), `true` and `false`, words, lists (`0.9,0.98`), or JSON for lists and objects.
  *
  * A field that is set is no longer swept, nor are fields within it: the others are. Where a `kind` is set, fields that
- * only another kind has are left out. What is set under `sweep` is a field's list of values, each read as the field's type
+ * only another kind has are left out. A field under `sweep` is set to a list of values, each read as the field's type
  * asks: `sweep.memory.chunkTokens=1,2,4`; of numbers also ranges: `sweep.seed=1..5`, `sweep.seed=1..9..2`.
  *
  * @param experiment The declaration; it is not changed.
@@ -68,7 +68,7 @@ function assignOne(
   if (keys.length > 1 && keys.at(-1) === "kind") keepKnownFields(experiment, keys.slice(0, -1));
 }
 
-/** The sweep with a list of values of one more field, in place of what it had of that field. */
+/** The sweep with a list of values of one field, in place of that field's earlier list. */
 function sweepOne(
   experiment: Experiment,
   sweep: Sweep | undefined,

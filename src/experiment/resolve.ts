@@ -21,7 +21,7 @@ import { checkBlocks } from "./validation.ts";
 export interface ResolvedRun {
   /** Names the run within its experiment; derived from the declaration, see {@link runId}. */
   readonly id: string;
-  /** What to do. */
+  /** The experiment to run. */
   readonly experiment: ResolvedExperiment;
   /** File that declares it. */
   readonly file: string;
@@ -37,7 +37,7 @@ export interface ResolvedRun {
   readonly recorded?: RecordedRun;
 }
 
-/** What the command line changes about the declarations. */
+/** Changes that the command line makes to declarations. */
 export interface ResolveOptions {
   /** `path=value` pairs, applied in order to every experiment. */
   readonly assignments?: readonly string[];
@@ -91,7 +91,7 @@ function again(run: ResolvedRun, recorded: RecordedRun): ResolvedRun {
 /**
  * Resolves one declaration into its runs: one, or those of its sweep.
  *
- * @param file What declares it, for errors and for the runs' records.
+ * @param file File of the declaration, for errors and for the runs' records.
  * @throws {DeclarationError} Where the declaration or an assignment is wrong.
  */
 export function resolveSweep(
@@ -107,7 +107,7 @@ export function resolveSweep(
 /**
  * Resolves a declaration of one run.
  *
- * @param file What declares it, for errors and for the run's record.
+ * @param file File of the declaration, for errors and for the run's record.
  * @throws {DeclarationError} Where the declaration or an assignment is wrong, or its sweep has several runs.
  */
 export function resolveRun(

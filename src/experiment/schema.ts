@@ -52,7 +52,7 @@ export const experimentSchema = composed(() =>
   })
 );
 
-/** Does not compile where the schema refuses what the documented types allow. */
+/** Does not compile where the schema refuses values that the documented types allow. */
 type _SchemaAcceptsTheTypes = Assert<Accepts<ReturnType<typeof experimentSchema>, Experiment>>;
 
 /** A declaration, in which a field is to be found by its path. */

@@ -24,7 +24,7 @@ export function backboneShape(
     : undefined;
 }
 
-/** Sizes of a backbone whose weights are in a folder that can be read; of any other, the run reports what is wrong. */
+/** Sizes of a backbone whose weights are in a folder that can be read; of any other, the run reports the error. */
 export async function shapeOnFile(
   { backbone }: Pick<ResolvedExperiment, "backbone">,
 ): Promise<BackboneShape | undefined> {
@@ -49,7 +49,7 @@ export function sideNetShape(
 /**
  * Parameters of a network, by the shapes of its tensors.
  *
- * @param options `countedLayers`: layers of which all tensors are counted; what those of more layers have follows from two.
+ * @param options `countedLayers`: layers of which all tensors are counted; larger counts are extrapolated from two.
  */
 export function countParameters<Shape extends { readonly layers: number }>(
   shape: Shape,

@@ -75,7 +75,7 @@ export function resolveVariants(declaration: unknown): ResolvedVariant[] {
     }
   }
   for (const { problem, among } of found.values()) {
-    // What a list would have given that cannot be read is not missing.
+    // A field whose list of values cannot be read is not missing.
     if (refused.some((path) => isWithin(problem.path, path))) continue;
     problems.push(inSweep(problem, axes, among));
   }
@@ -220,7 +220,7 @@ function repetitionProblem(values: readonly unknown[]): string | undefined {
   return twice && `lists a value twice: current value is ${twice}, allowed are values listed once`;
 }
 
-/** A problem of some runs, with what it depends on: `sweep.memory.chunkTokens` itself, or its values. */
+/** A problem of some runs, with the fields that it depends on: `sweep.memory.chunkTokens` itself, or its values. */
 function inSweep(problem: Problem, axes: readonly Axis[], among: readonly number[][]): Problem {
   let { path, message } = problem;
   const causes: string[] = [];
@@ -240,7 +240,7 @@ function inSweep(problem: Problem, axes: readonly Axis[], among: readonly number
 }
 
 /**
- * The sweep without what a field that is set takes the place of; undefined where nothing is left of it.
+ * The sweep without the fields that a field that is set replaces; undefined where no field is left.
  *
  * @param path The field that is set: its sweep, and those of fields within it, are dropped.
  */
@@ -263,7 +263,7 @@ export function sweptAround(sweep: Sweep | undefined, path: string): string | un
     .find((swept) => swept !== path && isWithin(path, swept));
 }
 
-/** Whether a path is another one, or leads to a part of what that one names. */
+/** Whether a path equals another one, or leads to a part of its field. */
 function isWithin(path: string, outer: string): boolean {
   return path === outer || path.startsWith(`${outer}.`);
 }

@@ -18,7 +18,7 @@ import { memoryPart, updateProblems } from "../memory/config.ts";
 import { declarationError, type Problem, wrong } from "../declaration/problem.ts";
 import { experimentSchema } from "./schema.ts";
 
-/** What is wrong with a declaration of one run; where nothing is, the run. */
+/** Checks a declaration of one run: returns its problems, or without any the run. */
 export function checkExperiment(
   declaration: unknown,
 ): { readonly resolved?: ResolvedExperiment; readonly problems: readonly Problem[] } {

@@ -15,7 +15,7 @@ export interface ByteSource extends Disposable {
   readonly path: string;
   /** Size in bytes. */
   readonly sizeBytes: number;
-  /** Reads exactly `lengthBytes` bytes at an offset into a new buffer; what ends before is a `RangeError`. */
+  /** Reads exactly `lengthBytes` bytes at an offset into a new buffer; throws a `RangeError` where the file ends before. */
   read(offset: number, lengthBytes: number): Promise<Uint8Array<ArrayBuffer>>;
 }
 

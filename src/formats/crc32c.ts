@@ -3,7 +3,7 @@
 /** The polynomial 0x1edc6f41 with its bits reversed. */
 const POLYNOMIAL = 0x82f63b78;
 
-/** What the division leaves of each byte. */
+/** Remainder of the division for each byte. */
 const table = Uint32Array.from({ length: 256 }, (_, byte) => {
   let remainder = byte;
   for (let bit = 0; bit < 8; bit++) remainder = remainder >>> 1 ^ (remainder & 1) * POLYNOMIAL;

@@ -7,7 +7,7 @@
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { crc32c } from "./crc32c.ts";
 
-/** What happened at one moment of a training. */
+/** Values of one moment of a training. */
 export interface Event {
   /** Seconds since 1970. */
   readonly wallSeconds: number;
@@ -56,7 +56,7 @@ function encodeRecord(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return record;
 }
 
-/** A checksum turned by 15 bits, plus a constant, as the checksum of what contains checksums is of little worth. */
+/** A checksum rotated by 15 bits, plus a constant, as the checksum of data that contains checksums protects little. */
 function maskedCrc(bytes: Uint8Array): number {
   const crc = crc32c(bytes);
   return (crc >>> 15 | crc << 17) + 0xa282ead8 >>> 0;

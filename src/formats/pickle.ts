@@ -41,7 +41,7 @@ export abstract class PickleOpaque {}
 export class PassedOver extends PickleOpaque {
   /** Makes an object without contents. */
   constructor(
-    /** Full name of what made it. */
+    /** Full name of its class or function. */
     readonly className: string,
   ) {
     super();
@@ -54,7 +54,7 @@ export class PickleGlobal {
   constructor(
     /** Full name, module and all. */
     readonly name: string,
-    /** What a call of it gives; absent where it is not a function. */
+    /** Computes the result of a call; absent where it is not a function. */
     readonly call?: (args: readonly PickleValue[]) => PickleValue,
   ) {}
 
@@ -64,7 +64,7 @@ export class PickleGlobal {
   }
 }
 
-/** What a pickle may use beside plain data. */
+/** Globals and references that a pickle may use besides plain data. */
 export interface UnpickleOptions {
   /** Name of the pickle in messages. */
   source: string;
@@ -83,7 +83,7 @@ const NAMESPACE = new PickleGlobal("argparse.Namespace");
 /** Python's own types live in one of these modules, as the pickle's protocol is 2 or a later one. */
 const BUILTINS = ["__builtin__", "builtins"];
 
-/** What pickles of plain data use; the names without a function stand in the arguments of others. */
+/** Globals in pickles of plain data; the names without a function occur only as arguments of others. */
 const PLAIN_GLOBALS: readonly PickleGlobal[] = [
   ORDERED_DICT,
   NAMESPACE,
@@ -91,7 +91,7 @@ const PLAIN_GLOBALS: readonly PickleGlobal[] = [
   PickleGlobal.passedOver("collections.Counter"),
   PickleGlobal.passedOver("_codecs.encode"), // bytes of protocol 2
   ...BUILTINS.flatMap((module) => [
-    // Sets and bytes of protocol 2 among them: a copy of what a pickle recalls could be made a million times.
+    // Sets and bytes of protocol 2 among them: a pickle could copy a value that it recalls a million times.
     ...["bytearray", "bytes", "complex", "frozenset", "range", "set", "slice", "xrange"].map(
       (name) => PickleGlobal.passedOver(`${module}.${name}`),
     ),
@@ -120,11 +120,11 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /**
  * Reads a pickle.
  *
- * Time and memory are bounded: instructions run once, in order, and of them and of the collections that they make there
- * may be so many; shared values are references. A value may contain itself, so callers follow the keys they want and
- * never walk all.
+ * Time and memory are bounded: instructions run once, in order, and the numbers of instructions and of collections are
+ * limited; shared values are references. A value may contain itself, so callers read the keys they need and never walk
+ * the whole value.
  *
- * @throws `TypeError` naming the source, the position and what is refused.
+ * @throws `TypeError` naming the source, the position and the refused content.
  */
 export function unpickle(
   bytes: Uint8Array<ArrayBuffer>,

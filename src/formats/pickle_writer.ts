@@ -16,7 +16,7 @@ export class PickleOrderedDict {
   constructor(readonly entries: Iterable<readonly [WritablePickle, WritablePickle]>) {}
 }
 
-/** What a function of a module returns, as the pickle is read. */
+/** A call of a module's function, made when the pickle is read. */
 export class PickleCall {
   /** Makes a call. */
   constructor(
@@ -35,7 +35,7 @@ export class PickleName {
   ) {}
 }
 
-/** Data outside of the pickle, by what refers to it. */
+/** Data outside the pickle, by its reference. */
 export class PicklePersistent {
   /** Makes a reference. */
   constructor(readonly id: WritablePickle) {}

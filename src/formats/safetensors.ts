@@ -16,7 +16,7 @@ export interface IntegerTensor {
   readonly data: Int32Array<ArrayBuffer>;
 }
 
-/** What one safetensors file holds, in the order of its bytes. */
+/** Content of one safetensors file, in the order of its bytes. */
 export interface SafetensorsContent {
   /** The floating-point tensors; F16, BF16 and F64 are converted to float32. */
   tensors: TensorMap;
@@ -214,9 +214,9 @@ export type WrittenFloats = "float32" | "float16";
 
 /**
  * Writes a safetensors file, whole or not at all. Equal tensors and metadata give equal bytes: names are
- * sorted, whatever the order of the map.
+ * sorted, independent of the order of the map.
  *
- * @param floats What floating-point numbers are rounded to (default `float32`).
+ * @param floats Type that floating-point numbers are rounded to (default `float32`).
  * @throws {RangeError} Where float16 does not hold a number.
  */
 export async function writeSafetensors(
@@ -278,7 +278,7 @@ export async function* safetensorsStream(
   for (const { parts } of tensors.values()) yield* parts();
 }
 
-/** Header and data of a file, as views of what is given. */
+/** Header and data of a file, as views of the arguments. */
 function safetensorsParts(
   path: string,
   tensors: ReadonlyMap<string, HostTensor | IntegerTensor | RoundedTensor>,

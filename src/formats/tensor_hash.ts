@@ -21,9 +21,9 @@ export function hashTensors(tensors: Readonly<TensorMap>): string {
 const frozenHashes = new WeakMap<Readonly<TensorMap>, string>();
 
 /**
- * The hash of weights that nobody changes from now on, computed once for each map: of a frozen backbone, or of what a
- * training came to. Trainings leave the maps that they begin with as they are and return new ones. Whoever proves that
- * weights have not changed compares this with {@linkcode hashTensors}.
+ * The hash of weights that nobody changes from now on, computed once for each map: of a frozen backbone, or of the
+ * result of a training. Trainings do not change the maps that they begin with and return new ones. To check that weights
+ * have not changed, compare this with {@linkcode hashTensors}.
  */
 export function hashFrozen(tensors: Readonly<TensorMap>): string {
   const hash = frozenHashes.get(tensors) ?? hashTensors(tensors);

@@ -55,7 +55,7 @@ const NUMPY = [
   ]),
 ].map((name) => PickleGlobal.passedOver(name));
 
-/** What torch.save writes beside plain data. */
+/** Globals that torch.save writes besides plain data. */
 const TORCH = [
   new PickleGlobal("torch._utils._rebuild_tensor_v2", rebuildTensor),
   new PickleGlobal("torch._utils._rebuild_parameter", ([tensor]) => asTensor(tensor)),
@@ -115,7 +115,7 @@ export class TorchTensor extends PickleOpaque {
 
 /** An open torch checkpoint; close it with `using`. */
 export class TorchFile implements Disposable {
-  /** What was saved; tensors in it are `TorchTensor`. */
+  /** The saved value; tensors in it are `TorchTensor`. */
   readonly content: PickleValue;
   #file: ByteSource;
 
@@ -174,7 +174,7 @@ export class TorchFile implements Disposable {
 /**
  * Opens a torch checkpoint and reads its structure, no tensor yet. Nothing in the file is executed.
  *
- * @param source Path of the file, or its bytes; what is opened is closed with the checkpoint.
+ * @param source Path of the file, or its bytes; a file opened here is closed with the checkpoint.
  * @throws `TypeError` where the file is of another kind or its pickle uses anything but tensors and plain
  * data, `RangeError` where sizes disagree; all name the file.
  */

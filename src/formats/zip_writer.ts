@@ -88,7 +88,7 @@ function directoryEntry(
   return entry;
 }
 
-/** The 64-bit end of the directory, and what says where it is. */
+/** The 64-bit end of the directory, and its locator. */
 function largeEnd(
   { count, lengthBytes, offset }: {
     readonly count: number;

@@ -5,7 +5,7 @@ import type { Derivation, Value } from "./graph.ts";
  * Adds the nodes that compute d(loss)/d(value) for every value of `wrt` (reverse mode), and returns the gradients in
  * the same order; undefined where the loss does not depend on a value.
  *
- * @param loss What is differentiated. Its own gradient is `seed`, of its shape; 1 for a scalar.
+ * @param loss Value to differentiate. Its own gradient is `seed`, of its shape; 1 for a scalar.
  */
 export function gradients(loss: Value, wrt: readonly Value[], seed?: Value): (Value | undefined)[] {
   const graph = loss.graph;

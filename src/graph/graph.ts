@@ -41,7 +41,7 @@ export interface GraphNode {
   readonly attributes: Attributes;
 }
 
-/** What a gradient rule receives. */
+/** Arguments of a gradient rule. */
 export interface GradientContext {
   /** Gradients of the outputs; absent where an output does not reach the differentiated value. */
   readonly dys: readonly (Value | undefined)[];

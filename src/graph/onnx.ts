@@ -13,7 +13,7 @@ import { onnxType } from "./ops/cast.ts";
 /** IR version 9 and operator set 20: the newest that all engines run (Gelu came with 20). */
 const irVersion = 9n, opset = 20n;
 
-/** What an engine runs: nodes in order of execution, the values that are fed and those that come back. */
+/** A program for an engine: nodes in order of execution, the values that are fed and those that come back. */
 export interface Program {
   readonly nodes: readonly GraphNode[];
   readonly inputs: readonly Value[];
@@ -31,7 +31,7 @@ export const hostDomain = "host";
 
 /**
  * Cuts a graph at its host node: `before` computes the node's inputs and everything that needs no output of the node, as
- * far as `after` uses it; what crosses becomes outputs of the one and inputs of the other. Undefined if there is no such node.
+ * far as `after` uses it; values used by both become outputs of the one and inputs of the other. Undefined if there is no such node.
  */
 export function splitProgram(
   graph: Graph,

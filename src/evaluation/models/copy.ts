@@ -1,10 +1,10 @@
 /**
- * Copying without any training or retrieval: what followed the last time that the text stood as it stands now. It is a control
+ * Copying without any training or retrieval: predicts the token that followed the last earlier match of the current context. A control
  * for memories: facts that a search for the last few tokens finds need no attention.
  *
  * At every position the last n tokens, n from `maxMatchTokens` down to `minMatchTokens`, are looked for in the text that a
- * memory would hold, the last `capacityTokens` tokens read before, and in the window; the last place where the longest of them
- * stands tells the copied token c. The model's distribution is the mixture
+ * memory would hold, the last `capacityTokens` tokens read before, and in the window; the copied token c is the one after the last
+ * match of the longest of them. The model's distribution is the mixture
  *
  *     p(x) = w [x = c] + (1 - w) p_backbone(x),
  *
@@ -26,10 +26,10 @@ import {
 import { RowWindows, type WindowOptions } from "../shared/row_windows.ts";
 import { windowOptions, windowProblems, windowSuffix, windowTokensField } from "./in_window.ts";
 
-/** Version of how it copies. Version 2: what is matched lies within the memory's text and the window, as the copied token does. */
+/** Version of how it copies. Version 2: the match lies within the memory's text and the window, as the copied token does. */
 const copyVersion = 2;
 
-/** The model that copies what followed last. */
+/** The model that copies the token after the last match. */
 export interface CopyModel {
   /** Which model. */
   readonly model: "copy";
@@ -95,11 +95,11 @@ export const copy: ModelKind<Declared<CopyModel, "model">, CopyModel> = {
     }),
 };
 
-/** How text is copied, and what of it a window shows. */
+/** Settings of copying and of the window. */
 export type CopyOptions = Omit<CopyModel, "model"> & WindowOptions;
 
 /**
- * A model that mixes what followed last into the distribution of a backbone.
+ * A model that mixes the token after the last match into the distribution of a backbone.
  *
  * @param model Asked for its network `backbone` only.
  */
@@ -110,7 +110,7 @@ export function copyModel(
 ): PromptedModel {
   const { copyWeight: w, shared, contextTokens, windowTokens } = options;
   const windows = new RowWindows(options), isWindowed = windowTokens > contextTokens;
-  /** Text before the segment that is searched: what the memory would hold, and what the window shows. */
+  /** Text before the segment that is searched: the text that the memory would hold, and the window's. */
   const searched = {
     ...options,
     capacityTokens: options.capacityTokens + windowTokens - contextTokens,
@@ -122,7 +122,7 @@ export function copyModel(
     return text;
   };
 
-  /** What each position would copy [B, T]; `nothing` where nothing matches. */
+  /** Finds the token that each position would copy [B, T]; `nothing` without a match. */
   const copiesOf = (segment: Pick<SegmentRows, "tokens" | "rows" | "lengths">) => {
     const { tokens, rows } = segment;
     const T = tokens.length / rows, copies = new Int32Array(tokens.length).fill(nothing);
@@ -135,7 +135,7 @@ export function copyModel(
     for (let row = 0; row < segment.rows; row++) textOf(row).read(tokensOfRow(segment, row));
     windows.add(segment);
   };
-  /** What the backbone sees. */
+  /** Adds the window, if any: the backbone's input. */
   const show = (segment: SegmentRows) => {
     const { rows, targets } = segment, batch = { batch: rows, network: "backbone" } as const;
     if (!isWindowed) return { tokens: segment.tokens, targets, batch };
@@ -206,7 +206,7 @@ class CopiedText {
     this.#length += tokens.length;
   }
 
-  /** What followed last at each of some tokens behind the text, which is left as it is, or `nothing`. */
+  /** Finds the copied token at each of some tokens after the text, or `nothing`; leaves the text unchanged. */
   follow(tokens: Int32Array): Int32Array {
     const copies = new Int32Array(tokens.length).fill(nothing);
     const window: Following = new Map();
@@ -215,7 +215,7 @@ class CopiedText {
       for (let n = Math.min(maxMatchTokens, before.length); n >= minMatchTokens; n--) {
         const key = before.slice(-n).join(" ");
         const found = window.get(key) ?? this.#following.get(key);
-        // What was matched must be in sight, too, as the copied token is.
+        // The match must be visible, too, as the copied token is.
         if (!found || found.position - n < this.#length - capacityTokens) continue;
         copies[i] = found.id;
         return;
@@ -224,7 +224,7 @@ class CopiedText {
     return copies;
   }
 
-  /** Goes through tokens that follow the text, notes what follows what, and calls back at each with the tokens up to it. */
+  /** Goes through tokens that follow the text, records each sequence's next token, and calls back at each with the tokens up to it. */
   #walk(
     tokens: Int32Array,
     following: Following,

@@ -18,7 +18,7 @@ import { slidingWindowModel } from "../sliding_window.ts";
 
 /**
  * A model with a window that is longer than the segments: it slides by `contextTokens`. Every segment is read together with those
- * before it, as far as the window reaches, and again each time. A memory holds what has left the window.
+ * before it, as far as the window reaches, and again each time. A memory holds the tokens that have left the window.
  */
 export interface WindowedModel<Name extends string = string> {
   /** Which model. */
@@ -36,13 +36,13 @@ export const windowVersion = 1;
 /** The form of the window of a model that may have one. */
 export const windowTokensField = positiveInteger.exactOptional();
 
-/** What the name of a model says of its window. */
+/** Suffix of a model's name for its window. */
 export function windowSuffix(windowTokens: number | undefined): string {
   return windowTokens === undefined ? "" : `-window-${windowTokens}`;
 }
 
 /**
- * What of a window does not fit the segments, which are its stride, or the chunks of a memory: it must move by whole chunks, so
+ * Reports a window that does not fit the segments, which are its stride, or the chunks of a memory: it must move by whole chunks, so
  * that each token is in the window or in the memory.
  */
 export function windowProblems(

@@ -1,15 +1,15 @@
 /**
  * kNN-LM (Khandelwal et al., arXiv 1911.00172) over the text of the document: a control for memories, with hidden states as
- * keys and next tokens as values, and nothing that is trained.
+ * keys and next tokens as values, and no training.
  *
  * Of every token that a memory would hold, the last `capacityTokens` read before the segment, the memory has the backbone's
- * hidden state (what the MLP of its last block reads, after the norm before it) and, on the host, the token that followed. At
+ * hidden state (input of the last block's MLP, after the norm before it) and, on the host, the token that followed. At
  * every position the K = `retrievedTokens` nearest states k to the present one q vote for their next tokens, and
  *
  *     p(x) = lambda p_knn(x) + (1 - lambda) p_backbone(x),   p_knn(x) ~ sum over neighbours with next token x of exp(-|q - k|^2 / temperature).
  *
- * Where nothing is remembered, the distribution is the backbone's own. What follows the newest remembered token is the first
- * token of the segment, which every position of it has read.
+ * Where nothing is remembered, the distribution is the backbone's own. The token after the newest remembered one is the first
+ * of the segment, which every position of it has read.
  */
 import { z } from "zod";
 import { positiveInteger, positiveNumber } from "../../declaration/fields.ts";
@@ -25,7 +25,7 @@ import {
   tokensOfRow,
 } from "../shared/language_model.ts";
 
-/** The frozen language model, interpolated with what followed the nearest of its earlier states. */
+/** The frozen language model, interpolated with the tokens that followed the nearest of its earlier states. */
 export interface KnnLmModel {
   /** Which model. */
   readonly model: "knn-lm";
@@ -91,13 +91,13 @@ export const knnLm: ModelKind<Declared<KnnLmModel, "model">, KnnLmModel> = {
 export type KnnOptions = Pick<KnnLmModel, "capacityTokens" | "lambda" | "temperature"> & {
   /** Tokens V of the vocabulary. */
   readonly vocabSize: number;
-  /** Whether what row 0 has read is what all rows are asked about. */
+  /** Whether all rows are asked about the text that row 0 has read. */
   readonly shared: boolean;
 };
 
 /**
- * A model that mixes what followed the nearest remembered states into the distribution of a backbone. Which token is the most
- * likely, and ranks, are found from logits of the whole vocabulary on the host.
+ * A model that mixes the tokens after the nearest remembered states into the distribution of a backbone. The most likely token and
+ * the ranks are found from logits of the whole vocabulary on the host.
  *
  * @param model One with a memory of states of `capacityTokens` tokens.
  */
@@ -111,7 +111,7 @@ export function knnModel(
   const texts = new Map<number, Int32Array>();
   const textOf = (row: number) => texts.get(shared ? 0 : row) ?? new Int32Array();
 
-  /** What the neighbours of each position say: the probabilities of their next tokens; none where nothing is remembered. */
+  /** Votes of each position's neighbours: the probabilities of their next tokens; none where the memory is empty. */
   const votesOf = ({ tokens, rows }: Pick<SegmentRows, "tokens" | "rows">, found: Neighbours) => {
     const T = tokens.length / rows, { chunks: n, ages, closeness } = found;
     return Array.from(tokens, (_, i) => {

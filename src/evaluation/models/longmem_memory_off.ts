@@ -2,8 +2,8 @@ import { checkTrained } from "../model_kind.ts";
 import { inWindow } from "./in_window.ts";
 
 /**
- * LongMem's weights, adapted with a memory, read without one. That is no SideNet without memory: its weights expect what they
- * no longer get, so that a gain over this model is an upper bound of what the memory adds; `sidenet-without-memory` is the fair
+ * LongMem's weights, adapted with a memory, read without one. That is not a SideNet without memory: its weights expect
+ * retrieved values, so that a gain over this model is an upper bound of the memory's contribution; `sidenet-without-memory` is the fair
  * comparison.
  */
 export const longMemMemoryOff = inWindow("longmem-memory-off", {

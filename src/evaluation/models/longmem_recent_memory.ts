@@ -3,9 +3,9 @@ import { checkTrained } from "../model_kind.ts";
 import { inWindow } from "./in_window.ts";
 
 /**
- * LongMem's weights, but the memory is the smallest allowed and holds only what was read last: the segment before, or
+ * LongMem's weights, but the memory is the smallest allowed and holds only the tokens read last: the segment before, or
  * `memory.retrievedTokens` tokens where those are more (the last one or two segments where `memory.eviction` is `coarse`). With
- * a sliding window these are the tokens before the window. What `longmem` does better it does by retrieving older text.
+ * a sliding window these are the tokens before the window. Any advantage of `longmem` comes from retrieving older text.
  */
 export const longMemRecentMemory = inWindow("longmem-recent-memory", {
   needs: ["sidenet", "memory", "trained SideNet"],

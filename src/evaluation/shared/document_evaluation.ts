@@ -1,5 +1,5 @@
 /**
- * What evaluations that read whole documents of a split have in common.
+ * Common parts of evaluations that read whole documents of a split.
  */
 import { oneOf, positiveInteger } from "../../declaration/fields.ts";
 import { type Problem, wrong } from "../../declaration/problem.ts";
@@ -25,7 +25,7 @@ import { type ClusteredDocument, otherDocuments, type PromptedModel } from "./la
 import { severalOtherTexts } from "./other_texts.ts";
 import type { ReadOptions } from "./read_documents.ts";
 
-/** What evaluations that read whole documents have in common: consecutive segments that do not overlap. */
+/** Fields of evaluations that read whole documents in consecutive segments that do not overlap. */
 export interface DocumentEvaluation extends ModelEvaluation {
   /** Documents to evaluate on. */
   readonly split: "valid" | "test";
@@ -108,7 +108,7 @@ export function limitDocuments<Config extends DocumentEvaluation>(
  * @param all The documents of the split.
  * @param options.cut Cuts one, from its beginning.
  * @param options.score Has a model read them: a record for each.
- * @param options.total What a measure would count in all documents of the split.
+ * @param options.total A measure's count over all documents of the split.
  */
 export function documentItems<
   Source extends Pick<ClusteredDocument, "cluster">,

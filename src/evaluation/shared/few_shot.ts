@@ -1,5 +1,5 @@
 /**
- * What in-context learning asks: demonstrations in memory, demonstrations before the query, and the query.
+ * Items of in-context learning: demonstrations in memory, demonstrations before the query, and the query.
  */
 
 /** A query whose answer is one of the episode's labels. */
@@ -20,23 +20,23 @@ export interface Episode<Asked = Query> {
   readonly seed: number;
   /** Demonstrations in memory, as segments that are read one after the other; empty: none. */
   readonly memory: readonly Int32Array[];
-  /** What is asked, all of it with the same memory. */
+  /** Queries, all with the same memory. */
   readonly queries: readonly Asked[];
 }
 
-/** What the answers of an episode can be. */
+/** An episode with a fixed set of answers. */
 export interface LabelledEpisode extends Episode {
   /** Words of the labels. */
   readonly labels: readonly string[];
   /** Token ids of each label as they follow a prompt. */
   readonly labelTokens: readonly Int32Array[];
-  /** The label that is commonest among what demonstrations are drawn from, the first of equally common ones. */
+  /** Commonest label of the examples from which demonstrations are drawn; the first of equally common ones. */
   readonly commonestLabel: number;
   /** A prompt with the same demonstrations whose example says nothing; absent where there is none. */
   readonly contentFreePrompt?: Int32Array;
 }
 
-/** Joins texts in the form of token ids and cuts them into segments; `remainder`: what to do with a shorter last one. */
+/** Joins texts in the form of token ids and cuts them into segments; `remainder`: treatment of a shorter last one. */
 export function cutDemonstrations(
   demonstrations: readonly (readonly number[])[],
   { contextTokens, remainder }: { contextTokens: number; remainder: "kept" | "dropped" },

@@ -20,13 +20,13 @@ export const drawnRecord = z.looseObject({
 /** A record of an item that was asked after a draw of demonstrations. */
 type DrawnRecord = z.infer<typeof drawnRecord>;
 
-/** What is measured, and how it is called. */
+/** The measures and their names. */
 export interface DrawnMeasuresOptions<Record extends DrawnRecord> {
   /** The score of a record by measure: `accuracy`, `F1`. */
   readonly scores: Readonly<{ [measure: string]: (record: Record) => number }>;
   /** Whether measures are named after their task. */
   readonly namesTasks: boolean;
-  /** What a draw is: a seed, for the same items as every other; or a task with items of its own. */
+  /** Kind of draw: a seed, with the same items as every other; or a task with items of its own. */
   readonly draw: "seed" | "task";
 }
 
@@ -58,7 +58,7 @@ export function drawnMeasures<Record extends DrawnRecord>(
   });
 }
 
-/** Names a measure of a task, and what differs from it in seed or kind. */
+/** Names a measure of a task and its variants. */
 function named(measure: string, task: string | undefined) {
   const at = task === undefined ? {} : { task }, name = task ? `${measure} ${task}` : measure;
   return {

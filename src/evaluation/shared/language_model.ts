@@ -1,5 +1,5 @@
 /**
- * What evaluations see of a model: rows that read documents segment by segment. They never know which model they score.
+ * The models' interface to evaluations: rows that read documents segment by segment. Evaluations do not know which model they score.
  */
 import type { Segment } from "../../text/segments.ts";
 import { InputRangeError } from "../../errors.ts";
@@ -33,7 +33,7 @@ export interface LanguageModel {
   /** Name in results. */
   readonly name: string;
   /**
-   * Begins a document in a row: what the row has read before is forgotten.
+   * Begins a document in a row: the row's earlier text is forgotten.
    *
    * @param document Number of the document in the evaluation's list.
    */
@@ -46,7 +46,7 @@ export interface LanguageModel {
   score(segment: SegmentRows): Promise<Float32Array>;
 }
 
-/** What a model says of the targets of a batch. */
+/** A model's scores of the targets of a batch. */
 export interface Choices {
   /** Negative log-likelihood of each target, in nats [B, T]. */
   readonly nll: Float32Array;
@@ -63,22 +63,22 @@ export interface ChoosingModel extends LanguageModel {
 }
 
 /**
- * A model that can be asked about what it has read: prompts are answered from all that a row has read, one after the
- * other, and change nothing of it.
+ * A model that can be asked about the text it has read: prompts are answered from all the text of a row, one after the
+ * other, and do not change it.
  */
 export interface PromptedModel extends ChoosingModel {
   /** Reads the next segment of every row without saying anything of it: its `targets` are not looked at. */
   read(segment: Pick<SegmentRows, "tokens" | "rows" | "lengths">): Promise<void>;
-  /** Says what follows in a prompt of every row, as `choose` does, but leaves what the rows have read as it is. */
+  /** Scores the targets of a prompt of every row, as `choose` does, but leaves the text that the rows have read unchanged. */
   ask(prompt: SegmentRows): Promise<Choices>;
   /**
-   * Which chunks of what the rows have read a memory returns at each position of the prompts; absent where the model has no
-   * such memory, or what is in it is not what the row has read.
+   * Finds the chunks of the rows' text that a memory returns at each position of the prompts; absent where the model has no
+   * such memory, or the memory holds other text than the row has read.
    */
   retrieves?(prompt: Pick<SegmentRows, "tokens" | "rows">): Promise<RetrievedChunks>;
 }
 
-/** What an evaluation asks of a LongMem. */
+/** The methods of a LongMem that evaluations use. */
 export interface ScoredLongMem extends Pick<LongMemModel, "score" | "remember" | "resetMemory"> {
   /** Scores, and says which token is most likely to follow each. */
   choose(
@@ -91,7 +91,7 @@ export interface ScoredLongMem extends Pick<LongMemModel, "score" | "remember" |
 }
 
 /**
- * What evaluations ask of one network of a LongMem; memory is reset where a document begins, and holds no padding.
+ * Adapts one network of a LongMem for evaluations; memory is reset where a document begins, and holds no padding.
  *
  * @param name Name in results.
  */
@@ -126,16 +126,16 @@ function batchOf(
 }
 
 /**
- * A model that keeps on the host what its rows have read, and scores a segment before it reads it.
+ * A model that keeps its rows' text on the host, and scores a segment before it reads it.
  *
  * @param name Name in results.
  */
 export function readingModel(
   name: string,
   { forget, remember, score, choose }: {
-    /** Forgets what a row has read. */
+    /** Forgets the text of a row. */
     readonly forget: (row: number) => void;
-    /** Adds a segment to what its rows have read. */
+    /** Adds a segment to the text of its rows. */
     readonly remember: (segment: Pick<SegmentRows, "tokens" | "rows" | "lengths">) => void;
     readonly score: (segment: SegmentRows) => Promise<Float32Array>;
     readonly choose: (segment: SegmentRows) => Promise<Choices>;
@@ -165,10 +165,10 @@ export function readingModel(
   };
 }
 
-/** What of a segment can be read: its tokens [T], as far as they are not padding. */
+/** The readable part of a segment: its tokens [T] without padding. */
 export type ReadableSegment = Pick<Segment, "targetTokens"> & { readonly tokens: Int32Array };
 
-/** What can be read in a document's place. */
+/** A text that can be read in place of a document. */
 export interface ReadableDocument {
   readonly segments: readonly ReadableSegment[];
 }
@@ -191,14 +191,14 @@ export function cutLike(
   );
 }
 
-/** A document with what decides which other one takes its place. */
+/** A document with the properties that decide which other one takes its place. */
 export interface ClusteredDocument extends ReadableDocument {
   /** Its work or author; absent where the corpus does not say. */
   readonly cluster?: string;
 }
 
 /**
- * What a control reads in the place of each document of a list: the one that follows, after the last the first. Where
+ * Documents that a control reads in place of each document of a list: the next one, after the last the first. Where
  * documents have clusters, it is the next one of another cluster that is at least as long, or else the longest of other clusters,
  * so that no text shares its author or names with the document's own.
  *

@@ -1,6 +1,6 @@
 /**
- * Memories that are encoded once. What a text leaves in a memory depends on the frozen backbone and on nothing that is
- * trained, so that every SideNet beside it, and every question about the text, can read the same.
+ * Memories that are encoded once. The memory of a text depends only on the frozen backbone, not on trained
+ * weights, so that every SideNet beside it, and every question about the text, can read the same.
  */
 import { createHash } from "node:crypto";
 import type { LongMem } from "../../longmem/longmem.ts";
@@ -11,7 +11,7 @@ import type { BackboneCheckpoint } from "../../backbone/shape.ts";
 /** Bytes that encoded memories take at most on the host; those beyond are encoded each time. */
 const defaultMaxBytes = 2 ** 31;
 
-/** What of a LongMem is used to encode once. */
+/** The parts of a LongMem that encoding once uses. */
 type RememberingLongMem =
   & ScoredLongMem
   & Pick<LongMem, "parts" | "copyMemory" | "putMemory" | "retrieved">;
@@ -24,7 +24,7 @@ export class EncodedMemories {
   #bytes = 0;
   #encoded = 0;
 
-  /** Begins with none; `maxBytes` bounds what all together may take (default 2 GiB). */
+  /** Begins empty; `maxBytes` bounds the size of all memories together (default 2 GiB). */
   constructor(backbone: BackboneCheckpoint, options: { maxBytes?: number } = {}) {
     this.#backbone = backbone;
     this.#maxBytes = options.maxBytes ?? defaultMaxBytes;
@@ -36,7 +36,7 @@ export class EncodedMemories {
   }
 
   /**
-   * A model that encodes only what no model of this backbone has encoded before with the same memory. It remembers one
+   * A model that encodes only texts that no model of this backbone has encoded before with the same memory. It remembers one
    * text at a time, in batches of one row, and encodes it when it is first asked.
    *
    * @throws {TypeError} If the model has another backbone.
@@ -47,7 +47,7 @@ export class EncodedMemories {
     }
     const { blockMemory, memorizing } = model.parts;
     if (blockMemory || memorizing) return model; // several memories, or one that trained weights write
-    /** What is to be read since the memory was emptied; undefined once the model has read it. */
+    /** Segments to read since the memory was emptied; undefined once the model has read them. */
     let waiting: Int32Array[] | undefined;
     const read = async () => {
       if (!waiting) return;

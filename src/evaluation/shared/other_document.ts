@@ -11,9 +11,9 @@ import { type ReadRows, RowWindows, type WindowOptions } from "./row_windows.ts"
  * A control: every document is scored with the memory of another one, of which as much has been written as
  * the document itself would have written by then; a shorter one is read again and again, without its padded end.
  *
- * @param others What is read in the place of each document, in segments as long as the document's own. Reading throws a
- * RangeError where they are not, or where there are none: else the memory would hold what the document itself tells.
- * @param window How a window slides over the document, and another one likewise over what is read in its place; absent: segments are
+ * @param others Text read in place of each document, in segments as long as the document's own. Reading throws a
+ * RangeError where they are not, or where there are none: otherwise the memory would hold the document's own facts.
+ * @param window How a window slides over the document, and another one likewise over the text read in its place; absent: segments are
  * disjoint. The model is to hold the last tokens back that a window shows.
  */
 export function otherDocumentModel(
@@ -82,7 +82,7 @@ export function otherDocumentModel(
   };
 }
 
-/** A segment behind what a window shows of the text before it; without a window alone. */
+/** Joins a segment to the window's text before it; without a window the segment alone. */
 function show(windows: RowWindows | undefined, segment: ReadRows) {
   const batch = { batch: segment.rows };
   if (!windows) return { tokens: segment.tokens, batch, beforeTokens: 0 };

@@ -1,6 +1,6 @@
 /**
- * Several texts of other works that a control reads in the place of each document, one after the other: what it remembers of a
- * single one may suit or not suit by chance.
+ * Several texts of other works that a control reads in the place of each document, one after the other: a single one
+ * may fit the document well or badly by chance.
  */
 import { InputRangeError } from "../../errors.ts";
 import { Random } from "../../random.ts";
@@ -31,9 +31,9 @@ export interface NamedDocument extends ClusteredDocument {
 }
 
 /**
- * What a control reads in the place of each document of a list: k texts, each of another cluster; a document without a
- * cluster is one of its own. A text is as long as what a memory of `capacityTokens` tokens holds of the document, where
- * there is such: a document of the cluster, or several, joined where none is long enough. Which clusters and documents is
+ * Texts that a control reads in place of each document of a list: k texts, each of another cluster; a document without a
+ * cluster is one of its own. A text is as long as the part of the document that a memory of `capacityTokens` tokens holds, where
+ * there is one: a document of the cluster, or several, joined where none is long enough. Which clusters and documents is
  * drawn by the seed and the document's name. Clusters that are too short come last, the longest first; they are read again.
  *
  * @returns For each of the k texts those of all documents, in segments as long as the document's own.

@@ -1,6 +1,6 @@
 /**
  * Prompting for evaluations: a model reads a text, segment by segment, and is then asked prompts about it, none of which
- * changes what it has read. What a model answers depends on the item alone, not on those beside it.
+ * changes the text it has read. A model's answer depends on the item alone, not on the others in its batch.
  */
 import type { PromptedModel } from "./language_model.ts";
 import { checkLikelihoods } from "./likelihoods.ts";
@@ -22,15 +22,15 @@ export interface PromptedItem {
   /** Names it in errors; absent: its number does. */
   readonly name?: string;
   /**
-   * What is read first: segments of one length T, the same for all items, of which the last may be shorter where memory is
+   * Text read first: segments of one length T, the same for all items, of which the last may be shorter where memory is
    * shared, and T another for each item; empty: nothing.
    */
   readonly reading: readonly Int32Array[];
-  /** What is then asked. */
+  /** Prompts asked after reading. */
   readonly prompts: readonly Prompt[];
 }
 
-/** What a model says of the scored tokens of a prompt. */
+/** A model's scores of the scored tokens of a prompt. */
 export interface PromptScore {
   /** Negative log-likelihood of each scored token given all before it, in nats. */
   readonly nll: Float32Array;
@@ -38,7 +38,7 @@ export interface PromptScore {
   readonly choices: Int32Array;
   /** Rank of each scored token in the whole vocabulary, from 1, where the model says it. */
   readonly ranks?: Int32Array;
-  /** What the positions before the scored tokens retrieve [H, scored, n], where it was asked for. */
+  /** Chunks retrieved at the positions before the scored tokens [H, scored, n], where requested. */
   readonly retrieved?: RetrievedChunks;
 }
 
@@ -55,7 +55,7 @@ export interface PromptOptions {
   readonly pad: number;
   /** Name of the evaluation, for errors. */
   readonly evaluation?: string;
-  /** Whether a model that retrieves is asked for what it retrieves, too. */
+  /** Whether a model that retrieves also reports the retrieved chunks. */
   readonly retrieved?: boolean;
   /** Aborts between batches; its reason is thrown. */
   readonly signal?: AbortSignal;
@@ -166,7 +166,7 @@ function byLength(prompts: readonly { readonly tokens: Int32Array }[]): number[]
 export interface ContinuedItem {
   /** Names it in errors; absent: its number does. */
   readonly name?: string;
-  /** What is read first, as in {@linkcode PromptedItem}. */
+  /** Text read first, as in {@linkcode PromptedItem}. */
   readonly reading: readonly Int32Array[];
   /** Token ids of each prompt, at least one. */
   readonly prompts: readonly Int32Array[];
@@ -228,7 +228,7 @@ export async function continuePrompts(
   return continued;
 }
 
-/** A prompt with its continuation so far, and a place for the next token, in which it does not matter what stands. */
+/** A prompt with its continuation so far, and a place for the next token, whose value does not matter. */
 function withNext(prompt: Int32Array, continued: readonly number[], pad: number): Int32Array {
   return Int32Array.of(...prompt, ...continued, pad);
 }
@@ -265,7 +265,7 @@ async function readItems(
   const steps = Math.max(...readings.map((reading) => reading?.length ?? 0));
   for (let step = 0; step <= steps; step++) {
     for (const [row, reading] of readings.entries()) {
-      // What the row has read before, if anything, is of another item.
+      // The row's earlier text, if any, belongs to another item.
       if (reading && step === steps - reading.length) await model.startDocument(row, rows[row]!);
     }
     if (step === steps) break;
@@ -323,7 +323,7 @@ async function askBatch(
   });
 }
 
-/** What some positions of a row retrieve. */
+/** Chunks that some positions of a row retrieve. */
 function retrievedAt(
   { ages, heads, positions, chunks, stored }: RetrievedChunks,
   row: number,

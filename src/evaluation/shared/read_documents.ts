@@ -1,6 +1,6 @@
 /**
  * Reading for evaluations: whole documents from their beginning, in segments that do not overlap, several side by side.
- * What each row reads depends on its document alone.
+ * The input of each row depends on its document alone.
  */
 import type { DocumentSegments, Segment } from "../../text/segments.ts";
 import type { LanguageModel, SegmentRows } from "./language_model.ts";

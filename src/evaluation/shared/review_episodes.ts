@@ -12,7 +12,7 @@ import { InputRangeError } from "../../errors.ts";
 /** Name of the task in results. */
 export const reviewTask = "reviews";
 
-/** What an episode of reviews is made from. */
+/** Options of an episode of reviews. */
 export interface ReviewEpisodeOptions {
   /** Number of the task, from 1. */
   readonly task: number;

@@ -1,21 +1,21 @@
 import { padId } from "../../backbone/shape.ts";
 import { type SegmentRows, tokensOfRow } from "./language_model.ts";
 
-/** What a language model sees of what a row has read. */
+/** The part of a row's text that a language model sees. */
 export interface WindowOptions {
   /** Tokens T of a segment: the stride of the window. */
   readonly contextTokens: number;
   /** Tokens W of the window: a segment is scored after the W - T tokens before it; at least T. */
   readonly windowTokens: number;
-  /** Whether what row 0 has read is what all rows are asked about. */
+  /** Whether all rows are asked about the text that row 0 has read. */
   readonly shared: boolean;
 }
 
-/** Tokens as they are read: what is not looked at is left out. */
+/** Rows of tokens without the fields that windows do not use. */
 export type ReadRows = Pick<SegmentRows, "tokens" | "rows" | "lengths">;
 
 /**
- * What the rows have read last, and segments behind it. At the beginning of a document the window grows, then it slides.
+ * The last tokens that the rows have read, and segments after them. At the beginning of a document the window grows, then it slides.
  *
  * The tokens before are padded on the left, hidden from attention, to T times a power of two: rows that hold unlike numbers
  * of tokens run together, and few lengths have to be compiled.
@@ -28,12 +28,12 @@ export class RowWindows {
     this.#options = options;
   }
 
-  /** Forgets what a row has read. */
+  /** Forgets the text of a row. */
   forget(row: number): void {
     this.#read.delete(row);
   }
 
-  /** Adds a segment to what its rows have read. */
+  /** Adds a segment to the text of its rows. */
   add(segment: ReadRows): void {
     const most = this.#mostBefore;
     for (let row = 0; row < segment.rows; row++) {

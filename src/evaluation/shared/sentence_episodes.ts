@@ -28,7 +28,7 @@ import { InputRangeError } from "../../errors.ts";
 /** How demonstrations are drawn. */
 export type DemonstrationDraw = "released-code" | "balanced";
 
-/** What an episode of sentences is made from. */
+/** Options of an episode of sentences. */
 export interface SentenceEpisodeOptions {
   readonly tokenizer: Tokenizer;
   readonly seed: number;

@@ -13,11 +13,11 @@ import { softmax } from "./softmax.ts";
 import { sub } from "./sub.ts";
 import { transposeLast } from "./transpose.ts";
 
-/** What causal attention needs besides queries, keys and values. */
+/** Options of causal attention. */
 export interface AttentionOptions {
   /** Added to the scores of a block; shape broadcasts to [b1-b0, H, t1-t0, t1]. It must hide keys after the query. */
   bias(block: AttentionBlock): Value;
-  /** Largest size of one block of scores, in bytes: what stays in a CPU's cache or fits a GPU's binding. */
+  /** Largest size of one block of scores, in bytes: chosen to stay in a CPU's cache, or to fit a GPU's binding. */
   blockBytes: number;
   /** Dropout on the probabilities. */
   dropout?: DropoutMask;
@@ -101,7 +101,7 @@ export function takeQueries(x: Value, block: AttentionBlock): Value {
   return part(x, block, 2, block.t0, block.t1);
 }
 
-/** What a block sees of a tensor whose first axis is the batch: from `start` to `end` of the axis of time. */
+/** Slices a tensor whose first axis is the batch: from `start` to `end` of the axis of time. */
 function part(
   x: Value,
   { b0, b1 }: AttentionBlock,

@@ -15,7 +15,7 @@ import { transposeLast } from "./transpose.ts";
  * @param q Queries [B, H, 1, D], already scaled.
  * @param own Keys and values of the same tokens [B, Hkv, 1, D].
  * @param options `cache`: keys and values of the tokens before [B, Hkv, C, D]; `bias`: broadcasts to [B, H, 1, C+1], must hide
- * what is not filled, and ends with the own key's.
+ * unfilled positions, and ends with the own key's.
  * @returns [B, H, 1, D]
  */
 export function cachedAttention(

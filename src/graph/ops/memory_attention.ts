@@ -12,7 +12,7 @@ import { reshape } from "./reshape.ts";
 import { softmax } from "./softmax.ts";
 import { sub } from "./sub.ts";
 
-/** What attention over retrieved tokens reads. */
+/** Inputs of attention over retrieved tokens. */
 export interface MemoryAttentionOptions {
   /** Chosen rows of the tables for every query: int32 [B, H, T, n]. */
   readonly ids: Value;
@@ -81,7 +81,7 @@ export function memoryAttention(q: Value, options: MemoryAttentionOptions): Valu
   return o;
 }
 
-/** Cuts the queries of a batch so that what is gathered for those of a block, `queryBytes` each, stays within `blockBytes`. */
+/** Cuts the queries of a batch so that the tensors gathered for a block, `queryBytes` a query, stay within `blockBytes`. */
 export function queryBlocks(
   options: { B: number; T: number; queryBytes: number; blockBytes: number },
 ): AttentionBlock[] {
