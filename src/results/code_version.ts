@@ -39,7 +39,7 @@ interface IndexEntry {
 /**
  * Reads the version of the code in a folder.
  *
- * @param folder Folder of the code; what is beside it in its repository does not count.
+ * @param folder Folder of the code; other folders of its repository do not count.
  * @param leftOut Folders in it that do not count, relative to it.
  */
 export async function readCodeVersion(
@@ -182,7 +182,7 @@ function toHex(bytes: Uint8Array): string {
 
 const fileType = 0o170000, symbolicLink = 0o120000, submodule = 0o160000;
 
-/** Whether a file of the work tree is not what was tracked. */
+/** Whether a file of the work tree differs from the tracked one. */
 async function isChanged(
   top: string,
   { path, mode, id, size, mtimeMs, isIgnored }: IndexEntry,
@@ -215,7 +215,7 @@ function withoutReturns(content: Uint8Array): Uint8Array {
   return content.filter((byte, i) => byte !== 13 || content[i + 1] !== 10);
 }
 
-/** Whether what is tracked is not what the commit has: changes that were staged. */
+/** Whether the index differs from the commit: staged changes. */
 async function isStaged(
   repository: Repository,
   commit: string,
@@ -335,7 +335,7 @@ async function readPacked(
   const type = header[0] >> 4 & 7;
   let length = header[0] & 15, at = 1;
   for (; header[at - 1] & 0x80; at++) length += (header[at] & 0x7f) * 2 ** (7 * at - 3);
-  // Its compressed length is not recorded; what cannot be compressed becomes a little longer.
+  // Its compressed length is not recorded; incompressible data becomes a little longer.
   const bytes = await readAt(file, offset, 64 + length + Math.ceil(length / 100));
   const inflate = (from: number) => inflateSync(bytes.subarray(from)).subarray(0, length);
   if (type >= 1 && type <= 4) return { content: inflate(at) };
@@ -359,7 +359,7 @@ async function readAt(file: Deno.FsFile, offset: number, count: number): Promise
   return bytes.subarray(0, filled);
 }
 
-/** What differences make of a base: parts of it, and bytes of their own. */
+/** Applies a delta to a base: copies parts of the base, and inserts new bytes. */
 function applyDelta(base: Uint8Array, delta: Uint8Array): Uint8Array {
   let at = 0;
   const size = () => {
@@ -394,7 +394,7 @@ function applyDelta(base: Uint8Array, delta: Uint8Array): Uint8Array {
   return result;
 }
 
-/** What source is: code and the data that is imported by it. */
+/** Source files: code and the data that it imports. */
 const source = /\.(ts|tsx|js|mjs|json|css|wgsl)$/;
 
 /** Whether there is source that is not tracked, in the folder itself or in one of its folders that have tracked files. */

@@ -9,7 +9,7 @@ import { type CodeVersion, readCodeVersion } from "./code_version.ts";
 import { enginePackages } from "../engine_packages.ts";
 import configuration from "../../deno.json" with { type: "json" };
 
-/** The contents of `environment.json`, except what the run itself finds out. */
+/** The contents of `environment.json`, except the fields that the run itself adds. */
 export interface Environment {
   /** When the command began that ran this part of the run, ISO 8601. */
   readonly startedAt: string;
@@ -63,7 +63,7 @@ export function peakMemoryBytes(): number {
 /** The repository's folder; undefined where the code is not run from a disk. */
 const repository = import.meta.dirname && `${import.meta.dirname}/../..`;
 
-/** Commit and dirty flag; results are what the code wrote, and do not make it dirty. */
+/** Commit and dirty flag; results are written by the code, and do not make it dirty. */
 async function codeVersion(): Promise<CodeVersion> {
   if (repository === undefined) return {};
   // Asking for a permission that the program does not have would stop the run at a prompt.

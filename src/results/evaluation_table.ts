@@ -1,5 +1,5 @@
 /**
- * What runs have measured, arranged: for each evaluation of an experiment models by metrics, seeds together.
+ * Measurements of runs as tables: for each evaluation of an experiment models by metrics, seeds together.
  */
 import { basename, dirname } from "node:path";
 import {
@@ -41,11 +41,11 @@ export interface TableCell {
    * and seeds, as {@linkcode Difference.interval} is.
    */
   readonly ci95?: readonly [number, number];
-  /** What is independent of each other, over which the standard error is: `8 documents` of each seed; absent where nobody knows. */
+  /** Independent units over which the standard error is computed: `8 documents` of each seed; absent if unknown. */
   readonly over?: { readonly count: number; readonly unit: string };
   /** Of which sums each seed's number was computed; absent where the records of items do not give it. */
   readonly sums?: readonly ItemSums[];
-  /** What each seed measured, in the order of the row's seeds. */
+  /** Measurement of each seed, in the order of the row's seeds. */
   readonly metrics: readonly Metric[];
   /** How much more than the first model of the same runs; absent for that one, and where items cannot be paired. */
   readonly difference?: Difference;
@@ -64,7 +64,7 @@ export interface TableColumn
 export interface TableRow {
   /** The runs, by seed. */
   readonly runs: readonly RunRecord[];
-  /** What distinguishes the runs from those of other rows, by heading. */
+  /** Values that distinguish the runs from those of other rows, by heading. */
   readonly variation: Readonly<Record<string, string>>;
   /** The model. */
   readonly model: string;
@@ -84,11 +84,11 @@ export interface EvaluationTable {
   readonly part: string;
   /** Model of the first row of each group, with which the others are compared. */
   readonly baseline: string;
-  /** Headings of what varies between runs. */
+  /** Headings of the fields that vary between runs. */
   readonly varied: readonly string[];
-  /** What headings are short for: the path of a swept field in the declaration. */
+  /** Full names of headings: the path of a swept field in the declaration. */
   readonly fields: Readonly<Record<string, string>>;
-  /** What its columns are points of, where they are numbers. */
+  /** Axis of its columns, where they are points of one. */
   readonly axis?: MetricAxis;
   /** The metrics. */
   readonly columns: readonly TableColumn[];
@@ -102,13 +102,13 @@ export interface ExperimentTables {
   readonly experiment: string;
   /** The question it asks. */
   readonly question?: string;
-  /** What is to be known before its numbers are read: `scaled-down`, ... */
+  /** Qualifications of its numbers: `scaled-down`, ... */
   readonly labels: readonly string[];
   /** Its runs. */
   readonly runs: readonly CataloguedRun[];
   /** The tables. */
   readonly tables: readonly EvaluationTable[];
-  /** What is left out of them, and what to do about it. */
+  /** Omissions from them, and how to fix these. */
   readonly remarks: readonly string[];
   /** Runs that are not completed. */
   readonly unfinished: readonly UnfinishedRun[];
@@ -371,7 +371,7 @@ function groupRows(
   return rows;
 }
 
-/** What a model's runs measured by a metric, and of which sums; these are undefined where those of one run are unknown. */
+/** Measurements of a metric in a model's runs, and their sums; these are undefined where those of one run are unknown. */
 function measurements(
   group: readonly RunRecord[],
   wanted: {
@@ -420,7 +420,7 @@ export function compareCells(
 
 /**
  * How uncertain a metric is. Items of a proportion that is exactly 0 or 1 are all alike, so that its recorded standard error
- * is 0; what may be said of others is Wilson's interval, of a mean of fractions, too: no fraction is farther from the end than
+ * is 0; the interval is Wilson's, also for a mean of fractions: no fraction is farther from the end than
  * the wrong answer that it would be.
  */
 export function uncertaintyOf(
@@ -436,7 +436,7 @@ export function uncertaintyOf(
   };
 }
 
-/** What is known of a metric beyond its record. */
+/** Properties of a metric beyond its record. */
 interface MetricNature {
   /** How many independent parts its items belong to; absent where that is not known. */
   readonly count?: number | undefined;
@@ -444,7 +444,7 @@ interface MetricNature {
   readonly isProportion?: boolean | undefined;
 }
 
-/** An interval without what a proportion cannot be. */
+/** Clips an interval to the range of a proportion. */
 function withinReach([low, high]: readonly [number, number]): readonly [number, number] {
   return [Math.max(0, low), Math.min(1, high)];
 }
@@ -542,8 +542,8 @@ function withBest(rows: readonly TableRow[], columns: readonly TableColumn[]): T
     const [first, ...others] = rows.flatMap(({ cells }) => cells[i] ?? [])
       .sort((a, b) => higherIsBetter ? b.value - a.value : a.value - b.value);
     if (!first?.sums || others.length === 0) return undefined;
-    // To be better than every other is no more than the least of these claims: chance makes it in 5 % at most, whatever their number.
-    // A number without an interval, as what the commonest label scores, is what it is of these items.
+    // No correction needed: requiring a win over every row is an intersection-union test, so the error rate stays at 5 %.
+    // A number without an interval, such as the score of the commonest label, is exact for these items.
     const isBest = others.every((other) => {
       const { value, ci95 = [value, value] as const } = other;
       return compareCells(first, { ...other, ci95 })?.insideNoise === false;

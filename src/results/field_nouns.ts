@@ -1,4 +1,4 @@
-/** The swept fields that figures call by other words than their names: what is varied, and its unit. */
+/** Names and units in figures of swept fields, where they differ from the fields' names. */
 const fieldNouns: Readonly<Record<string, { readonly label: string; readonly unit?: string }>> = {
   capacityTokens: { label: "memory size", unit: "tokens" },
   chunkTokens: { label: "chunk length", unit: "tokens" },

@@ -6,11 +6,11 @@
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
 
-/** What stands above every figure. */
+/** Text above every figure. */
 interface FigureText {
-  /** What is shown, in a line. */
+  /** Title of the figure, in a line. */
   readonly title: string;
-  /** Printed below the title: sizes of samples, what was held fixed. */
+  /** Printed below the title: sizes of samples, fixed settings. */
   readonly note?: string;
 }
 
@@ -22,9 +22,9 @@ export interface FigureAxis {
   readonly unit?: string;
   /** How numbers become distances (default linear); log2 takes positive numbers alone, symlog 0 too, at a step's distance. */
   readonly scale?: "linear" | "log2" | "symlog";
-  /** Where numbers are printed, and what else than the number; absent: wherever they are round. */
+  /** Positions of ticks, and their labels if not the number; absent: at round numbers. */
   readonly ticks?: readonly { readonly at: number; readonly name?: string }[];
-  /** Whether it begins at 0, so that lengths are what they stand for. */
+  /** Whether it begins at 0, so that lengths are proportional to values. */
   readonly fromZero?: true;
   /** The ends of the axis; absent: those of the data. */
   readonly domain?: readonly [number, number];
@@ -52,7 +52,7 @@ export interface Series<Point> {
 interface Chart<Point> extends FigureText {
   /** The series, {@linkcode mostSeries} at most. */
   readonly series: readonly Series<Point>[];
-  /** What the names of the series are values of. */
+  /** Title of the legend: the variable whose values name the series. */
   readonly legendTitle?: string;
 }
 
@@ -72,13 +72,13 @@ export interface DotChart extends Chart<{ readonly category: string }> {
 
 /** Tables whose cells have the colour of their numbers, which are printed in them. */
 export interface HeatMap extends FigureText {
-  /** What there is to see, in a sentence or two, for those who do not see it. */
+  /** Alternative text: the content of the figure in a sentence or two. */
   readonly description: string;
-  /** What the columns are, and the name of each. */
+  /** Label of the columns, and the name of each. */
   readonly columns: { readonly label: string; readonly names: readonly string[] };
-  /** What the rows are, and the name of each. */
+  /** Label of the rows, and the name of each. */
   readonly rows: { readonly label: string; readonly names: readonly string[] };
-  /** What the numbers are, and between which colours go. */
+  /** Label of the numbers, and their range on the colour scale. */
   readonly value: { readonly label: string; readonly domain: readonly [number, number] };
   /** Tables of these rows and columns, side by side. */
   readonly panels: readonly { readonly name: string; readonly values: readonly number[][] }[];
@@ -216,7 +216,7 @@ export function heatMap(chart: HeatMap): string {
   });
 }
 
-/** What stands above a plot, and the numbers in it. */
+/** Text above a plot, and the numbers in it. */
 interface Heading extends Omit<Chart<unknown>, "series"> {
   readonly series: readonly { readonly name: string }[];
   /** For those who do not see it. */
@@ -281,7 +281,7 @@ function figure(
     style: { fontSize: `${textSize}px` },
   }) as unknown as SvgElement;
   svg.querySelector("style").textContent += theme;
-  // What screen readers look for; attributes would not be escaped as XML demands.
+  // Elements that screen readers look for; attributes would not be escaped as XML demands.
   for (const [name, text] of [["desc", description], ["title", title]]) {
     const element = document.createElementNS("http://www.w3.org/2000/svg", name);
     element.textContent = text;
@@ -292,7 +292,7 @@ function figure(
   return `${svg.outerHTML}\n`;
 }
 
-/** What is used of an element; the types of browsers are not part of this program. */
+/** The used part of an element; the types of browsers are not part of this program. */
 interface SvgElement {
   readonly outerHTML: string;
   textContent: string;

@@ -9,7 +9,7 @@ export class Html {
   constructor(readonly text: string) {}
 }
 
-/** What a piece of HTML is made of: text, which shows as it is, pieces, or nothing. */
+/** Content of a piece of HTML: text, which shows as it is, pieces, or nothing. */
 type Content = string | Html | undefined | readonly Content[];
 
 /** A piece of HTML of a template, in which text shows as it is, in elements and in attributes. */
@@ -25,7 +25,7 @@ function sourceOf(content: Content): string {
   return content.replaceAll(/[&<>"]/g, (character) => `&${entities[character]};`);
 }
 
-/** A table whose headings say what they head; `data-value` is what a column is sorted by. */
+/** A table whose headings have a scope; `data-value` is the sort key of a column. */
 export function htmlTable({ caption, notes, headers, labels, rows, footer }: TableText): Html {
   const head = headers.map((text, i) =>
     i < labels

@@ -1,5 +1,5 @@
 /**
- * A document and what a memory did for each of its tokens: one page that needs nothing else.
+ * Page with a document and the effect of the memory on each of its tokens; it is self-contained.
  */
 import { Html, markup } from "./html.ts";
 import styles from "./inspection.css" with { type: "text" };
@@ -14,7 +14,7 @@ export interface InspectedPassage {
   readonly shares: readonly number[];
 }
 
-/** What a page shows. */
+/** Content of a page. */
 export interface Inspection {
   /** Name of the document. */
   readonly name: string;
@@ -25,7 +25,7 @@ export interface Inspection {
   /** Probabilities of the tokens with the memory and without; NaN of the first. */
   readonly probabilities: ArrayLike<number>;
   readonly without: ArrayLike<number>;
-  /** What the position before each token reads, most first. */
+  /** Passages that the position before each token reads, most first. */
   readonly passages: readonly (readonly InspectedPassage[])[];
   /** Gates of the heads; empty where nothing was read. */
   readonly gates: readonly number[];
@@ -101,7 +101,7 @@ function nats({ probabilities, without }: Inspection, i: number): number {
   return Math.log(probabilities[i] / without[i]);
 }
 
-/** What the memory does on the whole, after the first window. */
+/** Overall effect of the memory, after the first window. */
 function gain(inspection: Inspection): string {
   const { texts, contextTokens } = inspection;
   const later = texts.map((_, i) => i).slice(contextTokens + 1);
@@ -182,7 +182,7 @@ function strip({ texts, passages }: Inspection): Html {
 its passages, its place, and what the memory held).</figcaption></figure>`;
 }
 
-/** What the script needs, in a form that no text of it ends. */
+/** Data of the script, escaped so that no text ends the script element. */
 function jsonOf(inspection: Inspection): string {
   const { texts, probabilities, without, passages, gates } = inspection;
   const rounded = (x: number) => Number.isFinite(x) ? Number(x.toPrecision(4)) : null;

@@ -1,5 +1,5 @@
 /**
- * What an evaluation's main table says, a line each: the main model beside another, and the best setting of a sweep.
+ * Interprets an evaluation's main table, a line each: the main model beside another, and the best setting of a sweep.
  */
 import {
   compareCells,

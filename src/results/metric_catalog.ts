@@ -1,5 +1,5 @@
 /**
- * What tables and figures need to know of metrics beyond their numbers. Evaluations, which are above this folder, say it.
+ * Properties of metrics that tables and figures need beyond their numbers. Evaluations, a layer above, provide them.
  */
 import type { ItemSums } from "./paired_comparison.ts";
 import type { RunRecord } from "./read_runs.ts";
@@ -7,7 +7,7 @@ import type { Metric } from "./records.ts";
 
 /** Tells a metric from the others of its evaluation and model. */
 export interface MetricKey {
-  /** What is measured. */
+  /** The measured quantity. */
   readonly measure: string;
   /** At which point, where there are several. */
   readonly at?: Metric["at"] | undefined;
@@ -15,7 +15,7 @@ export interface MetricKey {
   readonly over?: string | undefined;
 }
 
-/** What the columns of a table are points of. */
+/** Axis whose points are the columns of a table. */
 export interface MetricAxis {
   /** Which figure shows it: `distance`. */
   readonly figure: string;
@@ -23,7 +23,7 @@ export interface MetricAxis {
   readonly label: string;
   /** Its unit; absent where it has none. */
   readonly unit?: string;
-  /** What is measured at each point. */
+  /** The quantity measured at each point. */
   readonly measure: string;
 }
 
@@ -33,11 +33,11 @@ export interface MetricLabel {
   readonly part: string;
   /** Header of its column. */
   readonly header: string;
-  /** What the header does not say. */
+  /** Explanation beyond the header. */
   readonly meaning?: string;
   /** Its name in a sentence; absent: its name in records. */
   readonly noun?: string;
-  /** Of metrics that are one by some number: what that number is. */
+  /** Of metrics that have a point on an axis: that axis. */
   readonly axis?: MetricAxis;
   /** Whether it is a mean of scores from 0 to 1, and no difference of two such means. */
   readonly isProportion?: true;

@@ -12,11 +12,11 @@ import { effectiveItems, type Estimate, mean, sumByCluster } from "../statistics
 export interface ItemSums {
   /** Names of the items. */
   readonly items: readonly string[];
-  /** What they are, in the plural: `documents` (default `items`). */
+  /** Name of the items in the plural: `documents` (default `items`). */
   readonly unit?: string;
-  /** What is summed above the line. */
+  /** Terms of the numerator. */
   readonly numerators: readonly number[];
-  /** What is summed below it. */
+  /** Terms of the denominator. */
   readonly denominators: readonly number[];
   /** Whether the metric is e to the power of the ratio, as a perplexity is. */
   readonly exponential: boolean;
@@ -27,7 +27,7 @@ export interface ItemSums {
     /** The unit of clusters, in the plural: `works`. */
     readonly unit: string;
   };
-  /** The same metric as sums over what each of the items asks, where all ask the same: over questions, of draws. */
+  /** The same metric as sums over the questions, where all items ask the same ones, as draws do. */
   readonly across?: ItemSums;
 }
 
@@ -37,7 +37,7 @@ export interface Difference {
   readonly value: number;
   /**
    * 95 % interval over items, by bootstrap; absent for fewer than {@linkcode fewestItems}. Where all items ask the same, over
-   * items and what they ask: on each side the root of the sum of their squares.
+   * items and the questions they share: on each side the root of the sum of their squares.
    */
   readonly overItems?: readonly [number, number];
   /** 95 % interval over seeds, by Student's distribution; absent for a single seed. */
@@ -53,7 +53,7 @@ export interface Difference {
   readonly unit: string;
   /** Number of items of equal weight that carry as much information: the degrees of freedom of the interval over items, plus 1. */
   readonly effective: number;
-  /** True where it is over what the items ask, too. */
+  /** True where it is also over the questions that items share. */
   readonly isCrossed?: true;
   /** True where numbers were compared, and not item by item. */
   readonly isApart?: true;
@@ -75,10 +75,10 @@ export const fewestItems = 6;
 /**
  * Compares two models by the same metric, item by item.
  *
- * Over items, all seeds' items are drawn alike, so that what the seeds share is not taken for independent. Where seeds differ
+ * Over items, all seeds' items are drawn alike, so that shared effects of the seeds are not taken for independent. Where seeds differ
  * in their number of items, these are items of their own, and drawn for each seed.
  *
- * Draws that ask the same questions agree on what these questions, of all, happen to favour; so the difference is compared over
+ * Draws of the same questions share the bias of this choice of questions; so the difference is compared over
  * questions, too, and is noise if it is noise over either.
  *
  * @param first The first model: sums of each seed.
@@ -149,9 +149,9 @@ export interface SeparateEstimate extends Pick<Estimate, "value" | "ci95" | "n">
 }
 
 /**
- * Compares two numbers that were measured each by itself, or of whose items there are no records. What makes an item hard for
+ * Compares two numbers that were measured each by itself, or of whose items there are no records. An item's difficulty for
  * both models does not cancel, so that the interval is wider than it need be: on each side the root of the sum of the squares
- * of the parts of theirs that lie there (Zou and Donner 2008).
+ * of the widths of their intervals on that side (Zou and Donner 2008).
  *
  * @returns undefined where one has no interval.
  */
@@ -215,7 +215,7 @@ export function overClusters(sums: ItemSums): ItemSums {
   };
 }
 
-/** Effective number of the items of several seeds: an item weighs what it adds to the denominators. */
+/** Effective number of the items of several seeds: an item is weighted by its share of the denominators. */
 function effectiveItemsOf(pairs: readonly Pair[]): number {
   const [{ sums }] = pairs;
   return effectiveItems(

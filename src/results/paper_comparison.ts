@@ -30,7 +30,7 @@ export type Verdict = "reproduced" | "not-reproduced" | "no-verdict";
 
 /** A measured number beside a published one. */
 export interface ReproducedCell {
-  /** What was published. */
+  /** The published number. */
   readonly published: PublishedValue;
   /** The row of ours; undefined where nothing was measured. */
   readonly row?: TableRow;

@@ -1,8 +1,8 @@
 /**
- * What the paper (arXiv 2306.07174, NeurIPS 2023) publishes, number by number, and how far each number can be trusted.
+ * Published numbers of the paper (arXiv 2306.07174, NeurIPS 2023), and how far each can be trusted.
  *
  * The paper's own tables could not be read when this was written: `verified` numbers were seen in a source that quotes
- * them, `from-memory` ones are recollections that agree with what is verified but were not seen, and `unknown` cells exist
+ * them, `from-memory` ones are recollections that agree with the verified ones but were not seen, and `unknown` cells exist
  * in the paper with numbers that nobody here knows. Only a verified number may decide whether something is reproduced.
  *
  * Figure 4 (chunk length, memory size) is not among them: of it only directions are known.
@@ -25,11 +25,11 @@ export interface PublishedValue {
   readonly std?: number;
   /** Unit of both; empty for a plain number. */
   readonly unit: string;
-  /** Where the number was seen, or what is known of it. */
+  /** Where the number was seen, or a remark on its origin. */
   readonly source: string;
   /** How far it can be trusted. */
   readonly trust: Trust;
-  /** What else is to be known of it. */
+  /** Further remarks. */
   readonly note?: string;
 }
 
@@ -38,7 +38,7 @@ export type PublishedTableName = "table-2" | "table-3" | "table-4" | "table-5" |
 
 /** A published table. */
 export interface PublishedTable {
-  /** What it shows. */
+  /** Title of the table. */
   readonly title: string;
   /** Unit of its numbers by column, or of all. */
   readonly units: string | Readonly<Record<string, string>>;

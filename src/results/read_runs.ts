@@ -18,7 +18,7 @@ import {
   samplesPath,
 } from "./records.ts";
 
-/** What a run's folder holds. */
+/** Contents of a run's folder. */
 export interface RunRecord {
   /** The folder. */
   readonly path: string;
@@ -28,7 +28,7 @@ export interface RunRecord {
   readonly declaration?: Readonly<Record<string, unknown>>;
   /** Where it ran; undefined where its file is missing. */
   readonly environment?: RunEnvironment;
-  /** What declares a run that has no folder yet. */
+  /** File that declares a run that has no folder yet. */
   readonly declarationFile?: string;
   /** Scored items by evaluation, each with the `model` that was scored. */
   readonly samples: ReadonlyMap<string, readonly SampleRecord[]>;
@@ -42,7 +42,7 @@ export interface RunRecord {
 export interface DamagedRun {
   /** The folder. */
   readonly path: string;
-  /** Which file is damaged, and what to do about it: a sentence. */
+  /** Which file is damaged, and how to repair it: a sentence. */
   readonly reason: string;
 }
 
@@ -55,7 +55,7 @@ export interface FoundRuns {
 }
 
 /**
- * What is wrong with the records of an evaluation's items; undefined where nothing is.
+ * Checks the records of an evaluation's items, and returns the problem; undefined if there is none.
  *
  * @param kind Kind of the evaluation, where the run's declaration has it.
  */
@@ -102,7 +102,7 @@ export async function readRunRecords(
   return { records, damaged };
 }
 
-/** Whether an error says that files of a run cannot be read, or are not what they should be. */
+/** Whether an error reports that files of a run are unreadable or invalid. */
 export function isDamage(error: unknown): boolean {
   return isForeseen(error) || error instanceof Deno.errors.NotFound;
 }
@@ -202,7 +202,7 @@ export function seedOf({ declaration }: RunRecord): number {
   return Number(declaration?.seed ?? 1);
 }
 
-/** What a declaration holds beside what is measured. */
+/** Fields of a declaration in which replicas may differ. */
 const labels = new Set([
   "name",
   "question",

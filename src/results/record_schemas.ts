@@ -45,7 +45,7 @@ const summary = z.looseObject({
   metrics: z.array(metric),
 });
 
-/** What describes the code and the machine in each part of a run. */
+/** Code and machine in each part of a run. */
 const environmentPart = {
   startedAt: text,
   commit: text.optional(),
@@ -99,7 +99,7 @@ const reproduces = z.looseObject({
   });
 });
 
-/** Of a declaration only what is read again from its record; the rest is shown as it is. */
+/** Only the fields of a declaration that are read again from its record; the rest is shown unchanged. */
 const declaration = z.looseObject({
   seed: z.number().optional(),
   corpus: z.record(text, z.unknown()).optional(),
@@ -134,7 +134,7 @@ export type RecordKind = keyof typeof schemas;
 /** Most nested arrays and objects of a record: far more than any has, and few enough to be shown. */
 const mostNested = 100;
 
-/** What is wrong with the form of a record, with its field; undefined where nothing is. */
+/** Checks the form of a record, and returns the problem with its field; undefined if there is none. */
 export function recordProblem(kind: RecordKind, record: unknown): string | undefined {
   return schemaProblem(schemas[kind], record);
 }

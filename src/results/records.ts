@@ -1,5 +1,5 @@
 /**
- * What the files of a run's folder hold, and how they are read.
+ * Contents of the files of a run's folder, and their parsers.
  */
 import { basename, dirname, join } from "node:path";
 import { z } from "zod";
@@ -22,7 +22,7 @@ export interface Metric {
   readonly model: string;
   /** Its name, spelled from the three fields below: `accuracy 4096 over backbone`. */
   readonly name: string;
-  /** What was measured: `accuracy`. Of metrics recorded before there was this field, their name. */
+  /** The measured quantity: `accuracy`. For metrics recorded before this field existed, their name. */
   readonly measure: string;
   /** At which point, where there are several: `{ prefixTokens: 4096 }`. */
   readonly at?: Readonly<Record<string, string | number>>;
@@ -48,7 +48,7 @@ export interface Metric {
   readonly modelVersion?: number;
 }
 
-/** What tells the runs of a sweep apart: the values of the swept fields by their paths. */
+/** Variation between the runs of a sweep: the values of the swept fields by their paths. */
 export type Variation = Readonly<Record<string, unknown>>;
 
 /** The contents of `summary.json`. */
@@ -65,17 +65,17 @@ export interface RunSummary {
   readonly scale: "paper" | "scaled-down";
   /** Items per evaluation at most, where the command line limited them. */
   readonly limit?: number;
-  /** What tells it from the other runs of its sweep; absent where it was never part of one. */
+  /** Variation from the other runs of its sweep; absent if it was never part of one. */
   readonly variation?: Variation;
   /** Message of the error that ended a failed run. */
   readonly error?: string;
-  /** What was measured so far. */
+  /** Measurements so far. */
   readonly metrics: readonly Metric[];
 }
 
 /** One training step, or one measurement of the validation loss, as `metrics.jsonl` holds it. */
 export interface MetricsRecord {
-  /** What is trained: `backbone`, `longmem`, ...; steps count from 1 in each. */
+  /** The trained part: `backbone`, `longmem`, ...; steps count from 1 in each. */
   readonly phase: string;
   /** Updates done. */
   readonly step: number;
@@ -102,7 +102,7 @@ export interface MetricsRecord {
   };
 }
 
-/** What a step records of a training from within. */
+/** Diagnostics of a training at a step. */
 export interface RecordedDiagnostics {
   /** Gate of each head that reads the memory, from 0 to 1. */
   readonly gates?: readonly number[];
@@ -114,7 +114,7 @@ export interface RecordedDiagnostics {
   readonly updateToWeightOfLayers: Readonly<Record<string, number>>;
 }
 
-/** What was computed for one item of an evaluation; `item` names it, the rest is the evaluation's own. */
+/** Results for one item of an evaluation; `item` names it, the other fields depend on the evaluation. */
 export interface SampleRecord {
   /** Name of the item: a document, a question. */
   readonly item: string;
@@ -149,8 +149,8 @@ function sampleProblem(record: unknown): string | undefined {
 /**
  * Checks records of scored items before they are written.
  *
- * @param subject What they are of, for the error: `evaluation model`.
- * @throws {RangeError} If a number is not finite, which JSON cannot say, or a field has another type.
+ * @param subject Their subject, for the error: `evaluation model`.
+ * @throws {RangeError} If a number is not finite, which JSON cannot represent, or a field has another type.
  */
 export function checkSamples(subject: string, samples: readonly SampleRecord[]): void {
   for (const sample of samples) {
@@ -171,7 +171,7 @@ export interface RunEnvironment extends Environment {
   readonly wallSeconds?: number;
   /** Most main memory that the process has held until then, other runs at once included. */
   readonly peakMemoryBytes?: number;
-  /** SHA-256 of what the run read: data, tokenizer, weights. */
+  /** SHA-256 of the run's inputs: data, tokenizer, weights. */
   readonly hashes: Readonly<Record<string, string>>;
   /** SHA-256 of the files that the run read besides the documents, by the fields that name them. */
   readonly inputs?: Readonly<Record<string, string>>;
@@ -189,7 +189,7 @@ export interface TakenPhase {
   readonly weights: string;
 }
 
-/** What tells a run from the others of its sweep, to read: `memory.chunkTokens=4 seed=1`. */
+/** Formats the variation of a run from the others of its sweep: `memory.chunkTokens=4 seed=1`. */
 export function formatVariation(variation: Variation): string {
   return Object.entries(variation)
     .map(([path, value]) => `${path}=${formatSwept(value)}`).join(" ");
@@ -348,7 +348,7 @@ function parseFile(path: string, text: string, line?: number): unknown {
   throw new InputSyntaxError(`Cannot read ${place} as it is not a JSON object; ${remedy(path)}`);
 }
 
-/** What mends a damaged file of a run. */
+/** Returns the remedy for a damaged file of a run. */
 function remedy(path: string): string {
   const folder = dirname(path);
   switch (basename(path)) {

@@ -155,7 +155,7 @@ ${
   }</details>\n`;
 }
 
-/** Where a run ran and what it read, fact by fact. */
+/** Machine and inputs of a run, fact by fact. */
 function environmentFacts(environment: RunEnvironment): [string, string][] {
   const { commit, dirty, declarationFile, startedAt, device, deno, packages } = environment;
   const { system, cpu, cores, memoryBytes, wallSeconds, peakMemoryBytes, hashes, earlier } =

@@ -25,7 +25,7 @@ export interface ReportFigure {
   readonly svg: string;
 }
 
-/** Draws what there is to see of an experiment: models, what is swept, distances and lengths, trainings. */
+/** Draws the figures of an experiment: models, swept fields, distances and lengths, trainings. */
 export function reportFigures({ tables, runs }: ExperimentTables): ReportFigure[] {
   return withFileNames([
     ...tables.flatMap((table) => [
@@ -120,7 +120,7 @@ function sweptFigures(table: EvaluationTable): ReportFigure[] {
 }
 
 /**
- * What a table's columns are points of, as recall by distance or speed by length: a line for each model or, in a sweep, for
+ * Draws a table whose columns are points of an axis, such as recall by distance: a line for each model or, in a sweep, for
  * each setting of the main model.
  */
 function columnFigure(table: EvaluationTable): ReportFigure[] {
@@ -290,7 +290,7 @@ function trainingFigures(runs: readonly CataloguedRun[]): ReportFigure[] {
   ]);
 }
 
-/** What trainings record of themselves: gates and the memory's share of attention, and sizes of updates; nothing where none does. */
+/** Draws the diagnostics of trainings: gates and the memory's share of attention, and sizes of updates; nothing where none does. */
 function diagnosticFigures(name: string, trainings: readonly Training[]): ReportFigure[] {
   type Diagnostics = NonNullable<MetricsRecord["diagnostics"]>;
   const isOfPhases = trainings.some(({ phase }) => phase !== trainings[0].phase);
@@ -373,7 +373,7 @@ function trainingFigure(name: string, trainings: readonly Training[]): ReportFig
   };
 }
 
-/** What tells runs apart, in few words: `chunkTokens 4, seed 2`; their own names where nothing else does. */
+/** Short names of runs: `chunkTokens 4, seed 2`; their own names where nothing else does. */
 function runNames(runs: readonly RunRecord[]): string[] {
   const groups = replicaGroups(runs), settings = variations(groups, sweptHeadings(runs));
   return runs.map((run) => {

@@ -8,7 +8,7 @@ import type { Problem } from "../declaration/problem.ts";
 import { allowedWords } from "../did_you_mean.ts";
 import { publishedTable, type PublishedTableName, publishedTableNames } from "./paper_tables.ts";
 
-/** Which published table an experiment is about, and what of it stands for what. */
+/** Published table that an experiment reproduces, and the mapping of its rows and columns. */
 export interface ReproductionConfig {
   /** The published table. */
   readonly table: PublishedTableName;
@@ -66,7 +66,7 @@ export interface MeasuredEvaluation {
   readonly models: readonly string[];
 }
 
-/** What an experiment measures. */
+/** Evaluations of an experiment. */
 interface MeasuredEvaluations {
   readonly evaluations: readonly MeasuredEvaluation[];
 }
@@ -75,7 +75,7 @@ interface MeasuredEvaluations {
 export const reproductionPart = {
   schema,
 
-  /** What stands for what where that is the same for every experiment about the table. */
+  /** Default mapping, where it is the same for every experiment about the table. */
   fill(
     { table, rows, columns }: ReproductionDeclaration,
     { evaluations }: MeasuredEvaluations,
@@ -130,7 +130,7 @@ function check(
   ];
 }
 
-/** Only some tables say by themselves what stands for what. */
+/** Only some tables have a default mapping. */
 function empty(path: string, field: string, headings: readonly string[]): Problem {
   return {
     path,

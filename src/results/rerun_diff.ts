@@ -1,5 +1,5 @@
 /**
- * What is otherwise where a recorded run is run again: the code, the machine, what was read, what was measured.
+ * Differences between a recorded run and its re-run: code, machine, inputs, measurements.
  */
 import { join } from "node:path";
 import type { Environment } from "./environment.ts";
@@ -11,7 +11,7 @@ export interface RecordedRun {
   readonly path: string;
   /** Where it ran; undefined where its file is missing. */
   readonly environment?: RunEnvironment;
-  /** What it measured, and its labels; undefined where its file is missing. */
+  /** Its measurements and labels; undefined where its file is missing. */
   readonly summary?: RunSummary;
 }
 
@@ -30,7 +30,7 @@ export async function readRecordedRun(path: string): Promise<RecordedRun> {
   };
 }
 
-/** What is otherwise before the run begins, a sentence for each; none where the code and the machine are those of the record. */
+/** Differences known before the run begins, a sentence each; none if code and machine are those of the record. */
 export function environmentDifferences(recorded: Environment, current: Environment): string[] {
   const remarks = codeDifferences(recorded, current);
   for (const name of ["deno", "v8", "system", "cpu"] as const) {
@@ -83,7 +83,7 @@ function withoutReason(device: string): string {
   return device.replace(/ \([^()]*\)$/, "");
 }
 
-/** What is otherwise about data, a tokenizer or weights; undefined where it is what the record has, or the record has none. */
+/** Difference in data, a tokenizer or weights; undefined if it equals the record, or the record has none. */
 export function hashDifference(
   { hashes }: Pick<RunEnvironment, "hashes">,
   name: string,

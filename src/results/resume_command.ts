@@ -15,11 +15,11 @@ export interface UnfinishedRun {
   readonly state: RunState;
   /** First line of the error that ended it. */
   readonly error?: string;
-  /** What goes on with it. */
+  /** Command that resumes it. */
   readonly command: string;
 }
 
-/** The command that runs what a run's declaration declares. */
+/** The command that runs a run's declaration. */
 export function runCommandOf(record: CataloguedRun): string {
   const { path, environment, summary, startsProcesses } = record;
   const results = dirname(dirname(path));
@@ -61,7 +61,7 @@ function unfinishedRun(record: CataloguedRun): UnfinishedRun[] {
   }];
 }
 
-/** The state of a run and what to do, in one sentence. */
+/** The state of a run and the command to continue, in one sentence. */
 export function unfinishedText({ run, count, state, error, command }: UnfinishedRun): string {
   switch (state) {
     case "failed":

@@ -1,5 +1,5 @@
 /**
- * The folder of a run, `results/<experiment>/<run>/`: what was asked, where it ran, every step,
+ * The folder of a run, `results/<experiment>/<run>/`: its declaration, machine, every step,
  * every scored item, and the summary from which tables are made.
  *
  *     experiment.json     the resolved declaration
@@ -51,7 +51,7 @@ const recordKeys = [
   "timing",
 ] as const satisfies readonly (keyof MetricsRecord)[];
 
-/** What a run folder is opened for. */
+/** Options of opening a run folder. */
 export interface RunFolderOptions {
   /** Folder of all results. */
   readonly results: string;
@@ -63,7 +63,7 @@ export interface RunFolderOptions {
   readonly environment: Environment & Pick<RunEnvironment, "declarationFile" | "assignments">;
   /** Forgets an earlier run of the same declaration. */
   readonly fresh?: boolean;
-  /** Told of what the run reads and where it runs, as soon as that is known. */
+  /** Notified of the run's inputs and device, as soon as they are known. */
   readonly watch?: RecordWatch;
   /** The lock of the run, which is checked before anything is written. */
   readonly lock?: { check(): Promise<void> };
@@ -71,7 +71,7 @@ export interface RunFolderOptions {
   readonly curves?: CurveWatch;
 }
 
-/** Takes what is recorded of a run while it runs. */
+/** Receives records of a run while it runs. */
 export interface RecordWatch {
   /** The device that was opened. */
   device(device: string): void;
@@ -79,7 +79,7 @@ export interface RecordWatch {
   hash(name: string, sha256: string): void;
 }
 
-/** What a fresh start removes. */
+/** Files that a fresh start removes. */
 const runFiles = [
   "summary.json",
   "environment.json",
@@ -116,7 +116,7 @@ export class RunFolder {
 
   /**
    * Opens the folder of a run, creating it where it is missing. An earlier run's summary, metrics and
-   * samples are kept, unless `fresh`; what it was writing when it was killed is removed. No other process may have the run's lock.
+   * samples are kept, unless `fresh`; partial writes of a killed run are removed. No other process may have the run's lock.
    *
    * @throws {Error} Where the folder cannot be written, or its summary is not one.
    */
@@ -294,7 +294,7 @@ export class RunFolder {
   }
 
   /**
-   * Takes `samples/<evaluation>.jsonl` back to the lines of some models: what others left, or a kill cut off, is dropped.
+   * Takes `samples/<evaluation>.jsonl` back to the lines of some models: lines of others, or cut off by a kill, are dropped.
    *
    * @returns The lines that are kept, each with its `model`.
    * @throws {SyntaxError} Where a line is not the record of a scored item.
@@ -321,7 +321,7 @@ export class RunFolder {
     return await readSampleRecords(this.path, evaluation);
   }
 
-  /** Where the run runs, and what it has read so far. */
+  /** Machine of the run, and its inputs so far. */
   get environment(): RunEnvironment {
     return this.#environment;
   }
@@ -344,7 +344,7 @@ export class RunFolder {
     this.#watch?.device(device);
   }
 
-  /** Records what this part of the run has taken. */
+  /** Records the resources used by this part of the run. */
   async recordResources(
     resources: Required<Pick<RunEnvironment, "wallSeconds" | "peakMemoryBytes">>,
   ): Promise<void> {
@@ -394,7 +394,7 @@ async function continuedEnvironment(
   };
 }
 
-/** Records what tells a run from others, in the summary that an earlier part of it, or another declaration, left. */
+/** Records the variation of a run, in the summary that an earlier part of it, or another declaration, left. */
 export async function recordVariation(path: string, variation: Variation): Promise<void> {
   const { metrics, error, ...summary } = (await readSummary(path))!;
   const merged = { ...summary.variation, ...variation };

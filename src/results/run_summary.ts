@@ -9,7 +9,7 @@ import type { DamagedRun, RunRecord } from "./read_runs.ts";
 import { formatTables } from "./table.ts";
 
 /**
- * The main tables of an experiment's runs, for each evaluation a sentence that says what it found, and where everything is.
+ * The main tables of an experiment's runs, for each evaluation its result in a sentence, and the locations of the files.
  *
  * @param records A run, or several of one experiment.
  * @param damaged Runs of the experiment that could not be read.
@@ -34,7 +34,7 @@ export function closingText(
   ].join("\n\n") + "\n";
 }
 
-/** What one of several runs found, in sentences; their tables follow when all have ended. */
+/** Results of one of several runs, in sentences; their tables follow when all have ended. */
 export function foundText(record: RunRecord, catalog: MetricCatalog): string {
   const [experiment] = mainTables([record], catalog);
   return foundIn(experiment, catalog).join("\n");

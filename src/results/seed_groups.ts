@@ -1,5 +1,5 @@
 /**
- * Runs of an experiment by what tells them apart: replicas, which differ in nothing but their seed, and the settings of a sweep.
+ * Groups runs of an experiment: replicas, which differ only in their seed, and the settings of a sweep.
  */
 import { formatSwept } from "./records.ts";
 import { replicationKey, type RunRecord, seedOf } from "./read_runs.ts";
@@ -16,7 +16,7 @@ export function replicaGroups(runs: readonly RunRecord[]): RunRecord[][] {
   return [...groups.values()].map((group) => group.toSorted((a, b) => seedOf(a) - seedOf(b)));
 }
 
-/** What tells groups apart: what a sweep varies and, where that does not, the names of runs. No field is inherited, whatever it is called. */
+/** Variation between groups: the swept fields and, where these are not distinct, the names of runs. No field is inherited. */
 export function variations(
   groups: readonly (readonly RunRecord[])[],
   headings: ReadonlyMap<string, string>,

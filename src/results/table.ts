@@ -1,5 +1,5 @@
 /**
- * Tables of what runs have measured, as Markdown, HTML, CSV or JSON.
+ * Tables of the measurements of runs, as Markdown, HTML, CSV or JSON.
  */
 import { type Difference, fewestItems } from "./paired_comparison.ts";
 import {
@@ -87,7 +87,7 @@ export function formatList(listed: readonly ListedExperiment[], format: TableFor
   }
 }
 
-/** What the marks mean that occur in tables. */
+/** Explains the marks that occur in tables. */
 export function legend(experiments: readonly ExperimentTables[]): string[] {
   const tables = experiments.flatMap(({ tables }) => tables);
   const cells = tables.flatMap(({ rows }) => rows.flatMap(({ cells }) => cells))
@@ -137,7 +137,7 @@ export function legend(experiments: readonly ExperimentTables[]): string[] {
   ];
 }
 
-/** The tables of one experiment; compact: without what is to be known of them. */
+/** The tables of one experiment; compact: without remarks. */
 function markdownTables(tables: ExperimentTables, compact: boolean): string {
   const { experiment, labels, question, remarks, unfinished } = tables;
   const tableLines = (text: TableText) => [
@@ -271,8 +271,8 @@ const metricColumns = [
 type MetricRow = Partial<Record<(typeof metricColumns)[number], unknown>>;
 
 /**
- * What is undefined is neither in JSON nor in CSV. For each run its metrics; then, for seeds that belong together, their means; then published numbers with ours, in their unit,
- * where there is one.
+ * Returns the rows of JSON and CSV: for each run its metrics; then, for seeds that belong together, their means; then published
+ * numbers with ours, in their unit, where there is one. Undefined fields are in neither format.
  */
 function metricRows(experiments: readonly ExperimentTables[]): MetricRow[] {
   return experiments.flatMap(({ runs, tables, ...experiment }) => {

@@ -7,9 +7,9 @@ import type { EvaluationTable, TableCell, TableColumn, TableRow } from "./evalua
 
 /** A table in words, before it is given a form. */
 export interface TableText {
-  /** What the numbers are, above the table. */
+  /** Caption of the numbers, above the table. */
   readonly caption: string;
-  /** What else is to be known of all of them, below it. */
+  /** Remarks on all of them, below it. */
   readonly notes: readonly string[];
   /** Headings; the first `labels` are of columns that say what a row is. */
   readonly headers: readonly string[];
@@ -23,7 +23,7 @@ export interface TableText {
 
 /** A cell in words. */
 export interface CellText {
-  /** What it says. */
+  /** Its text. */
   readonly text: string;
   /** By what rows are sorted; absent: by the text. */
   readonly value?: number;
@@ -118,7 +118,7 @@ function countsOf(rows: readonly TableRow[], column: number): string {
   return some ? `${range(counts)} of ${range(totals)}` : range(counts);
 }
 
-/** What standard errors are over, `8 documents`, where that is the same in all columns except for its number; else undefined. */
+/** Unit of the standard errors, `8 documents`, if all columns have the same one except for its number; else undefined. */
 function overOf(rows: readonly TableRow[]): string | undefined {
   const over = rows.flatMap(({ cells }) => cells.flatMap((cell) => cell?.over ?? []));
   const units = new Set(over.map(({ unit }) => unit));

@@ -3,7 +3,7 @@
  * lines of a training in `metrics.jsonl`, as files of events.
  *
  * A training that begins, resumes or is taken from another run opens a new file. It begins with a session that starts at
- * the first step, which makes TensorBoard forget what earlier files have, and with the lines recorded so far: so the last
+ * the first step, which makes TensorBoard discard the content of earlier files, and with the lines recorded so far: so the last
  * file has the whole curve, also where an earlier command wrote none.
  */
 import { join } from "node:path";
@@ -105,7 +105,7 @@ async function nextName(folder: string): Promise<string> {
   return `events.out.tfevents.${seconds}.${hostName() ?? "localhost"}.${Deno.pid}`;
 }
 
-/** The numbers of a line, by the tags under which TensorBoard shows them: what the line is of, then its fields. */
+/** The numbers of a line, by the tags under which TensorBoard shows them: the line's split or `diagnostics`, then the field. */
 function scalarsOf({ split, ...line }: MetricsRecord): ReadonlyMap<string, number> {
   const { gates = [], memoryShare, updateToWeight, updateToWeightOfLayers = {} } =
     line.diagnostics ?? {};

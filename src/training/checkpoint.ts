@@ -41,7 +41,7 @@ interface SavedState {
   readonly format: "longmem-lab training";
   readonly version: 1;
   readonly step: number;
-  /** Sums over the finished batches of the next update; absent: none is finished. */
+  /** Results of the finished batches of the next update; absent: none is finished. */
   readonly begun?: Omit<NonNullable<TrainerState["begun"]>, "sums">;
   readonly updates: TrainerState["updates"];
   readonly position: unknown;

@@ -1,5 +1,5 @@
 /**
- * Dropout of the trained layers: the dropped activations, and the random numbers that select them at every batch.
+ * Dropout of the trained layers: the dropped parts of a layer, and the random numbers that select them at every batch.
  */
 import type { Graph } from "../graph/graph.ts";
 import { type DropoutMask, dropoutMask, dropoutRandoms } from "../graph/ops/dropout.ts";

@@ -28,7 +28,7 @@ import { memoryQueries, type MemoryReader } from "../joint_attention.ts";
 /**
  * Attention of an InfLLM-like block memory (arXiv 2402.04617): every block of a frozen backbone caches keys and values of its
  * own, and attends to the segment and to the retrieved tokens in ONE softmax, without gate and without training. All retrieved
- * tokens stand at one distance before the query, whatever theirs is.
+ * tokens stand at one distance before the query, regardless of their own.
  *
  * It differs from InfLLM where this project has one way for all memories: every token and head retrieves for itself (there:
  * a block of queries, all heads together), a chunk is represented by its mean key (there: by its tokens that attention chose),
