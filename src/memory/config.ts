@@ -20,7 +20,7 @@ export interface MemoryConfig {
   readonly chunkTokens: number;
   /** Retrieved tokens per query and head K; a multiple of `chunkTokens`. */
   readonly retrievedTokens: number;
-  /** Keys and values are kept in, or rounded to, this type. The official code has float16, whatever the model's type. */
+  /** Keys and values are kept in, or rounded to, this type. The official code uses float16 for every type of model. */
   readonly storage: "float32" | "float16";
   /** One bank for all rows of a batch (official), or one for each row. */
   readonly bank: "shared" | "per-row";
@@ -49,7 +49,7 @@ export type MemoryPositions =
     readonly kind: "none";
   }
   | {
-    /** All stand one distance before the query, whatever theirs is. */
+    /** All stand one distance before the query, regardless of their own. */
     readonly kind: "distance";
     /** The distance, in tokens. */
     readonly tokens: number;

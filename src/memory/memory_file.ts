@@ -8,7 +8,7 @@
  *     bank.0.values     likewise
  *     sha256            U8 [32]             SHA-256 of all bytes of the file before these 32
  *
- * Chunks are written and read in slices, so that beside the bank itself no more than a slice is in memory.
+ * Chunks are written and read in slices, so that only one slice is in memory besides the bank itself.
  */
 import { createHash } from "node:crypto";
 import { z } from "zod";
@@ -208,7 +208,7 @@ export interface MemoryFile extends Disposable {
  * Opens a memory file and reads it once, to see that it is whole.
  *
  * @param source Its path, or its bytes.
- * @throws InputError where it is damaged, by the hash that it carries; TypeError where it is no memory file.
+ * @throws InputError where it is damaged, by the hash that it carries; TypeError where it is not a memory file.
  */
 export async function openMemoryFile(source: string | Uint8Array): Promise<MemoryFile> {
   const file = await openSafetensors(

@@ -1,6 +1,6 @@
 /**
- * How long runs will take, by the arithmetic that they have yet to do and the pace so far: about, since
- * some of it is faster than other, and more than that where nobody knows what a part will take.
+ * Estimates the time that runs will take from their remaining FLOPs and the throughput so far. Approximate, since
+ * some parts are faster than others; a lower bound where the cost of a part is unknown.
  */
 import { modelName } from "../evaluation/models.ts";
 import type { Estimate } from "../experiment/estimate.ts";
@@ -51,7 +51,7 @@ interface PlannedRun {
   finished: boolean;
 }
 
-/** Watches runs, and tells how long they will take. */
+/** Follows runs, and estimates how long they will take. */
 export class Pace {
   readonly #runs = new Map<string, PlannedRun>();
   readonly #now: () => number;

@@ -10,7 +10,7 @@
 export interface InterruptionOptions {
   /** Prints that runs are stopping. */
   readonly onStop: () => void;
-  /** Ends the process; whatever is being saved is given up. */
+  /** Ends the process; a save in progress is abandoned. */
   readonly onStopAtOnce: () => void;
   /** Waits for a number of milliseconds; tests put their own clock here. */
   readonly pause?: (milliseconds: number) => Promise<void>;

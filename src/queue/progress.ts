@@ -32,7 +32,7 @@ export class Progress implements RunProgress {
   #options: ProgressOptions;
   #now: () => number;
   #shownAt = -Infinity;
-  /** Where the current phase began, to tell how long the rest takes. */
+  /** Start of the current phase, to estimate its remaining time. */
   #start = { phase: "", done: 0, at: 0 };
 
   /** Shows nothing until the first report. */

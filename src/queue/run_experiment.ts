@@ -20,7 +20,7 @@ export interface RunExperimentOptions {
   readonly device?: DeviceChoice;
   /** Items per evaluation at most; recorded. */
   readonly limit?: number;
-  /** Starts over, whatever an earlier run left. */
+  /** Starts over, discarding an earlier run's results. */
   readonly fresh?: boolean;
   /** Stops the run when aborted: it leaves a checkpoint, and the same call resumes it. */
   readonly signal?: AbortSignal;

@@ -134,7 +134,7 @@ export async function recordRun(
     const compared = recorded?.summary && metricDifference(recorded.summary, results.summary);
     if (compared !== undefined) progress.note(`again: ${compared}`);
   } catch (error) {
-    // Where another process has taken the run over, whatever failed came of that, and nothing may be recorded.
+    // Where another process has taken the run over, the failure is its consequence, and nothing may be recorded.
     await results.checkLock();
     await recordResources().catch(() => undefined);
     if (run.optional && isUnready(error)) {

@@ -28,7 +28,7 @@ export interface QueueOptions {
   readonly tensorboard?: string;
   /** Where this command runs. */
   readonly environment: Environment;
-  /** Starts over, whatever earlier runs left. */
+  /** Starts over, discarding earlier results. */
   readonly fresh: boolean;
   /** Runs at once. */
   readonly jobs: number;
@@ -42,7 +42,7 @@ export interface QueueOptions {
   readonly display: Display;
   /** Receives messages about failures. */
   readonly report: (text: string) => void;
-  /** The parts of a run, to tell how long it will take. */
+  /** The parts of a run, to estimate its time. */
   readonly worksOf: (run: ResolvedRun) => Promise<readonly Work[]>;
   /** Text to show of a completed run, from its folder. */
   readonly closing: (folder: string) => Promise<string>;

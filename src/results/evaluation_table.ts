@@ -31,7 +31,7 @@ export interface TableCell {
   readonly value: number;
   /**
    * Standard error over items; over several seeds that of one of them (their root mean square); absent of a proportion that
-   * is exactly 0 or 1, of which it would say that there is no doubt.
+   * is exactly 0 or 1, where it would be 0.
    */
   readonly stderr?: number;
   /** Sample standard deviation over seeds; absent for one. */

@@ -69,7 +69,7 @@ function otherwise(
   return `${name} is ${of(current)}, recorded was ${of(recorded)}`;
 }
 
-/** How the device that a run has opened differs from the recorded one; undefined where it does not, for whatever reason it was chosen. */
+/** How the device that a run has opened differs from the recorded one; undefined where it does not. The reason of its choice does not count. */
 export function deviceDifference(
   { device: recorded }: Pick<RunEnvironment, "device">,
   device: string,

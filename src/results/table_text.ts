@@ -11,7 +11,7 @@ export interface TableText {
   readonly caption: string;
   /** Remarks on all of them, below it. */
   readonly notes: readonly string[];
-  /** Headings; the first `labels` are of columns that say what a row is. */
+  /** Headings; the first `labels` are of columns that identify a row. */
   readonly headers: readonly string[];
   /** Columns of labels. */
   readonly labels: number;
@@ -25,7 +25,7 @@ export interface TableText {
 export interface CellText {
   /** Its text. */
   readonly text: string;
-  /** By what rows are sorted; absent: by the text. */
+  /** Sort key of the rows; absent: the text. */
   readonly value?: number;
   /** Whether it is the best of its column by more than noise. */
   readonly best?: boolean;

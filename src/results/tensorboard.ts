@@ -15,7 +15,7 @@ import type { MetricsRecord } from "./records.ts";
 
 /** Takes the lines of `metrics.jsonl` as they are written. */
 export interface CurveWatch {
-  /** A training has these lines, and whatever else it had is void. */
+  /** A training has these lines, and its earlier ones are void. */
   begin(phase: string, lines: readonly MetricsRecord[]): Promise<void>;
   /** It has another line. */
   add(line: MetricsRecord): Promise<void>;

@@ -69,13 +69,13 @@ interface Row {
 /** The columns of the list. */
 const headings = ["run", "state", "training", "step", "loss", "loss on the valid split", "varies"];
 
-/** What the list says of a run; one that cannot be read is damaged, and its page says why. */
+/** Row of a run in the list; an unreadable one is damaged, and its page gives the reason. */
 async function rowOf(results: string, path: string): Promise<Row> {
   const name = relative(results, path) || ".";
   try {
     const { state = "planned", variation } = await readRunSummary(path) ?? {};
     const varies = variation ? formatVariation(variation) : "";
-    // What has ended needs no news of its training, and its lines are many.
+    // Completed runs show no training progress, and their lines are many.
     const lines = state === "completed" ? [] : await readMetricsRecords(path);
     const last = lines.findLast(({ split }) => split === "train");
     if (!last) return { name, state, varies };

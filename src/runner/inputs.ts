@@ -55,7 +55,7 @@ export function describeChanges(changes: readonly ChangedInput[]): string {
 /**
  * Records the inputs of a run.
  *
- * @throws {InputError} Where a run that goes on has read another corpus: of a training that is finished, nothing else would read it.
+ * @throws {InputError} Where a resumed run has read another corpus: nothing else would read that of a finished training.
  */
 export async function recordInputs(
   experiment: ResolvedExperiment,

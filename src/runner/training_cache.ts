@@ -2,7 +2,7 @@
  * Training cache: a run takes another run's weights, and its lines of `metrics.jsonl`, where everything that determines
  * them (code, data, declaration, seed, device) is identical, to the same bytes as if it had trained them.
  *
- *     checkpoint/<phase>/phase.json           what determines the weights, and their hash once they are there
+ *     checkpoint/<phase>/phase.json           the determinants of the weights, and their hash once they exist
  *     checkpoint/<phase>/weights.safetensors  written, or taken, last
  *     ../../.locks/<key>                      locked while a run trains weights that others then reuse
  */
@@ -131,10 +131,10 @@ export async function recordPhaseEnd(
 }
 
 /**
- * Checks that a training which goes on, or has finished, is the one that its folder holds.
+ * Checks that a resumed or finished training is the one in its folder.
  *
- * @param weights The finished weights; absent where it goes on.
- * @throws {InputError} Where the code or the data would make other weights now, or the weights are not those that it came to.
+ * @param weights The finished weights; absent for a resumed training.
+ * @throws {InputError} Where code or data would now give other weights, or the weights are not those it ended with.
  */
 export async function checkPhase(
   { name }: Pick<Phase, "name">,

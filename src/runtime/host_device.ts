@@ -127,7 +127,7 @@ export async function createSession(
   }
 }
 
-/** The text of whatever an engine throws. */
+/** The text of an engine's error of any type. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

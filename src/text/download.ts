@@ -362,7 +362,7 @@ export async function hashFile(
         createHash(algorithm),
       );
     } catch {
-      // Not the bytes that they should be, whatever they are.
+      // Not the expected bytes.
     }
   }
   return await hashOf((await openRegularFile(path)).readable, createHash(algorithm));

@@ -132,7 +132,7 @@ function hashState({ sha256: _sha256, ...state }: SavedState): string {
 
 /** Which checkpoint a training continues from. */
 export interface LoadOptions {
-  /** Why a training cannot continue from a step, whatever its checkpoint holds; undefined where it can. */
+  /** Why a training cannot continue from a step, regardless of its checkpoint; undefined where it can. */
   readonly refuse?: (step: number) => Promise<string | undefined>;
   /** Told why newer checkpoints were passed over. */
   readonly onSkip?: (text: string) => void;

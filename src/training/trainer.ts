@@ -322,7 +322,7 @@ export class Trainer {
   /**
    * One update from `accumulationSteps` batches: each retrieves, learns and is written to the memory before the next.
    *
-   * @param signal Aborted when it should stop among its batches; the next call goes on with those that are left.
+   * @param signal Aborted when it should stop among its batches; the next call continues with the remaining ones.
    * @param options `diagnoses`: reports the update's effect on gates and weights, which are read for it.
    * @returns undefined where it was aborted.
    * @throws Error at a non-finite loss or gradient, naming step and tensor; the parameters keep their last good values.

@@ -48,7 +48,7 @@ export interface OutsideIndex {
 /**
  * Number of queries R of a search for the n best of queries [R, D] into out [R, n].
  *
- * @throws {RangeError} Where n is no count, the shapes disagree or a query is not finite.
+ * @throws {RangeError} Where n is not a count, the shapes disagree or a query is not finite.
  */
 export function countQueries(
   { queries, n, out, headDim }: {

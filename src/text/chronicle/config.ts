@@ -70,7 +70,7 @@ export interface DrillConfig {
   readonly goodShare: number;
   /** Ships of a scene that tells facts. */
   readonly ships: number;
-  /** Share of what is told of them that is an opening, as after the rest of a ship in books: its name stands some words before. */
+  /** Share of facts about them told as an opening, as after the rest of a ship in books: its name stands some words before. */
   readonly openingShare: number;
 }
 

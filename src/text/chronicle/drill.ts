@@ -1,5 +1,5 @@
 /**
- * Drills: documents from which a backbone learns, before and beside books, to find what came after an earlier mention.
+ * Drills: documents from which a backbone learns, before and beside books, to find the continuation of an earlier mention.
  */
 import { Random } from "../../random.ts";
 import {
