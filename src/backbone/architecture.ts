@@ -1,6 +1,6 @@
 /**
  * Interface of backbone architectures. An architecture is a file in `architectures/` and a line in `architectures.ts`;
- * the networks of `longmem/` are built from its blocks, whatever they consist of.
+ * the networks of `longmem/` are built from its blocks, of any structure.
  */
 import type { z } from "zod";
 import type { AttentionBlock } from "../graph/attention_block.ts";
@@ -24,7 +24,7 @@ export interface BatchSizes {
   readonly cachedTokens?: number;
 }
 
-/** Positions of a batch's tokens, as the scores, the queries and keys, and the embeddings use them. */
+/** Position encoding of a batch: its terms in the scores, the queries and keys, and the embeddings. */
 export interface Positions {
   /** Bias of a block of scores: hides later keys, those beyond a window of so many tokens, and pad keys of a padded batch. */
   block(block: AttentionBlock, windowTokens?: number): Value;

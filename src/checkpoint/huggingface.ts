@@ -51,7 +51,7 @@ export async function readHuggingFaceShape(path: string): Promise<BackboneShape>
   return (await readConfig(path)).shape;
 }
 
-/** Reads a model, whatever float format its tensors have, as float32. */
+/** Reads a model with tensors of any float format as float32. */
 export async function readHuggingFaceBackbone(path: string): Promise<BackboneCheckpoint> {
   const { architecture, shape } = await readConfig(path);
   const format = architecture.huggingFace!;

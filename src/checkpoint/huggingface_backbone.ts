@@ -51,7 +51,7 @@ export interface HuggingFaceBackboneConfig {
 /** Such weights as declared. */
 export type HuggingFaceBackboneDeclaration = HuggingFaceBackboneConfig;
 
-/** Weights that a file has, whatever its format. */
+/** Weights of a file of any format. */
 export type StoredBackboneConfig = CheckpointBackboneConfig | HuggingFaceBackboneConfig;
 
 const schema = composed(() =>

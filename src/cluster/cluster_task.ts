@@ -7,7 +7,7 @@ import { environmentVariable } from "../permitted.ts";
 export interface ClusterTask {
   /** Number of the job; of an array of tasks, that of the array. */
   readonly job: string;
-  /** Number of the task in its array, from 0; absent of a job that is no array. */
+  /** Number of the task in its array, from 0; absent for a job that is not an array. */
   readonly task?: number;
   /** The node, by the cluster's name for it. */
   readonly node?: string;

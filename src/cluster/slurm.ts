@@ -7,7 +7,7 @@ import { InputError } from "../errors.ts";
 export interface QueuedTask {
   /** Number of the job, of an array that of the array. */
   readonly job: string;
-  /** The task, or those that wait together: `3`, `[1-4]`; empty of a job that is no array. */
+  /** The task, or those that wait together: `3`, `[1-4]`; empty for a job that is not an array. */
   readonly task: string;
   /** SLURM's word: `PENDING`, `RUNNING`, `COMPLETED`, `TIMEOUT`, ... */
   readonly state: string;

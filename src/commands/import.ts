@@ -135,7 +135,7 @@ async function readForImport(
     }
     const { experiment, backbone, sideNet, memory, contextTokens } = await readFinishedRun(path);
     return {
-      // The corpus on which the SideNet was trained, as when a run itself generates.
+      // The context length and memory sizes of the SideNet's training, as when a run itself generates.
       checkpoint: {
         backbone: { ...backbone, contextTokens },
         sideNet,

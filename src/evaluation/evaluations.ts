@@ -75,7 +75,7 @@ type _Declarations = Assert<
   Parameters<Kinds[keyof Kinds]["fill"]>[0] extends EvaluationDeclaration ? true : false
 >;
 
-/** A kind of evaluation, whatever its fields are. */
+/** A kind of evaluation with any fields. */
 type AnyKind = EvaluationKind<EvaluationDeclaration, EvaluationConfig, unknown>;
 
 /** The kinds of evaluation, by name. */

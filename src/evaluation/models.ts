@@ -93,7 +93,7 @@ type _Declarations = Assert<
   keyof Kinds | Parameters<Kinds[keyof Kinds]["fill"]>[0] extends ModelDeclaration ? true : false
 >;
 
-/** A kind of model, whatever its settings are. */
+/** A kind of model with any settings. */
 type AnyKind = ModelKind<{ readonly model: string }, ModelConfig>;
 
 /** The models under test, by name. */

@@ -93,7 +93,7 @@ async function declarationFiles(path: string): Promise<string[]> {
   return files;
 }
 
-/** Whether a module says that it has a default export: of a folder, no other is run, whatever it may be. */
+/** Whether a module says that it has a default export: of a folder, only such modules are run. */
 export async function exportsDefault(file: string): Promise<boolean> {
   const text = await readText(file);
   return /^\s*export\s+default\b|\bexport\s*\{[^}]*\bdefault\b/m.test(text);

@@ -4,7 +4,7 @@
 import { maxTransferBytes, openRegularFile } from "../files.ts";
 import { InputError, InputRangeError } from "../errors.ts";
 
-/** The bytes of a source cannot be reached, whatever they are. */
+/** The bytes of a source cannot be reached, independent of their content. */
 export class UnreachableError extends InputError {
   override readonly name: string = "UnreachableError";
 }

@@ -31,7 +31,7 @@ export const hostDomain = "host";
 
 /**
  * Cuts a graph at its host node: `before` computes the node's inputs and everything that needs no output of the node, as
- * far as `after` uses it; values used by both become outputs of the one and inputs of the other. Undefined if there is no such node.
+ * far as `after` uses it; values of `before` that `after` needs become outputs of the one and inputs of the other. Undefined if there is no such node.
  */
 export function splitProgram(
   graph: Graph,

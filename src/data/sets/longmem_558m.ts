@@ -46,7 +46,7 @@ interface Candidate {
   readonly open: () => string | ByteSource;
 }
 
-/** Both checkpoints of a released model, found in its repository by their sizes and content, whatever their names. */
+/** Both checkpoints of a released model, found in its repository by their sizes and content, not by their names. */
 export function releasedModel(released: ReleasedModel): DataSetSource {
   const { repository } = released;
   return {

@@ -12,7 +12,7 @@ import { reshape } from "./reshape.ts";
 import { softmax } from "./softmax.ts";
 import { sub } from "./sub.ts";
 
-/** Inputs of attention over retrieved tokens. */
+/** Inputs and options of attention over retrieved tokens. */
 export interface MemoryAttentionOptions {
   /** Chosen rows of the tables for every query: int32 [B, H, T, n]. */
   readonly ids: Value;
