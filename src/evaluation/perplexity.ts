@@ -15,15 +15,13 @@ import {
   type SignTest,
   signTest,
 } from "../statistics/estimates.ts";
-import { countWords, type TokenizedDocument } from "../text/document_tokens.ts";
 import { cutDocument, type DocumentSegments } from "../text/segments.ts";
-import type { Tokenizer } from "../text/tokenizer.ts";
 import { padId } from "../backbone/shape.ts";
-import { positiveInteger } from "../declaration/fields.ts";
 import type { Accepts, Assert } from "../declaration/part.ts";
 import { composed } from "../declaration/registry.ts";
 import type { EvaluationKind } from "./evaluation_kind.ts";
 import {
+  beginningOf,
   describeDocuments,
   type DocumentEvaluation,
   type DocumentEvaluationDeclaration,
@@ -32,6 +30,8 @@ import {
   documentProblems,
   documentTokens,
   fillDocumentEvaluation,
+  type FirstTokens,
+  firstTokensField,
   limitDocuments,
 } from "./shared/document_evaluation.ts";
 import { clustersOf, estimateOfSums, type Measure, type MeasuredDifference } from "./measure.ts";
@@ -89,17 +89,6 @@ export async function scoreDocuments(
     },
   });
   return documents.map((document, i) => ({ document, nats: nats[i] }));
-}
-
-/** The first tokens of a document, and the words that these are. */
-function beginningOf(
-  document: TokenizedDocument,
-  firstTokens: number | undefined,
-  tokenizer: Tokenizer,
-): TokenizedDocument {
-  if (firstTokens === undefined || document.tokens.length <= firstTokens) return document;
-  const tokens = document.tokens.slice(0, firstTokens);
-  return { ...document, tokens, words: countWords(tokenizer.decode(tokens)) };
 }
 
 /** One line for each document. */
@@ -275,26 +264,22 @@ export function perplexityLabel({ measure, at, over }: MetricKey): MetricLabel {
 }
 
 /** Perplexity over whole documents. */
-export interface PerplexityEvaluation extends DocumentEvaluation {
+export interface PerplexityEvaluation extends DocumentEvaluation, FirstTokens {
   /** Distinguishes it from other kinds of evaluation. */
   readonly kind: "perplexity";
-  /** Reads only so many tokens at the beginning of each document; absent: whole documents. */
-  readonly firstTokens?: number;
 }
 
 /** The same as declared. */
-export interface PerplexityDeclaration extends DocumentEvaluationDeclaration {
+export interface PerplexityDeclaration extends DocumentEvaluationDeclaration, FirstTokens {
   /** Distinguishes it from other kinds of evaluation. */
   readonly kind: "perplexity";
-  /** Reads only so many tokens at the beginning of each document; absent: whole documents. */
-  readonly firstTokens?: number;
 }
 
 const perplexitySchema = composed(() =>
   z.strictObject({
     kind: z.literal("perplexity"),
     ...documentEvaluationFields(),
-    firstTokens: positiveInteger.exactOptional(),
+    ...firstTokensField,
   })
 );
 type _SchemaAcceptsTheType = Assert<
@@ -313,18 +298,15 @@ export const perplexity: EvaluationKind<
   fill: fillDocumentEvaluation,
   check: documentProblems,
   limit: limitDocuments,
-  describe: (evaluation) =>
-    evaluation.firstTokens === undefined
-      ? describeDocuments(evaluation)
-      : `${evaluation.firstTokens.toLocaleString("en")} tokens of ${describeDocuments(evaluation)}`,
+  describe: describeDocuments,
   splits: ({ split }) => [split],
-  cost: (evaluation, corpus) => documentTokens(evaluation, corpus, evaluation.firstTokens),
+  cost: documentTokens,
   async prepare(evaluation, { texts }) {
-    const { contextTokens, split, firstTokens } = evaluation;
+    const { contextTokens, split } = evaluation;
     const all = await texts.documents(split);
     return documentItems(evaluation, all, {
       cut: (document) => ({
-        ...cutDocument(beginningOf(document, firstTokens, texts.tokenizer), {
+        ...cutDocument(beginningOf(document, evaluation, texts.tokenizer), {
           contextTokens,
           pad: padId,
         }),

@@ -22,6 +22,7 @@ import type { EvaluationKind } from "./evaluation_kind.ts";
 import { clustersOf, differenceOfSums, type Measure } from "./measure.ts";
 import { modelKindOf, modelName } from "./models.ts";
 import {
+  beginningOf,
   describeDocuments,
   type DocumentEvaluation,
   type DocumentEvaluationDeclaration,
@@ -30,6 +31,8 @@ import {
   documentProblems,
   documentTokens,
   fillDocumentEvaluation,
+  type FirstTokens,
+  firstTokensField,
   limitDocuments,
 } from "./shared/document_evaluation.ts";
 import type { PromptedModel } from "./shared/language_model.ts";
@@ -330,7 +333,7 @@ export function retrievalLabel({ measure, at = {}, over }: MetricKey): MetricLab
 }
 
 /** How often the chunks that hold the right continuation are retrieved. */
-export interface RetrievalEvaluation extends DocumentEvaluation {
+export interface RetrievalEvaluation extends DocumentEvaluation, FirstTokens {
   /** Distinguishes it from other kinds of evaluation. */
   readonly kind: "retrieval";
   /** Tokens before the target that must match, of each context that is asked (default 2 and 4). */
@@ -338,7 +341,7 @@ export interface RetrievalEvaluation extends DocumentEvaluation {
 }
 
 /** The same as declared. */
-export interface RetrievalDeclaration extends DocumentEvaluationDeclaration {
+export interface RetrievalDeclaration extends DocumentEvaluationDeclaration, FirstTokens {
   /** Distinguishes it from other kinds of evaluation. */
   readonly kind: "retrieval";
   /** Tokens before the target that must match, of each context that is asked (default 2 and 4). */
@@ -349,6 +352,7 @@ const retrievalSchema = composed(() =>
   z.strictObject({
     kind: z.literal("retrieval"),
     ...documentEvaluationFields(),
+    ...firstTokensField,
     matchTokens: positiveIntegers.exactOptional(),
   })
 );
@@ -394,10 +398,13 @@ export const retrieval: EvaluationKind<RetrievalDeclaration, RetrievalEvaluation
       const all = await texts.documents(split);
       const { chunkTokens } = memory!;
       return documentItems(evaluation, all, {
-        cut: (document) => ({
-          ...cutDocument(document, { contextTokens, pad: padId }),
-          tokens: document.tokens,
-        }),
+        cut(document) {
+          const beginning = beginningOf(document, evaluation, texts.tokenizer);
+          return {
+            ...cutDocument(beginning, { contextTokens, pad: padId }),
+            tokens: beginning.tokens,
+          };
+        },
         score: (model, documents, options) =>
           scoreRetrieval(model, documents, { ...options, chunkTokens, matchTokens }),
         total: () => all.length,

@@ -25,6 +25,7 @@ import type { EvaluationKind } from "./evaluation_kind.ts";
 import { clustersOf, type Measure } from "./measure.ts";
 import { gain } from "./perplexity.ts";
 import {
+  beginningOf,
   describeDocuments,
   type DocumentEvaluation,
   type DocumentEvaluationDeclaration,
@@ -33,6 +34,8 @@ import {
   documentProblems,
   documentTokens,
   fillDocumentEvaluation,
+  type FirstTokens,
+  firstTokensField,
   limitDocuments,
 } from "./shared/document_evaluation.ts";
 import type { LanguageModel } from "./shared/language_model.ts";
@@ -290,7 +293,7 @@ export function tokenLossLabel({ measure, at = {}, over }: MetricKey): MetricLab
 }
 
 /** The loss of whole documents by the context of each token. */
-export interface TokenLossEvaluation extends DocumentEvaluation {
+export interface TokenLossEvaluation extends DocumentEvaluation, FirstTokens {
   /** Distinguishes it from other kinds of evaluation. */
   readonly kind: "token-loss";
   /** Whether mentions of names are told apart (default: of a corpus of files). */
@@ -298,7 +301,7 @@ export interface TokenLossEvaluation extends DocumentEvaluation {
 }
 
 /** The same as declared. */
-export interface TokenLossDeclaration extends DocumentEvaluationDeclaration {
+export interface TokenLossDeclaration extends DocumentEvaluationDeclaration, FirstTokens {
   /** Distinguishes it from other kinds of evaluation. */
   readonly kind: "token-loss";
   /** Whether mentions of names are told apart (default: of a corpus of files). */
@@ -309,6 +312,7 @@ const tokenLossSchema = composed(() =>
   z.strictObject({
     kind: z.literal("token-loss"),
     ...documentEvaluationFields(),
+    ...firstTokensField,
     names: trueOrFalse.exactOptional(),
   })
 );
@@ -345,10 +349,13 @@ export const tokenLoss: EvaluationKind<TokenLossDeclaration, TokenLossEvaluation
       const { contextTokens, split, names } = evaluation;
       const all = await texts.documents(split);
       return documentItems(evaluation, all, {
-        cut: (document) => ({
-          ...cutDocument(document, { contextTokens, pad: padId }),
-          buckets: bucketsOf(document.tokens, names ? texts.tokenizer : undefined),
-        }),
+        cut(document) {
+          const beginning = beginningOf(document, evaluation, texts.tokenizer);
+          return {
+            ...cutDocument(beginning, { contextTokens, pad: padId }),
+            buckets: bucketsOf(beginning.tokens, names ? texts.tokenizer : undefined),
+          };
+        },
         score: scoreTokenLoss,
         total: () => all.length,
       });

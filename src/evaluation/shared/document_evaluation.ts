@@ -20,7 +20,9 @@ import {
 } from "../evaluation_kind.ts";
 import type { Measure } from "../measure.ts";
 import type { SampleRecord } from "../../results/records.ts";
+import { countWords, type TokenizedDocument } from "../../text/document_tokens.ts";
 import type { DocumentSegments } from "../../text/segments.ts";
+import type { Tokenizer } from "../../text/tokenizer.ts";
 import { type ClusteredDocument, otherDocuments, type PromptedModel } from "./language_model.ts";
 import { severalOtherTexts } from "./other_texts.ts";
 import type { ReadOptions } from "./read_documents.ts";
@@ -40,6 +42,15 @@ export interface DocumentEvaluationDeclaration extends ModelEvaluationDeclaratio
   /** Takes only the first documents of the split. */
   readonly maxDocuments?: number;
 }
+
+/** What such an evaluation may say besides, where the beginnings of documents are enough. */
+export interface FirstTokens {
+  /** Reads only so many tokens at the beginning of each document; absent: whole documents. */
+  readonly firstTokens?: number;
+}
+
+/** Form of that field. */
+export const firstTokensField = { firstTokens: positiveInteger.exactOptional() };
 
 /** Forms of the fields of such an evaluation. */
 export function documentEvaluationFields() {
@@ -138,20 +149,33 @@ export function documentItems<
   };
 }
 
-/** Which documents they are, in words. */
-export function describeDocuments({ maxDocuments, split }: DocumentEvaluation): string {
-  return `${atMost(maxDocuments, "documents")} of ${split}`;
+/** The first tokens of a document, and the words that these are. */
+export function beginningOf<Source extends TokenizedDocument>(
+  document: Source,
+  { firstTokens = Infinity }: FirstTokens,
+  tokenizer: Pick<Tokenizer, "decode">,
+): Source {
+  if (document.tokens.length <= firstTokens) return document;
+  const tokens = document.tokens.slice(0, firstTokens);
+  return { ...document, tokens, words: countWords(tokenizer.decode(tokens)) };
 }
 
-/**
- * Tokens that pass through each model.
- *
- * @param firstTokens Tokens of each document that are read; absent: all.
- */
+/** Which documents they are, and how much of each, in words. */
+export function describeDocuments(
+  { maxDocuments, split, firstTokens }: DocumentEvaluation & FirstTokens,
+): string {
+  const documents = `${atMost(maxDocuments, "documents")} of ${split}`;
+  return firstTokens === undefined
+    ? documents
+    : `${firstTokens.toLocaleString("en")} tokens of ${documents}`;
+}
+
+/** Tokens that pass through each model. */
 export async function documentTokens(
-  { split, maxDocuments, contextTokens }: DocumentEvaluation,
+  { split, maxDocuments, contextTokens, firstTokens = Infinity }:
+    & DocumentEvaluation
+    & FirstTokens,
   corpus: CorpusConfig,
-  firstTokens = Infinity,
 ): Promise<TokensOf | undefined> {
   const whole = await corpora.get(corpus.kind).documentTokens?.(corpus, split);
   const lengths = whole?.map((length) => Math.min(length, firstTokens));
