@@ -35,8 +35,10 @@ export async function crashTrial(
     const outcome = outcomeOf(process);
     let ended = false;
     outcome.then(() => ended = true);
-    if (moment === "time") await pause(300 + random.below(2500));
-    else await sighting(results, moment, 1 + random.below(25), () => ended);
+    if (moment === "time") {
+      // The first time the run, of some two seconds, is surely under way.
+      await pause(100 + random.below(i === 0 ? 800 : 2500));
+    } else await sighting(results, moment, 1 + random.below(25), () => ended);
     if (!ended) process.kill("SIGKILL");
     if ((await outcome).code !== 0) killed++;
     kept.push(...await checkpointedLines(results));
