@@ -5,6 +5,7 @@ import { Tokenizer as LibraryModel } from "@huggingface/tokenizers";
 import { z } from "zod";
 import { InputError, InputSyntaxError, isInputError } from "../errors.ts";
 import { parseJson } from "../files.ts";
+import { boundEncoding } from "./library_encoding.ts";
 import { whySlow } from "./regex_safety.ts";
 import { maxVocabSize } from "./tokenizer.ts";
 
@@ -95,7 +96,7 @@ export function parseTokenizerDefinition(text: string, name: string): TokenizerD
 }
 
 /**
- * Makes the library's tokenizer of a definition.
+ * Makes the library's tokenizer of a definition, with encoders whose time and memory are bounded.
  *
  * @param config Configuration that the library reads from the file beside a `tokenizer.json`.
  * @throws {SyntaxError} If the library has no such part, naming the file.
@@ -105,11 +106,12 @@ export function openLibraryModel(
   addedTokens: readonly AddedToken[],
   config: object,
 ): LibraryModel {
-  return namingFile(
-    name,
-    "read",
-    () => new LibraryModel({ ...fields, added_tokens: addedTokens, post_processor: null }, config),
-  );
+  return namingFile(name, "read", () => {
+    const parts = { ...fields, "added_tokens": addedTokens, "post_processor": null };
+    const library = new LibraryModel(parts, config);
+    boundEncoding(library.model!);
+    return library;
+  });
 }
 
 /** Runs something of the library; its errors are about the file. */

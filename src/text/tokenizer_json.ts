@@ -4,7 +4,6 @@
 import type { Tokenizer as LibraryModel } from "@huggingface/tokenizers";
 import { z } from "zod";
 import { type BpeDefinition, byteCharacters, ByteLevelBpe, tokenBytes } from "./byte_level_bpe.ts";
-import { boundEncoding } from "./library_encoding.ts";
 import { checkTokenIds, decodeUtf8, hashOf, type SpecialIds, type Tokenizer } from "./tokenizer.ts";
 import {
   namingFile,
@@ -272,13 +271,17 @@ abstract class JsonTokenizer implements Tokenizer {
   abstract encode(text: string): number[];
 
   encodeMarked(text: string): number[] {
-    const { definition } = this.vocabulary, { name, addedTokens } = definition;
+    const { definition } = this.vocabulary;
+    this.#marked ??= openLibraryModel(definition, definition.addedTokens, {});
+    return this.encodeWith(this.#marked, text);
+  }
+
+  /** Ids of text by a tokenizer of the library. */
+  protected encodeWith(model: LibraryModel, text: string): number[] {
+    const { name } = this.vocabulary.definition;
     return namingFile(name, "use", () => {
-      if (!this.#marked) {
-        this.#marked = openLibraryModel(definition, addedTokens, {});
-        boundEncoding(this.#marked.model!);
-      }
-      const { ids: found } = this.#marked.encode(text, { add_special_tokens: false });
+      const { ids: found } = model.encode(text, { add_special_tokens: false });
+      // Undefined for text that a model without an unknown token does not know.
       const ids = found.map((id: number | undefined) => id ?? this.unknownId());
       checkTokenIds(ids, this.vocabSize, `encode text with tokenizer "${name}"`);
       return ids;
@@ -389,7 +392,6 @@ class LibraryTokenizer extends JsonTokenizer {
       },
     );
     const model = this.#model.model!;
-    boundEncoding(model);
     // Decoded with their neighbours: alone, tokens lose the spaces around them.
     const written = isByteLevel(fields.decoder) ? byteLevelForm : (text: string) => text;
     for (const id of specialText.keys()) {
@@ -400,14 +402,7 @@ class LibraryTokenizer extends JsonTokenizer {
   }
 
   override encode(text: string): number[] {
-    const { name } = this.vocabulary.definition;
-    return namingFile(name, "use", () => {
-      const { ids: found } = this.#model.encode(text, { add_special_tokens: false });
-      // Undefined for text that a model without an unknown token does not know.
-      const ids = found.map((id: number | undefined) => id ?? this.unknownId());
-      checkTokenIds(ids, this.vocabSize, `encode text with tokenizer "${name}"`);
-      return ids;
-    });
+    return this.encodeWith(this.#model, text);
   }
 
   protected override decodeTokens(ids: number[]): string {
