@@ -12,9 +12,6 @@ import { modelFlags, openModel, openSource } from "./model_source.ts";
 import { documentFlag, fillMemory, memoryFlag, noteUnknown } from "./remembered_documents.ts";
 import { summaries } from "./summaries.ts";
 
-/** Milliseconds between reports of how far a document has been read. */
-const progressInterval = 3000;
-
 /** Where a question stands in the prompt. */
 const place = "{question}";
 
@@ -63,7 +60,7 @@ async function ask(args: CommandArguments, output: Output): Promise<number> {
   const { tokenizer, contextTokens } = source;
   const model = await openModel(args, source);
   try {
-    await fillMemory(model, source, { memory, documents, output, interval: progressInterval });
+    await fillMemory(model, source, { memory, documents, output });
     const prompt = form.replaceAll(place, () => question);
     const ids = tokenizer.encode(prompt);
     noteUnknown("the question", ids, tokenizer, output);

@@ -14,11 +14,14 @@ import { textIds } from "../text/text_ids.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { explainText } from "./explained_text.ts";
 import { modelFlags, type ModelSource, openModel, openSource } from "./model_source.ts";
-import { documentFlag, fillMemory, memoryFlag, noteUnknown } from "./remembered_documents.ts";
+import {
+  documentFlag,
+  fillMemory,
+  memoryFlag,
+  noteUnknown,
+  progressInterval,
+} from "./remembered_documents.ts";
 import { summaries } from "./summaries.ts";
-
-/** Milliseconds between reports of how far the document has been read. */
-const progressInterval = 3000;
 
 /**
  * `generate`: text from a model that has a long document in its memory.

@@ -13,16 +13,11 @@ import { writeAtomically } from "../files.ts";
 import { inspectDocument } from "../longmem/passages.ts";
 import { inspectionPage } from "../results/inspection_page.ts";
 import { inspectionEnding } from "../results/read_runs.ts";
-import { readDocument } from "../text/corpus.ts";
 import { DecodeStream } from "../text/decode_stream.ts";
-import { tokenizeDocument } from "../text/document_tokens.ts";
 import { textOf, type Tokenizer } from "../text/tokenizer.ts";
 import { modelFlags, openModel, openSource } from "./model_source.ts";
-import { noteUnknown } from "./remembered_documents.ts";
+import { progressReport, readTokens } from "./remembered_documents.ts";
 import { summaries } from "./summaries.ts";
-
-/** Milliseconds between reports of how far the document has been read. */
-const progressInterval = 3000;
 
 /** Tokens of a page at most, where the command line does not say; browsers show so many without delay. */
 const defaultTokens = 16_384;
@@ -68,10 +63,8 @@ async function inspect(given: CommandArguments, output: Output): Promise<number>
     ? await newPath(args, "out")
     : `${basename(path).replace(/\.(txt|gz|txt\.gz)$/, "")}${inspectionEnding}`;
   const source = await openSource(args, output);
-  const { tokenizer, lines, unwrap, contextTokens, chunkTokens } = source;
-  const document = await reading(() => readDocument({ name: path, path }));
-  const { tokens: all } = tokenizeDocument(document, tokenizer, { lines, unwrap });
-  noteUnknown(path, all, tokenizer, output);
+  const { tokenizer, contextTokens, chunkTokens } = source;
+  const { tokens: all } = await readTokens(path, source, output);
   const tokens = all.slice(0, most);
   if (tokens.length < all.length) {
     output.note(
@@ -80,12 +73,7 @@ async function inspect(given: CommandArguments, output: Output): Promise<number>
   }
   const model = await openModel(args, source);
   try {
-    let reported = Date.now();
-    const progress = (read: number) => {
-      if (Date.now() - reported < progressInterval) return;
-      reported = Date.now();
-      output.note(`${path}: ${tokens.length} tokens, ${read} of them read`);
-    };
+    const progress = progressReport(path, tokens.length, output);
     const options = { contextTokens, chunkTokens, passages, progress };
     const read = await reading(() => inspectDocument(model, tokens, options));
     const page = inspectionPage({

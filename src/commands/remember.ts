@@ -11,11 +11,8 @@ import { modelFlags, openModel, openSource } from "./model_source.ts";
 import { documentFlag, fillMemory } from "./remembered_documents.ts";
 import { summaries } from "./summaries.ts";
 
-/** Milliseconds between reports of how far a document has been read. */
-const progressInterval = 3000;
-
 /** `remember`: documents in the memory of a model, as a file. */
-export function rememberCommand(output: Output, interval: number = progressInterval): Command {
+export function rememberCommand(output: Output): Command {
   return {
     ...summaries.remember,
     flags: [
@@ -34,15 +31,11 @@ export function rememberCommand(output: Output, interval: number = progressInter
         help: "memory file to write; one that is there already only where it is that of --memory",
       },
     ],
-    execute: (args) => remember(args, output, interval),
+    execute: (args) => remember(args, output),
   };
 }
 
-async function remember(
-  args: CommandArguments,
-  output: Output,
-  interval: number,
-): Promise<number> {
+async function remember(args: CommandArguments, output: Output): Promise<number> {
   if (args.operands.length > 0) {
     throw new UsageError(`Cannot remember "${args.operands[0]}" as it follows no flag`);
   }
@@ -55,7 +48,7 @@ async function remember(
   const { tokenizer } = source;
   const model = await openModel(args, source);
   try {
-    const texts = await fillMemory(model, source, { memory, documents, output, interval });
+    const texts = await fillMemory(model, source, { memory, documents, output });
     await reading(() => model.saveMemory(out, { tokenizer, texts }));
     const { size } = await reading(() => Deno.stat(out));
     const tokens = source.chunkTokens * model.memoryFillChunks[0];

@@ -10,6 +10,9 @@ import { tokenizeDocument } from "../text/document_tokens.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { ModelSource } from "./model_source.ts";
 
+/** Milliseconds between reports of how far a document has been read. */
+export const progressInterval = 3000;
+
 /** `--document`: texts to remember. */
 export const documentFlag: Flag = {
   name: "document",
@@ -33,15 +36,15 @@ export interface FillOptions {
   /** Files of text, which follow. */
   readonly documents: readonly string[];
   readonly output: Output;
-  /** Milliseconds between reports of how far a document has been read. */
-  readonly interval: number;
+  /** Milliseconds between reports of how far a document has been read (default {@linkcode progressInterval}). */
+  readonly interval?: number;
 }
 
 /** Fills the memory of a model from a file and from documents; returns the texts that it has read. */
 export async function fillMemory(
   model: LongMemModel,
   source: ModelSource,
-  { memory, documents, output, interval }: FillOptions,
+  { memory, documents, output, interval = progressInterval }: FillOptions,
 ): Promise<RememberedText[]> {
   const { tokenizer } = source;
   const texts: RememberedText[] = [];
@@ -62,25 +65,49 @@ export async function fillMemory(
 
 async function rememberFile(
   model: LongMemModel,
-  { tokenizer, lines, unwrap, contextTokens, chunkTokens }: ModelSource,
-  { path, output, interval }: { path: string } & Pick<FillOptions, "output" | "interval">,
+  source: ModelSource,
+  { path, output, interval }: { path: string } & Required<Pick<FillOptions, "output" | "interval">>,
 ): Promise<RememberedText> {
-  const document = await reading(() => readDocument({ name: path, path }));
-  const { tokens: ids } = tokenizeDocument(document, tokenizer, { lines, unwrap });
-  noteUnknown(path, ids, tokenizer, output);
+  const { contextTokens, chunkTokens } = source;
+  const { text, tokens: ids } = await readTokens(path, source, output);
   const start = model.rememberedTokens[0] ?? 0;
   const before = chunkTokens * (model.memoryFillChunks[0] ?? 0);
-  let reported = Date.now();
+  const report = progressReport(path, ids.length, output, interval);
   const progress = (read: number) => {
-    if (read === ids.length || Date.now() - reported < interval) return;
-    reported = Date.now();
-    output.note(`${path}: ${ids.length} tokens, ${read} of them read`);
+    if (read < ids.length) report(read);
   };
   await reading(() => rememberDocument(model, ids, { contextTokens, chunkTokens, progress }));
   const after = chunkTokens * (model.memoryFillChunks[0] ?? 0);
   output.note(memoryText(path, ids.length, { before, after, contextTokens, chunkTokens }));
-  const sha256 = createHash("sha256").update(document.text).digest("hex");
+  const sha256 = createHash("sha256").update(text).digest("hex");
   return { name: basename(path), sha256, start, tokens: ids.length };
+}
+
+/** Reads a document as the model of a command line does, and warns of text that its vocabulary does not know. */
+export async function readTokens(
+  path: string,
+  { tokenizer, lines, unwrap }: Pick<ModelSource, "tokenizer" | "lines" | "unwrap">,
+  output: Output,
+): Promise<{ readonly text: string; readonly tokens: Int32Array<ArrayBuffer> }> {
+  const document = await reading(() => readDocument({ name: path, path }));
+  const { tokens } = tokenizeDocument(document, tokenizer, { lines, unwrap });
+  noteUnknown(path, tokens, tokenizer, output);
+  return { text: document.text, tokens };
+}
+
+/** Returns a function that notes how many tokens of a document have been read, unless it has just done so. */
+export function progressReport(
+  path: string,
+  tokens: number,
+  output: Output,
+  interval = progressInterval,
+): (read: number) => void {
+  let reported = Date.now();
+  return (read) => {
+    if (Date.now() - reported < interval) return;
+    reported = Date.now();
+    output.note(`${path}: ${tokens} tokens, ${read} of them read`);
+  };
 }
 
 /** Warns of text that the vocabulary does not know, which a model reads as nothing but `<unk>`. */
