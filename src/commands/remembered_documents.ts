@@ -1,5 +1,4 @@
 /** Documents of a command line on their way into a memory. */
-import { createHash } from "node:crypto";
 import { basename } from "node:path";
 import { type Flag, type Output, reading } from "../command_line.ts";
 import { rememberDocument } from "../longmem/generation.ts";
@@ -9,6 +8,7 @@ import { readDocument } from "../text/corpus.ts";
 import { tokenizeDocument } from "../text/document_tokens.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { ModelSource } from "./model_source.ts";
+import { sha256Of } from "../sha256.ts";
 
 /** Milliseconds between reports of how far a document has been read. */
 export const progressInterval = 3000;
@@ -79,7 +79,7 @@ async function rememberFile(
   await reading(() => rememberDocument(model, ids, { contextTokens, chunkTokens, progress }));
   const after = chunkTokens * (model.memoryFillChunks[0] ?? 0);
   output.note(memoryText(path, ids.length, { before, after, contextTokens, chunkTokens }));
-  const sha256 = createHash("sha256").update(text).digest("hex");
+  const sha256 = sha256Of(text);
   return { name: basename(path), sha256, start, tokens: ids.length };
 }
 

@@ -11,6 +11,7 @@ import { InputError, InputRangeError, InputTypeError } from "../errors.ts";
 import { ifThere, readJson, readRegularFile, writeAtomically } from "../files.ts";
 import { hashFile } from "../text/download.ts";
 import { packageSource } from "./package_source.ts";
+import { sha256Of } from "../sha256.ts";
 
 const pinnedPackage = z.strictObject({
   name: z.string().regex(/^(@[a-z0-9][\w.-]*\/)?[a-z0-9][\w.-]*$/),
@@ -233,7 +234,7 @@ async function packageDocument(
     );
   }
   const document = packageSource(archive, name, pinned);
-  const hash = createHash("sha256").update(document).digest("hex");
+  const hash = sha256Of(document);
   if (hash !== sha256) {
     throw new InputRangeError(
       `Cannot keep the source of ${subject} as this version of the project selects other files: ` +

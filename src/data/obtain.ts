@@ -1,7 +1,6 @@
 /**
  * Obtains data sets: fetches their files, or takes them from the user's files. Every file is verified before it takes its name.
  */
-import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import { InputError, InputRangeError } from "../errors.ts";
 import {
@@ -24,6 +23,7 @@ import {
 import type { DataSetSource, Obtaining } from "./data_set_source.ts";
 import { dataSetSources } from "./data_sets.ts";
 import { copyFile, filesAt } from "./local_files.ts";
+import { sha256Of } from "../sha256.ts";
 
 /** Most bytes of a file of which another is made. */
 const mostSourceBytes = 2 ** 28;
@@ -164,7 +164,7 @@ async function takeFile(
   } catch {
     return false; // the source of another file
   }
-  if (hashBytes(made) !== file.sha256) return false;
+  if (sha256Of(made) !== file.sha256) return false;
   await writeFile(target, made);
   return true;
 }
@@ -180,7 +180,7 @@ async function writeMade(
     throw new Error(`"${file.path}" has a source, but its data set has nothing that transforms it`);
   }
   const made = Uint8Array.from(source.transform(bytes, file));
-  const hash = hashBytes(made);
+  const hash = sha256Of(made);
   if (hash !== file.sha256) {
     throw new InputRangeError(
       `Cannot make "${file.path}" of "${url}" as its bytes are others: expected SHA-256 ${file.sha256}, found ${hash} (${made.length} bytes)`,
@@ -192,8 +192,4 @@ async function writeMade(
 async function writeFile(target: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
   await writing(target, () => Deno.mkdir(dirname(target), { recursive: true }));
   await writeAtomically(target, [bytes]);
-}
-
-function hashBytes(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
 }

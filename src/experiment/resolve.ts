@@ -2,7 +2,6 @@
  * From declarations and the command line to runs: `--set`, `--limit`, `--device`, and
  * the identity of each run.
  */
-import { createHash } from "node:crypto";
 import type { z } from "zod";
 import type { RecordedRun } from "../results/rerun_diff.ts";
 import type { Variation } from "../results/records.ts";
@@ -16,6 +15,7 @@ import { type ResolvedVariant, resolveVariants } from "./sweep.ts";
 import { experimentSchema } from "./schema.ts";
 import { shapeOnFile } from "./shapes.ts";
 import { checkBlocks } from "./validation.ts";
+import { sha256Of } from "../sha256.ts";
 
 /** One run to do: an experiment with nothing left open. */
 export interface ResolvedRun {
@@ -170,7 +170,7 @@ export function runId(
     ? `m${memory.capacityTokens}-c${memory.chunkTokens}-k${memory.retrievedTokens}`
     : "no-memory";
   const identity = canonicalJson(atRecordedPaths(identityOf(schema, experiment), moved));
-  const hash = createHash("sha256").update(identity).digest("hex");
+  const hash = sha256Of(identity);
   return `${readable}-seed${seed}-${hash.slice(0, 8)}`;
 }
 

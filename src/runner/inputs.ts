@@ -1,7 +1,6 @@
 /**
  * The files that a run reads, by their hashes: finds changes since a run was completed, or begun.
  */
-import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { findSnapshot, parseHubReference } from "../checkpoint/hub_cache.ts";
 import type { ResolvedExperiment, Split } from "../experiment/declaration.ts";
@@ -11,6 +10,7 @@ import { hashFile } from "../formats/tensor_hash.ts";
 import type { RunEnvironment } from "../results/records.ts";
 import { hashCorpus } from "../text/corpora/files.ts";
 import type { RunContext } from "./run_context.ts";
+import { sha256Of } from "../sha256.ts";
 
 const splits = ["train", "valid", "test"] as const satisfies readonly Split[];
 
@@ -107,9 +107,7 @@ async function folderIsThere(named: readonly InputPath[]): Promise<boolean> {
 }
 
 function hashTogether(hashes: readonly string[]): string {
-  return hashes.length === 1
-    ? hashes[0]
-    : createHash("sha256").update(hashes.join("\n")).digest("hex");
+  return hashes.length === 1 ? hashes[0] : sha256Of(hashes.join("\n"));
 }
 
 /** A file, or those of a folder that are read. */

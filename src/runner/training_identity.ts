@@ -17,6 +17,7 @@ import type { TrainerOptions } from "../training/trainer.ts";
 import type { RunDocument, RunText } from "./corpus.ts";
 import type { RunContext } from "./run_context.ts";
 import type { Network } from "../longmem/network.ts";
+import { sha256Of } from "../sha256.ts";
 
 /** Form of {@linkcode PhaseIdentity.determinedBy}; records of version 1 had neither graph nor batches. */
 const identityVersion = 2;
@@ -107,7 +108,7 @@ export async function identifyPhase(
     ...(config.validateEverySteps ? { valid: hashDocuments(await text.documents("valid")) } : {}),
   };
   return {
-    key: createHash("sha256").update(canonicalJson(determinedBy)).digest("hex"),
+    key: sha256Of(canonicalJson(determinedBy)),
     determinedBy,
   };
 }
@@ -233,8 +234,6 @@ export function compareDeterminants(
 
 /** The beginning of a hash, or of that of an object. */
 function short(value: unknown): string {
-  const hash = typeof value === "string"
-    ? value
-    : createHash("sha256").update(canonicalJson(value)).digest("hex");
+  const hash = typeof value === "string" ? value : sha256Of(canonicalJson(value));
   return hash.slice(0, 12);
 }

@@ -1,9 +1,9 @@
 /**
  * Corpora: files of plain text or LaTeX source, which is read as it is, one a document.
  */
-import { createHash } from "node:crypto";
 import { decodeText, readingError, readTextBytes, requireThere } from "../files.ts";
 import { InputRangeError } from "../errors.ts";
+import { sha256Of } from "../sha256.ts";
 
 /** A text with a name. */
 export interface Document {
@@ -96,7 +96,7 @@ export async function readDocument(file: DocumentFile): Promise<Document> {
       `Cannot read document "${path}" as it is empty: current length is ${text.length}`,
     );
   }
-  return { name, text, sha256: createHash("sha256").update(bytes).digest("hex") };
+  return { name, text, sha256: sha256Of(bytes) };
 }
 
 async function filesOf(source: string): Promise<string[]> {

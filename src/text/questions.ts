@@ -2,9 +2,9 @@
  * Questions of one's own: a file of JSON lines, each a question about a text, with right answers or with answers to choose from.
  */
 import { z } from "zod";
-import { createHash } from "node:crypto";
 import { InputRangeError, InputSyntaxError } from "../errors.ts";
 import { decodeText, parseJson, readTextBytes } from "../files.ts";
+import { sha256Of } from "../sha256.ts";
 
 /** A question about a text. */
 export interface Question {
@@ -67,7 +67,7 @@ export async function readQuestions(path: string): Promise<QuestionData> {
   if (questions.length === 0) {
     throw new InputRangeError(`Cannot read "${path}" as it has no question`);
   }
-  return { questions, hash: createHash("sha256").update(bytes).digest("hex") };
+  return { questions, hash: sha256Of(bytes) };
 }
 
 function questionOf(text: string, where: string, number: string): Question {

@@ -3,10 +3,10 @@
  * the released evaluation does both (specification section 14). Lines are never read as CSV: the quotes of a quoted
  * sentence are part of it, except in Subj, whose quotes are stripped.
  */
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { decodeText, readTextBytes, requireThere } from "../files.ts";
 import { InputSyntaxError } from "../errors.ts";
+import { sha256Of } from "../sha256.ts";
 
 /** A set of labelled sentences. */
 export type SentenceTask = "sst-2" | "mr" | "subj" | "sst-5" | "mpqa";
@@ -130,7 +130,7 @@ export async function readSentenceTask(
     const bytes = await requireThere(readTextBytes(path), missing);
     return {
       sentences: parseSentences(decodeText(bytes, path), { format, path, emptyTexts }),
-      hash: createHash("sha256").update(bytes).digest("hex"),
+      hash: sha256Of(bytes),
     };
   };
   const train = await read(format.train, format.emptyTrainingTexts ?? false);

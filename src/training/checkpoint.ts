@@ -11,7 +11,6 @@
  * The last two checkpoints are kept, each with the hashes of its files, so that one that has been damaged is noticed
  * and the training goes on from the one before.
  */
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { readSafetensors, writeSafetensors } from "../formats/safetensors.ts";
 import { hashTensors } from "../formats/tensor_hash.ts";
@@ -19,6 +18,7 @@ import type { TensorMap } from "../tensor.ts";
 import { ifThere, isThere, readText, removeIfThere, writeAtomically, writing } from "../files.ts";
 import type { TrainerState } from "./trainer.ts";
 import { InputError, InputSyntaxError, isInputError } from "../errors.ts";
+import { sha256Of } from "../sha256.ts";
 
 /** Weights that scored best on the valid split so far. */
 export interface BestWeights {
@@ -127,7 +127,7 @@ export async function keepCheckpoints(
 }
 
 function hashState({ sha256: _sha256, ...state }: SavedState): string {
-  return createHash("sha256").update(JSON.stringify(state)).digest("hex");
+  return sha256Of(JSON.stringify(state));
 }
 
 /** Which checkpoint a training continues from. */
