@@ -43,6 +43,7 @@ import {
   type EvaluationKind,
   type EvaluationTexts,
   fillModelEvaluation,
+  limitItems,
   type ModelEvaluation,
   modelEvaluationFields,
   promptOptions,
@@ -594,10 +595,7 @@ export const chapterBreak: EvaluationKind<
     }
     return problems;
   },
-  limit: (evaluation, items) => ({
-    ...evaluation,
-    maxItems: Math.min(items, evaluation.maxItems ?? items),
-  }),
+  limit: limitItems,
   describe: ({ source, prefixTokens, maxItems }) =>
     `${atMost(maxItems, "chapter breaks")} of ${source.split}, after ${
       prefixTokens.join(", ")

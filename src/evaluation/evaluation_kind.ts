@@ -345,12 +345,36 @@ export function bankProblems(memory: MemoryConfig | undefined, path: string): Pr
   )];
 }
 
+/** The room of a question in a window, beside its answer. */
+export function answerRoomProblems(
+  { maxAnswerTokens, contextTokens }: {
+    readonly maxAnswerTokens: number;
+    readonly contextTokens: number;
+  },
+  path: string,
+): Problem[] {
+  return maxAnswerTokens < contextTokens ? [] : [wrong(
+    `${path}.maxAnswerTokens`,
+    "must leave room for a question within contextTokens",
+    maxAnswerTokens,
+    `integers from 1 to ${contextTokens - 1}`,
+  )];
+}
+
 /** A shared bank: one row reads the text for all rows. */
 export const onceReadMemory = { bank: "shared", reset: "epoch" } as const;
 
 /** Tokens that a model passes for each segment. */
 export function windowOf(model: EvaluatedModel, contextTokens: number): number {
   return modelKindOf(model).windowTokens?.(model) ?? contextTokens;
+}
+
+/** An evaluation of at most so many items, for a first look. */
+export function limitItems<Evaluation extends { readonly maxItems?: number }>(
+  evaluation: Evaluation,
+  items: number,
+): Evaluation {
+  return { ...evaluation, maxItems: Math.min(items, evaluation.maxItems ?? items) };
 }
 
 /** A count of things in words: `at most 3 documents`. */

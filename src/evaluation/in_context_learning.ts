@@ -36,6 +36,7 @@ import {
   type EvaluationInputs,
   type EvaluationKind,
   fillModelEvaluation,
+  limitItems,
   type ModelEvaluation,
   modelEvaluationFields,
   mostWrittenTokens,
@@ -469,10 +470,7 @@ export const inContextLearning: EvaluationKind<
     problems.push(...bankProblems(memory, path));
     return problems;
   },
-  limit: (evaluation, items) => ({
-    ...evaluation,
-    maxItems: Math.min(items, evaluation.maxItems ?? items),
-  }),
+  limit: limitItems,
   describe({ source, maxItems }) {
     const items = atMost(maxItems, "examples");
     return source.kind === "chronicle"

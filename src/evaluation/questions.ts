@@ -19,11 +19,13 @@ import { stripPython } from "../text/python_space.ts";
 import { type Question, readQuestions } from "../text/questions.ts";
 import { textOf, type Tokenizer } from "../text/tokenizer.ts";
 import {
+  answerRoomProblems,
   atMost,
   bankProblems,
   type DeclaredEvaluation,
   type EvaluationKind,
   fillModelEvaluation,
+  limitItems,
   type ModelEvaluation,
   modelEvaluationFields,
   onceReadMemory,
@@ -319,26 +321,17 @@ export const questions: EvaluationKind<QuestionsDeclaration, QuestionsEvaluation
       ...fields,
       ...fillModelEvaluation({ ...fields, ...(memory && { memory }) }, from, onceReadMemory),
     }),
-    check({ memory, prompt, maxAnswerTokens, contextTokens }, path) {
+    check(evaluation, path) {
+      const { memory, prompt } = evaluation;
       return [
         ...bankProblems(memory, path),
         ...(prompt.includes(place)
           ? []
           : [wrong(`${path}.prompt`, `must contain ${place}`, prompt, `texts with ${place}`)]),
-        ...(maxAnswerTokens >= contextTokens
-          ? [wrong(
-            `${path}.maxAnswerTokens`,
-            "must leave room for a question within contextTokens",
-            maxAnswerTokens,
-            `integers from 1 to ${contextTokens - 1}`,
-          )]
-          : []),
+        ...answerRoomProblems(evaluation, path),
       ];
     },
-    limit: (evaluation, items) => ({
-      ...evaluation,
-      maxItems: Math.min(items, evaluation.maxItems ?? items),
-    }),
+    limit: limitItems,
     describe: ({ maxItems, path }) => `${atMost(maxItems, "questions")} of ${path}`,
     files: ({ path }) => Promise.resolve([{ field: "path", path }]),
     async prepare(evaluation, { texts: { tokenizer }, recordHash }) {

@@ -28,12 +28,14 @@ import { repetitions, wrong } from "../declaration/problem.ts";
 import { composed } from "../declaration/registry.ts";
 import { isThere } from "../files.ts";
 import {
+  answerRoomProblems,
   atMost,
   bankProblems,
   controlProblems,
   type DeclaredEvaluation,
   type EvaluationKind,
   fillModelEvaluation,
+  limitItems,
   type ModelEvaluation,
   modelEvaluationFields,
   onceReadMemory,
@@ -335,7 +337,7 @@ export const squad: EvaluationKind<SquadDeclaration, SquadEvaluation, z.infer<ty
       ...fillModelEvaluation({ ...fields, ...(memory && { memory }) }, from, onceReadMemory),
     }),
     check(evaluation, path, { corpus }) {
-      const { seeds, memory, contextTokens, maxAnswerTokens } = evaluation;
+      const { seeds, memory } = evaluation;
       return [
         ...repetitions(seeds, `${path}.seeds`, "seeds"),
         ...bankProblems(memory, path),
@@ -351,20 +353,10 @@ export const squad: EvaluationKind<SquadDeclaration, SquadEvaluation, z.infer<ty
           rule: "reads the demonstrations of another task, and SQuAD is a single one",
           allowed: "",
         }),
-        ...(maxAnswerTokens >= contextTokens
-          ? [wrong(
-            `${path}.maxAnswerTokens`,
-            "must leave room for a question within contextTokens",
-            maxAnswerTokens,
-            `integers from 1 to ${contextTokens - 1}`,
-          )]
-          : []),
+        ...answerRoomProblems(evaluation, path),
       ];
     },
-    limit: (evaluation, items) => ({
-      ...evaluation,
-      maxItems: Math.min(items, evaluation.maxItems ?? items),
-    }),
+    limit: limitItems,
     describe: ({ maxItems, seeds }) => `${atMost(maxItems, "questions")}, ${seeds.length} seeds`,
     async files({ folder }) {
       const path = `${folder}/${squadFiles.questions}`;
