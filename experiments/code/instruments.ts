@@ -5,7 +5,7 @@
  * segments, how often the token from which the next could be copied is retrieved.
  */
 import { defineExperiment } from "@longmem/lab";
-import base from "./language_modeling.ts";
+import base, { overWindow } from "./language_modeling.ts";
 
 export default defineExperiment({
   ...base,
@@ -13,11 +13,8 @@ export default defineExperiment({
   question: "Where does a memory gain on code, and how often does it retrieve the right token?",
   evaluations: [{
     kind: "token-loss",
+    ...overWindow,
     name: "token-loss-window",
-    split: "test",
-    batchSize: 4,
-    contextTokens: 128,
-    firstTokens: 6144,
     names: false,
     models: [
       { model: "backbone-sliding-window", windowTokens: 256 },

@@ -10,6 +10,15 @@
  */
 import { defineExperiment } from "@longmem/lab";
 
+/** A window of 256 tokens, as long as the backbone was trained, slides by 128 over the beginnings; a memory holds what has left it. */
+export const overWindow = {
+  name: "perplexity-window",
+  split: "test",
+  batchSize: 4,
+  contextTokens: 128,
+  firstTokens: 6144,
+} as const;
+
 export default defineExperiment({
   name: "code_language_modeling",
   question:
@@ -46,13 +55,8 @@ export default defineExperiment({
   },
   threads: 1,
   evaluations: [{
-    // A window of 256 tokens, as long as the backbone was trained, slides by 128; a memory holds what has left it.
     kind: "perplexity",
-    name: "perplexity-window",
-    split: "test",
-    batchSize: 4,
-    contextTokens: 128,
-    firstTokens: 6144,
+    ...overWindow,
     models: [
       { model: "backbone-sliding-window", windowTokens: 256 },
       { model: "sidenet-without-memory", windowTokens: 256 },

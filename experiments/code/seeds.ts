@@ -1,6 +1,6 @@
 /** Is the gain on code one of luck? The same question with another order of packages and windows in the adaptation. */
 import { defineExperiment } from "@longmem/lab";
-import base from "./language_modeling.ts";
+import base, { overWindow } from "./language_modeling.ts";
 
 export default defineExperiment({
   ...base,
@@ -10,11 +10,7 @@ export default defineExperiment({
   seed: 2,
   evaluations: [{
     kind: "perplexity",
-    name: "perplexity-window",
-    split: "test",
-    batchSize: 4,
-    contextTokens: 128,
-    firstTokens: 6144,
+    ...overWindow,
     models: [
       { model: "backbone-sliding-window", windowTokens: 256 },
       { model: "longmem", windowTokens: 256 },

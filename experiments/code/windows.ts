@@ -3,7 +3,7 @@
  * extrapolated. LongMem's weights without their memory show what these weights owe to it.
  */
 import { defineExperiment } from "@longmem/lab";
-import base from "./language_modeling.ts";
+import base, { overWindow } from "./language_modeling.ts";
 
 export default defineExperiment({
   ...base,
@@ -11,11 +11,7 @@ export default defineExperiment({
   question: "Does the frozen backbone gain on code with a window of 512 or 1,024 tokens?",
   evaluations: [{
     kind: "perplexity",
-    name: "perplexity-window",
-    split: "test",
-    batchSize: 4,
-    contextTokens: 128,
-    firstTokens: 6144,
+    ...overWindow,
     models: [
       { model: "backbone-sliding-window", windowTokens: 256 },
       { model: "backbone-sliding-window", windowTokens: 512 },
