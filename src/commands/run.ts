@@ -1,11 +1,11 @@
 /**
  * `deno task run`: from paths of declarations to runs, tables and an exit code.
  */
-import { type Command, type Output, positiveInteger, UsageError } from "../command_line.ts";
+import { type Command, type Output, positiveInteger } from "../command_line.ts";
 import { metricCatalog } from "../evaluation/metric_catalog.ts";
 import { itemProblem } from "../evaluation/evaluations.ts";
 import { estimateRun } from "../experiment/estimate.ts";
-import { type ResolvedRun, resolveRuns } from "../experiment/resolve.ts";
+import type { ResolvedRun } from "../experiment/resolve.ts";
 import { closingText, foundText } from "../results/run_summary.ts";
 import { currentEnvironment } from "../results/environment.ts";
 import { readRunRecord, readRunRecords } from "../results/read_runs.ts";
@@ -22,7 +22,8 @@ import {
   type QueueOptions,
   summarizeQueue,
 } from "../queue/run_queue.ts";
-import { deviceFlag, deviceOf } from "./device_flag.ts";
+import { deviceFlag } from "./device_flag.ts";
+import { namedRuns } from "./named_runs.ts";
 import { describeRuns } from "./dry_run.ts";
 import { describeMissing, describeSources } from "./missing_data.ts";
 import { terminalSize, writeOut } from "../standard_output.ts";
@@ -79,17 +80,7 @@ export function runCommand(output: Output, executor: () => Promise<RunExecutor>)
       { name: "fail-fast", help: "start no further run after one has failed" },
     ],
     execute: async (args) => {
-      if (args.operands.length === 0) {
-        throw new UsageError("Cannot run as no file or folder of experiments is given");
-      }
-      const limit = positiveInteger(args, "limit");
-      const device = deviceOf(args);
-      const runs = await resolveRuns(args.operands, {
-        assignments: args.flags.get("set") ?? [],
-        ...(limit !== undefined && { limit }),
-        ...(device !== undefined && { device }),
-      });
-      const results = args.flags.get("results")?.at(-1) ?? "results";
+      const { runs, results } = await namedRuns(args, "run");
       if (args.flags.has("dry-run")) {
         output.print(await describeRuns(runs, results, await currentEnvironment()));
         return 0;

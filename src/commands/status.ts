@@ -2,14 +2,14 @@
  * `deno task status`: the states of runs, where they ran, and which jobs of a cluster work on them.
  */
 import { join } from "node:path";
-import { type Command, type Output, positiveInteger, UsageError } from "../command_line.ts";
+import type { Command, Output } from "../command_line.ts";
 import { describeTask } from "../cluster/cluster_task.ts";
 import { listTasks, type QueuedTask } from "../cluster/slurm.ts";
 import { logPath, readSubmissions, type Submission } from "../cluster/submission.ts";
 import { failureText, isForeseen } from "../errors.ts";
-import { resolveRuns } from "../experiment/resolve.ts";
 import { isDamage, readRunSummary } from "../results/read_runs.ts";
 import { formatVariation, readEnvironment } from "../results/records.ts";
+import { namedRuns } from "./named_runs.ts";
 import { summaries } from "./summaries.ts";
 
 /** `status PATH...`: lists runs and the jobs that work on them. */
@@ -32,15 +32,7 @@ export function statusCommand(output: Output): Command {
       { name: "limit", value: "N", help: "items per evaluation at most, as for submit" },
     ],
     execute: async (args) => {
-      if (args.operands.length === 0) {
-        throw new UsageError("Cannot show runs as no file or folder of experiments is given");
-      }
-      const limit = positiveInteger(args, "limit");
-      const runs = await resolveRuns(args.operands, {
-        assignments: args.flags.get("set") ?? [],
-        ...(limit !== undefined && { limit }),
-      });
-      const results = args.flags.get("results")?.at(-1) ?? "results";
+      const { runs, results } = await namedRuns(args, "show runs");
       const files = new Set(runs.map(({ file }) => file));
       const submissions = (await readSubmissions(results))
         .filter((submission) => submission.files.some((file) => files.has(file)));

@@ -2,13 +2,7 @@
  * `deno task submit`: from paths of declarations to a job of a SLURM cluster.
  */
 import { resolve } from "node:path";
-import {
-  type Command,
-  type CommandArguments,
-  type Output,
-  positiveInteger,
-  UsageError,
-} from "../command_line.ts";
+import { type Command, type CommandArguments, type Output, UsageError } from "../command_line.ts";
 import { type ClusterConfig, clusterPart, mostDefaultTasks } from "../cluster/config.ts";
 import {
   commandArguments,
@@ -29,13 +23,14 @@ import {
 import { parseForm } from "../declaration/form_problems.ts";
 import { InputError } from "../errors.ts";
 import { startsProcesses } from "../evaluation/evaluations.ts";
-import { type ResolvedRun, resolveRuns } from "../experiment/resolve.ts";
+import type { ResolvedRun } from "../experiment/resolve.ts";
 import { environmentVariable } from "../permitted.ts";
 import { runPath } from "../queue/run_lifecycle.ts";
 import { outdatedNames } from "../queue/run_queue.ts";
 import { readRunSummary } from "../results/read_runs.ts";
-import { deviceFlag, deviceOf } from "./device_flag.ts";
+import { deviceFlag } from "./device_flag.ts";
 import { describeMissing, describeSources, missingNames } from "./missing_data.ts";
+import { namedRuns } from "./named_runs.ts";
 import { summaries } from "./summaries.ts";
 
 /** Settings of the cluster by the flags that override them. */
@@ -84,26 +79,15 @@ export function submitCommand(output: Output): Command {
       { name: "retry-failed", help: "resume failed runs, too" },
       { name: "dry-run", help: "print the batch script; submit and write nothing" },
     ],
-    execute: async (args) => {
-      if (args.operands.length === 0) {
-        throw new UsageError("Cannot submit as no file or folder of experiments is given");
-      }
-      return await submit(args, output);
-    },
+    execute: (args) => submit(args, output),
   };
 }
 
 async function submit(args: CommandArguments, output: Output): Promise<number> {
   const flagged = flaggedSettings(args);
-  const limit = positiveInteger(args, "limit");
-  const device = deviceOf(args);
-  const runs = await resolveRuns(args.operands, {
-    assignments: args.flags.get("set") ?? [],
-    ...(limit !== undefined && { limit }),
-    ...(device !== undefined && { device }),
-  });
+  const { runs, results: folder } = await namedRuns(args, "submit");
   const { tasks: wanted, ...settings } = mergeSettings(runs, flagged);
-  const results = resolve(args.flags.get("results")?.at(-1) ?? "results");
+  const results = resolve(folder);
   const { unfinished, completed, failed } = await sortRuns(runs, results);
   if (args.flags.has("retry-failed")) unfinished.push(...failed.splice(0));
   if (unfinished.length === 0) {
