@@ -268,7 +268,11 @@ export async function buildSite(root: string, folder: string): Promise<string[]>
     await Deno.mkdir(dirname(path), { recursive: true });
     await Deno.copyFile(join(root, file), path);
   }
-  await Deno.copyFile(join(root, "docs/site/site.css"), join(folder, "site.css"));
+  const styles = await Promise.all(
+    ["src/results/theme.css", "docs/site/site.css"]
+      .map((file) => Deno.readTextFile(join(root, file))),
+  );
+  await Deno.writeTextFile(join(folder, "site.css"), styles.join(""));
   return written.map(({ path }) => path);
 }
 

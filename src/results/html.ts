@@ -25,6 +25,39 @@ function sourceOf(content: Content): string {
   return content.replaceAll(/[&<>"]/g, (character) => `&${entities[character]};`);
 }
 
+/**
+ * A whole page.
+ *
+ * @param styles Style sheet, which the page contains.
+ * @param head More elements of its head, a line each.
+ * @param body The elements of its body, a line each.
+ */
+export function htmlPage(
+  { title, styles, head, body }: {
+    readonly title: string;
+    readonly styles: string;
+    readonly head?: Html;
+    readonly body: Html;
+  },
+): string {
+  return markup`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+${head}<title>${title}</title>
+<style>
+${new Html(styles)}</style>
+</head>
+<body>
+${body}</body>
+</html>
+`.text;
+}
+
+/** Lets browsers ask for no icon. */
+export const noIcon: Html = markup`<link rel="icon" href="data:,">\n`;
+
 /** A table whose headings have a scope; `data-value` is the sort key of a column. */
 export function htmlTable({ caption, notes, headers, labels, rows, footer }: TableText): Html {
   const head = headers.map((text, i) =>

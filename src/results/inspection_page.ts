@@ -1,7 +1,7 @@
 /**
  * Page with a document and the effect of the memory on each of its tokens; it is self-contained.
  */
-import { Html, markup } from "./html.ts";
+import { Html, htmlPage, markup, noIcon } from "./html.ts";
 import styles from "./inspection.css" with { type: "text" };
 import script from "./inspection.client.js" with { type: "text" };
 
@@ -44,18 +44,7 @@ const tableRows = 10;
 export function inspectionPage(inspection: Inspection): string {
   const { name, model, texts, gates } = inspection;
   const title = `${name}: what the memory does`;
-  const page = markup`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,">
-<title>${title}</title>
-<style>
-${new Html(styles)}</style>
-</head>
-<body>
-<header>
+  const body = markup`<header>
 <h1>${title}</h1>
 <p>${model} reads ${name}, ${number(texts.length)} tokens, in windows of ${
     number(inspection.contextTokens)
@@ -90,10 +79,8 @@ of the memory in a head's output.${
 <script type="application/json" id="data">${new Html(jsonOf(inspection))}</script>
 <script>
 ${new Html(script)}</script>
-</body>
-</html>
 `;
-  return page.text;
+  return htmlPage({ title, styles, head: noIcon, body });
 }
 
 /** How many nats the memory takes from the negative log-likelihood of a token; NaN of the first token. */

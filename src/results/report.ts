@@ -5,8 +5,9 @@ import { basename } from "node:path";
 import type { EvaluationTable, ExperimentTables } from "./evaluation_table.ts";
 import type { MetricCatalog } from "./metric_catalog.ts";
 import { findings } from "./interpretation.ts";
-import { Html, htmlList, htmlTable, markup } from "./html.ts";
-import styles from "./report.css" with { type: "text" };
+import { Html, htmlList, htmlPage, htmlTable, markup, noIcon } from "./html.ts";
+import reportStyles from "./report.css" with { type: "text" };
+import theme from "./theme.css" with { type: "text" };
 import script from "./report.client.js" with { type: "text" };
 import { type ReportFigure, reportFigures } from "./report_figures.ts";
 import { reproductionNotes, reproductionsOf, reproductionText } from "./paper_comparison.ts";
@@ -36,18 +37,7 @@ export function experimentReport(experiment: ExperimentTables, catalog: MetricCa
     // One run is shown, of several each is folded.
     { id: "runs", title: "Runs", content: runs.map((run) => runPart(run, runs.length === 1)) },
   ].filter(({ content }) => content && (content instanceof Html || content.length > 0));
-  const page = markup`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,">
-<title>${name}: report</title>
-<style>
-${new Html(styles)}</style>
-</head>
-<body>
-<header>
+  const body = markup`<header>
 <h1>${name}</h1>
 ${question === undefined ? undefined : markup`<p class="question">${question}</p>\n`}${
     labels.length === 0
@@ -72,10 +62,11 @@ ${content}
   }.</p></footer>
 <script>
 ${new Html(script)}</script>
-</body>
-</html>
 `;
-  return { html: page.text, figures };
+  return {
+    html: htmlPage({ title: `${name}: report`, styles: theme + reportStyles, head: noIcon, body }),
+    figures,
+  };
 }
 
 function findingsPart(

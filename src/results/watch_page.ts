@@ -4,10 +4,11 @@
  */
 import { join, relative } from "node:path";
 import { lineChart } from "./figure.ts";
-import { Html, markup } from "./html.ts";
+import { Html, htmlPage, markup } from "./html.ts";
 import { findRuns, isDamage, readRunSummary } from "./read_runs.ts";
 import { formatVariation, type MetricsRecord, readMetricsRecords } from "./records.ts";
-import styles from "./report.css" with { type: "text" };
+import reportStyles from "./report.css" with { type: "text" };
+import theme from "./theme.css" with { type: "text" };
 
 /** Seconds after which a page is loaded again. */
 const refreshSeconds = 5;
@@ -149,22 +150,11 @@ function pointsOf(
 }
 
 function page(title: string, content: Html): string {
-  return markup`<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="refresh" content="${String(refreshSeconds)}">
-<title>${title}</title>
-<style>
-${new Html(styles)}</style>
-</head>
-<body>
-<header><h1>${title}</h1></header>
+  const head = markup`<meta http-equiv="refresh" content="${String(refreshSeconds)}">\n`;
+  const body = markup`<header><h1>${title}</h1></header>
 <main>
 ${content}</main>
 <footer><p>LongMem Lab; loaded again every ${String(refreshSeconds)} seconds.</p></footer>
-</body>
-</html>
-`.text;
+`;
+  return htmlPage({ title, styles: theme + reportStyles, head, body });
 }

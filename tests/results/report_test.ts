@@ -181,7 +181,7 @@ test("experimentReport() can be read by those who do not see it", () => {
 });
 
 test("the colours of a report have the contrast of WCAG AA in both themes", async () => {
-  const styles = await Deno.readTextFile(repositoryPath("src/results/report.css"));
+  const styles = await Deno.readTextFile(repositoryPath("src/results/theme.css"));
   const themes = [...styles.matchAll(/:root \{([^}]*)\}/g)].map(([, rules]) =>
     Object.fromEntries(
       [...rules.matchAll(/--([a-z]+): (#[0-9a-f]{6});/g)].map((rule) => rule.slice(1)),
