@@ -1,12 +1,13 @@
 /**
  * The forward passes that evaluations and programs run, as graphs.
  */
-import { bankHeads } from "../backbone/architectures.ts";
+import { architectureOf, bankHeads } from "../backbone/architectures.ts";
 import { backbonePositions, backboneWeights, blockName } from "../backbone/backbone_graph.ts";
 import { Graph, type Value } from "../graph/graph.ts";
 import { crossEntropy, type LogitBlock, logitBlocks } from "../graph/ops/cross_entropy.ts";
 import { linear } from "../graph/ops/linear.ts";
 import { reshape } from "../graph/ops/reshape.ts";
+import { slice } from "../graph/ops/slice.ts";
 import type { Forward, ForwardOptions } from "./network.ts";
 import { networks, wholeNetwork } from "./networks.ts";
 import { sideNetLayerName } from "./sidenet_graph.ts";
@@ -31,7 +32,9 @@ export function buildForward(options: ForwardOptions): Forward {
   };
   const frozen = backboneWeights(graph, backbone);
   const network = networks[options.network ?? wholeNetwork(options)];
-  return network.forward({ graph, tokens, frozen, batch, options });
+  const states = network.forward({ graph, tokens, frozen, batch, options });
+  const head = architectureOf(backbone).head(frozen, backbone);
+  return { ...states, graph, tokens, head, features: scoredFeatures(states.features, options) };
 }
 
 /** Names of a layer's keys and values. */
@@ -90,4 +93,15 @@ export function headLoss(
   const [B] = tokens.shape, [n] = features.shape;
   const targets = graph.input("targets", [B, n / B], "int32");
   return crossEntropy(features, { ...head, targets: reshape(targets, [n]) }, options);
+}
+
+/** Features [N, E] of the tokens at the end of each row. */
+function scoredFeatures(
+  features: Value,
+  { rows: B, contextTokens: T, scoredTokens = T }: ForwardOptions,
+): Value {
+  if (scoredTokens === T) return features;
+  const [, E] = features.shape;
+  const rows = reshape(features, [B, T, E]);
+  return reshape(slice(rows, { axis: 1, start: T - scoredTokens, end: T }), [B * scoredTokens, E]);
 }

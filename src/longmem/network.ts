@@ -7,7 +7,6 @@ import type { BackboneCheckpoint, BackboneShape } from "../backbone/shape.ts";
 import { dims, type Graph, type Value } from "../graph/graph.ts";
 import type { DropoutMask } from "../graph/ops/dropout.ts";
 import { reshape } from "../graph/ops/reshape.ts";
-import { slice } from "../graph/ops/slice.ts";
 import type { BankShape } from "../memory/bank_shape.ts";
 import type { MemoryConfig } from "../memory/config.ts";
 import { bankInputs, hiddenChunkBias, type Retrieved } from "../memory/memory_graph.ts";
@@ -68,7 +67,7 @@ export interface NetworkKind {
   bankHeads?(parts: LongMemParts): { heads: number; headDim: number };
   /** The part that training changes; undefined: there is none. */
   trained(parts: LongMemParts): TrainedPart | undefined;
-  forward(pass: NetworkPass): Forward;
+  forward(pass: NetworkPass): NetworkStates;
 }
 
 /** The part of a model that learns. */
@@ -142,39 +141,32 @@ export interface NotedRetrieval extends Retrieved {
   readonly shares?: MemoryShares;
 }
 
-/** Values of a forward pass. */
-export interface Forward {
+/** Values that a network computes below the frozen head. */
+export interface NetworkStates {
+  /** Backbone hidden states and projections. */
+  readonly backbone: ReturnType<typeof backboneForward>;
+  /** SideNet states, where there is one. */
+  readonly sideNet?: ReturnType<typeof sideNetForward>;
+  /** Keys and values [N, Hkv D] that are to be remembered, for each bank of the graph. */
+  readonly cached: readonly { readonly k: Value; readonly v: Value }[];
+  /** The chunks that queries find, for each bank of the graph. */
+  readonly retrieved: readonly NotedRetrieval[];
+  /** Input of the head, for all tokens [N, E]. */
+  readonly features: Value;
+}
+
+/** Values of a forward pass; the features are those of the scored tokens of each row [n, E]. */
+export interface Forward extends NetworkStates {
   readonly graph: Graph;
   /** Input "tokens", int32 [B, T]. */
   readonly tokens: Value;
   /** The frozen head. */
   readonly head: Head;
-  /** Backbone hidden states and projections. */
-  readonly backbone: ReturnType<typeof backboneForward>;
-  /** SideNet states, where there is one. */
-  readonly sideNet: ReturnType<typeof sideNetForward> | undefined;
-  /** Keys and values [N, Hkv D] that are to be remembered, for each bank of the graph. */
-  readonly cached: readonly { readonly k: Value; readonly v: Value }[];
-  /** The chunks that queries find, for each bank of the graph. */
-  readonly retrieved: readonly NotedRetrieval[];
-  /** Input of the head, for the scored tokens of each row [n, E]. */
-  readonly features: Value;
 }
 
 /** Prefix of a bank's inputs in a graph of several: one for each block. */
 export function blockPrefix(block: number): string {
   return `block.${block}.`;
-}
-
-/** Features [N, E] of the tokens at the end of each row. */
-export function scoredFeatures(
-  features: Value,
-  { rows: B, contextTokens: T, scoredTokens = T }: ForwardOptions,
-): Value {
-  if (scoredTokens === T) return features;
-  const [, E] = features.shape;
-  const rows = reshape(features, [B, T, E]);
-  return reshape(slice(rows, { axis: 1, start: T - scoredTokens, end: T }), [B * scoredTokens, E]);
 }
 
 /**

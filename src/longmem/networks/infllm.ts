@@ -1,5 +1,4 @@
 import type { AttentionHeads, BatchOptions } from "../../backbone/architecture.ts";
-import { architectureOf } from "../../backbone/architectures.ts";
 import { backboneForward } from "../../backbone/backbone_graph.ts";
 import { dims, type Value } from "../../graph/graph.ts";
 import { add } from "../../graph/ops/add.ts";
@@ -16,13 +15,7 @@ import { slice } from "../../graph/ops/slice.ts";
 import { softmax } from "../../graph/ops/softmax.ts";
 import { transposeLast } from "../../graph/ops/transpose.ts";
 import { emptyChunkBias } from "../../memory/memory_graph.ts";
-import {
-  blockPrefix,
-  memoryReader,
-  type NetworkKind,
-  type NotedRetrieval,
-  scoredFeatures,
-} from "../network.ts";
+import { blockPrefix, memoryReader, type NetworkKind, type NotedRetrieval } from "../network.ts";
 import { memoryQueries, type MemoryReader } from "../joint_attention.ts";
 
 /**
@@ -110,14 +103,10 @@ export const infLlmNetwork: NetworkKind = {
       },
     });
     return {
-      graph,
-      tokens,
-      head: architectureOf(shape).head(frozen, shape),
       backbone,
-      sideNet: undefined,
       cached: backbone.projections,
       retrieved,
-      features: scoredFeatures(backbone.features, options),
+      features: backbone.features,
     };
   },
 };

@@ -1,4 +1,3 @@
-import { architectureOf } from "../../backbone/architectures.ts";
 import { backboneForward } from "../../backbone/backbone_graph.ts";
 import type { BackboneShape } from "../../backbone/shape.ts";
 import { concat } from "../../graph/ops/concat.ts";
@@ -7,7 +6,7 @@ import { mul } from "../../graph/ops/mul.ts";
 import { reduceSum } from "../../graph/ops/reduce_sum.ts";
 import { reshape } from "../../graph/ops/reshape.ts";
 import type { Retrieved } from "../../memory/memory_graph.ts";
-import { memoryReader, type NetworkKind, scoredFeatures } from "../network.ts";
+import { memoryReader, type NetworkKind } from "../network.ts";
 
 /** The one head of a memory of states: a state and, beside it, half of its squared length. */
 export function stateHeads({ hiddenDim: E }: BackboneShape): { heads: number; headDim: number } {
@@ -41,14 +40,10 @@ export const knnLmNetwork: NetworkKind = {
     memoryReader(graph, options.memory!, options, { retrieved })
       .retrieve(reshape(concat([state, ones], 1), [B, 1, T, E + 1]));
     return {
-      graph,
-      tokens,
-      head: architectureOf(shape).head(frozen, shape),
       backbone,
-      sideNet: undefined,
       cached: [{ k, v: k }],
       retrieved,
-      features: scoredFeatures(backbone.features, options),
+      features: backbone.features,
     };
   },
 };

@@ -1,9 +1,8 @@
-import { architectureOf } from "../../backbone/architectures.ts";
 import { backboneForward, blockName, weightInputs } from "../../backbone/backbone_graph.ts";
 import { localAttention } from "../../backbone/heads.ts";
 import { jointAttention } from "../joint_attention.ts";
 import { gateName, memorizingTensorShapes } from "../memorizing_transformer.ts";
-import { memoryReader, type NetworkKind, type NotedRetrieval, scoredFeatures } from "../network.ts";
+import { memoryReader, type NetworkKind, type NotedRetrieval } from "../network.ts";
 
 /** Prefix of a Memorizing Transformer's trained weights among the inputs of a graph. */
 export const memorizingPrefix = "memorizing.";
@@ -48,14 +47,10 @@ export const memorizingNetwork: NetworkKind = {
       mlpDropout: (i) => masks[i]?.mlp,
     });
     return {
-      graph,
-      tokens,
-      head: architectureOf(shape).head(frozen, shape),
       backbone,
-      sideNet: undefined,
       cached: memory ? [backbone.projections[memoryBlock]] : [],
       retrieved,
-      features: scoredFeatures(backbone.features, options),
+      features: backbone.features,
     };
   },
 };

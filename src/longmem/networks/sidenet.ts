@@ -1,12 +1,10 @@
-import { architectureOf } from "../../backbone/architectures.ts";
 import { backboneForward, weightInputs } from "../../backbone/backbone_graph.ts";
 import {
-  type Forward,
   memoryReader,
   type NetworkKind,
   type NetworkPass,
+  type NetworkStates,
   type NotedRetrieval,
-  scoredFeatures,
 } from "../network.ts";
 import { sideNetForward } from "../sidenet_graph.ts";
 import { sideNetTensorShapes } from "../sidenet_shape.ts";
@@ -15,7 +13,7 @@ import { sideNetTensorShapes } from "../sidenet_shape.ts";
 export const sideNetPrefix = "sidenet.";
 
 /** The SideNet beside the backbone; with a memory, if there is one. */
-export function sideNetPass({ graph, tokens, frozen, batch, options }: NetworkPass): Forward {
+export function sideNetPass({ graph, tokens, frozen, batch, options }: NetworkPass): NetworkStates {
   const { backbone: shape, sideNet, memory, dropout } = options;
   const trained = weightInputs(graph, sideNetTensorShapes(sideNet!, shape), sideNetPrefix);
   const backbone = backboneForward(tokens, frozen, shape, batch);
@@ -26,14 +24,11 @@ export function sideNetPass({ graph, tokens, frozen, batch, options }: NetworkPa
     ...(dropout ? { dropout: (layer) => dropout(graph, layer) } : {}),
   });
   return {
-    graph,
-    tokens,
-    head: architectureOf(shape).head(frozen, shape),
     backbone,
     sideNet: side,
     cached: memory ? [backbone.projections[sideNet!.memoryBlock]] : [],
     retrieved,
-    features: scoredFeatures(side.features, options),
+    features: side.features,
   };
 }
 
