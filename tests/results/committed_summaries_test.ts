@@ -5,18 +5,12 @@
  *     LONGMEM_UPDATE_SUMMARIES=1 deno task test tests/results/committed_summaries_test.ts
  */
 import { join } from "node:path";
-import { findRuns } from "../../src/results/read_runs.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
+import { committedRuns } from "./committed_runs.ts";
 import { recomputeSummary } from "./recomputed_summary.ts";
 
 const update = Deno.env.get("LONGMEM_UPDATE_SUMMARIES") === "1";
 const results = repositoryPath("results");
-
-/** Folders of the committed runs, relative to results/. */
-async function committedRuns(): Promise<string[]> {
-  const { paths } = await findRuns(results);
-  return paths.map((path) => path.slice(results.length + 1));
-}
 
 test("committed summaries are what today's code computes from the committed items", async () => {
   let recomputed = 0, kept = 0;
