@@ -6,8 +6,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as z from "zod";
 import { ifThere, readJson, writeAtomically, writing } from "../files.ts";
-import { InputTypeError } from "../errors.ts";
 import { gitHashOf, hashFile } from "../text/download.ts";
+import { checkedForm } from "./checked_form.ts";
 
 const path = z.string().regex(/^[\w-][\w.-]*(\/[\w-][\w.-]*)*$/);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -130,17 +130,10 @@ export function isVerified(
  * @throws {TypeError} Where it is none, naming the field.
  */
 export async function readDataSets(path: string): Promise<DataSet[]> {
-  const value = await readJson(path);
-  const result = manifest.safeParse(value);
-  if (result.success) {
-    const beside = (file: DataFile): DataFile =>
-      file.bundled === undefined ? file : { ...file, bundled: join(dirname(path), file.bundled) };
-    return result.data.dataSets.map((set) => ({ ...set, files: set.files.map(beside) }));
-  }
-  const [{ path: field, message }] = result.error.issues;
-  throw new InputTypeError(
-    `Cannot read data sets from "${path}" as ${field.join(".")} is not allowed: ${message}`,
-  );
+  const { dataSets } = checkedForm(manifest, await readJson(path), `read data sets from "${path}"`);
+  const beside = (file: DataFile): DataFile =>
+    file.bundled === undefined ? file : { ...file, bundled: join(dirname(path), file.bundled) };
+  return dataSets.map((set) => ({ ...set, files: set.files.map(beside) }));
 }
 
 /** The data set to which a path of a declaration belongs: that of the folder `data/NAME` in it. */
@@ -218,13 +211,7 @@ export async function writeReceipt(folder: string, content: Receipt): Promise<vo
 async function readReceipt(folder: string): Promise<Receipt | undefined> {
   const where = join(folder, receiptName);
   const value = await ifThere(readJson(where));
-  if (value === undefined) return undefined;
-  const result = receipt.safeParse(value);
-  if (result.success) return result.data;
-  const [{ path: field, message }] = result.error.issues;
-  throw new InputTypeError(
-    `Cannot read "${where}" as ${field.join(".")} is not allowed: ${message}`,
-  );
+  return value === undefined ? undefined : checkedForm(receipt, value, `read "${where}"`);
 }
 
 async function stateOf(

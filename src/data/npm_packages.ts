@@ -7,9 +7,10 @@ import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { join } from "node:path";
 import * as z from "zod";
-import { InputError, InputRangeError, InputTypeError } from "../errors.ts";
+import { InputError, InputRangeError } from "../errors.ts";
 import { ifThere, readJson, readRegularFile, writeAtomically } from "../files.ts";
 import { hashFile } from "../text/download.ts";
+import { checkedForm } from "./checked_form.ts";
 import { packageSource } from "./package_source.ts";
 import { sha256Of } from "../sha256.ts";
 
@@ -64,14 +65,11 @@ export interface PackageOptions {
  * @throws {RangeError} Where two packages would be one document.
  */
 export async function readPackageList(path: string): Promise<PinnedPackage[]> {
-  const result = packageList.safeParse(await readJson(path));
-  if (!result.success) {
-    const [{ path: field, message }] = result.error.issues;
-    throw new InputTypeError(
-      `Cannot read packages from "${path}" as ${field.join(".")} is not allowed: ${message}`,
-    );
-  }
-  const { packages } = result.data;
+  const { packages } = checkedForm(
+    packageList,
+    await readJson(path),
+    `read packages from "${path}"`,
+  );
   const names = new Set<string>();
   for (const { name } of packages) {
     if (names.has(name)) {

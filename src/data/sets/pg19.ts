@@ -1,9 +1,10 @@
 import { Buffer } from "node:buffer";
 import { basename, join } from "node:path";
 import * as z from "zod";
-import { InputRangeError, InputTypeError } from "../../errors.ts";
+import { InputRangeError } from "../../errors.ts";
 import { ifThere, parseJson } from "../../files.ts";
 import { downloadFile, fetchBounded, hashFile } from "../../text/download.ts";
+import { checkedForm } from "../checked_form.ts";
 import type { Receipt } from "../data_set.ts";
 import type { DataSetSource, Obtaining } from "../data_set_source.ts";
 import { copyFile, filesAt } from "../local_files.ts";
@@ -100,16 +101,9 @@ async function listBooks(
         `Cannot list "${bucket}" at "${url}" as the server refuses: its status is ${response.status}`,
       );
     }
-    const answer = listing.safeParse(parseJson(await response.text(), `the list of "${bucket}"`));
-    if (!answer.success) {
-      const [{ path, message }] = answer.error.issues;
-      throw new InputTypeError(
-        `Cannot list "${bucket}" at "${url}" as ${
-          path.join(".") || "its answer"
-        } is not allowed: ${message}`,
-      );
-    }
-    const { items = [], nextPageToken } = answer.data;
+    const answer = parseJson(await response.text(), `the list of "${bucket}"`);
+    const action = `list "${bucket}" at "${url}"`;
+    const { items = [], nextPageToken } = checkedForm(listing, answer, action, "its answer");
     for (const { name, md5Hash } of items) {
       listed.push({ name, md5: Buffer.from(md5Hash, "base64").toString("hex") });
     }
