@@ -201,6 +201,24 @@ export function isComplete({ whole, unverified, different, missing }: DataSetSta
   return whole.length + unverified.length > 0 && different.length + missing.length === 0;
 }
 
+/**
+ * Makes the record of a fetched data set, with the hashes of its files.
+ *
+ * @param from Address and commit that they are from, or the path that they were taken from.
+ * @param paths The files below the folder.
+ */
+export async function receiptOf(
+  from: string,
+  folder: string,
+  paths: readonly string[],
+): Promise<Receipt> {
+  const files: { path: string; sha256: string }[] = [];
+  for (const path of paths) {
+    files.push({ path, sha256: (await hashFile(join(folder, path))).hash });
+  }
+  return { from, files };
+}
+
 /** Writes the record of a fetched data set. */
 export async function writeReceipt(folder: string, content: Receipt): Promise<void> {
   const target = join(folder, receiptName);

@@ -2,9 +2,8 @@ import { basename, join } from "node:path";
 import type { HubRepository } from "../../checkpoint/hub_repository.ts";
 import { InputRangeError } from "../../errors.ts";
 import { readText, removeIfThere, writing } from "../../files.ts";
-import { hashFile } from "../../text/download.ts";
 import { parseChapterBreak } from "../../text/chapter_break.ts";
-import type { Receipt } from "../data_set.ts";
+import { type Receipt, receiptOf } from "../data_set.ts";
 import type { DataSetSource } from "../data_set_source.ts";
 import { copyFile, filesAt } from "../local_files.ts";
 
@@ -39,8 +38,7 @@ export function chapterBreakOf(
       await removeIfThere(temporary);
       throw error;
     }
-    const { hash } = await hashFile(join(folder, target));
-    return { from, files: [{ path: target, sha256: hash }] };
+    return await receiptOf(from, folder, [target]);
   };
   return {
     async fetch({ folder, hub, limits, progress, note }) {

@@ -7,8 +7,7 @@ import type { HubRepository, ListedFile } from "../../checkpoint/hub_repository.
 import { parameterCount } from "../../checkpoint/parameter_count.ts";
 import { InputRangeError } from "../../errors.ts";
 import { type ByteSource, UnreachableError } from "../../formats/byte_file.ts";
-import { hashFile } from "../../text/download.ts";
-import type { Receipt } from "../data_set.ts";
+import { receiptOf } from "../data_set.ts";
 import type { DataSetSource, Obtaining } from "../data_set_source.ts";
 import { copyFile, filesAt } from "../local_files.ts";
 
@@ -73,7 +72,7 @@ export function releasedModel(released: ReleasedModel): DataSetSource {
           progress: (bytes) => progress(targets[kind], bytes, file.sizeBytes),
         });
       }
-      return await receiptOf(`hf:${repo}@${commit}`, folder);
+      return await receiptOf(`hf:${repo}@${commit}`, folder, Object.values(targets));
     },
     async take(from, { folder, note }: Obtaining) {
       const candidates = (await filesAt(from)).map(async (path) => ({
@@ -86,7 +85,7 @@ export function releasedModel(released: ReleasedModel): DataSetSource {
         note(`copying ${path} to ${targets[kind]}`);
         await copyFile(path, join(folder, targets[kind]));
       }
-      return await receiptOf(from, folder);
+      return await receiptOf(from, folder, Object.values(targets));
     },
   };
 }
@@ -145,16 +144,6 @@ function isReleased(
   const fields = ["layers", "hiddenDim", "heads", "feedForwardDim", "vocabSize"] as const;
   return fields.every((field) => backbone[field] === released[field]) &&
     (sideNet === undefined || sideNet.layers === sideNetLayers);
-}
-
-async function receiptOf(from: string, folder: string): Promise<Receipt> {
-  const files = await Promise.all(
-    Object.values(targets).map(async (path) => ({
-      path,
-      sha256: (await hashFile(join(folder, path))).hash,
-    })),
-  );
-  return { from, files };
 }
 
 function gigabytes(bytes: number): string {

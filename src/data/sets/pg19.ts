@@ -5,7 +5,7 @@ import { InputRangeError } from "../../errors.ts";
 import { ifThere, parseJson } from "../../files.ts";
 import { downloadFile, fetchBounded, hashFile } from "../../text/download.ts";
 import { checkedForm } from "../checked_form.ts";
-import type { Receipt } from "../data_set.ts";
+import { receiptOf } from "../data_set.ts";
 import type { DataSetSource, Obtaining } from "../data_set_source.ts";
 import { copyFile, filesAt } from "../local_files.ts";
 
@@ -58,7 +58,7 @@ export function booksOf({ url, bucket, books }: BookBucket): DataSetSource {
           progress: (bytes, total) => progress(name, bytes, total),
         });
       }
-      return await receiptOf(`${url}/${bucket}`, folder, listed.map(({ name }) => name));
+      return await receiptOf(`${url}/${bucket}`, folder, listed.map(({ name }) => name).sort());
     },
     async take(from, { folder }) {
       const found = (await filesAt(from)).filter((path) =>
@@ -74,7 +74,7 @@ export function booksOf({ url, bucket, books }: BookBucket): DataSetSource {
       }
       const names = chosen.map((path) => `test/${basename(path).replace(/\.gz$/, "")}`);
       for (const [i, path] of chosen.entries()) await copyFile(path, join(folder, names[i]));
-      return await receiptOf(from, folder, names);
+      return await receiptOf(from, folder, names.sort());
     },
   };
 }
@@ -115,12 +115,4 @@ async function listBooks(
     );
   }
   return listed;
-}
-
-async function receiptOf(from: string, folder: string, names: readonly string[]): Promise<Receipt> {
-  const files = [];
-  for (const path of [...names].sort()) {
-    files.push({ path, sha256: (await hashFile(join(folder, path))).hash });
-  }
-  return { from, files };
 }
