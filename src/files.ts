@@ -1,6 +1,7 @@
 /**
  * Reading regular files, writing files whole or not at all, and errors that name the path and the reason in words.
  */
+import { dirname } from "node:path";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import {
@@ -236,6 +237,24 @@ export async function writing<T>(path: string, write: () => Promise<T>): Promise
       : reasons[code ?? ""] ?? message;
     throw new InputError(`Cannot write "${path}" as ${reason}`, { cause });
   }
+}
+
+/**
+ * Makes a folder, and those that it is in.
+ *
+ * @throws {Error} Where it cannot be made, with the reason.
+ */
+export async function makeFolder(path: string): Promise<void> {
+  await writing(path, () => Deno.mkdir(path, { recursive: true }));
+}
+
+/**
+ * Makes the folder of a file that is to be written.
+ *
+ * @throws {Error} Where it cannot be made: which file cannot be written, and why.
+ */
+export async function makeFolderOf(path: string): Promise<void> {
+  await writing(path, () => Deno.mkdir(dirname(path), { recursive: true }));
 }
 
 /**

@@ -6,6 +6,7 @@ import { dirname, join, relative } from "node:path";
 import { InputError, InputRangeError } from "../errors.ts";
 import {
   ifThere,
+  makeFolderOf,
   readJson,
   removeIfThere,
   temporaryOf,
@@ -83,7 +84,7 @@ export async function fetchModel(
 }
 
 async function writeReference(path: string, commit: string): Promise<void> {
-  await writing(path, () => Deno.mkdir(dirname(path), { recursive: true }));
+  await makeFolderOf(path);
   await writeAtomically(path, commit);
 }
 
@@ -140,7 +141,7 @@ async function fetchFile(
 
 /** Gives bytes a name, by a link; where links are not allowed, by a copy. */
 async function nameBytes(blob: string, name: string): Promise<void> {
-  await writing(name, () => Deno.mkdir(dirname(name), { recursive: true }));
+  await makeFolderOf(name);
   const link = temporaryOf(name);
   try {
     await removeIfThere(link);

@@ -7,7 +7,7 @@
  */
 import { dirname, join } from "node:path";
 import { z } from "zod";
-import { ifThere, readJson, writeAtomically, writing } from "../files.ts";
+import { ifThere, makeFolder, readJson, writeAtomically } from "../files.ts";
 import { InputSyntaxError } from "../errors.ts";
 
 /** A submitted job. */
@@ -40,7 +40,7 @@ export function submissionsFolder(results: string): string {
 /** Writes the script of a job that is to be submitted. */
 export async function writeScript(path: string, script: string): Promise<void> {
   const folder = dirname(path);
-  await writing(folder, () => Deno.mkdir(folder, { recursive: true }));
+  await makeFolder(folder);
   await writeAtomically(path, script);
 }
 

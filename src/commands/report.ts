@@ -3,7 +3,7 @@ import { type Command, type Output } from "../command_line.ts";
 import { InputError } from "../errors.ts";
 import { metricCatalog } from "../evaluation/metric_catalog.ts";
 import { experimentTables } from "../results/evaluation_table.ts";
-import { ifThere, writeAtomically, writing } from "../files.ts";
+import { ifThere, makeFolder, writeAtomically } from "../files.ts";
 import { experimentReport, type Report } from "../results/report.ts";
 import { runsIn } from "./table.ts";
 import { summaries } from "./summaries.ts";
@@ -45,7 +45,7 @@ async function writeReport(folder: string, { html, figures }: Report): Promise<v
     if (isSymlink) {
       throw new InputError(`Cannot write "${inside}" as it is a link, which may lead elsewhere`);
     }
-    await writing(inside, () => Deno.mkdir(inside, { recursive: true }));
+    await makeFolder(inside);
   }
   for (const { name, svg } of figures) await writeAtomically(join(inside, `${name}.svg`), svg);
   await writeAtomically(join(folder, "report.html"), html);

@@ -5,7 +5,7 @@
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as z from "zod";
-import { ifThere, readJson, writeAtomically, writing } from "../files.ts";
+import { ifThere, makeFolderOf, readJson, writeAtomically } from "../files.ts";
 import { gitHashOf, hashFile } from "../text/download.ts";
 import { checkedForm } from "./checked_form.ts";
 
@@ -222,7 +222,7 @@ export async function receiptOf(
 /** Writes the record of a fetched data set. */
 export async function writeReceipt(folder: string, content: Receipt): Promise<void> {
   const target = join(folder, receiptName);
-  await writing(target, () => Deno.mkdir(folder, { recursive: true }));
+  await makeFolderOf(target);
   await writeAtomically(target, `${JSON.stringify(content, null, 2)}\n`);
 }
 

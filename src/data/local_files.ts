@@ -1,16 +1,23 @@
 /** Files that the user has. */
-import { dirname, join, relative } from "node:path";
+import { join, relative } from "node:path";
 import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { InputRangeError } from "../errors.ts";
-import { ifThere, openRegularFile, removeIfThere, temporaryOf, writing } from "../files.ts";
+import {
+  ifThere,
+  makeFolderOf,
+  openRegularFile,
+  removeIfThere,
+  temporaryOf,
+  writing,
+} from "../files.ts";
 
 /** Most files of a folder that is searched. */
 const mostFound = 200_000;
 
 /** Copies a file, uncompressed where its name ends in `.gz`; it takes its name when it is whole. */
 export async function copyFile(from: string, target: string): Promise<void> {
-  await writing(target, () => Deno.mkdir(dirname(target), { recursive: true }));
+  await makeFolderOf(target);
   const temporary = temporaryOf(target);
   try {
     const { readable } = await openRegularFile(from);

@@ -1,15 +1,15 @@
 /**
  * Obtains data sets: fetches their files, or takes them from the user's files. Every file is verified before it takes its name.
  */
-import { basename, dirname, join } from "node:path";
+import { basename, join } from "node:path";
 import { InputError, InputRangeError } from "../errors.ts";
 import {
   ifThere,
+  makeFolderOf,
   readRegularFile,
   readTextBytes,
   removeIfThere,
   writeAtomically,
-  writing,
 } from "../files.ts";
 import { downloadFile } from "../text/download.ts";
 import {
@@ -190,6 +190,6 @@ async function writeMade(
 }
 
 async function writeFile(target: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-  await writing(target, () => Deno.mkdir(dirname(target), { recursive: true }));
+  await makeFolderOf(target);
   await writeAtomically(target, [bytes]);
 }

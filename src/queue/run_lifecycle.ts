@@ -10,7 +10,7 @@ import {
 import type { RunEnvironment } from "../results/records.ts";
 import { type RecordWatch, RunFolder } from "../results/run_folder.ts";
 import { TensorboardWriter } from "../results/tensorboard.ts";
-import { writing } from "../files.ts";
+import { makeFolder, writing } from "../files.ts";
 import { failureDetails, isUnready } from "../errors.ts";
 import { FileLock, type LockHolder } from "../lock.ts";
 import type { RunContext, RunExecutor } from "../runner/run_context.ts";
@@ -30,7 +30,7 @@ export async function lockRun(
   run: ResolvedRun,
 ): Promise<{ lock: FileLock } | { holder: LockHolder }> {
   const path = runPath(results, run);
-  await writing(path, () => Deno.mkdir(path, { recursive: true }));
+  await makeFolder(path);
   return await writing(path, () => FileLock.take(join(path, "lock")));
 }
 

@@ -16,7 +16,14 @@
  * is killed, its folder can be opened again and nothing finished is lost.
  */
 import { join } from "node:path";
-import { ifThere, removeCutOff, removeIfThere, writeAtomically, writing } from "../files.ts";
+import {
+  ifThere,
+  makeFolder,
+  removeCutOff,
+  removeIfThere,
+  writeAtomically,
+  writing,
+} from "../files.ts";
 import type { Environment } from "./environment.ts";
 import {
   checkSamples,
@@ -123,7 +130,7 @@ export class RunFolder {
   static async open(options: RunFolderOptions): Promise<RunFolder> {
     const { identity, declaration } = options;
     const path = join(options.results, identity.experiment, identity.run);
-    await writing(path, () => Deno.mkdir(path, { recursive: true }));
+    await makeFolder(path);
     await removeCutOff(path);
     if (options.fresh) {
       for (const name of runFiles) {

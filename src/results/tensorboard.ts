@@ -8,7 +8,7 @@
  */
 import { join } from "node:path";
 import { encodeEvent, type Event } from "../formats/event_file.ts";
-import { writing } from "../files.ts";
+import { makeFolder, writing } from "../files.ts";
 import { InputError } from "../errors.ts";
 import { hostName } from "../permitted.ts";
 import type { MetricsRecord } from "./records.ts";
@@ -56,7 +56,7 @@ export class TensorboardWriter implements CurveWatch {
    */
   async begin(phase: string, lines: readonly MetricsRecord[]): Promise<void> {
     const folder = join(this.#folder, phase);
-    await writing(folder, () => Deno.mkdir(folder, { recursive: true }));
+    await makeFolder(folder);
     const path = join(folder, await nextName(folder));
     const wallSeconds = now();
     const events: Event[] = [

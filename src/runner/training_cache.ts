@@ -11,7 +11,7 @@ import { readSafetensors } from "../formats/safetensors.ts";
 import { hashFrozen, hashTensors } from "../formats/tensor_hash.ts";
 import { type MetricsRecord, readMetricsRecords } from "../results/records.ts";
 import type { TensorMap } from "../tensor.ts";
-import { ifThere, readJson, temporaryOf, writeAtomically, writing } from "../files.ts";
+import { ifThere, makeFolder, readJson, temporaryOf, writeAtomically, writing } from "../files.ts";
 import { InputError, InputSyntaxError, isInputError } from "../errors.ts";
 import { hostName } from "../permitted.ts";
 import { describeHolder, FileLock } from "../lock.ts";
@@ -37,7 +37,7 @@ export async function lockPhase(
   { results, progress, signal }: RunContext,
 ): Promise<FileLock> {
   const folder = join(resultsOf(results.path), ".locks");
-  await writing(folder, () => Deno.mkdir(folder, { recursive: true }));
+  await makeFolder(folder);
   for (let told = false;; told = true) {
     signal.throwIfAborted();
     const path = join(folder, key.slice(0, 16));
@@ -92,7 +92,7 @@ export async function takeFinishedPhase(
     if (missingLine(lines, config, config.steps)) continue;
     const run = relative(root, path);
     const own = join(checkpointFolder, name);
-    await writing(own, () => Deno.mkdir(own, { recursive: true }));
+    await makeFolder(own);
     await results.replaceMetrics(name, lines);
     await results.recordTaken(name, { run, weights: record.weights });
     await writeRecord(own, record);
@@ -113,7 +113,7 @@ async function copyFile(from: string, to: string): Promise<void> {
 
 /** Records the identity of a training before its first step; a resumed one keeps its first record. */
 export async function recordPhaseStart(folder: string, identity: PhaseIdentity): Promise<void> {
-  await writing(folder, () => Deno.mkdir(folder, { recursive: true }));
+  await makeFolder(folder);
   await writeRecord(folder, identity);
 }
 

@@ -4,10 +4,11 @@
 import { createHash, type Hash } from "node:crypto";
 import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
-import { dirname } from "node:path";
+
 import { InputError, InputRangeError, InputTypeError, isInputError } from "../errors.ts";
 import {
   ifThere,
+  makeFolderOf,
   maxTransferBytes,
   openRegularFile,
   readTextBytes,
@@ -66,7 +67,7 @@ export async function downloadFile(
 ): Promise<void> {
   const { url, target, sha256, gitHash, md5 } = download;
   const partial = `${target}.download`;
-  await writing(target, () => Deno.mkdir(dirname(target), { recursive: true }));
+  await makeFolderOf(target);
   for (let left = options.retries ?? 2;; left--) {
     const start = (await ifThere(Deno.stat(partial)))?.size ?? 0;
     let isContinued: boolean;
