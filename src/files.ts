@@ -2,8 +2,9 @@
  * Reading regular files, writing files whole or not at all, and errors that name the path and the reason in words.
  */
 import { dirname } from "node:path";
+import { Readable } from "node:stream";
 import { promisify } from "node:util";
-import { gunzip } from "node:zlib";
+import { createGunzip, gunzip } from "node:zlib";
 import {
   InputError,
   InputRangeError,
@@ -65,6 +66,15 @@ export async function openRegularFile(path: string): Promise<Deno.FsFile> {
     file?.close();
     throw readingError(path, cause);
   }
+}
+
+/**
+ * Opens a regular file and returns its bytes in parts, those of a name that ends in `.gz` uncompressed; errors as for
+ * {@linkcode openRegularFile}. The file is closed with the last part.
+ */
+export async function openContent(path: string): Promise<AsyncIterable<Uint8Array<ArrayBuffer>>> {
+  const { readable } = await openRegularFile(path);
+  return path.endsWith(".gz") ? Readable.fromWeb(readable as never).pipe(createGunzip()) : readable;
 }
 
 /** Reads a regular file whole; errors as for {@linkcode openRegularFile}. */

@@ -1,16 +1,7 @@
 /** Files that the user has. */
 import { join, relative } from "node:path";
-import { Readable } from "node:stream";
-import { createGunzip } from "node:zlib";
 import { InputRangeError } from "../errors.ts";
-import {
-  ifThere,
-  makeFolderOf,
-  openRegularFile,
-  removeIfThere,
-  temporaryOf,
-  writing,
-} from "../files.ts";
+import { ifThere, makeFolderOf, openContent, writeAtomically } from "../files.ts";
 
 /** Most files of a folder that is searched. */
 const mostFound = 200_000;
@@ -18,20 +9,7 @@ const mostFound = 200_000;
 /** Copies a file, uncompressed where its name ends in `.gz`; it takes its name when it is whole. */
 export async function copyFile(from: string, target: string): Promise<void> {
   await makeFolderOf(target);
-  const temporary = temporaryOf(target);
-  try {
-    const { readable } = await openRegularFile(from);
-    const bytes = from.endsWith(".gz")
-      ? Readable.fromWeb(readable as never).pipe(createGunzip())
-      : readable;
-    await writing(
-      target,
-      () => Deno.writeFile(temporary, ReadableStream.from(bytes as AsyncIterable<Uint8Array>)),
-    );
-    await writing(target, () => Deno.rename(temporary, target));
-  } finally {
-    await removeIfThere(temporary);
-  }
+  await writeAtomically(target, await openContent(from));
 }
 
 /** A file, or the regular files below a folder, in the order of their paths; links to files count, those to folders do not. */

@@ -2,14 +2,12 @@
  * Downloads: bounded in size and waiting, continued where they were cut off, kept only if they have the right bytes.
  */
 import { createHash, type Hash } from "node:crypto";
-import { Readable } from "node:stream";
-import { createGunzip } from "node:zlib";
-
 import { InputError, InputRangeError, InputTypeError, isInputError } from "../errors.ts";
 import {
   ifThere,
   makeFolderOf,
   maxTransferBytes,
+  openContent,
   openRegularFile,
   readTextBytes,
   removeIfThere,
@@ -356,12 +354,9 @@ export async function hashFile(
   algorithm: "sha256" | "md5" = "sha256",
 ): Promise<{ hash: string; sizeBytes: number }> {
   if (path.endsWith(".gz")) {
-    const compressed = await openRegularFile(path);
+    const content = await openContent(path);
     try {
-      return await hashOf(
-        Readable.fromWeb(compressed.readable as never).pipe(createGunzip()),
-        createHash(algorithm),
-      );
+      return await hashOf(content, createHash(algorithm));
     } catch {
       // Not the expected bytes.
     }
