@@ -63,7 +63,8 @@ export async function downloadFile(
   download: Download,
   options: DownloadOptions = {},
 ): Promise<void> {
-  const { url, target, sha256, gitHash, md5 } = download;
+  const { url, target } = download;
+  const expected = expectedHash(download);
   const partial = `${target}.download`;
   await makeFolderOf(target);
   for (let left = options.retries ?? 2;; left--) {
@@ -85,25 +86,24 @@ export async function downloadFile(
         { cause: error },
       );
     }
-    const { hash, sizeBytes } = gitHash !== undefined
-      ? await gitHashOf(partial)
-      : await hashFile(partial, md5 === undefined ? "sha256" : "md5");
-    if (hash === (sha256 ?? gitHash ?? md5)) break;
+    const { hash, sizeBytes } = await expected.compute(partial);
+    if (hash === expected.hash) break;
     await removeIfThere(partial);
     // The beginning may be of an older file.
     if (isContinued && left > 0) continue;
     throw new InputRangeError(
-      `Cannot keep "${url}" as it is not the file that it was: expected ${
-        gitHash !== undefined
-          ? `git's hash ${gitHash}`
-          : md5 !== undefined
-          ? `MD5 ${md5}`
-          : `SHA-256 ${sha256}`
-      }, found ${hash} ` +
-        `(${sizeBytes} bytes)`,
+      `Cannot keep "${url}" as it is not the file that it was: expected ${expected.name} ${expected.hash}, ` +
+        `found ${hash} (${sizeBytes} bytes)`,
     );
   }
   await writing(target, () => Deno.rename(partial, target));
+}
+
+/** The hash that the bytes of a download must have, its name for errors, and its computation. */
+function expectedHash({ sha256, md5, gitHash }: Download) {
+  if (gitHash !== undefined) return { name: "git's hash", hash: gitHash, compute: gitHashOf };
+  if (md5 === undefined) return { name: "SHA-256", hash: sha256, compute: hashFile };
+  return { name: "MD5", hash: md5, compute: (path: string) => hashFile(path, "md5") };
 }
 
 /** A download ended before its end. */
