@@ -5,6 +5,7 @@
  * the task back into SLURM's queue once a checkpoint is saved. Where SLURM cancels or requeues a task, it signals the run itself.
  */
 import { InputError } from "../errors.ts";
+import { quoted } from "../shell.ts";
 import { type ClusterConfig, timeSeconds } from "./config.ts";
 
 /** A job's commands, and where they run. */
@@ -66,11 +67,11 @@ export function slurmScript(job: SlurmJob): string {
   return `#!/bin/bash
 ${options.map((text) => `#SBATCH ${text}`).join("\n")}
 
-folder=${quote(folder)}
-deno=${quote(deno)}
-stamp=${quote(stamp)}
-export DENO_DIR=${quote(denoDir)}
-${libraryPath === undefined ? "" : `export LD_LIBRARY_PATH=${quote(libraryPath)}\n`}
+folder=${quoted(folder)}
+deno=${quoted(deno)}
+stamp=${quoted(stamp)}
+export DENO_DIR=${quoted(denoDir)}
+${libraryPath === undefined ? "" : `export LD_LIBRARY_PATH=${quoted(libraryPath)}\n`}
 # SLURM sends USR1 to this shell alone, before the time limit.
 limited= run=
 trap 'limited=1; echo "The time limit is near: saving a checkpoint"; [ -z "$run" ] || kill -TERM "$run"' USR1
@@ -83,7 +84,7 @@ lack() {
 [ -e "$stamp" ] || lack "$stamp is missing: nodes need the folder of results under the same path"
 cd "$folder" || lack "$folder is missing: nodes need the repository under the same path"
 "$deno" --version >/dev/null || lack "$deno does not run: nodes need Deno under the same path"
-for package in ${packages.map(quote).join(" ")}; do
+for package in ${packages.map(quoted).join(" ")}; do
   compgen -G "$DENO_DIR/npm/*/$package" >/dev/null ||
     lack "Deno's cache $DENO_DIR has no $package: nodes need the cache under the same path"
 done
@@ -91,7 +92,7 @@ done
 echo "$(date -Is) task \${SLURM_ARRAY_TASK_ID:-} of job \${SLURM_ARRAY_JOB_ID:-} on \${SLURMD_NODENAME:-}"
 # Where SLURM ends the task, or requeues it itself, it sends TERM to this shell and to the run.
 trap limited= TERM
-"$deno" ${args.map(quote).join(" ")} &
+"$deno" ${args.map(quoted).join(" ")} &
 run=$!
 [ -z "$limited" ] || kill -TERM "$run"
 until wait "$run"; code=$?; ! kill -0 "$run" 2>/dev/null; do :; done
@@ -120,11 +121,6 @@ function warningSeconds(time: string): number {
 
 function option(name: string, value: string | number | undefined): string[] {
   return value === undefined ? [] : [`--${name}=${value}`];
-}
-
-/** A word of a shell. */
-function quote(text: string): string {
-  return /^[\w./:=@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 /** The value of an option in a script, which SLURM reads until a space unless it is quoted. */

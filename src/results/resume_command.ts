@@ -2,6 +2,7 @@
  * Unfinished runs, and the commands that resume them.
  */
 import { dirname } from "node:path";
+import { quoted } from "../shell.ts";
 import type { RunState } from "./records.ts";
 import type { CataloguedRun } from "./metric_catalog.ts";
 
@@ -32,11 +33,6 @@ export function runCommandOf(record: CataloguedRun): string {
     ...(limit === undefined ? [] : [`--limit ${limit}`]),
     ...(results === "results" ? [] : [`--results ${quoted(results)}`]),
   ].join(" ");
-}
-
-/** A word as a shell reads it. */
-export function quoted(word: string): string {
-  return /^[\w./=:,+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 /** Runs that are not completed; those that have not begun, and that one command begins, together. */

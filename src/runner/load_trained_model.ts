@@ -18,7 +18,7 @@ import { InputTypeError, MissingDataError } from "../errors.ts";
 import { isThere, requireThere } from "../files.ts";
 import { readDeclaration } from "../results/records.ts";
 import { readRunSummary } from "../results/read_runs.ts";
-import { quoted } from "../results/resume_command.ts";
+import { quoted } from "../shell.ts";
 
 /** The model that a run has trained. */
 export interface FinishedRun {
