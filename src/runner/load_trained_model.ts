@@ -60,8 +60,7 @@ export async function readFinishedRun(path: string): Promise<FinishedRun> {
         `its experiment must have sidenet, memory and adaptation`,
     );
   }
-  const weights = (training: TrainingName) =>
-    join(path, "checkpoint", training, "weights.safetensors");
+  const weights = (training: TrainingName) => weightsPath(path, training);
   const needed: TrainingName[] = [
     ...config.kind === "pretrain" ? [backboneTraining] as const : [],
     sideNetTraining,
@@ -95,11 +94,15 @@ export async function readPretrainedBackbone(
       `Cannot take a backbone from run "${path}" as it pretrains none: current value of backbone.kind is "${config.kind}"`,
     );
   }
-  const weights = join(path, "checkpoint", backboneTraining, "weights.safetensors");
+  const weights = weightsPath(path, backboneTraining);
   await checkWeights(path, [weights], "a backbone");
   const { contextTokens } = config.training;
   const backbone = { ...await loadTrainedBackbone(weights, sizesOf(config)), contextTokens };
   return { experiment, backbone };
+}
+
+function weightsPath(run: string, training: TrainingName): string {
+  return join(run, "checkpoint", training, "weights.safetensors");
 }
 
 /**
