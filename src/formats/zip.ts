@@ -5,6 +5,20 @@
 import { crc32 } from "node:zlib";
 import type { ByteSource } from "./byte_file.ts";
 import { InputRangeError } from "../errors.ts";
+import {
+  DIRECTORY_ENTRY,
+  DIRECTORY_ENTRY_BYTES,
+  END,
+  END_64,
+  END_64_BYTES,
+  END_BYTES,
+  END_LOCATOR_64,
+  END_LOCATOR_64_BYTES,
+  IN_EXTENSION_16,
+  IN_EXTENSION_32,
+  LOCAL_HEADER,
+  LOCAL_HEADER_BYTES,
+} from "./zip_records.ts";
 
 /** One stored entry of an archive. */
 export interface ZipEntry {
@@ -18,20 +32,11 @@ export interface ZipEntry {
   readonly crc?: number;
 }
 
-const LOCAL_HEADER = 0x04034b50, LOCAL_HEADER_BYTES = 30;
-const DIRECTORY_ENTRY = 0x02014b50, DIRECTORY_ENTRY_BYTES = 46;
-const END = 0x06054b50, END_BYTES = 22;
-const END_LOCATOR_64 = 0x07064b50, END_LOCATOR_64_BYTES = 20;
-const END_64 = 0x06064b50, END_64_BYTES = 56;
-
 /** A comment of the archive is at most this long. */
 const MAX_COMMENT_BYTES = 0xffff;
 
 /** A checkpoint has hundreds of entries; a directory of a size like this is hostile. */
 const MAX_DIRECTORY_BYTES = 2 ** 26;
-
-/** Values of a 32-bit or 16-bit field that say "see the 64-bit extension". */
-const IN_EXTENSION_32 = 0xffffffff, IN_EXTENSION_16 = 0xffff;
 
 /** Reads the directory of an archive: entries by name. Damage and compressed entries are errors that name the file. */
 export async function readZipDirectory(file: ByteSource): Promise<Map<string, ZipEntry>> {

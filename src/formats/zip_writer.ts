@@ -3,6 +3,20 @@
  * archive needs it.
  */
 import { crc32 } from "node:zlib";
+import {
+  DIRECTORY_ENTRY,
+  DIRECTORY_ENTRY_BYTES,
+  END,
+  END_64,
+  END_64_BYTES,
+  END_BYTES,
+  END_LOCATOR_64,
+  END_LOCATOR_64_BYTES,
+  IN_EXTENSION_16,
+  IN_EXTENSION_32,
+  LOCAL_HEADER,
+  LOCAL_HEADER_BYTES,
+} from "./zip_records.ts";
 
 /** An entry to write. */
 export interface NewZipEntry {
@@ -13,9 +27,6 @@ export interface NewZipEntry {
 
 /** Bytes of an entry begin at a multiple of this, so that a program may map them into its memory. */
 const ALIGNMENT = 64;
-
-/** Values of fields that refer to the 64-bit extension. */
-const IN_EXTENSION_32 = 0xffffffff, IN_EXTENSION_16 = 0xffff;
 
 /** The earliest day that the format knows, so that equal contents are equal archives. */
 const DATE = 0x21;
@@ -33,17 +44,17 @@ export function* zipParts(
   const directory: Uint8Array<ArrayBuffer>[] = [];
   for (const entry of entries) {
     const name = new TextEncoder().encode(entry.name), { bytes } = entry, crc = crc32(bytes);
-    const extraEnd = offset + 30 + name.length + 4;
+    const extra = LOCAL_HEADER_BYTES + name.length, extraEnd = offset + extra + 4;
     const padding = (ALIGNMENT - extraEnd % ALIGNMENT) % ALIGNMENT;
-    const header = record(30 + name.length + 4 + padding, (view) => {
-      view.setUint32(0, 0x04034b50, true);
+    const header = record(extra + 4 + padding, (view) => {
+      view.setUint32(0, LOCAL_HEADER, true);
       common(view, 4, crc, bytes.length);
       view.setUint16(26, name.length, true);
       view.setUint16(28, 4 + padding, true);
-      view.setUint16(30 + name.length, 0x4246, true); // "FB": padding, as torch marks it
-      view.setUint16(32 + name.length, padding, true);
+      view.setUint16(extra, 0x4246, true); // "FB": padding, as torch marks it
+      view.setUint16(extra + 2, padding, true);
     });
-    header.set(name, 30);
+    header.set(name, LOCAL_HEADER_BYTES);
     directory.push(directoryEntry(name, { crc, lengthBytes: bytes.length, offset }));
     yield header;
     yield bytes;
@@ -54,8 +65,8 @@ export function* zipParts(
   const isLarge = offset + lengthBytes >= IN_EXTENSION_32 || directory.length >= IN_EXTENSION_16;
   if (isLarge) yield largeEnd({ count: directory.length, lengthBytes, offset });
   const within = (value: number, most: number) => Math.min(value, most);
-  yield record(22, (view) => {
-    view.setUint32(0, 0x06054b50, true);
+  yield record(END_BYTES, (view) => {
+    view.setUint32(0, END, true);
     for (const at of [8, 10]) view.setUint16(at, within(directory.length, IN_EXTENSION_16), true);
     view.setUint32(12, within(lengthBytes, IN_EXTENSION_32), true);
     view.setUint32(16, within(offset, IN_EXTENSION_32), true);
@@ -71,20 +82,20 @@ function directoryEntry(
     readonly offset: number;
   },
 ): Uint8Array<ArrayBuffer> {
-  const isFar = offset >= IN_EXTENSION_32;
-  const entry = record(46 + name.length + (isFar ? 12 : 0), (view) => {
-    view.setUint32(0, 0x02014b50, true);
+  const isFar = offset >= IN_EXTENSION_32, extra = DIRECTORY_ENTRY_BYTES + name.length;
+  const entry = record(extra + (isFar ? 12 : 0), (view) => {
+    view.setUint32(0, DIRECTORY_ENTRY, true);
     view.setUint16(4, isFar ? 45 : 20, true);
     common(view, 6, crc, lengthBytes);
     view.setUint16(28, name.length, true);
     view.setUint16(30, isFar ? 12 : 0, true);
     view.setUint32(42, isFar ? IN_EXTENSION_32 : offset, true);
     if (!isFar) return;
-    view.setUint16(46 + name.length, 1, true);
-    view.setUint16(48 + name.length, 8, true);
-    view.setBigUint64(50 + name.length, BigInt(offset), true);
+    view.setUint16(extra, 1, true);
+    view.setUint16(extra + 2, 8, true);
+    view.setBigUint64(extra + 4, BigInt(offset), true);
   });
-  entry.set(name, 46);
+  entry.set(name, DIRECTORY_ENTRY_BYTES);
   return entry;
 }
 
@@ -96,17 +107,17 @@ function largeEnd(
     readonly offset: number;
   },
 ): Uint8Array<ArrayBuffer> {
-  return record(76, (view) => {
-    view.setUint32(0, 0x06064b50, true);
+  return record(END_64_BYTES + END_LOCATOR_64_BYTES, (view) => {
+    view.setUint32(0, END_64, true);
     view.setBigUint64(4, 44n, true);
     view.setUint16(12, 45, true);
     view.setUint16(14, 45, true);
     for (const at of [24, 32]) view.setBigUint64(at, BigInt(count), true);
     view.setBigUint64(40, BigInt(lengthBytes), true);
     view.setBigUint64(48, BigInt(offset), true);
-    view.setUint32(56, 0x07064b50, true);
-    view.setBigUint64(64, BigInt(offset + lengthBytes), true);
-    view.setUint32(72, 1, true);
+    view.setUint32(END_64_BYTES, END_LOCATOR_64, true);
+    view.setBigUint64(END_64_BYTES + 8, BigInt(offset + lengthBytes), true);
+    view.setUint32(END_64_BYTES + 16, 1, true);
   });
 }
 
