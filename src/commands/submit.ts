@@ -27,6 +27,7 @@ import type { ResolvedRun } from "../experiment/resolve.ts";
 import { environmentVariable } from "../permitted.ts";
 import { runPath } from "../queue/run_lifecycle.ts";
 import { outdatedNames } from "../queue/run_queue.ts";
+import { quoted } from "../shell.ts";
 import { readRunSummary } from "../results/read_runs.ts";
 import { deviceFlag } from "./device_flag.ts";
 import { describeMissing, describeSources, missingNames } from "./missing_data.ts";
@@ -229,9 +230,9 @@ function runArguments({ operands, flags }: CommandArguments, results: string): s
 /** The command that shows the runs of a submission. */
 function statusCommandLine({ operands, flags }: CommandArguments): string {
   const shared = ["results", "set", "limit"].flatMap((name) =>
-    (flags.get(name) ?? []).map((value) => `--${name} ${value}`)
+    (flags.get(name) ?? []).map((value) => `--${name} ${quoted(value)}`)
   );
-  return ["deno task status", ...operands, ...shared].join(" ");
+  return ["deno task status", ...operands.map(quoted), ...shared].join(" ");
 }
 
 /** Lists missing files on this machine, a line each; data of runs that may be left out is only noted. */

@@ -207,9 +207,11 @@ test("submit hands the script to SLURM, prints the job's number, and status show
   await withResults(async ({ folder, results, args }) => {
     const sbatch = 'echo "$@" >arguments; echo "$LD_LIBRARY_PATH" >libraries; echo "4711;lab"';
     await writeStates(results, args, { 0: "completed" });
-    const submitted = await runTask(folder, { sbatch }, "submit", sweep, ...args);
+    const set = ["--set", "question=a b"];
+    const submitted = await runTask(folder, { sbatch }, "submit", sweep, ...args, ...set);
     assert.deepEqual([submitted.code, submitted.stdout], [0, "4711\n"], submitted.stderr);
     assert.match(submitted.stderr, /Submitted job 4711: tasks 2, runs 7 of 8; "deno task status /);
+    assert.match(submitted.stderr, /"deno task status .* --set 'question=a b'.*" shows them/);
     const read = (name: string) => Deno.readTextFile(join(folder, name));
     const [, script] = /^--parsable (.*\.sh)\n$/.exec(await read("arguments"))!;
     assert.equal(await read("libraries"), "\n", "Deno starts no program with libraries of others");
