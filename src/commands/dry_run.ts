@@ -13,6 +13,7 @@ import { formatVariation, type RunState } from "../results/records.ts";
 import { isDamage, readRunSummary } from "../results/read_runs.ts";
 import { repetitionRemarks, runPath } from "../queue/run_lifecycle.ts";
 import { describeSources } from "./missing_data.ts";
+import { countRuns, countStates, stateColumn } from "./run_states.ts";
 
 /** A run, its cost and its state. */
 interface Prospect {
@@ -77,7 +78,7 @@ function describeExperiment(title: string, prospects: readonly Prospect[]): stri
       const varies = run.variation ? [formatVariation(run.variation)] : [];
       const own = facts[i].filter((fact) => !shared.includes(fact));
       return [
-        [`  ${state.padEnd("interrupted".length)}`, run.id, ...varies].join("  "),
+        [`  ${stateColumn(state)}`, run.id, ...varies].join("  "),
         ...[...own, ...remarks].map((text) => `      ${text}`),
       ];
     }),
@@ -157,9 +158,7 @@ function isToDo({ state }: Prospect): boolean {
 
 /** Counts runs by state, and adds up the cost of those that are not completed. */
 function totalLines(prospects: readonly Prospect[]): string[] {
-  const states = [...Map.groupBy(prospects, ({ state }) => state)]
-    .map(([state, { length }]) => `${length} ${state}`);
-  const total = `${countRuns(prospects.length)}: ${states.join(", ")}`;
+  const total = countStates(prospects.map(({ state }) => state));
   const toDo = prospects.filter(isToDo);
   const waiting = toDo.filter(({ estimate }) => estimate.missing.length > 0).length;
   if (toDo.length === 0) return [total];
@@ -178,8 +177,4 @@ function totalLines(prospects: readonly Prospect[]): string[] {
     `${trainings.size} trainings, counting once what runs share, and ${evaluations.length} ` +
     `evaluations${teraOperations(known)}` + (unknown > 0 ? `, and ${unknown} unknown costs` : ""),
   ];
-}
-
-function countRuns(count: number): string {
-  return `${count} run${count === 1 ? "" : "s"}`;
 }

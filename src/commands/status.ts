@@ -10,6 +10,7 @@ import { failureText, isForeseen } from "../errors.ts";
 import { isDamage, readRunSummary } from "../results/read_runs.ts";
 import { formatVariation, readEnvironment } from "../results/records.ts";
 import { namedRuns } from "./named_runs.ts";
+import { countStates, stateColumn } from "./run_states.ts";
 import { summaries } from "./summaries.ts";
 
 /** `status PATH...`: lists runs and the jobs that work on them. */
@@ -73,15 +74,12 @@ async function describeRuns(
       return { state: "damaged", label, variation: declared, place: error.message };
     }
   }));
-  const width = "interrupted".length;
-  const counts = [...Map.groupBy(rows, ({ state }) => state)]
-    .map(([state, { length }]) => `${length} ${state}`);
   return [
     ...rows.map(({ state, label, variation, place }) =>
-      [state.padEnd(width), label, variation, place].filter((text) => text !== undefined)
+      [stateColumn(state), label, variation, place].filter((text) => text !== undefined)
         .join("  ")
     ),
-    `${rows.length} run${rows.length === 1 ? "" : "s"}: ${counts.join(", ")}`,
+    countStates(rows.map(({ state }) => state)),
   ].join("\n");
 }
 
