@@ -7,6 +7,7 @@ import { describeTask } from "../cluster/cluster_task.ts";
 import { listTasks, type QueuedTask } from "../cluster/slurm.ts";
 import { logPath, readSubmissions, type Submission } from "../cluster/submission.ts";
 import { failureText, isForeseen } from "../errors.ts";
+import { runLabel } from "../experiment/resolve.ts";
 import { isDamage, readRunSummary } from "../results/read_runs.ts";
 import { formatVariation, readEnvironment } from "../results/records.ts";
 import { namedRuns } from "./named_runs.ts";
@@ -39,7 +40,7 @@ export function statusCommand(output: Output): Command {
         .filter((submission) => submission.files.some((file) => files.has(file)));
       const labels = new Map<string, string | undefined>(runs.map((run) =>
         [
-          `${run.experiment.name}/${run.id}`,
+          runLabel(run),
           run.variation ? formatVariation(run.variation) : undefined,
         ] as const
       ));

@@ -23,7 +23,7 @@ import {
 import { parseForm } from "../declaration/form_problems.ts";
 import { InputError } from "../errors.ts";
 import { startsProcesses } from "../evaluation/evaluations.ts";
-import type { ResolvedRun } from "../experiment/resolve.ts";
+import { type ResolvedRun, runLabel } from "../experiment/resolve.ts";
 import { environmentVariable } from "../permitted.ts";
 import { runPath } from "../queue/run_lifecycle.ts";
 import { outdatedNames } from "../queue/run_queue.ts";
@@ -143,7 +143,7 @@ async function submit(args: CommandArguments, output: Output): Promise<number> {
     submittedAt: new Date().toISOString(),
     tasks,
     files: [...new Set(unfinished.map(({ file }) => file))],
-    runs: unfinished.map(({ experiment, id }) => `${experiment.name}/${id}`),
+    runs: unfinished.map(runLabel),
   });
   output.print(job);
   const logs = submissionsFolder(results);

@@ -37,6 +37,11 @@ export interface ResolvedRun {
   readonly recorded?: RecordedRun;
 }
 
+/** The name of a run among those of a folder of results: `<experiment>/<run>`. */
+export function runLabel({ experiment, id }: Pick<ResolvedRun, "experiment" | "id">): string {
+  return `${experiment.name}/${id}`;
+}
+
 /** Changes that the command line makes to declarations. */
 export interface ResolveOptions {
   /** `path=value` pairs, applied in order to every experiment. */
@@ -64,7 +69,7 @@ export async function resolveRuns(
       const run = repeats ? again(resolved, recorded) : resolved;
       const layers = (await shapeOnFile(run.experiment))?.layers;
       if (layers !== undefined) inFile(file, () => checkBlocks(run.experiment, layers));
-      const key = `${run.experiment.name}/${run.id}`;
+      const key = runLabel(run);
       const { optional = inFolder, ...earlier } = runs.get(key) ?? run;
       const variation = { ...earlier.variation, ...run.variation };
       runs.set(key, {

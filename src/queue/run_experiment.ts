@@ -1,5 +1,5 @@
 import type { DeviceChoice, Experiment } from "../experiment/declaration.ts";
-import { resolveRun } from "../experiment/resolve.ts";
+import { resolveRun, runLabel } from "../experiment/resolve.ts";
 import { currentEnvironment } from "../results/environment.ts";
 import { readSummary, type RunSummary } from "../results/records.ts";
 import { deviceKinds } from "../runtime/device.ts";
@@ -119,7 +119,7 @@ export async function runExperiment(
     ...(device === undefined ? {} : { device }),
     ...(limit === undefined ? {} : { limit }),
   });
-  const label = `${run.experiment.name}/${run.id}`;
+  const label = runLabel(run);
   const finished = async () => {
     const earlier = fresh ? undefined : await readSummary(`${folder}/${label}/summary.json`);
     return earlier?.state === "completed" && outdatedNames(run, earlier).length === 0

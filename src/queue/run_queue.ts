@@ -2,7 +2,7 @@
  * Executes several runs, some at once: finished ones are kept, those of another process are left to it.
  */
 import { outdatedEvaluations } from "../evaluation/evaluations.ts";
-import type { ResolvedRun } from "../experiment/resolve.ts";
+import { type ResolvedRun, runLabel } from "../experiment/resolve.ts";
 import type { Environment } from "../results/environment.ts";
 import {
   formatVariation,
@@ -91,7 +91,7 @@ export async function executeQueue(
   const { signal, failFast, jobs } = options;
   const pace = new Pace();
   const queue = runs.map((run, i): QueuedRun => {
-    const label = `${run.experiment.name}/${run.id}`;
+    const label = runLabel(run);
     const place = runs.length > 1 ? `${i + 1}/${runs.length}` : run.experiment.name;
     const progress = new Progress({ label, place, display: options.display, pace });
     return { run, progress, state: "waiting", prepared: false };
@@ -106,7 +106,7 @@ export async function executeQueue(
   const works = new Map<string, readonly Work[]>();
   for (const { run } of waiting) {
     // A run whose sizes cannot be told says so itself.
-    works.set(labelOf(run), await options.worksOf(run).catch(() => []));
+    works.set(runLabel(run), await options.worksOf(run).catch(() => []));
   }
   pace.plan(works);
   const executeAll = async (pending: readonly QueuedRun[]) => {
@@ -117,7 +117,7 @@ export async function executeQueue(
         const queued = pending[next++];
         const place = queue.indexOf(queued) + 1;
         await attempt(queued, options, () => executeOne(queued, place, queue, executor, options));
-        pace.finish(labelOf(queued.run));
+        pace.finish(runLabel(queued.run));
         const remark = pace.remark();
         if (remark && !options.display.overwrites) queued.progress.note(remark);
       }
@@ -144,7 +144,7 @@ async function attempt(
     await action();
   } catch (error) {
     queued.state = "failed";
-    report(`${labelOf(queued.run)} failed: ${failureText(error)}`);
+    report(`${runLabel(queued.run)} failed: ${failureText(error)}`);
   }
 }
 
@@ -192,7 +192,7 @@ async function isSettled(
   }
   if (earlier?.state === "failed" && !retryFailed) {
     report(
-      `${labelOf(run)} failed earlier: ${earlier.error ?? "no reason is recorded"}; ` +
+      `${runLabel(run)} failed earlier: ${earlier.error ?? "no reason is recorded"}; ` +
         "--retry-failed resumes it",
     );
     queued.state = "failed earlier";
@@ -253,7 +253,7 @@ async function executeOne(
   } catch (error) {
     if (error instanceof LostLockError && error.holder) {
       queued.state = "taken over";
-      report(`${labelOf(run)} was left: ${failureText(error)}`);
+      report(`${runLabel(run)} was left: ${failureText(error)}`);
       return;
     }
     if (results.summary.state === "interrupted") {
@@ -269,17 +269,13 @@ async function executeOne(
     queued.state = "failed";
     const recorded = results.summary.state === "failed";
     progress.note(recorded ? `failed; details are in ${results.path}/failure.txt` : "failed");
-    report(`${labelOf(run)} failed: ${failureText(error)}`);
+    report(`${runLabel(run)} failed: ${failureText(error)}`);
     return;
   }
   progress.note(`completed: ${results.path}`);
   // It is completed, whether or not it can be read.
   const closing = await options.closing(results.path).catch(failureText);
-  options.display.stay(labelOf(run), `\n${closing}`);
-}
-
-function labelOf({ experiment, id }: ResolvedRun): string {
-  return `${experiment.name}/${id}`;
+  options.display.stay(runLabel(run), `\n${closing}`);
 }
 
 function summaryPath(results: string, run: ResolvedRun): string {
