@@ -249,11 +249,7 @@ async function readBareBackbone(
       4 * wte[1],
     vocabSize: wte[0],
   };
-  checkBackboneShape(shape, path);
-  const expected = backboneTensorShapes(shape);
-  checkTensorShapes(entries, expected, { path, prefix });
-  const weights = await readFloats({ path, prefix }, expected.keys(), (name) => file.read(name));
-  return { shape, weights };
+  return await readShapedBackbone(file, path, shape);
 }
 
 /**
