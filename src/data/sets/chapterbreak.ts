@@ -55,7 +55,7 @@ export function chapterBreakOf(
         repository,
         commit,
         target: temporary,
-        access: { ...access, maxBytes: file.sizeBytes },
+        access,
         progress: (bytes) => progress(target, bytes, file.sizeBytes),
       });
       return await finish(`hf:datasets/${repo}@${commit}/${file.path}`, folder, temporary);

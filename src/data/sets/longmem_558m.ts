@@ -68,7 +68,7 @@ export function releasedModel(released: ReleasedModel): DataSetSource {
           repository,
           commit,
           target: join(folder, targets[kind]),
-          access: { ...access, maxBytes: file.sizeBytes },
+          access,
           progress: (bytes) => progress(targets[kind], bytes, file.sizeBytes),
         });
       }
