@@ -74,7 +74,6 @@ export class ByteFile implements ByteSource {
 
   /** Reads exactly `lengthBytes` bytes at an offset into a new buffer; a file that ends before is a `RangeError`. */
   async read(offset: number, lengthBytes: number): Promise<Uint8Array<ArrayBuffer>> {
-    // Checked before the buffer is made: a hostile length must not reserve memory.
     checkRange(this, offset, lengthBytes);
     const result = this.#last.then(async () => {
       const bytes = new Uint8Array(lengthBytes);

@@ -165,7 +165,7 @@ export class SafetensorsFile implements Disposable {
     { start, count }: { start: number; count: number },
   ): Promise<Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer>> {
     const entry = this.entries.get(name);
-    const { shape: [rows, ...rest], offset, dtype } = entry ?? { shape: [0], offset: 0 };
+    const [rows, ...rest] = entry?.shape ?? [0];
     if (!entry || start + count > rows) {
       throw new InputRangeError(
         `Cannot read rows ${start} to ${
@@ -173,9 +173,9 @@ export class SafetensorsFile implements Disposable {
         } of tensor "${name}" of "${this.path}": it has ${rows}`,
       );
     }
-    const rowBytes = elementCount(rest) * elementBytes[FORMATS[dtype!]];
-    const bytes = await this.#file.read(offset + start * rowBytes, count * rowBytes);
-    return decodeElements(bytes, FORMATS[dtype!], `tensor "${name}" of "${this.path}"`);
+    const format = FORMATS[entry.dtype], rowBytes = elementCount(rest) * elementBytes[format];
+    const bytes = await this.#file.read(entry.offset + start * rowBytes, count * rowBytes);
+    return decodeElements(bytes, format, `tensor "${name}" of "${this.path}"`);
   }
 
   /** The bytes of the file before one of its tensors, in parts; header and tensors before it. */
