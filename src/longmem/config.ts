@@ -75,7 +75,13 @@ export type SideNetDeclaration =
     & { readonly shape?: NamedSize & Partial<SideNetShape> }
   );
 
-const outputScale = introducedAt(nonNegativeNumber, 1).exactOptional();
+const start = {
+  outputScale: introducedAt(nonNegativeNumber, 1).exactOptional(),
+  memoryShare: introducedAt(
+    z.number().gt(0).lt(1).describe("numbers above 0, below 1"),
+    0.5,
+  ).exactOptional(),
+};
 
 const schema = z.discriminatedUnion("kind", [
   z.strictObject({
@@ -87,9 +93,9 @@ const schema = z.discriminatedUnion("kind", [
     crossNetworkResidual: trueOrFalse.exactOptional(),
     lastResidual: oneOf(...lastResiduals).exactOptional(),
     initialization: z.discriminatedUnion("kind", [
-      z.strictObject({ kind: z.literal("blocks"), blocks: nonNegativeIntegers, outputScale }),
-      z.strictObject({ kind: z.literal("paper"), outputScale }),
-      z.strictObject({ kind: z.literal("random"), outputScale }),
+      z.strictObject({ kind: z.literal("blocks"), blocks: nonNegativeIntegers, ...start }),
+      z.strictObject({ kind: z.literal("paper"), ...start }),
+      z.strictObject({ kind: z.literal("random"), ...start }),
     ]).exactOptional(),
   }),
   z.strictObject({

@@ -12,6 +12,8 @@ export type SideNetInitialization = SideNetSource & {
    * starts the SideNet closer to its backbone; at 0 it is silent: it starts as the sum of the backbone's residuals.
    */
   readonly outputScale?: number;
+  /** Share of the memory in the output of each head, above 0 and below 1, at which its gate starts (default 0.5: the official sigmoid(0)). */
+  readonly memoryShare?: number;
 };
 
 /** Where the weights come from. */
@@ -32,12 +34,12 @@ export type SideNetSource =
   };
 
 /**
- * Weights that a SideNet starts from. The memory's gate starts at sigmoid(0) = 0.5 for every head.
+ * Weights that a SideNet starts from. A gate is the sigmoid of its bias, which starts so that all heads have `memoryShare`.
  *
  * @param backbone The frozen model that the SideNet stands beside; copies share no memory with it.
  * @param seed Of random weights: the same seed gives the same weights on every machine.
  * @returns Tensors by their names, as `sideNetTensorShapes` has them.
- * @throws RangeError if there is not one block of the backbone for each layer, or `outputScale` is negative.
+ * @throws RangeError if there is not one block of the backbone for each layer, `outputScale` is negative, or `memoryShare` is not between 0 and 1.
  */
 export function initializeSideNet(
   shape: SideNetShape,
@@ -45,16 +47,22 @@ export function initializeSideNet(
   initialization: SideNetInitialization,
   seed: number | string,
 ): TensorMap {
-  const { outputScale = 1 } = initialization;
+  const { outputScale = 1, memoryShare = 0.5 } = initialization;
   if (!(outputScale >= 0 && outputScale < Infinity)) {
     throw new InputRangeError(
       `Cannot initialise a SideNet as outputScale must be a number from 0: current value is ${outputScale}`,
+    );
+  }
+  if (!(memoryShare > 0 && memoryShare < 1)) {
+    throw new InputRangeError(
+      `Cannot initialise a SideNet as memoryShare must be above 0 and below 1: current value is ${memoryShare}`,
     );
   }
   const weights = unscaledWeights(shape, backbone, initialization, seed);
   const { sideNet } = architectureOf(backbone.shape);
   for (const [name, { data }] of weights) {
     const { layer, inner } = partsOf(name);
+    if (isGateBias(name)) data.fill(Math.log(memoryShare / (1 - memoryShare)));
     if (layer === undefined || !sideNet.isOutput(inner)) continue;
     for (let i = 0; i < data.length; i++) data[i] *= outputScale;
   }
@@ -98,7 +106,7 @@ function copiedBlocks(
   }
   const weights: TensorMap = new Map();
   for (const [name, sizes] of sideNetTensorShapes(shape, backbone.shape)) {
-    if (name.endsWith("memory_bias")) {
+    if (isGateBias(name)) {
       weights.set(name, { shape: sizes, data: new Float32Array(elementCount(sizes)) });
       continue;
     }
@@ -113,6 +121,10 @@ function copiedBlocks(
     weights.set(name, { shape: sizes, data: tensor.data.slice() });
   }
   return weights;
+}
+
+function isGateBias(name: string): boolean {
+  return name.endsWith("memory_bias");
 }
 
 /** Name of the backbone's tensor that a tensor of the SideNet starts as. */

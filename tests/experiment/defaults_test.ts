@@ -156,7 +156,7 @@ test("the start of a SideNet and its last residual are fields whose defaults mak
     const sidenet of [
       { lastResidual: "final-norm" },
       { initialization: { kind: "paper" } },
-      { initialization: { kind: "paper", outputScale: 1 } },
+      { initialization: { kind: "paper", outputScale: 1, memoryShare: 0.5 } },
     ]
   ) {
     assert.equal(resolved(sidenet).id, id);
@@ -165,8 +165,9 @@ test("the start of a SideNet and its last residual are fields whose defaults mak
     resolved({ lastResidual: "raw" }),
     resolved({ initialization: { kind: "paper", outputScale: 0.25 } }),
     resolved({ initialization: { kind: "paper", outputScale: 0 } }),
+    resolved({ initialization: { kind: "paper", memoryShare: 0.1 } }),
   ].map((run) => run.id);
-  assert.equal(new Set([id, ...others]).size, 4);
+  assert.equal(new Set([id, ...others]).size, 5);
   // The paper's formula has no norm; the released code's has, of the paper's architecture alone.
   const lastResidual = (change: object) =>
     Reflect.get(resolved({}, change).experiment.sidenet!, "lastResidual");
@@ -188,6 +189,10 @@ test("the start of a SideNet and its last residual are fields whose defaults mak
   assert.throws(
     () => resolved({ initialization: { kind: "paper", outputScale: -1 } }),
     /sidenet\.initialization\.outputScale.*allowed are numbers from 0/s,
+  );
+  assert.throws(
+    () => resolved({ initialization: { kind: "paper", memoryShare: 1 } }),
+    /sidenet\.initialization\.memoryShare.*allowed are numbers above 0, below 1/s,
   );
 });
 

@@ -58,6 +58,28 @@ test("initializeSideNet() scales the projections whose outputs are added to the 
   }
 });
 
+test("initializeSideNet() starts all gates at the given share and nothing else", () => {
+  for (const source of [{ kind: "paper" }, { kind: "random" }] as const) {
+    const half = initializeSideNet(sideNet, backbone, source, 1);
+    const less = initializeSideNet(sideNet, backbone, { ...source, memoryShare: 0.1 }, 1);
+    for (const [name, { data }] of less) {
+      if (name !== "layers.1.self_attn.memory_bias") {
+        assert.deepEqual(data, half.get(name)!.data, name);
+        continue;
+      }
+      assert.equal(data.length, 4);
+      for (const bias of data) assert.ok(Math.abs(1 / (1 + Math.exp(-bias)) - 0.1) < 1e-7);
+    }
+  }
+  for (const memoryShare of [0, 1, -0.5, NaN]) {
+    assert.throws(() => initializeSideNet(sideNet, backbone, { kind: "paper", memoryShare }, 1), {
+      name: "RangeError",
+      message:
+        `Cannot initialise a SideNet as memoryShare must be above 0 and below 1: current value is ${memoryShare}`,
+    });
+  }
+});
+
 test("initializeSideNet() draws the official distributions", () => {
   const weights = initializeSideNet(sideNet, backbone, { kind: "random" }, 1);
   assert.deepEqual(
