@@ -55,7 +55,13 @@ export {
   loadLongMem,
   type LoadLongMemOptions,
 } from "./src/checkpoint/load.ts";
-export { generate, type GenerateOptions, rememberDocument } from "./src/longmem/generation.ts";
+export {
+  generate,
+  type GeneratedToken,
+  type GenerateOptions,
+  generateTokens,
+  rememberDocument,
+} from "./src/longmem/generation.ts";
 export type { Padding } from "./src/longmem/padding.ts";
 export type { MemoryRange, MemoryReading } from "./src/longmem/explanation.ts";
 export type { SaveMemoryOptions } from "./src/longmem/saved_memory.ts";

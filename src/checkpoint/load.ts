@@ -5,7 +5,12 @@ import { type BackboneCheckpoint, type BackboneShape } from "../backbone/shape.t
 import { allowedWords } from "../did_you_mean.ts";
 import { parseForm } from "../declaration/form_problems.ts";
 import { problemsIn } from "../declaration/problem.ts";
-import { checkMemoryConfig, type MemoryDeclaration, memoryPart } from "../memory/config.ts";
+import {
+  checkMemoryConfig,
+  type MemoryConfig,
+  type MemoryDeclaration,
+  memoryPart,
+} from "../memory/config.ts";
 import { type Protocol, protocols } from "../declaration/protocol.ts";
 import { deviceKinds, mostThreads } from "../runtime/device.ts";
 import { openDevice } from "../runtime/open_device.ts";
@@ -132,9 +137,20 @@ export async function loadLongMem(options: LoadLongMemOptions): Promise<LongMemM
     sideNet: { shape: sideNet.shape, weights: sideNet.weights },
     memory,
   };
-  return Object.assign(new LongMem(opened, parts, { ownsDevice: true }), {
-    backboneShape: backbone.shape,
+  return modelOf(new LongMem(opened, parts, { ownsDevice: true }), memory);
+}
+
+/** A model with a memory, as programs use it. */
+export function modelOf<Model extends LongMem>(
+  longMem: Model,
+  memory: MemoryConfig,
+): Omit<Model, "withOwnMemory"> & LongMemModel {
+  const withOwnMemory = longMem.withOwnMemory.bind(longMem);
+  return Object.assign(longMem, {
+    backboneShape: longMem.parts.backbone.shape,
     memory,
+    withOwnMemory: async (options?: { copied?: boolean }) =>
+      modelOf(await withOwnMemory(options), memory),
   });
 }
 

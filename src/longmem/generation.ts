@@ -14,12 +14,24 @@ export interface GenerateOptions {
   readonly contextTokens: number;
   /** Divides the logits (default 1); 0 takes the most probable token each time. */
   readonly temperature?: number;
+  /** Draws among the most probable tokens alone, the fewest that have so much probability together (default 1: among all). */
+  readonly topP?: number;
   /** Seed of the sampling (default 1). */
   readonly seed?: number | string;
   /** Whether an id may be generated (default every one). */
   readonly allows?: (id: number) => boolean;
-  /** Id after which generation ends; it is not part of the result. */
+  /** Id after which generation ends; it is not part of the result of {@linkcode generate}. */
   readonly end?: number;
+  /** Logits [V] after the prompt, where they are known: they save a pass. */
+  readonly promptLogits?: Float32Array;
+}
+
+/** A token that was generated. */
+export interface GeneratedToken {
+  /** Its id. */
+  readonly id: number;
+  /** Logits [V] before temperature, `topP` and `allows`. */
+  readonly logits: Float32Array;
 }
 
 /**
@@ -81,10 +93,26 @@ export async function* generate(
   model: Pick<LongMemModel, "openWindow">,
   options: GenerateOptions,
 ): AsyncGenerator<number, void> {
-  const { tokens, contextTokens, temperature = 1, seed = 1, allows = () => true, end } = options;
+  for await (const { id } of generateTokens(model, options)) {
+    if (id !== options.end) yield id;
+  }
+}
+
+/** Generates as {@linkcode generate} does, and says from which logits each token was drawn; the end id is the last one. */
+export async function* generateTokens(
+  model: Pick<LongMemModel, "openWindow">,
+  options: GenerateOptions,
+): AsyncGenerator<GeneratedToken, void> {
+  const { tokens, contextTokens, promptLogits, end } = options;
+  const { temperature = 1, topP = 1, seed = 1, allows = () => true } = options;
   if (!(temperature >= 0 && temperature < Infinity)) {
     throw new InputRangeError(
       `Cannot generate as temperature must be 0 or more: current value is ${temperature}`,
+    );
+  }
+  if (!(topP > 0 && topP <= 1)) {
+    throw new InputRangeError(
+      `Cannot generate as topP must be above 0, and at most 1: current value is ${topP}`,
     );
   }
   checkCount("generate", "tokens", tokens, 0);
@@ -96,7 +124,8 @@ export async function* generate(
   try {
     let unread = prompt;
     for (let generated = 0; generated < tokens; generated++) {
-      const logits = await window.append(unread); // [V]
+      const isKnown = generated === 0 && promptLogits !== undefined;
+      const logits = isKnown ? promptLogits : await window.append(unread); // [V]
       const bad = firstNonFinite(logits);
       if (bad !== undefined) {
         throw new InputRangeError(
@@ -105,10 +134,10 @@ export async function* generate(
           } for id ${bad}, after ${prompt.length + generated} tokens`,
         );
       }
-      const id = sample(logits, { temperature, random, allows });
+      const id = sample(logits, { temperature, topP, random, allows });
+      yield { id, logits };
       if (id === end) return;
-      yield id;
-      unread = [id];
+      unread = isKnown ? [...prompt, id] : [id];
     }
   } finally {
     await window.close();
@@ -117,8 +146,9 @@ export async function* generate(
 
 function sample(
   logits: Float32Array,
-  { temperature, random, allows }: {
+  { temperature, topP, random, allows }: {
     temperature: number;
+    topP: number;
     random: Random;
     allows: (id: number) => boolean;
   },
@@ -133,10 +163,23 @@ function sample(
     logits,
     (logit, id) => allows(id) ? Math.exp((logit - logits[best]) / temperature) : 0,
   );
+  if (topP < 1) keepMostProbable(weights, topP);
   let rest = random.uniform() * weights.reduce((sum, weight) => sum + weight, 0);
   for (let id = 0; id < weights.length; id++) {
     rest -= weights[id];
     if (rest < 0) return id;
   }
   return best; // rounding left nothing
+}
+
+/** Sets all weights to 0 but the largest, the fewest that are a share of `topP` of all; of equal ones the first. */
+function keepMostProbable(weights: Float64Array, topP: number): void {
+  const order = Uint32Array.from(weights, (_, id) => id)
+    .sort((a, b) => weights[b] - weights[a] || a - b);
+  const most = topP * weights.reduce((sum, weight) => sum + weight, 0);
+  let sum = 0;
+  for (const id of order) {
+    if (sum >= most) weights[id] = 0;
+    else sum += weights[id];
+  }
 }

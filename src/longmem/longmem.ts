@@ -28,6 +28,7 @@ import {
 import { type TokenWindow, WindowState } from "./token_window.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { Batch, Neighbours, RetrievedChunks } from "./longmem_model.ts";
+import { Turns } from "./turns.ts";
 
 /** Every option of a pass, so that a misspelled one is found. */
 const passOptions = Object.keys(
@@ -52,18 +53,23 @@ export class LongMem {
   #memory: OpenMemory | undefined;
   /** Number of changes of the memory's contents. */
   #memoryChanges = 0;
-  /** The last of the calls that follow one another. */
-  #last: Promise<unknown> = Promise.resolve();
+  /** The calls that follow one another, those of models with the same weights among them. */
+  readonly #turns: Turns;
+  /** The model whose weights and sessions these are; absent: its own. */
+  readonly #owner: LongMem | undefined;
   /** Set by the first `close`, after which there is nothing to ask. */
   #closing: Promise<void> | undefined;
 
   readonly #ownsDevice: boolean;
 
-  /** @param options `ownsDevice`: closing the model closes the device, too. */
+  /**
+   * @param options `ownsDevice`: closing the model closes the device, too. `owner`: a model of the same device and parts, which lends
+   * its weights and sessions.
+   */
   constructor(
     readonly device: Device,
     readonly parts: LongMemParts,
-    options: { ownsDevice?: boolean } = {},
+    options: { ownsDevice?: boolean; owner?: LongMem } = {},
   ) {
     const readers = [parts.sideNet, parts.blockMemory, parts.memorizing, parts.stateMemory];
     if (readers.filter((reader) => reader !== undefined).length > 1) {
@@ -72,7 +78,18 @@ export class LongMem {
       );
     }
     this.#ownsDevice = options.ownsDevice ?? false;
-    this.#passes = new Passes(device, parts);
+    this.#owner = options.owner;
+    this.#passes = options.owner ? options.owner.#passes : new Passes(device, parts);
+    this.#turns = options.owner ? options.owner.#turns : new Turns();
+  }
+
+  /** The same weights with another memory; see {@linkcode LongMemModel}. */
+  async withOwnMemory({ copied = false }: { copied?: boolean } = {}): Promise<LongMem> {
+    const saved = copied ? await this.copyMemory() : undefined;
+    const owner = this.#owner ?? this;
+    const model = new LongMem(this.device, this.parts, { owner });
+    if (saved) await model.putMemory(saved, { batch: saved.rings.length });
+    return model;
   }
 
   /** Tensors of the weights by their names in graphs. */
@@ -275,12 +292,8 @@ export class LongMem {
           const memory = remembers(network) ? await this.#openMemory(1, 0) : undefined;
           return await window.append(added, { memory, changes: this.#memoryChanges });
         }),
-      close: () => {
-        // Not one of the calls that a closed model refuses: it may be the window's owner who has closed the model.
-        const closed = this.#last.then(() => window.dispose());
-        this.#last = closed;
-        return closed;
-      },
+      // Not one of the calls that a closed model refuses: it may be the window's owner who has closed the model.
+      close: () => this.#turns.take(() => Promise.resolve(window.dispose())),
     };
   }
 
@@ -394,7 +407,8 @@ export class LongMem {
    * the model opened it. Every later call fails, except another `close`, which does nothing.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#afterOthers(async () => {
+    this.#closing ??= this.#turns.take(async () => {
+      if (this.#owner) return this.#disposeMemory();
       await this.#closeMemory();
       this.#passes.dispose();
       if (this.#ownsDevice) await this.device.close();
@@ -405,6 +419,10 @@ export class LongMem {
   /** Frees the memory, and the sessions, which may search its index. */
   async #closeMemory(): Promise<void> {
     await this.#passes.closeSessions();
+    this.#disposeMemory();
+  }
+
+  #disposeMemory(): void {
     this.#memory?.dispose();
     this.#memory = undefined;
   }
@@ -416,12 +434,10 @@ export class LongMem {
 
   /** Runs a call once those before it have ended, well or not. */
   #afterOthers<Result>(call: () => Promise<Result>): Promise<Result> {
-    if (this.#closing) {
+    if (this.#closing || this.#owner && this.#owner.#closing) {
       return Promise.reject(new ReferenceError("Cannot use the model as it has been closed"));
     }
-    const result = this.#last.then(call, call);
-    this.#last = result.catch(() => undefined);
-    return result;
+    return this.#turns.take(call);
   }
 
   #run(

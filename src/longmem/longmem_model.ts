@@ -135,6 +135,13 @@ export interface LongMemModel {
     file: string | Uint8Array,
     options?: { readonly tokenizer?: Pick<Tokenizer, "hash"> },
   ): Promise<MemoryDescription>;
+  /**
+   * The same model with a memory of its own, which shares weights and compiled graphs with this one: of any number of them one
+   * pass runs at a time. To be closed for its memory; closing this model ends all of them.
+   *
+   * @param options `copied`: the memory begins as a copy of this one's; absent: it is empty.
+   */
+  withOwnMemory(options?: { copied?: boolean }): Promise<LongMemModel>;
   /** Frees the model and its device, once the calls before it have ended. Every later call fails, except another `close`. */
   close(): Promise<void>;
   /** Closes the model where an `await using` declaration ends. */

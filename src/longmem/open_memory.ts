@@ -3,7 +3,7 @@ import type { OutsideIndex } from "../memory/index/chunk_index.ts";
 import { MemoryBank, type SavedBank } from "../memory/memory_bank.ts";
 import { followBank, retrieveFunction } from "../memory/retriever.ts";
 import type { HostFunction } from "../runtime/compile.ts";
-import type { Device, Tensors } from "../runtime/device.ts";
+import type { Device, DeviceTensor, Tensors } from "../runtime/device.ts";
 import { type BankUpdate, HeldTokens } from "./held_tokens.ts";
 import { blockPrefix, type Forward, type GraphMemory } from "./network.ts";
 import type { RowRange } from "./padding.ts";
@@ -79,9 +79,15 @@ export class OpenMemory {
     };
   }
 
-  /** Compile options of graphs that read it. */
+  /** Compile options of graphs that read this memory and no other. */
   get compileOptions(): { hostFunctions?: Record<string, HostFunction> } {
     return this.#index ? { hostFunctions: { [retrieveFunction]: this.#index.search } } : {};
+  }
+
+  /** Searches the index outside of graphs, as their host function `retrieveFunction`. */
+  search(queries: readonly DeviceTensor[]): Promise<DeviceTensor[]> {
+    if (!this.#index) throw new Error("Graphs search this memory themselves");
+    return this.#index.search(queries);
   }
 
   /** Inputs of a graph for batches of `rows` rows. */

@@ -7,6 +7,7 @@ import type { Graph } from "../graph/graph.ts";
 import { mostLikely } from "../graph/ops/most_likely.ts";
 import { reshape } from "../graph/ops/reshape.ts";
 import { targetRank } from "../graph/ops/target_rank.ts";
+import { retrieveFunction } from "../memory/retriever.ts";
 import { compile } from "../runtime/compile.ts";
 import type { Device, Session, Tensors } from "../runtime/device.ts";
 import { buildForward, headBlocks, headLogits, headLoss, segmentKeys } from "./forward_graph.ts";
@@ -43,13 +44,15 @@ export interface PassKind {
   readonly cachedTokens?: number;
 }
 
-/** Sessions and weights of a model. */
+/** Sessions and weights of models that differ in their memories alone; one pass runs at a time. */
 export class Passes {
   readonly #device: Device;
   readonly #parts: LongMemParts;
   readonly #sessions = new Map<string, Promise<Session>>();
   /** Tensors of the weights by their names in graphs. */
   readonly weights: Tensors = {};
+  /** The memory of the pass that runs: sessions are those of all memories. */
+  #memory: OpenMemory | undefined;
 
   constructor(device: Device, parts: LongMemParts) {
     this.#device = device;
@@ -66,6 +69,7 @@ export class Passes {
   async run(kind: PassKind, batch: Tensors, memory: OpenMemory | undefined): Promise<Tensors> {
     const session = await this.#session(kind, memory);
     const remembered = memory?.inputs(kind.rows);
+    this.#memory = memory;
     const outputs = await session.run({ ...this.weights, ...remembered, ...batch });
     await memory?.verify();
     return outputs;
@@ -77,7 +81,7 @@ export class Passes {
     if (known) return known;
     const session = compile(this.#device, this.#graph(kind, memory), {
       hostOutputs: ["logits", "nll", "choices", "ranks", "ids", "scores", "weights", "gates"],
-      ...memory?.compileOptions,
+      hostFunctions: { [retrieveFunction]: (queries) => this.#memory!.search(queries) },
     });
     this.#sessions.set(name, session);
     session.catch(() => this.#sessions.delete(name)); // the caller hears of it; the next call tries again

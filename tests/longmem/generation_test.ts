@@ -1,8 +1,8 @@
-import { generate, rememberDocument } from "../../src/longmem/generation.ts";
+import { generate, generateTokens, rememberDocument } from "../../src/longmem/generation.ts";
 import { initializeBackbone } from "../../src/backbone/initialization.ts";
 import { loadLongMem } from "../../src/checkpoint/load.ts";
 import { Random } from "../../src/random.ts";
-import { assert, test } from "../testing.ts";
+import { assert, assertClose, test } from "../testing.ts";
 import type { LongMemModel } from "../../src/longmem/longmem_model.ts";
 
 const V = 40,
@@ -125,6 +125,42 @@ test("generate() draws by softmax(logits / temperature), among the allowed ids",
   assert.equal(await share(0, 3), 1);
 });
 
+test("generate() with topP draws among the fewest most probable ids that have it together", async () => {
+  // Probabilities 0.5, 0.25, 0.125, 0.125.
+  const model = constantModel([0, 1, 2, 2].map((halvings) => -halvings * Math.LN2));
+  const drawn = async (topP: number) => {
+    const options = { prompt: [1], tokens: 400, contextTokens: 8, topP };
+    return [...new Set(await Array.fromAsync(generate(model, options)))].sort();
+  };
+  assert.deepEqual(await drawn(0.5), [0]);
+  assert.deepEqual(await drawn(0.51), [0, 1]);
+  assert.deepEqual(await drawn(0.8), [0, 1, 2], "of equal ones the first");
+  assert.deepEqual(await drawn(1), [0, 1, 2, 3]);
+  const options = { prompt: [1], tokens: 4000, contextTokens: 8, topP: 0.75 };
+  const ids = await Array.fromAsync(generate(model, options));
+  // Three standard deviations of a share of 4,000 draws are 0.023 at most.
+  assert.ok(Math.abs(ids.filter((id) => id === 0).length / 4000 - 2 / 3) < 0.023);
+});
+
+test("generateTokens() returns the logits of each token and the end id, and takes those after the prompt", async () => {
+  await withModel(async (model) => {
+    const options = { prompt, tokens: 6, contextTokens, temperature: 0 };
+    const tokens = await Array.fromAsync(generateTokens(model, options));
+    const ids = tokens.map(({ id }) => id);
+    assert.deepEqual(ids, await collect(model, { temperature: 0, tokens: 6 }));
+    const window = Int32Array.from([...prompt, ...ids.slice(0, 3)]);
+    const { logits } = await model.forward(window, { readOnly: true });
+    assertClose(tokens[3].logits, logits.subarray(-V), { tolerance: 1e-4 });
+    const known = await Array.fromAsync(
+      generateTokens(model, { ...options, promptLogits: tokens[0].logits }),
+    );
+    assert.deepEqual(known.map(({ id }) => id), ids);
+    known.forEach(({ logits }, i) => assertClose(logits, tokens[i].logits, { tolerance: 1e-4 }));
+    const ended = await Array.fromAsync(generateTokens(model, { ...options, end: ids[2] }));
+    assert.deepEqual(ended.map(({ id }) => id), ids.slice(0, 1 + ids.indexOf(ids[2])));
+  });
+});
+
 test("generate() ends at the end id and keeps it out", async () => {
   const ids = await Array.fromAsync(
     generate(constantModel([0, 0, 0, 0]), { prompt: [1], tokens: 1000, contextTokens: 8, end: 2 }),
@@ -140,6 +176,7 @@ test("generate() refuses options that mean nothing", async () => {
   await assert.rejects(run({ prompt: [] }), /the prompt has no token/);
   await assert.rejects(run({ temperature: -1 }), /temperature must be 0 or more.*-1/);
   await assert.rejects(run({ temperature: NaN }), /temperature must be 0 or more.*NaN/);
+  await assert.rejects(run({ topP: 0 }), /topP must be above 0, and at most 1.* 0$/);
   await assert.rejects(run({ allows: () => false }), /no id is allowed/);
   await assert.rejects(run({ tokens: NaN }), /tokens must be an integer from 0: .* NaN/);
   await assert.rejects(run({ contextTokens: 0 }), /contextTokens must be an integer from 1: .* 0/);

@@ -1,7 +1,7 @@
+import { modelOf } from "../../src/checkpoint/load.ts";
 import type { MemoryReading } from "../../src/longmem/explanation.ts";
 import { rememberDocument } from "../../src/longmem/generation.ts";
 import { LongMem } from "../../src/longmem/longmem.ts";
-import type { LongMemModel } from "../../src/longmem/longmem_model.ts";
 import { explainToken, inspectDocument, passagesOf } from "../../src/longmem/passages.ts";
 import { testedDevice } from "../graph/devices.ts";
 import { assert, assertClose, test } from "../testing.ts";
@@ -35,12 +35,11 @@ test("passagesOf() joins adjacent chunks and adds up what each head takes of the
 });
 
 /** A model with a document in its memory. */
-async function withDocument(): Promise<LongMemModel & LongMem> {
+async function withDocument() {
   const parts = smallParts({ capacityTokens: 100 });
   const model = new LongMem(await testedDevice("cpu"), parts);
   await model.remember(randomTokens(96, "document"));
-  const { backbone: { shape: backboneShape }, memory } = parts;
-  return Object.assign(model, { backboneShape, memory });
+  return modelOf(model, parts.memory!);
 }
 
 test("explainToken() hides in turn what the position before a token reads most", async () => {
