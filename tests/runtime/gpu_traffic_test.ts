@@ -1,0 +1,111 @@
+/** What training and reading cost a GPU, where time says nothing: these figures go down, never up. */
+import { LongMem } from "../../src/longmem/longmem.ts";
+import type { WebGpuDevice } from "../../src/runtime/webgpu_device.ts";
+import { Trainer } from "../../src/training/trainer.ts";
+import { deviceTest } from "../graph/devices.ts";
+import { assert } from "../testing.ts";
+import {
+  inOrder,
+  randomBatches,
+  releasedTraining,
+  smallBackbone,
+  smallMemory,
+  smallSideNet,
+} from "../training/small_training.ts";
+import { countGpuTraffic, describeTraffic, type GpuTraffic } from "./gpu_traffic.ts";
+
+const gpuOnly = { kinds: ["webgpu"] } as const;
+
+/** Counts that may not be exceeded; they hold for a software adapter, and others differ a little in their kernels. */
+type Bounds = Partial<GpuTraffic>;
+
+/** Prints what something costs, and holds it to its bounds. */
+function assertTraffic(what: string, traffic: GpuTraffic, bounds: Bounds): void {
+  // deno-lint-ignore no-console -- the figures that are to go down
+  console.log(`${what}: ${describeTraffic(traffic)}`);
+  for (const [name, most] of Object.entries(bounds)) {
+    const found = traffic[name as keyof GpuTraffic];
+    assert.ok(found <= most, `${what}: ${name} is ${found}, allowed is ${most}`);
+  }
+}
+
+deviceTest("countGpuTraffic() counts calls, bytes and buffers that are held", async (device) => {
+  const { gpu } = device as WebGpuDevice;
+  const { result, traffic } = await countGpuTraffic(async () => {
+    const tensor = device.tensor(Float32Array.of(1, 2, 3, 4, 5), [5]);
+    const other = device.zeros([8]);
+    gpu.queue.writeBuffer(
+      gpu.createBuffer({ size: 16, usage: GPUBufferUsage.COPY_DST }),
+      0,
+      Uint32Array.of(1, 2, 3),
+      1,
+    );
+    device.copy([{ from: tensor, fromElement: 1, into: other, intoElement: 0, count: 4 }]);
+    const read = await other.read();
+    tensor.dispose();
+    other.dispose();
+    return read;
+  });
+  assert.deepEqual(result, Float32Array.of(2, 3, 4, 5, 0, 0, 0, 0));
+  assert.deepEqual(traffic, {
+    devices: 0,
+    buffers: 4, // one to read by
+    heldBuffers: 1,
+    heldBytes: 16,
+    pipelines: 0,
+    dispatches: 0,
+    submissions: 2,
+    writtenBytes: 20 + 8,
+    readBytes: 32,
+    hostWaits: 1,
+  });
+  const { traffic: none } = await countGpuTraffic(() => Promise.resolve());
+  assert.deepEqual(new Set(Object.values(none)), new Set([0]));
+}, gpuOnly);
+
+deviceTest("a training step costs no more than it did", async (device) => {
+  const backbone = smallBackbone();
+  const trainer = await Trainer.open({
+    device,
+    config: releasedTraining,
+    seed: 1,
+    trains: "sidenet",
+    backbone,
+    sideNet: smallSideNet(backbone),
+    memory: smallMemory,
+    dropout: 0.1,
+  });
+  const next = inOrder(randomBatches(3));
+  // Buffers of the first step are reused by the others, and the second is the first that finds a memory.
+  for (let i = 0; i < 2; i++) await trainer.update(next);
+  const { traffic } = await countGpuTraffic(() => trainer.update(next));
+  assert.ok(traffic.dispatches > 400, "ONNX Runtime's dispatches count");
+  assertTraffic("a training step", traffic, {
+    pipelines: 0,
+    dispatches: 680,
+    submissions: 50,
+    writtenBytes: 26_000,
+    readBytes: 136,
+    hostWaits: 3,
+  });
+  await trainer.close();
+}, gpuOnly);
+
+deviceTest("a pass with a memory costs no more than it did", async (device) => {
+  const backbone = smallBackbone(), sideNet = smallSideNet(backbone);
+  const model = new LongMem(device, { backbone, sideNet, memory: smallMemory });
+  const [{ tokens }] = randomBatches(1);
+  for (let i = 0; i < 2; i++) await model.forward(tokens, { batch: 2 });
+  const { result: { logits }, traffic } = await countGpuTraffic(() =>
+    model.forward(tokens, { batch: 2 })
+  );
+  assertTraffic("a pass", traffic, {
+    pipelines: 0,
+    dispatches: 150,
+    submissions: 14,
+    writtenBytes: 9000,
+    readBytes: 4 * logits.length + 24,
+    hostWaits: 2,
+  });
+  await model.close();
+}, gpuOnly);
