@@ -47,6 +47,7 @@ export const commands: Readonly<
   status: async () => (await load("./commands/status.ts")).statusCommand(terminal),
   table: async () => (await load("./commands/table.ts")).tableCommand(terminal),
   report: async () => (await load("./commands/report.ts")).reportCommand(terminal),
+  compress: async () => (await load("./commands/compress.ts")).compressCommand(terminal),
   watch: async () => (await load("./commands/watch.ts")).watchCommand(terminal),
   data: async () => (await load("./commands/data.ts")).dataCommand(terminal),
   "chapter-break": async () =>

@@ -37,6 +37,11 @@ export const summaries = {
     help:
       "Writes report.html and figures/ beside the runs of each experiment of results folders (default results).",
   },
+  compress: {
+    operands: "PATH...",
+    help:
+      "Compresses the lines of training steps and scored items of completed runs in results folders; every command reads them as before.",
+  },
   watch: {
     operands: "[RESULTS]",
     help:

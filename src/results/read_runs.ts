@@ -3,7 +3,7 @@
  */
 import { atRecordedPaths } from "../declaration/identity.ts";
 import { join } from "node:path";
-import { InputSyntaxError, isForeseen } from "../errors.ts";
+import { isForeseen } from "../errors.ts";
 import { isLocked } from "../lock.ts";
 import {
   type MetricsRecord,
@@ -15,7 +15,6 @@ import {
   type RunEnvironment,
   type RunSummary,
   type SampleRecord,
-  samplesPath,
 } from "./records.ts";
 
 /** Contents of a run's folder. */
@@ -162,12 +161,9 @@ export async function readRunRecord(path: string, checkItems?: CheckItems): Prom
   const environment = await readEnvironment(join(path, "environment.json"));
   const samples = new Map<string, readonly SampleRecord[]>();
   for (const evaluation of new Set(summary.metrics.map(({ evaluation }) => evaluation))) {
-    const records = await readSampleRecords(path, evaluation, { isCompleted });
-    const problem = checkItems?.(records, kindOf(declaration, evaluation));
-    if (problem !== undefined) {
-      throw new InputSyntaxError(`Cannot read "${samplesPath(path, evaluation)}" as ${problem}`);
-    }
-    samples.set(evaluation, records);
+    const kind = kindOf(declaration, evaluation);
+    const check = (records: readonly SampleRecord[]) => checkItems?.(records, kind);
+    samples.set(evaluation, await readSampleRecords(path, evaluation, { isCompleted, check }));
   }
   const entries = await Array.fromAsync(Deno.readDir(path));
   const inspections = entries.map(({ name }) => name)

@@ -4,9 +4,10 @@
 import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import type { Environment } from "./environment.ts";
-import { ifThere, readRegularFile } from "../files.ts";
+import { compressedEnding } from "./compressed_records.ts";
+import { ifThere, readRegularFile, readTextBytes } from "../files.ts";
 import { isTooDeep, type RecordKind, recordProblem } from "./record_schemas.ts";
-import { InputRangeError, InputSyntaxError } from "../errors.ts";
+import { InputRangeError, InputSyntaxError, InputTypeError } from "../errors.ts";
 
 /**
  * State of a run. `stopped` is never recorded, but read: a run that says it is `running` while no process has its
@@ -244,8 +245,9 @@ export async function readMetricsRecords(
   run: string,
   { isCompleted = false }: { readonly isCompleted?: boolean } = {},
 ): Promise<MetricsRecord[]> {
-  const path = join(run, "metrics.jsonl");
-  const lines = await readLines(path, { mayBeCutOff: !isCompleted });
+  const { path, lines } = await readLines(join(run, "metrics.jsonl"), {
+    mayBeCutOff: !isCompleted,
+  });
   lines.forEach((line, i) => checkForm(path, "trainingLine", line, i + 1));
   return lines as MetricsRecord[];
 }
@@ -259,10 +261,15 @@ export async function readMetricsRecords(
 export async function readSampleRecords(
   run: string,
   evaluation: string,
-  { isCompleted = false }: { readonly isCompleted?: boolean } = {},
+  { isCompleted = false, check }: {
+    readonly isCompleted?: boolean;
+    /** Returns a problem of the records together; undefined if there is none. */
+    readonly check?: (records: readonly SampleRecord[]) => string | undefined;
+  } = {},
 ): Promise<(SampleRecord & { model: string })[]> {
-  const path = samplesPath(run, evaluation);
-  const lines = await readLines(path, { mayBeCutOff: !isCompleted });
+  const { path, lines } = await readLines(samplesPath(run, evaluation), {
+    mayBeCutOff: !isCompleted,
+  });
   lines.forEach((line, i) => {
     const problem = sampleProblem(line);
     if (!problem) return;
@@ -272,10 +279,13 @@ export async function readSampleRecords(
       }`,
     );
   });
-  return lines as (SampleRecord & { model: string })[];
+  const records = lines as (SampleRecord & { model: string })[];
+  const problem = check?.(records);
+  if (problem !== undefined) throw new InputSyntaxError(`Cannot read "${path}" as ${problem}`);
+  return records;
 }
 
-/** Where the scored items of an evaluation lie. */
+/** Where the scored items of an evaluation lie, unless they are compressed. */
 export function samplesPath(run: string, evaluation: string): string {
   return join(run, "samples", `${evaluation}.jsonl`);
 }
@@ -311,21 +321,47 @@ async function readText(path: string): Promise<string | undefined> {
 /** Most bytes of a file that fits a text of JavaScript. */
 const mostBytes = 2 ** 29 - 32;
 
-/** The lines of a `.jsonl` file; a last line that was cut off is left out where that may be, as by a kill. */
+/**
+ * The lines of a `.jsonl` file, or of the compressed one in its place; none where both are missing. A last line that was cut off is
+ * left out where that may be, as by a kill.
+ *
+ * @returns The lines, and the path of the file that has them.
+ */
 async function readLines(
-  path: string,
+  plain: string,
   { mayBeCutOff }: { readonly mayBeCutOff: boolean },
-): Promise<unknown[]> {
-  const lines = (await readText(path) ?? "").split("\n");
+): Promise<{ path: string; lines: unknown[] }> {
+  const { path, text } = await readPlainOrCompressed(plain);
+  const lines = text.split("\n");
   const last = lines.pop() ?? "";
   const records = lines.map((line, i) => parseFile(path, line, i + 1));
-  if (last === "") return records;
+  if (last === "") return { path, lines: records };
   try {
     // Only the line break may be missing: an object without its closing brace does not parse.
-    return [...records, parseFile(path, last, lines.length + 1)];
+    return { path, lines: [...records, parseFile(path, last, lines.length + 1)] };
   } catch (error) {
-    if (mayBeCutOff) return records;
+    if (mayBeCutOff) return { path, lines: records };
     throw error;
+  }
+}
+
+async function readPlainOrCompressed(plain: string): Promise<{ path: string; text: string }> {
+  const compressed = plain + compressedEnding;
+  // The plain file once more, as a process may just have made it of the compressed one.
+  for (const path of [plain, compressed, plain]) {
+    const text = path === compressed ? await readCompressed(path) : await readText(path);
+    if (text !== undefined) return { path, text };
+  }
+  return { path: plain, text: "" };
+}
+
+async function readCompressed(path: string): Promise<string | undefined> {
+  try {
+    const bytes = await ifThere(readTextBytes(path, { maxBytes: mostBytes }));
+    return bytes && new TextDecoder().decode(bytes);
+  } catch (cause) {
+    if (!(cause instanceof InputTypeError)) throw cause;
+    throw new InputSyntaxError(`${cause.message}; ${remedy(path)}`, { cause });
   }
 }
 

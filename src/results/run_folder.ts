@@ -12,6 +12,8 @@
  *     checkpoint/         written and read by the training
  *     lock                locked by the process that executes the run
  *
+ * A completed run may have the lines compressed, as `.jsonl.gz` (`compressed_records.ts`).
+ *
  * Whole files are replaced atomically and `metrics.jsonl` is only appended to, so that whenever a run
  * is killed, its folder can be opened again and nothing finished is lost.
  */
@@ -24,6 +26,7 @@ import {
   writeAtomically,
   writing,
 } from "../files.ts";
+import { compressedEnding, restoreRecords } from "./compressed_records.ts";
 import type { Environment } from "./environment.ts";
 import {
   checkSamples,
@@ -92,6 +95,7 @@ const runFiles = [
   "environment.json",
   "tokenizer.json",
   "metrics.jsonl",
+  `metrics.jsonl${compressedEnding}`,
   "samples",
   "failure.txt",
   "checkpoint",
@@ -137,6 +141,7 @@ export class RunFolder {
         await writing(path, () => removeIfThere(join(path, name)));
       }
     }
+    await restoreRecords(path);
     const earlier = await readSummary(join(path, "summary.json"));
     const { state = "planned", metrics = [], error } = earlier ?? {};
     const variation = { ...earlier?.variation, ...identity.variation };

@@ -118,6 +118,7 @@ test("only measure, bench and gpu may start any process, and table may do nothin
     const [name, allowed] of Object.entries({
       table: ["--allow-read"],
       report: ["--allow-read", "--allow-write"],
+      compress: ["--allow-read", "--allow-write"],
       import: ["--allow-read", "--allow-write"],
       export: ["--allow-read", "--allow-write"],
       "chapter-break": ["--allow-read", "--allow-write"],

@@ -1,7 +1,7 @@
 import { inductionScores } from "../../src/evaluation/induction.ts";
 import { resolveRuns } from "../../src/experiment/resolve.ts";
 import { findRunRecords, type RunRecord } from "../../src/results/read_runs.ts";
-import type { RunEnvironment } from "../../src/results/records.ts";
+import { readMetricsRecords, type RunEnvironment } from "../../src/results/records.ts";
 import { mean } from "../../src/statistics/estimates.ts";
 import { readJson } from "../queue/command_line_run.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
@@ -33,9 +33,8 @@ test({
 
 test("the log has the recorded losses of the backbone for source code", async () => {
   const [run] = await resolveRuns([repositoryPath("experiments/code/backbone.ts")]);
-  const path = repositoryPath(`results/${run.experiment.name}/${run.id}/metrics.jsonl`);
-  const lines = (await Deno.readTextFile(path)).trim().split("\n")
-    .map((line) => JSON.parse(line)).filter(({ split }) => split === "valid");
+  const path = repositoryPath(`results/${run.experiment.name}/${run.id}`);
+  const lines = (await readMetricsRecords(path)).filter(({ split }) => split === "valid");
   assert.equal(lines.length, 7);
   for (const { step, tokens, loss } of lines) {
     const cells = cellsOf(step.toLocaleString("en"));
