@@ -212,6 +212,9 @@ test("generate reads a folder of Hugging Face with the tokenizer beside its mode
     };
     await template(`${separator}{{ messages[0].content }}`);
     assert.equal(`Who?${await answer("--chat")}`, await answer());
+    const explained = await answer("--chat", "--explain");
+    assert.ok(explained.split("\n").length > 2, explained);
+    assert.equal(`Who?${explained}`, await answer("--explain"));
     await template("{{ messages[0].content }} {{ messages[0].content }}");
     assert.notEqual(`Who?${await answer("--chat")}`, await answer());
     await assert.rejects(
