@@ -98,6 +98,38 @@ test("retrieval counts chunks with the right continuation, by hand", async () =>
   ], { tolerance: 1e-12 });
 });
 
+test("retrieval asks of the first tokens of each document alone", async () => {
+  const tokens = Int32Array.of(5, 6, 7, 8, 9, 5, 6, 7, 5, 6, 7, 4);
+  const countIn = async (firstTokens?: number) => {
+    const evaluation = retrieval.fill(
+      {
+        kind: "retrieval",
+        split: "test",
+        models: ["longmem"],
+        batchSize: 1,
+        matchTokens: [1, 2, 3],
+        memory: { capacityTokens: 16, chunkTokens: 2, retrievedTokens: 2 },
+        ...(firstTokens === undefined ? {} : { firstTokens }),
+      },
+      { contextTokens: 4, fillMemory: (memory: object) => memory } as never,
+    );
+    const prepared = await retrieval.prepare(evaluation, {
+      texts: {
+        tokenizer: { decode: () => "words" },
+        documents: () => Promise.resolve([{ name: "a", tokens, words: 1 }]),
+      },
+    } as never);
+    assert.ok("score" in prepared);
+    const model = scripted({ P: 8, c: 2, n: 1, agesAt: ({ head }) => [head] });
+    const scoring = { signal: new AbortController().signal, report: () => {} };
+    const [sample] = await prepared.score(model as never, scoring);
+    return sample.inMemory;
+  };
+  // The third segment begins with the ninth target; the fifth to eighth remain.
+  assert.deepEqual(await countIn(), [4, 2, 0]);
+  assert.deepEqual(await countIn(9), [2, 1, 0]);
+});
+
 /** The same counts by a search of all chunks in memory, token by token. */
 function bruteForce(
   tokens: Int32Array,

@@ -130,6 +130,38 @@ test("token-loss adds up to the nats of perplexity, over the buckets of each asp
   });
 });
 
+test("token-loss reads the first tokens of each document alone", async () => {
+  const whole = texts.map((tokens, i) => ({ name: `document ${i}`, tokens, words: 1 }));
+  const firstTokens = 30;
+  const evaluation = tokenLoss.fill(
+    {
+      kind: "token-loss",
+      split: "test",
+      models: ["backbone"],
+      batchSize: 2,
+      names: false,
+      firstTokens,
+    },
+    { contextTokens } as never,
+  );
+  const prepared = await tokenLoss.prepare(evaluation, {
+    texts: { tokenizer: { decode: () => "words" }, documents: () => Promise.resolve(whole) },
+  } as never);
+  assert.ok("score" in prepared);
+  const scoring = { signal: new AbortController().signal, report: () => {} };
+  const samples = await prepared.score(model as never, scoring);
+  const found = measuredSums(samples);
+  texts.forEach((tokens, i) => {
+    const beginning = tokens.slice(0, firstTokens);
+    assert.equal(samples[i].tokens, beginning.length - 1);
+    const expected = bruteForce(beginning);
+    assert.deepEqual([...found[i].keys()].sort(), [...expected.keys()].sort());
+    for (const [bucket, { nats }] of expected) {
+      assertClose([found[i].get(bucket)!.nats], [nats], { tolerance: 1e-9, name: bucket });
+    }
+  });
+});
+
 test("token-loss tells names by the tokenizer's text", async () => {
   const words = ["<s>", "</s>", "so", " Anne", " saw", " Tom", " and", "."];
   const tokenizer = {
