@@ -160,9 +160,9 @@ export class OpenMemory {
     }
   }
 
-  /** Waits for the check of the last write. */
+  /** Checks what has been written, as {@linkcode MemoryBank.verify}. */
   async verify(): Promise<void> {
-    for (const bank of this.banks) await bank.verify();
+    await Promise.all(this.banks.map((bank) => bank.verify()));
   }
 
   /** Chunks stored in each bank of rows; of the first block, where there are several. */

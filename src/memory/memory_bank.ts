@@ -44,7 +44,9 @@ export class MemoryBank implements FollowedBank {
   #transcripts: readonly Transcript[] | undefined;
   readonly #device: Device;
   readonly #observers: BankObserver[] = [];
-  /** The check of the last write. */
+  /** Whether something has been written since the last check began. */
+  #isUnverified = false;
+  /** The last check. */
   #verified: Promise<void> = Promise.resolve();
   /** Which rows have something in memory, [B, 1, 1, 1] each; a GPU would have a new one for every pass. */
   readonly #active = new Map<string, DeviceTensor>();
@@ -136,8 +138,8 @@ export class MemoryBank implements FollowedBank {
    * @param options `rows`: tokens of each row that are not padding; absent: all are written. Where it is given, rows share no
    * chunk. `tokens`: their ids [B*T], for the transcript.
    *
-   * @throws RangeError if the bank has no room after eviction, or where a number of this or the write before it is not
-   * finite or beyond float16; the bank is then as it was, or on a GPU of no use until it is reset.
+   * @throws RangeError if the bank has no room after eviction, or where a number is not finite or beyond float16; the bank is
+   * then as it was. On a GPU {@linkcode verify} finds such numbers, and the bank is of no use until it is reset.
    */
   async write(
     keys: DeviceTensor,
@@ -147,7 +149,6 @@ export class MemoryBank implements FollowedBank {
       tokens?: Int32Array | undefined;
     } = {},
   ): Promise<void> {
-    await this.verify();
     this.storage.check({ keys, values });
     const { banks, chunkTokens: c } = this.shape;
     const N = keys.shape[0];
@@ -176,26 +177,25 @@ export class MemoryBank implements FollowedBank {
       if (this.#observers.length > 0) await this.storage.verify();
       for (const observer of this.#observers) await observer.written(bank, taken);
     }
-    // Not awaited: the pass that reads them first has more to wait for.
-    this.#verify();
+    this.#isUnverified = true;
   }
 
   #openTranscripts(): readonly Transcript[] {
     return this.#transcripts ??= this.#rings.map(() => new Transcript(this.shape));
   }
 
-  #verify(): void {
-    this.#verified = this.storage.verify();
-    this.#verified.catch(() => {}); // reported to whoever waits for it
-  }
-
   /**
    * Resolves when everything that was written is known to be finite and in the range of the storage. Callers that return results
-   * computed from the memory wait for it; on a GPU it has ended by then.
+   * computed from the memory wait for it; where they call it before the pass, a GPU has answered by the end of the pass.
    *
    * @throws RangeError naming the number out of range, with its size and place.
    */
   verify(): Promise<void> {
+    if (this.#isUnverified) {
+      this.#isUnverified = false;
+      this.#verified = this.storage.verify();
+      this.#verified.catch(() => {}); // reported to whoever waits for it
+    }
     return this.#verified;
   }
 
@@ -222,7 +222,8 @@ export class MemoryBank implements FollowedBank {
     }
     if (this.#rings.every(({ count }) => count === 0)) {
       this.storage.forgive();
-      this.#verify();
+      this.#isUnverified = false;
+      this.#verified = Promise.resolve();
     }
   }
 

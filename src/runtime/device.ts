@@ -81,12 +81,16 @@ export interface Device extends DeviceDescription {
    * cache, or fits one binding of a GPU.
    */
   readonly blockBytes: number;
+  /** Whether a run may return before the device has computed its outputs, so that reading them waits for it. */
+  readonly runsAhead: boolean;
   /** Compiles a program; rejects with the engine's own message. {@linkcode compile} takes graphs. */
   compile(program: Program, options?: CompileOptions): Promise<Session>;
   /** Makes a tensor from host memory. On `cpu` and `wasm` it shares that memory. */
   tensor(data: HostArray, shape: readonly number[], type?: ElementType): DeviceTensor;
   /** Makes a tensor of zeros. */
   zeros(shape: readonly number[], type?: ElementType): DeviceTensor;
+  /** Copies the values of several tensors to the host, and waits for the device once; as {@linkcode DeviceTensor.read}. */
+  readAll(tensors: readonly DeviceTensor[]): Promise<HostArray[]>;
   /** Copies elements in the device's memory, after the runs that have ended and before those that start later. */
   copy(copies: readonly ElementCopy[]): void;
   /** Frees everything. */

@@ -52,6 +52,7 @@ export async function openHostDevice(
       : "WebAssembly, 1 thread, onnxruntime-web",
     reason: options.reason,
     blockBytes: 2 * 2 ** 20, // two cores' second-level caches
+    runsAhead: false,
     async compile(program) {
       const session = await createSession(ort, program, {
         executionProviders: [kind],
@@ -73,6 +74,7 @@ export async function openHostDevice(
       new HostTensorOnDevice(ort, data, shape, type ?? elementType(data)),
     zeros: (shape, type = "float32") =>
       new HostTensorOnDevice(ort, zeroArray(shape, type), shape, type),
+    readAll: (tensors) => Promise.all(tensors.map((tensor) => tensor.read())),
     copy(copies) {
       for (const { from, fromElement, into, intoElement, count } of copies) {
         const source = (from as HostTensorOnDevice).data as Float32Array;

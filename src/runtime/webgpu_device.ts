@@ -40,6 +40,9 @@ const bytesPerElement: Readonly<Record<ElementType, number>> = {
   bool: 1,
 };
 
+/** Most bytes that tensors share a buffer for, on their way to the host. */
+const readAtOnceBytes = 64 * 2 ** 20;
+
 /** ORT Web runs one call at a time, over all sessions. */
 let queue: Promise<unknown> = Promise.resolve();
 
@@ -78,6 +81,7 @@ export async function openWebGpuDevice(
 
 class OrtWebGpuDevice implements WebGpuDevice {
   readonly kind = "webgpu";
+  readonly runsAhead = true;
   readonly description: string;
   readonly blockBytes: number;
   #closed = false;
@@ -160,6 +164,53 @@ class OrtWebGpuDevice implements WebGpuDevice {
     return new WebGpuTensor(this, tensor as OrtTensor, shape, type, buffer);
   }
 
+  async readAll(tensors: readonly DeviceTensor[]): Promise<HostArray[]> {
+    const arrays = tensors.map((tensor) => (tensor as WebGpuTensor).hostArray);
+    const parts: { i: number; source: GPUBuffer; offset: number; bytes: number }[] = [];
+    let size = 0;
+    const read = async () => {
+      if (size === 0) return;
+      const data = await this.#copyToHost(parts, size);
+      for (const { i, offset, bytes } of parts) {
+        arrays[i] = typedArray(data.slice(offset, offset + bytes), tensors[i].type);
+      }
+      parts.length = size = 0;
+    };
+    for (const [i, { shape, type }] of tensors.entries()) {
+      if (arrays[i]) continue;
+      const bytes = elementCount(shape) * bytesPerElement[type];
+      if (size + bytes > readAtOnceBytes) await read();
+      parts.push({ i, source: bufferOf(tensors[i]), offset: size, bytes });
+      size += Math.ceil(bytes / 4) * 4;
+    }
+    await read();
+    return arrays as HostArray[];
+  }
+
+  /** Copies the beginnings of buffers to places of one array. */
+  async #copyToHost(
+    parts: readonly { source: GPUBuffer; offset: number; bytes: number }[],
+    size: number,
+  ): Promise<ArrayBuffer> {
+    const { gpu } = this;
+    const usage = GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ;
+    const staging = gpu.createBuffer({ label: "read", size, usage });
+    try {
+      const encoder = gpu.createCommandEncoder();
+      for (const { source, offset, bytes } of parts) {
+        encoder.copyBufferToBuffer(source, 0, staging, offset, Math.ceil(bytes / 4) * 4);
+      }
+      gpu.queue.submit([encoder.finish()]);
+      await staging.mapAsync(GPUMapMode.READ);
+      const data = staging.getMappedRange().slice(0);
+      staging.unmap();
+      this.checkErrors();
+      return data;
+    } finally {
+      staging.destroy();
+    }
+  }
+
   copy(copies: readonly ElementCopy[]): void {
     const encoder = this.gpu.createCommandEncoder();
     for (const { from, fromElement, into, intoElement, count } of copies) {
@@ -213,29 +264,14 @@ class WebGpuTensor implements DeviceTensor {
     readonly ownBuffer?: GPUBuffer,
   ) {}
 
+  /** The values, where ONNX Runtime has copied them to the host already. */
+  get hostArray(): HostArray | undefined {
+    return this.ortTensor.location === "cpu" ? this.ortTensor.data as HostArray : undefined;
+  }
+
   async read(): Promise<HostArray> {
-    if (this.ortTensor.location === "cpu") return this.ortTensor.data as HostArray;
-    const { gpu } = this.device;
-    const source = this.ortTensor.gpuBuffer as GPUBuffer;
-    const bytes = elementCount(this.shape) * bytesPerElement[this.type];
-    const size = Math.ceil(bytes / 4) * 4;
-    const staging = gpu.createBuffer({
-      label: "read",
-      size,
-      usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
-    });
-    try {
-      const encoder = gpu.createCommandEncoder();
-      encoder.copyBufferToBuffer(source, 0, staging, 0, size);
-      gpu.queue.submit([encoder.finish()]);
-      await staging.mapAsync(GPUMapMode.READ);
-      const data = staging.getMappedRange().slice(0, bytes);
-      staging.unmap();
-      this.device.checkErrors();
-      return typedArray(data, this.type);
-    } finally {
-      staging.destroy();
-    }
+    const [data] = await this.device.readAll([this]);
+    return data;
   }
 
   dispose(): void {

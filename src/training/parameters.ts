@@ -53,15 +53,11 @@ export class ReplacedTensors {
 
   /** Copies tensors to the host. */
   async read(names: Iterable<string>): Promise<TensorMap> {
-    const tensors: TensorMap = new Map();
-    for (const name of names) {
-      const { shape } = this.#current[name];
-      tensors.set(name, {
-        shape,
-        data: (await this.#current[name].read() as Float32Array<ArrayBuffer>).slice(),
-      });
-    }
-    return tensors;
+    const read = [...names], tensors = read.map((name) => this.#current[name]);
+    const arrays = await this.device.readAll(tensors) as Float32Array<ArrayBuffer>[];
+    return new Map(
+      read.map((name, i) => [name, { shape: tensors[i].shape, data: arrays[i].slice() }]),
+    );
   }
 
   dispose(): void {

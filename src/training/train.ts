@@ -61,22 +61,28 @@ export async function train(
     savedBatches = trainer.begunBatches;
   };
 
+  const record = async (which?: { latest: boolean }) => {
+    for await (const metrics of trainer.results(which)) await options.onStep?.(metrics);
+  };
+
   while (trainer.step < config.steps) {
     if (signal.aborted) {
+      await record();
       await save();
       signal.throwIfAborted();
     }
-    const { diagnoseEverySteps } = config;
+    const { diagnoseEverySteps, validateEverySteps, checkpointEverySteps } = config;
     const diagnoses = diagnoseEverySteps !== undefined &&
       ((trainer.step + 1) % diagnoseEverySteps === 0 || trainer.step + 1 === config.steps);
-    const metrics = await trainer.update(() => stream.next(), signal, { diagnoses });
-    if (!metrics) continue; // saves, and stops
-    await options.onStep?.(metrics);
-    const { step } = metrics;
+    if (!await trainer.advance(() => stream.next(), signal, { diagnoses })) continue; // saves, and stops
+    const { step } = trainer;
     const isLast = step === config.steps;
-    if (
-      validate && config.validateEverySteps && (isLast || step % config.validateEverySteps === 0)
-    ) {
+    const saves = isLast || step % checkpointEverySteps === 0;
+    const validates = validate && validateEverySteps &&
+      (isLast || step % validateEverySteps === 0);
+    if (saves || validates) await record();
+    else if (trainer.resultsAreDue) await record({ latest: false });
+    if (validates) {
       const weights = await trainer.weights();
       const loss = await validate(weights);
       if (!Number.isFinite(loss)) {
@@ -89,7 +95,7 @@ export async function train(
       await options.onValidation?.(step, loss);
       if (!best || loss < best.loss) best = { step, loss, weights };
     }
-    if (isLast || step % config.checkpointEverySteps === 0) await save();
+    if (saves) await save();
   }
   return best ?? { step: trainer.step, loss: NaN, weights: await trainer.weights() };
 }

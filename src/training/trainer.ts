@@ -20,6 +20,7 @@ import { type AdaptationConfig, learningRateAt, type TrainingConfig } from "./co
 import { diagnose, type TrainingDiagnostics } from "./diagnostics.ts";
 import { dropoutFeeds, type LayerDropout, layerMasks } from "./dropout.ts";
 import { ReplacedTensors } from "./parameters.ts";
+import { ReadPace } from "./read_pace.ts";
 import { addAccumulation, addStep, addUpdate, parameterGroup, stepNames } from "./step_graph.ts";
 import { InputError, InputRangeError, InputTypeError } from "../errors.ts";
 import type { SideNetCheckpoint } from "../longmem/sidenet_shape.ts";
@@ -92,14 +93,10 @@ function partsOf(options: TrainerOptions): Omit<LongMemParts, "backbone"> {
 
 /** Result of one batch of an update. */
 interface BatchResult {
-  /** Sum of the negative log-likelihoods, in nats. */
-  readonly loss: number;
   /** Targets; padding does not count. */
   readonly targets: number;
   /** Whether it read a memory, so that the gates have a gradient. */
   readonly gated: boolean;
-  /** Sum of squares of each parameter's gradient; absent where gradients are summed over batches first. */
-  readonly squares?: Float32Array;
   /** Outputs of the session, including keys and values for the memory. */
   readonly outputs: Tensors;
 }
@@ -136,6 +133,35 @@ interface BegunUpdate {
 
 const notBegun: BegunUpdate = { batches: 0, loss: 0, targets: 0, gated: false };
 
+/** The first batches of an update, whose losses the device may still have. */
+interface OpenUpdate extends BegunUpdate {
+  /** Losses that are not in `loss` yet, in order. */
+  readonly losses: readonly DeviceTensor[];
+}
+
+/** An update that has been made, and whose numbers the device may still have. */
+interface UnreadUpdate {
+  /** What the host knows of it. */
+  readonly metrics: Omit<StepMetrics, "loss" | "gradientNorm">;
+  /** Of its first batches, in nats. */
+  readonly loss: number;
+  /** Of the others. */
+  readonly losses: readonly DeviceTensor[];
+  /** Sum of squares of each parameter's gradient. */
+  readonly squares: DeviceTensor;
+}
+
+/** Updates that are being read. */
+interface Reading {
+  readonly updates: readonly UnreadUpdate[];
+  /** Batches that the device was given since the reading before. */
+  readonly batches: number;
+  /** Losses and squares of one after the other. */
+  readonly numbers: Promise<Float32Array[]>;
+  /** The check of the memory. */
+  readonly verified: Promise<void> | undefined;
+}
+
 /** Everything that a continued training needs besides its data position. */
 export interface TrainerState {
   readonly step: number;
@@ -170,7 +196,13 @@ export class Trainer {
   #update: Session | undefined;
   #memory: OpenMemory | undefined;
   #step = 0;
-  #begun = notBegun;
+  #begun: OpenUpdate = { ...notBegun, losses: [] };
+  /** Updates that nobody has begun to read, and those that are being read; the oldest first. */
+  #unread: UnreadUpdate[] = [];
+  readonly #readings: Reading[] = [];
+  /** Why the parameters are no longer good, where results have shown it. */
+  #failure: unknown;
+  readonly #pace = new ReadPace();
   #updates = { always: 0, withMemory: 0 };
 
   private constructor(options: TrainerOptions) {
@@ -261,14 +293,8 @@ export class Trainer {
   /** Compiles the step. */
   async compile(): Promise<void> {
     const { device } = this.#options;
-    this.#session = await compile(device, this.#graph!, {
-      hostOutputs: [stepNames.loss, stepNames.gradientSquares],
-      ...this.#memory?.compileOptions,
-    });
-    if (this.#updateGraph) {
-      const hostOutputs = [stepNames.gradientSquares];
-      this.#update = await compile(device, this.#updateGraph, { hostOutputs });
-    }
+    this.#session = await compile(device, this.#graph!, this.#memory?.compileOptions);
+    if (this.#updateGraph) this.#update = await compile(device, this.#updateGraph);
     this.#graph = this.#updateGraph = undefined;
   }
 
@@ -342,49 +368,153 @@ export class Trainer {
     signal?: AbortSignal,
     { diagnoses = false }: { diagnoses?: boolean } = {},
   ): Promise<StepMetrics | undefined> {
+    if (!await this.#make(next, signal, { diagnoses, waits: true })) return undefined;
+    const [metrics] = await Array.fromAsync(this.results());
+    return metrics;
+  }
+
+  /**
+   * As {@linkcode update}, but where a device computes while the host goes on, this does not wait for it: {@linkcode results}
+   * returns what it computed, and finds out then that something is not finite.
+   *
+   * @returns Whether the update has been made; not where it was aborted.
+   */
+  async advance(
+    next: () => SegmentBatch,
+    signal: AbortSignal,
+    { diagnoses = false }: { diagnoses?: boolean } = {},
+  ): Promise<boolean> {
+    const waits = !this.#options.device.runsAhead;
+    return await this.#make(next, signal, { diagnoses, waits });
+  }
+
+  /** Whether the device has been given so many batches that it is time to read their results. */
+  get resultsAreDue(): boolean {
+    return !this.#options.device.runsAhead || this.#pace.isDue;
+  }
+
+  /**
+   * Returns the results of updates in order, each once.
+   *
+   * @param options `latest`: all that have been made, by default; else the device keeps those that were made since the last call, so
+   * that it has work while the host reads the others.
+   * @throws Error at a non-finite loss or gradient, after the results of the updates before it: the parameters are no longer good.
+   */
+  async *results({ latest = true }: { latest?: boolean } = {}): AsyncGenerator<StepMetrics> {
+    if (this.#unread.length > 0) this.#beginReading();
+    const left = latest || !this.#options.device.runsAhead ? 0 : 1;
+    while (this.#readings.length > left) {
+      const { updates, batches, numbers, verified } = this.#readings[0];
+      const read = await numbers;
+      this.#readings.shift();
+      this.#pace.end(batches);
+      try {
+        for (const { metrics, losses, loss: earlier } of updates) {
+          const loss = sumOf(earlier, read.splice(0, losses.length));
+          const [squares] = read.splice(0, 1);
+          this.#checkLoss(loss, metrics.step);
+          this.#checkGradients(squares, metrics.step);
+          yield {
+            ...metrics,
+            loss: loss / Math.max(1, metrics.targets),
+            gradientNorm: Math.sqrt(squares.reduce((sum, square) => sum + square, 0)),
+          };
+        }
+      } catch (error) {
+        this.#failure = error;
+        await verified; // a number in the memory that is not finite explains one in the loss
+        throw error;
+      }
+      await verified;
+    }
+  }
+
+  #beginReading(): void {
+    const updates = this.#unread;
+    this.#unread = [];
+    const verified = this.#memory?.verify();
+    const numbers = this.#readNumbers(
+      updates.flatMap(({ losses, squares }) => [...losses, squares]),
+    );
+    // Reported to whoever waits for them.
+    verified?.catch(() => {});
+    numbers.catch(() => {});
+    this.#readings.push({ updates, batches: this.#pace.begin(), numbers, verified });
+  }
+
+  /** Reads outputs of a step, which nobody needs afterwards. */
+  async #readNumbers(tensors: readonly DeviceTensor[]): Promise<Float32Array[]> {
+    const numbers = await this.#options.device.readAll(tensors) as Float32Array[];
+    for (const tensor of tensors) tensor.dispose();
+    return numbers;
+  }
+
+  /**
+   * Makes an update; false where it was aborted among its batches.
+   *
+   * @param options `waits`: for every number, so that one that is not finite leaves the parameters as they are.
+   */
+  async #make(
+    next: () => SegmentBatch,
+    signal: AbortSignal | undefined,
+    { diagnoses, waits }: { diagnoses: boolean; waits: boolean },
+  ): Promise<boolean> {
     const { config } = this.#options;
     const learningRate = learningRateAt(this.#step + 1, config);
     const { batches } = this.#begun;
-    let { loss, targets, gated, activeShare = 0 } = this.#begun, squares: Float32Array | undefined;
+    let { loss, targets, gated, activeShare = 0 } = this.#begun;
+    let losses = [...this.#begun.losses], squares: DeviceTensor | undefined;
+    const readLosses = async () => {
+      const batches = this.#pace.begin();
+      loss = sumOf(loss, await this.#readNumbers(losses));
+      losses = [];
+      this.#pace.end(batches);
+    };
     for (let micro = batches; micro < config.accumulationSteps; micro++) {
       if (signal?.aborted && micro > batches) {
         this.#begun = {
           batches: micro,
           loss,
+          losses,
           targets,
           gated,
           ...(diagnoses && { activeShare }),
         };
-        return undefined;
+        return false;
       }
       const batch = next();
       if (diagnoses) activeShare += this.#activeShare(batch) / config.accumulationSteps;
-      const learnt = await this.#learn(batch, { micro, learningRate });
-      loss += learnt.loss;
+      const learnt = await this.#learn(batch, { micro, learningRate, waits });
+      losses.push(learnt.outputs[stepNames.loss]);
       targets += learnt.targets;
       gated ||= learnt.gated;
-      squares = learnt.squares;
-      this.#checkLoss(loss);
+      squares = learnt.outputs[stepNames.gradientSquares];
+      this.#pace.addBatch();
+      if (waits || (this.#pace.isDue && micro + 1 < config.accumulationSteps)) await readLosses();
+      if (waits) this.#checkLoss(loss, this.#step + 1);
       await this.#remember(batch, learnt.outputs);
     }
     squares ??= await this.#updateFromSums({ targets, gated, learningRate });
-    this.#checkGradients(squares);
+    if (waits) {
+      const [read] = await this.#options.device.readAll([squares]);
+      this.#checkGradients(read as Float32Array, this.#step + 1);
+    }
     const diagnostics = diagnoses ? await this.#diagnose(activeShare) : undefined;
     this.#state.swap();
     this.#sums?.clear();
-    this.#begun = notBegun;
+    this.#begun = { ...notBegun, losses: [] };
     this.#step++;
     this.#updates.always++;
     if (gated) this.#updates.withMemory++;
-    return {
+    const metrics = {
       step: this.#step,
       targets,
-      loss: loss / Math.max(1, targets),
       learningRate,
-      gradientNorm: Math.sqrt(squares.reduce((sum, square) => sum + square, 0)),
       memoryFillChunks: this.#memory?.fillChunks ?? [],
       ...(diagnostics && { diagnostics }),
     };
+    this.#unread.push({ metrics, loss, losses, squares });
+    return true;
   }
 
   /** Share of the rows of a batch that will find something in memory. */
@@ -419,7 +549,7 @@ export class Trainer {
   /** Runs the step on one batch: it makes the new parameters, or adds to the sums of gradients where there are several. */
   async #learn(
     batch: SegmentBatch,
-    { micro, learningRate }: { micro: number; learningRate: number },
+    { micro, learningRate, waits }: { micro: number; learningRate: number; waits: boolean },
   ): Promise<BatchResult> {
     const { config, device, seed } = this.#options;
     if (this.#training.parts.memory?.reset === "document") {
@@ -444,16 +574,13 @@ export class Trainer {
       ...this.#memory?.inputs(config.batchSize),
       ...fresh,
     };
+    const verified = waits ? this.#memory?.verify() : undefined;
+    verified?.catch(() => {}); // where the step fails, that is the error
     const outputs = await this.#session!.run(feeds, (this.#sums ?? this.#state).targets);
-    await this.#memory?.verify();
+    await verified;
     disposeAll(fresh);
-    const [loss] = await outputs[stepNames.loss].read() as Float32Array;
-    if (!this.#sums) {
-      const squares = await outputs[stepNames.gradientSquares].read() as Float32Array;
-      return { loss, targets, gated, squares, outputs };
-    }
-    this.#sums.swap();
-    return { loss, targets, gated, outputs };
+    this.#sums?.swap();
+    return { targets, gated, outputs };
   }
 
   /** Writes the keys and values of a batch to the memory. */
@@ -473,10 +600,10 @@ export class Trainer {
     return targetTokens!.map((count) => ({ start: 0, count }));
   }
 
-  /** Makes the new parameters from the gradients of all batches; returns the sums of their squares. */
+  /** Makes the new parameters from the gradients of all batches; returns the sum of squares of each. */
   async #updateFromSums(
     { targets, gated, learningRate }: { targets: number; gated: boolean; learningRate: number },
-  ): Promise<Float32Array> {
+  ): Promise<DeviceTensor> {
     const fresh = {
       [stepNames.lossScale]: this.#scalar(1 / Math.max(1, targets)),
       ...this.#optimiserFeeds(learningRate, gated),
@@ -484,7 +611,7 @@ export class Trainer {
     const feeds = { ...this.#state.feeds, ...this.#sums!.feeds, ...fresh };
     const outputs = await this.#update!.run(feeds, this.#state.targets);
     disposeAll(fresh);
-    return await outputs[stepNames.gradientSquares].read() as Float32Array;
+    return outputs[stepNames.gradientSquares];
   }
 
   #scalar(value: number): DeviceTensor {
@@ -504,24 +631,23 @@ export class Trainer {
     };
   }
 
-  #checkLoss(loss: number): void {
-    if (Number.isFinite(loss)) return;
-    throw new InputError(
-      `Cannot continue training as the loss of step ${
-        this.#step + 1
-      } is ${loss}: the parameters keep their values after step ${this.#step}`,
-    );
+  #checkLoss(loss: number, step: number): void {
+    if (!Number.isFinite(loss)) this.#stop(`the loss of step ${step} is ${loss}`, step);
   }
 
-  #checkGradients(squares: Float32Array): void {
+  #checkGradients(squares: Float32Array, step: number): void {
     const bad = squares.findIndex((square) => !Number.isFinite(square));
     if (bad < 0) return;
     const name = [...this.#parameterShapes.keys()][bad];
-    throw new InputError(
-      `Cannot continue training as the gradient of "${name}" in step ${
-        this.#step + 1
-      } is not finite: the parameters keep their values after step ${this.#step}`,
-    );
+    this.#stop(`the gradient of "${name}" in step ${step} is not finite`, step);
+  }
+
+  /** Ends a training at a step that went wrong. */
+  #stop(reason: string, step: number): never {
+    const left = step > this.#step
+      ? `the parameters keep their values after step ${this.#step}`
+      : `the parameters have been updated up to step ${this.#step}, and checkpoints are from before step ${step}`;
+    throw new InputError(`Cannot continue training as ${reason}: ${left}`);
   }
 
   /** The trained tensors by their official names. */
@@ -538,8 +664,22 @@ export class Trainer {
     return trained;
   }
 
-  /** Copies everything that a continued training needs. */
+  /**
+   * Copies everything that a continued training needs, once all results have been read.
+   *
+   * @throws Error as {@linkcode results}, where it has found something that is not finite.
+   */
   async save(): Promise<TrainerState> {
+    if (this.#failure) throw this.#failure;
+    if (this.#unread.length + this.#readings.length > 0) {
+      throw new Error("Cannot save a training before the results of its updates have been read");
+    }
+    const { losses, ...begun } = this.#begun;
+    if (losses.length > 0) {
+      const loss = sumOf(begun.loss, await this.#readNumbers(losses));
+      this.#begun = { ...begun, loss, losses: [] };
+    }
+    this.#checkLoss(this.#begun.loss, this.#step + 1);
     const names = [...this.#parameterShapes.keys()];
     const renamed = async (rename: (name: string) => string) => {
       const tensors = await this.#state.read(names.map(rename));
@@ -548,7 +688,7 @@ export class Trainer {
     const sums = await this.#sums?.read(names.map(stepNames.gradient));
     return {
       step: this.#step,
-      ...(this.#begun.batches > 0 && sums && { begun: { ...this.#begun, sums } }),
+      ...(begun.batches > 0 && sums && { begun: { ...begun, loss: this.#begun.loss, sums } }),
       updates: { ...this.#updates },
       parameters: await renamed((name) => name),
       means: await renamed(stepNames.mean),
@@ -582,7 +722,7 @@ export class Trainer {
       for (const [name, { data, shape }] of sums) {
         this.#sums?.add(name, data as Float32Array<ArrayBuffer>, shape);
       }
-      this.#begun = begun;
+      this.#begun = { ...begun, losses: [] };
     }
     this.#step = state.step;
     this.#updates = { ...state.updates };
@@ -592,11 +732,18 @@ export class Trainer {
   async close(): Promise<void> {
     await this.#session?.close();
     await this.#update?.close();
+    const unread = this.#unread.flatMap(({ losses, squares }) => [...losses, squares]);
+    for (const tensor of [...unread, ...this.#begun.losses]) tensor.dispose();
     this.#state.dispose();
     this.#sums?.dispose();
     this.#memory?.dispose();
     disposeAll(this.#frozen);
   }
+}
+
+/** Adds losses [1], one after the other as they were computed. */
+function sumOf(earlier: number, losses: readonly Float32Array[]): number {
+  return losses.reduce((sum, [loss]) => sum + loss, earlier);
 }
 
 /** 1 for targets that count, 0 for padding [N]. */

@@ -75,19 +75,36 @@ deviceTest("a training step costs no more than it did", async (device) => {
     memory: smallMemory,
     dropout: 0.1,
   });
-  const next = inOrder(randomBatches(3));
+  const batches = randomBatches(6), next = inOrder(batches), { signal } = new AbortController();
   // Buffers of the first step are reused by the others, and the second is the first that finds a memory.
   for (let i = 0; i < 2; i++) await trainer.update(next);
-  const { traffic } = await countGpuTraffic(() => trainer.update(next));
-  assert.ok(traffic.dispatches > 400, "ONNX Runtime's dispatches count");
-  assertTraffic("a training step", traffic, {
-    pipelines: 0,
-    dispatches: 680,
-    submissions: 50,
-    writtenBytes: 26_000,
-    readBytes: 136,
-    hostWaits: 3,
+  const state = await trainer.save();
+  const { traffic: steps } = await countGpuTraffic(async () => {
+    for (let i = 0; i < 4; i++) await trainer.advance(next, signal);
   });
+  const { result: metrics, traffic: reading } = await countGpuTraffic(() =>
+    Array.fromAsync(trainer.results())
+  );
+  assert.ok(steps.dispatches > 4 * 400, "ONNX Runtime's dispatches count");
+  assertTraffic("4 training steps", steps, {
+    pipelines: 0,
+    dispatches: 4 * 680,
+    submissions: 4 * 50,
+    writtenBytes: 4 * 26_000,
+    readBytes: 0,
+    hostWaits: 0,
+    heldBuffers: 4 * 2, // the loss and the squares of the gradients, until they are read
+  });
+  assertTraffic("reading their losses and gradients", reading, {
+    dispatches: 0,
+    submissions: 2,
+    readBytes: 4 * 4 * (1 + state.parameters.size) + 24,
+    hostWaits: 2, // for these, and for the check of the memory
+    heldBuffers: 0,
+  });
+  await trainer.restore(state);
+  const again = inOrder(batches.slice(2));
+  for (const found of metrics) assert.deepEqual(found, await trainer.update(again));
   await trainer.close();
 }, gpuOnly);
 

@@ -52,6 +52,7 @@ async function trainSmall(
     stream?: SegmentStream;
     abortAfter?: number;
     signal?: AbortSignal;
+    runsAhead?: boolean;
     validate?: TrainOptions["validate"];
     config?: Partial<TrainingConfig>;
   } = {},
@@ -60,7 +61,7 @@ async function trainSmall(
   const backbone = smallBackbone();
   const used = { ...config, ...options.config };
   const trainer = await Trainer.open({
-    device: await testedDevice("cpu"),
+    device: { ...await testedDevice("cpu"), runsAhead: options.runsAhead ?? false },
     config: used,
     seed: 1,
     trains: "sidenet",
@@ -136,6 +137,42 @@ trainTest("train() goes on where it was interrupted, at any step, to the same en
     assert.deepEqual(rest.best, whole.best);
     assert.deepEqual(rest.weights, whole.weights);
   }
+});
+
+trainTest("train() records the same of a device that runs ahead", async (dir) => {
+  const firstWeight = (weights: TensorMap) => Promise.resolve([...weights.values()][0].data[0]);
+  for (const accumulationSteps of [1, 2]) {
+    const options = {
+      validate: firstWeight,
+      config: { accumulationSteps, checkpointEverySteps: 5 },
+    };
+    const whole = await trainSmall(`${dir}/${accumulationSteps}`, options);
+    const folder = `${dir}/${accumulationSteps}_ahead`, part: Partial<Recorded> = {};
+    const interrupted = trainSmall(folder, { ...options, runsAhead: true, abortAfter: 1 }, part);
+    await assert.rejects(interrupted, /^Error: enough$/);
+    const rest = await trainSmall(folder, { ...options, runsAhead: true });
+    assert.ok(rest.starts[0] > 1, "step 1 is recorded when step 2 has been made");
+    assert.deepEqual([...part.steps!, ...rest.steps], whole.steps);
+    assert.deepEqual([...part.validations!, ...rest.validations], whole.validations);
+    assert.deepEqual(rest.weights, whole.weights);
+  }
+});
+
+trainTest("train() keeps the last good checkpoint of a device that runs ahead", async (dir) => {
+  // Step 2 makes parameters from which no loss can be computed.
+  const divergent = { learningRate: 1e-3, finalLearningRate: 1e38, weightDecay: 0 };
+  const options = { runsAhead: true, config: { ...divergent, checkpointEverySteps: 2 } };
+  const recorded: Partial<Recorded> = {};
+  await assert.rejects(
+    trainSmall(dir, options, recorded),
+    /^InputError: Cannot continue training as the loss of step 3 is (NaN|Infinity): the parameters have been updated up to step 4, and checkpoints are from before step 3$/,
+  );
+  assert.deepEqual(recorded.steps!.map(({ step }) => step), [1, 2]);
+  const folders = await Array.fromAsync(Deno.readDir(dir), ({ name }) => name);
+  assert.deepEqual(folders, ["step_000002"]);
+  const again: Partial<Recorded> = {};
+  await assert.rejects(trainSmall(dir, options, again), /loss of step 3 is/);
+  assert.deepEqual([again.starts, again.steps], [[2], []]);
 });
 
 trainTest("train() stops where the valid split's loss is no number", async (dir) => {

@@ -692,6 +692,67 @@ for (const accumulationSteps of [1, 2]) {
   );
 }
 
+deviceTest("Trainer.advance() makes the updates of update(), read later", async (device) => {
+  const ahead = { ...device, runsAhead: true };
+  for (const accumulationSteps of [1, 3]) {
+    const config = { learningRate: 0.05, accumulationSteps };
+    const batches = randomBatches(5 * accumulationSteps);
+    const open = (device: Device) => openSideNet(device, config, { memory: smallMemory });
+    const { metrics, state } = await trained(open(device), batches, 5);
+    const trainer = await open(ahead), next = inOrder(batches), { signal } = new AbortController();
+    for (let i = 0; i < 2; i++) assert.ok(await trainer.advance(next, signal));
+    await assert.rejects(trainer.save(), /before the results of its updates have been read/);
+    // The newest are read when others have followed.
+    assert.deepEqual(await Array.fromAsync(trainer.results({ latest: false })), []);
+    for (let i = 2; i < 5; i++) assert.ok(await trainer.advance(next, signal));
+    const first = await Array.fromAsync(trainer.results({ latest: false }));
+    assert.deepEqual(first, metrics.slice(0, 2));
+    assert.deepEqual(await Array.fromAsync(trainer.results()), metrics.slice(2));
+    assert.deepEqual(await Array.fromAsync(trainer.results()), []);
+    assert.deepEqual(await trainer.save(), state);
+    await trainer.close();
+  }
+}, onCpu);
+
+deviceTest("Trainer saves among batches whose losses have not been read", async (device) => {
+  const config = { learningRate: 0.05, accumulationSteps: 3 }, batches = randomBatches(3);
+  const open = (device: Device) => openSideNet(device, config, { memory: smallMemory });
+  const { metrics, state } = await trained(open(device), batches, 1);
+  const ahead = { ...device, runsAhead: true }, stopping = new AbortController();
+  const trainer = await open(ahead), next = inOrder(batches);
+  const stopAfterTwo = () => {
+    const batch = next();
+    if (batch === batches[1]) stopping.abort();
+    return batch;
+  };
+  assert.equal(await trainer.advance(stopAfterTwo, stopping.signal), false);
+  const resumed = await open(ahead);
+  await resumed.restore(await trainer.save());
+  for (const one of [trainer, resumed]) {
+    assert.ok(await one.advance(() => batches[2], new AbortController().signal));
+    assert.deepEqual(await Array.fromAsync(one.results()), metrics);
+    assert.deepEqual(await one.save(), state);
+    await one.close();
+  }
+}, onCpu);
+
+deviceTest("Trainer finds late that a loss is no number, and saves no more", async (device) => {
+  const trainer = await openSideNet({ ...device, runsAhead: true }, { learningRate: 0.05 }, {
+    memory: smallMemory,
+  });
+  const next = inOrder(randomBatches(5)), { signal } = new AbortController();
+  await trainer.update(next);
+  const broken = await trainer.save();
+  broken.parameters.get("sidenet.layers.0.fc1.bias")!.data[3] = NaN;
+  await trainer.restore(broken);
+  for (let i = 0; i < 3; i++) await trainer.advance(next, signal);
+  const message =
+    /^InputError: Cannot continue training as the loss of step 2 is NaN: the parameters have been updated up to step 4, and checkpoints are from before step 2$/;
+  await assert.rejects(Array.fromAsync(trainer.results()), message);
+  await assert.rejects(trainer.save(), message);
+  await trainer.close();
+}, onCpu);
+
 deviceTest("Trainer.restore() refuses tensors of another model", async (device) => {
   const trainer = await openSideNet(device);
   const state = await trainer.save();
