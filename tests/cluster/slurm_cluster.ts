@@ -9,7 +9,7 @@ import { assert } from "../testing.ts";
 const daemons = ["munged", "slurmctld", "slurmd"];
 
 /** Seconds that the daemons and commands may take: far more than they do, as the machine may be busy. */
-const patienceSeconds = 120;
+const patienceSeconds = 300;
 
 /** Why no cluster can be started here; undefined where one can. */
 export async function slurmProblem(): Promise<string | undefined> {
@@ -96,9 +96,9 @@ export class SlurmCluster implements AsyncDisposable {
         "SchedulerParameters=batch_sched_delay=1,sched_interval=1",
         // A busy machine is slow to answer; a node that is down returns by itself.
         "SlurmdTimeout=300",
-        "MessageTimeout=60",
+        "MessageTimeout=100",
         "TCPTimeout=30",
-        "BatchStartTimeout=60",
+        "BatchStartTimeout=300",
         "KillWait=60",
         "ReturnToService=2",
         `StateSaveLocation=${this.#folder}/state`,
@@ -150,8 +150,15 @@ export class SlurmCluster implements AsyncDisposable {
     );
   }
 
-  /** Cuts off the power of a node: its daemon and everything that it has started are killed. */
+  /**
+   * Cuts off the power of a node: its daemon and everything that it has started are killed. Those that would report the end of
+   * others are killed first: a batch script that is known to have been killed makes its task fail for good (JobLaunchFailure).
+   */
   async stopNode(name: string): Promise<void> {
+    const daemon = this.#daemons.get(name)!;
+    signal(daemon.pid, "SIGKILL");
+    await daemon.status;
+    this.#daemons.delete(name);
     const all = await processes();
     const own = all.filter(({ environment }) =>
       environment.has(`LONGMEM_TEST_NODE=${this.#mark(name)}`) || this.#isOf(environment, name)
@@ -160,14 +167,12 @@ export class SlurmCluster implements AsyncDisposable {
     const steps = all.filter(({ pid, command }) =>
       command.startsWith("slurmstepd") && own.some(({ parent }) => parent === pid)
     );
-    const killed = new Set([...own, ...steps].map(({ pid }) => pid));
+    const killed = new Set([...steps, ...own].map(({ pid }) => pid));
     for (const pid of killed) signal(pid, "SIGKILL");
     await until(
       `nothing of ${name} runs`,
       async () => !(await processes()).some(({ pid }) => killed.has(pid)),
     );
-    await this.#daemons.get(name)!.status;
-    this.#daemons.delete(name);
   }
 
   /** Signals the runs that a node executes, and nothing else of it. */
