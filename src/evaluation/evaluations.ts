@@ -23,6 +23,7 @@ import { needle, type NeedleDeclaration, type NeedleEvaluation } from "./needle.
 import { perplexity, type PerplexityDeclaration, type PerplexityEvaluation } from "./perplexity.ts";
 import { questions, type QuestionsDeclaration, type QuestionsEvaluation } from "./questions.ts";
 import { recall, type RecallDeclaration, type RecallEvaluation } from "./recall.ts";
+import { ruler, type RulerDeclaration, type RulerEvaluation } from "./ruler.ts";
 import { retrieval, type RetrievalDeclaration, type RetrievalEvaluation } from "./retrieval.ts";
 import { squad, type SquadDeclaration, type SquadEvaluation } from "./squad.ts";
 import { tokenLoss, type TokenLossDeclaration, type TokenLossEvaluation } from "./token_loss.ts";
@@ -38,6 +39,7 @@ const kinds = {
   "token-loss": tokenLoss,
   "questions": questions,
   "retrieval": retrieval,
+  "ruler": ruler,
 };
 type Kinds = typeof kinds;
 
@@ -52,7 +54,8 @@ export type EvaluationConfig =
   | SquadEvaluation
   | TokenLossEvaluation
   | QuestionsEvaluation
-  | RetrievalEvaluation;
+  | RetrievalEvaluation
+  | RulerEvaluation;
 
 /** An evaluation as declared; `memory` overrides fields of the experiment's memory. */
 export type EvaluationDeclaration =
@@ -65,7 +68,8 @@ export type EvaluationDeclaration =
   | SquadDeclaration
   | TokenLossDeclaration
   | QuestionsDeclaration
-  | RetrievalDeclaration;
+  | RetrievalDeclaration
+  | RulerDeclaration;
 
 /** The unions are those of the registered kinds. */
 type _Configs = Assert<

@@ -95,6 +95,34 @@ export interface QuestionText {
 }
 
 /**
+ * Cuts a text into what is read into memory, segments of T tokens of which the last may be shorter, and the rest, which stands in
+ * the window: as much as has room behind `<s>`, from a boundary of the memory's chunks on. `<s>` begins the text.
+ *
+ * @param options `room`: tokens of the text that a window has room for.
+ */
+export function cutText(
+  tokens: readonly number[],
+  { room, bos, contextTokens: T, chunkTokens }: {
+    readonly room: number;
+    readonly bos: number;
+    readonly contextTokens: number;
+    readonly chunkTokens: number;
+  },
+): { readonly reading: Int32Array[]; readonly rest: readonly number[] } {
+  const whole = [bos, ...tokens];
+  const overflow = tokens.length > room ? whole.length - room : 0;
+  const boundary = Math.min(whole.length, Math.ceil(overflow / chunkTokens) * chunkTokens);
+  const read = whole.slice(0, boundary);
+  return {
+    reading: Array.from(
+      { length: Math.ceil(read.length / T) },
+      (_, i) => Int32Array.from(read.slice(i * T, (i + 1) * T)),
+    ),
+    rest: boundary === 0 ? tokens : whole.slice(boundary),
+  };
+}
+
+/**
  * Writes the texts and the prompts as tokens.
  *
  * @param options `chunkTokens`: tokens of a chunk of the memory (1 without one).
@@ -137,16 +165,14 @@ export function writeQuestions(
       }
       return room;
     });
-    const tokens = tokenizer.encode(context), whole = [bos, ...tokens];
-    const room = Math.min(...rooms);
-    const overflow = tokens.length > room ? whole.length - room : 0;
-    const boundary = Math.min(whole.length, Math.ceil(overflow / chunkTokens) * chunkTokens);
-    const read = whole.slice(0, boundary), rest = boundary === 0 ? tokens : whole.slice(boundary);
+    const { reading, rest } = cutText(tokenizer.encode(context), {
+      room: Math.min(...rooms),
+      bos,
+      contextTokens: T,
+      chunkTokens,
+    });
     return {
-      reading: Array.from(
-        { length: Math.ceil(read.length / T) },
-        (_, i) => Int32Array.from(read.slice(i * T, (i + 1) * T)),
-      ),
+      reading,
       asked: prepared.map(({ question, ids, answers }) => ({
         question,
         prompt: [bos, ...rest, ...ids],
@@ -170,8 +196,8 @@ export async function askOwnQuestions(
     & Omit<Parameters<typeof askPrompts>[2], "memory">,
 ): Promise<SampleRecord[]> {
   const isWritten = ({ question }: AskedQuestion) => question.choices === undefined;
-  const written = texts.map(({ reading, asked }) => ({ reading, asked: asked.filter(isWritten) }))
-    .filter(({ asked }) => asked.length > 0);
+  // Texts without one stay in the list, since controls read other texts by their number.
+  const written = texts.map(({ reading, asked }) => ({ reading, asked: asked.filter(isWritten) }));
   const prompts = texts.reduce(
     (sum, { asked }) => sum + asked.reduce((sum, { answers }) => sum + answers.length, 0),
     0,

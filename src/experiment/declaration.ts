@@ -86,9 +86,14 @@ export type { RecallDeclaration, RecallEvaluation } from "../evaluation/recall.t
 export type {
   DocumentEvaluation,
   DocumentEvaluationDeclaration,
+  FirstTokens,
 } from "../evaluation/shared/document_evaluation.ts";
 export type { QuestionsDeclaration, QuestionsEvaluation } from "../evaluation/questions.ts";
 export type { RetrievalDeclaration, RetrievalEvaluation } from "../evaluation/retrieval.ts";
+export type { RulerDeclaration, RulerEvaluation } from "../evaluation/ruler.ts";
+export type { RulerTask } from "../text/benchmarks/ruler.ts";
+export type { GeneratedEvaluation } from "../evaluation/benchmarks/generated.ts";
+export type { AnswerEnd } from "../evaluation/benchmarks/benchmark.ts";
 export type { SquadDeclaration, SquadEvaluation } from "../evaluation/squad.ts";
 export type { TokenLossDeclaration, TokenLossEvaluation } from "../evaluation/token_loss.ts";
 export type { DemonstrationDraw } from "../evaluation/shared/sentence_episodes.ts";

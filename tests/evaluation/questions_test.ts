@@ -158,3 +158,18 @@ test("askOwnQuestions() scores written answers, choices and likelihoods as compu
     ["log-likelihood", -1.875, ["text 1", "text 1", "text 1", "text 2"]],
   ]);
 });
+
+test("a control reads the text that stands in place of a question's own, choices or not", async () => {
+  const questions: Question[] = [
+    { id: "a", context: "red", question: "the hat", answers: ["red"], choices: ["red", "blue"] },
+    { id: "b", context: "blue", question: "the hat", answers: ["blue"] },
+  ];
+  const texts = writeQuestions(questions, { ...form, contextTokens: 12, chunkTokens: 4 });
+  const model = new ScriptedModel({}, 1), started: number[] = [];
+  model.startDocument = ((_row: number, document: number) => {
+    started.push(document);
+    return Promise.resolve();
+  }) as typeof model.startDocument;
+  await askOwnQuestions(model, texts, { tokenizer, maxAnswerTokens: 1, rows: 1, pad: 1 });
+  assert.equal(started.at(-1), 1); // the text of the written answer
+});

@@ -1,0 +1,404 @@
+/**
+ * What all long-context benchmarks share: a model reads a text into its memory, is asked one question about it, and its answer is scored
+ * as the official script scores it.
+ *
+ * A prompt is `<s>`, as much of the end of the text as has room in the window, and the question, tokenised apart. Answers are
+ * written greedily until the text ends (`<s>` or `</s>`), the tokens are used up, or nothing more could change the score, and where
+ * that was declared until the line ends; of choices the likeliest is taken. Beside the score the likelihood of a right answer is measured, which tells small models apart long
+ * before they write one.
+ */
+import { z } from "zod";
+import { InputRangeError } from "../../errors.ts";
+import type { MetricKey, MetricLabel } from "../../results/metric_catalog.ts";
+import type { SampleRecord } from "../../results/records.ts";
+import { textOf, type Tokenizer } from "../../text/tokenizer.ts";
+import {
+  type ModelEvaluation,
+  onceReadOptions,
+  type PromptedItems,
+  type Scoring,
+} from "../evaluation_kind.ts";
+import { clustersOf, differenceOfSums, type Measure } from "../measure.ts";
+import { cutText } from "../questions.ts";
+import { otherDocuments, type PromptedModel, readableText } from "../shared/language_model.ts";
+import { askPrompts, continuePrompts } from "../shared/prompting.ts";
+
+/** Version of the metrics of this file. */
+export const benchmarkVersion = 1;
+
+/** Name in results of answers drawn at random. */
+export const chance = "chance";
+
+/** A question of a benchmark about a text of its own. */
+export interface BenchmarkItem {
+  /** Names it in records. */
+  readonly name: string;
+  /** The benchmark's task, whose scores are averaged. */
+  readonly task: string;
+  /** Length of the text: in tokens, or a class of lengths such as "8k+"; absent where the benchmark does not tell lengths apart. */
+  readonly length?: number | string;
+  /** Text that is read first. */
+  readonly context: string;
+  /** What stands behind it, up to where the answer begins. */
+  readonly question: string;
+  /** Right answers; of choices the right one. */
+  readonly answers: readonly string[];
+  /** Text whose likelihood is measured (default: the first of the answers). */
+  readonly reference?: string;
+  /** Answers to choose from, of which the likeliest counts; absent: an answer is written. */
+  readonly choices?: readonly string[];
+  /** Tokens of a written answer at most, and of the reference as far as its likelihood is measured. */
+  readonly maxAnswerTokens: number;
+  /** Items of one cluster are not independent. */
+  readonly cluster?: string;
+  /** The official score of a written answer, from 0 to 1. */
+  readonly score: (prediction: string) => number;
+  /** Another score beside it. */
+  readonly f1?: (prediction: string) => number;
+  /** Whether nothing that follows an answer could change its score. */
+  readonly isDone: (prediction: string) => boolean;
+  /** Expected score of an answer drawn at random; absent where answers are free. */
+  readonly chance?: number;
+}
+
+/** What ends an answer: what the official script lets end it, or also the end of its first line. */
+export type AnswerEnd = "official" | "line";
+
+/** All of these. */
+export const answerEnds = ["official", "line"] as const satisfies readonly AnswerEnd[];
+
+/** An item in token ids. */
+export interface WrittenItem {
+  readonly item: BenchmarkItem;
+  /** Segments that are read into memory. */
+  readonly reading: readonly Int32Array[];
+  /** The end of the text, and the question. */
+  readonly prompt: readonly number[];
+  /** The reference, or the choices. */
+  readonly answers: readonly (readonly number[])[];
+}
+
+/**
+ * Writes items as tokens.
+ *
+ * @param options `chunkTokens`: tokens of a chunk of the memory (1 without one).
+ * @throws {RangeError} If a question has no room in the window with its answer, or an answer has no token.
+ */
+export function writeItems(
+  items: readonly BenchmarkItem[],
+  { tokenizer, contextTokens, chunkTokens }: {
+    readonly tokenizer: Tokenizer;
+    readonly contextTokens: number;
+    readonly chunkTokens: number;
+  },
+): WrittenItem[] {
+  const { bos } = tokenizer.specialIds;
+  return items.map((item) => {
+    const { name, context, question, choices, maxAnswerTokens } = item;
+    const ids = tokenizer.encode(question);
+    const answers = choices
+      ? choices.map((choice) => tokenizer.encode(` ${choice}`))
+      : [tokenizer.encode(` ${item.reference ?? item.answers[0]}`).slice(0, maxAnswerTokens)];
+    const lengths = answers.map(({ length }) => length);
+    if (lengths.includes(0)) {
+      throw new InputRangeError(
+        `Cannot ask "${name}" as an answer to it has no token in the vocabulary`,
+      );
+    }
+    const longest = Math.max(choices ? 0 : maxAnswerTokens, ...lengths);
+    // The last token of an answer is not read; <s> is.
+    const room = contextTokens - (longest - 1) - ids.length - 1;
+    if (room < 0) {
+      throw new InputRangeError(
+        `Cannot ask "${name}" as it must fit contextTokens with its answer: current values are ` +
+          `${
+            ids.length + 1
+          } tokens, ${longest} of the answer, and ${contextTokens}; maxAnswerTokens shortens answers`,
+      );
+    }
+    const { reading, rest } = cutText(tokenizer.encode(context), {
+      room,
+      bos,
+      contextTokens,
+      chunkTokens,
+    });
+    return { item, reading, prompt: [bos, ...rest, ...ids], answers };
+  });
+}
+
+/**
+ * Asks all items of a model.
+ *
+ * @returns A record for each, in their order: `item`, `task`, `tasks` (how many there are), `score`, `nats` of the reference or of the
+ * right choice and its `tokens`, and either `prediction` or `choice` and `choiceNats`.
+ */
+export async function askItems(
+  model: PromptedModel,
+  written: readonly WrittenItem[],
+  { tokenizer, stop, ...asking }:
+    & { tokenizer: Tokenizer; stop: AnswerEnd }
+    & Omit<Parameters<typeof askPrompts>[2], "memory">,
+): Promise<SampleRecord[]> {
+  const total = written.reduce(
+    (sum, { answers, item }) => sum + answers.length + (item.choices ? 0 : 1),
+    0,
+  );
+  const tasks = countTasks(written.map(({ item }) => item));
+  const records: SampleRecord[] = [];
+  let asked = 0;
+  for (const [i, { item, reading, prompt, answers }] of written.entries()) {
+    const { name, choices } = item, asItem = numbered(model, i), before = asked;
+    const onPrompts = (done: number) => asking.onPrompts?.(before + done, total);
+    const prompts = answers.map((answer) => ({
+      name,
+      tokens: Int32Array.from([...prompt, ...answer]),
+      scored: answer.length,
+    }));
+    const options = { ...asking, memory: "shared", onPrompts } as const;
+    const [scores] = await askPrompts(asItem, [{ name, reading, prompts }], options);
+    asked += answers.length;
+    const nats = scores.map(({ nll }) => nll.reduce((sum, value) => sum + value, 0));
+    const common = { ...namesOf(item), tasks, answers: item.answers.join(" | ") };
+    if (choices) {
+      const right = choices.indexOf(item.answers[0]);
+      records.push({
+        ...common,
+        choice: choices[nats.indexOf(Math.min(...nats))],
+        // One that is as likely as a wrong one is not chosen.
+        score: Number(nats.every((value, i) => i === right || nats[right] < value)),
+        choiceNats: nats,
+        nats: nats[right],
+        tokens: answers[right].length,
+      });
+      continue;
+    }
+    const [[tokens]] = await continuePrompts(
+      asItem,
+      [{ name, reading, prompts: [Int32Array.from(prompt)] }],
+      {
+        ...asking,
+        maxTokens: item.maxAnswerTokens,
+        ends(tokens) {
+          const { bos, eos } = tokenizer.specialIds, last = tokens.at(-1);
+          if (last === bos || last === eos) return true;
+          const text = decodeKnown(tokenizer, tokens);
+          return item.isDone(text) || (stop === "line" && lineEnd.test(text));
+        },
+        onPrompts: () => asking.onPrompts?.(asked + 1, total),
+      },
+    );
+    asked++;
+    const text = decodeKnown(tokenizer, tokens);
+    const prediction = stop === "line" ? text.split(lineEnd)[0] : text;
+    records.push({
+      ...common,
+      prediction,
+      score: item.score(prediction),
+      ...(item.f1 && { f1: item.f1(prediction) }),
+      nats: nats[0],
+      tokens: answers[0].length,
+    });
+  }
+  return records;
+}
+
+/** A line break behind something that is not white space. */
+const lineEnd = /(?<=\S[^\r\n]*)[\r\n]/;
+
+/** A model to which the one item of a list is that of a number: controls read other texts by it. */
+function numbered(model: PromptedModel, item: number): PromptedModel {
+  return {
+    name: model.name,
+    startDocument: (row) => model.startDocument(row, item),
+    score: (segment) => model.score(segment),
+    choose: (segment) => model.choose(segment),
+    read: (segment) => model.read(segment),
+    ask: (prompt) => model.ask(prompt),
+    ...(model.retrieves && { retrieves: (prompt) => model.retrieves!(prompt) }),
+  };
+}
+
+/** Records of answers drawn at random, of the items whose scores are known. */
+export function chanceRecords(items: readonly BenchmarkItem[]): SampleRecord[] {
+  const tasks = countTasks(items);
+  return items.flatMap((item) =>
+    item.chance === undefined ? [] : [{ ...namesOf(item), tasks, score: item.chance }]
+  );
+}
+
+function namesOf({ name, task, length, cluster }: BenchmarkItem) {
+  return {
+    item: name,
+    ...(cluster !== undefined && { cluster }),
+    task,
+    ...(length !== undefined && { length }),
+  };
+}
+
+function countTasks(items: readonly Pick<BenchmarkItem, "task">[]): number {
+  return new Set(items.map(({ task }) => task)).size;
+}
+
+/** The text of tokens, apart from those that stand for none. */
+function decodeKnown(tokenizer: Tokenizer, tokens: readonly number[]): string {
+  return tokenizer.decode(tokens.filter((token) => textOf(tokenizer, token) !== undefined));
+}
+
+/** The items of an evaluation, as its models are asked them. */
+export function benchmarkItems(
+  evaluation: Pick<ModelEvaluation, "name" | "batchSize" | "contextTokens" | "memory"> & {
+    readonly stop: AnswerEnd;
+  },
+  items: readonly BenchmarkItem[],
+  { tokenizer, total }: {
+    readonly tokenizer: Tokenizer;
+    /** Items there are; absent: these. */
+    readonly total?: number;
+  },
+): PromptedItems {
+  const written = writeItems(items, {
+    ...evaluation,
+    tokenizer,
+    chunkTokens: evaluation.memory?.chunkTokens ?? 1,
+  });
+  const random = chanceRecords(items);
+  return {
+    readsOnce: true,
+    score: (model: PromptedModel, scoring: Scoring) =>
+      askItems(model, written, {
+        ...onceReadOptions(evaluation, scoring),
+        tokenizer,
+        stop: evaluation.stop,
+      }),
+    others: () => otherDocuments(written.map(({ reading }) => readableText(reading))),
+    ...(random.length > 0 && { withoutModel: { [chance]: random } }),
+    ...(total !== undefined && total > items.length && { total: () => total }),
+  };
+}
+
+/** A record as metrics need it. */
+export const benchmarkRecord = z.looseObject({
+  item: z.string(),
+  task: z.string(),
+  tasks: z.number(),
+  length: z.union([z.number(), z.string()]).exactOptional(),
+  cluster: z.string().exactOptional(),
+  score: z.number(),
+  f1: z.number().exactOptional(),
+  nats: z.number().exactOptional(),
+  tokens: z.number().exactOptional(),
+});
+type BenchmarkRecord = z.infer<typeof benchmarkRecord>;
+
+/** A point of the metrics. */
+type Point = { readonly task?: string; readonly length?: number | string };
+
+/** The measures: a numerator and a denominator of each record that has it. */
+const measured: Readonly<
+  Record<string, (record: BenchmarkRecord) => readonly [number, number] | undefined>
+> = {
+  "score": ({ score }) => [score, 1],
+  "F1": ({ f1 }) => f1 === undefined ? undefined : [f1, 1],
+  "log-likelihood": ({ nats, tokens }) =>
+    nats === undefined || tokens === undefined ? undefined : [-nats, tokens],
+};
+
+/**
+ * Measures of one model: "score", the official one, where there is one "F1", and the "log-likelihood" of a token of a right answer;
+ * of each length ("score at 4096"), the mean over tasks of equal weight, and of each task ("score of vt at 4096"), as far as
+ * there are several. n counts items.
+ */
+export function benchmarkMeasures(records: readonly BenchmarkRecord[]): Measure[] {
+  const points = pointsOf(records);
+  return Object.entries(measured).flatMap(([measure, sumsOf]) =>
+    points.flatMap(({ task, length }): Measure[] => {
+      const scored = records.flatMap((record) => {
+        const sums = sumsOf(record);
+        const counts = [undefined, record.task].includes(task) &&
+          [undefined, record.length].includes(length);
+        return sums && counts ? [{ record, sums }] : [];
+      });
+      const byTask = Map.groupBy(scored, ({ record }) => record.task);
+      const tasks = Math.max(0, ...scored.map(({ record }) => record.tasks));
+      // A mean over some of the tasks would stand beside means over all.
+      if (scored.length === 0 || (task === undefined && byTask.size < tasks)) return [];
+      const weightOf = ({ record }: typeof scored[number]) => {
+        const ofTask = byTask.get(record.task)!.reduce((sum, { sums }) => sum + sums[1], 0);
+        return 1 / ofTask;
+      };
+      const weights = byTask.size === 1 ? scored.map(() => 1) : scored.map(weightOf);
+      const at = {
+        ...(task !== undefined && { task }),
+        ...(length !== undefined && { length }),
+      };
+      const name = measure + (task === undefined ? "" : ` of ${task}`) +
+        (length === undefined ? "" : ` at ${length}`);
+      return [{
+        measure,
+        ...(Object.keys(at).length > 0 && { at }),
+        name,
+        higherIsBetter: true,
+        ...(measure === "log-likelihood" && { unit: "nats/token" }),
+        sums: {
+          items: scored.map(({ record }) => record.item),
+          unit: "questions",
+          numerators: scored.map(({ sums }, i) => sums[0] * weights[i]),
+          denominators: scored.map(({ sums }, i) => sums[1] * weights[i]),
+          exponential: false,
+          ...clustersOf(scored.map(({ record }) => record), "texts"),
+        },
+        // Of tasks tables compare models without.
+        ...(task === undefined && {
+          differences: [{
+            name: (baseline) => `${name} over ${baseline}`,
+            estimate: differenceOfSums,
+          }],
+        }),
+      }];
+    })
+  );
+}
+
+/** Points of the metrics: all tasks of each length, and each task of it; where there are several lengths, all tasks of all. */
+function pointsOf(records: readonly BenchmarkRecord[]): Point[] {
+  const tasks = [...new Set(records.map(({ task }) => task))];
+  const lengths = [...new Set(records.flatMap(({ length }) => length ?? []))];
+  if (lengths.every((length) => typeof length === "number")) lengths.sort((a, b) => a - b);
+  const ofTasks = (at: Point) => [
+    at,
+    ...(records.some(({ tasks }) => tasks > 1) ? tasks.map((task) => ({ task, ...at })) : []),
+  ];
+  return lengths.length === 0
+    ? ofTasks({})
+    : [...lengths.flatMap((length) => ofTasks({ length })), ...(lengths.length > 1 ? [{}] : [])];
+}
+
+/** The place of a metric of this file in tables: one of means by length, and for each length one by task. */
+export function benchmarkLabel({ measure, at = {}, over }: MetricKey): MetricLabel {
+  const { task, length } = at;
+  const quantity = measure === "log-likelihood" ? "log-likelihood of right answers" : measure;
+  const what = over === undefined ? quantity : `gain in ${quantity} over ${over}`;
+  const common = over !== undefined
+    ? { isGain: true as const }
+    : measure === "log-likelihood"
+    ? {}
+    : { isProportion: true as const };
+  if (task !== undefined) {
+    const where = length === undefined ? "" : ` at length ${length}`;
+    return { part: `${what} by task${where}`, header: String(task), ...common };
+  }
+  return {
+    part: `${what} by length`,
+    header: length === undefined ? "all" : String(length),
+    noun: length === undefined ? what : `${what} at length ${length}`,
+    ...common,
+    ...(typeof length === "number" && over === undefined && {
+      axis: {
+        figure: `${measure}-length`,
+        label: "length",
+        unit: "tokens",
+        measure,
+      },
+    }),
+  };
+}
