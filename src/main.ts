@@ -57,6 +57,7 @@ export const commands: Readonly<
   remember: async () => (await load("./commands/remember.ts")).rememberCommand(terminal),
   generate: async () => (await load("./commands/generate.ts")).generateCommand(terminal),
   ask: async () => (await load("./commands/ask.ts")).askCommand(terminal),
+  serve: async () => (await load("./commands/serve.ts")).serveCommand(terminal),
   inspect: async () => (await load("./commands/inspect.ts")).inspectCommand(terminal),
   induction: async () => (await load("./commands/induction.ts")).inductionCommand(terminal),
 };

@@ -4,6 +4,7 @@ import { assert, repositoryPath, test } from "./testing.ts";
 /** The folders of src/, from the command line down to numbers; files beside them may be imported by all. */
 const layers = [
   "commands",
+  "serving",
   "queue",
   "runner",
   "experiment",

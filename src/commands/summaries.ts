@@ -88,6 +88,12 @@ export const summaries = {
     operands: '--run FOLDER --memory FILE "QUESTION"',
     help: "Answers a question about what a model remembers: of a memory file, or of documents.",
   },
+  serve: {
+    operands: "--run FOLDER",
+    help:
+      "Answers OpenAI's requests for completions (/v1/completions) with a model, and keeps a memory for each session; see " +
+      "docs/serving.md.",
+  },
   inspect: {
     operands: "RUN --document FILE",
     help:

@@ -2,9 +2,10 @@
  * `deno task watch`: a page of this machine that shows runs and the curves of their trainings while they go on.
  */
 import { type Command, type Output, UsageError } from "../command_line.ts";
-import { failureText, InputError } from "../errors.ts";
+import { failureText } from "../errors.ts";
 import { readingError } from "../files.ts";
 import { runPage, runsPage } from "../results/watch_page.ts";
+import { listen, portFlag, portOf } from "./listening.ts";
 import { summaries } from "./summaries.ts";
 
 /** The only address that is listened on: other machines cannot reach it. */
@@ -18,11 +19,7 @@ export function watchCommand(output: Output): Command {
   return {
     ...summaries.watch,
     operandsArePaths: true,
-    flags: [{
-      name: "port",
-      value: "N",
-      help: `port of this machine (default ${defaultPort}; 0: any that is free)`,
-    }],
+    flags: [portFlag(defaultPort)],
     execute: async ({ operands, flags }) => {
       const [results = "results", ...others] = operands;
       if (others.length > 0) {
@@ -30,56 +27,19 @@ export function watchCommand(output: Output): Command {
           `Cannot watch ${operands.length} folders: allowed is one folder of results`,
         );
       }
-      const port = portOf(flags.get("port")?.at(-1));
+      const port = portOf(flags, defaultPort);
       try {
         await Array.fromAsync(Deno.readDir(results));
       } catch (cause) {
         throw readingError(results, cause);
       }
-      const server = listen(port, (request) => answer(request, results), (address) => {
-        output.print(`http://${hostname}:${address.port}/ shows ${results}; Ctrl-C ends it`);
+      const server = listen({ hostname, port }, (request) => answer(request, results), (url) => {
+        output.print(`${url} shows ${results}; Ctrl-C ends it`);
       });
       await server.finished;
       return 0;
     },
   };
-}
-
-/**
- * Reads a port.
- *
- * @throws {UsageError} Where it is none.
- */
-function portOf(text: string | undefined): number {
-  if (text === undefined) return defaultPort;
-  const port = Number(text);
-  if (/^\d+$/.test(text) && port < 2 ** 16) return port;
-  throw new UsageError(
-    `Cannot read --port: current value is "${text}", allowed are integers from 0 to 65535`,
-  );
-}
-
-/**
- * Begins to serve.
- *
- * @throws {InputError} Where another program has the port, or it may not be used.
- */
-function listen(
-  port: number,
-  handler: (request: Request) => Promise<Response>,
-  onListen: (address: Deno.NetAddr) => void,
-): Deno.HttpServer<Deno.NetAddr> {
-  try {
-    return Deno.serve({ hostname, port, onListen }, handler);
-  } catch (cause) {
-    const { AddrInUse, PermissionDenied } = Deno.errors;
-    if (!(cause instanceof AddrInUse || cause instanceof PermissionDenied)) throw cause;
-    const reason = cause instanceof AddrInUse ? "another program uses it" : "permission is denied";
-    throw new InputError(
-      `Cannot listen on port ${port} as ${reason}: --port N takes another, --port 0 any that is free`,
-      { cause },
-    );
-  }
 }
 
 /** Headers of all answers: nothing is loaded from elsewhere, no script runs, and no other page may embed it or keep it. */

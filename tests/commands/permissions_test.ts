@@ -85,13 +85,15 @@ test("a file that cannot be used is exit code 1 and one sentence", async () => {
   });
 });
 
-test("only data may use the network, watch this machine's own, and generate may write nothing", () => {
+test("only data may use the network, watch and serve listen, and generate may write nothing", () => {
   for (const [name, task] of Object.entries(tasks)) {
     if (!task.includes("src/main.ts")) continue;
-    assert.equal(/--allow-(net|all)/.test(task), ["data", "watch"].includes(name), name);
+    assert.equal(/--allow-(net|all)/.test(task), ["data", "serve", "watch"].includes(name), name);
     assert.doesNotMatch(task, /--allow-net( |$)|--allow-import| -A /, name);
   }
   assert.doesNotMatch(tasks.generate, /--allow-write/);
+  assert.match(tasks.serve, / --allow-net=127\.0\.0\.1,\[::1\],0\.0\.0\.0,\[::\] /);
+  assert.doesNotMatch(tasks.serve, /--allow-(write|run)/);
   assert.match(tasks.watch, / --allow-net=127\.0\.0\.1 /);
   assert.doesNotMatch(tasks.watch, /--allow-(write|run|ffi|sys)/);
 });
