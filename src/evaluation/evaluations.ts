@@ -4,6 +4,7 @@
 import { Registry } from "../declaration/registry.ts";
 import type { Metric, SampleRecord } from "../results/records.ts";
 import type { Assert } from "../declaration/part.ts";
+import { babilong, type BabilongDeclaration, type BabilongEvaluation } from "./babilong.ts";
 import {
   chapterBreak,
   type ChapterBreakDeclaration,
@@ -40,6 +41,7 @@ const kinds = {
   "questions": questions,
   "retrieval": retrieval,
   "ruler": ruler,
+  "babilong": babilong,
 };
 type Kinds = typeof kinds;
 
@@ -55,7 +57,8 @@ export type EvaluationConfig =
   | TokenLossEvaluation
   | QuestionsEvaluation
   | RetrievalEvaluation
-  | RulerEvaluation;
+  | RulerEvaluation
+  | BabilongEvaluation;
 
 /** An evaluation as declared; `memory` overrides fields of the experiment's memory. */
 export type EvaluationDeclaration =
@@ -69,7 +72,8 @@ export type EvaluationDeclaration =
   | TokenLossDeclaration
   | QuestionsDeclaration
   | RetrievalDeclaration
-  | RulerDeclaration;
+  | RulerDeclaration
+  | BabilongDeclaration;
 
 /** The unions are those of the registered kinds. */
 type _Configs = Assert<

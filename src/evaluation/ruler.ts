@@ -19,6 +19,7 @@ import {
   chance,
 } from "./benchmarks/benchmark.ts";
 import {
+  describeGenerated,
   generatedCost,
   generatedDefaults,
   type GeneratedEvaluation,
@@ -26,6 +27,7 @@ import {
   generatedFiles,
   generatedProblems,
   generatedSplits,
+  limitGenerated,
   readHaystack,
 } from "./benchmarks/generated.ts";
 import { stringMatchAll } from "./benchmarks/scorers.ts";
@@ -75,12 +77,8 @@ export const ruler: EvaluationKind<
     ...fillModelEvaluation({ ...fields, ...(memory && { memory }) }, from, onceReadMemory),
   }),
   check: generatedProblems,
-  limit: (evaluation, items) => ({
-    ...evaluation,
-    instances: Math.min(items, evaluation.instances),
-  }),
-  describe: ({ tasks, lengths, instances }) =>
-    `${instances} instances of ${tasks.join(", ")}, of ${lengths.join(", ")} tokens`,
+  limit: limitGenerated,
+  describe: describeGenerated,
   files: generatedFiles,
   splits: generatedSplits,
   cost: (evaluation) => generatedCost(evaluation, evaluation.tasks.length),

@@ -91,6 +91,8 @@ export type {
 export type { QuestionsDeclaration, QuestionsEvaluation } from "../evaluation/questions.ts";
 export type { RetrievalDeclaration, RetrievalEvaluation } from "../evaluation/retrieval.ts";
 export type { RulerDeclaration, RulerEvaluation } from "../evaluation/ruler.ts";
+export type { BabilongDeclaration, BabilongEvaluation } from "../evaluation/babilong.ts";
+export type { BabiTask } from "../text/benchmarks/babi.ts";
 export type { RulerTask } from "../text/benchmarks/ruler.ts";
 export type { GeneratedEvaluation } from "../evaluation/benchmarks/generated.ts";
 export type { AnswerEnd } from "../evaluation/benchmarks/benchmark.ts";

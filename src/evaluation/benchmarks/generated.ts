@@ -107,6 +107,21 @@ export function generatedProblems(
   ];
 }
 
+/** The same evaluation of fewer texts of each task and length. */
+export function limitGenerated<Evaluation extends GeneratedEvaluation>(
+  evaluation: Evaluation,
+  items: number,
+): Evaluation {
+  return { ...evaluation, instances: Math.min(items, evaluation.instances) };
+}
+
+/** The texts in words. */
+export function describeGenerated(
+  { tasks, lengths, instances }: GeneratedEvaluation & { readonly tasks: readonly string[] },
+): string {
+  return `${instances} instances of ${tasks.join(", ")}, of ${lengths.join(", ")} tokens`;
+}
+
 /** The files of the haystack. */
 export function generatedFiles({ haystack }: GeneratedEvaluation): Promise<NamedPath[]> {
   return Promise.resolve(haystack === undefined ? [] : [{ field: "haystack", path: haystack }]);

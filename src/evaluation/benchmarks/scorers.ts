@@ -58,6 +58,11 @@ export function compareAnswers(
   return named.size === parts.length && parts.every((part) => named.has(part));
 }
 
+/** Whether the part of an answer that {@linkcode compareAnswers} looks at has ended. */
+export function endsFirstSentence(prediction: string): boolean {
+  return /\.|<context>|<example>/i.test(prediction);
+}
+
 /**
  * NoLiMa's `contains`: whether the written answer contains a right one, in the same letters.
  *

@@ -23,7 +23,8 @@
 import { Random } from "../../random.ts";
 import { fillText } from "./filling.ts";
 import type { GeneratedText } from "./generated_text.ts";
-import { type Haystack, sentencesFrom } from "./haystack.ts";
+import type { Haystack } from "./haystack.ts";
+import { hideFacts, surroundByHaystack, type Surroundings } from "./hiding.ts";
 
 /** A task. */
 export type RulerTask =
@@ -164,52 +165,34 @@ const writers: Readonly<Record<RulerTask, (room: Room) => Written>> = {
 
 /** Facts among a text that is filled up. */
 function hide(
-  room: Room,
-  { facts, before, question, unit, joint }: {
+  { random, count, budget, task, length }: Room,
+  { facts, ...text }: Surroundings & {
     readonly facts: readonly string[];
     readonly before: string;
     readonly question: string;
-    /** So many sentences of the surrounding text. */
-    readonly unit: (count: number) => readonly string[];
-    readonly joint: string;
   },
 ): string {
-  const { budget, count, task, length } = room;
-  return fillText(
-    (sentences) => {
-      const around = [...unit(sentences)], random = room.random("places");
-      const places = facts.map(() => random.below(around.length + 1)).sort((a, b) => b - a);
-      // From the last on, so that earlier places stay; facts keep their order.
-      [...facts].reverse().forEach((fact, i) => around.splice(places[i], 0, fact));
-      return `${before}${around.join(joint)}`;
-    },
-    {
-      count: (context) => count(context) + count(question),
-      budget,
-      least: 1,
-      name: `${task} of ${length} tokens`,
-    },
-  );
+  return hideFacts(facts, {
+    ...text,
+    random: () => random("places"),
+    count,
+    budget,
+    name: `${task} of ${length} tokens`,
+  });
 }
 
-function surroundings(room: Room, kind: "noise" | "haystack", without: readonly string[]) {
-  const { wording, haystack } = room;
-  if (kind === "noise") {
-    const noise = wording.noise(room.random("noise"));
-    return {
-      joint: wording.joints.facts,
-      unit: (count: number) => new Array<string>(count).fill(noise),
-    };
+function surroundings(
+  { wording, haystack, random }: Room,
+  kind: "noise" | "haystack",
+  without: readonly string[],
+): Surroundings {
+  const { joints } = wording;
+  if (kind === "haystack") {
+    const options = { random: random("haystack"), joint: joints.haystack, without };
+    return surroundByHaystack(haystack, options);
   }
-  const first = room.random("haystack").below(haystack.sentences.length);
-  return {
-    joint: wording.joints.haystack,
-    unit: (count: number) => take(sentencesFrom(haystack, first, without), count),
-  };
-}
-
-function take(sentences: Iterator<string>, count: number): string[] {
-  return Array.from({ length: count }, () => sentences.next().value as string);
+  const noise = wording.noise(random("noise"));
+  return { joint: joints.facts, take: (count) => new Array<string>(count).fill(noise) };
 }
 
 function writeNeedles(
@@ -246,7 +229,7 @@ function writeNeedles(
   const surrounding = around === "needles"
     ? {
       joint: wording.joints.facts,
-      unit: (count: number) => {
+      take: (count: number) => {
         const others = room.random("others");
         // Only keys must differ.
         const drawn = wording.draw(key, count + 1, others);
@@ -277,7 +260,7 @@ function writeTracking(room: Room, { hops }: { readonly hops: number }): Written
   const asking = wording.tracking(value, size), exampleAsking = wording.tracking(shown, size);
   const noise = surroundings(room, "noise", []);
   // A short example with its answer comes first, as in the published texts.
-  const shownText = chain(example, shown).flatMap((fact) => [fact, ...noise.unit(1)]).join(
+  const shownText = chain(example, shown).flatMap((fact) => [fact, ...noise.take(1)]).join(
     noise.joint,
   );
   const before =
