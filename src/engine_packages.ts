@@ -22,6 +22,12 @@ export interface EngineModules {
   readonly webgpu: typeof import("npm:onnxruntime-web@1.30.0/webgpu");
 }
 
+/** Loads hnswlib-wasm, the library of the approximate index, likewise. */
+export function importHnswlib(): Promise<typeof import("hnswlib-wasm")> {
+  const specifier: string = "hnswlib-wasm";
+  return import(specifier);
+}
+
 /** Loads the package of an engine, downloading it where it is not in Deno's cache. */
 export function importEngine<K extends keyof EngineModules>(kind: K): Promise<EngineModules[K]> {
   const specifier: string = enginePackages[kind];

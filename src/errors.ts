@@ -5,6 +5,7 @@
  * sentence: "Cannot <action> as <reason>: current value, allowed values". They are subclasses of the built-in classes, so
  * that a caller of the library may catch either.
  */
+import { NotADirectory, NotCapable, NotFound } from "./system.ts";
 
 /** Bad input that is neither a wrong value, a wrong type nor bad syntax, such as a file in the way. */
 export class InputError extends Error {
@@ -45,12 +46,12 @@ function isOutOfMemory(error: Error): boolean {
 /** Errors of the operating system have its code, `ENOENT` or `(os error 27)`; missing files and denied permissions have a class. */
 function isSystemError(error: Error): boolean {
   return "code" in error && /^E[A-Z0-9]+$/.test(String(error.code)) ||
-    /\(os error \d+\)/.test(error.message) || error instanceof Deno.errors.NotCapable ||
-    error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
+    /\(os error \d+\)/.test(error.message) || error instanceof NotCapable ||
+    error instanceof NotFound || error instanceof NotADirectory;
 }
 
 /** A run that measures efficiency may not start the processes that it needs. */
-export class MissingPermissionError extends Deno.errors.NotCapable {
+export class MissingPermissionError extends NotCapable {
   /** Distinguishes it from other errors in logs. */
   override readonly name: string = "MissingPermissionError";
 }
@@ -61,7 +62,7 @@ export function isUnready(error: unknown): error is Error {
 }
 
 /** Files that a run reads are not there. */
-export class MissingDataError extends Deno.errors.NotFound {
+export class MissingDataError extends NotFound {
   /** Distinguishes it from other errors in logs. */
   override readonly name: string = "MissingDataError";
 }

@@ -1,10 +1,8 @@
 /**
  * Reading regular files, writing files whole or not at all, and errors that name the path and the reason in words.
  */
-import { dirname } from "node:path";
 import { Readable } from "node:stream";
-import { promisify } from "node:util";
-import { createGunzip, gunzip } from "node:zlib";
+import { createGunzip } from "node:zlib";
 import {
   InputError,
   InputRangeError,
@@ -12,6 +10,20 @@ import {
   InputTypeError,
   isInputError,
 } from "./errors.ts";
+import type { OpenFile, PathInfo } from "./open_file.ts";
+import {
+  dirname,
+  gunzip,
+  makeFolders,
+  NotADirectory,
+  NotCapable,
+  NotFound,
+  open,
+  processId,
+  remove,
+  rename,
+  stat,
+} from "./system.ts";
 
 /** Most bytes asked of the system at once; Linux itself stops a little short of 2 GiB. */
 export const maxTransferBytes = 2 ** 28;
@@ -54,11 +66,11 @@ const specialKinds = {
  *
  * @throws {Error} Naming the path and the reason; `Deno.errors.NotFound` where there is no such file.
  */
-export async function openRegularFile(path: string): Promise<Deno.FsFile> {
-  let file: Deno.FsFile | undefined;
+export async function openRegularFile(path: string): Promise<OpenFile> {
+  let file: OpenFile | undefined;
   try {
-    checkRegular(path, await Deno.stat(path));
-    file = await Deno.open(path, { read: true });
+    checkRegular(path, await stat(path));
+    file = await open(path, { read: true });
     // Another file may have taken the name in between.
     checkRegular(path, await file.stat());
     return file;
@@ -131,17 +143,17 @@ export async function readTextBytes(
   }
   const read = bytes.subarray(0, length);
   if (!path.endsWith(".gz")) return read;
+  let content: Uint8Array | undefined;
   try {
-    return await promisify(gunzip)(read, { maxOutputLength: maxBytes });
+    content = await gunzip(read, maxBytes);
   } catch (cause) {
-    if ((cause as { code?: unknown }).code === "ERR_BUFFER_TOO_LARGE") {
-      throw tooLarge(path, `more than ${maxBytes} uncompressed`, maxBytes);
-    }
     throw new InputTypeError(
       `Cannot read "${path}" as its gzip data is cut off or damaged: ${(cause as Error).message}`,
       { cause },
     );
   }
+  if (!content) throw tooLarge(path, `more than ${maxBytes} uncompressed`, maxBytes);
+  return content;
 }
 
 function tooLarge(path: string, current: string, maxBytes: number): InputRangeError {
@@ -206,7 +218,7 @@ export function parseJson(text: string, subject: string): unknown {
   }
 }
 
-function checkRegular(path: string, info: Deno.FileInfo): void {
+function checkRegular(path: string, info: PathInfo): void {
   if (info.isFile) return;
   const kinds = Object.keys(specialKinds) as (keyof typeof specialKinds)[];
   const special = kinds.find((kind) => info[kind]);
@@ -218,13 +230,13 @@ function checkRegular(path: string, info: Deno.FileInfo): void {
 export function readingError(path: string, cause: unknown): unknown {
   if (!(cause instanceof Error) || isInputError(cause)) return cause;
   const { code, message } = cause as { code?: string; message: string };
-  const reason = cause instanceof Deno.errors.NotCapable
+  const reason = cause instanceof NotCapable
     ? "Deno was not allowed to: run it with --allow-read"
     : readingReasons[code ?? ""] ?? message;
   const text = `Cannot read "${path}" as ${reason}`;
-  if (cause instanceof Deno.errors.NotFound) return new Deno.errors.NotFound(text, { cause });
-  if (cause instanceof Deno.errors.NotADirectory) {
-    return new Deno.errors.NotADirectory(text, { cause });
+  if (cause instanceof NotFound) return new NotFound(text, { cause });
+  if (cause instanceof NotADirectory) {
+    return new NotADirectory(text, { cause });
   }
   return new InputError(text, { cause });
 }
@@ -242,7 +254,7 @@ export async function writing<T>(path: string, write: () => Promise<T>): Promise
     // Already an error for the user.
     if (isInputError(cause)) throw cause;
     const { code, message } = cause as { code?: string; message: string };
-    const reason = cause instanceof Deno.errors.NotCapable
+    const reason = cause instanceof NotCapable
       ? `Deno was not allowed to: run it with --allow-write`
       : reasons[code ?? ""] ?? message;
     throw new InputError(`Cannot write "${path}" as ${reason}`, { cause });
@@ -255,7 +267,7 @@ export async function writing<T>(path: string, write: () => Promise<T>): Promise
  * @throws {Error} Where it cannot be made, with the reason.
  */
 export async function makeFolder(path: string): Promise<void> {
-  await writing(path, () => Deno.mkdir(path, { recursive: true }));
+  await writing(path, () => makeFolders(path));
 }
 
 /**
@@ -264,7 +276,7 @@ export async function makeFolder(path: string): Promise<void> {
  * @throws {Error} Where it cannot be made: which file cannot be written, and why.
  */
 export async function makeFolderOf(path: string): Promise<void> {
-  await writing(path, () => Deno.mkdir(dirname(path), { recursive: true }));
+  await writing(path, () => makeFolders(dirname(path)));
 }
 
 /**
@@ -282,7 +294,7 @@ export async function writeAtomically(
   await writing(path, async () => {
     try {
       {
-        using file = await Deno.open(temporary, { write: true, create: true, truncate: true });
+        using file = await open(temporary, { write: true, create: true, truncate: true });
         const parts = typeof content === "string" ? [new TextEncoder().encode(content)] : content;
         for await (const part of parts) {
           for (let written = 0; written < part.length;) {
@@ -292,19 +304,20 @@ export async function writeAtomically(
         // Without this a power cut could leave the new name on an empty file.
         await file.syncData();
       }
-      await Deno.rename(temporary, path);
+      await rename(temporary, path);
     } catch (error) {
-      await Deno.remove(temporary).catch(() => {});
+      await remove(temporary).catch(() => {});
       throw error;
     }
   });
 }
 
 /** Tells this process from those with the same number on other machines. */
-const processName = `${Deno.pid}-${crypto.randomUUID().slice(0, 8)}`;
+let processName: string | undefined;
 
 /** Where a file is written before it takes its name: of this process alone, so that a kill leaves one behind at most. */
 export function temporaryOf(path: string): string {
+  processName ??= `${processId}-${crypto.randomUUID().slice(0, 8)}`;
   return `${path}.${processName}.part`;
 }
 
@@ -324,13 +337,13 @@ export async function removeIfThere(path: string): Promise<void> {
   try {
     await Deno.remove(path, { recursive: true });
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    if (!(error instanceof NotFound)) throw error;
   }
 }
 
 /** Whether there is a file or folder. */
 export async function isThere(path: string): Promise<boolean> {
-  return await ifThere(Deno.stat(path)) !== undefined;
+  return await ifThere(stat(path)) !== undefined;
 }
 
 /**
@@ -342,7 +355,7 @@ export async function isThere(path: string): Promise<boolean> {
  */
 export async function requireThere<T>(reading: Promise<T>, message: string): Promise<T> {
   const read = await ifThere(reading);
-  if (read === undefined) throw new Deno.errors.NotFound(message);
+  if (read === undefined) throw new NotFound(message);
   return read;
 }
 
@@ -355,7 +368,7 @@ export async function ifThere<T>(reading: Promise<T>): Promise<T | undefined> {
   try {
     return await reading;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+    if (error instanceof NotFound || error instanceof NotADirectory) {
       return undefined;
     }
     throw error;

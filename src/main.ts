@@ -20,7 +20,7 @@ import { type CommandName, summaries } from "./commands/summaries.ts";
 import { allowedWords } from "./did_you_mean.ts";
 import { DeclarationError } from "./declaration/problem.ts";
 import { failureText, isForeseen } from "./errors.ts";
-import { environmentVariable } from "./permitted.ts";
+import { environmentVariable } from "./system.ts";
 import { unlessClosed, writeOut } from "./standard_output.ts";
 import type { RunExecutor } from "./runner/run_context.ts";
 

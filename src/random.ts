@@ -1,7 +1,7 @@
 /**
  * Seeded random numbers: the same seed gives the same numbers on every machine.
  */
-import { createHash } from "node:crypto";
+import { createHash } from "./system.ts";
 import { InputRangeError } from "./errors.ts";
 
 /** State of a generator: four unsigned 32-bit integers, not all zero. */
@@ -28,8 +28,9 @@ export class Random {
       }
       this.#state = Uint32Array.from(seed);
     } else {
-      const hash = createHash("sha256").update(String(seed)).digest();
-      this.#state = Uint32Array.from({ length: 4 }, (_, i) => hash.readUInt32LE(4 * i));
+      const { buffer, byteOffset } = createHash("sha256").update(String(seed)).digest();
+      const hash = new DataView(buffer, byteOffset);
+      this.#state = Uint32Array.from({ length: 4 }, (_, i) => hash.getUint32(4 * i, true));
     }
   }
 

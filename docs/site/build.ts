@@ -21,6 +21,7 @@ const groups: Readonly<Record<string, readonly string[]>> = {
     "docs/models.md",
     "docs/data.md",
     "docs/memory-files.md",
+    "docs/library.md",
     "docs/inspecting.md",
     "docs/cluster.md",
     "docs/results-format.md",

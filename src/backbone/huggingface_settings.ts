@@ -68,7 +68,7 @@ export function readRope(
   const older = config.value("rope_scaling") === undefined
     ? undefined
     : config.part("rope_scaling");
-  const nested = newer?.keys().find((key) => typeof newer.value(key) === "object");
+  const nested = newer && [...newer.keys()].find((key) => typeof newer.value(key) === "object");
   if (nested !== undefined) newer!.refuse(nested, "one set of rotary positions for all blocks");
   const first = (keys: readonly string[], absent: number) =>
     newer && keys.some((key) => newer.value(key) !== undefined)

@@ -31,6 +31,7 @@ import { isHuggingFaceFolder, readHuggingFaceBackbone } from "./huggingface.ts";
 import { openSafetensors, type SafetensorsFile } from "../formats/safetensors.ts";
 import { hashTensors } from "../formats/tensor_hash.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
+import { stat } from "../system.ts";
 
 /** Formats that are read: torch's zip archive, one safetensors file, the project's folder, a repository of Hugging Face. */
 export type CheckpointFormat = "torch" | "safetensors" | "folder" | "huggingface";
@@ -176,7 +177,7 @@ export async function loadSideNetWeights(
 /** Recognises the format of a checkpoint by its content; anything else is an error that describes it. */
 export async function recogniseCheckpoint(path: string): Promise<CheckpointFormat> {
   // Folders cannot be opened as files; a path that does not exist is left to `ByteFile` to report.
-  const info = await Deno.stat(path).catch(() => undefined);
+  const info = await stat(path).catch(() => undefined);
   if (info?.isDirectory) return await isHuggingFaceFolder(path) ? "huggingface" : "folder";
   using file = await ByteFile.open(path);
   const start = await file.read(0, Math.min(START_BYTES, file.sizeBytes));

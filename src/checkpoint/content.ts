@@ -1,5 +1,5 @@
 /** Content of checkpoints of any format, and the checks that all formats share. */
-import { isDeepStrictEqual } from "node:util";
+import { isDeepStrictEqual } from "../system.ts";
 import { architectureOf } from "../backbone/architectures.ts";
 import type { BackboneShape } from "../backbone/shape.ts";
 import type { SideNetShape } from "../longmem/sidenet_shape.ts";

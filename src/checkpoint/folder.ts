@@ -35,6 +35,7 @@ import {
 import { openSafetensors, writeSafetensors, type WrittenFloats } from "../formats/safetensors.ts";
 import { hashFile, hashTensors } from "../formats/tensor_hash.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
+import { makeFolders, NotFound } from "../system.ts";
 import { backboneTensorShapes } from "../backbone/architectures.ts";
 import type { TokenizerSource } from "../text/tokenizer_source.ts";
 import { folderTokenizer, tokenizerRecord, writeFolderTokenizer } from "./folder_tokenizer.ts";
@@ -136,7 +137,7 @@ export async function writeBackboneFolder(
 ): Promise<void> {
   const { shape, contextTokens, weights } = backbone;
   checkWritten(weights, backboneTensorShapes(shape), `${path}/${BACKBONE_FILE}`);
-  await Deno.mkdir(path, { recursive: true });
+  await makeFolders(path);
   await writeSafetensors(`${path}/${BACKBONE_FILE}`, weights, {}, floats);
   await writeConfig(path, {
     format: FORMAT,
@@ -178,7 +179,7 @@ export async function readFolderTokenizer(given: string): Promise<TokenizerSourc
 export async function readBackboneFolder(path: string): Promise<BackboneCheckpoint> {
   const config = await readConfig(path);
   if (config.kind === "longmem" && !await isThere(`${path}/${BACKBONE_FILE}`)) {
-    throw new Deno.errors.NotFound(
+    throw new NotFound(
       `Cannot read a backbone from folder "${path}" as it leaves its backbone out: ` +
         `"${BACKBONE_FILE}" is missing` +
         (config.backboneHash ? `, the hash of its tensors is ${config.backboneHash}` : ""),
@@ -201,7 +202,7 @@ export async function writeLongMemFolder(
     checkWritten(backbone.weights, shapes, `${path}/${BACKBONE_FILE}`);
   }
   const backboneHash = backbone.weights ? hashTensors(backbone.weights) : longMem.backboneHash;
-  await Deno.mkdir(path, { recursive: true });
+  await makeFolders(path);
   const files: NonNullable<LongMemConfig["files"]> = {};
   if (backbone.weights) {
     await writeSafetensors(`${path}/${BACKBONE_FILE}`, backbone.weights);

@@ -1,9 +1,9 @@
 /** The tokenizer that a folder of the project carries, so that its model can read text without any other file. */
-import { dirname, join } from "node:path";
 import * as z from "zod";
 import { readDeclaredSpecials, writeDeclaredSpecials } from "../text/special_tokens.ts";
 import type { TokenizerSource } from "../text/tokenizer_source.ts";
 import { isThere, readRegularFile, writeAtomically } from "../files.ts";
+import { dirname, join, stat } from "../system.ts";
 
 /** Files of each kind, under their names in the folder. */
 const files = {
@@ -25,7 +25,7 @@ export type TokenizerRecord = z.infer<typeof tokenizerRecord>;
 
 /** Where the files of a path given by the user lie: a `tokenizer.json`, its folder, or one of the official vocabulary. */
 export async function tokenizerAt(path: string): Promise<TokenizerSource> {
-  if (!(await Deno.stat(path)).isDirectory) return { kind: "file", path };
+  if (!(await stat(path)).isDirectory) return { kind: "file", path };
   const file = join(path, files.file[0]), [encoder] = files.gpt2;
   const isOfficial = await isThere(join(path, encoder)) ||
     !await isThere(file);

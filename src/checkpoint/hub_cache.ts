@@ -3,8 +3,7 @@
  * its files (`blobs`), the names by which each commit calls them (`snapshots`), and the commits of branches (`refs`). Nothing
  * here uses the network.
  */
-import { join } from "node:path";
-import { environmentVariable } from "../permitted.ts";
+import { environmentVariable, join } from "../system.ts";
 import { InputRangeError, MissingDataError } from "../errors.ts";
 import { ifThere, isThere, readJson, readText } from "../files.ts";
 

@@ -14,6 +14,7 @@ import { allowedWords } from "../did_you_mean.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
 import { ifThere, readJson, readRegularFile } from "../files.ts";
 import { openSafetensors, type SafetensorsFile } from "../formats/safetensors.ts";
+import { NotFound, readDir } from "../system.ts";
 import type { HostTensor, TensorMap } from "../tensor.ts";
 import { checkBackboneShape, readFloats } from "./content.ts";
 
@@ -224,13 +225,13 @@ async function open(folder: string, name: string): Promise<SafetensorsFile> {
   try {
     return await openSafetensors(`${folder}/${name}`);
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    if (!(error instanceof NotFound)) throw error;
     const others: string[] = [];
-    for await (const entry of Deno.readDir(folder)) {
+    for await (const entry of readDir(folder)) {
       if (/\.(bin|pt|pth|h5|msgpack|gguf|safetensors)$/.test(entry.name)) others.push(entry.name);
     }
     const found = others.sort().map((other) => `"${other}"`).join(", ");
-    throw new Deno.errors.NotFound(
+    throw new NotFound(
       `Cannot read "${folder}" as "${name}" is missing` +
         (found ? `: found ${found}, allowed are safetensors files` : ""),
     );

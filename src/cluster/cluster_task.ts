@@ -1,7 +1,7 @@
 /**
  * The task of a cluster's job that this process belongs to, as SLURM tells its jobs in environment variables.
  */
-import { environmentVariable } from "../permitted.ts";
+import { environmentVariable } from "../system.ts";
 
 /** A task of a job. */
 export interface ClusterTask {

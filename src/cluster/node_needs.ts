@@ -5,7 +5,7 @@
 import { statfs } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { enginePackages } from "../engine_packages.ts";
-import { environmentVariable } from "../permitted.ts";
+import { environmentVariable } from "../system.ts";
 import configuration from "../../deno.json" with { type: "json" };
 
 /** The folder of this repository. */

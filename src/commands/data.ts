@@ -29,7 +29,7 @@ import {
 } from "../data/data_set.ts";
 import { dataSetSources } from "../data/data_sets.ts";
 import { fetchDataSet, isFetchable, takeDataSet } from "../data/obtain.ts";
-import { environmentVariable } from "../permitted.ts";
+import { environmentVariable } from "../system.ts";
 import { summaries } from "./summaries.ts";
 
 /** Where data sets are listed and where they lie. */

@@ -4,7 +4,8 @@
  */
 import { type Estimate, estimateRun } from "../experiment/estimate.ts";
 import { describeExcess } from "../experiment/memory_need.ts";
-import { gibibytes, machineMemoryBytes } from "../runtime/machine_memory.ts";
+import { gibibytes } from "../runtime/gibibytes.ts";
+import { machineMemoryBytes } from "../system.ts";
 import { kindOf } from "../evaluation/evaluations.ts";
 import { modelName } from "../evaluation/models.ts";
 import type { ResolvedRun } from "../experiment/resolve.ts";

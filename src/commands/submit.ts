@@ -24,7 +24,7 @@ import { parseForm } from "../declaration/form_problems.ts";
 import { InputError } from "../errors.ts";
 import { startsProcesses } from "../evaluation/evaluations.ts";
 import { type ResolvedRun, runLabel } from "../experiment/resolve.ts";
-import { environmentVariable } from "../permitted.ts";
+import { environmentVariable } from "../system.ts";
 import { runPath } from "../queue/run_lifecycle.ts";
 import { outdatedNames } from "../queue/run_queue.ts";
 import { quoted } from "../shell.ts";

@@ -11,7 +11,7 @@ import { tokenizerFiles } from "../text/tokenizer_config.ts";
 import { estimateEvaluation, type EvaluationEstimate } from "./evaluation_estimate.ts";
 import { storedPath } from "../checkpoint/huggingface_backbone.ts";
 import { backboneShape, countParameters, shapeOnFile, sideNetShape } from "./shapes.ts";
-import { machineMemoryBytes } from "../runtime/machine_memory.ts";
+import { machineMemoryBytes } from "../system.ts";
 import { type MemoryExcess, memoryExcess, memoryNeed } from "./memory_need.ts";
 import type { ResolvedExperiment, TrainingConfig } from "./declaration.ts";
 import { trainings } from "./trainings.ts";

@@ -3,6 +3,7 @@
  */
 import { maxTransferBytes, openRegularFile } from "../files.ts";
 import { InputError, InputRangeError } from "../errors.ts";
+import { type OpenFile, seekStart } from "../open_file.ts";
 
 /** The bytes of a source cannot be reached, independent of their content. */
 export class UnreachableError extends InputError {
@@ -56,11 +57,11 @@ export class ByteFile implements ByteSource {
   readonly path: string;
   /** Size in bytes when it was opened. */
   readonly sizeBytes: number;
-  #file: Deno.FsFile;
+  #file: OpenFile;
   /** Reads share one file position, so they queue. */
   #last: Promise<unknown> = Promise.resolve();
 
-  private constructor(path: string, sizeBytes: number, file: Deno.FsFile) {
+  private constructor(path: string, sizeBytes: number, file: OpenFile) {
     this.path = path;
     this.sizeBytes = sizeBytes;
     this.#file = file;
@@ -77,7 +78,7 @@ export class ByteFile implements ByteSource {
     checkRange(this, offset, lengthBytes);
     const result = this.#last.then(async () => {
       const bytes = new Uint8Array(lengthBytes);
-      if (lengthBytes > 0) await this.#file.seek(offset, Deno.SeekMode.Start);
+      if (lengthBytes > 0) await this.#file.seek(offset, seekStart);
       let filled = 0;
       while (filled < lengthBytes) {
         const end = Math.min(filled + maxTransferBytes, lengthBytes);

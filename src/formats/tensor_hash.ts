@@ -1,5 +1,5 @@
 /** Fingerprints of weights: proof that a frozen backbone stayed as it was, and which backbone a SideNet belongs to. */
-import { createHash } from "node:crypto";
+import { createHash } from "../system.ts";
 import { ByteFile } from "./byte_file.ts";
 import type { TensorMap } from "../tensor.ts";
 

@@ -2,7 +2,7 @@
  * Zip archives as torch writes them: stored entries (not compressed), with the 64-bit extension for
  * sizes beyond 4 GiB. Only the directory is read at first; entries are read by range.
  */
-import { crc32 } from "node:zlib";
+import { crc32 } from "../system.ts";
 import type { ByteSource } from "./byte_file.ts";
 import { InputRangeError } from "../errors.ts";
 import {

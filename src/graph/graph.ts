@@ -76,9 +76,9 @@ export type ConstantData = Float32Array | Int32Array | BigInt64Array;
 
 /** A computation graph under construction. */
 export class Graph {
-  readonly inputs = new Map<string, Value>();
-  readonly constants = new Map<string, { value: Value; data: ConstantData }>();
-  readonly outputs = new Map<string, Value>();
+  readonly inputs: Map<string, Value> = new Map();
+  readonly constants: Map<string, { value: Value; data: ConstantData }> = new Map();
+  readonly outputs: Map<string, Value> = new Map();
   readonly nodes: GraphNode[] = [];
   readonly #constantsByContent = new Map<string, Value>();
   #names = 0;

@@ -356,8 +356,11 @@ export class LongMem {
   memoryBytes(options: SaveMemoryOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
     return this.#afterOthers(async () => {
       const { bank, labels } = this.#savedMemory(options);
-      const parts = await Array.fromAsync(memoryFileParts("the bytes of a memory", bank, labels));
-      return await new Blob(parts).bytes();
+      const parts: Uint8Array<ArrayBuffer>[] = [];
+      for await (const part of memoryFileParts("the bytes of a memory", bank, labels)) {
+        parts.push(part);
+      }
+      return new Uint8Array(await new Blob(parts).arrayBuffer());
     });
   }
 

@@ -100,6 +100,12 @@ export interface LongMemModel {
    * @throws RangeError where `contextTokens` is not a positive integer.
    */
   openWindow(options: { contextTokens: number; network?: Network }): TokenWindow;
+  /**
+   * Which chunks the queries of a segment [B, T] retrieve from the memory, best first; nothing is written.
+   *
+   * @throws TypeError where there is no SideNet with a memory.
+   */
+  retrieved(tokens: Int32Array, options?: { batch?: number }): Promise<RetrievedChunks>;
   /** Writes segments [B, T] to the memory without computing anything else. */
   remember(tokens: Int32Array, options?: Omit<Batch, "readOnly">): Promise<void>;
   /** Chunks stored in each bank; empty before the first pass. */

@@ -1,5 +1,6 @@
 import type { Device, DeviceTensor } from "../runtime/device.ts";
-import { gibibytes, machineMemoryBytes } from "../runtime/machine_memory.ts";
+import { gibibytes } from "../runtime/gibibytes.ts";
+import { machineMemoryBytes } from "../system.ts";
 import type { HostTensor } from "../tensor.ts";
 import type { BankShape } from "./bank_shape.ts";
 import type { BankStorage, StorageOptions, StoredChunks } from "./bank_storage.ts";

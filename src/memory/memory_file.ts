@@ -10,7 +10,7 @@
  *
  * Chunks are written and read in slices, so that only one slice is in memory besides the bank itself.
  */
-import { createHash } from "node:crypto";
+import { createHash } from "../system.ts";
 import { z } from "zod";
 import { InputError, InputTypeError } from "../errors.ts";
 import {
@@ -19,6 +19,7 @@ import {
   safetensorsStream,
   type WrittenTensor,
 } from "../formats/safetensors.ts";
+import { hexOf } from "../sha256.ts";
 import type { BankTensorName } from "./bank_storage.ts";
 import type { MemoryConfig } from "./config.ts";
 import type { ChunkSlice, MemoryBank } from "./memory_bank.ts";
@@ -254,7 +255,7 @@ async function checkHash(file: SafetensorsFile): Promise<void> {
   for await (const part of file.bytesBefore(hashName)) hash.update(part);
   const found = hash.digest("hex");
   const bytes = (await file.readRows(hashName, { start: 0, count: 32 })) as Int32Array;
-  const recorded = Uint8Array.from(bytes).toHex();
+  const recorded = hexOf(bytes);
   if (found === recorded) return;
   throw new InputError(
     `Cannot restore the memory of "${file.path}" as it is damaged: current SHA-256 of its bytes is ${found}, allowed is ${recorded}`,

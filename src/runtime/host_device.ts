@@ -1,4 +1,3 @@
-import os from "node:os";
 import { type EngineModules, importEngine } from "../engine_packages.ts";
 import { allottedCores } from "../cluster/cluster_task.ts";
 import { encodeOnnx, type Program } from "../graph/onnx.ts";
@@ -14,6 +13,7 @@ import {
 } from "./device.ts";
 import { InputRangeError } from "../errors.ts";
 import { checkedFeeds } from "./feeds.ts";
+import { environmentVariable, machineCores, processorName } from "../system.ts";
 
 type Ort = EngineModules["cpu"];
 type OrtTensor = InstanceType<Ort["Tensor"]>;
@@ -31,7 +31,7 @@ export interface HostDeviceOptions {
 
 /** Cores that this process may use: those of its job, where a cluster runs it, and its affinity. */
 function usableCores(): number {
-  return Math.min(allottedCores() ?? Infinity, navigator.hardwareConcurrency);
+  return Math.min(allottedCores() ?? Infinity, machineCores());
 }
 
 /** Opens onnxruntime-node (native code) or onnxruntime-web's WebAssembly build. */
@@ -41,12 +41,12 @@ export async function openHostDevice(
 ): Promise<Device> {
   const ort = await loadOrt(kind);
   const threads = kind === "cpu"
-    ? options.threads ?? threadsByDefault(Deno.env.get("LONGMEM_THREADS"))
+    ? options.threads ?? threadsByDefault(environmentVariable("LONGMEM_THREADS"))
     : 1;
   return {
     kind,
     description: kind === "cpu"
-      ? `${os.cpus()[0]?.model ?? "unknown processor"}, ${threads} thread${
+      ? `${processorName() ?? "unknown processor"}, ${threads} thread${
         threads === 1 ? "" : "s"
       }, onnxruntime-node`
       : "WebAssembly, 1 thread, onnxruntime-web",

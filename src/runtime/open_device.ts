@@ -2,6 +2,7 @@ import type { Device, DeviceKind } from "./device.ts";
 import { openHostDevice } from "./host_device.ts";
 import { openWebGpuDevice } from "./webgpu_device.ts";
 import { InputError } from "../errors.ts";
+import { webGpu } from "../system.ts";
 
 /** How a device is opened. */
 export interface OpenDeviceOptions {
@@ -59,17 +60,7 @@ async function openBest(options: OpenDeviceOptions): Promise<Device> {
 
 /** The adapter of WebGPU, the fastest one; null where there is none. */
 export async function requestAdapter(): Promise<GPUAdapter | null> {
-  nameRuntimeFolder();
-  return await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" }) ?? null;
-}
-
-/** Where nothing names a folder for the sockets of a desktop, Mesa prints an error to stderr, although it needs none here. */
-function nameRuntimeFolder(): void {
-  const name = "env", variable = "XDG_RUNTIME_DIR";
-  if (Deno.build.os !== "linux") return;
-  // Programs that do not grant the variable are not asked for it.
-  if (Deno.permissions.querySync({ name, variable }).state !== "granted") return;
-  if (!Deno.env.get(variable)) Deno.env.set(variable, "/tmp");
+  return await webGpu()?.requestAdapter({ powerPreference: "high-performance" }) ?? null;
 }
 
 /** Whether an adapter computes on the CPU (Mesa's llvmpipe, SwiftShader, WARP). */

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash } from "../system.ts";
 import { InputRangeError } from "../errors.ts";
 
 /** Most tokens of a vocabulary that is read; ids are below it. */

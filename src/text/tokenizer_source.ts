@@ -1,10 +1,10 @@
-import { dirname } from "node:path";
 import { openChronicleTokenizer } from "./chronicle/tokenizer.ts";
 import { FairseqTokenizer } from "./fairseq_tokenizer.ts";
 import type { SpecialIds, Tokenizer } from "./tokenizer.ts";
 import { parseTokenizerJson } from "./tokenizer_json.ts";
 import { readDeclaredSpecials } from "./special_tokens.ts";
 import { readText, requireThere } from "../files.ts";
+import { dirname } from "../system.ts";
 
 /** Where a tokenizer comes from. */
 export type TokenizerSource =

@@ -12,6 +12,7 @@
  */
 import { type ChunkIndex, countQueries } from "./chunk_index.ts";
 import { FlatIndex, type FlatIndexOptions } from "./flat_index.ts";
+import { importHnswlib } from "../../engine_packages.ts";
 import { InputRangeError } from "../../errors.ts";
 
 /** Sizes and accuracy of an HNSW index. */
@@ -237,8 +238,7 @@ function reserve(graphBytes: number): Arena {
 }
 
 async function loadHnswlib(): Promise<Hnswlib> {
-  const specifier: string = "hnswlib-wasm"; // a variable, so that commands without an index do not download it
-  const { default: factory }: typeof import("hnswlib-wasm") = await import(specifier);
+  const { default: factory } = await importHnswlib();
   // Built for browsers: it looks for `window` when called. Others take a window for a browser, so it goes away at once.
   const inBrowser = "window" in globalThis;
   const scope = globalThis as { window?: unknown };

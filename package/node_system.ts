@@ -1,0 +1,173 @@
+/** {@link ../src/system.ts} for Node: the same names by Node's modules. */
+import type { Stats } from "node:fs";
+import * as files from "node:fs/promises";
+import { availableParallelism, cpus, totalmem } from "node:os";
+import process from "node:process";
+import { promisify } from "node:util";
+import { gunzip as gunzipOf } from "node:zlib";
+import {
+  fileInfo,
+  type FolderEntry,
+  folderInfo,
+  openBlob,
+  type OpenFile,
+  type OpenOptions,
+  type PathInfo,
+} from "../src/open_file.ts";
+import { providedFile, providedFolder } from "../src/provided_files.ts";
+
+export { createHash } from "node:crypto";
+export { dirname, join } from "node:path";
+export { isDeepStrictEqual } from "node:util";
+export { crc32 } from "node:zlib";
+
+/** A file or folder is missing. */
+export class NotFound extends Error {
+  override readonly name: string = "NotFound";
+}
+
+/** A part of a path is a file. */
+export class NotADirectory extends Error {
+  override readonly name: string = "NotADirectory";
+}
+
+/** The program was not given the permission; Node's permissions report `ERR_ACCESS_DENIED`. */
+export class NotCapable extends Error {
+  override readonly name: string = "NotCapable";
+}
+
+const classes: Readonly<Record<string, typeof NotFound>> = {
+  ENOENT: NotFound,
+  ENOTDIR: NotADirectory,
+};
+
+/** Waits for a call of Node's and gives its errors their classes; they keep their codes. */
+async function classified<T>(result: Promise<T>): Promise<T> {
+  try {
+    return await result;
+  } catch (error) {
+    const { code, message } = error as Error & { code?: string };
+    const Class = classes[code ?? ""];
+    throw Class ? Object.assign(new Class(message, { cause: error }), { code }) : error;
+  }
+}
+
+/** Number of this process, for the names of its temporary files. */
+export const processId: number = process.pid;
+
+/** What a path leads to, links followed. */
+export async function stat(path: string): Promise<PathInfo> {
+  const file = providedFile(path);
+  if (file) return fileInfo(file.size);
+  return providedFolder(path) ? folderInfo : infoOf(await classified(files.stat(path)));
+}
+
+function infoOf(stats: Stats): PathInfo {
+  return {
+    isFile: stats.isFile(),
+    isDirectory: stats.isDirectory(),
+    size: stats.size,
+    isFifo: stats.isFIFO(),
+    isSocket: stats.isSocket(),
+    isCharDevice: stats.isCharacterDevice(),
+    isBlockDevice: stats.isBlockDevice(),
+  };
+}
+
+/** Opens a file. */
+export async function open(path: string, options: OpenOptions): Promise<OpenFile> {
+  const file = providedFile(path);
+  if (file) return openBlob(file);
+  return openHandle(await classified(files.open(path, options.write ? "w" : "r")));
+}
+
+function openHandle(handle: files.FileHandle): OpenFile {
+  let position = 0;
+  // Errors of closing are of no use: what was written has been awaited before.
+  const close = () => void handle.close().catch(() => {});
+  return {
+    stat: async () => infoOf(await handle.stat()),
+    seek: (offset) => Promise.resolve(position = offset),
+    async read(into) {
+      const { bytesRead } = await handle.read(into, 0, into.length, position);
+      position += bytesRead;
+      return bytesRead === 0 && into.length > 0 ? null : bytesRead;
+    },
+    async write(bytes) {
+      const { bytesWritten } = await handle.write(bytes, 0, bytes.length, position);
+      position += bytesWritten;
+      return bytesWritten;
+    },
+    syncData: () => handle.datasync(),
+    get readable() {
+      return handle.readableWebStream({ autoClose: true }) as OpenFile["readable"];
+    },
+    close,
+    [Symbol.dispose]: close,
+  };
+}
+
+/** The entries of a folder. */
+export async function* readDir(path: string): AsyncGenerator<FolderEntry> {
+  const folder = providedFolder(path);
+  const entries = folder ? [] : await classified(files.readdir(path, { withFileTypes: true }));
+  for (const entry of entries) yield { name: entry.name, isDirectory: entry.isDirectory() };
+  for (const name of folder?.keys() ?? []) yield { name, isDirectory: false };
+}
+
+/** Gives a file another name. */
+export function rename(from: string, to: string): Promise<void> {
+  return classified(files.rename(from, to));
+}
+
+/** Removes a file. */
+export function remove(path: string): Promise<void> {
+  return classified(files.rm(path));
+}
+
+/** Makes a folder and those that it is in. */
+export async function makeFolders(path: string): Promise<void> {
+  await classified(files.mkdir(path, { recursive: true }));
+}
+
+/**
+ * Uncompresses gzip data.
+ *
+ * @returns undefined where it is more than `maxBytes`.
+ */
+export async function gunzip(
+  bytes: Uint8Array,
+  maxBytes: number,
+): Promise<Uint8Array | undefined> {
+  try {
+    return await promisify(gunzipOf)(bytes, { maxOutputLength: maxBytes });
+  } catch (error) {
+    if ((error as { code?: unknown }).code === "ERR_BUFFER_TOO_LARGE") return undefined;
+    throw error;
+  }
+}
+
+/** Value of an environment variable; undefined where it is unset or empty. */
+export function environmentVariable(variable: string): string | undefined {
+  return process.env[variable] || undefined;
+}
+
+/** Bytes of memory of this machine. */
+export function machineMemoryBytes(): number {
+  return totalmem();
+}
+
+/** Name of the processor; undefined where the system does not say. */
+export function processorName(): string | undefined {
+  return cpus()[0]?.model;
+}
+
+/** The interface of WebGPU, which Deno has; Node has none. */
+export function webGpu(): GPU | undefined {
+  return globalThis.navigator?.gpu;
+}
+
+/** Cores that this process may use. */
+export function machineCores(): number {
+  return availableParallelism();
+}

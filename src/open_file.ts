@@ -1,0 +1,88 @@
+/** Files as the library reads and writes them, on any system. */
+
+/** What a path leads to. */
+export interface PathInfo {
+  /** Whether it is a regular file. */
+  readonly isFile: boolean;
+  /** Whether it is a folder. */
+  readonly isDirectory: boolean;
+  /** Size in bytes. */
+  readonly size: number;
+  /** Whether it is a named pipe; null or absent where the system has none, as below. */
+  readonly isFifo?: boolean | null;
+  /** Whether it is a socket. */
+  readonly isSocket?: boolean | null;
+  /** Whether it is a device such as a terminal. */
+  readonly isCharDevice?: boolean | null;
+  /** Whether it is a device such as a disk. */
+  readonly isBlockDevice?: boolean | null;
+}
+
+/** Entry of a folder. */
+export interface FolderEntry {
+  /** Name without the folder. */
+  readonly name: string;
+  /** Whether it is a folder. */
+  readonly isDirectory: boolean;
+}
+
+/** How a file is opened. */
+export interface OpenOptions {
+  readonly read?: boolean;
+  readonly write?: boolean;
+  readonly create?: boolean;
+  readonly truncate?: boolean;
+}
+
+/** Offsets of {@linkcode OpenFile.seek} are from the beginning of the file. */
+export const seekStart = 0;
+
+/** An open file with a position, at which it is read and written. */
+export interface OpenFile extends Disposable {
+  /** The file's information. */
+  stat(): Promise<PathInfo>;
+  /** Moves the position. */
+  seek(offset: number, whence: typeof seekStart): Promise<number>;
+  /** Reads at most as many bytes as fit; null at the end of the file. */
+  read(into: Uint8Array): Promise<number | null>;
+  /** Writes some of the bytes; returns how many. */
+  write(bytes: Uint8Array): Promise<number>;
+  /** Waits until the content is on the disk. */
+  syncData(): Promise<void>;
+  /** All of its bytes; the file is closed behind the last. */
+  readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** Closes the file. */
+  close(): void;
+}
+
+/** Information about a file of so many bytes. */
+export function fileInfo(size: number): PathInfo {
+  return { isFile: true, isDirectory: false, size };
+}
+
+/** Information about a folder. */
+export const folderInfo: PathInfo = { isFile: false, isDirectory: true, size: 0 };
+
+/** A blob as a file that is open for reading. */
+export function openBlob(blob: Blob): OpenFile {
+  let position = 0;
+  const refuse = () => Promise.reject(new Error("a file in memory is not written to"));
+  return {
+    stat: () => Promise.resolve(fileInfo(blob.size)),
+    seek: (offset) => Promise.resolve(position = offset),
+    async read(into) {
+      if (position >= blob.size && into.length > 0) return null;
+      const part = blob.slice(position, position + into.length);
+      into.set(new Uint8Array(await part.arrayBuffer()));
+      position += part.size;
+      return part.size;
+    },
+    write: refuse,
+    syncData: refuse,
+    get readable() {
+      return blob.stream() as ReadableStream<Uint8Array<ArrayBuffer>>;
+    },
+    close() {},
+    [Symbol.dispose]() {},
+  };
+}

@@ -1,0 +1,88 @@
+import { join } from "node:path";
+import { buildPackage } from "../../package/build.ts";
+import { writeBook } from "../../src/text/chronicle/book.ts";
+import { defaultChronicle } from "../../src/text/chronicle/config.ts";
+import { openTokenizer } from "@longmem/lab";
+import { withFolder } from "../temporary_folder.ts";
+import { assert, repositoryPath } from "../testing.ts";
+import { npm, npmTest, output } from "./npm.ts";
+import { measure, type ProgramInput, type ProgramOutput } from "./program.ts";
+
+const source = repositoryPath("tests/package/program.ts");
+
+/** Writes a small project that has installed the package from its tarball; returns its size in bytes, unpacked. */
+async function install(folder: string): Promise<number> {
+  await buildPackage(join(folder, "built"));
+  const [{ filename, unpackedSize }] = JSON.parse(
+    await npm(["pack", "--json", "--pack-destination", folder], join(folder, "built")),
+  );
+  await Deno.writeTextFile(join(folder, "package.json"), '{ "private": true, "type": "module" }');
+  const quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"];
+  await npm(["install", ...quiet, join(folder, filename), "typescript@5.9.3"], folder);
+  return unpackedSize;
+}
+
+/** Checks the types of the program against those of the package, and writes it as JavaScript. */
+async function compile(folder: string): Promise<void> {
+  await Deno.copyFile(source, join(folder, "program.ts"));
+  const compilerOptions = {
+    ...{ strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false, types: [] },
+    ...{ target: "es2022", lib: ["es2022"], module: "nodenext" },
+  };
+  const project = { compilerOptions, files: ["program.ts"] };
+  await Deno.writeTextFile(join(folder, "tsconfig.json"), JSON.stringify(project));
+  await output("node", ["node_modules/typescript/bin/tsc"], folder);
+}
+
+/** A text of the chronicle, for the program. */
+async function programInput(): Promise<Omit<ProgramInput, "device">> {
+  const tokenizer = await openTokenizer({ kind: "chronicle" });
+  const { tokens } = writeBook(defaultChronicle, 5);
+  const folder = repositoryPath("data/chronicle");
+  return { folder, text: tokenizer.decode(tokens.slice(0, 640)) };
+}
+
+/** What must be the same everywhere: all but the words of the platform's parser of JSON. */
+function comparable({ errors, ...numbers }: ProgramOutput): unknown {
+  const known = errors.map((message) =>
+    message.replace(/(provided-files:)\d+/, "$1N").replace(/is not JSON: .*/, "is not JSON")
+  );
+  return { ...numbers, errors: known };
+}
+
+npmTest(
+  "the npm package computes in Node and Deno what the sources compute",
+  () =>
+    withFolder(async (folder) => {
+      const unpackedSize = await install(folder);
+      assert.ok(unpackedSize < 2 ** 20, `the package has ${unpackedSize} bytes`);
+      await compile(folder);
+      const script = `import { measure } from "./program.js";
+      console.log(JSON.stringify(await measure(JSON.parse(process.argv[2]))));`;
+      await Deno.writeTextFile(join(folder, "run.js"), script);
+      const given = await programInput();
+      for (const device of ["cpu", "wasm"] as const) {
+        const input = { ...given, device };
+        const expected = comparable(await measure(input));
+        const argument = JSON.stringify(input);
+        const deno = ["run", "--allow-all", "--no-lock", "--node-modules-dir=manual"];
+        const outputs = {
+          Node: await output("node", ["run.js", argument], folder),
+          Deno: await output(Deno.execPath(), [...deno, "run.js", argument], folder),
+        };
+        for (const [name, text] of Object.entries(outputs)) {
+          assert.deepEqual(comparable(JSON.parse(text)), expected, `${name}, ${device}`);
+        }
+      }
+      // The numbers are of a memory that helps, and of errors in the library's words.
+      const { withMemory, without, chunks, restoredEqually, errors } = await measure({
+        ...given,
+        device: "cpu",
+      });
+      const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+      assert.ok(sum(withMemory) < sum(without) - 5, `${sum(withMemory)}, ${sum(without)} nats`);
+      assert.deepEqual(chunks, [128]);
+      assert.ok(restoredEqually);
+      assert.match(errors[0], /^Cannot open tokenizer as file "FOLDER\/missing.json" is missing$/);
+    }),
+);
