@@ -1,4 +1,5 @@
 import type { DeviceTensor } from "../runtime/device.ts";
+import { compileOnce } from "../runtime/gpu_kernels.ts";
 import { bufferOf, type WebGpuDevice } from "../runtime/webgpu_device.ts";
 import type { BankShape } from "./bank_shape.ts";
 import { checkChunks, checkSaved } from "./host_storage.ts";
@@ -63,36 +64,16 @@ export function createWebGpuStorage(
     size: refusals.size,
     usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
   });
-  const module = gpu.createShaderModule({ label: "bank.wgsl", code });
-  const entry = (stage: GPUShaderStageFlags, type: GPUBufferBindingType) => (binding: number) => ({
-    binding,
-    visibility: stage,
-    buffer: { type },
-  });
-  const readWrite = entry(GPUShaderStage.COMPUTE, "storage");
-  const read = entry(GPUShaderStage.COMPUTE, "read-only-storage");
-  const layout = gpu.createBindGroupLayout({
-    entries: [
-      entry(GPUShaderStage.COMPUTE, "uniform")(0),
-      readWrite(1),
-      readWrite(2),
-      readWrite(3),
-      read(4),
-      read(5),
-      readWrite(6),
-    ],
-  });
-  const pipeline = (entryPoint: string) =>
-    gpu.createComputePipeline({
-      label: `bank.wgsl ${entryPoint}`,
-      layout: gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),
-      compute: {
-        module,
-        entryPoint,
-        constants: { H, D, P, C: c, ROUND: options.rounded ? 1 : 0, REFUSED_SIZE: refusedBits },
-      },
-    });
-  const pipelines = { write: pipeline("write"), clear: pipeline("clear") };
+  const constants = {
+    ...{ H, D, P, C: c },
+    ROUND: options.rounded ? 1 : 0,
+    REFUSED_SIZE: refusedBits,
+  };
+  const { layout, ...pipelines } = compileOnce(
+    gpu,
+    ["bank.wgsl", constants],
+    () => compileBankKernels(gpu, constants),
+  );
   const nothing = [0, 1].map(() =>
     gpu.createBuffer({ label: "no source", size: 16, usage: GPUBufferUsage.STORAGE })
   );
@@ -232,4 +213,29 @@ export function createWebGpuStorage(
       for (const buffer of [...nothing, refusals, refusalsOnHost]) buffer.destroy();
     },
   };
+}
+
+/** The kernels of `bank.wgsl`, and the buffers that they bind. */
+function compileBankKernels(gpu: GPUDevice, constants: Record<string, number>) {
+  const module = gpu.createShaderModule({ label: "bank.wgsl", code });
+  const types = [
+    "uniform",
+    ...["storage", "storage", "storage"] as const,
+    ...["read-only-storage", "read-only-storage"] as const,
+    "storage",
+  ] as const satisfies GPUBufferBindingType[];
+  const layout = gpu.createBindGroupLayout({
+    entries: types.map((type, binding) => ({
+      binding,
+      visibility: GPUShaderStage.COMPUTE,
+      buffer: { type },
+    })),
+  });
+  const pipeline = (entryPoint: string) =>
+    gpu.createComputePipeline({
+      label: `bank.wgsl ${entryPoint}`,
+      layout: gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),
+      compute: { module, entryPoint, constants },
+    });
+  return { layout, write: pipeline("write"), clear: pipeline("clear") };
 }

@@ -93,6 +93,6 @@ export interface Device extends DeviceDescription {
   readAll(tensors: readonly DeviceTensor[]): Promise<HostArray[]>;
   /** Copies elements in the device's memory, after the runs that have ended and before those that start later. */
   copy(copies: readonly ElementCopy[]): void;
-  /** Frees everything. */
+  /** Frees every tensor that has not been disposed. A GPU itself stays open for the next model of the process. */
   close(): Promise<void>;
 }

@@ -57,9 +57,31 @@ export async function openWebGpuDevice(
   adapter: GPUAdapter,
   options: { reason: string },
 ): Promise<WebGpuDevice> {
+  const gpu = await (shared ??= requestDevice(adapter));
+  const ort = await importEngine("webgpu");
+  ort.env.wasm.numThreads = 1;
+  return new OrtWebGpuDevice(ort, gpu, adapter, options.reason);
+}
+
+/** The GPU's device of this process. Another one for each model would stay, as ONNX Runtime keeps every device that it has seen. */
+let shared: Promise<GPUDevice> | undefined;
+
+/** Opens a device with all that the adapter has; the next call follows the loss of this one. */
+async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
+  try {
+    const gpu = await requestWholeDevice(adapter);
+    gpu.lost.then(() => shared = undefined);
+    return gpu;
+  } catch (error) {
+    shared = undefined;
+    throw error;
+  }
+}
+
+function requestWholeDevice(adapter: GPUAdapter): Promise<GPUDevice> {
   const { maxStorageBufferBindingSize, maxBufferSize, maxComputeWorkgroupStorageSize } =
     adapter.limits;
-  const gpu = await adapter.requestDevice({
+  return adapter.requestDevice({
     requiredFeatures: (["shader-f16", "subgroups"] as GPUFeatureName[]).filter((name) =>
       adapter.features.has(name)
     ),
@@ -74,9 +96,6 @@ export async function openWebGpuDevice(
       maxComputeWorkgroupsPerDimension: adapter.limits.maxComputeWorkgroupsPerDimension,
     },
   });
-  const ort = await importEngine("webgpu");
-  ort.env.wasm.numThreads = 1;
-  return new OrtWebGpuDevice(ort, gpu, adapter, options.reason);
 }
 
 class OrtWebGpuDevice implements WebGpuDevice {
@@ -84,7 +103,8 @@ class OrtWebGpuDevice implements WebGpuDevice {
   readonly runsAhead = true;
   readonly description: string;
   readonly blockBytes: number;
-  #closed = false;
+  /** Buffers of tensors that have not been disposed. */
+  readonly #buffers = new Set<GPUBuffer>();
   #error: Error | undefined;
 
   constructor(
@@ -100,17 +120,20 @@ class OrtWebGpuDevice implements WebGpuDevice {
     // Half of a binding, as blocks of logits are twice as large. Beyond a binding some operators of onnxruntime-web 1.30 (Softmax,
     // Where) compute nonsense without an error.
     this.blockBytes = Math.min(gpu.limits.maxStorageBufferBindingSize / 2, 128 * 2 ** 20);
-    gpu.addEventListener("uncapturederror", (event) => {
-      event.preventDefault();
-      this.#error ??= new Error(
-        `WebGPU reported an error: ${(event as GPUUncapturedErrorEvent).error.message}`,
-      );
-    });
-    gpu.lost.then(({ message, reason }) => {
-      if (!this.#closed) {
-        this.#error ??= new Error(`WebGPU lost its device (${reason}): ${message}`);
-      }
-    });
+    gpu.addEventListener("uncapturederror", this.#noteError);
+    const handle = new WeakRef(this); // the device outlives it
+    gpu.lost.then(({ message, reason }) => handle.deref()?.noteLoss(message, reason));
+  }
+
+  /** Notes an error of the driver: of whichever model's calls, as these share the device. */
+  readonly #noteError = (event: Event) => {
+    event.preventDefault();
+    const { message } = (event as GPUUncapturedErrorEvent).error;
+    this.#error ??= new Error(`WebGPU reported an error: ${message}`);
+  };
+
+  noteLoss(message: string, reason: string): void {
+    this.#error ??= new Error(`WebGPU lost its device (${reason}): ${message}`);
   }
 
   async compile(
@@ -234,11 +257,19 @@ class OrtWebGpuDevice implements WebGpuDevice {
         `Cannot make a tensor of shape [${shape}] as this GPU's buffers end at ${this.gpu.limits.maxBufferSize} bytes: current size is ${size}`,
       );
     }
-    return this.gpu.createBuffer({
+    const buffer = this.gpu.createBuffer({
       label: `tensor [${shape}]`,
       size,
       usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
     });
+    this.#buffers.add(buffer);
+    return buffer;
+  }
+
+  /** Frees the buffer of a tensor. */
+  free(buffer: GPUBuffer): void {
+    buffer.destroy();
+    this.#buffers.delete(buffer);
   }
 
   checkErrors(): void {
@@ -248,9 +279,9 @@ class OrtWebGpuDevice implements WebGpuDevice {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
     await queue;
-    this.gpu.destroy();
+    for (const buffer of this.#buffers) this.free(buffer);
+    this.gpu.removeEventListener("uncapturederror", this.#noteError);
   }
 }
 
@@ -275,7 +306,7 @@ class WebGpuTensor implements DeviceTensor {
   }
 
   dispose(): void {
-    if (this.ownBuffer) this.ownBuffer.destroy();
+    if (this.ownBuffer) this.device.free(this.ownBuffer);
     else this.ortTensor.dispose();
   }
 }

@@ -1,5 +1,6 @@
 import { dims } from "../../graph/graph.ts";
 import type { DeviceTensor } from "../../runtime/device.ts";
+import { compileOnce } from "../../runtime/gpu_kernels.ts";
 import { bufferOf, type WebGpuDevice } from "../../runtime/webgpu_device.ts";
 import type { BankShape } from "../bank_shape.ts";
 import type { OutsideIndex } from "./chunk_index.ts";
@@ -40,18 +41,21 @@ export async function createExactSearch(
   const { meanKeys, retrievedChunks: n, blockBytes } = options;
   const { maxStorageBufferBindingSize } = gpu.limits;
 
-  gpu.pushErrorScope("validation");
-  const module = gpu.createShaderModule({ label: "exact_search.wgsl", code });
-  const pipeline = (entryPoint: string, constants: Record<string, number>) =>
-    gpu.createComputePipeline({
-      label: `exact_search.wgsl ${entryPoint}`,
-      layout: "auto",
-      compute: { module, entryPoint, constants },
-    });
-  const score = pipeline("score", { D, P, HEADS: G * H });
-  const choose = pipeline("choose", { P, N: n, HEADS: G * H });
-  const failure = await gpu.popErrorScope();
-  if (failure) throw new Error(`Cannot compile exact_search.wgsl: ${failure.message}`);
+  const constants = { score: { D, P, HEADS: G * H }, choose: { P, N: n, HEADS: G * H } };
+  const { score, choose } = await compileOnce(gpu, ["exact_search.wgsl", constants], async () => {
+    gpu.pushErrorScope("validation");
+    const module = gpu.createShaderModule({ label: "exact_search.wgsl", code });
+    const pipeline = (entryPoint: keyof typeof constants) =>
+      gpu.createComputePipeline({
+        label: `exact_search.wgsl ${entryPoint}`,
+        layout: "auto",
+        compute: { module, entryPoint, constants: constants[entryPoint] },
+      });
+    const pipelines = { score: pipeline("score"), choose: pipeline("choose") };
+    const failure = await gpu.popErrorScope();
+    if (failure) throw new Error(`Cannot compile exact_search.wgsl: ${failure.message}`);
+    return pipelines;
+  });
 
   let scratch: GPUBuffer | undefined;
   function ranksOf(bytes: number): GPUBuffer {
