@@ -45,6 +45,7 @@ export type {
   HuggingFaceBackboneDeclaration,
 } from "../checkpoint/huggingface_backbone.ts";
 export type { BackboneInitialization } from "../backbone/initialization.ts";
+export type { BackboneStart } from "../training/pretraining.ts";
 export type {
   ChapterBreakDeclaration,
   ChapterBreakEvaluation,

@@ -162,6 +162,8 @@ export async function inputPaths(experiment: ResolvedExperiment): Promise<InputP
         named.push({ field: "tokenizer", path, optional: true });
       }
     }
+  } else if (backbone.initialization.kind === "checkpoint") {
+    named.push({ field: "backbone.initialization.path", path: backbone.initialization.path });
   }
   if (sidenet?.kind === "checkpoint") named.push({ field: "sidenet.path", path: sidenet.path });
   for (const [i, evaluation] of evaluations.entries()) {

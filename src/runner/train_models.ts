@@ -1,4 +1,4 @@
-import { loadSideNetWeights } from "../checkpoint/checkpoint.ts";
+import { loadBackboneWeights, loadSideNetWeights } from "../checkpoint/checkpoint.ts";
 import { checkVocabulary } from "../checkpoint/vocabulary.ts";
 import {
   readStoredBackbone,
@@ -64,6 +64,9 @@ export async function obtainBackbone(
   ): Promise<BackboneCheckpoint> {
     const { training, initialization } = config;
     const shape = { ...sizesOf(config), vocabSize: text.tokenizer.vocabSize };
+    const start = initialization.kind === "checkpoint"
+      ? (await loadBackboneWeights(initialization.path, { shape })).weights
+      : initializeBackbone(shape, seed, initialization);
     const weights = await runPhase(
       {
         name: backboneTraining,
@@ -72,7 +75,7 @@ export async function obtainBackbone(
           config: training,
           seed,
           trains: "backbone",
-          backbone: { shape, weights: initializeBackbone(shape, seed, initialization) },
+          backbone: { shape, weights: start },
         },
         validated: (weights) => new LongMem(device, { backbone: { shape, weights } }),
         network: "backbone",

@@ -15,6 +15,7 @@ import { architectureOf } from "../backbone/architectures.ts";
 import type { ArchitectureSettings, BackboneShape } from "../backbone/shape.ts";
 import { type Problem, wrong } from "../declaration/problem.ts";
 import { composed } from "../declaration/registry.ts";
+import { text } from "../declaration/fields.ts";
 import { introducedAt } from "../declaration/identity.ts";
 import type { Accepts, Assert, Declared } from "../declaration/part.ts";
 import {
@@ -24,7 +25,14 @@ import {
   trainingPart,
 } from "./config.ts";
 
-/** A backbone trained here, from random weights. */
+/** Weights that a training of a backbone starts from: random ones, or those of a checkpoint, which is trained further. */
+export type BackboneStart = BackboneInitialization | {
+  readonly kind: "checkpoint";
+  /** The file or folder, relative to the folder in which the command runs; its model has the declared sizes. */
+  readonly path: string;
+};
+
+/** A backbone trained here. */
 export interface PretrainedBackboneConfig {
   /** Distinguishes it from weights that are read from a file. */
   readonly kind: "pretrain";
@@ -40,8 +48,8 @@ export interface PretrainedBackboneConfig {
   readonly heads: number;
   /** Width of the MLP F. */
   readonly feedForwardDim: number;
-  /** Which random weights it starts from. */
-  readonly initialization: BackboneInitialization;
+  /** Weights that it starts from. */
+  readonly initialization: BackboneStart;
   /** How it is trained, on the train split. */
   readonly training: TrainingConfig;
 }
@@ -60,6 +68,7 @@ const schema = composed(() =>
       z.discriminatedUnion("kind", [
         z.strictObject({ kind: z.literal("official") }),
         z.strictObject({ kind: z.literal("scaled") }),
+        z.strictObject({ kind: z.literal("checkpoint"), path: text }),
       ]),
       { kind: "official" },
     ).exactOptional(),

@@ -1105,7 +1105,7 @@ const malformed: Malformed[] = [
     name: "unknown initialisation of the backbone",
     change: { backbone: { ...backbone, initialization: { kind: "scale" } } },
     problems: [
-      'backbone.initialization.kind has a wrong value: current value is "scale", allowed are official, scaled (did you mean "scaled"?)',
+      'backbone.initialization.kind has a wrong value: current value is "scale", allowed are official, scaled, checkpoint (did you mean "scaled"?)',
     ],
   },
   {

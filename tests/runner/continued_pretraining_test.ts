@@ -1,0 +1,73 @@
+/** A backbone that is trained further from a checkpoint. */
+import { defineExperiment, type Experiment } from "../../mod.ts";
+import { initializeBackbone } from "../../src/backbone/initialization.ts";
+import { writeBackboneFolder } from "../../src/checkpoint/folder.ts";
+import { missingPaths } from "../../src/experiment/estimate.ts";
+import { resolveRun } from "../../src/experiment/resolve.ts";
+import { runExperiment } from "../../src/queue/run_experiment.ts";
+import { openTokenizer } from "../../src/text/tokenizer_source.ts";
+import { withFolder } from "../temporary_folder.ts";
+import { assert, assertClose, test } from "../testing.ts";
+import { smallChronicle, smallTraining } from "./small_chronicle.ts";
+
+const { sidenet: _, memory: __, ...small } = smallChronicle;
+const evaluations = [{
+  kind: "perplexity",
+  split: "test",
+  models: ["backbone"],
+  batchSize: 1,
+}] as const;
+
+/** The small backbone, trained from a checkpoint by steps that hardly change it. */
+const from = (path: string, change: object = {}): Experiment =>
+  defineExperiment({
+    ...small,
+    name: "continued",
+    backbone: {
+      ...small.backbone,
+      initialization: { kind: "checkpoint", path },
+      training: { ...smallTraining, learningRate: 1e-12 },
+      ...change,
+    },
+    evaluations: [{ ...evaluations[0], contextTokens: 16 }],
+  });
+
+test("a backbone that is trained further starts as the checkpoint", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/start`;
+    const shape = {
+      layers: 2,
+      hiddenDim: 8,
+      heads: 2,
+      feedForwardDim: 32,
+      vocabSize: (await openTokenizer({ kind: "chronicle" })).vocabSize,
+    };
+    const missing = await missingPaths(resolveRun("a test", from(path)).experiment);
+    assert.deepEqual(missing, [{ field: "backbone.initialization.path", path }]);
+    await writeBackboneFolder(path, { shape, weights: initializeBackbone(shape, 77) });
+
+    const perplexity = async (experiment: Experiment) => {
+      const { state, metrics } = await runExperiment(experiment, {
+        results: `${folder}/results`,
+        device: "cpu",
+      });
+      assert.equal(state, "completed");
+      return metrics.find(({ name }) => name === "perplexity")!.value;
+    };
+    const continued = await perplexity(from(path));
+    const { backbone: ___, ...rest } = from(path);
+    const start = await perplexity({ ...rest, backbone: { kind: "checkpoint", path } });
+    const random = await perplexity({ ...rest, backbone: small.backbone });
+    assertClose([continued], [start], { tolerance: 1e-6 });
+    assert.ok(Math.abs(random - start) > 1e-3, `${random} without a checkpoint, ${start} of it`);
+
+    await assert.rejects(
+      runExperiment(from(path, { layers: 3 }), { results: `${folder}/results`, device: "cpu" }),
+      /start" as its layers is another one: expected 3, found 2/,
+    );
+  }));
+
+test("the checkpoint that a training starts from is part of its run", () => {
+  const ids = ["a", "b"].map((path) => resolveRun("a test", from(path)).id);
+  assert.notEqual(ids[0], ids[1]);
+});
