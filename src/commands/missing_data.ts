@@ -29,12 +29,13 @@ export async function missingNames(runs: readonly ResolvedRun[]): Promise<string
   return [...new Set(missing.flat().map(({ path }) => path))];
 }
 
-/** How to get missing data, a line for each data set that the project knows. */
+/** How to get missing data, a line for each data set that the project or an evaluation knows. */
 export async function describeSources(runs: readonly ResolvedRun[]): Promise<string[]> {
   const dataSets = await readDataSets(dataSetList);
   const sources = new Map<string, string>();
   for (const { experiment } of runs) {
-    for (const { field, path } of await missingPaths(experiment)) {
+    for (const { field, path, source } of await missingPaths(experiment)) {
+      if (source) sources.set(source.name, source.how);
       const model = parseHubReference(path);
       if (model) sources.set(path, fetchCommand(model));
       const found = commandFor({ field, path }, dataSets);

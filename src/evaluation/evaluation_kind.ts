@@ -101,6 +101,8 @@ export interface NamedPath {
   readonly path: string;
   /** Whether an evaluation does without it. */
   readonly optional?: true;
+  /** Where it is published, for files that the project does not fetch: a name, and how to get it in words. */
+  readonly source?: { readonly name: string; readonly how: string };
 }
 
 /** The texts of a run. */

@@ -5,6 +5,7 @@ import { Registry } from "../declaration/registry.ts";
 import type { Metric, SampleRecord } from "../results/records.ts";
 import type { Assert } from "../declaration/part.ts";
 import { babilong, type BabilongDeclaration, type BabilongEvaluation } from "./babilong.ts";
+import { benchmark, type BenchmarkDeclaration, type BenchmarkEvaluation } from "./benchmark.ts";
 import {
   chapterBreak,
   type ChapterBreakDeclaration,
@@ -42,6 +43,7 @@ const kinds = {
   "retrieval": retrieval,
   "ruler": ruler,
   "babilong": babilong,
+  "benchmark": benchmark,
 };
 type Kinds = typeof kinds;
 
@@ -58,7 +60,8 @@ export type EvaluationConfig =
   | QuestionsEvaluation
   | RetrievalEvaluation
   | RulerEvaluation
-  | BabilongEvaluation;
+  | BabilongEvaluation
+  | BenchmarkEvaluation;
 
 /** An evaluation as declared; `memory` overrides fields of the experiment's memory. */
 export type EvaluationDeclaration =
@@ -73,7 +76,8 @@ export type EvaluationDeclaration =
   | QuestionsDeclaration
   | RetrievalDeclaration
   | RulerDeclaration
-  | BabilongDeclaration;
+  | BabilongDeclaration
+  | BenchmarkDeclaration;
 
 /** The unions are those of the registered kinds. */
 type _Configs = Assert<

@@ -92,6 +92,8 @@ export type {
 export type { QuestionsDeclaration, QuestionsEvaluation } from "../evaluation/questions.ts";
 export type { RetrievalDeclaration, RetrievalEvaluation } from "../evaluation/retrieval.ts";
 export type { RulerDeclaration, RulerEvaluation } from "../evaluation/ruler.ts";
+export type { BenchmarkDeclaration, BenchmarkEvaluation } from "../evaluation/benchmark.ts";
+export type { FormatName } from "../evaluation/benchmarks/formats.ts";
 export type { BabilongDeclaration, BabilongEvaluation } from "../evaluation/babilong.ts";
 export type { BabiTask } from "../text/benchmarks/babi.ts";
 export type { RulerTask } from "../text/benchmarks/ruler.ts";

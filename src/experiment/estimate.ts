@@ -123,11 +123,10 @@ function trainingKey(phase: TrainingName, experiment: ResolvedExperiment): strin
 /** Files and folders of a declaration that are not there, by the field that names them; whether a glob matches shows when the corpus is opened. */
 export async function missingPaths(
   experiment: ResolvedExperiment,
-): Promise<{ field: string; path: string }[]> {
-  const named = await inputPaths(experiment);
-  const missing: { field: string; path: string }[] = [];
-  for (const { field, path, optional } of named) {
-    if (!optional && !await isThere(path)) missing.push({ field, path });
+): Promise<InputPath[]> {
+  const missing: InputPath[] = [];
+  for (const named of await inputPaths(experiment)) {
+    if (!named.optional && !await isThere(named.path)) missing.push(named);
   }
   return missing;
 }
@@ -139,6 +138,8 @@ export interface InputPath {
   readonly path: string;
   /** Whether a run does without it where it is missing. */
   readonly optional?: true;
+  /** Where it is published, of files that the project does not fetch. */
+  readonly source?: { readonly name: string; readonly how: string };
 }
 
 /** Files and folders that a declaration reads, by the field that names them, without the matches of globs. */

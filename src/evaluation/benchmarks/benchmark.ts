@@ -82,7 +82,7 @@ export interface WrittenItem {
  * Writes items as tokens.
  *
  * @param options `chunkTokens`: tokens of a chunk of the memory (1 without one).
- * @throws {RangeError} If a question has no room in the window with its answer, or an answer has no token.
+ * @throws {RangeError} If an answer has no room in the window, or no token.
  */
 export function writeItems(
   items: readonly BenchmarkItem[],
@@ -107,22 +107,20 @@ export function writeItems(
     }
     const longest = Math.max(choices ? 0 : maxAnswerTokens, ...lengths);
     // The last token of an answer is not read; <s> is.
-    const room = contextTokens - (longest - 1) - ids.length - 1;
-    if (room < 0) {
+    const window = contextTokens - (longest - 1) - 1;
+    if (window < 1) {
       throw new InputRangeError(
-        `Cannot ask "${name}" as it must fit contextTokens with its answer: current values are ` +
-          `${
-            ids.length + 1
-          } tokens, ${longest} of the answer, and ${contextTokens}; maxAnswerTokens shortens answers`,
+        `Cannot ask "${name}" as contextTokens must be more than its answer: current values are ${contextTokens} and ` +
+          `${longest}; maxAnswerTokens shortens answers`,
       );
     }
-    const { reading, rest } = cutText(tokenizer.encode(context), {
-      room,
-      bos,
-      contextTokens,
-      chunkTokens,
-    });
-    return { item, reading, prompt: [bos, ...rest, ...ids], answers };
+    const cut = { bos, contextTokens, chunkTokens }, tokens = tokenizer.encode(context);
+    // Of a question that is longer than the window the beginning is read, too.
+    const { reading, rest } = ids.length <= window
+      ? cutText(tokens, { ...cut, room: window - ids.length })
+      : cutText([...tokens, ...ids], { ...cut, room: window });
+    const end = ids.length <= window ? ids : [];
+    return { item, reading, prompt: [bos, ...rest, ...end], answers };
   });
 }
 

@@ -56,9 +56,14 @@ test("writeItems() puts as much of a text before the question as has room, the r
     one.reading.map(shown),
     ["<s> hat Anna is red . hat Ben", "is"],
   );
+  // Of a question that is longer than the window, the beginning is read, too.
+  const long = item("a", "x", "red", { question: "Ben ? Ben ? Anna ?" });
+  const [read] = writeItems([long], { tokenizer, contextTokens: 8, chunkTokens: 1 });
+  assert.equal(shown(read.prompt), "<s> ? Ben ? Anna ?");
+  assert.equal(shown(read.reading.at(-1)!), "is blue . Ben");
   assert.throws(
-    () => writeItems([item("a", "x", "red")], { tokenizer, contextTokens: 4, chunkTokens: 2 }),
-    /Cannot ask "a" as it must fit contextTokens .* 3 tokens, 3 of the answer, and 4; maxAnswerTokens/,
+    () => writeItems([item("a", "x", "red")], { tokenizer, contextTokens: 3, chunkTokens: 2 }),
+    /Cannot ask "a" as contextTokens must be more than its answer: current values are 3 and 3; maxAnswerTokens/,
   );
 });
 

@@ -1,0 +1,111 @@
+/**
+ * A published format of a benchmark: how its files become questions.
+ */
+import { z } from "zod";
+import { InputRangeError, InputSyntaxError } from "../../errors.ts";
+import type { Tokenizer } from "../../text/tokenizer.ts";
+import type { BenchmarkItem } from "./benchmark.ts";
+
+/** An entry of a file. */
+export interface Entry {
+  /** Its JSON. */
+  readonly value: unknown;
+  /** Where it stands, for errors: `line 3 of "hotpotqa.jsonl"`. */
+  readonly where: string;
+}
+
+/** A file of a benchmark. */
+export interface BenchmarkFile {
+  /** Path. */
+  readonly path: string;
+  readonly entries: readonly Entry[];
+}
+
+/** A question that is written when it is asked. */
+export interface PlannedItem extends Pick<BenchmarkItem, "task" | "length"> {
+  readonly write: () => BenchmarkItem;
+}
+
+/** How files are read. */
+export interface FormatOptions {
+  /** Forms of prompts by task, with `{context}` and `{input}`, in place of a format's own. */
+  readonly prompts: Readonly<Record<string, string>>;
+  /** Tokens of a written answer at most, in place of a format's own. */
+  readonly maxAnswerTokens?: number | undefined;
+  /** Of formats that hide needles: tokens of text, the texts, places, and the seed of what is drawn. */
+  readonly lengths: readonly number[];
+  readonly haystack: readonly string[];
+  readonly depths: number;
+  readonly seed: number;
+  readonly tokenizer: Tokenizer;
+}
+
+/** A format. */
+export interface BenchmarkFormat {
+  /** Where its files are published, in words that go on "How to get them: NAME: ". */
+  readonly source: string;
+  /** Whether needles are hidden in texts of `haystack`, of `lengths`; else texts are those of the files. */
+  readonly hidesNeedles?: true;
+  /** The questions of files, in their order. */
+  read(files: readonly BenchmarkFile[], options: FormatOptions): PlannedItem[];
+}
+
+/** Characters of an entry without white space alone. */
+export const said = z.string().regex(/\S/, "must be text that is not empty");
+
+/** A number or text, as text. */
+export const numberOrText = z.union([said, z.number()]).transform(String);
+
+/**
+ * Checks the form of an entry.
+ *
+ * @throws {SyntaxError} If it has another, naming entry and field.
+ */
+export function parseEntry<T>({ value, where }: Entry, form: z.ZodType<T>): T {
+  const parsed = form.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [{ path, message }] = parsed.error.issues;
+  throw new InputSyntaxError(
+    `Cannot read ${where} as ${path.join(".") || "it"} is wrong: ${message}`,
+  );
+}
+
+/** The form of a task's prompts, filled in: what stands before the context, and what behind it. */
+export function fillPrompt(
+  form: string,
+  input: string,
+  where: string,
+): Pick<BenchmarkItem, "question"> & { readonly before: string } {
+  const place = "{context}", at = form.indexOf(place);
+  if (at < 0) {
+    throw new InputRangeError(
+      `Cannot ask ${where} as the form of its prompt must have ${place}: current value is ${
+        JSON.stringify(form)
+      }`,
+    );
+  }
+  const fill = (text: string) =>
+    text.replaceAll("{input}", () => input).replaceAll("{question}", () => input);
+  return { before: fill(form.slice(0, at)), question: fill(form.slice(at + place.length)) };
+}
+
+/** An item as planned that is there already. */
+export function planned(item: BenchmarkItem): PlannedItem {
+  const { task, length } = item;
+  return { task, ...(length !== undefined && { length }), write: () => item };
+}
+
+/** Of scores that more text can only raise: whether an answer has all that counts. */
+export function untilRight(score: (prediction: string) => number) {
+  return { score, isDone: (prediction: string) => score(prediction) === 1 };
+}
+
+/** Name of a file without its folder and extensions. */
+export function fileStem(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1).replace(/\.jsonl?(\.gz)?$/, "");
+}
+
+/** Name of the folder of a file; empty where the path has none. */
+export function folderName(path: string): string {
+  return path.split("/").at(-2) ?? "";
+}
