@@ -114,13 +114,21 @@ function seriesColours(theme: "light" | "dark"): string {
 }
 
 /** Pixels: charts are as wide as each other, so that their texts are of one size beside each other. */
-const chartWidth = 560, margin = 16, lineHeight = 20, textSize = 12, titleSize = 15;
+const chartWidth = 560,
+  marginRight = 36,
+  inset = 8,
+  margin = 16,
+  lineHeight = 20,
+  textSize = 12,
+  titleSize = 15;
 const centred = { labelAnchor: "center", labelArrow: "none" } as const;
 const grid = { stroke: "var(--figure-grid)", strokeOpacity: 1 };
 
 /** Draws lines with their uncertainty, as a standalone SVG. */
 export function lineChart(chart: LineChart): string {
-  const { x, y, series } = chart, marginLeft = 76;
+  const { x, y, series } = chart, height = 220;
+  const labelLines = wrapped(axisLabel(y), height + 2 * margin, textSize);
+  const marginLeft = 76 + (labelLines.length - 1) * (textSize + 2);
   const description = describe(
     series,
     (points) =>
@@ -129,13 +137,13 @@ export function lineChart(chart: LineChart): string {
   const points = series.flatMap(({ points }) => points);
   return figure({ ...chart, description, hasLines: true, points }, {
     width: chartWidth,
-    height: 220,
+    height,
     marginLeft,
-    marginRight: 36,
-    insetLeft: 8,
-    insetRight: 8,
-    x: axisOptions(x),
-    y: { ...axisOptions(y), labelOffset: marginLeft - 12 },
+    marginRight,
+    insetLeft: inset,
+    insetRight: inset,
+    x: axisOptions({ ...x, ...(x.ticks && { ticks: legible(x, points, marginLeft) }) }),
+    y: { ...axisOptions(y), label: labelLines.join("\n"), labelOffset: marginLeft - 12 },
     marks: [
       Plot.gridY(grid),
       ...series.flatMap(({ points }, i) => [
@@ -339,23 +347,60 @@ function intervals<Options>(points: readonly Measured[], options: Options) {
   return [known, { ...options, strokeWidth: 1.5 }] as const;
 }
 
+/** Ticks of a horizontal axis, without the labels that would lie upon others: from the last to the first, those that fit stay. */
+function legible(
+  { ticks = [], scale = "linear" }: FigureAxis,
+  points: readonly { readonly x: number }[],
+  marginLeft: number,
+): { readonly at: number; readonly name: string }[] {
+  const constant = symlogConstant(ticks);
+  const along = {
+    linear: (x: number) => x,
+    log2: Math.log2,
+    symlog: (x: number) => Math.sign(x) * Math.log1p(Math.abs(x) / constant),
+  }[scale];
+  const places = points.map(({ x }) => along(x));
+  const low = Math.min(...places), length = Math.max(...places) - low;
+  const pixels = chartWidth - marginLeft - marginRight - 2 * inset;
+  let end = Infinity;
+  return ticks.toSorted((a, b) => b.at - a.at).map(({ at, name = tickText(at) }) => {
+    const middle = length === 0 ? 0 : (along(at) - low) / length * pixels;
+    const half = widest([name]) / 2;
+    if (name === "" || middle + half > end) return { at, name: "" };
+    end = middle - half;
+    return { at, name };
+  }).reverse();
+}
+
+/** 0 is as far from the first number above it as that is from its double. */
+function symlogConstant(ticks: FigureAxis["ticks"]): number {
+  return ticks?.map(({ at }) => at).filter((at) => at > 0).sort((a, b) => a - b)[0] ?? 1;
+}
+
+/** A number on an axis. */
+function tickText(number: number): string {
+  return number.toLocaleString("en", {
+    maximumSignificantDigits: 6,
+    ...(Math.abs(number) >= 1e6 && { notation: "compact", maximumSignificantDigits: 4 }),
+  });
+}
+
+/** The label of an axis, with its unit. */
+function axisLabel({ label, unit }: { label: string; unit?: string | undefined }): string {
+  return unit ? `${label} (${unit})` : label;
+}
+
 function axisOptions({ label, unit, scale, ticks, fromZero, domain }: FigureAxis) {
-  // 0 is as far from the first number above it as that is from its double.
-  const constant = ticks?.map(({ at }) => at).filter((at) => at > 0).sort((a, b) => a - b)[0] ?? 1;
   const types = {
     linear: {},
     log2: { type: "log", base: 2 },
-    symlog: { type: "symlog", constant },
+    symlog: { type: "symlog", constant: symlogConstant(ticks) },
   };
   return {
     ...centred,
-    label: unit ? `${label} (${unit})` : label,
+    label: axisLabel({ label, unit }),
     tickFormat: (number: number) =>
-      ticks?.find(({ at }) => at === number)?.name ??
-        number.toLocaleString("en", {
-          maximumSignificantDigits: 6,
-          ...(Math.abs(number) >= 1e6 && { notation: "compact", maximumSignificantDigits: 4 }),
-        }),
+      ticks?.find(({ at }) => at === number)?.name ?? tickText(number),
     ...types[scale ?? "linear"],
     ...(ticks && { ticks: ticks.map(({ at }) => at) }),
     ...(fromZero && { zero: true }),

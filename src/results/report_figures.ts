@@ -259,6 +259,8 @@ interface Training {
   readonly phase: string;
   readonly run: string;
   readonly records: readonly MetricsRecord[];
+  /** Trainings of which these are the means; absent: it is one. */
+  readonly seeds?: number;
 }
 
 /** The loss of each training, by phase; those that adapt one backbone in several ways share a figure. */
@@ -284,16 +286,114 @@ function trainingFigures(runs: readonly CataloguedRun[]): ReportFigure[] {
     trainings.values(),
     ({ phase }) => adaptations.length > 1 && adaptations.includes(phase) ? "adaptations" : phase,
   );
-  return [...figures].flatMap(([name, trained]) => [
-    trainingFigure(name, trained),
-    ...diagnosticFigures(name, trained),
-  ]);
+  const overlaid = overlaidAdaptations(runs, phases);
+  return [
+    ...(overlaid.length > 0 ? [trainingFigure("adaptations", overlaid)] : []),
+    ...[...figures].flatMap(([name, trained]) => [
+      trainingFigure(name, trained),
+      ...quantityFigures(name, trained),
+      ...diagnosticFigures(name, trained),
+    ]),
+  ];
+}
+
+/**
+ * The adaptations of runs that differ in nothing but their seeds, one training for each: the means of their losses. Nothing where
+ * there are several settings, fewer than two adaptations, or one run.
+ */
+function overlaidAdaptations(
+  runs: readonly CataloguedRun[],
+  phases: ReadonlyMap<string, readonly Training[]>,
+): Training[] {
+  const adaptations = [...phases].filter(([phase]) =>
+    runs.some((run) => run.adaptations.includes(phase))
+  );
+  const seeds = Math.max(0, ...adaptations.map(([, trainings]) => trainings.length));
+  if (adaptations.length < 2 || seeds < 2 || replicaGroups(runs).length > 1) return [];
+  return adaptations.map(([phase, trainings]) => ({
+    phase,
+    run: "",
+    records: meanRecords(trainings),
+    seeds: trainings.length,
+  }));
+}
+
+/** Mean losses of trainings at the steps that all of them have recorded. */
+function meanRecords(trainings: readonly Training[]): MetricsRecord[] {
+  const keyOf = ({ split, step }: MetricsRecord) => `${split} ${step}`;
+  const losses = trainings.map(({ records }) =>
+    new Map(records.map((record) => [keyOf(record), record.loss]))
+  );
+  return trainings[0].records.flatMap((record) => {
+    const all = losses.flatMap((ofTraining) => ofTraining.get(keyOf(record)) ?? []);
+    return all.length < trainings.length ? [] : [{ ...record, loss: mean(all) }];
+  });
+}
+
+/** Quantities of every step besides the loss. */
+const quantities: readonly {
+  readonly name: string;
+  readonly title: string;
+  readonly unit?: string;
+  readonly of: (record: MetricsRecord) => number | undefined;
+}[] = [
+  { name: "learning-rate", title: "learning rate", of: ({ learningRate }) => learningRate },
+  { name: "gradient-norm", title: "gradient norm", of: ({ gradientNorm }) => gradientNorm },
+  {
+    name: "speed",
+    title: "speed",
+    unit: "tokens/s",
+    of: ({ timing }) => timing?.tokensPerSecond,
+  },
+];
+
+/** Learning rate, norm of the gradient and speed of trainings by step, where they are recorded; equal curves are drawn once. */
+function quantityFigures(name: string, trainings: readonly Training[]): ReportFigure[] {
+  const curves = spread(trainings), isOfPhases = areOfPhases(trainings);
+  return quantities.flatMap(({ name: file, title, unit, of }) => {
+    const all = curves.map(({ phase, run, records }) => ({
+      name: curves.length === 1 ? "" : isOfPhases ? phase : run,
+      points: thinned(records.filter(({ split }) => split === "train"), of),
+    })).filter(({ points }) => points.length > 0);
+    const unlike = [...Map.groupBy(all, ({ points }) => JSON.stringify(points)).values()];
+    if (unlike.length === 0) return [];
+    const series = unlike.map((alike) => ({
+      name: alike.map(({ name }) => name).join("; "),
+      points: alike[0].points,
+    }));
+    const notes = [
+      ...(all.length > 1 && series.length === 1 ? ["the same of all"] : []),
+      ...thinningNote(curves),
+      ...leftOut(trainings.length - curves.length),
+    ];
+    return [{
+      name: `training-${name}-${file}`,
+      svg: lineChart({
+        title: `Training of ${name}: ${title} by step`,
+        note: notes.join("; "),
+        x: { label: "training step" },
+        y: { label: title, ...(unit !== undefined && { unit }), fromZero: true },
+        series,
+      }),
+    }];
+  });
+}
+
+/** Whether trainings are told apart by their phases, not by their runs. */
+function areOfPhases(trainings: readonly Training[]): boolean {
+  return trainings.some(({ phase }) => phase !== trainings[0].phase);
+}
+
+function thinningNote(curves: readonly Training[]): string[] {
+  return curves.some(({ records }) => records.length > 2 * curvePoints)
+    ? ["each point is the mean of neighbouring steps where there are many"]
+    : [];
 }
 
 /** Draws the diagnostics of trainings: gates and the memory's share of attention, and sizes of updates; nothing where none does. */
 function diagnosticFigures(name: string, trainings: readonly Training[]): ReportFigure[] {
   type Diagnostics = NonNullable<MetricsRecord["diagnostics"]>;
-  const isOfPhases = trainings.some(({ phase }) => phase !== trainings[0].phase);
+  const isOfPhases = areOfPhases(trainings);
   const series = (
     of: Readonly<Record<string, (diagnostics: Diagnostics) => number | undefined>>,
   ) =>
@@ -320,10 +420,9 @@ function diagnosticFigures(name: string, trainings: readonly Training[]): Report
         series: lines,
       }),
     }];
-  const mean = ({ gates }: Diagnostics) =>
-    gates && gates.reduce((sum, gate) => sum + gate, 0) / gates.length;
-  const gates = trainings.length > 1 ? { "mean gate": mean } : {
-    "mean gate": mean,
+  const meanGate = ({ gates }: Diagnostics) => gates && mean(gates);
+  const gates = trainings.length > 1 ? { "mean gate": meanGate } : {
+    "mean gate": meanGate,
     "smallest gate": ({ gates }: Diagnostics) => gates && Math.min(...gates),
     "largest gate": ({ gates }: Diagnostics) => gates && Math.max(...gates),
     "attention to retrieved tokens": ({ memoryShare }: Diagnostics) => memoryShare,
@@ -341,7 +440,7 @@ function diagnosticFigures(name: string, trainings: readonly Training[]): Report
 
 /** The loss of trainings of one phase, or of one of each of several, by step: on both splits, or of many on one of them. */
 function trainingFigure(name: string, trainings: readonly Training[]): ReportFigure {
-  const isOfPhases = trainings.some(({ phase }) => phase !== trainings[0].phase);
+  const isOfPhases = areOfPhases(trainings);
   const curves = spread(trainings), both = 2 * curves.length <= mostSeries;
   const isValidated = curves.every(({ records }) => records.some(({ split }) => split === "valid"));
   const splits = both ? ["train", "valid"] : [isValidated ? "valid" : "train"];
@@ -351,14 +450,16 @@ function trainingFigure(name: string, trainings: readonly Training[]): ReportFig
         ...(curves.length > 1 ? [isOfPhases ? training.phase : training.run] : []),
         ...(both ? [split] : []),
       ].join(", "),
-      points: thinned(training.records.filter((record) => record.split === split)),
+      points: thinned(
+        training.records.filter((record) => record.split === split),
+        ({ loss }) => loss,
+      ),
     }))
   ).filter(({ points }) => points.length > 0);
   const notes = [
     ...(both ? [] : [`loss of the ${splits[0]} split`]),
-    ...(curves.some(({ records }) => records.length > 2 * curvePoints)
-      ? ["each point is the mean of neighbouring steps where there are many"]
-      : []),
+    ...(curves.some(({ seeds }) => seeds) ? [`means of ${curves[0].seeds} seeds`] : []),
+    ...thinningNote(curves),
     ...leftOut(trainings.length - curves.length),
   ];
   return {
@@ -383,16 +484,22 @@ function runNames(runs: readonly RunRecord[]): string[] {
   });
 }
 
-/** As many points as a figure can show: means of steps side by side. */
-function thinned(records: readonly MetricsRecord[]): { x: number; value: number }[] {
+/** As many points as a figure can show: means of steps side by side; steps without the quantity are left out. */
+function thinned(
+  all: readonly MetricsRecord[],
+  of: (record: MetricsRecord) => number | undefined,
+): { x: number; value: number }[] {
+  const records = all.filter((record) => of(record) !== undefined);
   const size = Math.ceil(records.length / curvePoints);
-  const mean = (numbers: readonly number[]) =>
-    numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
   return Array.from({ length: Math.ceil(records.length / size) || 0 }, (_, i) => {
     const part = records.slice(i * size, (i + 1) * size);
     return {
       x: Math.round(mean(part.map(({ step }) => step))),
-      value: mean(part.map(({ loss }) => loss)),
+      value: mean(part.map((record) => of(record)!)),
     };
   });
+}
+
+function mean(numbers: readonly number[]): number {
+  return numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
 }

@@ -7,6 +7,7 @@ import {
   lineChart,
 } from "../../src/results/figure.ts";
 import { assert, assertClose, test } from "../testing.ts";
+import { chromiumTest, inPage } from "./chromium.ts";
 
 /** What tests look at of a parsed figure. */
 interface Node {
@@ -324,6 +325,48 @@ test("the texts of figures lie within them, and none upon another", () => {
     }
   }
 });
+
+/** Texts of a page's figures that lie upon others or outside, by where a browser draws them. */
+const collisions = `() => [...document.querySelectorAll("svg")].flatMap((svg) => {
+  const frame = svg.getBoundingClientRect();
+  const texts = [...svg.querySelectorAll("text")].filter((text) => text.textContent)
+    .map((text) => ({ text: text.textContent, box: text.getBoundingClientRect() }));
+  return texts.flatMap(({ text, box }, i) => [
+    ...(box.left < frame.left || box.right > frame.right || box.top < frame.top ||
+      box.bottom > frame.bottom ? [text + " outside"] : []),
+    ...texts.slice(0, i).filter(({ box: other }) =>
+      Math.min(box.right, other.right) - Math.max(box.left, other.left) > 1 &&
+      Math.min(box.bottom, other.bottom) - Math.max(box.top, other.top) > 1
+    ).map((other) => text + " upon " + other.text),
+  ]);
+})`;
+
+chromiumTest(
+  "labels of axes do not collide, however long they are and however close their ticks",
+  async () => {
+    const label = "gain over the backbone with a sliding window of 256 tokens";
+    const tall = { ...lines, y: { label, unit: "nats/token" } };
+    const along = (ats: readonly number[], scale: "linear" | "log2" | "symlog") =>
+      lineChart({
+        ...lines,
+        x: { label: "memory", scale, ticks: ats.map((at) => ({ at })) },
+        series: [{ name: "", points: ats.map((x) => ({ x, value: x % 7 })) }],
+      });
+    const powers = Array.from({ length: 14 }, (_, i) => 64 * 2 ** i);
+    const shown = [
+      lineChart(tall),
+      along(powers, "log2"),
+      along([0, ...powers], "symlog"),
+      along([1, 2, 3, 1000, 1001, 100_000], "linear"),
+    ];
+    const html = `<html><head></head><body>${shown.join("")}</body></html>`;
+    const { result } = await inPage<string[]>(html, collisions);
+    assert.deepEqual(result, []);
+    assert.match(shown[0], />gain over the backbone with a</);
+    const labels = [...shown[1].matchAll(/>([\d,]+)<\/text>/g)].map(([, text]) => text);
+    assert.ok(labels.includes("524,288") && labels.includes("131,072"), `${labels}`);
+  },
+);
 
 test("figures are legible in both themes", () => {
   for (const svg of Object.values(figures)) {

@@ -441,10 +441,65 @@ test("adaptations of one backbone share a figure, trainings that differ between 
       summary: { run: `m4096-c4-k64-seed${seed}-0a1b2c3d` },
     })
   );
-  assert.deepEqual(
-    figuresOf(seeds).map(({ name }) => name),
-    phases.map((phase) => `training-${phase}`),
+  const [overlaid, ...own] = figuresOf(seeds);
+  assert.deepEqual(own.map(({ name }) => name), phases.map((phase) => `training-${phase}`));
+  assert.equal(overlaid.name, "training-adaptations");
+  assert.match(overlaid.svg, />means of 2 seeds; each point/);
+  // Losses fall from 5 to 3.02, and are 1 and 2 larger by seed, 1 and 2 by model: means of the first four and the last steps.
+  assert.match(
+    overlaid.svg,
+    /<desc[^>]*>longmem, train: 7\.47 at 3, 5\.55 at 99; sidenet-without-memory, train: 8\.47 at 3, 6\.55 at 99\./,
   );
+  const varied = seeds.map((one, i) => ({
+    ...one,
+    declaration: { seed: 1, memory: { chunkTokens: 2 + 2 * i } },
+    summary: { ...one.summary, variation: { "memory.chunkTokens": 2 + 2 * i } },
+  }));
+  assert.deepEqual(
+    figuresOf(varied).map(({ name }) => name),
+    phases.map((phase) => `training-${phase}`),
+    "settings of a sweep are not one model",
+  );
+});
+
+test("learning rate, gradient norm and speed are figures, in which equal curves are one", () => {
+  const measured = (seed: number) =>
+    run({
+      declaration: { seed },
+      training: training.map((record) => ({
+        ...record,
+        loss: record.loss + seed,
+        learningRate: record.step / 1000,
+        ...(record.step % 2 === 0 && { gradientNorm: seed }),
+        timing: { tokensPerSecond: 1000 * seed, elapsedMs: record.step },
+      })),
+      summary: { run: `m4096-c4-k64-seed${seed}-0a1b2c3d` },
+    });
+  const figuresOf = (runs: Parameters<typeof report>[0]) =>
+    new Map(report(runs).figures.map(({ name, svg }) => [name, svg]));
+  const both = figuresOf([measured(1), measured(2)]);
+  const described = (name: string) => /<desc[^>]*>([^<]*)</.exec(both.get(name)!)![1];
+  // The first of 25 points is the mean of steps 1 to 4, the last that of 97 to 100.
+  assert.equal(
+    described("training-longmem-learning-rate"),
+    "seed 1; seed 2: 0.00250 at 3, 0.0985 at 99.",
+  );
+  assert.match(both.get("training-longmem-learning-rate")!, />the same of all; /);
+  // Of 50 records, every second step, two are a point.
+  assert.equal(
+    described("training-longmem-gradient-norm"),
+    "seed 1: 1.00 at 3, 1.00 at 99; seed 2: 2.00 at 3, 2.00 at 99.",
+  );
+  assert.match(
+    described("training-longmem-speed"),
+    /^seed 1: 1\.00e\+3 at 3, .*; seed 2: 2\.00e\+3/,
+  );
+  const one = figuresOf([measured(1)]);
+  assert.match(one.get("training-longmem-speed")!, /<desc[^>]*>1\.00e\+3 at 3/);
+  const unmeasured = [...figuresOf([run({ training })]).keys()];
+  assert.deepEqual(unmeasured.filter((name) => name.startsWith("training-")), [
+    "training-longmem",
+  ]);
 });
 
 test("gates and updates of a training are figures where they are recorded", () => {
