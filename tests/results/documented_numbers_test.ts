@@ -112,6 +112,28 @@ test("the log's table of baselines has the recorded numbers, rounded once", asyn
   }
 });
 
+test("the log's table of searches on the chronicle has the recorded numbers, rounded once", async () => {
+  const [run] = await runsOf("chronicle_copying");
+  const rows = {
+    "what followed the same 4, 3 or 2 tokens: copy": "copy-m4096-n2-4-w0.5",
+    "what followed the nearest states: kNN-LM": "knn-lm-m4096-k64-l0.25-t10",
+    "LongMem, beside both": "longmem",
+  };
+  const names = ["all", "person", "label", "opening"].map((kind) => `recall ${kind} far`);
+  const metricOf = (model: string, name: string) =>
+    run.summary.metrics.find((metric) => metric.model === model && metric.name === name)!;
+  for (const [begins, model] of Object.entries(rows)) {
+    const [, ...cells] = rowOf(begins);
+    const expected = [...names, "perplexity"].map((name) => {
+      const { value, stderr } = metricOf(model, name);
+      return `${value.toFixed(3)} \u00b1 ${stderr!.toFixed(3)}`;
+    });
+    assert.deepEqual(cells, expected, model);
+  }
+  const opening = metricOf("backbone", "recall opening far").value.toFixed(3);
+  assert.ok(log.includes(`a search no more than the backbone (${opening})`));
+});
+
 test("the log's lists of ablations have the recorded numbers, rounded once", async () => {
   const rows = {
     "memory of 128, 256, 512, 1024, 2048, 4096, 8192 tokens": "ablation_memory_size",
