@@ -232,7 +232,7 @@ resultsTest("report writes a page and its figures beside the runs", async (resul
   await cli(fake, "run", twoSizes, "--results", results);
   const { code, stdout, stderr } = await cli(real, "report", results);
   assert.equal(code, 0, stderr);
-  assert.match(stdout, /two_sizes\/report\.html: 1 figure$/m);
+  assert.match(stdout, /two_sizes\/report\.html: 2 figures$/m);
   const page = await Deno.readTextFile(`${results}/two_sizes/report.html`);
   assert.match(page, /<h1>two_sizes<\/h1>/);
   const figure = await Deno.readTextFile(`${results}/two_sizes/figures/training-longmem.svg`);
