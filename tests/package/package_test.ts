@@ -1,10 +1,14 @@
+// deno-lint-ignore-file no-import-prefix -- a package of this program alone
 import { join } from "node:path";
+import * as esbuild from "npm:esbuild@0.28.2";
 import { buildPackage } from "../../package/build.ts";
 import { writeBook } from "../../src/text/chronicle/book.ts";
 import { defaultChronicle } from "../../src/text/chronicle/config.ts";
 import { openTokenizer } from "@longmem/lab";
 import { withFolder } from "../temporary_folder.ts";
 import { assert, repositoryPath } from "../testing.ts";
+import { chromium, isChromiumRequired } from "../results/chromium.ts";
+import { serveFolders, withPage } from "./browser.ts";
 import { npm, npmTest, output } from "./npm.ts";
 import { measure, type ProgramInput, type ProgramOutput } from "./program.ts";
 
@@ -50,8 +54,42 @@ function comparable({ errors, ...numbers }: ProgramOutput): unknown {
   return { ...numbers, errors: known };
 }
 
+/** Bundles a module of a project as programs for browsers are bundled. */
+async function bundleForBrowser(folder: string, name: string): Promise<void> {
+  await esbuild.build({
+    absWorkingDir: folder,
+    entryPoints: [name],
+    outdir: "site",
+    bundle: true,
+    splitting: true,
+    format: "esm",
+    platform: "browser",
+    external: ["hnswlib-wasm"], // not installed
+    logLevel: "silent",
+  });
+  await esbuild.stop();
+}
+
+/** What the program computes in Chromium. */
+async function measureInChromium(folder: string, input: ProgramInput): Promise<ProgramOutput> {
+  await bundleForBrowser(folder, "program.js");
+  await Deno.writeTextFile(join(folder, "site", "index.html"), "<!doctype html><title>x</title>");
+  await using server = serveFolders({
+    "/data/": `${input.folder}/`,
+    "/ort-": join(folder, "node_modules/onnxruntime-web/dist/ort-"),
+    "/": `${folder}/site/`,
+  });
+  return await withPage(async (page) => {
+    await page.goto(server.origin);
+    return await page.evaluate(async (input) => {
+      const { measure } = await import("/program.js" as string);
+      return await measure(input);
+    }, { ...input, folder: "data" });
+  });
+}
+
 npmTest(
-  "the npm package computes in Node and Deno what the sources compute",
+  "the npm package computes in Node, Deno and Chromium what the sources compute",
   () =>
     withFolder(async (folder) => {
       const unpackedSize = await install(folder);
@@ -73,6 +111,11 @@ npmTest(
         for (const [name, text] of Object.entries(outputs)) {
           assert.deepEqual(comparable(JSON.parse(text)), expected, `${name}, ${device}`);
         }
+      }
+      if (chromium || isChromiumRequired) {
+        const input = { ...given, device: "wasm" } as const;
+        const found = await measureInChromium(folder, input);
+        assert.deepEqual(comparable(found), comparable(await measure(input)), "Chromium");
       }
       // The numbers are of a memory that helps, and of errors in the library's words.
       const { withMemory, without, chunks, restoredEqually, errors } = await measure({

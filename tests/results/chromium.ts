@@ -6,8 +6,8 @@ import { assert, test } from "../testing.ts";
 
 const names = ["chromium", "chromium-browser", "google-chrome"];
 
-/** Chromium on the path; undefined where there is none. */
-const chromium = (Deno.env.get("PATH") ?? "").split(":")
+/** Path of Chromium; undefined where there is none. */
+export const chromium: string | undefined = (Deno.env.get("PATH") ?? "").split(":")
   .flatMap((folder) => names.map((name) => `${folder}/${name}`))
   .find((path) => {
     try {
@@ -16,8 +16,9 @@ const chromium = (Deno.env.get("PATH") ?? "").split(":")
       return false;
     }
   });
-const required = Deno.env.get("LONGMEM_REQUIRE_CHROMIUM") === "1";
-if (!chromium && !required) {
+/** Whether tests fail where there is none. */
+export const isChromiumRequired: boolean = Deno.env.get("LONGMEM_REQUIRE_CHROMIUM") === "1";
+if (!chromium && !isChromiumRequired) {
   // deno-lint-ignore no-console -- what is left out must be seen
   console.warn(
     '\n*** There is no Chromium on the PATH: every test named "(needs Chromium)" is ignored. ***\n' +
@@ -27,7 +28,7 @@ if (!chromium && !required) {
 
 /** Registers a test that opens pages; it is ignored, loudly, where there is no Chromium, and fails where one is required. */
 export function chromiumTest(name: string, fn: () => Promise<void>): void {
-  test({ name: `${name} (needs Chromium)`, ignore: !chromium && !required, fn });
+  test({ name: `${name} (needs Chromium)`, ignore: !chromium && !isChromiumRequired, fn });
 }
 
 /**
