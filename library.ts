@@ -51,6 +51,13 @@ export {
   generateTokens,
   rememberDocument,
 } from "./src/longmem/generation.ts";
+export {
+  explainToken,
+  type Passage,
+  passagesOf,
+  type TokenExplanation,
+  totalShare,
+} from "./src/longmem/passages.ts";
 export type { Padding } from "./src/longmem/padding.ts";
 export type { MemoryRange, MemoryReading } from "./src/longmem/explanation.ts";
 export type { SaveMemoryOptions } from "./src/longmem/saved_memory.ts";

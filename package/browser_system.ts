@@ -158,6 +158,13 @@ export async function gunzip(
   return new Uint8Array(await new Blob(parts).arrayBuffer());
 }
 
+/** Uncompresses gzip data in parts. */
+export function gunzipParts(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+): AsyncIterable<Uint8Array<ArrayBuffer>> {
+  return stream.pipeThrough(new DecompressionStream("gzip"));
+}
+
 /** There is no environment. */
 export function environmentVariable(_variable: string): string | undefined {
   return undefined;

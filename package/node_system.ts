@@ -3,8 +3,9 @@ import type { Stats } from "node:fs";
 import * as files from "node:fs/promises";
 import { availableParallelism, cpus, totalmem } from "node:os";
 import process from "node:process";
+import { Readable } from "node:stream";
 import { promisify } from "node:util";
-import { gunzip as gunzipOf } from "node:zlib";
+import { createGunzip, gunzip as gunzipOf } from "node:zlib";
 import {
   fileInfo,
   type FolderEntry,
@@ -145,6 +146,13 @@ export async function gunzip(
     if ((error as { code?: unknown }).code === "ERR_BUFFER_TOO_LARGE") return undefined;
     throw error;
   }
+}
+
+/** Uncompresses gzip data in parts. */
+export function gunzipParts(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+): AsyncIterable<Uint8Array<ArrayBuffer>> {
+  return Readable.fromWeb(stream as never).pipe(createGunzip());
 }
 
 /** Value of an environment variable; undefined where it is unset or empty. */

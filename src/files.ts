@@ -1,8 +1,6 @@
 /**
  * Reading regular files, writing files whole or not at all, and errors that name the path and the reason in words.
  */
-import { Readable } from "node:stream";
-import { createGunzip } from "node:zlib";
 import {
   InputError,
   InputRangeError,
@@ -14,6 +12,7 @@ import type { OpenFile, PathInfo } from "./open_file.ts";
 import {
   dirname,
   gunzip,
+  gunzipParts,
   makeFolders,
   NotADirectory,
   NotCapable,
@@ -86,7 +85,7 @@ export async function openRegularFile(path: string): Promise<OpenFile> {
  */
 export async function openContent(path: string): Promise<AsyncIterable<Uint8Array<ArrayBuffer>>> {
   const { readable } = await openRegularFile(path);
-  return path.endsWith(".gz") ? Readable.fromWeb(readable as never).pipe(createGunzip()) : readable;
+  return path.endsWith(".gz") ? gunzipParts(readable) : readable;
 }
 
 /** Reads a regular file whole; errors as for {@linkcode openRegularFile}. */

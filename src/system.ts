@@ -3,8 +3,9 @@
  * package has the same names for Node (`package/node_system.ts`) and for browsers (`package/browser_system.ts`).
  */
 import { cpus, totalmem } from "node:os";
+import { Readable } from "node:stream";
 import { promisify } from "node:util";
-import { gunzip as gunzipOf } from "node:zlib";
+import { createGunzip, gunzip as gunzipOf } from "node:zlib";
 import {
   fileInfo,
   type FolderEntry,
@@ -83,6 +84,13 @@ export async function gunzip(
     if ((error as { code?: unknown }).code === "ERR_BUFFER_TOO_LARGE") return undefined;
     throw error;
   }
+}
+
+/** Uncompresses gzip data in parts. */
+export function gunzipParts(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+): AsyncIterable<Uint8Array<ArrayBuffer>> {
+  return Readable.fromWeb(stream as never).pipe(createGunzip());
 }
 
 /** Value of an environment variable; undefined where it is unset, empty, or may not be read, as a prompt would stop a run. */

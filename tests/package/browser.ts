@@ -1,5 +1,6 @@
 /** A headless Chromium that is driven, and a server of files on this machine. */
 // deno-lint-ignore-file no-import-prefix -- a package of tests alone
+// @ts-types="./puppeteer.d.ts"
 import puppeteer, { type Browser, type Page } from "npm:puppeteer-core@25.16.0";
 import { chromium } from "../results/chromium.ts";
 import { assert } from "../testing.ts";
@@ -54,7 +55,11 @@ export async function withPage<T>(
   assert.ok(chromium, "there is no Chromium on the PATH");
   const browser = await puppeteer.launch({
     executablePath: chromium,
-    args: ["--no-sandbox", "--no-first-run", "--disable-background-networking"],
+    args: [
+      ...["--no-sandbox", "--no-first-run", "--disable-background-networking"],
+      // WebGPU on the processor, which pages that ask for any adapter do not take for a fast one.
+      ...["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"],
+    ],
     protocolTimeout: 300_000,
   });
   try {
