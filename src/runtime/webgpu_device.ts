@@ -21,6 +21,8 @@ type OrtTensor = InstanceType<Ort["Tensor"]>;
 export interface WebGpuDevice extends Device {
   readonly kind: "webgpu";
   readonly gpu: GPUDevice;
+  /** Whether WebGPU works by OpenGL here, as far as an adapter shows it: that lacks a feature which the other interfaces have. */
+  readonly isOpenGl: boolean;
   /** A tensor in a buffer of our own. */
   fromBuffer(buffer: GPUBuffer, shape: readonly number[], type: ElementType): DeviceTensor;
   /** Throws the errors that the driver reported since the last call. */
@@ -103,6 +105,7 @@ class OrtWebGpuDevice implements WebGpuDevice {
   readonly runsAhead = true;
   readonly description: string;
   readonly blockBytes: number;
+  readonly isOpenGl: boolean;
   /** Buffers of tensors that have not been disposed. */
   readonly #buffers = new Set<GPUBuffer>();
   #error: Error | undefined;
@@ -117,6 +120,7 @@ class OrtWebGpuDevice implements WebGpuDevice {
     this.description =
       [vendor, architecture, device, description].filter((part) => part).join(" ") ||
       "unknown adapter";
+    this.isOpenGl = !adapter.features.has("bgra8unorm-storage");
     // Half of a binding, as blocks of logits are twice as large. Beyond a binding some operators of onnxruntime-web 1.30 (Softmax,
     // Where) compute nonsense without an error.
     this.blockBytes = Math.min(gpu.limits.maxStorageBufferBindingSize / 2, 128 * 2 ** 20);

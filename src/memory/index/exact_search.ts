@@ -13,6 +13,19 @@ const mostChunks = 512;
 /** Queries and slots of one workgroup of the kernel `score`. */
 const tile = 64;
 
+/** Sizes of the memory that the invocations of a workgroup share, as exact_search.wgsl names them. */
+interface SharedSizes {
+  readonly components: number;
+  readonly digitBits: number;
+  readonly threads: number;
+}
+
+/** Those for most GPUs, and those for OpenGL, which compile in a thirtieth of the time there. */
+const sharedSizes = {
+  large: { components: 16, digitBits: 11, threads: 256 },
+  small: { components: 4, digitBits: 8, threads: 64 },
+} as const satisfies Record<string, SharedSizes>;
+
 /** WebGPU's least limit of workgroups in a dimension. */
 const mostWorkgroups = 65_535;
 
@@ -28,20 +41,37 @@ export function hasExactSearch(bank: BankShape, options: { retrievedChunks: numb
  *
  * Scores exist for a block of queries at a time. Equal scores: the lower slot comes first, as in the graph.
  *
- * @param options `meanKeys`: [G, H, D+1, P], read at every search; `blockBytes`: largest size of a block of scores.
+ * @param options `meanKeys`: [G, H, D+1, P], read at every search; `blockBytes`: largest size of a block of scores; `shared`: how
+ * much memory a workgroup shares (default: as the GPU's compiler can take).
  * @throws Error with the driver's message where the kernels do not compile.
  */
 export async function createExactSearch(
   device: WebGpuDevice,
   bank: BankShape,
-  options: { meanKeys: DeviceTensor; retrievedChunks: number; blockBytes: number },
+  options: {
+    meanKeys: DeviceTensor;
+    retrievedChunks: number;
+    blockBytes: number;
+    shared?: keyof typeof sharedSizes;
+  },
 ): Promise<OutsideIndex> {
   const { gpu } = device;
   const { banks: G, heads: H, headDim: D, capacityChunks: P } = bank;
   const { meanKeys, retrievedChunks: n, blockBytes } = options;
   const { maxStorageBufferBindingSize } = gpu.limits;
 
-  const constants = { score: { D, P, HEADS: G * H }, choose: { P, N: n, HEADS: G * H } };
+  const { components, digitBits, threads } =
+    sharedSizes[options.shared ?? (device.isOpenGl ? "small" : "large")];
+  const constants = {
+    score: {
+      ...{ D, P, HEADS: G * H },
+      ...{ COMPONENTS: components, QUERY_TILE: 17 * components, KEY_TILE: 16 * components },
+    },
+    choose: {
+      ...{ P, N: n, HEADS: G * H },
+      ...{ DIGIT_BITS: digitBits, DIGITS: 2 ** digitBits, THREADS: threads },
+    },
+  };
   const { score, choose } = await compileOnce(gpu, ["exact_search.wgsl", constants], async () => {
     gpu.pushErrorScope("validation");
     const module = gpu.createShaderModule({ label: "exact_search.wgsl", code });

@@ -12,6 +12,15 @@ override P: u32;
 override N: u32;
 override HEADS: u32;  // G*H
 
+// Sizes of memory that a workgroup shares. OpenGL's shaders fill it with zeros element by element, and their compilers take minutes
+// for thousands of elements, so that there is a small set of sizes for them.
+override COMPONENTS: u32;  // components at a time, at most 16
+override QUERY_TILE: u32;  // COMPONENTS * query_stride
+override KEY_TILE: u32;    // COMPONENTS * side
+override DIGIT_BITS: u32;
+override DIGITS: u32;      // 2^DIGIT_BITS
+override THREADS: u32;     // of a workgroup that chooses
+
 struct Block {
   first_head: u32,   // of B*H
   first_query: u32,  // of T
@@ -44,13 +53,13 @@ fn score_bits(rank: u32) -> u32 {
   return ~rank;
 }
 
-// A workgroup scores 64 queries against 64 slots, 16 components at a time; an invocation 4 queries against 4 slots, which
+// A workgroup scores 64 queries against 64 slots, some components at a time; an invocation 4 queries against 4 slots, which
 // lie 16 apart so that neighbouring invocations read and write neighbouring slots.
 const tile = 64u;
-const side = 16u;          // invocations along queries, along slots, and components at a time
+const side = 16u;          // invocations along queries, and along slots
 const query_stride = 17u;  // not 16, so that invocations that write a column meet different memory banks
-var<workgroup> query_tile: array<vec4f, 272>;  // [component, query_stride]: queries i, i + 16, i + 32, i + 48
-var<workgroup> key_tile: array<vec4f, 256>;    // [component, side]: slots, likewise
+var<workgroup> query_tile: array<vec4f, QUERY_TILE>;  // [component, query_stride]: queries i, i + 16, i + 32, i + 48
+var<workgroup> key_tile: array<vec4f, KEY_TILE>;      // [component, side]: slots, likewise
 
 fn query_component(head: u32, query: u32, d: u32) -> f32 {
   if (query >= block.queries || d >= D) { return 0.0; }
@@ -90,23 +99,27 @@ fn score(
   var sums1 = vec4f();
   var sums2 = vec4f();
   var sums3 = vec4f();
-  for (var first = 0u; first < D; first += side) {
-    let query_d = first + local.x;
-    query_tile[local.x * query_stride + local.y] = vec4f(
-      query_component(head, query, query_d),
-      query_component(head, query + side, query_d),
-      query_component(head, query + 2u * side, query_d),
-      query_component(head, query + 3u * side, query_d),
-    );
-    let key_d = first + local.y;
-    key_tile[local.y * side + local.x] = vec4f(
-      key_component(head, slot, key_d),
-      key_component(head, slot + side, key_d),
-      key_component(head, slot + 2u * side, key_d),
-      key_component(head, slot + 3u * side, key_d),
-    );
+  for (var first = 0u; first < D; first += COMPONENTS) {
+    if (local.x < COMPONENTS) {
+      let d = first + local.x;
+      query_tile[local.x * query_stride + local.y] = vec4f(
+        query_component(head, query, d),
+        query_component(head, query + side, d),
+        query_component(head, query + 2u * side, d),
+        query_component(head, query + 3u * side, d),
+      );
+    }
+    if (local.y < COMPONENTS) {
+      let d = first + local.y;
+      key_tile[local.y * side + local.x] = vec4f(
+        key_component(head, slot, d),
+        key_component(head, slot + side, d),
+        key_component(head, slot + 2u * side, d),
+        key_component(head, slot + 3u * side, d),
+      );
+    }
     workgroupBarrier();
-    for (var d = 0u; d < side; d++) {
+    for (var d = 0u; d < COMPONENTS; d++) {
       let q = query_tile[d * query_stride + local.y];
       let k = key_tile[d * side + local.x];
       sums0 += q.x * k;
@@ -124,13 +137,11 @@ fn score(
 
 // One workgroup for each query finds the n largest of P numbers of 54 bits: the rank, then the slot counted from behind,
 // so that no two are equal. The n-th largest is found digit by digit, from a histogram of the digits of those numbers that
-// agree with it so far. This ends as soon as all of them are among the n largest: after two of the five digits where no
+// agree with it so far. This ends as soon as all of them are among the n largest: after two of five digits of 11 bits where no
 // scores are almost equal.
-const threads = 256u;
-const digits = 2048u;  // of 11 bits
 const last_place = 4194303u;  // 2^22 - 1
-var<workgroup> histogram: array<atomic<u32>, 2048>;
-var<workgroup> counts: array<u32, 256>;  // of numbers whose digit is among the 8 of a thread, or above them
+var<workgroup> histogram: array<atomic<u32>, DIGITS>;
+var<workgroup> counts: array<u32, THREADS>;  // of numbers whose digit is among those of a thread, or above them
 var<workgroup> found: vec3u;             // a digit, how many numbers have a larger one, how many have this one
 var<workgroup> taken: atomic<u32>;
 var<workgroup> best: array<vec2u, N>;
@@ -139,7 +150,7 @@ fn number_of(row: u32, slot: u32) -> vec2u {
   return vec2u(ranks[row * P + slot], last_place - slot);
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(THREADS)
 fn choose(
   @builtin(workgroup_id) group: vec3u,
   @builtin(local_invocation_index) thread: u32,
@@ -148,16 +159,19 @@ fn choose(
   var nth = vec2u();    // the digits of the n-th largest number that are known,
   var known = vec2u();  // and their bits
   var wanted = N;       // how many numbers that agree with it are among the n largest
-  for (var position = 0u; position < 5u; position++) {
-    let is_rank = position < 3u;
-    let shift = 11u * select(4u - position, 2u - position, is_rank);
-    let mask = select(vec2u(0u, (digits - 1u) << shift), vec2u((digits - 1u) << shift, 0u), is_rank);
+  let rank_digits = (32u + DIGIT_BITS - 1u) / DIGIT_BITS;
+  let all_digits = rank_digits + (22u + DIGIT_BITS - 1u) / DIGIT_BITS;
+  let own_digits = DIGITS / THREADS;
+  for (var position = 0u; position < all_digits; position++) {
+    let is_rank = position < rank_digits;
+    let shift = DIGIT_BITS * (select(all_digits, rank_digits, is_rank) - 1u - position);
+    let mask = select(vec2u(0u, (DIGITS - 1u) << shift), vec2u((DIGITS - 1u) << shift, 0u), is_rank);
 
-    for (var digit = thread; digit < digits; digit += threads) {
+    for (var digit = thread; digit < DIGITS; digit += THREADS) {
       atomicStore(&histogram[digit], 0u);
     }
     workgroupBarrier();
-    for (var slot = thread; slot < P; slot += threads) {
+    for (var slot = thread; slot < P; slot += THREADS) {
       let number = number_of(row, slot);
       if (all((number & known) == nth)) {
         let digit = (number & mask) >> vec2u(shift);
@@ -167,19 +181,21 @@ fn choose(
     workgroupBarrier();
 
     var own = 0u;
-    for (var i = 0u; i < 8u; i++) { own += atomicLoad(&histogram[8u * thread + i]); }
+    for (var i = 0u; i < own_digits; i++) {
+      own += atomicLoad(&histogram[own_digits * thread + i]);
+    }
     counts[thread] = own;
     workgroupBarrier();
-    for (var step = 1u; step < threads; step *= 2u) {
+    for (var step = 1u; step < THREADS; step *= 2u) {
       var more = 0u;
-      if (thread + step < threads) { more = counts[thread + step]; }
+      if (thread + step < THREADS) { more = counts[thread + step]; }
       workgroupBarrier();
       counts[thread] += more;
       workgroupBarrier();
     }
     var above = counts[thread] - own;
     if (above < wanted && wanted <= counts[thread]) {
-      var digit = 8u * thread + 7u;
+      var digit = own_digits * (thread + 1u) - 1u;
       var same = atomicLoad(&histogram[digit]);
       while (above + same < wanted) {
         above += same;
@@ -195,7 +211,7 @@ fn choose(
     if (wanted == here.z) { break; }
   }
 
-  for (var slot = thread; slot < P; slot += threads) {
+  for (var slot = thread; slot < P; slot += THREADS) {
     let number = number_of(row, slot);
     let part = number & known;
     if (part.x > nth.x || (part.x == nth.x && part.y >= nth.y)) {
@@ -206,7 +222,7 @@ fn choose(
   let head = block.first_head + group.y;
   let first = (head * block.context + block.first_query + group.x) * N;
   let first_row = (head % HEADS) * P;
-  for (var i = thread; i < N; i += threads) {
+  for (var i = thread; i < N; i += THREADS) {
     let number = best[i];
     var better = 0u;
     for (var j = 0u; j < N; j++) {

@@ -249,7 +249,12 @@ function array(length: number, value: (i: number) => number): Float32Array<Array
   return Float32Array.from({ length }, (_, i) => value(i));
 }
 
-async function open(device: Device, size: Sizes, keys: Float32Array<ArrayBuffer>) {
+async function open(
+  device: Device,
+  size: Sizes,
+  keys: Float32Array<ArrayBuffer>,
+  shared: "large" | "small" = "large",
+) {
   const { G, H, D, P, n } = size;
   const bank = { banks: G, heads: H, headDim: D, capacityChunks: P, chunkTokens: 1 };
   const tensor = device.tensor(keys, [G, H, D + 1, P]);
@@ -257,6 +262,7 @@ async function open(device: Device, size: Sizes, keys: Float32Array<ArrayBuffer>
     meanKeys: tensor,
     retrievedChunks: n,
     blockBytes,
+    shared,
   });
   return {
     index,
@@ -271,8 +277,9 @@ async function search(
   device: Device,
   size: Sizes,
   data: { queries: Float32Array<ArrayBuffer>; meanKeys: Float32Array<ArrayBuffer> },
+  shared?: "large" | "small",
 ): Promise<Found> {
-  const { index, dispose } = await open(device, size, data.meanKeys);
+  const { index, dispose } = await open(device, size, data.meanKeys, shared);
   const queries = device.tensor(data.queries, [size.B, size.H, size.T, size.D]);
   const tensors = await index.search([queries]);
   const [ids, scores] = await Promise.all(tensors.map((tensor) => tensor.read()));
@@ -322,7 +329,7 @@ async function searchInGraph(
   return { ids: await ids.read() as Int32Array, scores: await scores.read() as Float32Array };
 }
 
-/** Asserts that the kernels find what the graph finds. */
+/** Asserts that the kernels, of both sizes of shared memory, find what the graph finds. */
 async function agrees(
   device: Device,
   size: Sizes,
@@ -330,8 +337,10 @@ async function agrees(
 ): Promise<Found> {
   const expected = await searchInGraph(size, data);
   const found = await search(device, size, data);
-  assert.deepEqual(found.ids, expected.ids, JSON.stringify(size));
-  // Not deepEqual, for which 0 and -0 differ.
-  assert.ok(found.scores.every((score, i) => score === expected.scores[i]), JSON.stringify(size));
+  for (const { ids, scores } of [found, await search(device, size, data, "small")]) {
+    assert.deepEqual(ids, expected.ids, JSON.stringify(size));
+    // Not deepEqual, for which 0 and -0 differ.
+    assert.ok(scores.every((score, i) => score === expected.scores[i]), JSON.stringify(size));
+  }
   return found;
 }
