@@ -1,14 +1,21 @@
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { type Command, type Output } from "../command_line.ts";
 import { InputError } from "../errors.ts";
 import { metricCatalog } from "../evaluation/metric_catalog.ts";
 import { experimentTables } from "../results/evaluation_table.ts";
 import { ifThere, makeFolder, writeAtomically } from "../files.ts";
 import { experimentReport, type Report } from "../results/report.ts";
+import { type IndexedReport, reportIndex } from "../results/report_index.ts";
 import { runsIn } from "./table.ts";
 import { summaries } from "./summaries.ts";
 
-/** `report [PATH...]`: for each experiment a page beside its runs, and its figures. */
+/** Name of the page of an experiment. */
+const reportName = "report.html";
+
+/** Name of the page that lists the experiments of a folder. */
+const indexName = "index.html";
+
+/** `report [PATH...]`: for each experiment a page beside its runs, and its figures; and of several a page that lists them. */
 export function reportCommand(output: Output): Command {
   return {
     ...summaries.report,
@@ -16,17 +23,24 @@ export function reportCommand(output: Output): Command {
     flags: [],
     execute: async (args) => {
       const { records, damaged } = await runsIn(args, "write reports of", output);
-      for (const [folder, runs] of Map.groupBy(records, ({ path }) => dirname(path))) {
-        for (const tables of experimentTables(runs, metricCatalog, damaged)) {
-          const report = experimentReport(tables, metricCatalog);
-          await writeReport(folder, report);
-          const { figures } = report;
-          output.print(
-            `${join(folder, "report.html")}: ${figures.length} figure${
-              figures.length === 1 ? "" : "s"
-            }`,
-          );
+      const folders = Map.groupBy(records, ({ path }) => dirname(path));
+      for (const [parent, children] of Map.groupBy(folders.keys(), (path) => dirname(path))) {
+        const isListed = children.length > 1, listed: IndexedReport[] = [];
+        for (const folder of children) {
+          for (const tables of experimentTables(folders.get(folder)!, metricCatalog, damaged)) {
+            const index = isListed ? { index: `../${indexName}` } : {};
+            const report = experimentReport(tables, metricCatalog, index);
+            await writeReport(folder, report);
+            const { figures } = report;
+            output.print(`${join(folder, reportName)}: ${counted(figures.length, "figure")}`);
+            const href = `${encodeURIComponent(basename(folder))}/${reportName}`;
+            listed.push({ tables, figures, href });
+          }
         }
+        if (!isListed) continue;
+        const page = join(parent, indexName);
+        await writeAtomically(page, reportIndex(listed, metricCatalog));
+        output.print(`${page}: ${counted(listed.length, "experiment")}`);
       }
       return damaged.length > 0 ? 1 : 0;
     },
@@ -48,5 +62,9 @@ async function writeReport(folder: string, { html, figures }: Report): Promise<v
     await makeFolder(inside);
   }
   for (const { name, svg } of figures) await writeAtomically(join(inside, `${name}.svg`), svg);
-  await writeAtomically(join(folder, "report.html"), html);
+  await writeAtomically(join(folder, reportName), html);
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }

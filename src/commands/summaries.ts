@@ -35,7 +35,8 @@ export const summaries = {
   report: {
     operands: "[PATH...]",
     help:
-      "Writes report.html and figures/ beside the runs of each experiment of results folders (default results).",
+      "Writes report.html and figures/ beside the runs of each experiment of results folders (default results), and index.html, which " +
+      "lists them, beside several experiments.",
   },
   compress: {
     operands: "PATH...",

@@ -25,8 +25,16 @@ export interface Report {
   readonly figures: readonly ReportFigure[];
 }
 
-/** Writes the report of an experiment. The same results give the same page. */
-export function experimentReport(experiment: ExperimentTables, catalog: MetricCatalog): Report {
+/**
+ * Writes the report of an experiment. The same results give the same page.
+ *
+ * @param options `index`: the page that lists this report and others, relative to it.
+ */
+export function experimentReport(
+  experiment: ExperimentTables,
+  catalog: MetricCatalog,
+  { index }: { index?: string } = {},
+): Report {
   const figures = reportFigures(experiment);
   const { experiment: name, question, labels, runs } = experiment;
   const parts = [
@@ -38,7 +46,11 @@ export function experimentReport(experiment: ExperimentTables, catalog: MetricCa
     { id: "runs", title: "Runs", content: runs.map((run) => runPart(run, runs.length === 1)) },
   ].filter(({ content }) => content && (content instanceof Html || content.length > 0));
   const body = markup`<header>
-<h1>${name}</h1>
+${
+    index === undefined
+      ? undefined
+      : markup`<p><a href="${index}">All experiments</a></p>\n`
+  }<h1>${name}</h1>
 ${question === undefined ? undefined : markup`<p class="question">${question}</p>\n`}${
     labels.length === 0
       ? undefined
@@ -69,12 +81,19 @@ ${new Html(script)}</script>
   };
 }
 
+/** What was found, a sentence for each evaluation. */
+export function findingTexts(
+  { tables }: Pick<ExperimentTables, "tables">,
+  catalog: MetricCatalog,
+): string[] {
+  return tables.filter(({ part }) => part === "").flatMap((table) => findings(table, catalog));
+}
+
 function findingsPart(
   { tables, remarks, unfinished }: ExperimentTables,
   catalog: MetricCatalog,
 ): Html | undefined {
-  const found = tables.filter(({ part }) => part === "")
-    .flatMap((table) => findings(table, catalog));
+  const found = findingTexts({ tables }, catalog);
   const items = [...found, ...remarks, ...unfinished.map(unfinishedText)];
   return items.length === 0 ? undefined : markup`<div class="findings">${htmlList(items)}</div>`;
 }
