@@ -17,7 +17,16 @@ import { assert, repositoryPath, test } from "./testing.ts";
 const root = repositoryPath("");
 
 /** Folders whose pages and sources are checked; results and golden files are records. */
-const folders = ["", "docs", "examples", "data/chronicle", "data/code", "experiments", "src"];
+const folders = [
+  "",
+  "docs",
+  "examples",
+  "data/chronicle",
+  "data/code",
+  "data/fiction",
+  "experiments",
+  "src",
+];
 
 /** Files below the folders, only the files beside them of the repository itself, by their paths in it. */
 async function filesOf(extensions: readonly string[]): Promise<string[]> {
