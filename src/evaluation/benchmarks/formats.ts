@@ -2,6 +2,7 @@
  * The formats of benchmarks that are read from files: a file each, and a line here.
  */
 import type { BenchmarkFormat } from "./format.ts";
+import { babilongFiles } from "./formats/babilong.ts";
 import { helmet } from "./formats/helmet.ts";
 import { longBench } from "./formats/longbench.ts";
 import { longBench2 } from "./formats/longbench_v2.ts";
@@ -16,7 +17,8 @@ export type FormatName =
   | "nolima"
   | "helmet"
   | "longmemeval"
-  | "ruler";
+  | "ruler"
+  | "babilong";
 
 /** The formats, by name. */
 export const formats: Readonly<Record<FormatName, BenchmarkFormat>> = {
@@ -26,4 +28,5 @@ export const formats: Readonly<Record<FormatName, BenchmarkFormat>> = {
   "helmet": helmet,
   "longmemeval": longMemEval,
   "ruler": rulerFiles,
+  "babilong": babilongFiles,
 };

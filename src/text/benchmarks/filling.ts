@@ -3,6 +3,9 @@
  */
 import { InputRangeError } from "../../errors.ts";
 
+/** Tokenisations at most: halving ranges finds the number among thousands. */
+const maxTries = 32;
+
 /**
  * Fills a text. `build` must grow by about as many tokens for each part: three or four tokenisations find the number.
  *
@@ -29,19 +32,18 @@ export function fillText<Text>(
       } tokens more than there are`,
     );
   }
-  const probe = Math.min(most, least + 16);
-  let best = smallest, parts = probe, kept = least;
-  let perPart = Math.max(1, (count(build(probe)) - base) / Math.max(1, probe - least));
-  parts = Math.min(most, least + Math.floor((budget - base) / perPart));
-  for (let tries = 0; tries < 16 && parts > kept; tries++) {
+  let best = smallest, kept = least, tooMany = most + 1;
+  let parts = Math.min(most, least + 16);
+  // The number that has room by the tokens of a part so far, between those that are known to have and to have not.
+  for (let tries = 0; tries < maxTries && parts > kept && parts < tooMany; tries++) {
     const text = build(parts), tokens = count(text);
-    perPart = Math.max(1, (tokens - base) / (parts - least));
-    if (tokens > budget) {
-      parts = Math.max(kept, parts - Math.max(1, Math.ceil((tokens - budget) / perPart)));
-    } else {
-      [best, kept] = [text, parts];
-      parts = Math.min(most, parts + Math.floor((budget - tokens) / perPart));
-    }
+    if (tokens > budget) tooMany = parts;
+    else [best, kept] = [text, parts];
+    const perPart = Math.max(1, (tokens - base) / (parts - least));
+    const proposed = parts + Math.floor((budget - tokens) / perPart);
+    parts = proposed > kept && proposed < tooMany || tooMany === Infinity
+      ? Math.max(kept + 1, proposed)
+      : Math.ceil((kept + Math.min(tooMany, most + 1)) / 2);
   }
   return best;
 }

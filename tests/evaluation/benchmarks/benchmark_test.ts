@@ -61,6 +61,10 @@ test("writeItems() puts as much of a text before the question as has room, the r
   const [read] = writeItems([long], { tokenizer, contextTokens: 8, chunkTokens: 1 });
   assert.equal(shown(read.prompt), "<s> ? Ben ? Anna ?");
   assert.equal(shown(read.reading.at(-1)!), "is blue . Ben");
+  // Of a reference no more is scored than an answer may have.
+  const reference = item("a", "x", "red", { reference: "red green blue hat" });
+  const [{ answers }] = writeItems([reference], { tokenizer, contextTokens: 8, chunkTokens: 1 });
+  assert.deepEqual(answers.map(shown), ["red green blue"]);
   assert.throws(
     () => writeItems([item("a", "x", "red")], { tokenizer, contextTokens: 3, chunkTokens: 2 }),
     /Cannot ask "a" as contextTokens must be more than its answer: current values are 3 and 3; maxAnswerTokens/,

@@ -85,6 +85,10 @@ test("LongBench's lines have the limits and scores of their set, LongBench-E's t
   // A line with a comment does not count, so that the next one may.
   assert.deepEqual(["# c\nb", "# c\nb = 2\n"].map((answer) => lines.isDone(answer)), [false, true]);
   assert.equal(lines.score("# c\nb = 2\nc"), 1);
+  const limits = ["gov_report", "samsum", "multifieldqa_en", "passage_count"].map((dataset) =>
+    read("longbench", [{ ...longBenchLine, dataset }])[0].maxAnswerTokens
+  );
+  assert.deepEqual(limits, [512, 128, 64, 32]);
   assert.deepEqual([retrieval.chance, retrieval.score("Paragraph 2")], [1 / 3, 1]);
   const [mine] = read("longbench", [longBenchLine], {
     prompts: { qasper: "Q {input} T {context} A {input}:" },
@@ -186,12 +190,24 @@ test("NoLiMa's needles take names and words, are asked at each depth, and cluste
     assert.deepEqual([score(`It is ${name}.`), score(name.toLowerCase())], [1, 0]);
   }
   assert.equal(new Set(items.map(({ answers }) => answers[0])).size, 2);
+  const other = book.replaceAll("w2 ", "w1 ");
+  const inTurn = read("nolima", [needleSet], { haystack: [book, other] });
+  // In the middle of neither book is w2.
+  assert.deepEqual(
+    inTurn.map(({ context }) => context.includes("w2 ")),
+    [true, false, true, false, false, false],
+  );
   const [own] = read("nolima", [{
     ...needleSet,
     task_template: "T: {haystack}\nQ: {question} A:",
   }]);
   assert.ok(own.context.startsWith("T: "));
   assert.equal(own.question, "\nQ: Who has been to w9? A:");
+});
+
+test("a NoLiMa template without a place for the question has it behind", () => {
+  const [item] = read("nolima", [{ ...needleSet, task_template: "T: {haystack} End." }]);
+  assert.equal(item.question, " End.\nWho has been to w9?");
 });
 
 test("NoLiMa's sets that cannot be asked are refused", () => {
@@ -293,4 +309,37 @@ test("RULER's files keep the official prompt, and questions their own score", ()
   );
   const [question] = read("ruler", [line], { path: "d/qa_1/validation.jsonl" });
   assert.deepEqual([question.maxAnswerTokens, question.score("12")], [32, 1]);
+});
+
+test("BABILong's texts have the labels of their file, and task and length by its name", () => {
+  const lines = ["kitchen", "garden", "office"].map((target) => ({
+    input: `Mary went to the ${target}.`,
+    question: "Where is Mary?",
+    target,
+  }));
+  const items = read("babilong", lines, { path: "data/4k/qa1.jsonl" });
+  assert.deepEqual(
+    items.map(({ name, task, length, chance }) => [name, task, length, chance]),
+    [1, 2, 3].map((i) => [`qa1/4k/${i}`, "qa1", "4k", 1 / 3]),
+  );
+  const [{ score, isDone }] = items;
+  assert.deepEqual([score(" the kitchen. Or garden"), score("kitchen or garden")], [1, 0]);
+  assert.deepEqual([isDone("the kitchen"), isDone("the kitchen.")], [false, true]);
+  const [things] = read("babilong", [{
+    input: "x",
+    question: "What has Mary?",
+    target: "milk,apple",
+  }], {
+    path: "qa8.jsonl",
+  });
+  assert.deepEqual([things.score("apple and milk"), things.score("milk"), things.chance], [
+    1,
+    0,
+    undefined,
+  ]);
+  assert.equal(things.length, undefined);
+  assert.throws(
+    () => read("babilong", lines, { path: "test.jsonl" }),
+    /its name must have the task/,
+  );
 });

@@ -1,7 +1,7 @@
 import { type RulerTask, rulerTasks, writeRulerText } from "../../../src/text/benchmarks/ruler.ts";
 import { chronicleRuler, englishRuler } from "../../../src/text/benchmarks/ruler_wordings.ts";
-import { haystackOf } from "../../../src/text/benchmarks/haystack.ts";
-import { vocabulary } from "../../../src/text/chronicle/vocabulary.ts";
+import { haystackOf, sentencesFrom } from "../../../src/text/benchmarks/haystack.ts";
+import { vocabulary, words } from "../../../src/text/chronicle/vocabulary.ts";
 import { assert, test } from "../../testing.ts";
 
 const haystack = haystackOf(
@@ -135,6 +135,27 @@ test("the chronicle's texts have its words alone, and fill up where its words ar
     }
     assert.ok(countWords(context) > 2600, `${task}: ${countWords(context)}`);
   }
+});
+
+test("no other sentence names a key", () => {
+  const persons = haystackOf([words.persons.map((name) => `was-a ${name} keiner .`).join("\n")], {
+    lines: true,
+  });
+  for (let instance = 0; instance < 4; instance++) {
+    const shared = { haystack: persons, length: 3000, instance, seed: 1, count: countWords };
+    for (const task of ["niah_single_2", "niah_multikey_2"] as const) {
+      const { context, question } = writeRulerText(task, { wording: chronicleRuler, ...shared });
+      const key = question.replace("\nkept ", "");
+      assert.equal(context.split(` ${key} `).length, 2, `${task}: ${key}`);
+    }
+  }
+});
+
+test("sentencesFrom() goes round, and knows when no sentence is left", () => {
+  const three = haystackOf(["a. b. c."], { lines: false });
+  const sentences = sentencesFrom(three, 2, ["b"]);
+  assert.deepEqual([1, 2, 3].map(() => sentences.next().value), ["c.", "a.", "c."]);
+  assert.throws(() => sentencesFrom(three, 0, ["."]).next(), /every sentence names one of \.$/);
 });
 
 test("a length without room for the facts is an error that names the task", () => {

@@ -53,7 +53,10 @@ export const noLiMa: BenchmarkFormat = {
     return files.flatMap(({ entries }) =>
       entries.flatMap((entry) => {
         const set = parseEntry(entry, entryForm);
-        const template = set.task_template?.replace("{haystack}", "{context}");
+        const declared = set.task_template?.replace("{haystack}", "{context}");
+        const template = declared?.includes("{question}")
+          ? declared
+          : declared && `${declared}\n{input}`;
         return Object.entries(set.questions).flatMap(([task, questionForm]) =>
           Object.entries(set.tests).flatMap(([test, { input_args, gold_answers }]) =>
             lengths.flatMap((length) =>

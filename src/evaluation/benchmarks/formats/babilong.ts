@@ -1,0 +1,57 @@
+/**
+ * BABILong's published texts (arXiv 2406.10149) as JSON lines of `input`, `question` and `target`, in files or folders that name the task,
+ * as `qa1.jsonl`, and where they do the length, as `4k/qa1.jsonl`. The score is the official one (github.com/booydar/babilong,
+ * babilong/metrics.py); a task's labels are the targets of its file. Prompts are ours: the official ones have instructions and examples
+ * for each task.
+ */
+import { z } from "zod";
+import { InputRangeError } from "../../../errors.ts";
+import { type BenchmarkFormat, fillPrompt, parseEntry, planned, said } from "../format.ts";
+import { compareAnswers, endsFirstSentence } from "../scorers.ts";
+
+const line = z.looseObject({ input: said, question: said, target: said });
+
+const form =
+  "Facts are hidden in the following text. Answer the question by the facts alone, in one word; " +
+  "where they change, the last ones count.\n{context}\nQuestion: {input}\nAnswer:";
+
+/** BABILong's texts. */
+export const babilongFiles: BenchmarkFormat = {
+  source: 'the Hugging Face data set "RMT-team/babilong", written as JSON lines',
+  read: (files, { prompts, maxAnswerTokens = 20 }) =>
+    files.flatMap(({ path, entries }) => {
+      const task = /(?<![a-z0-9])qa\d+(?!\d)/.exec(path)?.[0];
+      if (task === undefined) {
+        throw new InputRangeError(
+          `Cannot read "${path}" as its name must have the task, as in "4k/qa1.jsonl"`,
+        );
+      }
+      const length = /(?<![A-Za-z0-9])\d+[kM](?![A-Za-z0-9])/.exec(path)?.[0];
+      const lines = entries.map((entry) => ({ entry, line: parseEntry(entry, line) }));
+      const labels = [
+        ...new Set(lines.flatMap(({ line: { target } }) =>
+          // Several things are one answer; two directions are one label.
+          target.includes(",") && target.length > 3 ? target.split(",") : [target]
+        )),
+      ];
+      return lines.map(({ entry, line: { input, question: asked, target } }, i) => {
+        const { before, question } = fillPrompt(prompts[task] ?? form, asked, entry.where);
+        const small = asked.toLowerCase();
+        const possible = labels.filter((label) => !small.includes(label.toLowerCase()));
+        return planned({
+          name: `${task}/${length ?? "text"}/${i + 1}`,
+          task,
+          ...(length !== undefined && { length }),
+          context: before + input,
+          question,
+          answers: [target],
+          maxAnswerTokens,
+          score: (prediction) =>
+            Number(compareAnswers(prediction, { target, question: asked, labels })),
+          isDone: endsFirstSentence,
+          // Of several things the share of right answers is not known.
+          ...(possible.includes(target) && { chance: 1 / possible.length }),
+        });
+      });
+    }),
+};
