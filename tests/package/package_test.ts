@@ -13,6 +13,7 @@ import { npm, npmTest, output } from "./npm.ts";
 import { measure, type ProgramInput, type ProgramOutput } from "./program.ts";
 
 const source = repositoryPath("tests/package/program.ts");
+const page = repositoryPath("docs/library.md");
 
 /** Writes a small project that has installed the package from its tarball; returns its size in bytes, unpacked. */
 async function install(folder: string): Promise<number> {
@@ -100,7 +101,7 @@ npmTest(
       await Deno.writeTextFile(join(folder, "run.js"), script);
       const given = await programInput();
       for (const device of ["cpu", "wasm"] as const) {
-        const input = { ...given, device };
+        const input = { ...given, device, scratch: folder };
         const expected = comparable(await measure(input));
         const argument = JSON.stringify(input);
         const deno = ["run", "--allow-all", "--no-lock", "--node-modules-dir=manual"];
@@ -112,6 +113,12 @@ npmTest(
           assert.deepEqual(comparable(JSON.parse(text)), expected, `${name}, ${device}`);
         }
       }
+      // The page that explains the package has a program for Node, too.
+      const [, documented] = /^```ts\n([^]*?)^```/m.exec(await Deno.readTextFile(page))!;
+      await Deno.writeTextFile(join(folder, "documented.js"), documented);
+      await Deno.symlink(repositoryPath("data"), join(folder, "data"));
+      await output("node", ["documented.js"], folder);
+
       if (chromium || isChromiumRequired) {
         const input = { ...given, device: "wasm" } as const;
         const found = await measureInChromium(folder, input);

@@ -16,6 +16,8 @@ export interface ProgramInput {
   readonly device: "cpu" | "wasm" | "webgpu";
   /** A text of the chronicle. */
   readonly text: string;
+  /** A folder to write to, where there is a file system. */
+  readonly scratch?: string;
 }
 
 /** Numbers of a model with a memory. */
@@ -41,7 +43,9 @@ export interface ProgramOutput {
 const contextTokens = 64;
 
 /** Reads a text into a memory and measures what the model makes of it. */
-export async function measure({ folder, device, text }: ProgramInput): Promise<ProgramOutput> {
+export async function measure(
+  { folder, device, text, scratch }: ProgramInput,
+): Promise<ProgramOutput> {
   const tokenizer: Tokenizer = await openTokenizer({
     kind: "file",
     path: `${folder}/tokenizer.json`,
@@ -68,8 +72,11 @@ export async function measure({ folder, device, text }: ProgramInput): Promise<P
   for await (const id of generate(model, options)) continued.push(id);
 
   const bytes = await model.memoryBytes({ tokenizer });
+  if (scratch !== undefined) await model.saveMemory(`${scratch}/text.memory`, { tokenizer });
   await model.resetMemory();
-  await model.restoreMemory(bytes, { tokenizer });
+  await model.restoreMemory(scratch === undefined ? bytes : `${scratch}/text.memory`, {
+    tokenizer,
+  });
   const again = await model.score(segment, targets, { readOnly });
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
 
