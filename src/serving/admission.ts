@@ -79,3 +79,20 @@ export class Admission {
     return promise;
   }
 }
+
+/** The result of a promise, or the reason of a signal that aborts before; the promise goes on. */
+export async function orAborted<Result>(
+  result: Promise<Result>,
+  signal: AbortSignal,
+): Promise<Result> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason);
+  if (signal.aborted) abort();
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([result, promise]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+    result.catch(() => {});
+  }
+}

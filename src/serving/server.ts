@@ -9,15 +9,9 @@ import { sha256Of } from "../sha256.ts";
 import { tokenizeDocument } from "../text/document_tokens.ts";
 import { textIds } from "../text/text_ids.ts";
 import { checkTokenIds, textOf } from "../text/tokenizer.ts";
-import { Admission, type AdmissionLimits } from "./admission.ts";
+import { Admission, type AdmissionLimits, orAborted } from "./admission.ts";
 import { ApiError } from "./api_error.ts";
-import {
-  complete,
-  type CompletionPart,
-  type FinishReason,
-  type PromptTokens,
-  promptTokens,
-} from "./completion.ts";
+import { complete, type PromptTokens, promptTokens } from "./completion.ts";
 import {
   type CompletionRequest,
   readCompletionRequest,
@@ -27,12 +21,15 @@ import {
   type RequestLimits,
   sessionId,
 } from "./completion_request.ts";
+import { CompletionAnswer } from "./completion_answer.ts";
 import { eventStream } from "./event_stream.ts";
 import { rememberTokens } from "./long_prompt.ts";
+import { partChannel } from "./part_channel.ts";
 import { readJson } from "./request_body.ts";
+import { headers, json, methods } from "./responses.ts";
 import type { ServedModel } from "./served_model.ts";
 import { type Session, type SessionLimits, Sessions } from "./sessions.ts";
-import { choiceLogprobs, specialNames, type TokenScore } from "./token_scores.ts";
+import { specialNames } from "./token_scores.ts";
 
 /** Limits of a server. */
 export interface ServerLimits extends RequestLimits, SessionLimits, AdmissionLimits {
@@ -59,19 +56,6 @@ interface Running {
   readonly signal: AbortSignal;
   /** Ends it; several times is as once. */
   readonly end: () => void;
-}
-
-/** Number of tokens, as responses have it. */
-interface Usage {
-  prompt_tokens: number;
-  completion_tokens: number;
-  total_tokens: number;
-}
-
-/** A part of the completion of a prompt. */
-interface ChoicePart extends CompletionPart {
-  /** Place of the prompt in the request. */
-  readonly index: number;
 }
 
 /** Answers requests with a model. */
@@ -273,55 +257,18 @@ export class CompletionServer {
       }
     }).then(() => channel.end(), (error) => channel.fail(error))
       .finally(() => admitted[Symbol.dispose]());
-    const head = {
-      id: `cmpl-${crypto.randomUUID()}`,
-      object: "text_completion",
-      created: this.#seconds(),
+    const answer = new CompletionAnswer(asked, prompts, {
       model: this.#served.name,
-    };
-    const usage: Usage = {
-      prompt_tokens: prompts.reduce((sum, { ids, added }) => sum + ids.length - added, 0),
-      completion_tokens: 0,
-      total_tokens: 0,
-    };
-    const count = ({ generatedTokens }: ChoicePart) => {
-      usage.completion_tokens += generatedTokens;
-      usage.total_tokens = usage.prompt_tokens + usage.completion_tokens;
-    };
+      created: this.#seconds(),
+    });
     if (!asked.stream) {
-      const choices = prompts.map(() => ({
-        text: "",
-        scores: [] as TokenScore[],
-        finishReason: "length" as FinishReason,
-      }));
-      for await (const part of channel.parts) {
-        const choice = choices[part.index];
-        choice.text += part.text;
-        choice.scores.push(...part.scores);
-        if (part.finishReason) choice.finishReason = part.finishReason;
-        count(part);
-      }
+      const whole = await answer.whole(channel.parts);
       await computing;
-      return json({
-        ...head,
-        choices: choices.map((choice, index) => this.#choice(asked, { ...choice, index })),
-        usage,
-      });
+      return json(whole);
     }
     // The first part decides whether there is an error, of which the status tells.
-    const parts = channel.parts, first = await parts.next();
-    const choiceOf = (part: ChoicePart) => this.#choice(asked, part);
-    const events = async function* () {
-      for (let { value, done } = first; !done; { value, done } = await parts.next()) {
-        const part = value as ChoicePart;
-        count(part);
-        const isSeen = part.text !== "" || part.scores.length > 0 || part.finishReason;
-        if (isSeen) yield JSON.stringify({ ...head, choices: [choiceOf(part)] });
-      }
-      if (asked.includeUsage) yield JSON.stringify({ ...head, choices: [], usage });
-      yield "[DONE]";
-    };
-    const stream = eventStream(events(), {
+    const first = await channel.parts.next();
+    const stream = eventStream(answer.events(first, channel.parts), {
       failure: (error) => JSON.stringify(this.#apiError(error).body),
       signal,
       onEnd: running.end,
@@ -329,20 +276,6 @@ export class CompletionServer {
     return new Response(stream, {
       headers: { ...headers, "content-type": "text/event-stream; charset=utf-8" },
     });
-  }
-
-  #choice(
-    { logprobs }: CompletionRequest,
-    { index, text, scores, finishReason }: Pick<ChoicePart, "index" | "text" | "scores"> & {
-      readonly finishReason?: FinishReason;
-    },
-  ) {
-    return {
-      index,
-      text,
-      logprobs: logprobs === undefined ? null : choiceLogprobs(scores),
-      finish_reason: finishReason ?? null,
-    };
   }
 
   /** Token ids of a prompt, checked. */
@@ -444,37 +377,6 @@ export class CompletionServer {
   }
 }
 
-/** Headers of all answers. */
-const headers = { "cache-control": "no-store", "x-content-type-options": "nosniff" };
-
-function json(
-  body: unknown,
-  { status = 200, headers: more = {} }: {
-    status?: number;
-    headers?: Readonly<Record<string, string>>;
-  } = {},
-): Response {
-  return new Response(JSON.stringify(body), {
-    status,
-    headers: { ...headers, ...more, "content-type": "application/json" },
-  });
-}
-
-/** Answers by the method of a request. */
-async function methods(
-  request: Request,
-  allowed: Readonly<Record<string, () => Response | Promise<Response>>>,
-): Promise<Response> {
-  const answer = allowed[request.method];
-  if (answer) return await answer();
-  const names = Object.keys(allowed).join(", ");
-  throw new ApiError(
-    405,
-    `Cannot answer as the method is not allowed: current value is ${request.method}, allowed are ${names}`,
-    { headers: { allow: names } },
-  );
-}
-
 /** A part of a path without its escapes; as it is, where those are none. */
 function decodedPart(part: string): string {
   try {
@@ -499,47 +401,4 @@ function rememberedIn(
   { rememberedTokens, memoryFillChunks }: LongMemModel,
 ): { readonly tokens: number; readonly chunks: number } {
   return { tokens: rememberedTokens[0] ?? 0, chunks: memoryFillChunks[0] ?? 0 };
-}
-
-/** The result of a promise, or the reason of a signal that aborts before; the promise goes on. */
-async function orAborted<Result>(result: Promise<Result>, signal: AbortSignal): Promise<Result> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(signal.reason);
-  if (signal.aborted) abort();
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    return await Promise.race([result, promise]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-    result.catch(() => {});
-  }
-}
-
-/** Parts on their way from whoever computes them to whoever sends them. */
-function partChannel() {
-  const parts: ChoicePart[] = [];
-  let isEnded = false, failure: { error: unknown } | undefined, wake = () => {};
-  return {
-    put(part: ChoicePart) {
-      parts.push(part);
-      wake();
-    },
-    end() {
-      isEnded = true;
-      wake();
-    },
-    fail(error: unknown) {
-      failure = { error };
-      wake();
-    },
-    parts: (async function* () {
-      for (;;) {
-        const part = parts.shift();
-        if (part) yield part;
-        else if (failure) throw failure.error;
-        else if (isEnded) return;
-        else await new Promise<void>((resolve) => wake = resolve);
-      }
-    })(),
-  };
 }

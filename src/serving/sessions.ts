@@ -36,6 +36,11 @@ export class Session {
     return this.#own ?? this.#start;
   }
 
+  /** Whether it has been given a text. */
+  get isChanged(): boolean {
+    return this.#own !== undefined;
+  }
+
   /** Whether a request uses it or waits for it. */
   get isUsed(): boolean {
     return this.#users > 0;
@@ -116,8 +121,14 @@ export class Sessions {
     this.#sessions.delete(id);
     this.#sessions.set(id, session);
     // Nothing was awaited since: a session that is in use is not forgotten for another.
-    const [result] = await Promise.all([session.use(() => call(session)), evicted?.close()]);
-    return result;
+    try {
+      const [result] = await Promise.all([session.use(() => call(session)), evicted?.close()]);
+      return result;
+    } finally {
+      // A first text that could not be read begins no session.
+      const isEmpty = !session.isChanged && !session.isUsed;
+      if (isEmpty && this.#sessions.get(id) === session) this.#sessions.delete(id);
+    }
   }
 
   /** The error of a session that is not there. */

@@ -141,7 +141,7 @@ test("a session in use makes no room, and its memory is freed with it", async ()
 
 test("a text that cannot be read to its end changes nothing", async () => {
   const { model } = await tinyModel();
-  const sessions = new Sessions(model, { sessions: 1, sessionMs: 1000 });
+  const sessions = new Sessions(model, { sessions: 2, sessionMs: 1000 });
   await sessions.use("a", { opens: true }, async (session) => {
     await session.change((changed) => changed.remember(Int32Array.from([3, 4, 5, 6])));
     const failing = session.change(async (changed) => {
@@ -151,5 +151,8 @@ test("a text that cannot be read to its end changes nothing", async () => {
     await assert.rejects(failing, /gone/);
     assert.deepEqual(session.model.memoryFillChunks, [1]);
   });
+  const failing = sessions.use("b", { opens: true }, () => Promise.reject(new Error("gone")));
+  await assert.rejects(failing, /gone/);
+  assert.equal(sessions.size, 1, "no session begins with it");
   await sessions.close();
 });

@@ -1,0 +1,34 @@
+/** Responses of all paths. */
+import { ApiError } from "./api_error.ts";
+
+/** Headers of all answers. */
+export const headers = { "cache-control": "no-store", "x-content-type-options": "nosniff" };
+
+/** A response of JSON. */
+export function json(
+  body: unknown,
+  { status = 200, headers: more = {} }: {
+    status?: number;
+    headers?: Readonly<Record<string, string>>;
+  } = {},
+): Response {
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: { ...headers, ...more, "content-type": "application/json" },
+  });
+}
+
+/** Answers by the method of a request. */
+export async function methods(
+  request: Request,
+  allowed: Readonly<Record<string, () => Response | Promise<Response>>>,
+): Promise<Response> {
+  const answer = allowed[request.method];
+  if (answer) return await answer();
+  const names = Object.keys(allowed).join(", ");
+  throw new ApiError(
+    405,
+    `Cannot answer as the method is not allowed: current value is ${request.method}, allowed are ${names}`,
+    { headers: { allow: names } },
+  );
+}
