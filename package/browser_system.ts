@@ -1,4 +1,5 @@
 /** {@link ../src/system.ts} for browsers: paths are addresses, read by fetch, or lead into provided files; nothing is written. */
+import type { ScratchFile } from "../src/scratch_file.ts";
 import { sha256 } from "npm:@noble/hashes@2.4.0/sha2.js";
 import {
   fileInfo,
@@ -188,4 +189,9 @@ export function webGpu(): GPU | undefined {
 /** Cores of this machine. */
 export function machineCores(): number {
   return navigator.hardwareConcurrency;
+}
+
+/** Arrays in files are mapped by Deno only. */
+export function mapScratchFile(_bytes: number, _folder: string): ScratchFile {
+  throw new Error("only Deno on Linux maps files");
 }

@@ -16,6 +16,7 @@ import {
   type PathInfo,
 } from "../src/open_file.ts";
 import { providedFile, providedFolder } from "../src/provided_files.ts";
+import type { ScratchFile } from "../src/scratch_file.ts";
 
 export { createHash } from "node:crypto";
 export { dirname, join } from "node:path";
@@ -178,4 +179,9 @@ export function webGpu(): GPU | undefined {
 /** Cores that this process may use. */
 export function machineCores(): number {
   return availableParallelism();
+}
+
+/** Arrays in files are mapped by Deno only. */
+export function mapScratchFile(_bytes: number, _folder: string): ScratchFile {
+  throw new Error("only Deno on Linux maps files");
 }

@@ -21,6 +21,7 @@ export { createHash } from "node:crypto";
 export { dirname, join } from "node:path";
 export { isDeepStrictEqual } from "node:util";
 export { crc32 } from "node:zlib";
+export { mapScratchFile, type ScratchFile } from "./scratch_file.ts";
 
 /** A file or folder is missing. */
 export const NotFound: typeof Deno.errors.NotFound = Deno.errors.NotFound;

@@ -16,7 +16,7 @@ import {
 } from "../command_line.ts";
 import { hashFrozen } from "../formats/tensor_hash.ts";
 import type { LongMemModel } from "../longmem/longmem_model.ts";
-import { paperMemory } from "../memory/config.ts";
+import { type MemoryConfig, paperMemory } from "../memory/config.ts";
 import { readFinishedRun, runTokenizer } from "../runner/load_trained_model.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { openTokenizer, type TokenizerSource } from "../text/tokenizer_source.ts";
@@ -53,6 +53,13 @@ export const modelFlags: readonly Flag[] = [
       "(default that of the checkpoint's folder)",
   },
   { name: "context", value: "N", help: "tokens of the window (default as trained)" },
+  { name: "capacity", value: "N", help: "tokens that the memory holds (default as trained)" },
+  {
+    name: "place",
+    value: "PLACE",
+    allowed: ["ram", "file"],
+    help: "where the memory lies: a file is for one larger than the RAM (default as declared, ram)",
+  },
   {
     name: "offline",
     help: "changes nothing, as only data uses the network",
@@ -89,7 +96,19 @@ export async function openSource(
   const run = args.flags.get("run")?.at(-1);
   const given = positiveInteger(args, "context");
   const source = run === undefined ? await openCheckpoints(args, output) : await openRun(args, run);
-  return given === undefined ? source : { ...source, contextTokens: given };
+  const capacityTokens = positiveInteger(args, "capacity");
+  const place = args.flags.get("place")?.at(-1) as MemoryConfig["place"];
+  const { options } = source;
+  const memory = {
+    ...options.memory,
+    ...(capacityTokens === undefined ? {} : { capacityTokens }),
+    ...(place === undefined ? {} : { place }),
+  };
+  return {
+    ...source,
+    options: { ...options, memory },
+    contextTokens: given ?? source.contextTokens,
+  };
 }
 
 async function openRun(args: CommandArguments, run: string): Promise<ModelSource> {

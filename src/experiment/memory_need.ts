@@ -83,12 +83,13 @@ export function memoryNeed(experiment: ResolvedExperiment, onFile?: BackboneShap
   return Math.max(...phases);
 }
 
-/** Keys and values of all slots, and the mean keys of chunks. */
+/** Keys and values of all slots, and the mean keys of chunks; nothing for those in a file. */
 function bankBytes(
   config: MemoryConfig,
   { heads, headDim }: ReturnType<typeof bankHeads>,
   rows: number,
 ): number {
+  if (config.place === "file") return 0;
   const chunks = (config.bank === "shared" ? 1 : rows) * capacityChunks(config);
   const elementBytes = config.storage === "float16" ? 2 : wordBytes;
   return heads * chunks *

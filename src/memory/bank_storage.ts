@@ -6,6 +6,8 @@ import type { SlotRange } from "./ring.ts";
 export interface StorageOptions {
   /** Whether keys and values are rounded to float16. */
   readonly rounded: boolean;
+  /** Where its arrays lie; in a file only on the device `cpu`. */
+  readonly place: "ram" | "file";
   /** Block of the backbone whose keys and values it holds, for messages. */
   readonly block: number | undefined;
 }

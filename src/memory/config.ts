@@ -3,7 +3,7 @@
  */
 import { z } from "zod";
 import { oneOf, positiveInteger } from "../declaration/fields.ts";
-import { introducedAt } from "../declaration/identity.ts";
+import { introducedAt, unmeasured } from "../declaration/identity.ts";
 import { parseForm } from "../declaration/form_problems.ts";
 import type { Accepts, Assert, Part } from "../declaration/part.ts";
 import { type Problem, problemsIn, wrong } from "../declaration/problem.ts";
@@ -22,6 +22,12 @@ export interface MemoryConfig {
   readonly retrievedTokens: number;
   /** Keys and values are kept in, or rounded to, this type. The official code uses float16 for every type of model. */
   readonly storage: "float32" | "float16";
+  /**
+   * Where keys and values lie: in RAM (default), or in a file on the disk, of which the system keeps in RAM what is read. The
+   * results are the same bits. A file needs Linux and the device `cpu`; it has no name, lies in the folder LONGMEM_SCRATCH or in
+   * /var/tmp, and goes with the process.
+   */
+  readonly place?: "ram" | "file";
   /** One bank for all rows of a batch (official), or one for each row. */
   readonly bank: "shared" | "per-row";
   /**
@@ -116,6 +122,7 @@ const memorySchema = composed(() =>
     chunkTokens: positiveInteger.exactOptional(),
     retrievedTokens: positiveInteger.exactOptional(),
     storage: oneOf("float32", "float16").exactOptional(),
+    place: unmeasured(oneOf("ram", "file")).exactOptional(),
     bank: oneOf("shared", "per-row").exactOptional(),
     eviction: oneOf("coarse", "exact").exactOptional(),
     reset: oneOf("epoch", "document").exactOptional(),

@@ -1,18 +1,24 @@
 import type { Device, DeviceTensor } from "../runtime/device.ts";
 import { gibibytes } from "../runtime/gibibytes.ts";
-import { machineMemoryBytes } from "../system.ts";
+import {
+  environmentVariable,
+  machineMemoryBytes,
+  mapScratchFile,
+  type ScratchFile,
+} from "../system.ts";
 import type { HostTensor } from "../tensor.ts";
 import type { BankShape } from "./bank_shape.ts";
 import type { BankStorage, StorageOptions, StoredChunks } from "./bank_storage.ts";
 import { findOutOfRange, rangeError, storedLimit } from "./stored_range.ts";
 import { emptyScore } from "./memory_graph.ts";
 import type { SlotRange } from "./ring.ts";
-import { InputRangeError } from "../errors.ts";
+import { InputError, InputRangeError } from "../errors.ts";
 
 /**
- * Keys and values in arrays of the host, in float16 or float32; engines on the host read them in place.
+ * Keys and values in arrays of the host, in float16 or float32; engines on the host read them in place. The arrays lie in RAM or
+ * in files that the system maps.
  *
- * @throws RangeError where the machine does not have so much memory.
+ * @throws RangeError where the machine does not have so much memory; InputError where it does not have so much disk.
  */
 export function createHostStorage(
   device: Device,
@@ -21,10 +27,18 @@ export function createHostStorage(
 ): BankStorage {
   const { banks: G, heads: H, headDim: D, capacityChunks: P, chunkTokens: c } = shape;
   const size = G * H * P * c * D;
-  checkBytes(shape, 2 * size * (options.rounded ? 2 : 4) + 4 * G * H * (D + 1) * P);
-  const table = () => options.rounded ? new Float16Array(size) : new Float32Array(size);
+  const inFile = options.place === "file", files: ScratchFile[] = [];
+  if (!inFile) checkBytes(shape, 2 * size * (options.rounded ? 2 : 4) + 4 * G * H * (D + 1) * P);
+  const zeros = (bytes: number) => {
+    if (!inFile) return new ArrayBuffer(bytes);
+    const file = openScratchFile(bytes);
+    files.push(file);
+    return file.buffer;
+  };
+  const table = () =>
+    options.rounded ? new Float16Array(zeros(2 * size)) : new Float32Array(zeros(4 * size));
   const keys = table(), values = table();
-  const meanKeys = new Float32Array(G * H * (D + 1) * P);
+  const meanKeys = new Float32Array(zeros(4 * G * H * (D + 1) * P));
   const onDevice = (data: Float16Array | Float32Array): DeviceTensor =>
     data instanceof Float32Array
       ? device.tensor(data as Float32Array<ArrayBuffer>, [G * H * P, c * D])
@@ -34,7 +48,10 @@ export function createHostStorage(
     values: onDevice(values),
     meanKeys: device.tensor(meanKeys, [G, H, D + 1, P]),
   };
-  for (let bank = 0; bank < G; bank++) clear(bank, { start: 0, count: P });
+  for (let head = 0; head < G * H; head++) {
+    const row = (head * (D + 1) + D) * P;
+    meanKeys.fill(emptyScore, row, row + P);
+  }
 
   function clear(bank: number, { start, count }: SlotRange): void {
     for (let i = 0; i < count; i++) {
@@ -130,7 +147,9 @@ export function createHostStorage(
         }
       }
     },
-    dispose() {},
+    dispose() {
+      for (const file of files) file[Symbol.dispose]();
+    },
   };
 }
 
@@ -144,8 +163,22 @@ function checkBytes({ banks, capacityChunks, chunkTokens }: BankShape, bytes: nu
     } tokens as its keys and values take ` +
       `${gibibytes(bytes)}: this machine has ${
         gibibytes(available)
-      }; a smaller memory.capacityTokens would help`,
+      }; a smaller memory.capacityTokens or memory.place "file" would help`,
   );
+}
+
+function openScratchFile(bytes: number): ScratchFile {
+  const folder = environmentVariable("LONGMEM_SCRATCH") ?? "/var/tmp";
+  try {
+    return mapScratchFile(bytes, folder);
+  } catch (cause) {
+    throw new InputError(
+      `Cannot keep ${gibibytes(bytes)} of a memory in a file in "${folder}" as ${
+        (cause as Error).message
+      }; LONGMEM_SCRATCH names another folder`,
+      { cause },
+    );
+  }
 }
 
 /** Values of a tensor that lies in host memory. */

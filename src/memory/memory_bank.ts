@@ -10,7 +10,7 @@ import { bankInputNames, emptyScore } from "./memory_graph.ts";
 import { Ring, type SlotRange } from "./ring.ts";
 import { type SavedTranscript, Transcript } from "./transcript.ts";
 import { createWebGpuStorage } from "./webgpu_storage.ts";
-import { InputRangeError } from "../errors.ts";
+import { InputError, InputRangeError } from "../errors.ts";
 
 /** Contents of a memory, on the host. */
 export interface SavedBank {
@@ -67,7 +67,14 @@ export class MemoryBank implements FollowedBank {
     };
     this.#device = device;
     this.#rings = Array.from({ length: banks }, () => new Ring(this.shape.capacityChunks));
-    const stored = { rounded: config.storage === "float16", block: options.block };
+    const place = config.place ?? "ram";
+    const stored = { rounded: config.storage === "float16", place, block: options.block };
+    if (place === "file" && device.kind !== "cpu") {
+      throw new InputError(
+        `Cannot keep a memory in a file on this device: current memory.place is "file" and device is ${device.kind}; ` +
+          'allowed are memory.place "ram" and device cpu',
+      );
+    }
     this.storage = device.kind === "webgpu"
       ? createWebGpuStorage(device as WebGpuDevice, this.shape, stored)
       : createHostStorage(device, this.shape, stored);
