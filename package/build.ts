@@ -102,7 +102,8 @@ export function platformPlugin(
             switch (kind) { ${cases.join(" ")} }
             throw new Error("it has no such engine here");
           }
-          export function importHnswlib() { return import("${imports[indexPackage]}"); }`,
+          export function importHnswlib() { return import("${imports[indexPackage]}"); }
+          export async function importUsearch() { throw new Error("it is not part of this package"); }`,
           loader: "js",
         };
       });

@@ -28,6 +28,12 @@ export function importHnswlib(): Promise<typeof import("hnswlib-wasm")> {
   return import(specifier);
 }
 
+/** Loads USearch, the native library of the other approximate index, likewise. */
+export function importUsearch(): Promise<typeof import("npm:usearch@2.25.3")> {
+  const specifier: string = "npm:usearch@2.25.3";
+  return import(specifier);
+}
+
 /** Loads the package of an engine, downloading it where it is not in Deno's cache. */
 export function importEngine<K extends keyof EngineModules>(kind: K): Promise<EngineModules[K]> {
   const specifier: string = enginePackages[kind];

@@ -163,7 +163,7 @@ const malformed: Malformed[] = [
     name: "misspelled kind",
     change: { memory: { index: { kind: "hsnw" } } },
     problems: [
-      'memory.index.kind has a wrong value: current value is "hsnw", allowed are exact, hnsw (did you mean "hnsw"?)',
+      'memory.index.kind has a wrong value: current value is "hsnw", allowed are exact, hnsw, usearch (did you mean "hnsw"?)',
     ],
   },
   {

@@ -89,7 +89,7 @@ test("an index that is registered is declared, described and run, with no other 
     };
     assert.match(
       problemsOf(() => resolve({ kind: "list" })),
-      /memory.index.kind has a wrong value: current value is "list", allowed are exact, hnsw$/,
+      /memory.index.kind has a wrong value: current value is "list", allowed are exact, hnsw, usearch$/,
     );
 
     let searches = 0;
@@ -105,7 +105,7 @@ test("an index that is registered is declared, described and run, with no other 
     );
     assert.match(
       problemsOf(() => resolve({ kind: "lst" })),
-      /allowed are exact, hnsw, list \(did you mean "list"\?\)/,
+      /allowed are exact, hnsw, usearch, list \(did you mean "list"\?\)/,
     );
     const [set] = resolve({ kind: "exact" }, "memory.index.kind=list", "memory.index.shortlist=9");
     assert.deepEqual(set.experiment.memory?.index, {

@@ -1,6 +1,6 @@
 import { type ChunkIndex, countQueries } from "./chunk_index.ts";
 import { InputRangeError } from "../../errors.ts";
-import { firstNonFinite } from "../../tensor.ts";
+import { StoredSlots } from "./stored_slots.ts";
 
 /** Sizes of an index. */
 export interface FlatIndexOptions {
@@ -21,8 +21,7 @@ export class FlatIndex implements ChunkIndex {
   readonly capacityChunks: number;
   /** [capacityChunks, D]: rows of free slots keep their former contents. */
   readonly #keys: Float32Array;
-  readonly #isStored: Uint8Array;
-  #size = 0;
+  readonly #stored: StoredSlots;
 
   /**
    * An empty index.
@@ -30,76 +29,24 @@ export class FlatIndex implements ChunkIndex {
    * @throws {RangeError} Where a size is not a positive integer.
    */
   constructor({ headDim, capacityChunks }: FlatIndexOptions) {
-    for (const [name, value] of Object.entries({ headDim, capacityChunks })) {
-      if (!Number.isInteger(value) || value < 1) {
-        throw new InputRangeError(
-          `Cannot create chunk index as ${name} must be a positive integer: current value is ${value}`,
-        );
-      }
-    }
+    this.#stored = new StoredSlots({ headDim, capacityChunks });
     this.headDim = headDim;
     this.capacityChunks = capacityChunks;
     this.#keys = new Float32Array(capacityChunks * headDim);
-    this.#isStored = new Uint8Array(capacityChunks);
   }
 
   get size(): number {
-    return this.#size;
+    return this.#stored.size;
   }
 
   add(slots: Int32Array, keys: Float32Array): void {
-    const N = slots.length;
     const D = this.headDim;
-    if (keys.length !== N * D) {
-      throw new InputRangeError(
-        `Cannot add chunks as keys must be [${N}, ${D}]: current length is ${keys.length}, allowed is ${
-          N * D
-        }`,
-      );
-    }
-    if (this.#size + N > this.capacityChunks) {
-      throw new InputRangeError(
-        `Cannot add chunks as the capacity would be exceeded: ` +
-          `current values are ${this.#size} stored and ${N} new, allowed are ${this.capacityChunks} in all`,
-      );
-    }
-    const bad = firstNonFinite(keys);
-    if (bad !== undefined) {
-      throw new InputRangeError(
-        `Cannot add chunks as the key of slot ${slots[Math.floor(bad / D)]} must be finite: ` +
-          `current value is ${keys[bad]} at dimension ${bad % D}`,
-      );
-    }
-    const named = new Set<number>();
-    for (const slot of slots) {
-      this.#checkRange(slot, "add");
-      if (this.#isStored[slot] || named.has(slot)) {
-        throw new InputRangeError(
-          `Cannot add chunks as a slot must be free: current value is ${slot}, which is taken`,
-        );
-      }
-      named.add(slot);
-    }
-    slots.forEach((slot, i) => {
-      this.#keys.set(keys.subarray(i * D, (i + 1) * D), slot * D);
-      this.#isStored[slot] = 1;
-    });
-    this.#size += N;
+    this.#stored.add(slots, keys);
+    slots.forEach((slot, i) => this.#keys.set(keys.subarray(i * D, (i + 1) * D), slot * D));
   }
 
   remove(slots: Int32Array): void {
-    const named = new Set<number>();
-    for (const slot of slots) {
-      this.#checkRange(slot, "remove");
-      if (!this.#isStored[slot] || named.has(slot)) {
-        throw new InputRangeError(
-          `Cannot remove chunks as a slot must be stored: current value is ${slot}, which is free`,
-        );
-      }
-      named.add(slot);
-    }
-    for (const slot of slots) this.#isStored[slot] = 0;
-    this.#size -= slots.length;
+    this.#stored.remove(slots);
   }
 
   search(queries: Float32Array, n: number, out: Int32Array): void {
@@ -111,7 +58,7 @@ export class FlatIndex implements ChunkIndex {
       const best = out.subarray(r * n, (r + 1) * n).fill(-1);
       let found = 0;
       for (let slot = 0; slot < this.capacityChunks; slot++) {
-        if (!this.#isStored[slot]) continue;
+        if (!this.#stored.has(slot)) continue;
         let score = 0;
         for (let d = 0; d < D; d++) score += queries[r * D + d] * keys[slot * D + d];
         if (found === n && !(score > scores[n - 1])) continue;
@@ -128,8 +75,7 @@ export class FlatIndex implements ChunkIndex {
   }
 
   clear(): void {
-    this.#isStored.fill(0);
-    this.#size = 0;
+    this.#stored.clear();
   }
 
   /**
@@ -138,20 +84,12 @@ export class FlatIndex implements ChunkIndex {
    * @throws {RangeError} Where the slot is not stored.
    */
   key(slot: number): Float32Array {
-    this.#checkRange(slot, "read");
-    if (!this.#isStored[slot]) {
+    this.#stored.checkRange(slot, "read");
+    if (!this.#stored.has(slot)) {
       throw new InputRangeError(
         `Cannot read key as a slot must be stored: current value is ${slot}, which is free`,
       );
     }
     return this.#keys.subarray(slot * this.headDim, (slot + 1) * this.headDim);
-  }
-
-  #checkRange(slot: number, action: string): void {
-    if (slot >= 0 && slot < this.capacityChunks) return;
-    throw new InputRangeError(
-      `Cannot ${action} chunks as a slot must lie in the bank: ` +
-        `current value is ${slot}, allowed are 0 to ${this.capacityChunks - 1}`,
-    );
   }
 }

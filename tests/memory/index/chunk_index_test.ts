@@ -2,6 +2,7 @@
 import type { ChunkIndex } from "../../../src/memory/index/chunk_index.ts";
 import { FlatIndex, type FlatIndexOptions } from "../../../src/memory/index/flat_index.ts";
 import { createHnswIndex } from "../../../src/memory/index/hnsw_index.ts";
+import { createUsearchIndex } from "../../../src/memory/index/usearch_index.ts";
 import { Random } from "../../../src/random.ts";
 import { assert, test } from "../../testing.ts";
 import { ringSlots } from "./keys.ts";
@@ -9,6 +10,8 @@ import { ringSlots } from "./keys.ts";
 const indexes: Record<string, (sizes: FlatIndexOptions) => Promise<ChunkIndex>> = {
   FlatIndex: (sizes) => Promise.resolve(new FlatIndex(sizes)),
   HnswIndex: (sizes) => createHnswIndex({ ...sizes, seed: 1 }),
+  UsearchIndex: (sizes) => createUsearchIndex({ ...sizes, exactChunks: 0 }),
+  "UsearchIndex of few chunks": (sizes) => createUsearchIndex(sizes),
 };
 
 /** The best slot of each query [R, D]. */
