@@ -85,7 +85,7 @@ async function measureInChromium(folder: string, input: ProgramInput): Promise<P
     return await page.evaluate(async (input) => {
       const { measure } = await import("/program.js" as string);
       return await measure(input);
-    }, { ...input, folder: "data" });
+    }, { ...input, folder: "data", provides: true });
   });
 }
 

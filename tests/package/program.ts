@@ -16,6 +16,8 @@ export interface ProgramInput {
   readonly device: "cpu" | "wasm" | "webgpu";
   /** A text of the chronicle. */
   readonly text: string;
+  /** Whether the SideNet's files are fetched and provided as bytes and a `Blob`, as a page would that lets its user choose them. */
+  readonly provides?: boolean;
   /** A folder to write to, where there is a file system. */
   readonly scratch?: string;
 }
@@ -42,9 +44,18 @@ export interface ProgramOutput {
 
 const contextTokens = 64;
 
+/** Path of a SideNet whose files have come another way. */
+async function provideSideNet(address: string): Promise<string> {
+  const [config, weights] = ["config.json", "sidenet.safetensors"];
+  return provideFiles({
+    [config]: await (await fetch(`${address}/${config}`)).blob(),
+    [weights]: await (await fetch(`${address}/${weights}`)).arrayBuffer(),
+  }).path;
+}
+
 /** Reads a text into a memory and measures what the model makes of it. */
 export async function measure(
-  { folder, device, text, scratch }: ProgramInput,
+  { folder, device, text, provides = false, scratch }: ProgramInput,
 ): Promise<ProgramOutput> {
   const tokenizer: Tokenizer = await openTokenizer({
     kind: "file",
@@ -52,7 +63,7 @@ export async function measure(
   });
   await using model: LongMemModel = await loadLongMem({
     backbone: `${folder}/backbone`,
-    sidenet: `${folder}/sidenet`,
+    sidenet: provides ? await provideSideNet(`${folder}/sidenet`) : `${folder}/sidenet`,
     memory: { capacityTokens: 1024, retrievedTokens: 16 },
     device,
   });
