@@ -80,7 +80,9 @@ function infoOf(stats: Stats): PathInfo {
 export async function open(path: string, options: OpenOptions): Promise<OpenFile> {
   const file = providedFile(path);
   if (file) return openBlob(file);
-  return openHandle(await classified(files.open(path, options.write ? "w" : "r")));
+  return openHandle(
+    await classified(files.open(path, options.write ? options.create ? "w" : "r+" : "r")),
+  );
 }
 
 function openHandle(handle: files.FileHandle): OpenFile {

@@ -49,7 +49,7 @@ async function remember(args: CommandArguments, output: Output): Promise<number>
   const model = await openModel(args, source);
   try {
     const texts = await fillMemory(model, source, { memory, documents, output });
-    await reading(() => model.saveMemory(out, { tokenizer, texts }));
+    await reading(() => model.saveMemory(out, { tokenizer, texts, append: out === memory }));
     const { size } = await reading(() => Deno.stat(out));
     const tokens = source.chunkTokens * model.memoryFillChunks[0];
     output.print(`written to ${out}: ${tokens} tokens in memory, ${size} bytes`);

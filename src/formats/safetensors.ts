@@ -110,6 +110,21 @@ export async function openSafetensors(
   }
 }
 
+/** Opens safetensors content that begins at an offset of a source and may be followed by other bytes; the source stays open. */
+export async function openSafetensorsAt(
+  source: ByteSource,
+  offset: number,
+): Promise<SafetensorsFile> {
+  const part: ByteSource = {
+    path: source.path,
+    sizeBytes: source.sizeBytes - offset,
+    read: (start, lengthBytes) => source.read(offset + start, lengthBytes),
+    [Symbol.dispose]() {},
+  };
+  const { entries, metadata } = await readHeader(part, { isFollowed: true });
+  return new SafetensorsFile(part, entries, metadata);
+}
+
 /** Bytes of 16-bit numbers that are read at once. */
 const sliceBytes = 2 ** 24;
 
@@ -338,6 +353,7 @@ function headerOf(
 
 async function readHeader(
   file: ByteSource,
+  { isFollowed = false }: { isFollowed?: boolean } = {},
 ): Promise<{ entries: Map<string, SafetensorsEntry>; metadata: Record<string, string> }> {
   const { path, sizeBytes } = file;
   const refuse = (reason: string) =>
@@ -382,7 +398,7 @@ async function readHeader(
     }
     end += lengthBytes;
   }
-  if (end !== sizeBytes) {
+  if (end > sizeBytes || end < sizeBytes && !isFollowed) {
     const state = end > sizeBytes ? "it is truncated" : "bytes follow its last tensor";
     throw refuse(`${state}: expected ${end} bytes, found ${sizeBytes}`);
   }

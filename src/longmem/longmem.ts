@@ -1,11 +1,12 @@
 import { architectureOf, bankHeads } from "../backbone/architectures.ts";
 import { InputError, InputRangeError, InputTypeError } from "../errors.ts";
-import { writeAtomically } from "../files.ts";
+import { isThere, writeAtomically } from "../files.ts";
 import { hashFrozen } from "../formats/tensor_hash.ts";
 import { checkMemoryConfig } from "../memory/config.ts";
 import type { MemoryBank, SavedBank } from "../memory/memory_bank.ts";
 import { slotsOf } from "../memory/ring.ts";
 import {
+  appendToMemoryFile,
   describeBank,
   type MemoryDescription,
   memoryFileParts,
@@ -347,7 +348,9 @@ export class LongMem {
   saveMemory(path: string, options: SaveMemoryOptions = {}): Promise<MemoryDescription> {
     return this.#afterOthers(async () => {
       const { bank, labels } = this.#savedMemory(options);
-      await writeAtomically(path, memoryFileParts(path, bank, labels));
+      const isAppended = options.append && await isThere(path) &&
+        await appendToMemoryFile(path, bank, labels);
+      if (!isAppended) await writeAtomically(path, memoryFileParts(path, bank, labels));
       return describeBank(bank, labels);
     });
   }

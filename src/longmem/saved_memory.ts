@@ -13,6 +13,12 @@ export interface SaveMemoryOptions {
   readonly tokenizer?: Pick<Tokenizer, "hash">;
   /** The texts that the memory has read since it was emptied, in order. */
   readonly texts?: readonly RememberedText[];
+  /**
+   * Whether a memory file that is there already is added to, where its chunks are the oldest of this memory: only the others are
+   * written, at its end, and a process that is killed leaves what was there. Where some of its chunks are gone, and by default, the
+   * file is written as a whole.
+   */
+  readonly append?: boolean;
 }
 
 /** The model that is to read a memory file. */

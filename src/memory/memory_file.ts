@@ -9,12 +9,19 @@
  *     sha256            U8 [32]             SHA-256 of all bytes of the file before these 32
  *
  * Chunks are written and read in slices, so that only one slice is in memory besides the bank itself.
+ *
+ * Later chunks may follow at the end of the file, as parts of the same form: safetensors with the new chunks alone, whose metadata name
+ * the SHA-256 of the part before (`previous`). The first 8 bytes of a part, the length of its header, are written last: until then
+ * they are zero, and the file is what it was.
  */
-import { createHash } from "../system.ts";
 import { z } from "zod";
 import { InputError, InputTypeError } from "../errors.ts";
+import { createHash, isDeepStrictEqual, open } from "../system.ts";
+import { maxTransferBytes, writing } from "../files.ts";
+import { ByteFile, type ByteSource, bytesSource } from "../formats/byte_file.ts";
+import { type OpenFile, seekStart } from "../open_file.ts";
 import {
-  openSafetensors,
+  openSafetensorsAt,
   type SafetensorsFile,
   safetensorsStream,
   type WrittenTensor,
@@ -97,11 +104,13 @@ export function describeBank(bank: MemoryBank, labels: MemoryLabels): MemoryDesc
  *
  * @param path Of the file, for messages.
  * @param bank To be left alone until the last part has been taken.
+ * @param after Contents of the file so far: what is written is the part that follows.
  */
 export async function* memoryFileParts(
   path: string,
   bank: MemoryBank,
   labels: MemoryLabels,
+  after?: Pick<MemoryFile, "description" | "hash">,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   await bank.verify();
   const { backbone, block, tokenizer, texts, banks } = describeBank(bank, labels);
@@ -112,12 +121,16 @@ export async function* memoryFileParts(
     block: `${block}`,
     ...(tokenizer === undefined ? {} : { tokenizer }),
     memory: JSON.stringify(bank.config),
-    texts: JSON.stringify(texts),
+    texts: JSON.stringify(texts.slice(after?.description.texts.length ?? 0)),
+    ...(after ? { previous: after.hash } : {}),
     tokens: JSON.stringify(banks.map(({ tokens }) => tokens)),
   };
   const hash = createHash("sha256");
   const tensors = new Map<string, WrittenTensor>();
-  banks.forEach((_, i) => writtenBank(bank, i).forEach((one, name) => tensors.set(name, one)));
+  banks.forEach((_, i) => {
+    const first = after?.description.banks[i].chunks ?? 0;
+    writtenBank(bank, i, first).forEach((one, name) => tensors.set(name, one));
+  });
   tensors.set(hashName, { dtype: "U8", shape: [32], parts: () => [] }); // follows below
   for await (const part of safetensorsStream(path, tensors, metadata)) {
     hash.update(part);
@@ -126,10 +139,10 @@ export async function* memoryFileParts(
   yield Uint8Array.from(hash.digest());
 }
 
-/** The tensors of one bank as they are written. */
-function writtenBank(bank: MemoryBank, i: number): Map<string, WrittenTensor> {
+/** The tensors of one bank as they are written, from its chunk `first` on. */
+function writtenBank(bank: MemoryBank, i: number, first: number): Map<string, WrittenTensor> {
   const { heads: H, headDim: D, chunkTokens: c, capacityChunks: P } = bank.shape;
-  const slots = slotsOf(bank.occupied[i], P), N = slots.length;
+  const slots = slotsOf(bank.occupied[i], P).subarray(first), N = slots.length;
   const transcript = bank.transcripts?.[i];
   const rounded = bank.config.storage === "float16";
   const ids = () => {
@@ -143,14 +156,22 @@ function writtenBank(bank: MemoryBank, i: number): Map<string, WrittenTensor> {
   const type = rounded ? "F16" : "F32";
   const { meanKeys, ...others } = names(i);
   return new Map<string, WrittenTensor>([
-    [meanKeys, { dtype: "F32", shape: [N, H, D], parts: () => chunkParts(bank, i, "meanKeys") }],
+    [meanKeys, {
+      dtype: "F32",
+      shape: [N, H, D],
+      parts: () => chunkParts(bank, i, { name: "meanKeys", slots }),
+    }],
     [others.ids, { dtype: "I32", shape: [N, c], parts: ids }],
     [others.positions, { dtype: "I32", shape: [N], parts: positions }],
-    [others.keys, { dtype: type, shape: [N, H, c, D], parts: () => chunkParts(bank, i, "keys") }],
+    [others.keys, {
+      dtype: type,
+      shape: [N, H, c, D],
+      parts: () => chunkParts(bank, i, { name: "keys", slots }),
+    }],
     [others.values, {
       dtype: type,
       shape: [N, H, c, D],
-      parts: () => chunkParts(bank, i, "values"),
+      parts: () => chunkParts(bank, i, { name: "values", slots }),
     }],
   ]);
 }
@@ -159,10 +180,9 @@ function writtenBank(bank: MemoryBank, i: number): Map<string, WrittenTensor> {
 async function* chunkParts(
   bank: MemoryBank,
   i: number,
-  name: BankTensorName,
+  { name, slots }: { name: BankTensorName; slots: Int32Array },
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const { heads: H, headDim: D, chunkTokens: c, capacityChunks: P } = bank.shape;
-  const slots = slotsOf(bank.occupied[i], P);
   const isMean = name === "meanKeys", width = isMean ? D : c * D;
   const Numbers = bank.config.storage === "float16" && !isMean ? Float16Array : Float32Array;
   const table = await bank.storage.table(name);
@@ -201,6 +221,12 @@ export interface MemoryFile extends Disposable {
   readonly path: string;
   /** The description that it contains. */
   readonly description: MemoryDescription;
+  /** SHA-256 (hexadecimal) that its last part carries. */
+  readonly hash: string;
+  /** Bytes of its parts; those after it, of an addition that was cut off, count for nothing. */
+  readonly sizeBytes: number;
+  /** Token ids [N, c] and positions [N] of the chunks of a bank, the oldest first. */
+  tokens(bank: number): Promise<{ readonly ids: Int32Array; readonly positions: Int32Array }>;
   /** The chunks of a bank in slices, the oldest first. */
   slices(bank: number): AsyncGenerator<ChunkSlice>;
 }
@@ -212,22 +238,178 @@ export interface MemoryFile extends Disposable {
  * @throws InputError where it is damaged, by the hash that it carries; TypeError where it is not a memory file.
  */
 export async function openMemoryFile(source: string | Uint8Array): Promise<MemoryFile> {
-  const file = await openSafetensors(
-    typeof source === "string" ? source : { bytes: source, name: "the bytes of a memory" },
-  );
+  const bytes = typeof source === "string"
+    ? await ByteFile.open(source)
+    : bytesSource(source, "the bytes of a memory");
   try {
-    const description = describe(file);
-    await checkHash(file);
+    const parts: Part[] = [];
+    let sizeBytes = 0;
+    do {
+      const file = await openSafetensorsAt(bytes, sizeBytes);
+      const description = describe(file), hash = await checkHash(file);
+      checkFollows(file, description, parts.at(-1));
+      parts.push({ file, description, hash });
+      const { offset, lengthBytes } = file.entries.get(hashName)!;
+      sizeBytes += offset + lengthBytes;
+    } while (await beginsPart(bytes, sizeBytes));
+    const descriptions = parts.map(({ description }) => description);
     return {
-      path: file.path,
-      description,
-      slices: (bank) => readSlices(file, bank, description),
-      [Symbol.dispose]: () => file[Symbol.dispose](),
+      path: bytes.path,
+      description: {
+        ...descriptions[0],
+        texts: descriptions.flatMap(({ texts }) => texts),
+        banks: descriptions.at(-1)!.banks.map(({ tokens }, i) => ({
+          chunks: descriptions.reduce((sum, { banks }) => sum + banks[i].chunks, 0),
+          tokens,
+        })),
+      },
+      hash: parts.at(-1)!.hash,
+      sizeBytes,
+      slices: (bank) => readParts(parts, bank),
+      tokens: (bank) => readTokens(parts, bank),
+      [Symbol.dispose]: () => bytes[Symbol.dispose](),
     };
   } catch (error) {
-    file[Symbol.dispose]();
+    bytes[Symbol.dispose]();
     throw error;
   }
+}
+
+/** One of the safetensors that a memory file is made of. */
+interface Part {
+  readonly file: SafetensorsFile;
+  readonly description: MemoryDescription;
+  readonly hash: string;
+}
+
+/** Whether a part that was written to its end follows. */
+async function beginsPart(bytes: ByteSource, offset: number): Promise<boolean> {
+  if (bytes.sizeBytes < offset + 8) return false;
+  return (await bytes.read(offset, 8)).some((byte) => byte !== 0);
+}
+
+/** Refuses a part that was written after another one than that before it. */
+function checkFollows(
+  file: SafetensorsFile,
+  description: MemoryDescription,
+  before: Part | undefined,
+): void {
+  const current = file.metadata.previous, allowed = before?.hash;
+  const written = ({ backbone, block, tokenizer, memory, heads, headDim }: MemoryDescription) =>
+    JSON.stringify([backbone, block, tokenizer, memory, heads, headDim]);
+  const isAlike = !before || written(before.description) === written(description) &&
+      before.description.banks.length === description.banks.length;
+  if (current === allowed && isAlike) return;
+  throw new InputError(
+    `Cannot restore the memory of "${file.path}" as one of its parts does not continue the one before: ` +
+      `current SHA-256 of that is ${current ?? "not given"}, allowed is ${allowed ?? "none"}`,
+  );
+}
+
+async function* readParts(parts: readonly Part[], bank: number): AsyncGenerator<ChunkSlice> {
+  let first = 0;
+  for (const { file, description } of parts) {
+    for await (const slice of readSlices(file, bank, description)) {
+      yield { ...slice, first: first + slice.first };
+    }
+    first += description.banks[bank].chunks;
+  }
+}
+
+async function readTokens(parts: readonly Part[], bank: number) {
+  const of = names(bank), read: { ids: Int32Array; positions: Int32Array }[] = [];
+  for (const { file, description } of parts) {
+    const rows = { start: 0, count: description.banks[bank].chunks };
+    read.push({
+      ids: await file.readRows(of.ids, rows) as Int32Array,
+      positions: await file.readRows(of.positions, rows) as Int32Array,
+    });
+  }
+  const joined = (arrays: readonly Int32Array[]) => {
+    const all = new Int32Array(arrays.reduce((sum, { length }) => sum + length, 0));
+    let at = 0;
+    for (const array of arrays) {
+      all.set(array, at);
+      at += array.length;
+    }
+    return all;
+  };
+  return {
+    ids: joined(read.map(({ ids }) => ids)),
+    positions: joined(read.map(({ positions }) => positions)),
+  };
+}
+
+/**
+ * Adds to the end of a memory file the chunks of a bank that it lacks. What the file holds is not written again; a process that is
+ * killed on the way leaves the memory as it was.
+ *
+ * @returns Whether it did: not where the bank no longer begins with all chunks of the file.
+ * @throws InputError where the file is damaged or cannot be written; TypeError where it is not a memory file.
+ */
+export async function appendToMemoryFile(
+  path: string,
+  bank: MemoryBank,
+  labels: MemoryLabels,
+): Promise<boolean> {
+  using before = await openMemoryFile(path);
+  if (!await continues(bank, labels, before)) return false;
+  const start = before.sizeBytes;
+  await writing(path, async () => {
+    using file = await open(path, { write: true });
+    const { size } = await file.stat();
+    let header: Uint8Array<ArrayBuffer> | undefined;
+    await file.seek(start, seekStart);
+    let end = start;
+    for await (const part of memoryFileParts(path, bank, labels, before)) {
+      if (!header) {
+        header = part.slice(0, 8);
+        part.fill(0, 0, 8);
+      }
+      await writeAll(file, part);
+      end += part.length;
+    }
+    // What an earlier addition that was cut off has left behind it does not begin a part.
+    if (size > end) await writeAll(file, new Uint8Array(8));
+    await file.syncData();
+    await file.seek(start, seekStart);
+    await writeAll(file, header!);
+    await file.syncData();
+  });
+  return true;
+}
+
+async function writeAll(file: OpenFile, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+  for (let written = 0; written < bytes.length;) {
+    written += await file.write(bytes.subarray(written, written + maxTransferBytes));
+  }
+}
+
+/** Whether the oldest chunks of a bank are those of a file, by who wrote them, tokens and positions. */
+async function continues(
+  bank: MemoryBank,
+  labels: MemoryLabels,
+  { description, tokens }: MemoryFile,
+): Promise<boolean> {
+  const { banks: _banks, texts, ...writer } = describeBank(bank, labels);
+  const { banks, texts: earlier, ...before } = description;
+  const { chunkTokens: c, capacityChunks: P } = bank.shape;
+  if (
+    banks.length !== bank.shape.banks || !bank.transcripts ||
+    !isDeepStrictEqual(writer, before) ||
+    !isDeepStrictEqual(texts.slice(0, earlier.length), earlier)
+  ) return false;
+  for (const [i, { chunks }] of banks.entries()) {
+    const slots = slotsOf(bank.occupied[i], P), transcript = bank.transcripts[i];
+    if (slots.length < chunks) return false;
+    const { ids, positions } = await tokens(i);
+    for (let n = 0; n < chunks; n++) {
+      if (transcript.positionOf(slots[n]) !== positions[n]) return false;
+      const found = transcript.idsOf(slots[n]);
+      if (found.some((id, j) => id !== ids[n * c + j])) return false;
+    }
+  }
+  return true;
 }
 
 async function* readSlices(
@@ -250,13 +432,13 @@ async function* readSlices(
   }
 }
 
-async function checkHash(file: SafetensorsFile): Promise<void> {
+async function checkHash(file: SafetensorsFile): Promise<string> {
   const hash = createHash("sha256");
   for await (const part of file.bytesBefore(hashName)) hash.update(part);
   const found = hash.digest("hex");
   const bytes = (await file.readRows(hashName, { start: 0, count: 32 })) as Int32Array;
   const recorded = hexOf(bytes);
-  if (found === recorded) return;
+  if (found === recorded) return recorded;
   throw new InputError(
     `Cannot restore the memory of "${file.path}" as it is damaged: current SHA-256 of its bytes is ${found}, allowed is ${recorded}`,
   );

@@ -77,7 +77,7 @@ test("remember writes a file that generate takes in place of the documents", () 
   }));
 
 test("remember appends to an earlier file, also in its place", () =>
-  withCommands(async ({ folder, remember }) => {
+  withCommands(async ({ folder, remember, generate }) => {
     const documents = ["--document", "first.txt", "--document", "second.txt"];
     await remember(...documents, "--out", "both.memory");
     await remember("--document", "first.txt", "--out", "one.memory");
@@ -88,12 +88,22 @@ test("remember appends to an earlier file, also in its place", () =>
       appended.notes[0],
       /^one\.memory: \d+ tokens of first\.txt, \d+ of them in memory$/,
     );
+    const one = await Deno.readFile(`${folder}/one.memory`);
     await remember(
       ...["--memory", "one.memory", "--document", "second.txt", "--out", "one.memory"],
     );
     const both = await Deno.readFile(`${folder}/both.memory`);
     assert.deepEqual(await Deno.readFile(`${folder}/more.memory`), both);
-    assert.deepEqual(await Deno.readFile(`${folder}/one.memory`), both);
+    // In its place, what is new follows what was there.
+    const longer = await Deno.readFile(`${folder}/one.memory`);
+    assert.deepEqual(longer.subarray(0, one.length), one);
+    assert.ok(longer.length > one.length);
+    assert.equal(
+      await generate("--memory", "one.memory"),
+      await generate("--memory", "both.memory"),
+    );
+    using file = await openMemoryFile(longer), whole = await openMemoryFile(both);
+    assert.deepEqual(file.description, whole.description);
     // A long text drives out the others.
     await Deno.writeTextFile(`${folder}/second.txt`, second.repeat(20));
     const { notes } = await remember(

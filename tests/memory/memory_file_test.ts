@@ -1,9 +1,14 @@
 import { Buffer } from "node:buffer";
-import { memoryFileParts, openMemoryFile } from "../../src/memory/memory_file.ts";
+import {
+  appendToMemoryFile,
+  memoryFileParts,
+  openMemoryFile,
+} from "../../src/memory/memory_file.ts";
 import { type MemoryConfig, memoryProtocols } from "../../src/memory/config.ts";
 import { MemoryBank } from "../../src/memory/memory_bank.ts";
 import { Random } from "../../src/random.ts";
 import { testedDevice } from "../graph/devices.ts";
+import { withFolder } from "../temporary_folder.ts";
 import { assert, test } from "../testing.ts";
 
 const config: MemoryConfig = {
@@ -75,3 +80,123 @@ test("a bank that cannot be read to its end is empty afterwards", async () => {
   assert.deepEqual(bank.fillChunks, [2]);
   bank.dispose();
 });
+
+/** A bank of two rows with a memory each, and what writes 6 tokens of each to it. */
+async function smallBank(capacityTokens: number) {
+  const device = await testedDevice("cpu");
+  const memory: MemoryConfig = { ...config, capacityTokens, storage: "float16" };
+  const bank = new MemoryBank(device, memory, { rows: 2, heads: 2, headDim: 3 });
+  const write = async (update: number) => {
+    const random = new Random(`update ${update}`);
+    const draw = () =>
+      device.tensor(Float32Array.from({ length: 72 }, () => random.normal()), [12, 6]);
+    const tokens = Int32Array.from({ length: 12 }, (_, i) => 100 * update + i);
+    await bank.write(draw(), draw(), { tokens });
+  };
+  return { bank, write };
+}
+
+const text = (update: number) => ({
+  name: `text ${update}`,
+  sha256: `${update}`.repeat(64),
+  start: 6 * update,
+  tokens: 6,
+});
+
+async function contentOf(file: Awaited<ReturnType<typeof openMemoryFile>>) {
+  const chunks = { keys: [], values: [], meanKeys: [], ids: [], positions: [] };
+  const names = Object.keys(chunks) as (keyof typeof chunks)[];
+  for (const bank of [0, 1]) {
+    let first = 0;
+    for await (const slice of file.slices(bank)) {
+      assert.equal(slice.first, first);
+      first += slice.positions.length;
+      for (const name of names) (chunks[name] as number[]).push(...slice[name]);
+    }
+  }
+  return { description: file.description, chunks };
+}
+
+test("chunks are added at the end of a memory file, which then reads as if written at once", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/small.memory`, { bank, write } = await smallBank(24);
+    const labelsOf = (texts: number) => ({
+      ...labels,
+      texts: Array.from({ length: texts }, (_, i) => text(i)),
+    });
+    const wholeOf = async (texts: number) =>
+      await new Blob(await Array.fromAsync(memoryFileParts(path, bank, labelsOf(texts)))).bytes();
+    await write(0);
+    await Deno.writeFile(path, await wholeOf(1));
+    for (const update of [1, 2]) {
+      const before = await Deno.readFile(path);
+      await write(update);
+      assert.ok(await appendToMemoryFile(path, bank, labelsOf(update + 1)));
+      const after = await Deno.readFile(path);
+      assert.deepEqual(after.subarray(0, before.length), before);
+      using file = await openMemoryFile(path),
+        whole = await openMemoryFile(await wholeOf(update + 1));
+      assert.deepEqual(await contentOf(file), await contentOf(whole));
+      assert.equal(file.description.banks[1].chunks, 3 * (update + 1));
+
+      // A process that was killed on the way: the first 8 bytes of the part are still zero.
+      using old = await openMemoryFile(before);
+      const added = after.length - before.length;
+      for (const left of [1, 7, 8, 9, added >> 1, added]) {
+        const cut = after.slice(0, before.length + left);
+        cut.fill(0, before.length, before.length + 8);
+        using file = await openMemoryFile(cut);
+        assert.deepEqual(await contentOf(file), await contentOf(old));
+        // Adding again writes over what is left, also of a longer addition.
+        await Deno.writeFile(
+          path,
+          Uint8Array.of(...cut, ...new Uint8Array(left < 8 ? 0 : 99).fill(7)),
+        );
+        assert.ok(await appendToMemoryFile(path, bank, labelsOf(update + 1)));
+        using again = await openMemoryFile(path);
+        assert.deepEqual(await contentOf(again), await contentOf(whole));
+      }
+      // Damage after the last write is no such cut.
+      await assert.rejects(openMemoryFile(after.slice(0, -1)), /it is truncated/);
+      const damaged = after.slice();
+      damaged[after.length - 40] ^= 1;
+      await assert.rejects(openMemoryFile(damaged), /it is damaged: current SHA-256/);
+      await Deno.writeFile(path, after);
+    }
+    // A part of another file.
+    const first = await wholeOf(3);
+    await assert.rejects(
+      openMemoryFile(Uint8Array.of(...first, ...first)),
+      /one of its parts does not continue the one before: current SHA-256 of that is not given/,
+    );
+    // The bank is full: the oldest chunks leave, so that the file is not the beginning of the memory.
+    await write(3);
+    assert.ok(await appendToMemoryFile(path, bank, labelsOf(4)));
+    await write(4);
+    assert.equal(await appendToMemoryFile(path, bank, labelsOf(5)), false);
+    bank.dispose();
+  }));
+
+test("chunks of another text are not added to a memory file", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/small.memory`,
+      [one, other] = [await smallBank(24), await smallBank(24)];
+    await one.write(0);
+    await other.write(1);
+    await other.write(2);
+    await Deno.writeFile(
+      path,
+      await Array.fromAsync(memoryFileParts(path, one.bank, labels)).then((parts) =>
+        new Blob(parts).bytes()
+      ),
+    );
+    const before = await Deno.readFile(path);
+    assert.equal(await appendToMemoryFile(path, other.bank, labels), false);
+    await one.write(1);
+    const { backbone: _backbone, ...rest } = labels;
+    assert.equal(
+      await appendToMemoryFile(path, one.bank, { ...rest, backbone: "cd".repeat(32) }),
+      false,
+    );
+    assert.deepEqual(await Deno.readFile(path), before);
+  }));
