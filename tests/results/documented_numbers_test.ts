@@ -214,3 +214,26 @@ test("the table of what experiments took has the recorded times and memory", asy
     assert.deepEqual(cells.map(Number), expected, experiment);
   }
 });
+
+test("the log's table of long-context benchmarks has the recorded scores", async () => {
+  const runs = await runsOf("benchmarks_chronicle");
+  const models = {
+    "backbone": "benchmarks: backbone alone",
+    "chance": "benchmarks: chance",
+    "untrained-with-memory": "benchmarks: SideNet as initialised, with memory",
+    "infllm-m4096-c16-k64-d128": "benchmarks: InfLLM",
+    "copy-m4096-n2-4-w0.5": "benchmarks: copy",
+  };
+  for (const [model, begins] of Object.entries(models)) {
+    const expected = ["ruler", "babilong"].flatMap((evaluation) =>
+      [512, 2048].map((length) => {
+        const { value, stderr } = runs[0].summary.metrics.find((metric) =>
+          metric.evaluation === evaluation && metric.model === model &&
+          metric.name === `score at ${length}`
+        )!;
+        return `${value.toFixed(3)} ± ${stderr!.toFixed(3)}`;
+      })
+    );
+    assert.deepEqual(rowOf(begins).slice(1), expected);
+  }
+});
