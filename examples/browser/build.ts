@@ -46,9 +46,10 @@ async function bundle(folder: string): Promise<void> {
         if (!load[kind]) throw new Error("browsers have none");
         return await load[kind]();
       }
-      export function importHnswlib() {
+      export async function importHnswlib() {
         throw new Error("the page has no approximate index");
-      }`;
+      }
+      export const importUsearch = importHnswlib;`;
     await Deno.writeTextFile(join(temporary, "engines.js"), engines);
     const { imports } = JSON.parse(await Deno.readTextFile(join(root, "deno.json")));
     const url = (path: string) => pathToFileURL(join(root, path)).href;

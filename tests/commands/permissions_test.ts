@@ -107,13 +107,16 @@ test("a declaration that table reads cannot read the environment", async () => {
   });
 });
 
-test("only measure, bench and gpu may start any process, and table may do nothing but read", () => {
+/** Tasks that measure processes of their own, or start the program that bundles. */
+const starters = ["measure", "bench", "gpu", "package", "browser"];
+
+test("only what measures or bundles may start any process, and table may do nothing but read", () => {
   const programs: Record<string, string> = { data: "npm", submit: "sbatch", status: "squeue" };
   for (const [name, task] of Object.entries(tasks)) {
     if (!task.startsWith("deno run ")) continue;
     const [, started] = /--allow-run(?:=(\S+))? /.exec(task) ?? [];
     assert.equal(started, programs[name], name);
-    assert.equal(/--allow-run /.test(task), ["measure", "bench", "gpu"].includes(name), name);
+    assert.equal(/--allow-run /.test(task), starters.includes(name), name);
     assert.doesNotMatch(task, /--allow-all| -A /, name);
   }
   for (
