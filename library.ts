@@ -39,6 +39,7 @@ export {
 export type { ExactIndexConfig } from "./src/memory/index/exact.ts";
 export type { HnswIndexConfig, HnswIndexDeclaration } from "./src/memory/index/hnsw.ts";
 export type { IndexConfig, IndexDeclaration } from "./src/memory/index/indexes.ts";
+export type { UsearchIndexConfig, UsearchIndexDeclaration } from "./src/memory/index/usearch.ts";
 export {
   defaultSideNetShape,
   loadLongMem,
