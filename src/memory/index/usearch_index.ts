@@ -159,6 +159,7 @@ function labelsOf(slots: Int32Array): BigUint64Array {
   return BigUint64Array.from(slots, BigInt);
 }
 
+/** Its loader looks for its binary by a call that Deno allows with `--allow-sys=uid`. */
 async function loadUsearch(): Promise<{ Index: new (options: object) => Graph }> {
   try {
     const { default: library } = await importUsearch();

@@ -2,7 +2,7 @@ import type { ChunkIndex } from "../../../src/memory/index/chunk_index.ts";
 import { FlatIndex } from "../../../src/memory/index/flat_index.ts";
 import { createUsearchIndex } from "../../../src/memory/index/usearch_index.ts";
 import { Random } from "../../../src/random.ts";
-import { assert, test } from "../../testing.ts";
+import { assert, repositoryPath, test } from "../../testing.ts";
 import { keySource, ringSlots } from "./keys.ts";
 import { recallAt } from "./recall.ts";
 
@@ -57,3 +57,25 @@ test("createUsearchIndex() refuses one link a node", () =>
     name: "RangeError",
     message: /m is out of range: current value is 1, allowed are the integers 2 to 4294967295/,
   }));
+
+test("USearch loads with the permissions of the tasks that open a model", async () => {
+  const { tasks } = JSON.parse(await Deno.readTextFile(repositoryPath("deno.json")));
+  const program = `
+    import { createUsearchIndex } from "./src/memory/index/usearch_index.ts";
+    const index = await createUsearchIndex({ headDim: 2, capacityChunks: 4, exactChunks: 0 });
+    index.add(Int32Array.of(3), Float32Array.of(1, 2));
+    console.log(index.size);`;
+  for (const task of ["run", "generate"]) {
+    const permissions = tasks[task].command.split(" ")
+      .filter((word: string) => word.startsWith("--allow-") && word !== "--allow-write");
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-check", "--no-prompt", ...permissions, "--ext=ts", "-"],
+      ...{ cwd: repositoryPath("."), stdin: "piped", stdout: "piped", stderr: "piped" } as const,
+    }).spawn();
+    const writer = child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(program));
+    await writer.close();
+    const { stdout, stderr } = await child.output();
+    assert.equal(new TextDecoder().decode(stdout), "1\n", new TextDecoder().decode(stderr));
+  }
+});
