@@ -140,3 +140,36 @@ test("the log's table of code_start has the recorded gains over packages", async
     assert.deepEqual(cellsOf(`code, start: ${residual}, ${start}`), cells);
   }
 });
+
+test("the log's table of code_positions has the recorded gains over packages", async () => {
+  const { records } = await findRunRecords([repositoryPath("results/code_positions")]);
+  const runs = new Map<string, Map<string, number[]>>();
+  for (const record of records) {
+    const { memory: { positions } } = await readJson(record.path, "experiment.json");
+    const tokens = positions?.tokens;
+    const where = tokens === undefined
+      ? "nowhere"
+      : `${tokens} token${tokens > 1 ? "s" : ""} before`;
+    runs.set(where, packagesOf(record, "perplexity-test"));
+  }
+  assert.equal(runs.size, 5);
+  const best = runs.get("64 tokens before")!.get("longmem")!;
+  for (const [where, nats] of runs) {
+    const gain = (values: readonly number[], own: readonly number[]) => {
+      const gains = values.map((value, i) => value - own[i]), over = mean(gains);
+      return {
+        value: `${signed(over.value)} \u00b1 ${over.stderr!.toFixed(4)}`,
+        interval: `[${over.ci95!.map(signed).join(", ")}]`,
+        better: `${gains.filter((nats) => nats > 0).length}`,
+      };
+    };
+    const own = nats.get("longmem")!;
+    const cells = ["backbone", "longmem-recent-memory"].flatMap((model) => {
+      const { value, better } = gain(nats.get(model)!, own);
+      return [value, better];
+    });
+    const { value, interval, better } = gain(own, best);
+    const over = own === best ? ["", "", ""] : [value, interval, better];
+    assert.deepEqual(cellsOf(`code, positions: ${where}`), [...cells, ...over]);
+  }
+});
