@@ -3,7 +3,7 @@
  * start that `start.ts` found to learn fastest. The same test, and the same primary metric.
  */
 import { defineExperiment } from "@longmem/lab";
-import base, { overWindow } from "./language_modeling.ts";
+import base from "./language_modeling.ts";
 
 export default defineExperiment({
   ...base,
@@ -11,14 +11,4 @@ export default defineExperiment({
   question: "Does a memory gain more on unseen packages when the SideNet is adapted for longer?",
   sidenet: { memoryBlock: 3, initialization: { kind: "blocks", blocks: [1, 3] } },
   adaptation: { ...base.adaptation!, steps: 6400, diagnoseEverySteps: 400 }, // 3.3 M tokens
-  evaluations: [{
-    kind: "perplexity",
-    ...overWindow,
-    models: [
-      { model: "backbone-sliding-window", windowTokens: 256 },
-      { model: "longmem", windowTokens: 256 },
-      { model: "longmem-recent-memory", windowTokens: 256 },
-      { model: "longmem-other-document", windowTokens: 256 },
-    ],
-  }],
 });

@@ -2,7 +2,7 @@
  * Does a backbone keep its induction head when it is trained further on other text?
  *
  * The backbone of `../code/` has one after 14 million tokens of source code; from scratch on these novels, with a fifth of code among
- * them, none formed in 4 million. So it is trained further, with its own tokenizer; one window in four is of code.
+ * them, none formed in 4 million. So it is trained further, with its own tokenizer, on the same mixture.
  */
 import { defineExperiment } from "@longmem/lab";
 import { backboneNovels, validNovels } from "./authors.ts";

@@ -2,7 +2,7 @@ import { inductionScores } from "../../src/evaluation/induction.ts";
 import { resolveRuns } from "../../src/experiment/resolve.ts";
 import { findRunRecords, type RunRecord } from "../../src/results/read_runs.ts";
 import { readMetricsRecords, type RunEnvironment } from "../../src/results/records.ts";
-import { mean } from "../../src/statistics/estimates.ts";
+import { mean, ratio, sumByCluster } from "../../src/statistics/estimates.ts";
 import { readJson } from "../queue/command_line_run.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
 
@@ -92,6 +92,18 @@ for (
       },
     },
     {
+      experiment: "code_longer",
+      evaluation: "perplexity-window",
+      main: "longmem-window-256",
+      rows: {
+        "code, longer: backbone": "backbone-sliding-window-256",
+        "code, longer: SideNet trained without a memory": "sidenet-without-memory-window-256",
+        "code, longer: LongMem, memory of the latest text": "longmem-recent-memory-window-256",
+        "code, longer: LongMem, another package's memory": "longmem-other-document-window-256",
+        "code, longer: LongMem": "longmem-window-256",
+      },
+    },
+    {
       experiment: "code_segments",
       evaluation: "perplexity-test",
       main: "longmem",
@@ -120,6 +132,38 @@ for (
     }
   });
 }
+
+test("the log's table of novels has the recorded means over novels, with errors over authors", async () => {
+  const { records } = await findRunRecords([repositoryPath("results/fiction_language_modeling")]);
+  const evaluation = "perplexity-window", nats = packagesOf(records[0], evaluation);
+  const own = nats.get("longmem-window-256")!;
+  const authors = records[0].samples.get(evaluation)!
+    .filter(({ model }) => model === "longmem-window-256")
+    .toSorted((a, b) => String(a.item) < String(b.item) ? -1 : 1)
+    .map(({ cluster }) => String(cluster));
+  assert.deepEqual([own.length, new Set(authors).size], [37, 14]);
+  const rows = {
+    "novels, window: backbone": "backbone-sliding-window-256",
+    "novels, window: SideNet trained without a memory": "sidenet-without-memory-window-256",
+    "novels, window: LongMem, memory of the latest text": "longmem-recent-memory-window-256",
+    "novels, window: LongMem, another author's memory": "longmem-other-document-window-256",
+    "novels, window: LongMem": "longmem-window-256",
+  };
+  for (const [begins, model] of Object.entries(rows)) {
+    const found = nats.get(model)!, cells = cellsOf(begins);
+    assert.equal(cells[0], mean(found).value.toFixed(4), begins);
+    if (found === own) continue;
+    const gains = found.map((value, i) => value - own[i]);
+    const over = ratio(gains, gains.map(() => 1), { clusters: authors });
+    const ofAuthors = sumByCluster(gains, authors);
+    assert.deepEqual(cells.slice(1), [
+      `${signed(over.value)} \u00b1 ${over.stderr!.toFixed(4)}`,
+      `[${over.ci95!.map(signed).join(", ")}]`,
+      `${ofAuthors.filter((nats) => nats > 0).length}`,
+      `${gains.filter((nats) => nats > 0).length}`,
+    ], begins);
+  }
+});
 
 test("the log's table of code_start has the recorded gains over packages", async () => {
   const { records } = await findRunRecords([repositoryPath("results/code_start")]);
