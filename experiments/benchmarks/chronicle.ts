@@ -11,6 +11,7 @@ import quickstart from "../quickstart.ts";
 const shared = {
   contextTokens: 128,
   lengths: [512, 2048],
+  instances: 8,
   models: ["backbone", "untrained-with-memory", "infllm", "copy"],
 } as const;
 

@@ -1,5 +1,5 @@
 import { parseHubReference } from "../../src/checkpoint/hub_cache.ts";
-import { estimateRun } from "../../src/experiment/estimate.ts";
+import { estimateRun, missingPaths } from "../../src/experiment/estimate.ts";
 import { resolveRuns } from "../../src/experiment/resolve.ts";
 import { dataSetOf, readDataSets } from "../../src/data/data_set.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
@@ -24,13 +24,13 @@ test("the results that ship are those of the declarations as they stand", async 
   }
 });
 
-test("whatever an experiment misses, data/datasets.json says where it comes from", async () => {
+test("whatever an experiment misses, it or data/datasets.json says where it comes from", async () => {
   const dataSets = await readDataSets(repositoryPath("data/datasets.json"));
   for (const { experiment } of await resolveRuns(["experiments"])) {
-    for (const path of (await estimateRun(experiment)).missing) {
-      // Models of the Hub say themselves where they come from.
-      const source = dataSetOf(path, dataSets) ?? parseHubReference(path);
-      assert.ok(source, `${experiment.name} reads ${path}, which is in no data set`);
+    for (const { path, source } of await missingPaths(experiment)) {
+      // Models of the Hub and files of benchmarks say themselves where they come from.
+      const found = dataSetOf(path, dataSets) ?? parseHubReference(path) ?? source;
+      assert.ok(found, `${experiment.name} reads ${path}, which is in no data set`);
     }
   }
 });
