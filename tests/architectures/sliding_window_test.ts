@@ -108,53 +108,67 @@ function windowStart(segment: number): number {
   return Math.max(0, (segment + 1) * T - W);
 }
 
-/**
- * What a plain model says of each target of a text.
- *
- * @param remembered Text of whose beginning the memory holds as much as has left the window of the document itself.
- */
-async function reference(
-  device: Device,
-  { backbone, sideNet }: Networks,
-  tokens: Int32Array<ArrayBuffer>,
-  { remembered = tokens, memory: config = memory }: {
-    remembered?: Int32Array<ArrayBuffer>;
-    memory?: MemoryConfig;
-  } = {},
-): Promise<number[]> {
-  await using model = new LongMem(device, { backbone, sideNet, memory: config });
-  await using projector = new Projector(device, backbone, block);
-  await model.score(tokens.slice(0, 2), tokens.slice(1, 3), { readOnly: true }); // opens the bank
-  const targets = tokens.length - 1, nats: number[] = [];
-  /** Keys and values of the tokens so far, each from the window in which it was in the last segment. */
-  const keys: number[] = [], values: number[] = [];
-  let width = 0;
-  for (let segment = 0; segment * T < targets; segment++) {
-    const first = windowStart(segment), end = Math.min((segment + 1) * T, targets);
-    await model.resetMemory();
-    const kept = Math.max(0, first - config.capacityTokens);
-    if (first > 0) {
-      const tensor = (data: number[]) =>
-        device.tensor(Float32Array.from(data.slice(kept * width, first * width)), [
-          first - kept,
-          width,
-        ]);
-      await model.bank!.write(tensor(keys), tensor(values));
-    }
-    assert.deepEqual(model.memoryFillChunks, [(first - kept) / config.chunkTokens]);
-    const nll = await model.score(
-      tokens.slice(first, end),
-      tokens.slice(segment * T + 1, end + 1),
-      { readOnly: true },
-    );
-    nats.push(...nll);
-    const other = remembered.slice(first, end);
-    const found = await projector.of(other);
-    width = found.keys.length / other.length;
-    keys.push(...found.keys.slice((segment * T - first) * width));
-    values.push(...found.values.slice((segment * T - first) * width));
+/** A plain model, whose memory is written by hand. Texts share it, as it compiles a graph for every length of a window. */
+class Reference implements AsyncDisposable {
+  readonly #device: Device;
+  readonly #memory: MemoryConfig;
+  readonly #model: LongMem;
+  readonly #projector: Projector;
+
+  constructor(device: Device, { backbone, sideNet }: Networks, config: MemoryConfig = memory) {
+    this.#device = device;
+    this.#memory = config;
+    this.#model = new LongMem(device, { backbone, sideNet, memory: config });
+    this.#projector = new Projector(device, backbone, block);
   }
-  return nats;
+
+  /**
+   * Negative log-likelihood of each target of a text.
+   *
+   * @param remembered Text of whose beginning the memory holds as much as has left the window of the document itself.
+   */
+  async nats(
+    tokens: Int32Array<ArrayBuffer>,
+    { remembered = tokens }: { remembered?: Int32Array<ArrayBuffer> } = {},
+  ): Promise<number[]> {
+    const model = this.#model, { capacityTokens, chunkTokens } = this.#memory;
+    await model.score(tokens.slice(0, 2), tokens.slice(1, 3), { readOnly: true }); // opens the bank
+    const targets = tokens.length - 1, nats: number[] = [];
+    /** Keys and values of the tokens so far, each from the window in which it was in the last segment. */
+    const keys: number[] = [], values: number[] = [];
+    let width = 0;
+    for (let segment = 0; segment * T < targets; segment++) {
+      const first = windowStart(segment), end = Math.min((segment + 1) * T, targets);
+      await model.resetMemory();
+      const kept = Math.max(0, first - capacityTokens);
+      if (first > 0) {
+        const tensor = (data: number[]) =>
+          this.#device.tensor(Float32Array.from(data.slice(kept * width, first * width)), [
+            first - kept,
+            width,
+          ]);
+        await model.bank!.write(tensor(keys), tensor(values));
+      }
+      assert.deepEqual(model.memoryFillChunks, [(first - kept) / chunkTokens]);
+      const nll = await model.score(
+        tokens.slice(first, end),
+        tokens.slice(segment * T + 1, end + 1),
+        { readOnly: true },
+      );
+      nats.push(...nll);
+      const other = remembered.slice(first, end);
+      const found = await this.#projector.of(other);
+      width = found.keys.length / other.length;
+      keys.push(...found.keys.slice((segment * T - first) * width));
+      values.push(...found.values.slice((segment * T - first) * width));
+    }
+    return nats;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#projector[Symbol.asyncDispose]();
+    await this.#model.close();
+  }
 }
 
 /** Registers a test of each architecture on the host's engine. */
@@ -173,11 +187,12 @@ function architectureTest(
 architectureTest(
   "each token is scored once, with the memory of exactly the tokens before the window",
   async (device, networks) => {
+    await using plain = new Reference(device, networks);
     await withWindow(device, networks, async (windowed, model) => {
       const nats = await readAll(windowed, documents, { rows: 2 });
       for (const [i, document] of documents.entries()) {
         assert.equal(nats[i].length, document.targetTokens);
-        const expected = await reference(device, networks, tokensOf(document));
+        const expected = await plain.nats(tokensOf(document));
         assertClose(nats[i], expected, { tolerance, name: document.name });
       }
 
@@ -223,10 +238,12 @@ architectureTest(
   async (device, networks, shape) => {
     if (!["longmem_gpt2", "llama"].includes(shape.architecture!)) return;
     const recent = { ...memory, capacityTokens: 4 };
+    await using plain = new Reference(device, networks);
+    await using forgetful = new Reference(device, networks, recent);
     await withWindow(device, networks, async (windowed) => {
       const [nats] = await readAll(windowed, documents.slice(0, 1), { rows: 1 });
       const tokens = tokensOf(documents[0]);
-      const expected = await reference(device, networks, tokens, { memory: recent });
+      const expected = await forgetful.nats(tokens);
       assertClose(nats, expected, { tolerance, name: "recent memory" });
     }, { memory: recent });
 
@@ -239,7 +256,7 @@ architectureTest(
     for (const [i, document] of documents.entries()) {
       const remembered = Int32Array.of(...others[i].segments.flatMap(({ tokens }) => [...tokens]));
       const tokens = tokensOf(document);
-      const expected = await reference(device, networks, tokens, { remembered });
+      const expected = await plain.nats(tokens, { remembered });
       assertClose(nats[i], expected, { tolerance, name: `other document of ${i}` });
     }
   },
@@ -306,9 +323,8 @@ deviceTest("a prompt is answered behind the window, and changes nothing", async 
   const backbone = randomBackbone(official);
   const networks = { backbone, sideNet: randomSideNet(backbone) };
   const text = randomIds(26, "text"), prompt = randomIds(T + 1, "prompt");
-  const expected = await reference(
-    device,
-    networks,
+  await using plain = new Reference(device, networks);
+  const expected = await plain.nats(
     Int32Array.of(...text.slice(0, 24), ...prompt),
   );
   await withWindow(device, networks, async (windowed, model) => {
