@@ -1,4 +1,5 @@
 import type { Graph, Value } from "../graph/graph.ts";
+import { cast } from "../graph/ops/cast.ts";
 import type { DropoutMask } from "../graph/ops/dropout.ts";
 import { InputRangeError } from "../errors.ts";
 import type { AttentionHeads, BatchOptions, BatchSizes, Weights } from "./architecture.ts";
@@ -26,9 +27,31 @@ export function weightInputs(
 /** Prefix of the backbone's weights among the inputs of a graph. */
 export const backbonePrefix = "backbone.";
 
-/** Declares the backbone's weights. */
-export function backboneWeights(graph: Graph, shape: BackboneShape): Weights {
-  return weightInputs(graph, backboneTensorShapes(shape), backbonePrefix);
+/** Type in which a device holds the matrices of a frozen backbone. */
+export type FrozenType = "float32" | "float16";
+
+/** Whether a weight of this shape is held as `type` says: matrices are, while what is small, such as gains and biases, is float32. */
+export function frozenTypeOf(shape: readonly number[], type: FrozenType): FrozenType {
+  return shape.length === 2 ? type : "float32";
+}
+
+/** Declares the backbone's weights; arithmetic is float32, whatever the type in which they are held. */
+export function backboneWeights(
+  graph: Graph,
+  shape: BackboneShape,
+  type: FrozenType = "float32",
+): Weights {
+  const shapes = backboneTensorShapes(shape);
+  const whole = weightInputs(graph, shapes, backbonePrefix);
+  const widened = new Map<string, Value>();
+  return (name) => {
+    const sizes = shapes.get(name);
+    if (!sizes || frozenTypeOf(sizes, type) === "float32") return whole(name);
+    const known = widened.get(name) ??
+      cast(graph.input(backbonePrefix + name, sizes, "float16"), "float32");
+    widened.set(name, known);
+    return known;
+  };
 }
 
 /**

@@ -22,7 +22,8 @@ import {
   type SideNetShape,
   sideNetTensorShapes,
 } from "../longmem/sidenet_shape.ts";
-import { InputRangeError, InputTypeError } from "../errors.ts";
+import { InputError, InputRangeError, InputTypeError } from "../errors.ts";
+import type { FrozenType } from "../backbone/backbone_graph.ts";
 import { LongMemModel } from "../longmem/longmem_model.ts";
 import { backboneTensorShapes } from "../backbone/architectures.ts";
 
@@ -58,6 +59,11 @@ export interface LoadLongMemOptions {
   readonly device?: "auto" | "webgpu" | "cpu" | "wasm";
   /** Threads of the `cpu` engine (default one per core). */
   readonly threads?: number;
+  /**
+   * Type in which the device holds the backbone's matrices (default `float32`). `float16` halves them and rounds them, where they are
+   * not float16 in their file; arithmetic is float32 in any case. A GPU needs the feature `shader-f16`.
+   */
+  readonly frozenWeights?: FrozenType;
 }
 
 /** Every option, so that a misspelled one is found. */
@@ -73,6 +79,7 @@ const optionNames = Object.keys(
     protocol: true,
     device: true,
     threads: true,
+    frozenWeights: true,
   } satisfies Record<keyof LoadLongMemOptions, true>,
 );
 
@@ -120,7 +127,8 @@ export async function loadLongMem(options: LoadLongMemOptions): Promise<LongMemM
       `Cannot load a LongMem as threads has a wrong value: current value is ${threads}, allowed are integers from 1 to ${mostThreads}`,
     );
   }
-  const { memory: declared = {} } = options;
+  const { memory: declared = {}, frozenWeights = "float32" } = options;
+  checkWord("frozenWeights", frozenWeights, ["float32", "float16"]);
   checkMemoryFields(declared);
 
   const backbone = await readBackbone(options);
@@ -132,7 +140,14 @@ export async function loadLongMem(options: LoadLongMemOptions): Promise<LongMemM
     device,
     threads === undefined ? {} : { threads },
   );
+  if (frozenWeights === "float16" && !opened.hasFloat16) {
+    await opened.close();
+    throw new InputError(
+      `Cannot load a LongMem with frozenWeights "float16" as ${opened.description} lacks the feature shader-f16: allowed is "float32"`,
+    );
+  }
   const parts = {
+    frozenType: frozenWeights,
     backbone,
     sideNet: { shape: sideNet.shape, weights: sideNet.weights },
     memory,

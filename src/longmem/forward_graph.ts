@@ -30,7 +30,7 @@ export function buildForward(options: ForwardOptions): Forward {
       cache: cacheInputs(graph, { ...options, cachedTokens }),
     }),
   };
-  const frozen = backboneWeights(graph, backbone);
+  const frozen = backboneWeights(graph, backbone, options.frozenType);
   const network = networks[options.network ?? wholeNetwork(options)];
   const states = network.forward({ graph, tokens, frozen, batch, options });
   const head = architectureOf(backbone).head(frozen, backbone);

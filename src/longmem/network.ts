@@ -2,7 +2,7 @@
  * Networks of a LongMem: each reads a segment, and perhaps a memory. Each is a file in `networks/` and a line in `networks.ts`.
  */
 import type { BatchOptions, Head, Weights } from "../backbone/architecture.ts";
-import type { backboneForward } from "../backbone/backbone_graph.ts";
+import type { backboneForward, FrozenType } from "../backbone/backbone_graph.ts";
 import type { BackboneCheckpoint, BackboneShape } from "../backbone/shape.ts";
 import { dims, type Graph, type Value } from "../graph/graph.ts";
 import type { DropoutMask } from "../graph/ops/dropout.ts";
@@ -33,6 +33,8 @@ export type Network =
 /** Parts of a LongMem. */
 export interface LongMemParts {
   readonly backbone: BackboneCheckpoint;
+  /** Type in which the device holds the backbone's matrices (default `float32`). */
+  readonly frozenType?: FrozenType | undefined;
   /** Absent: the backbone alone can be asked. */
   readonly sideNet?: SideNetCheckpoint;
   readonly memory?: MemoryConfig;
@@ -95,6 +97,8 @@ export interface ForwardOptions {
   /** Absent: the network that all that is given makes. */
   readonly network?: Network;
   readonly backbone: BackboneShape;
+  /** Type in which the backbone's matrices are fed (default `float32`). */
+  readonly frozenType?: FrozenType | undefined;
   readonly sideNet?: SideNetShape;
   /** The upper blocks are trained ones. */
   readonly memorizing?: MemorizingShape;

@@ -83,6 +83,8 @@ export interface Device extends DeviceDescription {
   readonly blockBytes: number;
   /** Whether a run may return before the device has computed its outputs, so that reading them waits for it. */
   readonly runsAhead: boolean;
+  /** Whether it computes with float16 tensors. */
+  readonly hasFloat16: boolean;
   /** Compiles a program; rejects with the engine's own message. {@linkcode compile} takes graphs. */
   compile(program: Program, options?: CompileOptions): Promise<Session>;
   /** Makes a tensor from host memory. On `cpu` and `wasm` it shares that memory. */

@@ -53,6 +53,7 @@ export async function openHostDevice(
     reason: options.reason,
     blockBytes: 2 * 2 ** 20, // two cores' second-level caches
     runsAhead: false,
+    hasFloat16: true,
     async compile(program) {
       const session = await createSession(ort, program, {
         executionProviders: [kind],

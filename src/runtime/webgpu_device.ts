@@ -106,6 +106,7 @@ class OrtWebGpuDevice implements WebGpuDevice {
   readonly description: string;
   readonly blockBytes: number;
   readonly isOpenGl: boolean;
+  readonly hasFloat16: boolean;
   /** Buffers of tensors that have not been disposed. */
   readonly #buffers = new Set<GPUBuffer>();
   #error: Error | undefined;
@@ -120,6 +121,7 @@ class OrtWebGpuDevice implements WebGpuDevice {
     this.description =
       [vendor, architecture, device, description].filter((part) => part).join(" ") ||
       "unknown adapter";
+    this.hasFloat16 = gpu.features.has("shader-f16");
     this.isOpenGl = !adapter.features.has("bgra8unorm-storage");
     // Half of a binding, as blocks of logits are twice as large. Beyond a binding some operators of onnxruntime-web 1.30 (Softmax,
     // Where) compute nonsense without an error.

@@ -1,8 +1,12 @@
 import type { Value } from "../graph.ts";
+import { cast } from "./cast.ts";
 import { scatterAdd } from "./scatter_add.ts";
 
 /** Rows of a table: y[..., E] = x[ids[...], E];  dx[i] = sum of dy over the places where ids is i. */
 export function gather(x: Value, ids: Value): Value {
+  // Rows of a converted table are converted rows, without a second table.
+  const [given] = x.node?.op === "Cast" ? x.node.inputs : [];
+  if (given) return cast(gather(given, ids), x.type);
   return x.graph.node({
     op: "Gather",
     inputs: [x, ids],
