@@ -132,7 +132,7 @@ test("assign() sets a field of one part alone, where another is the same object"
 const refused: [assignment: string, message: string][] = [
   [
     "memory.chunkToken=4",
-    'Cannot set memory.chunkToken as "chunkToken" is not a field of memory: allowed are capacityTokens, chunkTokens, retrievedTokens, storage, bank, eviction, reset, missingChunks, index, positions (did you mean "chunkTokens"?)',
+    'Cannot set memory.chunkToken as "chunkToken" is not a field of memory: allowed are capacityTokens, chunkTokens, retrievedTokens, storage, place, bank, eviction, reset, missingChunks, index, positions (did you mean "chunkTokens"?)',
   ],
   [
     "memroy.chunkTokens=4",

@@ -156,7 +156,7 @@ const malformed: { name: string; sweep: unknown; change?: object; problems: stri
     name: "a misspelled field",
     sweep: { "memory.chunkToken": [2, 4] },
     problems: [
-      'sweep.memory.chunkToken is unknown: "chunkToken" is not a field of memory: allowed are capacityTokens, chunkTokens, retrievedTokens, storage, bank, eviction, reset, missingChunks, index, positions (did you mean "chunkTokens"?)',
+      'sweep.memory.chunkToken is unknown: "chunkToken" is not a field of memory: allowed are capacityTokens, chunkTokens, retrievedTokens, storage, place, bank, eviction, reset, missingChunks, index, positions (did you mean "chunkTokens"?)',
     ],
   },
   {
@@ -272,7 +272,7 @@ const malformed: { name: string; sweep: unknown; change?: object; problems: stri
     change: { sidenet: {} },
     problems: [
       "sweep.sidenet.memoryBlock has a wrong value: current value is 1, allowed are lists of values",
-      'sweep.memory.chunkToken is unknown: "chunkToken" is not a field of memory: allowed are capacityTokens, chunkTokens, retrievedTokens, storage, bank, eviction, reset, missingChunks, index, positions (did you mean "chunkTokens"?)',
+      'sweep.memory.chunkToken is unknown: "chunkToken" is not a field of memory: allowed are capacityTokens, chunkTokens, retrievedTokens, storage, place, bank, eviction, reset, missingChunks, index, positions (did you mean "chunkTokens"?)',
     ],
   },
 ];

@@ -84,7 +84,7 @@ const malformed: Malformed[] = [
     name: "misspelled field of the memory",
     change: { memory: { retreivedTokens: 64 } },
     problems: [
-      'memory.retreivedTokens is unknown: allowed are capacityTokens, chunkTokens, retrievedTokens, storage, bank, eviction, reset, missingChunks, index, positions (did you mean "retrievedTokens"?)',
+      'memory.retreivedTokens is unknown: allowed are capacityTokens, chunkTokens, retrievedTokens, storage, place, bank, eviction, reset, missingChunks, index, positions (did you mean "retrievedTokens"?)',
     ],
   },
   {
