@@ -29,36 +29,61 @@ export function programOf(graph: Graph): Program {
 /** Domain of nodes that no engine runs: the host computes their outputs between two programs. */
 export const hostDomain = "host";
 
+/** A graph that is cut at its host nodes. */
+export interface SplitProgram {
+  /** One before each host node and one after the last. */
+  readonly programs: readonly Program[];
+  /** In the order in which the host computes them. */
+  readonly hosts: readonly GraphNode[];
+}
+
 /**
- * Cuts a graph at its host node: `before` computes the node's inputs and everything that needs no output of the node, as
- * far as `after` uses it; values of `before` that `after` needs become outputs of the one and inputs of the other. Undefined if there is no such node.
+ * Cuts a graph at its host nodes: the program before a host node computes the node's inputs, and what these need that no earlier
+ * program has computed; the last one computes all else. Values that a later program or host node needs become outputs of the one
+ * and inputs of the others. Undefined if there is no host node.
  */
-export function splitProgram(
-  graph: Graph,
-): { before: Program; host: GraphNode; after: Program } | undefined {
+export function splitProgram(graph: Graph): SplitProgram | undefined {
   const whole = programOf(graph);
   const hosts = whole.nodes.filter((node) => node.domain === hostDomain);
   if (hosts.length === 0) return undefined;
-  if (hosts.length > 1) {
-    throw new RangeError(`Cannot split a graph at ${hosts.length} host nodes: allowed is 1`);
-  }
-  const [host] = hosts;
   const named = (values: Iterable<Value>) =>
     new Map([...values].map((value) => [value.name, value]));
-  const inputs = host.inputs.filter((value) => value !== undefined);
-  const early = new Set(program(graph, named(inputs), new Set()).nodes);
-  const crossing = new Set<Value>(host.outputs);
-  const used = [
-    ...graph.outputs.values(),
-    ...whole.nodes.filter((node) => !early.has(node)).flatMap((node) => node.inputs),
-  ];
-  for (const value of used) if (value?.node && early.has(value.node)) crossing.add(value);
-  const computed = [...crossing].filter((value) => value.node !== host);
-  return {
-    before: program(graph, named([...inputs, ...computed]), new Set()),
-    host,
-    after: program(graph, graph.outputs, crossing),
+  const inputsOf = (node: GraphNode) => node.inputs.filter((value) => value !== undefined);
+
+  /** Number of the program that computes a node, or before which the host does. */
+  const stages = new Map<GraphNode, number>();
+  const given = new Set<Value>();
+  hosts.forEach((host, stage) => {
+    for (const node of program(graph, named(inputsOf(host)), given).nodes) {
+      stages.set(node, stage);
+      for (const output of node.outputs) given.add(output);
+    }
+    for (const output of host.outputs) given.add(output);
+  });
+  const last = hosts.length;
+  const stageOf = (node: GraphNode) => stages.get(node) ?? last;
+
+  /** Values that the program of a stage leaves to later ones, or to the host. */
+  const left = hosts.map(() => new Set<Value>());
+  const use = (value: Value | undefined, stage: number) => {
+    if (!value?.node || value.node.domain === hostDomain) return;
+    const computed = stageOf(value.node);
+    if (computed < stage) left[computed].add(value);
   };
+  for (const node of whole.nodes) {
+    const host = hosts.indexOf(node);
+    // A host node follows the program of its number.
+    for (const value of node.inputs) use(value, host < 0 ? stageOf(node) : host + 1);
+  }
+  for (const value of graph.outputs.values()) use(value, last);
+
+  const before = new Set<Value>();
+  const programs = hosts.map((host, stage) => {
+    const made = program(graph, named(left[stage]), new Set(before));
+    for (const value of [...left[stage], ...host.outputs]) before.add(value);
+    return made;
+  });
+  return { programs: [...programs, program(graph, graph.outputs, before)], hosts };
 }
 
 /** What `outputs` depend on, going back to inputs, constants and the values `given`. */

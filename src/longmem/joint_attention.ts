@@ -34,6 +34,8 @@ export interface MemoryReader {
   readonly distanceTokens?: number | undefined;
   /** Finds chunks for unscaled queries [B, H, T, D]; several heads of queries may share one of keys. */
   retrieve(queries: Value): Retrieved;
+  /** Attention of scaled queries over what they have retrieved, outside the graph [B, H, T, D]; absent or undefined: in the graph. */
+  attend?(scaledQuery: Value, retrieved: Retrieved): Value | undefined;
   /** Which retrieved chunks are hidden from a row, as `emptyScore` [B, H, T, n], 0 for others; absent: none. */
   hide?(retrieved: Retrieved): Value;
   /** Records the reads from the memory, where requested. */
@@ -75,7 +77,7 @@ export function jointAttention(
   const hiddenBias = memory.hide?.(retrieved);
   const chunkBias = emptyBias && hiddenBias ? add(emptyBias, hiddenBias) : emptyBias ?? hiddenBias;
   let weights: Value | undefined;
-  const remembered = memoryAttention(scaledQuery, {
+  const remembered = memory.attend?.(scaledQuery, retrieved) ?? memoryAttention(scaledQuery, {
     ids: retrieved.ids,
     keys: bank.keys,
     values: bank.values,

@@ -8,6 +8,7 @@ import { dims, type Graph, type Value } from "../graph/graph.ts";
 import type { DropoutMask } from "../graph/ops/dropout.ts";
 import { reshape } from "../graph/ops/reshape.ts";
 import type { BankShape } from "../memory/bank_shape.ts";
+import { attendToChunks } from "../memory/chunk_attention.ts";
 import type { MemoryConfig } from "../memory/config.ts";
 import { bankInputs, hiddenChunkBias, type Retrieved } from "../memory/memory_graph.ts";
 import { retrieve } from "../memory/retriever.ts";
@@ -90,6 +91,8 @@ export interface GraphMemory {
   readonly type: ElementType;
   /** Whether chunks are found outside of the graph, as `followBank` decides; not for several banks. */
   readonly outside: boolean;
+  /** Whether queries attend to these chunks outside of the graph, too. */
+  readonly attendsOutside?: boolean;
 }
 
 /** Outputs of a graph, and its batches. */
@@ -184,7 +187,7 @@ export function memoryReader(
   { rows, blockBytes, explains }: ForwardOptions,
   { retrieved, prefix = "" }: { retrieved: NotedRetrieval[]; prefix?: string },
 ): MemoryReader {
-  const { bank, config, type, outside } = memory;
+  const { bank, config, type, outside, attendsOutside } = memory;
   return {
     bank: bankInputs(graph, bank, { rows, type, prefix }),
     missingChunks: config.missingChunks,
@@ -199,6 +202,14 @@ export function memoryReader(
       retrieved.push(found);
       return found;
     },
+    ...(attendsOutside && !explains && {
+      attend(query: Value, found: Retrieved) {
+        const { B, H, T } = dims(query, "B H T D");
+        // The weights of the retrieved tokens are bound at once; a block is at most half of what a GPU binds.
+        const fits = 4 * B * H * T * config.retrievedTokens <= 2 * blockBytes;
+        return fits ? attendToChunks(query, found, config) : undefined;
+      },
+    }),
     ...(explains && {
       hide: (found: Retrieved) => hiddenChunkBias(found, bank),
       note: (shares: MemoryShares) => void retrieved.push({ ...retrieved.pop()!, shares }),

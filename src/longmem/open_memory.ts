@@ -1,9 +1,16 @@
-import type { MemoryConfig } from "../memory/config.ts";
+import {
+  attendBackwardFunction,
+  attendFunction,
+  createChunkAttention,
+  hasChunkAttention,
+} from "../memory/chunk_attention.ts";
+import { type MemoryConfig, retrievedChunks } from "../memory/config.ts";
 import type { OutsideIndex } from "../memory/index/chunk_index.ts";
 import { MemoryBank, type SavedBank } from "../memory/memory_bank.ts";
 import { followBank, retrieveFunction } from "../memory/retriever.ts";
 import type { HostFunction } from "../runtime/compile.ts";
 import type { Device, DeviceTensor, Tensors } from "../runtime/device.ts";
+import type { WebGpuDevice } from "../runtime/webgpu_device.ts";
 import { type BankUpdate, HeldTokens } from "./held_tokens.ts";
 import { blockPrefix, type Forward, type GraphMemory } from "./network.ts";
 import type { RowRange } from "./padding.ts";
@@ -29,6 +36,8 @@ export interface OpenMemoryOptions {
 /** The memory of a model on a device: its banks and their indexes, as graphs read and write it. */
 export class OpenMemory {
   readonly #index: OutsideIndex | undefined;
+  /** Attention to what the index finds, by kernels of a GPU; absent: the graph does it. */
+  readonly #attention: Record<string, HostFunction> | undefined;
   readonly #several: boolean;
   /** Absent: written tokens are in the banks at once. */
   readonly #held: HeldTokens | undefined;
@@ -38,14 +47,16 @@ export class OpenMemory {
     device: Device,
     readonly banks: readonly MemoryBank[],
     readonly rows: number,
-    { index, several, held }: {
+    { index, attention, several, held }: {
       index: OutsideIndex | undefined;
+      attention: Record<string, HostFunction> | undefined;
       several: boolean;
       held: HeldTokens | undefined;
     },
   ) {
     this.#device = device;
     this.#index = index;
+    this.#attention = attention;
     this.#several = several;
     this.#held = held;
   }
@@ -59,8 +70,9 @@ export class OpenMemory {
     const sizes = { rows, heads, headDim };
     const banks = blocks.map((block) => new MemoryBank(device, config, { ...sizes, block }));
     const index = several ? undefined : await followBank(banks[0], device, { seed });
+    const attention = index && await openAttention(device, banks[0]);
     const held = heldTokens > 0 ? new HeldTokens(heldTokens, config) : undefined;
-    return new OpenMemory(device, banks, rows, { index, several, held });
+    return new OpenMemory(device, banks, rows, { index, attention, several, held });
   }
 
   /** The bank; that of the first block, where there are several. */
@@ -76,18 +88,20 @@ export class OpenMemory {
       config,
       type: storage.tensors.keys.type,
       outside: this.#index !== undefined,
+      attendsOutside: this.#attention !== undefined,
     };
   }
 
   /** Compile options of graphs that read this memory and no other. */
-  get compileOptions(): { hostFunctions?: Record<string, HostFunction> } {
-    return this.#index ? { hostFunctions: { [retrieveFunction]: this.#index.search } } : {};
+  get compileOptions(): { hostFunctions: Readonly<Record<string, HostFunction>> } {
+    return { hostFunctions: hostFunctionsOf(() => this) };
   }
 
-  /** Searches the index outside of graphs, as their host function `retrieveFunction`. */
-  search(queries: readonly DeviceTensor[]): Promise<DeviceTensor[]> {
-    if (!this.#index) throw new Error("Graphs search this memory themselves");
-    return this.#index.search(queries);
+  /** Computes a host function of graphs that read it: searches the index, or attends to what that has found. */
+  compute(name: string, inputs: readonly DeviceTensor[]): Promise<DeviceTensor[]> {
+    const compute = name === retrieveFunction ? this.#index?.search : this.#attention?.[name];
+    if (!compute) throw new Error(`Graphs compute "${name}" of this memory themselves`);
+    return compute(inputs);
   }
 
   /** Inputs of a graph for batches of `rows` rows. */
@@ -197,6 +211,26 @@ export class OpenMemory {
     for (const bank of this.banks) bank.dispose();
     this.#index?.dispose();
   }
+}
+
+/** The host functions of graphs that read a memory: that which `memory` returns when they run. */
+export function hostFunctionsOf(memory: () => OpenMemory): Readonly<Record<string, HostFunction>> {
+  const names = [retrieveFunction, attendFunction, attendBackwardFunction];
+  return Object.fromEntries(
+    names.map((name) => [name, (inputs) => memory().compute(name, inputs)]),
+  );
+}
+
+/** Opens attention outside the graph to the chunks of a bank, where a GPU has kernels for it. */
+async function openAttention(
+  device: Device,
+  { shape, config, storage }: MemoryBank,
+): Promise<Record<string, HostFunction> | undefined> {
+  const { headDim, chunkTokens } = shape;
+  const sizes = { headDim, chunkTokens, retrievedChunks: retrievedChunks(config) };
+  if (device.kind !== "webgpu" || !hasChunkAttention(sizes)) return undefined;
+  const masked = config.missingChunks === "masked";
+  return await createChunkAttention(device as WebGpuDevice, storage.tensors, { ...sizes, masked });
 }
 
 /** Names of the outputs that are written to a bank. */

@@ -7,14 +7,13 @@ import type { Graph } from "../graph/graph.ts";
 import { mostLikely } from "../graph/ops/most_likely.ts";
 import { reshape } from "../graph/ops/reshape.ts";
 import { targetRank } from "../graph/ops/target_rank.ts";
-import { retrieveFunction } from "../memory/retriever.ts";
 import { InputRangeError } from "../errors.ts";
 import { compile } from "../runtime/compile.ts";
 import type { Device, Session, Tensors } from "../runtime/device.ts";
 import { buildForward, headBlocks, headLogits, headLoss, segmentKeys } from "./forward_graph.ts";
 import type { LongMemParts, Network } from "./network.ts";
 import { networks } from "./networks.ts";
-import type { OpenMemory } from "./open_memory.ts";
+import { hostFunctionsOf, type OpenMemory } from "./open_memory.ts";
 
 /** Output of a pass. */
 export type PassOutput =
@@ -89,7 +88,7 @@ export class Passes {
     if (known) return known;
     const session = compile(this.#device, this.#graph(kind, memory), {
       hostOutputs: ["logits", "nll", "choices", "ranks", "ids", "scores", "weights", "gates"],
-      hostFunctions: { [retrieveFunction]: (queries) => this.#memory!.search(queries) },
+      hostFunctions: hostFunctionsOf(() => this.#memory!),
     });
     this.#sessions.set(name, session);
     session.catch(() => this.#sessions.delete(name)); // the caller hears of it; the next call tries again

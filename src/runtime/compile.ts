@@ -7,7 +7,7 @@ import { InputTypeError } from "../errors.ts";
 export type HostFunction = (inputs: readonly DeviceTensor[]) => Promise<DeviceTensor[]>;
 
 /**
- * Compiles a graph. A graph with a host node becomes two sessions, between which `hostFunctions` computes the node; the
+ * Compiles a graph. A graph with host nodes becomes several sessions, between which `hostFunctions` compute the nodes; the
  * tensors that cross stay on the device.
  */
 export async function compile(
@@ -17,39 +17,41 @@ export async function compile(
 ): Promise<Session> {
   const parts = splitProgram(graph);
   if (!parts) return device.compile(programOf(graph), options);
-  const compute = options.hostFunctions?.[parts.host.op];
-  if (!compute) {
-    throw new InputTypeError(
-      `Cannot compile a graph as host function "${parts.host.op}" is missing`,
-    );
+  const functions = parts.hosts.map(({ op }) => {
+    const compute = options.hostFunctions?.[op];
+    if (compute) return compute;
+    throw new InputTypeError(`Cannot compile a graph as host function "${op}" is missing`);
+  });
+  const sessions: (Session | undefined)[] = [];
+  for (const [i, program] of parts.programs.entries()) {
+    const isLast = i === parts.hosts.length, isEmpty = program.outputs.size === 0;
+    sessions.push(isEmpty ? undefined : await device.compile(program, isLast ? options : {}));
   }
-  const before = await device.compile(parts.before);
-  const after = await device.compile(parts.after, options);
-  return new SplitSession(before, after, parts.host, compute);
+  return new SplitSession(sessions, parts.hosts, functions);
 }
 
 class SplitSession implements Session {
   constructor(
-    readonly before: Session,
-    readonly after: Session,
-    readonly host: GraphNode,
-    readonly compute: HostFunction,
+    /** One before each host node and one after the last; absent where there is nothing to compute. */
+    readonly sessions: readonly (Session | undefined)[],
+    readonly hosts: readonly GraphNode[],
+    readonly functions: readonly HostFunction[],
   ) {}
 
   async run(feeds: Tensors, into?: Tensors): Promise<Tensors> {
-    const crossing = await this.before.run(feeds);
-    const inputs = this.host.inputs.map((value) => crossing[value!.name]);
-    const computed = await this.compute(inputs);
-    const answers = Object.fromEntries(
-      this.host.outputs.map((value, i) => [value.name, computed[i]]),
-    );
-    const outputs = await this.after.run({ ...feeds, ...crossing, ...answers }, into);
-    for (const tensor of [...Object.values(crossing), ...computed]) tensor.dispose();
+    const crossing: Tensors = {};
+    for (const [i, host] of this.hosts.entries()) {
+      Object.assign(crossing, await this.sessions[i]?.run({ ...feeds, ...crossing }));
+      const inputs = host.inputs.map((value) => crossing[value!.name] ?? feeds[value!.name]);
+      const computed = await this.functions[i](inputs);
+      host.outputs.forEach((value, output) => crossing[value.name] = computed[output]);
+    }
+    const outputs = await this.sessions.at(-1)!.run({ ...feeds, ...crossing }, into);
+    for (const tensor of Object.values(crossing)) tensor.dispose();
     return outputs;
   }
 
   async close(): Promise<void> {
-    await this.before.close();
-    await this.after.close();
+    for (const session of this.sessions) await session?.close();
   }
 }

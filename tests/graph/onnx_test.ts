@@ -1,6 +1,6 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { ModelProtoSchema } from "onnx-buf";
-import { Graph } from "../../src/graph/graph.ts";
+import { Graph, type Value } from "../../src/graph/graph.ts";
 import { encodeOnnx, hostDomain, programOf, splitProgram } from "../../src/graph/onnx.ts";
 import { add } from "../../src/graph/ops/add.ts";
 import { exp } from "../../src/graph/ops/exp.ts";
@@ -8,6 +8,7 @@ import { layerNorm } from "../../src/graph/ops/layer_norm.ts";
 import { mul } from "../../src/graph/ops/mul.ts";
 import { neg } from "../../src/graph/ops/neg.ts";
 import { compile } from "../../src/runtime/compile.ts";
+import type { DeviceTensor } from "../../src/runtime/device.ts";
 import { assert, assertClose, test } from "../testing.ts";
 import { deviceTest } from "./devices.ts";
 
@@ -91,7 +92,7 @@ function hostGraph(): Graph {
 }
 
 test("splitProgram() cuts a graph at its host node", () => {
-  const { before, host, after } = splitProgram(hostGraph())!;
+  const { programs: [before, after], hosts: [host] } = splitProgram(hostGraph())!;
   assert.equal(host.op, "Recall");
   assert.deepEqual(before.nodes.map(({ op }) => op), ["Mul"]);
   assert.deepEqual([...before.outputs.keys()], [host.inputs[0]!.name]);
@@ -129,14 +130,51 @@ deviceTest("compile() rejects a host node without a function", async (device) =>
   );
 });
 
-test("splitProgram() rejects two host nodes", () => {
-  const graph = hostGraph();
-  const again = graph.node({
-    op: "Again",
-    domain: hostDomain,
-    inputs: [graph.outputs.get("y")],
-    outputs: [{ shape: [3], type: "float32" }],
-  });
-  graph.output("again", again);
-  assert.throws(() => splitProgram(graph), /Cannot split a graph at 2 host nodes: allowed is 1/);
-});
+deviceTest(
+  "compile() runs several host nodes, with programs between them or none",
+  async (device) => {
+    const graph = new Graph();
+    const x = graph.input("x", [3]);
+    const host = (op: string, inputs: readonly Value[]) =>
+      graph.node({ op, domain: hostDomain, inputs, outputs: [{ shape: [3], type: "float32" }] });
+    const doubled = mul(x, graph.scalar(2)), tripled = mul(x, graph.scalar(3));
+    const first = host("First", [doubled]);
+    const second = host("Second", [first, tripled]); // nothing between
+    const third = host("Third", [add(second, exp(x)), doubled]);
+    graph.output("y", add(add(third, tripled), first));
+    graph.output("early", tripled);
+    const { programs, hosts } = splitProgram(graph)!;
+    assert.deepEqual(hosts.map(({ op }) => op), ["First", "Second", "Third"]);
+    // What only a later host node needs is computed later.
+    assert.deepEqual(programs.map(({ nodes }) => nodes.map(({ op }) => op)), [
+      ["Mul"],
+      ["Mul"],
+      ["Exp", "Add"],
+      ["Add", "Add"],
+    ]);
+    const combine =
+      (f: (values: number[]) => number) => async (tensors: readonly DeviceTensor[]) => {
+        const arrays = await Promise.all(tensors.map((tensor) => tensor.read())) as Float32Array[];
+        const data = Float32Array.from(arrays[0], (_, i) => f(arrays.map((array) => array[i])));
+        return [device.tensor(data, [3])];
+      };
+    const session = await compile(device, graph, {
+      hostFunctions: {
+        First: combine(([a]) => a + 1),
+        Second: combine(([a, b]) => a * b),
+        Third: combine(([a, b]) => a - b),
+      },
+    });
+    for (const scale of [1, -2]) {
+      const values = [1, 2, -1].map((value) => scale * value);
+      const { y, early } = await session.run({ x: device.tensor(Float32Array.from(values), [3]) });
+      const expected = values.map((x) => {
+        const first = 2 * x + 1, second = first * 3 * x, third = second + Math.exp(x) - 2 * x;
+        return third + 3 * x + first;
+      });
+      assertClose(Array.from(await y.read(), Number), expected, { tolerance: 1e-4 });
+      assert.deepEqual(Array.from(await early.read(), Number), values.map((x) => 3 * x));
+    }
+    await session.close();
+  },
+);

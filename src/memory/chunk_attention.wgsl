@@ -1,0 +1,131 @@
+// Attention of every query over the tokens of the chunks that it has retrieved (specification section 7), without a copy of them:
+//   attend    s = keys q, p = softmax(s), o = values^T p
+//   backward  dp = values do, ds = p (dp - sum(p dp)), dq = keys^T ds
+//
+//   queries       [rows, D]    q, already scaled, or do; rows are B*H*T
+//   ids, scores   [rows, N]    the chunks: rows of keys and values; scores of retrieval, of an empty slot EMPTY or less
+//   keys, values  [R, C*D]     C tokens a row
+//   weights       [rows, K]    p; K = N*C
+//   results       [rows, D]    o, or dq
+
+override D: u32;
+override N: u32;
+override C: u32;
+override K: u32;
+override MASKED: bool;  // empty slots do not count
+override EMPTY: f32;
+
+@group(0) @binding(0) var<storage, read> queries: array<f32>;
+@group(0) @binding(1) var<storage, read> ids: array<i32>;
+@group(0) @binding(2) var<storage, read> scores: array<f32>;
+@group(0) @binding(3) var<storage, read> keys: array<f32>;
+@group(0) @binding(4) var<storage, read> values: array<f32>;
+@group(0) @binding(5) var<storage, read_write> results: array<f32>;
+@group(0) @binding(6) var<storage, read_write> new_weights: array<f32>;
+@group(0) @binding(7) var<storage, read> weights: array<f32>;
+
+// A workgroup for each query: an invocation computes the scores of some tokens, then some components of the result.
+const threads = 64u;
+var<workgroup> query: array<f32, D>;
+var<workgroup> shares: array<f32, K>;
+var<workgroup> partial: array<f32, 64>;
+
+// Where a token's key and value begin.
+fn place(row: u32, k: u32) -> u32 {
+  return (u32(ids[row * N + k / C]) * C + k % C) * D;
+}
+
+fn load_query(row: u32, thread: u32) {
+  for (var d = thread; d < D; d += threads) { query[d] = queries[row * D + d]; }
+  workgroupBarrier();
+}
+
+fn largest(own: f32, thread: u32) -> f32 {
+  partial[thread] = own;
+  workgroupBarrier();
+  for (var step = threads / 2u; step > 0u; step /= 2u) {
+    if (thread < step) { partial[thread] = max(partial[thread], partial[thread + step]); }
+    workgroupBarrier();
+  }
+  let result = partial[0];
+  workgroupBarrier();
+  return result;
+}
+
+fn total(own: f32, thread: u32) -> f32 {
+  partial[thread] = own;
+  workgroupBarrier();
+  for (var step = threads / 2u; step > 0u; step /= 2u) {
+    if (thread < step) { partial[thread] += partial[thread + step]; }
+    workgroupBarrier();
+  }
+  let result = partial[0];
+  workgroupBarrier();
+  return result;
+}
+
+@compute @workgroup_size(64)
+fn attend(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let row = group.x + group.y * groups.x;
+  if (row * D >= arrayLength(&queries)) { return; }
+  load_query(row, thread);
+  var own = -3.4e38;
+  for (var k = thread; k < K; k += threads) {
+    let first = place(row, k);
+    var score = 0.0;
+    for (var d = 0u; d < D; d++) { score += query[d] * keys[first + d]; }
+    if (MASKED && scores[row * N + k / C] < 0.5 * EMPTY) { score += EMPTY; }
+    shares[k] = score;
+    own = max(own, score);
+  }
+  let most = largest(own, thread);
+  own = 0.0;
+  for (var k = thread; k < K; k += threads) {
+    shares[k] = exp(shares[k] - most);
+    own += shares[k];
+  }
+  let sum = total(own, thread);
+  for (var k = thread; k < K; k += threads) {
+    shares[k] /= sum;
+    new_weights[row * K + k] = shares[k];
+  }
+  workgroupBarrier();
+  for (var d = thread; d < D; d += threads) {
+    var result = 0.0;
+    for (var k = 0u; k < K; k++) { result += shares[k] * values[place(row, k) + d]; }
+    results[row * D + d] = result;
+  }
+}
+
+@compute @workgroup_size(64)
+fn backward(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let row = group.x + group.y * groups.x;
+  if (row * D >= arrayLength(&queries)) { return; }
+  load_query(row, thread);
+  var own = 0.0;
+  for (var k = thread; k < K; k += threads) {
+    let first = place(row, k);
+    var share = 0.0;
+    for (var d = 0u; d < D; d++) { share += query[d] * values[first + d]; }
+    shares[k] = share;
+    own += weights[row * K + k] * share;
+  }
+  let delta = total(own, thread);
+  for (var k = thread; k < K; k += threads) {
+    shares[k] = weights[row * K + k] * (shares[k] - delta);
+  }
+  workgroupBarrier();
+  for (var d = thread; d < D; d += threads) {
+    var result = 0.0;
+    for (var k = 0u; k < K; k++) { result += shares[k] * keys[place(row, k) + d]; }
+    results[row * D + d] = result;
+  }
+}

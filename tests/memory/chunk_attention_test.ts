@@ -1,0 +1,138 @@
+/** The kernels attend to retrieved chunks as double precision does, and so do their gradients. */
+import { Graph } from "../../src/graph/graph.ts";
+import { gradients } from "../../src/graph/gradients.ts";
+import { mul } from "../../src/graph/ops/mul.ts";
+import { reduceSum } from "../../src/graph/ops/reduce_sum.ts";
+import {
+  attendToChunks,
+  createChunkAttention,
+  hasChunkAttention,
+} from "../../src/memory/chunk_attention.ts";
+import { emptyScore } from "../../src/memory/memory_graph.ts";
+import { compile } from "../../src/runtime/compile.ts";
+import type { WebGpuDevice } from "../../src/runtime/webgpu_device.ts";
+import { Random } from "../../src/random.ts";
+import { deviceTest } from "../graph/devices.ts";
+import { assert, assertClose, test } from "../testing.ts";
+
+/** Sizes: rows B, heads H, queries T, components D, chunks n of c tokens, rows R of the tables. */
+interface Sizes {
+  B: number;
+  H: number;
+  T: number;
+  D: number;
+  n: number;
+  c: number;
+  R: number;
+}
+
+interface Inputs {
+  q: Float64Array;
+  ids: Int32Array<ArrayBuffer>;
+  scores: Float32Array<ArrayBuffer>;
+  keys: Float64Array;
+  values: Float64Array;
+}
+
+/** Output of one query [D]. */
+function attendInDoubles({ D, n, c }: Sizes, inputs: Inputs, row: number, masked: boolean) {
+  const places = Array.from(
+    { length: n * c },
+    (_, k) => (inputs.ids[row * n + Math.floor(k / c)] * c + k % c) * D,
+  );
+  const scores = places.map((place, k) => {
+    let score = 0;
+    for (let d = 0; d < D; d++) score += inputs.q[row * D + d] * inputs.keys[place + d];
+    const isEmpty = inputs.scores[row * n + Math.floor(k / c)] < emptyScore / 2;
+    return masked && isEmpty ? -Infinity : score;
+  });
+  const most = Math.max(...scores);
+  const shares = scores.map((score) => Math.exp(score - most));
+  const sum = shares.reduce((a, b) => a + b);
+  return Float64Array.from(
+    { length: D },
+    (_, d) => shares.reduce((o, share, k) => o + share / sum * inputs.values[places[k] + d], 0),
+  );
+}
+
+deviceTest(
+  "attendToChunks() is attention in double precision, with its gradient",
+  async (device) => {
+    const cases: (Sizes & { masked: boolean })[] = [
+      { B: 1, H: 1, T: 1, D: 1, n: 1, c: 1, R: 1, masked: false },
+      { B: 2, H: 3, T: 5, D: 7, n: 3, c: 2, R: 11, masked: true },
+      { B: 2, H: 3, T: 5, D: 7, n: 3, c: 2, R: 11, masked: false },
+      { B: 1, H: 2, T: 3, D: 70, n: 17, c: 4, R: 40, masked: true },
+    ];
+    for (const { masked, ...size } of cases) {
+      const { B, H, T, D, n, c, R } = size, rows = B * H * T;
+      const random = new Random(JSON.stringify(size));
+      const normals = (length: number, scale = 1) =>
+        Float64Array.from({ length }, () => Math.fround(scale * random.normal()));
+      const inputs: Inputs = {
+        q: normals(rows * D, 2 / Math.sqrt(D)),
+        ids: Int32Array.from({ length: rows * n }, () => random.below(R)),
+        // Some chunks are empty, never the first.
+        scores: Float32Array.from(
+          { length: rows * n },
+          (_, i) => i % n > 0 && random.below(3) === 0 ? emptyScore + 5 : random.normal(),
+        ),
+        keys: normals(R * c * D),
+        values: normals(R * c * D),
+      };
+      const dy = normals(rows * D);
+      const graph = new Graph();
+      const q = graph.input("q", [B, H, T, D]);
+      const ids = graph.input("ids", [B, H, T, n], "int32");
+      const scores = graph.input("scores", [B, H, T, n]);
+      const seed = graph.input("dy", [B, H, T, D]);
+      const o = attendToChunks(q, { ids, scores }, { chunkTokens: c });
+      const [dq] = gradients(reduceSum(mul(o, seed)), [q]);
+      graph.output("o", mul(o, graph.scalar(1)));
+      graph.output("dq", mul(dq!, graph.scalar(1)));
+
+      const tensor = (data: Float64Array, shape: number[]) =>
+        device.tensor(Float32Array.from(data), shape);
+      const tables = {
+        keys: tensor(inputs.keys, [R, c * D]),
+        values: tensor(inputs.values, [R, c * D]),
+      };
+      const options = { headDim: D, retrievedChunks: n, chunkTokens: c, masked };
+      const hostFunctions = await createChunkAttention(device as WebGpuDevice, tables, options);
+      const session = await compile(device, graph, { hostFunctions });
+      const outputs = await session.run({
+        q: tensor(inputs.q, [B, H, T, D]),
+        ids: device.tensor(inputs.ids, [B, H, T, n]),
+        scores: device.tensor(inputs.scores, [B, H, T, n]),
+        dy: tensor(dy, [B, H, T, D]),
+      });
+      const name = JSON.stringify({ ...size, masked });
+      const expected = (row: number) => attendInDoubles(size, inputs, row, masked);
+      const found = await outputs.o.read() as Float32Array;
+      const slopes = await outputs.dq.read() as Float32Array;
+      for (let row = 0; row < rows; row++) {
+        const tolerance = 1e-5, at = `${name} row ${row}`;
+        assertClose(found.subarray(row * D, (row + 1) * D), expected(row), { tolerance, name: at });
+        const differences = Float64Array.from({ length: D }, (_, d) => {
+          const loss = () => expected(row).reduce((sum, x, i) => sum + x * dy[row * D + i], 0);
+          const value = inputs.q[row * D + d];
+          inputs.q[row * D + d] = value + 1e-5;
+          const above = loss();
+          inputs.q[row * D + d] = value - 1e-5;
+          const slope = (above - loss()) / 2e-5;
+          inputs.q[row * D + d] = value;
+          return slope;
+        });
+        assertClose(slopes.subarray(row * D, (row + 1) * D), differences, { tolerance, name: at });
+      }
+      await session.close();
+    }
+  },
+  { kinds: ["webgpu"] },
+);
+
+test("hasChunkAttention() is false beyond what the kernels have room for", () => {
+  const has = (headDim: number, retrievedChunks: number) =>
+    hasChunkAttention({ headDim, retrievedChunks, chunkTokens: 4 });
+  assert.deepEqual([has(64, 512), has(64, 513), has(1025, 1)], [true, false, false]);
+});
