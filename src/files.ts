@@ -306,6 +306,12 @@ export async function writeAtomically(
       await rename(temporary, path);
     } catch (error) {
       await remove(temporary).catch(() => {});
+      // Where nothing locks, a process that begins may take it for what a killed one left.
+      if (
+        typeof content === "string" && error instanceof NotFound && await isThere(dirname(path))
+      ) {
+        return await writeAtomically(path, content);
+      }
       throw error;
     }
   });

@@ -8,6 +8,7 @@ import {
   readRegularFile,
   readText,
   readTextBytes,
+  removeCutOff,
   writeAtomically,
 } from "../src/files.ts";
 import { isForeseen } from "../src/errors.ts";
@@ -191,3 +192,23 @@ test("readJson() and parseJson() name what is not JSON", async () => {
     /^SyntaxError: Cannot read the list as it is not JSON/,
   );
 });
+
+test("writeAtomically() writes though another process takes its partial file for a killed one's", () =>
+  withFolder(async (folder) => {
+    let writing = true;
+    const removing = (async () => {
+      while (writing) {
+        await removeCutOff(folder).catch(() => {});
+        await new Promise((done) => setTimeout(done));
+      }
+    })();
+    try {
+      for (let i = 0; i < 100; i++) {
+        await writeAtomically(`${folder}/file`, `${i}`);
+        assert.equal(await Deno.readTextFile(`${folder}/file`), `${i}`);
+      }
+    } finally {
+      writing = false;
+      await removing;
+    }
+  }));

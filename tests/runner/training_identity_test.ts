@@ -204,8 +204,8 @@ const changes: [name: string, file: string, from: string, to: string, kind: Chan
   [
     "how a graph is executed",
     "src/runtime/host_device.ts",
-    'import os from "node:os";',
-    'import os from "node:os";\nconst _added = 1;',
+    'import { checkedFeeds } from "./feeds.ts";',
+    'import { checkedFeeds } from "./feeds.ts";\nconst _added = 1;',
     "sources",
   ],
   ["a comment", "src/memory/ring.ts", "/** Chunks stored. */", "/** Stored chunks. */", "nothing"],
@@ -263,7 +263,7 @@ test("trainings are neither taken nor resumed where the code would come to other
   await withFolder(async (base) => {
     const code = join(base, "code"), interrupted = join(base, "interrupted");
     await copyFolder(repositoryPath("src"), join(code, "src"));
-    for (const name of ["deno.json", "deno.lock", "mod.ts"]) {
+    for (const name of ["deno.json", "deno.lock", "library.ts", "mod.ts"]) {
       await Deno.copyFile(repositoryPath(name), join(code, name));
     }
     await writeCorpus(join(interrupted, "corpus"));
