@@ -134,6 +134,40 @@ test("the log's table of searches on the chronicle has the recorded numbers, rou
   assert.ok(log.includes(`a search no more than the backbone (${opening})`));
 });
 
+test("the log's fair controls on the novels have the recorded numbers, rounded once", async () => {
+  const [run] = await runsOf("novels_fair_controls");
+  const rows = {
+    "novels, controls: backbone": "backbone",
+    "novels, controls: sliding window of 512": "backbone-sliding-window-512",
+    "novels, controls: full context of 2,048": "backbone-full-context-2048",
+    "novels, controls: copy model over 16,384 tokens": "copy-m16384-n2-4-w0.5",
+    "novels, controls: SideNet trained without a memory": "sidenet-without-memory",
+    "novels, controls: LongMem": "longmem",
+    "novels, controls: LongMem, memory of the latest segment": "longmem-recent-memory",
+    "novels, controls: LongMem, three other authors' memories": "longmem-other-document-3",
+  };
+  const cell = (evaluation: string, model: string, name: string, digits: number) => {
+    const found = run.summary.metrics.find((metric) =>
+      metric.evaluation === evaluation && metric.model === model && metric.name === name
+    );
+    return found ? `${found.value.toFixed(digits)} \u00b1 ${found.stderr!.toFixed(digits)}` : "";
+  };
+  for (const [begins, model] of Object.entries(rows)) {
+    const [, ...cells] = rowOf(begins);
+    assert.deepEqual(cells, [
+      cell("perplexity-test", model, "perplexity", 1),
+      cell("perplexity-test", model, "gain over backbone", 4),
+    ], begins);
+  }
+  const lost = cell(
+    "perplexity-equal-information",
+    "longmem",
+    "gain over backbone-full-context-2048",
+    4,
+  );
+  assert.ok(log.includes(`LongMem loses ${lost.slice(1)}`), lost);
+});
+
 test("the log's lists of ablations have the recorded numbers, rounded once", async () => {
   const rows = {
     "memory of 128, 256, 512, 1024, 2048, 4096, 8192 tokens": "ablation_memory_size",
