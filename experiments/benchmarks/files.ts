@@ -3,6 +3,7 @@
  * `--dry-run` lists the files that are missing, and where they are published.
  */
 import { defineExperiment } from "@longmem/lab";
+import smollm2 from "../models/smollm2_135m.ts";
 
 const models = ["backbone", "untrained-with-memory", "infllm"] as const;
 const shared = { kind: "benchmark", contextTokens: 2048, maxItems: 50, models } as const;
@@ -12,20 +13,8 @@ export default defineExperiment({
   question: "Does a memory without training help SmolLM2-135M with long-context benchmarks?",
   corpus: { kind: "none" },
   tokenizer: { kind: "huggingface" },
-  backbone: {
-    kind: "huggingface",
-    repo: "HuggingFaceTB/SmolLM2-135M",
-    shape: {
-      architecture: "llama",
-      layers: 30,
-      hiddenDim: 576,
-      heads: 9,
-      feedForwardDim: 1536,
-      vocabSize: 49_152,
-      settings: { keyValueHeads: 3, tied: true },
-    },
-  },
-  sidenet: { memoryBlock: 21 },
+  backbone: smollm2.backbone,
+  sidenet: smollm2.sidenet,
   memory: { capacityTokens: 32_768, chunkTokens: 4, retrievedTokens: 64 },
   evaluations: [
     // Short answers: a summary of 512 tokens takes 512 passes over the window.

@@ -4,11 +4,12 @@
  */
 import { defineExperiment } from "@longmem/lab";
 import base from "./language_modeling.ts";
+import { fastestStart } from "./start.ts";
 
 export default defineExperiment({
   ...base,
   name: "code_longer",
   question: "Does a memory gain more on unseen packages when the SideNet is adapted for longer?",
-  sidenet: { memoryBlock: 3, initialization: { kind: "blocks", blocks: [1, 3] } },
+  sidenet: fastestStart,
   adaptation: { ...base.adaptation!, steps: 6400, diagnoseEverySteps: 400 }, // 3.3 M tokens
 });

@@ -5,21 +5,13 @@
  * 200 steps from the start that `start.ts` found best. Heads were trained at distances below 256.
  */
 import { defineExperiment } from "@longmem/lab";
-import base from "./language_modeling.ts";
+import start, { fastestStart } from "./start.ts";
 
 export default defineExperiment({
-  ...base,
+  ...start,
   name: "code_positions",
   question: "At which distance should retrieved tokens stand for rotary queries?",
-  sidenet: { memoryBlock: 3, initialization: { kind: "blocks", blocks: [1, 3] } },
-  adaptation: { ...base.adaptation!, steps: 200, checkpointEverySteps: 200 },
-  evaluations: [{
-    kind: "perplexity",
-    split: "test",
-    batchSize: 4,
-    firstTokens: 2048,
-    models: ["backbone", "longmem", "longmem-recent-memory"],
-  }],
+  sidenet: fastestStart,
   sweep: {
     "memory.positions": [
       { kind: "none" },

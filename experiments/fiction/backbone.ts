@@ -5,7 +5,11 @@
  * them, none formed in 4 million. So it is trained further, with its own tokenizer, on the same mixture.
  */
 import { defineExperiment } from "@longmem/lab";
+import code from "../code/backbone.ts";
 import { backboneNovels, validNovels } from "./authors.ts";
+
+const { backbone } = code;
+if (backbone.kind !== "pretrain") throw new TypeError("The backbone for code is trained");
 
 const inData = (patterns: readonly string[]) => patterns.map((pattern) => `novels/${pattern}`);
 
@@ -23,24 +27,10 @@ export default defineExperiment({
   },
   tokenizer: { kind: "file", path: "data/code/backbone/tokenizer.json" },
   backbone: {
-    kind: "pretrain",
-    architecture: "llama",
-    size: "mini",
-    feedForwardDim: 344,
+    ...backbone,
     initialization: { kind: "checkpoint", path: "data/code/backbone" },
-    training: {
-      batchSize: 8,
-      contextTokens: 256,
-      steps: 2500, // 5.1 M tokens
-      learningRate: 1.5e-3,
-      schedule: "cosine",
-      warmupSteps: 100,
-      finalLearningRate: 1e-4,
-      clipNorm: 1,
-      checkpointEverySteps: 500,
-      validateEverySteps: 1000,
-    },
+    training: { ...backbone.training, steps: 2500, learningRate: 1.5e-3 }, // 5.1 M tokens
   },
   threads: 1,
-  evaluations: [{ kind: "perplexity", split: "valid", batchSize: 6, models: ["backbone"] }],
+  evaluations: code.evaluations,
 });

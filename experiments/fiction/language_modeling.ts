@@ -3,10 +3,12 @@
  *
  * Primary metric, declared before the run: nats a token that LongMem gains over the better of its own memory of the latest text
  * alone and a sliding window of equal length, as an unweighted mean over the test novels; errors over their authors. The first
- * 6,144 tokens of each are read. All settings are those of `../code/language_modeling.ts`, except
- * the start of the SideNet, which is the best of `../code/start.ts`.
+ * 6,144 tokens of each are read. All is as in `../code/language_modeling.ts`, except the texts, the backbone, and the start of the
+ * SideNet.
  */
 import { defineExperiment } from "@longmem/lab";
+import code, { overWindow } from "../code/language_modeling.ts";
+import { fastestStart } from "../code/start.ts";
 import { memoryNovels, testAuthors, testNovels, validNovels } from "./authors.ts";
 
 export default defineExperiment({
@@ -24,32 +26,13 @@ export default defineExperiment({
   },
   tokenizer: { kind: "file", path: "data/fiction/backbone/tokenizer.json" },
   backbone: { kind: "checkpoint", path: "data/fiction/backbone" },
-  sidenet: { memoryBlock: 3, initialization: { kind: "blocks", blocks: [1, 3] } },
-  memory: {
-    capacityTokens: 8192,
-    chunkTokens: 1,
-    retrievedTokens: 64,
-    positions: { kind: "distance", tokens: 64 },
-  },
-  adaptation: {
-    batchSize: 2,
-    contextTokens: 256,
-    steps: 1600, // 0.8 M tokens
-    learningRate: 3e-3,
-    schedule: "cosine",
-    warmupSteps: 20,
-    clipNorm: 1,
-    dropout: 0,
-    checkpointEverySteps: 200,
-  },
+  sidenet: fastestStart,
+  memory: code.memory,
+  adaptation: code.adaptation,
   threads: 1,
   evaluations: [{
     kind: "perplexity",
-    name: "perplexity-window",
-    split: "test",
-    batchSize: 4,
-    contextTokens: 128,
-    firstTokens: 6144,
+    ...overWindow,
     models: [
       { model: "backbone-sliding-window", windowTokens: 256 },
       { model: "sidenet-without-memory", windowTokens: 256 },
