@@ -2,7 +2,7 @@ import { inductionScores } from "../../src/evaluation/induction.ts";
 import { resolveRuns } from "../../src/experiment/resolve.ts";
 import { findRunRecords, type RunRecord } from "../../src/results/read_runs.ts";
 import { readMetricsRecords, type RunEnvironment } from "../../src/results/records.ts";
-import { mean, ratio, sumByCluster } from "../../src/statistics/estimates.ts";
+import { type Estimate, mean, ratio, sumByCluster } from "../../src/statistics/estimates.ts";
 import { readJson } from "../queue/command_line_run.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
 
@@ -67,6 +67,20 @@ function packagesOf({ samples }: RunRecord, evaluation: string): Map<string, num
 
 const signed = (value: number) => (value < 0 ? "-" : "") + Math.abs(value).toFixed(4);
 
+/** Cells of a gain over other nats: its mean with the standard error, its interval, and the number of those that gain. */
+function gainCells(
+  nats: readonly number[],
+  own: readonly number[],
+  estimate: (gains: number[]) => Estimate = mean,
+) {
+  const gains = nats.map((value, i) => value - own[i]), over = estimate(gains);
+  return {
+    gain: `${signed(over.value)} \u00b1 ${over.stderr!.toFixed(4)}`,
+    interval: `[${over.ci95!.map(signed).join(", ")}]`,
+    better: `${gains.filter((nats) => nats > 0).length}`,
+  };
+}
+
 for (
   const { experiment, evaluation, main, rows } of [
     {
@@ -125,10 +139,7 @@ for (
       const [value, gain, interval, better] = cellsOf(begins);
       assert.equal(value, mean(found).value.toFixed(4), begins);
       if (model === main) continue;
-      const gains = found.map((value, i) => value - own[i]), over = mean(gains);
-      assert.equal(gain, `${signed(over.value)} \u00b1 ${over.stderr!.toFixed(4)}`, begins);
-      assert.equal(interval, `[${over.ci95!.map(signed).join(", ")}]`, begins);
-      assert.equal(better, `${gains.filter((nats) => nats > 0).length}`, begins);
+      assert.deepEqual({ gain, interval, better }, gainCells(found, own), begins);
     }
   });
 }
@@ -153,15 +164,14 @@ test("the log's table of novels has the recorded means over novels, with errors 
     const found = nats.get(model)!, cells = cellsOf(begins);
     assert.equal(cells[0], mean(found).value.toFixed(4), begins);
     if (found === own) continue;
-    const gains = found.map((value, i) => value - own[i]);
-    const over = ratio(gains, gains.map(() => 1), { clusters: authors });
-    const ofAuthors = sumByCluster(gains, authors);
-    assert.deepEqual(cells.slice(1), [
-      `${signed(over.value)} \u00b1 ${over.stderr!.toFixed(4)}`,
-      `[${over.ci95!.map(signed).join(", ")}]`,
-      `${ofAuthors.filter((nats) => nats > 0).length}`,
-      `${gains.filter((nats) => nats > 0).length}`,
-    ], begins);
+    const { gain, interval, better } = gainCells(
+      found,
+      own,
+      (gains) => ratio(gains, gains.map(() => 1), { clusters: authors }),
+    );
+    const ofAuthors = sumByCluster(found.map((value, i) => value - own[i]), authors);
+    const gaining = ofAuthors.filter((nats) => nats > 0).length;
+    assert.deepEqual(cells.slice(1), [gain, interval, `${gaining}`, better], begins);
   }
 });
 
@@ -175,11 +185,8 @@ test("the log's table of code_start has the recorded gains over packages", async
     const start = scale === 1 ? "whole copies" : scale === 0 ? "silent" : `copies x ${scale}`;
     const nats = packagesOf(record, "perplexity-test"), own = nats.get("longmem")!;
     const cells = ["backbone", "longmem-recent-memory"].flatMap((model) => {
-      const gains = nats.get(model)!.map((value, i) => value - own[i]), over = mean(gains);
-      return [
-        `${signed(over.value)} \u00b1 ${over.stderr!.toFixed(4)}`,
-        `${gains.filter((nats) => nats > 0).length}`,
-      ];
+      const { gain, better } = gainCells(nats.get(model)!, own);
+      return [gain, better];
     });
     assert.deepEqual(cellsOf(`code, start: ${residual}, ${start}`), cells);
   }
@@ -199,21 +206,13 @@ test("the log's table of code_positions has the recorded gains over packages", a
   assert.equal(runs.size, 5);
   const best = runs.get("64 tokens before")!.get("longmem")!;
   for (const [where, nats] of runs) {
-    const gain = (values: readonly number[], own: readonly number[]) => {
-      const gains = values.map((value, i) => value - own[i]), over = mean(gains);
-      return {
-        value: `${signed(over.value)} \u00b1 ${over.stderr!.toFixed(4)}`,
-        interval: `[${over.ci95!.map(signed).join(", ")}]`,
-        better: `${gains.filter((nats) => nats > 0).length}`,
-      };
-    };
     const own = nats.get("longmem")!;
     const cells = ["backbone", "longmem-recent-memory"].flatMap((model) => {
-      const { value, better } = gain(nats.get(model)!, own);
-      return [value, better];
+      const { gain, better } = gainCells(nats.get(model)!, own);
+      return [gain, better];
     });
-    const { value, interval, better } = gain(own, best);
-    const over = own === best ? ["", "", ""] : [value, interval, better];
+    const { gain, interval, better } = gainCells(own, best);
+    const over = own === best ? ["", "", ""] : [gain, interval, better];
     assert.deepEqual(cellsOf(`code, positions: ${where}`), [...cells, ...over]);
   }
 });

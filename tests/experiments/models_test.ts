@@ -1,7 +1,8 @@
 /** The experiments on models of the Hub, each run with a small random model of the same architecture in its place. */
-import { readdir } from "node:fs/promises";
+import { basename } from "node:path";
 import type { Experiment } from "../../mod.ts";
 import { readHuggingFaceShape } from "../../src/checkpoint/huggingface.ts";
+import { loadExperiments } from "../../src/experiment/load_experiments.ts";
 import { runExperiment } from "../../src/queue/run_experiment.ts";
 import { trainByteLevelBpe } from "../../src/text/bpe_trainer.ts";
 import { formatTokenizerJson } from "../../src/text/tokenizer_json.ts";
@@ -100,13 +101,13 @@ function small(experiment: Experiment, folder: string, path: string): Experiment
   };
 }
 
-const folder = repositoryPath("experiments/models");
-for (const file of (await readdir(folder)).filter((file) => file !== "adapted.ts").toSorted()) {
-  const { default: experiment }: { default: Experiment } = await import(`${folder}/${file}`);
+for (const { experiment, file } of await loadExperiments([repositoryPath("experiments/models")])) {
   const { backbone } = experiment;
-  if (backbone.kind !== "huggingface") continue;
+  if (backbone.kind !== "huggingface") {
+    throw new TypeError(`${file} is not about a model of the Hub`);
+  }
   const architecture = backbone.shape!.architecture!;
-  test(`experiments/models/${file} adapts and evaluates a small ${architecture}`, () =>
+  test(`${basename(file)} adapts and evaluates a small ${architecture}`, () =>
     withFolder(async (folder) => {
       const text = await writeData(folder);
       const path = `${folder}/model`;
