@@ -26,6 +26,23 @@ function valuesOf(runs: readonly RunRecord[], model: string, name: string): numb
   );
 }
 
+/** A metric of a run with its error, as tables have it; empty where the model has none. */
+function cellOf(
+  { summary }: RunRecord,
+  { evaluation, model, name, digits = 3 }: {
+    evaluation?: string;
+    model: string;
+    name: string;
+    digits?: number;
+  },
+): string {
+  const found = summary.metrics.find((metric) =>
+    metric.model === model && metric.name === name &&
+    (evaluation === undefined || metric.evaluation === evaluation)
+  );
+  return found ? `${found.value.toFixed(digits)} \u00b1 ${found.stderr!.toFixed(digits)}` : "";
+}
+
 function meanOf(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
@@ -102,12 +119,7 @@ test("the log's table of baselines has the recorded numbers, rounded once", asyn
   };
   for (const [begins, model] of Object.entries(rows)) {
     const [, ...cells] = rowOf(begins);
-    const expected = ["recall all far", "perplexity"].map((name) => {
-      const { value, stderr } = run.summary.metrics.find((metric) =>
-        metric.model === model && metric.name === name
-      )!;
-      return `${value.toFixed(3)} \u00b1 ${stderr!.toFixed(3)}`;
-    });
+    const expected = ["recall all far", "perplexity"].map((name) => cellOf(run, { model, name }));
     assert.deepEqual(cells, expected, model);
   }
 });
@@ -120,17 +132,12 @@ test("the log's table of searches on the chronicle has the recorded numbers, rou
     "LongMem, beside both": "longmem",
   };
   const names = ["all", "person", "label", "opening"].map((kind) => `recall ${kind} far`);
-  const metricOf = (model: string, name: string) =>
-    run.summary.metrics.find((metric) => metric.model === model && metric.name === name)!;
   for (const [begins, model] of Object.entries(rows)) {
     const [, ...cells] = rowOf(begins);
-    const expected = [...names, "perplexity"].map((name) => {
-      const { value, stderr } = metricOf(model, name);
-      return `${value.toFixed(3)} \u00b1 ${stderr!.toFixed(3)}`;
-    });
+    const expected = [...names, "perplexity"].map((name) => cellOf(run, { model, name }));
     assert.deepEqual(cells, expected, model);
   }
-  const opening = metricOf("backbone", "recall opening far").value.toFixed(3);
+  const [opening] = cellOf(run, { model: "backbone", name: "recall opening far" }).split(" ");
   assert.ok(log.includes(`a search no more than the backbone (${opening})`));
 });
 
@@ -146,25 +153,19 @@ test("the log's fair controls on the novels have the recorded numbers, rounded o
     "novels, controls: LongMem, memory of the latest segment": "longmem-recent-memory",
     "novels, controls: LongMem, three other authors' memories": "longmem-other-document-3",
   };
-  const cell = (evaluation: string, model: string, name: string, digits: number) => {
-    const found = run.summary.metrics.find((metric) =>
-      metric.evaluation === evaluation && metric.model === model && metric.name === name
-    );
-    return found ? `${found.value.toFixed(digits)} \u00b1 ${found.stderr!.toFixed(digits)}` : "";
-  };
   for (const [begins, model] of Object.entries(rows)) {
     const [, ...cells] = rowOf(begins);
     assert.deepEqual(cells, [
-      cell("perplexity-test", model, "perplexity", 1),
-      cell("perplexity-test", model, "gain over backbone", 4),
+      cellOf(run, { evaluation: "perplexity-test", model, name: "perplexity", digits: 1 }),
+      cellOf(run, { evaluation: "perplexity-test", model, name: "gain over backbone", digits: 4 }),
     ], begins);
   }
-  const lost = cell(
-    "perplexity-equal-information",
-    "longmem",
-    "gain over backbone-full-context-2048",
-    4,
-  );
+  const lost = cellOf(run, {
+    evaluation: "perplexity-equal-information",
+    model: "longmem",
+    name: "gain over backbone-full-context-2048",
+    digits: 4,
+  });
   assert.ok(log.includes(`LongMem loses ${lost.slice(1)}`), lost);
 });
 
