@@ -105,13 +105,18 @@ export interface Head {
 /** Role of a tensor, which decides its first values. */
 export type TensorRole = "embeddings" | "head" | "output" | "gain" | "other";
 
+/** Whether a tensor is of gates [H]: biases whose sigmoid is the share of the memory; their official name ends so. */
+export function isGate(name: string): boolean {
+  return name.endsWith(".memory_bias");
+}
+
 /** The layers of a SideNet beside an architecture. */
 export interface SideNetLayers {
   /** Tensors of a layer by their names within it, with a gate [H] for the one that reads the memory. */
   layerTensors(shape: BackboneShape, options: { reads: boolean }): Map<string, number[]>;
   /** Tensors beside the layers. */
   finalTensors(shape: BackboneShape): Map<string, number[]>;
-  /** Name of the gates within a layer; it ends in `.memory_bias`. */
+  /** Name of the gates within a layer, as {@linkcode isGate} knows it. */
   readonly gate: string;
   /** Name, within a block of the backbone, of the tensor that initializes a layer's tensor. */
   sourceInBlock(name: string): string;
@@ -151,7 +156,7 @@ export interface Architecture {
   blockPrefix(index: number): string;
   /** Prefix of the names of the final norm's tensors. */
   readonly finalPrefix: string;
-  /** Name, within a block, of gates that a Memorizing Transformer adds; it ends in `.memory_bias`. */
+  /** Name, within a block, of gates that a Memorizing Transformer adds, as {@linkcode isGate} knows it. */
   readonly gate: string;
   positions(graph: Graph, shape: BackboneShape, batch: BatchSizes): Positions;
   /** Embeds tokens int32 [B, T]: the input of the first block [N, E]. */

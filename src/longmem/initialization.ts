@@ -1,4 +1,5 @@
 import { architectureOf } from "../backbone/architectures.ts";
+import { isGate } from "../backbone/architecture.ts";
 import type { BackboneShape } from "../backbone/shape.ts";
 import { elementCount, type HostTensor, type TensorMap } from "../tensor.ts";
 import { Random } from "../random.ts";
@@ -62,7 +63,7 @@ export function initializeSideNet(
   const { sideNet } = architectureOf(backbone.shape);
   for (const [name, { data }] of weights) {
     const { layer, inner } = partsOf(name);
-    if (isGateBias(name)) data.fill(Math.log(memoryShare / (1 - memoryShare)));
+    if (isGate(name)) data.fill(Math.log(memoryShare / (1 - memoryShare)));
     if (layer === undefined || !sideNet.isOutput(inner)) continue;
     for (let i = 0; i < data.length; i++) data[i] *= outputScale;
   }
@@ -106,7 +107,7 @@ function copiedBlocks(
   }
   const weights: TensorMap = new Map();
   for (const [name, sizes] of sideNetTensorShapes(shape, backbone.shape)) {
-    if (isGateBias(name)) {
+    if (isGate(name)) {
       weights.set(name, { shape: sizes, data: new Float32Array(elementCount(sizes)) });
       continue;
     }
@@ -121,10 +122,6 @@ function copiedBlocks(
     weights.set(name, { shape: sizes, data: tensor.data.slice() });
   }
   return weights;
-}
-
-function isGateBias(name: string): boolean {
-  return name.endsWith("memory_bias");
 }
 
 /** Name of the backbone's tensor that a tensor of the SideNet starts as. */

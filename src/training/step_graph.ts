@@ -1,6 +1,7 @@
 /**
  * One training step as a graph: forward pass, loss, gradients, clipping, AdamW.
  */
+import { isGate } from "../backbone/architecture.ts";
 import { adam } from "../graph/adam.ts";
 import { gradients } from "../graph/gradients.ts";
 import type { Graph, Value } from "../graph/graph.ts";
@@ -37,9 +38,9 @@ export const stepNames = {
 /** Parameters that always have a gradient, and those that have one only while there is memory (the gates). */
 export type ParameterGroup = "always" | "withMemory";
 
-/** The gates' official name ends so; without memory they take no part in a step (specification section 11). */
+/** The group of a parameter: without memory the gates take no part in a step (specification section 11). */
 export function parameterGroup(name: string): ParameterGroup {
-  return name.endsWith(".memory_bias") ? "withMemory" : "always";
+  return isGate(name) ? "withMemory" : "always";
 }
 
 /** Options of a step's optimiser. */
