@@ -169,7 +169,7 @@ export interface DeclaredShape {
 export interface CheckpointBackboneConfig {
   /** Weights from a file: official fairseq `.pt`, `.safetensors`, our own folder, or one of Hugging Face's format. */
   readonly kind: "checkpoint";
-  /** The file or folder, relative to the folder in which the command runs. */
+  /** The file or folder, relative to the folder in which the command runs, or a fetched model of the Hub, `hf:OWNER/NAME`. */
   readonly path: string;
   /**
    * Sizes that the checkpoint must have. With all of them costs can be told before there is a file; a bare safetensors

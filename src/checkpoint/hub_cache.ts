@@ -183,3 +183,11 @@ export async function localPath(path: string): Promise<string> {
   const reference = parseHubReference(path);
   return reference ? (await requireSnapshot(reference)).folder : path;
 }
+
+/** As {@linkcode localPath}, but a model that was not fetched whole keeps its name. */
+export async function fetchedPath(path: string): Promise<string> {
+  const reference = parseHubReference(path);
+  const snapshot = reference && await findSnapshot(reference);
+  const isWhole = snapshot && (await missingFiles(snapshot)).length === 0;
+  return isWhole ? snapshot.folder : path;
+}

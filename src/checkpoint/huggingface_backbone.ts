@@ -20,11 +20,11 @@ import { loadBackboneWeights } from "./checkpoint.ts";
 import { checkGiven } from "./content.ts";
 import { readFolderTokenizer } from "./folder.ts";
 import {
-  findSnapshot,
+  fetchedPath,
   hubName,
   type HubSnapshot,
+  localPath,
   mainRevision,
-  missingFiles,
   repoForm,
   requireSnapshot,
   revisionForm,
@@ -133,7 +133,7 @@ export async function readStoredBackbone(config: StoredBackboneConfig): Promise<
  * @throws {TypeError} Where none does.
  */
 export async function storedTokenizer(config: StoredBackboneConfig): Promise<TokenizerSource> {
-  const folder = config.kind === "checkpoint" ? config.path : (await placeOf(config)).folder;
+  const { folder } = await placeOf(config);
   const source = await readFolderTokenizer(folder);
   if (source) return source;
   throw new InputTypeError(
@@ -147,16 +147,17 @@ export async function storedTokenizer(config: StoredBackboneConfig): Promise<Tok
 export async function storedPath(
   config: StoredBackboneConfig,
 ): Promise<{ readonly field: string; readonly path: string }> {
-  const { repo, path } = config as HuggingFaceBackboneConfig;
-  if (repo === undefined) return { field: "backbone.path", path: path! };
-  const reference = { repo, revision: (config as HuggingFaceBackboneConfig).revision };
-  const snapshot = await findSnapshot(reference);
-  const isWhole = snapshot && (await missingFiles(snapshot)).length === 0;
-  return { field: "backbone.repo", path: isWhole ? snapshot.folder : hubName(reference) };
+  const { repo, revision, path } = config as HuggingFaceBackboneConfig;
+  return repo === undefined
+    ? { field: "backbone.path", path: await fetchedPath(path!) }
+    : { field: "backbone.repo", path: await fetchedPath(hubName({ repo, revision })) };
 }
 
 async function placeOf(
-  { repo, revision, path }: HuggingFaceBackboneConfig,
+  config: StoredBackboneConfig,
 ): Promise<Pick<HubSnapshot, "folder"> & Partial<HubSnapshot>> {
-  return repo === undefined ? { folder: path! } : await requireSnapshot({ repo, revision });
+  const { repo, revision, path } = config as HuggingFaceBackboneConfig;
+  return repo === undefined
+    ? { folder: await localPath(path!) }
+    : await requireSnapshot({ repo, revision });
 }

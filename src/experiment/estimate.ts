@@ -9,6 +9,7 @@ import { experimentSchema } from "./schema.ts";
 import { corpora } from "../text/corpora/corpora.ts";
 import { tokenizerFiles } from "../text/tokenizer_config.ts";
 import { estimateEvaluation, type EvaluationEstimate } from "./evaluation_estimate.ts";
+import { fetchedPath } from "../checkpoint/hub_cache.ts";
 import { storedPath } from "../checkpoint/huggingface_backbone.ts";
 import { backboneShape, countParameters, shapeOnFile, sideNetShape } from "./shapes.ts";
 import { machineMemoryBytes } from "../system.ts";
@@ -164,7 +165,8 @@ export async function inputPaths(experiment: ResolvedExperiment): Promise<InputP
       }
     }
   } else if (backbone.initialization.kind === "checkpoint") {
-    named.push({ field: "backbone.initialization.path", path: backbone.initialization.path });
+    const path = await fetchedPath(backbone.initialization.path);
+    named.push({ field: "backbone.initialization.path", path });
   }
   if (sidenet?.kind === "checkpoint") named.push({ field: "sidenet.path", path: sidenet.path });
   for (const [i, evaluation] of evaluations.entries()) {

@@ -28,7 +28,10 @@ import {
 /** Weights that a training of a backbone starts from: random ones, or those of a checkpoint, which is trained further. */
 export type BackboneStart = BackboneInitialization | {
   readonly kind: "checkpoint";
-  /** The file or folder, relative to the folder in which the command runs; its model has the declared sizes. */
+  /**
+   * The file or folder, relative to the folder in which the command runs, or a fetched model of the Hub, `hf:OWNER/NAME`. Its model
+   * has the declared architecture and sizes.
+   */
   readonly path: string;
 };
 

@@ -1,4 +1,4 @@
-import { defineExperiment } from "../../mod.ts";
+import { defineExperiment, type Experiment } from "../../mod.ts";
 import { initializeBackbone } from "../../src/backbone/initialization.ts";
 import { byteCharacters } from "../../src/text/byte_level_bpe.ts";
 import { readStoredBackbone } from "../../src/checkpoint/huggingface_backbone.ts";
@@ -109,8 +109,30 @@ test("data fetches a model of the Hub, and a run reads it, its tokenizer and rec
       };
       const options = { results: `${folder}/results`, device: "cpu" } as const;
 
+      const path = "hf:tellers/small";
+      const continued = defineExperiment({
+        name: "continued",
+        corpus: experiment.corpus,
+        tokenizer: {
+          kind: "file",
+          path: `${cache}/models--tellers--small/snapshots/${commit}/tokenizer.json`,
+        },
+        backbone: {
+          kind: "pretrain",
+          architecture: "gpt2",
+          ...{ layers: 2, hiddenDim: 16, heads: 2, settings: { positions: 32 } },
+          initialization: { kind: "checkpoint", path },
+          training: { batchSize: 1, contextTokens: 16, steps: 1, learningRate: 1e-3 },
+        },
+        evaluations: [{ kind: "perplexity", split: "test", models: ["backbone"] }],
+      });
+      const byPath = { ...experiment, backbone: { kind: "checkpoint", path } } as const;
+      const missingOf = async (experiment: Experiment) =>
+        (await estimateRun(resolveRun("x.ts", experiment).experiment)).missing;
+
       // Not fetched: nothing is known of its cost, and everything says the command.
       const command = "deno task data hf:tellers/small";
+      for (const other of [continued, byPath]) assert.ok((await missingOf(other)).includes(path));
       assert.deepEqual((await estimateRun(run.experiment)).missing, ["hf:tellers/small"]);
       assert.deepEqual(await describeSources([run]), [`hf:tellers/small: ${command}`]);
       await assert.rejects(runExperiment(experiment, options), {
@@ -143,6 +165,10 @@ test("data fetches a model of the Hub, and a run reads it, its tokenizer and rec
         await Deno.readTextFile(`${options.results}/from_the_hub/${id}/environment.json`),
       );
       assert.equal(hashes["backbone commit"], commit);
+      for (const other of [continued, byPath]) {
+        assert.deepEqual(await missingOf(other), []);
+        assert.equal((await runExperiment(other, options)).state, "completed");
+      }
       for (const field of ["backbone.repo", "tokenizer"]) {
         assert.match(inputs[field], /^[0-9a-f]{64}$/);
       }
