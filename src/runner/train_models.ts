@@ -1,4 +1,5 @@
 import { loadBackboneWeights, loadSideNetWeights } from "../checkpoint/checkpoint.ts";
+import { checkGiven } from "../checkpoint/content.ts";
 import { checkVocabulary } from "../checkpoint/vocabulary.ts";
 import {
   readStoredBackbone,
@@ -6,6 +7,7 @@ import {
 } from "../checkpoint/huggingface_backbone.ts";
 import type { TrainedSideNets } from "../evaluation/model_kind.ts";
 import { hashFrozen, hashTensors } from "../formats/tensor_hash.ts";
+import { architectureOf } from "../backbone/architectures.ts";
 import { initializeBackbone } from "../backbone/initialization.ts";
 import type {
   AdaptationConfig,
@@ -35,7 +37,7 @@ import type { RunContext } from "./run_context.ts";
 import type { RunText } from "./corpus.ts";
 import { runPhase } from "./training.ts";
 import { InputError } from "../errors.ts";
-import type { BackboneCheckpoint } from "../backbone/shape.ts";
+import type { BackboneCheckpoint, BackboneShape } from "../backbone/shape.ts";
 import type { SideNetCheckpoint } from "../longmem/sidenet_shape.ts";
 import type { LongMemParts, Network } from "../longmem/network.ts";
 
@@ -65,7 +67,7 @@ export async function obtainBackbone(
     const { training, initialization } = config;
     const shape = { ...sizesOf(config), vocabSize: text.tokenizer.vocabSize };
     const start = initialization.kind === "checkpoint"
-      ? (await loadBackboneWeights(initialization.path, { shape })).weights
+      ? await readStart(initialization.path, shape)
       : initializeBackbone(shape, seed, initialization);
     const weights = await runPhase(
       {
@@ -86,6 +88,19 @@ export async function obtainBackbone(
     );
     return { shape, contextTokens: training.contextTokens, weights };
   }
+}
+
+/**
+ * Weights that a training of a backbone starts from.
+ *
+ * @throws {RangeError} Where the checkpoint is of another architecture or other sizes.
+ */
+async function readStart(path: string, shape: BackboneShape): Promise<TensorMap> {
+  const start = await loadBackboneWeights(path, { shape });
+  // A shape of the default architecture does not name it.
+  const [architecture, found] = [shape, start.shape].map((shape) => architectureOf(shape).name);
+  checkGiven({ architecture }, { architecture: found }, path);
+  return start.weights;
 }
 
 /**

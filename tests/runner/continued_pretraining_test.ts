@@ -65,6 +65,13 @@ test("a backbone that is trained further starts as the checkpoint", () =>
       runExperiment(from(path, { layers: 3 }), { results: `${folder}/results`, device: "cpu" }),
       /start" as its layers is another one: expected 3, found 2/,
     );
+    const other = { ...shape, architecture: "gpt2", settings: { positions: 32 } };
+    const weights = initializeBackbone(other, 1);
+    await writeBackboneFolder(`${folder}/other`, { shape: other, weights });
+    await assert.rejects(
+      runExperiment(from(`${folder}/other`), { results: `${folder}/results`, device: "cpu" }),
+      /other" as its architecture is another one: expected longmem_gpt2, found gpt2/,
+    );
   }));
 
 test("the checkpoint that a training starts from is part of its run", () => {
