@@ -131,13 +131,13 @@ interface BegunUpdate {
   readonly activeShare?: number;
 }
 
-const notBegun: BegunUpdate = { batches: 0, loss: 0, targets: 0, gated: false };
-
 /** The first batches of an update, whose losses the device may still have. */
 interface OpenUpdate extends BegunUpdate {
   /** Losses that are not in `loss` yet, in order. */
   readonly losses: readonly DeviceTensor[];
 }
+
+const notBegun: OpenUpdate = { batches: 0, loss: 0, targets: 0, gated: false, losses: [] };
 
 /** An update that has been made, and whose numbers the device may still have. */
 interface UnreadUpdate {
@@ -196,7 +196,7 @@ export class Trainer {
   #update: Session | undefined;
   #memory: OpenMemory | undefined;
   #step = 0;
-  #begun: OpenUpdate = { ...notBegun, losses: [] };
+  #begun = notBegun;
   /** Updates that nobody has begun to read, and those that are being read; the oldest first. */
   #unread: UnreadUpdate[] = [];
   readonly #readings: Reading[] = [];
@@ -502,7 +502,7 @@ export class Trainer {
     const diagnostics = diagnoses ? await this.#diagnose(activeShare) : undefined;
     this.#state.swap();
     this.#sums?.clear();
-    this.#begun = { ...notBegun, losses: [] };
+    this.#begun = notBegun;
     this.#step++;
     this.#updates.always++;
     if (gated) this.#updates.withMemory++;
@@ -674,12 +674,10 @@ export class Trainer {
     if (this.#unread.length + this.#readings.length > 0) {
       throw new Error("Cannot save a training before the results of its updates have been read");
     }
-    const { losses, ...begun } = this.#begun;
-    if (losses.length > 0) {
-      const loss = sumOf(begun.loss, await this.#readNumbers(losses));
-      this.#begun = { ...begun, loss, losses: [] };
-    }
-    this.#checkLoss(this.#begun.loss, this.#step + 1);
+    const { losses, ...read } = this.#begun;
+    const begun = { ...read, loss: sumOf(read.loss, await this.#readNumbers(losses)) };
+    this.#begun = { ...begun, losses: [] };
+    this.#checkLoss(begun.loss, this.#step + 1);
     const names = [...this.#parameterShapes.keys()];
     const renamed = async (rename: (name: string) => string) => {
       const tensors = await this.#state.read(names.map(rename));
@@ -688,7 +686,7 @@ export class Trainer {
     const sums = await this.#sums?.read(names.map(stepNames.gradient));
     return {
       step: this.#step,
-      ...(begun.batches > 0 && sums && { begun: { ...begun, loss: this.#begun.loss, sums } }),
+      ...(begun.batches > 0 && sums && { begun: { ...begun, sums } }),
       updates: { ...this.#updates },
       parameters: await renamed((name) => name),
       means: await renamed(stepNames.mean),
