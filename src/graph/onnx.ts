@@ -48,13 +48,13 @@ export function splitProgram(graph: Graph): SplitProgram | undefined {
   if (hosts.length === 0) return undefined;
   const named = (values: Iterable<Value>) =>
     new Map([...values].map((value) => [value.name, value]));
-  const inputsOf = (node: GraphNode) => node.inputs.filter((value) => value !== undefined);
 
   /** Number of the program that computes a node, or before which the host does. */
   const stages = new Map<GraphNode, number>();
   const given = new Set<Value>();
   hosts.forEach((host, stage) => {
-    for (const node of program(graph, named(inputsOf(host)), given).nodes) {
+    const inputs = host.inputs.filter((value) => value !== undefined);
+    for (const node of program(graph, named(inputs), given).nodes) {
       stages.set(node, stage);
       for (const output of node.outputs) given.add(output);
     }
@@ -79,7 +79,7 @@ export function splitProgram(graph: Graph): SplitProgram | undefined {
 
   const before = new Set<Value>();
   const programs = hosts.map((host, stage) => {
-    const made = program(graph, named(left[stage]), new Set(before));
+    const made = program(graph, named(left[stage]), before);
     for (const value of [...left[stage], ...host.outputs]) before.add(value);
     return made;
   });
