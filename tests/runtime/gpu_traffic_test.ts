@@ -1,13 +1,12 @@
 /** What training and reading cost a GPU, where time says nothing: these figures go down, never up. */
 import { LongMem } from "../../src/longmem/longmem.ts";
 import type { WebGpuDevice } from "../../src/runtime/webgpu_device.ts";
-import { Trainer } from "../../src/training/trainer.ts";
 import { deviceTest } from "../graph/devices.ts";
 import { assert } from "../testing.ts";
 import {
   inOrder,
+  openSideNet,
   randomBatches,
-  releasedTraining,
   smallBackbone,
   smallMemory,
   smallSideNet,
@@ -64,17 +63,7 @@ deviceTest("countGpuTraffic() counts calls, bytes and buffers that are held", as
 }, gpuOnly);
 
 deviceTest("a training step costs no more than it did", async (device) => {
-  const backbone = smallBackbone();
-  const trainer = await Trainer.open({
-    device,
-    config: releasedTraining,
-    seed: 1,
-    trains: "sidenet",
-    backbone,
-    sideNet: smallSideNet(backbone),
-    memory: smallMemory,
-    dropout: 0.1,
-  });
+  const trainer = await openSideNet(device, {}, { memory: smallMemory, dropout: 0.1 });
   const batches = randomBatches(6), next = inOrder(batches), { signal } = new AbortController();
   // Buffers of the first step are reused by the others, and the second is the first that finds a memory.
   for (let i = 0; i < 2; i++) await trainer.update(next);

@@ -4,10 +4,12 @@
 import { type BackboneCheckpoint } from "../../src/backbone/shape.ts";
 import { initializeSideNet } from "../../src/longmem/initialization.ts";
 import { type MemoryConfig, memoryProtocols } from "../../src/memory/config.ts";
+import type { Device } from "../../src/runtime/device.ts";
 import { elementCount, type TensorMap } from "../../src/tensor.ts";
 import { Random } from "../../src/random.ts";
 import type { SegmentBatch } from "../../src/text/segments.ts";
 import type { TrainingConfig } from "../../src/training/config.ts";
+import { Trainer, type TrainerOptions } from "../../src/training/trainer.ts";
 import type { SideNetCheckpoint } from "../../src/longmem/sidenet_shape.ts";
 import { backboneTensorShapes } from "../../src/backbone/architectures.ts";
 
@@ -63,6 +65,32 @@ export function smallSideNet(backbone: BackboneCheckpoint): SideNetCheckpoint {
     if (name.endsWith("memory_bias")) data.set([0.4, -0.7]);
   }
   return { shape, weights };
+}
+
+/** Options of the training of a small SideNet. */
+export type SideNetOptions = Partial<
+  Pick<
+    Extract<TrainerOptions, { trains: "sidenet" }>,
+    "memory" | "dropout" | "gate" | "seed" | "sideNet"
+  >
+>;
+
+/** Opens the training of a small SideNet beside a small backbone, without memory by default. */
+export async function openSideNet(
+  device: Device,
+  config: Partial<TrainingConfig> = {},
+  options: SideNetOptions = {},
+): Promise<Trainer> {
+  const backbone = smallBackbone();
+  return await Trainer.open({
+    device,
+    config: { ...releasedTraining, ...config },
+    seed: 1,
+    trains: "sidenet",
+    backbone,
+    sideNet: smallSideNet(backbone),
+    ...options,
+  });
 }
 
 /** Batches of random tokens; the first begins documents, and none ends an epoch. */

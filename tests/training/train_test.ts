@@ -5,17 +5,11 @@ import { Random } from "../../src/random.ts";
 import type { SegmentStream } from "../../src/text/segments.ts";
 import type { TrainingConfig } from "../../src/training/config.ts";
 import { train, type TrainOptions } from "../../src/training/train.ts";
-import { type StepMetrics, Trainer } from "../../src/training/trainer.ts";
+import type { StepMetrics } from "../../src/training/trainer.ts";
 import { testedDevice } from "../graph/devices.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { assert, assertClose, test } from "../testing.ts";
-import {
-  randomBatches,
-  releasedTraining,
-  smallBackbone,
-  smallMemory,
-  smallSideNet,
-} from "./small_training.ts";
+import { openSideNet, randomBatches, releasedTraining, smallMemory } from "./small_training.ts";
 
 const config = {
   ...releasedTraining,
@@ -58,18 +52,9 @@ async function trainSmall(
   } = {},
   recorded: Partial<Recorded> = {},
 ): Promise<Recorded> {
-  const backbone = smallBackbone();
   const used = { ...config, ...options.config };
-  const trainer = await Trainer.open({
-    device: { ...await testedDevice("cpu"), runsAhead: options.runsAhead ?? false },
-    config: used,
-    seed: 1,
-    trains: "sidenet",
-    backbone,
-    sideNet: smallSideNet(backbone),
-    memory: smallMemory,
-    dropout: 0.2,
-  });
+  const device = { ...await testedDevice("cpu"), runsAhead: options.runsAhead ?? false };
+  const trainer = await openSideNet(device, used, { memory: smallMemory, dropout: 0.2 });
   const interruption = new AbortController();
   const starts: number[] = [], steps: StepMetrics[] = [], validations: [number, number][] = [];
   Object.assign(recorded, { starts, steps, validations });

@@ -8,15 +8,17 @@ import type { TensorMap } from "../../src/tensor.ts";
 import { Random } from "../../src/random.ts";
 import type { SegmentBatch } from "../../src/text/segments.ts";
 import type { TrainingConfig } from "../../src/training/config.ts";
-import { Trainer, type TrainerOptions, type TrainerState } from "../../src/training/trainer.ts";
+import { Trainer, type TrainerState } from "../../src/training/trainer.ts";
 import { deviceTest, notingDevice, testedDevice } from "../graph/devices.ts";
 import { referenceBackbone, referenceMemorizing } from "../longmem/reference_backbone.ts";
 import { ReferenceMemory, type ReferenceParts, referencePass } from "../longmem/reference_model.ts";
 import { assert, assertClose } from "../testing.ts";
 import {
   inOrder,
+  openSideNet,
   randomBatches,
   releasedTraining,
+  type SideNetOptions,
   smallBackbone,
   smallMemory,
   smallSideNet,
@@ -28,30 +30,6 @@ const onCpu = { kinds: ["cpu"] } as const;
 
 /** Weights stay, and Adam's mean is the (clipped) gradient of the last update itself. */
 const showsGradients = { learningRate: 0, betas: [0, 0.98] } as const;
-
-type SideNetOptions = Partial<
-  Pick<
-    Extract<TrainerOptions, { trains: "sidenet" }>,
-    "memory" | "dropout" | "gate" | "seed" | "sideNet"
-  >
->;
-
-async function openSideNet(
-  device: Device,
-  config: Partial<TrainingConfig> = {},
-  options: SideNetOptions = {},
-): Promise<Trainer> {
-  const backbone = smallBackbone();
-  return await Trainer.open({
-    device,
-    config: { ...releasedTraining, ...config },
-    seed: 1,
-    trains: "sidenet",
-    backbone,
-    sideNet: smallSideNet(backbone),
-    ...options,
-  });
-}
 
 /** Makes updates from batches, one after the other, and tells what came of it. */
 async function updates(trainer: Trainer, batches: readonly SegmentBatch[], count: number) {
