@@ -30,7 +30,7 @@ export const backbonePrefix = "backbone.";
 /** Type in which a device holds the matrices of a frozen backbone. */
 export type FrozenType = "float32" | "float16";
 
-/** Whether a weight of this shape is held as `type` says: matrices are, while what is small, such as gains and biases, is float32. */
+/** Type in which a weight of this shape is held: matrices in `type`, small tensors such as gains and biases in float32. */
 export function frozenTypeOf(shape: readonly number[], type: FrozenType): FrozenType {
   return shape.length === 2 ? type : "float32";
 }

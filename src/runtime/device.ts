@@ -47,7 +47,7 @@ export interface ElementCopy {
 
 /** How a graph is compiled. */
 export interface CompileOptions {
-  /** Names of outputs that the host reads after every run (losses, norms): they are not left on the device. */
+  /** Names of outputs that the host reads after every run (logits, ids): they are not left on the device. */
   hostOutputs?: readonly string[];
 }
 

@@ -1,4 +1,4 @@
-/** What has been compiled for each GPU: compiling takes long, and a process has one device of a GPU. */
+/** Compiled kernels of each GPU, by their keys: compiling takes long, and a process has one device of a GPU. */
 const compiled = new WeakMap<GPUDevice, Map<string, unknown>>();
 
 /**

@@ -5,7 +5,7 @@ const mostBatches = 16;
 const aheadMs = 500;
 
 /**
- * How often the host reads what a device has computed. Each read waits until the device is done, which then waits for the host, so
+ * How often the host reads the results of a device. Each read waits until the device is done, which then waits for the host, so
  * several batches are read at once where they are fast.
  */
 export class ReadPace {

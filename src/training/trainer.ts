@@ -141,7 +141,7 @@ const notBegun: OpenUpdate = { batches: 0, loss: 0, targets: 0, gated: false, lo
 
 /** An update that has been made, and whose numbers the device may still have. */
 interface UnreadUpdate {
-  /** What the host knows of it. */
+  /** The numbers that the host computes. */
   readonly metrics: Omit<StepMetrics, "loss" | "gradientNorm">;
   /** Of its first batches, in nats. */
   readonly loss: number;
@@ -197,10 +197,10 @@ export class Trainer {
   #memory: OpenMemory | undefined;
   #step = 0;
   #begun = notBegun;
-  /** Updates that nobody has begun to read, and those that are being read; the oldest first. */
+  /** Updates whose reading has not begun, and those that are being read; the oldest first. */
   #unread: UnreadUpdate[] = [];
   readonly #readings: Reading[] = [];
-  /** Why the parameters are no longer good, where results have shown it. */
+  /** Error that results have shown in the parameters; they are not saved after it. */
   #failure: unknown;
   readonly #pace = new ReadPace();
   #updates = { always: 0, withMemory: 0 };
@@ -375,7 +375,7 @@ export class Trainer {
 
   /**
    * As {@linkcode update}, but where a device computes while the host goes on, this does not wait for it: {@linkcode results}
-   * returns what it computed, and finds out then that something is not finite.
+   * returns the numbers later, and throws then where one is not finite.
    *
    * @returns Whether the update has been made; not where it was aborted.
    */
@@ -442,7 +442,7 @@ export class Trainer {
     this.#readings.push({ updates, batches: this.#pace.begin(), numbers, verified });
   }
 
-  /** Reads outputs of a step, which nobody needs afterwards. */
+  /** Reads outputs of a step, and frees them. */
   async #readNumbers(tensors: readonly DeviceTensor[]): Promise<Float32Array[]> {
     const numbers = await this.#options.device.readAll(tensors) as Float32Array[];
     for (const tensor of tensors) tensor.dispose();

@@ -1,6 +1,6 @@
 /**
- * What the host has GPUs do, counted at WebGPU's interface, so that ONNX Runtime's calls count as well as our own: the cost of a
- * step that a software adapter shows as well as a real one.
+ * Work of GPUs, counted at WebGPU's interface, so that ONNX Runtime's calls count as well as our own: costs of a step that a software
+ * adapter shows as well as a real one.
  */
 
 /** Calls and bytes of a stretch of a program. */
@@ -23,12 +23,12 @@ export interface GpuTraffic {
   readonly hostWaits: number;
 }
 
-/** The methods of a prototype; their arguments are what WebGPU says they are. */
+/** The methods of a prototype, with the arguments that WebGPU specifies. */
 // deno-lint-ignore no-explicit-any -- arguments and results of any method
 type Methods = Record<string, (...args: any[]) => any>;
 
 /**
- * Counts what the host has GPUs do while `run` runs, by whatever code. One count at a time.
+ * Counts the work of GPUs while `run` runs, whichever code submits it. One count at a time.
  *
  * @returns The result of `run`, and the counts.
  */
@@ -47,7 +47,7 @@ export async function countGpuTraffic<T>(
   };
   const held = new Map<GPUBuffer, GPUDevice>();
   const undo: (() => void)[] = [];
-  /** Has `note` look on after a method: its object, its result and its arguments. */
+  /** Calls `note` after a method, with its object, its result and its arguments. */
   function watch<O extends object>(
     { prototype }: { prototype: O },
     method: keyof O & string,

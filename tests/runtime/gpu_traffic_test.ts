@@ -1,4 +1,4 @@
-/** What training and reading cost a GPU, where time says nothing: these figures go down, never up. */
+/** Costs of training and of a pass on a GPU, in counts, as time on a software adapter says nothing. They go down, never up. */
 import { LongMem } from "../../src/longmem/longmem.ts";
 import type { WebGpuDevice } from "../../src/runtime/webgpu_device.ts";
 import { deviceTest } from "../graph/devices.ts";
@@ -18,7 +18,7 @@ const gpuOnly = { kinds: ["webgpu"] } as const;
 /** Counts that may not be exceeded; they hold for a software adapter, and others differ a little in their kernels. */
 type Bounds = Partial<GpuTraffic>;
 
-/** Prints what something costs, and holds it to its bounds. */
+/** Prints costs, and holds them to their bounds. */
 function assertTraffic(what: string, traffic: GpuTraffic, bounds: Bounds): void {
   // deno-lint-ignore no-console -- the figures that are to go down
   console.log(`${what}: ${describeTraffic(traffic)}`);
