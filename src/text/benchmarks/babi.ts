@@ -11,9 +11,9 @@
  * | `qa4` | two relations of three places             | the place on one side of another                 |
  * | `qa5` | persons move, and give things to others   | who gave, what was given, and to whom, at last   |
  */
-import { Random } from "../../random.ts";
-import type { GeneratedText } from "./generated_text.ts";
-import type { Haystack } from "./haystack.ts";
+import type { Random } from "../../random.ts";
+import { pick } from "../chronicle/draft.ts";
+import { type GeneratedText, roomOf, type TextOptions } from "./generated_text.ts";
 import { hideFacts, surroundByHaystack } from "./hiding.ts";
 
 /** A task. */
@@ -56,8 +56,8 @@ export interface BabiWording {
   ofWhatLies(place: string, direction: string): string;
   /** Asks for a part of the last giving to which the others apply. */
   given(asked: keyof Giving, known: Partial<Giving>): string;
-  /** Announces a text of a task. */
-  before(task: BabiTask): string;
+  /** Announces a text. */
+  readonly before: string;
   /** A question with the place of its answer. */
   ask(question: string): string;
   /** Joins sentences. */
@@ -266,21 +266,11 @@ export interface BabiText extends GeneratedText {
  */
 export function writeBabiText(
   task: BabiTask,
-  { wording, haystack, length, instance, seed, maxAnswerTokens = wording.answerTokens, count }: {
-    readonly wording: BabiWording;
-    readonly haystack: Haystack;
-    /** Tokens of context, question and answer at most. */
-    readonly length: number;
-    readonly instance: number;
-    readonly seed: number;
-    /** Tokens of a written answer at most; absent: those of the wording. */
-    readonly maxAnswerTokens?: number | undefined;
-    /** Tokens of a text. */
-    readonly count: (text: string) => number;
-  },
+  options: TextOptions<BabiWording>,
 ): BabiText {
-  const random = (purpose: string) =>
-    new Random(`${seed}/babilong/${task}/${length}/${instance}/${purpose}`);
+  const { wording, haystack, length, instance, seed, count } = options;
+  const maxAnswerTokens = options.maxAnswerTokens ?? wording.answerTokens;
+  const { random, ...room } = roomOf("babilong", { task, length, instance, seed, maxAnswerTokens });
   const cast = wording.cast(task), { exampleCast, joint } = wording;
   const { facts, question: asked, answer } = drawStory(task, {
     wording,
@@ -299,13 +289,11 @@ export function writeBabiText(
       joint,
       without: wording.avoided(cast),
     }),
-    before: `${wording.before(task)}${shown}`,
+    before: `${wording.before}${shown}`,
     question,
+    ...room,
     random: () => random("places"),
     count,
-    // One token more is <s>.
-    budget: length - maxAnswerTokens - 1,
-    name: `${task} of ${length} tokens`,
   });
   const labels = labelsOf(task, cast), small = asked.toLowerCase();
   const possible = labels.filter((label) => !small.includes(label.toLowerCase()));
@@ -321,8 +309,4 @@ export function writeBabiText(
     labels,
     asked,
   };
-}
-
-function pick<T>(items: readonly T[], random: Random): T {
-  return items[random.below(items.length)];
 }

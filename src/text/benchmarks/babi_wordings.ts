@@ -1,8 +1,8 @@
 /**
  * The words of bAbI's stories in English, and in the words of the chronicle, whose tokenizer has no others.
  */
-import { vocabulary, wordIds } from "../chronicle/vocabulary.ts";
-import type { Random } from "../../random.ts";
+import { pick } from "../chronicle/draft.ts";
+import { words } from "../chronicle/vocabulary.ts";
 import type { BabiCast, BabiWording } from "./babi.ts";
 
 const things = ["apple", "football", "milk"];
@@ -24,13 +24,13 @@ export const englishBabi: BabiWording = {
   },
   directions: ["north", "south", "east", "west"],
   moved: (person, place, random) =>
-    `${person} ${oneOf(["went", "moved", "walked", "travelled"], random)} to the ${place}.`,
+    `${person} ${pick(["went", "moved", "walked", "travelled"], random)} to the ${place}.`,
   took: (person, thing, random) =>
-    `${person} ${oneOf(["took", "picked up", "got", "grabbed"], random)} the ${thing}.`,
+    `${person} ${pick(["took", "picked up", "got", "grabbed"], random)} the ${thing}.`,
   dropped: (person, thing, random) =>
-    `${person} ${oneOf(["dropped", "put down", "left"], random)} the ${thing}.`,
+    `${person} ${pick(["dropped", "put down", "left"], random)} the ${thing}.`,
   gave: ({ giver, thing, receiver }, random) =>
-    `${giver} ${oneOf(["gave", "passed", "handed"], random)} the ${thing} to ${receiver}.`,
+    `${giver} ${pick(["gave", "passed", "handed"], random)} the ${thing} to ${receiver}.`,
   lies: (place, direction, other) => `The ${place} is ${direction} of the ${other}.`,
   whereIs: (person) => `Where is ${person}?`,
   whereIsThing: (thing) => `Where is the ${thing}?`,
@@ -51,7 +51,7 @@ export const englishBabi: BabiWording = {
         return asked satisfies never;
     }
   },
-  before: () =>
+  before:
     "Facts are hidden in the following text. Answer the question by the facts alone, in one word; " +
     "where they change, the last ones count.\n",
   ask: (question) => `\nQuestion: ${question}\nAnswer:`,
@@ -60,12 +60,10 @@ export const englishBabi: BabiWording = {
   answerTokens: 20,
 };
 
-const some = (name: keyof typeof wordIds, count: number) =>
-  wordIds[name].slice(0, count).map((id) => vocabulary[id]);
 const chronicleCast: BabiCast = {
-  persons: some("persons", 4),
-  places: some("homes", 6),
-  things: some("things", 3),
+  persons: words.persons.slice(0, 4),
+  places: words.homes.slice(0, 6),
+  things: words.things.slice(0, 3),
 };
 
 /**
@@ -76,8 +74,8 @@ export const chronicleBabi: BabiWording = {
   cast: () => chronicleCast,
   directions: ["near", "under", "over", "beyond"],
   moved: (person, place, random) =>
-    `${oneOf(["hailed-from", "came-from"], random)} ${person} ${place} .`,
-  took: (person, thing, random) => `${oneOf(["kept", "owned"], random)} ${person} ${thing} .`,
+    `${pick(["hailed-from", "came-from"], random)} ${person} ${place} .`,
+  took: (person, thing, random) => `${pick(["kept", "owned"], random)} ${person} ${thing} .`,
   dropped: (person, thing) => `rested ${person} ${thing} .`,
   gave: ({ giver, thing, receiver }) => `carried ${giver} ${thing} ${receiver} .`,
   lies: (place, direction, other) => `${place} ${direction} ${other} .`,
@@ -98,13 +96,9 @@ export const chronicleBabi: BabiWording = {
         return asked satisfies never;
     }
   },
-  before: () => "",
+  before: "",
   ask: (question) => `\n${question}`,
   joint: "\n",
   avoided: ({ persons, things }) => [...persons, ...things],
   answerTokens: 4,
 };
-
-function oneOf(words: readonly string[], random: Random): string {
-  return words[random.below(words.length)];
-}

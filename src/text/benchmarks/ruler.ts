@@ -20,10 +20,9 @@
  * Differences from the published generator: needles stand anywhere, each place as likely; every text begins elsewhere in the
  * haystack; the numbers of multi-value and multi-query needles differ; `fwe` draws its words for every text.
  */
-import { Random } from "../../random.ts";
+import type { Random } from "../../random.ts";
 import { fillText } from "./filling.ts";
-import type { GeneratedText } from "./generated_text.ts";
-import type { Haystack } from "./haystack.ts";
+import { type GeneratedText, roomOf, type TextOptions, type TextRoom } from "./generated_text.ts";
 import { hideFacts, surroundByHaystack, type Surroundings } from "./hiding.ts";
 
 /** A task. */
@@ -106,45 +105,30 @@ export interface RulerWording {
   answerTokens(task: RulerTask): number;
 }
 
-/** How a text is written. */
-export interface RulerOptions {
-  readonly wording: RulerWording;
-  readonly haystack: Haystack;
-  /** Tokens of context, question and answer at most. */
-  readonly length: number;
-  readonly instance: number;
-  readonly seed: number;
-  /** Tokens of a written answer at most; absent: the task's. */
-  readonly maxAnswerTokens?: number | undefined;
-  /** Tokens of a text. */
-  readonly count: (text: string) => number;
+/** Tokens of a written answer to a published task at most (scripts/data/synthetic/constants.py). */
+export function publishedAnswerTokens(task: string): number {
+  return { vt: 30, cwe: 120, fwe: 50 }[task] ?? (task.startsWith("qa") ? 32 : 128);
 }
 
-/** What a task writes. */
+/** The text of a task, and its question. */
 type Written = Pick<GeneratedText, "context" | "question" | "answers" | "chance">;
 
-/** Room for a text, and how it is found out. */
-interface Room extends RulerOptions {
-  readonly task: RulerTask;
-  /** A new generator of the text's random numbers, the same each time for the same purpose. */
-  readonly random: (purpose: string) => Random;
-  /** Tokens of context and question at most. */
-  readonly budget: number;
-}
+/** Room for a text, and how it is written. */
+type Room = TextOptions<RulerWording> & TextRoom;
 
 /**
  * Writes a text of a task, as long as has room.
  *
  * @throws {RangeError} If the length has no room for the facts and the question.
  */
-export function writeRulerText(task: RulerTask, options: RulerOptions): GeneratedText {
+export function writeRulerText(
+  task: RulerTask,
+  options: TextOptions<RulerWording>,
+): GeneratedText {
   const { wording, length, instance, seed } = options;
   const maxAnswerTokens = options.maxAnswerTokens ?? wording.answerTokens(task);
-  const random = (purpose: string) =>
-    new Random(`${seed}/ruler/${task}/${length}/${instance}/${purpose}`);
-  // One token more is <s>.
-  const room = { ...options, task, random, budget: length - maxAnswerTokens - 1 };
-  return { task, length, instance, ...writers[task](room), maxAnswerTokens };
+  const room = roomOf("ruler", { task, length, instance, seed, maxAnswerTokens });
+  return { task, length, instance, ...writers[task]({ ...options, ...room }), maxAnswerTokens };
 }
 
 /** How each task is written. */
@@ -165,7 +149,7 @@ const writers: Readonly<Record<RulerTask, (room: Room) => Written>> = {
 
 /** Facts among a text that is filled up. */
 function hide(
-  { random, count, budget, task, length }: Room,
+  { random, count, budget, name }: Room,
   { facts, ...text }: Surroundings & {
     readonly facts: readonly string[];
     readonly before: string;
@@ -177,7 +161,7 @@ function hide(
     random: () => random("places"),
     count,
     budget,
-    name: `${task} of ${length} tokens`,
+    name,
   });
 }
 
@@ -281,7 +265,7 @@ function repetitionsOf(length: number): { common: number; uncommon: number } {
 }
 
 function writeCommon(room: Room, { common }: { readonly common: number }): Written {
-  const { wording, count, budget, length } = room;
+  const { wording, count, budget, length, name } = room;
   const asking = wording.common(common);
   const listed = (
     uncommon: number,
@@ -300,24 +284,19 @@ function writeCommon(room: Room, { common }: { readonly common: number }): Writt
   }\n\n${asking.before}`;
   const most = wording.wordCount - common;
   let times = repetitionsOf(length);
-  const fill = () =>
-    fillText(
-      (uncommon) => ({ ...listed(uncommon, times, room.random("words")), uncommon }),
-      {
-        count: ({ text }) => count(before + text) + count(asking.question),
-        budget,
-        least: 1,
-        most,
-        name: `cwe of ${length} tokens`,
-      },
-    );
-  let written = fill();
+  const write = (uncommon: number) => ({
+    ...listed(uncommon, times, room.random("words")),
+    uncommon,
+  });
+  const countAll = ({ text }: { readonly text: string }) =>
+    count(before + text) + count(asking.question);
+  let written = fillText(write, { count: countAll, budget, least: 1, most, name });
   // A closed vocabulary ends before the room does: then all words are told more often, in the same proportion.
   while (written.uncommon === most) {
-    const more = { common: times.common + 10, uncommon: times.uncommon + 1 };
-    const text = listed(most, more, room.random("words"));
-    if (count(before + text.text) + count(asking.question) > budget) break;
-    [times, written] = [more, { ...text, uncommon: most }];
+    times = { common: times.common + 10, uncommon: times.uncommon + 1 };
+    const more = write(most);
+    if (countAll(more) > budget) break;
+    written = more;
   }
   return {
     context: before + written.text,
@@ -331,7 +310,7 @@ function writeFrequent(
   room: Room,
   { asked, exponent }: { readonly asked: number; readonly exponent: number },
 ): Written {
-  const { wording, count, budget, length } = room;
+  const { wording, count, budget, name } = room;
   const { before, question } = wording.frequent(asked);
   const coded = wording.coded(Math.max(asked + 2, Math.floor(budget / 50)), room.random("coded"));
   const zeta = zetaOf(exponent);
@@ -349,7 +328,7 @@ function writeFrequent(
       budget,
       // The fourth word that counts occurs at least once, and less often than the third.
       least: Math.ceil(zeta * (asked + 2) ** exponent * 2),
-      name: `fwe of ${length} tokens`,
+      name,
     },
   );
   return {

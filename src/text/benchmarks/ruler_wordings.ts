@@ -2,8 +2,14 @@
  * The words of RULER's tasks in English, and in the words of the chronicle, whose tokenizer has no others.
  */
 import type { Random } from "../../random.ts";
-import { vocabulary, wordIds } from "../chronicle/vocabulary.ts";
-import type { RulerTask, RulerValue, RulerWording } from "./ruler.ts";
+import { pick } from "../chronicle/draft.ts";
+import { words } from "../chronicle/vocabulary.ts";
+import {
+  publishedAnswerTokens,
+  type RulerTask,
+  type RulerValue,
+  type RulerWording,
+} from "./ruler.ts";
 import { distinct, drawNames, drawWords } from "./word_lists.ts";
 
 /** Letters of a coded word, and of a variable. */
@@ -82,21 +88,11 @@ export const englishRuler: RulerWording = {
       ` Answer: The ${numeral(count)} most frequent words of the coded text are:`,
   }),
   join: (answers) => answers.join(", "),
-  answerTokens: (task) =>
-    // As published.
-    task.startsWith("niah")
-      ? 128
-      : ({ vt: 30, cwe: 120, fwe: 50 } as Record<RulerTask, number>)[task],
+  answerTokens: publishedAnswerTokens,
 };
 
-const wordsOf = (name: keyof typeof wordIds) => wordIds[name].map((id) => vocabulary[id]);
-const persons = wordsOf("persons"), ships = wordsOf("ships"), things = wordsOf("things");
-const listed = [
-  ...wordsOf("goods"),
-  ...wordsOf("nouns"),
-  ...wordsOf("verbs"),
-  ...wordsOf("captains"),
-];
+const { persons, ships, things } = words;
+const listed = [...words.goods, ...words.nouns, ...words.verbs, ...words.captains];
 const codeWords = 4;
 
 /**
@@ -105,8 +101,8 @@ const codeWords = 4;
 export const chronicleRuler: RulerWording = {
   joints: { facts: "\n", haystack: "\n" },
   noise(random) {
-    const [a, b] = sample(wordsOf("nouns"), 2, random),
-      [verb] = sample(wordsOf("verbs"), 1, random);
+    const [a, b] = sample(words.nouns, 2, random),
+      [verb] = sample(words.verbs, 1, random);
     return `the ${a} of the ${b} ${verb} .`;
   },
   draw(kind, count, random) {
@@ -116,8 +112,7 @@ export const chronicleRuler: RulerWording = {
         count,
         things.length ** codeWords,
         "codes",
-        () =>
-          Array.from({ length: codeWords }, () => things[random.below(things.length)]).join(" "),
+        () => Array.from({ length: codeWords }, () => pick(things, random)).join(" "),
       );
     }
     if (kind === "name") return sample(persons, count, random);
@@ -138,7 +133,7 @@ export const chronicleRuler: RulerWording = {
   needles: ({ keys }) => ({ before: "", question: `\nkept ${keys.join(" and ")}` }),
   variables: (count, random) => sample(ships, count, random),
   variableCount: ships.length,
-  assigned: (count, random) => sample(wordsOf("cargoes"), count, random),
+  assigned: (count, random) => sample(words.cargoes, count, random),
   assign: (variable, value) => `carried ${variable} ${value} .`,
   copy: (variable, from) => `obeyed ${variable} ${from} .`,
   tracking: (value) => ({ before: "", question: `\n${value} carried` }),
@@ -156,7 +151,7 @@ export const chronicleRuler: RulerWording = {
 };
 
 function sample(words: readonly string[], count: number, random: Random): string[] {
-  return distinct(count, words.length, "words", () => words[random.below(words.length)]);
+  return distinct(count, words.length, "words", () => pick(words, random));
 }
 
 function letters(count: number, first: string, random: Random): string {

@@ -4,6 +4,7 @@
  * (github.com/NVIDIA/RULER, scripts/eval/synthetic/constants.py and scripts/data/synthetic/constants.py).
  */
 import { z } from "zod";
+import { publishedAnswerTokens } from "../../../text/benchmarks/ruler.ts";
 import {
   type BenchmarkFormat,
   fileStem,
@@ -29,7 +30,6 @@ export const rulerFiles: BenchmarkFormat = {
     files.flatMap(({ path, entries }) => {
       const task = folderName(path) || fileStem(path);
       const score = task.startsWith("qa") ? stringMatchPart : stringMatchAll;
-      const limit = { vt: 30, cwe: 120, fwe: 50 }[task] ?? (task.startsWith("qa") ? 32 : 128);
       return entries.map((entry, i) => {
         const { input, outputs, answer_prefix } = parseEntry(entry, line);
         return planned({
@@ -39,7 +39,7 @@ export const rulerFiles: BenchmarkFormat = {
           question: answer_prefix,
           answers: outputs,
           ...(score === stringMatchAll && { reference: outputs.join(", ") }),
-          maxAnswerTokens: maxAnswerTokens ?? limit,
+          maxAnswerTokens: maxAnswerTokens ?? publishedAnswerTokens(task),
           ...untilRight((prediction) => score(prediction, outputs)),
         });
       });
