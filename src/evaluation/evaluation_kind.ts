@@ -248,6 +248,18 @@ export function measuresOf<Config, Item>(
 /** Most tokens of one text that an evaluation writes, and of all of them: a machine holds as much beside a model. */
 export const mostTextTokens = 2 ** 24, mostWrittenTokens = 2 ** 28;
 
+/** Lengths of texts that are longer than a machine holds; `path` is where they are listed. */
+export function textLengthProblems(lengths: readonly number[], path: string): Problem[] {
+  return lengths.flatMap((length, i) =>
+    length <= mostTextTokens ? [] : [wrong(
+      `${path}.${i}`,
+      "must fit a text",
+      length,
+      `integers from 1 to ${mostTextTokens}`,
+    )]
+  );
+}
+
 /** Forms of the fields that all evaluations have; composed again where models are registered. */
 export function modelEvaluationFields() {
   return {
@@ -377,6 +389,14 @@ export function limitItems<Evaluation extends { readonly maxItems?: number }>(
   items: number,
 ): Evaluation {
   return { ...evaluation, maxItems: Math.min(items, evaluation.maxItems ?? items) };
+}
+
+/** The same of evaluations that draw instances of their texts. */
+export function limitInstances<Evaluation extends { readonly instances: number }>(
+  evaluation: Evaluation,
+  items: number,
+): Evaluation {
+  return { ...evaluation, instances: Math.min(items, evaluation.instances) };
 }
 
 /** A count of things in words: `at most 3 documents`. */

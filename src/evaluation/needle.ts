@@ -32,12 +32,14 @@ import {
   type DeclaredEvaluation,
   type EvaluationKind,
   fillModelEvaluation,
+  limitInstances,
   type ModelEvaluation,
   modelEvaluationFields,
   mostTextTokens,
   mostWrittenTokens,
   promptOptions,
   type Scoring,
+  textLengthProblems,
 } from "./evaluation_kind.ts";
 import { differenceOfSums, type Measure } from "./measure.ts";
 import { meansOf, severalOtherTexts } from "./shared/other_texts.ts";
@@ -331,14 +333,7 @@ export const needle: EvaluationKind<NeedleDeclaration, NeedleEvaluation, NeedleR
           allowed: ", or two instances and more",
         })
         : []),
-      ...distances.flatMap((distance, i) =>
-        distance <= mostTextTokens ? [] : [wrong(
-          `${path}.distances.${i}`,
-          "must fit a text",
-          distance,
-          `integers from 1 to ${mostTextTokens}`,
-        )]
-      ),
+      ...textLengthProblems(distances, `${path}.distances`),
       ...(farthest > mostTextTokens || instances <= mostInstances ? [] : [wrong(
         `${path}.instances`,
         `must write ${mostWrittenTokens} tokens at most, of ${texts} texts as long as the farthest distance each`,
@@ -353,10 +348,7 @@ export const needle: EvaluationKind<NeedleDeclaration, NeedleEvaluation, NeedleR
       )]),
     ];
   },
-  limit: (evaluation, items) => ({
-    ...evaluation,
-    instances: Math.min(items, evaluation.instances),
-  }),
+  limit: limitInstances,
   describe: ({ instances, needles, distances }) =>
     `${instances} instances of ${needles.join(", ")} facts, told ${
       distances.join(", ")

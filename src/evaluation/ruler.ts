@@ -4,117 +4,27 @@
  * describes the tasks and how they differ from the published generator; the two of question answering, which need data sets, are left
  * out.
  */
-import { z } from "zod";
-import { oneOf } from "../declaration/fields.ts";
-import type { Accepts, Assert } from "../declaration/part.ts";
-import { composed } from "../declaration/registry.ts";
 import { type RulerTask, rulerTasks, writeRulerText } from "../text/benchmarks/ruler.ts";
 import { chronicleRuler, englishRuler } from "../text/benchmarks/ruler_wordings.ts";
-import {
-  benchmarkItems,
-  benchmarkLabel,
-  benchmarkMeasures,
-  benchmarkRecord,
-  benchmarkVersion,
-  chance,
-} from "./benchmarks/benchmark.ts";
-import {
-  describeGenerated,
-  generatedCost,
-  generatedDefaults,
-  type GeneratedEvaluation,
-  generatedFields,
-  generatedFiles,
-  generatedProblems,
-  generatedSplits,
-  limitGenerated,
-  readHaystack,
-} from "./benchmarks/generated.ts";
+import { untilRight } from "./benchmarks/format.ts";
+import { type GeneratedEvaluation, generatedKind } from "./benchmarks/generated.ts";
 import { stringMatchAll } from "./benchmarks/scorers.ts";
-import {
-  type DeclaredEvaluation,
-  type EvaluationKind,
-  fillModelEvaluation,
-  onceReadMemory,
-} from "./evaluation_kind.ts";
+import type { DeclaredEvaluation } from "./evaluation_kind.ts";
 
 /** Facts that are found, followed and counted in long texts: RULER's generated tasks. */
-export interface RulerEvaluation extends GeneratedEvaluation {
-  /** Distinguishes it from other kinds of evaluation. */
-  readonly kind: "ruler";
-  /** Tasks (default all eleven). */
-  readonly tasks: readonly RulerTask[];
-}
+export type RulerEvaluation = GeneratedEvaluation<"ruler", RulerTask>;
 
 /** The same as declared. */
 export type RulerDeclaration = DeclaredEvaluation<RulerEvaluation, "kind" | "lengths">;
 
-const rulerSchema = composed(() =>
-  z.strictObject({
-    kind: z.literal("ruler"),
-    ...generatedFields(),
-    tasks: z.array(oneOf(...rulerTasks)).min(1).readonly().describe(
-      `lists of ${rulerTasks.join(", ")}`,
-    ).exactOptional(),
-  })
-);
-type _SchemaAcceptsTheType = Assert<Accepts<ReturnType<typeof rulerSchema>, RulerDeclaration>>;
-
 /** The kind of evaluation. */
-export const ruler: EvaluationKind<
-  RulerDeclaration,
-  RulerEvaluation,
-  z.infer<typeof benchmarkRecord>
-> = {
-  get schema() {
-    return rulerSchema();
-  },
-  fill: ({ memory, ...fields }, from) => ({
-    name: fields.kind,
-    tasks: rulerTasks,
-    ...generatedDefaults,
-    ...fields,
-    ...fillModelEvaluation({ ...fields, ...(memory && { memory }) }, from, onceReadMemory),
+export const ruler = generatedKind({
+  kind: "ruler",
+  tasks: rulerTasks,
+  wordings: { english: englishRuler, chronicle: chronicleRuler },
+  write: writeRulerText,
+  scoring: ({ answers }, wording) => ({
+    reference: wording.join(answers),
+    ...untilRight((prediction) => stringMatchAll(prediction, answers)),
   }),
-  check: generatedProblems,
-  limit: limitGenerated,
-  describe: describeGenerated,
-  files: generatedFiles,
-  splits: generatedSplits,
-  cost: (evaluation) => generatedCost(evaluation, evaluation.tasks.length),
-  async prepare(evaluation, inputs) {
-    const { tokenizer } = inputs.texts;
-    const wording = inputs.tokenizer.kind === "chronicle" ? chronicleRuler : englishRuler;
-    const { lengths, tasks, instances } = evaluation;
-    const haystack = await readHaystack(evaluation, inputs);
-    const items = lengths.flatMap((length) =>
-      tasks.flatMap((task) =>
-        Array.from({ length: instances }, (_, instance) => {
-          const text = writeRulerText(task, {
-            ...evaluation,
-            wording,
-            haystack,
-            length,
-            instance,
-            count: (text) => tokenizer.encode(text).length,
-          });
-          const score = (prediction: string) => stringMatchAll(prediction, text.answers);
-          return {
-            ...text,
-            name: `${task}/${length}/${instance}`,
-            reference: wording.join(text.answers),
-            score,
-            // More text contains no less.
-            isDone: (prediction: string) => score(prediction) === 1,
-          };
-        })
-      )
-    );
-    return benchmarkItems(evaluation, items, { tokenizer });
-  },
-  withoutModel: [chance],
-  version: () => benchmarkVersion,
-  record: benchmarkRecord,
-  measures: benchmarkMeasures,
-  label: benchmarkLabel,
-};
+});

@@ -1,31 +1,53 @@
 /**
- * What generated benchmarks share: texts of chosen lengths, and a haystack among whose sentences facts are hidden.
+ * Generated benchmarks: texts of chosen lengths, and a haystack among whose sentences facts are hidden. A benchmark is a file that
+ * calls {@linkcode generatedKind} with its tasks, wordings and scores.
  */
+import { z } from "zod";
 import { oneOf, positiveInteger, positiveIntegers, seed, text } from "../../declaration/fields.ts";
 import { type Problem, repetitions, wrong } from "../../declaration/problem.ts";
+import type { Accepts, Assert } from "../../declaration/part.ts";
+import { composed } from "../../declaration/registry.ts";
 import { sha256Of } from "../../sha256.ts";
+import type { GeneratedText, TextOptions } from "../../text/benchmarks/generated_text.ts";
 import { type Haystack, haystackOf } from "../../text/benchmarks/haystack.ts";
 import { openCorpus } from "../../text/corpus.ts";
 import type { Split } from "../../text/corpora/corpus_kind.ts";
 import {
   answerRoomProblems,
   bankProblems,
+  type DeclaredEvaluation,
   type EvaluationInputs,
+  type EvaluationKind,
   type ExperimentParts,
+  fillModelEvaluation,
+  limitInstances,
   type ModelEvaluation,
   modelEvaluationFields,
   mostTextTokens,
   mostWrittenTokens,
-  type NamedPath,
-  type TokensOf,
+  onceReadMemory,
+  textLengthProblems,
   windowOf,
 } from "../evaluation_kind.ts";
-import { type AnswerEnd, answerEnds } from "./benchmark.ts";
+import {
+  type AnswerEnd,
+  answerEnds,
+  type BenchmarkItem,
+  benchmarkItems,
+  benchmarkLabel,
+  benchmarkMeasures,
+  benchmarkRecord,
+  benchmarkVersion,
+  chance,
+} from "./benchmark.ts";
 
-/** Fields of generated benchmarks. */
-export interface GeneratedEvaluation extends ModelEvaluation {
-  /** Its name. */
-  readonly kind: string;
+/** A generated benchmark, as it is evaluated. */
+export interface GeneratedEvaluation<Kind extends string = string, Task extends string = string>
+  extends ModelEvaluation {
+  /** Distinguishes it from other kinds of evaluation. */
+  readonly kind: Kind;
+  /** Tasks (default all). */
+  readonly tasks: readonly Task[];
   /** Tokens of a text with its question and answer at most; each has its own metrics. */
   readonly lengths: readonly number[];
   /** Texts of each task and length (default 24). */
@@ -42,9 +64,38 @@ export interface GeneratedEvaluation extends ModelEvaluation {
   readonly stop: AnswerEnd;
 }
 
-/** Forms of these fields. */
-export function generatedFields() {
-  return {
+/** The same as declared. */
+type GeneratedDeclaration<Kind extends string, Task extends string> = DeclaredEvaluation<
+  GeneratedEvaluation<Kind, Task>,
+  "kind" | "lengths"
+>;
+
+/** A benchmark whose texts are generated. */
+export interface GeneratedBenchmark<
+  Kind extends string,
+  Task extends string,
+  Wording,
+  Text extends GeneratedText,
+> {
+  readonly kind: Kind;
+  /** Its tasks, in the order of tables. */
+  readonly tasks: readonly [Task, ...Task[]];
+  /** Its words in English, and those of the chronicle, whose tokenizer has no others. */
+  readonly wordings: { readonly english: Wording; readonly chronicle: Wording };
+  /** Writes a text of a task. */
+  readonly write: (task: Task, options: TextOptions<Wording>) => Text;
+  /** How an answer to the question of a text is scored. */
+  readonly scoring: (
+    text: Text,
+    wording: Wording,
+  ) => Pick<BenchmarkItem, "score" | "isDone" | "reference">;
+}
+
+function schemaOf<const Kind extends string, const Task extends string>(
+  { kind, tasks }: Pick<GeneratedBenchmark<Kind, Task, never, never>, "kind" | "tasks">,
+) {
+  return z.strictObject({
+    kind: z.literal(kind),
     ...modelEvaluationFields(),
     lengths: positiveIntegers,
     instances: positiveInteger.exactOptional(),
@@ -53,20 +104,91 @@ export function generatedFields() {
     haystack: text.exactOptional(),
     maxAnswerTokens: positiveInteger.exactOptional(),
     stop: oneOf(...answerEnds).exactOptional(),
+    tasks: z.array(oneOf(...tasks)).min(1).readonly().describe(`lists of ${tasks.join(", ")}`)
+      .exactOptional(),
+  });
+}
+type _SchemaAcceptsTheType = Assert<
+  Accepts<ReturnType<typeof schemaOf<"kind", "task">>, GeneratedDeclaration<"kind", "task">>
+>;
+
+/** The kind of evaluation of a generated benchmark. */
+export function generatedKind<
+  const Kind extends string,
+  Task extends string,
+  Wording,
+  Text extends GeneratedText,
+>(
+  benchmark: GeneratedBenchmark<Kind, Task, Wording, Text>,
+): EvaluationKind<
+  GeneratedDeclaration<Kind, Task>,
+  GeneratedEvaluation<Kind, Task>,
+  z.infer<typeof benchmarkRecord>
+> {
+  const schema = composed(() => schemaOf(benchmark));
+  return {
+    get schema() {
+      return schema();
+    },
+    fill: ({ memory, ...fields }, from) => ({
+      name: fields.kind,
+      tasks: benchmark.tasks,
+      instances: 24,
+      seed: 1,
+      split: "test",
+      stop: "official",
+      ...fields,
+      ...fillModelEvaluation({ ...fields, ...(memory && { memory }) }, from, onceReadMemory),
+    }),
+    check: checkGenerated,
+    limit: limitInstances,
+    describe: ({ tasks, lengths, instances }) =>
+      `${instances} instances of ${tasks.join(", ")}, of ${lengths.join(", ")} tokens`,
+    files: ({ haystack }) =>
+      Promise.resolve(haystack === undefined ? [] : [{ field: "haystack", path: haystack }]),
+    splits: ({ haystack, split }) => haystack === undefined ? [split] : [],
+    // The texts pass twice, for likelihoods and for written answers, of which every token takes a window.
+    cost({ lengths, instances, tasks, contextTokens, maxAnswerTokens = 64 }) {
+      const texts = lengths.length * instances * tasks.length;
+      const read = 2 * lengths.reduce((sum, length) => sum + length, 0) * instances * tasks.length;
+      return Promise.resolve((model) =>
+        read + texts * maxAnswerTokens * windowOf(model, contextTokens)
+      );
+    },
+    async prepare(evaluation, inputs) {
+      const { tokenizer } = inputs.texts, { english, chronicle } = benchmark.wordings;
+      const wording = inputs.tokenizer.kind === "chronicle" ? chronicle : english;
+      const { lengths, tasks, instances } = evaluation;
+      const haystack = await readHaystack(evaluation, inputs);
+      const count = (text: string) => tokenizer.encode(text).length;
+      const items = lengths.flatMap((length) =>
+        tasks.flatMap((task) =>
+          Array.from({ length: instances }, (_, instance) => {
+            const text = benchmark.write(task, {
+              ...evaluation,
+              wording,
+              haystack,
+              length,
+              instance,
+              count,
+            });
+            const name = `${task}/${length}/${instance}`;
+            return { ...text, name, ...benchmark.scoring(text, wording) };
+          })
+        )
+      );
+      return benchmarkItems(evaluation, items, { tokenizer });
+    },
+    withoutModel: [chance],
+    version: () => benchmarkVersion,
+    record: benchmarkRecord,
+    measures: benchmarkMeasures,
+    label: benchmarkLabel,
   };
 }
 
-/** Defaults of these fields. */
-export const generatedDefaults = {
-  instances: 24,
-  seed: 1,
-  split: "test",
-  stop: "official",
-} as const satisfies Partial<GeneratedEvaluation>;
-
-/** Values of these fields that do not fit. */
-export function generatedProblems(
-  evaluation: GeneratedEvaluation & { readonly tasks: readonly string[] },
+function checkGenerated(
+  evaluation: GeneratedEvaluation,
   path: string,
   { corpus }: ExperimentParts,
 ): Problem[] {
@@ -83,14 +205,7 @@ export function generatedProblems(
     ...(maxAnswerTokens === undefined
       ? []
       : answerRoomProblems({ maxAnswerTokens, contextTokens }, path)),
-    ...lengths.flatMap((length, i) =>
-      length <= mostTextTokens ? [] : [wrong(
-        `${path}.lengths.${i}`,
-        "must fit a text",
-        length,
-        `integers from 1 to ${mostTextTokens}`,
-      )]
-    ),
+    ...textLengthProblems(lengths, `${path}.lengths`),
     ...(longest > mostTextTokens || instances <= most ? [] : [wrong(
       `${path}.instances`,
       `must write ${mostWrittenTokens} tokens at most`,
@@ -107,46 +222,7 @@ export function generatedProblems(
   ];
 }
 
-/** The same evaluation of fewer texts of each task and length. */
-export function limitGenerated<Evaluation extends GeneratedEvaluation>(
-  evaluation: Evaluation,
-  items: number,
-): Evaluation {
-  return { ...evaluation, instances: Math.min(items, evaluation.instances) };
-}
-
-/** The texts in words. */
-export function describeGenerated(
-  { tasks, lengths, instances }: GeneratedEvaluation & { readonly tasks: readonly string[] },
-): string {
-  return `${instances} instances of ${tasks.join(", ")}, of ${lengths.join(", ")} tokens`;
-}
-
-/** The files of the haystack. */
-export function generatedFiles({ haystack }: GeneratedEvaluation): Promise<NamedPath[]> {
-  return Promise.resolve(haystack === undefined ? [] : [{ field: "haystack", path: haystack }]);
-}
-
-/** The split of the corpus that is read. */
-export function generatedSplits({ haystack, split }: GeneratedEvaluation): Split[] {
-  return haystack === undefined ? [split] : [];
-}
-
-/** Tokens that pass each model: the texts twice, for likelihoods and for written answers, of which every token takes a window. */
-export function generatedCost(
-  evaluation: GeneratedEvaluation,
-  tasks: number,
-): Promise<TokensOf> {
-  const { lengths, instances, contextTokens, maxAnswerTokens = 64 } = evaluation;
-  const texts = lengths.length * instances * tasks;
-  const read = 2 * lengths.reduce((sum, length) => sum + length, 0) * instances * tasks;
-  return Promise.resolve((model) =>
-    read + texts * maxAnswerTokens * windowOf(model, contextTokens)
-  );
-}
-
-/** Reads the haystack. */
-export async function readHaystack(
+async function readHaystack(
   { haystack, split, kind }: GeneratedEvaluation,
   { corpus, tokenizer, texts, recordHash }: EvaluationInputs,
 ): Promise<Haystack> {
