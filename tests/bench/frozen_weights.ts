@@ -5,7 +5,9 @@
  */
 // deno-lint-ignore-file no-console -- a benchmark prints what it measured
 import { loadLongMem } from "../../src/checkpoint/load.ts";
+import type { FrozenType } from "../../src/backbone/backbone_graph.ts";
 import type { DeviceKind } from "../../src/runtime/device.ts";
+import { mean, pairedDifference } from "../../src/statistics/estimates.ts";
 import { writeBook } from "../../src/text/chronicle/book.ts";
 import { defaultChronicle } from "../../src/text/chronicle/config.ts";
 import { repositoryPath } from "../testing.ts";
@@ -18,7 +20,7 @@ const books = Array.from({ length: Number(count) }, (_, i) => {
 });
 
 /** Nats a token of each book. */
-async function lossesOf(network: "backbone" | "longmem", frozenWeights: "float32" | "float16") {
+async function lossesOf(network: "backbone" | "longmem", frozenWeights: FrozenType) {
   await using model = await loadLongMem({
     backbone: repositoryPath("data/chronicle/backbone"),
     sidenet: repositoryPath("data/chronicle/sidenet"),
@@ -45,16 +47,12 @@ async function lossesOf(network: "backbone" | "longmem", frozenWeights: "float32
   return losses;
 }
 
-const mean = (values: readonly number[]) => values.reduce((sum, x) => sum + x, 0) / values.length;
 console.log("| network | perplexity, float32 | perplexity, float16 | difference, nats a token |");
 console.log("|---|---:|---:|---:|");
 for (const network of ["backbone", "longmem"] as const) {
   const whole = await lossesOf(network, "float32"), half = await lossesOf(network, "float16");
-  const differences = half.map((loss, i) => loss - whole[i]), center = mean(differences);
-  const variance = differences.reduce((sum, x) => sum + (x - center) ** 2, 0) /
-    (differences.length - 1);
-  const error = Math.sqrt(variance / differences.length);
-  const perplexities = [whole, half].map((losses) => Math.exp(mean(losses)).toFixed(5));
-  const difference = `${center.toExponential(1)} +- ${error.toExponential(1)}`;
+  const { value, stderr } = pairedDifference(half, whole);
+  const perplexities = [whole, half].map((losses) => Math.exp(mean(losses).value).toFixed(5));
+  const difference = `${value.toExponential(1)} +- ${stderr?.toExponential(1) ?? "unknown"}`;
   console.log(`| ${[network, ...perplexities, difference].join(" | ")} |`);
 }
