@@ -3,7 +3,8 @@
  * print percentages. Names of files are those of the official repositories.
  */
 import { splitPython, stripPython } from "../../text/python_space.ts";
-import { normalizeAnswer } from "../squad.ts";
+import { possibleLabels } from "../../text/benchmarks/babi.ts";
+import { f1, normalizeAnswer } from "../squad.ts";
 
 /** Scores an answer against all right ones. */
 export type Scorer = (prediction: string, answers: readonly string[]) => number;
@@ -15,15 +16,18 @@ export type Scorer = (prediction: string, answers: readonly string[]) => number;
  * Source: github.com/NVIDIA/RULER, scripts/eval/synthetic/constants.py and scripts/eval/evaluate.py (`postprocess_pred`).
  */
 export function stringMatchAll(prediction: string, answers: readonly string[]): number {
-  const written = printable(prediction);
-  return answers.filter((answer) => written.includes(answer.toLowerCase())).length /
-    answers.length;
+  return shareContained(printable(prediction), answers);
 }
 
 /** RULER's `string_match_part`: whether the written answer contains one of the right ones; source as of {@linkcode stringMatchAll}. */
 export function stringMatchPart(prediction: string, answers: readonly string[]): number {
   const written = printable(prediction);
   return Number(answers.some((answer) => written.includes(answer.toLowerCase())));
+}
+
+/** The share of answers, in small letters, that a text contains. */
+function shareContained(text: string, answers: readonly string[]): number {
+  return answers.filter((answer) => text.includes(answer.toLowerCase())).length / answers.length;
 }
 
 function printable(prediction: string): string {
@@ -48,14 +52,17 @@ export function compareAnswers(
 ): boolean {
   const written =
     prediction.toLowerCase().split(".")[0].split("<context>")[0].split("<example>")[0];
-  const asked = question.toLowerCase(), right = target.toLowerCase();
   const named = new Set(
-    labels.map((label) => label.toLowerCase())
-      .filter((label) => written.includes(label) && !asked.includes(label)),
+    possibleLabels(labels, question).map((label) => label.toLowerCase())
+      .filter((label) => written.includes(label)),
   );
-  // Labels such as "e,n" are one answer.
-  const parts = right.includes(",") && right.length > 3 ? right.split(",") : [right];
+  const parts = answerParts(target.toLowerCase());
   return named.size === parts.length && parts.every((part) => named.has(part));
+}
+
+/** The labels of BABILong's right answer: several things are one answer, two directions such as "e,n" are one label. */
+export function answerParts(target: string): string[] {
+  return target.includes(",") && target.length > 3 ? target.split(",") : [target];
 }
 
 /** Whether the part of an answer that {@linkcode compareAnswers} looks at has ended. */
@@ -89,9 +96,7 @@ export function substringExactMatch(prediction: string, answers: readonly string
  * Source: github.com/princeton-nlp/HELMET, data.py (`load_ruler`).
  */
 export function rulerRecall(prediction: string, answers: readonly string[]): number {
-  const written = prediction.toLowerCase();
-  return answers.filter((answer) => written.includes(answer.toLowerCase())).length /
-    answers.length;
+  return shareContained(prediction.toLowerCase(), answers);
 }
 
 /** A score of LongBench: the best over the right answers. */
@@ -124,7 +129,8 @@ const longBenchScores = {
 export type LongBenchScore = keyof typeof longBenchScores;
 
 const pairScorers: Readonly<Record<LongBenchScore, PairScorer>> = {
-  "qa_f1": qaF1,
+  // `qa_f1_score` is SQuAD's.
+  "qa_f1": (prediction, answer) => f1(prediction, [answer]),
   "rouge": rougeL,
   "classification": classificationScore,
   "retrieval": (prediction, answer) => numberShare(prediction, /Paragraph (\d+)/.exec(answer)?.[1]),
@@ -164,25 +170,18 @@ export function longBenchScore(
 ): number {
   const score = longBenchScoreOf(dataSet);
   if (!score) throw new TypeError(`Cannot score an answer to "${dataSet}"`);
-  const written = countsFirstLine(dataSet)
-    ? prediction.replace(/^\n+/, "").split("\n")[0]
-    : prediction;
+  const written = countsFirstLine(dataSet) ? linesOf(prediction)[0] : prediction;
   return Math.max(0, ...answers.map((answer) => pairScorers[score](written, answer, classes)));
 }
 
-/** The harmonic mean of precision and recall of the words of two answers, normalised as SQuAD's (`qa_f1_score`). */
-export function qaF1(prediction: string, answer: string): number {
-  const written = splitPython(normalizeAnswer(prediction));
-  const right = splitPython(normalizeAnswer(answer));
-  const left = [...right];
-  let common = 0;
-  for (const word of written) {
-    const i = left.indexOf(word);
-    if (i < 0) continue;
-    left.splice(i, 1);
-    common++;
-  }
-  return common === 0 ? 0 : 2 * common / (written.length + right.length);
+/** The lines of an answer, from the first that is not empty on. */
+export function linesOf(prediction: string): string[] {
+  return prediction.replace(/^\n+/, "").split("\n");
+}
+
+/** Whether a line counts as code in {@linkcode LongBenchScore} `code_sim`: it has no backticks, "#" or "//". */
+export function isCode(line: string): boolean {
+  return !/`|#|\/\//.test(line);
 }
 
 /** The share of an answer's numbers that are the right one; 0 where it has none. */
@@ -265,8 +264,7 @@ function commonSubsequence(x: readonly string[], y: readonly string[]): string[]
  * `difflib.SequenceMatcher.ratio`.
  */
 function codeSimilarity(prediction: string, answer: string): number {
-  const line = prediction.replace(/^\n+/, "").split("\n")
-    .find((line) => !/`|#|\/\//.test(line)) ?? "";
+  const line = linesOf(prediction).find(isCode) ?? "";
   return roundHalfEven(100 * sequenceRatio([...line], [...answer])) / 100;
 }
 

@@ -251,7 +251,13 @@ export function labelsOf(task: BabiTask, { persons, places, things }: BabiCast):
   return task === "qa5" ? [...persons, ...things] : [...places];
 }
 
-/** A text of a task, with what its answers are compared by. */
+/** The labels that may answer a question: those that it does not name. */
+export function possibleLabels(labels: readonly string[], question: string): string[] {
+  const asked = question.toLowerCase();
+  return labels.filter((label) => !asked.includes(label.toLowerCase()));
+}
+
+/** A text of a task, with the labels and the question by which answers are compared. */
 export interface BabiText extends GeneratedText {
   /** All words that may be an answer. */
   readonly labels: readonly string[];
@@ -295,8 +301,7 @@ export function writeBabiText(
     random: () => random("places"),
     count,
   });
-  const labels = labelsOf(task, cast), small = asked.toLowerCase();
-  const possible = labels.filter((label) => !small.includes(label.toLowerCase()));
+  const labels = labelsOf(task, cast);
   return {
     task,
     length,
@@ -305,7 +310,7 @@ export function writeBabiText(
     question,
     answers: [answer],
     maxAnswerTokens,
-    chance: 1 / possible.length,
+    chance: 1 / possibleLabels(labels, asked).length,
     labels,
     asked,
   };

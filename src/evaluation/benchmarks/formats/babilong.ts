@@ -6,19 +6,19 @@
  */
 import { z } from "zod";
 import { InputRangeError } from "../../../errors.ts";
+import { possibleLabels } from "../../../text/benchmarks/babi.ts";
+import { englishBabi } from "../../../text/benchmarks/babi_wordings.ts";
 import { type BenchmarkFormat, fillPrompt, parseEntry, planned, said } from "../format.ts";
-import { compareAnswers, endsFirstSentence } from "../scorers.ts";
+import { answerParts, compareAnswers, endsFirstSentence } from "../scorers.ts";
 
 const line = z.looseObject({ input: said, question: said, target: said });
 
-const form =
-  "Facts are hidden in the following text. Answer the question by the facts alone, in one word; " +
-  "where they change, the last ones count.\n{context}\nQuestion: {input}\nAnswer:";
+const form = `${englishBabi.before}{context}${englishBabi.ask("{input}")}`;
 
 /** BABILong's texts. */
 export const babilongFiles: BenchmarkFormat = {
   source: 'the Hugging Face data set "RMT-team/babilong", written as JSON lines',
-  read: (files, { prompts, maxAnswerTokens = 20 }) =>
+  read: (files, { prompts, maxAnswerTokens = englishBabi.answerTokens }) =>
     files.flatMap(({ path, entries }) => {
       const task = /(?<![a-z0-9])qa\d+(?!\d)/.exec(path)?.[0];
       if (task === undefined) {
@@ -29,15 +29,11 @@ export const babilongFiles: BenchmarkFormat = {
       const length = /(?<![A-Za-z0-9])\d+[kM](?![A-Za-z0-9])/.exec(path)?.[0];
       const lines = entries.map((entry) => ({ entry, line: parseEntry(entry, line) }));
       const labels = [
-        ...new Set(lines.flatMap(({ line: { target } }) =>
-          // Several things are one answer; two directions are one label.
-          target.includes(",") && target.length > 3 ? target.split(",") : [target]
-        )),
+        ...new Set(lines.flatMap(({ line: { target } }) => answerParts(target))),
       ];
       return lines.map(({ entry, line: { input, question: asked, target } }, i) => {
         const { before, question } = fillPrompt(prompts[task] ?? form, asked, entry.where);
-        const small = asked.toLowerCase();
-        const possible = labels.filter((label) => !small.includes(label.toLowerCase()));
+        const possible = possibleLabels(labels, asked);
         return planned({
           name: `${task}/${length ?? "text"}/${i + 1}`,
           task,

@@ -7,7 +7,14 @@
 import { z } from "zod";
 import { InputRangeError } from "../../../errors.ts";
 import { type BenchmarkFormat, fillPrompt, parseEntry, planned, said } from "../format.ts";
-import { countsFirstLine, longBenchScore, longBenchScoreOf, longBenchSets } from "../scorers.ts";
+import {
+  countsFirstLine,
+  isCode,
+  linesOf,
+  longBenchScore,
+  longBenchScoreOf,
+  longBenchSets,
+} from "../scorers.ts";
 
 const line = z.looseObject({
   _id: said.exactOptional(),
@@ -105,10 +112,9 @@ function lengthClass(words: number): string {
 
 /** Whether the line that counts has ended. */
 function hasEnded(dataSet: string, prediction: string): boolean {
-  const lines = prediction.replace(/^\n+/, "").split("\n").slice(0, -1);
-  if (countsFirstLine(dataSet)) return lines.length > 0;
-  return longBenchScoreOf(dataSet) === "code_sim" &&
-    lines.some((line) => !/`|#|\/\//.test(line));
+  const ended = linesOf(prediction).slice(0, -1);
+  if (countsFirstLine(dataSet)) return ended.length > 0;
+  return longBenchScoreOf(dataSet) === "code_sim" && ended.some(isCode);
 }
 
 /** The expected score of a class or a paragraph drawn at random. */
