@@ -15,9 +15,9 @@ import { composed } from "../declaration/registry.ts";
 import { InputRangeError } from "../errors.ts";
 import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
 import type { SampleRecord } from "../results/records.ts";
-import { stripPython } from "../text/python_space.ts";
 import { type Question, readQuestions } from "../text/questions.ts";
-import { textOf, type Tokenizer } from "../text/tokenizer.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+import { answerPrompts, chooseLikeliest, endsLine, lineOf, natsOf } from "./answers.ts";
 import {
   answerRoomProblems,
   atMost,
@@ -211,18 +211,11 @@ export async function askOwnQuestions(
     texts.map(({ reading, asked }) => ({
       reading,
       prompts: asked.flatMap(({ question, prompt, answers }) =>
-        answers.map((answer) => ({
-          name: question.id,
-          tokens: Int32Array.from([...prompt, ...answer]),
-          scored: answer.length,
-        }))
+        answerPrompts(question.id, prompt, answers)
       ),
     })),
     { ...asking, memory: "shared", onPrompts: onPrompts(0) },
   );
-  const { bos, eos } = tokenizer.specialIds;
-  const endsLine = (token: number) =>
-    token === bos || token === eos || (textOf(tokenizer, token)?.includes("\n") ?? true);
   const answers = await continuePrompts(
     model,
     written.map(({ reading, asked }) => ({
@@ -232,23 +225,19 @@ export async function askOwnQuestions(
     {
       ...asking,
       maxTokens: maxAnswerTokens,
-      ends: (tokens) => endsLine(tokens.at(-1)!),
+      ends: endsLine(tokenizer),
       onPrompts: onPrompts(prompts),
     },
   );
   const predictions = new Map(
     written.flatMap(({ asked }, i) =>
-      asked.map(({ question }, j) => {
-        const named = answers[i][j].filter((token) => textOf(tokenizer, token) !== undefined);
-        return [question.id, stripPython(tokenizer.decode(named).split(/[\r\n]/)[0])] as const;
-      })
+      asked.map(({ question }, j) => [question.id, lineOf(tokenizer, answers[i][j])] as const)
     ),
   );
   return texts.flatMap(({ asked }, i) => {
     let first = 0;
     return asked.map(({ question, answers }) => {
-      const nats = scores[i].slice(first, first += answers.length)
-        .map(({ nll }) => nll.reduce((sum, value) => sum + value, 0));
+      const nats = natsOf(scores[i].slice(first, first += answers.length));
       const { id: item, cluster = `text ${i + 1}`, answers: gold, choices } = question;
       if (!choices) {
         const prediction = predictions.get(item)!;
@@ -262,14 +251,13 @@ export async function askOwnQuestions(
           nats: nats[0],
         };
       }
-      const right = choices.indexOf(gold[0]), best = nats.indexOf(Math.min(...nats));
+      const { choice, right, isRight } = chooseLikeliest(choices, gold[0], nats);
       return {
         item,
         cluster,
         answers: gold[0],
-        choice: choices[best],
-        // One that is as likely as a wrong one is not chosen.
-        correct: nats.every((value, i) => i === right || nats[right] < value),
+        choice,
+        correct: isRight,
         choiceNats: nats,
         nats: nats[right],
       };

@@ -13,7 +13,7 @@
 import { z } from "zod";
 import type { SampleRecord } from "../results/records.ts";
 import { Random } from "../random.ts";
-import { splitPython, stripPython } from "../text/python_space.ts";
+import { splitPython } from "../text/python_space.ts";
 import {
   readSquad,
   type SquadData,
@@ -21,12 +21,13 @@ import {
   type SquadParagraph,
   type SquadQuestion,
 } from "../text/squad.ts";
-import { textOf, type Tokenizer } from "../text/tokenizer.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
 import { nonNegativeInteger, oneOf, positiveInteger, seeds, text } from "../declaration/fields.ts";
 import type { Accepts, Assert } from "../declaration/part.ts";
 import { repetitions, wrong } from "../declaration/problem.ts";
 import { composed } from "../declaration/registry.ts";
 import { isThere } from "../files.ts";
+import { endsLine, lineOf } from "./answers.ts";
 import {
   answerRoomProblems,
   atMost,
@@ -192,9 +193,6 @@ export async function askQuestions(
   options: AskQuestionsOptions,
 ): Promise<SampleRecord[]> {
   const { tokenizer, maxAnswerTokens, clusters, ...asking } = options;
-  const { bos, eos } = tokenizer.specialIds;
-  const endsLine = (token: number) =>
-    token === bos || token === eos || (textOf(tokenizer, token)?.includes("\n") ?? true);
   const answers = await continuePrompts(
     model,
     episodes.map(({ task, seed, memory, queries }) => ({
@@ -202,12 +200,11 @@ export async function askQuestions(
       reading: memory,
       prompts: queries.map(({ prompt }) => prompt),
     })),
-    { ...asking, maxTokens: maxAnswerTokens, ends: (tokens) => endsLine(tokens.at(-1)!) },
+    { ...asking, maxTokens: maxAnswerTokens, ends: endsLine(tokenizer) },
   );
   return episodes.flatMap(({ task, seed, queries }, i) =>
     queries.map(({ item, article, answers: gold, shots }, j) => {
-      const named = answers[i][j].filter((token) => textOf(tokenizer, token) !== undefined);
-      const prediction = stripPython(tokenizer.decode(named).split(/[\r\n]/)[0]);
+      const prediction = lineOf(tokenizer, answers[i][j]);
       return {
         item,
         ...(clusters && { cluster: article }),

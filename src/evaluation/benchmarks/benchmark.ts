@@ -11,7 +11,8 @@ import { z } from "zod";
 import { InputRangeError } from "../../errors.ts";
 import type { MetricKey, MetricLabel } from "../../results/metric_catalog.ts";
 import type { SampleRecord } from "../../results/records.ts";
-import { textOf, type Tokenizer } from "../../text/tokenizer.ts";
+import { decodeKnown, type Tokenizer } from "../../text/tokenizer.ts";
+import { answerPrompts, chooseLikeliest, natsOf } from "../answers.ts";
 import {
   type ModelEvaluation,
   onceReadOptions,
@@ -147,23 +148,18 @@ export async function askItems(
   for (const [i, { item, reading, prompt, answers }] of written.entries()) {
     const { name, choices } = item, asItem = numbered(model, i), before = asked;
     const onPrompts = (done: number) => asking.onPrompts?.(before + done, total);
-    const prompts = answers.map((answer) => ({
-      name,
-      tokens: Int32Array.from([...prompt, ...answer]),
-      scored: answer.length,
-    }));
+    const prompts = answerPrompts(name, prompt, answers);
     const options = { ...asking, memory: "shared", onPrompts } as const;
     const [scores] = await askPrompts(asItem, [{ name, reading, prompts }], options);
     asked += answers.length;
-    const nats = scores.map(({ nll }) => nll.reduce((sum, value) => sum + value, 0));
+    const nats = natsOf(scores);
     const common = { ...namesOf(item), tasks, answers: item.answers.join(" | ") };
     if (choices) {
-      const right = choices.indexOf(item.answers[0]);
+      const { choice, right, isRight } = chooseLikeliest(choices, item.answers[0], nats);
       records.push({
         ...common,
-        choice: choices[nats.indexOf(Math.min(...nats))],
-        // One that is as likely as a wrong one is not chosen.
-        score: Number(nats.every((value, i) => i === right || nats[right] < value)),
+        choice,
+        score: Number(isRight),
         choiceNats: nats,
         nats: nats[right],
         tokens: answers[right].length,
@@ -235,11 +231,6 @@ function namesOf({ name, task, length, cluster }: BenchmarkItem) {
 
 function countTasks(items: readonly Pick<BenchmarkItem, "task">[]): number {
   return new Set(items.map(({ task }) => task)).size;
-}
-
-/** The text of tokens, apart from those that stand for none. */
-function decodeKnown(tokenizer: Tokenizer, tokens: readonly number[]): string {
-  return tokenizer.decode(tokens.filter((token) => textOf(tokenizer, token) !== undefined));
 }
 
 /** The items of an evaluation, as its models are asked them. */

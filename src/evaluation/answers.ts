@@ -1,0 +1,59 @@
+/**
+ * Answers that a model writes or chooses: their likelihoods behind a prompt, the end of a written line, and the likeliest choice.
+ */
+import { stripPython } from "../text/python_space.ts";
+import { decodeKnown, textOf, type Tokenizer } from "../text/tokenizer.ts";
+import type { Prompt, PromptScore } from "./shared/prompting.ts";
+
+/** Prompts that score each answer behind the same tokens; `name` is for errors. */
+export function answerPrompts(
+  name: string,
+  prompt: readonly number[],
+  answers: readonly (readonly number[])[],
+): Prompt[] {
+  return answers.map((answer) => ({
+    name,
+    tokens: Int32Array.from([...prompt, ...answer]),
+    scored: answer.length,
+  }));
+}
+
+/** Negative log-likelihood of all scored tokens of each prompt, in nats. */
+export function natsOf(scores: readonly PromptScore[]): number[] {
+  return scores.map(({ nll }) => nll.reduce((sum, value) => sum + value, 0));
+}
+
+/**
+ * The likeliest of some choices.
+ *
+ * @param nats Negative log-likelihood of each choice.
+ * @returns The choice, the number of the right one, and whether that is the likeliest: one that is as likely as a wrong one is not.
+ */
+export function chooseLikeliest(
+  choices: readonly string[],
+  answer: string,
+  nats: readonly number[],
+): { readonly choice: string; readonly right: number; readonly isRight: boolean } {
+  const right = choices.indexOf(answer);
+  return {
+    choice: choices[nats.indexOf(Math.min(...nats))],
+    right,
+    isRight: nats.every((value, i) => i === right || nats[right] < value),
+  };
+}
+
+/** Whether the last token of a written answer ends its line, or stands for no text. */
+export function endsLine(
+  tokenizer: Pick<Tokenizer, "decode" | "specialIds">,
+): (tokens: readonly number[]) => boolean {
+  const { bos, eos } = tokenizer.specialIds;
+  return (tokens) => {
+    const last = tokens.at(-1)!;
+    return last === bos || last === eos || (textOf(tokenizer, last)?.includes("\n") ?? true);
+  };
+}
+
+/** The first line of a written answer, without white space at its ends. */
+export function lineOf(tokenizer: Pick<Tokenizer, "decode">, tokens: readonly number[]): string {
+  return stripPython(decodeKnown(tokenizer, tokens).split(/[\r\n]/)[0]);
+}
