@@ -311,11 +311,12 @@ export function benchmarkMeasures(records: readonly BenchmarkRecord[]): Measure[
       const tasks = Math.max(0, ...scored.map(({ record }) => record.tasks));
       // A mean over some of the tasks would stand beside means over all.
       if (scored.length === 0 || (task === undefined && byTask.size < tasks)) return [];
-      const weightOf = ({ record }: typeof scored[number]) => {
-        const ofTask = byTask.get(record.task)!.reduce((sum, { sums }) => sum + sums[1], 0);
-        return 1 / ofTask;
-      };
-      const weights = byTask.size === 1 ? scored.map(() => 1) : scored.map(weightOf);
+      const ofTask = new Map(
+        [...byTask].map(([task, all]) => [task, all.reduce((sum, { sums }) => sum + sums[1], 0)]),
+      );
+      const weights = scored.map(({ record }) =>
+        byTask.size === 1 ? 1 : 1 / ofTask.get(record.task)!
+      );
       const at = {
         ...(task !== undefined && { task }),
         ...(length !== undefined && { length }),
