@@ -11,6 +11,7 @@ import { InputRangeError, InputTypeError } from "../errors.ts";
 import { decodeText, parseJson, readTextBytes } from "../files.ts";
 import { sha256Of } from "../sha256.ts";
 import { openCorpus } from "../text/corpus.ts";
+import { type Entry, jsonLines } from "../text/json_entries.ts";
 import {
   type AnswerEnd,
   answerEnds,
@@ -22,7 +23,7 @@ import {
   benchmarkVersion,
   chance,
 } from "./benchmarks/benchmark.ts";
-import type { BenchmarkFile, Entry } from "./benchmarks/format.ts";
+import type { BenchmarkFile } from "./benchmarks/format.ts";
 import { type FormatName, formats } from "./benchmarks/formats.ts";
 import {
   answerRoomProblems,
@@ -235,11 +236,7 @@ function entriesOf(text: string, path: string): Entry[] {
     }
     return list.map((value, i) => ({ value, where: `entry ${i + 1} of "${path}"` }));
   }
-  return text.split(/\r?\n/).flatMap((line, i) => {
-    if (line.trim() === "") return [];
-    const where = `line ${i + 1} of "${path}"`;
-    return [{ value: parseJson(line, where), where }];
-  });
+  return [...jsonLines(text, path)];
 }
 
 /** Reads the prompts of tasks. */

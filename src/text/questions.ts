@@ -3,8 +3,9 @@
  */
 import { z } from "zod";
 import { InputRangeError, InputSyntaxError } from "../errors.ts";
-import { decodeText, parseJson, readTextBytes } from "../files.ts";
+import { decodeText, readTextBytes } from "../files.ts";
 import { sha256Of } from "../sha256.ts";
+import { type Entry, jsonLines, parseEntry, said } from "./json_entries.ts";
 
 /** A question about a text. */
 export interface Question {
@@ -29,8 +30,7 @@ export interface QuestionData {
   readonly hash: string;
 }
 
-const said = z.string().regex(/\S/, "must be text that is not empty");
-const line = z.strictObject({
+const lineForm = z.strictObject({
   id: said.exactOptional(),
   context: z.string().default(""),
   question: said,
@@ -52,13 +52,11 @@ const line = z.strictObject({
 export async function readQuestions(path: string): Promise<QuestionData> {
   const bytes = await readTextBytes(path);
   const questions: Question[] = [], ids = new Set<string>();
-  for (const [i, text] of decodeText(bytes, path).split(/\r?\n/).entries()) {
-    if (text.trim() === "") continue;
-    const where = `line ${i + 1} of "${path}"`;
-    const question = questionOf(text, where, `${i + 1}`);
+  for (const { line, ...entry } of jsonLines(decodeText(bytes, path), path)) {
+    const question = questionOf(entry, String(line));
     if (ids.has(question.id)) {
       throw new InputRangeError(
-        `Cannot read ${where} as its id is taken: current value is "${question.id}"`,
+        `Cannot read ${entry.where} as its id is taken: current value is "${question.id}"`,
       );
     }
     ids.add(question.id);
@@ -70,15 +68,12 @@ export async function readQuestions(path: string): Promise<QuestionData> {
   return { questions, hash: sha256Of(bytes) };
 }
 
-function questionOf(text: string, where: string, number: string): Question {
-  const parsed = line.safeParse(parseJson(text, where));
-  if (!parsed.success) {
-    const [{ path, message }] = parsed.error.issues;
-    throw new InputSyntaxError(
-      `Cannot read ${where} as ${path.join(".") || "it"} is wrong: ${message}`,
-    );
-  }
-  const { id = number, context, question, answers, choices, answer, cluster } = parsed.data;
+function questionOf(entry: Entry, number: string): Question {
+  const { where } = entry;
+  const { id = number, context, question, answers, choices, answer, cluster } = parseEntry(
+    entry,
+    lineForm,
+  );
   const common = { id, context, question, ...(cluster === undefined ? {} : { cluster }) };
   if (choices && answer !== undefined && !answers) {
     if (!choices.includes(answer)) {

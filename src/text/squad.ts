@@ -8,6 +8,7 @@ import { z } from "zod";
 import { decodeText, ifThere, parseJson, readTextBytes } from "../files.ts";
 import { Random } from "../random.ts";
 import { InputRangeError, InputSyntaxError } from "../errors.ts";
+import { said } from "./json_entries.ts";
 
 /** A paragraph with its questions. */
 export interface SquadParagraph {
@@ -39,7 +40,6 @@ export interface SquadData {
 /** The file of questions, which may be compressed, and the one that says which articles are in which part. */
 export const squadFiles = { questions: "dev-v1.1.json", split: "dev-article-split.json" } as const;
 
-const said = z.string().regex(/\S/, "must be text that is not empty");
 const squadFile = z.looseObject({
   data: z.array(z.looseObject({
     title: said,

@@ -2,17 +2,10 @@
  * A published format of a benchmark: how its files become questions.
  */
 import { z } from "zod";
-import { InputRangeError, InputSyntaxError } from "../../errors.ts";
+import { InputRangeError } from "../../errors.ts";
+import { type Entry, said } from "../../text/json_entries.ts";
 import type { Tokenizer } from "../../text/tokenizer.ts";
 import type { BenchmarkItem } from "./benchmark.ts";
-
-/** An entry of a file. */
-export interface Entry {
-  /** Its JSON. */
-  readonly value: unknown;
-  /** Where it stands, for errors: `line 3 of "hotpotqa.jsonl"`. */
-  readonly where: string;
-}
 
 /** A file of a benchmark. */
 export interface BenchmarkFile {
@@ -50,25 +43,8 @@ export interface BenchmarkFormat {
   read(files: readonly BenchmarkFile[], options: FormatOptions): PlannedItem[];
 }
 
-/** Characters of an entry without white space alone. */
-export const said = z.string().regex(/\S/, "must be text that is not empty");
-
 /** A number or text, as text. */
 export const numberOrText = z.union([said, z.number()]).transform(String);
-
-/**
- * Checks the form of an entry.
- *
- * @throws {SyntaxError} If it has another, naming entry and field.
- */
-export function parseEntry<T>({ value, where }: Entry, form: z.ZodType<T>): T {
-  const parsed = form.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const [{ path, message }] = parsed.error.issues;
-  throw new InputSyntaxError(
-    `Cannot read ${where} as ${path.join(".") || "it"} is wrong: ${message}`,
-  );
-}
 
 /** The form of a task's prompts, filled in: what stands before the context, and what behind it. */
 export function fillPrompt(

@@ -8,7 +8,8 @@ import { z } from "zod";
 import { InputRangeError } from "../../../errors.ts";
 import { possibleLabels } from "../../../text/benchmarks/babi.ts";
 import { englishBabi } from "../../../text/benchmarks/babi_wordings.ts";
-import { type BenchmarkFormat, fillPrompt, parseEntry, planned, said } from "../format.ts";
+import { parseEntry, said } from "../../../text/json_entries.ts";
+import { type BenchmarkFormat, fillPrompt, planned } from "../format.ts";
 import { answerParts, compareAnswers, endsFirstSentence } from "../scorers.ts";
 
 const line = z.looseObject({ input: said, question: said, target: said });

@@ -4,17 +4,15 @@
  * (github.com/princeton-nlp/HELMET, utils.py and data.py), limits of answers those of its configurations, prompts ours.
  */
 import { z } from "zod";
+import { type Entry, parseEntry, said } from "../../../text/json_entries.ts";
 import {
   type BenchmarkFile,
   type BenchmarkFormat,
-  type Entry,
   fileStem,
   fillPrompt,
   folderName,
   type FormatOptions,
-  parseEntry,
   planned,
-  said,
   untilRight,
 } from "../format.ts";
 import { rulerRecall, substringExactMatch } from "../scorers.ts";

@@ -6,7 +6,8 @@
  */
 import { z } from "zod";
 import { InputRangeError } from "../../../errors.ts";
-import { type BenchmarkFormat, fillPrompt, parseEntry, planned, said } from "../format.ts";
+import { parseEntry, said } from "../../../text/json_entries.ts";
+import { type BenchmarkFormat, fillPrompt, planned } from "../format.ts";
 import {
   countsFirstLine,
   isCode,

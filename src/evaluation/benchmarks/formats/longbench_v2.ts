@@ -5,7 +5,8 @@
  * is never without an answer here, so that chance is 0.25 and not 0. Texts are read whole, where the script cuts their middle out.
  */
 import { z } from "zod";
-import { type BenchmarkFormat, fillPrompt, parseEntry, planned, said } from "../format.ts";
+import { parseEntry, said } from "../../../text/json_entries.ts";
+import { type BenchmarkFormat, fillPrompt, planned } from "../format.ts";
 
 const letters = ["A", "B", "C", "D"] as const;
 

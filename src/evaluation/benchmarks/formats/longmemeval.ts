@@ -10,15 +10,9 @@
  */
 import { z } from "zod";
 import { InputRangeError } from "../../../errors.ts";
+import { parseEntry, said } from "../../../text/json_entries.ts";
 import { f1 } from "../../squad.ts";
-import {
-  type BenchmarkFormat,
-  fillPrompt,
-  numberOrText,
-  parseEntry,
-  planned,
-  said,
-} from "../format.ts";
+import { type BenchmarkFormat, fillPrompt, numberOrText, planned } from "../format.ts";
 import { substringExactMatch } from "../scorers.ts";
 
 const turn = z.looseObject({ role: said, content: z.string() });

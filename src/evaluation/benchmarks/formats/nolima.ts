@@ -11,15 +11,9 @@
 import { z } from "zod";
 import { InputRangeError } from "../../../errors.ts";
 import { Random } from "../../../random.ts";
+import { parseEntry, said } from "../../../text/json_entries.ts";
 import { textOf, type Tokenizer } from "../../../text/tokenizer.ts";
-import {
-  type BenchmarkFormat,
-  fillPrompt,
-  parseEntry,
-  type PlannedItem,
-  said,
-  untilRight,
-} from "../format.ts";
+import { type BenchmarkFormat, fillPrompt, type PlannedItem, untilRight } from "../format.ts";
 import { contains } from "../scorers.ts";
 
 const entryForm = z.looseObject({

@@ -5,15 +5,8 @@
  */
 import { z } from "zod";
 import { publishedAnswerTokens } from "../../../text/benchmarks/ruler.ts";
-import {
-  type BenchmarkFormat,
-  fileStem,
-  folderName,
-  parseEntry,
-  planned,
-  said,
-  untilRight,
-} from "../format.ts";
+import { parseEntry, said } from "../../../text/json_entries.ts";
+import { type BenchmarkFormat, fileStem, folderName, planned, untilRight } from "../format.ts";
 import { stringMatchAll, stringMatchPart } from "../scorers.ts";
 
 const line = z.looseObject({

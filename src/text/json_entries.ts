@@ -1,0 +1,48 @@
+/**
+ * Entries of JSON files, one a line or in a list, with their places for errors.
+ */
+import { z } from "zod";
+import { InputSyntaxError } from "../errors.ts";
+import { parseJson } from "../files.ts";
+
+/** An entry of a file. */
+export interface Entry {
+  /** Its JSON. */
+  readonly value: unknown;
+  /** Where it stands, for errors: `line 3 of "hotpotqa.jsonl"`. */
+  readonly where: string;
+}
+
+/** Text that is not white space alone. */
+export const said = z.string().regex(/\S/, "must be text that is not empty");
+
+/**
+ * Parses JSON lines one after the other, those without text passed over.
+ *
+ * @returns Entries with the numbers of their lines, from 1.
+ * @throws {SyntaxError} If a line is not JSON, naming it.
+ */
+export function* jsonLines(
+  text: string,
+  path: string,
+): Generator<Entry & { readonly line: number }, void> {
+  for (const [i, content] of text.split(/\r?\n/).entries()) {
+    if (content.trim() === "") continue;
+    const line = i + 1, where = `line ${line} of "${path}"`;
+    yield { value: parseJson(content, where), where, line };
+  }
+}
+
+/**
+ * Checks the form of an entry.
+ *
+ * @throws {SyntaxError} If it has another, naming entry and field.
+ */
+export function parseEntry<T>({ value, where }: Entry, form: z.ZodType<T>): T {
+  const parsed = form.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [{ path, message }] = parsed.error.issues;
+  throw new InputSyntaxError(
+    `Cannot read ${where} as ${path.join(".") || "it"} is wrong: ${message}`,
+  );
+}
