@@ -7,8 +7,9 @@ import { oneOf, positiveInteger, positiveIntegers, seed, text } from "../declara
 import type { Accepts, Assert } from "../declaration/part.ts";
 import { type Problem, repetitions, wrong } from "../declaration/problem.ts";
 import { composed } from "../declaration/registry.ts";
+import { filesAt } from "../data/local_files.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
-import { decodeText, parseJson, readTextBytes } from "../files.ts";
+import { decodeText, ifThere, parseJson, readTextBytes } from "../files.ts";
 import { sha256Of } from "../sha256.ts";
 import { openCorpus } from "../text/corpus.ts";
 import { type Entry, jsonLines } from "../text/json_entries.ts";
@@ -213,16 +214,8 @@ async function readFiles(path: string): Promise<(BenchmarkFile & { sha256: strin
 }
 
 async function filesOf(path: string): Promise<string[]> {
-  const information = await Deno.stat(path).catch(() => undefined);
-  if (!information?.isDirectory) return [path];
-  const entries = (await Array.fromAsync(Deno.readDir(path)))
-    .sort((a, b) => a.name < b.name ? -1 : 1);
-  const files: string[] = [];
-  for (const { name, isDirectory } of entries) {
-    if (isDirectory) files.push(...await filesOf(`${path}/${name}`));
-    else if (extension.test(name)) files.push(`${path}/${name}`);
-  }
-  return files;
+  if (!(await ifThere(Deno.stat(path)))?.isDirectory) return [path];
+  return (await filesAt(path)).filter((file) => extension.test(file));
 }
 
 function entriesOf(text: string, path: string): Entry[] {
