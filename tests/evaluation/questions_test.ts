@@ -5,24 +5,13 @@ import {
   writeQuestions,
 } from "../../src/evaluation/questions.ts";
 import type { Question } from "../../src/text/questions.ts";
-import type { Tokenizer } from "../../src/text/tokenizer.ts";
 import { assert, test } from "../testing.ts";
 import { ScriptedModel } from "./scripted_model.ts";
+import { wordTokenizer } from "./word_tokenizer.ts";
 
-const words = "<s> <pad> </s> \n . ? the hat is red blue green of Anna Ben Where".split(" ");
-const idOf = (word: string) => words.indexOf(word);
-const tokenizer: Tokenizer = {
-  vocabSize: words.length,
-  specialIds: { bos: 0, pad: 1, eos: 2 },
-  hash: "words",
-  encode: (text) =>
-    text.split(/ |(?<=\n)|(?=\n)/).filter((word) => word !== "").map((word) => {
-      assert.ok(words.includes(word), `"${word}"`);
-      return idOf(word);
-    }),
-  decode: (ids) => Array.from(ids, (id) => id < 3 ? "" : words[id]).join(" "),
-};
-const textOf = (ids: ArrayLike<number>) => Array.from(ids, (id) => words[id]).join(" ");
+const { idOf, tokenizer, shown: textOf } = wordTokenizer(
+  "<s> <pad> </s> \n . ? the hat is red blue green of Anna Ben Where",
+);
 const form = { tokenizer, prompt: "Where {question} ?", maxAnswerTokens: 3 };
 const anna = "the hat of Anna is red . the hat of Ben is blue .";
 const written = (id: string, question: string, answers: string[]): Question => ({
@@ -165,11 +154,7 @@ test("a control reads the text that stands in place of a question's own, choices
     { id: "b", context: "blue", question: "the hat", answers: ["blue"] },
   ];
   const texts = writeQuestions(questions, { ...form, contextTokens: 12, chunkTokens: 4 });
-  const model = new ScriptedModel({}, 1), started: number[] = [];
-  model.startDocument = ((_row: number, document: number) => {
-    started.push(document);
-    return Promise.resolve();
-  }) as typeof model.startDocument;
+  const model = new ScriptedModel({}, 1);
   await askOwnQuestions(model, texts, { tokenizer, maxAnswerTokens: 1, rows: 1, pad: 1 });
-  assert.equal(started.at(-1), 1); // the text of the written answer
+  assert.equal(model.documents.at(-1), 1); // the text of the written answer
 });

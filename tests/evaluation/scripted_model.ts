@@ -16,13 +16,16 @@ export class ScriptedModel implements PromptedModel {
   readonly #script: Script;
   readonly #pad: number;
   segments: number[][] = [];
+  /** Numbers of the documents that were begun, in turn. */
+  readonly documents: number[] = [];
 
   constructor(script: Partial<Script>, pad: number) {
     this.#script = { names: () => 0, nats: () => 1, ...script };
     this.#pad = pad;
   }
 
-  startDocument(): Promise<void> {
+  startDocument(_row: number, document: number): Promise<void> {
+    this.documents.push(document);
     this.segments = [];
     return Promise.resolve();
   }

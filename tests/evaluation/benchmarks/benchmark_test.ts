@@ -8,24 +8,13 @@ import {
   writeItems,
 } from "../../../src/evaluation/benchmarks/benchmark.ts";
 import { estimateOfSums } from "../../../src/evaluation/measure.ts";
-import type { Tokenizer } from "../../../src/text/tokenizer.ts";
 import { assert, test } from "../../testing.ts";
 import { ScriptedModel } from "../scripted_model.ts";
+import { wordTokenizer } from "../word_tokenizer.ts";
 
-const words = "<s> <pad> </s> \n . ? hat is red blue green Anna Ben".split(" ");
-const idOf = (word: string) => words.indexOf(word);
-const tokenizer: Tokenizer = {
-  vocabSize: words.length,
-  specialIds: { bos: 0, pad: 1, eos: 2 },
-  hash: "words",
-  encode: (text) =>
-    text.split(/ |(?<=\n)|(?=\n)/).filter((word) => word !== "").map((word) => {
-      assert.ok(words.includes(word), `"${word}"`);
-      return idOf(word);
-    }),
-  decode: (ids) => Array.from(ids, (id) => id < 3 ? "" : words[id]).join(" "),
-};
-const shown = (ids: ArrayLike<number>) => Array.from(ids, (id) => words[id]).join(" ");
+const { words, idOf, tokenizer, shown } = wordTokenizer(
+  "<s> <pad> </s> \n . ? hat is red blue green Anna Ben",
+);
 
 const contains = (answer: string) => (prediction: string) => Number(prediction.includes(answer));
 function item(name: string, task: string, answer: string, more: Partial<BenchmarkItem> = {}) {
@@ -84,12 +73,7 @@ test("askItems() writes answers until nothing can change their score, and choose
     names: (tokens) => idOf(said[words[tokens.at(-1)!]] ?? "."),
     nats: (_, next) => ({ red: 0.5, green: 0.5 } as Record<string, number>)[words[next]] ?? 2,
   }, 1);
-  const started: number[] = [], done: number[] = [];
-  const start = model.startDocument.bind(model);
-  model.startDocument = ((_row: number, document: number) => {
-    started.push(document);
-    return start();
-  }) as typeof model.startDocument;
+  const done: number[] = [];
   const written = writeItems(items, { tokenizer, contextTokens: 12, chunkTokens: 1 });
   const records = await askItems(model, written, {
     ...asking,
@@ -101,7 +85,7 @@ test("askItems() writes answers until nothing can change their score, and choose
   assert.deepEqual(done, done.toSorted((a, b) => a - b));
   assert.equal(done.at(-1), 11);
   // Controls read another text by these numbers.
-  assert.deepEqual(started, [0, 0, 1, 1, 2, 2, 3, 4]);
+  assert.deepEqual(model.documents, [0, 0, 1, 1, 2, 2, 3, 4]);
   const tasks = 2;
   assert.deepEqual(records, [
     {
