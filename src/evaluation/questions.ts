@@ -95,8 +95,8 @@ export interface QuestionText {
 }
 
 /**
- * Cuts a text into what is read into memory, segments of T tokens of which the last may be shorter, and the rest, which stands in
- * the window: as much as has room behind `<s>`, from a boundary of the memory's chunks on. `<s>` begins the text.
+ * Cuts a text into its beginning, which is read into memory in segments of T tokens of which the last may be shorter, and the rest,
+ * which stands in the window: as much as has room behind `<s>`, from a boundary of the memory's chunks on. `<s>` begins the text.
  *
  * @param options `room`: tokens of the text that a window has room for.
  */

@@ -1,5 +1,5 @@
 /**
- * What all long-context benchmarks share: a model reads a text into its memory, is asked one question about it, and its answer is scored
+ * Questions of long-context benchmarks: a model reads a text into its memory, is asked one question about it, and its answer is scored
  * as the official script scores it.
  *
  * A prompt is `<s>`, as much of the end of the text as has room in the window, and the question, tokenised apart. Answers are
@@ -40,7 +40,7 @@ export interface BenchmarkItem {
   readonly length?: number | string;
   /** Text that is read first. */
   readonly context: string;
-  /** What stands behind it, up to where the answer begins. */
+  /** Text behind it, up to where the answer begins. */
   readonly question: string;
   /** Right answers; of choices the right one. */
   readonly answers: readonly string[];
@@ -62,7 +62,7 @@ export interface BenchmarkItem {
   readonly chance?: number;
 }
 
-/** What ends an answer: what the official script lets end it, or also the end of its first line. */
+/** The end of an answer: that of the official script, or also the end of its first line. */
 export type AnswerEnd = "official" | "line";
 
 /** All of these. */

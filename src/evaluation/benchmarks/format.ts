@@ -25,7 +25,7 @@ export interface FormatOptions {
   readonly prompts: Readonly<Record<string, string>>;
   /** Tokens of a written answer at most, in place of a format's own. */
   readonly maxAnswerTokens?: number | undefined;
-  /** Of formats that hide needles: tokens of text, the texts, places, and the seed of what is drawn. */
+  /** Of formats that hide needles: tokens of text, the texts, places, and the seed of the names. */
   readonly lengths: readonly number[];
   readonly haystack: readonly string[];
   readonly depths: number;
@@ -46,7 +46,7 @@ export interface BenchmarkFormat {
 /** A number or text, as text. */
 export const numberOrText = z.union([said, z.number()]).transform(String);
 
-/** The form of a task's prompts, filled in: what stands before the context, and what behind it. */
+/** The form of a task's prompts, filled in: the text before the context, and the question behind it. */
 export function fillPrompt(
   form: string,
   input: string,

@@ -22,7 +22,7 @@ export type BabiTask = "qa1" | "qa2" | "qa3" | "qa4" | "qa5";
 /** The tasks, in the order of tables. */
 export const babiTasks = ["qa1", "qa2", "qa3", "qa4", "qa5"] as const satisfies readonly BabiTask[];
 
-/** Who and what a story is about. */
+/** Persons, places and things of a story. */
 export interface BabiCast {
   readonly persons: readonly string[];
   readonly places: readonly string[];

@@ -9,7 +9,7 @@ import { type Haystack, sentencesFrom } from "./haystack.ts";
 export interface Surroundings {
   /** Its first sentences, so many. */
   readonly take: (count: number) => readonly string[];
-  /** What joins sentences. */
+  /** Text between sentences. */
   readonly joint: string;
 }
 

@@ -59,7 +59,7 @@ export type RulerValue = "name" | "pair" | "number" | "code";
 
 /** The words of texts and prompts. */
 export interface RulerWording {
-  /** What joins sentences of repeated text and facts, and those of a haystack. */
+  /** Text between sentences of repeated text and facts, and between those of a haystack. */
   readonly joints: { readonly facts: string; readonly haystack: string };
   /** Sentences that tell nothing, the same at every place. */
   noise(random: Random): string;
