@@ -11,6 +11,7 @@
 import { z } from "zod";
 import { InputRangeError } from "../../../errors.ts";
 import { Random } from "../../../random.ts";
+import { pick } from "../../../text/chronicle/draft.ts";
 import { parseEntry, said } from "../../../text/json_entries.ts";
 import { textOf, type Tokenizer } from "../../../text/tokenizer.ts";
 import { type BenchmarkFormat, fillPrompt, type PlannedItem, untilRight } from "../format.ts";
@@ -46,47 +47,25 @@ export const noLiMa: BenchmarkFormat = {
     let asked = 0;
     return files.flatMap(({ entries }) =>
       entries.flatMap((entry) => {
-        const set = parseEntry(entry, entryForm);
-        const declared = set.task_template?.replace("{haystack}", "{context}");
-        const template = declared?.includes("{question}")
-          ? declared
-          : declared && `${declared}\n{input}`;
+        const set = parseEntry(entry, entryForm), template = templateOf(set) ?? form;
         return Object.entries(set.questions).flatMap(([task, questionForm]) =>
-          Object.entries(set.tests).flatMap(([test, { input_args, gold_answers }]) =>
-            lengths.flatMap((length) =>
+          Object.keys(set.tests).flatMap((test) => {
+            const drawAnswer = answersOf(set, test, entry.where);
+            return lengths.flatMap((length) =>
               shares.map((depth): PlannedItem => {
                 const book = books[asked++ % books.length];
                 const name = `${set.id}/${test}/${task}/${length}/${depth}`;
-                const fill = (text: string) =>
-                  input_args.reduce(
-                    (filled, word, i) => filled.replaceAll(`{${i + 1}}`, () => word),
-                    text,
-                  );
-                const namesOne = set.needle.includes(character);
-                const names = namesOne ? set.character_set ?? [] : [];
-                if (namesOne && names.length === 0) {
-                  throw new InputRangeError(
-                    `Cannot ask ${entry.where} as its needle names ${character} and character_set is missing`,
-                  );
-                }
-                const drawn = names.length === 0
-                  ? ""
-                  : names[new Random(`${seed}/nolima/${name}`).below(names.length)];
-                const withName = (text: string) => fill(text).replaceAll(character, () => drawn);
-                const answers = namesOne ? [drawn] : gold_answers;
-                if (!answers) {
-                  throw new InputRangeError(
-                    `Cannot ask ${entry.where} as test "${test}" has no gold_answers`,
-                  );
-                }
                 return {
                   task,
                   length,
                   write() {
-                    const context = book.hide(withName(set.needle), { length, depth });
+                    const { answers, chance, fill } = drawAnswer(
+                      new Random(`${seed}/nolima/${name}`),
+                    );
+                    const context = book.hide(fill(set.needle), { length, depth });
                     const { before, question } = fillPrompt(
-                      prompts[task] ?? template ?? form,
-                      withName(questionForm),
+                      prompts[task] ?? template,
+                      fill(questionForm),
                       entry.where,
                     );
                     return {
@@ -99,18 +78,64 @@ export const noLiMa: BenchmarkFormat = {
                       maxAnswerTokens,
                       cluster: set.id,
                       ...untilRight((prediction) => contains(prediction, answers)),
-                      ...(names.length > 0 && { chance: 1 / names.length }),
+                      ...(chance !== undefined && { chance }),
                     };
                   },
                 };
               })
-            )
-          )
+            );
+          })
         );
       })
     );
   },
 };
+
+type NeedleSet = z.infer<typeof entryForm>;
+
+/** The form of a set's prompts; a question without a place in it stands behind. */
+function templateOf(set: NeedleSet): string | undefined {
+  const declared = set.task_template?.replace("{haystack}", "{context}");
+  return declared === undefined || declared.includes("{question}")
+    ? declared
+    : `${declared}\n{input}`;
+}
+
+/** Right answers of a question, and the words that its texts take. */
+interface DrawnAnswer {
+  readonly answers: readonly string[];
+  readonly chance?: number;
+  readonly fill: (text: string) => string;
+}
+
+/**
+ * Draws the answers of a test: of a needle that names a character the one that is drawn, else those of the test.
+ *
+ * @throws {RangeError} If the set has no names, or the test no answers.
+ */
+function answersOf(
+  { needle, character_set: names = [], tests }: NeedleSet,
+  test: string,
+  where: string,
+): (random: Random) => DrawnAnswer {
+  const { input_args, gold_answers } = tests[test];
+  const fillWith = (name: string) => (text: string) =>
+    input_args.reduce((filled, word, i) => filled.replaceAll(`{${i + 1}}`, () => word), text)
+      .replaceAll(character, () => name);
+  if (!needle.includes(character)) {
+    if (gold_answers) return () => ({ answers: gold_answers, fill: fillWith("") });
+    throw new InputRangeError(`Cannot ask ${where} as test "${test}" has no gold_answers`);
+  }
+  if (names.length === 0) {
+    throw new InputRangeError(
+      `Cannot ask ${where} as its needle names ${character} and character_set is missing`,
+    );
+  }
+  return (random) => {
+    const name = pick(names, random);
+    return { answers: [name], chance: 1 / names.length, fill: fillWith(name) };
+  };
+}
 
 /** A book in tokens. */
 class Book {
