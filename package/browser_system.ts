@@ -81,7 +81,7 @@ function isFolderName(path: string): boolean {
   return !/^(blob|data):/.test(path) && !/\.[^./]+$/.test(path.split(/[?#]/)[0]);
 }
 
-/** What a path leads to. */
+/** The file or folder that a path leads to. */
 export async function stat(path: string): Promise<PathInfo> {
   const file = providedFile(path);
   if (file) return fileInfo(file.size);

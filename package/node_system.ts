@@ -3,9 +3,6 @@ import type { Stats } from "node:fs";
 import * as files from "node:fs/promises";
 import { availableParallelism, cpus, totalmem } from "node:os";
 import process from "node:process";
-import { Readable } from "node:stream";
-import { promisify } from "node:util";
-import { createGunzip, gunzip as gunzipOf } from "node:zlib";
 import {
   fileInfo,
   type FolderEntry,
@@ -22,6 +19,7 @@ export { createHash } from "node:crypto";
 export { dirname, join } from "node:path";
 export { isDeepStrictEqual } from "node:util";
 export { crc32 } from "node:zlib";
+export { gunzip, gunzipParts } from "../src/inflation.ts";
 
 /** A file or folder is missing. */
 export class NotFound extends Error {
@@ -57,7 +55,7 @@ async function classified<T>(result: Promise<T>): Promise<T> {
 /** Number of this process, for the names of its temporary files. */
 export const processId: number = process.pid;
 
-/** What a path leads to, links followed. */
+/** The file or folder that a path leads to, links followed. */
 export async function stat(path: string): Promise<PathInfo> {
   const file = providedFile(path);
   if (file) return fileInfo(file.size);
@@ -132,30 +130,6 @@ export function remove(path: string): Promise<void> {
 /** Makes a folder and those that it is in. */
 export async function makeFolders(path: string): Promise<void> {
   await classified(files.mkdir(path, { recursive: true }));
-}
-
-/**
- * Uncompresses gzip data.
- *
- * @returns undefined where it is more than `maxBytes`.
- */
-export async function gunzip(
-  bytes: Uint8Array,
-  maxBytes: number,
-): Promise<Uint8Array | undefined> {
-  try {
-    return await promisify(gunzipOf)(bytes, { maxOutputLength: maxBytes });
-  } catch (error) {
-    if ((error as { code?: unknown }).code === "ERR_BUFFER_TOO_LARGE") return undefined;
-    throw error;
-  }
-}
-
-/** Uncompresses gzip data in parts. */
-export function gunzipParts(
-  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
-): AsyncIterable<Uint8Array<ArrayBuffer>> {
-  return Readable.fromWeb(stream as never).pipe(createGunzip());
 }
 
 /** Value of an environment variable; undefined where it is unset or empty. */

@@ -1,11 +1,8 @@
 /**
- * What the library part of the program uses of the system below it: files, hashes, environment, hardware. Here by Deno; the npm
- * package has the same names for Node (`package/node_system.ts`) and for browsers (`package/browser_system.ts`).
+ * The system below the library part of the program: files, hashes, environment, hardware. Here by Deno; the npm package has the
+ * same names for Node (`package/node_system.ts`) and for browsers (`package/browser_system.ts`).
  */
 import { cpus, totalmem } from "node:os";
-import { Readable } from "node:stream";
-import { promisify } from "node:util";
-import { createGunzip, gunzip as gunzipOf } from "node:zlib";
 import {
   fileInfo,
   type FolderEntry,
@@ -21,6 +18,7 @@ export { createHash } from "node:crypto";
 export { dirname, join } from "node:path";
 export { isDeepStrictEqual } from "node:util";
 export { crc32 } from "node:zlib";
+export { gunzip, gunzipParts } from "./inflation.ts";
 export { mapScratchFile, type ScratchFile } from "./scratch_file.ts";
 
 /** A file or folder is missing. */
@@ -35,7 +33,7 @@ export const NotCapable: typeof Deno.errors.NotCapable = Deno.errors.NotCapable;
 /** Number of this process, for the names of its temporary files. */
 export const processId: number = Deno.pid;
 
-/** What a path leads to, links followed. */
+/** The file or folder that a path leads to, links followed. */
 export async function stat(path: string): Promise<PathInfo> {
   const file = providedFile(path);
   if (file) return fileInfo(file.size);
@@ -68,30 +66,6 @@ export function remove(path: string): Promise<void> {
 /** Makes a folder and those that it is in. */
 export function makeFolders(path: string): Promise<void> {
   return Deno.mkdir(path, { recursive: true });
-}
-
-/**
- * Uncompresses gzip data.
- *
- * @returns undefined where it is more than `maxBytes`.
- */
-export async function gunzip(
-  bytes: Uint8Array,
-  maxBytes: number,
-): Promise<Uint8Array | undefined> {
-  try {
-    return await promisify(gunzipOf)(bytes, { maxOutputLength: maxBytes });
-  } catch (error) {
-    if ((error as { code?: unknown }).code === "ERR_BUFFER_TOO_LARGE") return undefined;
-    throw error;
-  }
-}
-
-/** Uncompresses gzip data in parts. */
-export function gunzipParts(
-  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
-): AsyncIterable<Uint8Array<ArrayBuffer>> {
-  return Readable.fromWeb(stream as never).pipe(createGunzip());
 }
 
 /** Value of an environment variable; undefined where it is unset, empty, or may not be read, as a prompt would stop a run. */
