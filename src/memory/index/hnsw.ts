@@ -1,10 +1,9 @@
 import { z } from "zod";
 import { positiveInteger } from "../../declaration/fields.ts";
 import type { Accepts, Assert, Declared } from "../../declaration/part.ts";
-import { wrong } from "../../declaration/problem.ts";
 import { followWithIndexes } from "./follow_bank.ts";
 import { createHnswIndex, hnswDefaults } from "./hnsw_index.ts";
-import type { IndexKind } from "./index_kind.ts";
+import { type IndexKind, searchProblems } from "./index_kind.ts";
 
 /**
  * A hierarchical navigable small world graph, for banks far beyond the paper's. It is not part of checkpoints: a
@@ -38,13 +37,7 @@ export const hnswIndex: IndexKind<HnswIndexDeclaration, HnswIndexConfig> = {
   schema,
   isExact: false,
   fill: (declared) => ({ ...hnswDefaults, ...declared }),
-  check: ({ efSearch }, path, { retrievedChunks }) =>
-    efSearch >= retrievedChunks ? [] : [wrong(
-      `${path}.efSearch`,
-      "must not be below the chunks retrieved",
-      efSearch,
-      `integers from ${Math.ceil(retrievedChunks)}`,
-    )],
+  check: searchProblems,
   open: ({ m, efConstruction, efSearch }, { seed, ...surroundings }) =>
     followWithIndexes(
       surroundings,

@@ -1,9 +1,8 @@
 import { z } from "zod";
 import { nonNegativeInteger, oneOf, positiveInteger } from "../../declaration/fields.ts";
 import type { Accepts, Assert, Declared } from "../../declaration/part.ts";
-import { wrong } from "../../declaration/problem.ts";
 import { followWithIndexes } from "./follow_bank.ts";
-import type { IndexKind } from "./index_kind.ts";
+import { type IndexKind, searchProblems } from "./index_kind.ts";
 import { createUsearchIndex, usearchDefaults } from "./usearch_index.ts";
 
 /**
@@ -43,13 +42,7 @@ export const usearchIndex: IndexKind<UsearchIndexDeclaration, UsearchIndexConfig
   schema,
   isExact: false,
   fill: (declared) => ({ ...usearchDefaults, ...declared }),
-  check: ({ efSearch }, path, { retrievedChunks }) =>
-    efSearch >= retrievedChunks ? [] : [wrong(
-      `${path}.efSearch`,
-      "must not be below the chunks retrieved",
-      efSearch,
-      `integers from ${Math.ceil(retrievedChunks)}`,
-    )],
+  check: searchProblems,
   open: ({ kind: _kind, ...options }, surroundings) =>
     followWithIndexes(
       surroundings,
