@@ -8,7 +8,6 @@
  * rate of its largest matrix product, and rates are quoted against it: absolute times say little on a shared machine.
  */
 // deno-lint-ignore-file no-console -- a benchmark prints what it measured
-import os from "node:os";
 import {
   asksForHelp,
   commandHelp,
@@ -34,6 +33,7 @@ import type { WebGpuDevice } from "../../src/runtime/webgpu_device.ts";
 import { Random } from "../../src/random.ts";
 import { Trainer } from "../../src/training/trainer.ts";
 import { releasedTraining } from "../training/small_training.ts";
+import { describeMachine, machineLoad } from "./machine.ts";
 
 /** A model and a batch to measure. */
 interface BenchConfig {
@@ -414,10 +414,7 @@ if (import.meta.main) {
   const lines = [
     `# Benchmark "${values.config}" on ${kind}`,
     "",
-    `${os.cpus()[0]?.model}, ${os.cpus().length} cores, ${
-      Math.round(os.totalmem() / 2 ** 30)
-    } GiB, load ${os.loadavg()[0].toFixed(2)} at the start, ` +
-    `Deno ${Deno.version.deno}, ${new Date().toISOString().slice(0, 10)}.`,
+    `${describeMachine(`${machineLoad()} at the start`)}.`,
     "Fastest of 8 steps after 4 (retrieval: of 2 after 1); the roof is the larger of two measurements of the largest matrix product, before and after, in the same process.",
     "",
     "| part | quantity | value |",

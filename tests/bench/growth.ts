@@ -7,7 +7,6 @@
  * Each measurement is a process of its own on one thread; times are the fastest of three after one.
  */
 // deno-lint-ignore-file no-console -- a benchmark prints what it measured
-import os from "node:os";
 import process from "node:process";
 import { initializeBackbone } from "../../src/backbone/initialization.ts";
 import { readArguments } from "../../src/command_line.ts";
@@ -19,6 +18,7 @@ import { openDevice } from "../../src/runtime/open_device.ts";
 import { Trainer } from "../../src/training/trainer.ts";
 import { releasedTraining } from "../training/small_training.ts";
 import { fitExponent } from "./many_runs.ts";
+import { describeMachine, machineLoad } from "./machine.ts";
 
 /** Sizes of a batch and of the memory behind it. */
 interface Sizes {
@@ -168,19 +168,15 @@ if (import.meta.main) {
   ];
   const args = readArguments({ flags }, Deno.args);
   const name = (args.flags.get("sizes")?.at(-1) ?? "large") as keyof typeof sweeps;
-  const start = os.loadavg()[0].toFixed(2), tables = await measureGrowthOfSizes(name);
+  const start = machineLoad(), tables = await measureGrowthOfSizes(name);
   const { contextTokens, memoryTokens, rows } = fixed[name];
   const text = [
     "# Growth",
     "",
-    `${os.cpus()[0]?.model}, ${os.cpus().length} cores, ${
-      Math.round(os.totalmem() / 2 ** 30)
-    } GiB, load ${start} at the start and ${
-      os.loadavg()[0].toFixed(2)
-    } at the end, Deno ${Deno.version.deno}, ${
-      new Date().toISOString().slice(0, 10)
+    `${
+      describeMachine(`${start} at the start and ${machineLoad()} at the end`)
     }. Where the load exceeds 1, other work ran beside it.`,
-    `Width ${backbone.hiddenDim}, ${backbone.layers} + ${sideNet.layers} layers, one thread. What is not swept: ${contextTokens} tokens ` +
+    `Width ${backbone.hiddenDim}, ${backbone.layers} + ${sideNet.layers} layers, one thread. Where they are not swept: ${contextTokens} tokens ` +
     `of context, ${memoryTokens} in memory, ${rows} row.`,
     "",
     tables,

@@ -9,7 +9,6 @@
  * of its own; times of a size are compared with those of exact search at the same size.
  */
 // deno-lint-ignore-file no-console -- a benchmark prints what it measured
-import os from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { loadLongMem } from "../../src/checkpoint/load.ts";
@@ -40,6 +39,7 @@ import { writeBook } from "../../src/text/chronicle/book.ts";
 import { recallAt } from "../memory/index/recall.ts";
 import { repositoryPath } from "../testing.ts";
 import { fitExponent } from "./many_runs.ts";
+import { describeMachine, machineLoad } from "./machine.ts";
 
 /** Tokens of a chunk, size of a head, chunks retrieved, and queries that are searched at once. */
 const c = 4, D = 32, n = 16, R = 128;
@@ -587,7 +587,7 @@ if (import.meta.main) {
       `Cannot read --${flag} as it has ${wrong}: allowed are multiples of ${c} from 128`,
     );
   };
-  const start = os.loadavg()[0].toFixed(2);
+  const start = machineLoad();
   const { text, figure } = await measureLargeMemories({
     tokens: numbers("tokens", [2 ** 12, 2 ** 16, 2 ** 18, 2 ** 20, 2 ** 22, 2 ** 24]),
     graphTokens: numbers("graph-tokens", [2 ** 20])[0],
@@ -597,12 +597,8 @@ if (import.meta.main) {
   const page = [
     "# Large memories",
     "",
-    `${os.cpus()[0]?.model}, ${os.cpus().length} cores, ${
-      Math.round(os.totalmem() / 2 ** 30)
-    } GiB, load ${start} at the start and ${
-      os.loadavg()[0].toFixed(2)
-    } at the end, Deno ${Deno.version.deno}, ${
-      new Date().toISOString().slice(0, 10)
+    `${
+      describeMachine(`${start} at the start and ${machineLoad()} at the end`)
     }. Where the load exceeds 1, other work ran beside it: compare times within a size only.`,
     "",
     text,

@@ -9,7 +9,6 @@
  * the process, after it has loaded the code, the fastest of three except for new runs.
  */
 // deno-lint-ignore-file no-console -- a benchmark prints what it measured
-import os from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { readArguments, UsageError } from "../../src/command_line.ts";
@@ -24,6 +23,7 @@ import { Display } from "../../src/queue/terminal.ts";
 import { currentEnvironment } from "../../src/results/environment.ts";
 import type { RunExecutor } from "../../src/runner/run_context.ts";
 import type { Experiment } from "../../src/experiment/declaration.ts";
+import { describeMachine, machineLoad } from "./machine.ts";
 
 const training = { batchSize: 1, contextTokens: 32, steps: 40, learningRate: 1e-3 };
 
@@ -206,10 +206,8 @@ if (import.meta.main) {
   const text = [
     "# Runs in one folder",
     "",
-    `${os.cpus()[0]?.model}, ${os.cpus().length} cores, ${
-      Math.round(os.totalmem() / 2 ** 30)
-    } GiB, load ${os.loadavg()[0].toFixed(2)} at the start, Deno ${Deno.version.deno}, ${
-      new Date().toISOString().slice(0, 10)
+    `${
+      describeMachine(`${machineLoad()} at the start`)
     }. Each run records 80 steps and 24 documents of two models; exponents are fitted from 100 runs.`,
     "",
     await measureGrowth(counts),
