@@ -1,6 +1,6 @@
 /** Files as the library reads and writes them, on any system. */
 
-/** What a path leads to. */
+/** The file or folder that a path leads to. */
 export interface PathInfo {
   /** Whether it is a regular file. */
   readonly isFile: boolean;

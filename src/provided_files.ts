@@ -6,7 +6,7 @@ export interface ProvidedFolder extends Disposable {
   readonly path: string;
 }
 
-/** What the path of every provided folder starts with. */
+/** Beginning of the path of every provided folder. */
 const prefix = "provided-files:";
 
 const folders = new Map<string, ReadonlyMap<string, Blob>>();

@@ -369,7 +369,7 @@ export async function appendToMemoryFile(
       await writeAll(file, part);
       end += part.length;
     }
-    // What an earlier addition that was cut off has left behind it does not begin a part.
+    // An earlier addition that was cut off may have left bytes behind it; they must not begin a part.
     if (size > end) await writeAll(file, new Uint8Array(8));
     await file.syncData();
     await file.seek(start, seekStart);

@@ -51,7 +51,7 @@ export function promptTokens(
   };
 }
 
-/** What a prompt is completed with. */
+/** Model, memory and tokens for completing a prompt. */
 export interface CompletionSurroundings extends ServedModel {
   /** The model with the memory that the completion reads, which is not changed. */
   readonly model: LongMemModel;

@@ -396,7 +396,7 @@ function invalid(param: string, check: () => void): void {
   }
 }
 
-/** What the memory of a model has been given, and what of it is there. */
+/** Tokens that the memory of a model has been given, and the chunks that it holds. */
 function rememberedIn(
   { rememberedTokens, memoryFillChunks }: LongMemModel,
 ): { readonly tokens: number; readonly chunks: number } {
