@@ -6,8 +6,6 @@
  */
 import { importUsearch } from "../../engine_packages.ts";
 import { InputError, InputRangeError } from "../../errors.ts";
-import { threadsByDefault } from "../../runtime/host_device.ts";
-import { environmentVariable } from "../../system.ts";
 import { type ChunkIndex, countQueries } from "./chunk_index.ts";
 import { FlatIndex, type FlatIndexOptions } from "./flat_index.ts";
 import { StoredSlots } from "./stored_slots.ts";
@@ -82,12 +80,14 @@ export async function createUsearchIndex(options: UsearchIndexOptions): Promise<
   return new GraphIndex({ headDim, capacityChunks }, { exactChunks, makeGraph });
 }
 
+/** By one thread the same chunks make the same graph each time; the library then searches by no more, either. */
+const threads = 1;
+
 /** Compares all chunks while they are few; then links them, and keeps no copy of their keys. Labels of the graph are slots. */
 class GraphIndex implements ChunkIndex {
   readonly #sizes: FlatIndexOptions;
   readonly #exactChunks: number;
   readonly #makeGraph: MakeGraph;
-  readonly #threads = threadsByDefault(environmentVariable("LONGMEM_THREADS"));
   readonly #stored: StoredSlots;
   /** Absent once the graph has the chunks. */
   #few: FlatIndex | undefined;
@@ -111,7 +111,7 @@ class GraphIndex implements ChunkIndex {
   add(slots: Int32Array, keys: Float32Array): void {
     this.#stored.add(slots, keys);
     if (!this.#graph && this.size > this.#exactChunks) this.#linkFew(slots);
-    if (this.#graph) this.#graph.add(labelsOf(slots), keys, 1); // one thread: the same graph each time
+    if (this.#graph) this.#graph.add(labelsOf(slots), keys, threads);
     else this.#few!.add(slots, keys);
   }
 
@@ -125,7 +125,7 @@ class GraphIndex implements ChunkIndex {
   search(queries: Float32Array, n: number, out: Int32Array): void {
     const R = countQueries({ queries, n, out, headDim: this.#sizes.headDim });
     if (!this.#graph) return this.#few!.search(queries, n, out);
-    const { keys, counts = [keys.length] } = this.#graph.search(queries, n, this.#threads);
+    const { keys, counts = [keys.length] } = this.#graph.search(queries, n, threads);
     out.fill(-1);
     for (let r = 0; r < R; r++) {
       for (let i = 0; i < Number(counts[r]); i++) out[r * n + i] = Number(keys[r * n + i]);
@@ -151,7 +151,7 @@ class GraphIndex implements ChunkIndex {
     slots.forEach((slot, i) => keys.set(few.key(slot), i * D));
     this.#few = undefined;
     this.#graph = this.#makeGraph();
-    if (slots.length > 0) this.#graph.add(labelsOf(slots), keys, 1);
+    if (slots.length > 0) this.#graph.add(labelsOf(slots), keys, threads);
   }
 }
 

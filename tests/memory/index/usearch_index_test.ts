@@ -79,3 +79,21 @@ test("USearch loads with the permissions of the tasks that open a model", async 
     assert.equal(new TextDecoder().decode(stdout), "1\n", new TextDecoder().decode(stderr));
   }
 });
+
+test("UsearchIndex searches whatever the threads of the engine", async () => {
+  const name = "LONGMEM_THREADS", earlier = Deno.env.get(name);
+  try {
+    const found = [];
+    for (const threads of ["1", "3"]) {
+      Deno.env.set(name, threads);
+      const index = await createUsearchIndex({ headDim: D, capacityChunks: 64, exactChunks: 0 });
+      const draw = keySource("gaussian", D, new Random("threads"));
+      index.add(Int32Array.from({ length: 64 }, (_, slot) => slot), draw(64));
+      found.push(search(index, draw(R), n));
+    }
+    assert.deepEqual(found[1], found[0]);
+  } finally {
+    if (earlier === undefined) Deno.env.delete(name);
+    else Deno.env.set(name, earlier);
+  }
+});
