@@ -18,17 +18,19 @@ export interface Outcome {
  *
  * @param options `fileKiB`: writing beyond this size of a file fails, as on a disk that is full;
  * `readOnly`: the folder `results` is on a file system that cannot be written; `locks`: whether locks lock, which
- * some network file systems only say; `code`: the folder of the code, if not this repository; `node`: a host name of its own,
+ * some network file systems only say; `heldAfterLines`: it waits after so many lines of metrics until the file `released` is in the
+ * folder; `code`: the folder of the code, if not this repository; `node`: a host name of its own,
  * with process numbers of its own, where the system allows it.
  */
 export function spawnRun(
   folder: string,
   args: readonly string[],
-  { fileKiB, readOnly = false, locks = true, code = repositoryPath("."), node }: {
+  { fileKiB, readOnly = false, locks = true, heldAfterLines, code = repositoryPath("."), node }: {
     readonly code?: string;
     readonly fileKiB?: number;
     readonly readOnly?: boolean;
     readonly locks?: boolean;
+    readonly heldAfterLines?: number;
     readonly node?: string;
   } = {},
 ): Deno.ChildProcess {
@@ -38,6 +40,9 @@ export function spawnRun(
   const command = [
     ...[Deno.execPath(), "run", "--quiet", "--no-prompt", "--no-check", "--config", config],
     ...locks ? [] : ["--preload", repositoryPath("tests/queue/without_locks.ts")],
+    ...heldAfterLines === undefined
+      ? []
+      : ["--preload", import.meta.resolve(`./hold_run.ts?lines=${heldAfterLines}`)],
     ...permissions.split(" "),
     ...[join(code, "src/main.ts"), "run", ...args],
   ];

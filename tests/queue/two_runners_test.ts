@@ -17,16 +17,27 @@ import { expectedResults, resultsOf, tiny } from "./tiny_results.ts";
 
 const pause = (milliseconds: number) => new Promise((done) => setTimeout(done, milliseconds));
 
-/** Waits until the only run has recorded so many steps and validations. */
-async function waitForLines(folder: string, lines: number): Promise<void> {
+/** Waits until a condition holds. */
+async function waitFor(name: string, holds: () => Promise<boolean>): Promise<void> {
   const begun = performance.now();
-  for (;;) {
-    assert.ok(performance.now() - begun < 60_000, `there are never ${lines} lines`);
-    const path = await onlyRun(join(folder, "results")).catch(() => undefined);
-    const recorded = path ? await readLines(path, "metrics.jsonl").catch(() => []) : [];
-    if (recorded.length >= lines) return;
+  while (!await holds()) {
+    assert.ok(performance.now() - begun < 60_000, `there is never ${name}`);
     await pause(2);
   }
+}
+
+/** Waits until the only run has recorded so many steps and validations. */
+function waitForLines(folder: string, lines: number): Promise<void> {
+  return waitFor(`a line ${lines}`, async () => {
+    const path = await onlyRun(join(folder, "results")).catch(() => undefined);
+    const recorded = path ? await readLines(path, "metrics.jsonl").catch(() => []) : [];
+    return recorded.length >= lines;
+  });
+}
+
+/** Lets a held process go on. */
+function release(folder: string): Promise<void> {
+  return Deno.writeTextFile(join(folder, "released"), "");
 }
 
 /** Checks what two processes have come to, of which the second took the run over from the first. */
@@ -46,9 +57,14 @@ for (const lines of [1, 15]) {
   runTest(
     `a run whose lock does not lock is left to who took it last, begun after ${lines} lines`,
     async (folder) => {
-      const first = outcomeOf(spawnRun(folder, [tiny], { locks: false }));
+      const held = { locks: false, heldAfterLines: lines };
+      const first = outcomeOf(spawnRun(folder, [tiny], held));
       await waitForLines(folder, lines);
+      const lock = join(await onlyRun(join(folder, "results")), "lock");
+      const before = await Deno.readTextFile(lock);
       const second = outcomeOf(spawnRun(folder, [tiny], { locks: false }));
+      await waitFor("another holder", async () => await Deno.readTextFile(lock) !== before);
+      await release(folder);
       await checkTakenOver(folder, await Promise.all([first, second]));
     },
   );
@@ -92,15 +108,13 @@ runTest(
 );
 
 runTest("a run whose lock file another process made again is left to it", async (folder) => {
-  const first = spawnRun(folder, [tiny]);
-  const outcome = outcomeOf(first);
+  const first = outcomeOf(spawnRun(folder, [tiny], { heldAfterLines: 3 }));
   await waitForLines(folder, 3);
   const path = await onlyRun(join(folder, "results"));
-  first.kill("SIGSTOP");
   await Deno.remove(join(path, "lock"));
   await Deno.remove(join(folder, "results/.locks"), { recursive: true }); // of the training
   const second = outcomeOf(spawnRun(folder, [tiny]));
   await waitForLines(folder, 20);
-  first.kill("SIGCONT");
-  await checkTakenOver(folder, await Promise.all([outcome, second]));
+  await release(folder);
+  await checkTakenOver(folder, await Promise.all([first, second]));
 });
