@@ -1,0 +1,43 @@
+/**
+ * Is a memory worth more than a longer context? The backbone itself is trained further, all of its weights, on the packages and the
+ * number of tokens that the SideNet of `longer.ts` is adapted on: with its own context of 256 tokens, and with one of 1,024.
+ *
+ * The same test as there, so that LongMem's gain over each of these windows is one over packages in pairs.
+ */
+import { defineExperiment } from "@longmem/lab";
+import code from "./backbone.ts";
+import base, { overWindow } from "./language_modeling.ts";
+
+const { backbone } = code;
+if (backbone.kind !== "pretrain") throw new TypeError("The backbone for code is trained");
+
+export default defineExperiment({
+  name: "code_longer_context",
+  question:
+    "Does a backbone that is trained further with a context of 1,024 tokens do what a memory does?",
+  corpus: { ...base.corpus, maxDocumentTokens: 256 },
+  tokenizer: base.tokenizer,
+  backbone: {
+    ...backbone,
+    initialization: { kind: "checkpoint", path: "data/code/backbone" },
+    // 3.3 M tokens
+    training: { ...backbone.training, steps: 1600, learningRate: 1.5e-3 },
+  },
+  threads: 1,
+  evaluations: [{
+    kind: "perplexity",
+    ...overWindow,
+    models: [
+      { model: "backbone-sliding-window", windowTokens: 256 },
+      { model: "backbone-sliding-window", windowTokens: 512 },
+      { model: "backbone-sliding-window", windowTokens: 1024 },
+    ],
+  }],
+  sweep: {
+    zip: {
+      "backbone.training.contextTokens": [256, 1024],
+      "backbone.training.batchSize": [8, 2],
+      "corpus.maxDocumentTokens": [256, 1024],
+    },
+  },
+});

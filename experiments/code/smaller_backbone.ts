@@ -1,0 +1,16 @@
+/**
+ * Does a backbone of half the size form induction heads on source code, too? That of `backbone.ts`, with 96 instead of 128 numbers a
+ * token and three heads instead of four.
+ */
+import { defineExperiment } from "@longmem/lab";
+import code from "./backbone.ts";
+
+const { backbone } = code;
+if (backbone.kind !== "pretrain") throw new TypeError("The backbone for code is trained");
+
+export default defineExperiment({
+  ...code,
+  name: "code_smaller_backbone",
+  question: "Does a backbone of half the size form induction heads on source code?",
+  backbone: { ...backbone, hiddenDim: 96, heads: 3, feedForwardDim: 256 },
+});
