@@ -2,7 +2,7 @@ import { dims, type Value } from "../graph/graph.ts";
 import { hostDomain } from "../graph/onnx.ts";
 import type { HostFunction } from "../runtime/compile.ts";
 import type { DeviceTensor } from "../runtime/device.ts";
-import { compileOnce } from "../runtime/gpu_kernels.ts";
+import { compileKernels } from "../runtime/gpu_kernels.ts";
 import { bufferOf, type WebGpuDevice } from "../runtime/webgpu_device.ts";
 import code from "./chunk_attention.wgsl" with { type: "text" };
 import { emptyScore, type Retrieved } from "./memory_graph.ts";
@@ -76,20 +76,7 @@ export async function createChunkAttention(
     attend: { ...sizes, MASKED: masked ? 1 : 0, EMPTY: emptyScore },
     backward: sizes,
   };
-  const pipelines = await compileOnce(gpu, ["chunk_attention.wgsl", constants], async () => {
-    gpu.pushErrorScope("validation");
-    const module = gpu.createShaderModule({ label: "chunk_attention.wgsl", code });
-    const pipeline = (entryPoint: keyof typeof constants) =>
-      gpu.createComputePipeline({
-        label: `chunk_attention.wgsl ${entryPoint}`,
-        layout: "auto",
-        compute: { module, entryPoint, constants: constants[entryPoint] },
-      });
-    const made = { attend: pipeline("attend"), backward: pipeline("backward") };
-    const failure = await gpu.popErrorScope();
-    if (failure) throw new Error(`Cannot compile chunk_attention.wgsl: ${failure.message}`);
-    return made;
-  });
+  const pipelines = await compileKernels(gpu, { file: "chunk_attention.wgsl", code }, constants);
 
   function dispatch(
     pipeline: GPUComputePipeline,

@@ -16,3 +16,31 @@ export function compileOnce<T>(gpu: GPUDevice, key: unknown, compile: () => T): 
   if (kernels instanceof Promise) kernels.catch(() => known.delete(name));
   return kernels;
 }
+
+/**
+ * The pipelines of a WGSL module's entry points, whose layouts follow from the code; compiled once for a GPU.
+ *
+ * @param constants The overridable constants of each entry point.
+ * @throws Error with the driver's message where they do not compile.
+ */
+export function compileKernels<E extends string>(
+  gpu: GPUDevice,
+  { file, code }: { file: string; code: string },
+  constants: Readonly<Record<E, Record<string, number>>>,
+): Promise<Record<E, GPUComputePipeline>> {
+  return compileOnce(gpu, [file, constants], async () => {
+    gpu.pushErrorScope("validation");
+    const module = gpu.createShaderModule({ label: file, code });
+    const pipelines = {} as Record<E, GPUComputePipeline>;
+    for (const entryPoint in constants) {
+      pipelines[entryPoint] = gpu.createComputePipeline({
+        label: `${file} ${entryPoint}`,
+        layout: "auto",
+        compute: { module, entryPoint, constants: constants[entryPoint] },
+      });
+    }
+    const failure = await gpu.popErrorScope();
+    if (failure) throw new Error(`Cannot compile ${file}: ${failure.message}`);
+    return pipelines;
+  });
+}

@@ -1,6 +1,6 @@
 import { dims } from "../../graph/graph.ts";
 import type { DeviceTensor } from "../../runtime/device.ts";
-import { compileOnce } from "../../runtime/gpu_kernels.ts";
+import { compileKernels } from "../../runtime/gpu_kernels.ts";
 import { bufferOf, type WebGpuDevice } from "../../runtime/webgpu_device.ts";
 import type { BankShape } from "../bank_shape.ts";
 import type { OutsideIndex } from "./chunk_index.ts";
@@ -72,20 +72,8 @@ export async function createExactSearch(
       ...{ DIGIT_BITS: digitBits, DIGITS: 2 ** digitBits, THREADS: threads },
     },
   };
-  const { score, choose } = await compileOnce(gpu, ["exact_search.wgsl", constants], async () => {
-    gpu.pushErrorScope("validation");
-    const module = gpu.createShaderModule({ label: "exact_search.wgsl", code });
-    const pipeline = (entryPoint: keyof typeof constants) =>
-      gpu.createComputePipeline({
-        label: `exact_search.wgsl ${entryPoint}`,
-        layout: "auto",
-        compute: { module, entryPoint, constants: constants[entryPoint] },
-      });
-    const pipelines = { score: pipeline("score"), choose: pipeline("choose") };
-    const failure = await gpu.popErrorScope();
-    if (failure) throw new Error(`Cannot compile exact_search.wgsl: ${failure.message}`);
-    return pipelines;
-  });
+  const module = { file: "exact_search.wgsl", code };
+  const { score, choose } = await compileKernels(gpu, module, constants);
 
   let scratch: GPUBuffer | undefined;
   function ranksOf(bytes: number): GPUBuffer {
