@@ -15,7 +15,7 @@ export default defineExperiment({
   name: "code_longer_context",
   question:
     "Does a backbone that is trained further with a context of 1,024 tokens do what a memory does?",
-  corpus: { ...base.corpus, maxDocumentTokens: 256 },
+  corpus: { folder: "data/npm_code", train: "train-memory", valid: "valid", test: "test" },
   tokenizer: base.tokenizer,
   backbone: {
     ...backbone,
