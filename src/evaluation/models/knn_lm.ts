@@ -24,12 +24,14 @@ import {
   type SegmentRows,
   tokensOfRow,
 } from "../shared/language_model.ts";
+import { type ReadRows, RowWindows, type WindowOptions } from "../shared/row_windows.ts";
+import { windowOptions, windowProblems, windowSuffix, windowTokensField } from "./in_window.ts";
 
 /** The frozen language model, interpolated with the tokens that followed the nearest of its earlier states. */
 export interface KnnLmModel {
   /** Which model. */
   readonly model: "knn-lm";
-  /** Tokens before the segment that are searched (default: the evaluation's memory's capacity, or the paper's 65,536). */
+  /** Tokens before the segment that are searched, those of a window among them (default: the evaluation's memory's capacity, or the paper's 65,536). */
   readonly capacityTokens: number;
   /** Nearest neighbours K of a position (default: the memory's `retrievedTokens`, or the paper's 64). */
   readonly retrievedTokens: number;
@@ -37,6 +39,8 @@ export interface KnnLmModel {
   readonly lambda: number;
   /** Squared distance at which a neighbour's vote is 1/e of one at the same place (default 10). */
   readonly temperature: number;
+  /** Tokens W of a sliding window, the segment's own `contextTokens` included (default: none, segments are disjoint). */
+  readonly windowTokens?: number;
 }
 
 const schema = z.strictObject({
@@ -45,6 +49,7 @@ const schema = z.strictObject({
   retrievedTokens: positiveInteger.exactOptional(),
   lambda: z.number().gt(0).lt(1).describe("numbers above 0, below 1").exactOptional(),
   temperature: positiveNumber.exactOptional(),
+  windowTokens: windowTokensField,
 });
 type _SchemaAcceptsTheType = Assert<Accepts<typeof schema, Declared<KnnLmModel, "model">>>;
 
@@ -65,35 +70,39 @@ export const knnLm: ModelKind<Declared<KnnLmModel, "model">, KnnLmModel> = {
     return [
       ...memoryPart.check(own, path),
       ...updateProblems(own, { batchSize: 1, contextTokens }, path),
+      ...windowProblems(config.windowTokens, path, { contextTokens }),
     ];
   },
-  nameOf({ model, capacityTokens: m, retrievedTokens: k, lambda, temperature }) {
-    return `${model}-m${m}-k${k}-l${lambda}-t${temperature}`;
+  nameOf({ model, capacityTokens: m, retrievedTokens: k, lambda, temperature, windowTokens }) {
+    return `${model}-m${m}-k${k}-l${lambda}-t${temperature}${windowSuffix(windowTokens)}`;
   },
+  windowTokens: ({ windowTokens }) => windowTokens,
   needs: [],
   readsMemory: true,
   rememberedTokens: ({ capacityTokens }) => capacityTokens,
   stateMemory: (config) => stateMemory(config, "shared"),
   label: "kNN-LM over the same text",
-  open(config, { backbone }, { name, device, memory, memories }) {
-    const bank = memories ? "shared" : memory?.bank ?? "per-row";
-    const parts = { backbone, memory: stateMemory(config, bank), stateMemory: true } as const;
-    const model = new LongMem(device, parts);
+  open(config, { backbone }, context) {
+    const { name, device, contextTokens } = context;
+    const window = windowOptions(config.windowTokens ?? contextTokens, context);
+    const memory = stateMemory(config, window.shared ? "shared" : "per-row");
+    const model = new LongMem(device, { backbone, memory, stateMemory: true });
     const { vocabSize } = backbone.shape;
     return Promise.resolve({
-      model: knnModel(name, model, { ...config, vocabSize, shared: bank === "shared" }),
+      model: knnModel(name, model, { ...config, ...window, vocabSize }),
       [Symbol.asyncDispose]: () => model.close(),
     });
   },
 };
 
 /** How the distributions are mixed, and how much is read. */
-export type KnnOptions = Pick<KnnLmModel, "capacityTokens" | "lambda" | "temperature"> & {
-  /** Tokens V of the vocabulary. */
-  readonly vocabSize: number;
-  /** Whether all rows are asked about the text that row 0 has read. */
-  readonly shared: boolean;
-};
+export type KnnOptions =
+  & Pick<KnnLmModel, "capacityTokens" | "lambda" | "temperature">
+  & WindowOptions
+  & {
+    /** Tokens V of the vocabulary. */
+    readonly vocabSize: number;
+  };
 
 /**
  * A model that mixes the tokens after the nearest remembered states into the distribution of a backbone. The most likely token and
@@ -107,21 +116,28 @@ export function knnModel(
   options: KnnOptions,
 ): PromptedModel {
   const { shared, capacityTokens, lambda, temperature, vocabSize: V } = options;
+  const windows = new RowWindows(options);
   /** The tokens whose states the memory holds, by rows. */
   const texts = new Map<number, Int32Array>();
   const textOf = (row: number) => texts.get(shared ? 0 : row) ?? new Int32Array();
 
+  /** Adds the window, if any: the backbone's input. */
+  const show = (segment: ReadRows) => {
+    const { tokens, mask, beforeTokens } = windows.show(segment);
+    return { tokens, batch: { batch: segment.rows, mask, beforeTokens } };
+  };
   /** Votes of each position's neighbours: the probabilities of their next tokens; none where the memory is empty. */
   const votesOf = ({ tokens, rows }: Pick<SegmentRows, "tokens" | "rows">, found: Neighbours) => {
-    const T = tokens.length / rows, { chunks: n, ages, closeness } = found;
+    const T = tokens.length / rows, { chunks: n, ages, closeness, positions } = found;
     return Array.from(tokens, (_, i) => {
       const row = Math.floor(i / T), text = textOf(row);
       const votes = new Map<number, number>();
       let sum = 0;
-      for (let j = i * n; j < (i + 1) * n && ages[j] >= 0; j++) {
+      const first = n * placeInWindow(i, T, positions);
+      for (let j = first; j < first + n && ages[j] >= 0; j++) {
         const next = ages[j] === 0 ? tokens[row * T] : text[text.length - ages[j]];
         // Neighbours are in order: the first is the nearest.
-        const vote = Math.exp(2 * (closeness[j] - closeness[i * n]) / temperature);
+        const vote = Math.exp(2 * (closeness[j] - closeness[first]) / temperature);
         votes.set(next, (votes.get(next) ?? 0) + vote);
         sum += vote;
       }
@@ -133,21 +149,22 @@ export function knnModel(
     votes.size === 0 ? ofBackbone : lambda * (votes.get(id) ?? 0) + (1 - lambda) * ofBackbone;
 
   const score = async (segment: SegmentRows) => {
-    const { tokens, targets, rows } = segment;
-    const { scores: nll, neighbours } = await model.neighbours(tokens, { targets, batch: rows });
+    const { targets } = segment, { tokens, batch } = show(segment);
+    const { scores: nll, neighbours } = await model.neighbours(tokens, { targets, ...batch });
     const votes = votesOf(segment, neighbours);
     return nll.map((nats, i) =>
       votes[i].size === 0 ? nats : -Math.log(mix(votes[i], targets[i], Math.exp(-nats)))
     );
   };
   const ask = async (segment: SegmentRows): Promise<Choices> => {
-    const { tokens, targets, rows } = segment;
-    const { scores: logits, neighbours } = await model.neighbours(tokens, { batch: rows });
+    const { targets, rows } = segment, { tokens, batch } = show(segment);
+    const { scores: logits, neighbours } = await model.neighbours(tokens, batch);
     const votes = votesOf(segment, neighbours);
-    const nll = new Float32Array(tokens.length), choices = new Int32Array(tokens.length);
-    const ranks = new Int32Array(tokens.length);
-    for (let i = 0; i < tokens.length; i++) {
-      const p = softmax(logits.subarray(i * V, (i + 1) * V))
+    const nll = new Float32Array(targets.length), choices = new Int32Array(targets.length);
+    const ranks = new Int32Array(targets.length);
+    for (let i = 0; i < targets.length; i++) {
+      const at = placeInWindow(i, targets.length / rows, neighbours.positions);
+      const p = softmax(logits.subarray(at * V, (at + 1) * V))
         .map((ofBackbone, id) => mix(votes[i], id, ofBackbone));
       const ofTarget = p[targets[i]];
       nll[i] = -Math.log(ofTarget);
@@ -156,10 +173,11 @@ export function knnModel(
     }
     return { nll, choices, ranks };
   };
-  const read = async (segment: Pick<SegmentRows, "tokens" | "rows" | "lengths">) => {
-    const { tokens, rows, lengths } = segment;
-    await model.remember(tokens, { batch: rows, ...(lengths && { lengths }) });
-    for (let row = 0; row < rows; row++) {
+  const read = async (segment: ReadRows) => {
+    const { tokens, batch } = show(segment);
+    await model.remember(tokens, batch);
+    windows.add(segment);
+    for (let row = 0; row < segment.rows; row++) {
       const before = textOf(row), added = tokensOfRow(segment, row);
       const all = new Int32Array(before.length + added.length);
       all.set(before);
@@ -171,6 +189,7 @@ export function knnModel(
     name,
     async startDocument(row) {
       texts.delete(shared ? 0 : row);
+      windows.forget(shared ? 0 : row);
       await model.resetMemory([row]);
     },
     async score(segment) {
@@ -186,6 +205,11 @@ export function knnModel(
     read,
     ask,
   };
+}
+
+/** Index, among rows of so many positions, of token i of segments of T tokens, which are the rows' last. */
+function placeInWindow(i: number, T: number, positions: number): number {
+  return (Math.floor(i / T) + 1) * positions - T + i % T;
 }
 
 /** Probabilities of logits, in double precision. */

@@ -17,13 +17,14 @@ const { backbone } = smallParts();
 async function withModel(
   device: Device,
   use: (model: PromptedModel, backbone: LongMem) => Promise<void>,
-  options: { shared?: boolean } & Partial<typeof sizes> = {},
+  options: { shared?: boolean; windowTokens?: number } & Partial<typeof sizes> = {},
 ): Promise<void> {
-  const { shared = false, ...settings } = { ...sizes, ...options };
+  const { shared = false, windowTokens = T, ...settings } = { ...sizes, ...options };
   const bank = shared ? "shared" : "per-row";
   const memory = memoryOfSizes({ ...settings, chunkTokens: 1 }, bank);
   const model = new LongMem(device, { backbone, memory, stateMemory: true });
-  await use(knnModel("knn", model, { ...settings, vocabSize: V, shared }), model);
+  const window = { contextTokens: T, windowTokens, shared };
+  await use(knnModel("knn", model, { ...settings, ...window, vocabSize: V }), model);
   await model.close();
 }
 
@@ -55,13 +56,22 @@ function reference(segment: Int32Array) {
 function bruteForce(
   read: readonly Int32Array[],
   segment: Int32Array,
-  { capacityTokens, retrievedTokens, lambda, temperature } = sizes,
+  { capacityTokens, retrievedTokens, lambda, temperature, windowTokens = T }:
+    & typeof sizes
+    & { windowTokens?: number } = sizes,
 ): number[][] {
-  const text = [...read.flatMap((tokens) => [...tokens]), ...segment];
-  const pairs = read.flatMap((tokens) => reference(tokens).states)
+  const all = [...read, segment], text = all.flatMap((tokens) => [...tokens]);
+  /** What the backbone makes of segment s in its window. */
+  const inWindow = (s: number) => {
+    const { length } = all[s], end = all.slice(0, s + 1).flatMap((tokens) => [...tokens]).length;
+    const window = text.slice(Math.max(0, end - length - windowTokens + T), end);
+    const { probabilities, states } = reference(Int32Array.from(window));
+    return { probabilities: probabilities.slice(-length), states: states.slice(-length) };
+  };
+  const pairs = read.flatMap((_, s) => inWindow(s).states)
     .map((state, i) => ({ state, next: text[i + 1] }))
     .slice(-capacityTokens);
-  const { probabilities, states } = reference(segment);
+  const { probabilities, states } = inWindow(read.length);
   return states.map((query, t) => {
     const nearest = pairs
       .map(({ state, next }) => ({
@@ -112,6 +122,31 @@ deviceTest("knnModel() is kNN-LM by its definition, row by row", async (device) 
       }
     }
   });
+});
+
+deviceTest("knnModel() finds and predicts with a window that slides", async (device) => {
+  const windowTokens = 2 * T + 2;
+  await withModel(device, async (model) => {
+    const texts = [segments("window, first", 5), segments("window, second", 5)];
+    for (let s = 0; s < 5; s++) {
+      const asked = batch(texts[0][s], texts[1][s]);
+      const { choices } = await model.ask(asked);
+      const nll = await model.score(asked);
+      for (const row of [0, 1]) {
+        const expected = bruteForce(texts[row].slice(0, s), texts[row][s], {
+          ...sizes,
+          windowTokens,
+        });
+        const of = (values: ArrayLike<number>) => Array.from(values).slice(row * T, (row + 1) * T);
+        const targets = of(asked.targets);
+        assertClose(of(nll), expected.map((p, t) => -Math.log(p[targets[t]])), {
+          tolerance,
+          name: `row ${row}, segment ${s}`,
+        });
+        assert.deepEqual(of(choices), expected.map((p) => p.indexOf(Math.max(...p))));
+      }
+    }
+  }, { windowTokens });
 });
 
 const onCpu = { kinds: ["cpu"] } as const;
@@ -214,4 +249,6 @@ test("knn-lm takes the sizes of the evaluation's memory, and is called by its se
   assert.equal(modelName(filled), "knn-lm-m512-k32-l0.25-t10");
   const other = fillModel({ model: "knn-lm", lambda: 0.5, temperature: 1 }, { contextTokens: 64 });
   assert.equal(modelName(other), "knn-lm-m65536-k64-l0.5-t1");
+  const windowed = { ...filled, windowTokens: 128 };
+  assert.equal(modelName(windowed), "knn-lm-m512-k32-l0.25-t10-window-128");
 });
