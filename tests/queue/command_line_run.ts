@@ -84,6 +84,38 @@ export async function outcomeOf(process: Deno.ChildProcess): Promise<Outcome> {
   return { code, stdout, stderr };
 }
 
+/** Waits until a condition holds. */
+export async function waitFor(name: string, holds: () => Promise<boolean>): Promise<void> {
+  const begun = performance.now();
+  while (!await holds()) {
+    assert.ok(performance.now() - begun < 60_000, `there is never ${name}`);
+    await new Promise((done) => setTimeout(done, 2));
+  }
+}
+
+/** Waits until the only run of a folder has recorded so many steps and validations. */
+export function waitForLines(folder: string, lines: number): Promise<void> {
+  return waitFor(`a line ${lines}`, async () => {
+    const path = await onlyRun(join(folder, "results")).catch(() => undefined);
+    const recorded = path ? await readLines(path, "metrics.jsonl").catch(() => []) : [];
+    return recorded.length >= lines;
+  });
+}
+
+/** Runs declarations in a folder, and sends a signal after so many steps and validations, between two of them. */
+export async function signalAfterLines(
+  lines: number,
+  signal: Deno.Signal,
+  folder: string,
+  ...[args, options]: [args: readonly string[], options?: { readonly code?: string }]
+): Promise<Outcome> {
+  const process = spawnRun(folder, args, { ...options, heldAfterLines: lines });
+  const outcome = outcomeOf(process);
+  await waitForLines(folder, lines);
+  process.kill(signal);
+  return await outcome;
+}
+
 /** Runs declarations in a folder to the end. */
 export function run(folder: string, ...args: string[]): Promise<Outcome> {
   return outcomeOf(spawnRun(folder, args));

@@ -6,11 +6,10 @@ import { withFolder } from "../temporary_folder.ts";
 import { assert, test } from "../testing.ts";
 import {
   onlyRun,
-  outcomeOf,
   readJson,
   readLines,
   run,
-  spawnRun,
+  signalAfterLines,
   writeCorpus,
 } from "./command_line_run.ts";
 import { type Results, resultsOf, tiny } from "./tiny_results.ts";
@@ -28,8 +27,6 @@ interface Prepared {
   readonly steps: readonly [number, number];
 }
 
-const pause = (milliseconds: number) => new Promise((done) => setTimeout(done, milliseconds));
-
 let prepared: Promise<Prepared> | undefined;
 
 function prepare(): Promise<Prepared> {
@@ -46,20 +43,12 @@ function prepare(): Promise<Prepared> {
       () => Deno.removeSync(interrupted, { recursive: true }),
     );
     await writeCorpus(join(interrupted, "corpus"));
-    const process = spawnRun(interrupted, [tiny, ...longer]);
-    const outcome = outcomeOf(process);
-    let ended = false;
-    outcome.then(() => ended = true);
     const backbone = 12, adaptation = 10; // lines
-    while (!ended) {
-      const path = await onlyRun(join(interrupted, "results")).catch(() => undefined);
-      const lines = path ? await readLines(path, "metrics.jsonl").catch(() => []) : [];
-      if (lines.length >= backbone + adaptation) break;
-      await pause(2);
-    }
-    assert.ok(!ended, "the run ended too soon");
-    process.kill("SIGINT");
-    assert.equal((await outcome).code, 130);
+    const { code } = await signalAfterLines(backbone + adaptation, "SIGINT", interrupted, [
+      tiny,
+      ...longer,
+    ]);
+    assert.equal(code, 130);
     const folder = join(await onlyRun(join(interrupted, "results")), "checkpoint/longmem");
     const names = await Array.fromAsync(Deno.readDir(folder), ({ name }) => name);
     const [newest, previous] = names.filter((name) => name.startsWith("step_"))

@@ -1,6 +1,14 @@
 import { join } from "node:path";
 import { assert, assertClose, test } from "../testing.ts";
-import { onlyRun, outcomeOf, readJson, run, runTest, spawnRun } from "./command_line_run.ts";
+import {
+  onlyRun,
+  outcomeOf,
+  readJson,
+  run,
+  runTest,
+  signalAfterLines,
+  spawnRun,
+} from "./command_line_run.ts";
 import { expectedResults, resultsOf, tiny } from "./tiny_results.ts";
 
 /** How far a run has got: steps and validations recorded, and models evaluated. */
@@ -100,7 +108,7 @@ runTest("a run that is killed again and again comes to the same results", async 
 runTest(
   "a run that is interrupted saves the step it is at, and goes on from there",
   async (folder) => {
-    const { code, stdout } = await runUntil(folder, ({ lines }) => lines >= 2, "SIGINT");
+    const { code, stdout } = await signalAfterLines(2, "SIGINT", folder, [tiny]);
     assert.equal(code, 130, stdout);
     const path = await onlyRun(join(folder, "results"));
     assert.equal((await readJson(path, "summary.json")).state, "interrupted");
@@ -120,7 +128,7 @@ runTest(
 );
 
 runTest("a run does not go on with a corpus that has changed, unless --fresh", async (folder) => {
-  const { code } = await runUntil(folder, ({ lines }) => lines >= 14, "SIGKILL");
+  const { code } = await signalAfterLines(14, "SIGKILL", folder, [tiny]);
   assert.notEqual(code, 0);
   const path = await onlyRun(join(folder, "results"));
   await Deno.writeTextFile(join(folder, "corpus/train/train_1.txt"), "zebras ".repeat(400));

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { curvesOf, type Point, readFiles } from "../results/tensorboard_reader.ts";
 import { assert } from "../testing.ts";
-import { onlyRun, outcomeOf, readLines, run, runTest, spawnRun } from "./command_line_run.ts";
+import { onlyRun, readLines, run, runTest, signalAfterLines } from "./command_line_run.ts";
 import { expectedResults, resultsOf, tiny } from "./tiny_results.ts";
 
 /** The numbers of a line of `metrics.jsonl`, by the tags of their curves. */
@@ -24,18 +24,8 @@ runTest(
   "run --tensorboard writes the curves of metrics.jsonl, also of a run that resumes, and results are as without",
   async (folder) => {
     const args = [tiny, "--set", "adaptation.diagnoseEverySteps=4", "--tensorboard", "board"];
-    const begun = spawnRun(folder, args);
-    const outcome = outcomeOf(begun);
-    let ended = false;
-    outcome.then(() => ended = true);
-    const linesSoFar = async () => {
-      const path = await onlyRun(join(folder, "results")).catch(() => folder);
-      return (await readLines(path, "metrics.jsonl").catch(() => [])).length;
-    };
     // Between the checkpoints of the second training.
-    while (!ended && await linesSoFar() < 14) await new Promise((done) => setTimeout(done, 2));
-    begun.kill("SIGKILL");
-    assert.notEqual((await outcome).code, 0, "it was killed in time");
+    await signalAfterLines(14, "SIGKILL", folder, args);
     const { code, stderr } = await run(folder, ...args);
     assert.equal(code, 0, stderr);
 

@@ -8,32 +8,13 @@ import {
   type Outcome,
   outcomeOf,
   readJson,
-  readLines,
   run,
   runTest,
   spawnRun,
+  waitFor,
+  waitForLines,
 } from "./command_line_run.ts";
 import { expectedResults, resultsOf, tiny } from "./tiny_results.ts";
-
-const pause = (milliseconds: number) => new Promise((done) => setTimeout(done, milliseconds));
-
-/** Waits until a condition holds. */
-async function waitFor(name: string, holds: () => Promise<boolean>): Promise<void> {
-  const begun = performance.now();
-  while (!await holds()) {
-    assert.ok(performance.now() - begun < 60_000, `there is never ${name}`);
-    await pause(2);
-  }
-}
-
-/** Waits until the only run has recorded so many steps and validations. */
-function waitForLines(folder: string, lines: number): Promise<void> {
-  return waitFor(`a line ${lines}`, async () => {
-    const path = await onlyRun(join(folder, "results")).catch(() => undefined);
-    const recorded = path ? await readLines(path, "metrics.jsonl").catch(() => []) : [];
-    return recorded.length >= lines;
-  });
-}
 
 /** Lets a held process go on. */
 function release(folder: string): Promise<void> {

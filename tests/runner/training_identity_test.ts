@@ -11,8 +11,8 @@ import {
   declaration,
   outcomeOf,
   readJson,
-  readLines,
   runFolders,
+  signalAfterLines,
   spawnRun,
   writeCorpus,
 } from "../queue/command_line_run.ts";
@@ -215,14 +215,17 @@ type Change = "graph" | "batches" | "sources" | "nothing";
 
 /** Runs tiny.ts with the code of a folder, one retrieved size a run; both runs train the same. */
 function runTiny(code: string, folder: string, retrievedTokens: number, ...args: string[]) {
-  return spawnRun(folder, [
+  return spawnRun(folder, [...tinyArguments(retrievedTokens), ...args], { code });
+}
+
+function tinyArguments(retrievedTokens: number): string[] {
+  return [
     declaration("tiny_sweep.ts"),
     ...["--set", "memory.chunkTokens=4"],
     ...["--set", `evaluations.0.memory.retrievedTokens=${retrievedTokens}`],
     ...["--set", "evaluations.0.models=backbone,longmem"],
     ...["--set", "adaptation.steps=24"],
-    ...args,
-  ], { code });
+  ];
 }
 
 /** The folder of the run that evaluates with a retrieved size. */
@@ -232,23 +235,6 @@ async function runOf(folder: string, retrievedTokens: number): Promise<string> {
     if (evaluations[0].memory.retrievedTokens === retrievedTokens) return path;
   }
   throw new Error(`There is no run with ${retrievedTokens} retrieved tokens`);
-}
-
-const pause = (milliseconds: number) => new Promise((done) => setTimeout(done, milliseconds));
-
-/** Interrupts the run in its second training. */
-async function interruptTiny(code: string, folder: string): Promise<void> {
-  const process = runTiny(code, folder, 32);
-  const outcome = outcomeOf(process);
-  let ended = false;
-  outcome.then(() => ended = true);
-  for (let lines = 0; !ended && lines < 12 + 12; await pause(2)) {
-    const path = await runOf(folder, 32).catch(() => undefined);
-    lines = path ? (await readLines(path, "metrics.jsonl").catch(() => [])).length : 0;
-  }
-  assert.ok(!ended, "the run ended too soon");
-  process.kill("SIGINT");
-  assert.equal((await outcome).code, 130);
 }
 
 async function copyFolder(from: string, to: string): Promise<void> {
@@ -267,7 +253,11 @@ test("trainings are neither taken nor resumed where the code would come to other
       await Deno.copyFile(repositoryPath(name), join(code, name));
     }
     await writeCorpus(join(interrupted, "corpus"));
-    await interruptTiny(code, interrupted);
+    // In the second training.
+    const outcome = await signalAfterLines(12 + 12, "SIGINT", interrupted, tinyArguments(32), {
+      code,
+    });
+    assert.equal(outcome.code, 130, outcome.stderr);
     const finished = join(base, "finished");
     await copyFolder(interrupted, finished);
     const first = await outcomeOf(runTiny(code, finished, 32));
