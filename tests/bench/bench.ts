@@ -5,7 +5,9 @@
  *     deno task bench [--device cpu|webgpu|wasm] [--threads N] [--config bench|released|tiny] [--write]
  *
  * Every part runs in a process of its own, so that its peak memory is its own. Each process first measures the engine's roof, the
- * rate of its largest matrix product, and rates are quoted against it: absolute times say little on a shared machine.
+ * rate of its largest matrix product, and rates are quoted against it: absolute times say little on a shared machine. On the cpu
+ * they are also quoted against the machine's limit, the larger of the roof and of the rate of a BLAS, where one is installed
+ * (Debian's libopenblas0-pthread).
  */
 // deno-lint-ignore-file no-console -- a benchmark prints what it measured
 import {
@@ -33,6 +35,7 @@ import type { WebGpuDevice } from "../../src/runtime/webgpu_device.ts";
 import { Random } from "../../src/random.ts";
 import { Trainer } from "../../src/training/trainer.ts";
 import { releasedTraining } from "../training/small_training.ts";
+import { measureBlas } from "./blas.ts";
 import { describeMachine, machineLoad } from "./machine.ts";
 
 /** A model and a batch to measure. */
@@ -91,6 +94,8 @@ const configs: Readonly<Record<string, BenchConfig>> = {
 interface Measurement {
   readonly part: string;
   readonly roofGflops: number;
+  /** Of a BLAS with as many threads; absent without one, and where the processor is not what runs the models. */
+  readonly blasGflops?: number;
   readonly peakMiB: number;
   readonly rows: readonly { readonly what: string; readonly value: string }[];
 }
@@ -161,17 +166,19 @@ function parts(config: BenchConfig) {
 }
 
 const tokensOf = (config: BenchConfig) => config.rows * config.contextTokens;
-const rate = (config: BenchConfig, ms: number, training: boolean, roof: number) => {
+/** The row whose value is quoted against the roof. */
+const useful = "useful GFLOP/s";
+
+const rate = (config: BenchConfig, ms: number, training: boolean) => {
   const gflops = usefulFlops(config, training) * tokensOf(config) / ms / 1e6;
   return [
     { what: "ms a step", value: ms.toFixed(0) },
     { what: "tokens/s", value: (1000 * tokensOf(config) / ms).toFixed(0) },
-    { what: "useful GFLOP/s", value: gflops.toFixed(1) },
-    { what: "share of the roof", value: (gflops / roof).toFixed(2) },
+    { what: useful, value: gflops.toFixed(1) },
   ];
 };
 
-async function benchTraining(device: Device, config: BenchConfig, roof: number) {
+async function benchTraining(device: Device, config: BenchConfig) {
   const trainer = await Trainer.open({
     device,
     seed: 1,
@@ -200,10 +207,10 @@ async function benchTraining(device: Device, config: BenchConfig, roof: number) 
     await Array.fromAsync(trainer.results());
   }, { count: 8, warmUp: 4 }) / updates;
   await trainer.close();
-  return rate(config, ms, true, roof);
+  return rate(config, ms, true);
 }
 
-async function benchForward(device: Device, config: BenchConfig, roof: number) {
+async function benchForward(device: Device, config: BenchConfig) {
   const model = new LongMem(device, { ...parts(config), memory: config.memory });
   let step = 0;
   const ms = await fastest(
@@ -211,7 +218,7 @@ async function benchForward(device: Device, config: BenchConfig, roof: number) {
     { count: 8, warmUp: 4 },
   );
   await model.close();
-  return rate(config, ms, false, roof);
+  return rate(config, ms, false);
 }
 
 /**
@@ -334,16 +341,26 @@ async function runPart(
 ) {
   const device = await openDevice(kind, threads === undefined ? {} : { threads });
   const before = await measureRoof(device, config.roofSize);
-  const rows = await benchmarks[part](device, config, before);
+  const rows = await benchmarks[part](device, config);
   const peak = peakMiB();
   const roofGflops = Math.max(before, await measureRoof(device, config.roofSize));
-  const scaled = rows.map((row) =>
-    row.what === "share of the roof"
-      ? { ...row, value: (Number(row.value) * before / roofGflops).toFixed(2) }
-      : row
-  );
   await device.close();
-  return { part, roofGflops, peakMiB: peak, rows: scaled, device: device.description };
+  const blasGflops = kind === "cpu"
+    ? measureBlas(config.roofSize, threads ?? navigator.hardwareConcurrency)
+    : undefined;
+  const share = (value: string, of: number) => (Number(value) / of).toFixed(2);
+  const scaled = rows.flatMap((row) =>
+    row.what !== useful ? [row] : [
+      row,
+      { what: "share of the roof", value: share(row.value, roofGflops) },
+      ...blasGflops === undefined ? [] : [{
+        what: "share of the machine's limit",
+        value: share(row.value, Math.max(roofGflops, blasGflops)),
+      }],
+    ]
+  );
+  const blas = blasGflops === undefined ? {} : { blasGflops };
+  return { part, roofGflops, ...blas, peakMiB: peak, rows: scaled, device: device.description };
 }
 
 const command = {
@@ -450,6 +467,9 @@ if (import.meta.main) {
     for (const { what, value } of found.rows) lines.push(`| ${part} | ${what} | ${value} |`);
     lines.push(
       `| ${part} | roof GFLOP/s | ${found.roofGflops.toFixed(0)} |`,
+      ...found.blasGflops === undefined
+        ? []
+        : [`| ${part} | GFLOP/s of a BLAS | ${found.blasGflops.toFixed(0)} |`],
       `| ${part} | peak MiB of the process | ${found.peakMiB.toFixed(0)} |`,
     );
   }
