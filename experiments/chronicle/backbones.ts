@@ -1,9 +1,8 @@
 /**
- * Is the quickstart's answer one of its backbone? The same question for backbones that were trained from other seeds, as
- * `../pretrain/chronicle.ts` trains them; `seeds.ts` has one backbone for every seed. The induction block is block 2 of each.
+ * Is the quickstart's answer one of its backbone? The same question for backbones that `../pretrain/chronicle.ts` has trained from
+ * other seeds, each with the seed's own books; `seeds.ts` has one backbone for every seed. Block 2 is the induction block of each.
  */
 import { defineExperiment } from "@longmem/lab";
-import pretrained from "../pretrain/chronicle.ts";
 import seeds from "./seeds.ts";
 
 export default defineExperiment({
@@ -11,6 +10,10 @@ export default defineExperiment({
   name: "chronicle_backbones",
   question:
     "Does a frozen language model recall what it read up to 4,096 tokens ago, whatever the seed of its own training?",
-  backbone: pretrained.backbone,
-  sweep: { seed: [2, 3] },
+  sweep: {
+    zip: {
+      seed: [2, 3],
+      "backbone.path": ["data/chronicle/backbone_seed2", "data/chronicle/backbone_seed3"],
+    },
+  },
 });

@@ -31,4 +31,5 @@ export default defineExperiment({
     },
   },
   evaluations: [{ kind: "perplexity", split: "valid", batchSize: 8, models: ["backbone"] }],
+  sweep: { seed: [1, 2, 3] }, // seed 1 is that of data/chronicle/backbone
 });
