@@ -4,6 +4,7 @@
  */
 import type { DataSetSource } from "./data_set_source.ts";
 import { chapterbreak } from "./sets/chapterbreak.ts";
+import { latexBooks } from "./sets/latex_books.ts";
 import { longmem558m } from "./sets/longmem_558m.ts";
 import { novels } from "./sets/novels.ts";
 import { npmCode } from "./sets/npm_code.ts";
@@ -13,6 +14,7 @@ import { wikitext } from "./sets/wikitext.ts";
 /** Sources by the names of their data sets. */
 export const dataSetSources: Readonly<Record<string, DataSetSource>> = {
   chapterbreak,
+  "latex_books": latexBooks,
   "longmem_558m": longmem558m,
   novels,
   "npm_code": npmCode,
