@@ -63,7 +63,7 @@ export type { Padding } from "./src/longmem/padding.ts";
 export type { MemoryRange, MemoryReading } from "./src/longmem/explanation.ts";
 export type { SaveMemoryOptions } from "./src/longmem/saved_memory.ts";
 export type { MemoryDescription, RememberedText } from "./src/memory/memory_file.ts";
-export type { FrozenType } from "./src/backbone/backbone_graph.ts";
+export type { FrozenType } from "./src/backbone/shape.ts";
 export type { DeviceDescription, DeviceKind } from "./src/runtime/device.ts";
 export type { LastResidual, SideNetCheckpoint, SideNetShape } from "./src/longmem/sidenet_shape.ts";
 export type { HostTensor, TensorMap } from "./src/tensor.ts";

@@ -5,7 +5,7 @@ import { InputRangeError } from "../errors.ts";
 import type { AttentionHeads, BatchOptions, BatchSizes, Weights } from "./architecture.ts";
 import { architectureOf, backboneTensorShapes } from "./architectures.ts";
 import { localAttention } from "./heads.ts";
-import type { BackboneShape } from "./shape.ts";
+import type { BackboneShape, FrozenType } from "./shape.ts";
 
 /** Declares weights as inputs of a graph, each when first used; names get `prefix`. */
 export function weightInputs(
@@ -26,9 +26,6 @@ export function weightInputs(
 
 /** Prefix of the backbone's weights among the inputs of a graph. */
 export const backbonePrefix = "backbone.";
-
-/** Type in which a device holds the matrices of a frozen backbone. */
-export type FrozenType = "float32" | "float16";
 
 /** Type in which a weight of this shape is held: matrices in `type`, small tensors such as gains and biases in float32. */
 export function frozenTypeOf(shape: readonly number[], type: FrozenType): FrozenType {

@@ -14,7 +14,7 @@ import {
   architectures,
   defaultArchitecture,
 } from "./architectures.ts";
-import type { BackboneShape } from "./shape.ts";
+import type { BackboneShape, FrozenType } from "./shape.ts";
 
 /**
  * Names of model sizes; their values are in `modelSizes` of `src/backbone/config.ts`, and for the SideNet beside it in
@@ -176,7 +176,13 @@ export interface CheckpointBackboneConfig {
    * file does not say its `heads`.
    */
   readonly shape?: Partial<BackboneShape>;
+  /** Type in which the device holds the matrices of the frozen model (default `float32`); arithmetic is float32 in any case. */
+  readonly frozenWeights?: FrozenType;
 }
+
+/** The form of that type. */
+export const frozenWeightsField = introducedAt(oneOf("float32", "float16"), "float32")
+  .exactOptional();
 
 /** Weights from a file, as declared. */
 export type CheckpointBackboneDeclaration =
@@ -189,6 +195,7 @@ const checkpointSchema = composed(() =>
     path: text,
     shape: z.strictObject({ ...backboneSizeFields(), vocabSize: positiveInteger.exactOptional() })
       .exactOptional(),
+    frozenWeights: frozenWeightsField,
   })
 );
 type _CheckpointAccepted = Assert<

@@ -24,6 +24,9 @@ export interface BackboneShape {
 /** Settings of an architecture: JSON values by their names. */
 export type ArchitectureSettings = Readonly<Record<string, unknown>>;
 
+/** Type in which a device holds the matrices of a frozen backbone. */
+export type FrozenType = "float32" | "float16";
+
 /** A frozen language model. */
 export interface BackboneCheckpoint {
   /** Sizes. */
@@ -32,4 +35,6 @@ export interface BackboneCheckpoint {
   readonly contextTokens?: number;
   /** Tensors by their names; those of the paper's architecture are the official ones, without the prefix `decoder.model.`. */
   readonly weights: TensorMap;
+  /** Type in which a device holds its matrices while they are frozen (default float32). */
+  readonly frozenType?: FrozenType;
 }

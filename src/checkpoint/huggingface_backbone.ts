@@ -7,9 +7,10 @@ import {
   backboneSizeFields,
   type CheckpointBackboneConfig,
   fillSizes,
+  frozenWeightsField,
   shapeProblems,
 } from "../backbone/config.ts";
-import type { BackboneCheckpoint, BackboneShape } from "../backbone/shape.ts";
+import type { BackboneCheckpoint, BackboneShape, FrozenType } from "../backbone/shape.ts";
 import { positiveInteger, text } from "../declaration/fields.ts";
 import type { Accepts, Assert } from "../declaration/part.ts";
 import type { Problem } from "../declaration/problem.ts";
@@ -46,6 +47,8 @@ export interface HuggingFaceBackboneConfig {
    * all sizes costs can be told before it is fetched.
    */
   readonly shape?: Partial<BackboneShape>;
+  /** Type in which the device holds the matrices of the frozen model (default `float32`); arithmetic is float32 in any case. */
+  readonly frozenWeights?: FrozenType;
 }
 
 /** Such weights as declared. */
@@ -63,6 +66,7 @@ const schema = composed(() =>
     path: text.exactOptional(),
     shape: z.strictObject({ ...backboneSizeFields(), vocabSize: positiveInteger.exactOptional() })
       .omit({ size: true }).exactOptional(),
+    frozenWeights: frozenWeightsField,
   })
 );
 type _SchemaAcceptsTheType = Assert<
@@ -115,12 +119,15 @@ export interface StoredBackbone {
  * @throws {MissingDataError} Where a model of the Hub was not fetched, with the command that does.
  */
 export async function readStoredBackbone(config: StoredBackboneConfig): Promise<StoredBackbone> {
+  const { frozenWeights } = config;
+  const held = frozenWeights === undefined ? {} : { frozenType: frozenWeights };
   if (config.kind === "checkpoint") {
     const { path, shape } = config;
-    return { backbone: await loadBackboneWeights(path, shape ? { shape } : {}) };
+    const backbone = await loadBackboneWeights(path, shape ? { shape } : {});
+    return { backbone: { ...backbone, ...held } };
   }
   const { folder, commit } = await placeOf(config);
-  const backbone = await readHuggingFaceBackbone(folder);
+  const backbone = { ...await readHuggingFaceBackbone(folder), ...held };
   const { settings, ...sizes } = config.shape ?? {};
   checkGiven(sizes, backbone.shape, folder);
   checkGiven(settings, backbone.shape.settings ?? {}, folder);

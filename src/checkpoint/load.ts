@@ -1,7 +1,7 @@
 import { loadBackboneWeights, type LoadedSideNet, loadSideNetWeights } from "./checkpoint.ts";
 import { checkBackboneShape, checkSideNetShape, checkWeights } from "./content.ts";
 import { hashTensors } from "../formats/tensor_hash.ts";
-import { type BackboneCheckpoint, type BackboneShape } from "../backbone/shape.ts";
+import type { BackboneCheckpoint, BackboneShape, FrozenType } from "../backbone/shape.ts";
 import { allowedWords } from "../did_you_mean.ts";
 import { parseForm } from "../declaration/form_problems.ts";
 import { problemsIn } from "../declaration/problem.ts";
@@ -22,8 +22,7 @@ import {
   type SideNetShape,
   sideNetTensorShapes,
 } from "../longmem/sidenet_shape.ts";
-import { InputError, InputRangeError, InputTypeError } from "../errors.ts";
-import type { FrozenType } from "../backbone/backbone_graph.ts";
+import { InputRangeError, InputTypeError } from "../errors.ts";
 import { LongMemModel } from "../longmem/longmem_model.ts";
 import { backboneTensorShapes } from "../backbone/architectures.ts";
 
@@ -140,19 +139,17 @@ export async function loadLongMem(options: LoadLongMemOptions): Promise<LongMemM
     device,
     threads === undefined ? {} : { threads },
   );
-  if (frozenWeights === "float16" && !opened.hasFloat16) {
+  try {
+    const parts = {
+      backbone: { ...backbone, frozenType: frozenWeights },
+      sideNet: { shape: sideNet.shape, weights: sideNet.weights },
+      memory,
+    };
+    return modelOf(new LongMem(opened, parts, { ownsDevice: true }), memory);
+  } catch (error) {
     await opened.close();
-    throw new InputError(
-      `Cannot load a LongMem with frozenWeights "float16" as ${opened.description} lacks the feature shader-f16: allowed is "float32"`,
-    );
+    throw error;
   }
-  const parts = {
-    frozenType: frozenWeights,
-    backbone,
-    sideNet: { shape: sideNet.shape, weights: sideNet.weights },
-    memory,
-  };
-  return modelOf(new LongMem(opened, parts, { ownsDevice: true }), memory);
 }
 
 /** A model with a memory, as programs use it. */

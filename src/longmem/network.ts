@@ -2,8 +2,8 @@
  * Networks of a LongMem: each reads a segment, and perhaps a memory. Each is a file in `networks/` and a line in `networks.ts`.
  */
 import type { BatchOptions, Head, Weights } from "../backbone/architecture.ts";
-import type { backboneForward, FrozenType } from "../backbone/backbone_graph.ts";
-import type { BackboneCheckpoint, BackboneShape } from "../backbone/shape.ts";
+import type { backboneForward } from "../backbone/backbone_graph.ts";
+import type { BackboneCheckpoint, BackboneShape, FrozenType } from "../backbone/shape.ts";
 import { dims, type Graph, type Value } from "../graph/graph.ts";
 import type { DropoutMask } from "../graph/ops/dropout.ts";
 import { reshape } from "../graph/ops/reshape.ts";
@@ -34,8 +34,6 @@ export type Network =
 /** Parts of a LongMem. */
 export interface LongMemParts {
   readonly backbone: BackboneCheckpoint;
-  /** Type in which the device holds the backbone's matrices (default `float32`). */
-  readonly frozenType?: FrozenType | undefined;
   /** Absent: the backbone alone can be asked. */
   readonly sideNet?: SideNetCheckpoint;
   readonly memory?: MemoryConfig;

@@ -2,15 +2,14 @@
  * Passes of a model on its device: the sessions that were compiled for them, the weights, and the tensors of a batch.
  */
 import { maskedInputs } from "../backbone/attention_bias.ts";
-import { backbonePrefix, frozenTypeOf } from "../backbone/backbone_graph.ts";
 import type { Graph } from "../graph/graph.ts";
 import { mostLikely } from "../graph/ops/most_likely.ts";
 import { reshape } from "../graph/ops/reshape.ts";
 import { targetRank } from "../graph/ops/target_rank.ts";
-import { InputRangeError } from "../errors.ts";
 import { compile } from "../runtime/compile.ts";
 import type { Device, Session, Tensors } from "../runtime/device.ts";
 import { buildForward, headBlocks, headLogits, headLoss, segmentKeys } from "./forward_graph.ts";
+import { frozenTensors } from "./frozen_tensors.ts";
 import type { LongMemParts, Network } from "./network.ts";
 import { networks } from "./networks.ts";
 import { hostFunctionsOf, type OpenMemory } from "./open_memory.ts";
@@ -50,22 +49,17 @@ export class Passes {
   readonly #parts: LongMemParts;
   readonly #sessions = new Map<string, Promise<Session>>();
   /** Tensors of the weights by their names in graphs. */
-  readonly weights: Tensors = {};
+  readonly weights: Tensors;
   /** The memory of the pass that runs: sessions are those of all memories. */
   #memory: OpenMemory | undefined;
 
   constructor(device: Device, parts: LongMemParts) {
     this.#device = device;
     this.#parts = parts;
-    const trained = Object.values(networks).map((network) => network.trained(parts));
-    for (const part of [{ prefix: backbonePrefix, weights: parts.backbone.weights }, ...trained]) {
+    this.weights = frozenTensors(device, parts.backbone);
+    for (const part of Object.values(networks).map((network) => network.trained(parts))) {
       for (const [name, { data, shape }] of part?.weights ?? []) {
-        const type = part!.prefix === backbonePrefix
-          ? frozenTypeOf(shape, parts.frozenType ?? "float32")
-          : "float32";
-        this.weights[part!.prefix + name] ??= type === "float16"
-          ? device.tensor(float16Bits(name, data), shape, type)
-          : device.tensor(data, shape);
+        this.weights[part!.prefix + name] ??= device.tensor(data, shape);
       }
     }
   }
@@ -97,13 +91,13 @@ export class Passes {
 
   /** The graph of a kind of pass. */
   #graph(kind: PassKind, memory: OpenMemory | undefined): Graph {
-    const { backbone, frozenType, sideNet, blockMemory, memorizing, stateMemory } = this.#parts;
+    const { backbone, sideNet, blockMemory, memorizing, stateMemory } = this.#parts;
     const { blockBytes } = this.#device;
     const { want, returnsKeys, writes, ...sizes } = kind;
     const forward = buildForward({
       ...sizes,
       backbone: backbone.shape,
-      frozenType,
+      frozenType: backbone.frozenType,
       ...(sideNet ? { sideNet: sideNet.shape } : {}),
       ...(memorizing ? { memorizing: memorizing.shape } : {}),
       ...(blockMemory ? { blockMemory } : {}),
@@ -154,25 +148,6 @@ export class Passes {
   dispose(): void {
     for (const tensor of Object.values(this.weights)) tensor.dispose();
   }
-}
-
-/**
- * A weight rounded to float16, as bits.
- *
- * @throws RangeError where float16 does not hold a number of it.
- */
-function float16Bits(name: string, data: Float32Array): Uint16Array<ArrayBuffer> {
-  const rounded = new Float16Array(data);
-  const bad = rounded.findIndex((value) => !Number.isFinite(value));
-  if (bad >= 0) {
-    throw new InputRangeError(
-      `Cannot hold weight "${name}" in float16 as that ends at 65504: current value is ${
-        data[bad]
-      } at element ${bad}; ` +
-        `frozenWeights "float32" would help`,
-    );
-  }
-  return new Uint16Array(rounded.buffer);
 }
 
 /**

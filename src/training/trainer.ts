@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { architectureOf, bankHeads } from "../backbone/architectures.ts";
-import { backbonePrefix } from "../backbone/backbone_graph.ts";
 import { Graph, type Value } from "../graph/graph.ts";
 import { encodeOnnx, programOf } from "../graph/onnx.ts";
 import { buildForward, headBlocks, headLoss } from "../longmem/forward_graph.ts";
+import { frozenTensors } from "../longmem/frozen_tensors.ts";
 import type { MemorizingCheckpoint } from "../longmem/memorizing_transformer.ts";
 import type { BackboneCheckpoint, BackboneShape } from "../backbone/shape.ts";
 import type { LongMemParts, Network, TrainedPart } from "../longmem/network.ts";
@@ -238,9 +238,7 @@ export class Trainer {
       this.#sums?.add(stepNames.gradient(name), new Float32Array(data.length), shape);
     }
     if (options.trains !== "backbone") {
-      for (const [name, { data, shape }] of prefixed(backbonePrefix, backbone.weights)) {
-        this.#frozen[name] = device.tensor(data, shape);
-      }
+      Object.assign(this.#frozen, frozenTensors(device, backbone));
     }
   }
 
@@ -307,6 +305,7 @@ export class Trainer {
     const forward = buildForward({
       network,
       backbone: backbone.shape,
+      frozenType: options.trains === "backbone" ? undefined : backbone.frozenType,
       ...(sideNet ? { sideNet: sideNet.shape } : {}),
       ...(memorizing ? { memorizing: memorizing.shape } : {}),
       ...(memory ? { memory: memory.inGraph } : {}),

@@ -5,7 +5,7 @@
  */
 // deno-lint-ignore-file no-console -- a benchmark prints what it measured
 import { loadLongMem } from "../../src/checkpoint/load.ts";
-import type { FrozenType } from "../../src/backbone/backbone_graph.ts";
+import type { FrozenType } from "../../src/backbone/shape.ts";
 import type { DeviceKind } from "../../src/runtime/device.ts";
 import { mean, pairedDifference } from "../../src/statistics/estimates.ts";
 import { writeBook } from "../../src/text/chronicle/book.ts";

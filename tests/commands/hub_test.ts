@@ -186,6 +186,8 @@ test("data fetches a model of the Hub, and a run reads it, its tokenizer and rec
       // A declaration may say what the model must be.
       const backbone = { kind: "huggingface", repo } as const;
       await readStoredBackbone({ ...backbone, shape: { layers: 2, settings: { positions: 32 } } });
+      const held = await readStoredBackbone({ ...backbone, frozenWeights: "float16" });
+      assert.equal(held.backbone.frozenType, "float16");
       await assert.rejects(
         readStoredBackbone({ ...backbone, shape: { layers: 3 } }),
         /its layers is another one: expected 3, found 2/,

@@ -6,6 +6,16 @@ import type { LongMemParts } from "../../src/longmem/network.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import { deviceTest } from "../graph/devices.ts";
 import { assert, assertClose, test } from "../testing.ts";
+import type { BackboneCheckpoint } from "../../src/backbone/shape.ts";
+import type { TensorMap } from "../../src/tensor.ts";
+import {
+  inOrder,
+  openSideNet,
+  randomBatches,
+  smallBackbone,
+  smallMemory,
+  smallSideNet,
+} from "../training/small_training.ts";
 import { randomTokens, smallParts } from "./random_model.ts";
 
 /** Logits of a second segment, which reads what the first one wrote, and bytes of the backbone's weights on the device. */
@@ -21,24 +31,31 @@ async function secondSegment(device: Device, parts: LongMemParts) {
   return { logits, bytes };
 }
 
+/** Weights of which the matrices are rounded to float16. */
+function roundedMatrices(weights: TensorMap): TensorMap {
+  return new Map(
+    [...weights].map(([name, tensor]) => [
+      name,
+      tensor.shape.length === 2
+        ? { ...tensor, data: Float32Array.from(new Float16Array(tensor.data)) }
+        : tensor,
+    ]),
+  );
+}
+
 deviceTest(
   "a backbone held in float16 has its matrices rounded, and float32 else",
   async (device) => {
     const parts = smallParts();
     const { shape, weights } = parts.backbone;
-    const rounded = new Map(
-      [...weights].map(([name, tensor]) => [
-        name,
-        tensor.shape.length === 2
-          ? { ...tensor, data: Float32Array.from(new Float16Array(tensor.data)) }
-          : tensor,
-      ]),
-    );
     const whole = await secondSegment(device, parts);
-    const held = await secondSegment(device, { ...parts, frozenType: "float16" });
+    const held = await secondSegment(device, {
+      ...parts,
+      backbone: { ...parts.backbone, frozenType: "float16" },
+    });
     const expected = await secondSegment(device, {
       ...parts,
-      backbone: { shape, weights: rounded },
+      backbone: { shape, weights: roundedMatrices(weights) },
     });
     assertClose(held.logits, expected.logits, { tolerance: 1e-5 });
     const largest = whole.logits.reduce(
@@ -51,6 +68,28 @@ deviceTest(
     assert.equal(held.bytes, whole.bytes - matrices / 2);
   },
 );
+
+deviceTest("a SideNet is trained beside a backbone held in float16", async (device) => {
+  const trained = async (backbone: BackboneCheckpoint) => {
+    const options = { backbone, sideNet: smallSideNet(smallBackbone()), memory: smallMemory };
+    const trainer = await openSideNet(device, { learningRate: 1e-2 }, options);
+    const next = inOrder(randomBatches(4));
+    for (let step = 0; step < 4; step++) await trainer.update(next);
+    const weights = await trainer.weights();
+    await trainer.close();
+    return weights;
+  };
+  const { shape, weights } = smallBackbone();
+  const whole = await trained({ shape, weights });
+  const held = await trained({ shape, weights, frozenType: "float16" });
+  const expected = await trained({ shape, weights: roundedMatrices(weights) });
+  let moved = 0;
+  for (const [name, { data }] of held) {
+    assertClose(data, expected.get(name)!.data, { tolerance: 2e-5, name });
+    data.forEach((x, i) => moved = Math.max(moved, Math.abs(x - whole.get(name)!.data[i])));
+  }
+  assert.ok(moved > 1e-4, `rounding shows: ${moved}`);
+});
 
 test("loadLongMem() with frozenWeights holds the backbone as they say", async () => {
   const { backbone } = smallParts();

@@ -71,7 +71,7 @@ export function smallSideNet(backbone: BackboneCheckpoint): SideNetCheckpoint {
 export type SideNetOptions = Partial<
   Pick<
     Extract<TrainerOptions, { trains: "sidenet" }>,
-    "memory" | "dropout" | "gate" | "seed" | "sideNet"
+    "backbone" | "memory" | "dropout" | "gate" | "seed" | "sideNet"
   >
 >;
 
@@ -81,7 +81,7 @@ export async function openSideNet(
   config: Partial<TrainingConfig> = {},
   options: SideNetOptions = {},
 ): Promise<Trainer> {
-  const backbone = smallBackbone();
+  const { backbone = smallBackbone() } = options;
   return await Trainer.open({
     device,
     config: { ...releasedTraining, ...config },
