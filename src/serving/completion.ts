@@ -5,7 +5,7 @@ import { InputRangeError } from "../errors.ts";
 import { generateTokens } from "../longmem/generation.ts";
 import type { LongMemModel } from "../longmem/longmem_model.ts";
 import { DecodeStream } from "../text/decode_stream.ts";
-import { textOf, type Tokenizer } from "../text/tokenizer.ts";
+import { decodeKnown, textOf, type Tokenizer } from "../text/tokenizer.ts";
 import type { CompletionRequest, Prompt } from "./completion_request.ts";
 import { padSegment, rememberTokens, segmentsOf, tokensBeforeWindow } from "./long_prompt.ts";
 import type { ServedModel } from "./served_model.ts";
@@ -142,8 +142,7 @@ async function* completeAfter(
 
 /** The text of a prompt. */
 function echoedText(tokenizer: Tokenizer, { ids, text }: PromptTokens): string {
-  return text ??
-    tokenizer.decode([...ids].filter((id) => textOf(tokenizer, id) !== undefined));
+  return text ?? decodeKnown(tokenizer, [...ids]);
 }
 
 /**

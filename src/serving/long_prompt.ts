@@ -2,6 +2,7 @@
  * Texts longer than the window: what does not fit goes through the window segment by segment into the memory.
  */
 import { architectureOf } from "../backbone/architectures.ts";
+import { rememberDocument } from "../longmem/generation.ts";
 import type { LongMemModel } from "../longmem/longmem_model.ts";
 import type { ServedModel } from "./served_model.ts";
 
@@ -44,9 +45,9 @@ export function tokensBeforeWindow(
 /** Places at which a text of so many tokens is cut into segments, each of whole chunks but perhaps the last: `[start, end)`. */
 export function segmentsOf(
   tokens: number,
-  { contextTokens, chunkTokens }: Pick<ServedModel, "contextTokens" | "chunkTokens">,
+  sizes: Pick<ServedModel, "contextTokens" | "chunkTokens">,
 ): { readonly start: number; readonly end: number }[] {
-  const step = Math.max(1, Math.floor(contextTokens / chunkTokens)) * chunkTokens;
+  const step = wholeChunks(sizes);
   return Array.from({ length: Math.ceil(tokens / step) }, (_, i) => ({
     start: i * step,
     end: Math.min((i + 1) * step, tokens),
@@ -66,10 +67,20 @@ export async function rememberTokens(
     & Pick<ServedModel, "contextTokens" | "chunkTokens">
     & { readonly signal: AbortSignal },
 ): Promise<void> {
-  for (const { start, end } of segmentsOf(ids.length, { contextTokens, chunkTokens })) {
-    signal.throwIfAborted();
-    if (end - start < chunkTokens) continue;
-    const { tokens, lengths } = padSegment(model, ids.subarray(start, end), contextTokens);
-    await model.remember(tokens, { lengths });
-  }
+  const padded = {
+    remember(segment: Int32Array) {
+      signal.throwIfAborted();
+      const { tokens, lengths } = padSegment(model, segment, contextTokens);
+      return model.remember(tokens, { lengths });
+    },
+  };
+  const segmentTokens = wholeChunks({ contextTokens, chunkTokens });
+  await rememberDocument(padded, ids, { contextTokens: segmentTokens, chunkTokens });
+}
+
+/** Tokens of the longest segment of whole chunks. */
+function wholeChunks(
+  { contextTokens, chunkTokens }: Pick<ServedModel, "contextTokens" | "chunkTokens">,
+): number {
+  return Math.max(1, Math.floor(contextTokens / chunkTokens)) * chunkTokens;
 }

@@ -8,7 +8,7 @@ import type { LongMemModel } from "../longmem/longmem_model.ts";
 import { sha256Of } from "../sha256.ts";
 import { tokenizeDocument } from "../text/document_tokens.ts";
 import { textIds } from "../text/text_ids.ts";
-import { checkTokenIds, textOf } from "../text/tokenizer.ts";
+import { checkTokenIds, decodeKnown } from "../text/tokenizer.ts";
 import { Admission, type AdmissionLimits, orAborted } from "./admission.ts";
 import { ApiError } from "./api_error.ts";
 import { complete, type PromptTokens, promptTokens } from "./completion.ts";
@@ -356,8 +356,7 @@ export class CompletionServer {
     const body = await readJson(request, { ...this.#options.limits, signal });
     const { tokens } = readDetokenizeRequest(body), { tokenizer } = this.#served;
     invalid("tokens", () => checkTokenIds(tokens, tokenizer.vocabSize, "detokenize tokens"));
-    const text = tokens.filter((id) => textOf(tokenizer, id) !== undefined);
-    return json({ prompt: tokenizer.decode(text) });
+    return json({ prompt: decodeKnown(tokenizer, tokens) });
   }
 
   #seconds(): number {
