@@ -73,6 +73,8 @@ export interface NetworkKind {
 
 /** The part of a model that learns. */
 export interface TrainedPart {
+  /** The part: the others stay as they are. */
+  readonly part: "backbone" | "sideNet" | "memorizing";
   /** Prefix of its weights among the inputs of a graph. */
   readonly prefix: string;
   /** As they start. */

@@ -1,4 +1,6 @@
-import type { LongMemParts, Network, NetworkKind } from "./network.ts";
+import { InputTypeError } from "../errors.ts";
+import type { TensorMap } from "../tensor.ts";
+import type { LongMemParts, Network, NetworkKind, TrainedPart } from "./network.ts";
 import { backboneNetwork } from "./networks/backbone.ts";
 import { infLlmNetwork } from "./networks/infllm.ts";
 import { knnLmNetwork } from "./networks/knn_lm.ts";
@@ -26,6 +28,23 @@ export function wholeNetwork(
   if (memorizing) return "memorizing-transformer";
   if (stateMemory) return "knn-lm";
   return blockMemory ? "infllm" : "backbone";
+}
+
+/**
+ * The part of a model that a training changes.
+ *
+ * @throws {TypeError} Where its network has none.
+ */
+export function trainedPart(parts: LongMemParts): TrainedPart {
+  const network = wholeNetwork(parts), trained = networks[network].trained(parts);
+  if (trained) return trained;
+  throw new InputTypeError(`Cannot train network "${network}" as it has no weights of its own`);
+}
+
+/** The model with other weights of that part. */
+export function withTrained(parts: LongMemParts, weights: TensorMap): LongMemParts {
+  const { part } = trainedPart(parts);
+  return { ...parts, [part]: { ...parts[part]!, weights } };
 }
 
 /** Whether a network reads a memory and writes to it. */

@@ -22,7 +22,6 @@ import {
   initializeMemorizing,
   type MemorizingCheckpoint,
 } from "../longmem/memorizing_transformer.ts";
-import { LongMem } from "../longmem/longmem.ts";
 import type { Device } from "../runtime/device.ts";
 import type { TensorMap } from "../tensor.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
@@ -32,14 +31,13 @@ import {
   sideNetTraining,
   type TrainingName,
 } from "../training/training_names.ts";
-import type { TrainerOptions } from "../training/trainer.ts";
 import type { RunContext } from "./run_context.ts";
 import type { RunText } from "./corpus.ts";
 import { runPhase } from "./training.ts";
 import { InputError } from "../errors.ts";
 import type { BackboneCheckpoint, BackboneShape } from "../backbone/shape.ts";
 import type { SideNetCheckpoint } from "../longmem/sidenet_shape.ts";
-import type { LongMemParts, Network } from "../longmem/network.ts";
+import type { LongMemParts } from "../longmem/network.ts";
 
 /** The frozen language model of a run: read from a checkpoint, or pretrained here. */
 export async function obtainBackbone(
@@ -76,11 +74,8 @@ export async function obtainBackbone(
           device,
           config: training,
           seed,
-          trains: "backbone",
-          backbone: { shape, weights: start },
+          parts: { backbone: { shape, weights: start } },
         },
-        validated: (weights) => new LongMem(device, { backbone: { shape, weights } }),
-        network: "backbone",
       },
       text,
       experiment,
@@ -164,12 +159,8 @@ export async function adaptSideNets(
   const isDeclared = (name: TrainingName) => trainings[name].config(experiment) !== undefined;
   const adapt = async (name: TrainingName, withMemory: boolean): Promise<SideNetCheckpoint> => {
     const remembers = withMemory && memory ? { memory } : {};
-    const weights = await adapted({
-      name,
-      part: { trains: "sidenet", sideNet: start, ...remembers },
-      parts: (weights) => ({ sideNet: { shape, weights }, ...remembers }),
-      network: withMemory ? "longmem" : "sidenet",
-    }, { experiment, adaptation, backbone, text, device, context });
+    const parts = { backbone, sideNet: start, ...remembers };
+    const weights = await adapted(name, parts, { experiment, adaptation, text, device, context });
     await context.results.recordHash(`SideNet ${name}`, hashFrozen(weights));
     return { shape, weights };
   };
@@ -225,58 +216,29 @@ export async function adaptMemorizingTransformer(
   if (!trainings[name].config(experiment) || !sideNet || !adaptation || !memory) return undefined;
   const shape = { memoryBlock: sideNet.shape.memoryBlock };
   const start = initializeMemorizing(shape, backbone);
-  const weights = await adapted({
-    name,
-    part: { trains: name, memorizing: { shape, weights: start }, memory },
-    parts: (weights) => ({ memorizing: { shape, weights }, memory }),
-    network: name,
-  }, { experiment, adaptation, backbone, text, device, context });
+  const parts = { backbone, memorizing: { shape, weights: start }, memory };
+  const weights = await adapted(name, parts, { experiment, adaptation, text, device, context });
   await context.results.recordHash(name, hashFrozen(weights));
   return { shape, weights };
 }
 
-/** The part that an adaptation trains beside, or within, a frozen backbone. */
-interface Adaptation {
-  /** Name in `metrics.jsonl`, and folder of its checkpoints. */
-  readonly name: TrainingName;
-  readonly part:
-    | Pick<Extract<TrainerOptions, { trains: "sidenet" }>, "trains" | "sideNet" | "memory">
-    | Pick<
-      Extract<TrainerOptions, { trains: "memorizing-transformer" }>,
-      "trains" | "memorizing" | "memory"
-    >;
-  /** The parts of the model with the weights trained so far, to validate, and the network of it that answers. */
-  readonly parts: (weights: TensorMap) => Omit<LongMemParts, "backbone">;
-  readonly network: Network;
-}
-
 /** Weights of a part that was adapted to a backbone, which stays as it is. */
 async function adapted(
-  { name, part, parts, network }: Adaptation,
-  { experiment, adaptation, backbone, text, device, context }: {
+  name: TrainingName,
+  parts: LongMemParts,
+  { experiment, adaptation, text, device, context }: {
     readonly experiment: ResolvedExperiment;
     readonly adaptation: AdaptationConfig;
-    readonly backbone: BackboneCheckpoint;
     readonly text: RunText;
     readonly device: Device;
     readonly context: RunContext;
   },
 ): Promise<TensorMap> {
-  const { dropout, gate } = adaptation;
-  const trainer = {
-    device,
-    config: adaptation,
-    seed: experiment.seed,
-    backbone,
-    ...part,
-    dropout,
-    ...(gate && { gate }),
-  };
-  const validated = (weights: TensorMap) => new LongMem(device, { backbone, ...parts(weights) });
-  const phase = { name, trainer, validated, network };
+  const { dropout, gate } = adaptation, { seed } = experiment;
+  const trainer = { device, config: adaptation, seed, parts, dropout, ...(gate && { gate }) };
   return await withFrozen(
-    backbone,
+    parts.backbone,
     "adaptation",
-    () => runPhase(phase, text, experiment, context),
+    () => runPhase({ name, trainer }, text, experiment, context),
   );
 }

@@ -3,12 +3,13 @@ import { readSafetensors, writeSafetensors } from "../formats/safetensors.ts";
 import { cutDocument } from "../text/segments.ts";
 import { languageModel } from "../evaluation/shared/language_model.ts";
 import { scoreDocuments } from "../evaluation/perplexity.ts";
-import type { MemoryConfig } from "../memory/config.ts";
+import { LongMem } from "../longmem/longmem.ts";
+import { trainedPart, wholeNetwork, withTrained } from "../longmem/networks.ts";
 import type { TensorMap } from "../tensor.ts";
 import { padId } from "../backbone/shape.ts";
 import { hasCheckpoint, keepCheckpoints } from "../training/checkpoint.ts";
 import { train } from "../training/train.ts";
-import { type StepMetrics, Trainer, type TrainerOptions } from "../training/trainer.ts";
+import { type StepMetrics, Trainer } from "../training/trainer.ts";
 import type { ResolvedExperiment } from "../experiment/declaration.ts";
 import { isThere } from "../files.ts";
 import { InputError } from "../errors.ts";
@@ -27,11 +28,6 @@ import { missingLine } from "./training_lines.ts";
 /** Tokens of each valid document that a validation during training reads. */
 const validationTokens = 8192;
 
-/** The memory that a training fills; undefined where it has none. */
-function memoryOf(trainer: TrainerOptions): MemoryConfig | undefined {
-  return trainer.trains === "backbone" ? undefined : trainer.memory;
-}
-
 /**
  * Runs a training, or takes the weights of one that has finished, in this run or in another that trained the same: those
  * that were best on the valid split. Every step is a line of `metrics.jsonl`.
@@ -42,7 +38,7 @@ export async function runPhase(
   experiment: ResolvedExperiment,
   context: RunContext,
 ): Promise<TensorMap> {
-  const { name, trainer: { config } } = phase;
+  const { name, trainer: { config, parts } } = phase;
   const folder = join(context.checkpointFolder, name);
   const finished = join(folder, "weights.safetensors");
   const { results, progress } = context;
@@ -55,7 +51,7 @@ export async function runPhase(
       await checkSteps(phase, config.steps, context);
       return weights;
     }
-    const documents = phase.trainer.trains === "backbone"
+    const documents = trainedPart(parts).part === "backbone"
       ? await text.pretrainingDocuments()
       : await text.documents("train");
     const stream = trainingStream(documents, text.tokenizer, experiment, config);
@@ -139,7 +135,7 @@ async function missingRecord(
 
 /** Records steps in `metrics.jsonl` and on the terminal. */
 function stepRecorder({ name, trainer }: Phase, context: RunContext) {
-  const { config } = trainer, memory = memoryOf(trainer);
+  const { config, parts: { memory } } = trainer;
   const startedAt = performance.now();
   let tokens = 0, recentTokens = 0, recentAt = startedAt, tokensPerSecond = 0;
   const perStep = config.batchSize * config.contextTokens * config.accumulationSteps;
@@ -193,7 +189,7 @@ function stepRecorder({ name, trainer }: Phase, context: RunContext) {
 
 /** Mean loss on the beginnings of the valid documents, each read with a memory of its own. */
 async function validationLoss(phase: Phase, weights: TensorMap, text: RunText): Promise<number> {
-  const { contextTokens, batchSize } = phase.trainer.config;
+  const { config: { contextTokens, batchSize }, device, parts } = phase.trainer;
   const documents = (await text.documents("valid")).map((document) => ({
     ...cutDocument({ ...document, tokens: document.tokens.slice(0, validationTokens + 1) }, {
       contextTokens,
@@ -201,13 +197,11 @@ async function validationLoss(phase: Phase, weights: TensorMap, text: RunText): 
     }),
     gpt2Tokens: document.gpt2Tokens,
   }));
-  const model = phase.validated(weights);
+  const model = new LongMem(device, withTrained(parts, weights));
   try {
-    const rows = memoryOf(phase.trainer)?.bank === "shared"
-      ? 1
-      : Math.min(batchSize, documents.length);
+    const rows = parts.memory?.bank === "shared" ? 1 : Math.min(batchSize, documents.length);
     const scores = await scoreDocuments(
-      languageModel(phase.name, model, phase.network),
+      languageModel(phase.name, model, wholeNetwork(parts)),
       documents,
       { rows, pad: padId },
     );

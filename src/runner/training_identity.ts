@@ -10,13 +10,12 @@ import type { ResolvedExperiment } from "../experiment/declaration.ts";
 import { canonicalJson, identityOf } from "../declaration/identity.ts";
 import { memoryPart } from "../memory/config.ts";
 import { trainingPart } from "../training/config.ts";
-import type { LongMem } from "../longmem/longmem.ts";
+import { trainedPart } from "../longmem/networks.ts";
 import type { SegmentStream } from "../text/segments.ts";
 import type { TensorMap } from "../tensor.ts";
 import type { TrainerOptions } from "../training/trainer.ts";
 import type { RunDocument, RunText } from "./corpus.ts";
 import type { RunContext } from "./run_context.ts";
-import type { Network } from "../longmem/network.ts";
 import { sha256Of } from "../sha256.ts";
 
 /** Form of {@linkcode PhaseIdentity.determinedBy}; records of version 1 had neither graph nor batches. */
@@ -30,9 +29,6 @@ export interface Phase {
   /** Name in `metrics.jsonl`, and folder of its checkpoints: `backbone`, `longmem`, ... */
   readonly name: string;
   readonly trainer: TrainerOptions;
-  /** The model with the weights trained so far, to validate, and the network of it that answers. */
-  readonly validated: (weights: TensorMap) => LongMem;
-  readonly network: Network;
 }
 
 /** Determinants of weights, by name. */
@@ -57,7 +53,7 @@ export async function codeDeterminants(
   { corpus, seed }: ResolvedExperiment,
   { results }: Pick<RunContext, "results">,
 ): Promise<Determinants> {
-  const { config } = trainer;
+  const { config, parts, dropout } = trainer, { part } = trainedPart(parts);
   const { kind, description } = trainer.device;
   const { packages } = results.environment;
   const sources = await hashSources({ validates: Boolean(config.validateEverySteps) });
@@ -67,15 +63,12 @@ export async function codeDeterminants(
     training: identityOf(trainingPart.schema, config),
     seed,
     ...(corpus.kind === "files" ? { maxDocumentTokens: corpus.maxDocumentTokens } : {}),
-    backbone: initial(trainer.backbone),
-    ...(trainer.trains === "backbone" ? {} : {
-      memory: identityOf(memoryPart.schema, trainer.memory),
-      dropout: trainer.dropout,
+    backbone: initial(parts.backbone),
+    ...(part === "backbone" ? {} : {
+      memory: identityOf(memoryPart.schema, parts.memory),
+      dropout,
+      [part]: initial(parts[part]!),
     }),
-    ...(trainer.trains === "sidenet" ? { sideNet: initial(trainer.sideNet) } : {}),
-    ...(trainer.trains === "memorizing-transformer"
-      ? { memorizing: initial(trainer.memorizing) }
-      : {}),
     device: `${kind}: ${description}`,
     engines: Object.entries(packages).filter(([name]) => name.startsWith("onnxruntime")),
     graph,

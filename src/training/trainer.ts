@@ -4,13 +4,12 @@ import { Graph, type Value } from "../graph/graph.ts";
 import { encodeOnnx, programOf } from "../graph/onnx.ts";
 import { buildForward, headBlocks, headLoss } from "../longmem/forward_graph.ts";
 import { frozenTensors } from "../longmem/frozen_tensors.ts";
-import type { MemorizingCheckpoint } from "../longmem/memorizing_transformer.ts";
-import type { BackboneCheckpoint, BackboneShape } from "../backbone/shape.ts";
-import type { LongMemParts, Network, TrainedPart } from "../longmem/network.ts";
-import { networks, wholeNetwork } from "../longmem/networks.ts";
+import type { BackboneShape } from "../backbone/shape.ts";
+import type { LongMemParts, TrainedPart } from "../longmem/network.ts";
+import { networks, trainedPart, wholeNetwork } from "../longmem/networks.ts";
 import { OpenMemory } from "../longmem/open_memory.ts";
 import type { RowRange } from "../longmem/padding.ts";
-import { checkMemoryConfig, type MemoryConfig } from "../memory/config.ts";
+import { checkMemoryConfig } from "../memory/config.ts";
 import type { SavedBank } from "../memory/memory_bank.ts";
 import { compile } from "../runtime/compile.ts";
 import type { Device, DeviceTensor, Session, Tensors } from "../runtime/device.ts";
@@ -23,72 +22,18 @@ import { ReplacedTensors } from "./parameters.ts";
 import { ReadPace } from "./read_pace.ts";
 import { addAccumulation, addStep, addUpdate, parameterGroup, stepNames } from "./step_graph.ts";
 import { InputError, InputRangeError, InputTypeError } from "../errors.ts";
-import type { SideNetCheckpoint } from "../longmem/sidenet_shape.ts";
 
 /** Model to be trained, and options of its training. */
-export type TrainerOptions =
-  & {
-    readonly device: Device;
-    readonly config: TrainingConfig;
-    readonly seed: number;
-    readonly backbone: BackboneCheckpoint;
-  }
-  & (
-    | { readonly trains: "backbone" }
-    | {
-      /** Memory-augmented adaptation: the SideNet alone learns. */
-      readonly trains: "sidenet";
-      readonly sideNet: SideNetCheckpoint;
-      /** Absent: a SideNet without memory. */
-      readonly memory?: MemoryConfig;
-      readonly dropout?: number;
-      /** Absent: the gates learn. */
-      readonly gate?: AdaptationConfig["gate"];
-    }
-    | {
-      /** The baseline that has its memory within the backbone: block R and those above learn. */
-      readonly trains: "memorizing-transformer";
-      readonly memorizing: MemorizingCheckpoint;
-      readonly memory: MemoryConfig;
-      readonly dropout?: number;
-      readonly gate?: AdaptationConfig["gate"];
-    }
-  );
-
-/** A training: a network of a model and its trainable part. */
-interface Training {
-  readonly network: Network;
+export interface TrainerOptions {
+  readonly device: Device;
+  readonly config: TrainingConfig;
+  readonly seed: number;
+  /** The model, whose network decides which part of it learns. */
   readonly parts: LongMemParts;
-  readonly part: TrainedPart;
-  /** Dropout of the part's layers. */
-  readonly dropout: number;
-  readonly gate: AdaptationConfig["gate"];
-}
-
-function trainingOf(options: TrainerOptions): Training {
-  const { backbone } = options;
-  const parts: LongMemParts = { backbone, ...partsOf(options) };
-  const network = wholeNetwork(parts);
-  const { dropout = 0, gate = "learned" } = options.trains === "backbone" ? {} : options;
-  return { network, parts, part: networks[network].trained(parts)!, dropout, gate };
-}
-
-/** The parts of a model beside the backbone. */
-function partsOf(options: TrainerOptions): Omit<LongMemParts, "backbone"> {
-  switch (options.trains) {
-    case "backbone":
-      return {};
-    case "sidenet": {
-      const { sideNet, memory } = options;
-      return { sideNet, ...(memory ? { memory } : {}) };
-    }
-    case "memorizing-transformer": {
-      const { memorizing, memory } = options;
-      return { memorizing, memory };
-    }
-    default:
-      return options satisfies never;
-  }
+  /** Dropout of the layers that learn (default 0). */
+  readonly dropout?: number;
+  /** Absent: the gates learn. */
+  readonly gate?: AdaptationConfig["gate"];
 }
 
 /** Result of one batch of an update. */
@@ -182,7 +127,7 @@ export interface TrainerState {
  */
 export class Trainer {
   readonly #options: TrainerOptions;
-  readonly #training: Training;
+  readonly #trained: TrainedPart;
   readonly #dropout: LayerDropout;
   readonly #parameterShapes: ReadonlyMap<string, readonly number[]>;
   readonly #state: ReplacedTensors;
@@ -207,19 +152,19 @@ export class Trainer {
 
   private constructor(options: TrainerOptions) {
     this.#options = options;
-    const { device, backbone, config } = options;
-    this.#training = trainingOf(options);
-    const { part, parts: { memory }, dropout, gate } = this.#training;
+    const { device, config, parts: { backbone, memory }, dropout = 0, gate } = options;
+    this.#trained = trainedPart(options.parts);
+    const { prefix, weights, layers } = this.#trained;
     this.#dropout = {
       p: dropout,
-      layers: part.layers,
+      layers,
       batchSize: config.batchSize,
       contextTokens: config.contextTokens,
       heads: backbone.shape.heads,
       hiddenDim: backbone.shape.hiddenDim,
     };
     this.#state = new ReplacedTensors(device);
-    const trained = prefixed(part.prefix, part.weights);
+    const trained = prefixed(prefix, weights);
     const learnsGates = memory !== undefined && gate !== "fixed";
     this.#parameterShapes = new Map(
       [...trained].filter(([name]) => learnsGates || parameterGroup(name) === "always").map((
@@ -237,9 +182,7 @@ export class Trainer {
       this.#state.add(stepNames.square(name), new Float32Array(data.length), shape);
       this.#sums?.add(stepNames.gradient(name), new Float32Array(data.length), shape);
     }
-    if (options.trains !== "backbone") {
-      Object.assign(this.#frozen, frozenTensors(device, backbone));
-    }
+    if (this.#isFrozen) Object.assign(this.#frozen, frozenTensors(device, backbone));
   }
 
   /**
@@ -259,14 +202,13 @@ export class Trainer {
    * @throws RangeError if the memory does not fit the batches.
    */
   static async prepare(options: TrainerOptions): Promise<Trainer> {
-    const { device, config } = options;
+    const { device, config, parts } = options, { memory } = parts;
     const { batchSize: rows, contextTokens } = config;
-    const { network, parts } = trainingOf(options), { memory } = parts;
     if (memory) checkMemoryConfig(memory, { rows, contextTokens });
     const trainer = new Trainer(options);
     trainer.#memory = memory && await OpenMemory.open(device, memory, {
-      ...bankHeads(options.backbone.shape),
-      blocks: networks[network].rememberedBlocks(parts),
+      ...bankHeads(parts.backbone.shape),
+      blocks: networks[wholeNetwork(parts)].rememberedBlocks(parts),
       several: false,
       rows,
       seed: options.seed,
@@ -296,16 +238,18 @@ export class Trainer {
     this.#graph = this.#updateGraph = undefined;
   }
 
+  /** Whether the backbone stays as it is. */
+  get #isFrozen(): boolean {
+    return this.#trained.part !== "backbone";
+  }
+
   #buildGraph(): Graph {
-    const options = this.#options;
-    const { backbone, config, device } = options;
+    const { config, device, parts: { backbone, sideNet, memorizing } } = this.#options;
     const { batchSize: rows, contextTokens } = config;
-    const { network, parts: { sideNet, memorizing } } = this.#training;
     const dropout = this.#dropout, memory = this.#memory;
     const forward = buildForward({
-      network,
       backbone: backbone.shape,
-      frozenType: options.trains === "backbone" ? undefined : backbone.frozenType,
+      frozenType: this.#isFrozen ? backbone.frozenType : undefined,
       ...(sideNet ? { sideNet: sideNet.shape } : {}),
       ...(memorizing ? { memorizing: memorizing.shape } : {}),
       ...(memory ? { memory: memory.inGraph } : {}),
@@ -320,7 +264,7 @@ export class Trainer {
     const { graph } = forward;
     const nll = headLoss(forward, {
       blocks: headBlocks(forward, device),
-      frozen: options.trains !== "backbone",
+      frozen: this.#isFrozen,
     });
     const parameters = new Map<string, Value>(
       [...this.#parameterShapes.keys()].map((name) => [name, graph.inputs.get(name)!]),
@@ -519,7 +463,7 @@ export class Trainer {
   /** Share of the rows of a batch that will find something in memory. */
   #activeShare({ starts }: SegmentBatch): number {
     const fills = this.#memory?.fillChunks ?? [];
-    const forgets = this.#training.parts.memory?.reset === "document";
+    const forgets = this.#options.parts.memory?.reset === "document";
     const active = fills.filter((chunks, bank) => chunks > 0 && !(forgets && starts[bank]));
     return active.length / Math.max(1, fills.length);
   }
@@ -527,7 +471,7 @@ export class Trainer {
   /** Diagnoses the update that has been computed and not yet accepted. */
   async #diagnose(activeShare: number): Promise<TrainingDiagnostics> {
     const state = this.#state, targets = state.targets, frozen = this.#frozen;
-    const { prefix, weights } = this.#training.part;
+    const { prefix, weights } = this.#trained;
     const read = async (tensor: DeviceTensor) => await tensor.read() as Float32Array;
     async function* parameters(names: Iterable<string>) {
       for (const name of names) {
@@ -551,10 +495,10 @@ export class Trainer {
     { micro, learningRate, waits }: { micro: number; learningRate: number; waits: boolean },
   ): Promise<BatchResult> {
     const { config, device, seed } = this.#options;
-    if (this.#training.parts.memory?.reset === "document") {
+    if (this.#options.parts.memory?.reset === "document") {
       this.#memory?.reset(batch.starts.flatMap((starts, row) => starts ? [row] : []));
     }
-    const counted = countedTargets(batch, this.#options.backbone.shape);
+    const counted = countedTargets(batch, this.#options.parts.backbone.shape);
     const targets = counted.reduce((sum, weight) => sum + weight, 0);
     const gated = this.#memory?.fillChunks.some((chunks) => chunks > 0) ?? false;
     const shape = [config.batchSize, config.contextTokens];
@@ -586,13 +530,13 @@ export class Trainer {
   async #remember(batch: SegmentBatch, outputs: Tensors): Promise<void> {
     if (!this.#memory) return;
     await this.#memory.write(outputs, { rows: this.#writtenRows(batch) });
-    const { memory } = this.#training.parts;
+    const { memory } = this.#options.parts;
     if (memory?.reset === "epoch" && batch.endsEpoch) this.#memory.reset();
   }
 
   /** Tokens of each row that are remembered; undefined: all, padding too, as the official code has it. */
   #writtenRows({ targetTokens }: SegmentBatch): RowRange[] | undefined {
-    const { padId } = architectureOf(this.#options.backbone.shape);
+    const { padId } = architectureOf(this.#options.parts.backbone.shape);
     const { contextTokens } = this.#options.config;
     const isWhole = targetTokens?.every((count) => count === contextTokens) ?? true;
     if (padId !== undefined || isWhole) return undefined;
@@ -651,7 +595,7 @@ export class Trainer {
 
   /** The trained tensors by their official names. */
   async weights(): Promise<TensorMap> {
-    const { prefix, weights } = this.#training.part;
+    const { prefix, weights } = this.#trained;
     const read = await this.#state.read(this.#parameterShapes.keys());
     const trained: TensorMap = new Map(
       [...read].map(([name, tensor]) => [name.slice(prefix.length), tensor]),

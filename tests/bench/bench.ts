@@ -182,9 +182,7 @@ async function benchTraining(device: Device, config: BenchConfig) {
   const trainer = await Trainer.open({
     device,
     seed: 1,
-    trains: "sidenet",
-    ...parts(config),
-    memory: config.memory,
+    parts: { ...parts(config), memory: config.memory },
     config: {
       ...releasedTraining,
       batchSize: config.rows,

@@ -80,7 +80,7 @@ async function measure({ contextTokens, memoryTokens, rows }: Sizes): Promise<Me
     );
   };
   const trainer = await Trainer.open({
-    ...{ device, seed: 1, trains: "sidenet", ...parts, memory },
+    ...{ device, seed: 1, parts: { ...parts, memory } },
     config: { ...releasedTraining, batchSize: rows, contextTokens, batches: "lanes" },
   });
   const { signal } = new AbortController();

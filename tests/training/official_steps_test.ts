@@ -44,9 +44,10 @@ async function openTrainer(
     device,
     config: { ...releasedTraining, batchSize: rows, contextTokens, ...options.config },
     seed: 1,
-    trains: "sidenet",
-    ...await fixtureNetworks(),
-    memory: { ...fixtureMemory, ...(options.storage ? { storage: options.storage } : {}) },
+    parts: {
+      ...await fixtureNetworks(),
+      memory: { ...fixtureMemory, ...(options.storage ? { storage: options.storage } : {}) },
+    },
   });
 }
 

@@ -3,6 +3,7 @@
  */
 import { type BackboneCheckpoint } from "../../src/backbone/shape.ts";
 import { initializeSideNet } from "../../src/longmem/initialization.ts";
+import type { LongMemParts } from "../../src/longmem/network.ts";
 import { type MemoryConfig, memoryProtocols } from "../../src/memory/config.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import { elementCount, type TensorMap } from "../../src/tensor.ts";
@@ -69,10 +70,8 @@ export function smallSideNet(backbone: BackboneCheckpoint): SideNetCheckpoint {
 
 /** Options of the training of a small SideNet. */
 export type SideNetOptions = Partial<
-  Pick<
-    Extract<TrainerOptions, { trains: "sidenet" }>,
-    "backbone" | "memory" | "dropout" | "gate" | "seed" | "sideNet"
-  >
+  & Pick<LongMemParts, "backbone" | "memory" | "sideNet">
+  & Pick<TrainerOptions, "dropout" | "gate" | "seed">
 >;
 
 /** Opens the training of a small SideNet beside a small backbone, without memory by default. */
@@ -81,15 +80,13 @@ export async function openSideNet(
   config: Partial<TrainingConfig> = {},
   options: SideNetOptions = {},
 ): Promise<Trainer> {
-  const { backbone = smallBackbone() } = options;
+  const { backbone = smallBackbone(), sideNet = smallSideNet(backbone), memory, ...rest } = options;
   return await Trainer.open({
     device,
     config: { ...releasedTraining, ...config },
     seed: 1,
-    trains: "sidenet",
-    backbone,
-    sideNet: smallSideNet(backbone),
-    ...options,
+    parts: { backbone, sideNet, ...(memory ? { memory } : {}) },
+    ...rest,
   });
 }
 

@@ -133,8 +133,7 @@ deviceTest("Trainer pretrains by the gradients of double precision", async (devi
       device,
       config: { ...releasedTraining, ...showsGradients },
       seed: 1,
-      trains: "backbone",
-      backbone,
+      parts: { backbone },
     }),
     [batch],
     1,
@@ -189,10 +188,7 @@ function openMemorizing(
     device,
     config: { ...releasedTraining, ...config },
     seed: 1,
-    trains: "memorizing-transformer",
-    backbone,
-    memorizing,
-    memory: smallMemory,
+    parts: { backbone, memorizing, memory: smallMemory },
     dropout,
     gate,
   });
@@ -486,10 +482,7 @@ deviceTest("Trainer leaves the frozen backbone on the device as it was", async (
     device: watching,
     config: { ...releasedTraining, learningRate: 0.1 },
     seed: 1,
-    trains: "sidenet",
-    backbone,
-    sideNet,
-    memory: smallMemory,
+    parts: { backbone, sideNet, memory: smallMemory },
     dropout: 0.1,
   });
   await updates(trainer, randomBatches(3), 3);
@@ -602,8 +595,7 @@ deviceTest("Trainer learns a text that repeats itself", async (device) => {
       device,
       config: { ...releasedTraining, learningRate: 0.03, totalSteps: 60 },
       seed: 1,
-      trains: "backbone",
-      backbone: smallBackbone(),
+      parts: { backbone: smallBackbone() },
     }),
     batches,
     60,
@@ -653,8 +645,7 @@ for (const accumulationSteps of [1, 2]) {
         device,
         config: { ...releasedTraining, accumulationSteps },
         seed: 1,
-        trains: "backbone",
-        backbone,
+        parts: { backbone },
       });
       const start = await trainer.save();
       await assert.rejects(
@@ -748,6 +739,14 @@ deviceTest("Trainer.restore() refuses tensors of another model", async (device) 
     /must be \[16,8\]: current shape is absent$/,
   );
   await trainer.close();
+}, onCpu);
+
+deviceTest("Trainer.open() refuses a network without weights of its own", async (device) => {
+  const parts = { backbone: smallBackbone(), blockMemory: { distanceTokens: 4 } };
+  await assert.rejects(
+    Trainer.open({ device, config: releasedTraining, seed: 1, parts }),
+    /^TypeError: Cannot train network "infllm" as it has no weights of its own$/,
+  );
 }, onCpu);
 
 deviceTest("Trainer.open() refuses a memory that an update does not fit into", async (device) => {

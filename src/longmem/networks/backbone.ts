@@ -8,7 +8,12 @@ export const backboneNetwork: NetworkKind = {
   followsCache: true,
   lacks: () => undefined,
   rememberedBlocks: () => [],
-  trained: ({ backbone }) => ({ prefix: backbonePrefix, weights: backbone.weights, layers: [] }),
+  trained: ({ backbone: { weights } }) => ({
+    part: "backbone",
+    prefix: backbonePrefix,
+    weights,
+    layers: [],
+  }),
   forward({ tokens, frozen, batch, options }) {
     const { backbone: shape } = options;
     const backbone = backboneForward(tokens, frozen, shape, batch);

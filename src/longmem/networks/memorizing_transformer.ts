@@ -16,6 +16,7 @@ export const memorizingNetwork: NetworkKind = {
   rememberedBlocks: ({ memorizing }) => [memorizing!.shape.memoryBlock],
   trained: ({ memorizing, backbone }) =>
     memorizing && {
+      part: "memorizing",
       prefix: memorizingPrefix,
       weights: memorizing.weights,
       layers: Array.from({ length: backbone.shape.layers }, (_, i) => i)

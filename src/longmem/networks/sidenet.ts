@@ -41,6 +41,7 @@ export const sideNetNetwork: NetworkKind = {
   rememberedBlocks: () => [],
   trained: ({ sideNet }) =>
     sideNet && {
+      part: "sideNet",
       prefix: sideNetPrefix,
       weights: sideNet.weights,
       layers: Array.from({ length: sideNet.shape.layers }, (_, i) => i),
