@@ -5,7 +5,8 @@ import { InputRangeError } from "../errors.ts";
 import { generateTokens } from "../longmem/generation.ts";
 import type { LongMemModel } from "../longmem/longmem_model.ts";
 import { DecodeStream } from "../text/decode_stream.ts";
-import { decodeKnown, textOf, type Tokenizer } from "../text/tokenizer.ts";
+import type { TokenTexts } from "../text/token_texts.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
 import type { CompletionRequest, Prompt } from "./completion_request.ts";
 import { padSegment, rememberTokens, segmentsOf, tokensBeforeWindow } from "./long_prompt.ts";
 import type { ServedModel } from "./served_model.ts";
@@ -55,6 +56,8 @@ export function promptTokens(
 export interface CompletionSurroundings extends ServedModel {
   /** The model with the memory that the completion reads, which is not changed. */
   readonly model: LongMemModel;
+  /** Texts of the tokenizer's tokens. */
+  readonly texts: TokenTexts;
   /** Whether an id may be generated. */
   readonly allows: (id: number) => boolean;
 }
@@ -91,22 +94,22 @@ async function* completeAfter(
   request: CompletionRequest,
   signal: AbortSignal,
 ): AsyncGenerator<CompletionPart, void> {
-  const { model, tokenizer, contextTokens, allows } = surroundings;
+  const { model, tokenizer, contextTokens, texts, allows } = surroundings;
   const { ids } = prompt, { echo, logprobs, maxTokens, temperature, topP, seed } = request;
   const before = tokensBeforeWindow(ids.length, surroundings), likeliest = logprobs ?? 0;
   let offset = 0, promptLogits: Float32Array | undefined;
   if (echo && logprobs !== undefined) {
     const { scores, last } = await scorePrompt(surroundings, prompt, { likeliest, signal });
     promptLogits = last;
-    const text = echoedText(tokenizer, prompt);
+    const text = echoedText(texts, prompt);
     offset = text.length;
     yield { text, scores, generatedTokens: 0 };
   } else {
     await rememberTokens(model, ids.subarray(0, before), { ...surroundings, signal });
-    if (echo) yield { text: echoedText(tokenizer, prompt), scores: [], generatedTokens: 0 };
+    if (echo) yield { text: echoedText(texts, prompt), scores: [], generatedTokens: 0 };
   }
   const stream = prompt.text === undefined
-    ? new DecodeStream(tokenizer, [...ids].filter((id) => textOf(tokenizer, id) !== undefined))
+    ? new DecodeStream(tokenizer, texts.readable(ids))
     : DecodeStream.after(tokenizer, prompt.text);
   const stops = new StopText(request.stop), end = tokenizer.specialIds.eos;
   let isEnded = false;
@@ -129,7 +132,7 @@ async function* completeAfter(
       const part = isEnded ? "" : stream.add(id);
       const scores = logprobs === undefined
         ? []
-        : [{ ...scoreToken(logits, id, { tokenizer, likeliest }), offset }];
+        : [{ ...scoreToken(logits, id, { texts, likeliest }), offset }];
       offset += part.length;
       yield { text: stops.add(part), scores, generatedTokens: 1 };
       if (stops.isStopped) break;
@@ -141,8 +144,8 @@ async function* completeAfter(
 }
 
 /** The text of a prompt. */
-function echoedText(tokenizer: Tokenizer, { ids, text }: PromptTokens): string {
-  return text ?? decodeKnown(tokenizer, [...ids]);
+function echoedText(texts: TokenTexts, { ids, text }: PromptTokens): string {
+  return text ?? texts.decode(ids);
 }
 
 /**
@@ -156,7 +159,7 @@ async function scorePrompt(
   { ids, added, text: sent }: PromptTokens,
   { likeliest, signal }: { likeliest: number; signal: AbortSignal },
 ): Promise<{ scores: TokenScore[]; last: Float32Array }> {
-  const { model, tokenizer, contextTokens } = surroundings;
+  const { model, tokenizer, contextTokens, texts } = surroundings;
   const { vocabSize: V } = model.backboneShape;
   const before = tokensBeforeWindow(ids.length, surroundings);
   const stream = new DecodeStream(tokenizer), scores: TokenScore[] = [];
@@ -175,10 +178,10 @@ async function scorePrompt(
       const known = t === start ? last : logits.subarray((t - start - 1) * V, (t - start) * V);
       if (t >= added) {
         const score = known.length === 0
-          ? { token: tokenName(tokenizer, ids[t]) }
-          : checkedScore(known, ids[t], { tokenizer, likeliest });
+          ? { token: tokenName(texts, ids[t]) }
+          : checkedScore(known, ids[t], { texts, likeliest });
         scores.push({ ...score, offset: Math.min(offset, sent?.length ?? Infinity) });
-        if (textOf(tokenizer, ids[t]) !== undefined) offset += stream.add(ids[t]).length;
+        if (texts.of(ids[t]) !== undefined) offset += stream.add(ids[t]).length;
       }
     }
     last = logits.slice((end - start - 1) * V, (end - start) * V);
@@ -190,7 +193,7 @@ async function scorePrompt(
 function checkedScore(
   logits: Float32Array,
   id: number,
-  options: { tokenizer: Tokenizer; likeliest: number },
+  options: { texts: TokenTexts; likeliest: number },
 ): Omit<TokenScore, "offset"> {
   const score = scoreToken(logits, id, options);
   if (Number.isFinite(score.logprob)) return score;

@@ -8,7 +8,8 @@ import type { LongMemModel } from "../longmem/longmem_model.ts";
 import { sha256Of } from "../sha256.ts";
 import { tokenizeDocument } from "../text/document_tokens.ts";
 import { textIds } from "../text/text_ids.ts";
-import { checkTokenIds, decodeKnown } from "../text/tokenizer.ts";
+import { TokenTexts } from "../text/token_texts.ts";
+import { checkTokenIds } from "../text/tokenizer.ts";
 import { Admission, type AdmissionLimits, orAborted } from "./admission.ts";
 import { ApiError } from "./api_error.ts";
 import { complete, type PromptTokens, promptTokens } from "./completion.ts";
@@ -64,6 +65,7 @@ export class CompletionServer {
   readonly #options: ServerOptions;
   readonly #sessions: Sessions;
   readonly #admission: Admission;
+  readonly #texts: TokenTexts;
   readonly #allows: (id: number) => boolean;
   readonly #created: number;
   readonly #stopping = new AbortController();
@@ -73,7 +75,8 @@ export class CompletionServer {
     this.#options = options;
     this.#sessions = new Sessions(served.model, options.limits, options.now);
     this.#admission = new Admission(options.limits);
-    this.#allows = textIds(served.tokenizer);
+    this.#texts = new TokenTexts(served.tokenizer);
+    this.#allows = textIds(served.tokenizer, this.#texts);
     this.#created = this.#seconds();
   }
 
@@ -248,7 +251,7 @@ export class CompletionServer {
       const model = session?.model ?? this.#served.model;
       for (const [index, prompt] of prompts.entries()) {
         const parts = complete(
-          { ...this.#served, model, allows: this.#allows },
+          { ...this.#served, model, texts: this.#texts, allows: this.#allows },
           prompt,
           asked,
           signal,
@@ -356,7 +359,7 @@ export class CompletionServer {
     const body = await readJson(request, { ...this.#options.limits, signal });
     const { tokens } = readDetokenizeRequest(body), { tokenizer } = this.#served;
     invalid("tokens", () => checkTokenIds(tokens, tokenizer.vocabSize, "detokenize tokens"));
-    return json({ prompt: decodeKnown(tokenizer, tokens) });
+    return json({ prompt: this.#texts.decode(tokens) });
   }
 
   #seconds(): number {

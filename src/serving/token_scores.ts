@@ -2,7 +2,7 @@
 /**
  * Log-likelihoods of tokens in OpenAI's form.
  */
-import { textOf, type Tokenizer } from "../text/tokenizer.ts";
+import type { TokenTexts } from "../text/token_texts.ts";
 
 /** Log-likelihood of a token after those before it, in nats, and the likeliest tokens of the same place. */
 export interface TokenScore {
@@ -38,11 +38,11 @@ export function choiceLogprobs(scores: readonly TokenScore[]): ChoiceLogprobs {
 export const specialNames = { bos: "<s>", eos: "</s>" } as const;
 
 /** Name of a token that no other one has: its text, where it is one of its own. */
-export function tokenName(tokenizer: Tokenizer, id: number): string {
-  const { bos, eos } = tokenizer.specialIds;
+export function tokenName(texts: TokenTexts, id: number): string {
+  const { bos, eos } = texts.tokenizer.specialIds;
   if (id === bos) return specialNames.bos;
   if (id === eos) return specialNames.eos;
-  const text = textOf(tokenizer, id);
+  const text = texts.of(id);
   return text === undefined || text === "" || text.includes("\ufffd") ? `token_id:${id}` : text;
 }
 
@@ -55,17 +55,17 @@ export function tokenName(tokenizer: Tokenizer, id: number): string {
 export function scoreToken(
   logits: Float32Array,
   id: number,
-  { tokenizer, likeliest }: { tokenizer: Tokenizer; likeliest: number },
+  { texts, likeliest }: { texts: TokenTexts; likeliest: number },
 ): Required<Omit<TokenScore, "offset">> {
   let largest = -Infinity;
   for (const logit of logits) if (logit > largest) largest = logit;
   let sum = 0;
   for (const logit of logits) sum += Math.exp(logit - largest);
-  const total = largest + Math.log(sum), token = tokenName(tokenizer, id);
+  const total = largest + Math.log(sum), token = tokenName(texts, id);
   const logprob = logits[id] - total;
   const top: Record<string, number> = Object.create(null);
   for (const other of largestIds(logits, likeliest)) {
-    const name = other === id ? token : tokenName(tokenizer, other);
+    const name = other === id ? token : tokenName(texts, other);
     // Some vocabularies have several tokens of the same text.
     top[name in top || name === token && other !== id ? `token_id:${other}` : name] =
       logits[other] - total;

@@ -1,6 +1,7 @@
 // deno-lint-ignore-file camelcase -- names of OpenAI's interface
 import { generateTokens } from "../../src/longmem/generation.ts";
 import { textIds } from "../../src/text/text_ids.ts";
+import { TokenTexts } from "../../src/text/token_texts.ts";
 import { tokenName } from "../../src/serving/token_scores.ts";
 import type { ServedModel } from "../../src/serving/served_model.ts";
 import { tinyText } from "../commands/tiny_run.ts";
@@ -82,7 +83,9 @@ test("a client like lm-evaluation-harness scores batches as the model itself doe
     const names: string[] = greedy.body.choices[0].logprobs.tokens;
     contexts.push(encoded[0]);
     const ids = Array.from({ length: tokenizer.vocabSize }, (_, id) => id);
-    continuations.push(names.map((name) => ids.find((id) => tokenName(tokenizer, id) === name)!));
+    const tokenTexts = new TokenTexts(tokenizer);
+    const idOf = (name: string) => ids.find((id) => tokenName(tokenTexts, id) === name)!;
+    continuations.push(names.map(idOf));
     const prompts = contexts.map((context, i) => [...context, ...continuations[i]]);
     const { status, body } = await post("/v1/completions", scoringBody(prompts));
     assert.equal(status, 200, JSON.stringify(body));
