@@ -144,6 +144,61 @@ for (
   });
 }
 
+/** Rows of the log's table of rivals: an experiment, its evaluation and model, and tokens of the training context where there are several runs. */
+const rivals = {
+  "code, rivals: LongMem, adapted on 3.3 M tokens": [
+    "code_longer",
+    "perplexity-window",
+    "longmem-window-256",
+  ],
+  "code, rivals: copy model": [
+    "code_searches",
+    "perplexity-window-test",
+    "copy-m8192-n2-4-w0.5-window-256",
+  ],
+  "code, rivals: kNN-LM": [
+    "code_searches",
+    "perplexity-window-test",
+    "knn-lm-m8192-k64-l0.25-t10-window-256",
+  ],
+  "code, rivals: backbone trained further": [
+    "code_longer_context",
+    "perplexity-window",
+    "backbone-sliding-window-256",
+    256,
+  ],
+  ...Object.fromEntries([256, 512, 1024].map((tokens) => [
+    `code, rivals: backbone trained further with 1,024, window of ${tokens.toLocaleString("en")}`,
+    ["code_longer_context", "perplexity-window", `backbone-sliding-window-${tokens}`, 1024],
+  ])),
+} as Record<string, [experiment: string, evaluation: string, model: string, context?: number]>;
+
+test("the log's table of rivals has the recorded gains over the backbone's window", async () => {
+  const frozen = (await natsOf("code_longer", "perplexity-window"))
+    .get("backbone-sliding-window-256")!;
+  for (const [begins, [experiment, evaluation, model, context]] of Object.entries(rivals)) {
+    const { records } = await findRunRecords([repositoryPath(`results/${experiment}`)]);
+    const [record] = records.filter(({ summary: { variation = {} } }) =>
+      context === undefined || variation["backbone.training.contextTokens"] === context
+    );
+    const nats = packagesOf(record, evaluation).get(model)!;
+    const { gain, interval, better } = gainCells(frozen, nats);
+    assert.deepEqual(cellsOf(begins), [mean(nats).value.toFixed(4), gain, interval, better]);
+  }
+});
+
+test("copy model and kNN-LM have the settings that are best on the valid split", async () => {
+  const { records } = await findRunRecords([repositoryPath("results/code_searches")]);
+  const nats = packagesOf(records[0], "perplexity-window-valid");
+  for (const kind of ["copy", "knn-lm"]) {
+    const settings = [...nats].filter(([model]) => model.startsWith(kind))
+      .toSorted(([, a], [, b]) => mean(a).value - mean(b).value);
+    assert.ok(settings.length >= 2);
+    const [[best]] = settings;
+    assert.ok(Object.values(rivals).some(([, , model]) => model === best), best);
+  }
+});
+
 test("the log's table of novels has the recorded means over novels, with errors over authors", async () => {
   const { records } = await findRunRecords([repositoryPath("results/fiction_language_modeling")]);
   const evaluation = "perplexity-window", nats = packagesOf(records[0], evaluation);

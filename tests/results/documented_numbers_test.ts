@@ -90,6 +90,24 @@ test("the log's table of three seeds has the recorded numbers, rounded once", as
   }
 });
 
+test("the log's table of backbones of other seeds has the recorded numbers, rounded once", async () => {
+  const [shipped] = (await runsOf("chronicle_seeds"))
+    .filter(({ summary: { variation = {} } }) => variation.seed === 1);
+  const runs = [shipped, ...await runsOf("chronicle_backbones")];
+  assert.deepEqual(runs.map(({ summary: { variation = {} } }) => variation.seed), [1, 2, 3]);
+  for (const [i, run] of runs.entries()) {
+    const far = ["backbone", "untrained-with-memory", "longmem"]
+      .map((model) => cellOf(run, { model, name: "recall all far" }));
+    const perplexities = ["backbone", "longmem"]
+      .map((model) => cellOf(run, { model, name: "perplexity" }));
+    assert.deepEqual(rowOf(`chronicle, backbone of seed ${i + 1}`).slice(1), [
+      ...far,
+      ...perplexities,
+      cellOf(run, { model: "longmem", name: "accuracy reviews" }),
+    ]);
+  }
+});
+
 test("README's table of three seeds has the log's numbers and errors", () => {
   const rowsOf = (text: string) => {
     const table = text.slice(text.indexOf("| model                  | far facts"));
