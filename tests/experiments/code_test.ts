@@ -161,16 +161,18 @@ const rivals = {
     "perplexity-window-test",
     "knn-lm-m8192-k64-l0.25-t10-window-256",
   ],
-  "code, rivals: backbone trained further": [
-    "code_longer_context",
-    "perplexity-window",
-    "backbone-sliding-window-256",
-    256,
-  ],
-  ...Object.fromEntries([256, 512, 1024].map((tokens) => [
-    `code, rivals: backbone trained further with 1,024, window of ${tokens.toLocaleString("en")}`,
-    ["code_longer_context", "perplexity-window", `backbone-sliding-window-${tokens}`, 1024],
-  ])),
+  ...Object.fromEntries([[256, 256], [1024, 256], [1024, 512], [1024, 1024]].map((tokens) => {
+    const [context, window] = tokens.map((count) => count.toLocaleString("en"));
+    return [
+      `code, rivals: backbone trained further with ${context}, window of ${window}`,
+      [
+        "code_longer_context",
+        "perplexity-window",
+        `backbone-sliding-window-${tokens[1]}`,
+        tokens[0],
+      ],
+    ];
+  })),
 } as Record<string, [experiment: string, evaluation: string, model: string, context?: number]>;
 
 test("the log's table of rivals has the recorded gains over the backbone's window", async () => {
