@@ -174,9 +174,9 @@ export function efficiencyItems(
 ): UnopenedItems {
   const { totalTokens, memory, batchSize, warmupPasses, repetitions } = evaluation;
   return {
-    async scoreUnopened(model, { backbone, sideNets, device }, { signal, report }) {
+    async scoreUnopened(model, { backbone, models, device }, { signal, report }) {
       const { hasMemory = false, sideNet: name } = modelKindOf(model).efficiency ?? {};
-      const sideNet = name && sideNets?.[name]?.shape;
+      const sideNet = name && models[name]?.sideNet?.shape;
       const records: SampleRecord[] = [];
       for (const [i, tokens] of totalTokens.entries()) {
         signal.throwIfAborted();

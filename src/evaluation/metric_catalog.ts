@@ -5,7 +5,7 @@ import { isSameMetric, type MetricCatalog } from "../results/metric_catalog.ts";
 import { type ItemSums, metricOf } from "../results/paired_comparison.ts";
 import type { RunRecord } from "../results/read_runs.ts";
 import type { SampleRecord } from "../results/records.ts";
-import { isAdaptation } from "../training/training_names.ts";
+import { isAdaptation } from "../training/adaptation.ts";
 import { measuresOf } from "./evaluation_kind.ts";
 import { type EvaluationConfig, evaluations, startsProcesses } from "./evaluations.ts";
 import type { Measure } from "./measure.ts";

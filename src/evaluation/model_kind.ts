@@ -7,11 +7,9 @@ import type { Problem } from "../declaration/problem.ts";
 import { InputTypeError } from "../errors.ts";
 import { LongMem } from "../longmem/longmem.ts";
 import type { LongMemParts } from "../longmem/network.ts";
-import type { MemorizingCheckpoint } from "../longmem/memorizing_transformer.ts";
-import type { SideNetCheckpoint } from "../longmem/sidenet_shape.ts";
 import type { MemoryConfig } from "../memory/config.ts";
 import type { Device } from "../runtime/device.ts";
-import type { ComparedTraining } from "../training/training_names.ts";
+import type { Adaptation } from "../training/adaptation.ts";
 import type { PromptedModel, ReadableDocument, ScoredLongMem } from "./shared/language_model.ts";
 import type { EncodedMemories } from "./shared/memory_cache.ts";
 
@@ -34,19 +32,11 @@ export type ModelNeed =
 /** Models that a run has trained or loaded. */
 export interface TrainedModels {
   readonly backbone: BackboneCheckpoint;
-  readonly sideNets?: TrainedSideNets | undefined;
-  /** The trained part of a Memorizing Transformer, where an evaluation asks for it. */
-  readonly memorizing?: MemorizingCheckpoint | undefined;
-}
-
-/** The SideNets of a run, as far as its evaluations ask for them. */
-export interface TrainedSideNets {
-  /** As initialised; absent where it is read from a checkpoint. */
-  readonly untrained?: SideNetCheckpoint;
-  /** Trained with memory, here or before. */
-  readonly longmem?: SideNetCheckpoint;
-  /** Trained likewise, but without memory. */
-  readonly withoutMemory?: SideNetCheckpoint;
+  /**
+   * Models of trained parts, by the names of their adaptations, as far as evaluations ask for them; `untrained`: with the SideNet as
+   * initialised, absent where it is read from a checkpoint.
+   */
+  readonly models: Readonly<Record<string, LongMemParts | undefined>>;
 }
 
 /** How a model is opened for an evaluation. */
@@ -87,8 +77,8 @@ export interface ModelKind<
   nameOf(config: Config): string;
   /** Parts of the declaration that it needs. */
   readonly needs: readonly ModelNeed[];
-  /** A training that is done for it alone. */
-  readonly training?: ComparedTraining;
+  /** The training of its network, where it has one of its own. */
+  readonly adaptation?: Adaptation;
   /** Whether sweeps and findings are about it, wherever it is measured; of others about the last one. */
   readonly isMain?: true;
   /** Whether it passes through the SideNet. */
@@ -106,7 +96,8 @@ export interface ModelKind<
   /** How efficiency sees it: all tokens in its segment, or those beyond it in the memory of a SideNet. */
   readonly efficiency?: {
     readonly hasMemory: boolean;
-    readonly sideNet?: keyof TrainedSideNets;
+    /** The model of {@linkcode TrainedModels} whose SideNet it is. */
+    readonly sideNet?: string;
   };
   /** Tokens that pass for each segment; undefined: the evaluation's `contextTokens`. */
   windowTokens?(config: Config): number | undefined;

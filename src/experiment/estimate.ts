@@ -1,8 +1,8 @@
 /**
  * Cost of a run, known before it starts: parameters, tokens, arithmetic, and missing data.
  */
-import { memorizingTensorShapes } from "../longmem/memorizing_transformer.ts";
-import { sideNetTensorShapes } from "../longmem/sidenet_shape.ts";
+import type { BackboneShape } from "../backbone/shape.ts";
+import { type SideNetShape, sideNetTensorShapes } from "../longmem/sidenet_shape.ts";
 import { canonicalJson, identityOf } from "../declaration/identity.ts";
 import { kindOf } from "../evaluation/evaluations.ts";
 import { experimentSchema } from "./schema.ts";
@@ -14,9 +14,8 @@ import { storedPath } from "../checkpoint/huggingface_backbone.ts";
 import { backboneShape, countParameters, shapeOnFile, sideNetShape } from "./shapes.ts";
 import { machineMemoryBytes } from "../system.ts";
 import { type MemoryExcess, memoryExcess, memoryNeed } from "./memory_need.ts";
-import type { ResolvedExperiment, TrainingConfig } from "./declaration.ts";
-import { trainings } from "./trainings.ts";
-import type { TrainingName } from "../training/training_names.ts";
+import type { ResolvedExperiment } from "./declaration.ts";
+import { type DeclaredTraining, trainingsOf } from "./trainings.ts";
 import { isThere } from "../files.ts";
 import { backboneTensorShapes } from "../backbone/architectures.ts";
 
@@ -41,7 +40,7 @@ export interface Estimate {
 /** Estimated cost of one training. */
 export interface TrainingEstimate {
   /** Name of the training. */
-  readonly phase: TrainingName;
+  readonly phase: string;
   /** Equal for trainings that give the same weights: of the runs of one results folder only one does them. */
   readonly key: string;
   /** Updates. */
@@ -71,24 +70,14 @@ export async function estimateRun(experiment: ResolvedExperiment): Promise<Estim
   const excess = machineBytes === undefined
     ? undefined
     : memoryExcess(experiment, machineBytes, onFile);
-  const parameters = shape && {
-    backbone: backboneParameters!,
-    head: shape.vocabSize * shape.hiddenDim,
-    sidenet: sidenetParameters,
-    memorizing: sidenetShape &&
-      countParameters(sidenetShape, (sidenet) => memorizingTensorShapes(sidenet, shape)),
-  };
   return {
     ...(backboneParameters !== undefined && { backboneParameters }),
     ...(sidenetParameters !== undefined && { sidenetParameters }),
     memoryBytes,
     ...(excess && { excess }),
-    trainings: Object.entries(trainings).flatMap(([name, { config, operationsPerToken }]) => {
-      const training = config(experiment);
-      if (!training) return [];
-      const perToken = parameters && operationsPerToken(parameters);
-      return [trainingEstimate(name as TrainingName, experiment, training, perToken)];
-    }),
+    trainings: trainingsOf(experiment).map((training) =>
+      estimateTraining(training, experiment, { backbone: shape, sideNet: sidenetShape })
+    ),
     evaluations: await Promise.all(
       evaluations.map((evaluation) => estimateEvaluation(evaluation, experiment.corpus, forward)),
     ),
@@ -96,27 +85,52 @@ export async function estimateRun(experiment: ResolvedExperiment): Promise<Estim
   };
 }
 
-function trainingEstimate(
-  phase: TrainingName,
+function estimateTraining(
+  training: DeclaredTraining,
   experiment: ResolvedExperiment,
-  training: TrainingConfig,
-  operationsPerToken: number | undefined,
+  shapes: NetworkShapes,
 ): TrainingEstimate {
-  const { steps, batchSize, contextTokens, accumulationSteps } = training;
+  const { steps, batchSize, contextTokens, accumulationSteps } = training.config;
   const tokens = steps * batchSize * contextTokens * accumulationSteps;
+  const operations = operationsPerToken(training, shapes);
   return {
-    phase,
-    key: trainingKey(phase, experiment),
+    phase: training.name,
+    key: trainingKey(training, experiment),
     steps,
     tokens,
-    ...(operationsPerToken !== undefined && { operations: operationsPerToken * tokens }),
+    ...(operations !== undefined && { operations: operations * tokens }),
   };
 }
 
+/** Sizes of the networks, as far as they are known. */
+interface NetworkShapes {
+  readonly backbone: BackboneShape | undefined;
+  readonly sideNet: SideNetShape | undefined;
+}
+
+/** Floating-point operations a token of a training, without attention and retrieval; looking up an embedding is none. */
+function operationsPerToken(
+  { adaptation }: DeclaredTraining,
+  { backbone, sideNet }: NetworkShapes,
+): number | undefined {
+  if (!backbone) return undefined;
+  const head = backbone.vocabSize * backbone.hiddenDim;
+  const matrices = countParameters(backbone, backboneTensorShapes) - head;
+  // Forward twice a parameter, backward twice as many.
+  if (!adaptation) return 3 * 2 * matrices;
+  const trained = sideNet &&
+    countParameters(sideNet, (sideNet) => adaptation.tensors(sideNet, backbone));
+  // The frozen backbone runs forward without its head; the head runs forward, and backward to its input only.
+  return trained && 2 * (matrices - head) + 4 * head + adaptation.operationsPerParameter * trained;
+}
+
 /** Key of all declared values that determine the weights of a training. */
-function trainingKey(phase: TrainingName, experiment: ResolvedExperiment): string {
+function trainingKey(
+  { name: phase, adaptation }: DeclaredTraining,
+  experiment: ResolvedExperiment,
+): string {
   const { seed, tokenizer, corpus, backbone } = experiment;
-  const own = trainings[phase].fields.map((field) => [field, experiment[field]]);
+  const own = adaptation?.fields.map((field) => [field, experiment[field]]) ?? [];
   const deciding = { phase, seed, tokenizer, corpus, backbone, ...Object.fromEntries(own) };
   return canonicalJson(identityOf(experimentSchema(), deciding));
 }

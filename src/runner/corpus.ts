@@ -4,6 +4,7 @@ import type { TrainingConfig } from "../training/config.ts";
 import { corpora } from "../text/corpora/corpora.ts";
 import type { RunDocument, RunText } from "../text/corpora/corpus_kind.ts";
 import { kindOf } from "../evaluation/evaluations.ts";
+import { trainingsOf } from "../experiment/trainings.ts";
 import { DocumentStream } from "../text/document_stream.ts";
 import { concatenateDocuments, LaneStream } from "../text/lane_stream.ts";
 import { RepetitionStream } from "../text/repetition_stream.ts";
@@ -32,15 +33,12 @@ export async function openText(
 }
 
 /** Splits that a run reads where it trains; evaluations alone read their documents at once. */
-function splitsBesideTraining(
-  { backbone, adaptation, evaluations }: ResolvedExperiment,
-): Split[] {
-  const pretraining = backbone.kind === "pretrain" ? [backbone.training] : [];
-  const trainings = adaptation ? [...pretraining, adaptation] : pretraining;
+function splitsBesideTraining(experiment: ResolvedExperiment): Split[] {
+  const trainings = trainingsOf(experiment);
   if (trainings.length === 0) return [];
   const splits = new Set<Split>(["train"]);
-  if (trainings.some(({ validateEverySteps }) => validateEverySteps)) splits.add("valid");
-  for (const evaluation of evaluations) {
+  if (trainings.some(({ config }) => config.validateEverySteps)) splits.add("valid");
+  for (const evaluation of experiment.evaluations) {
     for (const split of kindOf(evaluation).splits?.(evaluation) ?? []) splits.add(split);
   }
   return [...splits];

@@ -7,11 +7,7 @@ import { wiringOf } from "../longmem/config.ts";
 import type { SideNetCheckpoint, SideNetShape } from "../longmem/sidenet_shape.ts";
 import type { MemoryConfig } from "../memory/config.ts";
 import { sizesOf } from "../training/pretraining.ts";
-import {
-  backboneTraining,
-  sideNetTraining,
-  type TrainingName,
-} from "../training/training_names.ts";
+import { backboneTraining, sideNetTraining } from "../training/adaptation.ts";
 import type { TokenizerSource } from "../text/tokenizer_source.ts";
 import type { TrainedTokenizerConfig } from "../text/tokenizer_config.ts";
 import { InputTypeError, MissingDataError } from "../errors.ts";
@@ -60,9 +56,9 @@ export async function readFinishedRun(path: string): Promise<FinishedRun> {
         `its experiment must have sidenet, memory and adaptation`,
     );
   }
-  const weights = (training: TrainingName) => weightsPath(path, training);
-  const needed: TrainingName[] = [
-    ...config.kind === "pretrain" ? [backboneTraining] as const : [],
+  const weights = (training: string) => weightsPath(path, training);
+  const needed = [
+    ...config.kind === "pretrain" ? [backboneTraining] : [],
     sideNetTraining,
   ];
   await checkWeights(path, needed.map(weights), "a LongMem");
@@ -101,7 +97,7 @@ export async function readPretrainedBackbone(
   return { experiment, backbone };
 }
 
-function weightsPath(run: string, training: TrainingName): string {
+function weightsPath(run: string, training: string): string {
   return join(run, "checkpoint", training, "weights.safetensors");
 }
 

@@ -14,7 +14,7 @@ import { startsProcesses } from "../evaluation/evaluations.ts";
 import { checkMayStartProcesses } from "../evaluation/efficiency.ts";
 import { checkControls, runEvaluations } from "./evaluation.ts";
 import { MissingDataError } from "../errors.ts";
-import { adaptMemorizingTransformer, adaptSideNets, obtainBackbone } from "./train_models.ts";
+import { adaptNetworks, obtainBackbone } from "./train_models.ts";
 import type { RunContext } from "./run_context.ts";
 import { openText } from "./corpus.ts";
 import { recordInputs } from "./inputs.ts";
@@ -38,16 +38,8 @@ export async function executeRun(run: ResolvedRun, context: RunContext): Promise
     const text = await openText(experiment, context);
     await checkControls(experiment, text);
     const backbone = await obtainBackbone(experiment, text, device, context);
-    const sideNets = await adaptSideNets(experiment, backbone, text, device, context);
-    const memorizing = await adaptMemorizingTransformer(
-      experiment,
-      { backbone, sideNet: sideNets?.longmem },
-      text,
-      device,
-      context,
-    );
-    const evaluated = { backbone, sideNets, ...(memorizing ? { memorizing } : {}) };
-    await runEvaluations(experiment, evaluated, text, device, context);
+    const trained = await adaptNetworks(experiment, backbone, text, device, context);
+    await runEvaluations(experiment, trained, text, device, context);
   } finally {
     await device.close();
   }

@@ -5,32 +5,20 @@ import {
   readStoredBackbone,
   type StoredBackboneConfig,
 } from "../checkpoint/huggingface_backbone.ts";
-import type { TrainedSideNets } from "../evaluation/model_kind.ts";
+import type { TrainedModels } from "../evaluation/model_kind.ts";
 import { hashFrozen, hashTensors } from "../formats/tensor_hash.ts";
 import { architectureOf } from "../backbone/architectures.ts";
 import { initializeBackbone } from "../backbone/initialization.ts";
-import type {
-  AdaptationConfig,
-  ResolvedExperiment,
-  SideNetConfig,
-} from "../experiment/declaration.ts";
-import { trainings } from "../experiment/trainings.ts";
+import type { ResolvedExperiment, SideNetConfig } from "../experiment/declaration.ts";
+import { trainingsOf } from "../experiment/trainings.ts";
 import { checkBlocks } from "../experiment/validation.ts";
 import { wiringOf } from "../longmem/config.ts";
 import { initializeSideNet } from "../longmem/initialization.ts";
-import {
-  initializeMemorizing,
-  type MemorizingCheckpoint,
-} from "../longmem/memorizing_transformer.ts";
 import type { Device } from "../runtime/device.ts";
 import type { TensorMap } from "../tensor.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { sizesOf } from "../training/pretraining.ts";
-import {
-  backboneTraining,
-  sideNetTraining,
-  type TrainingName,
-} from "../training/training_names.ts";
+import { backboneTraining, sideNetTraining } from "../training/adaptation.ts";
 import type { RunContext } from "./run_context.ts";
 import type { RunText } from "./corpus.ts";
 import { runPhase } from "./training.ts";
@@ -38,6 +26,7 @@ import { InputError } from "../errors.ts";
 import type { BackboneCheckpoint, BackboneShape } from "../backbone/shape.ts";
 import type { SideNetCheckpoint } from "../longmem/sidenet_shape.ts";
 import type { LongMemParts } from "../longmem/network.ts";
+import { withTrained } from "../longmem/networks.ts";
 
 /** The frozen language model of a run: read from a checkpoint, or pretrained here. */
 export async function obtainBackbone(
@@ -138,39 +127,38 @@ export async function withFrozen<Result>(
 }
 
 /**
- * Initialises or reads the SideNet and adapts it: with memory, and without where an evaluation compares the two.
+ * Initialises or reads the SideNet, and does the adaptations that the experiment declares.
  *
  * @throws {RangeError} Where a SideNet was trained on another backbone.
  */
-export async function adaptSideNets(
+export async function adaptNetworks(
   experiment: ResolvedExperiment,
   backbone: BackboneCheckpoint,
   text: RunText,
   device: Device,
   context: RunContext,
-): Promise<TrainedSideNets | undefined> {
-  const { sidenet, adaptation, memory, seed } = experiment;
-  if (!sidenet) return undefined;
-  const start = await startOf(sidenet, backbone, seed, context);
-  const { shape } = start;
+): Promise<TrainedModels> {
+  const { sidenet, memory, seed } = experiment;
+  if (!sidenet) return { backbone, models: {} };
+  const sideNet = await startOf(sidenet, backbone, seed, context);
   const isRead = sidenet.kind === "checkpoint";
-  const untrained = isRead ? {} : { untrained: start };
-  if (!adaptation) return isRead ? { longmem: start } : untrained;
-  const isDeclared = (name: TrainingName) => trainings[name].config(experiment) !== undefined;
-  const adapt = async (name: TrainingName, withMemory: boolean): Promise<SideNetCheckpoint> => {
-    const remembers = withMemory && memory ? { memory } : {};
-    const parts = { backbone, sideNet: start, ...remembers };
-    const weights = await adapted(name, parts, { experiment, adaptation, text, device, context });
-    await context.results.recordHash(`SideNet ${name}`, hashFrozen(weights));
-    return { shape, weights };
+  const models: Record<string, LongMemParts> = {
+    [isRead ? sideNetTraining : "untrained"]: { backbone, sideNet },
   };
-  return {
-    ...untrained,
-    ...(isDeclared(sideNetTraining) ? { longmem: await adapt(sideNetTraining, true) } : {}),
-    ...(isDeclared("sidenet-without-memory")
-      ? { withoutMemory: await adapt("sidenet-without-memory", false) }
-      : {}),
-  };
+  for (const { name, config, adaptation } of trainingsOf(experiment)) {
+    if (!adaptation) continue;
+    const parts = adaptation.start({ backbone, sideNet, memory });
+    const { dropout, gate } = config;
+    const trainer = { device, config, seed, parts, dropout, ...(gate && { gate }) };
+    const weights = await withFrozen(
+      backbone,
+      "adaptation",
+      () => runPhase({ name, trainer }, text, experiment, context),
+    );
+    await context.results.recordHash(adaptation.hashName, hashFrozen(weights));
+    models[name] = withTrained(parts, weights);
+  }
+  return { backbone, models };
 }
 
 /** The SideNet before any adaptation. */
@@ -197,48 +185,4 @@ async function startOf(
     default:
       return sidenet satisfies never;
   }
-}
-
-/**
- * Trains the Memorizing Transformer, where an evaluation compares it; undefined where none does.
- *
- * @param models.sideNet The SideNet it is compared with: its memory is the same block's.
- */
-export async function adaptMemorizingTransformer(
-  experiment: ResolvedExperiment,
-  { backbone, sideNet }: { backbone: BackboneCheckpoint; sideNet: SideNetCheckpoint | undefined },
-  text: RunText,
-  device: Device,
-  context: RunContext,
-): Promise<MemorizingCheckpoint | undefined> {
-  const name = "memorizing-transformer";
-  const { adaptation, memory } = experiment;
-  if (!trainings[name].config(experiment) || !sideNet || !adaptation || !memory) return undefined;
-  const shape = { memoryBlock: sideNet.shape.memoryBlock };
-  const start = initializeMemorizing(shape, backbone);
-  const parts = { backbone, memorizing: { shape, weights: start }, memory };
-  const weights = await adapted(name, parts, { experiment, adaptation, text, device, context });
-  await context.results.recordHash(name, hashFrozen(weights));
-  return { shape, weights };
-}
-
-/** Weights of a part that was adapted to a backbone, which stays as it is. */
-async function adapted(
-  name: TrainingName,
-  parts: LongMemParts,
-  { experiment, adaptation, text, device, context }: {
-    readonly experiment: ResolvedExperiment;
-    readonly adaptation: AdaptationConfig;
-    readonly text: RunText;
-    readonly device: Device;
-    readonly context: RunContext;
-  },
-): Promise<TensorMap> {
-  const { dropout, gate } = adaptation, { seed } = experiment;
-  const trainer = { device, config: adaptation, seed, parts, dropout, ...(gate && { gate }) };
-  return await withFrozen(
-    parts.backbone,
-    "adaptation",
-    () => runPhase({ name, trainer }, text, experiment, context),
-  );
 }

@@ -39,7 +39,7 @@ function evaluationOf(declared: Experiment): EfficiencyEvaluation {
 test("evaluateEfficiency() measures each point of each model once, also when it goes on", async () => {
   await withFolder(async (results) => {
     const { backbone, sideNet } = smallParts();
-    const trained: TrainedModels = { backbone, sideNets: { untrained: sideNet } };
+    const trained: TrainedModels = { backbone, models: { untrained: { backbone, sideNet } } };
     const open = async () =>
       await RunFolder.open({
         results,

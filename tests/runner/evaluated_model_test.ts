@@ -23,8 +23,14 @@ function smallModels(): TrainedModels {
   const shape = { memoryBlock: 2 };
   const memorizing = { shape, weights: initializeMemorizing(shape, backbone) };
   for (const { data } of memorizing.weights.values()) data.forEach((x, i) => data[i] = x + 0.05);
-  const sideNets = { untrained: sideNet, longmem: sideNet, withoutMemory: sideNet };
-  return { backbone, sideNets, memorizing };
+  const withSideNet = { backbone, sideNet };
+  const models = {
+    untrained: withSideNet,
+    longmem: withSideNet,
+    "sidenet-without-memory": withSideNet,
+    "memorizing-transformer": { backbone, memorizing },
+  };
+  return { backbone, models };
 }
 
 /** Opens a model for evaluations with segments of 8 tokens, and closes it after use. */
@@ -211,10 +217,10 @@ deviceTest(
     const forgetful = await asks("memorizing-transformer", []);
     assert.ok(differs(forgetful, await asks("backbone", [])), "its blocks are not the backbone's");
     assert.ok(differs(await asks("memorizing-transformer", [first]), forgetful), "it remembers");
-    const { backbone, sideNets } = smallModels(), name = "memorizing-transformer";
+    const { backbone } = smallModels(), name = "memorizing-transformer";
     const context = { name, contextTokens, memory: smallMemory, device, others: () => [] };
     await assert.rejects(
-      async () => await modelKindOf(name).open(name, { backbone, sideNets }, context),
+      async () => await modelKindOf(name).open(name, { backbone, models: {} }, context),
       /^TypeError: Cannot evaluate model "memorizing-transformer" as the experiment trains no such network$/,
     );
   },

@@ -12,5 +12,5 @@ export const longMemMemoryOff = inWindow("longmem-memory-off", {
   label: "weights adapted with a memory, read without",
   network: "sidenet",
   // With an empty memory the joint attention is the local one (specification section 7).
-  partsOf: ({ sideNets }, { name }) => ({ sideNet: checkTrained(sideNets?.longmem, name) }),
+  partsOf: ({ models }, { name }) => ({ sideNet: checkTrained(models.longmem?.sideNet, name) }),
 });

@@ -73,7 +73,7 @@ export const longMemOtherDocument: ModelKind<Declared<OtherDocumentModel, "model
     const window = windowTokens === undefined ? undefined : windowOptions(windowTokens, context);
     return openLongMem(
       {
-        sideNet: checkTrained(trained.sideNets?.longmem, context.name),
+        sideNet: checkTrained(trained.models.longmem?.sideNet, context.name),
         ...memoryOf(context),
         ...(windowTokens === undefined ? {} : { heldTokens: windowTokens - contextTokens }),
       },

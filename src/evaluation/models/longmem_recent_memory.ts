@@ -13,8 +13,8 @@ export const longMemRecentMemory = inWindow("longmem-recent-memory", {
   readsMemory: true,
   label: "a memory of the latest text only",
   network: "longmem",
-  partsOf: ({ sideNets }, { name, memory, contextTokens }) => ({
-    sideNet: checkTrained(sideNets?.longmem, name),
+  partsOf: ({ models }, { name, memory, contextTokens }) => ({
+    sideNet: checkTrained(models.longmem?.sideNet, name),
     ...(memory ? { memory: recentMemory(memory, contextTokens) } : {}),
   }),
 });

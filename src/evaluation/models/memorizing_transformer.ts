@@ -1,3 +1,7 @@
+import {
+  initializeMemorizing,
+  memorizingTensorShapes,
+} from "../../longmem/memorizing_transformer.ts";
 import { checkTrained, memoryOf } from "../model_kind.ts";
 import { inWindow } from "./in_window.ts";
 
@@ -7,13 +11,23 @@ import { inWindow } from "./in_window.ts";
  */
 export const memorizingTransformer = inWindow("memorizing-transformer", {
   needs: ["sidenet", "memory", "adaptation"],
-  training: "memorizing-transformer",
   readsMemory: true,
   fillsMemory: true,
   label: "a Memorizing Transformer",
   network: "memorizing-transformer",
-  partsOf: ({ memorizing }, context) => ({
-    memorizing: checkTrained(memorizing, context.name),
+  partsOf: ({ models }, context) => ({
+    memorizing: checkTrained(models["memorizing-transformer"]?.memorizing, context.name),
     ...memoryOf(context),
   }),
+  adaptation: {
+    name: "memorizing-transformer",
+    hashName: "memorizing-transformer",
+    start({ backbone, sideNet: { shape: { memoryBlock } }, memory }) {
+      const weights = initializeMemorizing({ memoryBlock }, backbone);
+      return { backbone, memorizing: { shape: { memoryBlock }, weights }, memory: memory! };
+    },
+    tensors: memorizingTensorShapes,
+    operationsPerParameter: 4, // the blocks run forward with the frozen ones
+    fields: ["sidenet", "adaptation", "memory"],
+  },
 });

@@ -1,12 +1,23 @@
+import { sideNetTensorShapes } from "../../longmem/sidenet_shape.ts";
 import { checkTrained } from "../model_kind.ts";
 import { inWindow } from "./in_window.ts";
 
 /** A SideNet trained like LongMem's, but never with a memory. */
 export const sideNetWithoutMemory = inWindow("sidenet-without-memory", {
   needs: ["sidenet", "initialized SideNet", "adaptation"],
-  training: "sidenet-without-memory",
   hasSideNet: true,
   label: "a SideNet that never had a memory",
   network: "sidenet",
-  partsOf: ({ sideNets }, { name }) => ({ sideNet: checkTrained(sideNets?.withoutMemory, name) }),
+  partsOf: ({ models }, { name }) => ({
+    sideNet: checkTrained(models["sidenet-without-memory"]?.sideNet, name),
+  }),
+  adaptation: {
+    name: "sidenet-without-memory",
+    hashName: "SideNet sidenet-without-memory",
+    isAlwaysDone: ({ memory }) => memory === undefined,
+    start: ({ backbone, sideNet }) => ({ backbone, sideNet }),
+    tensors: sideNetTensorShapes,
+    operationsPerParameter: 6, // 2 forward, 4 backward
+    fields: ["sidenet", "adaptation"],
+  },
 });

@@ -10,8 +10,8 @@ export const untrainedWithMemory = inWindow("untrained-with-memory", {
   efficiency: { hasMemory: true, sideNet: "untrained" },
   label: "LongMem before its training",
   network: "longmem",
-  partsOf: ({ sideNets }, context) => ({
-    sideNet: checkTrained(sideNets?.untrained, context.name),
+  partsOf: ({ models }, context) => ({
+    sideNet: checkTrained(models.untrained?.sideNet, context.name),
     ...memoryOf(context),
   }),
 });
