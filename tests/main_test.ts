@@ -1,3 +1,4 @@
+import { main } from "../src/main.ts";
 import { withFolder } from "./temporary_folder.ts";
 import { assert, repositoryPath, test } from "./testing.ts";
 
@@ -39,6 +40,24 @@ async function cli(script: string, ...args: string[]): Promise<Outcome> {
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
 
+// The folder in which the tests were started is not where their command lines are typed.
+Deno.env.set("INIT_CWD", "");
+
+/** The command line in this process, for what needs no process of its own: one takes half a second. */
+async function here(...args: string[]): Promise<Outcome> {
+  const { log, error } = console;
+  const stdout: string[] = [], stderr: string[] = [];
+  Object.assign(console, {
+    log: (text: string) => void stdout.push(`${text}\n`),
+    error: (text: string) => void stderr.push(`${text}\n`),
+  });
+  try {
+    return { code: await main(args), stdout: stdout.join(""), stderr: stderr.join("") };
+  } finally {
+    Object.assign(console, { log, error });
+  }
+}
+
 /** Runs a test with a results folder of its own. */
 function resultsTest(name: string, body: (results: string) => Promise<void>): void {
   test(name, () => withFolder((folder) => body(`${folder}/results`)));
@@ -60,7 +79,10 @@ async function summaries(results: string) {
   return files.map(([, text]) => JSON.parse(text)).sort((a, b) => a.run < b.run ? -1 : 1);
 }
 
-const wrongCommandLines: [args: string[], message: RegExp][] = [
+type WrongCommandLine = [args: string[], message: RegExp];
+
+/** One of each way to go wrong, in processes with the permissions of their tasks. */
+const wrongInProcesses: WrongCommandLine[] = [
   [
     ["chapter-break", "data", "--out", "nowhere.json", "--headings", "("],
     /Cannot read --headings as it is not a regular expression: current value is "\(" \(.*Unterminated group\)/,
@@ -70,6 +92,14 @@ const wrongCommandLines: [args: string[], message: RegExp][] = [
     ["rnu"],
     /Cannot run command "rnu" as it is unknown: allowed are run, measure, submit, .* \(did you mean "run"\?\)/,
   ],
+  [
+    ["run", malformed],
+    /indivisible.ts: Cannot declare experiment "small" as memory.retrievedTokens must be/,
+  ],
+  [["table", "data"], /Cannot print tables of data as no run is in there/],
+];
+
+const wrongHere: WrongCommandLine[] = [
   [["run"], /Cannot run as no file or folder of experiments is given/],
   [
     ["run", "--dvice", "cpu"],
@@ -88,10 +118,6 @@ const wrongCommandLines: [args: string[], message: RegExp][] = [
   [["run", twoSizes, "--limit"], /Cannot read --limit as its value is missing: N/],
   [["run", twoSizes, "--fresh=yes"], /Cannot read --fresh as it takes no value/],
   [["run", "nowhere.ts"], /Cannot load "nowhere.ts" as there is no such file or folder/],
-  [
-    ["run", malformed],
-    /indivisible.ts: Cannot declare experiment "small" as memory.retrievedTokens must be/,
-  ],
   [["run", twoSizes, "--set", "memory.chunkToken=4"], /did you mean "chunkTokens"\?/],
   [
     ["run", twoSizes, "--set", "memory.chunkTokens=5"],
@@ -102,30 +128,38 @@ const wrongCommandLines: [args: string[], message: RegExp][] = [
     /Cannot read --format: current value is "xml", allowed are md, csv, json, html/,
   ],
   [["table", "nowhere"], /Cannot print tables of "nowhere" as there is no such folder/],
-  [["table", "data"], /Cannot print tables of data as no run is in there/],
 ];
 
-for (const [args, message] of wrongCommandLines) {
-  const shown = args.map((arg) => arg.split("/").at(-1)).join(" ");
-  test(`exit code 2, nothing on stdout and the reason on stderr: "${shown}"`, async () => {
-    const { code, stdout, stderr } = await cli(real, ...args);
-    assert.match(stderr, message);
-    assert.equal(code, 2, stderr);
-    assert.equal(stdout, "");
-    assert.doesNotMatch(stderr, /\n {4}at /, "a wrong command line is no reason for a stack trace");
-  });
+for (const [wrong, started] of [[wrongInProcesses, true], [wrongHere, false]] as const) {
+  for (const [args, message] of wrong) {
+    const shown = args.map((arg) => arg.split("/").at(-1)).join(" ");
+    test(`exit code 2, nothing on stdout and the reason on stderr: "${shown}"`, async () => {
+      const { code, stdout, stderr } = await (started ? cli(real, ...args) : here(...args));
+      assert.match(stderr, message);
+      assert.equal(code, 2, stderr);
+      assert.equal(stdout, "");
+      assert.doesNotMatch(
+        stderr,
+        /\n {4}at /,
+        "a wrong command line is no reason for a stack trace",
+      );
+    });
+  }
 }
 
 test("--help tells every command, and each command its flags", async () => {
-  const all = await cli(real, "--help");
+  const all = await here("--help");
   assert.equal(all.code, 0);
   assert.match(all.stdout, /deno task run PATH\.\.\./);
   assert.match(all.stdout, /deno task table \[PATH\.\.\.\]/);
-  for (const asked of ["-h", "help"]) assert.deepEqual(await cli(real, asked), all);
-  const run = await cli(real, "run", "--help");
+  const started = await cli(real, "--help");
+  assert.deepEqual([started.code, started.stderr], [0, ""]);
+  assert.match(started.stdout, /deno task run PATH\.\.\./);
+  for (const asked of ["-h", "help"]) assert.deepEqual(await here(asked), all);
+  const run = await here("run", "--help");
   assert.equal(run.code, 0);
-  assert.deepEqual(await cli(real, "run", "-h"), run);
-  assert.match((await cli(real, "measure", "-h")).stdout, /^deno task measure PATH\.\.\.\n/);
+  assert.deepEqual(await here("run", "-h"), run);
+  assert.match((await here("measure", "-h")).stdout, /^deno task measure PATH\.\.\.\n/);
   const flags = [
     "set",
     "device",
@@ -140,7 +174,7 @@ test("--help tells every command, and each command its flags", async () => {
   ];
   for (const flag of flags) assert.match(run.stdout, new RegExp(`--${flag}\\b`));
   assert.match(
-    (await cli(real, "table", "--help")).stdout,
+    (await here("table", "--help")).stdout,
     /--format FORMAT .*md, csv, json, html/,
   );
 });
@@ -224,7 +258,7 @@ resultsTest("run writes the documented folder, table prints it", async (results)
   assert.equal(table.code, 0);
   assert.match(table.stdout, /^## two_sizes \(scaled-down\)$/m);
   assert.match(table.stdout, /\| longmem {2}\| 19\.00 \u00b1 0\.50 \|/);
-  const csv = await cli(real, "table", results, "--format=csv");
+  const csv = await here("table", results, "--format=csv");
   assert.equal(csv.stdout.trim().split("\n").length, 5);
 });
 
@@ -237,7 +271,7 @@ resultsTest("report writes a page and its figures beside the runs", async (resul
   assert.match(page, /<h1>two_sizes<\/h1>/);
   const figure = await Deno.readTextFile(`${results}/two_sizes/figures/training-longmem.svg`);
   assert.ok(page.includes(figure.trim()));
-  const nothing = await cli(real, "report", declarations);
+  const nothing = await here("report", declarations);
   assert.equal(nothing.code, 2);
   assert.match(nothing.stderr, /Cannot write reports of .* as no run is in there/);
 });
@@ -349,7 +383,7 @@ resultsTest("run --limit is recorded, in a folder of its own", async (results) =
   await cli(fake, "run", `${declarations}/baseline.ts`, "--results", results, "--limit", "2");
   const limits = (await summaries(results)).map(({ limit, metrics }) => [limit, metrics[0].n]);
   assert.deepEqual(new Set(limits.map(String)), new Set([",13", "2,2"]));
-  assert.match((await cli(real, "table", results)).stdout, /limited to 2 items per evaluation/);
+  assert.match((await here("table", results)).stdout, /limited to 2 items per evaluation/);
 });
 
 resultsTest("Ctrl-C leaves an interrupted run that the same command resumes", async (results) => {
@@ -390,7 +424,7 @@ resultsTest("a damaged record is named with what mends it, and --fresh does", as
   for (const name of ["summary.json", "environment.json", "metrics.jsonl"]) {
     await Deno.writeTextFile(`${folder}/${name}`, '{\n  "half\n');
     for (const command of name === "summary.json" ? ["table", "report"] : ["table"]) {
-      const { code, stdout, stderr } = await cli(real, command, results);
+      const { code, stdout, stderr } = await here(command, results);
       assert.equal(code, 1);
       const reason = `Cannot read .*${name}" as it is not JSON: .*; without `;
       assert.match(stderr, new RegExp(`^Left out .*/${run}: ${reason}.*\n$`));
@@ -402,6 +436,6 @@ resultsTest("a damaged record is named with what mends it, and --fresh does", as
       assert.match(told, new RegExp(`Run ${run} is left out: Cannot read `));
     }
     assert.equal((await cli(fake, ...args, "--fresh")).code, 0, name);
-    assert.equal((await cli(real, "table", results)).code, 0, name);
+    assert.equal((await here("table", results)).code, 0, name);
   }
 });
