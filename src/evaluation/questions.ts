@@ -35,7 +35,7 @@ import {
 import { clustersOf, differenceOfSums, type Measure } from "./measure.ts";
 import { spreadEvenly } from "./shared/few_shot.ts";
 import { otherDocuments, type PromptedModel, readableText } from "./shared/language_model.ts";
-import { askPrompts, continuePrompts } from "./shared/prompting.ts";
+import { askAndContinue } from "./shared/prompting.ts";
 import { exactMatch, f1 } from "./squad.ts";
 
 /** Version of the metrics of this file. */
@@ -193,54 +193,31 @@ export async function askOwnQuestions(
   texts: readonly QuestionText[],
   { tokenizer, maxAnswerTokens, ...asking }:
     & { tokenizer: Tokenizer; maxAnswerTokens: number }
-    & Omit<Parameters<typeof askPrompts>[2], "memory">,
+    & Parameters<typeof askAndContinue>[2],
 ): Promise<SampleRecord[]> {
-  const isWritten = ({ question }: AskedQuestion) => question.choices === undefined;
-  // Texts without one stay in the list, since controls read other texts by their number.
-  const written = texts.map(({ reading, asked }) => ({ reading, asked: asked.filter(isWritten) }));
-  const prompts = texts.reduce(
-    (sum, { asked }) => sum + asked.reduce((sum, { answers }) => sum + answers.length, 0),
-    0,
-  );
-  const continued = written.reduce((sum, { asked }) => sum + asked.length, 0);
-  const total = prompts + continued;
-  const onPrompts = (before: number) => (done: number) => asking.onPrompts?.(before + done, total);
-
-  const scores = await askPrompts(
+  const answered = await askAndContinue(
     model,
     texts.map(({ reading, asked }) => ({
       reading,
       prompts: asked.flatMap(({ question, prompt, answers }) =>
         answerPrompts(question.id, prompt, answers)
       ),
+      continued: asked.filter(({ question }) => !question.choices).map(({ prompt }) => ({
+        tokens: Int32Array.from(prompt),
+        maxTokens: maxAnswerTokens,
+        ends: endsLine(tokenizer),
+      })),
     })),
-    { ...asking, memory: "shared", onPrompts: onPrompts(0) },
-  );
-  const answers = await continuePrompts(
-    model,
-    written.map(({ reading, asked }) => ({
-      reading,
-      prompts: asked.map(({ prompt }) => Int32Array.from(prompt)),
-    })),
-    {
-      ...asking,
-      maxTokens: maxAnswerTokens,
-      ends: endsLine(tokenizer),
-      onPrompts: onPrompts(prompts),
-    },
-  );
-  const predictions = new Map(
-    written.flatMap(({ asked }, i) =>
-      asked.map(({ question }, j) => [question.id, lineOf(tokenizer, answers[i][j])] as const)
-    ),
+    asking,
   );
   return texts.flatMap(({ asked }, i) => {
-    let first = 0;
+    const { scores, continued } = answered[i];
+    let first = 0, written = 0;
     return asked.map(({ question, answers }) => {
-      const nats = natsOf(scores[i].slice(first, first += answers.length));
+      const nats = natsOf(scores.slice(first, first += answers.length));
       const { id: item, cluster = `text ${i + 1}`, answers: gold, choices } = question;
       if (!choices) {
-        const prediction = predictions.get(item)!;
+        const prediction = lineOf(tokenizer, continued[written++]);
         return {
           item,
           cluster,

@@ -150,11 +150,12 @@ test("askOwnQuestions() scores written answers, choices and likelihoods as compu
 
 test("a control reads the text that stands in place of a question's own, choices or not", async () => {
   const questions: Question[] = [
-    { id: "a", context: "red", question: "the hat", answers: ["red"], choices: ["red", "blue"] },
-    { id: "b", context: "blue", question: "the hat", answers: ["blue"] },
+    { ...written("a", "the hat", ["red"]), choices: ["red", "blue"] },
+    { ...written("b", "the hat", ["blue"]), context: `${anna} .` },
   ];
   const texts = writeQuestions(questions, { ...form, contextTokens: 12, chunkTokens: 4 });
   const model = new ScriptedModel({}, 1);
   await askOwnQuestions(model, texts, { tokenizer, maxAnswerTokens: 1, rows: 1, pad: 1 });
-  assert.equal(model.documents.at(-1), 1); // the text of the written answer
+  assert.ok(texts.every(({ reading }) => reading.length > 0));
+  assert.deepEqual(model.documents, [0, 1]); // each once
 });

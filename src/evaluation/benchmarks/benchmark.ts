@@ -22,7 +22,7 @@ import {
 import { clustersOf, differenceOfSums, type Measure } from "../measure.ts";
 import { cutText } from "../questions.ts";
 import { otherDocuments, type PromptedModel, readableText } from "../shared/language_model.ts";
-import { askPrompts, continuePrompts } from "../shared/prompting.ts";
+import { askAndContinue } from "../shared/prompting.ts";
 
 /** Version of the metrics of this file. */
 export const benchmarkVersion = 1;
@@ -136,81 +136,58 @@ export async function askItems(
   written: readonly WrittenItem[],
   { tokenizer, stop, ...asking }:
     & { tokenizer: Tokenizer; stop: AnswerEnd }
-    & Omit<Parameters<typeof askPrompts>[2], "memory">,
+    & Parameters<typeof askAndContinue>[2],
 ): Promise<SampleRecord[]> {
-  const total = written.reduce(
-    (sum, { answers, item }) => sum + answers.length + (item.choices ? 0 : 1),
-    0,
+  const { bos, eos } = tokenizer.specialIds;
+  const answered = await askAndContinue(
+    model,
+    written.map(({ item, reading, prompt, answers }) => ({
+      name: item.name,
+      reading,
+      prompts: answerPrompts(item.name, prompt, answers),
+      continued: item.choices ? [] : [{
+        tokens: Int32Array.from(prompt),
+        maxTokens: item.maxAnswerTokens,
+        ends(tokens) {
+          const last = tokens.at(-1);
+          if (last === bos || last === eos) return true;
+          const text = decodeKnown(tokenizer, tokens);
+          return item.isDone(text) || (stop === "line" && lineEnd.test(text));
+        },
+      }],
+    })),
+    asking,
   );
   const tasks = countTasks(written.map(({ item }) => item));
-  const records: SampleRecord[] = [];
-  let asked = 0;
-  for (const [i, { item, reading, prompt, answers }] of written.entries()) {
-    const { name, choices } = item, asItem = numbered(model, i), before = asked;
-    const onPrompts = (done: number) => asking.onPrompts?.(before + done, total);
-    const prompts = answerPrompts(name, prompt, answers);
-    const options = { ...asking, memory: "shared", onPrompts } as const;
-    const [scores] = await askPrompts(asItem, [{ name, reading, prompts }], options);
-    asked += answers.length;
-    const nats = natsOf(scores);
+  return written.map(({ item, answers }, i): SampleRecord => {
+    const { scores, continued } = answered[i], nats = natsOf(scores);
     const common = { ...namesOf(item), tasks, answers: item.answers.join(" | ") };
-    if (choices) {
-      const { choice, right, isRight } = chooseLikeliest(choices, item.answers[0], nats);
-      records.push({
+    if (item.choices) {
+      const { choice, right, isRight } = chooseLikeliest(item.choices, item.answers[0], nats);
+      return {
         ...common,
         choice,
         score: Number(isRight),
         choiceNats: nats,
         nats: nats[right],
         tokens: answers[right].length,
-      });
-      continue;
+      };
     }
-    const [[tokens]] = await continuePrompts(
-      asItem,
-      [{ name, reading, prompts: [Int32Array.from(prompt)] }],
-      {
-        ...asking,
-        maxTokens: item.maxAnswerTokens,
-        ends(tokens) {
-          const { bos, eos } = tokenizer.specialIds, last = tokens.at(-1);
-          if (last === bos || last === eos) return true;
-          const text = decodeKnown(tokenizer, tokens);
-          return item.isDone(text) || (stop === "line" && lineEnd.test(text));
-        },
-        onPrompts: () => asking.onPrompts?.(asked + 1, total),
-      },
-    );
-    asked++;
-    const text = decodeKnown(tokenizer, tokens);
+    const text = decodeKnown(tokenizer, continued[0]);
     const prediction = stop === "line" ? text.split(lineEnd)[0] : text;
-    records.push({
+    return {
       ...common,
       prediction,
       score: item.score(prediction),
       ...(item.f1 && { f1: item.f1(prediction) }),
       nats: nats[0],
       tokens: answers[0].length,
-    });
-  }
-  return records;
+    };
+  });
 }
 
 /** A line break behind something that is not white space. */
 const lineEnd = /(?<=\S[^\r\n]*)[\r\n]/;
-
-/** A model to which the one item of a list is that of a number: controls read other texts by it. */
-function numbered(model: PromptedModel, item: number): PromptedModel {
-  return {
-    name: model.name,
-    startDocument: (row) => model.startDocument(row, item),
-    score: (segment) => model.score(segment),
-    choose: (segment) => model.choose(segment),
-    read: (segment) => model.read(segment),
-    ask: (prompt) => model.ask(prompt),
-    ...(model.retrieves && { retrieves: (prompt) => model.retrieves!(prompt) }),
-  };
-}
 
 /** Records of answers drawn at random, of the items whose scores are known. */
 export function chanceRecords(items: readonly BenchmarkItem[]): SampleRecord[] {

@@ -5,7 +5,8 @@ import type { Segment } from "../../text/segments.ts";
 import { InputRangeError } from "../../errors.ts";
 import type { Batch, LongMemModel, RetrievedChunks } from "../../longmem/longmem_model.ts";
 import type { Network } from "../../longmem/network.ts";
-import { remembers } from "../../longmem/networks.ts";
+import { networks, remembers } from "../../longmem/networks.ts";
+import type { TokenWindow } from "../../longmem/token_window.ts";
 
 /** The next segment of every row. */
 export interface SegmentRows {
@@ -67,6 +68,8 @@ export interface ChoosingModel extends LanguageModel {
  * other, and do not change it.
  */
 export interface PromptedModel extends ChoosingModel {
+  /** Whether its answers to prompts do not depend on the text that it has read. */
+  readonly remembersNothing?: true;
   /** Reads the next segment of every row without saying anything of it: its `targets` are not looked at. */
   read(segment: Pick<SegmentRows, "tokens" | "rows" | "lengths">): Promise<void>;
   /** Scores the targets of a prompt of every row, as `choose` does, but leaves the text that the rows have read unchanged. */
@@ -76,6 +79,11 @@ export interface PromptedModel extends ChoosingModel {
    * such memory, or the memory holds other text than the row has read.
    */
   retrieves?(prompt: Pick<SegmentRows, "tokens" | "rows">): Promise<RetrievedChunks>;
+  /**
+   * Opens a window for a prompt, after the text of the first row, and tokens that continue it one by one; absent where each of
+   * them takes a pass over all of the prompt.
+   */
+  openWindow?(options: { readonly contextTokens: number }): TokenWindow;
 }
 
 /** The methods of a LongMem that evaluations use. */
@@ -88,6 +96,8 @@ export interface ScoredLongMem extends Pick<LongMemModel, "score" | "remember" |
   ): Promise<Choices>;
   /** Says which chunks of its memory the tokens of a batch would read; absent where that is not asked. */
   retrieved?(tokens: Int32Array, options?: { batch?: number }): Promise<RetrievedChunks>;
+  /** Opens a window that caches keys and values; absent where that is not asked. */
+  openWindow?(options: { contextTokens: number; network?: Network }): TokenWindow;
 }
 
 /**
@@ -111,6 +121,10 @@ export function languageModel(
       remembers(network) ? model.remember(segment.tokens, batchOf(segment)) : Promise.resolve(),
     ask: ({ tokens, targets, rows }) =>
       model.choose(tokens, targets, { batch: rows, network, readOnly: true }),
+    ...(!remembers(network) && { remembersNothing: true }),
+    ...(networks[network].followsCache && model.openWindow && {
+      openWindow: ({ contextTokens }) => model.openWindow!({ contextTokens, network }),
+    }),
     ...(network === "longmem" && model.retrieved && {
       retrieves: ({ tokens, rows }) => model.retrieved!(tokens, { batch: rows }),
     }),

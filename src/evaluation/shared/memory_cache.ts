@@ -14,7 +14,7 @@ const defaultMaxBytes = 2 ** 31;
 /** The parts of a LongMem that encoding once uses. */
 type RememberingLongMem =
   & ScoredLongMem
-  & Pick<LongMem, "parts" | "copyMemory" | "putMemory" | "retrieved">;
+  & Pick<LongMem, "parts" | "copyMemory" | "putMemory" | "retrieved" | "openWindow">;
 
 /** The memories that one backbone has encoded in this process. */
 export class EncodedMemories {
@@ -80,6 +80,16 @@ export class EncodedMemories {
       async retrieved(tokens, options) {
         await read();
         return await model.retrieved(tokens, options);
+      },
+      openWindow(options) {
+        const window = model.openWindow(options);
+        return {
+          async append(tokens) {
+            await read();
+            return await window.append(tokens);
+          },
+          close: () => window.close(),
+        };
       },
     };
   }

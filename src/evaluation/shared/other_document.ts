@@ -79,6 +79,9 @@ export function otherDocumentModel(
     },
     read: rememberOthers,
     ask: (prompt) => model.choose(...scored(prompt)),
+    ...(!window && model.openWindow && {
+      openWindow: ({ contextTokens }) => model.openWindow!({ contextTokens, network: "longmem" }),
+    }),
   };
 }
 

@@ -141,12 +141,9 @@ export async function askPrompts(
       break;
     }
     case "shared":
-      for (const [item, { prompts }] of items.entries()) {
+      for (const item of items.keys()) {
         await readItems(model, [item], items, options);
-        const order = byLength(prompts);
-        for (let start = 0; start < order.length; start += rows) {
-          await ask(order.slice(start, start + rows).map((prompt) => ({ item, prompt })));
-        }
+        for (const batch of batchesOf(items, [item], rows)) await ask(batch);
       }
       break;
     default:
@@ -155,11 +152,177 @@ export async function askPrompts(
   return scores;
 }
 
-/** Numbers of prompts, long ones first: prompts of about one length side by side have few tokens of padding. */
-function byLength(prompts: readonly { readonly tokens: Int32Array }[]): number[] {
-  return [...prompts.keys()].sort((a, b) =>
-    prompts[b].tokens.length - prompts[a].tokens.length || a - b
+/** The prompts of some items in batches, long ones first: prompts of about one length side by side have few tokens of padding. */
+function batchesOf(
+  items: readonly { readonly prompts: readonly { readonly tokens: Int32Array }[] }[],
+  group: readonly number[],
+  rows: number,
+): Asked[][] {
+  const order = group.flatMap((item) =>
+    items[item].prompts.map(({ tokens }, prompt) => ({ item, prompt, length: tokens.length }))
+  ).sort((a, b) => b.length - a.length || a.item - b.item || a.prompt - b.prompt);
+  return Array.from(
+    { length: Math.ceil(order.length / rows) },
+    (_, i) => order.slice(i * rows, (i + 1) * rows),
   );
+}
+
+/** A prompt that is to be continued. */
+export interface ContinuedPrompt {
+  /** Token ids, at least one. */
+  readonly tokens: Int32Array;
+  /** Tokens of its continuation at most. */
+  readonly maxTokens: number;
+  /** Whether a continuation ends with these tokens, the last of which was just named. */
+  readonly ends: (tokens: readonly number[]) => boolean;
+}
+
+/** A text, prompts about it that are scored, and prompts about it that are continued. */
+export interface AnsweredItem extends PromptedItem {
+  /** Prompts that are continued. */
+  readonly continued: readonly ContinuedPrompt[];
+}
+
+/** A model's answers about a text, each in the order of its prompts. */
+export interface ItemAnswers {
+  /** Scores of the prompts that are scored. */
+  readonly scores: readonly PromptScore[];
+  /** Continuations, with the token that ended them. */
+  readonly continued: readonly (readonly number[])[];
+}
+
+/**
+ * Scores and continues prompts about texts, each of which is read once, as its prompts share its memory. Continuations are greedy:
+ * the most likely token of the whole vocabulary each time. Items before which nothing is read are asked side by side, and of a
+ * model that remembers nothing all items.
+ *
+ * A model that opens windows continues one prompt after the other, with cached keys and values; another takes a pass over its
+ * prompts for each token.
+ *
+ * @returns The answers of each item, in order.
+ * @throws {RangeError} As {@linkcode askPrompts} does, and if a prompt to continue is empty.
+ */
+export async function askAndContinue(
+  model: PromptedModel,
+  items: readonly AnsweredItem[],
+  options: Omit<PromptOptions, "memory">,
+): Promise<ItemAnswers[]> {
+  const { rows, pad, signal } = options;
+  checkItems(items, "shared");
+  const asked = items.map(({ continued, ...item }): PromptedItem => ({
+    ...item,
+    prompts: continued.map(({ tokens }) => ({ tokens: withNext(tokens, [], pad), scored: 1 })),
+  }));
+  checkItems(asked, "shared");
+  const total = items.reduce(
+    (sum, { prompts, continued }) => sum + prompts.length + continued.length,
+    0,
+  );
+  const answers = items.map(({ continued }) => ({
+    scores: [] as PromptScore[],
+    continued: continued.map((): number[] => []),
+  }));
+  let done = 0;
+  const finish = (prompts: number) => options.onPrompts?.(done += prompts, total);
+  const continueBatch = async (batch: readonly Asked[]) => {
+    let open = batch.filter(({ item, prompt }) => items[item].continued[prompt].maxTokens > 0);
+    while (open.length > 0) {
+      signal?.throwIfAborted();
+      const named = await askBatch(
+        model,
+        open.map(({ item, prompt }) => ({
+          ...promptOf(asked, { item, prompt }),
+          tokens: withNext(
+            items[item].continued[prompt].tokens,
+            answers[item].continued[prompt],
+            pad,
+          ),
+        })),
+        options,
+      );
+      open.forEach(({ item, prompt }, row) =>
+        answers[item].continued[prompt].push(named[row]!.choices[0])
+      );
+      open = open.filter(({ item, prompt }) => {
+        const { maxTokens, ends } = items[item].continued[prompt];
+        const tokens = answers[item].continued[prompt];
+        return tokens.length < maxTokens && !ends(tokens);
+      });
+    }
+  };
+
+  for (const group of groupsOf(model, items)) {
+    if (!model.remembersNothing) await readItems(model, group.slice(0, 1), items, options);
+    for (const batch of batchesOf(items, group, rows)) {
+      signal?.throwIfAborted();
+      const scored = await askBatch(model, batch.map((row) => promptOf(items, row)), options);
+      batch.forEach(({ item, prompt }, row) => answers[item].scores[prompt] = scored[row]!);
+      finish(batch.length);
+    }
+    for (const batch of batchesOf(asked, group, model.openWindow ? 1 : rows)) {
+      if (model.openWindow) {
+        const [{ item, prompt }] = batch;
+        const { text } = promptOf(asked, batch[0]);
+        answers[item].continued[prompt] = await continueInWindow(
+          model as WindowedModel,
+          { ...items[item].continued[prompt], text },
+          options,
+        );
+      } else await continueBatch(batch);
+      finish(batch.length);
+    }
+  }
+  return answers;
+}
+
+/** Numbers of items whose prompts read the same memory. */
+function groupsOf(model: PromptedModel, items: readonly PromptedItem[]): number[][] {
+  const numbers = [...items.keys()];
+  const alone = (item: number) => !model.remembersNothing && items[item].reading.length > 0;
+  const together = numbers.filter((item) => !alone(item));
+  return [
+    ...(together.length > 0 ? [together] : []),
+    ...numbers.filter(alone).map((item) => [item]),
+  ];
+}
+
+/** A model that opens windows. */
+type WindowedModel = PromptedModel & Required<Pick<PromptedModel, "openWindow">>;
+
+/** Continues a prompt with cached keys and values. */
+async function continueInWindow(
+  model: WindowedModel,
+  { tokens, maxTokens, ends, text }: ContinuedPrompt & Pick<NamedPrompt, "text">,
+  { evaluation, signal }: Pick<PromptOptions, "evaluation" | "signal">,
+): Promise<number[]> {
+  const longest = tokens.length + maxTokens - 1; // the last token is not read
+  const contextTokens = Math.max(1, Math.ceil(longest / lengthStep)) * lengthStep;
+  const window = model.openWindow({ contextTokens });
+  try {
+    const named: number[] = [];
+    let unread: ArrayLike<number> = tokens;
+    while (named.length < maxTokens) {
+      signal?.throwIfAborted();
+      const { id, nats } = mostLikelyOf(await window.append(unread));
+      const position = tokens.length + named.length;
+      checkLikelihoods(Float32Array.of(nats), { evaluation, model: model.name, text, position });
+      named.push(id);
+      if (ends(named)) break;
+      unread = [id];
+    }
+    return named;
+  } finally {
+    await window.close();
+  }
+}
+
+/** The most likely token by its logits [V], of equally likely ones the first, and its negative log-likelihood. */
+function mostLikelyOf(logits: Float32Array): { readonly id: number; readonly nats: number } {
+  let id = 0;
+  for (let other = 1; other < logits.length; other++) if (logits[other] > logits[id]) id = other;
+  let sum = 0;
+  for (const logit of logits) sum += Math.exp(logit - logits[id]);
+  return { id, nats: Math.log(sum) };
 }
 
 /** A text, and prompts that are to be continued. */
@@ -173,59 +336,29 @@ export interface ContinuedItem {
 }
 
 /** How prompts are continued. */
-export interface ContinueOptions extends Omit<PromptOptions, "memory"> {
-  /** Tokens of a continuation at most. */
-  readonly maxTokens: number;
-  /** Whether a continuation ends with these tokens, the last of which was just named. */
-  readonly ends: (tokens: readonly number[]) => boolean;
-}
+export interface ContinueOptions
+  extends Omit<PromptOptions, "memory">, Pick<ContinuedPrompt, "maxTokens" | "ends"> {}
 
 /**
- * Continues all prompts of all items greedily, token by token, the most likely one of the whole vocabulary each time.
- * Every item is read once, and all its prompts read that memory. There is no cache of keys: every token takes a pass over
- * its prompt, so that continuations had better be short.
+ * Continues all prompts of all items alike, as {@linkcode askAndContinue} does.
  *
  * @returns For each item, in order, the continuations of its prompts, in order, with the token that ended them.
- * @throws {RangeError} If a prompt is empty, segments differ in length, or a likelihood is not finite.
  */
 export async function continuePrompts(
   model: PromptedModel,
   items: readonly ContinuedItem[],
-  options: ContinueOptions,
-): Promise<number[][][]> {
-  const { rows, pad, maxTokens, ends, signal, onPrompts } = options;
-  const asked = items.map(({ prompts, ...item }): PromptedItem => ({
-    ...item,
-    prompts: prompts.map((tokens) => ({ tokens: withNext(tokens, [], pad), scored: 1 })),
-  }));
-  checkItems(asked, "shared");
-  const total = items.reduce((sum, { prompts }) => sum + prompts.length, 0);
-  const continued = items.map(({ prompts }) => prompts.map((): number[] => []));
-  let done = 0;
-  for (const [item, { prompts }] of asked.entries()) {
-    await readItems(model, [item], asked, options);
-    const order = byLength(prompts);
-    for (let start = 0; start < order.length; start += rows) {
-      const batch = order.slice(start, start + rows);
-      let open = batch;
-      for (let token = 0; token < maxTokens && open.length > 0; token++) {
-        signal?.throwIfAborted();
-        const answers = await askBatch(
-          model,
-          open.map((prompt) => ({
-            ...promptOf(asked, { item, prompt }),
-            tokens: withNext(items[item].prompts[prompt], continued[item][prompt], pad),
-          })),
-          options,
-        );
-        open.forEach((prompt, row) => continued[item][prompt].push(answers[row]!.choices[0]));
-        open = open.filter((prompt) => !ends(continued[item][prompt]));
-      }
-      done += batch.length;
-      onPrompts?.(done, total);
-    }
-  }
-  return continued;
+  { maxTokens, ends, ...options }: ContinueOptions,
+): Promise<(readonly (readonly number[])[])[]> {
+  const answers = await askAndContinue(
+    model,
+    items.map(({ prompts, ...item }) => ({
+      ...item,
+      prompts: [],
+      continued: prompts.map((tokens) => ({ tokens, maxTokens, ends })),
+    })),
+    options,
+  );
+  return answers.map(({ continued }) => continued);
 }
 
 /** A prompt with its continuation so far, and a place for the next token, whose value does not matter. */

@@ -52,6 +52,15 @@ deviceTest(
       const { ages } = await kept.retrieved!(texts[0][0]);
       await answer(plain, texts[1]);
       assert.deepEqual(ages, (await plain.retrieved(texts[0][0])).ages);
+      await kept.resetMemory();
+      for (const segment of texts[0]) await kept.remember(segment);
+      await answer(plain, texts[0]);
+      const windows = [kept, plain].map((model) =>
+        model.openWindow!({ contextTokens: 8, network: "longmem" })
+      );
+      const [ofKept, ofPlain] = [await windows[0].append(asked), await windows[1].append(asked)];
+      assertClose(ofKept, ofPlain, { tolerance: 1e-5 });
+      for (const window of windows) await window.close();
     }
     assert.equal(memories.encoded, 2);
 
