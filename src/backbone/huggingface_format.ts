@@ -39,16 +39,21 @@ export interface HuggingFaceFormat {
   isUnused(name: string): boolean;
 }
 
-/** Fields of `config.json`, each under any of its spellings. Methods throw errors that name the file and the field. */
+/**
+ * Fields of `config.json`, each under any of its spellings. Methods throw errors that name the file and the field, also where
+ * two spellings have different values.
+ */
 export interface ConfigReader {
   /** A positive integer. */
   size(...names: string[]): number;
   /** A positive integer; undefined where it is absent or null. */
   optionalSize(...names: string[]): number | undefined;
-  /** A number; the default where it is absent or null. */
-  number(names: string | readonly string[], absent: number): number;
-  /** A number that must be there. */
-  requiredNumber(name: string): number;
+  /** An integer from 0; the default where it is absent or null. */
+  count(name: string, absent: number): number;
+  /** A positive number; the default where it is absent or null. */
+  positiveNumber(name: string, absent: number): number;
+  /** A positive number that must be there. */
+  requiredPositiveNumber(name: string): number;
   /** true or false; the default where it is absent or null. */
   flag(name: string, absent: boolean): boolean;
   /** A word; the default where it is absent or null. */

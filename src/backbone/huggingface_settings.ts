@@ -1,6 +1,7 @@
 /** Settings that several of Hugging Face's formats have in common. */
 import { z } from "zod";
 import { oneOf, positiveInteger, positiveNumber, trueOrFalse } from "../declaration/fields.ts";
+import { isDeepStrictEqual } from "../system.ts";
 import { type Activation, activationNames } from "./decoder.ts";
 import type { ConfigReader, HuggingFaceFormat, TensorSource } from "./huggingface_format.ts";
 import type { RopeScaling } from "./rotary.ts";
@@ -43,10 +44,15 @@ export function readActivation(
   names: readonly string[],
   absent: string,
 ): Activation {
-  const name = names.find((name) => config.value(name) !== undefined) ?? names[0];
-  const word = config.word(name, absent);
-  return activationWords.get(word) ??
+  const found = names.filter((name) => config.value(name) !== undefined);
+  const [name = names[0]] = found;
+  const word = config.word(name, absent), activation = activationWords.get(word);
+  if (!activation) {
     config.refuse(name, [...activationWords.keys()].map((word) => `"${word}"`).join(", "));
+  }
+  const other = found.find((name) => activationWords.get(config.word(name, absent)) !== activation);
+  if (other !== undefined) config.refuse(other, `"${word}", as ${name} says`);
+  return activation;
 }
 
 /** Rotary positions: absent fields have their defaults. */
@@ -57,27 +63,46 @@ export interface RopeSettings {
   readonly rotatedShare: number;
 }
 
-/** Rotary positions, in the older spelling (`rope_theta`, `rope_scaling`) or the newer (`rope_parameters`). */
+/**
+ * Rotary positions, in the older spelling (`rope_theta`, `rope_scaling`) or the newer (`rope_parameters`, which `rope_scaling`
+ * may hold as well).
+ */
 export function readRope(
   config: ConfigReader,
   names: { theta: readonly string[]; share: readonly string[]; absentShare: number },
 ): RopeSettings {
-  const newer = config.value("rope_parameters") === undefined
-    ? undefined
-    : config.part("rope_parameters");
-  const older = config.value("rope_scaling") === undefined
-    ? undefined
-    : config.part("rope_scaling");
-  const nested = newer && [...newer.keys()].find((key) => typeof newer.value(key) === "object");
-  if (nested !== undefined) newer!.refuse(nested, "one set of rotary positions for all blocks");
-  const first = (keys: readonly string[], absent: number) =>
-    newer && keys.some((key) => newer.value(key) !== undefined)
-      ? newer.number(keys, absent)
-      : config.number(keys, absent);
-  const ropeTheta = first(names.theta, 10_000);
-  const rotatedShare = first(names.share, names.absentShare);
-  const ropeScaling = newer && readScaling(newer, config) || older && readScaling(older, config);
+  const parts = ["rope_parameters", "rope_scaling"].filter((name) =>
+    config.value(name) !== undefined
+  ).map((name) => config.part(name));
+  for (const part of parts) {
+    const nested = part.keys().find((key) => typeof (part.value(key) ?? 0) === "object");
+    if (nested !== undefined) part.refuse(nested, "one set of rotary positions for all blocks");
+  }
+  const readers = [config, ...parts];
+  const ropeTheta = agreedNumber(readers, names.theta) ?? 10_000;
+  const rotatedShare = agreedNumber(readers, names.share) ?? names.absentShare;
+  const scalings = parts.map((part) => readScaling(part, config))
+    .filter((scaling) => scaling !== undefined);
+  const [ropeScaling, other] = scalings;
+  if (other && !isDeepStrictEqual(other, ropeScaling)) {
+    config.refuse("rope_scaling", "what rope_parameters says");
+  }
   return { ropeTheta, rotatedShare, ...(ropeScaling ? { ropeScaling } : {}) };
+}
+
+/** A positive number that may stand in several places and under several names; undefined where it stands in none. */
+function agreedNumber(
+  readers: readonly ConfigReader[],
+  keys: readonly string[],
+): number | undefined {
+  const found = readers.flatMap((reader) =>
+    keys.filter((key) => reader.value(key) !== undefined)
+      .map((key) => ({ reader, key, value: reader.positiveNumber(key, NaN) }))
+  );
+  for (const { reader, key, value } of found) {
+    if (value !== found[0].value) reader.refuse(key, `${found[0].value}, as ${found[0].key} says`);
+  }
+  return found[0]?.value;
 }
 
 function readScaling(part: ConfigReader, config: ConfigReader): RopeScaling | undefined {
@@ -87,15 +112,15 @@ function readScaling(part: ConfigReader, config: ConfigReader): RopeScaling | un
     case "default":
       return undefined;
     case "linear":
-      return { kind, factor: part.requiredNumber("factor") };
+      return { kind, factor: part.requiredPositiveNumber("factor") };
     case "llama3": {
       const originalTokens = part.optionalSize("original_max_position_embeddings") ??
         config.size("original_max_position_embeddings", "max_position_embeddings");
       return {
         kind,
-        factor: part.requiredNumber("factor"),
-        lowFrequencyFactor: part.requiredNumber("low_freq_factor"),
-        highFrequencyFactor: part.requiredNumber("high_freq_factor"),
+        factor: part.requiredPositiveNumber("factor"),
+        lowFrequencyFactor: part.requiredPositiveNumber("low_freq_factor"),
+        highFrequencyFactor: part.requiredPositiveNumber("high_freq_factor"),
         originalTokens,
       };
     }

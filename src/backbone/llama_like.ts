@@ -94,7 +94,7 @@ export function llamaLike(member: LlamaLike): Architecture {
           share: ["partial_rotary_factor"],
           absentShare: 1,
         });
-        if (rotatedShare !== 1) config.refuse("partial_rotary_factor", "1");
+        if (rotatedShare !== 1) refuseShare(config);
         return {
           architecture: name,
           layers,
@@ -105,7 +105,7 @@ export function llamaLike(member: LlamaLike): Architecture {
           settings: llamaSettings.parse({
             keyValueHeads,
             ...(headDim === undefined || headDim === hiddenDim / heads ? {} : { headDim }),
-            epsilon: config.number("rms_norm_eps", 1e-6),
+            epsilon: config.positiveNumber("rms_norm_eps", 1e-6),
             ...rope,
             activation: readActivation(config, ["hidden_act", "hidden_activation"], "silu"),
             tied: config.flag("tie_word_embeddings", false),
@@ -136,6 +136,13 @@ export function llamaLike(member: LlamaLike): Architecture {
   });
 }
 
+/** @throws TypeError: all channels of a head are rotated. */
+function refuseShare(config: ConfigReader): never {
+  const part = ["rope_parameters", "rope_scaling"].find((name) => config.value(name) !== undefined);
+  const field = "partial_rotary_factor";
+  return (config.has(field) || !part ? config : config.part(part)).refuse(field, "1");
+}
+
 /**
  * The sliding window of Qwen's models: one only where `use_sliding_window` says so, in the blocks that `layer_types` names or
  * those from `max_window_layers` on.
@@ -144,7 +151,7 @@ export function readQwenWindow(config: ConfigReader, layers: number): MemberSett
   if (!config.flag("use_sliding_window", false)) return {};
   const windowTokens = config.has("sliding_window") ? config.optionalSize("sliding_window") : 4096;
   if (windowTokens === undefined) return {};
-  const first = config.number("max_window_layers", 28);
+  const first = config.count("max_window_layers", 28);
   const named = readWindowedBlocks(config, layers);
   const blocks = Array.from({ length: layers }, (_, i) => i).filter((i) => i >= first);
   return { windowTokens, windowedBlocks: named ?? blocks };

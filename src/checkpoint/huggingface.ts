@@ -12,7 +12,7 @@ import type {
 import type { BackboneCheckpoint, BackboneShape } from "../backbone/shape.ts";
 import { allowedWords } from "../did_you_mean.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
-import { ifThere, readJson, readRegularFile } from "../files.ts";
+import { ifThere, isThere, readJson, readRegularFile } from "../files.ts";
 import { openSafetensors, type SafetensorsFile } from "../formats/safetensors.ts";
 import { NotFound, readDir } from "../system.ts";
 import type { HostTensor, TensorMap } from "../tensor.ts";
@@ -73,7 +73,46 @@ export async function readHuggingFaceBackbone(path: string): Promise<BackboneChe
     }
     weights.set(name, arrange(fused.tensor, expected, source.layout));
   }
+  for (const head of format.unprefixed) {
+    if (files.tensors.has(head) && !weights.has("head.weight")) {
+      await checkCopy(head, weights.get("embeddings.weight")!, files.tensors.get(head)!);
+    }
+  }
   return { shape, weights };
+}
+
+/** Rows of a head that are compared at a time: memory holds no second one. */
+const comparedRows = 1024;
+
+/** Checks that a head beside tied embeddings is a copy of them: of two that differ nothing says which is meant. */
+async function checkCopy(
+  name: string,
+  { data, shape: [V, E] }: HostTensor,
+  { file, path }: { readonly file: SafetensorsFile; readonly path: string },
+): Promise<void> {
+  const refuse = (reason: string): never => {
+    throw new InputRangeError(
+      `Cannot read "${path}" as tensor "${name}" ${reason}, while "${configFile}" says that the head is that table ` +
+        "(tie_word_embeddings: current value is true, which is also the default of some architectures, allowed is false)",
+    );
+  };
+  const { shape } = file.entries.get(name)!;
+  if (shape.join() !== `${V},${E}`) {
+    refuse(`has another shape than the embeddings, [${shape}] instead of [${V},${E}]`);
+  }
+  for (let start = 0; start < V; start += comparedRows) {
+    const count = Math.min(comparedRows, V - start);
+    const rows = await file.readRows(name, { start, count });
+    const at = rows.findIndex((value, i) => value !== data[start * E + i]);
+    if (at >= 0) {
+      const row = start + Math.floor(at / E);
+      refuse(
+        `differs from the embeddings, first at [${row},${at % E}]: ${rows[at]} instead of ${
+          data[start * E + at]
+        }`,
+      );
+    }
+  }
 }
 
 /** The tensor of ours that lies in one of a file. */
@@ -185,7 +224,10 @@ interface TensorFiles extends AsyncDisposable {
 }
 
 async function openFiles(path: string): Promise<TensorFiles> {
-  const index = await ifThere(readJson(`${path}/${indexFile}`));
+  // The official code takes the one file where both are there.
+  const index = await isThere(`${path}/${singleFile}`)
+    ? undefined
+    : await ifThere(readJson(`${path}/${indexFile}`));
   const names = index === undefined ? [singleFile] : shardNames(index, `${path}/${indexFile}`);
   const opened: SafetensorsFile[] = [];
   const close = () => {
@@ -349,16 +391,24 @@ class JsonConfig implements ConfigReader {
     return this.optionalSize(...names) ?? this.#missing(names);
   }
 
-  number(names: string | readonly string[], absent: number): number {
+  count(name: string, absent: number): number {
     return this.#first(
-      typeof names === "string" ? [names] : names,
-      "a finite number",
-      (value): value is number => Number.isFinite(value),
+      [name],
+      "an integer from 0",
+      (value): value is number => Number.isSafeInteger(value) && value as number >= 0,
     ) ?? absent;
   }
 
-  requiredNumber(name: string): number {
-    return this.value(name) === undefined ? this.#missing([name]) : this.number(name, NaN);
+  positiveNumber(name: string, absent: number): number {
+    return this.#first(
+      [name],
+      "a positive number",
+      (value): value is number => Number.isFinite(value) && value as number > 0,
+    ) ?? absent;
+  }
+
+  requiredPositiveNumber(name: string): number {
+    return this.value(name) === undefined ? this.#missing([name]) : this.positiveNumber(name, NaN);
   }
 
   flag(name: string, absent: boolean): boolean {
@@ -396,16 +446,20 @@ class JsonConfig implements ConfigReader {
     allowed: string,
     is: (value: unknown) => value is T,
   ): T | undefined {
+    let first: { readonly name: string; readonly value: T } | undefined;
     for (const name of names) {
       const value = this.value(name);
       if (value === undefined) continue;
-      if (is(value)) return value;
-      throw new InputTypeError(
-        `Cannot read "${this.#file}" as ${this.#path}${name} must be ${allowed}: current value is ${
-          JSON.stringify(value)
-        }`,
-      );
+      if (!is(value)) {
+        throw new InputTypeError(
+          `Cannot read "${this.#file}" as ${this.#path}${name} must be ${allowed}: current value is ${
+            JSON.stringify(value)
+          }`,
+        );
+      }
+      first ??= { name, value };
+      if (value !== first.value) this.refuse(name, `${first.value}, as ${first.name} says`);
     }
-    return undefined;
+    return first?.value;
   }
 }

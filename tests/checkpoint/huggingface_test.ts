@@ -171,7 +171,18 @@ folderTest("Settings are read under each of their spellings", async (folder) => 
       "rotary_pct": undefined,
       "rope_parameters": { "rope_theta": 5000, "partial_rotary_factor": 0.5 },
     }],
+    [configs.llama, {
+      "rope_theta": undefined,
+      "rope_scaling": { "rope_type": "default", "rope_theta": 5000 },
+    }],
+    [configs["gpt_neox"], {
+      "rotary_emb_base": undefined,
+      "rotary_pct": undefined,
+      "rope_scaling": { "rope_theta": 5000, "partial_rotary_factor": 0.5 },
+    }],
+    [configs.gpt2, { "n_ctx": 999 }],
     [configs.bloom, { "hidden_size": undefined, "n_embed": 12 }],
+    [configs.bloom, { "n_inner": 999 }], // the official code does not read it
     [configs.bloom, { "n_layer": undefined, "num_hidden_layers": 2 }],
   ];
   for (const [config, fields] of pairs) {
@@ -276,6 +287,51 @@ folderTest("What is not supported is named with what is", async (folder) => {
       { "rope_parameters": { "full_attention": {} } },
       /rope_parameters.full_attention/,
     ],
+    [
+      configs.llama,
+      { "rope_scaling": { "full_attention": { "rope_type": "linear", factor: 4 } } },
+      /rope_scaling.full_attention/,
+    ],
+    [
+      configs.llama,
+      { "rope_parameters": { "partial_rotary_factor": 0.5 } },
+      /rope_parameters.partial_rotary_factor .*0.5, allowed are 1/,
+    ],
+    [
+      configs.llama,
+      { "rope_parameters": { "rope_theta": 700 } },
+      /rope_parameters.rope_theta .*current value is 700, allowed are 5000, as rope_theta says/,
+    ],
+    [
+      configs.llama,
+      {
+        "rope_scaling": { type: "linear", factor: 2 },
+        "rope_parameters": { "rope_type": "linear", factor: 4 },
+      },
+      /rope_scaling .*"factor":2.*allowed are what rope_parameters says/,
+    ],
+    [
+      configs["gpt_neox"],
+      { "partial_rotary_factor": 0.25 },
+      /rotary_pct .*current value is 0.5, allowed are 0.25, as partial_rotary_factor says/,
+    ],
+    [
+      configs.gpt2,
+      { "num_attention_heads": 4 },
+      /num_attention_heads .*current value is 4, allowed are 3, as n_head says/,
+    ],
+    [configs.llama, { "rms_norm_eps": 0 }, /rms_norm_eps must be a positive number/],
+    [configs.llama, { "rope_theta": -1 }, /rope_theta must be a positive number/],
+    [
+      configs.llama,
+      { "rope_scaling": { type: "linear", factor: 0 } },
+      /rope_scaling.factor must be a positive number/,
+    ],
+    [
+      qwen2,
+      { "use_sliding_window": true, "max_window_layers": 0.5 },
+      /max_window_layers must be an integer from 0/,
+    ],
     [configs.llama, { "hidden_act": "relu2" }, /hidden_act .*"relu2", allowed are .*"silu"/],
     [configs.llama, { "partial_rotary_factor": 0.5 }, /partial_rotary_factor .*0.5, allowed are 1/],
     [configs.llama, { "quantization_config": {} }, /quantization_config/],
@@ -288,7 +344,7 @@ folderTest("What is not supported is named with what is", async (folder) => {
     [
       configs.llama,
       { "rms_norm_eps": "small" },
-      /rms_norm_eps must be a finite number: current value is "small"/,
+      /rms_norm_eps must be a positive number: current value is "small"/,
     ],
     [configs.llama, { "tie_word_embeddings": "yes" }, /tie_word_embeddings must be true or false/],
     [
@@ -320,6 +376,49 @@ folderTest("What is not supported is named with what is", async (folder) => {
     await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify(changed(config, fields)));
     await assert.rejects(loadBackboneWeights(folder), message, JSON.stringify(fields));
   }
+});
+
+folderTest(
+  "A head beside tied embeddings is their copy, and one file counts before several",
+  async (folder) => {
+    const config = { ...configs.llama, "tie_word_embeddings": true };
+    const model = randomBackbone(await shapeOf(folder, config));
+    const tensors = huggingFaceTensors(model);
+    const { shape, data } = tensors.get("model.embed_tokens.weight")!;
+    await writeHuggingFace(folder, config, new Map(tensors).set("lm_head.weight", { shape, data }));
+    equalWeights((await loadBackboneWeights(folder)).weights, model.weights);
+    const other = data.with(12 * 30 + 7, 5);
+    await writeHuggingFace(
+      folder,
+      config,
+      new Map(tensors).set("lm_head.weight", { shape, data: other }),
+    );
+    await assert.rejects(
+      loadBackboneWeights(folder),
+      /"lm_head.weight" differs from the embeddings, first at \[30,7\]: 5 instead of .*tie_word_embeddings/,
+    );
+    const head = { shape: [31, 11], data: new Float32Array(341) };
+    await writeHuggingFace(folder, config, new Map(tensors).set("lm_head.weight", head));
+    await assert.rejects(loadBackboneWeights(folder), /\[31,11\] instead of \[31,12\]/);
+
+    // As of the official code; here the others are left from another model.
+    const left = new Map(
+      [...tensors].map(([name, { shape, data }]) =>
+        [name, { shape, data: data.map((x) => 2 * x) }] as const
+      ),
+    );
+    await writeHuggingFace(folder, config, left, { shards: 2 });
+    await writeHuggingFace(folder, config, tensors);
+    equalWeights((await loadBackboneWeights(folder)).weights, model.weights);
+  },
+);
+
+folderTest("Buffers of positions are no weights", async (folder) => {
+  const model = randomBackbone(await shapeOf(folder, configs["gpt_neox"]));
+  const buffer = { shape: [2], data: new Float32Array(2) };
+  const tensors = new Map(huggingFaceTensors(model)).set("gpt_neox.rotary_emb.inv_freq", buffer);
+  await writeHuggingFace(folder, configs["gpt_neox"], tensors);
+  equalWeights((await loadBackboneWeights(folder)).weights, model.weights);
 });
 
 folderTest("Tensors that are missing, strange or of another shape are named", async (folder) => {
@@ -356,6 +455,7 @@ folderTest("Tensors that are missing, strange or of another shape are named", as
   );
   await assert.rejects(loadBackboneWeights(folder), /embed_tokens/);
 
+  await Deno.remove(`${folder}/model.safetensors`);
   await write(() => {}, 2);
   await Deno.remove(`${folder}/model-00002-of-00002.safetensors`);
   await assert.rejects(
@@ -375,7 +475,6 @@ folderTest("Tensors that are missing, strange or of another shape are named", as
   await Deno.writeTextFile(index, JSON.stringify({ "weight_map": { a: "../secret.safetensors" } }));
   await assert.rejects(loadBackboneWeights(folder), /must name files of its folder/);
   await Deno.remove(index);
-  await Deno.remove(`${folder}/model.safetensors`);
   await Deno.writeTextFile(`${folder}/pytorch_model.bin`, "");
   await assert.rejects(
     loadBackboneWeights(folder),

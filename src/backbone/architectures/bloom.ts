@@ -36,10 +36,10 @@ export const bloom = decoder({
         layers: config.size("n_layer", "num_hidden_layers"),
         hiddenDim,
         heads: config.size("n_head", "num_attention_heads"),
-        feedForwardDim: config.optionalSize("n_inner") ?? 4 * hiddenDim,
+        feedForwardDim: 4 * hiddenDim,
         vocabSize: config.size("vocab_size"),
         settings: {
-          epsilon: config.number("layer_norm_epsilon", 1e-5),
+          epsilon: config.positiveNumber("layer_norm_epsilon", 1e-5),
           tied: config.flag("tie_word_embeddings", true),
         },
       };

@@ -44,8 +44,10 @@ export const gpt2 = decoder({
         feedForwardDim: config.optionalSize("n_inner", "intermediate_size") ?? 4 * hiddenDim,
         vocabSize: config.size("vocab_size"),
         settings: {
-          positions: config.size("n_positions", "max_position_embeddings", "n_ctx"),
-          epsilon: config.number("layer_norm_epsilon", 1e-5),
+          // No part of the model reads n_ctx, which many files have beside it.
+          positions: config.optionalSize("n_positions", "max_position_embeddings") ??
+            config.size("n_positions", "max_position_embeddings", "n_ctx"),
+          epsilon: config.positiveNumber("layer_norm_epsilon", 1e-5),
           activation: readActivation(config, ["activation_function", "hidden_act"], "gelu_new"),
           tied: config.flag("tie_word_embeddings", true),
         },

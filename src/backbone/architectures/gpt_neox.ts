@@ -58,7 +58,7 @@ export const gptNeoX = decoder({
       feedForwardDim: config.size("intermediate_size"),
       vocabSize: config.size("vocab_size"),
       settings: {
-        epsilon: config.number("layer_norm_eps", 1e-5),
+        epsilon: config.positiveNumber("layer_norm_eps", 1e-5),
         activation: readActivation(config, ["hidden_act"], "gelu"),
         ...readRope(config, {
           theta: ["rope_theta", "rotary_emb_base"],
@@ -86,6 +86,6 @@ export const gptNeoX = decoder({
       layout: fusedHeads,
     }),
     unprefixed: ["embed_out.weight"],
-    isUnused: (name) => /\.attention\.((masked_)?bias|rotary_emb\.inv_freq)$/.test(name),
+    isUnused: (name) => /(\.attention\.(masked_)?bias|(^|\.)rotary_emb\.inv_freq)$/.test(name),
   },
 });
