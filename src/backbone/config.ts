@@ -1,12 +1,11 @@
 /**
- * The fields of a backbone's sizes, and of a backbone that is read from a file.
+ * The fields of a backbone's sizes, and a kind of backbone.
  */
 import { z } from "zod";
-import { oneOf, positiveInteger, text } from "../declaration/fields.ts";
-import type { Accepts, Assert, Part } from "../declaration/part.ts";
+import { oneOf, positiveInteger } from "../declaration/fields.ts";
+import type { Part } from "../declaration/part.ts";
 import { type Problem, wrong } from "../declaration/problem.ts";
 import { introducedAt } from "../declaration/identity.ts";
-import { composed } from "../declaration/registry.ts";
 import { allowedWords } from "../did_you_mean.ts";
 import {
   anySettings,
@@ -14,7 +13,10 @@ import {
   architectures,
   defaultArchitecture,
 } from "./architectures.ts";
-import type { BackboneShape, FrozenType } from "./shape.ts";
+import type { BackboneCheckpoint, BackboneShape } from "./shape.ts";
+import type { TensorMap } from "../tensor.ts";
+import type { NamedPath } from "../text/corpora/corpus_kind.ts";
+import type { TokenizerSource } from "../text/tokenizer_source.ts";
 
 /**
  * Names of model sizes; their values are in `modelSizes` of `src/backbone/config.ts`, and for the SideNet beside it in
@@ -151,11 +153,47 @@ function headProblems(
   )];
 }
 
-/** Where a backbone comes from: a kind of backbone that declarations may name. */
-export interface BackboneKind<Declaration, Config, From = unknown>
-  extends Part<Declaration, Config, From> {
-  /** Sizes as far as the declaration says them, and the path of the field that has them. */
-  shapeOf(config: Config, path: string): DeclaredShape;
+/** Where a backbone comes from: a kind of backbone that declarations may name, whose weights are read or trained here. */
+export type BackboneKind<Declaration, Config, From = unknown, Training = unknown> =
+  & Part<Declaration, Config, From>
+  & {
+    /** Sizes as far as the declaration says them, and the path of the field that has them. */
+    shapeOf(config: Config, path: string): DeclaredShape;
+    /** Files and folders that it reads, the weights' first; of a model of the Hub that was not fetched whole, its name. */
+    files(config: Config, path: string): Promise<NamedPath[]>;
+  }
+  & (
+    | { readonly stored: StoredWeights<Config>; readonly trained?: undefined }
+    | { readonly trained: TrainedWeights<Config, Training>; readonly stored?: undefined }
+  );
+
+/** How the weights of a kind of backbone are read. */
+export interface StoredWeights<Config> {
+  /**
+   * Reads the weights; `commit`: of a model of the Hub.
+   *
+   * @throws {MissingDataError} Where a model of the Hub was not fetched, with the command that does.
+   */
+  read(config: Config): Promise<{ backbone: BackboneCheckpoint; commit?: string }>;
+  /**
+   * The tokenizer that lies beside the weights.
+   *
+   * @throws {TypeError} Where none does.
+   */
+  tokenizer(config: Config): Promise<TokenizerSource>;
+}
+
+/** How the weights of a kind of backbone are trained. */
+export interface TrainedWeights<Config, Training> {
+  training(config: Config): Training;
+  /** Its shape without the vocabulary, which is the tokenizer's. */
+  sizes(config: Config): Omit<BackboneShape, "vocabSize">;
+  /**
+   * The weights that it starts from.
+   *
+   * @throws {RangeError} Where a checkpoint is of another architecture or other sizes.
+   */
+  start(config: Config, shape: BackboneShape, seed: number): Promise<TensorMap>;
 }
 
 /** Sizes as far as a declaration says them. */
@@ -165,63 +203,13 @@ export interface DeclaredShape {
   readonly path: string;
 }
 
-/** Weights from a file. */
-export interface CheckpointBackboneConfig {
-  /** Weights from a file: official fairseq `.pt`, `.safetensors`, our own folder, or one of Hugging Face's format. */
-  readonly kind: "checkpoint";
-  /** The file or folder, relative to the folder in which the command runs, or a fetched model of the Hub, `hf:OWNER/NAME`. */
-  readonly path: string;
-  /**
-   * Sizes that the checkpoint must have. With all of them costs can be told before there is a file; a bare safetensors
-   * file does not say its `heads`.
-   */
-  readonly shape?: Partial<BackboneShape>;
-  /** Type in which the device holds the matrices of the frozen model (default `float32`); arithmetic is float32 in any case. */
-  readonly frozenWeights?: FrozenType;
-}
-
-/** The form of that type. */
+/** The form of the type in which the device holds the matrices of a frozen model. */
 export const frozenWeightsField = introducedAt(oneOf("float32", "float16"), "float32")
   .exactOptional();
 
-/** Weights from a file, as declared. */
-export type CheckpointBackboneDeclaration =
-  & Omit<CheckpointBackboneConfig, "shape">
-  & { readonly shape?: NamedSize & Partial<BackboneShape> };
-
-const checkpointSchema = composed(() =>
-  z.strictObject({
-    kind: z.literal("checkpoint"),
-    path: text,
-    shape: z.strictObject({ ...backboneSizeFields(), vocabSize: positiveInteger.exactOptional() })
-      .exactOptional(),
-    frozenWeights: frozenWeightsField,
-  })
-);
-type _CheckpointAccepted = Assert<
-  Accepts<ReturnType<typeof checkpointSchema>, CheckpointBackboneDeclaration>
->;
-
-/** A backbone from a file, as a part of declarations. */
-export const checkpointBackbone: BackboneKind<
-  CheckpointBackboneDeclaration,
-  CheckpointBackboneConfig
-> = {
-  get schema() {
-    return checkpointSchema();
-  },
-  fill: ({ shape, ...fields }) => ({ ...fields, ...(shape && { shape: fillSizes(shape) }) }),
-  check: ({ shape = {} }, path) => shapeProblems(shape, `${path}.shape`),
-  shapeOf: ({ shape = {} }, path) => ({ shape, path: `${path}.shape` }),
-};
-
 /** The size that a backbone names, where it does. */
 export function sizeOf(
-  backbone: CheckpointBackboneDeclaration | (NamedSize & { readonly kind: string }),
+  backbone: NamedSize & { readonly shape?: NamedSize & Partial<BackboneShape> },
 ): ModelSize | undefined {
-  return "shape" in backbone
-    ? backbone.shape?.size
-    : "size" in backbone
-    ? backbone.size
-    : undefined;
+  return (backbone.shape ?? backbone).size;
 }

@@ -175,6 +175,19 @@ export async function readFolderTokenizer(given: string): Promise<TokenizerSourc
   return record && folderTokenizer(path, record);
 }
 
+/**
+ * The tokenizer that lies beside the weights of a folder.
+ *
+ * @throws {TypeError} Where none does.
+ */
+export async function tokenizerBeside(folder: string): Promise<TokenizerSource> {
+  const source = await readFolderTokenizer(folder);
+  if (source) return source;
+  throw new InputTypeError(
+    `Cannot open the tokenizer of "${folder}" as "tokenizer.json" is missing: allowed are models with one, or another kind of tokenizer`,
+  );
+}
+
 /** Reads what `writeBackboneFolder` wrote, or the backbone of a LongMem folder that has it. */
 export async function readBackboneFolder(path: string): Promise<BackboneCheckpoint> {
   const config = await readConfig(path);

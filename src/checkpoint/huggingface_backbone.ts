@@ -5,21 +5,17 @@ import { z } from "zod";
 import {
   type BackboneKind,
   backboneSizeFields,
-  type CheckpointBackboneConfig,
   fillSizes,
   frozenWeightsField,
   shapeProblems,
 } from "../backbone/config.ts";
-import type { BackboneCheckpoint, BackboneShape, FrozenType } from "../backbone/shape.ts";
+import type { BackboneShape, FrozenType } from "../backbone/shape.ts";
 import { positiveInteger, text } from "../declaration/fields.ts";
 import type { Accepts, Assert } from "../declaration/part.ts";
 import type { Problem } from "../declaration/problem.ts";
 import { composed } from "../declaration/registry.ts";
-import { InputTypeError } from "../errors.ts";
-import type { TokenizerSource } from "../text/tokenizer_source.ts";
-import { loadBackboneWeights } from "./checkpoint.ts";
 import { checkGiven } from "./content.ts";
-import { readFolderTokenizer } from "./folder.ts";
+import { tokenizerBeside } from "./folder.ts";
 import {
   fetchedPath,
   hubName,
@@ -54,9 +50,6 @@ export interface HuggingFaceBackboneConfig {
 /** Such weights as declared. */
 export type HuggingFaceBackboneDeclaration = HuggingFaceBackboneConfig;
 
-/** Weights of a file of any format. */
-export type StoredBackboneConfig = CheckpointBackboneConfig | HuggingFaceBackboneConfig;
-
 const schema = composed(() =>
   z.strictObject({
     kind: z.literal("huggingface"),
@@ -74,10 +67,7 @@ type _SchemaAcceptsTheType = Assert<
 >;
 
 /** A backbone in Hugging Face's format, as a part of declarations. */
-export const huggingFaceBackbone: BackboneKind<
-  HuggingFaceBackboneDeclaration,
-  HuggingFaceBackboneConfig
-> = {
+export const huggingFaceBackbone = {
   get schema() {
     return schema();
   },
@@ -104,66 +94,33 @@ export const huggingFaceBackbone: BackboneKind<
   }),
   check: ({ shape = {} }, path) => shapeProblems(fillSizes(shape), `${path}.shape`),
   shapeOf: ({ shape = {} }, path) => ({ shape: fillSizes(shape), path: `${path}.shape` }),
-};
 
-/** Weights and where they are from. */
-export interface StoredBackbone {
-  readonly backbone: BackboneCheckpoint;
-  /** Commit of a model of the Hub. */
-  readonly commit?: string;
-}
-
-/**
- * Reads the weights of a backbone that is not trained here.
- *
- * @throws {MissingDataError} Where a model of the Hub was not fetched, with the command that does.
- */
-export async function readStoredBackbone(config: StoredBackboneConfig): Promise<StoredBackbone> {
-  const { frozenWeights } = config;
-  const held = frozenWeights === undefined ? {} : { frozenType: frozenWeights };
-  if (config.kind === "checkpoint") {
-    const { path, shape } = config;
-    const backbone = await loadBackboneWeights(path, shape ? { shape } : {});
-    return { backbone: { ...backbone, ...held } };
-  }
-  const { folder, commit } = await placeOf(config);
-  const backbone = { ...await readHuggingFaceBackbone(folder), ...held };
-  const { settings, ...sizes } = config.shape ?? {};
-  checkGiven(sizes, backbone.shape, folder);
-  checkGiven(settings, backbone.shape.settings ?? {}, folder);
-  return { backbone, ...(commit === undefined ? {} : { commit }) };
-}
-
-/**
- * The tokenizer that lies beside the weights of a backbone.
- *
- * @throws {TypeError} Where none does.
- */
-export async function storedTokenizer(config: StoredBackboneConfig): Promise<TokenizerSource> {
-  const { folder } = await placeOf(config);
-  const source = await readFolderTokenizer(folder);
-  if (source) return source;
-  throw new InputTypeError(
-    `Cannot open the tokenizer of "${folder}" as "tokenizer.json" is missing: allowed are models with one, or another kind of tokenizer`,
-  );
-}
-
-/**
- * The file or folder of a backbone, by the field that names it; of a model of the Hub that was not fetched whole, its name.
- */
-export async function storedPath(
-  config: StoredBackboneConfig,
-): Promise<{ readonly field: string; readonly path: string }> {
-  const { repo, revision, path } = config as HuggingFaceBackboneConfig;
-  return repo === undefined
-    ? { field: "backbone.path", path: await fetchedPath(path!) }
-    : { field: "backbone.repo", path: await fetchedPath(hubName({ repo, revision })) };
-}
+  async files({ repo, revision, path: folder }, path) {
+    return [
+      repo === undefined
+        ? { field: `${path}.path`, path: await fetchedPath(folder!) }
+        : { field: `${path}.repo`, path: await fetchedPath(hubName({ repo, revision })) },
+    ];
+  },
+  stored: {
+    async read(config) {
+      const { folder, commit } = await placeOf(config), { frozenWeights: frozenType } = config;
+      const backbone = await readHuggingFaceBackbone(folder);
+      const { settings, ...sizes } = config.shape ?? {};
+      checkGiven(sizes, backbone.shape, folder);
+      checkGiven(settings, backbone.shape.settings ?? {}, folder);
+      return {
+        backbone: { ...backbone, ...(frozenType && { frozenType }) },
+        ...(commit === undefined ? {} : { commit }),
+      };
+    },
+    tokenizer: async (config) => await tokenizerBeside((await placeOf(config)).folder),
+  },
+} satisfies BackboneKind<HuggingFaceBackboneDeclaration, HuggingFaceBackboneConfig>;
 
 async function placeOf(
-  config: StoredBackboneConfig,
+  { repo, revision, path }: HuggingFaceBackboneConfig,
 ): Promise<Pick<HubSnapshot, "folder"> & Partial<HubSnapshot>> {
-  const { repo, revision, path } = config as HuggingFaceBackboneConfig;
   return repo === undefined
     ? { folder: await localPath(path!) }
     : await requireSnapshot({ repo, revision });

@@ -1,19 +1,19 @@
 /**
  * Where a backbone comes from: the kinds that declarations may name, a line each.
  */
+import type { BackboneKind } from "../backbone/config.ts";
 import {
-  type BackboneKind,
   checkpointBackbone,
   type CheckpointBackboneConfig,
   type CheckpointBackboneDeclaration,
-} from "../backbone/config.ts";
+} from "../checkpoint/checkpoint_backbone.ts";
 import {
   huggingFaceBackbone,
   type HuggingFaceBackboneConfig,
   type HuggingFaceBackboneDeclaration,
 } from "../checkpoint/huggingface_backbone.ts";
 import { Registry } from "../declaration/registry.ts";
-import type { TrainingDefaults } from "../training/config.ts";
+import type { TrainingConfig, TrainingDefaults } from "../training/config.ts";
 import {
   pretrainedBackbone,
   type PretrainedBackboneConfig,
@@ -34,10 +34,15 @@ export type BackboneDeclaration =
 
 /** The kinds of backbone. */
 export const backbones = new Registry<
-  BackboneKind<BackboneDeclaration, BackboneConfig, TrainingDefaults>,
+  BackboneKind<BackboneDeclaration, BackboneConfig, TrainingDefaults, TrainingConfig>,
   BackboneDeclaration
 >({
   checkpoint: checkpointBackbone,
   huggingface: huggingFaceBackbone,
   pretrain: pretrainedBackbone,
 });
+
+/** How a run trains its backbone; undefined where it reads the weights. */
+export function pretrainingOf(backbone: BackboneConfig): TrainingConfig | undefined {
+  return backbones.get(backbone.kind).trained?.training(backbone);
+}

@@ -16,12 +16,7 @@ import type { ReproductionConfig, ReproductionDeclaration } from "../results/rep
 import type { CorpusConfig, CorpusDeclaration } from "../text/corpora/corpora.ts";
 import type { TokenizerConfig } from "../text/tokenizer_config.ts";
 
-export type {
-  CheckpointBackboneConfig,
-  CheckpointBackboneDeclaration,
-  ModelSize,
-  NamedSize,
-} from "../backbone/config.ts";
+export type { ModelSize, NamedSize } from "../backbone/config.ts";
 export type { ClusterConfig, ClusterDeclaration } from "../cluster/config.ts";
 export type {
   CheckpointSideNetConfig,
@@ -40,6 +35,10 @@ export type {
   PretrainedBackboneDeclaration,
 } from "../training/pretraining.ts";
 export type { BackboneConfig, BackboneDeclaration } from "./backbones.ts";
+export type {
+  CheckpointBackboneConfig,
+  CheckpointBackboneDeclaration,
+} from "../checkpoint/checkpoint_backbone.ts";
 export type {
   HuggingFaceBackboneConfig,
   HuggingFaceBackboneDeclaration,

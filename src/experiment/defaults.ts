@@ -7,7 +7,7 @@ import { clusterPart } from "../cluster/config.ts";
 import { sizeOf } from "../backbone/config.ts";
 import { sidenetPart } from "../longmem/config.ts";
 import { adaptationPart } from "../training/config.ts";
-import { type BackboneConfig, backbones } from "./backbones.ts";
+import { type BackboneConfig, backbones, pretrainingOf } from "./backbones.ts";
 import { memoryPart } from "../memory/config.ts";
 import { kindOf, listMeasured } from "../evaluation/evaluations.ts";
 import { reproductionPart } from "../results/reproduction.ts";
@@ -27,8 +27,7 @@ export function fillDefaults(experiment: Experiment): ResolvedExperiment {
   const backbone = backbones.get(experiment.backbone.kind).fill(experiment.backbone, { protocol });
   const adapted = adaptation &&
     adaptationPart.fill(adaptation, { protocol, size: sizeOf(experiment.backbone) });
-  const contextTokens = adapted?.contextTokens ??
-    (backbone.kind === "pretrain" ? backbone.training.contextTokens : undefined);
+  const { contextTokens } = adapted ?? pretrainingOf(backbone) ?? {};
   const evaluations = experiment.evaluations.map((evaluation) =>
     kindOf(evaluation).fill(evaluation, { corpus: corpus.kind, memory, contextTokens, protocol })
   );
@@ -65,6 +64,5 @@ export function fillDefaults(experiment: Experiment): ResolvedExperiment {
 /** The backbone's architecture, as far as it is declared: weights from elsewhere say it themselves. */
 function declaredArchitecture(backbone: BackboneConfig): string | undefined {
   const { shape } = backbones.get(backbone.kind).shapeOf(backbone, "backbone");
-  return shape.architecture ??
-    (backbone.kind === "pretrain" ? defaultArchitecture.name : undefined);
+  return shape.architecture ?? (pretrainingOf(backbone) && defaultArchitecture.name);
 }

@@ -9,8 +9,7 @@ import { experimentSchema } from "./schema.ts";
 import { corpora } from "../text/corpora/corpora.ts";
 import { tokenizerFiles } from "../text/tokenizer_config.ts";
 import { estimateEvaluation, type EvaluationEstimate } from "./evaluation_estimate.ts";
-import { fetchedPath } from "../checkpoint/hub_cache.ts";
-import { storedPath } from "../checkpoint/huggingface_backbone.ts";
+import { backbones } from "./backbones.ts";
 import { backboneShape, countParameters, shapeOnFile, sideNetShape } from "./shapes.ts";
 import { machineMemoryBytes } from "../system.ts";
 import { type MemoryExcess, memoryExcess, memoryNeed } from "./memory_need.ts";
@@ -168,19 +167,14 @@ export async function inputPaths(experiment: ResolvedExperiment): Promise<InputP
     const path = `${corpus.folder}/index.json`;
     named.push({ field: "corpus.folder", path, optional: true });
   }
-  if (backbone.kind !== "pretrain") {
-    const weights = await storedPath(backbone);
-    named.push(weights);
-    if (tokenizer.kind === "huggingface") {
-      // A folder without them says so where the tokenizer is opened.
-      const beside = { kind: "file", path: `${weights.path}/tokenizer.json` } as const;
-      for (const { path } of tokenizerFiles(beside, "tokenizer")) {
-        named.push({ field: "tokenizer", path, optional: true });
-      }
+  const weights = await backbones.get(backbone.kind).files(backbone, "backbone");
+  named.push(...weights);
+  if (tokenizer.kind === "huggingface") {
+    // A folder without them says so where the tokenizer is opened.
+    const beside = { kind: "file", path: `${weights[0].path}/tokenizer.json` } as const;
+    for (const { path } of tokenizerFiles(beside, "tokenizer")) {
+      named.push({ field: "tokenizer", path, optional: true });
     }
-  } else if (backbone.initialization.kind === "checkpoint") {
-    const path = await fetchedPath(backbone.initialization.path);
-    named.push({ field: "backbone.initialization.path", path });
   }
   if (sidenet?.kind === "checkpoint") named.push({ field: "sidenet.path", path: sidenet.path });
   for (const [i, evaluation] of evaluations.entries()) {

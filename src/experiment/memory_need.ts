@@ -16,6 +16,7 @@ import { capacityChunks, type MemoryConfig } from "../memory/config.ts";
 import { gibibytes } from "../runtime/gibibytes.ts";
 import { machineMemoryBytes } from "../system.ts";
 import type { TrainingConfig } from "../training/config.ts";
+import { pretrainingOf } from "./backbones.ts";
 import type { EvaluatedModel, ResolvedExperiment } from "./declaration.ts";
 import { backboneShape, countParameters, shapeOnFile, sideNetShape } from "./shapes.ts";
 
@@ -56,9 +57,10 @@ export function memoryNeed(experiment: ResolvedExperiment, onFile?: BackboneShap
         : activationBytes({ batchSize: 1, contextTokens }, shape, 1));
   };
   const phases = [weights.backbone];
-  if (backbone.kind === "pretrain") {
+  const pretraining = pretrainingOf(backbone);
+  if (pretraining) {
     phases.push(
-      trainedCopies * weights.backbone + activationBytes(backbone.training, shape, shape.layers),
+      trainedCopies * weights.backbone + activationBytes(pretraining, shape, shape.layers),
     );
   }
   if (adaptation) {

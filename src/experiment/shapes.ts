@@ -3,12 +3,11 @@
  */
 import type { BackboneShape } from "../backbone/shape.ts";
 import { readFolderShape } from "../checkpoint/folder.ts";
-import { storedPath } from "../checkpoint/huggingface_backbone.ts";
 import type { SideNetConfig } from "../longmem/config.ts";
 import type { SideNetShape } from "../longmem/sidenet_shape.ts";
 import { elementCount } from "../tensor.ts";
 import { vocabSizeOf } from "../text/tokenizer_config.ts";
-import { backbones } from "./backbones.ts";
+import { backbones, pretrainingOf } from "./backbones.ts";
 import type { ResolvedExperiment } from "./declaration.ts";
 
 /** Sizes of the backbone, as far as the declaration says all of them. */
@@ -16,8 +15,7 @@ export function backboneShape(
   { backbone, tokenizer }: Pick<ResolvedExperiment, "backbone" | "tokenizer">,
 ): BackboneShape | undefined {
   const { shape } = backbones.get(backbone.kind).shapeOf(backbone, "backbone");
-  const vocabSize = shape.vocabSize ??
-    (backbone.kind === "pretrain" ? vocabSizeOf(tokenizer) : undefined);
+  const vocabSize = shape.vocabSize ?? (pretrainingOf(backbone) && vocabSizeOf(tokenizer));
   const { layers, hiddenDim, heads, feedForwardDim } = shape;
   return layers && hiddenDim && heads && feedForwardDim && vocabSize
     ? { ...shape, layers, hiddenDim, heads, feedForwardDim, vocabSize }
@@ -28,9 +26,9 @@ export function backboneShape(
 export async function shapeOnFile(
   { backbone }: Pick<ResolvedExperiment, "backbone">,
 ): Promise<BackboneShape | undefined> {
-  if (backbone.kind === "pretrain") return undefined;
-  const { path } = await storedPath(backbone);
-  return await readFolderShape(path).catch(() => undefined);
+  const kind = backbones.get(backbone.kind);
+  const [weights] = kind.stored ? await kind.files(backbone, "backbone") : [];
+  return weights && await readFolderShape(weights.path).catch(() => undefined);
 }
 
 /** Sizes of the SideNet, as far as the declaration says them. */

@@ -3,6 +3,7 @@
  */
 import { modelKindOf, models } from "../evaluation/models.ts";
 import { type Adaptation, backboneTraining } from "../training/adaptation.ts";
+import { pretrainingOf } from "./backbones.ts";
 import type { AdaptationConfig, ResolvedExperiment, TrainingConfig } from "./declaration.ts";
 
 /** One training: that of the backbone, or an adaptation to it. */
@@ -22,10 +23,9 @@ export function trainingsOf(
 ): DeclaredTraining[] {
   const listed = new Set(evaluations.flatMap(({ models }) => models.map(modelKindOf)));
   const kinds = models.all.toSorted((a, b) => Number(!a.isMain) - Number(!b.isMain));
+  const pretraining = pretrainingOf(backbone);
   return [
-    ...(backbone.kind === "pretrain"
-      ? [{ name: backboneTraining, config: backbone.training }]
-      : []),
+    ...(pretraining ? [{ name: backboneTraining, config: pretraining }] : []),
     ...kinds.flatMap((kind) =>
       adaptation && kind.adaptation &&
         (listed.has(kind) || kind.adaptation.isAlwaysDone?.({ memory }))

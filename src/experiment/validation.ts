@@ -53,7 +53,8 @@ export function checkExperiment(
 
 /** Evaluations that cannot take their segment length from a training. */
 function missingContexts(experiment: Experiment): Problem[] {
-  if (experiment.adaptation || experiment.backbone.kind === "pretrain") return [];
+  const { adaptation, backbone } = experiment;
+  if (adaptation || backbones.get(backbone.kind).trained) return [];
   return experiment.evaluations.flatMap((evaluation, i) =>
     evaluation.contextTokens === undefined
       ? [{
@@ -91,21 +92,21 @@ export function checkBlocks(experiment: ResolvedExperiment, layers: number): voi
 function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
   const { reproduces, corpus, tokenizer, backbone, sidenet, memory, adaptation, evaluations } =
     experiment;
+  const backboneKind = backbones.get(backbone.kind);
   const trained = [
-    ...(backbone.kind === "pretrain" ? ["backbone"] : []),
+    ...(backboneKind.trained ? ["backbone"] : []),
     ...(adaptation ? ["adaptation"] : []),
   ];
-  const backboneKind = backbones.get(backbone.kind);
   const problems = [
     ...(reproduces
       ? reproductionPart.check(reproduces, "reproduces", { evaluations: listMeasured(evaluations) })
       : []),
     ...corpora.get(corpus.kind).check?.(corpus, "corpus", { tokenizer, trained }) ?? [],
     ...backboneKind.check?.(backbone, "backbone", {}) ?? [],
-    ...(tokenizer.kind === "huggingface" && backbone.kind === "pretrain"
+    ...(tokenizer.kind === "huggingface" && backboneKind.trained
       ? [wrong(
         "tokenizer.kind",
-        "must not be huggingface where backbone.kind is pretrain: there are no weights that it lies beside",
+        `must not be huggingface where backbone.kind is ${backbone.kind}: there are no weights that it lies beside`,
         tokenizer.kind,
         "bpe, file, gpt2",
       )]

@@ -1,12 +1,11 @@
 import { dirname, join } from "node:path";
 import { loadSideNetWeights, loadTrainedBackbone } from "../checkpoint/checkpoint.ts";
-import { readStoredBackbone, storedTokenizer } from "../checkpoint/huggingface_backbone.ts";
 import type { BackboneCheckpoint, BackboneShape } from "../backbone/shape.ts";
 import type { ResolvedExperiment, SideNetConfig } from "../experiment/declaration.ts";
+import { backbones } from "../experiment/backbones.ts";
 import { wiringOf } from "../longmem/config.ts";
 import type { SideNetCheckpoint, SideNetShape } from "../longmem/sidenet_shape.ts";
 import type { MemoryConfig } from "../memory/config.ts";
-import { sizesOf } from "../training/pretraining.ts";
 import { backboneTraining, sideNetTraining } from "../training/adaptation.ts";
 import type { TokenizerSource } from "../text/tokenizer_source.ts";
 import type { TrainedTokenizerConfig } from "../text/tokenizer_config.ts";
@@ -57,21 +56,19 @@ export async function readFinishedRun(path: string): Promise<FinishedRun> {
     );
   }
   const weights = (training: string) => weightsPath(path, training);
-  const needed = [
-    ...config.kind === "pretrain" ? [backboneTraining] : [],
-    sideNetTraining,
-  ];
+  const { stored, trained } = backbones.get(config.kind);
+  const needed = [...trained ? [backboneTraining] : [], sideNetTraining];
   await checkWeights(path, needed.map(weights), "a LongMem");
-  const backbone = config.kind === "pretrain"
-    ? await loadTrainedBackbone(weights(backboneTraining), sizesOf(config))
-    : (await readStoredBackbone(config)).backbone;
-  const { shape, weights: trained } = await loadSideNetWeights(
+  const backbone = trained
+    ? await loadTrainedBackbone(weights(backboneTraining), trained.sizes(config))
+    : (await stored.read(config)).backbone;
+  const sideNet = await loadSideNetWeights(
     weights(sideNetTraining),
     backbone.shape,
     { shape: await trainedShape(sidenet, backbone.shape) },
   );
   const { contextTokens } = adaptation;
-  return { experiment, backbone, sideNet: { shape, weights: trained }, memory, contextTokens };
+  return { experiment, backbone, sideNet, memory, contextTokens };
 }
 
 /**
@@ -85,15 +82,17 @@ export async function readPretrainedBackbone(
   path: string,
 ): Promise<{ readonly experiment: ResolvedExperiment; readonly backbone: BackboneCheckpoint }> {
   const experiment = await readExperiment(path), { backbone: config } = experiment;
-  if (config.kind !== "pretrain") {
+  const { trained } = backbones.get(config.kind);
+  if (!trained) {
     throw new InputTypeError(
       `Cannot take a backbone from run "${path}" as it pretrains none: current value of backbone.kind is "${config.kind}"`,
     );
   }
   const weights = weightsPath(path, backboneTraining);
   await checkWeights(path, [weights], "a backbone");
-  const { contextTokens } = config.training;
-  const backbone = { ...await loadTrainedBackbone(weights, sizesOf(config)), contextTokens };
+  const { contextTokens } = trained.training(config);
+  const read = await loadTrainedBackbone(weights, trained.sizes(config));
+  const backbone = { ...read, contextTokens };
   return { experiment, backbone };
 }
 
@@ -160,7 +159,8 @@ export async function tokenizerSource(
   { tokenizer, backbone }: Pick<ResolvedExperiment, "tokenizer" | "backbone">,
 ): Promise<TrainedTokenizerConfig | TokenizerSource> {
   if (tokenizer.kind !== "huggingface") return tokenizer;
-  if (backbone.kind !== "pretrain") return await storedTokenizer(backbone);
+  const { stored } = backbones.get(backbone.kind);
+  if (stored) return await stored.tokenizer(backbone);
   throw new Error('Checked: tokenizer.kind is not "huggingface" where a backbone is trained');
 }
 

@@ -1,29 +1,23 @@
-import { loadBackboneWeights, loadSideNetWeights } from "../checkpoint/checkpoint.ts";
-import { checkGiven } from "../checkpoint/content.ts";
+import { loadSideNetWeights } from "../checkpoint/checkpoint.ts";
 import { checkVocabulary } from "../checkpoint/vocabulary.ts";
-import {
-  readStoredBackbone,
-  type StoredBackboneConfig,
-} from "../checkpoint/huggingface_backbone.ts";
 import type { TrainedModels } from "../evaluation/model_kind.ts";
 import { hashFrozen, hashTensors } from "../formats/tensor_hash.ts";
-import { architectureOf } from "../backbone/architectures.ts";
-import { initializeBackbone } from "../backbone/initialization.ts";
+import type { StoredWeights, TrainedWeights } from "../backbone/config.ts";
+import { type BackboneConfig, backbones } from "../experiment/backbones.ts";
 import type { ResolvedExperiment, SideNetConfig } from "../experiment/declaration.ts";
 import { trainingsOf } from "../experiment/trainings.ts";
 import { checkBlocks } from "../experiment/validation.ts";
 import { wiringOf } from "../longmem/config.ts";
 import { initializeSideNet } from "../longmem/initialization.ts";
 import type { Device } from "../runtime/device.ts";
-import type { TensorMap } from "../tensor.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { sizesOf } from "../training/pretraining.ts";
+import type { TrainingConfig } from "../training/config.ts";
 import { backboneTraining, sideNetTraining } from "../training/adaptation.ts";
 import type { RunContext } from "./run_context.ts";
 import type { RunText } from "./corpus.ts";
 import { runPhase } from "./training.ts";
 import { InputError } from "../errors.ts";
-import type { BackboneCheckpoint, BackboneShape } from "../backbone/shape.ts";
+import type { BackboneCheckpoint } from "../backbone/shape.ts";
 import type { SideNetCheckpoint } from "../longmem/sidenet_shape.ts";
 import type { LongMemParts } from "../longmem/network.ts";
 import { withTrained } from "../longmem/networks.ts";
@@ -35,56 +29,30 @@ export async function obtainBackbone(
   device: Device,
   context: RunContext,
 ): Promise<BackboneCheckpoint> {
-  const { backbone: config, seed } = experiment;
-  const backbone = config.kind === "pretrain" ? await pretrain(config) : await read(config);
+  const { backbone: config, seed } = experiment, { results } = context;
+  const { stored, trained } = backbones.get(config.kind);
+  const backbone = trained ? await pretrain(trained) : await read(stored);
   checkTokenizer(experiment, backbone, text.tokenizer);
   checkBlocks(experiment, backbone.shape.layers);
-  await context.results.recordHash("backbone", hashFrozen(backbone.weights));
+  await results.recordHash("backbone", hashFrozen(backbone.weights));
   return backbone;
 
-  async function read(config: StoredBackboneConfig): Promise<BackboneCheckpoint> {
-    const { backbone, commit } = await readStoredBackbone(config);
-    if (commit !== undefined) await context.results.recordHash("backbone commit", commit);
+  async function read({ read }: StoredWeights<BackboneConfig>): Promise<BackboneCheckpoint> {
+    const { backbone, commit } = await read(config);
+    if (commit !== undefined) await results.recordHash("backbone commit", commit);
     return backbone;
   }
 
   async function pretrain(
-    config: Extract<ResolvedExperiment["backbone"], { kind: "pretrain" }>,
+    kind: TrainedWeights<BackboneConfig, TrainingConfig>,
   ): Promise<BackboneCheckpoint> {
-    const { training, initialization } = config;
-    const shape = { ...sizesOf(config), vocabSize: text.tokenizer.vocabSize };
-    const start = initialization.kind === "checkpoint"
-      ? await readStart(initialization.path, shape)
-      : initializeBackbone(shape, seed, initialization);
-    const weights = await runPhase(
-      {
-        name: backboneTraining,
-        trainer: {
-          device,
-          config: training,
-          seed,
-          parts: { backbone: { shape, weights: start } },
-        },
-      },
-      text,
-      experiment,
-      context,
-    );
+    const shape = { ...kind.sizes(config), vocabSize: text.tokenizer.vocabSize };
+    const training = kind.training(config), start = await kind.start(config, shape, seed);
+    const parts = { backbone: { shape, weights: start } };
+    const trainer = { device, config: training, seed, parts };
+    const weights = await runPhase({ name: backboneTraining, trainer }, text, experiment, context);
     return { shape, contextTokens: training.contextTokens, weights };
   }
-}
-
-/**
- * Weights that a training of a backbone starts from.
- *
- * @throws {RangeError} Where the checkpoint is of another architecture or other sizes.
- */
-async function readStart(path: string, shape: BackboneShape): Promise<TensorMap> {
-  const start = await loadBackboneWeights(path, { shape });
-  // A shape of the default architecture does not name it.
-  const [architecture, found] = [shape, start.shape].map((shape) => architectureOf(shape).name);
-  checkGiven({ architecture }, { architecture: found }, path);
-  return start.weights;
 }
 
 /**

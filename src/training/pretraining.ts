@@ -10,13 +10,17 @@ import {
   type NamedSize,
   shapeProblems,
 } from "../backbone/config.ts";
-import type { BackboneInitialization } from "../backbone/initialization.ts";
+import { type BackboneInitialization, initializeBackbone } from "../backbone/initialization.ts";
 import { architectureOf } from "../backbone/architectures.ts";
 import type { ArchitectureSettings, BackboneShape } from "../backbone/shape.ts";
 import { type Problem, wrong } from "../declaration/problem.ts";
 import { composed } from "../declaration/registry.ts";
 import { text } from "../declaration/fields.ts";
 import { introducedAt } from "../declaration/identity.ts";
+import { loadBackboneWeights } from "../checkpoint/checkpoint.ts";
+import { checkGiven } from "../checkpoint/content.ts";
+import { fetchedPath } from "../checkpoint/hub_cache.ts";
+import type { TensorMap } from "../tensor.ts";
 import type { Accepts, Assert, Declared } from "../declaration/part.ts";
 import {
   type TrainingConfig,
@@ -83,11 +87,7 @@ type _SchemaAcceptsTheType = Assert<
 >;
 
 /** A backbone that is trained here, as a part of declarations. */
-export const pretrainedBackbone: BackboneKind<
-  PretrainedBackboneDeclaration,
-  PretrainedBackboneConfig,
-  TrainingDefaults
-> = {
+export const pretrainedBackbone = {
   get schema() {
     return schema();
   },
@@ -119,7 +119,36 @@ export const pretrainedBackbone: BackboneKind<
   ],
 
   shapeOf: (backbone, path) => ({ shape: sizesOf(backbone), path }),
-};
+
+  async files({ initialization }, path) {
+    if (initialization.kind !== "checkpoint") return [];
+    return [{
+      field: `${path}.initialization.path`,
+      path: await fetchedPath(initialization.path),
+    }];
+  },
+  trained: {
+    training: ({ training }) => training,
+    sizes: sizesOf,
+    start: ({ initialization }, shape, seed) =>
+      initialization.kind === "checkpoint"
+        ? readStart(initialization.path, shape)
+        : Promise.resolve(initializeBackbone(shape, seed, initialization)),
+  },
+} satisfies BackboneKind<
+  PretrainedBackboneDeclaration,
+  PretrainedBackboneConfig,
+  TrainingDefaults,
+  TrainingConfig
+>;
+
+async function readStart(path: string, shape: BackboneShape): Promise<TensorMap> {
+  const start = await loadBackboneWeights(path, { shape });
+  // A shape of the default architecture does not name it.
+  const [architecture, found] = [shape, start.shape].map((shape) => architectureOf(shape).name);
+  checkGiven({ architecture }, { architecture: found }, path);
+  return start.weights;
+}
 
 /** Segments longer than the positions that the architecture learns. */
 function positionProblems(backbone: PretrainedBackboneConfig, path: string): Problem[] {

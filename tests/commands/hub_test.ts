@@ -1,7 +1,7 @@
 import { defineExperiment, type Experiment } from "../../mod.ts";
 import { initializeBackbone } from "../../src/backbone/initialization.ts";
 import { byteCharacters } from "../../src/text/byte_level_bpe.ts";
-import { readStoredBackbone } from "../../src/checkpoint/huggingface_backbone.ts";
+import { huggingFaceBackbone } from "../../src/checkpoint/huggingface_backbone.ts";
 import { generateCommand } from "../../src/commands/generate.ts";
 import { dataCommand } from "../../src/commands/data.ts";
 import { describeSources } from "../../src/commands/missing_data.ts";
@@ -185,15 +185,18 @@ test("data fetches a model of the Hub, and a run reads it, its tokenizer and rec
       );
       // A declaration may say what the model must be.
       const backbone = { kind: "huggingface", repo } as const;
-      await readStoredBackbone({ ...backbone, shape: { layers: 2, settings: { positions: 32 } } });
-      const held = await readStoredBackbone({ ...backbone, frozenWeights: "float16" });
+      await huggingFaceBackbone.stored.read({
+        ...backbone,
+        shape: { layers: 2, settings: { positions: 32 } },
+      });
+      const held = await huggingFaceBackbone.stored.read({ ...backbone, frozenWeights: "float16" });
       assert.equal(held.backbone.frozenType, "float16");
       await assert.rejects(
-        readStoredBackbone({ ...backbone, shape: { layers: 3 } }),
+        huggingFaceBackbone.stored.read({ ...backbone, shape: { layers: 3 } }),
         /its layers is another one: expected 3, found 2/,
       );
       await assert.rejects(
-        readStoredBackbone({ ...backbone, shape: { settings: { positions: 64 } } }),
+        huggingFaceBackbone.stored.read({ ...backbone, shape: { settings: { positions: 64 } } }),
         /its positions is another one: expected 64, found 32/,
       );
       assert.equal(server.requests.length, asked, "only data uses the network");
