@@ -118,6 +118,21 @@ for (
       },
     },
     {
+      experiment: "code_memory_beyond_context",
+      evaluation: "perplexity-window",
+      main: "longmem-window-1024",
+      rows: {
+        "code, beyond 1,024: backbone": "backbone-sliding-window-1024",
+        "code, beyond 1,024: SideNet trained without a memory":
+          "sidenet-without-memory-window-1024",
+        "code, beyond 1,024: LongMem, memory of the latest text":
+          "longmem-recent-memory-window-1024",
+        "code, beyond 1,024: LongMem, another package's memory":
+          "longmem-other-document-window-1024",
+        "code, beyond 1,024: LongMem": "longmem-window-1024",
+      },
+    },
+    {
       experiment: "code_segments",
       evaluation: "perplexity-test",
       main: "longmem",
@@ -173,6 +188,11 @@ const rivals = {
       ],
     ];
   })),
+  "code, rivals: LongMem beside the same, window of 1,024": [
+    "code_memory_beyond_context",
+    "perplexity-window",
+    "longmem-window-1024",
+  ],
 } as Record<string, [experiment: string, evaluation: string, model: string, context?: number]>;
 
 test("the log's table of rivals has the recorded gains over the backbone's window", async () => {
