@@ -52,6 +52,9 @@ function architectureTest(
   }
 }
 
+/** Tokens of a segment: the same in most tests, as each length takes graphs of its own. */
+const T = 11;
+
 /** A model, its network with a memory, and the one without. */
 interface OpenNetwork {
   readonly network: Network;
@@ -100,7 +103,7 @@ function openNetworks(
 architectureTest(
   "a token changes nothing of what is before it, in any network",
   async (shape, device) => {
-    const tokens = randomIds(11, "tokens"), changed = tokens.with(6, 1 + tokens[6] % 29);
+    const tokens = randomIds(T, "tokens"), changed = tokens.with(6, 1 + tokens[6] % 29);
     const { vocabSize: V } = shape;
     for (const { network, plain, model } of await networksOf(device, shape)) {
       await model.remember(randomIds(16, "document"));
@@ -120,7 +123,7 @@ architectureTest(
 architectureTest(
   "an empty memory equals none; a filled one is used, and finite",
   async (shape, device) => {
-    const tokens = randomIds(11, "tokens");
+    const tokens = randomIds(T, "tokens");
     for (const { network, plain, model } of await networksOf(device, shape)) {
       const read = async (network: Network) =>
         (await model.forward(tokens, { network, readOnly: true })).logits;
@@ -143,7 +146,7 @@ architectureTest(
 architectureTest(
   "tokens appended one by one give what the whole segment gives",
   async (shape, device) => {
-    const tokens = randomIds(14, "tokens"), { vocabSize: V } = shape;
+    const tokens = randomIds(T, "tokens"), { vocabSize: V } = shape;
     for (const { network, plain, model } of await networksOf(device, shape)) {
       await model.remember(randomIds(16, "document"));
       for (const each of [network, plain]) {
@@ -163,14 +166,14 @@ architectureTest(
 architectureTest("padding on either side changes no logits", async (shape, device) => {
   const backbone = randomBackbone(shape), { vocabSize: V } = shape;
   const model = new LongMem(device, { backbone, sideNet: randomSideNet(backbone), memory });
-  const tokens = randomIds(7, "tokens");
+  const tokens = randomIds(T, "tokens");
   for (const network of ["backbone", "longmem"] as const) {
     const { logits } = await model.forward(tokens, { network, readOnly: true });
     for (const [before, after] of [[0, 3], [3, 0], [2, 1]]) {
       const padded = Int32Array.of(...Array(before).fill(5), ...tokens, ...Array(after).fill(9));
-      const mask = Uint8Array.from(padded, (_, i) => i >= before && i < before + 7 ? 1 : 0);
+      const mask = Uint8Array.from(padded, (_, i) => i >= before && i < before + T ? 1 : 0);
       const { logits: all } = await model.forward(padded, { network, readOnly: true, mask });
-      const own = all.subarray(before * V, (before + 7) * V);
+      const own = all.subarray(before * V, (before + T) * V);
       assertClose(own, logits, { tolerance, name: `${network}, ${before} before, ${after} after` });
     }
   }
@@ -215,7 +218,7 @@ architectureTest(
     const backbone = randomBackbone(shape), sideNet = randomSideNet(backbone);
     const { heads: K, headDim: D } = bankHeads(shape), { heads: H } = shape, c = memory.chunkTokens;
     const model = new LongMem(device, { backbone, sideNet, memory });
-    const document = randomIds(24, "document"), tokens = randomIds(5, "tokens"), T = 5, chunks = 6;
+    const document = randomIds(24, "document"), tokens = randomIds(T, "tokens"), chunks = 6;
     await model.remember(document);
     const found = await model.retrieved(tokens);
     const { keys } = await projections(device, backbone, document, 3);
@@ -251,7 +254,7 @@ architectureTest("layers of a SideNet are blocks of the backbone", async (shape,
     exact: true,
   });
   const model = new LongMem(device, { backbone, sideNet });
-  const tokens = randomIds(11, "tokens");
+  const tokens = randomIds(T, "tokens");
   const { logits } = await model.forward(tokens, { network: "sidenet" });
   const expected = await model.forward(tokens, { network: "backbone" });
   assertClose(logits, expected.logits, { tolerance });
@@ -261,7 +264,7 @@ architectureTest("layers of a SideNet are blocks of the backbone", async (shape,
 architectureTest(
   "a silent SideNet starts as its backbone, with either last residual, whatever it remembers",
   async (shape, device) => {
-    const backbone = randomBackbone(shape), tokens = randomIds(11, "tokens");
+    const backbone = randomBackbone(shape), tokens = randomIds(T, "tokens");
     // A norm whose gain is 1 gives what it has already normed once more.
     for (const [name, { data }] of backbone.weights) {
       if (name.startsWith(architectureOf(shape).finalPrefix)) {
@@ -436,7 +439,7 @@ architectureTest(
   "memory.positions moves what rotary queries read, and nothing else",
   async (shape, device) => {
     const backbone = randomBackbone(shape), sideNet = randomSideNet(backbone);
-    const tokens = randomIds(5, "tokens");
+    const tokens = randomIds(T, "tokens");
     const read = async (positions: MemoryConfig["positions"]) => {
       const model = new LongMem(device, {
         backbone,

@@ -4,9 +4,11 @@
  * Where WebGPU has no adapter that can run them, the `webgpu` tests are ignored, with a loud remark;
  * LONGMEM_REQUIRE_GPU=1 makes that a failure, as in continuous integration, where a test that did not run must not look green.
  */
-import type { Device } from "../../src/runtime/device.ts";
+import { createHash } from "node:crypto";
+import { encodeOnnx } from "../../src/graph/onnx.ts";
+import type { Device, Session } from "../../src/runtime/device.ts";
 import { isSoftware, openDevice, requestAdapter } from "../../src/runtime/open_device.ts";
-import { test } from "../testing.ts";
+import { assert, test } from "../testing.ts";
 
 /** The engines under test. */
 export const testedDevices = ["cpu", "wasm", "webgpu"] as const;
@@ -17,9 +19,39 @@ const opened = new Map<string, Promise<Device>>();
 export function testedDevice(kind: typeof testedDevices[number]): Promise<Device> {
   const known = opened.get(kind);
   if (known) return known;
-  const device = openDevice(kind);
+  const device = openDevice(kind).then((device) => {
+    // A GPU's sessions hold pipelines and buffers, which tests count.
+    if (kind !== "webgpu") device.compile = compileOnce(device.compile);
+    return device;
+  });
   opened.set(kind, device);
   return device;
+}
+
+/**
+ * Compiles each program once, as models of the tests often have the same graphs, and the engines compile much longer than they
+ * run. A session keeps nothing between runs, so that those of the same program share one; a closed one still refuses to run.
+ */
+function compileOnce(compile: Device["compile"]): Device["compile"] {
+  const compiled = new Map<string, Promise<Session>>();
+  return async (program, options) => {
+    const key = createHash("sha256").update(encodeOnnx(program)).digest("hex");
+    const known = compiled.get(key) ?? compile(program, options);
+    compiled.set(key, known);
+    const session = await known;
+    let isOpen = true;
+    return {
+      run(feeds, into) {
+        assert.ok(isOpen, "a closed session is run");
+        return session.run(feeds, into);
+      },
+      close() {
+        assert.ok(isOpen, "a session is closed twice");
+        isOpen = false;
+        return Promise.resolve();
+      },
+    };
+  };
 }
 
 const unusable = unusableAdapter(await requestAdapter());
