@@ -101,10 +101,8 @@ async function biases(device: Device, tokens: Int32Array | undefined) {
   }
   const session = await compile(device, graph);
   const outputs = await session.run(feeds);
-  const values = new Map<string, Float32Array>();
-  for (const [name, tensor] of Object.entries(outputs)) {
-    values.set(name, await tensor.read() as Float32Array);
-  }
+  const arrays = await device.readAll(Object.values(outputs)) as Float32Array[];
+  const values = new Map(Object.keys(outputs).map((name, i) => [name, arrays[i]]));
   await session.close();
   return (block: number, padsVisible: boolean) =>
     values.get(`${padsVisible ? "visible" : "hidden"} ${block}`)!;

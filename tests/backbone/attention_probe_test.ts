@@ -39,12 +39,10 @@ async function pass(device: Device, tokens: Int32Array<ArrayBuffer>, B: number, 
   for (const [name, { data, shape }] of weights) {
     feeds[backbonePrefix + name] = device.tensor(data, shape);
   }
-  const outputs: Record<string, Float32Array> = {};
-  for (const [name, tensor] of Object.entries(await session.run(feeds))) {
-    outputs[name] = await tensor.read() as Float32Array;
-  }
+  const outputs = await session.run(feeds);
+  const arrays = await device.readAll(Object.values(outputs)) as Float32Array[];
   await session.close();
-  return outputs;
+  return Object.fromEntries(Object.keys(outputs).map((name, i) => [name, arrays[i]]));
 }
 
 deviceTest(
