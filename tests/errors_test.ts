@@ -5,10 +5,12 @@ import { initializeBackbone } from "../src/backbone/initialization.ts";
 import { failureText, InputRangeError, isForeseen } from "../src/errors.ts";
 import { byteCharacters } from "../src/text/byte_level_bpe.ts";
 import { assert, test } from "./testing.ts";
+import { copyFolder, withFolder } from "./temporary_folder.ts";
 import { smallBackbone } from "./training/small_training.ts";
 import {
   declaration,
   onlyRun,
+  type Outcome,
   outcomeOf,
   readJson,
   readLines,
@@ -17,6 +19,7 @@ import {
   runTest,
   spawnRun,
   withCorpus,
+  writeCorpus,
 } from "./queue/command_line_run.ts";
 
 const tiny = declaration("tiny.ts");
@@ -206,10 +209,36 @@ const diverging = [
   ...["--set", "adaptation.weightDecay=0"],
 ] as const;
 
-runTest(
+let diverged: Promise<{ readonly folder: string; readonly outcome: Outcome }> | undefined;
+
+/** Runs the diverging adaptation after its backbone, once for all tests. */
+function diverge() {
+  diverged ??= (async () => {
+    const folder = await Deno.makeTempDir();
+    globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
+    await writeCorpus(join(folder, "corpus"));
+    return { folder, outcome: await run(folder, tiny, ...diverging) };
+  })();
+  return diverged;
+}
+
+/** Registers a test with a folder of its own, in which the adaptation has failed. */
+function divergedTest(
+  name: string,
+  body: (folder: string, outcome: Outcome) => Promise<void>,
+): void {
+  test(name, async () => {
+    const { folder, outcome } = await diverge();
+    await withFolder(async (copy) => {
+      await copyFolder(folder, copy);
+      await body(copy, outcome);
+    });
+  });
+}
+
+divergedTest(
   "a loss that is no number fails the run and keeps the last good checkpoint",
-  async (folder) => {
-    const { code, stderr } = await run(folder, tiny, ...diverging);
+  async (folder, { code, stderr }) => {
     assert.equal(code, 1);
     const path = await onlyRun(join(folder, "results"));
     const { state, error } = await readJson(path, "summary.json");
@@ -238,8 +267,7 @@ runTest(
   },
 );
 
-runTest("a damaged checkpoint fails the run, naming the file", async (folder) => {
-  await run(folder, tiny, ...diverging); // fails after the backbone
+divergedTest("a damaged checkpoint fails the run, naming the file", async (folder) => {
   const path = await onlyRun(join(folder, "results"));
   const finished = join(path, "checkpoint/backbone/weights.safetensors");
   await Deno.truncate(finished, 100);
@@ -328,10 +356,9 @@ test({
     }),
 });
 
-runTest(
+divergedTest(
   "a run that was killed within a line of its metrics goes on before that line",
   async (folder) => {
-    await run(folder, tiny, ...diverging); // fails after the backbone
     const path = await onlyRun(join(folder, "results"));
     const before = await Deno.readTextFile(join(path, "metrics.jsonl"));
     await Deno.writeTextFile(join(path, "metrics.jsonl"), '{"phase":"longmem","st', {

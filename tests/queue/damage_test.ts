@@ -2,7 +2,7 @@
  * What a run does with records that were damaged while it was interrupted.
  */
 import { join } from "node:path";
-import { withFolder } from "../temporary_folder.ts";
+import { copyFolder, withFolder } from "../temporary_folder.ts";
 import { assert, test } from "../testing.ts";
 import {
   onlyRun,
@@ -57,14 +57,6 @@ function prepare(): Promise<Prepared> {
     return { interrupted, expected, steps: [newest, previous] };
   })();
   return prepared;
-}
-
-async function copyFolder(from: string, to: string): Promise<void> {
-  await Deno.mkdir(to, { recursive: true });
-  for await (const { name, isDirectory } of Deno.readDir(from)) {
-    if (isDirectory) await copyFolder(join(from, name), join(to, name));
-    else await Deno.copyFile(join(from, name), join(to, name));
-  }
 }
 
 async function flipBit(path: string): Promise<void> {

@@ -5,7 +5,7 @@ import { LaneStream } from "../../src/text/lane_stream.ts";
 import type { SegmentStream } from "../../src/text/segments.ts";
 import { Trainer, type TrainerOptions } from "../../src/training/trainer.ts";
 import { testedDevice } from "../graph/devices.ts";
-import { withFolder } from "../temporary_folder.ts";
+import { copyFolder, withFolder } from "../temporary_folder.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
 import {
   declaration,
@@ -229,14 +229,6 @@ async function runOf(folder: string, retrievedTokens: number): Promise<string> {
     if (evaluations[0].memory.retrievedTokens === retrievedTokens) return path;
   }
   throw new Error(`There is no run with ${retrievedTokens} retrieved tokens`);
-}
-
-async function copyFolder(from: string, to: string): Promise<void> {
-  await Deno.mkdir(to, { recursive: true });
-  for await (const { name, isDirectory } of Deno.readDir(from)) {
-    if (isDirectory) await copyFolder(join(from, name), join(to, name));
-    else await Deno.copyFile(join(from, name), join(to, name));
-  }
 }
 
 test("trainings are neither taken nor resumed where the code would come to other weights", async () => {
