@@ -16,6 +16,9 @@ sharedTest(
           "cpu",
           "--set",
           `corpus.folder=${sharedPath("data/novels")}`,
+          // Half of what the evaluations read.
+          "--set",
+          "corpus.maxDocuments.test=2",
         ],
       ]));
       assert.equal(outcome.code, 0, outcome.stderr);
@@ -38,7 +41,7 @@ sharedTest(
           "longmem-other-document",
         ]
       ) {
-        assert.equal(metric(model, "perplexity").n, 4);
+        assert.equal(metric(model, "perplexity").n, 2);
         assert.ok(
           metric(model, "gain over backbone").value > 0.003,
           `${model} gains by adaptation`,

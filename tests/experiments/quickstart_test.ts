@@ -15,10 +15,10 @@ test("quickstart.ts: after 50 steps a memory recalls far facts, and only the boo
         "adaptation.steps=50",
         "adaptation.warmupSteps=10",
         "corpus.books.train=60",
-        "evaluations.0.maxDocuments=3",
+        "evaluations.0.maxDocuments=2",
         // Without the SideNet that is trained without memory, which takes as long again.
         "evaluations.0.models=backbone,longmem,longmem-memory-off,longmem-other-document",
-        "evaluations.1.maxItems=16",
+        "evaluations.1.maxItems=8",
         "evaluations.1.models=backbone,longmem,longmem-other-document",
         "evaluations.2.maxItems=2",
         "evaluations.2.models=backbone,longmem,longmem-other-document",
