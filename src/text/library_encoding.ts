@@ -26,11 +26,29 @@ interface UnigramModel extends Model {
 /** Replaces the encoder of a model where the library's has no bound. */
 export function boundEncoding(model: Model): void {
   if (isUnigram(model)) {
-    model.encode = (texts) => texts.flatMap((text) => unigramPieces(model, text));
+    const pieces = (text: string) => unigramPieces(model, text);
+    model.encode = (model.config as { byte_fallback?: unknown }).byte_fallback === true
+      ? (texts) => texts.flatMap(pieces).flatMap((piece) => orBytes(model, piece))
+      : (texts) => texts.flatMap(pieces);
   } else if (isWordPiece(model)) {
     const longest = longestOf(model.tokens_to_ids.keys());
     model.encode = (words) => words.flatMap((word) => wordPieces(model, word, longest));
   }
+  if (model.fuse_unk) fuseWithinTexts(model);
+}
+
+/** Joins neighbouring tokens that are unknown, within each text alone: the library joins those of several, too. */
+function fuseWithinTexts(model: Model): void {
+  const encode = model.encode.bind(model);
+  const isUnknown = (token: string | undefined) =>
+    token !== undefined &&
+    (model.tokens_to_ids.get(token) ?? model.unk_token_id) === model.unk_token_id;
+  model.fuse_unk = false;
+  model.encode = (texts) =>
+    texts.flatMap((text) => {
+      const tokens = encode([text]);
+      return tokens.filter((token, i) => !(isUnknown(token) && isUnknown(tokens[i - 1])));
+    });
 }
 
 function isUnigram(model: Model): model is UnigramModel {
@@ -69,6 +87,16 @@ function wordPieces(model: WordPieceModel, word: string, longest: number): strin
     start = end;
   }
   return pieces;
+}
+
+/** A piece, or the tokens of its bytes where it is no token and all of them are. */
+function orBytes(model: UnigramModel, piece: string): string[] {
+  if (model.tokens_to_ids.has(piece)) return [piece];
+  const bytes = Array.from(
+    new TextEncoder().encode(piece),
+    (byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`,
+  );
+  return bytes.every((byte) => model.tokens_to_ids.has(byte)) ? bytes : [piece];
 }
 
 /** The most probable division of a text into tokens (Viterbi); of equals the one whose last token is longest. */

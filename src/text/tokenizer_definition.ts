@@ -6,6 +6,7 @@ import { z } from "zod";
 import { InputError, InputSyntaxError, isInputError } from "../errors.ts";
 import { parseJson } from "../files.ts";
 import { boundEncoding } from "./library_encoding.ts";
+import { replaceParts } from "./library_parts.ts";
 import { whySlow } from "./regex_safety.ts";
 import { maxVocabSize } from "./tokenizer.ts";
 
@@ -34,7 +35,7 @@ export interface TokenizerDefinition {
   readonly addedTokens: readonly AddedToken[];
   /** The file as it is, but without the merges of a BPE as texts: they are pairs. */
   readonly fields: z.output<typeof fields>;
-  /** Ids by token, added ones included; of a token with two ids the later, which is that of the added one. */
+  /** Ids by token, added ones included. */
   readonly ids: ReadonlyMap<string, number>;
   /** Ids by token, those of the model alone. */
   readonly modelIds: ReadonlyMap<string, number>;
@@ -51,7 +52,7 @@ const maxLevels = 100;
  * Reads a `tokenizer.json`.
  *
  * @param name Name of the file, for errors.
- * @throws {SyntaxError} If it is none, two tokens have one id, an id is too large, a merge is malformed, or an expression is
+ * @throws {SyntaxError} If it is none, two tokens have one id or one token two, an id is too large, a merge is malformed, or an expression is
  * wrong or may take far too long.
  */
 export function parseTokenizerDefinition(text: string, name: string): TokenizerDefinition {
@@ -86,6 +87,14 @@ export function parseTokenizerDefinition(text: string, name: string): TokenizerD
     refuse(`model.unk_id must be the id of a token: ${quote(unkId)}`);
   }
   const modelIds = new Map(entries);
+  for (const [token, id] of added) {
+    const other = modelIds.get(token);
+    if (other !== undefined && other !== id) {
+      refuse(
+        `${JSON.stringify(token)} has the id ${id} in added_tokens and ${other} in model.vocab`,
+      );
+    }
+  }
   const ids = new Map([...entries, ...added]);
   const merges = model.type === "BPE" || "merges" in model
     ? readMerges(model, modelIds, refuse)
@@ -110,6 +119,7 @@ export function openLibraryModel(
     const parts = { ...fields, "added_tokens": addedTokens, "post_processor": null };
     const library = new LibraryModel(parts, config);
     boundEncoding(library.model!);
+    replaceParts(library, fields);
     return library;
   });
 }

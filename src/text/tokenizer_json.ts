@@ -58,8 +58,7 @@ const wordLevel = z.looseObject({
 /**
  * Reads a `tokenizer.json`. A byte-level BPE runs on our own encoder, which is several times faster, and so do
  * words that white space separates (`WordLevel` with `WhitespaceSplit`); every other kind runs on the library
- * `@huggingface/tokenizers`. All leave special tokens in text alone. A byte-level BPE has the same ids on both
- * except for text with U+0085 or U+FEFF, where ours follows GPT-2 and the library JavaScript's `\s`.
+ * `@huggingface/tokenizers`. All leave special tokens in text alone.
  *
  * @param text Content of the file.
  * @throws {SyntaxError} If it is not a `tokenizer.json`.
