@@ -23,8 +23,7 @@ export async function methods(
   request: Request,
   allowed: Readonly<Record<string, () => Response | Promise<Response>>>,
 ): Promise<Response> {
-  const answer = allowed[request.method];
-  if (answer) return await answer();
+  if (Object.hasOwn(allowed, request.method)) return await allowed[request.method]();
   const names = Object.keys(allowed).join(", ");
   throw new ApiError(
     405,

@@ -124,6 +124,9 @@ test("paths, methods, hosts and pages of others are refused", () =>
     await refuse("/v1/models/x", {}, 404, /no model "x": allowed is "tiny\/run"/);
     const wrong = await refuse("/v1/completions", {}, 405, /is GET, allowed are POST/);
     assert.equal(wrong.headers.get("allow"), "POST");
+    for (const method of ["constructor", "toString"]) { // what every object has
+      await refuse("/v1/models", { method }, 405, new RegExp(`is ${method}, allowed are GET`));
+    }
     const origin = { headers: { origin: "http://evil.example" } };
     await refuse("/v1/models", origin, 403, /Origin is "http:\/\/evil.example"/);
     const own = await fetch(`${url}/v1/models`, { headers: { origin: url } });
