@@ -82,7 +82,7 @@ function gainCells(
 }
 
 for (
-  const { experiment, evaluation, main, rows } of [
+  const { experiment, evaluation, main, works = 26, rows } of [
     {
       experiment: "code_language_modeling",
       evaluation: "perplexity-window",
@@ -118,6 +118,21 @@ for (
       },
     },
     {
+      experiment: "latex_language_modeling",
+      evaluation: "perplexity-window",
+      main: "longmem-window-256",
+      works: 21,
+      rows: {
+        "LaTeX, window: backbone": "backbone-sliding-window-256",
+        "LaTeX, window: SideNet trained without a memory": "sidenet-without-memory-window-256",
+        "LaTeX, window: LongMem, memory of the latest text": "longmem-recent-memory-window-256",
+        "LaTeX, window: LongMem, another work's memory": "longmem-other-document-window-256",
+        "LaTeX, window: copy model": "copy-m8192-n3-4-w0.5-window-256",
+        "LaTeX, window: kNN-LM": "knn-lm-m8192-k64-l0.25-t10-window-256",
+        "LaTeX, window: LongMem": "longmem-window-256",
+      },
+    },
+    {
       experiment: "code_memory_beyond_context",
       evaluation: "perplexity-window",
       main: "longmem-window-1024",
@@ -146,11 +161,11 @@ for (
     },
   ]
 ) {
-  test(`the log's table of ${experiment} has the recorded means over packages`, async () => {
+  test(`the log's table of ${experiment} has the recorded means over works`, async () => {
     const nats = await natsOf(experiment, evaluation), own = nats.get(main)!;
     for (const [begins, model] of Object.entries(rows)) {
       const found = nats.get(model)!;
-      assert.equal(found.length, 26);
+      assert.equal(found.length, works);
       const [value, gain, interval, better] = cellsOf(begins);
       assert.equal(value, mean(found).value.toFixed(4), begins);
       if (model === main) continue;
