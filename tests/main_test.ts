@@ -1,4 +1,5 @@
 import { main } from "../src/main.ts";
+import { recordingExecutor } from "./experiment/main_with_recording_executor.ts";
 import { withFolder } from "./temporary_folder.ts";
 import { assert, repositoryPath, test } from "./testing.ts";
 
@@ -43,18 +44,29 @@ async function cli(script: string, ...args: string[]): Promise<Outcome> {
 // The folder in which the tests were started is not where their command lines are typed.
 Deno.env.set("INIT_CWD", "");
 
-/** The command line in this process, for what needs no process of its own: one takes half a second. */
+/**
+ * The command line in this process, for what needs no process of its own: one takes half a second. Runs are those of `fake`. Not for
+ * `--dry-run`, which gives up the permissions of this process.
+ */
 async function here(...args: string[]): Promise<Outcome> {
-  const { log, error } = console;
-  const stdout: string[] = [], stderr: string[] = [];
+  const { log, error } = console, { writeSync, isTerminal } = Deno.stdout;
+  let stdout = "", stderr = "";
   Object.assign(console, {
-    log: (text: string) => void stdout.push(`${text}\n`),
-    error: (text: string) => void stderr.push(`${text}\n`),
+    log: (text: string) => void (stdout += `${text}\n`),
+    error: (text: string) => void (stderr += `${text}\n`),
+  });
+  Object.assign(Deno.stdout, {
+    writeSync(bytes: Uint8Array) {
+      stdout += new TextDecoder().decode(bytes);
+      return bytes.length;
+    },
+    isTerminal: () => false,
   });
   try {
-    return { code: await main(args), stdout: stdout.join(""), stderr: stderr.join("") };
+    return { code: await main(args, () => Promise.resolve(recordingExecutor)), stdout, stderr };
   } finally {
     Object.assign(console, { log, error });
+    Object.assign(Deno.stdout, { writeSync, isTerminal });
   }
 }
 
@@ -263,7 +275,7 @@ resultsTest("run writes the documented folder, table prints it", async (results)
 });
 
 resultsTest("report writes a page and its figures beside the runs", async (results) => {
-  await cli(fake, "run", twoSizes, "--results", results);
+  await here("run", twoSizes, "--results", results);
   const { code, stdout, stderr } = await cli(real, "report", results);
   assert.equal(code, 0, stderr);
   assert.match(stdout, /two_sizes\/report\.html: 2 figures$/m);
@@ -277,14 +289,13 @@ resultsTest("report writes a page and its figures beside the runs", async (resul
 });
 
 resultsTest("run keeps finished runs, --fresh does not", async (results) => {
-  await cli(fake, "run", twoSizes, "--results", results);
+  await here("run", twoSizes, "--results", results);
   const before = await snapshot(results);
-  const again = await cli(fake, "run", twoSizes, "--results", results, "--device", "wasm");
+  const again = await here("run", twoSizes, "--results", results, "--device", "wasm");
   assert.equal(again.code, 0);
   assert.match(again.stdout, /completed earlier/);
   assert.deepEqual(await snapshot(results), before);
-  const fresh = await cli(
-    fake,
+  const fresh = await here(
     "run",
     twoSizes,
     "--results",
@@ -323,7 +334,7 @@ resultsTest(
 
     // Only where it is asked for is a failed run resumed.
     const before = await snapshot(results);
-    const listed = await cli(fake, "run", twoSizes, "--results", results, ...seed);
+    const listed = await here("run", twoSizes, "--results", results, ...seed);
     assert.equal(listed.code, 1);
     assert.match(
       listed.stderr,
@@ -335,7 +346,7 @@ resultsTest(
     const retry = [...seed, "--retry-failed"];
     for (const expected of [1, 1, 0]) {
       assert.equal(
-        (await cli(fake, "run", twoSizes, "--results", results, ...retry)).code,
+        (await here("run", twoSizes, "--results", results, ...retry)).code,
         expected,
       );
     }
@@ -355,7 +366,7 @@ resultsTest("one failing run of several gives exit code 1", async (results) => {
   const { stdout } = await cli(real, "run", `${declarations}/baseline.ts`, "--dry-run");
   const id = /planned +(\S+)/.exec(stdout)![1];
   await Deno.writeTextFile(`${results}/baseline/${id}`, "");
-  const { code, stderr } = await cli(fake, "run", declarations, "--results", results);
+  const { code, stderr } = await here("run", declarations, "--results", results);
   assert.equal(code, 1);
   assert.match(
     stderr,
@@ -379,8 +390,8 @@ resultsTest("run names a corpus that is missing and how to name another", async 
 });
 
 resultsTest("run --limit is recorded, in a folder of its own", async (results) => {
-  await cli(fake, "run", `${declarations}/baseline.ts`, "--results", results);
-  await cli(fake, "run", `${declarations}/baseline.ts`, "--results", results, "--limit", "2");
+  await here("run", `${declarations}/baseline.ts`, "--results", results);
+  await here("run", `${declarations}/baseline.ts`, "--results", results, "--limit", "2");
   const limits = (await summaries(results)).map(({ limit, metrics }) => [limit, metrics[0].n]);
   assert.deepEqual(new Set(limits.map(String)), new Set([",13", "2,2"]));
   assert.match((await here("table", results)).stdout, /limited to 2 items per evaluation/);
@@ -403,8 +414,7 @@ resultsTest("Ctrl-C leaves an interrupted run that the same command resumes", as
   assert.equal(interrupted.state, "interrupted");
   assert.ok(!("error" in interrupted));
 
-  const { code: resumed } = await command(fake, args).output();
-  assert.equal(resumed, 0);
+  assert.equal((await here(...args)).code, 0);
   const [completed] = await summaries(results);
   assert.equal(completed.state, "completed");
   const folder = `${results}/baseline/${completed.run}`;
@@ -416,7 +426,7 @@ resultsTest("Ctrl-C leaves an interrupted run that the same command resumes", as
 
 resultsTest("a damaged record is named with what mends it, and --fresh does", async (results) => {
   const args = ["run", twoSizes, "--results", results, "--set", "seed=7", "--limit", "2"];
-  await cli(fake, ...args);
+  await here(...args);
   const [{ run }] = await summaries(results);
   const folder = `${results}/two_sizes/${run}`;
   const environment = JSON.parse(await Deno.readTextFile(`${folder}/environment.json`));
@@ -435,7 +445,7 @@ resultsTest("a damaged record is named with what mends it, and --fresh does", as
       assert.match(told, /longmem/);
       assert.match(told, new RegExp(`Run ${run} is left out: Cannot read `));
     }
-    assert.equal((await cli(fake, ...args, "--fresh")).code, 0, name);
+    assert.equal((await here(...args, "--fresh")).code, 0, name);
     assert.equal((await here("table", results)).code, 0, name);
   }
 });

@@ -8,7 +8,7 @@ import { modelName } from "../../src/evaluation/models.ts";
 import { main } from "../../src/main.ts";
 import type { RunExecutor } from "../../src/runner/run_context.ts";
 
-const recordingExecutor: RunExecutor = async ({ experiment }, context) => {
+export const recordingExecutor: RunExecutor = async ({ experiment }, context) => {
   const { results, progress, signal, checkpointFolder } = context;
   await results.recordDevice(`recording on ${context.device}`);
   await Deno.mkdir(checkpointFolder, { recursive: true });
