@@ -48,7 +48,8 @@ interface Networks {
   readonly sideNet: SideNetCheckpoint;
 }
 
-const documents = [23, 6, 17].map((length, i) =>
+/** Their windows have few lengths, as each takes graphs of its own: 4, 8, 12 and, in the last segments of the first two, 10. */
+const documents = [23, 11, 17].map((length, i) =>
   cutDocument(
     { name: `document ${i}`, tokens: randomIds(length, `document ${i}`), words: 1 },
     { contextTokens: T, pad },
@@ -132,7 +133,7 @@ class Reference implements AsyncDisposable {
     { remembered = tokens }: { remembered?: Int32Array<ArrayBuffer> } = {},
   ): Promise<number[]> {
     const model = this.#model, { capacityTokens, chunkTokens } = this.#memory;
-    await model.score(tokens.slice(0, 2), tokens.slice(1, 3), { readOnly: true }); // opens the bank
+    await model.score(tokens.slice(0, T), tokens.slice(1, T + 1), { readOnly: true }); // opens the bank
     const targets = tokens.length - 1, nats: number[] = [];
     /** Keys and values of the tokens so far, each from the window in which it was in the last segment. */
     const keys: number[] = [], values: number[] = [];
