@@ -3,7 +3,7 @@
  */
 import { z } from "zod";
 import { oneOf, positiveInteger } from "../declaration/fields.ts";
-import type { Part } from "../declaration/part.ts";
+import type { NamedPath, Part } from "../declaration/part.ts";
 import { type Problem, wrong } from "../declaration/problem.ts";
 import { introducedAt } from "../declaration/identity.ts";
 import { allowedWords } from "../did_you_mean.ts";
@@ -15,7 +15,6 @@ import {
 } from "./architectures.ts";
 import type { BackboneCheckpoint, BackboneShape } from "./shape.ts";
 import type { TensorMap } from "../tensor.ts";
-import type { NamedPath } from "../text/corpora/corpus_kind.ts";
 import type { TokenizerSource } from "../text/tokenizer_source.ts";
 
 /**

@@ -2,6 +2,7 @@
 import { architectureOf } from "../backbone/architectures.ts";
 import { loadBackboneWeights, loadSideNetWeights } from "../checkpoint/checkpoint.ts";
 import { readFolderTokenizer } from "../checkpoint/folder.ts";
+import { treatmentOf } from "../text/corpora/corpora.ts";
 import { tokenizerAt } from "../checkpoint/folder_tokenizer.ts";
 import { loadLongMem, type LoadLongMemOptions } from "../checkpoint/load.ts";
 import { checkVocabulary } from "../checkpoint/vocabulary.ts";
@@ -119,9 +120,7 @@ async function openRun(args: CommandArguments, run: string): Promise<ModelSource
   return await reading(async () => {
     const { experiment, backbone, sideNet, memory, contextTokens } = await readFinishedRun(run);
     const { threads, corpus } = experiment;
-    const { lines, unwrap } = corpus.kind === "files"
-      ? corpus
-      : { lines: "plain" as const, unwrap: false };
+    const { lines, unwrap } = treatmentOf(corpus);
     return {
       options: {
         backbone,

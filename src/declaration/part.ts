@@ -24,6 +24,17 @@ export interface Part<Declaration, Config, From = unknown, Beside = unknown> {
   check?(config: Config, path: string, beside: Beside): Problem[];
 }
 
+/** A file or folder that a declaration names. */
+export interface NamedPath {
+  /** The field that names it, or the folder it is in. */
+  readonly field: string;
+  readonly path: string;
+  /** Whether a run does without it where it is missing. */
+  readonly optional?: true;
+  /** Where it is published, for files that the project does not fetch: a name, and how to get it in words. */
+  readonly source?: { readonly name: string; readonly how: string };
+}
+
 /** Fails to compile where a condition does not hold. */
 export type Assert<Condition extends true> = Condition;
 

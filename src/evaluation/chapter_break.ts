@@ -33,7 +33,7 @@ import {
 import { chapteredBooks } from "../text/chapters.ts";
 import { whySlow } from "../text/regex_safety.ts";
 import { writeChapterBreak } from "../text/chronicle/chapter_break.ts";
-import type { CorpusConfig } from "../text/corpora/corpora.ts";
+import { type CorpusConfig, treatmentOf } from "../text/corpora/corpora.ts";
 import { clusterOf, type FileCorpusConfig } from "../text/corpora/files.ts";
 import { joinLines, separatesParagraphs, tokenizeLines } from "../text/document_tokens.ts";
 import {
@@ -662,8 +662,8 @@ export async function chapterBreakItems(
   const { name, source, prefixTokens } = evaluation;
   const needed = source.kind === "books" ? source.minPrefixTokens : 1;
   const most = Math.max(needed, ...prefixTokens);
-  const treatment = corpus.kind === "files" ? corpus : { lines: "plain", unwrap: false } as const;
-  const clusters = source.kind === "books" && corpus.kind === "files" ? corpus.clusters : undefined;
+  const treatment = treatmentOf(corpus);
+  const clusters = source.kind === "books" ? treatment.clusters : undefined;
   const items: ChapterBreakItem[] = [];
   for (const [work, instances] of Object.entries(await worksOf(source, corpus, text))) {
     for (const [i, { ctx, pos, negs }] of instances.entries()) {

@@ -1,6 +1,7 @@
 /**
  * A kind of evaluation: its declaration, items and measures.
  */
+import type { NamedPath } from "../declaration/part.ts";
 import { z } from "zod";
 import { padId } from "../backbone/shape.ts";
 import { positiveInteger, slug } from "../declaration/fields.ts";
@@ -93,17 +94,6 @@ export interface ExperimentParts extends ModelParts {
 
 /** Tokens that a model passes. */
 export type TokensOf = (model: EvaluatedModel) => number;
-
-/** A path that a declaration names. */
-export interface NamedPath {
-  /** The field within the evaluation: `source.path`. */
-  readonly field: string;
-  readonly path: string;
-  /** Whether an evaluation does without it. */
-  readonly optional?: true;
-  /** Where it is published, for files that the project does not fetch: a name, and how to get it in words. */
-  readonly source?: { readonly name: string; readonly how: string };
-}
 
 /** The texts of a run. */
 export interface EvaluationTexts {

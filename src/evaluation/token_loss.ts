@@ -15,6 +15,7 @@ import { padId } from "../backbone/shape.ts";
 import { trueOrFalse } from "../declaration/fields.ts";
 import type { Accepts, Assert } from "../declaration/part.ts";
 import { wrong } from "../declaration/problem.ts";
+import { corpora } from "../text/corpora/corpora.ts";
 import { composed } from "../declaration/registry.ts";
 import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
 import type { SampleRecord } from "../results/records.ts";
@@ -327,12 +328,12 @@ export const tokenLoss: EvaluationKind<TokenLossDeclaration, TokenLossEvaluation
       return tokenLossSchema();
     },
     fill: (declared, from) => ({
-      names: from.corpus === "files",
+      names: corpora.get(from.corpus).treatment !== undefined,
       ...fillDocumentEvaluation(declared, from),
     }),
     check: (evaluation, path, experiment) => [
       ...documentProblems(evaluation, path, experiment),
-      ...(evaluation.names && experiment.corpus.kind !== "files"
+      ...(evaluation.names && !corpora.get(experiment.corpus.kind).treatment
         ? [wrong(
           `${path}.names`,
           'must be false where corpus.kind is not "files", as there is no text with capitals',

@@ -4,6 +4,7 @@
 import type { BackboneShape } from "../backbone/shape.ts";
 import { type SideNetShape, sideNetTensorShapes } from "../longmem/sidenet_shape.ts";
 import { canonicalJson, identityOf } from "../declaration/identity.ts";
+import type { NamedPath } from "../declaration/part.ts";
 import { kindOf } from "../evaluation/evaluations.ts";
 import { experimentSchema } from "./schema.ts";
 import { corpora } from "../text/corpora/corpora.ts";
@@ -137,36 +138,21 @@ function trainingKey(
 /** Files and folders of a declaration that are not there, by the field that names them; whether a glob matches shows when the corpus is opened. */
 export async function missingPaths(
   experiment: ResolvedExperiment,
-): Promise<InputPath[]> {
-  const missing: InputPath[] = [];
+): Promise<NamedPath[]> {
+  const missing: NamedPath[] = [];
   for (const named of await inputPaths(experiment)) {
     if (!named.optional && !await isThere(named.path)) missing.push(named);
   }
   return missing;
 }
 
-/** A file or folder that a declaration reads. */
-export interface InputPath {
-  /** The field that names it, or the folder it is in. */
-  readonly field: string;
-  readonly path: string;
-  /** Whether a run does without it where it is missing. */
-  readonly optional?: true;
-  /** Where it is published, of files that the project does not fetch. */
-  readonly source?: { readonly name: string; readonly how: string };
-}
-
 /** Files and folders that a declaration reads, by the field that names them, without the matches of globs. */
-export async function inputPaths(experiment: ResolvedExperiment): Promise<InputPath[]> {
+export async function inputPaths(experiment: ResolvedExperiment): Promise<NamedPath[]> {
   const { corpus, tokenizer, backbone, sidenet, evaluations } = experiment;
-  const named: InputPath[] = [
+  const named: NamedPath[] = [
     ...await corpora.get(corpus.kind).files?.(corpus, "corpus") ?? [],
     ...tokenizerFiles(tokenizer, "tokenizer"),
   ];
-  if (corpus.kind === "files") {
-    const path = `${corpus.folder}/index.json`;
-    named.push({ field: "corpus.folder", path, optional: true });
-  }
   const weights = await backbones.get(backbone.kind).files(backbone, "backbone");
   named.push(...weights);
   if (tokenizer.kind === "huggingface") {

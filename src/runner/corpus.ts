@@ -1,7 +1,7 @@
 import type { ResolvedExperiment, Split } from "../experiment/declaration.ts";
 import { padId } from "../backbone/shape.ts";
 import type { TrainingConfig } from "../training/config.ts";
-import { corpora } from "../text/corpora/corpora.ts";
+import { corpora, treatmentOf } from "../text/corpora/corpora.ts";
 import type { RunDocument, RunText } from "../text/corpora/corpus_kind.ts";
 import { kindOf } from "../evaluation/evaluations.ts";
 import { trainingsOf } from "../experiment/trainings.ts";
@@ -73,8 +73,7 @@ function corpusStream(
     case "lanes":
       return new LaneStream(concatenateDocuments(documents), { batchSize, contextTokens, eos });
     case "documents": {
-      const { corpus } = experiment;
-      const maxDocumentTokens = corpus.kind === "files" ? corpus.maxDocumentTokens : undefined;
+      const { maxDocumentTokens } = treatmentOf(experiment.corpus);
       return new DocumentStream(documents, {
         batchSize,
         contextTokens,

@@ -3,16 +3,16 @@
  */
 import { dirname, join } from "node:path";
 import { findSnapshot, parseHubReference } from "../checkpoint/hub_cache.ts";
-import type { ResolvedExperiment, Split } from "../experiment/declaration.ts";
-import { type InputPath, inputPaths } from "../experiment/estimate.ts";
+import type { NamedPath } from "../declaration/part.ts";
+import type { ResolvedExperiment } from "../experiment/declaration.ts";
+import { inputPaths } from "../experiment/estimate.ts";
 import { ifThere, isThere } from "../files.ts";
 import { hashFile } from "../formats/tensor_hash.ts";
 import type { RunEnvironment } from "../results/records.ts";
-import { hashCorpus } from "../text/corpora/files.ts";
+import { corpora } from "../text/corpora/corpora.ts";
+import { splits } from "../text/corpora/corpus_kind.ts";
 import type { RunContext } from "./run_context.ts";
 import { sha256Of } from "../sha256.ts";
-
-const splits = ["train", "valid", "test"] as const satisfies readonly Split[];
 
 /** Files of a folder that is named as a whole: a checkpoint, or the official vocabulary. */
 const filesOfFolder =
@@ -71,11 +71,10 @@ async function hashCorpora(
   { corpus }: ResolvedExperiment,
   recorded: Readonly<Record<string, string>>,
 ): Promise<Record<string, string>> {
-  const hashes: Record<string, string> = {};
-  if (corpus.kind !== "files") return hashes;
+  const hashes: Record<string, string> = {}, kind = corpora.get(corpus.kind);
   for (const split of splits) {
     const name = `corpus ${split}`;
-    const sha256 = recorded[name] && await ifThere(hashCorpus(corpus, split));
+    const sha256 = recorded[name] && await kind.hash?.(corpus, split);
     if (sha256) hashes[name] = sha256;
   }
   return hashes;
@@ -100,7 +99,7 @@ async function hashInputs(experiment: ResolvedExperiment): Promise<Record<string
 }
 
 /** Whether all files are optional and the folder of one is there, which it may be missing in. */
-async function folderIsThere(named: readonly InputPath[]): Promise<boolean> {
+async function folderIsThere(named: readonly NamedPath[]): Promise<boolean> {
   if (!named.every(({ optional }) => optional)) return false;
   for (const { path } of named) if (await isThere(dirname(path))) return true;
   return false;

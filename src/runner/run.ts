@@ -1,14 +1,13 @@
 /**
  * A run, from declaration to results.
  */
-import { join } from "node:path";
 import type { ResolvedExperiment } from "../experiment/declaration.ts";
 import { commandFor, dataSetList, readDataSets } from "../data/data_set.ts";
 import { missingPaths } from "../experiment/estimate.ts";
 import { checkMemoryNeed } from "../experiment/memory_need.ts";
 import type { ResolvedRun } from "../experiment/resolve.ts";
 import { fetchCommand, hubCacheFolder, parseHubReference } from "../checkpoint/hub_cache.ts";
-import { findDocuments } from "../text/corpus.ts";
+import { corpora } from "../text/corpora/corpora.ts";
 import { openDevice } from "../runtime/open_device.ts";
 import { startsProcesses } from "../evaluation/evaluations.ts";
 import { checkMayStartProcesses } from "../evaluation/efficiency.ts";
@@ -73,16 +72,5 @@ async function checkReadiness(experiment: ResolvedExperiment): Promise<void> {
         (known ? `, or get it with\n  ${known.command}` : ""),
     );
   }
-  if (corpus.kind !== "files") return;
-  for (const split of ["train", "valid", "test"] as const) {
-    try {
-      await findDocuments(corpus[split].map((part) => join(corpus.folder, part)));
-    } catch (cause) {
-      if (!(cause instanceof Deno.errors.NotFound)) throw cause;
-      throw new MissingDataError(
-        `${cause.message}; name others with --set corpus.${split}=PATTERN`,
-        { cause },
-      );
-    }
-  }
+  await corpora.get(corpus.kind).checkDocuments?.(corpus);
 }

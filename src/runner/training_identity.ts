@@ -10,6 +10,7 @@ import type { ResolvedExperiment } from "../experiment/declaration.ts";
 import { canonicalJson, identityOf } from "../declaration/identity.ts";
 import { memoryPart } from "../memory/config.ts";
 import { trainingPart } from "../training/config.ts";
+import { treatmentOf } from "../text/corpora/corpora.ts";
 import { trainedPart } from "../longmem/networks.ts";
 import type { SegmentStream } from "../text/segments.ts";
 import type { TensorMap } from "../tensor.ts";
@@ -62,7 +63,7 @@ export async function codeDeterminants(
     name,
     training: identityOf(trainingPart.schema, config),
     seed,
-    ...(corpus.kind === "files" ? { maxDocumentTokens: corpus.maxDocumentTokens } : {}),
+    maxDocumentTokens: treatmentOf(corpus).maxDocumentTokens,
     backbone: initial(parts.backbone),
     ...(part === "backbone" ? {} : {
       memory: identityOf(memoryPart.schema, parts.memory),

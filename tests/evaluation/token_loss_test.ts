@@ -142,7 +142,7 @@ test("token-loss reads the first tokens of each document alone", async () => {
       names: false,
       firstTokens,
     },
-    { contextTokens } as never,
+    { contextTokens, corpus: "files" } as never,
   );
   const prepared = await tokenLoss.prepare(evaluation, {
     texts: { tokenizer: { decode: () => "words" }, documents: () => Promise.resolve(whole) },

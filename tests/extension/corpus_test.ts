@@ -39,6 +39,12 @@ function echoKind(opened: (split: Split) => void): CorpusKind<CorpusDeclaration,
     }) as unknown as z.ZodType<EchoCorpusConfig>,
     fill: (declared, { seed }) => ({ documents: 4, words: 100, seed, ...declared }),
     check: (_config, _path, { tokenizer }) => tokenizerProblems("echo", tokenizer, ["chronicle"]),
+    documentCount: ({ documents }) => documents,
+    treatment: ({ words }) => ({ lines: "plain", unwrap: false, maxDocumentTokens: words / 2 }),
+    checkDocuments({ seed }) {
+      if (seed === 13) throw new Error("no documents of an unlucky seed");
+      return Promise.resolve();
+    },
     async open({ documents, words, seed }, { recordHash }) {
       const tokenizer = await openChronicleTokenizer();
       await recordHash("tokenizer", tokenizer.hash);
@@ -100,8 +106,26 @@ test("a corpus that is registered is declared, described and run, with no other 
     const described = await describeRuns([run], `${folder}/results`, await currentEnvironment());
     assert.match(described, /train backbone: 40 steps/);
 
-    const { metrics, state } = await runExperiment(declared, { results: `${folder}/results` });
+    // Its kind says how many documents there are, and that they are texts.
+    assert.throws(
+      () => resolve("corpus.documents=1", "evaluations.0.models.0=longmem-other-document"),
+      /reads another document, of which evaluations.0 has none/,
+    );
+    const losses = {
+      ...declared,
+      evaluations: [{ ...declared.evaluations[0], kind: "token-loss" }],
+    };
+    const [{ experiment }] = resolveSweep("echo.ts", losses as Experiment, { assignments: [] });
+    assert.deepEqual(experiment.evaluations.map((loss) => Reflect.get(loss, "names")), [true]);
+
+    const results = `${folder}/results`;
+    await assert.rejects(runExperiment({ ...declared, seed: 13 }, { results }), /an unlucky seed/);
+    const { metrics, state, run: id } = await runExperiment(declared, { results });
     assert.equal(state, "completed");
+    const recorded = JSON.parse(
+      await Deno.readTextFile(`${results}/echo/${id}/checkpoint/backbone/phase.json`),
+    );
+    assert.equal(recorded.determinedBy.maxDocumentTokens, 50);
     assert.ok(read.includes("train") && read.includes("test"), read.join());
     // A model that has learnt which four words there are is far better than chance.
     const { value } = metrics.find(({ name }) => name === "perplexity")!;

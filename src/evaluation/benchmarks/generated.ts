@@ -11,6 +11,7 @@ import { sha256Of } from "../../sha256.ts";
 import type { GeneratedText, TextOptions } from "../../text/benchmarks/generated_text.ts";
 import { type Haystack, haystackOf } from "../../text/benchmarks/haystack.ts";
 import { openCorpus } from "../../text/corpus.ts";
+import { corpora } from "../../text/corpora/corpora.ts";
 import type { Split } from "../../text/corpora/corpus_kind.ts";
 import {
   answerRoomProblems,
@@ -192,7 +193,7 @@ function checkGenerated(
   path: string,
   { corpus }: ExperimentParts,
 ): Problem[] {
-  const { lengths, instances, tasks, memory, maxAnswerTokens, contextTokens, haystack } =
+  const { lengths, instances, tasks, memory, maxAnswerTokens, contextTokens, haystack, split } =
     evaluation;
   const longest = Math.max(...lengths);
   const most = Math.floor(
@@ -212,11 +213,11 @@ function checkGenerated(
       instances,
       `integers from 1 to ${most}`,
     )]),
-    ...(corpus.kind === "none" && haystack === undefined
+    ...(haystack === undefined && corpora.get(corpus.kind).documentCount?.(corpus, split) === 0
       ? [{
         path: `${path}.haystack`,
         message:
-          'is missing: a text among whose sentences facts are hidden, as corpus.kind is "none"',
+          `is missing: a text among whose sentences facts are hidden, as corpus.kind is "${corpus.kind}"`,
       }]
       : []),
   ];

@@ -81,15 +81,15 @@ export function documentProblems(
   { corpus }: Pick<ExperimentParts, "corpus">,
 ): Problem[] {
   const { kind, split, maxDocuments = Infinity } = evaluation;
-  if (corpus.kind === "none") {
+  const written = corpora.get(corpus.kind).documentCount?.(corpus, split) ?? Infinity;
+  if (written === 0) {
     return [wrong(
       `${path}.kind`,
-      'must bring its own texts where corpus.kind is "none"',
+      `must bring its own texts where corpus.kind is "${corpus.kind}"`,
       kind,
       "chapter-break, in-context-learning, squad, questions, needle, efficiency, or a corpus of another kind",
     )];
   }
-  const written = corpus.kind === "chronicle" ? corpus.books[split] : Infinity;
   const others = Math.min(maxDocuments, written) - 1;
   return controlProblems(evaluation, path, {
     others,

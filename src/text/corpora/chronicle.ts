@@ -160,6 +160,8 @@ export const chronicleCorpus: CorpusKind<ChronicleCorpusDeclaration, ChronicleCo
     return problems;
   },
 
+  documentCount: ({ books }, split) => books[split],
+
   /** All books are about as long as one. */
   documentTokens({ books, drills, config, seed }, split) {
     const writing = { ...config, pretraining: { books: books.train, drills } };

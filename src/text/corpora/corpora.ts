@@ -7,7 +7,7 @@ import {
   type ChronicleCorpusConfig,
   type ChronicleCorpusDeclaration,
 } from "./chronicle.ts";
-import type { CorpusKind } from "./corpus_kind.ts";
+import type { CorpusKind, TextTreatment } from "./corpus_kind.ts";
 import { fileCorpus, type FileCorpusConfig, type FileCorpusDeclaration } from "./files.ts";
 import { noCorpus, type NoCorpusConfig } from "./none.ts";
 
@@ -29,4 +29,9 @@ export const corpora = new Registry<
 /** The kind of a corpus as declared: files where it names none. */
 export function corpusKindOf({ kind = "files" }: CorpusDeclaration) {
   return corpora.get(kind);
+}
+
+/** How a corpus treats texts; of one without, how texts from elsewhere are treated beside it. */
+export function treatmentOf(corpus: CorpusConfig): TextTreatment {
+  return corpora.get(corpus.kind).treatment?.(corpus) ?? { lines: "plain", unwrap: false };
 }

@@ -1,15 +1,18 @@
-import type { Part } from "../../declaration/part.ts";
+import type { NamedPath, Part } from "../../declaration/part.ts";
 import { type Problem, wrong } from "../../declaration/problem.ts";
 import type { Protocol } from "../../declaration/protocol.ts";
 import type { ChronicleBook } from "../chronicle/book.ts";
 import type { Document } from "../corpus.ts";
-import type { TokenizedDocument } from "../document_tokens.ts";
+import type { LineTreatment, TokenizedDocument } from "../document_tokens.ts";
 import type { Tokenizer } from "../tokenizer.ts";
 import type { TokenizerConfig, TrainedTokenizerConfig } from "../tokenizer_config.ts";
 import type { TokenizerSource } from "../tokenizer_source.ts";
 
+/** The parts of a corpus. */
+export const splits = ["train", "valid", "test"] as const;
+
 /** One part of a corpus. */
-export type Split = "train" | "valid" | "test";
+export type Split = (typeof splits)[number];
 
 /** Inputs from which the defaults of a corpus are derived. */
 export interface CorpusDefaults {
@@ -25,11 +28,12 @@ export interface CorpusSurroundings {
   readonly trained: readonly string[];
 }
 
-/** A file or folder that a declaration names. */
-export interface NamedPath {
-  /** The field that names it. */
-  readonly field: string;
-  readonly path: string;
+/** How a corpus treats its texts. */
+export interface TextTreatment extends Required<LineTreatment> {
+  /** Cuts documents into parts of at most this many tokens. */
+  readonly maxDocumentTokens?: number;
+  /** Works or authors of documents, by their names. */
+  readonly clusters?: Readonly<Record<string, string>>;
 }
 
 /** A kind of corpus: the fields that declare it. */
@@ -37,6 +41,18 @@ export interface CorpusKind<Declaration, Config>
   extends Part<Declaration, Config, CorpusDefaults, CorpusSurroundings> {
   /** Files and folders that it reads, as far as the declaration names them. */
   files?(config: Config, path: string): Promise<NamedPath[]>;
+  /**
+   * Finds the documents of all splits.
+   *
+   * @throws {MissingDataError} Naming the field of the split that has none.
+   */
+  checkDocuments?(config: Config): Promise<void>;
+  /** SHA-256 over the names and bytes of a split's documents, where these are files; undefined where they are missing. */
+  hash?(config: Config, split: Split): Promise<string | undefined>;
+  /** How it treats texts; absent: its documents are none. */
+  treatment?(config: Config): TextTreatment;
+  /** Documents of a split, where the declaration says it. */
+  documentCount?(config: Config, split: Split): number;
   /** Tokens of each document of a split, about, before it is read; undefined where files are missing. */
   documentTokens?(config: Config, split: Split): Promise<number[] | undefined>;
   /** Opens the corpus and its tokenizer; records the hashes of both. */

@@ -2,9 +2,9 @@ import { join } from "node:path";
 import { z } from "zod";
 import { oneOf, positiveInteger, text, trueOrFalse } from "../../declaration/fields.ts";
 import { introducedAt } from "../../declaration/identity.ts";
-import type { Accepts, Assert, Declared } from "../../declaration/part.ts";
+import type { Accepts, Assert, Declared, NamedPath } from "../../declaration/part.ts";
 import type { ByProtocol } from "../../declaration/protocol.ts";
-import { InputRangeError, InputTypeError } from "../../errors.ts";
+import { InputRangeError, InputTypeError, MissingDataError } from "../../errors.ts";
 import { ifThere, isThere, readText, writeAtomically } from "../../files.ts";
 import { firstBytes, trainByteLevelBpe } from "../bpe_trainer.ts";
 import {
@@ -23,12 +23,12 @@ import { openTokenizer } from "../tokenizer_source.ts";
 import {
   type CorpusContext,
   type CorpusKind,
-  type NamedPath,
   once,
   type RunDocument,
   type RunText,
   sizeOf,
   type Split,
+  splits,
   tokenizerProblems,
 } from "./corpus_kind.ts";
 
@@ -125,9 +125,13 @@ export const fileCorpus: CorpusKind<FileCorpusDeclaration, FileCorpusConfig> = {
 
   /** Lists the folder and, if it exists, the files named in it. Whether a glob matches shows when the corpus is opened. */
   async files(corpus, path) {
-    const named: NamedPath[] = [{ field: `${path}.folder`, path: corpus.folder }];
+    const field = `${path}.folder`;
+    const named: NamedPath[] = [
+      { field, path: corpus.folder },
+      { field, path: `${corpus.folder}/index.json`, optional: true },
+    ];
     if (!await isThere(corpus.folder)) return named;
-    for (const split of ["train", "valid", "test"] as const) {
+    for (const split of splits) {
       for (const pattern of corpus[split]) {
         if (/[*?[{]/.test(pattern)) continue;
         named.push({ field: `${path}.${split}`, path: `${corpus.folder}/${pattern}` });
@@ -135,6 +139,24 @@ export const fileCorpus: CorpusKind<FileCorpusDeclaration, FileCorpusConfig> = {
     }
     return named;
   },
+
+  async checkDocuments(corpus) {
+    for (const split of splits) {
+      try {
+        await findDocuments(corpus[split].map((part) => join(corpus.folder, part)));
+      } catch (cause) {
+        if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+        throw new MissingDataError(
+          `${cause.message}; name others with --set corpus.${split}=PATTERN`,
+          { cause },
+        );
+      }
+    }
+  },
+
+  hash: (corpus, split) => ifThere(hashCorpus(corpus, split)),
+
+  treatment: (corpus) => corpus,
 
   async documentTokens(corpus, split) {
     const files = await ifThere(filesOf(corpus, split));

@@ -29,6 +29,7 @@ export const noCorpus: CorpusKind<NoCorpusConfig, NoCorpusConfig> = {
       message: `must not be "none" where ${part} is trained: allowed are files, chronicle`,
     })),
   ],
+  documentCount: () => 0,
   open: openTokenizerAlone,
 };
 
