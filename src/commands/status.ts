@@ -1,7 +1,7 @@
 /**
  * `deno task status`: the states of runs, where they ran, and which jobs of a cluster work on them.
  */
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Command, Output } from "../command_line.ts";
 import { describeTask } from "../cluster/cluster_task.ts";
 import { listTasks, type QueuedTask } from "../cluster/slurm.ts";
@@ -48,7 +48,13 @@ export function statusCommand(output: Output): Command {
       for (const label of submissions.flatMap(({ runs }) => runs)) {
         if (!labels.has(label)) labels.set(label, undefined);
       }
-      output.print(await describeRuns(labels, results));
+      // A run that is named by its folder is there, unless --results says that it is run again elsewhere.
+      const folders = new Map(
+        args.flags.has("results") ? [] : runs.filter(({ recorded }) => recorded)
+          .map((run) => [runLabel(run), dirname(run.file)] as const),
+      );
+      const pathOf = (label: string) => folders.get(label) ?? join(results, label);
+      output.print(await describeRuns(labels, pathOf));
       if (submissions.length > 0) {
         output.print("\n" + await describeJobs(submissions, results, output));
       }
@@ -60,10 +66,10 @@ export function statusCommand(output: Output): Command {
 /** Each run with its state and where it ran last, and how many there are in each state. */
 async function describeRuns(
   labels: ReadonlyMap<string, string | undefined>,
-  results: string,
+  pathOf: (label: string) => string,
 ): Promise<string> {
   const rows = await Promise.all([...labels].map(async ([label, declared]) => {
-    const path = join(results, label);
+    const path = pathOf(label);
     try {
       const summary = await readRunSummary(path);
       const variation = declared ??

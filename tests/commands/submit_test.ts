@@ -7,7 +7,8 @@ import { recordSubmission, submissionsFolder } from "../../src/cluster/submissio
 import { statusCommand } from "../../src/commands/status.ts";
 import { submitCommand } from "../../src/commands/submit.ts";
 import { importEngine } from "../../src/engine_packages.ts";
-import { resolveRuns } from "../../src/experiment/resolve.ts";
+import { resolveRun, resolveRuns } from "../../src/experiment/resolve.ts";
+import { smallExperiment } from "../experiment/small_experiment.ts";
 import { type Outcome, outcomeOf, writeCorpus } from "../queue/command_line_run.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
@@ -292,5 +293,28 @@ test("status shows what was submitted with other fields set, and where a run ran
       await show(),
       /^planned {6}cluster_sweep\/other-seed\n9 runs: 8 planned, 1 completed$/m,
     );
+  });
+});
+
+test("status of a folder of runs shows those that lie there", async () => {
+  await withFolder(async (folder) => {
+    const draft = { ...smallExperiment, name: "elsewhere" };
+    const run = resolveRun("x.ts", draft), path = join(folder, "elsewhere", run.id);
+    await Deno.mkdir(path, { recursive: true });
+    await Deno.writeTextFile(join(path, "experiment.json"), JSON.stringify(run.experiment));
+    await Deno.writeTextFile(
+      join(path, "summary.json"),
+      JSON.stringify({
+        ...{ state: "completed", experiment: "elsewhere", run: run.id, scale: "scaled-down" },
+        metrics: [],
+      }),
+    );
+    const show = async (...args: string[]) => {
+      const output = recordedOutput();
+      await execute(statusCommand(output), folder, ...args);
+      return output.printed[0];
+    };
+    assert.match(await show(), /1 run: 1 completed$/);
+    assert.match(await show("--results", join(folder, "other")), /1 run: 1 planned$/);
   });
 });
