@@ -54,7 +54,7 @@ export interface ConfigReader {
   positiveNumber(name: string, absent: number): number;
   /** A positive number that must be there. */
   requiredPositiveNumber(name: string): number;
-  /** true or false; the default where it is absent or null. */
+  /** true or false; the default where it is absent, and false where it is null, as the official code takes it. */
   flag(name: string, absent: boolean): boolean;
   /** A word; the default where it is absent or null. */
   word(name: string, absent: string): string;

@@ -38,21 +38,40 @@ const activationWords = new Map<string, Activation>([
   ["swish", "silu"],
 ]);
 
-/** The activation of the MLPs. */
+/** The activation of the MLPs, by the first of the names; the official code reads no other, so another may only say the same. */
 export function readActivation(
   config: ConfigReader,
-  names: readonly string[],
+  [name, ...others]: readonly string[],
   absent: string,
 ): Activation {
-  const found = names.filter((name) => config.value(name) !== undefined);
-  const [name = names[0]] = found;
   const word = config.word(name, absent), activation = activationWords.get(word);
   if (!activation) {
     config.refuse(name, [...activationWords.keys()].map((word) => `"${word}"`).join(", "));
   }
-  const other = found.find((name) => activationWords.get(config.word(name, absent)) !== activation);
-  if (other !== undefined) config.refuse(other, `"${word}", as ${name} says`);
+  const other = others.find((other) =>
+    activationWords.get(config.word(other, word)) !== activation
+  );
+  if (other !== undefined) config.refuse(other, `"${word}", as ${says(config, name)}`);
   return activation;
+}
+
+/** Names that the epsilon of norms has in one format or another. */
+const epsilonNames = ["layer_norm_eps", "layer_norm_epsilon", "rms_norm_eps"];
+
+/**
+ * The epsilon of norms, by the name that the official code reads. Where only another name stands there, it may say no other
+ * value than the official code would take.
+ */
+export function readEpsilon(config: ConfigReader, name: string, absent: number): number {
+  if (config.value(name) !== undefined) return config.positiveNumber(name, absent);
+  const other = epsilonNames.find((other) => config.positiveNumber(other, absent) !== absent);
+  if (other !== undefined) config.refuse(other, `${absent}, as ${says(config, name)}`);
+  return absent;
+}
+
+/** Who says a value: the field, or the default where it is absent. */
+function says(config: ConfigReader, name: string): string {
+  return config.value(name) === undefined ? `is the default of ${name}` : `${name} says`;
 }
 
 /** Rotary positions: absent fields have their defaults. */
@@ -83,10 +102,11 @@ export function readRope(
   const rotatedShare = agreedNumber(readers, names.share) ?? names.absentShare;
   const scalings = parts.map((part) => readScaling(part, config))
     .filter((scaling) => scaling !== undefined);
-  const [ropeScaling, other] = scalings;
-  if (other && !isDeepStrictEqual(other, ropeScaling)) {
+  const [scaling, other] = scalings;
+  if (other && !isDeepStrictEqual(other, scaling)) {
     config.refuse("rope_scaling", "what rope_parameters says");
   }
+  const ropeScaling = scaling === "default" ? undefined : scaling;
   return { ropeTheta, rotatedShare, ...(ropeScaling ? { ropeScaling } : {}) };
 }
 
@@ -105,22 +125,37 @@ function agreedNumber(
   return found[0]?.value;
 }
 
-function readScaling(part: ConfigReader, config: ConfigReader): RopeScaling | undefined {
-  const key = part.value("rope_type") === undefined ? "type" : "rope_type";
+/** The scaling that a part says; undefined where it says none, not even "default". */
+function readScaling(
+  part: ConfigReader,
+  config: ConfigReader,
+): RopeScaling | "default" | undefined {
+  const [key, other] = part.value("rope_type") === undefined ? ["type"] : ["rope_type", "type"];
+  if (part.value(key) === undefined) {
+    if (part.value("factor") !== undefined) part.refuse("factor", "none without rope_type");
+    return undefined;
+  }
   const kind = part.word(key, "default");
+  if (other !== undefined && part.word(other, kind) !== kind) {
+    part.refuse(other, `"${kind}", as ${key} says`);
+  }
   switch (kind) {
     case "default":
-      return undefined;
+      return kind;
     case "linear":
       return { kind, factor: part.requiredPositiveNumber("factor") };
     case "llama3": {
-      const originalTokens = part.optionalSize("original_max_position_embeddings") ??
-        config.size("original_max_position_embeddings", "max_position_embeddings");
+      const original = "original_max_position_embeddings";
+      const originalTokens = part.optionalSize(original) ?? config.optionalSize(original) ??
+        config.size(original, "max_position_embeddings");
+      const low = part.requiredPositiveNumber("low_freq_factor");
+      const high = part.requiredPositiveNumber("high_freq_factor");
+      if (high <= low) part.refuse("high_freq_factor", `numbers above low_freq_factor, ${low}`);
       return {
         kind,
         factor: part.requiredPositiveNumber("factor"),
-        lowFrequencyFactor: part.requiredPositiveNumber("low_freq_factor"),
-        highFrequencyFactor: part.requiredPositiveNumber("high_freq_factor"),
+        lowFrequencyFactor: low,
+        highFrequencyFactor: high,
         originalTokens,
       };
     }

@@ -4,7 +4,13 @@ import type { Architecture } from "./architecture.ts";
 import { nonNegativeIntegers } from "../declaration/fields.ts";
 import { decoder } from "./decoder.ts";
 import type { ConfigReader } from "./huggingface_format.ts";
-import { fields, readActivation, readRope, sourcesByName } from "./huggingface_settings.ts";
+import {
+  fields,
+  readActivation,
+  readEpsilon,
+  readRope,
+  sourcesByName,
+} from "./huggingface_settings.ts";
 import { ropeFrequencies } from "./rotary.ts";
 
 /** Settings of the family; each absent one has the value with which most members have it. */
@@ -105,7 +111,7 @@ export function llamaLike(member: LlamaLike): Architecture {
           settings: llamaSettings.parse({
             keyValueHeads,
             ...(headDim === undefined || headDim === hiddenDim / heads ? {} : { headDim }),
-            epsilon: config.positiveNumber("rms_norm_eps", 1e-6),
+            epsilon: readEpsilon(config, "rms_norm_eps", 1e-6),
             ...rope,
             activation: readActivation(config, ["hidden_act", "hidden_activation"], "silu"),
             tied: config.flag("tie_word_embeddings", false),
@@ -148,17 +154,45 @@ function refuseShare(config: ConfigReader): never {
  * those from `max_window_layers` on.
  */
 export function readQwenWindow(config: ConfigReader, layers: number): MemberSettings {
-  if (!config.flag("use_sliding_window", false)) return {};
-  const windowTokens = config.has("sliding_window") ? config.optionalSize("sliding_window") : 4096;
-  if (windowTokens === undefined) return {};
+  const isUsed = config.flag("use_sliding_window", false);
+  const windowTokens = isUsed ? readWindowTokens(config) : undefined;
   const first = config.count("max_window_layers", 28);
+  return windowSettings(config, { windowTokens, layers, isWindowed: (block) => block >= first });
+}
+
+/** Tokens of a sliding window; undefined where it is null. */
+export function readWindowTokens(config: ConfigReader): number | undefined {
+  return config.has("sliding_window") ? config.optionalSize("sliding_window") : 4096;
+}
+
+/**
+ * A sliding window, in the blocks that `layer_types` names, or else in some: absent, in all.
+ *
+ * @throws TypeError where `layer_types` is malformed, or names blocks with a window where there is none.
+ */
+export function windowSettings(
+  config: ConfigReader,
+  { windowTokens, layers, isWindowed }: {
+    windowTokens: number | undefined;
+    layers: number;
+    isWindowed?: (block: number) => boolean;
+  },
+): MemberSettings {
   const named = readWindowedBlocks(config, layers);
-  const blocks = Array.from({ length: layers }, (_, i) => i).filter((i) => i >= first);
-  return { windowTokens, windowedBlocks: named ?? blocks };
+  if (windowTokens === undefined) {
+    if (named && named.length > 0) {
+      config.refuse("layer_types", `${layers} of "full_attention", as there is no sliding window`);
+    }
+    return {};
+  }
+  const windowedBlocks = named ??
+    (isWindowed && Array.from({ length: layers }, (_, i) => i).filter(isWindowed));
+  if (windowedBlocks?.length === 0) return {};
+  return { windowTokens, ...(windowedBlocks ? { windowedBlocks } : {}) };
 }
 
 /** Blocks that `layer_types` gives a sliding window; undefined where it is absent. */
-export function readWindowedBlocks(config: ConfigReader, layers: number): number[] | undefined {
+function readWindowedBlocks(config: ConfigReader, layers: number): number[] | undefined {
   const types = config.value("layer_types");
   if (types === undefined) return undefined;
   const allowed = ["full_attention", "sliding_attention"];

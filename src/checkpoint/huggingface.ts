@@ -412,6 +412,7 @@ class JsonConfig implements ConfigReader {
   }
 
   flag(name: string, absent: boolean): boolean {
+    if (this.has(name) && this.#values[name] === null) return false; // as null is in Python
     return this.#first(
       [name],
       "true or false",

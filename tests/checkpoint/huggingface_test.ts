@@ -225,6 +225,9 @@ folderTest("Settings are read under each of their spellings", async (folder) => 
     [mistral, { "sliding_window": null }, {}],
     [mistral, { "sliding_window": undefined }, { windowTokens: 4096 }],
     [qwen2, { "sliding_window": 5 }, {}],
+    // No block from the 28th on: none has a window.
+    [qwen2, { "use_sliding_window": true, "sliding_window": 5 }, {}],
+    [mistral, { "layer_types": ["full_attention", "full_attention"] }, {}],
     [qwen2, { "use_sliding_window": true, "sliding_window": 5, "max_window_layers": 1 }, {
       windowTokens: 5,
       windowedBlocks: [1],
@@ -242,6 +245,29 @@ folderTest("Settings are read under each of their spellings", async (folder) => 
       value !== undefined
     );
     assert.deepEqual(Object.fromEntries(found), expected, JSON.stringify(fields));
+  }
+  // Where the model has been trained further, the file's own field says what was before.
+  const { settings: trainedFurther } = await shapeOf(folder, {
+    ...configs.llama,
+    "max_position_embeddings": 96,
+    "original_max_position_embeddings": 24,
+    "rope_scaling": {
+      "rope_type": "llama3",
+      factor: 8,
+      "low_freq_factor": 1,
+      "high_freq_factor": 4,
+    },
+  });
+  assert.deepEqual(trainedFurther?.ropeScaling, scalings[2][1]);
+  // null is false, as in Python.
+  const nulls: [Config, Config, string][] = [
+    [configs["gpt_neox"], { "use_parallel_residual": null }, "parallel"],
+    [configs["gpt_neox"], { "attention_bias": null }, "attentionBias"],
+    [configs.bloom, { "tie_word_embeddings": null }, "tied"],
+  ];
+  for (const [config, fields, setting] of nulls) {
+    const { settings } = await shapeOf(folder, changed(config, fields));
+    assert.equal(settings?.[setting], false, setting);
   }
   // What a file does not say is what its class says.
   const { settings: ofQwen3 } = await shapeOf(folder, changed(qwen3, { "head_dim": undefined }));
@@ -364,6 +390,80 @@ folderTest("What is not supported is named with what is", async (folder) => {
       /scale_attn_by_inverse_layer_idx .*true, allowed are false/,
     ],
     [configs.gpt2, { "scale_attn_weights": false }, /scale_attn_weights/],
+    [
+      configs.gpt2,
+      { "scale_attn_weights": null },
+      /scale_attn_weights .*current value is null, allowed are true/,
+    ],
+    // The official code does not read these: GPT-2 would have the default.
+    [
+      configs.gpt2,
+      { "activation_function": undefined, "hidden_act": "gelu" },
+      /hidden_act .*"gelu", allowed are "gelu_new", as is the default of activation_function/,
+    ],
+    [
+      configs.gpt2,
+      { "layer_norm_epsilon": undefined, "layer_norm_eps": 1e-3 },
+      /layer_norm_eps .*0.001, allowed are 0.00001, as is the default of layer_norm_epsilon/,
+    ],
+    [configs.bloom, { "layer_norm_eps": 1e-3 }, /layer_norm_eps .*default of layer_norm_epsilon/],
+    [
+      configs["gpt_neox"],
+      { "layer_norm_epsilon": 1e-3 },
+      /layer_norm_epsilon .*default of layer_norm_eps/,
+    ],
+    [
+      configs.llama,
+      { "rms_norm_eps": undefined, "layer_norm_eps": 1e-3 },
+      /layer_norm_eps .*0.001, allowed are 0.000001, as is the default of rms_norm_eps/,
+    ],
+    [
+      configs.llama,
+      { "rope_scaling": { factor: 4 } },
+      /rope_scaling.factor .*4, allowed are none without rope_type/,
+    ],
+    [
+      configs.llama,
+      { "rope_scaling": { "rope_type": "default", type: "linear", factor: 4 } },
+      /rope_scaling.type .*"linear", allowed are "default", as rope_type says/,
+    ],
+    [
+      configs.llama,
+      {
+        "rope_scaling": { type: "linear", factor: 4 },
+        "rope_parameters": { "rope_type": "default" },
+      },
+      /rope_scaling .*"linear".*allowed are what rope_parameters says/,
+    ],
+    [
+      configs.llama,
+      {
+        "rope_scaling": {
+          "rope_type": "llama3",
+          factor: 8,
+          "low_freq_factor": 4,
+          "high_freq_factor": 1,
+          "original_max_position_embeddings": 24,
+        },
+      },
+      /rope_scaling.high_freq_factor .*1, allowed are numbers above low_freq_factor, 4/,
+    ],
+    [
+      qwen2,
+      { "sliding_window": 5, "layer_types": ["sliding_attention", "full_attention"] },
+      /layer_types .*allowed are 2 of "full_attention", as there is no sliding window/,
+    ],
+    [qwen3, { "layer_types": ["linear_attention", "full_attention"] }, /layer_types/],
+    [
+      mistral,
+      { "sliding_window": null, "layer_types": ["sliding_attention", "full_attention"] },
+      /layer_types .*no sliding window/,
+    ],
+    [
+      configs.llama,
+      { "layer_types": ["sliding_attention", "full_attention"] },
+      /layer_types .*no sliding window/,
+    ],
     [configs.gpt2, { "add_cross_attention": true }, /add_cross_attention/],
     [mistral, { "layer_types": ["chunked_attention", "full_attention"] }, /layer_types/],
     [

@@ -1,7 +1,7 @@
 /** BLOOM: ALiBi, a norm after the embeddings, and the table of embeddings as head. */
 import { z } from "zod";
 import { decoder } from "../decoder.ts";
-import { fields, fusedHeads, sourcesByName } from "../huggingface_settings.ts";
+import { fields, fusedHeads, readEpsilon, sourcesByName } from "../huggingface_settings.ts";
 
 const settings = z.strictObject({
   epsilon: fields.positive.default(1e-5),
@@ -39,7 +39,7 @@ export const bloom = decoder({
         feedForwardDim: 4 * hiddenDim,
         vocabSize: config.size("vocab_size"),
         settings: {
-          epsilon: config.positiveNumber("layer_norm_epsilon", 1e-5),
+          epsilon: readEpsilon(config, "layer_norm_epsilon", 1e-5),
           tied: config.flag("tie_word_embeddings", true),
         },
       };

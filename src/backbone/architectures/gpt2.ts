@@ -3,7 +3,7 @@
  */
 import { z } from "zod";
 import { decoder } from "../decoder.ts";
-import { fields, readActivation, sourcesByName } from "../huggingface_settings.ts";
+import { fields, readActivation, readEpsilon, sourcesByName } from "../huggingface_settings.ts";
 
 const settings = z.strictObject({
   /** Positions that are learned: the longest segment, in tokens. */
@@ -47,7 +47,7 @@ export const gpt2 = decoder({
           // No part of the model reads n_ctx, which many files have beside it.
           positions: config.optionalSize("n_positions", "max_position_embeddings") ??
             config.size("n_positions", "max_position_embeddings", "n_ctx"),
-          epsilon: config.positiveNumber("layer_norm_epsilon", 1e-5),
+          epsilon: readEpsilon(config, "layer_norm_epsilon", 1e-5),
           activation: readActivation(config, ["activation_function", "hidden_act"], "gelu_new"),
           tied: config.flag("tie_word_embeddings", true),
         },

@@ -5,6 +5,7 @@ import {
   fields,
   fusedHeads,
   readActivation,
+  readEpsilon,
   readRope,
   sourcesByName,
 } from "../huggingface_settings.ts";
@@ -58,7 +59,7 @@ export const gptNeoX = decoder({
       feedForwardDim: config.size("intermediate_size"),
       vocabSize: config.size("vocab_size"),
       settings: {
-        epsilon: config.positiveNumber("layer_norm_eps", 1e-5),
+        epsilon: readEpsilon(config, "layer_norm_eps", 1e-5),
         activation: readActivation(config, ["hidden_act"], "gelu"),
         ...readRope(config, {
           theta: ["rope_theta", "rotary_emb_base"],
