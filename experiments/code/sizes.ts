@@ -20,5 +20,5 @@ export default defineExperiment({
       { model: "longmem-recent-memory", windowTokens: 256 },
     ],
   }],
-  sweep: { "backbone.path": ["data/code/smaller", "data/code/backbone"] },
+  sweep: { "backbone.path": ["data/code/smaller", "data/code/backbone", "data/code/larger"] },
 });
