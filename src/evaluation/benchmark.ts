@@ -57,7 +57,7 @@ export interface BenchmarkEvaluation extends ModelEvaluation {
   readonly depths?: number;
   /** Seed of the names that needles take (default 1). */
   readonly seed?: number;
-  /** Tokens of a written answer at most (default: the format's own); every one takes a pass over the whole prompt. */
+  /** Tokens of a written answer at most (default: the format's own). */
   readonly maxAnswerTokens?: number;
   /** Whether an answer also ends with its first line (default official: only where the script ends it). */
   readonly stop: AnswerEnd;
