@@ -60,8 +60,12 @@ function measured({ value, stderr, ci95 }: TableCell) {
   return { value, ...(stderr !== undefined && { stderr }), ...(ci95 && { ci95 }) };
 }
 
-function valueAxis({ noun, unit, isProportion }: TableColumn, label = noun): FigureAxis {
-  return { label, unit, ...(isProportion && { domain: [0, 1] }) };
+function valueAxis(
+  { noun, unit, isProportion }: TableColumn,
+  label = noun,
+  domain?: FigureAxis["domain"],
+): FigureAxis {
+  return { label, unit, ...(domain && { domain }), ...(isProportion && { domain: [0, 1] }) };
 }
 
 /** The main metric of each model; nothing where there is one model, or rows are of several variations. */
@@ -96,26 +100,27 @@ function sweptFigures(table: EvaluationTable): ReportFigure[] {
     const swept = table.rows.filter((row) => row.cells[main] && row.variation[field] !== undefined);
     const values = new Set(swept.map(({ variation }) => variation[field]));
     if (values.size < 2) return [];
-    const { groups, ...legend } = legendOf(table, {
-      rows: swept,
-      fields: fields.filter((other) => other !== field),
-    });
     const axis = fieldNoun(table.fields[field] ?? field);
-    const series = groups.map(([name, rows]) => ({
-      name,
-      points: rows.map(({ variation: { [field]: category }, cells }) => (
-        { category, x: Number(category), ...measured(cells[main]!) }
-      )),
-    }));
     const isNumeric = [...values].every((value) => value.trim() !== "" && isFinite(Number(value)));
-    const text = { ...legend, title: `${table.evaluation}: ${column.noun} by ${axis.label}` };
-    const value = valueAxis(column);
-    return [{
-      name: `${table.evaluation}-${slug(field)}`,
-      svg: isNumeric
-        ? lineChart({ ...text, ...alongNumbers(series, axis), y: value })
-        : dotChart({ ...text, series, value }),
-    }];
+    const others = fields.filter((other) => other !== field);
+    const settings = groupsBySetting(table, { rows: swept, fields: others });
+    const value = valueAxis(column, column.noun, sharedDomain(settings, [main]));
+    return settings.map((group) => {
+      const { groups, ...legend } = legendOf(table, group);
+      const series = groups.map(([name, rows]) => ({
+        name,
+        points: rows.map(({ variation: { [field]: category }, cells }) => (
+          { category, x: Number(category), ...measured(cells[main]!) }
+        )),
+      }));
+      const title = `${table.evaluation}: ${column.noun} by ${axis.label}${group.title}`;
+      return {
+        name: `${table.evaluation}-${slug(field)}${slug(group.title)}`,
+        svg: isNumeric
+          ? lineChart({ ...legend, title, ...alongNumbers(series, axis), y: value })
+          : dotChart({ ...legend, title, series, value }),
+      };
+    });
   });
 }
 
@@ -126,27 +131,82 @@ function sweptFigures(table: EvaluationTable): ReportFigure[] {
 function columnFigure(table: EvaluationTable): ReportFigure[] {
   const { evaluation, columns, rows, axis } = table;
   if (!axis) return [];
-  const { groups, ...legend } = legendOf(table, { rows, fields: tellingFields(table) });
   const headers = columns.map(({ header }) => header), xs = headers.map(middleOf);
-  const series = groups.map(([name, [{ cells }]]) => ({
-    name,
-    points: cells.flatMap((cell, i) => {
-      const asked = Math.min(...cell?.metrics.map(({ n }) => n) ?? [0]);
-      const isKnown = !columns[i].isProportion || asked >= fewestQuestions;
-      return cell && isKnown && xs[i] !== undefined ? [{ x: xs[i], ...measured(cell) }] : [];
-    }),
-  })).filter(({ points }) => points.length > 1);
-  if (series.length === 0) return [];
   const [column] = columns;
-  return [{
-    name: `${evaluation}-${slug(axis.figure)}`,
-    svg: lineChart({
-      ...legend,
-      title: `${evaluation}: ${axis.measure} by ${axis.label}`,
-      ...alongNumbers(series, axis, (x) => headers[xs.indexOf(x)]),
-      y: { ...valueAxis(column, axis.measure), ...(column.unit !== "" && { fromZero: true }) },
-    }),
-  }];
+  const settings = groupsBySetting(table, { rows, fields: tellingFields(table) });
+  const domain = sharedDomain(settings, [...columns.keys()], column.unit !== "");
+  const y = valueAxis(column, axis.measure, domain);
+  return settings.flatMap((group) => {
+    const { groups, ...legend } = legendOf(table, group);
+    const series = groups.map(([name, [{ cells }]]) => ({
+      name,
+      points: cells.flatMap((cell, i) => {
+        const asked = Math.min(...cell?.metrics.map(({ n }) => n) ?? [0]);
+        const isKnown = !columns[i].isProportion || asked >= fewestQuestions;
+        return cell && isKnown && xs[i] !== undefined ? [{ x: xs[i], ...measured(cell) }] : [];
+      }),
+    })).filter(({ points }) => points.length > 1);
+    if (series.length === 0) return [];
+    return [{
+      name: `${evaluation}-${slug(axis.figure)}${slug(group.title)}`,
+      svg: lineChart({
+        ...legend,
+        title: `${evaluation}: ${axis.measure} by ${axis.label}${group.title}`,
+        ...alongNumbers(series, axis, (x) => headers[xs.indexOf(x)]),
+        y: { ...y, ...(column.unit !== "" && { fromZero: true }) },
+      }),
+    }];
+  });
+}
+
+/** The ends of the axis that several figures have in common, so that they compare; undefined of one figure. */
+function sharedDomain(
+  settings: readonly RowGroup[],
+  columns: readonly number[],
+  fromZero = false,
+): [number, number] | undefined {
+  if (settings.length < 2) return undefined;
+  const cells = settings.flatMap(({ rows }) =>
+    rows.flatMap((row) => columns.map((i) => row.cells[i]))
+  );
+  const ends = cells.flatMap((cell) => cell ? cell.ci95 ?? [cell.value] : []);
+  return [Math.min(...ends, ...(fromZero ? [0] : [])), Math.max(...ends)];
+}
+
+/** Rows of one figure. */
+interface RowGroup {
+  readonly rows: readonly TableRow[];
+  /** Fields whose values tell the lines apart. */
+  readonly fields: readonly string[];
+  /** The fields that all rows have in common, for a title: `, chunk length 4`; empty where there are none. */
+  readonly title: string;
+}
+
+/**
+ * The rows of figures: all in one, where that can tell the settings of the main model apart; else those of each value of the field
+ * with the fewest, whose lines are the values of the others.
+ */
+function groupsBySetting(
+  table: EvaluationTable,
+  { rows, fields }: Pick<RowGroup, "rows" | "fields">,
+): RowGroup[] {
+  const model = mainModel(rows), ofModel = rows.filter((row) => row.model === model);
+  const valuesOf = (fields: readonly string[]) =>
+    new Set(
+      ofModel.map(({ variation }) => fields.map((field) => variation[field] ?? "").join(", ")),
+    );
+  if (fields.length < 2 || valuesOf(fields).size <= mostSeries) {
+    return [{ rows, fields, title: "" }];
+  }
+  const [fixed] = fields.toSorted((a, b) => valuesOf([a]).size - valuesOf([b]).size);
+  const others = fields.filter((field) => field !== fixed);
+  return [...Map.groupBy(ofModel, ({ variation }) => variation[fixed] ?? "")]
+    .flatMap(([value, rows]) =>
+      groupsBySetting(table, { rows, fields: others }).map((group) => ({
+        ...group,
+        title: `, ${fieldNoun(table.fields[fixed] ?? fixed).label} ${value}${group.title}`,
+      }))
+    );
 }
 
 /** Fewest questions that are worth a point, where points are shares of them. */

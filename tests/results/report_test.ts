@@ -332,6 +332,50 @@ test("experimentReport() draws speed and memory by length, a line for each model
   assert.match(memory, />context in sight \(tokens\)</);
 });
 
+test("experimentReport() draws a sweep of two fields in figures that tell all of its settings apart", () => {
+  const sizes = [16, 32, 64, 128], chunks = [2, 4];
+  const runs = sizes.flatMap((size) =>
+    chunks.map((chunk) =>
+      run({
+        declaration: { size, chunk },
+        summary: {
+          run: `${size}-${chunk}`,
+          variation: { "memory.capacityTokens": size, "memory.chunkTokens": chunk },
+          metrics: ["128-256", "256-512"].map((distance) =>
+            metric({
+              ...{ evaluation: "recall-test", model: "longmem", name: `recall far ${distance}` },
+              ...{ value: size / 128 / chunk, n: 100, ci95: [0.001, 0.999] },
+            })
+          ),
+        },
+      })
+    )
+  );
+  const drawn = (runs: ReturnType<typeof sweep>) =>
+    report(runs).figures.filter(({ name }) => name.includes("distance")).map(({ name, svg }) => [
+      name,
+      /<title[^>]*>([^<]*)</.exec(svg)![1],
+      /<desc[^>]*>([^<]*)</.exec(svg)![1].match(/(?<=^|; )[^:;]+(?=:)/g)!.join("; "),
+    ]);
+  const title = "recall-test: recall of far facts by distance";
+  // Eight settings are more than a figure tells apart: a figure for each chunk length, which has fewer values.
+  assert.deepEqual(
+    drawn(runs),
+    chunks.map((chunk) => [
+      `recall-test-distance-chunk-length-${chunk}`,
+      `${title}, chunk length ${chunk}`,
+      "16; 32; 64; 128",
+    ]),
+  );
+  for (const { svg } of report(runs).figures) assert.doesNotMatch(svg, /not shown/);
+  // Six are labelled by both fields.
+  assert.deepEqual(drawn(runs.slice(2)), [[
+    "recall-test-distance",
+    title,
+    "32, 2; 32, 4; 64, 2; 64, 4; 128, 2; 128, 4",
+  ]]);
+});
+
 test("experimentReport() draws a sweep's distances in one figure, and a sweep of names as dots", () => {
   const recalls = (model: string, value: number) => [
     metric({ evaluation: "recall-test", model, name: "recall all far", value, n: 100 }),
