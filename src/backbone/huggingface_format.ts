@@ -46,6 +46,8 @@ export interface HuggingFaceFormat {
 export interface ConfigReader {
   /** A positive integer. */
   size(...names: string[]): number;
+  /** A number of blocks. */
+  layers(...names: string[]): number;
   /** A positive integer; undefined where it is absent or null. */
   optionalSize(...names: string[]): number | undefined;
   /** An integer from 0; the default where it is absent or null. */

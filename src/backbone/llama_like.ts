@@ -88,7 +88,7 @@ export function llamaLike(member: LlamaLike): Architecture {
       modelTypes: [name],
       prefix: "model.",
       readShape(config) {
-        const layers = config.size("num_hidden_layers", "n_layer");
+        const layers = config.layers("num_hidden_layers", "n_layer");
         const heads = config.size("num_attention_heads", "n_head");
         const keyValueHeads = config.optionalSize("num_key_value_heads") ??
           (config.has("num_key_value_heads") ? heads : member.absentKeyValueHeads ?? heads);

@@ -3,6 +3,9 @@ import type { TensorMap } from "../tensor.ts";
 /** Id of `<pad>` in the official fairseq vocabulary (specification section 1). */
 export const padId = 1;
 
+/** No model has more blocks; names and shapes of their tensors are listed before a file is compared with them. */
+export const mostLayers = 10_000;
+
 /** Sizes of the frozen backbone. */
 export interface BackboneShape {
   /** Name in the registry of architectures; absent: `longmem_gpt2`, the paper's. */

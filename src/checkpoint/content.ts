@@ -1,7 +1,7 @@
 /** Content of checkpoints of any format, and the checks that all formats share. */
 import { isDeepStrictEqual } from "../system.ts";
 import { architectureOf } from "../backbone/architectures.ts";
-import type { BackboneShape } from "../backbone/shape.ts";
+import { type BackboneShape, mostLayers } from "../backbone/shape.ts";
 import type { SideNetShape } from "../longmem/sidenet_shape.ts";
 import { firstNonFinite, type HostTensor, indicesOf, type TensorMap } from "../tensor.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
@@ -40,7 +40,10 @@ export interface TensorSource {
 
 /** Checks the sizes of a backbone that a file declares, as the code below relies on them. */
 export function checkBackboneShape(shape: BackboneShape, path: string): void {
-  const problem = architectureOf(shape).problem(shape);
+  const { layers } = shape;
+  const problem = layers > mostLayers
+    ? `layers must be at most ${mostLayers}: current value is ${layers}`
+    : architectureOf(shape).problem(shape);
   if (problem) throw new InputRangeError(`Cannot read "${path}" as ${problem}`);
 }
 

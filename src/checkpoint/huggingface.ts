@@ -9,7 +9,7 @@ import type {
   HuggingFaceFormat,
   TensorLayout,
 } from "../backbone/huggingface_format.ts";
-import type { BackboneCheckpoint, BackboneShape } from "../backbone/shape.ts";
+import { type BackboneCheckpoint, type BackboneShape, mostLayers } from "../backbone/shape.ts";
 import { allowedWords } from "../did_you_mean.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
 import { ifThere, isThere, readJson, readRegularFile } from "../files.ts";
@@ -389,6 +389,15 @@ class JsonConfig implements ConfigReader {
 
   size(...names: string[]): number {
     return this.optionalSize(...names) ?? this.#missing(names);
+  }
+
+  layers(...names: string[]): number {
+    const layers = this.size(...names);
+    if (layers > mostLayers) {
+      const name = names.find((name) => this.value(name) !== undefined)!;
+      this.refuse(name, `numbers up to ${mostLayers}`);
+    }
+    return layers;
   }
 
   count(name: string, absent: number): number {

@@ -126,6 +126,11 @@ const refused: { name: string; spoil: (config: Spoilt) => void; message: RegExp 
     message: /version is not supported: current value is 2, allowed are 1/,
   },
   {
+    name: "more layers than any model has",
+    spoil: (config) => config.backbone.layers = 1e9,
+    message: /layers must be at most 10000: current value is 1000000000/,
+  },
+  {
     name: "another kind",
     spoil: (config) => config.kind = "sidenet",
     message: /kind is not supported: current value is "sidenet", allowed are "backbone", "longmem"/,

@@ -346,6 +346,16 @@ folderTest("What is not supported is named with what is", async (folder) => {
       { "num_attention_heads": 4 },
       /num_attention_heads .*current value is 4, allowed are 3, as n_head says/,
     ],
+    ...[configs.gpt2, configs.bloom].map((config): [Config, Config, RegExp] => [
+      config,
+      { "n_layer": 1e9 },
+      /n_layer .*current value is 1000000000, allowed are numbers up to 10000/,
+    ]),
+    ...[configs.llama, configs["gpt_neox"], qwen2].map((config): [Config, Config, RegExp] => [
+      config,
+      { "num_hidden_layers": 1e9, "use_sliding_window": true },
+      /num_hidden_layers .*current value is 1000000000, allowed are numbers up to 10000/,
+    ]),
     [configs.llama, { "rms_norm_eps": 0 }, /rms_norm_eps must be a positive number/],
     [configs.llama, { "rope_theta": -1 }, /rope_theta must be a positive number/],
     [

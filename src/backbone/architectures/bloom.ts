@@ -33,7 +33,7 @@ export const bloom = decoder({
       const hiddenDim = config.size("hidden_size", "n_embed", "n_embd");
       return {
         architecture: "bloom",
-        layers: config.size("n_layer", "num_hidden_layers"),
+        layers: config.layers("n_layer", "num_hidden_layers"),
         hiddenDim,
         heads: config.size("n_head", "num_attention_heads"),
         feedForwardDim: 4 * hiddenDim,

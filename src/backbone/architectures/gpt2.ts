@@ -38,7 +38,7 @@ export const gpt2 = decoder({
       const hiddenDim = config.size("n_embd", "hidden_size");
       return {
         architecture: "gpt2",
-        layers: config.size("n_layer", "num_hidden_layers"),
+        layers: config.layers("n_layer", "num_hidden_layers"),
         hiddenDim,
         heads: config.size("n_head", "num_attention_heads"),
         feedForwardDim: config.optionalSize("n_inner", "intermediate_size") ?? 4 * hiddenDim,

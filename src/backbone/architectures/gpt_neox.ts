@@ -53,7 +53,7 @@ export const gptNeoX = decoder({
     prefix: "gpt_neox.",
     readShape: (config) => ({
       architecture: "gpt_neox",
-      layers: config.size("num_hidden_layers"),
+      layers: config.layers("num_hidden_layers"),
       hiddenDim: config.size("hidden_size"),
       heads: config.size("num_attention_heads"),
       feedForwardDim: config.size("intermediate_size"),
