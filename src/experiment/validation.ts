@@ -83,8 +83,7 @@ export function withoutUndefined(value: unknown): unknown {
  */
 export function checkBlocks(experiment: ResolvedExperiment, layers: number): void {
   const { sidenet } = experiment;
-  if (!sidenet || sidenet.kind === "checkpoint") return;
-  const problems = blockProblems(sidenet, layers, "the backbone's layers");
+  const problems = sidenet ? blockProblems(sidenet, layers, "the backbone's layers") : [];
   if (problems.length > 0) throw declarationError(experiment, problems);
 }
 

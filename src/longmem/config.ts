@@ -19,7 +19,7 @@ import {
   text,
   trueOrFalse,
 } from "../declaration/fields.ts";
-import type { Accepts, Assert, Part } from "../declaration/part.ts";
+import type { Accepts, Assert, NamedPath, Part } from "../declaration/part.ts";
 import { introducedAt } from "../declaration/identity.ts";
 import { type Problem, wrong } from "../declaration/problem.ts";
 import type { ByProtocol, Protocol } from "../declaration/protocol.ts";
@@ -202,6 +202,16 @@ export const sidenetPart = {
   },
 } satisfies Part<SideNetDeclaration, SideNetConfig, SideNetDefaults, DeclaredShape>;
 
+/** Files that a SideNet is read from, by the field that names them. */
+export function sideNetFiles(sidenet: SideNetConfig, path: string): NamedPath[] {
+  return sidenet.kind === "checkpoint" ? [{ field: `${path}.path`, path: sidenet.path }] : [];
+}
+
+/** The shape of a SideNet, as far as its declaration says it. */
+export function declaredSideNet(sidenet: SideNetConfig): Partial<SideNetShape> {
+  return sidenet.kind === "checkpoint" ? sidenet.shape ?? {} : wiringOf(sidenet);
+}
+
 /** Wiring of a SideNet that is initialised here: its shape without the number of layers. */
 export function wiringOf(
   { reductionFactor, memoryBlock, crossNetworkResidual, lastResidual }: InitializedSideNetConfig,
@@ -221,11 +231,9 @@ function fillShape({ size, ...given }: NamedSize & Partial<SideNetShape>): Parti
 }
 
 /** Checks a new SideNet against the blocks of its backbone, and returns the problems. */
-export function blockProblems(
-  { reductionFactor, memoryBlock, initialization }: InitializedSideNetConfig,
-  layers: number,
-  field: string,
-): Problem[] {
+export function blockProblems(sidenet: SideNetConfig, layers: number, field: string): Problem[] {
+  if (sidenet.kind === "checkpoint") return [];
+  const { reductionFactor, memoryBlock, initialization } = sidenet;
   const problems: Problem[] = [];
   if (layers % reductionFactor !== 0) {
     problems.push(wrong(
