@@ -316,3 +316,55 @@ test("the log's table of code_positions has the recorded gains over packages", a
     assert.deepEqual(cellsOf(`code, positions: ${where}`), [...cells, ...over]);
   }
 });
+
+test("README's table of real texts has the recorded gains over the window and the latest text", async () => {
+  const readme = await Deno.readTextFile(repositoryPath("README.md"));
+  const short = (value: number) => value.toFixed(3);
+  const texts = [
+    ["LaTeX, 256", "latex_language_modeling", 256],
+    ["source code, 256", "code_longer", 256],
+    ["source code, 1,024", "code_memory_beyond_context", 1024],
+    ["novels, 256", "fiction_language_modeling", 256],
+  ] as const;
+  for (const [begins, experiment, window] of texts) {
+    const { records } = await findRunRecords([repositoryPath(`results/${experiment}`)]);
+    const evaluation = "perplexity-window", nats = packagesOf(records[0], evaluation);
+    const model = `longmem-window-${window}`, own = nats.get(model)!;
+    const clusters = records[0].samples.get(evaluation)!.filter((record) => record.model === model)
+      .toSorted((a, b) => String(a.item) < String(b.item) ? -1 : 1)
+      .map(({ cluster, item }) => String(cluster ?? item));
+    const cells = [
+      `backbone-sliding-window-${window}`,
+      `longmem-recent-memory-window-${window}`,
+    ].map((control) => {
+      const gains = nats.get(control)!.map((value, i) => value - own[i]);
+      const { value, ci95 } = ratio(gains, gains.map(() => 1), { clusters });
+      return `${short(value)} [${ci95!.map(short).join(", ")}]`;
+    });
+    const better = nats.get(`backbone-sliding-window-${window}`)!
+      .filter((value, i) => value > own[i]).length;
+    const row = readme.split("\n").find((line) => line.startsWith(`| ${begins} `))!;
+    assert.deepEqual(row.split("|").slice(2, -2).map((cell) => cell.trim()), [
+      ...cells,
+      `${better} of ${own.length}`,
+    ]);
+  }
+});
+
+test("README's gains of kNN-LM over the window are the recorded ones", async () => {
+  const readme = await Deno.readTextFile(repositoryPath("README.md"));
+  const records = {
+    "LaTeX, 256": ["latex_language_modeling", "perplexity-window"],
+    "source code, 256": ["code_searches", "perplexity-window-test"],
+    "novels, 256": ["fiction_searches", "perplexity-window-test"],
+  };
+  for (const [begins, [experiment, evaluation]] of Object.entries(records)) {
+    const nats = await natsOf(experiment, evaluation);
+    const [frozen, searching] = [
+      "backbone-sliding-window-256",
+      "knn-lm-m8192-k64-l0.25-t10-window-256",
+    ].map((model) => mean(nats.get(model)!).value);
+    const row = readme.split("\n").find((line) => line.startsWith(`| ${begins} `))!;
+    assert.equal(row.split("|").at(-2)!.trim(), (frozen - searching).toFixed(3), begins);
+  }
+});
