@@ -97,7 +97,7 @@ export async function writeTinyLlama(folder: string): Promise<void> {
     heads: 2,
     feedForwardDim: 32,
     vocabSize: tokens.length,
-    settings: { keyValueHeads: 1 },
+    settings: { keyValueHeads: 1, tied: true },
   };
   const weights = initializeBackbone(shape, 1);
   const config = {
