@@ -368,3 +368,54 @@ test("README's gains of kNN-LM over the window are the recorded ones", async () 
     assert.equal(row.split("|").at(-2)!.trim(), (frozen - searching).toFixed(3), begins);
   }
 });
+
+test("the log's table of learning rates has the recorded gains over packages", async () => {
+  const { records } = await findRunRecords([
+    repositoryPath("results/code_memorizing_transformer"),
+  ]);
+  assert.equal(records.length, 4);
+  const best = new Map<string, { valid: number; test: readonly number[] }>();
+  for (const record of records) {
+    const { adaptation: { learningRate } } = await readJson(record.path, "experiment.json");
+    const cells: string[] = [];
+    for (const model of ["memorizing-transformer-window-256", "longmem-window-256"]) {
+      const nats = ["valid", "test"].map((split) => {
+        const of = packagesOf(record, `perplexity-window-${split}`);
+        const own = of.get(model)!;
+        cells.push(gainCells(of.get("backbone-sliding-window-256")!, own).gain);
+        return own;
+      });
+      const valid = mean(nats[0]).value;
+      if (valid < (best.get(model)?.valid ?? Infinity)) best.set(model, { valid, test: nats[1] });
+    }
+    assert.deepEqual(cellsOf(`code, learning rate ${learningRate}`), cells);
+  }
+  const [memorizing, longMem] = ["memorizing-transformer-window-256", "longmem-window-256"]
+    .map((model) => best.get(model)!.test);
+  const { gain, interval, better } = gainCells(memorizing, longMem);
+  const text = log.replaceAll(/\s+/g, " ");
+  assert.ok(
+    text.includes(`${gain} nats ${interval} over it, on ${better} of 26`),
+    `${gain} ${interval} ${better}`,
+  );
+});
+
+test("the log's table of sizes has the recorded losses and gains over packages", async () => {
+  const { records } = await findRunRecords([repositoryPath("results/code_sizes")]);
+  const sizes = { smaller: "0.64", backbone: "1.05", larger: "2.16" };
+  assert.equal(records.length, 3);
+  for (const record of records) {
+    const { backbone: { path } } = await readJson(record.path, "experiment.json");
+    const nats = packagesOf(record, "perplexity-window"), own = nats.get("longmem-window-256")!;
+    const over = (model: string) => {
+      const { gain, interval } = gainCells(nats.get(model)!, own);
+      return `${gain} ${interval}`;
+    };
+    const size = sizes[path.split("/").at(-1) as keyof typeof sizes];
+    assert.deepEqual(cellsOf(`code, size ${size} million`).slice(1), [
+      mean(nats.get("backbone-sliding-window-256")!).value.toFixed(4),
+      over("backbone-sliding-window-256"),
+      over("longmem-recent-memory-window-256"),
+    ]);
+  }
+});
