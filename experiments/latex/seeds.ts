@@ -1,0 +1,21 @@
+/** Is the gain on LaTeX one of luck? That of `language_modeling.ts` for two more seeds of the adaptation; the same backbone and test. */
+import { defineExperiment } from "@longmem/lab";
+import { overWindow } from "../code/language_modeling.ts";
+import base from "./language_modeling.ts";
+
+export default defineExperiment({
+  ...base,
+  name: "latex_seeds",
+  question:
+    "Does a memory gain nats on LaTeX by unseen authors whatever the seed of the adaptation?",
+  evaluations: [{
+    kind: "perplexity",
+    ...overWindow,
+    models: [
+      { model: "backbone-sliding-window", windowTokens: 256 },
+      { model: "longmem", windowTokens: 256 },
+      { model: "longmem-recent-memory", windowTokens: 256 },
+    ],
+  }],
+  sweep: { seed: [2, 3] },
+});
