@@ -419,3 +419,32 @@ test("the log's table of sizes has the recorded losses and gains over packages",
     ]);
   }
 });
+
+test("the log's table of seeds on LaTeX has the recorded means over works", async () => {
+  const { records } = await findRunRecords([repositoryPath("results/latex_seeds")]);
+  assert.equal(records.length, 2);
+  for (const record of records) {
+    const { seed } = await readJson(record.path, "experiment.json");
+    const nats = packagesOf(record, "perplexity-window"), own = nats.get("longmem-window-256")!;
+    const cells = ["backbone-sliding-window-256", "longmem-recent-memory-window-256"]
+      .flatMap((model) => {
+        const { gain, interval, better } = gainCells(nats.get(model)!, own);
+        return [`${gain} ${interval}`, better];
+      });
+    assert.deepEqual(cellsOf(`LaTeX, seed ${seed}`), [mean(own).value.toFixed(4), ...cells]);
+  }
+});
+
+test("the log has the last valid losses of backbones without an induction head", async () => {
+  const text = log.replaceAll(/\s+/g, " ");
+  const losses: string[] = [];
+  for (const name of ["backbone_seeds", "smaller_backbone", "larger_backbone"]) {
+    const { records } = await findRunRecords([repositoryPath(`results/code_${name}`)]);
+    const last = (await readMetricsRecords(records[0].path))
+      .findLast(({ split }) => split === "valid")!;
+    losses.push(last.loss.toFixed(3));
+  }
+  const [seed, smaller, larger] = losses;
+  assert.ok(text.includes(`the valid loss is ${seed} in place of 2.327`), seed);
+  assert.ok(text.includes(`and the loss is ${smaller} and ${larger}`), `${smaller} ${larger}`);
+});
