@@ -148,6 +148,17 @@ for (
       },
     },
     {
+      experiment: "code_memory_beyond_context_seeds",
+      evaluation: "perplexity-window",
+      main: "longmem-window-1024",
+      rows: {
+        "code, beyond 1,024, second seed: backbone": "backbone-sliding-window-1024",
+        "code, beyond 1,024, second seed: LongMem, memory of the latest text":
+          "longmem-recent-memory-window-1024",
+        "code, beyond 1,024, second seed: LongMem": "longmem-window-1024",
+      },
+    },
+    {
       experiment: "code_segments",
       evaluation: "perplexity-test",
       main: "longmem",
