@@ -6,6 +6,27 @@
  */
 import { defineExperiment } from "@longmem/lab";
 
+/** How the backbone is trained; others vary it. */
+export const pretrained = {
+  kind: "pretrain",
+  architecture: "llama",
+  size: "mini",
+  feedForwardDim: 344, // three matrices of 128 x 344 instead of two of 128 x 512
+  initialization: { kind: "scaled" },
+  training: {
+    batchSize: 8,
+    contextTokens: 256,
+    steps: 7000, // 14.3 M tokens
+    learningRate: 3e-3,
+    schedule: "cosine",
+    warmupSteps: 100,
+    finalLearningRate: 1e-4,
+    clipNorm: 1,
+    checkpointEverySteps: 500,
+    validateEverySteps: 1000,
+  },
+} as const;
+
 export default defineExperiment({
   name: "code_backbone",
   question: "Does a small backbone form induction heads on source code?",
@@ -17,25 +38,7 @@ export default defineExperiment({
     maxDocumentTokens: 256,
   },
   tokenizer: { kind: "bpe", vocabSize: 1024, maxTrainingBytes: 4_000_000 },
-  backbone: {
-    kind: "pretrain",
-    architecture: "llama",
-    size: "mini",
-    feedForwardDim: 344, // three matrices of 128 x 344 instead of two of 128 x 512
-    initialization: { kind: "scaled" },
-    training: {
-      batchSize: 8,
-      contextTokens: 256,
-      steps: 7000, // 14.3 M tokens
-      learningRate: 3e-3,
-      schedule: "cosine",
-      warmupSteps: 100,
-      finalLearningRate: 1e-4,
-      clipNorm: 1,
-      checkpointEverySteps: 500,
-      validateEverySteps: 1000,
-    },
-  },
+  backbone: pretrained,
   threads: 1,
   evaluations: [{ kind: "perplexity", split: "valid", batchSize: 6, models: ["backbone"] }],
 });

@@ -19,6 +19,38 @@ export const overWindow = {
   firstTokens: 6144,
 } as const;
 
+/** LongMem and the models that read the same window: the frozen one, a SideNet without memory, and other memories. */
+export const withControls = (windowTokens: number) =>
+  [
+    { model: "backbone-sliding-window", windowTokens },
+    { model: "sidenet-without-memory", windowTokens },
+    { model: "longmem", windowTokens },
+    { model: "longmem-recent-memory", windowTokens },
+    { model: "longmem-other-document", windowTokens },
+  ] as const;
+
+/** LongMem, the frozen model, and a memory of the latest text alone: where another seed or size is asked. */
+export const overBoth = (windowTokens: number) =>
+  [
+    { model: "backbone-sliding-window", windowTokens },
+    { model: "longmem", windowTokens },
+    { model: "longmem-recent-memory", windowTokens },
+  ] as const;
+
+/** The frozen model alone, in windows of several lengths. */
+export const windows = (...lengths: number[]) =>
+  lengths.map((windowTokens) => ({ model: "backbone-sliding-window", windowTokens }) as const);
+
+/** An evaluation of each split: settings that are best on the valid split count on the test split. */
+export const onBothSplits = <Models>(models: Models) =>
+  (["valid", "test"] as const).map((split) => ({
+    kind: "perplexity",
+    ...overWindow,
+    split,
+    name: `perplexity-window-${split}`,
+    models,
+  } as const));
+
 export default defineExperiment({
   name: "code_language_modeling",
   question:
@@ -57,12 +89,6 @@ export default defineExperiment({
   evaluations: [{
     kind: "perplexity",
     ...overWindow,
-    models: [
-      { model: "backbone-sliding-window", windowTokens: 256 },
-      { model: "sidenet-without-memory", windowTokens: 256 },
-      { model: "longmem", windowTokens: 256 },
-      { model: "longmem-recent-memory", windowTokens: 256 },
-      { model: "longmem-other-document", windowTokens: 256 },
-    ],
+    models: withControls(256),
   }],
 });

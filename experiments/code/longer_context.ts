@@ -5,11 +5,8 @@
  * The same test as there, so that LongMem's gain over each of these windows is one over packages in pairs.
  */
 import { defineExperiment } from "@longmem/lab";
-import code from "./backbone.ts";
-import base, { overWindow } from "./language_modeling.ts";
-
-const { backbone } = code;
-if (backbone.kind !== "pretrain") throw new TypeError("The backbone for code is trained");
+import { pretrained } from "./backbone.ts";
+import base, { overWindow, windows } from "./language_modeling.ts";
 
 export default defineExperiment({
   name: "code_longer_context",
@@ -18,20 +15,16 @@ export default defineExperiment({
   corpus: { folder: "data/npm_code", train: "train-memory", valid: "valid", test: "test" },
   tokenizer: base.tokenizer,
   backbone: {
-    ...backbone,
+    ...pretrained,
     initialization: { kind: "checkpoint", path: "data/code/backbone" },
     // 3.3 M tokens
-    training: { ...backbone.training, steps: 1600, learningRate: 1.5e-3 },
+    training: { ...pretrained.training, steps: 1600, learningRate: 1.5e-3 },
   },
   threads: 1,
   evaluations: [{
     kind: "perplexity",
     ...overWindow,
-    models: [
-      { model: "backbone-sliding-window", windowTokens: 256 },
-      { model: "backbone-sliding-window", windowTokens: 512 },
-      { model: "backbone-sliding-window", windowTokens: 1024 },
-    ],
+    models: windows(256, 512, 1024),
   }],
   sweep: {
     zip: {

@@ -3,7 +3,7 @@
  * same batches and steps, and each at four learning rates, of which the one that is best on the valid split counts on the test split.
  */
 import { defineExperiment } from "@longmem/lab";
-import base, { overWindow } from "./language_modeling.ts";
+import base, { onBothSplits } from "./language_modeling.ts";
 import { fastestStart } from "./start.ts";
 
 export default defineExperiment({
@@ -13,16 +13,12 @@ export default defineExperiment({
     "Does LongMem gain more on unseen packages than a Memorizing Transformer, each at its best learning rate?",
   sidenet: fastestStart,
   adaptation: { ...base.adaptation!, steps: 800 }, // 0.4 M tokens
-  evaluations: (["valid", "test"] as const).map((split) => ({
-    kind: "perplexity",
-    ...overWindow,
-    split,
-    name: `perplexity-window-${split}`,
-    models: [
+  evaluations: onBothSplits(
+    [
       { model: "backbone-sliding-window", windowTokens: 256 },
       { model: "memorizing-transformer", windowTokens: 256 },
       { model: "longmem", windowTokens: 256 },
-    ],
-  })),
+    ] as const,
+  ),
   sweep: { "adaptation.learningRate": [3e-4, 1e-3, 3e-3, 1e-2] },
 });

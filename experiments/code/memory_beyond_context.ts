@@ -5,7 +5,7 @@
  * Primary metric and test are those of `language_modeling.ts`; the SideNet is adapted on as many tokens as in `longer.ts`.
  */
 import { defineExperiment } from "@longmem/lab";
-import base, { overWindow } from "./language_modeling.ts";
+import base, { overWindow, withControls } from "./language_modeling.ts";
 import { fastestStart } from "./start.ts";
 
 export default defineExperiment({
@@ -20,12 +20,6 @@ export default defineExperiment({
   evaluations: [{
     kind: "perplexity",
     ...overWindow,
-    models: [
-      { model: "backbone-sliding-window", windowTokens: 1024 },
-      { model: "sidenet-without-memory", windowTokens: 1024 },
-      { model: "longmem", windowTokens: 1024 },
-      { model: "longmem-recent-memory", windowTokens: 1024 },
-      { model: "longmem-other-document", windowTokens: 1024 },
-    ],
+    models: withControls(1024),
   }],
 });

@@ -1,6 +1,6 @@
 /** Is the gain beyond 1,024 tokens one of luck? That of `memory_beyond_context.ts` for another seed of the adaptation. */
 import { defineExperiment } from "@longmem/lab";
-import { overWindow } from "./language_modeling.ts";
+import { overBoth, overWindow } from "./language_modeling.ts";
 import base from "./memory_beyond_context.ts";
 
 export default defineExperiment({
@@ -11,11 +11,7 @@ export default defineExperiment({
   evaluations: [{
     kind: "perplexity",
     ...overWindow,
-    models: [
-      { model: "backbone-sliding-window", windowTokens: 1024 },
-      { model: "longmem", windowTokens: 1024 },
-      { model: "longmem-recent-memory", windowTokens: 1024 },
-    ],
+    models: overBoth(1024),
   }],
   seed: 2,
 });

@@ -3,12 +3,12 @@
  * valid split count on the test split.
  */
 import { defineExperiment } from "@longmem/lab";
-import base, { overWindow } from "./language_modeling.ts";
+import base, { onBothSplits } from "./language_modeling.ts";
 
 const window = { capacityTokens: 8192, windowTokens: 256 };
 
-/** Models that search the text so far, each with several settings. */
-export const searches = [
+/** The frozen model, and models that search the text so far, each with several settings. */
+const models = [
   { model: "backbone-sliding-window", windowTokens: 256 },
   ...[2, 3].map((minMatchTokens) => ({ model: "copy", minMatchTokens, ...window } as const)),
   ...[0.25, 0.5].flatMap((lambda) =>
@@ -18,6 +18,9 @@ export const searches = [
   ),
 ] as const;
 
+/** The models on both splits. */
+export const searches = onBothSplits(models);
+
 export default defineExperiment({
   name: "code_searches",
   question: "What do a copy model and kNN-LM gain in a window that slides?",
@@ -25,11 +28,5 @@ export default defineExperiment({
   tokenizer: base.tokenizer,
   backbone: base.backbone,
   threads: 1,
-  evaluations: (["valid", "test"] as const).map((split) => ({
-    kind: "perplexity",
-    ...overWindow,
-    split,
-    name: `perplexity-window-${split}`,
-    models: searches,
-  })),
+  evaluations: searches,
 });

@@ -1,6 +1,6 @@
 /** Is the gain on code one of luck? The same question with another order of packages and windows in the adaptation. */
 import { defineExperiment } from "@longmem/lab";
-import base, { overWindow } from "./language_modeling.ts";
+import base, { overBoth, overWindow } from "./language_modeling.ts";
 
 export default defineExperiment({
   ...base,
@@ -11,10 +11,6 @@ export default defineExperiment({
   evaluations: [{
     kind: "perplexity",
     ...overWindow,
-    models: [
-      { model: "backbone-sliding-window", windowTokens: 256 },
-      { model: "longmem", windowTokens: 256 },
-      { model: "longmem-recent-memory", windowTokens: 256 },
-    ],
+    models: overBoth(256),
   }],
 });

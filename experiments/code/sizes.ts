@@ -3,7 +3,7 @@
  * (`smaller_backbone.ts`, `larger_backbone.ts`); test and metric are those of `language_modeling.ts`, the start is that of `longer.ts`.
  */
 import { defineExperiment } from "@longmem/lab";
-import base, { overWindow } from "./language_modeling.ts";
+import base, { overBoth, overWindow } from "./language_modeling.ts";
 import { fastestStart } from "./start.ts";
 
 export default defineExperiment({
@@ -14,11 +14,7 @@ export default defineExperiment({
   evaluations: [{
     kind: "perplexity",
     ...overWindow,
-    models: [
-      { model: "backbone-sliding-window", windowTokens: 256 },
-      { model: "longmem", windowTokens: 256 },
-      { model: "longmem-recent-memory", windowTokens: 256 },
-    ],
+    models: overBoth(256),
   }],
   sweep: { "backbone.path": ["data/code/smaller", "data/code/backbone", "data/code/larger"] },
 });

@@ -3,14 +3,11 @@
  * token and three heads instead of four.
  */
 import { defineExperiment } from "@longmem/lab";
-import code from "./backbone.ts";
-
-const { backbone } = code;
-if (backbone.kind !== "pretrain") throw new TypeError("The backbone for code is trained");
+import code, { pretrained } from "./backbone.ts";
 
 export default defineExperiment({
   ...code,
   name: "code_smaller_backbone",
   question: "Does a backbone of half the size form induction heads on source code?",
-  backbone: { ...backbone, hiddenDim: 96, heads: 3, feedForwardDim: 256 },
+  backbone: { ...pretrained, hiddenDim: 96, heads: 3, feedForwardDim: 256 },
 });

@@ -3,7 +3,7 @@
  * extrapolated. LongMem's weights without their memory show what these weights owe to it.
  */
 import { defineExperiment } from "@longmem/lab";
-import base, { overWindow } from "./language_modeling.ts";
+import base, { overWindow, windows } from "./language_modeling.ts";
 
 export default defineExperiment({
   ...base,
@@ -13,9 +13,7 @@ export default defineExperiment({
     kind: "perplexity",
     ...overWindow,
     models: [
-      { model: "backbone-sliding-window", windowTokens: 256 },
-      { model: "backbone-sliding-window", windowTokens: 512 },
-      { model: "backbone-sliding-window", windowTokens: 1024 },
+      ...windows(256, 512, 1024),
       { model: "longmem-memory-off", windowTokens: 256 },
       { model: "longmem", windowTokens: 256 },
     ],

@@ -5,11 +5,8 @@
  * them, none formed in 4 million. So it is trained further, with its own tokenizer, on the same mixture.
  */
 import { defineExperiment } from "@longmem/lab";
-import code from "../code/backbone.ts";
+import code, { pretrained } from "../code/backbone.ts";
 import { backboneNovels, validNovels } from "./authors.ts";
-
-const { backbone } = code;
-if (backbone.kind !== "pretrain") throw new TypeError("The backbone for code is trained");
 
 const inData = (patterns: readonly string[]) => patterns.map((pattern) => `novels/${pattern}`);
 
@@ -27,9 +24,9 @@ export default defineExperiment({
   },
   tokenizer: { kind: "file", path: "data/code/backbone/tokenizer.json" },
   backbone: {
-    ...backbone,
+    ...pretrained,
     initialization: { kind: "checkpoint", path: "data/code/backbone" },
-    training: { ...backbone.training, steps: 2500, learningRate: 1.5e-3 }, // 5.1 M tokens
+    training: { ...pretrained.training, steps: 2500, learningRate: 1.5e-3 }, // 5.1 M tokens
   },
   threads: 1,
   evaluations: code.evaluations,

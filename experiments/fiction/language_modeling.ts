@@ -7,7 +7,7 @@
  * SideNet.
  */
 import { defineExperiment } from "@longmem/lab";
-import code, { overWindow } from "../code/language_modeling.ts";
+import code, { overWindow, withControls } from "../code/language_modeling.ts";
 import { fastestStart } from "../code/start.ts";
 import { memoryNovels, testAuthors, testNovels, validNovels } from "./authors.ts";
 
@@ -34,11 +34,7 @@ export default defineExperiment({
     kind: "perplexity",
     ...overWindow,
     models: [
-      { model: "backbone-sliding-window", windowTokens: 256 },
-      { model: "sidenet-without-memory", windowTokens: 256 },
-      { model: "longmem", windowTokens: 256 },
-      { model: "longmem-recent-memory", windowTokens: 256 },
-      { model: "longmem-other-document", windowTokens: 256 },
+      ...withControls(256),
       "copy",
     ],
   }],

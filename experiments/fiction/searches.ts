@@ -1,6 +1,5 @@
 /** What do a copy model and kNN-LM, which need no training, gain on novels in the same window? As `../code/searches.ts` on code. */
 import { defineExperiment } from "@longmem/lab";
-import { overWindow } from "../code/language_modeling.ts";
 import { searches } from "../code/searches.ts";
 import base from "./language_modeling.ts";
 
@@ -11,11 +10,5 @@ export default defineExperiment({
   tokenizer: base.tokenizer,
   backbone: base.backbone,
   threads: 1,
-  evaluations: (["valid", "test"] as const).map((split) => ({
-    kind: "perplexity",
-    ...overWindow,
-    split,
-    name: `perplexity-window-${split}`,
-    models: searches,
-  })),
+  evaluations: searches,
 });

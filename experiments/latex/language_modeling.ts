@@ -6,7 +6,7 @@
  * first 6,144 tokens of each are read. All is as in `../fiction/language_modeling.ts` except texts and backbone.
  */
 import { defineExperiment } from "@longmem/lab";
-import code, { overWindow } from "../code/language_modeling.ts";
+import code, { overWindow, withControls } from "../code/language_modeling.ts";
 import { fastestStart } from "../code/start.ts";
 
 export default defineExperiment({
@@ -30,11 +30,7 @@ export default defineExperiment({
     kind: "perplexity",
     ...overWindow,
     models: [
-      { model: "backbone-sliding-window", windowTokens: 256 },
-      { model: "sidenet-without-memory", windowTokens: 256 },
-      { model: "longmem", windowTokens: 256 },
-      { model: "longmem-recent-memory", windowTokens: 256 },
-      { model: "longmem-other-document", windowTokens: 256 },
+      ...withControls(256),
       { model: "copy", minMatchTokens: 3, windowTokens: 256 },
       { model: "knn-lm", windowTokens: 256 },
     ],

@@ -1,6 +1,6 @@
 /** Is the gain on LaTeX one of luck? That of `language_modeling.ts` for two more seeds of the adaptation; the same backbone and test. */
 import { defineExperiment } from "@longmem/lab";
-import { overWindow } from "../code/language_modeling.ts";
+import { overBoth, overWindow } from "../code/language_modeling.ts";
 import base from "./language_modeling.ts";
 
 export default defineExperiment({
@@ -11,11 +11,7 @@ export default defineExperiment({
   evaluations: [{
     kind: "perplexity",
     ...overWindow,
-    models: [
-      { model: "backbone-sliding-window", windowTokens: 256 },
-      { model: "longmem", windowTokens: 256 },
-      { model: "longmem-recent-memory", windowTokens: 256 },
-    ],
+    models: overBoth(256),
   }],
   sweep: { seed: [2, 3] },
 });
