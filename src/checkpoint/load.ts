@@ -59,7 +59,7 @@ export interface LoadLongMemOptions {
   /** Threads of the `cpu` engine (default one per core). */
   readonly threads?: number;
   /**
-   * Type in which the device holds the backbone's matrices (default `float32`). `float16` halves them and rounds them, where they are
+   * Type in which the device holds the backbone's matrices (default: the backbone's own, or `float32`). `float16` halves them and rounds them, where they are
    * not float16 in their file; arithmetic is float32 in any case. A GPU needs the feature `shader-f16`.
    */
   readonly frozenWeights?: FrozenType;
@@ -126,8 +126,10 @@ export async function loadLongMem(options: LoadLongMemOptions): Promise<LongMemM
       `Cannot load a LongMem as threads has a wrong value: current value is ${threads}, allowed are integers from 1 to ${mostThreads}`,
     );
   }
-  const { memory: declared = {}, frozenWeights = "float32" } = options;
-  checkWord("frozenWeights", frozenWeights, ["float32", "float16"]);
+  const { memory: declared = {}, frozenWeights } = options;
+  if (frozenWeights !== undefined) {
+    checkWord("frozenWeights", frozenWeights, ["float32", "float16"]);
+  }
   checkMemoryFields(declared);
 
   const backbone = await readBackbone(options);
@@ -141,7 +143,7 @@ export async function loadLongMem(options: LoadLongMemOptions): Promise<LongMemM
   );
   try {
     const parts = {
-      backbone: { ...backbone, frozenType: frozenWeights },
+      backbone: { ...backbone, ...(frozenWeights && { frozenType: frozenWeights }) },
       sideNet: { shape: sideNet.shape, weights: sideNet.weights },
       memory,
     };

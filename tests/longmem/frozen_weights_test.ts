@@ -6,7 +6,7 @@ import type { LongMemParts } from "../../src/longmem/network.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import { deviceTest } from "../graph/devices.ts";
 import { assert, assertClose, test } from "../testing.ts";
-import type { BackboneCheckpoint } from "../../src/backbone/shape.ts";
+import type { BackboneCheckpoint, FrozenType } from "../../src/backbone/shape.ts";
 import type { TensorMap } from "../../src/tensor.ts";
 import {
   inOrder,
@@ -93,9 +93,9 @@ deviceTest("a SideNet is trained beside a backbone held in float16", async (devi
 
 test("loadLongMem() with frozenWeights holds the backbone as they say", async () => {
   const { backbone } = smallParts();
-  const load = async (frozenWeights?: "float32" | "float16") => {
+  const load = async (frozenWeights?: FrozenType, frozenType?: FrozenType) => {
     await using model = await loadLongMem({
-      backbone,
+      backbone: { ...backbone, ...(frozenType && { frozenType }) },
       device: "cpu",
       memory: { capacityTokens: 28, chunkTokens: 4, retrievedTokens: 8 },
       ...(frozenWeights && { frozenWeights }),
@@ -104,6 +104,9 @@ test("loadLongMem() with frozenWeights holds the backbone as they say", async ()
   };
   assert.deepEqual(await load("float32"), await load());
   assert.notDeepEqual(await load("float16"), await load());
+  // That of a run counts, where none is given.
+  assert.deepEqual(await load(undefined, "float16"), await load("float16"));
+  assert.deepEqual(await load("float32", "float16"), await load());
   await assert.rejects(load("bfloat16" as "float16"), /frozenWeights .*"bfloat16".*float16/);
   const [name, tensor] = [...backbone.weights].find(([, { shape }]) => shape.length === 2)!;
   tensor.data[3] = 7e4;
