@@ -40,7 +40,7 @@ interface Added {
   rstrip: boolean;
 }
 
-/** What is replaced in a tokenizer of the library. */
+/** The parts of a tokenizer of the library that are replaced. */
 interface Library {
   readonly pre_tokenizer: Cutter | null;
   readonly normalizer: Joiner | null;
@@ -197,42 +197,32 @@ function split(text: string, pattern: RegExp, behavior: unknown, isInverted = fa
     add(match.index, end, true);
   }
   add(end, text.length, false);
-  const joined: typeof pieces = [];
-  switch (behavior) {
-    case "Removed":
-      return pieces.filter(({ isMatch }) => !isMatch).map(({ text }) => text);
-    case "MergedWithPrevious":
-      pieces.forEach((piece, i) => {
-        const isAfterText = piece.isMatch && i > 0 && !pieces[i - 1].isMatch;
-        if (isAfterText) joined.at(-1)!.text += piece.text;
-        else joined.push({ ...piece });
-      });
-      break;
-    case "MergedWithNext":
-      pieces.forEach((piece, i) => {
-        const isBeforeText = i > 0 && pieces[i - 1].isMatch && !piece.isMatch;
-        if (isBeforeText) joined.at(-1)!.text += piece.text;
-        else joined.push({ ...piece });
-      });
-      break;
-    case "Contiguous":
-      for (const piece of pieces) {
-        const last = joined.at(-1);
-        if (last?.isMatch === piece.isMatch) last.text += piece.text;
-        else joined.push({ ...piece });
-      }
-      break;
-    case "Isolated":
-      return pieces.map(({ text }) => text);
-    default:
-      throw new TypeError(
-        `behavior must be Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous: current value is ${
-          JSON.stringify(behavior)
-        }`,
-      );
+  if (behavior === "Removed") {
+    return pieces.filter(({ isMatch }) => !isMatch).map(({ text }) => text);
   }
-  return joined.map(({ text }) => text);
+  const joins = joining.get(behavior);
+  if (!joins) {
+    throw new TypeError(
+      `behavior must be Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous: current value is ${
+        JSON.stringify(behavior)
+      }`,
+    );
+  }
+  const joined: string[] = [];
+  pieces.forEach(({ text, isMatch }, i) => {
+    if (i > 0 && joins(isMatch, pieces[i - 1].isMatch)) joined[joined.length - 1] += text;
+    else joined.push(text);
+  });
+  return joined;
 }
+
+/** Whether a piece joins the one before it, by the behaviour of a split, and by which of the two are matches. */
+const joining = new Map<unknown, (isMatch: boolean, wasMatch: boolean) => boolean>([
+  ["Isolated", () => false],
+  ["MergedWithPrevious", (isMatch, wasMatch) => isMatch && !wasMatch],
+  ["MergedWithNext", (isMatch, wasMatch) => !isMatch && wasMatch],
+  ["Contiguous", (isMatch, wasMatch) => isMatch === wasMatch],
+]);
 
 function replaceNormalizers(normalizer: Joiner | null, part: unknown): void {
   if (!normalizer) return;

@@ -31,7 +31,10 @@ import { windowOptions, windowProblems, windowSuffix, windowTokensField } from "
 export interface KnnLmModel {
   /** Which model. */
   readonly model: "knn-lm";
-  /** Tokens before the segment that are searched, those of a window among them (default: the evaluation's memory's capacity, or the paper's 65,536). */
+  /**
+   * Tokens before the segment that are searched, those of a window among them (default: the evaluation's memory's capacity, or the
+   * paper's 65,536).
+   */
   readonly capacityTokens: number;
   /** Nearest neighbours K of a position (default: the memory's `retrievedTokens`, or the paper's 64). */
   readonly retrievedTokens: number;

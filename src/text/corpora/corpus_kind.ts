@@ -49,7 +49,7 @@ export interface CorpusKind<Declaration, Config>
   checkDocuments?(config: Config): Promise<void>;
   /** SHA-256 over the names and bytes of a split's documents, where these are files; undefined where they are missing. */
   hash?(config: Config, split: Split): Promise<string | undefined>;
-  /** How it treats texts; absent: its documents are none. */
+  /** How it treats texts; absent: its documents are not read from texts. */
   treatment?(config: Config): TextTreatment;
   /** Documents of a split, where the declaration says it. */
   documentCount?(config: Config, split: Split): number;
