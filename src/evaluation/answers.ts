@@ -2,7 +2,8 @@
  * Answers that a model writes or chooses: their likelihoods behind a prompt, the end of a written line, and the likeliest choice.
  */
 import { stripPython } from "../text/python_space.ts";
-import { decodeKnown, textOf, type Tokenizer } from "../text/tokenizer.ts";
+import { TokenTexts } from "../text/token_texts.ts";
+import { textOf, type Tokenizer } from "../text/tokenizer.ts";
 import type { Prompt, PromptScore } from "./shared/prompting.ts";
 
 /** Prompts that score each answer behind the same tokens; `name` is for errors. */
@@ -55,5 +56,5 @@ export function endsLine(
 
 /** The first line of a written answer, without white space at its ends. */
 export function lineOf(tokenizer: Pick<Tokenizer, "decode">, tokens: readonly number[]): string {
-  return stripPython(decodeKnown(tokenizer, tokens).split(/[\r\n]/)[0]);
+  return stripPython(new TokenTexts(tokenizer).decode(tokens).split(/[\r\n]/)[0]);
 }

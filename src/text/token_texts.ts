@@ -1,10 +1,10 @@
 import { textOf, type Tokenizer } from "./tokenizer.ts";
 
 /** The texts of single tokens of a tokenizer; each token is decoded once. */
-export class TokenTexts {
+export class TokenTexts<T extends Pick<Tokenizer, "decode"> = Tokenizer> {
   readonly #texts = new Map<number, string | undefined>();
 
-  constructor(readonly tokenizer: Tokenizer) {}
+  constructor(readonly tokenizer: T) {}
 
   /** The text of a token; undefined where it stands for none. */
   of(id: number): string | undefined {

@@ -70,11 +70,6 @@ export function textOf(tokenizer: Pick<Tokenizer, "decode">, id: number): string
   }
 }
 
-/** The text of tokens, apart from those that stand for none. */
-export function decodeKnown(tokenizer: Pick<Tokenizer, "decode">, ids: readonly number[]): string {
-  return tokenizer.decode(ids.filter((id) => textOf(tokenizer, id) !== undefined));
-}
-
 /** SHA-256, hexadecimal, of texts: of their lengths, too, so that a boundary that moves changes it. */
 export function hashOf(parts: readonly string[]): string {
   const hash = createHash("sha256");

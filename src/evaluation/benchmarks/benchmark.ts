@@ -11,7 +11,8 @@ import { z } from "zod";
 import { InputRangeError } from "../../errors.ts";
 import type { MetricKey, MetricLabel } from "../../results/metric_catalog.ts";
 import type { SampleRecord } from "../../results/records.ts";
-import { decodeKnown, type Tokenizer } from "../../text/tokenizer.ts";
+import { TokenTexts } from "../../text/token_texts.ts";
+import type { Tokenizer } from "../../text/tokenizer.ts";
 import { answerPrompts, chooseLikeliest, natsOf } from "../answers.ts";
 import {
   type ModelEvaluation,
@@ -138,7 +139,7 @@ export async function askItems(
     & { tokenizer: Tokenizer; stop: AnswerEnd }
     & Parameters<typeof askAndContinue>[2],
 ): Promise<SampleRecord[]> {
-  const { bos, eos } = tokenizer.specialIds;
+  const { bos, eos } = tokenizer.specialIds, texts = new TokenTexts(tokenizer);
   const answered = await askAndContinue(
     model,
     written.map(({ item, reading, prompt, answers }) => ({
@@ -151,7 +152,7 @@ export async function askItems(
         ends(tokens) {
           const last = tokens.at(-1);
           if (last === bos || last === eos) return true;
-          const text = decodeKnown(tokenizer, tokens);
+          const text = texts.decode(tokens);
           return item.isDone(text) || (stop === "line" && lineEnd.test(text));
         },
       }],
@@ -173,7 +174,7 @@ export async function askItems(
         tokens: answers[right].length,
       };
     }
-    const text = decodeKnown(tokenizer, continued[0]);
+    const text = texts.decode(continued[0]);
     const prediction = stop === "line" ? text.split(lineEnd)[0] : text;
     return {
       ...common,
