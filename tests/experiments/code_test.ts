@@ -6,7 +6,9 @@ import { type Estimate, mean, ratio, sumByCluster } from "../../src/statistics/e
 import { readJson } from "../queue/command_line_run.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
 
-const log = await Deno.readTextFile(repositoryPath("docs/log.md"));
+const [log, readme] = await Promise.all(
+  ["docs/log.md", "README.md"].map((path) => Deno.readTextFile(repositoryPath(path))),
+);
 
 test({
   name:
@@ -42,9 +44,9 @@ test("the log has the recorded losses of the backbone for source code", async ()
   }
 });
 
-/** Cells of the log's row that begins with some text. */
-function cellsOf(begins: string): string[] {
-  const rows = log.split("\n").filter((line) => line.startsWith(`| ${begins} `));
+/** Cells of the row, by default of the log, that begins with some text. */
+function cellsOf(begins: string, page: string = log): string[] {
+  const rows = page.split("\n").filter((line) => line.startsWith(`| ${begins} `));
   assert.equal(rows.length, 1, `rows that begin with "${begins}"`);
   return rows[0].split("|").slice(2, -1).map((cell) => cell.trim());
 }
@@ -329,7 +331,6 @@ test("the log's table of code_positions has the recorded gains over packages", a
 });
 
 test("README's table of real texts has the recorded gains over the window and the latest text", async () => {
-  const readme = await Deno.readTextFile(repositoryPath("README.md"));
   const short = (value: number) => value.toFixed(3);
   const texts = [
     ["LaTeX, 256", "latex_language_modeling", 256],
@@ -354,8 +355,7 @@ test("README's table of real texts has the recorded gains over the window and th
     });
     const better = nats.get(`backbone-sliding-window-${window}`)!
       .filter((value, i) => value > own[i]).length;
-    const row = readme.split("\n").find((line) => line.startsWith(`| ${begins} `))!;
-    assert.deepEqual(row.split("|").slice(2, -2).map((cell) => cell.trim()), [
+    assert.deepEqual(cellsOf(begins, readme).slice(0, -1), [
       ...cells,
       `${better} of ${own.length}`,
     ]);
@@ -363,7 +363,6 @@ test("README's table of real texts has the recorded gains over the window and th
 });
 
 test("README's gains of kNN-LM over the window are the recorded ones", async () => {
-  const readme = await Deno.readTextFile(repositoryPath("README.md"));
   const records = {
     "LaTeX, 256": ["latex_language_modeling", "perplexity-window"],
     "source code, 256": ["code_searches", "perplexity-window-test"],
@@ -375,8 +374,7 @@ test("README's gains of kNN-LM over the window are the recorded ones", async () 
       "backbone-sliding-window-256",
       "knn-lm-m8192-k64-l0.25-t10-window-256",
     ].map((model) => mean(nats.get(model)!).value);
-    const row = readme.split("\n").find((line) => line.startsWith(`| ${begins} `))!;
-    assert.equal(row.split("|").at(-2)!.trim(), (frozen - searching).toFixed(3), begins);
+    assert.equal(cellsOf(begins, readme).at(-1), (frozen - searching).toFixed(3), begins);
   }
 });
 

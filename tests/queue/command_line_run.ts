@@ -84,12 +84,16 @@ export async function outcomeOf(process: Deno.ChildProcess): Promise<Outcome> {
   return { code, stdout, stderr };
 }
 
+/** Waits for some milliseconds. */
+export const pause = (milliseconds: number): Promise<void> =>
+  new Promise((done) => setTimeout(done, milliseconds));
+
 /** Waits until a condition holds. */
 export async function waitFor(name: string, holds: () => Promise<boolean>): Promise<void> {
   const begun = performance.now();
   while (!await holds()) {
     assert.ok(performance.now() - begun < 60_000, `there is never ${name}`);
-    await new Promise((done) => setTimeout(done, 2));
+    await pause(2);
   }
 }
 

@@ -8,13 +8,11 @@
 import { join } from "node:path";
 import { Random } from "../../src/random.ts";
 import { assert } from "../testing.ts";
-import { onlyRun, outcomeOf, run, spawnRun, withCorpus } from "./command_line_run.ts";
+import { onlyRun, outcomeOf, pause, run, spawnRun, withCorpus } from "./command_line_run.ts";
 import { expectedResults, resultsOf, tiny } from "./tiny_results.ts";
 
 /** When a process is killed: after a time, or when a file is half written, or a checkpoint is. */
 export const killMoments = ["time", "file", "checkpoint"] as const;
-
-const pause = (milliseconds: number) => new Promise((done) => setTimeout(done, milliseconds));
 
 /**
  * Kills a run some times and lets it come to its end.

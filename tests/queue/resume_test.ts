@@ -3,6 +3,7 @@ import { assert, assertClose, test } from "../testing.ts";
 import {
   onlyRun,
   outcomeOf,
+  pause,
   readJson,
   run,
   runTest,
@@ -23,8 +24,6 @@ async function progressOf(folder: string): Promise<{ lines: number; models: numb
     return { lines: 0, models: 0 }; // nothing there yet
   }
 }
-
-const pause = (milliseconds: number) => new Promise((done) => setTimeout(done, milliseconds));
 
 /** Runs until a moment, a few random milliseconds later sends a signal, and waits for the end. */
 async function runUntil(

@@ -10,12 +10,17 @@ import { Buffer } from "node:buffer";
 import { join } from "node:path";
 import { Random } from "../../src/random.ts";
 import { assert, repositoryPath } from "../testing.ts";
-import { declaration, onlyRun, readJson, readLines, withCorpus } from "./command_line_run.ts";
+import {
+  declaration,
+  onlyRun,
+  pause,
+  readJson,
+  readLines,
+  withCorpus,
+} from "./command_line_run.ts";
 
 /** The signals that are to save a checkpoint. */
 export const endingSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-
-const pause = (milliseconds: number) => new Promise((done) => setTimeout(done, milliseconds));
 
 /**
  * Runs `deno task run` in a process group of its own and signals the group during its first training.

@@ -3,6 +3,7 @@ import { assert } from "../testing.ts";
 import {
   declaration,
   outcomeOf,
+  pause,
   readJson,
   readLines,
   run,
@@ -201,8 +202,6 @@ runTest("weights that are cut off are not taken, nor those of another training",
   assert.equal(other.code, 0, other.stderr);
   assert.deepEqual((await takenOf(folder)).map(({ length }) => length), [0, 0, 1]);
 });
-
-const pause = (milliseconds: number) => new Promise((done) => setTimeout(done, milliseconds));
 
 runTest("a sweep that is killed at random moments comes to the same results", async (folder) => {
   let kills = 0;
