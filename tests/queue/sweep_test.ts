@@ -207,11 +207,14 @@ runTest("a sweep that is killed at random moments comes to the same results", as
   let kills = 0;
   const mostKills = 8; // after them, what is left is done in one go
   for (let attempt = 0; attempt < mostKills; attempt++) {
-    const process = spawnRun(folder, [sweep, "--jobs", String(1 + attempt % 2)]);
+    // Held after a few lines it cannot end before it is killed, however fast the machine is.
+    const process = spawnRun(folder, [sweep, "--jobs", String(1 + attempt % 2)], {
+      heldAfterLines: 1 + Math.floor(8 * Math.random()),
+    });
     const outcome = outcomeOf(process);
     let ended = false;
     outcome.then(() => ended = true);
-    // Wherever it is, loading and idling included.
+    // Wherever it is, loading and waiting included.
     await pause(150 + 1200 * Math.random());
     if (!ended) process.kill("SIGKILL");
     if ((await outcome).code === 0) break; // all runs are completed
