@@ -1,6 +1,6 @@
 /**
  * Does a memory need a SideNet, or does the Memorizing Transformer, whose upper block is trained itself, gain as much? Both with the
- * same batches and steps, and each at four learning rates, of which the one that is best on the valid split counts on the test split.
+ * same batches and steps, and each at five learning rates, of which the one that is best on the valid split counts on the test split.
  */
 import { defineExperiment } from "@longmem/lab";
 import base, { onBothSplits } from "./language_modeling.ts";
@@ -20,5 +20,5 @@ export default defineExperiment({
       { model: "longmem", windowTokens: 256 },
     ] as const,
   ),
-  sweep: { "adaptation.learningRate": [3e-4, 1e-3, 3e-3, 1e-2] },
+  sweep: { "adaptation.learningRate": [1e-4, 3e-4, 1e-3, 3e-3, 1e-2] },
 });

@@ -1,0 +1,14 @@
+/** What does kNN-LM gain on LaTeX at its best temperature? As `../code/nearest_states.ts` on code. */
+import { defineExperiment } from "@longmem/lab";
+import { nearestStates } from "../code/nearest_states.ts";
+import base from "./language_modeling.ts";
+
+export default defineExperiment({
+  name: "latex_nearest_states",
+  question: "What does kNN-LM gain on LaTeX at temperatures below 10?",
+  corpus: base.corpus,
+  tokenizer: base.tokenizer,
+  backbone: base.backbone,
+  threads: 1,
+  evaluations: nearestStates,
+});
