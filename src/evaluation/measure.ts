@@ -5,7 +5,7 @@ import type { MetricKey } from "../results/metric_catalog.ts";
 import { isSameMetric } from "../results/metric_catalog.ts";
 import type { ItemSums } from "../results/paired_comparison.ts";
 import type { Metric } from "../results/records.ts";
-import { type Estimate, perplexity, ratio } from "../statistics/estimates.ts";
+import { type Estimate, perplexity, ratio, ratioDifference } from "../statistics/estimates.ts";
 
 /** A number of one model, computed from its records of items. */
 export interface Measure extends Omit<MetricKey, "over"> {
@@ -137,12 +137,34 @@ export function estimateOfSums(
   });
 }
 
-/** The difference of two ratios of sums over the same items, item by item. */
+/** The difference of two ratios of sums, paired by item; items that count for one of the models alone add nothing to the other's sums. */
 export function differenceOfSums(own: Measure, baseline: Measure): Estimate {
-  const { numerators, denominators, clusters } = own.sums!;
-  const more = numerators.map((sum, i) => sum - baseline.sums!.numerators[i]);
-  const estimate = ratio(more, denominators, { clusters: clusters?.names });
+  const first = own.sums!, second = baseline.sums!;
+  const isShared = [[first.items, second.items], [first.denominators, second.denominators]]
+    .every(([a, b]) => a.length === b.length && a.every((value, i) => value === b[i]));
+  const estimate = isShared
+    ? ratio(first.numerators.map((sum, i) => sum - second.numerators[i]), first.denominators, {
+      clusters: first.clusters?.names,
+    })
+    : differenceOfOthers(first, second);
   return own.n === undefined ? estimate : { ...estimate, n: own.n };
+}
+
+/** The same where items or denominators differ, as where each model was asked something else of a document. */
+function differenceOfOthers(first: ItemSums, second: ItemSums): Estimate {
+  const items = [...new Set([...first.items, ...second.items])];
+  const [own, other] = [first, second].map((sums) => {
+    const places = new Map(sums.items.map((item, i) => [item, i]));
+    const along = (values: readonly number[]) =>
+      items.map((item) => values[places.get(item)!] ?? 0);
+    return {
+      numerators: along(sums.numerators),
+      denominators: along(sums.denominators),
+      clusterOf: (item: string) => sums.clusters?.names[places.get(item)!],
+    };
+  });
+  const clusters = items.flatMap((item) => own.clusterOf(item) ?? other.clusterOf(item) ?? []);
+  return ratioDifference(own, other, clusters.length === items.length ? { clusters } : {});
 }
 
 /** Sums over items that belong together, in the order in which these first occur. */

@@ -38,8 +38,8 @@ import {
 import type { PromptedModel } from "./shared/language_model.ts";
 import { readDocuments, type ReadOptions } from "./shared/read_documents.ts";
 
-/** Version of the metrics of this file. */
-export const retrievalVersion = 1;
+/** Version of the metrics of this file. 2: differences are those of the shares, also where models do not have the same targets in memory. */
+export const retrievalVersion = 2;
 
 /** A document whose targets are looked for. */
 export interface RetrievalDocument extends DocumentSegments {

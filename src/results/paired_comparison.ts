@@ -262,7 +262,7 @@ function differingItems({ sums, others }: Pair): number {
 /** Whether an interval does not tell the sign of a difference. */
 export function holdsZero([low, high]: readonly [number, number]): boolean {
   // Not a number: it decides nothing.
-  return !(low > 0 || high < 0);
+  return Number.isNaN(low + high) || low <= 0 && high >= 0;
 }
 
 /** The metric of all items, or of those drawn. */

@@ -29,7 +29,8 @@ const leftOutResamples = 10;
  * 97.5 % quantile of Student's distribution with n - 1 degrees of freedom (the expanded percentile interval of Hesterberg,
  * arXiv 1411.5279), n being `effective`. There are at least as many resamples as leave out ten on each side. Where that would
  * be more than 40,000 (below 4.2 effective items), no percentile is known, and the interval is value +- sqrt(n / (n - 1)) t s,
- * s the standard deviation of the results.
+ * s the standard deviation of the results. Draws of which the statistic is not a number, as a ratio of items that all have a
+ * denominator of 0, are left out.
  *
  * @param n Number of items.
  * @param statistic The statistic of the items with these indices, n of them.
@@ -52,13 +53,14 @@ export function bootstrapInterval(
   const tail = normalTail(deviations);
   const needed = Math.ceil(leftOutResamples / tail);
   const hasPercentile = needed <= mostResamples;
-  const results = new Float64Array(hasPercentile ? Math.max(fewestResamples, needed) : 2_000);
+  const drawn = new Float64Array(hasPercentile ? Math.max(fewestResamples, needed) : 2_000);
   const next = randomFractions(seed);
   const indices = new Uint32Array(n);
-  for (let i = 0; i < results.length; i++) {
+  for (let i = 0; i < drawn.length; i++) {
     for (let j = 0; j < n; j++) indices[j] = Math.floor(next() * n);
-    results[i] = statistic(indices);
+    drawn[i] = statistic(indices);
   }
+  const results = drawn.filter((result) => !Number.isNaN(result));
   if (hasPercentile) {
     results.sort();
     return [quantile(results, tail), quantile(results, 1 - tail)];

@@ -90,6 +90,56 @@ export function ratio(
   denominators: ArrayLike<number>,
   { clusters }: Clustering = {},
 ): Estimate {
+  const n = numerators.length;
+  const { value, leftOut, weights } = leaveOut(numerators, denominators, clusters);
+  const counting = weights.filter((weight) => weight !== 0).length;
+  if (counting === 1) return { value, n };
+  return { value, ...uncertaintyOf(value, leftOut, counting, effectiveItems(weights)), n };
+}
+
+/** Sums over items, of which a ratio is taken. */
+export interface RatioSums {
+  /** Terms of the numerator. */
+  readonly numerators: ArrayLike<number>;
+  /** Terms of the denominator. */
+  readonly denominators: ArrayLike<number>;
+}
+
+/**
+ * The difference of two ratios of sums over the same items, sum(a) / sum(b) - sum(c) / sum(d), where b and d may differ: as
+ * the shares of what each of two models was asked, 0 where it was asked nothing.
+ *
+ * Its standard error is the jackknife's, as that of {@linkcode ratio}, with which it agrees where b = d: without item i both
+ * ratios are others, and so is their difference. The degrees of freedom are those of the ratio with fewer effective items. It has no
+ * uncertainty where a single item has all of one of the denominators.
+ *
+ * @throws {RangeError} Where lengths differ, there are no items, or one's denominators do not add up to more than 0.
+ */
+export function ratioDifference(
+  first: RatioSums,
+  second: RatioSums,
+  { clusters }: Clustering = {},
+): Estimate {
+  checkLengths(first.numerators, second.numerators);
+  const n = first.numerators.length;
+  const [own, other] = [first, second].map(({ numerators, denominators }) =>
+    leaveOut(numerators, denominators, clusters)
+  );
+  const value = own.value - other.value;
+  const counts = [own, other].map(({ weights }) => weights.filter((weight) => weight !== 0).length);
+  if (counts.includes(1)) return { value, n };
+  const leftOut = own.leftOut.map((deviation, i) => deviation - other.leftOut[i]);
+  const counting = own.weights.filter((weight, i) => weight !== 0 || other.weights[i] !== 0).length;
+  const effective = Math.min(effectiveItems(own.weights), effectiveItems(other.weights));
+  return { value, ...uncertaintyOf(value, leftOut, counting, effective), n };
+}
+
+/** A ratio of sums, by how much each item, or cluster of them, moves it, and the denominator of each. */
+function leaveOut(
+  numerators: ArrayLike<number>,
+  denominators: ArrayLike<number>,
+  clusters: readonly string[] | undefined,
+): { readonly value: number; readonly leftOut: number[]; readonly weights: number[] } {
   checkLengths(numerators, denominators);
   const n = numerators.length;
   const denominator = sum(denominators);
@@ -103,14 +153,21 @@ export function ratio(
   const [above, weights] = clusters
     ? [sumByCluster(numerators, clusters), sumByCluster(denominators, clusters)]
     : [Array.from(numerators), Array.from(denominators)];
-  const counting = weights.filter((weight) => weight !== 0).length;
-  if (counting === 1) return { value, n };
-  const squares = weights.map((weight, i) =>
-    ((above[i] - value * weight) / (denominator - weight)) ** 2
-  );
+  const leftOut = weights.map((weight, i) => (above[i] - value * weight) / (denominator - weight));
+  return { value, leftOut, weights };
+}
+
+/** The jackknife's standard error and Student's interval. */
+function uncertaintyOf(
+  value: number,
+  leftOut: readonly number[],
+  counting: number,
+  effective: number,
+): Required<Pick<Estimate, "stderr" | "ci95">> {
+  const squares = leftOut.map((deviation) => deviation ** 2);
   const stderr = Math.sqrt((counting - 1) / counting * sum(squares));
-  const margin = studentQuantile(Math.max(1, effectiveItems(weights) - 1)) * stderr;
-  return { value, stderr, ci95: [value - margin, value + margin], n };
+  const margin = studentQuantile(Math.max(1, effective - 1)) * stderr;
+  return { stderr, ci95: [value - margin, value + margin] };
 }
 
 /**

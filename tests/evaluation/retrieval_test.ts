@@ -252,6 +252,28 @@ test("retrieval measures shares of the targets that could have been found", () =
   assert.ok(none.every(({ at, measure }) => at!.tokens === 2 || measure === "in memory"));
 });
 
+test("retrieval compares shares also where models have different targets in memory", () => {
+  const metrics = recording(retrieval);
+  const baseline = [record("a", {}), record("b", { inMemory: [30, 9], anyHead: [11, 3] })];
+  // Of the first document this memory holds nothing that is looked for, of the second less.
+  const own = [
+    record("a", { inMemory: [0, 0] }),
+    record("b", { inMemory: [8, 4], anyHead: [6, 4] }),
+  ];
+  const found = metrics({ evaluation: "e", model: "m" }, own, {
+    model: "other",
+    samples: baseline,
+  });
+  const differenceAfter = (tokens: number) => {
+    const name = `retrieved by any head after ${tokens} over other`;
+    const { value, stderr } = found.find((metric) => metric.name === name)!;
+    return { value, stderr };
+  };
+  // One document alone has all targets, so that nothing is known of others.
+  assert.deepEqual(differenceAfter(2), { value: 6 / 8 - 16 / 40, stderr: undefined });
+  assert.deepEqual(differenceAfter(4), { value: 4 / 4 - 3 / 9, stderr: undefined });
+});
+
 test("retrieval refuses records whose lists are of unlike lengths", () => {
   assert.ok(retrievalRecord.safeParse(record("a", {})).success);
   assert.ok(!retrievalRecord.safeParse(record("a", { heads: [1, 2, 3] })).success);

@@ -3,6 +3,7 @@ import {
   compare,
   compareApart,
   fewestItems,
+  holdsZero,
   type ItemSums,
   metricOf,
 } from "../../src/results/paired_comparison.ts";
@@ -190,6 +191,17 @@ test("compare() claims nothing of numbers that are none", () => {
   assert.equal(compare([nats], [nats])!.insideNoise, true);
   const fewer = scores(difficulty.slice(0, 8).map((value) => 790 + value), { exponential: true });
   assert.equal(compare([nats], [fewer])!.insideNoise, true);
+});
+
+test("compare() leaves out draws of items that ask nothing", () => {
+  // Six of forty books ask, one of them three times as much: now and then none of them is drawn.
+  const denominators = Array.from({ length: 40 }, (_, i) => i < 5 ? 1 : i === 5 ? 3 : 0);
+  const all = scores(denominators, { denominators });
+  const none = scores(denominators.map(() => 0), { denominators });
+  assert.deepEqual(compare([all], [none])!.overItems, [1, 1]);
+  assert.deepEqual(compare([none], [all])!.overItems, [-1, -1]);
+  assert.equal(compare([none], [all])!.insideNoise, false);
+  assert.equal(holdsZero([1, NaN]), true);
 });
 
 test("compare() of draws that ask the same questions counts both draws and questions", () => {

@@ -5,6 +5,7 @@ import {
   perplexity,
   proportionInterval,
   ratio,
+  ratioDifference,
   signTest,
   standardDeviation,
   sumByCluster,
@@ -203,6 +204,40 @@ test("median() is the middle, with the order statistics between which it lies 95
   const most = Float64Array.from({ length: 10_000 }, (_, i) => i + 1);
   assert.deepEqual(median(most).ci95, [4902, 5099]);
   assert.throws(() => median([]), RangeError);
+});
+
+test("ratioDifference() is the jackknife of two ratios over the same items", () => {
+  const [a, b, c, d] = [[3, 8, 2, 9], [4, 10, 3, 12], [5, 1, 0, 6], [20, 2, 0, 9]];
+  const first = { numerators: a, denominators: b }, second = { numerators: c, denominators: d };
+  const share = (values: number[], of: number[], without?: number) => {
+    const total = (list: number[]) => list.reduce((sum, x, i) => i === without ? sum : sum + x, 0);
+    return total(values) / total(of);
+  };
+  const between = (without?: number) => share(a, b, without) - share(c, d, without);
+  const squares = a.map((_, i) => (between(i) - between()) ** 2);
+  const expected = Math.sqrt(3 / 4 * squares.reduce((sum, square) => sum + square));
+  const { value, stderr, ci95, n } = ratioDifference(first, second);
+  assertClose([value, stderr!], [between(), expected], { tolerance: 1e-12 });
+  assert.equal(n, 4);
+  // The second ratio has fewer effective items, 31^2 / 485 = 1.98: less than one degree of freedom, which is taken for one.
+  assertClose([(ci95![1] - value) / stderr!], [12.7062], { tolerance: 1e-4 });
+
+  // Where denominators are the same, it is the ratio of differences.
+  const same = ratioDifference(first, { numerators: c, denominators: b });
+  const paired = ratio(a.map((x, i) => x - c[i]), b);
+  assertClose([same.value, same.stderr!, ...same.ci95!], [
+    paired.value,
+    paired.stderr!,
+    ...paired.ci95!,
+  ], { tolerance: 1e-12 });
+  const clusters = ["x", "y", "x", "z"];
+  const summed = { numerators: [5, 8, 9], denominators: [7, 10, 12] };
+  assert.deepEqual(
+    { ...ratioDifference(first, second, { clusters }), n: 3 },
+    ratioDifference(summed, { numerators: [5, 1, 6], denominators: [20, 2, 9] }),
+  );
+  const one = { numerators: [0, 1, 0, 0], denominators: [0, 2, 0, 0] };
+  assert.deepEqual(ratioDifference(first, one), { value: 22 / 29 - 1 / 2, n: 4 });
 });
 
 test("ratio() over clusters is the ratio of their sums, but for the number of items", () => {
