@@ -19,23 +19,21 @@ import { z } from "zod";
 import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
 import type { SampleRecord } from "../results/records.ts";
 import { createHash } from "node:crypto";
-import { oneOf, positiveInteger, seed, slug, text } from "../declaration/fields.ts";
-import type { Accepts, Assert, Declared } from "../declaration/part.ts";
+import { oneOf, positiveInteger } from "../declaration/fields.ts";
+import type { Accepts, Assert } from "../declaration/part.ts";
 import { type Problem, repetitions, wrong } from "../declaration/problem.ts";
 import type { ByProtocol } from "../declaration/protocol.ts";
 import { composed } from "../declaration/registry.ts";
-import {
-  type ChapterBreakWorks,
-  negatives,
-  parseChapterBreak,
-  writeBookChapterBreak,
-} from "../text/chapter_break.ts";
-import { chapteredBooks } from "../text/chapters.ts";
-import { whySlow } from "../text/regex_safety.ts";
-import { writeChapterBreak } from "../text/chronicle/chapter_break.ts";
-import { type CorpusConfig, treatmentOf } from "../text/corpora/corpora.ts";
-import { clusterOf, type FileCorpusConfig } from "../text/corpora/files.ts";
+import { corpora, type CorpusConfig, treatmentOf } from "../text/corpora/corpora.ts";
+import type { Split } from "../text/corpora/corpus_kind.ts";
+import { clusterOf } from "../text/corpora/files.ts";
 import { joinLines, separatesParagraphs, tokenizeLines } from "../text/document_tokens.ts";
+import {
+  type ChapterBreakSource,
+  type ChapterBreakSourceDeclaration,
+  chapterBreakSources,
+  sourceMadeOf,
+} from "./chapter_break/sources.ts";
 import {
   atMost,
   type DeclaredEvaluation,
@@ -65,7 +63,6 @@ import {
 } from "./shared/other_texts.ts";
 import { askPrompts, type PromptedItem, type PromptOptions } from "./shared/prompting.ts";
 import { InputRangeError } from "../errors.ts";
-import { readText } from "../files.ts";
 
 /** Version of the metrics of this file. */
 export const chapterBreakVersion = 2;
@@ -372,45 +369,6 @@ export function chapterBreakLabel({ measure, at, over }: MetricKey): MetricLabel
     };
 }
 
-/** Where the items of an evaluation of ChapterBreak come from. */
-export type ChapterBreakSource =
-  | {
-    /** Chapters of books of the chronicle: which of six openings tells of the ship that rested last? */
-    readonly kind: "chronicle";
-    /** Books of this split. */
-    readonly split: "valid" | "test";
-    /** First chapter, from 0, whose opening is asked for. */
-    readonly firstChapter: number;
-    /** Seed of the choice of wrong openings. */
-    readonly seed: number;
-  }
-  | {
-    /** Chapters of the corpus's files, found as its `index.json` says, in texts that it does not list by their headings. */
-    readonly kind: "books";
-    /** Documents of this split. */
-    readonly split: "valid" | "test";
-    /** Tokens before a break that are needed, so that all prefixes are whole. */
-    readonly minPrefixTokens: number;
-    /** Seed of the choice of wrong openings. */
-    readonly seed: number;
-    /** Regular expression of a whole heading; absent: "Chapter IV", "LETTER 12.", "XIV" and the like. */
-    readonly headings?: string;
-  }
-  | {
-    /** A file in the official format. */
-    readonly kind: "file";
-    /** The file, relative to the folder in which the command runs. */
-    readonly path: string;
-    /** One of its splits: in the official files `pg19` or `ao3`. */
-    readonly split: string;
-  };
-
-/** A source of items as declared. */
-export type ChapterBreakSourceDeclaration =
-  | Declared<Extract<ChapterBreakSource, { kind: "chronicle" }>, "kind">
-  | Declared<Extract<ChapterBreakSource, { kind: "books" }>, "kind">
-  | Extract<ChapterBreakSource, { kind: "file" }>;
-
 /** Which of six texts begins the next chapter, with more or less of the work in memory (the paper's Table 3). */
 export interface ChapterBreakEvaluation extends ModelEvaluation {
   /** Distinguishes it from other kinds of evaluation. */
@@ -439,28 +397,11 @@ export type ChapterBreakDeclaration =
     readonly prefixTokens?: number | readonly number[];
   };
 
-const chapterBreakSource = z.discriminatedUnion("kind", [
-  z.strictObject({
-    kind: z.literal("chronicle"),
-    split: oneOf("valid", "test").exactOptional(),
-    firstChapter: positiveInteger.exactOptional(),
-    seed: seed.exactOptional(),
-  }),
-  z.strictObject({
-    kind: z.literal("books"),
-    split: oneOf("valid", "test").exactOptional(),
-    minPrefixTokens: positiveInteger.exactOptional(),
-    seed: seed.exactOptional(),
-    headings: text.exactOptional(),
-  }),
-  z.strictObject({ kind: z.literal("file"), path: text, split: slug }),
-]);
-
 const chapterBreakSchema = composed(() =>
   z.strictObject({
     kind: z.literal("chapter-break"),
     ...modelEvaluationFields(),
-    source: chapterBreakSource.exactOptional(),
+    source: chapterBreakSources.schema.exactOptional(),
     prefixTokens: z.union([positiveInteger, z.array(positiveInteger).min(1).readonly()])
       .describe("a positive integer, or a list of them").exactOptional(),
     suffixTokens: positiveInteger.exactOptional(),
@@ -480,25 +421,8 @@ const defaultTies: ByProtocol<ChapterBreakEvaluation["ties"]> = {
   paper: "right",
 };
 
-/** The paper's numbers of prefix tokens; books of the chronicle have about 5,000. */
+/** The paper's numbers of tokens before a break. */
 const paperPrefixes = [4096, 6144, 8192];
-const defaultPrefixes = { files: paperPrefixes, none: paperPrefixes, chronicle: [4096] };
-
-function fillSource(
-  source: ChapterBreakSourceDeclaration,
-  prefixTokens: readonly number[],
-): ChapterBreakSource {
-  switch (source.kind) {
-    case "chronicle":
-      return { split: "test", firstChapter: 4, seed: 1, ...source };
-    case "books":
-      return { split: "test", minPrefixTokens: Math.max(...prefixTokens), seed: 1, ...source };
-    case "file":
-      return source;
-    default:
-      return source satisfies never;
-  }
-}
 
 /** The kind of evaluation. */
 export const chapterBreak: EvaluationKind<
@@ -511,11 +435,12 @@ export const chapterBreak: EvaluationKind<
   },
   fill({ memory, ...fields }, from) {
     const common = fillModelEvaluation({ ...fields, ...(memory && { memory }) }, from);
-    const prefixTokens = [fields.prefixTokens ?? defaultPrefixes[from.corpus]].flat();
-    const source = fillSource(
-      fields.source ?? { kind: from.corpus === "chronicle" ? "chronicle" : "books" },
-      prefixTokens,
-    );
+    const own = sourceMadeOf(corpora.get(from.corpus));
+    const prefixTokens = [
+      fields.prefixTokens ?? chapterBreakSources.get(own).prefixTokens ?? paperPrefixes,
+    ].flat();
+    const declared = fields.source ?? { kind: own } as ChapterBreakSourceDeclaration;
+    const source = chapterBreakSources.get(declared.kind).fill(declared, { prefixTokens });
     return {
       name: `${fields.kind}-${source.split}`,
       // A window that is not much longer than the paper's suffixes has room for a local context, too.
@@ -540,58 +465,17 @@ export const chapterBreak: EvaluationKind<
       ));
     }
     problems.push(...repetitions(prefixTokens, `${path}.prefixTokens`, "numbers"));
-    if (source.kind !== "file") {
-      const madeOf = source.kind === "chronicle" ? "chronicle" : "files";
-      if (corpus.kind !== madeOf) {
-        problems.push(wrong(
-          `${path}.source.kind`,
-          `must not be "${source.kind}" where corpus.kind is "${corpus.kind}"`,
-          source.kind,
-          { files: "file, books", chronicle: "file, chronicle", none: "file" }[corpus.kind],
-        ));
-      }
-    }
-    if (source.kind === "books" && source.headings !== undefined) {
-      try {
-        new RegExp(source.headings, "u");
-      } catch (error) {
-        problems.push(wrong(
-          `${path}.source.headings`,
-          `is not a regular expression (${(error as Error).message})`,
-          source.headings,
-          "regular expressions of a whole heading",
-        ));
-      }
-      const slow = problems.length > 0
-        ? undefined
-        : whySlow({ source: source.headings, flags: "u" });
-      if (slow !== undefined) {
-        problems.push(wrong(
-          `${path}.source.headings`,
-          `may take far too long, since ${slow}`,
-          source.headings,
-          "expressions that match in one way alone",
-        ));
-      }
-    }
-    if (source.kind === "chronicle" && corpus.kind === "chronicle") {
-      const { chapters } = corpus.config.book;
-      // Beside the right one and the first, which has no ship, there must be the others.
-      if (chapters < negatives + 2) {
-        problems.push(wrong(
-          "corpus.config.book.chapters",
-          `must give ${path} ${negatives} other openings`,
-          chapters,
-          `integers from ${negatives + 2}`,
-        ));
-      } else if (source.firstChapter >= chapters) {
-        problems.push(wrong(
-          `${path}.source.firstChapter`,
-          "must be a chapter of a book",
-          source.firstChapter,
-          `integers from 1 to ${chapters - 1}`,
-        ));
-      }
+    const kind = corpora.get(corpus.kind);
+    const fits = (name: string) => chapterBreakSources.get(name).isMadeOf?.(kind) ?? true;
+    if (fits(source.kind)) {
+      problems.push(...chapterBreakSources.get(source.kind).check?.(source, path, corpus) ?? []);
+    } else {
+      problems.push(wrong(
+        `${path}.source.kind`,
+        `must not be "${source.kind}" where corpus.kind is "${corpus.kind}"`,
+        source.kind,
+        chapterBreakSources.names.filter(fits).join(", "),
+      ));
     }
     return problems;
   },
@@ -601,13 +485,12 @@ export const chapterBreak: EvaluationKind<
       prefixTokens.join(", ")
     } tokens`,
   files: ({ source }) =>
-    Promise.resolve(source.kind === "file" ? [{ field: "source.path", path: source.path }] : []),
-  splits: ({ source }) => source.kind === "file" ? [] : [source.split],
+    Promise.resolve(chapterBreakSources.get(source.kind).files?.(source) ?? []),
+  splits: ({ source }) =>
+    chapterBreakSources.get(source.kind).isMadeOf ? [source.split as Split] : [],
   // Of items made from texts the number shows when they are made, unless it is limited.
   cost({ source, prefixTokens, suffixTokens, contextTokens, maxItems }, corpus) {
-    const all = source.kind === "chronicle" && corpus.kind === "chronicle"
-      ? corpus.books[source.split] * (corpus.config.book.chapters - source.firstChapter)
-      : Infinity;
+    const all = chapterBreakSources.get(source.kind).itemCount?.(source, corpus) ?? Infinity;
     const items = Math.min(all, maxItems ?? Infinity);
     const candidates = 6;
     return Promise.resolve(
@@ -660,12 +543,13 @@ export async function chapterBreakItems(
   recordHash: EvaluationInputs["recordHash"],
 ): Promise<ChapterBreakItem[]> {
   const { name, source, prefixTokens } = evaluation;
-  const needed = source.kind === "books" ? source.minPrefixTokens : 1;
+  const kind = chapterBreakSources.get(source.kind);
+  const needed = kind.minPrefixTokens?.(source) ?? 1;
   const most = Math.max(needed, ...prefixTokens);
   const treatment = treatmentOf(corpus);
-  const clusters = source.kind === "books" ? treatment.clusters : undefined;
+  const clusters = kind.isMadeOf && treatment.clusters;
   const items: ChapterBreakItem[] = [];
-  for (const [work, instances] of Object.entries(await worksOf(source, corpus, text))) {
+  for (const [work, instances] of Object.entries(await kind.works(source, corpus, text))) {
     for (const [i, { ctx, pos, negs }] of instances.entries()) {
       // A candidate is too short to tell whether blank lines separate the paragraphs of its work.
       const joins = treatment.unwrap && separatesParagraphs(ctx);
@@ -700,33 +584,6 @@ function hashItems(items: readonly ChapterBreakItem[]): string {
     for (const tokens of [prefix, ...candidates]) hash.update(new Uint8Array(tokens.buffer));
   }
   return hash.digest("hex");
-}
-
-async function worksOf(
-  source: ChapterBreakSource,
-  corpus: CorpusConfig,
-  text: EvaluationTexts,
-): Promise<ChapterBreakWorks> {
-  switch (source.kind) {
-    case "chronicle":
-      return writeChapterBreak(await text.books(source.split), source).chronicle;
-    case "books":
-      return writeBookChapterBreak(
-        await chapteredBooks(
-          (corpus as FileCorpusConfig).folder,
-          await text.texts(source.split),
-          source,
-        ),
-        source,
-      );
-    case "file":
-      return parseChapterBreak(await readText(source.path), {
-        name: source.path,
-        split: source.split,
-      });
-    default:
-      return source satisfies never;
-  }
 }
 
 /** The last tokens of a text, at most so many, without encoding much more of it than they take. */

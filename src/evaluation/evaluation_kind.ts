@@ -21,7 +21,6 @@ import type { ChronicleBook } from "../text/chronicle/book.ts";
 import type { Document } from "../text/corpus.ts";
 import type { CorpusConfig } from "../text/corpora/corpora.ts";
 import type { Split } from "../text/corpora/corpus_kind.ts";
-import type { TokenizerConfig } from "../text/tokenizer_config.ts";
 import type { TokenizedDocument } from "../text/document_tokens.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { Measure } from "./measure.ts";
@@ -103,7 +102,7 @@ export interface EvaluationTexts {
   /**
    * The documents of a split as text.
    *
-   * @throws {TypeError} If the corpus is not one of files.
+   * @throws {TypeError} If the corpus has none.
    */
   texts(split: Split): Promise<readonly Document[]>;
   /**
@@ -125,7 +124,6 @@ export interface EvaluatedDocument extends TokenizedDocument {
 /** Inputs from which an evaluation is prepared. */
 export interface EvaluationInputs {
   readonly corpus: CorpusConfig;
-  readonly tokenizer: TokenizerConfig;
   readonly texts: EvaluationTexts;
   /** Threads of the CPU engines; absent: their own choice. */
   readonly threads?: number | undefined;

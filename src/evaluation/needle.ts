@@ -26,7 +26,7 @@ import { positiveInteger, positiveIntegers, seed } from "../declaration/fields.t
 import type { Accepts, Assert } from "../declaration/part.ts";
 import { repetitions, wrong } from "../declaration/problem.ts";
 import { composed } from "../declaration/registry.ts";
-import { defaultChronicle } from "../text/chronicle/config.ts";
+import { chronicleOf } from "../text/corpora/corpora.ts";
 import {
   controlProblems,
   type DeclaredEvaluation,
@@ -353,12 +353,12 @@ export const needle: EvaluationKind<NeedleDeclaration, NeedleEvaluation, NeedleR
     `${instances} instances of ${needles.join(", ")} facts, told ${
       distances.join(", ")
     } tokens before`,
-  prepare(evaluation, { corpus, tokenizer, texts: { tokenizer: encoder } }) {
+  prepare(evaluation, { corpus, texts: { tokenizer } }) {
     const { memory } = evaluation;
-    const { sentence } = corpus.kind === "chronicle" ? corpus.config : defaultChronicle;
-    const wording = tokenizer.kind === "chronicle"
-      ? chronicleWording(sentence)
-      : englishWording(encoder);
+    const chronicle = chronicleOf(corpus);
+    const wording = chronicle
+      ? chronicleWording(chronicle.writing.sentence)
+      : englishWording(tokenizer);
     const texts = writeNeedleTexts({ ...evaluation, wording });
     return Promise.resolve({
       score: (model: PromptedModel, scoring: Scoring) =>

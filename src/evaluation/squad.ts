@@ -27,6 +27,7 @@ import type { Accepts, Assert } from "../declaration/part.ts";
 import { repetitions, wrong } from "../declaration/problem.ts";
 import { composed } from "../declaration/registry.ts";
 import { isThere } from "../files.ts";
+import { chronicleOf } from "../text/corpora/corpora.ts";
 import { endsLine, lineOf } from "./answers.ts";
 import {
   answerRoomProblems,
@@ -338,10 +339,10 @@ export const squad: EvaluationKind<SquadDeclaration, SquadEvaluation, z.infer<ty
       return [
         ...repetitions(seeds, `${path}.seeds`, "seeds"),
         ...bankProblems(memory, path),
-        ...(corpus.kind === "chronicle"
+        ...(chronicleOf(corpus)
           ? [wrong(
             `${path}.kind`,
-            'must not be "squad" where corpus.kind is "chronicle", which has other words',
+            `must not be "squad" where corpus.kind is "${corpus.kind}", which has other words`,
             "squad",
             "other evaluations, or a corpus whose kind is files or none",
           )]

@@ -48,9 +48,14 @@ export type { BackboneStart } from "../training/pretraining.ts";
 export type {
   ChapterBreakDeclaration,
   ChapterBreakEvaluation,
+} from "../evaluation/chapter_break.ts";
+export type {
   ChapterBreakSource,
   ChapterBreakSourceDeclaration,
-} from "../evaluation/chapter_break.ts";
+} from "../evaluation/chapter_break/sources.ts";
+export type { BookChapters } from "../evaluation/chapter_break/books.ts";
+export type { ChronicleChapters } from "../evaluation/chapter_break/chronicle.ts";
+export type { ChapterBreakFile } from "../evaluation/chapter_break/file.ts";
 export type { EfficiencyDeclaration, EfficiencyEvaluation } from "../evaluation/efficiency.ts";
 export type {
   DeclaredEvaluation,
@@ -59,15 +64,23 @@ export type {
 } from "../evaluation/evaluation_kind.ts";
 export type { EvaluationConfig, EvaluationDeclaration } from "../evaluation/evaluations.ts";
 export type {
-  DemonstrationSource,
-  DemonstrationSourceDeclaration,
   InContextLearningDeclaration,
   InContextLearningEvaluation,
+} from "../evaluation/in_context_learning.ts";
+export type { ReviewSource } from "../evaluation/in_context_learning/reviews.ts";
+export type {
+  DemonstrationDraw,
+  SentenceSource,
+} from "../evaluation/in_context_learning/sentences.ts";
+export type {
   LabelCalibration,
   LabelScoring,
-  ReviewSource,
-  SentenceSource,
-} from "../evaluation/in_context_learning.ts";
+  TaskProtocol,
+} from "../evaluation/in_context_learning/source.ts";
+export type {
+  DemonstrationSource,
+  DemonstrationSourceDeclaration,
+} from "../evaluation/in_context_learning/sources.ts";
 export type {
   ConfiguredModel,
   EvaluatedModel,
@@ -100,7 +113,6 @@ export type { GeneratedEvaluation } from "../evaluation/benchmarks/generated.ts"
 export type { AnswerEnd } from "../evaluation/benchmarks/benchmark.ts";
 export type { SquadDeclaration, SquadEvaluation } from "../evaluation/squad.ts";
 export type { TokenLossDeclaration, TokenLossEvaluation } from "../evaluation/token_loss.ts";
-export type { DemonstrationDraw } from "../evaluation/shared/sentence_episodes.ts";
 export type { SideNetInitialization, SideNetSource } from "../longmem/initialization.ts";
 export type { Declared } from "../declaration/part.ts";
 export type { Protocol } from "../declaration/protocol.ts";

@@ -21,7 +21,7 @@ export async function runEvaluations(
   { results, progress, signal }: RunContext,
 ): Promise<void> {
   await withFrozen(trained.backbone, "evaluation", async () => {
-    const { evaluations, corpus, tokenizer, threads, seed } = experiment;
+    const { evaluations, corpus, threads, seed } = experiment;
     for (const { name } of outdatedEvaluations(evaluations, results.summary.metrics)) {
       progress.note(`${name} was measured by an older version of its metrics`);
       await results.dropMetrics(name);
@@ -29,7 +29,7 @@ export async function runEvaluations(
     const memories = new EncodedMemories(trained.backbone);
     for (const evaluation of evaluations) {
       await evaluate(evaluation, {
-        ...{ corpus, tokenizer, texts, threads, trained, device, seed, memories, results, signal },
+        ...{ corpus, texts, threads, trained, device, seed, memories, results, signal },
         report: (item) => progress.item(item),
       });
     }
@@ -43,13 +43,13 @@ export async function runEvaluations(
  * @throws {RangeError} If there are too few other texts.
  */
 export async function checkControls(
-  { evaluations, corpus, tokenizer, threads, seed }: ResolvedExperiment,
+  { evaluations, corpus, threads, seed }: ResolvedExperiment,
   texts: RunText,
 ): Promise<void> {
   for (const evaluation of evaluations) {
     if (!evaluation.models.some((model) => modelKindOf(model).readsOthers)) continue;
     const items = await kindOf(evaluation).prepare(evaluation, {
-      ...{ corpus, tokenizer, texts, threads },
+      ...{ corpus, texts, threads },
       recordHash: () => Promise.resolve(),
     });
     checkOthers(evaluation, items, seed);

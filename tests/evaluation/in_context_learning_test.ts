@@ -6,7 +6,7 @@ import {
   commonestLabelSamples,
 } from "../../src/evaluation/in_context_learning.ts";
 import { languageModel } from "../../src/evaluation/shared/language_model.ts";
-import { writeSentenceEpisode } from "../../src/evaluation/shared/sentence_episodes.ts";
+import { writeSentenceEpisode } from "../../src/evaluation/in_context_learning/sentences.ts";
 import { LongMem } from "../../src/longmem/longmem.ts";
 import { memoryProtocols } from "../../src/memory/config.ts";
 import { Random } from "../../src/random.ts";

@@ -1,11 +1,13 @@
 import { z } from "zod";
 import { describeRuns } from "../../src/commands/dry_run.ts";
 import { positiveInteger } from "../../src/declaration/fields.ts";
+import type { ChapterBreakEvaluation } from "../../src/evaluation/chapter_break.ts";
 import type { Experiment } from "../../src/experiment/declaration.ts";
 import { resolveSweep } from "../../src/experiment/resolve.ts";
 import { runExperiment } from "../../src/queue/run_experiment.ts";
 import { Random } from "../../src/random.ts";
 import { currentEnvironment } from "../../src/results/environment.ts";
+import { defaultChronicle } from "../../src/text/chronicle/config.ts";
 import { openChronicleTokenizer } from "../../src/text/chronicle/tokenizer.ts";
 import {
   corpora,
@@ -40,6 +42,7 @@ function echoKind(opened: (split: Split) => void): CorpusKind<CorpusDeclaration,
     fill: (declared, { seed }) => ({ documents: 4, words: 100, seed, ...declared }),
     check: (_config, _path, { tokenizer }) => tokenizerProblems("echo", tokenizer, ["chronicle"]),
     documentCount: ({ documents }) => documents,
+    chronicle: ({ seed }) => ({ seed, writing: defaultChronicle }),
     treatment: ({ words }) => ({ lines: "plain", unwrap: false, maxDocumentTokens: words / 2 }),
     checkDocuments({ seed }) {
       if (seed === 13) throw new Error("no documents of an unlucky seed");
@@ -117,6 +120,23 @@ test("a corpus that is registered is declared, described and run, with no other 
     };
     const [{ experiment }] = resolveSweep("echo.ts", losses as Experiment, { assignments: [] });
     assert.deepEqual(experiment.evaluations.map((loss) => Reflect.get(loss, "names")), [true]);
+
+    // And that it is written in the words of the chronicle.
+    const evaluationsOf = (evaluation: object) => () =>
+      resolveSweep("echo.ts", {
+        ...declared,
+        evaluations: [{ models: ["backbone"], ...evaluation }],
+      } as unknown as Experiment, { assignments: [] })[0].experiment.evaluations;
+    assert.throws(
+      evaluationsOf({ kind: "squad", folder: "squad" }),
+      /must not be "squad" where corpus.kind is "echo", which has other words/,
+    );
+    const [breaks] = evaluationsOf({ kind: "chapter-break" })();
+    assert.equal((breaks as ChapterBreakEvaluation).source.kind, "chronicle");
+    assert.throws(
+      evaluationsOf({ kind: "in-context-learning", source: { kind: "sentences", folder: "icl" } }),
+      /must fit the words of a corpus whose kind is "echo": .*, allowed are chronicle/,
+    );
 
     const results = `${folder}/results`;
     await assert.rejects(runExperiment({ ...declared, seed: 13 }, { results }), /an unlucky seed/);

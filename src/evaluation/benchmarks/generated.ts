@@ -11,7 +11,7 @@ import { sha256Of } from "../../sha256.ts";
 import type { GeneratedText, TextOptions } from "../../text/benchmarks/generated_text.ts";
 import { type Haystack, haystackOf } from "../../text/benchmarks/haystack.ts";
 import { openCorpus } from "../../text/corpus.ts";
-import { corpora } from "../../text/corpora/corpora.ts";
+import { chronicleOf, corpora } from "../../text/corpora/corpora.ts";
 import type { Split } from "../../text/corpora/corpus_kind.ts";
 import {
   answerRoomProblems,
@@ -81,7 +81,7 @@ export interface GeneratedBenchmark<
   readonly kind: Kind;
   /** Its tasks, in the order of tables. */
   readonly tasks: readonly [Task, ...Task[]];
-  /** Its words in English, and those of the chronicle, whose tokenizer has no others. */
+  /** Its words in English, and those of the chronicle, whose vocabulary has no others. */
   readonly wordings: { readonly english: Wording; readonly chronicle: Wording };
   /** Writes a text of a task. */
   readonly write: (task: Task, options: TextOptions<Wording>) => Text;
@@ -158,7 +158,7 @@ export function generatedKind<
     },
     async prepare(evaluation, inputs) {
       const { tokenizer } = inputs.texts, { english, chronicle } = benchmark.wordings;
-      const wording = inputs.tokenizer.kind === "chronicle" ? chronicle : english;
+      const wording = chronicleOf(inputs.corpus) ? chronicle : english;
       const { lengths, tasks, instances } = evaluation;
       const haystack = await readHaystack(evaluation, inputs);
       const count = (text: string) => tokenizer.encode(text).length;
@@ -225,18 +225,14 @@ function checkGenerated(
 
 async function readHaystack(
   { haystack, split, kind }: GeneratedEvaluation,
-  { corpus, tokenizer, texts, recordHash }: EvaluationInputs,
+  { corpus, texts, recordHash }: EvaluationInputs,
 ): Promise<Haystack> {
-  // A sentence of the chronicle is a line.
-  const lines = tokenizer.kind === "chronicle";
+  const documents = await (haystack === undefined ? texts.texts(split) : openCorpus(haystack));
   if (haystack !== undefined) {
-    const documents = await openCorpus(haystack);
     const hashes = documents.map(({ sha256 }) => sha256);
     await recordHash(`${kind} haystack`, sha256Of(hashes.join("\n")));
-    return haystackOf(documents.map(({ text }) => text), { lines });
   }
-  const read = corpus.kind === "chronicle"
-    ? (await texts.books(split)).map((book) => book.text())
-    : (await texts.texts(split)).map(({ text }) => text);
-  return haystackOf(read, { lines });
+  // A sentence of the chronicle is a line.
+  const lines = chronicleOf(corpus) !== undefined;
+  return haystackOf(documents.map(({ text }) => text), { lines });
 }

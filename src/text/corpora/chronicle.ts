@@ -1,4 +1,3 @@
-import { InputTypeError } from "../../errors.ts";
 import { writeBooks } from "../chronicle/book.ts";
 import { z } from "zod";
 import {
@@ -17,6 +16,7 @@ import {
 } from "../chronicle/config.ts";
 import { writePretrainingDocuments } from "../chronicle/pretraining.ts";
 import type { TokenizedDocument } from "../document_tokens.ts";
+import { sha256Of } from "../../sha256.ts";
 import { hashOf } from "../tokenizer.ts";
 import { openTokenizer } from "../tokenizer_source.ts";
 import {
@@ -146,10 +146,11 @@ export const chronicleCorpus: CorpusKind<ChronicleCorpusDeclaration, ChronicleCo
   },
 
   /** The chronicle and its vocabulary belong together, and its generator reports configurations that it cannot write. */
-  check({ kind, books, drills, config }, path, { tokenizer }) {
+  check(corpus, path, { tokenizer }) {
+    const { kind, books, config } = corpus;
     const problems = tokenizerProblems(kind, tokenizer, ["chronicle"]);
     try {
-      checkChronicle({ ...config, pretraining: { books: books.train, drills } });
+      checkChronicle(writingOf(corpus));
       for (const count of [books.valid, books.test]) {
         checkCorpusTokens(config, { books: count, drills: 0 });
       }
@@ -160,24 +161,28 @@ export const chronicleCorpus: CorpusKind<ChronicleCorpusDeclaration, ChronicleCo
     return problems;
   },
 
+  chronicle: (corpus) => ({ seed: corpus.seed, writing: writingOf(corpus) }),
+
   documentCount: ({ books }, split) => books[split],
 
   /** All books are about as long as one. */
-  documentTokens({ books, drills, config, seed }, split) {
-    const writing = { ...config, pretraining: { books: books.train, drills } };
-    const [book] = writeBooks(writing, { seed, count: 1 });
-    return Promise.resolve(Array(books[split]).fill(book.tokens.length));
+  documentTokens(corpus, split) {
+    const [book] = writeBooks(writingOf(corpus), { seed: corpus.seed, count: 1 });
+    return Promise.resolve(Array(corpus.books[split]).fill(book.tokens.length));
   },
 
   open: openChronicle,
 };
 
+function writingOf({ books, drills, config }: ChronicleCorpusConfig): ChronicleConfig {
+  return { ...config, pretraining: { books: books.train, drills } };
+}
+
 async function openChronicle(
-  { seed, books: counts, drills, config }: ChronicleCorpusConfig,
+  corpus: ChronicleCorpusConfig,
   context: CorpusContext,
 ): Promise<RunText> {
-  const { name } = context;
-  const writing = { ...config, pretraining: { books: counts.train, drills } };
+  const { seed, books: counts } = corpus, writing = writingOf(corpus);
   const tokenizer = await openTokenizer({ kind: "chronicle" });
   await context.recordHash("tokenizer", tokenizer.hash);
 
@@ -194,22 +199,22 @@ async function openChronicle(
     context.note(`${name}: ${sizeOf(documents)}`);
     return documents;
   };
-  const books = (split: Split) => {
+  const write = (split: Split) => {
     // The books of the train split are those of the pretraining, which draws their seeds so.
     const name = split === "train" ? "pretraining" : split;
     return writeBooks(writing, { seed: `${seed}/${name}`, count: counts[split] });
   };
+  const books = once((split: Split) => Promise.resolve(write(split)));
   const pretraining = once(() => record("pretraining", writePretrainingDocuments(writing, seed)));
   return {
     tokenizer,
-    documents: once((split: Split) => record(split, books(split))),
+    documents: once((split: Split) => record(split, write(split))),
     pretrainingDocuments: () => pretraining("train"),
-    texts() {
-      throw new InputTypeError(
-        `Cannot read the texts of the corpus of "${name}" as they are written as tokens: ` +
-          `current value of corpus.kind is "chronicle", allowed is files`,
-      );
-    },
-    books: once((split: Split) => Promise.resolve(books(split))),
+    texts: async (split) =>
+      (await books(split)).map((book) => {
+        const text = book.text();
+        return { name: book.name, text, sha256: sha256Of(text) };
+      }),
+    books,
   };
 }

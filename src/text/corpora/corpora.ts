@@ -7,7 +7,7 @@ import {
   type ChronicleCorpusConfig,
   type ChronicleCorpusDeclaration,
 } from "./chronicle.ts";
-import type { CorpusKind, TextTreatment } from "./corpus_kind.ts";
+import type { CorpusKind, TextTreatment, WrittenChronicle } from "./corpus_kind.ts";
 import { fileCorpus, type FileCorpusConfig, type FileCorpusDeclaration } from "./files.ts";
 import { noCorpus, type NoCorpusConfig } from "./none.ts";
 
@@ -34,4 +34,9 @@ export function corpusKindOf({ kind = "files" }: CorpusDeclaration) {
 /** How a corpus treats texts; of one without, how texts from elsewhere are treated beside it. */
 export function treatmentOf(corpus: CorpusConfig): TextTreatment {
   return corpora.get(corpus.kind).treatment?.(corpus) ?? { lines: "plain", unwrap: false };
+}
+
+/** The chronicle that a corpus is written in; undefined where its words are those of a natural language. */
+export function chronicleOf(corpus: CorpusConfig): WrittenChronicle | undefined {
+  return corpora.get(corpus.kind).chronicle?.(corpus);
 }

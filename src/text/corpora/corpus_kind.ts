@@ -2,6 +2,7 @@ import type { NamedPath, Part } from "../../declaration/part.ts";
 import { type Problem, wrong } from "../../declaration/problem.ts";
 import type { Protocol } from "../../declaration/protocol.ts";
 import type { ChronicleBook } from "../chronicle/book.ts";
+import type { ChronicleConfig } from "../chronicle/config.ts";
 import type { Document } from "../corpus.ts";
 import type { LineTreatment, TokenizedDocument } from "../document_tokens.ts";
 import type { Tokenizer } from "../tokenizer.ts";
@@ -36,6 +37,12 @@ export interface TextTreatment extends Required<LineTreatment> {
   readonly clusters?: Readonly<Record<string, string>>;
 }
 
+/** The chronicle whose words a corpus is written in. */
+export interface WrittenChronicle {
+  readonly seed: number;
+  readonly writing: ChronicleConfig;
+}
+
 /** A kind of corpus: the fields that declare it. */
 export interface CorpusKind<Declaration, Config>
   extends Part<Declaration, Config, CorpusDefaults, CorpusSurroundings> {
@@ -51,6 +58,10 @@ export interface CorpusKind<Declaration, Config>
   hash?(config: Config, split: Split): Promise<string | undefined>;
   /** How it treats texts; absent: its documents are not read from texts. */
   treatment?(config: Config): TextTreatment;
+  /** Folder of its texts, whose `index.json` may list their chapters; absent: they are in none. */
+  folder?(config: Config): string;
+  /** The chronicle that it is written in; absent: its words are those of a natural language. */
+  chronicle?(config: Config): WrittenChronicle;
   /** Documents of a split, where the declaration says it. */
   documentCount?(config: Config, split: Split): number;
   /** Tokens of each document of a split, about, before it is read; undefined where files are missing. */
@@ -91,7 +102,7 @@ export interface RunText {
   /**
    * The documents of a split as text, read again each time.
    *
-   * @throws {TypeError} If the corpus is not one of files.
+   * @throws {TypeError} If the corpus has none.
    */
   texts(split: Split): Promise<readonly Document[]>;
   /** Pretraining data of a backbone: the train split, and documents of the corpus for backbones alone. */

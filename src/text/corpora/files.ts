@@ -158,6 +158,8 @@ export const fileCorpus: CorpusKind<FileCorpusDeclaration, FileCorpusConfig> = {
 
   treatment: (corpus) => corpus,
 
+  folder: ({ folder }) => folder,
+
   async documentTokens(corpus, split) {
     const files = await ifThere(filesOf(corpus, split));
     const bytes = files?.map(({ path }) => textBytes(path));

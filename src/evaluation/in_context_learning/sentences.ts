@@ -1,5 +1,5 @@
 /**
- * Episodes of in-context learning from labelled sentences: which demonstrations are drawn, and how they become tokens.
+ * In-context learning from labelled sentences: which demonstrations are drawn, and how they become tokens.
  *
  * Every demonstration is tokenised alone, between `<s>` and `</s>`, and so is the query, without the last `</s>`.
  *
@@ -10,39 +10,190 @@
  *   before the query, and none is an evaluated one. Demonstrations in memory do not depend on the number before the
  *   query, and fewer before the query are among more. A last, shorter segment is read, too.
  */
-import { PythonRandom } from "../../text/python_random.ts";
+import { join } from "node:path";
+import { z } from "zod";
+import { nonNegativeInteger, oneOf, seeds, text } from "../../declaration/fields.ts";
+import type { Accepts, Assert, Declared } from "../../declaration/part.ts";
+import { repetitions } from "../../declaration/problem.ts";
+import type { ByProtocol } from "../../declaration/protocol.ts";
+import { InputRangeError } from "../../errors.ts";
+import { ifThere, isThere, readTextBytes } from "../../files.ts";
+import type { MemoryDeclaration } from "../../memory/config.ts";
 import { Random } from "../../random.ts";
+import { bytesPerToken } from "../../text/corpora/files.ts";
+import { PythonRandom } from "../../text/python_random.ts";
 import {
   formatDemonstration,
   formatQuery,
   type LabelledSentence,
+  readSentenceTask,
   type SentenceTask,
   type SentenceTaskData,
   type SentenceTaskFormat,
   sentenceTaskFormats,
+  sentenceTasks,
 } from "../../text/sentence_tasks.ts";
-import type { Tokenizer } from "../../text/tokenizer.ts";
-import { cutDemonstrations, type LabelledEpisode, spreadEvenly } from "./few_shot.ts";
-import { InputRangeError } from "../../errors.ts";
+import { hashOf, type Tokenizer } from "../../text/tokenizer.ts";
+import type { EvaluationInputs, TokensOf } from "../evaluation_kind.ts";
+import { modelKindOf } from "../models.ts";
+import {
+  cutDemonstrations,
+  drawSeeds,
+  type LabelledEpisode,
+  spreadEvenly,
+} from "../shared/few_shot.ts";
+import type { DemonstrationSourceKind, TaskProtocol, WrittenTasks } from "./source.ts";
 
 /** How demonstrations are drawn. */
 export type DemonstrationDraw = "released-code" | "balanced";
 
+/** In-context learning from labelled sentences, in the files of the released evaluation (specification section 14). */
+export interface SentenceSource {
+  /** Distinguishes it from other sources. */
+  readonly kind: "sentences";
+  /** Folder of the five sets, relative to the folder in which the command runs. */
+  readonly folder: string;
+  /** Sets to ask; all by default. */
+  readonly tasks: readonly SentenceTask[];
+  /** Seeds, each of a draw of demonstrations for each task (default 1 to 6). */
+  readonly seeds: readonly number[];
+  /**
+   * How demonstrations are drawn: `released-code`, as the official script does; or `balanced`, as many of each label, none
+   * twice and none of the evaluated ones. Follows the protocol.
+   */
+  readonly draw: DemonstrationDraw;
+  /** Demonstrations that are read into the memory (default 2,000). */
+  readonly memoryDemonstrations: number;
+}
+
+/** Fields that must be declared. */
+type SentenceDeclaration = Declared<SentenceSource, "kind" | "folder">;
+
+const schema = z.strictObject({
+  kind: z.literal("sentences"),
+  folder: text,
+  tasks: z.array(oneOf(...sentenceTasks)).min(1).readonly()
+    .describe(`lists of ${sentenceTasks.join(", ")}`).exactOptional(),
+  seeds: seeds.exactOptional(),
+  draw: oneOf("released-code", "balanced").exactOptional(),
+  memoryDemonstrations: nonNegativeInteger.exactOptional(),
+});
+type _SchemaAcceptsTheType = Assert<Accepts<typeof schema, SentenceDeclaration>>;
+
+/** A protocol's choices for labelled sentences; the numbers are rows of specification section 17. */
+interface SentenceProtocol extends Pick<TaskProtocol, "scoring">, Pick<SentenceSource, "draw"> {
+  readonly memory: Pick<MemoryDeclaration, "chunkTokens">;
+}
+
+const strictSentences: SentenceProtocol = {
+  scoring: "label-likelihood",
+  draw: "balanced",
+  memory: {},
+};
+const sentenceProtocols: ByProtocol<SentenceProtocol> = {
+  "released-code": {
+    scoring: "open-vocabulary", // 14
+    draw: "released-code",
+    memory: { chunkTokens: 2 }, // 10
+  },
+  strict: strictSentences,
+  paper: strictSentences,
+};
+
+/** Labelled sentences in files, as a source of tasks. */
+export const sentences: DemonstrationSourceKind<SentenceDeclaration, SentenceSource> = {
+  schema,
+  draw: "seed",
+  hasContentFreePrompt: true,
+  fits: ({ chronicle }) => chronicle === undefined,
+  fill: (source, protocol) => ({
+    tasks: sentenceTasks,
+    seeds: drawSeeds,
+    memoryDemonstrations: 2000, // specification section 14
+    draw: sentenceProtocols[protocol].draw,
+    ...source,
+  }),
+  defaults(protocol) {
+    const { scoring, memory } = sentenceProtocols[protocol];
+    return { shots: 20, scoring, memory }; // specification section 14
+  },
+  taskCount: ({ tasks }) => tasks.length,
+  check: (source, path) =>
+    (["tasks", "seeds"] as const).flatMap((field) =>
+      repetitions(source[field], `${path}.source.${field}`, field)
+    ),
+  describe: ({ tasks, seeds }) => `${tasks.join(", ")}, ${seeds.length} seeds`,
+  async files({ folder, tasks }) {
+    const field = "source.folder";
+    if (!await isThere(folder)) return [{ field, path: folder }];
+    return tasks.flatMap((task) => {
+      const { train, evaluated } = sentenceTaskFormats[task];
+      return [train, evaluated].map((file) => ({ field, path: `${folder}/${file}` }));
+    });
+  },
+  cost: sentenceTokens,
+  write: writeSentences,
+};
+
+async function sentenceTokens(
+  { folder, tasks, seeds, memoryDemonstrations }: SentenceSource,
+  { shots, scoring, maxItems }: TaskProtocol,
+): Promise<TokensOf | undefined> {
+  let read = 0, asked = 0;
+  for (const task of tasks) {
+    const sizes = await ifThere(sentenceSizes(folder, task));
+    if (sizes === undefined) return undefined;
+    const { train, evaluated, labels } = sizes;
+    read += seeds.length * memoryDemonstrations * train.tokens;
+    const items = Math.min(maxItems ?? Infinity, evaluated.lines);
+    const prompts = items * (scoring === "label-likelihood" ? labels : 1);
+    asked += seeds.length * prompts * (shots * train.tokens + evaluated.tokens);
+  }
+  return (model) => (modelKindOf(model).readsMemory ? read : 0) + asked;
+}
+
+/** Lines of the files of a task, and tokens of a demonstration. */
+async function sentenceSizes(folder: string, task: SentenceTask) {
+  const { train, evaluated, before, between, labels } = sentenceTaskFormats[task];
+  const sizeOf = async (file: string) => {
+    const text = new TextDecoder().decode(await readTextBytes(join(folder, file)));
+    const lines = text.trimEnd().split("\n").length;
+    const characters = text.length / lines + before.length + between.length;
+    return { lines, tokens: characters / bytesPerToken };
+  };
+  return {
+    train: await sizeOf(train),
+    evaluated: await sizeOf(evaluated),
+    labels: labels.length,
+  };
+}
+
+async function writeSentences(
+  source: SentenceSource,
+  asked: TaskProtocol,
+  { texts: { tokenizer }, recordHash }: EvaluationInputs,
+): Promise<WrittenTasks> {
+  const { maxItems = Infinity } = asked;
+  const episodes: LabelledEpisode[] = [];
+  const totals: Record<string, number> = {};
+  for (const task of source.tasks) {
+    const data = await readSentenceTask(source.folder, task);
+    await recordHash(task, hashOf([data.hashes.train, data.hashes.evaluated]));
+    if (maxItems < data.evaluated.length) totals[task] = data.evaluated.length;
+    for (const seed of source.seeds) {
+      episodes.push(writeSentenceEpisode(task, data, { ...source, ...asked, tokenizer, seed }));
+    }
+  }
+  return { episodes, totals };
+}
+
 /** Options of an episode of sentences. */
-export interface SentenceEpisodeOptions {
+export interface SentenceEpisodeOptions
+  extends
+    Pick<SentenceSource, "draw" | "memoryDemonstrations">,
+    Pick<TaskProtocol, "shots" | "memoryLabels" | "contextTokens" | "maxItems"> {
   readonly tokenizer: Tokenizer;
   readonly seed: number;
-  readonly draw: DemonstrationDraw;
-  /** Demonstrations before each query. */
-  readonly shots: number;
-  /** Demonstrations in memory. */
-  readonly memoryDemonstrations: number;
-  /** Whether demonstrations in memory have their own labels, or one another's. */
-  readonly memoryLabels: "true" | "shuffled";
-  /** Tokens of a segment, and of a prompt at most. */
-  readonly contextTokens: number;
-  /** Evaluates so many examples at most, evenly spaced. */
-  readonly maxItems?: number;
 }
 
 /**

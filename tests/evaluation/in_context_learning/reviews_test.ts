@@ -1,7 +1,7 @@
 import {
   type ReviewEpisodeOptions,
   writeReviewEpisode,
-} from "../../../src/evaluation/shared/review_episodes.ts";
+} from "../../../src/evaluation/in_context_learning/reviews.ts";
 import { defaultChronicle } from "../../../src/text/chronicle/config.ts";
 import { vocabulary } from "../../../src/text/chronicle/vocabulary.ts";
 import { assert, test } from "../../testing.ts";

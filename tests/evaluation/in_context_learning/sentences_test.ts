@@ -4,7 +4,7 @@ import {
   drawDemonstrations,
   type SentenceEpisodeOptions,
   writeSentenceEpisode,
-} from "../../../src/evaluation/shared/sentence_episodes.ts";
+} from "../../../src/evaluation/in_context_learning/sentences.ts";
 import {
   type LabelledSentence,
   readSentenceTask,
