@@ -1,5 +1,5 @@
 /** A part of an axis: from `start` up to, but without, `end`. */
-interface AxisRange {
+export interface AxisRange {
   readonly start: number;
   readonly end: number;
 }

@@ -1,7 +1,7 @@
 /**
  * Retrieval as nodes of a graph (specification section 7): scores of all chunks, the n best, their tokens.
  */
-import { evenRanges } from "../graph/even_ranges.ts";
+import { type AxisRange, evenRanges } from "../graph/even_ranges.ts";
 import type { Graph, Value } from "../graph/graph.ts";
 import { dims } from "../graph/graph.ts";
 import { add } from "../graph/ops/add.ts";
@@ -11,7 +11,7 @@ import { expand } from "../graph/ops/expand.ts";
 import { greaterOrEqual } from "../graph/ops/greater_or_equal.ts";
 import { matmul } from "../graph/ops/matmul.ts";
 import { reshape } from "../graph/ops/reshape.ts";
-import { slice } from "../graph/ops/slice.ts";
+import { sliceRanges } from "../graph/ops/slice.ts";
 import { topK } from "../graph/ops/top_k.ts";
 import { where } from "../graph/ops/where.ts";
 import type { ElementType } from "../tensor.ts";
@@ -92,7 +92,7 @@ export interface Retrieved {
 /**
  * Exact retrieval: for every query [B, H, T, D] the n chunks of its bank with the largest inner product with their
  * mean keys. The mean keys [G, H, D+1, P] carry one row more, 0 for stored chunks and `emptyScore` for empty slots, which meets a
- * query component of 1: empty slots need no masking pass. Scores exist for one block of queries at a time.
+ * query component of 1: empty slots need no masking pass. Scores exist for one block of queries and chunks at a time.
  */
 export function retrieveExactly(
   queries: Value,
@@ -106,8 +106,11 @@ export function retrieveExactly(
   const ones = expand(graph.constant(Float32Array.of(1), [1, 1, 1, 1]), [B, H, T, 1]);
   const extended = concat([queries, ones], 3); // [B, H, T, D+1]
 
+  const sizes = searchBlockSizes({ ...options, contextTokens: T, capacityChunks: P });
+  const queryRanges = evenRanges(T, sizes.queries), keyRanges = evenRanges(P, sizes.chunks);
+  const mostPlaces = Math.max(sizes.chunks, keyRanges.length * options.retrievedChunks);
   // TopK says int64, for which WebGPU has hardly a kernel: looking the ids up makes them int32 there.
-  const numbers = graph.int32(Int32Array.from({ length: P }, (_, slot) => slot), [P]);
+  const numbers = graph.int32(Int32Array.from({ length: mostPlaces }, (_, i) => i), [mostPlaces]);
   const search = (rows: Value, keys: Value): Retrieved => {
     const { values, ids } = topK(matmul(rows, keys), options.retrievedChunks);
     return { ids: gather(numbers, ids), scores: values };
@@ -116,21 +119,37 @@ export function retrieveExactly(
     ids: concat(parts.map(({ ids }) => ids), axis),
     scores: concat(parts.map(({ scores }) => scores), axis),
   });
+  const part = (x: Value, row: number, h: number, range: { axis: number } & AxisRange) =>
+    sliceRanges(x, [
+      { axis: 0, start: row, end: row + 1 },
+      { axis: 1, start: h, end: h + 1 },
+      range,
+    ]);
   // In blocks, one head comes after the other: many queries against the same keys make an efficient matrix product.
-  const largestBytes = Math.max(options.blockBytes, 32 * 2 ** 20);
-  const queriesAtOnce = Math.min(
-    T,
-    Math.max(
-      Math.min(256, Math.ceil(largestBytes / (4 * P))),
-      Math.floor(options.blockBytes / (4 * P)),
-    ),
-  );
-  const one = (x: Value, b: number, h: number) =>
-    slice(slice(x, { axis: 0, start: b, end: b + 1 }), { axis: 1, start: h, end: h + 1 });
   const searchHead = (b: number, h: number) => {
-    const rows = one(extended, b, h), keys = one(meanKeys, G === 1 ? 0 : b, h);
-    const parts = evenRanges(T, queriesAtOnce).map((range) => slice(rows, { axis: 2, ...range }));
-    return join(parts.map((part) => search(part, keys)), 2);
+    const queryBlocks = queryRanges.map((range) => part(extended, b, h, { axis: 2, ...range }));
+    const found = keyRanges.map((range) => {
+      const keys = part(meanKeys, G === 1 ? 0 : b, h, { axis: 3, ...range });
+      const start = graph.int32(Int32Array.of(range.start), [1]);
+      return queryBlocks.map((queries) => {
+        const { ids, scores } = search(queries, keys);
+        return { ids: range.start === 0 ? ids : add(ids, start), scores };
+      });
+    });
+    return join(
+      queryBlocks.map((_, q) =>
+        found.length === 1 ? found[0][q] : best(join(found.map((parts) => parts[q]), 3))
+      ),
+      2,
+    );
+  };
+  /** The n best of the candidates [1, 1, Q, m]: of equal ones those that come first. */
+  const best = ({ ids, scores }: Retrieved): Retrieved => {
+    const [Q, m] = ids.shape.slice(2);
+    const chosen = topK(scores, options.retrievedChunks);
+    const firsts = graph.int32(Int32Array.from({ length: Q }, (_, q) => q * m), [Q, 1]);
+    const places = add(gather(numbers, chosen.ids), firsts);
+    return { ids: gather(reshape(ids, [Q * m]), places), scores: chosen.values };
   };
   const numbersTo = (size: number) => Array.from({ length: size }, (_, i) => i);
   const fits = 4 * B * H * T * P <= options.blockBytes;
@@ -141,5 +160,36 @@ export function retrieveExactly(
   return {
     ids: add(ids, graph.int32(firstRow, [G, H, 1, 1])),
     scores,
+  };
+}
+
+/** Fewer queries of a head are not worth a pass over its keys. */
+const leastQueries = 64;
+
+/**
+ * Queries and chunks of a head whose scores exist at once: `blockBytes` of scores or, for a matrix product to be efficient, up to 32 MiB.
+ * All chunks meet the same queries, unless those would be too few: by 128 queries at once, searching 4 million chunks in parts, which
+ * are copied, took a sixth of the time of searching them whole by 2.
+ */
+function searchBlockSizes(
+  options: {
+    contextTokens: number;
+    capacityChunks: number;
+    retrievedChunks: number;
+    blockBytes: number;
+  },
+): { queries: number; chunks: number } {
+  const { contextTokens: T, capacityChunks: P, retrievedChunks, blockBytes } = options;
+  const mostScores = Math.max(blockBytes, 32 * 2 ** 20) / 4;
+  const queries = Math.min(
+    T,
+    Math.max(Math.min(256, Math.ceil(mostScores / P)), Math.floor(blockBytes / (4 * P))),
+  );
+  if (queries >= Math.min(T, leastQueries)) return { queries, chunks: P };
+  const atOnce = 2 * leastQueries;
+  return {
+    queries: Math.min(T, atOnce),
+    // Even parts have half as many at the least, and none fewer than are retrieved.
+    chunks: Math.max(Math.floor(mostScores / atOnce), 2 * retrievedChunks),
   };
 }

@@ -30,3 +30,27 @@ export function slice(x: Value, options: { axis: number; start: number; end: num
     gradient: ({ dy }) => [pad(dy, { axis, before: start, after: size - end })],
   });
 }
+
+/**
+ * The part of x within ranges of several axes, as one node; gradients stop here. ONNX Runtime turns nodes that slice one axis piece by
+ * piece into one that copies all pieces at once, which takes the memory of x again; of these each is copied when it is needed.
+ */
+export function sliceRanges(
+  x: Value,
+  ranges: readonly { axis: number; start: number; end: number }[],
+): Value {
+  const shape = [...x.shape];
+  for (const { axis, start, end } of ranges) shape[axis] = end - start;
+  if (shape.every((size, axis) => size === x.shape[axis])) return x;
+  const numbers = (of: (range: typeof ranges[number]) => number) => x.graph.int64(ranges.map(of));
+  return x.graph.node({
+    op: "Slice",
+    inputs: [
+      x,
+      numbers(({ start }) => start),
+      numbers(({ end }) => end),
+      numbers(({ axis }) => axis),
+    ],
+    outputs: [{ shape, type: x.type }],
+  });
+}

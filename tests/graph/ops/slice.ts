@@ -1,5 +1,5 @@
 import { Graph } from "../../../src/graph/graph.ts";
-import { slice } from "../../../src/graph/ops/slice.ts";
+import { slice, sliceRanges } from "../../../src/graph/ops/slice.ts";
 import { assert, test } from "../../testing.ts";
 import { testOperation } from "../operation_test_case.ts";
 import { at, tensor64 } from "../tensor64.ts";
@@ -24,6 +24,13 @@ for (
   });
 }
 
+testOperation("sliceRanges() of two axes", {
+  inputs: { x: { shape: [3, 5, 11], gradient: false } },
+  build: ({ x }) => sliceRanges(x, [{ axis: 0, start: 1, end: 3 }, { axis: 2, start: 4, end: 5 }]),
+  reference: ({ x }) => tensor64([2, 5, 1], (i, j, k) => at(x, i + 1, j, k + 4)),
+  tolerance: 0,
+});
+
 testOperation("slice() of int32", {
   inputs: { x: { shape: [37], type: "int32", values: (_, i) => 3 * i + 1 } },
   build: ({ x }) => slice(x, { axis: 0, start: 5, end: 12 }),
@@ -33,6 +40,7 @@ testOperation("slice() of int32", {
 test("slice() returns the value itself for the whole axis, and rejects empty ranges and others outside", () => {
   const x = new Graph().input("x", [5, 7]);
   assert.equal(slice(x, { axis: 1, start: 0, end: 7 }), x);
+  assert.equal(sliceRanges(x, [{ axis: 1, start: 0, end: 7 }]), x);
   for (const [start, end] of [[-1, 3], [3, 3], [4, 2], [0, 8]]) {
     assert.throws(
       () => slice(x, { axis: 1, start, end }),
