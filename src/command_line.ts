@@ -219,7 +219,7 @@ export function commandHelp(
 ): string {
   const lines = [
     ...flags.map((flag): [string, string] => {
-      const allowed = flag.allowed ? `: ${flag.allowed.join(", ")}` : "";
+      const allowed = flag.allowed ? `; allowed: ${flag.allowed.join(", ")}` : "";
       return [`--${flag.name}${flag.value ? ` ${flag.value}` : ""}`, flag.help + allowed];
     }),
     ["--help", "show this"] as [string, string],

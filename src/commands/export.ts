@@ -35,7 +35,7 @@ export function exportCommand(output: Output): Command {
         value: "FORMAT",
         allowed: ["safetensors", "fairseq"],
         help:
-          "fairseq: the released code's, a SideNet with its backbone (default where FILE ends in .pt)",
+          "format of the file (default fairseq where FILE ends in .pt, else safetensors); fairseq's holds a SideNet with its backbone",
       },
     ],
     execute: (args) => exportCheckpoint(args, output),

@@ -59,11 +59,12 @@ export const modelFlags: readonly Flag[] = [
     name: "place",
     value: "PLACE",
     allowed: ["ram", "file"],
-    help: "where the memory lies: a file is for one larger than the RAM (default as declared, ram)",
+    help:
+      "where the memory lies, in RAM or, where it is larger, in a file (default as declared, or ram)",
   },
   {
     name: "offline",
-    help: "changes nothing, as only data uses the network",
+    help: "no effect: only `deno task data` fetches anything",
   },
   deviceFlag,
 ];

@@ -73,7 +73,7 @@ export function runCommand(output: Output, executor: () => Promise<RunExecutor>)
       { name: "fresh", help: "discard earlier results and checkpoints, and start again" },
       {
         name: "offline",
-        help: "changes nothing, as only data uses the network",
+        help: "no effect: only `deno task data` fetches anything",
       },
       { name: "jobs", value: "N", help: "runs at once (default 1)" },
       { name: "retry-failed", help: "resume failed runs, which are otherwise only listed" },

@@ -56,7 +56,7 @@ export function serveCommand(output: Output): Command {
         name: "host",
         value: "ADDRESS",
         allowed: hosts,
-        help: `address to listen on (default ${hosts[0]}: this machine alone), one of `,
+        help: `address to listen on (default ${hosts[0]}, for this machine alone)`,
       },
       ...Object.entries(limits).map(([name, { fallback, help }]): Flag => ({
         name,

@@ -10,7 +10,7 @@ export const summaries = {
     help:
       "Runs the experiments that files or folders declare, or a recorded run again from its folder. Finished runs are kept, " +
       "unfinished ones resume, and runs that another process executes are left to it. Of a folder, runs whose data is missing are left " +
-      "out and listed. The exit code is 0 where all others are completed, or another process executes them.",
+      "out and listed. The exit code is 0 if all others are completed or executed by another process.",
   },
   measure: {
     operands: "PATH...",
@@ -41,19 +41,19 @@ export const summaries = {
   compress: {
     operands: "PATH...",
     help:
-      "Compresses the lines of training steps and scored items of completed runs in results folders; every command reads them as before.",
+      "Compresses the records of completed runs in results folders (metrics.jsonl and samples/); every command reads them as before.",
   },
   watch: {
     operands: "[RESULTS]",
     help:
-      "Serves a page of this machine that shows the runs of a results folder (default results) and the curves of their trainings " +
-      "while they go on.",
+      "Serves a page, for this machine alone, with the runs of a results folder (default results) and their training curves, while " +
+      "they run.",
   },
   data: {
     operands: "[NAME...]",
     help:
-      "Lists the data sets that experiments read and verifies them; fetches the named ones, and models of the Hub, named " +
-      "hf:OWNER/NAME.",
+      "Without a name, lists and verifies the data sets that experiments read. With names, fetches these data sets, or models of " +
+      "the Hugging Face Hub, as hf:OWNER/NAME.",
   },
   "chapter-break": {
     operands: "FOLDER --out FILE.json",
@@ -76,8 +76,8 @@ export const summaries = {
   remember: {
     operands: "--run FOLDER --document FILE --out FILE",
     help:
-      "Writes what a model remembers of documents to a file, which `generate --memory` and restoreMemory() read in place of the " +
-      "documents.",
+      "Reads documents into a model's memory and writes the memory to a file, which --memory of `generate`, `ask` and `serve`, and " +
+      "restoreMemory() of the library, read in place of the documents.",
   },
   generate: {
     operands: "--run FOLDER --document FILE",
@@ -87,7 +87,7 @@ export const summaries = {
   },
   ask: {
     operands: '--run FOLDER --memory FILE "QUESTION"',
-    help: "Answers a question about what a model remembers: of a memory file, or of documents.",
+    help: "Answers a question with a memory file, or documents, in the memory of a model.",
   },
   serve: {
     operands: "--run FOLDER",
