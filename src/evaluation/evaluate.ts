@@ -2,7 +2,7 @@
  * Measures the models of an evaluation.
  */
 import type { RunFolder } from "../results/run_folder.ts";
-import type { SampleRecord } from "../results/records.ts";
+import type { Metric, SampleRecord } from "../results/records.ts";
 import type { Device } from "../runtime/device.ts";
 import {
   type EvaluationInputs,
@@ -12,7 +12,7 @@ import {
   type PromptedItems,
   type Scoring,
 } from "./evaluation_kind.ts";
-import { InputRangeError } from "../errors.ts";
+import { InputError, InputRangeError } from "../errors.ts";
 import { type EvaluationConfig, kindOf } from "./evaluations.ts";
 import { type Measure, metricsOf } from "./measure.ts";
 import type { ModelConfig, TrainedModels } from "./model_kind.ts";
@@ -30,7 +30,7 @@ export interface EvaluationContext {
   /** Where results go. */
   readonly results: Pick<
     RunFolder,
-    "summary" | "keepSamples" | "appendSamples" | "recordMetrics" | "recordHash"
+    "summary" | "readSamples" | "keepSamples" | "appendSamples" | "recordMetrics" | "recordHash"
   >;
   readonly signal: AbortSignal;
   /** Told how much of which model is done. */
@@ -93,12 +93,6 @@ export async function measureModels(
     }));
   };
 
-  const first = modelName(models[0]);
-  const measured = models.map(modelName).filter((model) =>
-    results.summary.metrics.some((metric) => metric.evaluation === name && metric.model === model)
-  );
-  const recorded = await results.keepSamples(name, measured);
-  const scored = Map.groupBy<string, SampleRecord>(recorded, ({ model }) => String(model));
   const measure = (samples: readonly SampleRecord[]) => measuresOf(kind, samples, evaluation);
   const { total = () => undefined, withoutModel = {} } = items;
   const labels = { evaluation: name, version: kind.version, total };
@@ -107,27 +101,106 @@ export async function measureModels(
     model: modelName(config),
     modelVersion: modelKindOf(config).version?.(config),
   });
+  const scored = await keepScored(evaluation, Object.keys(withoutModel), results);
+  const first = modelName(models[0]);
+  const measureWithoutModel = async () => {
+    for (const [model, samples] of Object.entries(withoutModel)) {
+      if (scored.has(model)) continue;
+      await results.appendSamples(name, model, samples);
+      await results.recordMetrics(metricsOf(measure(samples), { ...labels, model }));
+    }
+  };
   let baseline: Measure[] | undefined;
   for (const declared of models) {
     const model = modelName(declared), isFirst = model === first;
-    if (scored.has(model)) continue;
-    const report: Scoring["report"] = (items, total, unit) =>
-      context.report({ evaluation: name, model, items, total, unit });
-    const samples = await score(declared, { signal, report });
-    await results.appendSamples(name, model, samples);
-    scored.set(model, samples);
-    baseline ??= measure(scored.get(first)!);
-    await results.recordMetrics([
-      ...(isFirst
-        ? metricsOf(baseline, labelsOf(declared))
-        : metricsOf(measure(samples), labelsOf(declared), { model: first, measures: baseline })),
-      ...(isFirst
-        ? Object.entries(withoutModel).flatMap(([model, samples]) =>
-          metricsOf(measure(samples), { ...labels, model })
-        )
-        : []),
-    ]);
+    if (!scored.has(model)) {
+      const report: Scoring["report"] = (items, total, unit) =>
+        context.report({ evaluation: name, model, items, total, unit });
+      const samples = await score(declared, { signal, report });
+      checkSameItems(name, { model, samples }, { model: first, samples: scored.get(first) });
+      await results.appendSamples(name, model, samples);
+      scored.set(model, samples);
+      baseline ??= measure(scored.get(first)!);
+      await results.recordMetrics(
+        isFirst
+          ? metricsOf(baseline, labelsOf(declared))
+          : metricsOf(measure(samples), labelsOf(declared), { model: first, measures: baseline }),
+      );
+    }
+    if (isFirst) await measureWithoutModel();
   }
+}
+
+/**
+ * The records of the models that have been measured before, up to the first whose records are missing or do not give the recorded
+ * numbers, as after a power cut; records of the others are dropped, and they are measured again.
+ *
+ * @param withoutModel Baselines that take no model.
+ */
+async function keepScored(
+  evaluation: EvaluationConfig,
+  withoutModel: readonly string[],
+  results: EvaluationContext["results"],
+): Promise<Map<string, readonly SampleRecord[]>> {
+  const { name } = evaluation, models = evaluation.models.map(modelName);
+  const recorded = Map.groupBy<string, SampleRecord>(
+    await results.readSamples(name),
+    ({ model }) => String(model),
+  );
+  const isIntact = (model: string) => {
+    const own = results.summary.metrics.filter((metric) =>
+      metric.evaluation === name && metric.model === model && metric.over === undefined
+    );
+    return own.length > 0 && givesMetrics(evaluation, recorded.get(model) ?? [], own);
+  };
+  const damaged = models.findIndex((model) => !isIntact(model));
+  const intact = damaged < 0 ? models : models.slice(0, damaged);
+  const kept = intact.length > 0 ? [...intact, ...withoutModel.filter(isIntact)] : [];
+  await results.keepSamples(name, kept);
+  return new Map(kept.map((model) => [model, recorded.get(model)!]));
+}
+
+/** Whether metrics of a model follow from records of its items, rounding apart. */
+function givesMetrics(
+  evaluation: EvaluationConfig,
+  samples: readonly SampleRecord[],
+  metrics: readonly Metric[],
+): boolean {
+  const kind = kindOf(evaluation);
+  const areOfKind = samples.every((sample) => kind.record.safeParse(sample).success);
+  if (samples.length === 0 || !areOfKind) return false;
+  const labels = { evaluation: evaluation.name, model: "", version: kind.version };
+  const given = metricsOf(measuresOf(kind, samples, evaluation), labels);
+  return metrics.every(({ name, value, n }) => {
+    const metric = given.find((candidate) => candidate.name === name);
+    return metric?.n === n &&
+      Math.abs(metric.value - value) <= 1e-9 * Math.max(1, Math.abs(value));
+  });
+}
+
+/**
+ * Checks that a model was asked what the first one was, in the same order.
+ *
+ * @throws {InputError} Where it was not, as where the first was asked by other code before the run was interrupted.
+ */
+function checkSameItems(
+  evaluation: string,
+  own: { readonly model: string; readonly samples: readonly SampleRecord[] },
+  first: { readonly model: string; readonly samples: readonly SampleRecord[] | undefined },
+): void {
+  if (!first.samples) return;
+  const [items, before] = [own.samples, first.samples].map((all) => all.map(({ item }) => item));
+  const longer = items.length > before.length ? items : before;
+  const other = longer.findIndex((_, i) => items[i] !== before[i]);
+  if (other < 0) return;
+  throw new InputError(
+    `Cannot compare "${own.model}" with "${first.model}" in "${evaluation}" as item ${
+      other + 1
+    } must be the same: ` +
+      `current items are ${items[other] ?? "none"} and ${
+        before[other] ?? "none"
+      }; --fresh starts the run again`,
+  );
 }
 
 /**

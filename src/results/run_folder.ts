@@ -199,16 +199,20 @@ export class RunFolder {
     });
   }
 
-  /** Records metrics; one of the same evaluation, model and name replaces the earlier. */
+  /** Records metrics; one of the same evaluation, model and name takes the place of the earlier. */
   async recordMetrics(metrics: readonly Metric[]): Promise<void> {
     for (const metric of metrics) {
       const { evaluation, model, name, value, stderr = 0, ci95 = [0, 0] } = metric;
       checkFinite(`${evaluation} ${model} ${name}`, { value, stderr, low: ci95[0], high: ci95[1] });
     }
     const key = ({ evaluation, model, name }: Metric) => JSON.stringify([evaluation, model, name]);
-    const replaced = new Set(metrics.map(key));
-    const kept = this.#summary.metrics.filter((metric) => !replaced.has(key(metric)));
-    await this.#writeSummary({ ...this.#summary, metrics: [...kept, ...metrics] });
+    const added = new Map(metrics.map((metric) => [key(metric), metric]));
+    const kept = this.#summary.metrics.map((metric) => {
+      const replacement = added.get(key(metric));
+      added.delete(key(metric));
+      return replacement ?? metric;
+    });
+    await this.#writeSummary({ ...this.#summary, metrics: [...kept, ...added.values()] });
   }
 
   /** Forgets the metrics of an evaluation that is to be measured again; its samples are replaced one model at a time. */
@@ -250,11 +254,7 @@ export class RunFolder {
 
   /** Sees to it that the lines of `metrics.jsonl` outlast a power cut, as a checkpoint of the same step does. */
   async syncMetrics(): Promise<void> {
-    const path = join(this.path, "metrics.jsonl");
-    await writing(path, async () => {
-      using file = await Deno.open(path, { append: true, create: true });
-      await file.syncData();
-    });
+    await syncFile(join(this.path, "metrics.jsonl"));
   }
 
   /**
@@ -303,6 +303,8 @@ export class RunFolder {
     await this.checkLock();
     await writing(this.path, () => Deno.mkdir(join(this.path, "samples"), { recursive: true }));
     await writing(path, () => Deno.writeTextFile(path, lines, { append: true }));
+    // The summary that follows must not outlast what it was computed from.
+    await syncFile(path);
   }
 
   /**
@@ -415,6 +417,14 @@ export async function recordVariation(path: string, variation: Variation): Promi
     path,
     toJson({ ...summary, variation: merged, ...(error !== undefined && { error }), metrics }),
   );
+}
+
+/** Waits until what was appended to a file is on the disk; makes the file where it is missing. */
+async function syncFile(path: string): Promise<void> {
+  await writing(path, async () => {
+    using file = await Deno.open(path, { append: true, create: true });
+    await file.syncData();
+  });
 }
 
 function toJson(value: unknown): string {

@@ -201,6 +201,63 @@ for (const [name, damage, error] of refused) {
   });
 }
 
+type SampleDamage = (lines: string[]) => string[];
+
+/** Damages of records of items, as a power cut or an editor leaves them; the first three lines are the backbone's. */
+const ofSamples: readonly (readonly [name: string, damage: SampleDamage])[] = [
+  ["all are gone", () => []],
+  ["one of the first model is missing", (lines) => lines.toSpliced(1, 1)],
+  ["one of a later model is there twice", (lines) => lines.toSpliced(4, 0, lines[4])],
+  ["the second half is missing", (lines) => lines.slice(0, lines.length / 2)],
+  [
+    "another number",
+    (lines) =>
+      lines.with(5, lines[5].replace(/"nats":(\d)/, (_, digit) => `"nats":${(digit + 1) % 9 + 1}`)),
+  ],
+  [
+    "a field of another type",
+    (lines) => lines.with(2, lines[2].replace(/"tokens":\d+/, '"tokens":0')),
+  ],
+];
+
+test("a run that goes on scores the models again whose records do not give their numbers", async () => {
+  await withFolder(async (folder) => {
+    await writeCorpus(join(folder, "corpus"));
+    const runIt = async () => {
+      const { code, stderr } = await run(folder, tiny);
+      assert.equal(code, 0, stderr);
+    };
+    await runIt();
+    const expected = await resultsOf(folder);
+    const path = await onlyRun(join(folder, "results"));
+    const samples = join(path, "samples/perplexity-test.jsonl");
+    const interrupt = async (damage: SampleDamage) => {
+      const summary = await readJson(path, "summary.json");
+      await Deno.writeTextFile(
+        join(path, "summary.json"),
+        JSON.stringify({ ...summary, state: "interrupted" }),
+      );
+      const before = expected.files["samples/perplexity-test.jsonl"];
+      const after = damage(before.trimEnd().split("\n")).map((line) => `${line}\n`).join("");
+      assert.notEqual(after, before);
+      await Deno.writeTextFile(samples, after);
+    };
+    for (const [name, damage] of ofSamples) {
+      await interrupt(damage);
+      await runIt();
+      assert.deepEqual(await resultsOf(folder), expected, name);
+    }
+    // In another order they give the same numbers, but not of the same items as those of the next model.
+    await interrupt(([a, b, ...others]) => [b, a, ...others.slice(0, 1)]);
+    assert.equal((await run(folder, tiny)).code, 1);
+    const { error } = await readJson(path, "summary.json");
+    assert.match(
+      error,
+      /^Cannot compare "sidenet-without-memory" with "backbone" in "perplexity-test" as item 1 must be the same: current items are test_0 and test_1; --fresh starts the run again$/,
+    );
+  });
+});
+
 test("a run trains itself what others have lost lines of", async () => {
   await withFolder(async (folder) => {
     await writeCorpus(join(folder, "corpus"));

@@ -48,7 +48,8 @@ export async function recomputeSummary(folder: string): Promise<RecomputedSummar
     for (const { model, measures } of measured) {
       const modelVersion = versionOf(model, config);
       const labels = { evaluation: config.name, model, version: kind.version, modelVersion };
-      const baseline = model === measured[0].model ? undefined : measured[0];
+      const isCompared = model !== measured[0].model && !kind.withoutModel?.includes(model);
+      const baseline = isCompared ? measured[0] : undefined;
       for (const metric of metricsOf(measures, labels, baseline)) {
         computed.set(keyOf(metric), metric);
       }

@@ -106,7 +106,11 @@ folderTest(
     const reopened = await open();
     await reopened.recordMetrics([metric("backbone", 7)]);
     const { metrics } = await readJson(`${path}/summary.json`);
-    assert.deepEqual(metrics, [metric("longmem", 8), metric("backbone", 7)]);
+    assert.deepEqual(
+      metrics,
+      [metric("backbone", 7), metric("longmem", 8)],
+      "the first stays first",
+    );
     await assert.rejects(
       reopened.recordMetrics([metric("backbone", NaN)]),
       /Cannot record perplexity-test backbone perplexity as value is not finite: current value is NaN/,

@@ -138,6 +138,12 @@ test("runExperiment() asks sentences with every model, and compares them by seed
         }),
       );
     }
+    // What needs no model has records, too: of one draw, as all have the same commonest label, "negative".
+    const commonest = of("commonest-label");
+    assert.deepEqual(
+      commonest.map(({ item, correct }) => [item, correct]),
+      spaced.map((item) => [item, Number(item.split(" ")[1]) % 2 === 0]),
+    );
     const scores = (model: string) => of(model).map((sample) => sample.scores);
     const distinct = new Set(models.map((model) => JSON.stringify(scores(model))));
     assert.equal(distinct.size, models.length, "two models score alike");
@@ -150,6 +156,7 @@ test("runExperiment() asks sentences with every model, and compares them by seed
     const { value, n } = named("released", "commonest-label", "accuracy sst-2");
     assert.deepEqual([value, n], [4 / 7, 7]);
     assert.equal(named("strict", "commonest-label", "accuracy mr").value, 1);
+    assert.equal(named("strict", "commonest-label", "accuracy sst-2").value, 1 / 4);
     assert.equal(named("released", "longmem", "accuracy mr").n, 18);
     const released = await readSamples(`${results}/moods/${run}/samples/released.jsonl`);
     assert.equal(of("backbone-full-context-576", released).length, 2 * (7 + 9));
