@@ -13,16 +13,18 @@ import { Marked, type Tokens } from "npm:marked@18.2.1";
 
 /** Pages in the order of the navigation; others of docs/, or that pages link to, follow in a group of their own. */
 const groups: Readonly<Record<string, readonly string[]>> = {
-  "Start": ["README.md", "examples/README.md"],
+  "Start": ["README.md", "docs/README.md", "docs/own-texts.md", "examples/README.md"],
   "Use": [
     "docs/commands.md",
     "docs/experiments.md",
     "docs/measuring.md",
+    "docs/benchmarks.md",
     "docs/models.md",
     "docs/data.md",
     "docs/memory-files.md",
     "docs/library.md",
     "docs/inspecting.md",
+    "docs/serving.md",
     "docs/cluster.md",
     "docs/results-format.md",
     "docs/gpu.md",
@@ -34,6 +36,8 @@ const groups: Readonly<Record<string, readonly string[]>> = {
     "docs/architecture.md",
     "data/chronicle/README.md",
     "data/code/README.md",
+    "data/fiction/README.md",
+    "data/tex/README.md",
   ],
   "Extend": [
     "docs/add-an-evaluation.md",

@@ -1,3 +1,6 @@
+import { metricCatalog } from "../../src/evaluation/metric_catalog.ts";
+import { experimentTables } from "../../src/results/evaluation_table.ts";
+import { findings } from "../../src/results/interpretation.ts";
 import { compare, type ItemSums } from "../../src/results/paired_comparison.ts";
 import { findRunRecords, type RunRecord } from "../../src/results/read_runs.ts";
 import { ratio } from "../../src/statistics/estimates.ts";
@@ -122,6 +125,19 @@ test("README's table of three seeds has the log's numbers and errors", () => {
     const same = all.find(({ model }) => model === row.model)!;
     assert.deepEqual(same, { ...same, ...row, "in context": inContext }, row.model);
   }
+});
+
+test("README shows the finding that the first seed's record has", async () => {
+  const [first] = (await runsOf("chronicle_seeds"))
+    .filter(({ summary: { variation = {} } }) => variation.seed === 1);
+  const [{ tables }] = experimentTables([first], metricCatalog);
+  const recall = tables.find(({ evaluation, part }) =>
+    evaluation === "recall-test" && part === ""
+  )!;
+  const [finding] = findings(recall, metricCatalog);
+  assert.match(finding, /^recall-test: /);
+  const shown = readme.replaceAll(/\s+/g, " ");
+  assert.ok(shown.includes(`${finding} `), finding);
 });
 
 test("the log's table of baselines has the recorded numbers, rounded once", async () => {
