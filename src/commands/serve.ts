@@ -27,6 +27,12 @@ const hosts = ["127.0.0.1", "::1", "0.0.0.0", "::"] as const;
 /** Milliseconds between looks for sessions that have ended. */
 const expiryInterval = 30_000;
 
+/**
+ * Milliseconds that clients have to read their answers once the server stops. A connection over which a request has come only in part
+ * would hold it up for good.
+ */
+const stoppingTime = 2000;
+
 /** Limits that are flags: default, and the most that may be set. */
 const limits = {
   tokens: { fallback: 1024, most: 2 ** 20, help: "most tokens of a completion" },
@@ -102,6 +108,8 @@ async function serveUntilStopped(
   { hostname, port, name }: { hostname: string; port: number; name: string },
   output: Output,
 ): Promise<void> {
+  const stopped = Promise.withResolvers<void>();
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const http = listen({ hostname, port }, (request) => server.answer(request), (url) => {
     output.print(`${url}v1/completions answers with ${name}; Ctrl-C ends it`);
   });
@@ -110,14 +118,16 @@ async function serveUntilStopped(
       output.note("stopping");
       server.stop();
       http.shutdown();
+      timer = setTimeout(stopped.resolve, stoppingTime);
     },
     onStopAtOnce: () => Deno.exit(130),
   });
   const expiry = setInterval(() => void server.expire(), expiryInterval);
   try {
-    await http.finished;
+    await Promise.race([http.finished, stopped.promise]);
   } finally {
     clearInterval(expiry);
+    clearTimeout(timer);
     await server.close();
   }
 }

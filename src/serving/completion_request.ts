@@ -2,6 +2,7 @@
 /**
  * The body of a request for completions: OpenAI's form, checked, with every default.
  */
+import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { parseForm } from "../declaration/form_problems.ts";
 import { show } from "../declaration/problem.ts";
@@ -46,11 +47,12 @@ export interface RequestLimits {
 /** Most prompts of a request, stop texts of a request, and likely tokens of a place. */
 const most = { prompts: 256, stops: 16, logprobs: 20 };
 
-const sessionPattern = /^[\w.~-]{1,128}$/;
+/** Names "." and ".." are parts of paths that every client resolves. */
+const sessionPattern = /^(?!\.{1,2}$)[\w.~-]{1,128}$/;
 
 /** Ids of sessions: whoever knows one may read its memory. */
 export const sessionId = z.string().regex(sessionPattern).describe(
-  'letters, digits, "_", "-", "." and "~", at most 128',
+  'letters, digits, "_", "-", "." and "~", at most 128, but not "." or ".." alone',
 );
 
 const stopText = z.string().min(1);
@@ -61,8 +63,8 @@ const neutral = {
   best_of: z.literal(1).describe("1"),
   presence_penalty: z.literal(0).describe("0"),
   frequency_penalty: z.literal(0).describe("0"),
-  suffix: z.literal("").describe("null"),
-  logit_bias: z.strictObject({}).describe("null"),
+  suffix: z.string().max(0).describe('"" or null'),
+  logit_bias: z.unknown().refine((value) => isDeepStrictEqual(value, {})).describe("{} or null"),
   user: z.string().describe("text"),
 };
 

@@ -34,10 +34,17 @@ async function readBytes(
   if (!request.body) return new Uint8Array();
   const reader = request.body.getReader(), parts: Uint8Array<ArrayBuffer>[] = [];
   const stop = () => void reader.cancel(signal.reason).catch(() => {});
+  const lost = (cause: unknown) => {
+    signal.throwIfAborted();
+    throw new ApiError(
+      499,
+      `Cannot read the body as the connection has ended: ${(cause as Error).message}`,
+    );
+  };
   signal.addEventListener("abort", stop, { once: true });
   try {
     for (let size = 0;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await reader.read().catch(lost);
       signal.throwIfAborted();
       if (done) return await new Blob(parts).bytes();
       size += value.length;

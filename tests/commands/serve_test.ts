@@ -73,6 +73,12 @@ test("the examples of docs/serving.md run, and serve ends cleanly by a signal", 
     assert.equal(described, fed);
     assert.equal(JSON.parse(deleted).deleted, true);
 
+    // A request that has come in part alone does not hold up the end.
+    const { hostname, port } = new URL(url);
+    using unfinished = await Deno.connect({ hostname, port: Number(port) });
+    await unfinished.write(new TextEncoder().encode(
+      `POST /v1/completions HTTP/1.1\r\nHost: ${hostname}:${port}\r\nContent-Length: 99\r\n\r\n{"pro`,
+    ));
     // A stream that is under way is told.
     const body = JSON.stringify({ prompt: "The", max_tokens: 1000, temperature: 0, stream: true });
     const response = await fetch(`${url}/v1/completions`, { method: "POST", body });

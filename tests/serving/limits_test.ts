@@ -64,6 +64,13 @@ test("bodies that are wrong are refused with the field, its value and the allowe
       [{ prompt: "a", top_p: 0 }, "top_p", /is 0, allowed are numbers above 0, at most 1/],
       [{ prompt: "a", seed: 1.5 }, "seed", /is 1.5, allowed are integers from 0/],
       [{ prompt: "a", n: 2 }, "n", /current value is 2, allowed are 1$/],
+      [{ prompt: "a", suffix: "b" }, "suffix", /current value is "b", allowed are "" or null$/],
+      [
+        { prompt: "a", logit_bias: { 7: 1 } },
+        "logit_bias",
+        /current value is \{"7":1\}, allowed are \{\} or null$/,
+      ],
+      [{ prompt: "a", session: ".." }, "session", /is "\.\.", allowed are .*, but not "\." or /],
       [{ prompt: "a", stop: "" }, "stop", /current value is "", allowed are text, or a list/],
       [{ prompt: "a", stop: Array(17).fill("x") }, "stop", /at most 16 texts/],
       [{ prompt: "a", logprobs: 21 }, "logprobs", /is 21, allowed are integers from 0 to 20/],
@@ -210,6 +217,18 @@ test("a request that is cancelled generates no more, streamed or not, computing 
     });
   }
 });
+
+test("a client that goes away while its body is read is no fault of the server", () =>
+  withServer({}, async ({ server, url, reported }) => {
+    const body = new ReadableStream({
+      pull: (controller) => controller.error(new Deno.errors.BadResource("it is gone")),
+    });
+    const request = new Request(`${url}/v1/completions`, { method: "POST", body });
+    const response = await server.answer(request);
+    const { error: { message } } = await response.json();
+    assert.match(message, /^Cannot read the body as the connection has ended: it is gone$/);
+    assert.deepEqual([response.status, reported], [499, []]);
+  }));
 
 test("a request that takes too long is ended, whatever it waits for", async () => {
   const gate = Promise.withResolvers<void>();
