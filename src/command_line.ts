@@ -1,10 +1,11 @@
 /**
  * Commands, their flags and their help: one description of each, by which arguments are read.
  */
-import { isAbsolute, relative, resolve } from "node:path";
+import { dirname, isAbsolute, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { allowedWords } from "./did_you_mean.ts";
 import { InputError } from "./errors.ts";
+import { isThere } from "./files.ts";
 
 /** A flag of a command. */
 export interface Flag {
@@ -196,6 +197,18 @@ export async function newPath(args: CommandArguments, flag: string): Promise<str
     throw new UsageError(`Cannot write "${path}" as it is there already`);
   }
   return path;
+}
+
+/**
+ * Reads the flag that names a command's output file; the file is written when all has been computed, so that what is wrong with it
+ * should be said before.
+ *
+ * @throws {UsageError} As {@linkcode newPath}, and where its folder is missing.
+ */
+export async function newFile(args: CommandArguments, flag: string): Promise<string> {
+  const path = await newPath(args, flag), folder = dirname(path);
+  if (await isThere(folder)) return path;
+  throw new UsageError(`Cannot write "${path}" as there is no folder "${folder}"`);
 }
 
 /**

@@ -31,6 +31,7 @@ export const maxTransferBytes = 2 ** 28;
 const reasons: Readonly<Record<string, string>> = {
   ENOSPC: "the disk is full",
   EDQUOT: "the disk quota is used up",
+  ENOENT: "there is no such folder",
   EROFS: "the file system is read-only",
   EACCES: "permission is denied",
   EPERM: "permission is denied",

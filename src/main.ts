@@ -2,7 +2,7 @@
  * The command line: `deno task run`, `deno task table`, ...
  *
  * Exit codes: 0 nothing failed: runs are done, left to another process, or of a folder and without data; 1 a run failed, or a file
- * that was named cannot be used; 2 the declaration or the command line is wrong; 130 stopped by Ctrl-C.
+ * that was named cannot be used; 2 the declaration or the command line is wrong; 130 stopped by Ctrl-C; 141 nobody reads the output.
  */
 // deno-lint-ignore-file no-console -- this is where results and errors reach the person who asked
 import { dirname } from "node:path";
@@ -21,7 +21,7 @@ import { allowedWords } from "./did_you_mean.ts";
 import { DeclarationError } from "./declaration/problem.ts";
 import { failureText, isForeseen } from "./errors.ts";
 import { environmentVariable } from "./system.ts";
-import { unlessClosed, writeOut } from "./standard_output.ts";
+import { ClosedOutputError, unlessClosed, writeOut } from "./standard_output.ts";
 import type { RunExecutor } from "./runner/run_context.ts";
 
 /** Commands print to the terminal. */
@@ -96,6 +96,7 @@ export async function main(
     if (command.onlyReads?.(given)) await giveUpPermissions();
     return await command.execute(given);
   } catch (error) {
+    if (error instanceof ClosedOutputError) return 141; // as SIGPIPE would end it
     const code = error instanceof UsageError || error instanceof DeclarationError
       ? 2
       : isForeseen(error)

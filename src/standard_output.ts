@@ -1,22 +1,44 @@
 /**
- * Writing to a terminal, which may be closed while a run goes on to save its checkpoint.
+ * Writing to a terminal or a pipe, which may be closed while a run goes on.
  */
 
-/** Writes something; to a terminal that was closed, which refuses it, nothing. */
+/** The output is closed: its terminal, or the program that reads the pipe. */
+export class ClosedOutputError extends Error {
+  override readonly name: string = "ClosedOutputError";
+
+  constructor(cause: unknown) {
+    super("Cannot write the output as nobody reads it", { cause });
+  }
+}
+
+/** Error codes of a terminal that was closed and of a pipe that nobody reads. */
+const closedCodes: readonly unknown[] = ["EIO", "EPIPE"];
+
+/**
+ * Writes text to the standard output as it is, also where a pipe takes only part of it at once.
+ *
+ * @throws {ClosedOutputError} Where the output is closed.
+ */
+export function writeOut(text: string): void {
+  let bytes = new TextEncoder().encode(text);
+  try {
+    while (bytes.length > 0) bytes = bytes.subarray(Deno.stdout.writeSync(bytes));
+  } catch (error) {
+    throw closedCodes.includes((error as { code?: string }).code)
+      ? new ClosedOutputError(error)
+      : error;
+  }
+}
+
+/** Writes something; to an output that is closed, nothing. */
 export function unlessClosed(write: () => void): void {
   try {
     write();
   } catch (error) {
-    if ((error as { code?: string }).code !== "EIO") throw error;
+    const isClosed = error instanceof ClosedOutputError ||
+      closedCodes.includes((error as { code?: string }).code);
+    if (!isClosed) throw error;
   }
-}
-
-/** Writes text to the standard output as it is, also where a pipe takes only part of it at once; a closed terminal shows nothing. */
-export function writeOut(text: string): void {
-  let bytes = new TextEncoder().encode(text);
-  unlessClosed(() => {
-    while (bytes.length > 0) bytes = bytes.subarray(Deno.stdout.writeSync(bytes));
-  });
 }
 
 /** Size of the terminal; 0 where it has none, as one that was closed. */

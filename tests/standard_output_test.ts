@@ -1,7 +1,23 @@
-import { unlessClosed } from "../src/standard_output.ts";
+import { unlessClosed, writeOut } from "../src/standard_output.ts";
 import { assert, repositoryPath, test } from "./testing.ts";
 
-test("unlessClosed() forgives a closed terminal, and nothing else", () => {
+test("writeOut() says that its output is closed", () => {
+  const { writeSync } = Deno.stdout;
+  const failing = (code: string) => () => {
+    throw Object.assign(new Error("refused"), { code });
+  };
+  try {
+    Deno.stdout.writeSync = failing("EPIPE");
+    assert.throws(() => writeOut("a"), { name: "ClosedOutputError" });
+    unlessClosed(() => writeOut("a"));
+    Deno.stdout.writeSync = failing("ENOSPC");
+    assert.throws(() => unlessClosed(() => writeOut("a")), /^Error: refused$/);
+  } finally {
+    Deno.stdout.writeSync = writeSync;
+  }
+});
+
+test("unlessClosed() forgives a closed terminal or pipe, and nothing else", () => {
   let calls = 0;
   const refusing = (code?: string) => () => {
     calls++;
@@ -9,9 +25,10 @@ test("unlessClosed() forgives a closed terminal, and nothing else", () => {
   };
   unlessClosed(() => calls++);
   unlessClosed(refusing("EIO"));
-  assert.throws(() => unlessClosed(refusing("EPIPE")), /^Error: refused$/);
+  unlessClosed(refusing("EPIPE"));
+  assert.throws(() => unlessClosed(refusing("ENOSPC")), /^Error: refused$/);
   assert.throws(() => unlessClosed(refusing()), /^Error: refused$/);
-  assert.equal(calls, 4);
+  assert.equal(calls, 5);
 });
 
 test("terminalSize() is 0 by 0 without a terminal", async () => {

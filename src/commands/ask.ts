@@ -40,11 +40,12 @@ export function askCommand(output: Output): Command {
 
 async function ask(args: CommandArguments, output: Output): Promise<number> {
   const [question] = args.operands;
-  if (args.operands.length !== 1 || question.trim() === "") {
+  if (args.operands.length !== 1) {
     throw new UsageError(
       `Cannot ask as one question is needed, in quotes: current number is ${args.operands.length}`,
     );
   }
+  if (question.trim() === "") throw new UsageError("Cannot ask as the question is empty");
   const memory = args.flags.get("memory")?.at(-1), documents = args.flags.get("document") ?? [];
   if (memory === undefined && documents.length === 0) {
     throw new UsageError("Cannot ask as there is neither --memory nor --document");

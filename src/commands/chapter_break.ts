@@ -1,7 +1,7 @@
 import {
   type Command,
   type CommandArguments,
-  newPath,
+  newFile,
   onlyOperand,
   type Output,
   positiveInteger,
@@ -54,7 +54,7 @@ function checkPattern(headings: string): void {
 
 async function writeInstances(args: CommandArguments, output: Output): Promise<number> {
   const folder = onlyOperand(args, "make instances");
-  const out = await newPath(args, "out");
+  const out = await newFile(args, "out");
   const split = args.flags.get("split")?.at(-1) ?? "test";
   const words = positiveInteger(args, "words") ?? defaultWords;
   const seed = positiveInteger(args, "seed") ?? 1;

@@ -6,7 +6,7 @@ import { hashFrozen, hashTensors } from "../formats/tensor_hash.ts";
 import {
   type Command,
   type CommandArguments,
-  newPath,
+  newFile,
   onlyOperand,
   type Output,
   reading,
@@ -44,7 +44,7 @@ export function exportCommand(output: Output): Command {
 
 async function exportCheckpoint(args: CommandArguments, output: Output): Promise<number> {
   const folder = onlyOperand(args, "export");
-  const out = await newPath(args, "out");
+  const out = await newFile(args, "out");
   const checkpoint = await reading(async () =>
     await isRunFolder(folder) ? await readFinishedRun(folder) : await loadCheckpoint(folder)
   );

@@ -3,7 +3,7 @@ import { hashTensors } from "../formats/tensor_hash.ts";
 import {
   type Command,
   type CommandArguments,
-  newPath,
+  newFile,
   onlyOperand,
   type Output,
   positiveInteger,
@@ -64,7 +64,7 @@ export function inductionCommand(output: Output): Command {
 
 async function measureInduction(args: CommandArguments, output: Output): Promise<number> {
   const path = onlyOperand(args, "measure induction");
-  const figure = args.flags.has("figure") ? await newPath(args, "figure") : undefined;
+  const figure = args.flags.has("figure") ? await newFile(args, "figure") : undefined;
   const flag = (name: string) => args.flags.get(name)?.at(-1);
   const corpus = flag("corpus") as InductionOptions["corpus"];
   const device = deviceOf(args);

@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import {
   type Command,
   type CommandArguments,
-  newPath,
+  newFile,
   type Output,
   positiveInteger,
   reading,
@@ -60,7 +60,7 @@ async function inspect(given: CommandArguments, output: Output): Promise<number>
   const path = requiredFlag(args, "document");
   const most = positiveInteger(args, "tokens") ?? defaultTokens;
   const out = args.flags.has("out")
-    ? await newPath(args, "out")
+    ? await newFile(args, "out")
     : `${basename(path).replace(/\.(txt|gz|txt\.gz)$/, "")}${inspectionEnding}`;
   const source = await openSource(args, output);
   const { tokenizer, contextTokens, chunkTokens } = source;

@@ -1,7 +1,7 @@
 import {
   type Command,
   type CommandArguments,
-  newPath,
+  newFile,
   type Output,
   reading,
   requiredFlag,
@@ -43,7 +43,7 @@ async function remember(args: CommandArguments, output: Output): Promise<number>
   const documents = args.flags.get("document")!;
   const memory = args.flags.get("memory")?.at(-1);
   const out = requiredFlag(args, "out");
-  if (out !== memory) await newPath(args, "out");
+  if (out !== memory) await newFile(args, "out");
   const source = await openSource(args, output);
   const { tokenizer } = source;
   const model = await openModel(args, source);

@@ -78,7 +78,7 @@ async function rememberFile(
   };
   await reading(() => rememberDocument(model, ids, { contextTokens, chunkTokens, progress }));
   const after = chunkTokens * (model.memoryFillChunks[0] ?? 0);
-  output.note(memoryText(path, ids.length, { before, after, contextTokens, chunkTokens }));
+  output.note(memoryText(path, ids.length, { before, after, chunkTokens }));
   const sha256 = sha256Of(text);
   return { name: basename(path), sha256, start, tokens: ids.length };
 }
@@ -131,16 +131,14 @@ export function noteUnknown(
 function memoryText(
   path: string,
   tokens: number,
-  { before, after, contextTokens, chunkTokens }: {
+  { before, after, chunkTokens }: {
     /** Tokens in the memory before the document and after it. */
     before: number;
     after: number;
-    contextTokens: number;
     chunkTokens: number;
   },
 ): string {
-  const full = Math.floor(tokens / contextTokens);
-  const partial = full * (contextTokens % chunkTokens) + tokens % contextTokens % chunkTokens;
+  const partial = tokens % chunkTokens;
   const written = tokens - partial, inMemory = Math.min(written, after);
   const forgotten = written - inMemory, ofEarlier = before + inMemory - after;
   return [

@@ -26,7 +26,7 @@ import { deviceFlag } from "./device_flag.ts";
 import { namedRuns } from "./named_runs.ts";
 import { describeRuns } from "./dry_run.ts";
 import { describeMissing, describeSources } from "./missing_data.ts";
-import { terminalSize, writeOut } from "../standard_output.ts";
+import { terminalSize, unlessClosed, writeOut } from "../standard_output.ts";
 import { prepareTensorboard } from "../results/tensorboard.ts";
 import { summaries } from "./summaries.ts";
 
@@ -112,7 +112,7 @@ async function executeRuns(
     & { readonly output: Output },
 ): Promise<number> {
   const display = new Display({
-    write: writeOut,
+    write: show,
     overwrites: isAnimated(),
     size: terminalSize,
   });
@@ -160,6 +160,11 @@ async function executeRuns(
   }
 }
 
+/** Writes to the output; runs go on where nobody reads it any more. */
+function show(text: string): void {
+  unlessClosed(() => writeOut(text));
+}
+
 /** Whether an experiment has several of the runs, whose tables are then shown together. */
 function several(runs: readonly ResolvedRun[], name: string): boolean {
   return runs.filter(({ experiment }) => experiment.name === name).length > 1;
@@ -183,7 +188,7 @@ async function showExperiments(
         itemProblem,
       );
       for (const { path, reason } of damaged) output.note(`Left out ${path}: ${reason}`);
-      if (records.length > 0) writeOut(`\n${closingText(records, metricCatalog, damaged)}\n`);
+      if (records.length > 0) show(`\n${closingText(records, metricCatalog, damaged)}\n`);
     } catch (error) {
       // They are completed, whether or not they can be read.
       output.note(failureText(error));

@@ -34,12 +34,19 @@ export interface GeneratedToken {
   readonly logits: Float32Array;
 }
 
+/** Tokens of the longest segment of whole chunks in a window; of one chunk where even that is longer than the window. */
+export function wholeChunks(
+  { contextTokens, chunkTokens }: { contextTokens: number; chunkTokens: number },
+): number {
+  return Math.max(1, Math.floor(contextTokens / chunkTokens)) * chunkTokens;
+}
+
 /**
  * Writes a document to the memory of a model, segment by segment.
  *
- * @param document Token ids; of the last segment, tokens that fill no chunk are left out, as always.
- * @param options `contextTokens`: tokens of a segment, `chunkTokens`: tokens of a chunk of the model's memory, `progress`: called
- * after each segment with the number of tokens read so far.
+ * @param document Token ids; tokens at its end that fill no chunk are left out, as always.
+ * @param options `contextTokens`: tokens of a segment at most, which has whole chunks; `chunkTokens`: tokens of a chunk of the
+ * model's memory; `progress`: called after each segment with the number of tokens read so far.
  * @throws RangeError Where one of them is not a positive integer.
  */
 export async function rememberDocument(
@@ -53,9 +60,10 @@ export async function rememberDocument(
 ): Promise<void> {
   checkCount("remember a document", "contextTokens", contextTokens, 1);
   checkCount("remember a document", "chunkTokens", chunkTokens, 1);
-  for (let start = 0; start + chunkTokens <= document.length; start += contextTokens) {
-    await model.remember(document.subarray(start, start + contextTokens));
-    progress?.(Math.min(start + contextTokens, document.length));
+  const T = wholeChunks({ contextTokens, chunkTokens });
+  for (let start = 0; start + chunkTokens <= document.length; start += T) {
+    await model.remember(document.subarray(start, start + T));
+    progress?.(Math.min(start + T, document.length));
   }
 }
 

@@ -2,7 +2,7 @@
  * Texts longer than the window: what does not fit goes through the window segment by segment into the memory.
  */
 import { architectureOf } from "../backbone/architectures.ts";
-import { rememberDocument } from "../longmem/generation.ts";
+import { rememberDocument, wholeChunks } from "../longmem/generation.ts";
 import type { LongMemModel } from "../longmem/longmem_model.ts";
 import type { ServedModel } from "./served_model.ts";
 
@@ -74,13 +74,5 @@ export async function rememberTokens(
       return model.remember(tokens, { lengths });
     },
   };
-  const segmentTokens = wholeChunks({ contextTokens, chunkTokens });
-  await rememberDocument(padded, ids, { contextTokens: segmentTokens, chunkTokens });
-}
-
-/** Tokens of the longest segment of whole chunks. */
-function wholeChunks(
-  { contextTokens, chunkTokens }: Pick<ServedModel, "contextTokens" | "chunkTokens">,
-): number {
-  return Math.max(1, Math.floor(contextTokens / chunkTokens)) * chunkTokens;
+  await rememberDocument(padded, ids, { contextTokens, chunkTokens });
 }

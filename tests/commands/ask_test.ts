@@ -38,6 +38,7 @@ test("ask prints the most likely line after the question, of a memory file or of
     const usage = (message: RegExp) => ({ name: "UsageError", message });
     await assert.rejects(ask(...document), usage(/one question is needed.*current number is 0$/));
     await assert.rejects(ask(...document, "Where", "is"), usage(/current number is 2$/));
+    await assert.rejects(ask(...document, " "), usage(/^Cannot ask as the question is empty$/));
     await assert.rejects(ask(question), usage(/neither --memory nor --document/));
     await assert.rejects(
       ask(...document, "--prompt", "Answer:", question),

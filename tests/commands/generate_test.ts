@@ -5,7 +5,7 @@ import { huggingFaceTensors, writeHuggingFace } from "../checkpoint/huggingface_
 import { generateCommand } from "../../src/commands/generate.ts";
 import { importCommand } from "../../src/commands/import.ts";
 import { withFolder } from "../temporary_folder.ts";
-import { assert, test } from "../testing.ts";
+import { assert, repositoryPath, test } from "../testing.ts";
 import { execute, recordedOutput } from "./recorded_output.ts";
 import { tinyText, writeTinyRun } from "./tiny_run.ts";
 
@@ -315,12 +315,12 @@ test("generate tells what of the document is read, forgotten, left out and unkno
       "document.txt: 102 tokens, 96 of them read",
       "document.txt: 102 tokens, 100 of them in memory, 2 left out as they do not fill a chunk of 4",
     ]);
-    // 610 tokens in windows of 30, of which 28 fill chunks; the last has 10, of which 8 do.
+    // Windows of 30 tokens are read 28 at a time, so that every chunk is whole.
     const long = await notesOf("w5 ".repeat(608).trim(), "--context", "30");
     assert.equal(
       long.at(-1),
-      "document.txt: 610 tokens, 256 of them in memory, 312 forgotten, the oldest first, as the memory is full, " +
-        "42 left out as they do not fill a chunk of 4",
+      "document.txt: 610 tokens, 256 of them in memory, 352 forgotten, the oldest first, as the memory is full, " +
+        "2 left out as they do not fill a chunk of 4",
     );
     const unknown = await notesOf("w5 never w6 heard ".repeat(10).trim(), "--prompt", "nowhere w3");
     assert.equal(
@@ -374,3 +374,23 @@ test("generate from a run without weights gives the command that makes them", as
     }
   });
 });
+
+test("generate ends where the program that reads its output has", () =>
+  withFolder(async (folder) => {
+    await writeTinyRun(`${folder}/run`);
+    await Deno.writeTextFile(`${folder}/cat.txt`, tinyText);
+    const process = new Deno.Command(Deno.execPath(), {
+      args: [
+        ...["run", "--quiet", "--no-check", "--allow-all", repositoryPath("src/main.ts")],
+        ...["generate", "--run", `${folder}/run`, "--document", `${folder}/cat.txt`],
+        ...["--device", "cpu", "--prompt", "The", "--tokens", "1000000"],
+      ],
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    await process.stdout.cancel();
+    const { code } = await process.status;
+    const notes = await new Response(process.stderr).text();
+    assert.equal(code, 141, notes);
+    assert.doesNotMatch(notes, /[Bb]roken pipe/);
+  }));

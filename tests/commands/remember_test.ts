@@ -131,6 +131,11 @@ test("remember says what is missing, there already, or of another model", () =>
       remember("--document", "first.txt", "--out", "one.memory"),
       /Cannot write ".*one\.memory" as it is there already/,
     );
+    // Before the document is read, which may take long.
+    await assert.rejects(remember("--document", "missing.txt", "--out", "none/one.memory"), {
+      name: "UsageError",
+      message: /^Cannot write "(.*none)\/one\.memory" as there is no folder "\1"$/,
+    });
     const weights = `${folder}/run/checkpoint/backbone/weights.safetensors`;
     const bytes = await Deno.readFile(weights);
     bytes[bytes.length - 4] ^= 1; // the least bit of the last weight

@@ -182,6 +182,20 @@ test("generate() refuses options that mean nothing", async () => {
   await assert.rejects(run({ contextTokens: 0 }), /contextTokens must be an integer from 1: .* 0/);
 });
 
+test("rememberDocument() cuts segments at chunks, so that tokens are left out at the end alone", async () => {
+  const segmentsOf = async (contextTokens: number) => {
+    const read: number[][] = [];
+    const remember = (tokens: Int32Array) => Promise.resolve(void read.push([...tokens]));
+    await rememberDocument({ remember }, Int32Array.from({ length: 14 }, (_, t) => t), {
+      contextTokens,
+      chunkTokens: 4,
+    });
+    return read;
+  };
+  assert.deepEqual(await segmentsOf(11), [[0, 1, 2, 3, 4, 5, 6, 7], [8, 9, 10, 11, 12, 13]]);
+  assert.deepEqual(await segmentsOf(3), [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]);
+});
+
 test("rememberDocument() refuses segments of no tokens, with which it would never end", async () => {
   const remember = () => Promise.reject(new Error("asked to remember"));
   const sizes = { contextTokens: 0, chunkTokens: 4 };
