@@ -70,6 +70,6 @@ export type { HostTensor, TensorMap } from "./src/tensor.ts";
 export type { SpecialIds, Tokenizer } from "./src/text/tokenizer.ts";
 export { openTokenizer, type TokenizerSource } from "./src/text/tokenizer_source.ts";
 export type { Batch, LongMemModel, RetrievedChunks } from "./src/longmem/longmem_model.ts";
-export type { Network } from "./src/longmem/network.ts";
+export type { Network } from "./src/longmem/networks.ts";
 export type { TokenWindow } from "./src/longmem/token_window.ts";
 export { type ProvidedFolder, provideFiles } from "./src/provided_files.ts";

@@ -7,8 +7,11 @@ import { InputRangeError } from "../errors.ts";
 
 /** One kind, told from the others by its value of the discriminator. */
 export interface Kind {
-  /** An object whose discriminator is a literal: optional for the kind that is meant where none is named. */
-  readonly schema: z.ZodType;
+  /**
+   * An object whose discriminator is a literal: optional for the kind that is meant where none is named. Absent: no declaration
+   * names the kind.
+   */
+  readonly schema?: z.ZodType;
 }
 
 /** Counts the registrations of all registries: a schema is up to date while it does not change. */
@@ -45,7 +48,7 @@ export class Registry<K extends Kind, Declaration = unknown> {
     this.#kinds = new Map(Object.entries(kinds));
     this.#discriminator = discriminator;
     this.#compose = composed(() => {
-      const schemas = [...this.#kinds.values()].map(({ schema }) => schema);
+      const schemas = [...this.#kinds.values()].flatMap(({ schema }) => schema ?? []);
       return z.discriminatedUnion(discriminator, schemas as unknown as [z.ZodObject]);
     });
   }

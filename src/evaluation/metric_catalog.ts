@@ -51,7 +51,8 @@ export const metricCatalog: MetricCatalog = {
     // Records of other versions may lack it.
     if (window === undefined) return undefined;
     const remembered = kind.rememberedTokens?.(declared) ??
-      (kind.blockMemory?.(declared) ?? (kind.readsMemory ? memory : undefined))?.capacityTokens;
+      (kind.ownMemory?.(declared).memory ?? (kind.readsMemory ? memory : undefined))
+        ?.capacityTokens;
     return `${window.toLocaleString("en")} tokens` +
       (remembered === undefined
         ? ""

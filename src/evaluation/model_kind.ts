@@ -6,7 +6,7 @@ import type { BackboneCheckpoint } from "../backbone/shape.ts";
 import type { Problem } from "../declaration/problem.ts";
 import { InputTypeError } from "../errors.ts";
 import { LongMem } from "../longmem/longmem.ts";
-import type { LongMemParts } from "../longmem/network.ts";
+import type { LongMemParts } from "../longmem/parts.ts";
 import type { MemoryConfig } from "../memory/config.ts";
 import type { Device } from "../runtime/device.ts";
 import type { Adaptation } from "../training/adaptation.ts";
@@ -103,10 +103,8 @@ export interface ModelKind<
   windowTokens?(config: Config): number | undefined;
   /** Tokens that it remembers, where they are its own setting and not the evaluation's. */
   rememberedTokens?(config: Config): number;
-  /** A memory that every block of the backbone has. */
-  blockMemory?(config: Config): MemoryConfig;
-  /** A memory of the backbone's hidden states. */
-  stateMemory?(config: Config): MemoryConfig;
+  /** Memory and part of a network whose memory is the model's own setting and not the evaluation's. */
+  ownMemory?(config: Config): Required<Pick<LongMemParts, "memory" | "other">>;
   /** The model in a sentence: `the backbone alone`. */
   readonly label: string;
   /** Opens it; results call it `context.name`. */

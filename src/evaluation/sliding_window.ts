@@ -1,5 +1,4 @@
-import type { Network } from "../longmem/network.ts";
-import { remembers } from "../longmem/networks.ts";
+import { type Network, remembers } from "../longmem/networks.ts";
 import type { PromptedModel, ScoredLongMem, SegmentRows } from "./shared/language_model.ts";
 import { type ReadRows, RowWindows, type WindowOptions } from "./shared/row_windows.ts";
 

@@ -10,7 +10,7 @@ import { setField } from "../declaration/field_path.ts";
 import { InputRangeError } from "../errors.ts";
 import { kindOf } from "../evaluation/evaluations.ts";
 import { modelKindOf } from "../evaluation/models.ts";
-import { stateHeads } from "../longmem/networks/knn_lm.ts";
+import { banksOf } from "../longmem/parts.ts";
 import { sideNetTensorShapes } from "../longmem/sidenet_shape.ts";
 import { capacityChunks, type MemoryConfig } from "../memory/config.ts";
 import { gibibytes } from "../runtime/gibibytes.ts";
@@ -50,8 +50,9 @@ export function memoryNeed(experiment: ResolvedExperiment, onFile?: BackboneShap
     config && experiment.device !== "webgpu" ? bankBytes(config, heads, rows) : 0;
   const modelBytes = (model: EvaluatedModel) => {
     const kind = modelKindOf(model);
-    const blocks = kind.blockMemory?.(model), contextTokens = kind.windowTokens?.(model);
-    return shape.layers * bank(blocks, 1) + bank(kind.stateMemory?.(model), 1, stateHeads(shape)) +
+    const own = kind.ownMemory?.(model), contextTokens = kind.windowTokens?.(model);
+    const { blocks, ...heads } = banksOf({ backbone: { shape }, ...own });
+    return blocks.length * bank(own?.memory, 1, heads) +
       (contextTokens === undefined
         ? 0
         : activationBytes({ batchSize: 1, contextTokens }, shape, 1));

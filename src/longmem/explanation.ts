@@ -6,9 +6,9 @@ import { architectureOf } from "../backbone/architectures.ts";
 import { bankInputNames, emptyScore, hiddenInputName } from "../memory/memory_graph.ts";
 import { slotsOf } from "../memory/ring.ts";
 import type { Device } from "../runtime/device.ts";
-import type { LongMemParts } from "./network.ts";
 import type { OpenMemory } from "./open_memory.ts";
 import { hasInnerPadding, paddingMask } from "./padding.ts";
+import type { LongMemParts } from "./parts.ts";
 import { batchFeeds, type Passes } from "./passes.ts";
 
 /** Tokens of all that a memory has been given since it was emptied, from `start` to before `end`. */

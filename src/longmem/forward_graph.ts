@@ -2,22 +2,26 @@
  * The forward passes that evaluations and programs run, as graphs.
  */
 import { architectureOf, bankHeads } from "../backbone/architectures.ts";
-import { backbonePositions, backboneWeights, blockName } from "../backbone/backbone_graph.ts";
+import {
+  backbonePositions,
+  backboneWeights,
+  blockName,
+  weightInputs,
+} from "../backbone/backbone_graph.ts";
 import { Graph, type Value } from "../graph/graph.ts";
 import { crossEntropy, type LogitBlock, logitBlocks } from "../graph/ops/cross_entropy.ts";
 import { linear } from "../graph/ops/linear.ts";
 import { reshape } from "../graph/ops/reshape.ts";
 import { slice } from "../graph/ops/slice.ts";
 import type { Forward, ForwardOptions } from "./network.ts";
-import { networks, wholeNetwork } from "./networks.ts";
-import { sideNetLayerName } from "./sidenet_graph.ts";
+import { networks } from "./networks.ts";
 
 /** Prefix of the cached keys and values of a segment among the inputs of a graph. */
 export const cachePrefix = "cache.";
 
 /** Builds the values of a forward pass; the caller chooses outputs. */
 export function buildForward(options: ForwardOptions): Forward {
-  const { backbone, rows: B, contextTokens: T, blockBytes, cachedTokens } = options;
+  const { network, backbone, part, rows: B, contextTokens: T, blockBytes, cachedTokens } = options;
   const graph = new Graph();
   const tokens = graph.input("tokens", [B, T], "int32");
   const sizes = { rows: B, contextTokens: T, padded: options.padded };
@@ -31,8 +35,9 @@ export function buildForward(options: ForwardOptions): Forward {
     }),
   };
   const frozen = backboneWeights(graph, backbone, options.frozenType);
-  const network = networks[options.network ?? wholeNetwork(options)];
-  const states = network.forward({ graph, tokens, frozen, batch, options });
+  const kind = networks.get(network), own = kind.part?.weights;
+  const weights = weightInputs(graph, own?.tensors(part, backbone) ?? new Map(), own?.prefix ?? "");
+  const states = kind.forward({ graph, tokens, frozen, part, weights, batch, options });
   const head = architectureOf(backbone).head(frozen, backbone);
   return { ...states, graph, tokens, head, features: scoredFeatures(states.features, options) };
 }
@@ -61,14 +66,14 @@ function cacheInputs(
 }
 
 /** Keys and values [B, Hkv, T, D] of all layers, for a {@linkcode SegmentCache}, by names. */
-export function segmentKeys({ backbone, sideNet }: Forward): Map<string, Value> {
+export function segmentKeys({ backbone, layers = new Map() }: Forward): Map<string, Value> {
   const found = new Map<string, Value>();
   const add = (layer: string, { k, v }: { k: Value; v: Value }) => {
     const { keys, values } = keyNames(layer);
     found.set(keys, k).set(values, v);
   };
   backbone.heads.forEach((heads, i) => add(blockName(i), heads));
-  sideNet?.heads.forEach((heads, i) => add(sideNetLayerName(i), heads));
+  for (const [name, heads] of layers) add(name, heads);
   return found;
 }
 

@@ -1,4 +1,4 @@
-import { architectureOf, bankHeads } from "../backbone/architectures.ts";
+import { architectureOf } from "../backbone/architectures.ts";
 import { InputError, InputRangeError, InputTypeError } from "../errors.ts";
 import { isThere, writeAtomically } from "../files.ts";
 import { hashFrozen } from "../formats/tensor_hash.ts";
@@ -14,10 +14,10 @@ import {
 } from "../memory/memory_file.ts";
 import type { Device, Tensors } from "../runtime/device.ts";
 import { explainSegment, type MemoryRange, type MemoryReading } from "./explanation.ts";
-import type { LongMemParts, Network } from "./network.ts";
-import { networks, remembers, wholeNetwork } from "./networks.ts";
+import { type Network, networks, remembers } from "./networks.ts";
 import { OpenMemory } from "./open_memory.ts";
 import { hasInnerPadding, paddingMask, rangesBehind, rowRanges } from "./padding.ts";
+import { banksOf, type LongMemParts, wholeNetwork } from "./parts.ts";
 import { checkCount, checkNetwork, checkTokens, checkWords } from "./pass_checks.ts";
 import { batchFeeds, Passes, type PassOutput } from "./passes.ts";
 import {
@@ -72,10 +72,9 @@ export class LongMem {
     readonly parts: LongMemParts,
     options: { ownsDevice?: boolean; owner?: LongMem } = {},
   ) {
-    const readers = [parts.sideNet, parts.blockMemory, parts.memorizing, parts.stateMemory];
-    if (readers.filter((reader) => reader !== undefined).length > 1) {
+    if (parts.sideNet && parts.other) {
       throw new InputTypeError(
-        "Cannot have more than one of a SideNet, block memories, trained blocks and a memory of states as all would have the memory",
+        `Cannot have a SideNet beside the part of network "${parts.other.network}" as both would have the memory`,
       );
     }
     this.#ownsDevice = options.ownsDevice ?? false;
@@ -279,7 +278,7 @@ export class LongMem {
   openWindow(options: { contextTokens: number; network?: Network }): TokenWindow {
     const { contextTokens, network = wholeNetwork(this.parts) } = options;
     checkWords("option", Object.keys(options), ["contextTokens", "network"]);
-    checkWords("network", [network], Object.keys(networks));
+    checkWords("network", [network], networks.names);
     checkNetwork(network, "logits", this.parts);
     checkCount("open a window", "contextTokens", contextTokens, 1);
     const surroundings = { device: this.device, parts: this.parts, passes: this.#passes };
@@ -318,7 +317,7 @@ export class LongMem {
   /** Copies the memory's contents to the host; undefined where no pass has opened it. Not for memories of blocks. */
   copyMemory(): Promise<SavedBank | undefined> {
     return this.#afterOthers(async () => {
-      if (this.parts.blockMemory) {
+      if (banksOf(this.parts).several) {
         throw new TypeError("Cannot copy the memories of several blocks");
       }
       if (this.parts.heldTokens) {
@@ -396,7 +395,7 @@ export class LongMem {
         block,
         memory: this.parts.memory!,
         ...(options.tokenizer && { tokenizer: options.tokenizer.hash }),
-        ...bankHeads(this.parts.backbone.shape),
+        ...banksOf(this.parts),
       });
       const { banks, memory: { bank } } = description;
       const memory = await this.#openMemory(bank === "shared" ? 1 : banks.length, 0);
@@ -465,7 +464,7 @@ export class LongMem {
     const network = options.network ?? wholeNetwork(this.parts);
     // A misspelled readOnly would write to the memory.
     checkWords("option", Object.keys(options), passOptions);
-    checkWords("network", [network], Object.keys(networks));
+    checkWords("network", [network], networks.names);
     const rows = options.batch ?? 1;
     checkTokens(tokens, targets, { rows, vocabSize: this.parts.backbone.shape.vocabSize });
     checkNetwork(network, want, this.parts);
@@ -531,12 +530,8 @@ export class LongMem {
       }
       await this.#closeMemory(); // empty ones, of another number of rows
     }
-    const { backbone, blockMemory } = this.parts;
-    const network = networks[wholeNetwork(this.parts)];
     this.#memory ??= await OpenMemory.open(this.device, config, {
-      ...(network.bankHeads?.(this.parts) ?? bankHeads(backbone.shape)),
-      blocks: network.rememberedBlocks(this.parts),
-      several: blockMemory !== undefined,
+      ...banksOf(this.parts),
       rows,
       seed: 1,
       heldTokens: this.parts.heldTokens,

@@ -4,7 +4,7 @@ import type { MemoryDescription } from "../memory/memory_file.ts";
 import type { DeviceDescription } from "../runtime/device.ts";
 import type { Padding } from "./padding.ts";
 import type { MemoryRange, MemoryReading } from "./explanation.ts";
-import type { Network } from "./network.ts";
+import type { Network } from "./networks.ts";
 import type { SaveMemoryOptions } from "./saved_memory.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { TokenWindow } from "./token_window.ts";

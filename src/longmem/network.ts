@@ -1,9 +1,10 @@
 /**
  * Networks of a LongMem: each reads a segment, and perhaps a memory. Each is a file in `networks/` and a line in `networks.ts`.
  */
-import type { BatchOptions, Head, Weights } from "../backbone/architecture.ts";
+import type { AttentionHeads, BatchOptions, Head, Weights } from "../backbone/architecture.ts";
 import type { backboneForward } from "../backbone/backbone_graph.ts";
-import type { BackboneCheckpoint, BackboneShape, FrozenType } from "../backbone/shape.ts";
+import type { BackboneShape, FrozenType } from "../backbone/shape.ts";
+import type { Kind } from "../declaration/registry.ts";
 import { dims, type Graph, type Value } from "../graph/graph.ts";
 import type { DropoutMask } from "../graph/ops/dropout.ts";
 import { reshape } from "../graph/ops/reshape.ts";
@@ -12,75 +13,52 @@ import { attendToChunks } from "../memory/chunk_attention.ts";
 import type { MemoryConfig } from "../memory/config.ts";
 import { bankInputs, hiddenChunkBias, type Retrieved } from "../memory/memory_graph.ts";
 import { retrieve } from "../memory/retriever.ts";
-import type { ElementType, TensorMap } from "../tensor.ts";
+import type { ElementType } from "../tensor.ts";
 import type { MemoryReader, MemoryShares } from "./joint_attention.ts";
-import type { MemorizingCheckpoint, MemorizingShape } from "./memorizing_transformer.ts";
-import type { sideNetForward } from "./sidenet_graph.ts";
-import type { SideNetCheckpoint, SideNetShape } from "./sidenet_shape.ts";
 
-/**
- * Which part of the model answers: the backbone alone, the SideNet without memory, or with it. The others are baselines:
- * the backbone alone, whose blocks read memories of their own, the backbone with trained blocks, one of which reads one, and
- * the backbone alone, whose last hidden states are remembered beside it.
- */
-export type Network =
-  | "backbone"
-  | "sidenet"
-  | "longmem"
-  | "infllm"
-  | "memorizing-transformer"
-  | "knn-lm";
-
-/** Parts of a LongMem. */
-export interface LongMemParts {
-  readonly backbone: BackboneCheckpoint;
-  /** Absent: the backbone alone can be asked. */
-  readonly sideNet?: SideNetCheckpoint;
-  readonly memory?: MemoryConfig;
-  /** The memory is that of the backbone's blocks, one for each; not together with a SideNet. */
-  readonly blockMemory?: BlockMemory;
-  /** The trained part of a Memorizing Transformer, whose memory it is; not together with a SideNet. */
-  readonly memorizing?: MemorizingCheckpoint;
-  /** The memory is one of the backbone's hidden states, in chunks of one token (kNN-LM); not together with a SideNet. */
-  readonly stateMemory?: true;
-  /** Tokens of each row, the last, that the memory does not hold yet, as a sliding window still shows them (default 0). */
-  readonly heldTokens?: number;
-}
-
-/** How the blocks of a backbone read memories of their own: an InfLLM-like baseline. */
-export interface BlockMemory {
-  /** Distance before the query, in tokens, at which all retrieved tokens stand. */
-  readonly distanceTokens: number;
-}
-
-/** One network. */
-export interface NetworkKind {
-  readonly name: Network;
-  /** Whether it reads a memory and writes to it. */
-  readonly remembers: boolean;
+/** A network; `Shape` has the sizes and settings of its part. */
+export interface NetworkKind<Shape = unknown> extends Kind {
+  /** Its part of a model, beside the backbone or within it; absent: it has none. */
+  readonly part?: PartKind<Shape>;
+  /** Its memory; absent: it reads none. */
+  readonly memory?: MemoryKind<Shape>;
   /** Whether a token can follow others by their cached keys and values. */
   readonly followsCache: boolean;
-  /** The part that a model lacks to run it, as in "there is no SideNet"; undefined: nothing but perhaps a memory. */
-  lacks(parts: LongMemParts): string | undefined;
-  /** Blocks whose keys and values are remembered: one for each bank. */
-  rememberedBlocks(parts: LongMemParts): number[];
-  /** Heads of the remembered keys and values, and their sizes; absent: those of the backbone's keys. */
-  bankHeads?(parts: LongMemParts): { heads: number; headDim: number };
-  /** The part that training changes; undefined: there is none. */
-  trained(parts: LongMemParts): TrainedPart | undefined;
-  forward(pass: NetworkPass): NetworkStates;
+  forward(pass: NetworkPass<Shape>): NetworkStates;
 }
 
-/** The part of a model that learns. */
-export interface TrainedPart {
-  /** The part: the others stay as they are. */
-  readonly part: "backbone" | "sideNet" | "memorizing";
-  /** Prefix of its weights among the inputs of a graph. */
+/** A kind of part that a network has beside the backbone, or within it; networks that differ in their memory share one. */
+export interface PartKind<Shape> {
+  /** Reason why a model without it cannot run the network: `there is no SideNet`. */
+  readonly lack: string;
+  /** Its weights, which a training changes while the backbone stays as it is; absent: it has none. */
+  readonly weights?: PartWeights<Shape>;
+}
+
+/** Weights of a part. */
+export interface PartWeights<Shape> {
+  /** The part in records of trainings. */
+  readonly name: string;
+  /** The part in words: `the SideNet`. */
+  readonly label: string;
+  /** Prefix of their names among the inputs of a graph. */
   readonly prefix: string;
-  /** As they start. */
-  readonly weights: TensorMap;
+  /** Their names and shapes. */
+  tensors(part: Shape, backbone: BackboneShape): ReadonlyMap<string, readonly number[]>;
   /** Numbers of the layers that have dropout. */
-  readonly layers: readonly number[];
+  layers(part: Shape, backbone: BackboneShape): readonly number[];
+}
+
+/** A network's memory. */
+export interface MemoryKind<Shape> {
+  /** Blocks whose keys and values are remembered: one for each bank. */
+  blocks(part: Shape, backbone: BackboneShape): readonly number[];
+  /** Heads of the remembered keys and values, and their sizes; absent: those of the backbone's keys. */
+  heads?(backbone: BackboneShape): { readonly heads: number; readonly headDim: number };
+  /** Whether graphs tell banks apart by their blocks, each of which reads its own. */
+  readonly several?: true;
+  /** Reason why no other model can read it: `several blocks have one each`; absent: all SideNets of the block can. */
+  readonly unshared?: string;
 }
 
 /** The memory as a graph reads it. */
@@ -97,18 +75,13 @@ export interface GraphMemory {
 
 /** Outputs of a graph, and its batches. */
 export interface ForwardOptions {
-  /** Absent: the network that all that is given makes. */
-  readonly network?: Network;
+  /** Name of the network. */
+  readonly network: string;
   readonly backbone: BackboneShape;
   /** Type in which the backbone's matrices are fed (default `float32`). */
   readonly frozenType?: FrozenType | undefined;
-  readonly sideNet?: SideNetShape;
-  /** The upper blocks are trained ones. */
-  readonly memorizing?: MemorizingShape;
-  /** Blocks that have memories of their own, all alike. */
-  readonly blockMemory?: BlockMemory;
-  /** The memory holds hidden states. */
-  readonly stateMemory?: true;
+  /** Shape of the network's part. */
+  readonly part?: unknown;
   /** Absent: layers that would read it see the segment alone. */
   readonly memory?: GraphMemory;
   readonly rows: number;
@@ -133,12 +106,16 @@ export interface ForwardOptions {
 }
 
 /** Inputs from which a network is built. */
-export interface NetworkPass {
+export interface NetworkPass<Shape = unknown> {
   readonly graph: Graph;
   /** int32 [B, T] */
   readonly tokens: Value;
   /** The backbone's weights. */
   readonly frozen: Weights;
+  /** Shape of the network's part. */
+  readonly part: Shape;
+  /** The part's weights. */
+  readonly weights: Weights;
   readonly batch: BatchOptions;
   readonly options: ForwardOptions;
 }
@@ -152,8 +129,8 @@ export interface NotedRetrieval extends Retrieved {
 export interface NetworkStates {
   /** Backbone hidden states and projections. */
   readonly backbone: ReturnType<typeof backboneForward>;
-  /** SideNet states, where there is one. */
-  readonly sideNet?: ReturnType<typeof sideNetForward>;
+  /** Heads of the layers beside the backbone's, by name, as their attention to the segment takes them. */
+  readonly layers?: ReadonlyMap<string, AttentionHeads>;
   /** Keys and values [N, Hkv D] that are to be remembered, for each bank of the graph. */
   readonly cached: readonly { readonly k: Value; readonly v: Value }[];
   /** The chunks that queries find, for each bank of the graph. */

@@ -2,8 +2,8 @@
 import { allowedWords } from "../did_you_mean.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
 import { checkTokenIds } from "../text/tokenizer.ts";
-import type { LongMemParts, Network } from "./network.ts";
-import { networks, remembers } from "./networks.ts";
+import { type Network, networks } from "./networks.ts";
+import { type LongMemParts, wholeNetwork } from "./parts.ts";
 import type { PassOutput } from "./passes.ts";
 
 /** @throws TypeError where a word is none of those that are allowed. */
@@ -46,14 +46,14 @@ export function checkTokens(
 
 /** Checks that a model has the parts of a network that is asked. */
 export function checkNetwork(network: Network, want: PassOutput, parts: LongMemParts): void {
-  const lacks = networks[network].lacks(parts);
-  if (lacks !== undefined) {
-    throw new InputTypeError(`Cannot run network "${network}" as ${lacks}`);
+  const { part, memory } = networks.get(network);
+  if (part && networks.get(wholeNetwork(parts)).part !== part) {
+    throw new InputTypeError(`Cannot run network "${network}" as ${part.lack}`);
   }
-  if (remembers(network) && !parts.memory) {
+  if (memory && !parts.memory) {
     throw new InputTypeError(`Cannot run network "${network}" as there is no memory`);
   }
-  if (want === "cache" && !remembers(network)) {
+  if (want === "cache" && !memory) {
     throw new InputTypeError("Cannot remember as there is no SideNet or no memory");
   }
 }

@@ -10,9 +10,9 @@ import { compile } from "../runtime/compile.ts";
 import type { Device, Session, Tensors } from "../runtime/device.ts";
 import { buildForward, headBlocks, headLogits, headLoss, segmentKeys } from "./forward_graph.ts";
 import { frozenTensors } from "./frozen_tensors.ts";
-import type { LongMemParts, Network } from "./network.ts";
-import { networks } from "./networks.ts";
+import { type Network, networks } from "./networks.ts";
 import { hostFunctionsOf, type OpenMemory } from "./open_memory.ts";
+import { type LongMemParts, ownPart, wholeNetwork } from "./parts.ts";
 
 /** Output of a pass. */
 export type PassOutput =
@@ -57,10 +57,9 @@ export class Passes {
     this.#device = device;
     this.#parts = parts;
     this.weights = frozenTensors(device, parts.backbone);
-    for (const part of Object.values(networks).map((network) => network.trained(parts))) {
-      for (const [name, { data, shape }] of part?.weights ?? []) {
-        this.weights[part!.prefix + name] ??= device.tensor(data, shape);
-      }
+    const kind = networks.get(wholeNetwork(parts)).part?.weights;
+    for (const [name, { data, shape }] of ownPart(parts)?.weights ?? []) {
+      this.weights[kind!.prefix + name] = device.tensor(data, shape);
     }
   }
 
@@ -91,17 +90,13 @@ export class Passes {
 
   /** The graph of a kind of pass. */
   #graph(kind: PassKind, memory: OpenMemory | undefined): Graph {
-    const { backbone, sideNet, blockMemory, memorizing, stateMemory } = this.#parts;
-    const { blockBytes } = this.#device;
+    const { backbone } = this.#parts, { blockBytes } = this.#device;
     const { want, returnsKeys, writes, ...sizes } = kind;
     const forward = buildForward({
       ...sizes,
       backbone: backbone.shape,
       frozenType: backbone.frozenType,
-      ...(sideNet ? { sideNet: sideNet.shape } : {}),
-      ...(memorizing ? { memorizing: memorizing.shape } : {}),
-      ...(blockMemory ? { blockMemory } : {}),
-      ...(stateMemory ? { stateMemory } : {}),
+      part: ownPart(this.#parts)?.shape,
       ...(memory ? { memory: memory.inGraph } : {}),
       ...(want === "explained" ? { explains: true } : {}),
       blockBytes,

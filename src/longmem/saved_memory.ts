@@ -5,7 +5,7 @@ import { InputError, InputTypeError } from "../errors.ts";
 import { capacityChunks, type MemoryConfig } from "../memory/config.ts";
 import type { MemoryFile, RememberedText } from "../memory/memory_file.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import type { LongMemParts } from "./network.ts";
+import { banksOf, type LongMemParts } from "./parts.ts";
 
 /** Labels of a memory file that the model does not know. */
 export interface SaveMemoryOptions {
@@ -37,17 +37,14 @@ export interface MemoryReaderModel {
  * @throws TypeError where it has no memory, or memories that no file holds: of several blocks, of one that is trained, or of which
  * a window holds tokens back.
  */
-export function memoryOwner(
-  { sideNet, memory, blockMemory, memorizing, heldTokens }: LongMemParts,
-  action: "save" | "restore",
-): number {
+export function memoryOwner(parts: LongMemParts, action: "save" | "restore"): number {
   const refuse = (reason: string) => new InputTypeError(`Cannot ${action} the memory as ${reason}`);
-  if (!memory) throw refuse("the model has none");
-  if (blockMemory) throw refuse("several blocks have one each");
-  if (memorizing) throw refuse("it is that of a trained block, not of the frozen backbone");
-  if (heldTokens) throw refuse("a sliding window holds tokens back from it");
-  if (!sideNet) throw refuse("there is no SideNet that would read it");
-  return sideNet.shape.memoryBlock;
+  if (!parts.memory) throw refuse("the model has none");
+  const { blocks: [block], unshared } = banksOf(parts);
+  if (unshared) throw refuse(unshared);
+  if (parts.heldTokens) throw refuse("a sliding window holds tokens back from it");
+  if (block === undefined) throw refuse("there is no SideNet that would read it");
+  return block;
 }
 
 /**

@@ -1,10 +1,10 @@
 import { architectureOf } from "../backbone/architectures.ts";
 import { cachedInputs } from "../backbone/attention_bias.ts";
 import type { Device, Tensors } from "../runtime/device.ts";
-import type { LongMemParts, Network } from "./network.ts";
-import { networks } from "./networks.ts";
+import { type Network, networks } from "./networks.ts";
 import type { OpenMemory } from "./open_memory.ts";
 import { paddingMask } from "./padding.ts";
+import type { LongMemParts } from "./parts.ts";
 import { batchFeeds, type Passes } from "./passes.ts";
 import { SegmentCache } from "./segment_cache.ts";
 
@@ -129,7 +129,7 @@ export class WindowState {
     filled.set(tokens);
     const mask = paddingMask(filled, this.#padId), padded = mask.includes(0);
     const scoredTokens = Math.min(T, windowStep); // among them is the window's last
-    const returnsKeys = tokens.length < C && networks[network].followsCache; // otherwise no pass would read them
+    const returnsKeys = tokens.length < C && networks.get(network).followsCache; // otherwise no pass would read them
     const feeds = { tokens: filled }, options = { rows: 1, ...(padded ? { mask } : {}) };
     const batch = batchFeeds(device, feeds, options);
     const kind = {

@@ -19,8 +19,7 @@ import { runPhase } from "./training.ts";
 import { InputError } from "../errors.ts";
 import type { BackboneCheckpoint } from "../backbone/shape.ts";
 import type { SideNetCheckpoint } from "../longmem/sidenet_shape.ts";
-import type { LongMemParts } from "../longmem/network.ts";
-import { withTrained } from "../longmem/networks.ts";
+import { type LongMemParts, withTrained } from "../longmem/parts.ts";
 
 /** The frozen language model of a run: read from a checkpoint, or pretrained here. */
 export async function obtainBackbone(

@@ -4,7 +4,7 @@ import { cutDocument } from "../text/segments.ts";
 import { languageModel } from "../evaluation/shared/language_model.ts";
 import { scoreDocuments } from "../evaluation/perplexity.ts";
 import { LongMem } from "../longmem/longmem.ts";
-import { trainedPart, wholeNetwork, withTrained } from "../longmem/networks.ts";
+import { trainedPart, wholeNetwork, withTrained } from "../longmem/parts.ts";
 import type { TensorMap } from "../tensor.ts";
 import { padId } from "../backbone/shape.ts";
 import { hasCheckpoint, keepCheckpoints } from "../training/checkpoint.ts";
@@ -51,7 +51,7 @@ export async function runPhase(
       await checkSteps(phase, config.steps, context);
       return weights;
     }
-    const documents = trainedPart(parts).part === "backbone"
+    const documents = trainedPart(parts).name === "backbone"
       ? await text.pretrainingDocuments()
       : await text.documents("train");
     const stream = trainingStream(documents, text.tokenizer, experiment, config);

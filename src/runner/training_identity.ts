@@ -11,7 +11,8 @@ import { canonicalJson, identityOf } from "../declaration/identity.ts";
 import { memoryPart } from "../memory/config.ts";
 import { trainingPart } from "../training/config.ts";
 import { treatmentOf } from "../text/corpora/corpora.ts";
-import { trainedPart } from "../longmem/networks.ts";
+import { networks } from "../longmem/networks.ts";
+import { trainedPart } from "../longmem/parts.ts";
 import type { SegmentStream } from "../text/segments.ts";
 import type { TensorMap } from "../tensor.ts";
 import type { TrainerOptions } from "../training/trainer.ts";
@@ -54,7 +55,7 @@ export async function codeDeterminants(
   { corpus, seed }: ResolvedExperiment,
   { results }: Pick<RunContext, "results">,
 ): Promise<Determinants> {
-  const { config, parts, dropout } = trainer, { part } = trainedPart(parts);
+  const { config, parts, dropout } = trainer, part = trainedPart(parts);
   const { kind, description } = trainer.device;
   const { packages } = results.environment;
   const sources = await hashSources({ validates: Boolean(config.validateEverySteps) });
@@ -65,10 +66,10 @@ export async function codeDeterminants(
     seed,
     maxDocumentTokens: treatmentOf(corpus).maxDocumentTokens,
     backbone: initial(parts.backbone),
-    ...(part === "backbone" ? {} : {
+    ...(part.name === "backbone" ? {} : {
       memory: identityOf(memoryPart.schema, parts.memory),
       dropout,
-      [part]: initial(parts[part]!),
+      [part.name]: initial(part),
     }),
     device: `${kind}: ${description}`,
     engines: Object.entries(packages).filter(([name]) => name.startsWith("onnxruntime")),
@@ -184,16 +185,18 @@ function withoutComments(source: string): string {
 }
 
 /** Determinants that must be the same as in the training that is continued, by their names in a record. */
-const pinned = {
+const pinned = () => ({
   graph: "the graph of its step",
   batches: "its batches",
   documents: "its documents",
   valid: "the documents it validates on",
   tokenizer: "its tokenizer",
   backbone: "the backbone it starts from",
-  sideNet: "the SideNet it starts from",
-  memorizing: "the blocks it starts from",
-};
+  ...Object.fromEntries(
+    networks.all.flatMap(({ part }) => part?.weights ?? [])
+      .map(({ name, label }) => [name, `${label} it starts from`]),
+  ),
+});
 
 /**
  * Compares a training with the one that it continues.
@@ -215,7 +218,7 @@ export function compareDeterminants(
     canonicalJson(recorded[key]) !== canonicalJson(current[key]);
   // Another device has another graph of the same step.
   const isElsewhere = differs("device") || differs("engines");
-  const changes = Object.entries(pinned)
+  const changes = Object.entries(pinned())
     .filter(([key]) => differs(key) && !(key === "graph" && isElsewhere))
     .map(([key, text]) =>
       `${text} (SHA-256 ${short(current[key])}, recorded is ${short(recorded[key])})`

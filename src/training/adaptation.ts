@@ -2,7 +2,7 @@
  * Adaptations: trainings of a network beside, or within, a frozen backbone. The model under test that needs one owns it.
  */
 import type { BackboneCheckpoint, BackboneShape } from "../backbone/shape.ts";
-import type { LongMemParts } from "../longmem/network.ts";
+import type { LongMemParts } from "../longmem/parts.ts";
 import type { SideNetCheckpoint, SideNetShape } from "../longmem/sidenet_shape.ts";
 import type { MemoryConfig } from "../memory/config.ts";
 

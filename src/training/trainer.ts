@@ -1,14 +1,20 @@
 import { createHash } from "node:crypto";
-import { architectureOf, bankHeads } from "../backbone/architectures.ts";
+import { architectureOf } from "../backbone/architectures.ts";
 import { Graph, type Value } from "../graph/graph.ts";
 import { encodeOnnx, programOf } from "../graph/onnx.ts";
 import { buildForward, headBlocks, headLoss } from "../longmem/forward_graph.ts";
 import { frozenTensors } from "../longmem/frozen_tensors.ts";
 import type { BackboneShape } from "../backbone/shape.ts";
-import type { LongMemParts, TrainedPart } from "../longmem/network.ts";
-import { networks, trainedPart, wholeNetwork } from "../longmem/networks.ts";
 import { OpenMemory } from "../longmem/open_memory.ts";
 import type { RowRange } from "../longmem/padding.ts";
+import {
+  banksOf,
+  type LongMemParts,
+  ownPart,
+  type TrainedPart,
+  trainedPart,
+  wholeNetwork,
+} from "../longmem/parts.ts";
 import { checkMemoryConfig } from "../memory/config.ts";
 import type { SavedBank } from "../memory/memory_bank.ts";
 import { compile } from "../runtime/compile.ts";
@@ -207,9 +213,7 @@ export class Trainer {
     if (memory) checkMemoryConfig(memory, { rows, contextTokens });
     const trainer = new Trainer(options);
     trainer.#memory = memory && await OpenMemory.open(device, memory, {
-      ...bankHeads(parts.backbone.shape),
-      blocks: networks[wholeNetwork(parts)].rememberedBlocks(parts),
-      several: false,
+      ...banksOf(parts),
       rows,
       seed: options.seed,
     });
@@ -240,18 +244,18 @@ export class Trainer {
 
   /** Whether the backbone stays as it is. */
   get #isFrozen(): boolean {
-    return this.#trained.part !== "backbone";
+    return this.#trained.name !== "backbone";
   }
 
   #buildGraph(): Graph {
-    const { config, device, parts: { backbone, sideNet, memorizing } } = this.#options;
+    const { config, device, parts } = this.#options, { backbone } = parts;
     const { batchSize: rows, contextTokens } = config;
     const dropout = this.#dropout, memory = this.#memory;
     const forward = buildForward({
+      network: wholeNetwork(parts),
       backbone: backbone.shape,
       frozenType: this.#isFrozen ? backbone.frozenType : undefined,
-      ...(sideNet ? { sideNet: sideNet.shape } : {}),
-      ...(memorizing ? { memorizing: memorizing.shape } : {}),
+      part: ownPart(parts)?.shape,
       ...(memory ? { memory: memory.inGraph } : {}),
       rows,
       contextTokens,

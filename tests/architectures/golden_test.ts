@@ -18,6 +18,7 @@ for (const model of goldenModels) {
       const { data: tokens, shape: [B, T] } = golden.integers("input_ids");
       const { shape, weights } = await loadBackboneWeights(goldenPath(model));
       const forward = buildForward({
+        network: "backbone",
         backbone: shape,
         rows: B,
         contextTokens: T,

@@ -8,7 +8,7 @@ import { reduceSum } from "../../src/graph/ops/reduce_sum.ts";
 import { buildForward, headBlocks, headLoss } from "../../src/longmem/forward_graph.ts";
 import { loadLongMem } from "../../src/checkpoint/load.ts";
 import { LongMem } from "../../src/longmem/longmem.ts";
-import { initializeMemorizing } from "../../src/longmem/memorizing_transformer.ts";
+import { initializeMemorizing } from "../../src/longmem/networks/memorizing_transformer.ts";
 import { type MemoryConfig, memoryProtocols } from "../../src/memory/config.ts";
 import { MemoryBank } from "../../src/memory/memory_bank.ts";
 import { Random } from "../../src/random.ts";
@@ -25,7 +25,8 @@ import {
   randomSideNet,
   smallShapes,
 } from "./small_models.ts";
-import type { ForwardOptions, Network } from "../../src/longmem/network.ts";
+import type { ForwardOptions } from "../../src/longmem/network.ts";
+import type { Network } from "../../src/longmem/networks.ts";
 import { sideNetPrefix } from "../../src/longmem/networks/sidenet.ts";
 import { lastResiduals, usualLastResidual } from "../../src/longmem/sidenet_shape.ts";
 
@@ -79,8 +80,7 @@ function openNetworks(
   backbone: BackboneCheckpoint,
 ): OpenNetwork[] {
   const sideNet = randomSideNet(backbone);
-  const shape = { memoryBlock: 2 };
-  const memorizing = { shape, weights: initializeMemorizing(shape, backbone) };
+  const memorizing = initializeMemorizing({ memoryBlock: 2 }, backbone);
   return [
     {
       network: "longmem",
@@ -90,12 +90,20 @@ function openNetworks(
     {
       network: "infllm",
       plain: "backbone",
-      model: new LongMem(device, { backbone, memory, blockMemory: { distanceTokens: 16 } }),
+      model: new LongMem(device, {
+        backbone,
+        memory,
+        other: { network: "infllm", shape: { distanceTokens: 16 } },
+      }),
     },
     {
       network: "memorizing-transformer",
       plain: "backbone",
-      model: new LongMem(device, { backbone, memorizing, memory }),
+      model: new LongMem(device, {
+        backbone,
+        memory,
+        other: memorizing,
+      }),
     },
   ];
 }
@@ -320,7 +328,8 @@ for (const trains of ["backbone", "sidenet", "silent sidenet"] as const) {
     const forward = buildForward(
       trains === "backbone" ? options : {
         ...options,
-        sideNet: sideNet.shape,
+        network: "longmem",
+        part: sideNet.shape,
         memory: {
           bank: bank.shape,
           config: memory,
@@ -402,7 +411,11 @@ architectureTest(
     const backbone = randomBackbone(shape), { vocabSize: V } = shape;
     const one = { ...memory, chunkTokens: 1, retrievedTokens: 1 };
     for (const distanceTokens of [1, 3]) {
-      const model = new LongMem(device, { backbone, memory: one, blockMemory: { distanceTokens } });
+      const model = new LongMem(device, {
+        backbone,
+        memory: one,
+        other: { network: "infllm", shape: { distanceTokens } },
+      });
       const [a, b] = randomIds(2, "tokens");
       // Of keys beside each other only the value of the first depends on its distance.
       await model.remember(Int32Array.of(a));
@@ -418,7 +431,7 @@ architectureTest(
         const nearer = new LongMem(device, {
           backbone,
           memory: one,
-          blockMemory: { distanceTokens: 1 },
+          other: { network: "infllm", shape: { distanceTokens: 1 } },
         });
         await nearer.remember(Int32Array.of(a));
         const { logits: near } = await nearer.forward(Int32Array.of(b), {
@@ -480,10 +493,11 @@ async function readerQueries(
 ): Promise<Float32Array> {
   const forward = buildForward({
     ...sizes(device, backbone.shape, tokens.length),
-    sideNet: sideNet.shape,
+    network: "sidenet",
+    part: sideNet.shape,
   });
   const { graph } = forward;
-  graph.output("query", forward.sideNet!.heads[1].query); // layer trunc(3 / 2)
+  graph.output("query", forward.layers!.get("sidenet.1")!.query); // layer trunc(3 / 2)
   const session = await compile(device, graph);
   const { query } = await session.run({
     ...weightFeeds(device, backbonePrefix, backbone.weights),
@@ -498,7 +512,7 @@ architectureTest(
   "the input of each block's MLP is what its first projection reads",
   (shape) => {
     const sizes = { rows: 1, contextTokens: 3, padded: false, blockBytes: 2 ** 20 };
-    const { graph, backbone } = buildForward({ ...sizes, backbone: shape });
+    const { graph, backbone } = buildForward({ ...sizes, network: "backbone", backbone: shape });
     const { blockPrefix } = architectureOf(shape);
     for (const [i, input] of backbone.mlpInputs.entries()) {
       const isFirst = (name: string) =>

@@ -14,7 +14,8 @@ export function sizes(
   backbone: BackboneShape,
   contextTokens: number,
 ): ForwardOptions {
-  return { backbone, rows: 1, contextTokens, padded: false, blockBytes: device.blockBytes };
+  const { blockBytes } = device;
+  return { network: "backbone", backbone, rows: 1, contextTokens, padded: false, blockBytes };
 }
 
 /** Weights by their names in graphs. */

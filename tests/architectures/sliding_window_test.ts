@@ -12,8 +12,8 @@ import {
 import { otherDocumentModel } from "../../src/evaluation/shared/other_document.ts";
 import { readDocuments } from "../../src/evaluation/shared/read_documents.ts";
 import { LongMem } from "../../src/longmem/longmem.ts";
-import { initializeMemorizing } from "../../src/longmem/memorizing_transformer.ts";
-import type { Network } from "../../src/longmem/network.ts";
+import { initializeMemorizing } from "../../src/longmem/networks/memorizing_transformer.ts";
+import type { Network } from "../../src/longmem/networks.ts";
 import { type MemoryConfig, memoryProtocols } from "../../src/memory/config.ts";
 import type { SideNetCheckpoint } from "../../src/longmem/sidenet_shape.ts";
 import type { Device } from "../../src/runtime/device.ts";
@@ -270,14 +270,14 @@ for (const bank of ["per-row", "shared"] as const) {
     deviceTest(
       `a window of one segment is none, with a ${bank} bank of network ${network}`,
       async (device) => {
-        const backbone = randomBackbone(official), shape = { memoryBlock: 2 };
+        const backbone = randomBackbone(official);
         const readers = {
           longmem: { sideNet: randomSideNet(backbone) },
-          infllm: { blockMemory: { distanceTokens: T } },
+          infllm: { other: { network: "infllm", shape: { distanceTokens: T } } },
           "memorizing-transformer": {
-            memorizing: { shape, weights: initializeMemorizing(shape, backbone) },
+            other: initializeMemorizing({ memoryBlock: 2 }, backbone),
           },
-        };
+        } as const;
         const config = { ...memory, bank };
         const open = (heldTokens?: number) =>
           new LongMem(device, {

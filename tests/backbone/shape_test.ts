@@ -13,7 +13,8 @@ sharedTest("The graphs of the released sizes have the released parameters", asyn
   };
   const forward = buildForward({
     backbone: released,
-    sideNet: { layers: 12, reductionFactor: 2, memoryBlock: 17 },
+    network: "longmem",
+    part: { layers: 12, reductionFactor: 2, memoryBlock: 17 },
     memory: {
       bank: { banks: 1, heads: 16, headDim: 64, capacityChunks: 16_384, chunkTokens: 4 },
       config: {

@@ -14,7 +14,7 @@ import { readSafetensors } from "../../src/formats/safetensors.ts";
 import {
   initializeMemorizing,
   memorizingTensorShapes,
-} from "../../src/longmem/memorizing_transformer.ts";
+} from "../../src/longmem/networks/memorizing_transformer.ts";
 import { runExperiment } from "../../src/queue/run_experiment.ts";
 import { elementCount } from "../../src/tensor.ts";
 import { smallChronicle, smallTraining } from "../runner/small_chronicle.ts";
@@ -29,17 +29,17 @@ const wholly = inWindow("wholly-memorizing", {
   label: "a Memorizing Transformer from its first block on",
   network: "memorizing-transformer",
   partsOf: ({ models }, context) => ({
-    memorizing: checkTrained(models.wholly?.memorizing, context.name),
+    other: checkTrained(models.wholly?.other, context.name),
     ...memoryOf(context),
   }),
   adaptation: {
     name: "wholly",
     hashName: "all blocks",
-    start({ backbone, memory }) {
-      const shape = { memoryBlock: 0 };
-      const weights = initializeMemorizing(shape, backbone);
-      return { backbone, memorizing: { shape, weights }, memory: memory! };
-    },
+    start: ({ backbone, memory }) => ({
+      backbone,
+      other: initializeMemorizing({ memoryBlock: 0 }, backbone),
+      memory: memory!,
+    }),
     tensors: (_sideNet, backbone) => memorizingTensorShapes({ memoryBlock: 0 }, backbone),
     operationsPerParameter: 4,
     fields: ["adaptation", "memory"],

@@ -1,4 +1,5 @@
 import { LongMem } from "../../src/longmem/longmem.ts";
+import type { OtherPart } from "../../src/longmem/parts.ts";
 import type { MemoryConfig } from "../../src/memory/config.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import { deviceTest } from "../graph/devices.ts";
@@ -11,6 +12,11 @@ const { vocabSize: V, heads: H, layers } = smallBackbone;
 const tolerance = 1e-4;
 const onCpu = { kinds: ["cpu"] } as const;
 
+/** Memories of all blocks, whose tokens are read at a distance. */
+function partOf(distanceTokens: number): OtherPart {
+  return { network: "infllm", shape: { distanceTokens } };
+}
+
 /** A backbone whose blocks have memories, with tokens at a distance, on a device. */
 function openModel(
   device: Device,
@@ -18,7 +24,7 @@ function openModel(
   memory: Partial<MemoryConfig> = {},
 ): LongMem {
   const { backbone, memory: config } = smallParts(memory);
-  return new LongMem(device, { backbone, memory: config, blockMemory: { distanceTokens } });
+  return new LongMem(device, { backbone, memory: config, other: partOf(distanceTokens) });
 }
 
 deviceTest(
@@ -93,13 +99,12 @@ deviceTest("A backbone whose blocks remember nothing is the backbone", async (de
 
 deviceTest("A block memory is not also the SideNet's", async (device) => {
   const { backbone, sideNet, memory } = smallParts();
-  const blockMemory = { distanceTokens: 1 };
   assert.throws(
-    () => new LongMem(device, { backbone, sideNet, memory, blockMemory }),
+    () => new LongMem(device, { backbone, sideNet, memory, other: partOf(1) }),
     {
       name: "TypeError",
       message:
-        /^Cannot have more than one of a SideNet, block memories, trained blocks and a memory of states/,
+        /^Cannot have a SideNet beside the part of network "infllm" as both would have the memory$/,
     },
   );
   const model = new LongMem(device, { backbone, memory });

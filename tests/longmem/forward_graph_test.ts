@@ -27,7 +27,8 @@ deviceTest("At the released sizes no operator sees more than a GPU's shaders can
     const config = { ...paperMemory, ...memoryProtocols["released-code"], capacityTokens };
     const forward = buildForward({
       backbone,
-      sideNet: { layers: 12, reductionFactor: 2, memoryBlock: 17 },
+      network: "longmem",
+      part: { layers: 12, reductionFactor: 2, memoryBlock: 17 },
       memory: { bank, config, type: "float32", outside: false },
       rows,
       contextTokens: 1024,

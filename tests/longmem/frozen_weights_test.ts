@@ -2,7 +2,7 @@
 import { backbonePrefix } from "../../src/backbone/backbone_graph.ts";
 import { loadLongMem } from "../../src/checkpoint/load.ts";
 import { LongMem } from "../../src/longmem/longmem.ts";
-import type { LongMemParts } from "../../src/longmem/network.ts";
+import type { LongMemParts } from "../../src/longmem/parts.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import { deviceTest } from "../graph/devices.ts";
 import { assert, assertClose, test } from "../testing.ts";

@@ -5,7 +5,8 @@ import type { Device } from "../../src/runtime/device.ts";
 import { deviceTest, notingDevice } from "../graph/devices.ts";
 import { assert, assertClose } from "../testing.ts";
 import { randomTokens, smallBackbone, smallParts } from "./random_model.ts";
-import type { LongMemParts, Network } from "../../src/longmem/network.ts";
+import type { Network } from "../../src/longmem/networks.ts";
+import type { LongMemParts } from "../../src/longmem/parts.ts";
 
 const { vocabSize: V } = smallBackbone;
 const tolerance = 1e-5;

@@ -1,7 +1,7 @@
 import {
   initializeMemorizing,
-  type MemorizingCheckpoint,
-} from "../../src/longmem/memorizing_transformer.ts";
+  type MemorizingPart,
+} from "../../src/longmem/networks/memorizing_transformer.ts";
 import { LongMem } from "../../src/longmem/longmem.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import { Random } from "../../src/random.ts";
@@ -18,21 +18,25 @@ const onCpu = { kinds: ["cpu"] } as const;
 const { backbone, memory } = smallParts();
 
 /** Copies of the backbone, and what they could have become by training. */
-function trainedBlocks(deviation: number): MemorizingCheckpoint {
-  const weights = initializeMemorizing({ memoryBlock }, backbone);
+function trainedBlocks(deviation: number): MemorizingPart {
+  const part = initializeMemorizing({ memoryBlock }, backbone);
   const random = new Random("trained");
-  for (const { data } of weights.values()) {
+  for (const { data } of part.weights.values()) {
     for (let i = 0; i < data.length; i++) data[i] += deviation * random.normal();
   }
-  return { shape: { memoryBlock }, weights };
+  return part;
 }
 
-function openModel(device: Device, memorizing: MemorizingCheckpoint): LongMem {
-  return new LongMem(device, { backbone, memory, memorizing });
+function openModel(device: Device, memorizing: MemorizingPart): LongMem {
+  return new LongMem(device, {
+    backbone,
+    memory,
+    other: memorizing,
+  });
 }
 
 /** Logits, and what the memory block would cache, in double precision. */
-function reference(memorizing: MemorizingCheckpoint, read: ReferenceMemory, tokens: Int32Array) {
+function reference(memorizing: MemorizingPart, read: ReferenceMemory, tokens: Int32Array) {
   const weight = (name: string) =>
     (memorizing.weights.get(name) ?? backbone.weights.get(name)!).data;
   const gates = memorizing.weights.get(`transformer.h.${memoryBlock}.attn.memory_bias`)!.data;
@@ -72,7 +76,7 @@ deviceTest(
   async (device) => {
     const tokens = randomTokens(24, "tokens");
     const D = E / H, P = 7, c = memory.chunkTokens;
-    const written = async (memorizing: MemorizingCheckpoint) => {
+    const written = async (memorizing: MemorizingPart) => {
       const model = openModel(device, memorizing);
       await model.remember(tokens, { batch });
       const { keys } = (await model.copyMemory())!.tensors;
@@ -80,7 +84,7 @@ deviceTest(
       // The first chunk of row 1, head 0: rows of [G*H*P, c*D].
       return keys.data.slice(H * P * c * D, (H * P + 1) * c * D);
     };
-    const expected = (memorizing: MemorizingCheckpoint) =>
+    const expected = (memorizing: MemorizingPart) =>
       reference(memorizing, new ReferenceMemory(memory, batch), tokens).k.slice(12, 12 + c)
         .flatMap((row) => [...row.slice(0, D)]);
     const copies = trainedBlocks(0), trained = trainedBlocks(0.1);
@@ -109,7 +113,7 @@ deviceTest("Untrained copies that remember nothing are the backbone", async (dev
 }, onCpu);
 
 test("initializeMemorizing() copies the blocks from the memory's up, and the last LayerNorm", () => {
-  const weights = initializeMemorizing({ memoryBlock }, backbone);
+  const { weights } = initializeMemorizing({ memoryBlock }, backbone);
   const names = [...backbone.weights.keys()].filter((name) => /h\.[23]\.|ln_f/.test(name));
   const gate = "transformer.h.2.attn.memory_bias";
   assert.deepEqual([...weights.keys()].sort(), [...names, gate].sort());

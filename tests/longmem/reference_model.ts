@@ -4,7 +4,7 @@
  */
 import type { MemoryConfig } from "../../src/memory/config.ts";
 import { erf64 } from "../graph/tensor64.ts";
-import type { LongMemParts } from "../../src/longmem/network.ts";
+import type { LongMemParts } from "../../src/longmem/parts.ts";
 
 /** Values [rows, width] of doubles, a row for each token of a batch. */
 export type Rows = Float64Array[];

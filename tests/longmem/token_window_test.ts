@@ -1,13 +1,14 @@
 /** Windows that grow token by token give the logits of passes over all of their tokens. */
 import { type BackboneShape, padId } from "../../src/backbone/shape.ts";
 import { LongMem } from "../../src/longmem/longmem.ts";
-import { initializeMemorizing } from "../../src/longmem/memorizing_transformer.ts";
+import { initializeMemorizing } from "../../src/longmem/networks/memorizing_transformer.ts";
 import type { SavedBank } from "../../src/memory/memory_bank.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import { deviceTest } from "../graph/devices.ts";
 import { assert, assertClose } from "../testing.ts";
 import { randomParts, randomTokens, smallBackbone, smallMemory } from "./random_model.ts";
-import type { LongMemParts, Network } from "../../src/longmem/network.ts";
+import type { Network } from "../../src/longmem/networks.ts";
+import type { LongMemParts } from "../../src/longmem/parts.ts";
 
 const onCpu = { kinds: ["cpu"] } as const;
 const V = smallBackbone.vocabSize;
@@ -75,19 +76,15 @@ deviceTest("A window's logits are those of one pass, with a memory and without",
   });
 });
 
-const memorizing = {
-  shape: { memoryBlock: 2 },
-  weights: initializeMemorizing({ memoryBlock: 2 }, backbone),
-};
 const networks: Record<string, { parts: LongMemParts; network: Network }> = {
   "a SideNet of several layers": { parts, network: "longmem" },
   "a SideNet without memory": { parts, network: "sidenet" },
   "a Memorizing Transformer": {
-    parts: { backbone, memory, memorizing },
+    parts: { backbone, memory, other: initializeMemorizing({ memoryBlock: 2 }, backbone) },
     network: "memorizing-transformer",
   },
   "memories of all blocks": {
-    parts: { backbone, memory, blockMemory: { distanceTokens: 9 } },
+    parts: { backbone, memory, other: { network: "infllm", shape: { distanceTokens: 9 } } },
     network: "infllm",
   },
 };

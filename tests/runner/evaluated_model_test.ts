@@ -1,6 +1,6 @@
 import type { PromptedModel } from "../../src/evaluation/shared/language_model.ts";
 import type { EvaluatedModel } from "../../src/experiment/declaration.ts";
-import { initializeMemorizing } from "../../src/longmem/memorizing_transformer.ts";
+import { initializeMemorizing } from "../../src/longmem/networks/memorizing_transformer.ts";
 import type { TrainedModels } from "../../src/evaluation/model_kind.ts";
 import { modelKindOf, modelName } from "../../src/evaluation/models.ts";
 import type { MemoryConfig } from "../../src/memory/config.ts";
@@ -20,15 +20,14 @@ const contextTokens = 8, rows = 2;
 /** What the models of a small experiment are made of. */
 function smallModels(): TrainedModels {
   const backbone = smallBackbone(), sideNet = smallSideNet(backbone);
-  const shape = { memoryBlock: 2 };
-  const memorizing = { shape, weights: initializeMemorizing(shape, backbone) };
-  for (const { data } of memorizing.weights.values()) data.forEach((x, i) => data[i] = x + 0.05);
+  const other = initializeMemorizing({ memoryBlock: 2 }, backbone);
+  for (const { data } of other.weights.values()) data.forEach((x, i) => data[i] = x + 0.05);
   const withSideNet = { backbone, sideNet };
   const models = {
     untrained: withSideNet,
     longmem: withSideNet,
     "sidenet-without-memory": withSideNet,
-    "memorizing-transformer": { backbone, memorizing },
+    "memorizing-transformer": { backbone, other },
   };
   return { backbone, models };
 }

@@ -3,7 +3,7 @@
  */
 import { type BackboneCheckpoint } from "../../src/backbone/shape.ts";
 import { initializeSideNet } from "../../src/longmem/initialization.ts";
-import type { LongMemParts } from "../../src/longmem/network.ts";
+import type { LongMemParts } from "../../src/longmem/parts.ts";
 import { type MemoryConfig, memoryProtocols } from "../../src/memory/config.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import { elementCount, type TensorMap } from "../../src/tensor.ts";

@@ -1,8 +1,8 @@
 import { hashTensors } from "../../src/formats/tensor_hash.ts";
 import {
   initializeMemorizing,
-  type MemorizingCheckpoint,
-} from "../../src/longmem/memorizing_transformer.ts";
+  type MemorizingPart,
+} from "../../src/longmem/networks/memorizing_transformer.ts";
 import type { Device, DeviceTensor } from "../../src/runtime/device.ts";
 import type { TensorMap } from "../../src/tensor.ts";
 import { Random } from "../../src/random.ts";
@@ -179,16 +179,20 @@ function openMemorizing(
   dropout = 0,
   zeros: RegExp = /^$/,
   gate: "learned" | "fixed" = "learned",
-): { trainer: Promise<Trainer>; backbone: BackboneCheckpoint; memorizing: MemorizingCheckpoint } {
-  const backbone = smallBackbone(), shape = { memoryBlock: 2 };
-  const memorizing = { shape, weights: initializeMemorizing(shape, backbone) };
+): { trainer: Promise<Trainer>; backbone: BackboneCheckpoint; memorizing: MemorizingPart } {
+  const backbone = smallBackbone();
+  const memorizing = initializeMemorizing({ memoryBlock: 2 }, backbone);
   memorizing.weights.get("transformer.h.2.attn.memory_bias")!.data.set([0.4, -0.7]);
   for (const [name, { data }] of memorizing.weights) if (zeros.test(name)) data.fill(0);
   const trainer = Trainer.open({
     device,
     config: { ...releasedTraining, ...config },
     seed: 1,
-    parts: { backbone, memorizing, memory: smallMemory },
+    parts: {
+      backbone,
+      other: memorizing,
+      memory: smallMemory,
+    },
     dropout,
     gate,
   });
@@ -742,7 +746,8 @@ deviceTest("Trainer.restore() refuses tensors of another model", async (device) 
 }, onCpu);
 
 deviceTest("Trainer.open() refuses a network without weights of its own", async (device) => {
-  const parts = { backbone: smallBackbone(), blockMemory: { distanceTokens: 4 } };
+  const other = { network: "infllm", shape: { distanceTokens: 4 } } as const;
+  const parts = { backbone: smallBackbone(), other };
   await assert.rejects(
     Trainer.open({ device, config: releasedTraining, seed: 1, parts }),
     /^TypeError: Cannot train network "infllm" as it has no weights of its own$/,

@@ -2,8 +2,8 @@ import { z } from "zod";
 import { positiveInteger } from "../../declaration/fields.ts";
 import type { Declared } from "../../declaration/part.ts";
 import { type Problem, wrong } from "../../declaration/problem.ts";
-import type { LongMemParts, Network } from "../../longmem/network.ts";
-import { remembers } from "../../longmem/networks.ts";
+import { type Network, remembers } from "../../longmem/networks.ts";
+import type { LongMemParts } from "../../longmem/parts.ts";
 import {
   type ModelKind,
   type ModelSurroundings,

@@ -44,6 +44,11 @@ const schema = z.strictObject({
 });
 type _SchemaAcceptsTheType = Assert<Accepts<typeof schema, Declared<BlockMemoryModel, "model">>>;
 
+function partsOf({ distanceTokens, ...sizes }: BlockMemoryModel, bank: "shared" | "per-row") {
+  const other = { network: "infllm", shape: { distanceTokens } } as const;
+  return { memory: memoryOfSizes(sizes, bank), other };
+}
+
 /** The InfLLM-like baseline. */
 export const infLlm: ModelKind<Declared<BlockMemoryModel, "model">, BlockMemoryModel> = {
   schema,
@@ -69,15 +74,11 @@ export const infLlm: ModelKind<Declared<BlockMemoryModel, "model">, BlockMemoryM
   windowTokens: ({ windowTokens }) => windowTokens,
   needs: [],
   readsMemory: true,
-  blockMemory: (config) => memoryOfSizes(config, "shared"),
+  ownMemory: (config) => partsOf(config, "shared"),
   label: "an InfLLM-like memory",
   open(config, trained, context) {
     const bank = context.memories ? "shared" : context.memory?.bank ?? "per-row";
-    const memory = memoryOfSizes(config, bank);
-    const { distanceTokens, windowTokens } = config;
-    return openInWindow({ memory, blockMemory: { distanceTokens } }, trained, context, {
-      network: "infllm",
-      windowTokens,
-    });
+    const window = { network: "infllm", windowTokens: config.windowTokens } as const;
+    return openInWindow(partsOf(config, bank), trained, context, window);
   },
 };

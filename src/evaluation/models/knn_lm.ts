@@ -56,9 +56,10 @@ const schema = z.strictObject({
 });
 type _SchemaAcceptsTheType = Assert<Accepts<typeof schema, Declared<KnnLmModel, "model">>>;
 
-/** The memory of states: chunks are single tokens. */
-function stateMemory(config: KnnLmModel, bank: "shared" | "per-row") {
-  return memoryOfSizes({ ...config, chunkTokens: 1 }, bank);
+/** Parts of the memory of states, whose chunks are single tokens. */
+function partsOf(config: KnnLmModel, bank: "shared" | "per-row") {
+  const other = { network: "knn-lm", shape: {} } as const;
+  return { memory: memoryOfSizes({ ...config, chunkTokens: 1 }, bank), other };
 }
 
 /** The kNN-LM baseline. */
@@ -69,7 +70,7 @@ export const knnLm: ModelKind<Declared<KnnLmModel, "model">, KnnLmModel> = {
     return { capacityTokens, retrievedTokens, lambda: 0.25, temperature: 10, ...declared };
   },
   check(config, path, { contextTokens, memory }) {
-    const own = stateMemory(config, memory?.bank ?? "per-row");
+    const { memory: own } = partsOf(config, memory?.bank ?? "per-row");
     return [
       ...memoryPart.check(own, path),
       ...updateProblems(own, { batchSize: 1, contextTokens }, path),
@@ -82,14 +83,13 @@ export const knnLm: ModelKind<Declared<KnnLmModel, "model">, KnnLmModel> = {
   windowTokens: ({ windowTokens }) => windowTokens,
   needs: [],
   readsMemory: true,
-  rememberedTokens: ({ capacityTokens }) => capacityTokens,
-  stateMemory: (config) => stateMemory(config, "shared"),
+  ownMemory: (config) => partsOf(config, "shared"),
   label: "kNN-LM over the same text",
   open(config, { backbone }, context) {
     const { name, device, contextTokens } = context;
     const window = windowOptions(config.windowTokens ?? contextTokens, context);
-    const memory = stateMemory(config, window.shared ? "shared" : "per-row");
-    const model = new LongMem(device, { backbone, memory, stateMemory: true });
+    const parts = partsOf(config, window.shared ? "shared" : "per-row");
+    const model = new LongMem(device, { backbone, ...parts });
     const { vocabSize } = backbone.shape;
     return Promise.resolve({
       model: knnModel(name, model, { ...config, ...window, vocabSize }),

@@ -1,7 +1,7 @@
 import {
   initializeMemorizing,
   memorizingTensorShapes,
-} from "../../longmem/memorizing_transformer.ts";
+} from "../../longmem/networks/memorizing_transformer.ts";
 import { checkTrained, memoryOf } from "../model_kind.ts";
 import { inWindow } from "./in_window.ts";
 
@@ -16,15 +16,14 @@ export const memorizingTransformer = inWindow("memorizing-transformer", {
   label: "a Memorizing Transformer",
   network: "memorizing-transformer",
   partsOf: ({ models }, context) => ({
-    memorizing: checkTrained(models["memorizing-transformer"]?.memorizing, context.name),
+    other: checkTrained(models["memorizing-transformer"]?.other, context.name),
     ...memoryOf(context),
   }),
   adaptation: {
     name: "memorizing-transformer",
     hashName: "memorizing-transformer",
     start({ backbone, sideNet: { shape: { memoryBlock } }, memory }) {
-      const weights = initializeMemorizing({ memoryBlock }, backbone);
-      return { backbone, memorizing: { shape: { memoryBlock }, weights }, memory: memory! };
+      return { backbone, other: initializeMemorizing({ memoryBlock }, backbone), memory: memory! };
     },
     tensors: memorizingTensorShapes,
     operationsPerParameter: 4, // the blocks run forward with the frozen ones

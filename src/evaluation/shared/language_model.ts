@@ -4,8 +4,7 @@
 import type { Segment } from "../../text/segments.ts";
 import { InputRangeError } from "../../errors.ts";
 import type { Batch, LongMemModel, RetrievedChunks } from "../../longmem/longmem_model.ts";
-import type { Network } from "../../longmem/network.ts";
-import { networks, remembers } from "../../longmem/networks.ts";
+import { type Network, networks, remembers } from "../../longmem/networks.ts";
 import type { TokenWindow } from "../../longmem/token_window.ts";
 
 /** The next segment of every row. */
@@ -122,7 +121,7 @@ export function languageModel(
     ask: ({ tokens, targets, rows }) =>
       model.choose(tokens, targets, { batch: rows, network, readOnly: true }),
     ...(!remembers(network) && { remembersNothing: true }),
-    ...(networks[network].followsCache && model.openWindow && {
+    ...(networks.get(network).followsCache && model.openWindow && {
       openWindow: ({ contextTokens }) => model.openWindow!({ contextTokens, network }),
     }),
     ...(network === "longmem" && model.retrieved && {

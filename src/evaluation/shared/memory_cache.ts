@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import type { LongMem } from "../../longmem/longmem.ts";
+import { banksOf } from "../../longmem/parts.ts";
 import type { SavedBank } from "../../memory/memory_bank.ts";
 import type { ScoredLongMem } from "./language_model.ts";
 import type { BackboneCheckpoint } from "../../backbone/shape.ts";
@@ -45,8 +46,7 @@ export class EncodedMemories {
     if (model.parts.backbone !== this.#backbone) {
       throw new TypeError("Cannot keep the memories of a model that has another backbone");
     }
-    const { blockMemory, memorizing } = model.parts;
-    if (blockMemory || memorizing) return model; // several memories, or one that trained weights write
+    if (banksOf(model.parts).unshared) return model;
     /** Segments to read since the memory was emptied; undefined once the model has read them. */
     let waiting: Int32Array[] | undefined;
     const read = async () => {
@@ -96,8 +96,8 @@ export class EncodedMemories {
 
   async #read(model: RememberingLongMem, segments: readonly Int32Array[]): Promise<void> {
     if (segments.length === 0) return;
-    const { sideNet, memory } = model.parts;
-    const hash = createHash("sha256").update(JSON.stringify([sideNet?.shape.memoryBlock, memory]));
+    const { blocks } = banksOf(model.parts);
+    const hash = createHash("sha256").update(JSON.stringify([blocks, model.parts.memory]));
     for (const { buffer, byteOffset, byteLength, length } of segments) {
       hash.update(`${length}\n`).update(new Uint8Array(buffer, byteOffset, byteLength));
     }

@@ -83,18 +83,24 @@ export function blockMemoryAttention(
   return joinBlocks(blocks, outputs);
 }
 
+/** How the blocks of a backbone read memories of their own. */
+interface BlockMemory {
+  /** Distance before the query, in tokens, at which all retrieved tokens stand. */
+  readonly distanceTokens: number;
+}
+
 /** The frozen language model, each of whose blocks has a memory of its own. */
-export const infLlmNetwork: NetworkKind = {
-  name: "infllm",
-  remembers: true,
+export const infLlmNetwork: NetworkKind<BlockMemory> = {
+  part: { lack: "the blocks have no memories" },
+  memory: {
+    blocks: (_part, { layers }) => Array.from({ length: layers }, (_, i) => i),
+    several: true,
+    unshared: "several blocks have one each",
+  },
   followsCache: false,
-  lacks: ({ blockMemory }) => blockMemory ? undefined : "the blocks have no memories",
-  rememberedBlocks: ({ backbone }) => Array.from({ length: backbone.shape.layers }, (_, i) => i),
-  trained: () => undefined,
-  forward({ graph, tokens, frozen, batch, options }) {
-    const { backbone: shape, memory, blockMemory } = options;
+  forward({ graph, tokens, frozen, part: { distanceTokens }, batch, options }) {
+    const { backbone: shape, memory } = options;
     const retrieved: NotedRetrieval[] = [];
-    const { distanceTokens } = blockMemory!;
     const backbone = backboneForward(tokens, frozen, shape, {
       ...batch,
       attention(i, heads) {

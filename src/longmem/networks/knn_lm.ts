@@ -1,5 +1,4 @@
 import { backboneForward } from "../../backbone/backbone_graph.ts";
-import type { BackboneShape } from "../../backbone/shape.ts";
 import { concat } from "../../graph/ops/concat.ts";
 import { expand } from "../../graph/ops/expand.ts";
 import { mul } from "../../graph/ops/mul.ts";
@@ -7,11 +6,6 @@ import { reduceSum } from "../../graph/ops/reduce_sum.ts";
 import { reshape } from "../../graph/ops/reshape.ts";
 import type { Retrieved } from "../../memory/memory_graph.ts";
 import { memoryReader, type NetworkKind } from "../network.ts";
-
-/** The one head of a memory of states: a state and, beside it, half of its squared length. */
-export function stateHeads({ hiddenDim: E }: BackboneShape): { heads: number; headDim: number } {
-  return { heads: 1, headDim: E + 1 };
-}
 
 /**
  * The frozen language model with a memory of its last hidden states (kNN-LM, arXiv 1911.00172): keys are the input of the MLP of the
@@ -22,13 +16,13 @@ export function stateHeads({ hiddenDim: E }: BackboneShape): { heads: number; he
  * values, which are the keys.
  */
 export const knnLmNetwork: NetworkKind = {
-  name: "knn-lm",
-  remembers: true,
+  part: { lack: "there is no memory of states" },
+  memory: {
+    blocks: (_part, { layers }) => [layers - 1],
+    heads: ({ hiddenDim: E }) => ({ heads: 1, headDim: E + 1 }), // a state and half of its squared length
+    unshared: "there is no SideNet that would read it",
+  },
   followsCache: false,
-  lacks: ({ stateMemory }) => stateMemory ? undefined : "there is no memory of states",
-  rememberedBlocks: ({ backbone }) => [backbone.shape.layers - 1],
-  bankHeads: ({ backbone }) => stateHeads(backbone.shape),
-  trained: () => undefined,
   forward({ graph, tokens, frozen, batch, options }) {
     const { backbone: shape, rows: B, contextTokens: T } = options, { hiddenDim: E } = shape;
     const backbone = backboneForward(tokens, frozen, shape, batch);

@@ -1,11 +1,10 @@
 import type { NetworkKind } from "../network.ts";
+import type { SideNetShape } from "../sidenet_shape.ts";
 import { sideNetNetwork, sideNetPass } from "./sidenet.ts";
 
 /** The SideNet with its memory. */
-export const longMemNetwork: NetworkKind = {
+export const longMemNetwork: NetworkKind<SideNetShape> = {
   ...sideNetNetwork,
-  name: "longmem",
-  remembers: true,
-  rememberedBlocks: ({ sideNet }) => [sideNet!.shape.memoryBlock],
+  memory: { blocks: ({ memoryBlock }) => [memoryBlock] },
   forward: sideNetPass,
 };

@@ -1,4 +1,4 @@
-import { backboneForward, weightInputs } from "../../backbone/backbone_graph.ts";
+import { backboneForward } from "../../backbone/backbone_graph.ts";
 import {
   memoryReader,
   type NetworkKind,
@@ -6,46 +6,46 @@ import {
   type NetworkStates,
   type NotedRetrieval,
 } from "../network.ts";
-import { sideNetForward } from "../sidenet_graph.ts";
-import { sideNetTensorShapes } from "../sidenet_shape.ts";
+import { sideNetForward, sideNetLayerName } from "../sidenet_graph.ts";
+import { type SideNetShape, sideNetTensorShapes } from "../sidenet_shape.ts";
 
 /** Prefix of the SideNet's weights among the inputs of a graph. */
 export const sideNetPrefix = "sidenet.";
 
 /** The SideNet beside the backbone; with a memory, if there is one. */
-export function sideNetPass({ graph, tokens, frozen, batch, options }: NetworkPass): NetworkStates {
-  const { backbone: shape, sideNet, memory, dropout } = options;
-  const trained = weightInputs(graph, sideNetTensorShapes(sideNet!, shape), sideNetPrefix);
+export function sideNetPass(
+  { graph, tokens, frozen, part, weights, batch, options }: NetworkPass<SideNetShape>,
+): NetworkStates {
+  const { backbone: shape, memory, dropout } = options;
   const backbone = backboneForward(tokens, frozen, shape, batch);
   const retrieved: NotedRetrieval[] = [];
-  const side = sideNetForward(backbone, trained, { ...sideNet!, backbone: shape }, {
+  const side = sideNetForward(backbone, weights, { ...part, backbone: shape }, {
     ...batch,
     ...(memory ? { memory: memoryReader(graph, memory, options, { retrieved }) } : {}),
     ...(dropout ? { dropout: (layer) => dropout(graph, layer) } : {}),
   });
   return {
     backbone,
-    sideNet: side,
-    cached: memory ? [backbone.projections[sideNet!.memoryBlock]] : [],
+    layers: new Map(side.heads.map((heads, i) => [sideNetLayerName(i), heads])),
+    cached: memory ? [backbone.projections[part.memoryBlock]] : [],
     retrieved,
     features: side.features,
   };
 }
 
 /** The SideNet without memory. */
-export const sideNetNetwork: NetworkKind = {
-  name: "sidenet",
-  remembers: false,
-  followsCache: true,
-  lacks: ({ sideNet }) => sideNet ? undefined : "there is no SideNet",
-  rememberedBlocks: () => [],
-  trained: ({ sideNet }) =>
-    sideNet && {
-      part: "sideNet",
+export const sideNetNetwork: NetworkKind<SideNetShape> = {
+  part: {
+    lack: "there is no SideNet",
+    weights: {
+      name: "sideNet",
+      label: "the SideNet",
       prefix: sideNetPrefix,
-      weights: sideNet.weights,
-      layers: Array.from({ length: sideNet.shape.layers }, (_, i) => i),
+      tensors: sideNetTensorShapes,
+      layers: ({ layers }) => Array.from({ length: layers }, (_, i) => i),
     },
+  },
+  followsCache: true,
   forward({ options: { memory: _, ...options }, ...pass }) {
     return sideNetPass({ ...pass, options });
   },

@@ -22,7 +22,7 @@ async function withModel(
   const { shared = false, windowTokens = T, ...settings } = { ...sizes, ...options };
   const bank = shared ? "shared" : "per-row";
   const memory = memoryOfSizes({ ...settings, chunkTokens: 1 }, bank);
-  const model = new LongMem(device, { backbone, memory, stateMemory: true });
+  const model = new LongMem(device, { backbone, memory, other: { network: "knn-lm", shape: {} } });
   const window = { contextTokens: T, windowTokens, shared };
   await use(knnModel("knn", model, { ...settings, ...window, vocabSize: V }), model);
   await model.close();

@@ -216,7 +216,9 @@ test({
         await using model = new LongMem(device, {
           backbone,
           memory: { ...smallMemory, retrievedTokens: 10 }, // all, padding too if there were any
-          ...(network === "longmem" ? { sideNet } : { blockMemory: { distanceTokens: T } }),
+          ...(network === "longmem"
+            ? { sideNet }
+            : { other: { network: "infllm", shape: { distanceTokens: T } } }),
         });
         const language = languageModel("model", model, network);
         await model.remember(text.slice(0, 8));

@@ -134,7 +134,7 @@ deviceTest(
     const blocks = new LongMem(device, {
       backbone,
       memory: memory!,
-      blockMemory: { distanceTokens: 1 },
+      other: { network: "infllm", shape: { distanceTokens: 1 } },
     });
     assert.equal(memories.keep(blocks), blocks, "memories of several blocks are not kept");
     await assert.rejects(blocks.copyMemory(), /Cannot copy the memories of several blocks$/);
