@@ -1,6 +1,8 @@
 import { hashTensors } from "../../src/formats/tensor_hash.ts";
 import { readSafetensors, writeSafetensors } from "../../src/formats/safetensors.ts";
 import { LongMem } from "../../src/longmem/longmem.ts";
+import { initializeMemorizing } from "../../src/longmem/networks/memorizing_transformer.ts";
+import type { LongMemParts } from "../../src/longmem/parts.ts";
 import type { MemoryConfig } from "../../src/memory/config.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import { deviceTest, testedDevice } from "../graph/devices.ts";
@@ -251,10 +253,25 @@ test("restoreMemory() refuses what is no memory file in a sentence", () =>
       model.restoreMemory(bytes),
       /its version is another: current is 2, allowed is 1$/,
     );
-    const { sideNet: _, ...backboneAlone } = parts;
-    const alone = new LongMem(model.device, backboneAlone);
-    await assert.rejects(alone.memoryBytes(), /there is no SideNet that would read it$/);
-    await alone.close();
+    const { sideNet: _, ...backboneAlone } = parts, { backbone } = parts;
+    const refusals: [LongMemParts, RegExp][] = [
+      [backboneAlone, /there is no SideNet that would read it$/],
+      [{ backbone }, /the model has none$/],
+      [{ ...parts, heldTokens: 4 }, /a sliding window holds tokens back from it$/],
+      [
+        { ...backboneAlone, other: { network: "infllm", shape: { distanceTokens: 1 } } },
+        /several blocks have one each$/,
+      ],
+      [
+        { ...backboneAlone, other: initializeMemorizing({ memoryBlock: 3 }, backbone) },
+        /it is that of a trained block, not of the frozen backbone$/,
+      ],
+    ];
+    for (const [parts, reason] of refusals) {
+      const other = new LongMem(model.device, parts);
+      await assert.rejects(other.memoryBytes(), reason);
+      await other.close();
+    }
     assert.equal((await logitsOf(model)).length, 12 * V);
     await model.close();
   }));
