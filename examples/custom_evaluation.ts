@@ -19,7 +19,7 @@ import {
   promptOptions,
 } from "../src/evaluation/evaluation_kind.ts";
 import { type EvaluationDeclaration, evaluations } from "../src/evaluation/evaluations.ts";
-import { differenceOfSums } from "../src/evaluation/measure.ts";
+import { differenceOf, sumsOver } from "../src/evaluation/measure.ts";
 import { otherDocuments, readableText } from "../src/evaluation/shared/language_model.ts";
 import { text } from "../src/declaration/fields.ts";
 
@@ -59,12 +59,7 @@ const choice: EvaluationKind<ChoiceDeclaration, ChoiceEvaluation, z.infer<typeof
       ).min(2),
     }) as unknown as z.ZodType<ChoiceDeclaration>;
   },
-  fill: ({ kind, name = "choice", questions, ...fields }, from) => ({
-    kind,
-    name,
-    questions,
-    ...fillModelEvaluation(fields, from),
-  }),
+  fill: (declared, from) => ({ name: "choice", ...fillModelEvaluation(declared, from) }),
   limit: (config, items) => ({
     ...config,
     questions: config.questions.slice(0, Math.max(2, items)),
@@ -114,17 +109,8 @@ const choice: EvaluationKind<ChoiceDeclaration, ChoiceEvaluation, z.infer<typeof
     measure: "accuracy",
     name: "accuracy",
     higherIsBetter: true,
-    sums: {
-      items: records.map(({ item }) => item),
-      unit: "questions",
-      numerators: records.map(({ correct }) => correct),
-      denominators: records.map(() => 1),
-      exponential: false,
-    },
-    differences: [{
-      name: (baseline) => `accuracy over ${baseline}`,
-      estimate: differenceOfSums,
-    }],
+    sums: sumsOver(records, { unit: "questions", numerator: ({ correct }) => correct }),
+    differences: [differenceOf("accuracy")],
   }],
   label: ({ over }) =>
     over === undefined

@@ -6,7 +6,6 @@ import { z } from "zod";
 import { oneOf, positiveInteger, positiveIntegers, seed, text } from "../declaration/fields.ts";
 import type { Accepts, Assert } from "../declaration/part.ts";
 import { type Problem, repetitions, wrong } from "../declaration/problem.ts";
-import { composed } from "../declaration/registry.ts";
 import { filesAt } from "../data/local_files.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
 import { decodeText, ifThere, parseJson, readTextBytes } from "../files.ts";
@@ -30,11 +29,11 @@ import {
   answerRoomProblems,
   bankProblems,
   type DeclaredEvaluation,
+  evaluationForm,
   type EvaluationKind,
   fillModelEvaluation,
   limitItems,
   type ModelEvaluation,
-  modelEvaluationFields,
   onceReadMemory,
 } from "./evaluation_kind.ts";
 import { spreadEvenly } from "./shared/few_shot.ts";
@@ -73,25 +72,19 @@ export type BenchmarkDeclaration = DeclaredEvaluation<
 
 const names = Object.keys(formats) as [FormatName, ...FormatName[]];
 
-const benchmarkSchema = composed(() =>
-  z.strictObject({
-    kind: z.literal("benchmark"),
-    ...modelEvaluationFields(),
-    format: oneOf(...names),
-    path: text,
-    prompts: text.exactOptional(),
-    haystack: text.exactOptional(),
-    lengths: positiveIntegers.exactOptional(),
-    depths: positiveInteger.exactOptional(),
-    seed: seed.exactOptional(),
-    maxAnswerTokens: positiveInteger.exactOptional(),
-    stop: oneOf(...answerEnds).exactOptional(),
-    maxItems: positiveInteger.exactOptional(),
-  })
-);
-type _SchemaAcceptsTheType = Assert<
-  Accepts<ReturnType<typeof benchmarkSchema>, BenchmarkDeclaration>
->;
+const form = evaluationForm("benchmark", () => ({
+  format: oneOf(...names),
+  path: text,
+  prompts: text.exactOptional(),
+  haystack: text.exactOptional(),
+  lengths: positiveIntegers.exactOptional(),
+  depths: positiveInteger.exactOptional(),
+  seed: seed.exactOptional(),
+  maxAnswerTokens: positiveInteger.exactOptional(),
+  stop: oneOf(...answerEnds).exactOptional(),
+  maxItems: positiveInteger.exactOptional(),
+}));
+type _FormAcceptsTheType = Assert<Accepts<ReturnType<typeof form>, BenchmarkDeclaration>>;
 
 /** Fields of formats that hide needles. */
 const needleFields = ["haystack", "lengths", "depths", "seed"] as const;
@@ -103,13 +96,12 @@ export const benchmark: EvaluationKind<
   z.infer<typeof benchmarkRecord>
 > = {
   get schema() {
-    return benchmarkSchema();
+    return form();
   },
-  fill: ({ memory, ...fields }, from) => ({
-    name: fields.format,
+  fill: (declared, from) => ({
+    name: declared.format,
     stop: "official" as const,
-    ...fields,
-    ...fillModelEvaluation({ ...fields, ...(memory && { memory }) }, from, onceReadMemory),
+    ...fillModelEvaluation(declared, from, onceReadMemory),
   }),
   check(evaluation, path) {
     const { memory, maxAnswerTokens, contextTokens, format, lengths = [] } = evaluation;

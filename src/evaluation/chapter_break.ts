@@ -23,7 +23,6 @@ import { oneOf, positiveInteger } from "../declaration/fields.ts";
 import type { Accepts, Assert } from "../declaration/part.ts";
 import { type Problem, repetitions, wrong } from "../declaration/problem.ts";
 import type { ByProtocol } from "../declaration/protocol.ts";
-import { composed } from "../declaration/registry.ts";
 import { corpora, type CorpusConfig, treatmentOf } from "../text/corpora/corpora.ts";
 import type { Split } from "../text/corpora/corpus_kind.ts";
 import { clusterOf } from "../text/corpora/files.ts";
@@ -37,19 +36,19 @@ import {
 import {
   atMost,
   type DeclaredEvaluation,
+  evaluationForm,
   type EvaluationInputs,
   type EvaluationKind,
   type EvaluationTexts,
   fillModelEvaluation,
   limitItems,
   type ModelEvaluation,
-  modelEvaluationFields,
   promptOptions,
   windowOf,
 } from "./evaluation_kind.ts";
 import { modelKindOf } from "./models.ts";
 import { spreadEvenly } from "./shared/few_shot.ts";
-import { clustersOf, differenceOfSums, type Measure, sumOver } from "./measure.ts";
+import { differenceOf, type Measure, sumsOver } from "./measure.ts";
 import {
   type PromptedModel,
   type ReadableDocument,
@@ -63,9 +62,6 @@ import {
 } from "./shared/other_texts.ts";
 import { askPrompts, type PromptedItem, type PromptOptions } from "./shared/prompting.ts";
 import { InputRangeError } from "../errors.ts";
-
-/** Version of the metrics of this file. */
-export const chapterBreakVersion = 2;
 
 /** How candidates are compared. */
 export interface ChapterBreakScoring {
@@ -309,13 +305,8 @@ export function chapterBreakMeasures(
 ): Measure[] {
   const byPrefix = Map.groupBy(records, ({ prefixTokens }) => prefixTokens);
   return [...byPrefix].flatMap(([prefixTokens, own]) => {
-    const ofWorks = [...new Map(own.map((record) => [record.work, record])).values()];
-    const byWork = (numerator: (record: typeof own[number]) => number) => ({
-      ...sumOver(own, { of: ({ work }) => work, numerator }),
-      ...clustersOf(ofWorks),
-      unit: "books",
-      exponential: false,
-    });
+    const byWork = (numerator: (record: typeof own[number]) => number) =>
+      sumsOver(own, { of: ({ work }) => work, unit: "books", numerator });
     const common = { at: { prefixTokens }, n: own.length };
     return [
       {
@@ -324,10 +315,7 @@ export function chapterBreakMeasures(
         name: `accuracy ${prefixTokens}`,
         higherIsBetter: true,
         sums: byWork(({ correct }) => Number(correct)),
-        differences: [{
-          name: (baseline: string) => `accuracy ${prefixTokens} over ${baseline}`,
-          estimate: differenceOfSums,
-        }],
+        differences: [differenceOf(`accuracy ${prefixTokens}`)],
       },
       {
         ...common,
@@ -397,22 +385,16 @@ export type ChapterBreakDeclaration =
     readonly prefixTokens?: number | readonly number[];
   };
 
-const chapterBreakSchema = composed(() =>
-  z.strictObject({
-    kind: z.literal("chapter-break"),
-    ...modelEvaluationFields(),
-    source: chapterBreakSources.schema.exactOptional(),
-    prefixTokens: z.union([positiveInteger, z.array(positiveInteger).min(1).readonly()])
-      .describe("a positive integer, or a list of them").exactOptional(),
-    suffixTokens: positiveInteger.exactOptional(),
-    scoring: oneOf("sum", "per-token").exactOptional(),
-    ties: oneOf("wrong", "right").exactOptional(),
-    maxItems: positiveInteger.exactOptional(),
-  })
-);
-type _SchemaAcceptsTheType = Assert<
-  Accepts<ReturnType<typeof chapterBreakSchema>, ChapterBreakDeclaration>
->;
+const form = evaluationForm("chapter-break", () => ({
+  source: chapterBreakSources.schema.exactOptional(),
+  prefixTokens: z.union([positiveInteger, z.array(positiveInteger).min(1).readonly()])
+    .describe("a positive integer, or a list of them").exactOptional(),
+  suffixTokens: positiveInteger.exactOptional(),
+  scoring: oneOf("sum", "per-token").exactOptional(),
+  ties: oneOf("wrong", "right").exactOptional(),
+  maxItems: positiveInteger.exactOptional(),
+}));
+type _FormAcceptsTheType = Assert<Accepts<ReturnType<typeof form>, ChapterBreakDeclaration>>;
 
 /** As in ChapterBreak's own evaluator, unless the protocol is strict. */
 const defaultTies: ByProtocol<ChapterBreakEvaluation["ties"]> = {
@@ -431,24 +413,23 @@ export const chapterBreak: EvaluationKind<
   z.infer<typeof chapterBreakRecord>
 > = {
   get schema() {
-    return chapterBreakSchema();
+    return form();
   },
-  fill({ memory, ...fields }, from) {
-    const common = fillModelEvaluation({ ...fields, ...(memory && { memory }) }, from);
+  fill(declaration, from) {
     const own = sourceMadeOf(corpora.get(from.corpus));
     const prefixTokens = [
-      fields.prefixTokens ?? chapterBreakSources.get(own).prefixTokens ?? paperPrefixes,
+      declaration.prefixTokens ?? chapterBreakSources.get(own).prefixTokens ?? paperPrefixes,
     ].flat();
-    const declared = fields.source ?? { kind: own } as ChapterBreakSourceDeclaration;
+    const declared = declaration.source ?? { kind: own } as ChapterBreakSourceDeclaration;
     const source = chapterBreakSources.get(declared.kind).fill(declared, { prefixTokens });
+    const filled = fillModelEvaluation(declaration, from);
     return {
-      name: `${fields.kind}-${source.split}`,
+      name: `${declaration.kind}-${source.split}`,
       // A window that is not much longer than the paper's suffixes has room for a local context, too.
-      suffixTokens: Math.min(128, Math.ceil(common.contextTokens / 2)),
+      suffixTokens: Math.min(128, Math.ceil(filled.contextTokens / 2)),
       scoring: "sum",
       ties: defaultTies[from.protocol],
-      ...fields,
-      ...common,
+      ...filled,
       source,
       prefixTokens,
     };
@@ -524,7 +505,7 @@ export const chapterBreak: EvaluationKind<
     };
   },
   average: averageChapterBreak,
-  version: () => chapterBreakVersion,
+  version: () => 2,
   record: chapterBreakRecord,
   measures: chapterBreakMeasures,
   label: chapterBreakLabel,

@@ -17,7 +17,6 @@ import { type Estimate, median } from "../statistics/estimates.ts";
 import { nonNegativeInteger, positiveInteger, positiveIntegers } from "../declaration/fields.ts";
 import type { Accepts, Assert } from "../declaration/part.ts";
 import { repetitions, wrong } from "../declaration/problem.ts";
-import { composed } from "../declaration/registry.ts";
 import { InputError, MissingPermissionError } from "../errors.ts";
 import { lowestCapacityTokens } from "../memory/config.ts";
 import type {
@@ -27,17 +26,14 @@ import type {
 } from "./efficiency_process.ts";
 import {
   type DeclaredEvaluation,
+  evaluationForm,
   type EvaluationKind,
   fillModelEvaluation,
   type ModelEvaluation,
-  modelEvaluationFields,
   type UnopenedItems,
 } from "./evaluation_kind.ts";
 import { modelKindOf, modelName, models } from "./models.ts";
 import type { Measure } from "./measure.ts";
-
-/** Version of the metrics of this file. */
-export const efficiencyVersion = 1;
 
 /** How a model sees so many tokens: all in the segment, or those beyond `contextTokens` in its memory. */
 export function efficiencyPoint(
@@ -148,18 +144,12 @@ export interface EfficiencyEvaluation extends ModelEvaluation {
 /** The same as declared. */
 export type EfficiencyDeclaration = DeclaredEvaluation<EfficiencyEvaluation, "kind">;
 
-const efficiencySchema = composed(() =>
-  z.strictObject({
-    kind: z.literal("efficiency"),
-    ...modelEvaluationFields(),
-    totalTokens: positiveIntegers.exactOptional(),
-    warmupPasses: nonNegativeInteger.exactOptional(),
-    repetitions: positiveInteger.exactOptional(),
-  })
-);
-type _SchemaAcceptsTheType = Assert<
-  Accepts<ReturnType<typeof efficiencySchema>, EfficiencyDeclaration>
->;
+const form = evaluationForm("efficiency", () => ({
+  totalTokens: positiveIntegers.exactOptional(),
+  warmupPasses: nonNegativeInteger.exactOptional(),
+  repetitions: positiveInteger.exactOptional(),
+}));
+type _FormAcceptsTheType = Assert<Accepts<ReturnType<typeof form>, EfficiencyDeclaration>>;
 
 /** Measures a point; tests give one that starts no process. */
 export type MeasurePoint = (task: EfficiencyTask) => Promise<EfficiencyMeasurement>;
@@ -214,15 +204,14 @@ export const efficiency: EvaluationKind<
   z.infer<typeof efficiencyRecord>
 > = {
   get schema() {
-    return efficiencySchema();
+    return form();
   },
-  fill: ({ memory, ...fields }, from) => ({
-    name: fields.kind,
+  fill: (declared, from) => ({
+    name: declared.kind,
     totalTokens: [1024, 2048, 4096, 8192],
     warmupPasses: 3,
     repetitions: 9,
-    ...fields,
-    ...fillModelEvaluation({ ...fields, ...(memory && { memory }) }, from),
+    ...fillModelEvaluation(declared, from),
   }),
   // Only some models have all tokens in sight; the others' memories must hold the tokens outside the segment.
   check({ models: listed, totalTokens, contextTokens, batchSize, memory }, path) {
@@ -278,7 +267,7 @@ export const efficiency: EvaluationKind<
   startsProcesses: true,
   sizesMemory: true,
   prepare: (evaluation, { threads }) => Promise.resolve(efficiencyItems(evaluation, { threads })),
-  version: () => efficiencyVersion,
+  version: () => 1,
   record: efficiencyRecord,
   measures: efficiencyMeasures,
   label: efficiencyLabel,

@@ -7,6 +7,7 @@ import { padId } from "../backbone/shape.ts";
 import { positiveInteger, slug } from "../declaration/fields.ts";
 import { type Problem, wrong } from "../declaration/problem.ts";
 import type { Protocol } from "../declaration/protocol.ts";
+import { composed } from "../declaration/registry.ts";
 import { InputRangeError } from "../errors.ts";
 import {
   type MemoryConfig,
@@ -259,17 +260,27 @@ export function modelEvaluationFields() {
   };
 }
 
+/** The form of a kind of evaluation, by the forms of its own fields. */
+export function evaluationForm<const Kind extends string, Fields extends z.ZodRawShape>(
+  kind: Kind,
+  fields: () => Fields,
+) {
+  return composed(() =>
+    z.strictObject({ kind: z.literal(kind), ...modelEvaluationFields(), ...fields() })
+  );
+}
+
 /**
- * Fills in the fields that all evaluations have and that have a default.
+ * A declaration in which the fields that all evaluations have are filled in.
  *
  * @param ownMemory The kind's memory in place of the experiment's, unless the evaluation declares one.
  */
-export function fillModelEvaluation(
-  { memory: override, batchSize = 1, contextTokens: declared, models }: ModelEvaluationDeclaration,
+export function fillModelEvaluation<Declaration extends ModelEvaluationDeclaration>(
+  { memory: override, ...fields }: Declaration,
   experiment: EvaluationSurroundings,
   ownMemory: MemoryDeclaration = {},
-): Pick<ModelEvaluation, "models" | "batchSize" | "contextTokens" | "memory"> {
-  const contextTokens = declared ?? experiment.contextTokens;
+): Omit<Declaration, FilledField> & Pick<ModelEvaluation, FilledField> {
+  const { batchSize = 1, contextTokens = experiment.contextTokens } = fields;
   if (contextTokens === undefined) {
     throw new InputRangeError("Cannot fill in contextTokens as no training declares it");
   }
@@ -280,12 +291,16 @@ export function fillModelEvaluation(
     })
     : undefined;
   return {
-    models: models.map((model) => fillModel(model, { contextTokens, memory })),
+    ...fields as Omit<Declaration, FilledField>,
+    models: fields.models.map((model) => fillModel(model, { contextTokens, memory })),
     batchSize,
     contextTokens,
     ...(memory && { memory }),
   };
 }
+
+/** Fields that all evaluations have and that have a default. */
+type FilledField = "models" | "batchSize" | "contextTokens" | "memory";
 
 /** Reports fields of an evaluation's memory that do not fit; `isMemoryWrong`: whether the experiment's own is reported already. */
 export function evaluationMemoryProblems(

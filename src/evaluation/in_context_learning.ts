@@ -16,17 +16,16 @@ import { textOf, type Tokenizer } from "../text/tokenizer.ts";
 import { nonNegativeInteger, oneOf, positiveInteger } from "../declaration/fields.ts";
 import type { Accepts, Assert } from "../declaration/part.ts";
 import { type Problem, wrong } from "../declaration/problem.ts";
-import { composed } from "../declaration/registry.ts";
 import { corpora } from "../text/corpora/corpora.ts";
 import {
   atMost,
   bankProblems,
   controlProblems,
   type DeclaredEvaluation,
+  evaluationForm,
   type EvaluationKind,
   fillModelEvaluation,
   limitItems,
-  modelEvaluationFields,
   onceReadMemory,
   onceReadOptions,
 } from "./evaluation_kind.ts";
@@ -58,9 +57,6 @@ import {
   type PromptScore,
 } from "./shared/prompting.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
-
-/** Version of the accuracies of this file. */
-export const inContextLearningVersion = 2;
 
 /** How episodes are asked. */
 export interface AskEpisodesOptions extends Omit<PromptOptions, "memory"> {
@@ -226,21 +222,15 @@ export type InContextLearningDeclaration =
     readonly source: DemonstrationSourceDeclaration;
   };
 
-const inContextLearningSchema = composed(() =>
-  z.strictObject({
-    kind: z.literal("in-context-learning"),
-    ...modelEvaluationFields(),
-    source: demonstrationSources.schema,
-    shots: nonNegativeInteger.exactOptional(),
-    scoring: oneOf("open-vocabulary", "label-likelihood").exactOptional(),
-    calibration: oneOf("none", "content-free").exactOptional(),
-    memoryLabels: oneOf("true", "shuffled").exactOptional(),
-    maxItems: positiveInteger.exactOptional(),
-  })
-);
-type _SchemaAcceptsTheType = Assert<
-  Accepts<ReturnType<typeof inContextLearningSchema>, InContextLearningDeclaration>
->;
+const form = evaluationForm("in-context-learning", () => ({
+  source: demonstrationSources.schema,
+  shots: nonNegativeInteger.exactOptional(),
+  scoring: oneOf("open-vocabulary", "label-likelihood").exactOptional(),
+  calibration: oneOf("none", "content-free").exactOptional(),
+  memoryLabels: oneOf("true", "shuffled").exactOptional(),
+  maxItems: positiveInteger.exactOptional(),
+}));
+type _FormAcceptsTheType = Assert<Accepts<ReturnType<typeof form>, InContextLearningDeclaration>>;
 
 /** Name under which the baseline without a model is recorded: it always tells the label that is commonest. */
 export const commonestLabel = "commonest-label";
@@ -252,24 +242,20 @@ export const inContextLearning: EvaluationKind<
   z.infer<typeof inContextLearningRecord>
 > = {
   get schema() {
-    return inContextLearningSchema();
+    return form();
   },
-  fill({ memory, ...fields }, from) {
-    const kind = demonstrationSources.get(fields.source.kind);
-    const { memory: ownMemory, shots, scoring, ...limit } = kind.defaults(from.protocol);
+  fill(declared, from) {
+    const kind = demonstrationSources.get(declared.source.kind);
+    const { memory, shots, scoring, ...limit } = kind.defaults(from.protocol);
     return {
-      name: fields.kind,
+      name: declared.kind,
       shots,
       scoring,
       calibration: "none",
       memoryLabels: "true",
       ...limit,
-      ...fields,
-      source: kind.fill(fields.source, from.protocol),
-      ...fillModelEvaluation({ ...fields, ...(memory && { memory }) }, from, {
-        ...ownMemory,
-        ...onceReadMemory,
-      }),
+      ...fillModelEvaluation(declared, from, { ...memory, ...onceReadMemory }),
+      source: kind.fill(declared.source, from.protocol),
     };
   },
   check(evaluation, path, { corpus }) {
@@ -340,7 +326,7 @@ export const inContextLearning: EvaluationKind<
     };
   },
   average: averageAnswers,
-  version: () => inContextLearningVersion,
+  version: () => 2,
   record: inContextLearningRecord,
   measures: (records, { source }) =>
     inContextLearningMeasures(records, demonstrationSources.get(source.kind).draw),

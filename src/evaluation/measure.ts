@@ -167,34 +167,55 @@ function differenceOfOthers(first: ItemSums, second: ItemSums): Estimate {
   return ratioDifference(own, other, clusters.length === items.length ? { clusters } : {});
 }
 
-/** Sums over items that belong together, in the order in which these first occur. */
-export function sumOver<T>(
-  items: readonly T[],
-  { of, numerator, denominator = () => 1 }: {
-    readonly of: (item: T) => string;
-    readonly numerator: (item: T) => number;
-    readonly denominator?: (item: T) => number;
+/**
+ * Sums over the items of records, in the order in which these first occur.
+ *
+ * @param options.of The item of a record (default: its own).
+ * @param options.unit Name of the items in the plural.
+ * @param options.clusters The same of their clusters, where records name these.
+ */
+export function sumsOver<
+  Record extends { readonly item: string; readonly cluster?: string | undefined },
+>(
+  records: readonly Record[],
+  {
+    of = ({ item }) => item,
+    unit,
+    numerator,
+    denominator = () => 1,
+    exponential = false,
+    clusters = "works",
+  }: {
+    readonly of?: (record: Record) => string;
+    readonly unit: string;
+    readonly numerator: (record: Record) => number;
+    readonly denominator?: (record: Record) => number;
+    readonly exponential?: boolean;
+    readonly clusters?: string;
   },
-): Pick<ItemSums, "items" | "numerators" | "denominators"> {
-  const sums = new Map<string, { numerator: number; denominator: number }>();
-  for (const item of items) {
-    const before = sums.get(of(item)) ?? { numerator: 0, denominator: 0 };
-    sums.set(of(item), {
-      numerator: before.numerator + numerator(item),
-      denominator: before.denominator + denominator(item),
-    });
-  }
+): ItemSums {
+  const groups = Map.groupBy(records, of), ofItems = [...groups.values()];
+  const sumsOf = (value: (record: Record) => number) =>
+    ofItems.map((own) => own.reduce((sum, record) => sum + value(record), 0));
   return {
-    items: [...sums.keys()],
-    numerators: [...sums.values()].map(({ numerator }) => numerator),
-    denominators: [...sums.values()].map(({ denominator }) => denominator),
+    items: [...groups.keys()],
+    unit,
+    numerators: sumsOf(numerator),
+    denominators: sumsOf(denominator),
+    exponential,
+    ...clustersOf(ofItems.map(([first]) => first), clusters),
   };
+}
+
+/** How much more a model has of a measure than the first model: the difference of two ratios of sums, paired by item. */
+export function differenceOf(name: string): MeasuredDifference {
+  return { name: (baseline) => `${name} over ${baseline}`, estimate: differenceOfSums };
 }
 
 /** The clusters of items that records name, where all of them do; `unit`: their name in the plural. */
 export function clustersOf(
   records: readonly { readonly cluster?: string | undefined }[],
-  unit = "works",
+  unit: string,
 ): Pick<ItemSums, "clusters"> {
   const names = records.flatMap(({ cluster }) => cluster ?? []);
   return records.length > 0 && names.length === records.length ? { clusters: { names, unit } } : {};

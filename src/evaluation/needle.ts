@@ -25,29 +25,25 @@ import {
 import { positiveInteger, positiveIntegers, seed } from "../declaration/fields.ts";
 import type { Accepts, Assert } from "../declaration/part.ts";
 import { repetitions, wrong } from "../declaration/problem.ts";
-import { composed } from "../declaration/registry.ts";
 import { chronicleOf } from "../text/corpora/corpora.ts";
 import {
   controlProblems,
   type DeclaredEvaluation,
+  evaluationForm,
   type EvaluationKind,
   fillModelEvaluation,
   limitInstances,
   type ModelEvaluation,
-  modelEvaluationFields,
   mostTextTokens,
   mostWrittenTokens,
   promptOptions,
   type Scoring,
   textLengthProblems,
 } from "./evaluation_kind.ts";
-import { differenceOfSums, type Measure } from "./measure.ts";
+import { differenceOf, type Measure, sumsOver } from "./measure.ts";
 import { meansOf, severalOtherTexts } from "./shared/other_texts.ts";
 import { otherDocuments, type PromptedModel, readableText } from "./shared/language_model.ts";
 import { askPrompts, type PromptOptions, type PromptScore } from "./shared/prompting.ts";
-
-/** Version of the metrics of this file. */
-export const needleVersion = 2;
 
 /** Value in records for a fact that is in the prompt, not in the memory. */
 const inPrompt = -1;
@@ -193,7 +189,7 @@ export function needleMeasures(records: readonly NeedleRecord[]): Measure[] {
     points.flatMap((at): Measure[] => {
       const instances = records.filter(({ needles }) => [undefined, needles].includes(at.facts))
         .map((record) => ({
-          item: record.item,
+          ...record,
           values: record.distances.flatMap((tokens, i) =>
             [undefined, tokens].includes(at.distance) ? valueOf(record, i) ?? [] : []
           ),
@@ -207,19 +203,12 @@ export function needleMeasures(records: readonly NeedleRecord[]): Measure[] {
         ...(Object.keys(at).length > 0 && { at }),
         name,
         higherIsBetter: true,
-        sums: {
-          items: instances.map(({ item }) => item),
+        sums: sumsOver(instances, {
           unit: "texts",
-          numerators: instances.map(({ values }) => values.reduce((sum, value) => sum + value, 0)),
-          denominators: instances.map(({ values }) => values.length),
-          exponential: false,
-        },
-        ...(measure === "accuracy" && {
-          differences: [{
-            name: (baseline) => `${name} over ${baseline}`,
-            estimate: differenceOfSums,
-          }],
+          numerator: ({ values }) => values.reduce((sum, value) => sum + value, 0),
+          denominator: ({ values }) => values.length,
         }),
+        ...(measure === "accuracy" && { differences: [differenceOf(name)] }),
       }];
     })
   );
@@ -289,32 +278,27 @@ export interface NeedleEvaluation extends ModelEvaluation {
 /** The same as declared. */
 export type NeedleDeclaration = DeclaredEvaluation<NeedleEvaluation, "kind">;
 
-const needleSchema = composed(() =>
-  z.strictObject({
-    kind: z.literal("needle"),
-    ...modelEvaluationFields(),
-    distances: positiveIntegers.exactOptional(),
-    needles: positiveIntegers.exactOptional(),
-    instances: positiveInteger.exactOptional(),
-    seed: seed.exactOptional(),
-  })
-);
-type _SchemaAcceptsTheType = Assert<Accepts<ReturnType<typeof needleSchema>, NeedleDeclaration>>;
+const form = evaluationForm("needle", () => ({
+  distances: positiveIntegers.exactOptional(),
+  needles: positiveIntegers.exactOptional(),
+  instances: positiveInteger.exactOptional(),
+  seed: seed.exactOptional(),
+}));
+type _FormAcceptsTheType = Assert<Accepts<ReturnType<typeof form>, NeedleDeclaration>>;
 
 /** The kind of evaluation. */
 export const needle: EvaluationKind<NeedleDeclaration, NeedleEvaluation, NeedleRecord> = {
   get schema() {
-    return needleSchema();
+    return form();
   },
-  fill: ({ memory, ...fields }, from) => ({
-    name: fields.kind,
+  fill: (declared, from) => ({
+    name: declared.kind,
     // Distances within a short segment, and as far as the chronicle's memory reaches.
     distances: [64, 256, 512, 1024, 2048, 4096],
     needles: [1],
     instances: 24,
     seed: 1,
-    ...fields,
-    ...fillModelEvaluation({ ...fields, ...(memory && { memory }) }, from),
+    ...fillModelEvaluation(declared, from),
   }),
   check(evaluation, path) {
     const { distances, needles, instances } = evaluation;
@@ -375,7 +359,7 @@ export const needle: EvaluationKind<NeedleDeclaration, NeedleEvaluation, NeedleR
     });
   },
   average: averageNeedles,
-  version: () => needleVersion,
+  version: () => 2,
   record: needleRecord,
   measures: needleMeasures,
   label: needleLabel,

@@ -15,26 +15,19 @@ import {
   type SignTest,
   signTest,
 } from "../statistics/estimates.ts";
-import { cutDocument, type DocumentSegments } from "../text/segments.ts";
-import { padId } from "../backbone/shape.ts";
+import type { DocumentSegments } from "../text/segments.ts";
 import type { Accepts, Assert } from "../declaration/part.ts";
-import { composed } from "../declaration/registry.ts";
-import type { EvaluationKind } from "./evaluation_kind.ts";
+import { type DeclaredEvaluation, evaluationForm, type EvaluationKind } from "./evaluation_kind.ts";
 import {
-  beginningOf,
-  describeDocuments,
   type DocumentEvaluation,
-  type DocumentEvaluationDeclaration,
-  documentEvaluationFields,
+  documentFields,
   documentItems,
-  documentProblems,
-  documentTokens,
+  documentKind,
   fillDocumentEvaluation,
   type FirstTokens,
   firstTokensField,
-  limitDocuments,
 } from "./shared/document_evaluation.ts";
-import { clustersOf, estimateOfSums, type Measure, type MeasuredDifference } from "./measure.ts";
+import { estimateOfSums, type Measure, type MeasuredDifference, sumsOver } from "./measure.ts";
 import type { LanguageModel } from "./shared/language_model.ts";
 import { meanOf } from "./shared/other_texts.ts";
 import { readDocuments, type ReadOptions } from "./shared/read_documents.ts";
@@ -161,14 +154,12 @@ export function perplexityMeasure<
     measure: "perplexity",
     name: "perplexity",
     higherIsBetter: false,
-    sums: {
-      items: records.map(({ item }) => item),
+    sums: sumsOver(records, {
       unit: "documents",
-      numerators: records.map(({ nats }) => nats),
-      denominators: records.map(units),
+      numerator: ({ nats }) => nats,
+      denominator: units,
       exponential: true,
-      ...clustersOf(records),
-    },
+    }),
   } satisfies Measure;
 }
 
@@ -270,21 +261,10 @@ export interface PerplexityEvaluation extends DocumentEvaluation, FirstTokens {
 }
 
 /** The same as declared. */
-export interface PerplexityDeclaration extends DocumentEvaluationDeclaration, FirstTokens {
-  /** Distinguishes it from other kinds of evaluation. */
-  readonly kind: "perplexity";
-}
+export type PerplexityDeclaration = DeclaredEvaluation<PerplexityEvaluation, "kind" | "split">;
 
-const perplexitySchema = composed(() =>
-  z.strictObject({
-    kind: z.literal("perplexity"),
-    ...documentEvaluationFields(),
-    ...firstTokensField,
-  })
-);
-type _SchemaAcceptsTheType = Assert<
-  Accepts<ReturnType<typeof perplexitySchema>, PerplexityDeclaration>
->;
+const form = evaluationForm("perplexity", () => ({ ...documentFields, ...firstTokensField }));
+type _FormAcceptsTheType = Assert<Accepts<ReturnType<typeof form>, PerplexityDeclaration>>;
 
 /** The kind of evaluation. */
 export const perplexity: EvaluationKind<
@@ -293,27 +273,15 @@ export const perplexity: EvaluationKind<
   z.infer<typeof perplexityRecord>
 > = {
   get schema() {
-    return perplexitySchema();
+    return form();
   },
+  ...documentKind,
   fill: fillDocumentEvaluation,
-  check: documentProblems,
-  limit: limitDocuments,
-  describe: describeDocuments,
-  splits: ({ split }) => [split],
-  cost: documentTokens,
   async prepare(evaluation, { texts }) {
-    const { contextTokens, split } = evaluation;
-    const all = await texts.documents(split);
-    return documentItems(evaluation, all, {
-      cut: (document) => ({
-        ...cutDocument(beginningOf(document, evaluation, texts.tokenizer), {
-          contextTokens,
-          pad: padId,
-        }),
-        gpt2Tokens: document.gpt2Tokens,
-      }),
+    return documentItems(evaluation, await texts.documents(evaluation.split), {
+      tokenizer: texts.tokenizer,
+      known: ({ gpt2Tokens }) => ({ gpt2Tokens }),
       score: async (...asked) => perplexitySamples(await scoreDocuments(...asked)),
-      total: () => all.length,
     });
   },
   average: averagePerplexity,

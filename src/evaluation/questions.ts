@@ -11,7 +11,6 @@ import { z } from "zod";
 import { positiveInteger, text } from "../declaration/fields.ts";
 import type { Accepts, Assert } from "../declaration/part.ts";
 import { wrong } from "../declaration/problem.ts";
-import { composed } from "../declaration/registry.ts";
 import { InputRangeError } from "../errors.ts";
 import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
 import type { SampleRecord } from "../results/records.ts";
@@ -23,23 +22,20 @@ import {
   atMost,
   bankProblems,
   type DeclaredEvaluation,
+  evaluationForm,
   type EvaluationKind,
   fillModelEvaluation,
   limitItems,
   type ModelEvaluation,
-  modelEvaluationFields,
   onceReadMemory,
   onceReadOptions,
   type Scoring,
 } from "./evaluation_kind.ts";
-import { clustersOf, differenceOfSums, type Measure } from "./measure.ts";
+import { differenceOf, type Measure, sumsOver } from "./measure.ts";
 import { spreadEvenly } from "./shared/few_shot.ts";
 import { otherDocuments, type PromptedModel, readableText } from "./shared/language_model.ts";
 import { askAndContinue } from "./shared/prompting.ts";
 import { exactMatch, f1 } from "./squad.ts";
-
-/** Version of the metrics of this file. */
-export const questionsVersion = 1;
 
 /** Where a question stands in the form of prompts. */
 const place = "{question}";
@@ -64,19 +60,13 @@ export interface QuestionsEvaluation extends ModelEvaluation {
 /** The same as declared. */
 export type QuestionsDeclaration = DeclaredEvaluation<QuestionsEvaluation, "kind" | "path">;
 
-const questionsSchema = composed(() =>
-  z.strictObject({
-    kind: z.literal("questions"),
-    ...modelEvaluationFields(),
-    path: text,
-    prompt: text.exactOptional(),
-    maxAnswerTokens: positiveInteger.exactOptional(),
-    maxItems: positiveInteger.exactOptional(),
-  })
-);
-type _SchemaAcceptsTheType = Assert<
-  Accepts<ReturnType<typeof questionsSchema>, QuestionsDeclaration>
->;
+const form = evaluationForm("questions", () => ({
+  path: text,
+  prompt: text.exactOptional(),
+  maxAnswerTokens: positiveInteger.exactOptional(),
+  maxItems: positiveInteger.exactOptional(),
+}));
+type _FormAcceptsTheType = Assert<Accepts<ReturnType<typeof form>, QuestionsDeclaration>>;
 
 /** A question as token ids. */
 export interface AskedQuestion {
@@ -272,18 +262,12 @@ export function questionMeasures(records: readonly QuestionRecord[]): Measure[] 
       name: measure,
       higherIsBetter: true,
       ...(measure === "log-likelihood" && { unit: "nats" }),
-      sums: {
-        items: scored.map(({ item }) => item),
+      sums: sumsOver(scored, {
         unit: "questions",
-        numerators: scored.map((record) => scoreOf(record)!),
-        denominators: scored.map(() => 1),
-        exponential: false,
-        ...clustersOf(scored, "texts"),
-      },
-      differences: [{
-        name: (baseline) => `${measure} over ${baseline}`,
-        estimate: differenceOfSums,
-      }],
+        numerator: (record) => scoreOf(record)!,
+        clusters: "texts",
+      }),
+      differences: [differenceOf(measure)],
     }];
   });
 }
@@ -303,14 +287,13 @@ function questionLabel({ measure, over }: MetricKey): MetricLabel {
 export const questions: EvaluationKind<QuestionsDeclaration, QuestionsEvaluation, QuestionRecord> =
   {
     get schema() {
-      return questionsSchema();
+      return form();
     },
-    fill: ({ memory, ...fields }, from) => ({
-      name: fields.kind,
+    fill: (declared, from) => ({
+      name: declared.kind,
       prompt: `Question: ${place}\nAnswer:`,
       maxAnswerTokens: 16,
-      ...fields,
-      ...fillModelEvaluation({ ...fields, ...(memory && { memory }) }, from, onceReadMemory),
+      ...fillModelEvaluation(declared, from, onceReadMemory),
     }),
     check(evaluation, path) {
       const { memory, prompt } = evaluation;
@@ -345,7 +328,7 @@ export const questions: EvaluationKind<QuestionsDeclaration, QuestionsEvaluation
         ...(asked.length < data.questions.length && { total: () => data.questions.length }),
       };
     },
-    version: () => questionsVersion,
+    version: () => 1,
     record: questionRecord,
     measures: questionMeasures,
     label: questionLabel,

@@ -12,25 +12,19 @@ import { z } from "zod";
 import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
 import type { SampleRecord } from "../results/records.ts";
 import { isFar, type Recall, type RecallKind } from "../text/chronicle/recall.ts";
-import { cutDocument, type DocumentSegments } from "../text/segments.ts";
+import type { DocumentSegments } from "../text/segments.ts";
 import type { ChoosingModel } from "./shared/language_model.ts";
-import { padId } from "../backbone/shape.ts";
 import type { Accepts, Assert } from "../declaration/part.ts";
 import { wrong } from "../declaration/problem.ts";
-import { composed } from "../declaration/registry.ts";
-import type { EvaluationKind } from "./evaluation_kind.ts";
+import { type DeclaredEvaluation, evaluationForm, type EvaluationKind } from "./evaluation_kind.ts";
 import {
-  describeDocuments,
   type DocumentEvaluation,
-  type DocumentEvaluationDeclaration,
-  documentEvaluationFields,
+  documentFields,
   documentItems,
-  documentProblems,
-  documentTokens,
+  documentKind,
   fillDocumentEvaluation,
-  limitDocuments,
 } from "./shared/document_evaluation.ts";
-import { clustersOf, type Measure } from "./measure.ts";
+import { type Measure, sumsOver } from "./measure.ts";
 import {
   averagePerplexity,
   gain,
@@ -40,9 +34,6 @@ import {
 } from "./perplexity.ts";
 import { meansOf } from "./shared/other_texts.ts";
 import { readDocuments, type ReadOptions } from "./shared/read_documents.ts";
-
-/** Version of the accuracies of this file. */
-export const recallVersion = 2;
 
 /** A book cut into segments, and its recalls by position. */
 export interface RecallDocument extends DocumentSegments {
@@ -201,28 +192,21 @@ type RecallRecord = z.infer<typeof recallRecord>;
  * @param records Records of the books that were read, in one order for all models.
  */
 export function recallMeasures(records: readonly RecallRecord[]): Measure[] {
-  const books = records.map((record) => ({ record, recalls: scoredRecalls(record) }));
+  const books = records.map((record) => ({ ...record, recalls: scoredRecalls(record) }));
   return [
     ...accuracies.flatMap(({ name, at, includes }) => {
-      const asked = books.map(({ record, recalls }) => ({
-        record,
-        recalls: recalls.filter(includes),
-      })).filter(({ recalls }) => recalls.length > 0);
+      const asked = books.map((book) => ({ ...book, recalls: book.recalls.filter(includes) }))
+        .filter(({ recalls }) => recalls.length > 0);
       return asked.length === 0 ? [] : [{
         measure: "recall",
         at: at!,
         name,
         higherIsBetter: true,
-        sums: {
-          items: asked.map(({ record }) => record.item),
+        sums: sumsOver(asked, {
           unit: "documents",
-          numerators: asked.map(({ recalls }) =>
-            recalls.reduce((sum, { correct }) => sum + correct, 0)
-          ),
-          denominators: asked.map(({ recalls }) => recalls.length),
-          exponential: false,
-          ...clustersOf(asked.map(({ record }) => record)),
-        },
+          numerator: ({ recalls }) => recalls.reduce((sum, { correct }) => sum + correct, 0),
+          denominator: ({ recalls }) => recalls.length,
+        }),
         n: asked.reduce((sum, { recalls }) => sum + recalls.length, 0),
       }];
     }),
@@ -300,26 +284,22 @@ export interface RecallEvaluation extends DocumentEvaluation {
 }
 
 /** The same as declared. */
-export interface RecallDeclaration extends DocumentEvaluationDeclaration {
-  /** Distinguishes it from other kinds of evaluation. */
-  readonly kind: "recall";
-}
+export type RecallDeclaration = DeclaredEvaluation<RecallEvaluation, "kind" | "split">;
 
-const recallSchema = composed(() =>
-  z.strictObject({ kind: z.literal("recall"), ...documentEvaluationFields() })
-);
-type _SchemaAcceptsTheType = Assert<Accepts<ReturnType<typeof recallSchema>, RecallDeclaration>>;
+const form = evaluationForm("recall", () => documentFields);
+type _FormAcceptsTheType = Assert<Accepts<ReturnType<typeof form>, RecallDeclaration>>;
 
 /** The kind of evaluation. */
 export const recall: EvaluationKind<RecallDeclaration, RecallEvaluation, RecallRecord> = {
   get schema() {
-    return recallSchema();
+    return form();
   },
+  ...documentKind,
   fill: fillDocumentEvaluation,
   check(evaluation, path, experiment) {
     const { kind } = experiment.corpus;
     return [
-      ...documentProblems(evaluation, path, experiment),
+      ...documentKind.check(evaluation, path, experiment),
       ...(kind === "files"
         ? [wrong(
           `${path}.kind`,
@@ -330,24 +310,18 @@ export const recall: EvaluationKind<RecallDeclaration, RecallEvaluation, RecallR
         : []),
     ];
   },
-  limit: limitDocuments,
-  describe: describeDocuments,
-  splits: ({ split }) => [split],
-  cost: documentTokens,
   async prepare(evaluation, { texts }) {
     const { contextTokens, split } = evaluation;
     const books = await texts.books(split);
     return documentItems(evaluation, books, {
-      cut: (book) => ({
-        ...cutDocument(book, { contextTokens, pad: padId }),
-        recalls: book.recalls,
-      }),
+      tokenizer: texts.tokenizer,
+      known: ({ recalls }) => ({ recalls }),
       score: async (...asked) => recallSamples(await scoreRecalls(...asked)),
       total: (measure) => countRecalls(measure, books, contextTokens) ?? books.length,
     });
   },
   average: averageRecall,
-  version: (measure) => measure === "recall" ? recallVersion : perplexityVersion,
+  version: (measure) => measure === "recall" ? 2 : perplexityVersion,
   record: recallRecord,
   measures: recallMeasures,
   label: recallLabel,

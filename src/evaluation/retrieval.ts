@@ -8,38 +8,28 @@
  * random from those in memory, by the probability that one of them is right.
  */
 import { z } from "zod";
-import { padId } from "../backbone/shape.ts";
 import { positiveIntegers } from "../declaration/fields.ts";
 import type { Accepts, Assert } from "../declaration/part.ts";
 import { type Problem, repetitions, wrong } from "../declaration/problem.ts";
-import { composed } from "../declaration/registry.ts";
 import { InputTypeError } from "../errors.ts";
 import type { RetrievedChunks } from "../longmem/longmem_model.ts";
 import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
 import type { SampleRecord } from "../results/records.ts";
-import { cutDocument, type DocumentSegments } from "../text/segments.ts";
-import type { EvaluationKind } from "./evaluation_kind.ts";
-import { clustersOf, differenceOfSums, type Measure } from "./measure.ts";
+import type { DocumentSegments } from "../text/segments.ts";
+import { type DeclaredEvaluation, evaluationForm, type EvaluationKind } from "./evaluation_kind.ts";
+import { differenceOf, type Measure, sumsOver } from "./measure.ts";
 import { modelKindOf, modelName } from "./models.ts";
 import {
-  beginningOf,
-  describeDocuments,
   type DocumentEvaluation,
-  type DocumentEvaluationDeclaration,
-  documentEvaluationFields,
+  documentFields,
   documentItems,
-  documentProblems,
-  documentTokens,
+  documentKind,
   fillDocumentEvaluation,
   type FirstTokens,
   firstTokensField,
-  limitDocuments,
 } from "./shared/document_evaluation.ts";
 import type { PromptedModel } from "./shared/language_model.ts";
 import { readDocuments, type ReadOptions } from "./shared/read_documents.ts";
-
-/** Version of the metrics of this file. 2: differences are those of the shares, also where models do not have the same targets in memory. */
-export const retrievalVersion = 2;
 
 /** A document whose targets are looked for. */
 export interface RetrievalDocument extends DocumentSegments {
@@ -270,22 +260,12 @@ export function retrievalMeasures(records: readonly RetrievalRecord[]): Measure[
         at: { tokens, ...options.at },
         name,
         higherIsBetter: true,
-        sums: {
-          items: items.map(({ item }) => item),
+        sums: sumsOver(items, {
           unit: "documents",
-          numerators: items.map(of),
-          denominators: items.map(({ targets, inMemory }) =>
-            measure === "in memory" ? targets : inMemory[i]
-          ),
-          exponential: false,
-          ...clustersOf(items),
-        },
-        ...(options.isCompared && {
-          differences: [{
-            name: (baseline) => `${name} over ${baseline}`,
-            estimate: differenceOfSums,
-          }],
+          numerator: of,
+          denominator: ({ targets, inMemory }) => measure === "in memory" ? targets : inMemory[i],
         }),
+        ...(options.isCompared && { differences: [differenceOf(name)] }),
       };
     };
     const ofHead = (head: number) => ({ heads }: RetrievalRecord) => heads[i * H + head];
@@ -341,24 +321,14 @@ export interface RetrievalEvaluation extends DocumentEvaluation, FirstTokens {
 }
 
 /** The same as declared. */
-export interface RetrievalDeclaration extends DocumentEvaluationDeclaration, FirstTokens {
-  /** Distinguishes it from other kinds of evaluation. */
-  readonly kind: "retrieval";
-  /** Tokens before the target that must match, of each context that is asked (default 2 and 4). */
-  readonly matchTokens?: readonly number[];
-}
+export type RetrievalDeclaration = DeclaredEvaluation<RetrievalEvaluation, "kind" | "split">;
 
-const retrievalSchema = composed(() =>
-  z.strictObject({
-    kind: z.literal("retrieval"),
-    ...documentEvaluationFields(),
-    ...firstTokensField,
-    matchTokens: positiveIntegers.exactOptional(),
-  })
-);
-type _SchemaAcceptsTheType = Assert<
-  Accepts<ReturnType<typeof retrievalSchema>, RetrievalDeclaration>
->;
+const form = evaluationForm("retrieval", () => ({
+  ...documentFields,
+  ...firstTokensField,
+  matchTokens: positiveIntegers.exactOptional(),
+}));
+type _FormAcceptsTheType = Assert<Accepts<ReturnType<typeof form>, RetrievalDeclaration>>;
 
 /** Models whose memory nobody can ask. */
 function modelProblems({ models }: RetrievalEvaluation, path: string): Problem[] {
@@ -378,39 +348,26 @@ function modelProblems({ models }: RetrievalEvaluation, path: string): Problem[]
 export const retrieval: EvaluationKind<RetrievalDeclaration, RetrievalEvaluation, RetrievalRecord> =
   {
     get schema() {
-      return retrievalSchema();
+      return form();
     },
-    fill: (declared, from) => ({
-      matchTokens: [2, 4],
-      ...fillDocumentEvaluation(declared, from),
-    }),
+    ...documentKind,
+    fill: (declared, from) => ({ matchTokens: [2, 4], ...fillDocumentEvaluation(declared, from) }),
     check: (evaluation, path, experiment) => [
-      ...documentProblems(evaluation, path, experiment),
+      ...documentKind.check(evaluation, path, experiment),
       ...repetitions(evaluation.matchTokens, `${path}.matchTokens`, "numbers"),
       ...modelProblems(evaluation, path),
     ],
-    limit: limitDocuments,
-    describe: describeDocuments,
-    splits: ({ split }) => [split],
-    cost: documentTokens,
     async prepare(evaluation, { texts }) {
-      const { contextTokens, split, matchTokens, memory } = evaluation;
-      const all = await texts.documents(split);
-      const { chunkTokens } = memory!;
-      return documentItems(evaluation, all, {
-        cut(document) {
-          const beginning = beginningOf(document, evaluation, texts.tokenizer);
-          return {
-            ...cutDocument(beginning, { contextTokens, pad: padId }),
-            tokens: beginning.tokens,
-          };
-        },
+      const { split, matchTokens } = evaluation, { chunkTokens } = evaluation.memory!;
+      return documentItems(evaluation, await texts.documents(split), {
+        tokenizer: texts.tokenizer,
+        known: ({ tokens }) => ({ tokens }),
         score: (model, documents, options) =>
           scoreRetrieval(model, documents, { ...options, chunkTokens, matchTokens }),
-        total: () => all.length,
       });
     },
-    version: () => retrievalVersion,
+    // 2: differences are those of the shares, also where models do not have the same targets in memory.
+    version: () => 2,
     record: retrievalRecord,
     measures: retrievalMeasures,
     label: retrievalLabel,

@@ -25,7 +25,6 @@ import type { Tokenizer } from "../text/tokenizer.ts";
 import { nonNegativeInteger, oneOf, positiveInteger, seeds, text } from "../declaration/fields.ts";
 import type { Accepts, Assert } from "../declaration/part.ts";
 import { repetitions, wrong } from "../declaration/problem.ts";
-import { composed } from "../declaration/registry.ts";
 import { isThere } from "../files.ts";
 import { chronicleOf } from "../text/corpora/corpora.ts";
 import { endsLine, lineOf } from "./answers.ts";
@@ -35,11 +34,11 @@ import {
   bankProblems,
   controlProblems,
   type DeclaredEvaluation,
+  evaluationForm,
   type EvaluationKind,
   fillModelEvaluation,
   limitItems,
   type ModelEvaluation,
-  modelEvaluationFields,
   onceReadMemory,
   onceReadOptions,
 } from "./evaluation_kind.ts";
@@ -49,9 +48,6 @@ import { cutDemonstrations, drawSeeds, type Episode, spreadEvenly } from "./shar
 import type { PromptedModel } from "./shared/language_model.ts";
 import { type ContinueOptions, continuePrompts } from "./shared/prompting.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
-
-/** Version of the metrics of this file. */
-export const squadVersion = 3;
 
 /** Name of the task in records. */
 const squadTask = "squad";
@@ -303,36 +299,31 @@ export interface SquadEvaluation extends ModelEvaluation {
 /** The same as declared. */
 export type SquadDeclaration = DeclaredEvaluation<SquadEvaluation, "kind" | "folder">;
 
-const squadSchema = composed(() =>
-  z.strictObject({
-    kind: z.literal("squad"),
-    ...modelEvaluationFields(),
-    folder: text,
-    seeds: seeds.exactOptional(),
-    shots: nonNegativeInteger.exactOptional(),
-    memoryDemonstrations: nonNegativeInteger.exactOptional(),
-    maxAnswerTokens: positiveInteger.exactOptional(),
-    maxItems: positiveInteger.exactOptional(),
-    clusters: oneOf("articles").exactOptional(),
-  })
-);
-type _SchemaAcceptsTheType = Assert<Accepts<ReturnType<typeof squadSchema>, SquadDeclaration>>;
+const form = evaluationForm("squad", () => ({
+  folder: text,
+  seeds: seeds.exactOptional(),
+  shots: nonNegativeInteger.exactOptional(),
+  memoryDemonstrations: nonNegativeInteger.exactOptional(),
+  maxAnswerTokens: positiveInteger.exactOptional(),
+  maxItems: positiveInteger.exactOptional(),
+  clusters: oneOf("articles").exactOptional(),
+}));
+type _FormAcceptsTheType = Assert<Accepts<ReturnType<typeof form>, SquadDeclaration>>;
 
 /** The kind of evaluation. */
 export const squad: EvaluationKind<SquadDeclaration, SquadEvaluation, z.infer<typeof squadRecord>> =
   {
     get schema() {
-      return squadSchema();
+      return form();
     },
-    fill: ({ memory, ...fields }, from) => ({
-      name: fields.kind,
+    fill: (declared, from) => ({
+      name: declared.kind,
       seeds: drawSeeds,
       // As many demonstrations as the paper has.
       shots: 3,
       memoryDemonstrations: 200,
       maxAnswerTokens: 16,
-      ...fields,
-      ...fillModelEvaluation({ ...fields, ...(memory && { memory }) }, from, onceReadMemory),
+      ...fillModelEvaluation(declared, from, onceReadMemory),
     }),
     check(evaluation, path, { corpus }) {
       const { seeds, memory } = evaluation;
@@ -405,7 +396,7 @@ export const squad: EvaluationKind<SquadDeclaration, SquadEvaluation, z.infer<ty
         }),
       };
     },
-    version: () => squadVersion,
+    version: () => 3,
     record: squadRecord,
     measures: squadMeasures,
     label: drawnLabel,

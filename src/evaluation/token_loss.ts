@@ -11,40 +11,30 @@
  * between models are paired by document.
  */
 import { z } from "zod";
-import { padId } from "../backbone/shape.ts";
 import { trueOrFalse } from "../declaration/fields.ts";
 import type { Accepts, Assert } from "../declaration/part.ts";
 import { wrong } from "../declaration/problem.ts";
 import { corpora } from "../text/corpora/corpora.ts";
-import { composed } from "../declaration/registry.ts";
 import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
 import type { SampleRecord } from "../results/records.ts";
 import { classifyMentions, mentions } from "../text/names.ts";
-import { cutDocument, type DocumentSegments } from "../text/segments.ts";
+import type { DocumentSegments } from "../text/segments.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import type { EvaluationKind } from "./evaluation_kind.ts";
-import { clustersOf, type Measure } from "./measure.ts";
+import { type DeclaredEvaluation, evaluationForm, type EvaluationKind } from "./evaluation_kind.ts";
+import { type Measure, sumsOver } from "./measure.ts";
 import { gain } from "./perplexity.ts";
 import {
-  beginningOf,
-  describeDocuments,
   type DocumentEvaluation,
-  type DocumentEvaluationDeclaration,
-  documentEvaluationFields,
+  documentFields,
   documentItems,
-  documentProblems,
-  documentTokens,
+  documentKind,
   fillDocumentEvaluation,
   type FirstTokens,
   firstTokensField,
-  limitDocuments,
 } from "./shared/document_evaluation.ts";
 import type { LanguageModel } from "./shared/language_model.ts";
 import { meanOf, meansOf } from "./shared/other_texts.ts";
 import { readDocuments, type ReadOptions } from "./shared/read_documents.ts";
-
-/** Version of the metrics of this file. */
-export const tokenLossVersion = 1;
 
 /** Tokens below which there is one bucket. */
 const firstBound = 16;
@@ -216,11 +206,7 @@ function sumsOf(
  */
 export function tokenLossMeasures(records: readonly TokenLossRecord[]): Measure[] {
   const measureOf = (
-    items: readonly {
-      readonly record: TokenLossRecord;
-      readonly nats: number;
-      readonly tokens: number;
-    }[],
+    documents: readonly Pick<TokenLossRecord, "item" | "cluster" | "nats" | "tokens">[],
     at?: readonly [aspect: Aspect, bucket: string],
   ): Measure => {
     const where = at ? ` at ${at.join(" ")}` : "";
@@ -230,20 +216,16 @@ export function tokenLossMeasures(records: readonly TokenLossRecord[]): Measure[
       name: `nats${where}`,
       unit: "nats/token",
       higherIsBetter: false,
-      sums: {
-        items: items.map(({ record }) => record.item),
+      sums: sumsOver(documents, {
         unit: "documents",
-        numerators: items.map(({ nats }) => nats),
-        denominators: items.map(({ tokens }) => tokens),
-        exponential: false,
-        ...clustersOf(items.map(({ record }) => record)),
-      },
+        numerator: ({ nats }) => nats,
+        denominator: ({ tokens }) => tokens,
+      }),
       differences: [{ ...gain, name: (baseline) => `gain${where} over ${baseline}` }],
     };
   };
-  const all = records.map((record) => ({ record, nats: record.nats, tokens: record.tokens }));
   return [
-    measureOf(all),
+    measureOf(records),
     ...aspectNames.flatMap((aspect) => {
       const count = Math.max(0, ...records.map((record) => sumsOf(record, aspect)[0].length));
       const buckets = Array.from({ length: count }, (_, bucket) => bucket);
@@ -251,11 +233,11 @@ export function tokenLossMeasures(records: readonly TokenLossRecord[]): Measure[
       const isNever = (bucket: number) => nameOf(bucket) === never;
       const ordered = [...buckets.filter((bucket) => !isNever(bucket)), ...buckets.filter(isNever)];
       return ordered.flatMap((bucket) => {
-        const items = records.flatMap((record) => {
-          const [nats, tokens] = sumsOf(record, aspect);
-          return tokens[bucket] > 0 ? [{ record, nats: nats[bucket], tokens: tokens[bucket] }] : [];
+        const documents = records.flatMap((record) => {
+          const [nats, tokens] = sumsOf(record, aspect).map((sums) => sums[bucket]);
+          return tokens > 0 ? [{ ...record, nats, tokens }] : [];
         });
-        return items.length > 0 ? [measureOf(items, [aspect, nameOf(bucket)])] : [];
+        return documents.length > 0 ? [measureOf(documents, [aspect, nameOf(bucket)])] : [];
       });
     }),
   ];
@@ -302,37 +284,28 @@ export interface TokenLossEvaluation extends DocumentEvaluation, FirstTokens {
 }
 
 /** The same as declared. */
-export interface TokenLossDeclaration extends DocumentEvaluationDeclaration, FirstTokens {
-  /** Distinguishes it from other kinds of evaluation. */
-  readonly kind: "token-loss";
-  /** Whether mentions of names are told apart (default: of a corpus of files). */
-  readonly names?: boolean;
-}
+export type TokenLossDeclaration = DeclaredEvaluation<TokenLossEvaluation, "kind" | "split">;
 
-const tokenLossSchema = composed(() =>
-  z.strictObject({
-    kind: z.literal("token-loss"),
-    ...documentEvaluationFields(),
-    ...firstTokensField,
-    names: trueOrFalse.exactOptional(),
-  })
-);
-type _SchemaAcceptsTheType = Assert<
-  Accepts<ReturnType<typeof tokenLossSchema>, TokenLossDeclaration>
->;
+const form = evaluationForm("token-loss", () => ({
+  ...documentFields,
+  ...firstTokensField,
+  names: trueOrFalse.exactOptional(),
+}));
+type _FormAcceptsTheType = Assert<Accepts<ReturnType<typeof form>, TokenLossDeclaration>>;
 
 /** The kind of evaluation. */
 export const tokenLoss: EvaluationKind<TokenLossDeclaration, TokenLossEvaluation, TokenLossRecord> =
   {
     get schema() {
-      return tokenLossSchema();
+      return form();
     },
+    ...documentKind,
     fill: (declared, from) => ({
       names: corpora.get(from.corpus).treatment !== undefined,
       ...fillDocumentEvaluation(declared, from),
     }),
     check: (evaluation, path, experiment) => [
-      ...documentProblems(evaluation, path, experiment),
+      ...documentKind.check(evaluation, path, experiment),
       ...(evaluation.names && !corpora.get(experiment.corpus.kind).treatment
         ? [wrong(
           `${path}.names`,
@@ -342,27 +315,16 @@ export const tokenLoss: EvaluationKind<TokenLossDeclaration, TokenLossEvaluation
         )]
         : []),
     ],
-    limit: limitDocuments,
-    describe: describeDocuments,
-    splits: ({ split }) => [split],
-    cost: documentTokens,
     async prepare(evaluation, { texts }) {
-      const { contextTokens, split, names } = evaluation;
-      const all = await texts.documents(split);
-      return documentItems(evaluation, all, {
-        cut(document) {
-          const beginning = beginningOf(document, evaluation, texts.tokenizer);
-          return {
-            ...cutDocument(beginning, { contextTokens, pad: padId }),
-            buckets: bucketsOf(beginning.tokens, names ? texts.tokenizer : undefined),
-          };
-        },
+      const { split, names } = evaluation, { tokenizer } = texts;
+      return documentItems(evaluation, await texts.documents(split), {
+        tokenizer,
+        known: ({ tokens }) => ({ buckets: bucketsOf(tokens, names ? tokenizer : undefined) }),
         score: scoreTokenLoss,
-        total: () => all.length,
       });
     },
     average: averageTokenLoss,
-    version: () => tokenLossVersion,
+    version: () => 1,
     record: tokenLossRecord,
     measures: tokenLossMeasures,
     label: tokenLossLabel,

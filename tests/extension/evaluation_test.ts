@@ -47,12 +47,7 @@ const echo: EvaluationKind<EchoDeclaration, EchoEvaluation, z.infer<typeof recor
       rounds: z.int().positive().describe("positive integers").exactOptional(),
     }) as unknown as z.ZodType<EchoDeclaration>;
   },
-  fill: ({ memory, ...fields }, from) => ({
-    name: "echo",
-    rounds: 8,
-    ...fields,
-    ...fillModelEvaluation({ ...fields, ...(memory && { memory }) }, from),
-  }),
+  fill: (declared, from) => ({ name: "echo", rounds: 8, ...fillModelEvaluation(declared, from) }),
   check: ({ rounds }, path) =>
     rounds === 13 ? [{ path: `${path}.rounds`, message: "must not be unlucky" }] : [],
   limit: (config, items) => ({ ...config, rounds: Math.min(items, config.rounds) }),

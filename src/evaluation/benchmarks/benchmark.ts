@@ -20,7 +20,7 @@ import {
   type PromptedItems,
   type Scoring,
 } from "../evaluation_kind.ts";
-import { clustersOf, differenceOfSums, type Measure } from "../measure.ts";
+import { differenceOf, type Measure, sumsOver } from "../measure.ts";
 import { cutText } from "../questions.ts";
 import { otherDocuments, type PromptedModel, readableText } from "../shared/language_model.ts";
 import { askAndContinue } from "../shared/prompting.ts";
@@ -283,18 +283,17 @@ export function benchmarkMeasures(records: readonly BenchmarkRecord[]): Measure[
         const sums = sumsOf(record);
         const counts = [undefined, record.task].includes(task) &&
           [undefined, record.length].includes(length);
-        return sums && counts ? [{ record, sums }] : [];
+        return sums && counts ? [{ ...record, sums }] : [];
       });
-      const byTask = Map.groupBy(scored, ({ record }) => record.task);
-      const tasks = Math.max(0, ...scored.map(({ record }) => record.tasks));
+      const byTask = Map.groupBy(scored, ({ task }) => task);
+      const tasks = Math.max(0, ...scored.map(({ tasks }) => tasks));
       // A mean over some of the tasks would stand beside means over all.
       if (scored.length === 0 || (task === undefined && byTask.size < tasks)) return [];
       const ofTask = new Map(
         [...byTask].map(([task, all]) => [task, all.reduce((sum, { sums }) => sum + sums[1], 0)]),
       );
-      const weights = scored.map(({ record }) =>
-        byTask.size === 1 ? 1 : 1 / ofTask.get(record.task)!
-      );
+      const weigh = (task: string, sum: number) =>
+        sum * (byTask.size === 1 ? 1 : 1 / ofTask.get(task)!);
       const at = {
         ...(task !== undefined && { task }),
         ...(length !== undefined && { length }),
@@ -307,21 +306,14 @@ export function benchmarkMeasures(records: readonly BenchmarkRecord[]): Measure[
         name,
         higherIsBetter: true,
         ...(measure === "log-likelihood" && { unit: "nats/token" }),
-        sums: {
-          items: scored.map(({ record }) => record.item),
+        sums: sumsOver(scored, {
           unit: "questions",
-          numerators: scored.map(({ sums }, i) => sums[0] * weights[i]),
-          denominators: scored.map(({ sums }, i) => sums[1] * weights[i]),
-          exponential: false,
-          ...clustersOf(scored.map(({ record }) => record), "texts"),
-        },
-        // Of tasks tables compare models without.
-        ...(task === undefined && {
-          differences: [{
-            name: (baseline) => `${name} over ${baseline}`,
-            estimate: differenceOfSums,
-          }],
+          numerator: ({ task, sums }) => weigh(task, sums[0]),
+          denominator: ({ task, sums }) => weigh(task, sums[1]),
+          clusters: "texts",
         }),
+        // Of tasks tables compare models without.
+        ...(task === undefined && { differences: [differenceOf(name)] }),
       }];
     })
   );

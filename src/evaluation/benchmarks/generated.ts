@@ -6,7 +6,6 @@ import { z } from "zod";
 import { oneOf, positiveInteger, positiveIntegers, seed, text } from "../../declaration/fields.ts";
 import { type Problem, repetitions, wrong } from "../../declaration/problem.ts";
 import type { Accepts, Assert } from "../../declaration/part.ts";
-import { composed } from "../../declaration/registry.ts";
 import { sha256Of } from "../../sha256.ts";
 import type { GeneratedText, TextOptions } from "../../text/benchmarks/generated_text.ts";
 import { type Haystack, haystackOf } from "../../text/benchmarks/haystack.ts";
@@ -17,13 +16,13 @@ import {
   answerRoomProblems,
   bankProblems,
   type DeclaredEvaluation,
+  evaluationForm,
   type EvaluationInputs,
   type EvaluationKind,
   type ExperimentParts,
   fillModelEvaluation,
   limitInstances,
   type ModelEvaluation,
-  modelEvaluationFields,
   mostTextTokens,
   mostWrittenTokens,
   onceReadMemory,
@@ -92,12 +91,10 @@ export interface GeneratedBenchmark<
   ) => Pick<BenchmarkItem, "score" | "isDone" | "reference">;
 }
 
-function schemaOf<const Kind extends string, const Task extends string>(
+function formOf<const Kind extends string, const Task extends string>(
   { kind, tasks }: Pick<GeneratedBenchmark<Kind, Task, never, never>, "kind" | "tasks">,
 ) {
-  return z.strictObject({
-    kind: z.literal(kind),
-    ...modelEvaluationFields(),
+  return evaluationForm(kind, () => ({
     lengths: positiveIntegers,
     instances: positiveInteger.exactOptional(),
     seed: seed.exactOptional(),
@@ -107,10 +104,13 @@ function schemaOf<const Kind extends string, const Task extends string>(
     stop: oneOf(...answerEnds).exactOptional(),
     tasks: z.array(oneOf(...tasks)).min(1).readonly().describe(`lists of ${tasks.join(", ")}`)
       .exactOptional(),
-  });
+  }));
 }
-type _SchemaAcceptsTheType = Assert<
-  Accepts<ReturnType<typeof schemaOf<"kind", "task">>, GeneratedDeclaration<"kind", "task">>
+type _FormAcceptsTheType = Assert<
+  Accepts<
+    ReturnType<ReturnType<typeof formOf<"kind", "task">>>,
+    GeneratedDeclaration<"kind", "task">
+  >
 >;
 
 /** The kind of evaluation of a generated benchmark. */
@@ -126,20 +126,19 @@ export function generatedKind<
   GeneratedEvaluation<Kind, Task>,
   z.infer<typeof benchmarkRecord>
 > {
-  const schema = composed(() => schemaOf(benchmark));
+  const form = formOf(benchmark);
   return {
     get schema() {
-      return schema();
+      return form();
     },
-    fill: ({ memory, ...fields }, from) => ({
-      name: fields.kind,
+    fill: (declared, from) => ({
+      name: declared.kind,
       tasks: benchmark.tasks,
       instances: 24,
       seed: 1,
       split: "test",
       stop: "official",
-      ...fields,
-      ...fillModelEvaluation({ ...fields, ...(memory && { memory }) }, from, onceReadMemory),
+      ...fillModelEvaluation(declared, from, onceReadMemory),
     }),
     check: checkGenerated,
     limit: limitInstances,

@@ -1,6 +1,7 @@
 /**
  * Common parts of evaluations that read whole documents of a split.
  */
+import { padId } from "../../backbone/shape.ts";
 import { oneOf, positiveInteger } from "../../declaration/fields.ts";
 import { type Problem, wrong } from "../../declaration/problem.ts";
 import { corpora, type CorpusConfig } from "../../text/corpora/corpora.ts";
@@ -12,7 +13,6 @@ import {
   fillModelEvaluation,
   type ModelEvaluation,
   type ModelEvaluationDeclaration,
-  modelEvaluationFields,
   type PromptedItems,
   readOptions,
   type TokensOf,
@@ -21,7 +21,7 @@ import {
 import type { Measure } from "../measure.ts";
 import type { SampleRecord } from "../../results/records.ts";
 import { countWords, type TokenizedDocument } from "../../text/document_tokens.ts";
-import type { DocumentSegments } from "../../text/segments.ts";
+import { cutDocument, type DocumentSegments } from "../../text/segments.ts";
 import type { Tokenizer } from "../../text/tokenizer.ts";
 import { type ClusteredDocument, otherDocuments, type PromptedModel } from "./language_model.ts";
 import { severalOtherTexts } from "./other_texts.ts";
@@ -29,14 +29,6 @@ import type { ReadOptions } from "./read_documents.ts";
 
 /** Fields of evaluations that read whole documents in consecutive segments that do not overlap. */
 export interface DocumentEvaluation extends ModelEvaluation {
-  /** Documents to evaluate on. */
-  readonly split: "valid" | "test";
-  /** Takes only the first documents of the split. */
-  readonly maxDocuments?: number;
-}
-
-/** The same as declared. */
-export interface DocumentEvaluationDeclaration extends ModelEvaluationDeclaration {
   /** Documents to evaluate on. */
   readonly split: "valid" | "test";
   /** Takes only the first documents of the split. */
@@ -53,24 +45,21 @@ export interface FirstTokens {
 export const firstTokensField = { firstTokens: positiveInteger.exactOptional() };
 
 /** Forms of the fields of such an evaluation. */
-export function documentEvaluationFields() {
-  return {
-    ...modelEvaluationFields(),
-    split: oneOf("valid", "test"),
-    maxDocuments: positiveInteger.exactOptional(),
-  };
-}
+export const documentFields = {
+  split: oneOf("valid", "test"),
+  maxDocuments: positiveInteger.exactOptional(),
+};
 
 /** Fills in the fields of such an evaluation. */
-export function fillDocumentEvaluation<const Kind extends string>(
-  { memory: _override, ...fields }: DocumentEvaluationDeclaration & { readonly kind: Kind },
-  from: EvaluationSurroundings,
-): DocumentEvaluation & { readonly kind: Kind } {
-  const declared = { memory: _override, ...fields } as DocumentEvaluationDeclaration;
+export function fillDocumentEvaluation<
+  Declaration extends
+    & Pick<DocumentEvaluation, "split">
+    & ModelEvaluationDeclaration
+    & { readonly kind: string },
+>(declaration: Declaration, from: EvaluationSurroundings) {
   return {
-    name: `${fields.kind}-${fields.split}`,
-    ...fields,
-    ...fillModelEvaluation(declared, from),
+    name: `${declaration.kind}-${declaration.split}`,
+    ...fillModelEvaluation(declaration, from),
   };
 }
 
@@ -105,8 +94,17 @@ export function documentProblems(
   });
 }
 
+/** What kinds of such evaluations have in common. */
+export const documentKind = {
+  check: documentProblems,
+  limit: limitDocuments,
+  describe: describeDocuments,
+  splits: ({ split }: DocumentEvaluation) => [split],
+  cost: documentTokens,
+};
+
 /** At most so many of the documents. */
-export function limitDocuments<Config extends DocumentEvaluation>(
+function limitDocuments<Config extends DocumentEvaluation>(
   evaluation: Config,
   items: number,
 ): Config {
@@ -117,30 +115,37 @@ export function limitDocuments<Config extends DocumentEvaluation>(
  * The items of such an evaluation: documents cut into segments; a control reads others of them.
  *
  * @param all The documents of the split.
- * @param options.cut Cuts one, from its beginning.
+ * @param options.tokenizer Tokenizer of the documents.
+ * @param options.known What is to be known of a document, by its part that is read.
  * @param options.score Has a model read them: a record for each.
- * @param options.total A measure's count over all documents of the split.
+ * @param options.total A measure's count over all documents of the split (default: their number).
  */
 export function documentItems<
-  Source extends Pick<ClusteredDocument, "cluster">,
-  Segments extends DocumentSegments,
+  Source extends TokenizedDocument & Pick<ClusteredDocument, "cluster">,
+  Known extends object,
 >(
-  evaluation: DocumentEvaluation,
+  evaluation: DocumentEvaluation & FirstTokens,
   all: readonly Source[],
-  { cut, score, total }: {
-    readonly cut: (document: Source) => Segments;
+  { tokenizer, known, score, total = () => all.length }: {
+    readonly tokenizer: Pick<Tokenizer, "decode">;
+    readonly known: (document: Source) => Known;
     readonly score: (
       model: PromptedModel,
-      documents: readonly (Segments & ClusteredDocument)[],
+      documents: readonly (DocumentSegments & Known & ClusteredDocument)[],
       options: ReadOptions,
     ) => Promise<SampleRecord[]>;
-    readonly total: (measure: Measure) => number;
+    readonly total?: (measure: Measure) => number;
   },
 ): PromptedItems {
-  const documents = all.slice(0, evaluation.maxDocuments).map((document) => ({
-    ...cut(document),
-    ...(document.cluster !== undefined && { cluster: document.cluster }),
-  }));
+  const { maxDocuments, contextTokens } = evaluation;
+  const documents = all.slice(0, maxDocuments).map((whole) => {
+    const document = beginningOf(whole, evaluation, tokenizer);
+    return {
+      ...cutDocument(document, { contextTokens, pad: padId }),
+      ...known(document),
+      ...(document.cluster !== undefined && { cluster: document.cluster }),
+    };
+  });
   return {
     score: (model, scoring) => score(model, documents, readOptions(evaluation, documents, scoring)),
     others: () => otherDocuments(documents),
@@ -150,7 +155,7 @@ export function documentItems<
 }
 
 /** The first tokens of a document, and the words that these are. */
-export function beginningOf<Source extends TokenizedDocument>(
+function beginningOf<Source extends TokenizedDocument>(
   document: Source,
   { firstTokens = Infinity }: FirstTokens,
   tokenizer: Pick<Tokenizer, "decode">,
@@ -161,7 +166,7 @@ export function beginningOf<Source extends TokenizedDocument>(
 }
 
 /** Which documents they are, and how much of each, in words. */
-export function describeDocuments(
+function describeDocuments(
   { maxDocuments, split, firstTokens }: DocumentEvaluation & FirstTokens,
 ): string {
   const documents = `${atMost(maxDocuments, "documents")} of ${split}`;
@@ -171,7 +176,7 @@ export function describeDocuments(
 }
 
 /** Tokens that pass through each model. */
-export async function documentTokens(
+async function documentTokens(
   { split, maxDocuments, contextTokens, firstTokens = Infinity }:
     & DocumentEvaluation
     & FirstTokens,
