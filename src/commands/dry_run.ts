@@ -4,6 +4,7 @@
  */
 import { type Estimate, estimateRun } from "../experiment/estimate.ts";
 import { describeExcess } from "../experiment/memory_need.ts";
+import { type SideNetConfig, startRemark } from "../longmem/config.ts";
 import { gibibytes } from "../runtime/gibibytes.ts";
 import { machineMemoryBytes } from "../system.ts";
 import { kindOf } from "../evaluation/evaluations.ts";
@@ -112,9 +113,15 @@ function factsOf({ run: { experiment }, estimate }: Prospect): string[] {
       }`;
       return `evaluate ${name}: ${asked}; ${cost}`;
     }),
+    ...remarksOn(sidenet),
     ...memoryLines(estimate),
     ...(missing.length > 0 ? [`missing: ${missing.join(", ")}`] : []),
   ];
+}
+
+function remarksOn(sidenet: SideNetConfig | undefined): string[] {
+  const remark = sidenet && startRemark(sidenet);
+  return remark === undefined ? [] : [`note: ${remark}`];
 }
 
 /** Of a run that takes more than half the machine's memory: other programs use some, too. */

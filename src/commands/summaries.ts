@@ -104,8 +104,8 @@ export const summaries = {
   induction: {
     operands: "BACKBONE",
     help:
-      "Measures the induction heads of a backbone, any checkpoint or a run that has pretrained one, and recommends the block " +
-      "that a memory should cache.",
+      "Measures the induction heads of a backbone (any checkpoint, hf:OWNER/NAME, or a run that has pretrained one), and " +
+      "recommends the block that a memory should cache.",
   },
 } as const satisfies Readonly<Record<string, CommandSummary>>;
 

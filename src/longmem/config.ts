@@ -27,6 +27,7 @@ import type { SideNetInitialization } from "./initialization.ts";
 import {
   type LastResidual,
   lastResiduals,
+  memoryLayer,
   type SideNetShape,
   usualLastResidual,
 } from "./sidenet_shape.ts";
@@ -272,6 +273,23 @@ export function blockProblems(sidenet: SideNetConfig, layers: number, field: str
     }
   }
   return problems;
+}
+
+/**
+ * Remark on a new SideNet that can hardly learn to read its memory: the layer that reads it starts as a copy of another block than
+ * the one that is cached. Its queries then do not match the cached keys, and in `experiments/ablations/initialization.ts` 400 steps
+ * taught it nothing. Undefined where there is nothing to remark.
+ */
+export function startRemark(sidenet: SideNetConfig): string | undefined {
+  if (sidenet.kind === "checkpoint" || sidenet.initialization.kind === "random") return undefined;
+  const { reductionFactor, memoryBlock, initialization } = sidenet;
+  const layer = memoryLayer(sidenet);
+  const copied = initialization.kind === "paper"
+    ? reductionFactor * layer + 1
+    : initialization.blocks[layer];
+  if (copied === memoryBlock) return undefined;
+  return `SideNet layer ${layer} reads the memory of block ${memoryBlock} but starts as a copy of block ${copied}, and may not ` +
+    `learn to read it: sidenet.initialization { kind: "blocks" } can name block ${memoryBlock} for that layer`;
 }
 
 /** All divisors of a number, in order. */

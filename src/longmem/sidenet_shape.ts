@@ -32,7 +32,9 @@ export function usualLastResidual(backbone: Pick<BackboneShape, "architecture">)
 }
 
 /** SideNet layer that reads the memory: trunc(R / r). */
-export function memoryLayer(shape: SideNetShape): number {
+export function memoryLayer(
+  shape: Pick<SideNetShape, "memoryBlock" | "reductionFactor">,
+): number {
   return Math.trunc(shape.memoryBlock / shape.reductionFactor);
 }
 

@@ -66,6 +66,30 @@ test("describeRuns() says once what the runs of an experiment share, and a line 
   });
 });
 
+test("describeRuns() notes a SideNet whose reading layer does not start as the cached block", async () => {
+  const notesOf = async (sidenet: object) => {
+    const declared = resolveSweep("a.ts", { ...smallExperiment, sidenet: sidenet as never });
+    return await withFolder(async (results) => {
+      const text = await describeRuns(declared, results, smallEnvironment);
+      return text.split("\n").filter((line) => line.startsWith("  note: "));
+    });
+  };
+  // Layer i is a copy of block 2 i + 1 (specification section 9), so that of 0..3 blocks 1 and 3 are.
+  assert.deepEqual(await notesOf({ memoryBlock: 1 }), []);
+  assert.deepEqual(await notesOf({ memoryBlock: 3 }), []);
+  const [note, ...others] = await notesOf({ memoryBlock: 2 });
+  assert.deepEqual(others, []);
+  assert.match(note, /layer 1 reads the memory of block 2 but starts as a copy of block 3,/);
+  const from = (...blocks: number[]) => ({
+    memoryBlock: 2,
+    initialization: { kind: "blocks", blocks },
+  });
+  assert.deepEqual(await notesOf(from(0, 2)), []);
+  assert.match((await notesOf(from(2, 0)))[0], /starts as a copy of block 0,/);
+  assert.deepEqual(await notesOf({ memoryBlock: 2, initialization: { kind: "random" } }), []);
+  assert.deepEqual(await notesOf({ kind: "checkpoint", path: "data/chronicle/backbone" }), []);
+});
+
 test("describeRuns() counts the runs that miss data, and what nobody knows the cost of", async () => {
   const missing = resolveSweep("a.ts", { ...smallExperiment, sweep: { seed: [1, 2] } });
   await withFolder(async (results) => {
