@@ -41,7 +41,7 @@ export class LostLockError extends InputError {
 }
 
 /**
- * Whether a process holds the lock of a file. For a moment the asker shares it, so that who takes it just then is refused.
+ * Whether a process holds the lock of a file. For a moment the asker shares it, which {@linkcode FileLock.take} waits for.
  *
  * @returns undefined where the file may not be read.
  */
@@ -77,7 +77,7 @@ export class FileLock implements Disposable {
   static async take(path: string): Promise<{ lock: FileLock } | { holder: LockHolder }> {
     const file = await Deno.open(path, { read: true, write: true, create: true });
     try {
-      if (!await file.tryLock(true)) {
+      if (!await lockAlone(file)) {
         file.close();
         return { holder: await readHolder(path) ?? {} };
       }
@@ -124,6 +124,17 @@ export class FileLock implements Disposable {
   [Symbol.dispose](): void {
     this.#file.close();
   }
+}
+
+/** Locks a file for this process alone; false where another has it so. Who only asks about the lock shares it for a moment. */
+async function lockAlone(file: Deno.FsFile): Promise<boolean> {
+  for (let attempts = 0; attempts < 100; attempts++) {
+    if (await file.tryLock(true)) return true;
+    if (!await file.tryLock(false)) return false;
+    await file.unlock();
+    await new Promise((done) => setTimeout(done, 1 + 4 * Math.random()));
+  }
+  return false;
 }
 
 async function writeHolder(file: Deno.FsFile, token: string): Promise<void> {

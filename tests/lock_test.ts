@@ -47,6 +47,22 @@ test("FileLock.take() tells which process holds the lock, and takes what a kille
   });
 });
 
+test("FileLock.take() waits for those who only ask whether a process holds the lock", async () => {
+  await withFolder(async (folder) => {
+    const path = `${folder}/lock`;
+    using asking = await Deno.open(path, { read: true, write: true, create: true });
+    assert.equal(await asking.tryLock(false), true);
+    const taking = FileLock.take(path);
+    await new Promise((done) => setTimeout(done, 30));
+    await asking.unlock();
+    const taken = await taking;
+    assert.ok("lock" in taken);
+    assert.equal(await isLocked(path), true);
+    taken.lock[Symbol.dispose]();
+    assert.equal(await isLocked(path), false);
+  });
+});
+
 test("isLocked() does not wait for what is no file", async () => {
   await withFolder(async (folder) => {
     await new Deno.Command("mkfifo", { args: [`${folder}/pipe`] }).output();

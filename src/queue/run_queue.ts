@@ -12,7 +12,7 @@ import {
 } from "../results/records.ts";
 import { changedInputs, describeChanges } from "../runner/inputs.ts";
 import { recordVariation } from "../results/run_folder.ts";
-import { failureText } from "../errors.ts";
+import { failureText, isUnready } from "../errors.ts";
 import { describeHolder, LostLockError } from "../lock.ts";
 import type { Display } from "./terminal.ts";
 import { Pace, type Work } from "./eta.ts";
@@ -256,12 +256,12 @@ async function executeOne(
       report(`${runLabel(run)} was left: ${failureText(error)}`);
       return;
     }
-    if (results.summary.state === "interrupted") {
+    if (signal.aborted && error === signal.reason) {
       queued.state = "interrupted";
       progress.note("interrupted");
       return;
     }
-    if (results.summary.state === "planned") {
+    if (run.optional && isUnready(error)) {
       queued.state = "left out";
       progress.note(`left out: ${failureText(error)}`);
       return;

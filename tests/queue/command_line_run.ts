@@ -2,6 +2,7 @@
  * Runs of the command line as processes of their own, each in a folder with a corpus of its own.
  */
 import { join } from "node:path";
+import { isThere } from "../../src/files.ts";
 import { Random } from "../../src/random.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
@@ -13,26 +14,41 @@ export interface Outcome {
   readonly stderr: string;
 }
 
+/** How a process of a test is started. */
+export interface SpawnOptions {
+  readonly code?: string;
+  readonly fileKiB?: number;
+  readonly readOnly?: boolean;
+  readonly locks?: boolean;
+  readonly heldAfterLines?: number;
+  readonly heldAfterModels?: number;
+  readonly node?: string;
+}
+
+const holding = (after: string) => ["--preload", import.meta.resolve(`./hold_run.ts?${after}`)];
+
 /**
  * A process of `deno task run` in a folder, with exactly the permissions of the task.
  *
  * @param options `fileKiB`: writing beyond this size of a file fails, as on a disk that is full;
  * `readOnly`: the folder `results` is on a file system that cannot be written; `locks`: whether locks lock, which
- * some network file systems only say; `heldAfterLines`: it waits after so many lines of metrics until the file `released` is in the
+ * some network file systems only say; `heldAfterLines`, `heldAfterModels`: it waits once a run has so many lines of metrics, or
+ * it has recorded the items of so many models, until the file `released` is in the
  * folder; `code`: the folder of the code, if not this repository; `node`: a host name of its own,
  * with process numbers of its own, where the system allows it.
  */
 export function spawnRun(
   folder: string,
   args: readonly string[],
-  { fileKiB, readOnly = false, locks = true, heldAfterLines, code = repositoryPath("."), node }: {
-    readonly code?: string;
-    readonly fileKiB?: number;
-    readonly readOnly?: boolean;
-    readonly locks?: boolean;
-    readonly heldAfterLines?: number;
-    readonly node?: string;
-  } = {},
+  {
+    fileKiB,
+    readOnly = false,
+    locks = true,
+    heldAfterLines,
+    heldAfterModels,
+    code = repositoryPath("."),
+    node,
+  }: SpawnOptions = {},
 ): Deno.ChildProcess {
   const config = join(code, "deno.json");
   const { tasks } = JSON.parse(Deno.readTextFileSync(config));
@@ -40,9 +56,8 @@ export function spawnRun(
   const command = [
     ...[Deno.execPath(), "run", "--quiet", "--no-prompt", "--no-check", "--config", config],
     ...locks ? [] : ["--preload", repositoryPath("tests/queue/without_locks.ts")],
-    ...heldAfterLines === undefined
-      ? []
-      : ["--preload", import.meta.resolve(`./hold_run.ts?lines=${heldAfterLines}`)],
+    ...heldAfterLines === undefined ? [] : holding(`lines=${heldAfterLines}`),
+    ...heldAfterModels === undefined ? [] : holding(`models=${heldAfterModels}`),
     ...permissions.split(" "),
     ...[join(code, "src/main.ts"), "run", ...args],
   ];
@@ -118,6 +133,31 @@ export async function signalAfterLines(
   await waitForLines(folder, lines);
   process.kill(signal);
   return await outcome;
+}
+
+/**
+ * Runs declarations in a folder until it is held, lets it go on for some milliseconds, and kills it.
+ *
+ * @throws {AssertionError} Where it ends before.
+ */
+export async function killAfter(
+  held: Pick<SpawnOptions, "heldAfterLines" | "heldAfterModels">,
+  milliseconds: number,
+  folder: string,
+  args: readonly string[],
+): Promise<void> {
+  const [mark, released] = ["held", "released"].map((name) => join(folder, name));
+  for (const path of [mark, released]) await Deno.remove(path).catch(() => {});
+  const process = spawnRun(folder, args, held);
+  const outcome = outcomeOf(process);
+  let ended = false;
+  outcome.then(() => ended = true);
+  await waitFor("a held run", async () => ended || await isThere(mark));
+  if (ended) assert.fail(`the run ended before: ${(await outcome).stderr}`);
+  await Deno.writeTextFile(released, "");
+  await pause(milliseconds);
+  process.kill("SIGKILL");
+  assert.notEqual((await outcome).code, 0);
 }
 
 /** Runs declarations in a folder to the end. */

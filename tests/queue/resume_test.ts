@@ -1,45 +1,14 @@
 import { join } from "node:path";
 import { assert, assertClose, test } from "../testing.ts";
 import {
+  killAfter,
   onlyRun,
-  outcomeOf,
-  pause,
   readJson,
   run,
   runTest,
   signalAfterLines,
-  spawnRun,
 } from "./command_line_run.ts";
 import { expectedResults, resultsOf, tiny } from "./tiny_results.ts";
-
-/** How far a run has got: steps and validations recorded, and models evaluated. */
-async function progressOf(folder: string): Promise<{ lines: number; models: number }> {
-  try {
-    const path = await onlyRun(join(folder, "results"));
-    const text = await Deno.readTextFile(join(path, "metrics.jsonl")).catch(() => "");
-    const { metrics } = await readJson(path, "summary.json");
-    const models = new Set(metrics.map(({ model }: { model: string }) => model)).size;
-    return { lines: text.split("\n").length - 1, models };
-  } catch {
-    return { lines: 0, models: 0 }; // nothing there yet
-  }
-}
-
-/** Runs until a moment, a few random milliseconds later sends a signal, and waits for the end. */
-async function runUntil(
-  folder: string,
-  reached: (progress: { lines: number; models: number }) => boolean,
-  signal: Deno.Signal,
-) {
-  const process = spawnRun(folder, [tiny]);
-  const outcome = outcomeOf(process);
-  let ended = false;
-  outcome.then(() => ended = true);
-  while (!ended && !reached(await progressOf(folder))) await pause(2);
-  await pause(Math.random() * 12);
-  if (!ended) process.kill(signal);
-  return await outcome;
-}
 
 test("an uninterrupted run records every step, item and metric", async () => {
   const { metrics, files, hashes } = await expectedResults();
@@ -86,19 +55,15 @@ test("an uninterrupted run records every step, item and metric", async () => {
 });
 
 runTest("a run that is killed again and again comes to the same results", async (folder) => {
-  const moments: ((progress: { lines: number; models: number }) => boolean)[] = [
-    ({ lines }) => lines >= 2 + Math.floor(4 * Math.random()), // the backbone's first checkpoint
-    ({ lines }) => lines >= 7 + Math.floor(5 * Math.random()),
-    ({ lines }) => lines >= 14 + Math.floor(10 * Math.random()), // with memory
-    ({ lines }) => lines >= 26 + Math.floor(10 * Math.random()),
-    ({ models }) => models >= 2, // evaluating
+  const below = (count: number) => Math.floor(count * Math.random());
+  const moments = [
+    { heldAfterLines: 2 + below(4) }, // the backbone's first checkpoint
+    { heldAfterLines: 7 + below(5) },
+    { heldAfterLines: 14 + below(10) }, // with memory
+    { heldAfterLines: 26 + below(7) },
+    { heldAfterModels: 2 }, // evaluating
   ];
-  let kills = 0;
-  for (const moment of moments) {
-    const { code } = await runUntil(folder, moment, "SIGKILL");
-    if (code !== 0) kills++;
-  }
-  assert.ok(kills >= 3, `only ${kills} kills came in time`);
+  for (const moment of moments) await killAfter(moment, 12 * Math.random(), folder, [tiny]);
   const { code, stderr } = await run(folder, tiny);
   assert.equal(code, 0, stderr);
   assert.deepEqual(await resultsOf(folder), await expectedResults());

@@ -124,6 +124,43 @@ test("executeQueue() lists what failed earlier, and resumes it where it is asked
   });
 });
 
+test("executeQueue() says that a run failed whose state cannot be written, whatever its state was", async () => {
+  const { rename } = Deno;
+  for (const before of ["planned", "interrupted"] as const) {
+    await queueTest(async (run, { executed, reported, results }) => {
+      const stop = new AbortController();
+      const interrupt = () => {
+        stop.abort(new DOMException("The run was interrupted", "AbortError"));
+        stop.signal.throwIfAborted();
+      };
+      if (before === "interrupted") {
+        assert.equal((await run(interrupt, { signal: stop.signal }))[0], "interrupted");
+      }
+      let written = 0;
+      Deno.rename = async (from, to) => {
+        // The folder is opened; the next summary would say that the run is running.
+        if (String(to).endsWith(`${runs[0].id}/summary.json`) && ++written > 1) {
+          throw Object.assign(new Error("No space left on device"), { code: "ENOSPC" });
+        }
+        await rename(from, to);
+      };
+      try {
+        assert.deepEqual((await run(() => {}))[0], "failed");
+      } finally {
+        Deno.rename = rename;
+      }
+      assert.ok(!executed.includes(1));
+      assert.equal(reported.length, 1);
+      assert.match(
+        reported[0],
+        /^small\/\S+ failed: Cannot write .*summary.json" as the disk is full$/,
+      );
+      assert.equal((await summaryOf(results, 0)).state, before);
+      assert.equal((await run(() => {}))[0], "completed");
+    });
+  }
+});
+
 test("executeQueue() begins no run after a failure where it is to stop, nor after an interruption", async () => {
   await queueTest(async (run, { executed, results }) => {
     const states = await run(failOn(2), { failFast: true });
