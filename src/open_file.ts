@@ -10,7 +10,6 @@ export interface PathInfo {
   readonly size: number;
   /** Whether it is a named pipe; null or absent where the system has none, as below. */
   readonly isFifo?: boolean | null;
-  /** Whether it is a socket. */
   readonly isSocket?: boolean | null;
   /** Whether it is a device such as a terminal. */
   readonly isCharDevice?: boolean | null;
@@ -18,7 +17,6 @@ export interface PathInfo {
   readonly isBlockDevice?: boolean | null;
 }
 
-/** Entry of a folder. */
 export interface FolderEntry {
   /** Name without the folder. */
   readonly name: string;

@@ -35,7 +35,6 @@ export const repoForm = /^[A-Za-z0-9](?:[\w.-]*\/[A-Za-z0-9])?[\w.-]*$/;
 /** Form of the name of a branch, a tag or a commit. */
 export const revisionForm = /^(?!.*\.\.)[A-Za-z0-9][\w./-]*$/;
 
-/** Form of a commit. */
 export const commitForm = /^[0-9a-f]{40}$/;
 
 /** Files beside the weights that a model needs; those that a repository lacks are left out. */

@@ -15,7 +15,6 @@ export interface HubAccess extends Omit<DownloadOptions, "progress"> {
   readonly token?: string | undefined;
 }
 
-/** A repository of the Hub. */
 export interface HubRepository {
   readonly reference: HubReference;
   /** Its kind (default `model`). */

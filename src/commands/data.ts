@@ -34,7 +34,6 @@ import { summaries } from "./summaries.ts";
 
 /** Where data sets are listed and where they lie. */
 export interface DataPlaces {
-  /** The list. */
   readonly list: string;
   /** Folders that hold a folder for each data set, the first for downloads. */
   readonly folders: readonly string[];

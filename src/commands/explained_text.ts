@@ -8,7 +8,6 @@ import { textOf, type Tokenizer } from "../text/tokenizer.ts";
 /** Passages that are hidden in turn, and tokens around each that are shown. */
 const passages = 4, around = 8;
 
-/** A text that was generated. */
 export interface GeneratedText {
   /** Token ids of the prompt. */
   readonly prompt: readonly number[];

@@ -109,5 +109,4 @@ export const summaries = {
   },
 } as const satisfies Readonly<Record<string, CommandSummary>>;
 
-/** Name of a command. */
 export type CommandName = keyof typeof summaries;

@@ -59,7 +59,6 @@ export interface DataFile {
   readonly optional?: boolean | undefined;
 }
 
-/** A data set. */
 export interface DataSet {
   /** Name, and the folder below `data/`. */
   readonly name: string;

@@ -13,5 +13,4 @@ export type Protocol = "released-code" | "strict" | "paper";
 /** Defaults of a part of a declaration under each protocol. */
 export type ByProtocol<Defaults> = Readonly<Record<Protocol, Defaults>>;
 
-/** The protocols. */
 export const protocols = ["released-code", "strict", "paper"] as const satisfies Protocol[];

@@ -15,7 +15,6 @@ export type BabilongEvaluation = GeneratedEvaluation<"babilong", BabiTask>;
 /** The same as declared. */
 export type BabilongDeclaration = DeclaredEvaluation<BabilongEvaluation, "kind" | "lengths">;
 
-/** The kind of evaluation. */
 export const babilong = generatedKind({
   kind: "babilong",
   tasks: babiTasks,

@@ -89,7 +89,6 @@ type _FormAcceptsTheType = Assert<Accepts<ReturnType<typeof form>, BenchmarkDecl
 /** Fields of formats that hide needles. */
 const needleFields = ["haystack", "lengths", "depths", "seed"] as const;
 
-/** The kind of evaluation. */
 export const benchmark: EvaluationKind<
   BenchmarkDeclaration,
   BenchmarkEvaluation,
@@ -224,7 +223,6 @@ function entriesOf(text: string, path: string): Entry[] {
   return [...jsonLines(text, path)];
 }
 
-/** Reads the prompts of tasks. */
 async function readPrompts(path: string): Promise<Record<string, string>> {
   const parsed = z.record(z.string(), z.string()).safeParse(
     parseJson(decodeText(await readTextBytes(path), path), `"${path}"`),

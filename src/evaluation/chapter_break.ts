@@ -85,7 +85,6 @@ export interface ChapterBreakProtocol extends ChapterBreakScoring {
 export interface ChapterBreakItem {
   /** Name of the item, in all works. */
   readonly name: string;
-  /** Name of its work. */
   readonly work: string;
   /** The cluster of its work, such as the author; absent where the corpus does not say. */
   readonly cluster?: string;
@@ -406,7 +405,6 @@ const defaultTies: ByProtocol<ChapterBreakEvaluation["ties"]> = {
 /** The paper's numbers of tokens before a break. */
 const paperPrefixes = [4096, 6144, 8192];
 
-/** The kind of evaluation. */
 export const chapterBreak: EvaluationKind<
   ChapterBreakDeclaration,
   ChapterBreakEvaluation,

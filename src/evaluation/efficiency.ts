@@ -197,7 +197,6 @@ export function efficiencyItems(
   };
 }
 
-/** The kind of evaluation. */
 export const efficiency: EvaluationKind<
   EfficiencyDeclaration,
   EfficiencyEvaluation,

@@ -17,7 +17,6 @@ import { Random } from "../random.ts";
 export interface EfficiencyPoint {
   /** Tokens in sight of the last token of a pass. */
   readonly totalTokens: number;
-  /** Tokens of a pass. */
   readonly contextTokens: number;
   /** Tokens in the memory; absent without one. */
   readonly memoryTokens?: number;

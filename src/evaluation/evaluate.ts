@@ -27,7 +27,6 @@ export interface EvaluationContext {
   readonly seed: number;
   /** Memories that earlier evaluations have encoded. */
   readonly memories: EncodedMemories;
-  /** Where results go. */
   readonly results: Pick<
     RunFolder,
     "summary" | "readSamples" | "keepSamples" | "appendSamples" | "recordMetrics" | "recordHash"

@@ -95,7 +95,6 @@ export interface ExperimentParts extends ModelParts {
 /** Tokens that a model passes. */
 export type TokensOf = (model: EvaluatedModel) => number;
 
-/** The texts of a run. */
 export interface EvaluationTexts {
   readonly tokenizer: Tokenizer;
   /** The documents of a split as tokens, with their lengths in GPT-2 tokens. */
@@ -122,7 +121,6 @@ export interface EvaluatedDocument extends TokenizedDocument {
   readonly cluster?: string;
 }
 
-/** Inputs from which an evaluation is prepared. */
 export interface EvaluationInputs {
   readonly corpus: CorpusConfig;
   readonly texts: EvaluationTexts;
@@ -180,14 +178,12 @@ export interface UnopenedItems extends ScoredItems {
   ) => Promise<SampleRecord[]>;
 }
 
-/** The items of an evaluation. */
 export type EvaluationItems = PromptedItems | UnopenedItems;
 
 /** A kind of evaluation. */
 export interface EvaluationKind<Declaration, Config, Item> {
   /** Form of the object that declares it. */
   readonly schema: z.ZodType<Declaration>;
-  /** Fills in the defaults. */
   fill(declaration: Declaration, from: EvaluationSurroundings): Config;
   /** Values that are allowed alone, but not together; `path` is where the evaluation stands. */
   check?(config: Config, path: string, experiment: ExperimentParts): Problem[];
@@ -207,7 +203,6 @@ export interface EvaluationKind<Declaration, Config, Item> {
   readonly sizesMemory?: true;
   /** Baselines that take no model, by their names in results. */
   readonly withoutModel?: readonly string[];
-  /** Prepares the items. */
   prepare(config: Config, inputs: EvaluationInputs): Promise<EvaluationItems>;
   /** The record of an item that was scored after several other texts, of the record after each: the means of its scores. */
   average?(records: readonly SampleRecord[]): SampleRecord;
@@ -260,7 +255,6 @@ export function modelEvaluationFields() {
   };
 }
 
-/** The form of a kind of evaluation, by the forms of its own fields. */
 export function evaluationForm<const Kind extends string, Fields extends z.ZodRawShape>(
   kind: Kind,
   fields: () => Fields,

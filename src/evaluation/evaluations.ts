@@ -95,7 +95,6 @@ export const evaluations: Registry<AnyKind, EvaluationDeclaration> = new Registr
   kinds as unknown as Readonly<Record<string, AnyKind>>,
 );
 
-/** The kind of an evaluation. */
 export function kindOf({ kind }: { readonly kind: string }): AnyKind {
   return evaluations.get(kind);
 }

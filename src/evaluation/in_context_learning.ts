@@ -58,7 +58,6 @@ import {
 } from "./shared/prompting.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
 
-/** How episodes are asked. */
 export interface AskEpisodesOptions extends Omit<PromptOptions, "memory"> {
   /** Decodes a model's predictions. */
   readonly tokenizer: Tokenizer;
@@ -235,7 +234,6 @@ type _FormAcceptsTheType = Assert<Accepts<ReturnType<typeof form>, InContextLear
 /** Name under which the baseline without a model is recorded: it always tells the label that is commonest. */
 export const commonestLabel = "commonest-label";
 
-/** The kind of evaluation. */
 export const inContextLearning: EvaluationKind<
   InContextLearningDeclaration,
   InContextLearningEvaluation,

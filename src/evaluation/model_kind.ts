@@ -41,7 +41,6 @@ export interface TrainedModels {
 
 /** How a model is opened for an evaluation. */
 export interface OpeningContext extends ModelSurroundings {
-  /** Name in results. */
   readonly name: string;
   readonly device: Device;
   /** Texts that a control reads in place of each item's. */

@@ -93,7 +93,6 @@ type _Declarations = Assert<
   keyof Kinds | Parameters<Kinds[keyof Kinds]["fill"]>[0] extends ModelDeclaration ? true : false
 >;
 
-/** A kind of model with any settings. */
 type AnyKind = ModelKind<{ readonly model: string }, ModelConfig>;
 
 /** The models under test, by name. */
@@ -102,7 +101,6 @@ export const models: Registry<AnyKind> = new Registry(
   { discriminator: "model" },
 );
 
-/** The form of a model. */
 export const modelSchema = composed(() =>
   z.union([oneOf(...models.names as [string]), models.schema])
     .describe("names of models, or objects of a model and its settings") as z.ZodType<
@@ -110,7 +108,6 @@ export const modelSchema = composed(() =>
     >
 );
 
-/** The kind of a model. */
 export function modelKindOf(config: ModelConfig): AnyKind {
   return models.get(typeof config === "string" ? config : config.model);
 }
@@ -125,7 +122,6 @@ export function otherTextsOf(config: ModelConfig): number {
   return modelKindOf(config).otherTexts?.(config) ?? 1;
 }
 
-/** Fills in the settings of a model. */
 export function fillModel(
   declared: ModelDeclaration,
   evaluation: ModelSurroundings,

@@ -286,7 +286,6 @@ const form = evaluationForm("needle", () => ({
 }));
 type _FormAcceptsTheType = Assert<Accepts<ReturnType<typeof form>, NeedleDeclaration>>;
 
-/** The kind of evaluation. */
 export const needle: EvaluationKind<NeedleDeclaration, NeedleEvaluation, NeedleRecord> = {
   get schema() {
     return form();

@@ -35,7 +35,6 @@ import { readDocuments, type ReadOptions } from "./shared/read_documents.ts";
 /** Version of the metrics of this file. */
 export const perplexityVersion = 2;
 
-/** A document to score. */
 export interface PerplexityDocument extends DocumentSegments {
   /** Length in GPT-2 tokens, by which documents fall into buckets. */
   readonly gpt2Tokens: number;
@@ -43,7 +42,6 @@ export interface PerplexityDocument extends DocumentSegments {
   readonly cluster?: string;
 }
 
-/** Scores of one document. */
 export interface DocumentScore {
   readonly document: PerplexityDocument;
   /** Sum of the negative log-likelihoods, in nats. */
@@ -60,7 +58,6 @@ export const lengthBuckets = [
   { name: ">1M", from: 1_000_000, to: Infinity },
 ] as const;
 
-/** The bucket of a document. */
 export function bucketOf(gpt2Tokens: number): string {
   return lengthBuckets.find(({ to }) => gpt2Tokens < to)!.name;
 }
@@ -266,7 +263,6 @@ export type PerplexityDeclaration = DeclaredEvaluation<PerplexityEvaluation, "ki
 const form = evaluationForm("perplexity", () => ({ ...documentFields, ...firstTokensField }));
 type _FormAcceptsTheType = Assert<Accepts<ReturnType<typeof form>, PerplexityDeclaration>>;
 
-/** The kind of evaluation. */
 export const perplexity: EvaluationKind<
   PerplexityDeclaration,
   PerplexityEvaluation,

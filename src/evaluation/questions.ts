@@ -77,7 +77,6 @@ export interface AskedQuestion {
   readonly answers: readonly (readonly number[])[];
 }
 
-/** A text, and the questions about it. */
 export interface QuestionText {
   /** Segments that are read into memory. */
   readonly reading: readonly Int32Array[];
@@ -283,7 +282,6 @@ function questionLabel({ measure, over }: MetricKey): MetricLabel {
     : { part: "", header: `gain in ${measure}`, meaning: `over ${over}`, isGain: true };
 }
 
-/** The kind of evaluation. */
 export const questions: EvaluationKind<QuestionsDeclaration, QuestionsEvaluation, QuestionRecord> =
   {
     get schema() {

@@ -289,7 +289,6 @@ export type RecallDeclaration = DeclaredEvaluation<RecallEvaluation, "kind" | "s
 const form = evaluationForm("recall", () => documentFields);
 type _FormAcceptsTheType = Assert<Accepts<ReturnType<typeof form>, RecallDeclaration>>;
 
-/** The kind of evaluation. */
 export const recall: EvaluationKind<RecallDeclaration, RecallEvaluation, RecallRecord> = {
   get schema() {
     return form();

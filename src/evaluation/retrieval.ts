@@ -344,7 +344,6 @@ function modelProblems({ models }: RetrievalEvaluation, path: string): Problem[]
   });
 }
 
-/** The kind of evaluation. */
 export const retrieval: EvaluationKind<RetrievalDeclaration, RetrievalEvaluation, RetrievalRecord> =
   {
     get schema() {

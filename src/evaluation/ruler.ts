@@ -17,7 +17,6 @@ export type RulerEvaluation = GeneratedEvaluation<"ruler", RulerTask>;
 /** The same as declared. */
 export type RulerDeclaration = DeclaredEvaluation<RulerEvaluation, "kind" | "lengths">;
 
-/** The kind of evaluation. */
 export const ruler = generatedKind({
   kind: "ruler",
   tasks: rulerTasks,

@@ -56,23 +56,19 @@ const squadTask = "squad";
 export interface SquadQuery {
   /** Id of the question. */
   readonly item: string;
-  /** Title of its article. */
   readonly article: string;
   /** Token ids: demonstrations, and the question up to "Answer:". */
   readonly prompt: Int32Array;
   /** Demonstrations before the question, as many as have room. */
   readonly shots: number;
-  /** Right answers. */
   readonly answers: readonly string[];
 }
 
-/** Options of an episode. */
 export interface SquadEpisodeOptions {
   readonly tokenizer: Tokenizer;
   readonly seed: number;
   /** Demonstrations before each question at most. */
   readonly shots: number;
-  /** Demonstrations in memory. */
   readonly memoryDemonstrations: number;
   /** Tokens of a segment, and of a prompt with its answer at most. */
   readonly contextTokens: number;
@@ -169,7 +165,6 @@ function oneLine(text: string): string {
   return splitPython(text).join(" ");
 }
 
-/** How questions are asked. */
 export interface AskQuestionsOptions extends Omit<ContinueOptions, "ends" | "maxTokens"> {
   readonly tokenizer: Tokenizer;
   /** Tokens of an answer at most. */
@@ -310,7 +305,6 @@ const form = evaluationForm("squad", () => ({
 }));
 type _FormAcceptsTheType = Assert<Accepts<ReturnType<typeof form>, SquadDeclaration>>;
 
-/** The kind of evaluation. */
 export const squad: EvaluationKind<SquadDeclaration, SquadEvaluation, z.infer<typeof squadRecord>> =
   {
     get schema() {

@@ -113,7 +113,6 @@ export function bucketsOf(
   };
 }
 
-/** A document to score. */
 export interface TokenLossDocument extends DocumentSegments {
   readonly buckets: TargetBuckets;
   /** Its work or author; absent where the corpus does not say. */
@@ -293,7 +292,6 @@ const form = evaluationForm("token-loss", () => ({
 }));
 type _FormAcceptsTheType = Assert<Accepts<ReturnType<typeof form>, TokenLossDeclaration>>;
 
-/** The kind of evaluation. */
 export const tokenLoss: EvaluationKind<TokenLossDeclaration, TokenLossEvaluation, TokenLossRecord> =
   {
     get schema() {

@@ -13,9 +13,7 @@ export interface ForwardOperations {
   readonly sidenet?: number;
 }
 
-/** Estimated cost of one evaluation. */
 export interface EvaluationEstimate extends EvaluationCost {
-  /** Its name. */
   readonly name: string;
   /** Share of each of its models. */
   readonly models: readonly (EvaluationCost & { readonly model: EvaluatedModel })[];
@@ -29,7 +27,6 @@ export interface EvaluationCost {
   readonly operations?: number;
 }
 
-/** Estimates an evaluation. */
 export async function estimateEvaluation(
   evaluation: EvaluationConfig,
   corpus: CorpusConfig,

@@ -112,7 +112,6 @@ function activationBytes(
 export interface MemoryExcess {
   /** Bytes that the run needs at least. */
   readonly bytes: number;
-  /** Bytes of the machine. */
   readonly machineBytes: number;
   /** The field that is too large; absent where only several together are. */
   readonly field?: {

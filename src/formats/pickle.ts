@@ -30,7 +30,6 @@ export class PickleTuple {
 
 /** An `argparse.Namespace`: attributes by name. */
 export class PickleNamespace {
-  /** The attributes. */
   readonly attributes: Map<PickleValue, PickleValue> = new Map();
 }
 

@@ -3,7 +3,6 @@
 /** Header before the bytes of an entry. */
 export const LOCAL_HEADER = 0x04034b50, LOCAL_HEADER_BYTES = 30;
 
-/** Entry of the directory. */
 export const DIRECTORY_ENTRY = 0x02014b50, DIRECTORY_ENTRY_BYTES = 46;
 
 /** End of the directory. */

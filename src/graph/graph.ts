@@ -71,7 +71,6 @@ export interface NodeSpec {
   gradient?: GradientRule;
 }
 
-/** Data of a constant. */
 export type ConstantData = Float32Array | Int32Array | BigInt64Array;
 
 /** A computation graph under construction. */

@@ -35,7 +35,6 @@ export interface PartKind<Shape> {
   readonly weights?: PartWeights<Shape>;
 }
 
-/** Weights of a part. */
 export interface PartWeights<Shape> {
   /** The part in records of trainings. */
   readonly name: string;

@@ -15,7 +15,6 @@ import { type BankUpdate, HeldTokens } from "./held_tokens.ts";
 import { blockPrefix, type Forward, type GraphMemory } from "./network.ts";
 import type { RowRange } from "./padding.ts";
 
-/** Options of opening a memory. */
 export interface OpenMemoryOptions {
   /** Heads of the remembered keys and values. */
   readonly heads: number;

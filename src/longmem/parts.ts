@@ -10,7 +10,6 @@ import type { TensorMap } from "../tensor.ts";
 import { type Network, networks } from "./networks.ts";
 import type { SideNetCheckpoint } from "./sidenet_shape.ts";
 
-/** Parts of a LongMem. */
 export interface LongMemParts {
   readonly backbone: BackboneCheckpoint;
   /** Absent: the backbone alone can be asked, or the network of another part. */

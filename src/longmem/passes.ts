@@ -14,7 +14,6 @@ import { type Network, networks } from "./networks.ts";
 import { hostFunctionsOf, type OpenMemory } from "./open_memory.ts";
 import { type LongMemParts, ownPart, wholeNetwork } from "./parts.ts";
 
-/** Output of a pass. */
 export type PassOutput =
   | "logits"
   | "nll"
@@ -88,7 +87,6 @@ export class Passes {
     return session;
   }
 
-  /** The graph of a kind of pass. */
   #graph(kind: PassKind, memory: OpenMemory | undefined): Graph {
     const { backbone } = this.#parts, { blockBytes } = this.#device;
     const { want, returnsKeys, writes, ...sizes } = kind;

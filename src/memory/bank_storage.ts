@@ -2,7 +2,6 @@ import type { DeviceTensor } from "../runtime/device.ts";
 import type { HostTensor } from "../tensor.ts";
 import type { SlotRange } from "./ring.ts";
 
-/** Options of a storage. */
 export interface StorageOptions {
   /** Whether keys and values are rounded to float16. */
   readonly rounded: boolean;

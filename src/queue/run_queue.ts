@@ -64,7 +64,6 @@ export type QueuedState =
   | "taken over"
   | "waiting";
 
-/** A run in a queue. */
 interface QueuedRun {
   readonly run: ResolvedRun;
   readonly progress: Progress;

@@ -7,7 +7,6 @@ import { dirname, join, relative, resolve } from "node:path";
 import { inflateSync } from "node:zlib";
 import { ifThere } from "../files.ts";
 
-/** Which code ran. */
 export interface CodeVersion {
   /** Commit of the code; absent where it is not in a git repository, or in one of a format that cannot be read here. */
   readonly commit?: string;

@@ -17,7 +17,6 @@ export interface Environment {
   readonly commit?: string;
   /** Whether the code differs from the commit. */
   readonly dirty?: boolean;
-  /** Version of Deno. */
   readonly deno: string;
   /** Version of its JavaScript engine. */
   readonly v8: string;

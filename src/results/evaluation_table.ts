@@ -62,11 +62,9 @@ export interface TableColumn
 
 /** A row: a model, in runs that differ in nothing but their seed. */
 export interface TableRow {
-  /** The runs, by seed. */
   readonly runs: readonly RunRecord[];
   /** Values that distinguish the runs from those of other rows, by heading. */
   readonly variation: Readonly<Record<string, string>>;
-  /** The model. */
   readonly model: string;
   /** Whether sweeps and findings are about it. */
   readonly isMain?: true;
@@ -78,7 +76,6 @@ export interface TableRow {
 
 /** A table of models by metrics. */
 export interface EvaluationTable {
-  /** The evaluation. */
   readonly evaluation: string;
   /** Which part of its metrics; empty: the main ones. */
   readonly part: string;
@@ -90,23 +87,17 @@ export interface EvaluationTable {
   readonly fields: Readonly<Record<string, string>>;
   /** Axis of its columns, where they are points of one. */
   readonly axis?: MetricAxis;
-  /** The metrics. */
   readonly columns: readonly TableColumn[];
-  /** The models. */
   readonly rows: readonly TableRow[];
 }
 
 /** All that is to be said of an experiment's numbers. */
 export interface ExperimentTables {
-  /** Its name. */
   readonly experiment: string;
-  /** The question it asks. */
   readonly question?: string;
   /** Qualifications of its numbers: `scaled-down`, ... */
   readonly labels: readonly string[];
-  /** Its runs. */
   readonly runs: readonly CataloguedRun[];
-  /** The tables. */
   readonly tables: readonly EvaluationTable[];
   /** Omissions from them, and how to fix these. */
   readonly remarks: readonly string[];

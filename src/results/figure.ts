@@ -14,9 +14,7 @@ interface FigureText {
   readonly note?: string;
 }
 
-/** An axis of numbers. */
 export interface FigureAxis {
-  /** The quantity. */
   readonly label: string;
   /** Its unit, printed in brackets; absent where it has none. */
   readonly unit?: string;
@@ -32,7 +30,6 @@ export interface FigureAxis {
 
 /** A number with its uncertainty, as the estimates of `statistics/` are. */
 export interface Measured {
-  /** The number. */
   readonly value: number;
   /** Its standard error. */
   readonly stderr?: number;
@@ -48,7 +45,6 @@ export interface Series<Point> {
   readonly points: readonly (Measured & Point)[];
 }
 
-/** A chart of series. */
 interface Chart<Point> extends FigureText {
   /** The series, {@linkcode mostSeries} at most. */
   readonly series: readonly Series<Point>[];
@@ -58,15 +54,12 @@ interface Chart<Point> extends FigureText {
 
 /** Lines over numbers. */
 export interface LineChart extends Chart<{ readonly x: number }> {
-  /** The horizontal axis. */
   readonly x: FigureAxis;
-  /** The vertical axis. */
   readonly y: FigureAxis;
 }
 
 /** Dots by category. Categories are lines of the chart, in the order in which the series name them. */
 export interface DotChart extends Chart<{ readonly category: string }> {
-  /** The axis of the numbers. */
   readonly value: FigureAxis;
 }
 

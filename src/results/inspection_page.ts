@@ -16,9 +16,7 @@ export interface InspectedPassage {
 
 /** Content of a page. */
 export interface Inspection {
-  /** Name of the document. */
   readonly name: string;
-  /** Name of the model. */
   readonly model: string;
   /** Texts of the tokens, which joined are that of the document. */
   readonly texts: readonly string[];

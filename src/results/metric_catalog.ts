@@ -19,7 +19,6 @@ export interface MetricKey {
 export interface MetricAxis {
   /** Which figure shows it: `distance`. */
   readonly figure: string;
-  /** The quantity. */
   readonly label: string;
   /** Its unit; absent where it has none. */
   readonly unit?: string;

@@ -10,7 +10,6 @@ import { effectiveItems, type Estimate, mean, sumByCluster } from "../statistics
  * documents, correct answers and questions of books.
  */
 export interface ItemSums {
-  /** Names of the items. */
   readonly items: readonly string[];
   /** Name of the items in the plural: `documents` (default `items`). */
   readonly unit?: string;

@@ -30,7 +30,6 @@ export type Verdict = "reproduced" | "not-reproduced" | "no-verdict";
 
 /** A measured number beside a published one. */
 export interface ReproducedCell {
-  /** The published number. */
   readonly published: PublishedValue;
   /** The row of ours; undefined where nothing was measured. */
   readonly row?: TableRow;
@@ -45,9 +44,7 @@ export interface ReproducedCell {
 
 /** An experiment's numbers beside those of a published table. */
 export interface Reproduction {
-  /** The experiment. */
   readonly experiment: string;
-  /** The published table. */
   readonly table: PublishedTableName;
   /** Cells that the experiment declares to measure. */
   readonly cells: readonly ReproducedCell[];

@@ -13,11 +13,8 @@ export type Trust = "verified" | "from-memory" | "unknown";
 
 /** One cell of a published table. */
 export interface PublishedValue {
-  /** The table. */
   readonly table: PublishedTableName;
-  /** Heading of its row. */
   readonly row: string;
-  /** Heading of its column. */
   readonly column: string;
   /** The number; absent where it is unknown. */
   readonly value?: number;
@@ -36,15 +33,11 @@ export interface PublishedValue {
 /** Name of a published table. */
 export type PublishedTableName = "table-2" | "table-3" | "table-4" | "table-5" | "efficiency";
 
-/** A published table. */
 export interface PublishedTable {
-  /** Title of the table. */
   readonly title: string;
   /** Unit of its numbers by column, or of all. */
   readonly units: string | Readonly<Record<string, string>>;
-  /** Headings of its columns. */
   readonly columns: readonly string[];
-  /** Headings of its rows. */
   readonly rows: readonly string[];
   /** Our models that stand for rows, where that does not depend on the experiment. */
   readonly models: Readonly<Record<string, string>>;
@@ -216,7 +209,6 @@ const published: Readonly<Record<PublishedTableName, PublishedTable>> = {
   },
 };
 
-/** Names of the published tables. */
 export const publishedTableNames = [
   "table-2",
   "table-3",
@@ -225,12 +217,10 @@ export const publishedTableNames = [
   "efficiency",
 ] as const satisfies readonly PublishedTableName[];
 
-/** A published table by its name. */
 export function publishedTable(name: PublishedTableName): PublishedTable {
   return published[name];
 }
 
-/** A published number. */
 export function publishedValue(
   table: PublishedTableName,
   row: string,

@@ -19,7 +19,6 @@ import {
 
 /** Contents of a run's folder. */
 export interface RunRecord {
-  /** The folder. */
   readonly path: string;
   /** State and metrics. */
   readonly summary: RunSummary;
@@ -39,7 +38,6 @@ export interface RunRecord {
 
 /** A run that cannot be read. */
 export interface DamagedRun {
-  /** The folder. */
   readonly path: string;
   /** Which file is damaged, and how to repair it: a sentence. */
   readonly reason: string;
@@ -47,7 +45,6 @@ export interface DamagedRun {
 
 /** Runs that were read, and those that could not be. */
 export interface FoundRuns {
-  /** The runs. */
   readonly records: readonly RunRecord[];
   /** Those to be left out. */
   readonly damaged: readonly DamagedRun[];

@@ -128,7 +128,6 @@ const trainingLine = z.looseObject({
 /** Schemas by the kind of record. */
 const schemas = { summary, environment, declaration, trainingLine };
 
-/** A kind of record. */
 export type RecordKind = keyof typeof schemas;
 
 /** Most nested arrays and objects of a record: far more than any has, and few enough to be shown. */

@@ -162,7 +162,6 @@ export function checkSamples(subject: string, samples: readonly SampleRecord[]):
 
 /** The contents of `environment.json`. */
 export interface RunEnvironment extends Environment {
-  /** File that declares the experiment. */
   readonly declarationFile: string;
   /** Fields that the command line overrode, `path=value` each; absent where that was nothing. */
   readonly assignments?: readonly string[];

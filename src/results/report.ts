@@ -17,11 +17,8 @@ import { htmlLegend } from "./table.ts";
 import { unfinishedText } from "./resume_command.ts";
 import { type TableText, tableText } from "./table_text.ts";
 
-/** A report. */
 export interface Report {
-  /** The page. */
   readonly html: string;
-  /** Its figures, each also by itself. */
   readonly figures: readonly ReportFigure[];
 }
 

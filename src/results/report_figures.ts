@@ -21,7 +21,6 @@ import { replicaGroups, sweptHeadings, variations } from "./seed_groups.ts";
 export interface ReportFigure {
   /** Name, without ending. */
   readonly name: string;
-  /** A standalone SVG. */
   readonly svg: string;
 }
 

@@ -10,7 +10,6 @@ import reportStyles from "./report.css" with { type: "text" };
 import indexStyles from "./report_index.css" with { type: "text" };
 import theme from "./theme.css" with { type: "text" };
 
-/** A report of the list. */
 export interface IndexedReport {
   readonly tables: ExperimentTables;
   /** Its figures, of which the first is shown. */

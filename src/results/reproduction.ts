@@ -66,7 +66,6 @@ export interface MeasuredEvaluation {
   readonly models: readonly string[];
 }
 
-/** Evaluations of an experiment. */
 interface MeasuredEvaluations {
   readonly evaluations: readonly MeasuredEvaluation[];
 }

@@ -7,7 +7,6 @@ import { readEnvironment, readSummary, type RunEnvironment, type RunSummary } fr
 
 /** The record of a run that is to be run again. */
 export interface RecordedRun {
-  /** Its folder. */
   readonly path: string;
   /** Where it ran; undefined where its file is missing. */
   readonly environment?: RunEnvironment;

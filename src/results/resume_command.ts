@@ -6,13 +6,10 @@ import { quoted } from "../shell.ts";
 import type { RunState } from "./records.ts";
 import type { CataloguedRun } from "./metric_catalog.ts";
 
-/** An unfinished run. */
 export interface UnfinishedRun {
-  /** The run. */
   readonly run: string;
   /** How many runs like it there are, where that is more than it. */
   readonly count?: number;
-  /** Its state. */
   readonly state: RunState;
   /** First line of the error that ended it. */
   readonly error?: string;

@@ -61,7 +61,6 @@ const recordKeys = [
   "timing",
 ] as const satisfies readonly (keyof MetricsRecord)[];
 
-/** Options of opening a run folder. */
 export interface RunFolderOptions {
   /** Folder of all results. */
   readonly results: string;
@@ -101,9 +100,7 @@ const runFiles = [
   "checkpoint",
 ];
 
-/** An open run folder. */
 export class RunFolder {
-  /** The folder. */
   readonly path: string;
   #summary: RunSummary;
   #environment: RunEnvironment;

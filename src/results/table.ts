@@ -23,10 +23,8 @@ import { type RunRecord, seedOf } from "./read_runs.ts";
 import type { ListedExperiment } from "./table_selection.ts";
 import { unfinishedText } from "./resume_command.ts";
 
-/** Formats of a table. */
 export const tableFormats = ["md", "csv", "json", "html"] as const;
 
-/** A format of a table. */
 export type TableFormat = (typeof tableFormats)[number];
 
 /**
@@ -57,7 +55,6 @@ export function formatTables(
   }
 }
 
-/** Prints a list of experiments. */
 export function formatList(listed: readonly ListedExperiment[], format: TableFormat): string {
   const headers = ["experiment", "runs", "evaluations", "question"];
   const rows = listed.map(({ experiment, runs, completed, evaluations, question }) => [
@@ -202,7 +199,6 @@ function markdownParagraph(text: string): string {
     .replace(/^(\d+)(?=[.)](\s|$))/, "$1\\");
 }
 
-/** Text of a cell of a Markdown table. */
 function markdownCell(text: string): string {
   return markdownLine(text).replaceAll(/\\(?=\||$)|\|/g, "\\$&");
 }

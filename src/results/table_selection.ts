@@ -82,21 +82,16 @@ function selectColumns(table: EvaluationTable, metrics: readonly string[]): Eval
   };
 }
 
-/** An experiment in a list. */
 export interface ListedExperiment {
-  /** Its name. */
   readonly experiment: string;
-  /** Its runs. */
   readonly runs: number;
   /** How many of them are completed. */
   readonly completed: number;
   /** Names of the evaluations that have numbers. */
   readonly evaluations: readonly string[];
-  /** The question it asks. */
   readonly question: string;
 }
 
-/** Lists experiments. */
 export function listExperiments(experiments: readonly ExperimentTables[]): ListedExperiment[] {
   return experiments.map(({ experiment, question = "", runs, tables }) => ({
     experiment,

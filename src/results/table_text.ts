@@ -13,17 +13,13 @@ export interface TableText {
   readonly notes: readonly string[];
   /** Headings; the first `labels` are of columns that identify a row. */
   readonly headers: readonly string[];
-  /** Columns of labels. */
   readonly labels: number;
-  /** The rows. */
   readonly rows: readonly (readonly CellText[])[];
   /** A last row that is not a model: the numbers of items, where they differ by column. */
   readonly footer?: readonly string[];
 }
 
-/** A cell in words. */
 export interface CellText {
-  /** Its text. */
   readonly text: string;
   /** Sort key of the rows; absent: the text. */
   readonly value?: number;
@@ -31,7 +27,6 @@ export interface CellText {
   readonly best?: boolean;
 }
 
-/** The words of a table. */
 export function tableText(
   table: EvaluationTable,
   labels: readonly string[],

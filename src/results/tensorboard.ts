@@ -38,7 +38,6 @@ export async function prepareTensorboard(folder: string): Promise<void> {
   });
 }
 
-/** Writes the curves of a run. */
 export class TensorboardWriter implements CurveWatch {
   readonly #folder: string;
   /** The file of each training that has begun here. */

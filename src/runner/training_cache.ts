@@ -60,7 +60,6 @@ export async function lockPhase(
   }
 }
 
-/** The folder of all results. */
 function resultsOf(runFolder: string): string {
   return join(runFolder, "..", "..");
 }

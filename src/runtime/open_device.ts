@@ -4,7 +4,6 @@ import { openWebGpuDevice } from "./webgpu_device.ts";
 import { InputError } from "../errors.ts";
 import { webGpu } from "../system.ts";
 
-/** How a device is opened. */
 export interface OpenDeviceOptions {
   /** Threads of the `cpu` engine; by default LONGMEM_THREADS, or one per core. */
   threads?: number;

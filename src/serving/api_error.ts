@@ -11,7 +11,6 @@ const types: Readonly<Record<number, string>> = {
   504: "timeout_error",
 };
 
-/** Details of an error. */
 export interface ApiErrorDetails {
   /** Field of the request that is wrong. */
   readonly param?: string;

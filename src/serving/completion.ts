@@ -16,7 +16,6 @@ import { scoreToken, tokenName, type TokenScore } from "./token_scores.ts";
 /** Reason for which a completion ended: at its end or a stop text, or at its length. */
 export type FinishReason = "stop" | "length";
 
-/** A part of a completion. */
 export interface CompletionPart {
   readonly text: string;
   /** Scores of the tokens of this part; empty where none are asked for. */
@@ -143,7 +142,6 @@ async function* completeAfter(
   yield { text: rest, scores: [], generatedTokens: 0, finishReason };
 }
 
-/** The text of a prompt. */
 function echoedText(texts: TokenTexts, { ids, text }: PromptTokens): string {
   return text ?? texts.decode(ids);
 }

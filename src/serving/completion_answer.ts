@@ -31,7 +31,6 @@ interface Head {
   readonly model: string;
 }
 
-/** A whole answer. */
 export interface WholeAnswer extends Head {
   readonly choices: readonly Choice[];
   readonly usage: Usage;

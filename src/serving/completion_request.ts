@@ -12,7 +12,6 @@ import { ApiError } from "./api_error.ts";
 /** A prompt: text, or token ids. */
 export type Prompt = string | readonly number[];
 
-/** A request for completions. */
 export interface CompletionRequest {
   /** One completion is made of each. */
   readonly prompts: readonly Prompt[];
@@ -36,7 +35,6 @@ export interface CompletionRequest {
   readonly session?: string;
 }
 
-/** Limits of a request. */
 export interface RequestLimits {
   /** Most tokens of a completion. */
   readonly maxTokens: number;

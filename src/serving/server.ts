@@ -32,7 +32,6 @@ import type { ServedModel } from "./served_model.ts";
 import { type Session, type SessionLimits, Sessions } from "./sessions.ts";
 import { specialNames } from "./token_scores.ts";
 
-/** Limits of a server. */
 export interface ServerLimits extends RequestLimits, SessionLimits, AdmissionLimits {
   /** Most bytes of the body of a request. */
   readonly bodyBytes: number;

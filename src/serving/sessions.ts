@@ -6,7 +6,6 @@ import { Turns } from "../longmem/turns.ts";
 import type { RememberedText } from "../memory/memory_file.ts";
 import { ApiError } from "./api_error.ts";
 
-/** Limits of sessions. */
 export interface SessionLimits {
   /** Most sessions at a time: the one that has not been used for longest makes room for another. */
   readonly sessions: number;

@@ -152,13 +152,9 @@ function lineWidth(text: string): number {
   return lengths[Math.floor(0.95 * lengths.length)] ?? 0;
 }
 
-/** A book, and where its chapters begin. */
 export interface ChapteredBook {
-  /** Name of the work. */
   readonly name: string;
-  /** Its whole text. */
   readonly text: string;
-  /** Its chapters in order. */
   readonly chapters: readonly Chapter[];
 }
 

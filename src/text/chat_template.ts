@@ -13,7 +13,6 @@ export interface ChatMessage {
   readonly content: string;
 }
 
-/** A chat template. */
 export interface ChatTemplate {
   /** The file that it is from, for errors. */
   readonly path: string;

@@ -15,11 +15,9 @@ export interface Document {
   readonly sha256: string;
 }
 
-/** A file that holds a document. */
 export interface DocumentFile {
   /** Name of the document: that of the file, without its extension. */
   readonly name: string;
-  /** Where it lies. */
   readonly path: string;
 }
 

@@ -6,7 +6,6 @@ import { documentName } from "./corpus.ts";
 import { InputTypeError } from "../errors.ts";
 import { ifThere, readJson } from "../files.ts";
 
-/** Where a chapter begins. */
 export interface IndexedChapter {
   /** Offset of its heading, in UTF-16 units. */
   readonly offset: number;
@@ -14,7 +13,6 @@ export interface IndexedChapter {
   readonly heading?: string;
 }
 
-/** Entry of a document in an index. */
 export interface IndexedDocument {
   /** Its chapters in order; empty where the index has none. */
   readonly chapters: readonly IndexedChapter[];
@@ -22,11 +20,8 @@ export interface IndexedDocument {
   readonly gpt2Tokens?: number;
 }
 
-/** An index. */
 export interface CorpusIndex {
-  /** The file that it is read from. */
   readonly path: string;
-  /** Documents by name. */
   readonly documents: ReadonlyMap<string, IndexedDocument>;
 }
 

@@ -16,7 +16,6 @@ export interface LineTreatment {
 
 /** A document as token ids. */
 export interface TokenizedDocument {
-  /** Name of the document. */
   readonly name: string;
   /** Token ids, from `<s>` to `</s>`. */
   readonly tokens: Int32Array<ArrayBuffer>;

@@ -16,9 +16,7 @@ import {
 
 /** A file to be fetched. */
 export interface Download {
-  /** Where it is fetched from. */
   readonly url: string;
-  /** Where it is written. */
   readonly target: string;
   /** SHA-256 (hexadecimal) that its bytes must have; absent where another hash is given. */
   readonly sha256?: string;

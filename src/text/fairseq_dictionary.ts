@@ -8,7 +8,6 @@ export const fairseqSpecialIds: Required<SpecialIds> = { bos: 0, pad: 1, eos: 2,
 export interface Dictionary {
   /** Symbols by id: `<s>`, `<pad>`, `</s>`, `<unk>`, then those of the file. */
   readonly symbols: readonly string[];
-  /** Ids by symbol. */
   readonly ids: ReadonlyMap<string, number>;
 }
 

@@ -5,9 +5,7 @@ import { z } from "zod";
 import { InputSyntaxError } from "../errors.ts";
 import { parseJson } from "../files.ts";
 
-/** An entry of a file. */
 export interface Entry {
-  /** Its JSON. */
   readonly value: unknown;
   /** Where it stands, for errors: `line 3 of "hotpotqa.jsonl"`. */
   readonly where: string;

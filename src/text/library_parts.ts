@@ -148,7 +148,6 @@ function cutOf(part: Part, pattern: unknown): Cut | undefined {
   }
 }
 
-/** Pieces of so many characters. */
 function pieces(characters: readonly string[], length: number): string[] {
   const count = Math.ceil(characters.length / length);
   return Array.from(

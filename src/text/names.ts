@@ -9,11 +9,9 @@
 import { DecodeStream } from "./decode_stream.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
-/** A name in a text. */
 export interface NameMention {
   /** Where it begins in the text. */
   readonly start: number;
-  /** Where it ends. */
   readonly end: number;
   /** Whether the text has not had the word before, spelled with the same capitals, at the beginning of a sentence or elsewhere. */
   readonly isFirst: boolean;

@@ -101,7 +101,6 @@ const keyOwners = [
 /** Facts of a text at most: as many as there are names. */
 export const mostNeedles = Math.min(keyOwners.length, wordIds.persons.length);
 
-/** How texts are made. */
 export interface NeedleTextOptions {
   readonly wording: NeedleWording;
   /** Tokens from a fact's value to the answer at least; and no more than one sentence, or one of the other facts, beyond. */
@@ -117,7 +116,6 @@ export interface NeedleTextOptions {
 
 /** A question about a fact of a text. */
 export interface NeedleQuestion {
-  /** The distance that was chosen. */
   readonly distance: number;
   /** The distance that it is: tokens from the first of the value to the first of the answer. */
   readonly actualDistance: number;

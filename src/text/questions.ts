@@ -13,7 +13,6 @@ export interface Question {
   readonly id: string;
   /** Text that is read into the memory first; may be empty. */
   readonly context: string;
-  /** The question. */
   readonly question: string;
   /** Right answers, the first of which is scored; where there are choices, the right one. */
   readonly answers: readonly string[];
@@ -23,7 +22,6 @@ export interface Question {
   readonly cluster?: string;
 }
 
-/** The questions of a file. */
 export interface QuestionData {
   readonly questions: readonly Question[];
   /** SHA-256 (hexadecimal) of the data read. */

@@ -28,7 +28,6 @@ export interface SegmentStream {
   readonly contextTokens: number;
   /** Batches of an epoch. */
   readonly stepsPerEpoch: number;
-  /** The next batch. */
   next(): SegmentBatch;
   /** Where the stream stands: a JSON value for `seek`. */
   position(): unknown;
@@ -40,7 +39,6 @@ export interface SegmentStream {
   seek(position: unknown): void;
 }
 
-/** One segment of a document. */
 export interface Segment {
   /** Token ids [T]; `<pad>` after the document's end. */
   readonly tokens: Int32Array<ArrayBuffer>;
@@ -52,13 +50,11 @@ export interface Segment {
 
 /** A document cut for evaluation. */
 export interface DocumentSegments {
-  /** Name of the document. */
   readonly name: string;
   /** Segments in order; they do not overlap, and every token but the first `<s>` is a target once. */
   readonly segments: readonly Segment[];
   /** Targets of all segments: the tokens of the document less one. */
   readonly targetTokens: number;
-  /** Words of the document. */
   readonly words: number;
 }
 

@@ -20,7 +20,6 @@ export const sentenceTasks = [
   "mpqa",
 ] as const satisfies readonly SentenceTask[];
 
-/** A sentence with its label. */
 export interface LabelledSentence {
   readonly text: string;
   /** Number of the label among those of the task. */
@@ -55,7 +54,6 @@ const splitFiles = (folder: string) => ({
   evaluated: `${folder}/test.csv`,
 });
 
-/** All tasks. */
 export const sentenceTaskFormats: Readonly<Record<SentenceTask, SentenceTaskFormat>> = {
   "sst-2": {
     train: "SST-2/train.tsv",
@@ -105,7 +103,6 @@ export function formatQuery({ before, between }: SentenceTaskFormat, text: strin
 export interface SentenceTaskData {
   /** Sentences from which demonstrations are drawn. */
   readonly train: readonly LabelledSentence[];
-  /** Evaluated sentences. */
   readonly evaluated: readonly LabelledSentence[];
   /** SHA-256 (hexadecimal) of the bytes of each of the two files. */
   readonly hashes: { readonly train: string; readonly evaluated: string };

@@ -10,11 +10,8 @@ import { Random } from "../random.ts";
 import { InputRangeError, InputSyntaxError } from "../errors.ts";
 import { said } from "./json_entries.ts";
 
-/** A paragraph with its questions. */
 export interface SquadParagraph {
-  /** Title of its article. */
   readonly title: string;
-  /** The text. */
   readonly context: string;
   readonly questions: readonly SquadQuestion[];
 }

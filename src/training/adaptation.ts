@@ -24,7 +24,6 @@ export interface UnadaptedParts {
   readonly memory?: MemoryConfig | undefined;
 }
 
-/** One adaptation. */
 export interface Adaptation {
   /** Name in `metrics.jsonl`, which is that of the folder of its checkpoints. */
   readonly name: string;

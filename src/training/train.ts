@@ -13,7 +13,6 @@ import { InputError } from "../errors.ts";
 /** Context of a training. */
 export interface TrainOptions {
   readonly config: TrainingConfig;
-  /** Folder of its checkpoints. */
   readonly checkpointFolder: string;
   /** Aborted when the training should save a checkpoint and stop. */
   readonly signal: AbortSignal;

@@ -8,7 +8,6 @@ const settings = z.strictObject({
   tied: fields.flag.default(true),
 });
 
-/** BLOOM. */
 export const bloom = decoder({
   name: "bloom",
   settings,

@@ -26,7 +26,6 @@ const settings = z.strictObject({
   tied: fields.flag.default(false),
 });
 
-/** GPT-NeoX. */
 export const gptNeoX = decoder({
   name: "gpt_neox",
   settings,

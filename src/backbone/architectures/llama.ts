@@ -1,7 +1,6 @@
 /** Llama 1 to 3.2, and models of the same format: linear and Llama 3's scaling of rotary positions. */
 import { llamaLike, windowSettings } from "../llama_like.ts";
 
-/** Llama. */
 export const llama = llamaLike({
   name: "llama",
   readSettings(config, layers) {

@@ -1,7 +1,6 @@
 /** Mistral: Llama whose queries see a sliding window. */
 import { llamaLike, readWindowTokens, windowSettings } from "../llama_like.ts";
 
-/** Mistral. */
 export const mistral = llamaLike({
   name: "mistral",
   absentKeyValueHeads: 8,

@@ -257,7 +257,6 @@ export const benchmarkRecord = z.looseObject({
 });
 type BenchmarkRecord = z.infer<typeof benchmarkRecord>;
 
-/** A point of the metrics. */
 type Point = { readonly task?: string; readonly length?: number | string };
 
 /** The measures: a numerator and a denominator of each record that has it. */

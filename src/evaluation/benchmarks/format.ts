@@ -7,9 +7,7 @@ import { type Entry, said } from "../../text/json_entries.ts";
 import type { Tokenizer } from "../../text/tokenizer.ts";
 import type { BenchmarkItem } from "./benchmark.ts";
 
-/** A file of a benchmark. */
 export interface BenchmarkFile {
-  /** Path. */
   readonly path: string;
   readonly entries: readonly Entry[];
 }
@@ -33,7 +31,6 @@ export interface FormatOptions {
   readonly tokenizer: Tokenizer;
 }
 
-/** A format. */
 export interface BenchmarkFormat {
   /** Where its files are published, in words that go on "How to get them: NAME: ". */
   readonly source: string;

@@ -20,7 +20,6 @@ export type FormatName =
   | "ruler"
   | "babilong";
 
-/** The formats, by name. */
 export const formats: Readonly<Record<FormatName, BenchmarkFormat>> = {
   "longbench": longBench,
   "longbench-v2": longBench2,

@@ -64,7 +64,6 @@ export interface GeneratedEvaluation<Kind extends string = string, Task extends 
   readonly stop: AnswerEnd;
 }
 
-/** The same as declared. */
 type GeneratedDeclaration<Kind extends string, Task extends string> = DeclaredEvaluation<
   GeneratedEvaluation<Kind, Task>,
   "kind" | "lengths"
@@ -82,7 +81,6 @@ export interface GeneratedBenchmark<
   readonly tasks: readonly [Task, ...Task[]];
   /** Its words in English, and those of the chronicle, whose vocabulary has no others. */
   readonly wordings: { readonly english: Wording; readonly chronicle: Wording };
-  /** Writes a text of a task. */
   readonly write: (task: Task, options: TextOptions<Wording>) => Text;
   /** How an answer to the question of a text is scored. */
   readonly scoring: (

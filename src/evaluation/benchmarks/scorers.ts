@@ -125,7 +125,6 @@ const longBenchScores = {
   "code_sim": ["lcc", "repobench-p"],
 } as const;
 
-/** A score of LongBench. */
 export type LongBenchScore = keyof typeof longBenchScores;
 
 const pairScorers: Readonly<Record<LongBenchScore, PairScorer>> = {

@@ -11,7 +11,6 @@ import type { EvaluationTexts } from "../evaluation_kind.ts";
 /** A kind of corpus, whichever. */
 export type AnyCorpus = ReturnType<typeof corpora.get>;
 
-/** A kind of source. */
 export interface ChapterBreakSourceKind<Declaration, Config> {
   /** Form of the object that declares it. */
   readonly schema: z.ZodType<Declaration>;
@@ -19,11 +18,9 @@ export interface ChapterBreakSourceKind<Declaration, Config> {
   readonly prefixTokens?: readonly number[];
   /** Whether its items can be made of such a corpus; absent: they come from elsewhere. */
   isMadeOf?(corpus: AnyCorpus): boolean;
-  /** Fills in the defaults. */
   fill(declaration: Declaration, from: { readonly prefixTokens: readonly number[] }): Config;
   /** Values that do not fit each other or the corpus; `path` is where the evaluation stands. */
   check?(config: Config, path: string, corpus: CorpusConfig): Problem[];
-  /** Files that it reads. */
   files?(config: Config): NamedPath[];
   /** Number of items, where the declaration says it. */
   itemCount?(config: Config, corpus: CorpusConfig): number;

@@ -87,7 +87,6 @@ function checkReviews(
   ];
 }
 
-/** Options of an episode of reviews. */
 export interface ReviewEpisodeOptions
   extends Pick<TaskProtocol, "shots" | "memoryLabels" | "contextTokens" | "maxItems"> {
   /** Number of the task, from 1. */

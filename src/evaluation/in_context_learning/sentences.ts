@@ -187,7 +187,6 @@ async function writeSentences(
   return { episodes, totals };
 }
 
-/** Options of an episode of sentences. */
 export interface SentenceEpisodeOptions
   extends
     Pick<SentenceSource, "draw" | "memoryDemonstrations">,

@@ -40,7 +40,6 @@ export interface WrittenTasks {
   readonly totals: Readonly<Record<string, number>>;
 }
 
-/** A kind of source. */
 export interface DemonstrationSourceKind<Declaration, Config> {
   /** Form of the object that declares it. */
   readonly schema: z.ZodType<Declaration>;
@@ -50,7 +49,6 @@ export interface DemonstrationSourceKind<Declaration, Config> {
   readonly hasContentFreePrompt?: true;
   /** Whether its words are those of such a corpus. */
   fits(corpus: ReturnType<typeof corpora.get>): boolean;
-  /** Fills in the defaults. */
   fill(declaration: Declaration, protocol: Protocol): Config;
   /** Defaults of how its tasks are asked, and of the evaluation's memory. */
   defaults(
@@ -68,6 +66,5 @@ export interface DemonstrationSourceKind<Declaration, Config> {
   files?(config: Config): Promise<NamedPath[]>;
   /** Tokens that pass through each model, about; undefined where only the texts themselves would say. */
   cost?(config: Config, asked: TaskProtocol): Promise<TokensOf | undefined>;
-  /** Writes the episodes. */
   write(config: Config, asked: TaskProtocol, inputs: EvaluationInputs): Promise<WrittenTasks>;
 }

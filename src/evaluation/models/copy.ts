@@ -55,7 +55,6 @@ const schema = z.strictObject({
 });
 type _SchemaAcceptsTheType = Assert<Accepts<typeof schema, Declared<CopyModel, "model">>>;
 
-/** The copying baseline. */
 export const copy: ModelKind<Declared<CopyModel, "model">, CopyModel> = {
   schema,
   fill: (declared, { memory }) => ({
@@ -198,7 +197,6 @@ class CopiedText {
     this.#options = options;
   }
 
-  /** Reads tokens. */
   read(tokens: Int32Array): void {
     this.#walk(tokens, this.#following, () => {});
     const { maxMatchTokens } = this.#options;

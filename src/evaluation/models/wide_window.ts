@@ -4,7 +4,6 @@ import type { Declared } from "../../declaration/part.ts";
 import type { ModelKind, ModelSurroundings } from "../model_kind.ts";
 import { openInWindow, type WindowedModel, windowProblems } from "./in_window.ts";
 
-/** A kind of window. */
 export type WideWindow<Name extends string> = ModelKind<
   Declared<WindowedModel<Name>, "model">,
   WindowedModel<Name>

@@ -41,7 +41,6 @@ export interface FirstTokens {
   readonly firstTokens?: number;
 }
 
-/** Form of that field. */
 export const firstTokensField = { firstTokens: positiveInteger.exactOptional() };
 
 /** Forms of the fields of such an evaluation. */
@@ -50,7 +49,6 @@ export const documentFields = {
   maxDocuments: positiveInteger.exactOptional(),
 };
 
-/** Fills in the fields of such an evaluation. */
 export function fillDocumentEvaluation<
   Declaration extends
     & Pick<DocumentEvaluation, "split">
@@ -103,7 +101,6 @@ export const documentKind = {
   cost: documentTokens,
 };
 
-/** At most so many of the documents. */
 function limitDocuments<Config extends DocumentEvaluation>(
   evaluation: Config,
   items: number,

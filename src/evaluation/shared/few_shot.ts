@@ -14,9 +14,7 @@ export interface Query {
 
 /** A task with one draw of its demonstrations. */
 export interface Episode<Asked = Query> {
-  /** Name of the task. */
   readonly task: string;
-  /** Seed of the draw. */
   readonly seed: number;
   /** Demonstrations in memory, as segments that are read one after the other; empty: none. */
   readonly memory: readonly Int32Array[];
@@ -26,7 +24,6 @@ export interface Episode<Asked = Query> {
 
 /** An episode with a fixed set of answers. */
 export interface LabelledEpisode extends Episode {
-  /** Words of the labels. */
   readonly labels: readonly string[];
   /** Token ids of each label as they follow a prompt. */
   readonly labelTokens: readonly Int32Array[];

@@ -20,7 +20,6 @@ export const drawnRecord = z.looseObject({
 /** A record of an item that was asked after a draw of demonstrations. */
 type DrawnRecord = z.infer<typeof drawnRecord>;
 
-/** The measures and their names. */
 export interface DrawnMeasuresOptions<Record extends DrawnRecord> {
   /** The score of a record by measure: `accuracy`, `F1`. */
   readonly scores: Readonly<{ [measure: string]: (record: Record) => number }>;

@@ -4,7 +4,6 @@ import { InputRangeError } from "../../errors.ts";
 export interface ScoredText {
   /** Name of the evaluation; absent where there is none, as in a library call. */
   readonly evaluation?: string | undefined;
-  /** Name of the model. */
   readonly model: string;
   /** Which text: `document "a"`, `prompt 2 of item 1`. */
   readonly text: string;

@@ -167,7 +167,6 @@ function batchesOf(
   );
 }
 
-/** A prompt that is to be continued. */
 export interface ContinuedPrompt {
   /** Token ids, at least one. */
   readonly tokens: Int32Array;
@@ -179,13 +178,11 @@ export interface ContinuedPrompt {
 
 /** A text, prompts about it that are scored, and prompts about it that are continued. */
 export interface AnsweredItem extends PromptedItem {
-  /** Prompts that are continued. */
   readonly continued: readonly ContinuedPrompt[];
 }
 
 /** A model's answers about a text, each in the order of its prompts. */
 export interface ItemAnswers {
-  /** Scores of the prompts that are scored. */
   readonly scores: readonly PromptScore[];
   /** Continuations, with the token that ended them. */
   readonly continued: readonly (readonly number[])[];
@@ -286,7 +283,6 @@ function groupsOf(model: PromptedModel, items: readonly PromptedItem[]): number[
   ];
 }
 
-/** A model that opens windows. */
 type WindowedModel = PromptedModel & Required<Pick<PromptedModel, "openWindow">>;
 
 /** Continues a prompt with cached keys and values. */
@@ -335,7 +331,6 @@ export interface ContinuedItem {
   readonly prompts: readonly Int32Array[];
 }
 
-/** How prompts are continued. */
 export interface ContinueOptions
   extends Omit<PromptOptions, "memory">, Pick<ContinuedPrompt, "maxTokens" | "ends"> {}
 
@@ -372,7 +367,6 @@ interface Asked {
   readonly prompt: number;
 }
 
-/** A prompt, and which it is. */
 interface NamedPrompt extends Prompt {
   readonly text: string;
 }

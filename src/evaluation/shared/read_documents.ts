@@ -6,7 +6,6 @@ import type { DocumentSegments, Segment } from "../../text/segments.ts";
 import type { LanguageModel, SegmentRows } from "./language_model.ts";
 import { checkLikelihoods } from "./likelihoods.ts";
 
-/** How documents are read. */
 export interface ReadOptions {
   /** Documents read side by side. */
   readonly rows: number;
@@ -19,13 +18,11 @@ export interface ReadOptions {
   readonly onTargets?: (read: number, total: number) => void;
 }
 
-/** A segment that has been read. */
 export interface ReadSegment {
   /** Number of its document in the list. */
   readonly document: number;
   /** Number of the segment in its document. */
   readonly segment: number;
-  /** The segment itself. */
   readonly content: Segment;
   /** Its first position in the batch [B*T]. */
   readonly offset: number;

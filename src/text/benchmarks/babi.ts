@@ -29,7 +29,6 @@ export interface BabiCast {
   readonly things: readonly string[];
 }
 
-/** A giving of a thing. */
 export interface Giving {
   readonly giver: string;
   readonly thing: string;
@@ -60,7 +59,6 @@ export interface BabiWording {
   readonly before: string;
   /** A question with the place of its answer. */
   ask(question: string): string;
-  /** Joins sentences. */
   readonly joint: string;
   /** Words that no other sentence may have. */
   avoided(cast: BabiCast): readonly string[];
@@ -68,7 +66,6 @@ export interface BabiWording {
   readonly answerTokens: number;
 }
 
-/** A story. */
 export interface BabiStory {
   readonly facts: readonly string[];
   readonly question: string;

@@ -24,7 +24,6 @@ export interface GeneratedText {
   readonly chance: number;
 }
 
-/** How a text is written. */
 export interface TextOptions<Wording> {
   readonly wording: Wording;
   readonly haystack: Haystack;
@@ -34,7 +33,6 @@ export interface TextOptions<Wording> {
   readonly seed: number;
   /** Tokens of a written answer at most; absent: those of the wording. */
   readonly maxAnswerTokens?: number | undefined;
-  /** Tokens of a text. */
   readonly count: (text: string) => number;
 }
 

@@ -110,7 +110,6 @@ export function publishedAnswerTokens(task: string): number {
   return { vt: 30, cwe: 120, fwe: 50 }[task] ?? (task.startsWith("qa") ? 32 : 128);
 }
 
-/** The text of a task, and its question. */
 type Written = Pick<GeneratedText, "context" | "question" | "answers" | "chance">;
 
 /** Room for a text, and how it is written. */
@@ -131,7 +130,6 @@ export function writeRulerText(
   return { task, length, instance, ...writers[task]({ ...options, ...room }), maxAnswerTokens };
 }
 
-/** How each task is written. */
 const writers: Readonly<Record<RulerTask, (room: Room) => Written>> = {
   "niah_single_1": (room) => writeNeedles(room, { around: "noise" }),
   "niah_single_2": (room) => writeNeedles(room, { around: "haystack" }),

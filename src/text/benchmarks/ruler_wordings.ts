@@ -159,7 +159,6 @@ function letters(count: number, first: string, random: Random): string {
   return String.fromCharCode(...Array.from({ length: count }, () => code + random.below(26)));
 }
 
-/** A random UUID of version 4. */
 function uuid(random: Random): string {
   const hex = Array.from({ length: 4 }, () => random.nextUint32().toString(16).padStart(8, "0"))
     .join("");

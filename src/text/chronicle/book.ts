@@ -7,7 +7,6 @@ import { Draft, drawFact, drawFacts, type Fact, pick } from "./draft.ts";
 import type { ChronicleDocument } from "./recall.ts";
 import { personRelations, shipRelations, wordIds } from "./vocabulary.ts";
 
-/** A book of the chronicle. */
 export interface ChronicleBook extends ChronicleDocument {
   /** Position of each chapter's first token; chapter 0 begins after `<s>`. */
   readonly chapters: readonly number[];

@@ -21,7 +21,6 @@ export interface Fact {
   readonly entity: number;
   /** Relation of the value to the entity. */
   readonly relation: Relation;
-  /** Id of the value. */
   readonly value: number;
 }
 

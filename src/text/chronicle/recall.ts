@@ -11,11 +11,9 @@ export type RecallKind = "person" | "ship" | "label" | "opening" | "pair";
 
 /** A token that can be predicted only from an earlier statement of the document. */
 export interface Recall {
-  /** Kind of the recalled fact. */
   readonly kind: RecallKind;
   /** Position of the answer in the document's tokens: the token to predict from those before it. */
   readonly position: number;
-  /** Id of the answer. */
   readonly answer: number;
   /** Id of the name of its entity. */
   readonly entity: number;

@@ -10,7 +10,6 @@ import { InputRangeError } from "../../errors.ts";
 
 /** A review whose label is to be told. */
 export interface ReviewQuery {
-  /** Id of the good. */
   readonly good: number;
   /** Id of the label. */
   readonly answer: number;

@@ -9,7 +9,6 @@ export const specialTokens = ["<s>", "<pad>", "</s>", "<unk>"] as const;
 
 /** Words of the chronicle by class; their ids follow the special tokens in this order. */
 export const words = {
-  /** Function words. */
   functions: list(
     `. , and the came-from hailed-from was-a worked-as kept owned carried obeyed sought bearing obeying seeking
      chapter so rested now ship came Review: was Sentiment: at that dawn dusk day night near under over beyond
@@ -21,12 +20,10 @@ export const words = {
      Kokund Zodan Braisteil Drurair Broubul Foubros Nouthus Souneis Dreikrol Breglar Glefis Droukek Skiputh Gestul
      Nouglek Bitrein Fepik Plastouk Vounik Bathas Pumeir Breskous Nogoul Tumuth Peiduk Dreipak`,
   ),
-  /** Homes of persons. */
   homes: list(
     `Gousmere Meithdale Kremholm Birmere Hithdale Skuswick Bethwick Mandwick Ploumdale Borstead Genwick Senford
      Flurmere Keikwick Raswick Henwick Luthstead Vekford Pleinholm Flendford Trermere Hunstead Rendmere Tasdale`,
   ),
-  /** Trades of persons. */
   trades: list(
     `stouward drinsmith fliner taismith ralmonger gouwright thosmith reimonger fuwright bikward stuwright
      gluwright semonger fiwright browright skouer himonger doumonger keiner zaward treismith plonwright veimonger
@@ -42,17 +39,14 @@ export const words = {
     `REBUL NOUHAIL GETOND LILAIK HAISUN KREBUM THOUVEK GEPLIK DOKOUN GOKATH DIFLUND ROFAIND TUNEITH RIKUS MALEIL
      RASES VEIROS GLITHIL HOMAIR KRAIPAIS SKODIS NEHOUL MOUFUS SAIBUS`,
   ),
-  /** Cargoes of ships. */
   cargoes: list(
     `mumash dirume suthine fekume tiline gondoil zorash kainoil haithash samoil nuline kremine balume bondume
      hunume broumash`,
   ),
-  /** Captains of ships. */
   captains: list(
     `diposo bouplio zeigoundo mulairo drufio gubeilo thamoumo noudaso glezouo tukiko vethano daraio seiheiso
      trobio souflindo nuhotho`,
   ),
-  /** Goals of ships. */
   goals: list(
     `geivaira tredera tapinda stotruna verouma vougana glalasa zisaina plekeira hudeka noulinda mestounda tudoka
      bezesa loufinda maihaitha`,
@@ -80,13 +74,11 @@ export const words = {
   ),
 } as const;
 
-/** A class of words. */
 export type WordClass = keyof typeof words;
 
 /** All tokens of the chronicle, in the order of their ids. */
 export const vocabulary: readonly string[] = [...specialTokens, ...Object.values(words).flat()];
 
-/** Ids of the special tokens. */
 export const specialIds = { bos: 0, pad: 1, eos: 2, unk: 3 } as const;
 
 const idsByWord = new Map(vocabulary.map((word, id) => [word, id]));
@@ -119,7 +111,6 @@ export const relations = {
 /** A relation of an entity to a value. */
 export type Relation = keyof typeof relations;
 
-/** Relations of persons. */
 export const personRelations = ["home", "trade", "thing"] as const satisfies readonly Relation[];
 
 /** Relations of ships, in the order in which chapters begin with them. */

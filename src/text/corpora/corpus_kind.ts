@@ -9,11 +9,10 @@ import type { Tokenizer } from "../tokenizer.ts";
 import type { TokenizerConfig, TrainedTokenizerConfig } from "../tokenizer_config.ts";
 import type { TokenizerSource } from "../tokenizer_source.ts";
 
-/** The parts of a corpus. */
-export const splits = ["train", "valid", "test"] as const;
-
 /** One part of a corpus. */
-export type Split = (typeof splits)[number];
+export type Split = "train" | "valid" | "test";
+
+export const splits = ["train", "valid", "test"] as const satisfies readonly Split[];
 
 /** Inputs from which the defaults of a corpus are derived. */
 export interface CorpusDefaults {

@@ -18,7 +18,6 @@ export interface NoCorpusConfig {
 const schema = z.strictObject({ kind: z.literal("none") });
 type _SchemaAcceptsTheType = Assert<Accepts<typeof schema, NoCorpusConfig>>;
 
-/** No documents, as a kind of corpus. */
 export const noCorpus: CorpusKind<NoCorpusConfig, NoCorpusConfig> = {
   schema,
   fill: (corpus) => corpus,

@@ -68,7 +68,6 @@ const forms: Readonly<Record<string, string>> = {
   "repobench-p": "{context}{input}",
 };
 
-/** LongBench. */
 export const longBench: BenchmarkFormat = {
   source: 'data.zip of the Hugging Face data set "THUDM/LongBench" has a .jsonl file for each set',
   read(files, { prompts, maxAnswerTokens }) {

@@ -36,7 +36,6 @@ const form = "The beginning and the end of the following text are cut off.\n\n{c
   "Question: {input}\nAnswer:";
 const character = "{CHAR}";
 
-/** NoLiMa. */
 export const noLiMa: BenchmarkFormat = {
   source:
     'needlesets/needle_set.json and, for haystack, the folder haystack/rand_shuffle of the Hugging Face data set "amodaresi/NoLiMa"',
@@ -137,7 +136,6 @@ function answersOf(
   };
 }
 
-/** A book in tokens. */
 class Book {
   readonly #ids: readonly number[];
   /** Numbers of tokens with a line break; 0 counts, too. */

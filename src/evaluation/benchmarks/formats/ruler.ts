@@ -15,7 +15,6 @@ const line = z.looseObject({
   answer_prefix: z.string().default(""),
 });
 
-/** RULER's files. */
 export const rulerFiles: BenchmarkFormat = {
   source:
     "scripts/data/prepare.py of the GitHub repository NVIDIA/RULER writes TASK/validation.jsonl",
