@@ -288,20 +288,110 @@ test("the log's table of novels has the recorded means over novels, with errors 
   }
 });
 
-test("the log's table of code_start has the recorded gains over packages", async () => {
+/** Runs of `code_start_seeds` by the start of their SideNet, as the log names it, seed by seed. */
+async function startRuns(): Promise<Map<string, RunRecord[]>> {
+  const { records } = await findRunRecords([repositoryPath("results/code_start_seeds")]);
+  const starts = new Map<string, RunRecord[]>();
+  for (const record of records) {
+    const { seed, sidenet: { lastResidual, initialization } } = await readJson(
+      record.path,
+      "experiment.json",
+    );
+    const residual = lastResidual === "final-norm" ? "normed" : "raw";
+    const scale = initialization.outputScale ?? 1;
+    const start = scale === 1 ? "whole copies" : scale === 0 ? "silent" : `copies x ${scale}`;
+    const name = `${residual}, ${start}`;
+    const seeds = starts.get(name) ?? [];
+    seeds[seed - 1] = record;
+    starts.set(name, seeds);
+  }
+  return starts;
+}
+
+test("the log's table of starts has the recorded gains of three seeds over packages", async () => {
+  const starts = await startRuns();
+  assert.equal(starts.size, 6);
+  for (const [start, records] of starts) {
+    assert.equal(records.length, 3);
+    const seeds = records.map((record) => packagesOf(record, "perplexity-test"));
+    const over = (control: string, model: string) => {
+      const gains = seeds.map((nats) => {
+        const own = nats.get(model)!;
+        return mean(nats.get(control)!.map((value, i) => value - own[i]));
+      });
+      const values = gains.map(({ value }) => value);
+      const error = Math.sqrt(mean(gains.map(({ stderr }) => stderr! ** 2)).value);
+      const range = [Math.min(...values), Math.max(...values)].map(signed).join(" to ");
+      return `${signed(mean(values).value)} \u00b1 ${error.toFixed(4)} (${range})`;
+    };
+    assert.deepEqual(cellsOf(`code, start: ${start}`), [
+      over("backbone", "longmem"),
+      over("backbone", "sidenet-without-memory"),
+      over("sidenet-without-memory", "longmem"),
+      over("longmem-recent-memory", "longmem"),
+    ]);
+  }
+});
+
+test("what the log says of all starts holds for each of three seeds", async () => {
+  const starts = await startRuns();
+  for (const seed of [0, 1, 2]) {
+    const gainsOf = (start: string, control: string, model: string) => {
+      const nats = packagesOf(starts.get(start)![seed], "perplexity-test"), own = nats.get(model)!;
+      return nats.get(control)!.map((value, i) => value - own[i]);
+    };
+    const average = (...gain: Parameters<typeof gainsOf>) => mean(gainsOf(...gain)).value;
+    const silent = gainsOf("raw, silent", "backbone", "longmem");
+    assert.ok(silent.filter((gain) => gain > 0).length <= 2);
+    const others = [...starts.keys()].filter((start) => start !== "raw, whole copies");
+    const best = average("raw, whole copies", "backbone", "longmem");
+    assert.ok(others.every((start) => average(start, "backbone", "longmem") < best));
+    for (const control of ["sidenet-without-memory", "longmem-recent-memory"]) {
+      const worth = (residual: string) =>
+        ["silent", "copies x 0.25", "whole copies"]
+          .map((scale) => average(`${residual}, ${scale}`, control, "longmem"));
+      const raw = worth("raw"), normed = worth("normed");
+      assert.deepEqual(raw, raw.toSorted((a, b) => a - b));
+      assert.deepEqual(normed, normed.toSorted((a, b) => a - b));
+      assert.ok(normed.every((gain, i) => gain > 1.7 * raw[i]));
+    }
+    for (const start of starts.keys()) {
+      if (start.startsWith("normed")) assert.ok(average(start, "backbone", "longmem") < 0, start);
+      const tax = gainsOf(start, "backbone", "sidenet-without-memory");
+      assert.ok(tax.every((gain) => gain < 0), start);
+      const regained = gainsOf(start, "sidenet-without-memory", "longmem");
+      assert.ok(regained.every((gain) => gain > 0), start);
+    }
+  }
+  const text = log.replaceAll(/\s+/g, " ");
+  const seeds = (start: string) =>
+    starts.get(start)!.map((record) => {
+      const nats = packagesOf(record, "perplexity-test");
+      return nats.get("backbone")!.map((value, i) => value - nats.get("longmem")![i]);
+    });
+  const whole = seeds("raw, whole copies").map((gains) => gains.filter((gain) => gain > 0).length);
+  assert.ok(text.includes(`on ${Math.min(...whole)} to ${Math.max(...whole)} packages`));
+  const [first, second, third] = seeds("raw, copies x 0.25")
+    .map((gains) => Math.abs(mean(gains).value).toFixed(4));
+  assert.ok(text.includes(`gained ${first} over the backbone with seed 1`), first);
+  assert.ok(text.includes(`loses ${second} and ${third} with the others`), `${second} ${third}`);
+});
+
+test("seed 1 of code_start_seeds has the numbers that code_start recorded", async () => {
+  const again = new Map(
+    [...await startRuns()].map(([, [{ summary, samples }]]) => [
+      JSON.stringify(Object.entries(summary.variation!).filter(([field]) => field !== "seed")),
+      samples.get("perplexity-test")!,
+    ]),
+  );
   const { records } = await findRunRecords([repositoryPath("results/code_start")]);
   assert.equal(records.length, 6);
-  for (const record of records) {
-    const { sidenet } = await readJson(record.path, "experiment.json");
-    const residual = sidenet.lastResidual === "final-norm" ? "normed" : "raw";
-    const scale = sidenet.initialization.outputScale ?? 1;
-    const start = scale === 1 ? "whole copies" : scale === 0 ? "silent" : `copies x ${scale}`;
-    const nats = packagesOf(record, "perplexity-test"), own = nats.get("longmem")!;
-    const cells = ["backbone", "longmem-recent-memory"].flatMap((model) => {
-      const { gain, better } = gainCells(nats.get(model)!, own);
-      return [gain, better];
-    });
-    assert.deepEqual(cellsOf(`code, start: ${residual}, ${start}`), cells);
+  for (const { summary, samples } of records) {
+    const before = samples.get("perplexity-test")!;
+    const models = new Set(before.map(({ model }) => model));
+    const same = again.get(JSON.stringify(Object.entries(summary.variation!)))!
+      .filter(({ model }) => models.has(model));
+    assert.deepEqual(same.map(({ nats }) => nats), before.map(({ nats }) => nats));
   }
 });
 
@@ -355,7 +445,10 @@ test("README's table of real texts has the recorded gains over the window and th
     });
     const better = nats.get(`backbone-sliding-window-${window}`)!
       .filter((value, i) => value > own[i]).length;
+    const { adaptation } = await readJson(records[0].path, "experiment.json");
+    const tokens = adaptation.steps * adaptation.batchSize * adaptation.contextTokens;
     assert.deepEqual(cellsOf(begins, readme).slice(0, -1), [
+      `${(tokens / 1e6).toFixed(1)} M tokens`,
       ...cells,
       `${better} of ${own.length}`,
     ]);
@@ -456,4 +549,54 @@ test("the log has the last valid losses of backbones without an induction head",
   const [seed, smaller, larger] = losses;
   assert.ok(text.includes(`the valid loss is ${seed} in place of 2.327`), seed);
   assert.ok(text.includes(`and the loss is ${smaller} and ${larger}`), `${smaller} ${larger}`);
+});
+
+/** Estimates of a recorded experiment of one run, by model and metric. */
+async function metricsOf(experiment: string) {
+  const { records } = await findRunRecords([repositoryPath(`results/${experiment}`)]);
+  assert.equal(records.length, 1);
+  return (model: string, name: string) =>
+    records[0].summary.metrics.find((metric) => metric.model === model && metric.name === name)!;
+}
+
+/** A number without its sign, and its error: the log says in words which of them are losses. */
+const withError = ({ value, stderr }: Pick<Estimate, "value" | "stderr">, scale = 1, digits = 3) =>
+  `${Math.abs(scale * value).toFixed(digits)} \u00b1 ${(scale * stderr!).toFixed(digits)}`;
+
+test("the log has the recorded gains by distance, the retrieval, and losses of longer windows", async () => {
+  const text = log.replaceAll(/\s+/g, " ");
+  const instruments = await metricsOf("code_instruments");
+  const gain = (where: string) =>
+    instruments("longmem-window-256", `gain at ${where} over backbone-sliding-window-256`);
+  const bigram = (distance: string) => withError(gain(`bigram distance ${distance}`));
+  const late = ["1024-2048", "2048-4096", "4096-8192"]
+    .map((where) => gain(`position ${where}`).value);
+  assert.ok(
+    ["<16", "16-32", "32-64", "64-128", "128-256", "256-512"]
+      .every((where) => gain(`position ${where}`).value < 0),
+  );
+  const retrieved = (name: string) => withError(instruments("longmem", name), 100, 1);
+  const windows = await metricsOf("code_windows");
+  const loss = (model: string) =>
+    withError(windows(model, "mean gain over backbone-sliding-window-256"));
+  for (
+    const sentence of [
+      `256 to 512 tokens ago gain ${bigram("256-512")}, 512 to 1,024 ago ${bigram("512-1024")}, ` +
+      `1,024 to 2,048 ago ${bigram("1024-2048")}, 2,048 to 4,096 ago ${bigram("2048-4096")}; ` +
+      `pairs never seen before lose ${bigram("never")} and pairs seen within 16 tokens ${
+        bigram("<16")
+      }`,
+      `gains ${Math.min(...late).toFixed(3)} to ${
+        Math.max(...late).toFixed(3)
+      } from the 1,024th on`,
+      `(${retrieved("in memory after 2")} % of targets)`,
+      `retrieves it in ${retrieved("retrieved by head 0 after 2")} % of cases, against ${
+        retrieved("random chunks, one head after 2")
+      } % for as many`,
+      `it loses ${loss("backbone-sliding-window-512")} nats in a window of 512 and ${
+        loss("backbone-sliding-window-1024")
+      } in one of 1,024`,
+      `switched off loses ${loss("longmem-memory-off-window-256")}`,
+    ]
+  ) assert.ok(text.includes(sentence), sentence);
 });
