@@ -133,7 +133,7 @@ export async function executeQueue(
   return queue.map(({ state }) => state);
 }
 
-/** Does something with a run; where that throws, the run has failed. */
+/** Does something with a run; where that throws, the run has failed, or belongs to the process that took over its lock. */
 async function attempt(
   queued: QueuedRun,
   { report }: QueueOptions,
@@ -142,8 +142,9 @@ async function attempt(
   try {
     await action();
   } catch (error) {
-    queued.state = "failed";
-    report(`${runLabel(queued.run)} failed: ${failureText(error)}`);
+    const isLeft = error instanceof LostLockError && error.holder !== undefined;
+    queued.state = isLeft ? "taken over" : "failed";
+    report(`${runLabel(queued.run)} ${isLeft ? "was left" : "failed"}: ${failureText(error)}`);
   }
 }
 
@@ -250,11 +251,7 @@ async function executeOne(
     await recordRun(run, executor, { results, progress, signal });
     queued.state = "completed";
   } catch (error) {
-    if (error instanceof LostLockError && error.holder) {
-      queued.state = "taken over";
-      report(`${runLabel(run)} was left: ${failureText(error)}`);
-      return;
-    }
+    if (error instanceof LostLockError && error.holder) throw error;
     if (signal.aborted && error === signal.reason) {
       queued.state = "interrupted";
       progress.note("interrupted");

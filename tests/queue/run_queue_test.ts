@@ -272,6 +272,35 @@ test("executeQueue() opens the folders of runs that begin at once a single time,
   }
 });
 
+for (const [when, opening, taken] of [["planned", 1, 1], ["begun", 4, 0]] as const) {
+  test(`executeQueue() leaves a run to the process that takes it over while it is ${when}`, async () => {
+    await queueTest(async (run, { executed, reported, results }) => {
+      let opened = 0;
+      const environment = {
+        ...smallEnvironment,
+        get startedAt() {
+          if (++opened === opening) {
+            const other = { pid: 7, host: "elsewhere", token: "another" };
+            const path = `${results}/small/${runs[taken].id}/lock`;
+            Deno.writeTextFileSync(path, JSON.stringify(other));
+          }
+          return "2026-01-01T00:00:00.000Z";
+        },
+      };
+      const states = await run(() => {}, { environment });
+      assert.deepEqual(
+        states.map((state) => state === "taken over"),
+        [0, 1, 2, 3].map((i) => i === taken),
+      );
+      assert.deepEqual(executed, [1, 2, 3, 4].filter((seed) => seed !== taken + 1));
+      assert.match(
+        reported.join("\n"),
+        /^small\/\S+ was left: .* taken over by process 7 on host elsewhere/,
+      );
+    });
+  });
+}
+
 test("executeQueue() holds a run's lock while it executes, and several at once", async () => {
   await queueTest(async (run, { results }) => {
     let atOnce = 0, most = 0;
