@@ -282,6 +282,7 @@ for (const [when, opening, taken] of [["planned", 1, 1], ["begun", 4, 0]] as con
           if (++opened === opening) {
             const other = { pid: 7, host: "elsewhere", token: "another" };
             const path = `${results}/small/${runs[taken].id}/lock`;
+            // deno-lint-ignore no-sync-fn-in-async-fn -- a getter cannot wait
             Deno.writeTextFileSync(path, JSON.stringify(other));
           }
           return "2026-01-01T00:00:00.000Z";
