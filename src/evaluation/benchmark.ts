@@ -11,7 +11,7 @@ import { InputRangeError, InputTypeError } from "../errors.ts";
 import { decodeText, ifThere, parseJson, readTextBytes } from "../files.ts";
 import { sha256Of } from "../sha256.ts";
 import { openCorpus } from "../text/corpus.ts";
-import { type Entry, jsonLines } from "../text/json_entries.ts";
+import { type Entry, jsonLines, parseEntry } from "../text/json_entries.ts";
 import {
   type AnswerEnd,
   answerEnds,
@@ -224,12 +224,6 @@ function entriesOf(text: string, path: string): Entry[] {
 }
 
 async function readPrompts(path: string): Promise<Record<string, string>> {
-  const parsed = z.record(z.string(), z.string()).safeParse(
-    parseJson(decodeText(await readTextBytes(path), path), `"${path}"`),
-  );
-  if (parsed.success) return parsed.data;
-  const [{ path: field, message }] = parsed.error.issues;
-  throw new InputTypeError(
-    `Cannot read "${path}" as ${field.join(".") || "it"} is wrong: ${message}`,
-  );
+  const where = `"${path}"`, value = parseJson(decodeText(await readTextBytes(path), path), where);
+  return parseEntry({ value, where }, z.record(z.string(), z.string()));
 }

@@ -221,14 +221,6 @@ export function publishedTable(name: PublishedTableName): PublishedTable {
   return published[name];
 }
 
-export function publishedValue(
-  table: PublishedTableName,
-  row: string,
-  column: string,
-): PublishedValue | undefined {
-  return publishedValues(table).find((value) => value.row === row && value.column === column);
-}
-
 /** All numbers of a published table, row by row. */
 export function publishedValues(table: PublishedTableName): PublishedValue[] {
   const { rows, columns, numbers, units, verified, notes } = published[table];

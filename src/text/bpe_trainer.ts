@@ -9,9 +9,10 @@ import { InputRangeError } from "../errors.ts";
 export interface BpeTrainingOptions {
   /** Tokens in the vocabulary: 4 special ones, 256 bytes, the rest learnt. */
   readonly vocabSize: number;
-  /** How often a pair must occur to become a token; default 2. */
-  readonly minimumCount?: number;
 }
+
+/** How often a pair must occur to become a token. */
+const minimumCount = 2;
 
 /** Special tokens by id, as every fairseq dictionary has them. */
 const specialTokens = ["<s>", "<pad>", "</s>", "<unk>"];
@@ -27,7 +28,7 @@ export function trainByteLevelBpe(
   texts: Iterable<string>,
   options: BpeTrainingOptions,
 ): BpeDefinition {
-  const { vocabSize, minimumCount = 2 } = options;
+  const { vocabSize } = options;
   const smallest = specialTokens.length + byteCharacters.length;
   if (!Number.isInteger(vocabSize) || vocabSize < smallest || vocabSize > 2 ** 20) {
     throw new InputRangeError(

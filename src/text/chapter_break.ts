@@ -2,10 +2,12 @@
  * ChapterBreak (arXiv 2204.10878): a long text that ends where a chapter ends, and six texts of the same work, of which one
  * begins the next chapter. Instances are read from files in the official format, or made of books with chapters.
  */
+import { z } from "zod";
 import { type ChapteredBook, holdsHeading } from "./chapters.ts";
 import { Random } from "../random.ts";
 import { parseJson } from "../files.ts";
-import { InputRangeError, InputTypeError } from "../errors.ts";
+import { InputRangeError } from "../errors.ts";
+import { parseEntry, said } from "./json_entries.ts";
 
 /** An instance in the official format. */
 export interface ChapterBreakInstance {
@@ -23,104 +25,44 @@ export type ChapterBreakWorks = Readonly<Record<string, readonly ChapterBreakIns
 /** Wrong texts of an instance. */
 export const negatives = 5;
 
+const worksForm = z.record(
+  z.string(),
+  z.array(z.looseObject({
+    ctx: said,
+    pos: said,
+    negs: z.array(said).length(negatives, `must be ${negatives} texts`),
+  })),
+).refine(
+  (works) => Object.values(works).some(({ length }) => length > 0),
+  "must have an instance",
+);
+
 /**
  * Reads a split of a file in the official format: an object of splits (`pg19` and `ao3` in the official ones), each an object
  * of works.
  *
  * @param json Content of the file.
  * @param name Name of the file, for errors.
- * @throws {SyntaxError} If it is no JSON.
- * @throws {TypeError} If it has another shape, naming split, work, instance and field.
- * @throws {RangeError} If the split is not in it, a text is empty, or an instance has not five negatives.
+ * @throws {SyntaxError} If it is no JSON or has another form, naming split, work, instance and field.
+ * @throws {RangeError} If the split is not in it.
  */
 export function parseChapterBreak(
   json: string,
   { name, split }: { readonly name: string; readonly split: string },
 ): ChapterBreakWorks {
-  const cannot = `Cannot read ChapterBreak file "${name}" as`;
-  const file = parseJson(json, `ChapterBreak file "${name}"`);
-  if (!isRecord(file)) {
-    throw new InputTypeError(
-      `${cannot} it must be an object of splits: current value is ${kindOf(file)}`,
-    );
-  }
-  if (!Object.hasOwn(file, split)) {
+  const where = `ChapterBreak file "${name}"`;
+  const splits = parseEntry(
+    { value: parseJson(json, where), where },
+    z.record(z.string(), z.unknown()),
+  );
+  if (!Object.hasOwn(splits, split)) {
     throw new InputRangeError(
-      `${cannot} it has no split "${split}": its splits are ${
-        Object.keys(file).join(", ") || "none"
+      `Cannot read ${where} as it has no split "${split}": its splits are ${
+        Object.keys(splits).join(", ") || "none"
       }`,
     );
   }
-  const works = file[split];
-  if (!isRecord(works)) {
-    throw new InputTypeError(
-      `${cannot} split "${split}" must be an object of works: current value is ${kindOf(works)}`,
-    );
-  }
-  for (const [work, instances] of Object.entries(works)) {
-    const inWork = `of work "${work}" of split "${split}"`;
-    if (!Array.isArray(instances)) {
-      throw new InputTypeError(
-        `${cannot} the value ${inWork} must be a list of instances: current value is ${
-          kindOf(instances)
-        }`,
-      );
-    }
-    instances.forEach((instance, i) =>
-      checkInstance(instance, { cannot, where: `of instance ${i} ${inWork}` })
-    );
-  }
-  if (!Object.values(works).some((instances) => (instances as unknown[]).length > 0)) {
-    throw new InputRangeError(`${cannot} split "${split}" has no instances`);
-  }
-  return works as ChapterBreakWorks;
-}
-
-function checkInstance(
-  instance: unknown,
-  { cannot, where }: { readonly cannot: string; readonly where: string },
-): void {
-  if (!isRecord(instance)) {
-    throw new InputTypeError(
-      `${cannot} the value ${where} must be an object of ctx, pos, negs: current value is ${
-        kindOf(instance)
-      }`,
-    );
-  }
-  const { ctx, pos, negs } = instance;
-  if (!Array.isArray(negs)) {
-    throw new InputTypeError(
-      `${cannot} negs ${where} must be a list of texts: current value is ${kindOf(negs)}`,
-    );
-  }
-  if (negs.length !== negatives) {
-    throw new InputRangeError(
-      `${cannot} negs ${where} must be ${negatives} texts: current number is ${negs.length}`,
-    );
-  }
-  const texts = { ctx, pos, ...Object.fromEntries(negs.map((text, i) => [`negs.${i}`, text])) };
-  for (const [field, text] of Object.entries(texts)) {
-    if (typeof text !== "string") {
-      throw new InputTypeError(
-        `${cannot} ${field} ${where} must be text: current value is ${kindOf(text)}`,
-      );
-    }
-    if (!/\S/.test(text)) throw new InputRangeError(`${cannot} ${field} ${where} is empty`);
-  }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function kindOf(value: unknown): string {
-  return value === undefined
-    ? "missing"
-    : value === null
-    ? "null"
-    : Array.isArray(value)
-    ? "a list"
-    : typeof value;
+  return parseEntry({ value: splits[split], where: `split "${split}" of ${where}` }, worksForm);
 }
 
 /** Words of an opening: about as many as in the official files. */

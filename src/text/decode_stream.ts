@@ -21,34 +21,6 @@ export function decodeContinuation(
   return textAfter(tokenizer.decode(before), tokenizer.decode([...before, ...Array.from(ids)]));
 }
 
-/**
- * A prompt as it was written, with the text that continues it. Where the prompt ends in white space that its tokens do not
- * have, the continuation begins without a space of its own.
- *
- * @param prompt Text of the prompt.
- * @param ids Token ids after it.
- * @throws {RangeError} If an id does not stand for text.
- */
-export function continuePrompt(
-  tokenizer: Pick<Tokenizer, "decode" | "encode">,
-  prompt: string,
-  ids: ArrayLike<number>,
-): string {
-  const tokens = tokenizer.encode(prompt);
-  const continuation = decodeContinuation(tokenizer, tokens, ids);
-  return prompt +
-    (isSpaceLost(tokenizer, prompt, tokens) ? continuation.trimStart() : continuation);
-}
-
-/** Whether a prompt ends in white space that its tokens do not have. */
-function isSpaceLost(
-  tokenizer: Pick<Tokenizer, "decode">,
-  prompt: string,
-  tokens: readonly number[],
-): boolean {
-  return /\s$/.test(prompt) && !/\s$/.test(tokenizer.decode(tokens));
-}
-
 /** Decodes the tokens after a prompt one by one; the parts joined are what `decodeContinuation` gives. */
 export class DecodeStream {
   readonly #tokenizer: Pick<Tokenizer, "decode">;
@@ -71,7 +43,8 @@ export class DecodeStream {
   }
 
   /**
-   * Begins after a prompt as it was written: the parts joined are what `continuePrompt` adds to it.
+   * Begins after a prompt as it was written. Where it ends in white space that its tokens do not have, the continuation begins
+   * without a space of its own.
    *
    * @param prompt Text of the prompt.
    */
@@ -81,7 +54,7 @@ export class DecodeStream {
   ): DecodeStream {
     const tokens = tokenizer.encode(prompt);
     const stream = new DecodeStream(tokenizer, tokens);
-    stream.#trims = isSpaceLost(tokenizer, prompt, tokens);
+    stream.#trims = /\s$/.test(prompt) && !/\s$/.test(tokenizer.decode(tokens));
     return stream;
   }
 

@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { z } from "zod";
 import { decodeText, ifThere, parseJson, readTextBytes } from "../files.ts";
 import { Random } from "../random.ts";
-import { InputRangeError, InputSyntaxError } from "../errors.ts";
-import { said } from "./json_entries.ts";
+import { InputRangeError } from "../errors.ts";
+import { parseEntry, said } from "./json_entries.ts";
 
 export interface SquadParagraph {
   readonly title: string;
@@ -140,12 +140,7 @@ function drawnSplit(titles: readonly string[]): ReadonlySet<string> {
   return new Set(order.slice(0, Math.floor(titles.length / 2)));
 }
 
-function parse<T>(bytes: Uint8Array, path: string, schema: z.ZodType<T>): T {
-  const json = parseJson(decodeText(bytes, path), `"${path}"`);
-  const parsed = schema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const [{ path: field, message }] = parsed.error.issues;
-  throw new InputSyntaxError(
-    `Cannot read "${path}" as ${field.join(".") || "the file"} is wrong: ${message}`,
-  );
+function parse<T>(bytes: Uint8Array, path: string, form: z.ZodType<T>): T {
+  const where = `"${path}"`;
+  return parseEntry({ value: parseJson(decodeText(bytes, path), where), where }, form);
 }

@@ -1,10 +1,17 @@
 import {
   publishedTable,
   publishedTableNames,
-  publishedValue,
   publishedValues,
 } from "../../src/results/paper_tables.ts";
 import { assert, assertClose, test } from "../testing.ts";
+
+function publishedValue(
+  table: Parameters<typeof publishedValues>[0],
+  row: string,
+  column: string,
+) {
+  return publishedValues(table).find((value) => value.row === row && value.column === column);
+}
 
 test("publishedValues() has a number, or says that it is unknown, for every cell", () => {
   for (const table of publishedTableNames) {
@@ -61,7 +68,7 @@ test("recollections agree with what is verified of them", () => {
   }
 });
 
-test("publishedValue() tells deviations, units and remarks", () => {
+test("publishedValues() tells deviations, units and remarks", () => {
   const { value, std, unit, trust } = publishedValue("table-4", "LongMem, 4 shots", "SST-2")!;
   assert.deepEqual([value, std, unit, trust], [71.8, 14, "%", "from-memory"]);
   assert.equal(publishedValue("efficiency", "GPT-2*, 8k in context", "GPU memory")!.unit, "MB");

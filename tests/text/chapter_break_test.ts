@@ -20,71 +20,48 @@ test("parseChapterBreak() reads a split of a file in the official format", () =>
 });
 
 const { negs: _negs, ...withoutNegatives } = instance;
-const refused: [what: string, file: unknown, error: string, message: string][] = [
-  ["a list", [instance], "TypeError", "it must be an object of splits: current value is a list"],
+const inSplit = 'Cannot read split "ao3" of ChapterBreak file "breaks.json" as';
+const refused: [what: string, file: unknown, message: string | RegExp][] = [
+  ["a list", [instance], /^Cannot read ChapterBreak file "breaks.json" as it is wrong: .* record/],
   [
     "no such split",
     { pg19: {}, AO3: {} },
-    "RangeError",
-    'it has no split "ao3": its splits are pg19, AO3',
+    'Cannot read ChapterBreak file "breaks.json" as it has no split "ao3": its splits are pg19, AO3',
   ],
   [
     "works in a list",
     { ao3: [[instance]] },
-    "TypeError",
-    'split "ao3" must be an object of works: current value is a list',
+    /^Cannot read split "ao3" .* as it is wrong: .*record/,
   ],
-  [
-    "a work that is an instance",
-    { ao3: { "7": instance } },
-    "TypeError",
-    'the value of work "7" of split "ao3" must be a list of instances: current value is object',
-  ],
+  ["a work that is an instance", { ao3: { "7": instance } }, / as 7 is wrong: .*expected array/],
   [
     "an instance that is text",
     { ao3: { "7": [instance, "text"] } },
-    "TypeError",
-    'the value of instance 1 of work "7" of split "ao3" must be an object of ctx, pos, negs: current value is string',
+    / as 7.1 is wrong: .*expected object/,
   ],
   [
     "no negatives",
     { ao3: { "7": [withoutNegatives] } },
-    "TypeError",
-    'negs of instance 0 of work "7" of split "ao3" must be a list of texts: current value is missing',
+    / as 7.0.negs is wrong: .*expected array, received undefined/,
   ],
   [
     "four negatives",
     { ao3: { "5": [instance], "7": [{ ...instance, negs: ["a", "b", "c", "d"] }] } },
-    "RangeError",
-    'negs of instance 0 of work "7" of split "ao3" must be 5 texts: current number is 4',
+    `${inSplit} 7.0.negs is wrong: must be 5 texts`,
   ],
-  [
-    "a number",
-    { ao3: { "7": [{ ...instance, pos: 7 }] } },
-    "TypeError",
-    'pos of instance 0 of work "7" of split "ao3" must be text: current value is number',
-  ],
+  ["a number", { ao3: { "7": [{ ...instance, pos: 7 }] } }, / as 7.0.pos is wrong: .*string/],
   [
     "an empty text",
     { ao3: { "7": [{ ...instance, negs: ["a", "b", " \n", "d", "e"] }] } },
-    "RangeError",
-    'negs.2 of instance 0 of work "7" of split "ao3" is empty',
+    `${inSplit} 7.0.negs.2 is wrong: must be text that is not empty`,
   ],
-  [
-    "no context",
-    { ao3: { "7": [{ ...instance, ctx: null }] } },
-    "TypeError",
-    'ctx of instance 0 of work "7" of split "ao3" must be text: current value is null',
-  ],
-  ["no instances", { ao3: { "7": [] } }, "RangeError", 'split "ao3" has no instances'],
+  ["no context", { ao3: { "7": [{ ...instance, ctx: null }] } }, / as 7.0.ctx is wrong: .*string/],
+  ["no instances", { ao3: { "7": [] } }, `${inSplit} it is wrong: must have an instance`],
 ];
-for (const [what, file, name, message] of refused) {
+for (const [what, file, message] of refused) {
   test(`parseChapterBreak() refuses ${what}`, () => {
     const options = { name: "breaks.json", split: "ao3" };
-    assert.throws(() => parseChapterBreak(JSON.stringify(file), options), {
-      name,
-      message: `Cannot read ChapterBreak file "breaks.json" as ${message}`,
-    });
+    assert.throws(() => parseChapterBreak(JSON.stringify(file), options), { message });
   });
 }
 

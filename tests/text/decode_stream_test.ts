@@ -1,5 +1,5 @@
 import { trainByteLevelBpe } from "../../src/text/bpe_trainer.ts";
-import { continuePrompt, decodeContinuation, DecodeStream } from "../../src/text/decode_stream.ts";
+import { decodeContinuation, DecodeStream } from "../../src/text/decode_stream.ts";
 import type { Tokenizer } from "../../src/text/tokenizer.ts";
 import {
   formatTokenizerJson,
@@ -229,7 +229,17 @@ test("A decoder that mends punctuation continues a prompt that it would change",
   assert.equal(decodeContinuation(changing, [1, 2], [3, 4]), "3 4");
 });
 
-test("continuePrompt() prints the prompt as it was written, without a second space after it", () => {
+/** A prompt as it was written, with the text that continues it. */
+function continuePrompt(
+  tokenizer: Pick<Tokenizer, "encode" | "decode">,
+  prompt: string,
+  ids: readonly number[],
+): string {
+  const stream = DecodeStream.after(tokenizer, prompt);
+  return [prompt, ...ids.map((id) => stream.add(id)), stream.end()].join("");
+}
+
+test("DecodeStream.after() continues the prompt as it was written, without a second space", () => {
   const sat = tokenizers.words.tokenizer.encode("sat .");
   for (const prompt of ["the  cat", "the cat ", "the\ncat\n"]) {
     assert.equal(
@@ -245,15 +255,15 @@ test("continuePrompt() prints the prompt as it was written, without a second spa
   assert.equal(continuePrompt(unigram, "the cat", [7]), "the cats");
 });
 
-test("DecodeStream.after() joins to what continuePrompt() adds, whatever ends the prompt", () => {
+test("DecodeStream.after() joins to what decodeContinuation() gives, whatever ends the prompt", () => {
   for (const tokenizer of [unigram, wordPiece(wordPieceDecoder), llama]) {
     for (const prompt of ["", " ", "the", "the ", "cat\n", "s"]) {
-      const ids = tokenizer.encode("cat cat");
-      const stream = DecodeStream.after(tokenizer, prompt);
-      const parts = [...ids.map((id) => stream.add(id)), stream.end()];
+      const ids = tokenizer.encode("cat cat"), tokens = tokenizer.encode(prompt);
+      const whole = decodeContinuation(tokenizer, tokens, ids);
+      const isSpaceLost = /\s$/.test(prompt) && !/\s$/.test(tokenizer.decode(tokens));
       assert.equal(
-        prompt + parts.join(""),
         continuePrompt(tokenizer, prompt, ids),
+        prompt + (isSpaceLost ? whole.trimStart() : whole),
         JSON.stringify(prompt),
       );
     }

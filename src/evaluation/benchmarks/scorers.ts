@@ -6,9 +6,6 @@ import { splitPython, stripPython } from "../../text/python_space.ts";
 import { possibleLabels } from "../../text/benchmarks/babi.ts";
 import { f1, normalizeAnswer } from "../squad.ts";
 
-/** Scores an answer against all right ones. */
-export type Scorer = (prediction: string, answers: readonly string[]) => number;
-
 /**
  * RULER's `string_match_all`: the share of right answers that the written one contains, in small letters. Control characters become
  * line ends first.

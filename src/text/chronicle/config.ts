@@ -151,16 +151,10 @@ export function checkChronicle(config: ChronicleConfig): ChronicleConfig {
   checkCount("contextTokens", config.contextTokens, { from: 2, to: Infinity });
   checkCounts("book", book, ["chapters", "sentencesPerChapter", "recentMentions"], 1);
   checkCounts("book", book, ["personsPerChapter", "goodsPerChapter", "shipMentions"], 0);
-  checkShares("book", book, [
-    "shipShare",
-    "recentPersonShare",
-    "anyPersonShare",
-    "reviewShare",
-    "recentReviewShare",
-  ]);
-  checkShares("sentence", sentence, ["twoFactShare", "timeShare", "twoAdjectiveShare"]);
   checkCounts("drill", drill, ["scenes", "sceneTokens", "ships"], 1);
-  checkShares("drill", drill, ["songShare", "rollShare", "goodShare", "openingShare"]);
+  for (const [part, values] of Object.entries({ book, sentence, drill })) {
+    checkShares(part, values);
+  }
   checkRange("drill.songWords", drill.songWords, Infinity);
   checkRange("drill.repetitions", drill.repetitions, Infinity);
   checkRange("drill.rollPairs", drill.rollPairs, words.ships.length);
@@ -267,14 +261,10 @@ function checkRange(name: string, range: CountRange, most: number): void {
   checkCount(`${name}.to`, range.to, { from: range.from, to: most });
 }
 
-function checkShares<K extends string>(
-  part: string,
-  values: Readonly<Record<K, number>>,
-  keys: readonly K[],
-): void {
-  for (const key of keys) {
-    if (values[key] >= 0 && values[key] <= 1) continue;
-    fail(`${part}.${key} must be in 0 .. 1: current value is ${values[key]}`);
+function checkShares(part: string, values: object): void {
+  for (const [key, value] of Object.entries(values)) {
+    if (!key.endsWith("Share") || (value >= 0 && value <= 1)) continue;
+    fail(`${part}.${key} must be in 0 .. 1: current value is ${value}`);
   }
 }
 

@@ -64,47 +64,22 @@ export interface ChronicleCorpusDeclaration {
   };
 }
 
-const countRange = z.strictObject({ from: wholeNumber, to: wholeNumber }).exactOptional();
+const countRange = z.strictObject({ from: wholeNumber, to: wholeNumber });
 
-/** Which of these values go together the generator itself knows. */
-const chronicleWriting = z.strictObject({
-  contextTokens: wholeNumber.exactOptional(),
-  book: z.strictObject({
-    chapters: wholeNumber.exactOptional(),
-    sentencesPerChapter: wholeNumber.exactOptional(),
-    personsPerChapter: wholeNumber.exactOptional(),
-    goodsPerChapter: wholeNumber.exactOptional(),
-    shipShare: finiteNumber.exactOptional(),
-    shipMentions: wholeNumber.exactOptional(),
-    recentPersonShare: finiteNumber.exactOptional(),
-    anyPersonShare: finiteNumber.exactOptional(),
-    reviewShare: finiteNumber.exactOptional(),
-    recentReviewShare: finiteNumber.exactOptional(),
-    recentMentions: wholeNumber.exactOptional(),
-  }).exactOptional(),
-  sentence: z.strictObject({
-    twoFactShare: finiteNumber.exactOptional(),
-    timeShare: finiteNumber.exactOptional(),
-    twoAdjectiveShare: finiteNumber.exactOptional(),
-  }).exactOptional(),
-  drill: z.strictObject({
-    scenes: wholeNumber.exactOptional(),
-    sceneTokens: wholeNumber.exactOptional(),
-    songShare: finiteNumber.exactOptional(),
-    songWords: countRange,
-    rollShare: finiteNumber.exactOptional(),
-    rollPairs: countRange,
-    repetitions: countRange,
-    entities: countRange,
-    goodShare: finiteNumber.exactOptional(),
-    ships: wholeNumber.exactOptional(),
-    openingShare: finiteNumber.exactOptional(),
-  }).exactOptional(),
-  reviews: z.strictObject({
-    goods: wholeNumber.exactOptional(),
-    demonstrations: wholeNumber.exactOptional(),
-  }).exactOptional(),
-});
+const { pretraining, ...writing } = defaultChronicle;
+
+/** The form of a part of the writing, of which every field has a default. The generator checks the values itself. */
+function formOf(defaults: object): z.ZodType {
+  const fields = Object.entries(defaults).map(([name, value]) => {
+    const form = typeof value === "number"
+      ? name.endsWith("Share") ? finiteNumber : wholeNumber
+      : "from" in value
+      ? countRange
+      : formOf(value);
+    return [name, form.exactOptional()];
+  });
+  return z.strictObject(Object.fromEntries(fields));
+}
 
 const schema = z.strictObject({
   kind: z.literal("chronicle"),
@@ -115,11 +90,10 @@ const schema = z.strictObject({
     test: positiveInteger.exactOptional(),
   }).exactOptional(),
   drills: nonNegativeInteger.exactOptional(),
-  config: chronicleWriting.exactOptional(),
+  config: (formOf(writing) as z.ZodType<Required<ChronicleCorpusDeclaration>["config"]>)
+    .exactOptional(),
 });
 type _SchemaAcceptsTheType = Assert<Accepts<typeof schema, ChronicleCorpusDeclaration>>;
-
-const { pretraining, ...writing } = defaultChronicle;
 
 /** As many books to train on as the default configuration has for pretraining. */
 const defaultBooks = { train: pretraining.books, valid: 8, test: 24 } as const;
