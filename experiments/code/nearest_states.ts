@@ -6,24 +6,22 @@
 import { defineExperiment } from "@longmem/lab";
 import base, { onBothSplits } from "./language_modeling.ts";
 
-/** The frozen model and kNN-LM over the same tokens, with three shares of three temperatures, on both splits. */
-export const nearestStates = onBothSplits(
-  [
-    { model: "backbone-sliding-window", windowTokens: 256 },
-    ...[0.125, 0.25, 0.5].flatMap((lambda) =>
-      [1, 3, 10].map((temperature) =>
-        ({
-          model: "knn-lm",
-          retrievedTokens: 64,
-          lambda,
-          temperature,
-          capacityTokens: 8192,
-          windowTokens: 256,
-        }) as const
-      )
-    ),
-  ] as const,
-);
+/** The frozen model, and kNN-LM over the same tokens with three shares of each temperature. */
+export const nearestStates = (...temperatures: number[]) => [
+  { model: "backbone-sliding-window", windowTokens: 256 } as const,
+  ...[0.125, 0.25, 0.5].flatMap((lambda) =>
+    temperatures.map((temperature) =>
+      ({
+        model: "knn-lm",
+        retrievedTokens: 64,
+        lambda,
+        temperature,
+        capacityTokens: 8192,
+        windowTokens: 256,
+      }) as const
+    )
+  ),
+];
 
 export default defineExperiment({
   name: "code_nearest_states",
@@ -32,5 +30,5 @@ export default defineExperiment({
   tokenizer: base.tokenizer,
   backbone: base.backbone,
   threads: 1,
-  evaluations: nearestStates,
+  evaluations: onBothSplits(nearestStates(1, 3, 10)),
 });

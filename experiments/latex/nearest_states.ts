@@ -1,14 +1,22 @@
-/** What does kNN-LM gain on LaTeX at its best temperature? As `../code/nearest_states.ts` on code. */
+/** Which settings of kNN-LM and a copy model are best on LaTeX? As `../code/nearest_states.ts`, on the valid split alone. */
 import { defineExperiment } from "@longmem/lab";
+import { onBothSplits } from "../code/language_modeling.ts";
 import { nearestStates } from "../code/nearest_states.ts";
 import base from "./language_modeling.ts";
 
+const [onValid] = onBothSplits([
+  ...nearestStates(1, 3, 10, 30),
+  ...[2, 3].map((minMatchTokens) =>
+    ({ model: "copy", minMatchTokens, capacityTokens: 8192, windowTokens: 256 }) as const
+  ),
+]);
+
 export default defineExperiment({
   name: "latex_nearest_states",
-  question: "What does kNN-LM gain on LaTeX at temperatures below 10?",
+  question: "Which settings of kNN-LM and a copy model are best on LaTeX?",
   corpus: base.corpus,
   tokenizer: base.tokenizer,
   backbone: base.backbone,
   threads: 1,
-  evaluations: nearestStates,
+  evaluations: [onValid],
 });
