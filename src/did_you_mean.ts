@@ -2,19 +2,27 @@
  * Did-you-mean: the known word that a misspelled one was probably meant to be.
  */
 
-/** The candidate closest to a word, or undefined where none is close enough to be a misspelling of it. */
+/**
+ * The candidate closest to a word, or else the only one that contains it; undefined where none is close enough to be a
+ * misspelling of it.
+ */
 export function closestWord(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
   // A third of the letters may be wrong: "retreivedTokens" finds its word, "foo" finds none.
   let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
-  for (const candidate of candidates) {
+  const all = [...candidates];
+  for (const candidate of all) {
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;
     }
   }
-  return best;
+  if (best !== undefined || word.length < 4) return best;
+  const containing = all.filter((candidate) =>
+    candidate.toLowerCase().includes(word.toLowerCase())
+  );
+  return containing.length === 1 ? containing[0] : undefined;
 }
 
 /** The words that end an error message: `allowed are a, b (did you mean "b"?)`. */

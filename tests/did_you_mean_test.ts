@@ -11,6 +11,14 @@ test("closestWord() finds the word that was misspelled", () => {
   assert.equal(closestWord("temperature", words), undefined);
 });
 
+test("closestWord() finds the only word that contains the given one", () => {
+  const models = ["longmem", "longmem-recent-memory", "longmem-memory-off", "knn-lm"];
+  assert.equal(closestWord("longmem-recent", models), "longmem-recent-memory");
+  assert.equal(closestWord("Recent", models), "longmem-recent-memory");
+  assert.equal(closestWord("memory", models), undefined); // two of them
+  assert.equal(closestWord("off", models), undefined); // too short
+});
+
 test("closestWord() prefers fewer changes, and the first of equals", () => {
   assert.equal(closestWord("layer", ["players", "layers", "lawyer"]), "layers");
   assert.equal(closestWord("cat", ["bat", "hat"]), "bat");

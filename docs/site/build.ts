@@ -137,10 +137,16 @@ function render(
         return `<pre tabindex="0"><code>${highlight(text, lang?.split(" ")[0])}</code></pre>\n`;
       },
       codespan({ text }: Tokens.Codespan) {
-        const code = `<code>${escapeHtml(text)}</code>`;
+        const whole = text.length <= 24 ? ' class="whole"' : "";
+        const code = `<code${whole}>${escapeHtml(text)}</code>`;
         if (!files.has(text) || isMarkdown(text)) return code;
         references.sources.add(text);
         return `<a href="${way(path, pathOf(text, references))}">${code}</a>`;
+      },
+      tablecell({ tokens, text, header }: Tokens.TableCell) {
+        const tag = header ? "th" : "td";
+        const whole = /^[\d\s.,%\u00b1\u03c3\u2248+*[\]-]+$/.test(text) ? ' class="whole"' : "";
+        return `<${tag}${whole}>${this.parser.parseInline(tokens)}</${tag}>\n`;
       },
       link({ href, tokens }: Tokens.Link) {
         return `<a href="${addressOf(href)}">${this.parser.parseInline(tokens)}</a>`;

@@ -15,7 +15,7 @@ import { formatVariation, type RunState } from "../results/records.ts";
 import { isDamage, readRunSummary } from "../results/read_runs.ts";
 import { repetitionRemarks, runPath } from "../queue/run_lifecycle.ts";
 import { describeSources } from "./missing_data.ts";
-import { countRuns, countStates, stateColumn } from "./run_states.ts";
+import { counted, countRuns, countStates, stateColumn } from "./run_states.ts";
 
 /** A run, its cost and its state. */
 interface Prospect {
@@ -181,8 +181,11 @@ function totalLines(prospects: readonly Prospect[]): string[] {
   const known = costs.reduce((sum: number, cost) => sum + (cost ?? 0), 0);
   return [
     total,
-    `To do in ${countRuns(toDo.length)}${waiting > 0 ? `, ${waiting} of which miss data` : ""}: ` +
-    `${trainings.size} trainings, counting once what runs share, and ${evaluations.length} ` +
-    `evaluations${teraOperations(known)}` + (unknown > 0 ? `, and ${unknown} unknown costs` : ""),
+    `To do in ${countRuns(toDo.length)}${
+      waiting > 0 ? `, ${waiting} of them without data` : ""
+    }: ` +
+    `${counted(trainings.size, "training")}, counting once what runs share, and ` +
+    counted(evaluations.length, "evaluation") + teraOperations(known) +
+    (unknown > 0 ? `, and ${counted(unknown, "unknown cost")}` : ""),
   ];
 }

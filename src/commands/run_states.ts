@@ -2,7 +2,12 @@
 
 /** A number of runs: `1 run`, `8 runs`. */
 export function countRuns(count: number): string {
-  return `${count} run${count === 1 ? "" : "s"}`;
+  return counted(count, "run");
+}
+
+/** A number with its noun: `1 run`, `2 runs`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 /** Counts runs by state: `8 runs: 1 completed, 7 planned`. */

@@ -93,10 +93,12 @@ test("describeRuns() notes a SideNet whose reading layer does not start as the c
 test("describeRuns() counts the runs that miss data, and what nobody knows the cost of", async () => {
   const missing = resolveSweep("a.ts", { ...smallExperiment, sweep: { seed: [1, 2] } });
   await withFolder(async (results) => {
+    const one = await describeRuns(missing.slice(0, 1), results, smallEnvironment);
+    assert.match(one, /^To do in 1 run, 1 of .* and 1 evaluation, .*, and 1 unknown cost$/m);
     const text = await describeRuns(missing, results, smallEnvironment);
     assert.match(text, /^ {2}missing: corpus$/m);
     assert.match(text, /^Missing:\n {2}corpus \(2 runs\)$/m);
-    assert.match(text, /^To do in 2 runs, 2 of which miss data: .*, and 2 unknown costs$/m);
+    assert.match(text, /^To do in 2 runs, 2 of them without data: .*, and 2 unknown costs$/m);
   });
 });
 

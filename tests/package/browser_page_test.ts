@@ -79,9 +79,10 @@ chromiumTest(
         const names = namesIn((await page.accessibility.snapshot())!);
         for (
           const expected of [
-            ...["combobox Engine", "textbox The book, to be changed as you like"],
+            ...["combobox Engine", "textbox The book (you may edit it)"],
             ...["button Read it into the memory", "progressbar Read so far"],
-            ...["combobox Sentences that the book completes", "textbox A sentence to complete"],
+            "combobox A sentence of the book, without its last word",
+            "textbox The sentence to complete (you may edit it)",
             ...[
               "button Complete it",
               "button Save the memory as a file",

@@ -9,7 +9,7 @@ import { inWindow } from "./in_window.ts";
 export const longMemMemoryOff = inWindow("longmem-memory-off", {
   needs: ["sidenet", "memory", "trained SideNet"],
   hasSideNet: true,
-  label: "weights adapted with a memory, read without",
+  label: "LongMem with its memory off",
   network: "sidenet",
   // With an empty memory the joint attention is the local one (specification section 7).
   partsOf: ({ models }, { name }) => ({ sideNet: checkTrained(models.longmem?.sideNet, name) }),
