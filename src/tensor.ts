@@ -3,7 +3,7 @@
  */
 
 /** Element types that cross between the host and a device. */
-export type ElementType = "float32" | "float16" | "int32" | "int64" | "bool";
+export type ElementType = "float32" | "float16" | "int8" | "int32" | "int64" | "bool";
 
 /** A float32 tensor in host memory, row-major. */
 export interface HostTensor {

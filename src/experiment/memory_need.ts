@@ -13,6 +13,7 @@ import { modelKindOf } from "../evaluation/models.ts";
 import { banksOf } from "../longmem/parts.ts";
 import { sideNetTensorShapes } from "../longmem/sidenet_shape.ts";
 import { capacityChunks, type MemoryConfig } from "../memory/config.ts";
+import { vectorTableBytes } from "../memory/vector_table.ts";
 import { gibibytes } from "../runtime/gibibytes.ts";
 import { machineMemoryBytes } from "../system.ts";
 import type { TrainingConfig } from "../training/config.ts";
@@ -94,9 +95,8 @@ function bankBytes(
 ): number {
   if (config.place === "file") return 0;
   const chunks = (config.bank === "shared" ? 1 : rows) * capacityChunks(config);
-  const elementBytes = config.storage === "float16" ? 2 : wordBytes;
-  return heads * chunks *
-    (2 * config.chunkTokens * headDim * elementBytes + (headDim + 1) * wordBytes);
+  const table = { rows: heads * chunks, vectors: config.chunkTokens, size: headDim };
+  return 2 * vectorTableBytes(config.storage, table) + heads * chunks * (headDim + 1) * wordBytes;
 }
 
 /** One vector for every token of a batch and layer. */

@@ -8,7 +8,7 @@ override H: u32;
 override D: u32;
 override P: u32;
 override C: u32;       // tokens of a chunk
-override ROUND: bool;  // keep float16 values
+override TYPE: u32;    // of what is kept: 0 float32, 1 float16, 2 int8 with a scale for each key and value of a head
 override REFUSED_SIZE: u32;  // bits of the least size that cannot be stored
 
 struct Range {
@@ -28,9 +28,17 @@ struct Range {
 
 @group(0) @binding(6) var<storage, read_write> refusals: array<atomic<u32>, 6>;
 
-// Packing what float16 rounds to infinity gives any number.
-fn stored(x: f32) -> f32 {
-  return select(x, unpack2x16float(pack2x16float(vec2(clamp(x, -65504.0, 65504.0), 0.0))).x, ROUND);
+// The number that takes the place of x; `scale` is that of its vector.
+fn stored(x: f32, scale: f32) -> f32 {
+  // Packing what float16 rounds to infinity gives any number.
+  if (TYPE == 1u) { return unpack2x16float(pack2x16float(vec2(clamp(x, -65504.0, 65504.0), 0.0))).x; }
+  if (TYPE == 2u) { return select(0.0, floor(x / scale + 0.5) * scale, scale > 0.0); }
+  return x;
+}
+
+// The scale of a vector of this largest size, as eight_bits.ts has it: rounded up to 16 significant bits.
+fn scale_of(largest: f32) -> f32 {
+  return bitcast<f32>((bitcast<u32>(largest / 127.0) + 0xffu) & 0xffffff00u);
 }
 
 // Sizes are in the order of their bits, those of infinity and NaN last; comparing NaN itself may be optimised away.
@@ -55,8 +63,14 @@ fn write(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grou
   for (var j = 0u; j < C; j++) {
     let source = (range.first_token + chunk * C + j) * H * D + h * D + d;
     let target_index = (head * P + slot) * C * D + j * D + d;
-    keys[target_index] = stored(new_keys[source]);
-    values[target_index] = stored(new_values[source]);
+    var largest = vec2(0.0);  // of the key and the value
+    if (TYPE == 2u) {
+      for (var e = source - d; e < source - d + D; e++) {
+        largest = max(largest, abs(vec2(new_keys[e], new_values[e])));
+      }
+    }
+    keys[target_index] = stored(new_keys[source], scale_of(largest.x));
+    values[target_index] = stored(new_values[source], scale_of(largest.y));
     check_size(0u, new_keys[source], source, REFUSED_SIZE);
     check_size(1u, new_values[source], source, REFUSED_SIZE);
     sum += new_keys[source];

@@ -1,18 +1,22 @@
 import type { DeviceTensor } from "../runtime/device.ts";
 import type { HostTensor } from "../tensor.ts";
+import type { StorageType } from "./stored_range.ts";
 import type { SlotRange } from "./ring.ts";
 
 export interface StorageOptions {
-  /** Whether keys and values are rounded to float16. */
-  readonly rounded: boolean;
+  /** Type in which keys and values are kept, or to which they are rounded. */
+  readonly type: StorageType;
   /** Where its arrays lie; in a file only on the device `cpu`. */
   readonly place: "ram" | "file";
   /** Block of the backbone whose keys and values it holds, for messages. */
   readonly block: number | undefined;
 }
 
-/** Names of a bank's tensors. */
+/** What a bank holds of a chunk: keys and values [c*D] of a head, and their mean key [D]. */
 export type BankTensorName = "keys" | "values" | "meanKeys";
+
+/** Copies what a bank holds of the chunk in a slot to out[at..]; heads are counted over all banks. */
+export type ChunkReader = (head: number, slot: number, out: Float32Array, at: number) => void;
 
 /** Chunks one after the other, as float32. */
 export interface StoredChunks {
@@ -26,8 +30,10 @@ export interface StoredChunks {
 
 /** Where the keys and values of a bank lie: arrays of the host, or buffers of a GPU. */
 export interface BankStorage {
-  /** Keys and values [G*H*P, c*D], mean keys [G, H, D+1, P]. */
-  readonly tensors: { keys: DeviceTensor; values: DeviceTensor; meanKeys: DeviceTensor };
+  /** Keys and values [G*H*P, c*D], of int8 with their scales [G*H*P, c]; mean keys [G, H, D+1, P]. */
+  readonly tensors:
+    & { keys: DeviceTensor; values: DeviceTensor; meanKeys: DeviceTensor }
+    & { keyScales?: DeviceTensor; valueScales?: DeviceTensor };
   /**
    * Refuses keys and values [N, E] that it cannot hold, before they are written. Those in buffers of a GPU are looked at by
    * the kernel that writes them, and refused by {@linkcode verify}.
@@ -55,8 +61,8 @@ export interface BankStorage {
   /** Copies of the three tensors on the host, as float32. */
   save(): Promise<Record<"keys" | "values" | "meanKeys", HostTensor>>;
   restore(saved: Record<"keys" | "values" | "meanKeys", HostTensor>): void;
-  /** One of the tensors on the host: the storage itself, or a copy of a GPU's buffer; to be read before the next write. */
-  table(name: BankTensorName): Promise<Float32Array | Float16Array>;
+  /** Reads chunks on the host, from the storage itself or from a copy of a GPU's buffer; to be used before the next write. */
+  reader(name: BankTensorName): Promise<ChunkReader>;
   /**
    * Puts chunks that are whole in slots of a bank.
    *

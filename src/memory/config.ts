@@ -10,6 +10,7 @@ import { type Problem, problemsIn, wrong } from "../declaration/problem.ts";
 import type { ByProtocol, Protocol } from "../declaration/protocol.ts";
 import { composed } from "../declaration/registry.ts";
 import { InputRangeError } from "../errors.ts";
+import type { StorageType } from "./stored_range.ts";
 import { type IndexConfig, type IndexDeclaration, indexes } from "./index/indexes.ts";
 
 /** The memory bank and how it is read and written (specification sections 5-7). */
@@ -20,8 +21,11 @@ export interface MemoryConfig {
   readonly chunkTokens: number;
   /** Retrieved tokens per query and head K; a multiple of `chunkTokens`. */
   readonly retrievedTokens: number;
-  /** Keys and values are kept in, or rounded to, this type. The official code uses float16 for every type of model. */
-  readonly storage: "float32" | "float16";
+  /**
+   * Keys and values are kept in, or rounded to, this type. The official code uses float16 for every type of model. Of int8 each key and
+   * value of a head has a scale, and is its nearest multiples from -127 to 127. What finds chunks, their mean keys, is float32 in any case.
+   */
+  readonly storage: StorageType;
   /**
    * Where keys and values lie: in RAM (default), or in a file on the disk, of which the system keeps in RAM what is read. The
    * results are the same bits. A file needs Linux and the device `cpu`; it has no name, lies in the folder LONGMEM_SCRATCH or in
@@ -121,7 +125,7 @@ const memorySchema = composed(() =>
     capacityTokens: positiveInteger.exactOptional(),
     chunkTokens: positiveInteger.exactOptional(),
     retrievedTokens: positiveInteger.exactOptional(),
-    storage: oneOf("float32", "float16").exactOptional(),
+    storage: oneOf("float32", "float16", "int8").exactOptional(),
     place: unmeasured(oneOf("ram", "file")).exactOptional(),
     bank: oneOf("shared", "per-row").exactOptional(),
     eviction: oneOf("coarse", "exact").exactOptional(),

@@ -8,14 +8,15 @@ import {
 } from "../system.ts";
 import type { HostTensor } from "../tensor.ts";
 import type { BankShape } from "./bank_shape.ts";
-import type { BankStorage, StorageOptions, StoredChunks } from "./bank_storage.ts";
+import type { BankStorage, ChunkReader, StorageOptions, StoredChunks } from "./bank_storage.ts";
 import { findOutOfRange, rangeError, storedLimit } from "./stored_range.ts";
 import { emptyScore } from "./memory_graph.ts";
 import type { SlotRange } from "./ring.ts";
+import { createVectorTable, type VectorTable, vectorTableBytes } from "./vector_table.ts";
 import { InputError, InputRangeError } from "../errors.ts";
 
 /**
- * Keys and values in arrays of the host, in float16 or float32; engines on the host read them in place. The arrays lie in RAM or
+ * Keys and values in arrays of the host, in the type of the memory; engines on the host read them in place. The arrays lie in RAM or
  * in files that the system maps.
  *
  * @throws RangeError where the machine does not have so much memory; InputError where it does not have so much disk.
@@ -26,26 +27,23 @@ export function createHostStorage(
   options: StorageOptions,
 ): BankStorage {
   const { banks: G, heads: H, headDim: D, capacityChunks: P, chunkTokens: c } = shape;
-  const size = G * H * P * c * D;
+  const { type } = options, vectors = { rows: G * H * P, vectors: c, size: D };
   const inFile = options.place === "file", files: ScratchFile[] = [];
-  if (!inFile) checkBytes(shape, 2 * size * (options.rounded ? 2 : 4) + 4 * G * H * (D + 1) * P);
+  if (!inFile) checkBytes(shape, 2 * vectorTableBytes(type, vectors) + 4 * G * H * (D + 1) * P);
   const zeros = (bytes: number) => {
     if (!inFile) return new ArrayBuffer(bytes);
     const file = openScratchFile(bytes);
     files.push(file);
     return file.buffer;
   };
-  const table = () =>
-    options.rounded ? new Float16Array(zeros(2 * size)) : new Float32Array(zeros(4 * size));
-  const keys = table(), values = table();
+  const keys = createVectorTable(device, type, vectors, zeros);
+  const values = createVectorTable(device, type, vectors, zeros);
   const meanKeys = new Float32Array(zeros(4 * G * H * (D + 1) * P));
-  const onDevice = (data: Float16Array | Float32Array): DeviceTensor =>
-    data instanceof Float32Array
-      ? device.tensor(data as Float32Array<ArrayBuffer>, [G * H * P, c * D])
-      : device.tensor(new Uint16Array(data.buffer as ArrayBuffer), [G * H * P, c * D], "float16");
   const tensors = {
-    keys: onDevice(keys),
-    values: onDevice(values),
+    keys: keys.numbers,
+    values: values.numbers,
+    ...(keys.scales && { keyScales: keys.scales }),
+    ...(values.scales && { valueScales: values.scales }),
     meanKeys: device.tensor(meanKeys, [G, H, D + 1, P]),
   };
   for (let head = 0; head < G * H; head++) {
@@ -58,16 +56,16 @@ export function createHostStorage(
       const slot = (start + i) % P;
       for (let h = 0; h < H; h++) {
         const head = bank * H + h;
-        const first = (head * P + slot) * c * D;
-        keys.fill(0, first, first + c * D);
-        values.fill(0, first, first + c * D);
+        const first = (head * P + slot) * c;
+        keys.clear(first, c);
+        values.clear(first, c);
         for (let d = 0; d < D; d++) meanKeys[(head * (D + 1) + d) * P + slot] = 0;
         meanKeys[(head * (D + 1) + D) * P + slot] = emptyScore;
       }
     }
   }
 
-  const limit = storedLimit(options);
+  const limit = storedLimit(type);
   function refuse(what: "key" | "value", values: ArrayLike<number>): void {
     const found = findOutOfRange(values, limit);
     if (found) {
@@ -86,13 +84,11 @@ export function createHostStorage(
       const head = bank * H + h;
       for (let i = 0; i < count; i++) {
         const slot = (start + i) % P;
-        const to = (head * P + slot) * c * D;
+        const to = (head * P + slot) * c;
         const from = (source.firstToken + i * c) * E + h * D;
         for (let j = 0; j < c; j++) {
-          for (let d = 0; d < D; d++) {
-            keys[to + j * D + d] = newKeys[from + j * E + d];
-            values[to + j * D + d] = newValues[from + j * E + d];
-          }
+          keys.store(to + j, newKeys, from + j * E);
+          values.store(to + j, newValues, from + j * E);
         }
         for (let d = 0; d < D; d++) {
           let sum = 0; // of unrounded keys
@@ -115,33 +111,48 @@ export function createHostStorage(
     forgive() {},
     clear,
     write,
-    save: () =>
-      Promise.resolve({
-        keys: { shape: tensors.keys.shape, data: Float32Array.from(keys) },
-        values: { shape: tensors.values.shape, data: Float32Array.from(values) },
+    save() {
+      const copy = (table: VectorTable) => {
+        const data = new Float32Array(G * H * P * c * D);
+        table.read(0, G * H * P * c, data, 0);
+        return { shape: table.numbers.shape, data };
+      };
+      return Promise.resolve({
+        keys: copy(keys),
+        values: copy(values),
         meanKeys: { shape: tensors.meanKeys.shape, data: meanKeys.slice() },
-      }),
-    restore(saved) {
-      const tables = { keys, values, meanKeys };
-      const names = ["keys", "values", "meanKeys"] as const;
-      for (const name of names) {
-        const { length: size } = tables[name];
-        checkSaved(saved[name], { size, rounded: tables[name] instanceof Float16Array });
-      }
-      for (const name of names) tables[name].set(saved[name].data);
+      });
     },
-    table: (name) => Promise.resolve({ keys, values, meanKeys }[name]),
+    restore(saved) {
+      const size = G * H * P * c * D;
+      checkSaved(saved.keys, { size, type });
+      checkSaved(saved.values, { size, type });
+      checkSaved(saved.meanKeys, { size: meanKeys.length, type: "float32" });
+      for (let vector = 0; vector < G * H * P * c; vector++) {
+        keys.store(vector, saved.keys.data, vector * D);
+        values.store(vector, saved.values.data, vector * D);
+      }
+      meanKeys.set(saved.meanKeys.data);
+    },
+    reader(name) {
+      if (name === "meanKeys") return Promise.resolve(meanKeyReader(meanKeys, shape));
+      const table = { keys, values }[name];
+      return Promise.resolve((head, slot, out, at) =>
+        table.read((head * P + slot) * c, c, out, at)
+      );
+    },
     put(bank, { start, count }, chunks) {
       checkChunks(chunks, options);
       for (let i = 0; i < count; i++) {
         const slot = (start + i) % P;
         for (let h = 0; h < H; h++) {
           const head = bank * H + h, from = i * H + h;
-          const ofChunk = (of: Float32Array, width: number) =>
-            of.subarray(from * width, (from + 1) * width);
-          keys.set(ofChunk(chunks.keys, c * D), (head * P + slot) * c * D);
-          values.set(ofChunk(chunks.values, c * D), (head * P + slot) * c * D);
-          const means = ofChunk(chunks.meanKeys, D);
+          for (let j = 0; j < c; j++) {
+            const vector = (head * P + slot) * c + j, token = (from * c + j) * D;
+            keys.store(vector, chunks.keys, token);
+            values.store(vector, chunks.values, token);
+          }
+          const means = chunks.meanKeys.subarray(from * D, (from + 1) * D);
           for (let d = 0; d < D; d++) meanKeys[(head * (D + 1) + d) * P + slot] = means[d];
           meanKeys[(head * (D + 1) + D) * P + slot] = 0;
         }
@@ -190,15 +201,28 @@ function hostData(tensor: DeviceTensor): Float32Array {
   return data;
 }
 
+/** Reads mean keys [G, H, D+1, P]. */
+export function meanKeyReader(
+  meanKeys: Float32Array,
+  { headDim: D, capacityChunks: P }: Pick<BankShape, "headDim" | "capacityChunks">,
+): ChunkReader {
+  return (head, slot, out, at) => {
+    for (let d = 0; d < D; d++) out[at + d] = meanKeys[(head * (D + 1) + d) * P + slot];
+  };
+}
+
 /** Refuses chunks with numbers that the storage cannot hold. */
-export function checkChunks(chunks: StoredChunks, { rounded }: { rounded: boolean }): void {
+export function checkChunks(
+  chunks: StoredChunks,
+  { type }: Pick<StorageOptions, "type">,
+): void {
   for (const name of ["keys", "values", "meanKeys"] as const) {
-    const limit = storedLimit({ rounded: rounded && name !== "meanKeys" });
+    const limit = storedLimit(name === "meanKeys" ? "float32" : type);
     const found = findOutOfRange(chunks[name], limit);
     if (found) {
       throw new InputRangeError(
         `Cannot restore a memory as one of its ${name} must be finite${
-          rounded ? " and in the range of float16" : ""
+          type === "float16" ? " and in the range of float16" : ""
         }: current value is ${chunks[name][found.element]}`,
       );
     }
@@ -208,18 +232,20 @@ export function checkChunks(chunks: StoredChunks, { rounded }: { rounded: boolea
 /** Refuses a saved tensor of another size, or one with numbers that the storage cannot hold. */
 export function checkSaved(
   saved: HostTensor,
-  { size, rounded }: { size: number; rounded: boolean },
+  { size, type }: { size: number } & Pick<StorageOptions, "type">,
 ): void {
   if (saved.data.length !== size) {
     throw new RangeError(
       `Cannot restore a memory of ${saved.data.length} elements: current size is ${size}`,
     );
   }
-  const found = findOutOfRange(saved.data, storedLimit({ rounded }));
+  const found = findOutOfRange(saved.data, storedLimit(type));
   if (found) {
     throw new InputRangeError(
       `Cannot restore a memory as ${
-        rounded && Number.isFinite(found.largest) ? "float16 does not hold" : "it must not have"
+        type === "float16" && Number.isFinite(found.largest)
+          ? "float16 does not hold"
+          : "it must not have"
       } element ${found.element} of it: current value is ${saved.data[found.element]}`,
     );
   }

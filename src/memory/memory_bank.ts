@@ -68,7 +68,7 @@ export class MemoryBank implements FollowedBank {
     this.#device = device;
     this.#rings = Array.from({ length: banks }, () => new Ring(this.shape.capacityChunks));
     const place = config.place ?? "ram";
-    const stored = { rounded: config.storage === "float16", place, block: options.block };
+    const stored = { type: config.storage, place, block: options.block };
     if (place === "file" && device.kind !== "cpu") {
       throw new InputError(
         `Cannot keep a memory in a file on this device: current memory.place is "file" and device is ${device.kind}; ` +
@@ -119,9 +119,11 @@ export class MemoryBank implements FollowedBank {
   /** Inputs of a graph for batches of `rows` rows; `prefix` as where the graph declares its inputs. */
   inputs(rows: number, { prefix = "" }: { prefix?: string } = {}): Tensors {
     return {
-      [prefix + bankInputNames.keys]: this.storage.tensors.keys,
-      [prefix + bankInputNames.values]: this.storage.tensors.values,
-      [prefix + bankInputNames.meanKeys]: this.storage.tensors.meanKeys,
+      ...Object.fromEntries(
+        Object.entries(this.storage.tensors).map((
+          [name, tensor],
+        ) => [prefix + bankInputNames[name as keyof typeof this.storage.tensors], tensor]),
+      ),
       [prefix + bankInputNames.active]: this.#activeRows(rows),
     };
   }

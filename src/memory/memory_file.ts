@@ -4,8 +4,9 @@
  *     bank.0.meanKeys   F32 [N, H, D]       N chunks of a bank, the oldest first, of H heads
  *     bank.0.ids        I32 [N, c]          their token ids
  *     bank.0.positions  I32 [N]             tokens that the bank had been given before each, since it was emptied
- *     bank.0.keys       F16 or F32 [N, H, c, D]
+ *     bank.0.keys       F32, F16 or I8 [N, H, c, D]
  *     bank.0.values     likewise
+ *     bank.0.keyScales  F32 [N, H, c]       of I8, and valueScales likewise: what the numbers are multiples of
  *     sha256            U8 [32]             SHA-256 of all bytes of the file before these 32
  *
  * Chunks are written and read in slices, so that only one slice is in memory besides the bank itself.
@@ -29,6 +30,7 @@ import {
 import { hexOf } from "../sha256.ts";
 import type { BankTensorName } from "./bank_storage.ts";
 import type { MemoryConfig } from "./config.ts";
+import { dequantizeAll, quantizeAll } from "./eight_bits.ts";
 import type { ChunkSlice, MemoryBank } from "./memory_bank.ts";
 import { slotsOf } from "./ring.ts";
 
@@ -75,7 +77,11 @@ const names = (bank: number) => ({
   positions: `bank.${bank}.positions`,
   keys: `bank.${bank}.keys`,
   values: `bank.${bank}.values`,
+  keyScales: `bank.${bank}.keyScales`,
+  valueScales: `bank.${bank}.valueScales`,
 });
+
+const dtypes = { float32: "F32", float16: "F16", int8: "I8" } as const;
 
 const hashName = "sha256";
 
@@ -144,7 +150,6 @@ function writtenBank(bank: MemoryBank, i: number, first: number): Map<string, Wr
   const { heads: H, headDim: D, chunkTokens: c, capacityChunks: P } = bank.shape;
   const slots = slotsOf(bank.occupied[i], P).subarray(first), N = slots.length;
   const transcript = bank.transcripts?.[i];
-  const rounded = bank.config.storage === "float16";
   const ids = () => {
     const all = new Int32Array(N * c);
     slots.forEach((slot, n) => all.set(transcript?.idsOf(slot) ?? [], n * c));
@@ -153,53 +158,63 @@ function writtenBank(bank: MemoryBank, i: number, first: number): Map<string, Wr
   const positions = () => [
     bytesOf(Int32Array.from(slots, (slot) => transcript?.positionOf(slot) ?? 0)),
   ];
-  const type = rounded ? "F16" : "F32";
-  const { meanKeys, ...others } = names(i);
+  const { storage } = bank.config, { meanKeys, ...others } = names(i);
+  const parts = (name: BankTensorName, encode: (numbers: Float32Array) => BytesOf) => () =>
+    chunkParts(bank, i, { name, slots, encode });
+  const table = (name: "keys" | "values"): WrittenTensor => ({
+    dtype: dtypes[storage],
+    shape: [N, H, c, D],
+    parts: parts(
+      name,
+      {
+        float32: (numbers: Float32Array) => numbers,
+        float16: (numbers: Float32Array) => Float16Array.from(numbers),
+        int8: (numbers: Float32Array) => quantizeAll(numbers, D).codes,
+      }[storage],
+    ),
+  });
+  const scales = (name: "keys" | "values"): WrittenTensor => ({
+    dtype: "F32",
+    shape: [N, H, c],
+    parts: parts(name, (numbers) => quantizeAll(numbers, D).scales),
+  });
   return new Map<string, WrittenTensor>([
     [meanKeys, {
       dtype: "F32",
       shape: [N, H, D],
-      parts: () => chunkParts(bank, i, { name: "meanKeys", slots }),
+      parts: parts("meanKeys", (numbers) => numbers),
     }],
     [others.ids, { dtype: "I32", shape: [N, c], parts: ids }],
     [others.positions, { dtype: "I32", shape: [N], parts: positions }],
-    [others.keys, {
-      dtype: type,
-      shape: [N, H, c, D],
-      parts: () => chunkParts(bank, i, { name: "keys", slots }),
-    }],
-    [others.values, {
-      dtype: type,
-      shape: [N, H, c, D],
-      parts: () => chunkParts(bank, i, { name: "values", slots }),
-    }],
+    [others.keys, table("keys")],
+    [others.values, table("values")],
+    ...(storage === "int8"
+      ? [[others.keyScales, scales("keys")], [others.valueScales, scales("values")]] as const
+      : []),
   ]);
 }
 
-/** One tensor of a bank, chunk by chunk, in slices. */
+type BytesOf = Int32Array | Float32Array | Float16Array | Int8Array;
+
+/** What a bank holds of its chunks, in slices, as they are encoded. */
 async function* chunkParts(
   bank: MemoryBank,
   i: number,
-  { name, slots }: { name: BankTensorName; slots: Int32Array },
+  { name, slots, encode }: {
+    name: BankTensorName;
+    slots: Int32Array;
+    encode: (numbers: Float32Array) => BytesOf;
+  },
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  const { heads: H, headDim: D, chunkTokens: c, capacityChunks: P } = bank.shape;
-  const isMean = name === "meanKeys", width = isMean ? D : c * D;
-  const Numbers = bank.config.storage === "float16" && !isMean ? Float16Array : Float32Array;
-  const table = await bank.storage.table(name);
+  const { heads: H, headDim: D, chunkTokens: c } = bank.shape;
+  const width = name === "meanKeys" ? D : c * D;
+  const read = await bank.storage.reader(name);
   for (const { start, end } of slices(slots.length, 4 * H * width)) {
-    const part = new Numbers((end - start) * H * width);
+    const part = new Float32Array((end - start) * H * width);
     slots.subarray(start, end).forEach((slot, n) => {
-      for (let h = 0; h < H; h++) {
-        const head = i * H + h, to = (n * H + h) * width;
-        if (isMean) {
-          for (let d = 0; d < D; d++) part[to + d] = table[(head * (D + 1) + d) * P + slot];
-        } else {part.set(
-            table.subarray((head * P + slot) * width, (head * P + slot + 1) * width),
-            to,
-          );}
-      }
+      for (let h = 0; h < H; h++) read(i * H + h, slot, part, (n * H + h) * width);
     });
-    yield bytesOf(part);
+    yield bytesOf(encode(part));
   }
 }
 
@@ -211,7 +226,7 @@ function* slices(rows: number, rowBytes: number): Generator<{ start: number; end
   }
 }
 
-function bytesOf(data: Int32Array | Float32Array | Float16Array): Uint8Array<ArrayBuffer> {
+function bytesOf(data: BytesOf): Uint8Array<ArrayBuffer> {
   return new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
 }
 
@@ -415,16 +430,21 @@ async function continues(
 async function* readSlices(
   file: SafetensorsFile,
   bank: number,
-  { banks, heads, headDim, memory: { chunkTokens } }: MemoryDescription,
+  { banks, heads, headDim, memory: { chunkTokens, storage } }: MemoryDescription,
 ): AsyncGenerator<ChunkSlice> {
   const of = names(bank);
   const rowBytes = 4 * heads * chunkTokens * headDim;
   for (const { start, end } of slices(banks[bank].chunks, rowBytes)) {
     const rows = { start, count: end - start };
+    const table = async (name: string, scales: string) => {
+      const numbers = await file.readRows(name, rows);
+      if (storage !== "int8") return numbers as Float32Array;
+      return dequantizeAll(numbers, await file.readRows(scales, rows) as Float32Array);
+    };
     yield {
       first: start,
-      keys: await file.readRows(of.keys, rows) as Float32Array,
-      values: await file.readRows(of.values, rows) as Float32Array,
+      keys: await table(of.keys, of.keyScales),
+      values: await table(of.values, of.valueScales),
       meanKeys: await file.readRows(of.meanKeys, rows) as Float32Array,
       ids: await file.readRows(of.ids, rows) as Int32Array,
       positions: await file.readRows(of.positions, rows) as Int32Array,
@@ -462,7 +482,7 @@ const metadataForm = z.object({
   tokenizer: z.string().min(1).exactOptional(),
   memory: json(z.looseObject({
     chunkTokens: z.int().positive(),
-    storage: z.enum(["float16", "float32"]),
+    storage: z.enum(["float16", "float32", "int8"]),
     bank: z.enum(["shared", "per-row"]),
   })),
   texts: json(z.array(z.object({ name: z.string(), sha256, start: count, tokens: count }))),
@@ -494,7 +514,7 @@ function describe(file: SafetensorsFile): MemoryDescription {
   const shapeOf = (name: string) => file.entries.get(name)?.shape ?? [];
   const [, heads = 0, headDim = 0] = shapeOf(names(0).meanKeys);
   const banks = tokens.map((tokens, i) => ({ chunks: shapeOf(names(i).ids)[0] ?? 0, tokens }));
-  const type = storage === "float16" ? "F16" : "F32";
+  const type = dtypes[storage];
   const expected = new Map([[hashName, { dtype: "U8", shape: [32] }]]);
   for (const [i, { chunks: N }] of banks.entries()) {
     const of = names(i);
@@ -503,6 +523,9 @@ function describe(file: SafetensorsFile): MemoryDescription {
       .set(of.positions, { dtype: "I32", shape: [N] })
       .set(of.keys, { dtype: type, shape: [N, heads, c, headDim] })
       .set(of.values, { dtype: type, shape: [N, heads, c, headDim] });
+    if (storage !== "int8") continue;
+    expected.set(of.keyScales, { dtype: "F32", shape: [N, heads, c] })
+      .set(of.valueScales, { dtype: "F32", shape: [N, heads, c] });
   }
   for (const [name, { dtype, shape }] of expected) {
     const entry = file.entries.get(name);

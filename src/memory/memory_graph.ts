@@ -7,6 +7,7 @@ import { dims } from "../graph/graph.ts";
 import { add } from "../graph/ops/add.ts";
 import { concat } from "../graph/ops/concat.ts";
 import { gather } from "../graph/ops/gather.ts";
+import { dequantize } from "../graph/ops/dequantize.ts";
 import { expand } from "../graph/ops/expand.ts";
 import { greaterOrEqual } from "../graph/ops/greater_or_equal.ts";
 import { matmul } from "../graph/ops/matmul.ts";
@@ -34,6 +35,8 @@ export interface BankInputs {
 export const bankInputNames = {
   keys: "memory.keys",
   values: "memory.values",
+  keyScales: "memory.keyScales",
+  valueScales: "memory.valueScales",
   meanKeys: "memory.meanKeys",
   active: "memory.active",
 } as const;
@@ -46,9 +49,14 @@ export function bankInputs(
 ): BankInputs {
   const { prefix = "" } = options;
   const { banks: G, heads: H, headDim: D, capacityChunks: P, chunkTokens: c } = bank;
+  const table = (name: "keys" | "values", scales: "keyScales" | "valueScales") => {
+    const numbers = graph.input(prefix + bankInputNames[name], [G * H * P, c * D], options.type);
+    if (options.type !== "int8") return numbers;
+    return dequantize(numbers, graph.input(prefix + bankInputNames[scales], [G * H * P, c]));
+  };
   return {
-    keys: graph.input(prefix + bankInputNames.keys, [G * H * P, c * D], options.type),
-    values: graph.input(prefix + bankInputNames.values, [G * H * P, c * D], options.type),
+    keys: table("keys", "keyScales"),
+    values: table("values", "valueScales"),
     active: graph.input(prefix + bankInputNames.active, [options.rows, 1, 1, 1]),
   };
 }

@@ -1,12 +1,15 @@
 /** Which keys and values a memory can hold, and the error about others. */
 import { InputRangeError } from "../errors.ts";
 
+/** Types in which a memory keeps keys and values. */
+export type StorageType = "float32" | "float16" | "int8";
+
 /** Numbers from here on round to infinity in float16, whose largest is 65,504. */
 const float16Limit = 65_520;
 
 /** Sizes from this one on are not stored, as infinity would take their place. */
-export function storedLimit({ rounded }: { rounded: boolean }): number {
-  return rounded ? float16Limit : Infinity;
+export function storedLimit(type: StorageType): number {
+  return type === "float16" ? float16Limit : Infinity;
 }
 
 /** A number that a storage cannot hold. */
@@ -42,11 +45,11 @@ export function findOutOfRange(
  */
 export function rangeError(
   { what, largest, element }: OutOfRange,
-  { block, heads, headDim, rounded }: {
+  { block, heads, headDim, type }: {
     block: number | undefined;
     heads: number;
     headDim: number;
-    rounded: boolean;
+    type: StorageType;
   },
 ): InputRangeError {
   const isFinite = Number.isFinite(largest);
@@ -54,7 +57,7 @@ export function rangeError(
   const place = (block === undefined ? "" : `block ${block}, `) +
     `head ${Math.floor(within / headDim)}, dimension ${within % headDim}, ` +
     `token ${Math.floor(element / (heads * headDim))} of the batch`;
-  const reason = isFinite && rounded
+  const reason = isFinite && type === "float16"
     ? `float16 does not hold them: the largest is ${
       formatSize(largest)
     } in size, allowed are sizes ` +

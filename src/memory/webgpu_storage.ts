@@ -2,7 +2,7 @@ import type { DeviceTensor } from "../runtime/device.ts";
 import { compileOnce } from "../runtime/gpu_kernels.ts";
 import { bufferOf, type WebGpuDevice } from "../runtime/webgpu_device.ts";
 import type { BankShape } from "./bank_shape.ts";
-import { checkChunks, checkSaved } from "./host_storage.ts";
+import { checkChunks, checkSaved, meanKeyReader } from "./host_storage.ts";
 import type { BankStorage, StorageOptions } from "./bank_storage.ts";
 import { type OutOfRange, rangeError, storedLimit } from "./stored_range.ts";
 import { emptyScore } from "./memory_graph.ts";
@@ -27,7 +27,7 @@ const noRefusals = Uint32Array.from(
 );
 
 /**
- * Keys and values in buffers of a GPU, float32 (rounded to float16 where the configuration asks for it).
+ * Keys and values in buffers of a GPU: float32, rounded to the type of the memory.
  *
  * @throws RangeError where a kernel of this adapter cannot bind so much at once.
  */
@@ -53,7 +53,7 @@ export function createWebGpuStorage(
     values: device.zeros([G * H * P, c * D]),
     meanKeys: device.zeros([G, H, D + 1, P]),
   };
-  const refusedBits = new Uint32Array(Float32Array.of(storedLimit(options)).buffer)[0];
+  const refusedBits = new Uint32Array(Float32Array.of(storedLimit(options.type)).buffer)[0];
   const refusals = gpu.createBuffer({
     label: "refusals",
     size: 4 * noRefusals.length,
@@ -66,7 +66,7 @@ export function createWebGpuStorage(
   });
   const constants = {
     ...{ H, D, P, C: c },
-    ROUND: options.rounded ? 1 : 0,
+    TYPE: ["float32", "float16", "int8"].indexOf(options.type),
     REFUSED_SIZE: refusedBits,
   };
   const { layout, ...pipelines } = compileOnce(
@@ -170,14 +170,22 @@ export function createWebGpuStorage(
       for (const name of names) {
         checkSaved(saved[name], {
           size: elementCount(tensors[name].shape),
-          rounded: options.rounded && name !== "meanKeys",
+          type: name === "meanKeys" ? "float32" : options.type,
         });
       }
       for (const name of names) {
         gpu.queue.writeBuffer(bufferOf(tensors[name]), 0, saved[name].data);
       }
     },
-    table: async (name) => await tensors[name].read() as Float32Array,
+    async reader(name) {
+      const data = await tensors[name].read() as Float32Array;
+      if (name === "meanKeys") return meanKeyReader(data, shape);
+      const width = c * D;
+      return (head, slot, out, at) => {
+        const first = (head * P + slot) * width;
+        out.set(data.subarray(first, first + width), at);
+      };
+    },
     put(bank, slots, chunks) {
       checkChunks(chunks, options);
       const { start, count } = slots;

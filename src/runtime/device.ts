@@ -16,6 +16,7 @@ export const mostThreads = 1024;
 /** Host arrays that tensors are made from and read into. float16 travels as its bits. */
 export type HostArray =
   | Float32Array<ArrayBuffer>
+  | Int8Array<ArrayBuffer>
   | Int32Array<ArrayBuffer>
   | BigInt64Array<ArrayBuffer>
   | Uint8Array<ArrayBuffer>

@@ -216,6 +216,7 @@ class HostSession implements Session {
 /** The element type that a host array holds when nothing else is said. */
 export function elementType(data: HostArray): ElementType {
   if (data instanceof Float32Array) return "float32";
+  if (data instanceof Int8Array) return "int8";
   if (data instanceof Int32Array) return "int32";
   if (data instanceof BigInt64Array) return "int64";
   if (data instanceof Uint16Array) return "float16";
@@ -230,6 +231,8 @@ function zeroArray(shape: readonly number[], type: ElementType): HostArray {
       return new Float32Array(size);
     case "float16":
       return new Uint16Array(size);
+    case "int8":
+      return new Int8Array(size);
     case "int32":
       return new Int32Array(size);
     case "int64":

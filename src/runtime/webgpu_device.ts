@@ -37,6 +37,7 @@ export function bufferOf(tensor: DeviceTensor): GPUBuffer {
 const bytesPerElement: Readonly<Record<ElementType, number>> = {
   float32: 4,
   float16: 2,
+  int8: 1,
   int32: 4,
   int64: 8,
   bool: 1,
@@ -361,6 +362,8 @@ function typedArray(data: ArrayBuffer, type: ElementType): HostArray {
       return new Float32Array(data);
     case "float16":
       return new Uint16Array(data);
+    case "int8":
+      return new Int8Array(data);
     case "int32":
       return new Int32Array(data);
     case "int64":

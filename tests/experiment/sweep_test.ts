@@ -224,7 +224,7 @@ const malformed: { name: string; sweep: unknown; change?: object; problems: stri
     name: "a word that the field does not know",
     sweep: { zip: { "memory.storage": ["float16", "float23"] } },
     problems: [
-      'sweep.zip.memory.storage has a wrong value: current value is "float23", allowed are float32, float16 (did you mean "float32"?)',
+      'sweep.zip.memory.storage has a wrong value: current value is "float23", allowed are float32, float16, int8 (did you mean "float32"?)',
     ],
   },
   {
@@ -367,7 +367,7 @@ test("assign() sweeps ranges of numbers, their ends included", () => {
 test("assign() refuses sweeps that are no lists of a field's values, and says how a list is swept", () => {
   const refused = {
     "sweep.memory.storage=float32,flot16":
-      'Cannot set memory.storage: current value is "flot16", allowed are float32, float16 (did you mean "float16"?); lists are written as float32,float16',
+      'Cannot set memory.storage: current value is "flot16", allowed are float32, float16, int8 (did you mean "float16"?); lists are written as float32,float16',
     "sweep.sed=1":
       /^Cannot set sed as "sed" is not a field of an experiment: .* \(did you mean "seed"\?\)$/,
     "sweep.seed=1,":

@@ -180,6 +180,8 @@ function hostArray(data: Float64Array, type: ElementType): HostArray {
       return BigInt64Array.from(data, BigInt);
     case "bool":
       return Uint8Array.from(data);
+    case "int8":
+      return Int8Array.from(data);
     case "float16":
       throw new TypeError("Cannot feed float16 as tests draw float32: allowed is a cast");
     default:

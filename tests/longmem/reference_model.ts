@@ -42,11 +42,23 @@ export interface ReferencePass {
 
 const padId = 1;
 
+/** A key or value of some heads, each in steps of a 127th of its largest size, rounded up to 16 binary digits. */
+function inSteps(row: Float64Array, heads: number): Float64Array {
+  const size = row.length / heads;
+  return row.map((x, e) => {
+    const head = row.subarray(e - e % size, e - e % size + size);
+    const step = Math.max(...head.map(Math.abs)) / 127;
+    const unit = 2 ** (Math.floor(Math.log2(step)) - 15), rounded = Math.ceil(step / unit) * unit;
+    return Math.round(x / rounded) * rounded;
+  });
+}
+
 /** A bank as lists of chunks, the oldest first. */
 export class ReferenceMemory {
   readonly banks: ReferenceChunk[][];
 
-  constructor(readonly config: MemoryConfig, readonly rows: number) {
+  /** `heads`: of the keys; needed where each has scales of its own. */
+  constructor(readonly config: MemoryConfig, readonly rows: number, readonly heads = 1) {
     this.banks = Array.from({ length: config.bank === "shared" ? 1 : rows }, () => []);
   }
 
@@ -59,8 +71,10 @@ export class ReferenceMemory {
     const { chunkTokens: c, capacityTokens, eviction, storage } = this.config;
     const capacity = Math.floor(capacityTokens / c);
     const tokens = keys.length / this.banks.length;
-    const stored = (row: Float64Array) =>
-      storage === "float16" ? row.map((x) => Math.f16round(x)) : row.slice();
+    const stored = (row: Float64Array) => {
+      if (storage === "float16") return row.map((x) => Math.f16round(x));
+      return storage === "int8" ? inSteps(row, this.heads) : row.slice();
+    };
     this.banks.forEach((bank, b) => {
       const added = Math.floor(tokens / c);
       if (eviction === "coarse") {

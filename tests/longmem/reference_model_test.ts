@@ -172,6 +172,23 @@ const settings: readonly Setting[] = [
     tolerance: 2e-3,
   },
   {
+    name: "int8 storage",
+    shape: smallBackbone,
+    sideNet: smallSideNet,
+    memory: {
+      ...perRow,
+      storage: "int8",
+      capacityTokens: 28,
+      chunkTokens: 4,
+      retrievedTokens: 16,
+    },
+    rows: 3,
+    contextTokens: 10,
+    passes: 5,
+    seed: 1,
+    tolerance: 2e-3,
+  },
+  {
     name: "an HNSW index that searches everything",
     shape: smallBackbone,
     sideNet: smallSideNet,
@@ -241,7 +258,7 @@ for (const setting of settings) {
       ? device
       : { ...device, blockBytes: setting.blockBytes };
     const model = new LongMem(engine, parts);
-    const memory = new ReferenceMemory(config, rows);
+    const memory = new ReferenceMemory(config, rows, setting.shape.heads);
     const random = new Random(setting.seed);
     let withMemory = 0;
     for (let pass = 0; pass < setting.passes; pass++) {

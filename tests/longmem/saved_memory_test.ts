@@ -41,10 +41,11 @@ deviceTest(
       const all: [Partial<MemoryConfig>, number][] = [
         [{}, 1],
         [{ storage: "float16" }, 2],
+        [{ storage: "int8" }, 2],
         [{ bank: "shared", capacityTokens: 100 }, 2],
         [{ index: hnsw }, 1],
       ];
-      for (const [memory, rows] of device.kind === "cpu" ? all : all.slice(1, 2)) {
+      for (const [memory, rows] of device.kind === "cpu" ? all : all.slice(1, 3)) {
         const model = await reader(device, memory, rows), path = `${folder}/${rows}.memory`;
         const saved = await model.saveMemory(path);
         assert.deepEqual(await Deno.readFile(path), await model.memoryBytes());

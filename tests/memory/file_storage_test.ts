@@ -23,13 +23,16 @@ const config: MemoryConfig = {
 
 test("a memory in a file equals one in RAM, through evictions and resets", onLinux, async () => {
   const device = await testedDevice("cpu"), rows = 2, E = 6;
-  for (const storage of ["float16", "float32"] as const) {
+  for (const storage of ["int8", "float16", "float32"] as const) {
     const banks = (["ram", "file"] as const).map((place) =>
       new MemoryBank(device, { ...config, storage, place }, { rows, heads: 2, headDim: 3 })
     );
-    // Three arrays of one of the banks.
+    // The arrays of one of the banks.
     const maps = (await Deno.readTextFile("/proc/self/maps")).split("\n");
-    assert.equal(maps.filter((line) => /\/longmem-\w{6} \(deleted\)$/.test(line)).length, 3);
+    assert.equal(
+      maps.filter((line) => /\/longmem-\w{6} \(deleted\)$/.test(line)).length,
+      storage === "int8" ? 5 : 3,
+    );
     const random = new Random("updates");
     for (let update = 0; update < 12; update++) {
       const tokens = rows * (4 + 2 * random.below(3));
@@ -70,7 +73,7 @@ test("a model reads the same logits from a memory in a file", onLinux, async () 
     await model.close();
     return logits;
   };
-  for (const storage of ["float16", "float32"] as const) {
+  for (const storage of ["int8", "float16", "float32"] as const) {
     const ram = await logitsWith({ storage });
     assert.deepEqual(await logitsWith({ storage, place: "file" }), ram);
   }

@@ -4,6 +4,7 @@ import type { Value } from "../graph.ts";
 /** ONNX numbers of the element types. */
 export const onnxType: Readonly<Record<ElementType, number>> = {
   float32: 1,
+  int8: 3,
   int32: 6,
   int64: 7,
   bool: 9,
