@@ -63,23 +63,11 @@ import {
 import { askPrompts, type PromptedItem, type PromptOptions } from "./shared/prompting.ts";
 import { InputRangeError } from "../errors.ts";
 
-/** How candidates are compared. */
-export interface ChapterBreakScoring {
-  /** Whether a candidate's score is the log-likelihood of all its tokens, or of a token on average. */
-  readonly scoring: "sum" | "per-token";
-  /** Whether an item is correct where a wrong candidate scores exactly as the right one. */
-  readonly ties: "wrong" | "right";
-}
-
 /** How items are asked. */
-export interface ChapterBreakProtocol extends ChapterBreakScoring {
-  /** Tokens before the break that count; each is a question of its own. */
-  readonly prefixTokens: readonly number[];
-  /** Tokens of a candidate at most. */
-  readonly suffixTokens: number;
-  /** Tokens of the window, and of the segments that are read. */
-  readonly contextTokens: number;
-}
+export type ChapterBreakProtocol = Pick<
+  ChapterBreakEvaluation,
+  "prefixTokens" | "suffixTokens" | "contextTokens" | "scoring" | "ties"
+>;
 
 /** An item as token ids. */
 export interface ChapterBreakItem {
@@ -226,7 +214,7 @@ export function severalTextsOfOtherWorks(
 export async function scoreChapterBreak(
   model: PromptedModel,
   questions: readonly ChapterBreakQuestion[],
-  { scoring, ties, ...options }: ChapterBreakScoring & PromptOptions,
+  { scoring, ties, ...options }: Pick<ChapterBreakProtocol, "scoring" | "ties"> & PromptOptions,
 ): Promise<ChapterBreakScore[]> {
   const answers = await askPrompts(model, questions, options);
   return questions.map((question, i) => {
@@ -245,7 +233,7 @@ export async function scoreChapterBreak(
  */
 export function rankOfFirst(
   scores: readonly number[],
-  ties: ChapterBreakScoring["ties"],
+  ties: ChapterBreakProtocol["ties"],
 ): number {
   if (scores.some(Number.isNaN)) {
     throw new InputRangeError(

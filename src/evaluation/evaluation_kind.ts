@@ -18,12 +18,8 @@ import {
 import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
 import type { SampleRecord } from "../results/records.ts";
 import type { Device } from "../runtime/device.ts";
-import type { ChronicleBook } from "../text/chronicle/book.ts";
-import type { Document } from "../text/corpus.ts";
 import type { CorpusConfig } from "../text/corpora/corpora.ts";
-import type { Split } from "../text/corpora/corpus_kind.ts";
-import type { TokenizedDocument } from "../text/document_tokens.ts";
-import type { Tokenizer } from "../text/tokenizer.ts";
+import type { RunText, Split } from "../text/corpora/corpus_kind.ts";
 import type { Measure } from "./measure.ts";
 import type { TrainedModels } from "./model_kind.ts";
 import {
@@ -95,31 +91,8 @@ export interface ExperimentParts extends ModelParts {
 /** Tokens that a model passes. */
 export type TokensOf = (model: EvaluatedModel) => number;
 
-export interface EvaluationTexts {
-  readonly tokenizer: Tokenizer;
-  /** The documents of a split as tokens, with their lengths in GPT-2 tokens. */
-  documents(split: Split): Promise<readonly EvaluatedDocument[]>;
-  /**
-   * The documents of a split as text.
-   *
-   * @throws {TypeError} If the corpus has none.
-   */
-  texts(split: Split): Promise<readonly Document[]>;
-  /**
-   * The documents of a split with their recalls.
-   *
-   * @throws {TypeError} If the corpus is not the chronicle: recalls are known of no other.
-   */
-  books(split: Split): Promise<readonly (ChronicleBook & { readonly cluster?: string })[]>;
-}
-
-/** A document as token ids. */
-export interface EvaluatedDocument extends TokenizedDocument {
-  /** Length in GPT-2 tokens. */
-  readonly gpt2Tokens: number;
-  /** Documents of one cluster, such as the books of an author, are not independent; absent where the corpus does not say. */
-  readonly cluster?: string;
-}
+/** The texts of a run. */
+export type EvaluationTexts = Pick<RunText, "tokenizer" | "documents" | "texts" | "books">;
 
 export interface EvaluationInputs {
   readonly corpus: CorpusConfig;

@@ -15,7 +15,6 @@ import {
   type SignTest,
   signTest,
 } from "../statistics/estimates.ts";
-import type { DocumentSegments } from "../text/segments.ts";
 import type { Accepts, Assert } from "../declaration/part.ts";
 import { type DeclaredEvaluation, evaluationForm, type EvaluationKind } from "./evaluation_kind.ts";
 import {
@@ -26,6 +25,7 @@ import {
   fillDocumentEvaluation,
   type FirstTokens,
   firstTokensField,
+  type ReadDocument,
 } from "./shared/document_evaluation.ts";
 import { estimateOfSums, type Measure, type MeasuredDifference, sumsOver } from "./measure.ts";
 import type { LanguageModel } from "./shared/language_model.ts";
@@ -35,11 +35,9 @@ import { readDocuments, type ReadOptions } from "./shared/read_documents.ts";
 /** Version of the metrics of this file. */
 export const perplexityVersion = 2;
 
-export interface PerplexityDocument extends DocumentSegments {
+export interface PerplexityDocument extends ReadDocument {
   /** Length in GPT-2 tokens, by which documents fall into buckets. */
   readonly gpt2Tokens: number;
-  /** Its work or author; absent where the corpus does not say. */
-  readonly cluster?: string;
 }
 
 export interface DocumentScore {

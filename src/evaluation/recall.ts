@@ -12,7 +12,6 @@ import { z } from "zod";
 import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
 import type { SampleRecord } from "../results/records.ts";
 import { isFar, type Recall, type RecallKind } from "../text/chronicle/recall.ts";
-import type { DocumentSegments } from "../text/segments.ts";
 import type { ChoosingModel } from "./shared/language_model.ts";
 import type { Accepts, Assert } from "../declaration/part.ts";
 import { wrong } from "../declaration/problem.ts";
@@ -23,6 +22,7 @@ import {
   documentItems,
   documentKind,
   fillDocumentEvaluation,
+  type ReadDocument,
 } from "./shared/document_evaluation.ts";
 import { type Measure, sumsOver } from "./measure.ts";
 import {
@@ -36,10 +36,8 @@ import { meansOf } from "./shared/other_texts.ts";
 import { readDocuments, type ReadOptions } from "./shared/read_documents.ts";
 
 /** A book cut into segments, and its recalls by position. */
-export interface RecallDocument extends DocumentSegments {
+export interface RecallDocument extends ReadDocument {
   readonly recalls: readonly Recall[];
-  /** Its work or author; absent where the corpus does not say. */
-  readonly cluster?: string;
 }
 
 /** A model's scores of a book. */

@@ -13,9 +13,9 @@ import type { Accepts, Assert } from "../declaration/part.ts";
 import { type Problem, repetitions, wrong } from "../declaration/problem.ts";
 import { InputTypeError } from "../errors.ts";
 import type { RetrievedChunks } from "../longmem/longmem_model.ts";
+import type { MemoryConfig } from "../memory/config.ts";
 import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
 import type { SampleRecord } from "../results/records.ts";
-import type { DocumentSegments } from "../text/segments.ts";
 import { type DeclaredEvaluation, evaluationForm, type EvaluationKind } from "./evaluation_kind.ts";
 import { differenceOf, type Measure, sumsOver } from "./measure.ts";
 import { modelKindOf, modelName } from "./models.ts";
@@ -27,24 +27,15 @@ import {
   fillDocumentEvaluation,
   type FirstTokens,
   firstTokensField,
+  type ReadDocument,
 } from "./shared/document_evaluation.ts";
 import type { PromptedModel } from "./shared/language_model.ts";
 import { readDocuments, type ReadOptions } from "./shared/read_documents.ts";
 
 /** A document whose targets are looked for. */
-export interface RetrievalDocument extends DocumentSegments {
+export interface RetrievalDocument extends ReadDocument {
   /** Its tokens, which the segments cut. */
   readonly tokens: Int32Array;
-  /** Its work or author; absent where the corpus does not say. */
-  readonly cluster?: string;
-}
-
-/** How chunks are cut and which contexts are matched. */
-export interface RetrievalOptions {
-  /** Tokens of a chunk c. */
-  readonly chunkTokens: number;
-  /** Tokens n of a context, of each that is asked. */
-  readonly matchTokens: readonly number[];
 }
 
 /** The chunks of a document that hold the token after each sequence of n tokens, in order. */
@@ -122,7 +113,10 @@ interface Counts {
 export async function scoreRetrieval(
   model: PromptedModel,
   documents: readonly RetrievalDocument[],
-  { chunkTokens: c, matchTokens, ...options }: ReadOptions & RetrievalOptions,
+  { chunkTokens: c, matchTokens, ...options }:
+    & ReadOptions
+    & Pick<RetrievalEvaluation, "matchTokens">
+    & Pick<MemoryConfig, "chunkTokens">,
 ): Promise<SampleRecord[]> {
   if (!model.retrieves) {
     throw new InputTypeError(`Cannot ask model "${model.name}" what it retrieves: it does not say`);

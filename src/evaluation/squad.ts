@@ -64,18 +64,13 @@ export interface SquadQuery {
   readonly answers: readonly string[];
 }
 
-export interface SquadEpisodeOptions {
+export interface SquadEpisodeOptions extends
+  Pick<
+    SquadEvaluation,
+    "shots" | "memoryDemonstrations" | "contextTokens" | "maxAnswerTokens" | "maxItems"
+  > {
   readonly tokenizer: Tokenizer;
   readonly seed: number;
-  /** Demonstrations before each question at most. */
-  readonly shots: number;
-  readonly memoryDemonstrations: number;
-  /** Tokens of a segment, and of a prompt with its answer at most. */
-  readonly contextTokens: number;
-  /** Tokens of an answer at most. */
-  readonly maxAnswerTokens: number;
-  /** Asks so many questions at most, evenly spaced. */
-  readonly maxItems?: number;
 }
 
 /**
@@ -165,12 +160,11 @@ function oneLine(text: string): string {
   return splitPython(text).join(" ");
 }
 
-export interface AskQuestionsOptions extends Omit<ContinueOptions, "ends" | "maxTokens"> {
+export interface AskQuestionsOptions
+  extends
+    Omit<ContinueOptions, "ends" | "maxTokens">,
+    Pick<SquadEvaluation, "maxAnswerTokens" | "clusters"> {
   readonly tokenizer: Tokenizer;
-  /** Tokens of an answer at most. */
-  readonly maxAnswerTokens: number;
-  /** Whether records name the article as the cluster of a question. */
-  readonly clusters?: "articles" | undefined;
 }
 
 /**
@@ -355,20 +349,11 @@ export const squad: EvaluationKind<SquadDeclaration, SquadEvaluation, z.infer<ty
       ];
     },
     async prepare(evaluation, { texts: { tokenizer }, recordHash }) {
-      const { folder, seeds, maxItems, maxAnswerTokens } = evaluation;
-      const { shots, memoryDemonstrations, contextTokens } = evaluation;
+      const { folder, seeds, maxItems, maxAnswerTokens, clusters } = evaluation;
       const data = await readSquad(folder);
       await recordHash("squad", data.hash);
       const episodes = seeds.map((seed) =>
-        writeSquadEpisode(data, {
-          tokenizer,
-          seed,
-          shots,
-          memoryDemonstrations,
-          contextTokens,
-          maxAnswerTokens,
-          ...(maxItems === undefined ? {} : { maxItems }),
-        })
+        writeSquadEpisode(data, { ...evaluation, tokenizer, seed })
       );
       const questions = data.evaluated.reduce((sum, { questions }) => sum + questions.length, 0);
       return {
@@ -378,7 +363,7 @@ export const squad: EvaluationKind<SquadDeclaration, SquadEvaluation, z.infer<ty
             ...onceReadOptions(evaluation, scoring),
             tokenizer,
             maxAnswerTokens,
-            clusters: evaluation.clusters,
+            ...(clusters && { clusters }),
           }),
         others: () => {
           throw new InputTypeError(

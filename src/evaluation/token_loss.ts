@@ -18,7 +18,6 @@ import { corpora } from "../text/corpora/corpora.ts";
 import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
 import type { SampleRecord } from "../results/records.ts";
 import { classifyMentions, mentions } from "../text/names.ts";
-import type { DocumentSegments } from "../text/segments.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { type DeclaredEvaluation, evaluationForm, type EvaluationKind } from "./evaluation_kind.ts";
 import { type Measure, sumsOver } from "./measure.ts";
@@ -31,6 +30,7 @@ import {
   fillDocumentEvaluation,
   type FirstTokens,
   firstTokensField,
+  type ReadDocument,
 } from "./shared/document_evaluation.ts";
 import type { LanguageModel } from "./shared/language_model.ts";
 import { meanOf, meansOf } from "./shared/other_texts.ts";
@@ -113,10 +113,8 @@ export function bucketsOf(
   };
 }
 
-export interface TokenLossDocument extends DocumentSegments {
+export interface TokenLossDocument extends ReadDocument {
   readonly buckets: TargetBuckets;
-  /** Its work or author; absent where the corpus does not say. */
-  readonly cluster?: string;
 }
 
 /** Scores all documents; the records are in their order and do not depend on how they were dealt to rows. */

@@ -390,7 +390,7 @@ function meanRecords(trainings: readonly Training[]): MetricsRecord[] {
 }
 
 /** Quantities of every step besides the loss. */
-const quantities: readonly {
+export const stepQuantities: readonly {
   readonly name: string;
   readonly title: string;
   readonly unit?: string;
@@ -409,7 +409,7 @@ const quantities: readonly {
 /** Learning rate, norm of the gradient and speed of trainings by step, where they are recorded; equal curves are drawn once. */
 function quantityFigures(name: string, trainings: readonly Training[]): ReportFigure[] {
   const curves = spread(trainings), isOfPhases = areOfPhases(trainings);
-  return quantities.flatMap(({ name: file, title, unit, of }) => {
+  return stepQuantities.flatMap(({ name: file, title, unit, of }) => {
     const all = curves.map(({ phase, run, records }) => ({
       name: curves.length === 1 ? "" : isOfPhases ? phase : run,
       points: thinned(records.filter(({ split }) => split === "train"), of),

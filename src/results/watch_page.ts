@@ -6,6 +6,7 @@ import { join, relative } from "node:path";
 import { lineChart } from "./figure.ts";
 import { Html, htmlPage, markup } from "./html.ts";
 import { findRuns, isDamage, readRunSummary } from "./read_runs.ts";
+import { stepQuantities } from "./report_figures.ts";
 import { formatVariation, type MetricsRecord, readMetricsRecords } from "./records.ts";
 import reportStyles from "./report.css" with { type: "text" };
 import theme from "./theme.css" with { type: "text" };
@@ -17,15 +18,9 @@ const refreshSeconds = 5;
 const mostPoints = 100;
 
 /** The quantities that are drawn against the step, in the order of their figures. */
-const quantities: readonly {
-  readonly label: string;
-  readonly unit?: string;
-  readonly of: (line: MetricsRecord) => number | undefined;
-}[] = [
-  { label: "loss", unit: "nats/token", of: ({ loss }) => loss },
-  { label: "learning rate", of: ({ learningRate }) => learningRate },
-  { label: "gradient norm", of: ({ gradientNorm }) => gradientNorm },
-  { label: "speed", unit: "tokens/s", of: ({ timing }) => timing?.tokensPerSecond },
+const quantities: readonly Omit<(typeof stepQuantities)[number], "name">[] = [
+  { title: "loss", unit: "nats/token", of: ({ loss }) => loss },
+  ...stepQuantities,
 ];
 
 /**
@@ -106,16 +101,16 @@ export async function runPage(results: string, name: string): Promise<string | u
   const summary = await readRunSummary(path);
   const lines = await readMetricsRecords(path);
   const figures = [...Map.groupBy(lines, ({ phase }) => phase)].flatMap(([phase, ofPhase]) =>
-    quantities.flatMap(({ label, unit, of }) => {
+    quantities.flatMap(({ title, unit, of }) => {
       const series = (["train", "valid"] as const).map((split) => ({
         name: split,
         points: pointsOf(ofPhase.filter((line) => line.split === split), of),
       })).filter(({ points }) => points.length > 0);
       if (series.length === 0) return [];
       const svg = lineChart({
-        title: `${phase}: ${label} by step`,
+        title: `${phase}: ${title} by step`,
         x: { label: "training step" },
-        y: { label, ...(unit !== undefined && { unit }) },
+        y: { label: title, ...(unit !== undefined && { unit }) },
         series,
       });
       return [markup`<figure>${new Html(svg.trim())}</figure>\n`];

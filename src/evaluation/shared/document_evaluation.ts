@@ -92,6 +92,9 @@ export function documentProblems(
   });
 }
 
+/** A document cut into segments, as models read it. */
+export type ReadDocument = DocumentSegments & ClusteredDocument;
+
 /** What kinds of such evaluations have in common. */
 export const documentKind = {
   check: documentProblems,
@@ -128,7 +131,7 @@ export function documentItems<
     readonly known: (document: Source) => Known;
     readonly score: (
       model: PromptedModel,
-      documents: readonly (DocumentSegments & Known & ClusteredDocument)[],
+      documents: readonly (ReadDocument & Known)[],
       options: ReadOptions,
     ) => Promise<SampleRecord[]>;
     readonly total?: (measure: Measure) => number;
