@@ -34,8 +34,8 @@ export interface Positions {
   atDistance?(block: AttentionBlock, tokens: number): Value;
   /** Queries or keys [B, H, T, D] as they meet each other; absent: as they are. */
   turn?(x: Value): Value;
-  /** Queries [B, H, T, D] as they meet keys that are not turned and lie so many tokens before; absent: as they are. */
-  turnBy?(x: Value, tokens: number): Value;
+  /** Queries [B, H, T, D] as they meet keys that are not turned and lie so many tokens before, or nowhere; absent: as they are. */
+  turnBy?(x: Value, tokens: number | undefined): Value;
   /** Rows of a table [n, E] of learned positions that are added to the embeddings: [B or 1, T, E]. */
   embeddings?(table: Value): Value;
 }

@@ -66,7 +66,7 @@ export function backbonePositions(
   const tokens = batch.cachedTokens ?? batch.contextTokens;
   if (tokens > most) {
     throw new InputRangeError(
-      `Cannot run segments of ${tokens} tokens as the backbone has learned ${most} positions: allowed are 1 to ${most} tokens`,
+      `Cannot run segments of ${tokens} tokens as the backbone has positions for ${most}: allowed are 1 to ${most} tokens`,
     );
   }
   return architecture.positions(graph, shape, batch);

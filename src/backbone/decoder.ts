@@ -12,10 +12,11 @@ import type { Graph, Value } from "../graph/graph.ts";
 import { add } from "../graph/ops/add.ts";
 import { dropout } from "../graph/ops/dropout.ts";
 import { gather } from "../graph/ops/gather.ts";
-import { gelu, geluTanh } from "../graph/ops/gelu.ts";
+import { gelu, geluSigmoid, geluTanh } from "../graph/ops/gelu.ts";
 import { layerNorm } from "../graph/ops/layer_norm.ts";
 import { linear } from "../graph/ops/linear.ts";
 import { mul } from "../graph/ops/mul.ts";
+import { relu } from "../graph/ops/relu.ts";
 import { reshape } from "../graph/ops/reshape.ts";
 import { rmsNorm } from "../graph/ops/rms_norm.ts";
 import { silu } from "../graph/ops/silu.ts";
@@ -34,11 +35,18 @@ import { attentionBias, cachedAttentionBias } from "./attention_bias.ts";
 import { causalBias, positionIds } from "./causal_bias.ts";
 import { mergeHeads, splitHeads } from "./heads.ts";
 import type { HuggingFaceFormat } from "./huggingface_format.ts";
-import { rotaryPositions } from "./rotary.ts";
+import { rotaryPositions, type Rotation } from "./rotary.ts";
 import type { BackboneShape } from "./shape.ts";
 
 /** Activations of MLPs. */
-export const activations = { gelu, "gelu-tanh": geluTanh, silu } as const;
+export const activations = {
+  gelu,
+  "gelu-tanh": geluTanh,
+  "gelu-sigmoid": geluSigmoid,
+  silu,
+  relu,
+  "relu-squared": (x: Value) => mul(relu(x), relu(x)),
+} as const;
 
 /** Name of an activation. */
 export type Activation = keyof typeof activations;
@@ -59,14 +67,18 @@ export interface DecoderPlan {
     | { readonly kind: "learned"; readonly count: number }
     | {
       readonly kind: "rotary";
-      /** Channels of a head that are rotated: the first so many. */
-      readonly channels: number;
-      /** Radians a token, one for each two of them. */
-      readonly frequencies: readonly number[];
+      /** Of the first channels of a head, two for each frequency. */
+      readonly rotation: Rotation;
+      /** The longest segment, in tokens, for which it is right; absent: any is. */
+      readonly mostTokens?: number | undefined;
     }
     | { readonly kind: "alibi" };
   /** Whether the MLP reads the stream after the attention, or beside it. */
   readonly residual: "sequential" | "parallel";
+  /** Whether outputs of attention and MLP are added to the norms that these read, not to the stream. */
+  readonly addsToNorms?: boolean;
+  /** Factor of the scores of a block; absent: D^-1/2. */
+  scoreScale?(block: number): number;
   /** Which projections of the attention have biases. */
   readonly attentionBias: { readonly qkv: boolean; readonly out: boolean };
   /** Whether queries and keys have an RMS norm for each head. */
@@ -125,7 +137,16 @@ export function decoder<Settings extends z.ZodObject>(
     },
     mostTokens(shape) {
       const { positions } = planOf(shape);
-      return positions.kind === "learned" ? positions.count : undefined;
+      switch (positions.kind) {
+        case "learned":
+          return positions.count;
+        case "rotary":
+          return positions.mostTokens;
+        case "alibi":
+          return undefined;
+        default:
+          return positions satisfies never;
+      }
     },
     tensors: (shape) => tensorShapes(shape, planOf(shape)),
     roleOf,
@@ -165,8 +186,8 @@ function planProblem(
     return `heads must be a multiple of keyValueHeads: current values are ${heads} and ${keyValueHeads}`;
   }
   if (positions.kind === "rotary") {
-    const { channels } = positions;
-    if (!(channels >= 2 && channels % 2 === 0 && channels <= headDim)) {
+    const channels = 2 * positions.rotation.frequencies.length;
+    if (!(channels >= 2 && channels <= headDim)) {
       return `rotated channels must be an even number up to the ${headDim} of a head: current number is ${channels}`;
     }
   }
@@ -252,7 +273,7 @@ function block(
   plan: DecoderPlan,
 ): BlockOutputs {
   const { keyValueHeads: K, headDim: D, mlp } = plan, { positions } = batch;
-  const scale = x.graph.scalar(D ** -0.5);
+  const scale = x.graph.scalar(plan.scoreScale?.(index) ?? D ** -0.5);
   const dense = (x: Value, name: string, hasBias: boolean) =>
     linear(x, weights(`${name}.weight`), hasBias ? weights(`${name}.bias`) : undefined);
   const u = norm(x, weights, "attention_norm", plan.norm);
@@ -277,13 +298,14 @@ function block(
     ...(windowTokens === undefined ? {} : { windowTokens }),
   };
   const attended = dense(mergeHeads(attend(heads)), "attention.out", plan.attentionBias.out);
-  const y = add(x, attended);
+  const y = add(plan.addsToNorms ? u : x, attended);
   const m = norm(plan.residual === "parallel" ? x : y, weights, "mlp_norm", plan.norm);
   const activation = activations[mlp.activation];
   const inner = mlp.gated
     ? mul(activation(dense(m, "mlp.gate", mlp.bias)), dense(m, "mlp.in", mlp.bias))
     : activation(dense(m, "mlp.in", mlp.bias));
-  const output = add(y, dropout(dense(inner, "mlp.out", mlp.bias), mlpDropout));
+  const added = dropout(dense(inner, "mlp.out", mlp.bias), mlpDropout);
+  const output = add(plan.addsToNorms ? m : y, added);
   return {
     output: across ? add(output, across) : output,
     projections: { q, k, v },
@@ -302,7 +324,7 @@ function decoderPositions(
   const { contextTokens: T, cachedTokens } = batch;
   switch (positions.kind) {
     case "rotary":
-      return rotaryPositions(graph, positions.frequencies, batch);
+      return rotaryPositions(graph, positions.rotation, batch);
     case "alibi":
       return cachedTokens === undefined
         ? attentionBias(graph, { ...batch, heads })

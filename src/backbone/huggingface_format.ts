@@ -27,10 +27,10 @@ export type TensorLayout =
 export interface HuggingFaceFormat {
   /** Values of `model_type` in `config.json`. */
   readonly modelTypes: readonly string[];
-  /** Prefix of all names but those of `unprefixed`; files of the bare model lack it. */
+  /** Prefix of all names but the head's; files of the bare model lack it. */
   readonly prefix: string;
-  /** Names of the head, beside the bare model. Beside tied embeddings it may be there: a copy of them. */
-  readonly unprefixed: readonly string[];
+  /** Names that the head has, beside the bare model, in one file or another. Beside tied embeddings it may be there: a copy of them. */
+  readonly heads: readonly string[];
   /** Sizes from `config.json`. */
   readShape(config: ConfigReader): BackboneShape;
   /** Where each tensor lies. */

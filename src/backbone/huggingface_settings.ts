@@ -22,6 +22,16 @@ export const fields = {
       highFrequencyFactor: positiveNumber,
       originalTokens: positiveInteger,
     }),
+    z.strictObject({
+      kind: z.literal("yarn"),
+      factor: positiveNumber,
+      fastTurns: positiveNumber.default(32),
+      slowTurns: positiveNumber.default(1),
+      originalTokens: positiveInteger,
+      wholeBounds: trueOrFalse.default(true),
+      magnitude: positiveNumber,
+    }),
+    z.strictObject({ kind: z.literal("dynamic"), originalTokens: positiveInteger }),
   ]),
 } as const;
 
@@ -36,6 +46,9 @@ const activationWords = new Map<string, Activation>([
   ["gelu_python_tanh", "gelu-tanh"],
   ["silu", "silu"],
   ["swish", "silu"],
+  ["relu", "relu"],
+  ["relu2", "relu-squared"],
+  ["quick_gelu", "gelu-sigmoid"],
 ]);
 
 /** The activation of the MLPs, by the first of the names; the official code reads no other, so another may only say the same. */
@@ -88,19 +101,31 @@ export interface RopeSettings {
  */
 export function readRope(
   config: ConfigReader,
-  names: { theta: readonly string[]; share: readonly string[]; absentShare: number },
+  names: { theta: string; share: string; absentShare: number; absentPositions: number },
 ): RopeSettings {
   const parts = ["rope_parameters", "rope_scaling"].filter((name) =>
     config.value(name) !== undefined
   ).map((name) => config.part(name));
   for (const part of parts) {
-    const nested = part.keys().find((key) => typeof (part.value(key) ?? 0) === "object");
+    const nested = part.keys().find((key) => {
+      const value = part.value(key) ?? 0;
+      return typeof value === "object" && !Array.isArray(value);
+    });
     if (nested !== undefined) part.refuse(nested, "one set of rotary positions for all blocks");
   }
-  const readers = [config, ...parts];
-  const ropeTheta = agreedNumber(readers, names.theta) ?? 10_000;
-  const rotatedShare = agreedNumber(readers, names.share) ?? names.absentShare;
-  const scalings = parts.map((part) => readScaling(part, config))
+  const ropeTheta = agreedNumber(config, {
+    parts,
+    own: names.theta,
+    newer: "rope_theta",
+    absent: 10_000,
+  });
+  const rotatedShare = agreedNumber(config, {
+    parts,
+    own: names.share,
+    newer: "partial_rotary_factor",
+    absent: names.absentShare,
+  });
+  const scalings = parts.map((part) => readScaling(part, config, names))
     .filter((scaling) => scaling !== undefined);
   const [scaling, other] = scalings;
   if (other && !isDeepStrictEqual(other, scaling)) {
@@ -110,25 +135,41 @@ export function readRope(
   return { ropeTheta, rotatedShare, ...(ropeScaling ? { ropeScaling } : {}) };
 }
 
-/** A positive number that may stand in several places and under several names; undefined where it stands in none. */
+/** A positive number that may stand beside the parts, under its own name, and in each, under the newer one. */
 function agreedNumber(
-  readers: readonly ConfigReader[],
-  keys: readonly string[],
-): number | undefined {
-  const found = readers.flatMap((reader) =>
-    keys.filter((key) => reader.value(key) !== undefined)
-      .map((key) => ({ reader, key, value: reader.positiveNumber(key, NaN) }))
-  );
-  for (const { reader, key, value } of found) {
-    if (value !== found[0].value) reader.refuse(key, `${found[0].value}, as ${found[0].key} says`);
+  config: ConfigReader,
+  { parts, own, newer, absent }: {
+    parts: readonly ConfigReader[];
+    own: string;
+    newer: string;
+    absent: number;
+  },
+): number {
+  const places = [{ reader: config, key: own }, ...parts.map((reader) => ({ reader, key: newer }))];
+  const [first, ...others] = places.filter(({ reader, key }) => reader.value(key) !== undefined);
+  const value = first?.reader.positiveNumber(first.key, absent) ?? absent;
+  // The official code does not read the newer name beside the parts: there it may only say the same.
+  for (const { reader, key } of [...others, { reader: config, key: newer }]) {
+    if (reader.positiveNumber(key, value) === value) continue;
+    reader.refuse(key, `${value}, as ${first ? `${first.key} says` : `is the default of ${own}`}`);
   }
-  return found[0]?.value;
+  return value;
+}
+
+/** The factor of turned queries and keys where none is written: the more positions there are, the sharper is the softmax. */
+function yarnMagnitude(part: ConfigReader, factor: number): number {
+  const growth = (weight: number) => factor <= 1 ? 1 : 0.1 * weight * Math.log(factor) + 1;
+  const [own, all] = ["mscale", "mscale_all_dim"].map((name) =>
+    part.value(name) ? part.requiredPositiveNumber(name) : undefined // 0 is as if absent
+  );
+  return own && all ? growth(own) / growth(all) : growth(1);
 }
 
 /** The scaling that a part says; undefined where it says none, not even "default". */
 function readScaling(
   part: ConfigReader,
   config: ConfigReader,
+  { absentPositions }: { absentPositions: number },
 ): RopeScaling | "default" | undefined {
   const [key, other] = part.value("rope_type") === undefined ? ["type"] : ["rope_type", "type"];
   if (part.value(key) === undefined) {
@@ -139,15 +180,19 @@ function readScaling(
   if (other !== undefined && part.word(other, kind) !== kind) {
     part.refuse(other, `"${kind}", as ${key} says`);
   }
+  const positions = () => config.optionalSize("max_position_embeddings") ?? absentPositions;
+  const originalTokens = () => {
+    const name = "original_max_position_embeddings";
+    const [outer, own] = [config, part].map((reader) => reader.optionalSize(name));
+    if (outer && own && outer !== own) part.refuse(name, `${outer}, as it says outside`);
+    return outer ?? own ?? positions();
+  };
   switch (kind) {
     case "default":
       return kind;
     case "linear":
       return { kind, factor: part.requiredPositiveNumber("factor") };
     case "llama3": {
-      const original = "original_max_position_embeddings";
-      const originalTokens = part.optionalSize(original) ?? config.optionalSize(original) ??
-        config.size(original, "max_position_embeddings");
       const low = part.requiredPositiveNumber("low_freq_factor");
       const high = part.requiredPositiveNumber("high_freq_factor");
       if (high <= low) part.refuse("high_freq_factor", `numbers above low_freq_factor, ${low}`);
@@ -156,11 +201,28 @@ function readScaling(
         factor: part.requiredPositiveNumber("factor"),
         lowFrequencyFactor: low,
         highFrequencyFactor: high,
-        originalTokens,
+        originalTokens: originalTokens(),
       };
     }
+    case "yarn": {
+      const factor = part.requiredPositiveNumber("factor");
+      const fast = part.positiveNumber("beta_fast", 32), slow = part.positiveNumber("beta_slow", 1);
+      if (fast < slow) part.refuse("beta_fast", `numbers from beta_slow, ${slow}`);
+      return {
+        kind,
+        factor,
+        fastTurns: fast,
+        slowTurns: slow,
+        originalTokens: originalTokens(),
+        wholeBounds: part.flag("truncate", true),
+        magnitude: part.positiveNumber("attention_factor", yarnMagnitude(part, factor)),
+      };
+    }
+    case "dynamic":
+      part.requiredPositiveNumber("factor");
+      return { kind, originalTokens: positions() };
     default:
-      return part.refuse(key, '"default", "linear", "llama3"');
+      return part.refuse(key, '"default", "linear", "llama3", "yarn", "dynamic"');
   }
 }
 

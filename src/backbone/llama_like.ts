@@ -11,7 +11,7 @@ import {
   readRope,
   sourcesByName,
 } from "./huggingface_settings.ts";
-import { ropeFrequencies } from "./rotary.ts";
+import { rotary } from "./rotary.ts";
 
 /** Settings of the family; each absent one has the value with which most members have it. */
 export const llamaSettings = z.strictObject({
@@ -49,6 +49,8 @@ export interface LlamaLike {
   readonly absentKeyValueHeads?: number;
   /** Channels of a head, likewise; absent: `hidden_size / num_attention_heads`. */
   readonly absentHeadDim?: number;
+  /** Positions that it was trained on, likewise; absent: 2048. */
+  readonly absentPositions?: number;
   readSettings?(config: ConfigReader, layers: number): MemberSettings;
 }
 
@@ -66,15 +68,7 @@ export function llamaLike(member: LlamaLike): Architecture {
         keyValueHeads: settings.keyValueHeads ?? heads,
         headDim,
         norm: { kind: "rms", epsilon: settings.epsilon },
-        positions: {
-          kind: "rotary",
-          channels: headDim,
-          frequencies: ropeFrequencies({
-            base: ropeTheta,
-            channels: headDim,
-            scaling: ropeScaling,
-          }),
-        },
+        positions: rotary({ ropeTheta, ropeScaling, channels: headDim }),
         residual: "sequential",
         attentionBias: { qkv: settings.qkvBias, out: settings.outBias },
         headNorms,
@@ -96,9 +90,10 @@ export function llamaLike(member: LlamaLike): Architecture {
         const headDim = config.optionalSize("head_dim") ??
           (config.has("head_dim") ? undefined : member.absentHeadDim);
         const { rotatedShare, ...rope } = readRope(config, {
-          theta: ["rope_theta"],
-          share: ["partial_rotary_factor"],
+          theta: "rope_theta",
+          share: "partial_rotary_factor",
           absentShare: 1,
+          absentPositions: member.absentPositions ?? 2048,
         });
         if (rotatedShare !== 1) refuseShare(config);
         return {
@@ -136,7 +131,7 @@ export function llamaLike(member: LlamaLike): Architecture {
           "mlp.out": "mlp.down_proj",
         },
       }),
-      unprefixed: ["lm_head.weight"],
+      heads: ["lm_head.weight"],
       isUnused: (name) => /(^|\.)rotary_emb\.inv_freq$/.test(name),
     },
   });

@@ -20,25 +20,103 @@ export type RopeScaling =
     readonly highFrequencyFactor: number;
     /** Positions that the model was trained on before. */
     readonly originalTokens: number;
+  }
+  | {
+    /** YaRN: from one frequency to a lower one, ever more of each is divided; what is turned grows. */
+    readonly kind: "yarn";
+    readonly factor: number;
+    /** Turns over the original length of the frequency down to which none is divided. */
+    readonly fastTurns: number;
+    /** The same of that from which on all are. */
+    readonly slowTurns: number;
+    readonly originalTokens: number;
+    /** Whether the two are moved apart to frequencies that there are. */
+    readonly wholeBounds: boolean;
+    /** Factor of turned queries and of turned keys. */
+    readonly magnitude: number;
+  }
+  | {
+    /** None in segments up to the original length; longer ones, whose frequencies would depend on it, are refused. */
+    readonly kind: "dynamic";
+    readonly originalTokens: number;
   };
 
-/** Frequencies f_j = base^(-2j/r), j = 0 .. r/2-1, of rotations of r channels, in radians a token. */
-export function ropeFrequencies(
+/** How queries and keys turn. */
+export interface Rotation {
+  /** Radians a token, one for each two channels. */
+  readonly frequencies: readonly number[];
+  /** Factor of what is turned: of queries and of keys, so that scores have its square. */
+  readonly magnitude: number;
+}
+
+/**
+ * The rotation of the first r channels of a head, or r + 1 where r is odd: frequencies f_j = base^(-2j/r), scaled. They are
+ * rounded to float32 at each step, as in the official code: position t makes an error t times as large.
+ */
+export function rotationOf(
   options: { base: number; channels: number; scaling?: RopeScaling | undefined },
-): number[] {
+): Rotation {
   const { base, channels: r, scaling } = options;
-  const plain = Array.from({ length: Math.floor(r / 2) }, (_, j) => base ** (-2 * j / r));
-  if (!scaling) return plain;
-  const { factor } = scaling;
-  switch (scaling.kind) {
+  const plain = Array.from({ length: Math.ceil(r / 2) }, (_, j) => {
+    const period = Math.fround(Math.fround(base) ** Math.fround(2 * j / r));
+    return Math.fround(1 / period);
+  });
+  return {
+    frequencies: scaledFrequencies(plain, { base, channels: r, scaling }).map(Math.fround),
+    magnitude: scaling?.kind === "yarn" ? scaling.magnitude : 1,
+  };
+}
+
+/** The positions of a decoder that turn so many channels of each head. */
+export function rotary(
+  { ropeTheta, ropeScaling, channels }: {
+    ropeTheta: number;
+    ropeScaling?: RopeScaling | undefined;
+    channels: number;
+  },
+): { kind: "rotary"; rotation: Rotation; mostTokens: number | undefined } {
+  return {
+    kind: "rotary",
+    rotation: rotationOf({ base: ropeTheta, channels, scaling: ropeScaling }),
+    mostTokens: ropeScaling?.kind === "dynamic" ? ropeScaling.originalTokens : undefined,
+  };
+}
+
+function scaledFrequencies(
+  plain: readonly number[],
+  { base, channels: r, scaling }: {
+    base: number;
+    channels: number;
+    scaling?: RopeScaling | undefined;
+  },
+): readonly number[] {
+  switch (scaling?.kind) {
+    case undefined:
+    case "dynamic":
+      return plain;
     case "linear":
-      return plain.map((f) => f / factor);
+      return plain.map((f) => f / scaling.factor);
     case "llama3": {
-      const { lowFrequencyFactor: low, highFrequencyFactor: high, originalTokens } = scaling;
+      const { factor, lowFrequencyFactor: low, highFrequencyFactor: high, originalTokens } =
+        scaling;
       return plain.map((f) => {
         const turns = originalTokens * f / (2 * Math.PI); // over the original length
         const share = Math.min(1, Math.max(0, (turns - low) / (high - low)));
         return (1 - share) * f / factor + share * f;
+      });
+    }
+    case "yarn": {
+      const { factor, slowTurns, fastTurns, originalTokens, wholeBounds } = scaling;
+      // Which frequency makes so many turns over the original length, as a number between those that there are.
+      const indexOf = (turns: number) =>
+        r * Math.log(originalTokens / (turns * 2 * Math.PI)) / (2 * Math.log(base));
+      const [first, last] = [indexOf(fastTurns), indexOf(slowTurns)];
+      const low = Math.max(0, wholeBounds ? Math.floor(first) : first);
+      const high = Math.min(r - 1, wholeBounds ? Math.ceil(last) : last);
+      const width = high === low ? 0.001 : high - low;
+      return plain.map((f, j) => {
+        const share = Math.min(1, Math.max(0, (j - low) / width)); // that is divided
+        return share * f / factor + (1 - share) * f;
       });
     }
     default:
@@ -49,15 +127,15 @@ export function ropeFrequencies(
 /** Rotary positions: query and key channels j and j + r/2 turn by f_j t, so that scores depend on distances alone. */
 export function rotaryPositions(
   graph: Graph,
-  frequencies: readonly number[],
+  { frequencies, magnitude }: Rotation,
   batch: BatchSizes,
 ): Positions {
   const { rows: B, contextTokens: T, cachedTokens: C } = batch, half = frequencies.length;
-  const tables = (positions: readonly number[]) =>
+  const tables = (positions: readonly number[], scale = magnitude) =>
     [Math.cos, Math.sin].map((of) =>
       graph.constant(
         Float32Array.from(
-          positions.flatMap((t) => frequencies.map((f) => of(t * f))),
+          positions.flatMap((t) => frequencies.map((f) => scale * of(Math.fround(t * f)))),
         ),
         [positions.length, half],
       )
@@ -79,7 +157,11 @@ export function rotaryPositions(
       return rotateHalves(x, cos, sin);
     },
     turnBy(x, tokens) {
-      const [cos, sin] = tables([tokens]).map((table) => reshape(table, [1, 1, 1, half]));
+      if (tokens === undefined && magnitude === 1) return x;
+      // Keys that are not turned have not grown either.
+      const [cos, sin] = tables([tokens ?? 0], magnitude ** 2).map((table) =>
+        reshape(table, [1, 1, 1, half])
+      );
       return rotateHalves(x, cos, sin);
     },
   };

@@ -58,7 +58,9 @@ export async function readHuggingFaceBackbone(path: string): Promise<BackboneChe
   const format = architecture.huggingFace!;
   await using files = await openFiles(path);
   const prefix = prefixOf(format, files.tensors);
-  const nameInFile = (name: string) => format.unprefixed.includes(name) ? name : prefix + name;
+  const heads = format.heads.filter((name) => files.tensors.has(name));
+  const nameInFile = (name: string) =>
+    format.heads.includes(name) ? heads[0] ?? name : prefix + name;
   const shapes = backboneTensorShapes(shape);
   checkTensors(shapes, { shape, format, files, nameInFile, prefix });
   const weights: TensorMap = new Map();
@@ -73,10 +75,9 @@ export async function readHuggingFaceBackbone(path: string): Promise<BackboneChe
     }
     weights.set(name, arrange(fused.tensor, expected, source.layout));
   }
-  for (const head of format.unprefixed) {
-    if (files.tensors.has(head) && !weights.has("head.weight")) {
-      await checkCopy(head, weights.get("embeddings.weight")!, files.tensors.get(head)!);
-    }
+  if (weights.has("head.weight")) return { shape, weights };
+  for (const head of heads) {
+    await checkCopy(head, weights.get("embeddings.weight")!, files.tensors.get(head)!);
   }
   return { shape, weights };
 }
@@ -201,7 +202,8 @@ function checkTensors(
   for (const [name, { file, path }] of files.tensors) {
     const own = name.startsWith(prefix) ? name.slice(prefix.length) : name;
     // A head beside tied embeddings is a copy of them.
-    if (expected.has(name) || format.isUnused(own) || format.unprefixed.includes(name)) continue;
+    const isCopy = !shapes.has("head.weight") && format.heads.includes(name);
+    if (expected.has(name) || format.isUnused(own) || isCopy) continue;
     throw new InputRangeError(
       `Cannot read "${path}" as tensor "${name}" of shape [${
         file.entries.get(name)!.shape

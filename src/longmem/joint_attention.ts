@@ -48,7 +48,7 @@ export function memoryQueries(
   positions: Pick<Positions, "turnBy">,
   distanceTokens: number | undefined,
 ): { query: Value; scaledQuery: Value } {
-  if (distanceTokens === undefined || !positions.turnBy) return { query, scaledQuery };
+  if (!positions.turnBy) return { query, scaledQuery };
   const turned = (x: Value) => positions.turnBy!(x, distanceTokens);
   return { query: turned(query), scaledQuery: turned(scaledQuery) };
 }

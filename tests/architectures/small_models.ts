@@ -9,7 +9,7 @@ import type { TensorMap } from "../../src/tensor.ts";
 
 /** Settings that use what an architecture can do; others are tested with their defaults. */
 const settings = new Map<string, readonly Record<string, unknown>[]>([
-  ["gpt2", [{ positions: 64 }]],
+  ["gpt2", [{ positions: 64, scoresScaledByBlock: true, activation: "gelu-sigmoid" }]],
   ["llama", [
     { keyValueHeads: 2, headDim: 4 },
     {
@@ -19,11 +19,12 @@ const settings = new Map<string, readonly Record<string, unknown>[]>([
       outBias: true,
       mlpBias: true,
       ropeScaling: {
-        kind: "llama3",
-        factor: 8,
-        lowFrequencyFactor: 1,
-        highFrequencyFactor: 3,
+        kind: "yarn",
+        factor: 4,
+        fastTurns: 8,
+        slowTurns: 1,
         originalTokens: 24,
+        magnitude: 1.3,
       },
     },
   ]],

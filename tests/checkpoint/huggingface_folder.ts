@@ -15,7 +15,7 @@ export function huggingFaceTensors(
   const files: TensorMap = new Map();
   for (const [name, { data, shape: sizes }] of weights) {
     const { name: source, layout } = format.source(name, shape);
-    const inFile = format.unprefixed.includes(source) ? source : prefix + source;
+    const inFile = format.heads.includes(source) ? source : prefix + source;
     const [out, into] = sizes;
     const parts = layout && layout.kind !== "transposed" ? 3 : 1;
     const fileShape = layout?.kind === "heads" || !layout

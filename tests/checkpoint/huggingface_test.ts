@@ -164,8 +164,7 @@ folderTest("Settings are read under each of their spellings", async (folder) => 
     }],
     [mistral, { "layer_types": ["sliding_attention", "sliding_attention"] }],
     [qwen2, { "use_sliding_window": false, "sliding_window": 5, "max_window_layers": 1 }],
-    [configs["gpt_neox"], { "rotary_pct": undefined, "partial_rotary_factor": 0.5 }],
-    [configs["gpt_neox"], { "rotary_emb_base": undefined, "rope_theta": 5000 }],
+    [configs["gpt_neox"], { "rope_theta": 5000, "partial_rotary_factor": 0.5 }],
     [configs["gpt_neox"], {
       "rotary_emb_base": undefined,
       "rotary_pct": undefined,
@@ -181,9 +180,14 @@ folderTest("Settings are read under each of their spellings", async (folder) => 
       "rope_scaling": { "rope_theta": 5000, "partial_rotary_factor": 0.5 },
     }],
     [configs.gpt2, { "n_ctx": 999 }],
+    [configs.gpt2, { "intermediate_size": 999 }], // the official code does not read it
+    [configs.gpt2, { "reorder_and_upcast_attn": true }],
+    [configs.gpt2, { "scale_attn_weights": true, "scale_attn_by_inverse_layer_idx": false }],
     [configs.bloom, { "hidden_size": undefined, "n_embed": 12 }],
     [configs.bloom, { "n_inner": 999 }], // the official code does not read it
     [configs.bloom, { "n_layer": undefined, "num_hidden_layers": 2 }],
+    [configs.bloom, { "slow_but_exact": true }],
+    [configs.bloom, { "pretraining_tp": 4, "slow_but_exact": false }],
   ];
   for (const [config, fields] of pairs) {
     const expected = await shapeOf(folder, config),
@@ -213,6 +217,39 @@ folderTest("Settings are read under each of their spellings", async (folder) => 
         originalTokens: 24,
       },
     ],
+    [
+      { "rope_type": "yarn", factor: 4, "original_max_position_embeddings": 24 },
+      {
+        kind: "yarn",
+        factor: 4,
+        fastTurns: 32,
+        slowTurns: 1,
+        originalTokens: 24,
+        wholeBounds: true,
+        magnitude: 0.1 * Math.log(4) + 1,
+      },
+    ],
+    [
+      {
+        type: "yarn",
+        factor: 4,
+        "beta_fast": 16,
+        "beta_slow": 2,
+        truncate: false,
+        mscale: 2,
+        "mscale_all_dim": 0.5,
+      },
+      {
+        kind: "yarn",
+        factor: 4,
+        fastTurns: 16,
+        slowTurns: 2,
+        originalTokens: 2048, // the default of max_position_embeddings
+        wholeBounds: false,
+        magnitude: (0.2 * Math.log(4) + 1) / (0.05 * Math.log(4) + 1),
+      },
+    ],
+    [{ type: "dynamic", factor: 4 }, { kind: "dynamic", originalTokens: 2048 }],
   ];
   for (const [written, ropeScaling] of scalings) {
     for (const name of ["rope_scaling", "rope_parameters"]) {
@@ -295,13 +332,52 @@ folderTest("What is not supported is named with what is", async (folder) => {
     ],
     [
       configs.llama,
-      { "rope_scaling": { "rope_type": "yarn", factor: 4 } },
-      /rope_scaling.rope_type has a value that is not supported: current value is "yarn", allowed are "default", "linear", "llama3"/,
+      { "rope_scaling": { "rope_type": "longrope", "short_factor": [1], "long_factor": [4] } },
+      /rope_scaling.rope_type has a value that is not supported: current value is "longrope", allowed are "default", "linear", "llama3", "yarn", "dynamic"/,
     ],
     [
       configs.llama,
-      { "rope_scaling": { type: "dynamic", factor: 4 } },
-      /rope_scaling.type .*"dynamic"/,
+      { "rope_scaling": { type: "su", factor: 4 } },
+      /rope_scaling.type .*"su"/,
+    ],
+    [
+      configs.llama,
+      { "rope_scaling": { type: "dynamic" } },
+      /rope_scaling.factor is missing/,
+    ],
+    [
+      configs.llama,
+      { "rope_scaling": { type: "yarn", factor: 4, "beta_fast": 1, "beta_slow": 2 } },
+      /rope_scaling.beta_fast .*current value is 1, allowed are numbers from beta_slow, 2/,
+    ],
+    [
+      configs.llama,
+      {
+        "original_max_position_embeddings": 8,
+        "rope_scaling": { type: "yarn", factor: 4, "original_max_position_embeddings": 16 },
+      },
+      /rope_scaling.original_max_position_embeddings .*16, allowed are 8, as it says outside/,
+    ],
+    [
+      configs["gpt_neox"],
+      { "rotary_pct": 0.4, "rope_scaling": { type: "yarn", factor: 4 } },
+      /hidden_size .*24, allowed are those of which yarn rotates an even number/,
+    ],
+    // The official code does not read the newer names beside the older.
+    [
+      configs["gpt_neox"],
+      { "rotary_pct": undefined, "partial_rotary_factor": 0.5 },
+      /partial_rotary_factor .*0.5, allowed are 0.25, as is the default of rotary_pct/,
+    ],
+    [
+      configs["gpt_neox"],
+      { "rope_theta": 700 },
+      /rope_theta .*700, allowed are 5000, as rotary_emb_base says/,
+    ],
+    [
+      configs.bloom,
+      { "slow_but_exact": true, "pretraining_tp": 2 },
+      /slow_but_exact .*true, allowed are false where pretraining_tp is above 1/,
     ],
     [
       configs.llama,
@@ -339,7 +415,7 @@ folderTest("What is not supported is named with what is", async (folder) => {
     [
       configs["gpt_neox"],
       { "partial_rotary_factor": 0.25 },
-      /rotary_pct .*current value is 0.5, allowed are 0.25, as partial_rotary_factor says/,
+      /partial_rotary_factor .*current value is 0.25, allowed are 0.5, as rotary_pct says/,
     ],
     [
       configs.gpt2,
@@ -368,7 +444,7 @@ folderTest("What is not supported is named with what is", async (folder) => {
       { "use_sliding_window": true, "max_window_layers": 0.5 },
       /max_window_layers must be an integer from 0/,
     ],
-    [configs.llama, { "hidden_act": "relu2" }, /hidden_act .*"relu2", allowed are .*"silu"/],
+    [configs.llama, { "hidden_act": "mish" }, /hidden_act .*"mish", allowed are .*"silu"/],
     [configs.llama, { "partial_rotary_factor": 0.5 }, /partial_rotary_factor .*0.5, allowed are 1/],
     [configs.llama, { "quantization_config": {} }, /quantization_config/],
     [configs.llama, { "hidden_size": undefined }, /hidden_size or n_embd is missing/],
@@ -394,17 +470,6 @@ folderTest("What is not supported is named with what is", async (folder) => {
       /heads must be a multiple of keyValueHeads: current values are 3 and 2/,
     ],
     [configs.llama, { "head_dim": 5 }, /rotated channels must be an even number/],
-    [
-      configs.gpt2,
-      { "scale_attn_by_inverse_layer_idx": true },
-      /scale_attn_by_inverse_layer_idx .*true, allowed are false/,
-    ],
-    [configs.gpt2, { "scale_attn_weights": false }, /scale_attn_weights/],
-    [
-      configs.gpt2,
-      { "scale_attn_weights": null },
-      /scale_attn_weights .*current value is null, allowed are true/,
-    ],
     // The official code does not read these: GPT-2 would have the default.
     [
       configs.gpt2,
@@ -476,11 +541,6 @@ folderTest("What is not supported is named with what is", async (folder) => {
     ],
     [configs.gpt2, { "add_cross_attention": true }, /add_cross_attention/],
     [mistral, { "layer_types": ["chunked_attention", "full_attention"] }, /layer_types/],
-    [
-      configs.bloom,
-      { "apply_residual_connection_post_layernorm": true },
-      /apply_residual_connection_post_layernorm/,
-    ],
   ];
   for (const [config, fields, message] of refused) {
     await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify(changed(config, fields)));
@@ -522,6 +582,23 @@ folderTest(
     equalWeights((await loadBackboneWeights(folder)).weights, model.weights);
   },
 );
+
+folderTest("GPT-NeoX's head is found under its older and its newer name", async (folder) => {
+  const neox = configs["gpt_neox"], older = "embed_out.weight", newer = "lm_head.weight";
+  const model = randomBackbone(await shapeOf(folder, neox));
+  const tensors = huggingFaceTensors(model), head = tensors.get(older)!;
+  await writeHuggingFace(folder, neox, new Map(tensors).set(newer, head));
+  await assert.rejects(loadBackboneWeights(folder), /"lm_head.weight" .*is not part of the model/);
+  tensors.delete(older);
+  await writeHuggingFace(folder, neox, new Map(tensors).set(newer, head));
+  equalWeights((await loadBackboneWeights(folder)).weights, model.weights);
+  await writeHuggingFace(
+    folder,
+    { ...neox, "tie_word_embeddings": true },
+    tensors.set(newer, head),
+  );
+  await assert.rejects(loadBackboneWeights(folder), /"lm_head.weight" differs from the embeddings/);
+});
 
 folderTest("Buffers of positions are no weights", async (folder) => {
   const model = randomBackbone(await shapeOf(folder, configs["gpt_neox"]));

@@ -1,23 +1,27 @@
 /** BLOOM: ALiBi, a norm after the embeddings, and the table of embeddings as head. */
 import { z } from "zod";
+import { introducedAt } from "../../declaration/identity.ts";
 import { decoder } from "../decoder.ts";
 import { fields, fusedHeads, readEpsilon, sourcesByName } from "../huggingface_settings.ts";
 
 const settings = z.strictObject({
   epsilon: fields.positive.default(1e-5),
   tied: fields.flag.default(true),
+  /** Whether outputs of attention and MLP are added to the norms that these read, not to the stream. */
+  addsToNorms: introducedAt(fields.flag, false).default(false),
 });
 
 export const bloom = decoder({
   name: "bloom",
   settings,
-  plan: ({ heads, hiddenDim }, { epsilon, tied }) => ({
+  plan: ({ heads, hiddenDim }, { epsilon, tied, addsToNorms }) => ({
     keyValueHeads: heads,
     headDim: hiddenDim / heads,
     norm: { kind: "layer", epsilon },
     embeddingsNorm: true,
     positions: { kind: "alibi" },
     residual: "sequential",
+    addsToNorms,
     attentionBias: { qkv: true, out: true },
     mlp: { gated: false, activation: "gelu-tanh", bias: true },
     tied,
@@ -26,8 +30,11 @@ export const bloom = decoder({
     modelTypes: ["bloom"],
     prefix: "transformer.",
     readShape(config) {
-      if (config.flag("apply_residual_connection_post_layernorm", false)) {
-        config.refuse("apply_residual_connection_post_layernorm", "false");
+      // Then the official code leaves out the biases of two projections.
+      if (
+        (config.optionalSize("pretraining_tp") ?? 1) > 1 && config.flag("slow_but_exact", false)
+      ) {
+        config.refuse("slow_but_exact", "false where pretraining_tp is above 1");
       }
       const hiddenDim = config.size("hidden_size", "n_embed", "n_embd");
       return {
@@ -40,6 +47,7 @@ export const bloom = decoder({
         settings: {
           epsilon: readEpsilon(config, "layer_norm_epsilon", 1e-5),
           tied: config.flag("tie_word_embeddings", true),
+          addsToNorms: config.flag("apply_residual_connection_post_layernorm", false),
         },
       };
     },
@@ -63,7 +71,7 @@ export const bloom = decoder({
       },
       layout: fusedHeads,
     }),
-    unprefixed: ["lm_head.weight"],
+    heads: ["lm_head.weight"],
     isUnused: () => false,
   },
 });

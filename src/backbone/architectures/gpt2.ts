@@ -2,6 +2,7 @@
  * GPT-2: learned positions, LayerNorms before attention and MLP, one after the other, and the table of embeddings as head.
  */
 import { z } from "zod";
+import { introducedAt } from "../../declaration/identity.ts";
 import { decoder } from "../decoder.ts";
 import { fields, readActivation, readEpsilon, sourcesByName } from "../huggingface_settings.ts";
 
@@ -11,37 +12,44 @@ const settings = z.strictObject({
   epsilon: fields.positive.default(1e-5),
   activation: fields.activation.default("gelu-tanh"),
   tied: fields.flag.default(true),
+  /** Whether scores are divided by the square root of a head's channels. */
+  scaledScores: introducedAt(fields.flag, true).default(true),
+  /** Whether those of block i, from 0, are divided by i + 1 besides. */
+  scoresScaledByBlock: introducedAt(fields.flag, false).default(false),
 });
 
 /** GPT-2. */
 export const gpt2 = decoder({
   name: "gpt2",
   settings,
-  plan: ({ heads, hiddenDim }, { positions, epsilon, activation, tied }) => ({
-    keyValueHeads: heads,
-    headDim: hiddenDim / heads,
-    norm: { kind: "layer", epsilon },
-    positions: { kind: "learned", count: positions },
-    residual: "sequential",
-    attentionBias: { qkv: true, out: true },
-    mlp: { gated: false, activation, bias: true },
-    tied,
-  }),
+  plan({ heads, hiddenDim }, settings) {
+    const { positions, epsilon, activation, scaledScores, scoresScaledByBlock, tied } = settings;
+    const headDim = hiddenDim / heads;
+    return {
+      keyValueHeads: heads,
+      headDim,
+      norm: { kind: "layer", epsilon },
+      positions: { kind: "learned", count: positions },
+      scoreScale: (block) =>
+        (scaledScores ? headDim ** -0.5 : 1) / (scoresScaledByBlock ? block + 1 : 1),
+      residual: "sequential",
+      attentionBias: { qkv: true, out: true },
+      mlp: { gated: false, activation, bias: true },
+      tied,
+    };
+  },
   huggingFace: {
     modelTypes: ["gpt2"],
     prefix: "transformer.",
     readShape(config) {
-      if (!config.flag("scale_attn_weights", true)) config.refuse("scale_attn_weights", "true");
-      for (const name of ["scale_attn_by_inverse_layer_idx", "add_cross_attention"]) {
-        if (config.flag(name, false)) config.refuse(name, "false");
-      }
+      if (config.flag("add_cross_attention", false)) config.refuse("add_cross_attention", "false");
       const hiddenDim = config.size("n_embd", "hidden_size");
       return {
         architecture: "gpt2",
         layers: config.layers("n_layer", "num_hidden_layers"),
         hiddenDim,
         heads: config.size("n_head", "num_attention_heads"),
-        feedForwardDim: config.optionalSize("n_inner", "intermediate_size") ?? 4 * hiddenDim,
+        feedForwardDim: config.optionalSize("n_inner") ?? 4 * hiddenDim,
         vocabSize: config.size("vocab_size"),
         settings: {
           // No part of the model reads n_ctx, which many files have beside it.
@@ -50,6 +58,8 @@ export const gpt2 = decoder({
           epsilon: readEpsilon(config, "layer_norm_epsilon", 1e-5),
           activation: readActivation(config, ["activation_function", "hidden_act"], "gelu_new"),
           tied: config.flag("tie_word_embeddings", true),
+          scaledScores: config.flag("scale_attn_weights", true),
+          scoresScaledByBlock: config.flag("scale_attn_by_inverse_layer_idx", false),
         },
       };
     },
@@ -74,7 +84,7 @@ export const gpt2 = decoder({
           : undefined;
       },
     }),
-    unprefixed: ["lm_head.weight"],
+    heads: ["lm_head.weight"],
     isUnused: (name) => /^h\.\d+\.attn\.(masked_)?bias$/.test(name),
   },
 });

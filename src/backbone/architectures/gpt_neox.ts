@@ -9,7 +9,7 @@ import {
   readRope,
   sourcesByName,
 } from "../huggingface_settings.ts";
-import { ropeFrequencies } from "../rotary.ts";
+import { rotary } from "../rotary.ts";
 
 const share = z.number().positive().max(1).describe("numbers above 0, up to 1");
 
@@ -26,21 +26,25 @@ const settings = z.strictObject({
   tied: fields.flag.default(false),
 });
 
+/** Channels of a head that turn; of an odd number the one behind them does, too. */
+function rotatedChannels(headDim: number, share: number): number {
+  return Math.trunc(headDim * share);
+}
+
 export const gptNeoX = decoder({
   name: "gpt_neox",
   settings,
   plan({ heads, hiddenDim }, { ropeTheta, ropeScaling, rotatedShare, ...settings }) {
     const headDim = hiddenDim / heads;
-    const channels = Math.trunc(headDim * rotatedShare);
     return {
       keyValueHeads: heads,
       headDim,
       norm: { kind: "layer", epsilon: settings.epsilon },
-      positions: {
-        kind: "rotary",
-        channels,
-        frequencies: ropeFrequencies({ base: ropeTheta, channels, scaling: ropeScaling }),
-      },
+      positions: rotary({
+        ropeTheta,
+        ropeScaling,
+        channels: rotatedChannels(headDim, rotatedShare),
+      }),
       residual: settings.parallel ? "parallel" : "sequential",
       attentionBias: { qkv: settings.attentionBias, out: settings.attentionBias },
       mlp: { gated: false, activation: settings.activation, bias: true },
@@ -50,26 +54,41 @@ export const gptNeoX = decoder({
   huggingFace: {
     modelTypes: ["gpt_neox"],
     prefix: "gpt_neox.",
-    readShape: (config) => ({
-      architecture: "gpt_neox",
-      layers: config.layers("num_hidden_layers"),
-      hiddenDim: config.size("hidden_size"),
-      heads: config.size("num_attention_heads"),
-      feedForwardDim: config.size("intermediate_size"),
-      vocabSize: config.size("vocab_size"),
-      settings: {
-        epsilon: readEpsilon(config, "layer_norm_eps", 1e-5),
-        activation: readActivation(config, ["hidden_act"], "gelu"),
-        ...readRope(config, {
-          theta: ["rope_theta", "rotary_emb_base"],
-          share: ["partial_rotary_factor", "rotary_pct"],
-          absentShare: 0.25,
-        }),
-        parallel: config.flag("use_parallel_residual", true),
-        attentionBias: config.flag("attention_bias", true),
-        tied: config.flag("tie_word_embeddings", false),
-      },
-    }),
+    readShape(config) {
+      const hiddenDim = config.size("hidden_size"), heads = config.size("num_attention_heads");
+      const rope = readRope(config, {
+        theta: "rotary_emb_base",
+        share: "rotary_pct",
+        absentShare: 0.25,
+        absentPositions: 2048,
+      });
+      // For an odd number the official code computes something else, or nothing.
+      if (
+        rope.ropeScaling?.kind === "yarn" &&
+        rotatedChannels(hiddenDim / heads, rope.rotatedShare) % 2 === 1
+      ) {
+        config.refuse(
+          "hidden_size",
+          "those of which yarn rotates an even number of each head's channels",
+        );
+      }
+      return {
+        architecture: "gpt_neox",
+        layers: config.layers("num_hidden_layers"),
+        hiddenDim,
+        heads,
+        feedForwardDim: config.size("intermediate_size"),
+        vocabSize: config.size("vocab_size"),
+        settings: {
+          epsilon: readEpsilon(config, "layer_norm_eps", 1e-5),
+          activation: readActivation(config, ["hidden_act"], "gelu"),
+          ...rope,
+          parallel: config.flag("use_parallel_residual", true),
+          attentionBias: config.flag("attention_bias", true),
+          tied: config.flag("tie_word_embeddings", false),
+        },
+      };
+    },
     source: sourcesByName({
       outer: { embeddings: "embed_in", final_norm: "final_layer_norm", head: "embed_out" },
       block: (index) => `layers.${index}.`,
@@ -85,7 +104,7 @@ export const gptNeoX = decoder({
       },
       layout: fusedHeads,
     }),
-    unprefixed: ["embed_out.weight"],
+    heads: ["embed_out.weight", "lm_head.weight"],
     isUnused: (name) => /(\.attention\.(masked_)?bias|(^|\.)rotary_emb\.inv_freq)$/.test(name),
   },
 });

@@ -6,5 +6,6 @@ export const qwen2 = llamaLike({
   name: "qwen2",
   defaults: { qkvBias: true },
   absentKeyValueHeads: 32,
+  absentPositions: 32_768,
   readSettings: (config, layers) => ({ qkvBias: true, ...readQwenWindow(config, layers) }),
 });

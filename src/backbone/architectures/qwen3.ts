@@ -6,6 +6,7 @@ export const qwen3 = llamaLike({
   name: "qwen3",
   headNorms: true,
   absentKeyValueHeads: 32,
+  absentPositions: 32_768,
   absentHeadDim: 128,
   readSettings(config, layers) {
     const attentionBias = config.flag("attention_bias", false);

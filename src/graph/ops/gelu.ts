@@ -3,6 +3,7 @@ import { add } from "./add.ts";
 import { erf } from "./erf.ts";
 import { exp } from "./exp.ts";
 import { mul } from "./mul.ts";
+import { sigmoid } from "./sigmoid.ts";
 import { sub } from "./sub.ts";
 import { tanh } from "./tanh.ts";
 
@@ -54,4 +55,9 @@ export function geluTanh(x: Value): Value {
       return [mul(dy, add(halfSum, mul(x, slope)))];
     },
   });
+}
+
+/** The sigmoid form of GELU ("quick_gelu"): y = x s, s = 1 / (1 + e^(-1.702 x)). */
+export function geluSigmoid(x: Value): Value {
+  return mul(x, sigmoid(mul(x, x.graph.scalar(1.702))));
 }

@@ -1,4 +1,4 @@
-import { gelu, geluTanh } from "../../../src/graph/ops/gelu.ts";
+import { gelu, geluSigmoid, geluTanh } from "../../../src/graph/ops/gelu.ts";
 import { testOperation } from "../operation_test_case.ts";
 import { erf64, map64 } from "../tensor64.ts";
 
@@ -14,6 +14,11 @@ for (const shape of [[37], [5, 7], [3, 1, 11]]) {
     build: ({ x }) => geluTanh(x),
     reference: ({ x }) =>
       map64(x, (x) => x / 2 * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))),
+  });
+  testOperation(`geluSigmoid() of [${shape}]`, {
+    inputs: { x },
+    build: ({ x }) => geluSigmoid(x),
+    reference: ({ x }) => map64(x, (x) => x / (1 + Math.exp(-1.702 * x))),
   });
 }
 
