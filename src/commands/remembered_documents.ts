@@ -143,7 +143,9 @@ function memoryText(
   const forgotten = written - inMemory, ofEarlier = before + inMemory - after;
   return [
     `${path}: ${tokens} tokens, ${inMemory} of them in memory`,
-    ...(forgotten > 0 ? [`${forgotten} forgotten, the oldest first, as the memory is full`] : []),
+    ...(forgotten > 0
+      ? [`${forgotten} forgotten, the oldest first, as the memory is full (--capacity enlarges it)`]
+      : []),
     ...(ofEarlier > 0 ? [`${ofEarlier} of earlier texts forgotten, as the memory is full`] : []),
     ...(partial > 0 ? [`${partial} left out as they do not fill a chunk of ${chunkTokens}`] : []),
   ].join(", ");

@@ -319,7 +319,8 @@ test("generate tells what of the document is read, forgotten, left out and unkno
     const long = await notesOf("w5 ".repeat(608).trim(), "--context", "30");
     assert.equal(
       long.at(-1),
-      "document.txt: 610 tokens, 256 of them in memory, 352 forgotten, the oldest first, as the memory is full, " +
+      "document.txt: 610 tokens, 256 of them in memory, 352 forgotten, the oldest first, as the memory is full " +
+        "(--capacity enlarges it), " +
         "2 left out as they do not fill a chunk of 4",
     );
     const unknown = await notesOf("w5 never w6 heard ".repeat(10).trim(), "--prompt", "nowhere w3");
