@@ -164,9 +164,10 @@ function catalogued(record: RunRecord, catalog: MetricCatalog): CataloguedRun {
 function labelsOf(runs: readonly RunRecord[]): string[] {
   const scaledDown = runs.some(({ summary }) => summary.scale === "scaled-down");
   const limits = [...new Set(runs.flatMap(({ summary }) => summary.limit ?? []))];
+  const some = runs.every(({ summary }) => summary.limit !== undefined) ? "" : "some ";
   return [
     ...(scaledDown ? ["scaled-down"] : []),
-    ...(limits.length > 0 ? [`limited to ${limits.join(" or ")} items per evaluation`] : []),
+    ...(limits.length > 0 ? [`${some}limited to ${limits.join(" or ")} items per evaluation`] : []),
   ];
 }
 

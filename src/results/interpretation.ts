@@ -10,6 +10,7 @@ import {
 } from "./evaluation_table.ts";
 import type { MetricCatalog } from "./metric_catalog.ts";
 import { amongSeveral, type Difference, fewestItems } from "./paired_comparison.ts";
+import { unsweptLabels } from "./seed_groups.ts";
 import { differenceInWords, uncertain } from "./table_text.ts";
 
 /** As many settings of a sweep have a line each; of more only the best and the worst are compared. */
@@ -59,7 +60,7 @@ function sweptLine(
   measured: readonly TableRow[],
   catalog: MetricCatalog,
 ): string | undefined {
-  const fields = tellingFields(table).filter((name) => name !== "run");
+  const fields = tellingFields(table).filter((name) => !unsweptLabels.has(name));
   const model = mainModel(measured), [{ noun, higherIsBetter }] = table.columns;
   const rows = measured.filter((row) => row.model === model)
     .toSorted((a, b) => (b.cells[0]!.value - a.cells[0]!.value) * (higherIsBetter ? 1 : -1));

@@ -15,7 +15,7 @@ import { fieldNoun } from "./field_nouns.ts";
 import type { CataloguedRun } from "./metric_catalog.ts";
 import { type RunRecord, seedOf } from "./read_runs.ts";
 import type { MetricsRecord } from "./records.ts";
-import { replicaGroups, sweptHeadings, variations } from "./seed_groups.ts";
+import { replicaGroups, sweptHeadings, unsweptLabels, variations } from "./seed_groups.ts";
 
 /** A figure and the name of its file. */
 export interface ReportFigure {
@@ -94,7 +94,7 @@ function modelFigure(table: EvaluationTable): ReportFigure[] {
  */
 function sweptFigures(table: EvaluationTable): ReportFigure[] {
   const main = mainColumn(table), column = table.columns[main];
-  const fields = tellingFields(table).filter((name) => name !== "run");
+  const fields = tellingFields(table).filter((name) => !unsweptLabels.has(name));
   return fields.flatMap((field) => {
     const swept = table.rows.filter((row) => row.cells[main] && row.variation[field] !== undefined);
     const values = new Set(swept.map(({ variation }) => variation[field]));

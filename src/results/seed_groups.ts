@@ -16,7 +16,13 @@ export function replicaGroups(runs: readonly RunRecord[]): RunRecord[][] {
   return [...groups.values()].map((group) => group.toSorted((a, b) => seedOf(a) - seedOf(b)));
 }
 
-/** Variation between groups: the swept fields and, where these are not distinct, the names of runs. No field is inherited. */
+/** Labels of groups that are no swept fields, so that nothing is drawn or compared by them. */
+export const unsweptLabels: ReadonlySet<string> = new Set(["limit", "run"]);
+
+/**
+ * Variation between groups: the swept fields and, where these are not distinct, `--limit` or else the names of runs. No field is
+ * inherited.
+ */
 export function variations(
   groups: readonly (readonly RunRecord[])[],
   headings: ReadonlyMap<string, string>,
@@ -27,11 +33,15 @@ export function variations(
       sweptFields(summary).map(([field, value]) => [headings.get(field)!, sweptLabel(value)]),
     )
   );
-  const distinct = new Set(varied.map((fields) => JSON.stringify(fields))).size;
-  if (distinct === groups.length) return varied;
-  return groups.map(([{ summary }], i) =>
-    ownFields([...Object.entries(varied[i]), ["run", summary.run]])
-  );
+  const labelled = (name: string, label: (summary: RunRecord["summary"]) => string) =>
+    groups.map(([{ summary }], i) =>
+      ownFields([...Object.entries(varied[i]), [name, label(summary)]])
+    );
+  const areDistinct = (labels: readonly object[]) =>
+    new Set(labels.map((fields) => JSON.stringify(fields))).size === groups.length;
+  if (areDistinct(varied)) return varied;
+  const limited = labelled("limit", ({ limit }) => String(limit ?? "none"));
+  return areDistinct(limited) ? limited : labelled("run", ({ run }) => run);
 }
 
 /** A record in which a name such as "constructor" is missing where it was not given. */

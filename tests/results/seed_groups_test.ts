@@ -59,6 +59,20 @@ test("variations() tell groups apart by short names, values of every form, and r
     variations(alike, long).map(({ run }) => run),
     ["x", "y"],
   );
+  const limits = [undefined, 2, 8].map((limit) => [
+    run({ summary: { run: "r", ...(limit !== undefined && { limit }) } }),
+  ]);
+  const none = new Map<string, string>();
+  assert.deepEqual(plain(variations(limits, none)), [
+    { limit: "none" },
+    { limit: "2" },
+    { limit: "8" },
+  ]);
+  assert.deepEqual(
+    plain(variations([...limits, ...alike], long)).map(({ limit }) => limit),
+    [undefined, undefined, undefined, undefined, undefined],
+    "two are without a limit",
+  );
 });
 
 test("variations() and fieldNoun() inherit no field, whatever a record calls its own", () => {

@@ -65,6 +65,11 @@ test("formatTables() captions: only the paper's scale goes unlabelled, a limit i
     title({ ...summary, limit: 2 }),
     "## novels (scaled-down, limited to 2 items per evaluation)",
   );
+  const both = [run({ summary }), run({ summary: { ...summary, limit: 2 } })];
+  assert.equal(
+    format(both, "md").split("\n")[0],
+    "## novels (scaled-down, some limited to 2 items per evaluation)",
+  );
 });
 
 test("formatTables() says below a table what standard errors are over, where that is not what was counted", () => {
