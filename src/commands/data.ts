@@ -29,6 +29,7 @@ import {
 } from "../data/data_set.ts";
 import { dataSetSources } from "../data/data_sets.ts";
 import { fetchDataSet, isFetchable, takeDataSet } from "../data/obtain.ts";
+import { counted } from "../results/table_text.ts";
 import { environmentVariable } from "../system.ts";
 import { summaries } from "./summaries.ts";
 
@@ -230,10 +231,10 @@ function describe(dataSet: DataSet, folder: string, state: DataSetState): string
   const lines = [
     `${dataSet.name}: ${
       isComplete(state)
-        ? `complete, ${whole.length} files ${verified}`
+        ? `complete, ${counted(whole.length, "file")} ${verified}`
         : there + different.length === 0
         ? "missing"
-        : `incomplete, ${whole.length} of ${needed} files ${verified}`
+        : `incomplete, ${whole.length} of ${counted(needed, "file")} ${verified}`
     }`,
     `  ${what}`,
     `  licence: ${licence}`,

@@ -12,10 +12,11 @@ import { modelName } from "../evaluation/models.ts";
 import type { ResolvedRun } from "../experiment/resolve.ts";
 import type { Environment } from "../results/environment.ts";
 import { formatVariation, type RunState } from "../results/records.ts";
+import { counted } from "../results/table_text.ts";
 import { isDamage, readRunSummary } from "../results/read_runs.ts";
 import { repetitionRemarks, runPath } from "../queue/run_lifecycle.ts";
 import { describeSources } from "./missing_data.ts";
-import { counted, countRuns, countStates, stateColumn } from "./run_states.ts";
+import { countRuns, countStates, stateColumn } from "./run_states.ts";
 
 /** A run, its cost and its state. */
 interface Prospect {

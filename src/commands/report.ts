@@ -6,6 +6,7 @@ import { experimentTables } from "../results/evaluation_table.ts";
 import { ifThere, makeFolder, writeAtomically } from "../files.ts";
 import { experimentReport, type Report } from "../results/report.ts";
 import { type IndexedReport, reportIndex } from "../results/report_index.ts";
+import { counted } from "../results/table_text.ts";
 import { runsIn } from "./table.ts";
 import { summaries } from "./summaries.ts";
 
@@ -63,8 +64,4 @@ async function writeReport(folder: string, { html, figures }: Report): Promise<v
   }
   for (const { name, svg } of figures) await writeAtomically(join(inside, `${name}.svg`), svg);
   await writeAtomically(join(folder, reportName), html);
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }

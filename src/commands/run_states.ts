@@ -1,13 +1,9 @@
 /** Runs and their states in the text of commands. */
+import { counted } from "../results/table_text.ts";
 
 /** A number of runs: `1 run`, `8 runs`. */
 export function countRuns(count: number): string {
   return counted(count, "run");
-}
-
-/** A number with its noun: `1 run`, `2 runs`. */
-export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 /** Counts runs by state: `8 runs: 1 completed, 7 planned`. */

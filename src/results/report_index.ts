@@ -6,6 +6,7 @@ import { Html, htmlList, htmlPage, markup, noIcon } from "./html.ts";
 import type { MetricCatalog } from "./metric_catalog.ts";
 import { findingTexts } from "./report.ts";
 import type { ReportFigure } from "./report_figures.ts";
+import { counted } from "./table_text.ts";
 import reportStyles from "./report.css" with { type: "text" };
 import indexStyles from "./report_index.css" with { type: "text" };
 import theme from "./theme.css" with { type: "text" };
@@ -66,8 +67,4 @@ ${
   }</div>
 </article>
 `;
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }

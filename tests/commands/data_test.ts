@@ -184,7 +184,7 @@ test("data says of a file whose bytes are not known that it is there, and no mor
     assert.equal(code, 0);
     assert.match(
       text,
-      /^letters: complete, 1 files verified, 1 there whose bytes are not known$/m,
+      /^letters: complete, 1 file verified, 1 there whose bytes are not known$/m,
     );
     assert.deepEqual(requests, []);
 
