@@ -31,6 +31,7 @@ export type {
   BackboneShape,
 } from "./src/backbone/shape.ts";
 export type { MemoryConfig, MemoryDeclaration, MemoryPositions } from "./src/memory/config.ts";
+export type { StorageType } from "./src/memory/stored_range.ts";
 export {
   initializeSideNet,
   type SideNetInitialization,
