@@ -1,6 +1,7 @@
 /**
  * Answers that a model writes or chooses: their likelihoods behind a prompt, the end of a written line, and the likeliest choice.
  */
+import { InputRangeError } from "../errors.ts";
 import { stripPython } from "../text/python_space.ts";
 import { TokenTexts } from "../text/token_texts.ts";
 import { textOf, type Tokenizer } from "../text/tokenizer.ts";
@@ -22,6 +23,31 @@ export function answerPrompts(
 /** Negative log-likelihood of all scored tokens of each prompt, in nats. */
 export function natsOf(scores: readonly PromptScore[]): number[] {
   return scores.map(({ nll }) => nll.reduce((sum, value) => sum + value, 0));
+}
+
+/**
+ * Checks that a tokenizer tells choices apart: otherwise none of them could be the likeliest.
+ *
+ * @param what What is asked, for the error: `question "7"`.
+ * @param ids Tokens of each choice.
+ * @throws RangeError where two have the same tokens.
+ */
+export function checkChoices(
+  what: string,
+  choices: readonly string[],
+  ids: readonly ArrayLike<number>[],
+): void {
+  const seen = new Map<string, string>();
+  for (const [i, choice] of choices.entries()) {
+    const key = Array.from(ids[i]).join(), same = seen.get(key);
+    if (same !== undefined) {
+      throw new InputRangeError(
+        `Cannot ask ${what} as two of its choices are the same tokens in the vocabulary: ` +
+          `current values are "${same}" and "${choice}"`,
+      );
+    }
+    seen.set(key, choice);
+  }
 }
 
 /**

@@ -17,6 +17,7 @@ import { nonNegativeInteger, oneOf, positiveInteger } from "../declaration/field
 import type { Accepts, Assert } from "../declaration/part.ts";
 import { type Problem, wrong } from "../declaration/problem.ts";
 import { corpora } from "../text/corpora/corpora.ts";
+import { checkChoices } from "./answers.ts";
 import {
   atMost,
   bankProblems,
@@ -95,6 +96,9 @@ export async function askEpisodes(
       );
     }
     case "label-likelihood": {
+      for (const { task, labels, labelTokens } of episodes) {
+        checkChoices(`task "${task}"`, labels, labelTokens);
+      }
       const items = episodes.map(({ memory, queries, labelTokens, contentFreePrompt, task }) => {
         const prompts = queries.map(({ item, prompt }) => ({ item, prompt }));
         if (calibration === "content-free") {

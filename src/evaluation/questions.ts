@@ -16,7 +16,14 @@ import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
 import type { SampleRecord } from "../results/records.ts";
 import { type Question, readQuestions } from "../text/questions.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { answerPrompts, chooseLikeliest, endsLine, lineOf, natsOf } from "./answers.ts";
+import {
+  answerPrompts,
+  checkChoices,
+  chooseLikeliest,
+  endsLine,
+  lineOf,
+  natsOf,
+} from "./answers.ts";
 import {
   answerRoomProblems,
   atMost,
@@ -115,7 +122,7 @@ export function cutText(
  * Writes the texts and the prompts as tokens.
  *
  * @param options `chunkTokens`: tokens of a chunk of the memory (1 without one).
- * @throws {RangeError} If a question has no room in the window with its answer.
+ * @throws {RangeError} If a question has no room in the window with its answer, or two of its choices have the same tokens.
  */
 export function writeQuestions(
   questions: readonly Question[],
@@ -143,6 +150,7 @@ export function writeQuestions(
           `Cannot ask question "${question.id}" as an answer to it has no token in the vocabulary`,
         );
       }
+      if (question.choices) checkChoices(`question "${question.id}"`, question.choices, answers);
       const longest = Math.max(question.choices ? 0 : maxAnswerTokens, ...lengths);
       // The last token of an answer is not read; <s> is.
       const room = T - (longest - 1) - ids.length - 1;

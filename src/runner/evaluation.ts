@@ -37,21 +37,24 @@ export async function runEvaluations(
 }
 
 /**
- * Prepares the evaluations whose controls read other texts and forgets them again, so that a missing one is found before
- * anything is trained.
+ * Prepares the evaluations that read files of their own, or whose controls read other texts, and forgets them again, so that what is
+ * wrong with a file and a missing text are found before anything is trained.
  *
- * @throws {RangeError} If there are too few other texts.
+ * @throws {Error} If a file is not in its form, or there are too few other texts.
  */
-export async function checkControls(
+export async function checkEvaluations(
   { evaluations, corpus, threads, seed }: ResolvedExperiment,
   texts: RunText,
 ): Promise<void> {
   for (const evaluation of evaluations) {
-    if (!evaluation.models.some((model) => modelKindOf(model).readsOthers)) continue;
-    const items = await kindOf(evaluation).prepare(evaluation, {
+    const kind = kindOf(evaluation);
+    const readsOthers = evaluation.models.some((model) => modelKindOf(model).readsOthers);
+    const files = await kind.files?.(evaluation) ?? [];
+    if (!readsOthers && files.length === 0) continue;
+    const items = await kind.prepare(evaluation, {
       ...{ corpus, texts, threads },
       recordHash: () => Promise.resolve(),
     });
-    checkOthers(evaluation, items, seed);
+    if (readsOthers) checkOthers(evaluation, items, seed);
   }
 }

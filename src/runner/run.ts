@@ -12,7 +12,7 @@ import { corpora } from "../text/corpora/corpora.ts";
 import { openDevice } from "../runtime/open_device.ts";
 import { startsProcesses } from "../evaluation/evaluations.ts";
 import { checkMayStartProcesses } from "../evaluation/efficiency.ts";
-import { checkControls, runEvaluations } from "./evaluation.ts";
+import { checkEvaluations, runEvaluations } from "./evaluation.ts";
 import { MissingDataError } from "../errors.ts";
 import { adaptNetworks, obtainBackbone } from "./train_models.ts";
 import type { RunContext } from "./run_context.ts";
@@ -38,7 +38,7 @@ export async function executeRun(run: ResolvedRun, context: RunContext): Promise
     if (remark !== undefined) context.progress.note(`note: ${remark}`);
 
     const text = await openText(experiment, context);
-    await checkControls(experiment, text);
+    await checkEvaluations(experiment, text);
     const backbone = await obtainBackbone(experiment, text, device, context);
     const trained = await adaptNetworks(experiment, backbone, text, device, context);
     await runEvaluations(experiment, trained, text, device, context);

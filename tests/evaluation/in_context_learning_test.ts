@@ -79,6 +79,17 @@ const open: AskEpisodesOptions = {
 };
 const likelihood: AskEpisodesOptions = { ...open, scoring: "label-likelihood" };
 
+test("askEpisodes() refuses labels that the tokenizer does not tell apart", async () => {
+  const labelTokens = [Int32Array.of(3), Int32Array.of(3)];
+  const model = new ScriptedModel({ names: () => 0, nats: () => 1 }, pad);
+  await assert.rejects(askEpisodes(model, [episode([0], { labelTokens })], likelihood), {
+    name: "RangeError",
+    message:
+      'Cannot ask task "mood" as two of its choices are the same tokens in the vocabulary: ' +
+      'current values are "negative" and "positive"',
+  });
+});
+
 test("askEpisodes() takes a token as the label that begins with it, and nothing else", async () => {
   // What is named, what the label is, what is read from it, whether that is right.
   const cases: [named: number, label: number, prediction: string, correct: boolean][] = [

@@ -63,6 +63,11 @@ test("writeQuestions() puts as much of a text before the question as has room, t
     () => writeQuestions(questions, { ...form, contextTokens: 6, chunkTokens: 4 }),
     /Cannot ask question "b" as it must fit contextTokens with its answer: current values are 7 tokens, 1 of the answer, and 6$/,
   );
+  const same = { ...written("e", "Anna", ["red"]), choices: ["blue", "red", "red "] };
+  assert.throws(
+    () => writeQuestions([same], { ...form, contextTokens: 20, chunkTokens: 4 }),
+    /^RangeError: Cannot ask question "e" as two of its choices are the same tokens in the vocabulary: current values are "red" and "red "$/,
+  );
 });
 
 test("askOwnQuestions() scores written answers, choices and likelihoods as computed by hand", async () => {

@@ -71,6 +71,19 @@ test("A control without another document is refused before anything is trained",
   }
 });
 
+test("A file of questions that is not in its form is refused before anything is trained", () =>
+  withFiles({ c: 4, d: 4 }, async (folder) => {
+    const results = `${folder}/results`, path = `${folder}/questions.jsonl`;
+    await Deno.writeTextFile(path, '{"question": "Where?"}\n');
+    const models = ["backbone"] as const;
+    const evaluations = [{ kind: "questions", path, maxAnswerTokens: 4, models }] as const;
+    await assert.rejects(
+      runExperiment({ ...experimentOf(folder), evaluations }, { results, device: "cpu" }),
+      /^SyntaxError: Cannot read line 1 of ".*questions\.jsonl" as it must have either answers, or/,
+    );
+    assert.ok(!(await filesOf(results)).includes("metrics.jsonl"), "nothing was trained");
+  }));
+
 test("A declaration of a control with a single document is refused", () => {
   const chronicle = { ...smallChronicle, name: "control", adaptation: smallTraining };
   const evaluation = { split: "test", models } as const;

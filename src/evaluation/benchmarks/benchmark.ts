@@ -13,7 +13,7 @@ import type { MetricKey, MetricLabel } from "../../results/metric_catalog.ts";
 import type { SampleRecord } from "../../results/records.ts";
 import { TokenTexts } from "../../text/token_texts.ts";
 import type { Tokenizer } from "../../text/tokenizer.ts";
-import { answerPrompts, chooseLikeliest, natsOf } from "../answers.ts";
+import { answerPrompts, checkChoices, chooseLikeliest, natsOf } from "../answers.ts";
 import {
   type ModelEvaluation,
   onceReadOptions,
@@ -84,7 +84,7 @@ export interface WrittenItem {
  * Writes items as tokens.
  *
  * @param options `chunkTokens`: tokens of a chunk of the memory (1 without one).
- * @throws {RangeError} If an answer has no room in the window, or no token.
+ * @throws {RangeError} If an answer has no room in the window, or no token, or two choices have the same tokens.
  */
 export function writeItems(
   items: readonly BenchmarkItem[],
@@ -107,6 +107,7 @@ export function writeItems(
         `Cannot ask "${name}" as an answer to it has no token in the vocabulary`,
       );
     }
+    if (choices) checkChoices(`"${name}"`, choices, answers);
     const longest = Math.max(choices ? 0 : maxAnswerTokens, ...lengths);
     // The last token of an answer is not read; <s> is.
     const window = contextTokens - (longest - 1) - 1;

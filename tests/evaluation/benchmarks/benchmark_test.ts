@@ -58,6 +58,11 @@ test("writeItems() puts as much of a text before the question as has room, the r
     () => writeItems([item("a", "x", "red")], { tokenizer, contextTokens: 3, chunkTokens: 2 }),
     /Cannot ask "a" as contextTokens must be more than its answer: current values are 3 and 3; maxAnswerTokens/,
   );
+  const same = item("a", "x", "red", { choices: ["red", "blue", "red "] });
+  assert.throws(
+    () => writeItems([same], { tokenizer, contextTokens: 8, chunkTokens: 2 }),
+    /Cannot ask "a" as two of its choices are the same tokens in the vocabulary: .* "red" and "red "$/,
+  );
 });
 
 test("askItems() writes answers until nothing can change their score, and chooses the likeliest", async () => {
