@@ -71,6 +71,7 @@ function infoOf(stats: Stats): PathInfo {
     isSocket: stats.isSocket(),
     isCharDevice: stats.isCharacterDevice(),
     isBlockDevice: stats.isBlockDevice(),
+    ino: stats.ino,
   };
 }
 
@@ -100,13 +101,36 @@ function openHandle(handle: files.FileHandle): OpenFile {
       position += bytesWritten;
       return bytesWritten;
     },
+    truncate: (length) => handle.truncate(length),
+    tryLock: () => Promise.resolve(true),
     syncData: () => handle.datasync(),
     get readable() {
-      return handle.readableWebStream({ autoClose: true }) as OpenFile["readable"];
+      return readableOf(handle, close);
     },
     close,
     [Symbol.dispose]: close,
   };
+}
+
+/** All bytes of a file, which is closed behind the last. Node's own streams close none before version 24. */
+function readableOf(handle: files.FileHandle, close: () => void): OpenFile["readable"] {
+  let position = 0;
+  return new ReadableStream<Uint8Array<ArrayBuffer>>({
+    async pull(controller) {
+      const bytes = new Uint8Array(2 ** 16);
+      try {
+        const { bytesRead } = await handle.read(bytes, 0, bytes.length, position);
+        position += bytesRead;
+        if (bytesRead > 0) return controller.enqueue(bytes.subarray(0, bytesRead));
+      } catch (error) {
+        close();
+        throw error;
+      }
+      close();
+      controller.close();
+    },
+    cancel: close,
+  });
 }
 
 /** The entries of a folder. */

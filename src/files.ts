@@ -218,12 +218,20 @@ export function parseJson(text: string, subject: string): unknown {
   }
 }
 
-function checkRegular(path: string, info: PathInfo): void {
+/** @throws {TypeError} Where a path leads to anything but a regular file: which, and what it is. */
+export function checkRegular(path: string, info: PathInfo): void {
   if (info.isFile) return;
+  throw new InputTypeError(
+    `Cannot read "${path}" as it is not a regular file: it is ${kindOf(info)}`,
+  );
+}
+
+/** What a path leads to that is not a regular file. */
+function kindOf(info: PathInfo): string {
+  if (info.isDirectory) return "a folder";
   const kinds = Object.keys(specialKinds) as (keyof typeof specialKinds)[];
   const special = kinds.find((kind) => info[kind]);
-  const kind = info.isDirectory ? "a folder" : special ? specialKinds[special] : "of another kind";
-  throw new InputTypeError(`Cannot read "${path}" as it is not a regular file: it is ${kind}`);
+  return special ? specialKinds[special] : "of another kind";
 }
 
 /** The error about a file or folder that cannot be read; errors of missing files keep their class for {@linkcode ifThere}. */
@@ -303,6 +311,12 @@ export async function writeAtomically(
         }
         // Without this a power cut could leave the new name on an empty file.
         await file.syncData();
+      }
+      const there = await ifThere(stat(path));
+      if (there && !there.isFile) {
+        throw new InputError(
+          `Cannot write "${path}" as ${kindOf(there)} stands where a file is needed`,
+        );
       }
       await rename(temporary, path);
     } catch (error) {

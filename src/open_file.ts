@@ -15,6 +15,8 @@ export interface PathInfo {
   readonly isCharDevice?: boolean | null;
   /** Whether it is a device such as a disk. */
   readonly isBlockDevice?: boolean | null;
+  /** Number of the file in its file system, which it keeps under other names. */
+  readonly ino?: number | null;
 }
 
 export interface FolderEntry {
@@ -45,6 +47,13 @@ export interface OpenFile extends Disposable {
   read(into: Uint8Array): Promise<number | null>;
   /** Writes some of the bytes; returns how many. */
   write(bytes: Uint8Array): Promise<number>;
+  /** Cuts the file to a length in bytes; the position stays. */
+  truncate(length: number): Promise<void>;
+  /**
+   * Locks the file against other processes until it is closed; false where one has locked it. Where the system has no locks, as Node,
+   * true.
+   */
+  tryLock(exclusive: true): Promise<boolean>;
   /** Waits until the content is on the disk. */
   syncData(): Promise<void>;
   /** All of its bytes; the file is closed behind the last. */
@@ -76,6 +85,8 @@ export function openBlob(blob: Blob): OpenFile {
       return part.size;
     },
     write: refuse,
+    truncate: refuse,
+    tryLock: refuse,
     syncData: refuse,
     get readable() {
       return blob.stream() as ReadableStream<Uint8Array<ArrayBuffer>>;

@@ -193,6 +193,17 @@ test("readJson() and parseJson() name what is not JSON", async () => {
   );
 });
 
+test("writeAtomically() replaces nothing but a file", () =>
+  withFolder(async (folder) => {
+    await new Deno.Command("mkfifo", { args: [`${folder}/pipe`] }).output();
+    await assert.rejects(
+      writeAtomically(`${folder}/pipe`, "text"),
+      /Cannot write ".*pipe" as a named pipe stands where a file is needed/,
+    );
+    assert.ok((await Deno.stat(`${folder}/pipe`)).isFifo);
+    assert.equal((await Array.fromAsync(Deno.readDir(folder))).length, 1);
+  }));
+
 test("writeAtomically() writes though another process takes its partial file for a killed one's", () =>
   withFolder(async (folder) => {
     let writing = true;

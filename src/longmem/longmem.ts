@@ -1,16 +1,17 @@
 import { architectureOf } from "../backbone/architectures.ts";
 import { InputError, InputRangeError, InputTypeError } from "../errors.ts";
-import { isThere, writeAtomically } from "../files.ts";
+import { isThere } from "../files.ts";
 import { hashFrozen } from "../formats/tensor_hash.ts";
 import { checkMemoryConfig } from "../memory/config.ts";
 import type { MemoryBank, SavedBank } from "../memory/memory_bank.ts";
 import { slotsOf } from "../memory/ring.ts";
 import {
-  appendToMemoryFile,
   describeBank,
   type MemoryDescription,
   memoryFileParts,
   openMemoryFile,
+  updateMemoryFile,
+  writeMemoryFile,
 } from "../memory/memory_file.ts";
 import type { Device, Tensors } from "../runtime/device.ts";
 import { explainSegment, type MemoryRange, type MemoryReading } from "./explanation.ts";
@@ -18,7 +19,13 @@ import { type Network, networks, remembers } from "./networks.ts";
 import { OpenMemory } from "./open_memory.ts";
 import { hasInnerPadding, paddingMask, rangesBehind, rowRanges } from "./padding.ts";
 import { banksOf, type LongMemParts, wholeNetwork } from "./parts.ts";
-import { checkCount, checkNetwork, checkTokens, checkWords } from "./pass_checks.ts";
+import {
+  checkCount,
+  checkMemoryRange,
+  checkNetwork,
+  checkTokens,
+  checkWords,
+} from "./pass_checks.ts";
 import { batchFeeds, Passes, type PassOutput } from "./passes.ts";
 import {
   checkMemorySource,
@@ -27,7 +34,7 @@ import {
   type SaveMemoryOptions,
 } from "./saved_memory.ts";
 import { type TokenWindow, WindowState } from "./token_window.ts";
-import type { Tokenizer } from "../text/tokenizer.ts";
+import { checkTokenIds, type Tokenizer } from "../text/tokenizer.ts";
 import { Batch, Neighbours, RetrievedChunks } from "./longmem_model.ts";
 import { Turns } from "./turns.ts";
 
@@ -54,6 +61,8 @@ export class LongMem {
   #memory: OpenMemory | undefined;
   /** Number of changes of the memory's contents. */
   #memoryChanges = 0;
+  /** The memory file that was read or written last, with the SHA-256 that it carried. */
+  #file: { readonly path: string; readonly hash: string } | undefined;
   /** The calls that follow one another, those of models with the same weights among them. */
   readonly #turns: Turns;
   /** The model whose weights and sessions these are; absent: its own. */
@@ -85,6 +94,7 @@ export class LongMem {
 
   /** The same weights with another memory; see {@linkcode LongMemModel}. */
   async withOwnMemory({ copied = false }: { copied?: boolean } = {}): Promise<LongMem> {
+    this.#checkOpen();
     const saved = copied ? await this.copyMemory() : undefined;
     const owner = this.#owner ?? this;
     const model = new LongMem(this.device, this.parts, { owner });
@@ -112,7 +122,9 @@ export class LongMem {
    * Token ids of a part of one row's memory, in order. Chunks that reach into the range are whole; those that have
    * left the memory, and tokens that filled none, are missing.
    */
-  rememberedIds({ start, end }: MemoryRange): Int32Array<ArrayBuffer> {
+  rememberedIds(range: MemoryRange): Int32Array<ArrayBuffer> {
+    checkMemoryRange(range);
+    const { start, end } = range;
     const { bank } = this, transcript = bank?.transcripts?.[0];
     if (!bank || !transcript) return new Int32Array();
     const { capacityChunks, chunkTokens } = bank.shape;
@@ -262,6 +274,7 @@ export class LongMem {
       checkNetwork("longmem", "explained", parts);
       const memory = await this.#openMemory(1, 0);
       const { hidden = [] } = options;
+      for (const range of hidden.flat()) checkMemoryRange(range as MemoryRange);
       return await explainSegment({ device, parts, passes, memory }, tokens, targets, hidden);
     });
   }
@@ -284,16 +297,23 @@ export class LongMem {
     const surroundings = { device: this.device, parts: this.parts, passes: this.#passes };
     const window = new WindowState(surroundings, { network, contextTokens });
     const { vocabSize } = this.parts.backbone.shape;
+    let isClosed = false;
     return {
       append: (tokens) =>
         this.#afterOthers(async () => {
+          if (isClosed) throw new ReferenceError("Cannot use the window as it has been closed");
+          checkTokenIds(tokens, vocabSize, "append tokens"); // before fractions are cut off
           const added = Int32Array.from(tokens);
           checkTokens(added, undefined, { rows: 1, vocabSize });
           const memory = remembers(network) ? await this.#openMemory(1, 0) : undefined;
           return await window.append(added, { memory, changes: this.#memoryChanges });
         }),
       // Not one of the calls that a closed model refuses: it may be the window's owner who has closed the model.
-      close: () => this.#turns.take(() => Promise.resolve(window.dispose())),
+      close: () =>
+        this.#turns.take(() => {
+          isClosed = true;
+          return Promise.resolve(window.dispose());
+        }),
     };
   }
 
@@ -347,9 +367,11 @@ export class LongMem {
   saveMemory(path: string, options: SaveMemoryOptions = {}): Promise<MemoryDescription> {
     return this.#afterOthers(async () => {
       const { bank, labels } = this.#savedMemory(options);
-      const isAppended = options.append && await isThere(path) &&
-        await appendToMemoryFile(path, bank, labels);
-      if (!isAppended) await writeAtomically(path, memoryFileParts(path, bank, labels));
+      const known = this.#file?.path === path ? this.#file.hash : undefined;
+      const hash = options.append && await isThere(path)
+        ? (await updateMemoryFile(path, bank, labels, known)).hash
+        : await writeMemoryFile(path, bank, labels);
+      this.#file = { path, hash };
       return describeBank(bank, labels);
     });
   }
@@ -398,11 +420,20 @@ export class LongMem {
         ...banksOf(this.parts),
       });
       const { banks, memory: { bank } } = description;
+      const { vocabSize } = this.parts.backbone.shape;
+      for (const i of banks.keys()) {
+        checkTokenIds(
+          (await file.tokens(i)).ids,
+          vocabSize,
+          `restore the memory of "${file.path}"`,
+        );
+      }
       const memory = await this.#openMemory(bank === "shared" ? 1 : banks.length, 0);
       this.#memoryChanges++;
       await memory.bank.load(
         banks.map((one, i) => ({ ...one, slices: file.slices(i) })),
       );
+      this.#file = typeof source === "string" ? { path: source, hash: file.hash } : undefined;
       return description;
     });
   }
@@ -439,10 +470,18 @@ export class LongMem {
 
   /** Runs a call once those before it have ended, well or not. */
   #afterOthers<Result>(call: () => Promise<Result>): Promise<Result> {
-    if (this.#closing || this.#owner && this.#owner.#closing) {
-      return Promise.reject(new ReferenceError("Cannot use the model as it has been closed"));
+    try {
+      this.#checkOpen();
+    } catch (error) {
+      return Promise.reject(error);
     }
     return this.#turns.take(call);
+  }
+
+  /** @throws ReferenceError where the model has been closed. */
+  #checkOpen(): void {
+    if (!this.#closing && !(this.#owner && this.#owner.#closing)) return;
+    throw new ReferenceError("Cannot use the model as it has been closed");
   }
 
   #run(

@@ -42,11 +42,11 @@ export function rowRanges(
     return Array.from(lengths, (count) => ({ start: 0, count }));
   }
   if (mask === undefined) return undefined;
-  if (mask.length !== B * T || Array.from(mask).some((value) => value !== 0 && value !== 1)) {
+  const other = Array.from(mask).find((value) => value !== 0 && value !== 1);
+  if (mask.length !== B * T || other !== undefined) {
+    const current = mask.length === B * T ? `value is ${other}` : `length is ${mask.length}`;
     throw new InputRangeError(
-      `Cannot run as mask must be 0 or 1 for each of ${
-        B * T
-      } tokens: current length is ${mask.length}`,
+      `Cannot run as mask must be 0 or 1 for each of ${B * T} tokens: current ${current}`,
     );
   }
   return Array.from({ length: B }, (_, b) => {

@@ -2,6 +2,7 @@
 import { allowedWords } from "../did_you_mean.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
 import { checkTokenIds } from "../text/tokenizer.ts";
+import type { MemoryRange } from "./explanation.ts";
 import { type Network, networks } from "./networks.ts";
 import { type LongMemParts, wholeNetwork } from "./parts.ts";
 import type { PassOutput } from "./passes.ts";
@@ -26,6 +27,11 @@ export function checkTokens(
   targets: Int32Array | undefined,
   { rows, vocabSize }: { rows: number; vocabSize: number },
 ): void {
+  for (const [name, ids] of Object.entries({ tokens, targets: targets ?? tokens })) {
+    if (ids instanceof Int32Array) continue;
+    const current = (ids as unknown)?.constructor?.name ?? String(ids);
+    throw new InputTypeError(`Cannot run as ${name} must be an Int32Array: current is ${current}`);
+  }
   if (
     !Number.isSafeInteger(rows) || rows < 1 || tokens.length === 0 || tokens.length % rows !== 0
   ) {
@@ -56,6 +62,17 @@ export function checkNetwork(network: Network, want: PassOutput, parts: LongMemP
   if (want === "cache" && !memory) {
     throw new InputTypeError("Cannot remember as there is no SideNet or no memory");
   }
+}
+
+/** @throws RangeError where a part of a memory is none. */
+export function checkMemoryRange({ start, end }: MemoryRange): void {
+  if (Number.isSafeInteger(start) && Number.isSafeInteger(end) && 0 <= start && start <= end) {
+    return;
+  }
+  throw new InputRangeError(
+    `Cannot take a part of the memory as start and end must be integers from 0, in this order: ` +
+      `current values are ${start} and ${end}`,
+  );
 }
 
 /** @throws RangeError where a number is not an integer from `least`. */

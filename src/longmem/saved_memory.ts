@@ -16,7 +16,8 @@ export interface SaveMemoryOptions {
   /**
    * Whether a memory file that is there already is added to, where its chunks are the oldest of this memory: only the others are
    * written, at its end, and a process that is killed leaves what was there. Where some of its chunks are gone, and by default, the
-   * file is written as a whole.
+   * file is written as a whole. A file that another process writes, or has changed since this model read or wrote it, is an
+   * error.
    */
   readonly append?: boolean;
 }

@@ -17,8 +17,8 @@
  */
 import { z } from "zod";
 import { InputError, InputTypeError } from "../errors.ts";
-import { createHash, isDeepStrictEqual, open } from "../system.ts";
-import { maxTransferBytes, writing } from "../files.ts";
+import { createHash, isDeepStrictEqual, open, stat } from "../system.ts";
+import { checkRegular, maxTransferBytes, writeAtomically, writing } from "../files.ts";
 import { ByteFile, type ByteSource, bytesSource } from "../formats/byte_file.ts";
 import { type OpenFile, seekStart } from "../open_file.ts";
 import {
@@ -356,42 +356,93 @@ async function readTokens(parts: readonly Part[], bank: number) {
 }
 
 /**
- * Adds to the end of a memory file the chunks of a bank that it lacks. What the file holds is not written again; a process that is
- * killed on the way leaves the memory as it was.
+ * Writes a memory file as a whole; a process that is killed on the way leaves the one that is there as it was.
  *
- * @returns Whether it did: not where the bank no longer begins with all chunks of the file.
- * @throws InputError where the file is damaged or cannot be written; TypeError where it is not a memory file.
+ * @returns The SHA-256 that it carries.
  */
-export async function appendToMemoryFile(
+export async function writeMemoryFile(
   path: string,
   bank: MemoryBank,
   labels: MemoryLabels,
-): Promise<boolean> {
-  using before = await openMemoryFile(path);
-  if (!await continues(bank, labels, before)) return false;
-  const start = before.sizeBytes;
-  await writing(path, async () => {
+): Promise<string> {
+  let last = new Uint8Array();
+  await writeAtomically(
+    path,
+    (async function* () {
+      for await (const part of memoryFileParts(path, bank, labels)) yield last = part;
+    })(),
+  );
+  return hexOf(last);
+}
+
+/**
+ * Brings a memory file up to date: adds the chunks of a bank that it lacks to its end, where what it holds is the beginning of the bank
+ * and is not written again; else writes it as a whole. A process that is killed on the way leaves the memory as it was, and of
+ * processes that do so at the same time all but one fail.
+ *
+ * @param known SHA-256 that the file must still carry; absent: any.
+ * @returns The SHA-256 that it carries now, and whether chunks were added.
+ * @throws InputError where the file is damaged or cannot be written, carries another SHA-256, or another process writes it; TypeError
+ * where it is not a memory file.
+ */
+export async function updateMemoryFile(
+  path: string,
+  bank: MemoryBank,
+  labels: MemoryLabels,
+  known?: string,
+): Promise<{ readonly hash: string; readonly isAdded: boolean }> {
+  return await writing(path, async () => {
+    checkRegular(path, await stat(path)); // opening a pipe would wait for a reader
     using file = await open(path, { write: true });
-    const { size } = await file.stat();
-    let header: Uint8Array<ArrayBuffer> | undefined;
-    await file.seek(start, seekStart);
-    let end = start;
-    for await (const part of memoryFileParts(path, bank, labels, before)) {
-      if (!header) {
-        header = part.slice(0, 8);
-        part.fill(0, 0, 8);
-      }
-      await writeAll(file, part);
-      end += part.length;
+    // Who has replaced the file since it was opened has left this lock to others.
+    if (!await file.tryLock(true) || (await file.stat()).ino !== (await stat(path)).ino) {
+      throw new InputError(`Cannot write "${path}" as another process is writing it`);
     }
-    // An earlier addition that was cut off may have left bytes behind it; they must not begin a part.
-    if (size > end) await writeAll(file, new Uint8Array(8));
-    await file.syncData();
-    await file.seek(start, seekStart);
-    await writeAll(file, header!);
-    await file.syncData();
+    using before = await openMemoryFile(path);
+    if (known !== undefined && before.hash !== known) {
+      throw new InputError(
+        `Cannot add to the memory "${path}" as another process has changed it since it was read: ` +
+          `current SHA-256 is ${before.hash}, allowed is ${known}`,
+      );
+    }
+    if (!await continues(bank, labels, before)) {
+      return { hash: await writeMemoryFile(path, bank, labels), isAdded: false };
+    }
+    const start = before.sizeBytes;
+    try {
+      const parts = memoryFileParts(path, bank, labels, before);
+      return { hash: await addPart(file, start, parts), isAdded: true };
+    } catch (error) {
+      // It counts for nothing, but may be what the disk has no room for.
+      await file.truncate(start).catch(() => {});
+      throw error;
+    }
   });
-  return true;
+}
+
+/** Writes a part at the end of an open file; returns its SHA-256. */
+async function addPart(
+  file: OpenFile,
+  start: number,
+  parts: AsyncIterable<Uint8Array<ArrayBuffer>>,
+): Promise<string> {
+  let header: Uint8Array<ArrayBuffer> | undefined, last = new Uint8Array(), end = start;
+  await file.seek(start, seekStart);
+  for await (const part of parts) {
+    if (!header) {
+      header = part.slice(0, 8);
+      part.fill(0, 0, 8);
+    }
+    await writeAll(file, part);
+    end += part.length;
+    last = part;
+  }
+  await file.truncate(end); // an earlier addition that was cut off may have left bytes behind it
+  await file.syncData();
+  await file.seek(start, seekStart);
+  await writeAll(file, header!);
+  await file.syncData();
+  return hexOf(last);
 }
 
 async function writeAll(file: OpenFile, bytes: Uint8Array<ArrayBuffer>): Promise<void> {

@@ -118,6 +118,21 @@ test("remember appends to an earlier file, also in its place", () =>
     );
   }));
 
+test("of two commands that add to one file at once, none loses what the other has added", () =>
+  withCommands(async ({ folder, remember }) => {
+    await remember("--document", "first.txt", "--out", "one.memory");
+    const add = ["--memory", "one.memory", "--out", "one.memory"];
+    const added = await Promise.allSettled([
+      remember(...add, "--document", "second.txt"),
+      remember(...add, "--document", "first.txt"),
+    ]);
+    const failed = added.filter((one) => one.status === "rejected");
+    assert.equal(failed.length, 1);
+    assert.match(failed[0].reason.message, /another process (has changed it|is writing it)/);
+    using file = await openMemoryFile(`${folder}/one.memory`);
+    assert.equal(file.description.texts.length, 2);
+  }));
+
 test("remember says what is missing, there already, or of another model", () =>
   withCommands(async ({ folder, remember, generate }) => {
     await assert.rejects(remember("--out", "a.memory"), /Missing required flag --document/);

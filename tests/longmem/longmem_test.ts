@@ -485,6 +485,32 @@ hostTest("LongMem answers no more once it is closed, and closes once", async (op
   const ended = { name: "ReferenceError", message: /the model as it has been closed/ };
   await assert.rejects(model.forward(randomTokens(8, "closed")), ended);
   await assert.rejects(model.resetMemory(), ended);
+  await assert.rejects(model.withOwnMemory(), ended);
+});
+
+hostTest("LongMem refuses tokens and parts of a memory that are none", async (device) => {
+  await withModel(device, {}, async (model) => {
+    const tokens = randomTokens(8, "tokens");
+    await assert.rejects(model.forward([...tokens] as unknown as Int32Array), {
+      name: "TypeError",
+      message: "Cannot run as tokens must be an Int32Array: current is Array",
+    });
+    await assert.rejects(model.score(tokens, Float32Array.from(tokens) as unknown as Int32Array), {
+      name: "TypeError",
+      message: "Cannot run as targets must be an Int32Array: current is Float32Array",
+    });
+    const wrong = (start: number, end: number) => ({
+      name: "RangeError",
+      message: new RegExp(`start and end must be integers from 0.* are ${start} and ${end}$`),
+    });
+    const explain = (start: number, end: number) =>
+      model.explain(tokens, tokens, { hidden: [[{ start: 0, end: 4 }, { start, end }]] });
+    for (const [start, end] of [[9, 2], [-1, 2], [0, NaN], [0.5, 2]]) {
+      await assert.rejects(explain(start, end), wrong(start, end));
+      assert.throws(() => model.rememberedIds({ start, end }), wrong(start, end));
+    }
+    await explain(4, 4);
+  });
 });
 
 hostTest("A misspelled option is an error, and writes nothing", async (device) => {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { hashTensors } from "../../src/formats/tensor_hash.ts";
 import { readSafetensors, writeSafetensors } from "../../src/formats/safetensors.ts";
 import { LongMem } from "../../src/longmem/longmem.ts";
@@ -114,6 +115,22 @@ test("a memory file is safetensors that say who wrote it, of which texts, and wh
     assertClose(means.data, meanOf, { tolerance: 1e-6 });
     await model.close();
   }));
+
+test("restoreMemory() refuses token ids outside the vocabulary, whose hash is right", async () => {
+  const model = await reader(await testedDevice("cpu")), bytes = await model.memoryBytes();
+  const headerBytes = Number(new DataView(bytes.buffer).getBigUint64(0, true));
+  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + headerBytes)));
+  const [start] = header["bank.0.ids"].data_offsets;
+  new DataView(bytes.buffer).setInt32(8 + headerBytes + start + 8, V, true);
+  bytes.set(createHash("sha256").update(bytes.subarray(0, -32)).digest(), bytes.length - 32);
+  await assert.rejects(model.restoreMemory(bytes), {
+    name: "RangeError",
+    message: new RegExp(
+      `the token id at position 2 must be an integer in .*: current value is ${V}$`,
+    ),
+  });
+  await model.close();
+});
 
 test("restoreMemory() refuses the memory of another model, saying all that differs", async () => {
   const device = await testedDevice("cpu");

@@ -213,6 +213,7 @@ deviceTest("A window refuses what means nothing, and stays as it is", async (dev
     await window.append(tokens.slice(0, 6));
     await assert.rejects(window.append([]), /0 tokens and batch 1/);
     await assert.rejects(window.append([V]), /position 0 .* 31/);
+    await assert.rejects(window.append([2, 1.5]), /position 1 .* 1\.5/);
     assertClose(await window.append([tokens[6]]), await passOver(model, tokens.slice(0, 7)), {
       tolerance,
     });
@@ -224,8 +225,14 @@ deviceTest("A window refuses what means nothing, and stays as it is", async (dev
     assert.throws(() => model.openWindow(misspelled), /option "networks" is unknown.*network/);
     const infllm = { contextTokens: 4, network: "infllm" } as const;
     assert.throws(() => model.openWindow(infllm), /the blocks have no memories/);
+    const closed = model.openWindow({ contextTokens: 12 });
+    await closed.close();
+    await assert.rejects(
+      closed.append([2]),
+      /^ReferenceError: Cannot use the window as it has been/,
+    );
     await model.close();
-    await assert.rejects(window.append([tokens[7]]), /has been closed/);
+    await assert.rejects(window.append([tokens[7]]), /the model as it has been closed/);
     await window.close();
   });
 }, onCpu);

@@ -1,8 +1,9 @@
 import { Buffer } from "node:buffer";
 import {
-  appendToMemoryFile,
   memoryFileParts,
   openMemoryFile,
+  updateMemoryFile,
+  writeMemoryFile,
 } from "../../src/memory/memory_file.ts";
 import { type MemoryConfig, memoryProtocols } from "../../src/memory/config.ts";
 import { MemoryBank } from "../../src/memory/memory_bank.ts";
@@ -131,7 +132,7 @@ test("chunks are added at the end of a memory file, which then reads as if writt
     for (const update of [1, 2]) {
       const before = await Deno.readFile(path);
       await write(update);
-      assert.ok(await appendToMemoryFile(path, bank, labelsOf(update + 1)));
+      assert.ok((await updateMemoryFile(path, bank, labelsOf(update + 1))).isAdded);
       const after = await Deno.readFile(path);
       assert.deepEqual(after.subarray(0, before.length), before);
       using file = await openMemoryFile(path),
@@ -152,7 +153,7 @@ test("chunks are added at the end of a memory file, which then reads as if writt
           path,
           Uint8Array.of(...cut, ...new Uint8Array(left < 8 ? 0 : 99).fill(7)),
         );
-        assert.ok(await appendToMemoryFile(path, bank, labelsOf(update + 1)));
+        assert.ok((await updateMemoryFile(path, bank, labelsOf(update + 1))).isAdded);
         using again = await openMemoryFile(path);
         assert.deepEqual(await contentOf(again), await contentOf(whole));
       }
@@ -171,9 +172,57 @@ test("chunks are added at the end of a memory file, which then reads as if writt
     );
     // The bank is full: the oldest chunks leave, so that the file is not the beginning of the memory.
     await write(3);
-    assert.ok(await appendToMemoryFile(path, bank, labelsOf(4)));
+    assert.ok((await updateMemoryFile(path, bank, labelsOf(4))).isAdded);
     await write(4);
-    assert.equal(await appendToMemoryFile(path, bank, labelsOf(5)), false);
+    assert.equal((await updateMemoryFile(path, bank, labelsOf(5))).isAdded, false);
+    assert.deepEqual(await Deno.readFile(path), await wholeOf(5));
+    bank.dispose();
+  }));
+
+test("an addition that fails leaves the file as it was, without what it has written", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/small.memory`, { bank, write } = await smallBank(24);
+    await write(0);
+    const hash = await writeMemoryFile(path, bank, labels);
+    const before = await Deno.readFile(path);
+    assert.equal(hash, Buffer.from(before.subarray(-32)).toString("hex"));
+    await write(1);
+    const { storage } = bank, table = storage.table.bind(storage);
+    storage.table = (name) =>
+      name === "values" ? Promise.reject(new Error("it is lost")) : table(name);
+    await assert.rejects(updateMemoryFile(path, bank, labels), /it is lost/);
+    assert.deepEqual(await Deno.readFile(path), before);
+    storage.table = table;
+    assert.ok((await updateMemoryFile(path, bank, labels)).isAdded);
+    bank.dispose();
+  }));
+
+test("of several processes that add to a memory file one does, and the others fail", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/small.memory`, { bank, write } = await smallBank(24);
+    await write(0);
+    const hash = await writeMemoryFile(path, bank, labels);
+    await write(1);
+    {
+      using other = await Deno.open(path, { write: true });
+      await other.lock(true);
+      await assert.rejects(updateMemoryFile(path, bank, labels), {
+        name: "InputError",
+        message: `Cannot write "${path}" as another process is writing it`,
+      });
+    }
+    const added = await updateMemoryFile(path, bank, labels, hash);
+    const file = await Deno.readFile(path);
+    assert.equal(added.hash, Buffer.from(file.subarray(-32)).toString("hex"));
+    // Who has read the file before would drop what was added since.
+    await write(2);
+    await assert.rejects(updateMemoryFile(path, bank, labels, hash), {
+      name: "InputError",
+      message: new RegExp(
+        `another process has changed it since it was read: .* ${added.hash}, allowed is ${hash}$`,
+      ),
+    });
+    assert.deepEqual(await Deno.readFile(path), file);
     bank.dispose();
   }));
 
@@ -190,13 +239,13 @@ test("chunks of another text are not added to a memory file", () =>
         new Blob(parts).bytes()
       ),
     );
-    const before = await Deno.readFile(path);
-    assert.equal(await appendToMemoryFile(path, other.bank, labels), false);
+    const update = async (bank: MemoryBank, by: typeof labels) => {
+      assert.equal((await updateMemoryFile(path, bank, by)).isAdded, false);
+      const parts = await Array.fromAsync(memoryFileParts(path, bank, by));
+      assert.deepEqual(await Deno.readFile(path), await new Blob(parts).bytes());
+    };
+    await update(other.bank, labels);
+    await writeMemoryFile(path, one.bank, labels);
     await one.write(1);
-    const { backbone: _backbone, ...rest } = labels;
-    assert.equal(
-      await appendToMemoryFile(path, one.bank, { ...rest, backbone: "cd".repeat(32) }),
-      false,
-    );
-    assert.deepEqual(await Deno.readFile(path), before);
+    await update(one.bank, { ...labels, backbone: "cd".repeat(32) });
   }));

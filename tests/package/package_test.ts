@@ -89,6 +89,15 @@ async function measureInChromium(folder: string, input: ProgramInput): Promise<P
   });
 }
 
+/** Asks for the approximate index, whose package is not installed. */
+const withoutIndexPackage = `import { initializeBackbone, loadLongMem } from "@longmem/lab";
+const shape = { layers: 4, hiddenDim: 16, heads: 2, feedForwardDim: 64, vocabSize: 50 };
+const memory = { capacityTokens: 64, chunkTokens: 4, retrievedTokens: 8, index: { kind: "hnsw" } };
+const backbone = { shape, weights: initializeBackbone(shape, 1) };
+const model = await loadLongMem({ backbone, memory, device: "wasm" });
+await model.remember(new Int32Array(8)).catch((error) => console.log(String(error)));
+await model.close();`;
+
 npmTest(
   "the npm package computes in Node, Deno and Chromium what the sources compute",
   () =>
@@ -118,6 +127,11 @@ npmTest(
       await Deno.writeTextFile(join(folder, "documented.js"), documented);
       await Deno.symlink(repositoryPath("data"), join(folder, "data"));
       await output("node", ["documented.js"], folder);
+      await Deno.writeTextFile(join(folder, "index.js"), withoutIndexPackage);
+      assert.match(
+        await output("node", ["index.js"], folder),
+        /^InputError: Cannot load hnswlib-wasm, the library of memory\.index\.kind "hnsw": .*'hnswlib-wasm'/,
+      );
 
       if (chromium || isChromiumRequired) {
         const input = { ...given, device: "wasm" } as const;

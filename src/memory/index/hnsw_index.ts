@@ -13,7 +13,7 @@
 import { type ChunkIndex, countQueries } from "./chunk_index.ts";
 import { FlatIndex, type FlatIndexOptions } from "./flat_index.ts";
 import { importHnswlib } from "../../engine_packages.ts";
-import { InputRangeError } from "../../errors.ts";
+import { InputError, InputRangeError } from "../../errors.ts";
 
 /** Sizes and accuracy of an HNSW index. */
 export interface HnswIndexOptions extends FlatIndexOptions {
@@ -238,7 +238,12 @@ function reserve(graphBytes: number): Arena {
 }
 
 async function loadHnswlib(): Promise<Hnswlib> {
-  const { default: factory } = await importHnswlib();
+  const { default: factory } = await importHnswlib().catch((cause) => {
+    throw new InputError(
+      `Cannot load hnswlib-wasm, the library of memory.index.kind "hnsw": ${cause.message}`,
+      { cause },
+    );
+  });
   // Built for browsers: it looks for `window` when called. Others take a window for a browser, so it goes away at once.
   const inBrowser = "window" in globalThis;
   const scope = globalThis as { window?: unknown };
