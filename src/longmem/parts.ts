@@ -83,10 +83,23 @@ export function withTrained(parts: LongMemParts, weights: TensorMap): LongMemPar
   return { ...parts, backbone: { ...backbone, weights } };
 }
 
+/** The banks of a memory. */
+export interface RememberedBanks {
+  /** Heads of the keys, and the size of each. */
+  readonly heads: number;
+  readonly headDim: number;
+  /** Blocks whose keys and values are remembered, of each bank one. */
+  readonly blocks: readonly number[];
+  /** Whether each block reads its own bank. */
+  readonly several: boolean;
+  /** Why no other model may read the memory; absent: models of the same backbone and block may. */
+  readonly unshared?: string | undefined;
+}
+
 /** The banks of a model's memory. */
 export function banksOf(
   parts: Omit<LongMemParts, "backbone"> & { readonly backbone: Pick<BackboneCheckpoint, "shape"> },
-) {
+): RememberedBanks {
   const { shape } = parts.backbone, { memory } = networks.get(wholeNetwork(parts));
   return {
     ...(memory?.heads?.(shape) ?? bankHeads(shape)),

@@ -89,6 +89,25 @@ async function measureInChromium(folder: string, input: ProgramInput): Promise<P
   });
 }
 
+/** Prints which files of the model are open once it is loaded. */
+const openFiles = `import { readdirSync, readlinkSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
+import { loadLongMem, openTokenizer } from "@longmem/lab";
+const folder = process.argv[2], file = folder + "/tokenizer.json";
+await openTokenizer({ kind: "file", path: file });
+const model = await loadLongMem({ backbone: folder + "/backbone", sidenet: folder + "/sidenet" });
+await setTimeout(50); // files are closed behind the back of who has read them
+const linked = (number) => {
+  try {
+    return readlinkSync("/proc/self/fd/" + number);
+  } catch {
+    return ""; // that of the folder itself
+  }
+};
+const open = process.platform === "linux" ? readdirSync("/proc/self/fd").map(linked) : [];
+console.log(JSON.stringify(open.filter((path) => path.startsWith(folder))));
+await model.close();`;
+
 /** Asks for the approximate index, whose package is not installed. */
 const withoutIndexPackage = `import { initializeBackbone, loadLongMem } from "@longmem/lab";
 const shape = { layers: 4, hiddenDim: 16, heads: 2, feedForwardDim: 64, vocabSize: 50 };
@@ -127,6 +146,8 @@ npmTest(
       await Deno.writeTextFile(join(folder, "documented.js"), documented);
       await Deno.symlink(repositoryPath("data"), join(folder, "data"));
       await output("node", ["documented.js"], folder);
+      await Deno.writeTextFile(join(folder, "files.js"), openFiles);
+      assert.equal(await output("node", ["files.js", given.folder], folder), "[]\n");
       await Deno.writeTextFile(join(folder, "index.js"), withoutIndexPackage);
       assert.match(
         await output("node", ["index.js"], folder),
