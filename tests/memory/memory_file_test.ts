@@ -187,12 +187,12 @@ test("an addition that fails leaves the file as it was, without what it has writ
     const before = await Deno.readFile(path);
     assert.equal(hash, Buffer.from(before.subarray(-32)).toString("hex"));
     await write(1);
-    const { storage } = bank, table = storage.table.bind(storage);
-    storage.table = (name) =>
-      name === "values" ? Promise.reject(new Error("it is lost")) : table(name);
+    const { storage } = bank, reader = storage.reader.bind(storage);
+    storage.reader = (name) =>
+      name === "values" ? Promise.reject(new Error("it is lost")) : reader(name);
     await assert.rejects(updateMemoryFile(path, bank, labels), /it is lost/);
     assert.deepEqual(await Deno.readFile(path), before);
-    storage.table = table;
+    storage.reader = reader;
     assert.ok((await updateMemoryFile(path, bank, labels)).isAdded);
     bank.dispose();
   }));
