@@ -7,7 +7,6 @@ import { allowedWords } from "./did_you_mean.ts";
 import { InputError } from "./errors.ts";
 import { isThere } from "./files.ts";
 
-/** A flag of a command. */
 export interface Flag {
   /** Name, without dashes. */
   readonly name: string;
@@ -21,7 +20,6 @@ export interface Flag {
   readonly help: string;
 }
 
-/** A command in the list of all commands. */
 export interface CommandSummary {
   /** Operands of the command, besides flags: `PATH...`. */
   readonly operands: string;
@@ -29,7 +27,6 @@ export interface CommandSummary {
   readonly help: string;
 }
 
-/** A command of the command line. */
 export interface Command extends CommandSummary {
   /** Whether operands are paths, relative to the folder where the user stands. */
   readonly operandsArePaths?: true;

@@ -12,11 +12,9 @@ export const enginePackages = {
   webgpu: "npm:onnxruntime-web@1.30.0/webgpu",
 } as const;
 
-/** The modules, by device. */
 export interface EngineModules {
   /** Native code. */
   readonly cpu: typeof import("npm:onnxruntime-node@1.30.0");
-  /** WebAssembly. */
   readonly wasm: typeof import("npm:onnxruntime-web@1.30.0/wasm");
   /** WebAssembly that calls the GPU. */
   readonly webgpu: typeof import("npm:onnxruntime-web@1.30.0/webgpu");

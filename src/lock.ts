@@ -11,7 +11,6 @@ import { hostName } from "./permitted.ts";
 
 /** Who holds a lock, as far as the file says. */
 export interface LockHolder {
-  /** Its process. */
   readonly pid?: number;
   /** Its machine; absent where Deno was not allowed to ask for the name. */
   readonly host?: string;

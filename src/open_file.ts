@@ -2,9 +2,7 @@
 
 /** The file or folder that a path leads to. */
 export interface PathInfo {
-  /** Whether it is a regular file. */
   readonly isFile: boolean;
-  /** Whether it is a folder. */
   readonly isDirectory: boolean;
   /** Size in bytes. */
   readonly size: number;
@@ -22,11 +20,9 @@ export interface PathInfo {
 export interface FolderEntry {
   /** Name without the folder. */
   readonly name: string;
-  /** Whether it is a folder. */
   readonly isDirectory: boolean;
 }
 
-/** How a file is opened. */
 export interface OpenOptions {
   readonly read?: boolean;
   readonly write?: boolean;
@@ -58,7 +54,6 @@ export interface OpenFile extends Disposable {
   syncData(): Promise<void>;
   /** All of its bytes; the file is closed behind the last. */
   readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
-  /** Closes the file. */
   close(): void;
 }
 
@@ -67,10 +62,8 @@ export function fileInfo(size: number): PathInfo {
   return { isFile: true, isDirectory: false, size };
 }
 
-/** Information about a folder. */
 export const folderInfo: PathInfo = { isFile: false, isDirectory: true, size: 0 };
 
-/** A blob as a file that is open for reading. */
 export function openBlob(blob: Blob): OpenFile {
   let position = 0;
   const refuse = () => Promise.reject(new Error("a file in memory is not written to"));

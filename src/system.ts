@@ -58,7 +58,6 @@ export function rename(from: string, to: string): Promise<void> {
   return Deno.rename(from, to);
 }
 
-/** Removes a file. */
 export function remove(path: string): Promise<void> {
   return Deno.remove(path);
 }

@@ -3,7 +3,6 @@
  */
 import { environmentVariable } from "../system.ts";
 
-/** A task of a job. */
 export interface ClusterTask {
   /** Number of the job; of an array of tasks, that of the array. */
   readonly job: string;

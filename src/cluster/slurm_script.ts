@@ -12,9 +12,7 @@ import { type ClusterConfig, timeSeconds } from "./config.ts";
 export interface SlurmJob {
   /** Name of the job in SLURM's lists. */
   readonly name: string;
-  /** Resources of each task. */
   readonly settings: Omit<ClusterConfig, "tasks">;
-  /** Tasks of the array. */
   readonly tasks: number;
   /** Folder in which the run's paths are to be read; absolute, as are the paths below. */
   readonly folder: string;

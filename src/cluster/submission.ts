@@ -16,7 +16,6 @@ export interface Submission {
   readonly job: string;
   /** When it was submitted, ISO 8601. */
   readonly submittedAt: string;
-  /** Tasks of its array. */
   readonly tasks: number;
   /** The files that declare its runs. */
   readonly files: readonly string[];

@@ -12,7 +12,6 @@ import { describeSources, missingNames } from "./missing_data.ts";
 /** Where this project declares its experiments. */
 const declarations = "experiments";
 
-/** Runs that were declared. */
 export interface DeclaredRuns extends FoundRuns {
   /** By experiment, its runs' missing data and how to get it: sentences. */
   readonly missing: ReadonlyMap<string, readonly string[]>;

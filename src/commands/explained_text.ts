@@ -13,7 +13,6 @@ export interface GeneratedText {
   readonly prompt: readonly number[];
   /** Token ids that were generated. */
   readonly ids: readonly number[];
-  /** Tokens of the window. */
   readonly contextTokens: number;
   /** The texts that the memory has read. */
   readonly texts: readonly RememberedText[];

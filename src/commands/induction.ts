@@ -100,7 +100,6 @@ async function measureInduction(args: CommandArguments, output: Output): Promise
   return 0;
 }
 
-/** Description of each measure. */
 const measures = [
   {
     key: "repeated",

@@ -18,7 +18,6 @@ import { modelFlags, openModel, openSource } from "./model_source.ts";
 import { documentFlag, fillMemory, memoryFlag } from "./remembered_documents.ts";
 import { summaries } from "./summaries.ts";
 
-/** The port where none is given. */
 const defaultPort = 8087;
 
 /** Addresses that may be listened on: of this machine alone, or all that it has. */

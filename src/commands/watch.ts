@@ -11,7 +11,6 @@ import { summaries } from "./summaries.ts";
 /** The only address that is listened on: other machines cannot reach it. */
 const hostname = "127.0.0.1";
 
-/** The port where none is given. */
 const defaultPort = 8086;
 
 /** `watch [RESULTS]`: serves pages about the runs of a folder until it is stopped. */

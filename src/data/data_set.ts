@@ -39,7 +39,6 @@ const dataSet = z.strictObject({
 
 const manifest = z.strictObject({ dataSets: z.array(dataSet) });
 
-/** A file of a data set. */
 export interface DataFile {
   /** Path below the folder of the data set; on the disk it may end in `.gz`. */
   readonly path: string;
@@ -74,7 +73,6 @@ export interface DataSet {
   readonly files: readonly DataFile[];
 }
 
-/** The state of a data set on the disk. */
 export interface DataSetState {
   /** Files that are there with the bytes they should have. */
   readonly whole: readonly DataFile[];
@@ -95,7 +93,6 @@ export interface DataSetState {
 export interface Receipt {
   /** Address and commit that the files are from, or the path that they were taken from. */
   readonly from: string;
-  /** The files with their hashes. */
   readonly files: readonly { readonly path: string; readonly sha256: string }[];
 }
 
@@ -143,7 +140,6 @@ export function dataSetOf(path: string, dataSets: readonly DataSet[]): DataSet |
   );
 }
 
-/** The command that fetches a data set. */
 export function dataSetCommand({ name }: Pick<DataSet, "name">): string {
   return `deno task data ${name}`;
 }

@@ -28,7 +28,6 @@ const packageList = z.strictObject({ packages: z.array(pinnedPackage).min(1) });
 
 /** A package whose bytes are known. */
 export interface PinnedPackage {
-  /** Its name in the registry. */
   readonly name: string;
   readonly version: string;
   /** SPDX expression of its licence. */

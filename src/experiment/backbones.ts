@@ -32,7 +32,6 @@ export type BackboneDeclaration =
   | HuggingFaceBackboneDeclaration
   | PretrainedBackboneDeclaration;
 
-/** The kinds of backbone. */
 export const backbones = new Registry<
   BackboneKind<BackboneDeclaration, BackboneConfig, TrainingDefaults, TrainingConfig>,
   BackboneDeclaration

@@ -111,6 +111,7 @@ export type { SquadDeclaration, SquadEvaluation } from "../evaluation/squad.ts";
 export type { TokenLossDeclaration, TokenLossEvaluation } from "../evaluation/token_loss.ts";
 export type { SideNetInitialization, SideNetSource } from "../longmem/initialization.ts";
 export type { Declared } from "../declaration/part.ts";
+export type { StorageType } from "../memory/stored_range.ts";
 export type { Protocol } from "../declaration/protocol.ts";
 export type { MemoryConfig, MemoryDeclaration } from "../memory/config.ts";
 export type { ExactIndexConfig } from "../memory/index/exact.ts";

@@ -22,7 +22,6 @@ import { backboneTensorShapes } from "../backbone/architectures.ts";
 
 /** Estimated cost of a run; fields that depend on a file that has not been read are absent. */
 export interface Estimate {
-  /** Parameters of the frozen backbone. */
   readonly backboneParameters?: number;
   /** Parameters of the SideNet, the trained ones. */
   readonly sidenetParameters?: number;
@@ -30,15 +29,12 @@ export interface Estimate {
   readonly memoryBytes: number;
   /** Why it does not fit into the memory of this machine; absent where it may. */
   readonly excess?: MemoryExcess;
-  /** Trainings in order. */
   readonly trainings: readonly TrainingEstimate[];
-  /** Evaluations in order. */
   readonly evaluations: readonly EvaluationEstimate[];
   /** Paths that the declaration names and that are not there. */
   readonly missing: readonly string[];
 }
 
-/** Estimated cost of one training. */
 export interface TrainingEstimate {
   /** Name of the training. */
   readonly phase: string;

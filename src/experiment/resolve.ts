@@ -21,9 +21,7 @@ import { sha256Of } from "../sha256.ts";
 export interface ResolvedRun {
   /** Names the run within its experiment; derived from the declaration, see {@link runId}. */
   readonly id: string;
-  /** The experiment to run. */
   readonly experiment: ResolvedExperiment;
-  /** File that declares it. */
   readonly file: string;
   /** Items per evaluation at most, where the command line limits them. */
   readonly limit?: number;
@@ -48,7 +46,6 @@ export interface ResolveOptions {
   readonly assignments?: readonly string[];
   /** Items per evaluation at most. */
   readonly limit?: number;
-  /** Where to run. */
   readonly device?: DeviceChoice;
 }
 

@@ -83,7 +83,6 @@ export function resolveVariants(declaration: unknown): ResolvedVariant[] {
   return variants;
 }
 
-/** A field and its values. */
 interface SweptField {
   readonly path: string;
   /** How errors name it: `sweep.memory.chunkTokens`. */

@@ -97,7 +97,6 @@ export class ByteFile implements ByteSource {
     return await result;
   }
 
-  /** Closes the file. */
   [Symbol.dispose](): void {
     this.#file.close();
   }

@@ -17,7 +17,6 @@ export const elementBytes = {
   uint8: 1,
 } as const;
 
-/** A format that is read. */
 export type ElementFormat = keyof typeof elementBytes;
 
 /**

@@ -22,7 +22,6 @@ export type PickleValue =
   | PickleGlobal
   | PickleOpaque;
 
-/** A Python tuple. */
 export class PickleTuple {
   /** Makes a tuple of items. */
   constructor(readonly items: readonly PickleValue[]) {}

@@ -26,7 +26,6 @@ export class PickleCall {
   ) {}
 }
 
-/** A name of a module. */
 export class PickleName {
   /** Names something. */
   constructor(

@@ -218,7 +218,6 @@ export class SafetensorsFile implements Disposable {
     return data;
   }
 
-  /** Closes the file. */
   [Symbol.dispose](): void {
     this.#file[Symbol.dispose]();
   }
@@ -269,7 +268,6 @@ function rounded(
   );
 }
 
-/** A tensor that is written in parts. */
 export interface WrittenTensor {
   /** Element type. */
   readonly dtype: SafetensorsDtype;
@@ -500,7 +498,6 @@ function isSizes(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
 }
 
-/** A value for a message. */
 function shortJson(value: unknown): string {
   return `${JSON.stringify(value)?.slice(0, 80)}`;
 }

@@ -72,7 +72,6 @@ function paxPath(records: Uint8Array): string | undefined {
   return path;
 }
 
-/** A number in octal digits. */
 function octal(field: Uint8Array): number {
   const digits = string(field).trim();
   return /^[0-7]+$/.test(digits) ? parseInt(digits, 8) : NaN;

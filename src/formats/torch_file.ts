@@ -79,9 +79,7 @@ const MAX_DIMENSIONS = 64;
 export class TorchStorage extends PickleOpaque {
   /** Made by the pickle; the size is checked against the archive. */
   constructor(
-    /** Where its bytes are. */
     readonly entry: ZipEntry,
-    /** Element format. */
     readonly format: StorageFormat,
     /** Number of elements. */
     readonly elements: number,
@@ -130,7 +128,6 @@ export class TorchFile implements Disposable {
     return this.#file.path;
   }
 
-  /** Size of the file. */
   get sizeBytes(): number {
     return this.#file.sizeBytes;
   }
@@ -165,7 +162,6 @@ export class TorchFile implements Disposable {
     return { shape, data } as HostTensor | IntegerTensor;
   }
 
-  /** Closes the file. */
   [Symbol.dispose](): void {
     this.#file[Symbol.dispose]();
   }

@@ -18,7 +18,6 @@ import {
   LOCAL_HEADER_BYTES,
 } from "./zip_records.ts";
 
-/** An entry to write. */
 export interface NewZipEntry {
   /** Name, with its folders. */
   readonly name: string;

@@ -38,7 +38,6 @@ export function evaluationPhase(evaluation: string, model: string): string {
   return `${evaluation} ${model}`;
 }
 
-/** A run and how far it is. */
 interface PlannedRun {
   readonly works: readonly Work[];
   /** Where in its parts it is; -1 before the first. */
@@ -126,7 +125,6 @@ export class Pace {
   }
 }
 
-/** Remaining work of a run. */
 function leftOf({ works, place, fraction }: PlannedRun): Work[] {
   return works.slice(Math.max(place, 0)).map((work, i) =>
     i > 0 || place < 0 || work.operations === undefined

@@ -6,7 +6,6 @@
  * signals the whole process group, so further signals within a second belong to the first.
  */
 
-/** Actions on an interruption. */
 export interface InterruptionOptions {
   /** Prints that runs are stopping. */
   readonly onStop: () => void;
@@ -45,7 +44,6 @@ export class Interruption implements Disposable {
     return this.#controller.signal;
   }
 
-  /** Handles a signal. */
   handle(): void {
     if (this.#stopsAtOnce) return this.#options.onStopAtOnce();
     if (this.signal.aborted) return; // the same press once more

@@ -41,7 +41,6 @@ export async function openRunFolder(
     results: string;
     environment: Environment;
     fresh?: boolean;
-    /** The lock of the run. */
     lock?: FileLock;
     /** Receives differences from the record that is run again. */
     remark?: (text: string) => void;

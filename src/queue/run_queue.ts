@@ -22,7 +22,6 @@ import type { RunExecutor } from "../runner/run_context.ts";
 
 /** How runs are executed. */
 export interface QueueOptions {
-  /** Folder of all results. */
   readonly results: string;
   /** Folder for TensorBoard, where the curves of trainings are written, too. */
   readonly tensorboard?: string;

@@ -62,7 +62,6 @@ const recordKeys = [
 ] as const satisfies readonly (keyof MetricsRecord)[];
 
 export interface RunFolderOptions {
-  /** Folder of all results. */
   readonly results: string;
   /** The run's identity and labels, as its summary begins. */
   readonly identity: Omit<RunSummary, "state" | "error" | "metrics">;

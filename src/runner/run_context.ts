@@ -24,23 +24,18 @@ export interface TrainingProgress {
 
 /** Progress of an evaluation, reported after each item. */
 export interface EvaluationProgress {
-  /** Name of the evaluation. */
   readonly evaluation: string;
-  /** Model that is evaluated. */
   readonly model: string;
   /** Items done. */
   readonly items: number;
   /** Items there will be. */
   readonly total: number;
-  /** Unit of the items. */
   readonly unit: EvaluationUnit;
 }
 
 /** Where a run reports how far it is. */
 export interface RunProgress {
-  /** Reports a training step. */
   step(training: TrainingProgress): void;
-  /** Reports an evaluated item. */
   item(evaluation: EvaluationProgress): void;
   /** Shows the run's present activity until the next report. */
   doing(text: string): void;
@@ -50,7 +45,6 @@ export interface RunProgress {
 
 /** Context of a run's execution. */
 export interface RunContext {
-  /** Where its results go. */
   readonly results: RunFolder;
   /** Where it says how far it is. */
   readonly progress: RunProgress;

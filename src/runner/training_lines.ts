@@ -2,7 +2,6 @@
 import type { MetricsRecord } from "../results/records.ts";
 import type { TrainingConfig } from "../training/config.ts";
 
-/** A line that is not where it should be. */
 export interface MissingLine {
   /** Lines of the training before it. */
   readonly after: number;

@@ -22,7 +22,6 @@ export type HostArray =
   | Uint8Array<ArrayBuffer>
   | Uint16Array<ArrayBuffer>;
 
-/** A tensor in the memory of a device. */
 export interface DeviceTensor {
   readonly shape: readonly number[];
   readonly type: ElementType;
@@ -46,7 +45,6 @@ export interface ElementCopy {
   readonly count: number;
 }
 
-/** How a graph is compiled. */
 export interface CompileOptions {
   /** Names of outputs that the host reads after every run (logits, ids): they are not left on the device. */
   hostOutputs?: readonly string[];

@@ -25,7 +25,6 @@ export class ApiError extends Error {
   override readonly name: string = "ApiError";
 
   constructor(
-    /** HTTP status. */
     readonly status: number,
     message: string,
     readonly details: ApiErrorDetails = {},

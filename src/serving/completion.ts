@@ -26,7 +26,6 @@ export interface CompletionPart {
   readonly finishReason?: FinishReason;
 }
 
-/** A prompt as token ids. */
 export interface PromptTokens {
   /** Token ids, with the token that begins a document where that is added. */
   readonly ids: Int32Array<ArrayBuffer>;
@@ -55,7 +54,6 @@ export function promptTokens(
 export interface CompletionSurroundings extends ServedModel {
   /** The model with the memory that the completion reads, which is not changed. */
   readonly model: LongMemModel;
-  /** Texts of the tokenizer's tokens. */
   readonly texts: TokenTexts;
   /** Whether an id may be generated. */
   readonly allows: (id: number) => boolean;

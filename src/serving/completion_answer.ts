@@ -36,7 +36,6 @@ export interface WholeAnswer extends Head {
   readonly usage: Usage;
 }
 
-/** The answer to one request. */
 export class CompletionAnswer {
   readonly #asked: CompletionRequest;
   readonly #prompts: readonly PromptTokens[];
@@ -54,7 +53,6 @@ export class CompletionAnswer {
     this.#head = { id, object: "text_completion", created, model };
   }
 
-  /** Gathers all parts. */
   async whole(parts: AsyncIterable<ChoicePart>): Promise<WholeAnswer> {
     const choices = this.#prompts.map((_, index) => ({
       index,

@@ -38,7 +38,6 @@ export interface CompletionRequest {
 export interface RequestLimits {
   /** Most tokens of a completion. */
   readonly maxTokens: number;
-  /** Most tokens of a prompt. */
   readonly promptTokens: number;
 }
 

@@ -6,7 +6,6 @@
 /** Milliseconds in which a client may still read why its request has ended. */
 const unreadMs = 1000;
 
-/** Options of {@linkcode eventStream}. */
 export interface EventStreamOptions {
   /** Makes the last event of an error. */
   readonly failure: (error: unknown) => string;

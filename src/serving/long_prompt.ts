@@ -9,7 +9,6 @@ import type { ServedModel } from "./served_model.ts";
 /** Segments are padded to multiples of this, so that few shapes have to be compiled. */
 const segmentStep = 32;
 
-/** A segment with padding behind it. */
 export interface PaddedSegment {
   /** Token ids [T]. */
   readonly tokens: Int32Array<ArrayBuffer>;

@@ -1,6 +1,5 @@
 import type { CompletionPart } from "./completion.ts";
 
-/** A part of the completion of a prompt. */
 export interface ChoicePart extends CompletionPart {
   /** Place of the prompt in the request. */
   readonly index: number;

@@ -1,10 +1,8 @@
 /** Responses of all paths. */
 import { ApiError } from "./api_error.ts";
 
-/** Headers of all answers. */
 export const headers = { "cache-control": "no-store", "x-content-type-options": "nosniff" };
 
-/** A response of JSON. */
 export function json(
   body: unknown,
   { status = 200, headers: more = {} }: {

@@ -79,7 +79,6 @@ export class CompletionServer {
     this.#created = this.#seconds();
   }
 
-  /** Number of sessions. */
   get sessions(): number {
     return this.#sessions.size;
   }

@@ -35,7 +35,6 @@ export class Session {
     return this.#own ?? this.#start;
   }
 
-  /** Whether it has been given a text. */
   get isChanged(): boolean {
     return this.#own !== undefined;
   }
@@ -95,7 +94,6 @@ export class Sessions {
     this.#now = now;
   }
 
-  /** Number of sessions. */
   get size(): number {
     return this.#sessions.size;
   }

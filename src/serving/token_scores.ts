@@ -6,7 +6,6 @@ import type { TokenTexts } from "../text/token_texts.ts";
 
 /** Log-likelihood of a token after those before it, in nats, and the likeliest tokens of the same place. */
 export interface TokenScore {
-  /** Name of the token. */
   readonly token: string;
   /** Characters of the completion's text before it. */
   readonly offset: number;

@@ -3,7 +3,6 @@
  */
 import { normalTail, quantile, studentQuantile } from "./distributions.ts";
 
-/** How a bootstrap draws. */
 export interface BootstrapOptions {
   /** Equal seeds give equal intervals. */
   readonly seed: number;

@@ -252,7 +252,6 @@ export function proportionInterval(successes: number, n: number): [number, numbe
   return [Math.max(0, (centre - margin) / scale), Math.min(1, (centre + margin) / scale)];
 }
 
-/** Result of a sign test. */
 export interface SignTest {
   /** Items, or clusters, whose value is above 0. */
   readonly positive: number;

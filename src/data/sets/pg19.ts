@@ -36,7 +36,6 @@ const listing = z.object({
   })).optional(),
 });
 
-/** A book as the bucket lists it. */
 interface ListedBook {
   readonly name: string;
   /** MD5 (hexadecimal) of its bytes. */
