@@ -11,7 +11,7 @@ import { z } from "zod";
 import { positiveIntegers } from "../declaration/fields.ts";
 import type { Accepts, Assert } from "../declaration/part.ts";
 import { type Problem, repetitions, wrong } from "../declaration/problem.ts";
-import { InputTypeError } from "../errors.ts";
+import { InputRangeError, InputTypeError } from "../errors.ts";
 import type { RetrievedChunks } from "../longmem/longmem_model.ts";
 import type { MemoryConfig } from "../memory/config.ts";
 import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
@@ -109,6 +109,7 @@ interface Counts {
  * Reads all documents and asks at every token which chunks are retrieved; the records are in the order of the documents.
  *
  * @throws {TypeError} If the model does not report retrieved chunks.
+ * @throws {RangeError} If the score of a chunk is not finite.
  */
 export async function scoreRetrieval(
   model: PromptedModel,
@@ -144,6 +145,12 @@ export async function scoreRetrieval(
       }
       const row = offset / T, written = segment * chunksOfSegment;
       const stored = retrieved.stored[row];
+      checkScores(retrieved, row, content.targetTokens, {
+        evaluation: options.evaluation,
+        model: model.name,
+        document: documents[document].name,
+        position: segment * T,
+      });
       for (let t = 0; t < content.targetTokens; t++) {
         const position = segment * T + t + 1;
         continuations.get(document)!.forEach((found, i) => {
@@ -162,6 +169,40 @@ export async function scoreRetrieval(
     matchTokens,
     ...fieldsOf(counts[i].map((counts) => counts!)),
   }));
+}
+
+/**
+ * Checks the scores of a segment's retrieved chunks: where one is not finite, chunks are retrieved by no order.
+ *
+ * @throws {RangeError} If one is NaN or infinite; it names evaluation, model, document and position.
+ */
+function checkScores(
+  { scores, heads: H, positions: T, chunks: n }: RetrievedChunks,
+  row: number,
+  targetTokens: number,
+  { evaluation, model, document, position }: {
+    readonly evaluation: string | undefined;
+    readonly model: string;
+    readonly document: string;
+    /** Position in the document at which the segment begins. */
+    readonly position: number;
+  },
+): void {
+  for (let h = 0; scores && h < H; h++) {
+    const first = (row * H + h) * T * n;
+    const i = scores.subarray(first, first + targetTokens * n)
+      .findIndex((score) => !Number.isFinite(score));
+    if (i < 0) continue;
+    throw new InputRangeError(
+      `Cannot evaluate model "${model}"${
+        evaluation === undefined ? "" : ` in "${evaluation}"`
+      } as ` +
+        `the scores of chunks for the token at position ${
+          position + Math.floor(i / n)
+        } of document "${document}" must be ` +
+        `finite: current value of head ${h} is ${scores[first + i]}`,
+    );
+  }
 }
 
 function noCounts(heads: number): Counts {

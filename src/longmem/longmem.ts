@@ -207,8 +207,7 @@ export class LongMem {
     return this.#afterOthers(async () => {
       const request = { ...options, readOnly: true, network: "longmem" } as const;
       const { outputs } = await this.#pass("retrieved", tokens, undefined, request);
-      const { scores: _, ...retrieved } = await this.#retrieved(outputs, options.batch ?? 1);
-      return retrieved;
+      return await this.#retrieved(outputs, options.batch ?? 1);
     });
   }
 

@@ -37,6 +37,8 @@ export interface RetrievedChunks {
   readonly chunks: number;
   /** Chunks that the memory of each row holds, from which they are [B]. */
   readonly stored: readonly number[];
+  /** Score of each chunk [B, H, T, n]: the inner product of the query with its mean key; absent where that is not known. */
+  readonly scores?: Float32Array;
 }
 
 /** The remembered states that are nearest to each of a batch. */

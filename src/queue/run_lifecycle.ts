@@ -46,11 +46,13 @@ export async function openRunFolder(
     remark?: (text: string) => void;
     /** Folder for TensorBoard, where the curves of trainings are written, too. */
     tensorboard?: string;
+    /** Receives what cannot be written there. */
+    warn?: (text: string) => void;
   },
 ): Promise<RunFolder> {
-  const { results, environment, fresh = false, lock, remark, tensorboard } = options;
+  const { results, environment, fresh = false, lock, remark, tensorboard, warn } = options;
   const curves = tensorboard !== undefined &&
-    new TensorboardWriter(join(tensorboard, experiment.name, id));
+    new TensorboardWriter(join(tensorboard, experiment.name, id), (text) => warn?.(text));
   const watch = remark && recorded?.environment && watching(recorded.environment, remark);
   return await RunFolder.open({
     results,

@@ -244,8 +244,13 @@ async function executeOne(
   if (!restarts && await isSettled(queued, "elsewhere", options)) return;
   const varies = run.variation ? `: ${formatVariation(run.variation)}` : "";
   progress.begin(`run ${place} of ${total}${varies}`);
-  const remark = (text: string) => progress.note(`again: ${text}`);
-  const results = await openRunFolder(run, { ...options, fresh: restarts, lock, remark });
+  const results = await openRunFolder(run, {
+    ...options,
+    fresh: restarts,
+    lock,
+    remark: (text) => progress.note(`again: ${text}`),
+    warn: (text) => progress.note(text),
+  });
   try {
     await recordRun(run, executor, { results, progress, signal });
     queued.state = "completed";

@@ -4,6 +4,7 @@
 import { atRecordedPaths } from "../declaration/identity.ts";
 import { join } from "node:path";
 import { isForeseen } from "../errors.ts";
+import { ifThere } from "../files.ts";
 import { isLocked } from "../lock.ts";
 import {
   type MetricsRecord,
@@ -126,9 +127,10 @@ export async function findRuns(
   const paths: string[] = [], unlistable: DamagedRun[] = [];
   for (const entry of entries) {
     if (!entry.isDirectory) continue;
-    const found = await findRuns(join(folder, entry.name));
-    paths.push(...found.paths);
-    unlistable.push(...found.unlistable);
+    // A run that starts over may have removed the folder meanwhile.
+    const found = await ifThere(findRuns(join(folder, entry.name)));
+    paths.push(...found?.paths ?? []);
+    unlistable.push(...found?.unlistable ?? []);
   }
   return { paths, unlistable };
 }

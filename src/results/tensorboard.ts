@@ -9,7 +9,7 @@
 import { join } from "node:path";
 import { encodeEvent, type Event } from "../formats/event_file.ts";
 import { makeFolder, writing } from "../files.ts";
-import { InputError } from "../errors.ts";
+import { InputError, isInputError } from "../errors.ts";
 import { hostName } from "../permitted.ts";
 import type { MetricsRecord } from "./records.ts";
 
@@ -38,22 +38,31 @@ export async function prepareTensorboard(folder: string): Promise<void> {
   });
 }
 
+/**
+ * Writes the curves of a run. Where a file cannot be written, as on a full disk, the curve of its training ends, and the run
+ * goes on: its records are elsewhere.
+ */
 export class TensorboardWriter implements CurveWatch {
   readonly #folder: string;
-  /** The file of each training that has begun here. */
-  readonly #files = new Map<string, string>();
-
-  /** @param folder Folder of the run: each training has a folder in it. */
-  constructor(folder: string) {
-    this.#folder = folder;
-  }
+  readonly #warn: (text: string) => void;
+  /** The file of each training that has begun here; undefined where it could not be written. */
+  readonly #files = new Map<string, string | undefined>();
 
   /**
-   * Opens a file for a training, and writes the lines that it has.
-   *
-   * @throws {InputError} Where it cannot be written.
+   * @param folder Folder of the run: each training has a folder in it.
+   * @param warn Told of each curve that ends before its training.
    */
-  async begin(phase: string, lines: readonly MetricsRecord[]): Promise<void> {
+  constructor(folder: string, warn: (text: string) => void) {
+    this.#folder = folder;
+    this.#warn = warn;
+  }
+
+  /** Opens a file for a training, and writes the lines that it has. */
+  begin(phase: string, lines: readonly MetricsRecord[]): Promise<void> {
+    return this.#attempt(phase, () => this.#begin(phase, lines));
+  }
+
+  async #begin(phase: string, lines: readonly MetricsRecord[]): Promise<void> {
     const folder = join(this.#folder, phase);
     await makeFolder(folder);
     const path = join(folder, await nextName(folder));
@@ -67,15 +76,23 @@ export class TensorboardWriter implements CurveWatch {
     await append(path, events);
   }
 
-  /**
-   * Writes a line of a training.
-   *
-   * @throws {InputError} Where it cannot be written.
-   */
+  /** Writes a line of a training. */
   async add(line: MetricsRecord): Promise<void> {
     if (!this.#files.has(line.phase)) await this.begin(line.phase, []);
+    const path = this.#files.get(line.phase);
+    if (path === undefined) return;
     const event = { wallSeconds: now(), step: line.step, what: scalarsOf(line) };
-    await append(this.#files.get(line.phase)!, [event]);
+    await this.#attempt(line.phase, () => append(path, [event]));
+  }
+
+  async #attempt(phase: string, write: () => Promise<void>): Promise<void> {
+    try {
+      await write();
+    } catch (error) {
+      if (!isInputError(error)) throw error;
+      this.#files.set(phase, undefined);
+      this.#warn(`${(error as Error).message}: the curve of ${phase} for TensorBoard ends here`);
+    }
   }
 }
 

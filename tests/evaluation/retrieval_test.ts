@@ -313,3 +313,25 @@ deviceTest("retrieval of a LongMem finds all where a query retrieves all", async
     assert.ok(random > 0 && random < inMemory);
   }
 }, { kinds: ["cpu"] });
+
+deviceTest("retrieval ends where a query is not finite, and says where", async (device) => {
+  const backbone = smallBackbone(), sideNet = smallSideNet(backbone);
+  const random = new Random("text");
+  const tokens = Int32Array.from({ length: 30 }, () => 4 + random.below(3));
+  const documents = [documentOf("a", tokens, 8)];
+  const options = { rows: 1, pad, chunkTokens: 2, matchTokens: [2], evaluation: "probe" };
+  const sizes = { capacityTokens: 32, chunkTokens: 2, retrievedTokens: 4 };
+  const memory = { ...sizes, ...memoryProtocols.strict, index: { kind: "exact" } } as const;
+  for (const [name, { data }] of sideNet.weights) {
+    if (name.endsWith("q_proj.weight")) data.forEach((value, i) => data[i] = value * 3e38);
+  }
+  const model = new LongMem(device, { backbone, sideNet, memory });
+  try {
+    await assert.rejects(
+      scoreRetrieval(languageModel("longmem", model, "longmem"), documents, options),
+      /^RangeError: Cannot evaluate model "longmem" in "probe" as the scores of chunks for the token at position 0 of document "a" must be finite: current value of head 0 is -?(NaN|Infinity)$/,
+    );
+  } finally {
+    await model.close();
+  }
+}, { kinds: ["cpu"] });

@@ -1,7 +1,16 @@
 import { join } from "node:path";
 import { curvesOf, type Point, readFiles } from "../results/tensorboard_reader.ts";
 import { assert } from "../testing.ts";
-import { onlyRun, readLines, run, runTest, signalAfterLines } from "./command_line_run.ts";
+import {
+  onlyRun,
+  outcomeOf,
+  readLines,
+  run,
+  runTest,
+  signalAfterLines,
+  spawnRun,
+  waitForLines,
+} from "./command_line_run.ts";
 import { expectedResults, resultsOf, tiny } from "./tiny_results.ts";
 
 /** The numbers of a line of `metrics.jsonl`, by the tags of their curves. */
@@ -70,4 +79,20 @@ runTest("run --dry-run makes no folder for TensorBoard", async (folder) => {
   const { code, stderr } = await run(folder, tiny, "--tensorboard", "board", "--dry-run");
   assert.equal(code, 0, stderr);
   await assert.rejects(Deno.stat(join(folder, "board")), Deno.errors.NotFound);
+});
+
+runTest("a run goes on whose folder for TensorBoard is gone, and says so", async (folder) => {
+  const process = spawnRun(folder, [tiny, "--tensorboard", "board"], { heldAfterLines: 5 });
+  const outcome = outcomeOf(process);
+  await waitForLines(folder, 5);
+  await Deno.remove(join(folder, "board"), { recursive: true });
+  await Deno.writeTextFile(join(folder, "released"), "");
+  const { code, stdout, stderr } = await outcome;
+  assert.equal(code, 0, stderr);
+  assert.match(
+    stdout,
+    /Cannot write "board\S+" as there is no such folder: the curve of backbone for TensorBoard ends here/,
+  );
+  assert.deepEqual(await resultsOf(folder), await expectedResults());
+  await Deno.stat(join(folder, "board")); // of the trainings that began later
 });

@@ -1,6 +1,11 @@
 import { FileLock } from "../../src/lock.ts";
 import type { RunState } from "../../src/results/records.ts";
-import { findRunRecords, readRunRecord, replicationKey } from "../../src/results/read_runs.ts";
+import {
+  findRunRecords,
+  findRuns,
+  readRunRecord,
+  replicationKey,
+} from "../../src/results/read_runs.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { assert, test } from "../testing.ts";
 import { run } from "./run_records.ts";
@@ -93,6 +98,27 @@ test("findRunRecords() leaves out a run that is damaged, and says which file and
     await Deno.remove(results, { recursive: true });
   }
 });
+
+test("findRuns() passes over a folder that is removed meanwhile", () =>
+  withFolder(async (folder) => {
+    const names = ["a", "b", "c"];
+    for (const name of names) {
+      await Deno.mkdir(`${folder}/${name}/run`, { recursive: true });
+      await Deno.writeTextFile(`${folder}/${name}/run/summary.json`, "{}");
+    }
+    const { readDir } = Deno;
+    try {
+      Deno.readDir = (path) => {
+        if (String(path).endsWith("/b")) Deno.removeSync(path, { recursive: true });
+        return readDir(path);
+      };
+      const { paths } = await findRuns(folder);
+      assert.deepEqual(paths, [`${folder}/a/run`, `${folder}/c/run`]);
+      await assert.rejects(findRuns(`${folder}/b`), Deno.errors.NotFound);
+    } finally {
+      Deno.readDir = readDir;
+    }
+  }));
 
 test("readRunRecord() names the pages of inspections in the folder", () =>
   withFolder(async (folder) => {

@@ -14,7 +14,7 @@ function line(step: number, loss: number): MetricsRecord {
 test("TensorboardWriter writes every number of a line by its tag, with step and time", async () => {
   await withFolder(async (folder) => {
     const before = Date.now() / 1000;
-    const writer = new TensorboardWriter(folder);
+    const writer = new TensorboardWriter(folder, assert.fail);
     await writer.begin("longmem", []);
     await writer.add({
       ...line(300, 2.5),
@@ -61,10 +61,10 @@ test("TensorboardWriter writes every number of a line by its tag, with step and 
 
 test("a training that resumes leaves the curve of its record, without the steps after the checkpoint", async () => {
   await withFolder(async (folder) => {
-    const first = new TensorboardWriter(folder);
+    const first = new TensorboardWriter(folder, assert.fail);
     await first.begin("longmem", []);
     for (const step of [1, 2, 3]) await first.add(line(step, step));
-    const second = new TensorboardWriter(folder);
+    const second = new TensorboardWriter(folder, assert.fail);
     await second.begin("longmem", [line(1, 1), line(2, 2)]);
     await second.add(line(3, 30));
     const files = await readFiles(join(folder, "longmem"));
@@ -80,10 +80,38 @@ test("a new file is read after those of a host whose clock is ahead", async () =
     const ahead = Math.floor(Date.now() / 1000) + 5000;
     await Deno.mkdir(join(folder, "longmem"));
     await Deno.writeTextFile(join(folder, "longmem", `events.out.tfevents.${ahead}.z.1`), "");
-    await new TensorboardWriter(folder).begin("longmem", [line(1, 1)]);
+    await new TensorboardWriter(folder, assert.fail).begin("longmem", [line(1, 1)]);
     const [earlier, own] = await readFiles(join(folder, "longmem"));
     assert.deepEqual(earlier, []);
     assert.deepEqual(curvesOf([own])["train/loss"], [[1, 1]]);
+  });
+});
+
+test("a curve that cannot be written ends, is told of once, and others go on", async () => {
+  await withFolder(async (folder) => {
+    const told: string[] = [];
+    const writer = new TensorboardWriter(folder, (text) => told.push(text));
+    await writer.begin("longmem", []);
+    await writer.add(line(1, 1));
+    const [{ name }] = await Array.fromAsync(Deno.readDir(join(folder, "longmem")));
+    const path = join(folder, "longmem", name), written = await Deno.readFile(path);
+    await Deno.remove(path);
+    await Deno.symlink("/dev/full", path);
+    await writer.add(line(2, 2));
+    await writer.add(line(3, 3));
+    assert.deepEqual(told, [
+      `Cannot write "${path}" as the disk is full: the curve of longmem for TensorBoard ends here`,
+    ]);
+    await Deno.remove(path);
+    await Deno.writeFile(path, written);
+    await writer.add({ ...line(1, 5), phase: "backbone" });
+    // One that begins again has all of its steps.
+    await writer.begin("longmem", [line(1, 1), line(2, 2), line(3, 3)]);
+    assert.equal(told.length, 1);
+    const loss = async (phase: string) =>
+      curvesOf(await readFiles(join(folder, phase)))["train/loss"];
+    assert.deepEqual(await loss("backbone"), [[1, 5]]);
+    assert.deepEqual(await loss("longmem"), [[1, 1], [2, 2], [3, 3]]);
   });
 });
 
