@@ -66,6 +66,8 @@ export interface TableRow {
   /** Values that distinguish the runs from those of other rows, by heading. */
   readonly variation: Readonly<Record<string, string>>;
   readonly model: string;
+  /** The first model of the same runs, with which it is compared. */
+  readonly baseline: string;
   /** Whether sweeps and findings are about it. */
   readonly isMain?: true;
   /** How much text it predicts from, in words; absent where nobody knows it. */
@@ -79,7 +81,7 @@ export interface EvaluationTable {
   readonly evaluation: string;
   /** Which part of its metrics; empty: the main ones. */
   readonly part: string;
-  /** Model of the first row of each group, with which the others are compared. */
+  /** Model of the first row. */
   readonly baseline: string;
   /** Headings of the fields that vary between runs. */
   readonly varied: readonly string[];
@@ -354,7 +356,7 @@ function groupRows(
     const isMain = group.some((run) => catalog.isMain(run, { evaluation, model }));
     const reach = catalog.reach(group[0], { evaluation, model });
     rows.push({
-      ...{ runs: group, variation, model },
+      ...{ runs: group, variation, model, baseline: rows[0]?.model ?? model },
       ...(isMain && { isMain }),
       ...(reach !== undefined && { reach }),
       cells,

@@ -1,7 +1,7 @@
 /**
  * Tables of the measurements of runs, as Markdown, HTML, CSV or JSON.
  */
-import { type Difference, fewestItems } from "./paired_comparison.ts";
+import { fewestItems } from "./paired_comparison.ts";
 import {
   type EvaluationTable,
   type ExperimentTables,
@@ -290,6 +290,7 @@ function metricRows(experiments: readonly ExperimentTables[]): MetricRow[] {
 /** Where a metric of a run stands. */
 interface Place {
   readonly table: EvaluationTable;
+  readonly row: TableRow;
   readonly cell: TableCell;
 }
 
@@ -297,9 +298,11 @@ interface Place {
 function placesOf(tables: readonly EvaluationTable[]): Map<Metric, Place> {
   const places = new Map<Metric, Place>();
   for (const table of tables) {
-    for (const cell of table.rows.flatMap(({ cells }) => cells)) {
-      for (const metric of cell?.metrics ?? []) {
-        if (!places.has(metric)) places.set(metric, { table, cell: cell! });
+    for (const row of table.rows) {
+      for (const cell of row.cells) {
+        for (const metric of cell?.metrics ?? []) {
+          if (!places.has(metric)) places.set(metric, { table, row, cell: cell! });
+        }
       }
     }
   }
@@ -326,26 +329,26 @@ function seedRow(run: RunRecord, metric: Metric, place: Place | undefined): Metr
       count: cell?.over?.count,
       isProportion: place?.table.columns.find((column) => column.name === name)?.isProportion,
     })),
-    ...(isAlone && differenceColumns(place!.table, cell.difference)),
+    ...(isAlone && differenceColumns(place!.row, cell)),
   };
 }
 
 function meanRow(
   table: EvaluationTable,
-  { runs, model }: TableRow,
+  row: TableRow,
   cell: TableCell,
   { name, unit, higherIsBetter, metricVersion }: TableColumn,
 ): MetricRow {
-  const { experiment, scale, variation } = runs[0].summary;
+  const { experiment, scale, variation } = row.runs[0].summary;
   const { seed: _seed, ...fields } = variation ?? {};
-  const { value, metrics, difference } = cell;
+  const { value, metrics } = cell;
   return {
     experiment,
     scale,
     seeds: metrics.length,
     variation: formatVariation(fields) || undefined,
     evaluation: table.evaluation,
-    model,
+    model: row.model,
     metric: name,
     value,
     ...uncertaintyColumns(cell),
@@ -353,7 +356,7 @@ function meanRow(
     unit,
     higherIsBetter,
     metricVersion,
-    ...differenceColumns(table, difference),
+    ...differenceColumns(row, cell),
   };
 }
 
@@ -392,13 +395,13 @@ function uncertaintyColumns(
 }
 
 function differenceColumns(
-  { baseline }: EvaluationTable,
-  difference: Difference | undefined,
+  { baseline }: Pick<TableRow, "baseline">,
+  { difference, metrics: [{ over }] }: TableCell,
 ): MetricRow {
   if (!difference) return {};
   const { value, interval, insideNoise } = difference;
   return {
-    baseline,
+    baseline: over ?? baseline,
     difference: value,
     differenceLow: interval?.[0],
     differenceHigh: interval?.[1],

@@ -36,7 +36,7 @@ export function tableText(
   table: EvaluationTable,
   labels: readonly string[],
 ): TableText {
-  const { evaluation, part, varied, columns, rows, baseline } = table;
+  const { evaluation, part, varied, columns, rows } = table;
   const counts = columns.map((_, i) => countsOf(rows, i));
   const oneCount = new Set(counts).size === 1 ? counts[0] : undefined;
   const over = overOf(rows);
@@ -72,16 +72,18 @@ export function tableText(
     ].join(" ");
   const withDifference = <T>(cells: readonly T[], added: () => T) =>
     cells.flatMap((cell, i) => i === differing ? [cell, added()] : [cell]);
+  const baselines = [...new Set(rows.map(({ baseline }) => baseline))];
+  const compared = `vs ${baselines.length === 1 ? baselines[0] : "first model"}`;
   const rowLabels = [...varied, "model", ...(seeded ? ["seeds"] : [])];
   return {
     caption: part === "" ? evaluation : `${evaluation}, ${part}`,
     notes,
-    headers: [...rowLabels, ...withDifference(columns.map(header), () => `vs ${baseline}`)],
+    headers: [...rowLabels, ...withDifference(columns.map(header), () => compared)],
     labels: rowLabels.length,
-    rows: rows.map(({ variation, model, runs, cells }) => [
+    rows: rows.map(({ variation, model, cells }) => [
       ...varied.map((name) => labelCell(variation[name] ?? "")),
       { text: model },
-      ...(seeded ? [labelCell(String(runs.length))] : []),
+      ...(seeded ? [labelCell(seedsOf(cells))] : []),
       ...withDifference(
         cells.map((cell) => valueText(cell, part === "")),
         () => differenceText(cells[differing]),
@@ -96,6 +98,19 @@ export function tableText(
   };
 }
 
+/** Seeds that were measured: `3`, or `2-3` where columns differ. */
+function seedsOf(cells: TableRow["cells"]): string {
+  return rangeOf(cells.flatMap((cell) => cell ? [cell.metrics.length] : []));
+}
+
+/** `11`, or `8-11` where numbers differ. */
+function rangeOf(values: readonly number[]): string {
+  const low = Math.min(...values), high = Math.max(...values);
+  return low === high
+    ? low.toLocaleString("en")
+    : `${low.toLocaleString("en")}\u2013${high.toLocaleString("en")}`;
+}
+
 function labelCell(text: string): CellText {
   return text !== "" && Number.isFinite(Number(text)) ? { text, value: Number(text) } : { text };
 }
@@ -108,14 +123,8 @@ function directionOf({ higherIsBetter }: TableColumn): string {
 function countsOf(rows: readonly TableRow[], column: number): string {
   const metrics = rows.flatMap(({ cells }) => cells[column]?.metrics ?? []);
   const counts = metrics.map(({ n }) => n), totals = metrics.map(({ n, total }) => total ?? n);
-  const range = (values: readonly number[]) => {
-    const low = Math.min(...values), high = Math.max(...values);
-    return low === high
-      ? low.toLocaleString("en")
-      : `${low.toLocaleString("en")}\u2013${high.toLocaleString("en")}`;
-  };
   const some = metrics.some(({ n, total }) => total !== undefined && total !== n);
-  return some ? `${range(counts)} of ${range(totals)}` : range(counts);
+  return some ? `${rangeOf(counts)} of ${rangeOf(totals)}` : rangeOf(counts);
 }
 
 /** Unit of the standard errors, `8 documents`, if all columns have the same one except for its number; else undefined. */
@@ -125,11 +134,8 @@ function overOf(rows: readonly TableRow[]): string | undefined {
   if (units.size !== 1) return undefined;
   const [unit] = units;
   const counts = over.map(({ count }) => count);
-  const low = Math.min(...counts), high = Math.max(...counts);
-  const text = `${low === high ? "" : `${low.toLocaleString("en")}\u2013`}${
-    high.toLocaleString("en")
-  }`;
-  return unit === "items" ? text : `${text} ${high === 1 ? unit.replace(/s$/, "") : unit}`;
+  const text = rangeOf(counts);
+  return unit === "items" ? text : `${text} ${text === "1" ? unit.replace(/s$/, "") : unit}`;
 }
 
 /** A number with its standard error and, of main metrics, how it varies with the seed. */

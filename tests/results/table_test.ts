@@ -177,6 +177,18 @@ test("formatTables() tells seeds' spread apart from the items'", () => {
   assertClose([rows[2].stderr], [Math.sqrt((3 / 16 + 2 / 9) / 2 / 11)], { tolerance: 1e-12 });
 });
 
+test("formatTables() counts the seeds of which a model has numbers", () => {
+  const of = (seed: number, scores: Parameters<typeof scoredRun>[0]) =>
+    scoredRun(scores, {
+      declaration: { name: "novels", seed },
+      summary: { run: `seed${seed}`, state: seed === 3 ? "interrupted" : "completed" },
+    });
+  const whole = { backbone: worse, longmem: better };
+  const text = format([of(1, whole), of(2, whole), of(3, { backbone: worse })], "md");
+  assert.match(text, /\| backbone +\| 3 +\|/);
+  assert.match(text, /\| longmem +\| 2 +\|/);
+});
+
 test("formatTables() has what a sweep varies as its first columns", () => {
   const runs = [64, 8].map((size) =>
     scoredRun({ longmem: better }, {
@@ -289,6 +301,32 @@ test("formatTables() as json has every digit, and paired differences", () => {
   assert.deepEqual([value, baseline, insideNoise], [10 / 12, "backbone", false]);
   assert.ok(Math.abs(difference - 7 / 12) < 1e-12);
   assert.ok(0 < differenceLow && differenceLow < difference && difference < differenceHigh);
+});
+
+test("formatTables() names the first model of each run where runs begin with others", () => {
+  const of = (models: string[], name: string) =>
+    scoredRun(
+      Object.fromEntries(models.map((model) => [model, model === "longmem" ? better : worse])),
+      {
+        declaration: { name: "novels", run: name },
+        summary: { run: name },
+      },
+    );
+  const runs = [of(["backbone", "longmem"], "a"), of(["longmem", "backbone"], "b")];
+  const rows = JSON.parse(format(runs, "json")) as Record<string, unknown>[];
+  assert.deepEqual(
+    rows.map((
+      { run, model, baseline, difference },
+    ) => [run, model, baseline, Math.sign(Number(difference ?? 0))]),
+    [
+      ["a", "backbone", undefined, 0],
+      ["a", "longmem", "backbone", 1],
+      ["b", "longmem", undefined, 0],
+      ["b", "backbone", "longmem", -1],
+    ],
+  );
+  assert.match(format(runs, "md"), /\| +vs first model \|/);
+  assert.match(format(runs.slice(0, 1), "md"), /\| +vs backbone \|/);
 });
 
 test("formatTables() as html has captions, headings of columns and rows, and escapes", () => {
