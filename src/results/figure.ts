@@ -276,6 +276,8 @@ function figure(
     marginTop,
     marginBottom,
     marginRight: width - plot.width + (plot.marginRight ?? margin),
+    // Room for the descenders of its label.
+    x: { labelOffset: marginBottom - 7, ...plot.x },
     marks: [...plot.marks ?? [], ...marks],
     document: document as unknown as NonNullable<Plot.PlotOptions["document"]>,
     className: "figure",
