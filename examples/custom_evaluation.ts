@@ -161,9 +161,9 @@ export async function runChoice(results: string): Promise<RunSummary> {
 
 if (import.meta.main) {
   const { run, metrics } = await runChoice("results");
-  for (const { model, name, value, ci95, n } of metrics) {
-    const interval = ci95 ? ` [${ci95.map((bound) => bound.toFixed(2)).join(", ")}]` : "";
-    console.log(`${model}: ${name} ${value.toFixed(2)}${interval}, n ${n}`);
+  for (const { model, name, value, stderr, n } of metrics) {
+    const error = stderr === undefined ? "" : ` \u00b1 ${stderr.toFixed(2)}`;
+    console.log(`${model}: ${name} ${value.toFixed(2)}${error}, n ${n}`);
   }
   console.log(`samples and summary: results/custom_evaluation/${run}`);
 }

@@ -138,6 +138,9 @@ if (import.meta.main) {
   console.log(`${found.tokens} tokens, ${found.remembered} of them in memory`);
   console.log(`nats a token of the last segment: ${found.alone.toFixed(3)} by the model alone,`);
   console.log(`${found.withMemory.toFixed(3)} with the memory`);
-  console.log(`the text goes on: ${found.continuation}`);
-  if (model === undefined) await Deno.remove(folder, { recursive: true });
+  console.log(`the text goes on: ${JSON.stringify(found.continuation)}`);
+  if (model === undefined) {
+    console.log("(these weights are random: name a model to see text)");
+    await Deno.remove(folder, { recursive: true });
+  }
 }
