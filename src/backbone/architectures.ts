@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { composed, Registry } from "../declaration/registry.ts";
+import { composed, type Kind, Registry } from "../declaration/registry.ts";
 import { allowedWords } from "../did_you_mean.ts";
 import { InputTypeError } from "../errors.ts";
 import type { Architecture } from "./architecture.ts";
@@ -17,24 +17,14 @@ import type { BackboneShape } from "./shape.ts";
 export const defaultArchitecture = longMemGpt2;
 
 /** Every architecture by its name, which declarations and checkpoints have. */
-const registry = new Registry<ArchitectureKind, BackboneShape>(
+const registry = new Registry<Architecture & Kind>(
   Object.fromEntries(
     [longMemGpt2, gpt2, llama, mistral, qwen2, qwen3, gptNeoX, bloom].map(
-      (architecture) => [architecture.name, kindOf(architecture)],
+      (architecture) => [architecture.name, architecture],
     ),
   ),
   { discriminator: "architecture" },
 );
-
-interface ArchitectureKind {
-  readonly schema: z.ZodType;
-  readonly architecture: Architecture;
-}
-
-function kindOf(architecture: Architecture): ArchitectureKind {
-  const { name, settings = z.strictObject({}) } = architecture;
-  return { schema: z.strictObject({ architecture: z.literal(name), settings }), architecture };
-}
 
 /**
  * Makes an architecture known by its name, to declarations and checkpoints alike.
@@ -43,12 +33,12 @@ function kindOf(architecture: Architecture): ArchitectureKind {
  * @throws RangeError where the name is taken.
  */
 export function registerArchitecture(architecture: Architecture): Disposable {
-  return registry.register(architecture.name, kindOf(architecture));
+  return registry.register(architecture.name, architecture);
 }
 
 /** Every architecture. */
 export function architectures(): Architecture[] {
-  return registry.all.map(({ architecture }) => architecture);
+  return registry.all;
 }
 
 /**
@@ -75,7 +65,7 @@ export function architectureOf(
   { architecture: name }: Pick<BackboneShape, "architecture">,
 ): Architecture {
   if (name === undefined) return defaultArchitecture;
-  if (registry.names.includes(name)) return registry.get(name).architecture;
+  if (registry.names.includes(name)) return registry.get(name);
   throw new InputTypeError(
     `Cannot use a backbone as its architecture "${name}" is unknown: ${
       allowedWords(name, registry.names)
