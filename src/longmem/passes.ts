@@ -14,15 +14,19 @@ import { type Network, networks } from "./networks.ts";
 import { hostFunctionsOf, type OpenMemory } from "./open_memory.ts";
 import { type LongMemParts, ownPart, wholeNetwork } from "./parts.ts";
 
-export type PassOutput =
-  | "logits"
-  | "nll"
-  | "choices"
-  | "retrieved"
-  | "cache"
-  | "neighbours"
-  | "logits and neighbours"
-  | "explained";
+/** Values that each output of a pass consists of; `retrieved` with the shares, where the pass explains itself. */
+const outputValues = {
+  logits: ["logits"],
+  nll: ["nll"],
+  choices: ["nll", "choices"],
+  retrieved: ["retrieved"],
+  cache: [],
+  neighbours: ["nll", "retrieved"],
+  "logits and neighbours": ["logits", "retrieved"],
+  explained: ["nll", "retrieved"],
+} as const satisfies Record<string, readonly ("logits" | "nll" | "choices" | "retrieved")[]>;
+
+export type PassOutput = keyof typeof outputValues;
 
 /** Properties that all passes of one session share. */
 export interface PassKind {
@@ -100,22 +104,18 @@ export class Passes {
       blockBytes,
     });
     const { graph } = forward;
-    if (want === "logits" || want === "logits and neighbours") {
-      graph.output("logits", headLogits(forward));
-    }
-    if (want === "nll" || want === "choices" || want === "neighbours" || want === "explained") {
+    const values = new Set<string>(outputValues[want]);
+    if (values.has("logits")) graph.output("logits", headLogits(forward));
+    if (values.has("nll")) {
       const blocks = headBlocks(forward, { blockBytes });
       graph.output("nll", headLoss(forward, { blocks, frozen: true }));
-      if (want === "choices") {
+      if (values.has("choices")) {
         const targets = reshape(graph.inputs.get("targets")!, forward.features.shape.slice(0, 1));
         graph.output("choices", mostLikely(blocks));
         graph.output("ranks", targetRank(blocks, targets));
       }
     }
-    if (
-      want === "retrieved" || want === "explained" || want === "neighbours" ||
-      want === "logits and neighbours"
-    ) {
+    if (values.has("retrieved")) {
       const [{ ids, scores, shares }] = forward.retrieved;
       graph.output("ids", ids);
       graph.output("scores", scores);
