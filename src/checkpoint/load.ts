@@ -14,7 +14,7 @@ import {
 import { type Protocol, protocols } from "../declaration/protocol.ts";
 import { deviceKinds, mostThreads } from "../runtime/device.ts";
 import { openDevice } from "../runtime/open_device.ts";
-import { sideNetProtocols } from "../longmem/config.ts";
+import { sideNetProtocols } from "../longmem/initialized_sidenet.ts";
 import { initializeSideNet, type SideNetInitialization } from "../longmem/initialization.ts";
 import { LongMem } from "../longmem/longmem.ts";
 import {

@@ -4,7 +4,7 @@
  */
 import { type Estimate, estimateRun } from "../experiment/estimate.ts";
 import { describeExcess } from "../experiment/memory_need.ts";
-import { type SideNetConfig, startRemark } from "../longmem/config.ts";
+import { type SideNetConfig, sideNetKindOf } from "../checkpoint/sidenets.ts";
 import { gibibytes } from "../runtime/gibibytes.ts";
 import { machineMemoryBytes } from "../system.ts";
 import { kindOf } from "../evaluation/evaluations.ts";
@@ -121,7 +121,7 @@ function factsOf({ run: { experiment }, estimate }: Prospect): string[] {
 }
 
 function remarksOn(sidenet: SideNetConfig | undefined): string[] {
-  const remark = sidenet && startRemark(sidenet);
+  const remark = sidenet && sideNetKindOf(sidenet).remark?.(sidenet);
   return remark === undefined ? [] : [`note: ${remark}`];
 }
 

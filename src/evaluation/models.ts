@@ -5,6 +5,7 @@ import { z } from "zod";
 import type { Assert, Declared } from "../declaration/part.ts";
 import { type Problem, repetitions, wrong } from "../declaration/problem.ts";
 import { oneOf } from "../declaration/fields.ts";
+import { type SideNetConfig, sideNetKindOf } from "../checkpoint/sidenets.ts";
 import { composed, Registry } from "../declaration/registry.ts";
 import type { ModelConfig, ModelKind, ModelNeed, ModelSurroundings } from "./model_kind.ts";
 import { backbone } from "./models/backbone.ts";
@@ -144,7 +145,7 @@ export function missingSettings(
 
 /** The parts of an experiment that models may need. */
 export interface ModelParts {
-  readonly sidenet?: { readonly kind?: unknown } | undefined;
+  readonly sidenet?: SideNetConfig | undefined;
   readonly memory?: unknown;
   readonly adaptation?: unknown;
 }
@@ -167,34 +168,27 @@ export function modelProblems(
   ];
 }
 
-function isMet(need: ModelNeed, { sidenet, memory, adaptation }: ModelParts): boolean {
-  const isRead = sidenet?.kind === "checkpoint";
-  switch (need) {
-    case "sidenet":
-      return sidenet !== undefined;
-    case "initialized SideNet":
-      return !isRead;
-    case "memory":
-      return memory !== undefined;
-    case "adaptation":
-      return adaptation !== undefined;
-    case "trained SideNet":
-      return isRead || adaptation !== undefined;
-    default:
-      return need satisfies never;
-  }
-}
+const isTrained = ({ sidenet }: ModelParts) => sidenet && sideNetKindOf(sidenet).isTrained;
+
+/** Whether a declaration has each part. */
+const isMet: Readonly<Record<ModelNeed, (parts: ModelParts) => boolean | undefined>> = {
+  sidenet: ({ sidenet }) => sidenet !== undefined,
+  "initialized SideNet": (parts) => !isTrained(parts),
+  memory: ({ memory }) => memory !== undefined,
+  adaptation: ({ adaptation }) => adaptation !== undefined,
+  "trained SideNet": (parts) => isTrained(parts) || parts.adaptation !== undefined,
+};
 
 /** Needs of a model that a declaration does not meet. */
 function needProblems(name: string, experiment: ModelParts, path: string): Problem[] {
-  const unmet = models.get(name).needs.filter((need) => !isMet(need, experiment));
+  const unmet = models.get(name).needs.filter((need) => !isMet[need](experiment));
   if (unmet.length === 0) return [];
   const possible = models.names
-    .filter((other) => models.get(other).needs.every((need) => isMet(need, experiment)))
+    .filter((other) => models.get(other).needs.every((need) => isMet[need](experiment)))
     .join(", ");
   if (unmet.includes("initialized SideNet")) {
-    const rule = 'must not be listed where sidenet.kind is "checkpoint", as that SideNet was ' +
-      "trained with a memory and its first weights are not known";
+    const rule = `must not be listed where sidenet.kind is "${experiment.sidenet!.kind}", ` +
+      "as that SideNet was trained with a memory and its first weights are not known";
     return [wrong(path, rule, name, possible)];
   }
   const missing = unmet.map((need) => need === "trained SideNet" ? "adaptation" : need)

@@ -6,7 +6,7 @@
  * defaults and the rules of its fields: `src/memory/config.ts`.
  */
 import type { ClusterConfig, ClusterDeclaration } from "../cluster/config.ts";
-import type { SideNetConfig, SideNetDeclaration } from "../longmem/config.ts";
+import type { SideNetConfig, SideNetDeclaration } from "../checkpoint/sidenets.ts";
 import type { AdaptationConfig, AdaptationDeclaration } from "../training/config.ts";
 import type { BackboneConfig, BackboneDeclaration } from "./backbones.ts";
 import type { EvaluationConfig, EvaluationDeclaration } from "../evaluation/evaluations.ts";
@@ -20,10 +20,13 @@ export type { ModelSize, NamedSize } from "../backbone/config.ts";
 export type { ClusterConfig, ClusterDeclaration } from "../cluster/config.ts";
 export type {
   CheckpointSideNetConfig,
+  CheckpointSideNetDeclaration,
+} from "../checkpoint/checkpoint_sidenet.ts";
+export type { SideNetConfig, SideNetDeclaration } from "../checkpoint/sidenets.ts";
+export type {
   InitializedSideNetConfig,
-  SideNetConfig,
-  SideNetDeclaration,
-} from "../longmem/config.ts";
+  InitializedSideNetDeclaration,
+} from "../longmem/initialized_sidenet.ts";
 export type {
   AdaptationConfig,
   AdaptationDeclaration,

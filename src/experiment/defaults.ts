@@ -5,7 +5,7 @@ import type { Experiment, ResolvedExperiment } from "./declaration.ts";
 import { defaultArchitecture } from "../backbone/architectures.ts";
 import { clusterPart } from "../cluster/config.ts";
 import { sizeOf } from "../backbone/config.ts";
-import { sidenetPart } from "../longmem/config.ts";
+import { sideNetKindOf } from "../checkpoint/sidenets.ts";
 import { adaptationPart } from "../training/config.ts";
 import { type BackboneConfig, backbones, pretrainingOf } from "./backbones.ts";
 import { memoryPart } from "../memory/config.ts";
@@ -46,7 +46,7 @@ export function fillDefaults(experiment: Experiment): ResolvedExperiment {
     tokenizer: experiment.tokenizer,
     backbone,
     ...(sidenet && {
-      sidenet: sidenetPart.fill(sidenet, {
+      sidenet: sideNetKindOf(sidenet).fill(sidenet, {
         protocol,
         architecture: declaredArchitecture(backbone),
       }),

@@ -5,7 +5,7 @@ import type { BackboneShape } from "../backbone/shape.ts";
 import { type SideNetShape, sideNetTensorShapes } from "../longmem/sidenet_shape.ts";
 import { canonicalJson, identityOf } from "../declaration/identity.ts";
 import type { NamedPath } from "../declaration/part.ts";
-import { sideNetFiles } from "../longmem/config.ts";
+import { sideNetKindOf } from "../checkpoint/sidenets.ts";
 import { kindOf } from "../evaluation/evaluations.ts";
 import { experimentSchema } from "./schema.ts";
 import { corpora } from "../text/corpora/corpora.ts";
@@ -159,7 +159,7 @@ export async function inputPaths(experiment: ResolvedExperiment): Promise<NamedP
       named.push({ field: "tokenizer", path, optional: true });
     }
   }
-  if (sidenet) named.push(...sideNetFiles(sidenet, "sidenet"));
+  if (sidenet) named.push(...sideNetKindOf(sidenet).files?.(sidenet, "sidenet") ?? []);
   for (const [i, evaluation] of evaluations.entries()) {
     for (const { field, ...entry } of await kindOf(evaluation).files?.(evaluation) ?? []) {
       named.push({ field: `evaluations.${i}.${field}`, ...entry });

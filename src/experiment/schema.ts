@@ -13,7 +13,7 @@ import type { Accepts, Assert } from "../declaration/part.ts";
 import { protocols } from "../declaration/protocol.ts";
 import { composed } from "../declaration/registry.ts";
 import { evaluations } from "../evaluation/evaluations.ts";
-import { sidenetPart } from "../longmem/config.ts";
+import { sidenets } from "../checkpoint/sidenets.ts";
 import { adaptationPart } from "../training/config.ts";
 import { backbones } from "./backbones.ts";
 import { memoryPart } from "../memory/config.ts";
@@ -35,7 +35,7 @@ export const experimentSchema = composed(() =>
     corpus: corpora.schema,
     tokenizer: tokenizerSchema,
     backbone: backbones.schema,
-    sidenet: sidenetPart.schema.optional(),
+    sidenet: sidenets.schema.optional(),
     memory: memoryPart.schema.optional(),
     adaptation: adaptationPart.schema.optional(),
     evaluations: z.array(evaluations.schema).readonly().describe("lists of evaluations"),

@@ -3,7 +3,7 @@
  */
 import type { BackboneShape } from "../backbone/shape.ts";
 import { readFolderShape } from "../checkpoint/folder.ts";
-import { declaredSideNet, type SideNetConfig } from "../longmem/config.ts";
+import { type SideNetConfig, sideNetKindOf } from "../checkpoint/sidenets.ts";
 import type { SideNetShape } from "../longmem/sidenet_shape.ts";
 import { elementCount } from "../tensor.ts";
 import { vocabSizeOf } from "../text/tokenizer_config.ts";
@@ -36,7 +36,7 @@ export function sideNetShape(
   sidenet: SideNetConfig,
   { layers }: BackboneShape,
 ): SideNetShape | undefined {
-  const { memoryBlock, reductionFactor } = declaredSideNet(sidenet);
+  const { memoryBlock, reductionFactor } = sideNetKindOf(sidenet).shapeOf(sidenet);
   return memoryBlock === undefined || reductionFactor === undefined
     ? undefined
     : { layers: layers / reductionFactor, reductionFactor, memoryBlock };

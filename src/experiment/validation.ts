@@ -11,7 +11,7 @@ import { kindOf, listMeasured } from "../evaluation/evaluations.ts";
 import { missingSettings, modelProblems } from "../evaluation/models.ts";
 import { parseForm } from "../declaration/form_problems.ts";
 import { sizeOf } from "../backbone/config.ts";
-import { blockProblems, sidenetPart } from "../longmem/config.ts";
+import { sideNetKindOf } from "../checkpoint/sidenets.ts";
 import { adaptationPart } from "../training/config.ts";
 import { backbones } from "./backbones.ts";
 import { memoryPart, updateProblems } from "../memory/config.ts";
@@ -28,18 +28,16 @@ export function checkExperiment(
     present,
   );
   if (experiment === undefined) return { problems: malformed };
+  const { protocol = "strict", backbone, adaptation, sidenet, evaluations } = experiment;
+  const sideNetKind = sidenet && sideNetKindOf(sidenet);
   const incomplete = [
-    ...backbones.get(experiment.backbone.kind).missing?.(experiment.backbone, "backbone", {
-      protocol: experiment.protocol ?? "strict",
-    }) ?? [],
-    ...(experiment.adaptation
-      ? adaptationPart.missing(experiment.adaptation, "adaptation", {
-        size: sizeOf(experiment.backbone),
-      })
+    ...backbones.get(backbone.kind).missing?.(backbone, "backbone", { protocol }) ?? [],
+    ...(adaptation
+      ? adaptationPart.missing(adaptation, "adaptation", { size: sizeOf(backbone) })
       : []),
-    ...(experiment.sidenet ? sidenetPart.missing(experiment.sidenet, "sidenet") : []),
+    ...sideNetKind?.missing?.(sidenet!, "sidenet", { protocol }) ?? [],
     ...missingContexts(experiment),
-    ...experiment.evaluations.flatMap(({ models, memory }, i) =>
+    ...evaluations.flatMap(({ models, memory }, i) =>
       missingSettings(models, `evaluations.${i}.models`, {
         hasMemory: memory !== undefined || experiment.memory !== undefined,
       })
@@ -82,9 +80,9 @@ export function withoutUndefined(value: unknown): unknown {
  * @throws {DeclarationError} It lists every problem.
  */
 export function checkBlocks(experiment: ResolvedExperiment, layers: number): void {
-  const { sidenet } = experiment;
-  const problems = sidenet ? blockProblems(sidenet, layers, "the backbone's layers") : [];
-  if (problems.length > 0) throw declarationError(experiment, problems);
+  const { sidenet } = experiment, blocks = { layers, field: "the backbone's layers" };
+  const problems = sidenet && sideNetKindOf(sidenet).check?.(sidenet, "sidenet", blocks);
+  if (problems?.length) throw declarationError(experiment, problems);
 }
 
 /** Values that are allowed alone, but not together. */
@@ -92,6 +90,8 @@ function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
   const { reproduces, corpus, tokenizer, backbone, sidenet, memory, adaptation, evaluations } =
     experiment;
   const backboneKind = backbones.get(backbone.kind);
+  const { shape: { layers }, path } = backboneKind.shapeOf(backbone, "backbone");
+  const sideNetKind = sidenet && sideNetKindOf(sidenet);
   const trained = [
     ...(backboneKind.trained ? ["backbone"] : []),
     ...(adaptation ? ["adaptation"] : []),
@@ -110,9 +110,7 @@ function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
         "bpe, file, gpt2",
       )]
       : []),
-    ...(sidenet
-      ? sidenetPart.check(sidenet, "sidenet", backboneKind.shapeOf(backbone, "backbone"))
-      : []),
+    ...sideNetKind?.check?.(sidenet!, "sidenet", { layers, field: `${path}.layers` }) ?? [],
     ...(memory ? memoryPart.check(memory, "memory") : []),
     ...(adaptation ? adaptationPart.check(adaptation, "adaptation") : []),
   ];
@@ -127,10 +125,10 @@ function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
       ));
     }
   }
-  if (sidenet?.kind === "checkpoint" && !memory) {
+  if (sideNetKind?.isTrained && !memory) {
     problems.push({
       path: "memory",
-      message: 'is missing, but sidenet.kind is "checkpoint": such a SideNet reads one',
+      message: `is missing, but sidenet.kind is "${sidenet!.kind}": such a SideNet reads one`,
     });
   }
   for (const [name, part] of Object.entries({ memory, adaptation })) {

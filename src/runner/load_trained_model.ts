@@ -1,10 +1,10 @@
 import { dirname, join } from "node:path";
 import { loadSideNetWeights, loadTrainedBackbone } from "../checkpoint/checkpoint.ts";
-import type { BackboneCheckpoint, BackboneShape } from "../backbone/shape.ts";
-import type { ResolvedExperiment, SideNetConfig } from "../experiment/declaration.ts";
+import type { BackboneCheckpoint } from "../backbone/shape.ts";
+import { sideNetKindOf } from "../checkpoint/sidenets.ts";
+import type { ResolvedExperiment } from "../experiment/declaration.ts";
 import { backbones } from "../experiment/backbones.ts";
-import { wiringOf } from "../longmem/config.ts";
-import type { SideNetCheckpoint, SideNetShape } from "../longmem/sidenet_shape.ts";
+import type { SideNetCheckpoint } from "../longmem/sidenet_shape.ts";
 import type { MemoryConfig } from "../memory/config.ts";
 import { backboneTraining, sideNetTraining } from "../training/adaptation.ts";
 import type { TokenizerSource } from "../text/tokenizer_source.ts";
@@ -62,11 +62,9 @@ export async function readFinishedRun(path: string): Promise<FinishedRun> {
   const backbone = trained
     ? await loadTrainedBackbone(weights(backboneTraining), trained.sizes(config))
     : (await stored.read(config)).backbone;
-  const sideNet = await loadSideNetWeights(
-    weights(sideNetTraining),
-    backbone.shape,
-    { shape: await trainedShape(sidenet, backbone.shape) },
-  );
+  const kind = sideNetKindOf(sidenet);
+  const shape = await kind.readShape?.(sidenet, backbone.shape) ?? kind.shapeOf(sidenet);
+  const sideNet = await loadSideNetWeights(weights(sideNetTraining), backbone.shape, { shape });
   const { contextTokens } = adaptation;
   return { experiment, backbone, sideNet, memory, contextTokens };
 }
@@ -125,23 +123,6 @@ async function checkWeights(
             results === "results" ? "" : ` --results ${quoted(results)}`
           }${state === "failed" ? " --retry-failed" : ""}`,
     );
-  }
-}
-
-/** Returns the shape of a trained SideNet that its weights do not determine: the wiring they were trained in. */
-async function trainedShape(
-  sidenet: SideNetConfig,
-  backbone: BackboneShape,
-): Promise<Partial<SideNetShape>> {
-  switch (sidenet.kind) {
-    case undefined:
-      return wiringOf(sidenet);
-    case "checkpoint": {
-      const { path, shape } = sidenet;
-      return (await loadSideNetWeights(path, backbone, shape ? { shape } : {})).shape;
-    }
-    default:
-      return sidenet satisfies never;
   }
 }
 

@@ -1,14 +1,12 @@
-import { loadSideNetWeights } from "../checkpoint/checkpoint.ts";
+import { sideNetKindOf } from "../checkpoint/sidenets.ts";
 import { checkVocabulary } from "../checkpoint/vocabulary.ts";
 import type { TrainedModels } from "../evaluation/model_kind.ts";
 import { hashFrozen, hashTensors } from "../formats/tensor_hash.ts";
 import type { StoredWeights, TrainedWeights } from "../backbone/config.ts";
 import { type BackboneConfig, backbones } from "../experiment/backbones.ts";
-import type { ResolvedExperiment, SideNetConfig } from "../experiment/declaration.ts";
+import type { ResolvedExperiment } from "../experiment/declaration.ts";
 import { trainingsOf } from "../experiment/trainings.ts";
 import { checkBlocks } from "../experiment/validation.ts";
-import { wiringOf } from "../longmem/config.ts";
-import { initializeSideNet } from "../longmem/initialization.ts";
 import type { Device } from "../runtime/device.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { TrainingConfig } from "../training/config.ts";
@@ -18,7 +16,6 @@ import type { RunText } from "./corpus.ts";
 import { runPhase } from "./training.ts";
 import { InputError } from "../errors.ts";
 import type { BackboneCheckpoint } from "../backbone/shape.ts";
-import type { SideNetCheckpoint } from "../longmem/sidenet_shape.ts";
 import { type LongMemParts, withTrained } from "../longmem/parts.ts";
 
 /** The frozen language model of a run: read from a checkpoint, or pretrained here. */
@@ -107,14 +104,16 @@ export async function adaptNetworks(
 ): Promise<TrainedModels> {
   const { sidenet, memory, seed } = experiment;
   if (!sidenet) return { backbone, models: {} };
-  const sideNet = await startOf(sidenet, backbone, seed, context);
-  const isRead = sidenet.kind === "checkpoint";
+  const kind = sideNetKindOf(sidenet), sideNet = await kind.start(sidenet, backbone, seed);
+  if (kind.isTrained) {
+    await context.results.recordHash(`SideNet ${sidenet.kind}`, hashFrozen(sideNet.weights));
+  }
   const models: Record<string, LongMemParts> = {
-    [isRead ? sideNetTraining : "untrained"]: { backbone, sideNet },
+    [kind.isTrained ? sideNetTraining : "untrained"]: { backbone, sideNet },
   };
   for (const { name, config, adaptation } of trainingsOf(experiment)) {
     if (!adaptation) continue;
-    const parts = adaptation.start({ backbone, sideNet, memory });
+    const parts = adaptation.start({ backbone, sideNet, ...(memory && { memory }) });
     const { dropout, gate } = config;
     const trainer = { device, config, seed, parts, dropout, ...(gate && { gate }) };
     const weights = await withFrozen(
@@ -126,30 +125,4 @@ export async function adaptNetworks(
     models[name] = withTrained(parts, weights);
   }
   return { backbone, models };
-}
-
-/** The SideNet before any adaptation. */
-async function startOf(
-  sidenet: SideNetConfig,
-  backbone: BackboneCheckpoint,
-  seed: number,
-  { results }: RunContext,
-): Promise<SideNetCheckpoint> {
-  switch (sidenet.kind) {
-    case undefined: {
-      const { reductionFactor, initialization } = sidenet;
-      const shape = { layers: backbone.shape.layers / reductionFactor, ...wiringOf(sidenet) };
-      return { shape, weights: initializeSideNet(shape, backbone, initialization, seed) };
-    }
-    case "checkpoint": {
-      const { shape, weights } = await loadSideNetWeights(sidenet.path, backbone.shape, {
-        ...(sidenet.shape ? { shape: sidenet.shape } : {}),
-        backboneHash: hashFrozen(backbone.weights),
-      });
-      await results.recordHash("SideNet checkpoint", hashFrozen(weights));
-      return { shape, weights };
-    }
-    default:
-      return sidenet satisfies never;
-  }
 }
