@@ -125,19 +125,23 @@ export function openLongMem(
   });
 }
 
-/** The memory of the evaluation, where it has one. */
-export function memoryOf({ memory }: ModelSurroundings): { memory?: MemoryConfig } {
-  return memory ? { memory } : {};
-}
-
 /**
- * A trained part of a model.
+ * Parts with the weights of a training, and a memory.
  *
- * @throws {TypeError} If the experiment trains no such part.
+ * @param training Name of its adaptation, or `untrained`.
+ * @throws {TypeError} If the experiment trains no such network.
  */
-export function checkTrained<T>(trained: T | undefined, model: string): T {
-  if (trained) return trained;
-  throw new InputTypeError(
-    `Cannot evaluate model "${model}" as the experiment trains no such network`,
-  );
+export function trainedParts(
+  { models }: Pick<TrainedModels, "models">,
+  training: string,
+  { name, memory }: { readonly name: string; readonly memory?: MemoryConfig | undefined },
+): Omit<LongMemParts, "backbone"> {
+  const trained = models[training];
+  if (!trained) {
+    throw new InputTypeError(
+      `Cannot evaluate model "${name}" as the experiment trains no such network`,
+    );
+  }
+  const { backbone: _frozen, memory: _ofTraining, ...parts } = trained;
+  return { ...parts, ...(memory && { memory }) };
 }

@@ -1,4 +1,4 @@
-import { type Network, remembers } from "../longmem/networks.ts";
+import { type Network, networks } from "../longmem/networks.ts";
 import type { PromptedModel, ScoredLongMem, SegmentRows } from "./shared/language_model.ts";
 import { type ReadRows, RowWindows, type WindowOptions } from "./shared/row_windows.ts";
 
@@ -16,7 +16,7 @@ export function slidingWindowModel(
   model: Pick<ScoredLongMem, "score" | "choose"> & Partial<ScoredLongMem>,
   { network = "backbone", ...options }: WindowOptions & { readonly network?: Network },
 ): PromptedModel {
-  const windows = new RowWindows(options), hasMemory = remembers(network);
+  const windows = new RowWindows(options), hasMemory = networks.get(network).memory !== undefined;
   const show = (segment: ReadRows) => {
     const { tokens, mask, beforeTokens } = windows.show(segment);
     const batch = { batch: segment.rows, mask };

@@ -15,7 +15,7 @@ import {
 } from "../memory/memory_file.ts";
 import type { Device, Tensors } from "../runtime/device.ts";
 import { explainSegment, type MemoryRange, type MemoryReading } from "./explanation.ts";
-import { type Network, networks, remembers } from "./networks.ts";
+import { type Network, networks } from "./networks.ts";
 import { OpenMemory } from "./open_memory.ts";
 import { hasInnerPadding, paddingMask, rangesBehind, rowRanges } from "./padding.ts";
 import { banksOf, type LongMemParts, wholeNetwork } from "./parts.ts";
@@ -304,7 +304,7 @@ export class LongMem {
           checkTokenIds(tokens, vocabSize, "append tokens"); // before fractions are cut off
           const added = Int32Array.from(tokens);
           checkTokens(added, undefined, { rows: 1, vocabSize });
-          const memory = remembers(network) ? await this.#openMemory(1, 0) : undefined;
+          const memory = networks.get(network).memory ? await this.#openMemory(1, 0) : undefined;
           return await window.append(added, { memory, changes: this.#memoryChanges });
         }),
       // Not one of the calls that a closed model refuses: it may be the window's owner who has closed the model.
@@ -518,7 +518,7 @@ export class LongMem {
           `current value is ${beforeTokens}`,
       );
     }
-    const usesMemory = remembers(network);
+    const usesMemory = networks.get(network).memory !== undefined;
     const writes = usesMemory && !options.readOnly;
     const memory = usesMemory
       ? await this.#openMemory(rows, writes ? contextTokens - beforeTokens : 0)

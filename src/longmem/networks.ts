@@ -35,8 +35,3 @@ export const networks = new Registry<NetworkKind>(
   } satisfies Record<Network, unknown>,
   { discriminator: "network" },
 );
-
-/** Whether a network reads a memory and writes to it. */
-export function remembers(network: Network): boolean {
-  return networks.get(network).memory !== undefined;
-}

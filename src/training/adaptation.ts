@@ -1,7 +1,7 @@
 /**
  * Adaptations: trainings of a network beside, or within, a frozen backbone. The model under test that needs one owns it.
  */
-import type { BackboneCheckpoint, BackboneShape } from "../backbone/shape.ts";
+import type { BackboneShape } from "../backbone/shape.ts";
 import type { LongMemParts } from "../longmem/parts.ts";
 import type { SideNetCheckpoint, SideNetShape } from "../longmem/sidenet_shape.ts";
 import type { MemoryConfig } from "../memory/config.ts";
@@ -18,11 +18,7 @@ export function isAdaptation(name: string): boolean {
 }
 
 /** The parts of a run before any adaptation. */
-export interface UnadaptedParts {
-  readonly backbone: BackboneCheckpoint;
-  readonly sideNet: SideNetCheckpoint;
-  readonly memory?: MemoryConfig | undefined;
-}
+export type UnadaptedParts = LongMemParts & { readonly sideNet: SideNetCheckpoint };
 
 export interface Adaptation {
   /** Name in `metrics.jsonl`, which is that of the folder of its checkpoints. */

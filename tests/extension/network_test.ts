@@ -9,7 +9,6 @@ import type { BackboneShape } from "../../src/backbone/shape.ts";
 import { describeRuns } from "../../src/commands/dry_run.ts";
 import { itemProblem } from "../../src/evaluation/evaluations.ts";
 import { metricCatalog } from "../../src/evaluation/metric_catalog.ts";
-import { checkTrained, memoryOf } from "../../src/evaluation/model_kind.ts";
 import { models } from "../../src/evaluation/models.ts";
 import { inWindow } from "../../src/evaluation/models/in_window.ts";
 import type { EvaluatedModel, Experiment } from "../../src/experiment/declaration.ts";
@@ -95,18 +94,12 @@ const gatedModel = inWindow("gated-block", {
   readsMemory: true,
   fillsMemory: true,
   label: "a gated block",
-  network,
-  partsOf: ({ models }, context) => ({
-    other: checkTrained(models.gate?.other, context.name),
-    ...memoryOf(context),
-  }),
   adaptation: {
     name: "gate",
     hashName: "gated block",
-    start: ({ backbone, sideNet, memory }) => ({
-      backbone,
-      other: gatedPart(sideNet.shape.memoryBlock, backbone),
-      memory: memory!,
+    start: ({ sideNet, ...parts }) => ({
+      ...parts,
+      other: gatedPart(sideNet.shape.memoryBlock, parts.backbone),
     }),
     tensors: ({ memoryBlock }, backbone) => gatedTensors({ block: memoryBlock }, backbone),
     operationsPerParameter: 4,

@@ -4,7 +4,6 @@
  */
 import { join } from "node:path";
 import { backboneTensorShapes } from "../../src/backbone/architectures.ts";
-import { checkTrained, memoryOf } from "../../src/evaluation/model_kind.ts";
 import { models } from "../../src/evaluation/models.ts";
 import { inWindow } from "../../src/evaluation/models/in_window.ts";
 import type { EvaluatedModel, Experiment } from "../../src/experiment/declaration.ts";
@@ -27,18 +26,12 @@ const wholly = inWindow("wholly-memorizing", {
   readsMemory: true,
   fillsMemory: true,
   label: "a Memorizing Transformer from its first block on",
-  network: "memorizing-transformer",
-  partsOf: ({ models }, context) => ({
-    other: checkTrained(models.wholly?.other, context.name),
-    ...memoryOf(context),
-  }),
   adaptation: {
     name: "wholly",
     hashName: "all blocks",
-    start: ({ backbone, memory }) => ({
-      backbone,
-      other: initializeMemorizing({ memoryBlock: 0 }, backbone),
-      memory: memory!,
+    start: ({ sideNet: _, ...parts }) => ({
+      ...parts,
+      other: initializeMemorizing({ memoryBlock: 0 }, parts.backbone),
     }),
     tensors: (_sideNet, backbone) => memorizingTensorShapes({ memoryBlock: 0 }, backbone),
     operationsPerParameter: 4,

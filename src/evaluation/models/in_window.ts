@@ -2,15 +2,15 @@ import { z } from "zod";
 import { positiveInteger } from "../../declaration/fields.ts";
 import type { Declared } from "../../declaration/part.ts";
 import { type Problem, wrong } from "../../declaration/problem.ts";
-import { type Network, remembers } from "../../longmem/networks.ts";
-import type { LongMemParts } from "../../longmem/parts.ts";
+import { type LongMemParts, wholeNetwork } from "../../longmem/parts.ts";
+import type { MemoryConfig } from "../../memory/config.ts";
 import {
   type ModelKind,
-  type ModelSurroundings,
   type OpenedModel,
   type OpeningContext,
   openLongMem,
   type TrainedModels,
+  trainedParts,
 } from "../model_kind.ts";
 import { languageModel } from "../shared/language_model.ts";
 import type { WindowOptions } from "../shared/row_windows.ts";
@@ -92,13 +92,14 @@ export function windowOptions(
   return { contextTokens, windowTokens, shared };
 }
 
-/** Opens a network that reads segments, or text in a window. */
+/** Opens the network of some parts, which reads segments, or text in a window. */
 export function openInWindow(
   parts: Omit<LongMemParts, "backbone" | "heldTokens">,
   trained: Pick<TrainedModels, "backbone">,
   context: OpeningContext,
-  { network, windowTokens }: { network: Network; windowTokens?: number | undefined },
+  windowTokens: number | undefined,
 ): Promise<OpenedModel> {
+  const network = wholeNetwork(parts);
   if (windowTokens === undefined) {
     const wrap: Parameters<typeof openLongMem>[2]["wrap"] = (model) =>
       languageModel(context.name, model, network);
@@ -106,7 +107,7 @@ export function openInWindow(
   }
   const window = windowOptions(windowTokens, context);
   return openLongMem(
-    remembers(network) ? { ...parts, heldTokens: windowTokens - context.contextTokens } : parts,
+    parts.memory ? { ...parts, heldTokens: windowTokens - context.contextTokens } : parts,
     trained,
     {
       ...context,
@@ -121,20 +122,19 @@ export type MaybeWindowed<Name extends string> = ModelKind<
   Name | WindowedModel<Name>
 >;
 
-/** A network of some parts; without a window it reads disjoint segments, as the paper has it. */
+/** A trained network; without a window it reads disjoint segments, as the paper has it. */
 export function inWindow<const Name extends string>(
   name: Name,
-  { network, partsOf, ...kind }:
+  { training, memoryOf = (memory) => memory, ...kind }:
     & Omit<
       MaybeWindowed<Name>,
       "schema" | "fill" | "nameOf" | "check" | "version" | "windowTokens" | "open"
     >
     & {
-      readonly network: Network;
-      readonly partsOf: (
-        trained: TrainedModels,
-        context: ModelSurroundings & { readonly name: string },
-      ) => Omit<LongMemParts, "backbone" | "heldTokens">;
+      /** Name of the training whose weights it has (default: that of its adaptation). */
+      readonly training?: string;
+      /** Its memory, if it reads one (default: the evaluation's). */
+      readonly memoryOf?: (memory: MemoryConfig, contextTokens: number) => MemoryConfig;
     },
 ): MaybeWindowed<Name> {
   const windowOf = (config: Name | WindowedModel<Name>) =>
@@ -149,15 +149,16 @@ export function inWindow<const Name extends string>(
     check: (config, path, { contextTokens, memory }) =>
       windowProblems(windowOf(config), path, {
         contextTokens,
-        chunkTokens: remembers(network) ? memory?.chunkTokens : undefined,
+        chunkTokens: kind.readsMemory && memory?.chunkTokens,
       }),
     version: (config) => windowOf(config) === undefined ? undefined : windowVersion,
     windowTokens: windowOf,
-    open: (config, trained, context) =>
-      openInWindow(partsOf(trained, context), trained, context, {
-        network,
-        windowTokens: windowOf(config),
-      }),
+    open(config, trained, context) {
+      const { name, contextTokens } = context;
+      const memory = kind.readsMemory && context.memory && memoryOf(context.memory, contextTokens);
+      const parts = trainedParts(trained, training ?? kind.adaptation!.name, { name, memory });
+      return openInWindow(parts, trained, context, windowOf(config));
+    },
     ...kind,
   };
 }

@@ -78,7 +78,6 @@ export const infLlm: ModelKind<Declared<BlockMemoryModel, "model">, BlockMemoryM
   label: "an InfLLM-like memory",
   open(config, trained, context) {
     const bank = context.memories ? "shared" : context.memory?.bank ?? "per-row";
-    const window = { network: "infllm", windowTokens: config.windowTokens } as const;
-    return openInWindow(partsOf(config, bank), trained, context, window);
+    return openInWindow(partsOf(config, bank), trained, context, config.windowTokens);
   },
 };

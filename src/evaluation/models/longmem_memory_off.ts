@@ -1,4 +1,3 @@
-import { checkTrained } from "../model_kind.ts";
 import { inWindow } from "./in_window.ts";
 
 /**
@@ -10,7 +9,6 @@ export const longMemMemoryOff = inWindow("longmem-memory-off", {
   needs: ["sidenet", "memory", "trained SideNet"],
   hasSideNet: true,
   label: "LongMem with its memory off",
-  network: "sidenet",
   // With an empty memory the joint attention is the local one (specification section 7).
-  partsOf: ({ models }, { name }) => ({ sideNet: checkTrained(models.longmem?.sideNet, name) }),
+  training: "longmem",
 });

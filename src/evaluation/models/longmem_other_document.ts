@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { positiveInteger } from "../../declaration/fields.ts";
 import type { Accepts, Assert, Declared } from "../../declaration/part.ts";
-import { checkTrained, memoryOf, type ModelKind, openLongMem } from "../model_kind.ts";
+import { type ModelKind, openLongMem, trainedParts } from "../model_kind.ts";
 import { otherDocumentModel } from "../shared/other_document.ts";
 import { severalTextsVersion } from "../shared/other_texts.ts";
 import {
@@ -73,8 +73,7 @@ export const longMemOtherDocument: ModelKind<Declared<OtherDocumentModel, "model
     const window = windowTokens === undefined ? undefined : windowOptions(windowTokens, context);
     return openLongMem(
       {
-        sideNet: checkTrained(trained.models.longmem?.sideNet, context.name),
-        ...memoryOf(context),
+        ...trainedParts(trained, "longmem", context),
         ...(windowTokens === undefined ? {} : { heldTokens: windowTokens - contextTokens }),
       },
       trained,

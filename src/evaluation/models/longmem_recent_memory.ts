@@ -1,5 +1,4 @@
 import { recentMemory } from "../../memory/config.ts";
-import { checkTrained } from "../model_kind.ts";
 import { inWindow } from "./in_window.ts";
 
 /**
@@ -12,9 +11,6 @@ export const longMemRecentMemory = inWindow("longmem-recent-memory", {
   hasSideNet: true,
   readsMemory: true,
   label: "a memory of the latest text only",
-  network: "longmem",
-  partsOf: ({ models }, { name, memory, contextTokens }) => ({
-    sideNet: checkTrained(models.longmem?.sideNet, name),
-    ...(memory ? { memory: recentMemory(memory, contextTokens) } : {}),
-  }),
+  training: "longmem",
+  memoryOf: recentMemory,
 });

@@ -2,7 +2,6 @@ import {
   initializeMemorizing,
   memorizingTensorShapes,
 } from "../../longmem/networks/memorizing_transformer.ts";
-import { checkTrained, memoryOf } from "../model_kind.ts";
 import { inWindow } from "./in_window.ts";
 
 /**
@@ -14,17 +13,13 @@ export const memorizingTransformer = inWindow("memorizing-transformer", {
   readsMemory: true,
   fillsMemory: true,
   label: "a Memorizing Transformer",
-  network: "memorizing-transformer",
-  partsOf: ({ models }, context) => ({
-    other: checkTrained(models["memorizing-transformer"]?.other, context.name),
-    ...memoryOf(context),
-  }),
   adaptation: {
     name: "memorizing-transformer",
     hashName: "memorizing-transformer",
-    start({ backbone, sideNet: { shape: { memoryBlock } }, memory }) {
-      return { backbone, other: initializeMemorizing({ memoryBlock }, backbone), memory: memory! };
-    },
+    start: ({ sideNet: { shape: { memoryBlock } }, ...parts }) => ({
+      ...parts,
+      other: initializeMemorizing({ memoryBlock }, parts.backbone),
+    }),
     tensors: memorizingTensorShapes,
     operationsPerParameter: 4, // the blocks run forward with the frozen ones
     fields: ["sidenet", "adaptation", "memory"],

@@ -1,5 +1,4 @@
 import { sideNetTensorShapes } from "../../longmem/sidenet_shape.ts";
-import { checkTrained } from "../model_kind.ts";
 import { inWindow } from "./in_window.ts";
 
 /** A SideNet trained like LongMem's, but never with a memory. */
@@ -7,10 +6,6 @@ export const sideNetWithoutMemory = inWindow("sidenet-without-memory", {
   needs: ["sidenet", "initialized SideNet", "adaptation"],
   hasSideNet: true,
   label: "a SideNet that never had a memory",
-  network: "sidenet",
-  partsOf: ({ models }, { name }) => ({
-    sideNet: checkTrained(models["sidenet-without-memory"]?.sideNet, name),
-  }),
   adaptation: {
     name: "sidenet-without-memory",
     hashName: "SideNet sidenet-without-memory",

@@ -1,4 +1,3 @@
-import { checkTrained, memoryOf } from "../model_kind.ts";
 import { inWindow } from "./in_window.ts";
 
 /** The SideNet as initialised, with memory. */
@@ -9,9 +8,5 @@ export const untrainedWithMemory = inWindow("untrained-with-memory", {
   fillsMemory: true,
   efficiency: { hasMemory: true, sideNet: "untrained" },
   label: "LongMem before its training",
-  network: "longmem",
-  partsOf: ({ models }, context) => ({
-    sideNet: checkTrained(models.untrained?.sideNet, context.name),
-    ...memoryOf(context),
-  }),
+  training: "untrained",
 });

@@ -33,7 +33,6 @@ export function wideWindow<const Name extends string>(
     needs: [],
     windowTokens: (config) => config.windowTokens,
     label,
-    open: ({ windowTokens }, trained, context) =>
-      openInWindow({}, trained, context, { network: "backbone", windowTokens }),
+    open: ({ windowTokens }, trained, context) => openInWindow({}, trained, context, windowTokens),
   };
 }

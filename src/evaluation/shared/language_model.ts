@@ -4,7 +4,7 @@
 import type { Segment } from "../../text/segments.ts";
 import { InputRangeError } from "../../errors.ts";
 import type { Batch, LongMemModel, RetrievedChunks } from "../../longmem/longmem_model.ts";
-import { type Network, networks, remembers } from "../../longmem/networks.ts";
+import { type Network, networks } from "../../longmem/networks.ts";
 import type { TokenWindow } from "../../longmem/token_window.ts";
 
 /** The next segment of every row. */
@@ -109,6 +109,7 @@ export function languageModel(
   model: ScoredLongMem,
   network: Network,
 ): PromptedModel {
+  const { memory, followsCache } = networks.get(network);
   return {
     name,
     startDocument: (row) => model.resetMemory([row]),
@@ -117,11 +118,11 @@ export function languageModel(
     choose: (segment) =>
       model.choose(segment.tokens, segment.targets, { ...batchOf(segment), network }),
     read: (segment) =>
-      remembers(network) ? model.remember(segment.tokens, batchOf(segment)) : Promise.resolve(),
+      memory ? model.remember(segment.tokens, batchOf(segment)) : Promise.resolve(),
     ask: ({ tokens, targets, rows }) =>
       model.choose(tokens, targets, { batch: rows, network, readOnly: true }),
-    ...(!remembers(network) && { remembersNothing: true }),
-    ...(networks.get(network).followsCache && model.openWindow && {
+    ...(!memory && { remembersNothing: true }),
+    ...(followsCache && model.openWindow && {
       openWindow: ({ contextTokens }) => model.openWindow!({ contextTokens, network }),
     }),
     ...(network === "longmem" && model.retrieved && {

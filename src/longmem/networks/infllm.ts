@@ -83,14 +83,8 @@ export function blockMemoryAttention(
   return joinBlocks(blocks, outputs);
 }
 
-/** How the blocks of a backbone read memories of their own. */
-interface BlockMemory {
-  /** Distance before the query, in tokens, at which all retrieved tokens stand. */
-  readonly distanceTokens: number;
-}
-
-/** The frozen language model, each of whose blocks has a memory of its own. */
-export const infLlmNetwork: NetworkKind<BlockMemory> = {
+/** The frozen language model, each of whose blocks has a memory of its own, whose tokens stand `distanceTokens` before the query. */
+export const infLlmNetwork: NetworkKind<{ readonly distanceTokens: number }> = {
   part: { lack: "the blocks have no memories" },
   memory: {
     blocks: (_part, { layers }) => Array.from({ length: layers }, (_, i) => i),
