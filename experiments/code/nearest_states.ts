@@ -6,20 +6,21 @@
 import { defineExperiment } from "@longmem/lab";
 import base, { onBothSplits } from "./language_modeling.ts";
 
-/** The frozen model, and kNN-LM over the same tokens with three shares of each temperature. */
-export const nearestStates = (...temperatures: number[]) => [
+/** kNN-LM over as many tokens as LongMem's memory holds. */
+export const nearestStates = (settings: { lambda: number; temperature: number }) =>
+  ({
+    model: "knn-lm",
+    retrievedTokens: 64,
+    ...settings,
+    capacityTokens: 8192,
+    windowTokens: 256,
+  }) as const;
+
+/** The frozen model, and kNN-LM with each share (lambda) and temperature. */
+export const searchSettings = (shares: readonly number[], temperatures: readonly number[]) => [
   { model: "backbone-sliding-window", windowTokens: 256 } as const,
-  ...[0.125, 0.25, 0.5].flatMap((lambda) =>
-    temperatures.map((temperature) =>
-      ({
-        model: "knn-lm",
-        retrievedTokens: 64,
-        lambda,
-        temperature,
-        capacityTokens: 8192,
-        windowTokens: 256,
-      }) as const
-    )
+  ...shares.flatMap((lambda) =>
+    temperatures.map((temperature) => nearestStates({ lambda, temperature }))
   ),
 ];
 
@@ -30,5 +31,5 @@ export default defineExperiment({
   tokenizer: base.tokenizer,
   backbone: base.backbone,
   threads: 1,
-  evaluations: onBothSplits(nearestStates(1, 3, 10)),
+  evaluations: onBothSplits(searchSettings([0.125, 0.25, 0.5], [1, 3, 10])),
 });
