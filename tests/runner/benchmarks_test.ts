@@ -157,3 +157,59 @@ test("fields of benchmarks that do not fit are named", () => {
     /^evaluations\.0\.memory\.bank must be "shared"/,
   );
 });
+
+test("LongMemEval's records of a model are hypotheses as its official script reads them", () =>
+  withFolder(async (folder) => {
+    const question = (id: string, type: string) => ({
+      question_id: id,
+      question_type: type,
+      question: "kept Dezer",
+      answer: "sobek",
+      question_date: "2023/05/30",
+      haystack_dates: ["2023/05/01"],
+      haystack_sessions: [[{ role: "user", content: "kept Dezer sobek ." }]],
+    });
+    await Deno.writeTextFile(
+      `${folder}/questions.json`,
+      JSON.stringify([
+        question("q1", "multi-session"),
+        question("q2_abs", "multi-session"),
+        question("q3", "single-session-preference"),
+      ]),
+    );
+    const types = ["multi-session", "single-session-preference"];
+    await Deno.writeTextFile(
+      `${folder}/prompts.json`,
+      JSON.stringify(Object.fromEntries(types.map((type) => [type, "{context} kept Dezer"]))),
+    );
+    const { state, metrics, run } = await runExperiment({
+      ...base,
+      evaluations: [{
+        kind: "benchmark",
+        format: "longmemeval",
+        path: `${folder}/questions.json`,
+        prompts: `${folder}/prompts.json`,
+        maxAnswerTokens: 2,
+        models: ["backbone", "copy"],
+      }],
+    }, { results: `${folder}/results`, device: "cpu" });
+    assert.equal(state, "completed");
+    // One question of one task is scored; the others are for a judge.
+    const { model } = metrics.find(({ model }) => model.startsWith("copy"))!;
+    const own = metrics.filter((metric) => metric.model === model && metric.over === undefined);
+    assert.deepEqual(
+      own.map(({ name, n }) => [name, n]).sort(),
+      [["F1", 1], ["containment", 1], ["log-likelihood", 1]],
+    );
+    const samples = `${folder}/results/benchmarks/${run}/samples/longmemeval.jsonl`;
+    const lines = (await Deno.readTextFile(samples)).split("\n");
+    // As docs/benchmarks.md selects them.
+    const hypotheses = lines.filter((line) => line.includes(`"model":"${model}"`))
+      .map((line) => JSON.parse(line));
+    assert.deepEqual(hypotheses.map(({ question_id }) => question_id), ["q1", "q2_abs", "q3"]);
+    for (const { hypothesis, prediction, nats, question_id } of hypotheses) {
+      assert.equal(hypothesis, prediction.trim());
+      assert.ok(hypothesis.length > 0);
+      assert.equal(nats === undefined, question_id !== "q1");
+    }
+  }));

@@ -53,10 +53,17 @@ export interface BenchmarkItem {
   readonly maxAnswerTokens: number;
   /** Items of one cluster are not independent. */
   readonly cluster?: string;
-  /** The official score of a written answer, from 0 to 1. */
+  /**
+   * Who officially scores a written answer: a script (default), as `score` does; or a judge, of which `words` may be a substitute.
+   * Where nothing is, the answer is written and neither it nor the right one is measured.
+   */
+  readonly scoredBy?: "script" | "judge or words" | "judge";
+  /** The score of a written answer, from 0 to 1. */
   readonly score: (prediction: string) => number;
   /** Another score beside it. */
   readonly f1?: (prediction: string) => number;
+  /** Further fields of the record of a written answer, by which official programs know it. */
+  readonly submitted?: (prediction: string) => Readonly<Record<string, string>>;
   /** Whether nothing that follows an answer could change its score. */
   readonly isDone: (prediction: string) => boolean;
   /** Expected score of an answer drawn at random; absent where answers are free. */
@@ -100,6 +107,8 @@ export function writeItems(
     const ids = tokenizer.encode(question);
     const answers = choices
       ? choices.map((choice) => tokenizer.encode(` ${choice}`))
+      : item.scoredBy === "judge"
+      ? []
       : [tokenizer.encode(` ${item.reference ?? item.answers[0]}`).slice(0, maxAnswerTokens)];
     const lengths = answers.map(({ length }) => length);
     if (lengths.includes(0)) {
@@ -130,8 +139,9 @@ export function writeItems(
 /**
  * Asks all items of a model.
  *
- * @returns A record for each, in their order: `item`, `task`, `tasks` (how many there are), `score`, `nats` of the reference or of the
- * right choice and its `tokens`, and either `prediction` or `choice` and `choiceNats`.
+ * @returns A record for each, in their order: `item`, `task`, `tasks` (how many there are), `score` or
+ * `containment`, `nats` of the reference or of the right choice and its `tokens`, and either `prediction` or `choice` and
+ * `choiceNats`. Of what only a judge could score it has the prediction alone.
  */
 export async function askItems(
   model: PromptedModel,
@@ -177,10 +187,11 @@ export async function askItems(
     }
     const text = texts.decode(continued[0]);
     const prediction = stop === "line" ? text.split(lineEnd)[0] : text;
+    const written = { ...common, prediction, ...item.submitted?.(prediction) };
+    if (item.scoredBy === "judge") return written;
     return {
-      ...common,
-      prediction,
-      score: item.score(prediction),
+      ...written,
+      [item.scoredBy === "judge or words" ? "containment" : "score"]: item.score(prediction),
       ...(item.f1 && { f1: item.f1(prediction) }),
       nats: nats[0],
       tokens: answers[0].length,
@@ -208,8 +219,9 @@ function namesOf({ name, task, length, cluster }: BenchmarkItem) {
   };
 }
 
-function countTasks(items: readonly Pick<BenchmarkItem, "task">[]): number {
-  return new Set(items.map(({ task }) => task)).size;
+/** Number of the tasks that are scored here. */
+function countTasks(items: readonly Pick<BenchmarkItem, "task" | "scoredBy">[]): number {
+  return new Set(items.filter(({ scoredBy }) => scoredBy !== "judge").map(({ task }) => task)).size;
 }
 
 /** The items of an evaluation, as its models are asked them. */
@@ -251,7 +263,8 @@ export const benchmarkRecord = z.looseObject({
   tasks: z.number(),
   length: z.union([z.number(), z.string()]).exactOptional(),
   cluster: z.string().exactOptional(),
-  score: z.number(),
+  score: z.number().exactOptional(),
+  containment: z.number().exactOptional(),
   f1: z.number().exactOptional(),
   nats: z.number().exactOptional(),
   tokens: z.number().exactOptional(),
@@ -264,14 +277,16 @@ type Point = { readonly task?: string; readonly length?: number | string };
 const measured: Readonly<
   Record<string, (record: BenchmarkRecord) => readonly [number, number] | undefined>
 > = {
-  "score": ({ score }) => [score, 1],
+  "score": ({ score }) => score === undefined ? undefined : [score, 1],
+  "containment": ({ containment }) => containment === undefined ? undefined : [containment, 1],
   "F1": ({ f1 }) => f1 === undefined ? undefined : [f1, 1],
   "log-likelihood": ({ nats, tokens }) =>
     nats === undefined || tokens === undefined ? undefined : [-nats, tokens],
 };
 
 /**
- * Measures of one model: "score", the official one, where there is one "F1", and the "log-likelihood" of a token of a right answer;
+ * Measures of one model: "score", the official one, or where there is none "containment"; where there is one "F1"; and the
+ * "log-likelihood" of a token of a right answer;
  * of each length ("score at 4096"), the mean over tasks of equal weight, and of each task ("score of vt at 4096"), as far as
  * there are several. n counts items.
  */

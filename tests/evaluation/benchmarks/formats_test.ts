@@ -255,7 +255,7 @@ test("HELMET's recall tasks have their own containment, lengths and demonstratio
   refuses("helmet", { context: "x", query: "y" }, /answer is wrong: must be there, or outputs/);
 });
 
-test("LongMemEval's sessions stand by date, and questions for a judge are left out", () => {
+test("LongMemEval's sessions stand by date, and questions for a judge are asked without a score", () => {
   const entry = {
     question_id: "q1",
     question_type: "multi-session",
@@ -273,25 +273,36 @@ test("LongMemEval's sessions stand by date, and questions for a judge are left o
     ],
     answer_session_ids: ["s1"],
   };
+  const preference = "single-session-preference";
   const items = read("longmemeval", [
     entry,
     { ...entry, question_id: "q2_abs" },
-    { ...entry, question_id: "q3", question_type: "single-session-preference" },
+    { ...entry, question_id: "q3_abs_1" },
+    { ...entry, question_id: "q4", question_type: preference },
   ]);
-  assert.deepEqual(items.map(({ name }) => name), ["q1"]);
-  const [{ context, question, answers, score, f1 }] = items;
+  assert.deepEqual(items.map(({ name, scoredBy }) => [name, scoredBy]), [
+    ["q1", "judge or words"],
+    ["q2_abs", "judge"],
+    ["q3_abs_1", "judge"],
+    ["q4", "judge"],
+  ]);
+  const [{ context, question, answers, score, f1, submitted }] = items;
   assert.equal(
     context.slice(context.indexOf("\n\n") + 2),
     "Session of 2023/05/01:\nuser: One hat.\nassistant: Nice.\n\nSession of 2023/05/02:\nuser: Two more.\n",
   );
   assert.equal(question, "\nToday is 2023/05/30.\nQuestion: How many hats?\nAnswer:");
   assert.deepEqual([answers, score("You have 3 hats."), f1!("3 hats")], [["3"], 1, 2 / 3]);
+  // A part of another number is no answer.
+  assert.deepEqual(["13 hats", "in 2023", "3.", "hats: 3"].map(score), [0, 0, 1, 1]);
+  assert.deepEqual(submitted!(" 3 hats.\n"), { question_id: "q1", hypothesis: "3 hats." });
+  const [nothing] = read("longmemeval", [{ ...entry, answer: "The" }]);
+  assert.equal(nothing.score("The hats"), 0);
   refuses(
     "longmemeval",
     { ...entry, haystack_dates: [] },
     /haystack_dates is wrong: must be as many/,
   );
-  refuses("longmemeval", { ...entry, question_id: "q_abs" }, /only a judge could score/);
 });
 
 test("RULER's files keep the official prompt, and questions their own score", () => {

@@ -3,17 +3,17 @@
  * `question_type`, `question`, `answer`, `question_date`, `haystack_dates` and `haystack_sessions`.
  *
  * The official score is the verdict of a large language model (github.com/xiaowu0162/LongMemEval, src/evaluation/evaluate_qa.py), and
- * there is none here. In its place stand two that a program can compute, and that are not it: whether the written answer contains
- * the right one, and F1 of their words, both normalised as SQuAD's. Paraphrases count as wrong, and an answer that names the right
- * thing among wrong ones as right. Questions whose answers are no such text are left out: those that cannot be answered (`_abs`),
- * and those of preferences, whose `answer` is a rubric.
+ * there is none here. In its place stand two that a program can compute, and that are not it: whether the words of the right answer
+ * stand one after the other in the written one, and F1 of their words, both normalised as SQuAD's. Paraphrases count as wrong, and an
+ * answer that names the right thing among wrong ones as right. Questions whose `answer` is no such text are asked and not scored: those
+ * that cannot be answered (`_abs`), whose answer says why, and those of preferences, whose answer is a rubric. Records have the fields
+ * `question_id` and `hypothesis` of the official script, which judges those of one model.
  */
 import { z } from "zod";
-import { InputRangeError } from "../../../errors.ts";
 import { parseEntry, said } from "../../../text/json_entries.ts";
-import { f1 } from "../../squad.ts";
+import { stripPython } from "../../../text/python_space.ts";
+import { f1, normalizeAnswer } from "../../squad.ts";
 import { type BenchmarkFormat, fillPrompt, numberOrText, planned } from "../format.ts";
-import { substringExactMatch } from "../scorers.ts";
 
 const turn = z.looseObject({ role: said, content: z.string() });
 const entryForm = z.looseObject({
@@ -34,15 +34,20 @@ const entryForm = z.looseObject({
 
 const form = "Sessions of a user with an assistant:\n\n{context}\n{input}\nAnswer:";
 
-/** LongMemEval, the deterministic part. */
+/** Whether the words of one text stand in another, one after the other, both normalised; not where it has none. */
+function containsWords(text: string, words: string): boolean {
+  const within = normalizeAnswer(words);
+  return within !== "" && ` ${normalizeAnswer(text)} `.includes(` ${within} `);
+}
+
+/** LongMemEval. */
 export const longMemEval: BenchmarkFormat = {
   source:
     'longmemeval_oracle.json or longmemeval_s_cleaned.json of the Hugging Face data set "xiaowu0162/longmemeval-cleaned"',
-  read(files, { prompts, maxAnswerTokens = 64 }) {
-    const items = files.flatMap(({ entries }) =>
-      entries.flatMap((entry) => {
+  read: (files, { prompts, maxAnswerTokens = 64 }) =>
+    files.flatMap(({ entries }) =>
+      entries.map((entry) => {
         const { question_id, question_type: task, answer, ...rest } = parseEntry(entry, entryForm);
-        if (question_id.endsWith("_abs") || task === "single-session-preference") return [];
         const sessions = rest.haystack_sessions
           .map((turns, i) => ({ date: rest.haystack_dates[i], turns }))
           // By date, as the official script; oracle files are not sorted.
@@ -54,6 +59,7 @@ export const longMemEval: BenchmarkFormat = {
           );
         const input = `Today is ${rest.question_date}.\nQuestion: ${rest.question}`;
         const { before, question } = fillPrompt(prompts[task] ?? form, input, entry.where);
+        const isText = !question_id.includes("_abs") && task !== "single-session-preference";
         return planned({
           name: question_id,
           task,
@@ -61,18 +67,13 @@ export const longMemEval: BenchmarkFormat = {
           question,
           answers: [answer],
           maxAnswerTokens,
-          score: (prediction) => substringExactMatch(prediction, [answer]),
+          scoredBy: isText ? "judge or words" : "judge",
+          score: (prediction) => Number(containsWords(prediction, answer)),
           f1: (prediction) => f1(prediction, [answer]),
-          // More words lower F1.
+          submitted: (prediction) => ({ question_id, hypothesis: stripPython(prediction) }),
+          // More words lower F1, and a judge may like them.
           isDone: () => false,
         });
       })
-    );
-    if (items.length === 0) {
-      throw new InputRangeError(
-        "Cannot ask LongMemEval as all questions have answers that only a judge could score",
-      );
-    }
-    return items;
-  },
+    ),
 };
