@@ -67,6 +67,7 @@ function infoOf(stats: Stats): PathInfo {
     isFile: stats.isFile(),
     isDirectory: stats.isDirectory(),
     size: stats.size,
+    mtime: stats.mtime,
     isFifo: stats.isFIFO(),
     isSocket: stats.isSocket(),
     isCharDevice: stats.isCharacterDevice(),

@@ -81,6 +81,24 @@ export async function openRegularFile(path: string): Promise<OpenFile> {
 }
 
 /**
+ * Checks that a file was not written since it was opened: what was read of it may be partly the old and partly the new.
+ *
+ * @param opened What the file said when it was opened.
+ * @throws {Error} If it was written.
+ */
+export async function checkUnchanged(
+  path: string,
+  file: Pick<OpenFile, "stat">,
+  opened: PathInfo,
+): Promise<void> {
+  const { size, mtime } = await file.stat();
+  if (size === opened.size && mtime?.getTime() === opened.mtime?.getTime()) return;
+  throw new InputError(
+    `Cannot read "${path}" as it was written while it was read: current size is ${size} bytes, before it was ${opened.size}`,
+  );
+}
+
+/**
  * Opens a regular file and returns its bytes in parts, those of a name that ends in `.gz` uncompressed; errors as for
  * {@linkcode openRegularFile}. The file is closed with the last part.
  */
@@ -119,7 +137,7 @@ export async function readText(
 /**
  * Reads the bytes of a text; those of a file whose name ends in `.gz` uncompressed.
  *
- * @throws {Error} As for {@linkcode openRegularFile}.
+ * @throws {Error} As for {@linkcode openRegularFile}; or if the file is written meanwhile.
  * @throws {RangeError} If there are more than `maxBytes` (default {@linkcode maxTextBytes}), uncompressed.
  * @throws {TypeError} If gzip data is cut off or damaged.
  */
@@ -128,7 +146,7 @@ export async function readTextBytes(
   { maxBytes = maxTextBytes }: { readonly maxBytes?: number } = {},
 ): Promise<Uint8Array> {
   using file = await openRegularFile(path);
-  const { size } = await file.stat();
+  const opened = await file.stat(), { size } = opened;
   if (size > maxBytes) throw tooLarge(path, `${size}`, maxBytes);
   const bytes = new Uint8Array(size);
   let length = 0;
@@ -138,6 +156,7 @@ export async function readTextBytes(
       if (count === null) break;
       length += count;
     }
+    await checkUnchanged(path, file, opened);
   } catch (cause) {
     throw readingError(path, cause);
   }

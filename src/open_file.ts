@@ -6,6 +6,8 @@ export interface PathInfo {
   readonly isDirectory: boolean;
   /** Size in bytes. */
   readonly size: number;
+  /** When it was written last; null or absent where that is not known. */
+  readonly mtime?: Date | null;
   /** Whether it is a named pipe; null or absent where the system has none, as below. */
   readonly isFifo?: boolean | null;
   readonly isSocket?: boolean | null;

@@ -120,6 +120,39 @@ test("readText() refuses what git has in the place of a large file", async () =>
   assert.equal(decodeText(new TextEncoder().encode(`A ${pointer}`), "x"), `A ${pointer}`);
 });
 
+test("readTextBytes() refuses a file that is written while it is read", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/file`, { open } = Deno;
+    const cases: [name: string, write: () => Promise<void>][] = [
+      ["grown", () => Deno.writeTextFile(path, " and more", { append: true })],
+      ["cut off", () => Deno.truncate(path, 3)],
+      ["of the same size", () => Deno.writeTextFile(path, "TEXT of a document")],
+    ];
+    try {
+      for (const [name, write] of cases) {
+        await Deno.writeTextFile(path, "text of a document");
+        await Deno.utime(path, 1, 1);
+        Deno.open = async (...args) => {
+          const file = await open(...args), read = file.read.bind(file);
+          file.read = async (into) => {
+            const count = await read(into.subarray(0, 4));
+            file.read = read;
+            await write();
+            return count;
+          };
+          return file;
+        };
+        await assert.rejects(
+          readTextBytes(path),
+          /^InputError: Cannot read ".*file" as it was written while it was read: current size is \d+ bytes, before it was 18$/,
+          name,
+        );
+      }
+    } finally {
+      Deno.open = open;
+    }
+  }));
+
 test("readTextBytes() bounds what it reads, compressed bytes too, without decompressing them all", async () => {
   await withFolder(async (folder) => {
     const content = new Uint8Array(1000).fill(97);

@@ -1,9 +1,9 @@
 /**
  * Files of bytes, read by range, so that a checkpoint of gigabytes is never in memory as a whole.
  */
-import { maxTransferBytes, openRegularFile } from "../files.ts";
+import { checkUnchanged, maxTransferBytes, openRegularFile } from "../files.ts";
 import { InputError, InputRangeError } from "../errors.ts";
-import { type OpenFile, seekStart } from "../open_file.ts";
+import { type OpenFile, type PathInfo, seekStart } from "../open_file.ts";
 
 /** The bytes of a source cannot be reached, independent of their content. */
 export class UnreachableError extends InputError {
@@ -57,23 +57,37 @@ export class ByteFile implements ByteSource {
   readonly path: string;
   /** Size in bytes when it was opened. */
   readonly sizeBytes: number;
-  #file: OpenFile;
+  readonly #file: OpenFile;
+  /** What the file must still say; undefined where it may be written meanwhile. */
+  readonly #opened: PathInfo | undefined;
   /** Reads share one file position, so they queue. */
   #last: Promise<unknown> = Promise.resolve();
 
-  private constructor(path: string, sizeBytes: number, file: OpenFile) {
+  private constructor(
+    path: string,
+    sizeBytes: number,
+    { file, opened }: { readonly file: OpenFile; readonly opened: PathInfo | undefined },
+  ) {
     this.path = path;
     this.sizeBytes = sizeBytes;
     this.#file = file;
+    this.#opened = opened;
   }
 
-  /** Opens a regular file; errors as for {@linkcode openRegularFile}. */
-  static async open(path: string): Promise<ByteFile> {
-    const file = await openRegularFile(path);
-    return new ByteFile(path, (await file.stat()).size, file);
+  /**
+   * Opens a regular file; errors as for {@linkcode openRegularFile}.
+   *
+   * @param options `mayChange`: others may write to it meanwhile.
+   */
+  static async open(path: string, { mayChange = false } = {}): Promise<ByteFile> {
+    const file = await openRegularFile(path), opened = await file.stat();
+    return new ByteFile(path, opened.size, { file, opened: mayChange ? undefined : opened });
   }
 
-  /** Reads exactly `lengthBytes` bytes at an offset into a new buffer; a file that ends before is a `RangeError`. */
+  /**
+   * Reads exactly `lengthBytes` bytes at an offset into a new buffer; a file that ends before is a `RangeError`, one that was
+   * written since it was opened an error, too.
+   */
   async read(offset: number, lengthBytes: number): Promise<Uint8Array<ArrayBuffer>> {
     checkRange(this, offset, lengthBytes);
     const result = this.#last.then(async () => {
@@ -91,6 +105,7 @@ export class ByteFile implements ByteSource {
         }
         filled += count;
       }
+      if (this.#opened) await checkUnchanged(this.path, this.#file, this.#opened);
       return bytes;
     });
     this.#last = result.catch(() => {});

@@ -254,7 +254,7 @@ export interface MemoryFile extends Disposable {
  */
 export async function openMemoryFile(source: string | Uint8Array): Promise<MemoryFile> {
   const bytes = typeof source === "string"
-    ? await ByteFile.open(source)
+    ? await ByteFile.open(source, { mayChange: true })
     : bytesSource(source, "the bytes of a memory");
   try {
     const parts: Part[] = [];

@@ -87,16 +87,19 @@ export interface RecordWatch {
   hash(name: string, sha256: string): void;
 }
 
-/** Files that a fresh start removes. */
+/**
+ * Files that a fresh start removes, in this order: where it is killed on the way, nothing says any more that the run is completed, and the
+ * hashes of its inputs are there as long as anything that was made of them.
+ */
 const runFiles = [
   "summary.json",
-  "environment.json",
   "tokenizer.json",
   "metrics.jsonl",
   `metrics.jsonl${compressedEnding}`,
   "samples",
   "failure.txt",
   "checkpoint",
+  "environment.json",
 ];
 
 export class RunFolder {

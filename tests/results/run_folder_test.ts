@@ -331,6 +331,35 @@ folderTest(
   },
 );
 
+folderTest(
+  "a fresh start that is killed leaves the hashes of inputs beside what was made of them",
+  async (open, path) => {
+    const { remove } = Deno;
+    let kills = 0;
+    for (let removals = 1;; removals++) {
+      const folder = await open();
+      await folder.recordHash("corpus train", "aa");
+      await folder.setState("completed");
+      await Deno.writeTextFile(`${path}/tokenizer.json`, "{}");
+      await Deno.mkdir(folder.checkpointFolder, { recursive: true });
+      let removed = 0;
+      Deno.remove = async (...args) => {
+        if (removed === removals) throw new Error("killed");
+        await remove(...args);
+        removed++;
+      };
+      const isKilled = await open({ fresh: true }).then(() => false, () => true);
+      Deno.remove = remove;
+      if (!isKilled) break;
+      kills++;
+      const names = await Array.fromAsync(Deno.readDir(path), ({ name }) => name);
+      assert.ok(!names.includes("summary.json"));
+      assert.ok(names.includes("environment.json"), `after ${removals} files: ${names}`);
+    }
+    assert.equal(kills, 3, "four files were there");
+  },
+);
+
 folderTest("a summary that is none is an error, not an empty run", async (open, path) => {
   await open();
   await Deno.writeTextFile(`${path}/summary.json`, '{"metrics": []}');

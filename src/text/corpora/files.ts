@@ -179,10 +179,6 @@ async function openFiles(
   const tokenizer = config.kind === "bpe"
     ? await trainedTokenizer(config, corpus, context)
     : await openTokenizer(config);
-  // The training text of a vocabulary counts as read even if no training reads it.
-  if (config.kind === "bpe") {
-    await context.recordHash("corpus train", await hashCorpus(corpus, "train"));
-  }
   await context.recordHash("tokenizer", tokenizer.hash);
 
   const documents = once(async (split: Split): Promise<readonly RunDocument[]> => {
@@ -274,7 +270,10 @@ async function checkSplits(
   }
 }
 
-/** A tokenizer trained on the train split, which is kept as `tokenizer.json` in the run's folder. */
+/**
+ * A tokenizer trained on the train split, which is kept as `tokenizer.json` in the run's folder. Its training text counts as read even
+ * if no training reads it, and is recorded first, so that a kept vocabulary is never beside the hash of another text.
+ */
 async function trainedTokenizer(
   config: Extract<TokenizerConfig, { kind: "bpe" }>,
   corpus: FileCorpusConfig,
@@ -282,16 +281,21 @@ async function trainedTokenizer(
 ): Promise<Tokenizer> {
   const path = join(context.folder, "tokenizer.json");
   const kept = await ifThere(readText(path));
-  if (kept !== undefined) return parseTokenizerJson(kept, { name: path });
+  if (kept !== undefined) {
+    await context.recordHash("corpus train", await hashCorpus(corpus, "train"));
+    return parseTokenizerJson(kept, { name: path });
+  }
   context.doing(`training a vocabulary of ${config.vocabSize} tokens`);
-  const texts: string[] = [];
+  const texts: string[] = [], hashes: string[] = [];
   let leftBytes = config.maxTrainingBytes ?? Infinity;
-  for await (const { text } of documentsOf(corpus, "train")) {
+  for await (const { name, text, sha256 } of documentsOf(corpus, "train")) {
+    hashes.push(name, sha256);
+    if (leftBytes <= 0) continue;
     const { part, sizeBytes } = firstBytes(text, leftBytes);
     texts.push(part);
-    leftBytes -= sizeBytes;
-    if (part.length < text.length) break;
+    leftBytes = part.length < text.length ? 0 : leftBytes - sizeBytes;
   }
+  await context.recordHash("corpus train", hashOf(hashes));
   const json = formatTokenizerJson(trainByteLevelBpe(texts, { vocabSize: config.vocabSize }));
   await writeAtomically(path, json);
   return parseTokenizerJson(json, { name: path });
