@@ -338,7 +338,7 @@ function groupRows(
       const baseline = rows[0]?.cells[i];
       const difference = sums && baseline?.sums
         ? compare(sums, baseline.sums)
-        : column.isGain && ownDifference(metrics, effectiveItemsOf(group, { metrics, catalog }));
+        : column.isGain && ownDifference(metrics, gainSums(group, { metrics, catalog }));
       const independent = sums?.map(overClusters);
       const over = independent && {
         count: Math.min(...independent.map(({ items }) => items.length)),
@@ -487,16 +487,16 @@ function intervalOfOne(
   return [value - margin(0), value + margin(1)];
 }
 
-/** Effective number of the items of gains, in the run that has fewest; undefined where there are no records of them. */
-function effectiveItemsOf(
+/** The sums of which gains are ratios, of each run; undefined where there are no records of the items. */
+function gainSums(
   group: readonly RunRecord[],
   { metrics, catalog }: { metrics: readonly Metric[]; catalog: MetricCatalog },
-): number | undefined {
+): ItemSums[] | undefined {
   const sums = group.flatMap((run) => {
     const metric = run.summary.metrics.find((candidate) => metrics.includes(candidate));
     return metric ? catalog.sums(run, metric) ?? [] : [];
   });
-  return sums.length < metrics.length ? undefined : leastEffectiveItems(sums);
+  return sums.length < metrics.length ? undefined : sums;
 }
 
 /** Effective number of independent items in the seed that has fewest. */
@@ -509,11 +509,17 @@ function leastEffectiveItems(sums: readonly ItemSums[]): number {
 /** A gain over a baseline is a paired difference already. */
 function ownDifference(
   metrics: readonly Metric[],
-  effective: number | undefined,
+  sums: readonly ItemSums[] | undefined,
 ): Difference | undefined {
   if (!metrics.every(({ ci95 }) => ci95)) return undefined;
   const { value, ci95: overSeeds } = mean(metrics.map(({ value }) => value));
-  const items = Math.min(...metrics.map(({ n }) => n));
+  const independent = sums?.map(overClusters);
+  const items = Math.min(
+    ...independent?.map((ofSeed) => ofSeed.items.length) ?? metrics.map(({ n }) => n),
+  );
+  const differing = independent
+    ? Math.max(...independent.map(({ numerators }) => numerators.filter((sum) => sum !== 0).length))
+    : items;
   // Student's intervals know of few items; that of a single seed stands as it was recorded.
   const overItems = metrics.length === 1 ? metrics[0].ci95! : intervalOfOne(metrics)!;
   const interval = withBoth(value, overItems, overSeeds);
@@ -523,11 +529,11 @@ function ownDifference(
     ...(overSeeds && { overSeeds }),
     interval,
     items,
-    unit: "items",
-    effective: effective ?? items,
-    differing: items,
+    unit: independent?.[0].unit ?? "items",
+    effective: sums ? leastEffectiveItems(sums) : items,
+    differing,
     seeds: metrics.length,
-    insideNoise: items < fewestItems || holdsZero(interval),
+    insideNoise: Math.min(items, differing) < fewestItems || holdsZero(interval),
   };
 }
 

@@ -309,6 +309,37 @@ test("experimentTables() judges a gain by its own interval", () => {
   ]);
 });
 
+test("experimentTables() claims no gain of fewer works, or documents that gain, than could prove it", () => {
+  const gainsOf = (gain: (i: number) => number, works?: number) => {
+    const items = Array.from({ length: 24 }, (_, i) => `document ${i}`);
+    const numerators = items.map((_, i) => gain(i));
+    const catalog = catalogOf(() => ({
+      items,
+      unit: "documents",
+      numerators,
+      denominators: items.map(() => 1),
+      exponential: false,
+      ...(works &&
+        { clusters: { names: items.map((_, i) => `work ${i % works}`), unit: "works" } }),
+    }));
+    const value = mean(numerators).value;
+    const metrics = [metric({ model: "a", name: "gain over backbone", value, n: 24 })];
+    const [{ tables: [{ rows: [{ cells: [cell] }] }] }] = experimentTables(
+      [run({ summary: { metrics } })],
+      catalog,
+    );
+    const { items: count, unit, differing, insideNoise, interval } = cell!.difference!;
+    assert.ok(interval![0] > 0, "the interval alone claims it");
+    return [count, unit, differing, insideNoise];
+  };
+  const all = (i: number) => 1 + 0.01 * Math.sin(i);
+  assert.deepEqual(gainsOf(all), [24, "documents", 24, false]);
+  assert.deepEqual(gainsOf(all, 6), [6, "works", 6, false]);
+  assert.deepEqual(gainsOf(all, 5), [5, "works", 5, true]);
+  assert.deepEqual(gainsOf((i) => i < 5 ? 1 : 0), [24, "documents", 5, true]);
+  assert.deepEqual(gainsOf((i) => i < 6 ? 1 : 0), [24, "documents", 6, false]);
+});
+
 test("experimentTables() judges a gain of several seeds by its items and by its seeds", () => {
   const seeds = (values: readonly number[], margin: number) => {
     const runs = values.map((value, i) =>
