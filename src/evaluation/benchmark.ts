@@ -17,11 +17,8 @@ import {
   answerEnds,
   type BenchmarkItem,
   benchmarkItems,
-  benchmarkLabel,
-  benchmarkMeasures,
-  benchmarkRecord,
-  benchmarkVersion,
-  chance,
+  benchmarkKind,
+  type BenchmarkRecord,
 } from "./benchmarks/benchmark.ts";
 import type { BenchmarkFile } from "./benchmarks/format.ts";
 import { type FormatName, formats } from "./benchmarks/formats.ts";
@@ -92,7 +89,7 @@ const needleFields = ["haystack", "lengths", "depths", "seed"] as const;
 export const benchmark: EvaluationKind<
   BenchmarkDeclaration,
   BenchmarkEvaluation,
-  z.infer<typeof benchmarkRecord>
+  BenchmarkRecord
 > = {
   get schema() {
     return form();
@@ -162,11 +159,7 @@ export const benchmark: EvaluationKind<
     checkNames(items, path);
     return benchmarkItems(evaluation, items, { tokenizer, total: all.length });
   },
-  withoutModel: [chance],
-  version: () => benchmarkVersion,
-  record: benchmarkRecord,
-  measures: benchmarkMeasures,
-  label: benchmarkLabel,
+  ...benchmarkKind,
 };
 
 function checkNames(items: readonly BenchmarkItem[], path: string): void {

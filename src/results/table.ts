@@ -46,8 +46,10 @@ export function formatTables(
     case "html":
       return markup`${experiments.map(htmlTables)}${htmlLegend(experiments)}`.text;
     case "csv":
-      return [metricColumns, ...metricRows(experiments).map(csvCells)]
-        .map((cells) => cells.map(csvCell).join(",") + "\n").join("");
+      return csvLines([
+        metricColumns,
+        ...metricRows(experiments).map((row) => metricColumns.map((column) => row[column])),
+      ]);
     case "json":
       return JSON.stringify(metricRows(experiments), null, 2) + "\n";
     default:
@@ -76,7 +78,7 @@ export function formatList(listed: readonly ListedExperiment[], format: TableFor
     case "html":
       return htmlTable(text).text + "\n";
     case "csv":
-      return [headers, ...rows].map((row) => row.map(csvCell).join(",") + "\n").join("");
+      return csvLines([headers, ...rows]);
     case "json":
       return JSON.stringify(listed, null, 2) + "\n";
     default:
@@ -409,8 +411,8 @@ function differenceColumns(
   };
 }
 
-function csvCells(row: MetricRow): unknown[] {
-  return metricColumns.map((column) => row[column]);
+function csvLines(rows: readonly (readonly unknown[])[]): string {
+  return rows.map((row) => row.map(csvCell).join(",") + "\n").join("");
 }
 
 function csvCell(value: unknown): string {

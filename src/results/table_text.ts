@@ -52,7 +52,9 @@ export function tableText(
       ...(oneCount === undefined ? [] : [`n = ${oneCount}`]),
       ...(over === undefined || over === oneCount ? [] : [`\u00b1 over ${over}`]),
       ...(oneUnit === undefined ? [] : [`in ${oneUnit}`]),
-      ...(directions.size === 1 ? [`${directionOf(columns[0])} is better`] : []),
+      ...(directions.size === 1
+        ? [`${columns[0].higherIsBetter ? "higher" : "lower"} is better`]
+        : []),
       ...labels,
     ].join("; "),
     ...columns.flatMap(({ header, meaning, unit }) => {
@@ -113,10 +115,6 @@ function rangeOf(values: readonly number[]): string {
 
 function labelCell(text: string): CellText {
   return text !== "" && Number.isFinite(Number(text)) ? { text, value: Number(text) } : { text };
-}
-
-function directionOf({ higherIsBetter }: TableColumn): string {
-  return higherIsBetter ? "higher" : "lower";
 }
 
 /** Items of a column: `11`, `2 of 13`, `8-11` where rows differ. */

@@ -25,11 +25,8 @@ import { cutText } from "../questions.ts";
 import { otherDocuments, type PromptedModel, readableText } from "../shared/language_model.ts";
 import { askAndContinue } from "../shared/prompting.ts";
 
-/** Version of the metrics of this file. */
-export const benchmarkVersion = 1;
-
 /** Name in results of answers drawn at random. */
-export const chance = "chance";
+const chance = "chance";
 
 /** A question of a benchmark about a text of its own. */
 export interface BenchmarkItem {
@@ -269,7 +266,7 @@ export const benchmarkRecord = z.looseObject({
   nats: z.number().exactOptional(),
   tokens: z.number().exactOptional(),
 });
-type BenchmarkRecord = z.infer<typeof benchmarkRecord>;
+export type BenchmarkRecord = z.infer<typeof benchmarkRecord>;
 
 type Point = { readonly task?: string; readonly length?: number | string };
 
@@ -349,7 +346,7 @@ function pointsOf(records: readonly BenchmarkRecord[]): Point[] {
 }
 
 /** The place of a metric of this file in tables: one of means by length, and for each length one by task. */
-export function benchmarkLabel({ measure, at = {}, over }: MetricKey): MetricLabel {
+function benchmarkLabel({ measure, at = {}, over }: MetricKey): MetricLabel {
   const { task, length } = at;
   const quantity = measure === "log-likelihood" ? "log-likelihood of right answers" : measure;
   const what = over === undefined ? quantity : `gain in ${quantity} over ${over}`;
@@ -377,3 +374,12 @@ export function benchmarkLabel({ measure, at = {}, over }: MetricKey): MetricLab
     }),
   };
 }
+
+/** What kinds of evaluations of benchmarks have in common. */
+export const benchmarkKind = {
+  withoutModel: [chance],
+  version: () => 1,
+  record: benchmarkRecord,
+  measures: benchmarkMeasures,
+  label: benchmarkLabel,
+};

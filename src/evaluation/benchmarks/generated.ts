@@ -34,11 +34,8 @@ import {
   answerEnds,
   type BenchmarkItem,
   benchmarkItems,
-  benchmarkLabel,
-  benchmarkMeasures,
-  benchmarkRecord,
-  benchmarkVersion,
-  chance,
+  benchmarkKind,
+  type BenchmarkRecord,
 } from "./benchmark.ts";
 
 /** A generated benchmark, as it is evaluated. */
@@ -122,7 +119,7 @@ export function generatedKind<
 ): EvaluationKind<
   GeneratedDeclaration<Kind, Task>,
   GeneratedEvaluation<Kind, Task>,
-  z.infer<typeof benchmarkRecord>
+  BenchmarkRecord
 > {
   const form = formOf(benchmark);
   return {
@@ -177,11 +174,7 @@ export function generatedKind<
       );
       return benchmarkItems(evaluation, items, { tokenizer });
     },
-    withoutModel: [chance],
-    version: () => benchmarkVersion,
-    record: benchmarkRecord,
-    measures: benchmarkMeasures,
-    label: benchmarkLabel,
+    ...benchmarkKind,
   };
 }
 

@@ -16,7 +16,6 @@ import type { Accepts, Assert, Declared } from "../../declaration/part.ts";
 import { wrong } from "../../declaration/problem.ts";
 import { type ModelKind, openLongMem } from "../model_kind.ts";
 import {
-  type Choices,
   type PromptedModel,
   readingModel,
   type ScoredLongMem,
@@ -130,10 +129,6 @@ export function copyModel(
     }
     return copies;
   };
-  const remember = (segment: Pick<SegmentRows, "tokens" | "rows" | "lengths">) => {
-    for (let row = 0; row < segment.rows; row++) textOf(row).read(tokensOfRow(segment, row));
-    windows.add(segment);
-  };
   /** Adds the window, if any: the backbone's input. */
   const show = (segment: SegmentRows) => {
     const { rows, targets } = segment, batch = { batch: rows, network: "backbone" } as const;
@@ -147,33 +142,40 @@ export function copyModel(
         ? nats
         : -Math.log((copies[i] === targets[i] ? w : 0) + (1 - w) * Math.exp(-nats))
     );
-  const score = async (segment: SegmentRows) => {
-    const { tokens, targets, batch } = show(segment), copies = copiesOf(segment);
-    return mix(await model.score(tokens, targets, batch), targets, copies);
-  };
-  const choose = async (segment: SegmentRows): Promise<Choices> => {
-    const { tokens, targets, batch } = show(segment), copies = copiesOf(segment);
-    const { nll, choices, ranks } = await model.choose(tokens, targets, batch);
-    const ofCopies = ranks &&
-      await model.score(tokens, copies.map((id) => Math.max(0, id)), batch);
-    return {
-      nll: mix(nll, targets, copies),
-      choices: choices.map((choice, i) => copies[i] === nothing ? choice : copies[i]),
-      ...(ranks && {
-        ranks: ranks.map((rank, i) => {
-          if (copies[i] === nothing) return rank;
-          if (copies[i] === targets[i]) return 1;
-          // The copied token comes before all; where it was behind the target, it has passed it.
-          return ofCopies![i] >= nll[i] ? rank + 1 : rank;
+  return readingModel(name, {
+    startDocument(row) {
+      texts.delete(row);
+      windows.forget(row);
+      return Promise.resolve();
+    },
+    read(segment) {
+      for (let row = 0; row < segment.rows; row++) textOf(row).read(tokensOfRow(segment, row));
+      windows.add(segment);
+      return Promise.resolve();
+    },
+    async score(segment) {
+      const { tokens, targets, batch } = show(segment), copies = copiesOf(segment);
+      return mix(await model.score(tokens, targets, batch), targets, copies);
+    },
+    async ask(segment) {
+      const { tokens, targets, batch } = show(segment), copies = copiesOf(segment);
+      const { nll, choices, ranks } = await model.choose(tokens, targets, batch);
+      const ofCopies = ranks &&
+        await model.score(tokens, copies.map((id) => Math.max(0, id)), batch);
+      return {
+        nll: mix(nll, targets, copies),
+        choices: choices.map((choice, i) => copies[i] === nothing ? choice : copies[i]),
+        ...(ranks && {
+          ranks: ranks.map((rank, i) => {
+            if (copies[i] === nothing) return rank;
+            if (copies[i] === targets[i]) return 1;
+            // The copied token comes before all; where it was behind the target, it has passed it.
+            return ofCopies![i] >= nll[i] ? rank + 1 : rank;
+          }),
         }),
-      }),
-    };
-  };
-  const forget = (row: number) => {
-    texts.delete(row);
-    windows.forget(row);
-  };
-  return readingModel(name, { forget, remember, score, choose });
+      };
+    },
+  });
 }
 
 /** In the place of an id: nothing matches. */

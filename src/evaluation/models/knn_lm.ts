@@ -19,8 +19,8 @@ import type { Neighbours } from "../../longmem/longmem_model.ts";
 import { memoryOfSizes, memoryPart, paperMemory, updateProblems } from "../../memory/config.ts";
 import type { ModelKind } from "../model_kind.ts";
 import {
-  type Choices,
   type PromptedModel,
+  readingModel,
   type SegmentRows,
   tokensOfRow,
 } from "../shared/language_model.ts";
@@ -151,63 +151,50 @@ export function knnModel(
   const mix = (votes: ReadonlyMap<number, number>, id: number, ofBackbone: number) =>
     votes.size === 0 ? ofBackbone : lambda * (votes.get(id) ?? 0) + (1 - lambda) * ofBackbone;
 
-  const score = async (segment: SegmentRows) => {
-    const { targets } = segment, { tokens, batch } = show(segment);
-    const { scores: nll, neighbours } = await model.neighbours(tokens, { targets, ...batch });
-    const votes = votesOf(segment, neighbours);
-    return nll.map((nats, i) =>
-      votes[i].size === 0 ? nats : -Math.log(mix(votes[i], targets[i], Math.exp(-nats)))
-    );
-  };
-  const ask = async (segment: SegmentRows): Promise<Choices> => {
-    const { targets, rows } = segment, { tokens, batch } = show(segment);
-    const { scores: logits, neighbours } = await model.neighbours(tokens, batch);
-    const votes = votesOf(segment, neighbours);
-    const nll = new Float32Array(targets.length), choices = new Int32Array(targets.length);
-    const ranks = new Int32Array(targets.length);
-    for (let i = 0; i < targets.length; i++) {
-      const at = placeInWindow(i, targets.length / rows, neighbours.positions);
-      const p = softmax(logits.subarray(at * V, (at + 1) * V))
-        .map((ofBackbone, id) => mix(votes[i], id, ofBackbone));
-      const ofTarget = p[targets[i]];
-      nll[i] = -Math.log(ofTarget);
-      choices[i] = p.reduce((best, probability, id) => probability > p[best] ? id : best, 0);
-      ranks[i] = p.reduce((rank, probability) => probability > ofTarget ? rank + 1 : rank, 1);
-    }
-    return { nll, choices, ranks };
-  };
-  const read = async (segment: ReadRows) => {
-    const { tokens, batch } = show(segment);
-    await model.remember(tokens, batch);
-    windows.add(segment);
-    for (let row = 0; row < segment.rows; row++) {
-      const before = textOf(row), added = tokensOfRow(segment, row);
-      const all = new Int32Array(before.length + added.length);
-      all.set(before);
-      all.set(added, before.length);
-      texts.set(shared ? 0 : row, all.subarray(Math.max(0, all.length - capacityTokens)));
-    }
-  };
-  return {
-    name,
+  return readingModel(name, {
     async startDocument(row) {
       texts.delete(shared ? 0 : row);
       windows.forget(shared ? 0 : row);
       await model.resetMemory([row]);
     },
+    async read(segment) {
+      const { tokens, batch } = show(segment);
+      await model.remember(tokens, batch);
+      windows.add(segment);
+      for (let row = 0; row < segment.rows; row++) {
+        const before = textOf(row), added = tokensOfRow(segment, row);
+        const all = new Int32Array(before.length + added.length);
+        all.set(before);
+        all.set(added, before.length);
+        texts.set(shared ? 0 : row, all.subarray(Math.max(0, all.length - capacityTokens)));
+      }
+    },
     async score(segment) {
-      const nll = await score(segment);
-      await read(segment);
-      return nll;
+      const { targets } = segment, { tokens, batch } = show(segment);
+      const { scores: nll, neighbours } = await model.neighbours(tokens, { targets, ...batch });
+      const votes = votesOf(segment, neighbours);
+      return nll.map((nats, i) =>
+        votes[i].size === 0 ? nats : -Math.log(mix(votes[i], targets[i], Math.exp(-nats)))
+      );
     },
-    async choose(segment) {
-      const choices = await ask(segment);
-      await read(segment);
-      return choices;
+    async ask(segment) {
+      const { targets, rows } = segment, { tokens, batch } = show(segment);
+      const { scores: logits, neighbours } = await model.neighbours(tokens, batch);
+      const votes = votesOf(segment, neighbours);
+      const nll = new Float32Array(targets.length), choices = new Int32Array(targets.length);
+      const ranks = new Int32Array(targets.length);
+      for (let i = 0; i < targets.length; i++) {
+        const at = placeInWindow(i, targets.length / rows, neighbours.positions);
+        const p = softmax(logits.subarray(at * V, (at + 1) * V))
+          .map((ofBackbone, id) => mix(votes[i], id, ofBackbone));
+        const ofTarget = p[targets[i]];
+        nll[i] = -Math.log(ofTarget);
+        choices[i] = p.reduce((best, probability, id) => probability > p[best] ? id : best, 0);
+        ranks[i] = p.reduce((rank, probability) => probability > ofTarget ? rank + 1 : rank, 1);
+      }
+      return { nll, choices, ranks };
     },
-    read,
-    ask,
-  };
+  });
 }
 
 /** Index, among rows of so many positions, of token i of segments of T tokens, which are the rows' last. */

@@ -140,42 +140,27 @@ function batchOf(
 }
 
 /**
- * A model that keeps its rows' text on the host, and scores a segment before it reads it.
+ * A model that scores a segment, and is asked prompts, without reading: what it has scored it then reads.
  *
  * @param name Name in results.
  */
 export function readingModel(
   name: string,
-  { forget, remember, score, choose }: {
-    /** Forgets the text of a row. */
-    readonly forget: (row: number) => void;
-    /** Adds a segment to the text of its rows. */
-    readonly remember: (segment: Pick<SegmentRows, "tokens" | "rows" | "lengths">) => void;
-    readonly score: (segment: SegmentRows) => Promise<Float32Array>;
-    readonly choose: (segment: SegmentRows) => Promise<Choices>;
-  },
+  { score, ...model }: Pick<PromptedModel, "startDocument" | "score" | "read" | "ask">,
 ): PromptedModel {
   return {
     name,
-    startDocument(row) {
-      forget(row);
-      return Promise.resolve();
-    },
+    ...model,
     async score(segment) {
       const nll = await score(segment);
-      remember(segment);
+      await model.read(segment);
       return nll;
     },
     async choose(segment) {
-      const choices = await choose(segment);
-      remember(segment);
+      const choices = await model.ask(segment);
+      await model.read(segment);
       return choices;
     },
-    read(segment) {
-      remember(segment);
-      return Promise.resolve();
-    },
-    ask: choose,
   };
 }
 

@@ -1,9 +1,10 @@
 import { InputRangeError } from "../../errors.ts";
-import type {
-  PromptedModel,
-  ReadableDocument,
-  ScoredLongMem,
-  SegmentRows,
+import {
+  type PromptedModel,
+  type ReadableDocument,
+  readingModel,
+  type ScoredLongMem,
+  type SegmentRows,
 } from "./language_model.ts";
 import { type ReadRows, RowWindows, type WindowOptions } from "./row_windows.ts";
 
@@ -36,52 +37,42 @@ export function otherDocumentModel(
     const options = { ...batch, network: "longmem", readOnly: true } as const;
     return [tokens, segment.targets, options] as const;
   };
-  const rememberOthers = async (read: ReadRows) => {
-    const { tokens, rows } = read;
-    const T = tokens.length / rows;
-    const remembered = Int32Array.from(tokens);
-    for (const [row, place] of reading) {
-      const segment: Int32Array | undefined = place.other[place.segment++ % place.other.length];
-      if (segment?.length !== T) {
-        throw new InputRangeError(
-          `Cannot read another document as its segments must be as long as the document's own: ` +
-            `current lengths are ${segment?.length ?? "none"} and ${T}`,
-        );
-      }
-      remembered.set(segment, row * T);
-    }
-    const other = { ...read, tokens: remembered };
-    const shown = show(theirs, other);
-    await model.remember(shown.tokens, {
-      ...shown.batch,
-      ...(theirs && { beforeTokens: shown.beforeTokens }),
-    });
-    own?.add(read);
-    theirs?.add(other);
-  };
-  return {
-    name,
+  const reader = readingModel(name, {
     async startDocument(row, document) {
       reading.set(row, { other: written[document], segment: 0 });
       own?.forget(row);
       theirs?.forget(row);
       await model.resetMemory([row]);
     },
-    async score(segment) {
-      const nll = await model.score(...scored(segment));
-      await rememberOthers(segment);
-      return nll;
+    async read(read) {
+      const { tokens, rows } = read;
+      const T = tokens.length / rows;
+      const remembered = Int32Array.from(tokens);
+      for (const [row, place] of reading) {
+        const segment: Int32Array | undefined = place.other[place.segment++ % place.other.length];
+        if (segment?.length !== T) {
+          throw new InputRangeError(
+            `Cannot read another document as its segments must be as long as the document's own: ` +
+              `current lengths are ${segment?.length ?? "none"} and ${T}`,
+          );
+        }
+        remembered.set(segment, row * T);
+      }
+      const other = { ...read, tokens: remembered };
+      const shown = show(theirs, other);
+      await model.remember(shown.tokens, {
+        ...shown.batch,
+        ...(theirs && { beforeTokens: shown.beforeTokens }),
+      });
+      own?.add(read);
+      theirs?.add(other);
     },
-    async choose(segment) {
-      const scores = await model.choose(...scored(segment));
-      await rememberOthers(segment);
-      return scores;
-    },
-    read: rememberOthers,
+    score: (segment) => model.score(...scored(segment)),
     ask: (prompt) => model.choose(...scored(prompt)),
-    ...(!window && model.openWindow && {
-      openWindow: ({ contextTokens }) => model.openWindow!({ contextTokens, network: "longmem" }),
-    }),
+  });
+  return window || !model.openWindow ? reader : {
+    ...reader,
+    openWindow: ({ contextTokens }) => model.openWindow!({ contextTokens, network: "longmem" }),
   };
 }
 
