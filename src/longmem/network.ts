@@ -13,6 +13,7 @@ import { attendToChunks } from "../memory/chunk_attention.ts";
 import type { MemoryConfig } from "../memory/config.ts";
 import { bankInputs, hiddenChunkBias, type Retrieved } from "../memory/memory_graph.ts";
 import { retrieve } from "../memory/retriever.ts";
+import { InputError } from "../errors.ts";
 import type { ElementType } from "../tensor.ts";
 import type { MemoryReader, MemoryShares } from "./joint_attention.ts";
 
@@ -68,8 +69,8 @@ export interface GraphMemory {
   readonly type: ElementType;
   /** Whether chunks are found outside of the graph, as `followBank` decides; not for several banks. */
   readonly outside: boolean;
-  /** Whether queries attend to these chunks outside of the graph, too. */
-  readonly attendsOutside?: boolean;
+  /** What attends to these chunks, where the graph does not: kernels of a GPU, or the host, which alone has their keys and values. */
+  readonly attention?: "kernels" | "host";
 }
 
 /** Outputs of a graph, and its batches. */
@@ -163,7 +164,12 @@ export function memoryReader(
   { rows, blockBytes, explains }: ForwardOptions,
   { retrieved, prefix = "" }: { retrieved: NotedRetrieval[]; prefix?: string },
 ): MemoryReader {
-  const { bank, config, type, outside, attendsOutside } = memory;
+  const { bank, config, type, outside, attention } = memory;
+  if (explains && attention === "host") {
+    throw new InputError(
+      'Cannot explain what is read from a memory in a file: current memory.place is "file", allowed are "ram" and device cpu',
+    );
+  }
   return {
     bank: bankInputs(graph, bank, { rows, type, prefix }),
     missingChunks: config.missingChunks,
@@ -178,11 +184,12 @@ export function memoryReader(
       retrieved.push(found);
       return found;
     },
-    ...(attendsOutside && !explains && {
+    ...(attention && !explains && {
       attend(query: Value, found: Retrieved) {
         const { B, H, T } = dims(query, "B H T D");
         // The weights of the retrieved tokens are bound at once; a block is at most half of what a GPU binds.
-        const fits = 4 * B * H * T * config.retrievedTokens <= 2 * blockBytes;
+        const fits = attention === "host" ||
+          4 * B * H * T * config.retrievedTokens <= 2 * blockBytes;
         return fits ? attendToChunks(query, found, config) : undefined;
       },
     }),

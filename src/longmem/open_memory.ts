@@ -6,10 +6,12 @@ import {
 } from "../memory/chunk_attention.ts";
 import { type MemoryConfig, retrievedChunks } from "../memory/config.ts";
 import type { OutsideIndex } from "../memory/index/chunk_index.ts";
+import { createHostAttention } from "../memory/host_attention.ts";
 import { MemoryBank, type SavedBank } from "../memory/memory_bank.ts";
 import { followBank, retrieveFunction } from "../memory/retriever.ts";
 import type { HostFunction } from "../runtime/compile.ts";
 import type { Device, DeviceTensor, Tensors } from "../runtime/device.ts";
+import { InputError } from "../errors.ts";
 import type { WebGpuDevice } from "../runtime/webgpu_device.ts";
 import { type BankUpdate, HeldTokens } from "./held_tokens.ts";
 import { blockPrefix, type Forward, type GraphMemory } from "./network.ts";
@@ -35,8 +37,8 @@ export interface OpenMemoryOptions {
 /** The memory of a model on a device: its banks and their indexes, as graphs read and write it. */
 export class OpenMemory {
   readonly #index: OutsideIndex | undefined;
-  /** Attention to what the index finds, by kernels of a GPU; absent: the graph does it. */
-  readonly #attention: Record<string, HostFunction> | undefined;
+  /** Attention to what is found; absent: the graph does it. */
+  readonly #attention: OutsideAttention | undefined;
   readonly #several: boolean;
   /** Absent: written tokens are in the banks at once. */
   readonly #held: HeldTokens | undefined;
@@ -48,7 +50,7 @@ export class OpenMemory {
     readonly rows: number,
     { index, attention, several, held }: {
       index: OutsideIndex | undefined;
-      attention: Record<string, HostFunction> | undefined;
+      attention: OutsideAttention | undefined;
       several: boolean;
       held: HeldTokens | undefined;
     },
@@ -66,10 +68,16 @@ export class OpenMemory {
     config: MemoryConfig,
     { heads, headDim, blocks, several, rows, seed, heldTokens = 0 }: OpenMemoryOptions,
   ): Promise<OpenMemory> {
+    if (several && config.place === "file" && device.kind !== "cpu") {
+      throw new InputError(
+        `Cannot keep the memories of several blocks in files on this device, whose graphs cannot read files: ` +
+          `current memory.place is "file" and device is ${device.kind}; allowed are memory.place "ram" and device cpu`,
+      );
+    }
     const sizes = { rows, heads, headDim };
     const banks = blocks.map((block) => new MemoryBank(device, config, { ...sizes, block }));
     const index = several ? undefined : await followBank(banks[0], device, { seed });
-    const attention = index && await openAttention(device, banks[0]);
+    const attention = several ? undefined : await openAttention(device, banks[0], index);
     const held = heldTokens > 0 ? new HeldTokens(heldTokens, config) : undefined;
     return new OpenMemory(device, banks, rows, { index, attention, several, held });
   }
@@ -85,9 +93,9 @@ export class OpenMemory {
     return {
       bank: shape,
       config,
-      type: storage.tensors.keys.type,
+      type: storage.tensors.keys?.type ?? "float32",
       outside: this.#index !== undefined,
-      attendsOutside: this.#attention !== undefined,
+      ...(this.#attention && { attention: this.#attention.by }),
     };
   }
 
@@ -98,7 +106,9 @@ export class OpenMemory {
 
   /** Computes a host function of graphs that read it: searches the index, or attends to what that has found. */
   compute(name: string, inputs: readonly DeviceTensor[]): Promise<DeviceTensor[]> {
-    const compute = name === retrieveFunction ? this.#index?.search : this.#attention?.[name];
+    const compute = name === retrieveFunction
+      ? this.#index?.search
+      : this.#attention?.functions[name];
     if (!compute) throw new Error(`Graphs compute "${name}" of this memory themselves`);
     return compute(inputs);
   }
@@ -220,16 +230,28 @@ export function hostFunctionsOf(memory: () => OpenMemory): Readonly<Record<strin
   );
 }
 
-/** Opens attention outside the graph to the chunks of a bank, where a GPU has kernels for it. */
+/** Attention outside the graph to the chunks of a bank. */
+interface OutsideAttention {
+  readonly by: NonNullable<GraphMemory["attention"]>;
+  readonly functions: Readonly<Record<string, HostFunction>>;
+}
+
+/** Opens it where the device has no keys and values, or a GPU has kernels for it. */
 async function openAttention(
   device: Device,
-  { shape, config, storage }: MemoryBank,
-): Promise<Record<string, HostFunction> | undefined> {
-  const { headDim, chunkTokens } = shape;
+  { shape, config, storage: { tensors: { keys, values }, hostTables } }: MemoryBank,
+  index: OutsideIndex | undefined,
+): Promise<OutsideAttention | undefined> {
+  const { headDim, chunkTokens } = shape, masked = config.missingChunks === "masked";
   const sizes = { headDim, chunkTokens, retrievedChunks: retrievedChunks(config) };
-  if (device.kind !== "webgpu" || !hasChunkAttention(sizes)) return undefined;
-  const masked = config.missingChunks === "masked";
-  return await createChunkAttention(device as WebGpuDevice, storage.tensors, { ...sizes, masked });
+  if (hostTables) {
+    const functions = createHostAttention(device, hostTables, { ...sizes, masked });
+    return { by: "host", functions };
+  }
+  if (device.kind !== "webgpu" || !index || !keys || !values || !hasChunkAttention(sizes)) return;
+  const options = { ...sizes, masked };
+  const functions = await createChunkAttention(device as WebGpuDevice, { keys, values }, options);
+  return { by: "kernels", functions };
 }
 
 /** Names of the outputs that are written to a bank. */

@@ -2,11 +2,12 @@ import type { DeviceTensor } from "../runtime/device.ts";
 import type { HostTensor } from "../tensor.ts";
 import type { StorageType } from "./stored_range.ts";
 import type { SlotRange } from "./ring.ts";
+import type { VectorTable } from "./vector_table.ts";
 
 export interface StorageOptions {
   /** Type in which keys and values are kept, or to which they are rounded. */
   readonly type: StorageType;
-  /** Where its arrays lie; in a file only on the device `cpu`. */
+  /** Where its arrays lie. */
   readonly place: "ram" | "file";
   /** Block of the backbone whose keys and values it holds, for messages. */
   readonly block: number | undefined;
@@ -28,24 +29,38 @@ export interface StoredChunks {
   readonly meanKeys: Float32Array;
 }
 
+/** Keys and values of tokens in order, [N, E] each. */
+export interface KeysAndValues {
+  readonly keys: DeviceTensor;
+  readonly values: DeviceTensor;
+}
+
 /** Where the keys and values of a bank lie: arrays of the host, or buffers of a GPU. */
 export interface BankStorage {
-  /** Keys and values [G*H*P, c*D], of int8 with their scales [G*H*P, c]; mean keys [G, H, D+1, P]. */
-  readonly tensors:
-    & { keys: DeviceTensor; values: DeviceTensor; meanKeys: DeviceTensor }
-    & { keyScales?: DeviceTensor; valueScales?: DeviceTensor };
   /**
-   * Refuses keys and values [N, E] that it cannot hold, before they are written. Those in buffers of a GPU are looked at by
+   * What graphs can read: mean keys [G, H, D+1, P]; keys and values [G*H*P, c*D], of int8 with their scales [G*H*P, c], unless only the
+   * host reads them.
+   */
+  readonly tensors:
+    & { meanKeys: DeviceTensor }
+    & Partial<
+      Record<"keys" | "values" | "keyScales" | "valueScales", DeviceTensor>
+    >;
+  /** Keys and values that lie on the host, vectors in the order of their rows [G*H*P, c]. */
+  readonly hostTables?: { readonly keys: VectorTable; readonly values: VectorTable };
+  /**
+   * Takes keys and values [N, E] that are to be written, and refuses what it cannot hold. Those in buffers of a GPU are looked at by
    * the kernel that writes them, and refused by {@linkcode verify}.
    *
+   * @returns The same, where {@linkcode write} reads them.
    * @throws RangeError naming key or value, its size and its place.
    */
-  check(source: { keys: DeviceTensor; values: DeviceTensor }): void;
+  take(source: KeysAndValues): Promise<KeysAndValues>;
   /**
    * Resolves when everything written so far is known to be in range. A storage that has written something else holds
    * infinities: it refuses until all of its banks have been emptied.
    *
-   * @throws RangeError as {@linkcode check}.
+   * @throws RangeError as {@linkcode take}.
    */
   verify(): Promise<void>;
   /** Ends the refusals of {@linkcode verify}: all banks are empty. */
@@ -56,7 +71,7 @@ export interface BankStorage {
   write(
     bank: number,
     slots: SlotRange,
-    source: { keys: DeviceTensor; values: DeviceTensor; firstToken: number },
+    source: KeysAndValues & { firstToken: number },
   ): void;
   /** Copies of the three tensors on the host, as float32. */
   save(): Promise<Record<"keys" | "values" | "meanKeys", HostTensor>>;

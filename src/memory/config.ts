@@ -28,7 +28,7 @@ export interface MemoryConfig {
   readonly storage: StorageType;
   /**
    * Where keys and values lie: in RAM (default), or in a file on the disk, of which the system keeps in RAM what is read. The
-   * results are the same bits. A file needs Linux and the device `cpu`; it has no name, lies in the folder LONGMEM_SCRATCH or in
+   * results are the same, on `cpu` bit for bit. A file needs Linux and Deno; it has no name, lies in the folder LONGMEM_SCRATCH or in
    * /var/tmp, and goes with the process.
    */
   readonly place?: "ram" | "file";

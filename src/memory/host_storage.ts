@@ -1,4 +1,4 @@
-import type { Device, DeviceTensor } from "../runtime/device.ts";
+import type { Device, DeviceTensor, ElementCopy, HostArray } from "../runtime/device.ts";
 import { gibibytes } from "../runtime/gibibytes.ts";
 import {
   environmentVariable,
@@ -8,7 +8,13 @@ import {
 } from "../system.ts";
 import type { HostTensor } from "../tensor.ts";
 import type { BankShape } from "./bank_shape.ts";
-import type { BankStorage, ChunkReader, StorageOptions, StoredChunks } from "./bank_storage.ts";
+import type {
+  BankStorage,
+  ChunkReader,
+  KeysAndValues,
+  StorageOptions,
+  StoredChunks,
+} from "./bank_storage.ts";
 import { findOutOfRange, rangeError, storedLimit } from "./stored_range.ts";
 import { emptyScore } from "./memory_graph.ts";
 import type { SlotRange } from "./ring.ts";
@@ -16,8 +22,8 @@ import { createVectorTable, type VectorTable, vectorTableBytes } from "./vector_
 import { InputError, InputRangeError } from "../errors.ts";
 
 /**
- * Keys and values in arrays of the host, in the type of the memory; engines on the host read them in place. The arrays lie in RAM or
- * in files that the system maps.
+ * Keys and values in arrays of the host, in the type of the memory. The arrays lie in RAM or in files that the system maps. A GPU
+ * has a copy of the mean keys, which it searches.
  *
  * @throws RangeError where the machine does not have so much memory; InputError where it does not have so much disk.
  */
@@ -36,22 +42,54 @@ export function createHostStorage(
     files.push(file);
     return file.buffer;
   };
-  const keys = createVectorTable(device, type, vectors, zeros);
-  const values = createVectorTable(device, type, vectors, zeros);
+  const keys = createVectorTable(type, vectors, zeros);
+  const values = createVectorTable(type, vectors, zeros);
   const meanKeys = new Float32Array(zeros(4 * G * H * (D + 1) * P));
-  const tensors = {
-    keys: keys.numbers,
-    values: values.numbers,
-    ...(keys.scales && { keyScales: keys.scales }),
-    ...(values.scales && { valueScales: values.scales }),
-    meanKeys: device.tensor(meanKeys, [G, H, D + 1, P]),
-  };
   for (let head = 0; head < G * H; head++) {
     const row = (head * (D + 1) + D) * P;
     meanKeys.fill(emptyScore, row, row + P);
   }
 
-  function clear(bank: number, { start, count }: SlotRange): void {
+  const tableOnDevice = ({ numbers, scales }: VectorTable) => ({
+    numbers: device.tensor(numbers, [G * H * P, c * D], type),
+    ...(scales && { scales: device.tensor(scales, [G * H * P, c]) }),
+  });
+  /** The engine of `cpu` reads these arrays in place, from a file, too; that of WebAssembly would copy all of it at every pass. */
+  const readInPlace = device.kind === "cpu" || !inFile && device.kind === "wasm";
+  const tables = readInPlace && { keys: tableOnDevice(keys), values: tableOnDevice(values) };
+  const tensors = {
+    meanKeys: device.tensor(meanKeys, [G, H, D + 1, P]),
+    ...(tables && { keys: tables.keys.numbers, values: tables.values.numbers }),
+    ...(tables && tables.keys.scales && { keyScales: tables.keys.scales }),
+    ...(tables && tables.values.scales && { valueScales: tables.values.scales }),
+  };
+
+  /** Brings the mean keys of slots to a GPU, which has a copy of them. */
+  function upload(bank: number, { start, count }: SlotRange): void {
+    if (device.kind !== "webgpu" || count === 0) return;
+    const rows = H * (D + 1), before = Math.min(count, P - start);
+    const changed = new Float32Array(rows * count), copies: Omit<ElementCopy, "from">[] = [];
+    for (let row = 0; row < rows; row++) {
+      const first = (bank * rows + row) * P;
+      changed.set(meanKeys.subarray(first + start, first + start + before), row * count);
+      changed.set(meanKeys.subarray(first, first + count - before), row * count + before);
+      const copy = (part: number, slot: number, count: number) =>
+        copies.push({
+          fromElement: part,
+          into: tensors.meanKeys,
+          intoElement: first + slot,
+          count,
+        });
+      copy(row * count, start, before);
+      if (before < count) copy(row * count + before, 0, count - before);
+    }
+    const from = device.tensor(changed, [rows, count]);
+    device.copy(copies.map((copy) => ({ ...copy, from })));
+    from.dispose();
+  }
+
+  function clear(bank: number, slots: SlotRange): void {
+    const { start, count } = slots;
     for (let i = 0; i < count; i++) {
       const slot = (start + i) % P;
       for (let h = 0; h < H; h++) {
@@ -63,6 +101,7 @@ export function createHostStorage(
         meanKeys[(head * (D + 1) + D) * P + slot] = emptyScore;
       }
     }
+    upload(bank, slots);
   }
 
   const limit = storedLimit(type);
@@ -75,9 +114,10 @@ export function createHostStorage(
 
   function write(
     bank: number,
-    { start, count }: SlotRange,
-    source: { keys: DeviceTensor; values: DeviceTensor; firstToken: number },
+    slots: SlotRange,
+    source: KeysAndValues & { firstToken: number },
   ): void {
+    const { start, count } = slots;
     const newKeys = hostData(source.keys), newValues = hostData(source.values);
     const E = H * D;
     for (let h = 0; h < H; h++) {
@@ -98,14 +138,20 @@ export function createHostStorage(
         meanKeys[(head * (D + 1) + D) * P + slot] = 0;
       }
     }
+    upload(bank, slots);
   }
 
   return {
     tensors,
+    ...(!tables && { hostTables: { keys, values } }),
     // Means need no check: they lie between the keys, and are float32 in every storage.
-    check(source) {
+    async take({ keys, values }) {
+      const source = device.kind === "webgpu"
+        ? await onHost(device, { keys, values })
+        : { keys, values };
       refuse("key", hostData(source.keys));
       refuse("value", hostData(source.values));
+      return source;
     },
     verify: () => Promise.resolve(),
     forgive() {},
@@ -115,7 +161,7 @@ export function createHostStorage(
       const copy = (table: VectorTable) => {
         const data = new Float32Array(G * H * P * c * D);
         table.read(0, G * H * P * c, data, 0);
-        return { shape: table.numbers.shape, data };
+        return { shape: [G * H * P, c * D], data };
       };
       return Promise.resolve({
         keys: copy(keys),
@@ -133,6 +179,7 @@ export function createHostStorage(
         values.store(vector, saved.values.data, vector * D);
       }
       meanKeys.set(saved.meanKeys.data);
+      for (let bank = 0; bank < G; bank++) upload(bank, { start: 0, count: P });
     },
     reader(name) {
       if (name === "meanKeys") return Promise.resolve(meanKeyReader(meanKeys, shape));
@@ -141,8 +188,9 @@ export function createHostStorage(
         table.read((head * P + slot) * c, c, out, at)
       );
     },
-    put(bank, { start, count }, chunks) {
+    put(bank, slots, chunks) {
       checkChunks(chunks, options);
+      const { start, count } = slots;
       for (let i = 0; i < count; i++) {
         const slot = (start + i) % P;
         for (let h = 0; h < H; h++) {
@@ -157,8 +205,10 @@ export function createHostStorage(
           meanKeys[(head * (D + 1) + D) * P + slot] = 0;
         }
       }
+      upload(bank, slots);
     },
     dispose() {
+      tensors.meanKeys.dispose();
       for (const file of files) file[Symbol.dispose]();
     },
   };
@@ -190,6 +240,16 @@ function openScratchFile(bytes: number): ScratchFile {
       { cause },
     );
   }
+}
+
+/** Keys and values of a GPU as tensors in host memory. */
+async function onHost(device: Device, { keys, values }: KeysAndValues): Promise<KeysAndValues> {
+  const [newKeys, newValues] = await device.readAll([keys, values]);
+  const tensor = ({ shape, type }: DeviceTensor, data: HostArray) => {
+    const read = () => Promise.resolve(data);
+    return { shape, type, data, read, dispose() {} };
+  };
+  return { keys: tensor(keys, newKeys), values: tensor(values, newValues) };
 }
 
 /** Values of a tensor that lies in host memory. */

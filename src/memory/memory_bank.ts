@@ -9,8 +9,8 @@ import { createHostStorage } from "./host_storage.ts";
 import { bankInputNames, emptyScore } from "./memory_graph.ts";
 import { Ring, type SlotRange } from "./ring.ts";
 import { type SavedTranscript, Transcript } from "./transcript.ts";
-import { createWebGpuStorage } from "./webgpu_storage.ts";
-import { InputError, InputRangeError } from "../errors.ts";
+import { checkGpuSize, createWebGpuStorage } from "./webgpu_storage.ts";
+import { InputRangeError } from "../errors.ts";
 
 /** Contents of a memory, on the host. */
 export interface SavedBank {
@@ -69,13 +69,8 @@ export class MemoryBank implements FollowedBank {
     this.#rings = Array.from({ length: banks }, () => new Ring(this.shape.capacityChunks));
     const place = config.place ?? "ram";
     const stored = { type: config.storage, place, block: options.block };
-    if (place === "file" && device.kind !== "cpu") {
-      throw new InputError(
-        `Cannot keep a memory in a file on this device: current memory.place is "file" and device is ${device.kind}; ` +
-          'allowed are memory.place "ram" and device cpu',
-      );
-    }
-    this.storage = device.kind === "webgpu"
+    if (device.kind === "webgpu") checkGpuSize(device as WebGpuDevice, this.shape, place);
+    this.storage = device.kind === "webgpu" && place === "ram"
       ? createWebGpuStorage(device as WebGpuDevice, this.shape, stored)
       : createHostStorage(device, this.shape, stored);
   }
@@ -158,7 +153,7 @@ export class MemoryBank implements FollowedBank {
       tokens?: Int32Array | undefined;
     } = {},
   ): Promise<void> {
-    this.storage.check({ keys, values });
+    const source = await this.storage.take({ keys, values });
     const { banks, chunkTokens: c } = this.shape;
     const N = keys.shape[0];
     const updates = rows
@@ -179,7 +174,7 @@ export class MemoryBank implements FollowedBank {
         : {};
       const { dropped, taken } = this.#rings[bank].advance(added, coarse);
       this.#clear(bank, dropped);
-      this.storage.write(bank, taken, { keys, values, firstToken });
+      this.storage.write(bank, taken, { ...source, firstToken });
       if (ids) {
         this.#openTranscripts()[bank].write(taken, ids.subarray(firstToken, firstToken + tokens));
       }

@@ -1,5 +1,4 @@
-import type { Device, DeviceTensor, HostArray } from "../runtime/device.ts";
-import type { ElementType } from "../tensor.ts";
+import type { HostArray } from "../runtime/device.ts";
 import type { StorageType } from "./stored_range.ts";
 import { quantize } from "./eight_bits.ts";
 
@@ -12,10 +11,10 @@ export interface VectorTableShape {
 
 /** Keys or values on the host, in the type of a memory. Vectors are counted over all rows. */
 export interface VectorTable {
-  /** The numbers [rows, vectors * size]; of int8 the integers. */
-  readonly numbers: DeviceTensor;
+  /** The numbers [rows, vectors * size], of float16 as their bits; of int8 the integers. */
+  readonly numbers: HostArray;
   /** Scales of the vectors [rows, vectors], of int8. */
-  readonly scales?: DeviceTensor;
+  readonly scales?: Float32Array<ArrayBuffer>;
   /** Stores the vector that begins at source[from]. */
   store(vector: number, source: ArrayLike<number>, from: number): void;
   /** Puts zeros in `count` vectors. */
@@ -39,19 +38,16 @@ export function vectorTableBytes(
  * @param zeros Makes its arrays: so many bytes of zeros.
  */
 export function createVectorTable(
-  device: Device,
   type: StorageType,
   shape: VectorTableShape,
   zeros: (bytes: number) => ArrayBuffer,
 ): VectorTable {
   const { rows, vectors, size } = shape, count = rows * vectors;
-  const tensor = (data: HostArray, type: ElementType) =>
-    device.tensor(data, [rows, vectors * size], type);
   if (type === "int8") {
     const codes = new Int8Array(zeros(count * size)), scales = new Float32Array(zeros(4 * count));
     return {
-      numbers: tensor(codes, type),
-      scales: device.tensor(scales, [rows, vectors]),
+      numbers: codes,
+      scales,
       store(vector, source, from) {
         scales[vector] = quantize(source, { from, size }, codes, vector * size);
       },
@@ -71,10 +67,9 @@ export function createVectorTable(
     ? new Float16Array(zeros(2 * count * size))
     : new Float32Array(zeros(4 * count * size));
   return {
-    numbers: tensor(
-      numbers instanceof Float32Array ? numbers : new Uint16Array(numbers.buffer as ArrayBuffer),
-      type,
-    ),
+    numbers: numbers instanceof Float32Array
+      ? numbers
+      : new Uint16Array(numbers.buffer as ArrayBuffer),
     store(vector, source, from) {
       const to = vector * size;
       for (let d = 0; d < size; d++) numbers[to + d] = source[from + d];

@@ -28,8 +28,6 @@ const noRefusals = Uint32Array.from(
 
 /**
  * Keys and values in buffers of a GPU: float32, rounded to the type of the memory.
- *
- * @throws RangeError where a kernel of this adapter cannot bind so much at once.
  */
 export function createWebGpuStorage(
   device: WebGpuDevice,
@@ -38,16 +36,6 @@ export function createWebGpuStorage(
 ): BankStorage {
   const { gpu } = device;
   const { banks: G, heads: H, headDim: D, capacityChunks: P, chunkTokens: c } = shape;
-  const { maxStorageBufferBindingSize } = gpu.limits;
-  const largestBytes = 4 * G * H * P * Math.max(c * D, D + 1);
-  if (largestBytes > maxStorageBufferBindingSize) {
-    throw new InputRangeError(
-      `Cannot make a memory of ${G} x ${
-        P * c
-      } tokens on this GPU as its keys take ${largestBytes} bytes: ` +
-        `allowed are ${maxStorageBufferBindingSize}; a smaller memory.capacityTokens or device cpu would help`,
-    );
-  }
   const tensors = {
     keys: device.zeros([G * H * P, c * D]),
     values: device.zeros([G * H * P, c * D]),
@@ -149,7 +137,7 @@ export function createWebGpuStorage(
   for (let bank = 0; bank < G; bank++) dispatch("clear", bank, { start: 0, count: P });
   return {
     tensors,
-    check() {},
+    take: (source) => Promise.resolve(source),
     verify,
     forgive,
     clear: (bank, slots) => dispatch("clear", bank, slots),
@@ -221,6 +209,27 @@ export function createWebGpuStorage(
       for (const buffer of [...nothing, refusals, refusalsOnHost]) buffer.destroy();
     },
   };
+}
+
+/**
+ * Refuses a bank that no kernel of the GPU could bind: its keys and values or, where these lie on the host, its mean keys.
+ *
+ * @throws RangeError with the size and the largest.
+ */
+export function checkGpuSize(
+  { gpu: { limits } }: WebGpuDevice,
+  { banks, heads, headDim, capacityChunks, chunkTokens }: BankShape,
+  place: StorageOptions["place"],
+): void {
+  const width = place === "file" ? headDim + 1 : Math.max(chunkTokens * headDim, headDim + 1);
+  const bytes = 4 * banks * heads * capacityChunks * width;
+  if (bytes <= limits.maxStorageBufferBindingSize) return;
+  throw new InputRangeError(
+    `Cannot make a memory of ${banks} x ${
+      capacityChunks * chunkTokens
+    } tokens on this GPU as its keys take ${bytes} bytes: ` +
+      `allowed are ${limits.maxStorageBufferBindingSize}; a smaller memory.capacityTokens or device cpu would help`,
+  );
 }
 
 /** The kernels of `bank.wgsl`, and the buffers that they bind. */

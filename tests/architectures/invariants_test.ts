@@ -333,7 +333,7 @@ for (const trains of ["backbone", "sidenet", "silent sidenet"] as const) {
         memory: {
           bank: bank.shape,
           config: memory,
-          type: bank.storage.tensors.keys.type,
+          type: bank.storage.tensors.keys!.type,
           outside: false,
         },
       },

@@ -155,11 +155,11 @@ export class ObservedModel {
       sideNetPrefix,
     );
     const base = backboneForward(tokens, frozen, backbone.shape, batch);
-    const { shape, storage: { tensors: { keys: { type } } } } = this.bank;
+    const { shape, storage: { tensors: { keys } } } = this.bank;
     const side = sideNetForward(base, trained, { ...sideNet.shape, backbone: backbone.shape }, {
       ...batch,
       memory: {
-        bank: bankInputs(graph, shape, { rows: B, type }),
+        bank: bankInputs(graph, shape, { rows: B, type: keys!.type }),
         missingChunks: memory.missingChunks,
         blockBytes,
         retrieve(queries) {

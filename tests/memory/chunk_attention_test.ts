@@ -1,4 +1,4 @@
-/** The kernels attend to retrieved chunks as double precision does, and so do their gradients. */
+/** The kernels, and the host, attend to retrieved chunks as double precision does, and so do their gradients. */
 import { Graph } from "../../src/graph/graph.ts";
 import { gradients } from "../../src/graph/gradients.ts";
 import { mul } from "../../src/graph/ops/mul.ts";
@@ -8,8 +8,11 @@ import {
   createChunkAttention,
   hasChunkAttention,
 } from "../../src/memory/chunk_attention.ts";
+import { createHostAttention } from "../../src/memory/host_attention.ts";
 import { emptyScore } from "../../src/memory/memory_graph.ts";
-import { compile } from "../../src/runtime/compile.ts";
+import { compile, type HostFunction } from "../../src/runtime/compile.ts";
+import { createVectorTable } from "../../src/memory/vector_table.ts";
+import type { Device } from "../../src/runtime/device.ts";
 import type { WebGpuDevice } from "../../src/runtime/webgpu_device.ts";
 import { Random } from "../../src/random.ts";
 import { deviceTest } from "../graph/devices.ts";
@@ -55,80 +58,106 @@ function attendInDoubles({ D, n, c }: Sizes, inputs: Inputs, row: number, masked
   );
 }
 
-deviceTest(
-  "attendToChunks() is attention in double precision, with its gradient",
-  async (device) => {
-    const cases: (Sizes & { masked: boolean })[] = [
-      { B: 1, H: 1, T: 1, D: 1, n: 1, c: 1, R: 1, masked: false },
-      { B: 2, H: 3, T: 5, D: 7, n: 3, c: 2, R: 11, masked: true },
-      { B: 2, H: 3, T: 5, D: 7, n: 3, c: 2, R: 11, masked: false },
-      { B: 1, H: 2, T: 3, D: 70, n: 17, c: 4, R: 40, masked: true },
-    ];
-    for (const { masked, ...size } of cases) {
-      const { B, H, T, D, n, c, R } = size, rows = B * H * T;
-      const random = new Random(JSON.stringify(size));
-      const normals = (length: number, scale = 1) =>
-        Float64Array.from({ length }, () => Math.fround(scale * random.normal()));
-      const inputs: Inputs = {
-        q: normals(rows * D, 2 / Math.sqrt(D)),
-        ids: Int32Array.from({ length: rows * n }, () => random.below(R)),
-        // Some chunks are empty, never the first.
-        scores: Float32Array.from(
-          { length: rows * n },
-          (_, i) => i % n > 0 && random.below(3) === 0 ? emptyScore + 5 : random.normal(),
-        ),
-        keys: normals(R * c * D),
-        values: normals(R * c * D),
-      };
-      const dy = normals(rows * D);
-      const graph = new Graph();
-      const q = graph.input("q", [B, H, T, D]);
-      const ids = graph.input("ids", [B, H, T, n], "int32");
-      const scores = graph.input("scores", [B, H, T, n]);
-      const seed = graph.input("dy", [B, H, T, D]);
-      const o = attendToChunks(q, { ids, scores }, { chunkTokens: c });
-      const [dq] = gradients(reduceSum(mul(o, seed)), [q]);
-      graph.output("o", mul(o, graph.scalar(1)));
-      graph.output("dq", mul(dq!, graph.scalar(1)));
+async function attendsInDoublePrecision(
+  device: Device,
+  open: (
+    size: Sizes,
+    inputs: Inputs,
+    masked: boolean,
+  ) => Promise<Record<string, HostFunction>> | Record<string, HostFunction>,
+) {
+  const cases: (Sizes & { masked: boolean })[] = [
+    { B: 1, H: 1, T: 1, D: 1, n: 1, c: 1, R: 1, masked: false },
+    { B: 2, H: 3, T: 5, D: 7, n: 3, c: 2, R: 11, masked: true },
+    { B: 2, H: 3, T: 5, D: 7, n: 3, c: 2, R: 11, masked: false },
+    { B: 1, H: 2, T: 3, D: 70, n: 17, c: 4, R: 40, masked: true },
+  ];
+  for (const { masked, ...size } of cases) {
+    const { B, H, T, D, n, c, R } = size, rows = B * H * T;
+    const random = new Random(JSON.stringify(size));
+    const normals = (length: number, scale = 1) =>
+      Float64Array.from({ length }, () => Math.fround(scale * random.normal()));
+    const inputs: Inputs = {
+      q: normals(rows * D, 2 / Math.sqrt(D)),
+      ids: Int32Array.from({ length: rows * n }, () => random.below(R)),
+      // Some chunks are empty, never the first.
+      scores: Float32Array.from(
+        { length: rows * n },
+        (_, i) => i % n > 0 && random.below(3) === 0 ? emptyScore + 5 : random.normal(),
+      ),
+      keys: normals(R * c * D),
+      values: normals(R * c * D),
+    };
+    const dy = normals(rows * D);
+    const graph = new Graph();
+    const q = graph.input("q", [B, H, T, D]);
+    const ids = graph.input("ids", [B, H, T, n], "int32");
+    const scores = graph.input("scores", [B, H, T, n]);
+    const seed = graph.input("dy", [B, H, T, D]);
+    const o = attendToChunks(q, { ids, scores }, { chunkTokens: c });
+    const [dq] = gradients(reduceSum(mul(o, seed)), [q]);
+    graph.output("o", mul(o, graph.scalar(1)));
+    graph.output("dq", mul(dq!, graph.scalar(1)));
 
-      const tensor = (data: Float64Array, shape: number[]) =>
-        device.tensor(Float32Array.from(data), shape);
-      const tables = {
-        keys: tensor(inputs.keys, [R, c * D]),
-        values: tensor(inputs.values, [R, c * D]),
-      };
-      const options = { headDim: D, retrievedChunks: n, chunkTokens: c, masked };
-      const hostFunctions = await createChunkAttention(device as WebGpuDevice, tables, options);
-      const session = await compile(device, graph, { hostFunctions });
-      const outputs = await session.run({
-        q: tensor(inputs.q, [B, H, T, D]),
-        ids: device.tensor(inputs.ids, [B, H, T, n]),
-        scores: device.tensor(inputs.scores, [B, H, T, n]),
-        dy: tensor(dy, [B, H, T, D]),
+    const tensor = (data: Float64Array, shape: number[]) =>
+      device.tensor(Float32Array.from(data), shape);
+    const hostFunctions = await open(size, inputs, masked);
+    const session = await compile(device, graph, { hostFunctions });
+    const outputs = await session.run({
+      q: tensor(inputs.q, [B, H, T, D]),
+      ids: device.tensor(inputs.ids, [B, H, T, n]),
+      scores: device.tensor(inputs.scores, [B, H, T, n]),
+      dy: tensor(dy, [B, H, T, D]),
+    });
+    const name = JSON.stringify({ ...size, masked });
+    const expected = (row: number) => attendInDoubles(size, inputs, row, masked);
+    const found = await outputs.o.read() as Float32Array;
+    const slopes = await outputs.dq.read() as Float32Array;
+    for (let row = 0; row < rows; row++) {
+      const tolerance = 1e-5, at = `${name} row ${row}`;
+      assertClose(found.subarray(row * D, (row + 1) * D), expected(row), { tolerance, name: at });
+      const differences = Float64Array.from({ length: D }, (_, d) => {
+        const loss = () => expected(row).reduce((sum, x, i) => sum + x * dy[row * D + i], 0);
+        const value = inputs.q[row * D + d];
+        inputs.q[row * D + d] = value + 1e-5;
+        const above = loss();
+        inputs.q[row * D + d] = value - 1e-5;
+        const slope = (above - loss()) / 2e-5;
+        inputs.q[row * D + d] = value;
+        return slope;
       });
-      const name = JSON.stringify({ ...size, masked });
-      const expected = (row: number) => attendInDoubles(size, inputs, row, masked);
-      const found = await outputs.o.read() as Float32Array;
-      const slopes = await outputs.dq.read() as Float32Array;
-      for (let row = 0; row < rows; row++) {
-        const tolerance = 1e-5, at = `${name} row ${row}`;
-        assertClose(found.subarray(row * D, (row + 1) * D), expected(row), { tolerance, name: at });
-        const differences = Float64Array.from({ length: D }, (_, d) => {
-          const loss = () => expected(row).reduce((sum, x, i) => sum + x * dy[row * D + i], 0);
-          const value = inputs.q[row * D + d];
-          inputs.q[row * D + d] = value + 1e-5;
-          const above = loss();
-          inputs.q[row * D + d] = value - 1e-5;
-          const slope = (above - loss()) / 2e-5;
-          inputs.q[row * D + d] = value;
-          return slope;
-        });
-        assertClose(slopes.subarray(row * D, (row + 1) * D), differences, { tolerance, name: at });
-      }
-      await session.close();
+      assertClose(slopes.subarray(row * D, (row + 1) * D), differences, { tolerance, name: at });
     }
-  },
+    await session.close();
+  }
+}
+
+deviceTest(
+  "the kernels of attendToChunks() attend in double precision",
+  (device) =>
+    attendsInDoublePrecision(device, ({ D, n, c, R }, { keys, values }, masked) => {
+      const table = (data: Float64Array) => device.tensor(Float32Array.from(data), [R, c * D]);
+      const tables = { keys: table(keys), values: table(values) };
+      const options = { headDim: D, retrievedChunks: n, chunkTokens: c, masked };
+      return createChunkAttention(device as WebGpuDevice, tables, options);
+    }),
   { kinds: ["webgpu"] },
+);
+
+deviceTest(
+  "the host computes attendToChunks() in double precision",
+  (device) =>
+    attendsInDoublePrecision(device, ({ D, n, c, R }, { keys, values }, masked) => {
+      const table = (data: Float64Array) => {
+        const shape = { rows: R, vectors: c, size: D };
+        const made = createVectorTable("float32", shape, (bytes) => new ArrayBuffer(bytes));
+        for (let vector = 0; vector < R * c; vector++) made.store(vector, data, vector * D);
+        return made;
+      };
+      const tables = { keys: table(keys), values: table(values) };
+      const options = { headDim: D, retrievedChunks: n, chunkTokens: c, masked };
+      return createHostAttention(device, tables, options);
+    }),
 );
 
 test("hasChunkAttention() is false beyond what the kernels have room for", () => {
