@@ -4,7 +4,7 @@
 import { isSameMetric, type MetricCatalog } from "../results/metric_catalog.ts";
 import { type ItemSums, metricOf } from "../results/paired_comparison.ts";
 import type { RunRecord } from "../results/read_runs.ts";
-import type { SampleRecord } from "../results/records.ts";
+import type { Metric, SampleRecord } from "../results/records.ts";
 import { isAdaptation } from "../training/adaptation.ts";
 import { measuresOf } from "./evaluation_kind.ts";
 import { type EvaluationConfig, evaluations, startsProcesses } from "./evaluations.ts";
@@ -66,25 +66,43 @@ export const metricCatalog: MetricCatalog = {
   startsProcesses: (run) => declaredEvaluations(run).some(startsProcesses),
 
   sums(run, metric) {
-    const own = measuresIn(run, metric.evaluation, metric.model);
-    if (metric.over === undefined) {
-      const sums = own.find((measure) => isSameMetric(measure, metric))?.sums;
-      return sums && agrees(sums, metric.value) ? sums : undefined;
-    }
-    const baseline = measuresIn(run, metric.evaluation, metric.over);
-    for (const measure of own) {
-      const other = baseline.find((candidate) => isSameMetric(candidate, measure));
-      const difference = measure.differences?.find((difference) =>
-        isSameMetric({ ...measure, ...difference }, { ...metric, over: undefined })
-      );
-      if (!difference?.sums || !measure.sums || !other?.sums) continue;
-      if (measure.sums.items.join("\n") !== other.sums.items.join("\n")) return undefined;
-      const sums = difference.sums(measure.sums, other.sums);
-      return sums && agrees(sums, metric.value) ? sums : undefined;
-    }
-    return undefined;
+    const sums = sumsOf(run, metric);
+    return sums && agrees(sums, metric.value) ? sums : undefined;
+  },
+
+  contradiction(run, metric) {
+    const sums = isCurrent(run, metric) ? sumsOf(run, metric) : undefined;
+    return sums && sums.items.length > 0 && !agrees(sums, metric.value)
+      ? metricOf(sums)
+      : undefined;
   },
 };
+
+/** The sums that records of items give for a metric, whether or not they give its value. */
+function sumsOf(run: RunRecord, metric: Metric): ItemSums | undefined {
+  const own = measuresIn(run, metric.evaluation, metric.model);
+  if (metric.over === undefined) return own.find((measure) => isSameMetric(measure, metric))?.sums;
+  const baseline = measuresIn(run, metric.evaluation, metric.over);
+  for (const measure of own) {
+    const other = baseline.find((candidate) => isSameMetric(candidate, measure));
+    const difference = measure.differences?.find((difference) =>
+      isSameMetric({ ...measure, ...difference }, { ...metric, over: undefined })
+    );
+    if (!difference?.sums || !measure.sums || !other?.sums) continue;
+    if (measure.sums.items.join("\n") !== other.sums.items.join("\n")) return undefined;
+    return difference.sums(measure.sums, other.sums);
+  }
+  return undefined;
+}
+
+/** Whether a metric of a completed run was measured by the definitions of this code. */
+function isCurrent(run: RunRecord, metric: Metric): boolean {
+  const { evaluation, model, measure, metricVersion, modelVersion } = metric;
+  const declared = knownModels(run, evaluation).find((declared) => modelName(declared) === model);
+  const current = declared && modelKindOf(declared).version?.(declared);
+  return run.summary.state === "completed" && modelVersion === current &&
+    metricVersion === findKind(run, evaluation)?.kind.version(measure);
+}
 
 /** The models of an evaluation of a run that this code has. */
 function knownModels(run: RunRecord, evaluation: string): readonly ModelConfig[] {

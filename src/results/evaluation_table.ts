@@ -127,7 +127,11 @@ export function experimentTables(
         labels: labelsOf(runs),
         runs,
         tables: tablesOf(runs, catalog),
-        remarks: [...damageRemarks(runs, damaged), ...staleRemarks(runs)],
+        remarks: [
+          ...damageRemarks(runs, damaged),
+          ...contradictionRemarks(runs),
+          ...staleRemarks(runs),
+        ],
         unfinished: unfinishedRuns(runs),
       };
     },
@@ -136,10 +140,16 @@ export function experimentTables(
 
 /**
  * A run whose standard errors and intervals are computed from the records of its items, where there are any, so that runs that
- * were recorded with others can stand beside it.
+ * were recorded with others can stand beside it; without numbers that these records contradict.
  */
 function catalogued(record: RunRecord, catalog: MetricCatalog): CataloguedRun {
-  const metrics = record.summary.metrics.map((metric): Metric => {
+  const contradicted = record.summary.metrics.flatMap((metric) => {
+    const byItems = catalog.contradiction(record, metric);
+    return byItems === undefined ? [] : [{ metric, byItems }];
+  });
+  const isContradicted = new Set(contradicted.map(({ metric }) => metric));
+  const kept = record.summary.metrics.filter((metric) => !isContradicted.has(metric));
+  const metrics = kept.map((metric): Metric => {
     const sums = catalog.sums(record, metric);
     if (!sums) return metric;
     const { stderr: _stderr, ci95: _ci95, ...measured } = metric;
@@ -160,6 +170,7 @@ function catalogued(record: RunRecord, catalog: MetricCatalog): CataloguedRun {
     adaptations: [...new Set(record.training.map(({ phase }) => phase))].filter(
       catalog.isAdaptation,
     ),
+    contradicted,
   };
 }
 
@@ -217,6 +228,22 @@ function damageRemarks(runs: readonly RunRecord[], damaged: readonly DamagedRun[
   const folders = new Set(runs.map(({ path }) => dirname(path)));
   return damaged.filter(({ path }) => folders.has(dirname(path)))
     .map(({ path, reason }) => `Run ${basename(path)} is left out: ${reason}`);
+}
+
+/** Of each run and model the first number that records of items contradict, and how many others there are. */
+function contradictionRemarks(runs: readonly CataloguedRun[]): string[] {
+  return runs.flatMap((record) =>
+    [...Map.groupBy(record.contradicted, ({ metric }) => modelKey(metric)).values()].map(
+      ([{ metric, byItems }, ...others]) => {
+        const { evaluation, model, name, value } = metric;
+        const more = others.length === 0 ? "" : ` and ${others.length} other numbers`;
+        return `Run ${record.summary.run} is left out of ${name}${more} of ${model} in ${evaluation}, as its files disagree: ` +
+          `it is ${value} by summary.json, ${byItems} by samples; without summary.json, \`${
+            runCommandOf(record)
+          }\` measures it again`;
+      },
+    )
+  );
 }
 
 function staleRemarks(runs: readonly CataloguedRun[]): string[] {

@@ -66,6 +66,32 @@ test("metricCatalog.sums() gives every perplexity anew, of all documents and of 
   assert.deepEqual(short.items, ["a", "c"]);
 });
 
+test("metricCatalog.contradiction() is the number of the items where another is recorded by the same definition", () => {
+  const [recorded] = perplexityMetrics(labels, documents);
+  const numberOf = (change: Partial<Metric>, state: "completed" | "running" = "completed") => {
+    const metric = { ...recorded, ...change };
+    const samples = documents.map((sample) => ({ model: "longmem", ...sample }));
+    return metricCatalog.contradiction(
+      run({
+        declaration: { evaluations: [{ name: "test", kind: "perplexity", models: ["longmem"] }] },
+        samples: new Map([["test", samples]]),
+        summary: { metrics: [metric], state },
+      }),
+      metric,
+    );
+  };
+  assert.equal(numberOf({}), undefined);
+  assert.equal(numberOf({ value: recorded.value + 1e-12 }), undefined, "rounding");
+  assertClose([numberOf({ value: 8 * recorded.value })!], [Math.exp(2480 / 850)], {
+    tolerance: 1e-12,
+  });
+  // Another definition gives another number, and records of a run that goes on may be on their way.
+  assert.equal(numberOf({ value: 1, metricVersion: 1 }), undefined);
+  assert.equal(numberOf({ value: 1, modelVersion: 7 }), undefined);
+  assert.equal(numberOf({ value: 1 }, "running"), undefined);
+  assert.equal(numberOf({ value: 1, model: "backbone" }), undefined, "of which there are no items");
+});
+
 test("metricCatalog.sums() gives every accuracy of recall anew", () => {
   const metrics = recallMetrics(labels, books);
   const accuracies = metrics.filter(({ name }) => name.startsWith("recall"));

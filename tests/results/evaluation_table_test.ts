@@ -128,6 +128,24 @@ test("experimentTables() has errors of the records of items, whatever was record
   assert.deepEqual([recorded.cells[0]!.stderr, recorded.cells[0]!.ci95], [0.1, [2, 3]]);
 });
 
+test("experimentTables() leaves out numbers that records of items contradict, and says which", () => {
+  const runs = [
+    run({ summary: { metrics: [metric({ value: 84 }), metric({ model: "longmem" })] } }),
+  ];
+  const [{ tables, remarks, runs: [{ summary }] }] = experimentTables(runs, {
+    ...noSums,
+    contradiction: (_run, { model }) => model === "backbone" ? 24 : undefined,
+  });
+  assert.deepEqual(summary.metrics.map(({ model }) => model), ["longmem"]);
+  assert.deepEqual(tables.map(({ rows }) => rows.map(({ model }) => model)), [["longmem"]]);
+  assert.equal(remarks.length, 1);
+  assert.match(
+    remarks[0],
+    /^Run m1024-seed1 is left out of perplexity of backbone in perplexity-test, as its files disagree: it is 84 by summary.json, 24 by samples; without summary.json, `[^`]+` measures it again$/,
+  );
+  assert.deepEqual(experimentTables(runs, noSums)[0].remarks, []);
+});
+
 test("experimentTables() keeps apart runs that differ in more than their seed", () => {
   const runs = [2, 4].flatMap((chunkTokens) =>
     [1, 2].map((seed) => {

@@ -111,6 +111,7 @@ export function catalogOf(
         metric,
         (run.samples.get(metric.evaluation) ?? []).filter(({ model }) => model === metric.model),
       ),
+    contradiction: () => undefined,
   };
 }
 
