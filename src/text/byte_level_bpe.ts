@@ -3,6 +3,7 @@
  * pre-tokens, each is a sequence of UTF-8 bytes, and learnt merges join neighbours, the earliest learnt first.
  */
 import { InputTypeError } from "../errors.ts";
+import { Merges } from "./merges.ts";
 
 /** Tokens and merges of a byte-level BPE; every byte is written as one printable character. */
 export interface BpeDefinition {
@@ -55,15 +56,10 @@ export function tokenBytes(token: string): Uint8Array | undefined {
 const cachedPreTokens = 1 << 18;
 /** Longest pre-token that is kept, in UTF-16 units. */
 const cachedLength = 64;
-/** Above any number of merges and any number of ids: packs two of them into one exact integer. */
-const packing = 2 ** 26;
 
 /** Encodes text by a byte-level BPE. */
 export class ByteLevelBpe {
-  /** Rank of the merge of a pair, by left * packing + right. */
-  readonly #ranks = new Map<number, number>();
-  /** Id that the merge of a rank results in. */
-  readonly #merged: Int32Array;
+  readonly #merges: Merges;
   readonly #byteIds: Int32Array;
   readonly #cache = new Map<string, readonly number[]>();
   readonly #utf8 = new TextEncoder();
@@ -87,13 +83,11 @@ export class ByteLevelBpe {
       return id;
     };
     this.#byteIds = Int32Array.from(byteCharacters, (token, byte) => idOf(token, `byte ${byte}`));
-    this.#merged = new Int32Array(merges.length);
-    for (const [rank, [left, right]] of merges.entries()) {
-      const pair = idOf(left, `the left side of merge ${rank}`) * packing +
-        idOf(right, `the right side of merge ${rank}`);
-      this.#ranks.set(pair, rank);
-      this.#merged[rank] = idOf(left + right, `the result of merge ${rank}`);
-    }
+    this.#merges = new Merges(merges.map(([left, right], rank) => ({
+      left: idOf(left, `the left side of merge ${rank}`),
+      right: idOf(right, `the right side of merge ${rank}`),
+      merged: idOf(left + right, `the result of merge ${rank}`),
+    })));
   }
 
   /** Encodes text; a lone surrogate, which UTF-8 cannot hold, counts as U+FFFD. */
@@ -102,7 +96,8 @@ export class ByteLevelBpe {
     for (const [preToken] of text.matchAll(preTokenPattern)) {
       let found = this.#cache.get(preToken);
       if (found === undefined) {
-        found = this.#merge(this.#utf8.encode(preToken));
+        const bytes = this.#utf8.encode(preToken);
+        found = this.#merges.join(Array.from(bytes, (byte) => this.#byteIds[byte]));
         if (preToken.length <= cachedLength) {
           if (this.#cache.size >= cachedPreTokens) this.#cache.clear();
           this.#cache.set(preToken, found);
@@ -112,69 +107,4 @@ export class ByteLevelBpe {
     }
     return ids;
   }
-
-  /**
-   * Applies the merges to the bytes of one pre-token: always the pair of lowest rank, the leftmost of equals.
-   * Symbols are linked by position, candidates wait in a heap: n log n also for pre-tokens of a megabyte.
-   */
-  #merge(bytes: Uint8Array): number[] {
-    const n = bytes.length;
-    const symbols = Array.from(bytes, (byte) => this.#byteIds[byte]);
-    if (n === 1) return symbols;
-    const next = Int32Array.from(symbols, (_, i) => i + 1), previous = next.map((i) => i - 2);
-    const candidates: number[] = [];
-    const rankAt = (left: number): number | undefined => {
-      const right = next[left];
-      return right < n ? this.#ranks.get(symbols[left] * packing + symbols[right]) : undefined;
-    };
-    const propose = (left: number) => {
-      const rank = rankAt(left);
-      if (rank !== undefined) pushNumber(candidates, rank * packing + left);
-    };
-    for (let i = 0; i + 1 < n; i++) propose(i);
-    while (candidates.length > 0) {
-      const candidate = popNumber(candidates);
-      const left = candidate % packing, rank = (candidate - left) / packing;
-      // Stale where an earlier merge has consumed (-1, in no pair) or changed one of the two symbols.
-      if (rankAt(left) !== rank) continue;
-      const right = next[left];
-      symbols[left] = this.#merged[rank];
-      symbols[right] = -1;
-      next[left] = next[right];
-      if (next[left] < n) previous[next[left]] = left;
-      if (previous[left] >= 0) propose(previous[left]);
-      propose(left);
-    }
-    return symbols.filter((symbol) => symbol >= 0);
-  }
-}
-
-/** Adds a number to a binary heap whose root is the smallest. */
-function pushNumber(heap: number[], value: number): void {
-  let i = heap.length;
-  heap.push(value);
-  while (i > 0) {
-    const parent = (i - 1) >> 1;
-    if (heap[parent] <= value) break;
-    heap[i] = heap[parent];
-    i = parent;
-  }
-  heap[i] = value;
-}
-
-/** Takes the smallest number out of a heap, which is not empty. */
-function popNumber(heap: number[]): number {
-  const smallest = heap[0], value = heap.pop()!;
-  const n = heap.length;
-  let i = 0;
-  while (n > 0) {
-    let child = 2 * i + 1;
-    if (child >= n) break;
-    if (child + 1 < n && heap[child + 1] < heap[child]) child++;
-    if (heap[child] >= value) break;
-    heap[i] = heap[child];
-    i = child;
-  }
-  if (n > 0) heap[i] = value;
-  return smallest;
 }

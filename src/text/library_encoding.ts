@@ -1,31 +1,46 @@
+// deno-lint-ignore-file camelcase -- names of the library
 /**
- * Encoders in the place of those of `@huggingface/tokenizers`: the same tokens, but in time and memory that grow with the length
- * of a text alone, where the library's need its square or more, or more stack than there is.
+ * Encoders in the place of those of `@huggingface/tokenizers`: the tokens of the reference, in time and memory that grow with the
+ * length of a text alone, where the library's need its square or more, or more stack than there is.
  */
 import type { Tokenizer } from "@huggingface/tokenizers";
+import { Merges } from "./merges.ts";
 
 type Model = NonNullable<Tokenizer["model"]>;
 
 /** Fields of a WordPiece model of the library. */
 interface WordPieceModel extends Model {
-  // deno-lint-ignore camelcase
   readonly max_input_chars_per_word: number;
 }
 
 /** Fields of a Unigram model of the library. */
 interface UnigramModel extends Model {
   readonly scores: readonly number[];
-  // deno-lint-ignore camelcase
   readonly unk_score: number;
   readonly trie: {
-    // deno-lint-ignore camelcase
     common_prefix_search(characters: readonly string[], begin: number): Iterable<string>;
   };
 }
 
-/** Replaces the encoder of a model where the library's has no bound. */
+/** Fields of a BPE of the library. */
+interface BpeModel extends Model {
+  readonly merges: readonly (readonly [left: string, right: string])[];
+}
+
+/** Settings of a BPE, as its file has them. */
+interface BpeSettings {
+  readonly continuing_subword_prefix?: string | null;
+  readonly end_of_word_suffix?: string | null;
+  readonly ignore_merges?: boolean;
+  readonly byte_fallback?: boolean;
+}
+
+/** Replaces the encoder of a model where the library's has no bound, or encodes otherwise. */
 export function boundEncoding(model: Model): void {
-  if (isUnigram(model)) {
+  if (isBpe(model)) {
+    const tokensOf = bpeTokens(model);
+    model.encode = (texts) => texts.flatMap(tokensOf);
+  } else if (isUnigram(model)) {
     const pieces = (text: string) => unigramPieces(model, text);
     model.encode = (model.config as { byte_fallback?: unknown }).byte_fallback === true
       ? (texts) => texts.flatMap(pieces).flatMap((piece) => orBytes(model, piece))
@@ -49,6 +64,69 @@ function fuseWithinTexts(model: Model): void {
       const tokens = encode([text]);
       return tokens.filter((token, i) => !(isUnknown(token) && isUnknown(tokens[i - 1])));
     });
+}
+
+function isBpe(model: Model): model is BpeModel {
+  return "bpe_ranks" in model;
+}
+
+/** Texts whose tokens are kept. */
+const cachedTexts = 1 << 16;
+/** Longest text that is kept, in UTF-16 units. */
+const cachedLength = 64;
+
+/**
+ * The tokens of a text by a BPE: its characters joined by merges, of which those that are no tokens become their bytes, the
+ * unknown token, or nothing where there is none.
+ */
+function bpeTokens(model: BpeModel): (text: string) => string[] {
+  const settings = model.config as BpeSettings;
+  const { continuing_subword_prefix: prefix, end_of_word_suffix: suffix } = settings;
+  const { tokens_to_ids: known, unk_token: unknown } = model;
+  const ids = new Map(known), tokens = new Map(Array.from(ids, ([token, id]) => [id, token]));
+  const merges = new Merges(model.merges.map(([left, right]) => ({
+    left: ids.get(left)!,
+    right: ids.get(right)!,
+    merged: ids.get(left + right.slice(prefix?.length ?? 0))!,
+  })));
+  const unknownIds = (): number[] => {
+    if (unknown == null) return [];
+    const id = ids.get(unknown);
+    if (id === undefined) throw new TypeError(`unk_token "${unknown}" is not in the vocabulary`);
+    return [id];
+  };
+  const idsOf = (token: string): number[] => {
+    const id = known.has(token) ? ids.get(token) : undefined;
+    if (id !== undefined) return [id];
+    const bytes = settings.byte_fallback ? byteTokens(token) : [];
+    return bytes.length > 0 && bytes.every((byte) => known.has(byte))
+      ? bytes.map((byte) => ids.get(byte)!)
+      : unknownIds();
+  };
+  const encode = (text: string): string[] => {
+    if (settings.ignore_merges && known.has(text)) return [text];
+    const characters = Array.from(text), last = characters.length - 1;
+    const symbols = characters.flatMap((character, i) =>
+      idsOf((i > 0 ? prefix ?? "" : "") + character + (i === last ? suffix ?? "" : ""))
+    );
+    return merges.join(symbols).map((id) => tokens.get(id)!);
+  };
+  const cache = new Map<string, string[]>();
+  return (text) => {
+    const found = cache.get(text) ?? encode(text);
+    if (text.length > cachedLength) return found;
+    if (cache.size >= cachedTexts) cache.clear();
+    cache.set(text, found);
+    return found;
+  };
+}
+
+/** The tokens that stand for the bytes of a text. */
+function byteTokens(text: string): string[] {
+  return Array.from(
+    new TextEncoder().encode(text),
+    (byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`,
+  );
 }
 
 function isUnigram(model: Model): model is UnigramModel {
@@ -92,10 +170,7 @@ function wordPieces(model: WordPieceModel, word: string, longest: number): strin
 /** A piece, or the tokens of its bytes where it is no token and all of them are. */
 function orBytes(model: UnigramModel, piece: string): string[] {
   if (model.tokens_to_ids.has(piece)) return [piece];
-  const bytes = Array.from(
-    new TextEncoder().encode(piece),
-    (byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`,
-  );
+  const bytes = byteTokens(piece);
   return bytes.every((byte) => model.tokens_to_ids.has(byte)) ? bytes : [piece];
 }
 

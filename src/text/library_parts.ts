@@ -4,6 +4,8 @@
  * where the library's differ in classes of characters, behaviours of a split, or settings that they do not read.
  */
 import type { Tokenizer } from "@huggingface/tokenizers";
+import { tokenBytes } from "./byte_level_bpe.ts";
+import { decodeUtf8 } from "./tokenizer.ts";
 
 /** Fields of a part in `tokenizer.json`. */
 type Part = Readonly<Record<string, unknown>>;
@@ -22,22 +24,39 @@ interface Cutter {
 
 /** A normalizer or decoder of the library. */
 interface Joiner {
+  pattern?: string | RegExp | null;
+  end_of_word_suffix?: string | null;
   normalizers?: (Joiner | null)[];
   decoders?: Joiner[];
   normalize(text: string): string;
   decode_chain(tokens: string[]): string[];
 }
 
-/** A splitter of the library: finds added tokens in text. */
+/** A splitter of the library: cuts a text before and after each token that is found, the longest of those that begin first. */
 interface Splitter {
   split(text: string): string[];
 }
 
 /** An added token of the library. */
 interface Added {
+  readonly id: number;
+  readonly content: string;
+  readonly normalized: boolean;
   readonly single_word: boolean;
-  lstrip: boolean;
-  rstrip: boolean;
+  readonly lstrip: boolean;
+  readonly rstrip: boolean;
+}
+
+/** Added tokens, by what is found of them in text. */
+interface AddedFinder {
+  readonly tokens: ReadonlyMap<string, Added>;
+  readonly splitter: Splitter;
+}
+
+/** A piece of a text that is an added token, or is none. */
+interface Section {
+  readonly text: string;
+  readonly token?: Added;
 }
 
 /** The parts of a tokenizer of the library that are replaced. */
@@ -45,9 +64,10 @@ interface Library {
   readonly pre_tokenizer: Cutter | null;
   readonly normalizer: Joiner | null;
   readonly decoder: Joiner | null;
-  readonly splitter_unnormalized: Splitter;
+  readonly model: NonNullable<Tokenizer["model"]>;
+  readonly added_tokens: readonly Added[];
   readonly splitter_normalized: Splitter;
-  readonly added_tokens_map: ReadonlyMap<string, Added>;
+  encode(text: string): { ids: (number | undefined)[] };
 }
 
 const space = "\\p{White_Space}";
@@ -56,7 +76,9 @@ const punctuation = "\\p{P}!-\\/:-@\\[-`{-~";
 
 const spaces = new RegExp(`${space}+`, "gu");
 const words = new RegExp(`[${word}]+|[^${word}${space}]+`, "gu");
-const wordBefore = new RegExp(`[${word}]$`, "u"), wordAfter = new RegExp(`^[${word}]`, "u");
+// Without the look behind, V8 13 does not find characters beyond U+FFFF before the end.
+const wordBefore = new RegExp(`(?<=[${word}])$`, "u"), wordAfter = new RegExp(`^[${word}]`, "u");
+const eachSpace = new RegExp(space, "gu");
 const leadingSpace = new RegExp(`^${space}+`, "u"), trailingSpace = new RegExp(`${space}+$`, "u");
 
 /**
@@ -69,12 +91,8 @@ export function replaceParts(tokenizer: Tokenizer, fields: Part): void {
   replaceCuts(library.pre_tokenizer, fields.pre_tokenizer);
   replaceNormalizers(library.normalizer, fields.normalizer);
   replaceDecoders(library.decoder, fields.decoder);
-  const added = new Map(
-    Array.from(library.added_tokens_map, ([text, token]) => [text, { ...token }] as const),
-  );
-  replaceSplitter(library.splitter_unnormalized, added);
-  replaceSplitter(library.splitter_normalized, added);
-  for (const token of library.added_tokens_map.values()) token.lstrip = token.rstrip = false;
+  if (library.decoder) library.decoder.end_of_word_suffix = null; // for the decoder BPEDecoder alone
+  replaceEncode(library);
 }
 
 /** The parts within a part. */
@@ -230,11 +248,59 @@ function replaceNormalizers(normalizer: Joiner | null, part: unknown): void {
     normalizer.normalizers.forEach((one, i) => replaceNormalizers(one, parts[i]));
     return;
   }
-  const { type, strip_left: left, strip_right: right } = part as Part;
-  if (type !== "Strip") return;
-  normalizer.normalize = (text) => {
-    const begun = left === true ? text.replace(leadingSpace, "") : text;
-    return right === true ? begun.replace(trailingSpace, "") : begun;
+  const fields = part as Part;
+  normalizer.normalize = normalizing(fields, normalizer) ?? normalizer.normalize;
+}
+
+/** How a part normalises text; undefined where the library does it well. */
+function normalizing(
+  part: Part,
+  { pattern }: Pick<Joiner, "pattern">,
+): ((text: string) => string) | undefined {
+  switch (part.type) {
+    case "Strip":
+      return (text) => {
+        const begun = part.strip_left === true ? text.replace(leadingSpace, "") : text;
+        return part.strip_right === true ? begun.replace(trailingSpace, "") : begun;
+      };
+    case "Lowercase":
+      return lowerCase;
+    case "Prepend":
+      return (text) => text === "" ? "" : String(part.prepend) + text;
+    case "Replace":
+      return replacing(pattern, part.content);
+    case "BertNormalizer":
+      return bertNormalizing(part);
+    default:
+      return undefined;
+  }
+}
+
+/** Replaces what a pattern matches by a text as it is, whose "$" means nothing. */
+function replacing(
+  pattern: Joiner["pattern"],
+  content: unknown,
+): ((text: string) => string) | undefined {
+  return pattern == null ? undefined : (text) => text.replaceAll(pattern, () => String(content));
+}
+
+/** Small letters of each character on its own: a sigma is one wherever it stands. */
+function lowerCase(text: string): string {
+  return Array.from(text, (character) => character.toLowerCase()).join("");
+}
+
+const ideographs =
+  /[\u4e00-\u9fff\u3400-\u4dbf\u{20000}-\u{2a6df}\u{2a700}-\u{2b73f}\u{2b740}-\u{2b81f}\u{2b920}-\u{2ceaf}\uf900-\ufaff\u{2f800}-\u{2fa1f}]/gu;
+const controls = /[^\P{C}\t\n\r]|\ufffd/gu;
+
+function bertNormalizing(part: Part): (text: string) => string {
+  const lower = part.lowercase !== false;
+  return (text) => {
+    let found = text;
+    if (part.clean_text !== false) found = found.replace(controls, "").replace(eachSpace, " ");
+    if (part.handle_chinese_chars !== false) found = found.replace(ideographs, " $& ");
+    if (part.strip_accents ?? lower) found = found.normalize("NFD").replace(/\p{Mn}/gu, "");
+    return lower ? lowerCase(found) : found;
   };
 }
 
@@ -245,24 +311,74 @@ function replaceDecoders(decoder: Joiner | null, part: unknown): void {
     decoder.decoders.forEach((one, i) => replaceDecoders(one, parts[i]));
     return;
   }
-  const fields = part as Part;
-  if (fields.type === "Metaspace") {
-    const mark = markOf(fields), isPrepended = schemeOf(fields) !== "never";
-    decoder.decode_chain = (tokens) =>
-      tokens.map((token, i) => token.replaceAll(mark, i === 0 && isPrepended ? "" : " "));
-  } else if (fields.type === "ByteFallback") {
-    decoder.decode_chain = joinBytes;
+  decoder.decode_chain = decoding(part as Part, decoder) ?? decoder.decode_chain;
+}
+
+/** How a part decodes tokens; undefined where the library does it well. */
+function decoding(
+  part: Part,
+  { pattern }: Pick<Joiner, "pattern">,
+): ((tokens: string[]) => string[]) | undefined {
+  switch (part.type) {
+    case "ByteLevel":
+      return (
+        tokens,
+      ) => [decodeUtf8(tokens.map((token) => tokenBytes(token) ?? utf8.encode(token)))];
+    case "ByteFallback":
+      return joinBytes;
+    case "Metaspace": {
+      const mark = markOf(part), isPrepended = schemeOf(part) !== "never";
+      return (tokens) =>
+        tokens.map((token, i) => token.replaceAll(mark, i === 0 && isPrepended ? "" : " "));
+    }
+    case "Replace": {
+      const replace = replacing(pattern, part.content);
+      return replace && ((tokens) => tokens.map(replace));
+    }
+    case "WordPiece": {
+      const prefix = String(part.prefix);
+      const joined = (token: string, i: number) =>
+        i === 0 ? token : token.startsWith(prefix) ? token.slice(prefix.length) : ` ${token}`;
+      return (tokens) =>
+        tokens.map((token, i) =>
+          part.cleanup === false ? joined(token, i) : tidy(joined(token, i))
+        );
+    }
+    case "CTC": {
+      const { pad_token: pad, word_delimiter_token: mark } = part;
+      const written = (token: string) => {
+        const kept = token.replaceAll(String(pad), "");
+        return part.cleanup === false ? kept : tidy(kept).replaceAll(String(mark), " ");
+      };
+      return (tokens) => tokens.filter((token, i) => token !== tokens[i - 1]).map(written);
+    }
+    default:
+      return undefined;
   }
 }
 
-const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+/** White space that English writes otherwise, in the order in which the reference replaces it. */
+const untidy: readonly (readonly [string, string])[] = [
+  ...[" .", " ?", " !", " ,"].map((mark) => [mark, mark.trim()] as const),
+  [" ' ", "'"],
+  [" n't", "n't"],
+  [" 'm", "'m"],
+  [" do not", " don't"],
+  ...[" 's", " 've", " 're"].map((end) => [end, end.trim()] as const),
+];
 
-/** Joins tokens of bytes, such as `<0x0A>`, to text; U+FEFF is a character like others. */
+function tidy(text: string): string {
+  return untidy.reduce((text, [found, tidied]) => text.replaceAll(found, tidied), text);
+}
+
+const utf8 = new TextEncoder();
+
+/** Joins tokens of bytes, such as `<0x0A>`, to text; of bytes that are no UTF-8 only they become U+FFFD, so that texts can grow. */
 function joinBytes(tokens: string[]): string[] {
   const texts: string[] = [];
   let bytes: number[] = [];
   const end = () => {
-    if (bytes.length > 0) texts.push(utf8.decode(Uint8Array.from(bytes)));
+    if (bytes.length > 0) texts.push(decodeUtf8([Uint8Array.from(bytes)]));
     bytes = [];
   };
   for (const token of tokens) {
@@ -278,47 +394,66 @@ function joinBytes(tokens: string[]): string[] {
   return texts;
 }
 
-/**
- * Keeps a splitter from finding tokens that are whole words within others, and takes white space beside a token away where the
- * token is declared so.
- */
-function replaceSplitter(splitter: Splitter, added: ReadonlyMap<string, Added>): void {
-  const tokens = [...added.values()];
-  if (!tokens.some((token) => token.single_word || token.lstrip || token.rstrip)) return;
-  const find = splitter.split.bind(splitter);
-  splitter.split = (text) => {
-    const sections = withoutParts(text, find(text), added);
-    sections.forEach((section, i) => {
-      const token = added.get(section);
-      if (token?.lstrip && i > 0 && !added.has(sections[i - 1])) {
-        sections[i - 1] = sections[i - 1].replace(trailingSpace, "");
-      }
-      if (token?.rstrip && i + 1 < sections.length && !added.has(sections[i + 1])) {
-        sections[i + 1] = sections[i + 1].replace(leadingSpace, "");
-      }
-    });
-    return sections;
+/** Looks for added tokens in a text as it is, for others in what lies between them, normalised, and encodes the rest. */
+function replaceEncode(library: Library): void {
+  const { normalizer, pre_tokenizer: cutter, model, added_tokens: added } = library;
+  const normalize = (text: string) => normalizer ? normalizer.normalize(text) : text;
+  const AnySplitter = library.splitter_normalized.constructor as new (
+    tokens: readonly string[],
+  ) => Splitter;
+  const finderOf = (tokens: readonly (readonly [string, Added])[]): AddedFinder => ({
+    tokens: new Map(tokens),
+    splitter: new AnySplitter(tokens.map(([text]) => text)),
+  });
+  const asTheyAre = finderOf(
+    added.filter((token) => !token.normalized).map((token) => [token.content, token]),
+  );
+  const normalised = finderOf(
+    added.filter((token) => token.normalized).map((token) => [normalize(token.content), token]),
+  );
+  const idsOf = (text: string, isFirst: boolean): (number | undefined)[] => {
+    const pieces = cutter?.pre_tokenize_text(text, { section_index: isFirst ? 0 : 1 }) ?? [text];
+    return model.encode(pieces).map((token) =>
+      model.tokens_to_ids.get(token) ?? model.unk_token_id
+    );
   };
+  library.encode = (text) => ({
+    ids: sectionsOf(text, asTheyAre).flatMap(({ text, token }, i) =>
+      token
+        ? [token.id]
+        : sectionsOf(normalize(text), normalised).flatMap(({ text, token }, j) =>
+          token ? [token.id] : idsOf(text, i === 0 && j === 0)
+        )
+    ),
+  });
 }
 
-/** Joins tokens that are whole words, but stand within another here, with the text around them. */
-function withoutParts(
-  text: string,
-  found: readonly string[],
-  added: ReadonlyMap<string, Added>,
-): string[] {
-  const sections: string[] = [];
-  let start = 0, isOpen = false; // whether the last section takes what follows
-  for (const section of found) {
-    const end = start + section.length, token = added.get(section);
-    const isWithin = token?.single_word === true &&
-      (wordBefore.test(text.slice(Math.max(0, start - 2), start)) ||
-        wordAfter.test(text.slice(end, end + 2)));
-    const isText = token === undefined || isWithin;
-    if (isText && isOpen) sections[sections.length - 1] += section;
-    else sections.push(section);
-    isOpen = isText;
-    start = end;
+/** Cuts added tokens out of a text, with the white space that they take; one that must be a whole word is not found within another. */
+function sectionsOf(text: string, { tokens, splitter }: AddedFinder): Section[] {
+  const sections: Section[] = [];
+  let done = 0, begin = 0;
+  const addText = (end: number) => {
+    if (done < end) sections.push({ text: text.slice(done, end) });
+  };
+  for (const part of splitter.split(text)) {
+    const token = tokens.get(part), start = begin, end = begin += part.length;
+    if (!token || token.single_word && isWithinWord(text, start, end)) continue;
+    let first = start, last = end;
+    while (token.lstrip && first > done && isSpace(text[first - 1])) first--;
+    while (token.rstrip && last < text.length && isSpace(text[last])) last++;
+    addText(first);
+    sections.push({ text: part, token });
+    done = last;
   }
+  addText(text.length);
   return sections;
+}
+
+function isSpace(character: string): boolean {
+  return /\p{White_Space}/u.test(character);
+}
+
+function isWithinWord(text: string, start: number, end: number): boolean {
+  return wordBefore.test(text.slice(Math.max(0, start - 2), start)) ||
+    wordAfter.test(text.slice(end, end + 2));
 }

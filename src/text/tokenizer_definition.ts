@@ -52,8 +52,8 @@ const maxLevels = 100;
  * Reads a `tokenizer.json`.
  *
  * @param name Name of the file, for errors.
- * @throws {SyntaxError} If it is none, two tokens have one id or one token two, an id is too large, a merge is malformed, or an expression is
- * wrong or may take far too long.
+ * @throws {SyntaxError} If it is none, two tokens have one id or one token two, an id is too large, a merge is malformed, merges are left
+ * out at random, or an expression is wrong or may take far too long.
  */
 export function parseTokenizerDefinition(text: string, name: string): TokenizerDefinition {
   const refuse = (reason: string): never => {
@@ -82,7 +82,10 @@ export function parseTokenizerDefinition(text: string, name: string): TokenizerD
     tokens[id] = token;
   };
   for (const [token, id] of [...entries, ...added]) take(token, id);
-  const { "unk_id": unkId } = model;
+  const { "unk_id": unkId, dropout } = model;
+  if (dropout != null && dropout !== 0) {
+    refuse(`model.dropout must be null or 0, as encodings would be random: ${quote(dropout)}`);
+  }
   if (unkId != null && !(Number.isInteger(unkId) && tokens[unkId as number] !== undefined)) {
     refuse(`model.unk_id must be the id of a token: ${quote(unkId)}`);
   }
@@ -111,13 +114,17 @@ export function parseTokenizerDefinition(text: string, name: string): TokenizerD
  * @throws {SyntaxError} If the library has no such part, naming the file.
  */
 export function openLibraryModel(
-  { name, fields }: Pick<TokenizerDefinition, "name" | "fields">,
+  { name, fields, modelIds }: Pick<TokenizerDefinition, "name" | "fields" | "modelIds">,
   addedTokens: readonly AddedToken[],
   config: object,
 ): LibraryModel {
   return namingFile(name, "read", () => {
     const parts = { ...fields, "added_tokens": addedTokens, "post_processor": null };
     const library = new LibraryModel(parts, config);
+    // The library would let its models find them within text, too.
+    for (const { content } of addedTokens) {
+      if (!modelIds.has(content)) library.model!.tokens_to_ids.delete(content);
+    }
     boundEncoding(library.model!);
     replaceParts(library, fields);
     return library;

@@ -36,7 +36,7 @@ const byteLevelBpe = z.looseObject({
   decoder: z.looseObject({ type: z.literal("ByteLevel") }),
   model: z.looseObject({
     type: z.literal("BPE"),
-    dropout: z.null().optional(),
+    dropout: z.union([z.null(), z.literal(0)]).optional(),
     continuing_subword_prefix: z.union([z.null(), z.literal("")]).optional(),
     end_of_word_suffix: z.union([z.null(), z.literal("")]).optional(),
     byte_fallback: z.literal(false).optional(),

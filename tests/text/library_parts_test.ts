@@ -110,6 +110,122 @@ test("Added tokens are found whole, with the white space that they take", () => 
   assert.equal(encode({ lstrip: true }, "x \u0085<t> "), "x|<t>| ");
   assert.equal(encode({ rstrip: true }, " <t>\u3000 a"), " |<t>|a");
   assert.equal(encode({ rstrip: true }, "<t>\ufeffa"), "<t>|\ufeffa");
+  assert.equal(encode({ "single_word": true }, "\u{1d400}<t>"), "<unk>");
+});
+
+test("Added tokens are found in text alone, not by the model, and one after the other", () => {
+  const tokens = ["a", "##a", "b", "##b", "[", "##[", "]", "##]", "##x", "x", "a[x]b"];
+  const encode = (model: Part, added: Part, text: string, parts: Part = {}) => {
+    const usual = special.map((content, id) => addedToken(id, content, { special: true }));
+    const tokenizer = tokenizerOf(tokens, { "added_tokens": [...usual, added], model, ...parts });
+    const all = [...special, ...tokens, added.content];
+    return tokenizer.encode(text).map((id) => all[id]).join("|");
+  };
+  const whole = addedToken(15, "[x]", { "single_word": true });
+  assert.equal(encode({ type: "BPE", merges: [] }, whole, "a[x]b"), "a|[|x|]|b");
+  assert.equal(encode({ type: "BPE", merges: [] }, whole, "a [x]"), "a|<unk>|[x]");
+  const wordPiece = {
+    type: "WordPiece",
+    "continuing_subword_prefix": "##",
+    "max_input_chars_per_word": 100,
+  };
+  assert.equal(encode(wordPiece, whole, "b[x]b"), "b|##[|##x|##]|##b");
+  assert.equal(encode(wordPiece, whole, "[x]b"), "[|##x|##]|##b");
+  const each = { type: "Split", pattern: { Regex: "." }, behavior: "Isolated", invert: false };
+  const cut = { "pre_tokenizer": each };
+  const spaced = addedToken(15, " a", { rstrip: true });
+  assert.equal(encode({}, spaced, " a a a", cut), " a| a| a");
+  assert.equal(encode({}, { ...spaced, "single_word": true }, " a a a", cut), " a|a|<unk>|a");
+  // What follows a token does not begin the text.
+  const first = {
+    normalizer: { type: "Lowercase" },
+    "pre_tokenizer": { ...marks, replacement: "#", "prepend_scheme": "first" },
+  };
+  const normalised = addedToken(15, "X", { normalized: true });
+  assert.equal(encode({}, normalised, "aXa", first), "<unk>|X|a");
+});
+
+test("Normalizers change text as the reference does", () => {
+  const bert = {
+    type: "BertNormalizer",
+    "clean_text": true,
+    "handle_chinese_chars": true,
+    "strip_accents": null,
+    lowercase: true,
+  };
+  const none = { ...bert, "clean_text": false, "handle_chinese_chars": false, lowercase: false };
+  const cases: [part: Part, text: string, expected: string][] = [
+    [{ type: "Lowercase" }, "\u0391\u03a3", "\u03b1\u03c3"],
+    [{ type: "Replace", pattern: { Regex: "b+" }, content: "$&" }, "abb", "a$&"],
+    [{ type: "Replace", pattern: { String: "b" }, content: "$&" }, "ab", "a$&"],
+    [bert, "\u03a3\0a\u200b\u{20000}\u00e1\tb", "\u03c3a \u{20000} a b"],
+    [none, "A\u00e1\t", "A\u00e1\t"],
+  ];
+  for (const [normalizer, text, expected] of cases) {
+    assert.deepEqual(tokenizerOf([expected], { normalizer }).encode(text), [4], text);
+  }
+  const prepend = { type: "Prepend", prepend: "x" };
+  assert.deepEqual(tokenizerOf(["xa"], { normalizer: prepend }).encode("a"), [4]);
+  const strip = { type: "Strip", "strip_left": true, "strip_right": true };
+  const both = { type: "Sequence", normalizers: [strip, prepend] };
+  assert.deepEqual(tokenizerOf([], { normalizer: both }).encode(" "), []);
+});
+
+test("A BPE joins characters as the reference does", () => {
+  const encode = (tokens: readonly string[], model: Part, text: string) =>
+    tokenizerOf(tokens, { model: { type: "BPE", ...model } }).encode(text)
+      .map((id) => [...special, ...tokens][id]).join("|");
+  const prefixed = ["a", "##b", "ab", "##c", "abc", "##bc"];
+  const prefix = { merges: ["a ##b", "ab ##c"], "continuing_subword_prefix": "##" };
+  assert.equal(encode(prefixed, prefix, "abcb"), "abc|##b");
+  const suffix = { merges: ["a b</w>"], "end_of_word_suffix": "</w>" };
+  assert.equal(encode(["a", "b", "b</w>", "ab</w>"], suffix, "abab"), "a|b|ab</w>");
+  const merges = ["a b"];
+  assert.equal(encode(["a", "b", "ab"], { merges, "unk_token": null }, "a?b"), "ab");
+  assert.equal(encode(["a", "b", "ab"], { merges }, "a??b"), "a|<unk>|<unk>|b");
+  assert.equal(encode(["a", "b", "ab"], { merges, "fuse_unk": true }, "a??b"), "a|<unk>|b");
+  assert.equal(encode(["a", "b", "ab", "aba"], { merges }, "aba"), "ab|a");
+  assert.equal(encode(["a", "b", "ab", "aba"], { merges, "ignore_merges": true }, "aba"), "aba");
+  const spaces = [" ", "  ", "    "];
+  assert.equal(
+    encode(spaces, { merges: [[" ", " "], ["  ", "  "]] }, " ".repeat(7)),
+    spaces.toReversed().join("|"),
+  );
+  assert.throws(
+    () => encode(["a"], { merges: [], "unk_token": "[UNK]" }, "b"),
+    /a part of it fails: unk_token "\[UNK\]" is not in the vocabulary/,
+  );
+  assert.throws(
+    () => encode(["a"], { merges: [], dropout: 0.1 }, "a"),
+    /model.dropout must be null or 0, as encodings would be random: current value is 0.1/,
+  );
+  assert.equal(encode(["a"], { merges: [], dropout: 0 }, "a"), "a");
+});
+
+test("Decoders join tokens as the reference does", () => {
+  const decode = (decoder: Part, ...tokens: string[]) =>
+    tokenizerOf(tokens, { decoder }).decode(tokens.map((_, i) => 4 + i));
+  assert.equal(
+    decode({ type: "ByteLevel" }, "\u0120a", "\u65e5", "\u00c3\u00a9"),
+    " a\u65e5\u00e9",
+  );
+  const wordPiece = { type: "WordPiece", prefix: "##", cleanup: true };
+  assert.equal(
+    decode(wordPiece, "I", "do not", "know", "##s", ".", "'", "x"),
+    "I don't knows. ' x",
+  );
+  assert.equal(decode({ ...wordPiece, cleanup: false }, "I", "know", "##s", "."), "I knows .");
+  const ctc = { type: "CTC", "pad_token": "-", "word_delimiter_token": "|", cleanup: true };
+  assert.equal(decode(ctc, "a", "-", "b", "b2", "|", "c", "|-."), "abb2 c .");
+  assert.equal(
+    decode({ type: "Replace", pattern: { String: "_" }, content: "$&" }, "a_", "b"),
+    "a$&b",
+  );
+  const suffixed = tokenizerOf(["a</w>", "b"], {
+    model: { type: "BPE", merges: [], "end_of_word_suffix": "</w>" },
+    decoder: { type: "Fuse" },
+  });
+  assert.equal(suffixed.decode([4, 5, 4]), "a</w>ba</w>");
 });
 
 test("What a Unigram does not know becomes bytes, or one token a piece", () => {
