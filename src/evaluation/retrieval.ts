@@ -18,7 +18,7 @@ import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
 import type { SampleRecord } from "../results/records.ts";
 import { type DeclaredEvaluation, evaluationForm, type EvaluationKind } from "./evaluation_kind.ts";
 import { differenceOf, type Measure, sumsOver } from "./measure.ts";
-import { modelKindOf, modelName } from "./models.ts";
+import { modelKindOf, modelName, models } from "./models.ts";
 import {
   type DocumentEvaluation,
   documentFields,
@@ -366,15 +366,17 @@ const form = evaluationForm("retrieval", () => ({
 type _FormAcceptsTheType = Assert<Accepts<ReturnType<typeof form>, RetrievalDeclaration>>;
 
 /** Models whose memory nobody can ask. */
-function modelProblems({ models }: RetrievalEvaluation, path: string): Problem[] {
-  return models.flatMap((model, i) => {
-    const { hasSideNet, readsMemory, readsOthers, windowTokens } = modelKindOf(model);
-    const hasWindow = windowTokens?.(model) !== undefined;
-    return hasSideNet && readsMemory && !readsOthers && !hasWindow ? [] : [wrong(
+function modelProblems({ models: listed }: RetrievalEvaluation, path: string): Problem[] {
+  const asked = models.all.filter(({ hasSideNet, readsMemory, readsOthers }) =>
+    hasSideNet && readsMemory && !readsOthers
+  );
+  return listed.flatMap((model, i) => {
+    const kind = modelKindOf(model), hasWindow = kind.windowTokens?.(model) !== undefined;
+    return asked.includes(kind) && !hasWindow ? [] : [wrong(
       `${path}.models.${i}`,
       "must have a SideNet that retrieves from the document's own memory, and disjoint segments",
       modelName(model),
-      "longmem, longmem-recent-memory, untrained-with-memory",
+      models.names.filter((name) => asked.includes(models.get(name))).join(", "),
     )];
   });
 }
