@@ -16,16 +16,10 @@ import type { WebGpuDevice } from "../runtime/webgpu_device.ts";
 import { type BankUpdate, HeldTokens } from "./held_tokens.ts";
 import { blockPrefix, type Forward, type GraphMemory } from "./network.ts";
 import type { RowRange } from "./padding.ts";
+import type { RememberedBanks } from "./parts.ts";
 
-export interface OpenMemoryOptions {
-  /** Heads of the remembered keys and values. */
-  readonly heads: number;
-  /** Size of each. */
-  readonly headDim: number;
-  /** Blocks whose keys and values are remembered: one for each bank. */
-  readonly blocks: readonly number[];
-  /** Whether graphs tell banks apart by their blocks, as where each block reads its own. */
-  readonly several: boolean;
+/** Banks to be opened. */
+export interface OpenMemoryOptions extends RememberedBanks {
   /** Rows B of the batches. */
   readonly rows: number;
   /** Seed of an index. */

@@ -1,37 +1,10 @@
 import { backboneForward } from "../../backbone/backbone_graph.ts";
-import {
-  memoryReader,
-  type NetworkKind,
-  type NetworkPass,
-  type NetworkStates,
-  type NotedRetrieval,
-} from "../network.ts";
+import { memoryReader, type NetworkKind, type NotedRetrieval } from "../network.ts";
 import { sideNetForward, sideNetLayerName } from "../sidenet_graph.ts";
 import { type SideNetShape, sideNetTensorShapes } from "../sidenet_shape.ts";
 
 /** Prefix of the SideNet's weights among the inputs of a graph. */
 export const sideNetPrefix = "sidenet.";
-
-/** The SideNet beside the backbone; with a memory, if there is one. */
-export function sideNetPass(
-  { graph, tokens, frozen, part, weights, batch, options }: NetworkPass<SideNetShape>,
-): NetworkStates {
-  const { backbone: shape, memory, dropout } = options;
-  const backbone = backboneForward(tokens, frozen, shape, batch);
-  const retrieved: NotedRetrieval[] = [];
-  const side = sideNetForward(backbone, weights, { ...part, backbone: shape }, {
-    ...batch,
-    ...(memory ? { memory: memoryReader(graph, memory, options, { retrieved }) } : {}),
-    ...(dropout ? { dropout: (layer) => dropout(graph, layer) } : {}),
-  });
-  return {
-    backbone,
-    layers: new Map(side.heads.map((heads, i) => [sideNetLayerName(i), heads])),
-    cached: memory ? [backbone.projections[part.memoryBlock]] : [],
-    retrieved,
-    features: side.features,
-  };
-}
 
 /** The SideNet without memory. */
 export const sideNetNetwork: NetworkKind<SideNetShape> = {
@@ -46,7 +19,21 @@ export const sideNetNetwork: NetworkKind<SideNetShape> = {
     },
   },
   followsCache: true,
-  forward({ options: { memory: _, ...options }, ...pass }) {
-    return sideNetPass({ ...pass, options });
+  forward({ graph, tokens, frozen, part, weights, batch, options }) {
+    const { backbone: shape, memory, dropout } = options;
+    const backbone = backboneForward(tokens, frozen, shape, batch);
+    const retrieved: NotedRetrieval[] = [];
+    const side = sideNetForward(backbone, weights, { ...part, backbone: shape }, {
+      ...batch,
+      ...(memory ? { memory: memoryReader(graph, memory, options, { retrieved }) } : {}),
+      ...(dropout ? { dropout: (layer) => dropout(graph, layer) } : {}),
+    });
+    return {
+      backbone,
+      layers: new Map(side.heads.map((heads, i) => [sideNetLayerName(i), heads])),
+      cached: memory ? [backbone.projections[part.memoryBlock]] : [],
+      retrieved,
+      features: side.features,
+    };
   },
 };
