@@ -1,9 +1,12 @@
-import { openLongMem } from "../model_kind.ts";
+import { z } from "zod";
+import { type ModelKind, openLongMem } from "../model_kind.ts";
 import { languageModel } from "../shared/language_model.ts";
-import { withoutSettings } from "./without_settings.ts";
 
 /** The frozen language model alone. */
-export const backbone = withoutSettings("backbone", {
+export const backbone: ModelKind<{ readonly model: "backbone" }, "backbone"> = {
+  schema: z.strictObject({ model: z.literal("backbone") }),
+  fill: ({ model }) => model,
+  nameOf: (name) => name,
   needs: [],
   efficiency: { hasMemory: false },
   label: "the backbone alone",
@@ -12,4 +15,4 @@ export const backbone = withoutSettings("backbone", {
       ...context,
       wrap: (model) => languageModel(context.name, model, "backbone"),
     }),
-});
+};

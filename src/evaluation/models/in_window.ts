@@ -101,9 +101,10 @@ export function openInWindow(
 ): Promise<OpenedModel> {
   const network = wholeNetwork(parts);
   if (windowTokens === undefined) {
-    const wrap: Parameters<typeof openLongMem>[2]["wrap"] = (model) =>
-      languageModel(context.name, model, network);
-    return openLongMem(parts, trained, { ...context, wrap });
+    return openLongMem(parts, trained, {
+      ...context,
+      wrap: (model) => languageModel(context.name, model, network),
+    });
   }
   const window = windowOptions(windowTokens, context);
   return openLongMem(
