@@ -179,7 +179,11 @@ async function isSettled(
   if (earlier?.state === "completed") {
     const outdated = outdatedNames(run, earlier);
     if (outdated.length > 0) return false;
-    if (run.variation) await recordVariation(summaryPath(results, run), run.variation);
+    if (run.variation) {
+      // It is completed, whether or not it can be told apart from the others, as on a disk that is full.
+      await recordVariation(summaryPath(results, run), run.variation)
+        .catch((error) => progress.note(failureText(error)));
+    }
     const again = run.recorded ? "; --results FOLDER runs it again there" : "";
     progress.note(
       completed === "earlier"

@@ -560,5 +560,6 @@ function thinned(
 }
 
 function mean(numbers: readonly number[]): number {
-  return numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
+  // In parts, as the sum of large numbers may be none.
+  return numbers.reduce((mean, number) => mean + number / numbers.length, 0);
 }

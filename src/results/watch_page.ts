@@ -138,7 +138,7 @@ function pointsOf(
     const part = lines.slice(i, i + size);
     const values = part.map(of).filter((value) => value !== undefined);
     if (values.length === 0) continue;
-    const value = values.reduce((sum, value) => sum + value, 0) / values.length;
+    const value = values.reduce((mean, value) => mean + value / values.length, 0);
     points.push({ x: part.at(-1)!.step, value });
   }
   return points;

@@ -12,6 +12,7 @@ import {
   summarizeQueue,
 } from "../../src/queue/run_queue.ts";
 import { smallEnvironment } from "../results/small_environment.ts";
+import { temporaryOf } from "../../src/files.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { smallExperiment } from "../experiment/small_experiment.ts";
 import { assert, test } from "../testing.ts";
@@ -121,6 +122,21 @@ test("executeQueue() lists what failed earlier, and resumes it where it is asked
     const retried = await run(() => {}, { retryFailed: true });
     assert.deepEqual(retried, [earlier, "completed", earlier, earlier]);
     assert.deepEqual(executed, [2]);
+  });
+});
+
+test("executeQueue() takes a completed run for one whose variation cannot be recorded", async () => {
+  await queueTest(async (run, { executed, shown, reported, results }) => {
+    await run(() => {});
+    const path = `${results}/small/${runs[1].id}/summary.json`;
+    const { variation: _variation, ...summary } = await summaryOf(results, 1);
+    await Deno.writeTextFile(path, JSON.stringify(summary));
+    await Deno.mkdir(temporaryOf(path)); // cannot be written
+    assert.deepEqual(await run(() => {}), Array(4).fill("completed earlier"));
+    assert.deepEqual([executed, reported], [[], []]);
+    assert.ok(shown.some((line) => /Cannot write ".*summary.json" as a folder stands/.test(line)));
+    await run(() => {});
+    assert.deepEqual((await summaryOf(results, 1)).variation, { seed: 2 });
   });
 });
 

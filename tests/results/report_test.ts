@@ -546,6 +546,14 @@ test("learning rate, gradient norm and speed are figures, in which equal curves 
   ]);
 });
 
+test("a curve of the largest numbers is drawn, as far as neighbours have a mean", () => {
+  const largest = training.map((record) => ({ ...record, loss: Number.MAX_VALUE }));
+  const curve = report([run({ training: largest })]).figures.find(({ name }) =>
+    name === "training-longmem"
+  )!;
+  assert.match(curve.svg, /<desc[^>]*>[^<]* at 3, [^<]* at 99/);
+});
+
 test("gates and updates of a training are figures where they are recorded", () => {
   const diagnosed = training.map((record, i) =>
     i % 10 !== 9 ? record : {
