@@ -44,6 +44,9 @@ export interface RequestLimits {
 /** Most prompts of a request, stop texts of a request, and likely tokens of a place. */
 const most = { prompts: 256, stops: 16, logprobs: 20 };
 
+/** Log-likelihoods that a request may ask for, of all its tokens; they are kept until the client has read them. */
+export const mostScores = 2 ** 21;
+
 /** Names "." and ".." are parts of paths that every client resolves. */
 const sessionPattern = /^(?!\.{1,2}$)[\w.~-]{1,128}$/;
 

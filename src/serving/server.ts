@@ -15,6 +15,7 @@ import { ApiError } from "./api_error.ts";
 import { complete, type PromptTokens, promptTokens } from "./completion.ts";
 import {
   type CompletionRequest,
+  mostScores,
   readCompletionRequest,
   readDetokenizeRequest,
   readFeedRequest,
@@ -243,6 +244,7 @@ export class CompletionServer {
     }
     const id = header === null ? asked.session : this.#sessionOf(header);
     const prompts = asked.prompts.map((_, i) => this.#promptTokens(asked, i));
+    checkScores(asked, prompts);
     const admitted = this.#admission.admit();
     const channel = partChannel();
     const computing = this.#compute(id, { opens: false, signal }, async (session) => {
@@ -384,6 +386,23 @@ function decodedPart(part: string): string {
   } catch {
     return part;
   }
+}
+
+/** Refuses a request whose answer would have more log-likelihoods than a server has room for. */
+function checkScores(
+  { echo, logprobs, maxTokens }: CompletionRequest,
+  prompts: readonly PromptTokens[],
+): void {
+  if (logprobs === undefined) return;
+  const tokens = prompts.reduce((sum, { ids }) => sum + (echo ? ids.length : 0) + maxTokens, 0);
+  const scores = tokens * (1 + logprobs);
+  if (scores <= mostScores) return;
+  throw new ApiError(
+    400,
+    `Cannot complete as logprobs is ${logprobs} for up to ${tokens} tokens: current number of log-likelihoods is ${scores}, ` +
+      `allowed are ${mostScores} in a request`,
+    { param: "logprobs" },
+  );
 }
 
 /** Runs a check of a field, whose errors are the client's. */

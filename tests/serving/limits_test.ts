@@ -218,6 +218,19 @@ test("a request that is cancelled generates no more, streamed or not, computing 
   }
 });
 
+test("a request is refused that asks for more log-likelihoods than the server has room for", () =>
+  withServer({ limits: { bodyBytes: 2 ** 20 } }, async ({ post }) => {
+    const prompt = Array(256).fill(Array(200).fill(3));
+    const { status, body: { error } } = await post("/v1/completions", {
+      ...{ prompt, max_tokens: 200, echo: true, logprobs: 20 },
+    });
+    assert.deepEqual([status, error.param], [400, "logprobs"]);
+    assert.match(
+      error.message,
+      /logprobs is 20 for up to 102400 tokens: current number of .* is 2150400, allowed are 2097152/,
+    );
+  }));
+
 test("a client that goes away while its body is read is no fault of the server", () =>
   withServer({}, async ({ server, url, reported }) => {
     const body = new ReadableStream({
