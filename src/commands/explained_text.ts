@@ -4,6 +4,7 @@ import { explainToken, type TokenExplanation, totalShare } from "../longmem/pass
 import type { RememberedText } from "../memory/memory_file.ts";
 import { decodeContinuation } from "../text/decode_stream.ts";
 import { textOf, type Tokenizer } from "../text/tokenizer.ts";
+import { visibleText } from "../visible_text.ts";
 
 /** Passages that are hidden in turn, and tokens around each that are shown. */
 const passages = 4, around = 8;
@@ -33,7 +34,9 @@ export async function* explainText(
     const explained = await explainToken(model, id, window, { contextTokens, passages });
     const { probability, without } = explained;
     const text = JSON.stringify(decodeContinuation(tokenizer, [...window], [id]));
-    yield `${text}: ${percent(probability)} with the memory, ${percent(without)} without`;
+    yield `${visibleText(text)}: ${percent(probability)} with the memory, ${
+      percent(without)
+    } without`;
     const { passages: read, withoutAll } = explained;
     const isLess = (other: number) =>
       percent(other) !== percent(probability) && other < probability;
@@ -65,7 +68,7 @@ function passageLine(
     "]",
     decodeContinuation(tokenizer, [...before, ...read], decodable(end, end + around)),
   ];
-  const text = parts.join("").replaceAll(/\s+/g, " ");
+  const text = visibleText(parts.join("").replaceAll(/\s+/g, " "));
   const share = totalShare(passage) / passage.shares.length;
   return `${percent(without)} without ${placeOf(passage, texts)}, ${
     percent(share)
@@ -79,7 +82,7 @@ function placeOf(
 ): string {
   const text = texts.findLast((text) => text.start <= start);
   const first = start - (text?.start ?? 0), last = first + end - start - 1;
-  return `tokens ${first}-${last} of ${text?.name ?? "the memory"}`;
+  return `tokens ${first}-${last} of ${visibleText(text?.name ?? "the memory")}`;
 }
 
 function percent(probability: number): string {

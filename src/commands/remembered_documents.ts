@@ -9,6 +9,7 @@ import { tokenizeDocument } from "../text/document_tokens.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { ModelSource } from "./model_source.ts";
 import { sha256Of } from "../sha256.ts";
+import { visibleText } from "../visible_text.ts";
 
 /** Milliseconds between reports of how far a document has been read. */
 export const progressInterval = 3000;
@@ -52,7 +53,7 @@ export async function fillMemory(
     const restored = await reading(() => model.restoreMemory(memory, { tokenizer }));
     texts.push(...restored.texts);
     const [{ chunks, tokens }] = restored.banks;
-    const names = texts.map(({ name }) => name).join(", ") || "texts without names";
+    const names = texts.map(({ name }) => visibleText(name)).join(", ") || "texts without names";
     output.note(
       `${memory}: ${tokens} tokens of ${names}, ${chunks * source.chunkTokens} of them in memory`,
     );

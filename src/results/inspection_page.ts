@@ -2,6 +2,7 @@
  * Page with a document and the effect of the memory on each of its tokens; it is self-contained.
  */
 import { Html, htmlPage, markup, noIcon } from "./html.ts";
+import { visibleText } from "../visible_text.ts";
 import styles from "./inspection.css" with { type: "text" };
 import script from "./inspection.client.js" with { type: "text" };
 
@@ -39,7 +40,12 @@ const bins = 200;
 const tableRows = 10;
 
 /** Writes the page. The same inspection gives the same page. */
-export function inspectionPage(inspection: Inspection): string {
+export function inspectionPage(given: Inspection): string {
+  const inspection = {
+    ...given,
+    texts: given.texts.map(visibleText),
+    name: visibleText(given.name),
+  };
   const { name, model, texts, gates } = inspection;
   const title = `${name}: what the memory does`;
   const body = markup`<header>

@@ -36,6 +36,14 @@ test("inspectionPage() has the text and the most changed tokens without its scri
   assert.match(page, /id="t10" class="less3">has /);
 });
 
+test("inspectionPage() shows characters that would change the page around them", () => {
+  const texts = inspection.texts.map((text, i) => i === 3 ? "a\u202eb\r\n" : text);
+  const page = inspectionPage({ ...inspection, texts, name: "\x1b.txt" });
+  assert.match(page, /id="t3">a\[U\+202E\]b\u240d\n<\/span>/);
+  assert.match(page, /\u241b\.txt, 19 tokens/);
+  assert.doesNotMatch(page, /[\u202e\r]/);
+});
+
 chromiumTest("a page of an inspection is used by keyboard, by click and by link", async () => {
   const { result, errors } = await inPage<Record<string, unknown>>(
     inspectionPage(inspection),
