@@ -238,17 +238,33 @@ test("the log's table of rivals has the recorded gains over the backbone's windo
 });
 
 test("copy model and kNN-LM have the settings that are best on the valid split", async () => {
-  const shown = {
-    "code_searches": ["copy-m8192-n2-4-w0.5", "knn-lm-m8192-k64-l0.25-t10"],
-    "fiction_searches": ["copy-m8192-n3-4-w0.5", "knn-lm-m8192-k64-l0.25-t10"],
-  };
-  for (const [experiment, models] of Object.entries(shown)) {
-    const nats = [...await natsOf(experiment, "perplexity-window-valid")];
+  const shown = [
+    {
+      experiments: ["code_searches", "code_nearest_states"],
+      models: ["copy-m8192-n2-4-w0.5", "knn-lm-m8192-k64-l0.25-t10"],
+      settings: 15,
+    },
+    {
+      experiments: ["fiction_searches"],
+      models: ["copy-m8192-n3-4-w0.5", "knn-lm-m8192-k64-l0.25-t10"],
+      settings: 8,
+    },
+  ];
+  for (const { experiments, models, settings } of shown) {
+    const tried = new Map<string, number[]>();
+    for (const experiment of experiments) {
+      for (const [model, nats] of await natsOf(experiment, "perplexity-window-valid")) {
+        tried.set(model, nats);
+      }
+    }
+    tried.delete("backbone-sliding-window-256");
+    assert.equal(tried.size, settings, experiments[0]);
+    const nats = [...tried];
     for (const model of models) {
       const kind = model.slice(0, model.indexOf("-m"));
       const [[best]] = nats.filter(([name]) => name.startsWith(kind))
         .toSorted(([, a], [, b]) => mean(a).value - mean(b).value);
-      assert.equal(best, `${model}-window-256`, experiment);
+      assert.equal(best, `${model}-window-256`, experiments[0]);
     }
   }
 });
@@ -475,7 +491,7 @@ test("the log's table of learning rates has the recorded gains over packages", a
   const { records } = await findRunRecords([
     repositoryPath("results/code_memorizing_transformer"),
   ]);
-  assert.equal(records.length, 4);
+  assert.equal(records.length, 5);
   const best = new Map<string, { valid: number; test: readonly number[] }>();
   for (const record of records) {
     const { adaptation: { learningRate } } = await readJson(record.path, "experiment.json");
