@@ -5,6 +5,7 @@
  */
 import type { Tokenizer } from "@huggingface/tokenizers";
 import { tokenBytes } from "./byte_level_bpe.ts";
+import { precompiledNormalizer } from "./precompiled_normalizer.ts";
 import { decodeUtf8 } from "./tokenizer.ts";
 
 /** Fields of a part in `tokenizer.json`. */
@@ -271,6 +272,8 @@ function normalizing(
       return replacing(pattern, part.content);
     case "BertNormalizer":
       return bertNormalizing(part);
+    case "Precompiled":
+      return precompiledNormalizer(part.precompiled_charsmap);
     default:
       return undefined;
   }
