@@ -88,15 +88,21 @@ export function perplexitySamples(scores: readonly DocumentScore[]): SampleRecor
     gpt2Tokens,
     tokens: targetTokens,
     words,
-    nats,
-    perplexity: Math.exp(nats / targetTokens),
+    ...natsAndPerplexity(nats, targetTokens),
   }));
+}
+
+/** Nats of a document and, where a number holds it, its perplexity, for readers of the record. */
+export function natsAndPerplexity(nats: number, tokens: number) {
+  const perplexity = Math.exp(nats / tokens);
+  return { nats, ...(Number.isFinite(perplexity) && { perplexity }) };
 }
 
 /** The record of a document that was scored several times: the mean of its nats, and their perplexity. */
 export function averagePerplexity(records: readonly SampleRecord[]): SampleRecord {
-  const nats = meanOf(records, "nats");
-  return { ...records[0], nats, perplexity: Math.exp(nats / Number(records[0].tokens)) };
+  const { perplexity: _perplexity, ...first } = records[0];
+  const mean = natsAndPerplexity(meanOf(records, "nats"), Number(first.tokens));
+  return { ...(mean.perplexity === undefined ? first : records[0]), ...mean };
 }
 
 /** A record as metrics need it. */
@@ -135,7 +141,7 @@ export function perplexityMeasures(
     },
     ...buckets,
     // An average over words of many tokens, or its interval, may not fit a number; its logarithm always does.
-    ...(records.some(({ words }) => words > 0) && isFinite(estimateOfSums(perWord.sums))
+    ...(records.some(({ words }) => words > 0) && isHeld(estimateOfSums(perWord.sums))
       ? [{ ...perWord, name: "word perplexity" }]
       : []),
   ];
@@ -158,8 +164,9 @@ export function perplexityMeasure<
   } satisfies Measure;
 }
 
-function isFinite({ value, ci95 = [0, 0] }: Estimate): boolean {
-  return [value, ...ci95].every(Number.isFinite);
+/** Whether numbers hold an estimate and, where there are several documents, its interval. */
+function isHeld({ value, ci95, stderr }: Estimate): boolean {
+  return Number.isFinite(value) && (ci95 !== undefined || stderr === undefined);
 }
 
 /** How many nats a token a model gains over a baseline, paired by document. */

@@ -28,6 +28,7 @@ import { type Measure, sumsOver } from "./measure.ts";
 import {
   averagePerplexity,
   gain,
+  natsAndPerplexity,
   perplexityLabel,
   perplexityMeasure,
   perplexityVersion,
@@ -110,8 +111,7 @@ export function recallSamples(scores: readonly RecallScore[]): SampleRecord[] {
       contextTokens: segments[0].tokens.length,
       tokens: targetTokens,
       words,
-      nats,
-      perplexity: Math.exp(nats / targetTokens),
+      ...natsAndPerplexity(nats, targetTokens),
       kinds: recalls.map(({ kind }) => kind).join(" "),
       positions: recalls.map(({ position }) => position),
       distances: recalls.map(({ distance }) => distance),

@@ -190,7 +190,8 @@ export function effectiveItems(weights: readonly number[]): number {
 /**
  * Perplexity over documents, exp(sum nll / sum tokens), from the negative log-likelihood (nats) and the
  * tokens of each. The standard error follows from that of the exponent r by the delta method,
- * stderr(exp r) = exp(r) * stderr(r); the interval is that of r, exponentiated, and so not symmetric.
+ * stderr(exp r) = exp(r) * stderr(r); the interval is that of r, exponentiated, and so not symmetric; either is
+ * absent where no number holds it, as where a training has diverged.
  */
 export function perplexity(
   nats: ArrayLike<number>,
@@ -200,10 +201,11 @@ export function perplexity(
   const { value, stderr, ci95, n } = ratio(nats, tokens, clustering);
   const result = Math.exp(value);
   if (stderr === undefined || ci95 === undefined) return { value: result, n };
+  const error = result * stderr, interval = [Math.exp(ci95[0]), Math.exp(ci95[1])] as const;
   return {
     value: result,
-    stderr: result * stderr,
-    ci95: [Math.exp(ci95[0]), Math.exp(ci95[1])],
+    ...(Number.isFinite(error) && { stderr: error }),
+    ...(interval.every(Number.isFinite) && { ci95: interval }),
     n,
   };
 }

@@ -1,6 +1,7 @@
 import { perplexityMetrics } from "./measured_metrics.ts";
 import { type LanguageModel, languageModel } from "../../src/evaluation/shared/language_model.ts";
 import {
+  averagePerplexity,
   bucketOf,
   perplexity,
   type PerplexityDocument,
@@ -8,7 +9,7 @@ import {
   scoreDocuments,
 } from "../../src/evaluation/perplexity.ts";
 import { LongMem } from "../../src/longmem/longmem.ts";
-import type { SampleRecord } from "../../src/results/records.ts";
+import { checkSamples, type SampleRecord } from "../../src/results/records.ts";
 import { trainByteLevelBpe } from "../../src/text/bpe_trainer.ts";
 import { tokenizeDocument } from "../../src/text/document_tokens.ts";
 import { cutDocument } from "../../src/text/segments.ts";
@@ -131,6 +132,22 @@ test("perplexitySamples() has a line for each document", async () => {
     nats,
     perplexity: Math.exp(nats / 9),
   }]);
+});
+
+test("perplexitySamples() of a document that no number holds has its nats alone", () => {
+  const [first, second] = documents;
+  const scores = [{ document: first, nats: 8000 * first.targetTokens }, {
+    document: second,
+    nats: 9,
+  }];
+  const samples = perplexitySamples(scores);
+  assert.deepEqual([samples[0].nats, samples[0].perplexity], [
+    8000 * first.targetTokens,
+    undefined,
+  ]);
+  checkSamples("perplexity-test longmem", samples);
+  const other: SampleRecord = { ...samples[1], item: samples[0].item, tokens: samples[0].tokens };
+  assert.ok(other.perplexity && !("perplexity" in averagePerplexity([other, samples[0]])));
 });
 
 test("bucketOf() counts lower edges in", () => {

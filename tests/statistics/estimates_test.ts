@@ -68,6 +68,16 @@ test("perplexity() is exp of nats per token, long documents counting more", () =
   assert.ok(ci95![1] - value > value - ci95![0], "the interval is wider above");
 });
 
+test("perplexity() of a model that has diverged has no interval that no number holds", () => {
+  // 100 and 300 nats a token: r = 200, stderr 100, and 12.7 of them above it, exp(1470).
+  const { value, stderr, ci95, n } = perplexity([1000, 3000], [10, 10]);
+  assert.deepEqual({ value, ci95, n }, { value: Math.exp(200), ci95: undefined, n: 2 });
+  assertClose([stderr! / value], [100], { tolerance: 1e-9 });
+  // exp(709) is nearly the largest number.
+  assert.deepEqual(perplexity([7000, 7180], [10, 10]), { value: Math.exp(709), n: 2 });
+  assert.equal(perplexity([8000, 8000], [10, 10]).value, Infinity);
+});
+
 test("perplexity() estimates the spread that new samples of documents have", () => {
   const next = fractions(1);
   const values: number[] = [];
