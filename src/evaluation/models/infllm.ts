@@ -13,7 +13,7 @@ import {
 
 /**
  * The frozen language model with an InfLLM-like memory (arXiv 2402.04617), without any training: every block caches keys and
- * values of its own, and attends to retrieved tokens and to the segment in one softmax. `src/longmem/block_memory_graph.ts`
+ * values of its own, and attends to retrieved tokens and to the segment in one softmax. `src/longmem/networks/infllm.ts`
  * says where it differs from InfLLM.
  */
 export interface BlockMemoryModel {
