@@ -66,22 +66,27 @@ export const metricCatalog: MetricCatalog = {
   startsProcesses: (run) => declaredEvaluations(run).some(startsProcesses),
 
   sums(run, metric) {
-    const sums = sumsOf(run, metric);
-    return sums && agrees(sums, metric.value) ? sums : undefined;
+    const found = foundSums(run, metric);
+    return found && agrees(found, metric) ? found.sums : undefined;
   },
 
   contradiction(run, metric) {
-    const sums = isCurrent(run, metric) ? sumsOf(run, metric) : undefined;
-    return sums && sums.items.length > 0 && !agrees(sums, metric.value)
-      ? metricOf(sums)
-      : undefined;
+    const found = isCurrent(run, metric) ? foundSums(run, metric) : undefined;
+    if (!found || found.sums.items.length === 0 || agrees(found, metric)) return undefined;
+    return { value: metricOf(found.sums), n: found.n };
   },
 };
 
-/** The sums that records of items give for a metric, whether or not they give its value. */
-function sumsOf(run: RunRecord, metric: Metric): ItemSums | undefined {
+/** The sums that records of items give for a metric, whether or not they give its value, and of how many items. */
+function foundSums(
+  run: RunRecord,
+  metric: Metric,
+): { readonly sums: ItemSums; readonly n: number } | undefined {
   const own = measuresIn(run, metric.evaluation, metric.model);
-  if (metric.over === undefined) return own.find((measure) => isSameMetric(measure, metric))?.sums;
+  if (metric.over === undefined) {
+    const measure = own.find((measure) => isSameMetric(measure, metric));
+    return measure?.sums && { sums: measure.sums, n: measure.n ?? measure.sums.items.length };
+  }
   const baseline = measuresIn(run, metric.evaluation, metric.over);
   for (const measure of own) {
     const other = baseline.find((candidate) => isSameMetric(candidate, measure));
@@ -90,7 +95,8 @@ function sumsOf(run: RunRecord, metric: Metric): ItemSums | undefined {
     );
     if (!difference?.sums || !measure.sums || !other?.sums) continue;
     if (measure.sums.items.join("\n") !== other.sums.items.join("\n")) return undefined;
-    return difference.sums(measure.sums, other.sums);
+    const sums = difference.sums(measure.sums, other.sums);
+    return sums && { sums, n: sums.items.length };
   }
   return undefined;
 }
@@ -114,9 +120,12 @@ function isKnownModel(config: ModelConfig): boolean {
   return models.names.includes(typeof config === "string" ? config : config.model);
 }
 
-/** Whether sums give a number that was recorded, rounding apart. */
-function agrees(sums: ItemSums, value: number): boolean {
-  return sums.items.length > 0 &&
+/** Whether sums give a number that was recorded, rounding apart, and of as many items. */
+function agrees(
+  { sums, n }: { readonly sums: ItemSums; readonly n: number },
+  { value, n: recorded }: Metric,
+): boolean {
+  return sums.items.length > 0 && n === recorded &&
     Math.abs(metricOf(sums) - value) <= 1e-9 * Math.max(1, Math.abs(value));
 }
 

@@ -235,12 +235,13 @@ function contradictionRemarks(runs: readonly CataloguedRun[]): string[] {
   return runs.flatMap((record) =>
     [...Map.groupBy(record.contradicted, ({ metric }) => modelKey(metric)).values()].map(
       ([{ metric, byItems }, ...others]) => {
-        const { evaluation, model, name, value } = metric;
+        const { evaluation, model, name } = metric;
+        const number = ({ value, n }: Pick<Metric, "value" | "n">) => `${value} (n = ${n})`;
         const more = others.length === 0 ? "" : ` and ${others.length} other numbers`;
         return `Run ${record.summary.run} is left out of ${name}${more} of ${model} in ${evaluation}, as its files disagree: ` +
-          `it is ${value} by summary.json, ${byItems} by samples; without summary.json, \`${
-            runCommandOf(record)
-          }\` measures it again`;
+          `it is ${number(metric)} by summary.json, ${
+            number(byItems)
+          } by samples; without summary.json, \`${runCommandOf(record)}\` measures it again`;
       },
     )
   );

@@ -75,8 +75,8 @@ export interface MetricCatalog {
    * @returns undefined where the metric is not a ratio of sums, or the records do not give its value.
    */
   sums(run: RunRecord, metric: Metric): ItemSums | undefined;
-  /** The number that the run's records of items give instead, by the same definition; undefined where that is not known to be another. */
-  contradiction(run: RunRecord, metric: Metric): number | undefined;
+  /** What the run's records of items give instead, by the same definition; undefined where that is not known to be something else. */
+  contradiction(run: RunRecord, metric: Metric): Pick<Metric, "value" | "n"> | undefined;
 }
 
 /** A run, and facts about it that its record does not hold. */
@@ -85,8 +85,11 @@ export interface CataloguedRun extends RunRecord {
   readonly startsProcesses: boolean;
   /** Names of its trainings that adapt a backbone. */
   readonly adaptations: readonly string[];
-  /** Recorded metrics that its records of items contradict, which are left out, and the number that these give. */
-  readonly contradicted: readonly { readonly metric: Metric; readonly byItems: number }[];
+  /** Recorded metrics that its records of items contradict, which are left out, and what these give. */
+  readonly contradicted: readonly {
+    readonly metric: Metric;
+    readonly byItems: Pick<Metric, "value" | "n">;
+  }[];
 }
 
 /** Whether two metrics of one evaluation and model are the same. */

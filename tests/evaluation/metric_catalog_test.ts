@@ -82,9 +82,10 @@ test("metricCatalog.contradiction() is the number of the items where another is 
   };
   assert.equal(numberOf({}), undefined);
   assert.equal(numberOf({ value: recorded.value + 1e-12 }), undefined, "rounding");
-  assertClose([numberOf({ value: 8 * recorded.value })!], [Math.exp(2480 / 850)], {
-    tolerance: 1e-12,
-  });
+  const { value, n } = numberOf({ value: 8 * recorded.value })!;
+  assertClose([value, n], [Math.exp(2480 / 850), 3], { tolerance: 1e-12 });
+  // Records that are there twice give the same number, but a smaller error.
+  assert.deepEqual(numberOf({ n: 6 }), { value, n });
   // Another definition gives another number, and records of a run that goes on may be on their way.
   assert.equal(numberOf({ value: 1, metricVersion: 1 }), undefined);
   assert.equal(numberOf({ value: 1, modelVersion: 7 }), undefined);

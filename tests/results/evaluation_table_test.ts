@@ -134,14 +134,14 @@ test("experimentTables() leaves out numbers that records of items contradict, an
   ];
   const [{ tables, remarks, runs: [{ summary }] }] = experimentTables(runs, {
     ...noSums,
-    contradiction: (_run, { model }) => model === "backbone" ? 24 : undefined,
+    contradiction: (_run, { model }) => model === "backbone" ? { value: 24, n: 13 } : undefined,
   });
   assert.deepEqual(summary.metrics.map(({ model }) => model), ["longmem"]);
   assert.deepEqual(tables.map(({ rows }) => rows.map(({ model }) => model)), [["longmem"]]);
   assert.equal(remarks.length, 1);
   assert.match(
     remarks[0],
-    /^Run m1024-seed1 is left out of perplexity of backbone in perplexity-test, as its files disagree: it is 84 by summary.json, 24 by samples; without summary.json, `[^`]+` measures it again$/,
+    /^Run m1024-seed1 is left out of perplexity of backbone in perplexity-test, as its files disagree: it is 84 \(n = 13\) by summary.json, 24 \(n = 13\) by samples; without summary.json, `[^`]+` measures it again$/,
   );
   assert.deepEqual(experimentTables(runs, noSums)[0].remarks, []);
 });
