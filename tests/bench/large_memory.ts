@@ -1,6 +1,6 @@
 /**
- * Memories from 4,096 to 16 million tokens: recall, time and RAM of exact search and of the approximate indexes, and of a bank in RAM
- * and in a file.
+ * Memories from 4,096 to 16 million tokens: recall, time and RAM of exact search and of the approximate indexes, and of banks in RAM
+ * and in files.
  *
  *     deno run -A tests/bench/large_memory.ts [--tokens 4096,65536] [--graph-tokens 1048576] [--write]
  *
@@ -30,6 +30,8 @@ import {
 import { createUsearchIndex } from "../../src/memory/index/usearch_index.ts";
 import { MemoryBank } from "../../src/memory/memory_bank.ts";
 import { bankInputNames, bankInputs, retrieveExactly } from "../../src/memory/memory_graph.ts";
+import type { StorageType } from "../../src/memory/stored_range.ts";
+import { vectorTableBytes } from "../../src/memory/vector_table.ts";
 import { Random } from "../../src/random.ts";
 import { lineChart } from "../../src/results/figure.ts";
 import { compile } from "../../src/runtime/compile.ts";
@@ -330,7 +332,11 @@ interface MeasuredBank {
 
 const bankHeads = 4;
 
-async function measureBank(place: "ram" | "file", tokens: number): Promise<MeasuredBank> {
+async function measureBank(
+  storage: StorageType,
+  place: "ram" | "file",
+  tokens: number,
+): Promise<MeasuredBank> {
   const device = await openDevice("cpu", { threads: 1 }), E = bankHeads * D, T = 64;
   const config: MemoryConfig = {
     ...memoryProtocols["released-code"],
@@ -339,6 +345,7 @@ async function measureBank(place: "ram" | "file", tokens: number): Promise<Measu
     retrievedTokens: n * c,
     eviction: "exact",
     index: { kind: "exact" },
+    storage,
     place,
   };
   const anonymous = () =>
@@ -361,7 +368,7 @@ async function measureBank(place: "ram" | "file", tokens: number): Promise<Measu
     retrievedChunks: n,
     blockBytes: device.blockBytes,
   });
-  const inputs = bankInputs(graph, shape, { rows: 1, type: "float16" });
+  const inputs = bankInputs(graph, shape, { rows: 1, type: storage });
   graph.output("keys", gather(inputs.keys, ids));
   graph.output("values", gather(inputs.values, ids));
   const session = await compile(device, graph);
@@ -377,7 +384,9 @@ async function measureBank(place: "ram" | "file", tokens: number): Promise<Measu
     }
     most = Math.max(most, anonymous());
   });
-  const bytes = 2 * 2 * tokens * E + 4 * bankHeads * (D + 1) * tokens / c;
+  const chunks = bankHeads * shape.capacityChunks;
+  const bytes = 2 * vectorTableBytes(storage, { rows: chunks, vectors: c, size: D }) +
+    4 * chunks * (D + 1);
   return {
     bankMebibytes: bytes / 2 ** 20,
     ramMebibytes: most - before,
@@ -441,12 +450,14 @@ export async function measureLargeMemories(
       float16: roundedRecall(keys, queries, (all) => Float32Array.from(Float16Array.from(all))),
       "8 bits": roundedRecall(keys, queries, to8Bits),
     };
-    const banks: (MeasuredBank & { tokens: number; place: string })[] = [];
-    for (const size of bankTokens) {
-      for (const place of ["ram", "file"] as const) {
-        const measured = await apart<MeasuredBank>("bank", `${size}`, place);
-        banks.push({ ...measured, tokens: size, place });
-        note(JSON.stringify(banks.at(-1)));
+    const banks: Bank[] = [];
+    for (const tokens of bankTokens) {
+      for (const storage of ["float16", "int8"] as const) {
+        for (const place of ["ram", "file"] as const) {
+          const measured = await apart<MeasuredBank>("bank", `${tokens}`, place, storage);
+          banks.push({ ...measured, tokens, place, storage });
+          note(JSON.stringify(banks.at(-1)));
+        }
       }
     }
     return { text: tables(rows, roundings, banks, read), figure: figure(rows) };
@@ -457,10 +468,17 @@ export async function measureLargeMemories(
 
 type Row = Measured & { readonly method: Method; readonly tokens: number; readonly share: number };
 
+/** A bank that was measured. */
+interface Bank extends MeasuredBank {
+  readonly tokens: number;
+  readonly storage: StorageType;
+  readonly place: "ram" | "file";
+}
+
 function tables(
   rows: readonly Row[],
   roundings: Readonly<Record<string, { ranked: number; ranksAgain: number }>>,
-  banks: readonly (MeasuredBank & { tokens: number; place: string })[],
+  banks: readonly Bank[],
   read: number,
 ): string {
   const whole = (x: number | undefined) => x === undefined ? "" : `${Math.round(x)}`;
@@ -522,16 +540,20 @@ function tables(
     "",
     `## A bank in RAM and in a file`,
     "",
-    `${bankHeads} heads of ${D} numbers in float16, exact search, a pass of 64 tokens. RAM is the most that the process had beside pages of ` +
+    `${bankHeads} heads of ${D} numbers, exact search, a pass of 64 tokens. RAM is the most that the process had beside pages of ` +
     "files, which the system drops when it needs room.",
     "",
-    "| tokens | place | MiB of the bank | MiB of RAM | ms a pass | same bits |",
-    "| ---: | --- | ---: | ---: | ---: | --- |",
+    "| tokens | storage | place | MiB of the bank | MiB of RAM | ms a pass | same bits |",
+    "| ---: | --- | --- | ---: | ---: | ---: | --- |",
     ...banks.map((bank) => {
-      const other = banks.find((one) => one.tokens === bank.tokens)!;
-      return `| ${english(bank.tokens)} | ${bank.place} | ${whole(bank.bankMebibytes)} | ${
-        whole(bank.ramMebibytes)
-      } | ${whole(bank.milliseconds)} | ${bank.read === other.read ? "yes" : "no"} |`;
+      const other = banks.find(({ tokens, storage }) =>
+        tokens === bank.tokens && storage === bank.storage
+      )!;
+      return `| ${english(bank.tokens)} | ${bank.storage} | ${bank.place} | ${
+        whole(bank.bankMebibytes)
+      } | ${whole(bank.ramMebibytes)} | ${whole(bank.milliseconds)} | ${
+        bank.read === other.read ? "yes" : "no"
+      } |`;
     }),
   ].join("\n");
 }
@@ -560,9 +582,9 @@ function figure(rows: readonly Row[]): string {
 
 if (import.meta.main) {
   if (Deno.args[0] === "--measure") {
-    const [, what, tokens, where] = Deno.args;
+    const [, what, tokens, where, storage] = Deno.args;
     const measured = what === "bank"
-      ? await measureBank(where as "ram" | "file", Number(tokens))
+      ? await measureBank(storage as StorageType, where as "ram" | "file", Number(tokens))
       : await measure(what as Method, Number(tokens), where);
     console.log(JSON.stringify(measured));
     Deno.exit(0);

@@ -19,6 +19,8 @@ test("memories are measured by every index, in RAM and in a file", onLinux, asyn
   assert.match(measured("usearch float16"), /\| (1\.000|0\.99\d) \|/, text);
   assert.match(text, /\| float16 \| (1\.0000|0\.99\d\d) \| 1\.0000 \|/);
   assert.match(text, /\| 8 bits \| 0\.9\d+ \| (1\.0000|0\.99\d\d) \|/);
-  assert.match(measured("file"), /\| yes \|$/);
+  for (const storage of ["float16", "int8"]) {
+    assert.match(measured(`${storage} | file`), /\| yes \|$/, text);
+  }
   assert.match(figure, /^<svg/);
 });
