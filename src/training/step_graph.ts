@@ -11,6 +11,7 @@ import { div } from "../graph/ops/div.ts";
 import { greaterOrEqual } from "../graph/ops/greater_or_equal.ts";
 import { mul } from "../graph/ops/mul.ts";
 import { reduceSum } from "../graph/ops/reduce_sum.ts";
+import { reduceSumSquare } from "../graph/ops/reduce_sum_square.ts";
 import { reshape } from "../graph/ops/reshape.ts";
 import { sqrt } from "../graph/ops/sqrt.ts";
 import { where } from "../graph/ops/where.ts";
@@ -69,6 +70,13 @@ function lossAndGradients(
   }));
 }
 
+/** Returns the sum of squares of each gradient from a graph, which tells whether all are finite. */
+function addSquares(graph: Graph, sums: readonly Value[]): Value {
+  const squares = concat(sums.map((sum) => reshape(sum, [1])), 0);
+  graph.output(stepNames.gradientSquares, squares);
+  return squares;
+}
+
 /** Adds the update of all parameters. */
 function update(
   graph: Graph,
@@ -76,11 +84,7 @@ function update(
   rawGradients: ReadonlyMap<string, Value>,
   options: StepOptions,
 ): void {
-  const squares = concat(
-    [...rawGradients.values()].map((g) => reshape(reduceSum(mul(g, g)), [1])),
-    0,
-  );
-  graph.output(stepNames.gradientSquares, squares);
+  const squares = addSquares(graph, [...rawGradients.values()].map((g) => reduceSum(mul(g, g))));
   const factor = options.clipNorm === undefined ? undefined : clipFactor(squares, options.clipNorm);
   const decay = graph.input(stepNames.decay, []);
   for (const [name, parameter] of parameters) {
@@ -125,6 +129,17 @@ export function addStep(
   options: StepOptions,
 ): void {
   update(graph, parameters, lossAndGradients(graph, nll, parameters), options);
+}
+
+/** Turns a graph with losses into one that returns its gradients, by which something else updates the parameters. */
+export function addGradients(
+  graph: Graph,
+  nll: Value,
+  parameters: ReadonlyMap<string, Value>,
+): void {
+  const found = lossAndGradients(graph, nll, parameters);
+  addSquares(graph, [...found.values()].map(reduceSumSquare));
+  for (const [name, gradient] of found) graph.output(stepNames.gradient(name), gradient);
 }
 
 /** Turns a graph with losses into one that adds its gradients to those of earlier batches. */

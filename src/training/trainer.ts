@@ -19,14 +19,24 @@ import { checkMemoryConfig } from "../memory/config.ts";
 import type { SavedBank } from "../memory/memory_bank.ts";
 import { compile } from "../runtime/compile.ts";
 import type { Device, DeviceTensor, Session, Tensors } from "../runtime/device.ts";
+import type { WebGpuDevice } from "../runtime/webgpu_device.ts";
 import type { TensorMap } from "../tensor.ts";
 import type { SegmentBatch } from "../text/segments.ts";
 import { type AdaptationConfig, learningRateAt, type TrainingConfig } from "./config.ts";
 import { diagnose, type TrainingDiagnostics } from "./diagnostics.ts";
 import { dropoutFeeds, type LayerDropout, layerMasks } from "./dropout.ts";
+import { createGpuAdam, type GpuAdam, gpuAdamSource } from "./gpu_adam.ts";
 import { ReplacedTensors } from "./parameters.ts";
 import { ReadPace } from "./read_pace.ts";
-import { addAccumulation, addStep, addUpdate, parameterGroup, stepNames } from "./step_graph.ts";
+import {
+  addAccumulation,
+  addGradients,
+  addStep,
+  addUpdate,
+  type ParameterGroup,
+  parameterGroup,
+  stepNames,
+} from "./step_graph.ts";
 import { InputError, InputRangeError, InputTypeError } from "../errors.ts";
 
 /** Model to be trained, and options of its training. */
@@ -145,6 +155,7 @@ export class Trainer {
   #updateGraph: Graph | undefined;
   #session: Session | undefined;
   #update: Session | undefined;
+  #adam: GpuAdam | undefined;
   #memory: OpenMemory | undefined;
   #step = 0;
   #begun = notBegun;
@@ -225,9 +236,10 @@ export class Trainer {
     return trainer;
   }
 
-  /** SHA-256 (hexadecimal) of the step as ONNX: it changes with every operation, size and constant. Only before {@linkcode compile}. */
+  /** SHA-256 (hexadecimal) of the step as ONNX, and of the kernel that takes part in it: it changes with every operation, size and constant. Only before {@linkcode compile}. */
   get graphHash(): string {
     const hash = createHash("sha256");
+    if (this.#updatesOnGpu) hash.update(gpuAdamSource(this.#options.config));
     for (const graph of [this.#graph, this.#updateGraph]) {
       if (graph) hash.update(encodeOnnx(programOf(graph)));
     }
@@ -236,10 +248,16 @@ export class Trainer {
 
   /** Compiles the step. */
   async compile(): Promise<void> {
-    const { device } = this.#options;
+    const { device, config } = this.#options;
+    if (this.#updatesOnGpu) this.#adam = await createGpuAdam(device as WebGpuDevice, config);
     this.#session = await compile(device, this.#graph!, this.#memory?.compileOptions);
     if (this.#updateGraph) this.#update = await compile(device, this.#updateGraph);
     this.#graph = this.#updateGraph = undefined;
+  }
+
+  /** Whether a kernel makes the new parameters, and not the graph of the step. */
+  get #updatesOnGpu(): boolean {
+    return this.#options.device.kind === "webgpu" && !this.#sums;
   }
 
   /** Whether the backbone stays as it is. */
@@ -277,6 +295,7 @@ export class Trainer {
       if (!value) throw new InputTypeError(`Cannot train "${name}" as the model does not use it`);
     }
     if (this.#sums) addAccumulation(graph, nll, parameters);
+    else if (this.#updatesOnGpu) addGradients(graph, nll, parameters);
     else addStep(graph, nll, parameters, config);
     memory?.addOutputs(forward);
     return graph;
@@ -527,7 +546,35 @@ export class Trainer {
     await verified;
     disposeAll(fresh);
     this.#sums?.swap();
+    if (this.#adam) this.#updateOnGpu(this.#adam, outputs, { learningRate, gated });
     return { targets, gated, outputs };
+  }
+
+  /** Makes the new parameters from the gradients among the outputs of a step, and frees these. */
+  #updateOnGpu(
+    adam: GpuAdam,
+    outputs: Tensors,
+    { learningRate, gated }: { learningRate: number; gated: boolean },
+  ): void {
+    const state = this.#state,
+      { targets } = state,
+      { decay, ...stepSizes } = this.#optimiserScalars(learningRate);
+    const replaced = (name: string) => ({
+      before: state.get(name),
+      after: targets[stepNames.updated(name)],
+    });
+    const updates = [...this.#parameterShapes.keys()].map((name) => {
+      const group = parameterGroup(name);
+      return {
+        gradient: outputs[stepNames.gradient(name)],
+        parameter: replaced(name),
+        mean: replaced(stepNames.mean(name)),
+        square: replaced(stepNames.square(name)),
+        stepSize: group === "always" || gated ? stepSizes[group] : undefined,
+      };
+    });
+    adam(updates, { squares: outputs[stepNames.gradientSquares], decay });
+    for (const { gradient } of updates) gradient.dispose();
   }
 
   /** Writes the keys and values of a batch to the memory. */
@@ -565,15 +612,25 @@ export class Trainer {
     return this.#options.device.tensor(Float32Array.of(value), []);
   }
 
-  #optimiserFeeds(learningRate: number, gated: boolean): Tensors {
-    const { device, config } = this.#options;
-    const [beta1, beta2] = config.betas;
+  /** Scalars of the next update. */
+  #optimiserScalars(learningRate: number): Record<ParameterGroup | "decay", number> {
+    const { config } = this.#options, [beta1, beta2] = config.betas;
     const stepSize = (updates: number) =>
       learningRate * Math.sqrt(1 - beta2 ** updates) / (1 - beta1 ** updates);
     return {
-      [stepNames.stepSize("always")]: this.#scalar(stepSize(this.#updates.always + 1)),
-      [stepNames.stepSize("withMemory")]: this.#scalar(stepSize(this.#updates.withMemory + 1)),
-      [stepNames.decay]: this.#scalar(1 - learningRate * config.weightDecay),
+      always: stepSize(this.#updates.always + 1),
+      withMemory: stepSize(this.#updates.withMemory + 1),
+      decay: 1 - learningRate * config.weightDecay,
+    };
+  }
+
+  #optimiserFeeds(learningRate: number, gated: boolean): Tensors {
+    if (this.#adam) return {};
+    const { device } = this.#options, scalars = this.#optimiserScalars(learningRate);
+    return {
+      [stepNames.stepSize("always")]: this.#scalar(scalars.always),
+      [stepNames.stepSize("withMemory")]: this.#scalar(scalars.withMemory),
+      [stepNames.decay]: this.#scalar(scalars.decay),
       [stepNames.active]: device.tensor(Uint8Array.of(gated ? 1 : 0), [], "bool"),
     };
   }
