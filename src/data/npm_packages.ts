@@ -48,8 +48,6 @@ export interface PackageOptions {
   readonly from?: string;
   /** Most bytes of an archive (default 2^26) and of its unpacked content (eight times as many). */
   readonly maxBytes?: number;
-  /** Milliseconds until `npm pack` must have fetched a package (default 120,000). */
-  readonly timeoutMs?: number;
   /** Environment variables of `npm pack`, beside those of this process. */
   readonly environment?: Readonly<Record<string, string>>;
   /** Called before a package is fetched. */
@@ -151,15 +149,17 @@ function archiveName({ name, version }: PinnedPackage): string {
   return `${fileName(name).replace("__", "-")}-${version}.tgz`;
 }
 
+/** Milliseconds until `npm pack` must have fetched a package. */
+const mostPackMs = 120_000;
+
 async function npmPack(
   { name, version }: PinnedPackage,
   folder: string,
-  { timeoutMs = 120_000, environment = {} }: PackageOptions,
+  { environment = {} }: PackageOptions,
 ): Promise<void> {
   const subject = `package "${name}" ${version}`;
   const npm = Deno.build.os === "windows" ? "npm.cmd" : "npm";
-  const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(), timeoutMs);
+  const signal = AbortSignal.timeout(mostPackMs);
   try {
     const { success, stderr } = await new Deno.Command(npm, {
       args: ["pack", `${name}@${version}`, "--ignore-scripts", "--loglevel=error"],
@@ -168,11 +168,11 @@ async function npmPack(
       stdin: "null",
       stdout: "null",
       stderr: "piped",
-      signal: controller.signal,
+      signal,
     }).output();
     if (success) return;
-    const reason = controller.signal.aborted
-      ? `npm has not fetched it in ${timeoutMs / 1000} s`
+    const reason = signal.aborted
+      ? `npm has not fetched it in ${mostPackMs / 1000} s`
       : `npm says: ${npmReason(new TextDecoder().decode(stderr))}`;
     throw new InputError(
       `Cannot fetch ${subject} as ${reason}; fetching again goes on with it`,
@@ -189,8 +189,6 @@ async function npmPack(
       }`,
       { cause },
     );
-  } finally {
-    clearTimeout(timer);
   }
 }
 

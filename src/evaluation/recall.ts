@@ -15,6 +15,7 @@ import { isFar, type Recall, type RecallKind } from "../text/chronicle/recall.ts
 import type { ChoosingModel } from "./shared/language_model.ts";
 import type { Accepts, Assert } from "../declaration/part.ts";
 import { wrong } from "../declaration/problem.ts";
+import { chronicleOf, corpora } from "../text/corpora/corpora.ts";
 import { type DeclaredEvaluation, evaluationForm, type EvaluationKind } from "./evaluation_kind.ts";
 import {
   type DocumentEvaluation,
@@ -294,13 +295,13 @@ export const recall: EvaluationKind<RecallDeclaration, RecallEvaluation, RecallR
   ...documentKind,
   fill: fillDocumentEvaluation,
   check(evaluation, path, experiment) {
-    const { kind } = experiment.corpus;
+    const { corpus } = experiment;
     return [
       ...documentKind.check(evaluation, path, experiment),
-      ...(kind === "files"
+      ...(corpora.get(corpus.kind).treatment && !chronicleOf(corpus)
         ? [wrong(
           `${path}.kind`,
-          `must not be "recall" where corpus.kind is "${kind}", whose recalls are not known`,
+          `must not be "recall" where corpus.kind is "${corpus.kind}", whose recalls are not known`,
           "recall",
           "perplexity, or a corpus whose kind is chronicle",
         )]

@@ -136,7 +136,7 @@ function readIndex(bytes: Uint8Array, idBytes: number): IndexEntry[] {
   let at = 12, path = "";
   for (let count = view.getUint32(8); count > 0; count--) {
     const start = at;
-    const id = toHex(bytes.subarray(start + 40, start + 40 + idBytes));
+    const id = bytes.subarray(start + 40, start + 40 + idBytes).toHex();
     const flags = view.getUint16(start + 40 + idBytes);
     at = start + 42 + idBytes;
     let isIgnored = (flags & 0x8000) !== 0;
@@ -173,10 +173,6 @@ function readOffset(bytes: Uint8Array, at: number): [value: number, end: number]
   let value = bytes[at] & 0x7f;
   while (bytes[at++] & 0x80) value = (value + 1) * 128 + (bytes[at] & 0x7f);
   return [value, at];
-}
-
-function toHex(bytes: Uint8Array): string {
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 const fileType = 0o170000, symbolicLink = 0o120000, submodule = 0o160000;
@@ -249,7 +245,7 @@ async function readTree(
     const [mode, ...name] = decoder.decode(bytes.subarray(at, end)).split(" ");
     const path = join(folder, name.join(" "));
     at = end + 1 + id.length / 2;
-    const entry = toHex(bytes.subarray(end + 1, at));
+    const entry = bytes.subarray(end + 1, at).toHex();
     if (mode !== "40000") files.set(path, `${mode} ${entry}`);
     else if (isOfInterest(path)) await readTree(repository, entry, path, files, isOfInterest);
   }
@@ -309,7 +305,7 @@ function offsetInPack(index: Uint8Array, id: string): number | undefined {
   let low = fan(first - 1), high = fan(first);
   while (low < high) {
     const middle = (low + high) >> 1;
-    const other = toHex(index.subarray(ids + middle * idBytes, ids + (middle + 1) * idBytes));
+    const other = index.subarray(ids + middle * idBytes, ids + (middle + 1) * idBytes).toHex();
     if (other === id) {
       const offsets = ids + count * (idBytes + 4);
       const offset = view.getUint32(offsets + 4 * middle);
@@ -343,7 +339,7 @@ async function readPacked(
     const base = await readPacked(repository, path, offset - back, idBytes);
     return { content: applyDelta(base.content, inflate(start)) };
   }
-  const base = await readObject(repository, toHex(bytes.subarray(at, at + idBytes)));
+  const base = await readObject(repository, bytes.subarray(at, at + idBytes).toHex());
   return { content: applyDelta(base, inflate(at + idBytes)) };
 }
 
