@@ -162,13 +162,8 @@ function questionOf(
 export function textsOfOtherWorks(
   questions: readonly ChapterBreakQuestion[],
 ): ReadableDocument[] {
-  const byWork = new Map<string, ChapterBreakQuestion[]>();
   const keyOf = ({ item, prefixTokens }: ChapterBreakQuestion) => `${prefixTokens} ${item.work}`;
-  for (const question of questions) {
-    if (question.reading.length === 0) continue;
-    const key = keyOf(question);
-    byWork.set(key, [...byWork.get(key) ?? [], question]);
-  }
+  const byWork = Map.groupBy(questions.filter(({ reading }) => reading.length > 0), keyOf);
   const works = [...byWork.values()];
   return questions.map((question) => {
     if (question.reading.length === 0) return { segments: [] };
