@@ -74,11 +74,16 @@ export class Registry<K extends Kind, Declaration = unknown> {
    * @throws {RangeError} Where there is none.
    */
   get(name: string): K {
-    const kind = this.#kinds.get(name);
+    const kind = this.find(name);
     if (kind !== undefined) return kind;
     throw new InputRangeError(
       `Cannot find ${this.#discriminator} "${name}": ${allowedWords(name, this.names)}`,
     );
+  }
+
+  /** The kind of that name, where there is one. */
+  find(name: string): K | undefined {
+    return this.#kinds.get(name);
   }
 
   /**

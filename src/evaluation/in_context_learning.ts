@@ -330,8 +330,12 @@ export const inContextLearning: EvaluationKind<
   average: averageAnswers,
   version: () => 2,
   record: inContextLearningRecord,
-  measures: (records, { source }) =>
-    inContextLearningMeasures(records, demonstrationSources.get(source.kind).draw),
+  // A damaged record names no source, or one that this code does not have.
+  measures: (records, { source }: { source?: { kind: string } }) =>
+    inContextLearningMeasures(
+      records,
+      demonstrationSources.find(source?.kind ?? "")?.draw ?? "seed",
+    ),
   label: drawnLabel,
 };
 

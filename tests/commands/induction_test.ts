@@ -143,7 +143,7 @@ engineTest("induction says what is wrong with its arguments", async () => {
     await assert.rejects(induction(`${folder}/none.pt`), { name: "InputError" });
     await assert.rejects(
       induction(...here, "--figure", `${folder}/none/heads.svg`),
-      { name: "InputError" },
+      usage(/as there is no folder ".*none"/),
     );
   });
 });

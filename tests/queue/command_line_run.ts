@@ -128,11 +128,30 @@ export async function signalAfterLines(
   folder: string,
   ...[args, options]: [args: readonly string[], options?: { readonly code?: string }]
 ): Promise<Outcome> {
-  const process = spawnRun(folder, args, { ...options, heldAfterLines: lines });
-  const outcome = outcomeOf(process);
-  await waitForLines(folder, lines);
+  const { process, outcome } = await spawnHeld(folder, args, { ...options, heldAfterLines: lines });
   process.kill(signal);
   return await outcome;
+}
+
+/**
+ * Begins declarations in a folder, and returns the process once it is held: told to end then, it ends.
+ *
+ * @throws {AssertionError} Where it ends before.
+ */
+async function spawnHeld(
+  folder: string,
+  args: readonly string[],
+  options: SpawnOptions,
+): Promise<{ process: Deno.ChildProcess; outcome: Promise<Outcome> }> {
+  const mark = join(folder, "held");
+  for (const path of [mark, join(folder, "released")]) await Deno.remove(path).catch(() => {});
+  const process = spawnRun(folder, args, options);
+  const outcome = outcomeOf(process);
+  let ended = false;
+  outcome.then(() => ended = true);
+  await waitFor("a held run", async () => ended || await isThere(mark));
+  if (ended) assert.fail(`the run ended before: ${(await outcome).stderr}`);
+  return { process, outcome };
 }
 
 /**
@@ -146,15 +165,8 @@ export async function killAfter(
   folder: string,
   args: readonly string[],
 ): Promise<void> {
-  const [mark, released] = ["held", "released"].map((name) => join(folder, name));
-  for (const path of [mark, released]) await Deno.remove(path).catch(() => {});
-  const process = spawnRun(folder, args, held);
-  const outcome = outcomeOf(process);
-  let ended = false;
-  outcome.then(() => ended = true);
-  await waitFor("a held run", async () => ended || await isThere(mark));
-  if (ended) assert.fail(`the run ended before: ${(await outcome).stderr}`);
-  await Deno.writeTextFile(released, "");
+  const { process, outcome } = await spawnHeld(folder, args, held);
+  await Deno.writeTextFile(join(folder, "released"), "");
   await pause(milliseconds);
   process.kill("SIGKILL");
   assert.notEqual((await outcome).code, 0);

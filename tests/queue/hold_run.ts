@@ -20,10 +20,10 @@ Deno.writeTextFile = async (path, text, options) => {
   await write(path, text, options);
   if (isOver || !options?.append || !await isReached(String(path))) return;
   isOver = true;
-  await write("held", "");
   let told = false;
   const listen = () => told = true;
   for (const signal of endingSignals) Deno.addSignalListener(signal, listen);
+  await write("held", "");
   while (!told && !await Deno.stat("released").catch(() => undefined)) {
     await new Promise((done) => setTimeout(done, 5));
   }
