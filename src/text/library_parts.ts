@@ -206,10 +206,14 @@ function schemeOf(part: Part): unknown {
 function split(text: string, pattern: RegExp, behavior: unknown, isInverted = false): string[] {
   const pieces: { text: string; isMatch: boolean }[] = [];
   const add = (start: number, end: number, isMatch: boolean) => {
-    if (start < end) pieces.push({ text: text.slice(start, end), isMatch: isMatch !== isInverted });
+    // An empty match parts its neighbours, too.
+    if (start < end || isMatch) {
+      pieces.push({ text: text.slice(start, end), isMatch: isMatch !== isInverted });
+    }
   };
   let end = 0;
   for (const match of text.matchAll(pattern)) {
+    if (isWithinCharacter(text, match.index)) continue; // which V8 15 finds for "^" and "$"
     add(end, match.index, false);
     end = match.index + match[0].length;
     add(match.index, end, true);
@@ -232,6 +236,12 @@ function split(text: string, pattern: RegExp, behavior: unknown, isInverted = fa
     else joined.push(text);
   });
   return joined;
+}
+
+/** Whether a place is between the two halves of a character beyond U+FFFF. */
+function isWithinCharacter(text: string, index: number): boolean {
+  const isHalf = (at: number, half: number) => (text.charCodeAt(at) & 0xfc00) === half;
+  return isHalf(index, 0xdc00) && isHalf(index - 1, 0xd800);
 }
 
 /** Whether a piece joins the one before it, by the behaviour of a split, and by which of the two are matches. */

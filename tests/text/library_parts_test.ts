@@ -49,6 +49,13 @@ test("Pre-tokenizers cut text as the reference does", () => {
     [{ ...dashes, behavior: "MergedWithNext" }, "a--b-c-", "a - -b -c -"],
     [{ ...dashes, behavior: "MergedWithNext", invert: true }, "a--b-c-", "a- - b- c-"],
     [{ ...dashes, behavior: "Contiguous" }, "a--b-c-", "a -- b - c -"],
+    // Matches of nothing part their neighbours, but no character.
+    [{ ...dashes, pattern: { Regex: "\\b" }, behavior: "Contiguous" }, "a-b-", "a - b -"],
+    [
+      { ...dashes, pattern: { Regex: "$" }, behavior: "Isolated" },
+      "\u{1f600}\nb",
+      "\u{1f600} \nb",
+    ],
     [{ type: "Punctuation" }, "a,(b)!!c", "a , ( b ) ! ! c"],
     [{ type: "Punctuation", behavior: "Removed" }, "a,(b)!!c", "a b c"],
     [{ type: "Punctuation", behavior: "MergedWithPrevious" }, "a,(b)!!c", "a, ( b) ! ! c"],
