@@ -84,7 +84,7 @@ function gainCells(
 }
 
 for (
-  const { experiment, evaluation, main, works = 26, rows } of [
+  const { experiment, evaluation, main, works = 26, searches, rows } of [
     {
       experiment: "code_language_modeling",
       evaluation: "perplexity-window",
@@ -124,12 +124,13 @@ for (
       evaluation: "perplexity-window",
       main: "longmem-window-256",
       works: 21,
+      searches: "latex_nearest_states",
       rows: {
         "LaTeX, window: backbone": "backbone-sliding-window-256",
         "LaTeX, window: SideNet trained without a memory": "sidenet-without-memory-window-256",
         "LaTeX, window: LongMem, memory of the latest text": "longmem-recent-memory-window-256",
         "LaTeX, window: LongMem, another work's memory": "longmem-other-document-window-256",
-        "LaTeX, window: copy model": "copy-m8192-n3-4-w0.5-window-256",
+        "LaTeX, window: copy model": "copy-m8192-n2-4-w0.5-window-256",
         "LaTeX, window: kNN-LM": "knn-lm-m8192-k64-l0.25-t10-window-256",
         "LaTeX, window: LongMem": "longmem-window-256",
       },
@@ -176,6 +177,8 @@ for (
 ) {
   test(`the log's table of ${experiment} has the recorded means over works`, async () => {
     const nats = await natsOf(experiment, evaluation), own = nats.get(main)!;
+    const searching = searches ? await natsOf(searches, `${evaluation}-test`) : [];
+    for (const [model, found] of searching) nats.set(model, found);
     for (const [begins, model] of Object.entries(rows)) {
       const found = nats.get(model)!;
       assert.equal(found.length, works);
@@ -245,9 +248,14 @@ test("copy model and kNN-LM have the settings that are best on the valid split",
       settings: 15,
     },
     {
-      experiments: ["fiction_searches"],
-      models: ["copy-m8192-n3-4-w0.5", "knn-lm-m8192-k64-l0.25-t10"],
-      settings: 8,
+      experiments: ["fiction_searches", "fiction_nearest_states"],
+      models: ["copy-m8192-n3-4-w0.5", "knn-lm-m8192-k64-l0.125-t10"],
+      settings: 20,
+    },
+    {
+      experiments: ["latex_nearest_states"],
+      models: ["copy-m8192-n2-4-w0.5", "knn-lm-m8192-k64-l0.25-t10"],
+      settings: 14,
     },
   ];
   for (const { experiments, models, settings } of shown) {
@@ -272,8 +280,10 @@ test("copy model and kNN-LM have the settings that are best on the valid split",
 test("the log's table of novels has the recorded means over novels, with errors over authors", async () => {
   const { records } = await findRunRecords([repositoryPath("results/fiction_language_modeling")]);
   const evaluation = "perplexity-window", nats = packagesOf(records[0], evaluation);
-  const searches = await natsOf("fiction_searches", "perplexity-window-test");
-  for (const [model, found] of searches) nats.set(model, nats.get(model) ?? found);
+  for (const searches of ["fiction_searches", "fiction_nearest_states"]) {
+    const searching = await natsOf(searches, "perplexity-window-test");
+    for (const [model, found] of searching) nats.set(model, nats.get(model) ?? found);
+  }
   const own = nats.get("longmem-window-256")!;
   const authors = records[0].samples.get(evaluation)!
     .filter(({ model }) => model === "longmem-window-256")
@@ -286,7 +296,7 @@ test("the log's table of novels has the recorded means over novels, with errors 
     "novels, window: LongMem, memory of the latest text": "longmem-recent-memory-window-256",
     "novels, window: LongMem, another author's memory": "longmem-other-document-window-256",
     "novels, window: copy model": "copy-m8192-n3-4-w0.5-window-256",
-    "novels, window: kNN-LM": "knn-lm-m8192-k64-l0.25-t10-window-256",
+    "novels, window: kNN-LM": "knn-lm-m8192-k64-l0.125-t10-window-256",
     "novels, window: LongMem": "longmem-window-256",
   };
   for (const [begins, model] of Object.entries(rows)) {
@@ -473,15 +483,15 @@ test("README's table of real texts has the recorded gains over the window and th
 
 test("README's gains of kNN-LM over the window are the recorded ones", async () => {
   const records = {
-    "LaTeX, 256": ["latex_language_modeling", "perplexity-window"],
-    "source code, 256": ["code_searches", "perplexity-window-test"],
-    "novels, 256": ["fiction_searches", "perplexity-window-test"],
+    "LaTeX, 256": ["latex_nearest_states", "l0.25"],
+    "source code, 256": ["code_searches", "l0.25"],
+    "novels, 256": ["fiction_nearest_states", "l0.125"],
   };
-  for (const [begins, [experiment, evaluation]] of Object.entries(records)) {
-    const nats = await natsOf(experiment, evaluation);
+  for (const [begins, [experiment, share]] of Object.entries(records)) {
+    const nats = await natsOf(experiment, "perplexity-window-test");
     const [frozen, searching] = [
       "backbone-sliding-window-256",
-      "knn-lm-m8192-k64-l0.25-t10-window-256",
+      `knn-lm-m8192-k64-${share}-t10-window-256`,
     ].map((model) => mean(nats.get(model)!).value);
     assert.equal(cellsOf(begins, readme).at(-1), (frozen - searching).toFixed(3), begins);
   }
@@ -556,15 +566,22 @@ test("the log's table of seeds on LaTeX has the recorded means over works", asyn
 test("the log has the last valid losses of backbones without an induction head", async () => {
   const text = log.replaceAll(/\s+/g, " ");
   const losses: string[] = [];
-  for (const name of ["backbone_seeds", "smaller_backbone", "larger_backbone"]) {
+  const names = [
+    "backbone_seeds",
+    "smaller_backbone",
+    "larger_backbone",
+    "smaller_backbone_longer",
+  ];
+  for (const name of names) {
     const { records } = await findRunRecords([repositoryPath(`results/code_${name}`)]);
     const last = (await readMetricsRecords(records[0].path))
       .findLast(({ split }) => split === "valid")!;
     losses.push(last.loss.toFixed(3));
   }
-  const [seed, smaller, larger] = losses;
+  const [seed, smaller, larger, longer] = losses;
   assert.ok(text.includes(`the valid loss is ${seed} in place of 2.327`), seed);
   assert.ok(text.includes(`and the loss is ${smaller} and ${larger}`), `${smaller} ${larger}`);
+  assert.ok(text.includes(`ends with a loss of ${longer}`), longer);
 });
 
 /** Estimates of a recorded experiment of one run, by model and metric. */
