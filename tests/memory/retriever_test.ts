@@ -18,7 +18,7 @@ const hnsw: IndexConfig = { kind: "hnsw", m: 8, efConstruction: 100, efSearch: 1
 const ways = [
   { name: "exact", index: { kind: "exact" }, kinds: ["cpu", "webgpu"] },
   { name: "exact, in the graph", index: { kind: "exact" }, inGraph: true, kinds: ["webgpu"] },
-  { name: "hnsw", index: hnsw, kinds: ["cpu"] },
+  { name: "hnsw", index: hnsw, kinds: ["cpu", "webgpu"] },
 ] as const;
 
 for (const { name, index, kinds, ...way } of ways) {

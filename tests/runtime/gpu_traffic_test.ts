@@ -1,5 +1,7 @@
 /** Costs of training and of a pass on a GPU, in counts, as time on a software adapter says nothing. They go down, never up. */
 import { LongMem } from "../../src/longmem/longmem.ts";
+import { MemoryBank } from "../../src/memory/memory_bank.ts";
+import { followBank } from "../../src/memory/retriever.ts";
 import type { WebGpuDevice } from "../../src/runtime/webgpu_device.ts";
 import { deviceTest } from "../graph/devices.ts";
 import { assert } from "../testing.ts";
@@ -114,4 +116,22 @@ deviceTest("a pass with a memory costs no more than it did", async (device) => {
     hostWaits: 2,
   });
   await model.close();
+}, gpuOnly);
+
+deviceTest("an index on the host reads no more from a GPU than what is written", async (device) => {
+  const heads = 2, headDim = 3, tokens = 8;
+  const index = { kind: "hnsw", m: 8, efConstruction: 20, efSearch: 20 } as const;
+  const config = { ...smallMemory, capacityTokens: 2000, index };
+  const memory = new MemoryBank(device, config, { rows: 1, heads, headDim });
+  const outside = await followBank(memory, device, { seed: 1 });
+  const numbers = new Float32Array(tokens * heads * headDim).fill(1);
+  const tensor = device.tensor(numbers, [tokens, heads * headDim]);
+  const { traffic } = await countGpuTraffic(() => memory.write(tensor, tensor));
+  assertTraffic("an update", traffic, {
+    readBytes: 4 * heads * headDim * tokens / config.chunkTokens + 24,
+    hostWaits: 2, // for the keys, and for the check of the memory before
+    heldBuffers: 0,
+  });
+  outside!.dispose();
+  memory.dispose();
 }, gpuOnly);

@@ -1,9 +1,9 @@
 import { dims } from "../../graph/graph.ts";
 import type { HostFunction } from "../../runtime/compile.ts";
-import type { DeviceTensor } from "../../runtime/device.ts";
+import type { Device, DeviceTensor, ElementCopy } from "../../runtime/device.ts";
 import type { FollowedBank } from "../followed_bank.ts";
 import { emptyScore } from "../memory_graph.ts";
-import { slotsOf } from "../ring.ts";
+import { type SlotRange, slotsOf } from "../ring.ts";
 import type { ChunkIndex, OutsideIndex } from "./chunk_index.ts";
 import type { FlatIndexOptions } from "./flat_index.ts";
 import type { IndexSurroundings } from "./index_kind.ts";
@@ -28,15 +28,15 @@ export async function followWithIndexes(
       for (let h = 0; h < H; h++) indexes[g * H + h].remove(slotsOf(slots, P));
     },
     async written(g, slots) {
-      const meanKeys = await bank.storage.tensors.meanKeys.read() as Float32Array; // [G, H, D+1, P]
-      const taken = slotsOf(slots, P);
-      const keys = new Float32Array(taken.length * D);
+      const taken = slotsOf(slots, P), N = taken.length;
+      if (N === 0) return;
+      const columns = await readMeanKeys(device, bank, g, slots); // [H, D, N]
+      const keys = new Float32Array(N * D);
       for (let h = 0; h < H; h++) {
-        const head = g * H + h;
-        taken.forEach((slot, i) => {
-          for (let d = 0; d < D; d++) keys[i * D + d] = meanKeys[(head * (D + 1) + d) * P + slot];
-        });
-        indexes[head].add(taken, keys);
+        for (let i = 0; i < N; i++) {
+          for (let d = 0; d < D; d++) keys[i * D + d] = columns[(h * D + d) * N + i];
+        }
+        indexes[g * H + h].add(taken, keys);
       }
     },
   });
@@ -64,6 +64,29 @@ export async function followWithIndexes(
       for (const index of indexes) index[Symbol.dispose]?.();
     },
   };
+}
+
+/** Mean keys [H, D, N] of the slots of a bank; of a GPU only these are copied to the host. */
+async function readMeanKeys(
+  device: Device,
+  { shape: { heads: H, headDim: D, capacityChunks: P }, storage }: FollowedBank,
+  bank: number,
+  { start, count }: SlotRange,
+): Promise<Float32Array> {
+  const { meanKeys } = storage.tensors, before = Math.min(count, P - start);
+  const columns = device.zeros([H, D, count]), copies: ElementCopy[] = [];
+  for (let row = 0; row < H * D; row++) {
+    // Of [G, H, D+1, P].
+    const first = (bank * H * (D + 1) + row + Math.floor(row / D)) * P;
+    const copy = (slot: number, intoElement: number, count: number) =>
+      copies.push({ from: meanKeys, fromElement: first + slot, into: columns, intoElement, count });
+    copy(start, row * count, before);
+    if (before < count) copy(0, row * count + before, count - before);
+  }
+  device.copy(copies);
+  const read = await columns.read() as Float32Array;
+  columns.dispose();
+  return read;
 }
 
 /** A slot without a chunk, which reads as zeros; where there is none (an approximate search found too few), any slot. */

@@ -80,7 +80,10 @@ export async function createUsearchIndex(options: UsearchIndexOptions): Promise<
   return new GraphIndex({ headDim, capacityChunks }, { exactChunks, makeGraph });
 }
 
-/** By one thread the same chunks make the same graph each time; the library then searches by no more, either. */
+/**
+ * By one thread the same chunks make the same graph each time. The library then searches by no more, either: each of its threads draws the
+ * levels of the nodes that it adds, and searches by several leave the order of threads to chance.
+ */
 const threads = 1;
 
 /** Compares all chunks while they are few; then links them, and keeps no copy of their keys. Labels of the graph are slots. */
