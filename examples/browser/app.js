@@ -122,9 +122,9 @@ function best(probabilities, count) {
 async function ask() {
   const question = element("question").value.trim();
   const { unk } = tokenizer.specialIds;
-  const ids = Int32Array.from(tokenizer.encode(question)).slice(-contextTokens);
+  const all = tokenizer.encode(question), ids = Int32Array.from(all).slice(-contextTokens);
   if (ids.length === 0) throw new Error("There is no sentence to complete.");
-  const words = question.split(/\s+/), unknown = words.filter((_, i) => ids[i] === unk);
+  const words = question.split(/\s+/), unknown = words.filter((_, i) => all[i] === unk);
   const withMemory = await nextWord(ids, "longmem"), without = await nextWord(ids, "backbone");
   const [answered] = best(withMemory, 1);
   const rows = [...new Set([...best(withMemory, 3), ...best(without, 2)])];
@@ -210,7 +210,8 @@ async function save() {
   URL.revokeObjectURL(link.href);
 }
 
-async function open(file) {
+async function open(input) {
+  const [file] = input.files;
   await model.restoreMemory(new Uint8Array(await file.arrayBuffer()), { tokenizer });
   status.textContent = `The memory of ${file.name} is open: ${model.rememberedTokens[0]} words.`;
 }
@@ -245,7 +246,7 @@ on("forget", "click", async () => {
   status.textContent = "Nothing has been read.";
 });
 on("save", "click", save);
-on("open", "change", ({ files }) => open(files[0]));
+on("open", "change", (input) => open(input).finally(() => input.value = "")); // so that it may be chosen again
 element("examples").addEventListener("change", ({ target }) => {
   element("question").value = target.value;
 });

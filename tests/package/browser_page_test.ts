@@ -148,6 +148,12 @@ chromiumTest(
         await ask(page);
         const [remembered, alone = 0] = await probabilitiesOf(page, "steimip");
         assert.ok(remembered > 0.8 && alone < 0.3, `steimip has ${remembered}, ${alone} without`);
+        // A file may be opened again; of a sentence longer than the window all unknown words are named.
+        assert.equal(await page.evaluate("document.getElementById('open').value"), "");
+        const long = `never ${"the ridrel ".repeat(70)} heard kept Kokund`;
+        await page.evaluate(`document.getElementById('question').value = '${long}'`);
+        await ask(page);
+        assert.match(await textOf(page, "answer"), /The model does not know: never, heard\./);
       });
     }),
 );
