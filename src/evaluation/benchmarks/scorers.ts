@@ -265,7 +265,7 @@ function codeSimilarity(prediction: string, answer: string): number {
 }
 
 /** Python's `round` of a number that is not negative. */
-function roundHalfEven(value: number): number {
+export function roundHalfEven(value: number): number {
   const floor = Math.floor(value);
   return value - floor === 0.5 ? floor + floor % 2 : Math.round(value);
 }

@@ -1,7 +1,7 @@
 /**
  * BABILong's published texts (arXiv 2406.10149) as JSON lines of `input`, `question` and `target`, in files or folders that name the task,
  * as `qa1.jsonl`, and where they do the length, as `4k/qa1.jsonl`. The score is the official one (github.com/booydar/babilong,
- * babilong/metrics.py); a task's labels are the targets of its file. Prompts are ours: the official ones have instructions and examples
+ * babilong/metrics.py); a task's labels are the targets of its files. Prompts are ours: the official ones have instructions and examples
  * for each task.
  */
 import { z } from "zod";
@@ -19,8 +19,8 @@ const form = `${englishBabi.before}{context}${englishBabi.ask("{input}")}`;
 /** BABILong's texts. */
 export const babilongFiles: BenchmarkFormat = {
   source: 'the Hugging Face data set "RMT-team/babilong", written as JSON lines',
-  read: (files, { prompts, maxAnswerTokens = englishBabi.answerTokens }) =>
-    files.flatMap(({ path, entries }) => {
+  read(files, { prompts, maxAnswerTokens = englishBabi.answerTokens }) {
+    const read = files.map(({ path, entries }) => {
       const task = /(?<![a-z0-9])qa\d+(?!\d)/.exec(path)?.[0];
       if (task === undefined) {
         throw new InputRangeError(
@@ -28,11 +28,19 @@ export const babilongFiles: BenchmarkFormat = {
         );
       }
       const length = /(?<![A-Za-z0-9])\d+[kM](?![A-Za-z0-9])/.exec(path)?.[0];
-      const lines = entries.map((entry) => ({ entry, line: parseEntry(entry, line) }));
-      const labels = [
-        ...new Set(lines.flatMap(({ line: { target } }) => answerParts(target))),
-      ];
-      return lines.map(({ entry, line: { input, question: asked, target } }, i) => {
+      return {
+        task,
+        length,
+        lines: entries.map((entry) => ({ entry, ...parseEntry(entry, line) })),
+      };
+    });
+    const labelsOf = (task: string) => {
+      const lines = read.filter((file) => file.task === task).flatMap(({ lines }) => lines);
+      return [...new Set(lines.flatMap(({ target }) => answerParts(target)))];
+    };
+    return read.flatMap(({ task, length, lines }) => {
+      const labels = labelsOf(task);
+      return lines.map(({ entry, input, question: asked, target }, i) => {
         const { before, question } = fillPrompt(prompts[task] ?? form, asked, entry.where);
         const possible = possibleLabels(labels, asked);
         return planned({
@@ -50,5 +58,6 @@ export const babilongFiles: BenchmarkFormat = {
           ...(possible.includes(target) && { chance: 1 / possible.length }),
         });
       });
-    }),
+    });
+  },
 };

@@ -15,7 +15,7 @@ import { pick } from "../../../text/chronicle/draft.ts";
 import { parseEntry, said } from "../../../text/json_entries.ts";
 import { textOf, type Tokenizer } from "../../../text/tokenizer.ts";
 import { type BenchmarkFormat, fillPrompt, type PlannedItem, untilRight } from "../format.ts";
-import { contains } from "../scorers.ts";
+import { contains, roundHalfEven } from "../scorers.ts";
 
 const entryForm = z.looseObject({
   id: said,
@@ -159,7 +159,7 @@ class Book {
     { length, depth }: { readonly length: number; readonly depth: number },
   ): string {
     const at = this.#breaks.find((at) => at / (length + 1) >= depth) ?? Infinity;
-    const start = at - Math.round(length * depth), end = start + length;
+    const start = at - roundHalfEven(length * depth), end = start + length;
     if (end > this.#ids.length) {
       throw new InputRangeError(
         `Cannot hide a needle in a book as it must have more tokens behind a line break: current number of tokens is ` +
