@@ -40,6 +40,7 @@ export function foundText(record: RunRecord, catalog: MetricCatalog): string {
   return foundIn(experiment, catalog).join("\n");
 }
 
+/** The main table of each evaluation; of one that has none, such as a benchmark by length, the first of its parts. */
 function mainTables(
   records: readonly RunRecord[],
   catalog: MetricCatalog,
@@ -47,10 +48,15 @@ function mainTables(
 ): ExperimentTables[] {
   return experimentTables(records, catalog, damaged).map((experiment) => ({
     ...experiment,
-    tables: experiment.tables.filter(({ part }) => part === ""),
+    tables: [...Map.groupBy(experiment.tables, ({ evaluation }) => evaluation).values()]
+      .flatMap((tables) => {
+        const main = tables.filter(({ part }) => part === "");
+        return main.length > 0 ? main : tables.slice(0, 1);
+      }),
   }));
 }
 
 function foundIn({ tables }: ExperimentTables, catalog: MetricCatalog): string[] {
-  return tables.flatMap((table) => findings(table, catalog));
+  return tables.filter(({ part }) => part === "")
+    .flatMap((table) => findings(table, catalog));
 }

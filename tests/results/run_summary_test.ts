@@ -20,6 +20,16 @@ test("closingText() has the main table, what it means, and where the rest is", (
   assert.doesNotMatch(text, /<5K/, "parts are left to the whole tables");
 });
 
+test("closingText() has the first part of an evaluation without a main table, and no sentence of it", () => {
+  const metrics = ["speed 64", "speed 256", "peak memory 64"].map((name) => metric({ name }));
+  const text = closingText([run({ summary: { metrics } })], noSums);
+  assert.match(
+    text,
+    /^### perplexity-test, speed, by tokens in sight\n\n\| model +\| +64 \| +256 \|$/m,
+  );
+  assert.doesNotMatch(text, /peak memory|^perplexity-test:/m);
+});
+
 const swept = [64, 8].map((size) =>
   run({
     declaration: { memory: { size } },
