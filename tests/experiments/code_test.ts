@@ -277,6 +277,56 @@ test("copy model and kNN-LM have the settings that are best on the valid split",
   }
 });
 
+/** Authors of the novels in the order of `packagesOf`. */
+function authorsOf({ samples }: RunRecord, evaluation: string): string[] {
+  return samples.get(evaluation)!
+    .filter(({ model }) => model === "longmem-window-256")
+    .toSorted((a, b) => String(a.item) < String(b.item) ? -1 : 1)
+    .map(({ cluster }) => String(cluster));
+}
+
+/** Cells of a gain over other nats with errors over authors. */
+function overAuthors(nats: readonly number[], own: readonly number[], authors: readonly string[]) {
+  return gainCells(
+    nats,
+    own,
+    (gains) => ratio(gains, gains.map(() => 1), { clusters: authors }),
+  );
+}
+
+test("the log's table of seeds on novels has the recorded means over novels, with errors over authors", async () => {
+  const { records } = await findRunRecords([repositoryPath("results/fiction_seeds")]);
+  const evaluation = "perplexity-window";
+  assert.equal(records.length, 2);
+  const { records: [first] } = await findRunRecords([
+    repositoryPath("results/fiction_language_modeling"),
+  ]);
+  const losing = [first, ...records].map((record) => {
+    const natsOfNovel = (model: string) =>
+      new Map(
+        record.samples.get(evaluation)!.filter((sample) => sample.model === model)
+          .map(({ item, nats }) => [String(item), Number(nats)]),
+      );
+    const frozen = natsOfNovel("backbone-sliding-window-256");
+    const own = natsOfNovel("longmem-window-256");
+    return new Set(
+      [...own].filter(([item, nats]) => nats >= frozen.get(item)!).map(([item]) => item),
+    );
+  }).reduce((all, one) => all.intersection(one));
+  assert.deepEqual([...losing].sort(), ["EBronte_Wuthering_1847", "Sterne_Tristram_1767"]);
+  for (const record of records) {
+    const { seed } = await readJson(record.path, "experiment.json");
+    const nats = packagesOf(record, evaluation), own = nats.get("longmem-window-256")!;
+    const authors = authorsOf(record, evaluation);
+    const cells = ["backbone-sliding-window-256", "longmem-recent-memory-window-256"]
+      .flatMap((model) => {
+        const { gain, interval, better } = overAuthors(nats.get(model)!, own, authors);
+        return [`${gain} ${interval}`, better];
+      });
+    assert.deepEqual(cellsOf(`novels, seed ${seed}`), [mean(own).value.toFixed(4), ...cells]);
+  }
+});
+
 test("the log's table of novels has the recorded means over novels, with errors over authors", async () => {
   const { records } = await findRunRecords([repositoryPath("results/fiction_language_modeling")]);
   const evaluation = "perplexity-window", nats = packagesOf(records[0], evaluation);
@@ -285,10 +335,7 @@ test("the log's table of novels has the recorded means over novels, with errors 
     for (const [model, found] of searching) nats.set(model, nats.get(model) ?? found);
   }
   const own = nats.get("longmem-window-256")!;
-  const authors = records[0].samples.get(evaluation)!
-    .filter(({ model }) => model === "longmem-window-256")
-    .toSorted((a, b) => String(a.item) < String(b.item) ? -1 : 1)
-    .map(({ cluster }) => String(cluster));
+  const authors = authorsOf(records[0], evaluation);
   assert.deepEqual([own.length, new Set(authors).size], [37, 14]);
   const rows = {
     "novels, window: backbone": "backbone-sliding-window-256",
@@ -303,11 +350,7 @@ test("the log's table of novels has the recorded means over novels, with errors 
     const found = nats.get(model)!, cells = cellsOf(begins);
     assert.equal(cells[0], mean(found).value.toFixed(4), begins);
     if (found === own) continue;
-    const { gain, interval, better } = gainCells(
-      found,
-      own,
-      (gains) => ratio(gains, gains.map(() => 1), { clusters: authors }),
-    );
+    const { gain, interval, better } = overAuthors(found, own, authors);
     const ofAuthors = sumByCluster(found.map((value, i) => value - own[i]), authors);
     const gaining = ofAuthors.filter((nats) => nats > 0).length;
     assert.deepEqual(cells.slice(1), [gain, interval, `${gaining}`, better], begins);
