@@ -126,11 +126,14 @@ test("of two commands that add to one file at once, none loses what the other ha
       remember(...add, "--document", "second.txt"),
       remember(...add, "--document", "first.txt"),
     ]);
+    // Both succeed where one reads the file after the other has written it.
     const failed = added.filter((one) => one.status === "rejected");
-    assert.equal(failed.length, 1);
-    assert.match(failed[0].reason.message, /another process (has changed it|is writing it)/);
+    assert.ok(failed.length <= 1);
+    for (const { reason } of failed) {
+      assert.match(reason.message, /another process (has changed it|is writing it)/);
+    }
     using file = await openMemoryFile(`${folder}/one.memory`);
-    assert.equal(file.description.texts.length, 2);
+    assert.equal(file.description.texts.length, 3 - failed.length);
   }));
 
 test("remember says what is missing, there already, or of another model", () =>
