@@ -625,6 +625,17 @@ test("the log has the last valid losses of backbones without an induction head",
   assert.ok(text.includes(`the valid loss is ${seed} in place of 2.327`), seed);
   assert.ok(text.includes(`and the loss is ${smaller} and ${larger}`), `${smaller} ${larger}`);
   assert.ok(text.includes(`ends with a loss of ${longer}`), longer);
+  const { records } = await findRunRecords([repositoryPath("results/code_head_seeds")]);
+  const seeds = await Promise.all(
+    records.toSorted((a, b) =>
+      Number(a.summary.variation!.seed) - Number(b.summary.variation!.seed)
+    )
+      .map(async ({ path }) =>
+        (await readMetricsRecords(path)).findLast(({ split }) => split === "valid")!.loss.toFixed(3)
+      ),
+  );
+  const [second, third, fourth] = seeds;
+  assert.ok(text.includes(`losses of ${second}, ${third} and ${fourth})`), `${seeds}`);
 });
 
 /** Estimates of a recorded experiment of one run, by model and metric. */
