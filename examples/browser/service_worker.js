@@ -20,7 +20,8 @@ async function answer(request) {
   const kept = await cache.match(request, { ignoreSearch: true });
   if (kept) return kept;
   const response = await fetch(request);
-  if (response.ok) await cache.put(request, response.clone());
+  // A disk without room for it keeps nothing.
+  if (response.ok) await cache.put(request, response.clone()).catch(() => {});
   return response;
 }
 

@@ -130,6 +130,9 @@ chromiumTest(
       await Deno.writeTextFile(`${folder}/other.memory`, "no memory");
       await using server = serveFolders({ "/": `${folder}/page/` });
       await withPage(async (page) => {
+        // There is room to keep the page, and none for an engine.
+        const quota = { origin: server.origin, quotaSize: 8e6 };
+        await (await page.createCDPSession()).send("Storage.overrideQuotaForOrigin", quota);
         await page.goto(server.origin);
         await idle(page);
         await page.focus("#device");

@@ -19,8 +19,17 @@ export interface Page {
   emulateMediaFeatures(features: { name: string; value: string }[]): Promise<void>;
   screenshot(options: { path: string; fullPage?: boolean }): Promise<unknown>;
   focus(selector: string): Promise<void>;
+  createCDPSession(): Promise<DevTools>;
   readonly accessibility: { snapshot(): Promise<AccessibleNode | null> };
   readonly keyboard: { press(key: string): Promise<void>; type(text: string): Promise<void> };
+}
+
+/** Chromium's own commands. */
+export interface DevTools {
+  send(
+    command: "Storage.overrideQuotaForOrigin",
+    options: { origin: string; quotaSize: number },
+  ): Promise<void>;
 }
 
 export interface ConsoleMessage {
