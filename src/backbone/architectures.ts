@@ -65,7 +65,8 @@ export function architectureOf(
   { architecture: name }: Pick<BackboneShape, "architecture">,
 ): Architecture {
   if (name === undefined) return defaultArchitecture;
-  if (registry.names.includes(name)) return registry.get(name);
+  const architecture = registry.find(name);
+  if (architecture !== undefined) return architecture;
   throw new InputTypeError(
     `Cannot use a backbone as its architecture "${name}" is unknown: ${
       allowedWords(name, registry.names)

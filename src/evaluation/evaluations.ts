@@ -111,8 +111,7 @@ export function listMeasured(configs: readonly EvaluationConfig[]): MeasuredEval
 
 /** Whether an evaluation starts processes of its own. */
 export function startsProcesses(config: { readonly kind?: unknown }): boolean {
-  const kind = String(config.kind);
-  return evaluations.names.includes(kind) && evaluations.get(kind).startsProcesses === true;
+  return evaluations.find(String(config.kind))?.startsProcesses === true;
 }
 
 /** The evaluations of which some metrics were measured by an older version, of them or of a model, so that they would be other numbers now. */
@@ -142,10 +141,10 @@ export function itemProblem(
   samples: readonly SampleRecord[],
   kind: string | undefined,
 ): string | undefined {
-  if (kind === undefined || !evaluations.names.includes(kind)) return undefined;
-  const { record } = evaluations.get(kind);
+  const found = kind === undefined ? undefined : evaluations.find(kind);
+  if (found === undefined) return undefined;
   for (const sample of samples) {
-    const problem = schemaProblem(record, sample);
+    const problem = schemaProblem(found.record, sample);
     if (problem !== undefined) return `item "${sample.item}" is wrong: ${problem}`;
   }
   return undefined;

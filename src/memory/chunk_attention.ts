@@ -2,7 +2,7 @@ import { dims, type Value } from "../graph/graph.ts";
 import { hostDomain } from "../graph/onnx.ts";
 import type { HostFunction } from "../runtime/compile.ts";
 import type { DeviceTensor } from "../runtime/device.ts";
-import { compileKernels } from "../runtime/gpu_kernels.ts";
+import { compileKernels, dispatchGroups } from "../runtime/gpu_kernels.ts";
 import { bufferOf, type WebGpuDevice } from "../runtime/webgpu_device.ts";
 import code from "./chunk_attention.wgsl" with { type: "text" };
 import { emptyScore, type Retrieved } from "./memory_graph.ts";
@@ -91,8 +91,7 @@ export async function createChunkAttention(
     const pass = encoder.beginComputePass();
     pass.setPipeline(pipeline);
     pass.setBindGroup(0, gpu.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
-    const x = Math.min(rows, 65_535);
-    pass.dispatchWorkgroups(x, Math.ceil(rows / x));
+    dispatchGroups(pass, rows);
     pass.end();
     gpu.queue.submit([encoder.finish()]);
     device.checkErrors();

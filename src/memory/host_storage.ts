@@ -17,7 +17,7 @@ import type {
 } from "./bank_storage.ts";
 import { findOutOfRange, rangeError, storedLimit } from "./stored_range.ts";
 import { emptyScore } from "./memory_graph.ts";
-import type { SlotRange } from "./ring.ts";
+import { runsOf, type SlotRange } from "./ring.ts";
 import { createVectorTable, type VectorTable, vectorTableBytes } from "./vector_table.ts";
 import { InputError, InputRangeError } from "../errors.ts";
 
@@ -65,23 +65,18 @@ export function createHostStorage(
   };
 
   /** Brings the mean keys of slots to a GPU, which has a copy of them. */
-  function upload(bank: number, { start, count }: SlotRange): void {
+  function upload(bank: number, slots: SlotRange): void {
+    const { count } = slots;
     if (device.kind !== "webgpu" || count === 0) return;
-    const rows = H * (D + 1), before = Math.min(count, P - start);
+    const rows = H * (D + 1), runs = runsOf(slots, P);
     const changed = new Float32Array(rows * count), copies: Omit<ElementCopy, "from">[] = [];
     for (let row = 0; row < rows; row++) {
-      const first = (bank * rows + row) * P;
-      changed.set(meanKeys.subarray(first + start, first + start + before), row * count);
-      changed.set(meanKeys.subarray(first, first + count - before), row * count + before);
-      const copy = (part: number, slot: number, count: number) =>
-        copies.push({
-          fromElement: part,
-          into: tensors.meanKeys,
-          intoElement: first + slot,
-          count,
-        });
-      copy(row * count, start, before);
-      if (before < count) copy(row * count + before, 0, count - before);
+      for (const run of runs) {
+        const intoElement = (bank * rows + row) * P + run.slot,
+          fromElement = row * count + run.first;
+        changed.set(meanKeys.subarray(intoElement, intoElement + run.count), fromElement);
+        copies.push({ fromElement, into: tensors.meanKeys, intoElement, count: run.count });
+      }
     }
     const from = device.tensor(changed, [rows, count]);
     device.copy(copies.map((copy) => ({ ...copy, from })));

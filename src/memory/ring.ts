@@ -56,6 +56,22 @@ export interface SlotRange {
   readonly count: number;
 }
 
+/** A part of a range of slots that does not wrap around: from `slot`, the range's chunks from number `first` on. */
+export interface SlotRun {
+  readonly slot: number;
+  readonly first: number;
+  readonly count: number;
+}
+
+/** The one or two runs of a range, or none where it is empty. */
+export function runsOf({ start, count }: SlotRange, capacity: number): SlotRun[] {
+  const before = Math.min(count, capacity - start);
+  return [
+    { slot: start, first: 0, count: before },
+    { slot: 0, first: before, count: count - before },
+  ].filter(({ count }) => count > 0);
+}
+
 /** The slots of a range as numbers. */
 export function slotsOf(range: SlotRange, capacity: number): Int32Array<ArrayBuffer> {
   return Int32Array.from({ length: range.count }, (_, i) => (range.start + i) % capacity);

@@ -1,12 +1,12 @@
 import type { DeviceTensor } from "../runtime/device.ts";
-import { compileOnce } from "../runtime/gpu_kernels.ts";
+import { compileOnce, dispatchGroups } from "../runtime/gpu_kernels.ts";
 import { bufferOf, type WebGpuDevice } from "../runtime/webgpu_device.ts";
 import type { BankShape } from "./bank_shape.ts";
 import { checkChunks, checkSaved, meanKeyReader } from "./host_storage.ts";
 import type { BankStorage, StorageOptions } from "./bank_storage.ts";
 import { type OutOfRange, rangeError, storedLimit } from "./stored_range.ts";
 import { emptyScore } from "./memory_graph.ts";
-import type { SlotRange } from "./ring.ts";
+import { runsOf, type SlotRange } from "./ring.ts";
 import code from "./bank.wgsl" with { type: "text" };
 import { InputRangeError } from "../errors.ts";
 import { elementCount } from "../tensor.ts";
@@ -97,9 +97,7 @@ export function createWebGpuStorage(
     const pass = encoder.beginComputePass();
     pass.setPipeline(pipelines[kernel]);
     pass.setBindGroup(0, bindGroup);
-    const groups = Math.ceil(slots.count * H * D / 64);
-    const x = Math.min(groups, 65_535);
-    pass.dispatchWorkgroups(x, Math.ceil(groups / x));
+    dispatchGroups(pass, Math.ceil(slots.count * H * D / 64));
     pass.end();
     gpu.queue.submit([encoder.finish()]);
     uniform.destroy();
@@ -176,7 +174,7 @@ export function createWebGpuStorage(
     },
     put(bank, slots, chunks) {
       checkChunks(chunks, options);
-      const { start, count } = slots;
+      const { count } = slots;
       // Slots of one head lie side by side, chunks in a file do not.
       const side = (from: (i: number) => Float32Array, width: number) => {
         const data = new Float32Array(count * width);
@@ -184,10 +182,11 @@ export function createWebGpuStorage(
         return data;
       };
       const write = (tensor: DeviceTensor, data: Float32Array<ArrayBuffer>, row: number) => {
-        const width = data.length / count, fits = Math.min(count, P - start) * width;
-        const buffer = bufferOf(tensor);
-        gpu.queue.writeBuffer(buffer, 4 * (row + start * width), data.subarray(0, fits));
-        if (fits < data.length) gpu.queue.writeBuffer(buffer, 4 * row, data.subarray(fits));
+        const width = data.length / slots.count, buffer = bufferOf(tensor);
+        for (const { slot, first, count } of runsOf(slots, P)) {
+          const run = data.subarray(first * width, (first + count) * width);
+          gpu.queue.writeBuffer(buffer, 4 * (row + slot * width), run);
+        }
       };
       for (let h = 0; h < H; h++) {
         const head = bank * H + h;

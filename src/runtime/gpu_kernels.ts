@@ -17,6 +17,15 @@ export function compileOnce<T>(gpu: GPUDevice, key: unknown, compile: () => T): 
   return kernels;
 }
 
+/** Most workgroups of a dispatch along one axis. */
+const mostGroups = 65_535;
+
+/** Dispatches at least so many workgroups, in rows where they are more than an axis has: number x + y * (groups of a row). */
+export function dispatchGroups(pass: GPUComputePassEncoder, groups: number): void {
+  const x = Math.min(groups, mostGroups);
+  pass.dispatchWorkgroups(x, Math.ceil(groups / x));
+}
+
 /**
  * The pipelines of a WGSL module's entry points, whose layouts follow from the code; compiled once for a GPU.
  *

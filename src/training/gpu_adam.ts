@@ -1,5 +1,5 @@
 import type { DeviceTensor } from "../runtime/device.ts";
-import { compileKernels } from "../runtime/gpu_kernels.ts";
+import { compileKernels, dispatchGroups } from "../runtime/gpu_kernels.ts";
 import { bufferOf, type WebGpuDevice } from "../runtime/webgpu_device.ts";
 import { elementCount } from "../tensor.ts";
 import code from "./adam.wgsl" with { type: "text" };
@@ -77,9 +77,7 @@ export async function createGpuAdam(device: WebGpuDevice, options: StepOptions):
           ],
         }),
       );
-      const groups = Math.ceil(elementCount(gradient.shape) / 64);
-      const x = Math.min(groups, 65_535);
-      pass.dispatchWorkgroups(x, Math.ceil(groups / x));
+      dispatchGroups(pass, Math.ceil(elementCount(gradient.shape) / 64));
     }
     pass.end();
     for (const { before, after } of copies) {

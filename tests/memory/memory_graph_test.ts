@@ -1,10 +1,9 @@
 /** Search of very many chunks, whose scores exist for some queries and some chunks at a time. */
-import { Graph } from "../../src/graph/graph.ts";
-import { bankInputNames, emptyScore, retrieveExactly } from "../../src/memory/memory_graph.ts";
+import { emptyScore } from "../../src/memory/memory_graph.ts";
 import { Random } from "../../src/random.ts";
-import { compile } from "../../src/runtime/compile.ts";
 import { deviceTest } from "../graph/devices.ts";
 import { assert } from "../testing.ts";
+import { runSearch, searchGraph } from "./search_graph.ts";
 
 const G = 2, B = 2, H = 2, D = 3, P = 150_001, n = 5;
 
@@ -16,14 +15,8 @@ for (const { T, blocks } of [{ T: 140, blocks: 2 * 3 }, { T: 6, blocks: 1 }]) {
   deviceTest(
     `retrieveExactly() of ${T} queries finds the first of the best of ${P} chunks`,
     async (device) => {
-      const graph = new Graph();
-      const bank = { banks: G, heads: H, headDim: D, capacityChunks: P, chunkTokens: 1 };
-      const found = retrieveExactly(graph.input("queries", [B, H, T, D]), bank, {
-        retrievedChunks: n,
-        blockBytes: device.blockBytes,
-      });
-      graph.output("ids", found.ids);
-      graph.output("scores", found.scores);
+      const sizes = { G, B, H, T, D, P, n };
+      const graph = searchGraph(device, sizes);
       const products = graph.nodes.filter(({ op }) => op === "MatMul");
       assert.equal(products.length, B * H * blocks);
 
@@ -37,20 +30,14 @@ for (const { T, blocks } of [{ T: 140, blocks: 2 * 3 }, { T: 6, blocks: 1 }]) {
         bias.fill(filled[head] ? emptyScore : 0);
         filled[head]?.forEach((slot) => bias[slot] = 0);
       }
-      const session = await compile(device, graph);
-      const { ids, scores } = await session.run({
-        queries: device.tensor(queries, [B, H, T, D]),
-        [bankInputNames.meanKeys]: device.tensor(meanKeys, [G, H, D + 1, P]),
-      });
-      await session.close();
-      const foundIds = await ids.read() as Int32Array, foundScores = await scores.read();
+      const { ids, scores } = await runSearch(device, graph, sizes, { queries, meanKeys });
       for (let row = 0; row < B * H * T; row += 7) {
         const head = Math.floor(row / T),
           best = bestOf(head, queries.subarray(row * D, row * D + D));
         const at = [row * n, row * n + n];
-        assert.deepEqual([...foundIds.subarray(...at)], best.map(({ slot }) => head * P + slot));
+        assert.deepEqual([...ids.subarray(...at)], best.map(({ slot }) => head * P + slot));
         assert.deepEqual(
-          [...foundScores.slice(...at)],
+          [...scores.subarray(...at)],
           best.map(({ score }) => Math.fround(score)),
         );
       }

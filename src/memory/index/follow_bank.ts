@@ -3,7 +3,7 @@ import type { HostFunction } from "../../runtime/compile.ts";
 import type { Device, DeviceTensor, ElementCopy } from "../../runtime/device.ts";
 import type { FollowedBank } from "../followed_bank.ts";
 import { emptyScore } from "../memory_graph.ts";
-import { type SlotRange, slotsOf } from "../ring.ts";
+import { runsOf, type SlotRange, slotsOf } from "../ring.ts";
 import type { ChunkIndex, OutsideIndex } from "./chunk_index.ts";
 import type { FlatIndexOptions } from "./flat_index.ts";
 import type { IndexSurroundings } from "./index_kind.ts";
@@ -71,21 +71,23 @@ async function readMeanKeys(
   device: Device,
   { shape: { heads: H, headDim: D, capacityChunks: P }, storage }: FollowedBank,
   bank: number,
-  { start, count }: SlotRange,
+  slots: SlotRange,
 ): Promise<Float32Array> {
-  const { meanKeys } = storage.tensors, before = Math.min(count, P - start);
-  const columns = device.zeros([H, D, count]), copies: ElementCopy[] = [];
+  const { meanKeys: from } = storage.tensors, runs = runsOf(slots, P), { count } = slots;
+  const into = device.zeros([H, D, count]), copies: ElementCopy[] = [];
   for (let row = 0; row < H * D; row++) {
     // Of [G, H, D+1, P].
-    const first = (bank * H * (D + 1) + row + Math.floor(row / D)) * P;
-    const copy = (slot: number, intoElement: number, count: number) =>
-      copies.push({ from: meanKeys, fromElement: first + slot, into: columns, intoElement, count });
-    copy(start, row * count, before);
-    if (before < count) copy(0, row * count + before, count - before);
+    const start = (bank * H * (D + 1) + row + Math.floor(row / D)) * P;
+    for (const { slot, first, count: n } of runs) {
+      copies.push({
+        ...{ from, fromElement: start + slot },
+        ...{ into, intoElement: row * count + first, count: n },
+      });
+    }
   }
   device.copy(copies);
-  const read = await columns.read() as Float32Array;
-  columns.dispose();
+  const read = await into.read() as Float32Array;
+  into.dispose();
   return read;
 }
 

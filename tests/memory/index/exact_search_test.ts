@@ -1,33 +1,16 @@
 /** The kernels retrieve what the graph retrieves on the CPU: the same ids in the same order, and the same scores. */
-import { Graph } from "../../../src/graph/graph.ts";
 import {
   createExactSearch,
   hasExactSearch,
   searchBlocks,
 } from "../../../src/memory/index/exact_search.ts";
-import { bankInputNames, emptyScore, retrieveExactly } from "../../../src/memory/memory_graph.ts";
-import { compile } from "../../../src/runtime/compile.ts";
+import { emptyScore } from "../../../src/memory/memory_graph.ts";
 import type { Device, DeviceTensor } from "../../../src/runtime/device.ts";
 import type { WebGpuDevice } from "../../../src/runtime/webgpu_device.ts";
 import { Random } from "../../../src/random.ts";
 import { deviceTest, testedDevice } from "../../graph/devices.ts";
 import { assert, test } from "../../testing.ts";
-
-/** Sizes of a search: banks G, rows B, heads H, queries T, components D, slots P, chunks to find n. */
-interface Sizes {
-  G: number;
-  B: number;
-  H: number;
-  T: number;
-  D: number;
-  P: number;
-  n: number;
-}
-
-interface Found {
-  ids: Int32Array;
-  scores: Float32Array;
-}
+import { type Found, runSearch, searchGraph, type SearchSizes } from "../search_graph.ts";
 
 const gpuOnly = { kinds: ["webgpu"] } as const;
 
@@ -35,7 +18,7 @@ const gpuOnly = { kinds: ["webgpu"] } as const;
 const blockBytes = 100_000;
 
 deviceTest("exact search finds what the graph finds, in odd sizes", async (device) => {
-  const sizes: Sizes[] = [
+  const sizes: SearchSizes[] = [
     { G: 1, B: 1, H: 1, T: 1, D: 1, P: 1, n: 1 },
     { G: 1, B: 3, H: 2, T: 5, D: 3, P: 63, n: 63 },
     { G: 2, B: 2, H: 3, T: 65, D: 16, P: 64, n: 4 },
@@ -59,7 +42,7 @@ deviceTest("exact search finds what the graph finds, in odd sizes", async (devic
 deviceTest("exact search fills up with empty slots, the lowest first", async (device) => {
   const filled = [0, 1, 19, 20, 21, 699]; // of each row's bank
   const B = filled.length, H = 2, T = 9, P = 700, n = 20;
-  const size: Sizes = { G: B, B, H, T, D: 5, P, n };
+  const size: SearchSizes = { G: B, B, H, T, D: 5, P, n };
   const random = new Random("fill");
   const draw = () => (random.below(65) - 32) / 16;
   // A ring that wraps around: slots 695.. and 0..
@@ -81,7 +64,7 @@ deviceTest("exact search fills up with empty slots, the lowest first", async (de
 
 deviceTest("exact search takes the lowest slots where all scores are equal", async (device) => {
   // Places of so many slots differ in both of their digits.
-  const size: Sizes = { G: 1, B: 1, H: 2, T: 3, D: 2, P: 5000, n: 33 };
+  const size: SearchSizes = { G: 1, B: 1, H: 2, T: 3, D: 2, P: 5000, n: 33 };
   const { ids } = await agrees(device, size, {
     queries: new Float32Array(2 * 3 * 2), // every score is 0 or -0
     meanKeys: meanKeys(size, ({ slot }) => slot % 3 - 1),
@@ -90,7 +73,7 @@ deviceTest("exact search takes the lowest slots where all scores are equal", asy
 }, gpuOnly);
 
 deviceTest("exact search tells neighbouring numbers apart", async (device) => {
-  const size: Sizes = { G: 1, B: 1, H: 1, T: 4, D: 1, P: 3000, n: 100 };
+  const size: SearchSizes = { G: 1, B: 1, H: 1, T: 4, D: 1, P: 3000, n: 100 };
   const random = new Random("neighbours");
   // Each of 600 consecutive numbers about five times: the last of the n is one of several that are equal.
   const bits = Uint32Array.from({ length: size.P }, () => 0x3f800000 + random.below(600));
@@ -108,7 +91,7 @@ deviceTest("exact search orders infinities, tiny numbers and what is no number",
     -Infinity, 0.5, 3.4e38, -3.4e38, -0, Infinity, tiny, -tiny, 0, -Infinity, 1, -1, emptyScore, 2 * emptyScore,
   ];
   const P = keys.length;
-  const size: Sizes = { G: 1, B: 1, H: 1, T: 1, D: 1, P, n: P };
+  const size: SearchSizes = { G: 1, B: 1, H: 1, T: 1, D: 1, P, n: P };
   const queries = Float32Array.of(1);
   const { ids } = await agrees(device, size, {
     queries,
@@ -131,7 +114,7 @@ deviceTest(
       0x00800000,
     );
     const P = bits.length;
-    const size: Sizes = { G: 1, B: 1, H: 1, T: 1, D: 1, P, n: P };
+    const size: SearchSizes = { G: 1, B: 1, H: 1, T: 1, D: 1, P, n: P };
     const table = new Uint32Array(2 * P);
     table.set(bits);
     const found = await search(device, size, {
@@ -146,7 +129,7 @@ deviceTest(
 
 deviceTest("exact search answers short calls and long ones", async (device) => {
   const H = 2, D = 3, P = 100, n = 4, longest = 70;
-  const size: Sizes = { G: 1, B: 1, H, T: longest, D, P, n };
+  const size: SearchSizes = { G: 1, B: 1, H, T: longest, D, P, n };
   const random = new Random("calls");
   const draw = () => (random.below(17) - 8) / 8;
   const keys = meanKeys(size, draw);
@@ -167,7 +150,7 @@ deviceTest("exact search answers short calls and long ones", async (device) => {
 }, gpuOnly);
 
 deviceTest("exact search refuses what the GPU cannot bind at once", async (device) => {
-  const size: Sizes = { G: 1, B: 1, H: 2, T: 1, D: 4, P: 8, n: 5 };
+  const size: SearchSizes = { G: 1, B: 1, H: 2, T: 1, D: 4, P: 8, n: 5 };
   const { maxStorageBufferBindingSize } = (device as WebGpuDevice).gpu.limits;
   const { index, dispose } = await open(device, size, new Float32Array(2 * 5 * 8));
   const T = maxStorageBufferBindingSize / 32; // with 5 ids a query, more than that
@@ -233,7 +216,7 @@ test("searchBlocks() covers every query once, in blocks of bounded size", () => 
 
 /** Mean keys [G, H, D+1, P] of stored chunks; those of empty slots are 0. */
 function meanKeys(
-  { G, H, D, P }: Sizes,
+  { G, H, D, P }: SearchSizes,
   draw: (place: { head: number; slot: number }) => number,
   isStored: (bank: number, slot: number) => boolean = () => true,
 ): Float32Array<ArrayBuffer> {
@@ -251,7 +234,7 @@ function array(length: number, value: (i: number) => number): Float32Array<Array
 
 async function open(
   device: Device,
-  size: Sizes,
+  size: SearchSizes,
   keys: Float32Array<ArrayBuffer>,
   shared: "large" | "small" = "large",
 ) {
@@ -275,7 +258,7 @@ async function open(
 
 async function search(
   device: Device,
-  size: Sizes,
+  size: SearchSizes,
   data: { queries: Float32Array<ArrayBuffer>; meanKeys: Float32Array<ArrayBuffer> },
   shared?: "large" | "small",
 ): Promise<Found> {
@@ -308,31 +291,17 @@ function scoreBuffers(gpu: GPUDevice): { live: Set<GPUBuffer>; restore: () => vo
 
 /** What nodes of a graph find on the CPU. */
 async function searchInGraph(
-  { G, B, H, T, D, P, n }: Sizes,
+  sizes: SearchSizes,
   data: { queries: Float32Array<ArrayBuffer>; meanKeys: Float32Array<ArrayBuffer> },
 ): Promise<Found> {
   const device = await testedDevice("cpu");
-  const graph = new Graph();
-  const bank = { banks: G, heads: H, headDim: D, capacityChunks: P, chunkTokens: 1 };
-  const retrieved = retrieveExactly(graph.input("queries", [B, H, T, D]), bank, {
-    retrievedChunks: n,
-    blockBytes: device.blockBytes,
-  });
-  graph.output("ids", retrieved.ids);
-  graph.output("scores", retrieved.scores);
-  const session = await compile(device, graph);
-  const { ids, scores } = await session.run({
-    queries: device.tensor(data.queries, [B, H, T, D]),
-    [bankInputNames.meanKeys]: device.tensor(data.meanKeys, [G, H, D + 1, P]),
-  });
-  await session.close();
-  return { ids: await ids.read() as Int32Array, scores: await scores.read() as Float32Array };
+  return await runSearch(device, searchGraph(device, sizes), sizes, data);
 }
 
 /** Asserts that the kernels, of both sizes of shared memory, find what the graph finds. */
 async function agrees(
   device: Device,
-  size: Sizes,
+  size: SearchSizes,
   data: { queries: Float32Array<ArrayBuffer>; meanKeys: Float32Array<ArrayBuffer> },
 ): Promise<Found> {
   const expected = await searchInGraph(size, data);
