@@ -83,7 +83,7 @@ export async function openRegularFile(path: string): Promise<OpenFile> {
 /**
  * Checks that a file was not written since it was opened: what was read of it may be partly the old and partly the new.
  *
- * @param opened What the file said when it was opened.
+ * @param opened Size and time of the last change when the file was opened.
  * @throws {Error} If it was written.
  */
 export async function checkUnchanged(
@@ -245,7 +245,7 @@ export function checkRegular(path: string, info: PathInfo): void {
   );
 }
 
-/** What a path leads to that is not a regular file. */
+/** Kind of a path that is not a regular file, in words. */
 function kindOf(info: PathInfo): string {
   if (info.isDirectory) return "a folder";
   const kinds = Object.keys(specialKinds) as (keyof typeof specialKinds)[];

@@ -11,8 +11,10 @@ export class ClosedOutputError extends Error {
   }
 }
 
-/** Error codes of a terminal that was closed and of a pipe that nobody reads. */
-const closedCodes: readonly unknown[] = ["EIO", "EPIPE"];
+/** Whether an error is that of a terminal that was closed, or of a pipe that nobody reads. */
+function saysClosed(error: unknown): boolean {
+  return ["EIO", "EPIPE"].includes(String((error as { code?: unknown }).code));
+}
 
 /**
  * Writes text to the standard output as it is, also where a pipe takes only part of it at once.
@@ -24,9 +26,7 @@ export function writeOut(text: string): void {
   try {
     while (bytes.length > 0) bytes = bytes.subarray(Deno.stdout.writeSync(bytes));
   } catch (error) {
-    throw closedCodes.includes((error as { code?: string }).code)
-      ? new ClosedOutputError(error)
-      : error;
+    throw saysClosed(error) ? new ClosedOutputError(error) : error;
   }
 }
 
@@ -35,9 +35,7 @@ export function unlessClosed(write: () => void): void {
   try {
     write();
   } catch (error) {
-    const isClosed = error instanceof ClosedOutputError ||
-      closedCodes.includes((error as { code?: string }).code);
-    if (!isClosed) throw error;
+    if (!(error instanceof ClosedOutputError || saysClosed(error))) throw error;
   }
 }
 

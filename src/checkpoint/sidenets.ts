@@ -30,3 +30,9 @@ export const sidenets = new Registry<
 export function sideNetKindOf({ kind = "initialized" }: SideNetDeclaration | SideNetConfig) {
   return sidenets.get(kind);
 }
+
+/** Remarks on a SideNet: one, where it can hardly learn to read its memory. */
+export function sideNetRemarks(sidenet: SideNetConfig | undefined): string[] {
+  const remark = sidenet && sideNetKindOf(sidenet).remark?.(sidenet);
+  return remark === undefined ? [] : [`note: ${remark}`];
+}

@@ -4,7 +4,7 @@
  */
 import { type Estimate, estimateRun } from "../experiment/estimate.ts";
 import { describeExcess } from "../experiment/memory_need.ts";
-import { type SideNetConfig, sideNetKindOf } from "../checkpoint/sidenets.ts";
+import { sideNetRemarks } from "../checkpoint/sidenets.ts";
 import { gibibytes } from "../runtime/gibibytes.ts";
 import { machineMemoryBytes } from "../system.ts";
 import { kindOf } from "../evaluation/evaluations.ts";
@@ -114,15 +114,10 @@ function factsOf({ run: { experiment }, estimate }: Prospect): string[] {
       }`;
       return `evaluate ${name}: ${asked}; ${cost}`;
     }),
-    ...remarksOn(sidenet),
+    ...sideNetRemarks(sidenet),
     ...memoryLines(estimate),
     ...(missing.length > 0 ? [`missing: ${missing.join(", ")}`] : []),
   ];
-}
-
-function remarksOn(sidenet: SideNetConfig | undefined): string[] {
-  const remark = sidenet && sideNetKindOf(sidenet).remark?.(sidenet);
-  return remark === undefined ? [] : [`note: ${remark}`];
 }
 
 /** Of a run that takes more than half the machine's memory: other programs use some, too. */

@@ -28,7 +28,7 @@ export function natsOf(scores: readonly PromptScore[]): number[] {
 /**
  * Checks that a tokenizer tells choices apart: otherwise none of them could be the likeliest.
  *
- * @param what What is asked, for the error: `question "7"`.
+ * @param what Name of the question in the error: `question "7"`.
  * @param ids Tokens of each choice.
  * @throws RangeError where two have the same tokens.
  */

@@ -11,7 +11,7 @@ import { InputRangeError, InputTypeError } from "../errors.ts";
 import { decodeText, ifThere, parseJson, readTextBytes } from "../files.ts";
 import { sha256Of } from "../sha256.ts";
 import { openCorpus } from "../text/corpus.ts";
-import { type Entry, jsonLines, parseEntry } from "../text/json_entries.ts";
+import { type Entry, jsonLines, parseJsonFile } from "../text/json_entries.ts";
 import {
   type AnswerEnd,
   answerEnds,
@@ -217,6 +217,5 @@ function entriesOf(text: string, path: string): Entry[] {
 }
 
 async function readPrompts(path: string): Promise<Record<string, string>> {
-  const where = `"${path}"`, value = parseJson(decodeText(await readTextBytes(path), path), where);
-  return parseEntry({ value, where }, z.record(z.string(), z.string()));
+  return parseJsonFile(await readTextBytes(path), path, z.record(z.string(), z.string()));
 }

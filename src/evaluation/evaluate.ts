@@ -14,7 +14,7 @@ import {
 } from "./evaluation_kind.ts";
 import { InputError, InputRangeError } from "../errors.ts";
 import { type EvaluationConfig, kindOf } from "./evaluations.ts";
-import { type Measure, metricsOf } from "./measure.ts";
+import { isRecorded, type Measure, metricsOf } from "./measure.ts";
 import type { ModelConfig, TrainedModels } from "./model_kind.ts";
 import { modelKindOf, modelName, otherTextsOf } from "./models.ts";
 import type { EncodedMemories } from "./shared/memory_cache.ts";
@@ -172,8 +172,7 @@ function givesMetrics(
   const given = metricsOf(measuresOf(kind, samples, evaluation), labels);
   return metrics.every(({ name, value, n }) => {
     const metric = given.find((candidate) => candidate.name === name);
-    return metric?.n === n &&
-      Math.abs(metric.value - value) <= 1e-9 * Math.max(1, Math.abs(value));
+    return metric?.n === n && isRecorded(metric.value, value);
   });
 }
 

@@ -220,3 +220,8 @@ export function clustersOf(
   const names = records.flatMap(({ cluster }) => cluster ?? []);
   return records.length > 0 && names.length === records.length ? { clusters: { names, unit } } : {};
 }
+
+/** Whether a number is the recorded one, rounding apart. */
+export function isRecorded(value: number, recorded: number): boolean {
+  return Math.abs(value - recorded) <= 1e-9 * Math.max(1, Math.abs(recorded));
+}

@@ -8,7 +8,7 @@ import type { Metric, SampleRecord } from "../results/records.ts";
 import { isAdaptation } from "../training/adaptation.ts";
 import { measuresOf } from "./evaluation_kind.ts";
 import { type EvaluationConfig, evaluations, startsProcesses } from "./evaluations.ts";
-import type { Measure } from "./measure.ts";
+import { isRecorded, type Measure } from "./measure.ts";
 import type { ModelConfig } from "./model_kind.ts";
 import { modelKindOf, modelName, models } from "./models.ts";
 
@@ -117,7 +117,7 @@ function knownModels(run: RunRecord, evaluation: string): readonly ModelConfig[]
 
 /** Whether a model of a record is one that this code has. */
 function isKnownModel(config: ModelConfig): boolean {
-  return models.names.includes(typeof config === "string" ? config : config.model);
+  return models.find(typeof config === "string" ? config : config.model) !== undefined;
 }
 
 /** Whether sums give a number that was recorded, rounding apart, and of as many items. */
@@ -125,16 +125,14 @@ function agrees(
   { sums, n }: { readonly sums: ItemSums; readonly n: number },
   { value, n: recorded }: Metric,
 ): boolean {
-  return sums.items.length > 0 && n === recorded &&
-    Math.abs(metricOf(sums) - value) <= 1e-9 * Math.max(1, Math.abs(value));
+  return sums.items.length > 0 && n === recorded && isRecorded(metricOf(sums), value);
 }
 
 /** The kind of an evaluation of a run, with its configuration; undefined where the record does not say, or nobody knows it. */
 function findKind(run: RunRecord, evaluation: string) {
   const config = declaredEvaluations(run).find(({ name }) => name === evaluation);
-  const name = String(config?.kind);
-  if (!evaluations.names.includes(name)) return undefined;
-  return { kind: evaluations.get(name), config: config as unknown as EvaluationConfig };
+  const kind = evaluations.find(String(config?.kind));
+  return kind && { kind, config: config as unknown as EvaluationConfig };
 }
 
 function declaredEvaluations({ declaration }: RunRecord): readonly Recorded[] {

@@ -58,7 +58,7 @@ export class ByteFile implements ByteSource {
   /** Size in bytes when it was opened. */
   readonly sizeBytes: number;
   readonly #file: OpenFile;
-  /** What the file must still say; undefined where it may be written meanwhile. */
+  /** Size and time of the last change when it was opened; undefined where it may be written meanwhile. */
   readonly #opened: PathInfo | undefined;
   /** Reads share one file position, so they queue. */
   #last: Promise<unknown> = Promise.resolve();

@@ -13,7 +13,7 @@ export interface StorageOptions {
   readonly block: number | undefined;
 }
 
-/** What a bank holds of a chunk: keys and values [c*D] of a head, and their mean key [D]. */
+/** Tables of a bank: of each chunk and head its keys and values [c*D], and their mean key [D]. */
 export type BankTensorName = "keys" | "values" | "meanKeys";
 
 /** Copies what a bank holds of the chunk in a slot to out[at..]; heads are counted over all banks. */

@@ -196,7 +196,7 @@ function writtenBank(bank: MemoryBank, i: number, first: number): Map<string, Wr
 
 type BytesOf = Int32Array | Float32Array | Float16Array | Int8Array;
 
-/** What a bank holds of its chunks, in slices, as they are encoded. */
+/** One table of a bank, encoded, in slices of chunks. */
 async function* chunkParts(
   bank: MemoryBank,
   i: number,

@@ -559,7 +559,7 @@ function thinned(
   });
 }
 
-function mean(numbers: readonly number[]): number {
-  // In parts, as the sum of large numbers may be none.
+/** The mean of numbers, in parts, as the sum of large ones may be none. */
+export function mean(numbers: readonly number[]): number {
   return numbers.reduce((mean, number) => mean + number / numbers.length, 0);
 }

@@ -6,7 +6,7 @@ import { join, relative } from "node:path";
 import { lineChart } from "./figure.ts";
 import { Html, htmlPage, markup } from "./html.ts";
 import { findRuns, isDamage, readRunSummary } from "./read_runs.ts";
-import { stepQuantities } from "./report_figures.ts";
+import { mean, stepQuantities } from "./report_figures.ts";
 import { formatVariation, type MetricsRecord, readMetricsRecords } from "./records.ts";
 import reportStyles from "./report.css" with { type: "text" };
 import theme from "./theme.css" with { type: "text" };
@@ -138,8 +138,7 @@ function pointsOf(
     const part = lines.slice(i, i + size);
     const values = part.map(of).filter((value) => value !== undefined);
     if (values.length === 0) continue;
-    const value = values.reduce((mean, value) => mean + value / values.length, 0);
-    points.push({ x: part.at(-1)!.step, value });
+    points.push({ x: part.at(-1)!.step, value: mean(values) });
   }
   return points;
 }

@@ -7,7 +7,7 @@ import { missingPaths } from "../experiment/estimate.ts";
 import { checkMemoryNeed } from "../experiment/memory_need.ts";
 import type { ResolvedRun } from "../experiment/resolve.ts";
 import { fetchCommand, hubCacheFolder, parseHubReference } from "../checkpoint/hub_cache.ts";
-import { sideNetKindOf } from "../checkpoint/sidenets.ts";
+import { sideNetRemarks } from "../checkpoint/sidenets.ts";
 import { corpora } from "../text/corpora/corpora.ts";
 import { openDevice } from "../runtime/open_device.ts";
 import { startsProcesses } from "../evaluation/evaluations.ts";
@@ -34,9 +34,7 @@ export async function executeRun(run: ResolvedRun, context: RunContext): Promise
     const description = `${device.kind}: ${device.description} (${device.reason})`;
     context.progress.note(`device ${description}`);
     await context.results.recordDevice(description);
-    const remark = experiment.sidenet &&
-      sideNetKindOf(experiment.sidenet).remark?.(experiment.sidenet);
-    if (remark !== undefined) context.progress.note(`note: ${remark}`);
+    for (const remark of sideNetRemarks(experiment.sidenet)) context.progress.note(remark);
 
     const text = await openText(experiment, context);
     await checkEvaluations(experiment, text);

@@ -3,6 +3,7 @@
  * pre-tokens, each is a sequence of UTF-8 bytes, and learnt merges join neighbours, the earliest learnt first.
  */
 import { InputTypeError } from "../errors.ts";
+import { remembering } from "./remembering.ts";
 import { Merges } from "./merges.ts";
 
 /** Tokens and merges of a byte-level BPE; every byte is written as one printable character. */
@@ -53,16 +54,17 @@ export function tokenBytes(token: string): Uint8Array | undefined {
 }
 
 /** Pre-tokens whose ids are kept; natural text repeats itself, so that most pre-tokens are found here. */
-const cachedPreTokens = 1 << 18;
-/** Longest pre-token that is kept, in UTF-16 units. */
-const cachedLength = 64;
+const keptPreTokens = 1 << 18;
 
 /** Encodes text by a byte-level BPE. */
 export class ByteLevelBpe {
   readonly #merges: Merges;
   readonly #byteIds: Int32Array;
-  readonly #cache = new Map<string, readonly number[]>();
   readonly #utf8 = new TextEncoder();
+  readonly #idsOf = remembering(keptPreTokens, (preToken) => {
+    const bytes = this.#utf8.encode(preToken);
+    return this.#merges.join(Array.from(bytes, (byte) => this.#byteIds[byte]));
+  });
 
   /**
    * Prepares a definition for encoding.
@@ -94,15 +96,7 @@ export class ByteLevelBpe {
   encode(text: string): number[] {
     const ids: number[] = [];
     for (const [preToken] of text.matchAll(preTokenPattern)) {
-      let found = this.#cache.get(preToken);
-      if (found === undefined) {
-        const bytes = this.#utf8.encode(preToken);
-        found = this.#merges.join(Array.from(bytes, (byte) => this.#byteIds[byte]));
-        if (preToken.length <= cachedLength) {
-          if (this.#cache.size >= cachedPreTokens) this.#cache.clear();
-          this.#cache.set(preToken, found);
-        }
-      }
+      const found = this.#idsOf(preToken);
       for (let i = 0; i < found.length; i++) ids.push(found[i]);
     }
     return ids;

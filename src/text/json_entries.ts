@@ -3,7 +3,7 @@
  */
 import { z } from "zod";
 import { InputSyntaxError } from "../errors.ts";
-import { parseJson } from "../files.ts";
+import { decodeText, parseJson } from "../files.ts";
 
 export interface Entry {
   readonly value: unknown;
@@ -29,6 +29,21 @@ export function* jsonLines(
     const line = i + 1, where = `line ${line} of "${path}"`;
     yield { value: parseJson(content, where), where, line };
   }
+}
+
+/**
+ * Parses a JSON file of one form.
+ *
+ * @throws {TypeError} If its bytes are not UTF-8.
+ * @throws {SyntaxError} If it is not JSON, or of another form, naming file and field.
+ */
+export function parseJsonFile<T>(
+  bytes: Uint8Array,
+  path: string,
+  form: z.ZodType<T>,
+): T {
+  const where = `"${path}"`;
+  return parseEntry({ value: parseJson(decodeText(bytes, path), where), where }, form);
 }
 
 /**

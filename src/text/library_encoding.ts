@@ -4,6 +4,7 @@
  * length of a text alone, where the library's need its square or more, or more stack than there is.
  */
 import type { Tokenizer } from "@huggingface/tokenizers";
+import { remembering } from "./remembering.ts";
 import { Merges } from "./merges.ts";
 
 type Model = NonNullable<Tokenizer["model"]>;
@@ -71,9 +72,7 @@ function isBpe(model: Model): model is BpeModel {
 }
 
 /** Texts whose tokens are kept. */
-const cachedTexts = 1 << 16;
-/** Longest text that is kept, in UTF-16 units. */
-const cachedLength = 64;
+const keptTexts = 1 << 16;
 
 /**
  * The tokens of a text by a BPE: its characters joined by merges, of which those that are no tokens become their bytes, the
@@ -103,22 +102,14 @@ function bpeTokens(model: BpeModel): (text: string) => string[] {
       ? bytes.map((byte) => ids.get(byte)!)
       : unknownIds();
   };
-  const encode = (text: string): string[] => {
+  return remembering(keptTexts, (text) => {
     if (settings.ignore_merges && known.has(text)) return [text];
     const characters = Array.from(text), last = characters.length - 1;
     const symbols = characters.flatMap((character, i) =>
       idsOf((i > 0 ? prefix ?? "" : "") + character + (i === last ? suffix ?? "" : ""))
     );
     return merges.join(symbols).map((id) => tokens.get(id)!);
-  };
-  const cache = new Map<string, string[]>();
-  return (text) => {
-    const found = cache.get(text) ?? encode(text);
-    if (text.length > cachedLength) return found;
-    if (cache.size >= cachedTexts) cache.clear();
-    cache.set(text, found);
-    return found;
-  };
+  });
 }
 
 /** The tokens that stand for the bytes of a text. */

@@ -1,6 +1,7 @@
 /**
  * The normalizer `Precompiled` of SentencePiece's vocabularies: a table of what sequences of characters become.
  */
+import { remembering } from "./remembering.ts";
 import { decodeUtf8 } from "./tokenizer.ts";
 
 /** Longest group of characters that is looked up as a whole, in bytes. */
@@ -18,36 +19,29 @@ export function precompiledNormalizer(table: unknown): (text: string) => string 
   const { units, texts } = readTable(table);
   const utf8 = new TextEncoder();
   const groups = new Intl.Segmenter("und", { granularity: "grapheme" });
-  const known = new Map<string, string>();
   const replacement = (bytes: Uint8Array): string | undefined => {
     const start = firstValue(units, bytes);
     if (start === undefined) return undefined;
     const end = texts.indexOf(0, start);
     return decodeUtf8([texts.subarray(start, end < 0 ? texts.length : end)]);
   };
-  const normalizeGroup = (group: string): string => {
+  const normalizeGroup = remembering(keptGroups, (group) => {
     const bytes = utf8.encode(group);
     const whole = bytes.length <= longestGroup ? replacement(bytes) : undefined;
     return whole ??
       Array.from(group, (character) => replacement(utf8.encode(character)) ?? character).join("");
-  };
+  });
   return (text) => {
     let normalized = "";
     for (const { segment } of groups.segment(text)) {
-      let found = known.get(segment);
-      if (found === undefined) {
-        if (known.size >= cachedGroups) known.clear();
-        found = normalizeGroup(segment);
-        known.set(segment, found);
-      }
-      normalized += found;
+      normalized += normalizeGroup(segment);
     }
     return normalized;
   };
 }
 
 /** Groups whose normal forms are kept. */
-const cachedGroups = 1 << 14;
+const keptGroups = 1 << 14;
 
 function readTable(table: unknown): { units: Uint32Array; texts: Uint8Array } {
   if (typeof table !== "string") throw new TypeError("precompiled_charsmap must be text in base64");

@@ -5,10 +5,10 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { z } from "zod";
-import { decodeText, ifThere, parseJson, readTextBytes } from "../files.ts";
+import { ifThere, readTextBytes } from "../files.ts";
 import { Random } from "../random.ts";
 import { InputRangeError } from "../errors.ts";
-import { parseEntry, said } from "./json_entries.ts";
+import { parseJsonFile, said } from "./json_entries.ts";
 
 export interface SquadParagraph {
   readonly title: string;
@@ -71,12 +71,12 @@ export async function readSquad(folder: string): Promise<SquadData> {
       `Cannot read SQuAD as neither "${path}" nor "${path}.gz" is there`,
     );
   }
-  const paragraphs = paragraphsOf(parse(bytes, path, squadFile), path);
+  const paragraphs = paragraphsOf(parseJsonFile(bytes, path, squadFile), path);
   const titles = [...new Set(paragraphs.map(({ title }) => title))];
   const splitPath = join(folder, squadFiles.split);
   const splitBytes = await ifThere(readTextBytes(splitPath));
   const inDemonstrations = splitBytes
-    ? declaredSplit(parse(splitBytes, splitPath, splitFile), titles, splitPath)
+    ? declaredSplit(parseJsonFile(splitBytes, splitPath, splitFile), titles, splitPath)
     : drawnSplit(titles);
   const isShown = ({ title }: SquadParagraph) => inDemonstrations.has(title);
   const hash = createHash("sha256").update(bytes).update(
@@ -138,9 +138,4 @@ function declaredSplit(
 function drawnSplit(titles: readonly string[]): ReadonlySet<string> {
   const order = new Random("squad/articles").shuffle([...titles].sort());
   return new Set(order.slice(0, Math.floor(titles.length / 2)));
-}
-
-function parse<T>(bytes: Uint8Array, path: string, form: z.ZodType<T>): T {
-  const where = `"${path}"`;
-  return parseEntry({ value: parseJson(decodeText(bytes, path), where), where }, form);
 }

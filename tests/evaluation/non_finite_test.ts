@@ -8,18 +8,12 @@ import { scoreDocuments } from "../../src/evaluation/perplexity.ts";
 import { scoreRecalls } from "../../src/evaluation/recall.ts";
 import type { PromptedModel } from "../../src/evaluation/shared/language_model.ts";
 import { askQuestions } from "../../src/evaluation/squad.ts";
-import type { Tokenizer } from "../../src/text/tokenizer.ts";
 import { assert, test } from "../testing.ts";
+import { characterTokenizer } from "../text/characters.ts";
 import { ScriptedModel } from "./scripted_model.ts";
 import { pad, randomDocuments } from "./small_documents.ts";
 
-const tokenizer: Tokenizer = {
-  vocabSize: 256,
-  specialIds: { bos: 0, pad, eos: 2, unk: 3 },
-  hash: "characters",
-  encode: (text) => Array.from(text, (character) => character.charCodeAt(0)),
-  decode: (ids) => String.fromCharCode(...Array.from(ids)),
-};
+const tokenizer = characterTokenizer(256);
 
 const asking = { evaluation: "probe", rows: 1, pad };
 const prompt = Int32Array.of(10, 11, 12);

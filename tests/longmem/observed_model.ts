@@ -103,7 +103,7 @@ export class ObservedModel {
     return observation;
   }
 
-  /** What a bank holds. */
+  /** Contents of a bank. */
   async contents(bank = 0): Promise<BankContents> {
     const { heads: H, headDim: D, capacityChunks: P, chunkTokens: c } = this.bank.shape;
     const { rings, tensors } = await this.bank.save();

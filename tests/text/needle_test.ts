@@ -8,17 +8,10 @@ import {
   type NeedleText,
   writeNeedleTexts,
 } from "../../src/text/needle.ts";
-import type { Tokenizer } from "../../src/text/tokenizer.ts";
 import { assert, test } from "../testing.ts";
+import { characterTokenizer } from "./characters.ts";
 
-/** A token for each character. */
-const characters: Tokenizer = {
-  vocabSize: 128,
-  specialIds: { bos: 0, pad: 1, eos: 2, unk: 3 },
-  hash: "characters",
-  encode: (text) => [...text].map((character) => character.charCodeAt(0)),
-  decode: (ids) => String.fromCharCode(...Array.from(ids)),
-};
+const characters = characterTokenizer(128);
 
 const options = { distances: [40, 300, 700], instances: 3, contextTokens: 128, seed: 5 };
 const wordings = {

@@ -116,7 +116,7 @@ function limitDocuments<Config extends DocumentEvaluation>(
  *
  * @param all The documents of the split.
  * @param options.tokenizer Tokenizer of the documents.
- * @param options.known What is to be known of a document, by its part that is read.
+ * @param options.known Further fields of a document, from the part of it that is read.
  * @param options.score Has a model read them: a record for each.
  * @param options.total A measure's count over all documents of the split (default: their number).
  */

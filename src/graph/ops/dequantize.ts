@@ -2,7 +2,7 @@ import { elementCount } from "../../tensor.ts";
 import type { Value } from "../graph.ts";
 import { reshape } from "./reshape.ts";
 
-/** What a table was made of by {@linkcode dequantize}. */
+/** The inputs of {@linkcode dequantize}. */
 interface QuantizedTable {
   readonly codes: Value;
   readonly scales: Value;

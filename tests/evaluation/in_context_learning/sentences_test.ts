@@ -13,18 +13,11 @@ import {
   sentenceTasks,
 } from "../../../src/text/sentence_tasks.ts";
 import { openTokenizer } from "../../../src/text/tokenizer_source.ts";
-import type { Tokenizer } from "../../../src/text/tokenizer.ts";
 import { assert, fixturePath, sharedPath, sharedTest, test } from "../../testing.ts";
+import { characterTokenizer } from "../../text/characters.ts";
 import { officialNames } from "../../text/official_names.ts";
 
-/** A token for each character. */
-const characters: Tokenizer = {
-  vocabSize: 256,
-  specialIds: { bos: 0, pad: 1, eos: 2, unk: 3 },
-  hash: "characters",
-  encode: (text) => Array.from(text, (character) => character.charCodeAt(0)),
-  decode: (ids) => String.fromCharCode(...Array.from(ids).filter((id) => id > 3)),
-};
+const characters = characterTokenizer(256);
 
 /** Sentences of a task, its labels one after the other. */
 function sentences(prefix: string, count: number, labels: number): LabelledSentence[] {
