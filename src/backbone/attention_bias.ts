@@ -1,12 +1,11 @@
 import type { Graph, Value } from "../graph/graph.ts";
 import { add } from "../graph/ops/add.ts";
-import type { AttentionBlock } from "../graph/attention_block.ts";
+import { type AttentionBlock, takeKeys, takeQueries, takeRows } from "../graph/attention_block.ts";
 import { mul } from "../graph/ops/mul.ts";
 import { neg } from "../graph/ops/neg.ts";
 import { reshape } from "../graph/ops/reshape.ts";
-import { slice } from "../graph/ops/slice.ts";
 import { sub } from "../graph/ops/sub.ts";
-import type { Positions } from "./architecture.ts";
+import type { BatchSizes, Positions } from "./architecture.ts";
 
 /** Score of a pair that must not be attended: softmax turns it into 0, and it is finite so that gradients stay so. */
 export const hidden = -1e30;
@@ -22,6 +21,14 @@ export function alibiSlopes(heads: number): number[] {
 /** Inputs of a padded graph, float32 [B, T]; {@linkcode maskedInputs} computes them. */
 export const paddedInputNames = { positions: "positions", keyBias: "keyBias" } as const;
 
+/** Positions of ALiBi, of whole segments or of one query a row to cached keys. */
+export function alibiPositions(graph: Graph, heads: number, batch: BatchSizes): Positions {
+  const { cachedTokens } = batch;
+  return cachedTokens === undefined
+    ? attentionBias(graph, { ...batch, heads })
+    : cachedAttentionBias(graph, { ...batch, heads, cachedTokens });
+}
+
 /**
  * Bias m_h * (j - t) for keys j <= t, `hidden` for later ones. Padded batches take the official absolute form m_h * pos[b, j],
  * pos counting the tokens that are not padding, as inputs of the graph.
@@ -32,12 +39,11 @@ export function attentionBias(
 ): Positions {
   const { heads: H, contextTokens: T, rows: B } = options;
   const slopes = graph.constant(Float32Array.from(alibiSlopes(H)), [1, H, 1, 1]);
-  const positions = options.padded
-    ? reshape(graph.input(paddedInputNames.positions, [B, T]), [B, 1, 1, T])
-    : undefined;
-  const keyBias = options.padded
-    ? reshape(graph.input(paddedInputNames.keyBias, [B, T]), [B, 1, 1, T])
-    : undefined;
+  const [positions, keyBias] = options.padded
+    ? [paddedInputNames.positions, paddedInputNames.keyBias].map((name) =>
+      reshape(graph.input(name, [B, T]), [B, 1, 1, T])
+    )
+    : [];
   const known = new Map<string, Value>();
   const once = (key: string, make: () => Value) => {
     const value = known.get(key) ?? make();
@@ -53,36 +59,29 @@ export function attentionBias(
     }
     return graph.constant(data, [1, 1, t1 - t0, t1]);
   };
-  const take = (x: Value, { b0, b1, t1 }: AttentionBlock) =>
-    slice(slice(x, { axis: 0, start: b0, end: b1 }), { axis: 3, start: 0, end: t1 });
   const withoutPadding = (block: AttentionBlock) => {
     if (!positions) {
       return once(`${block.t0},${block.t1}`, () => mul(slopes, rectangle(block, (t, j) => j - t)));
     }
     return once(
       `unmasked ${JSON.stringify(block)}`,
-      () => add(mul(slopes, take(positions, block)), rectangle(block, () => 0)),
+      () => add(mul(slopes, takeKeys(positions, block, 3)), rectangle(block, () => 0)),
     );
   };
   return {
     atDistance(block, tokens) {
       const distance = graph.scalar(tokens);
       if (!positions) return mul(slopes, neg(distance));
-      const { b0, b1, t0, t1 } = block;
-      const rows = slice(reshape(positions, [B, 1, T, 1]), { axis: 0, start: b0, end: b1 });
-      return mul(slopes, sub(slice(rows, { axis: 2, start: t0, end: t1 }), distance));
+      return mul(slopes, sub(takeQueries(reshape(positions, [B, 1, T, 1]), block), distance));
     },
     blockWithPadsVisible(block, visible) {
       if (!keyBias) return withoutPadding(block);
-      const hides = sub(
-        graph.scalar(1),
-        slice(visible, { axis: 0, start: block.b0, end: block.b1 }),
-      );
-      return add(withoutPadding(block), mul(take(keyBias, block), hides));
+      const hides = sub(graph.scalar(1), takeRows(visible, block));
+      return add(withoutPadding(block), mul(takeKeys(keyBias, block, 3), hides));
     },
     block: (block) =>
       keyBias
-        ? once(JSON.stringify(block), () => add(withoutPadding(block), take(keyBias, block)))
+        ? once(JSON.stringify(block), () => add(withoutPadding(block), takeKeys(keyBias, block, 3)))
         : withoutPadding(block),
   };
 }
@@ -98,7 +97,7 @@ export const cachedInputNames = {
 } as const;
 
 /** The biases of one query a row to C cached keys and, last, its own: bias m_h * distance, as an input of the graph. */
-export function cachedAttentionBias(
+function cachedAttentionBias(
   graph: Graph,
   options: { heads: number; cachedTokens: number; rows: number },
 ): Positions {

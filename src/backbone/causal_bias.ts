@@ -1,9 +1,8 @@
-import type { AttentionBlock } from "../graph/attention_block.ts";
+import { type AttentionBlock, takeKeys } from "../graph/attention_block.ts";
 import type { Graph, Value } from "../graph/graph.ts";
 import { greaterOrEqual } from "../graph/ops/greater_or_equal.ts";
 import { add } from "../graph/ops/add.ts";
 import { reshape } from "../graph/ops/reshape.ts";
-import { slice } from "../graph/ops/slice.ts";
 import { where } from "../graph/ops/where.ts";
 import type { BatchSizes, Positions } from "./architecture.ts";
 import { cachedInputNames, hidden, paddedInputNames } from "./attention_bias.ts";
@@ -18,11 +17,9 @@ export function causalBias(
   const ofSegment = segmentBias(graph);
   if (!padded) return ofBlocks(ofSegment);
   const keyBias = reshape(graph.input(paddedInputNames.keyBias, [B, T]), [B, 1, 1, T]);
-  return ofBlocks((block, windowTokens) => {
-    const { b0, b1, t1 } = block;
-    const rows = slice(keyBias, { axis: 0, start: b0, end: b1 });
-    return add(ofSegment(block, windowTokens), slice(rows, { axis: 3, start: 0, end: t1 }));
-  });
+  return ofBlocks((block, windowTokens) =>
+    add(ofSegment(block, windowTokens), takeKeys(keyBias, block, 3))
+  );
 }
 
 function ofBlocks(

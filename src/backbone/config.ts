@@ -131,25 +131,15 @@ export function shapeProblems(shape: Partial<BackboneShape>, path: string): Prob
   }
   const { hiddenDim, heads } = sizes;
   if (hiddenDim === undefined || heads === undefined) return [];
-  if (name === undefined) return headProblems({ hiddenDim, heads }, path);
+  if (name === undefined) {
+    if (hiddenDim % heads === 0) return [];
+    const rule = `must be a multiple of ${path}.heads`;
+    return [wrong(`${path}.hiddenDim`, rule, hiddenDim, `multiples of ${heads}`)];
+  }
   // The sizes filled in here do not matter for this check.
   const complete = { layers: 1, feedForwardDim: 1, vocabSize: 1, ...shape, hiddenDim, heads };
   const problem = architecture.problem(complete);
   return problem === undefined ? [] : [{ path, message: `is no ${name}: ${problem}` }];
-}
-
-/** Heads that do not divide the width. */
-function headProblems(
-  { hiddenDim, heads }: Pick<BackboneShape, "hiddenDim" | "heads">,
-  path: string,
-): Problem[] {
-  if (hiddenDim % heads === 0) return [];
-  return [wrong(
-    `${path}.hiddenDim`,
-    `must be a multiple of ${path}.heads`,
-    hiddenDim,
-    `multiples of ${heads}`,
-  )];
 }
 
 /** Where a backbone comes from: a kind of backbone that declarations may name, whose weights are read or trained here. */

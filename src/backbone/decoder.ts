@@ -31,7 +31,7 @@ import type {
   TensorRole,
   Weights,
 } from "./architecture.ts";
-import { attentionBias, cachedAttentionBias } from "./attention_bias.ts";
+import { alibiPositions } from "./attention_bias.ts";
 import { causalBias, positionIds } from "./causal_bias.ts";
 import { mergeHeads, splitHeads } from "./heads.ts";
 import type { HuggingFaceFormat } from "./huggingface_format.ts";
@@ -72,7 +72,7 @@ export interface DecoderPlan {
       /** The longest segment, in tokens, for which it is right; absent: any is. */
       readonly mostTokens?: number | undefined;
     }
-    | { readonly kind: "alibi" };
+    | { readonly kind: "alibi"; readonly mostTokens?: undefined };
   /** Whether the MLP reads the stream after the attention, or beside it. */
   readonly residual: "sequential" | "parallel";
   /** Whether outputs of attention and MLP are added to the norms that these read, not to the stream. */
@@ -137,16 +137,7 @@ export function decoder<Settings extends z.ZodObject>(
     },
     mostTokens(shape) {
       const { positions } = planOf(shape);
-      switch (positions.kind) {
-        case "learned":
-          return positions.count;
-        case "rotary":
-          return positions.mostTokens;
-        case "alibi":
-          return undefined;
-        default:
-          return positions satisfies never;
-      }
+      return positions.kind === "learned" ? positions.count : positions.mostTokens;
     },
     tensors: (shape) => tensorShapes(shape, planOf(shape)),
     roleOf,
@@ -321,20 +312,17 @@ function decoderPositions(
   { positions }: DecoderPlan,
   batch: BatchSizes,
 ): Positions {
-  const { contextTokens: T, cachedTokens } = batch;
   switch (positions.kind) {
     case "rotary":
       return rotaryPositions(graph, positions.rotation, batch);
     case "alibi":
-      return cachedTokens === undefined
-        ? attentionBias(graph, { ...batch, heads })
-        : cachedAttentionBias(graph, { ...batch, heads, cachedTokens });
+      return alibiPositions(graph, heads, batch);
     case "learned":
       return {
         ...causalBias(graph, batch),
         embeddings(table) {
           const ids = positionIds(graph, batch);
-          const [, E] = table.shape;
+          const [, E] = table.shape, { contextTokens: T } = batch;
           return ids
             ? gather(table, ids)
             : reshape(slice(table, { axis: 0, start: 0, end: T }), [1, T, E]);

@@ -1,6 +1,7 @@
 /**
  * How a repository of Hugging Face holds a model of an architecture: `config.json` and tensors of other names and layouts.
  */
+import type { ConfigReader } from "./config_reader.ts";
 import type { BackboneShape } from "./shape.ts";
 
 /** Where a tensor of ours lies in a file. */
@@ -37,37 +38,4 @@ export interface HuggingFaceFormat {
   source(name: string, shape: BackboneShape): TensorSource;
   /** Whether a file's tensor, by its name without the prefix, is a buffer and no weight. */
   isUnused(name: string): boolean;
-}
-
-/**
- * Fields of `config.json`, each under any of its spellings. Methods throw errors that name the file and the field, also where
- * two spellings have different values.
- */
-export interface ConfigReader {
-  /** A positive integer. */
-  size(...names: string[]): number;
-  /** A number of blocks. */
-  layers(...names: string[]): number;
-  /** A positive integer; undefined where it is absent or null. */
-  optionalSize(...names: string[]): number | undefined;
-  /** An integer from 0; the default where it is absent or null. */
-  count(name: string, absent: number): number;
-  /** A positive number; the default where it is absent or null. */
-  positiveNumber(name: string, absent: number): number;
-  /** A positive number that must be there. */
-  requiredPositiveNumber(name: string): number;
-  /** true or false; the default where it is absent, and false where it is null, as the official code takes it. */
-  flag(name: string, absent: boolean): boolean;
-  /** A word; the default where it is absent or null. */
-  word(name: string, absent: string): string;
-  /** Whatever JSON value stands there; undefined where it is absent or null. */
-  value(name: string): unknown;
-  /** Whether the field is there, be it null. */
-  has(name: string): boolean;
-  /** Names of all fields that are there. */
-  keys(): string[];
-  /** The fields of an object that stands there. */
-  part(name: string): ConfigReader;
-  /** @throws TypeError: the setting is not supported; `allowed` says which values are. */
-  refuse(name: string, allowed: string): never;
 }

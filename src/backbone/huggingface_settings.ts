@@ -2,8 +2,9 @@
 import { z } from "zod";
 import { oneOf, positiveInteger, positiveNumber, trueOrFalse } from "../declaration/fields.ts";
 import { isDeepStrictEqual } from "../system.ts";
+import type { ConfigReader } from "./config_reader.ts";
 import { type Activation, activationNames } from "./decoder.ts";
-import type { ConfigReader, HuggingFaceFormat, TensorSource } from "./huggingface_format.ts";
+import type { HuggingFaceFormat, TensorSource } from "./huggingface_format.ts";
 import type { RopeScaling } from "./rotary.ts";
 import type { BackboneShape } from "./shape.ts";
 

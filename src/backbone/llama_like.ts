@@ -2,8 +2,8 @@
 import { z } from "zod";
 import type { Architecture } from "./architecture.ts";
 import { nonNegativeIntegers } from "../declaration/fields.ts";
+import type { ConfigReader } from "./config_reader.ts";
 import { decoder } from "./decoder.ts";
-import type { ConfigReader } from "./huggingface_format.ts";
 import {
   fields,
   readActivation,

@@ -49,46 +49,39 @@ export interface Rotation {
   readonly magnitude: number;
 }
 
+interface RotaryOptions {
+  readonly ropeTheta: number;
+  readonly ropeScaling?: RopeScaling | undefined;
+  /** Channels r of a head that turn. */
+  readonly channels: number;
+}
+
 /**
- * The rotation of the first r channels of a head, or r + 1 where r is odd: frequencies f_j = base^(-2j/r), scaled. They are
- * rounded to float32 at each step, as in the official code: position t makes an error t times as large.
+ * The positions of a decoder that turn the first r channels of each head, or r + 1 where r is odd: frequencies
+ * f_j = theta^(-2j/r), scaled. They are rounded to float32 at each step, as in the official code: position t makes an error t times
+ * as large.
  */
-export function rotationOf(
-  options: { base: number; channels: number; scaling?: RopeScaling | undefined },
-): Rotation {
-  const { base, channels: r, scaling } = options;
+export function rotary(
+  options: RotaryOptions,
+): { kind: "rotary"; rotation: Rotation; mostTokens: number | undefined } {
+  const { ropeTheta, ropeScaling, channels: r } = options;
   const plain = Array.from({ length: Math.ceil(r / 2) }, (_, j) => {
-    const period = Math.fround(Math.fround(base) ** Math.fround(2 * j / r));
+    const period = Math.fround(Math.fround(ropeTheta) ** Math.fround(2 * j / r));
     return Math.fround(1 / period);
   });
   return {
-    frequencies: scaledFrequencies(plain, { base, channels: r, scaling }).map(Math.fround),
-    magnitude: scaling?.kind === "yarn" ? scaling.magnitude : 1,
-  };
-}
-
-/** The positions of a decoder that turn so many channels of each head. */
-export function rotary(
-  { ropeTheta, ropeScaling, channels }: {
-    ropeTheta: number;
-    ropeScaling?: RopeScaling | undefined;
-    channels: number;
-  },
-): { kind: "rotary"; rotation: Rotation; mostTokens: number | undefined } {
-  return {
     kind: "rotary",
-    rotation: rotationOf({ base: ropeTheta, channels, scaling: ropeScaling }),
+    rotation: {
+      frequencies: scaledFrequencies(plain, options).map(Math.fround),
+      magnitude: ropeScaling?.kind === "yarn" ? ropeScaling.magnitude : 1,
+    },
     mostTokens: ropeScaling?.kind === "dynamic" ? ropeScaling.originalTokens : undefined,
   };
 }
 
 function scaledFrequencies(
   plain: readonly number[],
-  { base, channels: r, scaling }: {
-    base: number;
-    channels: number;
-    scaling?: RopeScaling | undefined;
-  },
+  { ropeTheta, ropeScaling: scaling, channels: r }: RotaryOptions,
 ): readonly number[] {
   switch (scaling?.kind) {
     case undefined:
@@ -109,7 +102,7 @@ function scaledFrequencies(
       const { factor, slowTurns, fastTurns, originalTokens, wholeBounds } = scaling;
       // Which frequency makes so many turns over the original length, as a number between those that there are.
       const indexOf = (turns: number) =>
-        r * Math.log(originalTokens / (turns * 2 * Math.PI)) / (2 * Math.log(base));
+        r * Math.log(originalTokens / (turns * 2 * Math.PI)) / (2 * Math.log(ropeTheta));
       const [first, last] = [indexOf(fastTurns), indexOf(slowTurns)];
       const low = Math.max(0, wholeBounds ? Math.floor(first) : first);
       const high = Math.min(r - 1, wholeBounds ? Math.ceil(last) : last);

@@ -13,9 +13,8 @@ import {
   checkBackboneShape,
   checkGiven,
   checkSideNetShape,
-  checkTensorShapes,
   type MemoryShape,
-  readFloats,
+  readTensors,
 } from "./content.ts";
 import { readFairseq, readFairseqBackbone, readFairseqSideNet } from "./fairseq.ts";
 import { architectureOf, backboneTensorShapes } from "../backbone/architectures.ts";
@@ -44,6 +43,23 @@ export interface LoadedSideNet extends SideNetCheckpoint {
   readonly backboneHash?: string;
 }
 
+/** Reads a checkpoint of one format; bare tensors do not say how many `heads` they have. */
+type Reader<Content> = (
+  path: string,
+  given: { shape?: Partial<BackboneShape> },
+) => Promise<Content>;
+
+const backboneReaders: Readonly<Record<CheckpointFormat, Reader<BackboneCheckpoint>>> = {
+  torch: readFairseqBackbone,
+  folder: readBackboneFolder,
+  huggingface: readHuggingFaceBackbone,
+  safetensors: readBareBackbone,
+};
+
+const wholeReaders: Readonly<
+  Record<CheckpointFormat, Reader<BackboneCheckpoint | LongMemFolder>>
+> = { ...backboneReaders, torch: readFairseq, folder: readFolder };
+
 /** Bytes looked at to recognise a file. */
 const START_BYTES = 512;
 
@@ -56,23 +72,7 @@ export async function loadCheckpoint(
   path: string,
   options: { shape?: Partial<BackboneShape> } = {},
 ): Promise<BackboneCheckpoint | LongMemFolder> {
-  const format = await recogniseCheckpoint(path);
-  let checkpoint: BackboneCheckpoint | LongMemFolder;
-  switch (format) {
-    case "torch":
-      checkpoint = await readFairseq(path);
-      break;
-    case "folder":
-      checkpoint = await readFolder(path);
-      break;
-    case "huggingface":
-      checkpoint = await readHuggingFaceBackbone(path);
-      break;
-    case "safetensors":
-      return await loadBackboneWeights(path, options);
-    default:
-      return format satisfies never;
-  }
+  const checkpoint = await wholeReaders[await recogniseCheckpoint(path)](path, options);
   const { shape } = "sideNet" in checkpoint ? checkpoint.backbone : checkpoint;
   checkGiven(options.shape, shape, path);
   return checkpoint;
@@ -92,24 +92,7 @@ export async function loadBackboneWeights(
   options: { shape?: Partial<BackboneShape> } = {},
 ): Promise<BackboneCheckpoint> {
   const path = await localPath(given);
-  const format = await recogniseCheckpoint(path);
-  let checkpoint: BackboneCheckpoint;
-  switch (format) {
-    case "torch":
-      checkpoint = await readFairseqBackbone(path);
-      break;
-    case "folder":
-      checkpoint = await readBackboneFolder(path);
-      break;
-    case "huggingface":
-      checkpoint = await readHuggingFaceBackbone(path);
-      break;
-    case "safetensors":
-      checkpoint = await readBareBackbone(path, options.shape?.heads);
-      break;
-    default:
-      return format satisfies never;
-  }
+  const checkpoint = await backboneReaders[await recogniseCheckpoint(path)](path, options);
   checkGiven(options.shape, checkpoint.shape, path);
   return checkpoint;
 }
@@ -220,13 +203,13 @@ function describeStart(start: Uint8Array<ArrayBuffer>, sizeBytes: number): strin
 
 async function readBareBackbone(
   path: string,
-  heads: number | undefined,
+  { shape: given }: { shape?: Partial<BackboneShape> },
 ): Promise<BackboneCheckpoint> {
   using file = await openSafetensors(path);
   const { entries } = file;
-  const recorded = recordedShape(file, path);
-  if (recorded) return await readShapedBackbone(file, path, recorded);
-  const prefix = findPrefix(file, ["decoder.model.", ""], "transformer.wte.weight");
+  const recorded = recordedShape(file);
+  if (recorded) return await readShapedBackbone(file, recorded);
+  const prefix = findPrefix(file, "decoder.model.", "transformer.wte.weight");
   const wte = entries.get(prefix + "transformer.wte.weight")?.shape;
   const layers = countLayers(file, (i) => `${prefix}transformer.h.${i}.ln_1.weight`);
   if (wte?.length !== 2 || layers === 0) {
@@ -235,22 +218,21 @@ async function readBareBackbone(
         `"[decoder.model.]transformer.wte.weight" and so on, found ${names(file)}`,
     );
   }
-  heads ??= recordedSize(file, "heads");
+  const heads = given?.heads ?? recordedSize(file, "heads");
   if (heads === undefined) {
     throw new InputTypeError(
       `Cannot read a backbone from "${path}" as bare tensors do not say how many heads they have: ` +
         `give shape.heads`,
     );
   }
-  const shape: BackboneShape = {
+  return await readShapedBackbone(file, {
     layers,
     hiddenDim: wte[1],
     heads,
     feedForwardDim: entries.get(prefix + "transformer.h.0.mlp.fc_in.weight")?.shape[0] ??
       4 * wte[1],
     vocabSize: wte[0],
-  };
-  return await readShapedBackbone(file, path, shape);
+  });
 }
 
 /**
@@ -268,21 +250,18 @@ export async function loadTrainedBackbone(
   const embeddings = [...architecture.tensors({ ...sizes, vocabSize: 1 }).keys()]
     .find((name) => architecture.roleOf(name) === "embeddings")!;
   const vocabSize = file.entries.get(embeddings)?.shape[0] ?? 1;
-  return await readShapedBackbone(file, path, { ...sizes, vocabSize });
+  return await readShapedBackbone(file, { ...sizes, vocabSize });
 }
 
 /** Reads a backbone all of whose shape is known. */
 async function readShapedBackbone(
   file: SafetensorsFile,
-  path: string,
   shape: BackboneShape,
 ): Promise<BackboneCheckpoint> {
-  checkBackboneShape(shape, path);
+  checkBackboneShape(shape, file.path);
   const expected = backboneTensorShapes(shape);
-  const prefix = findPrefix(file, ["decoder.model.", ""], [...expected.keys()][0]);
-  checkTensorShapes(file.entries, expected, { path, prefix });
-  const weights = await readFloats({ path, prefix }, expected.keys(), (name) => file.read(name));
-  return { shape, weights };
+  const prefix = findPrefix(file, "decoder.model.", [...expected.keys()][0]);
+  return { shape, weights: await readTensors(file, expected, prefix) };
 }
 
 async function readBareSideNet(
@@ -295,7 +274,7 @@ async function readBareSideNet(
   const [finalNorm] = sideNet.finalTensors(backbone).keys();
   const layerNorm = [...sideNet.layerTensors(backbone, { reads: false }).keys()]
     .find((name) => sideNet.isGain(name))!;
-  const prefix = findPrefix(file, ["decoder.", ""], finalNorm);
+  const prefix = findPrefix(file, "decoder.", finalNorm);
   const layers = countLayers(file, (i) => prefix + layerPrefix(i) + layerNorm);
   if (layers === 0) {
     throw new InputTypeError(
@@ -328,14 +307,11 @@ async function readBareSideNet(
     ...(lastResidual === undefined ? {} : { lastResidual }),
   };
   checkSideNetShape(shape, backbone, path);
-  const expected = sideNetTensorShapes(shape, backbone);
-  checkTensorShapes(file.entries, expected, { path, prefix });
-  const weights = await readFloats({ path, prefix }, expected.keys(), (name) => file.read(name));
   const memory = recordedMemory(file);
   const backboneHash = file.metadata.backboneHash;
   return {
     shape,
-    weights,
+    weights: await readTensors(file, sideNetTensorShapes(shape, backbone), prefix),
     ...(memory ? { memory } : {}),
     ...(backboneHash ? { backboneHash } : {}),
   };
@@ -348,7 +324,7 @@ export function backboneMetadata(shape: BackboneShape): Record<string, string> {
 }
 
 /** The whole shape in the metadata of a file, of an architecture that is not the official one. */
-function recordedShape({ metadata }: SafetensorsFile, path: string): BackboneShape | undefined {
+function recordedShape({ metadata, path }: SafetensorsFile): BackboneShape | undefined {
   if (metadata.shape === undefined) return undefined;
   try {
     return parseBackboneShape(JSON.parse(metadata.shape));
@@ -364,13 +340,11 @@ export function sideNetMetadata(
   { shape, memory, backboneHash }: LoadedSideNet,
 ): Record<string, string> {
   return {
-    ...(memory
-      ? {
-        capacityTokens: `${memory.capacityTokens}`,
-        chunkTokens: `${memory.chunkTokens}`,
-        retrievedTokens: `${memory.retrievedTokens}`,
-      }
-      : {}),
+    ...(memory && {
+      capacityTokens: `${memory.capacityTokens}`,
+      chunkTokens: `${memory.chunkTokens}`,
+      retrievedTokens: `${memory.retrievedTokens}`,
+    }),
     memoryBlock: `${shape.memoryBlock}`,
     ...(shape.crossNetworkResidual === false ? { crossNetworkResidual: "false" } : {}),
     ...(shape.lastResidual === undefined ? {} : { lastResidual: shape.lastResidual }),
@@ -392,9 +366,9 @@ function recordedMemory(file: SafetensorsFile): MemoryShape | undefined {
   return { capacityTokens, chunkTokens, retrievedTokens };
 }
 
-/** The first prefix under which the file has a tensor; none where it has not. */
-function findPrefix(file: SafetensorsFile, prefixes: string[], name: string): string {
-  return prefixes.find((prefix) => file.entries.has(prefix + name)) ?? "";
+/** The prefix, where the file has a tensor under it; else none. */
+function findPrefix(file: SafetensorsFile, prefix: string, name: string): string {
+  return file.entries.has(prefix + name) ? prefix : "";
 }
 
 function countLayers(file: SafetensorsFile, name: (layer: number) => string): number {

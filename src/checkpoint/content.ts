@@ -1,12 +1,11 @@
 /** Content of checkpoints of any format, and the checks that all formats share. */
 import { isDeepStrictEqual } from "../system.ts";
 import { architectureOf } from "../backbone/architectures.ts";
-import { type BackboneShape, mostLayers } from "../backbone/shape.ts";
-import type { SideNetShape } from "../longmem/sidenet_shape.ts";
+import { type BackboneCheckpoint, type BackboneShape, mostLayers } from "../backbone/shape.ts";
+import type { SafetensorsFile } from "../formats/safetensors.ts";
+import type { SideNetCheckpoint, SideNetShape } from "../longmem/sidenet_shape.ts";
 import { firstNonFinite, type HostTensor, indicesOf, type TensorMap } from "../tensor.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
-import { BackboneCheckpoint } from "../backbone/shape.ts";
-import { SideNetCheckpoint } from "../longmem/sidenet_shape.ts";
 
 /** Sizes of the memory a SideNet was trained with. */
 export interface MemoryShape {
@@ -132,6 +131,17 @@ export async function readFloats(
     weights.set(name, tensor as HostTensor);
   }
   return weights;
+}
+
+/** Reads exactly the expected tensors of a file, as {@linkcode readFloats}; their names there have a prefix. */
+export async function readTensors(
+  file: SafetensorsFile,
+  expected: ReadonlyMap<string, readonly number[]>,
+  prefix = "",
+): Promise<TensorMap> {
+  const source = { path: file.path, prefix };
+  checkTensorShapes(file.entries, expected, source);
+  return await readFloats(source, expected.keys(), (name) => file.read(name));
 }
 
 /** Checks tensors that a caller gives: exactly the expected ones, in the expected shapes, and finite. */

@@ -35,35 +35,44 @@ import { backboneTensorShapes } from "../backbone/architectures.ts";
 const MAX_GROWTH = 4;
 
 /** The parts of an official checkpoint that matter here. */
-interface FairseqFile extends Disposable {
+interface FairseqFile {
   readonly file: TorchFile;
   /** The state dict. */
   readonly model: ReadonlyMap<string, TorchTensor>;
   /** `cfg.model`, a dictionary or the attributes of a namespace. */
   readonly config: ReadonlyMap<PickleValue, PickleValue>;
   readonly kind: "backbone" | "longmem";
+  /** Prefix of the backbone's tensors. */
+  readonly prefix: string;
 }
 
 /** Reads the backbone from its official checkpoint, or the one inside a LongMem checkpoint. */
 export async function readFairseqBackbone(path: string): Promise<BackboneCheckpoint> {
-  using fairseq = await openFairseq(path);
-  return await readBackbone(fairseq);
+  using file = await openTorchFile(path);
+  return await readBackbone(recogniseModel(file));
+}
+
+/** The trained part of an official LongMem checkpoint. */
+interface FairseqSideNet {
+  readonly sideNet: SideNetCheckpoint;
+  readonly memory: MemoryShape;
+  /** Sizes of the backbone that it contains. */
+  readonly backboneShape: BackboneShape;
 }
 
 /** Reads SideNet and memory sizes from an official LongMem checkpoint, and the backbone's sizes but not its weights. */
-export async function readFairseqSideNet(path: string): Promise<{
-  sideNet: SideNetCheckpoint;
-  memory: MemoryShape;
-  backboneShape: BackboneShape;
-}> {
-  using fairseq = await openFairseq(path);
-  return await readSideNet(fairseq);
+export async function readFairseqSideNet(path: string): Promise<FairseqSideNet> {
+  using file = await openTorchFile(path);
+  return await readSideNet(recogniseModel(file));
 }
 
 /** Reads an official checkpoint, whichever of the two it is; with a LongMem comes the backbone it contains. */
 export async function readFairseq(path: string): Promise<BackboneCheckpoint | LongMemCheckpoint> {
-  using fairseq = await openFairseq(path);
-  return fairseq.kind === "backbone" ? await readBackbone(fairseq) : await readLongMem(fairseq);
+  using file = await openTorchFile(path);
+  const fairseq = recogniseModel(file);
+  if (fairseq.kind === "backbone") return await readBackbone(fairseq);
+  const { sideNet, memory } = await readSideNet(fairseq);
+  return { backbone: await readBackbone(fairseq), sideNet, memory };
 }
 
 /** Sizes of an official checkpoint, of which no weights are read. */
@@ -83,65 +92,49 @@ export interface FairseqSizes {
  * @throws {TypeError} Where it is another file.
  */
 export async function readFairseqSizes(source: string | ByteSource): Promise<FairseqSizes> {
-  using fairseq = await openFairseq(source);
+  using file = await openTorchFile(source);
+  const fairseq = recogniseModel(file);
   const backbone = backboneShape(fairseq);
   return fairseq.kind === "backbone"
     ? { kind: "backbone", backbone }
     : { kind: "longmem", backbone, sideNet: sideNetShape(fairseq) };
 }
 
-async function openFairseq(source: string | ByteSource): Promise<FairseqFile> {
-  const file = await openTorchFile(source);
-  const { path } = file;
-  try {
-    const { content } = file;
-    const saved = content instanceof Map ? content.get("model") : undefined;
-    if (!(content instanceof Map) || !(saved instanceof Map)) {
-      throw new InputTypeError(
-        `Cannot read "${path}" as it is not a fairseq checkpoint: expected a dictionary with "cfg" and ` +
-          `"model", found ${content instanceof Map ? keys(content) : describe(content)}`,
-      );
-    }
-    const model = new Map<string, TorchTensor>();
-    for (const [name, tensor] of saved) {
-      if (typeof name !== "string" || !(tensor instanceof TorchTensor)) {
-        throw new InputTypeError(
-          `Cannot read "${path}" as its model must map names to tensors: ` +
-            `${describe(name)} is ${describe(tensor)}`,
-        );
-      }
-      model.set(name, tensor);
-    }
-    const cfg = content.get("cfg");
-    const config = cfg instanceof Map ? cfg.get("model") : undefined;
-    const fields = config instanceof PickleNamespace ? config.attributes : config;
-    if (!(fields instanceof Map)) {
-      throw new InputTypeError(
-        `Cannot read "${path}" as cfg.model must be a dictionary or a namespace: ` +
-          `current value is ${describe(config)}`,
-      );
-    }
-    const kind = recogniseModel(path, model);
-    return {
-      file,
-      model,
-      config: fields,
-      kind,
-      [Symbol.dispose]: () => file[Symbol.dispose](),
-    };
-  } catch (error) {
-    file[Symbol.dispose]();
-    throw error;
+/** Recognises the parts of an official checkpoint, and which of the two it is. */
+function recogniseModel(file: TorchFile): FairseqFile {
+  const { path, content } = file;
+  const saved = content instanceof Map ? content.get("model") : undefined;
+  if (!(content instanceof Map) || !(saved instanceof Map)) {
+    throw new InputTypeError(
+      `Cannot read "${path}" as it is not a fairseq checkpoint: expected a dictionary with "cfg" and ` +
+        `"model", found ${content instanceof Map ? keys(content) : describe(content)}`,
+    );
   }
-}
-
-function recogniseModel(
-  path: string,
-  model: ReadonlyMap<string, TorchTensor>,
-): FairseqFile["kind"] {
+  const model = new Map<string, TorchTensor>();
+  for (const [name, tensor] of saved) {
+    if (typeof name !== "string" || !(tensor instanceof TorchTensor)) {
+      throw new InputTypeError(
+        `Cannot read "${path}" as its model must map names to tensors: ` +
+          `${describe(name)} is ${describe(tensor)}`,
+      );
+    }
+    model.set(name, tensor);
+  }
+  const cfg = content.get("cfg");
+  const given = cfg instanceof Map ? cfg.get("model") : undefined;
+  const config = given instanceof PickleNamespace ? given.attributes : given;
+  if (!(config instanceof Map)) {
+    throw new InputTypeError(
+      `Cannot read "${path}" as cfg.model must be a dictionary or a namespace: ` +
+        `current value is ${describe(given)}`,
+    );
+  }
   const has = (prefix: string) => [...model.keys()].some((name) => name.startsWith(prefix));
-  if (has(BACKBONE_PREFIX)) return "backbone";
-  if (has(SIDE_NET_PREFIX + "layers.") || has(INNER_PREFIX)) return "longmem";
+  const parts = { file, model, config };
+  if (has(BACKBONE_PREFIX)) return { ...parts, kind: "backbone", prefix: BACKBONE_PREFIX };
+  if (has(SIDE_NET_PREFIX + "layers.") || has(INNER_PREFIX)) {
+    return { ...parts, kind: "longmem", prefix: INNER_PREFIX };
+  }
   throw new InputTypeError(
     `Cannot read "${path}" as its model is neither a backbone (names begin with "${BACKBONE_PREFIX}") ` +
       `nor a LongMem ("${SIDE_NET_PREFIX}layers."): found ${keys(model)}`,
@@ -149,8 +142,7 @@ function recogniseModel(
 }
 
 async function readBackbone(fairseq: FairseqFile): Promise<BackboneCheckpoint> {
-  const { file, model, config } = fairseq;
-  const prefix = fairseq.kind === "backbone" ? BACKBONE_PREFIX : INNER_PREFIX;
+  const { file, model, config, prefix } = fairseq;
   const shape = backboneShape(fairseq);
   const expected = backboneTensorShapes(shape);
   checkTensorShapes(model, expected, {
@@ -166,16 +158,7 @@ async function readBackbone(fairseq: FairseqFile): Promise<BackboneCheckpoint> {
   };
 }
 
-async function readLongMem(fairseq: FairseqFile): Promise<LongMemCheckpoint> {
-  const { sideNet, memory } = await readSideNet(fairseq);
-  return { backbone: await readBackbone(fairseq), sideNet, memory };
-}
-
-async function readSideNet(fairseq: FairseqFile): Promise<{
-  sideNet: SideNetCheckpoint;
-  memory: MemoryShape;
-  backboneShape: BackboneShape;
-}> {
+async function readSideNet(fairseq: FairseqFile): Promise<FairseqSideNet> {
   const { file, model } = fairseq;
   if (fairseq.kind !== "longmem") {
     throw new InputTypeError(
@@ -218,8 +201,7 @@ function sideNetShape(fairseq: FairseqFile): SideNetShape {
 
 /** Sizes from the configuration; the vocabulary and the width of the MLP, which it does not always name, from the tensors. */
 function backboneShape(fairseq: FairseqFile): BackboneShape {
-  const { file, model, kind } = fairseq;
-  const prefix = kind === "backbone" ? BACKBONE_PREFIX : INNER_PREFIX;
+  const { file, model, kind, prefix } = fairseq;
   const rows = (name: string) => {
     const tensor = model.get(prefix + name);
     if (!tensor) {

@@ -37,9 +37,12 @@ export const revisionForm = /^(?!.*\.\.)[A-Za-z0-9][\w./-]*$/;
 
 export const commitForm = /^[0-9a-f]{40}$/;
 
+/** The architecture and the sizes of a model. */
+export const configFile = "config.json";
+
 /** Files beside the weights that a model needs; those that a repository lacks are left out. */
 export const sideFiles = [
-  "config.json",
+  configFile,
   "generation_config.json",
   "tokenizer.json",
   "tokenizer_config.json",
@@ -127,7 +130,7 @@ export async function findSnapshot(
 
 /** Names of the files that a snapshot lacks to be a model: `config.json` and its weights, all parts of them. */
 export async function missingFiles({ folder }: HubSnapshot): Promise<string[]> {
-  const needed = ["config.json"];
+  const needed: string[] = [configFile];
   if (await isThere(join(folder, weightsIndex))) {
     needed.push(...shardsOf(await readJson(join(folder, weightsIndex)), folder));
   } else {
@@ -146,7 +149,7 @@ export async function missingFiles({ folder }: HubSnapshot): Promise<string[]> {
 export function shardsOf(index: unknown, where: string): string[] {
   const { "weight_map": map } = (index ?? {}) as { readonly weight_map?: unknown };
   const names = [...new Set(Object.values(typeof map === "object" ? map ?? {} : {}))].sort();
-  const wrong = names.find((name) => typeof name !== "string" || !/^[\w-][\w.-]*$/.test(name));
+  const wrong = names.find((name) => typeof name !== "string" || !/^(?!\.\.)[^/\\]+$/.test(name));
   if (names.length === 0 || wrong !== undefined) {
     throw new InputRangeError(
       `Cannot read "${where}" as weight_map of "${weightsIndex}" must name files of its folder: ` +

@@ -16,6 +16,7 @@ import {
 import { readHuggingFaceShape } from "./huggingface.ts";
 import {
   commitForm,
+  configFile,
   hubName,
   type HubReference,
   type HubSnapshot,
@@ -71,7 +72,7 @@ export async function fetchModel(
     await fetchFile(file, { reference, repository, snapshot, options });
   };
   const weights = weightsOf(files, reference);
-  for (const name of sideFiles) if (name === "config.json" || files.has(name)) await take(name);
+  for (const name of sideFiles) if (name === configFile || files.has(name)) await take(name);
   await readHuggingFaceShape(folder); // before gigabytes that nothing could read
   await take(weights);
   if (weights === weightsIndex) {

@@ -4,12 +4,9 @@
  */
 import type { Architecture } from "../backbone/architecture.ts";
 import { architectures, backboneTensorShapes } from "../backbone/architectures.ts";
-import type {
-  ConfigReader,
-  HuggingFaceFormat,
-  TensorLayout,
-} from "../backbone/huggingface_format.ts";
-import { type BackboneCheckpoint, type BackboneShape, mostLayers } from "../backbone/shape.ts";
+import { ConfigReader } from "../backbone/config_reader.ts";
+import type { HuggingFaceFormat, TensorLayout } from "../backbone/huggingface_format.ts";
+import type { BackboneCheckpoint, BackboneShape } from "../backbone/shape.ts";
 import { allowedWords } from "../did_you_mean.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
 import { ifThere, isThere, readJson, readRegularFile } from "../files.ts";
@@ -17,9 +14,7 @@ import { openSafetensors, type SafetensorsFile } from "../formats/safetensors.ts
 import { NotFound, readDir } from "../system.ts";
 import type { HostTensor, TensorMap } from "../tensor.ts";
 import { checkBackboneShape, readFloats } from "./content.ts";
-
-const configFile = "config.json", singleFile = "model.safetensors";
-const indexFile = `${singleFile}.index.json`;
+import { configFile, shardsOf, weightsFile, weightsIndex } from "./hub_cache.ts";
 
 /** Whether a folder has a `config.json` of Hugging Face's format, judged by the file's content. */
 export async function isHuggingFaceFolder(path: string): Promise<boolean> {
@@ -56,7 +51,7 @@ export async function readHuggingFaceShape(path: string): Promise<BackboneShape>
 export async function readHuggingFaceBackbone(path: string): Promise<BackboneCheckpoint> {
   const { architecture, shape } = await readConfig(path);
   const format = architecture.huggingFace!;
-  await using files = await openFiles(path);
+  using files = await openFiles(path);
   const prefix = prefixOf(format, files.tensors);
   const heads = format.heads.filter((name) => files.tensors.has(name));
   const nameInFile = (name: string) =>
@@ -218,7 +213,7 @@ function prefixOf({ prefix }: HuggingFaceFormat, tensors: TensorFiles["tensors"]
 }
 
 /** The open files of a model. */
-interface TensorFiles extends AsyncDisposable {
+interface TensorFiles extends Disposable {
   /** Path of the folder. */
   readonly path: string;
   /** Which file each tensor lies in. */
@@ -227,10 +222,10 @@ interface TensorFiles extends AsyncDisposable {
 
 async function openFiles(path: string): Promise<TensorFiles> {
   // The official code takes the one file where both are there.
-  const index = await isThere(`${path}/${singleFile}`)
+  const index = await isThere(`${path}/${weightsFile}`)
     ? undefined
-    : await ifThere(readJson(`${path}/${indexFile}`));
-  const names = index === undefined ? [singleFile] : shardNames(index, `${path}/${indexFile}`);
+    : await ifThere(readJson(`${path}/${weightsIndex}`));
+  const names = index === undefined ? [weightsFile] : shardsOf(index, path);
   const opened: SafetensorsFile[] = [];
   const close = () => {
     for (const file of opened) file[Symbol.dispose]();
@@ -251,14 +246,7 @@ async function openFiles(path: string): Promise<TensorFiles> {
       }
     }
     if (index !== undefined) checkIndex(index, tensors, path);
-    return {
-      path,
-      tensors,
-      [Symbol.asyncDispose]: () => {
-        close();
-        return Promise.resolve();
-      },
-    };
+    return { path, tensors, [Symbol.dispose]: close };
   } catch (error) {
     close();
     throw error;
@@ -282,29 +270,6 @@ async function open(folder: string, name: string): Promise<SafetensorsFile> {
   }
 }
 
-/** Names of the files that an index lists. */
-function shardNames(index: unknown, path: string): string[] {
-  const map = (index as { weight_map?: unknown } | null)?.weight_map;
-  if (typeof map !== "object" || map === null || Array.isArray(map)) {
-    throw new InputTypeError(
-      `Cannot read "${path}" as weight_map must be an object of files by tensors: current value is ${
-        JSON.stringify(map)
-      }`,
-    );
-  }
-  const names = [...new Set(Object.values(map))];
-  for (const name of names) {
-    if (typeof name !== "string" || !/^[^/\\]+$/.test(name) || name.startsWith("..")) {
-      throw new InputTypeError(
-        `Cannot read "${path}" as weight_map must name files of its folder: current value is ${
-          JSON.stringify(name)
-        }`,
-      );
-    }
-  }
-  return (names as string[]).sort();
-}
-
 /** Checks that every tensor is in the file that the index says. */
 function checkIndex(index: unknown, tensors: TensorFiles["tensors"], folder: string): void {
   const { weight_map: map } = index as { weight_map: Record<string, string> };
@@ -312,7 +277,7 @@ function checkIndex(index: unknown, tensors: TensorFiles["tensors"], folder: str
     const found = tensors.get(name)?.path;
     if (found === `${folder}/${file}`) continue;
     throw new InputRangeError(
-      `Cannot read "${folder}" as "${indexFile}" says that tensor "${name}" is in "${file}": ` +
+      `Cannot read "${folder}" as "${weightsIndex}" says that tensor "${name}" is in "${file}": ` +
         (found ? `it is in "${found}"` : "it is in no file"),
     );
   }
@@ -322,7 +287,7 @@ async function readConfig(
   path: string,
 ): Promise<{ architecture: Architecture; shape: BackboneShape }> {
   const file = `${path}/${configFile}`;
-  const config = new JsonConfig(file, await readJson(file) as Record<string, unknown>);
+  const config = new ConfigReader(file, await readJson(file));
   const known = architectures().filter(({ huggingFace }) => huggingFace);
   const types = known.flatMap(({ huggingFace }) => huggingFace!.modelTypes);
   const modelType = config.value("model_type");
@@ -342,136 +307,4 @@ async function readConfig(
   const shape = architecture.huggingFace!.readShape(config);
   checkBackboneShape(shape, file);
   return { architecture, shape };
-}
-
-/** Fields of a JSON object, each under any of its spellings. */
-class JsonConfig implements ConfigReader {
-  readonly #file: string;
-  readonly #values: Readonly<Record<string, unknown>>;
-  readonly #path: string;
-
-  /** @param path Where the object stands in the file, ending in a dot. */
-  constructor(file: string, values: Readonly<Record<string, unknown>>, path = "") {
-    this.#file = file;
-    this.#values = values;
-    this.#path = path;
-    if (typeof values !== "object" || values === null || Array.isArray(values)) {
-      throw new InputTypeError(
-        `Cannot read "${file}" as ${
-          path.slice(0, -1) || "it"
-        } must be an object: current value is ${JSON.stringify(values)}`,
-      );
-    }
-  }
-
-  has(name: string): boolean {
-    return Object.hasOwn(this.#values, name);
-  }
-
-  value(name: string): unknown {
-    return this.has(name) ? this.#values[name] ?? undefined : undefined;
-  }
-
-  keys(): string[] {
-    return Object.keys(this.#values);
-  }
-
-  part(name: string): ConfigReader {
-    const value = this.value(name) as Record<string, unknown>;
-    return new JsonConfig(this.#file, value, `${this.#path}${name}.`);
-  }
-
-  optionalSize(...names: string[]): number | undefined {
-    return this.#first(
-      names,
-      "a positive integer",
-      (value): value is number => Number.isSafeInteger(value) && value as number > 0,
-    );
-  }
-
-  size(...names: string[]): number {
-    return this.optionalSize(...names) ?? this.#missing(names);
-  }
-
-  layers(...names: string[]): number {
-    const layers = this.size(...names);
-    if (layers > mostLayers) {
-      const name = names.find((name) => this.value(name) !== undefined)!;
-      this.refuse(name, `numbers up to ${mostLayers}`);
-    }
-    return layers;
-  }
-
-  count(name: string, absent: number): number {
-    return this.#first(
-      [name],
-      "an integer from 0",
-      (value): value is number => Number.isSafeInteger(value) && value as number >= 0,
-    ) ?? absent;
-  }
-
-  positiveNumber(name: string, absent: number): number {
-    return this.#first(
-      [name],
-      "a positive number",
-      (value): value is number => Number.isFinite(value) && value as number > 0,
-    ) ?? absent;
-  }
-
-  requiredPositiveNumber(name: string): number {
-    return this.value(name) === undefined ? this.#missing([name]) : this.positiveNumber(name, NaN);
-  }
-
-  flag(name: string, absent: boolean): boolean {
-    if (this.has(name) && this.#values[name] === null) return false; // as null is in Python
-    return this.#first(
-      [name],
-      "true or false",
-      (value): value is boolean => typeof value === "boolean",
-    ) ?? absent;
-  }
-
-  word(name: string, absent: string): string {
-    return this.#first(
-      [name],
-      "a word",
-      (value): value is string => typeof value === "string",
-    ) ?? absent;
-  }
-
-  refuse(name: string, allowed: string): never {
-    throw new InputTypeError(
-      `Cannot read "${this.#file}" as ${this.#path}${name} has a value that is not supported: current value is ${
-        JSON.stringify(this.#values[name])
-      }, allowed are ${allowed}`,
-    );
-  }
-
-  #missing(names: readonly string[]): never {
-    throw new InputTypeError(
-      `Cannot read "${this.#file}" as ${this.#path}${names.join(" or ")} is missing`,
-    );
-  }
-
-  #first<T>(
-    names: readonly string[],
-    allowed: string,
-    is: (value: unknown) => value is T,
-  ): T | undefined {
-    let first: { readonly name: string; readonly value: T } | undefined;
-    for (const name of names) {
-      const value = this.value(name);
-      if (value === undefined) continue;
-      if (!is(value)) {
-        throw new InputTypeError(
-          `Cannot read "${this.#file}" as ${this.#path}${name} must be ${allowed}: current value is ${
-            JSON.stringify(value)
-          }`,
-        );
-      }
-      first ??= { name, value };
-      if (value !== first.value) this.refuse(name, `${first.value}, as ${first.name} says`);
-    }
-    return first?.value;
-  }
 }

@@ -1,8 +1,9 @@
+import { z } from "zod";
 import { loadBackboneWeights, type LoadedSideNet, loadSideNetWeights } from "./checkpoint.ts";
 import { checkBackboneShape, checkSideNetShape, checkWeights } from "./content.ts";
 import { hashTensors } from "../formats/tensor_hash.ts";
 import type { BackboneCheckpoint, BackboneShape, FrozenType } from "../backbone/shape.ts";
-import { allowedWords } from "../did_you_mean.ts";
+import { oneOf } from "../declaration/fields.ts";
 import { parseForm } from "../declaration/form_problems.ts";
 import { problemsIn } from "../declaration/problem.ts";
 import {
@@ -12,6 +13,7 @@ import {
   memoryPart,
 } from "../memory/config.ts";
 import { type Protocol, protocols } from "../declaration/protocol.ts";
+import { composed } from "../declaration/registry.ts";
 import { deviceKinds, mostThreads } from "../runtime/device.ts";
 import { openDevice } from "../runtime/open_device.ts";
 import { sideNetProtocols } from "../longmem/initialized_sidenet.ts";
@@ -22,7 +24,7 @@ import {
   type SideNetShape,
   sideNetTensorShapes,
 } from "../longmem/sidenet_shape.ts";
-import { InputRangeError, InputTypeError } from "../errors.ts";
+import { InputTypeError } from "../errors.ts";
 import { LongMemModel } from "../longmem/longmem_model.ts";
 import { backboneTensorShapes } from "../backbone/architectures.ts";
 
@@ -65,21 +67,27 @@ export interface LoadLongMemOptions {
   readonly frozenWeights?: FrozenType;
 }
 
-/** Every option, so that a misspelled one is found. */
-const optionNames = Object.keys(
-  {
-    backbone: true,
-    backboneShape: true,
-    sidenet: true,
-    sideNetShape: true,
-    initialization: true,
-    seed: true,
-    memory: true,
-    protocol: true,
-    device: true,
-    threads: true,
-    frozenWeights: true,
-  } satisfies Record<keyof LoadLongMemOptions, true>,
+/** An option that is checked where it is used. */
+const any = z.unknown().optional();
+
+/** The form of all options. */
+const optionsForm = composed(() =>
+  z.strictObject(
+    {
+      backbone: any,
+      backboneShape: any,
+      sidenet: any,
+      sideNetShape: any,
+      initialization: any,
+      seed: any,
+      memory: memoryPart.schema.optional(),
+      protocol: oneOf(...protocols).optional(),
+      device: oneOf(...deviceKinds).optional(),
+      threads: z.int().min(1).max(mostThreads).describe(`integers from 1 to ${mostThreads}`)
+        .optional(),
+      frozenWeights: oneOf("float32", "float16").optional(),
+    } satisfies Record<keyof LoadLongMemOptions, z.ZodType>,
+  )
 );
 
 /**
@@ -112,35 +120,16 @@ const optionNames = Object.keys(
  * ```
  */
 export async function loadLongMem(options: LoadLongMemOptions): Promise<LongMemModel> {
-  checkNames("options", Object.keys(options), optionNames);
-  const protocol = options.protocol ?? "strict";
-  checkWord("protocol", protocol, protocols);
-  const device = options.device ?? "auto";
-  checkWord("device", device, deviceKinds);
-  const { threads } = options;
-  if (
-    threads !== undefined &&
-    !(Number.isSafeInteger(threads) && threads >= 1 && threads <= mostThreads)
-  ) {
-    throw new InputRangeError(
-      `Cannot load a LongMem as threads has a wrong value: current value is ${threads}, allowed are integers from 1 to ${mostThreads}`,
-    );
-  }
-  const { memory: declared = {}, frozenWeights } = options;
-  if (frozenWeights !== undefined) {
-    checkWord("frozenWeights", frozenWeights, ["float32", "float16"]);
-  }
-  checkMemoryFields(declared);
+  const { problems } = parseForm<unknown>(optionsForm(), options);
+  if (problems.length > 0) throw new InputTypeError(problemsIn("load a LongMem", problems));
+  const { protocol = "strict", device = "auto", threads, frozenWeights } = options;
 
   const backbone = await readBackbone(options);
   const sideNet = await readSideNet(options, backbone);
-  const memory = memoryPart.fill({ ...sideNet.memory, ...declared }, { protocol });
+  const memory = memoryPart.fill({ ...sideNet.memory, ...options.memory }, { protocol });
   // Batches are not known yet: the smallest that is ever written is one chunk.
   checkMemoryConfig(memory, { rows: 1, contextTokens: memory.chunkTokens });
-  const opened = await openDevice(
-    device,
-    threads === undefined ? {} : { threads },
-  );
+  const opened = await openDevice(device, threads === undefined ? {} : { threads });
   try {
     const parts = {
       backbone: { ...backbone, ...(frozenWeights && { frozenType: frozenWeights }) },
@@ -251,30 +240,4 @@ async function readSideNet(
   const shapes = sideNetTensorShapes(sidenet.shape, backbone.shape);
   checkWeights(sidenet.weights, shapes, "sidenet");
   return sidenet;
-}
-
-function checkMemoryFields(memory: MemoryDeclaration): void {
-  const { problems } = parseForm(memoryPart.schema, memory, "memory");
-  if (problems.length > 0) throw new InputTypeError(problemsIn("load a LongMem", problems));
-}
-
-function checkNames(where: string, names: readonly string[], allowed: readonly string[]): void {
-  const unknown = names.find((name) => !allowed.includes(name));
-  if (unknown !== undefined) {
-    throw new InputTypeError(
-      `Cannot load a LongMem as ${where} have no field "${unknown}": ${
-        allowedWords(unknown, allowed)
-      }`,
-    );
-  }
-}
-
-function checkWord(name: string, value: string, allowed: readonly string[]): void {
-  if (!allowed.includes(value)) {
-    throw new InputTypeError(
-      `Cannot load a LongMem as ${name} is unknown: current value is ${JSON.stringify(value)}, ${
-        allowedWords(String(value), allowed)
-      }`,
-    );
-  }
 }

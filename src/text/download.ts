@@ -184,7 +184,7 @@ export async function fetchBounded(
       if (left > 0 && !watch.isOver) continue;
       const reason = watch.isOver
         ? `it has not come in ${answerMs / 1000} s`
-        : `the connection was cut off (${reasonOf(cause)})`;
+        : `the connection was cut off (${reasonOf(cause, url)})`;
       throw new InputError(`Cannot fetch "${url}" as ${reason}`, { cause });
     }
     const { status, headers: answered } = response;
@@ -280,7 +280,7 @@ async function receive(
     throw new InterruptedError(
       watch.isOver
         ? `fewer than ${leastBytes} bytes came in ${stallMs / 1000} s`
-        : `the connection was cut off (${reasonOf(cause)})`,
+        : `the connection was cut off (${reasonOf(cause, url)})`,
       { cause },
     );
   } finally {
@@ -302,17 +302,18 @@ async function request(url: string, headers: HeadersInit, watch: Watch): Promise
         { cause },
       )
       : new InputTypeError(
-        `Cannot fetch "${url}" as its server cannot be reached: ${reasonOf(cause)}`,
+        `Cannot fetch "${url}" as its server cannot be reached: ${reasonOf(cause, url)}`,
         { cause },
       );
   }
 }
 
-/** The cause's message: the error itself only says "fetch failed". */
-function reasonOf(error: unknown): string {
+/** The cause's message without the URL, which ours has: the error itself only says "fetch failed". */
+function reasonOf(error: unknown, url: string): string {
   let innermost = error as Error;
   while (innermost.cause instanceof Error) innermost = innermost.cause;
-  return innermost.message;
+  const { href } = new URL(url);
+  return innermost.message.replace(` for url (${href})`, "").replace(` for ${href}`, "");
 }
 
 /** Ends a download that takes longer than is expected. */

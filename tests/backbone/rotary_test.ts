@@ -1,4 +1,4 @@
-import { type RopeScaling, rotaryPositions, rotationOf } from "../../src/backbone/rotary.ts";
+import { type RopeScaling, rotary, rotaryPositions } from "../../src/backbone/rotary.ts";
 import { Graph } from "../../src/graph/graph.ts";
 import { compile } from "../../src/runtime/compile.ts";
 import { deviceTest } from "../graph/devices.ts";
@@ -130,7 +130,7 @@ const rotations: readonly {
 
 for (const { name, base, channels, scaling, magnitude, which, ...expected } of rotations) {
   deviceTest(`rotation (${name}): far positions turn by the official angles`, async (device) => {
-    const rotation = rotationOf({ base, channels, scaling });
+    const { rotation } = rotary({ ropeTheta: base, ropeScaling: scaling, channels });
     assert.equal(rotation.magnitude, magnitude);
     which.forEach((j, i) => {
       const error = Math.abs(rotation.frequencies[j] / expected.frequencies[i] - 1);

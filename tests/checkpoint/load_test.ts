@@ -179,7 +179,7 @@ test("loadLongMem() names an option that is wrong, its value and what is allowed
     }),
   };
   const cases: [object, string, RegExp][] = [
-    [{ sideNet }, "TypeError", /options have no field "sideNet": .* \(did you mean "sidenet"\?\)/],
+    [{ sideNet }, "TypeError", /as sideNet is unknown: .* \(did you mean "sidenet"\?\)/],
     [
       { memory: { retreivedTokens: 8 } },
       "TypeError",
@@ -228,12 +228,12 @@ test("loadLongMem() names an option that is wrong, its value and what is allowed
     [
       { protocol: "released" },
       "TypeError",
-      /protocol is unknown: current value is "released", allowed are released-code, strict, paper/,
+      /protocol has a wrong value: current value is "released", allowed are released-code, strict, paper/,
     ],
     [
       { device: "gpu" },
       "TypeError",
-      /device is unknown: current value is "gpu", allowed are auto, webgpu, cpu, wasm/,
+      /device has a wrong value: current value is "gpu", allowed are auto, webgpu, cpu, wasm/,
     ],
     [
       { sideNetShape: { reductionFactor: 3 } },
@@ -274,10 +274,10 @@ test("loadLongMem() names an option that is wrong, its value and what is allowed
     ],
     [
       { threads: 0 },
-      "RangeError",
+      "TypeError",
       /threads .* current value is 0, allowed are integers from 1 to 1024/,
     ],
-    [{ threads: 1e5 }, "RangeError", /threads .* current value is 100000/],
+    [{ threads: 1e5 }, "TypeError", /threads .* current value is 100000/],
     [{ backbone: "nowhere.pt" }, "NotFound", /nowhere.pt/],
   ];
   for (const [options, name, message] of cases) {

@@ -288,6 +288,7 @@ test("downloadFile() follows redirects, not in a circle, and names the URL of wh
         await assert.rejects(fetch(), (error: Error) => {
           assert.ok(error.message.startsWith(`Cannot fetch "${url}"`), error.message);
           assert.match(error.message, message);
+          assert.equal(error.message.split(url).length, 2, `names the URL once: ${error.message}`);
           return isForeseen(error);
         });
       },

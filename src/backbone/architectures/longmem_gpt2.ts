@@ -18,7 +18,7 @@ import type {
   SideNetLayers,
   Weights,
 } from "../architecture.ts";
-import { attentionBias, cachedAttentionBias } from "../attention_bias.ts";
+import { alibiPositions } from "../attention_bias.ts";
 import { mergeHeads, splitHeads } from "../heads.ts";
 import { type BackboneShape, padId } from "../shape.ts";
 
@@ -151,12 +151,7 @@ export const longMemGpt2: Architecture = {
   blockPrefix: (index) => `transformer.h.${index}.`,
   finalPrefix: "transformer.ln_f.",
   gate: "attn.memory_bias",
-  positions(graph, { heads }, batch) {
-    const { cachedTokens } = batch;
-    return cachedTokens === undefined
-      ? attentionBias(graph, { ...batch, heads })
-      : cachedAttentionBias(graph, { ...batch, heads, cachedTokens });
-  },
+  positions: (graph, { heads }, batch) => alibiPositions(graph, heads, batch),
   embed(tokens, weights, { batch }) {
     const N = batch.rows * batch.contextTokens;
     return gather(weights("transformer.wte.weight"), reshape(tokens, [N]));

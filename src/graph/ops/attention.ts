@@ -1,14 +1,13 @@
 import { evenRanges } from "../even_ranges.ts";
 import { dims, type Value } from "../graph.ts";
 import { add } from "./add.ts";
-import type { AttentionBlock } from "../attention_block.ts";
+import { type AttentionBlock, takeKeys, takeQueries } from "../attention_block.ts";
 import { concat } from "./concat.ts";
 import { type DropoutMask, maskedBy } from "./dropout.ts";
 import { matmul } from "./matmul.ts";
 import { mul } from "./mul.ts";
 import { pad } from "./pad.ts";
 import { reduceSum } from "./reduce_sum.ts";
-import { slice } from "./slice.ts";
 import { softmax } from "./softmax.ts";
 import { sub } from "./sub.ts";
 import { transposeLast } from "./transpose.ts";
@@ -39,7 +38,7 @@ export function attentionProbabilities(
   dims(k, "B H T D", { B, H, T, D });
   const kT = transposeLast(k); // [B, H, D, T]
   return attentionBlocks({ B, H, T, blockBytes: options.blockBytes }).map((block) => {
-    const scores = matmul(takeQueries(q, block), part(kT, block, 3, 0, block.t1));
+    const scores = matmul(takeQueries(q, block), takeKeys(kT, block, 3));
     return { block, probabilities: softmax(add(scores, options.bias(block))) };
   });
 }
@@ -61,7 +60,7 @@ export function attention(q: Value, k: Value, v: Value, options: AttentionOption
   const blocks = parts.map(({ block }) => block);
   const probabilities = parts.map(({ probabilities }) => probabilities);
   const weights = probabilities.map((p, i) => maskedBy(p, options.dropout, blocks[i]));
-  const outputs = blocks.map((block, i) => matmul(weights[i], part(v, block, 2, 0, block.t1)));
+  const outputs = blocks.map((block, i) => matmul(weights[i], takeKeys(v, block, 2)));
   const o = joinBlocks(blocks, outputs);
 
   graph.derive([q, k, v], [o], ({ dy }) => {
@@ -69,12 +68,12 @@ export function attention(q: Value, k: Value, v: Value, options: AttentionOption
     const delta = reduceSum(mul(dy, o), { axes: [-1], keep: true }); // [B, H, T, 1]
     const gradients = blocks.map((block, i) => {
       const dO = takeQueries(dy, block);
-      const dP = maskedBy(matmul(dO, part(vT, block, 3, 0, block.t1)), options.dropout, block);
+      const dP = maskedBy(matmul(dO, takeKeys(vT, block, 3)), options.dropout, block);
       const dS = mul(probabilities[i], sub(dP, takeQueries(delta, block)));
       // As [.., D, keys]: then the large factor is not transposed, and the sums over queries are transposed once.
       const after = { axis: 3, before: 0, after: T - block.t1 };
       return {
-        dq: matmul(dS, part(k, block, 2, 0, block.t1)),
+        dq: matmul(dS, takeKeys(k, block, 2)),
         dkT: pad(matmul(transposeLast(takeQueries(q, block)), dS), after),
         dvT: pad(matmul(transposeLast(dO), weights[i]), after),
       };
@@ -94,22 +93,6 @@ export function attention(q: Value, k: Value, v: Value, options: AttentionOption
     ];
   });
   return o;
-}
-
-/** A block's part of values of queries [B, H, T, ..]. */
-export function takeQueries(x: Value, block: AttentionBlock): Value {
-  return part(x, block, 2, block.t0, block.t1);
-}
-
-/** Slices a tensor whose first axis is the batch: from `start` to `end` of the axis of time. */
-function part(
-  x: Value,
-  { b0, b1 }: AttentionBlock,
-  timeAxis: number,
-  start: number,
-  end: number,
-): Value {
-  return slice(slice(x, { axis: 0, start: b0, end: b1 }), { axis: timeAxis, start, end });
 }
 
 /** Cuts the attention matrix so that the scores of a block stay within `blockBytes`, but not into slivers. */

@@ -2,19 +2,24 @@ import type { Value } from "../graph.ts";
 import { reduceSum } from "./reduce_sum.ts";
 import { reshape } from "./reshape.ts";
 
-/** Shape of an elementwise result by ONNX (NumPy) broadcasting. */
+/** Shape to which two are broadcast, as ONNX and NumPy do it; undefined where they do not fit each other. */
+export function broadcast(a: readonly number[], b: readonly number[]): number[] | undefined {
+  const rank = Math.max(a.length, b.length);
+  const sizes = Array.from({ length: rank }, (_, axis) => [
+    a[axis - rank + a.length] ?? 1,
+    b[axis - rank + b.length] ?? 1,
+  ]);
+  const fits = sizes.every(([left, right]) => left === right || left === 1 || right === 1);
+  return fits ? sizes.map(([left, right]) => Math.max(left, right)) : undefined;
+}
+
+/** Shape of an elementwise result. */
 export function broadcastShape(op: string, a: Operand, b: Operand): number[] {
-  const rank = Math.max(a.shape.length, b.shape.length);
-  const size = ({ shape }: Operand, axis: number) => shape[axis - rank + shape.length] ?? 1;
-  return Array.from({ length: rank }, (_, axis) => {
-    const [left, right] = [size(a, axis), size(b, axis)];
-    if (left !== right && left !== 1 && right !== 1) {
-      throw new RangeError(
-        `Cannot ${op} shapes [${a.shape}] of ${a.name} and [${b.shape}] of ${b.name}`,
-      );
-    }
-    return Math.max(left, right);
-  });
+  const shape = broadcast(a.shape, b.shape);
+  if (shape) return shape;
+  throw new RangeError(
+    `Cannot ${op} shapes [${a.shape}] of ${a.name} and [${b.shape}] of ${b.name}`,
+  );
 }
 
 type Operand = Pick<Value, "name" | "shape">;

@@ -1,5 +1,5 @@
 import type { Graph, Value } from "../graph.ts";
-import type { AttentionBlock } from "../attention_block.ts";
+import { type AttentionBlock, takeQueries } from "../attention_block.ts";
 import { add } from "./add.ts";
 import { floor } from "./floor.ts";
 import { greaterOrEqual } from "./greater_or_equal.ts";
@@ -72,33 +72,21 @@ function shuffledSteps(nextUint32: () => number, count: number): Float32Array<Ar
 /** y = x m / (1 - p), m the mask over the last axis of x;  dx = dy m / (1 - p). */
 export function dropout(x: Value, mask: DropoutMask | undefined): Value {
   if (!mask || mask.p === 0) return x;
-  return applyMask(x, keptFactors(mask));
+  return mul(x, keptFactors(mask));
 }
 
 /** The part of a mask over [B, H, T, T] that a block of attention sees. */
 export function maskedBy(x: Value, mask: DropoutMask | undefined, block: AttentionBlock): Value {
   if (!mask || mask.p === 0) return x;
-  const rows = (value: Value) =>
-    slice(slice(value, { axis: 0, start: block.b0, end: block.b1 }), {
-      axis: 2,
-      start: block.t0,
-      end: block.t1,
-    });
-  return applyMask(
+  return mul(
     x,
     keptFactors({
       p: mask.p,
-      rowFactors: rows(mask.rowFactors),
-      rowOffsets: rows(mask.rowOffsets),
+      rowFactors: takeQueries(mask.rowFactors, block),
+      rowOffsets: takeQueries(mask.rowOffsets, block),
       columns: slice(mask.columns, { axis: 0, start: 0, end: block.t1 }),
     }),
   );
-}
-
-function applyMask(x: Value, factors: Value): Value {
-  const y = mul(x, factors);
-  x.graph.derive([x], [y], ({ dy }) => [mul(dy, factors)]);
-  return y;
 }
 
 /** 0 where dropped, 1 / (1 - p) where kept. */

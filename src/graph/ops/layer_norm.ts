@@ -1,8 +1,7 @@
-import { elementCount } from "../../tensor.ts";
 import { dims, type Value } from "../graph.ts";
+import { unbroadcast } from "./broadcast.ts";
 import { mul } from "./mul.ts";
 import { reduceMean } from "./reduce_mean.ts";
-import { reduceSum } from "./reduce_sum.ts";
 import { sub } from "./sub.ts";
 
 /**
@@ -24,12 +23,10 @@ export function layerNorm(x: Value, weight: Value, bias: Value, epsilon: number)
     const n = mul(sub(x, mean), inverseDeviation);
     const dn = mul(dy, weight);
     const centred = sub(sub(dn, reduceMean(dn)), mul(n, reduceMean(mul(dn, n))));
-    const rows = Array.from({ length: x.rank - 1 }, (_, axis) => axis);
-    if (elementCount(x.shape) === E) return [mul(inverseDeviation, centred), mul(dy, n), dy];
     return [
       mul(inverseDeviation, centred),
-      reduceSum(mul(dy, n), { axes: rows }),
-      reduceSum(dy, { axes: rows }),
+      unbroadcast(mul(dy, n), weight.shape),
+      unbroadcast(dy, bias.shape),
     ];
   });
   return y;

@@ -1,5 +1,5 @@
 import type { Value } from "../graph.ts";
-import { unbroadcast } from "./broadcast.ts";
+import { broadcast, unbroadcast } from "./broadcast.ts";
 import { transposeLast } from "./transpose.ts";
 
 /**
@@ -8,12 +8,12 @@ import { transposeLast } from "./transpose.ts";
  */
 export function matmul(a: Value, b: Value): Value {
   const [M, K] = a.shape.slice(-2), [rows, N] = b.shape.slice(-2);
-  if (a.rank < 2 || b.rank < 2 || K !== rows) {
+  const lead = broadcast(a.shape.slice(0, -2), b.shape.slice(0, -2));
+  if (a.rank < 2 || b.rank < 2 || K !== rows || !lead) {
     throw new RangeError(
       `Cannot multiply ${a.name} of shape [${a.shape}] by ${b.name} of shape [${b.shape}]`,
     );
   }
-  const lead = leadingShape(a, b);
   return a.graph.node({
     op: "MatMul",
     inputs: [a, b],
@@ -22,19 +22,5 @@ export function matmul(a: Value, b: Value): Value {
       unbroadcast(matmul(dy, transposeLast(b)), a.shape),
       unbroadcast(matmul(transposeLast(a), dy), b.shape),
     ],
-  });
-}
-
-function leadingShape(a: Value, b: Value): number[] {
-  const rank = Math.max(a.rank, b.rank) - 2;
-  return Array.from({ length: rank }, (_, axis) => {
-    const left = a.shape[axis - rank + a.rank - 2] ?? 1,
-      right = b.shape[axis - rank + b.rank - 2] ?? 1;
-    if (left !== right && left !== 1 && right !== 1) {
-      throw new RangeError(
-        `Cannot multiply ${a.name} of shape [${a.shape}] by ${b.name} of shape [${b.shape}]`,
-      );
-    }
-    return Math.max(left, right);
   });
 }

@@ -1,7 +1,7 @@
 import { dims, type Value } from "../graph.ts";
 import { add } from "./add.ts";
-import { blocksOf, joinBlocks, takeQueries } from "./attention.ts";
-import type { AttentionBlock } from "../attention_block.ts";
+import { type AttentionBlock, takeQueries } from "../attention_block.ts";
+import { blocksOf, joinBlocks } from "./attention.ts";
 import { cast } from "./cast.ts";
 import { expand } from "./expand.ts";
 import { gather } from "./gather.ts";

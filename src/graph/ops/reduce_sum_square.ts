@@ -1,7 +1,5 @@
 import type { Value } from "../graph.ts";
-import { expand } from "./expand.ts";
 import { mul } from "./mul.ts";
-import { reshape } from "./reshape.ts";
 
 /** y = sum of x^2 over all elements, a scalar;  dx = 2 x dy. */
 export function reduceSumSquare(x: Value): Value {
@@ -11,9 +9,6 @@ export function reduceSumSquare(x: Value): Value {
     inputs: [x, graph.int64(x.shape.map((_, axis) => axis))],
     outputs: [{ shape: [], type: x.type }],
     attributes: { keepdims: 0 },
-    gradient: ({ dy }) => {
-      const spread = expand(reshape(dy, x.shape.map(() => 1)), x.shape);
-      return [mul(mul(x, graph.scalar(2)), spread)];
-    },
+    gradient: ({ dy }) => [mul(mul(x, graph.scalar(2)), dy)],
   });
 }

@@ -1,10 +1,9 @@
-import { elementCount } from "../../tensor.ts";
 import { dims, type Value } from "../graph.ts";
 import { add } from "./add.ts";
+import { unbroadcast } from "./broadcast.ts";
 import { div } from "./div.ts";
 import { mul } from "./mul.ts";
 import { reduceMean } from "./reduce_mean.ts";
-import { reduceSum } from "./reduce_sum.ts";
 import { sqrt } from "./sqrt.ts";
 import { sub } from "./sub.ts";
 
@@ -23,10 +22,7 @@ export function rmsNorm(x: Value, weight: Value, epsilon: number): Value {
   graph.derive([x, weight], [y], ({ dy }) => {
     const dn = mul(dy, weight);
     const dx = mul(r, sub(dn, mul(n, reduceMean(mul(dn, n)))));
-    const dWeight = mul(dy, n);
-    if (elementCount(x.shape) === E) return [dx, dWeight];
-    const rows = Array.from({ length: x.rank - 1 }, (_, axis) => axis);
-    return [dx, reduceSum(dWeight, { axes: rows })];
+    return [dx, unbroadcast(mul(dy, n), weight.shape)];
   });
   return y;
 }

@@ -1,5 +1,6 @@
 import { elementCount } from "../../tensor.ts";
 import type { Value } from "../graph.ts";
+import { cast } from "./cast.ts";
 import { gather } from "./gather.ts";
 import { reshape } from "./reshape.ts";
 
@@ -7,7 +8,8 @@ import { reshape } from "./reshape.ts";
 export function scatterAdd(x: Value, ids: Value, shape: readonly number[]): Value {
   const { graph } = x;
   const rows = elementCount(ids.shape);
-  const indices = castIds(reshape(ids, [rows, 1]));
+  // ScatterND takes int64 only; the cast comes last, as WebGPU has no other kernels for int64.
+  const indices = cast(reshape(ids, [rows, 1]), "int64");
   const zeros = graph.node({
     op: "Expand",
     inputs: [graph.scalar(0), graph.int64(shape)],
@@ -21,15 +23,4 @@ export function scatterAdd(x: Value, ids: Value, shape: readonly number[]): Valu
   });
   graph.derive([x], [y], ({ dy }) => [gather(dy, ids)]);
   return y;
-}
-
-/** ScatterND takes int64 only; the cast comes last, as WebGPU has no other kernels for int64. */
-function castIds(ids: Value): Value {
-  if (ids.type === "int64") return ids;
-  return ids.graph.node({
-    op: "Cast",
-    inputs: [ids],
-    outputs: [{ shape: ids.shape, type: "int64" }],
-    attributes: { to: 7 },
-  });
 }

@@ -1,8 +1,9 @@
 import type { AttentionHeads, BatchOptions } from "../../backbone/architecture.ts";
 import { backboneForward } from "../../backbone/backbone_graph.ts";
+import { takeKeys, takeQueries } from "../../graph/attention_block.ts";
 import { dims, type Value } from "../../graph/graph.ts";
 import { add } from "../../graph/ops/add.ts";
-import { joinBlocks, takeQueries } from "../../graph/ops/attention.ts";
+import { joinBlocks } from "../../graph/ops/attention.ts";
 import { cast } from "../../graph/ops/cast.ts";
 import { concat } from "../../graph/ops/concat.ts";
 import { expand } from "../../graph/ops/expand.ts";
@@ -55,10 +56,8 @@ export function blockMemoryAttention(
     const size = (b1 - b0) * H * (t1 - t0);
     const ids = takeQueries(retrieved.ids, block);
     const gathered = (table: Value) => reshape(cast(gather(table, ids), "float32"), [size, K, D]);
-    const past = (x: Value, axis: number) =>
-      slice(slice(x, { axis: 0, start: b0, end: b1 }), { axis, start: 0, end: t1 });
     const local = add(
-      matmul(takeQueries(q, block), past(kT, 3)),
+      matmul(takeQueries(q, block), takeKeys(kT, block, 3)),
       positions.block(block, windowTokens),
     ); // [b, H, t, t1]
     const column = reshape(takeQueries(scaledQuery, block), [size, D, 1]);
@@ -76,7 +75,7 @@ export function blockMemoryAttention(
     const ofFar = reshape(slice(p, { axis: 3, start: t1, end: t1 + K }), [size, 1, K]);
     const remembered = matmul(ofFar, gathered(bank.values));
     return add(
-      matmul(ofPast, past(v, 2)),
+      matmul(ofPast, takeKeys(v, block, 2)),
       reshape(remembered, [b1 - b0, H, t1 - t0, D]),
     );
   });
