@@ -32,11 +32,11 @@ export type {
 } from "./src/backbone/shape.ts";
 export type { MemoryConfig, MemoryDeclaration, MemoryPositions } from "./src/memory/config.ts";
 export type { StorageType } from "./src/memory/stored_range.ts";
-export {
-  initializeSideNet,
-  type SideNetInitialization,
-  type SideNetSource,
-} from "./src/longmem/initialization.ts";
+export { initializeSideNet } from "./src/longmem/initialization.ts";
+export type { SideNetInitialization, SideNetSource } from "./src/longmem/starts.ts";
+export type { BlocksStart } from "./src/longmem/starts/blocks.ts";
+export type { PaperStart } from "./src/longmem/starts/paper.ts";
+export type { RandomStart } from "./src/longmem/starts/random.ts";
 export type { ExactIndexConfig } from "./src/memory/index/exact.ts";
 export type { HnswIndexConfig, HnswIndexDeclaration } from "./src/memory/index/hnsw.ts";
 export type { IndexConfig, IndexDeclaration } from "./src/memory/index/indexes.ts";

@@ -17,7 +17,8 @@ import { composed } from "../declaration/registry.ts";
 import { deviceKinds, mostThreads } from "../runtime/device.ts";
 import { openDevice } from "../runtime/open_device.ts";
 import { sideNetProtocols } from "../longmem/initialized_sidenet.ts";
-import { initializeSideNet, type SideNetInitialization } from "../longmem/initialization.ts";
+import { initializeSideNet } from "../longmem/initialization.ts";
+import type { SideNetInitialization } from "../longmem/starts.ts";
 import { LongMem } from "../longmem/longmem.ts";
 import {
   type SideNetCheckpoint,

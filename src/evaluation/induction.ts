@@ -13,7 +13,7 @@ import { loadBackboneWeights } from "../checkpoint/checkpoint.ts";
 import { checkBackboneShape, checkWeights } from "../checkpoint/content.ts";
 import { AttentionProbe } from "../backbone/attention_probe.ts";
 import { type BackboneCheckpoint, type BackboneShape } from "../backbone/shape.ts";
-import type { SideNetInitialization } from "../longmem/initialization.ts";
+import type { SideNetInitialization } from "../longmem/starts.ts";
 import { type Estimate, ratio } from "../statistics/estimates.ts";
 import { openDevice } from "../runtime/open_device.ts";
 import { writeBooks } from "../text/chronicle/book.ts";

@@ -112,7 +112,10 @@ export type { GeneratedEvaluation } from "../evaluation/benchmarks/generated.ts"
 export type { AnswerEnd } from "../evaluation/benchmarks/benchmark.ts";
 export type { SquadDeclaration, SquadEvaluation } from "../evaluation/squad.ts";
 export type { TokenLossDeclaration, TokenLossEvaluation } from "../evaluation/token_loss.ts";
-export type { SideNetInitialization, SideNetSource } from "../longmem/initialization.ts";
+export type { BlocksStart } from "../longmem/starts/blocks.ts";
+export type { PaperStart } from "../longmem/starts/paper.ts";
+export type { RandomStart } from "../longmem/starts/random.ts";
+export type { SideNetInitialization, SideNetSource } from "../longmem/starts.ts";
 export type { Declared } from "../declaration/part.ts";
 export type { StorageType } from "../memory/stored_range.ts";
 export type { Protocol } from "../declaration/protocol.ts";

@@ -17,6 +17,7 @@ import { machineMemoryBytes } from "../system.ts";
 import { type MemoryExcess, memoryExcess, memoryNeed } from "./memory_need.ts";
 import type { ResolvedExperiment } from "./declaration.ts";
 import { type DeclaredTraining, trainingsOf } from "./trainings.ts";
+import { adaptedTensors } from "../training/adaptation.ts";
 import { isThere } from "../files.ts";
 import { backboneTensorShapes } from "../backbone/architectures.ts";
 
@@ -116,7 +117,7 @@ function operationsPerToken(
   // Forward twice a parameter, backward twice as many.
   if (!adaptation) return 3 * 2 * matrices;
   const trained = sideNet &&
-    countParameters(sideNet, (sideNet) => adaptation.tensors(sideNet, backbone));
+    countParameters(sideNet, (sideNet) => adaptedTensors(adaptation, sideNet, backbone));
   // The frozen backbone runs forward without its head; the head runs forward, and backward to its input only.
   return trained && 2 * (matrices - head) + 4 * head + adaptation.operationsPerParameter * trained;
 }

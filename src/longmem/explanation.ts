@@ -6,6 +6,7 @@ import { architectureOf } from "../backbone/architectures.ts";
 import { bankInputNames, emptyScore, hiddenInputName } from "../memory/memory_graph.ts";
 import { slotsOf } from "../memory/ring.ts";
 import type { Device } from "../runtime/device.ts";
+import type { Network } from "./networks.ts";
 import type { OpenMemory } from "./open_memory.ts";
 import { hasInnerPadding, paddingMask } from "./padding.ts";
 import type { LongMemParts } from "./parts.ts";
@@ -48,11 +49,12 @@ export interface MemoryReading {
 
 /** Runs the pass; `tokens` [T] and `targets` [n], which follow the last n of them, have been checked. */
 export async function explainSegment(
-  { device, parts, passes, memory }: {
+  { device, parts, passes, memory, network }: {
     device: Device;
     parts: LongMemParts;
     passes: Passes;
     memory: OpenMemory;
+    network: Network;
   },
   tokens: Int32Array,
   targets: Int32Array,
@@ -91,7 +93,7 @@ export async function explainSegment(
   };
   const kind = {
     want: "explained",
-    network: "longmem",
+    network,
     rows,
     contextTokens: T,
     scoredTokens: n,

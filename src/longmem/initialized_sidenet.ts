@@ -3,19 +3,19 @@
  */
 import { z } from "zod";
 import { missingSizes, type NamedSize, size } from "../backbone/config.ts";
-import { nonNegativeIntegers, nonNegativeNumber } from "../declaration/fields.ts";
-import { introducedAt } from "../declaration/identity.ts";
 import type { Accepts, Assert } from "../declaration/part.ts";
 import { type Problem, wrong } from "../declaration/problem.ts";
 import type { ByProtocol } from "../declaration/protocol.ts";
+import { composed } from "../declaration/registry.ts";
 import { type SideNetKind, sidenetSizes, wiringFields } from "./config.ts";
-import { initializeSideNet, type SideNetInitialization } from "./initialization.ts";
+import { initializeSideNet } from "./initialization.ts";
 import {
   type LastResidual,
   memoryLayer,
   type SideNetShape,
   usualLastResidual,
 } from "./sidenet_shape.ts";
+import { type SideNetInitialization, starts } from "./starts.ts";
 
 /** A SideNet whose first weights are made here. */
 export interface InitializedSideNetConfig {
@@ -39,26 +39,18 @@ export type InitializedSideNetDeclaration =
   & NamedSize
   & { readonly kind?: "initialized" | undefined };
 
-const start = {
-  outputScale: introducedAt(nonNegativeNumber, 1).exactOptional(),
-  memoryShare: introducedAt(
-    z.number().gt(0).lt(1).describe("numbers above 0, below 1"),
-    0.5,
-  ).exactOptional(),
-};
-
-const schema = z.strictObject({
-  // Not exactOptional(), with which a declaration without it would match no form.
-  kind: z.literal("initialized").optional(),
-  size: size.exactOptional(),
-  ...wiringFields,
-  initialization: z.discriminatedUnion("kind", [
-    z.strictObject({ kind: z.literal("blocks"), blocks: nonNegativeIntegers, ...start }),
-    z.strictObject({ kind: z.literal("paper"), ...start }),
-    z.strictObject({ kind: z.literal("random"), ...start }),
-  ]).exactOptional(),
-});
-type _SchemaAcceptsTheType = Assert<Accepts<typeof schema, InitializedSideNetDeclaration>>;
+const schema = composed(() =>
+  z.strictObject({
+    // Not exactOptional(), with which a declaration without it would match no form.
+    kind: z.literal("initialized").optional(),
+    size: size.exactOptional(),
+    ...wiringFields,
+    initialization: starts.schema.exactOptional(),
+  })
+);
+type _SchemaAcceptsTheType = Assert<
+  Accepts<ReturnType<typeof schema>, InitializedSideNetDeclaration>
+>;
 
 const defaults = {
   reductionFactor: 2,
@@ -77,7 +69,9 @@ export const initializedSideNet: SideNetKind<
   InitializedSideNetDeclaration,
   InitializedSideNetConfig
 > = {
-  schema,
+  get schema() {
+    return schema();
+  },
 
   missing: (sidenet, path) =>
     sidenet.size === undefined
@@ -102,16 +96,7 @@ export const initializedSideNet: SideNetKind<
 
   check({ reductionFactor, memoryBlock, initialization }, path, { layers, field }) {
     const problems: Problem[] = [];
-    if (initialization.kind === "paper" && reductionFactor === 1) {
-      problems.push(wrong(
-        `${path}.initialization.kind`,
-        `must not be paper where ${path}.reductionFactor is 1: blocks r*i+1 end beyond the backbone`,
-        "paper",
-        "blocks, random",
-      ));
-    }
-    if (layers === undefined) return problems;
-    if (layers % reductionFactor !== 0) {
+    if (layers !== undefined && layers % reductionFactor !== 0) {
       problems.push(wrong(
         `${path}.reductionFactor`,
         `must divide ${field}`,
@@ -119,7 +104,7 @@ export const initializedSideNet: SideNetKind<
         `${divisorsOf(layers).join(", ")} for ${layers} layers`,
       ));
     }
-    if (memoryBlock >= layers) {
+    if (layers !== undefined && memoryBlock >= layers) {
       problems.push(wrong(
         `${path}.memoryBlock`,
         `must be below ${field}`,
@@ -127,27 +112,9 @@ export const initializedSideNet: SideNetKind<
         `integers from 0 to ${layers - 1}`,
       ));
     }
-    if (initialization.kind === "blocks") {
-      const { blocks } = initialization;
-      if (layers % reductionFactor === 0 && blocks.length !== layers / reductionFactor) {
-        problems.push(wrong(
-          `${path}.initialization.blocks`,
-          "must name one block for each SideNet layer",
-          blocks,
-          `lists of ${layers / reductionFactor} blocks`,
-        ));
-      }
-      const outside = blocks.findIndex((block) => block >= layers);
-      if (outside >= 0) {
-        problems.push(wrong(
-          `${path}.initialization.blocks.${outside}`,
-          `must be below ${field}`,
-          blocks[outside],
-          `integers from 0 to ${layers - 1}`,
-        ));
-      }
-    }
-    return problems;
+    const beside = { layers, field, reductionFactor };
+    const { check } = starts.get(initialization.kind);
+    return [...problems, ...check?.(initialization, path, beside) ?? []];
   },
 
   shapeOf: wiringOf,
@@ -157,12 +124,10 @@ export const initializedSideNet: SideNetKind<
    * the cached keys, and in `experiments/ablations/initialization.ts` 400 steps taught it nothing.
    */
   remark({ initialization, reductionFactor, memoryBlock }) {
-    if (initialization.kind === "random") return undefined;
     const layer = memoryLayer({ reductionFactor, memoryBlock });
-    const copied = initialization.kind === "paper"
-      ? reductionFactor * layer + 1
-      : initialization.blocks[layer];
-    if (copied === memoryBlock) return undefined;
+    const copied = starts.get(initialization.kind)
+      .copiedBlock?.(initialization, layer, reductionFactor);
+    if (copied === undefined || copied === memoryBlock) return undefined;
     return `SideNet layer ${layer} reads the memory of block ${memoryBlock} but starts as a copy of block ${copied}, and may not ` +
       `learn to read it: sidenet.initialization { kind: "blocks" } can name block ${memoryBlock} for that layer`;
   },

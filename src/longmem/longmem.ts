@@ -18,7 +18,7 @@ import { explainSegment, type MemoryRange, type MemoryReading } from "./explanat
 import { type Network, networks } from "./networks.ts";
 import { OpenMemory } from "./open_memory.ts";
 import { hasInnerPadding, paddingMask, rangesBehind, rowRanges } from "./padding.ts";
-import { banksOf, type LongMemParts, wholeNetwork } from "./parts.ts";
+import { banksOf, type LongMemParts, tellingNetwork, wholeNetwork } from "./parts.ts";
 import {
   checkCount,
   checkMemoryRange,
@@ -205,7 +205,8 @@ export class LongMem {
    */
   retrieved(tokens: Int32Array, options: { batch?: number } = {}): Promise<RetrievedChunks> {
     return this.#afterOthers(async () => {
-      const request = { ...options, readOnly: true, network: "longmem" } as const;
+      const network = tellingNetwork(this.parts, "chunks");
+      const request = { ...options, readOnly: true, network };
       const { outputs } = await this.#pass("retrieved", tokens, undefined, request);
       return await this.#retrieved(outputs, options.batch ?? 1);
     });
@@ -225,7 +226,8 @@ export class LongMem {
     { targets, ...options }: Omit<Batch, "readOnly"> & { targets?: Int32Array } = {},
   ): Promise<{ scores: Float32Array; neighbours: Neighbours }> {
     return this.#afterOthers(async () => {
-      const request = { ...options, readOnly: true, network: "knn-lm" } as const;
+      const network = tellingNetwork(this.parts, "states");
+      const request = { ...options, readOnly: true, network };
       const want = targets ? "neighbours" : "logits and neighbours";
       const { outputs } = await this.#pass(want, tokens, targets, request);
       const { scores, ...retrieved } = await this.#retrieved(outputs, options.batch ?? 1);
@@ -270,11 +272,13 @@ export class LongMem {
       const { device, parts } = this, passes = this.#passes;
       checkWords("option", Object.keys(options), ["hidden"]);
       checkTokens(tokens, targets, { rows: 1, vocabSize: parts.backbone.shape.vocabSize });
-      checkNetwork("longmem", "explained", parts);
+      const network = tellingNetwork(parts, "chunks");
+      checkNetwork(network, "explained", parts);
       const memory = await this.#openMemory(1, 0);
       const { hidden = [] } = options;
       for (const range of hidden.flat()) checkMemoryRange(range as MemoryRange);
-      return await explainSegment({ device, parts, passes, memory }, tokens, targets, hidden);
+      const model = { device, parts, passes, memory, network };
+      return await explainSegment(model, tokens, targets, hidden);
     });
   }
 

@@ -32,6 +32,6 @@ export const networks = new Registry<NetworkKind>(
     infllm: infLlmNetwork,
     "memorizing-transformer": memorizingNetwork,
     "knn-lm": knnLmNetwork,
-  } satisfies Record<Network, unknown>,
+  } satisfies Record<Network, unknown>, // the type's names, all of them and no others: the reference shows them
   { discriminator: "network" },
 );

@@ -7,6 +7,7 @@ import type { BackboneCheckpoint } from "../backbone/shape.ts";
 import { InputTypeError } from "../errors.ts";
 import type { MemoryConfig } from "../memory/config.ts";
 import type { TensorMap } from "../tensor.ts";
+import type { MemoryTells } from "./network.ts";
 import { type Network, networks } from "./networks.ts";
 import type { SideNetCheckpoint } from "./sidenet_shape.ts";
 
@@ -43,6 +44,13 @@ export function wholeNetwork(
 ): Network {
   if (sideNet) return memory ? "longmem" : "sidenet";
   return other?.network ?? "backbone";
+}
+
+/** The network of a model that tells of its memory; where there is none, another that would, and whose parts the model lacks. */
+export function tellingNetwork(parts: Omit<LongMemParts, "backbone">, tells: MemoryTells): Network {
+  const whole = wholeNetwork(parts);
+  const telling = (name: string) => networks.get(name).memory?.tells === tells;
+  return telling(whole) ? whole : networks.names.find(telling) as Network;
 }
 
 /** The part of a model that learns. */

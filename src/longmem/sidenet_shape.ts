@@ -61,6 +61,12 @@ export function layerPrefix(layer: number): string {
   return `layers.${layer}.`;
 }
 
+/** Number of a tensor's layer, if it is of one, and its name within it. */
+export function splitTensorName(name: string): { layer: number | undefined; inner: string } {
+  const [, layer, inner] = /^layers\.(\d+)\.(.*)$/.exec(name) ?? [];
+  return layer === undefined ? { layer, inner: name } : { layer: Number(layer), inner };
+}
+
 /** The trainable part of LongMem. */
 export interface SideNetCheckpoint {
   /** Sizes and wiring. */

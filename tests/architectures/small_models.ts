@@ -2,7 +2,8 @@
 import { architectures } from "../../src/backbone/architectures.ts";
 import { initializeBackbone } from "../../src/backbone/initialization.ts";
 import type { BackboneCheckpoint, BackboneShape } from "../../src/backbone/shape.ts";
-import { initializeSideNet, type SideNetInitialization } from "../../src/longmem/initialization.ts";
+import { initializeSideNet } from "../../src/longmem/initialization.ts";
+import type { SideNetInitialization } from "../../src/longmem/starts.ts";
 import type { SideNetCheckpoint, SideNetShape } from "../../src/longmem/sidenet_shape.ts";
 import { Random } from "../../src/random.ts";
 import type { TensorMap } from "../../src/tensor.ts";

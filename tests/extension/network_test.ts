@@ -56,7 +56,7 @@ const gatedNetwork: NetworkKind<GatedShape> = {
       layers: () => [],
     },
   },
-  memory: { blocks: ({ block }) => [block] },
+  memory: { blocks: ({ block }) => [block], tells: "chunks" },
   followsCache: true,
   forward({ graph, tokens, frozen, part: { block }, weights, batch, options }) {
     const retrieved: NotedRetrieval[] = [];
@@ -101,7 +101,8 @@ const gatedModel = inWindow("gated-block", {
       ...parts,
       other: gatedPart(sideNet.shape.memoryBlock, parts.backbone),
     }),
-    tensors: ({ memoryBlock }, backbone) => gatedTensors({ block: memoryBlock }, backbone),
+    network,
+    part: ({ memoryBlock }) => ({ block: memoryBlock }),
     operationsPerParameter: 4,
     fields: ["sidenet", "adaptation", "memory"],
   },
@@ -178,6 +179,10 @@ deviceTest(
     await model.remember(document);
     const remembering = await forward();
     assert.ok(remembering.some((logit, i) => Math.abs(logit - alone[i]) > 1e-2), "it remembers");
+    const { ages } = await model.retrieved(tokens);
+    const { starts, nllWithout } = await model.explain(tokens, tokens);
+    assert.ok(ages.every((age) => age >= 0) && starts.every((start) => start >= 0));
+    assert.deepEqual(nllWithout, await model.score(tokens, tokens, { network: "backbone" }));
     const window = model.openWindow({ contextTokens: 8 });
     let grown = await window.append(tokens.slice(0, 1));
     for (const id of tokens.slice(1)) grown = await window.append([id]);

@@ -10,10 +10,7 @@ import type { EvaluatedModel, Experiment } from "../../src/experiment/declaratio
 import { estimateRun } from "../../src/experiment/estimate.ts";
 import { resolveRun } from "../../src/experiment/resolve.ts";
 import { readSafetensors } from "../../src/formats/safetensors.ts";
-import {
-  initializeMemorizing,
-  memorizingTensorShapes,
-} from "../../src/longmem/networks/memorizing_transformer.ts";
+import { initializeMemorizing } from "../../src/longmem/networks/memorizing_transformer.ts";
 import { runExperiment } from "../../src/queue/run_experiment.ts";
 import { elementCount } from "../../src/tensor.ts";
 import { smallChronicle, smallTraining } from "../runner/small_chronicle.ts";
@@ -33,7 +30,8 @@ const wholly = inWindow("wholly-memorizing", {
       ...parts,
       other: initializeMemorizing({ memoryBlock: 0 }, parts.backbone),
     }),
-    tensors: (_sideNet, backbone) => memorizingTensorShapes({ memoryBlock: 0 }, backbone),
+    network: "memorizing-transformer",
+    part: () => ({ memoryBlock: 0 }),
     operationsPerParameter: 4,
     fields: ["adaptation", "memory"],
   },

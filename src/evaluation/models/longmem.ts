@@ -1,4 +1,3 @@
-import { sideNetTensorShapes } from "../../longmem/sidenet_shape.ts";
 import { sideNetTraining } from "../../training/adaptation.ts";
 import { inWindow } from "./in_window.ts";
 
@@ -16,7 +15,7 @@ export const longMem = inWindow("longmem", {
     hashName: "SideNet longmem",
     isAlwaysDone: ({ memory }) => memory !== undefined,
     start: (parts) => parts,
-    tensors: sideNetTensorShapes,
+    network: "longmem",
     operationsPerParameter: 6, // 2 forward, 4 backward
     fields: ["sidenet", "adaptation", "memory"],
   },

@@ -1,7 +1,4 @@
-import {
-  initializeMemorizing,
-  memorizingTensorShapes,
-} from "../../longmem/networks/memorizing_transformer.ts";
+import { initializeMemorizing } from "../../longmem/networks/memorizing_transformer.ts";
 import { inWindow } from "./in_window.ts";
 
 /**
@@ -20,7 +17,8 @@ export const memorizingTransformer = inWindow("memorizing-transformer", {
       ...parts,
       other: initializeMemorizing({ memoryBlock }, parts.backbone),
     }),
-    tensors: memorizingTensorShapes,
+    network: "memorizing-transformer",
+    part: ({ memoryBlock }) => ({ memoryBlock }),
     operationsPerParameter: 4, // the blocks run forward with the frozen ones
     fields: ["sidenet", "adaptation", "memory"],
   },

@@ -1,4 +1,3 @@
-import { sideNetTensorShapes } from "../../longmem/sidenet_shape.ts";
 import { inWindow } from "./in_window.ts";
 
 /** A SideNet trained like LongMem's, but never with a memory. */
@@ -11,7 +10,7 @@ export const sideNetWithoutMemory = inWindow("sidenet-without-memory", {
     hashName: "SideNet sidenet-without-memory",
     isAlwaysDone: ({ memory }) => memory === undefined,
     start: ({ backbone, sideNet }) => ({ backbone, sideNet }),
-    tensors: sideNetTensorShapes,
+    network: "sidenet",
     operationsPerParameter: 6, // 2 forward, 4 backward
     fields: ["sidenet", "adaptation"],
   },

@@ -125,7 +125,7 @@ export function languageModel(
     ...(followsCache && model.openWindow && {
       openWindow: ({ contextTokens }) => model.openWindow!({ contextTokens, network }),
     }),
-    ...(network === "longmem" && model.retrieved && {
+    ...(memory?.tells === "chunks" && model.retrieved && {
       retrieves: ({ tokens, rows }) => model.retrieved!(tokens, { batch: rows }),
     }),
   };

@@ -34,8 +34,7 @@ export function otherDocumentModel(
   const own = window && new RowWindows(window), theirs = window && new RowWindows(window);
   const scored = (segment: SegmentRows) => {
     const { tokens, batch } = show(own, segment);
-    const options = { ...batch, network: "longmem", readOnly: true } as const;
-    return [tokens, segment.targets, options] as const;
+    return [tokens, segment.targets, { ...batch, readOnly: true }] as const;
   };
   const reader = readingModel(name, {
     async startDocument(row, document) {
@@ -72,7 +71,7 @@ export function otherDocumentModel(
   });
   return window || !model.openWindow ? reader : {
     ...reader,
-    openWindow: ({ contextTokens }) => model.openWindow!({ contextTokens, network: "longmem" }),
+    openWindow: (options) => model.openWindow!(options),
   };
 }
 

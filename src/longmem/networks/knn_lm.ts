@@ -20,6 +20,7 @@ export const knnLmNetwork: NetworkKind = {
   memory: {
     blocks: (_part, { layers }) => [layers - 1],
     heads: ({ hiddenDim: E }) => ({ heads: 1, headDim: E + 1 }), // a state and half of its squared length
+    tells: "states",
     unshared: "there is no SideNet that would read it",
   },
   followsCache: false,

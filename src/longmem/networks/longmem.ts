@@ -5,5 +5,5 @@ import { sideNetNetwork } from "./sidenet.ts";
 /** The SideNet with its memory. */
 export const longMemNetwork: NetworkKind<SideNetShape> = {
   ...sideNetNetwork,
-  memory: { blocks: ({ memoryBlock }) => [memoryBlock] },
+  memory: { blocks: ({ memoryBlock }) => [memoryBlock], tells: "chunks" },
 };

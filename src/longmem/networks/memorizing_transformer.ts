@@ -44,7 +44,7 @@ function gateName({ memoryBlock }: MemorizingShape, backbone: BackboneShape): st
 }
 
 /** Names of the trained tensors, those of the backbone that they are copies of, and their shapes. */
-export function memorizingTensorShapes(
+function memorizingTensorShapes(
   shape: MemorizingShape,
   backbone: BackboneShape,
 ): Map<string, number[]> {

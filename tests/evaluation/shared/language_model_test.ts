@@ -73,7 +73,7 @@ test("otherDocumentModel() scores without writing, then writes the next document
   const resets = calls.filter(([name]) => name === "resetMemory");
   assert.equal(resets.length, 3);
   for (const [, , , options] of calls.filter(([name]) => name === "score")) {
-    assert.deepEqual(options, { batch: 1, network: "longmem", readOnly: true });
+    assert.deepEqual(options, { batch: 1, readOnly: true });
   }
   // Longest first: 2 remembers 0, 0 remembers 1, 1 remembers 2.
   assert.deepEqual(
