@@ -8,6 +8,15 @@ import type { SideNetCheckpoint, SideNetShape } from "../../src/longmem/sidenet_
 import { Random } from "../../src/random.ts";
 import type { TensorMap } from "../../src/tensor.ts";
 
+const yarn = {
+  kind: "yarn",
+  factor: 4,
+  fastTurns: 8,
+  slowTurns: 1,
+  originalTokens: 24,
+  magnitude: 1.3,
+};
+
 /** Settings that use what an architecture can do; others are tested with their defaults. */
 const settings = new Map<string, readonly Record<string, unknown>[]>([
   ["gpt2", [{ positions: 64, scoresScaledByBlock: true, activation: "gelu-sigmoid" }]],
@@ -19,20 +28,13 @@ const settings = new Map<string, readonly Record<string, unknown>[]>([
       qkvBias: true,
       outBias: true,
       mlpBias: true,
-      ropeScaling: {
-        kind: "yarn",
-        factor: 4,
-        fastTurns: 8,
-        slowTurns: 1,
-        originalTokens: 24,
-        magnitude: 1.3,
-      },
+      ropeScaling: yarn,
     },
   ]],
   ["mistral", [{ keyValueHeads: 3, windowTokens: 5 }]],
   ["qwen2", [{ keyValueHeads: 2, qkvBias: true, windowTokens: 4, windowedBlocks: [1, 2] }]],
   ["qwen3", [{ keyValueHeads: 3, headDim: 6 }]],
-  ["gpt_neox", [{ rotatedShare: 0.5 }, { parallel: false, rotatedShare: 1 }]],
+  ["gpt_neox", [{ rotatedShare: 0.5 }, { parallel: false, rotatedShare: 1, ropeScaling: yarn }]],
 ]);
 
 /** One small shape of each architecture, or several. */
