@@ -62,6 +62,14 @@ function unknownField(
       : `is not there: ${parent} has no fields`);
 }
 
+/** The value of a field; undefined where there is none. */
+export function valueAt(declaration: unknown, keys: readonly string[]): unknown {
+  return keys.reduce(
+    (owner, key) => (owner as Record<string, unknown> | undefined)?.[key],
+    declaration,
+  );
+}
+
 /**
  * Sets a field that {@linkcode locateField} has found; optional parts are created with their first field. The
  * objects around the field are copied, so that other parts that share them, as trainings may, keep their values.

@@ -46,7 +46,6 @@ export type {
   HuggingFaceBackboneConfig,
   HuggingFaceBackboneDeclaration,
 } from "../checkpoint/huggingface_backbone.ts";
-export type { BackboneInitialization } from "../backbone/initialization.ts";
 export type { BackboneStart } from "../training/pretraining.ts";
 export type {
   ChapterBreakDeclaration,
@@ -112,17 +111,6 @@ export type { GeneratedEvaluation } from "../evaluation/benchmarks/generated.ts"
 export type { AnswerEnd } from "../evaluation/benchmarks/benchmark.ts";
 export type { SquadDeclaration, SquadEvaluation } from "../evaluation/squad.ts";
 export type { TokenLossDeclaration, TokenLossEvaluation } from "../evaluation/token_loss.ts";
-export type { BlocksStart } from "../longmem/starts/blocks.ts";
-export type { PaperStart } from "../longmem/starts/paper.ts";
-export type { RandomStart } from "../longmem/starts/random.ts";
-export type { SideNetInitialization, SideNetSource } from "../longmem/starts.ts";
-export type { Declared } from "../declaration/part.ts";
-export type { StorageType } from "../memory/stored_range.ts";
-export type { Protocol } from "../declaration/protocol.ts";
-export type { MemoryConfig, MemoryDeclaration } from "../memory/config.ts";
-export type { ExactIndexConfig } from "../memory/index/exact.ts";
-export type { HnswIndexConfig, HnswIndexDeclaration } from "../memory/index/hnsw.ts";
-export type { IndexConfig, IndexDeclaration } from "../memory/index/indexes.ts";
 export type { PublishedTableName } from "../results/paper_tables.ts";
 export type { ReproductionConfig, ReproductionDeclaration } from "../results/reproduction.ts";
 export type {

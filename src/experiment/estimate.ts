@@ -13,7 +13,6 @@ import { tokenizerFiles } from "../text/tokenizer_config.ts";
 import { estimateEvaluation, type EvaluationEstimate } from "./evaluation_estimate.ts";
 import { backbones } from "./backbones.ts";
 import { backboneShape, countParameters, shapeOnFile, sideNetShape } from "./shapes.ts";
-import { machineMemoryBytes } from "../system.ts";
 import { type MemoryExcess, memoryExcess, memoryNeed } from "./memory_need.ts";
 import type { ResolvedExperiment } from "./declaration.ts";
 import { type DeclaredTraining, trainingsOf } from "./trainings.ts";
@@ -64,10 +63,7 @@ export async function estimateRun(experiment: ResolvedExperiment): Promise<Estim
     ...(sidenetParameters !== undefined && { sidenet: 2 * sidenetParameters }),
   };
   const memoryBytes = memoryNeed(experiment, onFile);
-  const machineBytes = machineMemoryBytes();
-  const excess = machineBytes === undefined
-    ? undefined
-    : memoryExcess(experiment, machineBytes, onFile);
+  const excess = memoryExcess(experiment, onFile);
   return {
     ...(backboneParameters !== undefined && { backboneParameters }),
     ...(sidenetParameters !== undefined && { sidenetParameters }),

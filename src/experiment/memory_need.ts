@@ -6,7 +6,7 @@
  */
 import { backboneTensorShapes, bankHeads } from "../backbone/architectures.ts";
 import type { BackboneShape } from "../backbone/shape.ts";
-import { setField } from "../declaration/field_path.ts";
+import { setField, valueAt } from "../declaration/field_path.ts";
 import { InputRangeError } from "../errors.ts";
 import { kindOf } from "../evaluation/evaluations.ts";
 import { modelKindOf } from "../evaluation/models.ts";
@@ -148,15 +148,15 @@ function sizesIn(
 }
 
 /**
- * Checks whether a run needs more memory than a machine has; undefined where it may fit.
+ * Checks whether a run needs more memory than a machine has; undefined where it may fit, or where nobody says how much it has.
  *
- * @param machineBytes Memory of the machine.
  * @param onFile Sizes of a backbone that are given by a file, not by the declaration.
+ * @param machineBytes Memory of the machine (default: this one's).
  */
 export function memoryExcess(
   experiment: ResolvedExperiment,
-  machineBytes: number,
   onFile?: BackboneShape,
+  machineBytes = machineMemoryBytes() ?? Infinity,
 ): MemoryExcess | undefined {
   const bytes = memoryNeed(experiment, onFile);
   if (bytes <= machineBytes) return undefined;
@@ -176,30 +176,19 @@ export function memoryExcess(
   return { bytes, machineBytes, field };
 }
 
-function valueAt(value: unknown, path: string): unknown {
-  return path.split(".").reduce(
-    (owner, key) => (owner as Record<string, unknown> | undefined)?.[key],
-    value,
-  );
-}
-
 /** The experiment with another size, and the fields that were declared to follow it. */
 function withSize(experiment: ResolvedExperiment, path: string, value: number): ResolvedExperiment {
   const changed = structuredClone(experiment);
-  const current = valueAt(experiment, path) as number;
-  const [part, ...rest] = path.split("."), field = rest.at(-1)!;
-  setField(changed, path.split("."), value);
-  const follow = (other: string, isEqual: boolean, followed: number) => {
-    if (isEqual) setField(changed, other.split("."), followed);
+  const keys = path.split("."), [part] = keys, field = keys.at(-1)!;
+  const current = valueAt(experiment, keys) as number;
+  setField(changed, keys, value);
+  const follow = (other: readonly string[], factor = 1) => {
+    if (valueAt(experiment, other) === factor * current) setField(changed, other, factor * value);
   };
-  if (field === "hiddenDim") {
-    const other = path.replace(/hiddenDim$/, "feedForwardDim");
-    follow(other, valueAt(experiment, other) === 4 * current, 4 * value);
-  }
+  if (field === "hiddenDim") follow([...keys.slice(0, -1), "feedForwardDim"], 4);
   for (const i of experiment.evaluations.keys()) {
-    const other = part === "memory" ? `evaluations.${i}.${path}` : `evaluations.${i}.${field}`;
-    const follows = part === "memory" || part !== "evaluations" && field === "contextTokens";
-    follow(other, follows && valueAt(experiment, other) === current, value);
+    if (part === "memory") follow(["evaluations", `${i}`, ...keys]);
+    if (part !== "evaluations" && field === "contextTokens") follow(["evaluations", `${i}`, field]);
   }
   return changed;
 }
@@ -219,9 +208,7 @@ export function describeExcess({ field, bytes, machineBytes }: MemoryExcess): st
  * @throws {RangeError} It names the field that is too large, its value and the largest that is allowed.
  */
 export async function checkMemoryNeed(experiment: ResolvedExperiment): Promise<void> {
-  const machineBytes = machineMemoryBytes();
-  if (machineBytes === undefined) return;
-  const excess = memoryExcess(experiment, machineBytes, await shapeOnFile(experiment));
+  const excess = memoryExcess(experiment, await shapeOnFile(experiment));
   if (excess === undefined) return;
   throw new InputRangeError(`Cannot run "${experiment.name}" as ${describeExcess(excess)}`);
 }

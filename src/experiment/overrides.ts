@@ -3,7 +3,7 @@
  */
 import type { Experiment, Sweep } from "./declaration.ts";
 import { DeclarationError } from "../declaration/problem.ts";
-import { locateField } from "../declaration/field_path.ts";
+import { locateField, valueAt } from "../declaration/field_path.ts";
 import type { SchemaNode } from "../declaration/schema_node.ts";
 import { allowedWords } from "../did_you_mean.ts";
 import { inExperiment } from "./schema.ts";
@@ -133,9 +133,9 @@ function nodeOf(experiment: Experiment, path: string): SchemaNode {
 function keepKnownFields(experiment: Experiment, keys: readonly string[]): void {
   const located = locateField(inExperiment(experiment), keys);
   if ("reason" in located || located.node.type !== "object") return;
-  const owner = keys.reduce<unknown>((value, key) => Reflect.get(value as object, key), experiment);
-  for (const name of Object.keys(owner as object)) {
-    if (!located.node.names.includes(name)) Reflect.deleteProperty(owner as object, name);
+  const owner = valueAt(experiment, keys) as object;
+  for (const name of Object.keys(owner)) {
+    if (!located.node.names.includes(name)) Reflect.deleteProperty(owner, name);
   }
 }
 

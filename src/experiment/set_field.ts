@@ -1,4 +1,4 @@
-import { setField } from "../declaration/field_path.ts";
+import { setField, valueAt } from "../declaration/field_path.ts";
 import { type TrainingDeclaration, warmupAfter } from "../training/config.ts";
 import type { Experiment } from "./declaration.ts";
 
@@ -15,11 +15,7 @@ export function setExperimentField(
   fixed: readonly string[],
 ): void {
   const keys = path.split("."), owners = keys.slice(0, -1);
-  const trainingOf = () =>
-    owners.reduce<unknown>(
-      (owner, key) => (owner as Record<string, unknown> | undefined)?.[key],
-      experiment,
-    ) as TrainingDeclaration | undefined;
+  const trainingOf = () => valueAt(experiment, owners) as TrainingDeclaration | undefined;
   const before = trainingOf()?.steps;
   setField(experiment, keys, value);
   const warmup = [...owners, "warmupSteps"], training = trainingOf();

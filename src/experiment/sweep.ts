@@ -16,7 +16,7 @@ import type { Experiment, ResolvedExperiment, Sweep } from "./declaration.ts";
 import { declarationError, type Problem, show } from "../declaration/problem.ts";
 import { inExperiment } from "./schema.ts";
 import { setExperimentField } from "./set_field.ts";
-import { checkExperiment, withoutUndefined } from "./validation.ts";
+import { checkExperiment } from "./validation.ts";
 
 /** One run of a sweep. */
 export interface Variant<E = Experiment> {
@@ -81,6 +81,16 @@ export function resolveVariants(declaration: unknown): ResolvedVariant[] {
   }
   if (problems.length > 0) throw declarationError(present, problems);
   return variants;
+}
+
+/** A field set to undefined is absent: `{ ...base, memory: undefined }` is the baseline of `base`. */
+function withoutUndefined(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutUndefined);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).filter(([, field]) => field !== undefined)
+      .map(([key, field]) => [key, withoutUndefined(field)]),
+  );
 }
 
 interface SweptField {

@@ -18,14 +18,13 @@ import { memoryPart, updateProblems } from "../memory/config.ts";
 import { declarationError, type Problem, wrong } from "../declaration/problem.ts";
 import { experimentSchema } from "./schema.ts";
 
-/** Checks a declaration of one run: returns its problems, or without any the run. */
+/** Checks a declaration of one run, of which no field is undefined: returns its problems, or without any the run. */
 export function checkExperiment(
   declaration: unknown,
 ): { readonly resolved?: ResolvedExperiment; readonly problems: readonly Problem[] } {
-  const present = withoutUndefined(declaration);
   const { declared: experiment, problems: malformed } = parseForm<Experiment>(
     experimentSchema(),
-    present,
+    declaration,
   );
   if (experiment === undefined) return { problems: malformed };
   const { protocol = "strict", backbone, adaptation, sidenet, evaluations } = experiment;
@@ -60,16 +59,6 @@ function missingContexts(experiment: Experiment): Problem[] {
         message: "is missing, as no training declares it: allowed are positive integers",
       }]
       : []
-  );
-}
-
-/** A field set to undefined is absent: `{ ...base, memory: undefined }` is the baseline of `base`. */
-export function withoutUndefined(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutUndefined);
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).filter(([, field]) => field !== undefined)
-      .map(([key, field]) => [key, withoutUndefined(field)]),
   );
 }
 

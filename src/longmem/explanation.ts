@@ -5,11 +5,9 @@
 import { architectureOf } from "../backbone/architectures.ts";
 import { bankInputNames, emptyScore, hiddenInputName } from "../memory/memory_graph.ts";
 import { slotsOf } from "../memory/ring.ts";
-import type { Device } from "../runtime/device.ts";
 import type { Network } from "./networks.ts";
 import type { OpenMemory } from "./open_memory.ts";
 import { hasInnerPadding, paddingMask } from "./padding.ts";
-import type { LongMemParts } from "./parts.ts";
 import { batchFeeds, type Passes } from "./passes.ts";
 
 /** Tokens of all that a memory has been given since it was emptied, from `start` to before `end`. */
@@ -49,17 +47,12 @@ export interface MemoryReading {
 
 /** Runs the pass; `tokens` [T] and `targets` [n], which follow the last n of them, have been checked. */
 export async function explainSegment(
-  { device, parts, passes, memory, network }: {
-    device: Device;
-    parts: LongMemParts;
-    passes: Passes;
-    memory: OpenMemory;
-    network: Network;
-  },
+  { passes, memory, network }: { passes: Passes; memory: OpenMemory; network: Network },
   tokens: Int32Array,
   targets: Int32Array,
   hidden: readonly (MemoryRange | readonly MemoryRange[])[],
 ): Promise<MemoryReading> {
+  const { device, parts } = passes;
   const T = tokens.length, n = targets.length, rows = hidden.length + 2;
   const { bank } = memory, { capacityChunks: P, chunkTokens: c } = bank.shape;
   const repeated = (ids: Int32Array) => {
@@ -101,7 +94,6 @@ export async function explainSegment(
     writes: false,
   } as const;
   const outputs = await passes.run(kind, batch, memory);
-  for (const tensor of Object.values(batch)) tensor.dispose();
 
   const nll = await outputs.nll.read() as Float32Array;
   const nllOf = (row: number) => nll.slice(row * n, (row + 1) * n);

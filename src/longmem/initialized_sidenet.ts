@@ -142,14 +142,9 @@ export const initializedSideNet: SideNetKind<
 
 /** Wiring of a SideNet that is initialised here: its shape without the number of layers. */
 function wiringOf(
-  { reductionFactor, memoryBlock, crossNetworkResidual, lastResidual }: InitializedSideNetConfig,
+  { initialization: _, kind: _initialized, ...wiring }: InitializedSideNetConfig,
 ): Omit<SideNetShape, "layers"> {
-  return {
-    reductionFactor,
-    memoryBlock,
-    ...(crossNetworkResidual === undefined ? {} : { crossNetworkResidual }),
-    ...(lastResidual === undefined ? {} : { lastResidual }),
-  };
+  return wiring;
 }
 
 /** All divisors of a number, in order. */

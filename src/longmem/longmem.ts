@@ -140,74 +140,51 @@ export class LongMem {
     return this.#memory?.bank;
   }
 
-  /**
-   * Logits of every position.
-   *
-   * @param tokens Token ids [B, T], row by row.
-   * @returns Logits [B, T, V].
-   * @throws RangeError for ids outside the vocabulary or a number of tokens that B does not divide.
-   */
+  /** Logits [B, T, V] of every position; see {@linkcode LongMemModel}. */
   async forward(
     tokens: Int32Array,
     options: Batch & { network?: Network } = {},
   ): Promise<{ logits: Float32Array }> {
-    const { outputs } = await this.#run("logits", tokens, undefined, options);
-    return { logits: await outputs.logits.read() as Float32Array };
+    const { logits } = await this.#run("logits", tokens, undefined, options);
+    return { logits: await logits.read() as Float32Array };
   }
 
-  /**
-   * Negative log-likelihood of every target, in nats [B, T].
-   *
-   * @param tokens Token ids [B, T].
-   * @param targets The token that follows each, [B, T]; or, where they are fewer, each of the last of a row, [B, n].
-   * @returns As many as there are targets.
-   */
+  /** Negative log-likelihood of every target, in nats; see {@linkcode LongMemModel}. */
   async score(
     tokens: Int32Array,
     targets: Int32Array,
     options: Batch & { network?: Network } = {},
   ): Promise<Float32Array> {
-    const { outputs } = await this.#run("nll", tokens, targets, options);
-    return await outputs.nll.read() as Float32Array;
+    const { nll } = await this.#run("nll", tokens, targets, options);
+    return await nll.read() as Float32Array;
   }
 
   /**
-   * Scores as `score` does and says, from the same pass, which token of the whole vocabulary the model holds most likely
-   * to follow each: the first of equally likely ones; and how many tokens it holds more likely than the target.
-   *
-   * @param tokens Token ids [B, T].
-   * @param targets The token that follows each, [B, T]; or, where they are fewer, each of the last of a row, [B, n].
-   * @returns Negative log-likelihoods in nats, the most likely ids, and the ranks of the targets, from 1, as many as there
-   * are targets.
+   * Scores as `score` does, and from the same pass returns the most likely ids and the ranks of the targets in the whole vocabulary,
+   * from 1, as many as there are targets; see {@linkcode LongMemModel}.
    */
   async choose(
     tokens: Int32Array,
     targets: Int32Array,
     options: Batch & { network?: Network } = {},
   ): Promise<{ nll: Float32Array; choices: Int32Array; ranks: Int32Array }> {
-    const { outputs } = await this.#run("choices", tokens, targets, options);
+    const { nll, choices, ranks } = await this.#run("choices", tokens, targets, options);
     return {
-      nll: await outputs.nll.read() as Float32Array,
-      choices: await outputs.choices.read() as Int32Array,
-      ranks: await outputs.ranks.read() as Int32Array,
+      nll: await nll.read() as Float32Array,
+      choices: await choices.read() as Int32Array,
+      ranks: await ranks.read() as Int32Array,
     };
   }
 
   /**
-   * Asks the memory, without reading it further or writing to it: which chunks do the queries of a segment find?
-   *
-   * Slots are used again when chunks leave, so that chunks are told apart by their age: 0 is the one that was written
-   * last, 1 the one before, and evicted or reset chunks have no age.
-   *
-   * @param tokens Token ids [B, T].
-   * @returns For every row, head and position the n chunks that it retrieves, best first; at padding, those that padding retrieves.
-   * @throws TypeError where there is no SideNet with a memory.
+   * The chunks that the queries of a segment find; see {@linkcode LongMemModel}. Slots are used again when chunks leave, so that
+   * chunks are told apart by their age. At padding they are those that padding retrieves.
    */
   retrieved(tokens: Int32Array, options: { batch?: number } = {}): Promise<RetrievedChunks> {
     return this.#afterOthers(async () => {
       const network = tellingNetwork(this.parts, "chunks");
       const request = { ...options, readOnly: true, network };
-      const { outputs } = await this.#pass("retrieved", tokens, undefined, request);
+      const outputs = await this.#pass("retrieved", tokens, undefined, request);
       return await this.#retrieved(outputs, options.batch ?? 1);
     });
   }
@@ -229,7 +206,7 @@ export class LongMem {
       const network = tellingNetwork(this.parts, "states");
       const request = { ...options, readOnly: true, network };
       const want = targets ? "neighbours" : "logits and neighbours";
-      const { outputs } = await this.#pass(want, tokens, targets, request);
+      const outputs = await this.#pass(want, tokens, targets, request);
       const { scores, ...retrieved } = await this.#retrieved(outputs, options.batch ?? 1);
       return {
         scores: await (outputs.nll ?? outputs.logits).read() as Float32Array,
@@ -255,12 +232,8 @@ export class LongMem {
   }
 
   /**
-   * Returns a segment's reads from the memory, and how likely its targets are with the memory, without it, and without parts of
-   * it. Nothing is written to the memory.
+   * A segment's reads from the memory, and their effect; see {@linkcode LongMemModel}.
    *
-   * @param tokens Token ids [T], one row.
-   * @param targets The tokens that follow the last n of them [n].
-   * @param options `hidden`: parts of the memory, or lists of parts; each costs a row of the pass.
    * @throws TypeError where there is no SideNet with a memory; RangeError for ids outside the vocabulary, or a memory of several rows.
    */
   explain(
@@ -269,7 +242,7 @@ export class LongMem {
     options: { readonly hidden?: readonly (MemoryRange | readonly MemoryRange[])[] } = {},
   ): Promise<MemoryReading> {
     return this.#afterOthers(async () => {
-      const { device, parts } = this, passes = this.#passes;
+      const { parts } = this;
       checkWords("option", Object.keys(options), ["hidden"]);
       checkTokens(tokens, targets, { rows: 1, vocabSize: parts.backbone.shape.vocabSize });
       const network = tellingNetwork(parts, "chunks");
@@ -277,7 +250,7 @@ export class LongMem {
       const memory = await this.#openMemory(1, 0);
       const { hidden = [] } = options;
       for (const range of hidden.flat()) checkMemoryRange(range as MemoryRange);
-      const model = { device, parts, passes, memory, network };
+      const model = { passes: this.#passes, memory, network };
       return await explainSegment(model, tokens, targets, hidden);
     });
   }
@@ -297,8 +270,7 @@ export class LongMem {
     checkWords("network", [network], networks.names);
     checkNetwork(network, "logits", this.parts);
     checkCount("open a window", "contextTokens", contextTokens, 1);
-    const surroundings = { device: this.device, parts: this.parts, passes: this.#passes };
-    const window = new WindowState(surroundings, { network, contextTokens });
+    const window = new WindowState(this.#passes, { network, contextTokens });
     const { vocabSize } = this.parts.backbone.shape;
     let isClosed = false;
     return {
@@ -346,7 +318,7 @@ export class LongMem {
       if (this.parts.heldTokens) {
         throw new TypeError("Cannot copy a memory of which a window holds tokens back");
       }
-      return await this.#memory?.save();
+      return await this.#memory?.bank.save();
     });
   }
 
@@ -362,7 +334,7 @@ export class LongMem {
       }
       const memory = await this.#openMemory(options.batch ?? 1, 0);
       this.#memoryChanges++;
-      await memory.restore(saved);
+      await memory.bank.restore(saved);
     });
   }
 
@@ -492,7 +464,7 @@ export class LongMem {
     tokens: Int32Array,
     targets: Int32Array | undefined,
     options: Batch & { network?: Network },
-  ): Promise<{ outputs: Tensors }> {
+  ): Promise<Tensors> {
     return this.#afterOthers(() => this.#pass(want, tokens, targets, options));
   }
 
@@ -502,7 +474,7 @@ export class LongMem {
     tokens: Int32Array,
     targets: Int32Array | undefined,
     options: Batch & { network?: Network },
-  ): Promise<{ outputs: Tensors }> {
+  ): Promise<Tensors> {
     const network = options.network ?? wholeNetwork(this.parts);
     // A misspelled readOnly would write to the memory.
     checkWords("option", Object.keys(options), passOptions);
@@ -548,9 +520,7 @@ export class LongMem {
         : rangesBehind(beforeTokens, ranges ?? { rows, contextTokens });
       await memory!.write(outputs, { rows: written, tokens });
     }
-    // The garbage collector does not see how much of a GPU these hold.
-    for (const tensor of Object.values(batch)) tensor.dispose();
-    return { outputs };
+    return outputs;
   }
 
   /** @param contextTokens Tokens of a row that are to be written; 0 if none. */

@@ -7,7 +7,7 @@ import {
 import { type MemoryConfig, retrievedChunks } from "../memory/config.ts";
 import type { OutsideIndex } from "../memory/index/chunk_index.ts";
 import { createHostAttention } from "../memory/host_attention.ts";
-import { MemoryBank, type SavedBank } from "../memory/memory_bank.ts";
+import { MemoryBank } from "../memory/memory_bank.ts";
 import { followBank, retrieveFunction } from "../memory/retriever.ts";
 import type { HostFunction } from "../runtime/compile.ts";
 import type { Device, DeviceTensor, Tensors } from "../runtime/device.ts";
@@ -197,16 +197,6 @@ export class OpenMemory {
   reset(rows?: readonly number[]): void {
     this.#held?.clear(this.bank.config.bank === "shared" && rows?.length !== 0 ? undefined : rows);
     for (const bank of this.banks) bank.reset(rows);
-  }
-
-  /** Copies everything to the host; only of one bank. */
-  save(): Promise<SavedBank> {
-    return this.bank.save();
-  }
-
-  /** Puts back what {@linkcode save} returned. */
-  restore(saved: SavedBank): Promise<void> {
-    return this.bank.restore(saved);
   }
 
   /** Frees the banks and their indexes, after the sessions that search them. */

@@ -10,6 +10,7 @@ import { compile } from "../runtime/compile.ts";
 import type { Device, Session, Tensors } from "../runtime/device.ts";
 import { buildForward, headBlocks, headLogits, headLoss, segmentKeys } from "./forward_graph.ts";
 import { frozenTensors } from "./frozen_tensors.ts";
+import type { ForwardOptions } from "./network.ts";
 import { type Network, networks } from "./networks.ts";
 import { hostFunctionsOf, type OpenMemory } from "./open_memory.ts";
 import { type LongMemParts, ownPart, wholeNetwork } from "./parts.ts";
@@ -29,36 +30,27 @@ const outputValues = {
 export type PassOutput = keyof typeof outputValues;
 
 /** Properties that all passes of one session share. */
-export interface PassKind {
+export interface PassKind extends
+  Pick<
+    ForwardOptions,
+    "rows" | "contextTokens" | "scoredTokens" | "padded" | "cachedTokens"
+  > {
   readonly want: PassOutput;
   readonly network: Network;
-  /** Rows B. */
-  readonly rows: number;
-  /** Tokens T of a row. */
-  readonly contextTokens: number;
-  /** How many of these have a target: the last. */
-  readonly scoredTokens: number;
-  readonly padded: boolean;
   readonly writes: boolean;
   /** Whether it returns the keys and values of the segment, for a cache. */
   readonly returnsKeys?: boolean;
-  /** Tokens C for which the cache that it reads has room; absent: it reads none. */
-  readonly cachedTokens?: number;
 }
 
 /** Sessions and weights of models that differ in their memories alone; one pass runs at a time. */
 export class Passes {
-  readonly #device: Device;
-  readonly #parts: LongMemParts;
   readonly #sessions = new Map<string, Promise<Session>>();
   /** Tensors of the weights by their names in graphs. */
   readonly weights: Tensors;
   /** The memory of the pass that runs: sessions are those of all memories. */
   #memory: OpenMemory | undefined;
 
-  constructor(device: Device, parts: LongMemParts) {
-    this.#device = device;
-    this.#parts = parts;
+  constructor(readonly device: Device, readonly parts: LongMemParts) {
     this.weights = frozenTensors(device, parts.backbone);
     const kind = networks.get(wholeNetwork(parts)).part?.weights;
     for (const [name, { data, shape }] of ownPart(parts)?.weights ?? []) {
@@ -66,15 +58,27 @@ export class Passes {
     }
   }
 
-  /** Runs a kind of pass on a batch, the weights and the memory, if its network reads one; inputs of the batch come before the memory's. */
-  async run(kind: PassKind, batch: Tensors, memory: OpenMemory | undefined): Promise<Tensors> {
+  /**
+   * Runs a kind of pass on a batch, the weights and the memory, if its network reads one; inputs of the batch come before the
+   * memory's.
+   *
+   * @param batch It is freed: the garbage collector does not see how much of a GPU it holds.
+   * @param cached Keys and values of the segment before it, where the pass reads them.
+   */
+  async run(
+    kind: PassKind,
+    batch: Tensors,
+    memory: OpenMemory | undefined,
+    cached: Tensors = {},
+  ): Promise<Tensors> {
     const session = await this.#session(kind, memory);
     const remembered = memory?.inputs(kind.rows);
     this.#memory = memory;
     const verified = memory?.verify();
     verified?.catch(() => {}); // where the pass fails, that is the error
-    const outputs = await session.run({ ...this.weights, ...remembered, ...batch });
+    const outputs = await session.run({ ...this.weights, ...remembered, ...cached, ...batch });
     await verified;
+    for (const tensor of Object.values(batch)) tensor.dispose();
     return outputs;
   }
 
@@ -82,7 +86,7 @@ export class Passes {
     const name = JSON.stringify(kind);
     const known = this.#sessions.get(name);
     if (known) return known;
-    const session = compile(this.#device, this.#graph(kind, memory), {
+    const session = compile(this.device, this.#graph(kind, memory), {
       hostOutputs: ["logits", "nll", "choices", "ranks", "ids", "scores", "weights", "gates"],
       hostFunctions: hostFunctionsOf(() => this.#memory!),
     });
@@ -92,13 +96,13 @@ export class Passes {
   }
 
   #graph(kind: PassKind, memory: OpenMemory | undefined): Graph {
-    const { backbone } = this.#parts, { blockBytes } = this.#device;
+    const { backbone } = this.parts, { blockBytes } = this.device;
     const { want, returnsKeys, writes, ...sizes } = kind;
     const forward = buildForward({
       ...sizes,
       backbone: backbone.shape,
       frozenType: backbone.frozenType,
-      part: ownPart(this.#parts)?.shape,
+      part: ownPart(this.parts)?.shape,
       ...(memory ? { memory: memory.inGraph } : {}),
       ...(want === "explained" ? { explains: true } : {}),
       blockBytes,

@@ -1,10 +1,9 @@
 import { architectureOf } from "../backbone/architectures.ts";
 import { cachedInputs } from "../backbone/attention_bias.ts";
-import type { Device, Tensors } from "../runtime/device.ts";
+import type { Tensors } from "../runtime/device.ts";
 import { type Network, networks } from "./networks.ts";
 import type { OpenMemory } from "./open_memory.ts";
 import { paddingMask } from "./padding.ts";
-import type { LongMemParts } from "./parts.ts";
 import { batchFeeds, type Passes } from "./passes.ts";
 import { SegmentCache } from "./segment_cache.ts";
 
@@ -24,24 +23,9 @@ export interface TokenWindow {
 /** Whole windows are padded to multiples of this, so that few shapes have to be compiled. */
 const windowStep = 32;
 
-/** The model that a window belongs to. */
-export interface WindowSurroundings {
-  readonly device: Device;
-  readonly parts: LongMemParts;
-  readonly passes: Passes;
-}
-
-/** The memory as a pass of a window finds it. */
-export interface WindowMemory {
-  /** Absent: the network reads none. */
-  readonly memory: OpenMemory | undefined;
-  /** Number of changes of its contents. */
-  readonly changes: number;
-}
-
 /** Tokens of a window, and the keys and values that were computed for them. */
 export class WindowState {
-  readonly #model: WindowSurroundings;
+  readonly #passes: Passes;
   readonly #network: Network;
   /** Tokens C that it holds at most. */
   readonly #contextTokens: number;
@@ -51,17 +35,24 @@ export class WindowState {
   #cachedWith: number | undefined;
 
   constructor(
-    model: WindowSurroundings,
+    passes: Passes,
     { network, contextTokens }: { network: Network; contextTokens: number },
   ) {
-    this.#model = model;
+    this.#passes = passes;
     this.#network = network;
     this.#contextTokens = contextTokens;
-    this.#cache = new SegmentCache(model.device, contextTokens);
+    this.#cache = new SegmentCache(passes.device, contextTokens);
   }
 
-  /** Logits [V] after the last token, once tokens have been added. */
-  async append(added: Int32Array, { memory, changes }: WindowMemory): Promise<Float32Array> {
+  /**
+   * Logits [V] after the last token, once tokens have been added.
+   *
+   * @param options `memory`: absent, where the network reads none; `changes`: the number of changes of its contents.
+   */
+  async append(
+    added: Int32Array,
+    { memory, changes }: { memory: OpenMemory | undefined; changes: number },
+  ): Promise<Float32Array> {
     const C = this.#contextTokens;
     const all = new Int32Array(this.#tokens.length + added.length);
     all.set(this.#tokens);
@@ -83,7 +74,7 @@ export class WindowState {
 
   /** Id that is padding wherever it stands, if the backbone's architecture has one. */
   get #padId(): number | undefined {
-    return architectureOf(this.#model.parts.backbone.shape).padId;
+    return architectureOf(this.#passes.parts.backbone.shape).padId;
   }
 
   /** A pass of the last token, which reads the cached keys and values of those before. */
@@ -91,7 +82,7 @@ export class WindowState {
     tokens: Int32Array,
     memory: OpenMemory | undefined,
   ): Promise<{ logits: Float32Array; keys: Tensors }> {
-    const { device, passes } = this.#model, C = this.#contextTokens;
+    const { device } = this.#passes, C = this.#contextTokens;
     const { distances, keyBias, position } = cachedInputs(tokens, {
       cachedTokens: C,
       pad: this.#padId,
@@ -113,8 +104,7 @@ export class WindowState {
       returnsKeys: true,
       cachedTokens: C,
     } as const;
-    const { logits, ...keys } = await passes.run(kind, { ...batch, ...this.#cache.inputs }, memory);
-    for (const tensor of Object.values(batch)) tensor.dispose();
+    const { logits, ...keys } = await this.#passes.run(kind, batch, memory, this.#cache.inputs);
     return { logits: await logits.read() as Float32Array, keys };
   }
 
@@ -123,7 +113,7 @@ export class WindowState {
     tokens: Int32Array,
     memory: OpenMemory | undefined,
   ): Promise<{ logits: Float32Array; keys: Tensors | undefined }> {
-    const { device, passes, parts } = this.#model, C = this.#contextTokens, network = this.#network;
+    const { device, parts } = this.#passes, C = this.#contextTokens, network = this.#network;
     const T = Math.min(Math.ceil(tokens.length / windowStep) * windowStep, C);
     const filled = new Int32Array(T).fill(this.#padId ?? 0); // any id does, where none is padding
     filled.set(tokens);
@@ -142,8 +132,7 @@ export class WindowState {
       writes: false,
       returnsKeys,
     } as const;
-    const { logits, ...keys } = await passes.run(kind, batch, memory);
-    for (const tensor of Object.values(batch)) tensor.dispose();
+    const { logits, ...keys } = await this.#passes.run(kind, batch, memory);
     const { vocabSize: V } = parts.backbone.shape;
     const last = tokens.length - 1 - (T - scoredTokens);
     return {

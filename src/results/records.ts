@@ -105,13 +105,16 @@ export interface MetricsRecord {
 
 /** Diagnostics of a training at a step. */
 export interface RecordedDiagnostics {
-  /** Gate of each head that reads the memory, from 0 to 1. */
+  /** Gate of each head that reads the memory, from 0 to 1: the share of the memory in its output. Absent without memory. */
   readonly gates?: readonly number[];
-  /** Share of the attention of these heads that goes to retrieved tokens. */
+  /**
+   * Share of the attention of these heads that goes to retrieved tokens: the mean of the gates, times the share of rows that have
+   * something in memory. Absent without memory.
+   */
   readonly memoryShare?: number;
-  /** Norm of the update divided by the norm of the weights. */
+  /** Norm of the update divided by the norm of the weights before it. */
   readonly updateToWeight: number;
-  /** The same of each layer. */
+  /** The same of each layer by its name; `other`: of parameters outside the layers. */
   readonly updateToWeightOfLayers: Readonly<Record<string, number>>;
 }
 

@@ -13,8 +13,6 @@ import type { Tokenizer } from "../text/tokenizer.ts";
 import { tokenizerSource } from "./load_trained_model.ts";
 import type { RunContext } from "./run_context.ts";
 
-export type { RunDocument, RunText };
-
 /** Opens corpus and tokenizer; records the hashes of both. */
 export async function openText(
   experiment: ResolvedExperiment,

@@ -5,7 +5,7 @@ import { modelKindOf } from "../evaluation/models.ts";
 import { EncodedMemories } from "../evaluation/shared/memory_cache.ts";
 import type { ResolvedExperiment } from "../experiment/declaration.ts";
 import type { Device } from "../runtime/device.ts";
-import type { RunText } from "./corpus.ts";
+import type { RunText } from "../text/corpora/corpus_kind.ts";
 import type { RunContext } from "./run_context.ts";
 import { withFrozen } from "./train_models.ts";
 

@@ -12,7 +12,7 @@ import type { Tokenizer } from "../text/tokenizer.ts";
 import type { TrainingConfig } from "../training/config.ts";
 import { backboneTraining, sideNetTraining } from "../training/adaptation.ts";
 import type { RunContext } from "./run_context.ts";
-import type { RunText } from "./corpus.ts";
+import type { RunText } from "../text/corpora/corpus_kind.ts";
 import { runPhase } from "./training.ts";
 import { InputError } from "../errors.ts";
 import type { BackboneCheckpoint } from "../backbone/shape.ts";

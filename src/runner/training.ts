@@ -22,7 +22,8 @@ import {
 } from "./training_cache.ts";
 import { codeDeterminants, identifyPhase, type Phase } from "./training_identity.ts";
 import type { RunContext } from "./run_context.ts";
-import { type RunText, trainingStream } from "./corpus.ts";
+import type { RunText } from "../text/corpora/corpus_kind.ts";
+import { trainingStream } from "./corpus.ts";
 import { missingLine } from "./training_lines.ts";
 
 /** Tokens of each valid document that a validation during training reads. */

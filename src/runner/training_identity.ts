@@ -16,7 +16,7 @@ import { trainedPart } from "../longmem/parts.ts";
 import type { SegmentStream } from "../text/segments.ts";
 import type { TensorMap } from "../tensor.ts";
 import type { TrainerOptions } from "../training/trainer.ts";
-import type { RunDocument, RunText } from "./corpus.ts";
+import type { RunDocument, RunText } from "../text/corpora/corpus_kind.ts";
 import type { RunContext } from "./run_context.ts";
 import { sha256Of } from "../sha256.ts";
 

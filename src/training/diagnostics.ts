@@ -2,21 +2,7 @@
  * Diagnostics of a training: how far the gates are open, and how large updates are beside the weights. It is computed
  * on the host from parameters before and after an update, so that the step is the same whether it is asked for or not.
  */
-
-/** Diagnostics of one update. */
-export interface TrainingDiagnostics {
-  /** Gate of each head that reads the memory, from 0 to 1: the share of the memory in its output. Absent without memory. */
-  readonly gates?: readonly number[];
-  /**
-   * Share of the attention of these heads that goes to retrieved tokens: the mean of the gates, times the share of rows that have
-   * something in memory. Absent without memory.
-   */
-  readonly memoryShare?: number;
-  /** Norm of the update divided by the norm of the weights before it. */
-  readonly updateToWeight: number;
-  /** The same of each layer by its name; `other`: of parameters outside the layers. */
-  readonly updateToWeightOfLayers: Readonly<Record<string, number>>;
-}
+import type { RecordedDiagnostics } from "../results/records.ts";
 
 /** A parameter before and after an update. */
 export interface UpdatedParameter {
@@ -35,7 +21,7 @@ export interface UpdatedParameter {
 export async function diagnose(
   parameters: AsyncIterable<UpdatedParameter>,
   memory?: { readonly biases: Float32Array; readonly activeShare: number },
-): Promise<TrainingDiagnostics> {
+): Promise<RecordedDiagnostics> {
   const all = { update: 0, weight: 0 };
   const layers = new Map<string, { update: number; weight: number }>();
   for await (const { name, before, after } of parameters) {

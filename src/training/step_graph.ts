@@ -16,6 +16,7 @@ import { reshape } from "../graph/ops/reshape.ts";
 import { sqrt } from "../graph/ops/sqrt.ts";
 import { where } from "../graph/ops/where.ts";
 import { InputTypeError } from "../errors.ts";
+import type { TrainingConfig } from "./config.ts";
 
 /** Names of a step's inputs besides weights and batch, and of its outputs besides the new parameters. */
 export const stepNames = {
@@ -45,11 +46,7 @@ export function parameterGroup(name: string): ParameterGroup {
 }
 
 /** Options of a step's optimiser. */
-export interface StepOptions {
-  readonly betas: readonly [number, number];
-  readonly epsilon: number;
-  readonly clipNorm?: number;
-}
+export type StepOptions = Pick<TrainingConfig, "betas" | "epsilon" | "clipNorm">;
 
 /** Adds loss and gradients to a graph: d(sum of weighted losses * scale) / d(parameter). */
 function lossAndGradients(
@@ -101,11 +98,9 @@ function update(
       epsilon: options.epsilon,
       stepSize: scalar(stepNames.stepSize(group)),
       decay,
-      ...(group === "withMemory"
-        ? {
-          active: graph.inputs.get(stepNames.active) ?? graph.input(stepNames.active, [], "bool"),
-        }
-        : {}),
+      ...(group === "withMemory" && {
+        active: graph.inputs.get(stepNames.active) ?? graph.input(stepNames.active, [], "bool"),
+      }),
     });
     graph.output(stepNames.updated(name), next.parameter);
     graph.output(stepNames.updated(stepNames.mean(name)), next.mean);
@@ -163,9 +158,10 @@ export function addUpdate(
   const parameters = new Map([...shapes].map(([name, shape]) => [name, graph.input(name, shape)]));
   const scale = graph.input(stepNames.lossScale, []);
   const scaled = new Map(
-    [...shapes].map((
-      [name, shape],
-    ) => [name, mul(graph.input(stepNames.gradient(name), shape), scale)]),
+    [...shapes].map(([name, shape]) => {
+      const sum = graph.input(stepNames.gradient(name), shape);
+      return [name, mul(sum, scale)];
+    }),
   );
   update(graph, parameters, scaled, options);
 }

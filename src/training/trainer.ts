@@ -20,10 +20,11 @@ import type { SavedBank } from "../memory/memory_bank.ts";
 import { compile } from "../runtime/compile.ts";
 import type { Device, DeviceTensor, Session, Tensors } from "../runtime/device.ts";
 import type { WebGpuDevice } from "../runtime/webgpu_device.ts";
+import type { RecordedDiagnostics } from "../results/records.ts";
 import type { TensorMap } from "../tensor.ts";
 import type { SegmentBatch } from "../text/segments.ts";
 import { type AdaptationConfig, learningRateAt, type TrainingConfig } from "./config.ts";
-import { diagnose, type TrainingDiagnostics } from "./diagnostics.ts";
+import { diagnose } from "./diagnostics.ts";
 import { dropoutFeeds, type LayerDropout, layerMasks } from "./dropout.ts";
 import { createGpuAdam, type GpuAdam, gpuAdamSource } from "./gpu_adam.ts";
 import { ReplacedTensors } from "./parameters.ts";
@@ -76,7 +77,7 @@ export interface StepMetrics {
   /** Chunks in each bank after the step; empty without memory. */
   readonly memoryFillChunks: readonly number[];
   /** Where they are asked for. */
-  readonly diagnostics?: TrainingDiagnostics;
+  readonly diagnostics?: RecordedDiagnostics;
 }
 
 /** Result of the first batches of an update. */
@@ -311,49 +312,6 @@ export class Trainer {
     return this.#begun.batches;
   }
 
-  /**
-   * One update from `accumulationSteps` batches: each retrieves, learns and is written to the memory before the next.
-   *
-   * @param signal Aborted when it should stop among its batches; the next call continues with the remaining ones.
-   * @param options `diagnoses`: reports the update's effect on gates and weights, which are read for it.
-   * @returns undefined where it was aborted.
-   * @throws Error at a non-finite loss or gradient, naming step and tensor; the parameters keep their last good values.
-   */
-  async update(
-    next: () => SegmentBatch,
-    signal?: undefined,
-    options?: { diagnoses?: boolean },
-  ): Promise<StepMetrics>;
-  async update(
-    next: () => SegmentBatch,
-    signal: AbortSignal,
-    options?: { diagnoses?: boolean },
-  ): Promise<StepMetrics | undefined>;
-  async update(
-    next: () => SegmentBatch,
-    signal?: AbortSignal,
-    { diagnoses = false }: { diagnoses?: boolean } = {},
-  ): Promise<StepMetrics | undefined> {
-    if (!await this.#make(next, signal, { diagnoses, waits: true })) return undefined;
-    const [metrics] = await Array.fromAsync(this.results());
-    return metrics;
-  }
-
-  /**
-   * As {@linkcode update}, but where a device computes while the host goes on, this does not wait for it: {@linkcode results}
-   * returns the numbers later, and throws then where one is not finite.
-   *
-   * @returns Whether the update has been made; not where it was aborted.
-   */
-  async advance(
-    next: () => SegmentBatch,
-    signal: AbortSignal,
-    { diagnoses = false }: { diagnoses?: boolean } = {},
-  ): Promise<boolean> {
-    const waits = !this.#options.device.runsAhead;
-    return await this.#make(next, signal, { diagnoses, waits });
-  }
-
   /** Whether the device has been given so many batches that it is time to read their results. */
   get resultsAreDue(): boolean {
     return !this.#options.device.runsAhead || this.#pace.isDue;
@@ -416,16 +374,21 @@ export class Trainer {
   }
 
   /**
-   * Makes an update; false where it was aborted among its batches.
+   * Makes an update from `accumulationSteps` batches: each retrieves, learns and is written to the memory before the next. Its
+   * numbers are among the {@linkcode results}.
    *
-   * @param options `waits`: for every number, so that one that is not finite leaves the parameters as they are.
+   * @param signal Aborted when it should stop among its batches; the next call continues with the remaining ones.
+   * @param options `diagnoses`: reports the update's effect on gates and weights, which are read for it.
+   * @returns Whether the update has been made; not where it was aborted.
+   * @throws Error at a non-finite loss or gradient, naming step and tensor; the parameters keep their last good values. Where a
+   * device computes while the host goes on, `results` throws it, later.
    */
-  async #make(
+  async advance(
     next: () => SegmentBatch,
-    signal: AbortSignal | undefined,
-    { diagnoses, waits }: { diagnoses: boolean; waits: boolean },
+    signal?: AbortSignal,
+    { diagnoses = false }: { diagnoses?: boolean } = {},
   ): Promise<boolean> {
-    const { config } = this.#options;
+    const { config, device } = this.#options, waits = !device.runsAhead;
     const learningRate = learningRateAt(this.#step + 1, config);
     const { batches } = this.#begun;
     let { loss, targets, gated, activeShare = 0 } = this.#begun;
@@ -450,7 +413,7 @@ export class Trainer {
       }
       const batch = next();
       if (diagnoses) activeShare += this.#activeShare(batch) / config.accumulationSteps;
-      const learnt = await this.#learn(batch, { micro, learningRate, waits });
+      const learnt = await this.#learn(batch, { micro, learningRate });
       losses.push(learnt.outputs[stepNames.loss]);
       targets += learnt.targets;
       gated ||= learnt.gated;
@@ -462,7 +425,7 @@ export class Trainer {
     }
     squares ??= await this.#updateFromSums({ targets, gated, learningRate });
     if (waits) {
-      const [read] = await this.#options.device.readAll([squares]);
+      const [read] = await device.readAll([squares]);
       this.#checkGradients(read as Float32Array, this.#step + 1);
     }
     const diagnostics = diagnoses ? await this.#diagnose(activeShare) : undefined;
@@ -492,7 +455,7 @@ export class Trainer {
   }
 
   /** Diagnoses the update that has been computed and not yet accepted. */
-  async #diagnose(activeShare: number): Promise<TrainingDiagnostics> {
+  async #diagnose(activeShare: number): Promise<RecordedDiagnostics> {
     const state = this.#state, targets = state.targets, frozen = this.#frozen;
     const { prefix, weights } = this.#trained;
     const read = async (tensor: DeviceTensor) => await tensor.read() as Float32Array;
@@ -515,7 +478,7 @@ export class Trainer {
   /** Runs the step on one batch: it makes the new parameters, or adds to the sums of gradients where there are several. */
   async #learn(
     batch: SegmentBatch,
-    { micro, learningRate, waits }: { micro: number; learningRate: number; waits: boolean },
+    { micro, learningRate }: { micro: number; learningRate: number },
   ): Promise<BatchResult> {
     const { config, device, seed } = this.#options;
     if (this.#options.parts.memory?.reset === "document") {
@@ -540,7 +503,7 @@ export class Trainer {
       ...this.#memory?.inputs(config.batchSize),
       ...fresh,
     };
-    const verified = waits ? this.#memory?.verify() : undefined;
+    const verified = device.runsAhead ? undefined : this.#memory?.verify();
     verified?.catch(() => {}); // where the step fails, that is the error
     const outputs = await this.#session!.run(feeds, (this.#sums ?? this.#state).targets);
     await verified;
@@ -556,9 +519,8 @@ export class Trainer {
     outputs: Tensors,
     { learningRate, gated }: { learningRate: number; gated: boolean },
   ): void {
-    const state = this.#state,
-      { targets } = state,
-      { decay, ...stepSizes } = this.#optimiserScalars(learningRate);
+    const state = this.#state, { targets } = state;
+    const { decay, ...stepSizes } = this.#optimiserScalars(learningRate);
     const replaced = (name: string) => ({
       before: state.get(name),
       after: targets[stepNames.updated(name)],
@@ -695,19 +657,14 @@ export class Trainer {
       parameters: await renamed((name) => name),
       means: await renamed(stepNames.mean),
       squares: await renamed(stepNames.square),
-      memory: await this.#memory?.save(),
+      memory: await this.#memory?.bank.save(),
     };
   }
 
   /** Continues where {@linkcode save} stopped. */
   async restore(state: TrainerState): Promise<void> {
     for (const [name, shape] of this.#parameterShapes) {
-      for (
-        const [to, from] of [[name, state.parameters], [stepNames.mean(name), state.means], [
-          stepNames.square(name),
-          state.squares,
-        ]] as const
-      ) {
+      const restoreOne = (to: string, from: TensorMap) => {
         const tensor = from.get(name);
         if (!tensor || String(tensor.shape) !== String(shape)) {
           throw new InputRangeError(
@@ -717,7 +674,10 @@ export class Trainer {
           );
         }
         this.#state.add(to, tensor.data, shape);
-      }
+      };
+      restoreOne(name, state.parameters);
+      restoreOne(stepNames.mean(name), state.means);
+      restoreOne(stepNames.square(name), state.squares);
     }
     if (state.begun) {
       const { sums, ...begun } = state.begun;
@@ -728,7 +688,7 @@ export class Trainer {
     }
     this.#step = state.step;
     this.#updates = { ...state.updates };
-    if (this.#memory && state.memory) await this.#memory.restore(state.memory);
+    if (this.#memory && state.memory) await this.#memory.bank.restore(state.memory);
   }
 
   async close(): Promise<void> {

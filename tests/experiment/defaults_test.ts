@@ -1,10 +1,7 @@
 import { resolveRun } from "../../src/experiment/resolve.ts";
 import type { TrainingConfig } from "../../src/training/config.ts";
-import type {
-  ChapterBreakEvaluation,
-  Experiment,
-  Protocol,
-} from "../../src/experiment/declaration.ts";
+import type { Protocol } from "../../src/declaration/protocol.ts";
+import type { ChapterBreakEvaluation, Experiment } from "../../src/experiment/declaration.ts";
 import { lengthBuckets } from "../../src/evaluation/perplexity.ts";
 import { windowOf } from "../../src/evaluation/evaluation_kind.ts";
 import { modelKindOf, modelName } from "../../src/evaluation/models.ts";

@@ -62,8 +62,11 @@ for (const [base, path, value] of tooLarge) {
   test(`memoryExcess() names ${path} of ${value}, and the largest that fits`, () => {
     const resolve = (value: number) =>
       resolveRun("a test", base, { assignments: [`${path}=${value}`] }).experiment;
-    assert.equal(memoryExcess(resolveRun("a test", base).experiment, machineBytes), undefined);
-    const { field, bytes } = memoryExcess(resolve(value), machineBytes)!;
+    assert.equal(
+      memoryExcess(resolveRun("a test", base).experiment, undefined, machineBytes),
+      undefined,
+    );
+    const { field, bytes } = memoryExcess(resolve(value), undefined, machineBytes)!;
     assert.equal(field?.path, path);
     assert.equal(field.current, value);
     assert.ok(bytes > machineBytes);
@@ -84,7 +87,7 @@ test("describeExcess() says what is needed, what there is and what would do", ()
   });
   // Two rows have a bank each: 64 numbers of a token's key and value, and 68 of a chunk's mean key; 580 bytes a token.
   assert.match(
-    describeExcess(memoryExcess(experiment, machineBytes)!),
+    describeExcess(memoryExcess(experiment, undefined, machineBytes)!),
     /^with memory.capacityTokens it takes at least 1080\.\d GiB of memory: this machine has 16.0 GiB; current value is 1000000000, allowed are integers up to 148\d{5}$/,
   );
 });

@@ -15,6 +15,7 @@ import {
   smallBackbone,
   smallMemory,
   smallSideNet,
+  update,
 } from "../training/small_training.ts";
 import { randomTokens, smallParts } from "./random_model.ts";
 
@@ -74,7 +75,7 @@ deviceTest("a SideNet is trained beside a backbone held in float16", async (devi
     const options = { backbone, sideNet: smallSideNet(smallBackbone()), memory: smallMemory };
     const trainer = await openSideNet(device, { learningRate: 1e-2 }, options);
     const next = inOrder(randomBatches(4));
-    for (let step = 0; step < 4; step++) await trainer.update(next);
+    for (let step = 0; step < 4; step++) await update(trainer, next);
     const weights = await trainer.weights();
     await trainer.close();
     return weights;

@@ -9,7 +9,13 @@ import { LongMem } from "../../src/longmem/longmem.ts";
 import { randomTokens, smallParts } from "../longmem/random_model.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { assert, assertClose, test } from "../testing.ts";
-import { inOrder, openSideNet, randomBatches, smallMemory } from "../training/small_training.ts";
+import {
+  inOrder,
+  openSideNet,
+  randomBatches,
+  smallMemory,
+  update,
+} from "../training/small_training.ts";
 
 const onLinux = { ignore: Deno.build.os !== "linux" };
 
@@ -103,7 +109,7 @@ deviceTest("a SideNet is trained with a memory in a file as with one in RAM", as
   const metricsWith = async (place: "ram" | "file") => {
     const trainer = await openSideNet(device, {}, { memory: { ...smallMemory, place } });
     const next = inOrder(randomBatches(4)), metrics = [];
-    for (let i = 0; i < 4; i++) metrics.push(await trainer.update(next));
+    for (let i = 0; i < 4; i++) metrics.push(await update(trainer, next));
     await trainer.close();
     return metrics.flatMap(({ loss, gradientNorm }) => [loss, gradientNorm]);
   };

@@ -1,5 +1,6 @@
 import type { ResolvedExperiment } from "../../src/experiment/declaration.ts";
-import { type RunDocument, trainingStream } from "../../src/runner/corpus.ts";
+import { trainingStream } from "../../src/runner/corpus.ts";
+import type { RunDocument } from "../../src/text/corpora/corpus_kind.ts";
 import type { Tokenizer } from "../../src/text/tokenizer.ts";
 import type { TrainingConfig } from "../../src/training/config.ts";
 import { releasedTraining } from "../training/small_training.ts";

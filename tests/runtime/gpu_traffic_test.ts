@@ -12,6 +12,7 @@ import {
   smallBackbone,
   smallMemory,
   smallSideNet,
+  update,
 } from "../training/small_training.ts";
 import { countGpuTraffic, describeTraffic, type GpuTraffic } from "./gpu_traffic.ts";
 
@@ -68,7 +69,7 @@ deviceTest("a training step costs no more than it did", async (device) => {
   const trainer = await openSideNet(device, {}, { memory: smallMemory, dropout: 0.1 });
   const batches = randomBatches(6), next = inOrder(batches), { signal } = new AbortController();
   // Buffers of the first step are reused by the others, and the second is the first that finds a memory.
-  for (let i = 0; i < 2; i++) await trainer.update(next);
+  for (let i = 0; i < 2; i++) await update(trainer, next);
   const state = await trainer.save();
   const { traffic: steps } = await countGpuTraffic(async () => {
     for (let i = 0; i < 4; i++) await trainer.advance(next, signal);
@@ -95,7 +96,7 @@ deviceTest("a training step costs no more than it did", async (device) => {
   });
   await trainer.restore(state);
   const again = inOrder(batches.slice(2));
-  for (const found of metrics) assert.deepEqual(found, await trainer.update(again));
+  for (const found of metrics) assert.deepEqual(found, await update(trainer, again));
   await trainer.close();
 }, gpuOnly);
 

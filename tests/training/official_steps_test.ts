@@ -9,7 +9,7 @@ import type { SegmentBatch } from "../../src/text/segments.ts";
 import { assert, assertClose, fixturePath, sharedTest } from "../testing.ts";
 import { fixtureMemory, fixtureNetworks, fixtureTest, Golden } from "../longmem/fixture_model.ts";
 import { ObservedModel } from "../longmem/observed_model.ts";
-import { releasedTraining } from "./small_training.ts";
+import { releasedTraining, update } from "./small_training.ts";
 import { sideNetPrefix } from "../../src/longmem/networks/sidenet.ts";
 
 const rows = 2, contextTokens = 16;
@@ -71,7 +71,7 @@ fixtureTest(
     // Without learning the weights stay, and without inertia Adam's mean is the gradient itself.
     const trainer = await openTrainer(device, { config: { learningRate: 0, betas: [0, 0.98] } });
     const batches = await officialBatches();
-    for (let step = 0; step < 3; step++) await trainer.update(() => batches[step]);
+    for (let step = 0; step < 3; step++) await update(trainer, () => batches[step]);
     const { means } = await trainer.save();
     assertTensors(means, await Golden.read("grads_f32mem.safetensors"), "grad/", 1e-6);
     await trainer.close();
@@ -86,7 +86,7 @@ fixtureTest("Trainer repeats three official steps with a float32 memory", async 
   const trainer = await openTrainer(device);
   const states: TrainerState[] = [];
   for (const [i, official] of record.entries()) {
-    const metrics = await trainer.update(() => batches[i]);
+    const metrics = await update(trainer, () => batches[i]);
     states.push(await trainer.save());
     assert.equal(metrics.step, i + 1);
     assert.equal(metrics.targets, 32);
@@ -118,7 +118,7 @@ fixtureTest("Trainer repeats three official steps with a float16 memory", async 
   const trainer = await openTrainer(device, { storage: "float16" });
   const states: TrainerState[] = [];
   for (const [i, official] of record.entries()) {
-    const { loss, gradientNorm } = await trainer.update(() => batches[i]);
+    const { loss, gradientNorm } = await update(trainer, () => batches[i]);
     states.push(await trainer.save());
     assert.ok(Math.abs(loss - official.loss_sum / 32) < 2e-5, `loss ${loss}`);
     assert.ok(Math.abs(gradientNorm - official.grad_norm) < 1e-4, `norm ${gradientNorm}`);
@@ -150,7 +150,7 @@ for (const storage of ["float32", "float16"] as const) {
       const steps = [2, 3].filter((step) => golden.has(`step${step}/memory_index`));
       assert.equal(steps[0], 2);
       for (const step of steps) {
-        await trainer.update(() => batches[step - 2]);
+        await update(trainer, () => batches[step - 2]);
         const { memory } = await trainer.save();
         const weights = await trainer.weights();
         const parts = {

@@ -10,7 +10,7 @@ import { elementCount, type TensorMap } from "../../src/tensor.ts";
 import { Random } from "../../src/random.ts";
 import type { SegmentBatch } from "../../src/text/segments.ts";
 import type { TrainingConfig } from "../../src/training/config.ts";
-import { Trainer, type TrainerOptions } from "../../src/training/trainer.ts";
+import { type StepMetrics, Trainer, type TrainerOptions } from "../../src/training/trainer.ts";
 import type { SideNetCheckpoint } from "../../src/longmem/sidenet_shape.ts";
 import { backboneTensorShapes } from "../../src/backbone/architectures.ts";
 
@@ -112,4 +112,15 @@ export function randomBatches(
 export function inOrder(batches: readonly SegmentBatch[]): () => SegmentBatch {
   let i = 0;
   return () => batches[i++];
+}
+
+/** Makes an update and reads its results. */
+export async function update(
+  trainer: Trainer,
+  next: () => SegmentBatch,
+  options: { diagnoses?: boolean } = {},
+): Promise<StepMetrics> {
+  await trainer.advance(next, undefined, options);
+  const [metrics] = await Array.fromAsync(trainer.results());
+  return metrics;
 }

@@ -22,6 +22,7 @@ import {
   smallBackbone,
   smallMemory,
   smallSideNet,
+  update,
 } from "./small_training.ts";
 import type { BackboneCheckpoint } from "../../src/backbone/shape.ts";
 
@@ -34,7 +35,7 @@ const showsGradients = { learningRate: 0, betas: [0, 0.98] } as const;
 /** Makes updates from batches, one after the other, and tells what came of it. */
 async function updates(trainer: Trainer, batches: readonly SegmentBatch[], count: number) {
   const next = inOrder(batches), metrics = [];
-  for (let i = 0; i < count; i++) metrics.push(await trainer.update(next));
+  for (let i = 0; i < count; i++) metrics.push(await update(trainer, next));
   return metrics;
 }
 
@@ -299,7 +300,7 @@ deviceTest("Trainer moves every parameter as AdamW with decay on all of them", a
   const next = inOrder(batches);
   let before = await trainer.save();
   for (let step = 1; step <= 3; step++) {
-    await trainer.update(next);
+    await update(trainer, next);
     const after = await trainer.save();
     const rate = 0.01 * (1 - (step - 1) / 4);
     for (const [name, { data }] of after.parameters) {
@@ -334,7 +335,7 @@ deviceTest(
     const next = inOrder(batches);
     const alone = [];
     for (let i = 0; i < 4; i++) {
-      alone.push({ metrics: await single.update(next), gradients: (await single.save()).means });
+      alone.push({ metrics: await update(single, next), gradients: (await single.save()).means });
     }
     await single.close();
 
@@ -345,7 +346,7 @@ deviceTest(
     );
     const accumulated = inOrder(batches);
     for (const [first, second] of [[alone[0], alone[1]], [alone[2], alone[3]]]) {
-      const metrics = await trainer.update(accumulated);
+      const metrics = await update(trainer, accumulated);
       const n = first.metrics.targets, m = second.metrics.targets;
       assert.equal(metrics.targets, n + m);
       const loss = (first.metrics.loss * n + second.metrics.loss * m) / (n + m);
@@ -518,9 +519,9 @@ deviceTest("Trainer frees what a step made, and at the end everything", async (d
   const trainer = await openSideNet(watching, config, { memory: smallMemory, dropout: 0.1 });
   const batches = randomBatches(6);
   const next = inOrder(batches);
-  await trainer.update(next);
+  await update(trainer, next);
   const afterOne = made.size;
-  await trainer.update(next);
+  await update(trainer, next);
   assert.equal(made.size, afterOne);
   await trainer.restore(await trainer.save());
   assert.equal(made.size, afterOne);
@@ -618,12 +619,12 @@ for (const accumulationSteps of [1, 2]) {
       const trainer = await openSideNet(device, config, { memory: smallMemory });
       const batches = randomBatches(2 * accumulationSteps);
       const next = inOrder(batches);
-      await trainer.update(next);
+      await update(trainer, next);
       const good = await trainer.save();
       good.parameters.get("sidenet.layers.0.fc1.bias")!.data[3] = NaN;
       await trainer.restore(good);
       await assert.rejects(
-        trainer.update(next),
+        update(trainer, next),
         /^InputError: Cannot continue training as the loss of step 2 is NaN: .* values after step 1$/,
       );
       const left = await trainer.save();
@@ -653,7 +654,7 @@ for (const accumulationSteps of [1, 2]) {
       });
       const start = await trainer.save();
       await assert.rejects(
-        trainer.update(inOrder(randomBatches(2))),
+        update(trainer, inOrder(randomBatches(2))),
         /^InputError: Cannot continue training as the gradient of "backbone\.transformer\.ln_f\.weight" in step 1 is not finite: .* after step 0$/,
       );
       const left = await trainer.save();
@@ -665,7 +666,7 @@ for (const accumulationSteps of [1, 2]) {
   );
 }
 
-deviceTest("Trainer.advance() makes the updates of update(), read later", async (device) => {
+deviceTest("Trainer.advance() makes the same updates where they are read later", async (device) => {
   const ahead = { ...device, runsAhead: true };
   for (const accumulationSteps of [1, 3]) {
     const config = { learningRate: 0.05, accumulationSteps };
@@ -714,7 +715,7 @@ deviceTest("Trainer finds late that a loss is no number, and saves no more", asy
     memory: smallMemory,
   });
   const next = inOrder(randomBatches(5)), { signal } = new AbortController();
-  await trainer.update(next);
+  await update(trainer, next);
   const broken = await trainer.save();
   broken.parameters.get("sidenet.layers.0.fc1.bias")!.data[3] = NaN;
   await trainer.restore(broken);
@@ -769,8 +770,8 @@ deviceTest("a diagnosed update is the same update, and says what it did", async 
   const nextPlain = inOrder(batches), next = inOrder(batches);
   for (let i = 0; i < 3; i++) {
     const before = await diagnosed.weights();
-    const expected = await plain.update(nextPlain);
-    const { diagnostics, ...metrics } = await diagnosed.update(next, undefined, {
+    const expected = await update(plain, nextPlain);
+    const { diagnostics, ...metrics } = await update(diagnosed, next, {
       diagnoses: true,
     });
     assert.deepEqual(metrics, expected);
@@ -805,7 +806,7 @@ deviceTest("a diagnosed update is the same update, and says what it did", async 
   await diagnosed.close();
   // A training without memory has no gates.
   const without = await openSideNet(device, config);
-  const { diagnostics } = await without.update(inOrder(batches), undefined, { diagnoses: true });
+  const { diagnostics } = await update(without, inOrder(batches), { diagnoses: true });
   assert.deepEqual(Object.keys(diagnostics!), ["updateToWeight", "updateToWeightOfLayers"]);
   await without.close();
 }, onCpu);
