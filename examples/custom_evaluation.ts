@@ -11,11 +11,11 @@ import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { askPrompts, type Experiment, runExperiment, type RunSummary } from "@longmem/lab";
 import {
+  evaluationForm,
   type EvaluationKind,
   fillModelEvaluation,
   type ModelEvaluation,
   type ModelEvaluationDeclaration,
-  modelEvaluationFields,
   promptOptions,
 } from "../src/evaluation/evaluation_kind.ts";
 import { type EvaluationDeclaration, evaluations } from "../src/evaluation/evaluations.ts";
@@ -49,16 +49,11 @@ const record = z.looseObject({ item: z.string(), correct: z.number() });
 
 /** The kind of evaluation. */
 const choice: EvaluationKind<ChoiceDeclaration, ChoiceEvaluation, z.infer<typeof record>> = {
-  // Composed when it is used, since models may be registered, too.
-  get schema() {
-    return z.strictObject({
-      kind: z.literal("choice"),
-      ...modelEvaluationFields(),
-      questions: z.array(
-        z.strictObject({ name: text, text, question: text, answers: z.array(text).min(2) }),
-      ).min(2),
-    }) as unknown as z.ZodType<ChoiceDeclaration>;
-  },
+  schema: evaluationForm("choice", () => ({
+    questions: z.array(
+      z.strictObject({ name: text, text, question: text, answers: z.array(text).min(2) }),
+    ).min(2),
+  })),
   fill: (declared, from) => ({ name: "choice", ...fillModelEvaluation(declared, from) }),
   limit: (config, items) => ({
     ...config,
@@ -85,7 +80,7 @@ const choice: EvaluationKind<ChoiceDeclaration, ChoiceEvaluation, z.infer<typeof
         }),
       };
     });
-    return Promise.resolve({
+    return {
       async score(model, scoring) {
         const scores = await askPrompts(model, items, promptOptions(config, items, scoring));
         return scores.map((answers, i) => {
@@ -99,7 +94,7 @@ const choice: EvaluationKind<ChoiceDeclaration, ChoiceEvaluation, z.infer<typeof
       },
       // What a control reads instead: the text of the next question.
       others: () => otherDocuments(items.map(({ reading }) => readableText(reading))),
-    });
+    };
   },
 
   // Changes whenever the same model would get another number.

@@ -8,10 +8,10 @@ import { InputRangeError } from "../errors.ts";
 /** One kind, told from the others by its value of the discriminator. */
 export interface Kind {
   /**
-   * An object whose discriminator is a literal: optional for the kind that is meant where none is named. Absent: no declaration
-   * names the kind.
+   * An object whose discriminator is a literal: optional for the kind that is meant where none is named; a function where it is
+   * composed of others. Absent: no declaration names the kind.
    */
-  readonly schema?: z.ZodType;
+  readonly schema?: z.ZodType | (() => z.ZodType);
 }
 
 /** Counts the registrations of all registries: a schema is up to date while it does not change. */
@@ -48,7 +48,9 @@ export class Registry<K extends Kind, Declaration = unknown> {
     this.#kinds = new Map(Object.entries(kinds));
     this.#discriminator = discriminator;
     this.#compose = composed(() => {
-      const schemas = [...this.#kinds.values()].flatMap(({ schema }) => schema ?? []);
+      const schemas = [...this.#kinds.values()].flatMap(({ schema }) =>
+        (typeof schema === "function" ? schema() : schema) ?? []
+      );
       return z.discriminatedUnion(discriminator, schemas as unknown as [z.ZodObject]);
     });
   }

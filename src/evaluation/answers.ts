@@ -10,8 +10,8 @@ import type { Prompt, PromptScore } from "./shared/prompting.ts";
 /** Prompts that score each answer behind the same tokens; `name` is for errors. */
 export function answerPrompts(
   name: string,
-  prompt: readonly number[],
-  answers: readonly (readonly number[])[],
+  prompt: Int32Array | readonly number[],
+  answers: readonly (Int32Array | readonly number[])[],
 ): Prompt[] {
   return answers.map((answer) => ({
     name,
@@ -48,6 +48,32 @@ export function checkChoices(
     }
     seen.set(key, choice);
   }
+}
+
+/**
+ * Checks the answers to a question: each has a token, and choices are told apart.
+ *
+ * @param what Name of the question in the error: `question "7"`.
+ * @param ids Tokens of the right answer, or of each choice.
+ * @returns Tokens of the longest answer: of choices, or of the right one and a written one.
+ * @throws {RangeError} Where one has no token, or two choices have the same.
+ */
+export function longestAnswer(
+  what: string,
+  ids: readonly (readonly number[])[],
+  { choices, maxAnswerTokens }: {
+    readonly choices?: readonly string[] | undefined;
+    readonly maxAnswerTokens: number;
+  },
+): number {
+  const lengths = ids.map(({ length }) => length);
+  if (lengths.includes(0)) {
+    throw new InputRangeError(
+      `Cannot ask ${what} as an answer to it has no token in the vocabulary`,
+    );
+  }
+  if (choices) checkChoices(what, choices, ids);
+  return Math.max(choices ? 0 : maxAnswerTokens, ...lengths);
 }
 
 /**

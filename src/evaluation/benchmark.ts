@@ -24,12 +24,11 @@ import type { BenchmarkFile } from "./benchmarks/format.ts";
 import { type FormatName, formats } from "./benchmarks/formats.ts";
 import {
   answerRoomProblems,
-  bankProblems,
   type DeclaredEvaluation,
   evaluationForm,
   type EvaluationKind,
   fillModelEvaluation,
-  limitItems,
+  limitOf,
   type ModelEvaluation,
   onceReadMemory,
 } from "./evaluation_kind.ts";
@@ -91,23 +90,18 @@ export const benchmark: EvaluationKind<
   BenchmarkEvaluation,
   BenchmarkRecord
 > = {
-  get schema() {
-    return form();
-  },
+  schema: form,
   fill: (declared, from) => ({
     name: declared.format,
     stop: "official" as const,
     ...fillModelEvaluation(declared, from, onceReadMemory),
   }),
   check(evaluation, path) {
-    const { memory, maxAnswerTokens, contextTokens, format, lengths = [] } = evaluation;
+    const { format, lengths = [] } = evaluation;
     const { hidesNeedles } = formats[format];
     return [
-      ...bankProblems(memory, path),
       ...repetitions(lengths, `${path}.lengths`, "numbers"),
-      ...(maxAnswerTokens === undefined
-        ? []
-        : answerRoomProblems({ maxAnswerTokens, contextTokens }, path)),
+      ...answerRoomProblems(evaluation, path),
       ...(hidesNeedles
         ? (["haystack", "lengths"] as const).filter((field) => evaluation[field] === undefined)
           .map((field): Problem => ({
@@ -124,7 +118,7 @@ export const benchmark: EvaluationKind<
         )),
     ];
   },
-  limit: limitItems,
+  limit: limitOf("maxItems"),
   describe: ({ format, path, maxItems, lengths }) =>
     `${
       maxItems === undefined ? "all questions" : `at most ${maxItems} questions of each task`
@@ -132,11 +126,11 @@ export const benchmark: EvaluationKind<
     (lengths ? `, of ${lengths.join(", ")} tokens` : ""),
   files: ({ path, prompts, haystack, format }) => {
     const source = { name: format, how: formats[format].source };
-    return Promise.resolve([
+    return [
       { field: "path", path, source },
       ...(prompts === undefined ? [] : [{ field: "prompts", path: prompts }]),
       ...(haystack === undefined ? [] : [{ field: "haystack", path: haystack, source }]),
-    ]);
+    ];
   },
   async prepare(evaluation, { texts: { tokenizer }, recordHash }) {
     const { format, path, maxItems, prompts, haystack, maxAnswerTokens } = evaluation;

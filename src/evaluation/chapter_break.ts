@@ -33,6 +33,7 @@ import {
   chapterBreakSources,
   sourceMadeOf,
 } from "./chapter_break/sources.ts";
+import { natsOf } from "./answers.ts";
 import {
   atMost,
   type DeclaredEvaluation,
@@ -41,7 +42,7 @@ import {
   type EvaluationKind,
   type EvaluationTexts,
   fillModelEvaluation,
-  limitItems,
+  limitOf,
   type ModelEvaluation,
   promptOptions,
   windowOf,
@@ -87,15 +88,6 @@ export interface ChapterBreakQuestion extends PromptedItem {
   readonly item: ChapterBreakItem;
   /** Tokens before the break that were to count. */
   readonly prefixTokens: number;
-}
-
-/** A model's scores of a question. */
-export interface ChapterBreakScore {
-  readonly question: ChapterBreakQuestion;
-  /** Score of each candidate, higher for a more likely one; the right one's first. */
-  readonly scores: readonly number[];
-  /** Rank of the right candidate, from 1; 1 is correct. */
-  readonly rank: number;
 }
 
 /**
@@ -205,54 +197,44 @@ export function severalTextsOfOtherWorks(
   return severalOtherTextsWithin(documents, ({ prefixTokens }) => prefixTokens, options);
 }
 
-/** Asks all questions. */
+/**
+ * Asks all questions.
+ *
+ * @returns A record for each, with the scores of all six candidates, higher for a more likely one, the right one's first, and the
+ * `rank` of that, from 1.
+ */
 export async function scoreChapterBreak(
   model: PromptedModel,
   questions: readonly ChapterBreakQuestion[],
   { scoring, ties, ...options }: Pick<ChapterBreakProtocol, "scoring" | "ties"> & PromptOptions,
-): Promise<ChapterBreakScore[]> {
+): Promise<SampleRecord[]> {
   const answers = await askPrompts(model, questions, options);
-  return questions.map((question, i) => {
-    const scores = answers[i].map(({ nll }) => {
-      const nats = nll.reduce((sum, value) => sum + value, 0);
-      return -nats / (scoring === "sum" ? 1 : nll.length);
-    });
-    return { question, scores, rank: rankOfFirst(scores, ties) };
+  return questions.map(({ item, prefixTokens, reading, prompts }, i) => {
+    const scores = natsOf(answers[i])
+      .map((nats, j) => -nats / (scoring === "sum" ? 1 : prompts[j].scored));
+    const rank = rankOfFirst(scores, ties);
+    return {
+      item: item.name,
+      work: item.work,
+      ...(item.cluster !== undefined && { cluster: item.cluster }),
+      prefixTokens,
+      readTokens: reading.reduce((sum, { length }) => sum + length, 0),
+      localTokens: prompts[0].tokens.length - prompts[0].scored,
+      scoredTokens: prompts.map(({ scored }) => scored),
+      scores,
+      rank,
+      correct: rank === 1,
+    };
   });
 }
 
-/**
- * Rank of the first of some scores, from 1; those that equal it stand before it if ties are wrong.
- *
- * @throws {RangeError} If a score is not a number.
- */
+/** Rank of the first of some scores, from 1; those that equal it stand before it if ties are wrong. */
 export function rankOfFirst(
   scores: readonly number[],
   ties: ChapterBreakProtocol["ties"],
 ): number {
-  if (scores.some(Number.isNaN)) {
-    throw new InputRangeError(
-      `Cannot rank candidates as a score is not a number: ${scores.join(", ")}`,
-    );
-  }
   const [right, ...wrong] = scores;
   return 1 + wrong.filter((score) => score > right || (ties === "wrong" && score === right)).length;
-}
-
-/** One line for each question, with the scores of all six candidates, the right one's first. */
-export function chapterBreakSamples(scores: readonly ChapterBreakScore[]): SampleRecord[] {
-  return scores.map(({ question: { item, prefixTokens, reading, prompts }, scores, rank }) => ({
-    item: item.name,
-    work: item.work,
-    ...(item.cluster !== undefined && { cluster: item.cluster }),
-    prefixTokens,
-    readTokens: reading.reduce((sum, { length }) => sum + length, 0),
-    localTokens: prompts[0].tokens.length - prompts[0].scored,
-    scoredTokens: prompts.map(({ scored }) => scored),
-    scores,
-    rank,
-    correct: rank === 1,
-  }));
 }
 
 /** The record of a question that was asked after several other texts: the means of its candidates' scores and of its rank. */
@@ -393,9 +375,7 @@ export const chapterBreak: EvaluationKind<
   ChapterBreakEvaluation,
   z.infer<typeof chapterBreakRecord>
 > = {
-  get schema() {
-    return form();
-  },
+  schema: form,
   fill(declaration, from) {
     const own = sourceMadeOf(corpora.get(from.corpus));
     const prefixTokens = [
@@ -441,13 +421,12 @@ export const chapterBreak: EvaluationKind<
     }
     return problems;
   },
-  limit: limitItems,
+  limit: limitOf("maxItems"),
   describe: ({ source, prefixTokens, maxItems }) =>
     `${atMost(maxItems, "chapter breaks")} of ${source.split}, after ${
       prefixTokens.join(", ")
     } tokens`,
-  files: ({ source }) =>
-    Promise.resolve(chapterBreakSources.get(source.kind).files?.(source) ?? []),
+  files: ({ source }) => chapterBreakSources.get(source.kind).files?.(source) ?? [],
   splits: ({ source }) =>
     chapterBreakSources.get(source.kind).isMadeOf ? [source.split as Split] : [],
   // Of items made from texts the number shows when they are made, unless it is limited.
@@ -455,16 +434,13 @@ export const chapterBreak: EvaluationKind<
     const all = chapterBreakSources.get(source.kind).itemCount?.(source, corpus) ?? Infinity;
     const items = Math.min(all, maxItems ?? Infinity);
     const candidates = 6;
-    return Promise.resolve(
-      !Number.isFinite(items)
-        ? undefined
-        : (model) =>
-          items * prefixTokens.reduce((sum, prefix) => {
-            const read = Math.max(0, prefix - (contextTokens - suffixTokens));
-            const prompt = Math.min(windowOf(model, contextTokens), prefix + suffixTokens);
-            return sum + (modelKindOf(model).readsMemory ? read : 0) + candidates * prompt;
-          }, 0),
-    );
+    if (!Number.isFinite(items)) return undefined;
+    return (model) =>
+      items * prefixTokens.reduce((sum, prefix) => {
+        const read = Math.max(0, prefix - (contextTokens - suffixTokens));
+        const prompt = Math.min(windowOf(model, contextTokens), prefix + suffixTokens);
+        return sum + (modelKindOf(model).readsMemory ? read : 0) + candidates * prompt;
+      }, 0);
   },
   async prepare(evaluation, { corpus, texts, recordHash }) {
     const { maxItems, scoring: comparison, ties } = evaluation;
@@ -472,14 +448,12 @@ export const chapterBreak: EvaluationKind<
     const items = spreadEvenly(all, maxItems);
     const questions = chapterBreakQuestions(items, evaluation);
     return {
-      score: async (model, scoring) =>
-        chapterBreakSamples(
-          await scoreChapterBreak(model, questions, {
-            ...promptOptions(evaluation, questions, scoring),
-            scoring: comparison,
-            ties,
-          }),
-        ),
+      score: (model, scoring) =>
+        scoreChapterBreak(model, questions, {
+          ...promptOptions(evaluation, questions, scoring),
+          scoring: comparison,
+          ties,
+        }),
       others: () => textsOfOtherWorks(questions),
       severalOthers: (options) => severalTextsOfOtherWorks(questions, options),
       ...(items.length < all.length && { total: () => all.length }),

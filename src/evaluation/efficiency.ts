@@ -29,6 +29,7 @@ import {
   evaluationForm,
   type EvaluationKind,
   fillModelEvaluation,
+  limitOf,
   type ModelEvaluation,
   type UnopenedItems,
 } from "./evaluation_kind.ts";
@@ -202,9 +203,7 @@ export const efficiency: EvaluationKind<
   EfficiencyEvaluation,
   z.infer<typeof efficiencyRecord>
 > = {
-  get schema() {
-    return form();
-  },
+  schema: form,
   fill: (declared, from) => ({
     name: declared.kind,
     totalTokens: [1024, 2048, 4096, 8192],
@@ -247,25 +246,22 @@ export const efficiency: EvaluationKind<
         : []),
     ];
   },
-  limit: (evaluation, items) => ({
-    ...evaluation,
-    repetitions: Math.min(items, evaluation.repetitions),
-  }),
+  limit: limitOf("repetitions"),
   describe: ({ totalTokens, warmupPasses, repetitions }) =>
     `${totalTokens.join(", ")} tokens in sight, ${repetitions} passes each after ${warmupPasses}`,
   cost({ totalTokens, warmupPasses, repetitions, contextTokens, batchSize }) {
     const passes = batchSize * (warmupPasses + repetitions);
-    return Promise.resolve((model) => {
+    return (model) => {
       const hasMemory = modelKindOf(model).readsMemory;
       return totalTokens.reduce(
         (sum, tokens) => sum + passes * (hasMemory ? contextTokens : tokens),
         0,
       );
-    });
+    };
   },
   startsProcesses: true,
   sizesMemory: true,
-  prepare: (evaluation, { threads }) => Promise.resolve(efficiencyItems(evaluation, { threads })),
+  prepare: efficiencyItems,
   version: () => 1,
   record: efficiencyRecord,
   measures: efficiencyMeasures,
@@ -297,16 +293,9 @@ async function measureInProcess(task: EfficiencyTask): Promise<EfficiencyMeasure
   const deno = Deno.execPath();
   const process = new Deno.Command(deno, {
     args: [
-      ...[
-        "run",
-        "--quiet",
-        "--no-prompt",
-        "--no-check",
-        "--lock=deno.lock",
-        "--allow-read",
-        "--allow-env",
-      ],
-      ...["--allow-ffi", "--allow-sys", new URL("./efficiency_process.ts", import.meta.url).href],
+      ...["run", "--quiet", "--no-prompt", "--no-check", "--lock=deno.lock"],
+      ...["--allow-read", "--allow-env", "--allow-ffi", "--allow-sys"],
+      new URL("./efficiency_process.ts", import.meta.url).href,
     ],
     cwd: new URL("../..", import.meta.url),
     stdin: "piped",

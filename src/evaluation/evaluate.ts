@@ -66,7 +66,7 @@ export async function measureModels(
       const { device, trained } = context;
       return await items.scoreUnopened(model as never, { ...trained, device }, scoring);
     }
-    const { readsOnce } = items, { contextTokens, memory } = evaluation;
+    const { contextTokens, memory } = evaluation;
     const scoreWith = async (others: PromptedItems["others"], scoring: Scoring) => {
       await using opened = await modelKindOf(model).open(model, context.trained, {
         name: modelName(model),
@@ -74,7 +74,7 @@ export async function measureModels(
         contextTokens,
         memory,
         others,
-        ...(readsOnce && { memories: context.memories }),
+        ...(kind.readsOnce && { memories: context.memories }),
       });
       return await items.score(opened.model, scoring);
     };

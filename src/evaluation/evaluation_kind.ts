@@ -123,8 +123,6 @@ interface ScoredItems {
 
 /** Items that a model reads and answers. */
 export interface PromptedItems extends ScoredItems {
-  /** Whether texts are read once, about which all rows are asked; absent: each row reads for itself. */
-  readonly readsOnce?: true;
   /** Has a model read and answer all items: a record for each. */
   readonly score: (model: PromptedModel, scoring: Scoring) => Promise<SampleRecord[]>;
   /**
@@ -155,8 +153,8 @@ export type EvaluationItems = PromptedItems | UnopenedItems;
 
 /** A kind of evaluation. */
 export interface EvaluationKind<Declaration, Config, Item> {
-  /** Form of the object that declares it. */
-  readonly schema: z.ZodType<Declaration>;
+  /** Composes the form of the object that declares it: {@linkcode evaluationForm} does. */
+  readonly schema: () => z.ZodType<Declaration>;
   fill(declaration: Declaration, from: EvaluationSurroundings): Config;
   /** Values that are allowed alone, but not together; `path` is where the evaluation stands. */
   check?(config: Config, path: string, experiment: ExperimentParts): Problem[];
@@ -165,18 +163,20 @@ export interface EvaluationKind<Declaration, Config, Item> {
   /** Which items it asks for, in words: `at most 3 documents of test`. */
   describe(config: Config): string;
   /** Files and folders that it reads. */
-  files?(config: Config): Promise<NamedPath[]>;
+  files?(config: Config): NamedPath[] | Promise<NamedPath[]>;
   /** Splits of the corpus that it reads. */
   splits?(config: Config): readonly Split[];
   /** Tokens that pass through each model, about; undefined where only the texts themselves would say. */
-  cost?(config: Config, corpus: CorpusConfig): Promise<TokensOf | undefined>;
+  cost?(config: Config, corpus: CorpusConfig): TokensOf | undefined | Promise<TokensOf | undefined>;
   /** Whether it starts processes of its own, which needs more permissions. */
   readonly startsProcesses?: true;
+  /** Whether texts are read once, about which all rows are asked: the bank must be shared. Absent: each row reads for itself. */
+  readonly readsOnce?: true;
   /** Whether it sizes the memory itself, so that the declared one need not hold the tokens written at once. */
   readonly sizesMemory?: true;
   /** Baselines that take no model, by their names in results. */
   readonly withoutModel?: readonly string[];
-  prepare(config: Config, inputs: EvaluationInputs): Promise<EvaluationItems>;
+  prepare(config: Config, inputs: EvaluationInputs): EvaluationItems | Promise<EvaluationItems>;
   /** The record of an item that was scored after several other texts, of the record after each: the means of its scores. */
   average?(records: readonly SampleRecord[]): SampleRecord;
   /** Version of a measure's definition: it changes whenever the same model would get another number. */
@@ -217,23 +217,21 @@ export function textLengthProblems(lengths: readonly number[], path: string): Pr
   );
 }
 
-/** Forms of the fields that all evaluations have; composed again where models are registered. */
-export function modelEvaluationFields() {
-  return {
-    name: slug.exactOptional(),
-    models: z.array(modelSchema()).min(1).readonly().describe("lists of models"),
-    batchSize: positiveInteger.exactOptional(),
-    contextTokens: positiveInteger.exactOptional(),
-    memory: memoryPart.schema.exactOptional(),
-  };
-}
-
+/** The form of a kind of some fields and those that all evaluations have; composed again where models are registered. */
 export function evaluationForm<const Kind extends string, Fields extends z.ZodRawShape>(
   kind: Kind,
   fields: () => Fields,
 ) {
   return composed(() =>
-    z.strictObject({ kind: z.literal(kind), ...modelEvaluationFields(), ...fields() })
+    z.strictObject({
+      kind: z.literal(kind),
+      name: slug.exactOptional(),
+      models: z.array(modelSchema()).min(1).readonly().describe("lists of models"),
+      batchSize: positiveInteger.exactOptional(),
+      contextTokens: positiveInteger.exactOptional(),
+      memory: memoryPart.schema.exactOptional(),
+      ...fields(),
+    })
   );
 }
 
@@ -272,10 +270,11 @@ type FilledField = "models" | "batchSize" | "contextTokens" | "memory";
 /** Reports fields of an evaluation's memory that do not fit; `isMemoryWrong`: whether the experiment's own is reported already. */
 export function evaluationMemoryProblems(
   evaluation: ModelEvaluation,
-  { memory, isMemoryWrong, sizesMemory }: {
+  { memory, isMemoryWrong, readsOnce, sizesMemory }: {
     readonly memory: MemoryConfig | undefined;
     readonly isMemoryWrong: boolean;
-    readonly sizesMemory: boolean;
+    readonly readsOnce?: boolean | undefined;
+    readonly sizesMemory?: boolean | undefined;
   },
   path: string,
 ): Problem[] {
@@ -287,10 +286,17 @@ export function evaluationMemoryProblems(
       message: "overrides a memory that is not declared: allowed is none, or declare memory",
     }];
   }
+  const ofBank = !readsOnce || own.bank === "shared" ? [] : [wrong(
+    `${path}.memory.bank`,
+    'must be "shared", as all queries read what was read once',
+    own.bank,
+    "shared",
+  )];
   const isAnother = JSON.stringify(own) !== JSON.stringify(memory);
-  if (isMemoryWrong && !isAnother) return [];
+  if (isMemoryWrong && !isAnother) return ofBank;
   const { contextTokens } = evaluation;
   return [
+    ...ofBank,
     ...(isAnother ? memoryPart.check(own, `${path}.memory`) : []),
     // Where rows share a bank, texts are read into it one at a time.
     ...(sizesMemory ? [] : updateProblems(own, { batchSize: 1, contextTokens }, `${path}.memory`)),
@@ -319,20 +325,10 @@ export function controlProblems(
   )];
 }
 
-/** The bank of an evaluation whose queries all read one memory. */
-export function bankProblems(memory: MemoryConfig | undefined, path: string): Problem[] {
-  return !memory || memory.bank === "shared" ? [] : [wrong(
-    `${path}.memory.bank`,
-    'must be "shared", as all queries read what was read once',
-    memory.bank,
-    "shared",
-  )];
-}
-
-/** The room of a question in a window, beside its answer. */
+/** The room of a question in a window, beside its answer, where the evaluation limits that. */
 export function answerRoomProblems(
-  { maxAnswerTokens, contextTokens }: {
-    readonly maxAnswerTokens: number;
+  { maxAnswerTokens = 0, contextTokens }: {
+    readonly maxAnswerTokens?: number;
     readonly contextTokens: number;
   },
   path: string,
@@ -353,20 +349,12 @@ export function windowOf(model: EvaluatedModel, contextTokens: number): number {
   return modelKindOf(model).windowTokens?.(model) ?? contextTokens;
 }
 
-/** An evaluation of at most so many items, for a first look. */
-export function limitItems<Evaluation extends { readonly maxItems?: number }>(
-  evaluation: Evaluation,
-  items: number,
-): Evaluation {
-  return { ...evaluation, maxItems: Math.min(items, evaluation.maxItems ?? items) };
-}
-
-/** The same of evaluations that draw instances of their texts. */
-export function limitInstances<Evaluation extends { readonly instances: number }>(
-  evaluation: Evaluation,
-  items: number,
-): Evaluation {
-  return { ...evaluation, instances: Math.min(items, evaluation.instances) };
+/** The `limit` of a kind whose items a field counts, such as `maxItems`. */
+export function limitOf<const Field extends string>(field: Field) {
+  return <Config extends { readonly [field in Field]?: number }>(
+    config: Config,
+    items: number,
+  ): Config => ({ ...config, [field]: Math.min(items, config[field] ?? items) });
 }
 
 /** A count of things in words: `at most 3 documents`. */

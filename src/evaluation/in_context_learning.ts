@@ -17,16 +17,15 @@ import { nonNegativeInteger, oneOf, positiveInteger } from "../declaration/field
 import type { Accepts, Assert } from "../declaration/part.ts";
 import { type Problem, wrong } from "../declaration/problem.ts";
 import { corpora } from "../text/corpora/corpora.ts";
-import { checkChoices } from "./answers.ts";
+import { answerPrompts, checkChoices, natsOf } from "./answers.ts";
 import {
   atMost,
-  bankProblems,
   controlProblems,
   type DeclaredEvaluation,
   evaluationForm,
   type EvaluationKind,
   fillModelEvaluation,
-  limitItems,
+  limitOf,
   onceReadMemory,
   onceReadOptions,
 } from "./evaluation_kind.ts";
@@ -51,12 +50,7 @@ import {
   severalOtherTextsWithin,
   type SeveralTexts,
 } from "./shared/other_texts.ts";
-import {
-  askPrompts,
-  type Prompt,
-  type PromptOptions,
-  type PromptScore,
-} from "./shared/prompting.ts";
+import { askPrompts, type PromptOptions, type PromptScore } from "./shared/prompting.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
 
 export interface AskEpisodesOptions extends Omit<PromptOptions, "memory"> {
@@ -86,8 +80,8 @@ export async function askEpisodes(
     case "open-vocabulary": {
       const items = episodes.map(({ memory, queries, labelTokens }) => ({
         reading: memory,
-        prompts: queries.map(({ item, prompt, label }) =>
-          continued(item, prompt, labelTokens[label].slice(0, 1))
+        prompts: queries.flatMap(({ item, prompt, label }) =>
+          answerPrompts(item, prompt, [labelTokens[label].slice(0, 1)])
         ),
       }));
       const answers = await askPrompts(model, items, shared);
@@ -111,17 +105,14 @@ export async function askEpisodes(
         }
         return {
           reading: memory,
-          prompts: prompts.flatMap(({ item, prompt }) =>
-            labelTokens.map((label) => continued(item, prompt, label))
-          ),
+          prompts: prompts.flatMap(({ item, prompt }) => answerPrompts(item, prompt, labelTokens)),
         };
       });
       const answers = await askPrompts(model, items, shared);
       return episodes.flatMap((episode, i) => {
         const L = episode.labels.length;
         const logLikelihoods = (prompt: number) =>
-          answers[i].slice(L * prompt, L * (prompt + 1))
-            .map(({ nll }) => -nll.reduce((sum, nats) => sum + nats, 0));
+          natsOf(answers[i].slice(L * prompt, L * (prompt + 1))).map((nats) => -nats);
         const nothing = calibration === "content-free"
           ? logLikelihoods(episode.queries.length)
           : episode.labels.map(() => 0);
@@ -133,10 +124,6 @@ export async function askEpisodes(
     default:
       return scoring satisfies never;
   }
-}
-
-function continued(name: string, prompt: Int32Array, answer: Int32Array): Prompt {
-  return { name, tokens: Int32Array.of(...prompt, ...answer), scored: answer.length };
 }
 
 function namedRecord(
@@ -243,9 +230,7 @@ export const inContextLearning: EvaluationKind<
   InContextLearningEvaluation,
   z.infer<typeof inContextLearningRecord>
 > = {
-  get schema() {
-    return form();
-  },
+  schema: form,
   fill(declared, from) {
     const kind = demonstrationSources.get(declared.source.kind);
     const { memory, shots, scoring, ...limit } = kind.defaults(from.protocol);
@@ -261,7 +246,7 @@ export const inContextLearning: EvaluationKind<
     };
   },
   check(evaluation, path, { corpus }) {
-    const { source, scoring, calibration, memory } = evaluation;
+    const { source, scoring, calibration } = evaluation;
     const problems: Problem[] = [];
     const kind = demonstrationSources.get(source.kind);
     const fits = (name: string) => demonstrationSources.get(name).fits(corpora.get(corpus.kind));
@@ -296,24 +281,21 @@ export const inContextLearning: EvaluationKind<
         "none",
       ));
     }
-    problems.push(...bankProblems(memory, path));
     return problems;
   },
-  limit: limitItems,
+  readsOnce: true,
+  limit: limitOf("maxItems"),
   describe: ({ source, maxItems }) =>
     `${atMost(maxItems, "examples")} of ${demonstrationSources.get(source.kind).describe(source)}`,
   files: async ({ source }) => await demonstrationSources.get(source.kind).files?.(source) ?? [],
-  cost: async (evaluation) => {
-    const { source } = evaluation;
-    return await demonstrationSources.get(source.kind).cost?.(source, evaluation);
-  },
+  cost: (evaluation) =>
+    demonstrationSources.get(evaluation.source.kind).cost?.(evaluation.source, evaluation),
   withoutModel: [commonestLabel],
   async prepare(evaluation, inputs) {
     const { source, scoring: labelScoring, calibration } = evaluation;
     const kind = demonstrationSources.get(source.kind), { draw } = kind;
     const { episodes, totals } = await kind.write(source, evaluation, inputs);
     return {
-      readsOnce: true,
       score: (model, scoring) =>
         askEpisodes(model, episodes, {
           ...onceReadOptions(evaluation, scoring),

@@ -26,24 +26,24 @@ export const metricCatalog: MetricCatalog = {
   },
 
   modelLabel(run, { evaluation, model }) {
-    const known = knownModels(run, evaluation);
-    const declared = known.find((declared) => modelName(declared) === model);
+    const declared = findModel(run, evaluation, model);
     if (declared === undefined) return model;
     const { label } = modelKindOf(declared);
     // Several sizes of a model have one label.
-    return known.every((other) => other === declared || modelKindOf(other).label !== label)
+    return knownModels(run, evaluation).every((other) =>
+        other === declared || modelKindOf(other).label !== label
+      )
       ? label
       : model;
   },
 
   isMain(run, { evaluation, model }) {
-    const declared = knownModels(run, evaluation).find((declared) => modelName(declared) === model);
+    const declared = findModel(run, evaluation, model);
     return declared !== undefined && modelKindOf(declared).isMain === true;
   },
 
   reach(run, { evaluation, model }) {
-    const found = findKind(run, evaluation);
-    const declared = knownModels(run, evaluation).find((declared) => modelName(declared) === model);
+    const found = findKind(run, evaluation), declared = findModel(run, evaluation, model);
     if (!found || found.kind.sizesMemory || declared === undefined) return undefined;
     const { contextTokens, memory } = found.config;
     const kind = modelKindOf(declared);
@@ -104,10 +104,15 @@ function foundSums(
 /** Whether a metric of a completed run was measured by the definitions of this code. */
 function isCurrent(run: RunRecord, metric: Metric): boolean {
   const { evaluation, model, measure, metricVersion, modelVersion } = metric;
-  const declared = knownModels(run, evaluation).find((declared) => modelName(declared) === model);
+  const declared = findModel(run, evaluation, model);
   const current = declared && modelKindOf(declared).version?.(declared);
   return run.summary.state === "completed" && modelVersion === current &&
     metricVersion === findKind(run, evaluation)?.kind.version(measure);
+}
+
+/** A model of an evaluation of a run by its name in results; undefined where this code does not have it. */
+function findModel(run: RunRecord, evaluation: string, model: string): ModelConfig | undefined {
+  return knownModels(run, evaluation).find((declared) => modelName(declared) === model);
 }
 
 /** The models of an evaluation of a run that this code has. */

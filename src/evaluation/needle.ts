@@ -26,18 +26,18 @@ import { positiveInteger, positiveIntegers, seed } from "../declaration/fields.t
 import type { Accepts, Assert } from "../declaration/part.ts";
 import { repetitions, wrong } from "../declaration/problem.ts";
 import { chronicleOf } from "../text/corpora/corpora.ts";
+import { natsOf } from "./answers.ts";
 import {
   controlProblems,
   type DeclaredEvaluation,
   evaluationForm,
   type EvaluationKind,
   fillModelEvaluation,
-  limitInstances,
+  limitOf,
   type ModelEvaluation,
   mostTextTokens,
   mostWrittenTokens,
   promptOptions,
-  type Scoring,
   textLengthProblems,
 } from "./evaluation_kind.ts";
 import { differenceOf, type Measure, sumsOver } from "./measure.ts";
@@ -80,7 +80,7 @@ export async function askNeedles(
       correct: questions.map(({ question: { tokens, scored }, score: { choices } }) =>
         Number(choices.every((choice, i) => choice === tokens[tokens.length - scored + i]))
       ),
-      nats: questions.map(({ score }) => score.nll.reduce((sum, nats) => sum + nats, 0)),
+      nats: natsOf(questions.map(({ score }) => score)),
       ...(questions.every(({ score }) => score.ranks) &&
         { ranks: questions.map(({ score }) => Math.max(...score.ranks!)) }),
       ...(retrieves && {
@@ -287,9 +287,7 @@ const form = evaluationForm("needle", () => ({
 type _FormAcceptsTheType = Assert<Accepts<ReturnType<typeof form>, NeedleDeclaration>>;
 
 export const needle: EvaluationKind<NeedleDeclaration, NeedleEvaluation, NeedleRecord> = {
-  get schema() {
-    return form();
-  },
+  schema: form,
   fill: (declared, from) => ({
     name: declared.kind,
     // Distances within a short segment, and as far as the chronicle's memory reaches.
@@ -331,7 +329,7 @@ export const needle: EvaluationKind<NeedleDeclaration, NeedleEvaluation, NeedleR
       )]),
     ];
   },
-  limit: limitInstances,
+  limit: limitOf("instances"),
   describe: ({ instances, needles, distances }) =>
     `${instances} instances of ${needles.join(", ")} facts, told ${
       distances.join(", ")
@@ -343,8 +341,8 @@ export const needle: EvaluationKind<NeedleDeclaration, NeedleEvaluation, NeedleR
       ? chronicleWording(chronicle.writing.sentence)
       : englishWording(tokenizer);
     const texts = writeNeedleTexts({ ...evaluation, wording });
-    return Promise.resolve({
-      score: (model: PromptedModel, scoring: Scoring) =>
+    return {
+      score: (model, scoring) =>
         askNeedles(model, texts, {
           ...promptOptions(evaluation, texts, scoring),
           chunkTokens: memory?.chunkTokens,
@@ -355,7 +353,7 @@ export const needle: EvaluationKind<NeedleDeclaration, NeedleEvaluation, NeedleR
           texts.map((text) => ({ ...readableText(text.reading), name: itemOf(text) })),
           options,
         ),
-    });
+    };
   },
   average: averageNeedles,
   version: () => 2,

@@ -22,12 +22,10 @@ import {
   documentFields,
   documentItems,
   documentKind,
-  fillDocumentEvaluation,
-  type FirstTokens,
-  firstTokensField,
   type ReadDocument,
 } from "./shared/document_evaluation.ts";
 import { estimateOfSums, type Measure, type MeasuredDifference, sumsOver } from "./measure.ts";
+import type { DocumentSegments } from "../text/segments.ts";
 import type { LanguageModel } from "./shared/language_model.ts";
 import { meanOf } from "./shared/other_texts.ts";
 import { readDocuments, type ReadOptions } from "./shared/read_documents.ts";
@@ -38,12 +36,6 @@ export const perplexityVersion = 2;
 export interface PerplexityDocument extends ReadDocument {
   /** Length in GPT-2 tokens, by which documents fall into buckets. */
   readonly gpt2Tokens: number;
-}
-
-export interface DocumentScore {
-  readonly document: PerplexityDocument;
-  /** Sum of the negative log-likelihoods, in nats. */
-  readonly nats: number;
 }
 
 /** The paper's buckets: lengths in GPT-2 tokens from `from` up to below `to`. */
@@ -61,14 +53,16 @@ export function bucketOf(gpt2Tokens: number): string {
 }
 
 /**
- * Scores all documents; the result is in the order of the documents and does not depend on how they were dealt to rows.
+ * Scores all documents.
+ *
+ * @returns For each, in order, the sum of its negative log-likelihoods, in nats; it does not depend on how they were dealt to rows.
  */
 export async function scoreDocuments(
   model: LanguageModel,
-  documents: readonly PerplexityDocument[],
+  documents: readonly DocumentSegments[],
   options: ReadOptions,
-): Promise<DocumentScore[]> {
-  const nats = new Float64Array(documents.length);
+): Promise<number[]> {
+  const nats = new Array<number>(documents.length).fill(0);
   await readDocuments(model, documents, options, {
     read: (batch) => model.score(batch),
     nll: (nll) => nll,
@@ -76,19 +70,22 @@ export async function scoreDocuments(
       for (let i = 0; i < content.targetTokens; i++) nats[document] += nll[offset + i];
     },
   });
-  return documents.map((document, i) => ({ document, nats: nats[i] }));
+  return nats;
 }
 
-/** One line for each document. */
-export function perplexitySamples(scores: readonly DocumentScore[]): SampleRecord[] {
-  return scores.map(({ document: { name, targetTokens, words, gpt2Tokens, cluster }, nats }) => ({
+/** One line for each document, of its nats. */
+export function perplexitySamples(
+  documents: readonly PerplexityDocument[],
+  nats: readonly number[],
+): SampleRecord[] {
+  return documents.map(({ name, targetTokens, words, gpt2Tokens, cluster }, i) => ({
     item: name,
     ...(cluster !== undefined && { cluster }),
     bucket: bucketOf(gpt2Tokens),
     gpt2Tokens,
     tokens: targetTokens,
     words,
-    ...natsAndPerplexity(nats, targetTokens),
+    ...natsAndPerplexity(nats[i], targetTokens),
   }));
 }
 
@@ -257,7 +254,7 @@ export function perplexityLabel({ measure, at, over }: MetricKey): MetricLabel {
 }
 
 /** Perplexity over whole documents. */
-export interface PerplexityEvaluation extends DocumentEvaluation, FirstTokens {
+export interface PerplexityEvaluation extends DocumentEvaluation {
   /** Distinguishes it from other kinds of evaluation. */
   readonly kind: "perplexity";
 }
@@ -265,7 +262,7 @@ export interface PerplexityEvaluation extends DocumentEvaluation, FirstTokens {
 /** The same as declared. */
 export type PerplexityDeclaration = DeclaredEvaluation<PerplexityEvaluation, "kind" | "split">;
 
-const form = evaluationForm("perplexity", () => ({ ...documentFields, ...firstTokensField }));
+const form = evaluationForm("perplexity", () => documentFields);
 type _FormAcceptsTheType = Assert<Accepts<ReturnType<typeof form>, PerplexityDeclaration>>;
 
 export const perplexity: EvaluationKind<
@@ -273,16 +270,14 @@ export const perplexity: EvaluationKind<
   PerplexityEvaluation,
   z.infer<typeof perplexityRecord>
 > = {
-  get schema() {
-    return form();
-  },
+  schema: form,
   ...documentKind,
-  fill: fillDocumentEvaluation,
   async prepare(evaluation, { texts }) {
     return documentItems(evaluation, await texts.documents(evaluation.split), {
       tokenizer: texts.tokenizer,
       known: ({ gpt2Tokens }) => ({ gpt2Tokens }),
-      score: async (...asked) => perplexitySamples(await scoreDocuments(...asked)),
+      score: async (model, documents, options) =>
+        perplexitySamples(documents, await scoreDocuments(model, documents, options)),
     });
   },
   average: averagePerplexity,

@@ -18,21 +18,20 @@ import { type Question, readQuestions } from "../text/questions.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import {
   answerPrompts,
-  checkChoices,
   chooseLikeliest,
   endsLine,
   lineOf,
+  longestAnswer,
   natsOf,
 } from "./answers.ts";
 import {
   answerRoomProblems,
   atMost,
-  bankProblems,
   type DeclaredEvaluation,
   evaluationForm,
   type EvaluationKind,
   fillModelEvaluation,
-  limitItems,
+  limitOf,
   type ModelEvaluation,
   onceReadMemory,
   onceReadOptions,
@@ -144,19 +143,13 @@ export function writeQuestions(
       ),
     }));
     const rooms = prepared.map(({ question, ids, answers }) => {
-      const lengths = answers.map(({ length }) => length);
-      if (lengths.includes(0)) {
-        throw new InputRangeError(
-          `Cannot ask question "${question.id}" as an answer to it has no token in the vocabulary`,
-        );
-      }
-      if (question.choices) checkChoices(`question "${question.id}"`, question.choices, answers);
-      const longest = Math.max(question.choices ? 0 : maxAnswerTokens, ...lengths);
+      const { id, choices } = question;
+      const longest = longestAnswer(`question "${id}"`, answers, { choices, maxAnswerTokens });
       // The last token of an answer is not read; <s> is.
       const room = T - (longest - 1) - ids.length - 1;
       if (room < 0) {
         throw new InputRangeError(
-          `Cannot ask question "${question.id}" as it must fit contextTokens with its answer: current values are ` +
+          `Cannot ask question "${id}" as it must fit contextTokens with its answer: current values are ` +
             `${ids.length + 1} tokens, ${longest} of the answer, and ${T}`,
         );
       }
@@ -292,9 +285,7 @@ function questionLabel({ measure, over }: MetricKey): MetricLabel {
 
 export const questions: EvaluationKind<QuestionsDeclaration, QuestionsEvaluation, QuestionRecord> =
   {
-    get schema() {
-      return form();
-    },
+    schema: form,
     fill: (declared, from) => ({
       name: declared.kind,
       prompt: `Question: ${place}\nAnswer:`,
@@ -302,18 +293,18 @@ export const questions: EvaluationKind<QuestionsDeclaration, QuestionsEvaluation
       ...fillModelEvaluation(declared, from, onceReadMemory),
     }),
     check(evaluation, path) {
-      const { memory, prompt } = evaluation;
+      const { prompt } = evaluation;
       return [
-        ...bankProblems(memory, path),
         ...(prompt.includes(place)
           ? []
           : [wrong(`${path}.prompt`, `must contain ${place}`, prompt, `texts with ${place}`)]),
         ...answerRoomProblems(evaluation, path),
       ];
     },
-    limit: limitItems,
+    readsOnce: true,
+    limit: limitOf("maxItems"),
     describe: ({ maxItems, path }) => `${atMost(maxItems, "questions")} of ${path}`,
-    files: ({ path }) => Promise.resolve([{ field: "path", path }]),
+    files: ({ path }) => [{ field: "path", path }],
     async prepare(evaluation, { texts: { tokenizer }, recordHash }) {
       const { path, maxItems, memory } = evaluation;
       const data = await readQuestions(path);
@@ -323,7 +314,6 @@ export const questions: EvaluationKind<QuestionsDeclaration, QuestionsEvaluation
       const texts = writeQuestions(asked, { ...evaluation, tokenizer, chunkTokens });
       const { maxAnswerTokens } = evaluation;
       return {
-        readsOnce: true,
         score: (model: PromptedModel, scoring: Scoring) =>
           askOwnQuestions(model, texts, {
             ...onceReadOptions(evaluation, scoring),

@@ -22,7 +22,6 @@ import {
   documentFields,
   documentItems,
   documentKind,
-  fillDocumentEvaluation,
   type ReadDocument,
 } from "./shared/document_evaluation.ts";
 import { type Measure, sumsOver } from "./measure.ts";
@@ -40,15 +39,6 @@ import { readDocuments, type ReadOptions } from "./shared/read_documents.ts";
 /** A book cut into segments, and its recalls by position. */
 export interface RecallDocument extends ReadDocument {
   readonly recalls: readonly Recall[];
-}
-
-/** A model's scores of a book. */
-export interface RecallScore {
-  readonly document: RecallDocument;
-  /** Sum of the negative log-likelihoods of all targets, in nats. */
-  readonly nats: number;
-  /** The most likely token in the place of each recall. */
-  readonly choices: readonly number[];
 }
 
 /** Distances in tokens to the last mention, from `from` up to below `to`. */
@@ -73,14 +63,16 @@ const kinds = Object.keys(
 );
 
 /**
- * Reads all books and asks for every recall; the result is in the order of the books and does not depend on how they
- * were dealt to rows.
+ * Reads all books and asks for every recall.
+ *
+ * @returns A record for each book, in order, with `answers` and `choices` of its recalls, all that the metrics are computed from; it
+ * does not depend on how books were dealt to rows.
  */
 export async function scoreRecalls(
   model: ChoosingModel,
   documents: readonly RecallDocument[],
   options: ReadOptions,
-): Promise<RecallScore[]> {
+): Promise<SampleRecord[]> {
   const nats = new Float64Array(documents.length);
   const chosen: number[][] = documents.map(() => []);
   await readDocuments(model, documents, options, {
@@ -99,27 +91,19 @@ export async function scoreRecalls(
       }
     },
   });
-  return documents.map((document, i) => ({ document, nats: nats[i], choices: chosen[i] }));
-}
-
-/** One line for each book: with `answers` and `choices` of its recalls, all that the metrics are computed from. */
-export function recallSamples(scores: readonly RecallScore[]): SampleRecord[] {
-  return scores.map(({ document, nats, choices }) => {
-    const { name, segments, targetTokens, words, recalls, cluster } = document;
-    return {
-      item: name,
-      ...(cluster !== undefined && { cluster }),
-      contextTokens: segments[0].tokens.length,
-      tokens: targetTokens,
-      words,
-      ...natsAndPerplexity(nats, targetTokens),
-      kinds: recalls.map(({ kind }) => kind).join(" "),
-      positions: recalls.map(({ position }) => position),
-      distances: recalls.map(({ distance }) => distance),
-      answers: recalls.map(({ answer }) => answer),
-      choices,
-    };
-  });
+  return documents.map(({ name, segments, targetTokens, words, recalls, cluster }, i) => ({
+    item: name,
+    ...(cluster !== undefined && { cluster }),
+    contextTokens: segments[0].tokens.length,
+    tokens: targetTokens,
+    words,
+    ...natsAndPerplexity(nats[i], targetTokens),
+    kinds: recalls.map(({ kind }) => kind).join(" "),
+    positions: recalls.map(({ position }) => position),
+    distances: recalls.map(({ distance }) => distance),
+    answers: recalls.map(({ answer }) => answer),
+    choices: chosen[i],
+  }));
 }
 
 /** The record of a book that was read several times: the mean of its nats, and the share of right choices for each recall. */
@@ -277,7 +261,7 @@ function scoredRecalls(
 }
 
 /** Accuracy on facts that a book of the chronicle has told before, near and far; and perplexity. */
-export interface RecallEvaluation extends DocumentEvaluation {
+export interface RecallEvaluation extends Omit<DocumentEvaluation, "firstTokens"> {
   /** Distinguishes it from other kinds of evaluation. */
   readonly kind: "recall";
 }
@@ -285,15 +269,13 @@ export interface RecallEvaluation extends DocumentEvaluation {
 /** The same as declared. */
 export type RecallDeclaration = DeclaredEvaluation<RecallEvaluation, "kind" | "split">;
 
-const form = evaluationForm("recall", () => documentFields);
+const { firstTokens: _whole, ...wholeDocuments } = documentFields;
+const form = evaluationForm("recall", () => wholeDocuments);
 type _FormAcceptsTheType = Assert<Accepts<ReturnType<typeof form>, RecallDeclaration>>;
 
 export const recall: EvaluationKind<RecallDeclaration, RecallEvaluation, RecallRecord> = {
-  get schema() {
-    return form();
-  },
+  schema: form,
   ...documentKind,
-  fill: fillDocumentEvaluation,
   check(evaluation, path, experiment) {
     const { corpus } = experiment;
     return [
@@ -314,7 +296,7 @@ export const recall: EvaluationKind<RecallDeclaration, RecallEvaluation, RecallR
     return documentItems(evaluation, books, {
       tokenizer: texts.tokenizer,
       known: ({ recalls }) => ({ recalls }),
-      score: async (...asked) => recallSamples(await scoreRecalls(...asked)),
+      score: scoreRecalls,
       total: (measure) => countRecalls(measure, books, contextTokens) ?? books.length,
     });
   },

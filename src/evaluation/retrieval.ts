@@ -24,9 +24,6 @@ import {
   documentFields,
   documentItems,
   documentKind,
-  fillDocumentEvaluation,
-  type FirstTokens,
-  firstTokensField,
   type ReadDocument,
 } from "./shared/document_evaluation.ts";
 import type { PromptedModel } from "./shared/language_model.ts";
@@ -348,7 +345,7 @@ export function retrievalLabel({ measure, at = {}, over }: MetricKey): MetricLab
 }
 
 /** How often the chunks that hold the right continuation are retrieved. */
-export interface RetrievalEvaluation extends DocumentEvaluation, FirstTokens {
+export interface RetrievalEvaluation extends DocumentEvaluation {
   /** Distinguishes it from other kinds of evaluation. */
   readonly kind: "retrieval";
   /** Tokens before the target that must match, of each context that is asked (default 2 and 4). */
@@ -360,7 +357,6 @@ export type RetrievalDeclaration = DeclaredEvaluation<RetrievalEvaluation, "kind
 
 const form = evaluationForm("retrieval", () => ({
   ...documentFields,
-  ...firstTokensField,
   matchTokens: positiveIntegers.exactOptional(),
 }));
 type _FormAcceptsTheType = Assert<Accepts<ReturnType<typeof form>, RetrievalDeclaration>>;
@@ -383,11 +379,9 @@ function modelProblems({ models: listed }: RetrievalEvaluation, path: string): P
 
 export const retrieval: EvaluationKind<RetrievalDeclaration, RetrievalEvaluation, RetrievalRecord> =
   {
-    get schema() {
-      return form();
-    },
+    schema: form,
     ...documentKind,
-    fill: (declared, from) => ({ matchTokens: [2, 4], ...fillDocumentEvaluation(declared, from) }),
+    fill: (declared, from) => ({ matchTokens: [2, 4], ...documentKind.fill(declared, from) }),
     check: (evaluation, path, experiment) => [
       ...documentKind.check(evaluation, path, experiment),
       ...repetitions(evaluation.matchTokens, `${path}.matchTokens`, "numbers"),

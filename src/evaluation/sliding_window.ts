@@ -1,6 +1,6 @@
 import { type Network, networks } from "../longmem/networks.ts";
 import type { PromptedModel, ScoredLongMem, SegmentRows } from "./shared/language_model.ts";
-import { type ReadRows, RowWindows, type WindowOptions } from "./shared/row_windows.ts";
+import { RowWindows, type WindowOptions } from "./shared/row_windows.ts";
 
 /**
  * A network with a window that slides: every segment, and every prompt, is read together with the tokens before it, of its document
@@ -17,13 +17,8 @@ export function slidingWindowModel(
   { network = "backbone", ...options }: WindowOptions & { readonly network?: Network },
 ): PromptedModel {
   const windows = new RowWindows(options), hasMemory = networks.get(network).memory !== undefined;
-  const show = (segment: ReadRows) => {
-    const { tokens, mask, beforeTokens } = windows.show(segment);
-    const batch = { batch: segment.rows, mask };
-    return { tokens, batch: hasMemory ? { ...batch, beforeTokens } : batch };
-  };
   const ask = (segment: SegmentRows, readOnly: boolean) => {
-    const { tokens, batch } = show(segment);
+    const { tokens, batch } = windows.show(segment);
     return model.choose(tokens, segment.targets, {
       ...batch,
       network,
@@ -37,7 +32,7 @@ export function slidingWindowModel(
       if (hasMemory) await model.resetMemory!([row]);
     },
     async score(segment) {
-      const { tokens, batch } = show(segment);
+      const { tokens, batch } = windows.show(segment);
       const nll = await model.score(tokens, segment.targets, { ...batch, network });
       windows.add(segment);
       return nll;
@@ -48,7 +43,7 @@ export function slidingWindowModel(
       return choices;
     },
     async read(segment) {
-      const { tokens, batch } = show(segment);
+      const { tokens, batch } = windows.show(segment);
       if (hasMemory) await model.remember!(tokens, batch);
       windows.add(segment);
     },

@@ -31,13 +31,12 @@ import { endsLine, lineOf } from "./answers.ts";
 import {
   answerRoomProblems,
   atMost,
-  bankProblems,
   controlProblems,
   type DeclaredEvaluation,
   evaluationForm,
   type EvaluationKind,
   fillModelEvaluation,
-  limitItems,
+  limitOf,
   type ModelEvaluation,
   onceReadMemory,
   onceReadOptions,
@@ -46,7 +45,7 @@ import type { Measure } from "./measure.ts";
 import { drawnLabel, drawnMeasures, drawnRecord, totalOfDraws } from "./shared/few_shot_metrics.ts";
 import { cutDemonstrations, drawSeeds, type Episode, spreadEvenly } from "./shared/few_shot.ts";
 import type { PromptedModel } from "./shared/language_model.ts";
-import { type ContinueOptions, continuePrompts } from "./shared/prompting.ts";
+import { askAndContinue, type PromptOptions } from "./shared/prompting.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
 
 /** Name of the task in records. */
@@ -161,9 +160,7 @@ function oneLine(text: string): string {
 }
 
 export interface AskQuestionsOptions
-  extends
-    Omit<ContinueOptions, "ends" | "maxTokens">,
-    Pick<SquadEvaluation, "maxAnswerTokens" | "clusters"> {
+  extends Omit<PromptOptions, "memory">, Pick<SquadEvaluation, "maxAnswerTokens" | "clusters"> {
   readonly tokenizer: Tokenizer;
 }
 
@@ -179,18 +176,24 @@ export async function askQuestions(
   options: AskQuestionsOptions,
 ): Promise<SampleRecord[]> {
   const { tokenizer, maxAnswerTokens, clusters, ...asking } = options;
-  const answers = await continuePrompts(
+  const ends = endsLine(tokenizer);
+  const answers = await askAndContinue(
     model,
     episodes.map(({ task, seed, memory, queries }) => ({
       name: `${task} seed ${seed}`,
       reading: memory,
-      prompts: queries.map(({ prompt }) => prompt),
+      prompts: [],
+      continued: queries.map(({ prompt }) => ({
+        tokens: prompt,
+        maxTokens: maxAnswerTokens,
+        ends,
+      })),
     })),
-    { ...asking, maxTokens: maxAnswerTokens, ends: endsLine(tokenizer) },
+    asking,
   );
   return episodes.flatMap(({ task, seed, queries }, i) =>
     queries.map(({ item, article, answers: gold, shots }, j) => {
-      const prediction = lineOf(tokenizer, answers[i][j]);
+      const prediction = lineOf(tokenizer, answers[i].continued[j]);
       return {
         item,
         ...(clusters && { cluster: article }),
@@ -301,9 +304,7 @@ type _FormAcceptsTheType = Assert<Accepts<ReturnType<typeof form>, SquadDeclarat
 
 export const squad: EvaluationKind<SquadDeclaration, SquadEvaluation, z.infer<typeof squadRecord>> =
   {
-    get schema() {
-      return form();
-    },
+    schema: form,
     fill: (declared, from) => ({
       name: declared.kind,
       seeds: drawSeeds,
@@ -314,10 +315,8 @@ export const squad: EvaluationKind<SquadDeclaration, SquadEvaluation, z.infer<ty
       ...fillModelEvaluation(declared, from, onceReadMemory),
     }),
     check(evaluation, path, { corpus }) {
-      const { seeds, memory } = evaluation;
       return [
-        ...repetitions(seeds, `${path}.seeds`, "seeds"),
-        ...bankProblems(memory, path),
+        ...repetitions(evaluation.seeds, `${path}.seeds`, "seeds"),
         ...(chronicleOf(corpus)
           ? [wrong(
             `${path}.kind`,
@@ -333,7 +332,8 @@ export const squad: EvaluationKind<SquadDeclaration, SquadEvaluation, z.infer<ty
         ...answerRoomProblems(evaluation, path),
       ];
     },
-    limit: limitItems,
+    readsOnce: true,
+    limit: limitOf("maxItems"),
     describe: ({ maxItems, seeds }) => `${atMost(maxItems, "questions")}, ${seeds.length} seeds`,
     async files({ folder }) {
       const path = `${folder}/${squadFiles.questions}`;
@@ -357,7 +357,6 @@ export const squad: EvaluationKind<SquadDeclaration, SquadEvaluation, z.infer<ty
       );
       const questions = data.evaluated.reduce((sum, { questions }) => sum + questions.length, 0);
       return {
-        readsOnce: true,
         score: (model, scoring) =>
           askQuestions(model, episodes, {
             ...onceReadOptions(evaluation, scoring),

@@ -27,9 +27,6 @@ import {
   documentFields,
   documentItems,
   documentKind,
-  fillDocumentEvaluation,
-  type FirstTokens,
-  firstTokensField,
   type ReadDocument,
 } from "./shared/document_evaluation.ts";
 import type { LanguageModel } from "./shared/language_model.ts";
@@ -273,7 +270,7 @@ export function tokenLossLabel({ measure, at = {}, over }: MetricKey): MetricLab
 }
 
 /** The loss of whole documents by the context of each token. */
-export interface TokenLossEvaluation extends DocumentEvaluation, FirstTokens {
+export interface TokenLossEvaluation extends DocumentEvaluation {
   /** Distinguishes it from other kinds of evaluation. */
   readonly kind: "token-loss";
   /** Whether mentions of names are told apart (default: of a corpus of files). */
@@ -285,20 +282,17 @@ export type TokenLossDeclaration = DeclaredEvaluation<TokenLossEvaluation, "kind
 
 const form = evaluationForm("token-loss", () => ({
   ...documentFields,
-  ...firstTokensField,
   names: trueOrFalse.exactOptional(),
 }));
 type _FormAcceptsTheType = Assert<Accepts<ReturnType<typeof form>, TokenLossDeclaration>>;
 
 export const tokenLoss: EvaluationKind<TokenLossDeclaration, TokenLossEvaluation, TokenLossRecord> =
   {
-    get schema() {
-      return form();
-    },
+    schema: form,
     ...documentKind,
     fill: (declared, from) => ({
       names: corpora.get(from.corpus).treatment !== undefined,
-      ...fillDocumentEvaluation(declared, from),
+      ...documentKind.fill(declared, from),
     }),
     check: (evaluation, path, experiment) => [
       ...documentKind.check(evaluation, path, experiment),

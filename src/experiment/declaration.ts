@@ -98,7 +98,7 @@ export type { WindowedModel } from "../evaluation/models/in_window.ts";
 export type { NeedleDeclaration, NeedleEvaluation } from "../evaluation/needle.ts";
 export type { PerplexityDeclaration, PerplexityEvaluation } from "../evaluation/perplexity.ts";
 export type { RecallDeclaration, RecallEvaluation } from "../evaluation/recall.ts";
-export type { DocumentEvaluation, FirstTokens } from "../evaluation/shared/document_evaluation.ts";
+export type { DocumentEvaluation } from "../evaluation/shared/document_evaluation.ts";
 export type { QuestionsDeclaration, QuestionsEvaluation } from "../evaluation/questions.ts";
 export type { RetrievalDeclaration, RetrievalEvaluation } from "../evaluation/retrieval.ts";
 export type { RulerDeclaration, RulerEvaluation } from "../evaluation/ruler.ts";

@@ -128,14 +128,14 @@ function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
   const isMemoryWrong = problems.some(({ path }) => path.startsWith("memory."));
   for (const [i, evaluation] of evaluations.entries()) {
     const path = `evaluations.${i}`, { name } = evaluation;
-    const kind = kindOf(evaluation), { sizesMemory = false } = kind;
+    const kind = kindOf(evaluation);
     if (evaluations.findIndex((other) => other.name === name) < i) {
       problems.push(wrong(`${path}.name`, "is taken already", name, "names used once"));
     }
     problems.push(
       ...kind.check?.(evaluation, path, experiment) ?? [],
       ...modelProblems(evaluation, experiment, path),
-      ...evaluationMemoryProblems(evaluation, { memory, isMemoryWrong, sizesMemory }, path),
+      ...evaluationMemoryProblems(evaluation, { ...kind, memory, isMemoryWrong }, path),
     );
   }
   return problems;

@@ -191,23 +191,22 @@ function stepRecorder({ name, trainer }: Phase, context: RunContext) {
 /** Mean loss on the beginnings of the valid documents, each read with a memory of its own. */
 async function validationLoss(phase: Phase, weights: TensorMap, text: RunText): Promise<number> {
   const { config: { contextTokens, batchSize }, device, parts } = phase.trainer;
-  const documents = (await text.documents("valid")).map((document) => ({
-    ...cutDocument({ ...document, tokens: document.tokens.slice(0, validationTokens + 1) }, {
+  const documents = (await text.documents("valid")).map((document) =>
+    cutDocument({ ...document, tokens: document.tokens.slice(0, validationTokens + 1) }, {
       contextTokens,
       pad: padId,
-    }),
-    gpt2Tokens: document.gpt2Tokens,
-  }));
+    })
+  );
   const model = new LongMem(device, withTrained(parts, weights));
   try {
     const rows = parts.memory?.bank === "shared" ? 1 : Math.min(batchSize, documents.length);
-    const scores = await scoreDocuments(
+    const nats = await scoreDocuments(
       languageModel(phase.name, model, wholeNetwork(parts)),
       documents,
       { rows, pad: padId },
     );
-    const nats = scores.reduce((sum, score) => sum + score.nats, 0);
-    return nats / documents.reduce((sum, { targetTokens }) => sum + targetTokens, 0);
+    return nats.reduce((sum, ofDocument) => sum + ofDocument, 0) /
+      documents.reduce((sum, { targetTokens }) => sum + targetTokens, 0);
   } finally {
     await model.close();
   }

@@ -75,8 +75,7 @@ for (const rows of [1, 2, 3, 7, 9]) {
       pad,
       onTargets: (scored, total) => progress.push([scored, total]),
     });
-    assert.deepEqual(scores.map(({ document }) => document), documents);
-    assertClose(scores.map(({ nats }) => nats), documents.map(expectedNats), { tolerance: 1e-9 });
+    assertClose(scores, documents.map(expectedNats), { tolerance: 1e-9 });
     // Each once, the long ones first.
     const started = model.starts.map(([, document]) => document);
     assert.deepEqual(started, [2, 5, 6, 0, 4, 3, 1]);
@@ -111,7 +110,7 @@ test("perplexity of a model without knowledge is the number of its words", async
     score: ({ tokens }) => Promise.resolve(new Float32Array(tokens.length).fill(Math.log(13))),
   };
   const scores = await scoreDocuments(uniform, documents, { rows: 2, pad });
-  const samples = perplexitySamples(scores);
+  const samples = perplexitySamples(documents, scores);
   for (const { perplexity } of samples) {
     assertClose([Number(perplexity)], [13], { tolerance: 1e-5 });
   }
@@ -123,7 +122,7 @@ test("perplexity of a model without knowledge is the number of its words", async
 test("perplexitySamples() has a line for each document", async () => {
   const scores = await scoreDocuments(new ReadingModel(), documents.slice(0, 1), { rows: 1, pad });
   const nats = expectedNats(documents[0]);
-  assert.deepEqual(perplexitySamples(scores), [{
+  assert.deepEqual(perplexitySamples(documents.slice(0, 1), scores), [{
     item: "document 0",
     bucket: "<5K",
     gpt2Tokens: 0,
@@ -136,11 +135,7 @@ test("perplexitySamples() has a line for each document", async () => {
 
 test("perplexitySamples() of a document that no number holds has its nats alone", () => {
   const [first, second] = documents;
-  const scores = [{ document: first, nats: 8000 * first.targetTokens }, {
-    document: second,
-    nats: 9,
-  }];
-  const samples = perplexitySamples(scores);
+  const samples = perplexitySamples([first, second], [8000 * first.targetTokens, 9]);
   assert.deepEqual([samples[0].nats, samples[0].perplexity], [
     8000 * first.targetTokens,
     undefined,
@@ -305,7 +300,7 @@ modelTest("LongMem gives a document the same score whatever else is read", async
   for (const document of documents) {
     const model = await smallModel();
     const scored = languageModel("longmem", model, "longmem");
-    const [{ nats }] = await scoreDocuments(scored, [document], { rows: 1, pad });
+    const [nats] = await scoreDocuments(scored, [document], { rows: 1, pad });
     alone.push(nats);
     await model.close();
   }
@@ -313,7 +308,7 @@ modelTest("LongMem gives a document the same score whatever else is read", async
     const model = await smallModel();
     const scored = languageModel("longmem", model, "longmem");
     const scores = await scoreDocuments(scored, documents, { rows, pad });
-    assertClose(scores.map(({ nats }) => nats), alone, { tolerance: 1e-4, name: `${rows} rows` });
+    assertClose(scores, alone, { tolerance: 1e-4, name: `${rows} rows` });
     await model.close();
   }
 });

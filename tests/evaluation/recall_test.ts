@@ -4,12 +4,7 @@ import type {
   ChoosingModel,
   SegmentRows,
 } from "../../src/evaluation/shared/language_model.ts";
-import {
-  distanceBuckets,
-  type RecallDocument,
-  recallSamples,
-  scoreRecalls,
-} from "../../src/evaluation/recall.ts";
+import { distanceBuckets, type RecallDocument, scoreRecalls } from "../../src/evaluation/recall.ts";
 import type { Metric, SampleRecord } from "../../src/results/records.ts";
 import { writeBook } from "../../src/text/chronicle/book.ts";
 import { defaultChronicle } from "../../src/text/chronicle/config.ts";
@@ -89,7 +84,7 @@ const books = [
 for (const rows of [1, 2, 3]) {
   test(`scoreRecalls() asks in the place of each recall, books dealt to ${rows} rows`, async () => {
     const scores = await scoreRecalls(new CountingModel(), books, { rows, pad });
-    assert.deepEqual(scores.map(({ document }) => document), books);
+    assert.deepEqual(scores.map(({ item }) => item), books.map(({ name }) => name));
     assert.deepEqual(scores.map(({ choices }) => choices), [
       [1001, 1004, 1005, 1010],
       [],
@@ -100,9 +95,8 @@ for (const rows of [1, 2, 3]) {
   });
 }
 
-test("recallSamples() and recallMetrics() of the fake model, by hand", async () => {
-  const scores = await scoreRecalls(new CountingModel(), books, { rows: 2, pad });
-  const samples = recallSamples(scores);
+test("scoreRecalls() and recallMetrics() of the fake model, by hand", async () => {
+  const samples = await scoreRecalls(new CountingModel(), books, { rows: 2, pad });
   assert.deepEqual(samples[0], {
     item: "a",
     contextTokens: 4,
@@ -225,8 +219,8 @@ test("recallMetrics() has errors over books, not over recalls", () => {
 });
 
 test("recallMetrics() recomputes everything from records that were written and read", async () => {
-  const scores = await scoreRecalls(new CountingModel(), books, { rows: 2, pad });
-  const samples = recallSamples(scores), labels = { evaluation: "e", model: "m" };
+  const samples = await scoreRecalls(new CountingModel(), books, { rows: 2, pad });
+  const labels = { evaluation: "e", model: "m" };
   const read = JSON.parse(JSON.stringify(samples)) as SampleRecord[];
   assert.deepEqual(recallMetrics(labels, read), recallMetrics(labels, samples));
 });
@@ -286,8 +280,8 @@ test("A book of the chronicle: who knows every target is always right, who repea
       [naming(({ tokens }) => tokens), 0],
     ] as const
   ) {
-    const scores = await scoreRecalls(model, [document], { rows: 1, pad });
-    const metrics = recallMetrics({ evaluation: "e", model: "m" }, recallSamples(scores));
+    const samples = await scoreRecalls(model, [document], { rows: 1, pad });
+    const metrics = recallMetrics({ evaluation: "e", model: "m" }, samples);
     const accuracies = metrics.filter(({ name }) => name.startsWith("recall"));
     for (const { value, name } of accuracies) assert.equal(value, accuracy, name);
     const n = (name: string) => metricNamed(metrics, name).n;
@@ -301,17 +295,12 @@ test("A book of the chronicle: who knows every target is always right, who repea
   }
 });
 
-test("recallSamples() names the cluster of a book where it has one", () => {
+test("scoreRecalls() names the cluster of a book where it has one", async () => {
   const document = {
     ...{ name: "a", targetTokens: 2, words: 1, recalls: [] },
     segments: [{ tokens: Int32Array.of(4, 5), targets: Int32Array.of(5, 6), targetTokens: 2 }],
   };
-  const clusterOf = (cluster?: string) =>
-    recallSamples([{
-      document: { ...document, ...(cluster && { cluster }) },
-      nats: 1,
-      choices: [],
-    }])
-      .map((sample) => sample.cluster);
-  assert.deepEqual([clusterOf("A"), clusterOf()], [["A"], [undefined]]);
+  const clustered = [{ ...document, cluster: "A" }, document];
+  const samples = await scoreRecalls(new CountingModel(), clustered, { rows: 1, pad });
+  assert.deepEqual(samples.map(({ cluster }) => cluster), ["A", undefined]);
 });

@@ -875,9 +875,9 @@ const malformed: Malformed[] = [
     },
     problems: [
       "evaluations.0.seeds.1 is listed twice: current value is 4, allowed are seeds listed once",
-      'evaluations.0.memory.bank must be "shared", as all queries read what was read once: current value is "per-row", allowed are shared',
       'evaluations.0.models.1 reads the demonstrations of another task, and SQuAD is a single one: current value is "longmem-other-document", allowed are other models',
       "evaluations.0.maxAnswerTokens must leave room for a question within contextTokens: current value is 128, allowed are integers from 1 to 127",
+      'evaluations.0.memory.bank must be "shared", as all queries read what was read once: current value is "per-row", allowed are shared',
     ],
   },
   {

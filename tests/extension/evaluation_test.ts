@@ -3,14 +3,15 @@
  * estimated, run, recorded, tabulated and reported without any other change.
  */
 import { z } from "zod";
+import { positiveInteger } from "../../src/declaration/fields.ts";
 import type { EvaluationDeclaration } from "../../src/evaluation/evaluations.ts";
 import { evaluations, itemProblem } from "../../src/evaluation/evaluations.ts";
 import {
+  evaluationForm,
   type EvaluationKind,
   fillModelEvaluation,
   type ModelEvaluation,
   type ModelEvaluationDeclaration,
-  modelEvaluationFields,
 } from "../../src/evaluation/evaluation_kind.ts";
 import { metricCatalog } from "../../src/evaluation/metric_catalog.ts";
 import { models } from "../../src/evaluation/models.ts";
@@ -40,34 +41,27 @@ const record = z.looseObject({ item: z.string(), round: z.number(), heard: z.boo
 
 /** Whether a model names the token that it has just read. */
 const echo: EvaluationKind<EchoDeclaration, EchoEvaluation, z.infer<typeof record>> = {
-  get schema() {
-    return z.strictObject({
-      kind: z.literal("echo"),
-      ...modelEvaluationFields(),
-      rounds: z.int().positive().describe("positive integers").exactOptional(),
-    }) as unknown as z.ZodType<EchoDeclaration>;
-  },
+  schema: evaluationForm("echo", () => ({ rounds: positiveInteger.exactOptional() })),
   fill: (declared, from) => ({ name: "echo", rounds: 8, ...fillModelEvaluation(declared, from) }),
   check: ({ rounds }, path) =>
     rounds === 13 ? [{ path: `${path}.rounds`, message: "must not be unlucky" }] : [],
   limit: (config, items) => ({ ...config, rounds: Math.min(items, config.rounds) }),
   describe: ({ rounds }) => `${rounds} echoes`,
-  cost: ({ rounds, contextTokens }) => Promise.resolve(() => rounds * contextTokens),
-  prepare: ({ rounds, contextTokens }) =>
-    Promise.resolve({
-      others: () => [],
-      async score(model, { report }) {
-        const records = [];
-        for (let round = 0; round < rounds; round++) {
-          const tokens = new Int32Array(contextTokens).fill(4 + round);
-          await model.startDocument(0, round);
-          const { choices } = await model.ask({ tokens, targets: tokens, rows: 1 });
-          records.push({ item: `round ${round}`, round, heard: choices.at(-1) === 4 + round });
-          report(round + 1, rounds, "prompts");
-        }
-        return records;
-      },
-    }),
+  cost: ({ rounds, contextTokens }) => () => rounds * contextTokens,
+  prepare: ({ rounds, contextTokens }) => ({
+    others: () => [],
+    async score(model, { report }) {
+      const records = [];
+      for (let round = 0; round < rounds; round++) {
+        const tokens = new Int32Array(contextTokens).fill(4 + round);
+        await model.startDocument(0, round);
+        const { choices } = await model.ask({ tokens, targets: tokens, rows: 1 });
+        records.push({ item: `round ${round}`, round, heard: choices.at(-1) === 4 + round });
+        report(round + 1, rounds, "prompts");
+      }
+      return records;
+    },
+  }),
   version: () => 3,
   record,
   measures: (records) =>

@@ -13,7 +13,7 @@ import type { MetricKey, MetricLabel } from "../../results/metric_catalog.ts";
 import type { SampleRecord } from "../../results/records.ts";
 import { TokenTexts } from "../../text/token_texts.ts";
 import type { Tokenizer } from "../../text/tokenizer.ts";
-import { answerPrompts, checkChoices, chooseLikeliest, natsOf } from "../answers.ts";
+import { answerPrompts, chooseLikeliest, longestAnswer, natsOf } from "../answers.ts";
 import {
   type ModelEvaluation,
   onceReadOptions,
@@ -107,14 +107,7 @@ export function writeItems(
       : item.scoredBy === "judge"
       ? []
       : [tokenizer.encode(` ${item.reference ?? item.answers[0]}`).slice(0, maxAnswerTokens)];
-    const lengths = answers.map(({ length }) => length);
-    if (lengths.includes(0)) {
-      throw new InputRangeError(
-        `Cannot ask "${name}" as an answer to it has no token in the vocabulary`,
-      );
-    }
-    if (choices) checkChoices(`"${name}"`, choices, answers);
-    const longest = Math.max(choices ? 0 : maxAnswerTokens, ...lengths);
+    const longest = longestAnswer(`"${name}"`, answers, { choices, maxAnswerTokens });
     // The last token of an answer is not read; <s> is.
     const window = contextTokens - (longest - 1) - 1;
     if (window < 1) {
@@ -240,7 +233,6 @@ export function benchmarkItems(
   });
   const random = chanceRecords(items);
   return {
-    readsOnce: true,
     score: (model: PromptedModel, scoring: Scoring) =>
       askItems(model, written, {
         ...onceReadOptions(evaluation, scoring),
@@ -377,6 +369,7 @@ function benchmarkLabel({ measure, at = {}, over }: MetricKey): MetricLabel {
 
 /** What kinds of evaluations of benchmarks have in common. */
 export const benchmarkKind = {
+  readsOnce: true as const,
   withoutModel: [chance],
   version: () => 1,
   record: benchmarkRecord,

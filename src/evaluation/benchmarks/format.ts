@@ -43,12 +43,12 @@ export interface BenchmarkFormat {
 /** A number or text, as text. */
 export const numberOrText = z.union([said, z.number()]).transform(String);
 
-/** The form of a task's prompts, filled in: the text before the context, and the question behind it. */
+/** The form of a task's prompts, filled in: the context with the text before it, and the question behind it. */
 export function fillPrompt(
   form: string,
-  input: string,
+  { context, input }: Pick<BenchmarkItem, "context"> & { readonly input: string },
   where: string,
-): Pick<BenchmarkItem, "question"> & { readonly before: string } {
+): Pick<BenchmarkItem, "context" | "question"> {
   const place = "{context}", at = form.indexOf(place);
   if (at < 0) {
     throw new InputRangeError(
@@ -59,7 +59,10 @@ export function fillPrompt(
   }
   const fill = (text: string) =>
     text.replaceAll("{input}", () => input).replaceAll("{question}", () => input);
-  return { before: fill(form.slice(0, at)), question: fill(form.slice(at + place.length)) };
+  return {
+    context: fill(form.slice(0, at)) + context,
+    question: fill(form.slice(at + place.length)),
+  };
 }
 
 /** An item as planned that is there already. */

@@ -14,14 +14,13 @@ import { chronicleOf, corpora } from "../../text/corpora/corpora.ts";
 import type { Split } from "../../text/corpora/corpus_kind.ts";
 import {
   answerRoomProblems,
-  bankProblems,
   type DeclaredEvaluation,
   evaluationForm,
   type EvaluationInputs,
   type EvaluationKind,
   type ExperimentParts,
   fillModelEvaluation,
-  limitInstances,
+  limitOf,
   type ModelEvaluation,
   mostTextTokens,
   mostWrittenTokens,
@@ -123,9 +122,7 @@ export function generatedKind<
 > {
   const form = formOf(benchmark);
   return {
-    get schema() {
-      return form();
-    },
+    schema: form,
     fill: (declared, from) => ({
       name: declared.kind,
       tasks: benchmark.tasks,
@@ -136,19 +133,16 @@ export function generatedKind<
       ...fillModelEvaluation(declared, from, onceReadMemory),
     }),
     check: checkGenerated,
-    limit: limitInstances,
+    limit: limitOf("instances"),
     describe: ({ tasks, lengths, instances }) =>
       `${instances} instances of ${tasks.join(", ")}, of ${lengths.join(", ")} tokens`,
-    files: ({ haystack }) =>
-      Promise.resolve(haystack === undefined ? [] : [{ field: "haystack", path: haystack }]),
+    files: ({ haystack }) => haystack === undefined ? [] : [{ field: "haystack", path: haystack }],
     splits: ({ haystack, split }) => haystack === undefined ? [split] : [],
     // The texts pass twice, for likelihoods and for written answers, of which every token takes a window.
     cost({ lengths, instances, tasks, contextTokens, maxAnswerTokens = 64 }) {
       const texts = lengths.length * instances * tasks.length;
       const read = 2 * lengths.reduce((sum, length) => sum + length, 0) * instances * tasks.length;
-      return Promise.resolve((model) =>
-        read + texts * maxAnswerTokens * windowOf(model, contextTokens)
-      );
+      return (model) => read + texts * maxAnswerTokens * windowOf(model, contextTokens);
     },
     async prepare(evaluation, inputs) {
       const { tokenizer } = inputs.texts, { english, chronicle } = benchmark.wordings;
@@ -183,8 +177,7 @@ function checkGenerated(
   path: string,
   { corpus }: ExperimentParts,
 ): Problem[] {
-  const { lengths, instances, tasks, memory, maxAnswerTokens, contextTokens, haystack, split } =
-    evaluation;
+  const { lengths, instances, tasks, haystack, split } = evaluation;
   const longest = Math.max(...lengths);
   const most = Math.floor(
     mostWrittenTokens / (tasks.length * lengths.reduce((sum, length) => sum + length, 0)),
@@ -192,10 +185,7 @@ function checkGenerated(
   return [
     ...repetitions(lengths, `${path}.lengths`, "numbers"),
     ...repetitions(tasks, `${path}.tasks`, "tasks"),
-    ...bankProblems(memory, path),
-    ...(maxAnswerTokens === undefined
-      ? []
-      : answerRoomProblems({ maxAnswerTokens, contextTokens }, path)),
+    ...answerRoomProblems(evaluation, path),
     ...textLengthProblems(lengths, `${path}.lengths`),
     ...(longest > mostTextTokens || instances <= most ? [] : [wrong(
       `${path}.instances`,

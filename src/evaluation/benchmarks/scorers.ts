@@ -157,17 +157,16 @@ export function countsFirstLine(dataSet: string): boolean {
  *
  * Source: github.com/THUDM/LongBench, LongBench/eval.py (`scorer`).
  *
- * @throws {TypeError} If the data set has no score here.
+ * @param options.dataSet One of {@linkcode longBenchSets}.
  */
 export function longBenchScore(
   prediction: string,
   answers: readonly string[],
   { dataSet, classes }: { readonly dataSet: string; readonly classes: readonly string[] },
 ): number {
-  const score = longBenchScoreOf(dataSet);
-  if (!score) throw new TypeError(`Cannot score an answer to "${dataSet}"`);
+  const scorer = pairScorers[longBenchScoreOf(dataSet)!];
   const written = countsFirstLine(dataSet) ? linesOf(prediction)[0] : prediction;
-  return Math.max(0, ...answers.map((answer) => pairScorers[score](written, answer, classes)));
+  return Math.max(0, ...answers.map((answer) => scorer(written, answer, classes)));
 }
 
 /** The lines of an answer, from the first that is not empty on. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { type ModelKind, openLongMem } from "../model_kind.ts";
-import { languageModel } from "../shared/language_model.ts";
+import type { ModelKind } from "../model_kind.ts";
+import { openInWindow } from "./in_window.ts";
 
 /** The frozen language model alone. */
 export const backbone: ModelKind<{ readonly model: "backbone" }, "backbone"> = {
@@ -10,9 +10,5 @@ export const backbone: ModelKind<{ readonly model: "backbone" }, "backbone"> = {
   needs: [],
   efficiency: { hasMemory: false },
   label: "the backbone alone",
-  open: (_config, trained, context) =>
-    openLongMem({}, trained, {
-      ...context,
-      wrap: (model) => languageModel(context.name, model, "backbone"),
-    }),
+  open: (_config, trained, context) => openInWindow({}, trained, context),
 };

@@ -131,10 +131,11 @@ export function copyModel(
   };
   /** Adds the window, if any: the backbone's input. */
   const show = (segment: SegmentRows) => {
-    const { rows, targets } = segment, batch = { batch: rows, network: "backbone" } as const;
-    if (!isWindowed) return { tokens: segment.tokens, targets, batch };
-    const { tokens, mask } = windows.show(segment);
-    return { tokens, targets, batch: { ...batch, mask } };
+    const { rows, targets } = segment;
+    const { tokens, batch } = isWindowed
+      ? windows.show(segment)
+      : { tokens: segment.tokens, batch: { batch: rows } };
+    return { tokens, targets, batch: { ...batch, network: "backbone" } as const };
   };
   const mix = (nll: Float32Array, targets: Int32Array, copies: Int32Array) =>
     nll.map((nats, i) =>

@@ -12,7 +12,7 @@ import {
   type TrainedModels,
   trainedParts,
 } from "../model_kind.ts";
-import { languageModel } from "../shared/language_model.ts";
+import { languageModel, type PromptedModel, type ScoredLongMem } from "../shared/language_model.ts";
 import type { WindowOptions } from "../shared/row_windows.ts";
 import { slidingWindowModel } from "../sliding_window.ts";
 
@@ -35,6 +35,13 @@ export const windowVersion = 1;
 
 /** The form of the window of a model that may have one. */
 export const windowTokensField = positiveInteger.exactOptional();
+
+/** Tokens of a model's window; undefined where it reads disjoint segments. */
+export function windowTokensOf(
+  config: string | { readonly windowTokens?: number },
+): number | undefined {
+  return typeof config === "string" ? undefined : config.windowTokens;
+}
 
 /** Suffix of a model's name for its window. */
 export function windowSuffix(windowTokens: number | undefined): string {
@@ -92,28 +99,28 @@ export function windowOptions(
   return { contextTokens, windowTokens, shared };
 }
 
-/** Opens the network of some parts, which reads segments, or text in a window. */
+/**
+ * Opens the network of some parts, which reads segments, or text in a window.
+ *
+ * @param wrap Makes it a model under test (default: as it is).
+ */
 export function openInWindow(
   parts: Omit<LongMemParts, "backbone" | "heldTokens">,
   trained: Pick<TrainedModels, "backbone">,
   context: OpeningContext,
-  windowTokens: number | undefined,
+  windowTokens?: number,
+  wrap?: (model: ScoredLongMem, window: WindowOptions | undefined) => PromptedModel,
 ): Promise<OpenedModel> {
-  const network = wholeNetwork(parts);
-  if (windowTokens === undefined) {
-    return openLongMem(parts, trained, {
-      ...context,
-      wrap: (model) => languageModel(context.name, model, network),
-    });
-  }
-  const window = windowOptions(windowTokens, context);
+  const { name, contextTokens } = context, network = wholeNetwork(parts);
+  const window = windowTokens === undefined ? undefined : windowOptions(windowTokens, context);
+  wrap ??= (model, window) =>
+    window
+      ? slidingWindowModel(name, model, { ...window, network })
+      : languageModel(name, model, network);
   return openLongMem(
-    parts.memory ? { ...parts, heldTokens: windowTokens - context.contextTokens } : parts,
+    window && parts.memory ? { ...parts, heldTokens: window.windowTokens - contextTokens } : parts,
     trained,
-    {
-      ...context,
-      wrap: (model) => slidingWindowModel(context.name, model, { ...window, network }),
-    },
+    { ...context, wrap: (model) => wrap(model, window) },
   );
 }
 
@@ -138,27 +145,25 @@ export function inWindow<const Name extends string>(
       readonly memoryOf?: (memory: MemoryConfig, contextTokens: number) => MemoryConfig;
     },
 ): MaybeWindowed<Name> {
-  const windowOf = (config: Name | WindowedModel<Name>) =>
-    typeof config === "string" ? undefined : config.windowTokens;
   return {
     schema: z.strictObject({
       model: z.literal(name),
       windowTokens: windowTokensField,
     }) as unknown as z.ZodType<Declared<WindowedModel<Name>, "model">>,
     fill: ({ model, windowTokens }) => windowTokens === undefined ? model : { model, windowTokens },
-    nameOf: (config) => name + windowSuffix(windowOf(config)),
+    nameOf: (config) => name + windowSuffix(windowTokensOf(config)),
     check: (config, path, { contextTokens, memory }) =>
-      windowProblems(windowOf(config), path, {
+      windowProblems(windowTokensOf(config), path, {
         contextTokens,
         chunkTokens: kind.readsMemory && memory?.chunkTokens,
       }),
-    version: (config) => windowOf(config) === undefined ? undefined : windowVersion,
-    windowTokens: windowOf,
+    version: (config) => windowTokensOf(config) === undefined ? undefined : windowVersion,
+    windowTokens: windowTokensOf,
     open(config, trained, context) {
       const { name, contextTokens } = context;
       const memory = kind.readsMemory && context.memory && memoryOf(context.memory, contextTokens);
       const parts = trainedParts(trained, training ?? kind.adaptation!.name, { name, memory });
-      return openInWindow(parts, trained, context, windowOf(config));
+      return openInWindow(parts, trained, context, windowTokensOf(config));
     },
     ...kind,
   };

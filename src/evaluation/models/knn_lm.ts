@@ -18,13 +18,8 @@ import { LongMem } from "../../longmem/longmem.ts";
 import type { Neighbours } from "../../longmem/longmem_model.ts";
 import { memoryOfSizes, memoryPart, paperMemory, updateProblems } from "../../memory/config.ts";
 import type { ModelKind } from "../model_kind.ts";
-import {
-  type PromptedModel,
-  readingModel,
-  type SegmentRows,
-  tokensOfRow,
-} from "../shared/language_model.ts";
-import { type ReadRows, RowWindows, type WindowOptions } from "../shared/row_windows.ts";
+import { type PromptedModel, readingModel, type SegmentRows } from "../shared/language_model.ts";
+import { RowTexts, RowWindows, type WindowOptions } from "../shared/row_windows.ts";
 import { windowOptions, windowProblems, windowSuffix, windowTokensField } from "./in_window.ts";
 
 /** The frozen language model, interpolated with the tokens that followed the nearest of its earlier states. */
@@ -118,22 +113,15 @@ export function knnModel(
   model: Pick<LongMem, "neighbours" | "remember" | "resetMemory">,
   options: KnnOptions,
 ): PromptedModel {
-  const { shared, capacityTokens, lambda, temperature, vocabSize: V } = options;
+  const { capacityTokens, lambda, temperature, vocabSize: V } = options;
   const windows = new RowWindows(options);
-  /** The tokens whose states the memory holds, by rows. */
-  const texts = new Map<number, Int32Array>();
-  const textOf = (row: number) => texts.get(shared ? 0 : row) ?? new Int32Array();
-
-  /** Adds the window, if any: the backbone's input. */
-  const show = (segment: ReadRows) => {
-    const { tokens, mask, beforeTokens } = windows.show(segment);
-    return { tokens, batch: { batch: segment.rows, mask, beforeTokens } };
-  };
+  /** The tokens whose states the memory holds. */
+  const texts = new RowTexts(capacityTokens, options);
   /** Votes of each position's neighbours: the probabilities of their next tokens; none where the memory is empty. */
   const votesOf = ({ tokens, rows }: Pick<SegmentRows, "tokens" | "rows">, found: Neighbours) => {
     const T = tokens.length / rows, { chunks: n, ages, closeness, positions } = found;
     return Array.from(tokens, (_, i) => {
-      const row = Math.floor(i / T), text = textOf(row);
+      const row = Math.floor(i / T), text = texts.of(row);
       const votes = new Map<number, number>();
       let sum = 0;
       const first = n * placeInWindow(i, T, positions);
@@ -153,24 +141,18 @@ export function knnModel(
 
   return readingModel(name, {
     async startDocument(row) {
-      texts.delete(shared ? 0 : row);
-      windows.forget(shared ? 0 : row);
+      texts.forget(row);
+      windows.forget(row);
       await model.resetMemory([row]);
     },
     async read(segment) {
-      const { tokens, batch } = show(segment);
+      const { tokens, batch } = windows.show(segment);
       await model.remember(tokens, batch);
       windows.add(segment);
-      for (let row = 0; row < segment.rows; row++) {
-        const before = textOf(row), added = tokensOfRow(segment, row);
-        const all = new Int32Array(before.length + added.length);
-        all.set(before);
-        all.set(added, before.length);
-        texts.set(shared ? 0 : row, all.subarray(Math.max(0, all.length - capacityTokens)));
-      }
+      texts.add(segment);
     },
     async score(segment) {
-      const { targets } = segment, { tokens, batch } = show(segment);
+      const { targets } = segment, { tokens, batch } = windows.show(segment);
       const { scores: nll, neighbours } = await model.neighbours(tokens, { targets, ...batch });
       const votes = votesOf(segment, neighbours);
       return nll.map((nats, i) =>
@@ -178,7 +160,7 @@ export function knnModel(
       );
     },
     async ask(segment) {
-      const { targets, rows } = segment, { tokens, batch } = show(segment);
+      const { targets, rows } = segment, { tokens, batch } = windows.show(segment);
       const { scores: logits, neighbours } = await model.neighbours(tokens, batch);
       const votes = votesOf(segment, neighbours);
       const nll = new Float32Array(targets.length), choices = new Int32Array(targets.length);

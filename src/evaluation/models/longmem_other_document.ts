@@ -1,14 +1,15 @@
 import { z } from "zod";
 import { positiveInteger } from "../../declaration/fields.ts";
 import type { Accepts, Assert, Declared } from "../../declaration/part.ts";
-import { type ModelKind, openLongMem, trainedParts } from "../model_kind.ts";
+import { type ModelKind, trainedParts } from "../model_kind.ts";
 import { otherDocumentModel } from "../shared/other_document.ts";
 import { severalTextsVersion } from "../shared/other_texts.ts";
 import {
-  windowOptions,
+  openInWindow,
   windowProblems,
   windowSuffix,
   windowTokensField,
+  windowTokensOf,
   windowVersion,
 } from "./in_window.ts";
 
@@ -36,10 +37,6 @@ function textsOf(config: Config): number {
   return typeof config === "string" ? 1 : config.texts;
 }
 
-function windowOf(config: Config): number | undefined {
-  return typeof config === "string" ? undefined : config.windowTokens;
-}
-
 /** LongMem's weights, the memory filled from another document: of another work, where the corpus declares clusters. */
 export const longMemOtherDocument: ModelKind<Declared<OtherDocumentModel, "model">, Config> = {
   schema,
@@ -50,11 +47,11 @@ export const longMemOtherDocument: ModelKind<Declared<OtherDocumentModel, "model
   nameOf(config) {
     const texts = textsOf(config);
     const name = typeof config === "string" ? config : config.model;
-    return name + (texts === 1 ? "" : `-${texts}`) + windowSuffix(windowOf(config));
+    return name + (texts === 1 ? "" : `-${texts}`) + windowSuffix(windowTokensOf(config));
   },
   check: (config, path, { contextTokens, memory }) =>
-    windowProblems(windowOf(config), path, { ...memory, contextTokens }),
-  windowTokens: windowOf,
+    windowProblems(windowTokensOf(config), path, { ...memory, contextTokens }),
+  windowTokens: windowTokensOf,
   needs: ["sidenet", "memory", "trained SideNet"],
   hasSideNet: true,
   readsMemory: true,
@@ -64,23 +61,16 @@ export const longMemOtherDocument: ModelKind<Declared<OtherDocumentModel, "model
   version: (config) =>
     textsOf(config) > 1
       ? severalTextsVersion
-      : windowOf(config) === undefined
+      : windowTokensOf(config) === undefined
       ? undefined
       : windowVersion,
   label: "another document's memory",
-  open(config, trained, context) {
-    const { contextTokens } = context, windowTokens = windowOf(config);
-    const window = windowTokens === undefined ? undefined : windowOptions(windowTokens, context);
-    return openLongMem(
-      {
-        ...trainedParts(trained, "longmem", context),
-        ...(windowTokens === undefined ? {} : { heldTokens: windowTokens - contextTokens }),
-      },
+  open: (config, trained, context) =>
+    openInWindow(
+      trainedParts(trained, "longmem", context),
       trained,
-      {
-        ...context,
-        wrap: (model) => otherDocumentModel(context.name, model, context.others(), window),
-      },
-    );
-  },
+      context,
+      windowTokensOf(config),
+      (model, window) => otherDocumentModel(context.name, model, context.others(), window),
+    ),
 };

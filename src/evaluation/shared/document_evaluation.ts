@@ -11,6 +11,7 @@ import {
   type EvaluationSurroundings,
   type ExperimentParts,
   fillModelEvaluation,
+  limitOf,
   type ModelEvaluation,
   type ModelEvaluationDeclaration,
   type PromptedItems,
@@ -33,23 +34,18 @@ export interface DocumentEvaluation extends ModelEvaluation {
   readonly split: "valid" | "test";
   /** Takes only the first documents of the split. */
   readonly maxDocuments?: number;
-}
-
-/** What such an evaluation may say besides, where the beginnings of documents are enough. */
-export interface FirstTokens {
   /** Reads only so many tokens at the beginning of each document; absent: whole documents. */
   readonly firstTokens?: number;
 }
-
-export const firstTokensField = { firstTokens: positiveInteger.exactOptional() };
 
 /** Forms of the fields of such an evaluation. */
 export const documentFields = {
   split: oneOf("valid", "test"),
   maxDocuments: positiveInteger.exactOptional(),
+  firstTokens: positiveInteger.exactOptional(),
 };
 
-export function fillDocumentEvaluation<
+function fillDocumentEvaluation<
   Declaration extends
     & Pick<DocumentEvaluation, "split">
     & ModelEvaluationDeclaration
@@ -62,7 +58,7 @@ export function fillDocumentEvaluation<
 }
 
 /** Documents are those of the corpus, and a control reads others. */
-export function documentProblems(
+function documentProblems(
   evaluation: DocumentEvaluation & { readonly kind: string },
   path: string,
   { corpus }: Pick<ExperimentParts, "corpus">,
@@ -97,19 +93,13 @@ export type ReadDocument = DocumentSegments & ClusteredDocument;
 
 /** What kinds of such evaluations have in common. */
 export const documentKind = {
+  fill: fillDocumentEvaluation,
   check: documentProblems,
-  limit: limitDocuments,
+  limit: limitOf("maxDocuments"),
   describe: describeDocuments,
   splits: ({ split }: DocumentEvaluation) => [split],
   cost: documentTokens,
 };
-
-function limitDocuments<Config extends DocumentEvaluation>(
-  evaluation: Config,
-  items: number,
-): Config {
-  return { ...evaluation, maxDocuments: Math.min(items, evaluation.maxDocuments ?? items) };
-}
 
 /**
  * The items of such an evaluation: documents cut into segments; a control reads others of them.
@@ -124,7 +114,7 @@ export function documentItems<
   Source extends TokenizedDocument & Pick<ClusteredDocument, "cluster">,
   Known extends object,
 >(
-  evaluation: DocumentEvaluation & FirstTokens,
+  evaluation: DocumentEvaluation,
   all: readonly Source[],
   { tokenizer, known, score, total = () => all.length }: {
     readonly tokenizer: Pick<Tokenizer, "decode">;
@@ -157,7 +147,7 @@ export function documentItems<
 /** The first tokens of a document, and the words that these are. */
 function beginningOf<Source extends TokenizedDocument>(
   document: Source,
-  { firstTokens = Infinity }: FirstTokens,
+  { firstTokens = Infinity }: DocumentEvaluation,
   tokenizer: Pick<Tokenizer, "decode">,
 ): Source {
   if (document.tokens.length <= firstTokens) return document;
@@ -166,9 +156,7 @@ function beginningOf<Source extends TokenizedDocument>(
 }
 
 /** Which documents they are, and how much of each, in words. */
-function describeDocuments(
-  { maxDocuments, split, firstTokens }: DocumentEvaluation & FirstTokens,
-): string {
+function describeDocuments({ maxDocuments, split, firstTokens }: DocumentEvaluation): string {
   const documents = `${atMost(maxDocuments, "documents")} of ${split}`;
   return firstTokens === undefined
     ? documents
@@ -177,9 +165,7 @@ function describeDocuments(
 
 /** Tokens that pass through each model. */
 async function documentTokens(
-  { split, maxDocuments, contextTokens, firstTokens = Infinity }:
-    & DocumentEvaluation
-    & FirstTokens,
+  { split, maxDocuments, contextTokens, firstTokens = Infinity }: DocumentEvaluation,
   corpus: CorpusConfig,
 ): Promise<TokensOf | undefined> {
   const whole = await corpora.get(corpus.kind).documentTokens?.(corpus, split);

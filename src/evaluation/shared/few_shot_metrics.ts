@@ -3,7 +3,6 @@
  * standard errors are over draws; how one draw's accuracy varies with its items stands beside them.
  */
 import { z } from "zod";
-import { InputRangeError } from "../../errors.ts";
 import type { MetricKey, MetricLabel } from "../../results/metric_catalog.ts";
 import type { ItemSums } from "../../results/paired_comparison.ts";
 import { type Estimate, mean, ratio, standardDeviation } from "../../statistics/estimates.ts";
@@ -164,12 +163,9 @@ function meanOver(scores: readonly number[], clusters: readonly string[] | undef
   return clusters ? ratio(scores, scores.map(() => 1), { clusters }) : mean(scores);
 }
 
-/** The differences of each draw's scores. */
+/** The differences of each draw's scores; both models were asked the same. */
 function pairedScores({ draws: own = [] }: Measure, { draws: baseline = [] }: Measure): number[][] {
-  return own.map((draw, i) => {
-    checkPaired(draw, baseline[i]);
-    return draw.scores.map((score, j) => score - baseline[i].scores[j]);
-  });
+  return own.map(({ scores }, i) => scores.map((score, j) => score - baseline[i].scores[j]));
 }
 
 function bySeed<Record extends DrawnRecord>(
@@ -182,17 +178,6 @@ function bySeed<Record extends DrawnRecord>(
     ...clustersOf(ofSeed, "articles"),
     scores: ofSeed.map(scoreOf),
   }));
-}
-
-function checkPaired(first: Draw, second: Draw | undefined): void {
-  if (
-    second?.seed === first.seed && second.items.length === first.items.length &&
-    first.items.every((item, i) => item === second.items[i])
-  ) return;
-  throw new InputRangeError(
-    `Cannot compare with the first model as its items of draw ${first.seed} must be the same: ` +
-      `current numbers are ${first.items.length} and ${second?.items.length ?? 0}`,
-  );
 }
 
 function accuracy({ scores }: Draw): number {

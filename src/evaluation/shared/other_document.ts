@@ -59,10 +59,7 @@ export function otherDocumentModel(
       }
       const other = { ...read, tokens: remembered };
       const shown = show(theirs, other);
-      await model.remember(shown.tokens, {
-        ...shown.batch,
-        ...(theirs && { beforeTokens: shown.beforeTokens }),
-      });
+      await model.remember(shown.tokens, shown.batch);
       own?.add(read);
       theirs?.add(other);
     },
@@ -77,8 +74,5 @@ export function otherDocumentModel(
 
 /** Joins a segment to the window's text before it; without a window the segment alone. */
 function show(windows: RowWindows | undefined, segment: ReadRows) {
-  const batch = { batch: segment.rows };
-  if (!windows) return { tokens: segment.tokens, batch, beforeTokens: 0 };
-  const { tokens, mask, beforeTokens } = windows.show(segment);
-  return { tokens, batch: { ...batch, mask }, beforeTokens };
+  return windows?.show(segment) ?? { tokens: segment.tokens, batch: { batch: segment.rows } };
 }

@@ -321,41 +321,6 @@ function mostLikelyOf(logits: Float32Array): { readonly id: number; readonly nat
   return { id, nats: Math.log(sum) };
 }
 
-/** A text, and prompts that are to be continued. */
-export interface ContinuedItem {
-  /** Names it in errors; absent: its number does. */
-  readonly name?: string;
-  /** Text read first, as in {@linkcode PromptedItem}. */
-  readonly reading: readonly Int32Array[];
-  /** Token ids of each prompt, at least one. */
-  readonly prompts: readonly Int32Array[];
-}
-
-export interface ContinueOptions
-  extends Omit<PromptOptions, "memory">, Pick<ContinuedPrompt, "maxTokens" | "ends"> {}
-
-/**
- * Continues all prompts of all items alike, as {@linkcode askAndContinue} does.
- *
- * @returns For each item, in order, the continuations of its prompts, in order, with the token that ended them.
- */
-export async function continuePrompts(
-  model: PromptedModel,
-  items: readonly ContinuedItem[],
-  { maxTokens, ends, ...options }: ContinueOptions,
-): Promise<(readonly (readonly number[])[])[]> {
-  const answers = await askAndContinue(
-    model,
-    items.map(({ prompts, ...item }) => ({
-      ...item,
-      prompts: [],
-      continued: prompts.map((tokens) => ({ tokens, maxTokens, ends })),
-    })),
-    options,
-  );
-  return answers.map(({ continued }) => continued);
-}
-
 /** A prompt with its continuation so far, and a place for the next token, whose value does not matter. */
 function withNext(prompt: Int32Array, continued: readonly number[], pad: number): Int32Array {
   return Int32Array.of(...prompt, ...continued, pad);

@@ -1,4 +1,5 @@
 import { padId } from "../../backbone/shape.ts";
+import type { Batch } from "../../longmem/longmem_model.ts";
 import { type SegmentRows, tokensOfRow } from "./language_model.ts";
 
 /** The part of a row's text that a language model sees. */
@@ -14,18 +15,21 @@ export interface WindowOptions {
 /** Rows of tokens without the fields that windows do not use. */
 export type ReadRows = Pick<SegmentRows, "tokens" | "rows" | "lengths">;
 
-/**
- * The last tokens that the rows have read, and segments after them. At the beginning of a document the window grows, then it slides.
- *
- * The tokens before are padded on the left, hidden from attention, to T times a power of two: rows that hold unlike numbers
- * of tokens run together, and few lengths have to be compiled.
- */
-export class RowWindows {
-  readonly #options: WindowOptions;
+/** The last tokens that each row has read. */
+export class RowTexts {
+  readonly #mostTokens: number;
+  readonly #shared: boolean;
   readonly #read = new Map<number, Int32Array>();
 
-  constructor(options: WindowOptions) {
-    this.#options = options;
+  /** Holds at most so many tokens of a row; `shared`: row 0 alone reads, for all. */
+  constructor(mostTokens: number, { shared }: Pick<WindowOptions, "shared">) {
+    this.#mostTokens = mostTokens;
+    this.#shared = shared;
+  }
+
+  /** The text of a row. */
+  of(row: number): Int32Array {
+    return this.#read.get(this.#shared ? 0 : row) ?? new Int32Array();
   }
 
   /** Forgets the text of a row. */
@@ -35,27 +39,40 @@ export class RowWindows {
 
   /** Adds a segment to the text of its rows. */
   add(segment: ReadRows): void {
-    const most = this.#mostBefore;
     for (let row = 0; row < segment.rows; row++) {
-      const all = Int32Array.of(...this.#before(row), ...tokensOfRow(segment, row));
-      this.#read.set(row, all.subarray(Math.max(0, all.length - most)));
+      const before = this.of(row), added = tokensOfRow(segment, row);
+      const all = new Int32Array(before.length + added.length);
+      all.set(before);
+      all.set(added, before.length);
+      this.#read.set(row, all.subarray(Math.max(0, all.length - this.#mostTokens)));
     }
+  }
+}
+
+/**
+ * The last tokens that the rows have read, and segments after them. At the beginning of a document the window grows, then it slides.
+ *
+ * The tokens before are padded on the left, hidden from attention, to T times a power of two: rows that hold unlike numbers
+ * of tokens run together, and few lengths have to be compiled.
+ */
+export class RowWindows extends RowTexts {
+  readonly #options: WindowOptions;
+
+  constructor(options: WindowOptions) {
+    super(options.windowTokens - options.contextTokens, options);
+    this.#options = options;
   }
 
   /**
    * The tokens of a segment behind those that its rows have read.
    *
-   * @returns Tokens [B, P + T], 1 for each that is not padding, and P.
+   * @returns Tokens [B, P + T], and as what they are passed: 1 for each that is not padding, and P.
    */
-  show({ tokens, rows, lengths }: ReadRows): {
-    tokens: Int32Array<ArrayBuffer>;
-    mask: Uint8Array<ArrayBuffer>;
-    beforeTokens: number;
-  } {
-    const T = tokens.length / rows;
-    const before = Array.from({ length: rows }, (_, row) => this.#before(row));
+  show({ tokens, rows, lengths }: ReadRows): { tokens: Int32Array; batch: Batch } {
+    const { contextTokens, windowTokens } = this.#options, T = tokens.length / rows;
+    const before = Array.from({ length: rows }, (_, row) => this.of(row));
     const longest = Math.max(...before.map(({ length }) => length));
-    const P = paddedLength(longest, this.#options.contextTokens, this.#mostBefore);
+    const P = paddedLength(longest, contextTokens, windowTokens - contextTokens);
     const all = new Int32Array(rows * (P + T)).fill(padId);
     const mask = new Uint8Array(all.length);
     before.forEach((read, row) => {
@@ -64,15 +81,7 @@ export class RowWindows {
       all.set(tokens.subarray(row * T, (row + 1) * T), start);
       mask.fill(1, start - read.length, start + (lengths?.[row] ?? T));
     });
-    return { tokens: all, mask, beforeTokens: P };
-  }
-
-  get #mostBefore(): number {
-    return this.#options.windowTokens - this.#options.contextTokens;
-  }
-
-  #before(row: number): Int32Array {
-    return this.#read.get(this.#options.shared ? 0 : row) ?? new Int32Array();
+    return { tokens: all, batch: { batch: rows, mask, beforeTokens: P } };
   }
 }
 

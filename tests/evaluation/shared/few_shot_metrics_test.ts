@@ -181,16 +181,6 @@ test("drawnMetrics() of several measures without tasks names them alone", () => 
   assert.deepEqual(metrics.map(({ stderr }) => stderr === undefined), [true, false, true, false]);
 });
 
-test("drawnMetrics() refuses to compare other items or other seeds", () => {
-  const few = [mrBefore.toReversed(), mrBefore.slice(0, -1), mrBefore.slice(0, 8)];
-  for (const samples of few) {
-    assert.throws(
-      () => drawnMetrics(mr, { baseline: { model: "backbone", samples } }),
-      /^RangeError: Cannot compare with the first model as its items of draw \d must be the same: current numbers are 4 and \d$/,
-    );
-  }
-});
-
 test("Measures over draws have are sums over questions, too, and of the average of tasks", () => {
   const samples = [...mr, ...subj];
   const metrics = drawnMetrics(samples);

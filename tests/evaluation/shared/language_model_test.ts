@@ -186,11 +186,11 @@ test({
     const [another] = randomDocuments([32], { contextTokens: 8, seed: "another" });
     const options = { rows: 1, pad };
     const own = languageModel("longmem", model, "longmem");
-    const [{ nats }] = await scoreDocuments(own, [document], options);
+    const [nats] = await scoreDocuments(own, [document], options);
     const natsBeside = async (other: typeof document) => {
       const documents = [document, other];
       const control = otherDocumentModel("other", model, otherDocuments(documents));
-      return (await scoreDocuments(control, documents, options))[0].nats;
+      return (await scoreDocuments(control, documents, options))[0];
     };
     assertClose([await natsBeside(document)], [nats], { tolerance: 1e-4 });
     assert.ok(Math.abs(await natsBeside(another) - nats) > 1e-2);

@@ -1,8 +1,8 @@
 import { languageModel, otherDocuments } from "../../../src/evaluation/shared/language_model.ts";
 import { otherDocumentModel } from "../../../src/evaluation/shared/other_document.ts";
 import {
+  askAndContinue,
   askPrompts,
-  continuePrompts,
   type PromptedItem,
 } from "../../../src/evaluation/shared/prompting.ts";
 import { generate } from "../../../src/longmem/generation.ts";
@@ -231,7 +231,7 @@ test({
 });
 
 test({
-  name: "continuePrompts() gives, side by side, what generating from each prompt alone gives",
+  name: "askAndContinue() gives, side by side, what generating from each prompt alone gives",
   ...withDevice,
   fn: async () => {
     const model = await openSmall({ bank: "shared", reset: "epoch" });
@@ -251,11 +251,14 @@ test({
     // Ends after an even token, or after five.
     const ends = (named: readonly number[]) => named.at(-1)! % 2 === 0;
     const progress: [number, number][] = [];
-    const continued = await continuePrompts(counting, texts, {
+    const asked = texts.map(({ reading, prompts }) => ({
+      reading,
+      prompts: [],
+      continued: prompts.map((tokens) => ({ tokens, maxTokens: 5, ends })),
+    }));
+    const answers = await askAndContinue(counting, asked, {
       rows: 2,
       pad,
-      maxTokens: 5,
-      ends,
       onPrompts: (done, total) => progress.push([done, total]),
     });
     assert.equal(reads, 2 + 0 + 4 + 1);
@@ -272,18 +275,17 @@ test({
           expected.push(id);
           if (ends(expected)) break;
         }
-        assert.deepEqual(continued[i][j], expected, `item ${i}, prompt ${j}`);
+        assert.deepEqual(answers[i].continued[j], expected, `item ${i}, prompt ${j}`);
         lengths.add(expected.length);
       }
     }
     assert.ok(lengths.size > 1, "all continuations have one length");
     await assert.rejects(
-      continuePrompts(longmem, [{ reading: [], prompts: [new Int32Array()] }], {
-        rows: 1,
-        pad,
-        maxTokens: 1,
-        ends,
-      }),
+      askAndContinue(longmem, [{
+        reading: [],
+        prompts: [],
+        continued: [{ tokens: new Int32Array(), maxTokens: 1, ends }],
+      }], { rows: 1, pad }),
       /^RangeError: Cannot ask a prompt of item 0 .* 1 scored of 1 tokens$/,
     );
     await model.close();

@@ -40,19 +40,17 @@ export const babilongFiles: BenchmarkFormat = {
     };
     return read.flatMap(({ task, length, lines }) => {
       const labels = labelsOf(task);
-      return lines.map(({ entry, input, question: asked, target }, i) => {
-        const { before, question } = fillPrompt(prompts[task] ?? form, asked, entry.where);
-        const possible = possibleLabels(labels, asked);
+      return lines.map(({ entry, input: context, question: input, target }, i) => {
+        const possible = possibleLabels(labels, input);
         return planned({
           name: `${task}/${length ?? "text"}/${i + 1}`,
           task,
           ...(length !== undefined && { length }),
-          context: before + input,
-          question,
+          ...fillPrompt(prompts[task] ?? form, { context, input }, entry.where),
           answers: [target],
           maxAnswerTokens,
           score: (prediction) =>
-            Number(compareAnswers(prediction, { target, question: asked, labels })),
+            Number(compareAnswers(prediction, { target, question: input, labels })),
           isDone: endsFirstSentence,
           // Of several things the share of right answers is not known.
           ...(possible.includes(target) && { chance: 1 / possible.length }),

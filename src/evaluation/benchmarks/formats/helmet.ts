@@ -67,13 +67,11 @@ function pairItem(
   const form = prompts[task] ??
     "{context}\n\nEach key of this JSON object has a value.\n\n{input}\nValue:";
   const input = `${shown.join("")}Key: ${key}`;
-  const { before, question } = fillPrompt(form, input, entry.where);
   return planned({
     name: `${fileStem(path)}/${i + 1}`,
     task,
     length: `${num_kvs} pairs`,
-    context: before + context,
-    question,
+    ...fillPrompt(form, { context, input }, entry.where),
     answers: answer,
     maxAnswerTokens,
     ...untilRight((prediction) => substringExactMatch(prediction, answer)),
@@ -93,13 +91,11 @@ function needleItem(
   const form = prompts[task] ??
     `Remember the special magic ${kind} of the following text.\n{context}\n` +
       `The special magic ${kind} for {input} in this text ${answers.length > 1 ? "are" : "is"}`;
-  const { before, question } = fillPrompt(form, query, entry.where);
   return planned({
     name: `${task}/${fileStem(path)}/${i + 1}`,
     task,
     ...(tokens !== undefined && { length: Number(tokens) }),
-    context: before + context,
-    question,
+    ...fillPrompt(form, { context, input: query }, entry.where),
     answers,
     reference: answers.join(", "),
     // Codes take more tokens than numbers.

@@ -86,14 +86,12 @@ export const longBench: BenchmarkFormat = {
           );
         }
         const form = prompts[dataset] ?? prompts[dataSet] ?? forms[dataSet] ?? ask;
-        const { before, question } = fillPrompt(form, input, where);
         const chance = chanceOf(dataSet, context, classes);
         return planned({
           name: `${dataset}/${_id ?? i + 1}`,
           task: dataset,
           ...(dataset !== dataSet && { length: lengthClass(length) }),
-          context: before + context,
-          question,
+          ...fillPrompt(form, { context, input }, where),
           answers,
           maxAnswerTokens: maxAnswerTokens ?? answerTokens[dataSet] ?? fewestAnswerTokens,
           score: (prediction) => longBenchScore(prediction, answers, { dataSet, classes }),

@@ -31,20 +31,15 @@ export const longBench2: BenchmarkFormat = {
   read: (files, { prompts }) =>
     files.flatMap(({ entries }) =>
       entries.map((entry) => {
-        const { _id, length, question: asked, answer, context, ...rest } = parseEntry(
-          entry,
-          entryForm,
-        );
+        const { _id, length, question, answer, ...rest } = parseEntry(entry, entryForm);
         const choices = [rest.choice_A, rest.choice_B, rest.choice_C, rest.choice_D];
         const listed = choices.map((choice, i) => `(${letters[i]}) ${choice.trim()}`);
-        const input = `${asked.trim()}\n${listed.join("\n")}`;
-        const { before, question } = fillPrompt(prompts[task] ?? form, input, entry.where);
+        const input = `${question.trim()}\n${listed.join("\n")}`, context = rest.context.trim();
         return planned({
           name: _id,
           task,
           length,
-          context: before + context.trim(),
-          question,
+          ...fillPrompt(prompts[task] ?? form, { context, input }, entry.where),
           answers: [answer],
           choices: letters,
           maxAnswerTokens: 1,

@@ -58,13 +58,12 @@ export const longMemEval: BenchmarkFormat = {
             }`
           );
         const input = `Today is ${rest.question_date}.\nQuestion: ${rest.question}`;
-        const { before, question } = fillPrompt(prompts[task] ?? form, input, entry.where);
+        const context = sessions.join("\n");
         const isText = !question_id.includes("_abs") && task !== "single-session-preference";
         return planned({
           name: question_id,
           task,
-          context: before + sessions.join("\n"),
-          question,
+          ...fillPrompt(prompts[task] ?? form, { context, input }, entry.where),
           answers: [answer],
           maxAnswerTokens,
           scoredBy: isText ? "judge or words" : "judge",

@@ -62,17 +62,12 @@ export const noLiMa: BenchmarkFormat = {
                       new Random(`${seed}/nolima/${name}`),
                     );
                     const context = book.hide(fill(set.needle), { length, depth });
-                    const { before, question } = fillPrompt(
-                      prompts[task] ?? template,
-                      fill(questionForm),
-                      entry.where,
-                    );
+                    const input = fill(questionForm);
                     return {
                       name,
                       task,
                       length,
-                      context: before + context,
-                      question,
+                      ...fillPrompt(prompts[task] ?? template, { context, input }, entry.where),
                       answers,
                       maxAnswerTokens,
                       cluster: set.id,
