@@ -357,16 +357,23 @@ function groupRows(
   const rows: TableRow[] = [];
   for (const model of models) {
     const cells = columns.map((column, i) => {
-      const { metrics, sums } = measurements(
-        group,
-        { evaluation, column, model, outdated },
-        catalog,
-      );
-      if (metrics.length === 0) return undefined;
+      const measured = group.flatMap((run) => {
+        const metric = run.summary.metrics.find((metric) =>
+          metric.evaluation === evaluation && metric.model === model &&
+          metric.name === column.name && !outdated.has(metric)
+        );
+        return metric ? [{ metric, sums: catalog.sums(run, metric) }] : [];
+      });
+      if (measured.length === 0) return undefined;
+      const metrics = measured.map(({ metric }) => metric);
+      const known = measured.flatMap(({ sums }) => sums ?? []);
+      const ofAll = known.length === measured.length ? known : undefined;
+      // A difference from the first model is not compared with it.
+      const sums = metrics.some(({ over }) => over !== undefined) ? undefined : ofAll;
       const baseline = rows[0]?.cells[i];
       const difference = sums && baseline?.sums
         ? compare(sums, baseline.sums)
-        : column.isGain && ownDifference(metrics, gainSums(group, { metrics, catalog }));
+        : column.isGain && ownDifference(metrics, ofAll);
       const independent = sums?.map(overClusters);
       const over = independent && {
         count: Math.min(...independent.map(({ items }) => items.length)),
@@ -391,33 +398,6 @@ function groupRows(
     });
   }
   return rows;
-}
-
-/** Measurements of a metric in a model's runs, and their sums; these are undefined where those of one run are unknown. */
-function measurements(
-  group: readonly RunRecord[],
-  wanted: {
-    evaluation: string;
-    column: TableColumn;
-    model: string;
-    outdated: ReadonlyMap<Metric, unknown>;
-  },
-  catalog: MetricCatalog,
-): { metrics: Metric[]; sums: ItemSums[] | undefined } {
-  const { evaluation, column, model, outdated } = wanted;
-  const metrics: Metric[] = [], sums: ItemSums[] = [];
-  for (const run of group) {
-    const metric = run.summary.metrics.find((candidate) =>
-      candidate.evaluation === evaluation && candidate.model === model &&
-      candidate.name === column.name && !outdated.has(candidate)
-    );
-    if (!metric) continue;
-    metrics.push(metric);
-    // A difference from the first model is not compared with it.
-    const sum = metric.over === undefined ? catalog.sums(run, metric) : undefined;
-    if (sum) sums.push(sum);
-  }
-  return { metrics, sums: sums.length === metrics.length ? sums : undefined };
 }
 
 /**
@@ -513,18 +493,6 @@ function intervalOfOne(
   const margin = (side: 0 | 1) =>
     Math.sqrt(mean(bounded.map(({ value, ci95 }) => (ci95[side] - value) ** 2)).value);
   return [value - margin(0), value + margin(1)];
-}
-
-/** The sums of which gains are ratios, of each run; undefined where there are no records of the items. */
-function gainSums(
-  group: readonly RunRecord[],
-  { metrics, catalog }: { metrics: readonly Metric[]; catalog: MetricCatalog },
-): ItemSums[] | undefined {
-  const sums = group.flatMap((run) => {
-    const metric = run.summary.metrics.find((candidate) => metrics.includes(candidate));
-    return metric ? catalog.sums(run, metric) ?? [] : [];
-  });
-  return sums.length < metrics.length ? undefined : sums;
 }
 
 /** Effective number of independent items in the seed that has fewest. */

@@ -29,14 +29,14 @@ function sourceOf(content: Content): string {
  * A whole page.
  *
  * @param styles Style sheet, which the page contains.
- * @param head More elements of its head, a line each.
+ * @param refreshSeconds After how long browsers load it again; absent: never.
  * @param body The elements of its body, a line each.
  */
 export function htmlPage(
-  { title, styles, head, body }: {
+  { title, styles, refreshSeconds, body }: {
     readonly title: string;
     readonly styles: string;
-    readonly head?: Html;
+    readonly refreshSeconds?: number;
     readonly body: Html;
   },
 ): string {
@@ -45,7 +45,12 @@ export function htmlPage(
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-${head}<title>${title}</title>
+<link rel="icon" href="data:,">
+${
+    refreshSeconds === undefined
+      ? undefined
+      : markup`<meta http-equiv="refresh" content="${String(refreshSeconds)}">\n`
+  }<title>${title}</title>
 <style>
 ${new Html(styles)}</style>
 </head>
@@ -54,9 +59,6 @@ ${body}</body>
 </html>
 `.text;
 }
-
-/** Lets browsers ask for no icon. */
-export const noIcon: Html = markup`<link rel="icon" href="data:,">\n`;
 
 /** A table whose headings have a scope; `data-value` is the sort key of a column. */
 export function htmlTable({ caption, notes, headers, labels, rows, footer }: TableText): Html {

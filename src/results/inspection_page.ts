@@ -1,9 +1,10 @@
 /**
  * Page with a document and the effect of the memory on each of its tokens; it is self-contained.
  */
-import { Html, htmlPage, markup, noIcon } from "./html.ts";
+import { Html, htmlPage, markup } from "./html.ts";
 import { visibleText } from "../visible_text.ts";
 import styles from "./inspection.css" with { type: "text" };
+import theme from "./theme.css" with { type: "text" };
 import script from "./inspection.client.js" with { type: "text" };
 
 /** A passage of the document that a position reads. */
@@ -84,7 +85,7 @@ of the memory in a head's output.${
 <script>
 ${new Html(script)}</script>
 `;
-  return htmlPage({ title, styles, head: noIcon, body });
+  return htmlPage({ title, styles: theme + styles, body });
 }
 
 /** How many nats the memory takes from the negative log-likelihood of a token; NaN of the first token. */

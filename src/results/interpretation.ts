@@ -4,6 +4,7 @@
 import {
   compareCells,
   type EvaluationTable,
+  type ExperimentTables,
   mainModel,
   type TableRow,
   tellingFields,
@@ -12,6 +13,14 @@ import type { MetricCatalog } from "./metric_catalog.ts";
 import { amongSeveral, type Difference, fewestItems } from "./paired_comparison.ts";
 import { unsweptLabels } from "./seed_groups.ts";
 import { differenceInWords, uncertain } from "./table_text.ts";
+
+/** What was found in an experiment, by the main table of each of its evaluations. */
+export function findingTexts(
+  { tables }: Pick<ExperimentTables, "tables">,
+  catalog: MetricCatalog,
+): string[] {
+  return tables.filter(({ part }) => part === "").flatMap((table) => findings(table, catalog));
+}
 
 /** As many settings of a sweep have a line each; of more only the best and the worst are compared. */
 const mostLines = 2;

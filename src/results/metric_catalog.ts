@@ -46,25 +46,19 @@ export interface MetricLabel {
   readonly isMain?: true;
 }
 
+/** A model that an evaluation has measured, by their names in records. */
+export type MeasuredModel = Pick<Metric, "evaluation" | "model">;
+
 /** Knows the metrics of all evaluations. */
 export interface MetricCatalog {
   /** The place of a metric that a run has recorded. */
   label(run: RunRecord, metric: Metric): MetricLabel;
   /** A model of an evaluation in a sentence: `the backbone alone`; its name where nobody knows it. */
-  modelLabel(
-    run: RunRecord,
-    measured: { readonly evaluation: string; readonly model: string },
-  ): string;
+  modelLabel(run: RunRecord, measured: MeasuredModel): string;
   /** Whether sweeps and findings are about a model of an evaluation, wherever it is measured. */
-  isMain(
-    run: RunRecord,
-    measured: { readonly evaluation: string; readonly model: string },
-  ): boolean;
+  isMain(run: RunRecord, measured: MeasuredModel): boolean;
   /** How much text a model of an evaluation predicts from, in words: `128 tokens and 4,096 in memory`; undefined where nobody knows it. */
-  reach(
-    run: RunRecord,
-    measured: { readonly evaluation: string; readonly model: string },
-  ): string | undefined;
+  reach(run: RunRecord, measured: MeasuredModel): string | undefined;
   /** Whether a training adapts a backbone, which stays as it is. */
   isAdaptation(training: string): boolean;
   /** Whether an evaluation of a run starts processes of its own, which needs more permissions. */

@@ -4,8 +4,8 @@
 import { basename } from "node:path";
 import type { EvaluationTable, ExperimentTables } from "./evaluation_table.ts";
 import type { MetricCatalog } from "./metric_catalog.ts";
-import { findings } from "./interpretation.ts";
-import { Html, htmlList, htmlPage, htmlTable, markup, noIcon } from "./html.ts";
+import { findingTexts } from "./interpretation.ts";
+import { Html, htmlList, htmlPage, htmlTable, markup } from "./html.ts";
 import reportStyles from "./report.css" with { type: "text" };
 import theme from "./theme.css" with { type: "text" };
 import script from "./report.client.js" with { type: "text" };
@@ -15,7 +15,7 @@ import { formatVariation, type RunEnvironment } from "./records.ts";
 import { inspectionEnding, type RunRecord } from "./read_runs.ts";
 import { htmlLegend } from "./table.ts";
 import { unfinishedText } from "./resume_command.ts";
-import { type TableText, tableText } from "./table_text.ts";
+import { counted, type TableText, tableText } from "./table_text.ts";
 
 export interface Report {
   readonly html: string;
@@ -66,32 +66,23 @@ ${content}
 `
     )
   }</main>
-<footer><p>LongMem Lab, from the records of ${String(runs.length)} run${
-    runs.length === 1 ? "" : "s"
-  }.</p></footer>
+<footer><p>LongMem Lab, from the records of ${counted(runs.length, "run")}.</p></footer>
 <script>
 ${new Html(script)}</script>
 `;
   return {
-    html: htmlPage({ title: `${name}: report`, styles: theme + reportStyles, head: noIcon, body }),
+    html: htmlPage({ title: `${name}: report`, styles: theme + reportStyles, body }),
     figures,
   };
 }
 
-/** What was found, a sentence for each evaluation. */
-export function findingTexts(
-  { tables }: Pick<ExperimentTables, "tables">,
-  catalog: MetricCatalog,
-): string[] {
-  return tables.filter(({ part }) => part === "").flatMap((table) => findings(table, catalog));
-}
-
-function findingsPart(
-  { tables, remarks, unfinished }: ExperimentTables,
-  catalog: MetricCatalog,
-): Html | undefined {
-  const found = findingTexts({ tables }, catalog);
-  const items = [...found, ...remarks, ...unfinished.map(unfinishedText)];
+function findingsPart(experiment: ExperimentTables, catalog: MetricCatalog): Html | undefined {
+  const { remarks, unfinished } = experiment;
+  const items = [
+    ...findingTexts(experiment, catalog),
+    ...remarks,
+    ...unfinished.map(unfinishedText),
+  ];
   return items.length === 0 ? undefined : markup`<div class="findings">${htmlList(items)}</div>`;
 }
 

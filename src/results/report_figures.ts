@@ -10,7 +10,14 @@ import {
   type TableRow,
   tellingFields,
 } from "./evaluation_table.ts";
-import { dotChart, type FigureAxis, lineChart, mostSeries, type Series } from "./figure.ts";
+import {
+  dotChart,
+  type FigureAxis,
+  type LineChart,
+  lineChart,
+  mostSeries,
+  type Series,
+} from "./figure.ts";
 import { fieldNoun } from "./field_nouns.ts";
 import type { CataloguedRun } from "./metric_catalog.ts";
 import { type RunRecord, seedOf } from "./read_runs.ts";
@@ -77,13 +84,12 @@ function modelFigure(table: EvaluationTable): ReportFigure[] {
   if (varied.length > 0 || points.length < 2) return [];
   const values = points.map(({ value }) => value), least = Math.min(...values);
   const isWide = !column.isProportion && least > 0 && Math.max(...values) > 8 * least;
-  const series = [{ name: "", points }];
   return [{
     name: `${evaluation}-models`,
     svg: dotChart({
       title: `${evaluation}: ${column.noun}`,
       value: { ...valueAxis(column), ...(isWide && { scale: "log2" }) },
-      series,
+      series: [{ name: "", points }],
     }),
   }];
 }
@@ -191,9 +197,7 @@ function groupsBySetting(
 ): RowGroup[] {
   const model = mainModel(rows), ofModel = rows.filter((row) => row.model === model);
   const valuesOf = (fields: readonly string[]) =>
-    new Set(
-      ofModel.map(({ variation }) => fields.map((field) => variation[field] ?? "").join(", ")),
-    );
+    new Set(ofModel.map((row) => settingOf(row, fields)));
   if (fields.length < 2 || valuesOf(fields).size <= mostSeries) {
     return [{ rows, fields, title: "" }];
   }
@@ -206,6 +210,10 @@ function groupsBySetting(
         title: `, ${fieldNoun(table.fields[fixed] ?? fixed).label} ${value}${group.title}`,
       }))
     );
+}
+
+function settingOf({ variation }: TableRow, fields: readonly string[]): string {
+  return fields.map((field) => variation[field] ?? "").join(", ");
 }
 
 /** Fewest questions that are worth a point, where points are shares of them. */
@@ -226,7 +234,7 @@ function legendOf(
       .toSorted(([a], [b]) => rank.indexOf(b) - rank.indexOf(a))
     : [...Map.groupBy(
       rows.filter((row) => row.model === model),
-      ({ variation }) => fields.map((field) => variation[field] ?? "").join(", "),
+      (row) => settingOf(row, fields),
     )];
   const groups = isModels ? all.slice(0, mostSeries) : spread(all);
   const notes = [...(isModels ? [] : [model]), ...leftOut(all.length - groups.length)];
@@ -274,7 +282,6 @@ function alongNumbers(
   });
   return {
     series,
-
     x: { label, unit, ticks, scale: scaleOf(xs) },
   };
 }
@@ -337,23 +344,52 @@ function trainingFigures(runs: readonly CataloguedRun[]): ReportFigure[] {
     }
   }
   const phases = Map.groupBy(trainings.values(), ({ phase }) => phase);
-  const adaptations = [...phases.keys()]
-    .filter((phase) =>
-      phases.get(phase)!.length === 1 && runs.some((run) => run.adaptations.includes(phase))
-    );
+  const adaptations = [...phases].filter(([phase]) =>
+    runs.some((run) => run.adaptations.includes(phase))
+  );
+  const single = adaptations.filter(([, { length }]) => length === 1).map(([phase]) => phase);
   const figures = Map.groupBy(
     trainings.values(),
-    ({ phase }) => adaptations.length > 1 && adaptations.includes(phase) ? "adaptations" : phase,
+    ({ phase }) => single.length > 1 && single.includes(phase) ? "adaptations" : phase,
   );
-  const overlaid = overlaidAdaptations(runs, phases);
+  const overlaid = overlaidAdaptations(runs, adaptations);
   return [
-    ...(overlaid.length > 0 ? [trainingFigure("adaptations", overlaid)] : []),
-    ...[...figures].flatMap(([name, trained]) => [
-      trainingFigure(name, trained),
-      ...quantityFigures(name, trained),
-      ...diagnosticFigures(name, trained),
-    ]),
+    ...(overlaid.length > 0 ? lossFigure(groupOf("adaptations", overlaid)) : []),
+    ...[...figures].flatMap(([name, trainings]) => {
+      const group = groupOf(name, trainings);
+      return [...lossFigure(group), ...quantityFigures(group), ...diagnosticFigures(group)];
+    }),
   ];
+}
+
+type TrainingGroup = ReturnType<typeof groupOf>;
+
+/** As many trainings as a figure tells apart, each with what tells it from the others: its phase, or else its run. */
+function groupOf(name: string, trainings: readonly Training[]) {
+  const areOfPhases = trainings.some(({ phase }) => phase !== trainings[0].phase);
+  const curves = spread(trainings).map((training) => ({
+    ...training,
+    label: trainings.length === 1 ? "" : areOfPhases ? training.phase : training.run,
+  }));
+  return { name, curves, omitted: leftOut(trainings.length - curves.length) };
+}
+
+/** A figure of trainings by their steps; nothing where there is no line. */
+function stepFigure(
+  { name, omitted }: TrainingGroup,
+  chart: Pick<LineChart, "title" | "y" | "series"> & { file?: string; notes?: readonly string[] },
+): ReportFigure[] {
+  const { file = "", title, notes = [] } = chart;
+  if (chart.series.length === 0) return [];
+  return [{
+    name: `training-${name}${file}`,
+    svg: lineChart({
+      ...chart,
+      title: `Training of ${name}: ${title} by step`,
+      note: [...notes, ...omitted].join("; "),
+      x: { label: "training step" },
+    }),
+  }];
 }
 
 /**
@@ -362,11 +398,8 @@ function trainingFigures(runs: readonly CataloguedRun[]): ReportFigure[] {
  */
 function overlaidAdaptations(
   runs: readonly CataloguedRun[],
-  phases: ReadonlyMap<string, readonly Training[]>,
+  adaptations: readonly (readonly [phase: string, trainings: readonly Training[]])[],
 ): Training[] {
-  const adaptations = [...phases].filter(([phase]) =>
-    runs.some((run) => run.adaptations.includes(phase))
-  );
   const seeds = Math.max(0, ...adaptations.map(([, trainings]) => trainings.length));
   if (adaptations.length < 2 || seeds < 2 || replicaGroups(runs).length > 1) return [];
   return adaptations.map(([phase, trainings]) => ({
@@ -389,13 +422,16 @@ function meanRecords(trainings: readonly Training[]): MetricsRecord[] {
   });
 }
 
-/** Quantities of every step besides the loss. */
-export const stepQuantities: readonly {
+/** A quantity of a step, where its record has it. */
+interface StepQuantity {
   readonly name: string;
   readonly title: string;
   readonly unit?: string;
   readonly of: (record: MetricsRecord) => number | undefined;
-}[] = [
+}
+
+/** Quantities of every step besides the loss. */
+export const stepQuantities: readonly StepQuantity[] = [
   { name: "learning-rate", title: "learning rate", of: ({ learningRate }) => learningRate },
   { name: "gradient-norm", title: "gradient norm", of: ({ gradientNorm }) => gradientNorm },
   {
@@ -407,130 +443,87 @@ export const stepQuantities: readonly {
 ];
 
 /** Learning rate, norm of the gradient and speed of trainings by step, where they are recorded; equal curves are drawn once. */
-function quantityFigures(name: string, trainings: readonly Training[]): ReportFigure[] {
-  const curves = spread(trainings), isOfPhases = areOfPhases(trainings);
-  return stepQuantities.flatMap(({ name: file, title, unit, of }) => {
-    const all = curves.map(({ phase, run, records }) => ({
-      name: curves.length === 1 ? "" : isOfPhases ? phase : run,
-      points: thinned(records.filter(({ split }) => split === "train"), of),
-    })).filter(({ points }) => points.length > 0);
+function quantityFigures(group: TrainingGroup): ReportFigure[] {
+  return stepQuantities.flatMap(({ name, title, unit, of }) => {
+    const all = linesOf(group, (record) => record.split === "train" ? of(record) : undefined);
     const unlike = [...Map.groupBy(all, ({ points }) => JSON.stringify(points)).values()];
-    if (unlike.length === 0) return [];
     const series = unlike.map((alike) => ({
       name: alike.map(({ name }) => name).join("; "),
       points: alike[0].points,
     }));
     const notes = [
       ...(all.length > 1 && series.length === 1 ? ["the same of all"] : []),
-      ...thinningNote(curves),
-      ...leftOut(trainings.length - curves.length),
+      ...thinningNote(group),
     ];
-    return [{
-      name: `training-${name}-${file}`,
-      svg: lineChart({
-        title: `Training of ${name}: ${title} by step`,
-        note: notes.join("; "),
-        x: { label: "training step" },
-        y: { label: title, ...(unit !== undefined && { unit }), fromZero: true },
-        series,
-      }),
-    }];
+    const y = { label: title, ...(unit !== undefined && { unit }), fromZero: true } as const;
+    return stepFigure(group, { file: `-${name}`, title, y, series, notes });
   });
 }
 
-/** Whether trainings are told apart by their phases, not by their runs. */
-function areOfPhases(trainings: readonly Training[]): boolean {
-  return trainings.some(({ phase }) => phase !== trainings[0].phase);
+/** A line for each training: a quantity of its records, where they have it. */
+function linesOf({ curves }: TrainingGroup, of: StepQuantity["of"], most?: number) {
+  return curves.map(({ label, records }) => ({ name: label, points: thinned(records, of, most) }))
+    .filter(({ points }) => points.length > 0);
 }
 
-function thinningNote(curves: readonly Training[]): string[] {
+function thinningNote({ curves }: TrainingGroup): string[] {
   return curves.some(({ records }) => records.length > 2 * curvePoints)
     ? ["each point is the mean of neighbouring steps where there are many"]
     : [];
 }
 
-/** Draws the diagnostics of trainings: gates and the memory's share of attention, and sizes of updates; nothing where none does. */
-function diagnosticFigures(name: string, trainings: readonly Training[]): ReportFigure[] {
-  type Diagnostics = NonNullable<MetricsRecord["diagnostics"]>;
-  const isOfPhases = areOfPhases(trainings);
-  const series = (
-    of: Readonly<Record<string, (diagnostics: Diagnostics) => number | undefined>>,
-  ) =>
-    spread(trainings).flatMap(({ phase, run, records }) =>
-      Object.entries(of).map(([quantity, value]) => ({
-        name: [
-          ...(trainings.length > 1 ? [isOfPhases ? phase : run] : []),
-          ...(Object.keys(of).length > 1 ? [quantity] : []),
-        ].join(", "),
-        points: records.flatMap(({ step, diagnostics }) => {
-          const y = diagnostics && value(diagnostics);
-          return y === undefined ? [] : [{ x: step, value: y }];
-        }),
-      }))
-    ).filter(({ points }) => points.length > 0);
-  const drawn = (suffix: string, title: string, y: FigureAxis, lines: ReturnType<typeof series>) =>
-    lines.length === 0 ? [] : [{
-      name: `training-${name}-${suffix}`,
-      svg: lineChart({
-        title: `Training of ${name}: ${title} by step`,
-        note: leftOut(trainings.length - spread(trainings).length).join("; "),
-        x: { label: "training step" },
-        y,
-        series: lines,
-      }),
-    }];
-  const meanGate = ({ gates }: Diagnostics) => gates && mean(gates);
-  const gates = trainings.length > 1 ? { "mean gate": meanGate } : {
-    "mean gate": meanGate,
-    "smallest gate": ({ gates }: Diagnostics) => gates && Math.min(...gates),
-    "largest gate": ({ gates }: Diagnostics) => gates && Math.max(...gates),
-    "attention to retrieved tokens": ({ memoryShare }: Diagnostics) => memoryShare,
+/** Gates and the memory's share of attention, and sizes of updates, as often as they are recorded. */
+function diagnosticFigures(group: TrainingGroup): ReportFigure[] {
+  const lines = (of: StepQuantity["of"]) => linesOf(group, of, Infinity);
+  const gate = (of: (gates: readonly number[]) => number) => ({ diagnostics }: MetricsRecord) =>
+    diagnostics?.gates && of(diagnostics.gates);
+  const quantities: Record<string, StepQuantity["of"]> = {
+    "mean gate": gate(mean),
+    "smallest gate": gate((gates) => Math.min(...gates)),
+    "largest gate": gate((gates) => Math.max(...gates)),
+    "attention to retrieved tokens": ({ diagnostics }) => diagnostics?.memoryShare,
   };
+  const gates = group.curves.length > 1
+    ? lines(quantities["mean gate"])
+    : Object.entries(quantities).flatMap(([name, of]) =>
+      lines(of).map(({ points }) => ({ name, points }))
+    );
+  const updates = lines(({ diagnostics }) => diagnostics?.updateToWeight);
+  const share = { label: "share of the memory", domain: [0, 1] } as const;
+  const ratio = { label: "norm of update / norm of weights" };
   return [
-    ...drawn("gates", "gates", { label: "share of the memory", domain: [0, 1] }, series(gates)),
-    ...drawn(
-      "updates",
-      "update to weight",
-      { label: "norm of update / norm of weights" },
-      series({ "update to weight": ({ updateToWeight }) => updateToWeight }),
-    ),
+    ...stepFigure(group, { file: "-gates", title: "gates", y: share, series: gates }),
+    ...stepFigure(group, {
+      file: "-updates",
+      title: "update to weight",
+      y: ratio,
+      series: updates,
+    }),
   ];
 }
 
 /** The loss of trainings of one phase, or of one of each of several, by step: on both splits, or of many on one of them. */
-function trainingFigure(name: string, trainings: readonly Training[]): ReportFigure {
-  const isOfPhases = areOfPhases(trainings);
-  const curves = spread(trainings), both = 2 * curves.length <= mostSeries;
+function lossFigure(group: TrainingGroup): ReportFigure[] {
+  const { curves } = group, both = 2 * curves.length <= mostSeries;
   const isValidated = curves.every(({ records }) => records.some(({ split }) => split === "valid"));
   const splits = both ? ["train", "valid"] : [isValidated ? "valid" : "train"];
-  const series = curves.flatMap((training) =>
+  const series = curves.flatMap(({ label, records }) =>
     splits.map((split) => ({
-      name: [
-        ...(curves.length > 1 ? [isOfPhases ? training.phase : training.run] : []),
-        ...(both ? [split] : []),
-      ].join(", "),
-      points: thinned(
-        training.records.filter((record) => record.split === split),
-        ({ loss }) => loss,
-      ),
+      name: [...(curves.length > 1 ? [label] : []), ...(both ? [split] : [])].join(", "),
+      points: thinned(records.filter((record) => record.split === split), ({ loss }) => loss),
     }))
   ).filter(({ points }) => points.length > 0);
   const notes = [
     ...(both ? [] : [`loss of the ${splits[0]} split`]),
     ...(curves.some(({ seeds }) => seeds) ? [`means of ${curves[0].seeds} seeds`] : []),
-    ...thinningNote(curves),
-    ...leftOut(trainings.length - curves.length),
+    ...thinningNote(group),
   ];
-  return {
-    name: `training-${name}`,
-    svg: lineChart({
-      title: `Training of ${name}: loss by step`,
-      note: notes.join("; "),
-      x: { label: "training step" },
-      y: { label: "loss", unit: "nats/token" },
-      series,
-    }),
-  };
+  return stepFigure(group, {
+    title: "loss",
+    y: { label: "loss", unit: "nats/token" },
+    series,
+    notes,
+  });
 }
 
 /** Short names of runs: `chunkTokens 4, seed 2`; their own names where nothing else does. */
@@ -543,14 +536,15 @@ function runNames(runs: readonly RunRecord[]): string[] {
   });
 }
 
-/** As many points as a figure can show: means of steps side by side; steps without the quantity are left out. */
-function thinned(
+/** At most so many points of a curve: means of steps side by side; steps without the quantity are left out. */
+export function thinned(
   all: readonly MetricsRecord[],
-  of: (record: MetricsRecord) => number | undefined,
+  of: StepQuantity["of"],
+  most = curvePoints,
 ): { x: number; value: number }[] {
   const records = all.filter((record) => of(record) !== undefined);
-  const size = Math.ceil(records.length / curvePoints);
-  return Array.from({ length: Math.ceil(records.length / size) || 0 }, (_, i) => {
+  const size = Math.max(1, Math.ceil(records.length / most));
+  return Array.from({ length: Math.ceil(records.length / size) }, (_, i) => {
     const part = records.slice(i * size, (i + 1) * size);
     return {
       x: Math.round(mean(part.map(({ step }) => step))),
@@ -560,6 +554,6 @@ function thinned(
 }
 
 /** The mean of numbers, in parts, as the sum of large ones may be none. */
-export function mean(numbers: readonly number[]): number {
+function mean(numbers: readonly number[]): number {
   return numbers.reduce((mean, number) => mean + number / numbers.length, 0);
 }

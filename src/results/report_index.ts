@@ -2,9 +2,9 @@
  * The page that lists the experiments of a folder, with what was found and where their reports are.
  */
 import type { ExperimentTables } from "./evaluation_table.ts";
-import { Html, htmlList, htmlPage, markup, noIcon } from "./html.ts";
+import { Html, htmlList, htmlPage, markup } from "./html.ts";
+import { findingTexts } from "./interpretation.ts";
 import type { MetricCatalog } from "./metric_catalog.ts";
-import { findingTexts } from "./report.ts";
 import type { ReportFigure } from "./report_figures.ts";
 import { counted } from "./table_text.ts";
 import reportStyles from "./report.css" with { type: "text" };
@@ -35,8 +35,7 @@ export function reportIndex(reports: readonly IndexedReport[], catalog: MetricCa
 ${reports.map((report, i) => article(report, i, catalog))}</main>
 <footer><p>LongMem Lab, from the records of ${counted(runs, "run")}.</p></footer>
 `;
-  const styles = theme + reportStyles + indexStyles;
-  return htmlPage({ title: "Experiments", styles, head: noIcon, body });
+  return htmlPage({ title: "Experiments", styles: theme + reportStyles + indexStyles, body });
 }
 
 function article(

@@ -4,7 +4,7 @@
 import { dirname, join } from "node:path";
 import { type ExperimentTables, experimentTables } from "./evaluation_table.ts";
 import type { MetricCatalog } from "./metric_catalog.ts";
-import { findings } from "./interpretation.ts";
+import { findingTexts } from "./interpretation.ts";
 import type { DamagedRun, RunRecord } from "./read_runs.ts";
 import { formatTables } from "./table.ts";
 
@@ -20,7 +20,7 @@ export function closingText(
   damaged: readonly DamagedRun[] = [],
 ): string {
   const [experiment] = mainTables(records, catalog, damaged);
-  const found = foundIn(experiment, catalog);
+  const found = findingTexts(experiment, catalog);
   const [{ path }] = records;
   const folder = dirname(path);
   return [
@@ -37,7 +37,7 @@ export function closingText(
 /** Results of one of several runs, in sentences; their tables follow when all have ended. */
 export function foundText(record: RunRecord, catalog: MetricCatalog): string {
   const [experiment] = mainTables([record], catalog);
-  return foundIn(experiment, catalog).join("\n");
+  return findingTexts(experiment, catalog).join("\n");
 }
 
 /** The main table of each evaluation; of one that has none, such as a benchmark by length, the first of its parts. */
@@ -54,9 +54,4 @@ function mainTables(
         return main.length > 0 ? main : tables.slice(0, 1);
       }),
   }));
-}
-
-function foundIn({ tables }: ExperimentTables, catalog: MetricCatalog): string[] {
-  return tables.filter(({ part }) => part === "")
-    .flatMap((table) => findings(table, catalog));
 }

@@ -6,15 +6,15 @@ import { join, relative } from "node:path";
 import { lineChart } from "./figure.ts";
 import { Html, htmlPage, markup } from "./html.ts";
 import { findRuns, isDamage, readRunSummary } from "./read_runs.ts";
-import { mean, stepQuantities } from "./report_figures.ts";
-import { formatVariation, type MetricsRecord, readMetricsRecords } from "./records.ts";
+import { stepQuantities, thinned } from "./report_figures.ts";
+import { formatVariation, readMetricsRecords } from "./records.ts";
 import reportStyles from "./report.css" with { type: "text" };
 import theme from "./theme.css" with { type: "text" };
 
 /** Seconds after which a page is loaded again. */
 const refreshSeconds = 5;
 
-/** Most points of a line: of more, each is the mean of neighbours. */
+/** Most points of a line. */
 const mostPoints = 100;
 
 /** The quantities that are drawn against the step, in the order of their figures. */
@@ -104,7 +104,7 @@ export async function runPage(results: string, name: string): Promise<string | u
     quantities.flatMap(({ title, unit, of }) => {
       const series = (["train", "valid"] as const).map((split) => ({
         name: split,
-        points: pointsOf(ofPhase.filter((line) => line.split === split), of),
+        points: thinned(ofPhase.filter((line) => line.split === split), of, mostPoints),
       })).filter(({ points }) => points.length > 0);
       if (series.length === 0) return [];
       const svg = lineChart({
@@ -127,28 +127,11 @@ export async function runPage(results: string, name: string): Promise<string | u
   );
 }
 
-/** A line of {@linkcode mostPoints} points at most. */
-function pointsOf(
-  lines: readonly MetricsRecord[],
-  of: (line: MetricsRecord) => number | undefined,
-): { x: number; value: number }[] {
-  const size = Math.max(1, Math.ceil(lines.length / mostPoints));
-  const points = [];
-  for (let i = 0; i < lines.length; i += size) {
-    const part = lines.slice(i, i + size);
-    const values = part.map(of).filter((value) => value !== undefined);
-    if (values.length === 0) continue;
-    points.push({ x: part.at(-1)!.step, value: mean(values) });
-  }
-  return points;
-}
-
 function page(title: string, content: Html): string {
-  const head = markup`<meta http-equiv="refresh" content="${String(refreshSeconds)}">\n`;
   const body = markup`<header><h1>${title}</h1></header>
 <main>
 ${content}</main>
 <footer><p>LongMem Lab; loaded again every ${String(refreshSeconds)} seconds.</p></footer>
 `;
-  return htmlPage({ title, styles: theme + reportStyles, head, body });
+  return htmlPage({ title, styles: theme + reportStyles, refreshSeconds, body });
 }
