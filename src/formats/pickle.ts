@@ -155,13 +155,50 @@ class Machine {
     );
   }
 
+  /** What the instructions that push a value push; named as in Python's pickletools. */
+  readonly #pushed: Readonly<Record<number, () => PickleValue>> = {
+    0x4e: () => null, // NONE
+    0x88: () => true, // NEWTRUE
+    0x89: () => false, // NEWFALSE
+    0x4a: () => this.#view.getInt32(this.#take(4), true), // BININT
+    0x4b: () => this.#uint8(), // BININT1
+    0x4d: () => this.#view.getUint16(this.#take(2), true), // BININT2
+    0x8a: () => this.#integer(this.#uint8()), // LONG1
+    0x8b: () => this.#integer(this.#uint32()), // LONG4
+    0x47: () => this.#view.getFloat64(this.#take(8), false), // BINFLOAT, the one big-endian number
+    0x58: () => this.#text(this.#uint32()), // BINUNICODE
+    0x8c: () => this.#text(this.#uint8()), // SHORT_BINUNICODE
+    0x8d: () => this.#text(this.#uint64()), // BINUNICODE8
+    0x42: () => this.#binary(this.#uint32()), // BINBYTES
+    0x43: () => this.#binary(this.#uint8()), // SHORT_BINBYTES
+    0x8e: () => this.#binary(this.#uint64()), // BINBYTES8
+    0x96: () => this.#binary(this.#uint64()), // BYTEARRAY8
+    0x5d: () => this.#counted([]), // EMPTY_LIST
+    0x8f: () => this.#counted(new Set()), // EMPTY_SET
+    0x91: () => this.#counted(new Set(this.#popToMark())), // FROZENSET
+    0x29: () => this.#tuple([]), // EMPTY_TUPLE
+    0x85: () => this.#tuple(this.#popItems(1)), // TUPLE1
+    0x86: () => this.#tuple(this.#popItems(2)), // TUPLE2
+    0x87: () => this.#tuple(this.#popItems(3)), // TUPLE3
+    0x74: () => this.#tuple(this.#popToMark()), // TUPLE
+    0x7d: () => this.#counted(new Map()), // EMPTY_DICT
+    0x68: () => this.#remembered(this.#uint8()), // BINGET
+    0x6a: () => this.#remembered(this.#uint32()), // LONG_BINGET
+    0x63: () => this.#global(this.#line(), this.#line()), // GLOBAL
+    0x51: () => this.#persistent(this.#pop()), // BINPERSID
+  };
+
   run(): PickleValue {
     while (true) {
       this.#instruction = this.#at;
       if (++this.#instructions > MAX_INSTRUCTIONS) {
         throw this.#refuse(`it has more than ${MAX_INSTRUCTIONS} instructions`);
       }
-      const opcode = this.#uint8();
+      const opcode = this.#uint8(), pushed = this.#pushed[opcode];
+      if (pushed) {
+        this.#push(pushed());
+        continue;
+      }
       switch (opcode) {
         case 0x80: { // PROTO
           const protocol = this.#uint8();
@@ -184,58 +221,6 @@ class Machine {
           if (this.#marks.length >= MAX_STACK) throw this.#refuse("it nests too deeply");
           this.#marks.push(this.#stack.length);
           break;
-        case 0x4e: // NONE
-          this.#push(null);
-          break;
-        case 0x88: // NEWTRUE
-          this.#push(true);
-          break;
-        case 0x89: // NEWFALSE
-          this.#push(false);
-          break;
-        case 0x4a: // BININT
-          this.#push(this.#view.getInt32(this.#take(4), true));
-          break;
-        case 0x4b: // BININT1
-          this.#push(this.#uint8());
-          break;
-        case 0x4d: // BININT2
-          this.#push(this.#view.getUint16(this.#take(2), true));
-          break;
-        case 0x8a: // LONG1
-          this.#push(this.#integer(this.#uint8()));
-          break;
-        case 0x8b: // LONG4
-          this.#push(this.#integer(this.#uint32()));
-          break;
-        case 0x47: // BINFLOAT, the one big-endian number
-          this.#push(this.#view.getFloat64(this.#take(8), false));
-          break;
-        case 0x58: // BINUNICODE
-          this.#push(this.#text(this.#uint32()));
-          break;
-        case 0x8c: // SHORT_BINUNICODE
-          this.#push(this.#text(this.#uint8()));
-          break;
-        case 0x8d: // BINUNICODE8
-          this.#push(this.#text(this.#uint64()));
-          break;
-        case 0x42: // BINBYTES
-          this.#push(this.#binary(this.#uint32()));
-          break;
-        case 0x43: // SHORT_BINBYTES
-          this.#push(this.#binary(this.#uint8()));
-          break;
-        case 0x8e: // BINBYTES8
-        case 0x96: // BYTEARRAY8
-          this.#push(this.#binary(this.#uint64()));
-          break;
-        case 0x5d: // EMPTY_LIST
-          this.#push(this.#counted([]));
-          break;
-        case 0x8f: // EMPTY_SET
-          this.#push(this.#counted(new Set()));
-          break;
         case 0x90: { // ADDITEMS
           const items = this.#popToMark();
           const set = this.#top();
@@ -243,9 +228,6 @@ class Machine {
           for (const item of items) set.add(item);
           break;
         }
-        case 0x91: // FROZENSET
-          this.#push(this.#counted(new Set(this.#popToMark())));
-          break;
         case 0x61: { // APPEND
           const item = this.#pop();
           this.#list().push(item);
@@ -257,22 +239,6 @@ class Machine {
           for (const item of items) list.push(item);
           break;
         }
-        case 0x29: // EMPTY_TUPLE
-          this.#push(this.#counted(new PickleTuple([])));
-          break;
-        case 0x85: // TUPLE1
-        case 0x86: // TUPLE2
-        case 0x87: { // TUPLE3
-          const items = Array.from({ length: opcode - 0x84 }, () => this.#pop()).reverse();
-          this.#push(this.#counted(new PickleTuple(items)));
-          break;
-        }
-        case 0x74: // TUPLE
-          this.#push(this.#counted(new PickleTuple(this.#popToMark())));
-          break;
-        case 0x7d: // EMPTY_DICT
-          this.#push(this.#counted(new Map()));
-          break;
         case 0x73: { // SETITEM
           const value = this.#pop(), key = this.#pop();
           this.#dictionary().set(key, value);
@@ -294,15 +260,6 @@ class Machine {
         case 0x94: // MEMOIZE
           this.#memo.set(this.#memo.size, this.#top());
           break;
-        case 0x68: // BINGET
-          this.#push(this.#remembered(this.#uint8()));
-          break;
-        case 0x6a: // LONG_BINGET
-          this.#push(this.#remembered(this.#uint32()));
-          break;
-        case 0x63: // GLOBAL
-          this.#push(this.#global(this.#line(), this.#line()));
-          break;
         case 0x93: { // STACK_GLOBAL
           const name = this.#pop(), module = this.#pop();
           if (typeof module !== "string" || typeof name !== "string") {
@@ -311,21 +268,14 @@ class Machine {
           this.#push(this.#global(module, name));
           break;
         }
-        case 0x51: // BINPERSID
-          this.#push(this.#persistent(this.#pop()));
-          break;
         case 0x52: { // REDUCE
           const args = this.#arguments();
           this.#push(this.#call(this.#pop(), args));
           break;
         }
+        case 0x92: // NEWOBJ_EX
         case 0x81: { // NEWOBJ
-          const args = this.#arguments();
-          this.#push(this.#counted(this.#object(this.#pop(), args)));
-          break;
-        }
-        case 0x92: { // NEWOBJ_EX
-          this.#pop(); // arguments by name
+          if (opcode === 0x92) this.#pop(); // arguments by name
           const args = this.#arguments();
           this.#push(this.#counted(this.#object(this.#pop(), args)));
           break;
@@ -439,6 +389,14 @@ class Machine {
     const value = this.#top();
     this.#stack.pop();
     return value;
+  }
+
+  #popItems(count: number): PickleValue[] {
+    return Array.from({ length: count }, () => this.#pop()).reverse();
+  }
+
+  #tuple(items: readonly PickleValue[]): PickleTuple {
+    return this.#counted(new PickleTuple(items));
   }
 
   #popToMark(): PickleValue[] {

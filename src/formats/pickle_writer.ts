@@ -4,12 +4,6 @@
  */
 import { PickleNamespace, PickleTuple } from "./pickle.ts";
 
-/** A number that is a `float` in Python, also where it is whole. */
-export class PickleFloat {
-  /** Makes a float. */
-  constructor(readonly value: number) {}
-}
-
 /** A `collections.OrderedDict`; a map is a plain dictionary. */
 export class PickleOrderedDict {
   /** Makes a dictionary of entries. */
@@ -48,7 +42,6 @@ export type WritablePickle =
   | string
   | readonly WritablePickle[]
   | ReadonlyMap<WritablePickle, WritablePickle>
-  | PickleFloat
   | PickleTuple
   | PickleNamespace
   | PickleOrderedDict
@@ -59,7 +52,6 @@ export type WritablePickle =
 /** Instructions of the stack machine, by their names in Python's pickletools. */
 const op = {
   appends: 0x65,
-  binfloat: 0x47,
   binint: 0x4a,
   binint1: 0x4b,
   binint2: 0x4d,
@@ -86,7 +78,7 @@ const op = {
 /**
  * Writes a value as a pickle.
  *
- * @throws {RangeError} Where a number is neither finite nor a float.
+ * @throws {RangeError} Where a number is not a whole one that JavaScript holds exactly.
  */
 export function pickle(value: WritablePickle): Uint8Array<ArrayBuffer> {
   const writer = new Writer();
@@ -113,7 +105,6 @@ class Writer {
     else if (typeof value === "boolean") this.bytes(value ? op.newTrue : op.newFalse);
     else if (typeof value === "number") this.#integer(value);
     else if (typeof value === "string") this.#text(value);
-    else if (value instanceof PickleFloat) this.#float(value.value);
     else if (value instanceof PickleTuple) this.#tuple(value.items as WritablePickle[]);
     else if (value instanceof PickleNamespace) this.#namespace(value);
     else if (value instanceof PickleOrderedDict) {
@@ -151,13 +142,6 @@ class Writer {
       view.setBigInt64(2, BigInt(value), true);
       this.#append(new Uint8Array(view.buffer));
     }
-  }
-
-  #float(value: number): void {
-    const view = new DataView(new ArrayBuffer(9));
-    view.setUint8(0, op.binfloat);
-    view.setFloat64(1, value);
-    this.#append(new Uint8Array(view.buffer));
   }
 
   #text(value: string): void {

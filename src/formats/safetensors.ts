@@ -68,21 +68,17 @@ const MAX_NESTING = 16;
  * Reads a safetensors file.
  *
  * @param path The file.
- * @param options `names`: read only these tensors; a name the file lacks is a `RangeError`.
  * @throws `RangeError` where sizes disagree (naming file, expected and found), `TypeError` where the file
  * is of another kind, `Deno.errors.NotFound` where there is none.
  */
-export async function readSafetensors(
-  path: string,
-  options: { names?: Iterable<string> } = {},
-): Promise<SafetensorsContent> {
+export async function readSafetensors(path: string): Promise<SafetensorsContent> {
   using file = await openSafetensors(path);
   const content: SafetensorsContent = {
     tensors: new Map(),
     integers: new Map(),
     metadata: file.metadata,
   };
-  for (const name of options.names ?? file.entries.keys()) {
+  for (const name of file.entries.keys()) {
     const tensor = await file.read(name);
     if (tensor.data instanceof Float32Array) content.tensors.set(name, tensor as HostTensor);
     else content.integers.set(name, tensor as IntegerTensor);

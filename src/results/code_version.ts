@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { dirname, join, relative, resolve } from "node:path";
 import { inflateSync } from "node:zlib";
 import { ifThere } from "../files.ts";
+import { ByteFile } from "../formats/byte_file.ts";
 
 export interface CodeVersion {
   /** Commit of the code; absent where it is not in a git repository, or in one of a format that cannot be read here. */
@@ -265,7 +266,7 @@ async function readObject(repository: Repository, id: string): Promise<Uint8Arra
       const offset = offsetInPack(index, id);
       if (offset === undefined) continue;
       const pack = join(objects, "pack", name.replace(/idx$/, "pack"));
-      return (await readPacked(repository, pack, offset, id.length / 2)).content;
+      return await readPacked(repository, pack, offset, id.length / 2);
     }
   }
   throw new Error(`Cannot find object ${id}`);
@@ -324,34 +325,24 @@ async function readPacked(
   path: string,
   offset: number,
   idBytes: number,
-): Promise<{ content: Uint8Array }> {
-  using file = await Deno.open(path);
-  const header = await readAt(file, offset, 64);
+): Promise<Uint8Array> {
+  using file = await ByteFile.open(path);
+  const read = (most: number) => file.read(offset, Math.min(most, file.sizeBytes - offset));
+  const header = await read(64);
   const type = header[0] >> 4 & 7;
   let length = header[0] & 15, at = 1;
   for (; header[at - 1] & 0x80; at++) length += (header[at] & 0x7f) * 2 ** (7 * at - 3);
   // Its compressed length is not recorded; incompressible data becomes a little longer.
-  const bytes = await readAt(file, offset, 64 + length + Math.ceil(length / 100));
+  const bytes = await read(64 + length + Math.ceil(length / 100));
   const inflate = (from: number) => inflateSync(bytes.subarray(from)).subarray(0, length);
-  if (type >= 1 && type <= 4) return { content: inflate(at) };
+  if (type >= 1 && type <= 4) return inflate(at);
   if (type === 6) {
     const [back, start] = readOffset(bytes, at);
     const base = await readPacked(repository, path, offset - back, idBytes);
-    return { content: applyDelta(base.content, inflate(start)) };
+    return applyDelta(base, inflate(start));
   }
   const base = await readObject(repository, bytes.subarray(at, at + idBytes).toHex());
-  return { content: applyDelta(base, inflate(at + idBytes)) };
-}
-
-/** So many bytes of a file, or fewer at its end. */
-async function readAt(file: Deno.FsFile, offset: number, count: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(count);
-  await file.seek(offset, Deno.SeekMode.Start);
-  let filled = 0;
-  for (let n: number | null = 0; n !== null && filled < count; filled += n ?? 0) {
-    n = await file.read(bytes.subarray(filled));
-  }
-  return bytes.subarray(0, filled);
+  return applyDelta(base, inflate(at + idBytes));
 }
 
 /** Applies a delta to a base: copies parts of the base, and inserts new bytes. */

@@ -9,7 +9,6 @@ import { InputError } from "../errors.ts";
 import {
   ifThere,
   isThere,
-  maxTextBytes,
   readRegularFile,
   readTextBytes,
   removeCutOff,
@@ -64,7 +63,7 @@ export async function restoreRecords(run: string): Promise<void> {
   for (const path of await lineFiles(run, `.jsonl${compressedEnding}`)) {
     const plain = path.slice(0, -compressedEnding.length);
     if (!await isThere(plain)) {
-      const bytes = new Uint8Array(await readTextBytes(path, { maxBytes: maxTextBytes }));
+      const bytes = new Uint8Array(await readTextBytes(path));
       await writeAtomically(plain, [bytes]);
     }
     await writing(path, () => removeIfThere(path));

@@ -30,8 +30,16 @@ export interface PublishedValue {
   readonly note?: string;
 }
 
+export const publishedTableNames = [
+  "table-2",
+  "table-3",
+  "table-4",
+  "table-5",
+  "efficiency",
+] as const;
+
 /** Name of a published table. */
-export type PublishedTableName = "table-2" | "table-3" | "table-4" | "table-5" | "efficiency";
+export type PublishedTableName = (typeof publishedTableNames)[number];
 
 export interface PublishedTable {
   readonly title: string;
@@ -61,6 +69,7 @@ const trime = "in the NeurIPS version only; its numbers were not available";
 const columnNotStated =
   "a source quotes this number without its column, so that the cell is not verified";
 const copied = "copied by the authors from the ChapterBreak paper";
+const setUpUnknown = "batch and GPU are not known";
 const overOneMillion =
   "one of the two numbers above 1M is off by 0.02 or more: their difference is outside the verified range 1.38 to 1.62";
 
@@ -201,21 +210,13 @@ const published: Readonly<Record<PublishedTableName, PublishedTable>> = {
     numbers: [[14666, 20671], [8417, 54799], [22638, 13335], [21343, 13437]],
     verified: {},
     notes: {
-      "GPT-2*, 4k in context": "batch and GPU are not known",
-      "GPT-2*, 8k in context": "batch and GPU are not known",
-      "LongMem, 1k in context and 3k in memory": "batch and GPU are not known",
-      "LongMem, 1k in context and 7k in memory": "batch and GPU are not known",
+      "GPT-2*, 4k in context": setUpUnknown,
+      "GPT-2*, 8k in context": setUpUnknown,
+      "LongMem, 1k in context and 3k in memory": setUpUnknown,
+      "LongMem, 1k in context and 7k in memory": setUpUnknown,
     },
   },
 };
-
-export const publishedTableNames = [
-  "table-2",
-  "table-3",
-  "table-4",
-  "table-5",
-  "efficiency",
-] as const satisfies readonly PublishedTableName[];
 
 export function publishedTable(name: PublishedTableName): PublishedTable {
   return published[name];

@@ -5,7 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import type { Environment } from "./environment.ts";
 import { compressedEnding } from "./compressed_records.ts";
-import { ifThere, readRegularFile, readTextBytes } from "../files.ts";
+import { ifThere, maxTextBytes, readRegularFile, readTextBytes } from "../files.ts";
 import { isTooDeep, type RecordKind, recordProblem } from "./record_schemas.ts";
 import { InputRangeError, InputSyntaxError, InputTypeError } from "../errors.ts";
 
@@ -312,16 +312,13 @@ function checkForm(path: string, kind: RecordKind, record: unknown, line?: numbe
 async function readText(path: string): Promise<string | undefined> {
   const bytes = await ifThere(readRegularFile(path));
   if (bytes === undefined) return undefined;
-  if (bytes.length > mostBytes) {
+  if (bytes.length > maxTextBytes) {
     throw new InputSyntaxError(
-      `Cannot read "${path}" as it is too large: current size is ${bytes.length} bytes, allowed are ${mostBytes}`,
+      `Cannot read "${path}" as it is too large: current size is ${bytes.length} bytes, allowed are ${maxTextBytes}`,
     );
   }
   return new TextDecoder().decode(bytes);
 }
-
-/** Most bytes of a file that fits a text of JavaScript. */
-const mostBytes = 2 ** 29 - 32;
 
 /**
  * The lines of a `.jsonl` file, or of the compressed one in its place; none where both are missing. A last line that was cut off is
@@ -359,7 +356,7 @@ async function readPlainOrCompressed(plain: string): Promise<{ path: string; tex
 
 async function readCompressed(path: string): Promise<string | undefined> {
   try {
-    const bytes = await ifThere(readTextBytes(path, { maxBytes: mostBytes }));
+    const bytes = await ifThere(readTextBytes(path));
     return bytes && new TextDecoder().decode(bytes);
   } catch (cause) {
     if (!(cause instanceof InputTypeError)) throw cause;

@@ -16,6 +16,7 @@ export interface ReproductionConfig {
   readonly rows: readonly {
     readonly row: string;
     readonly model: string;
+    /** The evaluation whose metrics the row has; absent: the column's. */
     readonly evaluation?: string;
   }[];
   /** Our metrics that are published columns, of the row's evaluation, or else this one, or else the first which has the metric. */
@@ -34,21 +35,12 @@ export interface ReproductionDeclaration {
    * Our models, as results name them, that stand for published rows (default: the backbone for GPT-2* and LongMem for
    * itself, where a table has one of each and an evaluation measures them).
    */
-  readonly rows?: readonly {
-    readonly row: string;
-    readonly model: string;
-    /** The evaluation whose metrics the row has; absent: the column's. */
-    readonly evaluation?: string;
-  }[];
+  readonly rows?: ReproductionConfig["rows"];
   /**
    * Our metrics that are published columns, of the evaluation named or of the first that has them (default: perplexity by
    * length for `table-2`).
    */
-  readonly columns?: readonly {
-    readonly column: string;
-    readonly metric: string;
-    readonly evaluation?: string;
-  }[];
+  readonly columns?: ReproductionConfig["columns"];
 }
 
 const schema = z.strictObject({

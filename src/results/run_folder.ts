@@ -106,22 +106,18 @@ export class RunFolder {
   readonly path: string;
   #summary: RunSummary;
   #environment: RunEnvironment;
-  readonly #watch: RecordWatch | undefined;
-  readonly #lock: RunFolderOptions["lock"];
-  readonly #curves: CurveWatch | undefined;
+  readonly #options: Pick<RunFolderOptions, "watch" | "lock" | "curves">;
 
   private constructor(
     path: string,
     summary: RunSummary,
     environment: RunEnvironment,
-    { watch, lock, curves }: Pick<RunFolderOptions, "watch" | "lock" | "curves">,
+    options: Pick<RunFolderOptions, "watch" | "lock" | "curves">,
   ) {
     this.path = path;
     this.#summary = summary;
     this.#environment = environment;
-    this.#watch = watch;
-    this.#lock = lock;
-    this.#curves = curves;
+    this.#options = options;
   }
 
   /**
@@ -168,7 +164,7 @@ export class RunFolder {
    * @throws {LostLockError} Where one has.
    */
   async checkLock(): Promise<void> {
-    await this.#lock?.check();
+    await this.#options.lock?.check();
   }
 
   /** State and metrics so far. */
@@ -248,7 +244,7 @@ export class RunFolder {
       path,
       () => Deno.writeTextFile(path, JSON.stringify(ordered) + "\n", { append: true }),
     );
-    await this.#curves?.add(record);
+    await this.#options.curves?.add(record);
   }
 
   /** Sees to it that the lines of `metrics.jsonl` outlast a power cut, as a checkpoint of the same step does. */
@@ -268,9 +264,7 @@ export class RunFolder {
   /** Replaces the lines of a phase in `metrics.jsonl`. */
   async replaceMetrics(phase: string, lines: readonly MetricsRecord[]): Promise<void> {
     const others = (await this.readMetrics()).filter((line) => line.phase !== phase);
-    await this.checkLock();
-    await writeAtomically(join(this.path, "metrics.jsonl"), toLines([...others, ...lines]));
-    await this.#curves?.begin(phase, lines);
+    await this.#rewriteMetrics(phase, [...others, ...lines]);
   }
 
   /**
@@ -281,9 +275,14 @@ export class RunFolder {
     const kept = (await this.readMetrics()).filter((line) =>
       line.phase !== phase || line.step <= step
     );
+    await this.#rewriteMetrics(phase, kept);
+  }
+
+  /** Replaces all lines, of which one phase has others than before. */
+  async #rewriteMetrics(phase: string, lines: readonly MetricsRecord[]): Promise<void> {
     await this.checkLock();
-    await writeAtomically(join(this.path, "metrics.jsonl"), toLines(kept));
-    await this.#curves?.begin(phase, kept.filter((line) => line.phase === phase));
+    await writeAtomically(join(this.path, "metrics.jsonl"), toLines(lines));
+    await this.#options.curves?.begin(phase, lines.filter((line) => line.phase === phase));
   }
 
   /**
@@ -354,7 +353,7 @@ export class RunFolder {
   /** Records the device and adapter that the run opened. */
   async recordDevice(device: string): Promise<void> {
     await this.#writeEnvironment({ ...this.#environment, device });
-    this.#watch?.device(device);
+    this.#options.watch?.device(device);
   }
 
   /** Records the resources used by this part of the run. */
@@ -378,7 +377,7 @@ export class RunFolder {
       );
     }
     await this.#writeEnvironment({ ...this.#environment, hashes: { ...hashes, [name]: sha256 } });
-    if (hashes[name] === undefined) this.#watch?.hash(name, sha256);
+    if (hashes[name] === undefined) this.#options.watch?.hash(name, sha256);
   }
 
   async #writeEnvironment(environment: RunEnvironment): Promise<void> {

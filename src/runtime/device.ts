@@ -22,6 +22,27 @@ export type HostArray =
   | Uint8Array<ArrayBuffer>
   | Uint16Array<ArrayBuffer>;
 
+/** The host arrays of element types. */
+export const hostArrays: Readonly<
+  Record<
+    ElementType,
+    { readonly BYTES_PER_ELEMENT: number; new (content: number | ArrayBuffer): HostArray }
+  >
+> = {
+  float32: Float32Array,
+  float16: Uint16Array,
+  int8: Int8Array,
+  int32: Int32Array,
+  int64: BigInt64Array,
+  bool: Uint8Array,
+};
+
+/** The element type that a host array holds when nothing else is said. */
+export function elementType(data: HostArray): ElementType {
+  const types = Object.keys(hostArrays) as ElementType[];
+  return types.find((type) => data instanceof hostArrays[type])!;
+}
+
 export interface DeviceTensor {
   readonly shape: readonly number[];
   readonly type: ElementType;

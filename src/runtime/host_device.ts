@@ -6,7 +6,9 @@ import {
   type Device,
   type DeviceKind,
   type DeviceTensor,
+  elementType,
   type HostArray,
+  hostArrays,
   mostThreads,
   type Session,
   type Tensors,
@@ -25,8 +27,6 @@ export interface HostDeviceOptions {
   reason: string;
   /** Threads of one operator; the default is LONGMEM_THREADS, or one for each core that the process may use. */
   threads?: number;
-  /** Prefix of the files that the engine writes its profile to (`cpu` only). */
-  profilePrefix?: string;
 }
 
 /** Cores that this process may use: those of its job, where a cluster runs it, and its affinity. */
@@ -65,16 +65,13 @@ export async function openHostDevice(
         // The engine sets this for the calling thread, too, once and for good: from the first session on, JavaScript takes
         // float64 below 2.2e-308 and float32 below 1.2e-38 for 0 (5e-324 > 0 is false). float16's smallest numbers stay.
         extra: { session: { set_denormal_as_zero: "1" } },
-        ...(options.profilePrefix && kind === "cpu"
-          ? { enableProfiling: true, profileFilePrefix: options.profilePrefix }
-          : {}),
       });
-      return new HostSession(ort, session, program, kind, options.profilePrefix !== undefined);
+      return new HostSession(ort, session, program.inputs, kind);
     },
     tensor: (data, shape, type) =>
       new HostTensorOnDevice(ort, data, shape, type ?? elementType(data)),
     zeros: (shape, type = "float32") =>
-      new HostTensorOnDevice(ort, zeroArray(shape, type), shape, type),
+      new HostTensorOnDevice(ort, new hostArrays[type](elementCount(shape)), shape, type),
     readAll: (tensors) => Promise.all(tensors.map((tensor) => tensor.read())),
     copy(copies) {
       for (const { from, fromElement, into, intoElement, count } of copies) {
@@ -162,20 +159,15 @@ class HostTensorOnDevice implements DeviceTensor {
 }
 
 class HostSession implements Session {
-  readonly #inputs: readonly { name: string; shape: readonly number[]; type: ElementType }[];
-
   constructor(
     readonly ort: Ort,
     readonly session: Awaited<ReturnType<Ort["InferenceSession"]["create"]>>,
-    program: Program,
+    readonly inputs: Program["inputs"],
     readonly kind: "cpu" | "wasm",
-    readonly profiles: boolean,
-  ) {
-    this.#inputs = program.inputs;
-  }
+  ) {}
 
   async run(feeds: Tensors, into: Tensors = {}): Promise<Tensors> {
-    const tensors = checkedFeeds(this.#inputs, feeds);
+    const tensors = checkedFeeds(this.inputs, feeds);
     const ortFeeds: Record<string, OrtTensor> = {};
     for (const [name, tensor] of Object.entries(tensors)) {
       ortFeeds[name] = (tensor as HostTensorOnDevice).ortTensor;
@@ -208,38 +200,6 @@ class HostSession implements Session {
   }
 
   async close(): Promise<void> {
-    if (this.profiles) this.session.endProfiling();
     await this.session.release();
-  }
-}
-
-/** The element type that a host array holds when nothing else is said. */
-export function elementType(data: HostArray): ElementType {
-  if (data instanceof Float32Array) return "float32";
-  if (data instanceof Int8Array) return "int8";
-  if (data instanceof Int32Array) return "int32";
-  if (data instanceof BigInt64Array) return "int64";
-  if (data instanceof Uint16Array) return "float16";
-  return "bool";
-}
-
-/** Zeros of a shape. */
-function zeroArray(shape: readonly number[], type: ElementType): HostArray {
-  const size = elementCount(shape);
-  switch (type) {
-    case "float32":
-      return new Float32Array(size);
-    case "float16":
-      return new Uint16Array(size);
-    case "int8":
-      return new Int8Array(size);
-    case "int32":
-      return new Int32Array(size);
-    case "int64":
-      return new BigInt64Array(size);
-    case "bool":
-      return new Uint8Array(size);
-    default:
-      return type satisfies never;
   }
 }

@@ -7,8 +7,6 @@ import { webGpu } from "../system.ts";
 export interface OpenDeviceOptions {
   /** Threads of the `cpu` engine; by default LONGMEM_THREADS, or one per core. */
   threads?: number;
-  /** Prefix of the profile that the `cpu` engine writes. */
-  profilePrefix?: string;
 }
 
 /**

@@ -1,17 +1,19 @@
 import { type EngineModules, importEngine } from "../engine_packages.ts";
 import type { Program } from "../graph/onnx.ts";
 import { elementCount, type ElementType } from "../tensor.ts";
-import type {
-  CompileOptions,
-  Device,
-  DeviceTensor,
-  ElementCopy,
-  HostArray,
-  Session,
-  Tensors,
+import {
+  type CompileOptions,
+  type Device,
+  type DeviceTensor,
+  type ElementCopy,
+  elementType,
+  type HostArray,
+  hostArrays,
+  type Session,
+  type Tensors,
 } from "./device.ts";
 import { checkedFeeds } from "./feeds.ts";
-import { createSession, elementType, messageOf } from "./host_device.ts";
+import { createSession, messageOf } from "./host_device.ts";
 import { InputRangeError } from "../errors.ts";
 
 type Ort = EngineModules["webgpu"];
@@ -33,15 +35,6 @@ export interface WebGpuDevice extends Device {
 export function bufferOf(tensor: DeviceTensor): GPUBuffer {
   return (tensor as WebGpuTensor).ortTensor.gpuBuffer as GPUBuffer;
 }
-
-const bytesPerElement: Readonly<Record<ElementType, number>> = {
-  float32: 4,
-  float16: 2,
-  int8: 1,
-  int32: 4,
-  int64: 8,
-  bool: 1,
-};
 
 /** Most bytes that tensors share a buffer for, on their way to the host. */
 const readAtOnceBytes = 64 * 2 ** 20;
@@ -82,22 +75,21 @@ async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
 }
 
 function requestWholeDevice(adapter: GPUAdapter): Promise<GPUDevice> {
-  const { maxStorageBufferBindingSize, maxBufferSize, maxComputeWorkgroupStorageSize } =
-    adapter.limits;
+  const limits = [
+    "maxStorageBufferBindingSize",
+    "maxBufferSize",
+    "maxComputeWorkgroupStorageSize",
+    "maxStorageBuffersPerShaderStage",
+    "maxComputeInvocationsPerWorkgroup",
+    "maxComputeWorkgroupSizeX",
+    "maxComputeWorkgroupSizeY",
+    "maxComputeWorkgroupsPerDimension",
+  ] as const;
   return adapter.requestDevice({
     requiredFeatures: (["shader-f16", "subgroups"] as GPUFeatureName[]).filter((name) =>
       adapter.features.has(name)
     ),
-    requiredLimits: {
-      maxStorageBufferBindingSize,
-      maxBufferSize,
-      maxComputeWorkgroupStorageSize,
-      maxStorageBuffersPerShaderStage: adapter.limits.maxStorageBuffersPerShaderStage,
-      maxComputeInvocationsPerWorkgroup: adapter.limits.maxComputeInvocationsPerWorkgroup,
-      maxComputeWorkgroupSizeX: adapter.limits.maxComputeWorkgroupSizeX,
-      maxComputeWorkgroupSizeY: adapter.limits.maxComputeWorkgroupSizeY,
-      maxComputeWorkgroupsPerDimension: adapter.limits.maxComputeWorkgroupsPerDimension,
-    },
+    requiredLimits: Object.fromEntries(limits.map((name) => [name, adapter.limits[name]])),
   });
 }
 
@@ -202,13 +194,13 @@ class OrtWebGpuDevice implements WebGpuDevice {
       if (size === 0) return;
       const data = await this.#copyToHost(parts, size);
       for (const { i, offset, bytes } of parts) {
-        arrays[i] = typedArray(data.slice(offset, offset + bytes), tensors[i].type);
+        arrays[i] = new hostArrays[tensors[i].type](data.slice(offset, offset + bytes));
       }
       parts.length = size = 0;
     };
     for (const [i, { shape, type }] of tensors.entries()) {
       if (arrays[i]) continue;
-      const bytes = elementCount(shape) * bytesPerElement[type];
+      const bytes = elementCount(shape) * hostArrays[type].BYTES_PER_ELEMENT;
       if (size + bytes > readAtOnceBytes) await read();
       parts.push({ i, source: bufferOf(tensors[i]), offset: size, bytes });
       size += Math.ceil(bytes / 4) * 4;
@@ -257,7 +249,8 @@ class OrtWebGpuDevice implements WebGpuDevice {
   }
 
   #buffer(shape: readonly number[], type: ElementType): GPUBuffer {
-    const size = Math.ceil(elementCount(shape) * bytesPerElement[type] / 16) * 16;
+    const bytes = elementCount(shape) * hostArrays[type].BYTES_PER_ELEMENT;
+    const size = Math.ceil(bytes / 16) * 16;
     // Beyond one binding ONNX Runtime splits its inputs; Softmax and Where do not, and graphs keep theirs below it.
     if (size > this.gpu.limits.maxBufferSize) {
       throw new InputRangeError(
@@ -322,7 +315,7 @@ class WebGpuSession implements Session {
   constructor(
     readonly device: OrtWebGpuDevice,
     readonly session: Awaited<ReturnType<EngineModules["cpu"]["InferenceSession"]["create"]>>,
-    readonly inputs: readonly { name: string; shape: readonly number[]; type: ElementType }[],
+    readonly inputs: Program["inputs"],
   ) {}
 
   async run(feeds: Tensors, into: Tensors = {}): Promise<Tensors> {
@@ -353,24 +346,5 @@ class WebGpuSession implements Session {
 
   async close(): Promise<void> {
     await exclusively(() => this.session.release());
-  }
-}
-
-function typedArray(data: ArrayBuffer, type: ElementType): HostArray {
-  switch (type) {
-    case "float32":
-      return new Float32Array(data);
-    case "float16":
-      return new Uint16Array(data);
-    case "int8":
-      return new Int8Array(data);
-    case "int32":
-      return new Int32Array(data);
-    case "int64":
-      return new BigInt64Array(data);
-    case "bool":
-      return new Uint8Array(data);
-    default:
-      return type satisfies never;
   }
 }

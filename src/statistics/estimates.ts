@@ -53,21 +53,6 @@ export function standardDeviation(
 }
 
 /**
- * The mean of values weighted by, say, the tokens of each document: sum(w x) / sum(w), with the
- * standard error of a ratio, since another sample of documents would have other weights too.
- *
- * @throws {RangeError} Where lengths differ, there are no values, or weights do not add up to more than 0.
- */
-export function weightedMean(
-  values: ArrayLike<number>,
-  weights: ArrayLike<number>,
-  clustering: Clustering = {},
-): Estimate {
-  checkLengths(values, weights);
-  return ratio(Float64Array.from(values, (value, i) => value * weights[i]), weights, clustering);
-}
-
-/**
  * The ratio of two sums over items, R = sum(a) / sum(b), as negative log-likelihood per token.
  *
  * Its standard error is the jackknife's: without item i the ratio is R - d / (sum(b) - b), with the residuals d = a - R b, so
@@ -211,9 +196,10 @@ export function perplexity(
 }
 
 /**
- * How much more a first model scores than a second on the same items in the same order: the weighted
- * mean of first - second. The shared difficulty of an item cancels, so this is far less uncertain than
- * the difference of two means. For perplexities take nats per token, weighted by tokens: exp of the
+ * How much more a first model scores than a second on the same items in the same order: the mean of
+ * first - second, weighted by, say, the tokens of each document, sum(w x) / sum(w), with the standard error of a ratio,
+ * since another sample of documents would have other weights too. The shared difficulty of an item cancels, so this is far
+ * less uncertain than the difference of two means. For perplexities take nats per token, weighted by tokens: exp of the
  * result is the ratio of the perplexities.
  *
  * @param first Scores of the first model.
@@ -226,9 +212,9 @@ export function pairedDifference(
   options: Clustering & { readonly weights?: ArrayLike<number> } = {},
 ): Estimate {
   checkLengths(first, second);
-  const differences = Float64Array.from(first, (value, i) => value - second[i]);
-  const weights = options.weights ?? new Float64Array(differences.length).fill(1);
-  return weightedMean(differences, weights, options);
+  const { weights = new Float64Array(first.length).fill(1) } = options;
+  const weighted = Float64Array.from(first, (value, i) => (value - second[i]) * weights[i]);
+  return ratio(weighted, weights, options);
 }
 
 /**

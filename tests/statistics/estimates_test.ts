@@ -9,7 +9,6 @@ import {
   signTest,
   standardDeviation,
   sumByCluster,
-  weightedMean,
 } from "../../src/statistics/estimates.ts";
 import { assert, assertClose, test } from "../testing.ts";
 import { fractions, normal } from "./draws.ts";
@@ -47,7 +46,9 @@ test("ratio() tells no uncertainty of one item, however many there are that coun
   assert.deepEqual({ stderr, ci95 }, { stderr: mean([2, 6]).stderr, ci95: mean([2, 6]).ci95 });
 });
 
-test("weightedMean() of values worked by hand, and equal weights are none", () => {
+test("pairedDifference() with weights worked by hand, and equal weights are none", () => {
+  const weightedMean = (values: number[], weights: number[]) =>
+    pairedDifference(values, values.map(() => 0), { weights });
   // (1 * 1 + 3 * 3) / 4 = 2.5; without one of them 3, 1; sqrt(1/2 * (0.5^2 + 1.5^2))
   const { value, stderr } = weightedMean([1, 3], [1, 3]);
   assert.equal(value, 2.5);
@@ -270,7 +271,7 @@ test("ratio() over clusters is the ratio of their sums, but for the number of it
     perplexity([300, 400], [160, 150]).stderr,
   );
   const paired = pairedDifference([1, 2, 6], [0, 0, 1], { weights: [1, 3, 2], ...byBook });
-  assert.equal(paired.stderr, weightedMean([7 / 4, 5], [4, 2]).stderr);
+  assert.equal(paired.stderr, pairedDifference([7 / 4, 5], [0, 0], { weights: [4, 2] }).stderr);
   assert.deepEqual(ratio([1, 2], [1, 1], { clusters: ["a", "a"] }), { value: 1.5, n: 2 });
 });
 
