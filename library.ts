@@ -40,6 +40,7 @@ export type { RandomStart } from "./src/longmem/starts/random.ts";
 export type { ExactIndexConfig } from "./src/memory/index/exact.ts";
 export type { HnswIndexConfig, HnswIndexDeclaration } from "./src/memory/index/hnsw.ts";
 export type { IndexConfig, IndexDeclaration } from "./src/memory/index/indexes.ts";
+export type { LinkedSearch } from "./src/memory/index/linked_search.ts";
 export type { UsearchIndexConfig, UsearchIndexDeclaration } from "./src/memory/index/usearch.ts";
 export {
   defaultSideNetShape,

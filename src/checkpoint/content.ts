@@ -70,11 +70,11 @@ export function checkSideNetShape(
 /**
  * Checks that a file has exactly the expected tensors in the expected shapes.
  *
- * @param found All tensors of the file by their names in the file.
+ * @param found All tensors of the file by their names in the file; `path`: of the file that one lies in, where they are in several.
  * @param expected Tensors of the model by their names without the prefix.
  */
 export function checkTensorShapes(
-  found: ReadonlyMap<string, { readonly shape: readonly number[] }>,
+  found: ReadonlyMap<string, { readonly shape: readonly number[]; readonly path?: string }>,
   expected: ReadonlyMap<string, readonly number[]>,
   source: TensorSource,
 ): void {
@@ -88,11 +88,11 @@ export function checkTensorShapes(
     );
   }
   for (const [name, shape] of expected) {
-    const actual = found.get(prefix + name)!.shape;
-    if (actual.join() !== shape.join()) {
+    const actual = found.get(prefix + name)!;
+    if (actual.shape.join() !== shape.join()) {
       throw new InputRangeError(
-        `Cannot read "${path}" as tensor "${prefix}${name}" has another shape: ` +
-          `expected [${shape}], found [${actual}]`,
+        `Cannot read "${actual.path ?? path}" as tensor "${prefix}${name}" has another shape: ` +
+          `expected [${shape}], found [${actual.shape}]`,
       );
     }
   }
@@ -100,9 +100,9 @@ export function checkTensorShapes(
     !(name.startsWith(prefix) && expected.has(name.slice(prefix.length))) && !isOther(name)
   );
   if (unknown.length > 0) {
-    const [name, { shape }] = unknown[0];
+    const [name, { shape, path: own = path }] = unknown[0];
     throw new InputRangeError(
-      `Cannot read "${path}" as tensor "${name}" of shape [${shape}] is not part of the model` +
+      `Cannot read "${own}" as tensor "${name}" of shape [${shape}] is not part of the model` +
         andMore(unknown.length - 1),
     );
   }

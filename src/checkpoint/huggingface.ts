@@ -13,7 +13,7 @@ import { ifThere, isThere, readJson, readRegularFile } from "../files.ts";
 import { openSafetensors, type SafetensorsFile } from "../formats/safetensors.ts";
 import { NotFound, readDir } from "../system.ts";
 import type { HostTensor, TensorMap } from "../tensor.ts";
-import { checkBackboneShape, readFloats } from "./content.ts";
+import { checkBackboneShape, checkTensorShapes, readFloats } from "./content.ts";
 import { configFile, shardsOf, weightsFile, weightsIndex } from "./hub_cache.ts";
 
 /** Whether a folder has a `config.json` of Hugging Face's format, judged by the file's content. */
@@ -57,7 +57,17 @@ export async function readHuggingFaceBackbone(path: string): Promise<BackboneChe
   const nameInFile = (name: string) =>
     format.heads.includes(name) ? heads[0] ?? name : prefix + name;
   const shapes = backboneTensorShapes(shape);
-  checkTensors(shapes, { shape, format, files, nameInFile, prefix });
+  const expected = new Map<string, number[]>();
+  for (const [name, sizes] of shapes) {
+    const { name: source, layout } = format.source(name, shape);
+    expected.set(nameInFile(source), shapeInFile(sizes, layout));
+  }
+  checkTensorShapes(files.tensors, expected, {
+    path,
+    isOther: (name) =>
+      format.isUnused(name.startsWith(prefix) ? name.slice(prefix.length) : name) ||
+      !shapes.has("head.weight") && format.heads.includes(name), // checked below
+  });
   const weights: TensorMap = new Map();
   let fused: { name: string; tensor: HostTensor } | undefined; // three of ours lie in one of the file's
   for (const [name, expected] of shapes) {
@@ -84,7 +94,7 @@ const comparedRows = 1024;
 async function checkCopy(
   name: string,
   { data, shape: [V, E] }: HostTensor,
-  { file, path }: { readonly file: SafetensorsFile; readonly path: string },
+  { file, shape, path }: PlacedTensor,
 ): Promise<void> {
   const refuse = (reason: string): never => {
     throw new InputRangeError(
@@ -92,7 +102,6 @@ async function checkCopy(
         "(tie_word_embeddings: current value is true, which is also the default of some architectures, allowed is false)",
     );
   };
-  const { shape } = file.entries.get(name)!;
   if (shape.join() !== `${V},${E}`) {
     refuse(`has another shape than the embeddings, [${shape}] instead of [${V},${E}]`);
   }
@@ -163,50 +172,6 @@ function shapeInFile(shape: readonly number[], layout: TensorLayout | undefined)
   }
 }
 
-/** Checks that the files have every tensor of a model, in its shape, and no other. */
-function checkTensors(
-  shapes: ReadonlyMap<string, readonly number[]>,
-  { shape, format, files, nameInFile, prefix }: {
-    shape: BackboneShape;
-    format: HuggingFaceFormat;
-    files: TensorFiles;
-    nameInFile: (name: string) => string;
-    prefix: string;
-  },
-): void {
-  const expected = new Map<string, number[]>();
-  for (const [name, sizes] of shapes) {
-    const { name: source, layout } = format.source(name, shape);
-    expected.set(nameInFile(source), shapeInFile(sizes, layout));
-  }
-  for (const [name, sizes] of expected) {
-    const found = files.tensors.get(name);
-    if (!found) {
-      throw new InputRangeError(
-        `Cannot read "${files.path}" as tensor "${name}" of shape [${sizes}] is missing`,
-      );
-    }
-    const actual = found.file.entries.get(name)!.shape;
-    if (actual.join() !== sizes.join()) {
-      throw new InputRangeError(
-        `Cannot read "${found.path}" as tensor "${name}" has another shape than "${configFile}" says: ` +
-          `expected [${sizes}], found [${actual}]`,
-      );
-    }
-  }
-  for (const [name, { file, path }] of files.tensors) {
-    const own = name.startsWith(prefix) ? name.slice(prefix.length) : name;
-    // A head beside tied embeddings is a copy of them.
-    const isCopy = !shapes.has("head.weight") && format.heads.includes(name);
-    if (expected.has(name) || format.isUnused(own) || isCopy) continue;
-    throw new InputRangeError(
-      `Cannot read "${path}" as tensor "${name}" of shape [${
-        file.entries.get(name)!.shape
-      }] is not part of the model`,
-    );
-  }
-}
-
 /** The prefix that the names of a file have: files of the bare model, without its head, have none. */
 function prefixOf({ prefix }: HuggingFaceFormat, tensors: TensorFiles["tensors"]): string {
   return [...tensors.keys()].some((name) => name.startsWith(prefix)) ? prefix : "";
@@ -214,10 +179,14 @@ function prefixOf({ prefix }: HuggingFaceFormat, tensors: TensorFiles["tensors"]
 
 /** The open files of a model. */
 interface TensorFiles extends Disposable {
-  /** Path of the folder. */
+  readonly tensors: ReadonlyMap<string, PlacedTensor>;
+}
+
+/** Which file a tensor lies in, and its shape there. */
+interface PlacedTensor {
+  readonly file: SafetensorsFile;
+  readonly shape: readonly number[];
   readonly path: string;
-  /** Which file each tensor lies in. */
-  readonly tensors: ReadonlyMap<string, { readonly file: SafetensorsFile; readonly path: string }>;
 }
 
 async function openFiles(path: string): Promise<TensorFiles> {
@@ -231,22 +200,22 @@ async function openFiles(path: string): Promise<TensorFiles> {
     for (const file of opened) file[Symbol.dispose]();
   };
   try {
-    const tensors = new Map<string, { file: SafetensorsFile; path: string }>();
+    const tensors = new Map<string, PlacedTensor>();
     for (const name of names) {
       const file = await open(path, name);
       opened.push(file);
-      for (const tensor of file.entries.keys()) {
+      for (const [tensor, { shape }] of file.entries) {
         const other = tensors.get(tensor);
         if (other) {
           throw new InputRangeError(
             `Cannot read "${path}" as tensor "${tensor}" is in two files: "${other.path}" and "${path}/${name}"`,
           );
         }
-        tensors.set(tensor, { file, path: `${path}/${name}` });
+        tensors.set(tensor, { file, shape, path: `${path}/${name}` });
       }
     }
     if (index !== undefined) checkIndex(index, tensors, path);
-    return { path, tensors, [Symbol.dispose]: close };
+    return { tensors, [Symbol.dispose]: close };
   } catch (error) {
     close();
     throw error;

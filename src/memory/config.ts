@@ -111,8 +111,10 @@ export function capacityChunks(config: MemoryConfig): number {
 }
 
 /** Chunks that a query retrieves: n = K / c. */
-export function retrievedChunks(config: MemoryConfig): number {
-  return config.retrievedTokens / config.chunkTokens;
+export function retrievedChunks(
+  { retrievedTokens, chunkTokens }: Pick<MemoryConfig, "retrievedTokens" | "chunkTokens">,
+): number {
+  return retrievedTokens / chunkTokens;
 }
 
 /** A memory as declared. */

@@ -71,17 +71,31 @@ const format = "longmem-lab memory", version = "1";
 /** Bytes of keys, of values and of mean keys that are handled at once. */
 const sliceBytes = 2 ** 24;
 
-const names = (bank: number) => ({
-  meanKeys: `bank.${bank}.meanKeys`,
-  ids: `bank.${bank}.ids`,
-  positions: `bank.${bank}.positions`,
-  keys: `bank.${bank}.keys`,
-  values: `bank.${bank}.values`,
-  keyScales: `bank.${bank}.keyScales`,
-  valueScales: `bank.${bank}.valueScales`,
-});
+type TensorForm = Pick<WrittenTensor, "dtype" | "shape">;
 
-const dtypes = { float32: "F32", float16: "F16", int8: "I8" } as const;
+/** The tensors of a bank of N chunks, by their names behind that of the bank, in the order of the file. */
+function tensorForms(
+  N: number,
+  { heads: H, headDim: D, memory: { chunkTokens: c, storage } }: MemoryDescription,
+) {
+  const dtype = ({ float32: "F32", float16: "F16", int8: "I8" } as const)[storage];
+  const scales: TensorForm = { dtype: "F32", shape: [N, H, c] };
+  return {
+    meanKeys: { dtype: "F32", shape: [N, H, D] },
+    ids: { dtype: "I32", shape: [N, c] },
+    positions: { dtype: "I32", shape: [N] },
+    keys: { dtype, shape: [N, H, c, D] },
+    values: { dtype, shape: [N, H, c, D] },
+    ...(storage === "int8" && { keyScales: scales, valueScales: scales }),
+  } satisfies Record<string, TensorForm>;
+}
+
+type TensorName = keyof ReturnType<typeof tensorForms>;
+
+/** Name of a tensor of a bank in the file. */
+function nameOf(bank: number, tensor: TensorName): string {
+  return `bank.${bank}.${tensor}`;
+}
 
 const hashName = "sha256";
 
@@ -119,7 +133,8 @@ export async function* memoryFileParts(
   after?: Pick<MemoryFile, "description" | "hash">,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   await bank.verify();
-  const { backbone, block, tokenizer, texts, banks } = describeBank(bank, labels);
+  const description = describeBank(bank, labels);
+  const { backbone, block, tokenizer, texts, banks } = description;
   const metadata = {
     format,
     version,
@@ -135,7 +150,11 @@ export async function* memoryFileParts(
   const tensors = new Map<string, WrittenTensor>();
   banks.forEach((_, i) => {
     const first = after?.description.banks[i].chunks ?? 0;
-    writtenBank(bank, i, first).forEach((one, name) => tensors.set(name, one));
+    const parts = partsOf(bank, i, first);
+    for (const [name, form] of Object.entries(tensorForms(banks[i].chunks - first, description))) {
+      const tensor = name as TensorName;
+      tensors.set(nameOf(i, tensor), { ...form, parts: parts[tensor] });
+    }
   });
   tensors.set(hashName, { dtype: "U8", shape: [32], parts: () => [] }); // follows below
   for await (const part of safetensorsStream(path, tensors, metadata)) {
@@ -145,53 +164,37 @@ export async function* memoryFileParts(
   yield Uint8Array.from(hash.digest());
 }
 
-/** The tensors of one bank as they are written, from its chunk `first` on. */
-function writtenBank(bank: MemoryBank, i: number, first: number): Map<string, WrittenTensor> {
-  const { heads: H, headDim: D, chunkTokens: c, capacityChunks: P } = bank.shape;
-  const slots = slotsOf(bank.occupied[i], P).subarray(first), N = slots.length;
-  const transcript = bank.transcripts?.[i];
-  const ids = () => {
-    const all = new Int32Array(N * c);
-    slots.forEach((slot, n) => all.set(transcript?.idsOf(slot) ?? [], n * c));
-    return [bytesOf(all)];
-  };
-  const positions = () => [
-    bytesOf(Int32Array.from(slots, (slot) => transcript?.positionOf(slot) ?? 0)),
-  ];
-  const { storage } = bank.config, { meanKeys, ...others } = names(i);
-  const parts = (name: BankTensorName, encode: (numbers: Float32Array) => BytesOf) => () =>
+/** The bytes of the tensors of one bank, from its chunk `first` on. */
+function partsOf(
+  bank: MemoryBank,
+  i: number,
+  first: number,
+): Record<TensorName, WrittenTensor["parts"]> {
+  const { headDim: D, chunkTokens: c, capacityChunks: P } = bank.shape;
+  const slots = slotsOf(bank.occupied[i], P).subarray(first), transcript = bank.transcripts?.[i];
+  const chunks = (name: BankTensorName, encode: (numbers: Float32Array) => BytesOf) => () =>
     chunkParts(bank, i, { name, slots, encode });
-  const table = (name: "keys" | "values"): WrittenTensor => ({
-    dtype: dtypes[storage],
-    shape: [N, H, c, D],
-    parts: parts(
-      name,
-      {
-        float32: (numbers: Float32Array) => numbers,
-        float16: (numbers: Float32Array) => Float16Array.from(numbers),
-        int8: (numbers: Float32Array) => quantizeAll(numbers, D).codes,
-      }[storage],
-    ),
-  });
-  const scales = (name: "keys" | "values"): WrittenTensor => ({
-    dtype: "F32",
-    shape: [N, H, c],
-    parts: parts(name, (numbers) => quantizeAll(numbers, D).scales),
-  });
-  return new Map<string, WrittenTensor>([
-    [meanKeys, {
-      dtype: "F32",
-      shape: [N, H, D],
-      parts: parts("meanKeys", (numbers) => numbers),
-    }],
-    [others.ids, { dtype: "I32", shape: [N, c], parts: ids }],
-    [others.positions, { dtype: "I32", shape: [N], parts: positions }],
-    [others.keys, table("keys")],
-    [others.values, table("values")],
-    ...(storage === "int8"
-      ? [[others.keyScales, scales("keys")], [others.valueScales, scales("values")]] as const
-      : []),
-  ]);
+  const encode = {
+    float32: (numbers: Float32Array) => numbers,
+    float16: (numbers: Float32Array) => Float16Array.from(numbers),
+    int8: (numbers: Float32Array) => quantizeAll(numbers, D).codes,
+  }[bank.config.storage];
+  const scalesOf = (numbers: Float32Array) => quantizeAll(numbers, D).scales;
+  return {
+    meanKeys: chunks("meanKeys", (numbers) => numbers),
+    ids() {
+      const all = new Int32Array(slots.length * c);
+      slots.forEach((slot, n) => all.set(transcript?.idsOf(slot) ?? [], n * c));
+      return [bytesOf(all)];
+    },
+    positions: () => [
+      bytesOf(Int32Array.from(slots, (slot) => transcript?.positionOf(slot) ?? 0)),
+    ],
+    keys: chunks("keys", encode),
+    values: chunks("values", encode),
+    keyScales: chunks("keys", scalesOf),
+    valueScales: chunks("values", scalesOf),
+  };
 }
 
 type BytesOf = Int32Array | Float32Array | Float16Array | Int8Array;
@@ -332,27 +335,15 @@ async function* readParts(parts: readonly Part[], bank: number): AsyncGenerator<
 }
 
 async function readTokens(parts: readonly Part[], bank: number) {
-  const of = names(bank), read: { ids: Int32Array; positions: Int32Array }[] = [];
-  for (const { file, description } of parts) {
-    const rows = { start: 0, count: description.banks[bank].chunks };
-    read.push({
-      ids: await file.readRows(of.ids, rows) as Int32Array,
-      positions: await file.readRows(of.positions, rows) as Int32Array,
-    });
-  }
-  const joined = (arrays: readonly Int32Array[]) => {
-    const all = new Int32Array(arrays.reduce((sum, { length }) => sum + length, 0));
-    let at = 0;
-    for (const array of arrays) {
-      all.set(array, at);
-      at += array.length;
+  const read = async (tensor: TensorName) => {
+    const rows: Int32Array<ArrayBuffer>[] = [];
+    for (const { file, description: { banks } } of parts) {
+      const range = { start: 0, count: banks[bank].chunks };
+      rows.push(await file.readRows(nameOf(bank, tensor), range) as Int32Array<ArrayBuffer>);
     }
-    return all;
+    return new Int32Array(await new Blob(rows).arrayBuffer());
   };
-  return {
-    ids: joined(read.map(({ ids }) => ids)),
-    positions: joined(read.map(({ positions }) => positions)),
-  };
+  return { ids: await read("ids"), positions: await read("positions") };
 }
 
 /**
@@ -483,22 +474,22 @@ async function* readSlices(
   bank: number,
   { banks, heads, headDim, memory: { chunkTokens, storage } }: MemoryDescription,
 ): AsyncGenerator<ChunkSlice> {
-  const of = names(bank);
   const rowBytes = 4 * heads * chunkTokens * headDim;
   for (const { start, end } of slices(banks[bank].chunks, rowBytes)) {
-    const rows = { start, count: end - start };
-    const table = async (name: string, scales: string) => {
-      const numbers = await file.readRows(name, rows);
+    const read = async (tensor: TensorName) =>
+      await file.readRows(nameOf(bank, tensor), { start, count: end - start });
+    const table = async (name: TensorName, scales: TensorName) => {
+      const numbers = await read(name);
       if (storage !== "int8") return numbers as Float32Array;
-      return dequantizeAll(numbers, await file.readRows(scales, rows) as Float32Array);
+      return dequantizeAll(numbers, await read(scales) as Float32Array);
     };
     yield {
       first: start,
-      keys: await table(of.keys, of.keyScales),
-      values: await table(of.values, of.valueScales),
-      meanKeys: await file.readRows(of.meanKeys, rows) as Float32Array,
-      ids: await file.readRows(of.ids, rows) as Int32Array,
-      positions: await file.readRows(of.positions, rows) as Int32Array,
+      keys: await table("keys", "keyScales"),
+      values: await table("values", "valueScales"),
+      meanKeys: await read("meanKeys") as Float32Array,
+      ids: await read("ids") as Int32Array,
+      positions: await read("positions") as Int32Array,
     };
   }
 }
@@ -561,23 +552,20 @@ function describe(file: SafetensorsFile): MemoryDescription {
     throw refuse(`its metadata are malformed: ${path.join(".")}: ${message}`);
   }
   const { tokens, memory, ...rest } = parsed.data;
-  const { chunkTokens: c, storage, bank } = memory;
+  const { chunkTokens, storage, bank } = memory;
   const shapeOf = (name: string) => file.entries.get(name)?.shape ?? [];
-  const [, heads = 0, headDim = 0] = shapeOf(names(0).meanKeys);
-  const banks = tokens.map((tokens, i) => ({ chunks: shapeOf(names(i).ids)[0] ?? 0, tokens }));
-  const type = dtypes[storage];
-  const expected = new Map([[hashName, { dtype: "U8", shape: [32] }]]);
-  for (const [i, { chunks: N }] of banks.entries()) {
-    const of = names(i);
-    expected.set(of.meanKeys, { dtype: "F32", shape: [N, heads, headDim] })
-      .set(of.ids, { dtype: "I32", shape: [N, c] })
-      .set(of.positions, { dtype: "I32", shape: [N] })
-      .set(of.keys, { dtype: type, shape: [N, heads, c, headDim] })
-      .set(of.values, { dtype: type, shape: [N, heads, c, headDim] });
-    if (storage !== "int8") continue;
-    expected.set(of.keyScales, { dtype: "F32", shape: [N, heads, c] })
-      .set(of.valueScales, { dtype: "F32", shape: [N, heads, c] });
-  }
+  const [, heads = 0, headDim = 0] = shapeOf(nameOf(0, "meanKeys"));
+  const banks = tokens.map((tokens, i) => ({
+    chunks: shapeOf(nameOf(i, "ids"))[0] ?? 0,
+    tokens,
+  }));
+  const description = { ...rest, memory: { chunkTokens, storage, bank }, banks, heads, headDim };
+  const expected = new Map<string, TensorForm>([[hashName, { dtype: "U8", shape: [32] }]]);
+  banks.forEach(({ chunks }, i) => {
+    for (const [name, form] of Object.entries(tensorForms(chunks, description))) {
+      expected.set(nameOf(i, name as TensorName), form);
+    }
+  });
   for (const [name, { dtype, shape }] of expected) {
     const entry = file.entries.get(name);
     if (entry?.dtype === dtype && `${entry.shape}` === `${shape}`) continue;
@@ -590,5 +578,5 @@ function describe(file: SafetensorsFile): MemoryDescription {
   if ([...file.entries.keys()].at(-1) !== hashName) {
     throw refuse(`its last tensor must be "${hashName}"`);
   }
-  return { ...rest, memory: { chunkTokens: c, storage, bank }, banks, heads, headDim };
+  return description;
 }

@@ -1,5 +1,4 @@
-import type { Graph, Value } from "../graph/graph.ts";
-import { dims } from "../graph/graph.ts";
+import { dims, type Value } from "../graph/graph.ts";
 import { hostDomain } from "../graph/onnx.ts";
 import type { Device } from "../runtime/device.ts";
 import type { BankShape } from "./bank_shape.ts";
@@ -24,8 +23,8 @@ export function retrieve(
   config: Pick<MemoryConfig, "index" | "retrievedTokens" | "chunkTokens">,
   options: { outside: boolean; blockBytes: number; prefix?: string },
 ): Retrieved {
-  const n = config.retrievedTokens / config.chunkTokens;
-  if (options.outside) return hostRetrieve(queries.graph, queries, n);
+  const n = retrievedChunks(config);
+  if (options.outside) return hostRetrieve(queries, n);
   const { kind } = config.index;
   if (!indexes.get(kind).isExact) {
     throw new TypeError(
@@ -35,9 +34,9 @@ export function retrieve(
   return retrieveExactly(queries, bank, { ...options, retrievedChunks: n });
 }
 
-function hostRetrieve(graph: Graph, queries: Value, n: number): Retrieved {
+function hostRetrieve(queries: Value, n: number): Retrieved {
   const { B, H, T } = dims(queries, "B H T D");
-  const [ids, scores] = graph.nodeWithOutputs({
+  const [ids, scores] = queries.graph.nodeWithOutputs({
     op: retrieveFunction,
     domain: hostDomain,
     inputs: [queries],

@@ -33,10 +33,9 @@ export class Transcript {
   /** Notes the tokens of an update, of which the first ones fill the chunks in `slots`. */
   write(slots: SlotRange, ids: Int32Array): void {
     const c = this.#chunkTokens;
-    slotsOf(slots, this.#positions.length).forEach((slot, i) => {
-      this.#ids.set(ids.subarray(i * c, (i + 1) * c), slot * c);
-      this.#positions[slot] = this.#tokens + i * c;
-    });
+    slotsOf(slots, this.#positions.length).forEach((slot, i) =>
+      this.put(slot, { ids: ids.subarray(i * c, (i + 1) * c), position: this.#tokens + i * c })
+    );
     this.#tokens += ids.length;
   }
 

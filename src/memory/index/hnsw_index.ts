@@ -14,21 +14,13 @@ import { type ChunkIndex, countQueries } from "./chunk_index.ts";
 import { FlatIndex, type FlatIndexOptions } from "./flat_index.ts";
 import { importHnswlib } from "../../engine_packages.ts";
 import { InputError, InputRangeError } from "../../errors.ts";
+import { checkLinkedSearch, type LinkedSearch, linkedSearchDefaults } from "./linked_search.ts";
 
 /** Sizes and accuracy of an HNSW index. */
-export interface HnswIndexOptions extends FlatIndexOptions {
-  /** Links of a node on the upper levels, twice as many on the lowest. */
-  m?: number;
-  /** Candidates kept while a chunk is linked. */
-  efConstruction?: number;
-  /** Candidates kept while searching (n where that is more): recall for time. */
-  efSearch?: number;
+export interface HnswIndexOptions extends FlatIndexOptions, Partial<LinkedSearch> {
   /** Decides the levels of the nodes: equal seeds and equal calls give equal results. Below 2^32. */
   seed: number;
 }
-
-/** Defaults, as measured above. */
-export const hnswDefaults = { m: 32, efConstruction: 100, efSearch: 128 } as const;
 
 /** The used part of the library's graph. Its errors are not instances of Error, so none may be provoked. */
 interface Graph {
@@ -73,21 +65,11 @@ const dropped = new FinalizationRegistry<() => void>((free) => free());
  */
 export async function createHnswIndex(options: HnswIndexOptions): Promise<HnswIndex> {
   const { headDim, capacityChunks, seed, m, efConstruction, efSearch } = {
-    ...hnswDefaults,
+    ...linkedSearchDefaults,
     ...options,
   };
   const stored = new FlatIndex({ headDim, capacityChunks });
-  // One link a node would give the nodes of the library infinitely many levels.
-  const least = { m: 2, efConstruction: 1, efSearch: 1, seed: 0 };
-  for (const [name, value] of Object.entries({ m, efConstruction, efSearch, seed })) {
-    const low = least[name as keyof typeof least];
-    if (!Number.isInteger(value) || value < low || value >= 2 ** 32) {
-      throw new InputRangeError(
-        `Cannot create HNSW index as ${name} is out of range: ` +
-          `current value is ${value}, allowed are the integers ${low} to ${2 ** 32 - 1}`,
-      );
-    }
-  }
+  checkLinkedSearch("HNSW index", { m, efConstruction, efSearch, seed });
 
   const capacityNodes = Math.ceil(capacityChunks * nodesPerChunk);
   // Key, links of the lowest level, and 112 bytes (measured) of label, lock, level, label map and links of upper levels.

@@ -1,5 +1,4 @@
 import type { Part } from "../../declaration/part.ts";
-import { type Problem, wrong } from "../../declaration/problem.ts";
 import type { Device } from "../../runtime/device.ts";
 import type { FollowedBank } from "../followed_bank.ts";
 import type { OutsideIndex } from "./chunk_index.ts";
@@ -21,18 +20,4 @@ export interface IndexKind<Declaration, Config>
   readonly isExact: boolean;
   /** Opens retrieval from a bank outside the graph; undefined where the graph does it. */
   open(config: Config, surroundings: IndexSurroundings): Promise<OutsideIndex | undefined>;
-}
-
-/** Searches of a graph that keep fewer candidates than are to be retrieved. */
-export function searchProblems(
-  { efSearch }: { readonly efSearch: number },
-  path: string,
-  { retrievedChunks }: { readonly retrievedChunks: number },
-): Problem[] {
-  return efSearch >= retrievedChunks ? [] : [wrong(
-    `${path}.efSearch`,
-    "must not be below the chunks retrieved",
-    efSearch,
-    `integers from ${Math.ceil(retrievedChunks)}`,
-  )];
 }

@@ -1,23 +1,18 @@
 import { z } from "zod";
-import { nonNegativeInteger, oneOf, positiveInteger } from "../../declaration/fields.ts";
+import { nonNegativeInteger, oneOf } from "../../declaration/fields.ts";
 import type { Accepts, Assert, Declared } from "../../declaration/part.ts";
 import { followWithIndexes } from "./follow_bank.ts";
-import { type IndexKind, searchProblems } from "./index_kind.ts";
+import type { IndexKind } from "./index_kind.ts";
+import { type LinkedSearch, linkedSearchFields, searchProblems } from "./linked_search.ts";
 import { createUsearchIndex, usearchDefaults } from "./usearch_index.ts";
 
 /**
  * A hierarchical navigable small world graph of native code, for Linux and macOS. Chunks enter and leave it one by one. As any
  * approximate index it is not part of checkpoints: a resumed training builds it again from the bank.
  */
-export interface UsearchIndexConfig {
+export interface UsearchIndexConfig extends LinkedSearch {
   /** Names the kind. */
   readonly kind: "usearch";
-  /** Links of a node, from 2. */
-  readonly m: number;
-  /** Candidates kept while a node is added. */
-  readonly efConstruction: number;
-  /** Candidates kept during a search; at least the chunks retrieved. */
-  readonly efSearch: number;
   /** Type of the mean keys in the graph. */
   readonly keys: "float32" | "float16";
   /** A bank of up to so many chunks is searched exactly. */
@@ -29,9 +24,7 @@ export type UsearchIndexDeclaration = Declared<UsearchIndexConfig, "kind">;
 
 const schema = z.strictObject({
   kind: z.literal("usearch"),
-  m: z.int().min(2).max(0xffff_ffff).describe("integers from 2, below 2^32").exactOptional(),
-  efConstruction: positiveInteger.exactOptional(),
-  efSearch: positiveInteger.exactOptional(),
+  ...linkedSearchFields,
   keys: oneOf("float32", "float16").exactOptional(),
   exactChunks: nonNegativeInteger.exactOptional(),
 });

@@ -5,19 +5,14 @@
  * cosine, and finds 0.68 of the best 16 of 20,000 uniform keys of 32 numbers where float16 finds 0.94, as float32 does.
  */
 import { importUsearch } from "../../engine_packages.ts";
-import { InputError, InputRangeError } from "../../errors.ts";
+import { InputError } from "../../errors.ts";
 import { type ChunkIndex, countQueries } from "./chunk_index.ts";
 import { FlatIndex, type FlatIndexOptions } from "./flat_index.ts";
+import { checkLinkedSearch, type LinkedSearch, linkedSearchDefaults } from "./linked_search.ts";
 import { StoredSlots } from "./stored_slots.ts";
 
 /** Sizes and accuracy of such an index. */
-export interface UsearchIndexOptions extends FlatIndexOptions {
-  /** Links of a node on the upper levels, twice as many on the lowest. */
-  m?: number;
-  /** Candidates kept while a chunk is linked. */
-  efConstruction?: number;
-  /** Candidates kept while searching: recall for time. */
-  efSearch?: number;
+export interface UsearchIndexOptions extends FlatIndexOptions, Partial<LinkedSearch> {
   /** Type of the keys in the graph. */
   keys?: "float32" | "float16";
   /** Up to so many chunks, all are compared, by keys in float32. */
@@ -26,9 +21,7 @@ export interface UsearchIndexOptions extends FlatIndexOptions {
 
 /** Defaults: those of the index of WebAssembly, and the smaller keys. */
 export const usearchDefaults = {
-  m: 32,
-  efConstruction: 100,
-  efSearch: 128,
+  ...linkedSearchDefaults,
   keys: "float16",
   exactChunks: 2048,
 } as const;
@@ -58,14 +51,7 @@ export async function createUsearchIndex(options: UsearchIndexOptions): Promise<
     ...usearchDefaults,
     ...options,
   };
-  for (const [name, value] of Object.entries(accuracy)) {
-    const low = name === "m" ? 2 : 1;
-    if (Number.isInteger(value) && value >= low && value < 2 ** 32) continue;
-    throw new InputRangeError(
-      `Cannot create an index of USearch as ${name} is out of range: ` +
-        `current value is ${value}, allowed are the integers ${low} to ${2 ** 32 - 1}`,
-    );
-  }
+  checkLinkedSearch("an index of USearch", accuracy);
   const { Index } = await loadUsearch();
   const makeGraph = () =>
     new Index({

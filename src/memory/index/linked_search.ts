@@ -1,0 +1,53 @@
+/** What indexes have in common that search by a graph of links between chunks. */
+import { z } from "zod";
+import { positiveInteger } from "../../declaration/fields.ts";
+import { type Problem, wrong } from "../../declaration/problem.ts";
+import { InputRangeError } from "../../errors.ts";
+
+/** Accuracy of a search by a graph of links. */
+export interface LinkedSearch {
+  /** Links of a node on the upper levels, from 2; twice as many on the lowest. */
+  readonly m: number;
+  /** Candidates kept while a node is added. */
+  readonly efConstruction: number;
+  /** Candidates kept during a search, at least the chunks retrieved: recall for time. */
+  readonly efSearch: number;
+}
+
+/** Defaults, as measured in `hnsw_index.ts`. */
+export const linkedSearchDefaults = { m: 32, efConstruction: 100, efSearch: 128 } as const;
+
+/** Forms of its fields. */
+export const linkedSearchFields = {
+  // One link a node would give the nodes of the libraries infinitely many levels.
+  m: z.int().min(2).max(0xffff_ffff).describe("integers from 2, below 2^32").exactOptional(),
+  efConstruction: positiveInteger.exactOptional(),
+  efSearch: positiveInteger.exactOptional(),
+};
+
+/** Searches that keep fewer candidates than are to be retrieved. */
+export function searchProblems(
+  { efSearch }: { readonly efSearch: number },
+  path: string,
+  { retrievedChunks }: { readonly retrievedChunks: number },
+): Problem[] {
+  return efSearch >= retrievedChunks ? [] : [wrong(
+    `${path}.efSearch`,
+    "must not be below the chunks retrieved",
+    efSearch,
+    `integers from ${Math.ceil(retrievedChunks)}`,
+  )];
+}
+
+/** @throws {RangeError} Where an option of an index is out of range. */
+export function checkLinkedSearch(index: string, options: LinkedSearch & { seed?: number }): void {
+  const { m, efConstruction, efSearch, seed = 0 } = options;
+  for (const [name, value] of Object.entries({ m, efConstruction, efSearch, seed })) {
+    const low = { m: 2, seed: 0 }[name] ?? 1;
+    if (Number.isInteger(value) && value >= low && value < 2 ** 32) continue;
+    throw new InputRangeError(
+      `Cannot create ${index} as ${name} is out of range: ` +
+        `current value is ${value}, allowed are the integers ${low} to ${2 ** 32 - 1}`,
+    );
+  }
+}
