@@ -7,20 +7,28 @@ import { architectureOf, backboneTensorShapes } from "./architectures.ts";
 import { localAttention } from "./heads.ts";
 import type { BackboneShape, FrozenType } from "./shape.ts";
 
-/** Declares weights as inputs of a graph, each when first used; names get `prefix`. */
+/**
+ * Declares weights as inputs of a graph, each when first used; names get `prefix`.
+ *
+ * @param type Type in which matrices are held, as {@linkcode frozenTypeOf} has it; arithmetic is float32 in any case.
+ */
 export function weightInputs(
   graph: Graph,
   shapes: ReadonlyMap<string, readonly number[]>,
   prefix: string,
+  type: FrozenType = "float32",
 ): Weights {
+  const used = new Map<string, Value>();
   return (name) => {
-    const known = graph.inputs.get(prefix + name);
+    const known = used.get(name) ?? graph.inputs.get(prefix + name);
     if (known) return known;
     const shape = shapes.get(name);
     if (!shape) {
       throw new InputRangeError(`Cannot use weight "${name}" as the model has none of this name`);
     }
-    return graph.input(prefix + name, shape);
+    const weight = cast(graph.input(prefix + name, shape, frozenTypeOf(shape, type)), "float32");
+    used.set(name, weight);
+    return weight;
   };
 }
 
@@ -32,23 +40,13 @@ export function frozenTypeOf(shape: readonly number[], type: FrozenType): Frozen
   return shape.length === 2 ? type : "float32";
 }
 
-/** Declares the backbone's weights; arithmetic is float32, whatever the type in which they are held. */
+/** Declares the backbone's weights, as {@linkcode weightInputs}. */
 export function backboneWeights(
   graph: Graph,
   shape: BackboneShape,
-  type: FrozenType = "float32",
+  type?: FrozenType,
 ): Weights {
-  const shapes = backboneTensorShapes(shape);
-  const whole = weightInputs(graph, shapes, backbonePrefix);
-  const widened = new Map<string, Value>();
-  return (name) => {
-    const sizes = shapes.get(name);
-    if (!sizes || frozenTypeOf(sizes, type) === "float32") return whole(name);
-    const known = widened.get(name) ??
-      cast(graph.input(backbonePrefix + name, sizes, "float16"), "float32");
-    widened.set(name, known);
-    return known;
-  };
+  return weightInputs(graph, backboneTensorShapes(shape), backbonePrefix, type);
 }
 
 /**

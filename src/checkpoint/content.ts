@@ -1,5 +1,6 @@
 /** Content of checkpoints of any format, and the checks that all formats share. */
 import { isDeepStrictEqual } from "../system.ts";
+import { show } from "../declaration/problem.ts";
 import { architectureOf } from "../backbone/architectures.ts";
 import { type BackboneCheckpoint, type BackboneShape, mostLayers } from "../backbone/shape.ts";
 import type { SafetensorsFile } from "../formats/safetensors.ts";
@@ -174,7 +175,7 @@ export function checkGiven<Shape extends object>(
     if (given![key] !== undefined && !isDeepStrictEqual(given![key], found[key])) {
       throw new InputRangeError(
         `Cannot read "${path}" as its ${key} is another one: ` +
-          `expected ${shown(given![key])}, found ${shown(found[key])}`,
+          `expected ${show(given![key])}, found ${show(found[key])}`,
       );
     }
   }
@@ -182,8 +183,4 @@ export function checkGiven<Shape extends object>(
 
 function andMore(count: number): string {
   return count > 0 ? `, and ${count} more` : "";
-}
-
-function shown(value: unknown): string {
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
 }

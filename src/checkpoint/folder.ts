@@ -16,7 +16,14 @@ import {
   sideNetTensorShapes,
 } from "../longmem/sidenet_shape.ts";
 import type { TensorMap } from "../tensor.ts";
-import { allowedWords } from "../did_you_mean.ts";
+import {
+  nonNegativeInteger,
+  oneOf,
+  positiveInteger as size,
+  text,
+  trueOrFalse,
+} from "../declaration/fields.ts";
+import { parseForm } from "../declaration/form_problems.ts";
 import { ifThere, isThere, readJson, requireThere, writeAtomically } from "../files.ts";
 import {
   checkBackboneShape,
@@ -49,16 +56,14 @@ const BACKBONE_FILE = "backbone.safetensors";
 /** File name of the SideNet's weights. */
 const SIDE_NET_FILE = "sidenet.safetensors";
 
-const size = z.int().min(1);
-
 const backboneSizes = z.strictObject({
-  architecture: z.string().exactOptional(),
+  architecture: text.exactOptional(),
   layers: size,
   hiddenDim: size,
   heads: size,
   feedForwardDim: size,
   vocabSize: size,
-  settings: z.record(z.string(), z.unknown()).readonly().exactOptional(),
+  settings: z.record(z.string(), z.unknown()).readonly().describe("objects").exactOptional(),
 });
 
 /** A backbone's shape from JSON. */
@@ -66,7 +71,7 @@ export function parseBackboneShape(value: unknown): BackboneShape {
   return backboneSizes.parse(value);
 }
 
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/).describe("SHA-256 hashes, hexadecimal");
 
 const common = {
   format: z.literal(FORMAT),
@@ -88,11 +93,15 @@ const longMemConfig = z.strictObject({
   sideNet: z.strictObject({
     layers: size,
     reductionFactor: size,
-    memoryBlock: z.int().min(0),
-    crossNetworkResidual: z.boolean().exactOptional(),
-    lastResidual: z.enum(lastResiduals).exactOptional(),
+    memoryBlock: nonNegativeInteger,
+    crossNetworkResidual: trueOrFalse.exactOptional(),
+    lastResidual: oneOf(...lastResiduals).exactOptional(),
   }),
-  memory: z.strictObject({ capacityTokens: size, chunkTokens: size, retrievedTokens: size }),
+  memory: z.strictObject({
+    capacityTokens: size,
+    chunkTokens: size,
+    retrievedTokens: size,
+  }),
   backboneHash: sha256.optional(),
   files: z.strictObject({ [BACKBONE_FILE]: sha256.optional(), [SIDE_NET_FILE]: sha256.optional() })
     .optional(),
@@ -345,11 +354,13 @@ async function readConfig(path: string): Promise<BackboneConfig | LongMemConfig>
   expectOneOf(file, "format", format, [FORMAT]);
   expectOneOf(file, "version", version, [VERSION]);
   expectOneOf(file, "kind", kind, ["backbone", "longmem"]);
-  const result = kind === "backbone"
-    ? backboneConfig.safeParse(value)
-    : longMemConfig.safeParse(value);
-  if (!result.success) throw refuse(file, value, result.error.issues[0], kind as string);
-  const config = result.data;
+  const form: z.ZodType<BackboneConfig | LongMemConfig> = kind === "backbone"
+    ? backboneConfig
+    : longMemConfig;
+  const { declared: config, problems: [problem] } = parseForm(form, value);
+  if (!config) {
+    throw new InputTypeError(`Cannot read "${file}" as ${problem.path} ${problem.message}`);
+  }
   checkBackboneShape(config.backbone, file);
   if (config.kind === "longmem") checkSideNetShape(config.sideNet, config.backbone, file);
   return config;
@@ -363,38 +374,4 @@ function expectOneOf(file: string, key: string, value: unknown, allowed: unknown
     }, ` +
       `allowed are ${allowed.map((one) => JSON.stringify(one)).join(", ")}`,
   );
-}
-
-function refuse(
-  file: string,
-  config: unknown,
-  issue: z.core.$ZodIssue,
-  kind: string,
-): TypeError {
-  const path = issue.path.map(String);
-  if (issue.code === "unrecognized_keys") {
-    const allowed = keysAt(kind === "backbone" ? backboneConfig : longMemConfig, path);
-    const key = issue.keys[0];
-    return new InputTypeError(
-      `Cannot read "${file}" as key "${[...path, key].join(".")}" is unknown: ${
-        allowedWords(key, allowed)
-      }`,
-    );
-  }
-  let value = config;
-  for (const key of path) value = (value as Record<string, unknown> | undefined)?.[key];
-  return new InputTypeError(
-    `Cannot read "${file}" as ${path.join(".")} is not allowed (${issue.message}): ` +
-      `current value is ${JSON.stringify(value)}`,
-  );
-}
-
-/** Keys that a configuration allows at a path. */
-function keysAt(schema: z.ZodObject, path: string[]): string[] {
-  let inner: unknown = schema;
-  for (const key of path) {
-    inner = (inner as z.ZodObject).shape[key];
-    if (inner instanceof z.ZodOptional) inner = inner.unwrap();
-  }
-  return Object.keys((inner as z.ZodObject).shape);
 }

@@ -145,7 +145,7 @@ test("A SideNet's last residual is read from a folder and from bare tensors, and
     await writeSafetensors(path, sideNetWeights, sideNetMetadata(raw));
     assert.deepEqual((await loadSideNetWeights(path, backboneShape)).shape, shape);
     const normed = { shape: { lastResidual: "final-norm" } } as const;
-    const other = /its lastResidual is another one: expected final-norm, found raw/;
+    const other = /its lastResidual is another one: expected "final-norm", found "raw"/;
     await assert.rejects(loadSideNetWeights(path, backboneShape, normed), other);
     await assert.rejects(loadSideNetWeights(`${path}.folder`, backboneShape, normed), other);
     await writeSafetensors(path, sideNetWeights);
@@ -154,7 +154,7 @@ test("A SideNet's last residual is read from a folder and from bare tensors, and
     await loadSideNetWeights(`${path}.pt`, backboneShape, normed); // as released
     await assert.rejects(
       loadSideNetWeights(`${path}.pt`, backboneShape, { shape: { lastResidual: "raw" } }),
-      /its lastResidual is another one: expected raw, found final-norm/,
+      /its lastResidual is another one: expected "raw", found "final-norm"/,
     );
   }));
 

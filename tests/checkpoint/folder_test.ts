@@ -139,39 +139,40 @@ const refused: { name: string; spoil: (config: Spoilt) => void; message: RegExp 
     name: "a misspelled key",
     spoil: (config) => config.contextToken = 5,
     message:
-      /key "contextToken" is unknown: allowed are format, version.* \(did you mean "contextTokens"\?\)/,
+      /as contextToken is unknown: allowed are format, version.* \(did you mean "contextTokens"\?\)/,
   },
   {
     name: "a misspelled key inside",
     spoil: (config) => config.memory.chunktokens = 5,
     message:
-      /key "memory\.chunktokens" is unknown: allowed are capacityTokens, .* \(did you mean "chunkTokens"\?\)/,
+      /as memory\.chunktokens is unknown: allowed are capacityTokens, .* \(did you mean "chunkTokens"\?\)/,
   },
   {
     name: "a key like no other",
     spoil: (config) => config.sideNet.dropout = 5,
-    message: /key "sideNet\.dropout" is unknown: allowed are layers, reductionFactor, memoryBlock/,
+    message: /as sideNet\.dropout is unknown: allowed are layers, reductionFactor, memoryBlock/,
   },
   {
     name: "a file outside of the folder",
     spoil: (config) => config.files["../backbone.safetensors"] = "0".repeat(64),
     message:
-      /key "files\.\.\.\/backbone\.safetensors" is unknown: .* \(did you mean "backbone\.safetensors"\?\)/,
+      /as files\.\.\.\/backbone\.safetensors is unknown: .* \(did you mean "backbone\.safetensors"\?\)/,
   },
   {
     name: "a missing size",
     spoil: (config) => delete config.backbone.heads,
-    message: /backbone\.heads is not allowed \(.*\): current value is undefined/,
+    message: /as backbone\.heads is missing: allowed are positive integers/,
   },
   {
     name: "a size that is not whole",
     spoil: (config) => config.memory.chunkTokens = 2.5,
-    message: /memory\.chunkTokens is not allowed \(.*\): current value is 2\.5/,
+    message:
+      /memory\.chunkTokens has a wrong value: current value is 2\.5, allowed are positive integers/,
   },
   {
     name: "a hash of another length",
     spoil: (config) => config.backboneHash = "abc",
-    message: /backboneHash is not allowed \(.*\): current value is "abc"/,
+    message: /backboneHash has a wrong value: current value is "abc", allowed are SHA-256 hashes/,
   },
   {
     name: "heads that do not divide the width",

@@ -5,7 +5,7 @@ import { neg } from "./neg.ts";
 
 /** y = erf x = 2/sqrt(pi) int_0^x e^(-t^2) dt;  dx = dy 2/sqrt(pi) e^(-x^2). */
 export function erf(x: Value): Value {
-  const y: Value = x.graph.node({
+  return x.graph.node({
     op: "Erf",
     inputs: [x],
     outputs: [{ shape: x.shape, type: x.type }],
@@ -13,5 +13,4 @@ export function erf(x: Value): Value {
       { dy },
     ) => [mul(dy, mul(exp(neg(mul(x, x))), x.graph.scalar(2 / Math.sqrt(Math.PI))))],
   });
-  return y;
 }

@@ -3,11 +3,10 @@ import { div } from "./div.ts";
 
 /** y = ln x;  dx = dy / x. */
 export function log(x: Value): Value {
-  const y: Value = x.graph.node({
+  return x.graph.node({
     op: "Log",
     inputs: [x],
     outputs: [{ shape: x.shape, type: x.type }],
     gradient: ({ dy }) => [div(dy, x)],
   });
-  return y;
 }
