@@ -9,13 +9,7 @@ import {
   usualLastResidual,
 } from "../longmem/sidenet_shape.ts";
 import { ByteFile } from "../formats/byte_file.ts";
-import {
-  checkBackboneShape,
-  checkGiven,
-  checkSideNetShape,
-  type MemoryShape,
-  readTensors,
-} from "./content.ts";
+import { checkBackboneShape, checkGiven, checkSideNetShape, readTensors } from "./content.ts";
 import { readFairseq, readFairseqBackbone, readFairseqSideNet } from "./fairseq.ts";
 import { architectureOf, backboneTensorShapes } from "../backbone/architectures.ts";
 import {
@@ -30,6 +24,7 @@ import { isHuggingFaceFolder, readHuggingFaceBackbone } from "./huggingface.ts";
 import { openSafetensors, type SafetensorsFile } from "../formats/safetensors.ts";
 import { hashTensors } from "../formats/tensor_hash.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
+import type { MemorySizes } from "../memory/config.ts";
 import { stat } from "../system.ts";
 
 /** Formats that are read: torch's zip archive, one safetensors file, the project's folder, a repository of Hugging Face. */
@@ -38,7 +33,7 @@ export type CheckpointFormat = "torch" | "safetensors" | "folder" | "huggingface
 /** A SideNet with its checkpoint's information besides the tensors. */
 export interface LoadedSideNet extends SideNetCheckpoint {
   /** The memory it was trained with; absent for bare tensors. */
-  readonly memory?: MemoryShape;
+  readonly memory?: MemorySizes;
   /** `hashTensors` of the backbone it was trained on, where the checkpoint says. */
   readonly backboneHash?: string;
 }
@@ -358,7 +353,7 @@ function recordedSize({ metadata }: SafetensorsFile, name: string): number | und
   return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
-function recordedMemory(file: SafetensorsFile): MemoryShape | undefined {
+function recordedMemory(file: SafetensorsFile): MemorySizes | undefined {
   const capacityTokens = recordedSize(file, "capacityTokens");
   const chunkTokens = recordedSize(file, "chunkTokens");
   const retrievedTokens = recordedSize(file, "retrievedTokens");

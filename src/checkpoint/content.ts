@@ -5,18 +5,9 @@ import { architectureOf } from "../backbone/architectures.ts";
 import { type BackboneCheckpoint, type BackboneShape, mostLayers } from "../backbone/shape.ts";
 import type { SafetensorsFile } from "../formats/safetensors.ts";
 import type { SideNetCheckpoint, SideNetShape } from "../longmem/sidenet_shape.ts";
+import type { MemorySizes } from "../memory/config.ts";
 import { firstNonFinite, type HostTensor, indicesOf, type TensorMap } from "../tensor.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
-
-/** Sizes of the memory a SideNet was trained with. */
-export interface MemoryShape {
-  /** Size of the memory M, in tokens. */
-  readonly capacityTokens: number;
-  /** Tokens per chunk. */
-  readonly chunkTokens: number;
-  /** Tokens K retrieved for each query and head. */
-  readonly retrievedTokens: number;
-}
 
 /** A whole LongMem: backbone, SideNet and the sizes of its memory. */
 export interface LongMemCheckpoint {
@@ -25,7 +16,7 @@ export interface LongMemCheckpoint {
   /** The trained part. */
   readonly sideNet: SideNetCheckpoint;
   /** The memory it was trained with. */
-  readonly memory: MemoryShape;
+  readonly memory: MemorySizes;
 }
 
 /** Where tensors come from. */

@@ -14,7 +14,6 @@ import {
   checkSideNetShape,
   checkTensorShapes,
   type LongMemCheckpoint,
-  type MemoryShape,
   readFloats,
 } from "./content.ts";
 import {
@@ -29,6 +28,7 @@ import { describe, PickleNamespace, type PickleValue } from "../formats/pickle.t
 import type { ByteSource } from "../formats/byte_file.ts";
 import { openTorchFile, type TorchFile, TorchTensor } from "../formats/torch_file.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
+import type { MemorySizes } from "../memory/config.ts";
 import { backboneTensorShapes } from "../backbone/architectures.ts";
 
 /** Bytes of weights per byte of file: float16 doubles, names may share a storage; more is hostile. */
@@ -55,7 +55,7 @@ export async function readFairseqBackbone(path: string): Promise<BackboneCheckpo
 /** The trained part of an official LongMem checkpoint. */
 interface FairseqSideNet {
   readonly sideNet: SideNetCheckpoint;
-  readonly memory: MemoryShape;
+  readonly memory: MemorySizes;
   /** Sizes of the backbone that it contains. */
   readonly backboneShape: BackboneShape;
 }

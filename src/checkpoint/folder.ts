@@ -30,7 +30,6 @@ import {
   checkSideNetShape,
   checkTensorShapes,
   checkWeights,
-  type MemoryShape,
   readFloats,
 } from "./content.ts";
 import { localPath } from "./hub_cache.ts";
@@ -42,6 +41,7 @@ import {
 import { openSafetensors, writeSafetensors, type WrittenFloats } from "../formats/safetensors.ts";
 import { hashFile, hashTensors } from "../formats/tensor_hash.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
+import type { MemorySizes } from "../memory/config.ts";
 import { makeFolders, NotFound } from "../system.ts";
 import { backboneTensorShapes } from "../backbone/architectures.ts";
 import type { TokenizerSource } from "../text/tokenizer_source.ts";
@@ -121,7 +121,7 @@ export interface LongMemFolder {
   /** The trained part. */
   readonly sideNet: SideNetCheckpoint;
   /** The memory it was trained with. */
-  readonly memory: MemoryShape;
+  readonly memory: MemorySizes;
   /** `hashTensors` of the backbone it was trained on. */
   readonly backboneHash?: string;
 }

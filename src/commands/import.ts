@@ -3,7 +3,7 @@ import {
   loadCheckpoint,
   loadSideNetWeights,
 } from "../checkpoint/checkpoint.ts";
-import type { MemoryShape } from "../checkpoint/content.ts";
+import type { MemorySizes } from "../memory/config.ts";
 import {
   type LongMemFolder,
   readFolderTokenizer,
@@ -169,7 +169,7 @@ async function readForImport(
   };
 }
 
-function memorySizes({ capacityTokens, chunkTokens, retrievedTokens }: MemoryShape): MemoryShape {
+function memorySizes({ capacityTokens, chunkTokens, retrievedTokens }: MemorySizes): MemorySizes {
   return { capacityTokens, chunkTokens, retrievedTokens };
 }
 

@@ -11,7 +11,7 @@
  */
 import { loadBackboneWeights } from "../checkpoint/checkpoint.ts";
 import { checkBackboneShape, checkWeights } from "../checkpoint/content.ts";
-import { AttentionProbe } from "../backbone/attention_probe.ts";
+import { type AttentionProbe, openAttentionProbe } from "../backbone/attention_probe.ts";
 import { type BackboneCheckpoint, type BackboneShape } from "../backbone/shape.ts";
 import type { SideNetInitialization } from "../longmem/starts.ts";
 import { type Estimate, ratio } from "../statistics/estimates.ts";
@@ -145,7 +145,7 @@ export async function inductionScores(
   const device = await openDevice(options.device ?? "auto");
   try {
     const rows = Math.max(1, Math.floor(1024 / contextTokens));
-    const probe = await AttentionProbe.open(device, checkpoint, { rows, contextTokens });
+    const probe = await openAttentionProbe(device, checkpoint, { rows, contextTokens });
     const measured = (passages: readonly Passage[]) =>
       measure(probe, passages, { shape, rows, contextTokens });
     const scores = {

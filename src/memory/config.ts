@@ -65,6 +65,12 @@ export type MemoryPositions =
     readonly tokens: number;
   };
 
+/** Sizes of a memory. */
+export type MemorySizes = Pick<
+  MemoryConfig,
+  "capacityTokens" | "chunkTokens" | "retrievedTokens"
+>;
+
 /** Memory settings of each protocol; the numbers are rows of specification section 17. */
 export const memoryProtocols: ByProtocol<
   Pick<MemoryConfig, "storage" | "bank" | "eviction" | "reset" | "missingChunks">
@@ -95,10 +101,7 @@ export const memoryProtocols: ByProtocol<
 };
 
 /** The paper's memory: 65,536 tokens, 64 retrieved in chunks of 4, found exactly. */
-export const paperMemory: Pick<
-  MemoryConfig,
-  "capacityTokens" | "chunkTokens" | "retrievedTokens" | "index"
-> = {
+export const paperMemory: MemorySizes & Pick<MemoryConfig, "index"> = {
   capacityTokens: 65_536,
   chunkTokens: 4,
   retrievedTokens: 64,
@@ -266,10 +269,7 @@ export function recentMemory(memory: MemoryConfig, contextTokens: number): Memor
 
 /** A memory of the sizes that a model declares for itself, empty slots masked and the oldest chunks leaving first. */
 export function memoryOfSizes(
-  { capacityTokens, chunkTokens, retrievedTokens }: Pick<
-    MemoryConfig,
-    "capacityTokens" | "chunkTokens" | "retrievedTokens"
-  >,
+  { capacityTokens, chunkTokens, retrievedTokens }: MemorySizes,
   bank: MemoryConfig["bank"],
 ): MemoryConfig {
   const index = { kind: "exact" } as const;

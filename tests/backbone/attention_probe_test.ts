@@ -1,5 +1,5 @@
 import { attentionBias } from "../../src/backbone/attention_bias.ts";
-import { type AttentionPair, AttentionProbe } from "../../src/backbone/attention_probe.ts";
+import { type AttentionPair, openAttentionProbe } from "../../src/backbone/attention_probe.ts";
 import {
   backboneForward,
   backbonePrefix,
@@ -49,7 +49,7 @@ deviceTest(
   "AttentionProbe's probabilities are those with which blocks mix values",
   async (device) => {
     const B = 2, T = 7, tokens = randomTokens(B * T, "probe");
-    const probe = await AttentionProbe.open(device, attentionOnly(), { rows: B, contextTokens: T });
+    const probe = await openAttentionProbe(device, attentionOnly(), { rows: B, contextTokens: T });
     // Every pair, key by key, as a query is asked for one key at a time.
     const mixed = Array.from({ length: L }, () => new Float64Array(B * T * E)); // p v, heads joined
     const total = Array.from({ length: L }, () => new Float64Array(B * T * H));
@@ -102,7 +102,7 @@ deviceTest(
       return { row: Math.floor(n / T), query, key: Math.floor(query * ((7 * n) % 11) / 11) };
     });
     const attention = async (device: Device) => {
-      const probe = await AttentionProbe.open(device, attentionOnly(), {
+      const probe = await openAttentionProbe(device, attentionOnly(), {
         rows: B,
         contextTokens: T,
       });
@@ -118,7 +118,7 @@ deviceTest(
 
 deviceTest("AttentionProbe says which pairs cannot be looked up", async (device) => {
   const B = 1, T = 4, tokens = randomTokens(T, "pairs");
-  const probe = await AttentionProbe.open(device, attentionOnly(), { rows: B, contextTokens: T });
+  const probe = await openAttentionProbe(device, attentionOnly(), { rows: B, contextTokens: T });
   const impossible = [
     [{ row: 0, query: 1, key: 2 }],
     [{ row: 0, query: 4, key: 2 }],

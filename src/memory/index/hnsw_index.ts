@@ -68,7 +68,7 @@ export async function createHnswIndex(options: HnswIndexOptions): Promise<HnswIn
     ...linkedSearchDefaults,
     ...options,
   };
-  const stored = new FlatIndex({ headDim, capacityChunks });
+  const stored = new FlatIndex({ headDim, capacityChunks }); // for checks, rebuilding and exact answers
   checkLinkedSearch("HNSW index", { m, efConstruction, efSearch, seed });
 
   const capacityNodes = Math.ceil(capacityChunks * nodesPerChunk);
@@ -90,12 +90,74 @@ export async function createHnswIndex(options: HnswIndexOptions): Promise<HnswIn
     graph.delete();
     arena.graphBytes -= graphBytes;
   };
+
+  // Labels of the library are numbers of nodes in the order of linking, used once each; slots are found by label and back.
+  const slotOfLabel = new Int32Array(capacityNodes); // where a node's chunk lies or lay
+  const labelOfSlot = new Int32Array(capacityChunks); // the node of a stored chunk; -1 once it was removed
+  let nodes = 0; // removed ones included: the next label
   const start = () => {
+    nodes = 0;
     graph.initIndex(capacityNodes, m, efConstruction, seed);
     graph.setEfSearch(efSearch);
   };
+  const link = (slot: number) => {
+    const label = nodes++;
+    graph.addPoint(stored.key(slot), label, false);
+    slotOfLabel[label] = slot;
+    labelOfSlot[slot] = label;
+  };
+  /** Links the linked chunks again, in the order in which they were added. */
+  const rebuild = () => {
+    const live = slotOfLabel.slice(0, nodes).filter((slot, label) => labelOfSlot[slot] === label);
+    start();
+    live.forEach(link);
+  };
+  const clear = () => {
+    stored.clear();
+    start();
+  };
+
   start();
-  return new GraphIndex({ stored, library, graph, capacityNodes, start, free });
+  const index: HnswIndex = {
+    get size() {
+      return stored.size;
+    },
+    get wasmHeapBytes() {
+      return library.HEAP8.length;
+    },
+    add(slots, keys) {
+      stored.add(slots, keys);
+      if (nodes + slots.length > capacityNodes) rebuild();
+      slots.forEach(link);
+    },
+    remove(slots) {
+      stored.remove(slots);
+      for (const slot of slots) {
+        graph.markDelete(labelOfSlot[slot]);
+        labelOfSlot[slot] = -1;
+      }
+      // Nothing but removed nodes: cheaper to forget than to search through.
+      if (stored.size === 0) clear();
+    },
+    search(queries, n, out) {
+      const R = countQueries({ queries, n, out, headDim });
+      if (n >= stored.size) return stored.search(queries, n, out);
+      for (let r = 0; r < R; r++) {
+        const query = queries.subarray(r * headDim, (r + 1) * headDim);
+        const best = out.subarray(r * n, (r + 1) * n);
+        const { neighbors } = graph.searchKnn(query, n, undefined);
+        if (neighbors.length < n) stored.search(query, n, best);
+        else for (let i = 0; i < n; i++) best[i] = slotOfLabel[neighbors[i]];
+      }
+    },
+    clear,
+    [Symbol.dispose]() {
+      dropped.unregister(graph);
+      free();
+    },
+  };
+  dropped.register(index, free, graph); // no closure may hold the index itself, or it would never be dropped
+  return index;
 }
 
 /**
@@ -105,110 +167,6 @@ export async function createHnswIndex(options: HnswIndexOptions): Promise<HnswIn
 export interface HnswIndex extends ChunkIndex, Disposable {
   /** Bytes of the WebAssembly memory that this index shares with others. */
   readonly wasmHeapBytes: number;
-}
-
-/** Labels of the library are numbers of nodes in the order of linking, used once each; slots are found by label and back. */
-class GraphIndex implements HnswIndex {
-  /** The chunks, for checks, rebuilding and exact answers. */
-  readonly #stored: FlatIndex;
-  readonly #library: Hnswlib;
-  readonly #graph: Graph;
-  /** Empties the graph. */
-  readonly #start: () => void;
-  /** Frees the graph. */
-  readonly #free: () => void;
-  /** [capacityNodes]: where a node's chunk lies or lay. */
-  readonly #slotOfLabel: Int32Array;
-  /** [capacityChunks]: the node of a stored chunk; -1 once it was removed. */
-  readonly #labelOfSlot: Int32Array;
-  /** Nodes of the graph, removed ones included: the next label. */
-  #nodes = 0;
-
-  constructor(
-    { stored, library, graph, capacityNodes, start, free }: {
-      stored: FlatIndex;
-      library: Hnswlib;
-      graph: Graph;
-      capacityNodes: number;
-      start: () => void;
-      free: () => void;
-    },
-  ) {
-    this.#stored = stored;
-    this.#library = library;
-    this.#graph = graph;
-    this.#start = start;
-    this.#free = free;
-    this.#slotOfLabel = new Int32Array(capacityNodes);
-    this.#labelOfSlot = new Int32Array(stored.capacityChunks);
-    dropped.register(this, free, this);
-  }
-
-  get size(): number {
-    return this.#stored.size;
-  }
-
-  get wasmHeapBytes(): number {
-    return this.#library.HEAP8.length;
-  }
-
-  add(slots: Int32Array, keys: Float32Array): void {
-    this.#stored.add(slots, keys);
-    if (this.#nodes + slots.length > this.#slotOfLabel.length) this.#rebuild();
-    for (const slot of slots) this.#link(slot);
-  }
-
-  remove(slots: Int32Array): void {
-    this.#stored.remove(slots);
-    for (const slot of slots) this.#unlink(slot);
-    // Nothing but removed nodes: cheaper to forget than to search through.
-    if (this.size === 0) this.clear();
-  }
-
-  search(queries: Float32Array, n: number, out: Int32Array): void {
-    const D = this.#stored.headDim;
-    const R = countQueries({ queries, n, out, headDim: D });
-    if (n >= this.size) return this.#stored.search(queries, n, out);
-    for (let r = 0; r < R; r++) {
-      const query = queries.subarray(r * D, (r + 1) * D);
-      const best = out.subarray(r * n, (r + 1) * n);
-      const { neighbors } = this.#graph.searchKnn(query, n, undefined);
-      if (neighbors.length < n) this.#stored.search(query, n, best);
-      else for (let i = 0; i < n; i++) best[i] = this.#slotOfLabel[neighbors[i]];
-    }
-  }
-
-  clear(): void {
-    this.#stored.clear();
-    this.#nodes = 0;
-    this.#start();
-  }
-
-  [Symbol.dispose](): void {
-    dropped.unregister(this);
-    this.#free();
-  }
-
-  /** Rebuilds the graph of the linked chunks, in the order in which they were added. */
-  #rebuild(): void {
-    const live = this.#slotOfLabel.slice(0, this.#nodes)
-      .filter((slot, label) => this.#labelOfSlot[slot] === label);
-    this.#nodes = 0;
-    this.#start();
-    for (const slot of live) this.#link(slot);
-  }
-
-  #link(slot: number): void {
-    const label = this.#nodes++;
-    this.#graph.addPoint(this.#stored.key(slot), label, false);
-    this.#slotOfLabel[label] = slot;
-    this.#labelOfSlot[slot] = label;
-  }
-
-  #unlink(slot: number): void {
-    this.#graph.markDelete(this.#labelOfSlot[slot]);
-    this.#labelOfSlot[slot] = -1;
-  }
 }
 
 /** Takes memory of an instance of the library that has room, or of a new one. */

@@ -38,9 +38,6 @@ export interface Graph {
   ): { readonly keys: BigUint64Array; readonly counts?: BigUint64Array };
 }
 
-/** Makes a graph of the library. */
-type MakeGraph = () => Graph;
-
 /**
  * Creates an empty index. The first call loads the library.
  *
@@ -63,7 +60,55 @@ export async function createUsearchIndex(options: UsearchIndexOptions): Promise<
       expansion_search: accuracy.efSearch,
       multi: false,
     });
-  return new GraphIndex({ headDim, capacityChunks }, { exactChunks, makeGraph });
+  const sizes = { headDim, capacityChunks };
+  const stored = new StoredSlots(sizes);
+  // All chunks are compared while they are few; then the graph has them, whose labels are slots, and no copy of their keys is kept.
+  let few: FlatIndex | undefined = new FlatIndex(sizes), graph: Graph | undefined;
+
+  /** Moves the chunks but those that are being added to a graph. */
+  function linkFew(except: Int32Array): Graph {
+    const added = new Set(except), linked = makeGraph();
+    const slots = stored.slots().filter((slot) => !added.has(slot));
+    const keys = new Float32Array(slots.length * headDim);
+    slots.forEach((slot, i) => keys.set(few!.key(slot), i * headDim));
+    if (slots.length > 0) linked.add(labelsOf(slots), keys, threads);
+    few = undefined;
+    return linked;
+  }
+
+  function clear(): void {
+    stored.clear();
+    graph = undefined;
+    few = new FlatIndex(sizes);
+  }
+
+  return {
+    get size() {
+      return stored.size;
+    },
+    add(slots, keys) {
+      stored.add(slots, keys);
+      if (!graph && stored.size > exactChunks) graph = linkFew(slots);
+      if (graph) graph.add(labelsOf(slots), keys, threads);
+      else few!.add(slots, keys);
+    },
+    remove(slots) {
+      stored.remove(slots);
+      if (stored.size === 0) return clear();
+      if (graph) graph.remove(labelsOf(slots));
+      else few!.remove(slots);
+    },
+    search(queries, n, out) {
+      const R = countQueries({ queries, n, out, headDim });
+      if (!graph) return few!.search(queries, n, out);
+      const { keys, counts = [keys.length] } = graph.search(queries, n, threads);
+      out.fill(-1);
+      for (let r = 0; r < R; r++) {
+        for (let i = 0; i < Number(counts[r]); i++) out[r * n + i] = Number(keys[r * n + i]);
+      }
+    },
+    clear,
+  };
 }
 
 /**
@@ -71,78 +116,6 @@ export async function createUsearchIndex(options: UsearchIndexOptions): Promise<
  * levels of the nodes that it adds, and searches by several leave the order of threads to chance.
  */
 const threads = 1;
-
-/** Compares all chunks while they are few; then links them, and keeps no copy of their keys. Labels of the graph are slots. */
-class GraphIndex implements ChunkIndex {
-  readonly #sizes: FlatIndexOptions;
-  readonly #exactChunks: number;
-  readonly #makeGraph: MakeGraph;
-  readonly #stored: StoredSlots;
-  /** Absent once the graph has the chunks. */
-  #few: FlatIndex | undefined;
-  #graph: Graph | undefined;
-
-  constructor(
-    sizes: FlatIndexOptions,
-    { exactChunks, makeGraph }: { exactChunks: number; makeGraph: MakeGraph },
-  ) {
-    this.#stored = new StoredSlots(sizes);
-    this.#sizes = sizes;
-    this.#exactChunks = Math.min(exactChunks, sizes.capacityChunks);
-    this.#makeGraph = makeGraph;
-    this.#startSmall();
-  }
-
-  get size(): number {
-    return this.#stored.size;
-  }
-
-  add(slots: Int32Array, keys: Float32Array): void {
-    this.#stored.add(slots, keys);
-    if (!this.#graph && this.size > this.#exactChunks) this.#linkFew(slots);
-    if (this.#graph) this.#graph.add(labelsOf(slots), keys, threads);
-    else this.#few!.add(slots, keys);
-  }
-
-  remove(slots: Int32Array): void {
-    this.#stored.remove(slots);
-    if (this.size === 0) return this.clear();
-    if (this.#graph) this.#graph.remove(labelsOf(slots));
-    else this.#few!.remove(slots);
-  }
-
-  search(queries: Float32Array, n: number, out: Int32Array): void {
-    const R = countQueries({ queries, n, out, headDim: this.#sizes.headDim });
-    if (!this.#graph) return this.#few!.search(queries, n, out);
-    const { keys, counts = [keys.length] } = this.#graph.search(queries, n, threads);
-    out.fill(-1);
-    for (let r = 0; r < R; r++) {
-      for (let i = 0; i < Number(counts[r]); i++) out[r * n + i] = Number(keys[r * n + i]);
-    }
-  }
-
-  clear(): void {
-    this.#stored.clear();
-    this.#graph = undefined;
-    this.#startSmall();
-  }
-
-  /** Slots keep their numbers, so that a flat index of the first of them needs room for all. */
-  #startSmall(): void {
-    this.#few = new FlatIndex(this.#sizes);
-  }
-
-  /** Moves the chunks to a graph. */
-  #linkFew(except: Int32Array): void {
-    const few = this.#few!, added = new Set(except);
-    const slots = this.#stored.slots().filter((slot) => !added.has(slot));
-    const D = this.#sizes.headDim, keys = new Float32Array(slots.length * D);
-    slots.forEach((slot, i) => keys.set(few.key(slot), i * D));
-    this.#few = undefined;
-    this.#graph = this.#makeGraph();
-    if (slots.length > 0) this.#graph.add(labelsOf(slots), keys, threads);
-  }
-}
 
 function labelsOf(slots: Int32Array): BigUint64Array {
   return BigUint64Array.from(slots, BigInt);
