@@ -30,16 +30,8 @@ export interface PublishedValue {
   readonly note?: string;
 }
 
-export const publishedTableNames = [
-  "table-2",
-  "table-3",
-  "table-4",
-  "table-5",
-  "efficiency",
-] as const;
-
 /** Name of a published table. */
-export type PublishedTableName = (typeof publishedTableNames)[number];
+export type PublishedTableName = "table-2" | "table-3" | "table-4" | "table-5" | "efficiency";
 
 export interface PublishedTable {
   readonly title: string;
@@ -217,6 +209,14 @@ const published: Readonly<Record<PublishedTableName, PublishedTable>> = {
     },
   },
 };
+
+export const publishedTableNames = [
+  "table-2",
+  "table-3",
+  "table-4",
+  "table-5",
+  "efficiency",
+] as const satisfies readonly PublishedTableName[];
 
 export function publishedTable(name: PublishedTableName): PublishedTable {
   return published[name];
