@@ -9,6 +9,7 @@ import { reshape } from "../graph/ops/reshape.ts";
 import { sigmoid } from "../graph/ops/sigmoid.ts";
 import { sub } from "../graph/ops/sub.ts";
 import { where } from "../graph/ops/where.ts";
+import type { ChunkAttentionOptions } from "../memory/chunk_attention.ts";
 import {
   type BankInputs,
   emptyChunkBias,
@@ -34,8 +35,12 @@ export interface MemoryReader {
   readonly distanceTokens?: number | undefined;
   /** Finds chunks for unscaled queries [B, H, T, D]; several heads of queries may share one of keys. */
   retrieve(queries: Value): Retrieved;
-  /** Attention of scaled queries over what they have retrieved, outside the graph [B, H, T, D]; absent or undefined: in the graph. */
-  attend?(scaledQuery: Value, retrieved: Retrieved): Value | undefined;
+  /** Attention of scaled queries over what they have retrieved, outside the graph [B, H, T, D]; absent: in the graph. */
+  attend?(
+    scaledQuery: Value,
+    retrieved: Retrieved,
+    options: Pick<ChunkAttentionOptions, "chunkBias" | "note">,
+  ): Value;
   /** Which retrieved chunks are hidden from a row, as `emptyScore` [B, H, T, n], 0 for others; absent: none. */
   hide?(retrieved: Retrieved): Value;
   /** Records the reads from the memory, where requested. */
@@ -77,14 +82,17 @@ export function jointAttention(
   const hiddenBias = memory.hide?.(retrieved);
   const chunkBias = emptyBias && hiddenBias ? add(emptyBias, hiddenBias) : emptyBias ?? hiddenBias;
   let weights: Value | undefined;
-  const remembered = memory.attend?.(scaledQuery, retrieved) ?? memoryAttention(scaledQuery, {
-    ids: retrieved.ids,
-    keys: bank.keys,
-    values: bank.values,
-    ...(chunkBias ? { chunkBias } : {}),
-    ...(memory.note && { note: (found) => weights = found }),
-    blockBytes: memory.blockBytes,
-  });
+  const note = memory.note && ((found: Value) => void (weights = found));
+  const remembered =
+    memory.attend?.(scaledQuery, retrieved, { chunkBias: hiddenBias && chunkBias, note }) ??
+      memoryAttention(scaledQuery, {
+        ids: retrieved.ids,
+        keys: bank.keys,
+        values: bank.values,
+        ...(chunkBias ? { chunkBias } : {}),
+        ...(note && { note }),
+        blockBytes: memory.blockBytes,
+      });
   const [, H] = local.shape;
   const open = mul(reshape(sigmoid(memoryBias), [1, H, 1, 1]), bank.active); // [B, H, 1, 1]
   const gate = hiddenBias ? mul(open, anyVisible(chunkBias!)) : open;

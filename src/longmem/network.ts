@@ -13,7 +13,6 @@ import { attendToChunks } from "../memory/chunk_attention.ts";
 import type { MemoryConfig } from "../memory/config.ts";
 import { bankInputs, hiddenChunkBias, type Retrieved } from "../memory/memory_graph.ts";
 import { retrieve } from "../memory/retriever.ts";
-import { InputError } from "../errors.ts";
 import type { ElementType } from "../tensor.ts";
 import type { MemoryReader, MemoryShares } from "./joint_attention.ts";
 
@@ -173,11 +172,6 @@ export function memoryReader(
   { retrieved, prefix = "" }: { retrieved: NotedRetrieval[]; prefix?: string },
 ): MemoryReader {
   const { bank, config, type, outside, attention } = memory;
-  if (explains && attention === "host") {
-    throw new InputError(
-      'Cannot explain what is read from a memory in a file: current memory.place is "file", allowed are "ram" and device cpu',
-    );
-  }
   return {
     bank: bankInputs(graph, bank, { rows, type, prefix }),
     missingChunks: config.missingChunks,
@@ -192,14 +186,14 @@ export function memoryReader(
       retrieved.push(found);
       return found;
     },
-    ...(attention && !explains && {
-      attend(query: Value, found: Retrieved) {
-        const { B, H, T } = dims(query, "B H T D");
-        // The weights of the retrieved tokens are bound at once; a block is at most half of what a GPU binds.
-        const fits = attention === "host" ||
-          4 * B * H * T * config.retrievedTokens <= 2 * blockBytes;
-        return fits ? attendToChunks(query, found, config) : undefined;
-      },
+    ...(attention && {
+      attend: (query: Value, found: Retrieved, options) =>
+        attendToChunks(query, found, {
+          ...options,
+          chunkTokens: config.chunkTokens,
+          // The weights of a block are bound at once; of others a block is at most half of what a GPU binds.
+          ...(attention === "kernels" && { blockBytes: 2 * blockBytes }),
+        }),
     }),
     ...(explains && {
       hide: (found: Retrieved) => hiddenChunkBias(found, bank),

@@ -1,6 +1,7 @@
 import {
   attendBackwardFunction,
   attendFunction,
+  attendToVisibleFunction,
   createChunkAttention,
   hasChunkAttention,
 } from "../memory/chunk_attention.ts";
@@ -69,9 +70,12 @@ export class OpenMemory {
       );
     }
     const sizes = { rows, heads, headDim };
-    const banks = blocks.map((block) => new MemoryBank(device, config, { ...sizes, block }));
+    const readByGraphs = several || !hasChunkAttention(attentionSizes(config, headDim));
+    const banks = blocks.map((block) =>
+      new MemoryBank(device, config, { ...sizes, block, readByGraphs })
+    );
     const index = several ? undefined : await followBank(banks[0], device, { seed });
-    const attention = several ? undefined : await openAttention(device, banks[0], index);
+    const attention = several ? undefined : await openAttention(device, banks[0]);
     const held = heldTokens > 0 ? new HeldTokens(heldTokens, config) : undefined;
     return new OpenMemory(device, banks, rows, { index, attention, several, held });
   }
@@ -208,7 +212,12 @@ export class OpenMemory {
 
 /** The host functions of graphs that read a memory: that which `memory` returns when they run. */
 export function hostFunctionsOf(memory: () => OpenMemory): Readonly<Record<string, HostFunction>> {
-  const names = [retrieveFunction, attendFunction, attendBackwardFunction];
+  const names = [
+    retrieveFunction,
+    attendFunction,
+    attendToVisibleFunction,
+    attendBackwardFunction,
+  ];
   return Object.fromEntries(
     names.map((name) => [name, (inputs) => memory().compute(name, inputs)]),
   );
@@ -220,21 +229,22 @@ interface OutsideAttention {
   readonly functions: Readonly<Record<string, HostFunction>>;
 }
 
+function attentionSizes(config: MemoryConfig, headDim: number) {
+  return { headDim, chunkTokens: config.chunkTokens, retrievedChunks: retrievedChunks(config) };
+}
+
 /** Opens it where the device has no keys and values, or a GPU has kernels for it. */
 async function openAttention(
   device: Device,
-  { shape, config, storage: { tensors: { keys, values }, hostTables } }: MemoryBank,
-  index: OutsideIndex | undefined,
+  { shape, config, storage: { hostTables, gpuTables } }: MemoryBank,
 ): Promise<OutsideAttention | undefined> {
-  const { headDim, chunkTokens } = shape, masked = config.missingChunks === "masked";
-  const sizes = { headDim, chunkTokens, retrievedChunks: retrievedChunks(config) };
+  const sizes = attentionSizes(config, shape.headDim);
+  const options = { ...sizes, masked: config.missingChunks === "masked" };
   if (hostTables) {
-    const functions = createHostAttention(device, hostTables, { ...sizes, masked });
-    return { by: "host", functions };
+    return { by: "host", functions: createHostAttention(device, hostTables, options) };
   }
-  if (device.kind !== "webgpu" || !index || !keys || !values || !hasChunkAttention(sizes)) return;
-  const options = { ...sizes, masked };
-  const functions = await createChunkAttention(device as WebGpuDevice, { keys, values }, options);
+  if (!gpuTables || !hasChunkAttention(sizes)) return;
+  const functions = await createChunkAttention(device as WebGpuDevice, gpuTables, options);
   return { by: "kernels", functions };
 }
 

@@ -5,12 +5,14 @@ import type { SlotRange } from "./ring.ts";
 import type { VectorTable } from "./vector_table.ts";
 
 export interface StorageOptions {
-  /** Type in which keys and values are kept, or to which they are rounded. */
+  /** Type in which keys and values are kept. */
   readonly type: StorageType;
   /** Where its arrays lie. */
   readonly place: "ram" | "file";
   /** Block of the backbone whose keys and values it holds, for messages. */
   readonly block: number | undefined;
+  /** Whether graphs read keys and values. A GPU keeps them as float32 then, rounded to the type, as graphs cannot read packed ones. */
+  readonly readByGraphs: boolean;
 }
 
 /** Tables of a bank: of each chunk and head its keys and values [c*D], and their mean key [D]. */
@@ -35,11 +37,19 @@ export interface KeysAndValues {
   readonly values: DeviceTensor;
 }
 
+/** Keys and values in buffers of a GPU, as vectors of words (`packed_vectors.ts`) in the order of their rows [G*H*P, c]. */
+export interface GpuTables {
+  readonly keys: DeviceTensor;
+  readonly values: DeviceTensor;
+  /** Type in which the vectors are packed. */
+  readonly type: StorageType;
+}
+
 /** Where the keys and values of a bank lie: arrays of the host, or buffers of a GPU. */
 export interface BankStorage {
   /**
    * What graphs can read: mean keys [G, H, D+1, P]; keys and values [G*H*P, c*D], of int8 with their scales [G*H*P, c], unless only the
-   * host reads them.
+   * host or kernels of a GPU read them.
    */
   readonly tensors:
     & { meanKeys: DeviceTensor }
@@ -48,6 +58,8 @@ export interface BankStorage {
     >;
   /** Keys and values that lie on the host, vectors in the order of their rows [G*H*P, c]. */
   readonly hostTables?: { readonly keys: VectorTable; readonly values: VectorTable };
+  /** Keys and values that kernels of a GPU read. */
+  readonly gpuTables?: GpuTables;
   /**
    * Takes keys and values [N, E] that are to be written, and refuses what it cannot hold. Those in buffers of a GPU are looked at by
    * the kernel that writes them, and refused by {@linkcode verify}.

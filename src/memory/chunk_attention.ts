@@ -1,14 +1,22 @@
 import { dims, type Value } from "../graph/graph.ts";
 import { hostDomain } from "../graph/onnx.ts";
 import type { HostFunction } from "../runtime/compile.ts";
+import { takeQueries } from "../graph/attention_block.ts";
+import { joinBlocks } from "../graph/ops/attention.ts";
+import { queryBlocks } from "../graph/ops/memory_attention.ts";
 import type { DeviceTensor } from "../runtime/device.ts";
 import { compileKernels, dispatchGroups } from "../runtime/gpu_kernels.ts";
 import { bufferOf, type WebGpuDevice } from "../runtime/webgpu_device.ts";
+import type { GpuTables } from "./bank_storage.ts";
 import code from "./chunk_attention.wgsl" with { type: "text" };
 import { emptyScore, type Retrieved } from "./memory_graph.ts";
+import { wordsOfVector } from "./packed_vectors.ts";
+import { storageTypes } from "./stored_range.ts";
 
-/** Names of the host functions. */
-export const attendFunction = "AttendToChunks", attendBackwardFunction = "AttendToChunksBackward";
+/** Names of the host functions; the last takes the biases of a caller for the scores of retrieval. */
+export const attendFunction = "AttendToChunks",
+  attendBackwardFunction = "AttendToChunksBackward",
+  attendToVisibleFunction = "AttendToVisibleChunks";
 
 /** Most retrieved tokens of a query that the kernels have workgroup memory for. */
 const mostTokens = 2048;
@@ -20,38 +28,63 @@ export function hasChunkAttention(
   return sizes.retrievedChunks * sizes.chunkTokens <= mostTokens && sizes.headDim <= 1024;
 }
 
+/** What {@linkcode attendToChunks} reads, and how. */
+export interface ChunkAttentionOptions {
+  /** Tokens c of a chunk. */
+  readonly chunkTokens: number;
+  /** Added to the scores of every token of a chunk [B, H, T, n], `emptyScore` or less where it does not count; absent: as the memory has it. */
+  readonly chunkBias?: Value | undefined;
+  /** Largest size of the weights of a block of queries, in bytes; absent: there is one block. */
+  readonly blockBytes?: number | undefined;
+  /** Takes note of the weights p of the tokens [B, H, T, K], where they are asked for. */
+  readonly note?: ((weights: Value) => void) | undefined;
+}
+
 /**
  * Attention of every query over the tokens that it has retrieved, outside the graph, as `memoryAttention` does it in the graph:
  * o = values^T softmax(keys q) for the K = n c tokens of a query. Keys, values and ids take no gradient.
  *
  * @param q Queries [B, H, T, D], already scaled.
- * @param chunkTokens Tokens c of a chunk.
  * @returns [B, H, T, D]
  */
 export function attendToChunks(
   q: Value,
   { ids, scores }: Retrieved,
-  { chunkTokens }: { chunkTokens: number },
+  { chunkTokens, chunkBias, blockBytes, note }: ChunkAttentionOptions,
 ): Value {
   const { graph } = q;
   const { B, H, T, D } = dims(q, "B H T D");
   const { n } = dims(ids, "B H T n", { B, H, T });
-  const [o, weights] = graph.nodeWithOutputs({
-    op: attendFunction,
-    domain: hostDomain,
-    inputs: [q, ids, scores],
-    outputs: [
-      { shape: [B, H, T, D], type: "float32" },
-      { shape: [B, H, T, n * chunkTokens], type: "float32" },
-    ],
-  });
-  graph.derive([q], [o], ({ dy }) => [
-    graph.node({
-      op: attendBackwardFunction,
+  const K = n * chunkTokens;
+  const blocks = queryBlocks({ B, T, queryBytes: 4 * H * K, blockBytes: blockBytes ?? Infinity });
+  const attended = blocks.map((block) => {
+    const part = takeQueries(q, block), partIds = takeQueries(ids, block);
+    const [rows, , queries] = part.shape;
+    const [o, weights] = graph.nodeWithOutputs({
+      op: chunkBias ? attendToVisibleFunction : attendFunction,
       domain: hostDomain,
-      inputs: [dy, ids, weights],
-      outputs: [{ shape: [B, H, T, D], type: "float32" }],
-    }),
+      inputs: [part, partIds, takeQueries(chunkBias ?? scores, block)],
+      outputs: [
+        { shape: [rows, H, queries, D], type: "float32" },
+        { shape: [rows, H, queries, K], type: "float32" },
+      ],
+    });
+    return { block, partIds, o, weights };
+  });
+  const o = joinBlocks(blocks, attended.map((one) => one.o));
+  note?.(joinBlocks(blocks, attended.map(({ weights }) => weights)));
+  graph.derive([q], [o], ({ dy }) => [
+    joinBlocks(
+      blocks,
+      attended.map(({ block, partIds, o, weights }) =>
+        graph.node({
+          op: attendBackwardFunction,
+          domain: hostDomain,
+          inputs: [takeQueries(dy, block), partIds, weights],
+          outputs: [{ shape: o.shape, type: "float32" }],
+        })
+      ),
+    ),
   ]);
   return o;
 }
@@ -60,23 +93,32 @@ export function attendToChunks(
  * The kernels of {@linkcode attendToChunks}. The graph's own operators copy keys and values of every query, [B, H, T, K, D] each, and
  * multiply as many small matrices.
  *
- * @param tables Keys and values [R, c*D] on the GPU, read at every call.
+ * @param tables Keys and values on the GPU, read at every call.
  * @param options `masked`: empty slots do not count, else they have keys and values of zeros.
  * @throws Error with the driver's message where the kernels do not compile.
  */
 export async function createChunkAttention(
   device: WebGpuDevice,
-  tables: { keys: DeviceTensor; values: DeviceTensor },
+  { keys, values, type }: GpuTables,
   options: { headDim: number; retrievedChunks: number; chunkTokens: number; masked: boolean },
 ): Promise<Record<string, HostFunction>> {
   const { gpu } = device;
   const { headDim: D, retrievedChunks: n, chunkTokens: c, masked } = options;
-  const sizes = { D, N: n, C: c, K: n * c };
-  const constants = {
-    attend: { ...sizes, MASKED: masked ? 1 : 0, EMPTY: emptyScore },
-    backward: sizes,
+  const sizes = {
+    ...{ D, N: n, C: c, K: n * c },
+    ...{
+      TYPE: storageTypes.indexOf(type),
+      W: wordsOfVector(type, D),
+      PADDED: 4 * Math.ceil(D / 4),
+    },
   };
-  const pipelines = await compileKernels(gpu, { file: "chunk_attention.wgsl", code }, constants);
+  const module = { file: "chunk_attention.wgsl", code };
+  const attending = (masked: boolean) =>
+    compileKernels(gpu, module, {
+      attend: { ...sizes, MASKED: masked ? 1 : 0, EMPTY: emptyScore },
+    });
+  const { attend } = await attending(masked);
+  const { backward } = await compileKernels(gpu, module, { backward: sizes });
 
   function dispatch(
     pipeline: GPUComputePipeline,
@@ -97,20 +139,23 @@ export async function createChunkAttention(
     device.checkErrors();
   }
 
-  const { keys, values } = tables;
+  const attendBy = (pipeline: GPUComputePipeline): HostFunction => ([q, ids, scores]) => {
+    const { B, H, T } = dims(q, "B H T D", { D });
+    const o = device.zeros([B, H, T, D]), weights = device.zeros([B, H, T, n * c]);
+    const tensors = { 0: q, 1: ids, 2: scores, 3: keys, 4: values, 5: o, 6: weights };
+    dispatch(pipeline, B * H * T, tensors);
+    return Promise.resolve([o, weights]);
+  };
   return {
-    [attendFunction]: ([q, ids, scores]) => {
-      const { B, H, T } = dims(q, "B H T D", { D });
-      const o = device.zeros([B, H, T, D]), weights = device.zeros([B, H, T, n * c]);
-      const tensors = { 0: q, 1: ids, 3: keys, 4: values, 5: o, 6: weights };
-      dispatch(pipelines.attend, B * H * T, { ...tensors, 2: scores });
-      return Promise.resolve([o, weights]);
-    },
+    [attendFunction]: attendBy(attend),
+    // Only passes that explain themselves need it.
+    [attendToVisibleFunction]: async (inputs) =>
+      await attendBy(masked ? attend : (await attending(true)).attend)(inputs),
     [attendBackwardFunction]: ([dy, ids, weights]) => {
       const { B, H, T } = dims(dy, "B H T D", { D });
       const dq = device.zeros([B, H, T, D]);
-      const tensors = { 0: dy, 1: ids, 3: keys, 4: values, 5: dq, 7: weights };
-      dispatch(pipelines.backward, B * H * T, tensors);
+      const tensors = { 0: dy, 1: ids, 3: values, 4: keys, 5: dq, 7: weights };
+      dispatch(backward, B * H * T, tensors);
       return Promise.resolve([dq]);
     },
   };

@@ -4,7 +4,8 @@
 //
 //   queries       [rows, D]    q, already scaled, or do; rows are B*H*T
 //   ids, scores   [rows, N]    the chunks: rows of keys and values; scores of retrieval, of an empty slot EMPTY or less
-//   keys, values  [R, C*D]     C tokens a row
+//   multiplied    [R, C*W]     keys, of `backward` values: C vectors a row, of W words (packed_vectors.ts)
+//   combined      [R, C*W]     values, of `backward` keys
 //   weights       [rows, K]    p; K = N*C
 //   results       [rows, D]    o, or dq
 
@@ -12,32 +13,73 @@ override D: u32;
 override N: u32;
 override C: u32;
 override K: u32;
+override TYPE: u32;     // of keys and values: 0 float32, 1 float16, 2 int8
+override W: u32;        // words of a vector
+override PADDED: u32;   // D, rounded up to the numbers of a word
 override MASKED: bool;  // empty slots do not count
 override EMPTY: f32;
 
 @group(0) @binding(0) var<storage, read> queries: array<f32>;
 @group(0) @binding(1) var<storage, read> ids: array<i32>;
 @group(0) @binding(2) var<storage, read> scores: array<f32>;
-@group(0) @binding(3) var<storage, read> keys: array<f32>;
-@group(0) @binding(4) var<storage, read> values: array<f32>;
+@group(0) @binding(3) var<storage, read> multiplied: array<u32>;
+@group(0) @binding(4) var<storage, read> combined: array<u32>;
 @group(0) @binding(5) var<storage, read_write> results: array<f32>;
 @group(0) @binding(6) var<storage, read_write> new_weights: array<f32>;
 @group(0) @binding(7) var<storage, read> weights: array<f32>;
 
 // A workgroup for each query: an invocation computes the scores of some tokens, then some components of the result.
 const threads = 64u;
-var<workgroup> query: array<f32, D>;
+var<workgroup> query: array<f32, PADDED>;  // zeros follow
 var<workgroup> shares: array<f32, K>;
 var<workgroup> partial: array<f32, 64>;
 
 // Where a token's key and value begin.
 fn place(row: u32, k: u32) -> u32 {
-  return (u32(ids[row * N + k / C]) * C + k % C) * D;
+  return (u32(ids[row * N + k / C]) * C + k % C) * W;
 }
 
 fn load_query(row: u32, thread: u32) {
   for (var d = thread; d < D; d += threads) { query[d] = queries[row * D + d]; }
+  for (var d = D + thread; d < PADDED; d += threads) { query[d] = 0.0; }
   workgroupBarrier();
+}
+
+// Integer k of a word.
+fn code(word: u32, k: u32) -> f32 {
+  return f32(bitcast<i32>(word << (24u - 8u * k)) >> 24u);
+}
+
+// Inner product of the query and the vector that begins at a word of `multiplied`.
+fn product(first: u32) -> f32 {
+  var sum = 0.0;
+  if (TYPE == 0u) {
+    for (var d = 0u; d < D; d++) { sum += query[d] * bitcast<f32>(multiplied[first + d]); }
+    return sum;
+  }
+  if (TYPE == 1u) {
+    for (var w = 0u; w < W; w++) {
+      let pair = unpack2x16float(multiplied[first + w]);
+      sum += query[2u * w] * pair.x;
+      sum += query[2u * w + 1u] * pair.y;
+    }
+    return sum;
+  }
+  for (var w = 1u; w < W; w++) {
+    let word = multiplied[first + w];
+    for (var k = 0u; k < 4u; k++) { sum += query[4u * (w - 1u) + k] * code(word, k); }
+  }
+  return sum * bitcast<f32>(multiplied[first]);
+}
+
+// Component d of the vector that begins at a word of `combined`.
+fn component(first: u32, d: u32) -> f32 {
+  if (TYPE == 0u) { return bitcast<f32>(combined[first + d]); }
+  if (TYPE == 1u) {
+    let pair = unpack2x16float(combined[first + d / 2u]);
+    return select(pair.x, pair.y, d % 2u == 1u);
+  }
+  return code(combined[first + 1u + d / 4u], d % 4u) * bitcast<f32>(combined[first]);
 }
 
 fn largest(own: f32, thread: u32) -> f32 {
@@ -75,9 +117,7 @@ fn attend(
   load_query(row, thread);
   var own = -3.4e38;
   for (var k = thread; k < K; k += threads) {
-    let first = place(row, k);
-    var score = 0.0;
-    for (var d = 0u; d < D; d++) { score += query[d] * keys[first + d]; }
+    var score = product(place(row, k));
     if (MASKED && scores[row * N + k / C] < 0.5 * EMPTY) { score += EMPTY; }
     shares[k] = score;
     own = max(own, score);
@@ -96,7 +136,7 @@ fn attend(
   workgroupBarrier();
   for (var d = thread; d < D; d += threads) {
     var result = 0.0;
-    for (var k = 0u; k < K; k++) { result += shares[k] * values[place(row, k) + d]; }
+    for (var k = 0u; k < K; k++) { result += shares[k] * component(place(row, k), d); }
     results[row * D + d] = result;
   }
 }
@@ -112,9 +152,7 @@ fn backward(
   load_query(row, thread);
   var own = 0.0;
   for (var k = thread; k < K; k += threads) {
-    let first = place(row, k);
-    var share = 0.0;
-    for (var d = 0u; d < D; d++) { share += query[d] * values[first + d]; }
+    let share = product(place(row, k));
     shares[k] = share;
     own += weights[row * K + k] * share;
   }
@@ -125,7 +163,7 @@ fn backward(
   workgroupBarrier();
   for (var d = thread; d < D; d += threads) {
     var result = 0.0;
-    for (var k = 0u; k < K; k++) { result += shares[k] * keys[place(row, k) + d]; }
+    for (var k = 0u; k < K; k++) { result += shares[k] * component(place(row, k), d); }
     results[row * D + d] = result;
   }
 }

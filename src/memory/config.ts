@@ -10,7 +10,7 @@ import { type Problem, problemsIn, wrong } from "../declaration/problem.ts";
 import type { ByProtocol, Protocol } from "../declaration/protocol.ts";
 import { composed } from "../declaration/registry.ts";
 import { InputRangeError } from "../errors.ts";
-import type { StorageType } from "./stored_range.ts";
+import { type StorageType, storageTypes } from "./stored_range.ts";
 import { type IndexConfig, type IndexDeclaration, indexes } from "./index/indexes.ts";
 
 /** The memory bank and how it is read and written (specification sections 5-7). */
@@ -22,7 +22,7 @@ export interface MemoryConfig {
   /** Retrieved tokens per query and head K; a multiple of `chunkTokens`. */
   readonly retrievedTokens: number;
   /**
-   * Keys and values are kept in, or rounded to, this type. The official code uses float16 for every type of model. Of int8 each key and
+   * Keys and values are kept in this type. The official code uses float16 for every type of model. Of int8 each key and
    * value of a head has a scale, and is its nearest multiples from -127 to 127. What finds chunks, their mean keys, is float32 in any case.
    */
   readonly storage: StorageType;
@@ -130,7 +130,7 @@ const memorySchema = composed(() =>
     capacityTokens: positiveInteger.exactOptional(),
     chunkTokens: positiveInteger.exactOptional(),
     retrievedTokens: positiveInteger.exactOptional(),
-    storage: oneOf("float32", "float16", "int8").exactOptional(),
+    storage: oneOf(...storageTypes).exactOptional(),
     place: unmeasured(oneOf("ram", "file")).exactOptional(),
     bank: oneOf("shared", "per-row").exactOptional(),
     eviction: oneOf("coarse", "exact").exactOptional(),

@@ -1,7 +1,10 @@
 /**
  * Vectors in 8 bits: a scale s and integers q from -127 to 127, x = s q. The scale of a vector of largest size m is m / 127, rounded up to
- * 16 significant bits, so that every s q is a float32 number without rounding, and quantising it again gives the same s and q.
+ * 16 significant bits, so that every s q is a float32 number without rounding, and quantising it again gives the same s and q. A scale
+ * below 2^-120 is 0, and so is its vector: a GPU may take the smallest numbers for 0.
  */
+
+const leastScale = 2 ** -120;
 
 const word = new Float32Array(1), bits = new Uint32Array(word.buffer);
 
@@ -9,7 +12,7 @@ const word = new Float32Array(1), bits = new Uint32Array(word.buffer);
 function scaleOf(largest: number): number {
   word[0] = largest / 127;
   bits[0] = bits[0] + 0xff & ~0xff;
-  return word[0];
+  return word[0] < leastScale ? 0 : word[0];
 }
 
 /**

@@ -1,7 +1,11 @@
 import { dims } from "../graph/graph.ts";
 import type { HostFunction } from "../runtime/compile.ts";
 import type { Device } from "../runtime/device.ts";
-import { attendBackwardFunction, attendFunction } from "./chunk_attention.ts";
+import {
+  attendBackwardFunction,
+  attendFunction,
+  attendToVisibleFunction,
+} from "./chunk_attention.ts";
 import { emptyScore } from "./memory_graph.ts";
 import type { VectorTable } from "./vector_table.ts";
 
@@ -43,28 +47,31 @@ export function createHostAttention(
     }
   }
 
-  return {
-    [attendFunction]: async ([queries, chunks, found]) => {
-      const { B, H, T } = dims(queries, "B H T D", { D }), rows = B * H * T;
-      const read = await device.readAll([queries, chunks, found]);
-      const [q, ids, scores] = read as [Float32Array, Int32Array, Float32Array];
-      const o = new Float32Array(rows * D), weights = new Float32Array(rows * K);
-      for (let row = 0; row < rows; row++) {
-        load(tables.keys, ids, row);
-        multiply(q, row);
-        let most = -Infinity, total = 0;
-        for (let k = 0; k < K; k++) {
-          const isEmpty = masked && scores[row * n + Math.floor(k / c)] < emptyScore / 2;
-          if (isEmpty) products[k] += emptyScore;
-          most = Math.max(most, products[k]);
-        }
-        for (let k = 0; k < K; k++) total += products[k] = Math.exp(products[k] - most);
-        for (let k = 0; k < K; k++) weights[row * K + k] = products[k] /= total;
-        load(tables.values, ids, row);
-        combine(o, row);
+  const attendBy = (masked: boolean): HostFunction => async ([queries, chunks, found]) => {
+    const { B, H, T } = dims(queries, "B H T D", { D }), rows = B * H * T;
+    const read = await device.readAll([queries, chunks, found]);
+    const [q, ids, scores] = read as [Float32Array, Int32Array, Float32Array];
+    const o = new Float32Array(rows * D), weights = new Float32Array(rows * K);
+    for (let row = 0; row < rows; row++) {
+      load(tables.keys, ids, row);
+      multiply(q, row);
+      let most = -Infinity, total = 0;
+      for (let k = 0; k < K; k++) {
+        const isEmpty = masked && scores[row * n + Math.floor(k / c)] < emptyScore / 2;
+        if (isEmpty) products[k] += emptyScore;
+        most = Math.max(most, products[k]);
       }
-      return [device.tensor(o, [B, H, T, D]), device.tensor(weights, [B, H, T, K])];
-    },
+      for (let k = 0; k < K; k++) total += products[k] = Math.exp(products[k] - most);
+      for (let k = 0; k < K; k++) weights[row * K + k] = products[k] /= total;
+      load(tables.values, ids, row);
+      combine(o, row);
+    }
+    return [device.tensor(o, [B, H, T, D]), device.tensor(weights, [B, H, T, K])];
+  };
+
+  return {
+    [attendFunction]: attendBy(masked),
+    [attendToVisibleFunction]: attendBy(true),
     [attendBackwardFunction]: async ([slopes, chunks, shares]) => {
       const { B, H, T } = dims(slopes, "B H T D", { D }), rows = B * H * T;
       const read = await device.readAll([slopes, chunks, shares]);

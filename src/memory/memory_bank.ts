@@ -54,8 +54,17 @@ export class MemoryBank implements FollowedBank {
   constructor(
     device: Device,
     readonly config: MemoryConfig,
-    /** `block`: block of the backbone whose keys and values it holds, for messages. */
-    options: { rows: number; heads: number; headDim: number; block?: number },
+    /**
+     * `block`: block of the backbone whose keys and values it holds, for messages; `readByGraphs`: whether graphs read them, as
+     * `StorageOptions` has it (default false).
+     */
+    options: {
+      rows: number;
+      heads: number;
+      headDim: number;
+      block?: number;
+      readByGraphs?: boolean;
+    },
   ) {
     const banks = config.bank === "shared" ? 1 : options.rows;
     this.shape = {
@@ -68,8 +77,9 @@ export class MemoryBank implements FollowedBank {
     this.#device = device;
     this.#rings = Array.from({ length: banks }, () => new Ring(this.shape.capacityChunks));
     const place = config.place ?? "ram";
-    const stored = { type: config.storage, place, block: options.block };
-    if (device.kind === "webgpu") checkGpuSize(device as WebGpuDevice, this.shape, place);
+    const { block, readByGraphs = false } = options;
+    const stored = { type: config.storage, place, block, readByGraphs };
+    if (device.kind === "webgpu") checkGpuSize(device as WebGpuDevice, this.shape, stored);
     this.storage = device.kind === "webgpu" && place === "ram"
       ? createWebGpuStorage(device as WebGpuDevice, this.shape, stored)
       : createHostStorage(device, this.shape, stored);

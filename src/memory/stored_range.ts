@@ -2,7 +2,10 @@
 import { InputRangeError } from "../errors.ts";
 
 /** Types in which a memory keeps keys and values. */
-export type StorageType = "float32" | "float16" | "int8";
+export const storageTypes = ["float32", "float16", "int8"] as const;
+
+/** One of them. */
+export type StorageType = typeof storageTypes[number];
 
 /** Numbers from here on round to infinity in float16, whose largest is 65,504. */
 const float16Limit = 65_520;

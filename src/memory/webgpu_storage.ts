@@ -4,7 +4,14 @@ import { bufferOf, type WebGpuDevice } from "../runtime/webgpu_device.ts";
 import type { BankShape } from "./bank_shape.ts";
 import { checkChunks, checkSaved, meanKeyReader } from "./host_storage.ts";
 import type { BankStorage, StorageOptions } from "./bank_storage.ts";
-import { type OutOfRange, rangeError, storedLimit } from "./stored_range.ts";
+import {
+  type OutOfRange,
+  rangeError,
+  type StorageType,
+  storageTypes,
+  storedLimit,
+} from "./stored_range.ts";
+import { packVectors, unpackVectors, wordsOfVector } from "./packed_vectors.ts";
 import { emptyScore } from "./memory_graph.ts";
 import { runsOf, type SlotRange } from "./ring.ts";
 import code from "./bank.wgsl" with { type: "text" };
@@ -27,7 +34,7 @@ const noRefusals = Uint32Array.from(
 );
 
 /**
- * Keys and values in buffers of a GPU: float32, rounded to the type of the memory.
+ * Keys and values in buffers of a GPU, packed in the type of the memory; where graphs read them, float32 that is rounded to the type.
  */
 export function createWebGpuStorage(
   device: WebGpuDevice,
@@ -36,11 +43,10 @@ export function createWebGpuStorage(
 ): BankStorage {
   const { gpu } = device;
   const { banks: G, heads: H, headDim: D, capacityChunks: P, chunkTokens: c } = shape;
-  const tensors = {
-    keys: device.zeros([G * H * P, c * D]),
-    values: device.zeros([G * H * P, c * D]),
-    meanKeys: device.zeros([G, H, D + 1, P]),
-  };
+  const packed = packedType(options), W = wordsOfVector(packed, D), vectors = G * H * P * c;
+  const table = () => device.zeros([G * H * P, c * W], packed === "float32" ? "float32" : "int32");
+  const gpuTables = { keys: table(), values: table(), type: packed };
+  const meanKeys = device.zeros([G, H, D + 1, P]);
   const refusedBits = new Uint32Array(Float32Array.of(storedLimit(options.type)).buffer)[0];
   const refusals = gpu.createBuffer({
     label: "refusals",
@@ -53,8 +59,11 @@ export function createWebGpuStorage(
     usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
   });
   const constants = {
-    ...{ H, D, P, C: c },
-    TYPE: ["float32", "float16", "int8"].indexOf(options.type),
+    ...{ H, D, P, C: c, W },
+    TYPE: storageTypes.indexOf(options.type),
+    PACKED: packed === options.type ? 1 : 0,
+    PER_WORD: { float32: 1, float16: 2, int8: 4 }[packed],
+    FIRST_WORD: packed === "int8" ? 1 : 0,
     REFUSED_SIZE: refusedBits,
   };
   const { layout, ...pipelines } = compileOnce(
@@ -84,7 +93,7 @@ export function createWebGpuStorage(
     gpu.queue.writeBuffer(uniform, 0, range);
     const buffers = [
       uniform,
-      ...[tensors.keys, tensors.values, tensors.meanKeys].map(bufferOf),
+      ...[gpuTables.keys, gpuTables.values, meanKeys].map(bufferOf),
       source ? bufferOf(source.keys) : nothing[0],
       source ? bufferOf(source.values) : nothing[1],
       refusals,
@@ -97,7 +106,7 @@ export function createWebGpuStorage(
     const pass = encoder.beginComputePass();
     pass.setPipeline(pipelines[kernel]);
     pass.setBindGroup(0, bindGroup);
-    dispatchGroups(pass, Math.ceil(slots.count * H * D / 64));
+    dispatchGroups(pass, Math.ceil(slots.count * H * W / 64));
     pass.end();
     gpu.queue.submit([encoder.finish()]);
     uniform.destroy();
@@ -131,45 +140,70 @@ export function createWebGpuStorage(
     }
   }
 
+  /** Words of vectors that the host writes. */
+  function packedWords(numbers: Float32Array): Uint32Array<ArrayBuffer> {
+    const words = packVectors(options.type, numbers, D);
+    if (packed === options.type) return words;
+    const rounded = new Float32Array(numbers.length), count = numbers.length / D;
+    unpackVectors(options.type, words, { first: 0, count, size: D }, rounded, 0);
+    return packVectors(packed, rounded, D);
+  }
+
+  async function readWords(name: "keys" | "values"): Promise<Uint32Array<ArrayBuffer>> {
+    return new Uint32Array((await gpuTables[name].read()).buffer);
+  }
+
   forgive();
   for (let bank = 0; bank < G; bank++) dispatch("clear", bank, { start: 0, count: P });
   return {
-    tensors,
+    tensors: {
+      meanKeys,
+      ...(packed === "float32" && { keys: gpuTables.keys, values: gpuTables.values }),
+    },
+    gpuTables,
     take: (source) => Promise.resolve(source),
     verify,
     forgive,
     clear: (bank, slots) => dispatch("clear", bank, slots),
     write: (bank, slots, source) => dispatch("write", bank, slots, source),
     async save() {
-      const copy = async (tensor: DeviceTensor) => ({
-        shape: tensor.shape,
-        data: await tensor.read() as Float32Array<ArrayBuffer>,
-      });
+      const saved = async (name: "keys" | "values") => {
+        const data = new Float32Array(vectors * D);
+        unpackVectors(
+          packed,
+          await readWords(name),
+          { first: 0, count: vectors, size: D },
+          data,
+          0,
+        );
+        return { shape: [G * H * P, c * D], data };
+      };
       return {
-        keys: await copy(tensors.keys),
-        values: await copy(tensors.values),
-        meanKeys: await copy(tensors.meanKeys),
+        keys: await saved("keys"),
+        values: await saved("values"),
+        meanKeys: {
+          shape: meanKeys.shape,
+          data: await meanKeys.read() as Float32Array<ArrayBuffer>,
+        },
       };
     },
     restore(saved) {
-      const names = ["keys", "values", "meanKeys"] as const;
-      for (const name of names) {
-        checkSaved(saved[name], {
-          size: elementCount(tensors[name].shape),
-          type: name === "meanKeys" ? "float32" : options.type,
-        });
+      const { type } = options;
+      for (const name of ["keys", "values"] as const) {
+        checkSaved(saved[name], { size: vectors * D, type });
       }
-      for (const name of names) {
-        gpu.queue.writeBuffer(bufferOf(tensors[name]), 0, saved[name].data);
+      checkSaved(saved.meanKeys, { size: elementCount(meanKeys.shape), type: "float32" });
+      for (const name of ["keys", "values"] as const) {
+        gpu.queue.writeBuffer(bufferOf(gpuTables[name]), 0, packedWords(saved[name].data));
       }
+      gpu.queue.writeBuffer(bufferOf(meanKeys), 0, saved.meanKeys.data);
     },
     async reader(name) {
-      const data = await tensors[name].read() as Float32Array;
-      if (name === "meanKeys") return meanKeyReader(data, shape);
-      const width = c * D;
+      if (name === "meanKeys") return meanKeyReader(await meanKeys.read() as Float32Array, shape);
+      const words = await readWords(name);
       return (head, slot, out, at) => {
-        const first = (head * P + slot) * width;
-        out.set(data.subarray(first, first + width), at);
+        const range = { first: (head * P + slot) * c, count: c, size: D };
+        unpackVectors(packed, words, range, out, at);
       };
     },
     put(bank, slots, chunks) {
@@ -181,53 +215,71 @@ export function createWebGpuStorage(
         for (let i = 0; i < count; i++) data.set(from(i), i * width);
         return data;
       };
-      const write = (tensor: DeviceTensor, data: Float32Array<ArrayBuffer>, row: number) => {
-        const width = data.length / slots.count, buffer = bufferOf(tensor);
+      const write = (
+        tensor: DeviceTensor,
+        words: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>,
+        row: number,
+      ) => {
+        const width = words.length / slots.count, buffer = bufferOf(tensor);
         for (const { slot, first, count } of runsOf(slots, P)) {
-          const run = data.subarray(first * width, (first + count) * width);
-          gpu.queue.writeBuffer(buffer, 4 * (row + slot * width), run);
+          const run = words.subarray(first * width, (first + count) * width);
+          gpu.queue.writeBuffer(buffer, 4 * (row + slot) * width, run);
         }
       };
       for (let h = 0; h < H; h++) {
         const head = bank * H + h;
         for (const name of ["keys", "values"] as const) {
-          const width = c * D;
           const ofHead = (i: number) =>
-            chunks[name].subarray((i * H + h) * width, (i * H + h + 1) * width);
-          write(tensors[name], side(ofHead, width), head * P * width);
+            chunks[name].subarray((i * H + h) * c * D, (i * H + h + 1) * c * D);
+          write(gpuTables[name], packedWords(side(ofHead, c * D)), head * P);
         }
         for (let d = 0; d <= D; d++) {
           const ofHead = (i: number) =>
             d < D ? chunks.meanKeys.subarray((i * H + h) * D + d, (i * H + h) * D + d + 1) : stored;
-          write(tensors.meanKeys, side(ofHead, 1), (head * (D + 1) + d) * P);
+          write(meanKeys, side(ofHead, 1), (head * (D + 1) + d) * P);
         }
       }
     },
     dispose() {
-      for (const tensor of Object.values(tensors)) tensor.dispose();
+      for (const tensor of [gpuTables.keys, gpuTables.values, meanKeys]) tensor.dispose();
       for (const buffer of [...nothing, refusals, refusalsOnHost]) buffer.destroy();
     },
   };
 }
 
+/** Type in which vectors lie in a GPU's buffers. */
+function packedType({ type, readByGraphs }: Pick<StorageOptions, "type" | "readByGraphs">) {
+  return readByGraphs ? "float32" : type;
+}
+
 /**
- * Refuses a bank that no kernel of the GPU could bind: its keys and values or, where these lie on the host, its mean keys.
+ * Refuses a bank that no kernel of the GPU could bind: its keys, its values and its mean keys have a buffer each; of one in a file the
+ * mean keys alone.
  *
- * @throws RangeError with the size and the largest.
+ * @throws RangeError with the size, the largest, and the capacities that fit.
  */
 export function checkGpuSize(
   { gpu: { limits } }: WebGpuDevice,
   { banks, heads, headDim, capacityChunks, chunkTokens }: BankShape,
-  place: StorageOptions["place"],
+  options: Pick<StorageOptions, "type" | "place" | "readByGraphs">,
 ): void {
-  const width = place === "file" ? headDim + 1 : Math.max(chunkTokens * headDim, headDim + 1);
-  const bytes = 4 * banks * heads * capacityChunks * width;
-  if (bytes <= limits.maxStorageBufferBindingSize) return;
+  const chunkBytes = (type: StorageType) => {
+    const words = wordsOfVector(packedType({ ...options, type }), headDim);
+    const ofTokens = options.place === "file" ? 0 : chunkTokens * words;
+    return 4 * banks * heads * Math.max(ofTokens, headDim + 1);
+  };
+  const allowed = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize);
+  const bytes = chunkBytes(options.type) * capacityChunks;
+  if (bytes <= allowed) return;
+  const largest = (type: StorageType) => chunkTokens * Math.floor(allowed / chunkBytes(type));
+  const fitting = storageTypes.filter((type) =>
+    type === options.type || largest(type) > largest(options.type)
+  ).map((type) => `${largest(type)} with memory.storage "${type}"`);
   throw new InputRangeError(
     `Cannot make a memory of ${banks} x ${
       capacityChunks * chunkTokens
-    } tokens on this GPU as its keys take ${bytes} bytes: ` +
-      `allowed are ${limits.maxStorageBufferBindingSize}; a smaller memory.capacityTokens or device cpu would help`,
+    } tokens on this GPU as a buffer of its keys takes ${bytes} bytes: allowed are ${allowed}, ` +
+      `thus a memory.capacityTokens of up to ${fitting.join(", ")}; device cpu takes more`,
   );
 }
 

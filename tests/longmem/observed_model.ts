@@ -59,7 +59,12 @@ export class ObservedModel {
     rows: number,
   ) {
     const { heads, hiddenDim } = parts.backbone.shape;
-    this.bank = new MemoryBank(device, parts.memory, { rows, heads, headDim: hiddenDim / heads });
+    this.bank = new MemoryBank(device, parts.memory, {
+      rows,
+      heads,
+      headDim: hiddenDim / heads,
+      readByGraphs: true,
+    });
     this.#index = followBank(this.bank, device, { seed: 1 });
     for (const [name, { data, shape }] of parts.backbone.weights) {
       this.#weights[backbonePrefix + name] = device.tensor(data, shape);

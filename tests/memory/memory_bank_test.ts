@@ -5,7 +5,10 @@ import { bankInputNames, emptyScore } from "../../src/memory/memory_graph.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import type { WebGpuDevice } from "../../src/runtime/webgpu_device.ts";
 import { Random } from "../../src/random.ts";
-import { deviceTest } from "../graph/devices.ts";
+import { packVectors, unpackVectors } from "../../src/memory/packed_vectors.ts";
+import { type StorageType, storageTypes } from "../../src/memory/stored_range.ts";
+import { deviceTest, testedDevice } from "../graph/devices.ts";
+import { countGpuTraffic } from "../runtime/gpu_traffic.ts";
 import { assert } from "../testing.ts";
 
 const H = 2, D = 3, E = H * D;
@@ -113,6 +116,110 @@ deviceTest(
   },
 );
 
+/** Bits of float32 numbers at which roundings of a type differ, `D` to a vector: odd numbers of them fill no word. */
+function hardNumbers(type: StorageType, D: number, count: number): Float32Array<ArrayBuffer> {
+  const random = new Random(`${type} ${D}`), numbers = new Float32Array(count * D);
+  const bits = new Uint32Array(numbers.buffer);
+  for (let i = 0; i < count; i++) {
+    const vector = numbers.subarray(i * D, (i + 1) * D);
+    // Of any size that the type holds.
+    const size = 2 ** (type === "float16" ? random.below(44) - 29 : random.below(240) - 130);
+    vector.forEach((_, d) => vector[d] = Math.fround(size * random.normal()));
+    const stored = new Float32Array(D);
+    unpackVectors(type, packVectors(type, vector, D), { first: 0, count: 1, size: D }, stored, 0);
+    const most = Math.max(...vector.map(Math.abs));
+    vector.forEach((x, d) => {
+      if (Math.abs(x) === most) return; // the scale is its own
+      // Halfway between two stored numbers, or one of float32's numbers beside that.
+      const step = type === "int8"
+        ? Math.max(...stored.map(Math.abs)) / 127
+        : Math.max(2 ** -24, 2 ** (Math.floor(Math.log2(Math.abs(x))) - 10));
+      if (step === 0) return; // all of them are stored as 0
+      vector[d] = (Math.floor(x / step) + 0.5) * step;
+      bits[i * D + d] += random.below(3) - 1;
+    });
+    if (i % 5 === 0) vector[random.below(D)] = i % 2 === 0 ? -0 : 2 ** -149;
+  }
+  return numbers;
+}
+
+for (const storage of storageTypes) {
+  deviceTest(`a bank of ${storage} has the bits of one on the host`, async (device) => {
+    const host = await testedDevice("cpu");
+    for (const headDim of [1, 7, 8]) {
+      const heads = 2, tokens = 600, c = 2;
+      const fields = { ...config, storage, capacityTokens: 2 * 250, retrievedTokens: 2 };
+      const sizes = { rows: 1, heads, headDim };
+      const banks = [
+        new MemoryBank(host, fields, sizes),
+        new MemoryBank(device, fields, sizes),
+        new MemoryBank(device, fields, { ...sizes, readByGraphs: true }),
+      ];
+      const numbers = hardNumbers(storage, headDim, 2 * heads * tokens);
+      const half = numbers.length / 2, shape = [tokens / 2, heads * headDim];
+      const given = [0, 1, 2, 3].map((i) => numbers.slice(i * half / 2, (i + 1) * half / 2));
+      for (const bank of banks) {
+        // The second update takes the place of a part of the first.
+        for (const [keys, values] of [given.slice(0, 2), given.slice(2)]) {
+          const on = bank === banks[0] ? host : device;
+          await bank.write(on.tensor(keys, shape), on.tensor(values, shape));
+        }
+        await bank.verify();
+      }
+      const bitsOf = async (bank: MemoryBank) => {
+        const { tensors: { keys, values } } = await bank.save();
+        return [keys, values].map(({ data }) => new Uint32Array(data.buffer));
+      };
+      const expected = await bitsOf(banks[0]);
+      assert.ok(expected[0].some((bits) => bits !== 0));
+      for (const bank of banks.slice(1)) {
+        assert.deepEqual(await bitsOf(bank), expected, `heads of ${headDim}`);
+      }
+      // Read chunk by chunk, put back chunk by chunk and as a whole, from numbers that are not rounded yet.
+      const saved = await banks[0].save(), P = 250;
+      const whole = new MemoryBank(device, fields, sizes);
+      const read = await banks[1].storage.reader("values"), chunk = new Float32Array(c * headDim);
+      for (const row of [0, P - 1, P, 2 * P - 1]) {
+        read(Math.floor(row / P), row % P, chunk, 0);
+        const range = [row * c * headDim, (row + 1) * c * headDim] as const;
+        assert.deepEqual(new Uint32Array(chunk.buffer), expected[1].slice(...range));
+      }
+      const chunks = (data: Float32Array) => data.slice(0, 40 * heads * c * headDim);
+      const meanKeys = new Float32Array(40 * heads * headDim);
+      for (const bank of banks) {
+        bank.storage.put(0, { start: P - 20, count: 40 }, {
+          keys: chunks(numbers.subarray(half)),
+          values: chunks(numbers),
+          meanKeys,
+        });
+      }
+      const put = await bitsOf(banks[0]);
+      assert.notDeepEqual(put, expected);
+      for (const bank of banks.slice(1)) assert.deepEqual(await bitsOf(bank), put);
+      await whole.restore(saved);
+      assert.deepEqual(await bitsOf(whole), expected);
+      for (const bank of [...banks, whole]) bank.dispose();
+    }
+  }, { kinds: ["webgpu"] });
+}
+
+deviceTest("a bank on a GPU takes the bytes of its storage", async (device) => {
+  const fields = { ...config, capacityTokens: 4000, chunkTokens: 4, retrievedTokens: 4 };
+  const bytesOf = async (storage: StorageType, headDim: number, readByGraphs: boolean) => {
+    const sizes = { rows: 1, heads: 1, headDim, readByGraphs };
+    const { traffic: { heldBytes } } = await countGpuTraffic(() => {
+      new MemoryBank(device, { ...fields, storage }, sizes);
+      return Promise.resolve();
+    });
+    return Math.floor(heldBytes / 4000); // a few more are those of no token
+  };
+  const bytes: Record<string, number[]> = {};
+  for (const storage of storageTypes) {
+    bytes[storage] = [await bytesOf(storage, 32, false), await bytesOf(storage, 32, true)];
+  }
+  assert.deepEqual(bytes, { float32: [289, 289], float16: [161, 289], int8: [105, 289] });
+}, { kinds: ["webgpu"] });
+
 deviceTest("MemoryBank.inputs() says which rows have anything to retrieve", async (device) => {
   const active = async (memory: MemoryBank, rows: number) => [
     ...await memory.inputs(rows)[bankInputNames.active].read() as Float32Array,
@@ -188,13 +295,28 @@ deviceTest(
 );
 
 deviceTest("MemoryBank refuses a size that no kernel of the GPU can bind", (device) => {
-  const { gpu } = device as WebGpuDevice;
-  const { maxStorageBufferBindingSize } = gpu.limits;
-  const capacityTokens = 2 * Math.floor(maxStorageBufferBindingSize / (2 * 4 * E)) + 2;
-  assert.throws(() => open(device, { capacityTokens }, 1), {
+  const { limits } = (device as WebGpuDevice).gpu;
+  const allowed = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize);
+  const sizes = { rows: 1, heads: H, headDim: 64 };
+  // Four tokens of 64, 32 and 17 words a head; their mean key has 65.
+  const fitting = (words: number) => 4 * Math.floor(allowed / (4 * H * 4 * words));
+  const [most, ofFloat16, ofInt8] = [64, 32, 17].map(fitting);
+  const open = (fields: Partial<MemoryConfig>, readByGraphs = false) => () =>
+    new MemoryBank(device, { ...config, chunkTokens: 4, ...fields }, { ...sizes, readByGraphs });
+  const capacityTokens = most + 4;
+  assert.throws(open({ capacityTokens }), {
     name: "RangeError",
     message:
-      /memory of 1 x \d+ tokens on this GPU .* allowed are \d+; a smaller memory.capacityTokens/,
+      `Cannot make a memory of 1 x ${capacityTokens} tokens on this GPU as a buffer of its keys takes ${
+        4 * H * 64 * capacityTokens
+      } bytes: allowed are ${allowed}, thus a memory.capacityTokens of up to ${most} with memory.storage "float32", ` +
+      `${ofFloat16} with memory.storage "float16", ${ofInt8} with memory.storage "int8"; device cpu takes more`,
+  });
+  assert.throws(open({ capacityTokens: ofInt8 + 4, storage: "int8" }), {
+    message: /up to \d+ with memory.storage "int8"; device cpu/,
+  });
+  assert.throws(open({ capacityTokens, storage: "float16" }, true), {
+    message: new RegExp(`up to ${most} with memory.storage "float16"; device cpu`),
   });
   return Promise.resolve();
 }, { kinds: ["webgpu"] });

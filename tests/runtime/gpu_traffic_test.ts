@@ -2,6 +2,7 @@
 import { LongMem } from "../../src/longmem/longmem.ts";
 import { MemoryBank } from "../../src/memory/memory_bank.ts";
 import { followBank } from "../../src/memory/retriever.ts";
+import { storageTypes } from "../../src/memory/stored_range.ts";
 import type { WebGpuDevice } from "../../src/runtime/webgpu_device.ts";
 import { deviceTest } from "../graph/devices.ts";
 import { assert } from "../testing.ts";
@@ -100,24 +101,27 @@ deviceTest("a training step costs no more than it did", async (device) => {
   await trainer.close();
 }, gpuOnly);
 
-deviceTest("a pass with a memory costs no more than it did", async (device) => {
-  const backbone = smallBackbone(), sideNet = smallSideNet(backbone);
-  const model = new LongMem(device, { backbone, sideNet, memory: smallMemory });
-  const [{ tokens }] = randomBatches(1);
-  for (let i = 0; i < 2; i++) await model.forward(tokens, { batch: 2 });
-  const { result: { logits }, traffic } = await countGpuTraffic(() =>
-    model.forward(tokens, { batch: 2 })
-  );
-  assertTraffic("a pass", traffic, {
-    pipelines: 0,
-    dispatches: 140,
-    submissions: 15,
-    writtenBytes: 9000,
-    readBytes: 4 * logits.length + 24,
-    hostWaits: 2,
-  });
-  await model.close();
-}, gpuOnly);
+for (const storage of storageTypes) {
+  deviceTest(`a pass with a memory in ${storage} costs no more than it did`, async (device) => {
+    const backbone = smallBackbone(), sideNet = smallSideNet(backbone);
+    const memory = { ...smallMemory, storage };
+    const model = new LongMem(device, { backbone, sideNet, memory });
+    const [{ tokens }] = randomBatches(1);
+    for (let i = 0; i < 2; i++) await model.forward(tokens, { batch: 2 });
+    const { result: { logits }, traffic } = await countGpuTraffic(() =>
+      model.forward(tokens, { batch: 2 })
+    );
+    assertTraffic("a pass", traffic, {
+      pipelines: 0,
+      dispatches: 140,
+      submissions: 15,
+      writtenBytes: 9000,
+      readBytes: 4 * logits.length + 24,
+      hostWaits: 2,
+    });
+    await model.close();
+  }, gpuOnly);
+}
 
 deviceTest("an index on the host reads no more from a GPU than what is written", async (device) => {
   const heads = 2, headDim = 3, tokens = 8;
