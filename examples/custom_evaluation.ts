@@ -20,8 +20,9 @@ import {
 } from "../src/evaluation/evaluation_kind.ts";
 import { type EvaluationDeclaration, evaluations } from "../src/evaluation/evaluations.ts";
 import { differenceOf, sumsOver } from "../src/evaluation/measure.ts";
-import { otherDocuments, readableText } from "../src/evaluation/shared/language_model.ts";
+import { readableText } from "../src/evaluation/shared/language_model.ts";
 import { text } from "../src/declaration/fields.ts";
+import { cutSegments } from "../src/text/segments.ts";
 
 /** A question about a text. */
 export interface ChoiceQuestion {
@@ -70,10 +71,7 @@ const choice: EvaluationKind<ChoiceDeclaration, ChoiceEvaluation, z.infer<typeof
       const before = [...tokens.slice(whole), ...tokenizer.encode(question)];
       return {
         name,
-        reading: Array.from(
-          { length: whole / T },
-          (_, i) => Int32Array.from(tokens.slice(i * T, (i + 1) * T)),
-        ),
+        reading: cutSegments(tokens.slice(0, whole), T),
         prompts: answers.map((answer) => {
           const ids = tokenizer.encode(answer);
           return { tokens: Int32Array.from([...before, ...ids]), scored: ids.length };
@@ -92,8 +90,8 @@ const choice: EvaluationKind<ChoiceDeclaration, ChoiceEvaluation, z.infer<typeof
           };
         });
       },
-      // What a control reads instead: the text of the next question.
-      others: () => otherDocuments(items.map(({ reading }) => readableText(reading))),
+      // A control reads that of the next question instead.
+      texts: items.map(({ name, reading }) => ({ name, ...readableText(reading) })),
     };
   },
 
@@ -103,7 +101,6 @@ const choice: EvaluationKind<ChoiceDeclaration, ChoiceEvaluation, z.infer<typeof
   measures: (records) => [{
     measure: "accuracy",
     name: "accuracy",
-    higherIsBetter: true,
     sums: sumsOver(records, { unit: "questions", numerator: ({ correct }) => correct }),
     differences: [differenceOf("accuracy")],
   }],

@@ -27,6 +27,7 @@ import { corpora, type CorpusConfig, treatmentOf } from "../text/corpora/corpora
 import type { Split } from "../text/corpora/corpus_kind.ts";
 import { clusterOf } from "../text/corpora/files.ts";
 import { joinLines, separatesParagraphs, tokenizeLines } from "../text/document_tokens.ts";
+import { cutSegments } from "../text/segments.ts";
 import {
   type ChapterBreakSource,
   type ChapterBreakSourceDeclaration,
@@ -55,12 +56,7 @@ import {
   type ReadableDocument,
   readableText,
 } from "./shared/language_model.ts";
-import {
-  meanOf,
-  meansOf,
-  severalOtherTextsWithin,
-  type SeveralTexts,
-} from "./shared/other_texts.ts";
+import { type ItemText, meanOf, meansOf } from "./shared/other_texts.ts";
 import { askPrompts, type PromptedItem, type PromptOptions } from "./shared/prompting.ts";
 import { InputRangeError } from "../errors.ts";
 
@@ -125,15 +121,11 @@ function questionOf(
         }`,
     );
   }
-  const segments = Math.floor(localStart / T), first = localStart - segments * T;
   return {
     name: item.name,
     item,
     prefixTokens,
-    reading: Array.from(
-      { length: segments },
-      (_, i) => prefix.subarray(first + i * T, first + (i + 1) * T),
-    ),
+    reading: cutSegments(prefix.subarray(localStart % T, localStart), T),
     prompts: item.candidates.map((candidate) => {
       const scored = candidate.subarray(0, longest);
       const tokens = new Int32Array(local.length + scored.length);
@@ -177,24 +169,14 @@ export function textsOfOtherWorks(
   });
 }
 
-/**
- * Texts that the control reads where several replace each question's: those of other works, or of other clusters, before
- * their breaks, of questions with as many prefix tokens.
- *
- * @returns For each of the texts those of all questions.
- * @throws {RangeError} If there are too few other works.
- */
-export function severalTextsOfOtherWorks(
-  questions: readonly ChapterBreakQuestion[],
-  options: SeveralTexts,
-): ReadableDocument[][] {
-  const documents = questions.map(({ item, prefixTokens, reading }) => ({
+/** What questions read: others are those of other works, or of other clusters, with as many prefix tokens. */
+export function textsOfQuestions(questions: readonly ChapterBreakQuestion[]): ItemText[] {
+  return questions.map(({ item, prefixTokens, reading }) => ({
     ...readableText(reading),
     name: item.name,
     cluster: item.cluster ?? item.work,
-    prefixTokens,
+    group: prefixTokens,
   }));
-  return severalOtherTextsWithin(documents, ({ prefixTokens }) => prefixTokens, options);
 }
 
 /**
@@ -277,7 +259,6 @@ export function chapterBreakMeasures(
         ...common,
         measure: "accuracy",
         name: `accuracy ${prefixTokens}`,
-        higherIsBetter: true,
         sums: byWork(({ correct }) => Number(correct)),
         differences: [differenceOf(`accuracy ${prefixTokens}`)],
       },
@@ -455,7 +436,7 @@ export const chapterBreak: EvaluationKind<
           ties,
         }),
       others: () => textsOfOtherWorks(questions),
-      severalOthers: (options) => severalTextsOfOtherWorks(questions, options),
+      texts: textsOfQuestions(questions),
       ...(items.length < all.length && { total: () => all.length }),
     };
   },

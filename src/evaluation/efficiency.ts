@@ -97,7 +97,6 @@ export function efficiencyMeasures(
       {
         ...common("speed"),
         unit: "tokens/s",
-        higherIsBetter: true,
         estimate: median(milliseconds.map((ms) => 1000 * tokens / ms)),
       },
       ...(peakMebibytes === undefined ? [] : [{

@@ -15,9 +15,11 @@ import {
 import { InputError, InputRangeError } from "../errors.ts";
 import { type EvaluationConfig, kindOf } from "./evaluations.ts";
 import { isRecorded, type Measure, metricsOf } from "./measure.ts";
-import type { ModelConfig, TrainedModels } from "./model_kind.ts";
+import type { ModelConfig, OpeningContext, TrainedModels } from "./model_kind.ts";
 import { modelKindOf, modelName, otherTextsOf } from "./models.ts";
+import { otherDocuments, type ReadableDocument } from "./shared/language_model.ts";
 import type { EncodedMemories } from "./shared/memory_cache.ts";
+import { severalOtherTexts } from "./shared/other_texts.ts";
 
 /** Resources and settings with which an evaluation runs. */
 export interface EvaluationContext {
@@ -67,7 +69,7 @@ export async function measureModels(
       return await items.scoreUnopened(model as never, { ...trained, device }, scoring);
     }
     const { contextTokens, memory } = evaluation;
-    const scoreWith = async (others: PromptedItems["others"], scoring: Scoring) => {
+    const scoreWith = async (others: OpeningContext["others"], scoring: Scoring) => {
       await using opened = await modelKindOf(model).open(model, context.trained, {
         name: modelName(model),
         device: context.device,
@@ -79,7 +81,7 @@ export async function measureModels(
       return await items.score(opened.model, scoring);
     };
     const lists = severalOthers(model, evaluation, items, context.seed);
-    if (!lists) return await scoreWith(items.others, scoring);
+    if (!lists) return await scoreWith(() => othersOf(items), scoring);
     const samples: SampleRecord[][] = [];
     for (const [i, others] of lists.entries()) {
       const report: Scoring["report"] = (done, total, unit) =>
@@ -212,9 +214,14 @@ export function checkOthers(
   seed: number,
 ): void {
   for (const model of evaluation.models) {
-    if (!("others" in items) || !modelKindOf(model).readsOthers) continue;
-    if (!severalOthers(model, evaluation, items, seed)) items.others();
+    if ("scoreUnopened" in items || !modelKindOf(model).readsOthers) continue;
+    if (!severalOthers(model, evaluation, items, seed)) othersOf(items);
   }
+}
+
+/** The texts that a control reads in the place of all items, if it reads one. */
+function othersOf({ others, texts = [] }: PromptedItems): readonly ReadableDocument[] {
+  return others?.() ?? otherDocuments(texts);
 }
 
 /** The texts that a control reads in the place of all items, of each of several; undefined of a model that reads one, or the items' own. */
@@ -223,13 +230,14 @@ function severalOthers(
   { name, kind, memory }: EvaluationConfig,
   items: PromptedItems,
   seed: number,
-): ReturnType<NonNullable<PromptedItems["severalOthers"]>> | undefined {
+): ReadableDocument[][] | undefined {
   const texts = otherTextsOf(model);
   if (texts === 1) return undefined;
-  if (!items.severalOthers || !kindOf({ kind }).average) {
+  if (!items.texts || !kindOf({ kind }).average) {
     throw new InputRangeError(
       `Cannot read several other texts as evaluation "${name}" reads one: current value of texts is ${texts}, allowed is 1`,
     );
   }
-  return items.severalOthers({ texts, capacityTokens: memory?.capacityTokens ?? 0, seed });
+  const { capacityTokens = 0 } = memory ?? {};
+  return severalOtherTexts(items.texts, { texts, capacityTokens, seed });
 }

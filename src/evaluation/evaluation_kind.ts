@@ -8,7 +8,6 @@ import { positiveInteger, slug } from "../declaration/fields.ts";
 import { type Problem, wrong } from "../declaration/problem.ts";
 import type { Protocol } from "../declaration/protocol.ts";
 import { composed } from "../declaration/registry.ts";
-import { InputRangeError } from "../errors.ts";
 import {
   type MemoryConfig,
   type MemoryDeclaration,
@@ -33,7 +32,7 @@ import {
 } from "./models.ts";
 import type { PromptedModel, ReadableDocument } from "./shared/language_model.ts";
 import type { PromptOptions } from "./shared/prompting.ts";
-import type { SeveralTexts } from "./shared/other_texts.ts";
+import type { ItemText } from "./shared/other_texts.ts";
 import type { ReadOptions } from "./shared/read_documents.ts";
 
 /** Fields that all evaluations have in common. */
@@ -77,7 +76,7 @@ export type DeclaredEvaluation<Config extends ModelEvaluation, Required extends 
 export interface EvaluationSurroundings {
   readonly corpus: CorpusConfig["kind"];
   readonly memory: MemoryConfig | undefined;
-  /** Tokens of a segment of the training; undefined without one. */
+  /** Tokens of a segment of the training; undefined without one: then the evaluation declares them. */
   readonly contextTokens: number | undefined;
   readonly protocol: Protocol;
 }
@@ -125,18 +124,14 @@ interface ScoredItems {
 export interface PromptedItems extends ScoredItems {
   /** Has a model read and answer all items: a record for each. */
   readonly score: (model: PromptedModel, scoring: Scoring) => Promise<SampleRecord[]>;
+  /** What each item reads: a control reads that of others in its place. Absent: no control can be declared. */
+  readonly texts?: readonly ItemText[];
   /**
-   * Texts that a control reads in place of each item's.
+   * Texts that a control reads in place of each item's, if it reads one (default: `otherDocuments` chooses among `texts`).
    *
    * @throws {RangeError} If there is no other text.
    */
-  readonly others: () => readonly ReadableDocument[];
-  /**
-   * The same where several texts stand in the place of each item: for each text those of all items. Absent: there is one.
-   *
-   * @throws {RangeError} If there are too few other texts.
-   */
-  readonly severalOthers?: (options: SeveralTexts) => readonly (readonly ReadableDocument[])[];
+  readonly others?: () => readonly ReadableDocument[];
 }
 
 /** Items for which models are run elsewhere, as in processes of their own. */
@@ -245,10 +240,7 @@ export function fillModelEvaluation<Declaration extends ModelEvaluationDeclarati
   experiment: EvaluationSurroundings,
   ownMemory: MemoryDeclaration = {},
 ): Omit<Declaration, FilledField> & Pick<ModelEvaluation, FilledField> {
-  const { batchSize = 1, contextTokens = experiment.contextTokens } = fields;
-  if (contextTokens === undefined) {
-    throw new InputRangeError("Cannot fill in contextTokens as no training declares it");
-  }
+  const { batchSize = 1, contextTokens = experiment.contextTokens! } = fields;
   const memory = override || experiment.memory
     ? memoryPart.fill({ ...ownMemory, ...override }, {
       protocol: experiment.protocol,

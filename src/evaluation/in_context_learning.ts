@@ -44,20 +44,15 @@ import {
   type ReadableDocument,
   readableText,
 } from "./shared/language_model.ts";
-import {
-  meanOf,
-  meansOf,
-  severalOtherTextsWithin,
-  type SeveralTexts,
-} from "./shared/other_texts.ts";
+import { type ItemText, meanOf, meansOf } from "./shared/other_texts.ts";
 import { askPrompts, type PromptOptions, type PromptScore } from "./shared/prompting.ts";
-import { InputRangeError, InputTypeError } from "../errors.ts";
+import { InputRangeError } from "../errors.ts";
 
 export interface AskEpisodesOptions extends Omit<PromptOptions, "memory"> {
   /** Decodes a model's predictions. */
   readonly tokenizer: Tokenizer;
   readonly scoring: LabelScoring;
-  /** Of label likelihoods alone. */
+  /** Of label likelihoods alone; `content-free` is for episodes that have a prompt without content. */
   readonly calibration: LabelCalibration;
 }
 
@@ -67,7 +62,6 @@ export interface AskEpisodesOptions extends Omit<PromptOptions, "memory"> {
  * @returns A record for each query, episodes and queries in their order: `item`, `task`, `seed`, `label`, `prediction`,
  * whether it is `correct`, and the scores behind it: `nats`, of the label's first token, or `scores` of all labels in their
  * order.
- * @throws {TypeError} If calibration asks for a prompt without content and an episode has none.
  */
 export async function askEpisodes(
   model: PromptedModel,
@@ -96,12 +90,7 @@ export async function askEpisodes(
       const items = episodes.map(({ memory, queries, labelTokens, contentFreePrompt, task }) => {
         const prompts = queries.map(({ item, prompt }) => ({ item, prompt }));
         if (calibration === "content-free") {
-          if (!contentFreePrompt) {
-            throw new InputTypeError(
-              `Cannot calibrate the labels of "${task}" as it has no prompt without content`,
-            );
-          }
-          prompts.push({ item: `${task} without content`, prompt: contentFreePrompt });
+          prompts.push({ item: `${task} without content`, prompt: contentFreePrompt! });
         }
         return {
           reading: memory,
@@ -304,7 +293,7 @@ export const inContextLearning: EvaluationKind<
           calibration,
         }),
       others: () => otherTasks(episodes, draw),
-      severalOthers: (options) => severalOtherTasks(episodes, draw, options),
+      texts: textsOfEpisodes(episodes, draw),
       total: (measure) => totalOfDraws(measure, (task) => totals[task]),
       withoutModel: { [commonestLabel]: commonestLabelSamples(firstDraws(episodes)) },
     };
@@ -357,22 +346,14 @@ export function otherTasks<Asked>(
   });
 }
 
-/**
- * Demonstrations that the control reads where several other tasks replace each: as many tokens of each one's.
- *
- * @param draw Difference between draws: `seed`, then they are other tasks with the same seed; or `task`, then other draws.
- * @returns For each of the texts those of all episodes.
- * @throws {RangeError} If there are too few other tasks.
- */
-export function severalOtherTasks<Asked>(
+/** Demonstrations that episodes read. Where draws differ by `seed`, others are those of other tasks with the same; else of other draws. */
+export function textsOfEpisodes<Asked>(
   episodes: readonly Episode<Asked>[],
   draw: "seed" | "task",
-  options: SeveralTexts,
-): ReadableDocument[][] {
-  const named = episodes.map(({ task, seed, memory }) => ({
+): ItemText[] {
+  return episodes.map(({ task, seed, memory }) => ({
     ...readableText(memory),
     name: `${task} seed ${seed}`,
     group: draw === "seed" ? seed : undefined,
   }));
-  return severalOtherTextsWithin(named, ({ group }) => group, options);
 }

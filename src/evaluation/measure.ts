@@ -13,8 +13,8 @@ export interface Measure extends Omit<MetricKey, "over"> {
   readonly name: string;
   /** Unit of the value; absent: a plain number. */
   readonly unit?: string;
-  /** Direction of improvement. */
-  readonly higherIsBetter: boolean;
+  /** Direction of improvement; absent: higher is better. */
+  readonly higherIsBetter?: boolean;
   /** The sums over items of which it is the ratio, or its exponential; absent where it is none, as a median. */
   readonly sums?: ItemSums;
   /** The number with its uncertainty; absent: that of the sums. */
@@ -44,8 +44,8 @@ export interface MeasuredDifference extends Partial<Omit<MetricKey, "over">> {
   readonly unit?: string;
   /** Direction of improvement; absent: that of the measure. */
   readonly higherIsBetter?: boolean;
-  /** The difference of two models on the same items. */
-  readonly estimate: (own: Measure, baseline: Measure) => Estimate;
+  /** The difference of two models on the same items; absent: that of its sums. */
+  readonly estimate?: (own: Measure, baseline: Measure) => Estimate;
   /** The sums of which it is the ratio, where there are such. */
   readonly sums?: (own: ItemSums, baseline: ItemSums) => ItemSums | undefined;
 }
@@ -71,8 +71,9 @@ export function metricsOf(
   const metricOf = (
     key: MetricKey & { readonly name: string },
     { value, stderr, ci95, n }: Estimate,
-    { unit = "", higherIsBetter, total }: Pick<Measure, "higherIsBetter"> & {
+    { unit = "", higherIsBetter = true, total }: {
       readonly unit?: string | undefined;
+      readonly higherIsBetter?: boolean | undefined;
       readonly total: number | undefined;
     },
   ): Metric => ({
@@ -110,7 +111,8 @@ export function metricsOf(
             at: difference.at ?? measure.at,
             over: baseline.model,
           },
-          difference.estimate(measure, other),
+          difference.estimate?.(measure, other) ??
+            estimateOfSums(difference.sums!(measure.sums!, other.sums!)!),
           {
             unit: difference.unit,
             higherIsBetter: difference.higherIsBetter ?? measure.higherIsBetter,

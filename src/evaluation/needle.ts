@@ -41,8 +41,8 @@ import {
   textLengthProblems,
 } from "./evaluation_kind.ts";
 import { differenceOf, type Measure, sumsOver } from "./measure.ts";
-import { meansOf, severalOtherTexts } from "./shared/other_texts.ts";
-import { otherDocuments, type PromptedModel, readableText } from "./shared/language_model.ts";
+import { meansOf } from "./shared/other_texts.ts";
+import { type PromptedModel, readableText } from "./shared/language_model.ts";
 import { askPrompts, type PromptOptions, type PromptScore } from "./shared/prompting.ts";
 
 /** Value in records for a fact that is in the prompt, not in the memory. */
@@ -202,7 +202,6 @@ export function needleMeasures(records: readonly NeedleRecord[]): Measure[] {
         measure,
         ...(Object.keys(at).length > 0 && { at }),
         name,
-        higherIsBetter: true,
         sums: sumsOver(instances, {
           unit: "texts",
           numerator: ({ values }) => values.reduce((sum, value) => sum + value, 0),
@@ -347,12 +346,7 @@ export const needle: EvaluationKind<NeedleDeclaration, NeedleEvaluation, NeedleR
           ...promptOptions(evaluation, texts, scoring),
           chunkTokens: memory?.chunkTokens,
         }),
-      others: () => otherDocuments(texts.map(({ reading }) => readableText(reading))),
-      severalOthers: (options) =>
-        severalOtherTexts(
-          texts.map((text) => ({ ...readableText(text.reading), name: itemOf(text) })),
-          options,
-        ),
+      texts: texts.map((text) => ({ name: itemOf(text), ...readableText(text.reading) })),
     };
   },
   average: averageNeedles,

@@ -11,7 +11,6 @@ import {
   type Estimate,
   pairedDifference,
   proportionInterval,
-  ratio,
   type SignTest,
   signTest,
 } from "../statistics/estimates.ts";
@@ -197,10 +196,6 @@ const gainsOfDocuments: readonly MeasuredDifference[] = [
     name: (baseline) => `mean gain over ${baseline}`,
     unit: "nats/token",
     higherIsBetter: true,
-    estimate: ({ sums: own }, { sums: baseline }) => {
-      const gains = gainsOf(own!, baseline!);
-      return ratio(gains, gains.map(() => 1), { clusters: own!.clusters?.names });
-    },
     sums: (own, baseline) => {
       const gains = gainsOf(own, baseline);
       return {

@@ -15,6 +15,7 @@ import { InputRangeError } from "../errors.ts";
 import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
 import type { SampleRecord } from "../results/records.ts";
 import { type Question, readQuestions } from "../text/questions.ts";
+import { cutSegments } from "../text/segments.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import {
   answerPrompts,
@@ -35,11 +36,10 @@ import {
   type ModelEvaluation,
   onceReadMemory,
   onceReadOptions,
-  type Scoring,
 } from "./evaluation_kind.ts";
 import { differenceOf, type Measure, sumsOver } from "./measure.ts";
 import { spreadEvenly } from "./shared/few_shot.ts";
-import { otherDocuments, type PromptedModel, readableText } from "./shared/language_model.ts";
+import { type PromptedModel, readableText } from "./shared/language_model.ts";
 import { askAndContinue } from "./shared/prompting.ts";
 import { exactMatch, f1 } from "./squad.ts";
 
@@ -97,7 +97,7 @@ export interface QuestionText {
  */
 export function cutText(
   tokens: readonly number[],
-  { room, bos, contextTokens: T, chunkTokens }: {
+  { room, bos, contextTokens, chunkTokens }: {
     readonly room: number;
     readonly bos: number;
     readonly contextTokens: number;
@@ -107,12 +107,8 @@ export function cutText(
   const whole = [bos, ...tokens];
   const overflow = tokens.length > room ? whole.length - room : 0;
   const boundary = Math.min(whole.length, Math.ceil(overflow / chunkTokens) * chunkTokens);
-  const read = whole.slice(0, boundary);
   return {
-    reading: Array.from(
-      { length: Math.ceil(read.length / T) },
-      (_, i) => Int32Array.from(read.slice(i * T, (i + 1) * T)),
-    ),
+    reading: cutSegments(whole.slice(0, boundary), contextTokens),
     rest: boundary === 0 ? tokens : whole.slice(boundary),
   };
 }
@@ -260,7 +256,6 @@ export function questionMeasures(records: readonly QuestionRecord[]): Measure[] 
     return [{
       measure,
       name: measure,
-      higherIsBetter: true,
       ...(measure === "log-likelihood" && { unit: "nats" }),
       sums: sumsOver(scored, {
         unit: "questions",
@@ -314,13 +309,13 @@ export const questions: EvaluationKind<QuestionsDeclaration, QuestionsEvaluation
       const texts = writeQuestions(asked, { ...evaluation, tokenizer, chunkTokens });
       const { maxAnswerTokens } = evaluation;
       return {
-        score: (model: PromptedModel, scoring: Scoring) =>
+        score: (model, scoring) =>
           askOwnQuestions(model, texts, {
             ...onceReadOptions(evaluation, scoring),
             tokenizer,
             maxAnswerTokens,
           }),
-        others: () => otherDocuments(texts.map(({ reading }) => readableText(reading))),
+        texts: texts.map(({ reading }, i) => ({ name: `text ${i + 1}`, ...readableText(reading) })),
         ...(asked.length < data.questions.length && { total: () => data.questions.length }),
       };
     },

@@ -184,7 +184,6 @@ export function recallMeasures(records: readonly RecallRecord[]): Measure[] {
         measure: "recall",
         at: at!,
         name,
-        higherIsBetter: true,
         sums: sumsOver(asked, {
           unit: "documents",
           numerator: ({ recalls }) => recalls.reduce((sum, { correct }) => sum + correct, 0),

@@ -291,7 +291,6 @@ export function retrievalMeasures(records: readonly RetrievalRecord[]): Measure[
         measure,
         at: { tokens, ...options.at },
         name,
-        higherIsBetter: true,
         sums: sumsOver(items, {
           unit: "documents",
           numerator: of,

@@ -14,6 +14,7 @@ import { z } from "zod";
 import type { SampleRecord } from "../results/records.ts";
 import { Random } from "../random.ts";
 import { splitPython } from "../text/python_space.ts";
+import { cutSegments } from "../text/segments.ts";
 import {
   readSquad,
   type SquadData,
@@ -43,10 +44,10 @@ import {
 } from "./evaluation_kind.ts";
 import type { Measure } from "./measure.ts";
 import { drawnLabel, drawnMeasures, drawnRecord, totalOfDraws } from "./shared/few_shot_metrics.ts";
-import { cutDemonstrations, drawSeeds, type Episode, spreadEvenly } from "./shared/few_shot.ts";
+import { drawSeeds, type Episode, spreadEvenly } from "./shared/few_shot.ts";
 import type { PromptedModel } from "./shared/language_model.ts";
 import { askAndContinue, type PromptOptions } from "./shared/prompting.ts";
-import { InputRangeError, InputTypeError } from "../errors.ts";
+import { InputRangeError } from "../errors.ts";
 
 /** Name of the task in records. */
 const squadTask = "squad";
@@ -115,10 +116,7 @@ export function writeSquadEpisode(
   return {
     task: squadTask,
     seed,
-    memory: cutDemonstrations(memory.map(demonstrationTokens), {
-      contextTokens,
-      remainder: "kept",
-    }),
+    memory: cutSegments(memory.flatMap(demonstrationTokens), contextTokens),
     queries,
   };
 }
@@ -364,11 +362,6 @@ export const squad: EvaluationKind<SquadDeclaration, SquadEvaluation, z.infer<ty
             maxAnswerTokens,
             ...(clusters && { clusters }),
           }),
-        others: () => {
-          throw new InputTypeError(
-            "Cannot read the demonstrations of another task as SQuAD is a single one",
-          );
-        },
         ...((maxItems ?? questions) < questions && {
           total: (measure) => totalOfDraws(measure, () => questions),
         }),

@@ -13,12 +13,7 @@ import { kindOf, listMeasured } from "../evaluation/evaluations.ts";
 import { reproductionPart } from "../results/reproduction.ts";
 import { corpusKindOf } from "../text/corpora/corpora.ts";
 
-/**
- * Fills in the defaults of a declaration that has the right form.
- *
- * @throws {RangeError} Where an evaluation has no `contextTokens` and there is no training to take it from, or a full
- *   context no `windowTokens` and there is no memory.
- */
+/** Fills in the defaults of a declaration that has the right form, and of which nothing is missing. */
 export function fillDefaults(experiment: Experiment): ResolvedExperiment {
   const { question, sidenet, adaptation, threads, moved, seed = 1 } = experiment;
   const protocol = experiment.protocol ?? "strict";

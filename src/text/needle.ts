@@ -6,6 +6,7 @@ import type { SentenceConfig } from "./chronicle/config.ts";
 import { Draft, drawFact, pick } from "./chronicle/draft.ts";
 import { personRelations, specialIds, wordIds } from "./chronicle/vocabulary.ts";
 import { Random } from "../random.ts";
+import { cutSegments } from "./segments.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { InputRangeError } from "../errors.ts";
 
@@ -185,8 +186,7 @@ export function writeNeedleTexts(options: NeedleTextOptions): NeedleText[] {
       tokens: Int32Array.of(...text.subarray(R), ...question, ...answer),
       scored: answer.length,
     }));
-    const reading = Array.from({ length: R / T }, (_, s) => text.slice(s * T, (s + 1) * T));
-    return { instance, needles, reading, prompts };
+    return { instance, needles, reading: cutSegments(text.subarray(0, R), T), prompts };
   });
 }
 

@@ -80,6 +80,18 @@ export function cutDocument(
   return { name: document.name, segments, targetTokens, words: document.words };
 }
 
+/** Cuts tokens into consecutive segments of `contextTokens` each, of which the last may be shorter. */
+export function cutSegments(
+  tokens: ArrayLike<number>,
+  contextTokens: number,
+): Int32Array<ArrayBuffer>[] {
+  const all = Int32Array.from(tokens);
+  return Array.from(
+    { length: Math.ceil(all.length / contextTokens) },
+    (_, i) => all.slice(i * contextTokens, (i + 1) * contextTokens),
+  );
+}
+
 /**
  * Number of tokens of a document that have a token before them.
  *

@@ -7,11 +7,12 @@ import {
   chapterBreakQuestions,
   rankOfFirst,
   scoreChapterBreak,
-  severalTextsOfOtherWorks,
   textsOfOtherWorks,
+  textsOfQuestions,
 } from "../../src/evaluation/chapter_break.ts";
 import { estimateOfSums } from "../../src/evaluation/measure.ts";
 import type { PromptedModel } from "../../src/evaluation/shared/language_model.ts";
+import { severalOtherTexts } from "../../src/evaluation/shared/other_texts.ts";
 import type { SampleRecord } from "../../src/results/records.ts";
 import { metricOf } from "../../src/results/paired_comparison.ts";
 import { assert, assertClose, test } from "../testing.ts";
@@ -278,13 +279,13 @@ test("textsOfOtherWorks() passes over works of the same cluster, one text or sev
     texts.map(({ segments }) => "abcd"[Math.floor(segments[0].tokens[0] / 100)]).join("");
   assert.equal(worksOf(textsOfOtherWorks(questions)), "ccda");
   const options = { texts: 2, capacityTokens: 16, seed: 1 };
-  const [first, second] = severalTextsOfOtherWorks(questions, options).map(worksOf);
+  const [first, second] = severalOtherTexts(textsOfQuestions(questions), options).map(worksOf);
   for (const [i, work] of [..."abcd"].entries()) {
     const read = [work, first[i], second[i]].map((work) => clusters[work as keyof typeof clusters]);
     assert.equal(new Set(read).size, 3, `${read}`);
   }
   assert.throws(
-    () => severalTextsOfOtherWorks(questions, { ...options, texts: 3 }),
+    () => severalOtherTexts(textsOfQuestions(questions), { ...options, texts: 3 }),
     /^RangeError: Cannot read 3 texts of other works in the place of "a\/0" as there are 2:/,
   );
   assert.throws(

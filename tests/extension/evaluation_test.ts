@@ -49,7 +49,6 @@ const echo: EvaluationKind<EchoDeclaration, EchoEvaluation, z.infer<typeof recor
   describe: ({ rounds }) => `${rounds} echoes`,
   cost: ({ rounds, contextTokens }) => () => rounds * contextTokens,
   prepare: ({ rounds, contextTokens }) => ({
-    others: () => [],
     async score(model, { report }) {
       const records = [];
       for (let round = 0; round < rounds; round++) {
@@ -71,7 +70,6 @@ const echo: EvaluationKind<EchoDeclaration, EchoEvaluation, z.infer<typeof recor
         measure: "echo",
         at: { half },
         name: `echo ${half}`,
-        higherIsBetter: true,
         sums: {
           items: own.map(({ item }) => item),
           unit: "rounds",

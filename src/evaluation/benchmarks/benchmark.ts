@@ -14,15 +14,10 @@ import type { SampleRecord } from "../../results/records.ts";
 import { TokenTexts } from "../../text/token_texts.ts";
 import type { Tokenizer } from "../../text/tokenizer.ts";
 import { answerPrompts, chooseLikeliest, longestAnswer, natsOf } from "../answers.ts";
-import {
-  type ModelEvaluation,
-  onceReadOptions,
-  type PromptedItems,
-  type Scoring,
-} from "../evaluation_kind.ts";
+import { type ModelEvaluation, onceReadOptions, type PromptedItems } from "../evaluation_kind.ts";
 import { differenceOf, type Measure, sumsOver } from "../measure.ts";
 import { cutText } from "../questions.ts";
-import { otherDocuments, type PromptedModel, readableText } from "../shared/language_model.ts";
+import { type PromptedModel, readableText } from "../shared/language_model.ts";
 import { askAndContinue } from "../shared/prompting.ts";
 
 /** Name in results of answers drawn at random. */
@@ -233,13 +228,13 @@ export function benchmarkItems(
   });
   const random = chanceRecords(items);
   return {
-    score: (model: PromptedModel, scoring: Scoring) =>
+    score: (model, scoring) =>
       askItems(model, written, {
         ...onceReadOptions(evaluation, scoring),
         tokenizer,
         stop: evaluation.stop,
       }),
-    others: () => otherDocuments(written.map(({ reading }) => readableText(reading))),
+    texts: written.map(({ item: { name }, reading }) => ({ name, ...readableText(reading) })),
     ...(random.length > 0 && { withoutModel: { [chance]: random } }),
     ...(total !== undefined && total > items.length && { total: () => total }),
   };
@@ -308,7 +303,6 @@ export function benchmarkMeasures(records: readonly BenchmarkRecord[]): Measure[
         measure,
         ...(Object.keys(at).length > 0 && { at }),
         name,
-        higherIsBetter: true,
         ...(measure === "log-likelihood" && { unit: "nats/token" }),
         sums: sumsOver(scored, {
           unit: "questions",

@@ -12,8 +12,9 @@ import { type ChronicleConfig, reviewTokens } from "../../text/chronicle/config.
 import { writeReviewTask } from "../../text/chronicle/reviews.ts";
 import { vocabulary, wordIds } from "../../text/chronicle/vocabulary.ts";
 import { chronicleOf, type CorpusConfig } from "../../text/corpora/corpora.ts";
+import { cutSegments } from "../../text/segments.ts";
 import { mostWrittenTokens } from "../evaluation_kind.ts";
-import { cutDemonstrations, type LabelledEpisode, spreadEvenly } from "../shared/few_shot.ts";
+import { type LabelledEpisode, spreadEvenly } from "../shared/few_shot.ts";
 import type { DemonstrationSourceKind, TaskProtocol } from "./source.ts";
 
 /** Name of the task in results. */
@@ -114,7 +115,7 @@ export function writeReviewEpisode(
   return {
     task: reviewTask,
     seed: task,
-    memory: cutDemonstrations([[...demonstrations]], { contextTokens, remainder: "kept" }),
+    memory: cutSegments(demonstrations, contextTokens),
     queries: queries.map(({ good, answer, prompt }) => {
       const item = `${reviewTask} ${task} ${vocabulary[good]}`;
       if (prompt.length > contextTokens) {

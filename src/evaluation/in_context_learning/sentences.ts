@@ -22,6 +22,7 @@ import type { MemoryDeclaration } from "../../memory/config.ts";
 import { Random } from "../../random.ts";
 import { bytesPerToken } from "../../text/corpora/files.ts";
 import { PythonRandom } from "../../text/python_random.ts";
+import { cutSegments } from "../../text/segments.ts";
 import {
   formatDemonstration,
   formatQuery,
@@ -36,12 +37,7 @@ import {
 import { hashOf, type Tokenizer } from "../../text/tokenizer.ts";
 import type { EvaluationInputs, TokensOf } from "../evaluation_kind.ts";
 import { modelKindOf } from "../models.ts";
-import {
-  cutDemonstrations,
-  drawSeeds,
-  type LabelledEpisode,
-  spreadEvenly,
-} from "../shared/few_shot.ts";
+import { drawSeeds, type LabelledEpisode, spreadEvenly } from "../shared/few_shot.ts";
 import type { DemonstrationSourceKind, TaskProtocol, WrittenTasks } from "./source.ts";
 
 /** How demonstrations are drawn. */
@@ -231,16 +227,14 @@ export function writeSentenceEpisode(
     }
     return { item, prompt: tokens, label };
   });
-  const shownTokens = shown.map(tokensOf);
-  const memory = cutDemonstrations(shownTokens, {
-    contextTokens,
-    remainder: draw === "released-code" ? "dropped" : "kept",
-  });
+  const shownTokens = shown.flatMap(tokensOf);
+  const memory = cutSegments(shownTokens, contextTokens)
+    .filter(({ length }) => draw !== "released-code" || length === contextTokens);
   if (shown.length > 0 && memory.length === 0) {
     throw new InputRangeError(
       `Cannot show a memory ${shown.length} demonstrations of "${task}", seed ${seed}, as they must fill a segment of ` +
         `contextTokens, of which the released code drops a shorter one: current values are ` +
-        `${shownTokens.flat().length} tokens and ${contextTokens}`,
+        `${shownTokens.length} tokens and ${contextTokens}`,
     );
   }
   return {

@@ -1,4 +1,3 @@
-import { InputRangeError } from "../../errors.ts";
 import { wideWindow } from "./wide_window.ts";
 
 /** The backbone with a window of all that LongMem can see. */
@@ -9,8 +8,5 @@ export const fullContext = wideWindow("backbone-full-context", {
       path: `${path}.windowTokens`,
       message: "is missing, as there is no memory to match: allowed are positive integers",
     }],
-  windowTokens({ contextTokens, memory }) {
-    if (memory) return contextTokens + memory.capacityTokens;
-    throw new InputRangeError("Cannot fill in windowTokens as there is no memory to match");
-  },
+  windowTokens: ({ contextTokens, memory }) => contextTokens + memory!.capacityTokens,
 });

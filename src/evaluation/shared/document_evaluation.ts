@@ -24,8 +24,7 @@ import type { SampleRecord } from "../../results/records.ts";
 import { countWords, type TokenizedDocument } from "../../text/document_tokens.ts";
 import { cutDocument, type DocumentSegments } from "../../text/segments.ts";
 import type { Tokenizer } from "../../text/tokenizer.ts";
-import { type ClusteredDocument, otherDocuments, type PromptedModel } from "./language_model.ts";
-import { severalOtherTexts } from "./other_texts.ts";
+import type { ClusteredDocument, PromptedModel } from "./language_model.ts";
 import type { ReadOptions } from "./read_documents.ts";
 
 /** Fields of evaluations that read whole documents in consecutive segments that do not overlap. */
@@ -138,8 +137,7 @@ export function documentItems<
   });
   return {
     score: (model, scoring) => score(model, documents, readOptions(evaluation, documents, scoring)),
-    others: () => otherDocuments(documents),
-    severalOthers: (options) => severalOtherTexts(documents, options),
+    texts: documents,
     ...(documents.length < all.length && { total }),
   };
 }

@@ -33,20 +33,6 @@ export interface LabelledEpisode extends Episode {
   readonly contentFreePrompt?: Int32Array;
 }
 
-/** Joins texts in the form of token ids and cuts them into segments; `remainder`: treatment of a shorter last one. */
-export function cutDemonstrations(
-  demonstrations: readonly (readonly number[])[],
-  { contextTokens, remainder }: { contextTokens: number; remainder: "kept" | "dropped" },
-): Int32Array[] {
-  const tokens = Int32Array.from(demonstrations.flat());
-  const end = remainder === "kept" ? tokens.length : tokens.length - tokens.length % contextTokens;
-  const segments: Int32Array[] = [];
-  for (let start = 0; start < end; start += contextTokens) {
-    segments.push(tokens.slice(start, Math.min(start + contextTokens, end)));
-  }
-  return segments;
-}
-
 /** At most so many items, evenly spaced over a list, so that a list in the order of its labels stays balanced. */
 export function spreadEvenly<Item>(items: readonly Item[], most = Infinity): Item[] {
   if (items.length <= most) return [...items];

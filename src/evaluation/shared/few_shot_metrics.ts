@@ -61,12 +61,11 @@ function named(measure: string, task: string | undefined) {
   const at = task === undefined ? {} : { task }, name = task ? `${measure} ${task}` : measure;
   return {
     name,
-    whole: { measure, name, ...(task !== undefined && { at }), higherIsBetter: true },
+    whole: { measure, name, ...(task !== undefined && { at }) },
     ofSeed: (seed: number) => ({
       measure,
       name: `${name} seed ${seed}`,
       at: { ...at, seed },
-      higherIsBetter: true,
     }),
     gain: (by: string, estimate: (own: Measure, baseline: Measure) => Estimate) => ({
       measure: "gain",

@@ -25,9 +25,11 @@ export interface SeveralTexts {
   readonly seed: number;
 }
 
-/** A document that others may stand in for. */
-export interface NamedDocument extends ClusteredDocument {
+/** What an item reads: a document that others may stand in for. */
+export interface ItemText extends ClusteredDocument {
   readonly name: string;
+  /** Documents of one group alone stand in for each other (default: all do). */
+  readonly group?: unknown;
 }
 
 /**
@@ -40,9 +42,26 @@ export interface NamedDocument extends ClusteredDocument {
  * @throws {RangeError} If there are fewer than k other clusters with a text.
  */
 export function severalOtherTexts(
-  documents: readonly NamedDocument[],
-  { texts, capacityTokens, seed }: SeveralTexts,
+  documents: readonly ItemText[],
+  options: SeveralTexts,
 ): ReadableDocument[][] {
+  const groups = [...Map.groupBy(documents, ({ group }) => group).values()];
+  const chosen = new Map(groups.flatMap((group) => chooseTexts(group, options)));
+  return Array.from(
+    { length: options.texts },
+    (_, k) =>
+      documents.map((document) => {
+        const own = document.segments.map(({ tokens }) => tokens);
+        return readableText(cutLike(own, [chosen.get(document)![k]]));
+      }),
+  );
+}
+
+/** Chooses among documents of one group: of each the tokens of the k texts in its place. */
+function chooseTexts(
+  documents: readonly ItemText[],
+  { texts, capacityTokens, seed }: SeveralTexts,
+): (readonly [ItemText, readonly Int32Array[]])[] {
   const candidates = documents.map((document) => ({
     cluster: clusterOf(document),
     tokens: tokensOf(document),
@@ -51,9 +70,9 @@ export function severalOtherTexts(
     candidates.filter(({ tokens }) => tokens.length > 0),
     ({ cluster }) => cluster,
   );
-  const chosen = documents.map((document, i) => {
+  return documents.map((document, i) => {
     const { cluster: own, tokens } = candidates[i];
-    if (tokens.length === 0) return Array.from({ length: texts }, () => tokens);
+    if (tokens.length === 0) return [document, Array.from({ length: texts }, () => tokens)];
     const others = [...clusters].filter(([cluster]) => cluster !== own);
     if (others.length < texts) {
       throw new InputRangeError(
@@ -71,34 +90,10 @@ export function severalOtherTexts(
       return { text, tier: whole ? 0 : text.length >= needed ? 1 : 2 };
     });
     // Sorting is stable: within a tier the order is the drawn one.
-    return drawn
-      .sort((a, b) => a.tier - b.tier || (a.tier === 2 ? b.text.length - a.text.length : 0))
-      .slice(0, texts).map(({ text }) => text);
+    const sorted = drawn
+      .sort((a, b) => a.tier - b.tier || (a.tier === 2 ? b.text.length - a.text.length : 0));
+    return [document, sorted.slice(0, texts).map(({ text }) => text)];
   });
-  return Array.from(
-    { length: texts },
-    (_, k) =>
-      documents.map(({ segments }, i) =>
-        readableText(cutLike(segments.map(({ tokens }) => tokens), [chosen[i][k]]))
-      ),
-  );
-}
-
-/** The same where only documents of one group stand in for each other. */
-export function severalOtherTextsWithin<Document extends NamedDocument>(
-  documents: readonly Document[],
-  groupOf: (document: Document) => unknown,
-  options: SeveralTexts,
-): ReadableDocument[][] {
-  const chosen = [...Map.groupBy(documents, groupOf).values()].flatMap((group) => {
-    const lists = severalOtherTexts(group, options);
-    return group.map((document, i) => [document, lists.map((texts) => texts[i])] as const);
-  });
-  const textsOf = new Map(chosen);
-  return Array.from(
-    { length: options.texts },
-    (_, k) => documents.map((document) => textsOf.get(document)![k]),
-  );
 }
 
 /** The mean of a number, or of a truth as 0 or 1, that several records of one item hold in a field. */
@@ -112,7 +107,7 @@ export function meansOf(records: readonly { readonly [field: string]: unknown }[
   return lists[0].map((_, i) => mean(lists.map((list) => list[i])).value);
 }
 
-function clusterOf({ name, cluster }: NamedDocument): string {
+function clusterOf({ name, cluster }: ItemText): string {
   // A document of its own is not mistaken for a cluster of the same name.
   return cluster === undefined ? `document ${name}` : `cluster ${cluster}`;
 }

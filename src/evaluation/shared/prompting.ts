@@ -107,7 +107,6 @@ export async function askPrompts(
   let asked = 0;
   /** Asks one prompt in each row, or none. */
   const ask = async (rows: readonly (Asked | undefined)[]) => {
-    options.signal?.throwIfAborted();
     const answers = await askBatch(
       model,
       rows.map((row) => row && promptOf(items, row)),
@@ -204,7 +203,7 @@ export async function askAndContinue(
   items: readonly AnsweredItem[],
   options: Omit<PromptOptions, "memory">,
 ): Promise<ItemAnswers[]> {
-  const { rows, pad, signal } = options;
+  const { rows, pad } = options;
   checkItems(items, "shared");
   const asked = items.map(({ continued, ...item }): PromptedItem => ({
     ...item,
@@ -224,7 +223,6 @@ export async function askAndContinue(
   const continueBatch = async (batch: readonly Asked[]) => {
     let open = batch.filter(({ item, prompt }) => items[item].continued[prompt].maxTokens > 0);
     while (open.length > 0) {
-      signal?.throwIfAborted();
       const named = await askBatch(
         model,
         open.map(({ item, prompt }) => ({
@@ -251,7 +249,6 @@ export async function askAndContinue(
   for (const group of groupsOf(model, items)) {
     if (!model.remembersNothing) await readItems(model, group.slice(0, 1), items, options);
     for (const batch of batchesOf(items, group, rows)) {
-      signal?.throwIfAborted();
       const scored = await askBatch(model, batch.map((row) => promptOf(items, row)), options);
       batch.forEach(({ item, prompt }, row) => answers[item].scores[prompt] = scored[row]!);
       finish(batch.length);
@@ -374,15 +371,13 @@ async function readItems(
   }
 }
 
-/** Asks a prompt in each row, or none. */
+/** Asks a prompt in each row, or none, unless that is aborted. */
 async function askBatch(
   model: PromptedModel,
   prompts: readonly (NamedPrompt | undefined)[],
-  { pad, evaluation, retrieved: asksRetrieved }: Pick<
-    PromptOptions,
-    "pad" | "evaluation" | "retrieved"
-  >,
+  { pad, evaluation, retrieved: asksRetrieved, signal }: Omit<PromptOptions, "memory">,
 ): Promise<(PromptScore | undefined)[]> {
+  signal?.throwIfAborted();
   const longest = Math.max(...prompts.map((prompt) => prompt?.tokens.length ?? 0));
   const T = Math.ceil((longest - 1) / lengthStep) * lengthStep, rows = prompts.length;
   const tokens = new Int32Array(rows * T).fill(pad), targets = new Int32Array(rows * T).fill(pad);

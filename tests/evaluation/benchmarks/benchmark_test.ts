@@ -9,6 +9,7 @@ import {
 } from "../../../src/evaluation/benchmarks/benchmark.ts";
 import { estimateOfSums } from "../../../src/evaluation/measure.ts";
 import { assert, test } from "../../testing.ts";
+import { otherDocuments } from "../../../src/evaluation/shared/language_model.ts";
 import { ScriptedModel } from "../scripted_model.ts";
 import { wordTokenizer } from "../word_tokenizer.ts";
 
@@ -219,9 +220,9 @@ test("a control reads the text of another item", () => {
     item("a", "x", "red"),
     item("b", "x", "blue", { context: "hat . hat . hat . hat . hat . hat" }),
   ];
-  const { others } = benchmarkItems(evaluation, items, { tokenizer });
+  const { texts = [] } = benchmarkItems(evaluation, items, { tokenizer });
   assert.deepEqual(
-    others().map(({ segments }) => shown(segments[0].tokens)),
+    otherDocuments(texts).map(({ segments }) => shown(segments[0].tokens)),
     ["<s> hat . hat . hat . hat", "<s> hat Anna is red . hat Ben"],
   );
 });

@@ -1,7 +1,7 @@
 import { outdatedEvaluations } from "../../../src/evaluation/evaluations.ts";
 import { fillModel, modelName } from "../../../src/evaluation/models.ts";
 import type { MemoryConfig } from "../../../src/memory/config.ts";
-import { averageAnswers, severalOtherTasks } from "../../../src/evaluation/in_context_learning.ts";
+import { averageAnswers, textsOfEpisodes } from "../../../src/evaluation/in_context_learning.ts";
 import { averageNeedles } from "../../../src/evaluation/needle.ts";
 import {
   averagePerplexity,
@@ -159,15 +159,14 @@ test("the score of an item is the mean over its texts, in every kind of evaluati
   );
 });
 
-test("severalOtherTasks() reads other tasks of the same seed, or other draws, as much of each", () => {
+test("severalOtherTexts() of episodes reads other tasks of the same seed, or other draws, as much of each", () => {
   const episode = (task: string, seed: number, token: number, lengths: number[]) => ({
     ...{ task, seed, queries: [] },
     memory: lengths.map((length) => new Int32Array(length).fill(token)),
   });
   const tokensOf = (episodes: ReturnType<typeof episode>[], draw: "seed" | "task", texts: number) =>
-    severalOtherTasks(episodes, draw, { texts, capacityTokens: 100, seed: 1 }).map((list) =>
-      list.map(({ segments }) => segments.map(({ tokens }) => [...tokens]))
-    );
+    severalOtherTexts(textsOfEpisodes(episodes, draw), { texts, capacityTokens: 100, seed: 1 })
+      .map((list) => list.map(({ segments }) => segments.map(({ tokens }) => [...tokens])));
   const drawn = [1, 2].flatMap((seed) =>
     ["a", "b", "c"].map((task, i) => episode(task, seed, 10 * seed + i, [2, 1]))
   );
