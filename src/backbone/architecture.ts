@@ -41,11 +41,7 @@ export interface Positions {
 }
 
 /** A batch and how to compute it. */
-export interface BatchOptions {
-  /** Rows B. */
-  readonly rows: number;
-  /** Tokens T of a row. */
-  readonly contextTokens: number;
+export interface BatchOptions extends Pick<BatchSizes, "rows" | "contextTokens"> {
   readonly positions: Positions;
   readonly blockBytes: number;
   /** Keys and values [B, Hkv, C, D] of the tokens before, which a layer has cached; absent: rows begin with their segments. */

@@ -8,6 +8,7 @@
  *     final_norm.*               head.weight [V, E]
  */
 import { z } from "zod";
+import { oneOf } from "../declaration/fields.ts";
 import type { Graph, Value } from "../graph/graph.ts";
 import { add } from "../graph/ops/add.ts";
 import { dropout } from "../graph/ops/dropout.ts";
@@ -51,8 +52,8 @@ export const activations = {
 /** Name of an activation. */
 export type Activation = keyof typeof activations;
 
-/** Names of activations, for schemas. */
-export const activationNames = Object.keys(activations) as [Activation, ...Activation[]];
+/** The form of an activation's name. */
+export const activation = oneOf(...Object.keys(activations) as [Activation, ...Activation[]]);
 
 /** Parts of a decoder. */
 export interface DecoderPlan {
@@ -291,10 +292,10 @@ function block(
   const attended = dense(mergeHeads(attend(heads)), "attention.out", plan.attentionBias.out);
   const y = add(plan.addsToNorms ? u : x, attended);
   const m = norm(plan.residual === "parallel" ? x : y, weights, "mlp_norm", plan.norm);
-  const activation = activations[mlp.activation];
+  const activate = activations[mlp.activation];
   const inner = mlp.gated
-    ? mul(activation(dense(m, "mlp.gate", mlp.bias)), dense(m, "mlp.in", mlp.bias))
-    : activation(dense(m, "mlp.in", mlp.bias));
+    ? mul(activate(dense(m, "mlp.gate", mlp.bias)), dense(m, "mlp.in", mlp.bias))
+    : activate(dense(m, "mlp.in", mlp.bias));
   const added = dropout(dense(inner, "mlp.out", mlp.bias), mlpDropout);
   const output = add(plan.addsToNorms ? m : y, added);
   return {

@@ -21,8 +21,7 @@ export interface TensorSource {
  */
 export type TensorLayout =
   | { readonly kind: "transposed" }
-  | { readonly kind: "columns"; readonly part: 0 | 1 | 2 }
-  | { readonly kind: "heads"; readonly part: 0 | 1 | 2; readonly heads: number };
+  | { readonly kind: "columns" | "heads"; readonly part: 0 | 1 | 2; readonly heads: number };
 
 /** The format of one architecture. */
 export interface HuggingFaceFormat {

@@ -1,40 +1,9 @@
 /** Settings that several of Hugging Face's formats have in common. */
-import { z } from "zod";
-import { oneOf, positiveInteger, positiveNumber, trueOrFalse } from "../declaration/fields.ts";
 import { isDeepStrictEqual } from "../system.ts";
 import type { ConfigReader } from "./config_reader.ts";
-import { type Activation, activationNames } from "./decoder.ts";
-import type { HuggingFaceFormat, TensorSource } from "./huggingface_format.ts";
+import type { Activation } from "./decoder.ts";
+import type { HuggingFaceFormat } from "./huggingface_format.ts";
 import type { RopeScaling } from "./rotary.ts";
-import type { BackboneShape } from "./shape.ts";
-
-/** Forms of settings. */
-export const fields = {
-  size: positiveInteger,
-  positive: positiveNumber,
-  flag: trueOrFalse,
-  activation: oneOf(...activationNames),
-  ropeScaling: z.discriminatedUnion("kind", [
-    z.strictObject({ kind: z.literal("linear"), factor: positiveNumber }),
-    z.strictObject({
-      kind: z.literal("llama3"),
-      factor: positiveNumber,
-      lowFrequencyFactor: positiveNumber,
-      highFrequencyFactor: positiveNumber,
-      originalTokens: positiveInteger,
-    }),
-    z.strictObject({
-      kind: z.literal("yarn"),
-      factor: positiveNumber,
-      fastTurns: positiveNumber.default(32),
-      slowTurns: positiveNumber.default(1),
-      originalTokens: positiveInteger,
-      wholeBounds: trueOrFalse.default(true),
-      magnitude: positiveNumber,
-    }),
-    z.strictObject({ kind: z.literal("dynamic"), originalTokens: positiveInteger }),
-  ]),
-} as const;
 
 /** Names of activations in `config.json`. */
 const activationWords = new Map<string, Activation>([
@@ -235,30 +204,29 @@ export interface TensorNames {
   readonly block: (index: number) => string;
   /** Names within a block, without `.weight` and `.bias`. */
   readonly inner: Readonly<Record<string, string>>;
-  /** Layouts of tensors within a block. */
-  readonly layout?: (
-    name: string,
-    shape: BackboneShape,
-  ) => TensorSource["layout"] | undefined;
+  /** The one tensor of a block in which queries, keys and values lie, and how. */
+  readonly fused?: { readonly name: string; readonly kind: "columns" | "heads" };
+  /** Matrices that are stored [in, out]. */
+  readonly transposed?: readonly string[];
 }
+
+const projections = ["attention.q", "attention.k", "attention.v"];
 
 /** Where each tensor lies, by a table of names. */
 export function sourcesByName(names: TensorNames): HuggingFaceFormat["source"] {
-  return (name, shape) => {
-    const [, index, part, kind] = /^blocks\.(\d+)\.(.+)\.(weight|bias)$/.exec(name) ?? [];
-    if (index === undefined) {
-      const [, part, kind] = /^(.+)\.(weight|bias)$/.exec(name)!;
-      return { name: `${names.outer[part]}.${kind}` };
+  const { outer, block, inner, fused, transposed } = names;
+  return (name, { heads }) => {
+    const [, index, part, kind] = /^(?:blocks\.(\d+)\.)?(.+)\.(weight|bias)$/.exec(name)!;
+    if (index === undefined) return { name: `${outer[part]}.${kind}` };
+    const prefix = block(Number(index)), projection = projections.indexOf(part);
+    if (fused && projection >= 0) {
+      const layout = { kind: fused.kind, part: projection as 0 | 1 | 2, heads };
+      return { name: `${prefix}${fused.name}.${kind}`, layout };
     }
-    const layout = names.layout?.(`${part}.${kind}`, shape);
-    const source = `${names.block(Number(index))}${names.inner[part]}.${kind}`;
-    return { name: source, ...(layout ? { layout } : {}) };
+    const isTransposed = kind === "weight" && transposed?.includes(part);
+    return {
+      name: `${prefix}${inner[part]}.${kind}`,
+      ...(isTransposed && { layout: { kind: "transposed" } }),
+    };
   };
-}
-
-/** The layout of queries, keys and values that lie head by head in one tensor. */
-export function fusedHeads(name: string, { heads }: BackboneShape): TensorSource["layout"] {
-  const [, projection] = /^attention\.([qkv])\.(?:weight|bias)$/.exec(name) ?? [];
-  if (projection === undefined) return undefined;
-  return { kind: "heads", part: "qkv".indexOf(projection) as 0 | 1 | 2, heads };
 }

@@ -1,38 +1,37 @@
 /** What Llama and its relatives have in common: RMS norms, rotary positions, shared heads of keys, gated MLPs. */
 import { z } from "zod";
 import type { Architecture } from "./architecture.ts";
-import { nonNegativeIntegers } from "../declaration/fields.ts";
-import type { ConfigReader } from "./config_reader.ts";
-import { decoder } from "./decoder.ts";
 import {
-  fields,
-  readActivation,
-  readEpsilon,
-  readRope,
-  sourcesByName,
-} from "./huggingface_settings.ts";
-import { rotary } from "./rotary.ts";
+  nonNegativeIntegers,
+  positiveInteger,
+  positiveNumber,
+  trueOrFalse,
+} from "../declaration/fields.ts";
+import type { ConfigReader } from "./config_reader.ts";
+import { activation, decoder } from "./decoder.ts";
+import { readActivation, readEpsilon, readRope, sourcesByName } from "./huggingface_settings.ts";
+import { ropeScaling, rotary } from "./rotary.ts";
 
 /** Settings of the family; each absent one has the value with which most members have it. */
 export const llamaSettings = z.strictObject({
   /** Heads of keys and values; absent: as many as of queries. */
-  keyValueHeads: fields.size.exactOptional(),
+  keyValueHeads: positiveInteger.exactOptional(),
   /** Channels of a head; absent: `hiddenDim / heads`. */
-  headDim: fields.size.exactOptional(),
-  epsilon: fields.positive.default(1e-6),
-  ropeTheta: fields.positive.default(10_000),
-  ropeScaling: fields.ropeScaling.exactOptional(),
-  activation: fields.activation.default("silu"),
+  headDim: positiveInteger.exactOptional(),
+  epsilon: positiveNumber.default(1e-6),
+  ropeTheta: positiveNumber.default(10_000),
+  ropeScaling: ropeScaling.exactOptional(),
+  activation: activation.default("silu"),
   /** Biases of the projections to queries, keys and values. */
-  qkvBias: fields.flag.default(false),
+  qkvBias: trueOrFalse.default(false),
   /** Bias of the projection after the attention. */
-  outBias: fields.flag.default(false),
-  mlpBias: fields.flag.default(false),
+  outBias: trueOrFalse.default(false),
+  mlpBias: trueOrFalse.default(false),
   /** Tokens that a query sees, itself included; absent: all before it. */
-  windowTokens: fields.size.exactOptional(),
+  windowTokens: positiveInteger.exactOptional(),
   /** Blocks whose queries see no more than that; absent: all. */
   windowedBlocks: nonNegativeIntegers.exactOptional(),
-  tied: fields.flag.default(false),
+  tied: trueOrFalse.default(false),
 });
 
 /** Settings that a member of the family reads from its `config.json`, besides the common ones. */

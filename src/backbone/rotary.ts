@@ -1,3 +1,5 @@
+import { z } from "zod";
+import { positiveInteger, positiveNumber, trueOrFalse } from "../declaration/fields.ts";
 import type { Graph, Value } from "../graph/graph.ts";
 import { gather } from "../graph/ops/gather.ts";
 import { reshape } from "../graph/ops/reshape.ts";
@@ -6,40 +8,44 @@ import type { BatchSizes, Positions } from "./architecture.ts";
 import { causalBias, positionIds } from "./causal_bias.ts";
 
 /** How the frequencies of rotations differ from the plain ones. */
-export type RopeScaling =
-  | {
+export const ropeScaling = z.discriminatedUnion("kind", [
+  z.strictObject({
     /** All are divided by `factor`. */
-    readonly kind: "linear";
-    readonly factor: number;
-  }
-  | {
+    kind: z.literal("linear"),
+    factor: positiveNumber,
+  }),
+  z.strictObject({
     /** Llama 3: low ones are divided, high ones are not, between them the two are mixed. */
-    readonly kind: "llama3";
-    readonly factor: number;
-    readonly lowFrequencyFactor: number;
-    readonly highFrequencyFactor: number;
+    kind: z.literal("llama3"),
+    factor: positiveNumber,
+    lowFrequencyFactor: positiveNumber,
+    highFrequencyFactor: positiveNumber,
     /** Positions that the model was trained on before. */
-    readonly originalTokens: number;
-  }
-  | {
+    originalTokens: positiveInteger,
+  }),
+  z.strictObject({
     /** YaRN: from one frequency to a lower one, ever more of each is divided; what is turned grows. */
-    readonly kind: "yarn";
-    readonly factor: number;
+    kind: z.literal("yarn"),
+    factor: positiveNumber,
     /** Turns over the original length of the frequency down to which none is divided. */
-    readonly fastTurns: number;
+    fastTurns: positiveNumber.default(32),
     /** The same of that from which on all are. */
-    readonly slowTurns: number;
-    readonly originalTokens: number;
+    slowTurns: positiveNumber.default(1),
+    originalTokens: positiveInteger,
     /** Whether the two are moved apart to frequencies that there are. */
-    readonly wholeBounds: boolean;
+    wholeBounds: trueOrFalse.default(true),
     /** Factor of turned queries and of turned keys. */
-    readonly magnitude: number;
-  }
-  | {
+    magnitude: positiveNumber,
+  }),
+  z.strictObject({
     /** None in segments up to the original length; longer ones, whose frequencies would depend on it, are refused. */
-    readonly kind: "dynamic";
-    readonly originalTokens: number;
-  };
+    kind: z.literal("dynamic"),
+    originalTokens: positiveInteger,
+  }),
+]);
+
+/** The type of {@linkcode ropeScaling}. */
+export type RopeScaling = Readonly<z.output<typeof ropeScaling>>;
 
 /** How queries and keys turn. */
 export interface Rotation {

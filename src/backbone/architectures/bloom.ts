@@ -1,14 +1,15 @@
 /** BLOOM: ALiBi, a norm after the embeddings, and the table of embeddings as head. */
 import { z } from "zod";
+import { positiveNumber, trueOrFalse } from "../../declaration/fields.ts";
 import { introducedAt } from "../../declaration/identity.ts";
 import { decoder } from "../decoder.ts";
-import { fields, fusedHeads, readEpsilon, sourcesByName } from "../huggingface_settings.ts";
+import { readEpsilon, sourcesByName } from "../huggingface_settings.ts";
 
 const settings = z.strictObject({
-  epsilon: fields.positive.default(1e-5),
-  tied: fields.flag.default(true),
+  epsilon: positiveNumber.default(1e-5),
+  tied: trueOrFalse.default(true),
   /** Whether outputs of attention and MLP are added to the norms that these read, not to the stream. */
-  addsToNorms: introducedAt(fields.flag, false).default(false),
+  addsToNorms: introducedAt(trueOrFalse, false).default(false),
 });
 
 export const bloom = decoder({
@@ -61,15 +62,12 @@ export const bloom = decoder({
       block: (index) => `h.${index}.`,
       inner: {
         attention_norm: "input_layernorm",
-        "attention.q": "self_attention.query_key_value",
-        "attention.k": "self_attention.query_key_value",
-        "attention.v": "self_attention.query_key_value",
         "attention.out": "self_attention.dense",
         mlp_norm: "post_attention_layernorm",
         "mlp.in": "mlp.dense_h_to_4h",
         "mlp.out": "mlp.dense_4h_to_h",
       },
-      layout: fusedHeads,
+      fused: { name: "self_attention.query_key_value", kind: "heads" },
     }),
     heads: ["lm_head.weight"],
     isUnused: () => false,

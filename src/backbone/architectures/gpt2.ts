@@ -2,20 +2,21 @@
  * GPT-2: learned positions, LayerNorms before attention and MLP, one after the other, and the table of embeddings as head.
  */
 import { z } from "zod";
+import { positiveInteger, positiveNumber, trueOrFalse } from "../../declaration/fields.ts";
 import { introducedAt } from "../../declaration/identity.ts";
-import { decoder } from "../decoder.ts";
-import { fields, readActivation, readEpsilon, sourcesByName } from "../huggingface_settings.ts";
+import { activation, decoder } from "../decoder.ts";
+import { readActivation, readEpsilon, sourcesByName } from "../huggingface_settings.ts";
 
 const settings = z.strictObject({
   /** Positions that are learned: the longest segment, in tokens. */
-  positions: fields.size.default(1024),
-  epsilon: fields.positive.default(1e-5),
-  activation: fields.activation.default("gelu-tanh"),
-  tied: fields.flag.default(true),
+  positions: positiveInteger.default(1024),
+  epsilon: positiveNumber.default(1e-5),
+  activation: activation.default("gelu-tanh"),
+  tied: trueOrFalse.default(true),
   /** Whether scores are divided by the square root of a head's channels. */
-  scaledScores: introducedAt(fields.flag, true).default(true),
+  scaledScores: introducedAt(trueOrFalse, true).default(true),
   /** Whether those of block i, from 0, are divided by i + 1 besides. */
-  scoresScaledByBlock: introducedAt(fields.flag, false).default(false),
+  scoresScaledByBlock: introducedAt(trueOrFalse, false).default(false),
 });
 
 /** GPT-2. */
@@ -68,21 +69,13 @@ export const gpt2 = decoder({
       block: (index) => `h.${index}.`,
       inner: {
         attention_norm: "ln_1",
-        "attention.q": "attn.c_attn",
-        "attention.k": "attn.c_attn",
-        "attention.v": "attn.c_attn",
         "attention.out": "attn.c_proj",
         mlp_norm: "ln_2",
         "mlp.in": "mlp.c_fc",
         "mlp.out": "mlp.c_proj",
       },
-      layout(name) {
-        const [, projection] = /^attention\.([qkv])\./.exec(name) ?? [];
-        if (projection) return { kind: "columns", part: "qkv".indexOf(projection) as 0 | 1 | 2 };
-        return /^(attention\.out|mlp\.(in|out))\.weight$/.test(name)
-          ? { kind: "transposed" }
-          : undefined;
-      },
+      fused: { name: "attn.c_attn", kind: "columns" },
+      transposed: ["attention.out", "mlp.in", "mlp.out"],
     }),
     heads: ["lm_head.weight"],
     isUnused: (name) => /^h\.\d+\.attn\.(masked_)?bias$/.test(name),

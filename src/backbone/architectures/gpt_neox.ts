@@ -1,29 +1,23 @@
 /** GPT-NeoX and Pythia: rotary positions of a part of each head's channels, attention and MLP beside each other. */
 import { z } from "zod";
-import { decoder } from "../decoder.ts";
-import {
-  fields,
-  fusedHeads,
-  readActivation,
-  readEpsilon,
-  readRope,
-  sourcesByName,
-} from "../huggingface_settings.ts";
-import { rotary } from "../rotary.ts";
+import { positiveNumber, trueOrFalse } from "../../declaration/fields.ts";
+import { activation, decoder } from "../decoder.ts";
+import { readActivation, readEpsilon, readRope, sourcesByName } from "../huggingface_settings.ts";
+import { ropeScaling, rotary } from "../rotary.ts";
 
 const share = z.number().positive().max(1).describe("numbers above 0, up to 1");
 
 const settings = z.strictObject({
-  epsilon: fields.positive.default(1e-5),
-  activation: fields.activation.default("gelu"),
-  ropeTheta: fields.positive.default(10_000),
-  ropeScaling: fields.ropeScaling.exactOptional(),
+  epsilon: positiveNumber.default(1e-5),
+  activation: activation.default("gelu"),
+  ropeTheta: positiveNumber.default(10_000),
+  ropeScaling: ropeScaling.exactOptional(),
   /** Part of each head's channels that is rotated. */
   rotatedShare: share.default(0.25),
   /** Whether attention and MLP read the same stream. */
-  parallel: fields.flag.default(true),
-  attentionBias: fields.flag.default(true),
-  tied: fields.flag.default(false),
+  parallel: trueOrFalse.default(true),
+  attentionBias: trueOrFalse.default(true),
+  tied: trueOrFalse.default(false),
 });
 
 /** Channels of a head that turn; of an odd number the one behind them does, too. */
@@ -94,15 +88,12 @@ export const gptNeoX = decoder({
       block: (index) => `layers.${index}.`,
       inner: {
         attention_norm: "input_layernorm",
-        "attention.q": "attention.query_key_value",
-        "attention.k": "attention.query_key_value",
-        "attention.v": "attention.query_key_value",
         "attention.out": "attention.dense",
         mlp_norm: "post_attention_layernorm",
         "mlp.in": "mlp.dense_h_to_4h",
         "mlp.out": "mlp.dense_4h_to_h",
       },
-      layout: fusedHeads,
+      fused: { name: "attention.query_key_value", kind: "heads" },
     }),
     heads: ["embed_out.weight", "lm_head.weight"],
     isUnused: (name) => /(\.attention\.(masked_)?bias|(^|\.)rotary_emb\.inv_freq)$/.test(name),

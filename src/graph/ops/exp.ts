@@ -1,13 +1,8 @@
 import type { Value } from "../graph.ts";
 import { mul } from "./mul.ts";
+import { unary } from "../unary.ts";
 
 /** y = e^x;  dx = dy y. */
 export function exp(x: Value): Value {
-  const y: Value = x.graph.node({
-    op: "Exp",
-    inputs: [x],
-    outputs: [{ shape: x.shape, type: x.type }],
-    gradient: ({ dy }) => [mul(dy, y)],
-  });
-  return y;
+  return unary("Exp", x, (dy, y) => mul(dy, y));
 }

@@ -1,6 +1,7 @@
 import type { Value } from "../graph.ts";
+import { unary } from "../unary.ts";
 
 /** y = the largest integer not above x; gradients stop here. */
 export function floor(x: Value): Value {
-  return x.graph.node({ op: "Floor", inputs: [x], outputs: [{ shape: x.shape, type: x.type }] });
+  return unary("Floor", x);
 }

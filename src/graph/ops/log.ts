@@ -1,12 +1,8 @@
 import type { Value } from "../graph.ts";
 import { div } from "./div.ts";
+import { unary } from "../unary.ts";
 
 /** y = ln x;  dx = dy / x. */
 export function log(x: Value): Value {
-  return x.graph.node({
-    op: "Log",
-    inputs: [x],
-    outputs: [{ shape: x.shape, type: x.type }],
-    gradient: ({ dy }) => [div(dy, x)],
-  });
+  return unary("Log", x, (dy) => div(dy, x));
 }

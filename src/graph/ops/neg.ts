@@ -1,11 +1,7 @@
 import type { Value } from "../graph.ts";
+import { unary } from "../unary.ts";
 
 /** y = -x;  dx = -dy. */
 export function neg(x: Value): Value {
-  return x.graph.node({
-    op: "Neg",
-    inputs: [x],
-    outputs: [{ shape: x.shape, type: x.type }],
-    gradient: ({ dy }) => [neg(dy)],
-  });
+  return unary("Neg", x, neg);
 }

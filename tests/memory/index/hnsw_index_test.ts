@@ -3,7 +3,7 @@ import { FlatIndex } from "../../../src/memory/index/flat_index.ts";
 import { createHnswIndex } from "../../../src/memory/index/hnsw_index.ts";
 import { recallAt } from "./recall.ts";
 import { Random } from "../../../src/random.ts";
-import { assert, test } from "../../testing.ts";
+import { assert, repositoryPath, test } from "../../testing.ts";
 import { keySource, ringSlots } from "./keys.ts";
 
 function search(index: ChunkIndex, queries: Float32Array, R: number, n: number): Int32Array {
@@ -193,4 +193,27 @@ test("createHnswIndex() rejects options out of range", async () => {
       message,
     });
   }
+});
+
+test("HnswIndex leaves the library's memory to others once the garbage collector has found it", async () => {
+  const program = `
+    import { createHnswIndex } from "./src/memory/index/hnsw_index.ts";
+    const heaps = [];
+    async function open() {
+      const index = await createHnswIndex({ headDim: 64, capacityChunks: 50_000, seed: 1 });
+      heaps.push(index.wasmHeapBytes);
+    }
+    for (let i = 0; i < 4; i++) {
+      await open();
+      await new Promise((resolve) => setTimeout(resolve));
+      gc();
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    console.log(new Set(heaps).size);`;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--no-check", "--v8-flags=--expose-gc", "--ext=ts", program],
+    cwd: repositoryPath("."),
+  });
+  const { stdout, stderr } = await child.output();
+  assert.equal(new TextDecoder().decode(stdout), "1\n", new TextDecoder().decode(stderr));
 });
