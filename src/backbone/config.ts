@@ -15,7 +15,7 @@ import {
 } from "./architectures.ts";
 import type { BackboneCheckpoint, BackboneShape } from "./shape.ts";
 import type { TensorMap } from "../tensor.ts";
-import type { TokenizerSource } from "../text/tokenizer_source.ts";
+import type { TokenizerSource } from "../text/tokenizers/tokenizers.ts";
 
 /**
  * Names of model sizes; their values are in `modelSizes` of `src/backbone/config.ts`, and for the SideNet beside it in

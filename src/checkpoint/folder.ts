@@ -24,6 +24,7 @@ import {
   trueOrFalse,
 } from "../declaration/fields.ts";
 import { parseForm } from "../declaration/form_problems.ts";
+import { composed } from "../declaration/registry.ts";
 import { ifThere, isThere, readJson, requireThere, writeAtomically } from "../files.ts";
 import {
   checkBackboneShape,
@@ -44,8 +45,12 @@ import { InputRangeError, InputTypeError } from "../errors.ts";
 import type { MemorySizes } from "../memory/config.ts";
 import { makeFolders, NotFound } from "../system.ts";
 import { backboneTensorShapes } from "../backbone/architectures.ts";
-import type { TokenizerSource } from "../text/tokenizer_source.ts";
-import { folderTokenizer, tokenizerRecord, writeFolderTokenizer } from "./folder_tokenizer.ts";
+import {
+  folderTokenizer,
+  tokenizerRecord,
+  type TokenizerSource,
+  writeFolderTokenizer,
+} from "../text/tokenizers/tokenizers.ts";
 
 const FORMAT = "longmem-lab", VERSION = 1;
 
@@ -73,42 +78,48 @@ export function parseBackboneShape(value: unknown): BackboneShape {
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/).describe("SHA-256 hashes, hexadecimal");
 
-const common = {
+const common = () => ({
   format: z.literal(FORMAT),
   version: z.literal(VERSION),
   backbone: backboneSizes,
   contextTokens: size.optional(),
-  tokenizer: tokenizerRecord.optional(),
-};
-
-const backboneConfig = z.strictObject({
-  ...common,
-  kind: z.literal("backbone"),
-  files: z.strictObject({ [BACKBONE_FILE]: sha256.optional() }).optional(),
+  tokenizer: tokenizerRecord().optional(),
 });
 
-const longMemConfig = z.strictObject({
-  ...common,
-  kind: z.literal("longmem"),
-  sideNet: z.strictObject({
-    layers: size,
-    reductionFactor: size,
-    memoryBlock: nonNegativeInteger,
-    crossNetworkResidual: trueOrFalse.exactOptional(),
-    lastResidual: oneOf(...lastResiduals).exactOptional(),
-  }),
-  memory: z.strictObject({
-    capacityTokens: size,
-    chunkTokens: size,
-    retrievedTokens: size,
-  }),
-  backboneHash: sha256.optional(),
-  files: z.strictObject({ [BACKBONE_FILE]: sha256.optional(), [SIDE_NET_FILE]: sha256.optional() })
-    .optional(),
-});
+const backboneConfig = composed(() =>
+  z.strictObject({
+    ...common(),
+    kind: z.literal("backbone"),
+    files: z.strictObject({ [BACKBONE_FILE]: sha256.optional() }).optional(),
+  })
+);
 
-type BackboneConfig = z.infer<typeof backboneConfig>;
-type LongMemConfig = z.infer<typeof longMemConfig>;
+const longMemConfig = composed(() =>
+  z.strictObject({
+    ...common(),
+    kind: z.literal("longmem"),
+    sideNet: z.strictObject({
+      layers: size,
+      reductionFactor: size,
+      memoryBlock: nonNegativeInteger,
+      crossNetworkResidual: trueOrFalse.exactOptional(),
+      lastResidual: oneOf(...lastResiduals).exactOptional(),
+    }),
+    memory: z.strictObject({
+      capacityTokens: size,
+      chunkTokens: size,
+      retrievedTokens: size,
+    }),
+    backboneHash: sha256.optional(),
+    files: z.strictObject({
+      [BACKBONE_FILE]: sha256.optional(),
+      [SIDE_NET_FILE]: sha256.optional(),
+    }).optional(),
+  })
+);
+
+type BackboneConfig = z.infer<ReturnType<typeof backboneConfig>>;
+type LongMemConfig = z.infer<ReturnType<typeof longMemConfig>>;
 
 /** Content of a LongMem folder; the backbone's weights may be elsewhere. */
 export interface LongMemFolder {
@@ -355,8 +366,8 @@ async function readConfig(path: string): Promise<BackboneConfig | LongMemConfig>
   expectOneOf(file, "version", version, [VERSION]);
   expectOneOf(file, "kind", kind, ["backbone", "longmem"]);
   const form: z.ZodType<BackboneConfig | LongMemConfig> = kind === "backbone"
-    ? backboneConfig
-    : longMemConfig;
+    ? backboneConfig()
+    : longMemConfig();
   const { declared: config, problems: [problem] } = parseForm(form, value);
   if (!config) {
     throw new InputTypeError(`Cannot read "${file}" as ${problem.path} ${problem.message}`);

@@ -31,8 +31,7 @@ import {
   runTokenizer,
 } from "../runner/load_trained_model.ts";
 import type { TensorMap } from "../tensor.ts";
-import type { TokenizerSource } from "../text/tokenizer_source.ts";
-import { tokenizerAt } from "../checkpoint/folder_tokenizer.ts";
+import { tokenizerAt, type TokenizerSource } from "../text/tokenizers/tokenizers.ts";
 import type { BackboneCheckpoint } from "../backbone/shape.ts";
 import { summaries } from "./summaries.ts";
 

@@ -3,7 +3,6 @@ import { architectureOf } from "../backbone/architectures.ts";
 import { loadBackboneWeights, loadSideNetWeights } from "../checkpoint/checkpoint.ts";
 import { readFolderTokenizer } from "../checkpoint/folder.ts";
 import { treatmentOf } from "../text/corpora/corpora.ts";
-import { tokenizerAt } from "../checkpoint/folder_tokenizer.ts";
 import { loadLongMem, type LoadLongMemOptions } from "../checkpoint/load.ts";
 import { checkVocabulary } from "../checkpoint/vocabulary.ts";
 import {
@@ -20,7 +19,12 @@ import type { LongMemModel } from "../longmem/longmem_model.ts";
 import { type MemoryConfig, paperMemory } from "../memory/config.ts";
 import { readFinishedRun, runTokenizer } from "../runner/load_trained_model.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { openTokenizer, type TokenizerSource } from "../text/tokenizer_source.ts";
+import {
+  openTokenizer,
+  tokenizerAt,
+  tokenizerPathOf,
+  type TokenizerSource,
+} from "../text/tokenizers/tokenizers.ts";
 import { deviceFlag, deviceOf } from "./device_flag.ts";
 
 /** Tokens of a window where the checkpoint does not say on how many it was trained. */
@@ -176,6 +180,6 @@ async function openCheckpoints(args: CommandArguments, output: Output): Promise<
 async function openTokenizerOf(
   source: TokenizerSource,
 ): Promise<Pick<ModelSource, "tokenizer" | "tokenizerPath">> {
-  const tokenizer = await openTokenizer(source);
-  return { tokenizer, ...(source.kind === "file" ? { tokenizerPath: source.path } : {}) };
+  const tokenizer = await openTokenizer(source), tokenizerPath = tokenizerPathOf(source);
+  return { tokenizer, ...(tokenizerPath !== undefined && { tokenizerPath }) };
 }

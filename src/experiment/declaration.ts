@@ -14,7 +14,7 @@ import type { Protocol } from "../declaration/protocol.ts";
 import type { MemoryConfig, MemoryDeclaration } from "../memory/config.ts";
 import type { ReproductionConfig, ReproductionDeclaration } from "../results/reproduction.ts";
 import type { CorpusConfig, CorpusDeclaration } from "../text/corpora/corpora.ts";
-import type { TokenizerConfig } from "../text/tokenizer_config.ts";
+import type { TokenizerConfig } from "../text/tokenizers/tokenizers.ts";
 
 export type { ModelSize, NamedSize } from "../backbone/config.ts";
 export type { ClusterConfig, ClusterDeclaration } from "../cluster/config.ts";
@@ -122,7 +122,12 @@ export type { CorpusConfig, CorpusDeclaration } from "../text/corpora/corpora.ts
 export type { Split } from "../text/corpora/corpus_kind.ts";
 export type { FileCorpusConfig, FileCorpusDeclaration } from "../text/corpora/files.ts";
 export type { NoCorpusConfig } from "../text/corpora/none.ts";
-export type { TokenizerConfig, TrainedTokenizerConfig } from "../text/tokenizer_config.ts";
+export type { TrainedTokenizerConfig } from "../text/tokenizers/bpe.ts";
+export type { ChronicleTokenizerConfig } from "../text/tokenizers/chronicle.ts";
+export type { FileTokenizerConfig } from "../text/tokenizers/file.ts";
+export type { Gpt2TokenizerConfig } from "../text/tokenizers/gpt2.ts";
+export type { HuggingFaceTokenizerConfig } from "../text/tokenizers/huggingface.ts";
+export type { TokenizerConfig } from "../text/tokenizers/tokenizers.ts";
 export type { SentenceTask } from "../text/sentence_tasks.ts";
 
 /** Where graphs run; `auto` takes a GPU where there is a real one, the native CPU engine otherwise. */

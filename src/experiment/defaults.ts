@@ -12,6 +12,7 @@ import { memoryPart } from "../memory/config.ts";
 import { kindOf, listMeasured } from "../evaluation/evaluations.ts";
 import { reproductionPart } from "../results/reproduction.ts";
 import { corpusKindOf } from "../text/corpora/corpora.ts";
+import { tokenizers } from "../text/tokenizers/tokenizers.ts";
 
 /** Fills in the defaults of a declaration that has the right form, and of which nothing is missing. */
 export function fillDefaults(experiment: Experiment): ResolvedExperiment {
@@ -38,7 +39,7 @@ export function fillDefaults(experiment: Experiment): ResolvedExperiment {
     seed,
     protocol,
     corpus,
-    tokenizer: experiment.tokenizer,
+    tokenizer: tokenizers.get(experiment.tokenizer.kind).fill(experiment.tokenizer, {}),
     backbone,
     ...(sidenet && {
       sidenet: sideNetKindOf(sidenet).fill(sidenet, {

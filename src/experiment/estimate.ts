@@ -9,7 +9,7 @@ import { sideNetKindOf } from "../checkpoint/sidenets.ts";
 import { kindOf } from "../evaluation/evaluations.ts";
 import { experimentSchema } from "./schema.ts";
 import { corpora } from "../text/corpora/corpora.ts";
-import { tokenizerFiles } from "../text/tokenizer_config.ts";
+import { tokenizers } from "../text/tokenizers/tokenizers.ts";
 import { estimateEvaluation, type EvaluationEstimate } from "./evaluation_estimate.ts";
 import { backbones } from "./backbones.ts";
 import { backboneShape, countParameters, shapeOnFile, sideNetShape } from "./shapes.ts";
@@ -143,18 +143,16 @@ export async function missingPaths(
 /** Files and folders that a declaration reads, by the field that names them, without the matches of globs. */
 export async function inputPaths(experiment: ResolvedExperiment): Promise<NamedPath[]> {
   const { corpus, tokenizer, backbone, sidenet, evaluations } = experiment;
+  const { files, besideWeights } = tokenizers.get(tokenizer.kind);
   const named: NamedPath[] = [
     ...await corpora.get(corpus.kind).files?.(corpus, "corpus") ?? [],
-    ...tokenizerFiles(tokenizer, "tokenizer"),
+    ...files?.(tokenizer, "tokenizer") ?? [],
   ];
   const weights = await backbones.get(backbone.kind).files(backbone, "backbone");
   named.push(...weights);
-  if (tokenizer.kind === "huggingface") {
-    // A folder without them says so where the tokenizer is opened.
-    const beside = { kind: "file", path: `${weights[0].path}/tokenizer.json` } as const;
-    for (const { path } of tokenizerFiles(beside, "tokenizer")) {
-      named.push({ field: "tokenizer", path, optional: true });
-    }
+  // A folder without them says so where the tokenizer is opened.
+  for (const path of besideWeights?.files(weights[0].path) ?? []) {
+    named.push({ field: "tokenizer", path, optional: true });
   }
   if (sidenet) named.push(...sideNetKindOf(sidenet).files?.(sidenet, "sidenet") ?? []);
   for (const [i, evaluation] of evaluations.entries()) {

@@ -20,7 +20,7 @@ import { memoryPart } from "../memory/config.ts";
 import { reproductionPart } from "../results/reproduction.ts";
 import { mostThreads } from "../runtime/device.ts";
 import { corpora } from "../text/corpora/corpora.ts";
-import { tokenizerSchema } from "../text/tokenizer_config.ts";
+import { tokenizers } from "../text/tokenizers/tokenizers.ts";
 import type { Experiment, Sweep } from "./declaration.ts";
 
 /** The form of a declaration. */
@@ -33,7 +33,7 @@ export const experimentSchema = composed(() =>
     seed: seed.exactOptional(),
     protocol: oneOf(...protocols).exactOptional(),
     corpus: corpora.schema,
-    tokenizer: tokenizerSchema,
+    tokenizer: tokenizers.schema,
     backbone: backbones.schema,
     sidenet: sidenets.schema.optional(),
     memory: memoryPart.schema.optional(),

@@ -6,7 +6,7 @@ import { readFolderShape } from "../checkpoint/folder.ts";
 import { type SideNetConfig, sideNetKindOf } from "../checkpoint/sidenets.ts";
 import type { SideNetShape } from "../longmem/sidenet_shape.ts";
 import { elementCount } from "../tensor.ts";
-import { vocabSizeOf } from "../text/tokenizer_config.ts";
+import { tokenizers } from "../text/tokenizers/tokenizers.ts";
 import { backbones, pretrainingOf } from "./backbones.ts";
 import type { ResolvedExperiment } from "./declaration.ts";
 
@@ -15,7 +15,8 @@ export function backboneShape(
   { backbone, tokenizer }: Pick<ResolvedExperiment, "backbone" | "tokenizer">,
 ): BackboneShape | undefined {
   const { shape } = backbones.get(backbone.kind).shapeOf(backbone, "backbone");
-  const vocabSize = shape.vocabSize ?? (pretrainingOf(backbone) && vocabSizeOf(tokenizer));
+  const vocabSize = shape.vocabSize ??
+    (pretrainingOf(backbone) && tokenizers.get(tokenizer.kind).vocabSize?.(tokenizer));
   const { layers, hiddenDim, heads, feedForwardDim } = shape;
   return layers && hiddenDim && heads && feedForwardDim && vocabSize
     ? { ...shape, layers, hiddenDim, heads, feedForwardDim, vocabSize }

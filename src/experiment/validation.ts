@@ -4,6 +4,7 @@
  */
 import { reproductionPart } from "../results/reproduction.ts";
 import { corpora } from "../text/corpora/corpora.ts";
+import { tokenizers } from "../text/tokenizers/tokenizers.ts";
 import type { Experiment, ResolvedExperiment } from "./declaration.ts";
 import { fillDefaults } from "./defaults.ts";
 import { evaluationMemoryProblems } from "../evaluation/evaluation_kind.ts";
@@ -78,7 +79,7 @@ export function checkBlocks(experiment: ResolvedExperiment, layers: number): voi
 function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
   const { reproduces, corpus, tokenizer, backbone, sidenet, memory, adaptation, evaluations } =
     experiment;
-  const backboneKind = backbones.get(backbone.kind);
+  const backboneKind = backbones.get(backbone.kind), tokenizerKind = tokenizers.get(tokenizer.kind);
   const { shape: { layers }, path } = backboneKind.shapeOf(backbone, "backbone");
   const sideNetKind = sidenet && sideNetKindOf(sidenet);
   const trained = [
@@ -91,12 +92,16 @@ function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
       : []),
     ...corpora.get(corpus.kind).check?.(corpus, "corpus", { tokenizer, trained }) ?? [],
     ...backboneKind.check?.(backbone, "backbone", {}) ?? [],
-    ...(tokenizer.kind === "huggingface" && backboneKind.trained
+    ...tokenizerKind.check?.(tokenizer, "tokenizer", {}) ?? [],
+    ...(tokenizerKind.besideWeights && backboneKind.trained
       ? [wrong(
         "tokenizer.kind",
-        `must not be huggingface where backbone.kind is ${backbone.kind}: there are no weights that it lies beside`,
+        `must not be ${tokenizer.kind} where backbone.kind is ${backbone.kind}: there are no weights that it lies beside`,
         tokenizer.kind,
-        "bpe, file, gpt2",
+        tokenizers.names.filter((name) => {
+          const { reads, besideWeights } = tokenizers.get(name);
+          return reads === "texts" && !besideWeights;
+        }).join(", "),
       )]
       : []),
     ...sideNetKind?.check?.(sidenet!, "sidenet", { layers, field: `${path}.layers` }) ?? [],

@@ -3,31 +3,66 @@ import { padId } from "../backbone/shape.ts";
 import type { TrainingConfig } from "../training/config.ts";
 import { corpora, treatmentOf } from "../text/corpora/corpora.ts";
 import type { RunDocument, RunText } from "../text/corpora/corpus_kind.ts";
+import { isThere, writeAtomically } from "../files.ts";
+import { type Document, hashDocuments } from "../text/corpus.ts";
 import { kindOf } from "../evaluation/evaluations.ts";
 import { trainingsOf } from "../experiment/trainings.ts";
 import { DocumentStream } from "../text/document_stream.ts";
 import { concatenateDocuments, LaneStream } from "../text/lane_stream.ts";
 import { RepetitionStream } from "../text/repetition_stream.ts";
 import type { SegmentStream } from "../text/segments.ts";
-import type { Tokenizer } from "../text/tokenizer.ts";
-import { tokenizerSource } from "./load_trained_model.ts";
+import { hashOf, type Tokenizer } from "../text/tokenizer.ts";
+import { openTokenizer, tokenizers } from "../text/tokenizers/tokenizers.ts";
+import { runTokenizer, trainedTokenizerPath } from "./load_trained_model.ts";
 import type { RunContext } from "./run_context.ts";
 
 /** Opens corpus and tokenizer; records the hashes of both. */
 export async function openText(
   experiment: ResolvedExperiment,
-  { results, progress }: RunContext,
+  context: RunContext,
 ): Promise<RunText> {
-  const { name, corpus } = experiment;
+  const { results, progress } = context, { name, corpus } = experiment;
+  const source = await runTokenizer(results.path, experiment);
   return await corpora.get(corpus.kind).open(corpus, {
     name,
-    tokenizer: await tokenizerSource(experiment),
     splits: splitsBesideTraining(experiment),
-    folder: results.path,
+    async openTokenizer(documents) {
+      await trainTokenizer(experiment, documents, context);
+      const tokenizer = await openTokenizer(source);
+      await results.recordHash("tokenizer", tokenizer.hash);
+      return tokenizer;
+    },
     recordHash: (name, hash) => results.recordHash(name, hash),
     doing: (text) => progress.doing(text),
     note: (text) => progress.note(text),
   });
+}
+
+/**
+ * Trains the tokenizer of a run, unless it is not to be trained or is kept in the run's folder. Its training text counts as read even
+ * if no training reads it, and is recorded first, so that a kept vocabulary is never beside the hash of another text.
+ */
+async function trainTokenizer(
+  { tokenizer }: ResolvedExperiment,
+  documents: AsyncIterable<Document> | undefined,
+  { results, progress }: RunContext,
+): Promise<void> {
+  const kind = tokenizers.get(tokenizer.kind);
+  if (!kind.trained) return;
+  const path = trainedTokenizerPath(results.path);
+  if (await isThere(path)) {
+    return await results.recordHash("corpus train", await hashDocuments(documents!));
+  }
+  progress.doing(`training a vocabulary of ${kind.vocabSize(tokenizer)} tokens`);
+  async function* read() {
+    const hashes: string[] = [];
+    for await (const { name, text, sha256 } of documents!) {
+      hashes.push(name, sha256);
+      yield text;
+    }
+    await results.recordHash("corpus train", hashOf(hashes));
+  }
+  await writeAtomically(path, await kind.trained.train(tokenizer, read()));
 }
 
 /** Splits that a run reads where it trains; evaluations alone read their documents at once. */

@@ -7,8 +7,7 @@ import { backbones } from "../experiment/backbones.ts";
 import type { SideNetCheckpoint } from "../longmem/sidenet_shape.ts";
 import type { MemoryConfig } from "../memory/config.ts";
 import { backboneTraining, sideNetTraining } from "../training/adaptation.ts";
-import type { TokenizerSource } from "../text/tokenizer_source.ts";
-import type { TrainedTokenizerConfig } from "../text/tokenizer_config.ts";
+import { tokenizers, type TokenizerSource } from "../text/tokenizers/tokenizers.ts";
 import { InputTypeError, MissingDataError } from "../errors.ts";
 import { isThere, requireThere } from "../files.ts";
 import { readDeclaration } from "../results/records.ts";
@@ -126,23 +125,20 @@ async function checkWeights(
   }
 }
 
+/** Where the folder of a run keeps a tokenizer that it trained. */
+export function trainedTokenizerPath(run: string): string {
+  return join(run, "tokenizer.json");
+}
+
 /** Where the tokenizer of a run lies: the one that it trained, or the one that it was given. */
 export async function runTokenizer(
   path: string,
-  experiment: ResolvedExperiment,
-): Promise<TokenizerSource> {
-  const source = await tokenizerSource(experiment);
-  return source.kind === "bpe" ? { kind: "file", path: join(path, "tokenizer.json") } : source;
-}
-
-/** Where the tokenizer of an experiment comes from, that of its backbone's folder found there. */
-export async function tokenizerSource(
   { tokenizer, backbone }: Pick<ResolvedExperiment, "tokenizer" | "backbone">,
-): Promise<TrainedTokenizerConfig | TokenizerSource> {
-  if (tokenizer.kind !== "huggingface") return tokenizer;
-  const { stored } = backbones.get(backbone.kind);
-  if (stored) return await stored.tokenizer(backbone);
-  throw new Error('Checked: tokenizer.kind is not "huggingface" where a backbone is trained');
+): Promise<TokenizerSource> {
+  const { trained, besideWeights } = tokenizers.get(tokenizer.kind);
+  if (trained) return { kind: "file", path: trainedTokenizerPath(path) };
+  if (besideWeights) return await backbones.get(backbone.kind).stored!.tokenizer(backbone);
+  return tokenizer as TokenizerSource;
 }
 
 async function readExperiment(path: string): Promise<ResolvedExperiment> {

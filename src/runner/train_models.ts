@@ -9,6 +9,7 @@ import { trainingsOf } from "../experiment/trainings.ts";
 import { checkBlocks } from "../experiment/validation.ts";
 import type { Device } from "../runtime/device.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
+import { tokenizers } from "../text/tokenizers/tokenizers.ts";
 import type { TrainingConfig } from "../training/config.ts";
 import { backboneTraining, sideNetTraining } from "../training/adaptation.ts";
 import type { RunContext } from "./run_context.ts";
@@ -52,9 +53,9 @@ export async function obtainBackbone(
 }
 
 /**
- * Checks that a backbone can have been trained on a tokenizer's ids. Its vocabulary may be padded beyond that of a
- * `tokenizer.json`; a fairseq dictionary holds its own padding, and those that this project makes have none, so that another
- * size of them means other ids, as where a `dict.txt` is cut off.
+ * Checks that a backbone can have been trained on a tokenizer's ids. Its vocabulary may be padded beyond that of some kinds; a
+ * fairseq dictionary holds its own padding, and those that this project makes have none, so that another size of them means other
+ * ids, as where a `dict.txt` is cut off.
  *
  * @throws {RangeError} Where it cannot.
  */
@@ -66,7 +67,7 @@ function checkTokenizer(
   const source = (["path", "repo"] as const).find((field) => Reflect.has(backbone, field));
   const field = source ? `backbone.${source} "${Reflect.get(backbone, source)}"` : "backbone";
   const of = `the tokenizer of kind "${kind}" with the weights of ${field}`;
-  checkVocabulary(tokenizer, shape, { of, isExact: kind !== "file" });
+  checkVocabulary(tokenizer, shape, { of, isExact: !tokenizers.get(kind).isPadded });
 }
 
 /**

@@ -4,6 +4,7 @@
 import { decodeText, readingError, readTextBytes, requireThere } from "../files.ts";
 import { InputRangeError } from "../errors.ts";
 import { sha256Of } from "../sha256.ts";
+import { hashOf } from "./tokenizer.ts";
 
 /** A text with a name. */
 export interface Document {
@@ -95,6 +96,13 @@ export async function readDocument(file: DocumentFile): Promise<Document> {
     );
   }
   return { name, text, sha256: sha256Of(bytes) };
+}
+
+/** SHA-256 over the names and bytes of documents. */
+export async function hashDocuments(documents: AsyncIterable<Document>): Promise<string> {
+  const hashes: string[] = [];
+  for await (const { name, sha256 } of documents) hashes.push(name, sha256);
+  return hashOf(hashes);
 }
 
 async function filesOf(source: string): Promise<string[]> {

@@ -1,7 +1,7 @@
 import { defineExperiment, loadLongMem } from "../../mod.ts";
 import { runExperiment } from "../../src/queue/run_experiment.ts";
 import { tokenizeDocument } from "../../src/text/document_tokens.ts";
-import { openTokenizer } from "../../src/text/tokenizer_source.ts";
+import { openTokenizer } from "../../src/text/tokenizers/tokenizers.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { assert, sharedPath, sharedTest } from "../testing.ts";
 import { convertStories } from "./stories260k.ts";

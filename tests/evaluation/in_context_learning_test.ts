@@ -12,7 +12,7 @@ import { memoryProtocols } from "../../src/memory/config.ts";
 import { Random } from "../../src/random.ts";
 import { readSentenceTask, sentenceTasks } from "../../src/text/sentence_tasks.ts";
 import type { Tokenizer } from "../../src/text/tokenizer.ts";
-import { openTokenizer } from "../../src/text/tokenizer_source.ts";
+import { openTokenizer } from "../../src/text/tokenizers/tokenizers.ts";
 import { deviceTest } from "../graph/devices.ts";
 import { fixtureMemory, fixtureNetworks, fixtureTest, Golden } from "../longmem/fixture_model.ts";
 import { assert, assertClose, fixturePath, sharedPath, sharedTest, test } from "../testing.ts";

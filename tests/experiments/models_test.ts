@@ -113,7 +113,7 @@ for (const { experiment, file } of await loadExperiments([repositoryPath("experi
       const path = `${folder}/model`;
       const config = {
         "model_type": architecture,
-        "vocab_size": vocabSize,
+        "vocab_size": vocabSize + 6, // padded, as those of Pythia and Qwen are
         ...configs[architecture],
       };
       await Deno.mkdir(path);

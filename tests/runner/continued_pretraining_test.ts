@@ -5,7 +5,7 @@ import { writeBackboneFolder } from "../../src/checkpoint/folder.ts";
 import { missingPaths } from "../../src/experiment/estimate.ts";
 import { resolveRun } from "../../src/experiment/resolve.ts";
 import { runExperiment } from "../../src/queue/run_experiment.ts";
-import { openTokenizer } from "../../src/text/tokenizer_source.ts";
+import { openTokenizer } from "../../src/text/tokenizers/tokenizers.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { assert, assertClose, test } from "../testing.ts";
 import { smallChronicle, smallTraining } from "./small_chronicle.ts";

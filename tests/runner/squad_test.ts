@@ -6,7 +6,7 @@ import { exactMatch, f1, squad } from "../../src/evaluation/squad.ts";
 import type { SampleRecord } from "../../src/results/records.ts";
 import { resolveRun } from "../../src/experiment/resolve.ts";
 import type { EvaluationInputs, EvaluationTexts } from "../../src/evaluation/evaluation_kind.ts";
-import { openTokenizer } from "../../src/text/tokenizer_source.ts";
+import { openTokenizer } from "../../src/text/tokenizers/tokenizers.ts";
 import { ScriptedModel } from "../evaluation/scripted_model.ts";
 import { runExperiment } from "../../src/queue/run_experiment.ts";
 import { withFolder } from "../temporary_folder.ts";

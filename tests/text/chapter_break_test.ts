@@ -5,7 +5,7 @@ import {
 } from "../../src/text/chapter_break.ts";
 import { chapteredBooks, findChapters, holdsHeading } from "../../src/text/chapters.ts";
 import { openCorpus } from "../../src/text/corpus.ts";
-import { openTokenizer } from "../../src/text/tokenizer_source.ts";
+import { openTokenizer } from "../../src/text/tokenizers/tokenizers.ts";
 import { assert, sharedPath, sharedTest, test } from "../testing.ts";
 
 const instance = { ctx: "It was late.", pos: "Morning came.", negs: ["a", "b", "c", "d", "e"] };

@@ -2,7 +2,7 @@ import { FairseqTokenizer } from "../../src/text/fairseq_tokenizer.ts";
 import { byteCharacters } from "../../src/text/byte_level_bpe.ts";
 import { parseDictionary } from "../../src/text/fairseq_dictionary.ts";
 import { type SpecialIds, textOf } from "../../src/text/tokenizer.ts";
-import { openTokenizer } from "../../src/text/tokenizer_source.ts";
+import { openTokenizer } from "../../src/text/tokenizers/tokenizers.ts";
 import { assert, fixturePath, sharedPath, sharedTest, test } from "../testing.ts";
 
 interface BpeCase {

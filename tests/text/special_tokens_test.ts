@@ -1,7 +1,7 @@
-import { folderTokenizer, writeFolderTokenizer } from "../../src/checkpoint/folder_tokenizer.ts";
+import { folderTokenizer, writeFolderTokenizer } from "../../src/text/tokenizers/tokenizers.ts";
 import { byteCharacters } from "../../src/text/byte_level_bpe.ts";
 import { tokenizeDocument } from "../../src/text/document_tokens.ts";
-import { openTokenizer } from "../../src/text/tokenizer_source.ts";
+import { openTokenizer } from "../../src/text/tokenizers/tokenizers.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { assert, test } from "../testing.ts";
 

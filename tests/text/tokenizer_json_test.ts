@@ -7,7 +7,7 @@ import {
   parseTokenizerJson,
   parseTokenizerJsonWithLibrary,
 } from "../../src/text/tokenizer_json.ts";
-import { openTokenizer } from "../../src/text/tokenizer_source.ts";
+import { openTokenizer } from "../../src/text/tokenizers/tokenizers.ts";
 import { checkTokenIds, hashOf, type SpecialIds } from "../../src/text/tokenizer.ts";
 import { assert, fixturePath, sharedPath, sharedTest, test } from "../testing.ts";
 

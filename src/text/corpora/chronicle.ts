@@ -18,7 +18,6 @@ import { writePretrainingDocuments } from "../chronicle/pretraining.ts";
 import type { TokenizedDocument } from "../document_tokens.ts";
 import { sha256Of } from "../../sha256.ts";
 import { hashOf } from "../tokenizer.ts";
-import { openTokenizer } from "../tokenizer_source.ts";
 import {
   type CorpusContext,
   type CorpusKind,
@@ -122,7 +121,7 @@ export const chronicleCorpus: CorpusKind<ChronicleCorpusDeclaration, ChronicleCo
   /** The chronicle and its vocabulary belong together, and its generator reports configurations that it cannot write. */
   check(corpus, path, { tokenizer }) {
     const { kind, books, config } = corpus;
-    const problems = tokenizerProblems(kind, tokenizer, ["chronicle"]);
+    const problems = tokenizerProblems(kind, tokenizer, ({ reads }) => reads === "chronicle");
     try {
       checkChronicle(writingOf(corpus));
       for (const count of [books.valid, books.test]) {
@@ -157,8 +156,7 @@ async function openChronicle(
   context: CorpusContext,
 ): Promise<RunText> {
   const { seed, books: counts } = corpus, writing = writingOf(corpus);
-  const tokenizer = await openTokenizer({ kind: "chronicle" });
-  await context.recordHash("tokenizer", tokenizer.hash);
+  const tokenizer = await context.openTokenizer();
 
   /** Records the written documents and drops their recalls, of which a long corpus has many. */
   const record = async (name: string, written: Iterable<TokenizedDocument>) => {

@@ -6,8 +6,7 @@ import type { ChronicleConfig } from "../chronicle/config.ts";
 import type { Document } from "../corpus.ts";
 import type { LineTreatment, TokenizedDocument } from "../document_tokens.ts";
 import type { Tokenizer } from "../tokenizer.ts";
-import type { TokenizerConfig, TrainedTokenizerConfig } from "../tokenizer_config.ts";
-import type { TokenizerSource } from "../tokenizer_source.ts";
+import { type TokenizerConfig, tokenizers } from "../tokenizers/tokenizers.ts";
 
 /** One part of a corpus. */
 export type Split = "train" | "valid" | "test";
@@ -73,11 +72,10 @@ export interface CorpusKind<Declaration, Config>
 export interface CorpusContext {
   /** Name of the experiment, for errors. */
   readonly name: string;
-  readonly tokenizer: TrainedTokenizerConfig | TokenizerSource;
   /** Splits that the run reads, where it trains on one of them; otherwise none. */
   readonly splits: readonly Split[];
-  /** Folder of the run, in which a tokenizer that is trained is kept. */
-  readonly folder: string;
+  /** Opens the tokenizer of the run and records its hash; one that is trained learns from the documents, those of the train split. */
+  openTokenizer(documents?: AsyncIterable<Document>): Promise<Tokenizer>;
   /** Records the hash of the data read. */
   recordHash(name: string, hash: string): Promise<void>;
   /** Shows the present activity. */
@@ -133,8 +131,9 @@ export function sizeOf(documents: readonly RunDocument[]): string {
 export function tokenizerProblems(
   corpus: string,
   tokenizer: TokenizerConfig,
-  allowed: readonly TokenizerConfig["kind"][],
+  fits: (kind: ReturnType<typeof tokenizers.get>) => boolean,
 ): Problem[] {
+  const allowed = tokenizers.names.filter((name) => fits(tokenizers.get(name)));
   if (allowed.includes(tokenizer.kind)) return [];
   const [only, ...others] = allowed;
   const rule = others.length === 0 ? `must be "${only}"` : `must not be "${tokenizer.kind}"`;

@@ -5,21 +5,18 @@ import { introducedAt } from "../../declaration/identity.ts";
 import type { Accepts, Assert, Declared, NamedPath } from "../../declaration/part.ts";
 import type { ByProtocol } from "../../declaration/protocol.ts";
 import { InputRangeError, InputTypeError, MissingDataError } from "../../errors.ts";
-import { ifThere, isThere, readText, writeAtomically } from "../../files.ts";
-import { firstBytes, trainByteLevelBpe } from "../bpe_trainer.ts";
+import { ifThere, isThere } from "../../files.ts";
 import {
   type Document,
   type DocumentFile,
   findDocuments,
+  hashDocuments,
   matchesWildcards,
   readDocument,
 } from "../corpus.ts";
 import { readCorpusIndex } from "../corpus_index.ts";
 import { tokenizeDocument } from "../document_tokens.ts";
-import { hashOf, type Tokenizer } from "../tokenizer.ts";
-import type { TokenizerConfig } from "../tokenizer_config.ts";
-import { formatTokenizerJson, parseTokenizerJson } from "../tokenizer_json.ts";
-import { openTokenizer } from "../tokenizer_source.ts";
+import { hashOf } from "../tokenizer.ts";
 import {
   type CorpusContext,
   type CorpusKind,
@@ -121,7 +118,7 @@ export const fileCorpus: CorpusKind<FileCorpusDeclaration, FileCorpusConfig> = {
   }),
 
   check: ({ kind }, _path, { tokenizer }) =>
-    tokenizerProblems(kind, tokenizer, ["bpe", "file", "gpt2", "huggingface"]),
+    tokenizerProblems(kind, tokenizer, ({ reads }) => reads === "texts"),
 
   /** Lists the folder and, if it exists, the files named in it. Whether a glob matches shows when the corpus is opened. */
   async files(corpus, path) {
@@ -173,13 +170,9 @@ async function openFiles(
   corpus: FileCorpusConfig,
   context: CorpusContext,
 ): Promise<RunText> {
-  const { name, tokenizer: config } = context;
   await checkSplits(corpus, context);
   const index = await readCorpusIndex(corpus.folder);
-  const tokenizer = config.kind === "bpe"
-    ? await trainedTokenizer(config, corpus, context)
-    : await openTokenizer(config);
-  await context.recordHash("tokenizer", tokenizer.hash);
+  const tokenizer = await context.openTokenizer(documentsOf(corpus, "train"));
 
   const documents = once(async (split: Split): Promise<readonly RunDocument[]> => {
     context.doing(`reading the ${split} split`);
@@ -211,7 +204,7 @@ async function openFiles(
     pretrainingDocuments: () => documents("train"),
     books() {
       throw new InputTypeError(
-        `Cannot find recalls in the corpus of "${name}" as only those of the chronicle are known: ` +
+        `Cannot find recalls in the corpus of "${context.name}" as only those of the chronicle are known: ` +
           `current value of corpus.kind is "files", allowed is chronicle`,
       );
     },
@@ -230,9 +223,7 @@ export function clusterOf(name: string, clusters: Readonly<Record<string, string
  * @throws {Deno.errors.NotFound} Where they are missing.
  */
 export async function hashCorpus(corpus: FileCorpusConfig, split: Split): Promise<string> {
-  const hashes: string[] = [];
-  for await (const { name, sha256 } of documentsOf(corpus, split)) hashes.push(name, sha256);
-  return hashOf(hashes);
+  return await hashDocuments(documentsOf(corpus, split));
 }
 
 async function filesOf(corpus: FileCorpusConfig, split: Split): Promise<DocumentFile[]> {
@@ -268,37 +259,6 @@ async function checkSplits(
       seen.set(sha256, { split, path: file.path });
     }
   }
-}
-
-/**
- * A tokenizer trained on the train split, which is kept as `tokenizer.json` in the run's folder. Its training text counts as read even
- * if no training reads it, and is recorded first, so that a kept vocabulary is never beside the hash of another text.
- */
-async function trainedTokenizer(
-  config: Extract<TokenizerConfig, { kind: "bpe" }>,
-  corpus: FileCorpusConfig,
-  context: CorpusContext,
-): Promise<Tokenizer> {
-  const path = join(context.folder, "tokenizer.json");
-  const kept = await ifThere(readText(path));
-  if (kept !== undefined) {
-    await context.recordHash("corpus train", await hashCorpus(corpus, "train"));
-    return parseTokenizerJson(kept, { name: path });
-  }
-  context.doing(`training a vocabulary of ${config.vocabSize} tokens`);
-  const texts: string[] = [], hashes: string[] = [];
-  let leftBytes = config.maxTrainingBytes ?? Infinity;
-  for await (const { name, text, sha256 } of documentsOf(corpus, "train")) {
-    hashes.push(name, sha256);
-    if (leftBytes <= 0) continue;
-    const { part, sizeBytes } = firstBytes(text, leftBytes);
-    texts.push(part);
-    leftBytes = part.length < text.length ? 0 : leftBytes - sizeBytes;
-  }
-  await context.recordHash("corpus train", hashOf(hashes));
-  const json = formatTokenizerJson(trainByteLevelBpe(texts, { vocabSize: config.vocabSize }));
-  await writeAtomically(path, json);
-  return parseTokenizerJson(json, { name: path });
 }
 
 /** Bytes of a file's text; of a compressed one those that its last four bytes tell. */

@@ -1,7 +1,6 @@
 import { z } from "zod";
 import type { Accepts, Assert } from "../../declaration/part.ts";
 import { InputTypeError } from "../../errors.ts";
-import { openTokenizer } from "../tokenizer_source.ts";
 import {
   type CorpusContext,
   type CorpusKind,
@@ -22,7 +21,7 @@ export const noCorpus: CorpusKind<NoCorpusConfig, NoCorpusConfig> = {
   schema,
   fill: (corpus) => corpus,
   check: ({ kind }, path, { tokenizer, trained }) => [
-    ...tokenizerProblems(kind, tokenizer, ["file", "gpt2", "huggingface"]),
+    ...tokenizerProblems(kind, tokenizer, ({ reads, trained }) => reads === "texts" && !trained),
     ...trained.map((part) => ({
       path: `${path}.kind`,
       message: `must not be "none" where ${part} is trained: allowed are files, chronicle`,
@@ -37,20 +36,14 @@ async function openTokenizerAlone(
   _corpus: NoCorpusConfig,
   context: CorpusContext,
 ): Promise<RunText> {
-  const { name, tokenizer: config } = context;
-  if (config.kind === "bpe") {
-    throw new InputTypeError(`Cannot train a tokenizer for "${name}" as it has no corpus`);
-  }
-  const tokenizer = await openTokenizer(config);
-  await context.recordHash("tokenizer", tokenizer.hash);
   const missing = () => {
     throw new InputTypeError(
-      `Cannot read documents for "${name}" as it has none: current value of corpus.kind is "none", ` +
+      `Cannot read documents for "${context.name}" as it has none: current value of corpus.kind is "none", ` +
         "allowed are files, chronicle",
     );
   };
   return {
-    tokenizer,
+    tokenizer: await context.openTokenizer(),
     documents: missing,
     texts: missing,
     pretrainingDocuments: missing,

@@ -12,7 +12,7 @@ import {
   sentenceTaskFormats,
   sentenceTasks,
 } from "../../../src/text/sentence_tasks.ts";
-import { openTokenizer } from "../../../src/text/tokenizer_source.ts";
+import { openTokenizer } from "../../../src/text/tokenizers/tokenizers.ts";
 import { assert, fixturePath, sharedPath, sharedTest, test } from "../../testing.ts";
 import { characterTokenizer } from "../../text/characters.ts";
 import { officialNames } from "../../text/official_names.ts";

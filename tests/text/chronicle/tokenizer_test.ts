@@ -8,7 +8,7 @@ import {
 } from "../../../src/text/chronicle/tokenizer.ts";
 import { vocabulary } from "../../../src/text/chronicle/vocabulary.ts";
 import { tokenizeDocument } from "../../../src/text/document_tokens.ts";
-import { openTokenizer } from "../../../src/text/tokenizer_source.ts";
+import { openTokenizer } from "../../../src/text/tokenizers/tokenizers.ts";
 import { assert, repositoryPath, test } from "../../testing.ts";
 
 test("data/chronicle/tokenizer.json is what formatChronicleTokenizer() writes, and has its ids", async () => {

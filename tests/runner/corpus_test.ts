@@ -1,0 +1,59 @@
+import { openText } from "../../src/runner/corpus.ts";
+import type { RunContext } from "../../src/runner/run_context.ts";
+import { hashCorpus } from "../../src/text/corpora/files.ts";
+import { resolvedExperiment } from "../experiment/resolved.ts";
+import { withFolder } from "../temporary_folder.ts";
+import { assert, test } from "../testing.ts";
+
+test("a vocabulary is kept beside the hash of the text that it was trained on, whatever is written then", async () => {
+  await withFolder(async (folder) => {
+    for (const split of ["train", "valid", "test"]) {
+      await Deno.mkdir(`${folder}/${split}`);
+      await Deno.writeTextFile(
+        `${folder}/${split}/${split}.txt`,
+        `the old king ${split} `.repeat(9),
+      );
+    }
+    const experiment = resolvedExperiment({
+      name: "words",
+      corpus: { folder, train: "train", valid: "valid", test: "test" },
+      tokenizer: { kind: "bpe", vocabSize: 270 },
+      backbone: {
+        kind: "pretrain",
+        size: "tiny",
+        training: { batchSize: 1, contextTokens: 16, steps: 1, learningRate: 1e-3 },
+      },
+      evaluations: [],
+    });
+    const { corpus } = experiment;
+    assert.ok(corpus.kind === "files");
+    const before = await hashCorpus(corpus, "train"), recorded: string[] = [];
+    const vocabulary = `${folder}/tokenizer.json`;
+    const context = {
+      results: {
+        path: folder,
+        async recordHash(name: string, sha256: string) {
+          if (name !== "corpus train") return;
+          const isKept = await Deno.stat(vocabulary).then(() => true, () => false);
+          recorded.push(`${sha256} ${isKept}`);
+          // Somebody writes the document while the vocabulary is trained.
+          await Deno.writeTextFile(`${folder}/train/train.txt`, "zebras and quaggas");
+        },
+      },
+      progress: { doing: () => {}, note: () => {} },
+    } as unknown as RunContext;
+    const { documents } = await openText(experiment, context);
+    await documents("train");
+    const after = await hashCorpus(corpus, "train");
+    assert.notEqual(after, before);
+    // A run refuses the second, as it has recorded another.
+    assert.deepEqual(recorded, [`${before} false`, `${after} true`]);
+    assert.doesNotMatch(await Deno.readTextFile(vocabulary), /zeb|qua/);
+
+    // Opened again, it is kept, and what it was trained on is hashed again.
+    recorded.length = 0;
+    const { tokenizer } = await openText(experiment, context);
+    assert.deepEqual(recorded, [`${after} true`]);
+    assert.equal(tokenizer.vocabSize, 270);
+  });
+});
