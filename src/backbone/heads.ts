@@ -18,7 +18,11 @@ import type { AttentionHeads, BatchOptions } from "./architecture.ts";
 export function localAttention(
   { q, k, v, windowTokens }: Pick<AttentionHeads, "q" | "k" | "v" | "windowTokens">,
   batch: BatchOptions,
-  options: { layer: string; mask?: DropoutMask; bias?: (block: AttentionBlock) => Value },
+  options: {
+    layer: string;
+    mask?: DropoutMask | undefined;
+    bias?: ((block: AttentionBlock) => Value) | undefined;
+  },
 ): Value {
   const { layer, mask } = options;
   const { bias = (block: AttentionBlock) => batch.positions.block(block, windowTokens) } = options;

@@ -130,7 +130,7 @@ export async function loadLongMem(options: LoadLongMemOptions): Promise<LongMemM
   const memory = memoryPart.fill({ ...sideNet.memory, ...options.memory }, { protocol });
   // Batches are not known yet: the smallest that is ever written is one chunk.
   checkMemoryConfig(memory, { rows: 1, contextTokens: memory.chunkTokens });
-  const opened = await openDevice(device, threads === undefined ? {} : { threads });
+  const opened = await openDevice(device, { threads });
   try {
     const parts = {
       backbone: { ...backbone, ...(frozenWeights && { frozenType: frozenWeights }) },

@@ -52,7 +52,7 @@ export interface EfficiencyTask {
 /** Measures a point; the peak memory is that of the whole process since it began. */
 export async function measurePoint(task: EfficiencyTask): Promise<EfficiencyMeasurement> {
   const { threads, point: { rows, contextTokens, memoryTokens = 0 } } = task;
-  const device = await openDevice(task.device, threads === undefined ? {} : { threads });
+  const device = await openDevice(task.device, { threads });
   const backbone = { shape: task.backbone, weights: initializeBackbone(task.backbone, 1) };
   const { sideNet: shape, memory } = task;
   const model = new LongMem(device, {

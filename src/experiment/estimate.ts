@@ -20,15 +20,15 @@ import { adaptedTensors } from "../training/adaptation.ts";
 import { isThere } from "../files.ts";
 import { backboneTensorShapes } from "../backbone/architectures.ts";
 
-/** Estimated cost of a run; fields that depend on a file that has not been read are absent. */
+/** Estimated cost of a run; fields that depend on a file that has not been read are undefined. */
 export interface Estimate {
-  readonly backboneParameters?: number;
+  readonly backboneParameters: number | undefined;
   /** Parameters of the SideNet, the trained ones. */
-  readonly sidenetParameters?: number;
+  readonly sidenetParameters: number | undefined;
   /** Bytes of memory that it needs at least. */
   readonly memoryBytes: number;
-  /** Why it does not fit into the memory of this machine; absent where it may. */
-  readonly excess?: MemoryExcess;
+  /** Why it does not fit into the memory of this machine; undefined where it may. */
+  readonly excess: MemoryExcess | undefined;
   readonly trainings: readonly TrainingEstimate[];
   readonly evaluations: readonly EvaluationEstimate[];
   /** Paths that the declaration names and that are not there. */
@@ -62,13 +62,11 @@ export async function estimateRun(experiment: ResolvedExperiment): Promise<Estim
     backbone: 2 * (backboneParameters! - shape.vocabSize * shape.hiddenDim),
     ...(sidenetParameters !== undefined && { sidenet: 2 * sidenetParameters }),
   };
-  const memoryBytes = memoryNeed(experiment, onFile);
-  const excess = memoryExcess(experiment, onFile);
   return {
-    ...(backboneParameters !== undefined && { backboneParameters }),
-    ...(sidenetParameters !== undefined && { sidenetParameters }),
-    memoryBytes,
-    ...(excess && { excess }),
+    backboneParameters,
+    sidenetParameters,
+    memoryBytes: memoryNeed(experiment, onFile),
+    excess: memoryExcess(experiment, onFile),
     trainings: trainingsOf(experiment).map((training) =>
       estimateTraining(training, experiment, { backbone: shape, sideNet: sidenetShape })
     ),

@@ -51,11 +51,9 @@ export interface ResolvedVariant extends Variant<ResolvedExperiment> {
  */
 export function resolveVariants(declaration: unknown): ResolvedVariant[] {
   const present = withoutUndefined(declaration);
-  const { sweep, ...base } = isObject(present) ? present : { sweep: undefined };
+  const { sweep = {}, ...base } = isObject(present) ? present : {} as Record<string, unknown>;
   const single = isObject(present) ? base : present;
-  const { axes, problems, refused } = sweep === undefined
-    ? { axes: [], problems: [], refused: [] }
-    : readSweep(sweep, base);
+  const { axes, problems, refused } = readSweep(sweep, base);
   const found = new Map<string, { problem: Problem; among: number[][] }>();
   const variants: ResolvedVariant[] = [];
   for (const places of combinations(axes)) {

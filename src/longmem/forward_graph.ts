@@ -39,7 +39,8 @@ export function buildForward(options: ForwardOptions): Forward {
   const weights = weightInputs(graph, own?.tensors(part, backbone) ?? new Map(), own?.prefix ?? "");
   const states = kind.forward({ graph, tokens, frozen, part, weights, batch, options });
   const head = architectureOf(backbone).head(frozen, backbone);
-  return { ...states, graph, tokens, head, features: scoredFeatures(states.features, options) };
+  const features = scoredFeatures(states.features ?? states.backbone.features, options);
+  return { ...states, graph, tokens, head, features };
 }
 
 /** Names of a layer's keys and values. */

@@ -89,7 +89,7 @@ export function jointAttention(
         ids: retrieved.ids,
         keys: bank.keys,
         values: bank.values,
-        ...(chunkBias ? { chunkBias } : {}),
+        chunkBias,
         ...(note && { note }),
         blockBytes: memory.blockBytes,
       });

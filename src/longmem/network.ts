@@ -90,7 +90,7 @@ export interface ForwardOptions {
   /** Shape of the network's part. */
   readonly part?: unknown;
   /** Absent: layers that would read it see the segment alone. */
-  readonly memory?: GraphMemory;
+  readonly memory?: GraphMemory | undefined;
   readonly rows: number;
   readonly contextTokens: number;
   /** Whether padding may stand anywhere; otherwise only at the end of rows, where nothing sees it. */
@@ -106,10 +106,9 @@ export interface ForwardOptions {
   /** Tokens at the end of each row whose features the head reads; absent: all. */
   readonly scoredTokens?: number;
   /** Dropout of the layers that are trained. */
-  readonly dropout?: (
-    graph: Graph,
-    layer: number,
-  ) => { attention: DropoutMask; mlp: DropoutMask } | undefined;
+  readonly dropout?:
+    | ((graph: Graph, layer: number) => { attention: DropoutMask; mlp: DropoutMask })
+    | undefined;
 }
 
 /** Inputs from which a network is built. */
@@ -142,8 +141,8 @@ export interface NetworkStates {
   readonly cached: readonly { readonly k: Value; readonly v: Value }[];
   /** The chunks that queries find, for each bank of the graph. */
   readonly retrieved: readonly NotedRetrieval[];
-  /** Input of the head, for all tokens [N, E]. */
-  readonly features: Value;
+  /** Input of the head, for all tokens [N, E]; absent: the backbone's own. */
+  readonly features?: Value;
 }
 
 /** Values of a forward pass; the features are those of the scored tokens of each row [n, E]. */
@@ -153,6 +152,7 @@ export interface Forward extends NetworkStates {
   readonly tokens: Value;
   /** The frozen head. */
   readonly head: Head;
+  readonly features: Value;
 }
 
 /** Prefix of a bank's inputs in a graph of several: one for each block. */

@@ -99,6 +99,18 @@ export function paddingMask(
   return mask;
 }
 
+/**
+ * The tokens T that a window is padded to at its end, in steps, so that few shapes have to be compiled; and how many of the last
+ * are scored, the window's own last among them.
+ */
+export function paddedWindow(
+  tokens: number,
+  contextTokens: number,
+): { T: number; scoredTokens: number } {
+  const step = 32, T = Math.min(Math.ceil(tokens / step) * step, contextTokens);
+  return { T, scoredTokens: Math.min(T, step) };
+}
+
 /** Whether padding stands before another token of its row: then it changes positions and must be hidden. */
 export function hasInnerPadding(mask: Uint8Array, rows: number): boolean {
   const T = mask.length / rows;

@@ -3,6 +3,7 @@
  */
 import type { MemoryRange, MemoryReading } from "./explanation.ts";
 import type { LongMemModel } from "./longmem_model.ts";
+import { paddedWindow } from "./padding.ts";
 
 /** Adjacent chunks that a position reads. */
 export interface Passage extends MemoryRange {
@@ -57,9 +58,6 @@ export interface TokenExplanation {
   })[];
 }
 
-/** Windows are padded to multiples of this, so that few shapes have to be compiled. */
-const windowStep = 32;
-
 /**
  * Explains a token by the reads of the position before it: each of the passages that its heads read most is hidden from the
  * memory in turn.
@@ -74,12 +72,12 @@ export async function explainToken(
   { contextTokens, passages: most }: { contextTokens: number; passages: number },
 ): Promise<TokenExplanation> {
   const seen = window.slice(-contextTokens), length = seen.length;
-  const T = Math.min(Math.ceil(length / windowStep) * windowStep, contextTokens);
+  const { T, scoredTokens } = paddedWindow(length, contextTokens);
   // Causal attention does not see tokens behind the window.
   const tokens = new Int32Array(T).fill(token);
   tokens.set(seen);
-  const targets = new Int32Array(Math.min(T, windowStep)).fill(token);
-  const last = targets.length - 1 - (T - length);
+  const targets = new Int32Array(scoredTokens).fill(token);
+  const last = scoredTokens - 1 - (T - length);
   const read = passagesOf(await model.explain(tokens, targets), length - 1).slice(0, most);
   // Always as many rows, of which some may hide nothing: one shape to compile.
   const nothing = { start: 0, end: 0 };

@@ -103,8 +103,8 @@ export class Passes {
       backbone: backbone.shape,
       frozenType: backbone.frozenType,
       part: ownPart(this.parts)?.shape,
-      ...(memory ? { memory: memory.inGraph } : {}),
-      ...(want === "explained" ? { explains: true } : {}),
+      memory: memory?.inGraph,
+      explains: want === "explained",
       blockBytes,
     });
     const { graph } = forward;

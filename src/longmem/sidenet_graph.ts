@@ -12,9 +12,9 @@ import { layerPrefix, memoryLayer, type SideNetShape, usualLastResidual } from "
 /** How a SideNet computes. */
 export interface SideNetOptions extends BatchOptions {
   /** Reads the memory in layer Mx; absent for a SideNet without memory. */
-  readonly memory?: MemoryReader;
+  readonly memory?: MemoryReader | undefined;
   /** Dropout of layer i, in training. */
-  readonly dropout?: (layer: number) => { attention: DropoutMask; mlp: DropoutMask } | undefined;
+  readonly dropout?: ((layer: number) => { attention: DropoutMask; mlp: DropoutMask }) | undefined;
 }
 
 /** Outputs of a SideNet. */
@@ -45,7 +45,7 @@ export function sideNetForward(
   const { sideNet } = architectureOf(shape.backbone);
   const { features: normed, lastStream } = backbone;
   const hs = backbone.hiddenStates.with(-1, lastResidual === "raw" ? lastStream : normed);
-  const { graph } = hs[0];
+  const { graph } = hs[0], { positions } = options;
   const hiddenStates = [hs[0]];
   const heads: AttentionHeads[] = [];
   const attentionOutputs: Value[] = [];
@@ -58,15 +58,10 @@ export function sideNetForward(
       const attend = (heads: AttentionHeads) => {
         const local = localAttention(heads, options, {
           layer: sideNetLayerName(i),
-          bias: (block) =>
-            memory
-              ? options.positions.blockWithPadsVisible(
-                block,
-                memory.bank.active,
-                heads.windowTokens,
-              )
-              : options.positions.block(block, heads.windowTokens),
-          ...(masks ? { mask: masks.attention } : {}),
+          mask: masks?.attention,
+          bias: memory &&
+            ((block) =>
+              positions.blockWithPadsVisible(block, memory.bank.active, heads.windowTokens)),
         });
         return memory
           ? jointAttention(local, heads, weight(sideNet.gate), { ...memory, ...options })

@@ -3,7 +3,7 @@ import { cachedInputs } from "../backbone/attention_bias.ts";
 import type { Tensors } from "../runtime/device.ts";
 import { type Network, networks } from "./networks.ts";
 import type { OpenMemory } from "./open_memory.ts";
-import { paddingMask } from "./padding.ts";
+import { paddedWindow, paddingMask } from "./padding.ts";
 import { batchFeeds, type Passes } from "./passes.ts";
 import { SegmentCache } from "./segment_cache.ts";
 
@@ -19,9 +19,6 @@ export interface TokenWindow {
   /** Frees the window's tensors on the device, once the calls before it have ended. */
   close(): Promise<void>;
 }
-
-/** Whole windows are padded to multiples of this, so that few shapes have to be compiled. */
-const windowStep = 32;
 
 /** Tokens of a window, and the keys and values that were computed for them. */
 export class WindowState {
@@ -114,14 +111,15 @@ export class WindowState {
     memory: OpenMemory | undefined,
   ): Promise<{ logits: Float32Array; keys: Tensors | undefined }> {
     const { device, parts } = this.#passes, C = this.#contextTokens, network = this.#network;
-    const T = Math.min(Math.ceil(tokens.length / windowStep) * windowStep, C);
+    const { T, scoredTokens } = paddedWindow(tokens.length, C);
     const filled = new Int32Array(T).fill(this.#padId ?? 0); // any id does, where none is padding
     filled.set(tokens);
     const mask = paddingMask(filled, this.#padId), padded = mask.includes(0);
-    const scoredTokens = Math.min(T, windowStep); // among them is the window's last
     const returnsKeys = tokens.length < C && networks.get(network).followsCache; // otherwise no pass would read them
-    const feeds = { tokens: filled }, options = { rows: 1, ...(padded ? { mask } : {}) };
-    const batch = batchFeeds(device, feeds, options);
+    const batch = batchFeeds(device, { tokens: filled }, {
+      rows: 1,
+      mask: padded ? mask : undefined,
+    });
     const kind = {
       want: "logits",
       network,

@@ -111,10 +111,10 @@ export function repetitionRemarks({ id, recorded }: ResolvedRun, current: Enviro
 export async function recordRun(
   run: ResolvedRun,
   executor: RunExecutor,
-  context: Pick<RunContext, "results" | "progress" | "signal">,
+  context: RunContext,
 ): Promise<void> {
   const { results, progress, signal } = context;
-  const { experiment: { device }, limit, recorded } = run;
+  const { recorded } = run;
   for (const text of repetitionRemarks(run, results.environment)) progress.note(`again: ${text}`);
   const startedAt = performance.now();
   const recordResources = () =>
@@ -124,12 +124,7 @@ export async function recordRun(
     });
   try {
     await results.setState("running");
-    await executor(run, {
-      ...context,
-      device,
-      checkpointFolder: results.checkpointFolder,
-      ...(limit !== undefined && { limit }),
-    });
+    await executor(run, context);
     await recordResources();
     await results.setState("completed");
     const compared = recorded?.summary && metricDifference(recorded.summary, results.summary);

@@ -112,7 +112,7 @@ function corpusStream(
         contextTokens,
         pad,
         seed: experiment.seed,
-        ...(maxDocumentTokens === undefined ? {} : { maxDocumentTokens }),
+        maxDocumentTokens,
       });
     }
     default:

@@ -26,10 +26,9 @@ import { recordInputs } from "./inputs.ts";
  */
 export async function executeRun(run: ResolvedRun, context: RunContext): Promise<void> {
   const { experiment } = run;
-  const { threads } = experiment;
   await checkReadiness(experiment);
   await recordInputs(experiment, context);
-  const device = await openDevice(context.device, threads === undefined ? {} : { threads });
+  const device = await openDevice(experiment.device, { threads: experiment.threads });
   try {
     const description = `${device.kind}: ${device.description} (${device.reason})`;
     context.progress.note(`device ${description}`);

@@ -1,8 +1,7 @@
 /**
- * The surroundings of a run: where its results go, its progress, its signal, its device.
+ * The surroundings of a run: where its results go, its progress, its signal.
  */
 import type { EvaluationUnit } from "../evaluation/evaluation_kind.ts";
-import type { DeviceChoice } from "../experiment/declaration.ts";
 import type { ResolvedRun } from "../experiment/resolve.ts";
 import type { RunFolder } from "../results/run_folder.ts";
 
@@ -50,12 +49,6 @@ export interface RunContext {
   readonly progress: RunProgress;
   /** Aborted when the user wants it to stop: the training saves a checkpoint, then throws the signal's reason. */
   readonly signal: AbortSignal;
-  /** Where it runs, the command line's choice before the declaration's. */
-  readonly device: DeviceChoice;
-  /** Folder of its checkpoint; missing before the first one. */
-  readonly checkpointFolder: string;
-  /** Items per evaluation at most; already applied to the declaration's evaluations. */
-  readonly limit?: number;
 }
 
 /** Executes a run; `executeRun` and the fakes of tests are such functions. */

@@ -40,7 +40,7 @@ export async function runPhase(
   context: RunContext,
 ): Promise<TensorMap> {
   const { name, trainer: { config, parts } } = phase;
-  const folder = join(context.checkpointFolder, name);
+  const folder = join(context.results.checkpointFolder, name);
   const finished = join(folder, "weights.safetensors");
   const { results, progress } = context;
   const trainer = await Trainer.prepare(phase.trainer);
@@ -80,12 +80,8 @@ export async function runPhase(
         refuse: (step) => missingRecord(phase, step, context),
         onSkip: (text) => progress.note(`${name}: ${text}`),
       },
-      ...(config.validateEverySteps
-        ? {
-          validate: (weights: TensorMap) => validationLoss(phase, weights, text),
-          onValidation: recorder.validation,
-        }
-        : {}),
+      validate: (weights) => validationLoss(phase, weights, text),
+      onValidation: recorder.validation,
     });
     if (config.validateEverySteps) {
       progress.note(

@@ -7,6 +7,7 @@
  *     ../../.locks/<key>                      locked while a run trains weights that others then reuse
  */
 import { join, relative } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { readSafetensors } from "../formats/safetensors.ts";
 import { hashFrozen, hashTensors } from "../formats/tensor_hash.ts";
 import { type MetricsRecord, readMetricsRecords } from "../results/records.ts";
@@ -48,15 +49,7 @@ export async function lockPhase(
       ? "another of these runs"
       : describeHolder(holder);
     if (!told) progress.doing(`waiting for the same ${name} from ${who}`);
-    await new Promise<void>((done) => {
-      const timer = setTimeout(finish, 250);
-      signal.addEventListener("abort", finish);
-      function finish() {
-        clearTimeout(timer);
-        signal.removeEventListener("abort", finish);
-        done();
-      }
-    });
+    await setTimeout(250, undefined, { signal }).catch(() => {}); // the loop throws the signal's reason
   }
 }
 
@@ -71,7 +64,7 @@ function resultsOf(runFolder: string): string {
 export async function takeFinishedPhase(
   { name, trainer: { config } }: Phase,
   identity: PhaseIdentity,
-  { results, progress, checkpointFolder }: RunContext,
+  { results, progress }: RunContext,
 ): Promise<TensorMap | undefined> {
   const root = resultsOf(results.path);
   for (const path of await runFolders(root)) {
@@ -90,7 +83,7 @@ export async function takeFinishedPhase(
     if (hashTensors(weights) !== record.weights) continue;
     if (missingLine(lines, config, config.steps)) continue;
     const run = relative(root, path);
-    const own = join(checkpointFolder, name);
+    const own = join(results.checkpointFolder, name);
     await makeFolder(own);
     await results.replaceMetrics(name, lines);
     await results.recordTaken(name, { run, weights: record.weights });
@@ -138,10 +131,10 @@ export async function recordPhaseEnd(
 export async function checkPhase(
   { name }: Pick<Phase, "name">,
   current: Determinants,
-  { checkpointFolder, results, progress }: RunContext,
+  { results, progress }: RunContext,
   weights?: TensorMap,
 ): Promise<void> {
-  const folder = join(checkpointFolder, name);
+  const folder = join(results.checkpointFolder, name);
   const record = await readRecord(folder).catch((error) => {
     throw isInputError(error)
       ? new InputError(`${error.message}; --fresh starts the run again`, { cause: error })

@@ -26,7 +26,7 @@ type SessionOptions = NonNullable<Parameters<Ort["InferenceSession"]["create"]>[
 export interface HostDeviceOptions {
   reason: string;
   /** Threads of one operator; the default is LONGMEM_THREADS, or one for each core that the process may use. */
-  threads?: number;
+  threads?: number | undefined;
 }
 
 /** Cores that this process may use: those of its job, where a cluster runs it, and its affinity. */

@@ -6,7 +6,7 @@ import { webGpu } from "../system.ts";
 
 export interface OpenDeviceOptions {
   /** Threads of the `cpu` engine; by default LONGMEM_THREADS, or one per core. */
-  threads?: number;
+  threads?: number | undefined;
 }
 
 /**

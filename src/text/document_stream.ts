@@ -18,7 +18,7 @@ export interface DocumentStreamOptions {
   /** Seed of the order of the documents. */
   readonly seed: number | string;
   /** Cuts documents into parts of at most this many targets, each treated as a document; absent: none. */
-  readonly maxDocumentTokens?: number;
+  readonly maxDocumentTokens?: number | undefined;
 }
 
 /** A stretch of a document that one row reads from beginning to end. */

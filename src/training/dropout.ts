@@ -31,18 +31,15 @@ export interface DropoutDraw {
   readonly micro: number;
 }
 
-/** The parts of a layer that have a mask each. */
-const maskedParts = ["attention", "mlp"] as const;
-type MaskedPart = typeof maskedParts[number];
-
 /** Adds the masks of a layer to a graph: of the attention's probabilities [B, H, T, T] and the MLP's output [B * T, E]. */
 export function layerMasks(
   graph: Graph,
   layer: number,
   dropout: LayerDropout,
-): Record<MaskedPart, DropoutMask> {
-  const mask = (part: MaskedPart) =>
-    dropoutMask(graph, maskName(layer, part), { p: dropout.p, ...maskSize(part, dropout) });
+): { attention: DropoutMask; mlp: DropoutMask } {
+  const sizes = maskSizes(dropout);
+  const mask = (part: keyof typeof sizes) =>
+    dropoutMask(graph, maskName(layer, part), { p: dropout.p, ...sizes[part] });
   return { attention: mask("attention"), mlp: mask("mlp") };
 }
 
@@ -51,8 +48,7 @@ export function dropoutFeeds(device: Device, dropout: LayerDropout, draw: Dropou
   const feeds: Tensors = {};
   if (dropout.p === 0) return feeds;
   for (const layer of dropout.layers) {
-    for (const part of maskedParts) {
-      const { rowShape, columns } = maskSize(part, dropout);
+    for (const [part, { rowShape, columns }] of Object.entries(maskSizes(dropout))) {
       const name = maskName(layer, part);
       const random = new Random(`${draw.seed}/${name}/${draw.step}/${draw.micro}`);
       const rows = rowShape.reduce((a, b) => a * b, 1);
@@ -65,20 +61,14 @@ export function dropoutFeeds(device: Device, dropout: LayerDropout, draw: Dropou
   return feeds;
 }
 
-function maskSize(
-  part: MaskedPart,
-  { batchSize: B, contextTokens: T, heads: H, hiddenDim: E }: LayerDropout,
-): { rowShape: readonly number[]; columns: number } {
-  switch (part) {
-    case "attention":
-      return { rowShape: [B, H, T], columns: T };
-    case "mlp":
-      return { rowShape: [B * T], columns: E };
-    default:
-      return part satisfies never;
-  }
+/** Sizes of the parts of a layer that have a mask each. */
+function maskSizes({ batchSize: B, contextTokens: T, heads: H, hiddenDim: E }: LayerDropout) {
+  return {
+    attention: { rowShape: [B, H, T], columns: T },
+    mlp: { rowShape: [B * T], columns: E },
+  };
 }
 
-function maskName(layer: number, part: MaskedPart): string {
+function maskName(layer: number, part: string): string {
   return `dropout.${layer}.${part}`;
 }

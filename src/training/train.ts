@@ -16,7 +16,7 @@ export interface TrainOptions {
   readonly checkpointFolder: string;
   /** Aborted when the training should save a checkpoint and stop. */
   readonly signal: AbortSignal;
-  /** Measures the loss of weights on the valid split, in nats a token; absent: the last weights win. */
+  /** Measures the loss of weights on the valid split, in nats a token, where the training validates. */
   readonly validate?: (weights: TensorMap) => Promise<number>;
   /** Told the step that a resumed training continues from; 0 for a new one. */
   readonly onStart?: (step: number) => Promise<void>;

@@ -275,14 +275,12 @@ export class Trainer {
       backbone: backbone.shape,
       frozenType: this.#isFrozen ? backbone.frozenType : undefined,
       part: ownPart(parts)?.shape,
-      ...(memory ? { memory: memory.inGraph } : {}),
+      memory: memory?.inGraph,
       rows,
       contextTokens,
       padded: false, // padding stands only at the end of rows
       blockBytes: device.blockBytes,
-      ...(dropout.p > 0
-        ? { dropout: (graph: Graph, layer: number) => layerMasks(graph, layer, dropout) }
-        : {}),
+      dropout: dropout.p > 0 ? (graph, layer) => layerMasks(graph, layer, dropout) : undefined,
     });
     const { graph } = forward;
     const nll = headLoss(forward, {

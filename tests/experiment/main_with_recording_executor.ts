@@ -8,9 +8,9 @@ import { modelName } from "../../src/evaluation/models.ts";
 import { main } from "../../src/main.ts";
 import type { RunExecutor } from "../../src/runner/run_context.ts";
 
-export const recordingExecutor: RunExecutor = async ({ experiment }, context) => {
-  const { results, progress, signal, checkpointFolder } = context;
-  await results.recordDevice(`recording on ${context.device}`);
+export const recordingExecutor: RunExecutor = async ({ experiment, limit }, context) => {
+  const { results, progress, signal } = context, { checkpointFolder } = results;
+  await results.recordDevice(`recording on ${experiment.device}`);
   await Deno.mkdir(checkpointFolder, { recursive: true });
   const path = `${checkpointFolder}/step`;
   const resumed = await Deno.readTextFile(path).then(Number, () => 0);
@@ -46,8 +46,8 @@ export const recordingExecutor: RunExecutor = async ({ experiment }, context) =>
     value: 20 - i,
     stderr: 0.5,
     ci95: [19, 21],
-    n: context.limit ?? 13,
-    ...(context.limit !== undefined && { total: 13 }),
+    n: limit ?? 13,
+    ...(limit !== undefined && { total: 13 }),
     unit: "",
     higherIsBetter: false,
     metricVersion: perplexityVersion,

@@ -21,7 +21,7 @@ export interface MemoryAttentionOptions {
   /** Values, likewise. */
   readonly values: Value;
   /** Added to the scores of every token of a chunk [B, H, T, n]: very negative where a chunk does not count. */
-  readonly chunkBias?: Value;
+  readonly chunkBias?: Value | undefined;
   /** Largest size of the gathered keys of one block, in bytes. */
   readonly blockBytes: number;
   /** Takes note of the weights p of the tokens [B, H, T, K], where they are asked for. */

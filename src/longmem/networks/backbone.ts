@@ -6,6 +6,6 @@ export const backboneNetwork: NetworkKind = {
   followsCache: true,
   forward({ tokens, frozen, batch, options }) {
     const backbone = backboneForward(tokens, frozen, options.backbone, batch);
-    return { backbone, cached: [], retrieved: [], features: backbone.features };
+    return { backbone, cached: [], retrieved: [] };
   },
 };

@@ -101,11 +101,6 @@ export const infLlmNetwork: NetworkKind<{ readonly distanceTokens: number }> = {
         return blockMemoryAttention(heads, reader, { ...batch, distanceTokens });
       },
     });
-    return {
-      backbone,
-      cached: backbone.projections,
-      retrieved,
-      features: backbone.features,
-    };
+    return { backbone, cached: backbone.projections, retrieved };
   },
 };

@@ -34,11 +34,6 @@ export const knnLmNetwork: NetworkKind = {
     const retrieved: Retrieved[] = [];
     memoryReader(graph, options.memory!, options, { retrieved })
       .retrieve(reshape(concat([state, ones], 1), [B, 1, T, E + 1]));
-    return {
-      backbone,
-      cached: [{ k, v: k }],
-      retrieved,
-      features: backbone.features,
-    };
+    return { backbone, cached: [{ k, v: k }], retrieved };
   },
 };

@@ -116,7 +116,7 @@ export const memorizingNetwork: NetworkKind<MemorizingShape> = {
       attention(i, heads) {
         const local = localAttention(heads, batch, {
           layer: blockName(i),
-          ...(masks[i] ? { mask: masks[i].attention } : {}),
+          mask: masks[i]?.attention,
         });
         if (i !== memoryBlock || !memory) return local;
         const reader = memoryReader(graph, memory, options, { retrieved });
@@ -125,11 +125,7 @@ export const memorizingNetwork: NetworkKind<MemorizingShape> = {
       },
       mlpDropout: (i) => masks[i]?.mlp,
     });
-    return {
-      backbone,
-      cached: memory ? [backbone.projections[memoryBlock]] : [],
-      retrieved,
-      features: backbone.features,
-    };
+    const cached = memory ? [backbone.projections[memoryBlock]] : [];
+    return { backbone, cached, retrieved };
   },
 };

@@ -25,8 +25,8 @@ export const sideNetNetwork: NetworkKind<SideNetShape> = {
     const retrieved: NotedRetrieval[] = [];
     const side = sideNetForward(backbone, weights, { ...part, backbone: shape }, {
       ...batch,
-      ...(memory ? { memory: memoryReader(graph, memory, options, { retrieved }) } : {}),
-      ...(dropout ? { dropout: (layer) => dropout(graph, layer) } : {}),
+      memory: memory && memoryReader(graph, memory, options, { retrieved }),
+      dropout: dropout && ((layer) => dropout(graph, layer)),
     });
     return {
       backbone,
