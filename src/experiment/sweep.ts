@@ -13,7 +13,7 @@ import type { Variation } from "../results/records.ts";
 import { locateField } from "../declaration/field_path.ts";
 import { isUnmeasured } from "../declaration/identity.ts";
 import type { Experiment, ResolvedExperiment, Sweep } from "./declaration.ts";
-import { declarationError, type Problem, show } from "../declaration/problem.ts";
+import { declarationError, type Problem, show, wrong } from "../declaration/problem.ts";
 import { inExperiment } from "./schema.ts";
 import { setExperimentField } from "./set_field.ts";
 import { checkExperiment } from "./validation.ts";
@@ -144,8 +144,7 @@ function readSweep(
   const seen: string[] = [];
   const lists = "lists of values by field";
   if (!isObject(sweep)) {
-    const message = `has a wrong value: current value is ${show(sweep)}, allowed are ${lists}`;
-    return { axes, refused, problems: [{ path: "sweep", message }] };
+    return { axes, refused, problems: [wrong("sweep", "has a wrong value", sweep, lists)] };
   }
   const read = (name: string, path: string, values: unknown): SweptField | undefined => {
     const message = fieldProblem(path, base, seen) ?? listProblem(values);
@@ -163,10 +162,7 @@ function readSweep(
       if (message) problems.push({ path: field.name, message });
       else if (field) axes.push({ fields: [field], length: field.values.length });
     } else if (!isObject(values)) {
-      problems.push({
-        path: "sweep.zip",
-        message: `has a wrong value: current value is ${show(values)}, allowed are ${lists}`,
-      });
+      problems.push(wrong("sweep.zip", "has a wrong value", values, lists));
     } else {
       const fields = Object.entries(values)
         .flatMap(([path, list]) => read(`sweep.zip.${path}`, path, list) ?? []);

@@ -1,23 +1,16 @@
 import type { RowRange } from "./padding.ts";
 
-/** Keys and values of a token, of each bank, and its id. */
+/** A token's row of each table, and its id. */
 interface HeldToken {
-  readonly keys: readonly Float32Array[];
-  readonly values: readonly Float32Array[];
+  readonly rows: readonly Float32Array[];
   readonly id: number;
-}
-
-/** Keys and values [N, Hkv D] of a batch, for a bank. */
-export interface BankUpdate {
-  readonly keys: Float32Array;
-  readonly values: Float32Array;
 }
 
 /** Tokens that leave, of each row as many as `counts` says, padded to the most that any row has: [B*n]. */
 export interface LeavingTokens {
   readonly counts: readonly number[];
   readonly ids: Int32Array<ArrayBuffer>;
-  readonly banks: readonly { keys: Float32Array<ArrayBuffer>; values: Float32Array<ArrayBuffer> }[];
+  readonly tables: readonly Float32Array<ArrayBuffer>[];
 }
 
 /**
@@ -46,13 +39,13 @@ export class HeldTokens {
   /**
    * Holds the tokens of a batch back, and lets go of those that enough others follow.
    *
-   * @param banks Keys and values of the batch [B*T, Hkv D], for each bank.
+   * @param tables Keys or values of the batch [B*T, Hkv D].
    * @param tokens Their ids [B*T].
    * @param ranges Tokens of each of the B rows that are new.
    * @returns undefined where none leaves.
    */
   push(
-    banks: readonly BankUpdate[],
+    tables: readonly Float32Array[],
     tokens: Int32Array,
     ranges: readonly RowRange[],
   ): LeavingTokens | undefined {
@@ -60,15 +53,11 @@ export class HeldTokens {
     const leaving = ranges.map(({ start, count }, row) => {
       const held = this.#rows.get(row) ?? [];
       for (let n = row * T + start; n < row * T + start + count; n++) {
-        const rowOf = (data: Float32Array) => {
+        const rows = tables.map((data) => {
           const width = data.length / tokens.length;
           return data.slice(n * width, (n + 1) * width);
-        };
-        held.push({
-          keys: banks.map(({ keys }) => rowOf(keys)),
-          values: banks.map(({ values }) => rowOf(values)),
-          id: tokens[n],
         });
+        held.push({ rows, id: tokens[n] });
       }
       if (held.length > 0) this.#rows.set(row, held);
       const chunks = Math.floor(Math.max(0, held.length - this.#most) / this.#chunkTokens);
@@ -78,21 +67,14 @@ export class HeldTokens {
     if (most === 0) return undefined;
     const ids = new Int32Array(leaving.length * most);
     leaving.forEach((row, b) => row.forEach(({ id }, i) => ids[b * most + i] = id));
-    const joined = (size: number, of: (token: HeldToken) => Float32Array) => {
-      const width = size / tokens.length, data = new Float32Array(leaving.length * most * width);
+    const joined = tables.map(({ length }, table) => {
+      const width = length / tokens.length, data = new Float32Array(leaving.length * most * width);
       leaving.forEach((row, b) =>
-        row.forEach((token, i) => data.set(of(token), (b * most + i) * width))
+        row.forEach(({ rows }, i) => data.set(rows[table], (b * most + i) * width))
       );
       return data;
-    };
-    return {
-      counts: leaving.map(({ length }) => length),
-      ids,
-      banks: banks.map(({ keys, values }, bank) => ({
-        keys: joined(keys.length, (token) => token.keys[bank]),
-        values: joined(values.length, (token) => token.values[bank]),
-      })),
-    };
+    });
+    return { counts: leaving.map(({ length }) => length), ids, tables: joined };
   }
 
   /** Drops the held tokens of some rows; of all by default. */

@@ -14,7 +14,7 @@ import type { HostFunction } from "../runtime/compile.ts";
 import type { Device, DeviceTensor, Tensors } from "../runtime/device.ts";
 import { InputError } from "../errors.ts";
 import type { WebGpuDevice } from "../runtime/webgpu_device.ts";
-import { type BankUpdate, HeldTokens } from "./held_tokens.ts";
+import { HeldTokens } from "./held_tokens.ts";
 import { blockPrefix, type Forward, type GraphMemory } from "./network.ts";
 import type { RowRange } from "./padding.ts";
 import type { RememberedBanks } from "./parts.ts";
@@ -139,46 +139,40 @@ export class OpenMemory {
     outputs: Tensors,
     options: { rows?: readonly RowRange[] | undefined; tokens?: Int32Array | undefined } = {},
   ): Promise<void> {
-    if (this.#held) return await this.#writeLeaving(this.#held, outputs, options);
+    const { written, ...batch } = this.#held
+      ? await this.#holdBack(this.#held, outputs, options)
+      : { written: outputs, ...options };
+    if (!written) return;
     for (const [i, bank] of this.banks.entries()) {
-      const { [outputNames(i).keys]: keys, [outputNames(i).values]: values } = outputs;
-      await bank.write(keys, values, options);
+      const { [outputNames(i).keys]: keys, [outputNames(i).values]: values } = written;
+      await bank.write(keys, values, batch);
       keys.dispose();
       values.dispose();
     }
   }
 
-  async #writeLeaving(
+  /** Holds the tokens of a batch back; returns those that leave, where there are any, as such outputs. */
+  async #holdBack(
     held: HeldTokens,
     outputs: Tensors,
     { rows, tokens }: { rows?: readonly RowRange[] | undefined; tokens?: Int32Array | undefined },
-  ): Promise<void> {
+  ): Promise<{ written?: Tensors; rows?: RowRange[]; tokens?: Int32Array }> {
     if (!rows || !tokens) throw new Error("Tokens that are held back have rows and ids");
-    const names = this.banks.map((_, i) => outputNames(i));
-    const updates: BankUpdate[] = [];
-    for (const { keys, values } of names) {
-      updates.push({
-        keys: await outputs[keys].read() as Float32Array,
-        values: await outputs[values].read() as Float32Array,
-      });
-    }
-    const leaving = held.push(updates, tokens, rows);
-    for (const { keys, values } of names) {
-      outputs[keys].dispose();
-      outputs[values].dispose();
-    }
-    if (!leaving) return;
+    const names = this.banks.flatMap((_, i) => Object.values(outputNames(i)));
+    const tables = await this.#device.readAll(names.map((name) => outputs[name]));
+    const leaving = held.push(tables as Float32Array[], tokens, rows);
+    for (const name of names) outputs[name].dispose();
+    if (!leaving) return {};
     const { counts, ids } = leaving;
-    for (const [i, bank] of this.banks.entries()) {
-      const [keys, values] = [leaving.banks[i].keys, leaving.banks[i].values]
-        .map((data) => this.#device.tensor(data, [ids.length, data.length / ids.length]));
-      await bank.write(keys, values, {
-        rows: counts.map((count) => ({ start: 0, count })),
-        tokens: ids,
-      });
-      keys.dispose();
-      values.dispose();
-    }
+    const entries = leaving.tables.map((data, i) => {
+      const tensor = this.#device.tensor(data, [ids.length, data.length / ids.length]);
+      return [names[i], tensor] as const;
+    });
+    return {
+      written: Object.fromEntries(entries),
+      rows: counts.map((count) => ({ start: 0, count })),
+      tokens: ids,
+    };
   }
 
   /** Checks what has been written, as {@linkcode MemoryBank.verify}. */

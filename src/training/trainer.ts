@@ -204,17 +204,6 @@ export class Trainer {
   }
 
   /**
-   * Prepares a training and compiles its step.
-   *
-   * @throws RangeError if the memory does not fit the batches.
-   */
-  static async open(options: TrainerOptions): Promise<Trainer> {
-    const trainer = await Trainer.prepare(options);
-    await trainer.compile();
-    return trainer;
-  }
-
-  /**
    * Prepares a training, whose step is then known but not compiled.
    *
    * @throws RangeError if the memory does not fit the batches.

@@ -33,8 +33,7 @@ import { type Device, type DeviceKind, deviceKinds } from "../../src/runtime/dev
 import { openDevice } from "../../src/runtime/open_device.ts";
 import type { WebGpuDevice } from "../../src/runtime/webgpu_device.ts";
 import { Random } from "../../src/random.ts";
-import { Trainer } from "../../src/training/trainer.ts";
-import { releasedTraining } from "../training/small_training.ts";
+import { openTrainer, releasedTraining } from "../training/small_training.ts";
 import { measureBlas } from "./blas.ts";
 import { describeMachine, machineLoad } from "./machine.ts";
 
@@ -179,7 +178,7 @@ const rate = (config: BenchConfig, ms: number, training: boolean) => {
 };
 
 async function benchTraining(device: Device, config: BenchConfig) {
-  const trainer = await Trainer.open({
+  const trainer = await openTrainer({
     device,
     seed: 1,
     parts: { ...parts(config), memory: config.memory },

@@ -15,8 +15,7 @@ import { LongMem } from "../../src/longmem/longmem.ts";
 import { type MemoryConfig, memoryProtocols } from "../../src/memory/config.ts";
 import { Random } from "../../src/random.ts";
 import { openDevice } from "../../src/runtime/open_device.ts";
-import { Trainer } from "../../src/training/trainer.ts";
-import { releasedTraining } from "../training/small_training.ts";
+import { openTrainer, releasedTraining } from "../training/small_training.ts";
 import { fitExponent } from "./many_runs.ts";
 import { describeMachine, machineLoad } from "./machine.ts";
 
@@ -79,7 +78,7 @@ async function measure({ contextTokens, memoryTokens, rows }: Sizes): Promise<Me
       () => 4 + random.below(backbone.vocabSize - 4),
     );
   };
-  const trainer = await Trainer.open({
+  const trainer = await openTrainer({
     ...{ device, seed: 1, parts: { ...parts, memory } },
     config: { ...releasedTraining, batchSize: rows, contextTokens, batches: "lanes" },
   });

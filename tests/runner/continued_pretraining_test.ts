@@ -70,7 +70,7 @@ test("a backbone that is trained further starts as the checkpoint", () =>
     await writeBackboneFolder(`${folder}/other`, { shape: other, weights });
     await assert.rejects(
       runExperiment(from(`${folder}/other`), { results: `${folder}/results`, device: "cpu" }),
-      /other" as its architecture is another one: expected longmem_gpt2, found gpt2/,
+      /other" as its architecture is another one: expected "longmem_gpt2", found "gpt2"/,
     );
   }));
 

@@ -2,14 +2,14 @@
  * The trainer against real steps of the official trainer: specification sections 6 to 11 in one.
  */
 import { learningRateAt } from "../../src/training/config.ts";
-import { Trainer, type TrainerOptions, type TrainerState } from "../../src/training/trainer.ts";
+import type { Trainer, TrainerOptions, TrainerState } from "../../src/training/trainer.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import type { TensorMap } from "../../src/tensor.ts";
 import type { SegmentBatch } from "../../src/text/segments.ts";
 import { assert, assertClose, fixturePath, sharedTest } from "../testing.ts";
 import { fixtureMemory, fixtureNetworks, fixtureTest, Golden } from "../longmem/fixture_model.ts";
 import { ObservedModel } from "../longmem/observed_model.ts";
-import { releasedTraining, update } from "./small_training.ts";
+import { openTrainer, releasedTraining, update } from "./small_training.ts";
 import { sideNetPrefix } from "../../src/longmem/networks/sidenet.ts";
 
 const rows = 2, contextTokens = 16;
@@ -36,11 +36,11 @@ async function officialRecord(name: "train_f32mem" | "train_f16mem"): Promise<
   return JSON.parse(await Deno.readTextFile(fixturePath("config.json")))[name];
 }
 
-async function openTrainer(
+async function openOfficial(
   device: Device,
   options: { storage?: "float16"; config?: Partial<TrainerOptions["config"]> } = {},
 ): Promise<Trainer> {
-  return await Trainer.open({
+  return await openTrainer({
     device,
     config: { ...releasedTraining, batchSize: rows, contextTokens, ...options.config },
     seed: 1,
@@ -69,7 +69,7 @@ fixtureTest(
   "Trainer finds the official gradients of segment 2 after segments 0 and 1",
   async (device) => {
     // Without learning the weights stay, and without inertia Adam's mean is the gradient itself.
-    const trainer = await openTrainer(device, { config: { learningRate: 0, betas: [0, 0.98] } });
+    const trainer = await openOfficial(device, { config: { learningRate: 0, betas: [0, 0.98] } });
     const batches = await officialBatches();
     for (let step = 0; step < 3; step++) await update(trainer, () => batches[step]);
     const { means } = await trainer.save();
@@ -83,7 +83,7 @@ fixtureTest("Trainer repeats three official steps with a float32 memory", async 
   const golden = await Golden.read("train_f32mem.safetensors");
   const record = await officialRecord("train_f32mem");
   const batches = await officialBatches();
-  const trainer = await openTrainer(device);
+  const trainer = await openOfficial(device);
   const states: TrainerState[] = [];
   for (const [i, official] of record.entries()) {
     const metrics = await update(trainer, () => batches[i]);
@@ -115,7 +115,7 @@ fixtureTest("Trainer repeats three official steps with a float16 memory", async 
   const golden = await Golden.read("train_f16mem.safetensors");
   const record = await officialRecord("train_f16mem");
   const batches = await officialBatches();
-  const trainer = await openTrainer(device, { storage: "float16" });
+  const trainer = await openOfficial(device, { storage: "float16" });
   const states: TrainerState[] = [];
   for (const [i, official] of record.entries()) {
     const { loss, gradientNorm } = await update(trainer, () => batches[i]);
@@ -144,7 +144,7 @@ for (const storage of ["float32", "float16"] as const) {
         `train_${storage === "float32" ? "f32" : "f16"}mem.safetensors`,
       );
       const batches = await officialBatches();
-      const trainer = await openTrainer(device, storage === "float16" ? { storage } : {});
+      const trainer = await openOfficial(device, storage === "float16" ? { storage } : {});
       const { backbone, sideNet } = await fixtureNetworks();
       // The float16 file says what step 2 retrieves, the other one steps 2 and 3.
       const steps = [2, 3].filter((step) => golden.has(`step${step}/memory_index`));

@@ -74,6 +74,13 @@ export type SideNetOptions = Partial<
   & Pick<TrainerOptions, "dropout" | "gate" | "seed">
 >;
 
+/** Prepares a training and compiles its step. */
+export async function openTrainer(options: TrainerOptions): Promise<Trainer> {
+  const trainer = await Trainer.prepare(options);
+  await trainer.compile();
+  return trainer;
+}
+
 /** Opens the training of a small SideNet beside a small backbone, without memory by default. */
 export async function openSideNet(
   device: Device,
@@ -81,7 +88,7 @@ export async function openSideNet(
   options: SideNetOptions = {},
 ): Promise<Trainer> {
   const { backbone = smallBackbone(), sideNet = smallSideNet(backbone), memory, ...rest } = options;
-  return await Trainer.open({
+  return await openTrainer({
     device,
     config: { ...releasedTraining, ...config },
     seed: 1,

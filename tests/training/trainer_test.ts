@@ -8,7 +8,7 @@ import type { TensorMap } from "../../src/tensor.ts";
 import { Random } from "../../src/random.ts";
 import type { SegmentBatch } from "../../src/text/segments.ts";
 import type { TrainingConfig } from "../../src/training/config.ts";
-import { Trainer, type TrainerState } from "../../src/training/trainer.ts";
+import type { Trainer, TrainerState } from "../../src/training/trainer.ts";
 import { deviceTest, notingDevice, testedDevice } from "../graph/devices.ts";
 import { referenceBackbone, referenceMemorizing } from "../longmem/reference_backbone.ts";
 import { ReferenceMemory, type ReferenceParts, referencePass } from "../longmem/reference_model.ts";
@@ -16,6 +16,7 @@ import { assert, assertClose } from "../testing.ts";
 import {
   inOrder,
   openSideNet,
+  openTrainer,
   randomBatches,
   releasedTraining,
   type SideNetOptions,
@@ -130,7 +131,7 @@ deviceTest("Trainer pretrains by the gradients of double precision", async (devi
   const backbone = smallBackbone();
   const batch = endRows(randomBatches(1)[0], [8, 5]);
   const { metrics: [{ loss, targets }], state } = await trained(
-    Trainer.open({
+    openTrainer({
       device,
       config: { ...releasedTraining, ...showsGradients },
       seed: 1,
@@ -185,7 +186,7 @@ function openMemorizing(
   const memorizing = initializeMemorizing({ memoryBlock: 2 }, backbone);
   memorizing.weights.get("transformer.h.2.attn.memory_bias")!.data.set([0.4, -0.7]);
   for (const [name, { data }] of memorizing.weights) if (zeros.test(name)) data.fill(0);
-  const trainer = Trainer.open({
+  const trainer = openTrainer({
     device,
     config: { ...releasedTraining, ...config },
     seed: 1,
@@ -483,7 +484,7 @@ deviceTest("Trainer leaves the frozen backbone on the device as it was", async (
   const backbone = smallBackbone(), sideNet = smallSideNet(backbone);
   const untouched = hashTensors(smallBackbone().weights);
   const { device: watching, made } = watched(device);
-  const trainer = await Trainer.open({
+  const trainer = await openTrainer({
     device: watching,
     config: { ...releasedTraining, learningRate: 0.1 },
     seed: 1,
@@ -596,7 +597,7 @@ deviceTest("Trainer learns a text that repeats itself", async (device) => {
     endsEpoch: false,
   }));
   const { metrics } = await trained(
-    Trainer.open({
+    openTrainer({
       device,
       config: { ...releasedTraining, learningRate: 0.03, totalSteps: 60 },
       seed: 1,
@@ -646,7 +647,7 @@ for (const accumulationSteps of [1, 2]) {
         data.forEach((value, i) => data[i] = value * (factor as number));
       }
       backbone.weights.get("transformer.ln_f.bias")!.data.fill(0);
-      const trainer = await Trainer.open({
+      const trainer = await openTrainer({
         device,
         config: { ...releasedTraining, accumulationSteps },
         seed: 1,
@@ -746,16 +747,16 @@ deviceTest("Trainer.restore() refuses tensors of another model", async (device) 
   await trainer.close();
 }, onCpu);
 
-deviceTest("Trainer.open() refuses a network without weights of its own", async (device) => {
+deviceTest("Trainer refuses a network without weights of its own", async (device) => {
   const other = { network: "infllm", shape: { distanceTokens: 4 } } as const;
   const parts = { backbone: smallBackbone(), other };
   await assert.rejects(
-    Trainer.open({ device, config: releasedTraining, seed: 1, parts }),
+    openTrainer({ device, config: releasedTraining, seed: 1, parts }),
     /^TypeError: Cannot train network "infllm" as it has no weights of its own$/,
   );
 }, onCpu);
 
-deviceTest("Trainer.open() refuses a memory that an update does not fit into", async (device) => {
+deviceTest("Trainer refuses a memory that an update does not fit into", async (device) => {
   await assert.rejects(
     openSideNet(device, {}, { memory: { ...smallMemory, capacityTokens: 6 } }),
     /^RangeError: Cannot make a memory as memory.capacityTokens must hold one update, of 8 tokens each: current value is 6, allowed are integers from 8$/,
