@@ -67,6 +67,11 @@ export class MissingDataError extends NotFound {
   override readonly name: string = "MissingDataError";
 }
 
+/** The text of an error, or of anything else that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** The sentence about an error, or the whole stack where it was not foreseen. */
 export function failureText(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

@@ -6,6 +6,7 @@ import { pathToFileURL } from "node:url";
 import { readRecordedRun, type RecordedRun } from "../results/rerun_diff.ts";
 import type { Experiment } from "./declaration.ts";
 import { DeclarationError } from "../declaration/problem.ts";
+import { messageOf } from "../errors.ts";
 import { ifThere, readJson, readText } from "../files.ts";
 
 /** An experiment and the file that declares it. */
@@ -118,7 +119,7 @@ async function defaultExport(file: string): Promise<unknown> {
     const line = cause instanceof Error ? lineOf(cause, url) : undefined;
     throw new DeclarationError(
       line === undefined
-        ? `Cannot load "${file}": ${cause instanceof Error ? cause.message : String(cause)}`
+        ? `Cannot load "${file}": ${messageOf(cause)}`
         : `Cannot load "${file}" as its line ${line} throws ${(cause as Error).name}: ${
           (cause as Error).message
         }`,

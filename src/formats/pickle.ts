@@ -23,7 +23,6 @@ export type PickleValue =
   | PickleOpaque;
 
 export class PickleTuple {
-  /** Makes a tuple of items. */
   constructor(readonly items: readonly PickleValue[]) {}
 }
 
@@ -37,7 +36,6 @@ export abstract class PickleOpaque {}
 
 /** An object whose contents are passed over, such as an array of numpy. */
 export class PassedOver extends PickleOpaque {
-  /** Makes an object without contents. */
   constructor(
     /** Full name of its class or function. */
     readonly className: string,
@@ -48,7 +46,6 @@ export class PassedOver extends PickleOpaque {
 
 /** A name of a Python module that a pickle may use. */
 export class PickleGlobal {
-  /** Makes a global. */
   constructor(
     /** Full name, module and all. */
     readonly name: string,

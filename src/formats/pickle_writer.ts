@@ -6,31 +6,22 @@ import { PickleNamespace, PickleTuple } from "./pickle.ts";
 
 /** A `collections.OrderedDict`; a map is a plain dictionary. */
 export class PickleOrderedDict {
-  /** Makes a dictionary of entries. */
   constructor(readonly entries: Iterable<readonly [WritablePickle, WritablePickle]>) {}
 }
 
 /** A call of a module's function, made when the pickle is read. */
 export class PickleCall {
-  /** Makes a call. */
-  constructor(
-    /** Full name of the function, module and all. */
-    readonly name: string,
-    readonly args: readonly WritablePickle[],
-  ) {}
+  /** @param name Full name of the function, module and all. */
+  constructor(readonly name: string, readonly args: readonly WritablePickle[]) {}
 }
 
 export class PickleName {
-  /** Names something. */
-  constructor(
-    /** Full name, module and all. */
-    readonly name: string,
-  ) {}
+  /** @param name Full name, module and all. */
+  constructor(readonly name: string) {}
 }
 
 /** Data outside the pickle, by its reference. */
 export class PicklePersistent {
-  /** Makes a reference. */
   constructor(readonly id: WritablePickle) {}
 }
 

@@ -11,7 +11,7 @@ import type { RunEnvironment } from "../results/records.ts";
 import { type RecordWatch, RunFolder } from "../results/run_folder.ts";
 import { TensorboardWriter } from "../results/tensorboard.ts";
 import { makeFolder, writing } from "../files.ts";
-import { failureDetails, isUnready } from "../errors.ts";
+import { failureDetails, isUnready, messageOf } from "../errors.ts";
 import { FileLock, type LockHolder } from "../lock.ts";
 import type { RunContext, RunExecutor } from "../runner/run_context.ts";
 
@@ -146,8 +146,4 @@ export async function recordRun(
     }
     throw error;
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -147,8 +147,7 @@ function valueText(cell: TableCell | undefined, main: boolean): CellText {
   return { text: `${noise}${uncertain(cell)}${spread}`, value, best };
 }
 
-function differenceText(cell: TableCell | undefined): CellText {
-  const difference = cell?.difference;
+function differenceText({ difference }: Partial<TableCell> = {}): CellText {
   if (!difference) return { text: "" };
   return { text: differenceInWords(difference), value: difference.value };
 }
@@ -161,21 +160,13 @@ export function differenceInWords({ value, interval }: Difference): string {
 
 /** `0.841 [0.832, 0.850]`, with as many digits as the interval makes sense of. */
 function withInterval(value: number, [low, high]: readonly [number, number]): string {
-  if (Math.abs(value) >= huge) {
-    const [text, ...ends] = [value, low, high].map((number) => inPowers(number, (high - low) / 4));
-    return `${text} [${ends.join(", ")}]`;
-  }
-  const digits = digitsFor((high - low) / 4);
-  return `${value.toFixed(digits)} [${low.toFixed(digits)}, ${high.toFixed(digits)}]`;
+  const [text, ...ends] = [value, low, high].map(formatFor(value, (high - low) / 4));
+  return `${text} [${ends.join(", ")}]`;
 }
 
 /** A difference with its sign, with as many digits as an uncertainty makes sense of. */
 export function signedBy(value: number, uncertainty: number | undefined): string {
-  const text = !uncertainty
-    ? significant(value, 3)
-    : Math.abs(value) >= huge
-    ? inPowers(value, uncertainty)
-    : value.toFixed(digitsFor(uncertainty));
+  const text = uncertainty ? formatFor(value, uncertainty)(value) : significant(value, 3);
   return Number(text) === 0 ? text.replace("-", "") : signed(value, text);
 }
 
@@ -188,17 +179,16 @@ export function uncertain({ value, stderr, ci95 }: Measured): string {
   if (stderr === undefined && ci95) return withInterval(value, ci95);
   // Numbers that are all alike may differ by rounding.
   if (stderr === undefined || stderr <= 1e-12) return significant(value, 4);
-  if (Math.abs(value) >= huge) {
-    return `${inPowers(value, stderr)} \u00b1 ${inPowers(stderr, stderr)}`;
-  }
-  const digits = digitsFor(stderr);
-  return `${value.toFixed(digits)} \u00b1 ${stderr.toFixed(digits)}`;
+  return [value, stderr].map(formatFor(value, stderr)).join(" \u00b1 ");
 }
 
-/** Digits after the point that show two figures of an uncertainty. */
-function digitsFor(uncertainty: number): number {
-  if (!(uncertainty > 0)) return 4;
-  return Math.min(12, Math.max(0, 1 - Math.floor(Math.log10(uncertainty))));
+/** Prints a value and its bounds with as many digits as show two figures of its uncertainty. */
+function formatFor(value: number, uncertainty: number): (number: number) => string {
+  if (Math.abs(value) >= huge) return (number) => inPowers(number, uncertainty);
+  const digits = uncertainty > 0
+    ? Math.min(12, Math.max(0, 1 - Math.floor(Math.log10(uncertainty))))
+    : 4;
+  return (number) => number.toFixed(digits);
 }
 
 /** Numbers as large as this are told in powers of ten. */

@@ -13,7 +13,7 @@ import {
   type Session,
   type Tensors,
 } from "./device.ts";
-import { InputRangeError } from "../errors.ts";
+import { InputRangeError, messageOf } from "../errors.ts";
 import { checkedFeeds } from "./feeds.ts";
 import { environmentVariable, machineCores, processorName } from "../system.ts";
 
@@ -125,11 +125,6 @@ export async function createSession(
       { cause: error },
     );
   }
-}
-
-/** The text of an engine's error of any type. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 class HostTensorOnDevice implements DeviceTensor {

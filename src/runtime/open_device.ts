@@ -1,7 +1,7 @@
 import type { Device, DeviceKind } from "./device.ts";
 import { openHostDevice } from "./host_device.ts";
 import { openWebGpuDevice } from "./webgpu_device.ts";
-import { InputError } from "../errors.ts";
+import { InputError, messageOf } from "../errors.ts";
 import { webGpu } from "../system.ts";
 
 export interface OpenDeviceOptions {
@@ -48,9 +48,8 @@ async function openBest(options: OpenDeviceOptions): Promise<Device> {
   try {
     return await openHostDevice("cpu", { ...options, reason: `auto: ${why}` });
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
     return openHostDevice("wasm", {
-      reason: `auto: ${why}, and the native engine does not load (${message})`,
+      reason: `auto: ${why}, and the native engine does not load (${messageOf(error)})`,
     });
   }
 }

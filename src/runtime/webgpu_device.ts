@@ -13,8 +13,8 @@ import {
   type Tensors,
 } from "./device.ts";
 import { checkedFeeds } from "./feeds.ts";
-import { createSession, messageOf } from "./host_device.ts";
-import { InputRangeError } from "../errors.ts";
+import { createSession } from "./host_device.ts";
+import { InputRangeError, messageOf } from "../errors.ts";
 
 type Ort = EngineModules["webgpu"];
 type OrtTensor = InstanceType<Ort["Tensor"]>;
