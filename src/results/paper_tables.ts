@@ -22,8 +22,6 @@ export interface PublishedValue {
   readonly std?: number;
   /** Unit of both; empty for a plain number. */
   readonly unit: string;
-  /** Where the number was seen, or a remark on its origin. */
-  readonly source: string;
   /** How far it can be trusted. */
   readonly trust: Trust;
   /** Further remarks. */
@@ -228,7 +226,7 @@ export function publishedValues(table: PublishedTableName): PublishedValue[] {
   return rows.flatMap((row, i) =>
     columns.map((column, j): PublishedValue => {
       const [value, std] = [numbers[i][j]].flat();
-      const source = verified[`${row} / ${column}`];
+      const isVerified = `${row} / ${column}` in verified;
       const note = notes[`${row} / ${column}`] ?? notes[row];
       const known = value !== null && value !== undefined;
       return {
@@ -238,8 +236,7 @@ export function publishedValues(table: PublishedTableName): PublishedValue[] {
         ...(known && { value }),
         ...(std !== null && std !== undefined && { std }),
         unit: typeof units === "string" ? units : units[column],
-        source: !known ? "nowhere" : source ?? "recollection of the paper",
-        trust: !known ? "unknown" : source === undefined ? "from-memory" : "verified",
+        trust: !known ? "unknown" : isVerified ? "verified" : "from-memory",
         ...(note !== undefined && { note }),
       };
     })

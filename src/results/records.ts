@@ -274,12 +274,7 @@ export async function readSampleRecords(
   });
   lines.forEach((line, i) => {
     const problem = sampleProblem(line);
-    if (!problem) return;
-    throw new InputSyntaxError(
-      `Cannot read line ${i + 1} of "${path}" as it is not a scored item: ${problem}; ${
-        remedy(path)
-      }`,
-    );
+    if (problem) throw unreadable(path, `it is not a scored item: ${problem}`, { line: i + 1 });
   });
   const records = lines as (SampleRecord & { model: string })[];
   const problem = check?.(records);
@@ -303,9 +298,17 @@ async function readRecord(path: string, kind: RecordKind): Promise<unknown> {
 
 function checkForm(path: string, kind: RecordKind, record: unknown, line?: number): void {
   const problem = recordProblem(kind, record);
-  if (problem === undefined) return;
+  if (problem !== undefined) throw unreadable(path, problem, { line });
+}
+
+/** The error about a damaged file of a run, or a line of it, with the remedy. */
+function unreadable(
+  path: string,
+  reason: string,
+  { line, ...options }: { line?: number | undefined; cause?: unknown },
+): InputSyntaxError {
   const place = line === undefined ? `"${path}"` : `line ${line} of "${path}"`;
-  throw new InputSyntaxError(`Cannot read ${place} as ${problem}; ${remedy(path)}`);
+  return new InputSyntaxError(`Cannot read ${place} as ${reason}; ${remedy(path)}`, options);
 }
 
 /** The text of a regular file of a run; undefined where it is missing. */
@@ -365,22 +368,16 @@ async function readCompressed(path: string): Promise<string | undefined> {
 }
 
 function parseFile(path: string, text: string, line?: number): unknown {
-  const place = line === undefined ? `"${path}"` : `line ${line} of "${path}"`;
-  if (isTooDeep(text)) {
-    throw new InputSyntaxError(`Cannot read ${place} as it nests too deep; ${remedy(path)}`);
-  }
+  if (isTooDeep(text)) throw unreadable(path, "it nests too deep", { line });
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
     const begins = JSON.stringify(text.trim().replace(/\s+/g, " ").slice(0, 40));
-    throw new InputSyntaxError(
-      `Cannot read ${place} as it is not JSON: it begins with ${begins}; ${remedy(path)}`,
-      { cause },
-    );
+    throw unreadable(path, `it is not JSON: it begins with ${begins}`, { line, cause });
   }
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
-  throw new InputSyntaxError(`Cannot read ${place} as it is not a JSON object; ${remedy(path)}`);
+  throw unreadable(path, "it is not a JSON object", { line });
 }
 
 /** Returns the remedy for a damaged file of a run. */

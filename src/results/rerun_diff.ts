@@ -31,17 +31,18 @@ export async function readRecordedRun(path: string): Promise<RecordedRun> {
 
 /** Differences known before the run begins, a sentence each; none if code and machine are those of the record. */
 export function environmentDifferences(recorded: Environment, current: Environment): string[] {
-  const remarks = codeDifferences(recorded, current);
-  for (const name of ["deno", "v8", "system", "cpu"] as const) {
-    if (recorded[name] !== current[name]) remarks.push(otherwise(name, recorded, current));
-  }
-  const packages = Object.keys({ ...recorded.packages, ...current.packages });
-  for (const name of packages) {
-    if (recorded.packages[name] !== current.packages[name]) {
-      remarks.push(otherwise(name, recorded.packages, current.packages));
-    }
-  }
-  return remarks;
+  const [then, now] = [recorded, current].map(
+    ({ deno, v8, system, cpu, packages }): Partial<Record<string, string>> => (
+      { deno, v8, system, cpu, ...packages }
+    ),
+  );
+  const different = Object.keys({ ...then, ...now }).filter((name) => then[name] !== now[name]);
+  return [
+    ...codeDifferences(recorded, current),
+    ...different.map((name) =>
+      `${name} is ${now[name] ?? "missing"}, recorded was ${then[name] ?? "missing"}`
+    ),
+  ];
 }
 
 function codeDifferences(recorded: Environment, current: Environment): string[] {
@@ -57,15 +58,6 @@ function codeDifferences(recorded: Environment, current: Environment): string[] 
   if (recorded.dirty) remarks.push("the recorded code had changes that are in no commit");
   if (current.dirty) remarks.push("the code has changes that are in no commit");
   return remarks;
-}
-
-function otherwise(
-  name: string,
-  recorded: { readonly [name: string]: unknown } | Environment,
-  current: { readonly [name: string]: unknown } | Environment,
-): string {
-  const of = (values: object) => (values as Record<string, unknown>)[name] ?? "missing";
-  return `${name} is ${of(current)}, recorded was ${of(recorded)}`;
 }
 
 /** How the device that a run has opened differs from the recorded one; undefined where it does not. The reason of its choice does not count. */

@@ -77,11 +77,8 @@ async function rowOf(results: string, path: string): Promise<Row> {
     if (!last) return { name, state, varies };
     const { phase, step, loss } = last;
     const valid = lines.findLast((line) => line.split === "valid" && line.phase === phase);
-    const training = {
-      ...{ phase, step: `${step}`, loss: loss.toFixed(4) },
-      validLoss: valid?.loss.toFixed(4) ?? "",
-    };
-    return { name, state, varies, training };
+    const losses = { loss: loss.toFixed(4), validLoss: valid?.loss.toFixed(4) ?? "" };
+    return { name, state, varies, training: { phase, step: `${step}`, ...losses } };
   } catch (error) {
     if (!(error instanceof Error) || !isDamage(error)) throw error;
     return { name, state: "damaged", varies: "" };

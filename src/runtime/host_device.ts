@@ -29,11 +29,6 @@ export interface HostDeviceOptions {
   threads?: number | undefined;
 }
 
-/** Cores that this process may use: those of its job, where a cluster runs it, and its affinity. */
-function usableCores(): number {
-  return Math.min(allottedCores() ?? Infinity, machineCores());
-}
-
 /** Opens onnxruntime-node (native code) or onnxruntime-web's WebAssembly build. */
 export async function openHostDevice(
   kind: Exclude<DeviceKind, "webgpu">,
@@ -91,7 +86,8 @@ export async function openHostDevice(
  * @throws {RangeError} If it is not a number of threads.
  */
 export function threadsByDefault(text: string | undefined): number {
-  if (text === undefined) return usableCores();
+  // Those of the process's job, where a cluster runs it, and its affinity.
+  if (text === undefined) return Math.min(allottedCores() ?? Infinity, machineCores());
   const threads = Number(text);
   if (/^\d+$/.test(text) && threads >= 1 && threads <= mostThreads) return threads;
   throw new InputRangeError(

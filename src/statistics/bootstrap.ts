@@ -52,7 +52,7 @@ export function bootstrapInterval(
   const tail = normalTail(deviations);
   const needed = Math.ceil(leftOutResamples / tail);
   const hasPercentile = needed <= mostResamples;
-  const drawn = new Float64Array(hasPercentile ? Math.max(fewestResamples, needed) : 2_000);
+  const drawn = new Float64Array(Math.max(fewestResamples, hasPercentile ? needed : 0));
   const next = randomFractions(seed);
   const indices = new Uint32Array(n);
   for (let i = 0; i < drawn.length; i++) {
@@ -65,17 +65,11 @@ export function bootstrapInterval(
     return [quantile(results, tail), quantile(results, 1 - tail)];
   }
   const value = statistic(indices.map((_, i) => i));
-  const spread = deviationAround(value, results);
+  const squares = results.map((result) => (result - value) ** 2);
+  const spread = Math.sqrt(squares.reduce((sum, square) => sum + square, 0) / results.length);
   // A single item tells nothing of others, unless nothing varies at all.
   const margin = spread === 0 ? 0 : deviations * spread;
   return [value - margin, value + margin];
-}
-
-/** Root mean square distance of results from a value. */
-function deviationAround(value: number, results: Float64Array): number {
-  return Math.sqrt(
-    results.reduce((sum, result) => sum + (result - value) ** 2, 0) / results.length,
-  );
 }
 
 /** Fractions in [0, 1): a counter through the finaliser of MurmurHash3, ample for a bootstrap. */
