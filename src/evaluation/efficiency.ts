@@ -301,9 +301,7 @@ async function measureInProcess(task: EfficiencyTask): Promise<EfficiencyMeasure
     stdout: "piped",
     stderr: "piped",
   }).spawn();
-  const writer = process.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(JSON.stringify(task)));
-  await writer.close();
+  await new Blob([JSON.stringify(task)]).stream().pipeTo(process.stdin);
   const { success, stdout, stderr } = await process.output();
   const [said, complained] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
   if (!success) {

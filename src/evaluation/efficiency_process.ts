@@ -110,8 +110,5 @@ export async function timePasses(
 
 if (import.meta.main) {
   const task: EfficiencyTask = JSON.parse(await new Response(Deno.stdin.readable).text());
-  const measured = new TextEncoder().encode(JSON.stringify(await measurePoint(task)));
-  const writer = Deno.stdout.writable.getWriter();
-  await writer.write(measured);
-  await writer.close();
+  await new Blob([JSON.stringify(await measurePoint(task))]).stream().pipeTo(Deno.stdout.writable);
 }

@@ -198,7 +198,22 @@ export function measuresOf<Config, Item>(
 }
 
 /** Most tokens of one text that an evaluation writes, and of all of them: a machine holds as much beside a model. */
-export const mostTextTokens = 2 ** 24, mostWrittenTokens = 2 ** 28;
+const mostTextTokens = 2 ** 24, mostWrittenTokens = 2 ** 28;
+
+/** A count that makes an evaluation write more tokens than a machine holds, `tokens` for each; `of` says what they are. */
+export function writtenTokenProblems(
+  count: number,
+  path: string,
+  { tokens, of = "" }: { readonly tokens: number; readonly of?: string },
+): Problem[] {
+  const most = Math.floor(mostWrittenTokens / tokens);
+  return count <= most ? [] : [wrong(
+    path,
+    `must write ${mostWrittenTokens} tokens at most${of}`,
+    count,
+    `integers from 1 to ${most}`,
+  )];
+}
 
 /** Lengths of texts that are longer than a machine holds; `path` is where they are listed. */
 export function textLengthProblems(lengths: readonly number[], path: string): Problem[] {

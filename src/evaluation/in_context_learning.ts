@@ -105,9 +105,11 @@ export async function askEpisodes(
         const nothing = calibration === "content-free"
           ? logLikelihoods(episode.queries.length)
           : episode.labels.map(() => 0);
-        return episode.queries.map((query, j) =>
-          likeliestRecord(episode, query, logLikelihoods(j).map((x, label) => x - nothing[label]))
-        );
+        return episode.queries.map((query, j) => {
+          const scores = logLikelihoods(j).map((x, label) => x - nothing[label]);
+          const likeliest = scores.indexOf(Math.max(...scores));
+          return { ...chosenRecord(episode, query, likeliest), scores };
+        });
       });
     }
     default:
@@ -126,34 +128,19 @@ function namedRecord(
   return { item, task, seed, label: labels[label], prediction, correct, token, nats: nll[0] };
 }
 
-function likeliestRecord(
+function chosenRecord(
   { task, seed, labels }: LabelledEpisode,
   { item, label }: Query,
-  scores: readonly number[],
+  chosen: number,
 ): SampleRecord {
-  const likeliest = scores.indexOf(Math.max(...scores));
-  return {
-    item,
-    task,
-    seed,
-    label: labels[label],
-    prediction: labels[likeliest],
-    correct: likeliest === label,
-    scores,
-  };
+  const prediction = labels[chosen], correct = chosen === label;
+  return { item, task, seed, label: labels[label], prediction, correct };
 }
 
 /** Scores the constant prediction of the training examples' commonest label: a record for each query. */
 export function commonestLabelSamples(episodes: readonly LabelledEpisode[]): SampleRecord[] {
-  return episodes.flatMap(({ task, seed, labels, commonestLabel, queries }) =>
-    queries.map(({ item, label }) => ({
-      item,
-      task,
-      seed,
-      label: labels[label],
-      prediction: labels[commonestLabel],
-      correct: label === commonestLabel,
-    }))
+  return episodes.flatMap((episode) =>
+    episode.queries.map((query) => chosenRecord(episode, query, episode.commonestLabel))
   );
 }
 

@@ -35,10 +35,9 @@ import {
   fillModelEvaluation,
   limitOf,
   type ModelEvaluation,
-  mostTextTokens,
-  mostWrittenTokens,
   promptOptions,
   textLengthProblems,
+  writtenTokenProblems,
 } from "./evaluation_kind.ts";
 import { differenceOf, type Measure, sumsOver } from "./measure.ts";
 import { meansOf } from "./shared/other_texts.ts";
@@ -302,7 +301,7 @@ export const needle: EvaluationKind<NeedleDeclaration, NeedleEvaluation, NeedleR
     const farthest = Math.max(...distances);
     // One text asks for as many distances as it tells facts.
     const texts = needles.reduce((sum, count) => sum + Math.ceil(distances.length / count), 0);
-    const mostInstances = Math.floor(mostWrittenTokens / (texts * farthest));
+    const tooLong = textLengthProblems(distances, `${path}.distances`);
     const isAlone = instances === 1 && needles.length === 1 && needles[0] >= distances.length;
     return [
       ...repetitions(distances, `${path}.distances`, "numbers"),
@@ -313,13 +312,10 @@ export const needle: EvaluationKind<NeedleDeclaration, NeedleEvaluation, NeedleR
           allowed: ", or two instances and more",
         })
         : []),
-      ...textLengthProblems(distances, `${path}.distances`),
-      ...(farthest > mostTextTokens || instances <= mostInstances ? [] : [wrong(
-        `${path}.instances`,
-        `must write ${mostWrittenTokens} tokens at most, of ${texts} texts as long as the farthest distance each`,
-        instances,
-        `integers from 1 to ${mostInstances}`,
-      )]),
+      ...(tooLong.length > 0 ? tooLong : writtenTokenProblems(instances, `${path}.instances`, {
+        tokens: texts * farthest,
+        of: `, of ${texts} texts as long as the farthest distance each`,
+      })),
       ...(tooMany < 0 ? [] : [wrong(
         `${path}.needles.${tooMany}`,
         "must not exceed the names there are",

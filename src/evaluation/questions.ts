@@ -41,7 +41,7 @@ import { differenceOf, type Measure, sumsOver } from "./measure.ts";
 import { spreadEvenly } from "./shared/few_shot.ts";
 import { type PromptedModel, readableText } from "./shared/language_model.ts";
 import { askAndContinue } from "./shared/prompting.ts";
-import { exactMatch, f1 } from "./squad.ts";
+import { writtenFields } from "./squad.ts";
 
 /** Where a question stands in the form of prompts. */
 const place = "{question}";
@@ -204,15 +204,7 @@ export async function askOwnQuestions(
       const { id: item, cluster = `text ${i + 1}`, answers: gold, choices } = question;
       if (!choices) {
         const prediction = lineOf(tokenizer, continued[written++]);
-        return {
-          item,
-          cluster,
-          answers: gold.join(" | "),
-          prediction,
-          exactMatch: exactMatch(prediction, gold),
-          f1: f1(prediction, gold),
-          nats: nats[0],
-        };
+        return { item, cluster, ...writtenFields(prediction, gold), nats: nats[0] };
       }
       const { choice, right, isRight } = chooseLikeliest(choices, gold[0], nats);
       return {

@@ -197,14 +197,21 @@ export async function askQuestions(
         ...(clusters && { cluster: article }),
         task,
         seed,
-        answers: gold.join(" | "),
-        prediction,
-        exactMatch: exactMatch(prediction, gold),
-        f1: f1(prediction, gold),
+        ...writtenFields(prediction, gold),
         shots,
       };
     })
   );
+}
+
+/** Fields of the record of a written answer. */
+export function writtenFields(prediction: string, gold: readonly string[]) {
+  return {
+    answers: gold.join(" | "),
+    prediction,
+    exactMatch: exactMatch(prediction, gold),
+    f1: f1(prediction, gold),
+  };
 }
 
 /** ASCII punctuation, as Python's `string.punctuation`. */

@@ -284,6 +284,14 @@ test("textsOfOtherWorks() passes over works of the same cluster, one text or sev
     const read = [work, first[i], second[i]].map((work) => clusters[work as keyof typeof clusters]);
     assert.equal(new Set(read).size, 3, `${read}`);
   }
+  // As much was told before each: readings begin at the same place of their works.
+  const ofBoth = chapterBreakQuestions(items, { ...protocol, prefixTokens: [20, 29] });
+  for (const texts of severalOtherTexts(textsOfQuestions(ofBoth), options)) {
+    assert.deepEqual(
+      texts.map(({ segments }) => segments[0].tokens[0] % 100),
+      ofBoth.map(({ reading }) => reading[0][0] % 100),
+    );
+  }
   assert.throws(
     () => severalOtherTexts(textsOfQuestions(questions), { ...options, texts: 3 }),
     /^RangeError: Cannot read 3 texts of other works in the place of "a\/0" as there are 2:/,

@@ -68,6 +68,11 @@ test("writeQuestions() puts as much of a text before the question as has room, t
     () => writeQuestions([same], { ...form, contextTokens: 20, chunkTokens: 4 }),
     /^RangeError: Cannot ask question "e" as two of its choices are the same tokens in the vocabulary: current values are "red" and "red "$/,
   );
+  assert.throws(
+    () =>
+      writeQuestions([written("f", "Anna", [" "])], { ...form, contextTokens: 20, chunkTokens: 4 }),
+    /^RangeError: Cannot ask question "f" as an answer to it has no token in the vocabulary$/,
+  );
 });
 
 test("askOwnQuestions() scores written answers, choices and likelihoods as computed by hand", async () => {

@@ -10,6 +10,7 @@ import {
   evaluationForm,
   type EvaluationKind,
   fillModelEvaluation,
+  limitOf,
   type ModelEvaluation,
   type ModelEvaluationDeclaration,
 } from "../../src/evaluation/evaluation_kind.ts";
@@ -45,7 +46,8 @@ const echo: EvaluationKind<EchoDeclaration, EchoEvaluation, z.infer<typeof recor
   fill: (declared, from) => ({ name: "echo", rounds: 8, ...fillModelEvaluation(declared, from) }),
   check: ({ rounds }, path) =>
     rounds === 13 ? [{ path: `${path}.rounds`, message: "must not be unlucky" }] : [],
-  limit: (config, items) => ({ ...config, rounds: Math.min(items, config.rounds) }),
+  readsOnce: true,
+  limit: limitOf("rounds"),
   describe: ({ rounds }) => `${rounds} echoes`,
   cost: ({ rounds, contextTokens }) => () => rounds * contextTokens,
   prepare: ({ rounds, contextTokens }) => ({
@@ -82,6 +84,9 @@ const echo: EvaluationKind<EchoDeclaration, EchoEvaluation, z.infer<typeof recor
   label: ({ at }) => ({ part: "", header: `${at?.half} rounds`, isProportion: true }),
 };
 
+/** The parrots that were opened, and whether memories of texts that are read once were given. */
+const opened: [name: string, isReadOnce: boolean][] = [];
+
 /** Names the last token. */
 const parrot: ModelKind<{ readonly model: "parrot"; readonly pitch?: number }, {
   readonly model: "parrot";
@@ -95,7 +100,8 @@ const parrot: ModelKind<{ readonly model: "parrot"; readonly pitch?: number }, {
   nameOf: ({ pitch }) => `parrot-${pitch}`,
   needs: [],
   label: "a parrot",
-  open: ({ pitch }, _trained, { name }) => {
+  open: ({ pitch }, _trained, { name, memories }) => {
+    opened.push([name, memories !== undefined]);
     const say = (tokens: Int32Array) => ({
       nll: new Float32Array(tokens.length).fill(1),
       choices: tokens.map((id) => id + pitch),
@@ -142,6 +148,7 @@ test("A registered kind of evaluation and model run from declaration to report",
     await withFolder(async (results) => {
       const { state, metrics, run } = await runExperiment(experiment, { results, device: "cpu" });
       assert.equal(state, "completed");
+      assert.deepEqual(opened, [["parrot-1", true], ["parrot-0", true], ["parrot-0", false]]);
       const value = (model: string, half: string) =>
         metrics.find((metric) =>
           metric.model === model && metric.measure === "echo" && metric.at?.half === half

@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import { oneOf, positiveInteger, positiveIntegers, seed, text } from "../../declaration/fields.ts";
-import { type Problem, repetitions, wrong } from "../../declaration/problem.ts";
+import { type Problem, repetitions } from "../../declaration/problem.ts";
 import type { Accepts, Assert } from "../../declaration/part.ts";
 import { sha256Of } from "../../sha256.ts";
 import type { GeneratedText, TextOptions } from "../../text/benchmarks/generated_text.ts";
@@ -22,11 +22,10 @@ import {
   fillModelEvaluation,
   limitOf,
   type ModelEvaluation,
-  mostTextTokens,
-  mostWrittenTokens,
   onceReadMemory,
   textLengthProblems,
   windowOf,
+  writtenTokenProblems,
 } from "../evaluation_kind.ts";
 import {
   type AnswerEnd,
@@ -178,21 +177,15 @@ function checkGenerated(
   { corpus }: ExperimentParts,
 ): Problem[] {
   const { lengths, instances, tasks, haystack, split } = evaluation;
-  const longest = Math.max(...lengths);
-  const most = Math.floor(
-    mostWrittenTokens / (tasks.length * lengths.reduce((sum, length) => sum + length, 0)),
-  );
+  const tokens = tasks.length * lengths.reduce((sum, length) => sum + length, 0);
+  const tooLong = textLengthProblems(lengths, `${path}.lengths`);
   return [
     ...repetitions(lengths, `${path}.lengths`, "numbers"),
     ...repetitions(tasks, `${path}.tasks`, "tasks"),
     ...answerRoomProblems(evaluation, path),
-    ...textLengthProblems(lengths, `${path}.lengths`),
-    ...(longest > mostTextTokens || instances <= most ? [] : [wrong(
-      `${path}.instances`,
-      `must write ${mostWrittenTokens} tokens at most`,
-      instances,
-      `integers from 1 to ${most}`,
-    )]),
+    ...(tooLong.length > 0
+      ? tooLong
+      : writtenTokenProblems(instances, `${path}.instances`, { tokens })),
     ...(haystack === undefined && corpora.get(corpus.kind).documentCount?.(corpus, split) === 0
       ? [{
         path: `${path}.haystack`,

@@ -13,7 +13,7 @@ import { writeReviewTask } from "../../text/chronicle/reviews.ts";
 import { vocabulary, wordIds } from "../../text/chronicle/vocabulary.ts";
 import { chronicleOf, type CorpusConfig } from "../../text/corpora/corpora.ts";
 import { cutSegments } from "../../text/segments.ts";
-import { mostWrittenTokens } from "../evaluation_kind.ts";
+import { writtenTokenProblems } from "../evaluation_kind.ts";
 import { type LabelledEpisode, spreadEvenly } from "../shared/few_shot.ts";
 import type { DemonstrationSourceKind, TaskProtocol } from "./source.ts";
 
@@ -71,7 +71,6 @@ function checkReviews(
 ): Problem[] {
   const { demonstrations } = chronicleOf(corpus)!.writing.reviews;
   const mostShots = Math.floor((contextTokens - 1) / reviewTokens);
-  const mostTasks = Math.floor(mostWrittenTokens / (reviewTokens * Math.max(1, demonstrations)));
   return [
     ...(shots <= mostShots ? [] : [wrong(
       `${path}.shots`,
@@ -79,12 +78,10 @@ function checkReviews(
       shots,
       `integers from 0 to ${mostShots}`,
     )]),
-    ...(tasks <= mostTasks ? [] : [wrong(
-      `${path}.source.tasks`,
-      `must write ${mostWrittenTokens} tokens at most, of ${demonstrations} reviews a task`,
-      tasks,
-      `integers from 1 to ${mostTasks}`,
-    )]),
+    ...writtenTokenProblems(tasks, `${path}.source.tasks`, {
+      tokens: reviewTokens * Math.max(1, demonstrations),
+      of: `, of ${demonstrations} reviews a task`,
+    }),
   ];
 }
 

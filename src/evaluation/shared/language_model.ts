@@ -164,12 +164,10 @@ export function readingModel(
   };
 }
 
-/** The readable part of a segment: its tokens [T] without padding. */
-export type ReadableSegment = Pick<Segment, "targetTokens"> & { readonly tokens: Int32Array };
-
 /** A text that can be read in place of a document. */
 export interface ReadableDocument {
-  readonly segments: readonly ReadableSegment[];
+  /** Segments [T], of which the first `targetTokens` are not padding. */
+  readonly segments: readonly (Pick<Segment, "targetTokens"> & { readonly tokens: Int32Array })[];
 }
 
 /** A text of segments without padding. */
