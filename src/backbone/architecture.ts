@@ -44,6 +44,8 @@ export interface Positions {
 export interface BatchOptions extends Pick<BatchSizes, "rows" | "contextTokens"> {
   readonly positions: Positions;
   readonly blockBytes: number;
+  /** As `attention` takes it. */
+  readonly fusedQueries?: number | undefined;
   /** Keys and values [B, Hkv, C, D] of the tokens before, which a layer has cached; absent: rows begin with their segments. */
   readonly cache?: (layer: string) => { k: Value; v: Value };
 }

@@ -34,6 +34,7 @@ export function localAttention(
   return attention(q, repeatHeads(k, H), repeatHeads(v, H), {
     bias,
     blockBytes: batch.blockBytes,
+    fusedQueries: batch.fusedQueries,
     ...(mask ? { dropout: mask } : {}),
   });
 }

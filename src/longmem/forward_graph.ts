@@ -29,6 +29,7 @@ export function buildForward(options: ForwardOptions): Forward {
     rows: B,
     contextTokens: T,
     blockBytes,
+    fusedQueries: options.fusedQueries,
     ...(cachedTokens === undefined ? { positions: backbonePositions(graph, backbone, sizes) } : {
       positions: backbonePositions(graph, backbone, { ...sizes, cachedTokens }),
       cache: cacheInputs(graph, { ...options, cachedTokens }),

@@ -101,6 +101,8 @@ export interface ForwardOptions {
    */
   readonly cachedTokens?: number;
   readonly blockBytes: number;
+  /** Of attention that takes no gradient, as `attention` takes it. */
+  readonly fusedQueries?: number | undefined;
   /** Records the reads from the memory, some of whose chunks may be hidden from a row. Not of blocks with memories of their own. */
   readonly explains?: boolean;
   /** Tokens at the end of each row whose features the head reads; absent: all. */

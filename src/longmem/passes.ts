@@ -96,7 +96,7 @@ export class Passes {
   }
 
   #graph(kind: PassKind, memory: OpenMemory | undefined): Graph {
-    const { backbone } = this.parts, { blockBytes } = this.device;
+    const { backbone } = this.parts, { blockBytes, fusedQueries } = this.device;
     const { want, returnsKeys, writes, ...sizes } = kind;
     const forward = buildForward({
       ...sizes,
@@ -106,6 +106,7 @@ export class Passes {
       memory: memory?.inGraph,
       explains: want === "explained",
       blockBytes,
+      fusedQueries,
     });
     const { graph } = forward;
     const values = new Set<string>(outputValues[want]);

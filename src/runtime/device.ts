@@ -105,6 +105,8 @@ export interface Device extends DeviceDescription {
   readonly runsAhead: boolean;
   /** Whether it computes with float16 tensors. */
   readonly hasFloat16: boolean;
+  /** Queries of a block of attention at best, where the engine has a fast node for it; absent: it has none. */
+  readonly fusedQueries?: number;
   /** Compiles a program; rejects with the engine's own message. {@linkcode compile} takes graphs. */
   compile(program: Program, options?: CompileOptions): Promise<Session>;
   /** Makes a tensor from host memory. On `cpu` and `wasm` it shares that memory. */

@@ -49,6 +49,7 @@ export async function openHostDevice(
     blockBytes: 2 * 2 ** 20, // two cores' second-level caches
     runsAhead: false,
     hasFloat16: true,
+    fusedQueries: 128,
     async compile(program) {
       const session = await createSession(ort, program, {
         executionProviders: [kind],

@@ -12,7 +12,7 @@ import type { Device, HostArray, Tensors } from "../../src/runtime/device.ts";
 import { elementCount, type ElementType } from "../../src/tensor.ts";
 import { Random } from "../../src/random.ts";
 import { assert, assertClose } from "../testing.ts";
-import { deviceTest } from "./devices.ts";
+import { deviceTest, type testedDevices } from "./devices.ts";
 import type { Tensor64 } from "./tensor64.ts";
 
 /** An input of an operation: its shape alone for float32 of the standard normal distribution. */
@@ -34,6 +34,8 @@ export interface OperationCase<Name extends string> {
   reference(inputs: Record<Name, Tensor64>): Tensor64;
   /** Largest error, as a part of the largest magnitude of the result or gradient; 1e-5 if absent, integers are exact. */
   readonly tolerance?: number;
+  /** Engines that have it; absent: all. */
+  readonly kinds?: readonly (typeof testedDevices[number])[];
 }
 
 /** Registers tests of an operation: one for every device. */
@@ -45,7 +47,7 @@ export function testOperation<Name extends string>(
   deviceTest(name, async (device) => {
     expected ??= expectation(name, operation);
     await checkOperation(device, operation, expected);
-  });
+  }, operation.kinds ? { kinds: operation.kinds } : {});
 }
 
 /** Inputs of a case and what must come out. */

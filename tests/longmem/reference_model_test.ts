@@ -385,3 +385,33 @@ function flat(...states: readonly Rows[]): Float64Array {
   rows.forEach((row, i) => data.set(row, i * width));
   return data;
 }
+
+deviceTest(
+  "A pass over more tokens than a block has computes attention by one node a block",
+  async (device) => {
+    const counts: number[] = [];
+    const engine: Device = {
+      ...device,
+      fusedQueries: 4,
+      compile(program, options) {
+        counts.push(program.nodes.filter(({ op }) => op === "MultiHeadAttention").length);
+        return device.compile(program, options);
+      },
+    };
+    const { shape, sideNet } = settings[0], { memory } = settings[1];
+    const parts = randomParts({ shape, sideNet, memory });
+    const [fused, plain] = [engine, { ...engine, fusedQueries: Infinity }].map((engine) =>
+      new LongMem(engine, parts)
+    );
+    const tokens = Int32Array.from({ length: 20 }, (_, i) => 4 + i);
+    const [{ logits }, { logits: expected }] = [
+      await fused.forward(tokens, { batch: 2 }),
+      await plain.forward(tokens, { batch: 2 }),
+    ];
+    assert.deepEqual(counts, [(shape.layers + sideNet.layers) * 3, 0]);
+    assertClose(logits, expected, { tolerance: 1e-6, name: "logits" });
+    await fused.close();
+    await plain.close();
+  },
+  { kinds: ["cpu"] },
+);

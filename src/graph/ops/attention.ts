@@ -1,16 +1,18 @@
 import { evenRanges } from "../even_ranges.ts";
 import { dims, type Value } from "../graph.ts";
 import { add } from "./add.ts";
-import { type AttentionBlock, takeKeys, takeQueries } from "../attention_block.ts";
+import { type AttentionBlock, takeKeys, takeQueries, takeRows } from "../attention_block.ts";
 import { concat } from "./concat.ts";
 import { type DropoutMask, maskedBy } from "./dropout.ts";
 import { matmul } from "./matmul.ts";
 import { mul } from "./mul.ts";
 import { pad } from "./pad.ts";
 import { reduceSum } from "./reduce_sum.ts";
+import { reshape } from "./reshape.ts";
+import { slice } from "./slice.ts";
 import { softmax } from "./softmax.ts";
 import { sub } from "./sub.ts";
-import { transposeLast } from "./transpose.ts";
+import { transpose, transposeLast } from "./transpose.ts";
 
 /** Options of causal attention. */
 export interface AttentionOptions {
@@ -20,6 +22,11 @@ export interface AttentionOptions {
   blockBytes: number;
   /** Dropout on the probabilities. */
   dropout?: DropoutMask;
+  /**
+   * Segments of more queries are cut into blocks of at most so many, each computed by one node. It keeps no probabilities, so that
+   * a gradient computes them once more. Absent, and under dropout: several nodes compute a block.
+   */
+  fusedQueries?: number | undefined;
 }
 
 /**
@@ -56,26 +63,36 @@ export function attention(q: Value, k: Value, v: Value, options: AttentionOption
   const { B, H, T, D } = dims(q, "B H T D");
   dims(v, "B H T D", { B, H, T, D });
   const { graph } = q;
-  const parts = attentionProbabilities(q, k, options);
-  const blocks = parts.map(({ block }) => block);
-  const probabilities = parts.map(({ probabilities }) => probabilities);
-  const weights = probabilities.map((p, i) => maskedBy(p, options.dropout, blocks[i]));
-  const outputs = blocks.map((block, i) => matmul(weights[i], takeKeys(v, block, 2)));
-  const o = joinBlocks(blocks, outputs);
+  const weighted = () =>
+    attentionProbabilities(q, k, options).map(({ block, probabilities }) => ({
+      block,
+      probabilities,
+      weights: maskedBy(probabilities, options.dropout, block),
+    }));
+  const { fusedQueries = Infinity } = options;
+  const kept = options.dropout || T <= fusedQueries ? weighted() : undefined;
+  const o = kept
+    ? joinBlocks(
+      kept.map(({ block }) => block),
+      kept.map(({ block, weights }) => matmul(weights, takeKeys(v, block, 2))),
+    )
+    : fusedAttention(q, k, v, { ...options, queries: fusedQueries });
 
   graph.derive([q, k, v], [o], ({ dy }) => {
+    const parts = kept ?? weighted();
+    const blocks = parts.map(({ block }) => block);
     const vT = transposeLast(v);
     const delta = reduceSum(mul(dy, o), { axes: [-1], keep: true }); // [B, H, T, 1]
-    const gradients = blocks.map((block, i) => {
+    const gradients = parts.map(({ block, probabilities, weights }) => {
       const dO = takeQueries(dy, block);
       const dP = maskedBy(matmul(dO, takeKeys(vT, block, 3)), options.dropout, block);
-      const dS = mul(probabilities[i], sub(dP, takeQueries(delta, block)));
+      const dS = mul(probabilities, sub(dP, takeQueries(delta, block)));
       // As [.., D, keys]: then the large factor is not transposed, and the sums over queries are transposed once.
       const after = { axis: 3, before: 0, after: T - block.t1 };
       return {
         dq: matmul(dS, takeKeys(k, block, 2)),
         dkT: pad(matmul(transposeLast(takeQueries(q, block)), dS), after),
-        dvT: pad(matmul(transposeLast(dO), weights[i]), after),
+        dvT: pad(matmul(transposeLast(dO), weights), after),
       };
     });
     const sumOverQueries = (name: "dkT" | "dvT") => {
@@ -93,6 +110,41 @@ export function attention(q: Value, k: Value, v: Value, options: AttentionOption
     ];
   });
   return o;
+}
+
+/** Causal attention, a node of ONNX Runtime's own for each block. */
+function fusedAttention(
+  q: Value,
+  k: Value,
+  v: Value,
+  { bias, blockBytes, queries }: Pick<AttentionOptions, "bias" | "blockBytes"> & {
+    queries: number;
+  },
+): Value {
+  const { B, H, T, D } = dims(q, "B H T D");
+  // Blocks of all rows were faster than those of one up to four times the size that suits several nodes.
+  const rows = 4 * B * H * queries * T <= 4 * blockBytes ? B : 1;
+  const blocks = blocksOf({ B, T, rows, queries });
+  const wide = reshape(transpose(q, [0, 2, 1, 3]), [B, T, H * D]);
+  const outputs = blocks.map((block) => {
+    const { b0, b1, t0, t1 } = block, sizes = [b1 - b0, t1 - t0];
+    const o = q.graph.node({
+      op: "MultiHeadAttention",
+      domain: "com.microsoft",
+      inputs: [
+        slice(takeRows(wide, block), { axis: 1, start: t0, end: t1 }),
+        takeKeys(k, block, 2),
+        takeKeys(v, block, 2),
+        undefined,
+        undefined,
+        bias(block),
+      ],
+      outputs: [{ shape: [...sizes, H * D], type: q.type }],
+      attributes: { num_heads: H, scale: { float: 1 } },
+    });
+    return reshape(o, [...sizes, H, D]);
+  });
+  return transpose(joinBlocks(blocks, outputs, 1), [0, 2, 1, 3]);
 }
 
 /** Cuts the attention matrix so that the scores of a block stay within `blockBytes`, but not into slivers. */
@@ -117,9 +169,13 @@ export function blocksOf(
   );
 }
 
-/** Joins the blocks' outputs [b, H, t, D] to [B, H, T, D]. */
-export function joinBlocks(blocks: readonly AttentionBlock[], outputs: readonly Value[]): Value {
+/** Joins the blocks' outputs [b, H, t, D] to [B, H, T, D]; or others, whose axis of time is another. */
+export function joinBlocks(
+  blocks: readonly AttentionBlock[],
+  outputs: readonly Value[],
+  timeAxis = 2,
+): Value {
   const rows = new Map<number, Value[]>();
   blocks.forEach(({ b0 }, i) => rows.set(b0, [...(rows.get(b0) ?? []), outputs[i]]));
-  return concat([...rows.values()].map((values) => concat(values, 2)), 0);
+  return concat([...rows.values()].map((values) => concat(values, timeAxis)), 0);
 }

@@ -67,6 +67,33 @@ for (
   });
 }
 
+// Blocks of both rows of the batch, and of one each.
+for (const blockBytes of [oneBlock, smallest]) {
+  const B = 2, H = 3, T = 37, D = 2;
+  const shape = [B, H, T, D];
+  testOperation(`attention() of [${shape}] by a node for each block, within ${blockBytes} bytes`, {
+    inputs: { q: shape, k: shape, v: shape },
+    build: ({ q, k, v }) => {
+      const { graph } = q;
+      const bias = (block: AttentionBlock) => blockBias(graph, H, block);
+      const o = attention(q, k, v, { blockBytes, bias, fusedQueries: 16 });
+      const blocks = graph.nodes.filter(({ op }) => op === "MultiHeadAttention");
+      assert.equal(blocks.length, blockBytes === oneBlock ? 3 : 6);
+      return o;
+    },
+    reference: (inputs) => reference(inputs),
+    kinds: ["cpu", "wasm"],
+  });
+}
+
+test("attention() of no more queries than a fused block has takes several nodes", () => {
+  const graph = new Graph();
+  const [q, k, v] = ["q", "k", "v"].map((name) => graph.input(name, [1, 1, 16, 2]));
+  const bias = (block: AttentionBlock) => blockBias(graph, 1, block);
+  attention(q, k, v, { blockBytes: oneBlock, bias, fusedQueries: 16 });
+  assert.ok(!graph.nodes.some(({ op }) => op === "MultiHeadAttention"));
+});
+
 for (const blockBytes of [oneBlock, smallest]) {
   const B = 2, H = 1, T = 67, D = 1, p = 0.25;
   const shape = [B, H, T, D];
