@@ -21,6 +21,7 @@ import { initializeSideNet } from "../longmem/initialization.ts";
 import type { SideNetInitialization } from "../longmem/starts.ts";
 import { LongMem } from "../longmem/longmem.ts";
 import {
+  divisorsOf,
   type SideNetCheckpoint,
   type SideNetShape,
   sideNetTensorShapes,
@@ -169,20 +170,13 @@ export function defaultSideNetShape(
   backbone: BackboneShape,
   given: Partial<SideNetShape> = {},
 ): SideNetShape {
-  const reductionFactor = given.reductionFactor ?? smallestFactor(backbone.layers);
+  const [, smallestFactor = 1] = divisorsOf(backbone.layers);
+  const reductionFactor = given.reductionFactor ?? smallestFactor;
   const layers = given.layers ?? Math.trunc(backbone.layers / reductionFactor);
   const reader = Math.trunc(17 * layers / 24);
   const memoryBlock = given.memoryBlock ??
     reductionFactor * reader + Math.min(1, reductionFactor - 1);
   return { ...given, layers, reductionFactor, memoryBlock };
-}
-
-/** 2 where it divides the layers, else their smallest factor above; 1 of a single one. */
-function smallestFactor(layers: number): number {
-  for (let factor = 2; factor <= layers; factor++) {
-    if (layers % factor === 0) return factor;
-  }
-  return 1;
 }
 
 async function readBackbone(options: LoadLongMemOptions): Promise<BackboneCheckpoint> {

@@ -35,13 +35,18 @@ export interface EvaluationContext {
   >;
   readonly signal: AbortSignal;
   /** Told how much of which model is done. */
-  readonly report: (progress: {
-    readonly evaluation: string;
-    readonly model: string;
-    readonly items: number;
-    readonly total: number;
-    readonly unit: EvaluationUnit;
-  }) => void;
+  readonly report: (progress: EvaluationProgress) => void;
+}
+
+/** Progress of an evaluation, reported after each item. */
+export interface EvaluationProgress {
+  readonly evaluation: string;
+  readonly model: string;
+  /** Items done. */
+  readonly items: number;
+  /** Items there will be. */
+  readonly total: number;
+  readonly unit: EvaluationUnit;
 }
 
 /** Prepares an evaluation and measures its models. */

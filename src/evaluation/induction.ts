@@ -13,6 +13,7 @@ import { loadBackboneWeights } from "../checkpoint/checkpoint.ts";
 import { checkBackboneShape, checkWeights } from "../checkpoint/content.ts";
 import { type AttentionProbe, openAttentionProbe } from "../backbone/attention_probe.ts";
 import { type BackboneCheckpoint, type BackboneShape } from "../backbone/shape.ts";
+import { divisorsOf } from "../longmem/sidenet_shape.ts";
 import type { SideNetInitialization } from "../longmem/starts.ts";
 import { type Estimate, ratio } from "../statistics/estimates.ts";
 import { openDevice } from "../runtime/open_device.ts";
@@ -308,10 +309,9 @@ function checkedBackbone(backbone: BackboneCheckpoint): BackboneCheckpoint {
 
 function checkReduction({ layers }: Pick<BackboneShape, "layers">, r: number): void {
   if (Number.isSafeInteger(r) && r >= 1 && layers % r === 0) return;
-  const allowed = Array.from({ length: layers }, (_, i) => i + 1).filter((r) => layers % r === 0);
   fail(
     `reductionFactor must divide the backbone's ${layers} layers: current value is ${r}, allowed are ${
-      allowed.join(", ")
+      divisorsOf(layers).join(", ")
     }`,
   );
 }

@@ -4,6 +4,7 @@
 import { checkUnchanged, maxTransferBytes, openRegularFile } from "../files.ts";
 import { InputError, InputRangeError } from "../errors.ts";
 import { type OpenFile, type PathInfo, seekStart } from "../open_file.ts";
+import { Turns } from "../turns.ts";
 
 /** The bytes of a source cannot be reached, independent of their content. */
 export class UnreachableError extends InputError {
@@ -61,7 +62,7 @@ export class ByteFile implements ByteSource {
   /** Size and time of the last change when it was opened; undefined where it may be written meanwhile. */
   readonly #opened: PathInfo | undefined;
   /** Reads share one file position, so they queue. */
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
   private constructor(
     path: string,
@@ -90,7 +91,7 @@ export class ByteFile implements ByteSource {
    */
   async read(offset: number, lengthBytes: number): Promise<Uint8Array<ArrayBuffer>> {
     checkRange(this, offset, lengthBytes);
-    const result = this.#last.then(async () => {
+    return await this.#turns.take(async () => {
       const bytes = new Uint8Array(lengthBytes);
       if (lengthBytes > 0) await this.#file.seek(offset, seekStart);
       let filled = 0;
@@ -108,8 +109,6 @@ export class ByteFile implements ByteSource {
       if (this.#opened) await checkUnchanged(this.path, this.#file, this.#opened);
       return bytes;
     });
-    this.#last = result.catch(() => {});
-    return await result;
   }
 
   [Symbol.dispose](): void {

@@ -10,6 +10,7 @@ import { composed } from "../declaration/registry.ts";
 import { type SideNetKind, sidenetSizes, wiringFields } from "./config.ts";
 import { initializeSideNet } from "./initialization.ts";
 import {
+  divisorsOf,
   type LastResidual,
   memoryLayer,
   type SideNetShape,
@@ -145,12 +146,4 @@ function wiringOf(
   { initialization: _, kind: _initialized, ...wiring }: InitializedSideNetConfig,
 ): Omit<SideNetShape, "layers"> {
   return wiring;
-}
-
-/** All divisors of a number, in order. */
-function divisorsOf(n: number): number[] {
-  const small: number[] = [];
-  for (let d = 1; d * d <= n; d++) if (n % d === 0) small.push(d);
-  const large = small.map((d) => n / d).reverse();
-  return [...small, ...large.filter((d) => !small.includes(d))];
 }

@@ -36,7 +36,7 @@ import {
 import { type TokenWindow, WindowState } from "./token_window.ts";
 import { checkTokenIds, type Tokenizer } from "../text/tokenizer.ts";
 import { Batch, Neighbours, RetrievedChunks } from "./longmem_model.ts";
-import { Turns } from "./turns.ts";
+import { Turns } from "../turns.ts";
 
 /** Every option of a pass, so that a misspelled one is found. */
 const passOptions = Object.keys(

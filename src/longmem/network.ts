@@ -2,7 +2,7 @@
  * Networks of a LongMem: each reads a segment, and perhaps a memory. Each is a file in `networks/` and a line in `networks.ts`.
  */
 import type { AttentionHeads, BatchOptions, Head, Weights } from "../backbone/architecture.ts";
-import type { backboneForward } from "../backbone/backbone_graph.ts";
+import type { BackboneOutputs } from "../backbone/backbone_graph.ts";
 import type { BackboneShape, FrozenType } from "../backbone/shape.ts";
 import type { Kind } from "../declaration/registry.ts";
 import { dims, type Graph, type Value } from "../graph/graph.ts";
@@ -136,7 +136,7 @@ export interface NotedRetrieval extends Retrieved {
 /** Values that a network computes below the frozen head. */
 export interface NetworkStates {
   /** Backbone hidden states and projections. */
-  readonly backbone: ReturnType<typeof backboneForward>;
+  readonly backbone: BackboneOutputs;
   /** Heads of the layers beside the backbone's, by name, as their attention to the segment takes them. */
   readonly layers?: ReadonlyMap<string, AttentionHeads>;
   /** Keys and values [N, Hkv D] that are to be remembered, for each bank of the graph. */

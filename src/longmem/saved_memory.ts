@@ -3,7 +3,7 @@
  */
 import { InputError, InputTypeError } from "../errors.ts";
 import { capacityChunks, type MemoryConfig } from "../memory/config.ts";
-import type { MemoryFile, RememberedText } from "../memory/memory_file.ts";
+import type { MemoryDescription, MemoryFile, RememberedText } from "../memory/memory_file.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { banksOf, type LongMemParts } from "./parts.ts";
 
@@ -20,16 +20,6 @@ export interface SaveMemoryOptions {
    * error.
    */
   readonly append?: boolean;
-}
-
-/** The model that is to read a memory file. */
-export interface MemoryReaderModel {
-  readonly backbone: string;
-  readonly block: number;
-  readonly tokenizer?: string;
-  readonly memory: MemoryConfig;
-  readonly heads: number;
-  readonly headDim: number;
 }
 
 /**
@@ -54,7 +44,12 @@ export function memoryOwner(parts: LongMemParts, action: "save" | "restore"): nu
  *
  * @throws InputError with everything that differs.
  */
-export function checkWriter({ path, description }: MemoryFile, model: MemoryReaderModel): void {
+export function checkWriter(
+  { path, description }: MemoryFile,
+  model:
+    & Pick<MemoryDescription, "backbone" | "block" | "tokenizer" | "heads" | "headDim">
+    & { readonly memory: MemoryConfig },
+): void {
   const { backbone, block, tokenizer, memory, banks, heads, headDim } = description;
   const differences: string[] = [];
   const compare = (what: string, current: string | number, allowed: string | number) => {

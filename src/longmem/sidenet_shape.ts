@@ -31,6 +31,14 @@ export function usualLastResidual(backbone: Pick<BackboneShape, "architecture">)
   return architectureOf(backbone).lastStateIsNormed ? "final-norm" : "raw";
 }
 
+/** All divisors of a number, in order: the reduction factors beside so many blocks. */
+export function divisorsOf(n: number): number[] {
+  const small: number[] = [];
+  for (let d = 1; d * d <= n; d++) if (n % d === 0) small.push(d);
+  const large = small.map((d) => n / d).reverse();
+  return [...small, ...large.filter((d) => !small.includes(d))];
+}
+
 /** SideNet layer that reads the memory: trunc(R / r). */
 export function memoryLayer(
   shape: Pick<SideNetShape, "memoryBlock" | "reductionFactor">,

@@ -2,7 +2,8 @@
  * Progress of runs for the person who waits for them: redrawn in place on a terminal; or, where
  * output goes to a file, plain lines of each run, fewer the longer a phase takes.
  */
-import type { EvaluationProgress, RunProgress, TrainingProgress } from "../runner/run_context.ts";
+import type { EvaluationProgress } from "../evaluation/evaluate.ts";
+import type { RunProgress, TrainingProgress } from "../runner/run_context.ts";
 import type { Display } from "./terminal.ts";
 import { formatDuration } from "./duration.ts";
 import { evaluationPhase, type Pace } from "./eta.ts";

@@ -1,7 +1,7 @@
 /**
  * The surroundings of a run: where its results go, its progress, its signal.
  */
-import type { EvaluationUnit } from "../evaluation/evaluation_kind.ts";
+import type { EvaluationProgress } from "../evaluation/evaluate.ts";
 import type { ResolvedRun } from "../experiment/resolve.ts";
 import type { RunFolder } from "../results/run_folder.ts";
 
@@ -19,17 +19,6 @@ export interface TrainingProgress {
   readonly tokensPerSecond: number;
   /** Tokens the memory holds, of those it has room for. */
   readonly memory?: { readonly tokens: number; readonly capacityTokens: number };
-}
-
-/** Progress of an evaluation, reported after each item. */
-export interface EvaluationProgress {
-  readonly evaluation: string;
-  readonly model: string;
-  /** Items done. */
-  readonly items: number;
-  /** Items there will be. */
-  readonly total: number;
-  readonly unit: EvaluationUnit;
 }
 
 /** Where a run reports how far it is. */

@@ -1,5 +1,6 @@
 import { type EngineModules, importEngine } from "../engine_packages.ts";
 import type { Program } from "../graph/onnx.ts";
+import { Turns } from "../turns.ts";
 import { elementCount, type ElementType } from "../tensor.ts";
 import {
   type CompileOptions,
@@ -40,13 +41,7 @@ export function bufferOf(tensor: DeviceTensor): GPUBuffer {
 const readAtOnceBytes = 64 * 2 ** 20;
 
 /** ORT Web runs one call at a time, over all sessions. */
-let queue: Promise<unknown> = Promise.resolve();
-
-function exclusively<T>(run: () => Promise<T>): Promise<T> {
-  const result = queue.then(run, run);
-  queue = result.catch(() => undefined);
-  return result;
-}
+const calls = new Turns();
 
 /** Opens onnxruntime-web's WebGPU provider on an adapter. */
 export async function openWebGpuDevice(
@@ -143,7 +138,7 @@ class OrtWebGpuDevice implements WebGpuDevice {
     for (const name of program.outputs.keys()) {
       locations[name] = options.hostOutputs?.includes(name) ? "cpu" : "gpu-buffer";
     }
-    const session = await exclusively(() =>
+    const session = await calls.take(() =>
       createSession(this.ort as unknown as EngineModules["cpu"], program, {
         // deno-lint-ignore no-explicit-any -- the types of the native package lack this provider's options
         executionProviders: [{ name: "webgpu", device: this.gpu } as any],
@@ -279,7 +274,7 @@ class OrtWebGpuDevice implements WebGpuDevice {
   }
 
   async close(): Promise<void> {
-    await queue;
+    await calls.take(() => Promise.resolve());
     for (const buffer of this.#buffers) this.free(buffer);
     this.gpu.removeEventListener("uncapturederror", this.#noteError);
   }
@@ -327,7 +322,7 @@ class WebGpuSession implements Session {
     for (const name of this.session.outputNames) {
       fetches[name] = (into[name] as WebGpuTensor | undefined)?.ortTensor ?? null;
     }
-    const results = await exclusively(async () => {
+    const results = await calls.take(async () => {
       try {
         return await this.session.run(ortFeeds as never, fetches as never);
       } catch (error) {
@@ -345,6 +340,6 @@ class WebGpuSession implements Session {
   }
 
   async close(): Promise<void> {
-    await exclusively(() => this.session.release());
+    await calls.take(() => this.session.release());
   }
 }

@@ -2,7 +2,7 @@
  * Memories of the sessions of a server.
  */
 import type { LongMemModel } from "../longmem/longmem_model.ts";
-import { Turns } from "../longmem/turns.ts";
+import { Turns } from "../turns.ts";
 import type { RememberedText } from "../memory/memory_file.ts";
 import { ApiError } from "./api_error.ts";
 
