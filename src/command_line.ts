@@ -5,7 +5,7 @@ import { dirname, isAbsolute, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { allowedWords } from "./did_you_mean.ts";
 import { InputError } from "./errors.ts";
-import { isThere } from "./files.ts";
+import { isThere, writing } from "./files.ts";
 
 export interface Flag {
   /** Name, without dashes. */
@@ -27,7 +27,8 @@ export interface CommandSummary {
   readonly help: string;
 }
 
-export interface Command extends CommandSummary {
+/** A command; its summary is apart, so that the list of all commands loads none of them. */
+export interface Command {
   /** Whether operands are paths, relative to the folder where the user stands. */
   readonly operandsArePaths?: true;
   /** Its flags; every command also has `--help`. */
@@ -54,6 +55,11 @@ export interface Output {
   readonly note: (text: string) => void;
   /** Prints a part of the result without ending the line; absent: results come whole. */
   readonly write?: (text: string) => void;
+}
+
+/** The last value of a flag; undefined where the flag was not given. */
+export function lastValue({ flags }: CommandArguments, flag: string): string | undefined {
+  return flags.get(flag)?.at(-1);
 }
 
 /** The command line is wrong: nothing has been done. */
@@ -159,7 +165,7 @@ function unknownFlag(flag: string, command: Pick<Command, "flags">): UsageError 
  * @throws {UsageError} Where it is not one.
  */
 export function positiveInteger(args: CommandArguments, flag: string): number | undefined {
-  const text = args.flags.get(flag)?.at(-1);
+  const text = lastValue(args, flag);
   if (text === undefined) return undefined;
   if (!/^[1-9]\d*$/.test(text)) {
     throw new UsageError(
@@ -186,14 +192,23 @@ export function onlyOperand({ operands }: CommandArguments, action: string): str
 /**
  * Reads the flag that names a command's output path.
  *
+ * @param fallback The path where the flag was not given; absent: it must be.
  * @throws {UsageError} Where it was not given, or something of that name exists.
  */
-export async function newPath(args: CommandArguments, flag: string): Promise<string> {
-  const path = requiredFlag(args, flag);
-  if (await Deno.lstat(path).catch(() => undefined)) {
-    throw new UsageError(`Cannot write "${path}" as it is there already`);
-  }
+export async function newPath(
+  args: CommandArguments,
+  flag: string,
+  fallback?: string,
+): Promise<string> {
+  const isFallback = fallback !== undefined && !args.flags.has(flag);
+  const path = isFallback ? fallback : requiredFlag(args, flag);
+  if (await Deno.lstat(path).catch(() => undefined)) throw thereAlready(path, isFallback && flag);
   return path;
+}
+
+function thereAlready(path: string, flag?: string | false): UsageError {
+  const cure = flag ? `: --${flag} takes another name` : "";
+  return new UsageError(`Cannot write "${path}" as it is there already${cure}`);
 }
 
 /**
@@ -202,10 +217,36 @@ export async function newPath(args: CommandArguments, flag: string): Promise<str
  *
  * @throws {UsageError} As {@linkcode newPath}, and where its folder is missing.
  */
-export async function newFile(args: CommandArguments, flag: string): Promise<string> {
-  const path = await newPath(args, flag), folder = dirname(path);
+export async function newFile(
+  args: CommandArguments,
+  flag: string,
+  fallback?: string,
+): Promise<string> {
+  const path = await newPath(args, flag, fallback), folder = dirname(path);
   if (await isThere(folder)) return path;
   throw new UsageError(`Cannot write "${path}" as there is no folder "${folder}"`);
+}
+
+/**
+ * Writes a file that was new when the command began, as {@linkcode newFile} checked.
+ *
+ * @param write Puts the whole file in the place of an empty one.
+ * @throws {UsageError} Where another process has written a file of that name meanwhile: it stays as it is.
+ */
+export async function writeNewFile(path: string, write: () => Promise<unknown>): Promise<void> {
+  await writing(path, async () => {
+    try {
+      await Deno.writeFile(path, new Uint8Array(), { createNew: true });
+    } catch (error) {
+      throw error instanceof Deno.errors.AlreadyExists ? thereAlready(path) : error;
+    }
+  });
+  try {
+    await write();
+  } catch (error) {
+    await Deno.remove(path).catch(() => {});
+    throw error;
+  }
 }
 
 /**
@@ -214,7 +255,7 @@ export async function newFile(args: CommandArguments, flag: string): Promise<str
  * @throws {UsageError} Where it was not.
  */
 export function requiredFlag(args: CommandArguments, flag: string): string {
-  const value = args.flags.get(flag)?.at(-1);
+  const value = lastValue(args, flag);
   if (value === undefined || value === "") {
     throw new UsageError(`Missing required flag --${flag}`);
   }
@@ -224,7 +265,7 @@ export function requiredFlag(args: CommandArguments, flag: string): string {
 /** The help of one command, in lines of at most `width` characters. */
 export function commandHelp(
   name: string,
-  { operands, help, flags }: Pick<Command, "operands" | "help" | "flags">,
+  { operands, help, flags }: CommandSummary & Pick<Command, "flags">,
   width: number,
 ): string {
   const lines = [

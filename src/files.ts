@@ -385,6 +385,11 @@ export async function isThere(path: string): Promise<boolean> {
   return await ifThere(stat(path)) !== undefined;
 }
 
+/** Whether there is a folder, or a link to one; not where it may not be read. */
+export async function isFolder(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isDirectory ?? false;
+}
+
 /**
  * Waits for the reading of a file that must be there.
  *

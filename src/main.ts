@@ -82,12 +82,10 @@ export async function main(
       const allowed = allowedWords(name, Object.keys(commands));
       throw new UsageError(`Cannot run command "${name}" as it is unknown: ${allowed}`);
     }
-    const command = {
-      ...await commands[name as CommandName](executor),
-      ...summaries[name as CommandName],
-    };
+    const command = await commands[name as CommandName](executor);
     if (asksForHelp(command, rest)) {
-      console.log(commandHelp(name, command, helpWidth()).trimEnd());
+      const described = { ...command, ...summaries[name as CommandName] };
+      console.log(commandHelp(name, described, helpWidth()).trimEnd());
       return 0;
     }
     const folder = startFolder();

@@ -2,6 +2,7 @@ import {
   asksForHelp,
   type Command,
   commandHelp,
+  type CommandSummary,
   overview,
   readArguments,
   terminalWidth,
@@ -10,7 +11,7 @@ import {
 import { summaries } from "../src/commands/summaries.ts";
 import { assert, repositoryPath, test } from "./testing.ts";
 
-const command: Pick<Command, "operands" | "help" | "flags" | "operandsArePaths"> = {
+const command: CommandSummary & Pick<Command, "flags" | "operandsArePaths"> = {
   operands: "PATH...",
   help: "Does something that takes a sentence of a certain length to explain to its readers.",
   operandsArePaths: true,

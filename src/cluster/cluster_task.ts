@@ -2,6 +2,7 @@
  * The task of a cluster's job that this process belongs to, as SLURM tells its jobs in environment variables.
  */
 import { environmentVariable } from "../system.ts";
+import { defined } from "../defined.ts";
 
 export interface ClusterTask {
   /** Number of the job; of an array of tasks, that of the array. */
@@ -24,15 +25,12 @@ export function currentTask(
 ): ClusterTask | undefined {
   const job = variable("SLURM_ARRAY_JOB_ID") ?? variable("SLURM_JOB_ID");
   if (job === undefined) return undefined;
-  const task = count(variable("SLURM_ARRAY_TASK_ID"));
-  const node = variable("SLURMD_NODENAME");
-  const restarts = count(variable("SLURM_RESTART_COUNT"));
-  return {
+  return defined({
     job,
-    ...(task !== undefined && { task }),
-    ...(node !== undefined && { node }),
-    ...(restarts !== undefined && restarts > 0 && { restarts }),
-  };
+    task: count(variable("SLURM_ARRAY_TASK_ID")),
+    node: variable("SLURMD_NODENAME"),
+    restarts: count(variable("SLURM_RESTART_COUNT")) || undefined,
+  });
 }
 
 /**

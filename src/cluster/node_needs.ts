@@ -74,27 +74,24 @@ export async function missingPackages(
 }
 
 /** File systems that no other machine sees unless it is exported to them, by the numbers that Linux gives their kinds. */
-const localKinds: ReadonlyMap<number, string> = new Map([
-  [0xef53, "ext4"],
-  [0x58465342, "xfs"],
-  [0x9123683e, "btrfs"],
-  [0x01021994, "tmpfs"],
-  [0x794c7630, "overlay"],
-  [0x2fc12fc1, "zfs"],
-]);
+const localKinds = {
+  ext4: 0xef53,
+  xfs: 0x58465342,
+  btrfs: 0x9123683e,
+  tmpfs: 0x01021994,
+  overlay: 0x794c7630,
+  zfs: 0x2fc12fc1,
+};
 
-/**
- * The kind of file system of a path, where it is one of a single machine; undefined where it is of a network, unknown, or may not
- * be asked for.
- */
-export async function localFileSystem(path: string): Promise<string | undefined> {
+/** Whether the file system of a path is of this machine alone; not where that is unknown, or may not be asked for. */
+export async function isOfThisMachine(path: string): Promise<boolean> {
   const { state } = Deno.permissions.querySync({ name: "sys", kind: "statfs" as "hostname" });
-  if (state !== "granted") return undefined;
+  if (state !== "granted") return false;
   let folder = resolve(path);
   // A folder that is yet to be made will be on the file system of the one above.
   while (!await Deno.stat(folder).catch(() => undefined) && dirname(folder) !== folder) {
     folder = dirname(folder);
   }
   const { type } = await statfs(folder);
-  return localKinds.get(Number(type));
+  return Object.values(localKinds).includes(Number(type));
 }

@@ -10,8 +10,6 @@ import { type ClusterConfig, timeSeconds } from "./config.ts";
 
 /** A job's commands, and where they run. */
 export interface SlurmJob {
-  /** Name of the job in SLURM's lists. */
-  readonly name: string;
   readonly settings: Omit<ClusterConfig, "tasks">;
   readonly tasks: number;
   /** Folder in which the run's paths are to be read; absolute, as are the paths below. */
@@ -44,11 +42,10 @@ const mostRestarts = 100;
  * @throws {InputError} Where a path has a line break, which SLURM's options cannot hold.
  */
 export function slurmScript(job: SlurmJob): string {
-  const { name, settings, tasks, folder, deno, denoDir, libraryPath, packages, args } = job;
-  const { logs, stamp } = job;
+  const { settings, tasks, folder, deno, denoDir, libraryPath, packages, args, logs, stamp } = job;
   const { partition, account, time, gpus, cpus, memory } = settings;
   const options = [
-    `--job-name=${name}`,
+    "--job-name=longmem",
     `--array=0-${tasks - 1}`,
     "--ntasks=1",
     ...option("partition", partition),
@@ -56,8 +53,8 @@ export function slurmScript(job: SlurmJob): string {
     ...option("time", time),
     ...option("cpus-per-task", cpus),
     ...option("mem", memory),
-    ...(gpus ? [`--gres=gpu:${gpus}`] : []),
-    ...(time === undefined ? [] : [`--signal=B:USR1@${warningSeconds(time)}`]),
+    ...option("gres", gpus ? `gpu:${gpus}` : undefined),
+    ...option("signal", time && `B:USR1@${warningSeconds(time)}`),
     "--requeue",
     "--open-mode=append",
     `--output=${quoteOption(`${logs.replaceAll("%", "%%")}/%A_%a.log`)}`,

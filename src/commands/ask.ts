@@ -1,6 +1,7 @@
 import {
   type Command,
   type CommandArguments,
+  lastValue,
   type Output,
   positiveInteger,
   UsageError,
@@ -10,7 +11,6 @@ import { DecodeStream } from "../text/decode_stream.ts";
 import { textIds } from "../text/text_ids.ts";
 import { modelFlags, openModel, openSource } from "./model_source.ts";
 import { documentFlag, fillMemory, memoryFlag, noteUnknown } from "./remembered_documents.ts";
-import { summaries } from "./summaries.ts";
 
 /** Where a question stands in the prompt. */
 const place = "{question}";
@@ -21,7 +21,6 @@ const defaultPrompt = `Question: ${place}\nAnswer:`;
 /** `ask`: answers a question about the documents in a model's memory. */
 export function askCommand(output: Output): Command {
   return {
-    ...summaries.ask,
     flags: [
       ...modelFlags,
       documentFlag,
@@ -46,11 +45,10 @@ async function ask(args: CommandArguments, output: Output): Promise<number> {
     );
   }
   if (question.trim() === "") throw new UsageError("Cannot ask as the question is empty");
-  const memory = args.flags.get("memory")?.at(-1), documents = args.flags.get("document") ?? [];
-  if (memory === undefined && documents.length === 0) {
+  if (!args.flags.has("memory") && !args.flags.has("document")) {
     throw new UsageError("Cannot ask as there is neither --memory nor --document");
   }
-  const form = args.flags.get("prompt")?.at(-1) ?? defaultPrompt;
+  const form = lastValue(args, "prompt") ?? defaultPrompt;
   if (!form.includes(place)) {
     throw new UsageError(
       `Cannot read --prompt: it must contain ${place}, current value is "${form}"`,
@@ -59,29 +57,25 @@ async function ask(args: CommandArguments, output: Output): Promise<number> {
   const tokens = positiveInteger(args, "tokens") ?? 50;
   const source = await openSource(args, output);
   const { tokenizer, contextTokens } = source;
-  const model = await openModel(args, source);
-  try {
-    await fillMemory(model, source, { memory, documents, output });
-    const prompt = form.replaceAll(place, () => question);
-    const ids = tokenizer.encode(prompt);
-    noteUnknown("the question", ids, tokenizer, output);
-    const answer = generate(model, {
-      prompt: [tokenizer.specialIds.bos, ...ids],
-      tokens,
-      contextTokens,
-      temperature: 0,
-      allows: textIds(tokenizer),
-      end: tokenizer.specialIds.eos,
-    });
-    const stream = DecodeStream.after(tokenizer, prompt);
-    let text = "";
-    for await (const id of answer) {
-      text += stream.add(id);
-      if (/\S.*[\r\n]/.test(text)) break; // the line of the answer has ended
-    }
-    output.print((text + stream.end()).trim().split(/[\r\n]/)[0]);
-    return 0;
-  } finally {
-    await model.close();
+  await using model = await openModel(args, source);
+  await fillMemory(model, source, { args, output });
+  const prompt = form.replaceAll(place, () => question);
+  const ids = tokenizer.encode(prompt);
+  noteUnknown("the question", ids, tokenizer, output);
+  const answer = generate(model, {
+    prompt: [tokenizer.specialIds.bos, ...ids],
+    tokens,
+    contextTokens,
+    temperature: 0,
+    allows: textIds(tokenizer),
+    end: tokenizer.specialIds.eos,
+  });
+  const stream = DecodeStream.after(tokenizer, prompt);
+  let text = "";
+  for await (const id of answer) {
+    text += stream.add(id);
+    if (/\S.*[\r\n]/.test(text)) break; // the line of the answer has ended
   }
+  output.print((text + stream.end()).trim().split(/[\r\n]/)[0]);
+  return 0;
 }

@@ -1,18 +1,20 @@
 import {
   type Command,
   type CommandArguments,
+  lastValue,
   newFile,
   onlyOperand,
   type Output,
   positiveInteger,
   reading,
   UsageError,
+  writeNewFile,
 } from "../command_line.ts";
+import { writeAtomically } from "../files.ts";
 import { writeBookChapterBreak } from "../text/chapter_break.ts";
 import { chapteredBooks } from "../text/chapters.ts";
 import { openCorpus } from "../text/corpus.ts";
 import { InputRangeError } from "../errors.ts";
-import { summaries } from "./summaries.ts";
 
 /** Words before a break, unless the command line says otherwise: more than 8,192 tokens. */
 const defaultWords = 8192;
@@ -20,7 +22,6 @@ const defaultWords = 8192;
 /** `chapter-break FOLDER --out FILE.json`: instances of ChapterBreak from books with chapters, in the official format. */
 export function chapterBreakCommand(output: Output): Command {
   return {
-    ...summaries["chapter-break"],
     operandsArePaths: true,
     flags: [
       { name: "out", value: "FILE", isPath: true, help: "where to write; must not exist" },
@@ -55,10 +56,10 @@ function checkPattern(headings: string): void {
 async function writeInstances(args: CommandArguments, output: Output): Promise<number> {
   const folder = onlyOperand(args, "make instances");
   const out = await newFile(args, "out");
-  const split = args.flags.get("split")?.at(-1) ?? "test";
+  const split = lastValue(args, "split") ?? "test";
   const words = positiveInteger(args, "words") ?? defaultWords;
   const seed = positiveInteger(args, "seed") ?? 1;
-  const headings = args.flags.get("headings")?.at(-1);
+  const headings = lastValue(args, "headings");
   if (headings !== undefined) checkPattern(headings);
   const works = await reading(async () => {
     const documents = await openCorpus(`${folder}/${split}`);
@@ -78,7 +79,7 @@ async function writeInstances(args: CommandArguments, output: Output): Promise<n
     );
   });
   const json = JSON.stringify({ [split]: Object.fromEntries(works) });
-  await reading(() => Deno.writeTextFile(out, json, { createNew: true }));
+  await writeNewFile(out, () => writeAtomically(out, json));
   const count = works.reduce((sum, [, instances]) => sum + instances.length, 0);
   output.print(`${out}: ${count} chapter breaks of ${works.length} works`);
   return 0;

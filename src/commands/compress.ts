@@ -4,13 +4,12 @@ import { failureText } from "../errors.ts";
 import { ifThere, writing } from "../files.ts";
 import { describeHolder, FileLock } from "../lock.ts";
 import { compressRecords } from "../results/compressed_records.ts";
+import { noteLinks } from "./run_states.ts";
 import { findRuns, isDamage, readRunSummary } from "../results/read_runs.ts";
-import { summaries } from "./summaries.ts";
 
 /** `compress PATH...`: the lines of completed runs as `.jsonl.gz`, in the place of `.jsonl`. */
 export function compressCommand(output: Output): Command {
   return {
-    ...summaries.compress,
     operandsArePaths: true,
     flags: [],
     execute: async ({ operands }) => {
@@ -18,7 +17,7 @@ export function compressCommand(output: Output): Command {
         throw new UsageError("Cannot compress records as no results folder is named");
       }
       let code = 0;
-      for (const path of await runsBelow(operands)) {
+      for (const path of await runsBelow(operands, output)) {
         try {
           output.print(`${path}: ${await compress(path)}`);
         } catch (error) {
@@ -33,16 +32,18 @@ export function compressCommand(output: Output): Command {
 }
 
 /** Folders of the runs in folders, each once. */
-async function runsBelow(folders: readonly string[]): Promise<string[]> {
-  const runs = new Set<string>();
+async function runsBelow(folders: readonly string[], { note }: Output): Promise<Set<string>> {
+  const all = new Set<string>();
   for (const folder of folders) {
-    const { paths = [], unlistable = [] } = await ifThere(findRuns(folder)) ?? {};
-    for (const path of paths) runs.add(path);
-    const reason = unlistable[0]?.reason ??
-      (paths.length === 0 ? `Cannot compress "${folder}" as no run is in there` : undefined);
-    if (reason !== undefined) throw new UsageError(reason);
+    const found = await ifThere(findRuns(folder));
+    if (found?.unlistable.length) throw new UsageError(found.unlistable[0].reason);
+    if (!found?.paths.length) {
+      throw new UsageError(`Cannot compress "${folder}" as no run is in there`);
+    }
+    found.paths.forEach((path) => all.add(path));
+    noteLinks(found, note);
   }
-  return [...runs];
+  return all;
 }
 
 /** Compresses a run under its lock; returns the outcome in words. */

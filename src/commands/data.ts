@@ -1,10 +1,12 @@
 import {
   type Command,
   type CommandArguments,
+  lastValue,
   type Output,
   reading,
   UsageError,
 } from "../command_line.ts";
+import { defined } from "../defined.ts";
 import {
   fetchCommand,
   findSnapshot,
@@ -31,7 +33,6 @@ import { dataSetSources } from "../data/data_sets.ts";
 import { fetchDataSet, isFetchable, takeDataSet } from "../data/obtain.ts";
 import { counted } from "../results/table_text.ts";
 import { environmentVariable } from "../system.ts";
-import { summaries } from "./summaries.ts";
 
 /** Where data sets are listed and where they lie. */
 export interface DataPlaces {
@@ -51,7 +52,6 @@ const repositoryPlaces: DataPlaces = {
  */
 export function dataCommand(output: Output, places: DataPlaces = repositoryPlaces): Command {
   return {
-    ...summaries.data,
     flags: [
       {
         name: "from",
@@ -82,7 +82,7 @@ async function listDataSets(
       `Cannot fetch data set "${unknown}" as it is unknown: ${allowedWords(unknown, names)}`,
     );
   }
-  const from = args.flags.get("from")?.at(-1);
+  const from = lastValue(args, "from");
   if (from !== undefined && (operands.length !== 1 || models.length > 0)) {
     throw new UsageError(
       `Cannot read --from as it belongs to one data set: current names are ${
@@ -177,11 +177,10 @@ async function obtainModel(
 
 /** The Hub, or what HF_ENDPOINT names, and the token of HF_TOKEN. */
 function hubAccess(): { readonly url: string; readonly token?: string } {
-  const token = environmentVariable("HF_TOKEN");
-  return {
+  return defined({
     url: environmentVariable("HF_ENDPOINT")?.replace(/\/+$/, "") ?? "https://huggingface.co",
-    ...(token === undefined ? {} : { token }),
-  };
+    token: environmentVariable("HF_TOKEN"),
+  });
 }
 
 /** Most bytes of a file of weights; the Hub allows no larger ones. */

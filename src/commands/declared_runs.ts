@@ -6,7 +6,7 @@ import { itemProblem } from "../evaluation/evaluations.ts";
 import { exportsDefault } from "../experiment/load_experiments.ts";
 import { type ResolvedRun, resolveRuns } from "../experiment/resolve.ts";
 import { type FoundRuns, readRunRecords, type RunRecord } from "../results/read_runs.ts";
-import { runPath } from "../queue/run_lifecycle.ts";
+import { identityOf, runPath, summaryPath } from "../queue/run_lifecycle.ts";
 import { describeSources, missingNames } from "./missing_data.ts";
 
 /** Where this project declares its experiments. */
@@ -54,11 +54,9 @@ async function found(runs: readonly ResolvedRun[], results: string): Promise<Dec
   const records: RunRecord[] = [], damaged = [];
   const missing = new Map<string, string[]>();
   for (const [name, ofName] of Map.groupBy(runs, ({ experiment }) => experiment.name)) {
-    const begun = await Promise.all(ofName.map(async (run) => {
-      const summary = await Deno.stat(`${runPath(results, run)}/summary.json`)
-        .catch(() => undefined);
-      return summary !== undefined;
-    }));
+    const begun = await Promise.all(
+      ofName.map((run) => Deno.stat(summaryPath(results, run)).then(() => true, () => false)),
+    );
     const read = await readRunRecords(
       ofName.filter((_, i) => begun[i]).map((run) => runPath(results, run)),
       itemProblem,
@@ -75,22 +73,11 @@ async function found(runs: readonly ResolvedRun[], results: string): Promise<Dec
 }
 
 function plannedRecord(run: ResolvedRun, results: string): RunRecord {
-  const { id, experiment, file, limit, variation } = run;
-  const { name, question, scale } = experiment;
   return {
     path: runPath(results, run),
-    summary: {
-      state: "planned",
-      experiment: name,
-      run: id,
-      ...(question !== undefined && { question }),
-      scale,
-      ...(limit !== undefined && { limit }),
-      ...(variation && { variation }),
-      metrics: [],
-    },
-    declaration: { ...experiment },
-    declarationFile: file,
+    summary: { state: "planned", ...identityOf(run), metrics: [] },
+    declaration: { ...run.experiment },
+    declarationFile: run.file,
     samples: new Map(),
     training: [],
   };

@@ -1,4 +1,4 @@
-import type { CommandArguments, Flag } from "../command_line.ts";
+import { type CommandArguments, type Flag, lastValue } from "../command_line.ts";
 import type { DeviceChoice } from "../experiment/declaration.ts";
 import { deviceKinds } from "../runtime/device.ts";
 
@@ -11,6 +11,6 @@ export const deviceFlag: Flag = {
 };
 
 /** What `--device` says; undefined where it was not given. */
-export function deviceOf({ flags }: CommandArguments): DeviceChoice | undefined {
-  return flags.get("device")?.at(-1) as DeviceChoice | undefined;
+export function deviceOf(args: CommandArguments): DeviceChoice | undefined {
+  return lastValue(args, "device") as DeviceChoice | undefined;
 }

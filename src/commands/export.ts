@@ -1,4 +1,5 @@
 import { backboneMetadata, loadCheckpoint, sideNetMetadata } from "../checkpoint/checkpoint.ts";
+import { defined } from "../defined.ts";
 import type { LongMemFolder } from "../checkpoint/folder.ts";
 import { writeFairseqBackbone, writeFairseqLongMem } from "../checkpoint/fairseq_writer.ts";
 import { writeSafetensors } from "../formats/safetensors.ts";
@@ -6,21 +7,20 @@ import { hashFrozen, hashTensors } from "../formats/tensor_hash.ts";
 import {
   type Command,
   type CommandArguments,
+  lastValue,
   newFile,
   onlyOperand,
   type Output,
   reading,
+  writeNewFile,
 } from "../command_line.ts";
 import { isRunFolder, readFinishedRun } from "../runner/load_trained_model.ts";
 import type { TensorMap } from "../tensor.ts";
-import { InputTypeError } from "../errors.ts";
-import type { BackboneCheckpoint } from "../backbone/shape.ts";
-import { summaries } from "./summaries.ts";
+import { InputError } from "../errors.ts";
 
 /** `export FOLDER --out FILE`: official tensor names in safetensors, or the official checkpoint (`.pt`), for other programs. */
 export function exportCommand(output: Output): Command {
   return {
-    ...summaries.export,
     operandsArePaths: true,
     flags: [
       { name: "out", value: "FILE", isPath: true, help: "where to write; must not exist" },
@@ -48,22 +48,42 @@ async function exportCheckpoint(args: CommandArguments, output: Output): Promise
   const checkpoint = await reading(async () =>
     await isRunFolder(folder) ? await readFinishedRun(folder) : await loadCheckpoint(folder)
   );
-  const part = args.flags.get("what")?.at(-1) ?? ("sideNet" in checkpoint ? "sidenet" : "backbone");
-  const format = args.flags.get("format")?.at(-1) ??
-    (out.endsWith(".pt") ? "fairseq" : "safetensors");
+  const whole = "sideNet" in checkpoint ? checkpoint : undefined;
+  const part = lastValue(args, "what") ?? (whole ? "sidenet" : "backbone");
+  const format = lastValue(args, "format") ?? (out.endsWith(".pt") ? "fairseq" : "safetensors");
+  if (part === "sidenet" && !whole) {
+    throw new InputError(`Cannot export the SideNet of "${folder}" as it is a backbone alone`);
+  }
+  const { weights, ...backbone }: LongMemFolder["backbone"] = "sideNet" in checkpoint
+    ? checkpoint.backbone
+    : checkpoint;
+  if (!weights && (part === "backbone" || format === "fairseq")) {
+    throw new InputError(
+      format === "fairseq"
+        ? `Cannot export "${folder}" in the official format as it leaves its backbone out, which that has in the same file`
+        : `Cannot export the backbone of "${folder}" as it leaves its backbone out`,
+    );
+  }
+  const sideNet = part === "sidenet" ? whole : undefined;
   if (format === "fairseq") {
-    await reading(() => writeOfficial(out, { folder, checkpoint, part }));
+    const official = { ...backbone, weights: weights! };
+    await writeNewFile(
+      out,
+      () =>
+        reading(() =>
+          sideNet
+            ? writeFairseqLongMem(out, { ...sideNet, backbone: official })
+            : writeFairseqBackbone(out, official)
+        ),
+    );
     output.print(`${out}: ${(await Deno.stat(out)).size} bytes in the official format`);
     return 0;
   }
-  const { tensors, metadata } = await reading(() =>
-    Promise.resolve(
-      part === "backbone"
-        ? backboneTensors(folder, checkpoint)
-        : sideNetTensors(folder, checkpoint),
-    )
-  );
-  await reading(() => writeSafetensors(out, tensors, metadata));
+  const tensors = sideNet
+    ? prefixed("decoder.", sideNet.sideNet.weights)
+    : prefixed("decoder.model.", weights!);
+  const metadata = sideNet ? metadataOf(sideNet) : backboneMetadata(backbone.shape);
+  await writeNewFile(out, () => reading(() => writeSafetensors(out, tensors, metadata)));
   output.print(
     `${out}: ${tensors.size} tensors, ${[...tensors.keys()][0]} and so on, SHA-256 of tensors ${
       hashTensors(tensors)
@@ -72,63 +92,9 @@ async function exportCheckpoint(args: CommandArguments, output: Output): Promise
   return 0;
 }
 
-/** Writes a backbone, or a LongMem with its backbone, as the released code saves it. */
-async function writeOfficial(
-  out: string,
-  { folder, checkpoint, part }: {
-    readonly folder: string;
-    readonly checkpoint: BackboneCheckpoint | LongMemFolder;
-    readonly part: string;
-  },
-): Promise<void> {
-  const { shape, weights, contextTokens } = "sideNet" in checkpoint
-    ? checkpoint.backbone
-    : checkpoint;
-  if (!weights) {
-    throw new InputTypeError(
-      `Cannot export "${folder}" in the official format as it leaves its backbone out, which that has in the same file`,
-    );
-  }
-  const backbone = { shape, weights, ...(contextTokens === undefined ? {} : { contextTokens }) };
-  if (part === "backbone") return await writeFairseqBackbone(out, backbone);
-  if (!("sideNet" in checkpoint)) {
-    throw new InputTypeError(`Cannot export the SideNet of "${folder}" as it is a backbone alone`);
-  }
-  const { sideNet, memory } = checkpoint;
-  await writeFairseqLongMem(out, { backbone, sideNet, memory });
-}
-
-interface Exported {
-  readonly tensors: TensorMap;
-  readonly metadata: Record<string, string>;
-}
-
-function backboneTensors(
-  folder: string,
-  checkpoint: BackboneCheckpoint | LongMemFolder,
-): Exported {
-  const { shape, weights } = "sideNet" in checkpoint ? checkpoint.backbone : checkpoint;
-  if (!weights) {
-    throw new InputTypeError(
-      `Cannot export the backbone of "${folder}" as it leaves its backbone out`,
-    );
-  }
-  return { tensors: prefixed("decoder.model.", weights), metadata: backboneMetadata(shape) };
-}
-
-function sideNetTensors(
-  folder: string,
-  checkpoint: BackboneCheckpoint | LongMemFolder,
-): Exported {
-  if (!("sideNet" in checkpoint)) {
-    throw new InputTypeError(`Cannot export the SideNet of "${folder}" as it is a backbone alone`);
-  }
-  const { sideNet, memory, backbone, backboneHash } = checkpoint;
+function metadataOf({ sideNet, memory, backbone, backboneHash }: LongMemFolder) {
   const hash = backbone.weights ? hashFrozen(backbone.weights) : backboneHash;
-  return {
-    tensors: prefixed("decoder.", sideNet.weights),
-    metadata: sideNetMetadata({ ...sideNet, memory, ...(hash ? { backboneHash: hash } : {}) }),
-  };
+  return sideNetMetadata({ ...sideNet, memory, ...defined({ backboneHash: hash }) });
 }
 
 function prefixed(prefix: string, tensors: TensorMap): TensorMap {

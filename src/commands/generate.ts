@@ -1,6 +1,7 @@
 import {
   type Command,
   type CommandArguments,
+  lastValue,
   type Output,
   positiveInteger,
   reading,
@@ -21,7 +22,6 @@ import {
   noteUnknown,
   progressInterval,
 } from "./remembered_documents.ts";
-import { summaries } from "./summaries.ts";
 
 /**
  * `generate`: text from a model that has a long document in its memory.
@@ -30,7 +30,6 @@ import { summaries } from "./summaries.ts";
  */
 export function generateCommand(output: Output, interval: number = progressInterval): Command {
   return {
-    ...summaries.generate,
     flags: [
       ...modelFlags,
       documentFlag,
@@ -63,9 +62,7 @@ async function generateText(
   if (args.operands.length > 0) {
     throw new UsageError(`Cannot generate from "${args.operands[0]}" as it follows no flag`);
   }
-  const memory = args.flags.get("memory")?.at(-1);
-  const documents = args.flags.get("document") ?? [];
-  if (memory === undefined && documents.length === 0) {
+  if (!args.flags.has("memory") && !args.flags.has("document")) {
     throw new UsageError("Cannot generate as there is neither --document nor --memory");
   }
   const tokens = positiveInteger(args, "tokens") ?? 100;
@@ -73,51 +70,35 @@ async function generateText(
   const source = await openSource(args, output);
   const { tokenizer, contextTokens } = source;
   const chat = args.flags.has("chat") ? await chatIds(args, source) : undefined;
-  const model = await openModel(args, source);
-  try {
-    const texts = await fillMemory(model, source, { memory, documents, output, interval });
-    const given = args.flags.get("prompt")?.at(-1) ?? "";
-    // Of a conversation the answer alone is shown.
-    const prompt = chat === undefined ? given : "";
-    const promptIds = chat ?? tokenizer.encode(given);
-    noteUnknown("the prompt", promptIds, tokenizer, output);
-    // A chat template includes the token that begins a conversation.
-    const promptTokens = chat ?? [tokenizer.specialIds.bos, ...promptIds];
-    const ids: number[] = [];
-    const generated = noting(
+  await using model = await openModel(args, source);
+  const texts = await fillMemory(model, source, { args, output, interval });
+  const given = lastValue(args, "prompt") ?? "";
+  // Of a conversation the answer alone is shown.
+  const prompt = chat === undefined ? given : "";
+  const promptIds = chat ?? tokenizer.encode(given);
+  noteUnknown("the prompt", promptIds, tokenizer, output);
+  // A chat template includes the token that begins a conversation.
+  const promptTokens = chat ?? [tokenizer.specialIds.bos, ...promptIds];
+  const generated = generate(model, {
+    prompt: promptTokens,
+    tokens,
+    contextTokens,
+    temperature,
+    seed: lastValue(args, "seed") ?? 1,
+    allows: textIds(tokenizer),
+    end: tokenizer.specialIds.eos,
+  });
+  const ids = await printContinuation(prompt, generated, tokenizer, output);
+  if (args.flags.has("explain")) {
+    const lines = explainText(model, tokenizer, {
+      prompt: promptTokens,
       ids,
-      generate(model, {
-        prompt: promptTokens,
-        tokens,
-        contextTokens,
-        temperature,
-        seed: args.flags.get("seed")?.at(-1) ?? 1,
-        allows: textIds(tokenizer),
-        end: tokenizer.specialIds.eos,
-      }),
-    );
-    await printContinuation(prompt, generated, tokenizer, output);
-    if (args.flags.has("explain")) {
-      const lines = explainText(model, tokenizer, {
-        prompt: promptTokens,
-        ids,
-        contextTokens,
-        texts,
-      });
-      for await (const line of lines) output.print(line);
-    }
-    return 0;
-  } finally {
-    await model.close();
+      contextTokens,
+      texts,
+    });
+    for await (const line of lines) output.print(line);
   }
-}
-
-/** Passes ids on and appends each to a list. */
-async function* noting(list: number[], ids: AsyncIterable<number>): AsyncGenerator<number> {
-  for await (const id of ids) {
-    list.push(id);
-    yield id;
-  }
+  return 0;
 }
 
 /**
@@ -129,7 +110,7 @@ async function chatIds(
   args: CommandArguments,
   { tokenizer, tokenizerPath }: ModelSource,
 ): Promise<number[]> {
-  const content = args.flags.get("prompt")?.at(-1);
+  const content = lastValue(args, "prompt");
   if (!content) {
     throw new UsageError("Cannot use --chat as --prompt, the user's message, is missing");
   }
@@ -148,28 +129,32 @@ async function chatIds(
   });
 }
 
-/** Prints a prompt with the text after it, each part as soon as it is known where the output takes parts. */
+/** Prints a prompt with the text after it, each part as soon as it is known where the output takes parts; returns the ids of the text. */
 async function printContinuation(
   prompt: string,
   generated: AsyncIterable<number>,
   tokenizer: Tokenizer,
   { print, write }: Output,
-): Promise<void> {
-  const stream = DecodeStream.after(tokenizer, prompt);
+): Promise<number[]> {
+  const stream = DecodeStream.after(tokenizer, prompt), ids: number[] = [];
   let text = prompt;
   write?.(prompt);
   const add = (part: string) => {
     text += part;
     if (part !== "") write?.(part);
   };
-  for await (const id of generated) add(stream.add(id));
+  for await (const id of generated) {
+    ids.push(id);
+    add(stream.add(id));
+  }
   add(stream.end());
   if (write) write("\n");
   else print(text);
+  return ids;
 }
 
 function readTemperature(args: CommandArguments): number {
-  const text = args.flags.get("temperature")?.at(-1) ?? "1";
+  const text = lastValue(args, "temperature") ?? "1";
   const temperature = Number(text);
   if (text.trim() === "" || !(temperature >= 0 && temperature < Infinity)) {
     throw new UsageError(

@@ -15,6 +15,7 @@ import { hashFrozen } from "../formats/tensor_hash.ts";
 import {
   type Command,
   type CommandArguments,
+  lastValue,
   newPath,
   onlyOperand,
   type Output,
@@ -33,12 +34,10 @@ import {
 import type { TensorMap } from "../tensor.ts";
 import { tokenizerAt, type TokenizerSource } from "../text/tokenizers/tokenizers.ts";
 import type { BackboneCheckpoint } from "../backbone/shape.ts";
-import { summaries } from "./summaries.ts";
 
 /** `import PATH --out FOLDER`: a checkpoint of another format becomes a folder of this project. */
 export function importCommand(output: Output): Command {
   return {
-    ...summaries.import,
     operandsArePaths: true,
     flags: [
       { name: "out", value: "FOLDER", isPath: true, help: "where to write; must not exist" },
@@ -77,10 +76,10 @@ async function importCheckpoint(args: CommandArguments, output: Output): Promise
   const folder = await newPath(args, "out");
   const heads = positiveInteger(args, "heads");
   const memoryBlock = wholeNumber(args, "memory-block");
-  const asked = args.flags.get("tokenizer")?.at(-1);
+  const asked = lastValue(args, "tokenizer");
   const { checkpoint, tokenizer } = await reading(() =>
     readForImport(path, {
-      backbone: args.flags.get("backbone")?.at(-1),
+      backbone: lastValue(args, "backbone"),
       heads,
       memoryBlock,
     }, output)
@@ -174,7 +173,7 @@ function memorySizes({ capacityTokens, chunkTokens, retrievedTokens }: MemorySiz
 
 /** Blocks are counted from 0, so that 0 is allowed. */
 function wholeNumber(args: CommandArguments, flag: string): number | undefined {
-  return args.flags.get(flag)?.at(-1) === "0" ? 0 : positiveInteger(args, flag);
+  return lastValue(args, flag) === "0" ? 0 : positiveInteger(args, flag);
 }
 
 function describe(what: string, shape: object, weights: TensorMap): string {

@@ -1,15 +1,19 @@
 import { loadBackboneWeights } from "../checkpoint/checkpoint.ts";
+import { defined } from "../defined.ts";
 import { hashTensors } from "../formats/tensor_hash.ts";
 import {
   type Command,
   type CommandArguments,
+  lastValue,
   newFile,
   onlyOperand,
   type Output,
   positiveInteger,
   reading,
   UsageError,
+  writeNewFile,
 } from "../command_line.ts";
+import { writeAtomically } from "../files.ts";
 import {
   type InductionMeasure,
   type InductionOptions,
@@ -22,12 +26,10 @@ import { vocabulary } from "../text/chronicle/vocabulary.ts";
 import type { Estimate } from "../statistics/estimates.ts";
 import { deviceFlag, deviceOf } from "./device_flag.ts";
 import { InputError } from "../errors.ts";
-import { summaries } from "./summaries.ts";
 
 /** `induction`: which heads of a backbone are induction heads, and which block a memory should cache. */
 export function inductionCommand(output: Output): Command {
   return {
-    ...summaries.induction,
     operandsArePaths: true,
     flags: [
       {
@@ -65,25 +67,20 @@ export function inductionCommand(output: Output): Command {
 async function measureInduction(args: CommandArguments, output: Output): Promise<number> {
   const path = onlyOperand(args, "measure induction");
   const figure = args.flags.has("figure") ? await newFile(args, "figure") : undefined;
-  const flag = (name: string) => args.flags.get(name)?.at(-1);
-  const corpus = flag("corpus") as InductionOptions["corpus"];
-  const device = deviceOf(args);
-  const contextTokens = positiveInteger(args, "context");
-  const seed = positiveInteger(args, "seed");
-  const reductionFactor = positiveInteger(args, "reduction-factor");
+  const options = defined({
+    corpus: lastValue(args, "corpus") as InductionOptions["corpus"],
+    device: deviceOf(args),
+    contextTokens: positiveInteger(args, "context"),
+    seed: positiveInteger(args, "seed"),
+    reductionFactor: positiveInteger(args, "reduction-factor"),
+  });
   const heads = positiveInteger(args, "heads");
   const backbone = await reading(async () =>
     await isRunFolder(path)
       ? (await readPretrainedBackbone(path)).backbone
       : await loadBackboneWeights(path, heads === undefined ? {} : { shape: { heads } })
   );
-  const measured = await inductionScores(backbone, {
-    ...(corpus === undefined ? {} : { corpus }),
-    ...(device === undefined ? {} : { device }),
-    ...(contextTokens === undefined ? {} : { contextTokens }),
-    ...(seed === undefined ? {} : { seed }),
-    ...(reductionFactor === undefined ? {} : { reductionFactor }),
-  }).catch((cause: Error) => {
+  const measured = await inductionScores(backbone, options).catch((cause: Error) => {
     // The options do not fit this backbone, which is itself valid; or there is no such device.
     const Kind = cause instanceof RangeError ? UsageError : InputError;
     throw new Kind(cause.message, { cause });
@@ -91,11 +88,13 @@ async function measureInduction(args: CommandArguments, output: Output): Promise
   const scores = { backbone: hashTensors(backbone.weights), ...measured };
   if (figure !== undefined) {
     const svg = await inductionFigure(scores);
-    await reading(() => Deno.writeTextFile(figure, svg));
+    await writeNewFile(figure, () => writeAtomically(figure, svg));
     output.note(`written to ${figure}`);
   }
   output.print(
-    flag("format") === "json" ? JSON.stringify(scores, undefined, 2) : formatInduction(scores),
+    lastValue(args, "format") === "json"
+      ? JSON.stringify(scores, undefined, 2)
+      : formatInduction(scores),
   );
   return 0;
 }

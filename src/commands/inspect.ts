@@ -2,12 +2,14 @@ import { basename } from "node:path";
 import {
   type Command,
   type CommandArguments,
+  lastValue,
   newFile,
   type Output,
   positiveInteger,
   reading,
   requiredFlag,
   UsageError,
+  writeNewFile,
 } from "../command_line.ts";
 import { writeAtomically } from "../files.ts";
 import { inspectDocument } from "../longmem/passages.ts";
@@ -17,7 +19,6 @@ import { DecodeStream } from "../text/decode_stream.ts";
 import { textOf, type Tokenizer } from "../text/tokenizer.ts";
 import { modelFlags, openModel, openSource } from "./model_source.ts";
 import { progressReport, readTokens } from "./remembered_documents.ts";
-import { summaries } from "./summaries.ts";
 
 /** Tokens of a page at most, where the command line does not say; browsers show so many without delay. */
 const defaultTokens = 16_384;
@@ -28,7 +29,6 @@ const passages = 6;
 /** `inspect`: a page that shows the memory's effect on each token of a document. */
 export function inspectCommand(output: Output): Command {
   return {
-    ...summaries.inspect,
     operandsArePaths: true,
     flags: [
       ...modelFlags,
@@ -59,9 +59,8 @@ async function inspect(given: CommandArguments, output: Output): Promise<number>
   const args = withRun(given);
   const path = requiredFlag(args, "document");
   const most = positiveInteger(args, "tokens") ?? defaultTokens;
-  const out = args.flags.has("out")
-    ? await newFile(args, "out")
-    : `${basename(path).replace(/\.(txt|gz|txt\.gz)$/, "")}${inspectionEnding}`;
+  const name = basename(path).replace(/\.(txt|gz|txt\.gz)$/, "");
+  const out = await newFile(args, "out", `${name}${inspectionEnding}`);
   const source = await openSource(args, output);
   const { tokenizer, contextTokens, chunkTokens } = source;
   const { tokens: all } = await readTokens(path, source, output);
@@ -71,25 +70,21 @@ async function inspect(given: CommandArguments, output: Output): Promise<number>
       `${path}: ${all.length} tokens, the first ${most} are shown; --tokens would show more`,
     );
   }
-  const model = await openModel(args, source);
-  try {
-    const progress = progressReport(path, tokens.length, output);
-    const options = { contextTokens, chunkTokens, passages, progress };
-    const read = await reading(() => inspectDocument(model, tokens, options));
-    const page = inspectionPage({
-      ...read,
-      name: basename(path),
-      model: basename(args.flags.get("run")?.at(-1) ?? args.flags.get("backbone")!.at(-1)!),
-      texts: textsOf(tokens, tokenizer),
-      contextTokens,
-      capacityTokens: model.memory.capacityTokens,
-    });
-    await writeAtomically(out, page);
-    output.print(`written to ${out}`);
-    return 0;
-  } finally {
-    await model.close();
-  }
+  await using model = await openModel(args, source);
+  const progress = progressReport(path, tokens.length, output);
+  const options = { contextTokens, chunkTokens, passages, progress };
+  const read = await reading(() => inspectDocument(model, tokens, options));
+  const page = inspectionPage({
+    ...read,
+    name: basename(path),
+    model: basename(lastValue(args, "run") ?? args.flags.get("backbone")!.at(-1)!),
+    texts: textsOf(tokens, tokenizer),
+    contextTokens,
+    capacityTokens: model.memory.capacityTokens,
+  });
+  await writeNewFile(out, () => writeAtomically(out, page));
+  output.print(`written to ${out}`);
+  return 0;
 }
 
 /** The run may also be given as the operand. */

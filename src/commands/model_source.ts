@@ -1,5 +1,6 @@
 /** The model of a command line: that of a finished run, or one of checkpoints. */
 import { architectureOf } from "../backbone/architectures.ts";
+import { defined } from "../defined.ts";
 import { loadBackboneWeights, loadSideNetWeights } from "../checkpoint/checkpoint.ts";
 import { readFolderTokenizer } from "../checkpoint/folder.ts";
 import { treatmentOf } from "../text/corpora/corpora.ts";
@@ -8,6 +9,7 @@ import { checkVocabulary } from "../checkpoint/vocabulary.ts";
 import {
   type CommandArguments,
   type Flag,
+  lastValue,
   type Output,
   positiveInteger,
   reading,
@@ -29,6 +31,12 @@ import { deviceFlag, deviceOf } from "./device_flag.ts";
 
 /** Tokens of a window where the checkpoint does not say on how many it was trained. */
 const defaultContextTokens = 512;
+
+/** `--offline`, which other programs take. */
+export const offlineFlag: Flag = {
+  name: "offline",
+  help: "no effect: only `deno task data` fetches anything",
+};
 
 /** Flags that name a model and how it is run. */
 export const modelFlags: readonly Flag[] = [
@@ -66,10 +74,7 @@ export const modelFlags: readonly Flag[] = [
     help:
       "where the memory lies, in RAM or, where it is larger, in a file (default as declared, or ram)",
   },
-  {
-    name: "offline",
-    help: "no effect: only `deno task data` fetches anything",
-  },
+  offlineFlag,
   deviceFlag,
 ];
 
@@ -78,8 +83,7 @@ export function openModel(
   args: CommandArguments,
   { options }: Pick<ModelSource, "options">,
 ): Promise<LongMemModel> {
-  const device = deviceOf(args);
-  return reading(() => loadLongMem({ ...options, ...(device ? { device } : {}) }));
+  return reading(() => loadLongMem({ ...options, ...defined({ device: deviceOf(args) }) }));
 }
 
 /** Parts of the model, and its tokenizer. */
@@ -99,16 +103,16 @@ export async function openSource(
   args: CommandArguments,
   output: Output,
 ): Promise<ModelSource> {
-  const run = args.flags.get("run")?.at(-1);
+  const run = lastValue(args, "run");
   const given = positiveInteger(args, "context");
   const source = run === undefined ? await openCheckpoints(args, output) : await openRun(args, run);
-  const capacityTokens = positiveInteger(args, "capacity");
-  const place = args.flags.get("place")?.at(-1) as MemoryConfig["place"];
   const { options } = source;
   const memory = {
     ...options.memory,
-    ...(capacityTokens === undefined ? {} : { capacityTokens }),
-    ...(place === undefined ? {} : { place }),
+    ...defined({
+      capacityTokens: positiveInteger(args, "capacity"),
+      place: lastValue(args, "place") as MemoryConfig["place"],
+    }),
   };
   return {
     ...source,
@@ -127,12 +131,7 @@ async function openRun(args: CommandArguments, run: string): Promise<ModelSource
     const { threads, corpus } = experiment;
     const { lines, unwrap } = treatmentOf(corpus);
     return {
-      options: {
-        backbone,
-        sidenet: sideNet,
-        memory,
-        ...(threads === undefined ? {} : { threads }),
-      },
+      options: defined({ backbone, sidenet: sideNet, memory, threads }),
       ...await openTokenizerOf(await runTokenizer(run, experiment)),
       contextTokens,
       chunkTokens: memory.chunkTokens,
@@ -144,8 +143,8 @@ async function openRun(args: CommandArguments, run: string): Promise<ModelSource
 
 async function openCheckpoints(args: CommandArguments, output: Output): Promise<ModelSource> {
   const backbonePath = requiredFlag(args, "backbone");
-  const sideNetPath = args.flags.get("sidenet")?.at(-1);
-  const asked = args.flags.get("tokenizer")?.at(-1);
+  const sideNetPath = lastValue(args, "sidenet");
+  const asked = lastValue(args, "tokenizer");
   const source = await reading(async () => {
     if (asked !== undefined) return await tokenizerAt(asked);
     return sideNetPath !== undefined && await readFolderTokenizer(sideNetPath) ||
@@ -167,7 +166,7 @@ async function openCheckpoints(args: CommandArguments, output: Output): Promise<
     const memory = { ...paperMemory, ...sideNet?.memory };
     const most = architectureOf(backbone.shape).mostTokens?.(backbone.shape) ?? Infinity;
     return {
-      options: { backbone, ...(sideNet && { sidenet: sideNet }), memory },
+      options: defined({ backbone, sidenet: sideNet, memory }),
       ...opened,
       contextTokens: backbone.contextTokens ?? Math.min(defaultContextTokens, most),
       chunkTokens: memory.chunkTokens,

@@ -1,6 +1,32 @@
-import { type CommandArguments, positiveInteger, UsageError } from "../command_line.ts";
+import {
+  type CommandArguments,
+  type Flag,
+  lastValue,
+  positiveInteger,
+  UsageError,
+} from "../command_line.ts";
+import { defined } from "../defined.ts";
 import { type ResolvedRun, resolveRuns } from "../experiment/resolve.ts";
 import { deviceOf } from "./device_flag.ts";
+
+/** `--results`. */
+export const resultsFlag: Flag = {
+  name: "results",
+  value: "DIR",
+  isPath: true,
+  help: "folder of the results (default results)",
+};
+
+/** `--set`, for runs as another command was given them. */
+export function setFlag(command: string): Flag {
+  const help = `override a field of every experiment, as for ${command}; repeatable`;
+  return { name: "set", value: "path=value", help };
+}
+
+/** `--limit`, for runs as another command was given them. */
+export function limitFlag(command: string): Flag {
+  return { name: "limit", value: "N", help: `items per evaluation at most, as for ${command}` };
+}
 
 /**
  * Resolves the runs of the experiments that a command names, with the fields that `--set`, `--limit` and `--device` override.
@@ -16,12 +42,8 @@ export async function namedRuns(
   if (args.operands.length === 0) {
     throw new UsageError(`Cannot ${deed} as no file or folder of experiments is given`);
   }
-  const limit = positiveInteger(args, "limit");
-  const device = deviceOf(args);
-  const runs = await resolveRuns(args.operands, {
-    assignments: args.flags.get("set") ?? [],
-    ...(limit !== undefined && { limit }),
-    ...(device !== undefined && { device }),
-  });
-  return { runs, results: args.flags.get("results")?.at(-1) ?? "results" };
+  const options = defined({ limit: positiveInteger(args, "limit"), device: deviceOf(args) });
+  const assignments = args.flags.get("set") ?? [];
+  const runs = await resolveRuns(args.operands, { assignments, ...options });
+  return { runs, results: lastValue(args, "results") ?? "results" };
 }

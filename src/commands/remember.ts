@@ -1,20 +1,20 @@
 import {
   type Command,
   type CommandArguments,
+  lastValue,
   newFile,
   type Output,
   reading,
   requiredFlag,
   UsageError,
+  writeNewFile,
 } from "../command_line.ts";
 import { modelFlags, openModel, openSource } from "./model_source.ts";
 import { documentFlag, fillMemory } from "./remembered_documents.ts";
-import { summaries } from "./summaries.ts";
 
 /** `remember`: documents in the memory of a model, as a file. */
 export function rememberCommand(output: Output): Command {
   return {
-    ...summaries.remember,
     flags: [
       ...modelFlags,
       documentFlag,
@@ -40,21 +40,18 @@ async function remember(args: CommandArguments, output: Output): Promise<number>
     throw new UsageError(`Cannot remember "${args.operands[0]}" as it follows no flag`);
   }
   requiredFlag(args, "document");
-  const documents = args.flags.get("document")!;
-  const memory = args.flags.get("memory")?.at(-1);
+  const memory = lastValue(args, "memory");
   const out = requiredFlag(args, "out");
   if (out !== memory) await newFile(args, "out");
   const source = await openSource(args, output);
   const { tokenizer } = source;
-  const model = await openModel(args, source);
-  try {
-    const texts = await fillMemory(model, source, { memory, documents, output });
-    await reading(() => model.saveMemory(out, { tokenizer, texts, append: out === memory }));
-    const { size } = await reading(() => Deno.stat(out));
-    const tokens = source.chunkTokens * model.memoryFillChunks[0];
-    output.print(`written to ${out}: ${tokens} tokens in memory, ${size} bytes`);
-    return 0;
-  } finally {
-    await model.close();
-  }
+  await using model = await openModel(args, source);
+  const texts = await fillMemory(model, source, { args, output });
+  const append = out === memory;
+  const save = () => reading(() => model.saveMemory(out, { tokenizer, texts, append }));
+  await (append ? save() : writeNewFile(out, save));
+  const { size } = await reading(() => Deno.stat(out));
+  const tokens = source.chunkTokens * model.memoryFillChunks[0];
+  output.print(`written to ${out}: ${tokens} tokens in memory, ${size} bytes`);
+  return 0;
 }

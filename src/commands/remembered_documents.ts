@@ -1,6 +1,12 @@
 /** Documents of a command line on their way into a memory. */
 import { basename } from "node:path";
-import { type Flag, type Output, reading } from "../command_line.ts";
+import {
+  type CommandArguments,
+  type Flag,
+  lastValue,
+  type Output,
+  reading,
+} from "../command_line.ts";
 import { rememberDocument } from "../longmem/generation.ts";
 import type { LongMemModel } from "../longmem/longmem_model.ts";
 import type { RememberedText } from "../memory/memory_file.ts";
@@ -30,25 +36,24 @@ export const memoryFlag: Flag = {
   help: "a memory that `remember` wrote; documents are added to it",
 };
 
-/** Documents to put into a memory, and how. */
-export interface FillOptions {
-  /** A memory file, which comes first. */
-  readonly memory: string | undefined;
-  /** Files of text, which follow. */
-  readonly documents: readonly string[];
-  readonly output: Output;
-  /** Milliseconds between reports of how far a document has been read (default {@linkcode progressInterval}). */
-  readonly interval?: number;
-}
-
-/** Fills the memory of a model from a file and from documents; returns the texts that it has read. */
+/**
+ * Fills the memory of a model from the file that `--memory` names, then from each `--document`.
+ *
+ * @param options `interval`: milliseconds between reports of how far a document has been read.
+ * @returns The texts that the memory has read.
+ */
 export async function fillMemory(
   model: LongMemModel,
   source: ModelSource,
-  { memory, documents, output, interval = progressInterval }: FillOptions,
+  { args, output, interval = progressInterval }: {
+    args: CommandArguments;
+    output: Output;
+    interval?: number;
+  },
 ): Promise<RememberedText[]> {
   const { tokenizer } = source;
   const texts: RememberedText[] = [];
+  const memory = lastValue(args, "memory");
   if (memory !== undefined) {
     const restored = await reading(() => model.restoreMemory(memory, { tokenizer }));
     texts.push(...restored.texts);
@@ -58,7 +63,7 @@ export async function fillMemory(
       `${memory}: ${tokens} tokens of ${names}, ${chunks * source.chunkTokens} of them in memory`,
     );
   }
-  for (const path of documents) {
+  for (const path of args.flags.get("document") ?? []) {
     texts.push(await rememberFile(model, source, { path, output, interval }));
   }
   return texts;
@@ -67,7 +72,7 @@ export async function fillMemory(
 async function rememberFile(
   model: LongMemModel,
   source: ModelSource,
-  { path, output, interval }: { path: string } & Required<Pick<FillOptions, "output" | "interval">>,
+  { path, output, interval }: { path: string; output: Output; interval: number },
 ): Promise<RememberedText> {
   const { contextTokens, chunkTokens } = source;
   const { text, tokens: ids } = await readTokens(path, source, output);

@@ -8,7 +8,6 @@ import { experimentReport, type Report } from "../results/report.ts";
 import { type IndexedReport, reportIndex } from "../results/report_index.ts";
 import { counted } from "../results/table_text.ts";
 import { runsIn } from "./table.ts";
-import { summaries } from "./summaries.ts";
 
 /** Name of the page of an experiment. */
 const reportName = "report.html";
@@ -19,7 +18,6 @@ const indexName = "index.html";
 /** `report [PATH...]`: for each experiment a page beside its runs, and its figures; and of several a page that lists them. */
 export function reportCommand(output: Output): Command {
   return {
-    ...summaries.report,
     operandsArePaths: true,
     flags: [],
     execute: async (args) => {

@@ -1,7 +1,8 @@
 /**
  * `deno task run`: from paths of declarations to runs, tables and an exit code.
  */
-import { type Command, type Output, positiveInteger } from "../command_line.ts";
+import { type Command, lastValue, type Output, positiveInteger } from "../command_line.ts";
+import { defined } from "../defined.ts";
 import { metricCatalog } from "../evaluation/metric_catalog.ts";
 import { itemProblem } from "../evaluation/evaluations.ts";
 import { estimateRun } from "../experiment/estimate.ts";
@@ -23,12 +24,12 @@ import {
   summarizeQueue,
 } from "../queue/run_queue.ts";
 import { deviceFlag } from "./device_flag.ts";
-import { namedRuns } from "./named_runs.ts";
+import { offlineFlag } from "./model_source.ts";
+import { namedRuns, resultsFlag } from "./named_runs.ts";
 import { describeRuns } from "./dry_run.ts";
 import { describeMissing, describeSources } from "./missing_data.ts";
 import { terminalSize, unlessClosed, writeOut } from "../standard_output.ts";
 import { prepareTensorboard } from "../results/tensorboard.ts";
-import { summaries } from "./summaries.ts";
 
 /**
  * `run PATH...`: executes the runs of experiments, and shows their results.
@@ -37,7 +38,6 @@ import { summaries } from "./summaries.ts";
  */
 export function runCommand(output: Output, executor: () => Promise<RunExecutor>): Command {
   return {
-    ...summaries.run,
     operandsArePaths: true,
     onlyReads: ({ flags }) => flags.has("dry-run"),
     flags: [
@@ -49,12 +49,7 @@ export function runCommand(output: Output, executor: () => Promise<RunExecutor>)
           "the repository, as in declarations",
       },
       { ...deviceFlag, help: "where to run" },
-      {
-        name: "results",
-        value: "DIR",
-        isPath: true,
-        help: "folder of the results (default results)",
-      },
+      resultsFlag,
       {
         name: "tensorboard",
         value: "FOLDER",
@@ -71,10 +66,7 @@ export function runCommand(output: Output, executor: () => Promise<RunExecutor>)
         help: "show runs, parameters, cost and missing data; run and write nothing",
       },
       { name: "fresh", help: "discard earlier results and checkpoints, and start again" },
-      {
-        name: "offline",
-        help: "no effect: only `deno task data` fetches anything",
-      },
+      offlineFlag,
       { name: "jobs", value: "N", help: "runs at once (default 1)" },
       { name: "retry-failed", help: "resume failed runs, which are otherwise only listed" },
       { name: "fail-fast", help: "start no further run after one has failed" },
@@ -85,12 +77,12 @@ export function runCommand(output: Output, executor: () => Promise<RunExecutor>)
         output.print(await describeRuns(runs, results, await currentEnvironment()));
         return 0;
       }
-      const tensorboard = args.flags.get("tensorboard")?.at(-1);
-      if (tensorboard !== undefined) await prepareTensorboard(tensorboard);
+      const curves = defined({ tensorboard: lastValue(args, "tensorboard") });
+      if (curves.tensorboard !== undefined) await prepareTensorboard(curves.tensorboard);
       return await executeRuns(runs, await executor(), {
         output,
         results,
-        ...(tensorboard !== undefined && { tensorboard }),
+        ...curves,
         fresh: args.flags.has("fresh"),
         jobs: positiveInteger(args, "jobs") ?? 1,
         retryFailed: args.flags.has("retry-failed"),

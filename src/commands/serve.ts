@@ -6,17 +6,22 @@ import {
   type Command,
   type CommandArguments,
   type Flag,
+  lastValue,
   type Output,
   positiveInteger,
   UsageError,
 } from "../command_line.ts";
+import { bankHeads } from "../backbone/architectures.ts";
 import { failureText } from "../errors.ts";
+import { bankBytes } from "../experiment/memory_need.ts";
+import type { LongMemModel } from "../longmem/longmem_model.ts";
 import { Interruption } from "../queue/interruption.ts";
-import { CompletionServer, type ServerLimits } from "../serving/server.ts";
+import { gibibytes } from "../runtime/gibibytes.ts";
+import { CompletionServer } from "../serving/server.ts";
+import { machineMemoryBytes } from "../system.ts";
 import { listen, portFlag, portOf } from "./listening.ts";
 import { modelFlags, openModel, openSource } from "./model_source.ts";
 import { documentFlag, fillMemory, memoryFlag } from "./remembered_documents.ts";
-import { summaries } from "./summaries.ts";
 
 const defaultPort = 8087;
 
@@ -33,12 +38,17 @@ const expiryInterval = 30_000;
 const stoppingTime = 2000;
 
 /** Limits that are flags: default, and the most that may be set. */
-const limits = {
+const limitFlags = {
   tokens: { fallback: 1024, most: 2 ** 20, help: "most tokens of a completion" },
   "prompt-tokens": {
     fallback: undefined,
     most: 2 ** 24,
     help: "most tokens of a prompt (default: what memory and window hold together)",
+  },
+  characters: {
+    fallback: 2 ** 20,
+    most: 2 ** 28,
+    help: "characters of text in a request, which hold up all others while they become tokens",
   },
   sessions: { fallback: 64, most: 2 ** 16, help: "most sessions; the oldest makes room" },
   minutes: { fallback: 60, most: 60 * 24 * 14, help: "minutes without use that end a session" },
@@ -51,7 +61,6 @@ const limits = {
 /** `serve`: completions over HTTP until it is stopped. */
 export function serveCommand(output: Output): Command {
   return {
-    ...summaries.serve,
     flags: [
       ...modelFlags,
       { ...memoryFlag, help: "a memory that `remember` wrote, with which every session begins" },
@@ -63,7 +72,7 @@ export function serveCommand(output: Output): Command {
         allowed: hosts,
         help: `address to listen on (default ${hosts[0]}, for this machine alone)`,
       },
-      ...Object.entries(limits).map(([name, { fallback, help }]): Flag => ({
+      ...Object.entries(limitFlags).map(([name, { fallback, help }]): Flag => ({
         name,
         value: "N",
         help: fallback === undefined ? help : `${help} (default ${fallback})`,
@@ -78,27 +87,26 @@ async function serve(args: CommandArguments, output: Output): Promise<number> {
     throw new UsageError(`Cannot serve "${args.operands[0]}" as it follows no flag`);
   }
   const port = portOf(args.flags, defaultPort);
-  const hostname = args.flags.get("host")?.at(-1) ?? hosts[0];
-  const limit = limitsOf(args);
+  const hostname = lastValue(args, "host") ?? hosts[0];
+  const limits = readLimits(args);
   const source = await openSource(args, output);
-  const model = await openModel(args, source);
-  try {
-    const memory = args.flags.get("memory")?.at(-1), documents = args.flags.get("document") ?? [];
-    await fillMemory(model, source, { memory, documents, output });
-    const name = modelName(args);
-    const server = new CompletionServer({ ...source, name, model }, {
-      limits: { ...limit, promptTokens: limit.promptTokens ?? mostPromptTokens(source, model) },
-      // To other machines, this one may have any name.
-      ...(["127.0.0.1", "::1"].includes(hostname)
-        ? { hostNames: ["127.0.0.1", "localhost", "[::1]"] }
-        : {}),
-      report: (error) => output.note(failureText(error)),
-    });
-    await serveUntilStopped(server, { hostname, port, name }, output);
-    return 0;
-  } finally {
-    await model.close();
-  }
+  await using model = await openModel(args, source);
+  await fillMemory(model, source, { args, output });
+  const remark = sessionsRemark(model, limits.sessions, machineMemoryBytes());
+  if (remark !== undefined) output.note(remark);
+  const name = modelName(args);
+  // Of a longer prompt, the beginning would be forgotten.
+  const { promptTokens = source.contextTokens + model.memory.capacityTokens } = limits;
+  const server = new CompletionServer({ ...source, name, model }, {
+    limits: { ...limits, promptTokens },
+    // To other machines, this one may have any name.
+    ...(["127.0.0.1", "::1"].includes(hostname)
+      ? { hostNames: ["127.0.0.1", "localhost", "[::1]"] }
+      : {}),
+    report: (error) => output.note(failureText(error)),
+  });
+  await serveUntilStopped(server, { hostname, port, name }, output);
+  return 0;
 }
 
 /** Listens until a signal asks for an end; requests that are under way then are answered with an error. */
@@ -131,20 +139,32 @@ async function serveUntilStopped(
   }
 }
 
-type FlagLimits = Omit<ServerLimits, "promptTokens"> & { readonly promptTokens?: number };
+/** What the memories of all sessions would take together; undefined where this machine has room for them, or they are on a GPU. */
+export function sessionsRemark(
+  { memory, backboneShape, device }: Pick<LongMemModel, "memory" | "backboneShape" | "device">,
+  sessions: number,
+  machineBytes = Infinity,
+): string | undefined {
+  if (device.kind === "webgpu") return undefined;
+  const bytes = bankBytes(memory, bankHeads(backboneShape), 1);
+  if (sessions * bytes <= machineBytes) return undefined;
+  return `The memories of ${sessions} sessions may take ${gibibytes(sessions * bytes)}, ${
+    gibibytes(bytes)
+  } each: this machine has ${gibibytes(machineBytes)}; --sessions and --capacity lower that`;
+}
 
-function limitsOf(args: CommandArguments): FlagLimits {
-  const read = (name: keyof typeof limits) => {
-    const value = positiveInteger(args, name), { fallback, most } = limits[name];
+function readLimits(args: CommandArguments) {
+  const read = (name: keyof typeof limitFlags) => {
+    const value = positiveInteger(args, name), { fallback, most } = limitFlags[name];
     if (value === undefined || value <= most) return value ?? fallback;
     throw new UsageError(
       `Cannot read --${name}: current value is ${value}, allowed are integers from 1 to ${most}`,
     );
   };
-  const promptTokens = read("prompt-tokens");
   return {
     maxTokens: read("tokens")!,
-    ...(promptTokens === undefined ? {} : { promptTokens }),
+    promptTokens: read("prompt-tokens"),
+    characters: read("characters")!,
     sessions: read("sessions")!,
     sessionMs: 60_000 * read("minutes")!,
     concurrent: read("concurrent")!,
@@ -154,17 +174,9 @@ function limitsOf(args: CommandArguments): FlagLimits {
   };
 }
 
-/** Tokens that memory and window hold together: of a longer prompt, the beginning would be forgotten. */
-function mostPromptTokens(
-  { contextTokens }: { contextTokens: number },
-  { memory }: { memory: { capacityTokens: number } },
-): number {
-  return contextTokens + memory.capacityTokens;
-}
-
 /** Name of the model for clients: EXPERIMENT/RUN, or that of the checkpoint. */
 function modelName(args: CommandArguments): string {
-  const run = args.flags.get("run")?.at(-1);
-  if (run === undefined) return basename(args.flags.get("backbone")?.at(-1) ?? "");
+  const run = lastValue(args, "run");
+  if (run === undefined) return basename(lastValue(args, "backbone") ?? "");
   return `${basename(dirname(run))}/${basename(run)}`;
 }

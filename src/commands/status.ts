@@ -10,28 +10,17 @@ import { failureText, isForeseen } from "../errors.ts";
 import { runLabel } from "../experiment/resolve.ts";
 import { isDamage, readRunSummary } from "../results/read_runs.ts";
 import { formatVariation, readEnvironment } from "../results/records.ts";
-import { namedRuns } from "./named_runs.ts";
+import { limitFlag, namedRuns, resultsFlag, setFlag } from "./named_runs.ts";
 import { countStates, stateColumn } from "./run_states.ts";
-import { summaries } from "./summaries.ts";
 
 /** `status PATH...`: lists runs and the jobs that work on them. */
 export function statusCommand(output: Output): Command {
   return {
-    ...summaries.status,
     operandsArePaths: true,
     flags: [
-      {
-        name: "set",
-        value: "path=value",
-        help: "override a field of every experiment, as for submit; repeatable",
-      },
-      {
-        name: "results",
-        value: "DIR",
-        isPath: true,
-        help: "folder of the results (default results)",
-      },
-      { name: "limit", value: "N", help: "items per evaluation at most, as for submit" },
+      setFlag("submit"),
+      resultsFlag,
+      limitFlag("submit"),
     ],
     execute: async (args) => {
       const { runs, results } = await namedRuns(args, "show runs");

@@ -2,12 +2,18 @@
  * `deno task submit`: from paths of declarations to a job of a SLURM cluster.
  */
 import { resolve } from "node:path";
-import { type Command, type CommandArguments, type Output, UsageError } from "../command_line.ts";
+import {
+  type Command,
+  type CommandArguments,
+  lastValue,
+  type Output,
+  UsageError,
+} from "../command_line.ts";
 import { type ClusterConfig, clusterPart, mostDefaultTasks } from "../cluster/config.ts";
 import {
   commandArguments,
   denoCache,
-  localFileSystem,
+  isOfThisMachine,
   missingPackages,
   neededPackages,
   repository,
@@ -31,8 +37,7 @@ import { quoted } from "../shell.ts";
 import { readRunSummary } from "../results/read_runs.ts";
 import { deviceFlag } from "./device_flag.ts";
 import { describeMissing, describeSources, missingNames } from "./missing_data.ts";
-import { namedRuns } from "./named_runs.ts";
-import { summaries } from "./summaries.ts";
+import { limitFlag, namedRuns, resultsFlag, setFlag } from "./named_runs.ts";
 
 /** Settings of the cluster by the flags that override them. */
 const settingFlags = [
@@ -59,24 +64,14 @@ const settingFlags = [
 /** `submit PATH...`: lets a SLURM cluster run experiments. */
 export function submitCommand(output: Output): Command {
   return {
-    ...summaries.submit,
     operandsArePaths: true,
     onlyReads: ({ flags }) => flags.has("dry-run"),
     flags: [
       ...settingFlags,
-      {
-        name: "set",
-        value: "path=value",
-        help: "override a field of every experiment, as for run; repeatable",
-      },
+      setFlag("run"),
       { ...deviceFlag, help: "where to run" },
-      {
-        name: "results",
-        value: "DIR",
-        isPath: true,
-        help: "folder of the results (default results); nodes must see it under the same path",
-      },
-      { name: "limit", value: "N", help: "items per evaluation at most, as for run" },
+      { ...resultsFlag, help: `${resultsFlag.help}; nodes must see it under the same path` },
+      limitFlag("run"),
       { name: "retry-failed", help: "resume failed runs, too" },
       { name: "dry-run", help: "print the batch script; submit and write nothing" },
     ],
@@ -108,11 +103,11 @@ async function submit(args: CommandArguments, output: Output): Promise<number> {
     (settings.gpus ?? 0) > 0,
   );
   const lacking = await lackingHere(unfinished, denoDir, packages, output);
-  await noteLocalFolders({ repository, results, denoDir, deno: Deno.execPath() }, output);
+  await noteLocalFolders([repository, results, denoDir, Deno.execPath()], output);
   const path = newScriptPath(results);
   const libraryPath = environmentVariable("LD_LIBRARY_PATH");
   const script = slurmScript({
-    ...{ name: "longmem", settings, tasks, denoDir, packages, stamp: path },
+    ...{ settings, tasks, denoDir, packages, stamp: path },
     folder: Deno.cwd(),
     // Programs of limited permissions are started without it.
     ...(libraryPath !== undefined && { libraryPath }),
@@ -159,9 +154,9 @@ async function submit(args: CommandArguments, output: Output): Promise<number> {
  *
  * @throws {UsageError} Where a value is not allowed.
  */
-function flaggedSettings({ flags }: CommandArguments): ClusterConfig {
+function flaggedSettings(args: CommandArguments): ClusterConfig {
   const given = settingFlags.flatMap(({ name }) => {
-    const text = flags.get(name)?.at(-1);
+    const text = lastValue(args, name);
     if (text === undefined) return [];
     const isNumber = ["gpus", "cpus", "tasks"].includes(name) && /^\d+$/.test(text);
     return [[name, isNumber ? Number(text) : text] as const];
@@ -263,9 +258,9 @@ async function lackingHere(
 }
 
 /** Notes which of the paths that nodes need are on a file system of this machine. */
-async function noteLocalFolders(paths: Record<string, string>, output: Output): Promise<void> {
-  const kinds = await Promise.all(Object.values(paths).map(localFileSystem));
-  const local = Object.values(paths).filter((_, i) => kinds[i] !== undefined);
+async function noteLocalFolders(paths: readonly string[], output: Output): Promise<void> {
+  const areLocal = await Promise.all(paths.map(isOfThisMachine));
+  const local = paths.filter((_, i) => areLocal[i]);
   if (local.length === 0) return;
   output.note(
     `On a disk of this machine, so that nodes see them only if it is shared with them: ${

@@ -1,18 +1,24 @@
-import { type Command, type CommandArguments, type Output, UsageError } from "../command_line.ts";
+import {
+  type Command,
+  type CommandArguments,
+  lastValue,
+  type Output,
+  UsageError,
+} from "../command_line.ts";
 import { metricCatalog } from "../evaluation/metric_catalog.ts";
 import { itemProblem } from "../evaluation/evaluations.ts";
 import { type DeclaredRuns, declaredRuns } from "./declared_runs.ts";
 import { type ExperimentTables, experimentTables } from "../results/evaluation_table.ts";
 import { findRunRecords, findRuns, type FoundRuns } from "../results/read_runs.ts";
 import { isInputError } from "../errors.ts";
+import { isFolder } from "../files.ts";
+import { noteLinks } from "./run_states.ts";
 import { formatList, formatTables, type TableFormat, tableFormats } from "../results/table.ts";
 import { listExperiments, selectTables } from "../results/table_selection.ts";
-import { summaries } from "./summaries.ts";
 
 /** `table [PATH...]`: tables of the runs in results folders and of declared runs. */
 export function tableCommand(output: Output): Command {
   return {
-    ...summaries.table,
     operandsArePaths: true,
     flags: [
       { name: "format", value: "FORMAT", allowed: tableFormats, help: "how to print (default md)" },
@@ -27,7 +33,7 @@ export function tableCommand(output: Output): Command {
     ],
     execute: async (args) => {
       const { records, damaged, missing } = await recordedOrDeclared(args, output);
-      const format = (args.flags.get("format")?.at(-1) ?? "md") as TableFormat;
+      const format = (lastValue(args, "format") ?? "md") as TableFormat;
       if (records.length > 0) {
         const all = experimentTables(records, metricCatalog, damaged).map((experiment) => ({
           ...experiment,
@@ -100,8 +106,7 @@ async function recordedOrDeclared(
 }
 
 async function hasRuns(path: string): Promise<boolean> {
-  const information = await Deno.stat(path).catch(() => undefined);
-  if (!information?.isDirectory) return false;
+  if (!await isFolder(path)) return false;
   const { paths, unlistable } = await findRuns(path);
   return paths.length + unlistable.length > 0;
 }
@@ -119,8 +124,7 @@ export async function runsIn(
 ): Promise<FoundRuns> {
   const folders = operands.length > 0 ? operands : ["results"];
   for (const folder of folders) {
-    const information = await Deno.stat(folder).catch(() => undefined);
-    if (!information?.isDirectory) {
+    if (!await isFolder(folder)) {
       throw new UsageError(
         `Cannot ${action} "${folder}" as there is no such folder: current folder is "${Deno.cwd()}"`,
       );
@@ -128,6 +132,7 @@ export async function runsIn(
   }
   const found = await findRunRecords(folders, itemProblem);
   for (const { path, reason } of found.damaged) note(`Left out ${path}: ${reason}`);
+  noteLinks(found, note);
   if (found.records.length + found.damaged.length > 0) return found;
   throw new UsageError(`Cannot ${action} ${folders.join(", ")} as no run is in there`);
 }

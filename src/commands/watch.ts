@@ -5,8 +5,9 @@ import { type Command, type Output, UsageError } from "../command_line.ts";
 import { failureText } from "../errors.ts";
 import { readingError } from "../files.ts";
 import { runPage, runsPage } from "../results/watch_page.ts";
+import { findRuns } from "../results/read_runs.ts";
+import { noteLinks } from "./run_states.ts";
 import { listen, portFlag, portOf } from "./listening.ts";
-import { summaries } from "./summaries.ts";
 
 /** The only address that is listened on: other machines cannot reach it. */
 const hostname = "127.0.0.1";
@@ -16,7 +17,6 @@ const defaultPort = 8086;
 /** `watch [RESULTS]`: serves pages about the runs of a folder until it is stopped. */
 export function watchCommand(output: Output): Command {
   return {
-    ...summaries.watch,
     operandsArePaths: true,
     flags: [portFlag(defaultPort)],
     execute: async ({ operands, flags }) => {
@@ -32,6 +32,7 @@ export function watchCommand(output: Output): Command {
       } catch (cause) {
         throw readingError(results, cause);
       }
+      noteLinks(await findRuns(results), output.note);
       const server = listen({ hostname, port }, (request) => answer(request, results), (url) => {
         output.print(`${url} shows ${results}; Ctrl-C ends it`);
       });

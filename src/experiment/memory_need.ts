@@ -87,8 +87,8 @@ export function memoryNeed(experiment: ResolvedExperiment, onFile?: BackboneShap
   return Math.max(...phases);
 }
 
-/** Keys and values of all slots, and the mean keys of chunks; nothing for those in a file. */
-function bankBytes(
+/** Bytes of a memory: keys and values of all slots, and the mean keys of chunks; nothing for those in a file. */
+export function bankBytes(
   config: MemoryConfig,
   { heads, headDim }: ReturnType<typeof bankHeads>,
   rows: number,

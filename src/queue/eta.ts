@@ -3,6 +3,7 @@
  * some parts are faster than others; a lower bound where the cost of a part is unknown.
  */
 import { modelName } from "../evaluation/models.ts";
+import { defined } from "../defined.ts";
 import type { Estimate } from "../experiment/estimate.ts";
 import { formatDuration } from "./duration.ts";
 
@@ -19,16 +20,11 @@ export interface Work {
 /** The parts of a run, in the order in which it does them. */
 export function worksOf({ trainings, evaluations }: Estimate): Work[] {
   return [
-    ...trainings.map(({ phase, operations, key }): Work => ({
-      phase,
-      training: key,
-      ...(operations !== undefined && { operations }),
-    })),
+    ...trainings.map(({ phase, operations, key }) => defined({ phase, training: key, operations })),
     ...evaluations.flatMap(({ name, models }) =>
-      models.map(({ model, operations }): Work => ({
-        phase: evaluationPhase(name, modelName(model)),
-        ...(operations !== undefined && { operations }),
-      }))
+      models.map(({ model, operations }) =>
+        defined({ phase: evaluationPhase(name, modelName(model)), operations })
+      )
     ),
   ];
 }

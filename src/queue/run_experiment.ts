@@ -1,4 +1,5 @@
 import type { DeviceChoice, Experiment } from "../experiment/declaration.ts";
+import { defined } from "../defined.ts";
 import { resolveRun, runLabel } from "../experiment/resolve.ts";
 import { currentEnvironment } from "../results/environment.ts";
 import { readSummary, type RunSummary } from "../results/records.ts";
@@ -7,7 +8,7 @@ import { allowedWords } from "../did_you_mean.ts";
 import { Display } from "./terminal.ts";
 import { Progress } from "./progress.ts";
 import { describeHolder } from "../lock.ts";
-import { lockRun, openRunFolder, recordRun } from "./run_lifecycle.ts";
+import { lockRun, openRunFolder, recordRun, summaryPath } from "./run_lifecycle.ts";
 import { executeRun } from "../runner/run.ts";
 import { changesSince, outdatedNames } from "./run_queue.ts";
 import { InputError, InputTypeError } from "../errors.ts";
@@ -115,13 +116,10 @@ export async function runExperiment(
 ): Promise<RunSummary> {
   checkOptions(options);
   const { results: folder = "results", device, limit, fresh = false, write = () => {} } = options;
-  const run = resolveRun("a program", experiment, {
-    ...(device === undefined ? {} : { device }),
-    ...(limit === undefined ? {} : { limit }),
-  });
+  const run = resolveRun("a program", experiment, defined({ device, limit }));
   const label = runLabel(run);
   const finished = async () => {
-    const earlier = fresh ? undefined : await readSummary(`${folder}/${label}/summary.json`);
+    const earlier = fresh ? undefined : await readSummary(summaryPath(folder, run));
     return earlier?.state === "completed" && outdatedNames(run, earlier).length === 0
       ? earlier
       : undefined;

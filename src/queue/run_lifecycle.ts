@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { ResolvedRun } from "../experiment/resolve.ts";
+import { defined } from "../defined.ts";
 import { type Environment, peakMemoryBytes } from "../results/environment.ts";
 import {
   deviceDifference,
@@ -8,7 +9,7 @@ import {
   metricDifference,
 } from "../results/rerun_diff.ts";
 import type { RunEnvironment } from "../results/records.ts";
-import { type RecordWatch, RunFolder } from "../results/run_folder.ts";
+import { type RecordWatch, RunFolder, type RunFolderOptions } from "../results/run_folder.ts";
 import { TensorboardWriter } from "../results/tensorboard.ts";
 import { makeFolder, writing } from "../files.ts";
 import { failureDetails, isUnready, messageOf } from "../errors.ts";
@@ -18,6 +19,19 @@ import type { RunContext, RunExecutor } from "../runner/run_context.ts";
 /** The folder of a run below a folder of results. */
 export function runPath(results: string, { experiment, id }: ResolvedRun): string {
   return join(results, experiment.name, id);
+}
+
+/** The file that has the state and metrics of a run. */
+export function summaryPath(results: string, run: ResolvedRun): string {
+  return join(runPath(results, run), "summary.json");
+}
+
+/** What a run's summary says of it besides state and metrics. */
+export function identityOf(
+  { experiment, id, limit, variation }: ResolvedRun,
+): RunFolderOptions["identity"] {
+  const { name, question, scale } = experiment;
+  return defined({ experiment: name, run: id, question, scale, limit, variation });
 }
 
 /**
@@ -36,7 +50,7 @@ export async function lockRun(
 
 /** Opens the folder of a run below a folder of results, where its identity and its environment are recorded. */
 export async function openRunFolder(
-  { experiment, id, file, limit, assignments, variation, recorded }: ResolvedRun,
+  run: ResolvedRun,
   options: {
     results: string;
     environment: Environment;
@@ -51,30 +65,19 @@ export async function openRunFolder(
   },
 ): Promise<RunFolder> {
   const { results, environment, fresh = false, lock, remark, tensorboard, warn } = options;
-  const curves = tensorboard !== undefined &&
-    new TensorboardWriter(join(tensorboard, experiment.name, id), (text) => warn?.(text));
-  const watch = remark && recorded?.environment && watching(recorded.environment, remark);
-  return await RunFolder.open({
+  const { file: declarationFile, assignments, recorded } = run;
+  return await RunFolder.open(defined({
     results,
-    identity: {
-      experiment: experiment.name,
-      run: id,
-      ...(experiment.question !== undefined && { question: experiment.question }),
-      scale: experiment.scale,
-      ...(limit !== undefined && { limit }),
-      ...(variation && { variation }),
-    },
-    declaration: experiment,
-    environment: {
-      ...environment,
-      declarationFile: file,
-      ...(assignments && { assignments }),
-    },
+    identity: identityOf(run),
+    declaration: run.experiment,
+    environment: { ...environment, ...defined({ declarationFile, assignments }) },
     fresh,
-    ...(lock && { lock }),
-    ...(watch && { watch }),
-    ...(curves && { curves }),
-  });
+    lock,
+    watch: remark && recorded?.environment && watching(recorded.environment, remark),
+    curves: tensorboard === undefined
+      ? undefined
+      : new TensorboardWriter(runPath(tensorboard, run), (text) => warn?.(text)),
+  }));
 }
 
 /** Reports inputs and devices of a run that differ from its record. */

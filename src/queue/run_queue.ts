@@ -17,7 +17,7 @@ import { describeHolder, LostLockError } from "../lock.ts";
 import type { Display } from "./terminal.ts";
 import { Pace, type Work } from "./eta.ts";
 import { Progress } from "./progress.ts";
-import { lockRun, openRunFolder, recordRun, runPath } from "./run_lifecycle.ts";
+import { lockRun, openRunFolder, recordRun, runPath, summaryPath } from "./run_lifecycle.ts";
 import type { RunExecutor } from "../runner/run_context.ts";
 
 /** How runs are executed. */
@@ -280,10 +280,6 @@ async function executeOne(
   // It is completed, whether or not it can be read.
   const closing = await options.closing(results.path).catch(failureText);
   options.display.stay(runLabel(run), `\n${closing}`);
-}
-
-function summaryPath(results: string, run: ResolvedRun): string {
-  return `${runPath(results, run)}/summary.json`;
 }
 
 /** One line about all runs of a queue, and where their results are. */

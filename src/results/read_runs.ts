@@ -4,7 +4,7 @@
 import { atRecordedPaths } from "../declaration/identity.ts";
 import { join } from "node:path";
 import { isForeseen } from "../errors.ts";
-import { ifThere } from "../files.ts";
+import { ifThere, isFolder } from "../files.ts";
 import { isLocked } from "../lock.ts";
 import {
   type MetricsRecord,
@@ -70,15 +70,11 @@ export type CheckItems = (
 export async function findRunRecords(
   folders: readonly string[],
   checkItems?: CheckItems,
-): Promise<FoundRuns> {
-  const paths = new Set<string>(), unlistable: DamagedRun[] = [];
-  for (const folder of folders) {
-    const found = await findRuns(folder);
-    for (const path of found.paths) paths.add(path);
-    unlistable.push(...found.unlistable);
-  }
-  const { records, damaged } = await readRunRecords([...paths], checkItems);
-  return { records, damaged: [...damaged, ...unlistable] };
+): Promise<FoundRuns & Pick<RunPaths, "links">> {
+  const found = emptyPaths();
+  for (const folder of folders) await findRuns(folder, found);
+  const { records, damaged } = await readRunRecords([...new Set(found.paths)], checkItems);
+  return { records, damaged: [...damaged, ...found.unlistable], links: found.links };
 }
 
 /** Reads some runs, in their order. */
@@ -104,35 +100,46 @@ export function isDamage(error: unknown): boolean {
   return isForeseen(error) || error instanceof Deno.errors.NotFound;
 }
 
+/** Places where runs are, and where they may be. */
+export interface RunPaths {
+  /** Folders of runs, in order. */
+  readonly paths: string[];
+  /** Folders that may not be listed. */
+  readonly unlistable: DamagedRun[];
+  /** Links to folders, which are not followed: they may lead in a circle, or to a run that is found already. */
+  readonly links: string[];
+}
+
+const emptyPaths = (): RunPaths => ({ paths: [], unlistable: [], links: [] });
+
 /**
- * Folders with a `summary.json`, the folder itself or below it, and folders that may not be listed.
+ * Finds folders with a `summary.json`: the folder itself, or those below it.
  *
+ * @param found Receives them.
  * @throws {Deno.errors.NotFound} Where the folder is missing.
  */
-export async function findRuns(
-  folder: string,
-): Promise<{ paths: readonly string[]; unlistable: readonly DamagedRun[] }> {
+export async function findRuns(folder: string, found: RunPaths = emptyPaths()): Promise<RunPaths> {
   let entries: Deno.DirEntry[];
   try {
     entries = await Array.fromAsync(Deno.readDir(folder));
   } catch (error) {
     if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
     const reason = `Cannot list "${folder}" as permission is denied`;
-    return { paths: [], unlistable: [{ path: folder, reason }] };
+    found.unlistable.push({ path: folder, reason });
+    return found;
   }
   if (entries.some(({ name }) => name === "summary.json")) {
-    return { paths: [join(folder)], unlistable: [] };
+    found.paths.push(join(folder));
+    return found;
   }
   entries.sort((a, b) => a.name < b.name ? -1 : 1);
-  const paths: string[] = [], unlistable: DamagedRun[] = [];
-  for (const entry of entries) {
-    if (!entry.isDirectory) continue;
+  for (const { name, isDirectory, isSymlink } of entries) {
+    const path = join(folder, name);
     // A run that starts over may have removed the folder meanwhile.
-    const found = await ifThere(findRuns(join(folder, entry.name)));
-    paths.push(...found?.paths ?? []);
-    unlistable.push(...found?.unlistable ?? []);
+    if (isDirectory) await ifThere(findRuns(path, found));
+    else if (isSymlink && await isFolder(path)) found.links.push(path);
   }
-  return { paths, unlistable };
+  return found;
 }
 
 /**

@@ -2,6 +2,7 @@
  * Completions: a prompt, perhaps scored, and the text that a model continues it with.
  */
 import { InputRangeError } from "../errors.ts";
+import { defined } from "../defined.ts";
 import { generateTokens } from "../longmem/generation.ts";
 import type { LongMemModel } from "../longmem/longmem_model.ts";
 import { DecodeStream } from "../text/decode_stream.ts";
@@ -72,16 +73,9 @@ export async function* complete(
   signal: AbortSignal,
 ): AsyncGenerator<CompletionPart, void> {
   const { ids } = prompt, before = tokensBeforeWindow(ids.length, surroundings);
-  if (before === 0) {
-    yield* completeAfter(surroundings, prompt, request, signal);
-    return;
-  }
-  const model = await surroundings.model.withOwnMemory({ copied: true });
-  try {
-    yield* completeAfter({ ...surroundings, model }, prompt, request, signal);
-  } finally {
-    await model.close();
-  }
+  if (before === 0) return yield* completeAfter(surroundings, prompt, request, signal);
+  await using model = await surroundings.model.withOwnMemory({ copied: true });
+  yield* completeAfter({ ...surroundings, model }, prompt, request, signal);
 }
 
 /** Completes a prompt with a model whose memory may be written to. */
@@ -121,7 +115,7 @@ async function* completeAfter(
       seed,
       allows,
       end,
-      ...(promptLogits ? { promptLogits } : {}),
+      ...defined({ promptLogits }),
     });
     for await (const { id, logits } of tokens) {
       signal.throwIfAborted();

@@ -5,6 +5,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { parseForm } from "../declaration/form_problems.ts";
+import { defined } from "../defined.ts";
 import { show } from "../declaration/problem.ts";
 import { finiteNumber, seed, trueOrFalse } from "../declaration/fields.ts";
 import { ApiError } from "./api_error.ts";
@@ -39,6 +40,8 @@ export interface RequestLimits {
   /** Most tokens of a completion. */
   readonly maxTokens: number;
   readonly promptTokens: number;
+  /** Most characters of text in a request: no other request is answered while they become tokens. */
+  readonly characters: number;
 }
 
 /** Most prompts of a request, stop texts of a request, and likely tokens of a place. */
@@ -119,11 +122,10 @@ export function readCompletionRequest(
     seed: given.seed ?? 1,
     stop: typeof stop === "string" ? [stop] : stop,
     echo: given.echo ?? false,
-    ...(given.logprobs === undefined ? {} : { logprobs: given.logprobs }),
     stream: given.stream ?? false,
     includeUsage: given.stream_options?.include_usage ?? false,
     addSpecialTokens: given.add_special_tokens ?? true,
-    ...(given.session === undefined ? {} : { session: given.session }),
+    ...defined({ logprobs: given.logprobs, session: given.session }),
   };
 }
 

@@ -16,6 +16,7 @@ import { complete, type PromptTokens, promptTokens } from "./completion.ts";
 import {
   type CompletionRequest,
   mostScores,
+  type Prompt,
   readCompletionRequest,
   readDetokenizeRequest,
   readFeedRequest,
@@ -203,6 +204,10 @@ export class CompletionServer {
     );
   }
 
+  #bodyOf(request: Request, { signal }: Running): Promise<unknown> {
+    return readJson(request, { ...this.#options.limits, signal });
+  }
+
   #sessionOf(id: string): string {
     if (sessionId.safeParse(id).success) return id;
     throw new ApiError(
@@ -232,7 +237,7 @@ export class CompletionServer {
 
   async #complete(request: Request, running: Running): Promise<Response> {
     const { limits } = this.#options, { signal } = running;
-    const body = await readJson(request, { ...limits, signal });
+    const body = await this.#bodyOf(request, running);
     const asked = readCompletionRequest(body, limits, this.#served.name);
     const header = request.headers.get("x-session-id");
     if (header !== null && asked.session !== undefined && header !== asked.session) {
@@ -243,6 +248,7 @@ export class CompletionServer {
       );
     }
     const id = header === null ? asked.session : this.#sessionOf(header);
+    this.#checkCharacters("prompt", asked.prompts);
     const prompts = asked.prompts.map((_, i) => this.#promptTokens(asked, i));
     checkScores(asked, prompts);
     const admitted = this.#admission.admit();
@@ -281,6 +287,18 @@ export class CompletionServer {
     });
   }
 
+  #checkCharacters(param: string, prompts: readonly Prompt[]): void {
+    const { characters: most } = this.#options.limits;
+    const texts = prompts.filter((prompt) => typeof prompt === "string");
+    const n = texts.reduce((sum, { length }) => sum + length, 0);
+    if (n <= most) return;
+    throw new ApiError(
+      400,
+      `Cannot read ${param} as its text has ${n} characters: allowed are ${most} in a request`,
+      { param },
+    );
+  }
+
   /** Token ids of a prompt, checked. */
   #promptTokens(request: CompletionRequest, i: number): PromptTokens {
     const { tokenizer } = this.#served, { promptTokens: most } = this.#options.limits;
@@ -301,9 +319,10 @@ export class CompletionServer {
     return tokens;
   }
 
-  async #feed(request: Request, id: string, { signal }: Running): Promise<Response> {
-    const { limits } = this.#options;
-    const { text, name } = readFeedRequest(await readJson(request, { ...limits, signal }));
+  async #feed(request: Request, id: string, running: Running): Promise<Response> {
+    const { signal } = running;
+    const { text, name } = readFeedRequest(await this.#bodyOf(request, running));
+    this.#checkCharacters("text", [text]);
     const { tokenizer } = this.#served, sha256 = sha256Of(text);
     const document = { name: name ?? "text", text, sha256 };
     const { tokens } = tokenizeDocument(document, tokenizer, this.#served);
@@ -343,9 +362,10 @@ export class CompletionServer {
     return json({ id, object: "session.deleted", deleted: true });
   }
 
-  async #tokenize(request: Request, { signal }: Running): Promise<Response> {
-    const body = await readJson(request, { ...this.#options.limits, signal });
+  async #tokenize(request: Request, running: Running): Promise<Response> {
+    const body = await this.#bodyOf(request, running);
     const { prompt, add_special_tokens: adds = true } = readTokenizeRequest(body);
+    this.#checkCharacters("prompt", [prompt]);
     const { tokenizer, contextTokens } = this.#served, { bos, eos } = tokenizer.specialIds;
     const ids = prompt === specialNames.bos
       ? [bos]
@@ -355,9 +375,9 @@ export class CompletionServer {
     return json({ tokens: ids, count: ids.length, max_model_len: contextTokens });
   }
 
-  async #detokenize(request: Request, { signal }: Running): Promise<Response> {
-    const body = await readJson(request, { ...this.#options.limits, signal });
-    const { tokens } = readDetokenizeRequest(body), { tokenizer } = this.#served;
+  async #detokenize(request: Request, running: Running): Promise<Response> {
+    const { tokens } = readDetokenizeRequest(await this.#bodyOf(request, running));
+    const { tokenizer } = this.#served;
     invalid("tokens", () => checkTokenIds(tokens, tokenizer.vocabSize, "detokenize tokens"));
     return json({ prompt: this.#texts.decode(tokens) });
   }

@@ -9,6 +9,7 @@ import {
   asksForHelp,
   type Command,
   commandHelp,
+  type CommandSummary,
   readArguments,
   terminalWidth,
   UsageError,
@@ -113,7 +114,7 @@ const steps: Readonly<Record<string, Step>> = {
   },
 };
 
-const command: Omit<Command, "execute"> = {
+const command: CommandSummary & Omit<Command, "execute"> = {
   operands: "[STEP...]",
   help:
     "Measures everything on a GPU, or the named steps, and writes a report with the adapter's name to results/bench/. " +

@@ -7,7 +7,6 @@ import { withFolder } from "../temporary_folder.ts";
 import { assert, test } from "../testing.ts";
 
 const job: SlurmJob = {
-  name: "longmem",
   settings: {},
   tasks: 4,
   folder: "/shared/code",

@@ -1,7 +1,7 @@
 import { generateCommand } from "../../src/commands/generate.ts";
 import { inspectCommand } from "../../src/commands/inspect.ts";
 import { withFolder } from "../temporary_folder.ts";
-import { assert, test } from "../testing.ts";
+import { assert, repositoryPath, test } from "../testing.ts";
 import { execute, recordedOutput } from "./recorded_output.ts";
 import { tinyText, writeTinyRun } from "./tiny_run.ts";
 
@@ -36,6 +36,25 @@ test("inspect writes a page with the document's text and what each token reads",
       0,
     );
     assert.match(said.notes.at(-1)!, /tokens, the first 40 are shown; --tokens would show more$/);
+  }));
+
+test("inspect overwrites no page that is there, also one that it names itself", () =>
+  withFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/cat.memory.html`, "earlier");
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        ...["run", "--quiet", "--no-check", "--allow-all"],
+        ...["--config", repositoryPath("deno.json"), repositoryPath("src/main.ts"), "inspect"],
+        ...["--run", "run", "--document", "cat.txt.gz"],
+      ],
+      cwd: folder,
+    }).output();
+    assert.equal(
+      new TextDecoder().decode(stderr),
+      'Cannot write "cat.memory.html" as it is there already: --out takes another name\n',
+    );
+    assert.equal(code, 2);
+    assert.equal(await Deno.readTextFile(`${folder}/cat.memory.html`), "earlier");
   }));
 
 test("generate --explain says for each token what the memory does, and which passages", () =>

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { writeNewFile } from "../../src/command_line.ts";
 import { generateCommand } from "../../src/commands/generate.ts";
 import { rememberCommand } from "../../src/commands/remember.ts";
 import { openMemoryFile } from "../../src/memory/memory_file.ts";
@@ -134,6 +135,30 @@ test("of two commands that add to one file at once, none loses what the other ha
     }
     using file = await openMemoryFile(`${folder}/one.memory`);
     assert.equal(file.description.texts.length, 3 - failed.length);
+  }));
+
+test("of two commands that write the same new file at once, one does, and the other says so", () =>
+  withCommands(async ({ folder, remember }) => {
+    const out = ["--out", "new.memory"];
+    const written = await Promise.allSettled([
+      remember(...out, "--document", "first.txt"),
+      remember(...out, "--document", "second.txt"),
+    ]);
+    const failed = written.findIndex((one) => one.status === "rejected");
+    const { reason } = written[failed] as PromiseRejectedResult;
+    assert.match(reason.message, /^Cannot write ".*new\.memory" as it is there already$/);
+    assert.equal(written[1 - failed].status, "fulfilled");
+    using file = await openMemoryFile(`${folder}/new.memory`);
+    const [{ name }] = file.description.texts;
+    assert.equal(name, ["second.txt", "first.txt"][failed]);
+  }));
+
+test("a file that cannot be written leaves its name to the next command", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/page`, fails = () => Promise.reject(new Error("the disk is full"));
+    await assert.rejects(writeNewFile(path, fails), /the disk is full/);
+    await writeNewFile(path, () => Deno.writeTextFile(path, "whole"));
+    assert.equal(await Deno.readTextFile(path), "whole");
   }));
 
 test("remember says what is missing, there already, or of another model", () =>

@@ -20,6 +20,7 @@ async function withProcess(
         ...permissions.split(" "),
         ...[repositoryPath("src/main.ts"), "serve", "--run", `${folder}/runs/tiny`],
         ...["--document", `${folder}/cat.txt`, "--port", "0", "--device", "cpu"],
+        ...["--sessions", "65536", "--capacity", "65536"],
       ],
       cwd: repositoryPath("."),
       stdout: "piped",
@@ -89,6 +90,11 @@ test("the examples of docs/serving.md run, and serve ends cleanly by a signal", 
     assert.match(told, /data: \{"error":\{"message":"Cannot answer as the server is stopping"/);
     const notes = await new Response(process.stderr).text();
     assert.match(notes, /^stopping$/m);
+    // 65,536 tokens of 2 heads take 2 * 8 float32 each, and a chunk of 4 tokens a mean key and its length.
+    assert.match(
+      notes,
+      /^The memories of 65536 sessions may take 584\.0 GiB, 0\.0 GiB each: this machine has \d/m,
+    );
     assert.doesNotMatch(notes, /legacy/);
     assert.equal((await process.status).code, 0);
   }));

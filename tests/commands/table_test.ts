@@ -41,6 +41,18 @@ test("table of an experiment without results has the published numbers, what is 
   });
 });
 
+test("table notes links in a results folder, once", () =>
+  withFolder(async (folder) => {
+    await Deno.mkdir(`${folder}/mine`);
+    await Deno.writeTextFile(`${folder}/mine/summary.json`, "{}");
+    for (const name of ["a", "b"]) await Deno.symlink(`${folder}/mine`, `${folder}/${name}`);
+    const output = recordedOutput();
+    await execute(tableCommand(output), folder);
+    assert.deepEqual(output.notes.slice(1), [
+      `Left out ${folder}/a, ${folder}/b: links are not followed; name the folders that they lead to`,
+    ]);
+  }));
+
 test("table of declarations has their recorded runs", async () => {
   const text = await printed("experiments/ablations/memory_size.ts");
   assert.match(text, /^\| 8192 +\| longmem +\| 0\.9542 /m);

@@ -99,6 +99,21 @@ test("findRunRecords() leaves out a run that is damaged, and says which file and
   }
 });
 
+test("findRuns() lists the links to folders, which it does not follow", () =>
+  withFolder(async (folder) => {
+    await Deno.mkdir(`${folder}/results/a/run`, { recursive: true });
+    await Deno.writeTextFile(`${folder}/results/a/run/summary.json`, "{}");
+    await Deno.symlink(`${folder}/results/a`, `${folder}/results/b`);
+    await Deno.symlink(`${folder}/results`, `${folder}/results/a/circle`);
+    await Deno.symlink(`${folder}/results/a/run/summary.json`, `${folder}/results/file`);
+    await Deno.symlink("nowhere", `${folder}/results/broken`);
+    const { paths, links } = await findRuns(`${folder}/results`);
+    assert.deepEqual(paths, [`${folder}/results/a/run`]);
+    assert.deepEqual(links, [`${folder}/results/a/circle`, `${folder}/results/b`]);
+    // A folder that is named may itself be a link.
+    assert.deepEqual((await findRuns(`${folder}/results/b`)).paths, [`${folder}/results/b/run`]);
+  }));
+
 test("findRuns() passes over a folder that is removed meanwhile", () =>
   withFolder(async (folder) => {
     const names = ["a", "b", "c"];

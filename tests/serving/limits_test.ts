@@ -167,6 +167,25 @@ test("a body that is too large is refused, also where its size is not declared",
     );
   }));
 
+test("text with too many characters is refused before it becomes tokens", () =>
+  withServer({ limits: { characters: 1000 } }, async ({ post }) => {
+    const half = "cat ".repeat(125), most = [half, half];
+    const tooMany = async (path: string, body: object, param: string) => {
+      const { status, body: { error } } = await post(path, body);
+      assert.deepEqual([status, error.param], [400, param]);
+      assert.equal(
+        error.message,
+        `Cannot read ${param} as its text has 1001 characters: allowed are 1000 in a request`,
+      );
+    };
+    const text = `${half}${half}.`;
+    await tooMany("/v1/completions", { prompt: [half, `${half}.`] }, "prompt");
+    await tooMany("/v1/sessions/a/memory", { text }, "text");
+    await tooMany("/tokenize", { prompt: text }, "prompt");
+    assert.equal((await post("/v1/completions", { prompt: most, max_tokens: 1 })).status, 200);
+    assert.equal((await post("/tokenize", { prompt: most.join("") })).status, 200);
+  }));
+
 test("requests beyond those that may wait are refused, and told to come again", async () => {
   const gate = Promise.withResolvers<void>();
   const { served } = await countedModel(gate);

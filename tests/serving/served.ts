@@ -11,6 +11,7 @@ import { withFolder } from "../temporary_folder.ts";
 const ample: ServerLimits = {
   maxTokens: 200,
   promptTokens: 288,
+  characters: 2 ** 16,
   sessions: 64,
   sessionMs: 3_600_000,
   concurrent: 8,
