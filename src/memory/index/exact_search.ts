@@ -29,9 +29,12 @@ const sharedSizes = {
 /** WebGPU's least limit of workgroups in a dimension. */
 const mostWorkgroups = 65_535;
 
+/** Most slots of a head, whose numbers `choose` has 22 bits for. */
+const mostSlots = 2 ** 22;
+
 /** Whether {@linkcode createExactSearch} is made for banks of this size; the graph searches the others. */
 export function hasExactSearch(bank: BankShape, options: { retrievedChunks: number }): boolean {
-  return options.retrievedChunks <= mostChunks && bank.capacityChunks <= tile * mostWorkgroups;
+  return options.retrievedChunks <= mostChunks && bank.capacityChunks <= mostSlots;
 }
 
 /**
@@ -62,9 +65,10 @@ export async function createExactSearch(
 
   const { components, digitBits, threads } =
     sharedSizes[options.shared ?? (device.isOpenGl ? "small" : "large")];
+  const tiles = Math.ceil(P / tile), stretches = Math.ceil(tiles / mostWorkgroups);
   const constants = {
     score: {
-      ...{ D, P, HEADS: G * H },
+      ...{ D, P, HEADS: G * H, STRETCHES: stretches },
       ...{ COMPONENTS: components, QUERY_TILE: 17 * components, KEY_TILE: 16 * components },
     },
     choose: {
@@ -118,7 +122,11 @@ export async function createExactSearch(
         0,
         bind(score, { 0: uniform, 1: bufferOf(queries), 2: bufferOf(meanKeys), 3: ranks }),
       );
-      pass.dispatchWorkgroups(Math.ceil(block.queries / tile), Math.ceil(P / tile), block.heads);
+      pass.dispatchWorkgroups(
+        Math.ceil(block.queries / tile),
+        Math.ceil(tiles / stretches),
+        block.heads * stretches,
+      );
       pass.setPipeline(choose);
       pass.setBindGroup(
         0,

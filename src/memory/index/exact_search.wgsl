@@ -11,6 +11,7 @@ override D: u32;
 override P: u32;
 override N: u32;
 override HEADS: u32;  // G*H
+override STRETCHES: u32;  // of slots, one after the other: a dispatch may have too few workgroups along one axis for all of them
 
 // Sizes of memory that a workgroup shares. OpenGL's shaders fill it with zeros element by element, and their compilers take minutes
 // for thousands of elements, so that there is a small set of sizes for them.
@@ -88,11 +89,12 @@ fn write_scores(head: u32, query: u32, slot: u32, sums: vec4f) {
 @compute @workgroup_size(16, 16)
 fn score(
   @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_id) local: vec3u,
 ) {
-  let head = block.first_head + group.z;
+  let head = block.first_head + group.z / STRETCHES;
   let query = group.x * tile + local.y;  // of the block
-  let slot = group.y * tile + local.x;
+  let slot = ((group.z % STRETCHES) * groups.y + group.y) * tile + local.x;
 
   // One of each query. Not an array, as compilers may keep those outside of registers.
   var sums0 = vec4f();

@@ -170,8 +170,22 @@ test("hasExactSearch() is false beyond what the kernels have room for", () => {
       { retrievedChunks },
     );
   assert.deepEqual([has(1000, 512), has(1000, 513)], [true, false]);
-  assert.deepEqual([has(4_194_240, 1), has(4_194_241, 1)], [true, false]);
+  assert.deepEqual([has(2 ** 22, 1), has(2 ** 22 + 1, 1)], [true, false]);
 });
+
+deviceTest("exact search reaches the last of four million slots of each head", async (device) => {
+  const P = 2 ** 22, H = 2, n = 3;
+  const size: SearchSizes = { G: 1, B: 1, H, T: 1, D: 1, P, n };
+  // The best of the heads, on both sides of where a dispatch of workgroups along one axis ends.
+  const best = [[P - 1, 5, 65_535 * 64], [65_535 * 64 - 1, P - 2, 0]];
+  const keys = new Float32Array(H * 2 * P);
+  best.forEach((slots, h) => slots.forEach((slot, i) => keys[h * 2 * P + slot] = n - i));
+  const found = await search(device, size, { queries: Float32Array.of(1, 1), meanKeys: keys }, {
+    blockBytes: 4 * H * P, // both heads at once
+  });
+  assert.deepEqual(Array.from(found.ids), best.flatMap((slots, h) => slots.map((s) => h * P + s)));
+  assert.deepEqual(Array.from(found.scores), [3, 2, 1, 3, 2, 1]);
+}, gpuOnly);
 
 test("searchBlocks() covers every query once, in blocks of bounded size", () => {
   const MiB = 2 ** 20;
@@ -236,7 +250,7 @@ async function open(
   device: Device,
   size: SearchSizes,
   keys: Float32Array<ArrayBuffer>,
-  shared: "large" | "small" = "large",
+  options: { shared?: "large" | "small"; blockBytes?: number } = {},
 ) {
   const { G, H, D, P, n } = size;
   const bank = { banks: G, heads: H, headDim: D, capacityChunks: P, chunkTokens: 1 };
@@ -245,7 +259,8 @@ async function open(
     meanKeys: tensor,
     retrievedChunks: n,
     blockBytes,
-    shared,
+    shared: "large",
+    ...options,
   });
   return {
     index,
@@ -260,9 +275,9 @@ async function search(
   device: Device,
   size: SearchSizes,
   data: { queries: Float32Array<ArrayBuffer>; meanKeys: Float32Array<ArrayBuffer> },
-  shared?: "large" | "small",
+  options?: { shared?: "large" | "small"; blockBytes?: number },
 ): Promise<Found> {
-  const { index, dispose } = await open(device, size, data.meanKeys, shared);
+  const { index, dispose } = await open(device, size, data.meanKeys, options);
   const queries = device.tensor(data.queries, [size.B, size.H, size.T, size.D]);
   const tensors = await index.search([queries]);
   const [ids, scores] = await Promise.all(tensors.map((tensor) => tensor.read()));
@@ -306,7 +321,7 @@ async function agrees(
 ): Promise<Found> {
   const expected = await searchInGraph(size, data);
   const found = await search(device, size, data);
-  for (const { ids, scores } of [found, await search(device, size, data, "small")]) {
+  for (const { ids, scores } of [found, await search(device, size, data, { shared: "small" })]) {
     assert.deepEqual(ids, expected.ids, JSON.stringify(size));
     // Not deepEqual, for which 0 and -0 differ.
     assert.ok(scores.every((score, i) => score === expected.scores[i]), JSON.stringify(size));
