@@ -116,6 +116,7 @@ function factsOf({ run: { experiment }, estimate }: Prospect): string[] {
     }),
     ...sideNetRemarks(sidenet),
     ...memoryLines(estimate),
+    ...gpuLines(estimate),
     ...(missing.length > 0 ? [`missing: ${missing.join(", ")}`] : []),
   ];
 }
@@ -130,6 +131,12 @@ function memoryLines({ memoryBytes, excess }: Estimate): string[] {
       gibibytes(machineBytes)
     } of memory`,
   ];
+}
+
+/** Of a memory that takes a gibibyte or more of a GPU. */
+function gpuLines({ gpuBankBytes }: Estimate): string[] {
+  if (gpuBankBytes < 2 ** 30) return [];
+  return [`keys and values take ${gibibytes(gpuBankBytes)} of the GPU's memory`];
 }
 
 function parameters(count: number | undefined): string {

@@ -13,7 +13,7 @@ import { tokenizers } from "../text/tokenizers/tokenizers.ts";
 import { estimateEvaluation, type EvaluationEstimate } from "./evaluation_estimate.ts";
 import { backbones } from "./backbones.ts";
 import { backboneShape, countParameters, shapeOnFile, sideNetShape } from "./shapes.ts";
-import { type MemoryExcess, memoryExcess, memoryNeed } from "./memory_need.ts";
+import { gpuBankBytes, type MemoryExcess, memoryExcess, memoryNeed } from "./memory_need.ts";
 import type { ResolvedExperiment } from "./declaration.ts";
 import { type DeclaredTraining, trainingsOf } from "./trainings.ts";
 import { adaptedTensors } from "../training/adaptation.ts";
@@ -27,6 +27,8 @@ export interface Estimate {
   readonly sidenetParameters: number | undefined;
   /** Bytes of memory that it needs at least. */
   readonly memoryBytes: number;
+  /** Bytes that keys, values and mean keys take on a GPU; 0 where the declared device is another one. */
+  readonly gpuBankBytes: number;
   /** Why it does not fit into the memory of this machine; undefined where it may. */
   readonly excess: MemoryExcess | undefined;
   readonly trainings: readonly TrainingEstimate[];
@@ -66,6 +68,7 @@ export async function estimateRun(experiment: ResolvedExperiment): Promise<Estim
     backboneParameters,
     sidenetParameters,
     memoryBytes: memoryNeed(experiment, onFile),
+    gpuBankBytes: gpuBankBytes(experiment, onFile),
     excess: memoryExcess(experiment, onFile),
     trainings: trainingsOf(experiment).map((training) =>
       estimateTraining(training, experiment, { backbone: shape, sideNet: sidenetShape })

@@ -10,9 +10,11 @@ import { setField, valueAt } from "../declaration/field_path.ts";
 import { InputRangeError } from "../errors.ts";
 import { kindOf } from "../evaluation/evaluations.ts";
 import { modelKindOf } from "../evaluation/models.ts";
-import { banksOf } from "../longmem/parts.ts";
+import { banksOf, type RememberedBanks } from "../longmem/parts.ts";
 import { sideNetTensorShapes } from "../longmem/sidenet_shape.ts";
+import { attentionSizes, hasChunkAttention } from "../memory/chunk_attention.ts";
 import { capacityChunks, type MemoryConfig } from "../memory/config.ts";
+import { wordsOfVector } from "../memory/packed_vectors.ts";
 import { vectorTableBytes } from "../memory/vector_table.ts";
 import { gibibytes } from "../runtime/gibibytes.ts";
 import { machineMemoryBytes } from "../system.ts";
@@ -97,6 +99,46 @@ export function bankBytes(
   const chunks = (config.bank === "shared" ? 1 : rows) * capacityChunks(config);
   const table = { rows: heads * chunks, vectors: config.chunkTokens, size: headDim };
   return 2 * vectorTableBytes(config.storage, table) + heads * chunks * (headDim + 1) * wordBytes;
+}
+
+/**
+ * Bytes that keys, values and mean keys of a run take on a GPU at least; 0 where the declared device is another one or sizes are unknown.
+ *
+ * @param onFile As of {@linkcode memoryNeed}.
+ */
+export function gpuBankBytes(experiment: ResolvedExperiment, onFile?: BackboneShape): number {
+  const { device, memory, adaptation, evaluations } = experiment;
+  const shape = backboneShape(experiment) ?? onFile;
+  if (shape === undefined || device !== "webgpu") return 0;
+  const own = { ...bankHeads(shape), blocks: [0], several: false };
+  const banks: number[] = [0];
+  if (adaptation && memory) banks.push(bankBytesOnGpu(memory, own, adaptation.batchSize));
+  for (const evaluation of evaluations) {
+    for (const model of evaluation.models) {
+      const kind = modelKindOf(model), parts = kind.ownMemory?.(model);
+      if (parts) {
+        banks.push(bankBytesOnGpu(parts.memory, banksOf({ backbone: { shape }, ...parts }), 1));
+      }
+      if (kind.fillsMemory && !kindOf(evaluation).sizesMemory && evaluation.memory) {
+        banks.push(bankBytesOnGpu(evaluation.memory, own, 1));
+      }
+    }
+  }
+  return Math.max(...banks);
+}
+
+/** Banks in the words of `packed_vectors.ts`, or in float32 where graphs read them; of those in files the mean keys. */
+function bankBytesOnGpu(
+  config: MemoryConfig,
+  { heads, headDim, blocks, several }: Omit<RememberedBanks, "unshared">,
+  rows: number,
+): number {
+  const { storage, place, chunkTokens } = config;
+  const readByGraphs = several || !hasChunkAttention(attentionSizes(config, headDim));
+  const words = wordsOfVector(readByGraphs ? "float32" : storage, headDim);
+  const chunks = (config.bank === "shared" ? 1 : rows) * capacityChunks(config);
+  const ofChunk = (place === "file" ? 0 : 2 * chunkTokens * words) + headDim + 1;
+  return blocks.length * heads * chunks * ofChunk * wordBytes;
 }
 
 /** One vector for every token of a batch and layer. */

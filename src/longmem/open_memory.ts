@@ -2,10 +2,11 @@ import {
   attendBackwardFunction,
   attendFunction,
   attendToVisibleFunction,
+  attentionSizes,
   createChunkAttention,
   hasChunkAttention,
 } from "../memory/chunk_attention.ts";
-import { type MemoryConfig, retrievedChunks } from "../memory/config.ts";
+import type { MemoryConfig } from "../memory/config.ts";
 import type { OutsideIndex } from "../memory/index/chunk_index.ts";
 import { createHostAttention } from "../memory/host_attention.ts";
 import { MemoryBank } from "../memory/memory_bank.ts";
@@ -221,10 +222,6 @@ export function hostFunctionsOf(memory: () => OpenMemory): Readonly<Record<strin
 interface OutsideAttention {
   readonly by: NonNullable<GraphMemory["attention"]>;
   readonly functions: Readonly<Record<string, HostFunction>>;
-}
-
-function attentionSizes(config: MemoryConfig, headDim: number) {
-  return { headDim, chunkTokens: config.chunkTokens, retrievedChunks: retrievedChunks(config) };
 }
 
 /** Opens it where the device has no keys and values, or a GPU has kernels for it. */

@@ -9,6 +9,7 @@ import { compileKernels, dispatchGroups } from "../runtime/gpu_kernels.ts";
 import { bufferOf, type WebGpuDevice } from "../runtime/webgpu_device.ts";
 import type { GpuTables } from "./bank_storage.ts";
 import code from "./chunk_attention.wgsl" with { type: "text" };
+import { type MemoryConfig, retrievedChunks } from "./config.ts";
 import { emptyScore, type Retrieved } from "./memory_graph.ts";
 import { wordsOfVector } from "./packed_vectors.ts";
 import { storageTypes } from "./stored_range.ts";
@@ -21,10 +22,21 @@ export const attendFunction = "AttendToChunks",
 /** Most retrieved tokens of a query that the kernels have workgroup memory for. */
 const mostTokens = 2048;
 
-/** Whether {@linkcode createChunkAttention} is made for these sizes. */
-export function hasChunkAttention(
-  sizes: { headDim: number; retrievedChunks: number; chunkTokens: number },
-): boolean {
+/** Sizes of attention to the chunks of a memory. */
+export interface ChunkAttentionSizes {
+  readonly headDim: number;
+  readonly retrievedChunks: number;
+  readonly chunkTokens: number;
+}
+
+/** Those of a memory's heads. */
+export function attentionSizes(config: MemoryConfig, headDim: number): ChunkAttentionSizes {
+  const { chunkTokens } = config;
+  return { headDim, chunkTokens, retrievedChunks: retrievedChunks(config) };
+}
+
+/** Whether {@linkcode createChunkAttention} is made for these sizes; else graphs read keys and values. */
+export function hasChunkAttention(sizes: ChunkAttentionSizes): boolean {
   return sizes.retrievedChunks * sizes.chunkTokens <= mostTokens && sizes.headDim <= 1024;
 }
 
@@ -100,7 +112,7 @@ export function attendToChunks(
 export async function createChunkAttention(
   device: WebGpuDevice,
   { keys, values, type }: GpuTables,
-  options: { headDim: number; retrievedChunks: number; chunkTokens: number; masked: boolean },
+  options: ChunkAttentionSizes & { readonly masked: boolean },
 ): Promise<Record<string, HostFunction>> {
   const { gpu } = device;
   const { headDim: D, retrievedChunks: n, chunkTokens: c, masked } = options;

@@ -5,6 +5,7 @@ import {
   attendBackwardFunction,
   attendFunction,
   attendToVisibleFunction,
+  type ChunkAttentionSizes,
 } from "./chunk_attention.ts";
 import { emptyScore } from "./memory_graph.ts";
 import type { VectorTable } from "./vector_table.ts";
@@ -19,7 +20,7 @@ import type { VectorTable } from "./vector_table.ts";
 export function createHostAttention(
   device: Device,
   tables: { keys: VectorTable; values: VectorTable },
-  options: { headDim: number; retrievedChunks: number; chunkTokens: number; masked: boolean },
+  options: ChunkAttentionSizes & { readonly masked: boolean },
 ): Record<string, HostFunction> {
   const { headDim: D, retrievedChunks: n, chunkTokens: c, masked } = options;
   const K = n * c, vectors = new Float32Array(K * D), products = new Float64Array(K);

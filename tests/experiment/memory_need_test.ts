@@ -1,6 +1,11 @@
 import { describeRuns } from "../../src/commands/dry_run.ts";
 import type { Experiment } from "../../src/experiment/declaration.ts";
-import { describeExcess, memoryExcess, memoryNeed } from "../../src/experiment/memory_need.ts";
+import {
+  describeExcess,
+  gpuBankBytes,
+  memoryExcess,
+  memoryNeed,
+} from "../../src/experiment/memory_need.ts";
 import { resolveRun, resolveRuns } from "../../src/experiment/resolve.ts";
 import { runExperiment } from "../../src/queue/run_experiment.ts";
 import { currentEnvironment } from "../../src/results/environment.ts";
@@ -90,6 +95,29 @@ test("describeExcess() says what is needed, what there is and what would do", ()
     describeExcess(memoryExcess(experiment, undefined, machineBytes)!),
     /^with memory.capacityTokens it takes at least 1080\.\d GiB of memory: this machine has 16.0 GiB; current value is 1000000000, allowed are integers up to 148\d{5}$/,
   );
+});
+
+test("gpuBankBytes() counts what a GPU keeps of a memory, and a dry run shows it", async () => {
+  const ofRun = (...assignments: string[]) =>
+    resolveRun("a test", chronicle, {
+      assignments: ["device=webgpu", "memory.capacityTokens=1e7", ...assignments],
+    });
+  const bytes = (...assignments: string[]) => gpuBankBytes(ofRun(...assignments).experiment);
+  // Two rows have a bank each, of 4 heads: for each a token's key and value have 16, 8 or 5 words, and a chunk's mean key 17.
+  const bytesOfToken = { float32: 128 + 17, float16: 64 + 17, int8: 40 + 17 };
+  for (const [storage, wanted] of Object.entries(bytesOfToken)) {
+    assert.equal(bytes(`memory.storage=${storage}`), 1e7 * 8 * wanted, storage);
+  }
+  assert.equal(bytes("memory.storage=int8", "memory.place=file"), 1e7 * 8 * 17);
+  // Beyond 2,048 tokens a query graphs read them, as float32.
+  const wide = ["memory.storage=int8", "memory.retrievedTokens=2052"];
+  assert.equal(bytes(...wide), 1e7 * 8 * bytesOfToken.float32);
+  assert.equal(bytes("device=cpu"), 0);
+  const environment = await currentEnvironment();
+  const described = (...assignments: string[]) =>
+    describeRuns([ofRun(...assignments)], "/nowhere", environment);
+  assert.match(await described(), /^ +keys and values take 10\.8 GiB of the GPU's memory$/m);
+  assert.doesNotMatch(await described("memory.capacityTokens=9e5"), /the GPU's memory/);
 });
 
 test("memoryNeed() lets every experiment of the repository run on 16 GiB", async () => {
