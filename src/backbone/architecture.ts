@@ -24,12 +24,18 @@ export interface BatchSizes {
   readonly cachedTokens?: number;
 }
 
+/** Which keys a query sees, besides that none is later than it and none is padding. */
+export interface Visibility {
+  /** Tokens that a query sees, itself included; absent: all before it. */
+  readonly windowTokens?: number | undefined;
+  /** Rows, where it is 1, whose pad keys ALiBi leaves visible [B, 1, 1, 1]: the official joint attention does not hide them. */
+  readonly padsVisible?: Value | undefined;
+}
+
 /** Position encoding of a batch: its terms in the scores, the queries and keys, and the embeddings. */
 export interface Positions {
-  /** Bias of a block of scores: hides later keys, those beyond a window of so many tokens, and pad keys of a padded batch. */
-  block(block: AttentionBlock, windowTokens?: number): Value;
-  /** The same, but pad keys stay visible in rows where `visible` [B, 1, 1, 1] is 1: the official joint attention does not hide them. */
-  blockWithPadsVisible(block: AttentionBlock, visible: Value, windowTokens?: number): Value;
+  /** Bias of a block of scores: hides later keys, those beyond a window, and pad keys of a padded batch. */
+  block(block: AttentionBlock, visibility?: Visibility): Value;
   /** Bias of keys that lie a distance of so many tokens before each query of a block [b1-b0 or 1, H, t1-t0 or 1, 1]; absent: distances have none. */
   atDistance?(block: AttentionBlock, tokens: number): Value;
   /** Queries or keys [B, H, T, D] as they meet each other; absent: as they are. */

@@ -74,15 +74,15 @@ export function attentionBias(
       if (!positions) return mul(slopes, neg(distance));
       return mul(slopes, sub(takeQueries(reshape(positions, [B, 1, T, 1]), block), distance));
     },
-    blockWithPadsVisible(block, visible) {
+    block(block, { padsVisible } = {}) {
       if (!keyBias) return withoutPadding(block);
-      const hides = sub(graph.scalar(1), takeRows(visible, block));
+      if (!padsVisible) {
+        const whole = () => add(withoutPadding(block), takeKeys(keyBias, block, 3));
+        return once(JSON.stringify(block), whole);
+      }
+      const hides = sub(graph.scalar(1), takeRows(padsVisible, block));
       return add(withoutPadding(block), mul(takeKeys(keyBias, block, 3), hides));
     },
-    block: (block) =>
-      keyBias
-        ? once(JSON.stringify(block), () => add(withoutPadding(block), takeKeys(keyBias, block, 3)))
-        : withoutPadding(block),
   };
 }
 
@@ -106,11 +106,10 @@ function cachedAttentionBias(
   const input = (name: string) => reshape(graph.input(name, [B, C + 1]), [B, 1, 1, C + 1]);
   const withoutPadding = mul(slopes, input(cachedInputNames.distances));
   const keyBias = input(cachedInputNames.keyBias);
-  const block = add(withoutPadding, keyBias);
+  const whole = add(withoutPadding, keyBias);
   return {
-    block: () => block,
-    blockWithPadsVisible: (_, visible) =>
-      add(withoutPadding, mul(keyBias, sub(graph.scalar(1), visible))),
+    block: (_, { padsVisible } = {}) =>
+      padsVisible ? add(withoutPadding, mul(keyBias, sub(graph.scalar(1), padsVisible))) : whole,
     atDistance: (_, tokens) => mul(slopes, graph.scalar(-tokens)),
   };
 }

@@ -58,7 +58,7 @@ export async function openAttentionProbe(
   const options = { ...batch, positions, blockBytes };
   const { heads } = backboneForward(tokens, backboneWeights(graph, shape), shape, options);
   heads.forEach(({ q, k, windowTokens }, i) => {
-    const bias = (block: AttentionBlock) => positions.block(block, windowTokens);
+    const bias = (block: AttentionBlock) => positions.block(block, { windowTokens });
     const parts = attentionProbabilities(q, repeatHeads(k, q.shape[1]), { bias, blockBytes });
     const attended = parts.map(({ block: { b0, b1, t0, t1 }, probabilities }) => {
       const part = [[b0, b1], [0, 1], [t0, t1], [0, t1]].reduce(

@@ -1,4 +1,4 @@
-import { type AttentionBlock, takeKeys } from "../graph/attention_block.ts";
+import { takeKeys } from "../graph/attention_block.ts";
 import type { Graph, Value } from "../graph/graph.ts";
 import { greaterOrEqual } from "../graph/ops/greater_or_equal.ts";
 import { add } from "../graph/ops/add.ts";
@@ -11,30 +11,21 @@ import { cachedInputNames, hidden, paddedInputNames } from "./attention_bias.ts"
 export function causalBias(
   graph: Graph,
   batch: BatchSizes,
-): Pick<Positions, "block" | "blockWithPadsVisible"> {
+): Pick<Positions, "block"> {
   const { rows: B, contextTokens: T, padded, cachedTokens: C } = batch;
-  if (C !== undefined) return ofBlocks(cachedBias(graph, B, C));
+  if (C !== undefined) return { block: cachedBias(graph, B, C) };
   const ofSegment = segmentBias(graph);
-  if (!padded) return ofBlocks(ofSegment);
+  if (!padded) return { block: ofSegment };
   const keyBias = reshape(graph.input(paddedInputNames.keyBias, [B, T]), [B, 1, 1, T]);
-  return ofBlocks((block, windowTokens) =>
-    add(ofSegment(block, windowTokens), takeKeys(keyBias, block, 3))
-  );
-}
-
-function ofBlocks(
-  block: Positions["block"],
-): Pick<Positions, "block" | "blockWithPadsVisible"> {
   return {
-    block,
-    blockWithPadsVisible: (of, _visible, windowTokens) => block(of, windowTokens),
+    block: (block, visibility) => add(ofSegment(block, visibility), takeKeys(keyBias, block, 3)),
   };
 }
 
 /** Queries of a segment to its keys: the bias is [1, 1, t1-t0, t1]. */
 function segmentBias(graph: Graph): Positions["block"] {
   const known = new Map<string, Value>();
-  return ({ t0, t1 }: AttentionBlock, windowTokens = Infinity) => {
+  return ({ t0, t1 }, { windowTokens = Infinity } = {}) => {
     const key = `${t0},${t1},${windowTokens}`;
     const found = known.get(key);
     if (found) return found;
@@ -54,7 +45,7 @@ function cachedBias(graph: Graph, B: number, C: number): Positions["block"] {
   const input = (name: string) => reshape(graph.input(name, [B, C + 1]), [B, 1, 1, C + 1]);
   // Both, as places that hold no key are told by their distance.
   const distances = input(cachedInputNames.distances), keyBias = input(cachedInputNames.keyBias);
-  return (_block, windowTokens) => {
+  return (_block, { windowTokens } = {}) => {
     const farthest = windowTokens === undefined ? hidden / 2 : 1 - windowTokens;
     return where(greaterOrEqual(distances, graph.scalar(farthest)), keyBias, graph.scalar(hidden));
   };

@@ -7,25 +7,22 @@ import type { DropoutMask } from "../graph/ops/dropout.ts";
 import { repeatHeads } from "../graph/ops/repeat_heads.ts";
 import { reshape } from "../graph/ops/reshape.ts";
 import { transpose } from "../graph/ops/transpose.ts";
-import type { AttentionHeads, BatchOptions } from "./architecture.ts";
+import type { AttentionHeads, BatchOptions, Visibility } from "./architecture.ts";
 
 /**
  * Attention to the segment alone.
  *
- * @param options `layer`: its name in a cache; `mask`: dropout on its probabilities; `bias`: another than the batch's.
+ * @param options `layer`: its name in a cache; `mask`: dropout on its probabilities; `padsVisible`: as {@linkcode Visibility} has it.
  * @returns [B, H, T, D]
  */
 export function localAttention(
   { q, k, v, windowTokens }: Pick<AttentionHeads, "q" | "k" | "v" | "windowTokens">,
   batch: BatchOptions,
-  options: {
-    layer: string;
-    mask?: DropoutMask | undefined;
-    bias?: ((block: AttentionBlock) => Value) | undefined;
-  },
+  options: Pick<Visibility, "padsVisible"> & { layer: string; mask?: DropoutMask | undefined },
 ): Value {
-  const { layer, mask } = options;
-  const { bias = (block: AttentionBlock) => batch.positions.block(block, windowTokens) } = options;
+  const { layer, mask, padsVisible } = options;
+  const bias = (block: AttentionBlock) =>
+    batch.positions.block(block, { windowTokens, padsVisible });
   if (batch.cache) {
     const whole = { b0: 0, b1: batch.rows, t0: 0, t1: 1 };
     return cachedAttention(q, { k, v }, { cache: batch.cache(layer), bias: bias(whole) });

@@ -24,6 +24,7 @@ import {
   trueOrFalse,
 } from "../declaration/fields.ts";
 import { parseForm } from "../declaration/form_problems.ts";
+import { show } from "../declaration/problem.ts";
 import { composed } from "../declaration/registry.ts";
 import { ifThere, isThere, readJson, requireThere, writeAtomically } from "../files.ts";
 import {
@@ -78,48 +79,41 @@ export function parseBackboneShape(value: unknown): BackboneShape {
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/).describe("SHA-256 hashes, hexadecimal");
 
-const common = () => ({
-  format: z.literal(FORMAT),
-  version: z.literal(VERSION),
-  backbone: backboneSizes,
-  contextTokens: size.optional(),
-  tokenizer: tokenizerRecord().optional(),
+const folderConfig = composed(() => {
+  const common = {
+    format: z.literal(FORMAT),
+    version: z.literal(VERSION),
+    backbone: backboneSizes,
+    contextTokens: size.optional(),
+    tokenizer: tokenizerRecord().optional(),
+  };
+  return z.discriminatedUnion("kind", [
+    z.strictObject({
+      ...common,
+      kind: z.literal("backbone"),
+      files: z.strictObject({ [BACKBONE_FILE]: sha256.optional() }).optional(),
+    }),
+    z.strictObject({
+      ...common,
+      kind: z.literal("longmem"),
+      sideNet: z.strictObject({
+        layers: size,
+        reductionFactor: size,
+        memoryBlock: nonNegativeInteger,
+        crossNetworkResidual: trueOrFalse.exactOptional(),
+        lastResidual: oneOf(...lastResiduals).exactOptional(),
+      }),
+      memory: z.strictObject({ capacityTokens: size, chunkTokens: size, retrievedTokens: size }),
+      backboneHash: sha256.optional(),
+      files: z.strictObject({
+        [BACKBONE_FILE]: sha256.optional(),
+        [SIDE_NET_FILE]: sha256.optional(),
+      }).optional(),
+    }),
+  ]);
 });
 
-const backboneConfig = composed(() =>
-  z.strictObject({
-    ...common(),
-    kind: z.literal("backbone"),
-    files: z.strictObject({ [BACKBONE_FILE]: sha256.optional() }).optional(),
-  })
-);
-
-const longMemConfig = composed(() =>
-  z.strictObject({
-    ...common(),
-    kind: z.literal("longmem"),
-    sideNet: z.strictObject({
-      layers: size,
-      reductionFactor: size,
-      memoryBlock: nonNegativeInteger,
-      crossNetworkResidual: trueOrFalse.exactOptional(),
-      lastResidual: oneOf(...lastResiduals).exactOptional(),
-    }),
-    memory: z.strictObject({
-      capacityTokens: size,
-      chunkTokens: size,
-      retrievedTokens: size,
-    }),
-    backboneHash: sha256.optional(),
-    files: z.strictObject({
-      [BACKBONE_FILE]: sha256.optional(),
-      [SIDE_NET_FILE]: sha256.optional(),
-    }).optional(),
-  })
-);
-
-type BackboneConfig = z.infer<ReturnType<typeof backboneConfig>>;
-type LongMemConfig = z.infer<ReturnType<typeof longMemConfig>>;
+type FolderConfig = z.infer<ReturnType<typeof folderConfig>>;
 
 /** Content of a LongMem folder; the backbone's weights may be elsewhere. */
 export interface LongMemFolder {
@@ -236,7 +230,7 @@ export async function writeLongMemFolder(
   }
   const backboneHash = backbone.weights ? hashTensors(backbone.weights) : longMem.backboneHash;
   await makeFolders(path);
-  const files: NonNullable<LongMemConfig["files"]> = {};
+  const files: { [BACKBONE_FILE]?: string; [SIDE_NET_FILE]?: string } = {};
   if (backbone.weights) {
     await writeSafetensors(`${path}/${BACKBONE_FILE}`, backbone.weights);
     files[BACKBONE_FILE] = await hashFile(`${path}/${BACKBONE_FILE}`);
@@ -295,7 +289,7 @@ export async function readFolder(path: string): Promise<BackboneCheckpoint | Lon
 
 async function readBackboneOf(
   path: string,
-  config: BackboneConfig | LongMemConfig,
+  config: FolderConfig,
 ): Promise<BackboneCheckpoint> {
   const expected = backboneTensorShapes(config.backbone);
   const weights = await readWeights(path, BACKBONE_FILE, expected, config.files?.[BACKBONE_FILE]);
@@ -303,7 +297,7 @@ async function readBackboneOf(
 }
 
 function withoutWeights(
-  config: BackboneConfig | LongMemConfig,
+  config: FolderConfig,
 ): { shape: BackboneShape; contextTokens?: number } {
   const { backbone: shape, contextTokens } = config;
   return { shape, ...(contextTokens === undefined ? {} : { contextTokens }) };
@@ -342,11 +336,11 @@ function checkWritten(
   }
 }
 
-async function writeConfig(path: string, config: BackboneConfig | LongMemConfig): Promise<void> {
+async function writeConfig(path: string, config: FolderConfig): Promise<void> {
   await writeAtomically(`${path}/${CONFIG_FILE}`, JSON.stringify(config, null, 2) + "\n");
 }
 
-async function readConfig(path: string): Promise<BackboneConfig | LongMemConfig> {
+async function readConfig(path: string): Promise<FolderConfig> {
   const file = `${path}/${CONFIG_FILE}`;
   const value = await requireThere(
     readJson(file),
@@ -365,10 +359,7 @@ async function readConfig(path: string): Promise<BackboneConfig | LongMemConfig>
   expectOneOf(file, "format", format, [FORMAT]);
   expectOneOf(file, "version", version, [VERSION]);
   expectOneOf(file, "kind", kind, ["backbone", "longmem"]);
-  const form: z.ZodType<BackboneConfig | LongMemConfig> = kind === "backbone"
-    ? backboneConfig()
-    : longMemConfig();
-  const { declared: config, problems: [problem] } = parseForm(form, value);
+  const { declared: config, problems: [problem] } = parseForm(folderConfig(), value);
   if (!config) {
     throw new InputTypeError(`Cannot read "${file}" as ${problem.path} ${problem.message}`);
   }
@@ -380,9 +371,7 @@ async function readConfig(path: string): Promise<BackboneConfig | LongMemConfig>
 function expectOneOf(file: string, key: string, value: unknown, allowed: unknown[]): void {
   if (allowed.includes(value)) return;
   throw new InputTypeError(
-    `Cannot read "${file}" as ${key} is not supported: current value is ${
-      JSON.stringify(value)
-    }, ` +
-      `allowed are ${allowed.map((one) => JSON.stringify(one)).join(", ")}`,
+    `Cannot read "${file}" as ${key} is not supported: current value is ${show(value)}, ` +
+      `allowed are ${allowed.map(show).join(", ")}`,
   );
 }

@@ -45,7 +45,7 @@ export function sideNetForward(
   const { sideNet } = architectureOf(shape.backbone);
   const { features: normed, lastStream } = backbone;
   const hs = backbone.hiddenStates.with(-1, lastResidual === "raw" ? lastStream : normed);
-  const { graph } = hs[0], { positions } = options;
+  const { graph } = hs[0];
   const hiddenStates = [hs[0]];
   const heads: AttentionHeads[] = [];
   const attentionOutputs: Value[] = [];
@@ -59,9 +59,7 @@ export function sideNetForward(
         const local = localAttention(heads, options, {
           layer: sideNetLayerName(i),
           mask: masks?.attention,
-          bias: memory &&
-            ((block) =>
-              positions.blockWithPadsVisible(block, memory.bank.active, heads.windowTokens)),
+          padsVisible: memory?.bank.active,
         });
         return memory
           ? jointAttention(local, heads, weight(sideNet.gate), { ...memory, ...options })

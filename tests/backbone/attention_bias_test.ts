@@ -91,7 +91,7 @@ async function biases(device: Device, tokens: Int32Array | undefined) {
   const visible = graph.input("visible", [2, 1, 1, 1]);
   blocks.forEach((block, i) => {
     graph.output(`hidden ${i}`, bias.block(block));
-    graph.output(`visible ${i}`, bias.blockWithPadsVisible(block, visible));
+    graph.output(`visible ${i}`, bias.block(block, { padsVisible: visible }));
   });
   const feeds: Tensors = { visible: device.tensor(Float32Array.of(0, 1), [2, 1, 1, 1]) };
   if (tokens) {

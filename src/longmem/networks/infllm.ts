@@ -58,7 +58,7 @@ export function blockMemoryAttention(
     const gathered = (table: Value) => reshape(cast(gather(table, ids), "float32"), [size, K, D]);
     const local = add(
       matmul(takeQueries(q, block), takeKeys(kT, block, 3)),
-      positions.block(block, windowTokens),
+      positions.block(block, { windowTokens }),
     ); // [b, H, t, t1]
     const column = reshape(takeQueries(scaledQuery, block), [size, D, 1]);
     const ofEmpty = takeQueries(chunkBias, block); // [b, H, t, n]
