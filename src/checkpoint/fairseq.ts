@@ -222,13 +222,6 @@ function backboneShape(fairseq: FairseqFile): BackboneShape {
     hiddenDim = sizeField(fairseq, "decoder_embed_dim");
     heads = sizeField(fairseq, "decoder_attention_heads");
   }
-  // Before names are made for every layer: a hostile number must not reserve memory.
-  if (layers > model.size) {
-    throw new InputRangeError(
-      `Cannot read "${file.path}" as its configuration has ${layers} layers, ` +
-        `more than its ${model.size} tensors`,
-    );
-  }
   const shape = {
     layers,
     hiddenDim,

@@ -34,6 +34,6 @@ export const hnswIndex: IndexKind<HnswIndexDeclaration, HnswIndexConfig> = {
   open: ({ kind: _kind, ...accuracy }, { seed, ...surroundings }) =>
     followWithIndexes(
       surroundings,
-      (head, sizes) => createHnswIndex({ ...sizes, ...accuracy, seed: seed + head }),
+      (head, sizes) => createHnswIndex({ ...sizes, ...accuracy, seed: seed + head >>> 0 }),
     ),
 };

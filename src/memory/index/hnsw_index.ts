@@ -14,7 +14,7 @@ import { type ChunkIndex, countQueries } from "./chunk_index.ts";
 import { FlatIndex, type FlatIndexOptions } from "./flat_index.ts";
 import { importHnswlib } from "../../engine_packages.ts";
 import { InputError, InputRangeError } from "../../errors.ts";
-import { checkLinkedSearch, type LinkedSearch, linkedSearchDefaults } from "./linked_search.ts";
+import { type LinkedSearch, linkedSearchDefaults } from "./linked_search.ts";
 
 /** Sizes and accuracy of an HNSW index. */
 export interface HnswIndexOptions extends FlatIndexOptions, Partial<LinkedSearch> {
@@ -22,7 +22,10 @@ export interface HnswIndexOptions extends FlatIndexOptions, Partial<LinkedSearch
   seed: number;
 }
 
-/** The used part of the library's graph. Its errors are not instances of Error, so none may be provoked. */
+/**
+ * The used part of the library's graph. Its errors are not instances of Error, so none may be provoked: {@linkcode linkedSearchFields}
+ * refuse what would.
+ */
 interface Graph {
   /** Frees the nodes of before, and starts without any. */
   initIndex(maxElements: number, m: number, efConstruction: number, seed: number): void;
@@ -61,7 +64,7 @@ const dropped = new FinalizationRegistry<() => void>((free) => free());
 /**
  * Creates an empty HNSW index. The first call loads the library (about 0.1 s).
  *
- * @throws {RangeError} Where an option is out of range, or the graph is too large for a WebAssembly memory.
+ * @throws {RangeError} Where a size is not a positive integer, or the graph is too large for a WebAssembly memory.
  */
 export async function createHnswIndex(options: HnswIndexOptions): Promise<HnswIndex> {
   const { headDim, capacityChunks, seed, m, efConstruction, efSearch } = {
@@ -69,7 +72,6 @@ export async function createHnswIndex(options: HnswIndexOptions): Promise<HnswIn
     ...options,
   };
   const stored = new FlatIndex({ headDim, capacityChunks }); // for checks, rebuilding and exact answers
-  checkLinkedSearch("HNSW index", { m, efConstruction, efSearch, seed });
 
   const capacityNodes = Math.ceil(capacityChunks * nodesPerChunk);
   // Key, links of the lowest level, and 112 bytes (measured) of label, lock, level, label map and links of upper levels.

@@ -2,7 +2,6 @@
 import { z } from "zod";
 import { positiveInteger } from "../../declaration/fields.ts";
 import { type Problem, wrong } from "../../declaration/problem.ts";
-import { InputRangeError } from "../../errors.ts";
 
 /** Accuracy of a search by a graph of links. */
 export interface LinkedSearch {
@@ -37,17 +36,4 @@ export function searchProblems(
     efSearch,
     `integers from ${Math.ceil(retrievedChunks)}`,
   )];
-}
-
-/** @throws {RangeError} Where an option of an index is out of range. */
-export function checkLinkedSearch(index: string, options: LinkedSearch & { seed?: number }): void {
-  const { m, efConstruction, efSearch, seed = 0 } = options;
-  for (const [name, value] of Object.entries({ m, efConstruction, efSearch, seed })) {
-    const low = { m: 2, seed: 0 }[name] ?? 1;
-    if (Number.isInteger(value) && value >= low && value < 2 ** 32) continue;
-    throw new InputRangeError(
-      `Cannot create ${index} as ${name} is out of range: ` +
-        `current value is ${value}, allowed are the integers ${low} to ${2 ** 32 - 1}`,
-    );
-  }
 }

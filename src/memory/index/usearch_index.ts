@@ -8,7 +8,7 @@ import { importUsearch } from "../../engine_packages.ts";
 import { InputError } from "../../errors.ts";
 import { type ChunkIndex, countQueries } from "./chunk_index.ts";
 import { FlatIndex, type FlatIndexOptions } from "./flat_index.ts";
-import { checkLinkedSearch, type LinkedSearch, linkedSearchDefaults } from "./linked_search.ts";
+import { type LinkedSearch, linkedSearchDefaults } from "./linked_search.ts";
 import { StoredSlots } from "./stored_slots.ts";
 
 /** Sizes and accuracy of such an index. */
@@ -41,14 +41,13 @@ export interface Graph {
 /**
  * Creates an empty index. The first call loads the library.
  *
- * @throws RangeError where an option is out of range; InputError where the library has no code for this system.
+ * @throws InputError where the library has no code for this system.
  */
 export async function createUsearchIndex(options: UsearchIndexOptions): Promise<ChunkIndex> {
   const { headDim, capacityChunks, exactChunks, keys, ...accuracy } = {
     ...usearchDefaults,
     ...options,
   };
-  checkLinkedSearch("an index of USearch", accuracy);
   const { Index } = await loadUsearch();
   const makeGraph = () =>
     new Index({

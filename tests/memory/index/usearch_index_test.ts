@@ -52,12 +52,6 @@ test("UsearchIndex returns -1 where there are fewer chunks than asked for", asyn
   }
 });
 
-test("createUsearchIndex() refuses one link a node", () =>
-  assert.rejects(createUsearchIndex({ headDim: D, capacityChunks: 40, m: 1 }), {
-    name: "RangeError",
-    message: /m is out of range: current value is 1, allowed are the integers 2 to 4294967295/,
-  }));
-
 test("USearch loads with the permissions of the tasks that open a model", async () => {
   const { tasks } = JSON.parse(await Deno.readTextFile(repositoryPath("deno.json")));
   const program = `
