@@ -9,7 +9,7 @@ import type { HuggingFaceFormat, TensorLayout } from "../backbone/huggingface_fo
 import type { BackboneCheckpoint, BackboneShape } from "../backbone/shape.ts";
 import { allowedWords } from "../did_you_mean.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
-import { ifThere, isThere, readJson, readRegularFile } from "../files.ts";
+import { ifThere, isThere, readJson } from "../files.ts";
 import { openSafetensors, type SafetensorsFile } from "../formats/safetensors.ts";
 import { NotFound, readDir } from "../system.ts";
 import type { HostTensor, TensorMap } from "../tensor.ts";
@@ -19,8 +19,7 @@ import { configFile, shardsOf, weightsFile, weightsIndex } from "./hub_cache.ts"
 /** Whether a folder has a `config.json` of Hugging Face's format, judged by the file's content. */
 export async function isHuggingFaceFolder(path: string): Promise<boolean> {
   try {
-    const bytes = await readRegularFile(`${path}/${configFile}`);
-    return huggingFaceArchitecture(JSON.parse(new TextDecoder().decode(bytes))) !== undefined;
+    return huggingFaceArchitecture(await readJson(`${path}/${configFile}`)) !== undefined;
   } catch {
     return false; // the reader of the project's own format reports the problem
   }

@@ -33,7 +33,8 @@ for (const { name, index, kinds, ...way } of ways) {
         index,
       };
       const memory = new MemoryBank(device, config, { rows: B, heads: H, headDim: D });
-      const outside = "inGraph" in way ? undefined : await followBank(memory, device, { seed: 1 });
+      const seed = 0xffff_ffff; // the largest that declarations may have; each head has one of its own
+      const outside = "inGraph" in way ? undefined : await followBank(memory, device, { seed });
       const graph = new Graph();
       const doubled = add(graph.input("half", [B, H, T, D]), graph.inputs.get("half")!);
       const { ids, scores } = retrieve(doubled, memory.shape, config, {
