@@ -166,23 +166,11 @@ export class MemoryBank implements FollowedBank {
     const source = await this.storage.take({ keys, values });
     const { banks, chunkTokens: c } = this.shape;
     const N = keys.shape[0];
-    const updates = rows
-      ? rows.map(({ start, count }, row) => ({
-        bank: banks === 1 ? 0 : row,
-        firstToken: row * N / rows.length + start,
-        tokens: count,
-      }))
-      : Array.from({ length: banks }, (_, bank) => ({
-        bank,
-        firstToken: bank * N / banks,
-        tokens: N / banks,
-      }));
-    for (const { bank, firstToken, tokens } of updates) {
-      const added = Math.floor(tokens / c);
-      const coarse = this.config.eviction === "coarse"
-        ? { coarseDrop: Math.floor(2 * tokens / c) }
-        : {};
-      const { dropped, taken } = this.#rings[bank].advance(added, coarse);
+    const updates = rows ?? Array.from({ length: banks }, () => ({ start: 0, count: N / banks }));
+    for (const [row, { start, count: tokens }] of updates.entries()) {
+      const bank = banks === 1 ? 0 : row, firstToken = row * N / updates.length + start;
+      const coarseDrop = this.config.eviction === "coarse" ? Math.floor(2 * tokens / c) : undefined;
+      const { dropped, taken } = this.#rings[bank].advance(Math.floor(tokens / c), { coarseDrop });
       this.#clear(bank, dropped);
       this.storage.write(bank, taken, { ...source, firstToken });
       if (ids) {
@@ -299,7 +287,7 @@ export class MemoryBank implements FollowedBank {
             transcripts[bank].put(first + i, { ids: slotIds, position });
           });
         }
-        transcripts[bank].setTokens(tokens);
+        transcripts[bank].tokens = tokens;
         Object.assign(this.#rings[bank], { first: 0, count: chunks });
         for (const observer of this.#observers) {
           await observer.written(bank, { start: 0, count: chunks });

@@ -17,17 +17,13 @@ export class Ring {
    */
   advance(
     added: number,
-    options: { coarseDrop?: number },
+    { coarseDrop }: { coarseDrop?: number | undefined },
   ): { dropped: SlotRange; taken: SlotRange } {
     const overflow = this.count + added - this.capacity;
-    const drop = options.coarseDrop === undefined
-      ? Math.max(0, overflow)
-      : overflow >= 0
-      ? options.coarseDrop
-      : 0;
+    const drop = overflow < 0 ? 0 : coarseDrop ?? overflow;
     if (drop > this.count || this.count - drop + added > this.capacity) {
       throw new InputRangeError(
-        options.coarseDrop === undefined
+        coarseDrop === undefined
           ? `Cannot cache ${added} chunks as they do not fit into a bank of ${this.capacity}`
           : `Cannot cache ${added} chunks as coarse eviction would drop two updates of this size, ${drop} chunks, ` +
             `from a bank of ${this.capacity}: current number is ${this.count}; smaller batches, a larger bank or a reset would help`,

@@ -17,7 +17,8 @@ export class Transcript {
   readonly #ids: Int32Array<ArrayBuffer>;
   /** [P] */
   readonly #positions: Float64Array<ArrayBuffer>;
-  #tokens = 0;
+  /** Tokens that the bank has been given since it was emptied. */
+  tokens = 0;
 
   constructor({ capacityChunks, chunkTokens }: { capacityChunks: number; chunkTokens: number }) {
     this.#chunkTokens = chunkTokens;
@@ -25,23 +26,18 @@ export class Transcript {
     this.#positions = new Float64Array(capacityChunks);
   }
 
-  /** Tokens that the bank has been given since it was emptied. */
-  get tokens(): number {
-    return this.#tokens;
-  }
-
   /** Notes the tokens of an update, of which the first ones fill the chunks in `slots`. */
   write(slots: SlotRange, ids: Int32Array): void {
     const c = this.#chunkTokens;
     slotsOf(slots, this.#positions.length).forEach((slot, i) =>
-      this.put(slot, { ids: ids.subarray(i * c, (i + 1) * c), position: this.#tokens + i * c })
+      this.put(slot, { ids: ids.subarray(i * c, (i + 1) * c), position: this.tokens + i * c })
     );
-    this.#tokens += ids.length;
+    this.tokens += ids.length;
   }
 
   /** Begins again: the bank has been emptied. */
   clear(): void {
-    this.#tokens = 0;
+    this.tokens = 0;
   }
 
   /** Token ids [c] of the chunk in a slot: a view. */
@@ -60,20 +56,15 @@ export class Transcript {
     this.#positions[slot] = position;
   }
 
-  /** Says how many tokens the bank has been given. */
-  setTokens(tokens: number): void {
-    this.#tokens = tokens;
-  }
-
   /** A copy of everything. */
   save(): SavedTranscript {
-    return { ids: this.#ids.slice(), positions: this.#positions.slice(), tokens: this.#tokens };
+    return { ids: this.#ids.slice(), positions: this.#positions.slice(), tokens: this.tokens };
   }
 
   /** Puts back what {@linkcode save} returned. */
   restore({ ids, positions, tokens }: SavedTranscript): void {
     this.#ids.set(ids);
     this.#positions.set(positions);
-    this.#tokens = tokens;
+    this.tokens = tokens;
   }
 }
