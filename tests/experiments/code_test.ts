@@ -591,20 +591,24 @@ test("the log's table of sizes has the recorded losses and gains over packages",
   }
 });
 
-test("the log's table of seeds on LaTeX has the recorded means over works", async () => {
-  const { records } = await findRunRecords([repositoryPath("results/latex_seeds")]);
-  assert.equal(records.length, 2);
-  for (const record of records) {
-    const { seed } = await readJson(record.path, "experiment.json");
-    const nats = packagesOf(record, "perplexity-window"), own = nats.get("longmem-window-256")!;
-    const cells = ["backbone-sliding-window-256", "longmem-recent-memory-window-256"]
-      .flatMap((model) => {
-        const { gain, interval, better } = gainCells(nats.get(model)!, own);
-        return [`${gain} ${interval}`, better];
-      });
-    assert.deepEqual(cellsOf(`LaTeX, seed ${seed}`), [mean(own).value.toFixed(4), ...cells]);
-  }
-});
+for (
+  const [text, experiment] of [["LaTeX", "latex_seeds"], ["code, longer", "code_longer_seeds"]]
+) {
+  test(`the log's table of ${experiment} has the recorded means over works`, async () => {
+    const { records } = await findRunRecords([repositoryPath(`results/${experiment}`)]);
+    assert.equal(records.length, 2);
+    for (const record of records) {
+      const { seed } = await readJson(record.path, "experiment.json");
+      const nats = packagesOf(record, "perplexity-window"), own = nats.get("longmem-window-256")!;
+      const cells = ["backbone-sliding-window-256", "longmem-recent-memory-window-256"]
+        .flatMap((model) => {
+          const { gain, interval, better } = gainCells(nats.get(model)!, own);
+          return [`${gain} ${interval}`, better];
+        });
+      assert.deepEqual(cellsOf(`${text}, seed ${seed}`), [mean(own).value.toFixed(4), ...cells]);
+    }
+  });
+}
 
 test("the log has the last valid losses of backbones without an induction head", async () => {
   const text = log.replaceAll(/\s+/g, " ");
