@@ -4,7 +4,7 @@
  */
 import { elementCount, type HostTensor, type TensorMap } from "../tensor.ts";
 import { writeAtomically } from "../files.ts";
-import { ByteFile, type ByteSource, bytesSource } from "./byte_file.ts";
+import { ByteFile, type ByteSource } from "./byte_file.ts";
 import { decodeElements, elementBytes, type ElementFormat } from "./elements.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
 
@@ -86,20 +86,11 @@ export async function readSafetensors(path: string): Promise<SafetensorsContent>
   return content;
 }
 
-/**
- * Opens a safetensors file, checks its whole header against its size, and reads no tensor yet.
- *
- * @param source Its path, or its bytes with a name for messages.
- */
-export async function openSafetensors(
-  source: string | { readonly bytes: Uint8Array; readonly name: string },
-): Promise<SafetensorsFile> {
-  const file = typeof source === "string"
-    ? await ByteFile.open(source)
-    : bytesSource(source.bytes, source.name);
+/** Opens a safetensors file, checks its whole header against its size, and reads no tensor yet. */
+export async function openSafetensors(path: string): Promise<SafetensorsFile> {
+  const file = await ByteFile.open(path);
   try {
-    const { entries, metadata } = await readHeader(file);
-    return new SafetensorsFile(file, entries, metadata);
+    return new SafetensorsFile(file, await readHeader(file));
   } catch (error) {
     file[Symbol.dispose]();
     throw error;
@@ -117,27 +108,28 @@ export async function openSafetensorsAt(
     read: (start, lengthBytes) => source.read(offset + start, lengthBytes),
     [Symbol.dispose]() {},
   };
-  const { entries, metadata } = await readHeader(part, { isFollowed: true });
-  return new SafetensorsFile(part, entries, metadata);
+  return new SafetensorsFile(part, await readHeader(part, { isFollowed: true }));
 }
 
 /** Bytes of 16-bit numbers that are read at once. */
 const sliceBytes = 2 ** 24;
 
-/** An open safetensors file whose tensors are read one by one; close it with `using`. */
-export class SafetensorsFile implements Disposable {
+/** The header of a safetensors file. */
+export interface SafetensorsHeader {
   /** The tensors by name, in the order of their bytes. */
   readonly entries: ReadonlyMap<string, SafetensorsEntry>;
   /** The `__metadata__` of the header. */
   readonly metadata: Record<string, string>;
+}
+
+/** An open safetensors file whose tensors are read one by one; close it with `using`. */
+export class SafetensorsFile implements Disposable, SafetensorsHeader {
+  readonly entries: SafetensorsHeader["entries"];
+  readonly metadata: SafetensorsHeader["metadata"];
   #file: ByteSource;
 
   /** Takes over an open file whose header was read; use `openSafetensors`. */
-  constructor(
-    file: ByteSource,
-    entries: ReadonlyMap<string, SafetensorsEntry>,
-    metadata: Record<string, string>,
-  ) {
+  constructor(file: ByteSource, { entries, metadata }: SafetensorsHeader) {
     this.#file = file;
     this.entries = entries;
     this.metadata = metadata;
@@ -348,7 +340,7 @@ function headerOf(
 async function readHeader(
   file: ByteSource,
   { isFollowed = false }: { isFollowed?: boolean } = {},
-): Promise<{ entries: Map<string, SafetensorsEntry>; metadata: Record<string, string> }> {
+): Promise<SafetensorsHeader> {
   const { path, sizeBytes } = file;
   const refuse = (reason: string) =>
     new InputRangeError(`Cannot read safetensors file "${path}" as ${reason}`);

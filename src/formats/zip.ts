@@ -7,17 +7,11 @@ import type { ByteSource } from "./byte_file.ts";
 import { InputRangeError } from "../errors.ts";
 import {
   DIRECTORY_ENTRY,
-  DIRECTORY_ENTRY_BYTES,
   END,
   END_64,
-  END_64_BYTES,
-  END_BYTES,
   END_LOCATOR_64,
-  END_LOCATOR_64_BYTES,
-  IN_EXTENSION_16,
-  IN_EXTENSION_32,
+  IN_EXTENSION,
   LOCAL_HEADER,
-  LOCAL_HEADER_BYTES,
 } from "./zip_records.ts";
 
 /** One stored entry of an archive. */
@@ -52,35 +46,33 @@ export async function readZipDirectory(file: ByteSource): Promise<Map<string, Zi
   const entries = new Map<string, ZipEntry>();
   let at = 0, hasChecksums = false;
   for (let i = 0; i < count; i++) {
-    if (at + DIRECTORY_ENTRY_BYTES > lengthBytes || view.getUint32(at, true) !== DIRECTORY_ENTRY) {
+    if (
+      at + DIRECTORY_ENTRY.bytes > lengthBytes ||
+      view.getUint32(at, true) !== DIRECTORY_ENTRY.signature
+    ) {
       throw refuse(file, `its directory is damaged: expected ${count} entries, found ${i}`);
     }
     const nameBytes = view.getUint16(at + 28, true);
     const extraBytes = view.getUint16(at + 30, true);
-    const next = at + DIRECTORY_ENTRY_BYTES + nameBytes + extraBytes +
-      view.getUint16(at + 32, true);
+    const extraStart = at + DIRECTORY_ENTRY.bytes + nameBytes;
+    const next = extraStart + extraBytes + view.getUint16(at + 32, true);
     if (next > lengthBytes) throw refuse(file, `entry ${i} of its directory runs past the end`);
-    const name = new TextDecoder().decode(
-      bytes.subarray(at + DIRECTORY_ENTRY_BYTES, at + DIRECTORY_ENTRY_BYTES + nameBytes),
-    );
-    const extraStart = at + DIRECTORY_ENTRY_BYTES + nameBytes;
+    const name = new TextDecoder().decode(bytes.subarray(at + DIRECTORY_ENTRY.bytes, extraStart));
     const wide = extension64(view, extraStart, extraStart + extraBytes);
     // The extension holds only the fields that are marked, in this order.
-    const field = (value: number) => value === IN_EXTENSION_32 ? wide() : value;
+    const field = (value: number) => value === IN_EXTENSION.bits32 ? wide() : value;
     const fullBytes = field(view.getUint32(at + 24, true));
     const storedBytes = field(view.getUint32(at + 20, true));
     const headerOffset = field(view.getUint32(at + 42, true));
     const flags = view.getUint16(at + 8, true), method = view.getUint16(at + 10, true);
     if (method !== 0 || (flags & 1) !== 0 || fullBytes !== storedBytes) {
+      const kind = (flags & 1) !== 0 ? "encrypted" : "compressed";
       throw refuse(
         file,
-        `entry "${name}" is ${
-          (flags & 1) !== 0 ? "encrypted" : "compressed"
-        } (method ${method}): ` +
-          `allowed are stored entries`,
+        `entry "${name}" is ${kind} (method ${method}): allowed are stored entries`,
       );
     }
-    if (headerOffset + LOCAL_HEADER_BYTES + fullBytes > offset) {
+    if (headerOffset + LOCAL_HEADER.bytes + fullBytes > offset) {
       throw refuse(
         file,
         `entry "${name}" of ${fullBytes} bytes at ${headerOffset} runs into the directory at ${offset}`,
@@ -107,12 +99,12 @@ export async function readZipEntry(
   entry: ZipEntry,
   range: { offset: number; lengthBytes: number } = { offset: 0, lengthBytes: entry.lengthBytes },
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const header = new DataView((await file.read(entry.headerOffset, LOCAL_HEADER_BYTES)).buffer);
-  if (header.getUint32(0, true) !== LOCAL_HEADER) {
+  const header = new DataView((await file.read(entry.headerOffset, LOCAL_HEADER.bytes)).buffer);
+  if (header.getUint32(0, true) !== LOCAL_HEADER.signature) {
     throw refuse(file, `entry "${entry.name}" does not start at byte ${entry.headerOffset}`);
   }
   // The local extra field differs from the directory's: torch pads it so that the data is aligned.
-  const start = entry.headerOffset + LOCAL_HEADER_BYTES +
+  const start = entry.headerOffset + LOCAL_HEADER.bytes +
     header.getUint16(26, true) + header.getUint16(28, true);
   if (range.offset < 0 || range.offset + range.lengthBytes > entry.lengthBytes) {
     throw refuse(
@@ -140,7 +132,7 @@ function checkOverlap(file: ByteSource, entries: Iterable<ZipEntry>): void {
   const inOrder = [...entries].sort((a, b) => a.headerOffset - b.headerOffset);
   for (let i = 1; i < inOrder.length; i++) {
     const { name, headerOffset, lengthBytes } = inOrder[i - 1];
-    if (headerOffset + LOCAL_HEADER_BYTES + lengthBytes > inOrder[i].headerOffset) {
+    if (headerOffset + LOCAL_HEADER.bytes + lengthBytes > inOrder[i].headerOffset) {
       throw refuse(file, `its entries "${name}" and "${inOrder[i].name}" overlap`);
     }
   }
@@ -149,15 +141,15 @@ function checkOverlap(file: ByteSource, entries: Iterable<ZipEntry>): void {
 async function findDirectory(
   file: ByteSource,
 ): Promise<{ count: number; offset: number; lengthBytes: number }> {
-  const tailBytes = Math.min(file.sizeBytes, END_BYTES + MAX_COMMENT_BYTES);
+  const tailBytes = Math.min(file.sizeBytes, END.bytes + MAX_COMMENT_BYTES);
   const tailStart = file.sizeBytes - tailBytes;
   const tail = new DataView((await file.read(tailStart, tailBytes)).buffer);
-  let at = tailBytes - END_BYTES;
+  let at = tailBytes - END.bytes;
   // The comment's length must lead exactly to the end, or the signature is part of some data.
   while (
     at >= 0 &&
-    !(tail.getUint32(at, true) === END &&
-      at + END_BYTES + tail.getUint16(at + 20, true) === tailBytes)
+    !(tail.getUint32(at, true) === END.signature &&
+      at + END.bytes + tail.getUint16(at + 20, true) === tailBytes)
   ) at--;
   if (at < 0) {
     throw new InputRangeError(
@@ -169,12 +161,12 @@ async function findDirectory(
   let count = tail.getUint16(at + 10, true);
   let lengthBytes = tail.getUint32(at + 12, true);
   let offset = tail.getUint32(at + 16, true);
-  const hasLocator = at >= END_LOCATOR_64_BYTES &&
-    tail.getUint32(at - END_LOCATOR_64_BYTES, true) === END_LOCATOR_64;
+  const hasLocator = at >= END_LOCATOR_64.bytes &&
+    tail.getUint32(at - END_LOCATOR_64.bytes, true) === END_LOCATOR_64.signature;
   if (hasLocator) {
-    const end64 = Number(tail.getBigUint64(at - END_LOCATOR_64_BYTES + 8, true));
-    const record = new DataView((await file.read(end64, END_64_BYTES)).buffer);
-    if (record.getUint32(0, true) !== END_64) {
+    const end64 = Number(tail.getBigUint64(at - END_LOCATOR_64.bytes + 8, true));
+    const record = new DataView((await file.read(end64, END_64.bytes)).buffer);
+    if (record.getUint32(0, true) !== END_64.signature) {
       throw refuse(file, `its 64-bit directory is not at byte ${end64}, where it should be`);
     }
     count = Number(record.getBigUint64(32, true));
@@ -182,7 +174,8 @@ async function findDirectory(
     offset = Number(record.getBigUint64(48, true));
     end = end64;
   } else if (
-    count === IN_EXTENSION_16 || lengthBytes === IN_EXTENSION_32 || offset === IN_EXTENSION_32
+    count === IN_EXTENSION.bits16 || lengthBytes === IN_EXTENSION.bits32 ||
+    offset === IN_EXTENSION.bits32
   ) {
     throw refuse(file, "its directory refers to a 64-bit extension that is missing");
   }
@@ -209,7 +202,7 @@ function extension64(view: DataView, start: number, end: number): () => number {
   }
   return () => {
     // Without the extension, the marked value stands for itself and fails the checks against the file.
-    if (at + 8 > fieldsEnd) return IN_EXTENSION_32;
+    if (at + 8 > fieldsEnd) return IN_EXTENSION.bits32;
     at += 8;
     return Number(view.getBigUint64(at - 8, true));
   };

@@ -5,17 +5,11 @@
 import { crc32 } from "node:zlib";
 import {
   DIRECTORY_ENTRY,
-  DIRECTORY_ENTRY_BYTES,
   END,
   END_64,
-  END_64_BYTES,
-  END_BYTES,
   END_LOCATOR_64,
-  END_LOCATOR_64_BYTES,
-  IN_EXTENSION_16,
-  IN_EXTENSION_32,
+  IN_EXTENSION,
   LOCAL_HEADER,
-  LOCAL_HEADER_BYTES,
 } from "./zip_records.ts";
 
 export interface NewZipEntry {
@@ -43,17 +37,17 @@ export function* zipParts(
   const directory: Uint8Array<ArrayBuffer>[] = [];
   for (const entry of entries) {
     const name = new TextEncoder().encode(entry.name), { bytes } = entry, crc = crc32(bytes);
-    const extra = LOCAL_HEADER_BYTES + name.length, extraEnd = offset + extra + 4;
+    const extra = LOCAL_HEADER.bytes + name.length, extraEnd = offset + extra + 4;
     const padding = (ALIGNMENT - extraEnd % ALIGNMENT) % ALIGNMENT;
     const header = record(extra + 4 + padding, (view) => {
-      view.setUint32(0, LOCAL_HEADER, true);
+      view.setUint32(0, LOCAL_HEADER.signature, true);
       common(view, 4, crc, bytes.length);
       view.setUint16(26, name.length, true);
       view.setUint16(28, 4 + padding, true);
       view.setUint16(extra, 0x4246, true); // "FB": padding, as torch marks it
       view.setUint16(extra + 2, padding, true);
     });
-    header.set(name, LOCAL_HEADER_BYTES);
+    header.set(name, LOCAL_HEADER.bytes);
     directory.push(directoryEntry(name, { crc, lengthBytes: bytes.length, offset }));
     yield header;
     yield bytes;
@@ -61,14 +55,16 @@ export function* zipParts(
   }
   const lengthBytes = directory.reduce((sum, { length }) => sum + length, 0);
   yield* directory;
-  const isLarge = offset + lengthBytes >= IN_EXTENSION_32 || directory.length >= IN_EXTENSION_16;
+  const isLarge = offset + lengthBytes >= IN_EXTENSION.bits32 ||
+    directory.length >= IN_EXTENSION.bits16;
   if (isLarge) yield largeEnd({ count: directory.length, lengthBytes, offset });
-  const within = (value: number, most: number) => Math.min(value, most);
-  yield record(END_BYTES, (view) => {
-    view.setUint32(0, END, true);
-    for (const at of [8, 10]) view.setUint16(at, within(directory.length, IN_EXTENSION_16), true);
-    view.setUint32(12, within(lengthBytes, IN_EXTENSION_32), true);
-    view.setUint32(16, within(offset, IN_EXTENSION_32), true);
+  yield record(END.bytes, (view) => {
+    view.setUint32(0, END.signature, true);
+    for (const at of [8, 10]) {
+      view.setUint16(at, Math.min(directory.length, IN_EXTENSION.bits16), true);
+    }
+    view.setUint32(12, Math.min(lengthBytes, IN_EXTENSION.bits32), true);
+    view.setUint32(16, Math.min(offset, IN_EXTENSION.bits32), true);
   });
 }
 
@@ -81,20 +77,20 @@ function directoryEntry(
     readonly offset: number;
   },
 ): Uint8Array<ArrayBuffer> {
-  const isFar = offset >= IN_EXTENSION_32, extra = DIRECTORY_ENTRY_BYTES + name.length;
+  const isFar = offset >= IN_EXTENSION.bits32, extra = DIRECTORY_ENTRY.bytes + name.length;
   const entry = record(extra + (isFar ? 12 : 0), (view) => {
-    view.setUint32(0, DIRECTORY_ENTRY, true);
+    view.setUint32(0, DIRECTORY_ENTRY.signature, true);
     view.setUint16(4, isFar ? 45 : 20, true);
     common(view, 6, crc, lengthBytes);
     view.setUint16(28, name.length, true);
     view.setUint16(30, isFar ? 12 : 0, true);
-    view.setUint32(42, isFar ? IN_EXTENSION_32 : offset, true);
+    view.setUint32(42, isFar ? IN_EXTENSION.bits32 : offset, true);
     if (!isFar) return;
     view.setUint16(extra, 1, true);
     view.setUint16(extra + 2, 8, true);
     view.setBigUint64(extra + 4, BigInt(offset), true);
   });
-  entry.set(name, DIRECTORY_ENTRY_BYTES);
+  entry.set(name, DIRECTORY_ENTRY.bytes);
   return entry;
 }
 
@@ -106,17 +102,17 @@ function largeEnd(
     readonly offset: number;
   },
 ): Uint8Array<ArrayBuffer> {
-  return record(END_64_BYTES + END_LOCATOR_64_BYTES, (view) => {
-    view.setUint32(0, END_64, true);
+  return record(END_64.bytes + END_LOCATOR_64.bytes, (view) => {
+    view.setUint32(0, END_64.signature, true);
     view.setBigUint64(4, 44n, true);
     view.setUint16(12, 45, true);
     view.setUint16(14, 45, true);
     for (const at of [24, 32]) view.setBigUint64(at, BigInt(count), true);
     view.setBigUint64(40, BigInt(lengthBytes), true);
     view.setBigUint64(48, BigInt(offset), true);
-    view.setUint32(END_64_BYTES, END_LOCATOR_64, true);
-    view.setBigUint64(END_64_BYTES + 8, BigInt(offset + lengthBytes), true);
-    view.setUint32(END_64_BYTES + 16, 1, true);
+    view.setUint32(END_64.bytes, END_LOCATOR_64.signature, true);
+    view.setBigUint64(END_64.bytes + 8, BigInt(offset + lengthBytes), true);
+    view.setUint32(END_64.bytes + 16, 1, true);
   });
 }
 

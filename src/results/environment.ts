@@ -10,13 +10,9 @@ import { enginePackages } from "../engine_packages.ts";
 import configuration from "../../deno.json" with { type: "json" };
 
 /** The contents of `environment.json`, except the fields that the run itself adds. */
-export interface Environment {
+export interface Environment extends CodeVersion {
   /** When the command began that ran this part of the run, ISO 8601. */
   readonly startedAt: string;
-  /** Commit of the code; absent where it is not in a git repository. */
-  readonly commit?: string;
-  /** Whether the code differs from the commit. */
-  readonly dirty?: boolean;
   readonly deno: string;
   /** Version of its JavaScript engine. */
   readonly v8: string;

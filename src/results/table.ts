@@ -298,17 +298,15 @@ interface Place {
 
 /** Where metrics stand in tables, found in one pass over their cells. */
 function placesOf(tables: readonly EvaluationTable[]): Map<Metric, Place> {
-  const places = new Map<Metric, Place>();
-  for (const table of tables) {
-    for (const row of table.rows) {
-      for (const cell of row.cells) {
-        for (const metric of cell?.metrics ?? []) {
-          if (!places.has(metric)) places.set(metric, { table, row, cell: cell! });
-        }
-      }
-    }
-  }
-  return places;
+  return new Map(
+    tables.flatMap((table) =>
+      table.rows.flatMap((row) =>
+        row.cells.flatMap((cell) =>
+          (cell?.metrics ?? []).map((metric) => [metric, { table, row, cell: cell! }] as const)
+        )
+      )
+    ),
+  );
 }
 
 function seedRow(run: RunRecord, metric: Metric, place: Place | undefined): MetricRow {

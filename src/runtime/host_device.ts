@@ -25,7 +25,7 @@ type SessionOptions = NonNullable<Parameters<Ort["InferenceSession"]["create"]>[
 /** How a host engine runs. */
 export interface HostDeviceOptions {
   reason: string;
-  /** Threads of one operator; the default is LONGMEM_THREADS, or one for each core that the process may use. */
+  /** Threads of one operator of the `cpu` engine; the default is LONGMEM_THREADS, or one for each core that the process may use. */
   threads?: number | undefined;
 }
 

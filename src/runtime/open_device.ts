@@ -1,13 +1,10 @@
 import type { Device, DeviceKind } from "./device.ts";
-import { openHostDevice } from "./host_device.ts";
+import { type HostDeviceOptions, openHostDevice } from "./host_device.ts";
 import { openWebGpuDevice } from "./webgpu_device.ts";
 import { InputError, messageOf } from "../errors.ts";
 import { webGpu } from "../system.ts";
 
-export interface OpenDeviceOptions {
-  /** Threads of the `cpu` engine; by default LONGMEM_THREADS, or one per core. */
-  threads?: number | undefined;
-}
+export type OpenDeviceOptions = Omit<HostDeviceOptions, "reason">;
 
 /**
  * Opens a device. `auto` takes the GPU where WebGPU has an adapter that is not a software one, else the native CPU
