@@ -40,13 +40,13 @@ import type { Episode, LabelledEpisode, Query } from "./shared/few_shot.ts";
 import { drawnLabel, drawnMeasures, drawnRecord, totalOfDraws } from "./shared/few_shot_metrics.ts";
 import {
   cutLike,
+  otherDocuments,
   type PromptedModel,
   type ReadableDocument,
   readableText,
 } from "./shared/language_model.ts";
 import { type ItemText, meanOf, meansOf } from "./shared/other_texts.ts";
 import { askPrompts, type PromptOptions, type PromptScore } from "./shared/prompting.ts";
-import { InputRangeError } from "../errors.ts";
 
 export interface AskEpisodesOptions extends Omit<PromptOptions, "memory"> {
   /** Decodes a model's predictions. */
@@ -271,6 +271,7 @@ export const inContextLearning: EvaluationKind<
     const { source, scoring: labelScoring, calibration } = evaluation;
     const kind = demonstrationSources.get(source.kind), { draw } = kind;
     const { episodes, totals } = await kind.write(source, evaluation, inputs);
+    const texts = textsOfEpisodes(episodes, draw);
     return {
       score: (model, scoring) =>
         askEpisodes(model, episodes, {
@@ -279,8 +280,8 @@ export const inContextLearning: EvaluationKind<
           scoring: labelScoring,
           calibration,
         }),
-      others: () => otherTasks(episodes, draw),
-      texts: textsOfEpisodes(episodes, draw),
+      texts,
+      others: () => otherDemonstrations(texts),
       total: (measure) => totalOfDraws(measure, (task) => totals[task]),
       withoutModel: { [commonestLabel]: commonestLabelSamples(firstDraws(episodes)) },
     };
@@ -307,32 +308,6 @@ function firstDraws(episodes: readonly LabelledEpisode[]): LabelledEpisode[] {
   });
 }
 
-/**
- * Demonstrations that the control reads in place of each episode's: as many tokens of another task's.
- *
- * @param draw Difference between draws, as in metrics: `seed`, then the other task is the next one with the same seed; or `task`,
- * each of which is drawn once, then it is the next draw.
- * @throws {RangeError} If there is no other task.
- */
-export function otherTasks<Asked>(
-  episodes: readonly Episode<Asked>[],
-  draw: "seed" | "task",
-): ReadableDocument[] {
-  const tasks = [...new Set(episodes.map(({ task }) => task))];
-  return episodes.map((episode, i) => {
-    const next = tasks[(tasks.indexOf(episode.task) + 1) % tasks.length];
-    const other = draw === "task"
-      ? episodes[(i + 1) % episodes.length]
-      : episodes.find(({ task, seed }) => task === next && seed === episode.seed)!;
-    if (other === episode) {
-      throw new InputRangeError(
-        `Cannot read demonstrations of another task as there is only "${episode.task}": allowed are two tasks and more`,
-      );
-    }
-    return readableText(cutLike(episode.memory, other.memory));
-  });
-}
-
 /** Demonstrations that episodes read. Where draws differ by `seed`, others are those of other tasks with the same; else of other draws. */
 export function textsOfEpisodes<Asked>(
   episodes: readonly Episode<Asked>[],
@@ -343,4 +318,11 @@ export function textsOfEpisodes<Asked>(
     name: `${task} seed ${seed}`,
     group: draw === "seed" ? seed : undefined,
   }));
+}
+
+/** Demonstrations that a control reads in place of each episode's: as many tokens of the next one's. */
+export function otherDemonstrations(texts: readonly ItemText[]): ReadableDocument[] {
+  const tokensOf = ({ segments }: ReadableDocument) => segments.map(({ tokens }) => tokens);
+  return otherDocuments(texts)
+    .map((other, i) => readableText(cutLike(tokensOf(texts[i]), tokensOf(other))));
 }

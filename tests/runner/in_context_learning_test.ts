@@ -4,7 +4,7 @@ import { inContextLearning } from "../../src/evaluation/in_context_learning.ts";
 import { measuresOf } from "../../src/evaluation/evaluation_kind.ts";
 import { totalOfDraws } from "../../src/evaluation/shared/few_shot_metrics.ts";
 import { metricsWith } from "../evaluation/measured_metrics.ts";
-import { otherTasks } from "../../src/evaluation/in_context_learning.ts";
+import { otherDemonstrations, textsOfEpisodes } from "../../src/evaluation/in_context_learning.ts";
 import type { SampleRecord } from "../../src/results/records.ts";
 import { runExperiment } from "../../src/queue/run_experiment.ts";
 import { sentenceTasks } from "../../src/text/sentence_tasks.ts";
@@ -218,15 +218,15 @@ test("runExperiment() asks reviews of the chronicle", async () => {
   });
 });
 
-test("otherTasks() gives the control the next task's demonstrations, as many tokens as its own", () => {
+test("otherDemonstrations() gives the control the next task's demonstrations, as many tokens as its own", () => {
   const episode = (task: string, seed: number, memory: number[][]) => ({
     task,
     seed,
     memory: memory.map((tokens) => Int32Array.from(tokens)),
     queries: [],
   });
-  const read = (episodes: Parameters<typeof otherTasks>[0], draw: "seed" | "task") =>
-    otherTasks(episodes, draw).map(({ segments }) =>
+  const read = (episodes: ReturnType<typeof episode>[], draw: "seed" | "task") =>
+    otherDemonstrations(textsOfEpisodes(episodes, draw)).map(({ segments }) =>
       segments.map(({ tokens, targetTokens }) => {
         assert.equal(targetTokens, tokens.length);
         return [...tokens];
@@ -254,8 +254,8 @@ test("otherTasks() gives the control the next task's demonstrations, as many tok
     const [few, draw] of [[reviews.slice(0, 1), "task"], [reviews, "seed"]] as const
   ) {
     assert.throws(
-      () => otherTasks(few, draw),
-      /^RangeError: Cannot read demonstrations of another task as there is only "reviews": /,
+      () => read(few, draw),
+      /^RangeError: Cannot read another document as there is none: current number of documents is 1,/,
     );
   }
 });

@@ -192,10 +192,12 @@ export function cutLike(
 export interface ClusteredDocument extends ReadableDocument {
   /** Its work or author; absent where the corpus does not say. */
   readonly cluster?: string;
+  /** Documents of one group alone stand in for each other (default: all do). */
+  readonly group?: unknown;
 }
 
 /**
- * Documents that a control reads in place of each document of a list: the next one, after the last the first. Where
+ * Documents that a control reads in place of each document of a list: the next one of its group, after the last the first. Where
  * documents have clusters, it is the next one of another cluster that is at least as long, or else the longest of other clusters,
  * so that no text shares its author or names with the document's own.
  *
@@ -204,13 +206,14 @@ export interface ClusteredDocument extends ReadableDocument {
 export function otherDocuments<Document extends ClusteredDocument>(
   documents: readonly Document[],
 ): Document[] {
-  if (documents.length < 2) {
-    throw new InputRangeError(
-      `Cannot read another document as there is none: current number of documents is ${documents.length}, allowed are 2 and more`,
-    );
-  }
   return documents.map((document, i) => {
-    const following = [...documents.slice(i + 1), ...documents.slice(0, i)];
+    const following = [...documents.slice(i + 1), ...documents.slice(0, i)]
+      .filter(({ group }) => group === document.group);
+    if (following.length === 0) {
+      throw new InputRangeError(
+        "Cannot read another document as there is none: current number of documents is 1, allowed are 2 and more",
+      );
+    }
     if (document.cluster === undefined) return following[0];
     const others = following.filter(({ cluster }) => cluster !== document.cluster);
     if (others.length === 0) {

@@ -28,8 +28,6 @@ export interface SeveralTexts {
 /** What an item reads: a document that others may stand in for. */
 export interface ItemText extends ClusteredDocument {
   readonly name: string;
-  /** Documents of one group alone stand in for each other (default: all do). */
-  readonly group?: unknown;
 }
 
 /**
