@@ -1,11 +1,11 @@
 /** Which keys and values a memory can hold, and the error about others. */
 import { InputRangeError } from "../errors.ts";
 
-/** Types in which a memory keeps keys and values. */
-export const storageTypes = ["float32", "float16", "int8"] as const;
+/** Type in which a memory keeps keys and values. */
+export type StorageType = "float32" | "float16" | "int8";
 
-/** One of them. */
-export type StorageType = typeof storageTypes[number];
+/** Every such type. */
+export const storageTypes = ["float32", "float16", "int8"] as const satisfies StorageType[];
 
 /** Numbers from here on round to infinity in float16, whose largest is 65,504. */
 const float16Limit = 65_520;
