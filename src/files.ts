@@ -324,9 +324,7 @@ export async function writeAtomically(
         using file = await open(temporary, { write: true, create: true, truncate: true });
         const parts = typeof content === "string" ? [new TextEncoder().encode(content)] : content;
         for await (const part of parts) {
-          for (let written = 0; written < part.length;) {
-            written += await file.write(part.subarray(written, written + maxTransferBytes));
-          }
+          await writeAll(file, part);
         }
         // Without this a power cut could leave the new name on an empty file.
         await file.syncData();
@@ -349,6 +347,16 @@ export async function writeAtomically(
       throw error;
     }
   });
+}
+
+/** Writes bytes whole, however few the system takes at once. */
+export async function writeAll(
+  file: Pick<OpenFile, "write">,
+  bytes: Uint8Array<ArrayBuffer>,
+): Promise<void> {
+  for (let written = 0; written < bytes.length;) {
+    written += await file.write(bytes.subarray(written, written + maxTransferBytes));
+  }
 }
 
 /** Tells this process from those with the same number on other machines. */

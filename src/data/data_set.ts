@@ -5,22 +5,32 @@
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as z from "zod";
-import { ifThere, makeFolderOf, readJson, writeAtomically } from "../files.ts";
+import { ifThere, readJson } from "../files.ts";
 import { gitHashOf, hashFile } from "../text/download.ts";
 import { checkedForm } from "./checked_form.ts";
+import { writeFile } from "./local_files.ts";
 
-const path = z.string().regex(/^[\w-][\w.-]*(\/[\w-][\w.-]*)*$/);
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
-const gitHash = z.string().regex(/^[0-9a-f]{40}$/);
+/** The form of SHA-256, hexadecimal. */
+export const sha256Form = z.string().regex(/^[0-9a-f]{64}$/);
+/** The form of a path below a folder. */
+export const pathForm = z.string().regex(/^[\w-][\w.-]*(\/[\w-][\w.-]*)*$/);
 
 const file = z.strictObject({
-  path,
-  sha256: sha256.optional(),
-  gitHash: gitHash.optional(),
+  /** Path below the folder of the data set; on the disk it may end in `.gz`. */
+  path: pathForm,
+  /** SHA-256 of its bytes, uncompressed; absent where they are not known. */
+  sha256: sha256Form.optional(),
+  /** The hash by which git names its bytes, SHA-1 (hexadecimal), where only that is known. */
+  gitHash: z.string().regex(/^[0-9a-f]{40}$/).optional(),
+  /** Where it can be fetched, or its source; absent where no address is known. */
   url: z.url({ protocol: /^https?$/ }).optional(),
-  sourceSha256: sha256.optional(),
+  /** SHA-256 of the bytes at `url`, where the data set's source makes the file of them; absent: they are the file. */
+  sourceSha256: sha256Form.optional(),
+  /** Other names under which people have it. */
   names: z.array(z.string()).optional(),
+  /** A file beside the list that it is a copy of; the user's own is as good. */
   bundled: z.string().regex(/^[\w-]+\.json$/).optional(),
+  /** Whether the data set is complete without it. */
   optional: z.boolean().optional(),
 }).refine((file) => file.url === undefined || isVerified(file), {
   error: "a file that is fetched must have a sha256 or a gitHash",
@@ -29,49 +39,37 @@ const file = z.strictObject({
 });
 
 const dataSet = z.strictObject({
+  /** Name, and the folder below `data/`. */
   name: z.string().regex(/^[a-z0-9_]+$/),
+  /** Its content, in one line. */
   what: z.string(),
+  /** Under which terms it can be used. */
   licence: z.string(),
+  /** Where it comes from: repositories and commits, and the changes made to its files. */
   origin: z.string(),
+  /** Field of a declaration that names its folder; absent where declarations name its files. */
   field: z.string().optional(),
-  files: z.array(file),
+  /** Its files, as far as they are known before it is fetched. */
+  files: z.array(file).readonly(),
 });
 
 const manifest = z.strictObject({ dataSets: z.array(dataSet) });
 
-export interface DataFile {
-  /** Path below the folder of the data set; on the disk it may end in `.gz`. */
-  readonly path: string;
-  /** SHA-256 (hexadecimal) of its bytes, uncompressed; absent where they are not known. */
-  readonly sha256?: string | undefined;
-  /** The hash by which git names its bytes, SHA-1 (hexadecimal), where only that is known. */
-  readonly gitHash?: string | undefined;
-  /** Where it can be fetched, or its source; absent where no address is known. */
-  readonly url?: string | undefined;
-  /** SHA-256 of the bytes at `url`, where the data set's source makes the file of them; absent: they are the file. */
-  readonly sourceSha256?: string | undefined;
-  /** Other names under which people have it. */
-  readonly names?: readonly string[] | undefined;
-  /** A file beside the list that it is a copy of; the user's own is as good. */
-  readonly bundled?: string | undefined;
-  /** Whether the data set is complete without it. */
-  readonly optional?: boolean | undefined;
-}
+const receipt = z.strictObject({
+  /** Address and commit that the files are from, or the path that they were taken from. */
+  from: z.string(),
+  files: z.array(z.strictObject({ path: pathForm, sha256: sha256Form })),
+});
 
-export interface DataSet {
-  /** Name, and the folder below `data/`. */
-  readonly name: string;
-  /** Its content, in one line. */
-  readonly what: string;
-  /** Under which terms it can be used. */
-  readonly licence: string;
-  /** Where it comes from: repositories and commits, and the changes made to its files. */
-  readonly origin: string;
-  /** Field of a declaration that names its folder; absent where declarations name its files. */
-  readonly field?: string | undefined;
-  /** Its files, as far as they are known before it is fetched. */
-  readonly files: readonly DataFile[];
-}
+export type DataFile = Readonly<z.infer<typeof file>>;
+
+export type DataSet = Readonly<z.infer<typeof dataSet>>;
+
+/**
+ * Record of a fetched data set whose files or hashes are not known in advance: `fetched.json` in its folder. Later checks compare
+ * the files with it.
+ */
+export type Receipt = Readonly<z.infer<typeof receipt>>;
 
 export interface DataSetState {
   /** Files that are there with the bytes they should have. */
@@ -86,21 +84,6 @@ export interface DataSetState {
   readonly absent: readonly DataFile[];
 }
 
-/**
- * Record of a fetched data set whose files or hashes are not known in advance: `fetched.json` in its folder. Later checks compare
- * the files with it.
- */
-export interface Receipt {
-  /** Address and commit that the files are from, or the path that they were taken from. */
-  readonly from: string;
-  readonly files: readonly { readonly path: string; readonly sha256: string }[];
-}
-
-const receipt = z.strictObject({
-  from: z.string(),
-  files: z.array(z.strictObject({ path, sha256 })),
-});
-
 /** The list of the data sets that experiments of this project read. */
 export const dataSetList: string = fileURLToPath(
   new URL("../../data/datasets.json", import.meta.url),
@@ -110,10 +93,7 @@ const receiptName = "fetched.json";
 
 /** Whether the bytes of a file are known. */
 export function isVerified(
-  { sha256, gitHash }: {
-    readonly sha256?: string | undefined;
-    readonly gitHash?: string | undefined;
-  },
+  { sha256, gitHash }: { readonly sha256?: unknown; readonly gitHash?: unknown },
 ): boolean {
   return sha256 !== undefined || gitHash !== undefined;
 }
@@ -207,7 +187,7 @@ export async function receiptOf(
   folder: string,
   paths: readonly string[],
 ): Promise<Receipt> {
-  const files: { path: string; sha256: string }[] = [];
+  const files: Receipt["files"] = [];
   for (const path of paths) {
     files.push({ path, sha256: (await hashFile(join(folder, path))).hash });
   }
@@ -216,9 +196,7 @@ export async function receiptOf(
 
 /** Writes the record of a fetched data set. */
 export async function writeReceipt(folder: string, content: Receipt): Promise<void> {
-  const target = join(folder, receiptName);
-  await makeFolderOf(target);
-  await writeAtomically(target, `${JSON.stringify(content, null, 2)}\n`);
+  await writeFile(join(folder, receiptName), `${JSON.stringify(content, null, 2)}\n`);
 }
 
 async function readReceipt(folder: string): Promise<Receipt | undefined> {

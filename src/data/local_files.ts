@@ -6,10 +6,18 @@ import { ifThere, makeFolderOf, openContent, writeAtomically } from "../files.ts
 /** Most files of a folder that is searched. */
 const mostFound = 200_000;
 
+/** Writes a file, whole or not at all, and makes its folder where there is none. */
+export async function writeFile(
+  target: string,
+  content: Parameters<typeof writeAtomically>[1],
+): Promise<void> {
+  await makeFolderOf(target);
+  await writeAtomically(target, content);
+}
+
 /** Copies a file, uncompressed where its name ends in `.gz`; it takes its name when it is whole. */
 export async function copyFile(from: string, target: string): Promise<void> {
-  await makeFolderOf(target);
-  await writeAtomically(target, await openContent(from));
+  await writeFile(target, await openContent(from));
 }
 
 /** A file, or the regular files below a folder, in the order of their paths; links to files count, those to folders do not. */

@@ -8,39 +8,33 @@ import { gunzip } from "node:zlib";
 import { join } from "node:path";
 import * as z from "zod";
 import { InputError, InputRangeError } from "../errors.ts";
-import { ifThere, readJson, readRegularFile, writeAtomically } from "../files.ts";
+import { ifThere, isThere, readJson, readRegularFile } from "../files.ts";
 import { hashFile } from "../text/download.ts";
 import { checkedForm } from "./checked_form.ts";
+import { sha256Form } from "./data_set.ts";
+import { writeFile } from "./local_files.ts";
 import { packageSource } from "./package_source.ts";
 import { sha256Of } from "../sha256.ts";
 
 const pinnedPackage = z.strictObject({
   name: z.string().regex(/^(@[a-z0-9][\w.-]*\/)?[a-z0-9][\w.-]*$/),
   version: z.string().regex(/^\d+\.\d+\.\d+[\w.+-]*$/),
+  /** SPDX expression of its licence. */
   licence: z.string(),
+  /** SHA-512 of its archive, as the registry and lock files write it: `sha512-BASE64`. */
   integrity: z.string().regex(/^sha512-[A-Za-z0-9+/]{86}==$/),
+  /** Folders or files that hold its source; `""` is its root. */
   sources: z.array(z.string().regex(/^([\w-][\w.-]*(\/[\w-][\w.-]*)*)?$/)).min(1),
+  /** Folder of its document: `train-backbone`, `train-memory`, `valid` or `test`. */
   split: z.string().regex(/^[\w-]+$/),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  /** SHA-256 of its document. */
+  sha256: sha256Form,
 });
 
 const packageList = z.strictObject({ packages: z.array(pinnedPackage).min(1) });
 
 /** A package whose bytes are known. */
-export interface PinnedPackage {
-  readonly name: string;
-  readonly version: string;
-  /** SPDX expression of its licence. */
-  readonly licence: string;
-  /** SHA-512 of its archive, as the registry and lock files write it: `sha512-BASE64`. */
-  readonly integrity: string;
-  /** Folders or files that hold its source; `""` is its root. */
-  readonly sources: readonly string[];
-  /** Folder of its document: `train-backbone`, `train-memory`, `valid` or `test`. */
-  readonly split: string;
-  /** SHA-256 (hexadecimal) of its document. */
-  readonly sha256: string;
-}
+export type PinnedPackage = Readonly<z.infer<typeof pinnedPackage>>;
 
 /** Source of packages, and the report of progress. */
 export interface PackageOptions {
@@ -108,10 +102,8 @@ export async function fetchPackages(
       const archive = await obtainArchive(pinned, temporary, options);
       if (archive === undefined) continue;
       const document = await packageDocument(archive, pinned, options);
-      const target = join(folder, documentPath(pinned));
-      await Deno.mkdir(join(folder, pinned.split), { recursive: true });
-      await writeAtomically(target, document);
-      if (archive.isTemporary) await Deno.remove(archive.path);
+      await writeFile(join(folder, documentPath(pinned)), document);
+      if (options.from === undefined) await Deno.remove(archive);
       written++;
     }
   } finally {
@@ -124,24 +116,16 @@ export async function fetchPackages(
   );
 }
 
-/** An archive on the disk, and whether it may be removed. */
-interface Archive {
-  readonly path: string;
-  readonly isTemporary: boolean;
-}
-
-/** Takes the user's archive, or fetches it with npm; undefined where the user has none. */
+/** Path of the user's archive, or of one that npm fetches; undefined where the user has none. */
 async function obtainArchive(
   pinned: PinnedPackage,
   temporary: string,
   options: PackageOptions,
-): Promise<Archive | undefined> {
-  if (options.from !== undefined) {
-    const path = join(options.from, archiveName(pinned));
-    return await ifThere(Deno.stat(path)) && { path, isTemporary: false };
-  }
-  await npmPack(pinned, temporary, options);
-  return { path: join(temporary, archiveName(pinned)), isTemporary: true };
+): Promise<string | undefined> {
+  const path = join(options.from ?? temporary, archiveName(pinned));
+  if (options.from === undefined) await npmPack(pinned, temporary, options);
+  else if (!await isThere(path)) return undefined;
+  return path;
 }
 
 /** The name that `npm pack` gives to an archive: `@scope/name` becomes `scope-name`. */
@@ -201,7 +185,7 @@ function npmReason(output: string): string {
 
 /** The document in an archive, both verified. */
 async function packageDocument(
-  { path }: Archive,
+  path: string,
   pinned: PinnedPackage,
   { maxBytes = 2 ** 26 }: PackageOptions,
 ): Promise<string> {

@@ -3,14 +3,7 @@
  */
 import { basename, join } from "node:path";
 import { InputError, InputRangeError } from "../errors.ts";
-import {
-  ifThere,
-  makeFolderOf,
-  readRegularFile,
-  readTextBytes,
-  removeIfThere,
-  writeAtomically,
-} from "../files.ts";
+import { ifThere, readRegularFile, readTextBytes, removeIfThere } from "../files.ts";
 import { downloadFile } from "../text/download.ts";
 import {
   checkDataSet,
@@ -22,7 +15,7 @@ import {
 } from "./data_set.ts";
 import type { DataSetSource, Obtaining } from "./data_set_source.ts";
 import { dataSetSources } from "./data_sets.ts";
-import { copyFile, filesAt } from "./local_files.ts";
+import { copyFile, filesAt, writeFile } from "./local_files.ts";
 import { sha256Of } from "../sha256.ts";
 
 /** Most bytes of a file of which another is made. */
@@ -165,7 +158,7 @@ async function takeFile(
     return false; // the source of another file
   }
   if (sha256Of(made) !== file.sha256) return false;
-  await writeFile(target, made);
+  await writeFile(target, [made]);
   return true;
 }
 
@@ -186,10 +179,5 @@ async function writeMade(
       `Cannot make "${file.path}" of "${url}" as its bytes are others: expected SHA-256 ${file.sha256}, found ${hash} (${made.length} bytes)`,
     );
   }
-  await writeFile(join(folder, file.path), made);
-}
-
-async function writeFile(target: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-  await makeFolderOf(target);
-  await writeAtomically(target, [bytes]);
+  await writeFile(join(folder, file.path), [made]);
 }

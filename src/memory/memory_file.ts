@@ -18,7 +18,7 @@
 import { z } from "zod";
 import { InputError, InputTypeError } from "../errors.ts";
 import { createHash, isDeepStrictEqual, open, stat } from "../system.ts";
-import { checkRegular, maxTransferBytes, writeAtomically, writing } from "../files.ts";
+import { checkRegular, writeAll, writeAtomically, writing } from "../files.ts";
 import { ByteFile, type ByteSource, bytesSource } from "../formats/byte_file.ts";
 import { type OpenFile, seekStart } from "../open_file.ts";
 import {
@@ -434,12 +434,6 @@ async function addPart(
   await writeAll(file, header!);
   await file.syncData();
   return hexOf(last);
-}
-
-async function writeAll(file: OpenFile, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-  for (let written = 0; written < bytes.length;) {
-    written += await file.write(bytes.subarray(written, written + maxTransferBytes));
-  }
 }
 
 /** Whether the oldest chunks of a bank are those of a file, by who wrote them, tokens and positions. */

@@ -8,9 +8,9 @@ import { type Document, hashDocuments } from "../text/corpus.ts";
 import { kindOf } from "../evaluation/evaluations.ts";
 import { trainingsOf } from "../experiment/trainings.ts";
 import { DocumentStream } from "../text/document_stream.ts";
-import { concatenateDocuments, LaneStream } from "../text/lane_stream.ts";
+import { LaneStream } from "../text/lane_stream.ts";
 import { RepetitionStream } from "../text/repetition_stream.ts";
-import type { SegmentStream } from "../text/segments.ts";
+import { concatenate, type SegmentStream } from "../text/segments.ts";
 import { hashOf, type Tokenizer } from "../text/tokenizer.ts";
 import { openTokenizer, tokenizers } from "../text/tokenizers/tokenizers.ts";
 import { runTokenizer, trainedTokenizerPath } from "./load_trained_model.ts";
@@ -104,7 +104,10 @@ function corpusStream(
   const { eos, pad = padId } = tokenizer.specialIds;
   switch (training.batches) {
     case "lanes":
-      return new LaneStream(concatenateDocuments(documents), { batchSize, contextTokens, eos });
+      return new LaneStream(
+        concatenate(documents.map(({ tokens }) => tokens)),
+        { batchSize, contextTokens, eos },
+      );
     case "documents": {
       const { maxDocumentTokens } = treatmentOf(experiment.corpus);
       return new DocumentStream(documents, {

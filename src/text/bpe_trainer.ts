@@ -3,32 +3,24 @@
  * token, again and again.
  */
 import { type BpeDefinition, byteCharacters, preTokens } from "./byte_level_bpe.ts";
+import { specialTokens } from "./tokenizer.ts";
 import { InputRangeError } from "../errors.ts";
-
-/** Options of training a vocabulary. */
-export interface BpeTrainingOptions {
-  /** Tokens in the vocabulary: 4 special ones, 256 bytes, the rest learnt. */
-  readonly vocabSize: number;
-}
 
 /** How often a pair must occur to become a token. */
 const minimumCount = 2;
-
-/** Special tokens by id, as every fairseq dictionary has them. */
-const specialTokens = ["<s>", "<pad>", "</s>", "<unk>"];
 
 /**
  * Trains a byte-level BPE. The result depends on the texts and options alone: of pairs that are equally frequent
  * the one with the smaller left id wins, then the one with the smaller right id.
  *
  * @param texts Texts to learn from, for example one a document; tens of megabytes take well under a minute.
+ * @param options `vocabSize`: tokens in the vocabulary, 4 special ones, 256 bytes, the rest learnt.
  * @throws {RangeError} If the vocabulary cannot hold the bytes, or the texts are too few to fill it.
  */
 export function trainByteLevelBpe(
   texts: Iterable<string>,
-  options: BpeTrainingOptions,
+  { vocabSize }: { readonly vocabSize: number },
 ): BpeDefinition {
-  const { vocabSize } = options;
   const smallest = specialTokens.length + byteCharacters.length;
   if (!Number.isInteger(vocabSize) || vocabSize < smallest || vocabSize > 2 ** 20) {
     throw new InputRangeError(

@@ -34,7 +34,7 @@ const byteOfCharacter = new Map(byteCharacters.map((character, byte) => [charact
  * GPT-2's pre-tokenisation. Its `\s` is Unicode's White_Space; JavaScript's differs: it has U+FEFF
  * and lacks U+0085.
  */
-const preTokenPattern =
+export const preTokenPattern: RegExp =
   /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
 
 /** Cuts text into the pre-tokens within which merges happen; joined they are the text. */

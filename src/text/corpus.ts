@@ -34,9 +34,9 @@ const patterns = "*.txt, *.txt.gz, *.tex, *.tex.gz";
  * @throws {Deno.errors.NotFound} If a source is missing, or nothing there matches.
  * @throws {RangeError} If two files have one name, or wildcards stand before the last part of a path.
  */
-export async function findDocuments(sources: string | readonly string[]): Promise<DocumentFile[]> {
+export async function findDocuments(sources: readonly string[]): Promise<DocumentFile[]> {
   const paths = new Set<string>();
-  for (const source of typeof sources === "string" ? [sources] : sources) {
+  for (const source of sources) {
     const found = await filesOf(source.replace(/(?<=.)\/+$/, ""));
     if (found.length === 0) {
       throw new Deno.errors.NotFound(
@@ -61,19 +61,11 @@ export async function findDocuments(sources: string | readonly string[]): Promis
 /**
  * Opens a corpus: finds its documents, as `findDocuments` does, and reads them in that order.
  *
- * @param sources Files, folders or paths with wildcards.
- * @param options `maxDocuments`: reads only the first so many.
+ * @param source A file, a folder or a path with wildcards.
  * @throws Whatever `findDocuments` and `readDocument` throw.
  */
-export async function openCorpus(
-  sources: string | readonly string[],
-  options: { readonly maxDocuments?: number } = {},
-): Promise<Document[]> {
-  const documents: Document[] = [];
-  for (const file of (await findDocuments(sources)).slice(0, options.maxDocuments)) {
-    documents.push(await readDocument(file));
-  }
-  return documents;
+export async function openCorpus(source: string): Promise<Document[]> {
+  return await Array.fromAsync(await findDocuments([source]), readDocument);
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 import type { TokenizedDocument } from "./document_tokens.ts";
 import { Random } from "../random.ts";
-import { countTargets, type SegmentBatch, type SegmentStream } from "./segments.ts";
+import { countTargets, isCount, type SegmentBatch, type SegmentStream } from "./segments.ts";
 import { InputRangeError } from "../errors.ts";
 
 /** How documents are dealt to rows. */
@@ -161,8 +161,4 @@ export class DocumentStream implements SegmentStream {
     }
     return this.#order.parts[this.#dealt++ % count];
   }
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isInteger(value) && Number(value) >= 0;
 }

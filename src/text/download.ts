@@ -6,11 +6,11 @@ import { InputError, InputRangeError, InputTypeError, isInputError } from "../er
 import {
   ifThere,
   makeFolderOf,
-  maxTransferBytes,
   openContent,
   openRegularFile,
   readTextBytes,
   removeIfThere,
+  writeAll,
   writing,
 } from "../files.ts";
 
@@ -200,9 +200,10 @@ async function receive(
   download: Download,
   partial: string,
   start: number,
-  { answerMs = 30_000, stallMs = 30_000, maxBytes = 2 ** 30, progress }: DownloadOptions,
+  options: DownloadOptions,
 ): Promise<boolean> {
   const { url } = download;
+  const { answerMs = 30_000, stallMs = 30_000, maxBytes = 2 ** 30, progress } = options;
   using watch = new Watch();
   watch.expect(answerMs);
   const response = await request(url, {
@@ -215,12 +216,7 @@ async function receive(
     // The part already on disk is as long as the file or longer.
     await response.body?.cancel();
     await removeIfThere(partial);
-    return await receive(download, partial, 0, {
-      answerMs,
-      stallMs,
-      maxBytes,
-      ...(progress && { progress }),
-    });
+    return await receive(download, partial, 0, options);
   }
   if (!response.ok) {
     await response.body?.cancel();
@@ -268,11 +264,7 @@ async function receive(
       sinceExpected += value.length;
       bytes += value.length;
       await checkSize(bytes);
-      await writing(partial, async () => {
-        for (let written = 0; written < value.length;) {
-          written += await file.write(value.subarray(written, written + maxTransferBytes));
-        }
-      });
+      await writing(partial, () => writeAll(file, value));
       progress?.(bytes, total);
     }
   } catch (cause) {

@@ -1,4 +1,4 @@
-import type { SpecialIds } from "./tokenizer.ts";
+import { type SpecialIds, specialTokens } from "./tokenizer.ts";
 import { InputSyntaxError } from "../errors.ts";
 
 /** Ids of the four special symbols that every fairseq dictionary begins with (specification section 1). */
@@ -19,7 +19,7 @@ export interface Dictionary {
  * @throws {SyntaxError} If a line is not a symbol and a count, or repeats a symbol.
  */
 export function parseDictionary(text: string, name: string): Dictionary {
-  const symbols = ["<s>", "<pad>", "</s>", "<unk>"];
+  const symbols: string[] = [...specialTokens];
   const ids = new Map(symbols.map((symbol, id) => [symbol, id]));
   for (const [number, line] of text.replace(/(?:\r\n?|\n)$/, "").split(/\r\n?|\n/).entries()) {
     const symbol = /^(\S+) \d+\s*$/.exec(line)?.[1];

@@ -4,7 +4,7 @@
  * where the library's differ in classes of characters, behaviours of a split, or settings that they do not read.
  */
 import type { Tokenizer } from "@huggingface/tokenizers";
-import { tokenBytes } from "./byte_level_bpe.ts";
+import { preTokenPattern, tokenBytes } from "./byte_level_bpe.ts";
 import { precompiledNormalizer } from "./precompiled_normalizer.ts";
 import { decodeUtf8 } from "./tokenizer.ts";
 
@@ -122,10 +122,7 @@ function replaceCuts(cutter: Cutter | null, part: unknown): void {
   }
   const fields = part as Part;
   if (fields.type === "ByteLevel") {
-    cutter.pattern = new RegExp(
-      `'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^${space}\\p{L}\\p{N}]+|${space}+(?!\\P{White_Space})|${space}+`,
-      "gu",
-    );
+    cutter.pattern = preTokenPattern;
     return;
   }
   const cut = cutOf(fields, cutter.pattern);

@@ -5,7 +5,7 @@
  */
 import { InputRangeError } from "../errors.ts";
 import { Random } from "../random.ts";
-import type { SegmentBatch, SegmentStream } from "./segments.ts";
+import { concatenate, isCount, type SegmentBatch, type SegmentStream } from "./segments.ts";
 
 /** Options of rows of repeated tokens. */
 export interface RepetitionOptions {
@@ -62,8 +62,8 @@ export class RepetitionStream implements SegmentStream {
     this.#step++;
     return {
       ...batch,
-      tokens: joinRows(batch.tokens, repeated.map((tokens) => tokens.subarray(0, T))),
-      targets: joinRows(batch.targets, repeated.map((tokens) => tokens.subarray(1))),
+      tokens: concatenate([batch.tokens, ...repeated.map((tokens) => tokens.subarray(0, T))]),
+      targets: concatenate([batch.targets, ...repeated.map((tokens) => tokens.subarray(1))]),
       targetTokens: [...targetTokens, ...repeated.map(() => T)],
       starts: [...batch.starts, ...repeated.map(() => true)],
     };
@@ -86,7 +86,7 @@ export class RepetitionStream implements SegmentStream {
 
   seek(position: unknown): void {
     const { step, corpus } = (position ?? {}) as Partial<RepetitionPosition>;
-    if (!Number.isSafeInteger(step) || step! < 0) {
+    if (!isCount(step)) {
       throw new InputRangeError(
         `Cannot seek in batches with repeated tokens as the position must have a step: current value is ${
           JSON.stringify(position)
@@ -94,18 +94,6 @@ export class RepetitionStream implements SegmentStream {
       );
     }
     this.#corpus.seek(corpus);
-    this.#step = step!;
+    this.#step = step;
   }
-}
-
-function joinRows(
-  corpus: Int32Array,
-  repeated: readonly Int32Array[],
-): Int32Array<ArrayBuffer> {
-  const joined = new Int32Array(
-    corpus.length + repeated.reduce((sum, { length }) => sum + length, 0),
-  );
-  joined.set(corpus);
-  repeated.forEach((tokens, row) => joined.set(tokens, corpus.length + row * tokens.length));
-  return joined;
 }

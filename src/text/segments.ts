@@ -80,6 +80,22 @@ export function cutDocument(
   return { name: document.name, segments, targetTokens, words: document.words };
 }
 
+/** Joins token ids. */
+export function concatenate(parts: readonly Int32Array[]): Int32Array<ArrayBuffer> {
+  const all = new Int32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    all.set(part, offset);
+    offset += part.length;
+  }
+  return all;
+}
+
+/** Whether a value of a position counts batches, documents or segments. */
+export function isCount(value: unknown): value is number {
+  return Number.isInteger(value) && Number(value) >= 0;
+}
+
 /** Cuts tokens into consecutive segments of `contextTokens` each, of which the last may be shorter. */
 export function cutSegments(
   tokens: ArrayLike<number>,

@@ -16,6 +16,9 @@ export interface SpecialIds {
   readonly unk?: number;
 }
 
+/** Names of the special tokens by their ids, as every fairseq dictionary has them. */
+export const specialTokens = ["<s>", "<pad>", "</s>", "<unk>"] as const;
+
 /** Turns text into token ids and back. */
 export interface Tokenizer {
   /** Number of ids: every id is below it. */

@@ -4,7 +4,14 @@
 import type { Tokenizer as LibraryModel } from "@huggingface/tokenizers";
 import { z } from "zod";
 import { type BpeDefinition, byteCharacters, ByteLevelBpe, tokenBytes } from "./byte_level_bpe.ts";
-import { checkTokenIds, decodeUtf8, hashOf, type SpecialIds, type Tokenizer } from "./tokenizer.ts";
+import {
+  checkTokenIds,
+  decodeUtf8,
+  hashOf,
+  type SpecialIds,
+  specialTokens,
+  type Tokenizer,
+} from "./tokenizer.ts";
 import {
   namingFile,
   openLibraryModel,
@@ -89,11 +96,11 @@ export function parseTokenizerJsonWithLibrary(
 /**
  * Writes a byte-level BPE as a `tokenizer.json`.
  *
- * @param specialTokens Those tokens of the vocabulary that no text encodes to.
+ * @param special Those tokens of the vocabulary that no text encodes to.
  */
 export function formatTokenizerJson(
   definition: BpeDefinition,
-  specialTokens: readonly string[] = ["<s>", "<pad>", "</s>", "<unk>"],
+  special: readonly string[] = specialTokens,
 ): string {
   const { vocab, merges } = definition;
   const byteLevel = {
@@ -103,7 +110,7 @@ export function formatTokenizerJson(
     "use_regex": true,
   };
   return JSON.stringify(tokenizerJsonOf({
-    specialTokens: specialTokens.map((content) => ({ id: vocab.get(content), content })),
+    specialTokens: special.map((content) => ({ id: vocab.get(content), content })),
     preTokenizer: byteLevel,
     decoder: byteLevel,
     model: {

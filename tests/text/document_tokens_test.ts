@@ -2,7 +2,7 @@ import { countWords, tokenizeDocument, unwrapLines } from "../../src/text/docume
 import type { Tokenizer } from "../../src/text/tokenizer.ts";
 import { readSafetensors } from "../../src/formats/safetensors.ts";
 import { openCorpus } from "../../src/text/corpus.ts";
-import { concatenateDocuments } from "../../src/text/lane_stream.ts";
+import { concatenate } from "../../src/text/segments.ts";
 import { assert, fixturePath, sharedPath, sharedTest, test } from "../testing.ts";
 
 /** A token a character, its code point plus 4. */
@@ -96,9 +96,9 @@ sharedTest("tokenizeDocument() reproduces the released stream from its lines", a
     part.replaceAll(/\b2 0\b/g, "\n").replace(/^0\b/, "").replace(/\b2 $/, "\n\n")
   );
   assert.equal(documents.length, 12);
-  const stream = concatenateDocuments(
+  const stream = concatenate(
     documents.map((text) =>
-      tokenizeDocument({ name: "", text, sha256: "" }, words, { lines: "released-code" })
+      tokenizeDocument({ name: "", text, sha256: "" }, words, { lines: "released-code" }).tokens
     ),
   );
   assert.deepEqual(stream.subarray(0, expected.length), expected);

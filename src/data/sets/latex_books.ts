@@ -2,19 +2,13 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as z from "zod";
 import { InputError, InputRangeError } from "../../errors.ts";
-import {
-  decodeText,
-  ifThere,
-  isThere,
-  makeFolderOf,
-  readJson,
-  readRegularFile,
-  writeAtomically,
-} from "../../files.ts";
+import { decodeText, ifThere, isThere, readJson, readRegularFile } from "../../files.ts";
 import { sha256Of } from "../../sha256.ts";
 import { fetchBounded, hashFile } from "../../text/download.ts";
 import { checkedForm } from "../checked_form.ts";
+import { pathForm, sha256Form } from "../data_set.ts";
 import type { DataSetSource, Obtaining } from "../data_set_source.ts";
+import { writeFile } from "../local_files.ts";
 
 const named = z.string().min(1);
 
@@ -25,8 +19,8 @@ const workForm = z.strictObject({
   repository: z.string().regex(/^[\w-]+\/[\w-][\w.-]*$/),
   commit: z.string().regex(/^[0-9a-f]{40}$/),
   split: z.string().regex(/^[\w-]+$/),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/),
-  paths: z.array(z.string().regex(/^[\w-][\w.-]*(\/[\w-][\w.-]*)*$/)).min(1),
+  sha256: sha256Form,
+  paths: z.array(pathForm).min(1),
 });
 
 const workList = z.strictObject({ works: z.array(workForm).min(1) });
@@ -37,22 +31,20 @@ const workList = z.strictObject({ works: z.array(workForm).min(1) });
  */
 export type LatexWork = z.infer<typeof workForm>;
 
-/** Where works are listed and fetched. */
-export interface LatexWorks {
-  /** A JSON file such as `data/latex_books.json`. */
-  readonly list: string;
-  /** Server of the files: `URL/OWNER/NAME/COMMIT/PATH`. */
-  readonly url: string;
-}
-
 /** LaTeX sources of books and theses, a document each, in four splits by authors. */
 export const latexBooks: DataSetSource = latexWorks({
   list: fileURLToPath(new URL("../../../data/latex_books.json", import.meta.url)),
   url: "https://raw.githubusercontent.com",
 });
 
-/** The works of a list; they are fetched, or taken from a folder that has a clone at `OWNER/NAME` for each repository. */
-export function latexWorks({ list, url }: LatexWorks): DataSetSource {
+/**
+ * The works of a list; they are fetched, or taken from a folder that has a clone at `OWNER/NAME` for each repository.
+ *
+ * @param options `list`: a JSON file such as `data/latex_books.json`; `url`: server of the files, `URL/OWNER/NAME/COMMIT/PATH`.
+ */
+export function latexWorks(
+  { list, url }: { readonly list: string; readonly url: string },
+): DataSetSource {
   return {
     async files() {
       const works = await readLatexWorks(list);
@@ -153,9 +145,7 @@ async function writeDocument(
         `expected SHA-256 ${work.sha256}, found ${hash}`,
     );
   }
-  const target = join(folder, documentPath(work));
-  await makeFolderOf(target);
-  await writeAtomically(target, document);
+  await writeFile(join(folder, documentPath(work)), document);
 }
 
 /** A file's text without preamble and what follows the document's end; all of it where it is part of another file. */

@@ -273,7 +273,8 @@ export function writeBabiText(
 ): BabiText {
   const { wording, haystack, length, instance, seed, count } = options;
   const maxAnswerTokens = options.maxAnswerTokens ?? wording.answerTokens;
-  const { random, ...room } = roomOf("babilong", { task, length, instance, seed, maxAnswerTokens });
+  const room = roomOf("babilong", { task, length, instance, seed, maxAnswerTokens });
+  const { random } = room;
   const cast = wording.cast(task), { exampleCast, joint } = wording;
   const { facts, question: asked, answer } = drawStory(task, {
     wording,
@@ -286,7 +287,7 @@ export function writeBabiText(
     ? `${example.facts.join(joint)}${wording.ask(example.question)} ${example.answer}\n\n`
     : "";
   const question = wording.ask(asked);
-  const context = hideFacts(facts, {
+  const context = hideFacts(facts, { ...room, count }, {
     ...surroundByHaystack(haystack, {
       random: random("haystack"),
       joint,
@@ -294,9 +295,6 @@ export function writeBabiText(
     }),
     before: `${wording.before}${shown}`,
     question,
-    ...room,
-    random: () => random("places"),
-    count,
   });
   const labels = labelsOf(task, cast);
   return {

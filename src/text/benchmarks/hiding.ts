@@ -3,6 +3,7 @@
  */
 import type { Random } from "../../random.ts";
 import { fillText } from "./filling.ts";
+import type { TextOptions, TextRoom } from "./generated_text.ts";
 import { type Haystack, sentencesFrom } from "./haystack.ts";
 
 /** The text among which facts stand. */
@@ -16,24 +17,21 @@ export interface Surroundings {
 /**
  * Hides facts, in their order, between sentences, each place as likely.
  *
- * @param options `before`: text before the first sentence; `question`: text behind the last, which counts; `random`: begins the random
- * numbers of the places; `budget`: tokens at most; `name`: of the text, for errors.
+ * @param room The room for the text.
+ * @param options `before`: text before the first sentence; `question`: text behind the last, which counts.
  * @throws {RangeError} If facts and question have no room.
  */
 export function hideFacts(
   facts: readonly string[],
-  { take, joint, before, question, random, count, budget, name }: Surroundings & {
+  { random, count, budget, name }: TextRoom & Pick<TextOptions<unknown>, "count">,
+  { take, joint, before, question }: Surroundings & {
     readonly before: string;
     readonly question: string;
-    readonly random: () => Random;
-    readonly count: (text: string) => number;
-    readonly budget: number;
-    readonly name: string;
   },
 ): string {
   return fillText(
     (sentences) => {
-      const around = [...take(sentences)], drawn = random();
+      const around = [...take(sentences)], drawn = random("places");
       const places = facts.map(() => drawn.below(around.length + 1)).sort((a, b) => b - a);
       // From the last on, so that earlier places stay.
       [...facts].reverse().forEach((fact, i) => around.splice(places[i], 0, fact));

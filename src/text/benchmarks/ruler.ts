@@ -145,24 +145,6 @@ const writers: Readonly<Record<RulerTask, (room: Room) => Written>> = {
   "fwe": (room) => writeFrequent(room, { asked: 3, exponent: 2 }),
 };
 
-/** Facts among a text that is filled up. */
-function hide(
-  { random, count, budget, name }: Room,
-  { facts, ...text }: Surroundings & {
-    readonly facts: readonly string[];
-    readonly before: string;
-    readonly question: string;
-  },
-): string {
-  return hideFacts(facts, {
-    ...text,
-    random: () => random("places"),
-    count,
-    budget,
-    name,
-  });
-}
-
 function surroundings(
   { wording, haystack, random }: Room,
   kind: "noise" | "haystack",
@@ -222,7 +204,7 @@ function writeNeedles(
     }
     : surroundings(room, around, drawnKeys);
   return {
-    context: hide(room, { ...asking, facts, ...surrounding }),
+    context: hideFacts(facts, room, { ...asking, ...surrounding }),
     question: asking.question,
     answers,
     chance: answers.length / wording.countOf(value),
@@ -250,7 +232,7 @@ function writeTracking(room: Room, { hops }: { readonly hops: number }): Written
     asking.before;
   const facts = chain(answers, value);
   return {
-    context: hide(room, { facts, before, question: asking.question, ...noise }),
+    context: hideFacts(facts, room, { before, question: asking.question, ...noise }),
     question: asking.question,
     answers,
     chance: size / wording.variableCount,

@@ -14,8 +14,6 @@ export interface ChapterBreakOptions {
   readonly seed: number | string;
   /** First chapter whose beginning is asked for, from 0; default 4, so that there is a long text before it. */
   readonly firstChapter?: number;
-  /** Tokens of `ctx`: the last so many before the break; absent: all. */
-  readonly prefixTokens?: number;
 }
 
 /**
@@ -40,18 +38,13 @@ export function writeChapterBreak(
 }
 
 function instancesOf(book: ChronicleBook, options: ChapterBreakOptions): ChapterBreakInstance[] {
-  const { seed, firstChapter = 4, prefixTokens = Infinity } = options;
+  const { seed, firstChapter = 4 } = options;
   const { name, tokens, chapters } = book;
   if (!(Number.isInteger(firstChapter) && firstChapter >= 1 && firstChapter < chapters.length)) {
     throw new InputRangeError(
       `Cannot make ChapterBreak instances of "${name}" as firstChapter must be a chapter in 1 .. ${
         chapters.length - 1
       }: current value is ${firstChapter}`,
-    );
-  }
-  if (!(prefixTokens >= 1)) {
-    throw new InputRangeError(
-      `Cannot make ChapterBreak instances of "${name}" as prefixTokens must be at least 1: current value is ${prefixTokens}`,
     );
   }
   const random = new Random(`${seed}/chapter break/${name}`);
@@ -69,7 +62,7 @@ function instancesOf(book: ChronicleBook, options: ChapterBreakOptions): Chapter
       );
     }
     return {
-      ctx: formatText(tokens.subarray(Math.max(0, start - prefixTokens), start)),
+      ctx: formatText(tokens.subarray(0, start)),
       pos,
       negs: random.shuffle([...others] as string[]).slice(0, negatives),
     };

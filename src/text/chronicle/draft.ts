@@ -80,17 +80,15 @@ export class Draft {
   }
 
   /** "Review: ADJECTIVE [and ADJECTIVE] was GOOD Sentiment: LABEL ." */
-  tellReview(fact: Fact, twoAdjectives: boolean = this.drawTwoAdjectives()): void {
+  tellReview(
+    fact: Fact,
+    twoAdjectives: boolean = this.#happens(this.#config.twoAdjectiveShare),
+  ): void {
     this.#write(review, this.#draw("adjectives"));
     if (twoAdjectives) this.#write(and, this.#draw("adjectives"));
     this.#write(was, fact.entity, sentiment);
     this.#mention(fact, "label");
     this.#write(stop);
-  }
-
-  /** Whether a review is to have two adjectives. */
-  drawTwoAdjectives(): boolean {
-    return this.#happens(this.#config.twoAdjectiveShare);
   }
 
   /** "the ADJECTIVE NOUN VERB near the NOUN .", or "the NOUN of the NOUN VERB .": tells nothing. */

@@ -1,9 +1,9 @@
 /**
  * The tokenizer of the chronicle: words that white space separates.
  */
-import type { Tokenizer } from "../tokenizer.ts";
+import { specialTokens, type Tokenizer } from "../tokenizer.ts";
 import { parseTokenizerJson, tokenizerJsonOf } from "../tokenizer_json.ts";
-import { idOf, specialIds, specialTokens, vocabulary } from "./vocabulary.ts";
+import { idOf, specialIds, vocabulary } from "./vocabulary.ts";
 
 /** Writes the vocabulary of the chronicle as a `tokenizer.json`; `data/chronicle/tokenizer.json` holds it. */
 export function formatChronicleTokenizer(): string {

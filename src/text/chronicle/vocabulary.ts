@@ -3,9 +3,8 @@
  * invented, so that no model can know them from elsewhere.
  */
 import { InputRangeError } from "../../errors.ts";
-
-/** Tokens that are no words, in the order of their ids. */
-export const specialTokens = ["<s>", "<pad>", "</s>", "<unk>"] as const;
+import { fairseqSpecialIds } from "../fairseq_dictionary.ts";
+import { specialTokens } from "../tokenizer.ts";
 
 /** Words of the chronicle by class; their ids follow the special tokens in this order. */
 export const words = {
@@ -79,7 +78,7 @@ export type WordClass = keyof typeof words;
 /** All tokens of the chronicle, in the order of their ids. */
 export const vocabulary: readonly string[] = [...specialTokens, ...Object.values(words).flat()];
 
-export const specialIds = { bos: 0, pad: 1, eos: 2, unk: 3 } as const;
+export const specialIds = fairseqSpecialIds;
 
 const idsByWord = new Map(vocabulary.map((word, id) => [word, id]));
 

@@ -1,12 +1,7 @@
 import { z } from "zod";
 import type { Accepts, Assert } from "../../declaration/part.ts";
 import { InputTypeError } from "../../errors.ts";
-import {
-  type CorpusContext,
-  type CorpusKind,
-  type RunText,
-  tokenizerProblems,
-} from "./corpus_kind.ts";
+import { type CorpusKind, tokenizerProblems } from "./corpus_kind.ts";
 
 /** No documents: nothing is trained, and evaluations bring their own texts. */
 export interface NoCorpusConfig {
@@ -28,25 +23,19 @@ export const noCorpus: CorpusKind<NoCorpusConfig, NoCorpusConfig> = {
     })),
   ],
   documentCount: () => 0,
-  open: openTokenizerAlone,
+  async open(_corpus, { name, openTokenizer }) {
+    const missing = () => {
+      throw new InputTypeError(
+        `Cannot read documents for "${name}" as it has none: current value of corpus.kind is "none", ` +
+          "allowed are files, chronicle",
+      );
+    };
+    return {
+      tokenizer: await openTokenizer(),
+      documents: missing,
+      texts: missing,
+      pretrainingDocuments: missing,
+      books: missing,
+    };
+  },
 };
-
-/** The text of a run without documents. */
-async function openTokenizerAlone(
-  _corpus: NoCorpusConfig,
-  context: CorpusContext,
-): Promise<RunText> {
-  const missing = () => {
-    throw new InputTypeError(
-      `Cannot read documents for "${context.name}" as it has none: current value of corpus.kind is "none", ` +
-        "allowed are files, chronicle",
-    );
-  };
-  return {
-    tokenizer: await context.openTokenizer(),
-    documents: missing,
-    texts: missing,
-    pretrainingDocuments: missing,
-    books: missing,
-  };
-}

@@ -1,11 +1,11 @@
 import {
   idOf,
   relations,
-  specialTokens,
   vocabulary,
   wordIds,
   words,
 } from "../../../src/text/chronicle/vocabulary.ts";
+import { specialTokens } from "../../../src/text/tokenizer.ts";
 import { assert, test } from "../../testing.ts";
 
 test("The vocabulary has 322 tokens, no two alike, none with white space", () => {
