@@ -125,12 +125,11 @@ export async function createChunkAttention(
     },
   };
   const module = { file: "chunk_attention.wgsl", code };
-  const attending = (masked: boolean) =>
-    compileKernels(gpu, module, {
-      attend: { ...sizes, MASKED: masked ? 1 : 0, EMPTY: emptyScore },
-    });
-  const { attend } = await attending(masked);
-  const { backward } = await compileKernels(gpu, module, { backward: sizes });
+  const compileAttend = (masked: boolean) => {
+    const constants = { ...sizes, MASKED: masked ? 1 : 0, EMPTY: emptyScore };
+    return compileKernels(gpu, module, { attend: constants });
+  };
+  const { attend } = await compileAttend(masked);
 
   function dispatch(
     pipeline: GPUComputePipeline,
@@ -158,17 +157,20 @@ export async function createChunkAttention(
     dispatch(pipeline, B * H * T, tensors);
     return Promise.resolve([o, weights]);
   };
+  // The others are compiled when they are needed: by passes that explain themselves, and by trainings.
   return {
     [attendFunction]: attendBy(attend),
-    // Only passes that explain themselves need it.
-    [attendToVisibleFunction]: async (inputs) =>
-      await attendBy(masked ? attend : (await attending(true)).attend)(inputs),
-    [attendBackwardFunction]: ([dy, ids, weights]) => {
+    [attendToVisibleFunction]: async (inputs) => {
+      const { attend } = await compileAttend(true);
+      return attendBy(attend)(inputs);
+    },
+    [attendBackwardFunction]: async ([dy, ids, weights]) => {
+      const { backward } = await compileKernels(gpu, module, { backward: sizes });
       const { B, H, T } = dims(dy, "B H T D", { D });
       const dq = device.zeros([B, H, T, D]);
       const tensors = { 0: dy, 1: ids, 3: values, 4: keys, 5: dq, 7: weights };
       dispatch(backward, B * H * T, tensors);
-      return Promise.resolve([dq]);
+      return [dq];
     },
   };
 }

@@ -4,6 +4,7 @@ import {
   type MemorizingPart,
 } from "../../src/longmem/networks/memorizing_transformer.ts";
 import type { Device, DeviceTensor } from "../../src/runtime/device.ts";
+import { type StorageType, storageTypes } from "../../src/memory/stored_range.ts";
 import type { TensorMap } from "../../src/tensor.ts";
 import { Random } from "../../src/random.ts";
 import type { SegmentBatch } from "../../src/text/segments.ts";
@@ -811,3 +812,22 @@ deviceTest("a diagnosed update is the same update, and says what it did", async 
   assert.deepEqual(Object.keys(diagnostics!), ["updateToWeight", "updateToWeightOfLayers"]);
   await without.close();
 }, onCpu);
+
+deviceTest("a SideNet is trained with a packed memory as on a CPU", async (device) => {
+  const steps = async (on: Device, storage: StorageType) => {
+    const memory = { ...smallMemory, storage };
+    const opening = openSideNet(on, showsGradients, { memory });
+    const { metrics } = await trained(opening, randomBatches(4), 4);
+    return metrics.flatMap(({ loss, gradientNorm }) => [loss, gradientNorm]);
+  };
+  const cpu = await testedDevice("cpu"), found: number[][] = [];
+  for (const storage of storageTypes) {
+    found.push(await steps(device, storage));
+    assertClose(found.at(-1)!, await steps(cpu, storage), { tolerance: 3e-6, name: storage });
+  }
+  // A memory of another storage is further away.
+  const [whole, ...rounded] = found;
+  for (const metrics of rounded) {
+    assert.ok(Math.max(...metrics.map((x, i) => Math.abs(x - whole[i]))) > 4e-6);
+  }
+}, { kinds: ["webgpu"] });
