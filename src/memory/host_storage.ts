@@ -84,16 +84,15 @@ export function createHostStorage(
   }
 
   function clear(bank: number, slots: SlotRange): void {
-    const { start, count } = slots;
-    for (let i = 0; i < count; i++) {
-      const slot = (start + i) % P;
+    for (const { slot, count } of runsOf(slots, P)) {
       for (let h = 0; h < H; h++) {
-        const head = bank * H + h;
-        const first = (head * P + slot) * c;
-        keys.clear(first, c);
-        values.clear(first, c);
-        for (let d = 0; d < D; d++) meanKeys[(head * (D + 1) + d) * P + slot] = 0;
-        meanKeys[(head * (D + 1) + D) * P + slot] = emptyScore;
+        const head = bank * H + h, first = (head * P + slot) * c;
+        keys.clear(first, count * c);
+        values.clear(first, count * c);
+        for (let d = 0; d <= D; d++) {
+          const row = (head * (D + 1) + d) * P + slot;
+          meanKeys.fill(d < D ? 0 : emptyScore, row, row + count);
+        }
       }
     }
     upload(bank, slots);
