@@ -35,7 +35,7 @@ export async function writeFairseqBackbone(
   for (const [name, value] of Object.entries(backboneConfig(shape, contextTokens))) {
     config.attributes.set(name, value);
   }
-  await writeTorchFile(path, ({ tensor }) =>
+  await writeTorchFile(path, (tensor) =>
     officialState({
       config: config as WritablePickle,
       task: "gpt_pretraining",
@@ -67,7 +67,7 @@ export async function writeFairseqLongMem(
     Array.from(backbone.weights, ([name, value]) => [INNER_PREFIX + name, value]),
   );
   const [embedding, projection] = [...ALIASES];
-  await writeTorchFile(path, ({ tensor }) => {
+  await writeTorchFile(path, (tensor) => {
     const alias = ([name, target]: readonly [string, string]) =>
       [name, tensor(inner.get(target)!)] as const;
     return officialState({

@@ -18,26 +18,21 @@ import { type NewZipEntry, zipParts } from "./zip_writer.ts";
 /** Most bytes of a tensor: its entry has its size in 32 bits. */
 const mostTensorBytes = 2 ** 32 - 2;
 
-/** The structure of a checkpoint, in which tensors refer to their numbers. */
-export interface TorchStructure {
-  /** A tensor of 32-bit floats; one that is given again refers to the same numbers. */
-  readonly tensor: (tensor: HostTensor) => WritablePickle;
-}
-
 /**
  * Writes a checkpoint, whole or not at all.
  *
  * @param path The file.
- * @param structure Makes the structure, which refers to tensors.
+ * @param structure Makes the structure from a function that refers to a tensor of 32-bit floats; one that is given again refers
+ * to the same numbers.
  * @throws {RangeError} Where a tensor has 4 GiB or more.
  * @throws {Error} Where it cannot be written, with the reason.
  */
 export async function writeTorchFile(
   path: string,
-  structure: (torch: TorchStructure) => WritablePickle,
+  structure: (tensor: (tensor: HostTensor) => WritablePickle) => WritablePickle,
 ): Promise<void> {
   const keys = new Map<HostTensor["data"], number>();
-  const root = structure({ tensor: (tensor) => rebuilt(tensor, keys, path) });
+  const root = structure((tensor) => rebuilt(tensor, keys, path));
   const text = (content: string) => new TextEncoder().encode(content);
   const entries: NewZipEntry[] = [
     { name: "data.pkl", bytes: pickle(root) },

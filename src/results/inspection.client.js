@@ -12,6 +12,10 @@
   function element(name, text, attributes = {}) {
     const made = document.createElement(name);
     if (text !== undefined) made.textContent = text;
+    return withAttributes(made, attributes);
+  }
+
+  function withAttributes(made, attributes) {
     for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
     return made;
   }
@@ -58,15 +62,10 @@
   }
 
   function showStrip(i) {
-    const svg = (name, attributes) => {
-      const made = document.createElementNS("http://www.w3.org/2000/svg", name);
-      for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-      return made;
-    };
     const place = (token) => token / size * 1000;
     document.getElementById("marks").replaceChildren(
       ...data.reads[i].map(([start, count, ...weights]) =>
-        svg("rect", {
+        withAttributes(document.createElementNS("http://www.w3.org/2000/svg", "rect"), {
           x: place(start),
           y: 44,
           width: Math.max(3, place(count)),
@@ -75,12 +74,11 @@
         })
       ),
     );
-    for (const end of ["x1", "x2"]) document.getElementById("here").setAttribute(end, place(i));
-    const held = document.getElementById("held");
+    withAttributes(document.getElementById("here"), { x1: place(i), x2: place(i) });
     const end = Math.floor(Math.max(0, i - 1) / data.contextTokens) * data.contextTokens;
     const start = Math.max(0, end - data.capacityTokens);
-    held.setAttribute("x", place(start));
-    held.setAttribute("width", place(end - start));
+    const width = place(end - start);
+    withAttributes(document.getElementById("held"), { x: place(start), width });
   }
 
   function choose(i, scrolls = true) {

@@ -160,6 +160,8 @@ const verdictWords = {
   "no-verdict": "none",
 } as const;
 
+const comparedHeaders = ["ours", "n", "published", "trust", "difference", "verdict"];
+
 /** The words of a comparison. */
 export function reproductionText(reproduction: Reproduction): TableText {
   const { table, cells, scale } = reproduction;
@@ -172,17 +174,7 @@ export function reproductionText(reproduction: Reproduction): TableText {
         ? ["s: standard deviation over seeds, as published"]
         : []),
     ],
-    headers: [
-      "row",
-      "column",
-      ...varied,
-      "ours",
-      "n",
-      "published",
-      "trust",
-      "difference",
-      "verdict",
-    ],
+    headers: ["row", "column", ...varied, ...comparedHeaders],
     labels: 2 + varied.length,
     rows: cells.map(({ published, row, measured, verdict }) => {
       const { value, std, unit } = published;
