@@ -2,7 +2,7 @@
 import { LongMem } from "../../src/longmem/longmem.ts";
 import type { MemoryConfig } from "../../src/memory/config.ts";
 import type { Device } from "../../src/runtime/device.ts";
-import { deviceTest, notingDevice } from "../graph/devices.ts";
+import { deviceTest, notingDevice, testedDevice } from "../graph/devices.ts";
 import { assert, assertClose } from "../testing.ts";
 import { randomTokens, smallBackbone, smallParts } from "./random_model.ts";
 import type { Network } from "../../src/longmem/networks.ts";
@@ -86,6 +86,37 @@ deviceTest("LongMem's graphs sort no scores on a GPU", async (opened) => {
   assert.ok(operators.has("Softmax"), "the graph was seen");
   assert.equal(operators.has("TopK"), device.kind !== "webgpu");
 });
+
+deviceTest("a GPU reads what a CPU does where its kernels do not do all of it", async (device) => {
+  const cpu = await testedDevice("cpu");
+  const cases: readonly (readonly [string, Partial<MemoryConfig>, Partial<LongMemParts>?])[] = [
+    // More chunks than the kernels of retrieval choose from; those of attention read them.
+    ["retrieval", { chunkTokens: 1, retrievedTokens: 513, capacityTokens: 600 }],
+    ["attention", { retrievedTokens: 2052, capacityTokens: 2052 }],
+    ["blocks", {}, { other: { network: "infllm", shape: { distanceTokens: 12 } } }],
+  ];
+  for (const [name, fields, other] of cases) {
+    const logitsOf = async (on: Device, storage: MemoryConfig["storage"]) => {
+      const { backbone, sideNet, memory } = smallParts({ ...fields, storage });
+      const model = new LongMem(on, { backbone, memory, ...(other ?? { sideNet }) });
+      await model.remember(randomTokens(24, "history"), { batch: 2 });
+      const { logits } = await model.forward(randomTokens(24, "tokens"), {
+        batch: 2,
+        readOnly: true,
+      });
+      await model.close();
+      return logits;
+    };
+    const exact = await logitsOf(cpu, "float32");
+    for (const storage of ["float16", "int8"] as const) {
+      const expected = await logitsOf(cpu, storage);
+      // A number between two stored ones may go to the other, as what is stored differs by rounding.
+      const off = largestDifference(await logitsOf(device, storage), expected);
+      const toExact = largestDifference(exact, expected);
+      assert.ok(toExact > 1e-4 && off < toExact / 5, `${name}, ${storage}: ${off}, ${toExact}`);
+    }
+  }
+}, { kinds: ["webgpu"] });
 
 deviceTest("Reset memories are as new ones", async (device) => {
   // An index outside the graph is on the host whatever the device.
