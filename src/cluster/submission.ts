@@ -5,9 +5,9 @@
  *     JOB.json         the submission and its time, written once SLURM has given its number
  *     JOB_TASK.log     output of each task, of all its turns
  */
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { z } from "zod";
-import { ifThere, makeFolder, readJson, writeAtomically } from "../files.ts";
+import { ifThere, makeFolderOf, readJson, writeAtomically } from "../files.ts";
 import { InputSyntaxError } from "../errors.ts";
 
 /** A submitted job. */
@@ -38,8 +38,7 @@ export function submissionsFolder(results: string): string {
 
 /** Writes the script of a job that is to be submitted. */
 export async function writeScript(path: string, script: string): Promise<void> {
-  const folder = dirname(path);
-  await makeFolder(folder);
+  await makeFolderOf(path);
   await writeAtomically(path, script);
 }
 

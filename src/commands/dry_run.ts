@@ -16,7 +16,7 @@ import { counted } from "../results/table_text.ts";
 import { isDamage, readRunSummary } from "../results/read_runs.ts";
 import { repetitionRemarks, runPath } from "../queue/run_lifecycle.ts";
 import { describeSources } from "./missing_data.ts";
-import { countRuns, countStates, stateColumn } from "./run_states.ts";
+import { countStates, stateColumn } from "./run_states.ts";
 
 /** A run, its cost and its state. */
 interface Prospect {
@@ -160,7 +160,7 @@ function teraOperations(operations: number | undefined): string {
 function missingLines(prospects: readonly Prospect[]): string[] {
   const paths = prospects.filter(isToDo).flatMap(({ estimate }) => estimate.missing);
   return [...Map.groupBy(paths, (path) => path)]
-    .map(([path, { length }]) => `${path} (${countRuns(length)})`);
+    .map(([path, { length }]) => `${path} (${counted(length, "run")})`);
 }
 
 function isToDo({ state }: Prospect): boolean {
@@ -184,7 +184,7 @@ function totalLines(prospects: readonly Prospect[]): string[] {
   const known = costs.reduce((sum: number, cost) => sum + (cost ?? 0), 0);
   return [
     total,
-    `To do in ${countRuns(toDo.length)}${
+    `To do in ${counted(toDo.length, "run")}${
       waiting > 0 ? `, ${waiting} of them without data` : ""
     }: ` +
     `${counted(trainings.size, "training")}, counting once what runs share, and ` +

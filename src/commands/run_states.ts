@@ -3,16 +3,11 @@ import type { Output } from "../command_line.ts";
 import type { RunPaths } from "../results/read_runs.ts";
 import { counted } from "../results/table_text.ts";
 
-/** A number of runs: `1 run`, `8 runs`. */
-export function countRuns(count: number): string {
-  return counted(count, "run");
-}
-
 /** Counts runs by state: `8 runs: 1 completed, 7 planned`. */
 export function countStates(states: readonly string[]): string {
   const counts = [...Map.groupBy(states, (state) => state)]
     .map(([state, { length }]) => `${length} ${state}`);
-  return `${countRuns(states.length)}: ${counts.join(", ")}`;
+  return `${counted(states.length, "run")}: ${counts.join(", ")}`;
 }
 
 /** Notes the links in results folders, once. */

@@ -11,6 +11,7 @@ import {
   type RunSummary,
 } from "../results/records.ts";
 import { changedInputs, describeChanges } from "../runner/inputs.ts";
+import { counted } from "../results/table_text.ts";
 import { recordVariation } from "../results/run_folder.ts";
 import { failureText, isUnready } from "../errors.ts";
 import { describeHolder, LostLockError } from "../lock.ts";
@@ -304,6 +305,5 @@ export function summarizeQueue(states: readonly QueuedState[], results: string):
     ...part("interrupted", "interrupted"),
     ...part("not begun", "waiting"),
   ];
-  const runs = `${states.length} run${states.length === 1 ? "" : "s"}`;
-  return `${runs}: ${parts.join(", ")}; results are in ${results}`;
+  return `${counted(states.length, "run")}: ${parts.join(", ")}; results are in ${results}`;
 }

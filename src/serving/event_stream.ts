@@ -1,7 +1,4 @@
-/**
- * Server-sent events. They are made at their own speed and kept until the client reads them, so that a slow client holds up
- * nobody else.
- */
+/** Server-sent events, made as the client reads them; whoever makes their data does not wait for that. */
 
 /** Milliseconds in which a client may still read why its request has ended. */
 const unreadMs = 1000;
@@ -20,48 +17,31 @@ export function eventStream(
   data: AsyncIterable<string>,
   { failure, signal, onEnd }: EventStreamOptions,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
-  const encoder = new TextEncoder(), events: Uint8Array<ArrayBuffer>[] = [];
-  let isMade = false, isEnded = false, wake = () => {}, giveUp = () => {};
+  const encoder = new TextEncoder(), iterator = data[Symbol.asyncIterator]();
+  let isEnded = false, limit = () => {};
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const make = async () => {
-    const add = (text: string) => {
-      events.push(encoder.encode(`data: ${text}\n\n`));
-      wake();
-    };
-    try {
-      for await (const text of data) add(text);
-    } catch (error) {
-      add(failure(error));
-    }
-    isMade = true;
-    wake();
-    if (isEnded) return;
-    if (signal.aborted) timer = setTimeout(giveUp, unreadMs);
-    else signal.addEventListener("abort", giveUp, { once: true });
-  };
   const end = () => {
     if (isEnded) return;
     isEnded = true;
     clearTimeout(timer);
-    signal.removeEventListener("abort", giveUp);
+    signal.removeEventListener("abort", limit);
     onEnd();
   };
   return new ReadableStream<Uint8Array<ArrayBuffer>>({
     start(controller) {
-      giveUp = () => {
-        if (isEnded) return;
+      const giveUp = () => {
         controller.error(signal.reason);
         end();
       };
-      void make();
+      limit = () => timer = setTimeout(giveUp, unreadMs);
+      if (signal.aborted) limit();
+      else signal.addEventListener("abort", limit, { once: true });
     },
     async pull(controller) {
-      while (events.length === 0 && !isMade) {
-        await new Promise<void>((resolve) => wake = resolve);
-      }
+      const { done, value } = await iterator.next()
+        .catch((error) => ({ done: false, value: failure(error) }));
       if (isEnded) return;
-      const event = events.shift();
-      if (event) return controller.enqueue(event);
+      if (!done) return controller.enqueue(encoder.encode(`data: ${value}\n\n`));
       controller.close();
       end();
     },
