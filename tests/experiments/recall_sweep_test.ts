@@ -9,7 +9,7 @@ import { assert, assertClose, repositoryPath, test } from "../testing.ts";
 
 const declaration = "tests/experiments/declarations/recall_sweep.ts";
 const repository = repositoryPath(".");
-const [chunks, capacities, seeds] = [[2, 4], [128, 256, 1024], [1, 2]];
+const [chunks, capacities, seeds] = [[2, 4], [128, 1024], [1, 2]];
 
 /** Recall of far facts by a model of the run that has these values of the swept fields. */
 function recallOf(records: readonly RunRecord[]) {
@@ -43,13 +43,13 @@ async function contents(folders: readonly string[]): Promise<Map<string, string>
   return texts;
 }
 
-test("a sweep of twelve runs trains four times, and comes to a table and figures of its numbers", async () => {
+test("a sweep of eight runs trains four times, and comes to a table and figures of its numbers", async () => {
   const folder = await Deno.makeTempDir();
   try {
     const results = `${folder}/results`;
     const first = await run(repository, declaration, "--results", results);
     assert.equal(first.code, 0, first.stderr);
-    assert.match(first.stdout, /^12 runs: 12 completed; /m);
+    assert.match(first.stdout, /^8 runs: 8 completed; /m);
     const paths = await runFolders(results);
     const { records } = await findRunRecords([results]);
     assert.deepEqual(records.map(({ path }) => path), paths);
@@ -64,8 +64,7 @@ test("a sweep of twelve runs trains four times, and comes to a table and figures
       for (const seed of seeds) {
         const at = (capacity: number, model = "longmem") =>
           recall(model, [chunkTokens, capacity, seed]);
-        const [small, middle, large] = capacities.map((capacity) => at(capacity));
-        assert.ok(small.value < middle.value && middle.value < large.value);
+        const [small, large] = capacities.map((capacity) => at(capacity));
         const noise = Math.hypot(small.stderr!, large.stderr!);
         assert.ok(large.value - small.value > 2 * noise, `${large.value} and ${small.value}`);
         for (const capacity of capacities) {
@@ -116,7 +115,7 @@ test("a sweep of twelve runs trains four times, and comes to a table and figures
     const before = await contents(paths);
     const second = await run(repository, declaration, "--results", results);
     assert.equal(second.code, 0, second.stderr);
-    assert.match(second.stdout, /^12 runs: 12 completed \(12 earlier\); /m);
+    assert.match(second.stdout, /^8 runs: 8 completed \(8 earlier\); /m);
     assert.deepEqual(await contents(paths), before);
 
     // The last run took its training from another; alone it trains to the same numbers.

@@ -128,9 +128,10 @@ npmTest(
       console.log(JSON.stringify(await measure(JSON.parse(process.argv[2]))));`;
       await Deno.writeTextFile(join(folder, "run.js"), script);
       const given = await programInput();
+      const inputOf = (device: "cpu" | "wasm") => ({ ...given, device, scratch: folder });
+      const measured = { cpu: await measure(inputOf("cpu")), wasm: await measure(inputOf("wasm")) };
       for (const device of ["cpu", "wasm"] as const) {
-        const input = { ...given, device, scratch: folder };
-        const expected = comparable(await measure(input));
+        const input = inputOf(device), expected = comparable(measured[device]);
         const argument = JSON.stringify(input);
         const deno = ["run", "--allow-all", "--no-lock", "--node-modules-dir=manual"];
         const outputs = {
@@ -157,13 +158,10 @@ npmTest(
       if (chromium || isChromiumRequired) {
         const input = { ...given, device: "wasm" } as const;
         const found = await measureInChromium(folder, input);
-        assert.deepEqual(comparable(found), comparable(await measure(input)), "Chromium");
+        assert.deepEqual(comparable(found), comparable(measured.wasm), "Chromium");
       }
       // The numbers are of a memory that helps, and of errors in the library's words.
-      const { withMemory, without, chunks, restoredEqually, errors } = await measure({
-        ...given,
-        device: "cpu",
-      });
+      const { withMemory, without, chunks, restoredEqually, errors } = measured.cpu;
       const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
       assert.ok(sum(withMemory) < sum(without) - 5, `${sum(withMemory)}, ${sum(without)} nats`);
       assert.deepEqual(chunks, [128]);

@@ -2,22 +2,34 @@
  * What a run does with records that were damaged while it was interrupted.
  */
 import { join } from "node:path";
+import type { Experiment } from "../../src/experiment/declaration.ts";
+import { runExperiment } from "../../src/queue/run_experiment.ts";
+import declared from "../runner/declarations/tiny.ts";
 import { copyFolder, withFolder } from "../temporary_folder.ts";
 import { assert, test } from "../testing.ts";
-import {
-  onlyRun,
-  readJson,
-  readLines,
-  run,
-  signalAfterLines,
-  writeCorpus,
-} from "./command_line_run.ts";
+import { onlyRun, readJson, readLines, signalAfterLines, writeCorpus } from "./command_line_run.ts";
 import { type Results, resultsOf, tiny } from "./tiny_results.ts";
 
-const longer = [
-  ...["--set", "adaptation.steps=24"],
-  ...["--set", "evaluations.0.models=backbone,longmem"],
-];
+const corpus = await Deno.makeTempDir();
+globalThis.addEventListener("unload", () => Deno.removeSync(corpus, { recursive: true }));
+await writeCorpus(corpus);
+
+const [evaluation] = declared.evaluations;
+const splits = { train: "train", valid: "valid", test: "test" };
+const short: Experiment = { ...declared, corpus: { ...splits, folder: corpus } };
+const longer: Experiment = {
+  ...short,
+  adaptation: { ...declared.adaptation!, steps: 24 },
+  evaluations: [{ ...evaluation, models: ["backbone", "longmem"] }],
+};
+
+/** Runs an experiment in this process, with its results in a folder; returns what it said. */
+async function runIn(folder: string, experiment: Experiment): Promise<string> {
+  let said = "";
+  const write = (text: string) => void (said += text);
+  await runExperiment(experiment, { results: join(folder, "results"), write });
+  return said;
+}
 
 /** A run that was interrupted with two checkpoints, and one that nothing disturbed. */
 interface Prepared {
@@ -32,9 +44,7 @@ let prepared: Promise<Prepared> | undefined;
 function prepare(): Promise<Prepared> {
   prepared ??= (async () => {
     const expected = await withFolder(async (folder) => {
-      await writeCorpus(join(folder, "corpus"));
-      const { code, stderr } = await run(folder, tiny, ...longer);
-      assert.equal(code, 0, stderr);
+      await runIn(folder, longer);
       return await resultsOf(folder);
     });
     const interrupted = await Deno.makeTempDir();
@@ -42,11 +52,12 @@ function prepare(): Promise<Prepared> {
       "unload",
       () => Deno.removeSync(interrupted, { recursive: true }),
     );
-    await writeCorpus(join(interrupted, "corpus"));
     const backbone = 12, adaptation = 10; // lines
     const { code } = await signalAfterLines(backbone + adaptation, "SIGINT", interrupted, [
       tiny,
-      ...longer,
+      ...["--set", `corpus.folder=${corpus}`],
+      ...["--set", "adaptation.steps=24"],
+      ...["--set", "evaluations.0.models=backbone,longmem"],
     ]);
     assert.equal(code, 130);
     const folder = join(await onlyRun(join(interrupted, "results")), "checkpoint/longmem");
@@ -123,9 +134,7 @@ for (const [name, damage, said] of mended) {
     await withFolder(async (folder) => {
       await copyFolder(interrupted, folder);
       await damage(await onlyRun(join(folder, "results")), steps);
-      const { code, stdout, stderr } = await run(folder, tiny, ...longer);
-      assert.equal(code, 0, stderr);
-      assert.match(stdout, said);
+      assert.match(await runIn(folder, longer), said);
       assert.deepEqual(await resultsOf(folder), expected);
     });
   });
@@ -190,8 +199,7 @@ for (const [name, damage, error] of refused) {
       const path = await onlyRun(join(folder, "results"));
       await damage(path, steps);
       const metrics = await Deno.readTextFile(join(path, "metrics.jsonl")).catch(() => "");
-      const { code } = await run(folder, tiny, ...longer);
-      assert.equal(code, 1);
+      await assert.rejects(runIn(folder, longer));
       const { state, error: recorded } = await readJson(path, "summary.json");
       assert.equal(state, "failed");
       assert.match(recorded, error);
@@ -222,12 +230,7 @@ const ofSamples: readonly (readonly [name: string, damage: SampleDamage])[] = [
 
 test("a run that goes on scores the models again whose records do not give their numbers", async () => {
   await withFolder(async (folder) => {
-    await writeCorpus(join(folder, "corpus"));
-    const runIt = async () => {
-      const { code, stderr } = await run(folder, tiny);
-      assert.equal(code, 0, stderr);
-    };
-    await runIt();
+    await runIn(folder, short);
     const expected = await resultsOf(folder);
     const path = await onlyRun(join(folder, "results"));
     const samples = join(path, "samples/perplexity-test.jsonl");
@@ -244,12 +247,12 @@ test("a run that goes on scores the models again whose records do not give their
     };
     for (const [name, damage] of ofSamples) {
       await interrupt(damage);
-      await runIt();
+      await runIn(folder, short);
       assert.deepEqual(await resultsOf(folder), expected, name);
     }
     // In another order they give the same numbers, but not of the same items as those of the next model.
     await interrupt(([a, b, ...others]) => [b, a, ...others.slice(0, 1)]);
-    assert.equal((await run(folder, tiny)).code, 1);
+    await assert.rejects(runIn(folder, short));
     const { error } = await readJson(path, "summary.json");
     assert.match(
       error,
@@ -260,20 +263,24 @@ test("a run that goes on scores the models again whose records do not give their
 
 test("a run trains itself what others have lost lines of", async () => {
   await withFolder(async (folder) => {
-    await writeCorpus(join(folder, "corpus"));
-    const small = ["--set", "adaptation.steps=3", "--set", "evaluations.0.models=backbone"];
-    const other = (...args: string[]) => run(folder, tiny, ...small, ...args);
-    assert.equal((await other()).code, 0);
+    const small: Experiment = {
+      ...short,
+      adaptation: { ...declared.adaptation!, steps: 3 },
+      evaluations: [{ ...evaluation, models: ["backbone"] }],
+    };
+    await runIn(folder, small);
     const first = await onlyRun(join(folder, "results"));
     const { taken } = await readJson(first, "environment.json");
     assert.equal(taken, undefined);
     const lines = await readLines(first, "metrics.jsonl");
     // A validation of the backbone is missing; the training has all its steps.
     await changeLines(first, "backbone", (lines) => lines.filter((_, i) => i !== 3));
-    const { code, stdout, stderr } = await other("--set", "evaluations.0.batchSize=1");
-    assert.equal(code, 0, stderr);
-    assert.match(stdout, /longmem: taken from tiny\//);
-    assert.doesNotMatch(stdout, /backbone: taken from/);
+    const said = await runIn(folder, {
+      ...small,
+      evaluations: [{ ...evaluation, models: ["backbone"], batchSize: 1 }],
+    });
+    assert.match(said, /longmem: taken from tiny\//);
+    assert.doesNotMatch(said, /backbone: taken from/);
     const names = await Array.fromAsync(Deno.readDir(join(folder, "results/tiny")));
     const second = names.map(({ name }) => join(folder, "results/tiny", name))
       .find((path) => path !== first)!;

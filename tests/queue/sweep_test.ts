@@ -1,5 +1,9 @@
 import { join } from "node:path";
-import { assert } from "../testing.ts";
+import type { Experiment } from "../../src/experiment/declaration.ts";
+import { runExperiment } from "../../src/queue/run_experiment.ts";
+import declared from "../runner/declarations/tiny_sweep.ts";
+import { withFolder } from "../temporary_folder.ts";
+import { assert, test } from "../testing.ts";
 import {
   declaration,
   outcomeOf,
@@ -8,13 +12,43 @@ import {
   readLines,
   run,
   runFolders,
-  runTest,
   spawnRun,
   writeCorpus,
 } from "./command_line_run.ts";
 
-const sweep = declaration("tiny_sweep.ts");
+const corpus = await Deno.makeTempDir();
+globalThis.addEventListener("unload", () => Deno.removeSync(corpus, { recursive: true }));
+await writeCorpus(corpus);
+
+const sweep = [declaration("tiny_sweep.ts"), "--set", `corpus.folder=${corpus}`];
 const runs = 4;
+
+/** One of the runs of the sweep, perhaps with other models or another seed. */
+function oneRun(
+  chunkTokens: number,
+  retrievedTokens: number,
+  { models, seed }: Partial<Pick<Experiment["evaluations"][number], "models">> & {
+    seed?: number;
+  } = {},
+): Experiment {
+  const { sweep: _sweep, evaluations: [evaluation], ...others } = declared;
+  return {
+    ...others,
+    corpus: { train: "train", valid: "valid", test: "test", folder: corpus },
+    memory: { ...declared.memory!, chunkTokens },
+    evaluations: [{ ...evaluation, memory: { retrievedTokens }, ...models && { models } }],
+    ...seed !== undefined && { seed },
+  };
+}
+
+function folderTest(name: string, body: (folder: string) => Promise<void>): void {
+  test(name, () => withFolder(body));
+}
+
+/** Executes a run in this process, with its results in a folder. */
+async function execute(folder: string, experiment: Experiment): Promise<void> {
+  await runExperiment(experiment, { results: join(folder, "results") });
+}
 
 /** What a sweep leaves that may depend neither on kills nor on who trained what: by run, file by file. */
 type SweepResults = Map<string, Record<string, string>>;
@@ -46,16 +80,8 @@ function trainedAlone(): Promise<SweepResults> {
     const all: SweepResults = new Map();
     for (const chunkTokens of [2, 4]) {
       for (const retrievedTokens of [16, 32]) {
-        const folder = await Deno.makeTempDir();
-        try {
-          await writeCorpus(join(folder, "corpus"));
-          const { code, stderr } = await run(
-            folder,
-            sweep,
-            ...["--set", `memory.chunkTokens=${chunkTokens}`],
-            ...["--set", `evaluations.0.memory.retrievedTokens=${retrievedTokens}`],
-          );
-          assert.equal(code, 0, stderr);
+        await withFolder(async (folder) => {
+          await execute(folder, oneRun(chunkTokens, retrievedTokens));
           for (const [name, files] of await resultsOf(folder)) {
             const { state, experiment, run, scale, ...rest } = JSON.parse(files["summary.json"]);
             assert.equal(rest.variation, undefined);
@@ -67,9 +93,7 @@ function trainedAlone(): Promise<SweepResults> {
             files["summary.json"] = JSON.stringify(summary, null, 2) + "\n";
             all.set(name, files);
           }
-        } finally {
-          await Deno.remove(folder, { recursive: true });
-        }
+        });
       }
     }
     assert.equal(all.size, runs);
@@ -92,10 +116,10 @@ async function takenOf(folder: string): Promise<string[][]> {
   return taken.sort((a, b) => a.length - b.length);
 }
 
-runTest(
+folderTest(
   "a sweep trains once what its runs share, to the bytes of training it each time",
   async (folder) => {
-    const { code, stdout, stderr } = await run(folder, sweep);
+    const { code, stdout, stderr } = await run(folder, ...sweep);
     assert.equal(code, 0, stderr);
     assert.match(
       stdout,
@@ -117,14 +141,14 @@ runTest(
       "--set",
       "evaluations.0.memory.retrievedTokens=16",
     ];
-    const alone = await run(folder, sweep, ...set);
+    const alone = await run(folder, ...sweep, ...set);
     assert.match(alone.stdout, /completed earlier/);
   },
 );
 
-runTest("runs at once and two processes train what they share once", async (folder) => {
+folderTest("runs at once and two processes train what they share once", async (folder) => {
   const both = await Promise.all(
-    [1, 2].map(() => outcomeOf(spawnRun(folder, [sweep, "--jobs", "2"]))),
+    [1, 2].map(() => outcomeOf(spawnRun(folder, [...sweep, "--jobs", "2"]))),
   );
   for (const { code, stderr, stdout } of both) {
     assert.deepEqual([code, stderr], [0, ""]);
@@ -146,22 +170,19 @@ runTest("runs at once and two processes train what they share once", async (fold
   assert.deepEqual(environments.map(({ earlier }) => earlier.length), [0, 0, 0, 0]);
 });
 
-runTest(
+folderTest(
   "a Memorizing Transformer is trained where one is asked for, and taken where its memory is the same",
   async (folder) => {
-    const runWith = async (chunkTokens: number, retrievedTokens: number, models: string) => {
-      const { code, stderr } = await run(
-        folder,
-        sweep,
-        ...["--set", `memory.chunkTokens=${chunkTokens}`],
-        ...["--set", `evaluations.0.memory.retrievedTokens=${retrievedTokens}`],
-        ...["--set", `evaluations.0.models=${models}`],
-      );
-      assert.equal(code, 0, stderr);
+    const runWith = async (
+      chunkTokens: number,
+      retrievedTokens: number,
+      models: Experiment["evaluations"][number]["models"],
+    ) => {
+      await execute(folder, oneRun(chunkTokens, retrievedTokens, { models }));
       return (await takenOf(folder)).map((phases) => phases.toSorted().join());
     };
-    const both = "backbone, memorizing-transformer";
-    assert.deepEqual(await runWith(2, 16, "backbone"), [""]);
+    const both = ["backbone", "memorizing-transformer"] as const;
+    assert.deepEqual(await runWith(2, 16, ["backbone"]), [""]);
     assert.deepEqual(await runWith(2, 16, both), ["", "backbone,longmem"]);
     assert.deepEqual(await runWith(4, 16, both), ["", "backbone", "backbone,longmem"]);
     assert.deepEqual(await runWith(4, 32, both), [
@@ -179,36 +200,35 @@ runTest(
   },
 );
 
-runTest("weights that are cut off are not taken, nor those of another training", async (folder) => {
-  const one = ["--set", "memory.chunkTokens=2", "--set", "evaluations.0.memory.retrievedTokens=16"];
-  await run(folder, sweep, ...one);
-  const [first] = await runFolders(join(folder, "results"));
-  const weights = join(first, "checkpoint/backbone/weights.safetensors");
-  await Deno.truncate(weights, (await Deno.stat(weights)).size - 4);
-  const longmem = join(first, "checkpoint/longmem/phase.json");
-  await Deno.writeTextFile(
-    longmem,
-    (await Deno.readTextFile(longmem)).replace(
-      /"weights": "(?!.*"weights")[0-9a-f]/s,
-      '"weights": "z',
-    ),
-  );
-  const two = ["--set", "memory.chunkTokens=2", "--set", "evaluations.0.memory.retrievedTokens=32"];
-  const { code, stderr } = await run(folder, sweep, ...two);
-  assert.equal(code, 0, stderr);
-  assert.deepEqual(await takenOf(folder), [[], ["sidenet-without-memory"]]);
+folderTest(
+  "weights that are cut off are not taken, nor those of another training",
+  async (folder) => {
+    await execute(folder, oneRun(2, 16));
+    const [first] = await runFolders(join(folder, "results"));
+    const weights = join(first, "checkpoint/backbone/weights.safetensors");
+    await Deno.truncate(weights, (await Deno.stat(weights)).size - 4);
+    const longmem = join(first, "checkpoint/longmem/phase.json");
+    await Deno.writeTextFile(
+      longmem,
+      (await Deno.readTextFile(longmem)).replace(
+        /"weights": "(?!.*"weights")[0-9a-f]/s,
+        '"weights": "z',
+      ),
+    );
+    await execute(folder, oneRun(2, 32));
+    assert.deepEqual(await takenOf(folder), [[], ["sidenet-without-memory"]]);
 
-  const other = await run(folder, sweep, ...two, "--set", "seed=2");
-  assert.equal(other.code, 0, other.stderr);
-  assert.deepEqual((await takenOf(folder)).map(({ length }) => length), [0, 0, 1]);
-});
+    await execute(folder, oneRun(2, 32, { seed: 2 }));
+    assert.deepEqual((await takenOf(folder)).map(({ length }) => length), [0, 0, 1]);
+  },
+);
 
-runTest("a sweep that is killed at random moments comes to the same results", async (folder) => {
+folderTest("a sweep that is killed at random moments comes to the same results", async (folder) => {
   let kills = 0;
   const mostKills = 8; // after them, what is left is done in one go
   for (let attempt = 0; attempt < mostKills; attempt++) {
     // Held after a few lines it cannot end before it is killed, however fast the machine is.
-    const process = spawnRun(folder, [sweep, "--jobs", String(1 + attempt % 2)], {
+    const process = spawnRun(folder, [...sweep, "--jobs", String(1 + attempt % 2)], {
       heldAfterLines: 1 + Math.floor(8 * Math.random()),
     });
     const outcome = outcomeOf(process);
@@ -221,7 +241,7 @@ runTest("a sweep that is killed at random moments comes to the same results", as
     kills++;
   }
   assert.ok(kills >= 5, `only ${kills} kills came in time`);
-  const { code, stderr } = await run(folder, sweep);
+  const { code, stderr } = await run(folder, ...sweep);
   assert.equal(code, 0, stderr);
   assert.deepEqual(await resultsOf(folder), await trainedAlone());
 });
