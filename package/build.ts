@@ -170,11 +170,8 @@ async function declarations(): Promise<Map<string, string>> {
     // Such methods of classes are declared twice where no library of types is at hand.
     const once = whole.replace(/^ *(?:\/\*\*.*\*\/\n *)?\[Symbol\.\w+\]: \(\) => .*;\n/gm, "");
     const outputText = path === systemFile ? classesOf(once) : once;
-    // Constants of the implementation whose types only the whole program gives; no interface has one.
-    const used = usedImports(
-      outputText.replace(/^export declare const \w+: [^;]*\bany\b[^;]*;\n/gm, ""),
-    );
-    const unknown = /^.*\bany\b.*$/m.exec(used.text.replace(/\/\*[^]*?\*\//g, ""));
+    const used = usedImports(withoutUntyped(outputText));
+    const unknown = /^.*\bany\b.*$/m.exec(withoutComments(used.text));
     if (unknown) {
       throw new Error(
         `Cannot declare the types of ${path} as one is not written out: ${unknown[0].trim()}`,
@@ -184,6 +181,18 @@ async function declarations(): Promise<Map<string, string>> {
     for (const specifier of used.files) open.push(normalize(join(dirname(path), specifier)));
   }
   return written;
+}
+
+/** Declarations without constants of the implementation whose types only the whole program gives; no interface has one. */
+function withoutUntyped(declaration: string): string {
+  const { statements } = ts.createSourceFile("", declaration, ts.ScriptTarget.ESNext, true);
+  return statements.filter((statement) =>
+    !ts.isVariableStatement(statement) || !/\bany\b/.test(withoutComments(statement.getText()))
+  ).map((statement) => statement.getFullText()).join("");
+}
+
+function withoutComments(text: string): string {
+  return text.replace(/\/\*[^]*?\*\//g, "");
 }
 
 /** The file that each platform has of its own; other declarations name its classes of errors alone. */

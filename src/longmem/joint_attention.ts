@@ -9,7 +9,6 @@ import { reshape } from "../graph/ops/reshape.ts";
 import { sigmoid } from "../graph/ops/sigmoid.ts";
 import { sub } from "../graph/ops/sub.ts";
 import { where } from "../graph/ops/where.ts";
-import type { ChunkAttentionOptions } from "../memory/chunk_attention.ts";
 import {
   type BankInputs,
   emptyChunkBias,
@@ -39,7 +38,12 @@ export interface MemoryReader {
   attend?(
     scaledQuery: Value,
     retrieved: Retrieved,
-    options: Pick<ChunkAttentionOptions, "chunkBias" | "note">,
+    options: {
+      /** Added to the scores of every token of a chunk [B, H, T, n]; undefined: as the memory has it. */
+      readonly chunkBias: Value | undefined;
+      /** Takes note of the weights of the tokens [B, H, T, K]. */
+      readonly note: ((weights: Value) => void) | undefined;
+    },
   ): Value;
   /** Which retrieved chunks are hidden from a row, as `emptyScore` [B, H, T, n], 0 for others; absent: none. */
   hide?(retrieved: Retrieved): Value;
