@@ -1,6 +1,6 @@
 import { loadLongMem, openTokenizer, rememberDocument } from "@longmem/lab";
 import { buildPage } from "../../examples/browser/build.ts";
-import { chromiumTest } from "../results/chromium.ts";
+import { chromium, chromiumTest, isChromiumRequired } from "../results/chromium.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { assert, repositoryPath } from "../testing.ts";
 import { type Page, serveFolders, withPage } from "./browser.ts";
@@ -43,72 +43,74 @@ function namesIn({ role, name, children = [] }: AccessibleNode): string[] {
   return [...(name ? [`${role} ${name}`] : []), ...children.flatMap(namesIn)];
 }
 
+const built = await Deno.makeTempDir();
+globalThis.addEventListener("unload", () => Deno.removeSync(built, { recursive: true }));
+if (chromium || isChromiumRequired) await buildPage(built);
+
 chromiumTest(
   "the page of examples/browser answers from a book that it has read, offline too",
-  () =>
-    withFolder(async (folder) => {
-      await buildPage(`${folder}/page`);
-      await using server = serveFolders({ "/": `${folder}/page/` });
-      await withPage(async (page, errors) => {
-        await page.goto(server.origin);
-        await idle(page);
-        assert.match(await textOf(page, "status"), /^Ready, on WebAssembly/);
+  async () => {
+    await using server = serveFolders({ "/": `${built}/` });
+    await withPage(async (page, errors) => {
+      await page.goto(server.origin);
+      await idle(page);
+      assert.match(await textOf(page, "status"), /^Ready, on WebAssembly/);
 
-        // Nothing has been read: the memory is empty, and the model knows as little as its backbone.
-        await ask(page);
-        assert.match(await textOf(page, "answer"), /The memory is empty/);
-        const [, fact] = /The book says: (\w+)\./.exec(await textOf(page, "answer"))!;
-        const [before = 0] = await probabilitiesOf(page, fact);
-        assert.ok(before < 0.3, `${fact} has ${before} before anything was read`);
+      // Nothing has been read: the memory is empty, and the model knows as little as its backbone.
+      await ask(page);
+      assert.match(await textOf(page, "answer"), /The memory is empty/);
+      const [, fact] = /The book says: (\w+)\./.exec(await textOf(page, "answer"))!;
+      const [before = 0] = await probabilitiesOf(page, fact);
+      assert.ok(before < 0.3, `${fact} has ${before} before anything was read`);
 
-        await page.focus("#read");
-        await page.keyboard.press("Enter");
-        await idle(page);
-        assert.match(await textOf(page, "status"), /^5007 words have been read/);
-        await ask(page);
-        const [remembered, alone = 0] = await probabilitiesOf(page, fact);
-        assert.ok(remembered > 0.8 && alone < 0.3, `${fact} has ${remembered}, ${alone} without`);
-        assert.match(await textOf(page, "sentence"), new RegExp(` ${fact}$`));
-        const passages = await page.evaluate<string[]>(
-          "[...document.querySelectorAll('#answer li div:first-child')].map((item) => item.textContent)",
-        );
-        assert.ok(passages[0].includes(fact), passages[0]);
-        // Of a sentence longer than the window all unknown words are named.
-        const long = `never ${"the ridrel ".repeat(70)} heard kept Kokund`;
-        await page.evaluate(`document.getElementById('question').value = '${long}'`);
-        await ask(page);
-        assert.match(await textOf(page, "answer"), /The model does not know: never, heard\./);
-        assert.equal(await textOf(page, "problem"), "");
+      await page.focus("#read");
+      await page.keyboard.press("Enter");
+      await idle(page);
+      assert.match(await textOf(page, "status"), /^5007 words have been read/);
+      await ask(page);
+      const [remembered, alone = 0] = await probabilitiesOf(page, fact);
+      assert.ok(remembered > 0.8 && alone < 0.3, `${fact} has ${remembered}, ${alone} without`);
+      assert.match(await textOf(page, "sentence"), new RegExp(` ${fact}$`));
+      const passages = await page.evaluate<string[]>(
+        "[...document.querySelectorAll('#answer li div:first-child')].map((item) => item.textContent)",
+      );
+      assert.ok(passages[0].includes(fact), passages[0]);
+      // Of a sentence longer than the window all unknown words are named.
+      const long = `never ${"the ridrel ".repeat(70)} heard kept Kokund`;
+      await page.evaluate(`document.getElementById('question').value = '${long}'`);
+      await ask(page);
+      assert.match(await textOf(page, "answer"), /The model does not know: never, heard\./);
+      assert.equal(await textOf(page, "problem"), "");
 
-        // What is read aloud of the controls and of the figure.
-        const names = namesIn((await page.accessibility.snapshot())!);
-        for (
-          const expected of [
-            ...["combobox Engine", "textbox The book (you may edit it)"],
-            ...["button Read it into the memory", "progressbar Read so far"],
-            "combobox A sentence of the book, without its last word",
-            "textbox The sentence to complete (you may edit it)",
-            ...[
-              "button Complete it",
-              "button Save the memory as a file",
-              "button Open a memory file",
-            ],
-          ]
-        ) assert.ok(names.some((name) => name.startsWith(expected)), `${expected}: ${names}`);
-        assert.ok(names.some((name) => /^image Where the passages lie among 5007/.test(name)));
+      // What is read aloud of the controls and of the figure.
+      const names = namesIn((await page.accessibility.snapshot())!);
+      for (
+        const expected of [
+          ...["combobox Engine", "textbox The book (you may edit it)"],
+          ...["button Read it into the memory", "progressbar Read so far"],
+          "combobox A sentence of the book, without its last word",
+          "textbox The sentence to complete (you may edit it)",
+          ...[
+            "button Complete it",
+            "button Save the memory as a file",
+            "button Open a memory file",
+          ],
+        ]
+      ) assert.ok(names.some((name) => name.startsWith(expected)), `${expected}: ${names}`);
+      assert.ok(names.some((name) => /^image Where the passages lie among 5007/.test(name)));
 
-        await page.setViewport({ width: 360, height: 800 });
-        const isTooWide = "document.documentElement.scrollWidth > innerWidth";
-        assert.equal(await page.evaluate(isTooWide), false);
+      await page.setViewport({ width: 360, height: 800 });
+      const isTooWide = "document.documentElement.scrollWidth > innerWidth";
+      assert.equal(await page.evaluate(isTooWide), false);
 
-        // Without its server the page comes from what was kept.
-        await server[Symbol.asyncDispose]();
-        await page.reload();
-        await idle(page);
-        assert.match(await textOf(page, "status"), /^Ready, on WebAssembly/);
-        assert.deepEqual(errors, []);
-      });
-    }),
+      // Without its server the page comes from what was kept.
+      await server[Symbol.asyncDispose]();
+      await page.reload();
+      await idle(page);
+      assert.match(await textOf(page, "status"), /^Ready, on WebAssembly/);
+      assert.deepEqual(errors, []);
+    });
+  },
 );
 
 /** A memory of one fact, written by the library in Deno. */
@@ -130,10 +132,9 @@ chromiumTest(
   "the page of examples/browser opens a memory of Deno on WebGPU, and refuses others",
   () =>
     withFolder(async (folder) => {
-      await buildPage(`${folder}/page`);
       await Deno.writeFile(`${folder}/fact.memory`, await memoryOfAFact());
       await Deno.writeTextFile(`${folder}/other.memory`, "no memory");
-      await using server = serveFolders({ "/": `${folder}/page/` });
+      await using server = serveFolders({ "/": `${built}/` });
       await withPage(async (page) => {
         // There is room to keep the page, and none for an engine.
         const quota = { origin: server.origin, quotaSize: 8e6 };
