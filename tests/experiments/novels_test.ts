@@ -16,9 +16,8 @@ sharedTest(
           "cpu",
           "--set",
           `corpus.folder=${sharedPath("data/novels")}`,
-          // Half of what the evaluations read.
-          "--set",
-          "corpus.maxDocuments.test=2",
+          // Half of what validations and evaluations read.
+          ...["--set", "corpus.maxDocuments.valid=1", "--set", "corpus.maxDocuments.test=2"],
         ],
       ]));
       assert.equal(outcome.code, 0, outcome.stderr);
