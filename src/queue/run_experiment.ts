@@ -1,10 +1,13 @@
+import { z } from "zod";
+import { oneOf, positiveInteger } from "../declaration/fields.ts";
+import { parseForm } from "../declaration/form_problems.ts";
+import { problemsIn } from "../declaration/problem.ts";
 import type { DeviceChoice, Experiment } from "../experiment/declaration.ts";
 import { defined } from "../defined.ts";
 import { resolveRun, runLabel } from "../experiment/resolve.ts";
 import { currentEnvironment } from "../results/environment.ts";
 import { readSummary, type RunSummary } from "../results/records.ts";
 import { deviceKinds } from "../runtime/device.ts";
-import { allowedWords } from "../did_you_mean.ts";
 import { Display } from "./terminal.ts";
 import { Progress } from "./progress.ts";
 import { describeHolder } from "../lock.ts";
@@ -29,40 +32,19 @@ export interface RunExperimentOptions {
   readonly write?: (text: string) => void;
 }
 
-/** Every option, so that a misspelled one is found. */
-const optionNames = Object.keys(
+/** The form of all options. */
+const optionsForm = z.strictObject(
   {
-    results: true,
-    device: true,
-    limit: true,
-    fresh: true,
-    signal: true,
-    write: true,
-  } satisfies Record<keyof RunExperimentOptions, true>,
-);
-
-function checkOptions({ device, limit, ...options }: RunExperimentOptions): void {
-  const unknown = Object.keys(options).find((name) => !optionNames.includes(name));
-  if (unknown !== undefined) {
-    throw new InputTypeError(
-      `Cannot run an experiment as option "${unknown}" is unknown: ${
-        allowedWords(unknown, optionNames)
-      }`,
-    );
-  }
-  if (device !== undefined && !deviceKinds.includes(device)) {
-    throw new InputTypeError(
-      `Cannot run an experiment as device is unknown: current value is "${device}", ${
-        allowedWords(device, deviceKinds)
-      }`,
-    );
-  }
-  if (limit !== undefined && !(Number.isSafeInteger(limit) && limit > 0)) {
-    throw new InputTypeError(
-      `Cannot run an experiment as limit has a wrong value: current value is ${limit}, allowed are positive integers`,
-    );
-  }
-}
+    results: z.string(),
+    device: oneOf(...deviceKinds),
+    limit: positiveInteger,
+    fresh: z.boolean(),
+    signal: z.instanceof(AbortSignal).describe("signals"),
+    write: z.custom<NonNullable<RunExperimentOptions["write"]>>((value) =>
+      typeof value === "function"
+    ).describe("functions"),
+  } satisfies Record<keyof RunExperimentOptions, z.ZodType>,
+).partial();
 
 /**
  * Runs an experiment as `deno task run` does: trains and evaluates its models, resumes an interrupted run,
@@ -114,7 +96,8 @@ export async function runExperiment(
   experiment: Experiment,
   options: RunExperimentOptions = {},
 ): Promise<RunSummary> {
-  checkOptions(options);
+  const { problems } = parseForm<unknown>(optionsForm, options);
+  if (problems.length > 0) throw new InputTypeError(problemsIn("run an experiment", problems));
   const { results: folder = "results", device, limit, fresh = false, write = () => {} } = options;
   const run = resolveRun("a program", experiment, defined({ device, limit }));
   const label = runLabel(run);

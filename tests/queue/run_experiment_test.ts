@@ -148,13 +148,15 @@ test("runExperiment() names an option that is wrong, before anything runs", asyn
     const experiment = await declare(folder);
     const results = `${folder}/results`;
     const cases: [object, RegExp][] = [
-      [{ reslts: "elsewhere" }, /option "reslts" is unknown: .*did you mean "results"/],
+      [{ reslts: "elsewhere" }, /as reslts is unknown: .*did you mean "results"/],
       [
         { device: "gpu" },
-        /device is unknown: current value is "gpu", allowed are auto, webgpu, cpu/,
+        /device has a wrong value: current value is "gpu", allowed are auto, webgpu, cpu/,
       ],
       [{ limit: -1 }, /limit .* current value is -1, allowed are positive integers/],
       [{ limit: 1.5 }, /current value is 1.5/],
+      [{ write: "x" }, /write has a wrong value: current value is "x", allowed are functions/],
+      [{ signal: {} }, /signal has a wrong value: current value is \{\}, allowed are signals/],
     ];
     for (const [option, message] of cases) {
       await assert.rejects(runExperiment(experiment, { results, ...option }), {
