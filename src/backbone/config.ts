@@ -175,14 +175,19 @@ export interface StoredWeights<Config> {
 /** How the weights of a kind of backbone are trained. */
 export interface TrainedWeights<Config, Training> {
   training(config: Config): Training;
-  /** Its shape without the vocabulary, which is the tokenizer's. */
+  /** Its shape without the vocabulary: the tokenizer's, or that of the checkpoint which it starts from. */
   sizes(config: Config): Omit<BackboneShape, "vocabSize">;
   /**
-   * The weights that it starts from.
+   * The shape and the weights that it starts from.
    *
+   * @param vocabSize Tokens of the tokenizer; the embeddings of a checkpoint may be padded beyond them.
    * @throws {RangeError} Where a checkpoint is of another architecture or other sizes.
    */
-  start(config: Config, shape: BackboneShape, seed: number): Promise<TensorMap>;
+  start(
+    config: Config,
+    vocabSize: number,
+    seed: number,
+  ): Promise<{ shape: BackboneShape; weights: TensorMap }>;
 }
 
 /** Sizes as far as a declaration says them. */

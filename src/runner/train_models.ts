@@ -17,6 +17,7 @@ import type { RunText } from "../text/corpora/corpus_kind.ts";
 import { runPhase } from "./training.ts";
 import { InputError } from "../errors.ts";
 import type { BackboneCheckpoint } from "../backbone/shape.ts";
+import { valueAt } from "../declaration/field_path.ts";
 import { type LongMemParts, withTrained } from "../longmem/parts.ts";
 
 /** The frozen language model of a run: read from a checkpoint, or pretrained here. */
@@ -29,7 +30,6 @@ export async function obtainBackbone(
   const { backbone: config, seed } = experiment, { results } = context;
   const { stored, trained } = backbones.get(config.kind);
   const backbone = trained ? await pretrain(trained) : await read(stored);
-  checkTokenizer(experiment, backbone, text.tokenizer);
   checkBlocks(experiment, backbone.shape.layers);
   await results.recordHash("backbone", hashFrozen(backbone.weights));
   return backbone;
@@ -37,18 +37,19 @@ export async function obtainBackbone(
   async function read({ read }: StoredWeights<BackboneConfig>): Promise<BackboneCheckpoint> {
     const { backbone, commit } = await read(config);
     if (commit !== undefined) await results.recordHash("backbone commit", commit);
+    checkTokenizer(experiment, backbone, text.tokenizer);
     return backbone;
   }
 
   async function pretrain(
     kind: TrainedWeights<BackboneConfig, TrainingConfig>,
   ): Promise<BackboneCheckpoint> {
-    const shape = { ...kind.sizes(config), vocabSize: text.tokenizer.vocabSize };
-    const training = kind.training(config), start = await kind.start(config, shape, seed);
-    const parts = { backbone: { shape, weights: start } };
-    const trainer = { device, config: training, seed, parts };
+    const training = kind.training(config);
+    const backbone = await kind.start(config, text.tokenizer.vocabSize, seed);
+    checkTokenizer(experiment, backbone, text.tokenizer);
+    const trainer = { device, config: training, seed, parts: { backbone } };
     const weights = await runPhase({ name: backboneTraining, trainer }, text, experiment, context);
-    return { shape, contextTokens: training.contextTokens, weights };
+    return { ...backbone, contextTokens: training.contextTokens, weights };
   }
 }
 
@@ -64,8 +65,11 @@ function checkTokenizer(
   { shape }: Pick<BackboneCheckpoint, "shape">,
   tokenizer: Pick<Tokenizer, "vocabSize">,
 ): void {
-  const source = (["path", "repo"] as const).find((field) => Reflect.has(backbone, field));
-  const field = source ? `backbone.${source} "${Reflect.get(backbone, source)}"` : "backbone";
+  const source = ["path", "repo", "initialization.path"]
+    .find((field) => valueAt(backbone, field.split(".")) !== undefined);
+  const field = source
+    ? `backbone.${source} "${valueAt(backbone, source.split("."))}"`
+    : "backbone";
   const of = `the tokenizer of kind "${kind}" with the weights of ${field}`;
   checkVocabulary(tokenizer, shape, { of, isExact: !tokenizers.get(kind).isPadded });
 }

@@ -130,10 +130,12 @@ export const pretrainedBackbone = {
   trained: {
     training: ({ training }) => training,
     sizes: sizesOf,
-    start: ({ initialization }, shape, seed) =>
-      initialization.kind === "checkpoint"
-        ? readStart(initialization.path, shape)
-        : Promise.resolve(initializeBackbone(shape, seed, initialization)),
+    async start(config, vocabSize, seed) {
+      const { initialization } = config, sizes = sizesOf(config);
+      if (initialization.kind === "checkpoint") return await readStart(initialization.path, sizes);
+      const shape = { ...sizes, vocabSize };
+      return { shape, weights: initializeBackbone(shape, seed, initialization) };
+    },
   },
 } satisfies BackboneKind<
   PretrainedBackboneDeclaration,
@@ -142,12 +144,16 @@ export const pretrainedBackbone = {
   TrainingConfig
 >;
 
-async function readStart(path: string, shape: BackboneShape): Promise<TensorMap> {
-  const start = await loadBackboneWeights(path, { shape });
+async function readStart(
+  path: string,
+  sizes: Omit<BackboneShape, "vocabSize">,
+): Promise<{ shape: BackboneShape; weights: TensorMap }> {
+  const { shape: found, weights } = await loadBackboneWeights(path, { shape: sizes });
+  const shape = { ...sizes, vocabSize: found.vocabSize };
   // A shape of the default architecture does not name it.
-  const [architecture, found] = [shape, start.shape].map((shape) => architectureOf(shape).name);
-  checkGiven({ architecture }, { architecture: found }, path);
-  return start.weights;
+  const [declared, architecture] = [shape, found].map((shape) => architectureOf(shape).name);
+  checkGiven({ architecture: declared }, { architecture }, path);
+  return { shape, weights };
 }
 
 /** Segments longer than the positions that the architecture learns. */
@@ -163,7 +169,7 @@ function positionProblems(backbone: PretrainedBackboneConfig, path: string): Pro
   )];
 }
 
-/** Its shape without the vocabulary, which is the tokenizer's. */
+/** Its shape without the vocabulary. */
 export function sizesOf(
   { architecture, settings, layers, hiddenDim, heads, feedForwardDim }: PretrainedBackboneConfig,
 ): Omit<BackboneShape, "vocabSize"> {

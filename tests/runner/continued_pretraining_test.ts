@@ -6,6 +6,8 @@ import { missingPaths } from "../../src/experiment/estimate.ts";
 import { resolveRun } from "../../src/experiment/resolve.ts";
 import { runExperiment } from "../../src/queue/run_experiment.ts";
 import { openTokenizer } from "../../src/text/tokenizers/tokenizers.ts";
+import { trainByteLevelBpe } from "../../src/text/bpe_trainer.ts";
+import { formatTokenizerJson } from "../../src/text/tokenizer_json.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { assert, assertClose, test } from "../testing.ts";
 import { smallChronicle, smallTraining } from "./small_chronicle.ts";
@@ -71,6 +73,41 @@ test("a backbone that is trained further starts as the checkpoint", () =>
     await assert.rejects(
       runExperiment(from(`${folder}/other`), { results: `${folder}/results`, device: "cpu" }),
       /other" as its architecture is another one: expected "longmem_gpt2", found "gpt2"/,
+    );
+  }));
+
+test("a checkpoint with padded embeddings is trained further, one with too few is refused", () =>
+  withFolder(async (folder) => {
+    const text = "It was the best of times, it was the worst of times. ".repeat(20);
+    const splits = { train: "best.txt", valid: "worst.txt", test: "spring.txt" };
+    for (const [split, file] of Object.entries(splits)) {
+      await Deno.writeTextFile(`${folder}/${file}`, `${split}: ${text}`);
+    }
+    const vocabSize = 270, tokenizer = `${folder}/tokenizer.json`;
+    await Deno.writeTextFile(
+      tokenizer,
+      formatTokenizerJson(trainByteLevelBpe([text], { vocabSize })),
+    );
+    const run = async (embeddings: number) => {
+      const path = `${folder}/${embeddings}`;
+      const shape = {
+        layers: 2,
+        hiddenDim: 8,
+        heads: 2,
+        feedForwardDim: 32,
+        vocabSize: embeddings,
+      };
+      await writeBackboneFolder(path, { shape, weights: initializeBackbone(shape, 77) });
+      return await runExperiment({
+        ...from(path),
+        corpus: { kind: "files", folder, ...splits },
+        tokenizer: { kind: "file", path: tokenizer },
+      }, { results: `${folder}/results`, device: "cpu" });
+    };
+    assert.equal((await run(vocabSize + 6)).state, "completed");
+    await assert.rejects(
+      run(vocabSize - 1),
+      /backbone\.initialization\.path "[^"]*269" as the backbone's vocabulary must hold the tokenizer's 270 tokens: current size is 269/,
     );
   }));
 
