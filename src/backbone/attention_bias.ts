@@ -44,6 +44,8 @@ export function attentionBias(
       reshape(graph.input(name, [B, T]), [B, 1, 1, T])
     )
     : [];
+  // Of padding at the beginning of a row no key is visible: it attends to what is hidden least, and that must not be what follows it.
+  const later = positions ? 2 * hidden : hidden;
   const known = new Map<string, Value>();
   const once = (key: string, make: () => Value) => {
     const value = known.get(key) ?? make();
@@ -54,7 +56,7 @@ export function attentionBias(
     const data = new Float32Array((t1 - t0) * t1);
     for (let t = t0, i = 0; t < t1; t++) {
       for (let j = 0; j < t1; j++, i++) {
-        data[i] = j <= t ? visible(t, j) : hidden;
+        data[i] = j <= t ? visible(t, j) : later;
       }
     }
     return graph.constant(data, [1, 1, t1 - t0, t1]);

@@ -118,6 +118,31 @@ deviceTest("a GPU reads what a CPU does where its kernels do not do all of it", 
   }
 }, { kinds: ["webgpu"] });
 
+deviceTest(
+  "padding at the beginning of a row lets nothing of later tokens through",
+  async (device) => {
+    const T = 8, padding = 3, V = smallBackbone.vocabSize, tokens = randomTokens(T, "tokens");
+    const mask = tokens.map((_, t) => t < padding ? 0 : 1);
+    // The memory is read: then the official joint attention sees the keys of padding.
+    const logitsOf = async (on: Device, tokens: Int32Array) => {
+      const model = new LongMem(on, smallParts());
+      await model.remember(randomTokens(24, "history"));
+      const { logits } = await model.forward(tokens, { mask, readOnly: true });
+      await model.close();
+      return logits.slice(padding * V);
+    };
+    const expected = await logitsOf(device, tokens);
+    const other = await logitsOf(device, tokens.with(T - 1, tokens[T - 1] === 5 ? 6 : 5));
+    const before = (T - 1 - padding) * V;
+    assert.deepEqual(other.subarray(0, before), expected.subarray(0, before));
+    assert.notDeepEqual(other, expected);
+    // Nor does it matter how attention is cut into blocks.
+    const inBlocks = await logitsOf({ ...device, fusedQueries: 2 }, tokens);
+    assertClose(inBlocks, expected, { tolerance: 1e-5, name: "logits" });
+  },
+  { kinds: ["cpu", "wasm"] },
+);
+
 deviceTest("Reset memories are as new ones", async (device) => {
   // An index outside the graph is on the host whatever the device.
   const indexes = device.kind === "cpu" ? [exact, hnsw] : [exact];
