@@ -304,7 +304,7 @@ async function request(url: string, headers: HeadersInit, watch: Watch): Promise
 function reasonOf(error: unknown, url: string): string {
   let innermost = error as Error;
   while (innermost.cause instanceof Error) innermost = innermost.cause;
-  const { href } = new URL(url);
+  const href = URL.parse(url)?.href ?? url;
   return innermost.message.replace(` for url (${href})`, "").replace(` for ${href}`, "");
 }
 

@@ -172,6 +172,7 @@ test("fetchModel() says who may not read a model, and how they might", () =>
     server.behaviour.answer = () => Response.json({ id: repo, sha: "../.." });
     await refuses(fetch(), /the commit that ".*" gives is malformed/);
     await refuses(fetch({ url: "http://127.0.0.1:1" }), /its server cannot be reached/);
+    await refuses(fetch({ url: "huggingface.co" }), /its server cannot be reached: Invalid URL/);
   }));
 
 for (const place of ["/api/", "/tree/", "/resolve/", "/store/"]) {

@@ -329,6 +329,16 @@ const malformed: Malformed[] = [
     ],
   },
   {
+    name: "searches of more candidates than the library counts",
+    change: {
+      memory: { ...memory, index: { kind: "hnsw", efConstruction: 2 ** 32, efSearch: 2 ** 32 } },
+    },
+    problems: [
+      "memory.index.efConstruction has a wrong value: current value is 4294967296, allowed are integers from 1, below 2^32",
+      "memory.index.efSearch has a wrong value: current value is 4294967296, allowed are integers from 1, below 2^32",
+    ],
+  },
+  {
     name: "reset at boundaries that lanes do not see",
     change: { adaptation: { ...adaptation, batches: "lanes" } },
     problems: [

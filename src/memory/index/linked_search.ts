@@ -1,6 +1,5 @@
 /** What indexes have in common that search by a graph of links between chunks. */
 import { z } from "zod";
-import { positiveInteger } from "../../declaration/fields.ts";
 import { type Problem, wrong } from "../../declaration/problem.ts";
 
 /** Accuracy of a search by a graph of links. */
@@ -16,13 +15,17 @@ export interface LinkedSearch {
 /** Defaults, as measured in `hnsw_index.ts`. */
 export const linkedSearchDefaults = { m: 32, efConstruction: 100, efSearch: 128 } as const;
 
-/** Forms of its fields. */
+/** Forms of its fields, which the libraries hold in 32 bits. */
 export const linkedSearchFields = {
-  // One link a node would give the nodes of the libraries infinitely many levels.
-  m: z.int().min(2).max(0xffff_ffff).describe("integers from 2, below 2^32").exactOptional(),
-  efConstruction: positiveInteger.exactOptional(),
-  efSearch: positiveInteger.exactOptional(),
+  m: integersFrom(2), // one link a node would give the nodes of the libraries infinitely many levels
+  efConstruction: integersFrom(1),
+  efSearch: integersFrom(1),
 };
+
+function integersFrom(least: number) {
+  return z.int().min(least).max(0xffff_ffff).describe(`integers from ${least}, below 2^32`)
+    .exactOptional();
+}
 
 /** Searches that keep fewer candidates than are to be retrieved. */
 export function searchProblems(
