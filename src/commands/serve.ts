@@ -139,7 +139,7 @@ async function serveUntilStopped(
   }
 }
 
-/** What the memories of all sessions would take together; undefined where this machine has room for them, or they are on a GPU. */
+/** Warns of sessions whose memories need more than the RAM of this machine; undefined where they fit, or are on a GPU. */
 export function sessionsRemark(
   { memory, backboneShape, device }: Pick<LongMemModel, "memory" | "backboneShape" | "device">,
   sessions: number,

@@ -26,7 +26,7 @@ export function summaryPath(results: string, run: ResolvedRun): string {
   return join(runPath(results, run), "summary.json");
 }
 
-/** What a run's summary says of it besides state and metrics. */
+/** The fields of a run's summary that name it: all but its state and metrics. */
 export function identityOf(
   { experiment, id, limit, variation }: ResolvedRun,
 ): RunFolderOptions["identity"] {
