@@ -86,16 +86,16 @@ async function measureInduction(args: CommandArguments, output: Output): Promise
     throw new Kind(cause.message, { cause });
   });
   const scores = { backbone: hashTensors(backbone.weights), ...measured };
-  if (figure !== undefined) {
-    const svg = await inductionFigure(scores);
-    await writeNewFile(figure, () => writeAtomically(figure, svg));
-    output.note(`written to ${figure}`);
-  }
   output.print(
     lastValue(args, "format") === "json"
       ? JSON.stringify(scores, undefined, 2)
       : formatInduction(scores),
   );
+  if (figure !== undefined) {
+    const svg = await inductionFigure(scores);
+    await writeNewFile(figure, () => writeAtomically(figure, svg));
+    output.note(`written to ${figure}`);
+  }
   return 0;
 }
 
