@@ -5,7 +5,7 @@ import { dirname, isAbsolute, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { allowedWords } from "./did_you_mean.ts";
 import { InputError } from "./errors.ts";
-import { isThere, writing } from "./files.ts";
+import { ifThere, isThere, writing } from "./files.ts";
 
 export interface Flag {
   /** Name, without dashes. */
@@ -202,8 +202,13 @@ export async function newPath(
 ): Promise<string> {
   const isFallback = fallback !== undefined && !args.flags.has(flag);
   const path = isFallback ? fallback : requiredFlag(args, flag);
-  if (await Deno.lstat(path).catch(() => undefined)) throw thereAlready(path, isFallback && flag);
+  if (await isAt(path)) throw thereAlready(path, isFallback && flag);
   return path;
+}
+
+/** Whether anything has a name, be it a link that leads nowhere. */
+async function isAt(path: string): Promise<boolean> {
+  return await Deno.lstat(path).catch(() => undefined) !== undefined;
 }
 
 function thereAlready(path: string, flag?: string | false): UsageError {
@@ -228,24 +233,31 @@ export async function newFile(
 }
 
 /**
- * Writes a file that was new when the command began, as {@linkcode newFile} checked.
+ * Writes a file that was new when the command began, as {@linkcode newFile} checked. Of processes that write the same one at once, the
+ * first does; a process that is killed leaves the name to the next.
  *
- * @param write Puts the whole file in the place of an empty one.
+ * @param write Writes the whole file at once or none.
  * @throws {UsageError} Where another process has written a file of that name meanwhile: it stays as it is.
  */
 export async function writeNewFile(path: string, write: () => Promise<unknown>): Promise<void> {
-  await writing(path, async () => {
-    try {
-      await Deno.writeFile(path, new Uint8Array(), { createNew: true });
-    } catch (error) {
-      throw error instanceof Deno.errors.AlreadyExists ? thereAlready(path) : error;
-    }
-  });
+  const claim = `${path}.claim`;
+  using _file = await writing(path, () => lockClaim(claim));
   try {
+    if (await isAt(path)) throw thereAlready(path);
     await write();
-  } catch (error) {
-    await Deno.remove(path).catch(() => {});
-    throw error;
+  } finally {
+    await Deno.remove(claim);
+  }
+}
+
+/** Opens a file for whose lock others wait, and which its holder removes: who then gets the lock of the removed one asks again. */
+async function lockClaim(path: string): Promise<Deno.FsFile> {
+  for (;;) {
+    const file = await Deno.open(path, { write: true, create: true });
+    await file.lock(true);
+    const { ino } = await file.stat();
+    if ((await ifThere(Deno.stat(path)))?.ino === ino) return file;
+    file.close();
   }
 }
 

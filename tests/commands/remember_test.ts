@@ -159,7 +159,34 @@ test("a file that cannot be written leaves its name to the next command", () =>
     await assert.rejects(writeNewFile(path, fails), /the disk is full/);
     await writeNewFile(path, () => Deno.writeTextFile(path, "whole"));
     assert.equal(await Deno.readTextFile(path), "whole");
+    await assert.rejects(
+      writeNewFile(path, () => Deno.writeTextFile(path, "again")),
+      /^UsageError: Cannot write ".*page" as it is there already$/,
+    );
+    assert.equal(await Deno.readTextFile(path), "whole");
+    assert.deepEqual(await namesIn(folder), ["page"]);
   }));
+
+test("a process that is killed while it writes leaves the name to the next command", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/page`,
+      { pathname } = new URL("../../src/command_line.ts", import.meta.url);
+    const script = `import { writeNewFile } from ${JSON.stringify(pathname)};
+      await writeNewFile(${JSON.stringify(path)}, () => Deno.kill(Deno.pid, "SIGKILL"));`;
+    const args = ["run", "-A", "--no-check", "--ext=ts", "-"];
+    const child = new Deno.Command(Deno.execPath(), { args, stdin: "piped", stderr: "null" })
+      .spawn();
+    await new Response(script).body!.pipeTo(child.stdin);
+    assert.equal((await child.status).signal, "SIGKILL");
+    assert.deepEqual(await namesIn(folder), ["page.claim"]);
+    await writeNewFile(path, () => Deno.writeTextFile(path, "whole"));
+    assert.deepEqual(await namesIn(folder), ["page"]);
+  }));
+
+/** Names of what is in a folder. */
+async function namesIn(folder: string): Promise<string[]> {
+  return (await Array.fromAsync(Deno.readDir(folder), ({ name }) => name)).sort();
+}
 
 test("remember says what is missing, there already, or of another model", () =>
   withCommands(async ({ folder, remember, generate }) => {
