@@ -86,7 +86,7 @@ export async function measureModels(
       return await items.score(opened.model, scoring);
     };
     const lists = severalOthers(model, evaluation, items, context.seed);
-    if (!lists) return await scoreWith(() => othersOf(items), scoring);
+    if (!lists) return await scoreWith(() => othersOf(model, evaluation, items), scoring);
     const samples: SampleRecord[][] = [];
     for (const [i, others] of lists.entries()) {
       const report: Scoring["report"] = (done, total, unit) =>
@@ -193,19 +193,26 @@ function checkSameItems(
   own: { readonly model: string; readonly samples: readonly SampleRecord[] },
   first: { readonly model: string; readonly samples: readonly SampleRecord[] | undefined },
 ): void {
-  if (!first.samples) return;
-  const [items, before] = [own.samples, first.samples].map((all) => all.map(({ item }) => item));
-  const longer = items.length > before.length ? items : before;
-  const other = longer.findIndex((_, i) => items[i] !== before[i]);
+  const { samples } = own, { samples: before } = first;
+  if (!before) return;
+  const longer = samples.length > before.length ? samples : before;
+  const other = longer.findIndex((_, i) => !isSameItem(samples[i], before[i]));
   if (other < 0) return;
-  throw new InputError(
-    `Cannot compare "${own.model}" with "${first.model}" in "${evaluation}" as item ${
-      other + 1
-    } must be the same: ` +
-      `current items are ${items[other] ?? "none"} and ${
-        before[other] ?? "none"
-      }; --fresh starts the run again`,
+  const pair = [samples[other], before[other]];
+  const isDraw = pair[0]?.item === pair[1]?.item;
+  const [current, expected] = pair.map((sample) =>
+    sample ? `${sample.item}${isDraw ? ` of seed ${sample.seed}` : ""}` : "none"
   );
+  throw new InputError(
+    `Cannot compare "${own.model}" with "${first.model}" in "${evaluation}" as item ${other + 1} ` +
+      `must be the same: current items are ${current} and ${expected}; --fresh starts the run again`,
+  );
+}
+
+/** Whether two records are of one item, and of one draw of it where both have the seed of one. */
+function isSameItem(own: SampleRecord | undefined, before: SampleRecord | undefined): boolean {
+  const hasDraws = own?.seed !== undefined && before?.seed !== undefined;
+  return own?.item === before?.item && (!hasDraws || own.seed === before.seed);
 }
 
 /**
@@ -220,16 +227,30 @@ export function checkOthers(
 ): void {
   for (const model of evaluation.models) {
     if ("scoreUnopened" in items || !modelKindOf(model).readsOthers) continue;
-    if (!severalOthers(model, evaluation, items, seed)) othersOf(items);
+    if (!severalOthers(model, evaluation, items, seed)) othersOf(model, evaluation, items);
   }
 }
 
-/** The texts that a control reads in the place of all items, if it reads one. */
-function othersOf({ others, texts = [] }: PromptedItems): readonly ReadableDocument[] {
-  return others?.() ?? otherDocuments(texts);
+/**
+ * The texts that a control reads in the place of all items, if it reads one.
+ *
+ * @throws {RangeError} If there is none.
+ */
+function othersOf(
+  model: ModelConfig,
+  { name }: EvaluationConfig,
+  { others, texts }: PromptedItems,
+): readonly ReadableDocument[] {
+  if (others) return others();
+  if (texts) return otherDocuments(texts);
+  throw new InputRangeError(
+    `Cannot measure "${
+      modelName(model)
+    }" in "${name}" as its items have no texts that others could replace: allowed are other models`,
+  );
 }
 
-/** The texts that a control reads in the place of all items, of each of several; undefined of a model that reads one, or the items' own. */
+/** The texts that a control reads in the place of all items, of each of several; undefined of a model that reads one, or the items' own, and where there is none. */
 function severalOthers(
   model: ModelConfig,
   { name, kind, memory }: EvaluationConfig,
@@ -237,7 +258,7 @@ function severalOthers(
   seed: number,
 ): ReadableDocument[][] | undefined {
   const texts = otherTextsOf(model);
-  if (texts === 1) return undefined;
+  if (texts === 1 || !(items.texts || items.others)) return undefined;
   if (!items.texts || !kindOf({ kind }).average) {
     throw new InputRangeError(
       `Cannot read several other texts as evaluation "${name}" reads one: current value of texts is ${texts}, allowed is 1`,

@@ -4,7 +4,8 @@
  */
 import { z } from "zod";
 import { positiveInteger } from "../../src/declaration/fields.ts";
-import type { EvaluationDeclaration } from "../../src/evaluation/evaluations.ts";
+import { measureModels } from "../../src/evaluation/evaluate.ts";
+import type { EvaluationConfig, EvaluationDeclaration } from "../../src/evaluation/evaluations.ts";
 import { evaluations, itemProblem } from "../../src/evaluation/evaluations.ts";
 import {
   evaluationForm,
@@ -13,19 +14,24 @@ import {
   limitOf,
   type ModelEvaluation,
   type ModelEvaluationDeclaration,
+  onceReadMemory,
 } from "../../src/evaluation/evaluation_kind.ts";
 import { metricCatalog } from "../../src/evaluation/metric_catalog.ts";
 import { models } from "../../src/evaluation/models.ts";
 import type { ModelKind } from "../../src/evaluation/model_kind.ts";
+import { EncodedMemories } from "../../src/evaluation/shared/memory_cache.ts";
 import type { Experiment } from "../../src/experiment/declaration.ts";
 import { estimateRun } from "../../src/experiment/estimate.ts";
 import { resolveRun } from "../../src/experiment/resolve.ts";
 import { runExperiment } from "../../src/queue/run_experiment.ts";
 import { experimentTables } from "../../src/results/evaluation_table.ts";
 import { readRunRecord } from "../../src/results/read_runs.ts";
+import type { RunSummary } from "../../src/results/records.ts";
 import { experimentReport } from "../../src/results/report.ts";
 import { formatTables } from "../../src/results/table.ts";
-import { smallChronicle } from "../runner/small_chronicle.ts";
+import { smallParts } from "../longmem/random_model.ts";
+import type { Device } from "../../src/runtime/device.ts";
+import { smallChronicle, smallTraining } from "../runner/small_chronicle.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { assert, test } from "../testing.ts";
 
@@ -173,4 +179,91 @@ test("A registered kind of evaluation and model run from declaration to report",
   }
   assert.ok(!evaluations.names.includes("echo") && !models.names.includes("parrot"));
   assert.throws(() => resolveRun("a.ts", experiment), /evaluations\.0\.kind has a wrong value/);
+});
+
+test("A registered kind without texts refuses controls that read others", async () => {
+  using _echo = evaluations.register("echo", echo as never);
+  for (
+    const [model, name] of [
+      ["longmem-other-document", "longmem-other-document"],
+      [{ model: "longmem-other-document", texts: 3 }, "longmem-other-document-3"],
+    ]
+  ) {
+    const experiment = {
+      name: "extension",
+      ...smallChronicle,
+      adaptation: smallTraining,
+      evaluations: [{ kind: "echo", name: "heard", models: [model], memory: onceReadMemory }],
+    } as unknown as Experiment;
+    await withFolder(async (results) => {
+      await assert.rejects(runExperiment(experiment, { results, device: "cpu" }), {
+        name: "RangeError",
+        message:
+          `Cannot measure "${name}" in "heard" as its items have no texts that others could replace: ` +
+          "allowed are other models",
+      });
+    });
+  }
+});
+
+test("Models are compared on the same items, of the same draws where records have their seeds", async () => {
+  const records: Record<string, { item: string; seed?: number }[]> = {
+    "parrot-0": [{ item: "a", seed: 1 }, { item: "a", seed: 2 }],
+    "parrot-1": [{ item: "a", seed: 2 }, { item: "a", seed: 1 }],
+    "parrot-2": [{ item: "a", seed: 1 }, { item: "b", seed: 2 }],
+    "parrot-3": [{ item: "a", seed: 1 }],
+    "parrot-4": [{ item: "a" }, { item: "a" }],
+    "parrot-5": [{ item: "a", seed: 1 }, { item: "a", seed: 2 }],
+  };
+  using _echo = evaluations.register("echo", echo as never);
+  using _parrot = models.register("parrot", parrot as never);
+  const { backbone } = smallParts();
+  const measured: string[] = [];
+  const compare = (pitch: number) =>
+    measureModels({
+      kind: "echo",
+      name: "heard",
+      models: [{ model: "parrot", pitch: 0 }, { model: "parrot", pitch }],
+      batchSize: 1,
+      contextTokens: 16,
+    } as unknown as EvaluationConfig, {
+      items: {
+        score: ({ name }) =>
+          Promise.resolve(records[name].map((own, round) => ({ round, heard: true, ...own }))),
+      },
+      trained: { backbone, models: {} },
+      device: {} as Device,
+      seed: 1,
+      memories: new EncodedMemories(backbone),
+      results: {
+        summary: { metrics: [] } as unknown as RunSummary,
+        readSamples: () => Promise.resolve([]),
+        keepSamples: () => Promise.resolve([]),
+        appendSamples(_evaluation, model) {
+          measured.push(model);
+          return Promise.resolve();
+        },
+        recordMetrics: () => Promise.resolve(),
+        recordHash: () => Promise.resolve(),
+      },
+      signal: new AbortController().signal,
+      report: () => {},
+    });
+  const different = (pitch: number, items: string) => ({
+    message: `Cannot compare "parrot-${pitch}" with "parrot-0" in "heard" as item ${items}; ` +
+      "--fresh starts the run again",
+  });
+  await assert.rejects(
+    compare(1),
+    different(1, "1 must be the same: current items are a of seed 2 and a of seed 1"),
+  );
+  await assert.rejects(compare(2), different(2, "2 must be the same: current items are b and a"));
+  await assert.rejects(
+    compare(3),
+    different(3, "2 must be the same: current items are none and a"),
+  );
+  measured.length = 0;
+  await compare(4);
+  await compare(5);
+  assert.deepEqual(measured, ["parrot-0", "parrot-4", "parrot-0", "parrot-5"]);
 });
