@@ -53,10 +53,7 @@ export const fileTokenizer: StoredKind<
     })),
   stored: {
     async open({ path, specialTokens }) {
-      const text = await requireThere(
-        readText(path),
-        `Cannot open tokenizer as file "${path}" is missing`,
-      );
+      const text = await readTokenizerFile(path);
       const declared = specialTokens ? undefined : await readDeclaredSpecials(dirname(path));
       return parseTokenizerJson(text, {
         name: path,
@@ -84,6 +81,11 @@ export const fileTokenizer: StoredKind<
     path: ({ path }) => path,
   },
 };
+
+/** Text of a file of a tokenizer; an error where it is missing says so. */
+export async function readTokenizerFile(path: string): Promise<string> {
+  return await requireThere(readText(path), `Cannot open tokenizer as file "${path}" is missing`);
+}
 
 /** A `tokenizer.json`, and the files beside it that may name its special tokens. */
 export function tokenizerJsonFiles(path: string): string[] {

@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { text } from "../../declaration/fields.ts";
 import type { Accepts, Assert } from "../../declaration/part.ts";
-import { isThere, readRegularFile, readText, requireThere, writeAtomically } from "../../files.ts";
+import { isThere, readRegularFile, writeAtomically } from "../../files.ts";
 import { join } from "../../system.ts";
 import { FairseqTokenizer } from "../fairseq_tokenizer.ts";
+import { readTokenizerFile } from "./file.ts";
 import type { StoredKind } from "./tokenizer_kind.ts";
 
 /** The official vocabulary. */
@@ -27,13 +28,9 @@ export const gpt2Tokenizer: StoredKind<Gpt2TokenizerConfig> = {
   files: ({ folder }, path) => [{ field: `${path}.folder`, path: folder }],
   stored: {
     async open({ folder }) {
-      const [encoder, merges, dictionary] = await Promise.all(fileNames.map((name) => {
-        const path = `${folder}/${name}`;
-        return requireThere(
-          readText(path),
-          `Cannot open tokenizer as file "${path}" is missing`,
-        );
-      }));
+      const [encoder, merges, dictionary] = await Promise.all(
+        fileNames.map((name) => readTokenizerFile(`${folder}/${name}`)),
+      );
       return new FairseqTokenizer({ encoder, merges, dictionary, folder });
     },
     record: z.strictObject({ kind: z.literal("gpt2") }),
