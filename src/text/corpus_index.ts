@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { documentName } from "./corpus.ts";
 import { InputTypeError } from "../errors.ts";
 import { ifThere, readJson } from "../files.ts";
+import { isCount } from "./segments.ts";
 
 export interface IndexedChapter {
   /** Offset of its heading, in UTF-16 units. */
@@ -81,8 +82,4 @@ export async function readCorpusIndex(
     documents.set(name, document);
   }
   return { path, documents };
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && value as number >= 0;
 }

@@ -91,9 +91,9 @@ export function concatenate(parts: readonly Int32Array[]): Int32Array<ArrayBuffe
   return all;
 }
 
-/** Whether a value of a position counts batches, documents or segments. */
+/** Whether a value counts something: an integer from 0 that JavaScript holds exactly. */
 export function isCount(value: unknown): value is number {
-  return Number.isInteger(value) && Number(value) >= 0;
+  return Number.isSafeInteger(value) && value as number >= 0;
 }
 
 /** Cuts tokens into consecutive segments of `contextTokens` each, of which the last may be shorter. */

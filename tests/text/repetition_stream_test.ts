@@ -51,10 +51,12 @@ test("RepetitionStream.seek() goes on as if it had never stopped", () => {
   const other = streams().mixed;
   other.seek(position);
   assert.deepEqual([other.next(), other.next()], following);
-  assert.throws(
-    () => other.seek({ corpus: position.corpus }),
-    /Cannot seek in batches with repeated tokens .* current value is/,
-  );
+  for (const step of [undefined, -1, 2 ** 53]) {
+    assert.throws(
+      () => other.seek({ corpus: position.corpus, step }),
+      /Cannot seek in batches with repeated tokens .* current value is/,
+    );
+  }
 });
 
 test("RepetitionStream refuses a vocabulary that has too few tokens for a phrase", () => {
