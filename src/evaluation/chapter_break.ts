@@ -27,7 +27,7 @@ import { corpora, type CorpusConfig, treatmentOf } from "../text/corpora/corpora
 import type { Split } from "../text/corpora/corpus_kind.ts";
 import { clusterOf } from "../text/corpora/files.ts";
 import { joinLines, separatesParagraphs, tokenizeLines } from "../text/document_tokens.ts";
-import { cutSegments } from "../text/segments.ts";
+import { concatenate, cutSegments } from "../text/segments.ts";
 import {
   type ChapterBreakSource,
   type ChapterBreakSourceDeclaration,
@@ -128,10 +128,7 @@ function questionOf(
     reading: cutSegments(prefix.subarray(localStart % T, localStart), T),
     prompts: item.candidates.map((candidate) => {
       const scored = candidate.subarray(0, longest);
-      const tokens = new Int32Array(local.length + scored.length);
-      tokens.set(local);
-      tokens.set(scored, local.length);
-      return { tokens, scored: scored.length };
+      return { tokens: concatenate([local, scored]), scored: scored.length };
     }),
   };
 }

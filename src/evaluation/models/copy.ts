@@ -22,7 +22,7 @@ import {
   type SegmentRows,
   tokensOfRow,
 } from "../shared/language_model.ts";
-import { RowWindows, type WindowOptions } from "../shared/row_windows.ts";
+import { RowWindows, showRows, type WindowOptions } from "../shared/row_windows.ts";
 import { windowOptions, windowProblems, windowSuffix, windowTokensField } from "./in_window.ts";
 
 /** Version of how it copies. Version 2: the match lies within the memory's text and the window, as the copied token does. */
@@ -107,7 +107,7 @@ export function copyModel(
   options: CopyOptions,
 ): PromptedModel {
   const { copyWeight: w, shared, contextTokens, windowTokens } = options;
-  const windows = new RowWindows(options), isWindowed = windowTokens > contextTokens;
+  const windows = windowTokens > contextTokens ? new RowWindows(options) : undefined;
   /** Text before the segment that is searched: the text that the memory would hold, and the window's. */
   const searched = {
     ...options,
@@ -131,11 +131,8 @@ export function copyModel(
   };
   /** Adds the window, if any: the backbone's input. */
   const show = (segment: SegmentRows) => {
-    const { rows, targets } = segment;
-    const { tokens, batch } = isWindowed
-      ? windows.show(segment)
-      : { tokens: segment.tokens, batch: { batch: rows } };
-    return { tokens, targets, batch: { ...batch, network: "backbone" } as const };
+    const { tokens, batch } = showRows(windows, segment);
+    return { tokens, targets: segment.targets, batch: { ...batch, network: "backbone" } as const };
   };
   const mix = (nll: Float32Array, targets: Int32Array, copies: Int32Array) =>
     nll.map((nats, i) =>
@@ -146,12 +143,12 @@ export function copyModel(
   return readingModel(name, {
     startDocument(row) {
       texts.delete(row);
-      windows.forget(row);
+      windows?.forget(row);
       return Promise.resolve();
     },
     read(segment) {
       for (let row = 0; row < segment.rows; row++) textOf(row).read(tokensOfRow(segment, row));
-      windows.add(segment);
+      windows?.add(segment);
       return Promise.resolve();
     },
     async score(segment) {

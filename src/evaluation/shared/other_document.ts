@@ -6,7 +6,7 @@ import {
   type ScoredLongMem,
   type SegmentRows,
 } from "./language_model.ts";
-import { type ReadRows, RowWindows, type WindowOptions } from "./row_windows.ts";
+import { RowWindows, showRows, type WindowOptions } from "./row_windows.ts";
 
 /**
  * A control: every document is scored with the memory of another one, of which as much has been written as
@@ -33,7 +33,7 @@ export function otherDocumentModel(
   const reading = new Map<number, { other: readonly Int32Array[]; segment: number }>();
   const own = window && new RowWindows(window), theirs = window && new RowWindows(window);
   const scored = (segment: SegmentRows) => {
-    const { tokens, batch } = show(own, segment);
+    const { tokens, batch } = showRows(own, segment);
     return [tokens, segment.targets, { ...batch, readOnly: true }] as const;
   };
   const reader = readingModel(name, {
@@ -58,7 +58,7 @@ export function otherDocumentModel(
         remembered.set(segment, row * T);
       }
       const other = { ...read, tokens: remembered };
-      const shown = show(theirs, other);
+      const shown = showRows(theirs, other);
       await model.remember(shown.tokens, shown.batch);
       own?.add(read);
       theirs?.add(other);
@@ -70,9 +70,4 @@ export function otherDocumentModel(
     ...reader,
     openWindow: (options) => model.openWindow!(options),
   };
-}
-
-/** Joins a segment to the window's text before it; without a window the segment alone. */
-function show(windows: RowWindows | undefined, segment: ReadRows) {
-  return windows?.show(segment) ?? { tokens: segment.tokens, batch: { batch: segment.rows } };
 }

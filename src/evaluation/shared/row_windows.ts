@@ -1,5 +1,6 @@
 import { padId } from "../../backbone/shape.ts";
 import type { Batch } from "../../longmem/longmem_model.ts";
+import { concatenate } from "../../text/segments.ts";
 import { type SegmentRows, tokensOfRow } from "./language_model.ts";
 
 /** The part of a row's text that a language model sees. */
@@ -40,10 +41,7 @@ export class RowTexts {
   /** Adds a segment to the text of its rows. */
   add(segment: ReadRows): void {
     for (let row = 0; row < segment.rows; row++) {
-      const before = this.of(row), added = tokensOfRow(segment, row);
-      const all = new Int32Array(before.length + added.length);
-      all.set(before);
-      all.set(added, before.length);
+      const all = concatenate([this.of(row), tokensOfRow(segment, row)]);
       this.#read.set(row, all.subarray(Math.max(0, all.length - this.#mostTokens)));
     }
   }
@@ -83,6 +81,14 @@ export class RowWindows extends RowTexts {
     });
     return { tokens: all, batch: { batch: rows, mask, beforeTokens: P } };
   }
+}
+
+/** The tokens of a segment behind those that its rows have read; without windows the segment alone. */
+export function showRows(
+  windows: RowWindows | undefined,
+  segment: ReadRows,
+): ReturnType<RowWindows["show"]> {
+  return windows?.show(segment) ?? { tokens: segment.tokens, batch: { batch: segment.rows } };
 }
 
 /** The smallest of 0, T, 2T, 4T, ..., `most` that holds so many tokens. */
