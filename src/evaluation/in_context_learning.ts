@@ -322,7 +322,6 @@ export function textsOfEpisodes<Asked>(
 
 /** Demonstrations that a control reads in place of each episode's: as many tokens of the next one's. */
 export function otherDemonstrations(texts: readonly ItemText[]): ReadableDocument[] {
-  const tokensOf = ({ segments }: ReadableDocument) => segments.map(({ tokens }) => tokens);
   return otherDocuments(texts)
-    .map((other, i) => readableText(cutLike(tokensOf(texts[i]), tokensOf(other))));
+    .map(({ segments }, i) => cutLike(texts[i], segments.map(({ tokens }) => tokens)));
 }

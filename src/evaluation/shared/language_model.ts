@@ -1,7 +1,7 @@
 /**
  * The models' interface to evaluations: rows that read documents segment by segment. Evaluations do not know which model they score.
  */
-import type { Segment } from "../../text/segments.ts";
+import { concatenate, type Segment } from "../../text/segments.ts";
 import { InputRangeError } from "../../errors.ts";
 import type { Batch, LongMemModel, RetrievedChunks } from "../../longmem/longmem_model.ts";
 import { type Network, networks } from "../../longmem/networks.ts";
@@ -175,16 +175,16 @@ export function readableText(segments: readonly Int32Array[]): ReadableDocument 
   return { segments: segments.map((tokens) => ({ tokens, targetTokens: tokens.length })) };
 }
 
-/** Another text in segments of the same lengths; a shorter one is read again and again, and one without tokens has none. */
+/** Another text in segments as long as a document's; a shorter one is read again and again, and one without tokens has none. */
 export function cutLike(
-  segments: readonly Int32Array[],
+  { segments }: ReadableDocument,
   others: readonly Int32Array[],
-): Int32Array[] {
-  const other = Int32Array.from(others.flatMap((segment) => [...segment]));
-  if (other.length === 0) return [];
+): ReadableDocument {
+  const other = concatenate(others);
+  if (other.length === 0) return { segments: [] };
   let read = 0;
-  return segments.map(({ length }) =>
-    Int32Array.from({ length }, () => other[read++ % other.length])
+  return readableText(
+    segments.map(({ tokens }) => tokens.map(() => other[read++ % other.length])),
   );
 }
 

@@ -5,12 +5,8 @@
 import { InputRangeError } from "../../errors.ts";
 import { Random } from "../../random.ts";
 import { mean } from "../../statistics/estimates.ts";
-import {
-  type ClusteredDocument,
-  cutLike,
-  type ReadableDocument,
-  readableText,
-} from "./language_model.ts";
+import { concatenate } from "../../text/segments.ts";
+import { type ClusteredDocument, cutLike, type ReadableDocument } from "./language_model.ts";
 
 /** Version of how several texts are chosen and scored: it changes whenever the same model would get another number. */
 export const severalTextsVersion = 1;
@@ -25,7 +21,7 @@ export interface SeveralTexts {
   readonly seed: number;
 }
 
-/** What an item reads: a document that others may stand in for. */
+/** The text that is read before an item's questions; a control reads another one in its place. */
 export interface ItemText extends ClusteredDocument {
   readonly name: string;
 }
@@ -47,11 +43,7 @@ export function severalOtherTexts(
   const chosen = new Map(groups.flatMap((group) => chooseTexts(group, options)));
   return Array.from(
     { length: options.texts },
-    (_, k) =>
-      documents.map((document) => {
-        const own = document.segments.map(({ tokens }) => tokens);
-        return readableText(cutLike(own, [chosen.get(document)![k]]));
-      }),
+    (_, k) => documents.map((document) => cutLike(document, [chosen.get(document)![k]])),
   );
 }
 
@@ -111,8 +103,8 @@ function clusterOf({ name, cluster }: ItemText): string {
 }
 
 function tokensOf({ segments }: ReadableDocument): Int32Array {
-  return Int32Array.from(
-    segments.flatMap(({ tokens, targetTokens }) => [...tokens.subarray(0, targetTokens)]),
+  return concatenate(
+    segments.map(({ tokens, targetTokens }) => tokens.subarray(0, targetTokens)),
   );
 }
 
