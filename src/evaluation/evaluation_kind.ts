@@ -124,7 +124,7 @@ interface ScoredItems {
 export interface PromptedItems extends ScoredItems {
   /** Has a model read and answer all items: a record for each. */
   readonly score: (model: PromptedModel, scoring: Scoring) => Promise<SampleRecord[]>;
-  /** What each item reads: a control reads that of others in its place. Absent: no control can be declared. */
+  /** The text of each item: a control reads another one in its place. Without it and `others`, controls are refused. */
   readonly texts?: readonly ItemText[];
   /**
    * Texts that a control reads in place of each item's, if it reads one (default: `otherDocuments` chooses among `texts`).

@@ -152,7 +152,7 @@ class Machine {
     );
   }
 
-  /** What the instructions that push a value push; named as in Python's pickletools. */
+  /** Reads the value that an instruction pushes, by its opcode; names are those of Python's pickletools. */
   readonly #pushed: Readonly<Record<number, () => PickleValue>> = {
     0x4e: () => null, // NONE
     0x88: () => true, // NEWTRUE

@@ -56,14 +56,14 @@ export interface MemoryKind<Shape> {
   heads?(backbone: BackboneShape): { readonly heads: number; readonly headDim: number };
   /** Whether graphs tell banks apart by their blocks, each of which reads its own. */
   readonly several?: true;
-  /** What a model may be asked of its reads; absent: nothing. */
+  /** Reads that a model can report; absent: none. */
   readonly tells?: MemoryTells;
   /** Reason why no other model can read it: `several blocks have one each`; absent: all SideNets of the block can. */
   readonly unshared?: string;
 }
 
 /**
- * Reads of a memory that a model can tell: which chunks its queries find, and how much of each token it reads; or which states
+ * Reads of a memory that a model can report: which chunks its queries find, and how much of each token it reads; or which states
  * are nearest to its own.
  */
 export type MemoryTells = "chunks" | "states";
