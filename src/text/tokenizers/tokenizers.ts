@@ -73,6 +73,7 @@ export function tokenizerPathOf(source: TokenizerSource): string | undefined {
  * @throws {TypeError} Where the path is a folder without one.
  */
 export async function tokenizerAt(path: string): Promise<TokenizerSource> {
+  // The last kind first: a folder with both has the official vocabulary, and a tokenizer.json beside it.
   for (const { stored } of tokenizers.all.toReversed()) {
     const source = await stored?.find?.(path);
     if (source) return source;
