@@ -2,9 +2,10 @@
  * Benchmarks at the official code's configuration on a CPU (width 256, 8 heads, 8 + 4 layers, vocabulary 8192, 2 x 512 tokens a
  * step, memory 4096, chunk 4, K 64; 13,662,216 parameters, of which 3,153,416 train):
  *
- *     deno task bench [--device cpu|webgpu|wasm] [--threads N] [--config bench|released|tiny] [--write]
+ *     deno task bench [--device cpu|webgpu|wasm] [--threads N] [--config bench|released|tiny] [--repeats N] [--write]
  *
- * Every part runs in a process of its own, so that its peak memory is its own. Each process first measures the engine's roof, the
+ * Every part runs in processes of its own, so that its peak memory is its own: three, or `--repeats`, one after the other; the table
+ * shows the median of each quantity, the least and the most. Each process first measures the engine's roof, the
  * rate of its largest matrix product, and rates are quoted against it: absolute times say little on a shared machine. On the cpu
  * they are also quoted against the machine's limit, the larger of the roof and of the rate of a BLAS, where one is installed
  * (Debian's libopenblas0-pthread).
@@ -136,7 +137,7 @@ async function measureRoof(device: Device, n: number): Promise<number> {
   const ms = await fastest(async () => {
     const { y } = await session.run({ a, b: a }, into);
     if (device.kind === "webgpu") await y.read();
-  }, { count: 4, warmUp: 1 });
+  }, { count: 8, warmUp: 1 });
   for (const tensor of [a, into.y]) tensor.dispose();
   await session.close();
   return 2 * n ** 3 / ms / 1e6;
@@ -202,7 +203,7 @@ async function benchTraining(device: Device, config: BenchConfig) {
   const ms = await fastest(async () => {
     for (let i = 0; i < updates; i++) await trainer.advance(next, signal);
     await Array.fromAsync(trainer.results());
-  }, { count: 8, warmUp: 4 }) / updates;
+  }, { count: 20, warmUp: 4 }) / updates;
   await trainer.close();
   return rate(config, ms, true);
 }
@@ -212,7 +213,7 @@ async function benchForward(device: Device, config: BenchConfig) {
   let step = 0;
   const ms = await fastest(
     () => model.score(randomIds(config, step++), randomIds(config, step), { batch: config.rows }),
-    { count: 8, warmUp: 4 },
+    { count: 20, warmUp: 4 },
   );
   await model.close();
   return rate(config, ms, false);
@@ -363,7 +364,7 @@ async function runPart(
 const command = {
   operands: "",
   help:
-    "Measures speed and peak memory of training, forward passes, generation and retrieval, each in a process of its own.",
+    "Measures speed and peak memory of training, forward passes, generation and retrieval, each in processes of its own.",
   flags: [
     {
       name: "device",
@@ -384,6 +385,7 @@ const command = {
       allowed: Object.keys(benchmarks),
       help: "only this part, in this process, as JSON",
     },
+    { name: "repeats", value: "N", help: "processes for each part (default 3)" },
     { name: "write", help: "write the table to results/bench/, too" },
   ],
 };
@@ -405,6 +407,7 @@ function readCommandLine() {
       config: last("config") ?? "bench",
       part: last("part"),
       threads: positiveInteger(args, "threads"),
+      repeats: positiveInteger(args, "repeats") ?? 3,
       write: args.flags.has("write"),
     };
   } catch (error) {
@@ -412,6 +415,16 @@ function readCommandLine() {
     console.error(error.message);
     Deno.exit(2);
   }
+}
+
+/** What a process measured, by its name. */
+function quantities({ rows, roofGflops, blasGflops, peakMiB }: Measurement): Map<string, string> {
+  return new Map([
+    ...rows.map(({ what, value }) => [what, value] as const),
+    ["roof GFLOP/s", roofGflops.toFixed(0)],
+    ...blasGflops === undefined ? [] : [["GFLOP/s of a BLAS", blasGflops.toFixed(0)] as const],
+    ["peak MiB of the process", peakMiB.toFixed(0)],
+  ]);
 }
 
 if (import.meta.main) {
@@ -429,46 +442,47 @@ if (import.meta.main) {
     `# Benchmark "${values.config}" on ${kind}`,
     "",
     `${describeMachine(`${machineLoad()} at the start`)}.`,
-    "Fastest of 8 steps after 4 (retrieval: of 2 after 1); the roof is the larger of two measurements of the largest matrix product, before and after, in the same process.",
+    `Of each quantity the median of ${values.repeats} processes, the least and the most. In each: the fastest of 20 steps after 4 (retrieval: of 2 after 1); the roof is the larger of two measurements of the largest matrix product, before and after.`,
     "",
-    "| part | quantity | value |",
-    "|---|---|---|",
+    "| part | quantity | median | least | most |",
+    "|---|---|---|---|---|",
   ];
   for (const part of Object.keys(benchmarks)) {
-    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: [
-        "run",
-        "-A",
-        import.meta.url,
-        "--part",
-        part,
-        "--device",
-        kind,
-        "--config",
-        values.config,
-        ...(values.threads ? ["--threads", `${values.threads}`] : []),
-      ],
-    }).output();
-    if (code !== 0) {
-      lines.push(
-        `| ${part} | failed | ${
-          new TextDecoder().decode(stderr).split("\n").find((line) => line.includes("rror")) ?? code
-        } |`,
-      );
+    const found: (Measurement & { device: string })[] = [];
+    let failure: string | undefined;
+    for (let i = 0; i < values.repeats && failure === undefined; i++) {
+      const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+        args: [
+          "run",
+          "-A",
+          import.meta.url,
+          "--part",
+          part,
+          "--device",
+          kind,
+          "--config",
+          values.config,
+          ...(values.threads ? ["--threads", `${values.threads}`] : []),
+        ],
+      }).output();
+      const lastLine = new TextDecoder().decode(stdout).trim().split("\n").at(-1)!;
+      if (code === 0) found.push(JSON.parse(lastLine));
+      else {
+        const printed = new TextDecoder().decode(stderr).split("\n");
+        failure = printed.find((line) => line.includes("rror")) ?? `${code}`;
+      }
+    }
+    if (failure !== undefined) {
+      lines.push(`| ${part} | failed | ${failure} |`);
       continue;
     }
-    const found = JSON.parse(new TextDecoder().decode(stdout).trim().split("\n").at(-1)!) as
-      & Measurement
-      & { device: string };
-    if (lines.length === 7) lines.splice(3, 0, `Device: ${found.device}.`);
-    for (const { what, value } of found.rows) lines.push(`| ${part} | ${what} | ${value} |`);
-    lines.push(
-      `| ${part} | roof GFLOP/s | ${found.roofGflops.toFixed(0)} |`,
-      ...found.blasGflops === undefined
-        ? []
-        : [`| ${part} | GFLOP/s of a BLAS | ${found.blasGflops.toFixed(0)} |`],
-      `| ${part} | peak MiB of the process | ${found.peakMiB.toFixed(0)} |`,
-    );
+    if (lines.length === 7) lines.splice(3, 0, `Device: ${found[0].device}.`);
+    const runs = found.map(quantities);
+    for (const what of runs[0].keys()) {
+      const sorted = runs.map((run) => run.get(what)!).sort((a, b) => Number(a) - Number(b));
+      const median = sorted[Math.floor(sorted.length / 2)];
+      lines.push(`| ${part} | ${what} | ${median} | ${sorted[0]} | ${sorted.at(-1)} |`);
+    }
   }
   const text = lines.join("\n") + "\n";
   console.log(text);

@@ -38,7 +38,7 @@ interface Step {
 }
 
 const bench = (config: string): StepCommand => ({
-  args: ["task", "bench", "--device", "webgpu", "--config", config],
+  args: ["task", "bench", "--device", "webgpu", "--config", config, "--repeats", "1"],
 });
 
 /** Runs a declaration on the GPU; kept is the comparison with a record and what follows the progress. */
