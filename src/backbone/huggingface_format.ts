@@ -12,16 +12,21 @@ export interface TensorSource {
   readonly layout?: TensorLayout;
 }
 
-/**
- * Layouts of linear maps.
- *
- * - `transposed`: stored [in, out].
- * - `columns`: stored [in, 3 out], the queries' columns first, then the keys' and the values'; `part` of the three. A bias is [3 out].
- * - `heads`: stored [H 3 D, in], rows of the queries, keys and values of one head after the other. A bias is [H 3 D].
- */
-export type TensorLayout =
-  | { readonly kind: "transposed" }
-  | { readonly kind: "columns" | "heads"; readonly part: 0 | 1 | 2; readonly heads: number };
+/** How a tensor of ours lies in one of the file; a bias as the rows of its linear map do. */
+export interface TensorLayout {
+  /** Whether the file has a matrix as [in, out]. */
+  readonly transposed?: boolean;
+  /** Its rows among those of the file; absent: they are the same. */
+  readonly rows?: FileRows;
+}
+
+/** Rows of a file's tensor that are ours: those of a fused one, or ours in another order. */
+export interface FileRows {
+  /** All that the file has. */
+  readonly count: number;
+  /** Where a row of ours lies among them. */
+  readonly at: (row: number) => number;
+}
 
 /** The format of one architecture. */
 export interface HuggingFaceFormat {

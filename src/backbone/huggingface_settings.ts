@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from "../system.ts";
 import type { ConfigReader } from "./config_reader.ts";
 import type { Activation } from "./decoder.ts";
-import type { HuggingFaceFormat } from "./huggingface_format.ts";
+import type { FileRows, HuggingFaceFormat } from "./huggingface_format.ts";
 import type { RopeScaling } from "./rotary.ts";
 
 /** Names of activations in `config.json`. */
@@ -205,7 +205,7 @@ export interface TensorNames {
   /** Names within a block, without `.weight` and `.bias`. */
   readonly inner: Readonly<Record<string, string>>;
   /** The one tensor of a block in which queries, keys and values lie, and how. */
-  readonly fused?: { readonly name: string; readonly kind: "columns" | "heads" };
+  readonly fused?: { readonly name: string; readonly kind: "parts" | "heads" };
   /** Matrices that are stored [in, out]. */
   readonly transposed?: readonly string[];
 }
@@ -215,18 +215,30 @@ const projections = ["attention.q", "attention.k", "attention.v"];
 /** Where each tensor lies, by a table of names. */
 export function sourcesByName(names: TensorNames): HuggingFaceFormat["source"] {
   const { outer, block, inner, fused, transposed } = names;
-  return (name, { heads }) => {
+  return (name, { heads, hiddenDim }) => {
     const [, index, part, kind] = /^(?:blocks\.(\d+)\.)?(.+)\.(weight|bias)$/.exec(name)!;
     if (index === undefined) return { name: `${outer[part]}.${kind}` };
     const prefix = block(Number(index)), projection = projections.indexOf(part);
-    if (fused && projection >= 0) {
-      const layout = { kind: fused.kind, part: projection as 0 | 1 | 2, heads };
-      return { name: `${prefix}${fused.name}.${kind}`, layout };
-    }
-    const isTransposed = kind === "weight" && transposed?.includes(part);
+    const isFused = fused !== undefined && projection >= 0;
+    const layout = {
+      ...(kind === "weight" && transposed?.includes(isFused ? fused.name : part) &&
+        { transposed: true }),
+      ...(isFused && { rows: fusedRows[fused.kind](projection, hiddenDim, heads) }),
+    };
     return {
-      name: `${prefix}${inner[part]}.${kind}`,
-      ...(isTransposed && { layout: { kind: "transposed" } }),
+      name: `${prefix}${isFused ? fused.name : inner[part]}.${kind}`,
+      ...(Object.keys(layout).length > 0 && { layout }),
     };
   };
 }
+
+/** Rows of queries, keys or values, E of each, in a fused tensor. */
+const fusedRows = {
+  /** The queries', the keys' and the values', one after the other. */
+  parts: (part: number, E: number): FileRows => ({ count: 3 * E, at: (row) => part * E + row }),
+  /** Of one head after the other, the three of each. */
+  heads(part: number, E: number, heads: number): FileRows {
+    const D = E / heads;
+    return { count: 3 * E, at: (row) => (3 * Math.floor(row / D) + part) * D + row % D };
+  },
+};

@@ -123,52 +123,28 @@ async function checkCopy(
 function arrange(
   { data }: HostTensor,
   shape: readonly number[],
-  layout: TensorLayout | undefined,
+  { transposed, rows }: TensorLayout = {},
 ): HostTensor {
-  if (!layout) return { shape, data };
-  const [out, into] = [shape[0], shape[1] ?? 1];
-  switch (layout.kind) {
-    case "transposed":
-    case "columns": {
-      const parts = layout.kind === "columns" ? 3 : 1;
-      const first = layout.kind === "columns" ? layout.part * out : 0;
-      if (shape.length === 1) return { shape, data: data.slice(first, first + out) };
-      const arranged = new Float32Array(out * into);
-      for (let i = 0; i < into; i++) {
-        const row = i * parts * out + first;
-        for (let o = 0; o < out; o++) arranged[o * into + i] = data[row + o];
-      }
-      return { shape, data: arranged };
+  if (!transposed && !rows) return { shape, data };
+  const [out, into = 1] = shape, { count, at } = rows ?? { count: out, at: (row: number) => row };
+  const arranged = new Float32Array(out * into);
+  for (let o = 0; o < out; o++) {
+    const row = at(o);
+    if (!transposed) {
+      arranged.set(data.subarray(row * into, (row + 1) * into), o * into);
+      continue;
     }
-    case "heads": {
-      const { heads, part } = layout, size = out / heads * into; // of a head
-      const arranged = new Float32Array(out * into);
-      for (let h = 0; h < heads; h++) {
-        const start = (3 * h + part) * size;
-        arranged.set(data.subarray(start, start + size), h * size);
-      }
-      return { shape, data: arranged };
-    }
-    default:
-      return layout satisfies never;
+    for (let i = 0; i < into; i++) arranged[o * into + i] = data[i * count + row];
   }
+  return { shape, data: arranged };
 }
 
 /** Shape that a tensor has in its file. */
-function shapeInFile(shape: readonly number[], layout: TensorLayout | undefined): number[] {
-  const [out, into] = shape;
-  switch (layout?.kind) {
-    case undefined:
-      return [...shape];
-    case "transposed":
-      return [into, out];
-    case "columns":
-      return into === undefined ? [3 * out] : [into, 3 * out];
-    case "heads":
-      return into === undefined ? [3 * out] : [3 * out, into];
-    default:
-      return layout satisfies never;
-  }
+function shapeInFile(
+  [out, ...into]: readonly number[],
+  { transposed, rows: { count } = { count: out, at: Number } }: TensorLayout = {},
+): number[] {
+  return transposed ? [...into, count] : [count, ...into];
 }
 
 /** The prefix that the names of a file have: files of the bare model, without its head, have none. */

@@ -1,6 +1,5 @@
 /** Folders of Hugging Face's format, written for tests. */
 import { architectureOf } from "../../src/backbone/architectures.ts";
-import type { TensorLayout } from "../../src/backbone/huggingface_format.ts";
 import type { BackboneCheckpoint } from "../../src/backbone/shape.ts";
 import { writeSafetensors } from "../../src/formats/safetensors.ts";
 import { elementCount, type TensorMap } from "../../src/tensor.ts";
@@ -16,40 +15,19 @@ export function huggingFaceTensors(
   for (const [name, { data, shape: sizes }] of weights) {
     const { name: source, layout } = format.source(name, shape);
     const inFile = format.heads.includes(source) ? source : prefix + source;
-    const [out, into] = sizes;
-    const parts = layout && layout.kind !== "transposed" ? 3 : 1;
-    const fileShape = layout?.kind === "heads" || !layout
-      ? [parts * out, ...sizes.slice(1)]
-      : [...(into === undefined ? [] : [into]), parts * out];
+    const [out, into = 1] = sizes;
+    const { transposed, rows } = layout ?? {};
+    const count = rows?.count ?? out, dimensions = [count, ...sizes.slice(1)];
+    const fileShape = transposed ? dimensions.reverse() : dimensions;
     const tensor = files.get(inFile) ??
       { shape: fileShape, data: new Float32Array(elementCount(fileShape)) };
-    data.forEach((value, i) => tensor.data[placeInFile(i, sizes, layout)] = value);
+    data.forEach((value, i) => {
+      const o = Math.floor(i / into), j = i % into, row = rows?.at(o) ?? o;
+      tensor.data[transposed ? j * count + row : row * into + j] = value;
+    });
     files.set(inFile, tensor);
   }
   return files;
-}
-
-/** Where element i of a tensor of ours lies in that of the file. */
-function placeInFile(
-  i: number,
-  [out, into = 1]: readonly number[],
-  layout: TensorLayout | undefined,
-): number {
-  const o = Math.floor(i / into), j = i % into;
-  switch (layout?.kind) {
-    case undefined:
-      return i;
-    case "transposed":
-      return j * out + o;
-    case "columns":
-      return j * 3 * out + layout.part * out + o;
-    case "heads": {
-      const D = out / layout.heads, head = Math.floor(o / D);
-      return (head * 3 * D + layout.part * D + o % D) * into + j;
-    }
-    default:
-      return layout satisfies never;
-  }
 }
 
 /** Writes a folder: its configuration, and its tensors in one file or several. */
