@@ -26,7 +26,12 @@ import {
 } from "./fairseq_names.ts";
 import { describe, PickleNamespace, type PickleValue } from "../formats/pickle.ts";
 import type { ByteSource } from "../formats/byte_file.ts";
-import { openTorchFile, type TorchFile, TorchTensor } from "../formats/torch_file.ts";
+import {
+  namedTensors,
+  openTorchFile,
+  type TorchFile,
+  type TorchTensor,
+} from "../formats/torch_file.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
 import type { MemorySizes } from "../memory/config.ts";
 import { backboneTensorShapes } from "../backbone/architectures.ts";
@@ -110,16 +115,7 @@ function recogniseModel(file: TorchFile): FairseqFile {
         `"model", found ${content instanceof Map ? keys(content) : describe(content)}`,
     );
   }
-  const model = new Map<string, TorchTensor>();
-  for (const [name, tensor] of saved) {
-    if (typeof name !== "string" || !(tensor instanceof TorchTensor)) {
-      throw new InputTypeError(
-        `Cannot read "${path}" as its model must map names to tensors: ` +
-          `${describe(name)} is ${describe(tensor)}`,
-      );
-    }
-    model.set(name, tensor);
-  }
+  const model = namedTensors(saved, { path, what: "its model" });
   const cfg = content.get("cfg");
   const given = cfg instanceof Map ? cfg.get("model") : undefined;
   const config = given instanceof PickleNamespace ? given.attributes : given;

@@ -50,11 +50,27 @@ export const sideFiles = [
   "chat_template.jinja",
 ] as const;
 
-/** The weights where they are in one file. */
-export const weightsFile = "model.safetensors";
+/** Files with the weights: where several are there, the official code takes the first. */
+export const weightsFiles = ["model.safetensors", "pytorch_model.bin"] as const;
 
-/** The list of the files that they are in where they are in several. */
-export const weightsIndex = `${weightsFile}.index.json`;
+/** Whether a name is that of a list of files with the weights. */
+export function isWeightsIndex(name: string): boolean {
+  return name.endsWith(".index.json");
+}
+
+/**
+ * Finds the file with the weights, or the list of those that have them.
+ *
+ * @param has Whether a file of this name is there.
+ * @returns undefined where there is none.
+ */
+export async function findWeights(
+  has: (name: string) => boolean | Promise<boolean>,
+): Promise<string | undefined> {
+  for (const name of weightsFiles.flatMap((file) => [file, `${file}.index.json`])) {
+    if (await has(name)) return name;
+  }
+}
 
 /** Whether the environment forbids to fetch anything from the Hub, as `HF_HUB_OFFLINE=1`. */
 export function isHubOffline(): boolean {
@@ -130,12 +146,11 @@ export async function findSnapshot(
 
 /** Names of the files that a snapshot lacks to be a model: `config.json` and its weights, all parts of them. */
 export async function missingFiles({ folder }: HubSnapshot): Promise<string[]> {
-  const needed: string[] = [configFile];
-  if (await isThere(join(folder, weightsIndex))) {
-    needed.push(...shardsOf(await readJson(join(folder, weightsIndex)), folder));
-  } else {
-    needed.push(weightsFile);
-  }
+  const weights = await findWeights((name) => isThere(join(folder, name))) ?? weightsFiles[0];
+  const files = isWeightsIndex(weights)
+    ? shardsOf(await readJson(join(folder, weights)), { folder, weights })
+    : [weights];
+  const needed = [configFile, ...files];
   const missing: string[] = [];
   for (const name of needed) if (!await isThere(join(folder, name))) missing.push(name);
   return missing;
@@ -146,13 +161,16 @@ export async function missingFiles({ folder }: HubSnapshot): Promise<string[]> {
  *
  * @throws {RangeError} Where it names none, or one outside of its folder.
  */
-export function shardsOf(index: unknown, where: string): string[] {
+export function shardsOf(
+  index: unknown,
+  { folder, weights }: { readonly folder: string; readonly weights: string },
+): string[] {
   const { "weight_map": map } = (index ?? {}) as { readonly weight_map?: unknown };
   const names = [...new Set(Object.values(typeof map === "object" ? map ?? {} : {}))].sort();
   const wrong = names.find((name) => typeof name !== "string" || !/^(?!\.\.)[^/\\]+$/.test(name));
   if (names.length === 0 || wrong !== undefined) {
     throw new InputRangeError(
-      `Cannot read "${where}" as weight_map of "${weightsIndex}" must name files of its folder: ` +
+      `Cannot read "${folder}" as weight_map of "${weights}" must name files of its folder: ` +
         `current value is ${JSON.stringify(wrong ?? map ?? null)}`,
     );
   }

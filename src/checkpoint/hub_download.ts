@@ -17,15 +17,16 @@ import { readHuggingFaceShape } from "./huggingface.ts";
 import {
   commitForm,
   configFile,
+  findWeights,
   hubName,
   type HubReference,
   type HubSnapshot,
+  isWeightsIndex,
   mainRevision,
   repositoryFolder,
   shardsOf,
   sideFiles,
-  weightsFile,
-  weightsIndex,
+  weightsFiles,
 } from "./hub_cache.ts";
 import {
   downloadListed,
@@ -48,7 +49,7 @@ const mostSideBytes = 2 ** 28;
 /**
  * Fetches the current state of a model's revision. Files in the cache are not fetched again; interrupted downloads are resumed.
  *
- * @throws {RangeError} Where it may not be read, is not there, has no weights in safetensors, or has other bytes than its
+ * @throws {RangeError} Where it may not be read, is not there, has no weights, or has other bytes than its
  * repository lists.
  * @throws {TypeError} Where its architecture is unknown, before its weights are fetched.
  * @throws {Error} Where the Hub does not answer, stalls or is busy for long.
@@ -71,12 +72,13 @@ export async function fetchModel(
     }
     await fetchFile(file, { reference, repository, snapshot, options });
   };
-  const weights = weightsOf(files, reference);
+  const weights = await weightsOf(files, reference);
   for (const name of sideFiles) if (name === configFile || files.has(name)) await take(name);
   await readHuggingFaceShape(folder); // before gigabytes that nothing could read
   await take(weights);
-  if (weights === weightsIndex) {
-    for (const name of shardsOf(await readJson(join(folder, weights)), folder)) await take(name);
+  if (isWeightsIndex(weights)) {
+    const parts = shardsOf(await readJson(join(folder, weights)), { folder, weights });
+    for (const name of parts) await take(name);
   }
   // Last: a revision that is not whole is not found.
   const { revision = mainRevision } = reference;
@@ -90,16 +92,21 @@ async function writeReference(path: string, commit: string): Promise<void> {
 }
 
 /** The file with the weights, or the list of those that have them. */
-function weightsOf(files: ReadonlyMap<string, ListedFile>, reference: HubReference): string {
-  const found = [weightsFile, weightsIndex].find((name) => files.has(name));
+async function weightsOf(
+  files: ReadonlyMap<string, ListedFile>,
+  reference: HubReference,
+): Promise<string> {
+  const found = await findWeights((name) => files.has(name));
   if (found !== undefined) return found;
   const others = [...files.keys()].filter((name) =>
     /\.(bin|pt|pth|h5|msgpack|gguf|onnx|safetensors)$/.test(name)
   );
   throw new InputRangeError(
-    `Cannot fetch "${hubName(reference)}" as its repository has no "${weightsFile}": found ${
+    `Cannot fetch "${hubName(reference)}" as its repository has no ${
+      weightsFiles.map((name) => `"${name}"`).join(" and no ")
+    }: found ${
       others.length > 0 ? others.map((name) => `"${name}"`).join(", ") : "no weights"
-    }, allowed are safetensors files; another revision may have them`,
+    }; another revision may have them`,
   );
 }
 
@@ -115,7 +122,7 @@ async function fetchFile(
 ): Promise<void> {
   const { path, sizeBytes, sha256, gitHash } = file,
     { progress, cache: _cache, ...access } = options;
-  if (!path.endsWith(".safetensors") && sizeBytes > mostSideBytes) {
+  if (!/\.(safetensors|bin)$/.test(path) && sizeBytes > mostSideBytes) {
     throw new InputRangeError(
       `Cannot fetch "${path}" of "${
         hubName(reference)

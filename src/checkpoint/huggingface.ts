@@ -1,6 +1,6 @@
 /**
- * Repositories of Hugging Face: a folder with `config.json` and the tensors in `model.safetensors`, or in several files that
- * `model.safetensors.index.json` lists.
+ * Repositories of Hugging Face: a folder with `config.json` and the tensors in `model.safetensors` or `pytorch_model.bin`, or in
+ * several files that a list of such a name and `.index.json` names.
  */
 import type { Architecture } from "../backbone/architecture.ts";
 import { architectures, backboneTensorShapes } from "../backbone/architectures.ts";
@@ -9,12 +9,14 @@ import type { HuggingFaceFormat, TensorLayout } from "../backbone/huggingface_fo
 import type { BackboneCheckpoint, BackboneShape } from "../backbone/shape.ts";
 import { allowedWords } from "../did_you_mean.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
-import { ifThere, isThere, readJson } from "../files.ts";
-import { openSafetensors, type SafetensorsFile } from "../formats/safetensors.ts";
+import { isThere, readJson } from "../files.ts";
+import { openSafetensors } from "../formats/safetensors.ts";
+import type { TensorFile } from "../formats/tensor_file.ts";
+import { openTorchTensors } from "../formats/torch_tensors.ts";
 import { NotFound, readDir } from "../system.ts";
 import type { HostTensor, TensorMap } from "../tensor.ts";
 import { checkBackboneShape, checkTensorShapes, readFloats } from "./content.ts";
-import { configFile, shardsOf, weightsFile, weightsIndex } from "./hub_cache.ts";
+import { configFile, findWeights, isWeightsIndex, shardsOf, weightsFiles } from "./hub_cache.ts";
 
 /** Whether a folder has a `config.json` of Hugging Face's format, judged by the file's content. */
 export async function isHuggingFaceFolder(path: string): Promise<boolean> {
@@ -159,18 +161,16 @@ interface TensorFiles extends Disposable {
 
 /** Which file a tensor lies in, and its shape there. */
 interface PlacedTensor {
-  readonly file: SafetensorsFile;
+  readonly file: TensorFile;
   readonly shape: readonly number[];
   readonly path: string;
 }
 
 async function openFiles(path: string): Promise<TensorFiles> {
-  // The official code takes the one file where both are there.
-  const index = await isThere(`${path}/${weightsFile}`)
-    ? undefined
-    : await ifThere(readJson(`${path}/${weightsIndex}`));
-  const names = index === undefined ? [weightsFile] : shardsOf(index, path);
-  const opened: SafetensorsFile[] = [];
+  const weights = await findWeights((name) => isThere(`${path}/${name}`)) ?? weightsFiles[0];
+  const index = isWeightsIndex(weights) ? await readJson(`${path}/${weights}`) : undefined;
+  const names = index === undefined ? [weights] : shardsOf(index, { folder: path, weights });
+  const opened: TensorFile[] = [];
   const close = () => {
     for (const file of opened) file[Symbol.dispose]();
   };
@@ -189,7 +189,7 @@ async function openFiles(path: string): Promise<TensorFiles> {
         tensors.set(tensor, { file, shape, path: `${path}/${name}` });
       }
     }
-    if (index !== undefined) checkIndex(index, tensors, path);
+    if (index !== undefined) checkIndex(index, tensors, { folder: path, weights });
     return { tensors, [Symbol.dispose]: close };
   } catch (error) {
     close();
@@ -197,9 +197,9 @@ async function openFiles(path: string): Promise<TensorFiles> {
   }
 }
 
-async function open(folder: string, name: string): Promise<SafetensorsFile> {
+async function open(folder: string, name: string): Promise<TensorFile> {
   try {
-    return await openSafetensors(`${folder}/${name}`);
+    return await (name.endsWith(".bin") ? openTorchTensors : openSafetensors)(`${folder}/${name}`);
   } catch (error) {
     if (!(error instanceof NotFound)) throw error;
     const others: string[] = [];
@@ -209,19 +209,23 @@ async function open(folder: string, name: string): Promise<SafetensorsFile> {
     const found = others.sort().map((other) => `"${other}"`).join(", ");
     throw new NotFound(
       `Cannot read "${folder}" as "${name}" is missing` +
-        (found ? `: found ${found}, allowed are safetensors files` : ""),
+        (found ? `: found ${found}, allowed is "${weightsFiles[1]}", too` : ""),
     );
   }
 }
 
 /** Checks that every tensor is in the file that the index says. */
-function checkIndex(index: unknown, tensors: TensorFiles["tensors"], folder: string): void {
+function checkIndex(
+  index: unknown,
+  tensors: TensorFiles["tensors"],
+  { folder, weights }: { readonly folder: string; readonly weights: string },
+): void {
   const { weight_map: map } = index as { weight_map: Record<string, string> };
   for (const [name, file] of Object.entries(map)) {
     const found = tensors.get(name)?.path;
     if (found === `${folder}/${file}`) continue;
     throw new InputRangeError(
-      `Cannot read "${folder}" as "${weightsIndex}" says that tensor "${name}" is in "${file}": ` +
+      `Cannot read "${folder}" as "${weights}" says that tensor "${name}" is in "${file}": ` +
         (found ? `it is in "${found}"` : "it is in no file"),
     );
   }

@@ -201,6 +201,29 @@ export async function openTorchFile(source: string | ByteSource): Promise<TorchF
   }
 }
 
+/**
+ * The tensors of a dictionary by their names.
+ *
+ * @param where The file, and the dictionary in words, for the message.
+ * @throws TypeError where it is no dictionary, or has something else in it.
+ */
+export function namedTensors(
+  saved: PickleValue,
+  { path, what }: { readonly path: string; readonly what: string },
+): Map<string, TorchTensor> {
+  const refuse = (found: string) =>
+    new InputTypeError(`Cannot read "${path}" as ${what} must map names to tensors: ${found}`);
+  if (!(saved instanceof Map)) throw refuse(`it is ${describe(saved)}`);
+  const tensors = new Map<string, TorchTensor>();
+  for (const [name, tensor] of saved) {
+    if (typeof name !== "string" || !(tensor instanceof TorchTensor)) {
+      throw refuse(`${describe(name)} is ${describe(tensor)}`);
+    }
+    tensors.set(name, tensor);
+  }
+  return tensors;
+}
+
 async function checkZip(file: ByteSource): Promise<void> {
   const start = await file.read(0, Math.min(4, file.sizeBytes));
   if (start[0] === 0x80) {

@@ -30,11 +30,14 @@ const config = {
 };
 
 /** The files of a model, and others that are not needed. */
-async function filesOf(folder: string, seed: number, shards: number) {
+async function filesOf(
+  folder: string,
+  { seed = 1, ...weights }: { seed?: number; shards?: number; pickled?: boolean },
+) {
   const tensors = huggingFaceTensors({ shape, weights: initializeBackbone(shape, seed) });
-  await writeHuggingFace(folder, config, tensors, { shards });
+  await writeHuggingFace(folder, config, tensors, weights);
   await Deno.writeTextFile(`${folder}/tokenizer_config.json`, '{"bos_token": "<s>"}');
-  for (const name of ["pytorch_model.bin", "README.md"]) {
+  for (const name of [...weights.pickled ? [] : ["pytorch_model.bin"], "README.md"]) {
     await Deno.writeTextFile(`${folder}/${name}`, "not needed");
   }
   const files = new Map<string, { bytes: Uint8Array<ArrayBuffer>; lfs: boolean }>();
@@ -54,10 +57,13 @@ interface Hub {
 }
 
 /** A model on a server whose main branch is at a commit of its own, and an empty cache. */
-const withHub = (use: (hub: Hub) => Promise<void>, shards = 1) =>
+const withHub = (
+  use: (hub: Hub) => Promise<void>,
+  weights: { shards?: number; pickled?: boolean } = {},
+) =>
   withFolder(async (folder) => {
     await using server = startHub(repo);
-    server.commits.set(first, await filesOf(`${folder}/first`, 1, shards));
+    server.commits.set(first, await filesOf(`${folder}/first`, weights));
     server.branches.set("main", first);
     const cache = `${folder}/cache`;
     const limits = { answerMs: 5_000, stallMs: 5_000, busyMs: 2_000 };
@@ -78,8 +84,11 @@ async function refuses(what: Promise<unknown>, message: RegExp): Promise<void> {
   });
 }
 
-for (const shards of [1, 3]) {
-  test(`fetchModel() fills the Hub's cache with what a model in ${shards} files needs`, () =>
+for (const [shards, pickled] of [[1, false], [3, false], [1, true], [2, true]] as const) {
+  const [weightsFile, part] = pickled
+    ? ["pytorch_model.bin", "pytorch_model-0000%.bin"]
+    : ["model.safetensors", "model-0000%.safetensors"];
+  test(`fetchModel() fills the Hub's cache with what a model in ${shards} files like ${weightsFile} needs`, () =>
     withHub(async ({ server, cache, fetch }) => {
       const progress: string[] = [];
       const { folder, commit } = await fetch({
@@ -92,7 +101,7 @@ for (const shards of [1, 3]) {
       assert.equal(await Deno.readTextFile(`${cache}/models--tellers--small/refs/main`), first);
       const names = (await Array.fromAsync(Deno.readDir(folder), ({ name }) => name)).sort();
       const weights = shards === 1 ? [weightsFile] : [
-        ...[1, 2, 3].map((shard) => `model-0000${shard}-of-00003.safetensors`),
+        ...[1, 2, 3].slice(0, shards).map((i) => part.replace("%", `${i}-of-0000${shards}`)),
         `${weightsFile}.index.json`,
       ];
       assert.deepEqual(names, ["config.json", ...weights, "tokenizer_config.json"].sort());
@@ -112,7 +121,7 @@ for (const shards of [1, 3]) {
       await fetch();
       const again = server.requests.slice(before).map(({ path }) => path);
       assert.ok(again.every((path) => path.startsWith("/api/")), "no file is fetched twice");
-    }, shards));
+    }, { shards, pickled }));
 }
 
 test("fetchModel() takes a token to the Hub, and not to where that leads", () =>
@@ -244,7 +253,12 @@ test("fetchModel() refuses what it could not read before it fetches weights", ()
     const write = (name: string, value: unknown) =>
       files.set(name, { bytes: new TextEncoder().encode(JSON.stringify(value)) });
     files.delete(weightsFile);
-    await refuses(fetch(), /has no "model\.safetensors": found "pytorch_model\.bin"/);
+    files.delete("pytorch_model.bin");
+    files.set("model.gguf", whole.get("pytorch_model.bin")!);
+    await refuses(
+      fetch(),
+      /has no "model\.safetensors" and no "pytorch_model\.bin": found "model\.gguf"/,
+    );
     for (const name of ["../../evil.safetensors", "/evil", "a/b.safetensors", 7]) {
       write(`${weightsFile}.index.json`, { "weight_map": { x: name } });
       await refuses(fetch(), /weight_map of "model\.safetensors\.index\.json" must name files/);

@@ -2,6 +2,7 @@
 import { architectureOf } from "../../src/backbone/architectures.ts";
 import type { BackboneCheckpoint } from "../../src/backbone/shape.ts";
 import { writeSafetensors } from "../../src/formats/safetensors.ts";
+import { writeTorchFile } from "../../src/formats/torch_writer.ts";
 import { elementCount, type TensorMap } from "../../src/tensor.ts";
 
 /** The tensors of a model as files of its architecture hold them. */
@@ -30,26 +31,34 @@ export function huggingFaceTensors(
   return files;
 }
 
-/** Writes a folder: its configuration, and its tensors in one file or several. */
+/** Writes a folder: its configuration, and its tensors in one file or several, of safetensors or, `pickled`, of torch. */
 export async function writeHuggingFace(
   folder: string,
   config: Record<string, unknown>,
   tensors: TensorMap,
-  options: { shards?: number } = {},
+  options: { shards?: number; pickled?: boolean } = {},
 ): Promise<void> {
   await Deno.mkdir(folder, { recursive: true });
   await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify(config));
-  const { shards = 1 } = options;
-  if (shards === 1) return await writeSafetensors(`${folder}/model.safetensors`, tensors);
+  const { shards = 1, pickled = false } = options;
+  const [name, ending] = pickled ? ["pytorch_model", "bin"] : ["model", "safetensors"];
+  const write = (path: string, tensors: TensorMap) =>
+    pickled
+      ? writeTorchFile(
+        path,
+        (tensor) => new Map([...tensors].map(([name, value]) => [name, tensor(value)])),
+      )
+      : writeSafetensors(path, tensors);
+  if (shards === 1) return await write(`${folder}/${name}.${ending}`, tensors);
   const map: Record<string, string> = {};
   for (let shard = 0; shard < shards; shard++) {
-    const file = `model-0000${shard + 1}-of-0000${shards}.safetensors`;
+    const file = `${name}-0000${shard + 1}-of-0000${shards}.${ending}`;
     const part = new Map([...tensors].filter((_, i) => i % shards === shard));
-    await writeSafetensors(`${folder}/${file}`, part);
+    await write(`${folder}/${file}`, part);
     for (const name of part.keys()) map[name] = file;
   }
   await Deno.writeTextFile(
-    `${folder}/model.safetensors.index.json`,
+    `${folder}/${name}.${ending}.index.json`,
     JSON.stringify({ metadata: {}, ["weight_map"]: map }),
   );
 }

@@ -13,6 +13,7 @@ import {
 } from "../../src/checkpoint/folder.ts";
 import { readHuggingFaceShape } from "../../src/checkpoint/huggingface.ts";
 import { writeSafetensors } from "../../src/formats/safetensors.ts";
+import { writeTorchFile } from "../../src/formats/torch_writer.ts";
 import type { TensorMap } from "../../src/tensor.ts";
 import {
   describeShape,
@@ -109,10 +110,12 @@ folderTest(
         { shards: 1, tensors: huggingFaceTensors(model) },
         { shards: 3, tensors: huggingFaceTensors(model) },
         { shards: 1, tensors: huggingFaceTensors(model, { prefix: "" }) },
+        { shards: 1, pickled: true, tensors: huggingFaceTensors(model) },
+        { shards: 2, pickled: true, tensors: huggingFaceTensors(model) },
       ];
-      for (const [i, { shards, tensors }] of variants.entries()) {
+      for (const [i, { tensors, ...options }] of variants.entries()) {
         const path = `${folder}/${config.model_type}-${i}`;
-        await writeHuggingFace(path, config, tensors, { shards });
+        await writeHuggingFace(path, config, tensors, options);
         const read = await loadBackboneWeights(path);
         assert.deepEqual(read.shape, model.shape);
         equalWeights(read.weights, model.weights);
@@ -128,15 +131,27 @@ folderTest("Buffers, and a copy of tied embeddings, are passed over", async (fol
   const buffer = { shape: [1, 1, 2, 2], data: new Float32Array(4) };
   tensors.set("transformer.h.0.attn.bias", buffer).set("transformer.h.1.attn.masked_bias", buffer);
   tensors.set("lm_head.weight", tensors.get("transformer.wte.weight")!);
-  await writeHuggingFace(folder, configs.gpt2, tensors);
-  equalWeights((await loadBackboneWeights(folder)).weights, model.weights);
+  for (const pickled of [true, false]) { // where both are there, safetensors are read
+    await writeHuggingFace(folder, configs.gpt2, tensors, { pickled });
+    equalWeights((await loadBackboneWeights(folder)).weights, model.weights);
+  }
+  const head = structuredClone(tensors.get("lm_head.weight")!);
+  head.data[head.data.length - 1]++;
+  const other = `${folder}/other`;
+  await writeHuggingFace(other, configs.gpt2, new Map(tensors).set("lm_head.weight", head), {
+    pickled: true,
+  });
+  await assert.rejects(
+    loadBackboneWeights(other),
+    /pytorch_model.bin" as tensor "lm_head.weight" differs from the embeddings, first at \[30,11\]/,
+  );
 
   const neox = configs["gpt_neox"];
-  const other = randomBackbone(await shapeOf(folder, neox));
-  const neoxTensors = huggingFaceTensors(other);
+  const neoxModel = randomBackbone(await shapeOf(folder, neox));
+  const neoxTensors = huggingFaceTensors(neoxModel);
   neoxTensors.set("gpt_neox.layers.0.attention.rotary_emb.inv_freq", buffer);
   await writeHuggingFace(folder, neox, neoxTensors);
-  equalWeights((await loadBackboneWeights(folder)).weights, other.weights);
+  equalWeights((await loadBackboneWeights(folder)).weights, neoxModel.weights);
 });
 
 folderTest("Settings are read under each of their spellings", async (folder) => {
@@ -662,11 +677,19 @@ folderTest("Tensors that are missing, strange or of another shape are named", as
   await Deno.writeTextFile(index, JSON.stringify({ "weight_map": { a: "../secret.safetensors" } }));
   await assert.rejects(loadBackboneWeights(folder), /must name files of its folder/);
   await Deno.remove(index);
-  await Deno.writeTextFile(`${folder}/pytorch_model.bin`, "");
+  await Deno.writeTextFile(`${folder}/model.gguf`, "");
   await assert.rejects(
     loadBackboneWeights(folder),
-    /"model.safetensors" is missing: found .*"pytorch_model.bin".*, allowed are safetensors files/,
+    /"model.safetensors" is missing: found .*"model.gguf".*, allowed is "pytorch_model.bin", too/,
   );
+  const pickle = `${folder}/pytorch_model.bin`;
+  await writeTorchFile(pickle, () => new Map([["model", 1]]));
+  await assert.rejects(
+    loadBackboneWeights(folder),
+    /pytorch_model.bin" as it must map names to tensors: "model" is 1/,
+  );
+  await writeTorchFile(pickle, () => 1);
+  await assert.rejects(loadBackboneWeights(folder), /must map names to tensors: it is 1/);
   await assert.rejects(
     loadSideNetWeights(folder, model.shape),
     /is a model of Hugging Face, which has none/,
