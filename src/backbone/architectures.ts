@@ -9,6 +9,7 @@ import { gptNeoX } from "./architectures/gpt_neox.ts";
 import { llama } from "./architectures/llama.ts";
 import { longMemGpt2 } from "./architectures/longmem_gpt2.ts";
 import { mistral } from "./architectures/mistral.ts";
+import { opt } from "./architectures/opt.ts";
 import { qwen2 } from "./architectures/qwen2.ts";
 import { qwen3 } from "./architectures/qwen3.ts";
 import type { BackboneShape } from "./shape.ts";
@@ -19,7 +20,7 @@ export const defaultArchitecture = longMemGpt2;
 /** Every architecture by its name, which declarations and checkpoints have. */
 const registry = new Registry<Architecture & Kind>(
   Object.fromEntries(
-    [longMemGpt2, gpt2, llama, mistral, qwen2, qwen3, gptNeoX, bloom].map(
+    [longMemGpt2, gpt2, llama, mistral, qwen2, qwen3, gptNeoX, bloom, opt].map(
       (architecture) => [architecture.name, architecture],
     ),
   ),

@@ -8,25 +8,9 @@ import { elementCount, type TensorMap } from "../../src/tensor.ts";
 import { writeHuggingFace } from "../checkpoint/huggingface_folder.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { assert, assertClose, test } from "../testing.ts";
+import { officialCases } from "./official_cases.ts";
 
-interface OfficialCase {
-  readonly config: Readonly<Record<string, unknown>>;
-  /** Names of the official tensors and their shapes. */
-  readonly tensors: Readonly<Record<string, number[]>>;
-  /** Two rows of tokens [2, T]. */
-  readonly tokens: readonly number[];
-  /** [2, T, V] */
-  readonly logits: readonly number[];
-}
-
-const folder = new URL("../golden/architectures/", import.meta.url);
-
-const official = [...Deno.readDirSync(folder)].map(({ name }) => ({
-  name: name.replace(".json", ""),
-  cases: JSON.parse(Deno.readTextFileSync(new URL(name, folder))) as OfficialCase[],
-}));
-
-for (const { name, cases } of official) {
+for (const { name, cases } of officialCases) {
   for (const [i, { config, tensors, tokens, logits }] of cases.entries()) {
     const about = `${name}, case ${i + 1}`;
     test(`${about}: logits are those of the official code`, () =>
@@ -56,7 +40,7 @@ for (const { name, cases } of official) {
 
 test("every architecture of Hugging Face has official cases", () => {
   const types = new Set(
-    official.flatMap(({ cases }) => cases.map(({ config }) => config.model_type)),
+    officialCases.flatMap(({ cases }) => cases.map(({ config }) => config.model_type)),
   );
   const missing = architectures().flatMap(({ huggingFace }) => huggingFace?.modelTypes ?? [])
     .filter((type) => !types.has(type));

@@ -21,6 +21,7 @@ import {
   randomSideNet,
   smallShapes,
 } from "../architectures/small_models.ts";
+import { officialCases } from "../architectures/official_cases.ts";
 import { assert, test } from "../testing.ts";
 import { huggingFaceTensors, writeHuggingFace } from "./huggingface_folder.ts";
 
@@ -104,7 +105,8 @@ function equalWeights(actual: TensorMap, expected: TensorMap): void {
 folderTest(
   "Tensors come back from one file, several files, and files of the bare model",
   async (folder) => {
-    for (const config of [...Object.values(configs), mistral, qwen2, qwen3]) {
+    const official = officialCases.flatMap(({ cases }) => cases.map(({ config }) => config));
+    for (const config of [...Object.values(configs), mistral, qwen2, qwen3, ...official]) {
       const model = randomBackbone(await shapeOf(folder, config));
       const variants = [
         { shards: 1, tensors: huggingFaceTensors(model) },

@@ -1,0 +1,53 @@
+/** Settings of architectures that the models of official_cases.ts do not have: what is refused, and what says the same. */
+import { readHuggingFaceShape } from "../../src/checkpoint/huggingface.ts";
+import { officialCases } from "../architectures/official_cases.ts";
+import { withFolder } from "../temporary_folder.ts";
+import { assert, test } from "../testing.ts";
+
+type Config = Readonly<Record<string, unknown>>;
+
+/** What is refused of an architecture, beside the fields of its official cases. */
+const refused: Readonly<Record<string, readonly [Config, RegExp][]>> = {
+  opt: [
+    [{ "do_layer_norm_before": false }, /do_layer_norm_before .*false, allowed are true/],
+    [{ "layer_norm_elementwise_affine": false }, /elementwise_affine .*false, allowed are true/],
+    [{ "_remove_final_layer_norm": true }, /_remove_final_layer_norm .*true, allowed are false/],
+    [{ "word_embed_proj_dim": 16 }, /word_embed_proj_dim .*16, allowed are 24, as hidden_size/],
+    [{ "activation_function": "tanh" }, /activation_function .*"tanh", allowed are .*"relu"/],
+  ],
+};
+
+/** Fields that change nothing; undefined takes one away. */
+const same: Readonly<Record<string, readonly Config[]>> = {
+  opt: [
+    { "word_embed_proj_dim": undefined, "do_layer_norm_before": undefined },
+    { "activation_function": "relu", "enable_bias": true, "tie_word_embeddings": true },
+  ],
+};
+
+/** Reads the first case of an architecture with other fields. */
+function shapeOf(folder: string, name: string, fields: Config = {}) {
+  const { cases: [{ config }] } = officialCases.find((official) => official.name === name)!;
+  // JSON has no undefined.
+  Deno.writeTextFileSync(`${folder}/config.json`, JSON.stringify({ ...config, ...fields }));
+  return readHuggingFaceShape(folder);
+}
+
+for (const [name, cases] of Object.entries(refused)) {
+  test(`${name}: settings that are not supported are named with those that are`, () =>
+    withFolder(async (folder) => {
+      for (const [fields, message] of cases) {
+        await assert.rejects(shapeOf(folder, name, fields), message, JSON.stringify(fields));
+      }
+    }));
+}
+
+for (const [name, cases] of Object.entries(same)) {
+  test(`${name}: defaults and other spellings say the same`, () =>
+    withFolder(async (folder) => {
+      const expected = await shapeOf(folder, name);
+      for (const fields of cases) {
+        assert.deepEqual(await shapeOf(folder, name, fields), expected, JSON.stringify(fields));
+      }
+    }));
+}
