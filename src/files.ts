@@ -109,12 +109,28 @@ export async function openContent(path: string): Promise<AsyncIterable<Uint8Arra
 
 /** Reads a regular file whole; errors as for {@linkcode openRegularFile}. */
 export async function readRegularFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
-  const file = await openRegularFile(path);
+  using file = await openRegularFile(path);
+  return await readWhole(path, file, (await file.stat()).size);
+}
+
+/** Reads a file that was just opened, as far as it was then written. */
+async function readWhole(
+  path: string,
+  file: OpenFile,
+  size: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(size);
+  let length = 0;
   try {
-    return await new Response(file.readable).bytes(); // closes the file
+    while (length < size) {
+      const count = await file.read(bytes.subarray(length));
+      if (count === null) break;
+      length += count;
+    }
   } catch (cause) {
     throw readingError(path, cause);
   }
+  return bytes.subarray(0, length);
 }
 
 /** Most bytes of a text: the engine holds no longer string. */
@@ -146,21 +162,10 @@ export async function readTextBytes(
   { maxBytes = maxTextBytes }: { readonly maxBytes?: number } = {},
 ): Promise<Uint8Array> {
   using file = await openRegularFile(path);
-  const opened = await file.stat(), { size } = opened;
-  if (size > maxBytes) throw tooLarge(path, `${size}`, maxBytes);
-  const bytes = new Uint8Array(size);
-  let length = 0;
-  try {
-    while (length < size) {
-      const count = await file.read(bytes.subarray(length));
-      if (count === null) break;
-      length += count;
-    }
-    await checkUnchanged(path, file, opened);
-  } catch (cause) {
-    throw readingError(path, cause);
-  }
-  const read = bytes.subarray(0, length);
+  const opened = await file.stat();
+  if (opened.size > maxBytes) throw tooLarge(path, `${opened.size}`, maxBytes);
+  const read = await readWhole(path, file, opened.size);
+  await checkUnchanged(path, file, opened);
   if (!path.endsWith(".gz")) return read;
   let content: Uint8Array | undefined;
   try {

@@ -18,8 +18,7 @@ import {
   withCorpus,
 } from "./queue/command_line_run.ts";
 import { committedRuns } from "./results/committed_runs.ts";
-import { itemProblem } from "../src/evaluation/evaluations.ts";
-import { metricCatalog } from "../src/evaluation/metric_catalog.ts";
+import { metricCatalog, readTabulatedRun } from "../src/evaluation/metric_catalog.ts";
 import { experimentTables } from "../src/results/evaluation_table.ts";
 import { findRunRecords } from "../src/results/read_runs.ts";
 import { formatTables } from "../src/results/table.ts";
@@ -55,7 +54,7 @@ test("tables of the committed results are as recorded", async () => {
     // As the command does, but once for both formats.
     const { records, damaged } = await findRunRecords(
       [repositoryPath(`results/${name}`)],
-      itemProblem,
+      readTabulatedRun,
     );
     const tables = experimentTables(records, metricCatalog, damaged);
     for (const format of ["md", "csv"] as const) {

@@ -2,17 +2,19 @@
  * Runs that declarations ask for, whether or not they have begun: so that tables list missing data and how to get it.
  */
 import { basename, dirname } from "node:path";
-import { itemProblem } from "../evaluation/evaluations.ts";
+import { metricCatalog, readTabulatedRun } from "../evaluation/metric_catalog.ts";
 import { exportsDefault } from "../experiment/load_experiments.ts";
 import { type ResolvedRun, resolveRuns } from "../experiment/resolve.ts";
-import { type FoundRuns, readRunRecords, type RunRecord } from "../results/read_runs.ts";
+import { catalogued } from "../results/evaluation_table.ts";
+import type { CataloguedRun } from "../results/metric_catalog.ts";
+import { type FoundRuns, readRunRecords } from "../results/read_runs.ts";
 import { identityOf, runPath, summaryPath } from "../queue/run_lifecycle.ts";
 import { describeSources, missingNames } from "./missing_data.ts";
 
 /** Where this project declares its experiments. */
 const declarations = "experiments";
 
-export interface DeclaredRuns extends FoundRuns {
+export interface DeclaredRuns extends FoundRuns<CataloguedRun> {
   /** By experiment, its runs' missing data and how to get it: sentences. */
   readonly missing: ReadonlyMap<string, readonly string[]>;
 }
@@ -51,7 +53,7 @@ async function declares(path: string): Promise<boolean> {
 
 /** Reads the records of runs; those without one are planned. */
 async function found(runs: readonly ResolvedRun[], results: string): Promise<DeclaredRuns> {
-  const records: RunRecord[] = [], damaged = [];
+  const records: CataloguedRun[] = [], damaged = [];
   const missing = new Map<string, string[]>();
   for (const [name, ofName] of Map.groupBy(runs, ({ experiment }) => experiment.name)) {
     const begun = await Promise.all(
@@ -59,10 +61,10 @@ async function found(runs: readonly ResolvedRun[], results: string): Promise<Dec
     );
     const read = await readRunRecords(
       ofName.filter((_, i) => begun[i]).map((run) => runPath(results, run)),
-      itemProblem,
+      readTabulatedRun,
     );
     const planned = ofName.filter((_, i) => !begun[i]);
-    records.push(...read.records, ...planned.map((run) => plannedRecord(run, results)));
+    records.push(...read.records, ...planned.map((run) => plannedRun(run, results)));
     damaged.push(...read.damaged);
     const unfinished = ofName.filter(({ id }) =>
       !read.records.some(({ summary }) => summary.run === id && summary.state === "completed")
@@ -72,15 +74,16 @@ async function found(runs: readonly ResolvedRun[], results: string): Promise<Dec
   return { records, damaged, missing };
 }
 
-function plannedRecord(run: ResolvedRun, results: string): RunRecord {
-  return {
+function plannedRun(run: ResolvedRun, results: string): CataloguedRun {
+  const record = {
     path: runPath(results, run),
-    summary: { state: "planned", ...identityOf(run), metrics: [] },
+    summary: { state: "planned" as const, ...identityOf(run), metrics: [] },
     declaration: { ...run.experiment },
     declarationFile: run.file,
     samples: new Map(),
     training: [],
   };
+  return catalogued(record, metricCatalog);
 }
 
 async function missingSentences(runs: readonly ResolvedRun[]): Promise<string[]> {

@@ -1,7 +1,7 @@
 import { basename, dirname, join } from "node:path";
 import { type Command, type Output } from "../command_line.ts";
 import { InputError } from "../errors.ts";
-import { metricCatalog } from "../evaluation/metric_catalog.ts";
+import { metricCatalog, readReportedRun } from "../evaluation/metric_catalog.ts";
 import { experimentTables } from "../results/evaluation_table.ts";
 import { ifThere, makeFolder, writeAtomically } from "../files.ts";
 import { experimentReport, type Report } from "../results/report.ts";
@@ -21,7 +21,7 @@ export function reportCommand(output: Output): Command {
     operandsArePaths: true,
     flags: [],
     execute: async (args) => {
-      const { records, damaged } = await runsIn(args, "write reports of", output);
+      const { records, damaged } = await runsIn(args, "write reports of", readReportedRun, output);
       const folders = Map.groupBy(records, ({ path }) => dirname(path));
       for (const [parent, children] of Map.groupBy(folders.keys(), (path) => dirname(path))) {
         const isListed = children.length > 1, listed: IndexedReport[] = [];

@@ -3,13 +3,12 @@
  */
 import { type Command, lastValue, type Output, positiveInteger } from "../command_line.ts";
 import { defined } from "../defined.ts";
-import { metricCatalog } from "../evaluation/metric_catalog.ts";
-import { itemProblem } from "../evaluation/evaluations.ts";
+import { metricCatalog, readTabulatedRun } from "../evaluation/metric_catalog.ts";
 import { estimateRun } from "../experiment/estimate.ts";
 import type { ResolvedRun } from "../experiment/resolve.ts";
 import { closingText, foundText } from "../results/run_summary.ts";
 import { currentEnvironment } from "../results/environment.ts";
-import { readRunRecord, readRunRecords } from "../results/read_runs.ts";
+import { readRunRecords } from "../results/read_runs.ts";
 import { Display } from "../queue/terminal.ts";
 import { failureText } from "../errors.ts";
 import { worksOf } from "../queue/eta.ts";
@@ -127,10 +126,10 @@ async function executeRuns(
       report: complain,
       worksOf: async ({ experiment }) => worksOf(await estimateRun(experiment)),
       closing: async (folder) => {
-        const record = await readRunRecord(folder, itemProblem);
-        return several(runs, record.summary.experiment)
-          ? foundText(record, metricCatalog)
-          : closingText([record], metricCatalog);
+        const run = await readTabulatedRun(folder);
+        return several(runs, run.summary.experiment)
+          ? foundText(run, metricCatalog)
+          : closingText([run], metricCatalog);
       },
     });
     if (!interruption.signal.aborted) await showExperiments(runs, states, { output, ...options });
@@ -177,7 +176,7 @@ async function showExperiments(
     try {
       const { records, damaged } = await readRunRecords(
         shown.map((run) => runPath(results, run)),
-        itemProblem,
+        readTabulatedRun,
       );
       for (const { path, reason } of damaged) output.note(`Left out ${path}: ${reason}`);
       if (records.length > 0) show(`\n${closingText(records, metricCatalog, damaged)}\n`);

@@ -8,7 +8,7 @@ import { listTasks, type QueuedTask } from "../cluster/slurm.ts";
 import { logPath, readSubmissions, type Submission } from "../cluster/submission.ts";
 import { failureText, isForeseen } from "../errors.ts";
 import { runLabel } from "../experiment/resolve.ts";
-import { isDamage, readRunSummary } from "../results/read_runs.ts";
+import { isDamage, readOfEach, readRunSummary } from "../results/read_runs.ts";
 import { formatVariation, readEnvironment } from "../results/records.ts";
 import { limitFlag, namedRuns, resultsFlag, setFlag } from "./named_runs.ts";
 import { countStates, stateColumn } from "./run_states.ts";
@@ -57,7 +57,7 @@ async function describeRuns(
   labels: ReadonlyMap<string, string | undefined>,
   pathOf: (label: string) => string,
 ): Promise<string> {
-  const rows = await Promise.all([...labels].map(async ([label, declared]) => {
+  const rows = await readOfEach([...labels], async ([label, declared]) => {
     const path = pathOf(label);
     try {
       const summary = await readRunSummary(path);
@@ -69,7 +69,7 @@ async function describeRuns(
       if (!(error instanceof Error) || !isDamage(error)) throw error;
       return { state: "damaged", label, variation: declared, place: error.message };
     }
-  }));
+  });
   return [
     ...rows.map(({ state, label, variation, place }) =>
       [stateColumn(state), label, variation, place].filter((text) => text !== undefined)

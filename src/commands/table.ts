@@ -5,11 +5,11 @@ import {
   type Output,
   UsageError,
 } from "../command_line.ts";
-import { metricCatalog } from "../evaluation/metric_catalog.ts";
-import { itemProblem } from "../evaluation/evaluations.ts";
+import { metricCatalog, readTabulatedRun } from "../evaluation/metric_catalog.ts";
 import { type DeclaredRuns, declaredRuns } from "./declared_runs.ts";
 import { type ExperimentTables, experimentTables } from "../results/evaluation_table.ts";
-import { findRunRecords, findRuns, type FoundRuns } from "../results/read_runs.ts";
+import type { CataloguedRun } from "../results/metric_catalog.ts";
+import { findRunRecords, findRuns, type FoundRuns, type ReadRun } from "../results/read_runs.ts";
 import { isInputError } from "../errors.ts";
 import { isFolder } from "../files.ts";
 import { noteLinks } from "./run_states.ts";
@@ -93,7 +93,8 @@ async function recordedOrDeclared(
     else folders.push(operand);
   }
   if (declared.length === 0 || folders.length > 0) {
-    const recorded = await runsIn({ ...args, operands: folders }, "print tables of", output);
+    const found = { ...args, operands: folders };
+    const recorded = await runsIn(found, "print tables of", readTabulatedRun, output);
     declared.push({ ...recorded, missing: new Map() });
   }
   const records = declared.flatMap(({ records }) => records);
@@ -115,13 +116,15 @@ async function hasRuns(path: string): Promise<boolean> {
  * The runs in the folders that a command was given, or in `results`. Those that cannot be read are noted.
  *
  * @param action Verb for errors: `print tables of`.
+ * @param read Reads a run.
  * @throws {UsageError} Where a folder is missing, or no run is in them.
  */
 export async function runsIn(
   { operands }: CommandArguments,
   action: string,
+  read: ReadRun<CataloguedRun>,
   { note }: Output,
-): Promise<FoundRuns> {
+): Promise<FoundRuns<CataloguedRun>> {
   const folders = operands.length > 0 ? operands : ["results"];
   for (const folder of folders) {
     if (!await isFolder(folder)) {
@@ -130,7 +133,7 @@ export async function runsIn(
       );
     }
   }
-  const found = await findRunRecords(folders, itemProblem);
+  const found = await findRunRecords(folders, read);
   for (const { path, reason } of found.damaged) note(`Left out ${path}: ${reason}`);
   noteLinks(found, note);
   if (found.records.length + found.damaged.length > 0) return found;

@@ -1,13 +1,14 @@
 /**
  * The metrics of recorded runs, by the evaluation kinds that measured them.
  */
-import { isSameMetric, type MetricCatalog } from "../results/metric_catalog.ts";
+import { catalogued } from "../results/evaluation_table.ts";
+import { type CataloguedRun, isSameMetric, type MetricCatalog } from "../results/metric_catalog.ts";
 import { type ItemSums, metricOf } from "../results/paired_comparison.ts";
-import type { RunRecord } from "../results/read_runs.ts";
+import { readRunRecord, type RunFacts, type RunRecord } from "../results/read_runs.ts";
 import type { Metric, SampleRecord } from "../results/records.ts";
 import { isAdaptation } from "../training/adaptation.ts";
 import { measuresOf } from "./evaluation_kind.ts";
-import { type EvaluationConfig, evaluations, startsProcesses } from "./evaluations.ts";
+import { type EvaluationConfig, evaluations, itemProblem, startsProcesses } from "./evaluations.ts";
 import { isRecorded, type Measure } from "./measure.ts";
 import type { ModelConfig } from "./model_kind.ts";
 import { modelKindOf, modelName, models } from "./models.ts";
@@ -77,6 +78,20 @@ export const metricCatalog: MetricCatalog = {
   },
 };
 
+/**
+ * Reads a run for its tables and its report.
+ *
+ * @throws {Error} As {@linkcode readRunRecord} does.
+ */
+export async function readReportedRun(path: string): Promise<CataloguedRun> {
+  return catalogued(await readRunRecord(path, itemProblem), metricCatalog);
+}
+
+/** The same for its tables alone: without the lines of its trainings. */
+export async function readTabulatedRun(path: string): Promise<CataloguedRun> {
+  return { ...await readReportedRun(path), training: [] };
+}
+
 /** The sums that records of items give for a metric, whether or not they give its value, and of how many items. */
 function foundSums(
   run: RunRecord,
@@ -102,7 +117,7 @@ function foundSums(
 }
 
 /** Whether a metric of a completed run was measured by the definitions of this code. */
-function isCurrent(run: RunRecord, metric: Metric): boolean {
+function isCurrent(run: RunFacts, metric: Metric): boolean {
   const { evaluation, model, measure, metricVersion, modelVersion } = metric;
   const declared = findModel(run, evaluation, model);
   const current = declared && modelKindOf(declared).version?.(declared);
@@ -111,12 +126,12 @@ function isCurrent(run: RunRecord, metric: Metric): boolean {
 }
 
 /** A model of an evaluation of a run by its name in results; undefined where this code does not have it. */
-function findModel(run: RunRecord, evaluation: string, model: string): ModelConfig | undefined {
+function findModel(run: RunFacts, evaluation: string, model: string): ModelConfig | undefined {
   return knownModels(run, evaluation).find((declared) => modelName(declared) === model);
 }
 
 /** The models of an evaluation of a run that this code has. */
-function knownModels(run: RunRecord, evaluation: string): readonly ModelConfig[] {
+function knownModels(run: RunFacts, evaluation: string): readonly ModelConfig[] {
   return findKind(run, evaluation)?.config.models?.filter(isKnownModel) ?? [];
 }
 
@@ -134,13 +149,13 @@ function agrees(
 }
 
 /** The kind of an evaluation of a run, with its configuration; undefined where the record does not say, or nobody knows it. */
-function findKind(run: RunRecord, evaluation: string) {
+function findKind(run: RunFacts, evaluation: string) {
   const config = declaredEvaluations(run).find(({ name }) => name === evaluation);
   const kind = evaluations.find(String(config?.kind));
   return kind && { kind, config: config as unknown as EvaluationConfig };
 }
 
-function declaredEvaluations({ declaration }: RunRecord): readonly Recorded[] {
+function declaredEvaluations({ declaration }: RunFacts): readonly Recorded[] {
   return Array.isArray(declaration?.evaluations) ? declaration.evaluations : [];
 }
 

@@ -62,7 +62,7 @@ export interface TableColumn
 
 /** A row: a model, in runs that differ in nothing but their seed. */
 export interface TableRow {
-  readonly runs: readonly RunRecord[];
+  readonly runs: readonly CataloguedRun[];
   /** Values that distinguish the runs from those of other rows, by heading. */
   readonly variation: Readonly<Record<string, string>>;
   readonly model: string;
@@ -113,13 +113,12 @@ export interface ExperimentTables {
  * @param damaged Runs that could not be read: a remark beside the tables of the others of their folder.
  */
 export function experimentTables(
-  records: readonly RunRecord[],
+  all: readonly CataloguedRun[],
   catalog: MetricCatalog,
   damaged: readonly DamagedRun[] = [],
 ): ExperimentTables[] {
-  return [...Map.groupBy(records, ({ summary }) => summary.experiment)].map(
-    ([experiment, recorded]) => {
-      const runs = recorded.map((record) => catalogued(record, catalog));
+  return [...Map.groupBy(all, ({ summary }) => summary.experiment)].map(
+    ([experiment, runs]) => {
       const { question } = runs[0].summary;
       return {
         experiment,
@@ -142,7 +141,9 @@ export function experimentTables(
  * A run whose standard errors and intervals are computed from the records of its items, where there are any, so that runs that
  * were recorded with others can stand beside it; without numbers that these records contradict.
  */
-function catalogued(record: RunRecord, catalog: MetricCatalog): CataloguedRun {
+export function catalogued(record: RunRecord, catalog: MetricCatalog): CataloguedRun {
+  const { samples: _samples, ...facts } = record;
+  const sumsOf = new Map<Metric, ItemSums>();
   const contradicted = record.summary.metrics.flatMap((metric) => {
     const byItems = catalog.contradiction(record, metric);
     return byItems === undefined ? [] : [{ metric, byItems }];
@@ -157,15 +158,18 @@ function catalogued(record: RunRecord, catalog: MetricCatalog): CataloguedRun {
     const { stderr, ci95 } = (exponential ? perplexity : ratio)(numerators, denominators, {
       clusters: clusters?.names,
     });
-    return {
+    const recomputed = {
       ...measured,
       ...(stderr !== undefined && { stderr }),
       ...(ci95 && { ci95: [...ci95] as const }),
     };
+    sumsOf.set(recomputed, sums);
+    return recomputed;
   });
   return {
-    ...record,
+    ...facts,
     summary: { ...record.summary, metrics },
+    sums: sumsOf,
     startsProcesses: catalog.startsProcesses(record),
     adaptations: [...new Set(record.training.map(({ phase }) => phase))].filter(
       catalog.isAdaptation,
@@ -174,7 +178,7 @@ function catalogued(record: RunRecord, catalog: MetricCatalog): CataloguedRun {
   };
 }
 
-function labelsOf(runs: readonly RunRecord[]): string[] {
+function labelsOf(runs: readonly CataloguedRun[]): string[] {
   const scaledDown = runs.some(({ summary }) => summary.scale === "scaled-down");
   const limits = [...new Set(runs.flatMap(({ summary }) => summary.limit ?? []))];
   const some = runs.every(({ summary }) => summary.limit !== undefined) ? "" : "some ";
@@ -188,7 +192,7 @@ function labelsOf(runs: readonly RunRecord[]): string[] {
  * Metrics that were measured by an earlier version of the metric, of its model, or of the model that it is over, than in another of
  * the runs: numbers of two versions are never compared.
  */
-function outdatedMetrics(runs: readonly RunRecord[]): Map<Metric, "metric" | "model"> {
+function outdatedMetrics(runs: readonly CataloguedRun[]): Map<Metric, "metric" | "model"> {
   const newest = new Map<string, number>(), newestModels = new Map<string, number>();
   for (const metric of runs.flatMap(({ summary }) => summary.metrics)) {
     const key = metricKey(metric), model = modelKey(metric);
@@ -224,7 +228,7 @@ function metricKey({ evaluation, name }: Pick<Metric, "evaluation" | "name">): s
   return JSON.stringify([evaluation, name]);
 }
 
-function damageRemarks(runs: readonly RunRecord[], damaged: readonly DamagedRun[]): string[] {
+function damageRemarks(runs: readonly CataloguedRun[], damaged: readonly DamagedRun[]): string[] {
   const folders = new Set(runs.map(({ path }) => dirname(path)));
   return damaged.filter(({ path }) => folders.has(dirname(path)))
     .map(({ path, reason }) => `Run ${basename(path)} is left out: ${reason}`);
@@ -292,7 +296,7 @@ export function mainModel(rows: readonly TableRow[]): string | undefined {
   return (rows.find(({ isMain }) => isMain) ?? rows.at(-1))?.model;
 }
 
-function tablesOf(runs: readonly RunRecord[], catalog: MetricCatalog): EvaluationTable[] {
+function tablesOf(runs: readonly CataloguedRun[], catalog: MetricCatalog): EvaluationTable[] {
   const outdated = outdatedMetrics(runs);
   const groups = replicaGroups(runs).toSorted(bySweptValues);
   const headings = sweptHeadings(runs);
@@ -339,7 +343,7 @@ function withUniqueHeaders(columns: readonly TableColumn[]): TableColumn[] {
 
 /** The rows of runs that differ in nothing but their seed: one for each model. */
 function groupRows(
-  group: readonly RunRecord[],
+  group: readonly CataloguedRun[],
   table: {
     evaluation: string;
     columns: readonly TableColumn[];
@@ -362,7 +366,7 @@ function groupRows(
           metric.evaluation === evaluation && metric.model === model &&
           metric.name === column.name && !outdated.has(metric)
         );
-        return metric ? [{ metric, sums: catalog.sums(run, metric) }] : [];
+        return metric ? [{ metric, sums: run.sums.get(metric) }] : [];
       });
       if (measured.length === 0) return undefined;
       const metrics = measured.map(({ metric }) => metric);

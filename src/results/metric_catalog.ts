@@ -2,7 +2,7 @@
  * Properties of metrics that tables and figures need beyond their numbers. Evaluations, a layer above, provide them.
  */
 import type { ItemSums } from "./paired_comparison.ts";
-import type { RunRecord } from "./read_runs.ts";
+import type { RunFacts, RunRecord } from "./read_runs.ts";
 import type { Metric } from "./records.ts";
 
 /** Tells a metric from the others of its evaluation and model. */
@@ -52,17 +52,17 @@ export type MeasuredModel = Pick<Metric, "evaluation" | "model">;
 /** Knows the metrics of all evaluations. */
 export interface MetricCatalog {
   /** The place of a metric that a run has recorded. */
-  label(run: RunRecord, metric: Metric): MetricLabel;
+  label(run: RunFacts, metric: Metric): MetricLabel;
   /** A model of an evaluation in a sentence: `the backbone alone`; its name where nobody knows it. */
-  modelLabel(run: RunRecord, measured: MeasuredModel): string;
+  modelLabel(run: RunFacts, measured: MeasuredModel): string;
   /** Whether sweeps and findings are about a model of an evaluation, wherever it is measured. */
-  isMain(run: RunRecord, measured: MeasuredModel): boolean;
+  isMain(run: RunFacts, measured: MeasuredModel): boolean;
   /** How much text a model of an evaluation predicts from, in words: `128 tokens and 4,096 in memory`; undefined where nobody knows it. */
-  reach(run: RunRecord, measured: MeasuredModel): string | undefined;
+  reach(run: RunFacts, measured: MeasuredModel): string | undefined;
   /** Whether a training adapts a backbone, which stays as it is. */
   isAdaptation(training: string): boolean;
   /** Whether an evaluation of a run starts processes of its own, which needs more permissions. */
-  startsProcesses(run: RunRecord): boolean;
+  startsProcesses(run: RunFacts): boolean;
   /**
    * The sums of which it was computed, from the run's records of items.
    *
@@ -73,8 +73,10 @@ export interface MetricCatalog {
   contradiction(run: RunRecord, metric: Metric): Pick<Metric, "value" | "n"> | undefined;
 }
 
-/** A run, and facts about it that its record does not hold. */
-export interface CataloguedRun extends RunRecord {
+/** A run with facts about it that its record does not hold, and with sums in the place of the records of items. */
+export interface CataloguedRun extends RunFacts {
+  /** The sums of which metrics were computed, as {@linkcode MetricCatalog.sums} gives them. */
+  readonly sums: ReadonlyMap<Metric, ItemSums>;
   /** Whether one of its evaluations starts processes of its own, which needs more permissions. */
   readonly startsProcesses: boolean;
   /** Names of its trainings that adapt a backbone. */

@@ -14,7 +14,6 @@ import {
   publishedValues,
 } from "./paper_tables.ts";
 import type { CataloguedRun } from "./metric_catalog.ts";
-import type { RunRecord } from "./read_runs.ts";
 import { signedBy, type TableText, uncertain } from "./table_text.ts";
 import type { ReproductionConfig } from "./reproduction.ts";
 import { runCommandOf } from "./resume_command.ts";
@@ -80,7 +79,7 @@ function reproductionOf(
       const evaluation = ofRow ?? ofColumn;
       const published = values.find((value) => value.row === row && value.column === column)!;
       const found = findCells(tables, { model, metric, ...(evaluation && { evaluation }) })
-        .filter(({ row }) => row.runs.some((run) => (runs as readonly RunRecord[]).includes(run)));
+        .filter(({ row }) => row.runs.some((run) => runs.includes(run)));
       if (found.length === 0) return [{ published, verdict: "no-verdict" }];
       return found.map(({ row, cell, unit }) => {
         const measured = inUnit(cell, unit, published.unit);

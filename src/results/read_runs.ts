@@ -18,8 +18,8 @@ import {
   type SampleRecord,
 } from "./records.ts";
 
-/** Contents of a run's folder. */
-export interface RunRecord {
+/** Contents of a run's folder, without the records of items. */
+export interface RunFacts {
   readonly path: string;
   /** State and metrics. */
   readonly summary: RunSummary;
@@ -29,12 +29,16 @@ export interface RunRecord {
   readonly environment?: RunEnvironment;
   /** File that declares a run that has no folder yet. */
   readonly declarationFile?: string;
-  /** Scored items by evaluation, each with the `model` that was scored. */
-  readonly samples: ReadonlyMap<string, readonly SampleRecord[]>;
   /** Lines of the trainings. */
   readonly training: readonly MetricsRecord[];
   /** Names of the pages in its folder that `inspect` wrote, where there are any. */
   readonly inspections?: readonly string[];
+}
+
+/** Contents of a run's folder. */
+export interface RunRecord extends RunFacts {
+  /** Scored items by evaluation, each with the `model` that was scored. */
+  readonly samples: ReadonlyMap<string, readonly SampleRecord[]>;
 }
 
 /** A run that cannot be read. */
@@ -45,8 +49,8 @@ export interface DamagedRun {
 }
 
 /** Runs that were read, and those that could not be. */
-export interface FoundRuns {
-  readonly records: readonly RunRecord[];
+export interface FoundRuns<Run> {
+  readonly records: readonly Run[];
   /** Those to be left out. */
   readonly damaged: readonly DamagedRun[];
 }
@@ -62,37 +66,57 @@ export type CheckItems = (
 ) => string | undefined;
 
 /**
+ * Reads the run in a folder, as {@linkcode readRunRecord} does, or what is needed of it: the rest of many runs need not be held.
+ */
+export type ReadRun<Run> = (path: string) => Promise<Run>;
+
+/**
  * Reads every run below some folders, in order of their paths, each once. Runs and folders that cannot be read do not hide the
  * others.
  *
  * @throws {Deno.errors.NotFound} Where a folder is missing.
  */
-export async function findRunRecords(
+export async function findRunRecords<Run>(
   folders: readonly string[],
-  checkItems?: CheckItems,
-): Promise<FoundRuns & Pick<RunPaths, "links">> {
+  read: ReadRun<Run>,
+): Promise<FoundRuns<Run> & Pick<RunPaths, "links">> {
   const found = emptyPaths();
   for (const folder of folders) await findRuns(folder, found);
-  const { records, damaged } = await readRunRecords([...new Set(found.paths)], checkItems);
+  const { records, damaged } = await readRunRecords([...new Set(found.paths)], read);
   return { records, damaged: [...damaged, ...found.unlistable], links: found.links };
 }
 
 /** Reads some runs, in their order. */
-export async function readRunRecords(
+export async function readRunRecords<Run>(
   paths: readonly string[],
-  checkItems?: CheckItems,
-): Promise<FoundRuns> {
-  const records: RunRecord[] = [];
+  read: ReadRun<Run>,
+): Promise<FoundRuns<Run>> {
+  const records: Run[] = [];
   const damaged: DamagedRun[] = [];
   for (const path of paths) {
     try {
-      records.push(await readRunRecord(path, checkItems));
+      records.push(await read(path));
     } catch (error) {
       if (!(error instanceof Error) || !isDamage(error)) throw error;
       damaged.push({ path, reason: error.message });
     }
   }
   return { records, damaged };
+}
+
+/** Most runs that are read at once: more take memory, and no less time. */
+const mostAtOnce = 32;
+
+/** Reads something of each of many runs, in their order, a few at once. */
+export async function readOfEach<Run, Read>(
+  runs: readonly Run[],
+  read: (run: Run) => Promise<Read>,
+): Promise<Read[]> {
+  const all: Read[] = [];
+  for (let i = 0; i < runs.length; i += mostAtOnce) {
+    all.push(...await Promise.all(runs.slice(i, i + mostAtOnce).map(read)));
+  }
+  return all;
 }
 
 /** Whether an error reports that files of a run are unreadable or invalid. */
@@ -200,7 +224,7 @@ function kindOf(
 }
 
 /** The seed of a run; 1 where its declaration is missing. */
-export function seedOf({ declaration }: RunRecord): number {
+export function seedOf({ declaration }: RunFacts): number {
   return Number(declaration?.seed ?? 1);
 }
 
@@ -219,7 +243,7 @@ const labels = new Set([
 ]);
 
 /** Equal for runs that differ in nothing but their seed: their numbers are replicas of each other. */
-export function replicationKey({ declaration, summary, path }: RunRecord): string {
+export function replicationKey({ declaration, summary, path }: RunFacts): string {
   if (!declaration) return path;
   const fields = Object.entries(declaration).filter(([name]) => !labels.has(name));
   const { seed: _seed, ...corpus } = (declaration.corpus ?? {}) as Record<string, unknown>;

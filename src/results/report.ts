@@ -12,7 +12,7 @@ import script from "./report.client.js" with { type: "text" };
 import { type ReportFigure, reportFigures } from "./report_figures.ts";
 import { reproductionNotes, reproductionsOf, reproductionText } from "./paper_comparison.ts";
 import { formatVariation, type RunEnvironment } from "./records.ts";
-import { inspectionEnding, type RunRecord } from "./read_runs.ts";
+import { inspectionEnding, type RunFacts } from "./read_runs.ts";
 import { htmlLegend } from "./table.ts";
 import { unfinishedText } from "./resume_command.ts";
 import { counted, type TableText, tableText } from "./table_text.ts";
@@ -126,7 +126,7 @@ function figuresPart(figures: readonly ReportFigure[]): Html | undefined {
 }
 
 function runPart(
-  { path, summary, declaration, environment, inspections = [] }: RunRecord,
+  { path, summary, declaration, environment, inspections = [] }: RunFacts,
   open: boolean,
 ): Html {
   const { run, state, error, variation } = summary;

@@ -20,7 +20,7 @@ import {
 } from "./figure.ts";
 import { fieldNoun } from "./field_nouns.ts";
 import type { CataloguedRun } from "./metric_catalog.ts";
-import { type RunRecord, seedOf } from "./read_runs.ts";
+import { type RunFacts, seedOf } from "./read_runs.ts";
 import type { MetricsRecord } from "./records.ts";
 import { replicaGroups, sweptHeadings, unsweptLabels, variations } from "./seed_groups.ts";
 
@@ -527,7 +527,7 @@ function lossFigure(group: TrainingGroup): ReportFigure[] {
 }
 
 /** Short names of runs: `chunkTokens 4, seed 2`; their own names where nothing else does. */
-function runNames(runs: readonly RunRecord[]): string[] {
+function runNames(runs: readonly RunFacts[]): string[] {
   const groups = replicaGroups(runs), settings = variations(groups, sweptHeadings(runs));
   return runs.map((run) => {
     const i = groups.findIndex((group) => group.includes(run));

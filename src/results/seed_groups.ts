@@ -2,11 +2,11 @@
  * Groups runs of an experiment: replicas, which differ only in their seed, and the settings of a sweep.
  */
 import { formatSwept } from "./records.ts";
-import { replicationKey, type RunRecord, seedOf } from "./read_runs.ts";
+import { replicationKey, type RunFacts, seedOf } from "./read_runs.ts";
 
 /** Runs that differ in nothing but their seed, by seed. */
-export function replicaGroups(runs: readonly RunRecord[]): RunRecord[][] {
-  const groups = new Map<string, RunRecord[]>();
+export function replicaGroups<Run extends RunFacts>(runs: readonly Run[]): Run[][] {
+  const groups = new Map<string, Run[]>();
   for (const run of runs) {
     let key = replicationKey(run);
     // The same seed twice is not a replica.
@@ -24,7 +24,7 @@ export const unsweptLabels: ReadonlySet<string> = new Set(["limit", "run"]);
  * inherited.
  */
 export function variations(
-  groups: readonly (readonly RunRecord[])[],
+  groups: readonly (readonly RunFacts[])[],
   headings: ReadonlyMap<string, string>,
 ): Record<string, string>[] {
   if (groups.length === 1) return [{}];
@@ -33,7 +33,7 @@ export function variations(
       sweptFields(summary).map(([field, value]) => [headings.get(field)!, sweptLabel(value)]),
     )
   );
-  const labelled = (name: string, label: (summary: RunRecord["summary"]) => string) =>
+  const labelled = (name: string, label: (summary: RunFacts["summary"]) => string) =>
     groups.map(([{ summary }], i) =>
       ownFields([...Object.entries(varied[i]), [name, label(summary)]])
     );
@@ -49,12 +49,12 @@ function ownFields(entries: readonly (readonly [string, string])[]): Record<stri
   return Object.setPrototypeOf(Object.fromEntries(entries), null);
 }
 
-function sweptFields({ variation }: RunRecord["summary"]): [string, unknown][] {
+function sweptFields({ variation }: RunFacts["summary"]): [string, unknown][] {
   return Object.entries(variation ?? {}).filter(([field]) => field !== "seed");
 }
 
 /** Headings of swept fields by their paths: the last name of each, `capacityTokens`, but where two have the same. */
-export function sweptHeadings(runs: readonly RunRecord[]): Map<string, string> {
+export function sweptHeadings(runs: readonly RunFacts[]): Map<string, string> {
   const fields = [
     ...new Set(runs.flatMap(({ summary }) => sweptFields(summary).map(([field]) => field))),
   ];
@@ -74,8 +74,8 @@ function sweptLabel(value: unknown): string {
 
 /** Orders runs of a sweep by the values of its fields, numbers by size; others as they are. */
 export function bySweptValues(
-  [{ summary: { variation: a = {} } }]: readonly RunRecord[],
-  [{ summary: { variation: b = {} } }]: readonly RunRecord[],
+  [{ summary: { variation: a = {} } }]: readonly RunFacts[],
+  [{ summary: { variation: b = {} } }]: readonly RunFacts[],
 ): number {
   for (const [field, first] of Object.entries(a)) {
     const second = b[field];

@@ -19,7 +19,7 @@ import {
 import { type TableText, tableText } from "./table_text.ts";
 import { type Html, htmlList, htmlTable, markup } from "./html.ts";
 import { formatVariation, type Metric } from "./records.ts";
-import { type RunRecord, seedOf } from "./read_runs.ts";
+import { type RunFacts, seedOf } from "./read_runs.ts";
 import type { ListedExperiment } from "./table_selection.ts";
 import { unfinishedText } from "./resume_command.ts";
 
@@ -309,7 +309,7 @@ function placesOf(tables: readonly EvaluationTable[]): Map<Metric, Place> {
   );
 }
 
-function seedRow(run: RunRecord, metric: Metric, place: Place | undefined): MetricRow {
+function seedRow(run: RunFacts, metric: Metric, place: Place | undefined): MetricRow {
   const { experiment, scale, run: id, state, limit, variation } = run.summary;
   const { name, stderr: _stderr, ci95: _ci95, ...fields } = metric;
   const cell = place?.cell;

@@ -5,7 +5,7 @@
 import { join, relative } from "node:path";
 import { lineChart } from "./figure.ts";
 import { Html, htmlPage, markup } from "./html.ts";
-import { findRuns, isDamage, readRunSummary } from "./read_runs.ts";
+import { findRuns, isDamage, readOfEach, readRunSummary } from "./read_runs.ts";
 import { stepQuantities, thinned } from "./report_figures.ts";
 import { formatVariation, readMetricsRecords } from "./records.ts";
 import reportStyles from "./report.css" with { type: "text" };
@@ -30,7 +30,7 @@ const quantities: readonly Omit<(typeof stepQuantities)[number], "name">[] = [
  */
 export async function runsPage(results: string): Promise<string> {
   const { paths } = await findRuns(results);
-  const runs = await Promise.all(paths.map((path) => rowOf(results, path)));
+  const runs = await readOfEach(paths, (path) => rowOf(results, path));
   const rank = (state: string) => state === "running" ? 0 : state === "completed" ? 2 : 1;
   runs.sort((a, b) => rank(a.state) - rank(b.state));
   const rows = runs.map(({ name, state, training, varies }) =>

@@ -1,9 +1,13 @@
-import { metricCatalog } from "../../src/evaluation/metric_catalog.ts";
+import {
+  metricCatalog,
+  readReportedRun,
+  readTabulatedRun,
+} from "../../src/evaluation/metric_catalog.ts";
 import { modelName } from "../../src/evaluation/models.ts";
 import { metricOf } from "../../src/results/paired_comparison.ts";
 import type { Metric, SampleRecord } from "../../src/results/records.ts";
 import { run } from "../results/run_records.ts";
-import { assert, assertClose, test } from "../testing.ts";
+import { assert, assertClose, repositoryPath, test } from "../testing.ts";
 import { perplexityMetrics, recallMetrics } from "./measured_metrics.ts";
 
 const labels = { evaluation: "test", model: "longmem" };
@@ -177,4 +181,14 @@ test("metricCatalog knows the main model, and which runs start processes", () =>
   assert.equal(metricCatalog.startsProcesses(declared("perplexity", [])), false);
   assert.equal(metricCatalog.startsProcesses(declared("unheard-of", [])), false);
   assert.equal(metricCatalog.startsProcesses(run({})), false);
+});
+
+test("readTabulatedRun() holds sums in the place of items, and no lines of trainings", async () => {
+  const path = repositoryPath("results/chronicle_seeds/m4096-c4-k64-seed1-caf18cd7");
+  const { training, ...reported } = await readReportedRun(path);
+  assert.ok(training.length > 0);
+  assert.ok(!("samples" in reported));
+  assert.ok(reported.sums.size > 0);
+  assert.ok([...reported.sums.keys()].every((metric) => reported.summary.metrics.includes(metric)));
+  assert.deepEqual(await readTabulatedRun(path), { ...reported, training: [] });
 });

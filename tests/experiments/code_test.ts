@@ -1,6 +1,6 @@
 import { inductionScores } from "../../src/evaluation/induction.ts";
 import { resolveRuns } from "../../src/experiment/resolve.ts";
-import { findRunRecords, type RunRecord } from "../../src/results/read_runs.ts";
+import { findRunRecords, readRunRecord, type RunRecord } from "../../src/results/read_runs.ts";
 import { readMetricsRecords, type RunEnvironment } from "../../src/results/records.ts";
 import { type Estimate, mean, ratio, sumByCluster } from "../../src/statistics/estimates.ts";
 import { readJson } from "../queue/command_line_run.ts";
@@ -51,9 +51,14 @@ function cellsOf(begins: string, page: string = log): string[] {
   return rows[0].split("|").slice(2, -1).map((cell) => cell.trim());
 }
 
+async function recordsOf(experiment: string): Promise<readonly RunRecord[]> {
+  const folder = repositoryPath(`results/${experiment}`);
+  return (await findRunRecords([folder], readRunRecord)).records;
+}
+
 /** Nats a token of each package, by model. */
 async function natsOf(experiment: string, evaluation: string): Promise<Map<string, number[]>> {
-  const { records } = await findRunRecords([repositoryPath(`results/${experiment}`)]);
+  const records = await recordsOf(experiment);
   assert.equal(records.length, 1);
   return packagesOf(records[0], evaluation);
 }
@@ -230,7 +235,7 @@ test("the log's table of rivals has the recorded gains over the backbone's windo
   const frozen = (await natsOf("code_longer", "perplexity-window"))
     .get("backbone-sliding-window-256")!;
   for (const [begins, [experiment, evaluation, model, context]] of Object.entries(rivals)) {
-    const { records } = await findRunRecords([repositoryPath(`results/${experiment}`)]);
+    const records = await recordsOf(experiment);
     const [record] = records.filter(({ summary: { variation = {} } }) =>
       context === undefined || variation["backbone.training.contextTokens"] === context
     );
@@ -295,12 +300,10 @@ function overAuthors(nats: readonly number[], own: readonly number[], authors: r
 }
 
 test("the log's table of seeds on novels has the recorded means over novels, with errors over authors", async () => {
-  const { records } = await findRunRecords([repositoryPath("results/fiction_seeds")]);
+  const records = await recordsOf("fiction_seeds");
   const evaluation = "perplexity-window";
   assert.equal(records.length, 2);
-  const { records: [first] } = await findRunRecords([
-    repositoryPath("results/fiction_language_modeling"),
-  ]);
+  const [first] = await recordsOf("fiction_language_modeling");
   const losing = [first, ...records].map((record) => {
     const natsOfNovel = (model: string) =>
       new Map(
@@ -328,7 +331,7 @@ test("the log's table of seeds on novels has the recorded means over novels, wit
 });
 
 test("the log's table of novels has the recorded means over novels, with errors over authors", async () => {
-  const { records } = await findRunRecords([repositoryPath("results/fiction_language_modeling")]);
+  const records = await recordsOf("fiction_language_modeling");
   const evaluation = "perplexity-window", nats = packagesOf(records[0], evaluation);
   for (const searches of ["fiction_searches", "fiction_nearest_states"]) {
     const searching = await natsOf(searches, "perplexity-window-test");
@@ -359,7 +362,7 @@ test("the log's table of novels has the recorded means over novels, with errors 
 
 /** Runs of `code_start_seeds` by the start of their SideNet, as the log names it, seed by seed. */
 async function startRuns(): Promise<Map<string, RunRecord[]>> {
-  const { records } = await findRunRecords([repositoryPath("results/code_start_seeds")]);
+  const records = await recordsOf("code_start_seeds");
   const starts = new Map<string, RunRecord[]>();
   for (const record of records) {
     const { seed, sidenet: { lastResidual, initialization } } = await readJson(
@@ -453,7 +456,7 @@ test("seed 1 of code_start_seeds has the numbers that code_start recorded", asyn
       samples.get("perplexity-test")!,
     ]),
   );
-  const { records } = await findRunRecords([repositoryPath("results/code_start")]);
+  const records = await recordsOf("code_start");
   assert.equal(records.length, 6);
   for (const { summary, samples } of records) {
     const before = samples.get("perplexity-test")!;
@@ -465,7 +468,7 @@ test("seed 1 of code_start_seeds has the numbers that code_start recorded", asyn
 });
 
 test("the log's table of code_positions has the recorded gains over packages", async () => {
-  const { records } = await findRunRecords([repositoryPath("results/code_positions")]);
+  const records = await recordsOf("code_positions");
   const runs = new Map<string, Map<string, number[]>>();
   for (const record of records) {
     const { memory: { positions } } = await readJson(record.path, "experiment.json");
@@ -498,7 +501,7 @@ test("README's table of real texts has the recorded gains over the window and th
     ["novels, 256", "fiction_language_modeling", 256],
   ] as const;
   for (const [begins, experiment, window] of texts) {
-    const { records } = await findRunRecords([repositoryPath(`results/${experiment}`)]);
+    const records = await recordsOf(experiment);
     const evaluation = "perplexity-window", nats = packagesOf(records[0], evaluation);
     const model = `longmem-window-${window}`, own = nats.get(model)!;
     const clusters = records[0].samples.get(evaluation)!.filter((record) => record.model === model)
@@ -541,9 +544,7 @@ test("README's gains of kNN-LM over the window are the recorded ones", async () 
 });
 
 test("the log's table of learning rates has the recorded gains over packages", async () => {
-  const { records } = await findRunRecords([
-    repositoryPath("results/code_memorizing_transformer"),
-  ]);
+  const records = await recordsOf("code_memorizing_transformer");
   assert.equal(records.length, 5);
   const best = new Map<string, { valid: number; test: readonly number[] }>();
   for (const record of records) {
@@ -572,7 +573,7 @@ test("the log's table of learning rates has the recorded gains over packages", a
 });
 
 test("the log's table of sizes has the recorded losses and gains over packages", async () => {
-  const { records } = await findRunRecords([repositoryPath("results/code_sizes")]);
+  const records = await recordsOf("code_sizes");
   const sizes = { smaller: "0.64", backbone: "1.05", larger: "2.16" };
   assert.equal(records.length, 3);
   for (const record of records) {
@@ -595,7 +596,7 @@ for (
   const [text, experiment] of [["LaTeX", "latex_seeds"], ["code, longer", "code_longer_seeds"]]
 ) {
   test(`the log's table of ${experiment} has the recorded means over works`, async () => {
-    const { records } = await findRunRecords([repositoryPath(`results/${experiment}`)]);
+    const records = await recordsOf(experiment);
     assert.equal(records.length, 2);
     for (const record of records) {
       const { seed } = await readJson(record.path, "experiment.json");
@@ -620,7 +621,7 @@ test("the log has the last valid losses of backbones without an induction head",
     "smaller_backbone_longer",
   ];
   for (const name of names) {
-    const { records } = await findRunRecords([repositoryPath(`results/code_${name}`)]);
+    const records = await recordsOf(`code_${name}`);
     const last = (await readMetricsRecords(records[0].path))
       .findLast(({ split }) => split === "valid")!;
     losses.push(last.loss.toFixed(3));
@@ -629,7 +630,7 @@ test("the log has the last valid losses of backbones without an induction head",
   assert.ok(text.includes(`the valid loss is ${seed} in place of 2.327`), seed);
   assert.ok(text.includes(`and the loss is ${smaller} and ${larger}`), `${smaller} ${larger}`);
   assert.ok(text.includes(`ends with a loss of ${longer}`), longer);
-  const { records } = await findRunRecords([repositoryPath("results/code_head_seeds")]);
+  const records = await recordsOf("code_head_seeds");
   const seeds = await Promise.all(
     records.toSorted((a, b) =>
       Number(a.summary.variation!.seed) - Number(b.summary.variation!.seed)
@@ -644,7 +645,7 @@ test("the log has the last valid losses of backbones without an induction head",
 
 /** Estimates of a recorded experiment of one run, by model and metric. */
 async function metricsOf(experiment: string) {
-  const { records } = await findRunRecords([repositoryPath(`results/${experiment}`)]);
+  const records = await recordsOf(experiment);
   assert.equal(records.length, 1);
   return (model: string, name: string) =>
     records[0].summary.metrics.find((metric) => metric.model === model && metric.name === name)!;

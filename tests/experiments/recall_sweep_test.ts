@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { reportCommand } from "../../src/commands/report.ts";
 import { tableCommand } from "../../src/commands/table.ts";
 import type { Metric } from "../../src/results/records.ts";
-import { findRunRecords, type RunRecord } from "../../src/results/read_runs.ts";
+import { findRunRecords, readRunRecord, type RunRecord } from "../../src/results/read_runs.ts";
 import { execute, recordedOutput } from "../commands/recorded_output.ts";
 import { run, runFolders } from "../queue/command_line_run.ts";
 import { assert, assertClose, repositoryPath, test } from "../testing.ts";
@@ -51,7 +51,7 @@ test("a sweep of eight runs trains four times, and comes to a table and figures 
     assert.equal(first.code, 0, first.stderr);
     assert.match(first.stdout, /^8 runs: 8 completed; /m);
     const paths = await runFolders(results);
-    const { records } = await findRunRecords([results]);
+    const { records } = await findRunRecords([results], readRunRecord);
     assert.deepEqual(records.map(({ path }) => path), paths);
     assert.equal(records.length, chunks.length * capacities.length * seeds.length);
     // What only the evaluation has otherwise is not trained for.

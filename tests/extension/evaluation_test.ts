@@ -6,7 +6,7 @@ import { z } from "zod";
 import { positiveInteger } from "../../src/declaration/fields.ts";
 import { measureModels } from "../../src/evaluation/evaluate.ts";
 import type { EvaluationConfig, EvaluationDeclaration } from "../../src/evaluation/evaluations.ts";
-import { evaluations, itemProblem } from "../../src/evaluation/evaluations.ts";
+import { evaluations } from "../../src/evaluation/evaluations.ts";
 import {
   evaluationForm,
   type EvaluationKind,
@@ -16,7 +16,7 @@ import {
   type ModelEvaluationDeclaration,
   onceReadMemory,
 } from "../../src/evaluation/evaluation_kind.ts";
-import { metricCatalog } from "../../src/evaluation/metric_catalog.ts";
+import { metricCatalog, readReportedRun } from "../../src/evaluation/metric_catalog.ts";
 import { models } from "../../src/evaluation/models.ts";
 import type { ModelKind } from "../../src/evaluation/model_kind.ts";
 import { EncodedMemories } from "../../src/evaluation/shared/memory_cache.ts";
@@ -25,7 +25,6 @@ import { estimateRun } from "../../src/experiment/estimate.ts";
 import { resolveRun } from "../../src/experiment/resolve.ts";
 import { runExperiment } from "../../src/queue/run_experiment.ts";
 import { experimentTables } from "../../src/results/evaluation_table.ts";
-import { readRunRecord } from "../../src/results/read_runs.ts";
 import type { RunSummary } from "../../src/results/records.ts";
 import { experimentReport } from "../../src/results/report.ts";
 import { formatTables } from "../../src/results/table.ts";
@@ -165,7 +164,7 @@ test("A registered kind of evaluation and model run from declaration to report",
       );
       assert.equal(value("parrot-0", "odd")!.metricVersion, 3);
       const folder = `${results}/extension/${run}`;
-      const tables = experimentTables([await readRunRecord(folder, itemProblem)], metricCatalog);
+      const tables = experimentTables([await readReportedRun(folder)], metricCatalog);
       const text = formatTables(tables, "md");
       assert.match(text, / even rounds \|/);
       assert.match(text, /\| parrot-0 +\| \*?\*?1\.00/);

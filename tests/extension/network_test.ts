@@ -7,8 +7,7 @@ import { backboneForward, blockName } from "../../src/backbone/backbone_graph.ts
 import { localAttention } from "../../src/backbone/heads.ts";
 import type { BackboneShape } from "../../src/backbone/shape.ts";
 import { describeRuns } from "../../src/commands/dry_run.ts";
-import { itemProblem } from "../../src/evaluation/evaluations.ts";
-import { metricCatalog } from "../../src/evaluation/metric_catalog.ts";
+import { metricCatalog, readReportedRun } from "../../src/evaluation/metric_catalog.ts";
 import { models } from "../../src/evaluation/models.ts";
 import { inWindow } from "../../src/evaluation/models/in_window.ts";
 import type { EvaluatedModel, Experiment } from "../../src/experiment/declaration.ts";
@@ -23,7 +22,6 @@ import type { OtherPart } from "../../src/longmem/parts.ts";
 import { runExperiment } from "../../src/queue/run_experiment.ts";
 import { currentEnvironment } from "../../src/results/environment.ts";
 import { experimentTables } from "../../src/results/evaluation_table.ts";
-import { readRunRecord } from "../../src/results/read_runs.ts";
 import { experimentReport } from "../../src/results/report.ts";
 import { formatTables } from "../../src/results/table.ts";
 import { compareDeterminants } from "../../src/runner/training_identity.ts";
@@ -153,7 +151,7 @@ test("A network is registered with its model, trained, run and reported, with no
       ["backbone", "gated-block", "gated-block-window-32"],
     );
     assert.equal(new Set(values.map(({ value }) => value)).size, 3);
-    const [tables] = experimentTables([await readRunRecord(folder, itemProblem)], metricCatalog);
+    const [tables] = experimentTables([await readReportedRun(folder)], metricCatalog);
     assert.match(formatTables([tables], "md"), /\| gated-block +\| /);
     const { html } = experimentReport(tables, metricCatalog);
     assert.ok(html.includes("gated-block: 16 tokens and 64 in memory"));

@@ -1,9 +1,9 @@
 import { metricCatalog } from "../../src/evaluation/metric_catalog.ts";
-import { experimentTables } from "../../src/results/evaluation_table.ts";
 import { findings } from "../../src/results/interpretation.ts";
 import { compare, type ItemSums } from "../../src/results/paired_comparison.ts";
-import { findRunRecords, type RunRecord } from "../../src/results/read_runs.ts";
+import { findRunRecords, readRunRecord, type RunRecord } from "../../src/results/read_runs.ts";
 import { ratio } from "../../src/statistics/estimates.ts";
+import { tablesOf } from "./run_records.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
 
 const readme = await Deno.readTextFile(repositoryPath("README.md"));
@@ -17,7 +17,10 @@ function rowOf(begins: string): string[] {
 }
 
 async function runsOf(experiment: string): Promise<readonly RunRecord[]> {
-  const { records, damaged } = await findRunRecords([repositoryPath(`results/${experiment}`)]);
+  const { records, damaged } = await findRunRecords(
+    [repositoryPath(`results/${experiment}`)],
+    readRunRecord,
+  );
   assert.deepEqual(damaged, []);
   return records;
 }
@@ -130,7 +133,7 @@ test("README's table of three seeds has the log's numbers and errors", () => {
 test("README shows the finding that the first seed's record has", async () => {
   const [first] = (await runsOf("chronicle_seeds"))
     .filter(({ summary: { variation = {} } }) => variation.seed === 1);
-  const [{ tables }] = experimentTables([first], metricCatalog);
+  const [{ tables }] = tablesOf([first], metricCatalog);
   const recall = tables.find(({ evaluation, part }) =>
     evaluation === "recall-test" && part === ""
   )!;

@@ -1,4 +1,3 @@
-import { experimentTables } from "../../src/results/evaluation_table.ts";
 import type { Metric, Variation } from "../../src/results/records.ts";
 import type { RunRecord } from "../../src/results/read_runs.ts";
 import { mean, proportionInterval } from "../../src/statistics/estimates.ts";
@@ -11,6 +10,7 @@ import {
   type RunChange,
   scoredRun,
   scoreSums,
+  tablesOf,
 } from "./run_records.ts";
 
 /** Scores of twenty questions: `right` of them are answered, the first ones. */
@@ -42,7 +42,7 @@ test("experimentTables() has a table for each evaluation and part, a row for eac
     metric({ evaluation: "recall-test", name: "recall person far", higherIsBetter: true }),
     metric({ evaluation: "recall-test", name: "recall far 128-256", higherIsBetter: true }),
   ];
-  const [{ tables }] = experimentTables([run({ summary: { metrics } })], noSums);
+  const [{ tables }] = tablesOf([run({ summary: { metrics } })], noSums);
   assert.deepEqual(
     tables.map(({ evaluation, part, columns, rows }) => [
       evaluation,
@@ -66,7 +66,7 @@ test("experimentTables() takes runs that differ only in their seed together", ()
     scoredRun({ backbone: answers(6), longmem: answers(13) }, declared(1)),
     scoredRun({ backbone: answers(7), longmem: answers(15) }, declared(3)),
   ];
-  const [{ tables: [{ rows, varied }] }] = experimentTables(runs, scoreSums);
+  const [{ tables: [{ rows, varied }] }] = tablesOf(runs, scoreSums);
   assert.deepEqual(varied, []);
   assert.deepEqual(rows.map(({ model, runs }) => [model, runs.length]), [
     ["backbone", 3],
@@ -91,7 +91,7 @@ test("experimentTables() marks the best by intervals where another was asked oth
       n: 400,
     }));
     const kept = samples.get("quiz")!.filter(({ model }) => recorded || model === "longmem");
-    const [{ tables: [{ rows }] }] = experimentTables(
+    const [{ tables: [{ rows }] }] = tablesOf(
       [{ ...record, summary: { ...summary, metrics }, samples: new Map([["quiz", kept]]) }],
       scoreSums,
     );
@@ -116,7 +116,7 @@ test("experimentTables() has errors of the records of items, whatever was record
     ...{ items: ["a", "b"], numerators: [Math.LN2, 9 * Math.LN2], denominators: [2, 6] },
     exponential: true,
   };
-  const [{ tables: [{ rows }], runs }] = experimentTables([record], catalogOf(() => sums));
+  const [{ tables: [{ rows }], runs }] = tablesOf([record], catalogOf(() => sums));
   const [cell] = rows[0].cells;
   // 5/4 ln 2 a token is 3/2 ln 2 without the first and 1/2 ln 2 without the second.
   const ofLogarithm = Math.sqrt((1 / 16 + 9 / 16) / 2) * Math.LN2;
@@ -124,7 +124,7 @@ test("experimentTables() has errors of the records of items, whatever was record
   // 64 / 40 documents of one length, so that there is one degree of freedom at least.
   assertClose([Math.log(cell!.ci95![1] / value) / ofLogarithm], [12.7062], { tolerance: 1e-4 });
   assert.equal(runs[0].summary.metrics[0].stderr, cell!.stderr);
-  const [{ tables: [{ rows: [recorded] }] }] = experimentTables([record], noSums);
+  const [{ tables: [{ rows: [recorded] }] }] = tablesOf([record], noSums);
   assert.deepEqual([recorded.cells[0]!.stderr, recorded.cells[0]!.ci95], [0.1, [2, 3]]);
 });
 
@@ -132,7 +132,7 @@ test("experimentTables() leaves out numbers that records of items contradict, an
   const runs = [
     run({ summary: { metrics: [metric({ value: 84 }), metric({ model: "longmem" })] } }),
   ];
-  const [{ tables, remarks, runs: [{ summary }] }] = experimentTables(runs, {
+  const [{ tables, remarks, runs: [{ summary }] }] = tablesOf(runs, {
     ...noSums,
     contradiction: (_run, { model }) => model === "backbone" ? { value: 24, n: 13 } : undefined,
   });
@@ -143,7 +143,7 @@ test("experimentTables() leaves out numbers that records of items contradict, an
     remarks[0],
     /^Run m1024-seed1 is left out of perplexity of backbone in perplexity-test, as its files disagree: it is 84 \(n = 13\) by summary.json, 24 \(n = 13\) by samples; without summary.json, `[^`]+` measures it again$/,
   );
-  assert.deepEqual(experimentTables(runs, noSums)[0].remarks, []);
+  assert.deepEqual(tablesOf(runs, noSums)[0].remarks, []);
 });
 
 test("experimentTables() keeps apart runs that differ in more than their seed", () => {
@@ -157,7 +157,7 @@ test("experimentTables() keeps apart runs that differ in more than their seed", 
       });
     })
   );
-  const [{ tables: [{ rows, varied }] }] = experimentTables(runs, scoreSums);
+  const [{ tables: [{ rows, varied }] }] = tablesOf(runs, scoreSums);
   assert.deepEqual(varied, ["chunkTokens"]);
   assert.deepEqual(
     rows.map(({ variation, runs, cells }) => [
@@ -176,7 +176,7 @@ test("experimentTables() orders runs by what is swept, and names fields for shor
       "memory.chunkTokens": chunkTokens,
     });
   const runs = [swept(1024, 8), swept(128, 8), swept(1024, 16), swept(512, 8)];
-  const [{ tables: [{ rows, varied, fields }] }] = experimentTables(runs, noSums);
+  const [{ tables: [{ rows, varied, fields }] }] = tablesOf(runs, noSums);
   assert.deepEqual(varied, ["capacityTokens", "chunkTokens"]);
   assert.equal(fields.capacityTokens, "evaluations.0.memory.capacityTokens");
   assert.deepEqual(rows.map(({ variation }) => Object.values(variation).join(" ")), [
@@ -191,7 +191,7 @@ test("experimentTables() names swept variants by their kinds", () => {
   const runs = [{ kind: "paper" }, { kind: "blocks", blocks: [0, 2] }].map((initialization, i) =>
     metricsRun(`${i}`, { "sidenet.initialization": initialization })
   );
-  const [{ tables: [{ rows }] }] = experimentTables(runs, noSums);
+  const [{ tables: [{ rows }] }] = tablesOf(runs, noSums);
   assert.deepEqual(rows.map(({ variation }) => variation.initialization).sort(), [
     "blocks [0,2]",
     "paper",
@@ -201,7 +201,7 @@ test("experimentTables() names swept variants by their kinds", () => {
 test("experimentTables() keeps the whole names of columns that would be called alike", () => {
   const gains = ["backbone", "longmem"].map((model) => metric({ name: `gain over ${model}` }));
   const headers = (metrics: Metric[]) =>
-    experimentTables([run({ summary: { metrics } })], noSums)[0].tables[0].columns
+    tablesOf([run({ summary: { metrics } })], noSums)[0].tables[0].columns
       .map(({ header }) => header);
   assert.deepEqual(headers(gains), ["gain over backbone", "gain over longmem"]);
   assert.deepEqual(headers(gains.slice(1)), ["gain"]);
@@ -213,7 +213,7 @@ test("experimentTables() keeps the whole names of fields of two evaluations", ()
       "evaluations.0.memory.capacityTokens": capacityTokens,
       "evaluations.1.memory.capacityTokens": 2 * capacityTokens,
     });
-  const [{ tables: [{ varied }] }] = experimentTables([swept(128), swept(256)], noSums);
+  const [{ tables: [{ varied }] }] = tablesOf([swept(128), swept(256)], noSums);
   assert.deepEqual(varied, [
     "evaluations.0.memory.capacityTokens",
     "evaluations.1.memory.capacityTokens",
@@ -225,7 +225,7 @@ test("experimentTables() names runs by themselves where nothing else tells them 
     const { summary, ...change } = declared(1, { steps });
     return scoredRun({ longmem: answers(10) }, { ...change, summary: { ...summary! } });
   });
-  const [{ tables: [{ rows, varied }] }] = experimentTables(runs, scoreSums);
+  const [{ tables: [{ rows, varied }] }] = tablesOf(runs, scoreSums);
   assert.deepEqual(varied, ["run"]);
   assert.deepEqual(rows.map(({ variation }) => variation.run), [
     'seed1{"steps":1}',
@@ -235,7 +235,7 @@ test("experimentTables() names runs by themselves where nothing else tells them 
 
 test("experimentTables() marks the best only where every other is worse by more than noise", () => {
   const best = (scores: Record<string, number[]>) => {
-    const [{ tables: [{ rows }] }] = experimentTables([scoredRun(scores)], scoreSums);
+    const [{ tables: [{ rows }] }] = tablesOf([scoredRun(scores)], scoreSums);
     return rows.filter(({ cells }) => cells[0]!.best).map(({ model }) => model);
   };
   const backbone = answers(4);
@@ -250,7 +250,7 @@ test("experimentTables() marks the best only where every other is worse by more 
   const { summary, ...record } = scoredRun({ backbone, longmem: answers(15) });
   const metrics = summary.metrics.map((metric) => ({ ...metric, higherIsBetter: false }));
   const lower = { ...record, summary: { ...summary, metrics } };
-  const [{ tables: [{ rows }] }] = experimentTables([lower], scoreSums);
+  const [{ tables: [{ rows }] }] = tablesOf([lower], scoreSums);
   assert.deepEqual(rows.map(({ cells }) => cells[0]!.best), [true, false]);
 });
 
@@ -267,11 +267,11 @@ test("experimentTables() never takes numbers of two versions of a metric togethe
     ...declared(2),
     metricVersion: 2,
   });
-  const [{ tables, remarks }] = experimentTables([old, recent], scoreSums);
+  const [{ tables, remarks }] = tablesOf([old, recent], scoreSums);
   assert.equal(tables.length, 1);
   const [{ rows, columns }] = tables;
   assert.deepEqual(columns.map(({ metricVersion }) => metricVersion), [2]);
-  const [reversed] = experimentTables([recent, old], scoreSums);
+  const [reversed] = tablesOf([recent, old], scoreSums);
   assert.deepEqual(reversed.tables, tables);
   assert.deepEqual(rows.map(({ cells }) => cells[0]!.metrics.length), [1, 1]);
   assertClose([rows[1].cells[0]!.value, rows[1].cells[0]!.difference!.value], [0.8, 0.55], {
@@ -282,7 +282,7 @@ test("experimentTables() never takes numbers of two versions of a metric togethe
     remarks[0],
     /^Run seed1\{\} is left out of accuracy of quiz: .*`deno task run experiments\/novels.ts` measures it again$/,
   );
-  assert.deepEqual(experimentTables([old], scoreSums)[0].remarks, []);
+  assert.deepEqual(tablesOf([old], scoreSums)[0].remarks, []);
 });
 
 test("experimentTables() never takes numbers of two versions of a model together", () => {
@@ -298,7 +298,7 @@ test("experimentTables() never takes numbers of two versions of a model together
   };
   const old = versions(1, 1), recent = versions(2, 16, 2);
   for (const runs of [[old, recent], [recent, old]]) {
-    const [{ tables: [{ rows }], remarks }] = experimentTables(runs, scoreSums);
+    const [{ tables: [{ rows }], remarks }] = tablesOf(runs, scoreSums);
     const counts = rows.map((
       { model, cells },
     ) => [model, ...cells.map((cell) => cell?.metrics.length)]);
@@ -319,7 +319,7 @@ test("experimentTables() judges a gain by its own interval", () => {
     gain("b", [-0.05, 0.25]),
     gain("c", [0.05, 0.15], 3),
   ];
-  const [{ tables: [{ rows }] }] = experimentTables([run({ summary: { metrics } })], noSums);
+  const [{ tables: [{ rows }] }] = tablesOf([run({ summary: { metrics } })], noSums);
   assert.deepEqual(rows.map(({ cells }) => cells[0]!.difference!.insideNoise), [
     false,
     true,
@@ -342,7 +342,7 @@ test("experimentTables() claims no gain of fewer works, or documents that gain, 
     }));
     const value = mean(numerators).value;
     const metrics = [metric({ model: "a", name: "gain over backbone", value, n: 24 })];
-    const [{ tables: [{ rows: [{ cells: [cell] }] }] }] = experimentTables(
+    const [{ tables: [{ rows: [{ cells: [cell] }] }] }] = tablesOf(
       [run({ summary: { metrics } })],
       catalog,
     );
@@ -375,7 +375,7 @@ test("experimentTables() judges a gain of several seeds by its items and by its 
         },
       })
     );
-    return experimentTables(runs, noSums)[0].tables[0].rows[0].cells[0]!.difference!;
+    return tablesOf(runs, noSums)[0].tables[0].rows[0].cells[0]!.difference!;
   };
   // Seeds: s = 0.01, t(2) = 4.3027.
   const { value, interval, insideNoise } = seeds([0.1, 0.11, 0.09], 0.05);
@@ -393,14 +393,14 @@ test("experimentTables() counts items in the interval of several seeds, which do
       summary: { run: `seed${i}`, metrics: [metric({ value, ci95 })] },
     })
   );
-  const [{ tables: [{ rows: [{ cells: [cell] }] }] }] = experimentTables(runs, noSums);
+  const [{ tables: [{ rows: [{ cells: [cell] }] }] }] = tablesOf(runs, noSums);
   // The seeds agree; items leave 0.1 or 0.3 below and 0.2 above uncertain.
   assertClose([...cell!.ci95!], [0.5 - Math.sqrt((0.01 + 0.09) / 2), 0.7], { tolerance: 1e-12 });
   const apart = runs.map((record, i) => ({
     ...record,
     summary: { ...record.summary, metrics: [metric({ value: 3 + i, ci95: [2 + i, 5 + i] })] },
   }));
-  const [{ tables: [{ rows: [row] }] }] = experimentTables(apart, noSums);
+  const [{ tables: [{ rows: [row] }] }] = tablesOf(apart, noSums);
   // Half of 3 to 4 is the standard error over seeds, t(1) = 12.7062.
   const overSeeds = 12.7062 / 2;
   assertClose(
@@ -427,7 +427,7 @@ function alike(change: Partial<Metric>, books?: number) {
     exponential: false,
   };
   const cells = (runs: RunRecord[]) =>
-    experimentTables(runs, catalogOf(() => books === undefined ? undefined : sums))[0].tables[0]
+    tablesOf(runs, catalogOf(() => books === undefined ? undefined : sums))[0].tables[0]
       .rows[0]
       .cells[0]!;
   return [cells([seeds[0]]), cells(seeds)];
@@ -445,7 +445,7 @@ test("experimentTables() does not take a proportion of all or none for certain",
     name: "recall far >4096",
     value: 0,
   });
-  const [{ tables: [table] }] = experimentTables(
+  const [{ tables: [table] }] = tablesOf(
     [run({ summary: { metrics: [{ ...single, n: 1 }] } })],
     noSums,
   );
@@ -464,7 +464,7 @@ test("experimentTables() has no interval of a proportion beyond 0 or 1", () => {
       })
     );
     return [[runs[0]], runs].map((some) =>
-      experimentTables(some, noSums)[0].tables[0].rows[0].cells[0]!.ci95!
+      tablesOf(some, noSums)[0].tables[0].rows[0].cells[0]!.ci95!
     );
   };
   assert.deepEqual(cells("recall all far"), [[0, 1], [0, 1]]);
@@ -490,7 +490,7 @@ test("experimentTables() repeats what the command line said of an unfinished run
     summary: { state: "interrupted", limit: 3, metrics: [] },
   });
   assert.equal(
-    experimentTables([interrupted], noSums)[0].unfinished[0].command,
+    tablesOf([interrupted], noSums)[0].unfinished[0].command,
     `deno task run experiments/novels.ts --set adaptation.steps=20 --set 'sweep={"seed":[1,2]}' ` +
       `--set 'question=What'\\''s this?' --limit 3 --results 'my results'`,
   );
@@ -506,7 +506,7 @@ test("experimentTables() says how unfinished runs go on, and where their results
       summary: { run: "second", state: "failed", error: "Cannot go on\n at x", metrics: [] },
     }),
   ];
-  const [{ unfinished, labels }] = experimentTables(runs, noSums);
+  const [{ unfinished, labels }] = tablesOf(runs, noSums);
   assert.deepEqual(unfinished, [{
     run: "second",
     state: "failed",

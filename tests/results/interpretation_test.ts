@@ -1,8 +1,16 @@
-import { experimentTables } from "../../src/results/evaluation_table.ts";
 import { findings } from "../../src/results/interpretation.ts";
 import type { Metric } from "../../src/results/records.ts";
 import { assert, test } from "../testing.ts";
-import { catalogOf, metric, noSums, run, scoredRun, scoreSums, sumScores } from "./run_records.ts";
+import {
+  catalogOf,
+  metric,
+  noSums,
+  run,
+  scoredRun,
+  scoreSums,
+  sumScores,
+  tablesOf,
+} from "./run_records.ts";
 
 /** Scores of twenty questions: `right` of them are answered, the first ones. */
 function answers(right: number): number[] {
@@ -13,7 +21,7 @@ function answers(right: number): number[] {
 function found(right: Readonly<Record<string, number>>): string {
   const scores = Object.entries(right).map(([model, count]) => [model, answers(count)]);
   const record = scoredRun(Object.fromEntries(scores));
-  const [{ tables: [table] }] = experimentTables([record], scoreSums);
+  const [{ tables: [table] }] = tablesOf([record], scoreSums);
   const [sentence, ...others] = findings(table, scoreSums);
   assert.deepEqual(others, []);
   return sentence;
@@ -29,7 +37,7 @@ test("findings() puts the main model beside the first other, and names those tha
   const perplexities = [24, 21].map((value, i) =>
     metric({ model: `m${i}`, value, ci95: [value - 1, value + 1] })
   );
-  const [{ tables: [table] }] = experimentTables(
+  const [{ tables: [table] }] = tablesOf(
     [run({ summary: { metrics: perplexities } })],
     noSums,
   );
@@ -49,7 +57,7 @@ test("findings() of few items, or of numbers without records, says so", () => {
     const found = sumScores(metric, samples);
     return found && { ...found, unit: "books" };
   });
-  const [{ tables: [table] }] = experimentTables([record], sums);
+  const [{ tables: [table] }] = tablesOf([record], sums);
   assert.match(
     findings(table, sums)[0],
     /vs the backbone 0\.\S*: \+1\.0, 2 books, too few to tell$/,
@@ -59,7 +67,7 @@ test("findings() of few items, or of numbers without records, says so", () => {
     metric({ model: "longmem", value: 21, ci95: [20, 21.8] }),
   ];
   const sentence = (metrics: readonly Metric[]) => {
-    const [{ tables: [table] }] = experimentTables([run({ summary: { metrics } })], noSums);
+    const [{ tables: [table] }] = tablesOf([run({ summary: { metrics } })], noSums);
     return findings(table, noSums)[0];
   };
   assert.match(
@@ -84,7 +92,7 @@ function sweep(right: Readonly<Record<number, readonly [longmem: number, backbon
       },
     })
   );
-  return experimentTables(runs, scoreSums)[0].tables[0];
+  return tablesOf(runs, scoreSums)[0].tables[0];
 }
 
 test("findings() of a sweep names the best and the worst setting, by an interval for all pairs", () => {

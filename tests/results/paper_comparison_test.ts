@@ -1,5 +1,4 @@
 import type { ReproductionConfig } from "../../src/results/reproduction.ts";
-import { experimentTables } from "../../src/results/evaluation_table.ts";
 import {
   reproductionNotes,
   reproductionsOf,
@@ -8,7 +7,7 @@ import {
 import type { Metric } from "../../src/results/records.ts";
 import { formatTables } from "../../src/results/table.ts";
 import { assert, assertClose, test } from "../testing.ts";
-import { metric, noSums, run, type RunChange } from "./run_records.ts";
+import { metric, noSums, run, type RunChange, tablesOf } from "./run_records.ts";
 
 const squad: ReproductionConfig = {
   table: "table-5",
@@ -33,7 +32,7 @@ function reproduced(metrics: Metric[], change: RunChange = {}, config = squad) {
     ...change,
     summary: { metrics, scale: "paper", ...change.summary },
   });
-  const [tables] = experimentTables([record], noSums);
+  const [tables] = tablesOf([record], noSums);
   const [reproduction, ...others] = reproductionsOf(tables);
   assert.deepEqual(others, []);
   return { reproduction, tables };

@@ -3,6 +3,7 @@ import type { RunState } from "../../src/results/records.ts";
 import {
   findRunRecords,
   findRuns,
+  readOfEach,
   readRunRecord,
   replicationKey,
 } from "../../src/results/read_runs.ts";
@@ -32,7 +33,7 @@ test("findRunRecords() finds every run below folders, in order, once, with all i
     }
     await Deno.mkdir(`${results}/empty`);
     await Deno.writeTextFile(`${results}/a/2/environment.json`, JSON.stringify(environment));
-    const { records, damaged } = await findRunRecords([results, `${results}/a`]);
+    const { records, damaged } = await findRunRecords([results, `${results}/a`], readRunRecord);
     const paths = records.map(({ path }) => path.slice(results.length));
     assert.deepEqual(paths, ["/a/1", "/a/2", "/b/1"]);
     assert.deepEqual(damaged, []);
@@ -62,7 +63,7 @@ test("findRunRecords() leaves out a run that is damaged, and says which file and
       await Deno.writeTextFile(`${folder}/${name}`, text);
     }
     await Deno.writeTextFile(`${results}/a/2/summary.json`, files["summary.json"]);
-    const { records, damaged } = await findRunRecords([results]);
+    const { records, damaged } = await findRunRecords([results], readRunRecord);
     assert.deepEqual(
       [...records, ...damaged].map(({ path }) => path).sort(),
       [folder, `${results}/a/2`],
@@ -134,6 +135,18 @@ test("findRuns() passes over a folder that is removed meanwhile", () =>
       Deno.readDir = readDir;
     }
   }));
+
+test("readOfEach() reads all, in order, and few at once", async () => {
+  let now = 0, most = 0;
+  const read = await readOfEach(Array.from({ length: 100 }, (_, i) => i), async (i) => {
+    most = Math.max(most, ++now);
+    await new Promise((done) => setTimeout(done, i % 3));
+    now--;
+    return -i;
+  });
+  assert.deepEqual(read, Array.from({ length: 100 }, (_, i) => -i));
+  assert.ok(most > 1 && most <= 32, `${most} at once`);
+});
 
 test("readRunRecord() names the pages of inspections in the folder", () =>
   withFolder(async (folder) => {

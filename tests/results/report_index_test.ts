@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { parseHTML } from "linkedom";
 import { reportCommand } from "../../src/commands/report.ts";
-import { metricCatalog } from "../../src/evaluation/metric_catalog.ts";
+import { metricCatalog, readReportedRun } from "../../src/evaluation/metric_catalog.ts";
 import { experimentTables } from "../../src/results/evaluation_table.ts";
 import { findings } from "../../src/results/interpretation.ts";
 import { findRunRecords } from "../../src/results/read_runs.ts";
@@ -10,7 +10,7 @@ import { execute, recordedOutput } from "../commands/recorded_output.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
 import { chromiumTest, inPage } from "./chromium.ts";
-import { run } from "./run_records.ts";
+import { run, tablesOf } from "./run_records.ts";
 
 /** Copies recorded runs of experiments into a folder of results. */
 async function copyExperiments(results: string, names: readonly string[]): Promise<void> {
@@ -46,7 +46,7 @@ test("report of several experiments writes a page that lists them, and links bac
       document: Page;
     };
     const articles = [...document.querySelectorAll("article")];
-    const { records } = await findRunRecords([results], () => undefined);
+    const { records } = await findRunRecords([results], readReportedRun);
     const tables = experimentTables(records, metricCatalog);
     assert.deepEqual(tables.map(({ experiment }) => experiment), names);
     for (const [i, name] of names.entries()) {
@@ -77,7 +77,7 @@ test("report of several experiments writes a page that lists them, and links bac
   }));
 
 test("the list of experiments escapes names, and counts runs that are not completed", () => {
-  const [tables] = experimentTables([
+  const [tables] = tablesOf([
     run({ summary: { experiment: "<b>&", run: "r1", question: 'Is "a" < b?' } }),
     run({ summary: { experiment: "<b>&", run: "r2", state: "failed", error: "Cannot go on" } }),
   ], metricCatalog);

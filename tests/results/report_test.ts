@@ -1,12 +1,11 @@
 import { parseHTML } from "linkedom";
 import { metricCatalog } from "../../src/evaluation/metric_catalog.ts";
-import { experimentTables } from "../../src/results/evaluation_table.ts";
 import type { Metric } from "../../src/results/records.ts";
 import { experimentReport } from "../../src/results/report.ts";
 import { reportFigures } from "../../src/results/report_figures.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
 import { chromiumTest, inPage } from "./chromium.ts";
-import { metric, run, scoredRun, scoreSums } from "./run_records.ts";
+import { metric, run, scoredRun, scoreSums, tablesOf } from "./run_records.ts";
 
 /** Scores of twenty questions: `right` of them are answered. */
 function answers(right: number): number[] {
@@ -64,7 +63,7 @@ function sweep() {
 }
 
 function report(runs = sweep()) {
-  const [tables] = experimentTables(runs, scoreSums);
+  const [tables] = tablesOf(runs, scoreSums);
   return experimentReport(tables, scoreSums);
 }
 
@@ -104,7 +103,7 @@ test("experimentReport() has question, findings, tables, figures and where the r
 });
 
 test("experimentReport() says below the first table from how much text models predict", () => {
-  const [tables] = experimentTables(sweep(), scoreSums);
+  const [tables] = tablesOf(sweep(), scoreSums);
   const { html } = experimentReport(tables, scoreSums);
   const notes = [...html.matchAll(/<p class="note">(Text behind .*?)<\/p>/g)].map(([, text]) =>
     text
@@ -252,7 +251,7 @@ test("experimentReport() draws what is gained by distance, without what has none
   );
   const declaration = { evaluations: [{ name: "token-loss-test", kind: "token-loss" }] };
   const runs = [run({ declaration, summary: { metrics: gains } })];
-  const [{ tables, ...all }] = experimentTables(runs, metricCatalog);
+  const [{ tables, ...all }] = tablesOf(runs, metricCatalog);
   const [{ name, svg }] = reportFigures({ ...all, tables });
   assert.equal(name, "token-loss-test-gain-tokenDistance");
   assert.match(svg, /longmem: -3\.00 at 11, 5\.00 at 2896\./);

@@ -1,6 +1,11 @@
 /**
  * Small runs for tests of tables and reports.
  */
+import {
+  catalogued,
+  type ExperimentTables,
+  experimentTables,
+} from "../../src/results/evaluation_table.ts";
 import type { ItemSums } from "../../src/results/paired_comparison.ts";
 import type { MetricCatalog, MetricLabel } from "../../src/results/metric_catalog.ts";
 import type { Metric, RunSummary, SampleRecord } from "../../src/results/records.ts";
@@ -27,6 +32,14 @@ export function metric(change: Partial<Metric>): Metric {
 /** What a test's run differs in. */
 export interface RunChange extends Omit<Partial<RunRecord>, "summary"> {
   readonly summary?: Partial<RunSummary>;
+}
+
+/** The tables of runs by their records. */
+export function tablesOf(
+  records: readonly RunRecord[],
+  catalog: MetricCatalog,
+): ExperimentTables[] {
+  return experimentTables(records.map((record) => catalogued(record, catalog)), catalog);
 }
 
 /** A completed run of a backbone and of LongMem, but for what changes. */

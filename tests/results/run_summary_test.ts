@@ -1,6 +1,11 @@
+import { catalogued } from "../../src/results/evaluation_table.ts";
 import { closingText, foundText } from "../../src/results/run_summary.ts";
 import { assert, test } from "../testing.ts";
-import { metric, noSums, run } from "./run_records.ts";
+import { metric, noSums, run as recordOf, type RunChange } from "./run_records.ts";
+
+function run(change: RunChange) {
+  return catalogued(recordOf(change), noSums);
+}
 
 test("closingText() has the main table, what it means, and where the rest is", () => {
   const metrics = [metric({}), metric({ name: "perplexity <5K" })];

@@ -1,4 +1,3 @@
-import { experimentTables } from "../../src/results/evaluation_table.ts";
 import { formatList, formatTables } from "../../src/results/table.ts";
 import {
   listExperiments,
@@ -6,12 +5,12 @@ import {
   type TableSelection,
 } from "../../src/results/table_selection.ts";
 import { assert, test } from "../testing.ts";
-import { metric, noSums, run } from "./run_records.ts";
+import { metric, noSums, run, tablesOf } from "./run_records.ts";
 
 const all: TableSelection = { evaluations: [], metrics: [], mainOnly: false };
 
 /** Two experiments; the second has a second evaluation, and parts of perplexities. */
-const experiments = experimentTables([
+const experiments = tablesOf([
   run(),
   run({
     summary: {

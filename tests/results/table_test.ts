@@ -1,4 +1,3 @@
-import { experimentTables } from "../../src/results/evaluation_table.ts";
 import type { RunRecord } from "../../src/results/read_runs.ts";
 import { formatTables, legend, type TableFormat } from "../../src/results/table.ts";
 import { assert, assertClose, test } from "../testing.ts";
@@ -10,11 +9,12 @@ import {
   scoredRun,
   scoreSums,
   sumScores,
+  tablesOf,
   timed,
 } from "./run_records.ts";
 
 function format(runs: readonly RunRecord[], format: TableFormat): string {
-  return formatTables(experimentTables(runs, scoreSums), format);
+  return formatTables(tablesOf(runs, scoreSums), format);
 }
 
 /** Cells of the lines of Markdown tables. */
@@ -76,7 +76,7 @@ test("formatTables() says below a table what standard errors are over, where tha
   const quiz = scoredRun({ backbone: worse, longmem: better });
   const note = (items: number, unit?: string) =>
     formatTables(
-      experimentTables(
+      tablesOf(
         [quiz],
         catalogOf((metric, samples) => {
           const sums = sumScores(metric, samples.slice(0, items));
@@ -143,7 +143,7 @@ test("formatTables() says unit, direction and n once where all columns agree, el
 test("legend() says so where differences are over what draws ask, too", () => {
   const quiz = scoredRun({ backbone: worse, longmem: better });
   const said = (isCrossed: boolean) =>
-    legend(experimentTables(
+    legend(tablesOf(
       [quiz],
       catalogOf((metric, samples) => {
         const sums = sumScores(metric, samples)!;
@@ -351,7 +351,7 @@ test("metrics are found among tables in one pass, however many runs there are", 
   /** Cells read while runs are printed as CSV. */
   const readsOf = (count: number): number => {
     const runs = Array.from({ length: count }, (_, i) => run({ summary: { run: `run-${i}` } }));
-    const [experiment] = experimentTables(runs, noSums);
+    const [experiment] = tablesOf(runs, noSums);
     let reads = 0;
     const counted = experiment.tables.map((table) => ({
       ...table,
@@ -372,7 +372,7 @@ test("metrics are found among tables in one pass, however many runs there are", 
 });
 
 test("Markdown keeps text of records in its line and its cell, and CSV makes no formula of it", () => {
-  const [experiment] = experimentTables([
+  const [experiment] = tablesOf([
     run({
       summary: {
         question: "Is it\n## larger?<script>alert(1)</script>",
@@ -405,7 +405,7 @@ test("formatTables() as md keeps text of records in its line and out of HTML, he
   ];
   for (const [question, line] of cases) {
     const text = formatTables(
-      experimentTables([run({ summary: { question } })], noSums),
+      tablesOf([run({ summary: { question } })], noSums),
       "md",
     );
     assert.equal(text.split("\n")[2], line, question);
@@ -413,13 +413,13 @@ test("formatTables() as md keeps text of records in its line and out of HTML, he
   }
   const [left, right] = ["a|b\\", "a\\|b\nc<i>"].map((name) => metric({ model: name }));
   const table = formatTables(
-    experimentTables([run({ summary: { metrics: [left, right] } })], noSums),
+    tablesOf([run({ summary: { metrics: [left, right] } })], noSums),
     "md",
   );
   assert.match(table, /^\| a\\\|b\\\\ +\|/m);
   assert.match(table, /^\| a\\\\\\\|b c&lt;i> +\|/m);
   const remarks = formatTables(
-    experimentTables([run()], noSums).map((experiment) => ({
+    tablesOf([run()], noSums).map((experiment) => ({
       ...experiment,
       remarks: ["a\n## b <img>"],
     })),
@@ -432,7 +432,7 @@ test("formatTables() as csv has no text that a spreadsheet takes for a formula",
   for (const text of ["=1+1", "+cmd", "-x", "@sum", "\tx", "\rx"]) {
     const values = metric({ model: text, value: -0.5 });
     const csv = formatTables(
-      experimentTables([run({ summary: { metrics: [values] } })], noSums),
+      tablesOf([run({ summary: { metrics: [values] } })], noSums),
       "csv",
     );
     assert.ok(csv.includes(`'${text}`), JSON.stringify(text));
