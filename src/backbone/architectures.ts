@@ -5,6 +5,7 @@ import { InputTypeError } from "../errors.ts";
 import type { Architecture } from "./architecture.ts";
 import { bloom } from "./architectures/bloom.ts";
 import { gpt2 } from "./architectures/gpt2.ts";
+import { gptJ } from "./architectures/gpt_j.ts";
 import { gptNeoX } from "./architectures/gpt_neox.ts";
 import { llama } from "./architectures/llama.ts";
 import { longMemGpt2 } from "./architectures/longmem_gpt2.ts";
@@ -20,7 +21,7 @@ export const defaultArchitecture = longMemGpt2;
 /** Every architecture by its name, which declarations and checkpoints have. */
 const registry = new Registry<Architecture & Kind>(
   Object.fromEntries(
-    [longMemGpt2, gpt2, llama, mistral, qwen2, qwen3, gptNeoX, bloom, opt].map(
+    [longMemGpt2, gpt2, llama, mistral, qwen2, qwen3, gptNeoX, bloom, opt, gptJ].map(
       (architecture) => [architecture.name, architecture],
     ),
   ),

@@ -5,7 +5,7 @@
  *     embeddings.weight [V, E]   embeddings_norm.*   positions.weight [n, E]
  *     blocks.0.attention_norm.*  blocks.0.attention.{q,k,v,out}.*   blocks.0.attention.{q_norm,k_norm}.weight [D]
  *     blocks.0.mlp_norm.*        blocks.0.mlp.{gate,in,out}.*
- *     final_norm.*               head.weight [V, E]
+ *     final_norm.*               head.weight [V, E]  head.bias [V]
  */
 import { z } from "zod";
 import { oneOf } from "../declaration/fields.ts";
@@ -74,8 +74,8 @@ export interface DecoderPlan {
       readonly mostTokens?: number | undefined;
     }
     | { readonly kind: "alibi"; readonly mostTokens?: undefined };
-  /** Whether the MLP reads the stream after the attention, or beside it. */
-  readonly residual: "sequential" | "parallel";
+  /** Whether the MLP reads the stream after the attention, or beside it, where the two may share a norm. */
+  readonly residual: "sequential" | "parallel" | "parallel-one-norm";
   /** Whether outputs of attention and MLP are added to the norms that these read, not to the stream. */
   readonly addsToNorms?: boolean;
   /** Factor of the scores of a block; absent: D^-1/2. */
@@ -94,6 +94,8 @@ export interface DecoderPlan {
   windowTokens?(block: number): number | undefined;
   /** Whether the head is the table of embeddings. */
   readonly tied: boolean;
+  /** Whether the head has a bias. */
+  readonly headBias?: boolean;
 }
 
 /** How an architecture chooses its parts. */
@@ -158,9 +160,11 @@ export function decoder<Settings extends z.ZodObject>(
     },
     block: (x, weights, context) => block(x, weights, context, planOf(context.shape)),
     finish: (x, weights, shape) => norm(x, weights, "final_norm", planOf(shape).norm),
-    head: (weights, shape) => ({
-      weight: weights(planOf(shape).tied ? "embeddings.weight" : "head.weight"),
-    }),
+    head(weights, shape) {
+      const { tied, headBias } = planOf(shape);
+      const weight = weights(tied ? "embeddings.weight" : "head.weight");
+      return headBias ? { weight, bias: weights("head.bias") } : { weight };
+    },
     sideNet: sideNetLayers(planOf),
     ...(huggingFace ? { huggingFace } : {}),
   };
@@ -215,7 +219,7 @@ function blockTensors(
     shapes.set("attention.q_norm.weight", [D]).set("attention.k_norm.weight", [D]);
   }
   addLinear("attention.out", [E, H * D], bias.out);
-  addNorm(shapes, "mlp_norm", E, plan.norm.kind);
+  if (plan.residual !== "parallel-one-norm") addNorm(shapes, "mlp_norm", E, plan.norm.kind);
   if (mlp.gated) addLinear("mlp.gate", [F, E], mlp.bias);
   addLinear("mlp.in", [F, E], mlp.bias);
   addLinear("mlp.out", [E, F], mlp.bias);
@@ -232,6 +236,7 @@ function tensorShapes(shape: BackboneShape, plan: DecoderPlan): Map<string, numb
   }
   addNorm(shapes, "final_norm", E, kind);
   if (!plan.tied) shapes.set("head.weight", [V, E]);
+  if (plan.headBias) shapes.set("head.bias", [V]);
   return shapes;
 }
 
@@ -291,7 +296,9 @@ function block(
   };
   const attended = dense(mergeHeads(attend(heads)), "attention.out", plan.attentionBias.out);
   const y = add(plan.addsToNorms ? u : x, attended);
-  const m = norm(plan.residual === "parallel" ? x : y, weights, "mlp_norm", plan.norm);
+  const m = plan.residual === "parallel-one-norm"
+    ? u
+    : norm(plan.residual === "parallel" ? x : y, weights, "mlp_norm", plan.norm);
   const activate = activations[mlp.activation];
   const inner = mlp.gated
     ? mul(activate(dense(m, "mlp.gate", mlp.bias)), dense(m, "mlp.in", mlp.bias))

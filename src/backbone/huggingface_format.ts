@@ -34,7 +34,7 @@ export interface HuggingFaceFormat {
   readonly modelTypes: readonly string[];
   /** Prefix of all names but the head's; files of the bare model lack it. */
   readonly prefix: string;
-  /** Names that the head has, beside the bare model, in one file or another. Beside tied embeddings it may be there: a copy of them. */
+  /** Names that the head's weight has, beside the bare model, in one file or another. Beside tied embeddings it may be there: a copy of them. */
   readonly heads: readonly string[];
   /** Sizes from `config.json`. */
   readShape(config: ConfigReader): BackboneShape;
@@ -42,4 +42,9 @@ export interface HuggingFaceFormat {
   source(name: string, shape: BackboneShape): TensorSource;
   /** Whether a file's tensor, by its name without the prefix, is a buffer and no weight. */
   isUnused(name: string): boolean;
+}
+
+/** Whether a file's tensor is of the head: its weight or bias. */
+export function isOfHead({ heads }: HuggingFaceFormat, name: string): boolean {
+  return heads.includes(name.replace(/\.bias$/, ".weight"));
 }

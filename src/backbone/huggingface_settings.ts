@@ -242,3 +242,21 @@ const fusedRows = {
     return { count: 3 * E, at: (row) => (3 * Math.floor(row / D) + part) * D + row % D };
   },
 };
+
+/**
+ * Rows of heads whose rotated channels lie in pairs, each of which turns together, in a file. Ours are the first of all pairs,
+ * then the second of all, and what is not rotated.
+ */
+export function pairedRows(
+  { heads, headDim: D, rotated }: { heads: number; headDim: number; rotated: number },
+): FileRows {
+  const half = rotated / 2;
+  return {
+    count: heads * D,
+    at(row) {
+      const channel = row % D, first = row - channel;
+      if (channel >= rotated) return row;
+      return first + (channel < half ? 2 * channel : 2 * (channel - half) + 1);
+    },
+  };
+}

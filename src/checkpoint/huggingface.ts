@@ -5,7 +5,11 @@
 import type { Architecture } from "../backbone/architecture.ts";
 import { architectures, backboneTensorShapes } from "../backbone/architectures.ts";
 import { ConfigReader } from "../backbone/config_reader.ts";
-import type { HuggingFaceFormat, TensorLayout } from "../backbone/huggingface_format.ts";
+import {
+  type HuggingFaceFormat,
+  isOfHead,
+  type TensorLayout,
+} from "../backbone/huggingface_format.ts";
 import type { BackboneCheckpoint, BackboneShape } from "../backbone/shape.ts";
 import { allowedWords } from "../did_you_mean.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
@@ -55,8 +59,10 @@ export async function readHuggingFaceBackbone(path: string): Promise<BackboneChe
   using files = await openFiles(path);
   const prefix = prefixOf(format, files.tensors);
   const heads = format.heads.filter((name) => files.tensors.has(name));
-  const nameInFile = (name: string) =>
-    format.heads.includes(name) ? heads[0] ?? name : prefix + name;
+  const nameInFile = (name: string) => {
+    if (!isOfHead(format, name)) return prefix + name;
+    return heads[0]?.replace(/\w+$/, /\w+$/.exec(name)![0]) ?? name;
+  };
   const shapes = backboneTensorShapes(shape);
   const expected = new Map<string, number[]>();
   for (const [name, sizes] of shapes) {

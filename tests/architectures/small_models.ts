@@ -34,6 +34,7 @@ const settings = new Map<string, readonly Record<string, unknown>[]>([
   ["mistral", [{ keyValueHeads: 3, windowTokens: 5 }]],
   ["qwen2", [{ keyValueHeads: 2, qkvBias: true, windowTokens: 4, windowedBlocks: [1, 2] }]],
   ["qwen3", [{ keyValueHeads: 3, headDim: 6 }]],
+  ["gptj", [{ rotatedChannels: 2 }]],
   ["opt", [{ positions: 64, activation: "gelu" }]],
   ["gpt_neox", [{ rotatedShare: 0.5 }, { parallel: false, rotatedShare: 1, ropeScaling: yarn }]],
 ]);

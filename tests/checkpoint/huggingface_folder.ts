@@ -1,5 +1,6 @@
 /** Folders of Hugging Face's format, written for tests. */
 import { architectureOf } from "../../src/backbone/architectures.ts";
+import { isOfHead } from "../../src/backbone/huggingface_format.ts";
 import type { BackboneCheckpoint } from "../../src/backbone/shape.ts";
 import { writeSafetensors } from "../../src/formats/safetensors.ts";
 import { writeTorchFile } from "../../src/formats/torch_writer.ts";
@@ -15,7 +16,7 @@ export function huggingFaceTensors(
   const files: TensorMap = new Map();
   for (const [name, { data, shape: sizes }] of weights) {
     const { name: source, layout } = format.source(name, shape);
-    const inFile = format.heads.includes(source) ? source : prefix + source;
+    const inFile = isOfHead(format, source) ? source : prefix + source;
     const [out, into = 1] = sizes;
     const { transposed, rows } = layout ?? {};
     const count = rows?.count ?? out, dimensions = [count, ...sizes.slice(1)];

@@ -8,6 +8,12 @@ type Config = Readonly<Record<string, unknown>>;
 
 /** What is refused of an architecture, beside the fields of its official cases. */
 const refused: Readonly<Record<string, readonly [Config, RegExp][]>> = {
+  gptj: [
+    [{ "rotary_dim": 7 }, /rotary_dim .*7, allowed are even numbers/],
+    [{ "rotary_dim": 14 }, /an even number up to the 12 of a head: current number is 14/],
+    [{ "rotary_dim": null }, /rotary_dim is missing/],
+    [{ "layer_norm_eps": 1e-3 }, /layer_norm_eps .*0.001, allowed are 0.00001/],
+  ],
   opt: [
     [{ "do_layer_norm_before": false }, /do_layer_norm_before .*false, allowed are true/],
     [{ "layer_norm_elementwise_affine": false }, /elementwise_affine .*false, allowed are true/],
@@ -19,6 +25,10 @@ const refused: Readonly<Record<string, readonly [Config, RegExp][]>> = {
 
 /** Fields that change nothing; undefined takes one away. */
 const same: Readonly<Record<string, readonly Config[]>> = {
+  gptj: [
+    { "n_inner": null, "activation_function": "gelu_new", "tie_word_embeddings": false },
+    { "n_embd": undefined, "hidden_size": 24, "n_layer": undefined, "num_hidden_layers": 3 },
+  ],
   opt: [
     { "word_embed_proj_dim": undefined, "do_layer_norm_before": undefined },
     { "activation_function": "relu", "enable_bias": true, "tie_word_embeddings": true },
