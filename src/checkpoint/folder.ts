@@ -35,6 +35,7 @@ import {
   readFloats,
 } from "./content.ts";
 import { localPath } from "./hub_cache.ts";
+import { findTokenizerFile } from "../text/tokenizers/file.ts";
 import {
   huggingFaceArchitecture,
   isHuggingFaceFolder,
@@ -181,10 +182,7 @@ export async function readFolderShape(path: string): Promise<BackboneShape | und
  */
 export async function readFolderTokenizer(given: string): Promise<TokenizerSource | undefined> {
   const path = await localPath(given);
-  if (await isHuggingFaceFolder(path)) {
-    const file = `${path}/tokenizer.json`;
-    return await isThere(file) ? { kind: "file", path: file } : undefined;
-  }
+  if (await isHuggingFaceFolder(path)) return await findTokenizerFile(path);
   const record = (await ifThere(readConfig(path)))?.tokenizer;
   return record && folderTokenizer(path, record);
 }
@@ -198,7 +196,7 @@ export async function tokenizerBeside(folder: string): Promise<TokenizerSource> 
   const source = await readFolderTokenizer(folder);
   if (source) return source;
   throw new InputTypeError(
-    `Cannot open the tokenizer of "${folder}" as "tokenizer.json" is missing: allowed are models with one, or another kind of tokenizer`,
+    `Cannot open the tokenizer of "${folder}" as it has no "tokenizer.json", and no "vocab.json" with "merges.txt": allowed are models with one, or another kind of tokenizer`,
   );
 }
 

@@ -26,6 +26,7 @@ import {
   repositoryFolder,
   shardsOf,
   sideFiles,
+  tokenizerParts,
   weightsFiles,
 } from "./hub_cache.ts";
 import {
@@ -73,7 +74,10 @@ export async function fetchModel(
     await fetchFile(file, { reference, repository, snapshot, options });
   };
   const weights = await weightsOf(files, reference);
-  for (const name of sideFiles) if (name === configFile || files.has(name)) await take(name);
+  const parts = files.has("tokenizer.json") ? [] : tokenizerParts;
+  for (const name of [...sideFiles, ...parts]) {
+    if (name === configFile || files.has(name)) await take(name);
+  }
   await readHuggingFaceShape(folder); // before gigabytes that nothing could read
   await take(weights);
   if (isWeightsIndex(weights)) {

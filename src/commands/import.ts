@@ -62,7 +62,7 @@ export function importCommand(output: Output): Command {
         value: "PATH",
         isPath: true,
         help:
-          "a tokenizer.json, or a folder of encoder.json, vocab.bpe and dict.txt, to carry along " +
+          "a tokenizer.json or vocab.json, or a folder of encoder.json, vocab.bpe and dict.txt, to carry along " +
           "(default that of the run or the folder)",
       },
       { name: "float16", help: "round the weights of a backbone, which takes half the room" },

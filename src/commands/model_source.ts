@@ -62,7 +62,7 @@ export const modelFlags: readonly Flag[] = [
     name: "tokenizer",
     value: "PATH",
     isPath: true,
-    help: "a tokenizer.json, or a folder of encoder.json, vocab.bpe and dict.txt " +
+    help: "a tokenizer.json or vocab.json, or a folder of encoder.json, vocab.bpe and dict.txt " +
       "(default that of the checkpoint's folder)",
   },
   { name: "context", value: "N", help: "tokens of the window (default as trained)" },

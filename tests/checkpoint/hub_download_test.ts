@@ -276,6 +276,21 @@ test("fetchModel() refuses what it could not read before it fetches weights", ()
     await refuses(fetch({ maxBytes: 1_000 }), /it is too large: allowed are up to 1000 bytes/);
   }));
 
+test("fetchModel() takes vocab.json and merges.txt where there is no tokenizer.json", () =>
+  withHub(async ({ server, cache, fetch }) => {
+    const files = server.commits.get(first)!, parts = ["merges.txt", "vocab.json"];
+    const names = async () =>
+      (await Array.fromAsync(Deno.readDir((await fetch()).folder), ({ name }) => name)).sort();
+    for (const name of [...parts, "tokenizer.json"]) {
+      files.set(name, { bytes: new TextEncoder().encode(`{"${name}": 1}`) });
+    }
+    const usual = ["config.json", weightsFile, "tokenizer_config.json"];
+    assert.deepEqual(await names(), ["tokenizer.json", ...usual].sort());
+    files.delete("tokenizer.json");
+    await Deno.remove(cache, { recursive: true });
+    assert.deepEqual(await names(), [...parts, ...usual].sort());
+  }));
+
 test("requireSnapshot() gives the command that fetches what the cache lacks", () =>
   withHub(async ({ cache, fetch }) => {
     const before = Deno.env.get("HF_HUB_CACHE");

@@ -1,26 +1,37 @@
 import { z } from "zod";
 import { text } from "../../declaration/fields.ts";
 import type { Accepts, Assert } from "../../declaration/part.ts";
-import { isThere, readRegularFile, readText, requireThere, writeAtomically } from "../../files.ts";
+import {
+  ifThere,
+  isThere,
+  readJson,
+  readRegularFile,
+  readText,
+  requireThere,
+  writeAtomically,
+} from "../../files.ts";
+import { InputTypeError } from "../../errors.ts";
 import { dirname, join, stat } from "../../system.ts";
+import { byteCharacters } from "../byte_level_bpe.ts";
+import { parseGpt2Files } from "../gpt2_files.ts";
 import {
   readDeclaredSpecials,
   specialTokenFiles,
   writeDeclaredSpecials,
 } from "../special_tokens.ts";
 import type { SpecialIds } from "../tokenizer.ts";
-import { parseTokenizerJson } from "../tokenizer_json.ts";
+import { formatTokenizerJson, parseTokenizerJson } from "../tokenizer_json.ts";
 import type { StoredKind } from "./tokenizer_kind.ts";
 
-/** A `tokenizer.json`. */
+/** A tokenizer of Hugging Face's. */
 export interface FileTokenizerConfig {
-  /** A `tokenizer.json`. */
+  /** A `tokenizer.json`, or a `vocab.json` with `merges.txt` beside it, as older models of GPT-2's kind have them. */
   readonly kind: "file";
   /** The file, relative to the folder in which the command runs. */
   readonly path: string;
 }
 
-/** Where a `tokenizer.json` lies. */
+/** Where such a tokenizer lies. */
 export interface FileTokenizerSource extends FileTokenizerConfig {
   /**
    * Its special tokens, where it does not call them `<s>`, `<pad>`, `</s>` and `<unk>`, and no file of Hugging Face's beside it
@@ -32,7 +43,7 @@ export interface FileTokenizerSource extends FileTokenizerConfig {
 const schema = z.strictObject({ kind: z.literal("file"), path: text });
 type _SchemaAcceptsTheType = Assert<Accepts<typeof schema, FileTokenizerConfig>>;
 
-const fileName = "tokenizer.json";
+const fileName = "tokenizer.json", idsName = "vocab.json", mergesName = "merges.txt";
 const name = z.string().exactOptional();
 
 export const fileTokenizer: StoredKind<
@@ -45,15 +56,14 @@ export const fileTokenizer: StoredKind<
   reads: "texts",
   isPadded: true,
   /** Files that only say its special tokens may be missing. */
-  files: ({ path }, place) =>
-    tokenizerJsonFiles(path).map((file) => ({
-      field: `${place}.path`,
-      path: file,
-      ...(file !== path && { optional: true as const }),
-    })),
+  files: ({ path }, place) => {
+    const field = `${place}.path`;
+    const special = filesOfSpecials(path).map((path) => ({ field, path, optional: true as const }));
+    return [...partsOf(path).map((path) => ({ field, path })), ...special];
+  },
   stored: {
     async open({ path, specialTokens }) {
-      const text = await readTokenizerFile(path);
+      const text = await readTokenizerJson(path);
       const declared = specialTokens ? undefined : await readDeclaredSpecials(dirname(path));
       return parseTokenizerJson(text, {
         name: path,
@@ -66,7 +76,8 @@ export const fileTokenizer: StoredKind<
       specialTokens: z.strictObject({ bos: name, pad: name, eos: name, unk: name }).exactOptional(),
     }),
     async copy({ kind, path, specialTokens }, folder) {
-      await writeAtomically(join(folder, fileName), [await readRegularFile(path)]);
+      const content = isIds(path) ? await readTokenizerJson(path) : [await readRegularFile(path)];
+      await writeAtomically(join(folder, fileName), content);
       if (specialTokens) return { kind, specialTokens };
       const declared = await readDeclaredSpecials(dirname(path));
       if (declared) await writeDeclaredSpecials(folder, declared);
@@ -74,9 +85,9 @@ export const fileTokenizer: StoredKind<
     },
     within: (folder, record) => ({ ...record, path: join(folder, fileName) }),
     async find(path) {
-      if (!(await stat(path)).isDirectory) return { kind: "file", path };
-      const file = join(path, fileName);
-      return await isThere(file) ? { kind: "file", path: file } : undefined;
+      return (await stat(path)).isDirectory
+        ? await findTokenizerFile(path)
+        : { kind: "file", path };
     },
     path: ({ path }) => path,
   },
@@ -87,7 +98,59 @@ export async function readTokenizerFile(path: string): Promise<string> {
   return await requireThere(readText(path), `Cannot open tokenizer as file "${path}" is missing`);
 }
 
-/** A `tokenizer.json`, and the files beside it that may name its special tokens. */
-export function tokenizerJsonFiles(path: string): string[] {
-  return [path, ...specialTokenFiles.map((name) => join(dirname(path), name))];
+/** The tokenizer of a folder of Hugging Face's; undefined where it has none. */
+export async function findTokenizerFile(folder: string): Promise<FileTokenizerConfig | undefined> {
+  for (const names of [[fileName], [idsName, mergesName]]) {
+    const paths = names.map((name) => join(folder, name));
+    if ((await Promise.all(paths.map(isThere))).every(Boolean)) {
+      return { kind: "file", path: paths[0] };
+    }
+  }
+}
+
+/** Files of a tokenizer of Hugging Face's that a folder may have. */
+export function possibleFiles(folder: string): string[] {
+  const names = [fileName, idsName, mergesName];
+  return [...names.map((name) => join(folder, name)), ...filesOfSpecials(join(folder, fileName))];
+}
+
+/** Whether a file holds ids alone. */
+function isIds(path: string): boolean {
+  return /(^|[\\/])vocab\.json$/.test(path);
+}
+
+/** Files that a tokenizer consists of. */
+function partsOf(path: string): string[] {
+  return isIds(path) ? [path, join(dirname(path), mergesName)] : [path];
+}
+
+/** Files beside it that may name its special tokens. */
+function filesOfSpecials(path: string): string[] {
+  return specialTokenFiles.map((name) => join(dirname(path), name));
+}
+
+/** Text of a `tokenizer.json`; of a `vocab.json` and the merges beside it, what would be their `tokenizer.json`. */
+async function readTokenizerJson(path: string): Promise<string> {
+  const text = await readTokenizerFile(path), [, mergesPath] = partsOf(path);
+  if (mergesPath === undefined) return text;
+  const definition = parseGpt2Files(
+    { ids: text, merges: await readTokenizerFile(mergesPath) },
+    { ids: path, merges: mergesPath },
+  );
+  const missing = byteCharacters.find((character) => !definition.vocab.has(character));
+  if (missing !== undefined) {
+    throw new InputTypeError(
+      `Cannot read "${path}" as it must have a token for each byte, as GPT-2's: ${
+        JSON.stringify(missing)
+      } is missing`,
+    );
+  }
+  const configPath = join(dirname(path), "tokenizer_config.json");
+  const config = await ifThere(readJson(configPath)) as Record<string, unknown> | undefined;
+  if (config?.add_prefix_space === true) {
+    throw new InputTypeError(
+      `Cannot read "${configPath}" as add_prefix_space must be false beside "${idsName}": current value is true`,
+    );
+  }
+  return formatTokenizerJson(definition, []);
 }

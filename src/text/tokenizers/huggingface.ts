@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Accepts, Assert } from "../../declaration/part.ts";
-import { tokenizerJsonFiles } from "./file.ts";
+import { possibleFiles } from "./file.ts";
 import type { BesideWeightsKind } from "./tokenizer_kind.ts";
 
 /** The tokenizer of the backbone. */
@@ -17,5 +17,5 @@ export const huggingFaceTokenizer: BesideWeightsKind<HuggingFaceTokenizerConfig>
   fill: (config) => config,
   reads: "texts",
   isPadded: true,
-  besideWeights: { files: (folder) => tokenizerJsonFiles(`${folder}/tokenizer.json`) },
+  besideWeights: { files: possibleFiles },
 };

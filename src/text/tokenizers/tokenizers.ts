@@ -79,7 +79,7 @@ export async function tokenizerAt(path: string): Promise<TokenizerSource> {
     if (source) return source;
   }
   throw new InputTypeError(
-    `Cannot find a tokenizer in folder "${path}": allowed are folders of tokenizer.json, or of encoder.json, vocab.bpe and dict.txt`,
+    `Cannot find a tokenizer in folder "${path}": allowed are folders of tokenizer.json, of vocab.json and merges.txt, or of encoder.json, vocab.bpe and dict.txt`,
   );
 }
 
