@@ -38,10 +38,10 @@ export interface Positions {
   block(block: AttentionBlock, visibility?: Visibility): Value;
   /** Bias of keys that lie a distance of so many tokens before each query of a block [b1-b0 or 1, H, t1-t0 or 1, 1]; absent: distances have none. */
   atDistance?(block: AttentionBlock, tokens: number): Value;
-  /** Queries or keys [B, H, T, D] as they meet each other; absent: as they are. */
-  turn?(x: Value): Value;
-  /** Queries [B, H, T, D] as they meet keys that are not turned and lie so many tokens before, or nowhere; absent: as they are. */
-  turnBy?(x: Value, tokens: number | undefined): Value;
+  /** Queries or keys [B, H, T, D] of a block as they meet each other; absent: as they are. */
+  turn?(x: Value, block: number): Value;
+  /** Queries [B, H, T, D] of a block as they meet keys that are not turned and lie so many tokens before, or nowhere; absent: as they are. */
+  turnBy?(x: Value, block: number, tokens?: number): Value;
   /** Rows of a table [n, E] of learned positions that are added to the embeddings: [B or 1, T, E]. */
   embeddings?(table: Value): Value;
 }
@@ -67,6 +67,8 @@ export interface AttentionHeads {
   /** Keys, turned to their positions. */
   readonly k: Value;
   readonly v: Value;
+  /** Queries [B, H, T, D] as they meet keys that are not turned and lie so many tokens before, or nowhere; absent: as they are. */
+  turnBy?(x: Value, tokens?: number): Value;
   /** Tokens that a query sees, itself included; absent: all before it. */
   readonly windowTokens?: number;
 }
@@ -92,9 +94,9 @@ export interface BlockOutputs {
   /** Query [N, H D], key and value projections [N, Hkv D], without position, before the split into heads. */
   readonly projections: { readonly q: Value; readonly k: Value; readonly v: Value };
   readonly heads: AttentionHeads;
-  /** Output of the attention after its projection [N, E]. */
+  /** Output of the attention after its projection, and after the norm behind it if there is one [N, E]. */
   readonly attended: Value;
-  /** Input of the MLP: the stream after the norm before it [N, E]. */
+  /** Input of the MLP: the stream after the norm before it, if there is one [N, E]. */
   readonly mlpInput: Value;
 }
 
@@ -130,8 +132,8 @@ export interface SideNetLayers {
   uniformBound(name: string, shape: BackboneShape): number;
   /** Whether a tensor multiplies normalised values, and so begins as 1. */
   isGain(name: string): boolean;
-  /** Whether a tensor of a layer is of the projections, after attention and MLP, whose outputs are added to the stream. */
-  isOutput(name: string): boolean;
+  /** Whether a tensor of a layer is of the projections, after attention and MLP, whose outputs are added to the stream, or of norms between. */
+  isOutput(name: string, shape: BackboneShape): boolean;
   layer(x: Value, weights: Weights, context: BlockContext): BlockOutputs;
   /** Features [N, E] that the frozen head reads. */
   finish(x: Value, weights: Weights, shape: BackboneShape): Value;

@@ -10,6 +10,7 @@ import { gptNeoX } from "./architectures/gpt_neox.ts";
 import { llama } from "./architectures/llama.ts";
 import { longMemGpt2 } from "./architectures/longmem_gpt2.ts";
 import { mistral } from "./architectures/mistral.ts";
+import { olmo2 } from "./architectures/olmo2.ts";
 import { opt } from "./architectures/opt.ts";
 import { qwen2 } from "./architectures/qwen2.ts";
 import { qwen3 } from "./architectures/qwen3.ts";
@@ -21,7 +22,7 @@ export const defaultArchitecture = longMemGpt2;
 /** Every architecture by its name, which declarations and checkpoints have. */
 const registry = new Registry<Architecture & Kind>(
   Object.fromEntries(
-    [longMemGpt2, gpt2, llama, mistral, qwen2, qwen3, gptNeoX, bloom, opt, gptJ].map(
+    [longMemGpt2, gpt2, llama, mistral, qwen2, qwen3, gptNeoX, bloom, opt, gptJ, olmo2].map(
       (architecture) => [architecture.name, architecture],
     ),
   ),

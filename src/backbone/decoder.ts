@@ -3,8 +3,8 @@
  * An architecture chooses among them; names of tensors are the same for all:
  *
  *     embeddings.weight [V, E]   embeddings_norm.*   positions.weight [n, E]
- *     blocks.0.attention_norm.*  blocks.0.attention.{q,k,v,out}.*   blocks.0.attention.{q_norm,k_norm}.weight [D]
- *     blocks.0.mlp_norm.*        blocks.0.mlp.{gate,in,out}.*
+ *     blocks.0.attention_norm.*  blocks.0.attention.{q,k,v,out}.*   blocks.0.attention.{q_norm,k_norm}.weight [D] or [heads D]
+ *     blocks.0.mlp_norm.*        blocks.0.mlp.{gate,in,out}.*       blocks.0.{attention,mlp}_output_norm.*
  *     final_norm.*               head.weight [V, E]  head.bias [V]
  */
 import { z } from "zod";
@@ -62,14 +62,16 @@ export interface DecoderPlan {
   /** Channels of a head D. */
   readonly headDim: number;
   readonly norm: { readonly kind: "layer" | "rms"; readonly epsilon: number };
+  /** Whether norms stand before attention and MLP, after them, where their outputs are not yet added to the stream, or both; absent: before. */
+  readonly norms?: "before" | "after" | "both";
   /** Whether a norm follows the embeddings. */
   readonly embeddingsNorm?: boolean;
   readonly positions:
     | { readonly kind: "learned"; readonly count: number }
     | {
       readonly kind: "rotary";
-      /** Of the first channels of a head, two for each frequency. */
-      readonly rotation: Rotation;
+      /** That of a block, of the first channels of a head, two for each frequency; undefined: the block has no positions. */
+      rotation(block: number): Rotation | undefined;
       /** The longest segment, in tokens, for which it is right; absent: any is. */
       readonly mostTokens?: number | undefined;
     }
@@ -82,8 +84,8 @@ export interface DecoderPlan {
   scoreScale?(block: number): number;
   /** Which projections of the attention have biases. */
   readonly attentionBias: { readonly qkv: boolean; readonly out: boolean };
-  /** Whether queries and keys have an RMS norm for each head. */
-  readonly headNorms?: boolean;
+  /** Whether queries and keys have an RMS norm, of each head or of all heads together; absent: they have none. */
+  readonly queryKeyNorms?: "of each head" | "of all heads";
   readonly mlp: {
     /** Whether the activation of one projection multiplies another. */
     readonly gated: boolean;
@@ -172,7 +174,7 @@ export function decoder<Settings extends z.ZodObject>(
 
 /** The problem of sizes that do not go together. */
 function planProblem(
-  { heads, hiddenDim }: BackboneShape,
+  { layers, heads, hiddenDim }: BackboneShape,
   { keyValueHeads, headDim, positions }: DecoderPlan,
 ): string | undefined {
   if (!Number.isSafeInteger(headDim)) {
@@ -181,12 +183,19 @@ function planProblem(
   if (heads % keyValueHeads !== 0) {
     return `heads must be a multiple of keyValueHeads: current values are ${heads} and ${keyValueHeads}`;
   }
-  if (positions.kind === "rotary") {
-    const channels = 2 * positions.rotation.frequencies.length;
+  if (positions.kind !== "rotary") return undefined;
+  for (let block = 0; block < layers; block++) {
+    const rotation = positions.rotation(block);
+    const channels = 2 * (rotation?.frequencies.length ?? 1);
     if (!(channels >= 2 && channels <= headDim)) {
       return `rotated channels must be an even number up to the ${headDim} of a head: current number is ${channels}`;
     }
   }
+}
+
+/** Whether norms stand before attention and MLP, and after them. */
+function normPlaces({ norms = "before" }: DecoderPlan): { before: boolean; after: boolean } {
+  return { before: norms !== "after", after: norms !== "before" };
 }
 
 /** Shapes of the tensors of a norm. */
@@ -206,23 +215,29 @@ function blockTensors(
   plan: DecoderPlan,
 ): Map<string, number[]> {
   const { keyValueHeads: K, headDim: D, attentionBias: bias, mlp } = plan;
+  const { before, after } = normPlaces(plan);
   const shapes = new Map<string, number[]>();
   const addLinear = (name: string, [out, into]: [number, number], hasBias: boolean) => {
     shapes.set(`${name}.weight`, [out, into]);
     if (hasBias) shapes.set(`${name}.bias`, [out]);
   };
-  addNorm(shapes, "attention_norm", E, plan.norm.kind);
+  if (before) addNorm(shapes, "attention_norm", E, plan.norm.kind);
   addLinear("attention.q", [H * D, E], bias.qkv);
   addLinear("attention.k", [K * D, E], bias.qkv);
   addLinear("attention.v", [K * D, E], bias.qkv);
-  if (plan.headNorms) {
-    shapes.set("attention.q_norm.weight", [D]).set("attention.k_norm.weight", [D]);
+  if (plan.queryKeyNorms) {
+    const [ofQueries, ofKeys] = plan.queryKeyNorms === "of each head" ? [D, D] : [H * D, K * D];
+    shapes.set("attention.q_norm.weight", [ofQueries]).set("attention.k_norm.weight", [ofKeys]);
   }
   addLinear("attention.out", [E, H * D], bias.out);
-  if (plan.residual !== "parallel-one-norm") addNorm(shapes, "mlp_norm", E, plan.norm.kind);
+  if (after) addNorm(shapes, "attention_output_norm", E, plan.norm.kind);
+  if (before && plan.residual !== "parallel-one-norm") {
+    addNorm(shapes, "mlp_norm", E, plan.norm.kind);
+  }
   if (mlp.gated) addLinear("mlp.gate", [F, E], mlp.bias);
   addLinear("mlp.in", [F, E], mlp.bias);
   addLinear("mlp.out", [E, F], mlp.bias);
+  if (after) addNorm(shapes, "mlp_output_norm", E, plan.norm.kind);
   return shapes;
 }
 
@@ -270,20 +285,25 @@ function block(
   plan: DecoderPlan,
 ): BlockOutputs {
   const { keyValueHeads: K, headDim: D, mlp } = plan, { positions } = batch;
+  const { before, after } = normPlaces(plan);
   const scale = x.graph.scalar(plan.scoreScale?.(index) ?? D ** -0.5);
   const dense = (x: Value, name: string, hasBias: boolean) =>
     linear(x, weights(`${name}.weight`), hasBias ? weights(`${name}.bias`) : undefined);
-  const u = norm(x, weights, "attention_norm", plan.norm);
+  const normed = (x: Value, name: string, isThere: boolean) =>
+    isThere ? norm(x, weights, name, plan.norm) : x;
+  const u = normed(x, "attention_norm", before);
   const project = (name: "q" | "k" | "v") => {
     const projected = dense(u, `attention.${name}`, plan.attentionBias.qkv); // [N, heads D]
-    if (name === "v" || !plan.headNorms) return projected;
+    if (name === "v" || !plan.queryKeyNorms) return projected;
     const [N, width] = projected.shape;
-    const rows = reshape(projected, [N * width / D, D]);
-    const normed = rmsNorm(rows, weights(`attention.${name}_norm.weight`), plan.norm.epsilon);
-    return reshape(normed, [N, width]);
+    const size = plan.queryKeyNorms === "of each head" ? D : width;
+    const rows = reshape(projected, [N * width / size, size]);
+    const normedRows = rmsNorm(rows, weights(`attention.${name}_norm.weight`), plan.norm.epsilon);
+    return reshape(normedRows, [N, width]);
   };
   const q = project("q"), k = project("k"), v = project("v");
-  const turned = (x: Value) => positions.turn ? positions.turn(x) : x;
+  const { turn, turnBy } = positions;
+  const turned = (x: Value) => turn ? turn(x, index) : x;
   const scaledQuery = splitHeads(mul(q, scale), batch, H);
   const windowTokens = plan.windowTokens?.(index);
   const heads = {
@@ -292,18 +312,21 @@ function block(
     query: splitHeads(q, batch, H),
     k: turned(splitHeads(k, batch, K)),
     v: splitHeads(v, batch, K),
+    ...(turnBy && { turnBy: (x: Value, tokens?: number) => turnBy(x, index, tokens) }),
     ...(windowTokens === undefined ? {} : { windowTokens }),
   };
-  const attended = dense(mergeHeads(attend(heads)), "attention.out", plan.attentionBias.out);
+  const projected = dense(mergeHeads(attend(heads)), "attention.out", plan.attentionBias.out);
+  const attended = normed(projected, "attention_output_norm", after);
   const y = add(plan.addsToNorms ? u : x, attended);
   const m = plan.residual === "parallel-one-norm"
     ? u
-    : norm(plan.residual === "parallel" ? x : y, weights, "mlp_norm", plan.norm);
+    : normed(plan.residual === "parallel" ? x : y, "mlp_norm", before);
   const activate = activations[mlp.activation];
   const inner = mlp.gated
     ? mul(activate(dense(m, "mlp.gate", mlp.bias)), dense(m, "mlp.in", mlp.bias))
     : activate(dense(m, "mlp.in", mlp.bias));
-  const added = dropout(dense(inner, "mlp.out", mlp.bias), mlpDropout);
+  const projectedInner = dense(inner, "mlp.out", mlp.bias);
+  const added = dropout(normed(projectedInner, "mlp_output_norm", after), mlpDropout);
   const output = add(plan.addsToNorms ? m : y, added);
   return {
     output: across ? add(output, across) : output,
@@ -365,7 +388,11 @@ function sideNetLayers(planOf: (shape: BackboneShape) => DecoderPlan): SideNetLa
       return 1 / Math.sqrt(into);
     },
     isGain: (name) => /norm\.weight$/.test(name),
-    isOutput: (name) => /^(attention|mlp)\.out\./.test(name),
+    // A norm takes the scale away from what is before it.
+    isOutput: (name, shape) =>
+      normPlaces(planOf(shape)).after
+        ? /^(attention|mlp)_output_norm\./.test(name)
+        : /^(attention|mlp)\.out\./.test(name),
     layer: (x, weights, context) => block(x, weights, context, planOf(context.shape)),
     finish: (x, weights, shape) => norm(x, weights, "final_norm", planOf(shape).norm),
   };

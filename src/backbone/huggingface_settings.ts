@@ -71,7 +71,13 @@ export interface RopeSettings {
  */
 export function readRope(
   config: ConfigReader,
-  names: { theta: string; share: string; absentShare: number; absentPositions: number },
+  names: {
+    theta: string;
+    share: string;
+    absentShare: number;
+    absentTheta?: number;
+    absentPositions: number;
+  },
 ): RopeSettings {
   const parts = ["rope_parameters", "rope_scaling"].filter((name) =>
     config.value(name) !== undefined
@@ -87,7 +93,7 @@ export function readRope(
     parts,
     own: names.theta,
     newer: "rope_theta",
-    absent: 10_000,
+    absent: names.absentTheta ?? 10_000,
   });
   const rotatedShare = agreedNumber(config, {
     parts,

@@ -8,9 +8,16 @@ import {
   trueOrFalse,
 } from "../declaration/fields.ts";
 import type { ConfigReader } from "./config_reader.ts";
-import { activation, decoder } from "./decoder.ts";
-import { readActivation, readEpsilon, readRope, sourcesByName } from "./huggingface_settings.ts";
+import { type Activation, activation, decoder, type DecoderPlan } from "./decoder.ts";
+import {
+  readActivation,
+  readEpsilon,
+  readRope,
+  sourcesByName,
+  type TensorNames,
+} from "./huggingface_settings.ts";
 import { ropeScaling, rotary } from "./rotary.ts";
+import type { BackboneShape } from "./shape.ts";
 
 /** Settings of the family; each absent one has the value with which most members have it. */
 export const llamaSettings = z.strictObject({
@@ -35,32 +42,42 @@ export const llamaSettings = z.strictObject({
 });
 
 /** Settings that a member of the family reads from its `config.json`, besides the common ones. */
-type MemberSettings = Partial<z.output<typeof llamaSettings>>;
+type MemberSettings<Settings extends z.ZodObject = typeof llamaSettings> = Partial<
+  z.output<Settings>
+>;
 
 /** How a member differs. */
-export interface LlamaLike {
+export interface LlamaLike<Settings extends z.ZodObject = typeof llamaSettings> {
   readonly name: string;
-  /** Whether queries and keys have a norm for each head. */
-  readonly headNorms?: boolean;
-  /** Settings of a backbone that is declared without them. */
-  readonly defaults?: MemberSettings;
+  /** Its settings: the family's with other defaults, and those of its own; absent: the family's. */
+  readonly settings?: Settings;
+  /** Parts that are not Llama's. */
+  plan?(shape: BackboneShape, settings: z.output<Settings>): Partial<DecoderPlan>;
+  /** Names of tensors in its files that are not Llama's, as {@linkcode TensorNames} has them within a block. */
+  readonly names?: TensorNames["inner"];
   /** Heads of keys where `config.json` does not say; absent: as many as of queries. */
   readonly absentKeyValueHeads?: number;
   /** Channels of a head, likewise; absent: `hidden_size / num_attention_heads`. */
   readonly absentHeadDim?: number;
   /** Positions that it was trained on, likewise; absent: 2048. */
   readonly absentPositions?: number;
-  readSettings?(config: ConfigReader, layers: number): MemberSettings;
+  /** Activation of its MLPs; absent: as Llama's `config.json` says it. */
+  readActivation?(config: ConfigReader): Activation;
+  readSettings?(config: ConfigReader, layers: number): MemberSettings<Settings>;
 }
 
 /** A member of the family. */
-export function llamaLike(member: LlamaLike): Architecture {
-  const { name, headNorms = false, defaults = {} } = member;
+export function llamaLike<Settings extends z.ZodObject = typeof llamaSettings>(
+  member: LlamaLike<Settings>,
+): Architecture {
+  const { name } = member;
+  const schema = member.settings ?? llamaSettings;
+  const absent = schema.parse({}) as z.output<typeof llamaSettings>;
   return decoder({
     name,
-    settings: llamaSettings,
-    plan({ heads, hiddenDim }, declared) {
-      const settings = { ...defaults, ...declared };
+    settings: schema,
+    plan(shape, declared) {
+      const settings = declared as z.output<typeof llamaSettings>, { heads, hiddenDim } = shape;
       const headDim = settings.headDim ?? hiddenDim / heads;
       const { ropeTheta, ropeScaling, windowTokens, windowedBlocks } = settings;
       return {
@@ -70,11 +87,11 @@ export function llamaLike(member: LlamaLike): Architecture {
         positions: rotary({ ropeTheta, ropeScaling, channels: headDim }),
         residual: "sequential",
         attentionBias: { qkv: settings.qkvBias, out: settings.outBias },
-        headNorms,
         mlp: { gated: true, activation: settings.activation, bias: settings.mlpBias },
         windowTokens: (block) =>
           windowedBlocks === undefined || windowedBlocks.includes(block) ? windowTokens : undefined,
         tied: settings.tied,
+        ...member.plan?.(shape, declared as z.output<Settings>),
       };
     },
     huggingFace: {
@@ -92,6 +109,7 @@ export function llamaLike(member: LlamaLike): Architecture {
           theta: "rope_theta",
           share: "partial_rotary_factor",
           absentShare: 1,
+          absentTheta: absent.ropeTheta,
           absentPositions: member.absentPositions ?? 2048,
         });
         if (rotatedShare !== 1) refuseShare(config);
@@ -102,13 +120,14 @@ export function llamaLike(member: LlamaLike): Architecture {
           heads,
           feedForwardDim: config.size("intermediate_size"),
           vocabSize: config.size("vocab_size"),
-          settings: llamaSettings.parse({
+          settings: schema.parse({
             keyValueHeads,
             ...(headDim === undefined || headDim === hiddenDim / heads ? {} : { headDim }),
-            epsilon: readEpsilon(config, "rms_norm_eps", 1e-6),
+            epsilon: readEpsilon(config, "rms_norm_eps", absent.epsilon),
             ...rope,
-            activation: readActivation(config, ["hidden_act", "hidden_activation"], "silu"),
-            tied: config.flag("tie_word_embeddings", false),
+            activation: member.readActivation?.(config) ??
+              readActivation(config, ["hidden_act", "hidden_activation"], "silu"),
+            tied: config.flag("tie_word_embeddings", absent.tied),
             ...member.readSettings?.(config, layers),
           }),
         };
@@ -128,6 +147,7 @@ export function llamaLike(member: LlamaLike): Architecture {
           "mlp.gate": "mlp.gate_proj",
           "mlp.in": "mlp.up_proj",
           "mlp.out": "mlp.down_proj",
+          ...member.names,
         },
       }),
       heads: ["lm_head.weight"],

@@ -69,18 +69,19 @@ interface RotaryOptions {
  */
 export function rotary(
   options: RotaryOptions,
-): { kind: "rotary"; rotation: Rotation; mostTokens: number | undefined } {
+): { kind: "rotary"; rotation: () => Rotation; mostTokens: number | undefined } {
   const { ropeTheta, ropeScaling, channels: r } = options;
   const plain = Array.from({ length: Math.ceil(r / 2) }, (_, j) => {
     const period = Math.fround(Math.fround(ropeTheta) ** Math.fround(2 * j / r));
     return Math.fround(1 / period);
   });
+  const rotation = {
+    frequencies: scaledFrequencies(plain, options).map(Math.fround),
+    magnitude: ropeScaling?.kind === "yarn" ? ropeScaling.magnitude : 1,
+  };
   return {
     kind: "rotary",
-    rotation: {
-      frequencies: scaledFrequencies(plain, options).map(Math.fround),
-      magnitude: ropeScaling?.kind === "yarn" ? ropeScaling.magnitude : 1,
-    },
+    rotation: () => rotation,
     mostTokens: ropeScaling?.kind === "dynamic" ? ropeScaling.originalTokens : undefined,
   };
 }
@@ -123,43 +124,52 @@ function scaledFrequencies(
   }
 }
 
-/** Rotary positions: query and key channels j and j + r/2 turn by f_j t, so that scores depend on distances alone. */
+/**
+ * Rotary positions: query and key channels j and j + r/2 turn by f_j t, so that scores depend on distances alone.
+ *
+ * @param rotationOf That of a block; undefined: the block has no positions.
+ */
 export function rotaryPositions(
   graph: Graph,
-  { frequencies, magnitude }: Rotation,
+  rotationOf: (block: number) => Rotation | undefined,
   batch: BatchSizes,
 ): Positions {
-  const { rows: B, contextTokens: T, cachedTokens: C } = batch, half = frequencies.length;
-  const tables = (positions: readonly number[], scale = magnitude) =>
+  const { rows: B, contextTokens: T, cachedTokens: C } = batch;
+  const tables = (positions: readonly number[], { frequencies }: Rotation, scale: number) =>
     [Math.cos, Math.sin].map((of) =>
       graph.constant(
         Float32Array.from(
           positions.flatMap((t) => frequencies.map((f) => scale * of(Math.fround(t * f)))),
         ),
-        [positions.length, half],
+        [positions.length, frequencies.length],
       )
     );
   const numbers = (count: number) => Array.from({ length: count }, (_, t) => t);
-  let angles: Value[] | undefined; // cosines and sines [B or 1, 1, T, r/2]
-  const ofBatch = () => {
-    if (angles) return angles;
-    const ids = positionIds(graph, batch);
-    angles = tables(numbers(C ?? T)).map((table) =>
+  const known = new Map<Rotation, Value[]>(); // cosines and sines [B or 1, 1, T, r/2]
+  const ofBatch = (rotation: Rotation) => {
+    const found = known.get(rotation);
+    if (found) return found;
+    const ids = positionIds(graph, batch), half = rotation.frequencies.length;
+    const angles = tables(numbers(C ?? T), rotation, rotation.magnitude).map((table) =>
       ids ? reshape(gather(table, ids), [B, 1, T, half]) : reshape(table, [1, 1, T, half])
     );
+    known.set(rotation, angles);
     return angles;
   };
   return {
     ...causalBias(graph, batch),
-    turn(x) {
-      const [cos, sin] = ofBatch();
+    turn(x, block) {
+      const rotation = rotationOf(block);
+      if (!rotation) return x;
+      const [cos, sin] = ofBatch(rotation);
       return rotateHalves(x, cos, sin);
     },
-    turnBy(x, tokens) {
-      if (tokens === undefined && magnitude === 1) return x;
+    turnBy(x, block, tokens) {
+      const rotation = rotationOf(block);
+      if (!rotation || tokens === undefined && rotation.magnitude === 1) return x;
       // Keys that are not turned have not grown either.
-      const [cos, sin] = tables([tokens ?? 0], magnitude ** 2).map((table) =>
-        reshape(table, [1, 1, 1, half])
+      const [cos, sin] = tables([tokens ?? 0], rotation, rotation.magnitude ** 2).map((table) =>
+        reshape(table, [1, 1, 1, rotation.frequencies.length])
       );
       return rotateHalves(x, cos, sin);
     },

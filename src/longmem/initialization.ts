@@ -36,7 +36,7 @@ export function initializeSideNet(
   for (const [name, { data }] of weights) {
     const { layer, inner } = splitTensorName(name);
     if (isGate(name)) data.fill(Math.log(memoryShare / (1 - memoryShare)));
-    if (layer === undefined || !sideNet.isOutput(inner)) continue;
+    if (layer === undefined || !sideNet.isOutput(inner, backbone.shape)) continue;
     for (let i = 0; i < data.length; i++) data[i] *= outputScale;
   }
   return weights;

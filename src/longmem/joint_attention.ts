@@ -1,4 +1,4 @@
-import type { AttentionHeads, BatchOptions, Positions } from "../backbone/architecture.ts";
+import type { AttentionHeads } from "../backbone/architecture.ts";
 import type { Value } from "../graph/graph.ts";
 import { add } from "../graph/ops/add.ts";
 import { greaterOrEqual } from "../graph/ops/greater_or_equal.ts";
@@ -51,15 +51,16 @@ export interface MemoryReader {
   note?(shares: MemoryShares): void;
 }
 
+/** Heads whose queries read a memory. */
+export type RetrievingHeads = Pick<AttentionHeads, "query" | "scaledQuery" | "turnBy">;
+
 /** Queries as they meet retrieved keys, which are not turned to any position: unscaled, and scaled. */
 export function memoryQueries(
-  { query, scaledQuery }: Pick<AttentionHeads, "query" | "scaledQuery">,
-  positions: Pick<Positions, "turnBy">,
+  { query, scaledQuery, turnBy = (x) => x }: RetrievingHeads,
   distanceTokens: number | undefined,
 ): { query: Value; scaledQuery: Value } {
-  if (!positions.turnBy) return { query, scaledQuery };
-  const turned = (x: Value) => positions.turnBy!(x, distanceTokens);
-  return { query: turned(query), scaledQuery: turned(scaledQuery) };
+  const [turned, scaled] = [query, scaledQuery].map((x) => turnBy(x, distanceTokens));
+  return { query: turned, scaledQuery: scaled };
 }
 
 /**
@@ -69,18 +70,17 @@ export function memoryQueries(
  * @param local Local attention [B, H, T, D].
  * @param heads Whose queries [B, H, T, D] read the memory.
  * @param memoryBias [H]
- * @param memory With the positions of the batch.
  * @returns [B, H, T, D]
  */
 export function jointAttention(
   local: Value,
-  heads: Pick<AttentionHeads, "query" | "scaledQuery">,
+  heads: RetrievingHeads,
   memoryBias: Value,
-  memory: MemoryReader & Pick<BatchOptions, "positions">,
+  memory: MemoryReader,
 ): Value {
   const { graph } = local;
   const { bank, distanceTokens } = memory;
-  const { query, scaledQuery } = memoryQueries(heads, memory.positions, distanceTokens);
+  const { query, scaledQuery } = memoryQueries(heads, distanceTokens);
   const retrieved = memory.retrieve(query);
   const emptyBias = memory.missingChunks === "masked" ? emptyChunkBias(retrieved) : undefined;
   const hiddenBias = memory.hide?.(retrieved);

@@ -61,9 +61,7 @@ export function sideNetForward(
           mask: masks?.attention,
           padsVisible: memory?.bank.active,
         });
-        return memory
-          ? jointAttention(local, heads, weight(sideNet.gate), { ...memory, ...options })
-          : local;
+        return memory ? jointAttention(local, heads, weight(sideNet.gate), memory) : local;
       };
       const layer = sideNet.layer(hiddenStates[i], weight, {
         shape: shape.backbone,

@@ -13,7 +13,8 @@ export type SideNetSource = PaperStart | BlocksStart | RandomStart;
 /** Which weights a SideNet starts from (specification section 9). */
 export type SideNetInitialization = SideNetSource & {
   /**
-   * Factor of the weights and biases whose outputs layers add to the stream, after attention and MLP (default 1). A smaller one
+   * Factor of the weights and biases whose outputs layers add to the stream, after attention and MLP, or of the norms behind them
+   * (default 1). A smaller one
    * starts the SideNet closer to its backbone; at 0 it is silent: it starts as the sum of the backbone's residuals.
    */
   readonly outputScale?: number;

@@ -64,7 +64,7 @@ const gatedNetwork: NetworkKind<GatedShape> = {
         const local = localAttention(heads, batch, { layer: blockName(i) });
         if (i !== block || !options.memory) return local;
         const reader = memoryReader(graph, options.memory, options, { retrieved });
-        return jointAttention(local, heads, weights(gate), { ...reader, ...batch });
+        return jointAttention(local, heads, weights(gate), reader);
       },
     });
     const features = mul(backbone.features, weights(gain));

@@ -4,7 +4,7 @@ import { llamaLike, readQwenWindow } from "../llama_like.ts";
 /** Qwen 3. */
 export const qwen3 = llamaLike({
   name: "qwen3",
-  headNorms: true,
+  plan: () => ({ queryKeyNorms: "of each head" }),
   absentKeyValueHeads: 32,
   absentPositions: 32_768,
   absentHeadDim: 128,

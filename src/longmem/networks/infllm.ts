@@ -44,7 +44,7 @@ export function blockMemoryAttention(
   const { B, H, T, D } = dims(q, "B H T D");
   const k = repeatHeads(heads.k, H), v = repeatHeads(heads.v, H);
   const { bank, blockBytes } = memory;
-  const { query, scaledQuery } = memoryQueries(heads, positions, distanceTokens);
+  const { query, scaledQuery } = memoryQueries(heads, distanceTokens);
   const retrieved = memory.retrieve(query);
   const [, , , n] = retrieved.ids.shape;
   const c = bank.keys.shape[1] / D, K = n * c;

@@ -121,7 +121,7 @@ export const memorizingNetwork: NetworkKind<MemorizingShape> = {
         if (i !== memoryBlock || !memory) return local;
         const reader = memoryReader(graph, memory, options, { retrieved });
         const gate = trained(gateName(part, shape));
-        return jointAttention(local, heads, gate, { ...reader, ...batch });
+        return jointAttention(local, heads, gate, reader);
       },
       mlpDropout: (i) => masks[i]?.mlp,
     });
