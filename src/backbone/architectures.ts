@@ -6,6 +6,7 @@ import type { Architecture } from "./architecture.ts";
 import { bloom } from "./architectures/bloom.ts";
 import { gpt2 } from "./architectures/gpt2.ts";
 import { gptJ } from "./architectures/gpt_j.ts";
+import { gptNeo } from "./architectures/gpt_neo.ts";
 import { gptNeoX } from "./architectures/gpt_neox.ts";
 import { llama } from "./architectures/llama.ts";
 import { longMemGpt2 } from "./architectures/longmem_gpt2.ts";
@@ -19,13 +20,25 @@ import type { BackboneShape } from "./shape.ts";
 /** The paper's, which shapes without a name have. */
 export const defaultArchitecture = longMemGpt2;
 
+/** Those of `architectures/`. */
+const included: readonly Architecture[] = [
+  longMemGpt2,
+  gpt2,
+  llama,
+  mistral,
+  qwen2,
+  qwen3,
+  gptNeoX,
+  bloom,
+  opt,
+  gptJ,
+  gptNeo,
+  olmo2,
+];
+
 /** Every architecture by its name, which declarations and checkpoints have. */
 const registry = new Registry<Architecture & Kind>(
-  Object.fromEntries(
-    [longMemGpt2, gpt2, llama, mistral, qwen2, qwen3, gptNeoX, bloom, opt, gptJ, olmo2].map(
-      (architecture) => [architecture.name, architecture],
-    ),
-  ),
+  Object.fromEntries(included.map((architecture) => [architecture.name, architecture])),
   { discriminator: "architecture" },
 );
 

@@ -8,6 +8,15 @@ type Config = Readonly<Record<string, unknown>>;
 
 /** What is refused of an architecture, beside the fields of its official cases. */
 const refused: Readonly<Record<string, readonly [Config, RegExp][]>> = {
+  "gpt_neo": [
+    [{ "attention_types": [[["global", "local"], 3]] }, /attention_types .*for 4 blocks/],
+    [{ "attention_types": [[["global", "sparse"], 2]] }, /attention_types .*"global", "local"/],
+    [{ "attention_types": undefined }, /attention_types .*for 4 blocks/],
+    [
+      { "attention_layers": ["local", "global", "local", "global"] },
+      /attention_layers .*allowed are what attention_types says/,
+    ],
+  ],
   gptj: [
     [{ "rotary_dim": 7 }, /rotary_dim .*7, allowed are even numbers/],
     [{ "rotary_dim": 14 }, /an even number up to the 12 of a head: current number is 14/],
@@ -25,6 +34,11 @@ const refused: Readonly<Record<string, readonly [Config, RegExp][]>> = {
 
 /** Fields that change nothing; undefined takes one away. */
 const same: Readonly<Record<string, readonly Config[]>> = {
+  "gpt_neo": [
+    { "attention_layers": undefined, "intermediate_size": 96, "activation_function": "gelu_new" },
+    { "num_layers": undefined, "num_hidden_layers": 4 },
+    { "num_heads": undefined, "num_attention_heads": 3 },
+  ],
   gptj: [
     { "n_inner": null, "activation_function": "gelu_new", "tie_word_embeddings": false },
     { "n_embd": undefined, "hidden_size": 24, "n_layer": undefined, "num_hidden_layers": 3 },
