@@ -31,7 +31,7 @@ import {
 } from "../data/data_set.ts";
 import { dataSetSources } from "../data/data_sets.ts";
 import { fetchDataSet, isFetchable, takeDataSet } from "../data/obtain.ts";
-import { counted } from "../results/table_text.ts";
+import { counted } from "../quantities.ts";
 import { environmentVariable } from "../system.ts";
 
 /** Where data sets are listed and where they lie. */

@@ -5,14 +5,13 @@
 import { type Estimate, estimateRun } from "../experiment/estimate.ts";
 import { describeExcess } from "../experiment/memory_need.ts";
 import { sideNetRemarks } from "../checkpoint/sidenets.ts";
-import { gibibytes } from "../runtime/gibibytes.ts";
 import { machineMemoryBytes } from "../system.ts";
 import { kindOf } from "../evaluation/evaluations.ts";
 import { modelName } from "../evaluation/models.ts";
 import type { ResolvedRun } from "../experiment/resolve.ts";
 import type { Environment } from "../results/environment.ts";
 import { formatVariation, type RunState } from "../results/records.ts";
-import { counted } from "../results/table_text.ts";
+import { counted, gibibytes } from "../quantities.ts";
 import { isDamage, readRunSummary } from "../results/read_runs.ts";
 import { repetitionRemarks, runPath } from "../queue/run_lifecycle.ts";
 import { describeSources } from "./missing_data.ts";

@@ -6,7 +6,7 @@ import { experimentTables } from "../results/evaluation_table.ts";
 import { ifThere, makeFolder, writeAtomically } from "../files.ts";
 import { experimentReport, type Report } from "../results/report.ts";
 import { type IndexedReport, reportIndex } from "../results/report_index.ts";
-import { counted } from "../results/table_text.ts";
+import { counted } from "../quantities.ts";
 import { runsIn } from "./table.ts";
 
 /** Name of the page of an experiment. */

@@ -1,7 +1,7 @@
 /** Runs and their states in the text of commands. */
 import type { Output } from "../command_line.ts";
 import type { RunPaths } from "../results/read_runs.ts";
-import { counted } from "../results/table_text.ts";
+import { counted } from "../quantities.ts";
 
 /** Counts runs by state: `8 runs: 1 completed, 7 planned`. */
 export function countStates(states: readonly string[]): string {

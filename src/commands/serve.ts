@@ -16,7 +16,7 @@ import { failureText } from "../errors.ts";
 import { bankBytes } from "../experiment/memory_need.ts";
 import type { LongMemModel } from "../longmem/longmem_model.ts";
 import { Interruption } from "../queue/interruption.ts";
-import { gibibytes } from "../runtime/gibibytes.ts";
+import { gibibytes } from "../quantities.ts";
 import { CompletionServer } from "../serving/server.ts";
 import { machineMemoryBytes } from "../system.ts";
 import { listen, portFlag, portOf } from "./listening.ts";

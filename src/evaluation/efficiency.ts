@@ -11,6 +11,7 @@
  * numbers depend on the machine and its other load; compare the ratios to the first model. Version 1.
  */
 import { z } from "zod";
+import { defined } from "../defined.ts";
 import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
 import type { SampleRecord } from "../results/records.ts";
 import { type Estimate, median } from "../statistics/estimates.ts";
@@ -55,13 +56,13 @@ export function efficiencySample(
   point: EfficiencyPoint,
   { milliseconds, filledTokens, peakMebibytes }: EfficiencyMeasurement,
 ): SampleRecord {
-  return {
+  return defined({
     item: String(point.totalTokens),
     ...point,
-    ...(filledTokens && { filledTokens }),
+    filledTokens,
     milliseconds,
-    ...(peakMebibytes !== undefined && { peakMebibytes }),
-  };
+    peakMebibytes,
+  });
 }
 
 /** A record as metrics need it. */

@@ -1,11 +1,12 @@
 /**
  * Measures: the numbers that an evaluation takes from its records, and the metrics that follow from them.
  */
+import { defined } from "../defined.ts";
 import type { MetricKey } from "../results/metric_catalog.ts";
 import { isSameMetric } from "../results/metric_catalog.ts";
-import type { ItemSums } from "../results/paired_comparison.ts";
+import { estimateOfSums, type ItemSums } from "../results/paired_comparison.ts";
 import type { Metric } from "../results/records.ts";
-import { type Estimate, perplexity, ratio, ratioDifference } from "../statistics/estimates.ts";
+import { type Estimate, ratio, ratioDifference } from "../statistics/estimates.ts";
 
 /** A number of one model, computed from its records of items. */
 export interface Measure extends Omit<MetricKey, "over"> {
@@ -76,23 +77,24 @@ export function metricsOf(
       readonly higherIsBetter?: boolean | undefined;
       readonly total: number | undefined;
     },
-  ): Metric => ({
-    evaluation,
-    model,
-    name: key.name,
-    measure: key.measure,
-    ...(key.at && { at: key.at }),
-    ...(key.over !== undefined && { over: key.over }),
-    value,
-    ...(stderr !== undefined && { stderr }),
-    ...(ci95 && { ci95 }),
-    n,
-    ...(total !== undefined && { total }),
-    unit,
-    higherIsBetter,
-    metricVersion: version(key.measure),
-    ...(modelVersion !== undefined && { modelVersion }),
-  });
+  ): Metric =>
+    defined({
+      evaluation,
+      model,
+      name: key.name,
+      measure: key.measure,
+      at: key.at,
+      over: key.over,
+      value,
+      stderr,
+      ci95,
+      n,
+      total,
+      unit,
+      higherIsBetter,
+      metricVersion: version(key.measure),
+      modelVersion,
+    });
   return [
     ...measures.map((measure) =>
       metricOf({ ...measure, over: undefined }, estimateOf(measure), {
@@ -128,15 +130,6 @@ export function metricsOf(
 function estimateOf({ sums, estimate, n }: Measure): Estimate {
   const computed = estimate ?? estimateOfSums(sums!);
   return n === undefined ? computed : { ...computed, n };
-}
-
-/** The ratio of sums over items, or its exponential, with its uncertainty. */
-export function estimateOfSums(
-  { numerators, denominators, exponential, clusters }: ItemSums,
-): Estimate {
-  return (exponential ? perplexity : ratio)(numerators, denominators, {
-    clusters: clusters?.names,
-  });
 }
 
 /** The difference of two ratios of sums, paired by item; items that count for one of the models alone add nothing to the other's sums. */

@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
-import type { ItemSums } from "../results/paired_comparison.ts";
+import { estimateOfSums, type ItemSums } from "../results/paired_comparison.ts";
 import type { SampleRecord } from "../results/records.ts";
 import {
   type Estimate,
@@ -23,7 +23,7 @@ import {
   documentKind,
   type ReadDocument,
 } from "./shared/document_evaluation.ts";
-import { estimateOfSums, type Measure, type MeasuredDifference, sumsOver } from "./measure.ts";
+import { type Measure, type MeasuredDifference, sumsOver } from "./measure.ts";
 import type { DocumentSegments } from "../text/segments.ts";
 import type { LanguageModel } from "./shared/language_model.ts";
 import { meanOf } from "./shared/other_texts.ts";

@@ -16,7 +16,7 @@ import { attentionSizes, hasChunkAttention } from "../memory/chunk_attention.ts"
 import { capacityChunks, type MemoryConfig } from "../memory/config.ts";
 import { wordsOfVector } from "../memory/packed_vectors.ts";
 import { vectorTableBytes } from "../memory/vector_table.ts";
-import { gibibytes } from "../runtime/gibibytes.ts";
+import { gibibytes } from "../quantities.ts";
 import { machineMemoryBytes } from "../system.ts";
 import type { TrainingConfig } from "../training/config.ts";
 import { pretrainingOf } from "./backbones.ts";

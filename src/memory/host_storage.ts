@@ -1,5 +1,5 @@
 import type { Device, DeviceTensor, ElementCopy, HostArray } from "../runtime/device.ts";
-import { gibibytes } from "../runtime/gibibytes.ts";
+import { gibibytes } from "../quantities.ts";
 import {
   environmentVariable,
   machineMemoryBytes,

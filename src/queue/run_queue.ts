@@ -11,7 +11,7 @@ import {
   type RunSummary,
 } from "../results/records.ts";
 import { changedInputs, describeChanges } from "../runner/inputs.ts";
-import { counted } from "../results/table_text.ts";
+import { counted } from "../quantities.ts";
 import { recordVariation } from "../results/run_folder.ts";
 import { failureText, isUnready } from "../errors.ts";
 import { describeHolder, LostLockError } from "../lock.ts";

@@ -3,6 +3,7 @@
  */
 import { cpus, release, totalmem } from "node:os";
 import process from "node:process";
+import { defined } from "../defined.ts";
 import { type ClusterTask, currentTask } from "../cluster/cluster_task.ts";
 import { hostName } from "../permitted.ts";
 import { type CodeVersion, readCodeVersion } from "./code_version.ts";
@@ -34,8 +35,7 @@ export interface Environment extends CodeVersion {
 
 /** Describes the code and the machine as they are now. */
 export async function currentEnvironment(): Promise<Environment> {
-  const host = hostName(), cluster = currentTask();
-  return {
+  return defined({
     startedAt: new Date().toISOString(),
     ...await codeVersion(),
     deno: Deno.version.deno,
@@ -45,9 +45,9 @@ export async function currentEnvironment(): Promise<Environment> {
     cpu: cpus()[0]?.model ?? "unknown",
     cores: navigator.hardwareConcurrency,
     memoryBytes: totalmem(),
-    ...(host !== undefined && { host }),
-    ...(cluster && { cluster }),
-  };
+    host: hostName(),
+    cluster: currentTask(),
+  });
 }
 
 /** Most main memory that this process has held so far. */

@@ -2,10 +2,12 @@
  * Measurements of runs as tables: for each evaluation of an experiment models by metrics, seeds together.
  */
 import { basename, dirname } from "node:path";
+import { defined } from "../defined.ts";
 import {
   compare,
   compareApart,
   type Difference,
+  estimateOfSums,
   fewestItems,
   holdsZero,
   type ItemSums,
@@ -16,13 +18,7 @@ import type { CataloguedRun, MetricAxis, MetricCatalog, MetricLabel } from "./me
 import type { Metric } from "./records.ts";
 import { bySweptValues, replicaGroups, sweptHeadings, variations } from "./seed_groups.ts";
 import type { DamagedRun, RunRecord } from "./read_runs.ts";
-import {
-  effectiveItems,
-  mean,
-  perplexity,
-  proportionInterval,
-  ratio,
-} from "../statistics/estimates.ts";
+import { effectiveItems, mean, proportionInterval } from "../statistics/estimates.ts";
 import { runCommandOf, type UnfinishedRun, unfinishedRuns } from "./resume_command.ts";
 
 /** A number of a table: of one model, by one metric, over all seeds. */
@@ -119,10 +115,9 @@ export function experimentTables(
 ): ExperimentTables[] {
   return [...Map.groupBy(all, ({ summary }) => summary.experiment)].map(
     ([experiment, runs]) => {
-      const { question } = runs[0].summary;
-      return {
+      return defined({
         experiment,
-        ...(question !== undefined && { question }),
+        question: runs[0].summary.question,
         labels: labelsOf(runs),
         runs,
         tables: tablesOf(runs, catalog),
@@ -132,7 +127,7 @@ export function experimentTables(
           ...staleRemarks(runs),
         ],
         unfinished: unfinishedRuns(runs),
-      };
+      });
     },
   );
 }
@@ -154,15 +149,8 @@ export function catalogued(record: RunRecord, catalog: MetricCatalog): Catalogue
     const sums = catalog.sums(record, metric);
     if (!sums) return metric;
     const { stderr: _stderr, ci95: _ci95, ...measured } = metric;
-    const { numerators, denominators, exponential, clusters } = sums;
-    const { stderr, ci95 } = (exponential ? perplexity : ratio)(numerators, denominators, {
-      clusters: clusters?.names,
-    });
-    const recomputed = {
-      ...measured,
-      ...(stderr !== undefined && { stderr }),
-      ...(ci95 && { ci95: [...ci95] as const }),
-    };
+    const { stderr, ci95 } = estimateOfSums(sums);
+    const recomputed = defined({ ...measured, stderr, ci95 });
     sumsOf.set(recomputed, sums);
     return recomputed;
   });
@@ -377,19 +365,21 @@ function groupRows(
       const baseline = rows[0]?.cells[i];
       const difference = sums && baseline?.sums
         ? compare(sums, baseline.sums)
-        : column.isGain && ownDifference(metrics, ofAll);
+        : column.isGain
+        ? ownDifference(metrics, ofAll)
+        : undefined;
       const independent = sums?.map(overClusters);
       const over = independent && {
         count: Math.min(...independent.map(({ items }) => items.length)),
         unit: independent[0].unit ?? "items",
       };
-      return {
+      return defined({
         ...aggregate(metrics, { count: over?.count, isProportion: column.isProportion }),
-        ...(over && { over }),
-        ...(difference && { difference }),
-        ...(sums && { sums }),
+        over,
+        difference,
+        sums,
         best: false,
-      };
+      });
     });
     if (!cells.some((cell) => cell)) continue;
     const isMain = group.some((run) => catalog.isMain(run, { evaluation, model }));
@@ -415,12 +405,14 @@ export function compareCells(
   if (!first || !second) return undefined;
   const paired = first.sums && second.sums && compare(first.sums, second.sums);
   if (paired) return paired;
-  const [estimate, other] = [first, second].map(({ value, ci95, metrics, over, sums }) => ({
-    value,
-    ...(ci95 && { ci95 }),
-    n: over?.count ?? Math.min(...metrics.map(({ n }) => n)),
-    ...(sums && { effective: leastEffectiveItems(sums) }),
-  }));
+  const [estimate, other] = [first, second].map(({ value, ci95, metrics, over, sums }) =>
+    defined({
+      value,
+      ci95,
+      n: over?.count ?? Math.min(...metrics.map(({ n }) => n)),
+      effective: sums && leastEffectiveItems(sums),
+    })
+  );
   return compareApart(estimate, other);
 }
 
@@ -436,10 +428,7 @@ export function uncertaintyOf(
   if (isProportion && isAllAlike({ value, stderr })) {
     return { ci95: proportionInterval(value * count, count) };
   }
-  return {
-    ...(stderr !== undefined && { stderr }),
-    ...(ci95 && { ci95: isProportion ? withinReach(ci95) : ci95 }),
-  };
+  return defined({ stderr, ci95: ci95 && isProportion ? withinReach(ci95) : ci95 });
 }
 
 /** Properties of a metric beyond its record. */
@@ -523,10 +512,10 @@ function ownDifference(
   // Student's intervals know of few items; that of a single seed stands as it was recorded.
   const overItems = metrics.length === 1 ? metrics[0].ci95! : intervalOfOne(metrics)!;
   const interval = withBoth(value, overItems, overSeeds);
-  return {
+  return defined({
     value,
     overItems,
-    ...(overSeeds && { overSeeds }),
+    overSeeds,
     interval,
     items,
     unit: independent?.[0].unit ?? "items",
@@ -534,7 +523,7 @@ function ownDifference(
     differing,
     seeds: metrics.length,
     insideNoise: Math.min(items, differing) < fewestItems || holdsZero(interval),
-  };
+  });
 }
 
 function withBest(rows: readonly TableRow[], columns: readonly TableColumn[]): TableRow[] {

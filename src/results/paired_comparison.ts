@@ -1,9 +1,17 @@
 /**
  * Differences between models that were scored on the same items, and whether they are more than noise.
  */
+import { defined } from "../defined.ts";
 import { bootstrapInterval } from "../statistics/bootstrap.ts";
 import { simultaneousFactor } from "../statistics/distributions.ts";
-import { effectiveItems, type Estimate, mean, sumByCluster } from "../statistics/estimates.ts";
+import {
+  effectiveItems,
+  type Estimate,
+  mean,
+  perplexity,
+  ratio,
+  sumByCluster,
+} from "../statistics/estimates.ts";
 
 /**
  * A metric as a ratio of two sums over items, so that it can be computed for any draw of the items: nats and tokens of
@@ -125,20 +133,20 @@ export function compare(
     : overDrawn;
   const interval = overItems && withBoth(value, overItems, overSeeds);
   const differing = Math.max(...pairs.map(differingItems));
-  return {
+  return defined({
     value,
-    ...(overItems && { overItems }),
-    ...(overSeeds && { overSeeds }),
-    ...(interval && { interval }),
+    overItems,
+    overSeeds,
+    interval,
     items,
     unit: first[0].unit ?? "items",
     effective: Math.min(effective, across?.effective ?? Infinity),
-    ...(across && { isCrossed: true as const }),
+    isCrossed: across && true as const,
     differing,
     seeds: first.length,
     insideNoise: !interval || differing < fewestItems || holdsZero(interval) ||
       across?.insideNoise === true,
-  };
+  });
 }
 
 /** A number that was measured by itself. */
@@ -276,4 +284,13 @@ export function metricOf(sums: ItemSums, indices?: ArrayLike<number>): number {
   }
   const value = numerator / denominator;
   return exponential ? Math.exp(value) : value;
+}
+
+/** The ratio of sums over items, or its exponential, with its uncertainty. */
+export function estimateOfSums(
+  { numerators, denominators, exponential, clusters }: ItemSums,
+): Estimate {
+  return (exponential ? perplexity : ratio)(numerators, denominators, {
+    clusters: clusters?.names,
+  });
 }

@@ -78,7 +78,7 @@ function reproductionOf(
     config.columns.flatMap(({ column, metric, evaluation: ofColumn }): ReproducedCell[] => {
       const evaluation = ofRow ?? ofColumn;
       const published = values.find((value) => value.row === row && value.column === column)!;
-      const found = findCells(tables, { model, metric, ...(evaluation && { evaluation }) })
+      const found = findCells(tables, { model, metric, evaluation })
         .filter(({ row }) => row.runs.some((run) => runs.includes(run)));
       if (found.length === 0) return [{ published, verdict: "no-verdict" }];
       return found.map(({ row, cell, unit }) => {
@@ -103,7 +103,7 @@ function reproductionOf(
 
 function findCells(
   tables: readonly EvaluationTable[],
-  wanted: { model: string; metric: string; evaluation?: string },
+  wanted: { model: string; metric: string; evaluation: string | undefined },
 ): { row: TableRow; cell: TableCell; unit: string }[] {
   const { model, metric, evaluation } = wanted;
   const table = tables.find(({ columns, ...candidate }) =>

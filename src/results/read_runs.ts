@@ -1,6 +1,7 @@
 /**
  * Runs as they lie in results folders, for those who only read them.
  */
+import { defined } from "../defined.ts";
 import { atRecordedPaths } from "../declaration/identity.ts";
 import { join } from "node:path";
 import { isForeseen } from "../errors.ts";
@@ -188,7 +189,6 @@ export async function readRunRecord(path: string, checkItems?: CheckItems): Prom
   if (!summary) throw new Deno.errors.NotFound(`Cannot read run "${path}" as it has no summary`);
   const isCompleted = summary.state === "completed";
   const declaration = await readDeclaration(join(path, "experiment.json"));
-  const environment = await readEnvironment(join(path, "environment.json"));
   const samples = new Map<string, readonly SampleRecord[]>();
   for (const evaluation of new Set(summary.metrics.map(({ evaluation }) => evaluation))) {
     const kind = kindOf(declaration, evaluation);
@@ -198,15 +198,15 @@ export async function readRunRecord(path: string, checkItems?: CheckItems): Prom
   const entries = await Array.fromAsync(Deno.readDir(path));
   const inspections = entries.map(({ name }) => name)
     .filter((name) => name.endsWith(inspectionEnding)).sort();
-  return {
+  return defined({
     path,
     summary,
-    ...(declaration && { declaration }),
-    ...(environment && { environment }),
+    declaration,
+    environment: await readEnvironment(join(path, "environment.json")),
     samples,
     training: await readMetricsRecords(path, { isCompleted }),
-    ...(inspections.length > 0 && { inspections }),
-  };
+    inspections: inspections.length > 0 ? inspections : undefined,
+  });
 }
 
 /** How the names of pages end that `inspect` writes. */

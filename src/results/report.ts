@@ -15,7 +15,8 @@ import { formatVariation, type RunEnvironment } from "./records.ts";
 import { inspectionEnding, type RunFacts } from "./read_runs.ts";
 import { htmlLegend } from "./table.ts";
 import { unfinishedText } from "./resume_command.ts";
-import { counted, type TableText, tableText } from "./table_text.ts";
+import { counted, gibibytes } from "../quantities.ts";
+import { type TableText, tableText } from "./table_text.ts";
 
 export interface Report {
   readonly html: string;
@@ -158,7 +159,6 @@ function environmentFacts(environment: RunEnvironment): [string, string][] {
   const { commit, dirty, declarationFile, startedAt, device, deno, packages } = environment;
   const { system, cpu, cores, memoryBytes, wallSeconds, peakMemoryBytes, hashes, earlier } =
     environment;
-  const gibibytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
   const began = earlier.map(({ startedAt }) => startedAt).join(", ");
   const versions = Object.entries({ Deno: deno, ...packages });
   const facts: Record<string, string> = {

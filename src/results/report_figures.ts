@@ -1,6 +1,7 @@
 /**
  * The figures of a report.
  */
+import { defined } from "../defined.ts";
 import {
   type EvaluationTable,
   type ExperimentTables,
@@ -63,7 +64,7 @@ function mainColumn({ columns }: EvaluationTable): number {
 }
 
 function measured({ value, stderr, ci95 }: TableCell) {
-  return { value, ...(stderr !== undefined && { stderr }), ...(ci95 && { ci95 }) };
+  return defined({ value, stderr, ci95 });
 }
 
 function valueAxis(
@@ -455,7 +456,7 @@ function quantityFigures(group: TrainingGroup): ReportFigure[] {
       ...(all.length > 1 && series.length === 1 ? ["the same of all"] : []),
       ...thinningNote(group),
     ];
-    const y = { label: title, ...(unit !== undefined && { unit }), fromZero: true } as const;
+    const y = defined({ label: title, unit, fromZero: true } as const);
     return stepFigure(group, { file: `-${name}`, title, y, series, notes });
   });
 }

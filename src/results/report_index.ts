@@ -6,7 +6,7 @@ import { Html, htmlList, htmlPage, markup } from "./html.ts";
 import { findingTexts } from "./interpretation.ts";
 import type { MetricCatalog } from "./metric_catalog.ts";
 import type { ReportFigure } from "./report_figures.ts";
-import { counted } from "./table_text.ts";
+import { counted } from "../quantities.ts";
 import reportStyles from "./report.css" with { type: "text" };
 import indexStyles from "./report_index.css" with { type: "text" };
 import theme from "./theme.css" with { type: "text" };

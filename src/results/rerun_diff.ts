@@ -2,6 +2,7 @@
  * Differences between a recorded run and its re-run: code, machine, inputs, measurements.
  */
 import { join } from "node:path";
+import { defined } from "../defined.ts";
 import type { Environment } from "./environment.ts";
 import { readEnvironment, readSummary, type RunEnvironment, type RunSummary } from "./records.ts";
 
@@ -20,13 +21,11 @@ export interface RecordedRun {
  * @throws {SyntaxError} Where a file is none of a record.
  */
 export async function readRecordedRun(path: string): Promise<RecordedRun> {
-  const environment = await readEnvironment(join(path, "environment.json"));
-  const summary = await readSummary(join(path, "summary.json"));
-  return {
+  return defined({
     path,
-    ...(environment && { environment }),
-    ...(summary && { summary }),
-  };
+    environment: await readEnvironment(join(path, "environment.json")),
+    summary: await readSummary(join(path, "summary.json")),
+  });
 }
 
 /** Differences known before the run begins, a sentence each; none if code and machine are those of the record. */

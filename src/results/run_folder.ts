@@ -18,6 +18,7 @@
  * is killed, its folder can be opened again and nothing finished is lost.
  */
 import { join } from "node:path";
+import { defined } from "../defined.ts";
 import {
   ifThere,
   makeFolder,
@@ -142,13 +143,13 @@ export class RunFolder {
     const variation = { ...earlier?.variation, ...identity.variation };
     const folder = new RunFolder(
       path,
-      {
+      defined({
         state,
         ...identity,
-        ...(Object.keys(variation).length > 0 && { variation }),
-        ...(error !== undefined && { error }),
+        variation: Object.keys(variation).length > 0 ? variation : undefined,
+        error,
         metrics,
-      },
+      }),
       await continuedEnvironment(join(path, "environment.json"), options.environment, state),
       options,
     );
@@ -186,12 +187,7 @@ export class RunFolder {
     if (details === undefined) await writing(path, () => removeIfThere(path));
     else await writeAtomically(path, details);
     const { error: _earlier, metrics, state: _state, ...identity } = this.#summary;
-    await this.#writeSummary({
-      state,
-      ...identity,
-      ...(error !== undefined && { error }),
-      metrics,
-    });
+    await this.#writeSummary(defined({ state, ...identity, error, metrics }));
   }
 
   /** Records metrics; one of the same evaluation, model and name takes the place of the earlier. */
@@ -397,13 +393,13 @@ async function continuedEnvironment(
   if (recorded === undefined) return { ...environment, hashes: {}, earlier: [] };
   const { hashes, inputs, taken, earlier, ...last } = recorded;
   // A run that was only planned has no earlier part.
-  return {
+  return defined({
     ...environment,
     hashes,
-    ...(inputs && { inputs }),
-    ...(taken && { taken }),
+    inputs,
+    taken,
     earlier: state === "planned" ? earlier : [...earlier, last],
-  };
+  });
 }
 
 /** Records the variation of a run, in the summary that an earlier part of it, or another declaration, left. */
@@ -411,10 +407,8 @@ export async function recordVariation(path: string, variation: Variation): Promi
   const { metrics, error, ...summary } = (await readSummary(path))!;
   const merged = { ...summary.variation, ...variation };
   if (JSON.stringify(merged) === JSON.stringify(summary.variation ?? {})) return;
-  await writeAtomically(
-    path,
-    toJson({ ...summary, variation: merged, ...(error !== undefined && { error }), metrics }),
-  );
+  // JSON leaves out what is undefined.
+  await writeAtomically(path, toJson({ ...summary, variation: merged, error, metrics }));
 }
 
 /** Waits until what was appended to a file is on the disk; makes the file where it is missing. */

@@ -27,11 +27,6 @@ export interface CellText {
   readonly best?: boolean;
 }
 
-/** A number with its noun: `1 run`, `2 runs`. */
-export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
-}
-
 export function tableText(
   table: EvaluationTable,
   labels: readonly string[],

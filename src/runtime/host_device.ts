@@ -15,6 +15,7 @@ import {
 } from "./device.ts";
 import { InputRangeError, messageOf } from "../errors.ts";
 import { checkedFeeds } from "./feeds.ts";
+import { counted } from "../quantities.ts";
 import { environmentVariable, machineCores, processorName } from "../system.ts";
 
 type Ort = EngineModules["cpu"];
@@ -41,9 +42,7 @@ export async function openHostDevice(
   return {
     kind,
     description: kind === "cpu"
-      ? `${processorName() ?? "unknown processor"}, ${threads} thread${
-        threads === 1 ? "" : "s"
-      }, onnxruntime-node`
+      ? `${processorName() ?? "unknown processor"}, ${counted(threads, "thread")}, onnxruntime-node`
       : "WebAssembly, 1 thread, onnxruntime-web",
     reason: options.reason,
     blockBytes: 2 * 2 ** 20, // two cores' second-level caches

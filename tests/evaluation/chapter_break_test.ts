@@ -10,11 +10,10 @@ import {
   textsOfOtherWorks,
   textsOfQuestions,
 } from "../../src/evaluation/chapter_break.ts";
-import { estimateOfSums } from "../../src/evaluation/measure.ts";
 import type { PromptedModel } from "../../src/evaluation/shared/language_model.ts";
 import { severalOtherTexts } from "../../src/evaluation/shared/other_texts.ts";
 import type { SampleRecord } from "../../src/results/records.ts";
-import { metricOf } from "../../src/results/paired_comparison.ts";
+import { estimateOfSums, metricOf } from "../../src/results/paired_comparison.ts";
 import { assert, assertClose, test } from "../testing.ts";
 import { pad } from "./small_documents.ts";
 

@@ -8,6 +8,7 @@
  * before they write one.
  */
 import { z } from "zod";
+import { defined } from "../../defined.ts";
 import { InputRangeError } from "../../errors.ts";
 import type { MetricKey, MetricLabel } from "../../results/metric_catalog.ts";
 import type { SampleRecord } from "../../results/records.ts";
@@ -196,12 +197,7 @@ export function chanceRecords(items: readonly BenchmarkItem[]): SampleRecord[] {
 }
 
 function namesOf({ name, task, length, cluster }: BenchmarkItem) {
-  return {
-    item: name,
-    ...(cluster !== undefined && { cluster }),
-    task,
-    ...(length !== undefined && { length }),
-  };
+  return defined({ item: name, cluster, task, length });
 }
 
 /** Number of the tasks that are scored here. */
@@ -293,10 +289,7 @@ export function benchmarkMeasures(records: readonly BenchmarkRecord[]): Measure[
       );
       const weigh = (task: string, sum: number) =>
         sum * (byTask.size === 1 ? 1 : 1 / ofTask.get(task)!);
-      const at = {
-        ...(task !== undefined && { task }),
-        ...(length !== undefined && { length }),
-      };
+      const at = defined({ task, length });
       const name = measure + (task === undefined ? "" : ` of ${task}`) +
         (length === undefined ? "" : ` at ${length}`);
       return [{

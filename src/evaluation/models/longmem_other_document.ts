@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { defined } from "../../defined.ts";
 import { positiveInteger } from "../../declaration/fields.ts";
 import type { Accepts, Assert, Declared } from "../../declaration/part.ts";
 import { type ModelKind, trainedParts } from "../model_kind.ts";
@@ -41,9 +42,7 @@ function textsOf(config: Config): number {
 export const longMemOtherDocument: ModelKind<Declared<OtherDocumentModel, "model">, Config> = {
   schema,
   fill: ({ model, texts = 1, windowTokens }) =>
-    texts === 1 && windowTokens === undefined
-      ? model
-      : { model, texts, ...(windowTokens === undefined ? {} : { windowTokens }) },
+    texts === 1 && windowTokens === undefined ? model : defined({ model, texts, windowTokens }),
   nameOf(config) {
     const texts = textsOf(config);
     const name = typeof config === "string" ? config : config.model;

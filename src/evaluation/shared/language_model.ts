@@ -206,9 +206,10 @@ export interface ClusteredDocument extends ReadableDocument {
 export function otherDocuments<Document extends ClusteredDocument>(
   documents: readonly Document[],
 ): Document[] {
+  const groups = Map.groupBy(documents.keys(), (i) => documents[i].group);
   return documents.map((document, i) => {
-    const following = [...documents.slice(i + 1), ...documents.slice(0, i)]
-      .filter(({ group }) => group === document.group);
+    const own = groups.get(document.group)!, at = own.indexOf(i);
+    const following = [...own.slice(at + 1), ...own.slice(0, at)].map((other) => documents[other]);
     if (following.length === 0) {
       throw new InputRangeError(
         "Cannot read another document as there is none: current number of documents is 1, allowed are 2 and more",

@@ -7,7 +7,7 @@ import {
   chanceRecords,
   writeItems,
 } from "../../../src/evaluation/benchmarks/benchmark.ts";
-import { estimateOfSums } from "../../../src/evaluation/measure.ts";
+import { estimateOfSums } from "../../../src/results/paired_comparison.ts";
 import { assert, test } from "../../testing.ts";
 import { otherDocuments } from "../../../src/evaluation/shared/language_model.ts";
 import { ScriptedModel } from "../scripted_model.ts";
