@@ -13,6 +13,7 @@ import { longMemGpt2 } from "./architectures/longmem_gpt2.ts";
 import { mistral } from "./architectures/mistral.ts";
 import { olmo2 } from "./architectures/olmo2.ts";
 import { opt } from "./architectures/opt.ts";
+import { phi } from "./architectures/phi.ts";
 import { qwen2 } from "./architectures/qwen2.ts";
 import { qwen3 } from "./architectures/qwen3.ts";
 import type { BackboneShape } from "./shape.ts";
@@ -33,6 +34,7 @@ const included: readonly Architecture[] = [
   opt,
   gptJ,
   gptNeo,
+  phi,
   olmo2,
 ];
 

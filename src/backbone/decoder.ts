@@ -84,7 +84,7 @@ export interface DecoderPlan {
   scoreScale?(block: number): number;
   /** Which projections of the attention have biases. */
   readonly attentionBias: { readonly qkv: boolean; readonly out: boolean };
-  /** Whether queries and keys have an RMS norm, of each head or of all heads together; absent: they have none. */
+  /** Whether queries and keys have such a norm, too, of each head or of all heads together; absent: they have none. */
   readonly queryKeyNorms?: "of each head" | "of all heads";
   readonly mlp: {
     /** Whether the activation of one projection multiplies another. */
@@ -227,7 +227,8 @@ function blockTensors(
   addLinear("attention.v", [K * D, E], bias.qkv);
   if (plan.queryKeyNorms) {
     const [ofQueries, ofKeys] = plan.queryKeyNorms === "of each head" ? [D, D] : [H * D, K * D];
-    shapes.set("attention.q_norm.weight", [ofQueries]).set("attention.k_norm.weight", [ofKeys]);
+    addNorm(shapes, "attention.q_norm", ofQueries, plan.norm.kind);
+    addNorm(shapes, "attention.k_norm", ofKeys, plan.norm.kind);
   }
   addLinear("attention.out", [E, H * D], bias.out);
   if (after) addNorm(shapes, "attention_output_norm", E, plan.norm.kind);
@@ -298,8 +299,7 @@ function block(
     const [N, width] = projected.shape;
     const size = plan.queryKeyNorms === "of each head" ? D : width;
     const rows = reshape(projected, [N * width / size, size]);
-    const normedRows = rmsNorm(rows, weights(`attention.${name}_norm.weight`), plan.norm.epsilon);
-    return reshape(normedRows, [N, width]);
+    return reshape(norm(rows, weights, `attention.${name}_norm`, plan.norm), [N, width]);
   };
   const q = project("q"), k = project("k"), v = project("v");
   const { turn, turnBy } = positions;

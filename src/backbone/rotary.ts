@@ -47,6 +47,14 @@ export const ropeScaling = z.discriminatedUnion("kind", [
 /** The type of {@linkcode ropeScaling}. */
 export type RopeScaling = Readonly<z.output<typeof ropeScaling>>;
 
+/** Form of the part of each head's channels that turns. */
+export const share = z.number().positive().max(1).describe("numbers above 0, up to 1");
+
+/** Channels of a head that turn. */
+export function rotatedChannels(headDim: number, share: number): number {
+  return Math.trunc(headDim * share);
+}
+
 /** How queries and keys turn. */
 export interface Rotation {
   /** Radians a token, one for each two channels. */

@@ -36,6 +36,7 @@ const settings = new Map<string, readonly Record<string, unknown>[]>([
   ["qwen3", [{ keyValueHeads: 3, headDim: 6 }]],
   ["gptj", [{ rotatedChannels: 2 }]],
   ["gpt_neo", [{ positions: 64, windowTokens: 4, windowedBlocks: [1, 3] }]],
+  ["phi", [{ keyValueHeads: 2, headNorms: true }]],
   ["opt", [{ positions: 64, activation: "gelu" }]],
   ["olmo2", [{ keyValueHeads: 2, headDim: 6 }]],
   ["gpt_neox", [{ rotatedShare: 0.5 }, { parallel: false, rotatedShare: 1, ropeScaling: yarn }]],

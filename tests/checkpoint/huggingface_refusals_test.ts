@@ -23,6 +23,18 @@ const refused: Readonly<Record<string, readonly [Config, RegExp][]>> = {
     [{ "rotary_dim": null }, /rotary_dim is missing/],
     [{ "layer_norm_eps": 1e-3 }, /layer_norm_eps .*0.001, allowed are 0.00001/],
   ],
+  phi: [
+    [
+      { "head_dim": 16 },
+      /head_dim .*16, allowed are 8, as hidden_size and num_attention_heads say/,
+    ],
+    [{ "partial_rotary_factor": 0.4 }, /partial_rotary_factor .*0.4, .* even number/],
+    [
+      { "rope_parameters": { "partial_rotary_factor": 0.25 } },
+      /rope_parameters.partial_rotary_factor .*0.25, allowed are 0.5, as partial_rotary_factor says/,
+    ],
+    [{ "num_key_value_heads": 3 }, /heads must be a multiple of keyValueHeads/],
+  ],
   opt: [
     [{ "do_layer_norm_before": false }, /do_layer_norm_before .*false, allowed are true/],
     [{ "layer_norm_elementwise_affine": false }, /elementwise_affine .*false, allowed are true/],
@@ -42,6 +54,18 @@ const same: Readonly<Record<string, readonly Config[]>> = {
   gptj: [
     { "n_inner": null, "activation_function": "gelu_new", "tie_word_embeddings": false },
     { "n_embd": undefined, "hidden_size": 24, "n_layer": undefined, "num_hidden_layers": 3 },
+  ],
+  phi: [
+    { "partial_rotary_factor": undefined, "num_key_value_heads": null, "head_dim": 8 },
+    {
+      "partial_rotary_factor": undefined,
+      "rope_theta": undefined,
+      "rope_parameters": {
+        "rope_type": "default",
+        "rope_theta": 10_000,
+        "partial_rotary_factor": 0.5,
+      },
+    },
   ],
   opt: [
     { "word_embed_proj_dim": undefined, "do_layer_norm_before": undefined },

@@ -3,9 +3,7 @@ import { z } from "zod";
 import { positiveNumber, trueOrFalse } from "../../declaration/fields.ts";
 import { activation, decoder } from "../decoder.ts";
 import { readActivation, readEpsilon, readRope, sourcesByName } from "../huggingface_settings.ts";
-import { ropeScaling, rotary } from "../rotary.ts";
-
-const share = z.number().positive().max(1).describe("numbers above 0, up to 1");
+import { ropeScaling, rotary, rotatedChannels, share } from "../rotary.ts";
 
 const settings = z.strictObject({
   epsilon: positiveNumber.default(1e-5),
@@ -19,11 +17,6 @@ const settings = z.strictObject({
   attentionBias: trueOrFalse.default(true),
   tied: trueOrFalse.default(false),
 });
-
-/** Channels of a head that turn; of an odd number the one behind them does, too. */
-function rotatedChannels(headDim: number, share: number): number {
-  return Math.trunc(headDim * share);
-}
 
 export const gptNeoX = decoder({
   name: "gpt_neox",
