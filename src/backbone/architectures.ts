@@ -14,6 +14,7 @@ import { mistral } from "./architectures/mistral.ts";
 import { olmo2 } from "./architectures/olmo2.ts";
 import { opt } from "./architectures/opt.ts";
 import { phi } from "./architectures/phi.ts";
+import { phi3 } from "./architectures/phi3.ts";
 import { qwen2 } from "./architectures/qwen2.ts";
 import { qwen3 } from "./architectures/qwen3.ts";
 import type { BackboneShape } from "./shape.ts";
@@ -36,6 +37,7 @@ const included: readonly Architecture[] = [
   gptNeo,
   phi,
   olmo2,
+  phi3,
 ];
 
 /** Every architecture by its name, which declarations and checkpoints have. */

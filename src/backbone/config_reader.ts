@@ -90,6 +90,12 @@ export class ConfigReader {
     return this.value(name) === undefined ? this.#missing([name]) : this.positiveNumber(name, NaN);
   }
 
+  /** A list of positive numbers that must be there. */
+  positiveNumbers(name: string): readonly number[] {
+    return this.#first([name], z.array(positiveNumber).min(1), "a list of positive numbers") ??
+      this.#missing([name]);
+  }
+
   /** true or false; the default where it is absent, and false where it is null, as the official code takes it. */
   flag(name: string, absent: boolean): boolean {
     if (this.has(name) && this.#values[name] === null) return false;

@@ -74,6 +74,8 @@ export interface DecoderPlan {
       rotation(block: number): Rotation | undefined;
       /** The longest segment, in tokens, for which it is right; absent: any is. */
       readonly mostTokens?: number | undefined;
+      /** Why its scaling does not fit the sizes; absent: it does. */
+      readonly problem?: string | undefined;
     }
     | { readonly kind: "alibi"; readonly mostTokens?: undefined };
   /** Whether the MLP reads the stream after the attention, or beside it, where the two may share a norm. */
@@ -191,6 +193,7 @@ function planProblem(
       return `rotated channels must be an even number up to the ${headDim} of a head: current number is ${channels}`;
     }
   }
+  return positions.problem;
 }
 
 /** Whether norms stand before attention and MLP, and after them. */

@@ -4,6 +4,7 @@ import type { ConfigReader } from "./config_reader.ts";
 import type { Activation } from "./decoder.ts";
 import type { FileRows, HuggingFaceFormat } from "./huggingface_format.ts";
 import type { RopeScaling } from "./rotary.ts";
+import type { BackboneShape } from "./shape.ts";
 
 /** Names of activations in `config.json`. */
 const activationWords = new Map<string, Activation>([
@@ -65,20 +66,36 @@ export interface RopeSettings {
   readonly rotatedShare: number;
 }
 
+/** Kinds of scaling by their names in `config.json`. */
+type ScalingNames = Readonly<Record<string, RopeScaling["kind"] | "default">>;
+
+const usualScalings: ScalingNames = {
+  default: "default",
+  linear: "linear",
+  llama3: "llama3",
+  yarn: "yarn",
+  dynamic: "dynamic",
+};
+
+/** What `config.json` has for rotary positions, and what holds where it has nothing. */
+export interface RopeFields {
+  readonly theta: string;
+  /** Absent: 10000. */
+  readonly absentTheta?: number;
+  readonly share: string;
+  readonly absentShare: number;
+  readonly absentPositions: number;
+  /** Positions before a scaling; absent: as many as after it. */
+  readonly absentOriginalPositions?: number;
+  /** Scalings that the official code follows; absent: those that most do. */
+  readonly scalings?: ScalingNames;
+}
+
 /**
  * Rotary positions, in the older spelling (`rope_theta`, `rope_scaling`) or the newer (`rope_parameters`, which `rope_scaling`
  * may hold as well).
  */
-export function readRope(
-  config: ConfigReader,
-  names: {
-    theta: string;
-    share: string;
-    absentShare: number;
-    absentTheta?: number;
-    absentPositions: number;
-  },
-): RopeSettings {
+export function readRope(config: ConfigReader, fields: RopeFields): RopeSettings {
   const parts = ["rope_parameters", "rope_scaling"].filter((name) =>
     config.value(name) !== undefined
   ).map((name) => config.part(name));
@@ -91,17 +108,17 @@ export function readRope(
   }
   const ropeTheta = agreedNumber(config, {
     parts,
-    own: names.theta,
+    own: fields.theta,
     newer: "rope_theta",
-    absent: names.absentTheta ?? 10_000,
+    absent: fields.absentTheta ?? 10_000,
   });
   const rotatedShare = agreedNumber(config, {
     parts,
-    own: names.share,
+    own: fields.share,
     newer: "partial_rotary_factor",
-    absent: names.absentShare,
+    absent: fields.absentShare,
   });
-  const scalings = parts.map((part) => readScaling(part, config, names))
+  const scalings = parts.map((part) => readScaling(part, config, fields))
     .filter((scaling) => scaling !== undefined);
   const [scaling, other] = scalings;
   if (other && !isDeepStrictEqual(other, scaling)) {
@@ -141,27 +158,35 @@ function yarnMagnitude(part: ConfigReader, factor: number): number {
   return own && all ? growth(own) / growth(all) : growth(1);
 }
 
+/** The same of LongRoPE, by how many times more positions there are. */
+function longMagnitude(factor: number, originalTokens: number): number {
+  return factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(originalTokens));
+}
+
 /** The scaling that a part says; undefined where it says none, not even "default". */
 function readScaling(
   part: ConfigReader,
   config: ConfigReader,
-  { absentPositions }: { absentPositions: number },
+  { absentPositions, absentOriginalPositions, scalings = usualScalings }: RopeFields,
 ): RopeScaling | "default" | undefined {
   const [key, other] = part.value("rope_type") === undefined ? ["type"] : ["rope_type", "type"];
   if (part.value(key) === undefined) {
     if (part.value("factor") !== undefined) part.refuse("factor", "none without rope_type");
     return undefined;
   }
-  const kind = part.word(key, "default");
-  if (other !== undefined && part.word(other, kind) !== kind) {
-    part.refuse(other, `"${kind}", as ${key} says`);
+  const word = part.word(key, "default"), kind = scalings[word];
+  if (kind === undefined) {
+    part.refuse(key, Object.keys(scalings).map((word) => `"${word}"`).join(", "));
+  }
+  if (other !== undefined && scalings[part.word(other, word)] !== kind) {
+    part.refuse(other, `"${word}", as ${key} says`);
   }
   const positions = () => config.optionalSize("max_position_embeddings") ?? absentPositions;
   const originalTokens = () => {
     const name = "original_max_position_embeddings";
     const [outer, own] = [config, part].map((reader) => reader.optionalSize(name));
     if (outer && own && outer !== own) part.refuse(name, `${outer}, as it says outside`);
-    return outer ?? own ?? positions();
+    return outer ?? own ?? absentOriginalPositions ?? positions();
   };
   switch (kind) {
     case "default":
@@ -197,8 +222,17 @@ function readScaling(
     case "dynamic":
       part.requiredPositiveNumber("factor");
       return { kind, originalTokens: positions() };
+    case "longrope": {
+      const tokens = originalTokens(), growth = part.positiveNumber("factor", positions() / tokens);
+      return {
+        kind,
+        factors: part.positiveNumbers("short_factor"),
+        originalTokens: tokens,
+        magnitude: part.positiveNumber("attention_factor", longMagnitude(growth, tokens)),
+      };
+    }
     default:
-      return part.refuse(key, '"default", "linear", "llama3", "yarn", "dynamic"');
+      return kind satisfies never;
   }
 }
 
@@ -212,38 +246,56 @@ export interface TensorNames {
   readonly inner: Readonly<Record<string, string>>;
   /** The one tensor of a block in which queries, keys and values lie, and how. */
   readonly fused?: { readonly name: string; readonly kind: "parts" | "heads" };
+  /** The one tensor of a block in which the rows of the MLP's gate lie, and behind them those of its input. */
+  readonly fusedGate?: string;
   /** Matrices that are stored [in, out]. */
   readonly transposed?: readonly string[];
 }
 
 const projections = ["attention.q", "attention.k", "attention.v"];
+const gateAndInput = ["mlp.gate", "mlp.in"];
 
 /** Where each tensor lies, by a table of names. */
 export function sourcesByName(names: TensorNames): HuggingFaceFormat["source"] {
-  const { outer, block, inner, fused, transposed } = names;
-  return (name, { heads, hiddenDim }) => {
+  const { outer, block, inner, fused, fusedGate, transposed } = names;
+  return (name, shape) => {
     const [, index, part, kind] = /^(?:blocks\.(\d+)\.)?(.+)\.(weight|bias)$/.exec(name)!;
     if (index === undefined) return { name: `${outer[part]}.${kind}` };
-    const prefix = block(Number(index)), projection = projections.indexOf(part);
-    const isFused = fused !== undefined && projection >= 0;
-    const layout = {
-      ...(kind === "weight" && transposed?.includes(isFused ? fused.name : part) &&
-        { transposed: true }),
-      ...(isFused && { rows: fusedRows[fused.kind](projection, hiddenDim, heads) }),
+    const placed = (inFile: string, rows?: FileRows) => {
+      const isTransposed = kind === "weight" && transposed?.includes(rows ? inFile : part);
+      const layout = { ...(isTransposed && { transposed: true }), ...(rows && { rows }) };
+      return {
+        name: `${block(Number(index))}${inFile}.${kind}`,
+        ...(Object.keys(layout).length > 0 && { layout }),
+      };
     };
-    return {
-      name: `${prefix}${isFused ? fused.name : inner[part]}.${kind}`,
-      ...(Object.keys(layout).length > 0 && { layout }),
-    };
+    const projection = projections.indexOf(part), ofGate = gateAndInput.indexOf(part);
+    if (fused && projection >= 0) {
+      return placed(fused.name, fusedRows[fused.kind](projection, shape));
+    }
+    if (fusedGate !== undefined && ofGate >= 0) {
+      return placed(fusedGate, partRows(ofGate, gateAndInput.map(() => shape.feedForwardDim)));
+    }
+    return placed(inner[part]);
   };
 }
 
-/** Rows of queries, keys or values, E of each, in a fused tensor. */
+/** Rows of one of the parts, of these numbers of rows, that lie one after the other in a fused tensor. */
+function partRows(part: number, counts: readonly number[]): FileRows {
+  const sum = (numbers: readonly number[]) => numbers.reduce((sum, x) => sum + x, 0);
+  const first = sum(counts.slice(0, part));
+  return { count: sum(counts), at: (row) => first + row };
+}
+
+/** Rows of queries, keys or values in a fused tensor. */
 const fusedRows = {
   /** The queries', the keys' and the values', one after the other. */
-  parts: (part: number, E: number): FileRows => ({ count: 3 * E, at: (row) => part * E + row }),
+  parts(part: number, { heads: H, hiddenDim: E, settings = {} }: BackboneShape): FileRows {
+    const { keyValueHeads: K = H, headDim: D = E / H } = settings as Record<string, number>;
+    return partRows(part, [H * D, K * D, K * D]);
+  },
   /** Of one head after the other, the three of each. */
-  heads(part: number, E: number, heads: number): FileRows {
+  heads(part: number, { heads, hiddenDim: E }: BackboneShape): FileRows {
     const D = E / heads;
     return { count: 3 * E, at: (row) => (3 * Math.floor(row / D) + part) * D + row % D };
   },

@@ -13,10 +13,11 @@ import {
   readActivation,
   readEpsilon,
   readRope,
+  type RopeFields,
   sourcesByName,
   type TensorNames,
 } from "./huggingface_settings.ts";
-import { ropeScaling, rotary } from "./rotary.ts";
+import { ropeScaling, rotary, rotatedChannels } from "./rotary.ts";
 import type { BackboneShape } from "./shape.ts";
 
 /** Settings of the family; each absent one has the value with which most members have it. */
@@ -46,21 +47,28 @@ type MemberSettings<Settings extends z.ZodObject = typeof llamaSettings> = Parti
   z.output<Settings>
 >;
 
+/** Settings that all members have, and one that some have. */
+type CommonSettings = z.output<typeof llamaSettings> & { readonly rotatedShare?: number };
+
 /** How a member differs. */
 export interface LlamaLike<Settings extends z.ZodObject = typeof llamaSettings> {
   readonly name: string;
-  /** Its settings: the family's with other defaults, and those of its own; absent: the family's. */
+  /** Its settings: the family's with other defaults, and those of its own; with a `rotatedShare`, as {@linkcode rotatedChannels} has it, it may turn a part of the channels. Absent: the family's. */
   readonly settings?: Settings;
   /** Parts that are not Llama's. */
   plan?(shape: BackboneShape, settings: z.output<Settings>): Partial<DecoderPlan>;
   /** Names of tensors in its files that are not Llama's, as {@linkcode TensorNames} has them within a block. */
   readonly names?: TensorNames["inner"];
+  /** Its fused tensors; absent: there are none. */
+  readonly fused?: Pick<TensorNames, "fused" | "fusedGate">;
   /** Heads of keys where `config.json` does not say; absent: as many as of queries. */
   readonly absentKeyValueHeads?: number;
   /** Channels of a head, likewise; absent: `hidden_size / num_attention_heads`. */
   readonly absentHeadDim?: number;
   /** Positions that it was trained on, likewise; absent: 2048. */
   readonly absentPositions?: number;
+  /** What else is different about rotary positions in `config.json`; absent: nothing. */
+  readonly rope?: Pick<RopeFields, "absentOriginalPositions" | "scalings">;
   /** Activation of its MLPs; absent: as Llama's `config.json` says it. */
   readActivation?(config: ConfigReader): Activation;
   readSettings?(config: ConfigReader, layers: number): MemberSettings<Settings>;
@@ -72,19 +80,23 @@ export function llamaLike<Settings extends z.ZodObject = typeof llamaSettings>(
 ): Architecture {
   const { name } = member;
   const schema = member.settings ?? llamaSettings;
-  const absent = schema.parse({}) as z.output<typeof llamaSettings>;
+  const absent = schema.parse({}) as CommonSettings;
   return decoder({
     name,
     settings: schema,
     plan(shape, declared) {
-      const settings = declared as z.output<typeof llamaSettings>, { heads, hiddenDim } = shape;
+      const settings = declared as CommonSettings, { heads, hiddenDim } = shape;
       const headDim = settings.headDim ?? hiddenDim / heads;
-      const { ropeTheta, ropeScaling, windowTokens, windowedBlocks } = settings;
+      const { ropeTheta, ropeScaling, rotatedShare = 1, windowTokens, windowedBlocks } = settings;
       return {
         keyValueHeads: settings.keyValueHeads ?? heads,
         headDim,
         norm: { kind: "rms", epsilon: settings.epsilon },
-        positions: rotary({ ropeTheta, ropeScaling, channels: headDim }),
+        positions: rotary({
+          ropeTheta,
+          ropeScaling,
+          channels: rotatedChannels(headDim, rotatedShare),
+        }),
         residual: "sequential",
         attentionBias: { qkv: settings.qkvBias, out: settings.outBias },
         mlp: { gated: true, activation: settings.activation, bias: settings.mlpBias },
@@ -108,11 +120,15 @@ export function llamaLike<Settings extends z.ZodObject = typeof llamaSettings>(
         const { rotatedShare, ...rope } = readRope(config, {
           theta: "rope_theta",
           share: "partial_rotary_factor",
-          absentShare: 1,
+          absentShare: absent.rotatedShare ?? 1,
           absentTheta: absent.ropeTheta,
           absentPositions: member.absentPositions ?? 2048,
+          ...member.rope,
         });
-        if (rotatedShare !== 1) refuseShare(config);
+        const isPartial = "rotatedShare" in schema.shape;
+        if (isPartial ? rotatedShare > 1 : rotatedShare !== 1) {
+          refuseShare(config, isPartial ? "numbers above 0, up to 1" : "1");
+        }
         return {
           architecture: name,
           layers,
@@ -125,6 +141,7 @@ export function llamaLike<Settings extends z.ZodObject = typeof llamaSettings>(
             ...(headDim === undefined || headDim === hiddenDim / heads ? {} : { headDim }),
             epsilon: readEpsilon(config, "rms_norm_eps", absent.epsilon),
             ...rope,
+            ...(isPartial ? { rotatedShare } : {}),
             activation: member.readActivation?.(config) ??
               readActivation(config, ["hidden_act", "hidden_activation"], "silu"),
             tied: config.flag("tie_word_embeddings", absent.tied),
@@ -149,6 +166,7 @@ export function llamaLike<Settings extends z.ZodObject = typeof llamaSettings>(
           "mlp.out": "mlp.down_proj",
           ...member.names,
         },
+        ...member.fused,
       }),
       heads: ["lm_head.weight"],
       isUnused: (name) => /(^|\.)rotary_emb\.inv_freq$/.test(name),
@@ -156,11 +174,11 @@ export function llamaLike<Settings extends z.ZodObject = typeof llamaSettings>(
   });
 }
 
-/** @throws TypeError: all channels of a head are rotated. */
-function refuseShare(config: ConfigReader): never {
+/** @throws TypeError: such a part of a head's channels is not rotated. */
+function refuseShare(config: ConfigReader, allowed: string): never {
   const part = ["rope_parameters", "rope_scaling"].find((name) => config.value(name) !== undefined);
   const field = "partial_rotary_factor";
-  return (config.has(field) || !part ? config : config.part(part)).refuse(field, "1");
+  return (config.has(field) || !part ? config : config.part(part)).refuse(field, allowed);
 }
 
 /**
@@ -169,14 +187,14 @@ function refuseShare(config: ConfigReader): never {
  */
 export function readQwenWindow(config: ConfigReader, layers: number): MemberSettings {
   const isUsed = config.flag("use_sliding_window", false);
-  const windowTokens = isUsed ? readWindowTokens(config) : undefined;
+  const windowTokens = isUsed ? readWindowTokens(config, 4096) : undefined;
   const first = config.count("max_window_layers", 28);
   return windowSettings(config, { windowTokens, layers, isWindowed: (block) => block >= first });
 }
 
-/** Tokens of a sliding window; undefined where it is null. */
-export function readWindowTokens(config: ConfigReader): number | undefined {
-  return config.has("sliding_window") ? config.optionalSize("sliding_window") : 4096;
+/** Tokens of a sliding window; undefined where it is null, or absent without a default. */
+export function readWindowTokens(config: ConfigReader, absent?: number): number | undefined {
+  return config.has("sliding_window") ? config.optionalSize("sliding_window") : absent;
 }
 
 /**

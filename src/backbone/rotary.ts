@@ -42,6 +42,14 @@ export const ropeScaling = z.discriminatedUnion("kind", [
     kind: z.literal("dynamic"),
     originalTokens: positiveInteger,
   }),
+  z.strictObject({
+    /** LongRoPE: each is divided by a factor of its own; what is turned grows. Longer segments, which have other factors, are refused. */
+    kind: z.literal("longrope"),
+    factors: z.array(positiveNumber).min(1).readonly().describe("lists of numbers above 0"),
+    originalTokens: positiveInteger,
+    /** Factor of turned queries and of turned keys. */
+    magnitude: positiveNumber,
+  }),
 ]);
 
 /** The type of {@linkcode ropeScaling}. */
@@ -50,7 +58,7 @@ export type RopeScaling = Readonly<z.output<typeof ropeScaling>>;
 /** Form of the part of each head's channels that turns. */
 export const share = z.number().positive().max(1).describe("numbers above 0, up to 1");
 
-/** Channels of a head that turn. */
+/** Channels of a head that turn; of an odd number the one behind them does, too. */
 export function rotatedChannels(headDim: number, share: number): number {
   return Math.trunc(headDim * share);
 }
@@ -77,33 +85,45 @@ interface RotaryOptions {
  */
 export function rotary(
   options: RotaryOptions,
-): { kind: "rotary"; rotation: () => Rotation; mostTokens: number | undefined } {
-  const { ropeTheta, ropeScaling, channels: r } = options;
-  const plain = Array.from({ length: Math.ceil(r / 2) }, (_, j) => {
-    const period = Math.fround(Math.fround(ropeTheta) ** Math.fround(2 * j / r));
-    return Math.fround(1 / period);
-  });
+): {
+  kind: "rotary";
+  rotation: () => Rotation;
+  mostTokens: number | undefined;
+  problem: string | undefined;
+} {
+  const { ropeTheta, ropeScaling: scaling, channels: r } = options;
+  const periods = Array.from(
+    { length: Math.ceil(r / 2) },
+    (_, j) => Math.fround(Math.fround(ropeTheta) ** Math.fround(2 * j / r)),
+  );
   const rotation = {
-    frequencies: scaledFrequencies(plain, options).map(Math.fround),
-    magnitude: ropeScaling?.kind === "yarn" ? ropeScaling.magnitude : 1,
+    frequencies: scaledFrequencies(periods, options).map(Math.fround),
+    magnitude: scaling && "magnitude" in scaling ? scaling.magnitude : 1,
   };
+  const isLimited = scaling?.kind === "dynamic" || scaling?.kind === "longrope";
   return {
     kind: "rotary",
     rotation: () => rotation,
-    mostTokens: ropeScaling?.kind === "dynamic" ? ropeScaling.originalTokens : undefined,
+    mostTokens: isLimited ? scaling.originalTokens : undefined,
+    problem: scaling?.kind === "longrope" && scaling.factors.length !== r / 2
+      ? `ropeScaling.factors must be half as many as rotated channels: current numbers are ${scaling.factors.length} and ${r}`
+      : undefined,
   };
 }
 
 function scaledFrequencies(
-  plain: readonly number[],
+  periods: readonly number[],
   { ropeTheta, ropeScaling: scaling, channels: r }: RotaryOptions,
 ): readonly number[] {
+  const plain = periods.map((period) => Math.fround(1 / period));
   switch (scaling?.kind) {
     case undefined:
     case "dynamic":
       return plain;
     case "linear":
       return plain.map((f) => f / scaling.factor);
+    case "longrope":
+      return periods.map((period, j) => 1 / Math.fround(Math.fround(scaling.factors[j]) * period));
     case "llama3": {
       const { factor, lowFrequencyFactor: low, highFrequencyFactor: high, originalTokens } =
         scaling;

@@ -53,6 +53,12 @@ function architectureTest(
   }
 }
 
+/** Settings of rotary positions, where an architecture has them. */
+interface RotarySettings {
+  readonly rotatedShare?: number;
+  readonly ropeScaling?: { readonly magnitude?: number };
+}
+
 /** Tokens of a segment: the same in most tests, as each length takes graphs of its own. */
 const T = 11;
 
@@ -231,6 +237,10 @@ architectureTest(
     const found = await model.retrieved(tokens);
     const { keys } = await projections(device, backbone, document, 3);
     const queries = await readerQueries(device, { backbone, sideNet }, tokens); // [1, H, T, D]
+    // Channels that turn grow by their magnitude as they meet each other; keys in the memory have not.
+    const { rotatedShare = 1, ropeScaling } = (shape.settings ?? {}) as RotarySettings;
+    const { magnitude = 1 } = ropeScaling ?? {};
+    const growth = (channel: number) => channel < rotatedShare * D ? magnitude ** 2 : 1;
     for (let h = 0; h < H; h++) {
       const group = Math.floor(h * K / H);
       for (let t = 0; t < T; t++) {
@@ -238,7 +248,7 @@ architectureTest(
           let score = 0;
           for (let i = 0; i < c * D; i++) {
             const key = keys[(chunk * c + Math.floor(i / D)) * K * D + group * D + i % D];
-            score += key / c * queries[(h * T + t) * D + i % D];
+            score += key / c * growth(i % D) * queries[(h * T + t) * D + i % D];
           }
           return score;
         });

@@ -7,6 +7,7 @@ reads it. The script adds the shapes of the tensors, and the logits of `tokens` 
 formula of their names, which the tests know as well (official_test.ts), so that no weights need to be kept.
 """
 
+import copy
 import json
 import math
 import pathlib
@@ -47,7 +48,8 @@ def is_gain(name):
 
 
 def fill(case):
-    config = getattr(transformers, case["configClass"])(**case["config"])
+    # Some classes change the objects that they are given.
+    config = getattr(transformers, case["configClass"])(**copy.deepcopy(case["config"]))
     config._attn_implementation = "eager"
     config.use_cache = False
     torch.manual_seed(0)

@@ -38,6 +38,13 @@ const settings = new Map<string, readonly Record<string, unknown>[]>([
   ["gpt_neo", [{ positions: 64, windowTokens: 4, windowedBlocks: [1, 3] }]],
   ["phi", [{ keyValueHeads: 2, headNorms: true }]],
   ["opt", [{ positions: 64, activation: "gelu" }]],
+  ["phi3", [{
+    keyValueHeads: 2,
+    headDim: 8,
+    windowTokens: 5,
+    rotatedShare: 0.75,
+    ropeScaling: { kind: "longrope", factors: [1, 1.5, 3], originalTokens: 64, magnitude: 1.2 },
+  }]],
   ["olmo2", [{ keyValueHeads: 2, headDim: 6 }]],
   ["gpt_neox", [{ rotatedShare: 0.5 }, { parallel: false, rotatedShare: 1, ropeScaling: yarn }]],
 ]);

@@ -1,6 +1,8 @@
 /** Settings of architectures that the models of official_cases.ts do not have: what is refused, and what says the same. */
+import { loadLongMem } from "../../src/checkpoint/load.ts";
 import { readHuggingFaceShape } from "../../src/checkpoint/huggingface.ts";
 import { officialCases } from "../architectures/official_cases.ts";
+import { randomBackbone } from "../architectures/small_models.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { assert, test } from "../testing.ts";
 
@@ -35,6 +37,36 @@ const refused: Readonly<Record<string, readonly [Config, RegExp][]>> = {
     ],
     [{ "num_key_value_heads": 3 }, /heads must be a multiple of keyValueHeads/],
   ],
+  phi3: [
+    [
+      { "rope_scaling": { type: "linear", factor: 2 } },
+      /rope_scaling.type .*"linear", allowed are "default", "longrope", "su", "yarn"/,
+    ],
+    [{ "rope_scaling": { type: "yarn", factor: 2 } }, /rope_scaling.short_factor is missing/],
+    [
+      { "rope_scaling": { type: "longrope", "short_factor": [1, -1, 1] } },
+      /rope_scaling.short_factor must be a list of positive numbers: current value is \[1,-1,1\]/,
+    ],
+    [
+      { "rope_scaling": { type: "longrope", "short_factor": [1, 2] } },
+      /ropeScaling.factors must be half as many as rotated channels: current numbers are 2 and 6/,
+    ],
+    [
+      {
+        "original_max_position_embeddings": 8,
+        "rope_scaling": {
+          type: "longrope",
+          "short_factor": [1, 2, 3],
+          "original_max_position_embeddings": 16,
+        },
+      },
+      /rope_scaling.original_max_position_embeddings .*16, allowed are 8, as it says outside/,
+    ],
+    [
+      { "partial_rotary_factor": 1.5 },
+      /partial_rotary_factor .*1.5, allowed are numbers above 0, up to 1/,
+    ],
+  ],
   opt: [
     [{ "do_layer_norm_before": false }, /do_layer_norm_before .*false, allowed are true/],
     [{ "layer_norm_elementwise_affine": false }, /elementwise_affine .*false, allowed are true/],
@@ -66,6 +98,11 @@ const same: Readonly<Record<string, readonly Config[]>> = {
         "partial_rotary_factor": 0.5,
       },
     },
+  ],
+  phi3: [
+    { "num_key_value_heads": null, "head_dim": null, "rms_norm_eps": 1e-5, "sliding_window": null },
+    { "rope_parameters": { "rope_type": "default", "partial_rotary_factor": 1 } },
+    { "attention_bias": false, "resid_pdrop": 0.1, "hidden_act": "silu" },
   ],
   opt: [
     { "word_embed_proj_dim": undefined, "do_layer_norm_before": undefined },
@@ -99,3 +136,58 @@ for (const [name, cases] of Object.entries(same)) {
       }
     }));
 }
+
+test("phi3: LongRoPE has the short factors under each of its names", () =>
+  withFolder(async (folder) => {
+    const factors = { "short_factor": [1, 2, 3], "long_factor": [4, 5, 6] };
+    const positions = { "max_position_embeddings": 131_072 };
+    const expected = {
+      kind: "longrope",
+      factors: [1, 2, 3],
+      originalTokens: 4096,
+      magnitude: Math.sqrt(1 + 5 / 12), // 2^5 times 2^12 positions
+    };
+    const spellings: Config[] = [
+      ...["longrope", "su", "yarn"].map((type) => ({ "rope_scaling": { type, ...factors } })),
+      // As newer versions write a file of an older one again.
+      {
+        "original_max_position_embeddings": 4096,
+        "rope_parameters": {
+          "rope_type": "longrope",
+          type: "su",
+          "rope_theta": 10_000,
+          "partial_rotary_factor": 1,
+          "original_max_position_embeddings": 4096,
+          ...factors,
+        },
+      },
+    ];
+    for (const fields of spellings) {
+      const { settings } = await shapeOf(folder, "phi3", { ...positions, ...fields });
+      assert.deepEqual(settings?.ropeScaling, expected, JSON.stringify(fields));
+    }
+    const magnitudes: [Config, number][] = [
+      [{ "attention_factor": 1.5 }, 1.5],
+      [{ factor: 0.5 }, 1],
+      [{ factor: 2 }, Math.sqrt(1 + 1 / 12)],
+    ];
+    for (const [fields, magnitude] of magnitudes) {
+      const { settings } = await shapeOf(folder, "phi3", {
+        ...positions,
+        "rope_parameters": { "rope_type": "longrope", ...factors, ...fields },
+      });
+      assert.deepEqual(settings?.ropeScaling, { ...expected, magnitude });
+    }
+  }));
+
+test("phi3: segments are no longer than before a LongRoPE scaling", () =>
+  withFolder(async (folder) => {
+    const shape = await shapeOf(folder, "phi3", {
+      "original_max_position_embeddings": 6,
+      "rope_scaling": { type: "longrope", "short_factor": [1, 2, 3], "long_factor": [4, 5, 6] },
+    });
+    await using model = await loadLongMem({ backbone: randomBackbone(shape), device: "cpu" });
+    const tokens = Int32Array.of(5, 6, 7, 8, 9, 10, 11), options = { network: "backbone" } as const;
+    await model.forward(tokens.subarray(1), options);
+    await assert.rejects(model.forward(tokens, options), /the backbone has positions for 6/);
+  }));

@@ -6,5 +6,5 @@ export const mistral = llamaLike({
   absentKeyValueHeads: 8,
   absentPositions: 131_072,
   readSettings: (config, layers) =>
-    windowSettings(config, { windowTokens: readWindowTokens(config), layers }),
+    windowSettings(config, { windowTokens: readWindowTokens(config, 4096), layers }),
 });
