@@ -4,6 +4,7 @@ import { allowedWords } from "../did_you_mean.ts";
 import { InputTypeError } from "../errors.ts";
 import type { Architecture } from "./architecture.ts";
 import { bloom } from "./architectures/bloom.ts";
+import { falcon } from "./architectures/falcon.ts";
 import { gpt2 } from "./architectures/gpt2.ts";
 import { gptJ } from "./architectures/gpt_j.ts";
 import { gptNeo } from "./architectures/gpt_neo.ts";
@@ -36,6 +37,7 @@ const included: readonly Architecture[] = [
   gptJ,
   gptNeo,
   phi,
+  falcon,
   olmo2,
   phi3,
 ];

@@ -287,19 +287,35 @@ function partRows(part: number, counts: readonly number[]): FileRows {
   return { count: sum(counts), at: (row) => first + row };
 }
 
-/** Rows of queries, keys or values in a fused tensor. */
+/** Rows of queries, keys or values (`part` 0, 1 or 2) in a fused tensor. */
 const fusedRows = {
   /** The queries', the keys' and the values', one after the other. */
-  parts(part: number, { heads: H, hiddenDim: E, settings = {} }: BackboneShape): FileRows {
-    const { keyValueHeads: K = H, headDim: D = E / H } = settings as Record<string, number>;
+  parts(part: number, shape: BackboneShape): FileRows {
+    const { heads: H, keyValueHeads: K, headDim: D } = headsOf(shape);
     return partRows(part, [H * D, K * D, K * D]);
   },
-  /** Of one head after the other, the three of each. */
-  heads(part: number, { heads, hiddenDim: E }: BackboneShape): FileRows {
-    const D = E / heads;
-    return { count: 3 * E, at: (row) => (3 * Math.floor(row / D) + part) * D + row % D };
+  /** Of one head of keys after the other: of the heads of queries that it serves, of itself, of its values. */
+  heads(part: number, shape: BackboneShape): FileRows {
+    const { heads: H, keyValueHeads: K, headDim: D } = headsOf(shape);
+    const served = H / K, inGroup = served + 2;
+    return {
+      count: K * inGroup * D,
+      at(row) {
+        const head = Math.floor(row / D);
+        const [group, place] = part === 0
+          ? [Math.floor(head / served), head % served]
+          : [head, served + part - 1];
+        return (group * inGroup + place) * D + row % D;
+      },
+    };
   },
 };
+
+/** Heads, of which settings may say more than the shape. */
+function headsOf({ heads, hiddenDim, settings = {} }: BackboneShape) {
+  const { keyValueHeads = heads, headDim = hiddenDim / heads } = settings as Record<string, number>;
+  return { heads, keyValueHeads, headDim };
+}
 
 /**
  * Rows of heads whose rotated channels lie in pairs, each of which turns together, in a file. Ours are the first of all pairs,

@@ -175,7 +175,7 @@ export function llamaLike<Settings extends z.ZodObject = typeof llamaSettings>(
 }
 
 /** @throws TypeError: such a part of a head's channels is not rotated. */
-function refuseShare(config: ConfigReader, allowed: string): never {
+export function refuseShare(config: ConfigReader, allowed: string): never {
   const part = ["rope_parameters", "rope_scaling"].find((name) => config.value(name) !== undefined);
   const field = "partial_rotary_factor";
   return (config.has(field) || !part ? config : config.part(part)).refuse(field, allowed);

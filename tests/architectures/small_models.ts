@@ -37,6 +37,7 @@ const settings = new Map<string, readonly Record<string, unknown>[]>([
   ["gptj", [{ rotatedChannels: 2 }]],
   ["gpt_neo", [{ positions: 64, windowTokens: 4, windowedBlocks: [1, 3] }]],
   ["phi", [{ keyValueHeads: 2, headNorms: true }]],
+  ["falcon", [{}, { keyValueHeads: 3, residual: "parallel" }]],
   ["opt", [{ positions: 64, activation: "gelu" }]],
   ["phi3", [{
     keyValueHeads: 2,

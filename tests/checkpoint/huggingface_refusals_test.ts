@@ -19,6 +19,27 @@ const refused: Readonly<Record<string, readonly [Config, RegExp][]>> = {
       /attention_layers .*allowed are what attention_types says/,
     ],
   ],
+  falcon: [
+    [{ alibi: true }, /alibi .*true, allowed are false/],
+    [
+      { "multi_query": false, "num_kv_heads": 1 },
+      /num_kv_heads .*1, allowed are 3, as num_attention_heads says/,
+    ],
+    [
+      { "num_ln_in_parallel_attn": 2 },
+      /num_ln_in_parallel_attn .*2, allowed are 1 without new_decoder_architecture/,
+    ],
+    [
+      { "new_decoder_architecture": true, "num_ln_in_parallel_attn": 3 },
+      /num_ln_in_parallel_attn .*3, allowed are 1, 2/,
+    ],
+    [
+      { "new_decoder_architecture": true, "parallel_attn": false },
+      /parallel_attn .*false, allowed are true with new_decoder_architecture/,
+    ],
+    [{ "partial_rotary_factor": 0.5 }, /partial_rotary_factor .*0.5, allowed are 1/],
+    [{ activation: "tanh" }, /activation .*"tanh", allowed are "gelu"/],
+  ],
   gptj: [
     [{ "rotary_dim": 7 }, /rotary_dim .*7, allowed are even numbers/],
     [{ "rotary_dim": 14 }, /an even number up to the 12 of a head: current number is 14/],
@@ -82,6 +103,12 @@ const same: Readonly<Record<string, readonly Config[]>> = {
     { "attention_layers": undefined, "intermediate_size": 96, "activation_function": "gelu_new" },
     { "num_layers": undefined, "num_hidden_layers": 4 },
     { "num_heads": undefined, "num_attention_heads": 3 },
+  ],
+  falcon: [
+    { "num_kv_heads": undefined, alibi: false, bias: false, "multi_query": true },
+    { "hidden_size": undefined, "n_embed": 24, activation: "gelu", "ffn_hidden_size": 96 },
+    { "rope_parameters": { "rope_type": "default", "rope_theta": 10_000 } },
+    { "num_ln_in_parallel_attn": 1 },
   ],
   gptj: [
     { "n_inner": null, "activation_function": "gelu_new", "tie_word_embeddings": false },
