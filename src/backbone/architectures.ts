@@ -9,6 +9,7 @@ import { gpt2 } from "./architectures/gpt2.ts";
 import { gptJ } from "./architectures/gpt_j.ts";
 import { gptNeo } from "./architectures/gpt_neo.ts";
 import { gptNeoX } from "./architectures/gpt_neox.ts";
+import { granite } from "./architectures/granite.ts";
 import { llama } from "./architectures/llama.ts";
 import { longMemGpt2 } from "./architectures/longmem_gpt2.ts";
 import { mistral } from "./architectures/mistral.ts";
@@ -40,6 +41,7 @@ const included: readonly Architecture[] = [
   falcon,
   olmo2,
   phi3,
+  granite,
 ];
 
 /** Every architecture by its name, which declarations and checkpoints have. */

@@ -64,6 +64,8 @@ export interface DecoderPlan {
   readonly norm: { readonly kind: "layer" | "rms"; readonly epsilon: number };
   /** Whether norms stand before attention and MLP, after them, where their outputs are not yet added to the stream, or both; absent: before. */
   readonly norms?: "before" | "after" | "both";
+  /** Factor of the embeddings; absent: 1. */
+  readonly embeddingScale?: number;
   /** Whether a norm follows the embeddings. */
   readonly embeddingsNorm?: boolean;
   readonly positions:
@@ -82,6 +84,8 @@ export interface DecoderPlan {
   readonly residual: "sequential" | "parallel" | "parallel-one-norm";
   /** Whether outputs of attention and MLP are added to the norms that these read, not to the stream. */
   readonly addsToNorms?: boolean;
+  /** Factor of outputs of attention and MLP as they are added; absent: 1. */
+  readonly residualScale?: number;
   /** Factor of the scores of a block; absent: D^-1/2. */
   scoreScale?(block: number): number;
   /** Which projections of the attention have biases. */
@@ -96,6 +100,8 @@ export interface DecoderPlan {
   };
   /** Tokens that queries of a block see, themselves included; absent: all before them. */
   windowTokens?(block: number): number | undefined;
+  /** Factor of the logits; absent: 1. */
+  readonly logitScale?: number;
   /** Whether the head is the table of embeddings. */
   readonly tied: boolean;
   /** Whether the head has a bias. */
@@ -156,6 +162,7 @@ export function decoder<Settings extends z.ZodObject>(
       const { rows: B, contextTokens: T, positions } = batch, { hiddenDim: E } = shape;
       const plan = planOf(shape);
       let h = gather(weights("embeddings.weight"), reshape(tokens, [B * T])); // [N, E]
+      if (plan.embeddingScale !== undefined) h = mul(h, h.graph.scalar(plan.embeddingScale));
       if (positions.embeddings) {
         const added = positions.embeddings(weights("positions.weight")); // [B or 1, T, E]
         h = reshape(add(reshape(h, [B, T, E]), added), [B * T, E]);
@@ -163,7 +170,7 @@ export function decoder<Settings extends z.ZodObject>(
       return plan.embeddingsNorm ? norm(h, weights, "embeddings_norm", plan.norm) : h;
     },
     block: (x, weights, context) => block(x, weights, context, planOf(context.shape)),
-    finish: (x, weights, shape) => norm(x, weights, "final_norm", planOf(shape).norm),
+    finish: (x, weights, shape) => finish(x, weights, planOf(shape)),
     head(weights, shape) {
       const { tied, headBias } = planOf(shape);
       const weight = weights(tied ? "embeddings.weight" : "head.weight");
@@ -320,7 +327,9 @@ function block(
   };
   const projected = dense(mergeHeads(attend(heads)), "attention.out", plan.attentionBias.out);
   const attended = normed(projected, "attention_output_norm", after);
-  const y = add(plan.addsToNorms ? u : x, attended);
+  const part = (x: Value) =>
+    plan.residualScale === undefined ? x : mul(x, x.graph.scalar(plan.residualScale));
+  const y = add(plan.addsToNorms ? u : x, part(attended));
   const m = plan.residual === "parallel-one-norm"
     ? u
     : normed(plan.residual === "parallel" ? x : y, "mlp_norm", before);
@@ -330,7 +339,7 @@ function block(
     : activate(dense(m, "mlp.in", mlp.bias));
   const projectedInner = dense(inner, "mlp.out", mlp.bias);
   const added = dropout(normed(projectedInner, "mlp_output_norm", after), mlpDropout);
-  const output = add(plan.addsToNorms ? m : y, added);
+  const output = add(plan.addsToNorms ? m : y, part(added));
   return {
     output: across ? add(output, across) : output,
     projections: { q, k, v },
@@ -338,6 +347,12 @@ function block(
     attended,
     mlpInput: m,
   };
+}
+
+/** Features [N, E] that the head reads; their scale is that of the logits. */
+function finish(x: Value, weights: Weights, plan: DecoderPlan): Value {
+  const normed = norm(x, weights, "final_norm", plan.norm);
+  return plan.logitScale === undefined ? normed : mul(normed, x.graph.scalar(plan.logitScale));
 }
 
 function decoderPositions(
@@ -397,6 +412,6 @@ function sideNetLayers(planOf: (shape: BackboneShape) => DecoderPlan): SideNetLa
         ? /^(attention|mlp)_output_norm\./.test(name)
         : /^(attention|mlp)\.out\./.test(name),
     layer: (x, weights, context) => block(x, weights, context, planOf(context.shape)),
-    finish: (x, weights, shape) => norm(x, weights, "final_norm", planOf(shape).norm),
+    finish: (x, weights, shape) => finish(x, weights, planOf(shape)),
   };
 }

@@ -39,6 +39,14 @@ const settings = new Map<string, readonly Record<string, unknown>[]>([
   ["phi", [{ keyValueHeads: 2, headNorms: true }]],
   ["falcon", [{}, { keyValueHeads: 3, residual: "parallel" }]],
   ["opt", [{ positions: 64, activation: "gelu" }]],
+  ["granite", [{
+    keyValueHeads: 2,
+    tied: true,
+    embeddingScale: 3,
+    scoreScale: 0.3,
+    residualScale: 0.6,
+    logitScale: 0.4,
+  }]],
   ["phi3", [{
     keyValueHeads: 2,
     headDim: 8,

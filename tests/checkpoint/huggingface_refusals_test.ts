@@ -58,6 +58,14 @@ const refused: Readonly<Record<string, readonly [Config, RegExp][]>> = {
     ],
     [{ "num_key_value_heads": 3 }, /heads must be a multiple of keyValueHeads/],
   ],
+  granite: [
+    [
+      { "residual_multiplier": 0 },
+      /residual_multiplier must be a positive number: current value is 0/,
+    ],
+    [{ "logits_scaling": "8" }, /logits_scaling must be a positive number: current value is "8"/],
+    [{ "partial_rotary_factor": 0.5 }, /partial_rotary_factor .*0.5, allowed are 1/],
+  ],
   phi3: [
     [
       { "rope_scaling": { type: "linear", factor: 2 } },
@@ -125,6 +133,10 @@ const same: Readonly<Record<string, readonly Config[]>> = {
         "partial_rotary_factor": 0.5,
       },
     },
+  ],
+  granite: [
+    { "embedding_multiplier": 1, "attention_multiplier": 1, "residual_multiplier": 1 },
+    { "logits_scaling": 1, "attention_bias": false, "mlp_bias": false, "rms_norm_eps": 1e-6 },
   ],
   phi3: [
     { "num_key_value_heads": null, "head_dim": null, "rms_norm_eps": 1e-5, "sliding_window": null },

@@ -1,0 +1,35 @@
+/** Granite 3: Llama with factors of embeddings, scores, outputs and logits. */
+import { positiveNumber } from "../../declaration/fields.ts";
+import { llamaLike, llamaSettings } from "../llama_like.ts";
+
+export const granite = llamaLike({
+  name: "granite",
+  settings: llamaSettings.extend({
+    /** Factor of the embeddings. */
+    embeddingScale: positiveNumber.default(1),
+    /** Factor of the scores; absent: one over the square root of a head's channels. */
+    scoreScale: positiveNumber.exactOptional(),
+    /** Factor of outputs of attention and MLP as they are added to the stream. */
+    residualScale: positiveNumber.default(1),
+    /** Factor of the logits. */
+    logitScale: positiveNumber.default(1),
+  }),
+  plan: (_shape, { embeddingScale, scoreScale, residualScale, logitScale }) => ({
+    embeddingScale,
+    residualScale,
+    logitScale,
+    ...(scoreScale === undefined ? {} : { scoreScale: () => scoreScale }),
+  }),
+  readSettings(config) {
+    const attentionBias = config.flag("attention_bias", false);
+    return {
+      qkvBias: attentionBias,
+      outBias: attentionBias,
+      mlpBias: config.flag("mlp_bias", false),
+      embeddingScale: config.positiveNumber("embedding_multiplier", 1),
+      scoreScale: config.positiveNumber("attention_multiplier", 1),
+      residualScale: config.positiveNumber("residual_multiplier", 1),
+      logitScale: 1 / config.positiveNumber("logits_scaling", 1),
+    };
+  },
+});
