@@ -63,7 +63,7 @@ export async function obtainBackbone(
 function checkTokenizer(
   { tokenizer: { kind }, backbone }: ResolvedExperiment,
   { shape }: Pick<BackboneCheckpoint, "shape">,
-  tokenizer: Pick<Tokenizer, "vocabSize">,
+  tokenizer: Pick<Tokenizer, "vocabSize" | "specialIds">,
 ): void {
   const source = ["path", "repo", "initialization.path"]
     .find((field) => valueAt(backbone, field.split(".")) !== undefined);
