@@ -167,6 +167,7 @@ function differenceOfOthers(first: ItemSums, second: ItemSums): Estimate {
  *
  * @param options.of The item of a record (default: its own).
  * @param options.unit Name of the items in the plural.
+ * @param options.perUnit What the denominator counts, of a number for each: {@linkcode ItemSums.perUnit}.
  * @param options.clusters The same of their clusters, where records name these.
  */
 export function sumsOver<
@@ -179,6 +180,7 @@ export function sumsOver<
     numerator,
     denominator = () => 1,
     exponential = false,
+    perUnit,
     clusters = "works",
   }: {
     readonly of?: (record: Record) => string;
@@ -186,6 +188,7 @@ export function sumsOver<
     readonly numerator: (record: Record) => number;
     readonly denominator?: (record: Record) => number;
     readonly exponential?: boolean;
+    readonly perUnit?: string;
     readonly clusters?: string;
   },
 ): ItemSums {
@@ -198,6 +201,7 @@ export function sumsOver<
     numerators: sumsOf(numerator),
     denominators: sumsOf(denominator),
     exponential,
+    ...(perUnit !== undefined && { perUnit }),
     ...clustersOf(ofItems.map(([first]) => first), clusters),
   };
 }

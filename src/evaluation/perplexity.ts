@@ -121,18 +121,18 @@ export function perplexityMeasures(
   const buckets = lengthBuckets.flatMap(({ name }) => {
     const inBucket = records.filter(({ bucket }) => bucket === name);
     return inBucket.length === 0 ? [] : [{
-      ...perplexityMeasure(inBucket, ({ tokens }) => tokens),
+      ...perplexityMeasure(inBucket, "tokens"),
       at: { length: name },
       name: `perplexity ${name}`,
     }];
   });
   const perWord = {
-    ...perplexityMeasure(records, ({ words }) => words),
+    ...perplexityMeasure(records, "words"),
     measure: "word perplexity",
   };
   return [
     {
-      ...perplexityMeasure(records, ({ tokens }) => tokens),
+      ...perplexityMeasure(records, "tokens"),
       differences: [gain, ...gainsOfDocuments],
     },
     ...buckets,
@@ -143,10 +143,13 @@ export function perplexityMeasures(
   ];
 }
 
-/** Perplexity of all tokens, or of another unit of documents. */
+/** Perplexity of a unit of documents. */
 export function perplexityMeasure<
-  Record extends { item: string; nats: number; cluster?: string | undefined },
->(records: readonly Record[], units: (record: Record) => number) {
+  Unit extends "tokens" | "words",
+  Record extends
+    & { item: string; nats: number; cluster?: string | undefined }
+    & { readonly [Name in Unit]: number },
+>(records: readonly Record[], perUnit: Unit) {
   return {
     measure: "perplexity",
     name: "perplexity",
@@ -154,8 +157,9 @@ export function perplexityMeasure<
     sums: sumsOver(records, {
       unit: "documents",
       numerator: ({ nats }) => nats,
-      denominator: units,
+      denominator: (record) => record[perUnit],
       exponential: true,
+      perUnit,
     }),
   } satisfies Measure;
 }

@@ -192,7 +192,7 @@ export function recallMeasures(records: readonly RecallRecord[]): Measure[] {
         n: asked.reduce((sum, { recalls }) => sum + recalls.length, 0),
       }];
     }),
-    { ...perplexityMeasure(records, ({ tokens }) => tokens), differences: [gain] },
+    { ...perplexityMeasure(records, "tokens"), differences: [gain] },
   ];
 }
 

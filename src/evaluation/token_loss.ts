@@ -214,6 +214,7 @@ export function tokenLossMeasures(records: readonly TokenLossRecord[]): Measure[
         unit: "documents",
         numerator: ({ nats }) => nats,
         denominator: ({ tokens }) => tokens,
+        perUnit: "tokens",
       }),
       differences: [{ ...gain, name: (baseline) => `gain${where} over ${baseline}` }],
     };

@@ -7,6 +7,7 @@ import {
   compare,
   compareApart,
   type Difference,
+  differingUnit,
   estimateOfSums,
   fewestItems,
   holdsZero,
@@ -17,7 +18,7 @@ import {
 import type { CataloguedRun, MetricAxis, MetricCatalog, MetricLabel } from "./metric_catalog.ts";
 import type { Metric } from "./records.ts";
 import { bySweptValues, replicaGroups, sweptHeadings, variations } from "./seed_groups.ts";
-import type { DamagedRun, RunRecord } from "./read_runs.ts";
+import { type DamagedRun, type RunRecord, seedOf } from "./read_runs.ts";
 import { effectiveItems, mean, proportionInterval } from "../statistics/estimates.ts";
 import { runCommandOf, type UnfinishedRun, unfinishedRuns } from "./resume_command.ts";
 
@@ -43,6 +44,8 @@ export interface TableCell {
   readonly sums?: readonly ItemSums[];
   /** Measurement of each seed, in the order of the row's seeds. */
   readonly metrics: readonly Metric[];
+  /** Those seeds. */
+  readonly seeds: readonly number[];
   /** How much more than the first model of the same runs; absent for that one, and where items cannot be paired. */
   readonly difference?: Difference;
   /** Whether every other row of the column is worse by more than noise. */
@@ -304,6 +307,7 @@ function tablesOf(runs: readonly CataloguedRun[], catalog: MetricCatalog): Evalu
       );
       return {
         ...table,
+        columns: withUnits(table.columns, rows),
         part,
         baseline: metrics[0].model,
         varied: [...new Set(labels.flatMap((label) => Object.keys(label)))],
@@ -354,7 +358,7 @@ function groupRows(
           metric.evaluation === evaluation && metric.model === model &&
           metric.name === column.name && !outdated.has(metric)
         );
-        return metric ? [{ metric, sums: run.sums.get(metric) }] : [];
+        return metric ? [{ metric, sums: run.sums.get(metric), seed: seedOf(run) }] : [];
       });
       if (measured.length === 0) return undefined;
       const metrics = measured.map(({ metric }) => metric);
@@ -378,6 +382,7 @@ function groupRows(
         over,
         difference,
         sums,
+        seeds: measured.map(({ seed }) => seed),
         best: false,
       });
     });
@@ -394,15 +399,36 @@ function groupRows(
   return rows;
 }
 
+/** The unit that two numbers count differently for the same seed, as the tokens of two vocabularies; undefined where they do not. */
+export function otherUnit(first: TableCell, second: TableCell): string | undefined {
+  for (const [i, sums] of (first.sums ?? []).entries()) {
+    const others = second.sums?.[second.seeds.indexOf(first.seeds[i])];
+    const unit = others && differingUnit(sums, others);
+    if (unit !== undefined) return unit;
+  }
+  return undefined;
+}
+
+/** Columns that say which of them rows count in different units. */
+function withUnits(columns: readonly TableColumn[], rows: readonly TableRow[]): TableColumn[] {
+  return columns.map((column, i) => {
+    const [first, ...others] = rows.flatMap(({ cells }) => cells[i] ?? []);
+    const unit = others.map((other) => otherUnit(first, other)).find((unit) => unit !== undefined);
+    if (unit === undefined) return column;
+    const meaning = `settings count different ${unit}, and are not compared`;
+    return { ...column, meaning: [column.meaning, meaning].filter(Boolean).join(", ") };
+  });
+}
+
 /**
  * How much more a first model has of a metric than a second: item by item where there are records of the same items, or else by
- * their intervals; undefined where one of them was not measured, or without an interval.
+ * their intervals; undefined where one of them was not measured, or without an interval, or they are in different units.
  */
 export function compareCells(
   first: TableCell | undefined,
   second: TableCell | undefined,
 ): Difference | undefined {
-  if (!first || !second) return undefined;
+  if (!first || !second || otherUnit(first, second) !== undefined) return undefined;
   const paired = first.sums && second.sums && compare(first.sums, second.sums);
   if (paired) return paired;
   const [estimate, other] = [first, second].map(({ value, ci95, metrics, over, sums }) =>
@@ -449,7 +475,10 @@ function isAllAlike({ value, stderr }: { value: number; stderr?: number | undefi
   return (value === 0 || value === 1) && !stderr;
 }
 
-function aggregate(metrics: readonly Metric[], nature: MetricNature): Omit<TableCell, "best"> {
+function aggregate(
+  metrics: readonly Metric[],
+  nature: MetricNature,
+): Omit<TableCell, "best" | "seeds"> {
   const [first] = metrics, { isProportion } = nature;
   const ofFirst = { value: first.value, metrics, ...uncertaintyOf(first, nature) };
   if (metrics.length === 1) return ofFirst;

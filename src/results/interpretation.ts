@@ -6,6 +6,7 @@ import {
   type EvaluationTable,
   type ExperimentTables,
   mainModel,
+  otherUnit,
   type TableRow,
   tellingFields,
 } from "./evaluation_table.ts";
@@ -75,6 +76,12 @@ function sweptLine(
     .toSorted((a, b) => (b.cells[0]!.value - a.cells[0]!.value) * (higherIsBetter ? 1 : -1));
   if (fields.length === 0 || rows.length < 2) return undefined;
   const [best] = rows, worst = rows.at(-1)!;
+  const swept = `${table.evaluation}, by ${fields.join(" and ")}: ${noun}`;
+  const unit = rows.map((row) => otherUnit(best.cells[0]!, row.cells[0]!))
+    .find((unit) => unit !== undefined);
+  if (unit !== undefined) {
+    return `${swept} is not compared, as settings count different ${unit}`;
+  }
   const setting = ({ variation }: TableRow) => fields.map((field) => variation[field]).join(", ");
   const number = (row: TableRow) => `${setting(row)} (${uncertain(row.cells[0]!)})`;
   const alone = compareCells(best.cells[0], worst.cells[0]);
@@ -85,7 +92,7 @@ function sweptLine(
     evaluation: table.evaluation,
     model: best.model,
   });
-  return `${table.evaluation}, by ${fields.join(" and ")}: ${noun} of ${label} is best at ` +
+  return `${swept} of ${label} is best at ` +
     `${number(best)} and worst at ${number(worst)}` +
     (difference === undefined ? "" : `: ${inWords(difference)}`) +
     (pairs > 1 ? `, of all ${pairs} pairs at once` : "");

@@ -27,6 +27,11 @@ export interface ItemSums {
   readonly denominators: readonly number[];
   /** Whether the metric is e to the power of the ratio, as a perplexity is. */
   readonly exponential: boolean;
+  /**
+   * What the denominators count, in the plural, where the metric is a number for each, as nats a token: `tokens`. Over
+   * different ones, as of another vocabulary, it is in another unit, and is not compared.
+   */
+  readonly perUnit?: string;
   /** Which items belong together, such as the stories of one book: then only the clusters are independent of each other. */
   readonly clusters?: {
     /** The cluster of each item. */
@@ -258,6 +263,17 @@ export function withBoth(
   if (!overSeeds) return overItems;
   const margin = (side: 0 | 1) => Math.hypot(overItems[side] - value, overSeeds[side] - value);
   return [value - margin(0), value + margin(1)];
+}
+
+/** The unit that two metrics count differently on the same items, as the tokens of two vocabularies; undefined where they do not. */
+export function differingUnit(first: ItemSums, second: ItemSums): string | undefined {
+  if (first.perUnit === undefined) return undefined;
+  const counts = new Map(second.items.map((item, i) => [item, second.denominators[i]]));
+  const differs = first.items.some((item, i) => {
+    const count = first.denominators[i];
+    return (counts.get(item) ?? count) !== count;
+  });
+  return differs ? first.perUnit : undefined;
 }
 
 function differingItems({ sums, others }: Pair): number {

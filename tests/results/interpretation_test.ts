@@ -1,3 +1,5 @@
+import { perplexityMeasures, perplexityRecord } from "../../src/evaluation/perplexity.ts";
+import { tokenLossMeasures } from "../../src/evaluation/token_loss.ts";
 import { findings } from "../../src/results/interpretation.ts";
 import type { Metric } from "../../src/results/records.ts";
 import { assert, test } from "../testing.ts";
@@ -122,4 +124,63 @@ test("findings() has a line for each of two settings", () => {
     "quiz, size 4",
   ]);
   assert.match(lines[2], /accuracy of the longmem 0\.900 .*, vs the backbone 0\.150: \+0\.75/);
+});
+
+test("findings() and tables compare no losses over different tokens, as of two vocabularies", () => {
+  /** Eight documents in 100 tokens of 0.5 nats each, and in so many tokens of 0.4 nats. */
+  const compared = (tokens: number, name: "perplexity" | "word perplexity" | "nats") => {
+    const catalog = catalogOf((_, samples) => {
+      const records = samples.map((sample) => perplexityRecord.parse(sample));
+      const noBuckets = Object.fromEntries(
+        ["position", "tokenDistance", "bigramDistance"].flatMap((aspect) => [
+          [`${aspect}Nats`, []],
+          [`${aspect}Tokens`, []],
+        ]),
+      );
+      const measures = name === "nats"
+        ? tokenLossMeasures(records.map((record) => ({ ...record, ...noBuckets }) as never))
+        : perplexityMeasures(records);
+      return measures.find((measure) => measure.name === name)!.sums;
+    });
+    const runs = [100, tokens].map((tokens, i) => {
+      const nats = [0.5, 0.4][i] * tokens;
+      const samples = Array.from({ length: 8 }, (_, j) => ({
+        ...{ model: "longmem", item: `document ${j}`, bucket: "<5K", words: 50 },
+        tokens: tokens + j,
+        nats: nats + 0.4 * j,
+      }));
+      return run({
+        declaration: { tokenizer: { i } },
+        samples: new Map([["perplexity-test", samples]]),
+        summary: {
+          run: `v${i}`,
+          variation: { "tokenizer.i": i },
+          metrics: [
+            metric({ model: "longmem", name, value: name === "word perplexity" ? 2 + i : 3 - i }),
+          ],
+        },
+      });
+    });
+    const [{ tables: [table] }] = tablesOf(runs, catalog);
+    const [finding] = findings(table, catalog);
+    return {
+      finding,
+      best: table.rows.map(({ cells: [cell] }) => cell!.best),
+      ...table.columns[0],
+    };
+  };
+  for (const name of ["perplexity", "nats"] as const) {
+    const other = compared(200, name);
+    assert.equal(
+      other.finding,
+      `perplexity-test, by i: ${name} is not compared, as settings count different tokens`,
+    );
+    assert.equal(other.meaning, "settings count different tokens, and are not compared");
+    assert.deepEqual(other.best, [false, false]);
+    const same = compared(100, name);
+    assert.match(same.finding, /is best at 1 .* and worst at 0 .*, 8 documents$/);
+    assert.equal(same.meaning, undefined);
+    assert.deepEqual(same.best, [false, true]);
+  }
+  assert.match(compared(200, "word perplexity").finding, /is best at 0 .* and worst at 1 /);
 });
