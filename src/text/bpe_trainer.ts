@@ -14,19 +14,13 @@ const minimumCount = 2;
  * the one with the smaller left id wins, then the one with the smaller right id.
  *
  * @param texts Texts to learn from, for example one a document; tens of megabytes take well under a minute.
- * @param options `vocabSize`: tokens in the vocabulary, 4 special ones, 256 bytes, the rest learnt.
- * @throws {RangeError} If the vocabulary cannot hold the bytes, or the texts are too few to fill it.
+ * @param options `vocabSize`: tokens in the vocabulary, at most {@linkcode mostTrainedTokens}: 4 special ones, 256 bytes, the rest learnt.
+ * @throws {RangeError} If the texts are too few to fill it.
  */
 export function trainByteLevelBpe(
   texts: Iterable<string>,
   { vocabSize }: { readonly vocabSize: number },
 ): BpeDefinition {
-  const smallest = specialTokens.length + byteCharacters.length;
-  if (!Number.isInteger(vocabSize) || vocabSize < smallest || vocabSize > 2 ** 20) {
-    throw new InputRangeError(
-      `Cannot train a vocabulary as vocabSize must be an integer in ${smallest} .. 2^20: current value is ${vocabSize}`,
-    );
-  }
   const tokens = [...specialTokens, ...byteCharacters];
   const merges: [string, string][] = [];
   const pairs = new PairCounts(countPreTokens(texts), specialTokens.length);
@@ -86,8 +80,8 @@ interface QueuedPair {
   readonly count: number;
 }
 
-/** Above any id: packs two of them into one exact integer. */
-const packing = 2 ** 20;
+/** Tokens of a vocabulary at most: packs two ids into one exact integer. */
+export const mostTrainedTokens = 2 ** 20;
 
 /**
  * How often each pair of neighbours occurs, kept up to date while pairs merge. Symbols are linked within their pre-token, so that
@@ -177,7 +171,7 @@ class PairCounts {
   /** The pair of the symbol at a place and the next one. */
   #pairAt(place: number): Pair {
     const left = this.#symbols[place], right = this.#symbols[this.#next[place]];
-    const key = left * packing + right;
+    const key = left * mostTrainedTokens + right;
     let pair = this.#pairs.get(key);
     if (pair === undefined) {
       pair = { left, right, count: 0, places: [] };

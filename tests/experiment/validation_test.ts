@@ -255,7 +255,14 @@ const malformed: Malformed[] = [
     name: "vocabulary without room for bytes",
     change: { tokenizer: { kind: "bpe", vocabSize: 256 } },
     problems: [
-      "tokenizer.vocabSize has a wrong value: current value is 256, allowed are integers from 260 (4 special tokens and 256 bytes)",
+      "tokenizer.vocabSize has a wrong value: current value is 256, allowed are integers from 260 (4 special tokens and 256 bytes) to 1048576",
+    ],
+  },
+  {
+    name: "vocabulary of too many tokens to train",
+    change: { tokenizer: { kind: "bpe", vocabSize: 2 ** 20 + 1 } },
+    problems: [
+      "tokenizer.vocabSize has a wrong value: current value is 1048577, allowed are integers from 260 (4 special tokens and 256 bytes) to 1048576",
     ],
   },
   {

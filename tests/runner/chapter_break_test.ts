@@ -234,7 +234,10 @@ test("runExperiment() reads a file in the official format as if its instances we
       count: 3,
     });
     const path = `${folder}/breaks.json`;
-    await Deno.writeTextFile(path, JSON.stringify(writeChapterBreak(books, { seed: 1 })));
+    await Deno.writeTextFile(
+      path,
+      JSON.stringify(writeChapterBreak(books, { seed: 1, firstChapter: 4 })),
+    );
     const made = await evaluate(chronicle, { prefixTokens: 200 });
     const read = await evaluate(chronicle, {
       prefixTokens: 200,

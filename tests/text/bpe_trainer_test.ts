@@ -59,15 +59,11 @@ test("trainByteLevelBpe() begins with the special tokens and the bytes", () => {
   assert.deepEqual([vocab.get("a"), vocab.get("aa")], [4 + 0x61, 260]);
 });
 
-test("trainByteLevelBpe() says when the texts are too few or the vocabulary too small", () => {
+test("trainByteLevelBpe() says when the texts are too few", () => {
   assert.throws(() => trainByteLevelBpe(["abcabc"], { vocabSize: 500 }), {
     name: "RangeError",
     message:
       "Cannot train a vocabulary of 500 tokens as too few pairs occur 2 times or more in the texts: they suffice for 262 tokens; a smaller tokenizer.vocabSize or more text would help",
-  });
-  assert.throws(() => trainByteLevelBpe(["abcabc"], { vocabSize: 259 }), {
-    name: "RangeError",
-    message: /vocabSize must be an integer in 260 \.\. 2\^20: current value is 259/,
   });
 });
 

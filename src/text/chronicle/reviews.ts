@@ -6,7 +6,6 @@ import { Random } from "../../random.ts";
 import { checkChronicle, type ChronicleConfig, type SentenceConfig } from "./config.ts";
 import { Draft, type Fact } from "./draft.ts";
 import { wordIds } from "./vocabulary.ts";
-import { InputRangeError } from "../../errors.ts";
 
 /** A review whose label is to be told. */
 export interface ReviewQuery {
@@ -30,7 +29,7 @@ export interface ReviewTask {
  *
  * @param options `localDemonstrations`: reviews before each query, never of its good; the demonstrations and queries
  * do not depend on their number.
- * @throws {RangeError} If the configuration or the number of local demonstrations is not allowed.
+ * @throws {RangeError} If the configuration allows no reviews.
  */
 export function writeReviewTask(
   config: ChronicleConfig,
@@ -38,12 +37,6 @@ export function writeReviewTask(
 ): ReviewTask {
   const { reviews, sentence } = checkChronicle(config);
   const { seed, localDemonstrations } = options;
-  if (!(Number.isInteger(localDemonstrations) && localDemonstrations >= 0)) {
-    throw new InputRangeError(
-      `Cannot write reviews as localDemonstrations must be a whole number at least 0: ` +
-        `current value is ${localDemonstrations}`,
-    );
-  }
   const random = new Random(`${seed}/reviews`);
   const goods = random.shuffle([...wordIds.goods]).slice(0, reviews.goods);
   const labels = random.shuffle([...wordIds.labels]);

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { positiveInteger } from "../../declaration/fields.ts";
 import type { Accepts, Assert } from "../../declaration/part.ts";
-import { firstBytes, trainByteLevelBpe } from "../bpe_trainer.ts";
+import { firstBytes, mostTrainedTokens, trainByteLevelBpe } from "../bpe_trainer.ts";
 import { formatTokenizerJson } from "../tokenizer_json.ts";
 import type { TrainedKind } from "./tokenizer_kind.ts";
 
@@ -16,7 +16,8 @@ export interface TrainedTokenizerConfig {
 }
 
 /** A fairseq vocabulary has 4 special tokens; byte-level BPE adds one token for each byte. */
-const vocabSize = z.int().min(260).describe("integers from 260 (4 special tokens and 256 bytes)");
+const vocabSize = z.int().min(260).max(mostTrainedTokens)
+  .describe(`integers from 260 (4 special tokens and 256 bytes) to ${mostTrainedTokens}`);
 
 const schema = z.strictObject({
   kind: z.literal("bpe"),

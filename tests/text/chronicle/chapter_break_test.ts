@@ -1,4 +1,4 @@
-import { openingTokens, writeBook, writeBooks } from "../../../src/text/chronicle/book.ts";
+import { openingTokens, writeBooks } from "../../../src/text/chronicle/book.ts";
 import { writeChapterBreak } from "../../../src/text/chronicle/chapter_break.ts";
 import { defaultChronicle } from "../../../src/text/chronicle/config.ts";
 import { openChronicleTokenizer } from "../../../src/text/chronicle/tokenizer.ts";
@@ -6,7 +6,7 @@ import { assert, test } from "../../testing.ts";
 import { mentionsOf } from "./replay.ts";
 
 const books = writeBooks(defaultChronicle, { seed: "chapter break test", count: 12 });
-const file = writeChapterBreak(books, { seed: 1 });
+const file = writeChapterBreak(books, { seed: 1, firstChapter: 4 });
 const tokenizer = openChronicleTokenizer();
 
 test("Instances are the official format's: chapters 4 to 15 of each book, six different candidates", () => {
@@ -70,8 +70,8 @@ test("Wrong openings are as likely an earlier chapter's as a later one's", () =>
 });
 
 test("The seed decides the wrong openings, and an option the chapters", () => {
-  assert.deepEqual(writeChapterBreak(books, { seed: 1 }), file);
-  assert.notDeepEqual(writeChapterBreak(books, { seed: 2 }), file);
+  assert.deepEqual(writeChapterBreak(books, { seed: 1, firstChapter: 4 }), file);
+  assert.notDeepEqual(writeChapterBreak(books, { seed: 2, firstChapter: 4 }), file);
   const [book] = books;
   const last = writeChapterBreak([book], { seed: 1, firstChapter: 15 });
   const [instance, ...others] = last.chronicle[book.name];
@@ -80,30 +80,4 @@ test("The seed decides the wrong openings, and an option the chapters", () => {
     tokenizer.encode(instance.ctx),
     [...book.tokens.subarray(1, book.chapters[15])],
   );
-});
-
-test("writeChapterBreak() says what does not fit", () => {
-  const short = writeBook(
-    {
-      ...defaultChronicle,
-      book: { ...defaultChronicle.book, chapters: 6 },
-    },
-    1,
-    "short",
-  );
-  const cases: [() => unknown, string][] = [
-    [
-      () => writeChapterBreak([short], { seed: 1 }),
-      'Cannot make ChapterBreak instances of "short" as it must have 5 other openings: current number of chapters is 6',
-    ],
-    [
-      () => writeChapterBreak([short], { seed: 1, firstChapter: 6 }),
-      'Cannot make ChapterBreak instances of "short" as firstChapter must be a chapter in 1 .. 5: current value is 6',
-    ],
-    [
-      () => writeChapterBreak([books[0], books[0]], { seed: 1 }),
-      "Cannot make ChapterBreak instances as books must have different names: current names are book_0, book_0",
-    ],
-  ];
-  for (const [write, message] of cases) assert.throws(write, { name: "RangeError", message });
 });
