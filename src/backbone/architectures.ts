@@ -13,6 +13,7 @@ import { granite } from "./architectures/granite.ts";
 import { llama } from "./architectures/llama.ts";
 import { longMemGpt2 } from "./architectures/longmem_gpt2.ts";
 import { mistral } from "./architectures/mistral.ts";
+import { mpt } from "./architectures/mpt.ts";
 import { olmo2 } from "./architectures/olmo2.ts";
 import { opt } from "./architectures/opt.ts";
 import { phi } from "./architectures/phi.ts";
@@ -39,6 +40,7 @@ const included: readonly Architecture[] = [
   gptNeo,
   phi,
   falcon,
+  mpt,
   olmo2,
   phi3,
   granite,

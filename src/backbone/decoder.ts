@@ -15,6 +15,7 @@ import { dropout } from "../graph/ops/dropout.ts";
 import { gather } from "../graph/ops/gather.ts";
 import { gelu, geluSigmoid, geluTanh } from "../graph/ops/gelu.ts";
 import { layerNorm } from "../graph/ops/layer_norm.ts";
+import { greaterOrEqual } from "../graph/ops/greater_or_equal.ts";
 import { linear } from "../graph/ops/linear.ts";
 import { mul } from "../graph/ops/mul.ts";
 import { relu } from "../graph/ops/relu.ts";
@@ -22,6 +23,7 @@ import { reshape } from "../graph/ops/reshape.ts";
 import { rmsNorm } from "../graph/ops/rms_norm.ts";
 import { silu } from "../graph/ops/silu.ts";
 import { slice } from "../graph/ops/slice.ts";
+import { where } from "../graph/ops/where.ts";
 import type {
   Architecture,
   BatchSizes,
@@ -61,7 +63,12 @@ export interface DecoderPlan {
   readonly keyValueHeads: number;
   /** Channels of a head D. */
   readonly headDim: number;
-  readonly norm: { readonly kind: "layer" | "rms"; readonly epsilon: number };
+  readonly norm: {
+    readonly kind: "layer" | "rms";
+    readonly epsilon: number;
+    /** Whether there is a bias; absent: of LayerNorms there is. */
+    readonly bias?: boolean;
+  };
   /** Whether norms stand before attention and MLP, after them, where their outputs are not yet added to the stream, or both; absent: before. */
   readonly norms?: "before" | "after" | "both";
   /** Factor of the embeddings; absent: 1. */
@@ -88,6 +95,8 @@ export interface DecoderPlan {
   readonly residualScale?: number;
   /** Factor of the scores of a block; absent: D^-1/2. */
   scoreScale?(block: number): number;
+  /** The largest absolute value of queries, keys and values; absent: there is none. */
+  readonly projectionLimit?: number | undefined;
   /** Which projections of the attention have biases. */
   readonly attentionBias: { readonly qkv: boolean; readonly out: boolean };
   /** Whether queries and keys have such a norm, too, of each head or of all heads together; absent: they have none. */
@@ -208,15 +217,20 @@ function normPlaces({ norms = "before" }: DecoderPlan): { before: boolean; after
   return { before: norms !== "after", after: norms !== "before" };
 }
 
+/** Whether a norm has a bias. */
+function hasBias({ kind, bias = kind === "layer" }: DecoderPlan["norm"]): boolean {
+  return bias;
+}
+
 /** Shapes of the tensors of a norm. */
 function addNorm(
   shapes: Map<string, number[]>,
   name: string,
   size: number,
-  kind: DecoderPlan["norm"]["kind"],
+  norm: DecoderPlan["norm"],
 ): void {
   shapes.set(`${name}.weight`, [size]);
-  if (kind === "layer") shapes.set(`${name}.bias`, [size]);
+  if (hasBias(norm)) shapes.set(`${name}.bias`, [size]);
 }
 
 /** Shapes of the tensors of a block, by their names within it. */
@@ -231,36 +245,36 @@ function blockTensors(
     shapes.set(`${name}.weight`, [out, into]);
     if (hasBias) shapes.set(`${name}.bias`, [out]);
   };
-  if (before) addNorm(shapes, "attention_norm", E, plan.norm.kind);
+  if (before) addNorm(shapes, "attention_norm", E, plan.norm);
   addLinear("attention.q", [H * D, E], bias.qkv);
   addLinear("attention.k", [K * D, E], bias.qkv);
   addLinear("attention.v", [K * D, E], bias.qkv);
   if (plan.queryKeyNorms) {
     const [ofQueries, ofKeys] = plan.queryKeyNorms === "of each head" ? [D, D] : [H * D, K * D];
-    addNorm(shapes, "attention.q_norm", ofQueries, plan.norm.kind);
-    addNorm(shapes, "attention.k_norm", ofKeys, plan.norm.kind);
+    addNorm(shapes, "attention.q_norm", ofQueries, plan.norm);
+    addNorm(shapes, "attention.k_norm", ofKeys, plan.norm);
   }
   addLinear("attention.out", [E, H * D], bias.out);
-  if (after) addNorm(shapes, "attention_output_norm", E, plan.norm.kind);
+  if (after) addNorm(shapes, "attention_output_norm", E, plan.norm);
   if (before && plan.residual !== "parallel-one-norm") {
-    addNorm(shapes, "mlp_norm", E, plan.norm.kind);
+    addNorm(shapes, "mlp_norm", E, plan.norm);
   }
   if (mlp.gated) addLinear("mlp.gate", [F, E], mlp.bias);
   addLinear("mlp.in", [F, E], mlp.bias);
   addLinear("mlp.out", [E, F], mlp.bias);
-  if (after) addNorm(shapes, "mlp_output_norm", E, plan.norm.kind);
+  if (after) addNorm(shapes, "mlp_output_norm", E, plan.norm);
   return shapes;
 }
 
 function tensorShapes(shape: BackboneShape, plan: DecoderPlan): Map<string, number[]> {
-  const { layers, hiddenDim: E, vocabSize: V } = shape, { positions, norm: { kind } } = plan;
+  const { layers, hiddenDim: E, vocabSize: V } = shape, { positions, norm } = plan;
   const shapes = new Map<string, number[]>([["embeddings.weight", [V, E]]]);
-  if (plan.embeddingsNorm) addNorm(shapes, "embeddings_norm", E, kind);
+  if (plan.embeddingsNorm) addNorm(shapes, "embeddings_norm", E, norm);
   if (positions.kind === "learned") shapes.set("positions.weight", [positions.count, E]);
   for (let i = 0; i < layers; i++) {
     for (const [name, sizes] of blockTensors(shape, plan)) shapes.set(blockPrefix(i) + name, sizes);
   }
-  addNorm(shapes, "final_norm", E, kind);
+  addNorm(shapes, "final_norm", E, norm);
   if (!plan.tied) shapes.set("head.weight", [V, E]);
   if (plan.headBias) shapes.set("head.bias", [V]);
   return shapes;
@@ -277,16 +291,30 @@ function norm(
   x: Value,
   weights: Weights,
   name: string,
-  { kind, epsilon }: DecoderPlan["norm"],
+  plan: DecoderPlan["norm"],
 ): Value {
+  const { kind, epsilon } = plan;
   switch (kind) {
-    case "layer":
-      return layerNorm(x, weights(`${name}.weight`), weights(`${name}.bias`), epsilon);
+    case "layer": {
+      const E = x.shape[x.rank - 1];
+      const bias = hasBias(plan)
+        ? weights(`${name}.bias`)
+        : x.graph.constant(new Float32Array(E), [E]);
+      return layerNorm(x, weights(`${name}.weight`), bias, epsilon);
+    }
     case "rms":
       return rmsNorm(x, weights(`${name}.weight`), epsilon);
     default:
       return kind satisfies never;
   }
+}
+
+/** Values cut off at an absolute value; undefined: as they are. */
+function limited(x: Value, limit: number | undefined): Value {
+  if (limit === undefined) return x;
+  const [low, high] = [-limit, limit].map((bound) => x.graph.scalar(bound));
+  const below = where(greaterOrEqual(x, high), high, x);
+  return where(greaterOrEqual(low, below), low, below);
 }
 
 function block(
@@ -304,7 +332,10 @@ function block(
     isThere ? norm(x, weights, name, plan.norm) : x;
   const u = normed(x, "attention_norm", before);
   const project = (name: "q" | "k" | "v") => {
-    const projected = dense(u, `attention.${name}`, plan.attentionBias.qkv); // [N, heads D]
+    const projected = limited(
+      dense(u, `attention.${name}`, plan.attentionBias.qkv),
+      plan.projectionLimit,
+    ); // [N, heads D]
     if (name === "v" || !plan.queryKeyNorms) return projected;
     const [N, width] = projected.shape;
     const size = plan.queryKeyNorms === "of each head" ? D : width;
@@ -391,7 +422,7 @@ function sideNetLayers(planOf: (shape: BackboneShape) => DecoderPlan): SideNetLa
     },
     finalTensors(shape) {
       const shapes = new Map<string, number[]>();
-      addNorm(shapes, "final_norm", shape.hiddenDim, planOf(shape).norm.kind);
+      addNorm(shapes, "final_norm", shape.hiddenDim, planOf(shape).norm);
       return shapes;
     },
     gate,

@@ -38,6 +38,7 @@ const settings = new Map<string, readonly Record<string, unknown>[]>([
   ["gpt_neo", [{ positions: 64, windowTokens: 4, windowedBlocks: [1, 3] }]],
   ["phi", [{ keyValueHeads: 2, headNorms: true }]],
   ["falcon", [{}, { keyValueHeads: 3, residual: "parallel" }]],
+  ["mpt", [{ projectionLimit: 0.7, scoreScale: 0.4 }]],
   ["opt", [{ positions: 64, activation: "gelu" }]],
   ["granite", [{
     keyValueHeads: 2,

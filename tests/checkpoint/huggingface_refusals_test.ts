@@ -122,6 +122,12 @@ const same: Readonly<Record<string, readonly Config[]>> = {
     { "n_inner": null, "activation_function": "gelu_new", "tie_word_embeddings": false },
     { "n_embd": undefined, "hidden_size": 24, "n_layer": undefined, "num_hidden_layers": 3 },
   ],
+  mpt: [
+    { "attn_config": null, "learned_pos_emb": undefined },
+    { "attn_config": { "clip_qkv": 0, "sliding_window_size": -1 }, "no_bias": undefined },
+    { "d_model": undefined, "hidden_size": 24, "n_layers": undefined, "num_hidden_layers": 3 },
+    { "n_heads": undefined, "num_attention_heads": 3, "norm_type": "layernorm" },
+  ],
   phi: [
     { "partial_rotary_factor": undefined, "num_key_value_heads": null, "head_dim": 8 },
     {
