@@ -20,6 +20,8 @@ import { phi } from "./architectures/phi.ts";
 import { phi3 } from "./architectures/phi3.ts";
 import { qwen2 } from "./architectures/qwen2.ts";
 import { qwen3 } from "./architectures/qwen3.ts";
+import { stableLm } from "./architectures/stablelm.ts";
+import { starCoder2 } from "./architectures/starcoder2.ts";
 import type { BackboneShape } from "./shape.ts";
 
 /** The paper's, which shapes without a name have. */
@@ -44,6 +46,8 @@ const included: readonly Architecture[] = [
   olmo2,
   phi3,
   granite,
+  starCoder2,
+  stableLm,
 ];
 
 /** Every architecture by its name, which declarations and checkpoints have. */

@@ -40,7 +40,13 @@ export function readActivation(
 }
 
 /** Names that the epsilon of norms has in one format or another. */
-const epsilonNames = ["layer_norm_eps", "layer_norm_epsilon", "rms_norm_eps"];
+const epsilonNames = [
+  "layer_norm_eps",
+  "layer_norm_epsilon",
+  "rms_norm_eps",
+  "norm_eps",
+  "norm_epsilon",
+];
 
 /**
  * The epsilon of norms, by the name that the official code reads. Where only another name stands there, it may say no other

@@ -69,6 +69,8 @@ export interface LlamaLike<Settings extends z.ZodObject = typeof llamaSettings> 
   readonly absentPositions?: number;
   /** What else is different about rotary positions in `config.json`; absent: nothing. */
   readonly rope?: Pick<RopeFields, "absentOriginalPositions" | "scalings">;
+  /** Field of the norms' epsilon; absent: `rms_norm_eps`. */
+  readonly epsilonField?: string;
   /** Activation of its MLPs; absent: as Llama's `config.json` says it. */
   readActivation?(config: ConfigReader): Activation;
   readSettings?(config: ConfigReader, layers: number): MemberSettings<Settings>;
@@ -139,7 +141,7 @@ export function llamaLike<Settings extends z.ZodObject = typeof llamaSettings>(
           settings: schema.parse({
             keyValueHeads,
             ...(headDim === undefined || headDim === hiddenDim / heads ? {} : { headDim }),
-            epsilon: readEpsilon(config, "rms_norm_eps", absent.epsilon),
+            epsilon: readEpsilon(config, member.epsilonField ?? "rms_norm_eps", absent.epsilon),
             ...rope,
             ...(isPartial ? { rotatedShare } : {}),
             activation: member.readActivation?.(config) ??

@@ -48,6 +48,11 @@ const settings = new Map<string, readonly Record<string, unknown>[]>([
     residualScale: 0.6,
     logitScale: 0.4,
   }]],
+  ["starcoder2", [{ keyValueHeads: 2, windowTokens: 5 }]],
+  ["stablelm", [
+    { keyValueHeads: 2, rotatedShare: 0.5, qkvBias: true, parallel: true },
+    { keyValueHeads: 3, rotatedShare: 1 },
+  ]],
   ["phi3", [{
     keyValueHeads: 2,
     headDim: 8,

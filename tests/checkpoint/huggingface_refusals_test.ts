@@ -66,6 +66,16 @@ const refused: Readonly<Record<string, readonly [Config, RegExp][]>> = {
     [{ "logits_scaling": "8" }, /logits_scaling must be a positive number: current value is "8"/],
     [{ "partial_rotary_factor": 0.5 }, /partial_rotary_factor .*0.5, allowed are 1/],
   ],
+  stablelm: [
+    [{ "qk_layernorm": true }, /qk_layernorm .*true, allowed are false/],
+    [{ "partial_rotary_factor": 1.5 }, /partial_rotary_factor .*1.5, allowed are numbers above 0/],
+    [{ "norm_eps": 1e-3 }, /norm_eps .*0.001, allowed are 0.00001, .*default of layer_norm_eps/],
+  ],
+  starcoder2: [
+    [{ "rms_norm_eps": 1e-3 }, /rms_norm_eps .*0.001, allowed are 0.00001, .*of norm_epsilon/],
+    [{ "hidden_act": "mish" }, /hidden_act .*"mish", allowed are .*"gelu_pytorch_tanh"/],
+    [{ "layer_types": Array(3).fill("sliding_attention") }, /layer_types .*no sliding window/],
+  ],
   phi3: [
     [
       { "rope_scaling": { type: "linear", factor: 2 } },
@@ -143,6 +153,15 @@ const same: Readonly<Record<string, readonly Config[]>> = {
   granite: [
     { "embedding_multiplier": 1, "attention_multiplier": 1, "residual_multiplier": 1 },
     { "logits_scaling": 1, "attention_bias": false, "mlp_bias": false, "rms_norm_eps": 1e-6 },
+  ],
+  stablelm: [
+    { "use_qkv_bias": false, "use_parallel_residual": false, "qk_layernorm": false },
+    { "partial_rotary_factor": 0.25, "layer_norm_eps": 1e-5, "tie_word_embeddings": false },
+    { "rope_parameters": { "rope_type": "default", "partial_rotary_factor": 0.25 } },
+  ],
+  starcoder2: [
+    { "use_bias": true, "num_key_value_heads": 2, "hidden_act": "gelu_pytorch_tanh" },
+    { "norm_epsilon": 1e-5, "sliding_window": null, "tie_word_embeddings": true },
   ],
   phi3: [
     { "num_key_value_heads": null, "head_dim": null, "rms_norm_eps": 1e-5, "sliding_window": null },
