@@ -6,6 +6,7 @@ import type { Architecture } from "./architecture.ts";
 import { bloom } from "./architectures/bloom.ts";
 import { falcon } from "./architectures/falcon.ts";
 import { gpt2 } from "./architectures/gpt2.ts";
+import { gptBigCode } from "./architectures/gpt_bigcode.ts";
 import { gptJ } from "./architectures/gpt_j.ts";
 import { gptNeo } from "./architectures/gpt_neo.ts";
 import { gptNeoX } from "./architectures/gpt_neox.ts";
@@ -40,6 +41,7 @@ const included: readonly Architecture[] = [
   opt,
   gptJ,
   gptNeo,
+  gptBigCode,
   phi,
   falcon,
   mpt,

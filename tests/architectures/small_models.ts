@@ -39,6 +39,7 @@ const settings = new Map<string, readonly Record<string, unknown>[]>([
   ["phi", [{ keyValueHeads: 2, headNorms: true }]],
   ["falcon", [{}, { keyValueHeads: 3, residual: "parallel" }]],
   ["mpt", [{ projectionLimit: 0.7, scoreScale: 0.4 }]],
+  ["gpt_bigcode", [{ positions: 64, scaledScores: false }]],
   ["opt", [{ positions: 64, activation: "gelu" }]],
   ["granite", [{
     keyValueHeads: 2,

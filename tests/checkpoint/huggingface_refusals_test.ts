@@ -10,6 +10,10 @@ type Config = Readonly<Record<string, unknown>>;
 
 /** What is refused of an architecture, beside the fields of its official cases. */
 const refused: Readonly<Record<string, readonly [Config, RegExp][]>> = {
+  "gpt_bigcode": [
+    [{ "add_cross_attention": true }, /add_cross_attention .*true, allowed are false/],
+    [{ "multi_query": "yes" }, /multi_query must be true or false/],
+  ],
   "gpt_neo": [
     [{ "attention_types": [[["global", "local"], 3]] }, /attention_types .*for 4 blocks/],
     [{ "attention_types": [[["global", "sparse"], 2]] }, /attention_types .*"global", "local"/],
@@ -117,6 +121,12 @@ const refused: Readonly<Record<string, readonly [Config, RegExp][]>> = {
 
 /** Fields that change nothing; undefined takes one away. */
 const same: Readonly<Record<string, readonly Config[]>> = {
+  "gpt_bigcode": [
+    { "multi_query": undefined, "n_inner": 96, "activation_function": "gelu_pytorch_tanh" },
+    { "n_positions": undefined, "max_position_embeddings": 20, "scale_attn_weights": true },
+    // Of half precision alone.
+    { "attention_softmax_in_fp32": false, "scale_attention_softmax_in_fp32": false },
+  ],
   "gpt_neo": [
     { "attention_layers": undefined, "intermediate_size": 96, "activation_function": "gelu_new" },
     { "num_layers": undefined, "num_hidden_layers": 4 },
