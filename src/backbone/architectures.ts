@@ -4,6 +4,7 @@ import { allowedWords } from "../did_you_mean.ts";
 import { InputTypeError } from "../errors.ts";
 import type { Architecture } from "./architecture.ts";
 import { bloom } from "./architectures/bloom.ts";
+import { cohere } from "./architectures/cohere.ts";
 import { falcon } from "./architectures/falcon.ts";
 import { gpt2 } from "./architectures/gpt2.ts";
 import { gptBigCode } from "./architectures/gpt_bigcode.ts";
@@ -45,6 +46,7 @@ const included: readonly Architecture[] = [
   phi,
   falcon,
   mpt,
+  cohere,
   olmo2,
   phi3,
   granite,

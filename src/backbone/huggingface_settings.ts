@@ -252,6 +252,8 @@ export interface TensorNames {
   readonly inner: Readonly<Record<string, string>>;
   /** The one tensor of a block in which queries, keys and values lie, and how. */
   readonly fused?: { readonly name: string; readonly kind: "parts" | "heads" };
+  /** Channels of a head that turn, where the two that turn together lie beside each other; absent: they lie half of these apart. */
+  readonly paired?: (shape: BackboneShape) => number;
   /** The one tensor of a block in which the rows of the MLP's gate lie, and behind them those of its input. */
   readonly fusedGate?: string;
   /** Matrices that are stored [in, out]. */
@@ -263,7 +265,7 @@ const gateAndInput = ["mlp.gate", "mlp.in"];
 
 /** Where each tensor lies, by a table of names. */
 export function sourcesByName(names: TensorNames): HuggingFaceFormat["source"] {
-  const { outer, block, inner, fused, fusedGate, transposed } = names;
+  const { outer, block, inner, fused, paired, fusedGate, transposed } = names;
   return (name, shape) => {
     const [, index, part, kind] = /^(?:blocks\.(\d+)\.)?(.+)\.(weight|bias)$/.exec(name)!;
     if (index === undefined) return { name: `${outer[part]}.${kind}` };
@@ -278,6 +280,11 @@ export function sourcesByName(names: TensorNames): HuggingFaceFormat["source"] {
     const projection = projections.indexOf(part), ofGate = gateAndInput.indexOf(part);
     if (fused && projection >= 0) {
       return placed(fused.name, fusedRows[fused.kind](projection, shape));
+    }
+    if (paired && (part === "attention.q" || part === "attention.k")) {
+      const { heads, keyValueHeads, headDim } = headsOf(shape);
+      const rows = { heads: part === "attention.q" ? heads : keyValueHeads, headDim };
+      return placed(inner[part], pairedRows({ ...rows, rotated: paired(shape) }));
     }
     if (fusedGate !== undefined && ofGate >= 0) {
       return placed(fusedGate, partRows(ofGate, gateAndInput.map(() => shape.feedForwardDim)));
@@ -318,7 +325,7 @@ const fusedRows = {
 };
 
 /** Heads, of which settings may say more than the shape. */
-function headsOf({ heads, hiddenDim, settings = {} }: BackboneShape) {
+export function headsOf({ heads, hiddenDim, settings = {} }: BackboneShape) {
   const { keyValueHeads = heads, headDim = hiddenDim / heads } = settings as Record<string, number>;
   return { heads, keyValueHeads, headDim };
 }
@@ -327,7 +334,7 @@ function headsOf({ heads, hiddenDim, settings = {} }: BackboneShape) {
  * Rows of heads whose rotated channels lie in pairs, each of which turns together, in a file. Ours are the first of all pairs,
  * then the second of all, and what is not rotated.
  */
-export function pairedRows(
+function pairedRows(
   { heads, headDim: D, rotated }: { heads: number; headDim: number; rotated: number },
 ): FileRows {
   const half = rotated / 2;

@@ -10,6 +10,7 @@ import {
 import type { ConfigReader } from "./config_reader.ts";
 import { type Activation, activation, decoder, type DecoderPlan } from "./decoder.ts";
 import {
+  headsOf,
   readActivation,
   readEpsilon,
   readRope,
@@ -61,6 +62,8 @@ export interface LlamaLike<Settings extends z.ZodObject = typeof llamaSettings> 
   readonly names?: TensorNames["inner"];
   /** Its fused tensors; absent: there are none. */
   readonly fused?: Pick<TensorNames, "fused" | "fusedGate">;
+  /** Whether all channels of a head turn with their neighbours in its files, as {@linkcode TensorNames} has it; absent: they do not. */
+  readonly paired?: true;
   /** Heads of keys where `config.json` does not say; absent: as many as of queries. */
   readonly absentKeyValueHeads?: number;
   /** Channels of a head, likewise; absent: `hidden_size / num_attention_heads`. */
@@ -169,6 +172,7 @@ export function llamaLike<Settings extends z.ZodObject = typeof llamaSettings>(
           ...member.names,
         },
         ...member.fused,
+        ...(member.paired && { paired: (shape) => headsOf(shape).headDim }),
       }),
       heads: ["lm_head.weight"],
       isUnused: (name) => /(^|\.)rotary_emb\.inv_freq$/.test(name),

@@ -40,6 +40,7 @@ const settings = new Map<string, readonly Record<string, unknown>[]>([
   ["falcon", [{}, { keyValueHeads: 3, residual: "parallel" }]],
   ["mpt", [{ projectionLimit: 0.7, scoreScale: 0.4 }]],
   ["gpt_bigcode", [{ positions: 64, scaledScores: false }]],
+  ["cohere", [{ keyValueHeads: 2, logitScale: 0.5, qkvBias: true }]],
   ["opt", [{ positions: 64, activation: "gelu" }]],
   ["granite", [{
     keyValueHeads: 2,

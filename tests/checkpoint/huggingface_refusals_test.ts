@@ -23,6 +23,12 @@ const refused: Readonly<Record<string, readonly [Config, RegExp][]>> = {
       /attention_layers .*allowed are what attention_types says/,
     ],
   ],
+  cohere: [
+    [{ "use_qk_norm": true }, /use_qk_norm .*true, allowed are false/],
+    [{ "rope_theta": undefined }, /rope_theta .*allowed are numbers, as versions of the official/],
+    [{ "rms_norm_eps": 1e-3 }, /rms_norm_eps .*0.001, allowed are 0.00001/],
+    [{ "partial_rotary_factor": 0.5 }, /partial_rotary_factor .*0.5, allowed are 1/],
+  ],
   falcon: [
     [{ alibi: true }, /alibi .*true, allowed are false/],
     [
@@ -131,6 +137,10 @@ const same: Readonly<Record<string, readonly Config[]>> = {
     { "attention_layers": undefined, "intermediate_size": 96, "activation_function": "gelu_new" },
     { "num_layers": undefined, "num_hidden_layers": 4 },
     { "num_heads": undefined, "num_attention_heads": 3 },
+  ],
+  cohere: [
+    { "rope_theta": undefined, "rope_parameters": { "rope_theta": 10_000 } },
+    { "num_key_value_heads": 3, "logit_scale": 0.0625, "tie_word_embeddings": true, "head_dim": 8 },
   ],
   falcon: [
     { "num_kv_heads": undefined, alibi: false, bias: false, "multi_query": true },

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { positiveNumber, trueOrFalse } from "../../declaration/fields.ts";
 import { activation, decoder } from "../decoder.ts";
-import { pairedRows, readActivation, readEpsilon, sourcesByName } from "../huggingface_settings.ts";
+import { readActivation, readEpsilon, sourcesByName } from "../huggingface_settings.ts";
 import { rotary } from "../rotary.ts";
 
 const settings = z.strictObject({
@@ -11,20 +11,6 @@ const settings = z.strictObject({
   /** Channels of a head that turn; absent: all. */
   rotatedChannels: z.int().positive().multipleOf(2).describe("even numbers from 2").exactOptional(),
   tied: trueOrFalse.default(false),
-});
-
-const named = sourcesByName({
-  outer: { embeddings: "wte", final_norm: "ln_f", head: "lm_head" },
-  block: (index) => `h.${index}.`,
-  inner: {
-    attention_norm: "ln_1",
-    "attention.q": "attn.q_proj",
-    "attention.k": "attn.k_proj",
-    "attention.v": "attn.v_proj",
-    "attention.out": "attn.out_proj",
-    "mlp.in": "mlp.fc_in",
-    "mlp.out": "mlp.fc_out",
-  },
 });
 
 export const gptJ = decoder({
@@ -66,13 +52,23 @@ export const gptJ = decoder({
         },
       };
     },
-    source(name, shape) {
-      const source = named(name, shape);
-      if (!/\.attention\.[qk]\./.test(name)) return source;
-      const { heads, hiddenDim } = shape, headDim = hiddenDim / heads;
-      const { rotatedChannels: rotated = headDim } = settings.parse(shape.settings);
-      return { ...source, layout: { rows: pairedRows({ heads, headDim, rotated }) } };
-    },
+    source: sourcesByName({
+      outer: { embeddings: "wte", final_norm: "ln_f", head: "lm_head" },
+      block: (index) => `h.${index}.`,
+      inner: {
+        attention_norm: "ln_1",
+        "attention.q": "attn.q_proj",
+        "attention.k": "attn.k_proj",
+        "attention.v": "attn.v_proj",
+        "attention.out": "attn.out_proj",
+        "mlp.in": "mlp.fc_in",
+        "mlp.out": "mlp.fc_out",
+      },
+      paired(shape) {
+        const { rotatedChannels = shape.hiddenDim / shape.heads } = settings.parse(shape.settings);
+        return rotatedChannels;
+      },
+    }),
     heads: ["lm_head.weight"],
     isUnused: (name) => /^h\.\d+\.attn\.(masked_)?bias$/.test(name),
   },
