@@ -1,6 +1,6 @@
 // Writes and clears chunks of a memory bank whose slots form a ring (specification sections 5 and 6).
-//   keys, values  [G*H*P, c*W]      chunk c of head h of bank g in slot s is row (g*H + h)*P + s: c vectors of W words
-//   mean_keys     [G, H, D+1, P]    column s: the mean key, then 0 for a stored chunk and the empty score for an empty slot
+//   keys, values  [heads*P, c*W]    the chunk of head h of a table in slot s is row h*P + s: c vectors of W words
+//   mean_keys     [heads, D+1, P]   column s: the mean key, then 0 for a stored chunk and the empty score for an empty slot
 //   new_keys, new_values [N, H*D]   tokens in order: bits of float32
 //   refusals      [3, 2]           of keys, values and mean keys that cannot be stored: the first element, the largest size's bits
 // What is stored has the bits of eight_bits.ts and of a Float16Array: WGSL leaves to an adapter how packing rounds, how exact a quotient
@@ -18,7 +18,9 @@ override FIRST_WORD: u32;    // the first word that has numbers
 override REFUSED_SIZE: u32;  // bits of the least size that cannot be stored
 
 struct Range {
-  bank: u32,
+  table_head: u32,   // of a table, the first one
+  head: u32,         // likewise, of the bank
+  heads: u32,
   start: u32,        // first slot
   count: u32,        // chunks
   first_token: u32,  // of the source
@@ -121,7 +123,7 @@ fn check_size(kind: u32, bits: u32, element: u32, least: u32) {
 // Place of an invocation: there is one for each chunk, head and word.
 struct Place {
   word: u32,
-  head: u32,   // of the bank
+  head: u32,   // of the range
   chunk: u32,  // of the range
   row: u32,    // of keys and values
   slot: u32,
@@ -131,8 +133,8 @@ struct Place {
 
 fn place_of(i: u32) -> Place {
   let w = i % W;
-  let head = (i / W) % H;
-  let chunk = i / (W * H);
+  let head = (i / W) % range.heads;
+  let chunk = i / (W * range.heads);
   let slot = (range.start + chunk) % P;
   var begin = 0u;
   var end = 0u;
@@ -140,19 +142,19 @@ fn place_of(i: u32) -> Place {
     begin = (w - FIRST_WORD) * PER_WORD;
     end = min(begin + PER_WORD, D);
   }
-  return Place(w, head, chunk, (range.bank * H + head) * P + slot, slot, begin, end);
+  return Place(w, head, chunk, (range.table_head + head) * P + slot, slot, begin, end);
 }
 
 fn mean_index(at: Place, d: u32) -> u32 {
-  return ((range.bank * H + at.head) * (D + 1u) + d) * P + at.slot;
+  return ((range.table_head + at.head) * (D + 1u) + d) * P + at.slot;
 }
 
 @compute @workgroup_size(64)
 fn write(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.x + id.y * groups.x * 64u;
-  if (i >= range.count * H * W) { return; }
+  if (i >= range.count * range.heads * W) { return; }
   let at = place_of(i);
-  let first = (range.first_token + at.chunk * C) * H * D + at.head * D;
+  let first = (range.first_token + at.chunk * C) * H * D + (range.head + at.head) * D;
   for (var j = 0u; j < C; j++) {
     let target_index = (at.row * C + j) * W + at.word;
     keys[target_index] = word_of(key, first + j * H * D, at.word);
@@ -176,7 +178,7 @@ fn write(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grou
 @compute @workgroup_size(64)
 fn clear(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.x + id.y * groups.x * 64u;
-  if (i >= range.count * H * W) { return; }
+  if (i >= range.count * range.heads * W) { return; }
   let at = place_of(i);
   for (var j = 0u; j < C; j++) {
     let target_index = (at.row * C + j) * W + at.word;

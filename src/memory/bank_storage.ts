@@ -13,13 +13,15 @@ export interface StorageOptions {
   readonly block: number | undefined;
   /** Whether graphs read keys and values. A GPU keeps them as float32 then, rounded to the type, as graphs cannot read packed ones. */
   readonly readByGraphs: boolean;
+  /** Buffers of a GPU for each of keys, values and mean keys: as many heads in each, the last may have fewer. */
+  readonly tables: number;
 }
 
 /** Tables of a bank: of each chunk and head its keys and values [c*D], and their mean key [D]. */
 export type BankTensorName = "keys" | "values" | "meanKeys";
 
-/** Copies what a bank holds of the chunk in a slot to out[at..]; heads are counted over all banks. */
-export type ChunkReader = (head: number, slot: number, out: Float32Array, at: number) => void;
+/** Copies what a head of a bank holds of one of some chunks to out[at..]. */
+export type ChunkReader = (head: number, chunk: number, out: Float32Array, at: number) => void;
 
 /** Chunks one after the other, as float32. */
 export interface StoredChunks {
@@ -37,10 +39,10 @@ export interface KeysAndValues {
   readonly values: DeviceTensor;
 }
 
-/** Keys and values in buffers of a GPU, as vectors of words (`packed_vectors.ts`) in the order of their rows [G*H*P, c]. */
+/** Keys and values in buffers of a GPU, as vectors of words (`packed_vectors.ts`) in the order of their rows [G*H*P, c], table after table. */
 export interface GpuTables {
-  readonly keys: DeviceTensor;
-  readonly values: DeviceTensor;
+  readonly keys: readonly DeviceTensor[];
+  readonly values: readonly DeviceTensor[];
   /** Type in which the vectors are packed. */
   readonly type: StorageType;
 }
@@ -48,14 +50,12 @@ export interface GpuTables {
 /** Where the keys and values of a bank lie: arrays of the host, or buffers of a GPU. */
 export interface BankStorage {
   /**
-   * What graphs can read: mean keys [G, H, D+1, P]; keys and values [G*H*P, c*D], of int8 with their scales [G*H*P, c], unless only the
-   * host or kernels of a GPU read them.
+   * What graphs can read: mean keys [G, H, D+1, P], unless they lie in several tables; keys and values [G*H*P, c*D], of int8 with
+   * their scales [G*H*P, c], unless only the host or kernels of a GPU read them.
    */
-  readonly tensors:
-    & { meanKeys: DeviceTensor }
-    & Partial<
-      Record<"keys" | "values" | "keyScales" | "valueScales", DeviceTensor>
-    >;
+  readonly tensors: Partial<Record<BankTensorName | "keyScales" | "valueScales", DeviceTensor>>;
+  /** Mean keys, table after table. */
+  readonly meanKeys: readonly DeviceTensor[];
   /** Keys and values that lie on the host, vectors in the order of their rows [G*H*P, c]. */
   readonly hostTables?: { readonly keys: VectorTable; readonly values: VectorTable };
   /** Keys and values that kernels of a GPU read. */
@@ -88,8 +88,8 @@ export interface BankStorage {
   /** Copies of the three tensors on the host, as float32. */
   save(): Promise<Record<"keys" | "values" | "meanKeys", HostTensor>>;
   restore(saved: Record<"keys" | "values" | "meanKeys", HostTensor>): void;
-  /** Reads chunks on the host, from the storage itself or from a copy of a GPU's buffer; to be used before the next write. */
-  reader(name: BankTensorName): Promise<ChunkReader>;
+  /** Reads the chunks in slots of a bank on the host, from the storage itself or from a copy; to be used before the next write. */
+  reader(name: BankTensorName, bank: number, slots: SlotRange): Promise<ChunkReader>;
   /**
    * Puts chunks that are whole in slots of a bank.
    *

@@ -125,11 +125,16 @@ export async function createChunkAttention(
     },
   };
   const module = { file: "chunk_attention.wgsl", code };
-  const compileAttend = (masked: boolean) => {
-    const constants = { ...sizes, MASKED: masked ? 1 : 0, EMPTY: emptyScore };
-    return compileKernels(gpu, module, { attend: constants });
-  };
-  const { attend } = await compileAttend(masked);
+  /** The kernel for each table. */
+  const compileFor = (entryPoint: "attend" | "backward", constants: Record<string, number> = {}) =>
+    Promise.all(keys.map(async (_, table) => {
+      const FIRST_ROW = table * keys[0].shape[0];
+      const all = { [entryPoint]: { ...sizes, ...constants, FIRST_ROW } };
+      return (await compileKernels(gpu, module, all))[entryPoint];
+    }));
+  const compileAttend = (masked: boolean) =>
+    compileFor("attend", { MASKED: masked ? 1 : 0, EMPTY: emptyScore });
+  const attend = await compileAttend(masked);
 
   function dispatch(
     pipeline: GPUComputePipeline,
@@ -150,26 +155,27 @@ export async function createChunkAttention(
     device.checkErrors();
   }
 
-  const attendBy = (pipeline: GPUComputePipeline): HostFunction => ([q, ids, scores]) => {
+  const attendBy = (pipelines: GPUComputePipeline[]): HostFunction => ([q, ids, scores]) => {
     const { B, H, T } = dims(q, "B H T D", { D });
     const o = device.zeros([B, H, T, D]), weights = device.zeros([B, H, T, n * c]);
-    const tensors = { 0: q, 1: ids, 2: scores, 3: keys, 4: values, 5: o, 6: weights };
-    dispatch(pipeline, B * H * T, tensors);
+    const tensors = { 0: q, 1: ids, 2: scores, 5: o, 6: weights };
+    pipelines.forEach((pipeline, i) =>
+      dispatch(pipeline, B * H * T, { ...tensors, 3: keys[i], 4: values[i] })
+    );
     return Promise.resolve([o, weights]);
   };
   // The others are compiled when they are needed: by passes that explain themselves, and by trainings.
   return {
     [attendFunction]: attendBy(attend),
     [attendToVisibleFunction]: async (inputs) => {
-      const { attend } = await compileAttend(true);
-      return attendBy(attend)(inputs);
+      return attendBy(await compileAttend(true))(inputs);
     },
     [attendBackwardFunction]: async ([dy, ids, weights]) => {
-      const { backward } = await compileKernels(gpu, module, { backward: sizes });
       const { B, H, T } = dims(dy, "B H T D", { D });
-      const dq = device.zeros([B, H, T, D]);
-      const tensors = { 0: dy, 1: ids, 3: values, 4: keys, 5: dq, 7: weights };
-      dispatch(backward, B * H * T, tensors);
+      const dq = device.zeros([B, H, T, D]), tensors = { 0: dy, 1: ids, 5: dq, 7: weights };
+      for (const [i, pipeline] of (await compileFor("backward")).entries()) {
+        dispatch(pipeline, B * H * T, { ...tensors, 3: values[i], 4: keys[i] });
+      }
       return [dq];
     },
   };

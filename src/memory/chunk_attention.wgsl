@@ -4,14 +4,15 @@
 //
 //   queries       [rows, D]    q, already scaled, or do; rows are B*H*T
 //   ids, scores   [rows, N]    the chunks: rows of keys and values; scores of retrieval, of an empty slot EMPTY or less
-//   multiplied    [R, C*W]     keys, of `backward` values: C vectors a row, of W words (packed_vectors.ts)
-//   combined      [R, C*W]     values, of `backward` keys
+//   multiplied    [R, C*W]     keys, of `backward` values: C vectors a row, of W words (packed_vectors.ts); the rows of one table
+//   combined      [R, C*W]     values, of `backward` keys, likewise
 //   weights       [rows, K]    p; K = N*C
 //   results       [rows, D]    o, or dq
 
 override D: u32;
 override N: u32;
 override C: u32;
+override FIRST_ROW: u32;  // of the table; queries whose chunks lie in another one are left to the dispatch for that
 override K: u32;
 override TYPE: u32;     // of keys and values: 0 float32, 1 float16, 2 int8
 override W: u32;        // words of a vector
@@ -36,7 +37,13 @@ var<workgroup> partial: array<f32, 64>;
 
 // Where a token's key and value begin.
 fn place(row: u32, k: u32) -> u32 {
-  return (u32(ids[row * N + k / C]) * C + k % C) * W;
+  return ((u32(ids[row * N + k / C]) - FIRST_ROW) * C + k % C) * W;
+}
+
+// Whether there is no such query, or its chunks, which are of one head, lie in another table.
+fn is_elsewhere(row: u32) -> bool {
+  if (row * D >= arrayLength(&queries)) { return true; }
+  return u32(ids[row * N]) - FIRST_ROW >= arrayLength(&multiplied) / (C * W);
 }
 
 fn load_query(row: u32, thread: u32) {
@@ -113,7 +120,7 @@ fn attend(
   @builtin(local_invocation_index) thread: u32,
 ) {
   let row = group.x + group.y * groups.x;
-  if (row * D >= arrayLength(&queries)) { return; }
+  if (is_elsewhere(row)) { return; }
   load_query(row, thread);
   var own = -3.4e38;
   for (var k = thread; k < K; k += threads) {
@@ -148,7 +155,7 @@ fn backward(
   @builtin(local_invocation_index) thread: u32,
 ) {
   let row = group.x + group.y * groups.x;
-  if (row * D >= arrayLength(&queries)) { return; }
+  if (is_elsewhere(row)) { return; }
   load_query(row, thread);
   var own = 0.0;
   for (var k = thread; k < K; k += threads) {

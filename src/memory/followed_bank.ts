@@ -12,7 +12,7 @@ export interface BankObserver {
 /** A bank as seen by the index that follows it. */
 export interface FollowedBank {
   readonly shape: BankShape;
-  readonly storage: Pick<BankStorage, "tensors">;
+  readonly storage: Pick<BankStorage, "meanKeys" | "reader">;
   /** Slots of each bank from the oldest chunk to the newest. */
   readonly occupied: readonly SlotRange[];
   /** Lets something follow the contents. */

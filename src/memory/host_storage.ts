@@ -8,15 +8,10 @@ import {
 } from "../system.ts";
 import type { HostTensor } from "../tensor.ts";
 import type { BankShape } from "./bank_shape.ts";
-import type {
-  BankStorage,
-  ChunkReader,
-  KeysAndValues,
-  StorageOptions,
-  StoredChunks,
-} from "./bank_storage.ts";
+import type { BankStorage, KeysAndValues, StorageOptions, StoredChunks } from "./bank_storage.ts";
 import { findOutOfRange, rangeError, storedLimit } from "./stored_range.ts";
 import { emptyScore } from "./memory_graph.ts";
+import { headRuns } from "./head_runs.ts";
 import { runsOf, type SlotRange } from "./ring.ts";
 import { createVectorTable, type VectorTable, vectorTableBytes } from "./vector_table.ts";
 import { InputError, InputRangeError } from "../errors.ts";
@@ -57,8 +52,16 @@ export function createHostStorage(
   /** The engine of `cpu` reads these arrays in place, from a file, too; that of WebAssembly would copy all of it at every pass. */
   const readInPlace = device.kind === "cpu" || !inFile && device.kind === "wasm";
   const tables = readInPlace && { keys: tableOnDevice(keys), values: tableOnDevice(values) };
+  const tableHeads = Math.ceil(G * H / options.tables);
+  const meanKeysOnDevice = headRuns({ start: 0, count: G * H }, tableHeads).map(
+    ({ first, count }) => {
+      const size = (D + 1) * P, heads = count === G * H ? [G, H] : [count];
+      const data = meanKeys.subarray(first * size, (first + count) * size);
+      return device.tensor(data, [...heads, D + 1, P]);
+    },
+  );
   const tensors = {
-    meanKeys: device.tensor(meanKeys, [G, H, D + 1, P]),
+    ...(meanKeysOnDevice.length === 1 && { meanKeys: meanKeysOnDevice[0] }),
     ...(tables && { keys: tables.keys.numbers, values: tables.values.numbers }),
     ...(tables && tables.keys.scales && { keyScales: tables.keys.scales }),
     ...(tables && tables.values.scales && { valueScales: tables.values.scales }),
@@ -68,14 +71,14 @@ export function createHostStorage(
   function upload(bank: number, slots: SlotRange): void {
     const { count } = slots;
     if (device.kind !== "webgpu" || count === 0) return;
-    const rows = H * (D + 1), runs = runsOf(slots, P);
+    const rows = H * (D + 1), runs = runsOf(slots, P), tableSize = tableHeads * (D + 1) * P;
     const changed = new Float32Array(rows * count), copies: Omit<ElementCopy, "from">[] = [];
     for (let row = 0; row < rows; row++) {
       for (const run of runs) {
-        const intoElement = (bank * rows + row) * P + run.slot,
-          fromElement = row * count + run.first;
-        changed.set(meanKeys.subarray(intoElement, intoElement + run.count), fromElement);
-        copies.push({ fromElement, into: tensors.meanKeys, intoElement, count: run.count });
+        const element = (bank * rows + row) * P + run.slot, fromElement = row * count + run.first;
+        changed.set(meanKeys.subarray(element, element + run.count), fromElement);
+        const into = meanKeysOnDevice[Math.floor(element / tableSize)];
+        copies.push({ fromElement, into, intoElement: element % tableSize, count: run.count });
       }
     }
     const from = device.tensor(changed, [rows, count]);
@@ -137,6 +140,7 @@ export function createHostStorage(
 
   return {
     tensors,
+    meanKeys: meanKeysOnDevice,
     ...(!tables && { hostTables: { keys, values } }),
     // Means need no check: they lie between the keys, and are float32 in every storage.
     async take({ keys, values }) {
@@ -160,7 +164,7 @@ export function createHostStorage(
       return Promise.resolve({
         keys: copy(keys),
         values: copy(values),
-        meanKeys: { shape: tensors.meanKeys.shape, data: meanKeys.slice() },
+        meanKeys: { shape: [G, H, D + 1, P], data: meanKeys.slice() },
       });
     },
     restore(saved) {
@@ -175,12 +179,15 @@ export function createHostStorage(
       meanKeys.set(saved.meanKeys.data);
       for (let bank = 0; bank < G; bank++) upload(bank, { start: 0, count: P });
     },
-    reader(name) {
-      if (name === "meanKeys") return Promise.resolve(meanKeyReader(meanKeys, shape));
-      const table = { keys, values }[name];
-      return Promise.resolve((head, slot, out, at) =>
-        table.read((head * P + slot) * c, c, out, at)
-      );
+    reader(name, bank, { start }) {
+      return Promise.resolve((head, chunk, out, at) => {
+        const row = bank * H + head, slot = (start + chunk) % P;
+        if (name !== "meanKeys") {
+          ({ keys, values })[name].read((row * P + slot) * c, c, out, at);
+          return;
+        }
+        for (let d = 0; d < D; d++) out[at + d] = meanKeys[(row * (D + 1) + d) * P + slot];
+      });
     },
     put(bank, slots, chunks) {
       checkChunks(chunks, options);
@@ -202,7 +209,7 @@ export function createHostStorage(
       upload(bank, slots);
     },
     dispose() {
-      tensors.meanKeys.dispose();
+      for (const tensor of meanKeysOnDevice) tensor.dispose();
       for (const file of files) file[Symbol.dispose]();
     },
   };
@@ -253,16 +260,6 @@ function hostData(tensor: DeviceTensor): Float32Array {
     throw new TypeError("Cannot cache keys and values that are not float32 in host memory");
   }
   return data;
-}
-
-/** Reads mean keys [G, H, D+1, P]. */
-export function meanKeyReader(
-  meanKeys: Float32Array,
-  { headDim: D, capacityChunks: P }: Pick<BankShape, "headDim" | "capacityChunks">,
-): ChunkReader {
-  return (head, slot, out, at) => {
-    for (let d = 0; d < D; d++) out[at + d] = meanKeys[(head * (D + 1) + d) * P + slot];
-  };
 }
 
 /** Refuses chunks with numbers that the storage cannot hold. */

@@ -9,7 +9,7 @@ import { createHostStorage } from "./host_storage.ts";
 import { bankInputNames, emptyScore } from "./memory_graph.ts";
 import { Ring, type SlotRange } from "./ring.ts";
 import { type SavedTranscript, Transcript } from "./transcript.ts";
-import { checkGpuSize, createWebGpuStorage } from "./webgpu_storage.ts";
+import { countTables, createWebGpuStorage } from "./webgpu_storage.ts";
 import { InputRangeError } from "../errors.ts";
 
 /** Contents of a memory, on the host. */
@@ -79,10 +79,11 @@ export class MemoryBank implements FollowedBank {
     const place = config.place ?? "ram";
     const { block, readByGraphs = false } = options;
     const stored = { type: config.storage, place, block, readByGraphs };
-    if (device.kind === "webgpu") checkGpuSize(device as WebGpuDevice, this.shape, stored);
-    this.storage = device.kind === "webgpu" && place === "ram"
-      ? createWebGpuStorage(device as WebGpuDevice, this.shape, stored)
-      : createHostStorage(device, this.shape, stored);
+    const gpu = device.kind === "webgpu" ? device as WebGpuDevice : undefined;
+    const tables = gpu ? countTables(gpu, this.shape, stored) : 1;
+    this.storage = gpu && place === "ram"
+      ? createWebGpuStorage(gpu, this.shape, { ...stored, tables })
+      : createHostStorage(device, this.shape, { ...stored, tables });
   }
 
   /** Chunks stored in each bank. */
@@ -127,7 +128,7 @@ export class MemoryBank implements FollowedBank {
       ...Object.fromEntries(
         Object.entries(this.storage.tensors).map((
           [name, tensor],
-        ) => [prefix + bankInputNames[name as keyof typeof this.storage.tensors], tensor]),
+        ) => [prefix + bankInputNames[name as keyof typeof bankInputNames], tensor]),
       ),
       [prefix + bankInputNames.active]: this.#activeRows(rows),
     };

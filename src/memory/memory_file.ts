@@ -32,7 +32,7 @@ import type { BankTensorName } from "./bank_storage.ts";
 import type { MemoryConfig } from "./config.ts";
 import { dequantizeAll, quantizeAll } from "./eight_bits.ts";
 import type { ChunkSlice, MemoryBank } from "./memory_bank.ts";
-import { slotsOf } from "./ring.ts";
+import { type SlotRange, slotsOf } from "./ring.ts";
 
 /** A text that a memory has read. */
 export interface RememberedText {
@@ -171,9 +171,10 @@ function partsOf(
   first: number,
 ): Record<TensorName, WrittenTensor["parts"]> {
   const { headDim: D, chunkTokens: c, capacityChunks: P } = bank.shape;
-  const slots = slotsOf(bank.occupied[i], P).subarray(first), transcript = bank.transcripts?.[i];
+  const { start, count } = bank.occupied[i], transcript = bank.transcripts?.[i];
+  const range = { start: start + first, count: count - first }, slots = slotsOf(range, P);
   const chunks = (name: BankTensorName, encode: (numbers: Float32Array) => BytesOf) => () =>
-    chunkParts(bank, i, { name, slots, encode });
+    chunkParts(bank, i, { name, range, encode });
   const encode = {
     float32: (numbers: Float32Array) => numbers,
     float16: (numbers: Float32Array) => Float16Array.from(numbers),
@@ -203,20 +204,21 @@ type BytesOf = Int32Array | Float32Array | Float16Array | Int8Array;
 async function* chunkParts(
   bank: MemoryBank,
   i: number,
-  { name, slots, encode }: {
+  { name, range, encode }: {
     name: BankTensorName;
-    slots: Int32Array;
+    range: SlotRange;
     encode: (numbers: Float32Array) => BytesOf;
   },
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  const { heads: H, headDim: D, chunkTokens: c } = bank.shape;
+  const { heads: H, headDim: D, chunkTokens: c, capacityChunks: P } = bank.shape;
   const width = name === "meanKeys" ? D : c * D;
-  const read = await bank.storage.reader(name);
-  for (const { start, end } of slices(slots.length, 4 * H * width)) {
-    const part = new Float32Array((end - start) * H * width);
-    slots.subarray(start, end).forEach((slot, n) => {
-      for (let h = 0; h < H; h++) read(i * H + h, slot, part, (n * H + h) * width);
-    });
+  for (const { start, end } of slices(range.count, 4 * H * width)) {
+    const slots = { start: (range.start + start) % P, count: end - start };
+    const read = await bank.storage.reader(name, i, slots);
+    const part = new Float32Array(slots.count * H * width);
+    for (let n = 0; n < slots.count; n++) {
+      for (let h = 0; h < H; h++) read(h, n, part, (n * H + h) * width);
+    }
     yield bytesOf(encode(part));
   }
 }

@@ -1,8 +1,8 @@
-import type { DeviceTensor } from "../runtime/device.ts";
+import type { DeviceTensor, ElementCopy } from "../runtime/device.ts";
 import { compileOnce, dispatchGroups } from "../runtime/gpu_kernels.ts";
 import { bufferOf, type WebGpuDevice } from "../runtime/webgpu_device.ts";
 import type { BankShape } from "./bank_shape.ts";
-import { checkChunks, checkSaved, meanKeyReader } from "./host_storage.ts";
+import { checkChunks, checkSaved } from "./host_storage.ts";
 import type { BankStorage, StorageOptions } from "./bank_storage.ts";
 import {
   type OutOfRange,
@@ -13,10 +13,11 @@ import {
 } from "./stored_range.ts";
 import { packVectors, unpackVectors, wordsOfVector } from "./packed_vectors.ts";
 import { emptyScore } from "./memory_graph.ts";
+import { headRuns } from "./head_runs.ts";
 import { runsOf, type SlotRange } from "./ring.ts";
 import code from "./bank.wgsl" with { type: "text" };
 import { InputRangeError } from "../errors.ts";
-import { elementCount } from "../tensor.ts";
+import type { HostTensor } from "../tensor.ts";
 
 /** Tensors whose numbers the kernel `write` may refuse, in the order of its buffer. */
 const refusable = ["key", "value", "mean key"] as const satisfies OutOfRange["what"][];
@@ -44,9 +45,15 @@ export function createWebGpuStorage(
   const { gpu } = device;
   const { banks: G, heads: H, headDim: D, capacityChunks: P, chunkTokens: c } = shape;
   const packed = packedType(options), W = wordsOfVector(packed, D), vectors = G * H * P * c;
-  const table = () => device.zeros([G * H * P, c * W], packed === "float32" ? "float32" : "int32");
-  const gpuTables = { keys: table(), values: table(), type: packed };
-  const meanKeys = device.zeros([G, H, D + 1, P]);
+  const tableHeads = Math.ceil(G * H / options.tables);
+  const runs = headRuns({ start: 0, count: G * H }, tableHeads), isWhole = runs.length === 1;
+  const type = packed === "float32" ? "float32" : "int32";
+  const table = () => runs.map(({ count }) => device.zeros([count * P, c * W], type));
+  const tables = {
+    keys: table(),
+    values: table(),
+    meanKeys: runs.map(({ count }) => device.zeros([...(isWhole ? [G, H] : [count]), D + 1, P])),
+  };
   const refusedBits = new Uint32Array(Float32Array.of(storedLimit(options.type)).buffer)[0];
   const refusals = gpu.createBuffer({
     label: "refusals",
@@ -82,34 +89,39 @@ export function createWebGpuStorage(
     source?: { keys: DeviceTensor; values: DeviceTensor; firstToken: number },
   ): void {
     if (slots.count === 0) return;
-    const range = new ArrayBuffer(32);
-    new Uint32Array(range).set([bank, slots.start, slots.count, source?.firstToken ?? 0]);
-    new Float32Array(range)[4] = emptyScore;
-    const uniform = gpu.createBuffer({
-      label: "range",
-      size: 32,
-      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-    });
-    gpu.queue.writeBuffer(uniform, 0, range);
-    const buffers = [
-      uniform,
-      ...[gpuTables.keys, gpuTables.values, meanKeys].map(bufferOf),
-      source ? bufferOf(source.keys) : nothing[0],
-      source ? bufferOf(source.values) : nothing[1],
-      refusals,
-    ];
-    const bindGroup = gpu.createBindGroup({
-      layout,
-      entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
-    });
-    const encoder = gpu.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    pass.setPipeline(pipelines[kernel]);
-    pass.setBindGroup(0, bindGroup);
-    dispatchGroups(pass, Math.ceil(slots.count * H * W / 64));
-    pass.end();
-    gpu.queue.submit([encoder.finish()]);
-    uniform.destroy();
+    for (
+      const { table, row, first, count } of headRuns({ start: bank * H, count: H }, tableHeads)
+    ) {
+      const range = new ArrayBuffer(32);
+      const { start, count: chunks } = slots;
+      new Uint32Array(range).set([row, first, count, start, chunks, source?.firstToken ?? 0]);
+      new Float32Array(range)[6] = emptyScore;
+      const uniform = gpu.createBuffer({
+        label: "range",
+        size: 32,
+        usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+      });
+      gpu.queue.writeBuffer(uniform, 0, range);
+      const buffers = [
+        uniform,
+        ...[tables.keys, tables.values, tables.meanKeys].map((each) => bufferOf(each[table])),
+        source ? bufferOf(source.keys) : nothing[0],
+        source ? bufferOf(source.values) : nothing[1],
+        refusals,
+      ];
+      const bindGroup = gpu.createBindGroup({
+        layout,
+        entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
+      });
+      const encoder = gpu.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      pass.setPipeline(pipelines[kernel]);
+      pass.setBindGroup(0, bindGroup);
+      dispatchGroups(pass, Math.ceil(chunks * count * W / 64));
+      pass.end();
+      gpu.queue.submit([encoder.finish()]);
+      uniform.destroy();
+    }
     device.checkErrors();
   }
 
@@ -149,18 +161,17 @@ export function createWebGpuStorage(
     return packVectors(packed, rounded, D);
   }
 
-  async function readWords(name: "keys" | "values"): Promise<Uint32Array<ArrayBuffer>> {
-    return new Uint32Array((await gpuTables[name].read()).buffer);
-  }
-
   forgive();
   for (let bank = 0; bank < G; bank++) dispatch("clear", bank, { start: 0, count: P });
   return {
-    tensors: {
-      meanKeys,
-      ...(packed === "float32" && { keys: gpuTables.keys, values: gpuTables.values }),
-    },
-    gpuTables,
+    tensors: isWhole
+      ? {
+        meanKeys: tables.meanKeys[0],
+        ...(packed === "float32" && { keys: tables.keys[0], values: tables.values[0] }),
+      }
+      : {},
+    meanKeys: tables.meanKeys,
+    gpuTables: { keys: tables.keys, values: tables.values, type: packed },
     take: (source) => Promise.resolve(source),
     verify,
     forgive,
@@ -169,22 +180,22 @@ export function createWebGpuStorage(
     async save() {
       const saved = async (name: "keys" | "values") => {
         const data = new Float32Array(vectors * D);
-        unpackVectors(
-          packed,
-          await readWords(name),
-          { first: 0, count: vectors, size: D },
-          data,
-          0,
-        );
+        for (const { table, first, count } of runs) {
+          const words = new Uint32Array((await tables[name][table].read()).buffer);
+          const range = { first: 0, count: count * P * c, size: D };
+          unpackVectors(packed, words, range, data, first * P * c * D);
+        }
         return { shape: [G * H * P, c * D], data };
       };
+      const meanKeys = new Float32Array(G * H * (D + 1) * P);
+      for (const { table, first } of runs) {
+        const read = await tables.meanKeys[table].read() as Float32Array;
+        meanKeys.set(read, first * (D + 1) * P);
+      }
       return {
         keys: await saved("keys"),
         values: await saved("values"),
-        meanKeys: {
-          shape: meanKeys.shape,
-          data: await meanKeys.read() as Float32Array<ArrayBuffer>,
-        },
+        meanKeys: { shape: [G, H, D + 1, P], data: meanKeys },
       };
     },
     restore(saved) {
@@ -192,17 +203,47 @@ export function createWebGpuStorage(
       for (const name of ["keys", "values"] as const) {
         checkSaved(saved[name], { size: vectors * D, type });
       }
-      checkSaved(saved.meanKeys, { size: elementCount(meanKeys.shape), type: "float32" });
-      for (const name of ["keys", "values"] as const) {
-        gpu.queue.writeBuffer(bufferOf(gpuTables[name]), 0, packedWords(saved[name].data));
+      checkSaved(saved.meanKeys, { size: G * H * (D + 1) * P, type: "float32" });
+      for (const { table, first, count } of runs) {
+        const ofRun = ({ data }: HostTensor, width: number) =>
+          data.subarray(first * width, (first + count) * width);
+        for (const name of ["keys", "values"] as const) {
+          const words = packedWords(ofRun(saved[name], P * c * D));
+          gpu.queue.writeBuffer(bufferOf(tables[name][table]), 0, words);
+        }
+        const means = ofRun(saved.meanKeys, (D + 1) * P);
+        gpu.queue.writeBuffer(bufferOf(tables.meanKeys[table]), 0, means);
       }
-      gpu.queue.writeBuffer(bufferOf(meanKeys), 0, saved.meanKeys.data);
     },
-    async reader(name) {
-      if (name === "meanKeys") return meanKeyReader(await meanKeys.read() as Float32Array, shape);
-      const words = await readWords(name);
-      return (head, slot, out, at) => {
-        const range = { first: (head * P + slot) * c, count: c, size: D };
+    async reader(name, bank, slots) {
+      // Of a head, the first `rows` of so many rows of slots.
+      const [rows, all, width] = name === "meanKeys" ? [D, D + 1, 1] : [1, 1, c * W];
+      const into = device.zeros([H, rows, slots.count, width], tables[name][0].type);
+      const copies: ElementCopy[] = [];
+      for (let row = 0; row < H * rows; row++) {
+        const head = bank * H + Math.floor(row / rows);
+        const from = tables[name][Math.floor(head / tableHeads)];
+        const fromRow = (head % tableHeads) * all + row % rows;
+        for (const { slot, first, count } of runsOf(slots, P)) {
+          copies.push({
+            ...{ from, fromElement: (fromRow * P + slot) * width },
+            ...{ into, intoElement: (row * slots.count + first) * width, count: count * width },
+          });
+        }
+      }
+      device.copy(copies);
+      const read = await into.read();
+      into.dispose();
+      if (name === "meanKeys") {
+        return (head, chunk, out, at) => {
+          for (let d = 0; d < D; d++) {
+            out[at + d] = read[(head * D + d) * slots.count + chunk] as number;
+          }
+        };
+      }
+      const words = new Uint32Array(read.buffer);
+      return (head, chunk, out, at) => {
+        const range = { first: (head * slots.count + chunk) * c, count: c, size: D };
         unpackVectors(packed, words, range, out, at);
       };
     },
@@ -220,28 +261,28 @@ export function createWebGpuStorage(
         words: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>,
         row: number,
       ) => {
-        const width = words.length / slots.count, buffer = bufferOf(tensor);
+        const width = words.length / count, buffer = bufferOf(tensor);
         for (const { slot, first, count } of runsOf(slots, P)) {
           const run = words.subarray(first * width, (first + count) * width);
           gpu.queue.writeBuffer(buffer, 4 * (row + slot) * width, run);
         }
       };
       for (let h = 0; h < H; h++) {
-        const head = bank * H + h;
+        const table = Math.floor((bank * H + h) / tableHeads), head = (bank * H + h) % tableHeads;
         for (const name of ["keys", "values"] as const) {
           const ofHead = (i: number) =>
             chunks[name].subarray((i * H + h) * c * D, (i * H + h + 1) * c * D);
-          write(gpuTables[name], packedWords(side(ofHead, c * D)), head * P);
+          write(tables[name][table], packedWords(side(ofHead, c * D)), head * P);
         }
         for (let d = 0; d <= D; d++) {
           const ofHead = (i: number) =>
             d < D ? chunks.meanKeys.subarray((i * H + h) * D + d, (i * H + h) * D + d + 1) : stored;
-          write(meanKeys, side(ofHead, 1), (head * (D + 1) + d) * P);
+          write(tables.meanKeys[table], side(ofHead, 1), (head * (D + 1) + d) * P);
         }
       }
     },
     dispose() {
-      for (const tensor of [gpuTables.keys, gpuTables.values, meanKeys]) tensor.dispose();
+      for (const tensor of Object.values(tables).flat()) tensor.dispose();
       for (const buffer of [...nothing, refusals, refusalsOnHost]) buffer.destroy();
     },
   };
@@ -253,24 +294,24 @@ function packedType({ type, readByGraphs }: Pick<StorageOptions, "type" | "readB
 }
 
 /**
- * Refuses a bank that no kernel of the GPU could bind: its keys, its values and its mean keys have a buffer each; of one in a file the
- * mean keys alone.
+ * Buffers that kernels of the GPU can bind, for each of keys, values and mean keys; for a bank in a file those of the mean keys. Graphs
+ * read one buffer; else each has whole heads.
  *
- * @throws RangeError with the size, the largest, and the capacities that fit.
+ * @throws RangeError for a bank that has no such buffers, with the size, the largest, and the capacities that fit.
  */
-export function checkGpuSize(
-  { gpu: { limits } }: WebGpuDevice,
+export function countTables(
+  { bindingBytes: allowed }: Pick<WebGpuDevice, "bindingBytes">,
   { banks, heads, headDim, capacityChunks, chunkTokens }: BankShape,
   options: Pick<StorageOptions, "type" | "place" | "readByGraphs">,
-): void {
+): number {
+  const least = options.readByGraphs ? banks * heads : 1;
   const chunkBytes = (type: StorageType) => {
     const words = wordsOfVector(packedType({ ...options, type }), headDim);
     const ofTokens = options.place === "file" ? 0 : chunkTokens * words;
-    return 4 * banks * heads * Math.max(ofTokens, headDim + 1);
+    return 4 * least * Math.max(ofTokens, headDim + 1);
   };
-  const allowed = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize);
-  const bytes = chunkBytes(options.type) * capacityChunks;
-  if (bytes <= allowed) return;
+  const bytes = chunkBytes(options.type) * capacityChunks, most = Math.floor(allowed / bytes);
+  if (most > 0) return Math.ceil(banks * heads / (least * most));
   const largest = (type: StorageType) => chunkTokens * Math.floor(allowed / chunkBytes(type));
   const fitting = storageTypes.filter((type) =>
     type === options.type || largest(type) > largest(options.type)

@@ -55,7 +55,7 @@ export interface DeviceTensor {
 /** Tensors by the names that a graph gave its inputs or outputs. */
 export type Tensors = Record<string, DeviceTensor>;
 
-/** Consecutive elements to be copied from one float32 tensor of a device to another. */
+/** Consecutive elements of 32 bits to be copied from one tensor of a device to another. */
 export interface ElementCopy {
   readonly from: DeviceTensor;
   /** First element that is copied. */

@@ -24,6 +24,8 @@ type OrtTensor = InstanceType<Ort["Tensor"]>;
 export interface WebGpuDevice extends Device {
   readonly kind: "webgpu";
   readonly gpu: GPUDevice;
+  /** Most bytes of a buffer that a kernel binds. */
+  readonly bindingBytes: number;
   /** Whether WebGPU works by OpenGL here, as far as an adapter shows it: that lacks a feature which the other interfaces have. */
   readonly isOpenGl: boolean;
   /** A tensor in a buffer of our own. */
@@ -93,6 +95,7 @@ class OrtWebGpuDevice implements WebGpuDevice {
   readonly runsAhead = true;
   readonly description: string;
   readonly blockBytes: number;
+  readonly bindingBytes: number;
   readonly isOpenGl: boolean;
   readonly hasFloat16: boolean;
   /** Buffers of tensors that have not been disposed. */
@@ -111,9 +114,11 @@ class OrtWebGpuDevice implements WebGpuDevice {
       "unknown adapter";
     this.hasFloat16 = gpu.features.has("shader-f16");
     this.isOpenGl = !adapter.features.has("bgra8unorm-storage");
+    const { maxStorageBufferBindingSize, maxBufferSize } = gpu.limits;
+    this.bindingBytes = Math.min(maxStorageBufferBindingSize, maxBufferSize);
     // Half of a binding, as blocks of logits are twice as large. Beyond a binding some operators of onnxruntime-web 1.30 (Softmax,
     // Where) compute nonsense without an error.
-    this.blockBytes = Math.min(gpu.limits.maxStorageBufferBindingSize / 2, 128 * 2 ** 20);
+    this.blockBytes = Math.min(this.bindingBytes / 2, 128 * 2 ** 20);
     gpu.addEventListener("uncapturederror", this.#noteError);
     const handle = new WeakRef(this); // the device outlives it
     gpu.lost.then(({ message, reason }) => handle.deref()?.noteLoss(message, reason));

@@ -264,7 +264,7 @@ async function benchRetrieval(device: Device, config: BenchConfig) {
     graph.output("ids", found.ids);
     const session = await compile(device, graph, { hostOutputs: ["ids"] });
     const kernels = device.kind === "webgpu"
-      ? await createExactSearch(device as WebGpuDevice, bank, { ...sizes, meanKeys })
+      ? await createExactSearch(device as WebGpuDevice, bank, { ...sizes, meanKeys: [meanKeys] })
       : undefined;
     const methods: Record<string, () => Promise<Int32Array>> = {
       "ONNX Runtime's operators": async () => {

@@ -7,6 +7,7 @@
 import { createHash } from "node:crypto";
 import { encodeOnnx } from "../../src/graph/onnx.ts";
 import type { Device, Session } from "../../src/runtime/device.ts";
+import type { WebGpuDevice } from "../../src/runtime/webgpu_device.ts";
 import { isSoftware, openDevice, requestAdapter } from "../../src/runtime/open_device.ts";
 import { assert, test } from "../testing.ts";
 
@@ -108,12 +109,35 @@ export function notingDevice(device: Device): { device: Device; operators: Set<s
     for (const { op } of nodes) operators.add(op);
     return Promise.reject(new Error("Noted"));
   };
-  const noting = new Proxy(device, {
+  return { device: overridden(device, { compile }), operators };
+}
+
+/** A GPU of which kernels of our own may bind `bindingBytes` of a buffer at most; they are seen to bind no more. */
+export function limitedDevice(
+  device: Device,
+  { bindingBytes, blockBytes = device.blockBytes }: { bindingBytes: number; blockBytes?: number },
+): Device {
+  const { gpu } = device as WebGpuDevice;
+  const createBindGroup: GPUDevice["createBindGroup"] = (descriptor) => {
+    for (const { resource } of descriptor.entries) {
+      const { buffer, size = buffer.size } = resource as GPUBufferBinding;
+      assert.ok(size <= bindingBytes, `a kernel binds ${size} bytes of ${buffer.label}`);
+    }
+    return gpu.createBindGroup(descriptor);
+  };
+  return overridden(device as WebGpuDevice, {
+    ...{ bindingBytes, blockBytes },
+    gpu: overridden(gpu, { createBindGroup }),
+  });
+}
+
+/** An object with other properties, whose methods see the original. */
+function overridden<T extends object>(object: T, properties: Partial<T>): T {
+  return new Proxy(object, {
     get(target, key) {
-      if (key === "compile") return compile;
+      if (key in properties) return properties[key as keyof T];
       const value = Reflect.get(target, key, target);
       return typeof value === "function" ? value.bind(target) : value;
     },
   });
-  return { device: noting, operators };
 }

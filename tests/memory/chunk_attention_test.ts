@@ -20,7 +20,7 @@ import { Random } from "../../src/random.ts";
 import { deviceTest } from "../graph/devices.ts";
 import { assert, assertClose, test } from "../testing.ts";
 
-/** Sizes: rows B, heads H, queries T, components D, chunks n of c tokens, rows R of the tables. */
+/** Sizes: rows B, heads H, queries T, components D, chunks n of c tokens, rows R of each of some tables. */
 interface Sizes {
   B: number;
   H: number;
@@ -29,6 +29,7 @@ interface Sizes {
   n: number;
   c: number;
   R: number;
+  tables: number;
 }
 
 interface Inputs {
@@ -69,26 +70,30 @@ async function attendsInDoublePrecision(
   ) => Promise<Record<string, HostFunction>> | Record<string, HostFunction>,
 ) {
   const cases: (Sizes & { masked: boolean })[] = [
-    { B: 1, H: 1, T: 1, D: 1, n: 1, c: 1, R: 1, masked: false },
-    { B: 2, H: 3, T: 5, D: 7, n: 3, c: 2, R: 11, masked: true },
-    { B: 2, H: 3, T: 5, D: 7, n: 3, c: 2, R: 11, masked: false },
-    { B: 1, H: 2, T: 3, D: 70, n: 17, c: 4, R: 40, masked: true },
+    { B: 1, H: 1, T: 1, D: 1, n: 1, c: 1, R: 1, tables: 1, masked: false },
+    { B: 2, H: 3, T: 5, D: 7, n: 3, c: 2, R: 11, tables: 1, masked: true },
+    { B: 2, H: 3, T: 5, D: 7, n: 3, c: 2, R: 11, tables: 4, masked: false },
+    { B: 1, H: 2, T: 3, D: 70, n: 17, c: 4, R: 40, tables: 2, masked: true },
   ];
   for (const { masked, ...size } of cases) {
-    const { B, H, T, D, n, c, R } = size, rows = B * H * T;
+    const { B, H, T, D, n, c, R, tables } = size, rows = B * H * T;
     const random = new Random(JSON.stringify(size));
     const normals = (length: number, scale = 1) =>
       Float64Array.from({ length }, () => Math.fround(scale * random.normal()));
+    const tableOf = Array.from({ length: rows }, () => random.below(tables));
     const inputs: Inputs = {
       q: normals(rows * D, 2 / Math.sqrt(D)),
-      ids: Int32Array.from({ length: rows * n }, () => random.below(R)),
+      ids: Int32Array.from(
+        { length: rows * n },
+        (_, i) => tableOf[Math.floor(i / n)] * R + random.below(R),
+      ),
       // Some chunks are empty, never the first.
       scores: Float32Array.from(
         { length: rows * n },
         (_, i) => i % n > 0 && random.below(3) === 0 ? emptyScore + 5 : random.normal(),
       ),
-      keys: normals(R * c * D),
-      values: normals(R * c * D),
+      keys: normals(tables * R * c * D),
+      values: normals(tables * R * c * D),
     };
     const dy = normals(rows * D);
     const graph = new Graph();
@@ -140,15 +145,19 @@ for (const type of storageTypes) {
   deviceTest(
     `the kernels of attendToChunks() attend to ${type} in double precision`,
     (device) =>
-      attendsInDoublePrecision(device, ({ D, n, c, R }, { keys, values }, masked) => {
-        const table = (data: Float64Array) => {
+      attendsInDoublePrecision(device, ({ D, n, c, R, ...size }, { keys, values }, masked) => {
+        const split = (data: Float64Array) => {
           const words = packVectors(type, Float32Array.from(data), D);
           const stored = new Float32Array(data.length);
-          unpackVectors(type, words, { first: 0, count: R * c, size: D }, stored, 0);
+          unpackVectors(type, words, { first: 0, count: data.length / D, size: D }, stored, 0);
           data.set(stored); // what is expected to be read
-          return device.tensor(new Int32Array(words.buffer), [R, words.length / R]);
+          const all = new Int32Array(words.buffer), width = all.length / size.tables;
+          return Array.from(
+            { length: size.tables },
+            (_, i) => device.tensor(all.slice(i * width, (i + 1) * width), [R, width / R]),
+          );
         };
-        const tables = { keys: table(keys), values: table(values), type };
+        const tables = { keys: split(keys), values: split(values), type };
         const options = { headDim: D, retrievedChunks: n, chunkTokens: c, masked };
         return createChunkAttention(device as WebGpuDevice, tables, options);
       }),
@@ -159,7 +168,8 @@ for (const type of storageTypes) {
 deviceTest(
   "the host computes attendToChunks() in double precision",
   (device) =>
-    attendsInDoublePrecision(device, ({ D, n, c, R }, { keys, values }, masked) => {
+    attendsInDoublePrecision(device, ({ D, n, c, ...size }, { keys, values }, masked) => {
+      const R = size.R * size.tables;
       const table = (data: Float64Array) => {
         const shape = { rows: R, vectors: c, size: D };
         const made = createVectorTable("float32", shape, (bytes) => new ArrayBuffer(bytes));

@@ -5,7 +5,7 @@ import { bankInputNames, emptyScore } from "../../src/memory/memory_graph.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import type { WebGpuDevice } from "../../src/runtime/webgpu_device.ts";
 import { Random } from "../../src/random.ts";
-import { packVectors, unpackVectors } from "../../src/memory/packed_vectors.ts";
+import { packVectors, unpackVectors, wordsOfVector } from "../../src/memory/packed_vectors.ts";
 import { type StorageType, storageTypes } from "../../src/memory/stored_range.ts";
 import { deviceTest, testedDevice } from "../graph/devices.ts";
 import { countGpuTraffic } from "../runtime/gpu_traffic.ts";
@@ -178,9 +178,14 @@ for (const storage of storageTypes) {
       // Read chunk by chunk, put back chunk by chunk and as a whole, from numbers that are not rounded yet.
       const saved = await banks[0].save(), P = 250;
       const whole = new MemoryBank(device, fields, sizes);
-      const read = await banks[1].storage.reader("values"), chunk = new Float32Array(c * headDim);
+      const chunk = new Float32Array(c * headDim), slots = { start: P - 2, count: 4 };
+      const { result: read, traffic: { readBytes } } = await countGpuTraffic(() =>
+        banks[1].storage.reader("values", 0, slots)
+      );
+      // No more than these chunks.
+      assert.equal(readBytes, 4 * wordsOfVector(storage, headDim) * heads * 4 * c);
       for (const row of [0, P - 1, P, 2 * P - 1]) {
-        read(Math.floor(row / P), row % P, chunk, 0);
+        read(Math.floor(row / P), (row + 2) % P, chunk, 0);
         const range = [row * c * headDim, (row + 1) * c * headDim] as const;
         assert.deepEqual(new Uint32Array(chunk.buffer), expected[1].slice(...range));
       }
@@ -295,11 +300,10 @@ deviceTest(
 );
 
 deviceTest("MemoryBank refuses a size that no kernel of the GPU can bind", (device) => {
-  const { limits } = (device as WebGpuDevice).gpu;
-  const allowed = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize);
+  const { bindingBytes: allowed } = device as WebGpuDevice;
   const sizes = { rows: 1, heads: H, headDim: 64 };
-  // Four tokens of 64, 32 and 17 words a head; their mean key has 65.
-  const fitting = (words: number) => 4 * Math.floor(allowed / (4 * H * 4 * words));
+  // Four tokens of 64, 32 and 17 words, for each head; their mean key has 65.
+  const fitting = (words: number) => 4 * Math.floor(allowed / (4 * 4 * words));
   const [most, ofFloat16, ofInt8] = [64, 32, 17].map(fitting);
   const open = (fields: Partial<MemoryConfig>, readByGraphs = false) => () =>
     new MemoryBank(device, { ...config, chunkTokens: 4, ...fields }, { ...sizes, readByGraphs });
@@ -308,15 +312,20 @@ deviceTest("MemoryBank refuses a size that no kernel of the GPU can bind", (devi
     name: "RangeError",
     message:
       `Cannot make a memory of 1 x ${capacityTokens} tokens on this GPU as a buffer of its keys takes ${
-        4 * H * 64 * capacityTokens
+        4 * 64 * capacityTokens
       } bytes: allowed are ${allowed}, thus a memory.capacityTokens of up to ${most} with memory.storage "float32", ` +
       `${ofFloat16} with memory.storage "float16", ${ofInt8} with memory.storage "int8"; device cpu takes more`,
   });
   assert.throws(open({ capacityTokens: ofInt8 + 4, storage: "int8" }), {
     message: /up to \d+ with memory.storage "int8"; device cpu/,
   });
+  // Graphs read all heads as float32, in one buffer.
   assert.throws(open({ capacityTokens, storage: "float16" }, true), {
-    message: new RegExp(`up to ${most} with memory.storage "float16"; device cpu`),
+    message: new RegExp(
+      `${4 * H * 64 * capacityTokens} bytes: .* up to ${
+        most / H
+      } with memory.storage "float16"; device cpu`,
+    ),
   });
   return Promise.resolve();
 }, { kinds: ["webgpu"] });

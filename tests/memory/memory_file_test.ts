@@ -188,8 +188,8 @@ test("an addition that fails leaves the file as it was, without what it has writ
     assert.equal(hash, Buffer.from(before.subarray(-32)).toString("hex"));
     await write(1);
     const { storage } = bank, reader = storage.reader.bind(storage);
-    storage.reader = (name) =>
-      name === "values" ? Promise.reject(new Error("it is lost")) : reader(name);
+    storage.reader = (name, ...range) =>
+      name === "values" ? Promise.reject(new Error("it is lost")) : reader(name, ...range);
     await assert.rejects(updateMemoryFile(path, bank, labels), /it is lost/);
     assert.deepEqual(await Deno.readFile(path), before);
     storage.reader = reader;

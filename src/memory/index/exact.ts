@@ -19,13 +19,10 @@ export const exactIndex: IndexKind<ExactIndexConfig, ExactIndexConfig> = {
   isExact: true,
   fill: (declared) => declared,
   async open(_config, { bank, device, retrievedChunks }) {
-    if (device.kind !== "webgpu" || !hasExactSearch(bank.shape, { retrievedChunks })) return;
-    const { meanKeys } = bank.storage.tensors;
-    const { blockBytes } = device;
-    return await createExactSearch(device as WebGpuDevice, bank.shape, {
-      retrievedChunks,
-      meanKeys,
-      blockBytes,
-    });
+    if (device.kind !== "webgpu") return;
+    const { shape, storage: { meanKeys } } = bank, { blockBytes } = device;
+    if (!hasExactSearch(shape, { retrievedChunks, tables: meanKeys.length })) return;
+    const options = { retrievedChunks, meanKeys, blockBytes };
+    return await createExactSearch(device as WebGpuDevice, bank.shape, options);
   },
 };

@@ -3,6 +3,7 @@ import type { DeviceTensor } from "../../runtime/device.ts";
 import { compileKernels } from "../../runtime/gpu_kernels.ts";
 import { bufferOf, type WebGpuDevice } from "../../runtime/webgpu_device.ts";
 import type { BankShape } from "../bank_shape.ts";
+import { headRuns } from "../head_runs.ts";
 import type { OutsideIndex } from "./chunk_index.ts";
 import code from "./exact_search.wgsl" with { type: "text" };
 import { InputRangeError } from "../../errors.ts";
@@ -14,14 +15,14 @@ const mostChunks = 512;
 const tile = 64;
 
 /** Sizes of the memory that the invocations of a workgroup share, as exact_search.wgsl names them. */
-interface SharedSizes {
+export interface SharedSizes {
   readonly components: number;
   readonly digitBits: number;
   readonly threads: number;
 }
 
 /** Those for most GPUs, and those for OpenGL, which compile in a thirtieth of the time there. */
-const sharedSizes = {
+export const sharedSizes = {
   large: { components: 16, digitBits: 11, threads: 256 },
   small: { components: 4, digitBits: 8, threads: 64 },
 } as const satisfies Record<string, SharedSizes>;
@@ -29,12 +30,29 @@ const sharedSizes = {
 /** WebGPU's least limit of workgroups in a dimension. */
 const mostWorkgroups = 65_535;
 
-/** Most slots of a head, whose numbers `choose` has 22 bits for. */
-const mostSlots = 2 ** 22;
+/** Most slots of a head, whose numbers `choose` has 24 bits for. */
+const mostSlots = 2 ** 24;
 
-/** Whether {@linkcode createExactSearch} is made for banks of this size; the graph searches the others. */
-export function hasExactSearch(bank: BankShape, options: { retrievedChunks: number }): boolean {
-  return options.retrievedChunks <= mostChunks && bank.capacityChunks <= mostSlots;
+/**
+ * Whether {@linkcode createExactSearch} is made for banks of this size; the graph searches the others.
+ *
+ * @throws RangeError for others whose mean keys lie in several tables, which a graph cannot read.
+ */
+export function hasExactSearch(
+  { banks, heads, capacityChunks: P, chunkTokens: c }: BankShape,
+  { retrievedChunks: n, tables }: { retrievedChunks: number; tables: number },
+): boolean {
+  if (n <= mostChunks && P <= mostSlots) return true;
+  if (tables === 1) return false;
+  const total = banks * heads, inOneTable = Math.floor(P * Math.ceil(total / tables) / total);
+  throw new InputRangeError(
+    `Cannot retrieve ${n} of ${P} chunks on this GPU as a graph would, and the memory takes ${tables} buffers: ` +
+      `allowed are ${mostChunks} of ${mostSlots} chunks, thus a memory.retrievedTokens of up to ${
+        mostChunks * c
+      } and a memory.capacityTokens of up to ${mostSlots * c}, or of up to ${
+        inOneTable * c
+      } in one buffer`,
+  );
 }
 
 /**
@@ -44,31 +62,32 @@ export function hasExactSearch(bank: BankShape, options: { retrievedChunks: numb
  *
  * Scores exist for a block of queries at a time. Equal scores: the lower slot comes first, as in the graph.
  *
- * @param options `meanKeys`: [G, H, D+1, P], read at every search; `blockBytes`: largest size of a block of scores; `shared`: how
- * much memory a workgroup shares (default: as the GPU's compiler can take).
+ * @param options `meanKeys`: [G, H, D+1, P], read at every search; of several tables each has as many heads, the last may have fewer.
+ * `blockBytes`: largest size of a block of scores; `shared`: how much memory a workgroup shares (default: as the GPU's compiler can take).
  * @throws Error with the driver's message where the kernels do not compile.
  */
 export async function createExactSearch(
   device: WebGpuDevice,
   bank: BankShape,
   options: {
-    meanKeys: DeviceTensor;
+    meanKeys: readonly DeviceTensor[];
     retrievedChunks: number;
     blockBytes: number;
-    shared?: keyof typeof sharedSizes;
+    shared?: SharedSizes;
   },
 ): Promise<OutsideIndex> {
   const { gpu } = device;
   const { banks: G, heads: H, headDim: D, capacityChunks: P } = bank;
   const { meanKeys, retrievedChunks: n, blockBytes } = options;
-  const { maxStorageBufferBindingSize } = gpu.limits;
+  const tableHeads = Math.ceil(G * H / meanKeys.length);
+  const runs = headRuns({ start: 0, count: G * H }, tableHeads);
 
-  const { components, digitBits, threads } =
-    sharedSizes[options.shared ?? (device.isOpenGl ? "small" : "large")];
+  const { components, digitBits, threads } = options.shared ??
+    sharedSizes[device.isOpenGl ? "small" : "large"];
   const tiles = Math.ceil(P / tile), stretches = Math.ceil(tiles / mostWorkgroups);
   const constants = {
     score: {
-      ...{ D, P, HEADS: G * H, STRETCHES: stretches },
+      ...{ D, P, HEADS: G * H, TABLE_HEADS: tableHeads, STRETCHES: stretches },
       ...{ COMPONENTS: components, QUERY_TILE: 17 * components, KEY_TILE: 16 * components },
     },
     choose: {
@@ -90,17 +109,25 @@ export async function createExactSearch(
   function search([queries]: readonly DeviceTensor[]): Promise<DeviceTensor[]> {
     const { B, T } = dims(queries, "B H T D", { H, D });
     const boundBytes = 4 * B * H * T * Math.max(D, n);
-    if (boundBytes > maxStorageBufferBindingSize) {
+    if (boundBytes > device.bindingBytes) {
       throw new InputRangeError(
         `Cannot retrieve for ${B} x ${T} tokens on this GPU as queries or ids take ${boundBytes} bytes: ` +
-          `allowed are ${maxStorageBufferBindingSize}; smaller batches or device cpu would help`,
+          `allowed are ${device.bindingBytes}; smaller batches or device cpu would help`,
       );
     }
     const ids = device.zeros([B, H, T, n], "int32"), scores = device.zeros([B, H, T, n]);
-    const blocks = searchBlocks({ heads: B * H, contextTokens: T, chunks: P, blockBytes });
+    // A block has heads of one table.
+    const ranges = runs.length === 1
+      ? [{ table: 0, first: 0, count: B * H }]
+      : Array.from({ length: B / G }, (_, b) =>
+        runs.map((run) => ({ ...run, first: b * H + run.first }))).flat();
+    const blocks = ranges.flatMap(({ table, first, count }) =>
+      searchBlocks({ heads: count, contextTokens: T, chunks: P, blockBytes })
+        .map((block) => ({ ...block, table, firstHead: first + block.firstHead }))
+    );
     const ranks = ranksOf(Math.max(...blocks.map((block) => 4 * block.heads * block.queries * P)));
     for (const block of blocks) {
-      const { firstHead, firstQuery } = block;
+      const { firstHead, firstQuery } = block, keys = meanKeys[block.table];
       const uniform = gpu.createBuffer({
         label: "block",
         size: 16,
@@ -120,7 +147,7 @@ export async function createExactSearch(
       pass.setPipeline(score);
       pass.setBindGroup(
         0,
-        bind(score, { 0: uniform, 1: bufferOf(queries), 2: bufferOf(meanKeys), 3: ranks }),
+        bind(score, { 0: uniform, 1: bufferOf(queries), 2: bufferOf(keys), 3: ranks }),
       );
       pass.dispatchWorkgroups(
         Math.ceil(block.queries / tile),

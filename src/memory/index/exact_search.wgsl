@@ -3,7 +3,7 @@
 //   choose  the n slots of the highest ranks of every query, best first; equal ranks: the lower slot comes first
 //
 //   queries       [B*H, T, D]
-//   mean_keys     [G*H, D+1, P]    row D: 0 for stored chunks, the empty score for empty slots; G is 1 or B
+//   mean_keys     [G*H, D+1, P]    row D: 0 for stored chunks, the empty score for empty slots; G is 1 or B; the heads of one table
 //   ranks         [heads of the block, queries of the block, P]
 //   ids, scores   [B*H, T, n]      rows of the bank's keys and values; scores as bits of float32
 
@@ -11,6 +11,7 @@ override D: u32;
 override P: u32;
 override N: u32;
 override HEADS: u32;  // G*H
+override TABLE_HEADS: u32;
 override STRETCHES: u32;  // of slots, one after the other: a dispatch may have too few workgroups along one axis for all of them
 
 // Sizes of memory that a workgroup shares. OpenGL's shaders fill it with zeros element by element, and their compilers take minutes
@@ -67,16 +68,19 @@ fn query_component(head: u32, query: u32, d: u32) -> f32 {
   return queries[(head * block.context + block.first_query + query) * D + d];
 }
 
+fn mean_key(head: u32, slot: u32, d: u32) -> f32 {
+  return mean_keys[((head % HEADS % TABLE_HEADS) * (D + 1u) + d) * P + slot];
+}
+
 fn key_component(head: u32, slot: u32, d: u32) -> f32 {
   if (slot >= P || d >= D) { return 0.0; }
-  return mean_keys[((head % HEADS) * (D + 1u) + d) * P + slot];
+  return mean_key(head, slot, d);
 }
 
 fn write_score(head: u32, query: u32, slot: u32, sum: f32) {
   if (query >= block.queries || slot >= P) { return; }
-  let empty = mean_keys[((head % HEADS) * (D + 1u) + D) * P + slot];
   let row = (head - block.first_head) * block.queries + query;
-  new_ranks[row * P + slot] = rank_of(sum + empty);
+  new_ranks[row * P + slot] = rank_of(sum + mean_key(head, slot, D));
 }
 
 fn write_scores(head: u32, query: u32, slot: u32, sums: vec4f) {
@@ -137,11 +141,11 @@ fn score(
   write_scores(head, query + 3u * side, slot, sums3);
 }
 
-// One workgroup for each query finds the n largest of P numbers of 54 bits: the rank, then the slot counted from behind,
+// One workgroup for each query finds the n largest of P numbers of 56 bits: the rank, then the slot counted from behind,
 // so that no two are equal. The n-th largest is found digit by digit, from a histogram of the digits of those numbers that
-// agree with it so far. This ends as soon as all of them are among the n largest: after two of five digits of 11 bits where no
+// agree with it so far. This ends as soon as all of them are among the n largest: after two of six digits of 11 bits where no
 // scores are almost equal.
-const last_place = 4194303u;  // 2^22 - 1
+const last_place = 16777215u;  // 2^24 - 1
 var<workgroup> histogram: array<atomic<u32>, DIGITS>;
 var<workgroup> counts: array<u32, THREADS>;  // of numbers whose digit is among those of a thread, or above them
 var<workgroup> found: vec3u;             // a digit, how many numbers have a larger one, how many have this one
@@ -162,7 +166,7 @@ fn choose(
   var known = vec2u();  // and their bits
   var wanted = N;       // how many numbers that agree with it are among the n largest
   let rank_digits = (32u + DIGIT_BITS - 1u) / DIGIT_BITS;
-  let all_digits = rank_digits + (22u + DIGIT_BITS - 1u) / DIGIT_BITS;
+  let all_digits = rank_digits + (24u + DIGIT_BITS - 1u) / DIGIT_BITS;
   let own_digits = DIGITS / THREADS;
   for (var position = 0u; position < all_digits; position++) {
     let is_rank = position < rank_digits;

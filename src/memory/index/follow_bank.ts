@@ -1,9 +1,9 @@
 import { dims } from "../../graph/graph.ts";
 import type { HostFunction } from "../../runtime/compile.ts";
-import type { Device, DeviceTensor, ElementCopy } from "../../runtime/device.ts";
+import type { DeviceTensor } from "../../runtime/device.ts";
 import type { FollowedBank } from "../followed_bank.ts";
 import { emptyScore } from "../memory_graph.ts";
-import { runsOf, type SlotRange, slotsOf } from "../ring.ts";
+import { slotsOf } from "../ring.ts";
 import type { ChunkIndex, OutsideIndex } from "./chunk_index.ts";
 import type { FlatIndexOptions } from "./flat_index.ts";
 import type { IndexSurroundings } from "./index_kind.ts";
@@ -30,12 +30,10 @@ export async function followWithIndexes(
     async written(g, slots) {
       const taken = slotsOf(slots, P), N = taken.length;
       if (N === 0) return;
-      const columns = await readMeanKeys(device, bank, g, slots); // [H, D, N]
+      const read = await bank.storage.reader("meanKeys", g, slots);
       const keys = new Float32Array(N * D);
       for (let h = 0; h < H; h++) {
-        for (let i = 0; i < N; i++) {
-          for (let d = 0; d < D; d++) keys[i * D + d] = columns[(h * D + d) * N + i];
-        }
+        for (let i = 0; i < N; i++) read(h, i, keys, i * D);
         indexes[g * H + h].add(taken, keys);
       }
     },
@@ -64,31 +62,6 @@ export async function followWithIndexes(
       for (const index of indexes) index[Symbol.dispose]?.();
     },
   };
-}
-
-/** Mean keys [H, D, N] of the slots of a bank; of a GPU only these are copied to the host. */
-async function readMeanKeys(
-  device: Device,
-  { shape: { heads: H, headDim: D, capacityChunks: P }, storage }: FollowedBank,
-  bank: number,
-  slots: SlotRange,
-): Promise<Float32Array> {
-  const { meanKeys: from } = storage.tensors, runs = runsOf(slots, P), { count } = slots;
-  const into = device.zeros([H, D, count]), copies: ElementCopy[] = [];
-  for (let row = 0; row < H * D; row++) {
-    // Of [G, H, D+1, P].
-    const start = (bank * H * (D + 1) + row + Math.floor(row / D)) * P;
-    for (const { slot, first, count: n } of runs) {
-      copies.push({
-        ...{ from, fromElement: start + slot },
-        ...{ into, intoElement: row * count + first, count: n },
-      });
-    }
-  }
-  device.copy(copies);
-  const read = await into.read() as Float32Array;
-  into.dispose();
-  return read;
 }
 
 /** A slot without a chunk, which reads as zeros; where there is none (an approximate search found too few), any slot. */
