@@ -239,10 +239,10 @@ export function checkOthers(
 function othersOf(
   model: ModelConfig,
   { name }: EvaluationConfig,
-  { others, texts }: PromptedItems,
+  { others, texts, unscoredTexts }: PromptedItems,
 ): readonly ReadableDocument[] {
   if (others) return others();
-  if (texts) return otherDocuments(texts);
+  if (texts) return otherDocuments(texts, unscoredTexts);
   throw new InputRangeError(
     `Cannot measure "${
       modelName(model)
@@ -265,5 +265,6 @@ function severalOthers(
     );
   }
   const { capacityTokens = 0 } = memory ?? {};
-  return severalOtherTexts(items.texts, { texts, capacityTokens, seed });
+  const { unscoredTexts } = items;
+  return severalOtherTexts(items.texts, { texts, capacityTokens, seed, unscoredTexts });
 }

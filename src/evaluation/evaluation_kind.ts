@@ -126,6 +126,8 @@ export interface PromptedItems extends ScoredItems {
   readonly score: (model: PromptedModel, scoring: Scoring) => Promise<SampleRecord[]>;
   /** The text of each item: a control reads another one in its place. Without it and `others`, controls are refused. */
   readonly texts?: readonly ItemText[];
+  /** Texts of items that are not scored: a control reads one where none of `texts` will do. */
+  readonly unscoredTexts?: () => readonly ItemText[];
   /**
    * Texts that a control reads in place of each item's, if it reads one (default: `otherDocuments` chooses among `texts`).
    *

@@ -62,7 +62,7 @@ function documentProblems(
   path: string,
   { corpus }: Pick<ExperimentParts, "corpus">,
 ): Problem[] {
-  const { kind, split, maxDocuments = Infinity } = evaluation;
+  const { kind, split } = evaluation;
   const written = corpora.get(corpus.kind).documentCount?.(corpus, split) ?? Infinity;
   if (written === 0) {
     return [wrong(
@@ -72,7 +72,7 @@ function documentProblems(
       "chapter-break, in-context-learning, squad, questions, needle, efficiency, or a corpus of another kind",
     )];
   }
-  const others = Math.min(maxDocuments, written) - 1;
+  const others = written - 1;
   return controlProblems(evaluation, path, {
     others,
     ...(others === 0
@@ -127,18 +127,22 @@ export function documentItems<
   },
 ): PromptedItems {
   const { maxDocuments, contextTokens } = evaluation;
-  const documents = all.slice(0, maxDocuments).map((whole) => {
+  const segmented = (whole: Source) => {
     const document = beginningOf(whole, evaluation, tokenizer);
     return {
       ...cutDocument(document, { contextTokens, pad: padId }),
       ...known(document),
       ...(document.cluster !== undefined && { cluster: document.cluster }),
     };
-  });
+  };
+  const documents = all.slice(0, maxDocuments).map(segmented);
   return {
     score: (model, scoring) => score(model, documents, readOptions(evaluation, documents, scoring)),
     texts: documents,
-    ...(documents.length < all.length && { total }),
+    ...(documents.length < all.length && {
+      total,
+      unscoredTexts: () => all.slice(documents.length).map(segmented),
+    }),
   };
 }
 

@@ -201,27 +201,33 @@ export interface ClusteredDocument extends ReadableDocument {
  * documents have clusters, it is the next one of another cluster that is at least as long, or else the longest of other clusters,
  * so that no text shares its author or names with the document's own.
  *
+ * @param furtherDocuments Documents that are not on the list: one is taken where the list has none.
  * @throws {RangeError} If there is no other document, or none of another cluster.
  */
 export function otherDocuments<Document extends ClusteredDocument>(
   documents: readonly Document[],
+  furtherDocuments: () => readonly Document[] = () => [],
 ): Document[] {
   const groups = Map.groupBy(documents.keys(), (i) => documents[i].group);
+  let further: readonly Document[] | undefined;
   return documents.map((document, i) => {
-    const own = groups.get(document.group)!, at = own.indexOf(i);
+    const { group, cluster } = document;
+    const own = groups.get(group)!, at = own.indexOf(i);
     const following = [...own.slice(at + 1), ...own.slice(0, at)].map((other) => documents[other]);
-    if (following.length === 0) {
-      throw new InputRangeError(
-        "Cannot read another document as there is none: current number of documents is 1, allowed are 2 and more",
-      );
+    const fits = (other: Document) => cluster === undefined || other.cluster !== cluster;
+    let others = following.filter(fits);
+    if (others.length === 0) {
+      further ??= furtherDocuments();
+      others = further.filter((other) => other.group === group && fits(other));
     }
-    if (document.cluster === undefined) return following[0];
-    const others = following.filter(({ cluster }) => cluster !== document.cluster);
     if (others.length === 0) {
       throw new InputRangeError(
-        `Cannot read a document of another cluster as there is none: current cluster of all documents is "${document.cluster}"`,
+        following.length === 0 && !further?.length
+          ? "Cannot read another document as there is none: current number of documents is 1, allowed are 2 and more"
+          : `Cannot read a document of another cluster as there is none: current cluster of all documents is "${cluster}"`,
       );
     }
+    if (cluster === undefined) return others[0];
     const length = lengthOf(document);
     return others.find((other) => lengthOf(other) >= length) ??
       others.reduce((longest, other) => lengthOf(other) > lengthOf(longest) ? other : longest);

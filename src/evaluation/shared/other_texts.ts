@@ -19,6 +19,8 @@ export interface SeveralTexts {
   readonly capacityTokens: number;
   /** Seed of the choice. */
   readonly seed: number;
+  /** Texts that are not on the list: they are chosen, too, where it has too few other clusters. */
+  readonly unscoredTexts?: (() => readonly ItemText[]) | undefined;
 }
 
 /** The text that is read before an item's questions; a control reads another one in its place. */
@@ -50,20 +52,22 @@ export function severalOtherTexts(
 /** Chooses among documents of one group: of each the tokens of the k texts in its place. */
 function chooseTexts(
   documents: readonly ItemText[],
-  { texts, capacityTokens, seed }: SeveralTexts,
+  { texts, capacityTokens, seed, unscoredTexts }: SeveralTexts,
 ): (readonly [ItemText, readonly Int32Array[]])[] {
-  const candidates = documents.map((document) => ({
-    cluster: clusterOf(document),
-    tokens: tokensOf(document),
-  }));
-  const clusters = Map.groupBy(
-    candidates.filter(({ tokens }) => tokens.length > 0),
-    ({ cluster }) => cluster,
-  );
+  const candidates = documents.map(candidateOf), listed = byCluster(candidates);
+  let all: Clusters | undefined;
   return documents.map((document, i) => {
     const { cluster: own, tokens } = candidates[i];
     if (tokens.length === 0) return [document, Array.from({ length: texts }, () => tokens)];
-    const others = [...clusters].filter(([cluster]) => cluster !== own);
+    const othersIn = (clusters: Clusters) => [...clusters].filter(([cluster]) => cluster !== own);
+    let others = othersIn(listed);
+    if (others.length < texts && unscoredTexts) {
+      all ??= byCluster([
+        ...candidates,
+        ...unscoredTexts().filter(({ group }) => group === document.group).map(candidateOf),
+      ]);
+      others = othersIn(all);
+    }
     if (others.length < texts) {
       throw new InputRangeError(
         `Cannot read ${texts} texts of other works in the place of "${document.name}" as there are ` +
@@ -84,6 +88,25 @@ function chooseTexts(
       .sort((a, b) => a.tier - b.tier || (a.tier === 2 ? b.text.length - a.text.length : 0));
     return [document, sorted.slice(0, texts).map(({ text }) => text)];
   });
+}
+
+/** A text that may be read in the place of another. */
+interface Candidate {
+  readonly cluster: string;
+  readonly tokens: Int32Array;
+}
+
+type Clusters = ReadonlyMap<string, readonly Candidate[]>;
+
+function candidateOf(document: ItemText): Candidate {
+  return { cluster: clusterOf(document), tokens: tokensOf(document) };
+}
+
+function byCluster(candidates: readonly Candidate[]): Clusters {
+  return Map.groupBy(
+    candidates.filter(({ tokens }) => tokens.length > 0),
+    ({ cluster }) => cluster,
+  );
 }
 
 /** The mean of a number, or of a truth as 0 or 1, that several records of one item hold in a field. */

@@ -170,6 +170,22 @@ test("otherDocuments() takes one of another cluster that is at least as long, or
   );
 });
 
+test("otherDocuments() takes a further document only where the list has none", () => {
+  const names = (documents: Lengths, further: Lengths) =>
+    otherDocuments(
+      clustered(...documents),
+      () => clustered(...further).map((document) => ({ ...document, name: `f${document.name}` })),
+    ).map(({ name }) => name).join(" ");
+  assert.equal(names([[4], [4]], [[9]]), "1 0");
+  assert.equal(names([[4]], [[9], [9]]), "f0");
+  // No listed document is of another author; of the further ones the first is.
+  assert.equal(names([[4, "a"], [4, "a"]], [[9, "a"], [5, "b"]]), "f1 f1");
+  assert.throws(
+    () => names([[4, "a"]], [[9, "a"]]),
+    /^RangeError: Cannot read a document of another cluster as there is none: current cluster of all documents is "a"$/,
+  );
+});
+
 test({
   name: "otherDocumentModel() with copies of one document is LongMem itself",
   // The shared device outlives the test.

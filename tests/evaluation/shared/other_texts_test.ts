@@ -63,6 +63,18 @@ test("severalOtherTexts() reads one text of each of k other works, none of the d
   assert.deepEqual(again(), again());
 });
 
+test("severalOtherTexts() reads unscored texts only where the list has too few other works", () => {
+  const documents = documentsOf([4, "a"], [4, "b"]);
+  const further = documentsOf([4, "x"], [4, "x"], [4, "x"], [4, "c"]).slice(2);
+  const tokensOf = (texts: number) =>
+    severalOtherTexts(documents, {
+      ...{ texts, capacityTokens: 100, seed: 1, unscoredTexts: () => further },
+    }).map((list) => list[0].segments[0].tokens[0]);
+  assert.deepEqual(tokensOf(1), [11]);
+  assert.deepEqual(tokensOf(3).sort(), [11, 12, 13]);
+  assert.throws(() => tokensOf(4), /^RangeError: .* as there are 3: .* integers from 1 to 3$/);
+});
+
 test("severalOtherTexts() reads as much as the memory holds of the document, and repeats only where it must", () => {
   // Work b is one long text, c two short ones, d a single short one.
   const documents = documentsOf([6, "a"], [7, "b"], [3, "c"], [4, "c"], [5, "d"]);
