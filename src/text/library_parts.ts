@@ -152,9 +152,7 @@ function cutOf(part: Part, pattern: unknown): Cut | undefined {
       return (text) =>
         split(text, /\p{N}/gu, part.individual_digits === true ? "Isolated" : "Contiguous");
     case "Split":
-      return pattern instanceof RegExp
-        ? (text) => split(text, pattern, part.behavior, part.invert === true)
-        : undefined;
+      return pattern instanceof RegExp ? splitting(part, pattern) : undefined;
     case "FixedLength":
       return (text) => pieces(Array.from(text), Number(part.length));
     case "Metaspace":
@@ -162,6 +160,27 @@ function cutOf(part: Part, pattern: unknown): Cut | undefined {
     default:
       return undefined;
   }
+}
+
+/** Splits by the library's form of an expression, of which it lets only letters of ASCII match without regard to case, as `(?i:...)` asks. */
+function splitting({ pattern, behavior, invert }: Part, translated: RegExp): Cut {
+  const { Regex: written } = (pattern ?? {}) as { readonly Regex?: unknown };
+  const { source, flags } = translated;
+  const isFolded = typeof written === "string" && written.includes("(?i:");
+  const expression = isFolded ? new RegExp(foldBeyondAscii(source), flags) : translated;
+  return (text) => split(text, expression, behavior, invert === true);
+}
+
+/** Letters beyond ASCII that are another case of one of its letters: the long s, and the sign of Kelvin. */
+const otherCases = [["S", "\u017f"], ["K", "\u212a"]] as const;
+
+/** Adds these letters to classes that have the capital of theirs, as folded ones have. */
+function foldBeyondAscii(source: string): string {
+  return source.replaceAll(/\[(?:\\.|[^\]\\])*\]/gu, (classed) => {
+    const plain = classed.replaceAll(/\\p\{[^}]*\}|\\./giu, "");
+    const added = otherCases.filter(([letter]) => plain.includes(letter)).map(([, other]) => other);
+    return `${classed.slice(0, -1)}${added.join("")}]`;
+  });
 }
 
 function pieces(characters: readonly string[], length: number): string[] {

@@ -56,6 +56,16 @@ test("Pre-tokenizers cut text as the reference does", () => {
       "\u{1f600}\nb",
       "\u{1f600} \nb",
     ],
+    [
+      { ...dashes, pattern: { Regex: "'(?i:[sdmt]|ll)|\\p{L}+|'" }, behavior: "Isolated" },
+      "a'\u017fd'Sd",
+      "a '\u017f d 'S d",
+    ],
+    [
+      { ...dashes, pattern: { Regex: "(?i:k)x|\\p{L}" }, behavior: "Isolated" },
+      "\u212axkx",
+      "\u212ax kx",
+    ],
     [{ type: "Punctuation" }, "a,(b)!!c", "a , ( b ) ! ! c"],
     [{ type: "Punctuation", behavior: "Removed" }, "a,(b)!!c", "a b c"],
     [{ type: "Punctuation", behavior: "MergedWithPrevious" }, "a,(b)!!c", "a, ( b) ! ! c"],
