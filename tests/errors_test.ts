@@ -3,7 +3,9 @@ import { pathToFileURL } from "node:url";
 import { writeBackboneFolder } from "../src/checkpoint/folder.ts";
 import { initializeBackbone } from "../src/backbone/initialization.ts";
 import { failureText, InputRangeError, isForeseen } from "../src/errors.ts";
+import { trainByteLevelBpe } from "../src/text/bpe_trainer.ts";
 import { byteCharacters } from "../src/text/byte_level_bpe.ts";
+import { formatTokenizerJson } from "../src/text/tokenizer_json.ts";
 import { assert, test } from "./testing.ts";
 import { copyFolder, withFolder } from "./temporary_folder.ts";
 import { smallBackbone } from "./training/small_training.ts";
@@ -38,6 +40,7 @@ async function writeUnusableFiles(folder: string): Promise<void> {
     shape,
     weights: initializeBackbone(shape, 1),
   });
+  await writeCarryingBackbone(folder);
   const bytes = Object.fromEntries(byteCharacters.map((character, id) => [character, id]));
   const vocabulary = {
     "encoder.json": JSON.stringify(bytes),
@@ -55,6 +58,20 @@ async function writeUnusableFiles(folder: string): Promise<void> {
     const path = join(folder, "truncated", name);
     await Deno.truncate(path, (await Deno.stat(path)).size - 1000);
   }
+}
+
+/** Writes the folder of a backbone of 300 tokens that carries a tokenizer, two of whose tokens another has in the other order. */
+async function writeCarryingBackbone(folder: string): Promise<void> {
+  const shape = { ...smallBackbone().shape, vocabSize: 300 };
+  const { vocab, merges } = trainByteLevelBpe(["a text of many other words"], { vocabSize: 260 });
+  const swapped = new Map([...vocab, ["A", vocab.get("B")!], ["B", vocab.get("A")!]]);
+  const path = join(folder, "swapped.json");
+  await Deno.writeTextFile(path, formatTokenizerJson({ vocab: swapped, merges }));
+  await writeBackboneFolder(
+    join(folder, "carrying"),
+    { shape, weights: initializeBackbone(shape, 1) },
+    { tokenizer: { kind: "file", path } },
+  );
 }
 
 /** What is recorded of each experiment of `unusable.ts`. */
@@ -75,6 +92,8 @@ const reasons: Readonly<Record<string, RegExp>> = {
     /backbone's vocabulary must be the tokenizer's 300 tokens: current size is 301$/,
   "cut-dictionary":
     /^Cannot use the tokenizer of kind "gpt2" .* must be the tokenizer's 260 tokens: current size is 301$/,
+  "other-tokenizer":
+    /^Cannot use the tokenizer of kind "bpe" with the weights of backbone\.path "carrying" as a different tokenizer lies beside them: current token 69 is "A", allowed is "B"$/,
   "late-document": /^Cannot read document "corpus\/blank\/empty.txt" as it is empty/,
   "test-is-train":
     /^Cannot run "test-is-train" as corpus.test must have no text of corpus.train: current files "corpus\/copy\/\w+.txt" and "corpus\/train\/train_0.txt" are the same$/,

@@ -5,7 +5,7 @@ import { loadBackboneWeights, loadSideNetWeights } from "../checkpoint/checkpoin
 import { readFolderTokenizer } from "../checkpoint/folder.ts";
 import { treatmentOf } from "../text/corpora/corpora.ts";
 import { loadLongMem, type LoadLongMemOptions } from "../checkpoint/load.ts";
-import { checkVocabulary } from "../checkpoint/vocabulary.ts";
+import { checkTokens, checkVocabulary } from "../checkpoint/vocabulary.ts";
 import {
   type CommandArguments,
   type Flag,
@@ -154,7 +154,11 @@ async function openCheckpoints(args: CommandArguments, output: Output): Promise<
   return await reading(async () => {
     const opened = await openTokenizerOf(source!), { tokenizer } = opened;
     const backbone = await loadBackboneWeights(backbonePath);
-    checkVocabulary(tokenizer, backbone.shape, { of: `the tokenizer with "${backbonePath}"` });
+    const of = `the tokenizer with "${backbonePath}"`;
+    checkVocabulary(tokenizer, backbone.shape, { of });
+    if (asked !== undefined) {
+      await checkTokens(tokenizer, () => readFolderTokenizer(backbonePath), { of });
+    }
     const sideNet = sideNetPath === undefined
       ? undefined
       : await loadSideNetWeights(sideNetPath, backbone.shape, {

@@ -1,5 +1,5 @@
 import { sideNetKindOf } from "../checkpoint/sidenets.ts";
-import { checkVocabulary } from "../checkpoint/vocabulary.ts";
+import { checkTokens, checkVocabulary } from "../checkpoint/vocabulary.ts";
 import type { TrainedModels } from "../evaluation/model_kind.ts";
 import { hashFrozen, hashTensors } from "../formats/tensor_hash.ts";
 import type { StoredWeights, TrainedWeights } from "../backbone/config.ts";
@@ -34,10 +34,14 @@ export async function obtainBackbone(
   await results.recordHash("backbone", hashFrozen(backbone.weights));
   return backbone;
 
-  async function read({ read }: StoredWeights<BackboneConfig>): Promise<BackboneCheckpoint> {
-    const { backbone, commit } = await read(config);
+  async function read(stored: StoredWeights<BackboneConfig>): Promise<BackboneCheckpoint> {
+    const { backbone, commit } = await stored.read(config);
     if (commit !== undefined) await results.recordHash("backbone commit", commit);
     checkTokenizer(experiment, backbone, text.tokenizer);
+    if (!tokenizers.get(experiment.tokenizer.kind).besideWeights) {
+      const of = weightsOf(experiment);
+      await checkTokens(text.tokenizer, () => stored.tokenizer(config), { of });
+    }
     return backbone;
   }
 
@@ -61,17 +65,22 @@ export async function obtainBackbone(
  * @throws {RangeError} Where it cannot.
  */
 function checkTokenizer(
-  { tokenizer: { kind }, backbone }: ResolvedExperiment,
+  experiment: ResolvedExperiment,
   { shape }: Pick<BackboneCheckpoint, "shape">,
   tokenizer: Pick<Tokenizer, "vocabSize" | "specialIds">,
 ): void {
+  const { isPadded } = tokenizers.get(experiment.tokenizer.kind);
+  checkVocabulary(tokenizer, shape, { of: weightsOf(experiment), isExact: !isPadded });
+}
+
+/** A tokenizer and the weights that it is used with, for errors. */
+function weightsOf({ tokenizer: { kind }, backbone }: ResolvedExperiment): string {
   const source = ["path", "repo", "initialization.path"]
     .find((field) => valueAt(backbone, field.split(".")) !== undefined);
   const field = source
     ? `backbone.${source} "${valueAt(backbone, source.split("."))}"`
     : "backbone";
-  const of = `the tokenizer of kind "${kind}" with the weights of ${field}`;
-  checkVocabulary(tokenizer, shape, { of, isExact: !tokenizers.get(kind).isPadded });
+  return `the tokenizer of kind "${kind}" with the weights of ${field}`;
 }
 
 /**

@@ -227,6 +227,14 @@ test("generate reads a folder of Hugging Face with the tokenizer beside its mode
       /Cannot use --chat as the tokenizer ".*" has no chat template/,
     );
 
+    await Deno.mkdir(`${folder}/other`);
+    await Deno.copyFile(`${model}/tokenizer.json`, `${folder}/other/tokenizer.json`);
+    await write([byteCharacters[1], byteCharacters[0], ...byteCharacters.slice(2), separator]);
+    await assert.rejects(run("--backbone", model, "--tokenizer", `${folder}/other`), {
+      name: "InputError",
+      message:
+        /as a different tokenizer lies beside them: current token 0 is "\\u0000", allowed is "\\u0001"$/,
+    });
     await write([...byteCharacters, separator, "ab"]);
     await assert.rejects(run("--backbone", model), {
       name: "InputError",

@@ -35,6 +35,7 @@ export default [
     ...evaluating("cut-dictionary", { backbone: "large" }),
     tokenizer: { kind: "gpt2", folder: "vocabulary" },
   }),
+  evaluating("other-tokenizer", { backbone: "carrying" }),
   evaluating("late-document", { test: "blank" }),
   evaluating("test-is-train", { test: "copy" }),
 ];
