@@ -271,7 +271,7 @@ export function chapterBreakMeasures(
 }
 
 /** The place of a metric of this file in tables. */
-export function chapterBreakLabel({ measure, at, over }: MetricKey): MetricLabel {
+function chapterBreakLabel({ measure, at, over }: MetricKey): MetricLabel {
   if (at?.prefixTokens === undefined) return { part: "", header: measure };
   const tokens = Number(at.prefixTokens);
   if (measure === "mean rank") {

@@ -66,7 +66,7 @@ export function efficiencySample(
 }
 
 /** A record as metrics need it. */
-export const efficiencyRecord = z.looseObject({
+const efficiencyRecord = z.looseObject({
   item: z.string(),
   totalTokens: z.number(),
   contextTokens: z.number(),
@@ -80,7 +80,7 @@ export const efficiencyRecord = z.looseObject({
  * ("peak memory 4096"), and both as multiples of a baseline's ("speed 4096 relative to backbone"). Intervals are those of the
  * median over repetitions in one process, and say nothing of other processes and machines.
  */
-export function efficiencyMeasures(
+function efficiencyMeasures(
   records: readonly z.infer<typeof efficiencyRecord>[],
 ): Measure[] {
   return records.flatMap(({ totalTokens, contextTokens, rows, milliseconds, peakMebibytes }) => {
@@ -115,7 +115,7 @@ function relative({ estimate: own }: Measure, { estimate: baseline }: Measure): 
 }
 
 /** The place of a metric of this file in tables. */
-export function efficiencyLabel({ measure, at, over }: MetricKey): MetricLabel {
+function efficiencyLabel({ measure, at, over }: MetricKey): MetricLabel {
   if (at?.totalTokens === undefined) return { part: "", header: measure };
   return {
     part: `${measure}${over === undefined ? "" : ` relative to ${over}`}, by tokens in sight`,

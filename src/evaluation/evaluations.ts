@@ -99,14 +99,12 @@ export function kindOf({ kind }: { readonly kind: string }): AnyKind {
   return evaluations.get(kind);
 }
 
-/** The models whose metrics an evaluation records, by their names in results. */
-export function measuredModels(config: EvaluationConfig): string[] {
-  return [...config.models.map(modelName), ...kindOf(config).withoutModel ?? []];
-}
-
-/** The names of evaluations and of the models that they measure. */
+/** The names of evaluations and of the models whose metrics they record. */
 export function listMeasured(configs: readonly EvaluationConfig[]): MeasuredEvaluation[] {
-  return configs.map((config) => ({ name: config.name, models: measuredModels(config) }));
+  return configs.map((config) => ({
+    name: config.name,
+    models: [...config.models.map(modelName), ...kindOf(config).withoutModel ?? []],
+  }));
 }
 
 /** Whether an evaluation starts processes of its own. */

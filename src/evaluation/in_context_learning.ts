@@ -35,7 +35,6 @@ import {
   type DemonstrationSourceDeclaration,
   demonstrationSources,
 } from "./in_context_learning/sources.ts";
-import type { Measure } from "./measure.ts";
 import type { Episode, LabelledEpisode, Query } from "./shared/few_shot.ts";
 import { drawnLabel, drawnMeasures, drawnRecord, totalOfDraws } from "./shared/few_shot_metrics.ts";
 import {
@@ -156,21 +155,9 @@ export function averageAnswers(records: readonly SampleRecord[]): SampleRecord {
 }
 
 /** A record as metrics need it. */
-export const inContextLearningRecord = drawnRecord.extend({
+const inContextLearningRecord = drawnRecord.extend({
   correct: z.union([z.boolean(), z.number().min(0).max(1)]),
 });
-
-/** Measures of one model; `draw`: whether draws of a task differ by seed or by the task itself. */
-export function inContextLearningMeasures(
-  records: readonly z.infer<typeof inContextLearningRecord>[],
-  draw: "seed" | "task",
-): Measure[] {
-  return drawnMeasures(records, {
-    scores: { accuracy: ({ correct }) => Number(correct) },
-    namesTasks: true,
-    draw,
-  });
-}
 
 /** Whether a model learns from demonstrations in its memory how to label another example. */
 export interface InContextLearningEvaluation extends TaskProtocol {
@@ -291,10 +278,11 @@ export const inContextLearning: EvaluationKind<
   record: inContextLearningRecord,
   // A damaged record names no source, or one that this code does not have.
   measures: (records, { source }: { source?: { kind: string } }) =>
-    inContextLearningMeasures(
-      records,
-      demonstrationSources.find(source?.kind ?? "")?.draw ?? "seed",
-    ),
+    drawnMeasures(records, {
+      scores: { accuracy: ({ correct }) => Number(correct) },
+      namesTasks: true,
+      draw: demonstrationSources.find(source?.kind ?? "")?.draw ?? "seed",
+    }),
   label: drawnLabel,
 };
 

@@ -148,7 +148,7 @@ export function averageNeedles(records: readonly SampleRecord[]): SampleRecord {
 }
 
 /** A record as metrics need it. */
-export const needleRecord = z.looseObject({
+const needleRecord = z.looseObject({
   item: z.string(),
   needles: z.number(),
   distances: z.array(z.number()),
@@ -182,7 +182,7 @@ function inMemory(value: number | undefined): number | undefined {
  * ("accuracy at 256") and, where numbers of facts differ, by these, too ("accuracy of 4", "accuracy of 4 at 256"). And how
  * much more accurate it is than a baseline, paired by instance ("accuracy at 256 over backbone"). n counts instances.
  */
-export function needleMeasures(records: readonly NeedleRecord[]): Measure[] {
+function needleMeasures(records: readonly NeedleRecord[]): Measure[] {
   const points = pointsOf(records);
   return Object.entries(values).flatMap(([measure, valueOf]) =>
     points.flatMap((at): Measure[] => {
@@ -223,7 +223,7 @@ function pointsOf(records: readonly NeedleRecord[]): { facts?: number; distance?
 }
 
 /** The place of a metric of this file in tables. */
-export function needleLabel({ measure, at = {}, over }: MetricKey): MetricLabel {
+function needleLabel({ measure, at = {}, over }: MetricKey): MetricLabel {
   const { facts, distance } = at;
   const of = facts === undefined ? "" : ` of ${facts} facts`;
   if (over !== undefined) {

@@ -209,7 +209,7 @@ export function countRecalls(
 }
 
 /** The place of a metric of this file in tables. */
-export function recallLabel(metric: MetricKey): MetricLabel {
+function recallLabel(metric: MetricKey): MetricLabel {
   const { measure, at = {} } = metric;
   if (measure !== "recall") return perplexityLabel(metric);
   const { reach, kind, distance } = at;

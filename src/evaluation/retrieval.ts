@@ -330,7 +330,7 @@ function isOfAllHeads(measure: string): boolean {
 }
 
 /** The place of a metric of this file in tables. */
-export function retrievalLabel({ measure, at = {}, over }: MetricKey): MetricLabel {
+function retrievalLabel({ measure, at = {}, over }: MetricKey): MetricLabel {
   const after = `after ${at.tokens} tokens that match`;
   if (over !== undefined) {
     return { part: `how much more often than ${over} ${after}`, header: measure };

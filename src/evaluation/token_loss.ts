@@ -249,7 +249,7 @@ export function averageTokenLoss(records: readonly SampleRecord[]): SampleRecord
 }
 
 /** The place of a metric of this file in tables. */
-export function tokenLossLabel({ measure, at = {}, over }: MetricKey): MetricLabel {
+function tokenLossLabel({ measure, at = {}, over }: MetricKey): MetricLabel {
   const [point] = Object.entries(at);
   const isGain = over !== undefined;
   if (!point) {

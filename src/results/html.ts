@@ -14,13 +14,16 @@ type Content = string | Html | undefined | readonly Content[];
 
 /** A piece of HTML of a template, in which text shows as it is, in elements and in attributes. */
 export function markup(source: TemplateStringsArray, ...contents: readonly Content[]): Html {
-  return new Html(source.map((part, i) => part + sourceOf(contents[i])).join(""));
+  // Sums of strings share their text, which join() would copy for every piece that another holds.
+  return new Html(source.reduce((text, part, i) => text + sourceOf(contents[i - 1]) + part));
 }
 
 function sourceOf(content: Content): string {
   if (content === undefined) return "";
   if (content instanceof Html) return content.text;
-  if (typeof content !== "string") return content.map(sourceOf).join("");
+  if (typeof content !== "string") {
+    return content.reduce<string>((text, part) => text + sourceOf(part), "");
+  }
   const entities: Record<string, string> = { "&": "amp", "<": "lt", ">": "gt", '"': "quot" };
   return content.replaceAll(/[&<>"]/g, (character) => `&${entities[character]};`);
 }

@@ -73,7 +73,7 @@ export interface BabiStory {
 }
 
 /** Draws a story; one whose question has no answer yet is drawn again. */
-export function drawStory(
+function drawStory(
   task: BabiTask,
   { wording, cast, random }: {
     readonly wording: BabiWording;
