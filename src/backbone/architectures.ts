@@ -6,12 +6,14 @@ import type { Architecture } from "./architecture.ts";
 import { bloom } from "./architectures/bloom.ts";
 import { cohere } from "./architectures/cohere.ts";
 import { falcon } from "./architectures/falcon.ts";
+import { glm, glm4 } from "./architectures/glm.ts";
 import { gpt2 } from "./architectures/gpt2.ts";
 import { gptBigCode } from "./architectures/gpt_bigcode.ts";
 import { gptJ } from "./architectures/gpt_j.ts";
 import { gptNeo } from "./architectures/gpt_neo.ts";
 import { gptNeoX } from "./architectures/gpt_neox.ts";
 import { granite } from "./architectures/granite.ts";
+import { helium } from "./architectures/helium.ts";
 import { llama } from "./architectures/llama.ts";
 import { longMemGpt2 } from "./architectures/longmem_gpt2.ts";
 import { mistral } from "./architectures/mistral.ts";
@@ -52,6 +54,9 @@ const included: readonly Architecture[] = [
   granite,
   starCoder2,
   stableLm,
+  helium,
+  glm,
+  glm4,
 ];
 
 /** Every architecture by its name, which declarations and checkpoints have. */

@@ -62,7 +62,7 @@ export interface LlamaLike<Settings extends z.ZodObject = typeof llamaSettings> 
   readonly names?: TensorNames["inner"];
   /** Its fused tensors; absent: there are none. */
   readonly fused?: Pick<TensorNames, "fused" | "fusedGate">;
-  /** Whether all channels of a head turn with their neighbours in its files, as {@linkcode TensorNames} has it; absent: they do not. */
+  /** Whether channels of a head turn with their neighbours in its files, as {@linkcode TensorNames} has it; absent: they do not. */
   readonly paired?: true;
   /** Heads of keys where `config.json` does not say; absent: as many as of queries. */
   readonly absentKeyValueHeads?: number;
@@ -172,7 +172,13 @@ export function llamaLike<Settings extends z.ZodObject = typeof llamaSettings>(
           ...member.names,
         },
         ...member.fused,
-        ...(member.paired && { paired: (shape) => headsOf(shape).headDim }),
+        ...(member.paired && {
+          paired(shape) {
+            const { rotatedShare = 1 } = schema.parse(shape.settings) as CommonSettings;
+            const channels = rotatedChannels(headsOf(shape).headDim, rotatedShare);
+            return 2 * Math.ceil(channels / 2);
+          },
+        }),
       }),
       heads: ["lm_head.weight"],
       isUnused: (name) => /(^|\.)rotary_emb\.inv_freq$/.test(name),

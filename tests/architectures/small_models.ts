@@ -55,6 +55,9 @@ const settings = new Map<string, readonly Record<string, unknown>[]>([
     { keyValueHeads: 2, rotatedShare: 0.5, qkvBias: true, parallel: true },
     { keyValueHeads: 3, rotatedShare: 1 },
   ]],
+  ["helium", [{ keyValueHeads: 3 }]],
+  ["glm", [{ keyValueHeads: 2, headDim: 8 }]],
+  ["glm4", [{ keyValueHeads: 3, headDim: 8, rotatedShare: 0.25 }]],
   ["phi3", [{
     keyValueHeads: 2,
     headDim: 8,

@@ -86,6 +86,11 @@ const refused: Readonly<Record<string, readonly [Config, RegExp][]>> = {
     [{ "hidden_act": "mish" }, /hidden_act .*"mish", allowed are .*"gelu_pytorch_tanh"/],
     [{ "layer_types": Array(3).fill("sliding_attention") }, /layer_types .*no sliding window/],
   ],
+  glm: [
+    [{ "partial_rotary_factor": 1.5 }, /partial_rotary_factor .*1.5, allowed are numbers above 0/],
+    [{ "num_key_value_heads": 3 }, /heads must be a multiple of keyValueHeads/],
+  ],
+  helium: [[{ "partial_rotary_factor": 0.5 }, /partial_rotary_factor .*0.5, allowed are 1/]],
   phi3: [
     [
       { "rope_scaling": { type: "linear", factor: 2 } },
@@ -182,6 +187,14 @@ const same: Readonly<Record<string, readonly Config[]>> = {
   starcoder2: [
     { "use_bias": true, "num_key_value_heads": 2, "hidden_act": "gelu_pytorch_tanh" },
     { "norm_epsilon": 1e-5, "sliding_window": null, "tie_word_embeddings": true },
+  ],
+  glm: [
+    { "num_key_value_heads": 2, "partial_rotary_factor": 0.5, "attention_bias": true },
+    { "rms_norm_eps": 1.5625e-7, "hidden_act": "silu", "tie_word_embeddings": false },
+  ],
+  helium: [
+    { "attention_bias": false, "mlp_bias": false, "rms_norm_eps": 1e-8 },
+    { "rope_theta": undefined, "rope_parameters": { "rope_type": "default", "rope_theta": 1e5 } },
   ],
   phi3: [
     { "num_key_value_heads": null, "head_dim": null, "rms_norm_eps": 1e-5, "sliding_window": null },
