@@ -4,6 +4,7 @@ import { allowedWords } from "../did_you_mean.ts";
 import { InputTypeError } from "../errors.ts";
 import type { Architecture } from "./architecture.ts";
 import { bloom } from "./architectures/bloom.ts";
+import { codeGen } from "./architectures/codegen.ts";
 import { cohere } from "./architectures/cohere.ts";
 import { falcon } from "./architectures/falcon.ts";
 import { glm, glm4 } from "./architectures/glm.ts";
@@ -43,6 +44,7 @@ const included: readonly Architecture[] = [
   bloom,
   opt,
   gptJ,
+  codeGen,
   gptNeo,
   gptBigCode,
   phi,

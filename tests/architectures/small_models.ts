@@ -35,6 +35,7 @@ const settings = new Map<string, readonly Record<string, unknown>[]>([
   ["qwen2", [{ keyValueHeads: 2, qkvBias: true, windowTokens: 4, windowedBlocks: [1, 2] }]],
   ["qwen3", [{ keyValueHeads: 3, headDim: 6 }]],
   ["gptj", [{ rotatedChannels: 2 }]],
+  ["codegen", [{ rotatedChannels: 2, tied: true }]],
   ["gpt_neo", [{ positions: 64, windowTokens: 4, windowedBlocks: [1, 3] }]],
   ["phi", [{ keyValueHeads: 2, headNorms: true }]],
   ["falcon", [{}, { keyValueHeads: 3, residual: "parallel" }]],

@@ -23,6 +23,9 @@ const refused: Readonly<Record<string, readonly [Config, RegExp][]>> = {
       /attention_layers .*allowed are what attention_types says/,
     ],
   ],
+  codegen: [
+    [{ "n_head": 2 }, /n_head .*2, allowed are multiples of 4/],
+  ],
   cohere: [
     [{ "use_qk_norm": true }, /use_qk_norm .*true, allowed are false/],
     [{ "rope_theta": undefined }, /rope_theta .*allowed are numbers, as versions of the official/],

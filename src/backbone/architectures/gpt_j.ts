@@ -1,75 +1,7 @@
-/** GPT-J: rotary positions of the first channels of each head, one norm for attention and MLP beside each other, a head with a bias. */
-import { z } from "zod";
-import { positiveNumber, trueOrFalse } from "../../declaration/fields.ts";
-import { activation, decoder } from "../decoder.ts";
-import { readActivation, readEpsilon, sourcesByName } from "../huggingface_settings.ts";
-import { rotary } from "../rotary.ts";
+/** GPT-J. */
+import { gptJLike } from "../gpt_j_like.ts";
 
-const settings = z.strictObject({
-  epsilon: positiveNumber.default(1e-5),
-  activation: activation.default("gelu-tanh"),
-  /** Channels of a head that turn; absent: all. */
-  rotatedChannels: z.int().positive().multipleOf(2).describe("even numbers from 2").exactOptional(),
-  tied: trueOrFalse.default(false),
-});
-
-export const gptJ = decoder({
+export const gptJ = gptJLike({
   name: "gptj",
-  settings,
-  plan({ heads, hiddenDim }, { epsilon, activation, rotatedChannels, tied }) {
-    const headDim = hiddenDim / heads;
-    return {
-      keyValueHeads: heads,
-      headDim,
-      norm: { kind: "layer", epsilon },
-      positions: rotary({ ropeTheta: 10_000, channels: rotatedChannels ?? headDim }),
-      residual: "parallel-one-norm",
-      attentionBias: { qkv: false, out: false },
-      mlp: { gated: false, activation, bias: true },
-      tied,
-      headBias: true,
-    };
-  },
-  huggingFace: {
-    modelTypes: ["gptj"],
-    prefix: "transformer.",
-    readShape(config) {
-      const hiddenDim = config.size("n_embd", "hidden_size");
-      const rotatedChannels = config.has("rotary_dim") ? config.size("rotary_dim") : 64;
-      if (rotatedChannels % 2 === 1) config.refuse("rotary_dim", "even numbers");
-      return {
-        architecture: "gptj",
-        layers: config.layers("n_layer", "num_hidden_layers"),
-        hiddenDim,
-        heads: config.size("n_head", "num_attention_heads"),
-        feedForwardDim: config.optionalSize("n_inner") ?? 4 * hiddenDim,
-        vocabSize: config.size("vocab_size"),
-        settings: {
-          epsilon: readEpsilon(config, "layer_norm_epsilon", 1e-5),
-          activation: readActivation(config, ["activation_function"], "gelu_new"),
-          rotatedChannels,
-          tied: config.flag("tie_word_embeddings", false),
-        },
-      };
-    },
-    source: sourcesByName({
-      outer: { embeddings: "wte", final_norm: "ln_f", head: "lm_head" },
-      block: (index) => `h.${index}.`,
-      inner: {
-        attention_norm: "ln_1",
-        "attention.q": "attn.q_proj",
-        "attention.k": "attn.k_proj",
-        "attention.v": "attn.v_proj",
-        "attention.out": "attn.out_proj",
-        "mlp.in": "mlp.fc_in",
-        "mlp.out": "mlp.fc_out",
-      },
-      paired(shape) {
-        const { rotatedChannels = shape.hiddenDim / shape.heads } = settings.parse(shape.settings);
-        return rotatedChannels;
-      },
-    }),
-    heads: ["lm_head.weight"],
-    isUnused: (name) => /^h\.\d+\.attn\.(masked_)?bias$/.test(name),
-  },
+  projections: { q: "attn.q_proj", k: "attn.k_proj", v: "attn.v_proj" },
 });
