@@ -5,6 +5,7 @@
 import type { z } from "zod";
 import type { AttentionBlock } from "../graph/attention_block.ts";
 import type { Graph, Value } from "../graph/graph.ts";
+import type { LinearHead } from "../graph/ops/cross_entropy.ts";
 import type { DropoutMask } from "../graph/ops/dropout.ts";
 import type { HuggingFaceFormat } from "./huggingface_format.ts";
 import type { BackboneShape } from "./shape.ts";
@@ -71,6 +72,8 @@ export interface AttentionHeads {
   turnBy?(x: Value, tokens?: number): Value;
   /** Tokens that a query sees, itself included; absent: all before it. */
   readonly windowTokens?: number;
+  /** Soft cap of the scores, of retrieved keys as well; absent: they have none. */
+  readonly softCap?: number | undefined;
 }
 
 /** A block's position, and the differences from its plain computation. */
@@ -98,14 +101,6 @@ export interface BlockOutputs {
   readonly attended: Value;
   /** Input of the MLP: the stream after the norm before it, if there is one [N, E]. */
   readonly mlpInput: Value;
-}
-
-/** A linear head from features to logits. */
-export interface Head {
-  /** [V, E] */
-  readonly weight: Value;
-  /** [V] */
-  readonly bias?: Value;
 }
 
 /** Role of a tensor, which decides its first values. */
@@ -149,6 +144,8 @@ export interface Architecture {
   problem(shape: BackboneShape): string | undefined;
   /** Heads of keys and values, and channels of a head: of them a memory bank consists. */
   keyHeads(shape: BackboneShape): { keyValueHeads: number; headDim: number };
+  /** Soft cap of the scores of all attention, as {@linkcode AttentionHeads} has it. */
+  scoreSoftCap?(shape: BackboneShape): number | undefined;
   /** Most tokens of a segment; absent: any number. */
   mostTokens?(shape: BackboneShape): number | undefined;
   /** Id that is padding wherever it stands; absent: no id is, and batches say how long their rows are. */
@@ -170,7 +167,7 @@ export interface Architecture {
   block(x: Value, weights: Weights, context: BlockContext): BlockOutputs;
   /** Features [N, E] that the head reads, from the stream after the last block. */
   finish(x: Value, weights: Weights, shape: BackboneShape): Value;
-  head(weights: Weights, shape: BackboneShape): Head;
+  head(weights: Weights, shape: BackboneShape): LinearHead;
   readonly sideNet: SideNetLayers;
   /** How Hugging Face's repositories hold such models; absent: they do not. */
   readonly huggingFace?: HuggingFaceFormat;

@@ -8,6 +8,8 @@ import { codeGen } from "./architectures/codegen.ts";
 import { cohere } from "./architectures/cohere.ts";
 import { falcon } from "./architectures/falcon.ts";
 import { glm, glm4 } from "./architectures/glm.ts";
+import { gemma } from "./architectures/gemma.ts";
+import { gemma2 } from "./architectures/gemma2.ts";
 import { gpt2 } from "./architectures/gpt2.ts";
 import { gptBigCode } from "./architectures/gpt_bigcode.ts";
 import { gptJ } from "./architectures/gpt_j.ts";
@@ -59,6 +61,8 @@ const included: readonly Architecture[] = [
   helium,
   glm,
   glm4,
+  gemma,
+  gemma2,
 ];
 
 /** Every architecture by its name, which declarations and checkpoints have. */

@@ -57,9 +57,10 @@ export async function openAttentionProbe(
   const positions = backbonePositions(graph, shape, { ...batch, padded: false });
   const options = { ...batch, positions, blockBytes };
   const { heads } = backboneForward(tokens, backboneWeights(graph, shape), shape, options);
-  heads.forEach(({ q, k, windowTokens }, i) => {
+  heads.forEach(({ q, k, windowTokens, softCap }, i) => {
     const bias = (block: AttentionBlock) => positions.block(block, { windowTokens });
-    const parts = attentionProbabilities(q, repeatHeads(k, q.shape[1]), { bias, blockBytes });
+    const options = { bias, softCap, blockBytes };
+    const parts = attentionProbabilities(q, repeatHeads(k, q.shape[1]), options);
     const attended = parts.map(({ block: { b0, b1, t0, t1 }, probabilities }) => {
       const part = [[b0, b1], [0, 1], [t0, t1], [0, t1]].reduce(
         (x: Value, [start, end], axis) => slice(x, { axis, start, end }),

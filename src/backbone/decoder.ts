@@ -97,6 +97,8 @@ export interface DecoderPlan {
   scoreScale?(block: number): number;
   /** The largest absolute value of queries, keys and values; absent: there is none. */
   readonly projectionLimit?: number | undefined;
+  /** Soft cap c of the scores s, which become c tanh(s / c), also of retrieved keys; absent: they have none. */
+  readonly scoreSoftCap?: number | undefined;
   /** Which projections of the attention have biases. */
   readonly attentionBias: { readonly qkv: boolean; readonly out: boolean };
   /** Whether queries and keys have such a norm, too, of each head or of all heads together; absent: they have none. */
@@ -111,6 +113,8 @@ export interface DecoderPlan {
   windowTokens?(block: number): number | undefined;
   /** Factor of the logits; absent: 1. */
   readonly logitScale?: number;
+  /** The same of the logits. */
+  readonly logitSoftCap?: number | undefined;
   /** Whether the head is the table of embeddings. */
   readonly tied: boolean;
   /** Whether the head has a bias. */
@@ -157,6 +161,7 @@ export function decoder<Settings extends z.ZodObject>(
       const { keyValueHeads, headDim } = planOf(shape);
       return { keyValueHeads, headDim };
     },
+    scoreSoftCap: (shape) => planOf(shape).scoreSoftCap,
     mostTokens(shape) {
       const { positions } = planOf(shape);
       return positions.kind === "learned" ? positions.count : positions.mostTokens;
@@ -181,9 +186,9 @@ export function decoder<Settings extends z.ZodObject>(
     block: (x, weights, context) => block(x, weights, context, planOf(context.shape)),
     finish: (x, weights, shape) => finish(x, weights, planOf(shape)),
     head(weights, shape) {
-      const { tied, headBias } = planOf(shape);
+      const { tied, headBias, logitSoftCap: softCap } = planOf(shape);
       const weight = weights(tied ? "embeddings.weight" : "head.weight");
-      return headBias ? { weight, bias: weights("head.bias") } : { weight };
+      return headBias ? { weight, bias: weights("head.bias"), softCap } : { weight, softCap };
     },
     sideNet: sideNetLayers(planOf),
     ...(huggingFace ? { huggingFace } : {}),
@@ -355,6 +360,7 @@ function block(
     v: splitHeads(v, batch, K),
     ...(turnBy && { turnBy: (x: Value, tokens?: number) => turnBy(x, index, tokens) }),
     ...(windowTokens === undefined ? {} : { windowTokens }),
+    softCap: plan.scoreSoftCap,
   };
   const projected = dense(mergeHeads(attend(heads)), "attention.out", plan.attentionBias.out);
   const attended = normed(projected, "attention_output_norm", after);

@@ -16,7 +16,10 @@ import type { AttentionHeads, BatchOptions, Visibility } from "./architecture.ts
  * @returns [B, H, T, D]
  */
 export function localAttention(
-  { q, k, v, windowTokens }: Pick<AttentionHeads, "q" | "k" | "v" | "windowTokens">,
+  { q, k, v, windowTokens, softCap }: Pick<
+    AttentionHeads,
+    "q" | "k" | "v" | "windowTokens" | "softCap"
+  >,
   batch: BatchOptions,
   options: Pick<Visibility, "padsVisible"> & { layer: string; mask?: DropoutMask | undefined },
 ): Value {
@@ -25,11 +28,12 @@ export function localAttention(
     batch.positions.block(block, { windowTokens, padsVisible });
   if (batch.cache) {
     const whole = { b0: 0, b1: batch.rows, t0: 0, t1: 1 };
-    return cachedAttention(q, { k, v }, { cache: batch.cache(layer), bias: bias(whole) });
+    return cachedAttention(q, { k, v }, { cache: batch.cache(layer), bias: bias(whole), softCap });
   }
   const [, H] = q.shape;
   return attention(q, repeatHeads(k, H), repeatHeads(v, H), {
     bias,
+    softCap,
     blockBytes: batch.blockBytes,
     fusedQueries: batch.fusedQueries,
     ...(mask ? { dropout: mask } : {}),

@@ -16,6 +16,8 @@ export interface TensorSource {
 export interface TensorLayout {
   /** Whether the file has a matrix as [in, out]. */
   readonly transposed?: boolean;
+  /** Whether each of its numbers is stored less 1; then nothing else differs. */
+  readonly lessOne?: boolean;
   /** Its rows among those of the file; absent: they are the same. */
   readonly rows?: FileRows;
 }

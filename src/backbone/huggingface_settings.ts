@@ -256,6 +256,8 @@ export interface TensorNames {
   readonly paired?: (shape: BackboneShape) => number;
   /** The one tensor of a block in which the rows of the MLP's gate lie, and behind them those of its input. */
   readonly fusedGate?: string;
+  /** Whether gains of norms are stored less 1. */
+  readonly gainsLessOne?: boolean;
   /** Matrices that are stored [in, out]. */
   readonly transposed?: readonly string[];
 }
@@ -265,18 +267,22 @@ const gateAndInput = ["mlp.gate", "mlp.in"];
 
 /** Where each tensor lies, by a table of names. */
 export function sourcesByName(names: TensorNames): HuggingFaceFormat["source"] {
-  const { outer, block, inner, fused, paired, fusedGate, transposed } = names;
+  const { outer, block, inner, fused, paired, fusedGate, transposed, gainsLessOne } = names;
   return (name, shape) => {
     const [, index, part, kind] = /^(?:blocks\.(\d+)\.)?(.+)\.(weight|bias)$/.exec(name)!;
-    if (index === undefined) return { name: `${outer[part]}.${kind}` };
     const placed = (inFile: string, rows?: FileRows) => {
       const isTransposed = kind === "weight" && transposed?.includes(rows ? inFile : part);
-      const layout = { ...(isTransposed && { transposed: true }), ...(rows && { rows }) };
+      const layout = {
+        ...(isTransposed && { transposed: true }),
+        ...(rows && { rows }),
+        ...(gainsLessOne && /norm$/.test(part) && { lessOne: true }),
+      };
       return {
-        name: `${block(Number(index))}${inFile}.${kind}`,
+        name: `${index === undefined ? "" : block(Number(index))}${inFile}.${kind}`,
         ...(Object.keys(layout).length > 0 && { layout }),
       };
     };
+    if (index === undefined) return placed(outer[part]);
     const projection = projections.indexOf(part), ofGate = gateAndInput.indexOf(part);
     if (fused && projection >= 0) {
       return placed(fused.name, fusedRows[fused.kind](projection, shape));

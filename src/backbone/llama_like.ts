@@ -44,9 +44,7 @@ export const llamaSettings = z.strictObject({
 });
 
 /** Settings that a member of the family reads from its `config.json`, besides the common ones. */
-type MemberSettings<Settings extends z.ZodObject = typeof llamaSettings> = Partial<
-  z.output<Settings>
->;
+type MemberSettings = Partial<z.output<typeof llamaSettings>>;
 
 /** Settings that all members have, and one that some have. */
 type CommonSettings = z.output<typeof llamaSettings> & { readonly rotatedShare?: number };
@@ -64,6 +62,8 @@ export interface LlamaLike<Settings extends z.ZodObject = typeof llamaSettings> 
   readonly fused?: Pick<TensorNames, "fused" | "fusedGate">;
   /** Whether channels of a head turn with their neighbours in its files, as {@linkcode TensorNames} has it; absent: they do not. */
   readonly paired?: true;
+  /** Whether a block has a sliding window where settings do not name blocks; absent: each has one. */
+  isWindowed?(block: number): boolean;
   /** Heads of keys where `config.json` does not say; absent: as many as of queries. */
   readonly absentKeyValueHeads?: number;
   /** Channels of a head, likewise; absent: `hidden_size / num_attention_heads`. */
@@ -74,9 +74,12 @@ export interface LlamaLike<Settings extends z.ZodObject = typeof llamaSettings> 
   readonly rope?: Pick<RopeFields, "absentOriginalPositions" | "scalings">;
   /** Field of the norms' epsilon; absent: `rms_norm_eps`. */
   readonly epsilonField?: string;
+  /** Whether gains of norms are stored less 1 in its files. */
+  readonly gainsLessOne?: boolean;
   /** Activation of its MLPs; absent: as Llama's `config.json` says it. */
   readActivation?(config: ConfigReader): Activation;
-  readSettings?(config: ConfigReader, layers: number): MemberSettings<Settings>;
+  /** Settings of {@linkcode LlamaLike.settings} that its `config.json` says, besides those that Llama's says. */
+  readSettings?(config: ConfigReader, layers: number): Readonly<Record<string, unknown>>;
 }
 
 /** A member of the family. */
@@ -106,7 +109,9 @@ export function llamaLike<Settings extends z.ZodObject = typeof llamaSettings>(
         attentionBias: { qkv: settings.qkvBias, out: settings.outBias },
         mlp: { gated: true, activation: settings.activation, bias: settings.mlpBias },
         windowTokens: (block) =>
-          windowedBlocks === undefined || windowedBlocks.includes(block) ? windowTokens : undefined,
+          windowedBlocks?.includes(block) ?? member.isWindowed?.(block) ?? true
+            ? windowTokens
+            : undefined,
         tied: settings.tied,
         ...member.plan?.(shape, declared as z.output<Settings>),
       };
@@ -155,6 +160,7 @@ export function llamaLike<Settings extends z.ZodObject = typeof llamaSettings>(
         };
       },
       source: sourcesByName({
+        gainsLessOne: member.gainsLessOne ?? false,
         outer: { embeddings: "embed_tokens", final_norm: "norm", head: "lm_head" },
         block: (index) => `layers.${index}.`,
         inner: {

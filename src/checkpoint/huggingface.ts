@@ -131,8 +131,9 @@ async function checkCopy(
 function arrange(
   { data }: HostTensor,
   shape: readonly number[],
-  { transposed, rows }: TensorLayout = {},
+  { transposed, rows, lessOne }: TensorLayout = {},
 ): HostTensor {
+  if (lessOne) return { shape, data: data.map((value) => value + 1) };
   if (!transposed && !rows) return { shape, data };
   const [out, into = 1] = shape, { count, at } = rows ?? { count: out, at: (row: number) => row };
   const arranged = new Float32Array(out * into);

@@ -9,8 +9,12 @@ import {
   weightInputs,
 } from "../backbone/backbone_graph.ts";
 import { Graph, type Value } from "../graph/graph.ts";
-import { crossEntropy, type LogitBlock, logitBlocks } from "../graph/ops/cross_entropy.ts";
-import { linear } from "../graph/ops/linear.ts";
+import {
+  crossEntropy,
+  headLogits as logitsOf,
+  type LogitBlock,
+  logitBlocks,
+} from "../graph/ops/cross_entropy.ts";
 import { reshape } from "../graph/ops/reshape.ts";
 import { slice } from "../graph/ops/slice.ts";
 import type { Forward, ForwardOptions } from "./network.ts";
@@ -81,7 +85,7 @@ export function segmentKeys({ backbone, layers = new Map() }: Forward): Map<stri
 
 /** Logits of the frozen head [N, V]. */
 export function headLogits({ features, head }: Forward): Value {
-  return linear(features, head.weight, head.bias);
+  return logitsOf(features, head);
 }
 
 /** The same, in blocks of rows [n, V]. */

@@ -41,6 +41,8 @@ export interface MemoryReader {
     options: {
       /** Added to the scores of every token of a chunk [B, H, T, n]; undefined: as the memory has it. */
       readonly chunkBias: Value | undefined;
+      /** Soft cap of the scores, before the bias; undefined: they have none. */
+      readonly softCap: number | undefined;
       /** Takes note of the weights of the tokens [B, H, T, K]. */
       readonly note: ((weights: Value) => void) | undefined;
     },
@@ -52,7 +54,10 @@ export interface MemoryReader {
 }
 
 /** Heads whose queries read a memory. */
-export type RetrievingHeads = Pick<AttentionHeads, "query" | "scaledQuery" | "turnBy">;
+export type RetrievingHeads = Pick<
+  AttentionHeads,
+  "query" | "scaledQuery" | "turnBy" | "softCap"
+>;
 
 /** Queries as they meet retrieved keys, which are not turned to any position: unscaled, and scaled. */
 export function memoryQueries(
@@ -79,7 +84,7 @@ export function jointAttention(
   memory: MemoryReader,
 ): Value {
   const { graph } = local;
-  const { bank, distanceTokens } = memory;
+  const { bank, distanceTokens } = memory, { softCap } = heads;
   const { query, scaledQuery } = memoryQueries(heads, distanceTokens);
   const retrieved = memory.retrieve(query);
   const emptyBias = memory.missingChunks === "masked" ? emptyChunkBias(retrieved) : undefined;
@@ -87,16 +92,20 @@ export function jointAttention(
   const chunkBias = emptyBias && hiddenBias ? add(emptyBias, hiddenBias) : emptyBias ?? hiddenBias;
   let weights: Value | undefined;
   const note = memory.note && ((found: Value) => void (weights = found));
-  const remembered =
-    memory.attend?.(scaledQuery, retrieved, { chunkBias: hiddenBias && chunkBias, note }) ??
-      memoryAttention(scaledQuery, {
-        ids: retrieved.ids,
-        keys: bank.keys,
-        values: bank.values,
-        chunkBias,
-        ...(note && { note }),
-        blockBytes: memory.blockBytes,
-      });
+  const remembered = memory.attend?.(scaledQuery, retrieved, {
+    chunkBias: hiddenBias && chunkBias,
+    softCap,
+    note,
+  }) ??
+    memoryAttention(scaledQuery, {
+      ids: retrieved.ids,
+      keys: bank.keys,
+      values: bank.values,
+      chunkBias,
+      softCap,
+      ...(note && { note }),
+      blockBytes: memory.blockBytes,
+    });
   const [, H] = local.shape;
   const open = mul(reshape(sigmoid(memoryBias), [1, H, 1, 1]), bank.active); // [B, H, 1, 1]
   const gate = hiddenBias ? mul(open, anyVisible(chunkBias!)) : open;

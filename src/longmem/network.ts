@@ -1,11 +1,12 @@
 /**
  * Networks of a LongMem: each reads a segment, and perhaps a memory. Each is a file in `networks/` and a line in `networks.ts`.
  */
-import type { AttentionHeads, BatchOptions, Head, Weights } from "../backbone/architecture.ts";
+import type { AttentionHeads, BatchOptions, Weights } from "../backbone/architecture.ts";
 import type { BackboneOutputs } from "../backbone/backbone_graph.ts";
 import type { BackboneShape, FrozenType } from "../backbone/shape.ts";
 import type { Kind } from "../declaration/registry.ts";
 import { dims, type Graph, type Value } from "../graph/graph.ts";
+import type { LinearHead } from "../graph/ops/cross_entropy.ts";
 import type { DropoutMask } from "../graph/ops/dropout.ts";
 import { reshape } from "../graph/ops/reshape.ts";
 import type { BankShape } from "../memory/bank_shape.ts";
@@ -153,7 +154,7 @@ export interface Forward extends NetworkStates {
   /** Input "tokens", int32 [B, T]. */
   readonly tokens: Value;
   /** The frozen head. */
-  readonly head: Head;
+  readonly head: LinearHead;
   readonly features: Value;
 }
 

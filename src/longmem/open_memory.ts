@@ -62,7 +62,7 @@ export class OpenMemory {
   static async open(
     device: Device,
     config: MemoryConfig,
-    { heads, headDim, blocks, several, rows, seed, heldTokens = 0 }: OpenMemoryOptions,
+    { heads, headDim, softCap, blocks, several, rows, seed, heldTokens = 0 }: OpenMemoryOptions,
   ): Promise<OpenMemory> {
     if (several && config.place === "file" && device.kind !== "cpu") {
       throw new InputError(
@@ -76,7 +76,7 @@ export class OpenMemory {
       new MemoryBank(device, config, { ...sizes, block, readByGraphs })
     );
     const index = several ? undefined : await followBank(banks[0], device, { seed });
-    const attention = several ? undefined : await openAttention(device, banks[0]);
+    const attention = several ? undefined : await openAttention(device, banks[0], { softCap });
     const held = heldTokens > 0 ? new HeldTokens(heldTokens, config) : undefined;
     return new OpenMemory(device, banks, rows, { index, attention, several, held });
   }
@@ -228,9 +228,10 @@ interface OutsideAttention {
 async function openAttention(
   device: Device,
   { shape, config, storage: { hostTables, gpuTables } }: MemoryBank,
+  { softCap }: Pick<OpenMemoryOptions, "softCap">,
 ): Promise<OutsideAttention | undefined> {
   const sizes = attentionSizes(config, shape.headDim);
-  const options = { ...sizes, masked: config.missingChunks === "masked" };
+  const options = { ...sizes, masked: config.missingChunks === "masked", softCap };
   if (hostTables) {
     return { by: "host", functions: createHostAttention(device, hostTables, options) };
   }

@@ -1,7 +1,7 @@
 /**
  * Parts of a model, and the network that they make.
  */
-import { bankHeads } from "../backbone/architectures.ts";
+import { architectureOf, bankHeads } from "../backbone/architectures.ts";
 import { backbonePrefix } from "../backbone/backbone_graph.ts";
 import type { BackboneCheckpoint } from "../backbone/shape.ts";
 import { InputTypeError } from "../errors.ts";
@@ -96,6 +96,8 @@ export interface RememberedBanks {
   /** Heads of the keys, and the size of each. */
   readonly heads: number;
   readonly headDim: number;
+  /** Soft cap of the scores of what reads them, as `AttentionHeads` has it. */
+  readonly softCap?: number | undefined;
   /** Blocks whose keys and values are remembered, of each bank one. */
   readonly blocks: readonly number[];
   /** Whether each block reads its own bank. */
@@ -111,6 +113,7 @@ export function banksOf(
   const { shape } = parts.backbone, { memory } = networks.get(wholeNetwork(parts));
   return {
     ...(memory?.heads?.(shape) ?? bankHeads(shape)),
+    softCap: architectureOf(shape).scoreSoftCap?.(shape),
     blocks: memory?.blocks(ownPart(parts)?.shape, shape) ?? [],
     several: memory?.several ?? false,
     unshared: memory?.unshared,

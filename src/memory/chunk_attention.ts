@@ -4,6 +4,7 @@ import type { HostFunction } from "../runtime/compile.ts";
 import { takeQueries } from "../graph/attention_block.ts";
 import { joinBlocks } from "../graph/ops/attention.ts";
 import { queryBlocks } from "../graph/ops/memory_attention.ts";
+import { slice } from "../graph/ops/slice.ts";
 import type { DeviceTensor } from "../runtime/device.ts";
 import { compileKernels, dispatchGroups } from "../runtime/gpu_kernels.ts";
 import { bufferOf, type WebGpuDevice } from "../runtime/webgpu_device.ts";
@@ -29,6 +30,14 @@ export interface ChunkAttentionSizes {
   readonly chunkTokens: number;
 }
 
+/** How keys and values of chunks are attended to. */
+export interface ChunkAttentionSettings extends ChunkAttentionSizes {
+  /** Whether empty slots do not count; else they have keys and values of zeros. */
+  readonly masked: boolean;
+  /** Soft cap of the scores of tokens; absent: they have none. */
+  readonly softCap?: number | undefined;
+}
+
 /** Those of a memory's heads. */
 export function attentionSizes(config: MemoryConfig, headDim: number): ChunkAttentionSizes {
   const { chunkTokens } = config;
@@ -46,6 +55,8 @@ export interface ChunkAttentionOptions {
   readonly chunkTokens: number;
   /** Added to the scores of every token of a chunk [B, H, T, n], `emptyScore` or less where it does not count; absent: as the memory has it. */
   readonly chunkBias?: Value | undefined;
+  /** Soft cap of the scores of tokens, before the bias: that of the functions which compute it. */
+  readonly softCap?: number | undefined;
   /** Largest size of the weights of a block of queries, in bytes; absent: there is one block. */
   readonly blockBytes?: number | undefined;
   /** Takes note of the weights p of the tokens [B, H, T, K], where they are asked for. */
@@ -54,7 +65,8 @@ export interface ChunkAttentionOptions {
 
 /**
  * Attention of every query over the tokens that it has retrieved, outside the graph, as `memoryAttention` does it in the graph:
- * o = values^T softmax(keys q) for the K = n c tokens of a query. Keys, values and ids take no gradient.
+ * o = values^T softmax(keys q) for the K = n c tokens of a query. Keys, values and ids take no gradient. Beside the weights [B, H, T, K]
+ * of a query lie, of scores with a soft cap, its slopes: [B, H, T, 2 K].
  *
  * @param q Queries [B, H, T, D], already scaled.
  * @returns [B, H, T, D]
@@ -62,13 +74,14 @@ export interface ChunkAttentionOptions {
 export function attendToChunks(
   q: Value,
   { ids, scores }: Retrieved,
-  { chunkTokens, chunkBias, blockBytes, note }: ChunkAttentionOptions,
+  { chunkTokens, chunkBias, softCap, blockBytes, note }: ChunkAttentionOptions,
 ): Value {
   const { graph } = q;
   const { B, H, T, D } = dims(q, "B H T D");
   const { n } = dims(ids, "B H T n", { B, H, T });
-  const K = n * chunkTokens;
-  const blocks = queryBlocks({ B, T, queryBytes: 4 * H * K, blockBytes: blockBytes ?? Infinity });
+  const K = n * chunkTokens, width = softCap === undefined ? K : 2 * K;
+  const queryBytes = 4 * H * width;
+  const blocks = queryBlocks({ B, T, queryBytes, blockBytes: blockBytes ?? Infinity });
   const attended = blocks.map((block) => {
     const part = takeQueries(q, block), partIds = takeQueries(ids, block);
     const [rows, , queries] = part.shape;
@@ -78,13 +91,16 @@ export function attendToChunks(
       inputs: [part, partIds, takeQueries(chunkBias ?? scores, block)],
       outputs: [
         { shape: [rows, H, queries, D], type: "float32" },
-        { shape: [rows, H, queries, K], type: "float32" },
+        { shape: [rows, H, queries, width], type: "float32" },
       ],
     });
     return { block, partIds, o, weights };
   });
   const o = joinBlocks(blocks, attended.map((one) => one.o));
-  note?.(joinBlocks(blocks, attended.map(({ weights }) => weights)));
+  note?.(joinBlocks(
+    blocks,
+    attended.map(({ weights }) => slice(weights, { axis: 3, start: 0, end: K })),
+  ));
   graph.derive([q], [o], ({ dy }) => [
     joinBlocks(
       blocks,
@@ -106,18 +122,18 @@ export function attendToChunks(
  * multiply as many small matrices.
  *
  * @param tables Keys and values on the GPU, read at every call.
- * @param options `masked`: empty slots do not count, else they have keys and values of zeros.
  * @throws Error with the driver's message where the kernels do not compile.
  */
 export async function createChunkAttention(
   device: WebGpuDevice,
   { keys, values, type }: GpuTables,
-  options: ChunkAttentionSizes & { readonly masked: boolean },
+  options: ChunkAttentionSettings,
 ): Promise<Record<string, HostFunction>> {
   const { gpu } = device;
-  const { headDim: D, retrievedChunks: n, chunkTokens: c, masked } = options;
+  const { headDim: D, retrievedChunks: n, chunkTokens: c, masked, softCap } = options;
+  const width = (softCap === undefined ? 1 : 2) * n * c; // of the weights of a query
   const sizes = {
-    ...{ D, N: n, C: c, K: n * c },
+    ...{ D, N: n, C: c, K: n * c, WIDTH: width },
     ...{
       TYPE: storageTypes.indexOf(type),
       W: wordsOfVector(type, D),
@@ -133,7 +149,7 @@ export async function createChunkAttention(
       return (await compileKernels(gpu, module, all))[entryPoint];
     }));
   const compileAttend = (masked: boolean) =>
-    compileFor("attend", { MASKED: masked ? 1 : 0, EMPTY: emptyScore });
+    compileFor("attend", { MASKED: masked ? 1 : 0, EMPTY: emptyScore, CAP: softCap ?? 0 });
   const attend = await compileAttend(masked);
 
   function dispatch(
@@ -157,7 +173,7 @@ export async function createChunkAttention(
 
   const attendBy = (pipelines: GPUComputePipeline[]): HostFunction => ([q, ids, scores]) => {
     const { B, H, T } = dims(q, "B H T D", { D });
-    const o = device.zeros([B, H, T, D]), weights = device.zeros([B, H, T, n * c]);
+    const o = device.zeros([B, H, T, D]), weights = device.zeros([B, H, T, width]);
     const tensors = { 0: q, 1: ids, 2: scores, 5: o, 6: weights };
     pipelines.forEach((pipeline, i) =>
       dispatch(pipeline, B * H * T, { ...tensors, 3: keys[i], 4: values[i] })

@@ -1,12 +1,12 @@
 // Attention of every query over the tokens of the chunks that it has retrieved (specification section 7), without a copy of them:
-//   attend    s = keys q, p = softmax(s), o = values^T p
-//   backward  dp = values do, ds = p (dp - sum(p dp)), dq = keys^T ds
+//   attend    s = keys q, p = softmax(s), o = values^T p; with a soft cap s = CAP tanh(keys q / CAP), with slopes 1 - (s / CAP)^2
+//   backward  dp = values do, ds = p (dp - sum(p dp)), of a soft cap times its slopes, dq = keys^T ds
 //
 //   queries       [rows, D]    q, already scaled, or do; rows are B*H*T
 //   ids, scores   [rows, N]    the chunks: rows of keys and values; scores of retrieval, of an empty slot EMPTY or less
 //   multiplied    [R, C*W]     keys, of `backward` values: C vectors a row, of W words (packed_vectors.ts); the rows of one table
 //   combined      [R, C*W]     values, of `backward` keys, likewise
-//   weights       [rows, K]    p; K = N*C
+//   weights       [rows, WIDTH] p, and with a soft cap its slopes; K = N*C, WIDTH is K or 2 K
 //   results       [rows, D]    o, or dq
 
 override D: u32;
@@ -19,6 +19,8 @@ override W: u32;        // words of a vector
 override PADDED: u32;   // D, rounded up to the numbers of a word
 override MASKED: bool;  // empty slots do not count
 override EMPTY: f32;
+override WIDTH: u32;    // K, or with a soft cap 2 K
+override CAP: f32;      // 0: there is none
 
 @group(0) @binding(0) var<storage, read> queries: array<f32>;
 @group(0) @binding(1) var<storage, read> ids: array<i32>;
@@ -89,6 +91,11 @@ fn component(first: u32, d: u32) -> f32 {
   return code(combined[first + 1u + d / 4u], d % 4u) * bitcast<f32>(combined[first]);
 }
 
+// tanh x; a driver may compute it by e^2x, which overflows.
+fn soft_share(x: f32) -> f32 {
+  return tanh(clamp(x, -15.0, 15.0));
+}
+
 fn largest(own: f32, thread: u32) -> f32 {
   partial[thread] = own;
   workgroupBarrier();
@@ -125,6 +132,11 @@ fn attend(
   var own = -3.4e38;
   for (var k = thread; k < K; k += threads) {
     var score = product(place(row, k));
+    if (CAP > 0.0) {
+      let share = soft_share(score / CAP);
+      score = CAP * share;
+      new_weights[row * WIDTH + K + k] = 1.0 - share * share;
+    }
     if (MASKED && scores[row * N + k / C] < 0.5 * EMPTY) { score += EMPTY; }
     shares[k] = score;
     own = max(own, score);
@@ -138,7 +150,7 @@ fn attend(
   let sum = total(own, thread);
   for (var k = thread; k < K; k += threads) {
     shares[k] /= sum;
-    new_weights[row * K + k] = shares[k];
+    new_weights[row * WIDTH + k] = shares[k];
   }
   workgroupBarrier();
   for (var d = thread; d < D; d += threads) {
@@ -161,11 +173,12 @@ fn backward(
   for (var k = thread; k < K; k += threads) {
     let share = product(place(row, k));
     shares[k] = share;
-    own += weights[row * K + k] * share;
+    own += weights[row * WIDTH + k] * share;
   }
   let delta = total(own, thread);
   for (var k = thread; k < K; k += threads) {
-    shares[k] = weights[row * K + k] * (shares[k] - delta);
+    shares[k] = weights[row * WIDTH + k] * (shares[k] - delta);
+    if (WIDTH > K) { shares[k] *= weights[row * WIDTH + K + k]; }
   }
   workgroupBarrier();
   for (var d = thread; d < D; d += threads) {

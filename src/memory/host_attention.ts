@@ -5,7 +5,7 @@ import {
   attendBackwardFunction,
   attendFunction,
   attendToVisibleFunction,
-  type ChunkAttentionSizes,
+  type ChunkAttentionSettings,
 } from "./chunk_attention.ts";
 import { emptyScore } from "./memory_graph.ts";
 import type { VectorTable } from "./vector_table.ts";
@@ -15,15 +15,15 @@ import type { VectorTable } from "./vector_table.ts";
  * read where it lies, and only queries, weights and results cross. Sums are float64.
  *
  * @param tables Keys and values of the chunks, read at every call.
- * @param options `masked`: empty slots do not count, else they have keys and values of zeros.
  */
 export function createHostAttention(
   device: Device,
   tables: { keys: VectorTable; values: VectorTable },
-  options: ChunkAttentionSizes & { readonly masked: boolean },
+  options: ChunkAttentionSettings,
 ): Record<string, HostFunction> {
-  const { headDim: D, retrievedChunks: n, chunkTokens: c, masked } = options;
-  const K = n * c, vectors = new Float32Array(K * D), products = new Float64Array(K);
+  const { headDim: D, retrievedChunks: n, chunkTokens: c, masked, softCap } = options;
+  const K = n * c, width = softCap === undefined ? K : 2 * K; // of the weights of a query
+  const vectors = new Float32Array(K * D), products = new Float64Array(K);
 
   /** Reads the keys or values [K, D] of a query's chunks. */
   function load(table: VectorTable, ids: Int32Array, row: number): void {
@@ -52,10 +52,17 @@ export function createHostAttention(
     const { B, H, T } = dims(queries, "B H T D", { D }), rows = B * H * T;
     const read = await device.readAll([queries, chunks, found]);
     const [q, ids, scores] = read as [Float32Array, Int32Array, Float32Array];
-    const o = new Float32Array(rows * D), weights = new Float32Array(rows * K);
+    const o = new Float32Array(rows * D), weights = new Float32Array(rows * width);
     for (let row = 0; row < rows; row++) {
       load(tables.keys, ids, row);
       multiply(q, row);
+      if (softCap !== undefined) {
+        for (let k = 0; k < K; k++) {
+          const share = Math.tanh(products[k] / softCap);
+          products[k] = softCap * share;
+          weights[row * width + K + k] = 1 - share ** 2;
+        }
+      }
       let most = -Infinity, total = 0;
       for (let k = 0; k < K; k++) {
         const isEmpty = masked && scores[row * n + Math.floor(k / c)] < emptyScore / 2;
@@ -63,11 +70,11 @@ export function createHostAttention(
         most = Math.max(most, products[k]);
       }
       for (let k = 0; k < K; k++) total += products[k] = Math.exp(products[k] - most);
-      for (let k = 0; k < K; k++) weights[row * K + k] = products[k] /= total;
+      for (let k = 0; k < K; k++) weights[row * width + k] = products[k] /= total;
       load(tables.values, ids, row);
       combine(o, row);
     }
-    return [device.tensor(o, [B, H, T, D]), device.tensor(weights, [B, H, T, K])];
+    return [device.tensor(o, [B, H, T, D]), device.tensor(weights, [B, H, T, width])];
   };
 
   return {
@@ -82,8 +89,11 @@ export function createHostAttention(
         load(tables.values, ids, row);
         multiply(dy, row);
         let delta = 0;
-        for (let k = 0; k < K; k++) delta += weights[row * K + k] * products[k];
-        for (let k = 0; k < K; k++) products[k] = weights[row * K + k] * (products[k] - delta);
+        for (let k = 0; k < K; k++) delta += weights[row * width + k] * products[k];
+        for (let k = 0; k < K; k++) {
+          const slope = softCap === undefined ? 1 : weights[row * width + K + k];
+          products[k] = weights[row * width + k] * (products[k] - delta) * slope;
+        }
         load(tables.keys, ids, row);
         combine(dq, row);
       }

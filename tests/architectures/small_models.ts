@@ -66,6 +66,15 @@ const settings = new Map<string, readonly Record<string, unknown>[]>([
     rotatedShare: 0.75,
     ropeScaling: { kind: "longrope", factors: [1, 1.5, 3], originalTokens: 64, magnitude: 1.2 },
   }]],
+  ["gemma", [{ keyValueHeads: 1, headDim: 6 }]],
+  ["gemma2", [{
+    keyValueHeads: 3,
+    headDim: 6,
+    scoreChannels: 9,
+    scoreSoftCap: 1.5,
+    logitSoftCap: 2,
+    windowTokens: 5,
+  }]],
   ["olmo2", [{ keyValueHeads: 2, headDim: 6 }]],
   ["gpt_neox", [{ rotatedShare: 0.5 }, { parallel: false, rotatedShare: 1, ropeScaling: yarn }]],
 ]);

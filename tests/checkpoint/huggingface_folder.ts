@@ -18,14 +18,14 @@ export function huggingFaceTensors(
     const { name: source, layout } = format.source(name, shape);
     const inFile = isOfHead(format, source) ? source : prefix + source;
     const [out, into = 1] = sizes;
-    const { transposed, rows } = layout ?? {};
+    const { transposed, rows, lessOne } = layout ?? {};
     const count = rows?.count ?? out, dimensions = [count, ...sizes.slice(1)];
     const fileShape = transposed ? dimensions.reverse() : dimensions;
     const tensor = files.get(inFile) ??
       { shape: fileShape, data: new Float32Array(elementCount(fileShape)) };
     data.forEach((value, i) => {
       const o = Math.floor(i / into), j = i % into, row = rows?.at(o) ?? o;
-      tensor.data[transposed ? j * count + row : row * into + j] = value;
+      tensor.data[transposed ? j * count + row : row * into + j] = lessOne ? value - 1 : value;
     });
     files.set(inFile, tensor);
   }

@@ -108,6 +108,10 @@ folderTest(
     const official = officialCases.flatMap(({ cases }) => cases.map(({ config }) => config));
     for (const config of [...Object.values(configs), mistral, qwen2, qwen3, ...official]) {
       const model = randomBackbone(await shapeOf(folder, config));
+      // Some gains are stored less 1, where what has many digits is rounded.
+      for (const { data } of model.weights.values()) {
+        data.forEach((value, i) => data[i] = Math.round(2 ** 12 * value) / 2 ** 12);
+      }
       const variants = [
         { shards: 1, tensors: huggingFaceTensors(model) },
         { shards: 3, tensors: huggingFaceTensors(model) },

@@ -1,10 +1,11 @@
 /** The kernels, and the host, attend to retrieved chunks as double precision does, and so do their gradients. */
-import { Graph } from "../../src/graph/graph.ts";
+import { Graph, type Value } from "../../src/graph/graph.ts";
 import { gradients } from "../../src/graph/gradients.ts";
 import { mul } from "../../src/graph/ops/mul.ts";
 import { reduceSum } from "../../src/graph/ops/reduce_sum.ts";
 import {
   attendToChunks,
+  type ChunkAttentionSettings,
   createChunkAttention,
   hasChunkAttention,
 } from "../../src/memory/chunk_attention.ts";
@@ -40,8 +41,15 @@ interface Inputs {
   values: Float64Array;
 }
 
+type Settings = Pick<ChunkAttentionSettings, "masked" | "softCap">;
+
 /** Output of one query [D]. */
-function attendInDoubles({ D, n, c }: Sizes, inputs: Inputs, row: number, masked: boolean) {
+function attendInDoubles(
+  { D, n, c }: Sizes,
+  inputs: Inputs,
+  row: number,
+  { masked, softCap: cap }: Settings,
+) {
   const places = Array.from(
     { length: n * c },
     (_, k) => (inputs.ids[row * n + Math.floor(k / c)] * c + k % c) * D,
@@ -49,6 +57,7 @@ function attendInDoubles({ D, n, c }: Sizes, inputs: Inputs, row: number, masked
   const scores = places.map((place, k) => {
     let score = 0;
     for (let d = 0; d < D; d++) score += inputs.q[row * D + d] * inputs.keys[place + d];
+    if (cap !== undefined) score = cap * Math.tanh(score / cap);
     const isEmpty = inputs.scores[row * n + Math.floor(k / c)] < emptyScore / 2;
     return masked && isEmpty ? -Infinity : score;
   });
@@ -66,16 +75,19 @@ async function attendsInDoublePrecision(
   open: (
     size: Sizes,
     inputs: Inputs,
-    masked: boolean,
+    settings: Settings,
   ) => Promise<Record<string, HostFunction>> | Record<string, HostFunction>,
 ) {
-  const cases: (Sizes & { masked: boolean })[] = [
+  const cases: (Sizes & Settings)[] = [
     { B: 1, H: 1, T: 1, D: 1, n: 1, c: 1, R: 1, tables: 1, masked: false },
     { B: 2, H: 3, T: 5, D: 7, n: 3, c: 2, R: 11, tables: 1, masked: true },
     { B: 2, H: 3, T: 5, D: 7, n: 3, c: 2, R: 11, tables: 4, masked: false },
     { B: 1, H: 2, T: 3, D: 70, n: 17, c: 4, R: 40, tables: 2, masked: true },
+    { B: 2, H: 3, T: 5, D: 7, n: 3, c: 2, R: 11, tables: 1, masked: true, softCap: 0.8 },
+    { B: 1, H: 2, T: 3, D: 70, n: 17, c: 4, R: 40, tables: 2, masked: false, softCap: 1.5 },
   ];
-  for (const { masked, ...size } of cases) {
+  for (const { masked, softCap, ...size } of cases) {
+    const settings = { masked, softCap };
     const { B, H, T, D, n, c, R, tables } = size, rows = B * H * T;
     const random = new Random(JSON.stringify(size));
     const normals = (length: number, scale = 1) =>
@@ -103,14 +115,18 @@ async function attendsInDoublePrecision(
     const seed = graph.input("dy", [B, H, T, D]);
     // Several blocks of queries, where there is more than one.
     const blockBytes = T > 3 ? 4 * H * n * c * 2 : undefined;
-    const o = attendToChunks(q, { ids, scores }, { chunkTokens: c, blockBytes });
+    let weights: Value | undefined;
+    const note = (found: Value) => void (weights = found);
+    const options = { chunkTokens: c, softCap, blockBytes, note };
+    const o = attendToChunks(q, { ids, scores }, options);
     const [dq] = gradients(reduceSum(mul(o, seed)), [q]);
     graph.output("o", mul(o, graph.scalar(1)));
+    graph.output("sums", reduceSum(mul(weights!, graph.scalar(1)), { axes: [-1] }));
     graph.output("dq", mul(dq!, graph.scalar(1)));
 
     const tensor = (data: Float64Array, shape: number[]) =>
       device.tensor(Float32Array.from(data), shape);
-    const hostFunctions = await open(size, inputs, masked);
+    const hostFunctions = await open(size, inputs, settings);
     const session = await compile(device, graph, { hostFunctions });
     const outputs = await session.run({
       q: tensor(inputs.q, [B, H, T, D]),
@@ -118,10 +134,12 @@ async function attendsInDoublePrecision(
       scores: device.tensor(inputs.scores, [B, H, T, n]),
       dy: tensor(dy, [B, H, T, D]),
     });
-    const name = JSON.stringify({ ...size, masked });
-    const expected = (row: number) => attendInDoubles(size, inputs, row, masked);
+    const name = JSON.stringify({ ...size, ...settings });
+    const expected = (row: number) => attendInDoubles(size, inputs, row, settings);
     const found = await outputs.o.read() as Float32Array;
     const slopes = await outputs.dq.read() as Float32Array;
+    const sums = await outputs.sums.read() as Float32Array;
+    assertClose(sums, new Float32Array(rows).fill(1), { tolerance: 1e-5, name });
     for (let row = 0; row < rows; row++) {
       const tolerance = 2e-5, at = `${name} row ${row}`;
       assertClose(found.subarray(row * D, (row + 1) * D), expected(row), { tolerance, name: at });
@@ -145,7 +163,7 @@ for (const type of storageTypes) {
   deviceTest(
     `the kernels of attendToChunks() attend to ${type} in double precision`,
     (device) =>
-      attendsInDoublePrecision(device, ({ D, n, c, R, ...size }, { keys, values }, masked) => {
+      attendsInDoublePrecision(device, ({ D, n, c, R, ...size }, { keys, values }, settings) => {
         const split = (data: Float64Array) => {
           const words = packVectors(type, Float32Array.from(data), D);
           const stored = new Float32Array(data.length);
@@ -158,7 +176,7 @@ for (const type of storageTypes) {
           );
         };
         const tables = { keys: split(keys), values: split(values), type };
-        const options = { headDim: D, retrievedChunks: n, chunkTokens: c, masked };
+        const options = { headDim: D, retrievedChunks: n, chunkTokens: c, ...settings };
         return createChunkAttention(device as WebGpuDevice, tables, options);
       }),
     { kinds: ["webgpu"] },
@@ -168,7 +186,7 @@ for (const type of storageTypes) {
 deviceTest(
   "the host computes attendToChunks() in double precision",
   (device) =>
-    attendsInDoublePrecision(device, ({ D, n, c, ...size }, { keys, values }, masked) => {
+    attendsInDoublePrecision(device, ({ D, n, c, ...size }, { keys, values }, settings) => {
       const R = size.R * size.tables;
       const table = (data: Float64Array) => {
         const shape = { rows: R, vectors: c, size: D };
@@ -177,7 +195,7 @@ deviceTest(
         return made;
       };
       const tables = { keys: table(keys), values: table(values) };
-      const options = { headDim: D, retrievedChunks: n, chunkTokens: c, masked };
+      const options = { headDim: D, retrievedChunks: n, chunkTokens: c, ...settings };
       return createHostAttention(device, tables, options);
     }),
 );

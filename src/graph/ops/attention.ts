@@ -10,6 +10,7 @@ import { pad } from "./pad.ts";
 import { reduceSum } from "./reduce_sum.ts";
 import { reshape } from "./reshape.ts";
 import { slice } from "./slice.ts";
+import { softCap, softCapSlope } from "./soft_cap.ts";
 import { softmax } from "./softmax.ts";
 import { sub } from "./sub.ts";
 import { transpose, transposeLast } from "./transpose.ts";
@@ -20,11 +21,13 @@ export interface AttentionOptions {
   bias(block: AttentionBlock): Value;
   /** Largest size of one block of scores, in bytes: chosen to stay in a CPU's cache, or to fit a GPU's binding. */
   blockBytes: number;
+  /** Soft cap of the scores, before the bias; absent: they have none. */
+  softCap?: number | undefined;
   /** Dropout on the probabilities. */
   dropout?: DropoutMask;
   /**
    * Segments of more queries are cut into blocks of at most so many, each computed by one node. It keeps no probabilities, so that
-   * a gradient computes them once more. Absent, and under dropout: several nodes compute a block.
+   * a gradient computes them once more. Absent, with a soft cap, and under dropout: several nodes compute a block.
    */
   fusedQueries?: number | undefined;
 }
@@ -34,25 +37,30 @@ export interface AttentionOptions {
  *
  * @param q Queries [B, H, T, D], already scaled.
  * @param k Keys [B, H, T, D].
- * @returns Blocks with their probabilities [b1-b0, H, t1-t0, t1].
+ * @returns Blocks with their probabilities [b1-b0, H, t1-t0, t1] and, if scores have a soft cap, its slopes there.
  */
 export function attentionProbabilities(
   q: Value,
   k: Value,
   options: AttentionOptions,
-): { block: AttentionBlock; probabilities: Value }[] {
+): { block: AttentionBlock; probabilities: Value; slopes?: Value }[] {
   const { B, H, T, D } = dims(q, "B H T D");
   dims(k, "B H T D", { B, H, T, D });
   const kT = transposeLast(k); // [B, H, D, T]
   return attentionBlocks({ B, H, T, blockBytes: options.blockBytes }).map((block) => {
-    const scores = matmul(takeQueries(q, block), takeKeys(kT, block, 3));
-    return { block, probabilities: softmax(add(scores, options.bias(block))) };
+    const scores = softCap(matmul(takeQueries(q, block), takeKeys(kT, block, 3)), options.softCap);
+    return {
+      block,
+      probabilities: softmax(add(scores, options.bias(block))),
+      ...(options.softCap !== undefined && { slopes: softCapSlope(scores, options.softCap) }),
+    };
   });
 }
 
 /**
  * Causal attention in blocks: with s = q k^T + bias and p = softmax(s),  o = p v;
- * dv = p^T do, ds = p (do v^T - sum(do o)), dq = ds k, dk = ds^T q. Keys after a block's last query are never touched.
+ * dv = p^T do, ds = p (do v^T - sum(do o)), dq = ds k, dk = ds^T q. Keys after a block's last query are never touched. Of a soft
+ * cap, ds is multiplied by its slope.
  *
  * @param q Queries [B, H, T, D], already scaled.
  * @param k Keys [B, H, T, D].
@@ -64,13 +72,13 @@ export function attention(q: Value, k: Value, v: Value, options: AttentionOption
   dims(v, "B H T D", { B, H, T, D });
   const { graph } = q;
   const weighted = () =>
-    attentionProbabilities(q, k, options).map(({ block, probabilities }) => ({
-      block,
-      probabilities,
-      weights: maskedBy(probabilities, options.dropout, block),
+    attentionProbabilities(q, k, options).map((part) => ({
+      ...part,
+      weights: maskedBy(part.probabilities, options.dropout, part.block),
     }));
   const { fusedQueries = Infinity } = options;
-  const kept = options.dropout || T <= fusedQueries ? weighted() : undefined;
+  const isFused = T > fusedQueries && !options.dropout && options.softCap === undefined;
+  const kept = isFused ? undefined : weighted();
   const o = kept
     ? joinBlocks(
       kept.map(({ block }) => block),
@@ -83,10 +91,11 @@ export function attention(q: Value, k: Value, v: Value, options: AttentionOption
     const blocks = parts.map(({ block }) => block);
     const vT = transposeLast(v);
     const delta = reduceSum(mul(dy, o), { axes: [-1], keep: true }); // [B, H, T, 1]
-    const gradients = parts.map(({ block, probabilities, weights }) => {
+    const gradients = parts.map(({ block, probabilities, slopes, weights }) => {
       const dO = takeQueries(dy, block);
       const dP = maskedBy(matmul(dO, takeKeys(vT, block, 3)), options.dropout, block);
-      const dS = mul(probabilities, sub(dP, takeQueries(delta, block)));
+      const ofCapped = mul(probabilities, sub(dP, takeQueries(delta, block)));
+      const dS = slopes ? mul(ofCapped, slopes) : ofCapped;
       // As [.., D, keys]: then the large factor is not transposed, and the sums over queries are transposed once.
       const after = { axis: 3, before: 0, after: T - block.t1 };
       return {

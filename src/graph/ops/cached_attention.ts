@@ -4,6 +4,7 @@ import { concat } from "./concat.ts";
 import { matmul } from "./matmul.ts";
 import { reshape } from "./reshape.ts";
 import { slice } from "./slice.ts";
+import { softCap } from "./soft_cap.ts";
 import { softmax } from "./softmax.ts";
 import { transposeLast } from "./transpose.ts";
 
@@ -15,13 +16,13 @@ import { transposeLast } from "./transpose.ts";
  * @param q Queries [B, H, 1, D], already scaled.
  * @param own Keys and values of the same tokens [B, Hkv, 1, D].
  * @param options `cache`: keys and values of the tokens before [B, Hkv, C, D]; `bias`: broadcasts to [B, H, 1, C+1], must hide
- * unfilled positions, and ends with the own key's.
+ * unfilled positions, and ends with the own key's; `softCap`: of the scores, before the bias.
  * @returns [B, H, 1, D]
  */
 export function cachedAttention(
   q: Value,
   own: { k: Value; v: Value },
-  options: { cache: { k: Value; v: Value }; bias: Value },
+  options: { cache: { k: Value; v: Value }; bias: Value; softCap?: number | undefined },
 ): Value {
   const { B, H, D } = dims(q, "B H T D", { T: 1 });
   const { cache, bias } = options;
@@ -33,7 +34,8 @@ export function cachedAttention(
   const columns = reshape(transposed(inGroups(q, K)), [B, K, D, group]);
   const scores = ({ k }: { k: Value }) =>
     reshape(transposed(matmul(k, columns)), [B, H, 1, k.shape[2]]);
-  const p = softmax(add(concat([scores(cache), scores(own)], 3), bias)); // [B, H, 1, C+1]
+  const capped = softCap(concat([scores(cache), scores(own)], 3), options.softCap);
+  const p = softmax(add(capped, bias)); // [B, H, 1, C+1]
   const mixed = (start: number, end: number, v: Value) =>
     matmul(inGroups(slice(p, { axis: 3, start, end }), K), v);
   const o = add(mixed(0, C, cache.v), mixed(C, C + 1, own.v)); // [B, Hkv, group, D]

@@ -11,8 +11,24 @@ import { reduceSum } from "./reduce_sum.ts";
 import { reshape } from "./reshape.ts";
 import { scatterAdd } from "./scatter_add.ts";
 import { slice } from "./slice.ts";
+import { softCap, softCapSlope } from "./soft_cap.ts";
 import { softmax } from "./softmax.ts";
 import { sub } from "./sub.ts";
+
+/** A linear head: its logits are x W^T + b, or those after a soft cap. */
+export interface LinearHead {
+  /** [V, E] */
+  readonly weight: Value;
+  /** [V]; absent: 0. */
+  readonly bias?: Value;
+  /** Soft cap of the logits; absent: they have none. */
+  readonly softCap?: number | undefined;
+}
+
+/** Logits of rows x [N, E]: [N, V]. */
+export function headLogits(x: Value, { weight, bias, softCap: cap }: LinearHead): Value {
+  return softCap(linear(x, weight, bias), cap);
+}
 
 /** Logits of some rows: those of all rows together may not fit a device's buffers. */
 export interface LogitBlock {
@@ -20,7 +36,7 @@ export interface LogitBlock {
   readonly range: { readonly axis: number; readonly start: number; readonly end: number };
   /** Their features [n, E]. */
   readonly features: Value;
-  /** x W^T + b [n, V]. */
+  /** [n, V] */
   readonly logits: Value;
 }
 
@@ -28,43 +44,41 @@ export interface LogitBlock {
  * Logits of a linear head, a block of rows at a time.
  *
  * @param x Features [N, E].
- * @param head weight [V, E], and bias [V] if it has one.
  * @param blockBytes Largest size of a block of logits, unless 32 rows are larger.
  */
 export function logitBlocks(
   x: Value,
-  { weight, bias }: { weight: Value; bias?: Value },
+  head: LinearHead,
   blockBytes: number,
 ): LogitBlock[] {
-  const { N, E } = dims(x, "N E");
+  const { weight, bias } = head, { N, E } = dims(x, "N E");
   const { V } = dims(weight, "V E", { E });
   if (bias) dims(bias, "V", { V });
   const rows = Math.min(N, Math.max(32, Math.floor(blockBytes / (4 * V))));
   return evenRanges(N, rows).map((part) => {
     const range = { axis: 0, ...part };
     const features = slice(x, range);
-    return { range, features, logits: linear(features, weight, bias) };
+    return { range, features, logits: headLogits(features, head) };
   });
 }
 
 /**
  * Cross-entropy of a linear head, a block of rows at a time: with l = log softmax(x W^T + b) and targets t,
  * y_i = -l_i[t_i];  p = e^l, dx_i = dy_i (p_i W - W[t_i]), dW = sum over i of dy_i (p_i - e(t_i)) x_i^T,
- * db = sum over i of dy_i (p_i - e(t_i)). The targets enter by gather and scatter: no one-hot matrix exists.
+ * db = sum over i of dy_i (p_i - e(t_i)). The targets enter by gather and scatter: no one-hot matrix exists. Of a soft cap, p_i and
+ * e(t_i) are multiplied by its slopes there.
  *
  * @param x Features [N, E].
- * @param weight [V, E]
- * @param bias [V]; absent: 0.
- * @param targets int32 [N]
+ * @param head With targets int32 [N].
  * @param options blocks: the logits of x under this head, from `logitBlocks`; frozen: the head takes no gradient.
  * @returns Negative log-likelihoods in nats [N].
  */
 export function crossEntropy(
   x: Value,
-  head: { weight: Value; bias?: Value; targets: Value },
+  head: LinearHead & { readonly targets: Value },
   options: { blocks: readonly LogitBlock[]; frozen: boolean },
 ): Value {
-  const { weight, bias, targets } = head;
+  const { weight, bias, softCap: cap, targets } = head;
   const { N, E } = dims(x, "N E");
   const { V } = dims(weight, "V E", { E });
   dims(targets, "N", { N });
@@ -79,6 +93,7 @@ export function crossEntropy(
       features,
       ids,
       p,
+      slopes: () => cap === undefined ? undefined : softCapSlope(logits, cap),
       nll: reshape(sub(logSum, targetLogits(logits, ids)), [p.shape[0]]),
     };
   });
@@ -86,11 +101,13 @@ export function crossEntropy(
 
   const trained = options.frozen ? [] : bias ? [weight, bias] : [weight];
   graph.derive([x, ...trained], [nll], ({ dy }) => {
-    const parts = blocks.map(({ range, features, ids, p }) => {
-      const n = range.end - range.start;
-      const dys = slice(dy, range), column = reshape(dys, [n, 1]);
+    const parts = blocks.map(({ range, features, ids, p: probabilities, slopes: ofCap }) => {
+      const n = range.end - range.start, slopes = ofCap();
+      const column = reshape(slice(dy, range), [n, 1]);
+      const p = slopes ? mul(probabilities, slopes) : probabilities;
+      const atTarget = (x: Value) => slopes ? mul(x, targetLogits(slopes, ids)) : x;
       return {
-        dx: mul(sub(matmul(p, weight), gather(weight, ids)), column),
+        dx: mul(sub(matmul(p, weight), atTarget(gather(weight, ids))), column),
         dWeight: (sum: Value | undefined) => {
           const weighted = mul(features, column);
           const positive = graph.node({
@@ -99,9 +116,13 @@ export function crossEntropy(
             outputs: [{ shape: [V, E], type: x.type }],
             attributes: { transA: 1 },
           });
-          return sub(positive, scatterAdd(weighted, ids, [V, E]));
+          return sub(positive, scatterAdd(atTarget(weighted), ids, [V, E]));
         },
-        dBias: () => sub(reduceSum(mul(p, column), { axes: [0] }), scatterAdd(dys, ids, [V])),
+        dBias: () =>
+          sub(
+            reduceSum(mul(p, column), { axes: [0] }),
+            scatterAdd(reshape(atTarget(column), [n]), ids, [V]),
+          ),
       };
     });
     const dx = concat(parts.map((part) => part.dx), 0);

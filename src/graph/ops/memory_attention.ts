@@ -9,6 +9,7 @@ import { matmul } from "./matmul.ts";
 import { mul } from "./mul.ts";
 import { reduceSum } from "./reduce_sum.ts";
 import { reshape } from "./reshape.ts";
+import { softCap, softCapSlope } from "./soft_cap.ts";
 import { softmax } from "./softmax.ts";
 import { sub } from "./sub.ts";
 
@@ -22,6 +23,8 @@ export interface MemoryAttentionOptions {
   readonly values: Value;
   /** Added to the scores of every token of a chunk [B, H, T, n]: very negative where a chunk does not count. */
   readonly chunkBias?: Value | undefined;
+  /** Soft cap of the scores, before the bias; absent: they have none. */
+  readonly softCap?: number | undefined;
   /** Largest size of the gathered keys of one block, in bytes. */
   readonly blockBytes: number;
   /** Takes note of the weights p of the tokens [B, H, T, K], where they are asked for. */
@@ -31,14 +34,14 @@ export interface MemoryAttentionOptions {
 /**
  * Attention of every query over tokens of its own, K = n c of them, in blocks of queries: with the gathered
  * kr, vr [K, D] of a query, s = kr q + bias, p = softmax(s),  o = vr^T p;
- * ds = p (vr do - sum(do o)), dq = kr^T ds. Keys, values and ids take no gradient: memory is frozen. The gradient
+ * ds = p (vr do - sum(do o)), of a soft cap times its slope, dq = kr^T ds. Keys, values and ids take no gradient: memory is frozen. The gradient
  * gathers again, so that no more than a block of [.., K, D] exists at a time.
  *
  * @param q Queries [B, H, T, D], already scaled.
  * @returns [B, H, T, D]
  */
 export function memoryAttention(q: Value, options: MemoryAttentionOptions): Value {
-  const { ids, keys, values, chunkBias } = options;
+  const { ids, keys, values, chunkBias, softCap: cap } = options;
   const { B, H, T, D } = dims(q, "B H T D");
   const { n } = dims(ids, "B H T n", { B, H, T });
   const { width } = dims(keys, "R width");
@@ -54,11 +57,14 @@ export function memoryAttention(q: Value, options: MemoryAttentionOptions): Valu
     reshape(takeQueries(x, block), [size(block), x.shape[3], 1]);
   const back = (x: Value, { b0, b1, t0, t1 }: Block) => reshape(x, [b1 - b0, H, t1 - t0, D]);
 
-  const probabilities = blocks.map((block) => {
-    const scores = reshape(matmul(gathered(keys, block), column(q, block)), [size(block), 1, K]);
-    if (!chunkBias) return softmax(scores);
+  const scores = blocks.map((block) => {
+    const products = matmul(gathered(keys, block), column(q, block));
+    return softCap(reshape(products, [size(block), 1, K]), cap);
+  });
+  const probabilities = blocks.map((block, i) => {
+    if (!chunkBias) return softmax(scores[i]);
     const perToken = expand(column(chunkBias, block), [size(block), n, c]);
-    return softmax(add(scores, reshape(perToken, [size(block), 1, K])));
+    return softmax(add(scores[i], reshape(perToken, [size(block), 1, K])));
   });
   const outputs = blocks.map((block, i) =>
     back(matmul(probabilities[i], gathered(values, block)), block)
@@ -73,7 +79,8 @@ export function memoryAttention(q: Value, options: MemoryAttentionOptions): Valu
     const delta = reduceSum(mul(dy, o), { axes: [-1], keep: true }); // [B, H, T, 1]
     const dqs = blocks.map((block, i) => {
       const dP = reshape(matmul(gathered(values, block), column(dy, block)), [size(block), 1, K]);
-      const dS = mul(probabilities[i], sub(dP, column(delta, block)));
+      const ofCapped = mul(probabilities[i], sub(dP, column(delta, block)));
+      const dS = cap === undefined ? ofCapped : mul(ofCapped, softCapSlope(scores[i], cap));
       return back(matmul(dS, gathered(keys, block)), block);
     });
     return [joinBlocks(blocks, dqs)];

@@ -13,6 +13,7 @@ import { queryBlocks } from "../../graph/ops/memory_attention.ts";
 import { repeatHeads } from "../../graph/ops/repeat_heads.ts";
 import { reshape } from "../../graph/ops/reshape.ts";
 import { slice } from "../../graph/ops/slice.ts";
+import { softCap } from "../../graph/ops/soft_cap.ts";
 import { softmax } from "../../graph/ops/softmax.ts";
 import { transposeLast } from "../../graph/ops/transpose.ts";
 import { emptyChunkBias } from "../../memory/memory_graph.ts";
@@ -40,7 +41,7 @@ export function blockMemoryAttention(
   memory: MemoryReader,
   options: BatchOptions & { distanceTokens: number },
 ): Value {
-  const { q, windowTokens } = heads, { positions, distanceTokens } = options;
+  const { q, windowTokens, softCap: cap } = heads, { positions, distanceTokens } = options;
   const { B, H, T, D } = dims(q, "B H T D");
   const k = repeatHeads(heads.k, H), v = repeatHeads(heads.v, H);
   const { bank, blockBytes } = memory;
@@ -57,7 +58,7 @@ export function blockMemoryAttention(
     const ids = takeQueries(retrieved.ids, block);
     const gathered = (table: Value) => reshape(cast(gather(table, ids), "float32"), [size, K, D]);
     const local = add(
-      matmul(takeQueries(q, block), takeKeys(kT, block, 3)),
+      softCap(matmul(takeQueries(q, block), takeKeys(kT, block, 3)), cap),
       positions.block(block, { windowTokens }),
     ); // [b, H, t, t1]
     const column = reshape(takeQueries(scaledQuery, block), [size, D, 1]);
@@ -66,8 +67,9 @@ export function blockMemoryAttention(
       ? add(ofEmpty, positions.atDistance(block, distanceTokens))
       : ofEmpty;
     const perToken = expand(reshape(bias, [size, n, 1]), [size, n, c]);
+    const products = reshape(matmul(gathered(bank.keys), column), [b1 - b0, H, t1 - t0, K]);
     const far = add(
-      reshape(matmul(gathered(bank.keys), column), [b1 - b0, H, t1 - t0, K]),
+      softCap(products, cap),
       reshape(perToken, [b1 - b0, H, t1 - t0, K]),
     );
     const p = softmax(concat([local, far], 3)); // [b, H, t, t1+K]

@@ -20,10 +20,10 @@ function blockBias(graph: Graph, H: number, { t0, t1 }: AttentionBlock): Value {
   return graph.constant(Float32Array.from(bias), [1, H, t1 - t0, t1]);
 }
 
-/** Causal attention of every query by itself; `factor` [B, H, T, T] multiplies the probabilities. */
+/** Causal attention of every query by itself; `factor` [B, H, T, T] multiplies the probabilities, `cap` is a soft one of the scores. */
 function reference(
   { q, k, v }: Record<"q" | "k" | "v", Tensor64>,
-  factor?: Tensor64,
+  { factor, cap }: { factor?: Tensor64; cap?: number } = {},
 ): Tensor64 {
   const [B, H, T, D] = q.shape;
   const data = new Float64Array(B * H * T * D);
@@ -33,9 +33,10 @@ function reference(
       const row = bh * T + t;
       let sum = 0;
       for (let j = 0; j <= t; j++) {
-        let score = biasOf(bh % H, t, j);
+        let score = 0;
         for (let d = 0; d < D; d++) score += q.data[row * D + d] * k.data[(bh * T + j) * D + d];
-        weights[j] = Math.exp(score);
+        if (cap !== undefined) score = cap * Math.tanh(score / cap);
+        weights[j] = Math.exp(score + biasOf(bh % H, t, j));
         sum += weights[j];
       }
       for (let j = 0; j <= t; j++) {
@@ -86,6 +87,22 @@ for (const blockBytes of [oneBlock, smallest]) {
   });
 }
 
+for (const blockBytes of [oneBlock, smallest]) {
+  const B = 2, H = 1, T = 67, D = 3, softCap = 0.8;
+  const shape = [B, H, T, D];
+  testOperation(`attention() with a soft cap of scores, within ${blockBytes} bytes`, {
+    inputs: { q: shape, k: shape, v: shape },
+    build: ({ q, k, v }) => {
+      const { graph } = q;
+      const bias = (block: AttentionBlock) => blockBias(graph, H, block);
+      const o = attention(q, k, v, { blockBytes, bias, softCap, fusedQueries: 16 });
+      assert.ok(!graph.nodes.some(({ op }) => op === "MultiHeadAttention"));
+      return o;
+    },
+    reference: (inputs) => reference(inputs, { cap: softCap }),
+  });
+}
+
 test("attention() of no more queries than a fused block has takes several nodes", () => {
   const graph = new Graph();
   const [q, k, v] = ["q", "k", "v"].map((name) => graph.input(name, [1, 1, 16, 2]));
@@ -120,7 +137,7 @@ for (const blockBytes of [oneBlock, smallest]) {
           bias: (block) => blockBias(q.graph, H, block),
           dropout: { p, ...mask },
         }),
-      reference: (inputs) => reference(inputs, factor),
+      reference: (inputs) => reference(inputs, { factor }),
     },
   );
 }

@@ -16,6 +16,7 @@ const bias = {
 /** Attention of one query to C cached keys and its own, of a head for each query or each group of neighbouring ones. */
 function reference(
   { q, k, v, keys, values, bias }: Record<"q" | "k" | "v" | "keys" | "values" | "bias", Tensor64>,
+  cap = Infinity,
 ): Tensor64 {
   const data = new Float64Array(B * H * D), weights = new Float64Array(C + 1);
   const group = H / k.shape[1];
@@ -25,9 +26,10 @@ function reference(
       j < C ? cache.data[(key * C + j) * D + d] : own.data[key * D + d];
     let sum = 0;
     for (let j = 0; j <= C; j++) {
-      let score = bias.data[(bh % H) * (C + 1) + j];
+      let score = 0;
       for (let d = 0; d < D; d++) score += q.data[bh * D + d] * at(k, keys, j, d);
-      weights[j] = Math.exp(score);
+      if (cap < Infinity) score = cap * Math.tanh(score / cap);
+      weights[j] = Math.exp(score + bias.data[(bh % H) * (C + 1) + j]);
       sum += weights[j];
     }
     for (let j = 0; j <= C; j++) {
@@ -46,6 +48,20 @@ for (const keyHeads of [H, 3, 2, 1]) {
     reference: (inputs) => reference(inputs),
   });
 }
+
+testOperation("cachedAttention() with a soft cap of scores", {
+  inputs: {
+    q: one,
+    k: [B, 3, 1, D],
+    v: [B, 3, 1, D],
+    keys: [B, 3, C, D],
+    values: [B, 3, C, D],
+    bias,
+  },
+  build: ({ q, k, v, keys, values, bias }) =>
+    cachedAttention(q, { k, v }, { cache: { k: keys, v: values }, bias, softCap: 0.8 }),
+  reference: (inputs) => reference(inputs, 0.8),
+});
 
 test("cachedAttention() rejects several queries a row", () => {
   const graph = new Graph();

@@ -1,5 +1,9 @@
 import { Graph, type Value } from "../../../src/graph/graph.ts";
-import { crossEntropy, logitBlocks } from "../../../src/graph/ops/cross_entropy.ts";
+import {
+  crossEntropy,
+  type LinearHead,
+  logitBlocks,
+} from "../../../src/graph/ops/cross_entropy.ts";
 import { assert, test } from "../../testing.ts";
 import { testOperation } from "../operation_test_case.ts";
 import type { Tensor64 } from "../tensor64.ts";
@@ -7,6 +11,7 @@ import type { Tensor64 } from "../tensor64.ts";
 /** -log softmax(x W^T + b)[target] of every row. */
 function reference(
   inputs: Record<"x" | "weight" | "targets", Tensor64> & { bias?: Tensor64 },
+  cap = Infinity,
 ): Tensor64 {
   const { x, weight, bias, targets } = inputs;
   const [N, E] = x.shape, [V] = weight.shape;
@@ -16,6 +21,7 @@ function reference(
     for (let v = 0; v < V; v++) {
       logits[v] = bias ? bias.data[v] : 0;
       for (let e = 0; e < E; e++) logits[v] += x.data[n * E + e] * weight.data[v * E + e];
+      if (cap < Infinity) logits[v] = cap * Math.tanh(logits[v] / cap);
       largest = Math.max(largest, logits[v]);
     }
     let sum = 0;
@@ -28,7 +34,7 @@ function reference(
 /** The loss with the logits of the same head. */
 function loss(
   x: Value,
-  head: { weight: Value; bias?: Value; targets: Value },
+  head: LinearHead & { targets: Value },
   { blockBytes, frozen }: { blockBytes: number; frozen: boolean },
 ): Value {
   return crossEntropy(x, head, { blocks: logitBlocks(x, head, blockBytes), frozen });
@@ -61,10 +67,28 @@ for (
         },
         build: ({ x, weight, bias, targets }) =>
           loss(x, { weight, bias, targets }, { blockBytes, frozen }),
-        reference,
+        reference: (inputs) => reference(inputs),
       },
     );
   }
+}
+
+for (const frozen of [true, false]) {
+  const head = frozen ? { gradient: false } as const : {};
+  testOperation(
+    `crossEntropy() of logits with a soft cap and a ${frozen ? "frozen" : "trained"} head`,
+    {
+      inputs: {
+        x: [70, 3],
+        weight: { shape: [11, 3], ...head },
+        bias: { shape: [11], ...head },
+        targets: { shape: [70], type: "int32", values: (random) => random.below(10) },
+      },
+      build: ({ x, weight, bias, targets }) =>
+        loss(x, { weight, bias, targets, softCap: 1.5 }, { blockBytes: smallest, frozen }),
+      reference: (inputs) => reference(inputs, 1.5),
+    },
+  );
 }
 
 testOperation("crossEntropy() of a trained head without a bias, in blocks", {

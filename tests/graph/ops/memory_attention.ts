@@ -7,7 +7,7 @@ import type { Tensor64 } from "../tensor64.ts";
 /** Attention of every query over the c tokens of each of its n chunks. */
 function reference(
   { q, ids, keys, values }: Record<"q" | "ids" | "keys" | "values", Tensor64>,
-  chunkBias?: Tensor64,
+  { chunkBias, cap = Infinity }: { chunkBias?: Tensor64; cap?: number | undefined } = {},
 ): Tensor64 {
   const [B, H, T, D] = q.shape, n = ids.shape[3], c = keys.shape[1] / D;
   const data = new Float64Array(B * H * T * D), weights = new Float64Array(n * c);
@@ -15,9 +15,10 @@ function reference(
     const token = (s: number) => (ids.data[row * n + Math.floor(s / c)] * c + s % c) * D;
     let sum = 0;
     for (let s = 0; s < n * c; s++) {
-      let score = chunkBias ? chunkBias.data[row * n + Math.floor(s / c)] : 0;
+      let score = 0;
       for (let d = 0; d < D; d++) score += q.data[row * D + d] * keys.data[token(s) + d];
-      weights[s] = Math.exp(score);
+      if (cap < Infinity) score = cap * Math.tanh(score / cap);
+      weights[s] = Math.exp(score + (chunkBias?.data[row * n + Math.floor(s / c)] ?? 0));
       sum += weights[s];
     }
     for (let s = 0; s < n * c; s++) {
@@ -53,8 +54,15 @@ for (
   });
 }
 
-for (const blockBytes of [2 ** 30, queryBytes * 3]) {
-  testOperation(`memoryAttention() with a bias of chunks in blocks of ${blockBytes} bytes`, {
+for (
+  const { blockBytes, softCap } of [
+    { blockBytes: 2 ** 30 },
+    { blockBytes: queryBytes * 3 },
+    { blockBytes: queryBytes * 3, softCap: 0.8 },
+  ]
+) {
+  const capped = softCap === undefined ? "" : " and a soft cap of scores";
+  testOperation(`memoryAttention() with a bias of chunks${capped}, within ${blockBytes} bytes`, {
     inputs: {
       q: [B, H, T, D],
       ids,
@@ -67,8 +75,8 @@ for (const blockBytes of [2 ** 30, queryBytes * 3]) {
         gradient: false,
       },
     },
-    build: ({ q, ...memory }) => memoryAttention(q, { ...memory, blockBytes }),
-    reference: ({ chunkBias, ...inputs }) => reference(inputs, chunkBias),
+    build: ({ q, ...memory }) => memoryAttention(q, { ...memory, softCap, blockBytes }),
+    reference: ({ chunkBias, ...inputs }) => reference(inputs, { chunkBias, cap: softCap }),
   });
 }
 
