@@ -92,21 +92,22 @@ export async function readRunRecords<Run>(
   paths: readonly string[],
   read: ReadRun<Run>,
 ): Promise<FoundRuns<Run>> {
-  const records: Run[] = [];
-  const damaged: DamagedRun[] = [];
-  for (const path of paths) {
+  const found = await readOfEach(paths, async (path) => {
     try {
-      records.push(await read(path));
+      return { records: [await read(path)], damaged: [] };
     } catch (error) {
       if (!(error instanceof Error) || !isDamage(error)) throw error;
-      damaged.push({ path, reason: error.message });
+      return { records: [], damaged: [{ path, reason: error.message }] };
     }
-  }
-  return { records, damaged };
+  });
+  return {
+    records: found.flatMap(({ records }) => records),
+    damaged: found.flatMap(({ damaged }) => damaged),
+  };
 }
 
 /** Most runs that are read at once: more take memory, and no less time. */
-const mostAtOnce = 32;
+const mostAtOnce = 4;
 
 /** Reads something of each of many runs, in their order, a few at once. */
 export async function readOfEach<Run, Read>(
