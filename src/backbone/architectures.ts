@@ -5,7 +5,7 @@ import { InputTypeError } from "../errors.ts";
 import type { Architecture } from "./architecture.ts";
 import { bloom } from "./architectures/bloom.ts";
 import { codeGen } from "./architectures/codegen.ts";
-import { cohere } from "./architectures/cohere.ts";
+import { cohere, cohere2 } from "./architectures/cohere.ts";
 import { falcon } from "./architectures/falcon.ts";
 import { glm, glm4 } from "./architectures/glm.ts";
 import { gemma } from "./architectures/gemma.ts";
@@ -53,6 +53,7 @@ const included: readonly Architecture[] = [
   falcon,
   mpt,
   cohere,
+  cohere2,
   olmo2,
   phi3,
   granite,

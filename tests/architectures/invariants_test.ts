@@ -480,8 +480,11 @@ architectureTest(
     assert.deepEqual(await read({ kind: "none" }), none);
     const far = await read({ kind: "distance", tokens: 9 });
     const moved = Math.max(...far.map((value, i) => Math.abs(value - none[i])));
-    const batch = { rows: 1, contextTokens: 1, padded: false };
-    const rotates = architectureOf(shape).positions(new Graph(), shape, batch).turn !== undefined;
+    // The layer that reads is a copy of block 3.
+    const batch = { rows: 1, contextTokens: 1, padded: false }, graph = new Graph();
+    const queries = graph.input("queries", [1, shape.heads, 1, bankHeads(shape).headDim]);
+    const { turn } = architectureOf(shape).positions(graph, shape, batch);
+    const rotates = turn !== undefined && turn(queries, 3) !== queries;
     assert.ok(rotates ? moved > 1e-3 : moved === 0, `logits move by ${moved}`);
   },
 );

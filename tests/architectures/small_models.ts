@@ -42,6 +42,10 @@ const settings = new Map<string, readonly Record<string, unknown>[]>([
   ["mpt", [{ projectionLimit: 0.7, scoreScale: 0.4 }]],
   ["gpt_bigcode", [{ positions: 64, scaledScores: false }]],
   ["cohere", [{ keyValueHeads: 2, logitScale: 0.5, qkvBias: true }]],
+  ["cohere2", [
+    { keyValueHeads: 2, logitScale: 0.5, windowTokens: 4, windowedBlocks: [0, 1, 2] },
+    { logitScale: 0.5, windowTokens: 4, windowedBlocks: [0, 3] },
+  ]],
   ["opt", [{ positions: 64, activation: "gelu" }]],
   ["granite", [{
     keyValueHeads: 2,

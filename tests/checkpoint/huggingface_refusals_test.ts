@@ -32,6 +32,13 @@ const refused: Readonly<Record<string, readonly [Config, RegExp][]>> = {
     [{ "rms_norm_eps": 1e-3 }, /rms_norm_eps .*0.001, allowed are 0.00001/],
     [{ "partial_rotary_factor": 0.5 }, /partial_rotary_factor .*0.5, allowed are 1/],
   ],
+  cohere2: [
+    [{ "sliding_window": null }, /sliding_window .*null, allowed are positive integers/],
+    [
+      { "sliding_window_pattern": 4, "layer_types": Array(5).fill("sliding_attention") },
+      /sliding_window_pattern .*4, allowed are what layer_types says/,
+    ],
+  ],
   falcon: [
     [{ alibi: true }, /alibi .*true, allowed are false/],
     [
@@ -149,6 +156,14 @@ const same: Readonly<Record<string, readonly Config[]>> = {
   cohere: [
     { "rope_theta": undefined, "rope_parameters": { "rope_theta": 10_000 } },
     { "num_key_value_heads": 3, "logit_scale": 0.0625, "tie_word_embeddings": true, "head_dim": 8 },
+  ],
+  cohere2: [
+    {
+      "layer_types": ["sliding", "sliding", "sliding", "full", "sliding"].map((kind) =>
+        `${kind}_attention`
+      ),
+    },
+    { "sliding_window_pattern": 4, "rope_parameters": { "rope_theta": 10_000 } },
   ],
   falcon: [
     { "num_kv_heads": undefined, alibi: false, bias: false, "multi_query": true },
