@@ -197,7 +197,7 @@ export interface ClusteredDocument extends ReadableDocument {
 }
 
 /**
- * Documents that a control reads in place of each document of a list: the next one of its group, after the last the first. Where
+ * Documents that a control reads in place of each document of a list: the next other text of its group, after the last the first. Where
  * documents have clusters, it is the next one of another cluster that is at least as long, or else the longest of other clusters,
  * so that no text shares its author or names with the document's own.
  *
@@ -227,10 +227,22 @@ export function otherDocuments<Document extends ClusteredDocument>(
           : `Cannot read a document of another cluster as there is none: current cluster of all documents is "${cluster}"`,
       );
     }
+    // Several items may be asked about one text.
+    const different = others.filter((other) => !isBeginning(document, other));
+    if (different.length > 0) others = different;
     if (cluster === undefined) return others[0];
     const length = lengthOf(document);
     return others.find((other) => lengthOf(other) >= length) ??
       others.reduce((longest, other) => lengthOf(other) > lengthOf(longest) ? other : longest);
+  });
+}
+
+/** Whether the shorter of two texts is the beginning of the other. */
+export function isBeginning(first: ReadableDocument, second: ReadableDocument): boolean {
+  return first.segments.every(({ tokens, targetTokens }, i) => {
+    const other = second.segments[i];
+    const shared = Math.min(targetTokens, other?.targetTokens ?? 0);
+    return tokens.subarray(0, shared).every((id, j) => id === other.tokens[j]);
   });
 }
 

@@ -6,7 +6,12 @@ import { InputRangeError } from "../../errors.ts";
 import { Random } from "../../random.ts";
 import { mean } from "../../statistics/estimates.ts";
 import { concatenate } from "../../text/segments.ts";
-import { type ClusteredDocument, cutLike, type ReadableDocument } from "./language_model.ts";
+import {
+  type ClusteredDocument,
+  cutLike,
+  isBeginning,
+  type ReadableDocument,
+} from "./language_model.ts";
 
 /** Version of how several texts are chosen and scored: it changes whenever the same model would get another number. */
 export const severalTextsVersion = 1;
@@ -30,7 +35,7 @@ export interface ItemText extends ClusteredDocument {
 
 /**
  * Texts that a control reads in place of each document of a list: k texts, each of another cluster; a document without a
- * cluster is one of its own. A text is as long as the part of the document that a memory of `capacityTokens` tokens holds, where
+ * cluster is one of its own, and one that is the same text comes last. A text is as long as the part of the document that a memory of `capacityTokens` tokens holds, where
  * there is one: a document of the cluster, or several, joined where none is long enough. Which clusters and documents is
  * drawn by the seed and the document's name. Clusters that are too short come last, the longest first; they are read again.
  *
@@ -59,7 +64,13 @@ function chooseTexts(
   return documents.map((document, i) => {
     const { cluster: own, tokens } = candidates[i];
     if (tokens.length === 0) return [document, Array.from({ length: texts }, () => tokens)];
-    const othersIn = (clusters: Clusters) => [...clusters].filter(([cluster]) => cluster !== own);
+    const othersIn = (clusters: Clusters) => {
+      const others = [...clusters].filter(([cluster]) => cluster !== own);
+      const different = others.filter(([, members]) =>
+        members.every((member) => !isBeginning(document, member.document))
+      );
+      return different.length < texts ? others : different;
+    };
     let others = othersIn(listed);
     if (others.length < texts && unscoredTexts) {
       all ??= byCluster([
@@ -92,6 +103,7 @@ function chooseTexts(
 
 /** A text that may be read in the place of another. */
 interface Candidate {
+  readonly document: ReadableDocument;
   readonly cluster: string;
   readonly tokens: Int32Array;
 }
@@ -99,7 +111,7 @@ interface Candidate {
 type Clusters = ReadonlyMap<string, readonly Candidate[]>;
 
 function candidateOf(document: ItemText): Candidate {
-  return { cluster: clusterOf(document), tokens: tokensOf(document) };
+  return { document, cluster: clusterOf(document), tokens: tokensOf(document) };
 }
 
 function byCluster(candidates: readonly Candidate[]): Clusters {

@@ -1,8 +1,10 @@
 import {
   languageModel,
   otherDocuments,
+  readableText,
   type ScoredLongMem,
 } from "../../../src/evaluation/shared/language_model.ts";
+import { severalOtherTexts } from "../../../src/evaluation/shared/other_texts.ts";
 import { otherDocumentModel } from "../../../src/evaluation/shared/other_document.ts";
 import { scoreDocuments } from "../../../src/evaluation/perplexity.ts";
 import { readDocuments } from "../../../src/evaluation/shared/read_documents.ts";
@@ -16,7 +18,7 @@ import {
   randomSideNet,
   smallShapes,
 } from "../../architectures/small_models.ts";
-import { cutDocument } from "../../../src/text/segments.ts";
+import { cutDocument, cutSegments } from "../../../src/text/segments.ts";
 import { pad, randomDocuments } from "../small_documents.ts";
 
 /** A LongMem that writes down what is asked of it. */
@@ -157,6 +159,20 @@ test("otherDocuments() takes the next document, and needs another one", () => {
     () => names([4]),
     /^RangeError: Cannot read another document as there is none: current number of documents is 1, allowed are 2 and more$/,
   );
+});
+
+test("otherDocuments() takes the same text, or a part of it, only where there is no other", () => {
+  const tokens = ["12", "12345", "67", "1234"].map((digits) => Int32Array.from(digits, Number));
+  const texts = tokens.map((ids, i) => ({ name: `${i}`, ...readableText(cutSegments(ids, 2)) }));
+  const names = (documents: typeof texts) =>
+    otherDocuments(documents).map(({ name }) => name).join("");
+  assert.equal(names(texts), "2232");
+  assert.equal(names(texts.toSpliced(2, 1)), "130");
+  for (const seed of [1, 2, 3]) {
+    const several = severalOtherTexts(texts, { texts: 1, capacityTokens: 9, seed })[0];
+    assert.deepEqual(several[0].segments[0].tokens, tokens[2]);
+    assert.deepEqual(several[3].segments[0].tokens, tokens[2]);
+  }
 });
 
 test("otherDocuments() takes one of another cluster that is at least as long, or the longest", () => {
