@@ -1,3 +1,4 @@
+import { basename, join } from "node:path";
 import {
   type Command,
   type CommandArguments,
@@ -11,7 +12,7 @@ import { type ExperimentTables, experimentTables } from "../results/evaluation_t
 import type { CataloguedRun } from "../results/metric_catalog.ts";
 import { findRunRecords, findRuns, type FoundRuns, type ReadRun } from "../results/read_runs.ts";
 import { isInputError } from "../errors.ts";
-import { isFolder } from "../files.ts";
+import { ifThere, isFolder } from "../files.ts";
 import { noteLinks } from "./run_states.ts";
 import { formatList, formatTables, type TableFormat, tableFormats } from "../results/table.ts";
 import { listExperiments, selectTables } from "../results/table_selection.ts";
@@ -45,6 +46,9 @@ export function tableCommand(output: Output): Command {
     },
   };
 }
+
+/** The folder of results where none is named. */
+const defaultResults = "results";
 
 /** Experiments whose tables are more than a screen or two. */
 const manyExperiments = 4;
@@ -87,7 +91,7 @@ async function recordedOrDeclared(
   output: Output,
 ): Promise<DeclaredRuns> {
   const folders: string[] = [], declared: DeclaredRuns[] = [];
-  for (const operand of args.operands) {
+  for (const operand of await Promise.all(args.operands.map(namedFolder))) {
     const runs = await hasRuns(operand) ? undefined : await declaredRuns(operand);
     if (runs) declared.push(runs);
     else folders.push(operand);
@@ -104,6 +108,12 @@ async function recordedOrDeclared(
     damaged,
     missing: new Map(declared.flatMap(({ missing }) => [...missing])),
   };
+}
+
+/** A path that a command was given; of the bare name of an experiment, its folder in `results`. */
+async function namedFolder(path: string): Promise<string> {
+  const isName = basename(path) === path && !await ifThere(Deno.lstat(path));
+  return isName ? join(defaultResults, path) : path;
 }
 
 async function hasRuns(path: string): Promise<boolean> {
@@ -125,7 +135,9 @@ export async function runsIn(
   read: ReadRun<CataloguedRun>,
   { note }: Output,
 ): Promise<FoundRuns<CataloguedRun>> {
-  const folders = operands.length > 0 ? operands : ["results"];
+  const folders = operands.length > 0
+    ? await Promise.all(operands.map(namedFolder))
+    : [defaultResults];
   for (const folder of folders) {
     if (!await isFolder(folder)) {
       throw new UsageError(

@@ -41,6 +41,13 @@ test("table of an experiment without results has the published numbers, what is 
   });
 });
 
+test("table takes the name of an experiment for its folder in results", async () => {
+  assert.match(await printed("ablation_memory_size"), /^\| 8192 +\| longmem +\| 0\.9542 /m);
+  // Nothing is recorded of it: it is run into results, too.
+  assert.match(await printed("paper_table_5"), /`deno task run experiments\/paper\/table_5\.ts`/);
+  await assert.rejects(printed("nosuch"), /^UsageError: .*"results\/nosuch" as there is no such/);
+});
+
 test("table notes links in a results folder, once", () =>
   withFolder(async (folder) => {
     await Deno.mkdir(`${folder}/mine`);
