@@ -23,6 +23,8 @@ interface JsonForm {
   readonly type?: string;
   readonly description?: string;
   readonly properties?: Readonly<Record<string, JsonForm>>;
+  /** Of an object whose keys are not fields: the form of every value. */
+  readonly additionalProperties?: JsonForm | false;
   readonly required?: readonly string[];
   readonly items?: JsonForm | false;
   readonly prefixItems?: readonly JsonForm[];
@@ -67,6 +69,14 @@ function nodeOf(form: JsonForm, value: unknown): SchemaNode {
   if (values.length > 0) return leaf("enum", values);
   switch (form.type) {
     case "object":
+      if (!form.properties && form.additionalProperties) {
+        const each = form.additionalProperties;
+        return {
+          ...leaf("object"),
+          allowed: `objects of ${allowed}`,
+          child: (key) => nodeOf(each, (value as Record<string, unknown> | undefined)?.[key]),
+        };
+      }
       return { ...leaf("object"), ...objectNode([form], value) };
     case "array":
       return {

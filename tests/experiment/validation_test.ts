@@ -1049,6 +1049,14 @@ const malformed: Malformed[] = [
     ],
   },
   {
+    name: "values of an object without fields of its own",
+    change: { corpus: { ...corpus, clusters: { "a-*": 5 } }, moved: 1 },
+    problems: [
+      "corpus.clusters.a-* has a wrong value: current value is 5, allowed are text that is not empty",
+      "moved has a wrong value: current value is 1, allowed are objects of paths by the paths that they have now",
+    ],
+  },
+  {
     name: "misspelled kind of corpus",
     change: { corpus: { kind: "chronicel" } },
     problems: [

@@ -57,3 +57,27 @@ test("a vocabulary is kept beside the hash of the text that it was trained on, w
     assert.equal(tokenizer.vocabSize, 270);
   });
 });
+
+test("patterns of clusters that match no document are noted", () =>
+  withFolder(async (folder) => {
+    for (const split of ["train", "valid", "test"]) {
+      await Deno.mkdir(`${folder}/${split}`);
+      await Deno.writeTextFile(
+        `${folder}/${split}/sea-${split}.txt`,
+        `the sea ${split} `.repeat(9),
+      );
+    }
+    const clusters = { "see-*": "The sea", "*-test": "Tests", "sea-train": "Trains" };
+    const experiment = resolvedExperiment({
+      name: "clusters",
+      corpus: { folder, train: "train", valid: "valid", test: "test", clusters },
+      tokenizer: { kind: "bpe", vocabSize: 270 },
+      backbone: { kind: "checkpoint", path: "data/chronicle/backbone" },
+      evaluations: [],
+    });
+    const notes: string[] = [];
+    const results = { path: folder, recordHash: () => Promise.resolve() };
+    const progress = { doing: () => {}, note: (text: string) => notes.push(text) };
+    await openText(experiment, { results, progress } as unknown as RunContext);
+    assert.deepEqual(notes, ['corpus.clusters: no document matches "see-*"']);
+  }));

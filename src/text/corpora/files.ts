@@ -171,6 +171,7 @@ async function openFiles(
   context: CorpusContext,
 ): Promise<RunText> {
   await checkSplits(corpus, context);
+  await noteUnmatchedClusters(corpus, context);
   const index = await readCorpusIndex(corpus.folder);
   const tokenizer = await context.openTokenizer(documentsOf(corpus, "train"));
 
@@ -258,6 +259,21 @@ async function checkSplits(
       }
       seen.set(sha256, { split, path: file.path });
     }
+  }
+}
+
+/** Notes the patterns of clusters that match no document: documents that a misspelt one means count as works of their own. */
+async function noteUnmatchedClusters(
+  corpus: FileCorpusConfig,
+  { note }: Pick<CorpusContext, "note">,
+): Promise<void> {
+  const patterns = Object.keys(corpus.clusters ?? {});
+  if (patterns.length === 0) return;
+  const files = await Promise.all(splits.map((split) => ifThere(filesOf(corpus, split))));
+  const names = files.flatMap((ofSplit) => ofSplit ?? []).map(({ name }) => name);
+  for (const pattern of patterns) {
+    if (names.some((name) => matchesWildcards(name, pattern))) continue;
+    note(`corpus.clusters: no document matches "${pattern}"`);
   }
 }
 
