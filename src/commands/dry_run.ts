@@ -11,6 +11,8 @@ import { modelName } from "../evaluation/models.ts";
 import type { ResolvedRun } from "../experiment/resolve.ts";
 import type { Environment } from "../results/environment.ts";
 import { formatVariation, type RunState } from "../results/records.ts";
+import { failureText, isForeseen } from "../errors.ts";
+import { corpora } from "../text/corpora/corpora.ts";
 import { counted, gibibytes } from "../quantities.ts";
 import { isDamage, readRunSummary } from "../results/read_runs.ts";
 import { repetitionRemarks, runPath } from "../queue/run_lifecycle.ts";
@@ -21,6 +23,8 @@ import { countStates, stateColumn } from "./run_states.ts";
 interface Prospect {
   readonly run: ResolvedRun;
   readonly estimate: Estimate;
+  /** The error that the run would end with as documents of its corpus are missing. */
+  readonly withoutDocuments: string | undefined;
   readonly state: RunState | "damaged";
   /** Notes on this run alone: why it cannot be read, differences if it is run again. */
   readonly remarks: readonly string[];
@@ -59,12 +63,28 @@ async function prospectOf(
 ): Promise<Prospect> {
   const remarks = repetitionRemarks(run, environment).map((text) => `again: ${text}`);
   const estimate = await estimateRun(run.experiment);
+  const known = { run, estimate, withoutDocuments: await documentsError(run, estimate) };
   try {
     const summary = await readRunSummary(runPath(results, run));
-    return { run, estimate, state: summary?.state ?? "planned", remarks };
+    return { ...known, state: summary?.state ?? "planned", remarks };
   } catch (error) {
     if (!(error instanceof Error) || !isDamage(error)) throw error;
-    return { run, estimate, state: "damaged", remarks: [error.message, ...remarks] };
+    return { ...known, state: "damaged", remarks: [error.message, ...remarks] };
+  }
+}
+
+/** Why a run cannot read documents of its corpus, although no path that it names is missing. */
+async function documentsError(
+  { experiment: { corpus } }: ResolvedRun,
+  { missing }: Estimate,
+): Promise<string | undefined> {
+  if (missing.length > 0) return undefined;
+  try {
+    await corpora.get(corpus.kind).checkDocuments?.(corpus);
+    return undefined;
+  } catch (error) {
+    if (!isForeseen(error)) throw error;
+    return failureText(error);
   }
 }
 
@@ -88,7 +108,7 @@ function describeExperiment(title: string, prospects: readonly Prospect[]): stri
 }
 
 /** Facts known about a run before it begins, a line each. */
-function factsOf({ run: { experiment }, estimate }: Prospect): string[] {
+function factsOf({ run: { experiment }, estimate, withoutDocuments }: Prospect): string[] {
   const { protocol, device, sidenet } = experiment;
   const { backboneParameters, sidenetParameters, trainings, evaluations, missing } = estimate;
   return [
@@ -117,6 +137,7 @@ function factsOf({ run: { experiment }, estimate }: Prospect): string[] {
     ...memoryLines(estimate),
     ...gpuLines(estimate),
     ...(missing.length > 0 ? [`missing: ${missing.join(", ")}`] : []),
+    ...(withoutDocuments === undefined ? [] : [`cannot run: ${withoutDocuments}`]),
   ];
 }
 
@@ -170,7 +191,10 @@ function isToDo({ state }: Prospect): boolean {
 function totalLines(prospects: readonly Prospect[]): string[] {
   const total = countStates(prospects.map(({ state }) => state));
   const toDo = prospects.filter(isToDo);
-  const waiting = toDo.filter(({ estimate }) => estimate.missing.length > 0).length;
+  const waiting = toDo
+    .filter(({ estimate, withoutDocuments }) =>
+      estimate.missing.length > 0 || withoutDocuments !== undefined
+    ).length;
   if (toDo.length === 0) return [total];
   const trainings = new Map(
     toDo.flatMap(({ estimate }) =>

@@ -126,3 +126,23 @@ test("describeRuns() goes on after any summary that is damaged, and says what is
     assert.match(described, /summary.json" as it is not a regular file: it is a folder/);
   });
 });
+
+test("describeRuns() says that a folder of the corpus has no documents", () =>
+  withFolder(async (folder) => {
+    for (const split of ["train", "valid", "test"]) {
+      await Deno.mkdir(`${folder}/${split}`);
+      await Deno.writeTextFile(
+        `${folder}/${split}/a.${split === "test" ? "md" : "txt"}`,
+        "A text.",
+      );
+    }
+    const empty = resolveSweep("experiments/a.ts", {
+      ...smallExperiment,
+      corpus: { folder, train: "train", valid: "valid", test: "test" },
+      tokenizer: { kind: "bpe", vocabSize: 270 },
+    });
+    const lines = (await describeRuns(empty, folder, smallEnvironment)).split("\n");
+    const reason = lines.find((line) => line.startsWith("  cannot run: "))!;
+    assert.match(reason, /\/test" has no documents: .* with --set corpus\.test=PATTERN$/);
+    assert.match(lines.at(-1)!, /^To do in 1 run, 1 of them without data: /);
+  }));
