@@ -139,7 +139,7 @@ const wrongHere: WrongCommandLine[] = [
     ["table", "--format", "xml"],
     /Cannot read --format: current value is "xml", allowed are md, csv, json, html/,
   ],
-  [["table", "nowhere"], /Cannot print tables of "nowhere" as there is no such folder/],
+  [["table", "nowhere"], /Cannot print tables of "results\/nowhere" as there is no such folder/],
 ];
 
 for (const [wrong, started] of [[wrongInProcesses, true], [wrongHere, false]] as const) {

@@ -342,8 +342,8 @@ async function readConfig(path: string): Promise<FolderConfig> {
   const file = `${path}/${CONFIG_FILE}`;
   const value = await requireThere(
     readJson(file),
-    `Cannot read folder "${path}" as a checkpoint as "${CONFIG_FILE}" is missing: expected a folder that import has ` +
-      `written; it reads .pt and safetensors files, and folders of finished runs`,
+    `Cannot read a checkpoint in folder "${path}" as "${CONFIG_FILE}" is missing: allowed are folders of Hugging Face ` +
+      `and of "deno task import", which takes finished runs, .pt and safetensors files`,
   );
   const foreign = huggingFaceArchitecture(value);
   if (foreign !== undefined) {

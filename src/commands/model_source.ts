@@ -13,7 +13,6 @@ import {
   type Output,
   positiveInteger,
   reading,
-  requiredFlag,
   UsageError,
 } from "../command_line.ts";
 import { hashFrozen } from "../formats/tensor_hash.ts";
@@ -107,10 +106,18 @@ export async function openSource(
   const given = positiveInteger(args, "context");
   const source = run === undefined ? await openCheckpoints(args, output) : await openRun(args, run);
   const { options } = source;
+  const capacityTokens = positiveInteger(args, "capacity");
+  const { retrievedTokens = 0 } = options.memory ?? {};
+  if (capacityTokens !== undefined && capacityTokens < retrievedTokens) {
+    throw new UsageError(
+      `Cannot read --capacity: current value is "${capacityTokens}", ` +
+        `allowed are integers from ${retrievedTokens}, the tokens that the model retrieves`,
+    );
+  }
   const memory = {
     ...options.memory,
     ...defined({
-      capacityTokens: positiveInteger(args, "capacity"),
+      capacityTokens,
       place: lastValue(args, "place") as MemoryConfig["place"],
     }),
   };
@@ -142,7 +149,8 @@ async function openRun(args: CommandArguments, run: string): Promise<ModelSource
 }
 
 async function openCheckpoints(args: CommandArguments, output: Output): Promise<ModelSource> {
-  const backbonePath = requiredFlag(args, "backbone");
+  const backbonePath = lastValue(args, "backbone");
+  if (!backbonePath) throw new UsageError("Missing required flag --run, or else --backbone");
   const sideNetPath = lastValue(args, "sidenet");
   const asked = lastValue(args, "tokenizer");
   const source = await reading(async () => {
@@ -150,10 +158,14 @@ async function openCheckpoints(args: CommandArguments, output: Output): Promise<
     return sideNetPath !== undefined && await readFolderTokenizer(sideNetPath) ||
       await readFolderTokenizer(backbonePath);
   });
-  if (!source) requiredFlag(args, "tokenizer");
+  const backbone = await reading(() => loadBackboneWeights(backbonePath));
+  if (!source) {
+    throw new UsageError(
+      `Missing required flag --tokenizer, as no tokenizer lies beside "${backbonePath}"`,
+    );
+  }
   return await reading(async () => {
-    const opened = await openTokenizerOf(source!), { tokenizer } = opened;
-    const backbone = await loadBackboneWeights(backbonePath);
+    const opened = await openTokenizerOf(source), { tokenizer } = opened;
     const of = `the tokenizer with "${backbonePath}"`;
     checkVocabulary(tokenizer, backbone.shape, { of });
     if (asked !== undefined) {

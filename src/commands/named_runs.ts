@@ -40,7 +40,9 @@ export async function namedRuns(
   deed: string,
 ): Promise<{ runs: readonly ResolvedRun[]; results: string }> {
   if (args.operands.length === 0) {
-    throw new UsageError(`Cannot ${deed} as no file or folder of experiments is given`);
+    throw new UsageError(
+      `Cannot ${deed} as no file or folder of experiments is given, such as experiments/quickstart.ts`,
+    );
   }
   const options = defined({ limit: positiveInteger(args, "limit"), device: deviceOf(args) });
   const assignments = args.flags.get("set") ?? [];

@@ -15,6 +15,7 @@ import { tokenizeDocument } from "../text/document_tokens.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { ModelSource } from "./model_source.ts";
 import { sha256Of } from "../sha256.ts";
+import { counted } from "../quantities.ts";
 import { visibleText } from "../visible_text.ts";
 
 /** Milliseconds between reports of how far a document has been read. */
@@ -127,7 +128,7 @@ export function noteUnknown(
   if (unknown === 0) return;
   const share = (100 * unknown / ids.length).toPrecision(2);
   output.note(
-    `${what}: ${ids.length} tokens, ${unknown} of them (${
+    `${what}: ${counted(ids.length, "token")}, ${unknown} of them (${
       Number(share)
     } %) unknown to the vocabulary`,
   );

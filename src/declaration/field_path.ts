@@ -4,6 +4,7 @@
 import type { z } from "zod";
 import { rootNode, type SchemaNode } from "./schema_node.ts";
 import { allowedWords } from "../did_you_mean.ts";
+import { counted } from "../quantities.ts";
 
 /** A declaration, its schema, and its name in errors: `an experiment`. */
 export interface Located {
@@ -34,7 +35,7 @@ export function locateField(
     if (Array.isArray(owner) && Number(key) >= owner.length) {
       return {
         path: keys.join("."),
-        reason: `${keys.slice(0, depth).join(".")} has ${owner.length} elements: ` +
+        reason: `${keys.slice(0, depth).join(".")} has ${counted(owner.length, "element")}: ` +
           `current value is ${key}, allowed are integers below ${owner.length}`,
       };
     }

@@ -238,7 +238,7 @@ export function evaluationForm<const Kind extends string, Fields extends z.ZodRa
     z.strictObject({
       kind: z.literal(kind),
       name: slug.exactOptional(),
-      models: z.array(modelSchema()).min(1).readonly().describe("lists of models"),
+      models: z.array(modelSchema()).min(1).readonly().describe("lists of one model or more"),
       batchSize: positiveInteger.exactOptional(),
       contextTokens: positiveInteger.exactOptional(),
       memory: memoryPart.schema.exactOptional(),

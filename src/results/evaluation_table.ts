@@ -171,7 +171,8 @@ export function catalogued(record: RunRecord, catalog: MetricCatalog): Catalogue
 
 function labelsOf(runs: readonly CataloguedRun[]): string[] {
   const scaledDown = runs.some(({ summary }) => summary.scale === "scaled-down");
-  const limits = [...new Set(runs.flatMap(({ summary }) => summary.limit ?? []))];
+  const limits = [...new Set(runs.flatMap(({ summary }) => summary.limit ?? []))]
+    .sort((a, b) => a - b);
   const some = runs.every(({ summary }) => summary.limit !== undefined) ? "" : "some ";
   return [
     ...(scaledDown ? ["scaled-down"] : []),

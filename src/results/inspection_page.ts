@@ -99,9 +99,11 @@ function gain(inspection: Inspection): string {
   const later = texts.map((_, i) => i).slice(contextTokens + 1);
   if (later.length === 0) return "";
   const mean = later.reduce((sum, i) => sum + nats(inspection, i), 0) / later.length;
-  return `After the first window the memory makes a token ${
-    Math.exp(Math.abs(mean)).toFixed(2)
-  } times ${mean >= 0 ? "more" : "less"} likely, in the geometric mean.`;
+  const factor = Math.exp(Math.abs(mean)).toFixed(2);
+  const effect = factor === "1.00"
+    ? "neither more nor less likely"
+    : `${factor} times ${mean > 0 ? "more" : "less"} likely`;
+  return `After the first window the memory makes a token ${effect}, in the geometric mean.`;
 }
 
 function changedTable(inspection: Inspection, kind: "helped" | "hurt"): Html | undefined {

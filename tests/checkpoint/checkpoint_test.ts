@@ -296,8 +296,8 @@ test("loadBackboneWeights() says that there is no such file, and that a folder i
     await assert.rejects(loadBackboneWeights(folder), {
       name: "NotFound",
       message:
-        `Cannot read folder "${folder}" as a checkpoint as "config.json" is missing: expected a folder that ` +
-        `import has written; it reads .pt and safetensors files, and folders of finished runs`,
+        `Cannot read a checkpoint in folder "${folder}" as "config.json" is missing: allowed are folders of ` +
+        `Hugging Face and of "deno task import", which takes finished runs, .pt and safetensors files`,
     });
   }));
 

@@ -1,11 +1,13 @@
 import { exportCommand } from "../../src/commands/export.ts";
 import { initializeBackbone } from "../../src/backbone/initialization.ts";
+import { writeBackboneFolder } from "../../src/checkpoint/folder.ts";
 import { byteCharacters } from "../../src/text/byte_level_bpe.ts";
 import { huggingFaceTensors, writeHuggingFace } from "../checkpoint/huggingface_folder.ts";
 import { generateCommand } from "../../src/commands/generate.ts";
 import { importCommand } from "../../src/commands/import.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
+import { smallBackbone } from "../training/small_training.ts";
 import { execute, recordedOutput } from "./recorded_output.ts";
 import { tinyText, writeTinyRun } from "./tiny_run.ts";
 
@@ -97,11 +99,16 @@ test("generate says what is missing or does not fit", async () => {
     const usage = (message: RegExp) => ({ name: "UsageError", message });
     const input = (message: RegExp) => ({ name: "InputError", message });
     await assert.rejects(run("--run", folder), usage(/neither --document nor --memory/));
-    await assert.rejects(run(...document), usage(/Missing required flag --backbone/));
-    const checkpoint = ["--backbone", `${folder}/b.pt`, "--sidenet", `${folder}/s.pt`];
     await assert.rejects(
-      run(...document, ...checkpoint),
-      usage(/Missing required flag --tokenizer/),
+      run(...document),
+      usage(/Missing required flag --run, or else --backbone/),
+    );
+    const checkpoint = ["--backbone", `${folder}/b.pt`, "--sidenet", `${folder}/s.pt`];
+    await assert.rejects(run(...document, ...checkpoint), input(/b\.pt" as there is no such file/));
+    await writeBackboneFolder(`${folder}/b`, smallBackbone());
+    await assert.rejects(
+      run(...document, "--backbone", `${folder}/b`),
+      usage(/Missing required flag --tokenizer, as no tokenizer lies beside ".*\/b"/),
     );
     await assert.rejects(run("text", ...document), usage(/"text" as it follows no flag/));
     await assert.rejects(
@@ -119,6 +126,10 @@ test("generate says what is missing or does not fit", async () => {
       input(/Cannot read run ".*" as "experiment.json" is missing/),
     );
     await writeTinyRun(`${folder}/run`);
+    await assert.rejects(
+      run(...document, "--run", `${folder}/run`, "--capacity", "15"),
+      usage(/Cannot read --capacity: current value is "15", allowed are integers from 16,/),
+    );
     await assert.rejects(
       run("--document", `${folder}/none.txt`, "--run", `${folder}/run`),
       { name: "InputError" },

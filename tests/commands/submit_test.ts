@@ -51,7 +51,10 @@ async function writeStates(
 }
 
 const wrongArguments: [args: string[], message: RegExp][] = [
-  [[], /^Cannot submit as no file or folder of experiments is given$/],
+  [
+    [],
+    /^Cannot submit as no file or folder of experiments is given, such as experiments\/quickstart\.ts$/,
+  ],
   [[sweep, "--partiton", "gpu"], /--partiton as it is unknown: .*\(did you mean "--partition"\?\)/],
   [
     [sweep, "--time", "2h"],

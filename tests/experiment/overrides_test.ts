@@ -168,7 +168,7 @@ const refused: [assignment: string, message: string][] = [
   ],
   [
     "evaluations.1.split=valid",
-    "Cannot set evaluations.1.split as evaluations has 1 elements: current value is 1, allowed are integers below 1",
+    "Cannot set evaluations.1.split as evaluations has 1 element: current value is 1, allowed are integers below 1",
   ],
   [
     "evaluations.first.split=valid",

@@ -276,7 +276,7 @@ const malformed: Malformed[] = [
     name: "evaluation without models",
     change: { evaluations: [{ ...evaluation, models: [] }] },
     problems: [
-      "evaluations.0.models has a wrong value: current value is [], allowed are lists of models",
+      "evaluations.0.models has a wrong value: current value is [], allowed are lists of one model or more",
     ],
   },
   {

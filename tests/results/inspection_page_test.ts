@@ -27,6 +27,8 @@ test("inspectionPage() has the text and the most changed tokens without its scri
   // exp of the mean over tokens 9 to 18 of ln(0.9/0.015) and ln(0.01/0.2), the others being 0.
   const mean = Math.exp((Math.log(60) + Math.log(0.05)) / 10).toFixed(2);
   assert.match(page, new RegExp(`makes a token ${mean} times more likely`));
+  const equal = inspectionPage({ ...inspection, probabilities: inspection.without });
+  assert.match(equal, /makes a token neither more nor less likely/);
   assert.match(page, /href="#t18">red<\/a><\/th><td>18<\/td><td>90\.0 %<\/td><td>1\.50 %<\/td>/);
   assert.match(page, /Most hurt tokens[\s\S]*href="#t10">has<\/a><\/th><td>10<\/td><td>1\.00 %/);
   assert.match(

@@ -65,10 +65,12 @@ test("formatTables() captions: only the paper's scale goes unlabelled, a limit i
     title({ ...summary, limit: 2 }),
     "## novels (scaled-down, limited to 2 items per evaluation)",
   );
-  const both = [run({ summary }), run({ summary: { ...summary, limit: 2 } })];
+  const some = [undefined, 12, 2].map((limit) =>
+    run({ summary: { ...summary, ...limit && { limit } } })
+  );
   assert.equal(
-    format(both, "md").split("\n")[0],
-    "## novels (scaled-down, some limited to 2 items per evaluation)",
+    format(some, "md").split("\n")[0],
+    "## novels (scaled-down, some limited to 2 or 12 items per evaluation)",
   );
 });
 
