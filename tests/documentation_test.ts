@@ -333,6 +333,8 @@ test("tables of pages list every folder, model under test and architecture", asy
     const cells = await firstCells(page);
     assert.deepEqual(names.filter((name) => !cells.includes(name)), [], page);
   }
+  const rows = await firstCells("docs/models.md");
+  assert.deepEqual(rows, [...new Set(rows)], "each architecture has one row");
   // In words, not in tables.
   for (
     const [page, names] of [["experiments", evaluations.names], ["measuring", evaluations.names], [

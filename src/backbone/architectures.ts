@@ -21,6 +21,7 @@ import { llama } from "./architectures/llama.ts";
 import { longMemGpt2 } from "./architectures/longmem_gpt2.ts";
 import { mistral } from "./architectures/mistral.ts";
 import { mpt } from "./architectures/mpt.ts";
+import { nemotron } from "./architectures/nemotron.ts";
 import { olmo2 } from "./architectures/olmo2.ts";
 import { opt } from "./architectures/opt.ts";
 import { phi } from "./architectures/phi.ts";
@@ -59,6 +60,7 @@ const included: readonly Architecture[] = [
   granite,
   starCoder2,
   stableLm,
+  nemotron,
   helium,
   glm,
   glm4,

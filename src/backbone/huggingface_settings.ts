@@ -275,7 +275,7 @@ export function sourcesByName(names: TensorNames): HuggingFaceFormat["source"] {
       const layout = {
         ...(isTransposed && { transposed: true }),
         ...(rows && { rows }),
-        ...(gainsLessOne && /norm$/.test(part) && { lessOne: true }),
+        ...(gainsLessOne && /norm\.weight$/.test(name) && { lessOne: true }),
       };
       return {
         name: `${index === undefined ? "" : block(Number(index))}${inFile}.${kind}`,

@@ -63,6 +63,7 @@ const settings = new Map<string, readonly Record<string, unknown>[]>([
   ["helium", [{ keyValueHeads: 3 }]],
   ["glm", [{ keyValueHeads: 2, headDim: 8 }]],
   ["glm4", [{ keyValueHeads: 3, headDim: 8, rotatedShare: 0.25 }]],
+  ["nemotron", [{ keyValueHeads: 3, headDim: 8 }]],
   ["phi3", [{
     keyValueHeads: 2,
     headDim: 8,

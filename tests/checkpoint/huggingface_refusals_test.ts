@@ -101,6 +101,13 @@ const refused: Readonly<Record<string, readonly [Config, RegExp][]>> = {
     [{ "num_key_value_heads": 3 }, /heads must be a multiple of keyValueHeads/],
   ],
   helium: [[{ "partial_rotary_factor": 0.5 }, /partial_rotary_factor .*0.5, allowed are 1/]],
+  nemotron: [
+    [
+      { "rope_scaling": { "rope_type": "linear", factor: 2 } },
+      /rope_scaling.rope_type .*"linear", allowed are "default"/,
+    ],
+    [{ "norm_eps": undefined, "layer_norm_eps": 1e-3 }, /layer_norm_eps .*default of norm_eps/],
+  ],
   phi3: [
     [
       { "rope_scaling": { type: "linear", factor: 2 } },
@@ -213,6 +220,10 @@ const same: Readonly<Record<string, readonly Config[]>> = {
   helium: [
     { "attention_bias": false, "mlp_bias": false, "rms_norm_eps": 1e-8 },
     { "rope_theta": undefined, "rope_parameters": { "rope_type": "default", "rope_theta": 1e5 } },
+  ],
+  nemotron: [
+    { "head_dim": 8, "partial_rotary_factor": 0.5, "hidden_act": "relu2", "norm_eps": 1e-5 },
+    { "kv_channels": 8, "ffn_hidden_size": 20, "num_query_groups": 2, "mlp_bias": false },
   ],
   phi3: [
     { "num_key_value_heads": null, "head_dim": null, "rms_norm_eps": 1e-5, "sliding_window": null },
