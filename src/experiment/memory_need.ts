@@ -12,7 +12,6 @@ import { kindOf } from "../evaluation/evaluations.ts";
 import { modelKindOf } from "../evaluation/models.ts";
 import { banksOf, type RememberedBanks } from "../longmem/parts.ts";
 import { sideNetTensorShapes } from "../longmem/sidenet_shape.ts";
-import { attentionSizes, hasChunkAttention } from "../memory/chunk_attention.ts";
 import { capacityChunks, type MemoryConfig } from "../memory/config.ts";
 import { wordsOfVector } from "../memory/packed_vectors.ts";
 import { vectorTableBytes } from "../memory/vector_table.ts";
@@ -110,7 +109,7 @@ export function gpuBankBytes(experiment: ResolvedExperiment, onFile?: BackboneSh
   const { device, memory, adaptation, evaluations } = experiment;
   const shape = backboneShape(experiment) ?? onFile;
   if (shape === undefined || device !== "webgpu") return 0;
-  const own = { ...bankHeads(shape), blocks: [0], several: false };
+  const own = { ...bankHeads(shape), blocks: [0] };
   const banks: number[] = [0];
   if (adaptation && memory) banks.push(bankBytesOnGpu(memory, own, adaptation.batchSize));
   for (const evaluation of evaluations) {
@@ -127,15 +126,14 @@ export function gpuBankBytes(experiment: ResolvedExperiment, onFile?: BackboneSh
   return Math.max(...banks);
 }
 
-/** Banks in the words of `packed_vectors.ts`, or in float32 where graphs read them; of those in files the mean keys. */
+/** Banks in the words of `packed_vectors.ts`; of those in files the mean keys. Those that graphs read are declared as float32. */
 function bankBytesOnGpu(
   config: MemoryConfig,
-  { heads, headDim, blocks, several }: Omit<RememberedBanks, "unshared">,
+  { heads, headDim, blocks }: Pick<RememberedBanks, "heads" | "headDim" | "blocks">,
   rows: number,
 ): number {
   const { storage, place, chunkTokens } = config;
-  const readByGraphs = several || !hasChunkAttention(attentionSizes(config, headDim));
-  const words = wordsOfVector(readByGraphs ? "float32" : storage, headDim);
+  const words = wordsOfVector(storage, headDim);
   const chunks = (config.bank === "shared" ? 1 : rows) * capacityChunks(config);
   const ofChunk = (place === "file" ? 0 : 2 * chunkTokens * words) + headDim + 1;
   return blocks.length * heads * chunks * ofChunk * wordBytes;

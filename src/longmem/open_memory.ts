@@ -2,11 +2,9 @@ import {
   attendBackwardFunction,
   attendFunction,
   attendToVisibleFunction,
-  attentionSizes,
   createChunkAttention,
-  hasChunkAttention,
 } from "../memory/chunk_attention.ts";
-import type { MemoryConfig } from "../memory/config.ts";
+import { type MemoryConfig, retrievedChunks } from "../memory/config.ts";
 import type { OutsideIndex } from "../memory/index/chunk_index.ts";
 import { createHostAttention } from "../memory/host_attention.ts";
 import { MemoryBank } from "../memory/memory_bank.ts";
@@ -71,9 +69,8 @@ export class OpenMemory {
       );
     }
     const sizes = { rows, heads, headDim };
-    const readByGraphs = several || !hasChunkAttention(attentionSizes(config, headDim));
     const banks = blocks.map((block) =>
-      new MemoryBank(device, config, { ...sizes, block, readByGraphs })
+      new MemoryBank(device, config, { ...sizes, block, readByGraphs: several })
     );
     const index = several ? undefined : await followBank(banks[0], device, { seed });
     const attention = several ? undefined : await openAttention(device, banks[0], { softCap });
@@ -230,12 +227,18 @@ async function openAttention(
   { shape, config, storage: { hostTables, gpuTables } }: MemoryBank,
   { softCap }: Pick<OpenMemoryOptions, "softCap">,
 ): Promise<OutsideAttention | undefined> {
-  const sizes = attentionSizes(config, shape.headDim);
-  const options = { ...sizes, masked: config.missingChunks === "masked", softCap };
+  const { chunkTokens, missingChunks } = config;
+  const options = {
+    headDim: shape.headDim,
+    retrievedChunks: retrievedChunks(config),
+    chunkTokens,
+    masked: missingChunks === "masked",
+    softCap,
+  };
   if (hostTables) {
     return { by: "host", functions: createHostAttention(device, hostTables, options) };
   }
-  if (!gpuTables || !hasChunkAttention(sizes)) return;
+  if (!gpuTables) return;
   const functions = await createChunkAttention(device as WebGpuDevice, gpuTables, options);
   return { by: "kernels", functions };
 }

@@ -10,7 +10,6 @@ import { compileKernels, dispatchGroups } from "../runtime/gpu_kernels.ts";
 import { bufferOf, type WebGpuDevice } from "../runtime/webgpu_device.ts";
 import type { GpuTables } from "./bank_storage.ts";
 import code from "./chunk_attention.wgsl" with { type: "text" };
-import { type MemoryConfig, retrievedChunks } from "./config.ts";
 import { emptyScore, type Retrieved } from "./memory_graph.ts";
 import { wordsOfVector } from "./packed_vectors.ts";
 import { storageTypes } from "./stored_range.ts";
@@ -20,33 +19,18 @@ export const attendFunction = "AttendToChunks",
   attendBackwardFunction = "AttendToChunksBackward",
   attendToVisibleFunction = "AttendToVisibleChunks";
 
-/** Most retrieved tokens of a query that the kernels have workgroup memory for. */
-const mostTokens = 2048;
+/** Most retrieved tokens of a query, and most components, that the kernels have workgroup memory for at once. */
+const tileTokens = 2048, mostShared = 1024;
 
-/** Sizes of attention to the chunks of a memory. */
-export interface ChunkAttentionSizes {
+/** How the keys and values of chunks are attended to. */
+export interface ChunkAttentionSettings {
   readonly headDim: number;
   readonly retrievedChunks: number;
   readonly chunkTokens: number;
-}
-
-/** How keys and values of chunks are attended to. */
-export interface ChunkAttentionSettings extends ChunkAttentionSizes {
   /** Whether empty slots do not count; else they have keys and values of zeros. */
   readonly masked: boolean;
   /** Soft cap of the scores of tokens; absent: they have none. */
   readonly softCap?: number | undefined;
-}
-
-/** Those of a memory's heads. */
-export function attentionSizes(config: MemoryConfig, headDim: number): ChunkAttentionSizes {
-  const { chunkTokens } = config;
-  return { headDim, chunkTokens, retrievedChunks: retrievedChunks(config) };
-}
-
-/** Whether {@linkcode createChunkAttention} is made for these sizes; else graphs read keys and values. */
-export function hasChunkAttention(sizes: ChunkAttentionSizes): boolean {
-  return sizes.retrievedChunks * sizes.chunkTokens <= mostTokens && sizes.headDim <= 1024;
 }
 
 /** What {@linkcode attendToChunks} reads, and how. */
@@ -137,7 +121,8 @@ export async function createChunkAttention(
     ...{
       TYPE: storageTypes.indexOf(type),
       W: wordsOfVector(type, D),
-      PADDED: 4 * Math.ceil(D / 4),
+      QUERY: D > mostShared ? 0 : 4 * Math.ceil(D / 4),
+      TILE: Math.min(n * c, tileTokens),
     },
   };
   const module = { file: "chunk_attention.wgsl", code };

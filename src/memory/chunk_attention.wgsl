@@ -16,7 +16,8 @@ override FIRST_ROW: u32;  // of the table; queries whose chunks lie in another o
 override K: u32;
 override TYPE: u32;     // of keys and values: 0 float32, 1 float16, 2 int8
 override W: u32;        // words of a vector
-override PADDED: u32;   // D, rounded up to the numbers of a word
+override QUERY: u32;    // D, rounded up to the numbers of a word; 0 of queries that a workgroup has no memory for
+override TILE: u32;     // tokens whose shares a workgroup has memory for
 override MASKED: bool;  // empty slots do not count
 override EMPTY: f32;
 override WIDTH: u32;    // K, or with a soft cap 2 K
@@ -33,8 +34,8 @@ override CAP: f32;      // 0: there is none
 
 // A workgroup for each query: an invocation computes the scores of some tokens, then some components of the result.
 const threads = 64u;
-var<workgroup> query: array<f32, PADDED>;  // zeros follow
-var<workgroup> shares: array<f32, K>;
+var<workgroup> query: array<f32, QUERY + 1>;  // zeros follow
+var<workgroup> shares: array<f32, TILE>;
 var<workgroup> partial: array<f32, 64>;
 
 // Where a token's key and value begin.
@@ -49,9 +50,17 @@ fn is_elsewhere(row: u32) -> bool {
 }
 
 fn load_query(row: u32, thread: u32) {
-  for (var d = thread; d < D; d += threads) { query[d] = queries[row * D + d]; }
-  for (var d = D + thread; d < PADDED; d += threads) { query[d] = 0.0; }
+  for (var d = thread; d < QUERY; d += threads) { query[d] = query_in_buffer(row, d); }
   workgroupBarrier();
+}
+
+fn query_in_buffer(row: u32, d: u32) -> f32 {
+  return select(0.0, queries[row * D + d], d < D);
+}
+
+fn query_at(row: u32, d: u32) -> f32 {
+  if (QUERY == 0u) { return query_in_buffer(row, d); }
+  return query[d];
 }
 
 // Integer k of a word.
@@ -59,24 +68,25 @@ fn code(word: u32, k: u32) -> f32 {
   return f32(bitcast<i32>(word << (24u - 8u * k)) >> 24u);
 }
 
-// Inner product of the query and the vector that begins at a word of `multiplied`.
-fn product(first: u32) -> f32 {
+// Inner product of the query and vector k of its own in `multiplied`.
+fn product(row: u32, k: u32) -> f32 {
+  let first = place(row, k);
   var sum = 0.0;
   if (TYPE == 0u) {
-    for (var d = 0u; d < D; d++) { sum += query[d] * bitcast<f32>(multiplied[first + d]); }
+    for (var d = 0u; d < D; d++) { sum += query_at(row, d) * bitcast<f32>(multiplied[first + d]); }
     return sum;
   }
   if (TYPE == 1u) {
     for (var w = 0u; w < W; w++) {
       let pair = unpack2x16float(multiplied[first + w]);
-      sum += query[2u * w] * pair.x;
-      sum += query[2u * w + 1u] * pair.y;
+      sum += query_at(row, 2u * w) * pair.x;
+      sum += query_at(row, 2u * w + 1u) * pair.y;
     }
     return sum;
   }
   for (var w = 1u; w < W; w++) {
     let word = multiplied[first + w];
-    for (var k = 0u; k < 4u; k++) { sum += query[4u * (w - 1u) + k] * code(word, k); }
+    for (var k = 0u; k < 4u; k++) { sum += query_at(row, 4u * (w - 1u) + k) * code(word, k); }
   }
   return sum * bitcast<f32>(multiplied[first]);
 }
@@ -120,6 +130,28 @@ fn total(own: f32, thread: u32) -> f32 {
   return result;
 }
 
+// Adds the shares of a tile, of tokens `first` to `end` - 1, to the result.
+fn combine(row: u32, first: u32, end: u32, thread: u32) {
+  workgroupBarrier();
+  for (var d = thread; d < D; d += threads) {
+    var result = 0.0;
+    if (first > 0u) { result = results[row * D + d]; }
+    for (var k = first; k < end; k++) { result += shares[k - first] * component(place(row, k), d); }
+    results[row * D + d] = result;
+  }
+  workgroupBarrier();
+}
+
+// What an invocation keeps for each of its own tokens: in the weights, where they are more than a tile.
+fn keep(row: u32, k: u32, number: f32) {
+  if (K > TILE) { new_weights[row * WIDTH + k] = number; } else { shares[k] = number; }
+}
+
+fn kept(row: u32, k: u32) -> f32 {
+  if (K > TILE) { return new_weights[row * WIDTH + k]; }
+  return shares[k];
+}
+
 @compute @workgroup_size(64)
 fn attend(
   @builtin(workgroup_id) group: vec3u,
@@ -131,32 +163,32 @@ fn attend(
   load_query(row, thread);
   var own = -3.4e38;
   for (var k = thread; k < K; k += threads) {
-    var score = product(place(row, k));
+    var score = product(row, k);
     if (CAP > 0.0) {
       let share = soft_share(score / CAP);
       score = CAP * share;
       new_weights[row * WIDTH + K + k] = 1.0 - share * share;
     }
     if (MASKED && scores[row * N + k / C] < 0.5 * EMPTY) { score += EMPTY; }
-    shares[k] = score;
+    keep(row, k, score);
     own = max(own, score);
   }
   let most = largest(own, thread);
   own = 0.0;
   for (var k = thread; k < K; k += threads) {
-    shares[k] = exp(shares[k] - most);
-    own += shares[k];
+    let share = exp(kept(row, k) - most);
+    keep(row, k, share);
+    own += share;
   }
   let sum = total(own, thread);
-  for (var k = thread; k < K; k += threads) {
-    shares[k] /= sum;
-    new_weights[row * WIDTH + k] = shares[k];
-  }
-  workgroupBarrier();
-  for (var d = thread; d < D; d += threads) {
-    var result = 0.0;
-    for (var k = 0u; k < K; k++) { result += shares[k] * component(place(row, k), d); }
-    results[row * D + d] = result;
+  for (var first = 0u; first < K; first += TILE) {
+    let end = min(first + TILE, K);
+    for (var k = first + thread; k < end; k += threads) {
+      let share = kept(row, k) / sum;
+      shares[k - first] = share;
+      new_weights[row * WIDTH + k] = share;
+    }
+    combine(row, first, end, thread);
   }
 }
 
@@ -171,19 +203,20 @@ fn backward(
   load_query(row, thread);
   var own = 0.0;
   for (var k = thread; k < K; k += threads) {
-    let share = product(place(row, k));
-    shares[k] = share;
+    let share = product(row, k);
+    if (K <= TILE) { shares[k] = share; }
     own += weights[row * WIDTH + k] * share;
   }
   let delta = total(own, thread);
-  for (var k = thread; k < K; k += threads) {
-    shares[k] = weights[row * WIDTH + k] * (shares[k] - delta);
-    if (WIDTH > K) { shares[k] *= weights[row * WIDTH + K + k]; }
-  }
-  workgroupBarrier();
-  for (var d = thread; d < D; d += threads) {
-    var result = 0.0;
-    for (var k = 0u; k < K; k++) { result += shares[k] * component(place(row, k), d); }
-    results[row * D + d] = result;
+  for (var first = 0u; first < K; first += TILE) {
+    let end = min(first + TILE, K);
+    for (var k = first + thread; k < end; k += threads) {
+      var share = shares[k - first];
+      if (K > TILE) { share = product(row, k); }
+      share = weights[row * WIDTH + k] * (share - delta);
+      if (WIDTH > K) { share *= weights[row * WIDTH + K + k]; }
+      shares[k - first] = share;
+    }
+    combine(row, first, end, thread);
   }
 }

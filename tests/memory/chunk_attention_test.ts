@@ -4,10 +4,10 @@ import { gradients } from "../../src/graph/gradients.ts";
 import { mul } from "../../src/graph/ops/mul.ts";
 import { reduceSum } from "../../src/graph/ops/reduce_sum.ts";
 import {
+  attendFunction,
   attendToChunks,
   type ChunkAttentionSettings,
   createChunkAttention,
-  hasChunkAttention,
 } from "../../src/memory/chunk_attention.ts";
 import { createHostAttention } from "../../src/memory/host_attention.ts";
 import { emptyScore } from "../../src/memory/memory_graph.ts";
@@ -19,7 +19,7 @@ import type { Device } from "../../src/runtime/device.ts";
 import type { WebGpuDevice } from "../../src/runtime/webgpu_device.ts";
 import { Random } from "../../src/random.ts";
 import { deviceTest } from "../graph/devices.ts";
-import { assert, assertClose, test } from "../testing.ts";
+import { assert, assertClose } from "../testing.ts";
 
 /** Sizes: rows B, heads H, queries T, components D, chunks n of c tokens, rows R of each of some tables. */
 interface Sizes {
@@ -85,6 +85,9 @@ async function attendsInDoublePrecision(
     { B: 1, H: 2, T: 3, D: 70, n: 17, c: 4, R: 40, tables: 2, masked: true },
     { B: 2, H: 3, T: 5, D: 7, n: 3, c: 2, R: 11, tables: 1, masked: true, softCap: 0.8 },
     { B: 1, H: 2, T: 3, D: 70, n: 17, c: 4, R: 40, tables: 2, masked: false, softCap: 1.5 },
+    // More than a workgroup has memory for.
+    { B: 1, H: 1, T: 2, D: 3, n: 827, c: 5, R: 900, tables: 2, masked: true, softCap: 1.2 },
+    { B: 1, H: 1, T: 1, D: 1030, n: 3, c: 2, R: 9, tables: 1, masked: true },
   ];
   for (const { masked, softCap, ...size } of cases) {
     const settings = { masked, softCap };
@@ -200,8 +203,20 @@ deviceTest(
     }),
 );
 
-test("hasChunkAttention() is false beyond what the kernels have room for", () => {
-  const has = (headDim: number, retrievedChunks: number) =>
-    hasChunkAttention({ headDim, retrievedChunks, chunkTokens: 4 });
-  assert.deepEqual([has(64, 512), has(64, 513), has(1025, 1)], [true, false, false]);
-});
+deviceTest("a query that is no number leaves that before it alone", async (device) => {
+  for (const D of [7, 1030]) {
+    const words = packVectors("int8", new Float32Array(D).fill(1), D);
+    const table = device.tensor(new Int32Array(words.buffer), [1, words.length]);
+    const tables = { keys: [table], values: [table], type: "int8" } as const;
+    const functions = await createChunkAttention(device as WebGpuDevice, tables, {
+      ...{ headDim: D, retrievedChunks: 1, chunkTokens: 1, masked: false },
+    });
+    const queries = Float32Array.from({ length: 2 * D }, (_, i) => i < D ? 0.5 : NaN);
+    const [, weights] = await functions[attendFunction]([
+      device.tensor(queries, [1, 1, 2, D]),
+      device.tensor(new Int32Array(2), [1, 1, 2, 1]),
+      device.tensor(new Float32Array(2), [1, 1, 2, 1]),
+    ]);
+    assert.deepEqual(Array.from(await weights.read() as Float32Array), [1, NaN]);
+  }
+}, { kinds: ["webgpu"] });
