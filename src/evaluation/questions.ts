@@ -16,7 +16,7 @@ import type { MetricKey, MetricLabel } from "../results/metric_catalog.ts";
 import type { SampleRecord } from "../results/records.ts";
 import { type Question, readQuestions } from "../text/questions.ts";
 import { cutSegments } from "../text/segments.ts";
-import type { Tokenizer } from "../text/tokenizer.ts";
+import { encodeFollowing, type Tokenizer } from "../text/tokenizer.ts";
 import {
   answerPrompts,
   chooseLikeliest,
@@ -131,11 +131,13 @@ export function writeQuestions(
 ): QuestionText[] {
   const { bos } = tokenizer.specialIds;
   return [...Map.groupBy(questions, ({ context }) => context)].map(([context, ofText]) => {
+    const encode = (text: string) =>
+      context === "" ? tokenizer.encode(text) : encodeFollowing(tokenizer, text);
     const prepared = ofText.map((question) => ({
       question,
-      ids: tokenizer.encode(form.replaceAll(place, () => question.question)),
+      ids: encode(form.replaceAll(place, () => question.question)),
       answers: (question.choices ?? question.answers.slice(0, 1)).map((answer) =>
-        tokenizer.encode(` ${answer}`)
+        encodeFollowing(tokenizer, ` ${answer}`)
       ),
     }));
     const rooms = prepared.map(({ question, ids, answers }) => {

@@ -209,7 +209,7 @@ function markOf(part: Part): string {
 }
 
 /** Before which texts a Metaspace writes one; older files say it by `add_prefix_space`. */
-function schemeOf(part: Part): unknown {
+export function schemeOf(part: Part): unknown {
   return part.add_prefix_space === false ? "never" : part.prepend_scheme ?? "always";
 }
 

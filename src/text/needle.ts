@@ -7,7 +7,7 @@ import { Draft, drawFact, pick } from "./chronicle/draft.ts";
 import { personRelations, specialIds, wordIds } from "./chronicle/vocabulary.ts";
 import { Random } from "../random.ts";
 import { cutSegments } from "./segments.ts";
-import type { Tokenizer } from "./tokenizer.ts";
+import { encodeFollowing, type Tokenizer } from "./tokenizer.ts";
 import { InputRangeError } from "../errors.ts";
 
 /** A fact in token ids. */
@@ -60,7 +60,7 @@ export function chronicleWording(sentence: SentenceConfig): NeedleWording {
  * there are several, "The pass key of Ada is 71432. Remember it."
  */
 export function englishWording(tokenizer: Tokenizer): NeedleWording {
-  const encode = (text: string) => tokenizer.encode(text);
+  const encode = (text: string) => encodeFollowing(tokenizer, text);
   const fillers = fillerSentences.map((text) => encode(` ${text}`));
   return {
     bos: tokenizer.specialIds.bos,

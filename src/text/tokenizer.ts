@@ -30,6 +30,11 @@ export interface Tokenizer {
   /** Encodes text, without adding special tokens: `<s>` in the text is three characters like any others. */
   encode(text: string): number[];
   /**
+   * Encodes text that follows other text, as an answer follows its question; absent where that is encoded like any other. Some
+   * vocabularies, as Llama 2's, put a space before a text that begins.
+   */
+  encodeFollowing?(text: string): number[];
+  /**
    * Encodes text in which special tokens stand by their names, as chat templates write them; absent where the vocabulary has no
    * names for them.
    */
@@ -61,6 +66,14 @@ export function checkTokenIds(ids: ArrayLike<number>, vocabSize: number, purpose
       );
     }
   }
+}
+
+/** Ids of a text that follows other text. */
+export function encodeFollowing(
+  tokenizer: Pick<Tokenizer, "encode" | "encodeFollowing">,
+  text: string,
+): number[] {
+  return tokenizer.encodeFollowing?.(text) ?? tokenizer.encode(text);
 }
 
 /** The text of a single token; undefined where it stands for none, or is none of the tokenizer's. */

@@ -19,6 +19,7 @@ import {
   type TokenizerDefinition,
 } from "./tokenizer_definition.ts";
 import type { DeclaredSpecials } from "./special_tokens.ts";
+import { schemeOf } from "./library_parts.ts";
 import { InputError, InputRangeError, InputTypeError } from "../errors.ts";
 
 /** How a `tokenizer.json` is to be read. */
@@ -411,8 +412,35 @@ class LibraryTokenizer extends JsonTokenizer {
     return this.encodeWith(this.#model, text);
   }
 
+  encodeFollowing(text: string): number[] {
+    const { normalizer, "pre_tokenizer": cutter } = this.vocabulary.definition.fields;
+    if (!putsSpace(normalizer) && !putsSpace(cutter)) return this.encode(text);
+    // Behind a mark that no token joins to the text.
+    for (const before of [":", "\n"]) {
+      const ids = this.encode(before + text), known = this.encode(before);
+      if (known.every((id, i) => id === ids[i])) return ids.slice(known.length);
+    }
+    return this.encode(text);
+  }
+
   protected override decodeTokens(ids: number[]): string {
     return namingFile(this.vocabulary.definition.name, "use", () => this.#model.decode(ids));
+  }
+}
+
+/** Whether a part puts a space before a text. */
+function putsSpace(part: unknown): boolean {
+  const { type, normalizers, pretokenizers, ...fields } = (part ?? {}) as Record<string, unknown>;
+  const inner = [normalizers, pretokenizers].filter(Array.isArray).flat();
+  switch (type) {
+    case "Prepend":
+      return true;
+    case "Metaspace":
+      return schemeOf(fields) !== "never";
+    case "ByteLevel":
+      return fields.add_prefix_space !== false;
+    default:
+      return inner.some(putsSpace);
   }
 }
 

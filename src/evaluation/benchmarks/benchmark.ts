@@ -13,7 +13,7 @@ import { InputRangeError } from "../../errors.ts";
 import type { MetricKey, MetricLabel } from "../../results/metric_catalog.ts";
 import type { SampleRecord } from "../../results/records.ts";
 import { TokenTexts } from "../../text/token_texts.ts";
-import type { Tokenizer } from "../../text/tokenizer.ts";
+import { encodeFollowing, type Tokenizer } from "../../text/tokenizer.ts";
 import { answerPrompts, chooseLikeliest, longestAnswer, natsOf } from "../answers.ts";
 import { type ModelEvaluation, onceReadOptions, type PromptedItems } from "../evaluation_kind.ts";
 import { differenceOf, type Measure, sumsOver } from "../measure.ts";
@@ -97,12 +97,15 @@ export function writeItems(
   const { bos } = tokenizer.specialIds;
   return items.map((item) => {
     const { name, context, question, choices, maxAnswerTokens } = item;
-    const ids = tokenizer.encode(question);
+    const ids = context === "" ? tokenizer.encode(question) : encodeFollowing(tokenizer, question);
     const answers = choices
-      ? choices.map((choice) => tokenizer.encode(` ${choice}`))
+      ? choices.map((choice) => encodeFollowing(tokenizer, ` ${choice}`))
       : item.scoredBy === "judge"
       ? []
-      : [tokenizer.encode(` ${item.reference ?? item.answers[0]}`).slice(0, maxAnswerTokens)];
+      : [
+        encodeFollowing(tokenizer, ` ${item.reference ?? item.answers[0]}`)
+          .slice(0, maxAnswerTokens),
+      ];
     const longest = longestAnswer(`"${name}"`, answers, { choices, maxAnswerTokens });
     // The last token of an answer is not read; <s> is.
     const window = contextTokens - (longest - 1) - 1;

@@ -34,7 +34,7 @@ import {
   sentenceTaskFormats,
   sentenceTasks,
 } from "../../text/sentence_tasks.ts";
-import { hashOf, type Tokenizer } from "../../text/tokenizer.ts";
+import { encodeFollowing, hashOf, type Tokenizer } from "../../text/tokenizer.ts";
 import type { EvaluationInputs, TokensOf } from "../evaluation_kind.ts";
 import { modelKindOf } from "../models.ts";
 import { drawSeeds, type LabelledEpisode, spreadEvenly } from "../shared/few_shot.ts";
@@ -243,7 +243,9 @@ export function writeSentenceEpisode(
     memory,
     queries,
     labels: format.labels,
-    labelTokens: format.labels.map((word) => Int32Array.from(tokenizer.encode(` ${word}`))),
+    labelTokens: format.labels.map((word) =>
+      Int32Array.from(encodeFollowing(tokenizer, ` ${word}`))
+    ),
     commonestLabel: commonestLabel(format, data.train),
     contentFreePrompt: prompt(contentFreeText),
   };
