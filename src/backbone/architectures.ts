@@ -3,9 +3,11 @@ import { composed, type Kind, Registry } from "../declaration/registry.ts";
 import { allowedWords } from "../did_you_mean.ts";
 import { InputTypeError } from "../errors.ts";
 import type { Architecture } from "./architecture.ts";
+import { arcee } from "./architectures/arcee.ts";
 import { bloom } from "./architectures/bloom.ts";
 import { codeGen } from "./architectures/codegen.ts";
 import { cohere, cohere2 } from "./architectures/cohere.ts";
+import { ernie } from "./architectures/ernie.ts";
 import { falcon } from "./architectures/falcon.ts";
 import { glm, glm4 } from "./architectures/glm.ts";
 import { gemma } from "./architectures/gemma.ts";
@@ -61,6 +63,8 @@ const included: readonly Architecture[] = [
   starCoder2,
   stableLm,
   nemotron,
+  arcee,
+  ernie,
   helium,
   glm,
   glm4,

@@ -64,6 +64,8 @@ const settings = new Map<string, readonly Record<string, unknown>[]>([
   ["glm", [{ keyValueHeads: 2, headDim: 8 }]],
   ["glm4", [{ keyValueHeads: 3, headDim: 8, rotatedShare: 0.25 }]],
   ["nemotron", [{ keyValueHeads: 3, headDim: 8 }]],
+  ["arcee", [{ keyValueHeads: 3 }]],
+  ["ernie4_5", [{ keyValueHeads: 2, headDim: 6 }]],
   ["phi3", [{
     keyValueHeads: 2,
     headDim: 8,

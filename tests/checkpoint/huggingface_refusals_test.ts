@@ -108,6 +108,7 @@ const refused: Readonly<Record<string, readonly [Config, RegExp][]>> = {
     ],
     [{ "norm_eps": undefined, "layer_norm_eps": 1e-3 }, /layer_norm_eps .*default of norm_eps/],
   ],
+  arcee: [[{ "hidden_act": "tanh" }, /hidden_act .*"tanh", allowed are .*"relu2"/]],
   phi3: [
     [
       { "rope_scaling": { type: "linear", factor: 2 } },
@@ -224,6 +225,14 @@ const same: Readonly<Record<string, readonly Config[]>> = {
   nemotron: [
     { "head_dim": 8, "partial_rotary_factor": 0.5, "hidden_act": "relu2", "norm_eps": 1e-5 },
     { "kv_channels": 8, "ffn_hidden_size": 20, "num_query_groups": 2, "mlp_bias": false },
+  ],
+  arcee: [
+    { "head_dim": null, "num_key_value_heads": null, "rms_norm_eps": 1e-5, "hidden_act": "relu2" },
+    { "attention_bias": false, "mlp_bias": false, "tie_word_embeddings": false },
+  ],
+  "ernie4_5": [
+    { "head_dim": null, "num_key_value_heads": 2, "rms_norm_eps": 1e-5, "rope_theta": 500_000 },
+    { "use_bias": false, "tie_word_embeddings": true, "hidden_act": "silu" },
   ],
   phi3: [
     { "num_key_value_heads": null, "head_dim": null, "rms_norm_eps": 1e-5, "sliding_window": null },

@@ -1,0 +1,26 @@
+/** Arcee's AFM: Llama with a plain MLP of squares. */
+import { positiveNumber } from "../../declaration/fields.ts";
+import { activation } from "../decoder.ts";
+import { readActivation } from "../huggingface_settings.ts";
+import { llamaLike, llamaSettings } from "../llama_like.ts";
+
+export const arcee = llamaLike({
+  name: "arcee",
+  settings: llamaSettings.extend({
+    epsilon: positiveNumber.default(1e-5),
+    activation: activation.default("relu-squared"),
+  }),
+  plan: (_shape, { activation, mlpBias }) => ({
+    mlp: { gated: false, activation, bias: mlpBias },
+  }),
+  absentPositions: 4096,
+  readActivation: (config) => readActivation(config, ["hidden_act"], "relu2"),
+  readSettings(config) {
+    const attentionBias = config.flag("attention_bias", false);
+    return {
+      qkvBias: attentionBias,
+      outBias: attentionBias,
+      mlpBias: config.flag("mlp_bias", false),
+    };
+  },
+});
