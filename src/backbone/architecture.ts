@@ -103,6 +103,12 @@ export interface BlockOutputs {
   readonly mlpInput: Value;
 }
 
+/** The head of a backbone. */
+export interface BackboneHead extends LinearHead {
+  /** Factor of the features that it reads; absent: 1. */
+  readonly featureScale?: number | undefined;
+}
+
 /** Role of a tensor, which decides its first values. */
 export type TensorRole = "embeddings" | "head" | "output" | "gain" | "other";
 
@@ -167,7 +173,7 @@ export interface Architecture {
   block(x: Value, weights: Weights, context: BlockContext): BlockOutputs;
   /** Features [N, E] that the head reads, from the stream after the last block. */
   finish(x: Value, weights: Weights, shape: BackboneShape): Value;
-  head(weights: Weights, shape: BackboneShape): LinearHead;
+  head(weights: Weights, shape: BackboneShape): BackboneHead;
   readonly sideNet: SideNetLayers;
   /** How Hugging Face's repositories hold such models; absent: they do not. */
   readonly huggingFace?: HuggingFaceFormat;

@@ -113,7 +113,7 @@ export interface DecoderPlan {
   windowTokens?(block: number): number | undefined;
   /** Factor of the logits; absent: 1. */
   readonly logitScale?: number;
-  /** The same of the logits. */
+  /** Such a soft cap of the logits; absent: they have none. */
   readonly logitSoftCap?: number | undefined;
   /** Whether the head is the table of embeddings. */
   readonly tied: boolean;
@@ -184,11 +184,15 @@ export function decoder<Settings extends z.ZodObject>(
       return plan.embeddingsNorm ? norm(h, weights, "embeddings_norm", plan.norm) : h;
     },
     block: (x, weights, context) => block(x, weights, context, planOf(context.shape)),
-    finish: (x, weights, shape) => finish(x, weights, planOf(shape)),
+    finish: (x, weights, shape) => norm(x, weights, "final_norm", planOf(shape).norm),
     head(weights, shape) {
-      const { tied, headBias, logitSoftCap: softCap } = planOf(shape);
-      const weight = weights(tied ? "embeddings.weight" : "head.weight");
-      return headBias ? { weight, bias: weights("head.bias"), softCap } : { weight, softCap };
+      const { tied, headBias, logitScale: featureScale, logitSoftCap: softCap } = planOf(shape);
+      return {
+        weight: weights(tied ? "embeddings.weight" : "head.weight"),
+        ...(headBias && { bias: weights("head.bias") }),
+        featureScale,
+        softCap,
+      };
     },
     sideNet: sideNetLayers(planOf),
     ...(huggingFace ? { huggingFace } : {}),
@@ -386,12 +390,6 @@ function block(
   };
 }
 
-/** Features [N, E] that the head reads; their scale is that of the logits. */
-function finish(x: Value, weights: Weights, plan: DecoderPlan): Value {
-  const normed = norm(x, weights, "final_norm", plan.norm);
-  return plan.logitScale === undefined ? normed : mul(normed, x.graph.scalar(plan.logitScale));
-}
-
 function decoderPositions(
   graph: Graph,
   heads: number,
@@ -449,6 +447,6 @@ function sideNetLayers(planOf: (shape: BackboneShape) => DecoderPlan): SideNetLa
         ? /^(attention|mlp)_output_norm\./.test(name)
         : /^(attention|mlp)\.out\./.test(name),
     layer: (x, weights, context) => block(x, weights, context, planOf(context.shape)),
-    finish: (x, weights, shape) => finish(x, weights, planOf(shape)),
+    finish: (x, weights, shape) => norm(x, weights, "final_norm", planOf(shape).norm),
   };
 }

@@ -15,6 +15,7 @@ import {
   type LogitBlock,
   logitBlocks,
 } from "../graph/ops/cross_entropy.ts";
+import { mul } from "../graph/ops/mul.ts";
 import { reshape } from "../graph/ops/reshape.ts";
 import { slice } from "../graph/ops/slice.ts";
 import type { Forward, ForwardOptions } from "./network.ts";
@@ -43,8 +44,9 @@ export function buildForward(options: ForwardOptions): Forward {
   const kind = networks.get(network), own = kind.part?.weights;
   const weights = weightInputs(graph, own?.tensors(part, backbone) ?? new Map(), own?.prefix ?? "");
   const states = kind.forward({ graph, tokens, frozen, part, weights, batch, options });
-  const head = architectureOf(backbone).head(frozen, backbone);
-  const features = scoredFeatures(states.features ?? states.backbone.features, options);
+  const { featureScale, ...head } = architectureOf(backbone).head(frozen, backbone);
+  const scored = scoredFeatures(states.features ?? states.backbone.features, options);
+  const features = featureScale === undefined ? scored : mul(scored, graph.scalar(featureScale));
   return { ...states, graph, tokens, head, features };
 }
 

@@ -43,8 +43,8 @@ const settings = new Map<string, readonly Record<string, unknown>[]>([
   ["gpt_bigcode", [{ positions: 64, scaledScores: false }]],
   ["cohere", [{ keyValueHeads: 2, logitScale: 0.5, qkvBias: true }]],
   ["cohere2", [
-    { keyValueHeads: 2, logitScale: 0.5, windowTokens: 4, windowedBlocks: [0, 1, 2] },
-    { logitScale: 0.5, windowTokens: 4, windowedBlocks: [0, 3] },
+    { keyValueHeads: 2, windowTokens: 4, windowedBlocks: [0, 1, 2] },
+    { windowTokens: 4, windowedBlocks: [0, 3] },
   ]],
   ["opt", [{ positions: 64, activation: "gelu" }]],
   ["granite", [{
