@@ -12,6 +12,7 @@ import { falcon } from "./architectures/falcon.ts";
 import { glm, glm4 } from "./architectures/glm.ts";
 import { gemma } from "./architectures/gemma.ts";
 import { gemma2 } from "./architectures/gemma2.ts";
+import { gemma3 } from "./architectures/gemma3.ts";
 import { gpt2 } from "./architectures/gpt2.ts";
 import { gptBigCode } from "./architectures/gpt_bigcode.ts";
 import { gptJ } from "./architectures/gpt_j.ts";
@@ -30,6 +31,7 @@ import { phi } from "./architectures/phi.ts";
 import { phi3 } from "./architectures/phi3.ts";
 import { qwen2 } from "./architectures/qwen2.ts";
 import { qwen3 } from "./architectures/qwen3.ts";
+import { smolLm3 } from "./architectures/smollm3.ts";
 import { stableLm } from "./architectures/stablelm.ts";
 import { starCoder2 } from "./architectures/starcoder2.ts";
 import type { BackboneShape } from "./shape.ts";
@@ -70,6 +72,8 @@ const included: readonly Architecture[] = [
   glm4,
   gemma,
   gemma2,
+  gemma3,
+  smolLm3,
 ];
 
 /** Every architecture by its name, which declarations and checkpoints have. */

@@ -36,9 +36,9 @@ export function gemmaLike<Settings extends z.ZodObject = typeof gemmaSettings>(
     },
     ...member,
     settings: member.settings ?? gemmaSettings as z.ZodObject as Settings,
-    plan: (shape, settings) => ({
+    plan: (shape, settings, parts) => ({
       embeddingScale: Math.sqrt(shape.hiddenDim),
-      ...member.plan?.(shape, settings),
+      ...member.plan?.(shape, settings, parts),
     }),
     readSettings(config, layers) {
       if (config.flag("use_bidirectional_attention", false)) {

@@ -36,6 +36,8 @@ export interface HuggingFaceFormat {
   readonly modelTypes: readonly string[];
   /** Prefix of all names but the head's; files of the bare model lack it. */
   readonly prefix: string;
+  /** Prefixes that stand in its place in some files; absent: there are none. */
+  readonly otherPrefixes?: readonly string[];
   /** Names that the head's weight has, beside the bare model, in one file or another. Beside tied embeddings it may be there: a copy of them. */
   readonly heads: readonly string[];
   /** Sizes from `config.json`. */

@@ -95,6 +95,8 @@ export interface RopeFields {
   readonly absentOriginalPositions?: number;
   /** Scalings that the official code follows; absent: those that most do. */
   readonly scalings?: ScalingNames;
+  /** Kinds of blocks that have rotary positions of their own, of which those of the first are read; absent: all blocks have the same. */
+  readonly kinds?: readonly string[];
 }
 
 /**
@@ -104,7 +106,7 @@ export interface RopeFields {
 export function readRope(config: ConfigReader, fields: RopeFields): RopeSettings {
   const parts = ["rope_parameters", "rope_scaling"].filter((name) =>
     config.value(name) !== undefined
-  ).map((name) => config.part(name));
+  ).map((name) => config.part(name)).flatMap((part) => ofKind(part, fields));
   for (const part of parts) {
     const nested = part.keys().find((key) => {
       const value = part.value(key) ?? 0;
@@ -132,6 +134,12 @@ export function readRope(config: ConfigReader, fields: RopeFields): RopeSettings
   }
   const ropeScaling = scaling === "default" ? undefined : scaling;
   return { ropeTheta, rotatedShare, ...(ropeScaling ? { ropeScaling } : {}) };
+}
+
+/** The fields of the kind of blocks that is read, where those of several stand there; none where it has none. */
+function ofKind(part: ConfigReader, { kinds = [] }: RopeFields): ConfigReader[] {
+  if (!kinds.some((kind) => part.value(kind) !== undefined)) return [part];
+  return part.value(kinds[0]) === undefined ? [] : [part.part(kinds[0])];
 }
 
 /** A positive number that may stand beside the parts, under its own name, and in each, under the newer one. */

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { Architecture } from "./architecture.ts";
 import {
-  nonNegativeIntegers,
+  nonNegativeInteger,
   positiveInteger,
   positiveNumber,
   trueOrFalse,
@@ -20,6 +20,11 @@ import {
 } from "./huggingface_settings.ts";
 import { ropeScaling, rotary, rotatedChannels } from "./rotary.ts";
 import type { BackboneShape } from "./shape.ts";
+
+/** Numbers of blocks, or none. */
+export const blockNumbers = z.array(nonNegativeInteger).readonly().describe(
+  "lists of integers from 0",
+);
 
 /** Settings of the family; each absent one has the value with which most members have it. */
 export const llamaSettings = z.strictObject({
@@ -39,7 +44,7 @@ export const llamaSettings = z.strictObject({
   /** Tokens that a query sees, itself included; absent: all before it. */
   windowTokens: positiveInteger.exactOptional(),
   /** Blocks whose queries see no more than that; absent: all. */
-  windowedBlocks: nonNegativeIntegers.exactOptional(),
+  windowedBlocks: blockNumbers.exactOptional(),
   tied: trueOrFalse.default(false),
 });
 
@@ -54,8 +59,20 @@ export interface LlamaLike<Settings extends z.ZodObject = typeof llamaSettings> 
   readonly name: string;
   /** Its settings: the family's with other defaults, and those of its own; with a `rotatedShare`, as {@linkcode rotatedChannels} has it, it may turn a part of the channels. Absent: the family's. */
   readonly settings?: Settings;
-  /** Parts that are not Llama's. */
-  plan?(shape: BackboneShape, settings: z.output<Settings>): Partial<DecoderPlan>;
+  /** Parts that are not Llama's; `isWindowed` says whether a block has a sliding window. */
+  plan?(
+    shape: BackboneShape,
+    settings: z.output<Settings>,
+    parts: { readonly headDim: number; isWindowed(block: number): boolean },
+  ): Partial<DecoderPlan>;
+  /** Values of `model_type`; absent: its name. */
+  readonly modelTypes?: readonly string[];
+  /** Fields that say its sizes and settings; absent: those of `config.json` itself. */
+  configOf?(config: ConfigReader): ConfigReader;
+  /** Prefixes of names in some of its files, as {@linkcode HuggingFaceFormat} has them. */
+  readonly otherPrefixes?: readonly string[];
+  /** Whether a tensor of its files is of another part of the model. */
+  isUnused?(name: string): boolean;
   /** Names of tensors in its files that are not Llama's, as {@linkcode TensorNames} has them within a block. */
   readonly names?: TensorNames["inner"];
   /** Its fused tensors; absent: there are none. */
@@ -64,14 +81,17 @@ export interface LlamaLike<Settings extends z.ZodObject = typeof llamaSettings> 
   readonly paired?: true;
   /** Whether a block has a sliding window where settings do not name blocks; absent: each has one. */
   isWindowed?(block: number): boolean;
-  /** Heads of keys where `config.json` does not say; absent: as many as of queries. */
+  /** Heads, and tokens of the vocabulary, where `config.json` does not say; absent: it must. */
+  readonly absentHeads?: number;
+  readonly absentVocabSize?: number;
+  /** Heads of keys, likewise; absent: as many as of queries. */
   readonly absentKeyValueHeads?: number;
   /** Channels of a head, likewise; absent: `hidden_size / num_attention_heads`. */
   readonly absentHeadDim?: number;
   /** Positions that it was trained on, likewise; absent: 2048. */
   readonly absentPositions?: number;
   /** What else is different about rotary positions in `config.json`; absent: nothing. */
-  readonly rope?: Pick<RopeFields, "absentOriginalPositions" | "scalings">;
+  readonly rope?: Pick<RopeFields, "absentOriginalPositions" | "scalings" | "kinds">;
   /** Field of the norms' epsilon; absent: `rms_norm_eps`. */
   readonly epsilonField?: string;
   /** Whether gains of norms are stored less 1 in its files. */
@@ -96,6 +116,8 @@ export function llamaLike<Settings extends z.ZodObject = typeof llamaSettings>(
       const settings = declared as CommonSettings, { heads, hiddenDim } = shape;
       const headDim = settings.headDim ?? hiddenDim / heads;
       const { ropeTheta, ropeScaling, rotatedShare = 1, windowTokens, windowedBlocks } = settings;
+      const isWindowed = (block: number) =>
+        windowedBlocks?.includes(block) ?? member.isWindowed?.(block) ?? true;
       return {
         keyValueHeads: settings.keyValueHeads ?? heads,
         headDim,
@@ -108,20 +130,20 @@ export function llamaLike<Settings extends z.ZodObject = typeof llamaSettings>(
         residual: "sequential",
         attentionBias: { qkv: settings.qkvBias, out: settings.outBias },
         mlp: { gated: true, activation: settings.activation, bias: settings.mlpBias },
-        windowTokens: (block) =>
-          windowedBlocks?.includes(block) ?? member.isWindowed?.(block) ?? true
-            ? windowTokens
-            : undefined,
+        windowTokens: (block) => isWindowed(block) ? windowTokens : undefined,
         tied: settings.tied,
-        ...member.plan?.(shape, declared as z.output<Settings>),
+        ...member.plan?.(shape, declared as z.output<Settings>, { headDim, isWindowed }),
       };
     },
     huggingFace: {
-      modelTypes: [name],
+      modelTypes: member.modelTypes ?? [name],
       prefix: "model.",
-      readShape(config) {
+      otherPrefixes: member.otherPrefixes ?? [],
+      readShape(whole) {
+        const config = member.configOf?.(whole) ?? whole;
         const layers = config.layers("num_hidden_layers", "n_layer");
-        const heads = config.size("num_attention_heads", "n_head");
+        const heads = config.optionalSize("num_attention_heads", "n_head") ?? member.absentHeads ??
+          config.size("num_attention_heads");
         const keyValueHeads = config.optionalSize("num_key_value_heads") ??
           (config.has("num_key_value_heads") ? heads : member.absentKeyValueHeads ?? heads);
         const hiddenDim = config.size("hidden_size", "n_embd");
@@ -145,7 +167,8 @@ export function llamaLike<Settings extends z.ZodObject = typeof llamaSettings>(
           hiddenDim,
           heads,
           feedForwardDim: config.size("intermediate_size"),
-          vocabSize: config.size("vocab_size"),
+          vocabSize: config.optionalSize("vocab_size") ?? member.absentVocabSize ??
+            config.size("vocab_size"),
           settings: schema.parse({
             keyValueHeads,
             ...(headDim === undefined || headDim === hiddenDim / heads ? {} : { headDim }),
@@ -187,7 +210,8 @@ export function llamaLike<Settings extends z.ZodObject = typeof llamaSettings>(
         }),
       }),
       heads: ["lm_head.weight"],
-      isUnused: (name) => /(^|\.)rotary_emb\.inv_freq$/.test(name),
+      isUnused: (name) =>
+        /(^|\.)rotary_emb\.inv_freq$/.test(name) || (member.isUnused?.(name) ?? false),
     },
   });
 }
@@ -242,7 +266,7 @@ export function windowSettings(
 }
 
 /** Blocks that `layer_types` gives a sliding window; undefined where it is absent. */
-function readWindowedBlocks(config: ConfigReader, layers: number): number[] | undefined {
+export function readWindowedBlocks(config: ConfigReader, layers: number): number[] | undefined {
   const types = config.value("layer_types");
   if (types === undefined) return undefined;
   const allowed = ["full_attention", "sliding_attention"];

@@ -157,8 +157,13 @@ function shapeInFile(
 }
 
 /** The prefix that the names of a file have: files of the bare model, without its head, have none. */
-function prefixOf({ prefix }: HuggingFaceFormat, tensors: TensorFiles["tensors"]): string {
-  return [...tensors.keys()].some((name) => name.startsWith(prefix)) ? prefix : "";
+function prefixOf(
+  { prefix, otherPrefixes = [] }: HuggingFaceFormat,
+  tensors: TensorFiles["tensors"],
+): string {
+  const names = [...tensors.keys()];
+  return [...otherPrefixes, prefix].find((start) => names.some((name) => name.startsWith(start))) ??
+    "";
 }
 
 /** The open files of a model. */

@@ -29,6 +29,17 @@ export interface SideNetOutputs {
   readonly features: Value;
 }
 
+/**
+ * The block of the backbone whose window and positions layer i has, where those of blocks differ: of those that the layer stands
+ * beside that which has the place of the remembered one, which is the remembered one itself for the layer that reads the memory.
+ */
+function resembledBlock(
+  i: number,
+  { reductionFactor: r, memoryBlock }: Pick<SideNetShape, "reductionFactor" | "memoryBlock">,
+): number {
+  return r * i + memoryBlock % r;
+}
+
 /** Name of a SideNet layer among the layers that attend to the segment. */
 export function sideNetLayerName(i: number): string {
   return `sidenet.${i}`;
@@ -66,7 +77,7 @@ export function sideNetForward(
       const layer = sideNet.layer(hiddenStates[i], weight, {
         shape: shape.backbone,
         batch: options,
-        index: r * i + r - 1,
+        index: resembledBlock(i, shape),
         attend,
         mlpDropout: masks?.mlp,
         across: shape.crossNetworkResidual === false ? undefined : sub(hs[r * i + r], hs[r * i]),

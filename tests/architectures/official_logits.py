@@ -48,21 +48,28 @@ def is_gain(name):
 
 
 def fill(case):
+    # Of a model that sees images, too, only the part that reads text is run, whose names have a prefix in files.
+    written, prefix = case["config"], case.get("prefix", "")
     # Some classes change the objects that they are given.
-    config = getattr(transformers, case["configClass"])(**copy.deepcopy(case["config"]))
+    config = getattr(transformers, case["configClass"])(
+        **copy.deepcopy(written.get("text_config", written))
+    )
     config._attn_implementation = "eager"
     config.use_cache = False
     torch.manual_seed(0)
-    model = getattr(transformers, case["config"]["architectures"][0])(config).double().eval()
+    model_class = case.get("modelClass", written["architectures"][0])
+    model = getattr(transformers, model_class)(config).double().eval()
     tensors, places = {}, set()
     parameters = dict(model.named_parameters())
     for name, tensor in parameters.items():
         if tensor.data_ptr() in places:
             continue  # a head tied to the embeddings
         places.add(tensor.data_ptr())
-        tensors[name] = list(tensor.shape)
+        in_file = prefix + name
+        tensors[in_file] = list(tensor.shape)
+        values = tensor_values(in_file, tensor.shape).astype(numpy.float64)
         with torch.no_grad():
-            tensor.copy_(torch.from_numpy(tensor_values(name, tensor.shape).astype(numpy.float64)))
+            tensor.copy_(torch.from_numpy(values))
     bits = value_bits("tokens", 2 * TOKENS).reshape(2, TOKENS)
     tokens = (3 + bits % (config.vocab_size - 3)).astype(numpy.int64)
     with torch.no_grad():

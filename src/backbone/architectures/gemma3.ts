@@ -1,0 +1,83 @@
+/**
+ * Gemma 3: Gemma 2 without a soft cap of scores, but with a norm of each head's queries and keys, and with faster rotations in blocks
+ * with a sliding window, five of six. Of models that also see images the part that reads text.
+ */
+import { positiveNumber } from "../../declaration/fields.ts";
+import type { ConfigReader } from "../config_reader.ts";
+import { gemmaLike, gemmaSettings, normsOnBothSides } from "../gemma_like.ts";
+import { readWindowedBlocks } from "../llama_like.ts";
+import { rotary } from "../rotary.ts";
+
+/** Kinds of blocks in `config.json`: those that see all tokens before, and those with a window. */
+const kinds = ["full_attention", "sliding_attention"] as const;
+
+/** The sixth block has no window, unless settings say otherwise. */
+const period = 6;
+
+/** Gemma 3. */
+export const gemma3 = gemmaLike({
+  name: "gemma3",
+  settings: gemmaSettings.extend({
+    /** Of blocks without a window, as is their scaling. */
+    ropeTheta: positiveNumber.default(1_000_000),
+    /** The same of blocks with a window, in which nothing is scaled. */
+    windowRopeTheta: positiveNumber.default(10_000),
+    /** Channels by whose root scores are divided; absent: those of a head. */
+    scoreChannels: positiveNumber.exactOptional(),
+    logitSoftCap: positiveNumber.exactOptional(),
+  }),
+  isWindowed: (block) => (block + 1) % period !== 0,
+  plan(_shape, settings, { headDim, isWindowed }) {
+    const { ropeTheta, ropeScaling, windowRopeTheta, scoreChannels, logitSoftCap } = settings;
+    const global = rotary({ ropeTheta, ropeScaling, channels: headDim });
+    const local = rotary({ ropeTheta: windowRopeTheta, channels: headDim });
+    return {
+      norms: "both",
+      queryKeyNorms: "of each head",
+      positions: {
+        ...global,
+        rotation: (block) => (isWindowed(block) ? local : global).rotation(),
+      },
+      ...(scoreChannels !== undefined && { scoreScale: () => scoreChannels ** -0.5 }),
+      logitSoftCap,
+    };
+  },
+  modelTypes: ["gemma3_text", "gemma3"],
+  configOf: (config) => config.has("text_config") ? config.part("text_config") : config,
+  otherPrefixes: ["language_model.model.", "model.language_model."],
+  isUnused: (name) => /(^|\.)(vision_tower|multi_modal_projector)\./.test(name),
+  names: normsOnBothSides,
+  absentHeads: 8,
+  absentVocabSize: 262_208,
+  absentKeyValueHeads: 4,
+  absentPositions: 131_072,
+  rope: { kinds },
+  readSettings(config, layers) {
+    const pattern = config.optionalSize("sliding_window_pattern") ?? period;
+    const windowedBlocks = readWindowedBlocks(config, layers) ??
+      Array.from({ length: layers }, (_, i) => i).filter((i) => (i + 1) % pattern !== 0);
+    const cap = config.positiveNumber("final_logit_softcapping", NaN);
+    return {
+      windowTokens: config.has("sliding_window") ? config.size("sliding_window") : 4096,
+      windowedBlocks,
+      windowRopeTheta: readWindowTheta(config),
+      scoreChannels: config.positiveNumber("query_pre_attn_scalar", 256),
+      ...(Number.isNaN(cap) ? {} : { logitSoftCap: cap }),
+    };
+  },
+});
+
+/** The rotations of blocks with a window, in the older spelling or the newer. */
+function readWindowTheta(config: ConfigReader): number {
+  const older = config.positiveNumber("rope_local_base_freq", 10_000);
+  if (config.value("rope_parameters") === undefined) return older;
+  const ofAll = config.part("rope_parameters");
+  if (!kinds.some((kind) => ofAll.value(kind) !== undefined)) {
+    config.refuse("rope_parameters", `those of ${kinds.join(" and ")}`);
+  }
+  const [, kind] = kinds;
+  if (ofAll.value(kind) === undefined) return older;
+  const part = ofAll.part(kind);
+  if (part.word("rope_type", "default") !== "default") part.refuse("rope_type", '"default"');
+  return part.positiveNumber("rope_theta", older);
+}
