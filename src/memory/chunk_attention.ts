@@ -5,9 +5,8 @@ import { takeQueries } from "../graph/attention_block.ts";
 import { joinBlocks } from "../graph/ops/attention.ts";
 import { queryBlocks } from "../graph/ops/memory_attention.ts";
 import { slice } from "../graph/ops/slice.ts";
-import type { DeviceTensor } from "../runtime/device.ts";
-import { compileKernels, dispatchGroups } from "../runtime/gpu_kernels.ts";
-import { bufferOf, type WebGpuDevice } from "../runtime/webgpu_device.ts";
+import { compileKernels, runKernels } from "../runtime/gpu_kernels.ts";
+import type { WebGpuDevice } from "../runtime/webgpu_device.ts";
 import type { GpuTables } from "./bank_storage.ts";
 import code from "./chunk_attention.wgsl" with { type: "text" };
 import { emptyScore, type Retrieved } from "./memory_graph.ts";
@@ -137,31 +136,14 @@ export async function createChunkAttention(
     compileFor("attend", { MASKED: masked ? 1 : 0, EMPTY: emptyScore, CAP: softCap ?? 0 });
   const attend = await compileAttend(masked);
 
-  function dispatch(
-    pipeline: GPUComputePipeline,
-    rows: number,
-    tensors: Readonly<Record<number, DeviceTensor>>,
-  ): void {
-    const entries = Object.entries(tensors).map(([binding, tensor]) => ({
-      binding: Number(binding),
-      resource: { buffer: bufferOf(tensor), size: 4 * tensor.shape.reduce((a, b) => a * b, 1) },
-    }));
-    const encoder = gpu.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    pass.setPipeline(pipeline);
-    pass.setBindGroup(0, gpu.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
-    dispatchGroups(pass, rows);
-    pass.end();
-    gpu.queue.submit([encoder.finish()]);
-    device.checkErrors();
-  }
-
-  const attendBy = (pipelines: GPUComputePipeline[]): HostFunction => ([q, ids, scores]) => {
+  const attendBy = (kernels: GPUComputePipeline[]): HostFunction => ([q, ids, scores]) => {
     const { B, H, T } = dims(q, "B H T D", { D });
     const o = device.zeros([B, H, T, D]), weights = device.zeros([B, H, T, width]);
-    const tensors = { 0: q, 1: ids, 2: scores, 5: o, 6: weights };
-    pipelines.forEach((pipeline, i) =>
-      dispatch(pipeline, B * H * T, { ...tensors, 3: keys[i], 4: values[i] })
+    const bindings = { 0: q, 1: ids, 2: scores, 5: o, 6: weights };
+    const ofTable = (i: number) => ({ ...bindings, 3: keys[i], 4: values[i] });
+    runKernels(
+      device,
+      kernels.map((kernel, i) => ({ kernel, bindings: ofTable(i), groups: B * H * T })),
     );
     return Promise.resolve([o, weights]);
   };
@@ -173,10 +155,13 @@ export async function createChunkAttention(
     },
     [attendBackwardFunction]: async ([dy, ids, weights]) => {
       const { B, H, T } = dims(dy, "B H T D", { D });
-      const dq = device.zeros([B, H, T, D]), tensors = { 0: dy, 1: ids, 5: dq, 7: weights };
-      for (const [i, pipeline] of (await compileFor("backward")).entries()) {
-        dispatch(pipeline, B * H * T, { ...tensors, 3: values[i], 4: keys[i] });
-      }
+      const dq = device.zeros([B, H, T, D]), bindings = { 0: dy, 1: ids, 5: dq, 7: weights };
+      const ofTable = (i: number) => ({ ...bindings, 3: values[i], 4: keys[i] });
+      const kernels = await compileFor("backward");
+      runKernels(
+        device,
+        kernels.map((kernel, i) => ({ kernel, bindings: ofTable(i), groups: B * H * T })),
+      );
       return [dq];
     },
   };

@@ -1,5 +1,5 @@
 import type { DeviceTensor, ElementCopy } from "../runtime/device.ts";
-import { compileOnce, dispatchGroups } from "../runtime/gpu_kernels.ts";
+import { compileOnce, runKernels } from "../runtime/gpu_kernels.ts";
 import { bufferOf, type WebGpuDevice } from "../runtime/webgpu_device.ts";
 import type { BankShape } from "./bank_shape.ts";
 import { checkChunks, checkSaved } from "./host_storage.ts";
@@ -73,17 +73,14 @@ export function createWebGpuStorage(
     FIRST_WORD: packed === "int8" ? 1 : 0,
     REFUSED_SIZE: refusedBits,
   };
-  const { layout, ...pipelines } = compileOnce(
+  const kernels = compileOnce(
     gpu,
     ["bank.wgsl", constants],
     () => compileBankKernels(gpu, constants),
   );
-  const nothing = [0, 1].map(() =>
-    gpu.createBuffer({ label: "no source", size: 16, usage: GPUBufferUsage.STORAGE })
-  );
 
   function dispatch(
-    kernel: keyof typeof pipelines,
+    kernel: keyof typeof kernels,
     bank: number,
     slots: SlotRange,
     source?: { keys: DeviceTensor; values: DeviceTensor; firstToken: number },
@@ -96,33 +93,11 @@ export function createWebGpuStorage(
       const { start, count: chunks } = slots;
       new Uint32Array(range).set([row, first, count, start, chunks, source?.firstToken ?? 0]);
       new Float32Array(range)[6] = emptyScore;
-      const uniform = gpu.createBuffer({
-        label: "range",
-        size: 32,
-        usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-      });
-      gpu.queue.writeBuffer(uniform, 0, range);
-      const buffers = [
-        uniform,
-        ...[tables.keys, tables.values, tables.meanKeys].map((each) => bufferOf(each[table])),
-        source ? bufferOf(source.keys) : nothing[0],
-        source ? bufferOf(source.values) : nothing[1],
-        refusals,
-      ];
-      const bindGroup = gpu.createBindGroup({
-        layout,
-        entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
-      });
-      const encoder = gpu.createCommandEncoder();
-      const pass = encoder.beginComputePass();
-      pass.setPipeline(pipelines[kernel]);
-      pass.setBindGroup(0, bindGroup);
-      dispatchGroups(pass, Math.ceil(chunks * count * W / 64));
-      pass.end();
-      gpu.queue.submit([encoder.finish()]);
-      uniform.destroy();
+      const written = { 1: tables.keys[table], 2: tables.values[table], 3: tables.meanKeys[table] };
+      const read = source && { 4: source.keys, 5: source.values, 6: refusals };
+      const bindings = { ...written, ...read }, groups = Math.ceil(chunks * count * W / 64);
+      runKernels(device, [{ kernel: kernels[kernel], bindings, groups }], range);
     }
-    device.checkErrors();
   }
 
   function forgive(): void {
@@ -283,7 +258,7 @@ export function createWebGpuStorage(
     },
     dispose() {
       for (const tensor of Object.values(tables).flat()) tensor.dispose();
-      for (const buffer of [...nothing, refusals, refusalsOnHost]) buffer.destroy();
+      for (const buffer of [refusals, refusalsOnHost]) buffer.destroy();
     },
   };
 }
@@ -324,27 +299,14 @@ export function countTables(
   );
 }
 
-/** The kernels of `bank.wgsl`, and the buffers that they bind. */
+/** The kernels of `bank.wgsl`. */
 function compileBankKernels(gpu: GPUDevice, constants: Record<string, number>) {
   const module = gpu.createShaderModule({ label: "bank.wgsl", code });
-  const types = [
-    "uniform",
-    ...["storage", "storage", "storage"] as const,
-    ...["read-only-storage", "read-only-storage"] as const,
-    "storage",
-  ] as const satisfies GPUBufferBindingType[];
-  const layout = gpu.createBindGroupLayout({
-    entries: types.map((type, binding) => ({
-      binding,
-      visibility: GPUShaderStage.COMPUTE,
-      buffer: { type },
-    })),
-  });
-  const pipeline = (entryPoint: string) =>
+  const kernel = (entryPoint: string) =>
     gpu.createComputePipeline({
       label: `bank.wgsl ${entryPoint}`,
-      layout: gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),
+      layout: "auto",
       compute: { module, entryPoint, constants },
     });
-  return { layout, write: pipeline("write"), clear: pipeline("clear") };
+  return { write: kernel("write"), clear: kernel("clear") };
 }

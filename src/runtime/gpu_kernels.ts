@@ -1,3 +1,7 @@
+import { elementCount } from "../tensor.ts";
+import type { DeviceTensor } from "./device.ts";
+import { bufferOf, type WebGpuDevice } from "./webgpu_device.ts";
+
 /** Compiled kernels of each GPU, by their keys: compiling takes long, and a process has one device of a GPU. */
 const compiled = new WeakMap<GPUDevice, Map<string, unknown>>();
 
@@ -24,6 +28,61 @@ const mostGroups = 65_535;
 export function dispatchGroups(pass: GPUComputePassEncoder, groups: number): void {
   const x = Math.min(groups, mostGroups);
   pass.dispatchWorkgroups(x, Math.ceil(groups / x));
+}
+
+/** What a kernel binds, by the numbers of the bindings: tensors of numbers of 32 bits, or buffers. */
+export type Bindings = Readonly<Record<number, DeviceTensor | GPUBuffer>>;
+
+/** Binds them for a kernel whose layout follows from its code. */
+export function bind(gpu: GPUDevice, kernel: GPUComputePipeline, bindings: Bindings): GPUBindGroup {
+  return gpu.createBindGroup({
+    layout: kernel.getBindGroupLayout(0),
+    entries: Object.entries(bindings).map(([binding, bound]) => ({
+      binding: Number(binding),
+      resource: "shape" in bound
+        ? { buffer: bufferOf(bound), size: 4 * elementCount(bound.shape) }
+        : { buffer: bound },
+    })),
+  });
+}
+
+/** A dispatch of a kernel. */
+export interface KernelRun {
+  readonly kernel: GPUComputePipeline;
+  readonly bindings: Bindings;
+  /** Workgroups: so many as {@linkcode dispatchGroups} has it, or along each axis. */
+  readonly groups: number | readonly [x: number, y: number, z: number];
+}
+
+/**
+ * Runs kernels one after the other, in one submission.
+ *
+ * @param uniform Contents of binding 0 of all of them, a multiple of 16 bytes.
+ * @throws Error that the driver has reported.
+ */
+export function runKernels(
+  device: WebGpuDevice,
+  runs: readonly KernelRun[],
+  uniform?: ArrayBuffer,
+): void {
+  const { gpu } = device;
+  const own = uniform && gpu.createBuffer({
+    label: "uniform",
+    size: uniform.byteLength,
+    usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+  });
+  if (own) gpu.queue.writeBuffer(own, 0, uniform);
+  const encoder = gpu.createCommandEncoder(), pass = encoder.beginComputePass();
+  for (const { kernel, bindings, groups } of runs) {
+    pass.setPipeline(kernel);
+    pass.setBindGroup(0, bind(gpu, kernel, own ? { ...bindings, 0: own } : bindings));
+    if (typeof groups === "number") dispatchGroups(pass, groups);
+    else pass.dispatchWorkgroups(...groups);
+  }
+  pass.end();
+  gpu.queue.submit([encoder.finish()]);
+  own?.destroy();
+  device.checkErrors();
 }
 
 /**

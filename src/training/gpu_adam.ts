@@ -1,5 +1,5 @@
 import type { DeviceTensor } from "../runtime/device.ts";
-import { compileKernels, dispatchGroups } from "../runtime/gpu_kernels.ts";
+import { bind, compileKernels, dispatchGroups } from "../runtime/gpu_kernels.ts";
 import { bufferOf, type WebGpuDevice } from "../runtime/webgpu_device.ts";
 import { elementCount } from "../tensor.ts";
 import code from "./adam.wgsl" with { type: "text" };
@@ -41,7 +41,6 @@ export async function createGpuAdam(device: WebGpuDevice, options: StepOptions):
   const { gpu } = device;
   const constants = { update: constantsOf(options) };
   const { update } = await compileKernels(gpu, { file: "adam.wgsl", code }, constants);
-  const layout = update.getBindGroupLayout(0);
   return (updates, { squares, decay }) => {
     const uniforms = new Map<number, GPUBuffer>();
     const uniformOf = (stepSize: number) => {
@@ -62,21 +61,10 @@ export async function createGpuAdam(device: WebGpuDevice, options: StepOptions):
         copies.push(parameter, mean, square);
         continue;
       }
-      const tensors = [squares, gradient, parameter.before, mean.before, square.before];
-      tensors.push(parameter.after, mean.after, square.after);
-      pass.setBindGroup(
-        0,
-        gpu.createBindGroup({
-          layout,
-          entries: [
-            { binding: 0, resource: { buffer: uniformOf(stepSize) } },
-            ...tensors.map((tensor, i) => ({
-              binding: i + 1,
-              resource: { buffer: bufferOf(tensor), size: 4 * elementCount(tensor.shape) },
-            })),
-          ],
-        }),
-      );
+      const bindings = [uniformOf(stepSize), squares, gradient];
+      bindings.push(parameter.before, mean.before, square.before);
+      bindings.push(parameter.after, mean.after, square.after);
+      pass.setBindGroup(0, bind(gpu, update, { ...bindings }));
       dispatchGroups(pass, Math.ceil(elementCount(gradient.shape) / 64));
     }
     pass.end();

@@ -1,7 +1,7 @@
 import { dims } from "../../graph/graph.ts";
 import type { DeviceTensor } from "../../runtime/device.ts";
-import { compileKernels } from "../../runtime/gpu_kernels.ts";
-import { bufferOf, type WebGpuDevice } from "../../runtime/webgpu_device.ts";
+import { compileKernels, runKernels } from "../../runtime/gpu_kernels.ts";
+import type { WebGpuDevice } from "../../runtime/webgpu_device.ts";
 import type { BankShape } from "../bank_shape.ts";
 import { headRuns } from "../head_runs.ts";
 import type { OutsideIndex } from "./chunk_index.ts";
@@ -128,43 +128,21 @@ export async function createExactSearch(
     const ranks = ranksOf(Math.max(...blocks.map((block) => 4 * block.heads * block.queries * P)));
     for (const block of blocks) {
       const { firstHead, firstQuery } = block, keys = meanKeys[block.table];
-      const uniform = gpu.createBuffer({
-        label: "block",
-        size: 16,
-        usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-      });
-      gpu.queue.writeBuffer(uniform, 0, Uint32Array.of(firstHead, firstQuery, block.queries, T));
-      const bind = (kernel: GPUComputePipeline, buffers: Record<number, GPUBuffer>) =>
-        gpu.createBindGroup({
-          layout: kernel.getBindGroupLayout(0),
-          entries: Object.entries(buffers).map(([binding, buffer]) => ({
-            binding: Number(binding),
-            resource: { buffer },
-          })),
-        });
-      const encoder = gpu.createCommandEncoder();
-      const pass = encoder.beginComputePass();
-      pass.setPipeline(score);
-      pass.setBindGroup(
-        0,
-        bind(score, { 0: uniform, 1: bufferOf(queries), 2: bufferOf(keys), 3: ranks }),
-      );
-      pass.dispatchWorkgroups(
-        Math.ceil(block.queries / tile),
-        Math.ceil(tiles / stretches),
-        block.heads * stretches,
-      );
-      pass.setPipeline(choose);
-      pass.setBindGroup(
-        0,
-        bind(choose, { 0: uniform, 4: ranks, 5: bufferOf(ids), 6: bufferOf(scores) }),
-      );
-      pass.dispatchWorkgroups(block.queries, block.heads);
-      pass.end();
-      gpu.queue.submit([encoder.finish()]);
-      uniform.destroy();
+      const uniform = Uint32Array.of(firstHead, firstQuery, block.queries, T).buffer;
+      runKernels(device, [{
+        kernel: score,
+        bindings: { 1: queries, 2: keys, 3: ranks },
+        groups: [
+          Math.ceil(block.queries / tile),
+          Math.ceil(tiles / stretches),
+          block.heads * stretches,
+        ],
+      }, {
+        kernel: choose,
+        bindings: { 4: ranks, 5: ids, 6: scores },
+        groups: [block.queries, block.heads, 1],
+      }], uniform);
     }
-    device.checkErrors();
     return Promise.resolve([ids, scores]);
   }
 
