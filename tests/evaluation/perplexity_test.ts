@@ -350,3 +350,24 @@ test("perplexity reads the first tokens of each document, and counts their words
     ]),
   );
 });
+
+test("perplexity counts no words of two lines as one, where each is a text of its own", async () => {
+  const tokenizer = parseTokenizerJson(
+    formatTokenizerJson(trainByteLevelBpe(["abab abab"], { vocabSize: 261 })),
+  );
+  const whole = tokenizeDocument({ name: "lines", text: "a b\nc\nd\n", sha256: "" }, tokenizer, {
+    lines: "released-code",
+  });
+  const firstTokens = whole.tokens.length - 2; // without the empty pair at the end
+  const evaluation = perplexity.fill(
+    { kind: "perplexity", split: "test", models: ["backbone"], batchSize: 1, firstTokens },
+    { contextTokens: 4 } as never,
+  );
+  const prepared = await perplexity.prepare(evaluation, {
+    texts: { tokenizer, documents: () => Promise.resolve([{ ...whole, gpt2Tokens: 4 }]) },
+  } as never);
+  assert.ok("score" in prepared);
+  const scoring = { signal: new AbortController().signal, report: () => {} };
+  const [{ words }] = await prepared.score(new ReadingModel() as never, scoring);
+  assert.deepEqual([words, whole.words], [4, 4]);
+});

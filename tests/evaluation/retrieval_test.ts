@@ -115,7 +115,7 @@ test("retrieval asks of the first tokens of each document alone", async () => {
     );
     const prepared = await retrieval.prepare(evaluation, {
       texts: {
-        tokenizer: { decode: () => "words" },
+        tokenizer: { decode: () => "words", specialIds: { bos: 0, eos: 2 } },
         documents: () => Promise.resolve([{ name: "a", tokens, words: 1 }]),
       },
     } as never);

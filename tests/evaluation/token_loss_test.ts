@@ -145,7 +145,10 @@ test("token-loss reads the first tokens of each document alone", async () => {
     { contextTokens, corpus: "files" } as never,
   );
   const prepared = await tokenLoss.prepare(evaluation, {
-    texts: { tokenizer: { decode: () => "words" }, documents: () => Promise.resolve(whole) },
+    texts: {
+      tokenizer: { decode: () => "words", specialIds: { bos: 0, eos: 2 } },
+      documents: () => Promise.resolve(whole),
+    },
   } as never);
   assert.ok("score" in prepared);
   const scoring = { signal: new AbortController().signal, report: () => {} };

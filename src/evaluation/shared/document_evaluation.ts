@@ -116,7 +116,7 @@ export function documentItems<
   evaluation: DocumentEvaluation,
   all: readonly Source[],
   { tokenizer, known, score, total = () => all.length }: {
-    readonly tokenizer: Pick<Tokenizer, "decode">;
+    readonly tokenizer: TextDecoding;
     readonly known: (document: Source) => Known;
     readonly score: (
       model: PromptedModel,
@@ -150,11 +150,26 @@ export function documentItems<
 function beginningOf<Source extends TokenizedDocument>(
   document: Source,
   { firstTokens = Infinity }: DocumentEvaluation,
-  tokenizer: Pick<Tokenizer, "decode">,
+  tokenizer: TextDecoding,
 ): Source {
   if (document.tokens.length <= firstTokens) return document;
   const tokens = document.tokens.slice(0, firstTokens);
-  return { ...document, tokens, words: countWords(tokenizer.decode(tokens)) };
+  return { ...document, tokens, words: wordsOf(tokens, tokenizer) };
+}
+
+/** Decodes tokens, and knows those between which texts begin and end. */
+type TextDecoding = Pick<Tokenizer, "decode" | "specialIds">;
+
+/** Words of a document of one text, or of a text for each line: no word is in two of them. */
+function wordsOf(tokens: Int32Array, tokenizer: TextDecoding): number {
+  const { bos, eos } = tokenizer.specialIds;
+  let words = 0;
+  for (let start = 0, i = 0; i <= tokens.length; i++) {
+    if (i < tokens.length && tokens[i] !== bos && tokens[i] !== eos) continue;
+    words += countWords(tokenizer.decode(tokens.subarray(start, i)));
+    start = i + 1;
+  }
+  return words;
 }
 
 /** Which documents they are, and how much of each, in words. */
