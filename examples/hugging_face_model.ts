@@ -58,10 +58,7 @@ export async function readWithMemory(
   if (before < T) {
     throw new Error(`Cannot read ${ids.length} tokens: allowed are ${2 * T + 1} or more`);
   }
-  await rememberDocument(longMem, ids.subarray(0, before), {
-    contextTokens: T,
-    chunkTokens: longMem.memory.chunkTokens,
-  });
+  await rememberDocument(longMem, ids.subarray(0, before), { contextTokens: T });
   const segment = ids.subarray(before, before + T), targets = ids.subarray(before + 1);
   const nats = async (network: "backbone" | "longmem") => {
     const scores = await longMem.score(segment, targets, { network, readOnly: true });

@@ -71,10 +71,7 @@ export async function rememberABook(seed: number): Promise<Recalled> {
 
   // The same by hand: a document into the memory, then text from it.
   await model.resetMemory();
-  await rememberDocument(model, Int32Array.from(tokens.slice(0, read)), {
-    contextTokens,
-    chunkTokens: model.memory.chunkTokens,
-  });
+  await rememberDocument(model, Int32Array.from(tokens.slice(0, read)), { contextTokens });
   const prompt = tokens.slice(read, read + 32);
   const ids: number[] = [];
   const options = { prompt, tokens: 24, contextTokens, temperature: 0 };

@@ -92,15 +92,13 @@ function writeAnother() {
 async function read() {
   const text = element("book").value;
   const ids = Int32Array.from(tokenizer.encode(text)), progress = element("progress");
-  const { chunkTokens } = model.memory;
   progress.max = Math.max(1, ids.length);
   await rememberDocument(model, ids, {
     contextTokens,
-    chunkTokens,
     progress: (tokens) => progress.value = tokens,
   });
   status.textContent = `${model.rememberedTokens[0]} words have been read; the memory holds ${
-    model.memoryFillChunks[0] * chunkTokens
+    model.memoryFillChunks[0] * model.memory.chunkTokens
   }.`;
 }
 

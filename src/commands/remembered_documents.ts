@@ -83,7 +83,7 @@ async function rememberFile(
   const progress = (read: number) => {
     if (read < ids.length) report(read);
   };
-  await reading(() => rememberDocument(model, ids, { contextTokens, chunkTokens, progress }));
+  await reading(() => rememberDocument(model, ids, { contextTokens, progress }));
   const after = chunkTokens * (model.memoryFillChunks[0] ?? 0);
   output.note(memoryText(path, ids.length, { before, after, chunkTokens }));
   const sha256 = sha256Of(text);

@@ -1,6 +1,7 @@
 import { Random } from "../random.ts";
-import { checkCount } from "./pass_checks.ts";
+import { checkCount, checkIds, checkWords } from "./pass_checks.ts";
 import { InputRangeError } from "../errors.ts";
+import type { MemoryConfig } from "../memory/config.ts";
 import { firstNonFinite } from "../tensor.ts";
 import type { LongMemModel } from "./longmem_model.ts";
 
@@ -45,23 +46,23 @@ export function wholeChunks(
  * Writes a document to the memory of a model, segment by segment.
  *
  * @param document Token ids; tokens at its end that fill no chunk are left out, as always.
- * @param options `contextTokens`: tokens of a segment at most, which has whole chunks; `chunkTokens`: tokens of a chunk of the
- * model's memory; `progress`: called after each segment with the number of tokens read so far.
- * @throws RangeError Where one of them is not a positive integer.
+ * @param options `contextTokens`: tokens of a segment at most, which has whole chunks; `progress`: called after each segment with
+ * the number of tokens read so far.
+ * @throws TypeError Where the document is no Int32Array, or RangeError where `contextTokens` is not a positive integer.
  */
 export async function rememberDocument(
-  model: Pick<LongMemModel, "remember">,
+  model: Pick<LongMemModel, "remember"> & { readonly memory: Pick<MemoryConfig, "chunkTokens"> },
   document: Int32Array,
-  { contextTokens, chunkTokens, progress }: {
+  { contextTokens, progress }: {
     contextTokens: number;
-    chunkTokens: number;
     progress?: (tokens: number) => void;
   },
 ): Promise<void> {
   checkCount("remember a document", "contextTokens", contextTokens, 1);
-  checkCount("remember a document", "chunkTokens", chunkTokens, 1);
+  checkIds("remember a document", "it", document);
+  const { chunkTokens } = model.memory;
   const T = wholeChunks({ contextTokens, chunkTokens });
-  for (let start = 0; start + chunkTokens <= document.length; start += T) {
+  for (let start = 0; start < document.length; start += T) {
     await model.remember(document.subarray(start, start + T));
     progress?.(Math.min(start + T, document.length));
   }
@@ -87,7 +88,7 @@ export async function rememberDocument(
  *   device: "cpu",
  * });
  * const document = Int32Array.from({ length: 40 }, (_, t) => 4 + t); // from a tokenizer
- * await rememberDocument(model, document, { contextTokens: 16, chunkTokens: 4 });
+ * await rememberDocument(model, document, { contextTokens: 16 });
  *
  * const ids: number[] = [];
  * const options = { prompt: [0, 5, 6], tokens: 8, contextTokens: 16, seed: 7 };
@@ -111,6 +112,7 @@ export async function* generateTokens(
   model: Pick<LongMemModel, "openWindow">,
   options: GenerateOptions,
 ): AsyncGenerator<GeneratedToken, void> {
+  checkWords("option", Object.keys(options), optionNames);
   const { tokens, contextTokens, promptLogits, end } = options;
   const { temperature = 1, topP = 1, seed = 1, allows = () => true } = options;
   if (!(temperature >= 0 && temperature < Infinity)) {
@@ -125,7 +127,7 @@ export async function* generateTokens(
   }
   checkCount("generate", "tokens", tokens, 0);
   checkCount("generate", "contextTokens", contextTokens, 1);
-  const prompt = Array.from(options.prompt);
+  const prompt = Array.from(options.prompt ?? []);
   if (prompt.length === 0) throw new InputRangeError("Cannot generate as the prompt has no token");
   const random = new Random(`generate/${seed}`);
   const window = model.openWindow({ contextTokens });
@@ -151,6 +153,21 @@ export async function* generateTokens(
     await window.close();
   }
 }
+
+/** The names of all options. */
+const optionNames = Object.keys(
+  {
+    prompt: 0,
+    tokens: 0,
+    contextTokens: 0,
+    temperature: 0,
+    topP: 0,
+    seed: 0,
+    allows: 0,
+    end: 0,
+    promptLogits: 0,
+  } satisfies Record<keyof GenerateOptions, 0>,
+);
 
 function sample(
   logits: Float32Array,

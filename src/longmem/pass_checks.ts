@@ -21,17 +21,23 @@ export function checkWords(
   }
 }
 
+/** @throws TypeError where token ids are of another type. */
+export function checkIds(action: string, name: string, ids: unknown): void {
+  if (ids instanceof Int32Array) return;
+  const current = ids?.constructor?.name ?? String(ids);
+  throw new InputTypeError(
+    `Cannot ${action} as ${name} must be an Int32Array: current is ${current}`,
+  );
+}
+
 /** Checks that tokens are [B, T] and targets the last of each row, all of them of the vocabulary. */
 export function checkTokens(
   tokens: Int32Array,
   targets: Int32Array | undefined,
   { rows, vocabSize }: { rows: number; vocabSize: number },
 ): void {
-  for (const [name, ids] of Object.entries({ tokens, targets: targets ?? tokens })) {
-    if (ids instanceof Int32Array) continue;
-    const current = (ids as unknown)?.constructor?.name ?? String(ids);
-    throw new InputTypeError(`Cannot run as ${name} must be an Int32Array: current is ${current}`);
-  }
+  checkIds("run", "tokens", tokens);
+  if (targets !== undefined) checkIds("run", "targets", targets);
   if (
     !Number.isSafeInteger(rows) || rows < 1 || tokens.length === 0 || tokens.length % rows !== 0
   ) {

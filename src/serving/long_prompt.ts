@@ -62,16 +62,17 @@ export function segmentsOf(
 export async function rememberTokens(
   model: LongMemModel,
   ids: Int32Array,
-  { contextTokens, chunkTokens, signal }:
-    & Pick<ServedModel, "contextTokens" | "chunkTokens">
+  { contextTokens, signal }:
+    & Pick<ServedModel, "contextTokens">
     & { readonly signal: AbortSignal },
 ): Promise<void> {
   const padded = {
+    memory: model.memory,
     remember(segment: Int32Array) {
       signal.throwIfAborted();
       const { tokens, lengths } = padSegment(model, segment, contextTokens);
       return model.remember(tokens, { lengths });
     },
   };
-  await rememberDocument(padded, ids, { contextTokens, chunkTokens });
+  await rememberDocument(padded, ids, { contextTokens });
 }

@@ -127,7 +127,7 @@ async function recordedKeys(
     const { tokens: text } = writeBook(defaultChronicle, `large memory ${book}`);
     const rest = Int32Array.from(text.subarray(0, tokens - read));
     read += rest.length;
-    await rememberDocument(model, rest, { contextTokens: 128, chunkTokens: c });
+    await rememberDocument(model, rest, { contextTokens: 128 });
   }
   const { tokens: question } = writeBook(defaultChronicle, "large memory question");
   await model.forward(Int32Array.from(question.subarray(640, 640 + R)), { readOnly: true });

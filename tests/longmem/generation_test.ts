@@ -23,7 +23,7 @@ async function withModel(use: (model: LongMemModel) => Promise<void>): Promise<v
   try {
     const random = new Random(3);
     const document = Int32Array.from({ length: 90 }, () => 4 + random.below(V - 4));
-    await rememberDocument(model, document, { contextTokens: 32, chunkTokens: 4 });
+    await rememberDocument(model, document, { contextTokens: 32 });
     await use(model);
   } finally {
     await model.close();
@@ -180,28 +180,43 @@ test("generate() refuses options that mean nothing", async () => {
   await assert.rejects(run({ allows: () => false }), /no id is allowed/);
   await assert.rejects(run({ tokens: NaN }), /tokens must be an integer from 0: .* NaN/);
   await assert.rejects(run({ contextTokens: 0 }), /contextTokens must be an integer from 1: .* 0/);
+  await assert.rejects(
+    run({ temprature: 0 }),
+    /^TypeError: Cannot run as option "temprature" is unknown: .* \(did you mean "temperature"\?\)$/,
+  );
 });
 
 test("rememberDocument() cuts segments at chunks, so that tokens are left out at the end alone", async () => {
   const segmentsOf = async (contextTokens: number) => {
     const read: number[][] = [];
     const remember = (tokens: Int32Array) => Promise.resolve(void read.push([...tokens]));
-    await rememberDocument({ remember }, Int32Array.from({ length: 14 }, (_, t) => t), {
-      contextTokens,
-      chunkTokens: 4,
-    });
+    const document = Int32Array.from({ length: 14 }, (_, t) => t);
+    await rememberDocument({ remember, memory: { chunkTokens: 4 } }, document, { contextTokens });
     return read;
   };
   assert.deepEqual(await segmentsOf(11), [[0, 1, 2, 3, 4, 5, 6, 7], [8, 9, 10, 11, 12, 13]]);
-  assert.deepEqual(await segmentsOf(3), [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]);
+  assert.deepEqual(await segmentsOf(3), [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11], [12, 13]]);
 });
+
+test("rememberDocument() counts tokens that fill no chunk, so that the next document begins behind them", () =>
+  withModel(async (model) => {
+    await model.resetMemory();
+    const document = Int32Array.from({ length: 66 }, (_, t) => 4 + t % (V - 4));
+    await rememberDocument(model, document, { contextTokens: 32 });
+    assert.deepEqual([model.rememberedTokens, model.memoryFillChunks], [[66], [16]]);
+  }));
 
 test("rememberDocument() refuses segments of no tokens, with which it would never end", async () => {
   const remember = () => Promise.reject(new Error("asked to remember"));
-  const sizes = { contextTokens: 0, chunkTokens: 4 };
-  await assert.rejects(rememberDocument({ remember }, new Int32Array(9), sizes), {
+  const model = { remember, memory: { chunkTokens: 4 } };
+  await assert.rejects(rememberDocument(model, new Int32Array(9), { contextTokens: 0 }), {
     name: "RangeError",
     message: /remember a document as contextTokens must be an integer from 1: .* 0/,
+  });
+  const ids = [4, 5, 6, 7] as unknown as Int32Array;
+  await assert.rejects(rememberDocument(model, ids, { contextTokens: 4 }), {
+    name: "TypeError",
+    message: "Cannot remember a document as it must be an Int32Array: current is Array",
   });
 });
 

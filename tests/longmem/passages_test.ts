@@ -108,7 +108,7 @@ test("inspectDocument() scores every token as passes do, and leaves the document
     await other.remember(document.slice(start, start + contextTokens));
   }
   await other.resetMemory();
-  await rememberDocument(other, document, { contextTokens, chunkTokens });
+  await rememberDocument(modelOf(other, smallMemory), document, { contextTokens });
   const bytes = await Promise.all([model, other].map((one) => one.memoryBytes()));
   assert.deepEqual(bytes[0], bytes[1]);
   assert.deepEqual([...model.rememberedIds({ start: 8, end: 13 })], [...document.slice(8, 16)]);

@@ -124,7 +124,7 @@ async function memoryOfAFact(): Promise<Uint8Array> {
   });
   const text = "kept Kokund steimip . " + "the pefol of the ridrel zapeed . ".repeat(40);
   const ids = Int32Array.from(tokenizer.encode(text));
-  await rememberDocument(model, ids, { contextTokens: 128, chunkTokens: 4 });
+  await rememberDocument(model, ids, { contextTokens: 128 });
   return await model.memoryBytes({ tokenizer });
 }
 

@@ -122,7 +122,7 @@ npmTest(
   () =>
     withFolder(async (folder) => {
       const unpackedSize = await install(folder);
-      assert.ok(unpackedSize < 2 ** 20, `the package has ${unpackedSize} bytes`);
+      assert.ok(unpackedSize < 1.2e6, `the package has ${unpackedSize} bytes`);
       await compile(folder);
       const script = `import { measure } from "./program.js";
       console.log(JSON.stringify(await measure(JSON.parse(process.argv[2]))));`;

@@ -71,8 +71,7 @@ export async function measure(
   const read = 8 * contextTokens;
   const segment = ids.subarray(read, read + contextTokens);
   const targets = ids.subarray(read + 1, read + 1 + contextTokens);
-  const { chunkTokens } = model.memory;
-  await rememberDocument(model, ids.subarray(0, read), { contextTokens, chunkTokens });
+  await rememberDocument(model, ids.subarray(0, read), { contextTokens });
   const chunks = model.memoryFillChunks;
   const readOnly = true;
   const withMemory = await model.score(segment, targets, { readOnly });

@@ -14,11 +14,11 @@ const question = { prompt: "The cat", max_tokens: 2, temperature: 0, logprobs: 3
 
 /** Log-likelihoods of the question's prompt, which a model that has read a text alone gives. */
 async function ownScores(text: string): Promise<number[]> {
-  const served = await tinyModel(), { model, tokenizer, contextTokens, chunkTokens } = served;
+  const served = await tinyModel(), { model, tokenizer, contextTokens } = served;
   const own = await model.withOwnMemory();
   const document = { name: "text", text, sha256: "" };
   const { tokens } = tokenizeDocument(document, tokenizer, served);
-  await rememberDocument(own, tokens, { contextTokens, chunkTokens });
+  await rememberDocument(own, tokens, { contextTokens });
   const ids = tokenizer.encode(question.prompt);
   const { bos } = tokenizer.specialIds;
   const nll = await own.score(Int32Array.from([bos, ...ids.slice(0, -1)]), Int32Array.from(ids), {
