@@ -26,6 +26,7 @@ import { mistral } from "./architectures/mistral.ts";
 import { mpt } from "./architectures/mpt.ts";
 import { nemotron } from "./architectures/nemotron.ts";
 import { olmo2 } from "./architectures/olmo2.ts";
+import { olmo3 } from "./architectures/olmo3.ts";
 import { opt } from "./architectures/opt.ts";
 import { phi } from "./architectures/phi.ts";
 import { phi3 } from "./architectures/phi3.ts";
@@ -60,6 +61,7 @@ const included: readonly Architecture[] = [
   cohere,
   cohere2,
   olmo2,
+  olmo3,
   phi3,
   granite,
   starCoder2,

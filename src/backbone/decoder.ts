@@ -38,7 +38,7 @@ import { alibiPositions } from "./attention_bias.ts";
 import { causalBias, positionIds } from "./causal_bias.ts";
 import { mergeHeads, splitHeads } from "./heads.ts";
 import type { HuggingFaceFormat } from "./huggingface_format.ts";
-import { rotaryPositions, type Rotation } from "./rotary.ts";
+import { type RotaryPositions, rotaryPositions } from "./rotary.ts";
 import type { BackboneShape } from "./shape.ts";
 
 /** Activations of MLPs. */
@@ -77,15 +77,7 @@ export interface DecoderPlan {
   readonly embeddingsNorm?: boolean;
   readonly positions:
     | { readonly kind: "learned"; readonly count: number }
-    | {
-      readonly kind: "rotary";
-      /** That of a block, of the first channels of a head, two for each frequency; undefined: the block has no positions. */
-      rotation(block: number): Rotation | undefined;
-      /** The longest segment, in tokens, for which it is right; absent: any is. */
-      readonly mostTokens?: number | undefined;
-      /** Why its scaling does not fit the sizes; absent: it does. */
-      readonly problem?: string | undefined;
-    }
+    | RotaryPositions
     | { readonly kind: "alibi"; readonly mostTokens?: undefined };
   /** Whether the MLP reads the stream after the attention, or beside it, where the two may share a norm. */
   readonly residual: "sequential" | "parallel" | "parallel-one-norm";

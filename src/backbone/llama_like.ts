@@ -265,8 +265,20 @@ export function windowSettings(
   return { windowTokens, ...(windowedBlocks ? { windowedBlocks } : {}) };
 }
 
+/** A sliding window that there must be, and the blocks that have it: those that `layer_types` names or else some, or none. */
+export function namedWindows(
+  config: ConfigReader,
+  { layers, isWindowed }: { layers: number; isWindowed: (block: number) => boolean },
+): Required<Pick<MemberSettings, "windowTokens" | "windowedBlocks">> {
+  return {
+    windowTokens: config.has("sliding_window") ? config.size("sliding_window") : 4096,
+    windowedBlocks: readWindowedBlocks(config, layers) ??
+      Array.from({ length: layers }, (_, i) => i).filter(isWindowed),
+  };
+}
+
 /** Blocks that `layer_types` gives a sliding window; undefined where it is absent. */
-export function readWindowedBlocks(config: ConfigReader, layers: number): number[] | undefined {
+function readWindowedBlocks(config: ConfigReader, layers: number): number[] | undefined {
   const types = config.value("layer_types");
   if (types === undefined) return undefined;
   const allowed = ["full_attention", "sliding_attention"];

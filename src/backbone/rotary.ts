@@ -71,6 +71,17 @@ export interface Rotation {
   readonly magnitude: number;
 }
 
+/** Rotary positions of a decoder, as its plan has them. */
+export interface RotaryPositions {
+  readonly kind: "rotary";
+  /** That of a block, of the first channels of a head, two for each frequency; undefined: the block has no positions. */
+  rotation(block: number): Rotation | undefined;
+  /** The longest segment, in tokens, for which it is right; absent: any is. */
+  readonly mostTokens?: number | undefined;
+  /** Why its scaling does not fit the sizes; absent: it does. */
+  readonly problem?: string | undefined;
+}
+
 interface RotaryOptions {
   readonly ropeTheta: number;
   readonly ropeScaling?: RopeScaling | undefined;
@@ -83,14 +94,7 @@ interface RotaryOptions {
  * f_j = theta^(-2j/r), scaled. They are rounded to float32 at each step, as in the official code: position t makes an error t times
  * as large.
  */
-export function rotary(
-  options: RotaryOptions,
-): {
-  kind: "rotary";
-  rotation: () => Rotation;
-  mostTokens: number | undefined;
-  problem: string | undefined;
-} {
+export function rotary(options: RotaryOptions): RotaryPositions & { rotation: () => Rotation } {
   const { ropeTheta, ropeScaling: scaling, channels: r } = options;
   const periods = Array.from(
     { length: Math.ceil(r / 2) },
@@ -109,6 +113,15 @@ export function rotary(
       ? `ropeScaling.factors must be half as many as rotated channels: current numbers are ${scaling.factors.length} and ${r}`
       : undefined,
   };
+}
+
+/** The positions of a decoder whose blocks with a sliding window turn by other frequencies, which fit segments of any length. */
+export function rotaryOfKinds(
+  isWindowed: (block: number) => boolean,
+  { windowed, others }: { windowed: RotaryOptions; others: RotaryOptions },
+): RotaryPositions {
+  const [local, global] = [windowed, others].map(rotary);
+  return { ...global, rotation: (block) => (isWindowed(block) ? local : global).rotation() };
 }
 
 function scaledFrequencies(

@@ -100,6 +100,12 @@ const settings = new Map<string, readonly Record<string, unknown>[]>([
     windowRopeTheta: 50,
   }]],
   ["smollm3", [{ keyValueHeads: 2, unrotatedBlocks: [1] }]],
+  ["olmo3", [{
+    keyValueHeads: 2,
+    windowTokens: 5,
+    windowedBlocks: [0, 3],
+    ropeScaling: yarn,
+  }]],
   ["olmo2", [{ keyValueHeads: 2, headDim: 6 }]],
   ["gpt_neox", [{ rotatedShare: 0.5 }, { parallel: false, rotatedShare: 1, ropeScaling: yarn }]],
 ]);

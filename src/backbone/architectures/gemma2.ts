@@ -2,7 +2,7 @@
 import { positiveNumber } from "../../declaration/fields.ts";
 import type { ConfigReader } from "../config_reader.ts";
 import { gemmaLike, gemmaSettings, normsOnBothSides } from "../gemma_like.ts";
-import { windowSettings } from "../llama_like.ts";
+import { namedWindows } from "../llama_like.ts";
 
 /** A soft cap; null: there is none. */
 const cap = positiveNumber.nullable();
@@ -32,11 +32,7 @@ export const gemma2 = gemmaLike({
     scoreChannels: config.positiveNumber("query_pre_attn_scalar", 256),
     scoreSoftCap: readCap(config, "attn_logit_softcapping", 50),
     logitSoftCap: readCap(config, "final_logit_softcapping", 30),
-    ...windowSettings(config, {
-      windowTokens: config.has("sliding_window") ? config.size("sliding_window") : 4096,
-      layers,
-      isWindowed,
-    }),
+    ...namedWindows(config, { layers, isWindowed }),
   }),
 });
 

@@ -5,8 +5,8 @@
 import { positiveNumber } from "../../declaration/fields.ts";
 import type { ConfigReader } from "../config_reader.ts";
 import { gemmaLike, gemmaSettings, normsOnBothSides } from "../gemma_like.ts";
-import { readWindowedBlocks } from "../llama_like.ts";
-import { rotary } from "../rotary.ts";
+import { namedWindows } from "../llama_like.ts";
+import { rotaryOfKinds } from "../rotary.ts";
 
 /** Kinds of blocks in `config.json`: those that see all tokens before, and those with a window. */
 const kinds = ["full_attention", "sliding_attention"] as const;
@@ -29,15 +29,13 @@ export const gemma3 = gemmaLike({
   isWindowed: (block) => (block + 1) % period !== 0,
   plan(_shape, settings, { headDim, isWindowed }) {
     const { ropeTheta, ropeScaling, windowRopeTheta, scoreChannels, logitSoftCap } = settings;
-    const global = rotary({ ropeTheta, ropeScaling, channels: headDim });
-    const local = rotary({ ropeTheta: windowRopeTheta, channels: headDim });
     return {
       norms: "both",
       queryKeyNorms: "of each head",
-      positions: {
-        ...global,
-        rotation: (block) => (isWindowed(block) ? local : global).rotation(),
-      },
+      positions: rotaryOfKinds(isWindowed, {
+        windowed: { ropeTheta: windowRopeTheta, channels: headDim },
+        others: { ropeTheta, ropeScaling, channels: headDim },
+      }),
       ...(scoreChannels !== undefined && { scoreScale: () => scoreChannels ** -0.5 }),
       logitSoftCap,
     };
@@ -54,12 +52,9 @@ export const gemma3 = gemmaLike({
   rope: { kinds },
   readSettings(config, layers) {
     const pattern = config.optionalSize("sliding_window_pattern") ?? period;
-    const windowedBlocks = readWindowedBlocks(config, layers) ??
-      Array.from({ length: layers }, (_, i) => i).filter((i) => (i + 1) % pattern !== 0);
     const cap = config.positiveNumber("final_logit_softcapping", NaN);
     return {
-      windowTokens: config.has("sliding_window") ? config.size("sliding_window") : 4096,
-      windowedBlocks,
+      ...namedWindows(config, { layers, isWindowed: (block) => (block + 1) % pattern !== 0 }),
       windowRopeTheta: readWindowTheta(config),
       scoreChannels: config.positiveNumber("query_pre_attn_scalar", 256),
       ...(Number.isNaN(cap) ? {} : { logitSoftCap: cap }),

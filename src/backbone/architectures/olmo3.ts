@@ -1,0 +1,37 @@
+/**
+ * OLMo 3: OLMo 2 with a sliding window in three of four blocks, in which no positions are scaled: so it was trained, and so the official
+ * code of its release computes.
+ */
+import { positiveNumber } from "../../declaration/fields.ts";
+import { llamaLike, llamaSettings, namedWindows } from "../llama_like.ts";
+import { rotaryOfKinds } from "../rotary.ts";
+
+/** The fourth block has no window, unless settings say otherwise. */
+const isWindowed = (block: number) => (block + 1) % 4 !== 0;
+
+/** OLMo 3. */
+export const olmo3 = llamaLike({
+  name: "olmo3",
+  settings: llamaSettings.extend({ epsilon: positiveNumber.default(1e-5) }),
+  isWindowed,
+  plan: (_shape, { ropeTheta, ropeScaling }, { headDim, isWindowed }) => ({
+    norms: "after",
+    queryKeyNorms: "of all heads",
+    positions: rotaryOfKinds(isWindowed, {
+      windowed: { ropeTheta, channels: headDim },
+      others: { ropeTheta, ropeScaling, channels: headDim },
+    }),
+  }),
+  names: {
+    "attention_output_norm": "post_attention_layernorm",
+    "mlp_output_norm": "post_feedforward_layernorm",
+  },
+  readSettings(config, layers) {
+    const attentionBias = config.flag("attention_bias", false);
+    return {
+      qkvBias: attentionBias,
+      outBias: attentionBias,
+      ...namedWindows(config, { layers, isWindowed }),
+    };
+  },
+});
