@@ -18,7 +18,7 @@ import type { ResolvedExperiment } from "./declaration.ts";
 import { type DeclaredTraining, trainingsOf } from "./trainings.ts";
 import { adaptedTensors } from "../training/adaptation.ts";
 import { isThere } from "../files.ts";
-import { backboneTensorShapes } from "../backbone/architectures.ts";
+import { architectureOf, backboneTensorShapes } from "../backbone/architectures.ts";
 
 /** Estimated cost of a run; fields that depend on a file that has not been read are undefined. */
 export interface Estimate {
@@ -59,9 +59,9 @@ export async function estimateRun(experiment: ResolvedExperiment): Promise<Estim
   const backboneParameters = shape && countParameters(shape, backboneTensorShapes);
   const sidenetParameters = sidenetShape &&
     countParameters(sidenetShape, (sidenet) => sideNetTensorShapes(sidenet, shape));
-  // 2 operations a parameter and token; looking up an embedding is none.
+  // 2 operations a parameter and token.
   const forward = shape && {
-    backbone: 2 * (backboneParameters! - shape.vocabSize * shape.hiddenDim),
+    backbone: 2 * (countMatrices(shape) + headSize(shape)),
     ...(sidenetParameters !== undefined && { sidenet: 2 * sidenetParameters }),
   };
   return {
@@ -103,20 +103,33 @@ interface NetworkShapes {
   readonly sideNet: SideNetShape | undefined;
 }
 
-/** Floating-point operations a token of a training, without attention and retrieval; looking up an embedding is none. */
+/** Numbers of the head's matrix, which may be a table of embeddings. */
+function headSize({ vocabSize, hiddenDim }: BackboneShape): number {
+  return vocabSize * hiddenDim;
+}
+
+/** Parameters of a backbone without the head's matrix and tables of embeddings: looking up an embedding is no operation. */
+function countMatrices(backbone: BackboneShape): number {
+  const { roleOf } = architectureOf(backbone);
+  return countParameters(backbone, (shape) => {
+    const tensors = [...backboneTensorShapes(shape)];
+    return new Map(tensors.filter(([name]) => !["embeddings", "head"].includes(roleOf(name))));
+  });
+}
+
+/** Floating-point operations a token of a training, without attention and retrieval. */
 function operationsPerToken(
   { adaptation }: DeclaredTraining,
   { backbone, sideNet }: NetworkShapes,
 ): number | undefined {
   if (!backbone) return undefined;
-  const head = backbone.vocabSize * backbone.hiddenDim;
-  const matrices = countParameters(backbone, backboneTensorShapes) - head;
+  const head = headSize(backbone), matrices = countMatrices(backbone);
   // Forward twice a parameter, backward twice as many.
-  if (!adaptation) return 3 * 2 * matrices;
+  if (!adaptation) return 3 * 2 * (matrices + head);
   const trained = sideNet &&
     countParameters(sideNet, (sideNet) => adaptedTensors(adaptation, sideNet, backbone));
   // The frozen backbone runs forward without its head; the head runs forward, and backward to its input only.
-  return trained && 2 * (matrices - head) + 4 * head + adaptation.operationsPerParameter * trained;
+  return trained && 2 * matrices + 4 * head + adaptation.operationsPerParameter * trained;
 }
 
 /** Key of all declared values that determine the weights of a training. */

@@ -73,6 +73,24 @@ test("estimateRun() counts the operations of a step of the measured configuratio
   assert.ok(Math.abs(operations! / tokens / expected - 1) < 0.01);
 });
 
+test("estimateRun() counts the same operations whether the head is the table of embeddings or not", async () => {
+  for (const architecture of ["llama", "opt"]) {
+    const costs = [false, true].map(async (tied) => {
+      const { backboneParameters, trainings, evaluations } = await estimate({
+        tokenizer: { kind: "chronicle" },
+        corpus: { kind: "chronicle" },
+        backbone: { ...small.backbone, architecture, settings: { tied } },
+      });
+      const operations = [...trainings, ...evaluations].map(({ operations }) => operations);
+      return { parameters: backboneParameters!, operations };
+    });
+    const [own, shared] = await Promise.all(costs);
+    assert.equal(own.parameters - shared.parameters, 322 * small.backbone.hiddenDim);
+    assert.deepEqual(shared.operations, own.operations);
+    assert.ok(own.operations.every((count) => count! > 0));
+  }
+});
+
 test("estimateRun() counts the training of a Memorizing Transformer where one is asked for", async () => {
   const { trainings } = await estimate({
     tokenizer: { kind: "bpe", vocabSize: 8192 },
