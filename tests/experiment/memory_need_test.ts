@@ -31,7 +31,8 @@ const tooLarge: readonly (readonly [base: Experiment, path: string, value: numbe
   [small, "backbone.training.batchSize", 1e8],
   [small, "backbone.training.contextTokens", 1e8],
   [small, "adaptation.batchSize", 1e8],
-  [small, "tokenizer.vocabSize", 1e9],
+  // As many tokens as a declaration may have.
+  [{ ...small, backbone: { ...small.backbone, hiddenDim: 2048 } }, "tokenizer.vocabSize", 2 ** 20],
   [small, "memory.capacityTokens", 1e9],
   [small, "memory.capacityTokens", Number.MAX_SAFE_INTEGER],
   [
