@@ -8,6 +8,7 @@ import { bloom } from "./architectures/bloom.ts";
 import { codeGen } from "./architectures/codegen.ts";
 import { cohere, cohere2 } from "./architectures/cohere.ts";
 import { ernie } from "./architectures/ernie.ts";
+import { exaone4 } from "./architectures/exaone4.ts";
 import { falcon } from "./architectures/falcon.ts";
 import { glm, glm4 } from "./architectures/glm.ts";
 import { gemma } from "./architectures/gemma.ts";
@@ -69,6 +70,7 @@ const included: readonly Architecture[] = [
   nemotron,
   arcee,
   ernie,
+  exaone4,
   helium,
   glm,
   glm4,

@@ -66,6 +66,12 @@ const settings = new Map<string, readonly Record<string, unknown>[]>([
   ["nemotron", [{ keyValueHeads: 3, headDim: 8 }]],
   ["arcee", [{ keyValueHeads: 3 }]],
   ["ernie4_5", [{ keyValueHeads: 2, headDim: 6 }]],
+  ["exaone4", [{
+    keyValueHeads: 3,
+    windowTokens: 5,
+    windowedBlocks: [0, 2, 3],
+    unrotatedBlocks: [1],
+  }]],
   ["phi3", [{
     keyValueHeads: 2,
     headDim: 8,

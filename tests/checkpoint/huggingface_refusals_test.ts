@@ -109,6 +109,13 @@ const refused: Readonly<Record<string, readonly [Config, RegExp][]>> = {
     [{ "norm_eps": undefined, "layer_norm_eps": 1e-3 }, /layer_norm_eps .*default of norm_eps/],
   ],
   arcee: [[{ "hidden_act": "tanh" }, /hidden_act .*"tanh", allowed are .*"relu2"/]],
+  exaone4: [
+    [{ "layer_types": ["full_attention"] }, /layer_types .*allowed are 4 of "full_attention"/],
+    [
+      { "sliding_window_pattern": "LLLG" },
+      /sliding_window_pattern must be a positive integer: current value is "LLLG"/,
+    ],
+  ],
   phi3: [
     [
       { "rope_scaling": { type: "linear", factor: 2 } },
@@ -233,6 +240,13 @@ const same: Readonly<Record<string, readonly Config[]>> = {
   "ernie4_5": [
     { "head_dim": null, "num_key_value_heads": 2, "rms_norm_eps": 1e-5, "rope_theta": 500_000 },
     { "use_bias": false, "tie_word_embeddings": true, "hidden_act": "silu" },
+  ],
+  exaone4: [
+    { "sliding_window": 4096, "sliding_window_pattern": 4, "rms_norm_eps": 1e-5 },
+    {
+      "sliding_window_pattern": "LLLG",
+      "layer_types": [...Array(3).fill("sliding_attention"), "full_attention"],
+    },
   ],
   phi3: [
     { "num_key_value_heads": null, "head_dim": null, "rms_norm_eps": 1e-5, "sliding_window": null },
