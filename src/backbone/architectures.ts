@@ -26,6 +26,7 @@ import { longMemGpt2 } from "./architectures/longmem_gpt2.ts";
 import { mistral } from "./architectures/mistral.ts";
 import { mpt } from "./architectures/mpt.ts";
 import { nemotron } from "./architectures/nemotron.ts";
+import { olmo } from "./architectures/olmo.ts";
 import { olmo2 } from "./architectures/olmo2.ts";
 import { olmo3 } from "./architectures/olmo3.ts";
 import { opt } from "./architectures/opt.ts";
@@ -61,6 +62,7 @@ const included: readonly Architecture[] = [
   mpt,
   cohere,
   cohere2,
+  olmo,
   olmo2,
   olmo3,
   phi3,

@@ -66,8 +66,8 @@ export interface DecoderPlan {
   readonly norm: {
     readonly kind: "layer" | "rms";
     readonly epsilon: number;
-    /** Whether there is a bias; absent: of LayerNorms there is. */
-    readonly bias?: boolean;
+    /** What multiplies its values, and what is added to them; absent: a gain, of LayerNorms a bias, too. */
+    readonly learned?: "gain and bias" | "gain" | "nothing";
   };
   /** Whether norms stand before attention and MLP, after them, where their outputs are not yet added to the stream, or both; absent: before. */
   readonly norms?: "before" | "after" | "both";
@@ -218,9 +218,11 @@ function normPlaces({ norms = "before" }: DecoderPlan): { before: boolean; after
   return { before: norms !== "after", after: norms !== "before" };
 }
 
-/** Whether a norm has a bias. */
-function hasBias({ kind, bias = kind === "layer" }: DecoderPlan["norm"]): boolean {
-  return bias;
+/** Whether a norm has a gain and a bias. */
+function learnedOf(
+  { kind, learned = kind === "layer" ? "gain and bias" : "gain" }: DecoderPlan["norm"],
+): { gain: boolean; bias: boolean } {
+  return { gain: learned !== "nothing", bias: learned === "gain and bias" };
 }
 
 /** Shapes of the tensors of a norm. */
@@ -230,8 +232,9 @@ function addNorm(
   size: number,
   norm: DecoderPlan["norm"],
 ): void {
-  shapes.set(`${name}.weight`, [size]);
-  if (hasBias(norm)) shapes.set(`${name}.bias`, [size]);
+  const { gain, bias } = learnedOf(norm);
+  if (gain) shapes.set(`${name}.weight`, [size]);
+  if (bias) shapes.set(`${name}.bias`, [size]);
 }
 
 /** Shapes of the tensors of a block, by their names within it. */
@@ -294,17 +297,14 @@ function norm(
   name: string,
   plan: DecoderPlan["norm"],
 ): Value {
-  const { kind, epsilon } = plan;
+  const { kind, epsilon } = plan, learned = learnedOf(plan), E = x.shape[x.rank - 1];
+  const all = (value: number) => x.graph.constant(new Float32Array(E).fill(value), [E]);
+  const gain = learned.gain ? weights(`${name}.weight`) : all(1);
   switch (kind) {
-    case "layer": {
-      const E = x.shape[x.rank - 1];
-      const bias = hasBias(plan)
-        ? weights(`${name}.bias`)
-        : x.graph.constant(new Float32Array(E), [E]);
-      return layerNorm(x, weights(`${name}.weight`), bias, epsilon);
-    }
+    case "layer":
+      return layerNorm(x, gain, learned.bias ? weights(`${name}.bias`) : all(0), epsilon);
     case "rms":
-      return rmsNorm(x, weights(`${name}.weight`), epsilon);
+      return rmsNorm(x, gain, epsilon);
     default:
       return kind satisfies never;
   }

@@ -266,15 +266,13 @@ async function readBareSideNet(
 ): Promise<LoadedSideNet> {
   using file = await openSafetensors(path);
   const { sideNet } = architectureOf(backbone);
-  const [finalNorm] = sideNet.finalTensors(backbone).keys();
-  const layerNorm = [...sideNet.layerTensors(backbone, { reads: false }).keys()]
-    .find((name) => sideNet.isGain(name))!;
-  const prefix = findPrefix(file, "decoder.", finalNorm);
-  const layers = countLayers(file, (i) => prefix + layerPrefix(i) + layerNorm);
+  const [first] = sideNet.layerTensors(backbone, { reads: false }).keys();
+  const prefix = findPrefix(file, "decoder.", layerPrefix(0) + first);
+  const layers = countLayers(file, (i) => prefix + layerPrefix(i) + first);
   if (layers === 0) {
     throw new InputTypeError(
       `Cannot read a SideNet from "${path}" as the official names are missing: expected ` +
-        `"[decoder.]${layerPrefix(0)}${layerNorm}" and so on, found ${names(file)}`,
+        `"[decoder.]${layerPrefix(0)}${first}" and so on, found ${names(file)}`,
     );
   }
   const memoryBlock = given.memoryBlock ?? recordedSize(file, "memoryBlock");

@@ -112,6 +112,7 @@ const settings = new Map<string, readonly Record<string, unknown>[]>([
     windowedBlocks: [0, 3],
     ropeScaling: yarn,
   }]],
+  ["olmo", [{ keyValueHeads: 2, projectionLimit: 0.9 }]],
   ["olmo2", [{ keyValueHeads: 2, headDim: 6 }]],
   ["gpt_neox", [{ rotatedShare: 0.5 }, { parallel: false, rotatedShare: 1, ropeScaling: yarn }]],
 ]);

@@ -231,7 +231,7 @@ test("loadSideNetWeights() refuses what does not fit the backbone or the request
     await writeSafetensors(path, backboneWeights);
     await assert.rejects(
       loadSideNetWeights(path, backboneShape, { shape: { memoryBlock: 3 } }),
-      /official names are missing: expected "\[decoder\.\]layers\.0\.ln_1\.weight"/,
+      /official names are missing: expected "\[decoder\.\]layers\.0\.self_attn\.k_proj\.weight"/,
     );
   }));
 

@@ -146,9 +146,12 @@ const refused: Readonly<Record<string, readonly [Config, RegExp][]>> = {
       /partial_rotary_factor .*1.5, allowed are numbers above 0, up to 1/,
     ],
   ],
+  olmo: [
+    [{ "clip_qkv": 0 }, /clip_qkv must be a positive number: current value is 0/],
+    [{ "partial_rotary_factor": 0.5 }, /partial_rotary_factor .*0.5, allowed are 1/],
+  ],
   opt: [
     [{ "do_layer_norm_before": false }, /do_layer_norm_before .*false, allowed are true/],
-    [{ "layer_norm_elementwise_affine": false }, /elementwise_affine .*false, allowed are true/],
     [{ "_remove_final_layer_norm": true }, /_remove_final_layer_norm .*true, allowed are false/],
     [{ "word_embed_proj_dim": 16 }, /word_embed_proj_dim .*16, allowed are 24, as hidden_size/],
     [{ "activation_function": "tanh" }, /activation_function .*"tanh", allowed are .*"relu"/],

@@ -20,7 +20,7 @@ const settings = llamaSettings.extend({
 const common = {
   settings,
   plan: (_shape, { epsilon, logitScale }) => ({
-    norm: { kind: "layer", epsilon, bias: false },
+    norm: { kind: "layer", epsilon, learned: "gain" },
     residual: "parallel-one-norm",
     logitScale,
   }),

@@ -22,7 +22,7 @@ export const mpt = decoder({
     return {
       keyValueHeads: heads,
       headDim,
-      norm: { kind: "layer", epsilon, bias: false },
+      norm: { kind: "layer", epsilon, learned: "gain" },
       positions: { kind: "alibi" },
       scoreScale: () => scoreScale ?? headDim ** -0.5,
       projectionLimit,

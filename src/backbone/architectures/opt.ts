@@ -10,6 +10,8 @@ const settings = z.strictObject({
   activation: activation.default("relu"),
   /** Biases of all linear maps but the head. */
   bias: trueOrFalse.default(true),
+  /** Whether norms have gains and biases. */
+  learnedNorms: trueOrFalse.default(true),
   tied: trueOrFalse.default(true),
 });
 
@@ -41,10 +43,10 @@ const named = sourcesByName({
 export const opt = decoder({
   name: "opt",
   settings,
-  plan: ({ heads, hiddenDim }, { positions, activation, bias, tied }) => ({
+  plan: ({ heads, hiddenDim }, { positions, activation, bias, learnedNorms, tied }) => ({
     keyValueHeads: heads,
     headDim: hiddenDim / heads,
-    norm: { kind: "layer", epsilon },
+    norm: { kind: "layer", epsilon, learned: learnedNorms ? "gain and bias" : "nothing" },
     positions: { kind: "learned", count: positions },
     residual: "sequential",
     attentionBias: { qkv: bias, out: bias },
@@ -56,10 +58,7 @@ export const opt = decoder({
     prefix: "model.",
     readShape(config) {
       const hiddenDim = config.size("hidden_size");
-      const required = { "do_layer_norm_before": true, "layer_norm_elementwise_affine": true };
-      for (const [name, value] of Object.entries(required)) {
-        if (config.flag(name, value) !== value) config.refuse(name, `${value}`);
-      }
+      if (!config.flag("do_layer_norm_before", true)) config.refuse("do_layer_norm_before", "true");
       if (config.flag("_remove_final_layer_norm", false)) {
         config.refuse("_remove_final_layer_norm", "false");
       }
@@ -77,6 +76,7 @@ export const opt = decoder({
           positions: config.size("max_position_embeddings"),
           activation: readActivation(config, ["activation_function"], "relu"),
           bias: config.flag("enable_bias", true),
+          learnedNorms: config.flag("layer_norm_elementwise_affine", true),
           tied: config.flag("tie_word_embeddings", true),
         },
       };
