@@ -161,6 +161,11 @@ test("What Gemma's models cannot be here is named", async () => {
       { "rope_parameters": { "full_attention": { "rope_theta": 5 } }, "rope_theta": 6 },
       /rope_parameters.full_attention.rope_theta .*5, allowed are 6/,
     ],
+    [
+      { "model_type": "gemma3", "text_config": gemma3 },
+      { "tie_word_embeddings": false },
+      /tie_word_embeddings .*false, allowed are true, as text_config says/,
+    ],
     [gemma2, { "sliding_window": null }, /sliding_window is missing/],
     [gemma2, { "attn_logit_softcapping": 0 }, /attn_logit_softcapping must be a positive number/],
     [gemma2, { "query_pre_attn_scalar": -1 }, /query_pre_attn_scalar must be a positive number/],

@@ -41,7 +41,14 @@ export const gemma3 = gemmaLike({
     };
   },
   modelTypes: ["gemma3_text", "gemma3"],
-  configOf: (config) => config.has("text_config") ? config.part("text_config") : config,
+  configOf(config) {
+    if (!config.has("text_config")) return config;
+    const part = config.part("text_config"), tied = part.flag("tie_word_embeddings", true);
+    if (config.flag("tie_word_embeddings", tied) !== tied) {
+      config.refuse("tie_word_embeddings", `${tied}, as text_config says`);
+    }
+    return part;
+  },
   otherPrefixes: ["language_model.model.", "model.language_model."],
   isUnused: (name) => /(^|\.)(vision_tower|multi_modal_projector)\./.test(name),
   names: normsOnBothSides,

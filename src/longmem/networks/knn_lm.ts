@@ -9,7 +9,7 @@ import { memoryReader, type NetworkKind } from "../network.ts";
 
 /**
  * The frozen language model with a memory of its last hidden states (kNN-LM, arXiv 1911.00172): keys are the input of the MLP of the
- * last block, after the norm before it, which Khandelwal et al. found to be the best.
+ * last block, after the norm before it if there is one, which Khandelwal et al. found to be the best.
  *
  * The nearest states by Euclidean distance are those of the largest inner product of (q, 1) with (k, -|k|^2 / 2), which is
  * (|q|^2 - |q - k|^2) / 2: so that the memory, its eviction and its exact search are those of all memories. Nothing reads its
