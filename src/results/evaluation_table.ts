@@ -128,6 +128,7 @@ export function experimentTables(
           ...damageRemarks(runs, damaged),
           ...contradictionRemarks(runs),
           ...staleRemarks(runs),
+          ...changedDataRemarks(runs),
         ],
         unfinished: unfinishedRuns(runs),
       });
@@ -218,6 +219,30 @@ function modelKey({ evaluation, model }: Pick<Metric, "evaluation" | "model">): 
 
 function metricKey({ evaluation, name }: Pick<Metric, "evaluation" | "name">): string {
   return JSON.stringify([evaluation, name]);
+}
+
+/** Data that runs declare alike and have not read alike, as where a file has changed between them: their items are not the same. */
+function changedDataRemarks(runs: readonly CataloguedRun[]): string[] {
+  const read = runs.flatMap(({ summary: { run }, declaration = {}, environment }) => {
+    const { corpus, tokenizer, evaluations } = declaration;
+    return Object.entries(environment?.hashes ?? {}).flatMap(([data, sha256]) => {
+      const declared = data.startsWith("corpus ")
+        ? [corpus]
+        : /^(items .*|squad|questions)$/.test(data)
+        ? [corpus, tokenizer, evaluations]
+        : undefined;
+      return declared ? [{ run, data, sha256, key: JSON.stringify([data, declared]) }] : [];
+    });
+  });
+  return [...Map.groupBy(read, ({ key }) => key).values()].flatMap((alike) => {
+    const [first, ...others] = [...Map.groupBy(alike, ({ sha256 }) => sha256).values()];
+    return others.map((other) =>
+      `Run ${other[0].run} has read another "${other[0].data}" than run ${
+        first[0].run
+      }, which declares the same: ` +
+      "their numbers are not of the same items"
+    );
+  });
 }
 
 function damageRemarks(runs: readonly CataloguedRun[], damaged: readonly DamagedRun[]): string[] {

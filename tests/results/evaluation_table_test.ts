@@ -496,6 +496,38 @@ test("experimentTables() repeats what the command line said of an unfinished run
   );
 });
 
+test("experimentTables() says which runs declare the same data and have read another", () => {
+  const remarks = (
+    data: string,
+    runs: readonly (readonly [sha256: string, declaration: object])[],
+  ) =>
+    tablesOf(
+      runs.map(([sha256, declaration], i) =>
+        run({
+          declaration: declaration as never,
+          environment: { hashes: { [data]: sha256 } } as never,
+          summary: { run: `r${i}` },
+        })
+      ),
+      noSums,
+    )[0].remarks;
+  const books = { corpus: { folder: "books" }, evaluations: [{ name: "quiz" }] };
+  const other = { ...books, corpus: { folder: "other" } };
+  assert.deepEqual(
+    remarks("corpus test", [["a", books], ["a", { ...books, evaluations: [] }], ["b", books], [
+      "c",
+      other,
+    ]]),
+    ['Run r2 has read another "corpus test" than run r0, which declares the same: their numbers are not of the same items'],
+  );
+  for (const data of ["squad", "questions", "items quiz"]) {
+    assert.equal(remarks(data, [["a", books], ["b", books]]).length, 1, data);
+    assert.deepEqual(remarks(data, [["a", books], ["b", other]]), []);
+    assert.deepEqual(remarks(data, [["a", books], ["b", { ...books, evaluations: [] }]]), []);
+  }
+  assert.deepEqual(remarks("backbone", [["a", books], ["b", books]]), [], "it is trained");
+});
+
 test("experimentTables() says how unfinished runs go on, and where their results are", () => {
   const environment = { declarationFile: "experiments/novels.ts" } as never;
   const runs = [
