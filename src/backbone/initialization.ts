@@ -3,6 +3,7 @@ import { Random } from "../random.ts";
 import { architectureOf } from "./architectures.ts";
 import type { TensorRole } from "./architecture.ts";
 import type { BackboneShape } from "./shape.ts";
+import { checkShape } from "./shape_form.ts";
 
 /**
  * Which random weights a backbone starts from. Biases are 0, norms 1 and 0, and the embedding of a padding id is 0
@@ -24,12 +25,14 @@ const officialDeviation = 0.02;
  * @param seed The same seed gives the same weights on every machine.
  * @param initialization Distribution of the weights; default `official`.
  * @returns Tensors by their names; of the paper's architecture the official ones, without the prefix `decoder.model.`.
+ * @throws {TypeError} If a size is missing, unknown or no positive integer, or RangeError if sizes do not go together.
  */
 export function initializeBackbone(
   shape: BackboneShape,
   seed: number | string,
   initialization: BackboneInitialization = { kind: "official" },
 ): TensorMap {
+  checkShape(shape, "initialise a backbone");
   const architecture = architectureOf(shape);
   const shapes = architecture.tensors(shape);
   const [embeddings] = [...shapes.keys()].filter((name) =>

@@ -1,8 +1,8 @@
 /** Content of checkpoints of any format, and the checks that all formats share. */
 import { isDeepStrictEqual } from "../system.ts";
 import { show } from "../declaration/problem.ts";
-import { architectureOf } from "../backbone/architectures.ts";
-import { type BackboneCheckpoint, type BackboneShape, mostLayers } from "../backbone/shape.ts";
+import type { BackboneCheckpoint, BackboneShape } from "../backbone/shape.ts";
+import { checkShape } from "../backbone/shape_form.ts";
 import type { SafetensorsFile } from "../formats/safetensors.ts";
 import type { SideNetCheckpoint, SideNetShape } from "../longmem/sidenet_shape.ts";
 import type { MemorySizes } from "../memory/config.ts";
@@ -31,11 +31,7 @@ export interface TensorSource {
 
 /** Checks the sizes of a backbone that a file declares, as the code below relies on them. */
 export function checkBackboneShape(shape: BackboneShape, path: string): void {
-  const { layers } = shape;
-  const problem = layers > mostLayers
-    ? `layers must be at most ${mostLayers}: current value is ${layers}`
-    : architectureOf(shape).problem(shape);
-  if (problem) throw new InputRangeError(`Cannot read "${path}" as ${problem}`);
+  checkShape(shape, `read "${path}"`);
 }
 
 /** Checks the wiring of a SideNet against its backbone: r*S = L and a memory block inside (specification section 1). */

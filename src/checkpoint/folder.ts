@@ -10,6 +10,7 @@
  */
 import * as z from "zod";
 import { type BackboneCheckpoint, type BackboneShape } from "../backbone/shape.ts";
+import { backboneShapeForm } from "../backbone/shape_form.ts";
 import {
   lastResiduals,
   type SideNetCheckpoint,
@@ -20,7 +21,6 @@ import {
   nonNegativeInteger,
   oneOf,
   positiveInteger as size,
-  text,
   trueOrFalse,
 } from "../declaration/fields.ts";
 import { parseForm } from "../declaration/form_problems.ts";
@@ -63,19 +63,9 @@ const BACKBONE_FILE = "backbone.safetensors";
 /** File name of the SideNet's weights. */
 const SIDE_NET_FILE = "sidenet.safetensors";
 
-const backboneSizes = z.strictObject({
-  architecture: text.exactOptional(),
-  layers: size,
-  hiddenDim: size,
-  heads: size,
-  feedForwardDim: size,
-  vocabSize: size,
-  settings: z.record(z.string(), z.unknown()).readonly().describe("objects").exactOptional(),
-});
-
 /** A backbone's shape from JSON. */
 export function parseBackboneShape(value: unknown): BackboneShape {
-  return backboneSizes.parse(value);
+  return backboneShapeForm.parse(value);
 }
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/).describe("SHA-256 hashes, hexadecimal");
@@ -84,7 +74,7 @@ const folderConfig = composed(() => {
   const common = {
     format: z.literal(FORMAT),
     version: z.literal(VERSION),
-    backbone: backboneSizes,
+    backbone: backboneShapeForm,
     contextTokens: size.optional(),
     tokenizer: tokenizerRecord().optional(),
   };

@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { loadBackboneWeights, type LoadedSideNet, loadSideNetWeights } from "./checkpoint.ts";
-import { checkBackboneShape, checkSideNetShape, checkWeights } from "./content.ts";
+import { checkBackboneShape, checkGiven, checkSideNetShape, checkWeights } from "./content.ts";
 import { hashTensors } from "../formats/tensor_hash.ts";
 import type { BackboneCheckpoint, BackboneShape, FrozenType } from "../backbone/shape.ts";
-import { oneOf } from "../declaration/fields.ts";
+import { backboneShapeForm } from "../backbone/shape_form.ts";
+import { oneOf, positiveInteger } from "../declaration/fields.ts";
 import { parseForm } from "../declaration/form_problems.ts";
 import { problemsIn } from "../declaration/problem.ts";
 import {
@@ -18,7 +19,8 @@ import { deviceKinds, mostThreads } from "../runtime/device.ts";
 import { openDevice } from "../runtime/open_device.ts";
 import { sideNetProtocols } from "../longmem/initialized_sidenet.ts";
 import { initializeSideNet } from "../longmem/initialization.ts";
-import type { SideNetInitialization } from "../longmem/starts.ts";
+import { wiringFields } from "../longmem/config.ts";
+import { type SideNetInitialization, starts } from "../longmem/starts.ts";
 import { LongMem } from "../longmem/longmem.ts";
 import {
   divisorsOf,
@@ -34,8 +36,7 @@ import { backboneTensorShapes } from "../backbone/architectures.ts";
 export interface LoadLongMemOptions {
   /**
    * The frozen language model: an official fairseq file, a folder or safetensors file of this project, the folder of a Hugging
-   * Face repository (GPT-2, Llama, Mistral, Qwen 2 and 3, GPT-NeoX, BLOOM), such a one that `deno task data` has fetched
-   * (`hf:OWNER/NAME`), or a read one.
+   * Face repository of a supported architecture, such a one that `deno task data` has fetched (`hf:OWNER/NAME`), or a read one.
    */
   readonly backbone: string | BackboneCheckpoint;
   /** Sizes that the backbone must have; a bare safetensors file does not say its `heads`. */
@@ -77,11 +78,12 @@ const optionsForm = composed(() =>
   z.strictObject(
     {
       backbone: any,
-      backboneShape: any,
+      backboneShape: backboneShapeForm.partial().optional(),
       sidenet: any,
-      sideNetShape: any,
-      initialization: any,
-      seed: any,
+      sideNetShape: z.strictObject({ layers: positiveInteger, ...wiringFields }).partial()
+        .optional(),
+      initialization: starts.schema.optional(),
+      seed: z.union([z.number(), z.string()]).describe("numbers and texts").optional(),
       memory: memoryPart.schema.optional(),
       protocol: oneOf(...protocols).optional(),
       device: oneOf(...deviceKinds).optional(),
@@ -191,6 +193,7 @@ async function readBackbone(options: LoadLongMemOptions): Promise<BackboneCheckp
     );
   }
   checkBackboneShape(backbone.shape, "backbone");
+  checkGiven(backboneShape, backbone.shape, "backbone");
   checkWeights(backbone.weights, backboneTensorShapes(backbone.shape), "backbone");
   return backbone;
 }
@@ -232,6 +235,7 @@ async function readSideNet(
     );
   }
   checkSideNetShape(sidenet.shape, backbone.shape, "sidenet");
+  checkGiven(sideNetShape, sidenet.shape, "sidenet");
   const shapes = sideNetTensorShapes(sidenet.shape, backbone.shape);
   checkWeights(sidenet.weights, shapes, "sidenet");
   return sidenet;

@@ -1,4 +1,5 @@
 import { initializeBackbone } from "../../src/backbone/initialization.ts";
+import type { BackboneShape } from "../../src/backbone/shape.ts";
 import { assert, assertClose, test } from "../testing.ts";
 import { checkMoments, joined } from "./distribution.ts";
 
@@ -19,6 +20,25 @@ test("initializeBackbone() draws the official distributions", () => {
     initializeBackbone(shape, "other").get("lm_head.weight"),
     weights.get("lm_head.weight"),
   );
+});
+
+test("initializeBackbone() refuses sizes that make no backbone", () => {
+  const shape = { layers: 2, hiddenDim: 8, heads: 2, feedForwardDim: 32, vocabSize: 11 };
+  const cases: [Record<string, unknown>, RegExp][] = [
+    [
+      { ...shape, layers: -1 },
+      /^TypeError: .* shape\.layers has a wrong value: current value is -1/,
+    ],
+    [{ ...shape, layers: NaN }, /shape\.layers has a wrong value: current value is NaN/],
+    [
+      { ...shape, vocab: 11 },
+      /^TypeError: Cannot initialise a backbone as shape\.vocab is unknown/,
+    ],
+    [{ ...shape, heads: 3 }, /^RangeError: Cannot initialise a backbone as .* 8 and 3/],
+  ];
+  for (const [wrong, message] of cases) {
+    assert.throws(() => initializeBackbone(wrong as unknown as BackboneShape, 1), message);
+  }
 });
 
 test('initializeBackbone() draws as wide as each matrix asks where the initialization is "scaled"', () => {

@@ -1,4 +1,5 @@
 import { initializeBackbone } from "../../src/backbone/initialization.ts";
+import type { BackboneCheckpoint } from "../../src/backbone/shape.ts";
 import { readSafetensors } from "../../src/formats/safetensors.ts";
 import { writeLongMemFolder } from "../../src/checkpoint/folder.ts";
 import {
@@ -244,6 +245,31 @@ test("loadLongMem() names an option that is wrong, its value and what is allowed
       { sideNetShape: { memoryBlock: 4 } },
       "RangeError",
       /memoryBlock must be .* current value is 4, allowed are 0 to 3/,
+    ],
+    [
+      { sideNetShape: { memoryBlok: 1 } as object },
+      "TypeError",
+      /sideNetShape.memoryBlok is unknown: .* \(did you mean "memoryBlock"\?\)/,
+    ],
+    [
+      { backboneShape: { layers: 3 } },
+      "RangeError",
+      /"backbone" as its layers is another one: expected 3, found 4/,
+    ],
+    [
+      { initialization: "random" as unknown as { kind: "random" } },
+      "TypeError",
+      /initialization has a wrong value: current value is "random", allowed are objects whose kind is/,
+    ],
+    [
+      { seed: NaN },
+      "TypeError",
+      /seed has a wrong value: current value is NaN, allowed are numbers and texts/,
+    ],
+    [
+      { backbone: { weights: new Map() } as unknown as BackboneCheckpoint },
+      "TypeError",
+      /Cannot read "backbone" as shape is missing/,
     ],
     [
       { initialization: { kind: "blocks", blocks: [0] } },

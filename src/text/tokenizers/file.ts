@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { text } from "../../declaration/fields.ts";
+import { parseForm } from "../../declaration/form_problems.ts";
 import type { Accepts, Assert } from "../../declaration/part.ts";
+import { problemsIn } from "../../declaration/problem.ts";
 import {
   ifThere,
   isThere,
@@ -45,6 +47,9 @@ type _SchemaAcceptsTheType = Assert<Accepts<typeof schema, FileTokenizerConfig>>
 
 const fileName = "tokenizer.json", idsName = "vocab.json", mergesName = "merges.txt";
 const name = z.string().exactOptional();
+const specialTokens = z.strictObject({ bos: name, pad: name, eos: name, unk: name })
+  .exactOptional();
+const source = schema.extend({ specialTokens });
 
 export const fileTokenizer: StoredKind<
   FileTokenizerConfig,
@@ -62,7 +67,10 @@ export const fileTokenizer: StoredKind<
     return [...partsOf(path).map((path) => ({ field, path })), ...special];
   },
   stored: {
-    async open({ path, specialTokens }) {
+    async open(given) {
+      const { problems } = parseForm(source, given);
+      if (problems.length > 0) throw new InputTypeError(problemsIn("open a tokenizer", problems));
+      const { path, specialTokens } = given;
       const text = await readTokenizerJson(path);
       const declared = specialTokens ? undefined : await readDeclaredSpecials(dirname(path));
       return parseTokenizerJson(text, {
@@ -71,10 +79,7 @@ export const fileTokenizer: StoredKind<
         ...(declared && { declared }),
       });
     },
-    record: z.strictObject({
-      kind: z.literal("file"),
-      specialTokens: z.strictObject({ bos: name, pad: name, eos: name, unk: name }).exactOptional(),
-    }),
+    record: source.omit({ path: true }),
     async copy({ kind, path, specialTokens }, folder) {
       const content = isIds(path) ? await readTokenizerJson(path) : [await readRegularFile(path)];
       await writeAtomically(join(folder, fileName), content);

@@ -5,6 +5,7 @@ import { fileTokenizer } from "../../../src/text/tokenizers/file.ts";
 import {
   folderTokenizer,
   openTokenizer,
+  type TokenizerSource,
   writeFolderTokenizer,
 } from "../../../src/text/tokenizers/tokenizers.ts";
 import { withFolder } from "../../temporary_folder.ts";
@@ -114,3 +115,15 @@ sharedTest(
       for (const { text, "gpt2_ids": ids } of cases) assert.deepEqual(tokenizer.encode(text), ids);
     }),
 );
+
+test("openTokenizer() names the field of a file's declaration that is wrong", async () => {
+  const path = "data/chronicle/tokenizer.json";
+  const cases: [object, RegExp][] = [
+    [{}, /^TypeError: Cannot open a tokenizer as path is missing: allowed are text/],
+    [{ path: 5 }, /path has a wrong value: current value is 5/],
+    [{ path, specialTokens: { begin: "<s>" } }, /specialTokens\.begin is unknown: allowed are bos/],
+  ];
+  for (const [fields, message] of cases) {
+    await assert.rejects(openTokenizer({ kind: "file", ...fields } as TokenizerSource), message);
+  }
+});
