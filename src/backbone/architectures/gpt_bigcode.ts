@@ -57,21 +57,18 @@ export const gptBigCode = decoder({
         },
       };
     },
-    source(name, shape) {
-      const isShared = settings.parse(shape.settings).keyValueHeads < shape.heads;
-      return sourcesByName({
-        outer: { embeddings: "wte", positions: "wpe", final_norm: "ln_f", head: "lm_head" },
-        block: (index) => `h.${index}.`,
-        inner: {
-          attention_norm: "ln_1",
-          "attention.out": "attn.c_proj",
-          mlp_norm: "ln_2",
-          "mlp.in": "mlp.c_fc",
-          "mlp.out": "mlp.c_proj",
-        },
-        fused: { name: "attn.c_attn", kind: isShared ? "parts" : "heads" },
-      })(name, shape);
-    },
+    source: sourcesByName({
+      outer: { embeddings: "wte", positions: "wpe", final_norm: "ln_f", head: "lm_head" },
+      block: (index) => `h.${index}.`,
+      inner: {
+        attention_norm: "ln_1",
+        "attention.out": "attn.c_proj",
+        mlp_norm: "ln_2",
+        "mlp.in": "mlp.c_fc",
+        "mlp.out": "mlp.c_proj",
+      },
+      fused: { name: "attn.c_attn", kind: "heads" },
+    }),
     heads: ["lm_head.weight"],
     isUnused: (name) => /^h\.\d+\.attn\.(masked_)?bias$/.test(name),
   },
