@@ -33,8 +33,16 @@ const configs: Readonly<Record<string, Record<string, unknown>>> = {
     "hidden_act": "gelu",
   },
   bloom: { "n_layer": 2, "hidden_size": 16, "n_head": 2 },
+  opt: {
+    "num_hidden_layers": 2,
+    "hidden_size": 16,
+    "num_attention_heads": 2,
+    "ffn_dim": 16,
+    "max_position_embeddings": 256,
+  },
   llama: llamaLike,
   qwen3: llamaLike,
+  olmo2: llamaLike,
 };
 
 /** Short novels of two chapters, by authors whom the experiments name, and two sets of sentences. */
