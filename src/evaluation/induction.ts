@@ -24,7 +24,7 @@ import { specialIds, vocabulary } from "../text/chronicle/vocabulary.ts";
 import { specialTokens } from "../text/tokenizer.ts";
 import { Random } from "../random.ts";
 import { InputRangeError } from "../errors.ts";
-import { backboneTensorShapes } from "../backbone/architectures.ts";
+import { architectureOf, backboneTensorShapes } from "../backbone/architectures.ts";
 
 /** The model to measure, and the texts to measure it on. */
 export interface InductionOptions {
@@ -33,7 +33,7 @@ export interface InductionOptions {
    * (a checkpoint does not say which), else none.
    */
   readonly corpus?: "chronicle" | "none";
-  /** Tokens T that the backbone sees at once (default as trained, where the checkpoint says, else 128 for the chronicle, 512 otherwise). */
+  /** Tokens T that the backbone sees at once (default as trained, where the checkpoint says, else 128 for the chronicle, 512 otherwise, or as many as it has positions for). */
   readonly contextTokens?: number;
   /** Sequences of repeated tokens (default 32). */
   readonly sequences?: number;
@@ -134,8 +134,9 @@ export async function inductionScores(
         `current value of the backbone's vocabSize is ${shape.vocabSize}`,
     );
   }
+  const most = architectureOf(shape).mostTokens?.(shape) ?? Infinity;
   const contextTokens = options.contextTokens ?? checkpoint.contextTokens ??
-    (isChronicle ? defaultChronicle.contextTokens : 512);
+    Math.min(isChronicle ? defaultChronicle.contextTokens : 512, most);
   const { sequences = 32, books = 8 } = options;
   checkCount("contextTokens", contextTokens, 5);
   checkCount("sequences", sequences, 1);

@@ -95,7 +95,7 @@ export async function runPage(results: string, name: string): Promise<string | u
   const { paths } = await findRuns(results);
   const path = paths.find((path) => (relative(results, path) || ".") === name);
   if (path === undefined) return undefined;
-  const summary = await readRunSummary(path);
+  const { state = "planned", error } = await readRunSummary(path) ?? {};
   const lines = await readMetricsRecords(path);
   const figures = [...Map.groupBy(lines, ({ phase }) => phase)].flatMap(([phase, ofPhase]) =>
     quantities.flatMap(({ title, unit, of }) => {
@@ -118,9 +118,9 @@ export async function runPage(results: string, name: string): Promise<string | u
     : markup`<p>No training has recorded a step here.</p>`;
   return page(
     name,
-    markup`<p><a href="/">All runs</a></p>\n<p>State: ${summary?.state ?? "planned"}; folder ${
-      join(path)
-    }</p>\n${curves}\n`,
+    markup`<p><a href="/">All runs</a></p>\n<p>State: ${state}; folder ${join(path)}</p>\n${
+      error && markup`<p>Error: ${error}</p>\n`
+    }${curves}\n`,
   );
 }
 

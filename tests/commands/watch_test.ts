@@ -10,13 +10,14 @@ async function writeRun(
   name: string,
   steps: number,
   state = "interrupted",
+  error?: string,
 ): Promise<void> {
   const path = join(results, name);
   await Deno.mkdir(path, { recursive: true });
   const [experiment, run] = name.split("/");
   await Deno.writeTextFile(
     join(path, "summary.json"),
-    JSON.stringify({ state, experiment, run, scale: "scaled-down", metrics: [] }),
+    JSON.stringify({ state, error, experiment, run, scale: "scaled-down", metrics: [] }),
   );
   const lines = Array.from({ length: steps }, (_, i) => ({
     ...{ phase: "longmem", step: i + 1, split: "train", tokens: 256 * (i + 1), loss: 5 - i / 8 },
@@ -84,6 +85,15 @@ test("watch serves the list of runs and their curves as they are now", async () 
       await process.stderr.cancel();
       await process.status;
     }
+  });
+});
+
+test("the page of a failed run has its error", async () => {
+  await withFolder(async (results) => {
+    await writeRun(results, "small/r1", 1, "failed", "Cannot read <a> as it is missing");
+    await writeRun(results, "small/r2", 1);
+    assert.match((await runPage(results, "small/r1"))!, /Error: Cannot read &lt;a&gt; as it is/);
+    assert.doesNotMatch((await runPage(results, "small/r2"))!, /Error|undefined/);
   });
 });
 

@@ -1,4 +1,5 @@
 import { alibiSlopes } from "../../src/backbone/attention_bias.ts";
+import { architectureOf } from "../../src/backbone/architectures.ts";
 import { initializeBackbone } from "../../src/backbone/initialization.ts";
 import {
   type InductionMeasure,
@@ -197,6 +198,15 @@ test("recommendMemoryBlock ranks blocks by all heads, and calls one of induction
   assert.equal(recommended([[0, 0], [inductionThreshold, 0]]).isInductionBlock, true);
   const both = recommended([[0.9, 0], [0, 0]], [[0, 0], [0.4, 0]]);
   assert.deepEqual([both.measure, both.sidenet.memoryBlock], ["recalls", 1]);
+});
+
+engineTest("inductionScores takes windows as long as a backbone has positions for", async () => {
+  const sizes = { layers: 2, hiddenDim: 16, heads: 2, feedForwardDim: 64, vocabSize: 60 };
+  const { settings } = architectureOf({ architecture: "gpt2" });
+  const shape = { ...sizes, architecture: "gpt2", settings: settings!.parse({ positions: 64 }) };
+  const backbone = { shape, weights: initializeBackbone(shape, 1) };
+  const { contextTokens } = await inductionScores(backbone, { sequences: 1, device });
+  assert.equal(contextTokens, 64);
 });
 
 engineTest("inductionScores says what is not possible", async () => {
