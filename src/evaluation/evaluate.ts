@@ -17,7 +17,7 @@ import { type EvaluationConfig, kindOf } from "./evaluations.ts";
 import { isRecorded, type Measure, metricsOf } from "./measure.ts";
 import type { ModelConfig, OpeningContext, TrainedModels } from "./model_kind.ts";
 import { modelKindOf, modelName, otherTextsOf } from "./models.ts";
-import { otherDocuments, type ReadableDocument } from "./shared/language_model.ts";
+import { otherReadings, type ReadableDocument } from "./shared/language_model.ts";
 import type { EncodedMemories } from "./shared/memory_cache.ts";
 import { severalOtherTexts } from "./shared/other_texts.ts";
 
@@ -242,7 +242,7 @@ function othersOf(
   { others, texts, unscoredTexts }: PromptedItems,
 ): readonly ReadableDocument[] {
   if (others) return others();
-  if (texts) return otherDocuments(texts, unscoredTexts);
+  if (texts) return otherReadings(texts, unscoredTexts);
   throw new InputRangeError(
     `Cannot measure "${
       modelName(model)

@@ -237,6 +237,26 @@ export function otherDocuments<Document extends ClusteredDocument>(
   });
 }
 
+/**
+ * The texts that {@linkcode otherDocuments} chooses, in segments as long as those of the documents in whose place they are read: where
+ * all segments are of one length, as they are.
+ */
+export function otherReadings(
+  documents: readonly ClusteredDocument[],
+  furtherDocuments?: () => readonly ClusteredDocument[],
+): ReadableDocument[] {
+  const others = otherDocuments(documents, furtherDocuments);
+  const lengths = [...documents, ...others]
+    .flatMap(({ segments }) => segments.map(({ tokens }) => tokens.length));
+  if (new Set(lengths).size <= 1) return others;
+  return others.map(({ segments }, i) =>
+    cutLike(
+      documents[i],
+      segments.map(({ tokens, targetTokens }) => tokens.subarray(0, targetTokens)),
+    )
+  );
+}
+
 /** Whether the shorter of two texts is the beginning of the other. */
 export function isBeginning(first: ReadableDocument, second: ReadableDocument): boolean {
   return first.segments.every(({ tokens, targetTokens }, i) => {

@@ -1,6 +1,7 @@
 import {
   languageModel,
   otherDocuments,
+  otherReadings,
   readableText,
   type ScoredLongMem,
 } from "../../../src/evaluation/shared/language_model.ts";
@@ -173,6 +174,19 @@ test("otherDocuments() takes the same text, or a part of it, only where there is
     assert.deepEqual(several[0].segments[0].tokens, tokens[2]);
     assert.deepEqual(several[3].segments[0].tokens, tokens[2]);
   }
+});
+
+test("otherReadings() cuts other texts like those in whose place they are read", () => {
+  const texts = ["123", "45678"].map((digits) =>
+    readableText(cutSegments(Int32Array.from(digits, Number), 2))
+  );
+  const read = (documents: typeof texts) =>
+    otherReadings(documents).map(({ segments }) => segments.map(({ tokens }) => [...tokens]));
+  assert.deepEqual(read(texts), [[[4, 5], [6]], [[1, 2], [3, 1], [2]]]);
+  const whole = ["12", "3456"].map((digits) =>
+    readableText(cutSegments(Int32Array.from(digits, Number), 2))
+  );
+  assert.deepEqual(read(whole), [[[3, 4], [5, 6]], [[1, 2]]]);
 });
 
 test("otherDocuments() takes one of another cluster that is at least as long, or the longest", () => {
