@@ -52,7 +52,8 @@ export class ConfigReader {
 
   /** The fields of an object that stands there. */
   part(name: string): ConfigReader {
-    return new ConfigReader(this.#file, this.value(name), `${this.#path}${name}.`);
+    if (!this.has(name)) this.#missing([name]);
+    return new ConfigReader(this.#file, this.#values[name], `${this.#path}${name}.`);
   }
 
   /** A positive integer; undefined where it is absent or null. */
@@ -109,10 +110,11 @@ export class ConfigReader {
 
   /** @throws TypeError: the setting is not supported; `allowed` says which values are. */
   refuse(name: string, allowed: string): never {
+    const value = this.has(name)
+      ? `has a value that is not supported: current value is ${JSON.stringify(this.#values[name])},`
+      : "is missing:";
     throw new InputTypeError(
-      `Cannot read "${this.#file}" as ${this.#path}${name} has a value that is not supported: current value is ${
-        JSON.stringify(this.#values[name])
-      }, allowed are ${allowed}`,
+      `Cannot read "${this.#file}" as ${this.#path}${name} ${value} allowed are ${allowed}`,
     );
   }
 

@@ -125,6 +125,7 @@ export function readRope(config: ConfigReader, fields: RopeFields): RopeSettings
     own: fields.share,
     newer: "partial_rotary_factor",
     absent: fields.absentShare,
+    most: 1,
   });
   const scalings = parts.map((part) => readScaling(part, config, fields))
     .filter((scaling) => scaling !== undefined);
@@ -145,16 +146,18 @@ function ofKind(part: ConfigReader, { kinds = [] }: RopeFields): ConfigReader[] 
 /** A positive number that may stand beside the parts, under its own name, and in each, under the newer one. */
 function agreedNumber(
   config: ConfigReader,
-  { parts, own, newer, absent }: {
+  { parts, own, newer, absent, most = Infinity }: {
     parts: readonly ConfigReader[];
     own: string;
     newer: string;
     absent: number;
+    most?: number;
   },
 ): number {
   const places = [{ reader: config, key: own }, ...parts.map((reader) => ({ reader, key: newer }))];
   const [first, ...others] = places.filter(({ reader, key }) => reader.value(key) !== undefined);
   const value = first?.reader.positiveNumber(first.key, absent) ?? absent;
+  if (first && value > most) first.reader.refuse(first.key, `numbers above 0, up to ${most}`);
   // The official code does not read the newer name beside the parts: there it may only say the same.
   for (const { reader, key } of [...others, { reader: config, key: newer }]) {
     if (reader.positiveNumber(key, value) === value) continue;

@@ -158,9 +158,7 @@ export function llamaLike<Settings extends z.ZodObject = typeof llamaSettings>(
           ...member.rope,
         });
         const isPartial = "rotatedShare" in schema.shape;
-        if (isPartial ? rotatedShare > 1 : rotatedShare !== 1) {
-          refuseShare(config, isPartial ? "numbers above 0, up to 1" : "1");
-        }
+        if (!isPartial && rotatedShare !== 1) refuseShare(config);
         return {
           architecture: name,
           layers,
@@ -217,10 +215,10 @@ export function llamaLike<Settings extends z.ZodObject = typeof llamaSettings>(
 }
 
 /** @throws TypeError: such a part of a head's channels is not rotated. */
-export function refuseShare(config: ConfigReader, allowed: string): never {
+export function refuseShare(config: ConfigReader): never {
   const part = ["rope_parameters", "rope_scaling"].find((name) => config.value(name) !== undefined);
   const field = "partial_rotary_factor";
-  return (config.has(field) || !part ? config : config.part(part)).refuse(field, allowed);
+  return (config.has(field) || !part ? config : config.part(part)).refuse(field, "1");
 }
 
 /**

@@ -28,7 +28,10 @@ const refused: Readonly<Record<string, readonly [Config, RegExp][]>> = {
   ],
   cohere: [
     [{ "use_qk_norm": true }, /use_qk_norm .*true, allowed are false/],
-    [{ "rope_theta": undefined }, /rope_theta .*allowed are numbers, as versions of the official/],
+    [
+      { "rope_theta": undefined },
+      /rope_theta is missing: allowed are numbers, as versions of the official/,
+    ],
     [{ "rms_norm_eps": 1e-3 }, /rms_norm_eps .*0.001, allowed are 0.00001/],
     [{ "partial_rotary_factor": 0.5 }, /partial_rotary_factor .*0.5, allowed are 1/],
   ],
@@ -73,11 +76,16 @@ const refused: Readonly<Record<string, readonly [Config, RegExp][]>> = {
     ],
     [{ "partial_rotary_factor": 0.4 }, /partial_rotary_factor .*0.4, .* even number/],
     [
+      { "partial_rotary_factor": undefined, "rope_parameters": { "partial_rotary_factor": 1.5 } },
+      /rope_parameters.partial_rotary_factor .*1.5, allowed are numbers above 0, up to 1/,
+    ],
+    [
       { "rope_parameters": { "partial_rotary_factor": 0.25 } },
       /rope_parameters.partial_rotary_factor .*0.25, allowed are 0.5, as partial_rotary_factor says/,
     ],
     [{ "num_key_value_heads": 3 }, /heads must be a multiple of keyValueHeads/],
   ],
+  "gpt_neox": [[{ "rotary_pct": 1.5 }, /rotary_pct .*1.5, allowed are numbers above 0, up to 1/]],
   granite: [
     [
       { "residual_multiplier": 0 },

@@ -57,7 +57,7 @@ export const falcon = decoder({
         absentShare: 1,
         absentPositions: 2048,
       });
-      if (rotatedShare !== 1) refuseShare(config, "1");
+      if (rotatedShare !== 1) refuseShare(config);
       return {
         architecture: "falcon",
         layers: config.layers("num_hidden_layers"),
