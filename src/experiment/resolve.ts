@@ -14,7 +14,7 @@ import { DeclarationError } from "../declaration/problem.ts";
 import { type ResolvedVariant, resolveVariants } from "./sweep.ts";
 import { experimentSchema } from "./schema.ts";
 import { shapeOnFile } from "./shapes.ts";
-import { checkBlocks } from "./validation.ts";
+import { checkBackbone } from "./validation.ts";
 import { sha256Of } from "../sha256.ts";
 
 /** One run to do: an experiment with nothing left open. */
@@ -64,8 +64,8 @@ export async function resolveRuns(
     for (const resolved of resolveSweep(file, experiment, options)) {
       const repeats = recorded && resolveRun(file, experiment).id === resolved.id;
       const run = repeats ? again(resolved, recorded) : resolved;
-      const layers = (await shapeOnFile(run.experiment))?.layers;
-      if (layers !== undefined) inFile(file, () => checkBlocks(run.experiment, layers));
+      const shape = await shapeOnFile(run.experiment);
+      if (shape) inFile(file, () => checkBackbone(run.experiment, shape));
       const key = runLabel(run);
       const { optional = inFolder, ...earlier } = runs.get(key) ?? run;
       const variation = { ...earlier.variation, ...run.variation };

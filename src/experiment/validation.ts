@@ -9,9 +9,11 @@ import type { Experiment, ResolvedExperiment } from "./declaration.ts";
 import { fillDefaults } from "./defaults.ts";
 import { evaluationMemoryProblems } from "../evaluation/evaluation_kind.ts";
 import { kindOf, listMeasured } from "../evaluation/evaluations.ts";
-import { missingSettings, modelProblems } from "../evaluation/models.ts";
+import { missingSettings, modelKindOf, modelProblems } from "../evaluation/models.ts";
 import { parseForm } from "../declaration/form_problems.ts";
-import { sizeOf } from "../backbone/config.ts";
+import { architectureOf } from "../backbone/architectures.ts";
+import { type DeclaredShape, shapeProblems, sizeOf } from "../backbone/config.ts";
+import type { BackboneShape } from "../backbone/shape.ts";
 import { sideNetKindOf } from "../checkpoint/sidenets.ts";
 import { adaptationPart } from "../training/config.ts";
 import { backbones } from "./backbones.ts";
@@ -64,15 +66,53 @@ function missingContexts(experiment: Experiment): Problem[] {
 }
 
 /**
- * Checks a new SideNet against the blocks of a backbone whose file says how many they are.
+ * Checks a new SideNet and the lengths of segments against a backbone whose file says its sizes.
  *
- * @param layers Blocks of the backbone.
  * @throws {DeclarationError} It lists every problem.
  */
-export function checkBlocks(experiment: ResolvedExperiment, layers: number): void {
-  const { sidenet } = experiment, blocks = { layers, field: "the backbone's layers" };
-  const problems = sidenet && sideNetKindOf(sidenet).check?.(sidenet, "sidenet", blocks);
-  if (problems?.length) throw declarationError(experiment, problems);
+export function checkBackbone(experiment: ResolvedExperiment, shape: BackboneShape): void {
+  const { sidenet } = experiment;
+  const blocks = { layers: shape.layers, field: "the backbone's layers" };
+  const problems = [
+    ...sidenet && sideNetKindOf(sidenet).check?.(sidenet, "sidenet", blocks) || [],
+    ...segmentProblems(experiment, architectureOf(shape).mostTokens?.(shape)),
+  ];
+  if (problems.length > 0) throw declarationError(experiment, problems);
+}
+
+/** The longest segment of a backbone by its declared sizes; undefined where they set no limit, or do not say it. */
+function longestSegment({ shape, path }: DeclaredShape): number | undefined {
+  const { hiddenDim, heads } = shape;
+  if (!hiddenDim || !heads || shapeProblems(shape, path).length > 0) return undefined;
+  // The sizes filled in here set no limit.
+  const sizes = { layers: 1, feedForwardDim: 1, vocabSize: 1, ...shape, hiddenDim, heads };
+  return architectureOf(shape).mostTokens?.(sizes);
+}
+
+/** Segments and windows that are longer than the backbone has positions for, beside those of its own training. */
+function segmentProblems(
+  { adaptation, evaluations }: ResolvedExperiment,
+  most = Infinity,
+): Problem[] {
+  const limit = (path: string, tokens = 0) =>
+    tokens <= most ? [] : [wrong(
+      path,
+      "must not exceed the positions of the backbone",
+      tokens,
+      `integers up to ${most}`,
+    )];
+  return [
+    ...limit("adaptation.contextTokens", adaptation?.contextTokens),
+    ...evaluations.flatMap(({ contextTokens, models }, i) => [
+      ...limit(`evaluations.${i}.contextTokens`, contextTokens),
+      ...models.flatMap((model, j) =>
+        limit(
+          `evaluations.${i}.models.${j}.windowTokens`,
+          modelKindOf(model).windowTokens?.(model),
+        )
+      ),
+    ]),
+  ];
 }
 
 /** Values that are allowed alone, but not together. */
@@ -80,7 +120,8 @@ function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
   const { reproduces, corpus, tokenizer, backbone, sidenet, memory, adaptation, evaluations } =
     experiment;
   const backboneKind = backbones.get(backbone.kind), tokenizerKind = tokenizers.get(tokenizer.kind);
-  const { shape: { layers }, path } = backboneKind.shapeOf(backbone, "backbone");
+  const declared = backboneKind.shapeOf(backbone, "backbone");
+  const { shape: { layers }, path } = declared;
   const sideNetKind = sidenet && sideNetKindOf(sidenet);
   const trained = [
     ...(backboneKind.trained ? ["backbone"] : []),
@@ -107,6 +148,7 @@ function consistencyProblems(experiment: ResolvedExperiment): Problem[] {
     ...sideNetKind?.check?.(sidenet!, "sidenet", { layers, field: `${path}.layers` }) ?? [],
     ...(memory ? memoryPart.check(memory, "memory") : []),
     ...(adaptation ? adaptationPart.check(adaptation, "adaptation") : []),
+    ...segmentProblems(experiment, longestSegment(declared)),
   ];
   if (memory && adaptation) {
     problems.push(...updateProblems(memory, adaptation, "memory"));

@@ -6,7 +6,7 @@ import type { StoredWeights, TrainedWeights } from "../backbone/config.ts";
 import { type BackboneConfig, backbones } from "../experiment/backbones.ts";
 import type { ResolvedExperiment } from "../experiment/declaration.ts";
 import { trainingsOf } from "../experiment/trainings.ts";
-import { checkBlocks } from "../experiment/validation.ts";
+import { checkBackbone } from "../experiment/validation.ts";
 import type { Device } from "../runtime/device.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { tokenizers } from "../text/tokenizers/tokenizers.ts";
@@ -30,7 +30,7 @@ export async function obtainBackbone(
   const { backbone: config, seed } = experiment, { results } = context;
   const { stored, trained } = backbones.get(config.kind);
   const backbone = trained ? await pretrain(trained) : await read(stored);
-  checkBlocks(experiment, backbone.shape.layers);
+  checkBackbone(experiment, backbone.shape);
   await results.recordHash("backbone", hashFrozen(backbone.weights));
   return backbone;
 

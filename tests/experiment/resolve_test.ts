@@ -7,6 +7,8 @@ import { memoryPart } from "../../src/memory/config.ts";
 import { adaptationPart } from "../../src/training/config.ts";
 import { resolveRun, resolveRuns, runId } from "../../src/experiment/resolve.ts";
 import { DeclarationError } from "../../src/declaration/problem.ts";
+import { officialCases } from "../architectures/official_cases.ts";
+import { withFolder } from "../temporary_folder.ts";
 import { resolvedExperiment } from "./resolved.ts";
 import { assert, repositoryPath, test } from "../testing.ts";
 import { smallExperiment as small } from "./small_experiment.ts";
@@ -180,6 +182,21 @@ for (const [path, message] of refused) {
     });
   });
 }
+
+test("resolveRuns() checks segments against the positions of a backbone whose folder is there", () =>
+  withFolder(async (folder) => {
+    const [opt] = officialCases.find(({ name }) => name === "opt")!.cases;
+    const config = { ...opt.config, "num_hidden_layers": 2, "max_position_embeddings": 100 };
+    await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify(config));
+    const backbone = { kind: "checkpoint", path: folder };
+    const source = `${folder}/experiment.ts`;
+    await Deno.writeTextFile(source, `export default ${JSON.stringify({ ...small, backbone })};`);
+    await assert.rejects(resolveRuns([source]), {
+      name: "DeclarationError",
+      message:
+        /adaptation.contextTokens must not exceed the positions of the backbone: current value is 128, allowed are integers up to 100\n.*evaluations.0.contextTokens/,
+    });
+  }));
 
 test("resolveRuns() checks a SideNet against the blocks of a backbone whose folder is there", async () => {
   const file = await Deno.makeTempFile({ suffix: ".ts" });

@@ -523,6 +523,27 @@ const malformed: Malformed[] = [
     ],
   },
   {
+    name: "segments and windows that are longer than the learned positions",
+    change: {
+      backbone: { ...small.backbone, architecture: "opt", settings: { positions: 200 } },
+      adaptation: { ...small.adaptation, contextTokens: 201 },
+      evaluations: [
+        { ...evaluation, contextTokens: 256 },
+        {
+          ...evaluation,
+          name: "windows",
+          contextTokens: 128,
+          models: ["backbone", "backbone-sliding-window", { model: "longmem", windowTokens: 200 }],
+        },
+      ],
+    },
+    problems: [
+      "adaptation.contextTokens must not exceed the positions of the backbone: current value is 201, allowed are integers up to 200",
+      "evaluations.0.contextTokens must not exceed the positions of the backbone: current value is 256, allowed are integers up to 200",
+      "evaluations.1.models.1.windowTokens must not exceed the positions of the backbone: current value is 256, allowed are integers up to 200",
+    ],
+  },
+  {
     name: "model listed twice, by its name and by its default",
     change: {
       evaluations: [{
