@@ -226,6 +226,7 @@ export function readMemory(
   bank: readonly ReferenceChunk[],
   H: number,
   config: MemoryConfig,
+  scoreOf = (product: number, D: number) => product / Math.sqrt(D),
 ): { out: Float64Array; ages: number[][]; weights: number[][]; margin: number } {
   const weights: number[][] = [];
   const { chunkTokens: c, retrievedTokens: K, missingChunks } = config;
@@ -246,7 +247,7 @@ export function readMemory(
         values.push(new Float64Array(E));
       }
     }
-    weights.push(softmax(keys.map((key) => dotHead(query, key, h, D) / Math.sqrt(D))));
+    weights.push(softmax(keys.map((key) => scoreOf(dotHead(query, key, h, D), D))));
     weights[h].forEach((p, i) => {
       for (let d = h * D; d < (h + 1) * D; d++) out[d] += p * values[i][d];
     });
