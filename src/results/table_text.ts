@@ -201,5 +201,6 @@ function inPowers(value: number, uncertainty: number): string {
 function significant(value: number, digits: number): string {
   if (Math.abs(value) <= 1e-12) return (0).toPrecision(digits);
   if (Math.abs(value) >= huge) return value.toExponential(digits - 1).replace("e+", "e");
-  return Math.abs(value) >= 1000 ? value.toFixed(0) : value.toPrecision(digits);
+  const text = value.toPrecision(digits);
+  return text.includes("e+") ? value.toFixed(0) : text;
 }

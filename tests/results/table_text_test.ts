@@ -31,4 +31,5 @@ test("differenceInWords() and signedBy() tell huge differences in powers of ten"
   );
   assert.equal(signedBy(-4.2345e9, 2e8), "-4.23e9");
   assert.equal(signedBy(-0.0004, 0.2), "0.00");
+  assert.equal(differenceInWords({ ...difference, value: -440.4 }), "-440", "hundreds as numbers");
 });
