@@ -8,7 +8,7 @@
  *     final_norm.*               head.weight [V, E]  head.bias [V]
  */
 import { z } from "zod";
-import { oneOf } from "../declaration/fields.ts";
+import { nonNegativeInteger, oneOf } from "../declaration/fields.ts";
 import type { Graph, Value } from "../graph/graph.ts";
 import { add } from "../graph/ops/add.ts";
 import { dropout } from "../graph/ops/dropout.ts";
@@ -56,6 +56,11 @@ export type Activation = keyof typeof activations;
 
 /** The form of an activation's name. */
 export const activation = oneOf(...Object.keys(activations) as [Activation, ...Activation[]]);
+
+/** The form of numbers of blocks; there may be none. */
+export const blockNumbers = z.array(nonNegativeInteger).readonly().describe(
+  "lists of integers from 0",
+);
 
 /** Parts of a decoder. */
 export interface DecoderPlan {

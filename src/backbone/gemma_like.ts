@@ -4,7 +4,7 @@ import { trueOrFalse } from "../declaration/fields.ts";
 import type { Architecture } from "./architecture.ts";
 import { activation } from "./decoder.ts";
 import { readActivation } from "./huggingface_settings.ts";
-import { type LlamaLike, llamaLike, llamaSettings } from "./llama_like.ts";
+import { type LlamaLike, llamaLike, llamaSettings, readAttentionBiases } from "./llama_like.ts";
 
 /** Settings of the family. */
 export const gemmaSettings = llamaSettings.extend({
@@ -44,9 +44,7 @@ export function gemmaLike<Settings extends z.ZodObject = typeof gemmaSettings>(
       if (config.flag("use_bidirectional_attention", false)) {
         config.refuse("use_bidirectional_attention", "false");
       }
-      const attentionBias = config.flag("attention_bias", false);
-      const own = { qkvBias: attentionBias, outBias: attentionBias };
-      return { ...own, ...member.readSettings?.(config, layers) };
+      return { ...readAttentionBiases(config), ...member.readSettings?.(config, layers) };
     },
   });
 }

@@ -68,8 +68,8 @@ function says(config: ConfigReader, name: string): string {
 export interface RopeSettings {
   readonly ropeTheta: number;
   readonly ropeScaling?: RopeScaling;
-  /** Part of each head's channels that is rotated. */
-  readonly rotatedShare: number;
+  /** Part of each head's channels that is rotated; there where the format has a field for it. */
+  readonly rotatedShare?: number;
 }
 
 /** Kinds of scaling by their names in `config.json`. */
@@ -85,12 +85,16 @@ const usualScalings: ScalingNames = {
 
 /** What `config.json` has for rotary positions, and what holds where it has nothing. */
 export interface RopeFields {
-  readonly theta: string;
+  /** Older name of the base; absent: `rope_theta`. */
+  readonly theta?: string;
   /** Absent: 10000. */
   readonly absentTheta?: number;
-  readonly share: string;
-  readonly absentShare: number;
-  readonly absentPositions: number;
+  /** Older name of the part of each head's channels that is rotated; absent: `partial_rotary_factor`. */
+  readonly share?: string;
+  /** Absent: all are, and another part is refused. */
+  readonly absentShare?: number | undefined;
+  /** Absent: 2048. */
+  readonly absentPositions?: number | undefined;
   /** Positions before a scaling; absent: as many as after it. */
   readonly absentOriginalPositions?: number;
   /** Scalings that the official code follows; absent: those that most do. */
@@ -103,10 +107,8 @@ export interface RopeFields {
  * Rotary positions, in the older spelling (`rope_theta`, `rope_scaling`) or the newer (`rope_parameters`, which `rope_scaling`
  * may hold as well).
  */
-export function readRope(config: ConfigReader, fields: RopeFields): RopeSettings {
-  const parts = ["rope_parameters", "rope_scaling"].filter((name) =>
-    config.value(name) !== undefined
-  ).map((name) => config.part(name)).flatMap((part) => ofKind(part, fields));
+export function readRope(config: ConfigReader, fields: RopeFields = {}): RopeSettings {
+  const parts = ropeParts(config).flatMap((part) => ofKind(part, fields));
   for (const part of parts) {
     const nested = part.keys().find((key) => {
       const value = part.value(key) ?? 0;
@@ -116,16 +118,17 @@ export function readRope(config: ConfigReader, fields: RopeFields): RopeSettings
   }
   const ropeTheta = agreedNumber(config, {
     parts,
-    own: fields.theta,
+    own: fields.theta ?? "rope_theta",
     newer: "rope_theta",
     absent: fields.absentTheta ?? 10_000,
   });
+  const { absentShare } = fields, isWhole = absentShare === undefined;
   const rotatedShare = agreedNumber(config, {
     parts,
-    own: fields.share,
+    own: fields.share ?? "partial_rotary_factor",
     newer: "partial_rotary_factor",
-    absent: fields.absentShare,
-    most: 1,
+    absent: absentShare ?? 1,
+    allowed: isWhole ? { least: 1, words: "1" } : { least: 0, words: "numbers above 0, up to 1" },
   });
   const scalings = parts.map((part) => readScaling(part, config, fields))
     .filter((scaling) => scaling !== undefined);
@@ -134,7 +137,17 @@ export function readRope(config: ConfigReader, fields: RopeFields): RopeSettings
     config.refuse("rope_scaling", "what rope_parameters says");
   }
   const ropeScaling = scaling === "default" ? undefined : scaling;
-  return { ropeTheta, rotatedShare, ...(ropeScaling ? { ropeScaling } : {}) };
+  return {
+    ropeTheta,
+    ...(isWhole ? {} : { rotatedShare }),
+    ...(ropeScaling ? { ropeScaling } : {}),
+  };
+}
+
+/** The objects in which newer files have the fields of rotary positions. */
+export function ropeParts(config: ConfigReader): ConfigReader[] {
+  return ["rope_parameters", "rope_scaling"].filter((name) => config.value(name) !== undefined)
+    .map((name) => config.part(name));
 }
 
 /** The fields of the kind of blocks that is read, where those of several stand there; none where it has none. */
@@ -146,18 +159,21 @@ function ofKind(part: ConfigReader, { kinds = [] }: RopeFields): ConfigReader[] 
 /** A positive number that may stand beside the parts, under its own name, and in each, under the newer one. */
 function agreedNumber(
   config: ConfigReader,
-  { parts, own, newer, absent, most = Infinity }: {
+  { parts, own, newer, absent, allowed }: {
     parts: readonly ConfigReader[];
     own: string;
     newer: string;
     absent: number;
-    most?: number;
+    /** Values up to 1 from the least on; absent: all are. */
+    allowed?: { readonly least: number; readonly words: string };
   },
 ): number {
   const places = [{ reader: config, key: own }, ...parts.map((reader) => ({ reader, key: newer }))];
   const [first, ...others] = places.filter(({ reader, key }) => reader.value(key) !== undefined);
   const value = first?.reader.positiveNumber(first.key, absent) ?? absent;
-  if (first && value > most) first.reader.refuse(first.key, `numbers above 0, up to ${most}`);
+  if (first && allowed && !(value >= allowed.least && value <= 1)) {
+    first.reader.refuse(first.key, allowed.words);
+  }
   // The official code does not read the newer name beside the parts: there it may only say the same.
   for (const { reader, key } of [...others, { reader: config, key: newer }]) {
     if (reader.positiveNumber(key, value) === value) continue;
@@ -184,7 +200,7 @@ function longMagnitude(factor: number, originalTokens: number): number {
 function readScaling(
   part: ConfigReader,
   config: ConfigReader,
-  { absentPositions, absentOriginalPositions, scalings = usualScalings }: RopeFields,
+  { absentPositions = 2048, absentOriginalPositions, scalings = usualScalings }: RopeFields,
 ): RopeScaling | "default" | undefined {
   const [key, other] = part.value("rope_type") === undefined ? ["type"] : ["rope_type", "type"];
   if (part.value(key) === undefined) {
@@ -251,6 +267,11 @@ function readScaling(
     default:
       return kind satisfies never;
   }
+}
+
+/** Whether a file's tensor is a buffer that older versions of the official code saved with rotary positions. */
+export function isRotaryBuffer(name: string): boolean {
+  return /(^|\.)rotary_emb\.inv_freq$/.test(name);
 }
 
 /** Names of the tensors of an architecture in its files. */

@@ -1,16 +1,12 @@
 /** What Llama and its relatives have in common: RMS norms, rotary positions, shared heads of keys, gated MLPs. */
 import { z } from "zod";
 import type { Architecture } from "./architecture.ts";
-import {
-  nonNegativeInteger,
-  positiveInteger,
-  positiveNumber,
-  trueOrFalse,
-} from "../declaration/fields.ts";
+import { positiveInteger, positiveNumber, trueOrFalse } from "../declaration/fields.ts";
 import type { ConfigReader } from "./config_reader.ts";
-import { type Activation, activation, decoder, type DecoderPlan } from "./decoder.ts";
+import { type Activation, activation, blockNumbers, decoder, type DecoderPlan } from "./decoder.ts";
 import {
   headsOf,
+  isRotaryBuffer,
   readActivation,
   readEpsilon,
   readRope,
@@ -20,11 +16,6 @@ import {
 } from "./huggingface_settings.ts";
 import { ropeScaling, rotary, rotatedChannels } from "./rotary.ts";
 import type { BackboneShape } from "./shape.ts";
-
-/** Numbers of blocks, or none. */
-export const blockNumbers = z.array(nonNegativeInteger).readonly().describe(
-  "lists of integers from 0",
-);
 
 /** Settings of the family; each absent one has the value with which most members have it. */
 export const llamaSettings = z.strictObject({
@@ -115,7 +106,7 @@ export function llamaLike<Settings extends z.ZodObject = typeof llamaSettings>(
     plan(shape, declared) {
       const settings = declared as CommonSettings, { heads, hiddenDim } = shape;
       const headDim = settings.headDim ?? hiddenDim / heads;
-      const { ropeTheta, ropeScaling, rotatedShare = 1, windowTokens, windowedBlocks } = settings;
+      const { ropeTheta, ropeScaling, rotatedShare, windowTokens, windowedBlocks } = settings;
       const isWindowed = (block: number) =>
         windowedBlocks?.includes(block) ?? member.isWindowed?.(block) ?? true;
       return {
@@ -149,16 +140,6 @@ export function llamaLike<Settings extends z.ZodObject = typeof llamaSettings>(
         const hiddenDim = config.size("hidden_size", "n_embd");
         const headDim = config.optionalSize("head_dim") ??
           (config.has("head_dim") ? undefined : member.absentHeadDim);
-        const { rotatedShare, ...rope } = readRope(config, {
-          theta: "rope_theta",
-          share: "partial_rotary_factor",
-          absentShare: absent.rotatedShare ?? 1,
-          absentTheta: absent.ropeTheta,
-          absentPositions: member.absentPositions ?? 2048,
-          ...member.rope,
-        });
-        const isPartial = "rotatedShare" in schema.shape;
-        if (!isPartial && rotatedShare !== 1) refuseShare(config);
         return {
           architecture: name,
           layers,
@@ -171,8 +152,12 @@ export function llamaLike<Settings extends z.ZodObject = typeof llamaSettings>(
             keyValueHeads,
             ...(headDim === undefined || headDim === hiddenDim / heads ? {} : { headDim }),
             epsilon: readEpsilon(config, member.epsilonField ?? "rms_norm_eps", absent.epsilon),
-            ...rope,
-            ...(isPartial ? { rotatedShare } : {}),
+            ...readRope(config, {
+              absentTheta: absent.ropeTheta,
+              absentShare: absent.rotatedShare,
+              absentPositions: member.absentPositions,
+              ...member.rope,
+            }),
             activation: member.readActivation?.(config) ??
               readActivation(config, ["hidden_act", "hidden_activation"], "silu"),
             tied: config.flag("tie_word_embeddings", absent.tied),
@@ -201,24 +186,38 @@ export function llamaLike<Settings extends z.ZodObject = typeof llamaSettings>(
         ...member.fused,
         ...(member.paired && {
           paired(shape) {
-            const { rotatedShare = 1 } = schema.parse(shape.settings) as CommonSettings;
+            const { rotatedShare } = schema.parse(shape.settings) as CommonSettings;
             const channels = rotatedChannels(headsOf(shape).headDim, rotatedShare);
             return 2 * Math.ceil(channels / 2);
           },
         }),
       }),
       heads: ["lm_head.weight"],
-      isUnused: (name) =>
-        /(^|\.)rotary_emb\.inv_freq$/.test(name) || (member.isUnused?.(name) ?? false),
+      isUnused: (name) => isRotaryBuffer(name) || (member.isUnused?.(name) ?? false),
     },
   });
 }
 
-/** @throws TypeError: such a part of a head's channels is not rotated. */
-export function refuseShare(config: ConfigReader): never {
-  const part = ["rope_parameters", "rope_scaling"].find((name) => config.value(name) !== undefined);
-  const field = "partial_rotary_factor";
-  return (config.has(field) || !part ? config : config.part(part)).refuse(field, "1");
+/** Names, within a block, of the norms behind attention and MLP, where none stand before them. */
+export const namesOfNormsAfter = {
+  "attention_output_norm": "post_attention_layernorm",
+  "mlp_output_norm": "post_feedforward_layernorm",
+};
+
+/** Biases of all projections of the attention, or of none. */
+export function readAttentionBiases(config: ConfigReader): MemberSettings {
+  const bias = config.flag("attention_bias", false);
+  return { qkvBias: bias, outBias: bias };
+}
+
+/** Which blocks are not the last of so many. */
+export function allButEvery(period: number): (block: number) => boolean {
+  return (block) => (block + 1) % period !== 0;
+}
+
+/** Numbers of the blocks of which something holds. */
+export function blocksWhere(layers: number, holds: (block: number) => boolean): number[] {
+  return Array.from({ length: layers }, (_, i) => i).filter(holds);
 }
 
 /**
@@ -257,8 +256,7 @@ export function windowSettings(
     }
     return {};
   }
-  const windowedBlocks = named ??
-    (isWindowed && Array.from({ length: layers }, (_, i) => i).filter(isWindowed));
+  const windowedBlocks = named ?? (isWindowed && blocksWhere(layers, isWindowed));
   if (windowedBlocks?.length === 0) return {};
   return { windowTokens, ...(windowedBlocks ? { windowedBlocks } : {}) };
 }
@@ -270,8 +268,7 @@ export function namedWindows(
 ): Required<Pick<MemberSettings, "windowTokens" | "windowedBlocks">> {
   return {
     windowTokens: config.has("sliding_window") ? config.size("sliding_window") : 4096,
-    windowedBlocks: readWindowedBlocks(config, layers) ??
-      Array.from({ length: layers }, (_, i) => i).filter(isWindowed),
+    windowedBlocks: readWindowedBlocks(config, layers) ?? blocksWhere(layers, isWindowed),
   };
 }
 

@@ -58,8 +58,8 @@ export type RopeScaling = Readonly<z.output<typeof ropeScaling>>;
 /** Form of the part of each head's channels that turns. */
 export const share = z.number().positive().max(1).describe("numbers above 0, up to 1");
 
-/** Channels of a head that turn; of an odd number the one behind them does, too. */
-export function rotatedChannels(headDim: number, share: number): number {
+/** Channels of a head that turn, by default all; of an odd number the one behind them does, too. */
+export function rotatedChannels(headDim: number, share = 1): number {
   return Math.trunc(headDim * share);
 }
 
@@ -113,6 +113,15 @@ export function rotary(options: RotaryOptions): RotaryPositions & { rotation: ()
       ? `ropeScaling.factors must be half as many as rotated channels: current numbers are ${scaling.factors.length} and ${r}`
       : undefined,
   };
+}
+
+/** The positions of a decoder that has them in some blocks only. */
+export function rotaryOfBlocks(
+  isRotated: (block: number) => boolean,
+  options: RotaryOptions,
+): RotaryPositions {
+  const positions = rotary(options);
+  return { ...positions, rotation: (block) => isRotated(block) ? positions.rotation() : undefined };
 }
 
 /** The positions of a decoder whose blocks with a sliding window turn by other frequencies, which fit segments of any length. */

@@ -2,7 +2,7 @@
 import { positiveNumber } from "../../declaration/fields.ts";
 import { activation } from "../decoder.ts";
 import { readActivation } from "../huggingface_settings.ts";
-import { llamaLike, llamaSettings } from "../llama_like.ts";
+import { llamaLike, llamaSettings, readAttentionBiases } from "../llama_like.ts";
 
 export const arcee = llamaLike({
   name: "arcee",
@@ -16,10 +16,8 @@ export const arcee = llamaLike({
   absentPositions: 4096,
   readActivation: (config) => readActivation(config, ["hidden_act"], "relu2"),
   readSettings(config) {
-    const attentionBias = config.flag("attention_bias", false);
     return {
-      qkvBias: attentionBias,
-      outBias: attentionBias,
+      ...readAttentionBiases(config),
       mlpBias: config.flag("mlp_bias", false),
     };
   },

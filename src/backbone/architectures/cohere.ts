@@ -1,14 +1,19 @@
 /** Command R and Aya: Llama with layer norms without biases, one for attention and MLP beside each other, and a factor of the logits. */
 import { positiveNumber, trueOrFalse } from "../../declaration/fields.ts";
+import { isDeepStrictEqual } from "../../system.ts";
 import type { ConfigReader } from "../config_reader.ts";
+import { ropeParts } from "../huggingface_settings.ts";
 import {
+  allButEvery,
+  blocksWhere,
   type LlamaLike,
   llamaLike,
   llamaSettings,
+  readAttentionBiases,
   readWindowTokens,
   windowSettings,
 } from "../llama_like.ts";
-import { rotary } from "../rotary.ts";
+import { rotaryOfBlocks } from "../rotary.ts";
 
 const settings = llamaSettings.extend({
   epsilon: positiveNumber.default(1e-5),
@@ -28,10 +33,8 @@ const common = {
   absentPositions: 8192,
   epsilonField: "layer_norm_eps",
   readSettings(config) {
-    const attentionBias = config.flag("attention_bias", false);
     return {
-      qkvBias: attentionBias,
-      outBias: attentionBias,
+      ...readAttentionBiases(config),
       logitScale: config.positiveNumber("logit_scale", 0.0625),
     };
   },
@@ -52,18 +55,12 @@ export const cohere = llamaLike({
 export const cohere2 = llamaLike({
   name: "cohere2",
   ...common,
-  plan(shape, settings) {
-    const { ropeTheta, ropeScaling, windowTokens, windowedBlocks } = settings;
-    const channels = settings.headDim ?? shape.hiddenDim / shape.heads;
-    const { rotation, ...positions } = rotary({ ropeTheta, ropeScaling, channels });
-    const isWindowed = (block: number) =>
-      windowTokens !== undefined && (windowedBlocks?.includes(block) ?? true);
+  plan(shape, settings, { headDim, isWindowed }) {
+    const { ropeTheta, ropeScaling, windowTokens } = settings;
+    const isRotated = (block: number) => windowTokens !== undefined && isWindowed(block);
     return {
       ...common.plan(shape, settings),
-      positions: {
-        ...positions,
-        rotation: (block) => isWindowed(block) ? rotation() : undefined,
-      },
+      positions: rotaryOfBlocks(isRotated, { ropeTheta, ropeScaling, channels: headDim }),
     };
   },
   readSettings: (config, layers) => ({
@@ -76,14 +73,12 @@ export const cohere2 = llamaLike({
 function readPattern(config: ConfigReader, layers: number) {
   const windowTokens = readWindowTokens(config), name = "sliding_window_pattern";
   if (windowTokens === undefined) config.refuse("sliding_window", "positive integers");
-  const period = config.optionalSize(name) ?? 4;
-  const isWindowed = (block: number) => (block + 1) % period > 0;
+  const isWindowed = allButEvery(config.optionalSize(name) ?? 4);
   const found = windowSettings(config, { windowTokens, layers, isWindowed });
-  const isAnother = (block: number) =>
-    isWindowed(block) !== (found.windowedBlocks?.includes(block) ?? false);
   // Older official code reads the one, newer code the other.
   if (
-    config.value(name) !== undefined && Array.from({ length: layers }, (_, i) => i).some(isAnother)
+    config.value(name) !== undefined &&
+    !isDeepStrictEqual(found.windowedBlocks ?? [], blocksWhere(layers, isWindowed))
   ) {
     config.refuse(name, "what layer_types says");
   }
@@ -92,11 +87,7 @@ function readPattern(config: ConfigReader, layers: number) {
 
 /** @throws TypeError where the base of rotary positions is nowhere. */
 function requireTheta(config: ConfigReader): void {
-  const parts = ["rope_parameters", "rope_scaling"].filter((name) =>
-    config.value(name) !== undefined
-  );
-  const readers = [config, ...parts.map((name) => config.part(name))];
-  if (readers.every((reader) => reader.value("rope_theta") === undefined)) {
+  if ([config, ...ropeParts(config)].every((reader) => reader.value("rope_theta") === undefined)) {
     config.refuse(
       "rope_theta",
       "numbers, as versions of the official code have different defaults",

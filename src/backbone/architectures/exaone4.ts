@@ -4,14 +4,17 @@
  */
 import { positiveNumber } from "../../declaration/fields.ts";
 import type { ConfigReader } from "../config_reader.ts";
+import { blockNumbers } from "../decoder.ts";
 import {
-  blockNumbers,
+  allButEvery,
+  blocksWhere,
   llamaLike,
   llamaSettings,
+  namesOfNormsAfter,
   readWindowTokens,
   windowSettings,
 } from "../llama_like.ts";
-import { rotary } from "../rotary.ts";
+import { rotaryOfBlocks } from "../rotary.ts";
 
 /** EXAONE 4. */
 export const exaone4 = llamaLike({
@@ -22,20 +25,14 @@ export const exaone4 = llamaLike({
     unrotatedBlocks: blockNumbers.exactOptional(),
   }),
   plan(_shape, { ropeTheta, ropeScaling, unrotatedBlocks }, { headDim }) {
-    const positions = rotary({ ropeTheta, ropeScaling, channels: headDim });
+    const isRotated = (block: number) => !unrotatedBlocks?.includes(block);
     return {
       norms: "after",
       queryKeyNorms: "of each head",
-      positions: {
-        ...positions,
-        rotation: (block) => unrotatedBlocks?.includes(block) ? undefined : positions.rotation(),
-      },
+      positions: rotaryOfBlocks(isRotated, { ropeTheta, ropeScaling, channels: headDim }),
     };
   },
-  names: {
-    "attention_output_norm": "post_attention_layernorm",
-    "mlp_output_norm": "post_feedforward_layernorm",
-  },
+  names: namesOfNormsAfter,
   absentKeyValueHeads: 32,
   readSettings(config, layers) {
     const windowTokens = readWindowTokens(config, 4096);
@@ -44,11 +41,10 @@ export const exaone4 = llamaLike({
     const window = windowSettings(config, {
       windowTokens,
       layers,
-      isWindowed: (block) => (block + 1) % period !== 0,
+      isWindowed: allButEvery(period),
     });
     const { windowedBlocks = [] } = window;
-    const unrotatedBlocks = Array.from({ length: layers }, (_, i) => i)
-      .filter((block) => !windowedBlocks.includes(block));
+    const unrotatedBlocks = blocksWhere(layers, (block) => !windowedBlocks.includes(block));
     return { ...window, unrotatedBlocks };
   },
 });

@@ -3,8 +3,13 @@ import { z } from "zod";
 import { oneOf, positiveInteger, positiveNumber, trueOrFalse } from "../../declaration/fields.ts";
 import type { ConfigReader } from "../config_reader.ts";
 import { activation, decoder, type DecoderPlan } from "../decoder.ts";
-import { readActivation, readEpsilon, readRope, sourcesByName } from "../huggingface_settings.ts";
-import { refuseShare } from "../llama_like.ts";
+import {
+  isRotaryBuffer,
+  readActivation,
+  readEpsilon,
+  readRope,
+  sourcesByName,
+} from "../huggingface_settings.ts";
 import { ropeScaling, rotary } from "../rotary.ts";
 
 const settings = z.strictObject({
@@ -51,13 +56,6 @@ export const falcon = decoder({
       if (config.flag("alibi", false)) config.refuse("alibi", "false");
       const hiddenDim = config.size("hidden_size", "n_embed");
       const heads = config.size("num_attention_heads");
-      const { rotatedShare, ...rope } = readRope(config, {
-        theta: "rope_theta",
-        share: "partial_rotary_factor",
-        absentShare: 1,
-        absentPositions: 2048,
-      });
-      if (rotatedShare !== 1) refuseShare(config);
       return {
         architecture: "falcon",
         layers: config.layers("num_hidden_layers"),
@@ -69,7 +67,7 @@ export const falcon = decoder({
           ...readGeneration(config, heads),
           epsilon: readEpsilon(config, "layer_norm_epsilon", 1e-5),
           activation: readActivation(config, ["activation"], "gelu"),
-          ...rope,
+          ...readRope(config),
           bias: config.flag("bias", false),
           tied: config.flag("tie_word_embeddings", true),
         },
@@ -90,7 +88,7 @@ export const falcon = decoder({
       })(name, shape);
     },
     heads: ["lm_head.weight"],
-    isUnused: (name) => /(^|\.)rotary_emb\.inv_freq$/.test(name),
+    isUnused: isRotaryBuffer,
   },
 });
 

@@ -1,14 +1,9 @@
 /** GPT-Neo: learned positions, scores that are not scaled, and blocks of which some see a sliding window. */
 import { z } from "zod";
-import {
-  nonNegativeIntegers,
-  positiveInteger,
-  positiveNumber,
-  trueOrFalse,
-} from "../../declaration/fields.ts";
+import { positiveInteger, positiveNumber, trueOrFalse } from "../../declaration/fields.ts";
 import { isDeepStrictEqual } from "../../system.ts";
 import type { ConfigReader } from "../config_reader.ts";
-import { activation, decoder } from "../decoder.ts";
+import { activation, blockNumbers, decoder } from "../decoder.ts";
 import { mostLayers } from "../shape.ts";
 import { readActivation, readEpsilon, sourcesByName } from "../huggingface_settings.ts";
 
@@ -20,7 +15,7 @@ const settings = z.strictObject({
   /** Tokens that a query sees, itself included; absent: all before it. */
   windowTokens: positiveInteger.exactOptional(),
   /** Blocks whose queries see no more than that; absent: all. */
-  windowedBlocks: nonNegativeIntegers.exactOptional(),
+  windowedBlocks: blockNumbers.exactOptional(),
   tied: trueOrFalse.default(true),
 });
 

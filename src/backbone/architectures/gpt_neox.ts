@@ -2,7 +2,13 @@
 import { z } from "zod";
 import { positiveNumber, trueOrFalse } from "../../declaration/fields.ts";
 import { activation, decoder } from "../decoder.ts";
-import { readActivation, readEpsilon, readRope, sourcesByName } from "../huggingface_settings.ts";
+import {
+  isRotaryBuffer,
+  readActivation,
+  readEpsilon,
+  readRope,
+  sourcesByName,
+} from "../huggingface_settings.ts";
 import { ropeScaling, rotary, rotatedChannels, share } from "../rotary.ts";
 
 const settings = z.strictObject({
@@ -47,7 +53,6 @@ export const gptNeoX = decoder({
         theta: "rotary_emb_base",
         share: "rotary_pct",
         absentShare: 0.25,
-        absentPositions: 2048,
       });
       // For an odd number the official code computes something else, or nothing.
       if (
@@ -89,6 +94,6 @@ export const gptNeoX = decoder({
       fused: { name: "attention.query_key_value", kind: "heads" },
     }),
     heads: ["embed_out.weight", "lm_head.weight"],
-    isUnused: (name) => /(\.attention\.(masked_)?bias|(^|\.)rotary_emb\.inv_freq)$/.test(name),
+    isUnused: (name) => isRotaryBuffer(name) || /\.attention\.(masked_)?bias$/.test(name),
   },
 });

@@ -1,6 +1,6 @@
 /** Granite 3: Llama with factors of embeddings, scores, outputs and logits. */
 import { positiveNumber } from "../../declaration/fields.ts";
-import { llamaLike, llamaSettings } from "../llama_like.ts";
+import { llamaLike, llamaSettings, readAttentionBiases } from "../llama_like.ts";
 
 export const granite = llamaLike({
   name: "granite",
@@ -21,10 +21,8 @@ export const granite = llamaLike({
     ...(scoreScale === undefined ? {} : { scoreScale: () => scoreScale }),
   }),
   readSettings(config) {
-    const attentionBias = config.flag("attention_bias", false);
     return {
-      qkvBias: attentionBias,
-      outBias: attentionBias,
+      ...readAttentionBiases(config),
       mlpBias: config.flag("mlp_bias", false),
       embeddingScale: config.positiveNumber("embedding_multiplier", 1),
       scoreScale: config.positiveNumber("attention_multiplier", 1),

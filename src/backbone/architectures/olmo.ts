@@ -1,6 +1,6 @@
 /** OLMo of 2024: Llama whose norms learn nothing. */
 import { positiveNumber } from "../../declaration/fields.ts";
-import { llamaLike, llamaSettings } from "../llama_like.ts";
+import { llamaLike, llamaSettings, readAttentionBiases } from "../llama_like.ts";
 
 /** The official code has no setting for it. */
 const epsilon = 1e-5;
@@ -17,11 +17,9 @@ export const olmo = llamaLike({
     projectionLimit,
   }),
   readSettings(config) {
-    const attentionBias = config.flag("attention_bias", false);
     return {
       epsilon,
-      qkvBias: attentionBias,
-      outBias: attentionBias,
+      ...readAttentionBiases(config),
       ...(config.value("clip_qkv") !== undefined &&
         { projectionLimit: config.requiredPositiveNumber("clip_qkv") }),
     };

@@ -3,11 +3,18 @@
  * code of its release computes.
  */
 import { positiveNumber } from "../../declaration/fields.ts";
-import { llamaLike, llamaSettings, namedWindows } from "../llama_like.ts";
+import {
+  allButEvery,
+  llamaLike,
+  llamaSettings,
+  namedWindows,
+  namesOfNormsAfter,
+  readAttentionBiases,
+} from "../llama_like.ts";
 import { rotaryOfKinds } from "../rotary.ts";
 
 /** The fourth block has no window, unless settings say otherwise. */
-const isWindowed = (block: number) => (block + 1) % 4 !== 0;
+const isWindowed = allButEvery(4);
 
 /** OLMo 3. */
 export const olmo3 = llamaLike({
@@ -22,16 +29,9 @@ export const olmo3 = llamaLike({
       others: { ropeTheta, ropeScaling, channels: headDim },
     }),
   }),
-  names: {
-    "attention_output_norm": "post_attention_layernorm",
-    "mlp_output_norm": "post_feedforward_layernorm",
-  },
-  readSettings(config, layers) {
-    const attentionBias = config.flag("attention_bias", false);
-    return {
-      qkvBias: attentionBias,
-      outBias: attentionBias,
-      ...namedWindows(config, { layers, isWindowed }),
-    };
-  },
+  names: namesOfNormsAfter,
+  readSettings: (config, layers) => ({
+    ...readAttentionBiases(config),
+    ...namedWindows(config, { layers, isWindowed }),
+  }),
 });

@@ -2,7 +2,13 @@
 import { z } from "zod";
 import { positiveInteger, positiveNumber, trueOrFalse } from "../../declaration/fields.ts";
 import { activation, decoder } from "../decoder.ts";
-import { readActivation, readEpsilon, readRope, sourcesByName } from "../huggingface_settings.ts";
+import {
+  isRotaryBuffer,
+  readActivation,
+  readEpsilon,
+  readRope,
+  sourcesByName,
+} from "../huggingface_settings.ts";
 import { ropeScaling, rotary, rotatedChannels, share } from "../rotary.ts";
 
 const settings = z.strictObject({
@@ -50,12 +56,7 @@ export const phi = decoder({
       if ((config.optionalSize("head_dim") ?? headDim) !== headDim) {
         config.refuse("head_dim", `${headDim}, as hidden_size and num_attention_heads say`);
       }
-      const rope = readRope(config, {
-        theta: "rope_theta",
-        share: "partial_rotary_factor",
-        absentShare: 0.5,
-        absentPositions: 2048,
-      });
+      const rope = readRope(config, { absentShare: 0.5 });
       if (rotatedChannels(headDim, rope.rotatedShare) % 2 === 1) {
         config.refuse(
           "partial_rotary_factor",
@@ -95,6 +96,6 @@ export const phi = decoder({
       },
     }),
     heads: ["lm_head.weight"],
-    isUnused: (name) => /(^|\.)rotary_emb\.inv_freq$/.test(name),
+    isUnused: isRotaryBuffer,
   },
 });

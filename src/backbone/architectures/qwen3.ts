@@ -1,5 +1,5 @@
 /** Qwen 3: Llama with a norm of each head's queries and keys, and heads whose width is a setting of its own. */
-import { llamaLike, readQwenWindow } from "../llama_like.ts";
+import { llamaLike, readAttentionBiases, readQwenWindow } from "../llama_like.ts";
 
 /** Qwen 3. */
 export const qwen3 = llamaLike({
@@ -8,8 +8,8 @@ export const qwen3 = llamaLike({
   absentKeyValueHeads: 32,
   absentPositions: 32_768,
   absentHeadDim: 128,
-  readSettings(config, layers) {
-    const attentionBias = config.flag("attention_bias", false);
-    return { qkvBias: attentionBias, outBias: attentionBias, ...readQwenWindow(config, layers) };
-  },
+  readSettings: (config, layers) => ({
+    ...readAttentionBiases(config),
+    ...readQwenWindow(config, layers),
+  }),
 });
