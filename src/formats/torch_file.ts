@@ -204,7 +204,7 @@ export async function openTorchFile(source: string | ByteSource): Promise<TorchF
 /**
  * The tensors of a dictionary by their names.
  *
- * @param where The file, and the dictionary in words, for the message.
+ * @param what The dictionary in words, for the message.
  * @throws TypeError where it is no dictionary, or has something else in it.
  */
 export function namedTensors(
