@@ -351,3 +351,9 @@ test("phi3: segments are no longer than before a LongRoPE scaling", () =>
     await model.forward(tokens.subarray(1), options);
     await assert.rejects(model.forward(tokens, options), /the backbone has positions for 6/);
   }));
+
+test("cohere2: the window is that of the official class where none is written", () =>
+  withFolder(async (folder) => {
+    const { settings } = await shapeOf(folder, "cohere2", { "sliding_window": undefined });
+    assert.equal(settings!.windowTokens, 4096);
+  }));

@@ -71,7 +71,7 @@ export const cohere2 = llamaLike({
 
 /** The sliding window, in blocks that `layer_types` names, or in all but each so many. */
 function readPattern(config: ConfigReader, layers: number) {
-  const windowTokens = readWindowTokens(config), name = "sliding_window_pattern";
+  const windowTokens = readWindowTokens(config, 4096), name = "sliding_window_pattern";
   if (windowTokens === undefined) config.refuse("sliding_window", "positive integers");
   const isWindowed = allButEvery(config.optionalSize(name) ?? 4);
   const found = windowSettings(config, { windowTokens, layers, isWindowed });
