@@ -50,9 +50,6 @@ export const sideFiles = [
   "chat_template.jinja",
 ] as const;
 
-/** Parts of a tokenizer where there is no `tokenizer.json`. */
-export const tokenizerParts = ["vocab.json", "merges.txt"] as const;
-
 /** Files with the weights: where several are there, the official code takes the first. */
 export const weightsFiles = ["model.safetensors", "pytorch_model.bin"] as const;
 

@@ -14,6 +14,7 @@ import {
   writing,
 } from "../files.ts";
 import { readHuggingFaceShape } from "./huggingface.ts";
+import { tokenizerParts } from "../text/tokenizers/file.ts";
 import {
   commitForm,
   configFile,
@@ -26,7 +27,6 @@ import {
   repositoryFolder,
   shardsOf,
   sideFiles,
-  tokenizerParts,
   weightsFiles,
 } from "./hub_cache.ts";
 import {

@@ -76,7 +76,7 @@ export async function readHuggingFaceBackbone(path: string): Promise<BackboneChe
       !shapes.has("head.weight") && format.heads.includes(name), // checked below
   });
   const weights: TensorMap = new Map();
-  let fused: { name: string; tensor: HostTensor } | undefined; // three of ours lie in one of the file's
+  let fused: { name: string; tensor: HostTensor } | undefined; // several of ours may lie in one of the file's
   for (const [name, expected] of shapes) {
     const source = format.source(name, shape);
     const inFile = nameInFile(source.name);

@@ -30,8 +30,9 @@ export interface SideNetOutputs {
 }
 
 /**
- * The block of the backbone whose window and positions layer i has, where those of blocks differ: of those that the layer stands
- * beside that which has the place of the remembered one, which is the remembered one itself for the layer that reads the memory.
+ * The block of the backbone whose window and positions layer i has, where those of blocks differ. A layer stands for r blocks, and
+ * takes the one that has the same place among them as the remembered block has among its own: the layer that reads the memory takes
+ * that block itself.
  */
 function resembledBlock(
   i: number,

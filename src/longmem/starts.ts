@@ -14,8 +14,8 @@ export type SideNetSource = PaperStart | BlocksStart | RandomStart;
 export type SideNetInitialization = SideNetSource & {
   /**
    * Factor of the weights and biases whose outputs layers add to the stream, after attention and MLP, or of the norms behind them
-   * (default 1). A smaller one
-   * starts the SideNet closer to its backbone; at 0 it is silent: it starts as the sum of the backbone's residuals.
+   * (default 1). A smaller one starts the SideNet closer to its backbone; at 0 it is silent: it starts as the sum of the backbone's
+   * residuals.
    */
   readonly outputScale?: number;
   /** Share of the memory in the output of each head, above 0 and below 1, at which its gate starts (default 0.5: the official sigmoid(0)). */

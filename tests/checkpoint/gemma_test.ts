@@ -4,7 +4,7 @@ import { readHuggingFaceShape } from "../../src/checkpoint/huggingface.ts";
 import { randomBackbone } from "../architectures/small_models.ts";
 import { withFolder } from "../temporary_folder.ts";
 import { assert, test } from "../testing.ts";
-import { huggingFaceTensors, writeHuggingFace } from "./huggingface_folder.ts";
+import { huggingFaceTensors, settingsOf, writeHuggingFace } from "./huggingface_folder.ts";
 
 type Config = Record<string, unknown>;
 
@@ -21,14 +21,6 @@ const gemma: Config = {
 const gemma2: Config = { ...gemma, "model_type": "gemma2" };
 const gemma3: Config = { ...gemma, "model_type": "gemma3_text" };
 const linear = { "rope_type": "linear", factor: 8 };
-
-/** The settings that a configuration gives. */
-function settingsOf(config: Config): Promise<Record<string, unknown>> {
-  return withFolder(async (folder) => {
-    await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify(config));
-    return { ...(await readHuggingFaceShape(folder)).settings };
-  });
-}
 
 test("Settings of Gemma's models are read, with the defaults of their classes", async () => {
   const common = {

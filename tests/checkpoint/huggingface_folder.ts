@@ -2,9 +2,19 @@
 import { architectureOf } from "../../src/backbone/architectures.ts";
 import { isOfHead } from "../../src/backbone/huggingface_format.ts";
 import type { BackboneCheckpoint } from "../../src/backbone/shape.ts";
+import { readHuggingFaceShape } from "../../src/checkpoint/huggingface.ts";
 import { writeSafetensors } from "../../src/formats/safetensors.ts";
 import { writeTorchFile } from "../../src/formats/torch_writer.ts";
 import { elementCount, type TensorMap } from "../../src/tensor.ts";
+import { withFolder } from "../temporary_folder.ts";
+
+/** The settings that a `config.json` gives. */
+export function settingsOf(config: Record<string, unknown>): Promise<Record<string, unknown>> {
+  return withFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify(config));
+    return { ...(await readHuggingFaceShape(folder)).settings };
+  });
+}
 
 /** The tensors of a model as files of its architecture hold them. */
 export function huggingFaceTensors(

@@ -1,7 +1,6 @@
 /** What `config.json` of SmolLM 3 says. */
-import { readHuggingFaceShape } from "../../src/checkpoint/huggingface.ts";
-import { withFolder } from "../temporary_folder.ts";
 import { assert, test } from "../testing.ts";
+import { settingsOf } from "./huggingface_folder.ts";
 
 type Config = Record<string, unknown>;
 
@@ -13,14 +12,6 @@ const smolLm3: Config = {
   "intermediate_size": 10,
   "vocab_size": 31,
 };
-
-/** The settings that a configuration gives. */
-function settingsOf(fields: Config): Promise<Record<string, unknown>> {
-  return withFolder(async (folder) => {
-    await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify({ ...smolLm3, ...fields }));
-    return { ...(await readHuggingFaceShape(folder)).settings };
-  });
-}
 
 test("Settings of SmolLM 3 are read, with the defaults of its class", async () => {
   const usual = {
@@ -49,7 +40,7 @@ test("Settings of SmolLM 3 are read, with the defaults of its class", async () =
     }],
   ];
   for (const [fields, expected] of cases) {
-    assert.deepEqual(await settingsOf(fields), expected, JSON.stringify(fields));
+    assert.deepEqual(await settingsOf({ ...smolLm3, ...fields }), expected, JSON.stringify(fields));
   }
 });
 
@@ -62,5 +53,7 @@ test("What SmolLM 3 cannot be here is named", async () => {
       /layer_types .*"full_attention", as there is no sliding window/,
     ],
   ];
-  for (const [fields, expected] of refused) await assert.rejects(settingsOf(fields), expected);
+  for (const [fields, expected] of refused) {
+    await assert.rejects(settingsOf({ ...smolLm3, ...fields }), expected);
+  }
 });

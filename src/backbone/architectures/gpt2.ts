@@ -19,6 +19,19 @@ const settings = z.strictObject({
   scoresScaledByBlock: introducedAt(trueOrFalse, false).default(false),
 });
 
+/** Names in files of GPT-2 and its relatives, besides those of the projections to queries, keys and values. */
+export const gpt2Names = {
+  outer: { embeddings: "wte", positions: "wpe", final_norm: "ln_f", head: "lm_head" },
+  block: (index: number) => `h.${index}.`,
+  inner: {
+    attention_norm: "ln_1",
+    "attention.out": "attn.c_proj",
+    mlp_norm: "ln_2",
+    "mlp.in": "mlp.c_fc",
+    "mlp.out": "mlp.c_proj",
+  },
+};
+
 /** GPT-2. */
 export const gpt2 = decoder({
   name: "gpt2",
@@ -65,15 +78,7 @@ export const gpt2 = decoder({
       };
     },
     source: sourcesByName({
-      outer: { embeddings: "wte", positions: "wpe", final_norm: "ln_f", head: "lm_head" },
-      block: (index) => `h.${index}.`,
-      inner: {
-        attention_norm: "ln_1",
-        "attention.out": "attn.c_proj",
-        mlp_norm: "ln_2",
-        "mlp.in": "mlp.c_fc",
-        "mlp.out": "mlp.c_proj",
-      },
+      ...gpt2Names,
       fused: { name: "attn.c_attn", kind: "parts" },
       transposed: ["attn.c_attn", "attention.out", "mlp.in", "mlp.out"],
     }),

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { positiveInteger, positiveNumber, trueOrFalse } from "../../declaration/fields.ts";
 import { activation, decoder } from "../decoder.ts";
 import { readActivation, readEpsilon, sourcesByName } from "../huggingface_settings.ts";
+import { gpt2Names } from "./gpt2.ts";
 
 const settings = z.strictObject({
   /** Heads of keys and values. */
@@ -57,18 +58,7 @@ export const gptBigCode = decoder({
         },
       };
     },
-    source: sourcesByName({
-      outer: { embeddings: "wte", positions: "wpe", final_norm: "ln_f", head: "lm_head" },
-      block: (index) => `h.${index}.`,
-      inner: {
-        attention_norm: "ln_1",
-        "attention.out": "attn.c_proj",
-        mlp_norm: "ln_2",
-        "mlp.in": "mlp.c_fc",
-        "mlp.out": "mlp.c_proj",
-      },
-      fused: { name: "attn.c_attn", kind: "heads" },
-    }),
+    source: sourcesByName({ ...gpt2Names, fused: { name: "attn.c_attn", kind: "heads" } }),
     heads: ["lm_head.weight"],
     isUnused: (name) => /^h\.\d+\.attn\.(masked_)?bias$/.test(name),
   },

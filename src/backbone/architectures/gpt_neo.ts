@@ -6,6 +6,7 @@ import type { ConfigReader } from "../config_reader.ts";
 import { activation, blockNumbers, decoder } from "../decoder.ts";
 import { mostLayers } from "../shape.ts";
 import { readActivation, readEpsilon, sourcesByName } from "../huggingface_settings.ts";
+import { gpt2Names } from "./gpt2.ts";
 
 const settings = z.strictObject({
   /** Positions that are learned: the longest segment, in tokens. */
@@ -60,17 +61,13 @@ export const gptNeo = decoder({
       };
     },
     source: sourcesByName({
-      outer: { embeddings: "wte", positions: "wpe", final_norm: "ln_f", head: "lm_head" },
-      block: (index) => `h.${index}.`,
+      ...gpt2Names,
       inner: {
-        attention_norm: "ln_1",
+        ...gpt2Names.inner,
         "attention.q": "attn.attention.q_proj",
         "attention.k": "attn.attention.k_proj",
         "attention.v": "attn.attention.v_proj",
         "attention.out": "attn.attention.out_proj",
-        mlp_norm: "ln_2",
-        "mlp.in": "mlp.c_fc",
-        "mlp.out": "mlp.c_proj",
       },
     }),
     heads: ["lm_head.weight"],

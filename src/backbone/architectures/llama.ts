@@ -1,4 +1,4 @@
-/** Llama 1 to 3.2, and models of the same format: linear and Llama 3's scaling of rotary positions. */
+/** Llama 1 to 3.2, and models of the same format. */
 import { llamaLike, readAttentionBiases, windowSettings } from "../llama_like.ts";
 
 export const llama = llamaLike({

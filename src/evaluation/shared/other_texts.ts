@@ -34,10 +34,11 @@ export interface ItemText extends ClusteredDocument {
 }
 
 /**
- * Texts that a control reads in place of each document of a list: k texts, each of another cluster; a document without a
- * cluster is one of its own, and one that is the same text comes last. A text is as long as the part of the document that a memory of `capacityTokens` tokens holds, where
- * there is one: a document of the cluster, or several, joined where none is long enough. Which clusters and documents is
- * drawn by the seed and the document's name. Clusters that are too short come last, the longest first; they are read again.
+ * Texts that a control reads in place of each document of a list: k texts, each of another cluster. A document without a cluster is
+ * one of its own, and clusters with the same text are taken only where there are too few others. A text is as long as the part of
+ * the document that a memory of `capacityTokens` tokens holds, where there is one: a document of the cluster, or several, joined
+ * where none is long enough. Which clusters and documents is drawn by the seed and the document's name. Clusters that are too short
+ * come last, the longest first; they are read again.
  *
  * @returns For each of the k texts those of all documents, in segments as long as the document's own.
  * @throws {RangeError} If there are fewer than k other clusters with a text.

@@ -34,8 +34,8 @@ export interface MemoryAttentionOptions {
 /**
  * Attention of every query over tokens of its own, K = n c of them, in blocks of queries: with the gathered
  * kr, vr [K, D] of a query, s = kr q + bias, p = softmax(s),  o = vr^T p;
- * ds = p (vr do - sum(do o)), of a soft cap times its slope, dq = kr^T ds. Keys, values and ids take no gradient: memory is frozen. The gradient
- * gathers again, so that no more than a block of [.., K, D] exists at a time.
+ * ds = p (vr do - sum(do o)), of a soft cap times its slope, dq = kr^T ds. Keys, values and ids take no gradient: memory is frozen.
+ * The gradient gathers again, so that no more than a block of [.., K, D] exists at a time.
  *
  * @param q Queries [B, H, T, D], already scaled.
  * @returns [B, H, T, D]

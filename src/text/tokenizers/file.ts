@@ -46,6 +46,10 @@ const schema = z.strictObject({ kind: z.literal("file"), path: text });
 type _SchemaAcceptsTheType = Assert<Accepts<typeof schema, FileTokenizerConfig>>;
 
 const fileName = "tokenizer.json", idsName = "vocab.json", mergesName = "merges.txt";
+
+/** Files that a folder may have in place of a `tokenizer.json`. */
+export const tokenizerParts = [idsName, mergesName];
+
 const name = z.string().exactOptional();
 const specialTokens = z.strictObject({ bos: name, pad: name, eos: name, unk: name })
   .exactOptional();
@@ -105,7 +109,7 @@ export async function readTokenizerFile(path: string): Promise<string> {
 
 /** The tokenizer of a folder of Hugging Face's; undefined where it has none. */
 export async function findTokenizerFile(folder: string): Promise<FileTokenizerConfig | undefined> {
-  for (const names of [[fileName], [idsName, mergesName]]) {
+  for (const names of [[fileName], tokenizerParts]) {
     const paths = names.map((name) => join(folder, name));
     if ((await Promise.all(paths.map(isThere))).every(Boolean)) {
       return { kind: "file", path: paths[0] };
@@ -115,7 +119,7 @@ export async function findTokenizerFile(folder: string): Promise<FileTokenizerCo
 
 /** Files of a tokenizer of Hugging Face's that a folder may have. */
 export function possibleFiles(folder: string): string[] {
-  const names = [fileName, idsName, mergesName];
+  const names = [fileName, ...tokenizerParts];
   return [...names.map((name) => join(folder, name)), ...filesOfSpecials(join(folder, fileName))];
 }
 
