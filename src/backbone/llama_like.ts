@@ -267,7 +267,8 @@ export function namedWindows(
   { layers, isWindowed }: { layers: number; isWindowed: (block: number) => boolean },
 ): Required<Pick<MemberSettings, "windowTokens" | "windowedBlocks">> {
   return {
-    windowTokens: config.has("sliding_window") ? config.size("sliding_window") : 4096,
+    windowTokens: readWindowTokens(config, 4096) ??
+      config.refuse("sliding_window", "positive integers"),
     windowedBlocks: readWindowedBlocks(config, layers) ?? blocksWhere(layers, isWindowed),
   };
 }

@@ -159,7 +159,7 @@ test("What Gemma's models cannot be here is named", async () => {
       /tie_word_embeddings .*false, allowed are true, as text_config says/,
     ],
     [{ "model_type": "gemma3" }, { "text_config": null }, /text_config must be .* value is null/],
-    [gemma2, { "sliding_window": null }, /sliding_window is missing/],
+    [gemma2, { "sliding_window": null }, /sliding_window .*null, allowed are positive integers/],
     [gemma2, { "attn_logit_softcapping": 0 }, /attn_logit_softcapping must be a positive number/],
     [gemma2, { "query_pre_attn_scalar": -1 }, /query_pre_attn_scalar must be a positive number/],
     [

@@ -9,9 +9,8 @@ import {
   type LlamaLike,
   llamaLike,
   llamaSettings,
+  namedWindows,
   readAttentionBiases,
-  readWindowTokens,
-  windowSettings,
 } from "../llama_like.ts";
 import { rotaryOfBlocks } from "../rotary.ts";
 
@@ -71,14 +70,13 @@ export const cohere2 = llamaLike({
 
 /** The sliding window, in blocks that `layer_types` names, or in all but each so many. */
 function readPattern(config: ConfigReader, layers: number) {
-  const windowTokens = readWindowTokens(config, 4096), name = "sliding_window_pattern";
-  if (windowTokens === undefined) config.refuse("sliding_window", "positive integers");
+  const name = "sliding_window_pattern";
   const isWindowed = allButEvery(config.optionalSize(name) ?? 4);
-  const found = windowSettings(config, { windowTokens, layers, isWindowed });
+  const found = namedWindows(config, { layers, isWindowed });
   // Older official code reads the one, newer code the other.
   if (
     config.value(name) !== undefined &&
-    !isDeepStrictEqual(found.windowedBlocks ?? [], blocksWhere(layers, isWindowed))
+    !isDeepStrictEqual(found.windowedBlocks, blocksWhere(layers, isWindowed))
   ) {
     config.refuse(name, "what layer_types says");
   }
