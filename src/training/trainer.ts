@@ -89,7 +89,7 @@ interface BegunUpdate {
   readonly targets: number;
   /** Whether one of them read a memory. */
   readonly gated: boolean;
-  /** Of the rows of the whole update, the share that is in these and found something in memory; absent where it is not asked for. */
+  /** Of the rows of the whole update, the share that is in these and found something in memory; absent in checkpoints of earlier versions. */
   readonly activeShare?: number;
 }
 
@@ -394,12 +394,12 @@ export class Trainer {
           losses,
           targets,
           gated,
-          ...(diagnoses && { activeShare }),
+          activeShare,
         };
         return false;
       }
       const batch = next();
-      if (diagnoses) activeShare += this.#activeShare(batch) / config.accumulationSteps;
+      activeShare += this.#activeShare(batch) / config.accumulationSteps;
       const learnt = await this.#learn(batch, { micro, learningRate });
       losses.push(learnt.outputs[stepNames.loss]);
       targets += learnt.targets;

@@ -813,6 +813,30 @@ deviceTest("a diagnosed update is the same update, and says what it did", async 
   await without.close();
 }, onCpu);
 
+deviceTest(
+  "a diagnosed update counts batches that were made before anybody asked",
+  async (device) => {
+    const config = { batchSize: 2, accumulationSteps: 2 }, batches = randomBatches(4);
+    const trainer = await openSideNet(device, config, { memory: smallMemory });
+    const next = inOrder(batches);
+    await update(trainer, next);
+    const abort = new AbortController();
+    const nextAborting = () => {
+      abort.abort();
+      return next();
+    };
+    assert.equal(await trainer.advance(nextAborting, abort.signal), false);
+    const resumed = await openSideNet(device, config, { memory: smallMemory });
+    await resumed.restore(await trainer.save());
+    const { diagnostics } = await update(resumed, next, { diagnoses: true });
+    const { gates, memoryShare } = diagnostics!;
+    assertClose([memoryShare!], [(gates![0] + gates![1]) / 2], { tolerance: 1e-6 });
+    await trainer.close();
+    await resumed.close();
+  },
+  onCpu,
+);
+
 deviceTest("a SideNet is trained with a packed memory as on a CPU", async (device) => {
   const steps = async (on: Device, storage: StorageType) => {
     const memory = { ...smallMemory, storage };
