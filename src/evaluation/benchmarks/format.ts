@@ -57,8 +57,8 @@ export function fillPrompt(
       }`,
     );
   }
-  const fill = (text: string) =>
-    text.replaceAll("{input}", () => input).replaceAll("{question}", () => input);
+  // At once: an input may name a place, too.
+  const fill = (text: string) => text.replace(/\{(?:input|question)\}/g, () => input);
   return {
     context: fill(form.slice(0, at)) + context,
     question: fill(form.slice(at + place.length)),

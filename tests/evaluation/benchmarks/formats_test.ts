@@ -53,6 +53,14 @@ const longBenchLine = {
   _id: "a1",
 };
 
+test("what an input says of places in prompts is asked as it is", () => {
+  const input = "What do {question}, {input} and {context} mean?";
+  const [item] = read("longbench", [{ ...longBenchLine, input }], {
+    prompts: { qasper: "{question} {context} {input}:" },
+  });
+  assert.deepEqual([item.context, item.question], [`${input} Anna is red.`, ` ${input}:`]);
+});
+
 test("LongBench's lines have the limits and scores of their set, LongBench-E's the classes of lengths", () => {
   const [qasper, e, trec, lines, retrieval] = read("longbench", [
     longBenchLine,
